@@ -1,0 +1,34 @@
+/**
+ * What can go wrong with a request, as a closed union of facts. Whoever notices a failure throws its fact;
+ * http/errors.ts alone knows what status, headers and words it becomes.
+ */
+export type Fact =
+  /** The request cannot be understood; `error` tells the caller what to change. */
+  | { readonly kind: 'malformed'; readonly error: string }
+  /** No bearer credentials came with the request. */
+  | { readonly kind: 'no_credentials' }
+  /** Credentials came and do not verify. `error` is one of a few fixed sentences, safe to show a stranger. */
+  | { readonly kind: 'invalid_token'; readonly error: string }
+  /** The evaluation does not exist, or is not the caller's: deliberately one and the same fact. */
+  | { readonly kind: 'evaluation_not_found' }
+  | { readonly kind: 'path_not_found' }
+  | { readonly kind: 'method_not_allowed'; readonly allow: string }
+  | { readonly kind: 'body_too_large'; readonly maxBytes: number }
+  | { readonly kind: 'unsupported_media_type' }
+  /** A setting is missing or wrong. `fault` names it and the command that mends it, for the log only. */
+  | { readonly kind: 'misconfigured'; readonly fault: string };
+
+/** What the log line may say about a failure beyond its kind. Never a token, a body or a value. */
+export type FailureDetail = { readonly code?: string; readonly key_id?: string | undefined };
+
+export class Failure extends Error {
+  readonly fact: Fact;
+  readonly detail: FailureDetail;
+
+  constructor(fact: Fact, detail: FailureDetail = {}) {
+    super(fact.kind);
+    this.name = 'Failure';
+    this.fact = fact;
+    this.detail = detail;
+  }
+}

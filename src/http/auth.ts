@@ -1,0 +1,45 @@
+/**
+ * The bearer door (RFC 6750 §2.1): the Authorization header and nothing else; not a query parameter, not a
+ * form field. Behind it a handler finds a principal; in front of it nothing is parsed and nothing is asked of D1.
+ */
+import type { MiddlewareHandler } from 'hono';
+import { Failure } from '../failure';
+import type { ExchangeEnv } from './exchange';
+import { NOT_A_JWT, type VerifyToken } from './token';
+
+const TOKEN_MAX_CHARS = 8 * 1024;
+
+/** Three non-empty base64url parts. Strict on purpose: jose's own decoder lets padding and white space pass. */
+const COMPACT_JWS = /^[\w-]+\.[\w-]+\.[\w-]+$/;
+
+/** The door of one operation, by its operationId: lets a request in with its principal, or throws. */
+export type Protect = (operation: string) => MiddlewareHandler<ExchangeEnv>;
+
+/**
+ * `prepare` is asked by the first request and its result kept for the isolate: the verifier, not the promise of
+ * it, because a request must never await what another request has started. While it throws, no one gets in.
+ */
+export function bearerAuth(prepare: () => Promise<VerifyToken>): Protect {
+  let verify: VerifyToken | undefined;
+  return (operation) =>
+    async function bearerAuth(c, next) {
+      const log = c.get('log');
+      log.operation = operation;
+      verify ??= await prepare();
+      const principal = await verify(tokenOf(c.req.header('authorization')));
+      c.set('principal', principal);
+      log.account = principal.account;
+      log.key_id = principal.keyId;
+      await next();
+    };
+}
+
+function tokenOf(header: string | undefined): string {
+  // RFC 9110 §11.1: the scheme is matched without regard to case.
+  const [, credentials] = /^bearer(?: +(.*))?$/i.exec(header ?? '') ?? [undefined, null];
+  if (credentials === null) throw new Failure({ kind: 'no_credentials' });
+  if (!credentials || credentials.length > TOKEN_MAX_CHARS || !COMPACT_JWS.test(credentials)) {
+    throw new Failure({ kind: 'invalid_token', error: NOT_A_JWT });
+  }
+  return credentials;
+}

@@ -1,0 +1,66 @@
+/**
+ * A request's body as a JSON object, or a failure that says what to change. Reads at most the limit, whatever
+ * Content-Length claims, and refuses invalid UTF-8 instead of replacing it as `Request.json()` would.
+ */
+import { Failure } from '../failure';
+
+export const BODY_MAX_BYTES = 64 * 1024;
+
+/** `application/json` and any `+json` (RFC 6839 §3.1), with or without parameters. */
+const JSON_MEDIA_TYPE = /^(?:application\/json|[\w!#$&^.-]+\/[\w!#$&^.+-]+\+json)[ \t]*(?:;|$)/i;
+
+export type JsonObject = { readonly [name: string]: unknown };
+
+/** @throws {Failure} `unsupported_media_type`, `body_too_large` or `malformed`. */
+export async function readJsonObject(request: Request): Promise<JsonObject> {
+  const mediaType = request.headers.get('content-type');
+  const encoding = request.headers.get('content-encoding');
+  // A missing Content-Type is taken as JSON: small senders forget it and mean nothing else.
+  if ((mediaType && !JSON_MEDIA_TYPE.test(mediaType)) || (encoding && encoding !== 'identity')) {
+    throw new Failure({ kind: 'unsupported_media_type' });
+  }
+  const parsed = parseJson(await readBytes(request));
+  if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) {
+    throw new Failure({ kind: 'malformed', error: 'The body must be a JSON object.' });
+  }
+  return { ...parsed };
+}
+
+function parseJson(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: false }).decode(bytes));
+  } catch {
+    throw new Failure({ kind: 'malformed', error: 'The body must be valid JSON in UTF-8.' });
+  }
+}
+
+async function readBytes(request: Request): Promise<Uint8Array> {
+  if (Number(request.headers.get('content-length')) > BODY_MAX_BYTES) throw tooLarge();
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  for await (const chunk of chunksOf(request)) {
+    length += chunk.byteLength;
+    if (length > BODY_MAX_BYTES) throw tooLarge();
+    chunks.push(chunk);
+  }
+  const [first] = chunks;
+  if (first && chunks.length === 1) return first;
+  const bytes = new Uint8Array(length);
+  let offset = 0;
+  for (const chunk of chunks) {
+    bytes.set(chunk, offset);
+    offset += chunk.byteLength;
+  }
+  return bytes;
+}
+
+async function* chunksOf(request: Request): AsyncGenerator<Uint8Array> {
+  if (!request.body) return;
+  try {
+    yield* request.body;
+  } catch {
+    throw new Failure({ kind: 'malformed', error: 'The body ended before it was complete: send it again.' });
+  }
+}
+
+const tooLarge = () => new Failure({ kind: 'body_too_large', maxBytes: BODY_MAX_BYTES });

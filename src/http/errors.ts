@@ -1,0 +1,83 @@
+/**
+ * The one place where a failure becomes an answer: status, headers and the body `{ "error": "<sentence>" }`.
+ * What nobody foresaw is one constant sentence on the wire and complete in the log.
+ */
+import type { ErrorHandler, NotFoundHandler } from 'hono';
+import type { ContentfulStatusCode } from 'hono/utils/http-status';
+import { type Fact, Failure } from '../failure';
+import type { ExchangeEnv } from './exchange';
+
+type Refusal = {
+  readonly status: ContentfulStatusCode;
+  readonly error: string;
+  readonly headers?: Readonly<Record<string, string>>;
+};
+
+const OUR_FAULT: Refusal = {
+  status: 500,
+  error: 'The server failed to process the request; this is not your fault. Quote the x-request-id when you report it.',
+};
+
+const challenge = (parameters: string) => ({ 'www-authenticate': `Bearer${parameters}` });
+
+function refusalOf(fact: Fact): Refusal {
+  switch (fact.kind) {
+    case 'malformed':
+      return { status: 400, error: fact.error };
+    case 'no_credentials':
+      // RFC 6750 §3.1: a request without credentials gets the bare challenge, no error code.
+      return { status: 401, error: 'Send the header Authorization: Bearer <JWT>.', headers: challenge('') };
+    case 'invalid_token':
+      return {
+        status: 401,
+        error: fact.error,
+        headers: challenge(` error="invalid_token", error_description="${fact.error}"`),
+      };
+    case 'evaluation_not_found':
+      return {
+        status: 404,
+        error:
+          'No such evaluation: check run_id and evaluation_id, and that the token is for the account that owns them.',
+      };
+    case 'path_not_found':
+      return { status: 404, error: 'No such path: the operation is PUT /v1/run/{run_id}/evaluation/{evaluation_id}.' };
+    case 'method_not_allowed':
+      return {
+        status: 405,
+        error: `This path does not have that method; it has ${fact.allow}.`,
+        headers: { allow: fact.allow },
+      };
+    case 'body_too_large':
+      return { status: 413, error: `The body must be at most ${fact.maxBytes} bytes.` };
+    case 'unsupported_media_type':
+      return {
+        status: 415,
+        error: 'Send the body as JSON, uncompressed, with the header Content-Type: application/json.',
+      };
+    case 'misconfigured':
+      return OUR_FAULT;
+  }
+}
+
+export const renderFailure: ErrorHandler<ExchangeEnv> = (thrown, c) => {
+  const log = c.get('log');
+  if (thrown instanceof Failure) {
+    const { fact, detail } = thrown;
+    Object.assign(log, { refusal: fact.kind }, detail);
+    if (fact.kind === 'misconfigured') log.cause = fact.fault;
+  } else {
+    log.refusal = 'unforeseen';
+    log.cause = causeOf(thrown);
+  }
+  const { status, error, headers } = thrown instanceof Failure ? refusalOf(thrown.fact) : OUR_FAULT;
+  return c.json({ error }, status, headers);
+};
+
+export const renderPathNotFound: NotFoundHandler<ExchangeEnv> = (c) =>
+  renderFailure(new Failure({ kind: 'path_not_found' }), c);
+
+/** The whole chain of causes: a library's wrapper alone seldom says what happened. */
+function causeOf(thrown: Error): string {
+  const own = thrown.stack ?? String(thrown);
+  return thrown.cause instanceof Error ? `${own}\ncaused by ${causeOf(thrown.cause)}` : own;
+}

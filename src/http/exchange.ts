@@ -1,0 +1,46 @@
+/**
+ * What every answer shares, whatever its status: the request id, the headers that keep it out of caches and
+ * from being sniffed, and one structured log line. The line never holds a token, a body or a value.
+ */
+import type { MiddlewareHandler } from 'hono';
+import type { Clock } from '../clock';
+import type { Principal } from '../principal';
+
+export type LogLine = {
+  request_id: string;
+  method: string;
+  operation?: string;
+  status?: number;
+  duration_ms?: number;
+  account?: string;
+  key_id?: string | undefined;
+  evaluation?: string;
+  refusal?: string;
+  code?: string;
+  cause?: string;
+};
+
+export type ExchangeEnv = { Variables: { log: LogLine; principal: Principal } };
+
+/** What a caller may send as its own `x-request-id` and gets back; anything else is replaced by a fresh UUID. */
+const SANE_REQUEST_ID = /^[\w.:-]{1,128}$/;
+
+export function exchange(clock: Clock): MiddlewareHandler<ExchangeEnv> {
+  return async function exchange(c, next) {
+    const started = clock.now().getTime();
+    const sent = c.req.header('x-request-id');
+    const requestId = sent !== undefined && SANE_REQUEST_ID.test(sent) ? sent : crypto.randomUUID();
+    const log: LogLine = { request_id: requestId, method: c.req.method };
+    c.set('log', log);
+    c.header('cache-control', 'no-store');
+    c.header('x-content-type-options', 'nosniff');
+    c.header('x-request-id', requestId);
+
+    await next();
+
+    log.status = c.res.status;
+    log.duration_ms = clock.now().getTime() - started;
+    const write = c.res.status >= 500 ? console.error : console.log;
+    write(JSON.stringify(log));
+  };
+}

@@ -1,0 +1,4 @@
+import { env } from 'cloudflare:workers';
+import { createApp } from './app';
+
+export default createApp(env);

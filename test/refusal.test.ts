@@ -1,0 +1,329 @@
+/** Status by status: what is refused, in which words, and that the row stays as it was. 401 is in token.test.ts. */
+import { env } from 'cloudflare:workers';
+import { describe, expect, it, vi } from 'vitest';
+import { countingD1, failingD1 } from './d1';
+import {
+  expectRefusal,
+  expectRefusedUpdate,
+  mintToken,
+  pathOf,
+  putValue,
+  readEvaluation,
+  request,
+  storeEvaluation,
+  worker,
+  workerWith,
+} from './worker';
+
+const OUR_FAULT = {
+  status: 500,
+  error: 'The server failed to process the request; this is not your fault. Quote the x-request-id when you report it.',
+};
+
+const utf8 = (text: string) => new TextEncoder().encode(text);
+const invalidUtf8 = new Uint8Array([...utf8('{"value":1,"a":"'), 0xc3, 0x28, ...utf8('"}')]);
+
+describe('400: a body that is not an update', () => {
+  const NOT_JSON = 'The body must be valid JSON in UTF-8.';
+  const NOT_AN_OBJECT = 'The body must be a JSON object.';
+  const NO_VALUE = 'The body must have the property value, a JSON number.';
+  const NOT_A_NUMBER = 'value must be a JSON number.';
+  const NOT_FINITE = 'value must be a finite number: it is outside the range of a double.';
+
+  it.each<[string, BodyInit | null, string]>([
+    ['no body', null, NOT_JSON],
+    ['an empty body', '', NOT_JSON],
+    ['text', 'value=9', NOT_JSON],
+    ['truncated JSON', '{"value":9', NOT_JSON],
+    ['JSON with something after it', '{"value":9}}', NOT_JSON],
+    ['a JavaScript number that JSON has not', '{"value":NaN}', NOT_JSON],
+    ['invalid UTF-8', invalidUtf8, NOT_JSON],
+    ['UTF-8 cut inside a character', utf8('{"value":1,"a":"é"}').slice(0, 17), NOT_JSON],
+    ['UTF-16', new Uint8Array([0xff, 0xfe, 0x7b, 0x00, 0x7d, 0x00]), NOT_JSON],
+    ['an array', '[{"value":9}]', NOT_AN_OBJECT],
+    ['a number', '9', NOT_AN_OBJECT],
+    ['a string', '"value"', NOT_AN_OBJECT],
+    ['null', 'null', NOT_AN_OBJECT],
+    ['an empty object', '{}', NO_VALUE],
+    ['another spelling of value', '{"Value":9}', NO_VALUE],
+    ['a value of the prototype', '{"__proto__":{"value":9}}', NO_VALUE],
+    ['a value that is a string', '{"value":"9"}', NOT_A_NUMBER],
+    ['a value that is null', '{"value":null}', NOT_A_NUMBER],
+    ['a value that is true', '{"value":true}', NOT_A_NUMBER],
+    ['a value that is an array', '{"value":[9]}', NOT_A_NUMBER],
+    ['a value that is an object', '{"value":{"valueOf":9}}', NOT_A_NUMBER],
+    ['a value beyond a double', '{"value":1e400}', NOT_FINITE],
+    ['a value below a double', '{"value":-1e400}', NOT_FINITE],
+  ])('refuses %s', async (_, body, error) => {
+    const row = await storeEvaluation();
+
+    await expectRefusedUpdate(row, await request(pathOf(row), { body }), { status: 400, error });
+  });
+
+  it('refuses a body that breaks off', async () => {
+    const row = await storeEvaluation();
+    const body = new ReadableStream<Uint8Array>({
+      start: (controller) => controller.enqueue(utf8('{"value":9')),
+      pull: (controller) => controller.error(new Error('connection lost')),
+    });
+
+    await expectRefusedUpdate(
+      row,
+      await request(pathOf(row), { body }),
+      { status: 400, error: 'The body ended before it was complete: send it again.' },
+      workerWith({}),
+    );
+  });
+});
+
+describe('400: a path id that is not a UUID', () => {
+  const sentence = (name: string) =>
+    `The ${name} in the path must be a UUID, such as 018f4d3c-7a10-7c4e-9b52-3f6e0d9a1c01.`;
+  const UUID = '018f4d3c-7a10-7c4e-9b52-3f6e0d9a1c01';
+
+  it.each([
+    '1',
+    UUID.slice(0, -1),
+    `${UUID}0`,
+    UUID.replaceAll('-', ''),
+    `{${UUID}}`,
+    UUID.replace('0', 'g'),
+    `urn:uuid:${UUID}`,
+    `${UUID}%00`,
+    `%00${UUID}`,
+    `..%2F${UUID}`,
+    `${UUID}%2F`,
+    `${UUID}%20`,
+    `${UUID}%0A`,
+    '%',
+    '%zz',
+    '%E0%A4%A',
+    '%C3%28',
+    `${UUID}';--`,
+  ])('refuses %s', async (id) => {
+    const body = '{"value":9}';
+
+    await expectRefusal(await worker(await request(`/v1/run/${id}/evaluation/${UUID}`, { body })), {
+      status: 400,
+      error: sentence('run_id'),
+    });
+    await expectRefusal(await worker(await request(`/v1/run/${UUID}/evaluation/${id}`, { body })), {
+      status: 400,
+      error: sentence('evaluation_id'),
+    });
+  });
+});
+
+describe('404: an unknown path', () => {
+  it.each([
+    '/',
+    '/v1',
+    '/v1/run',
+    '/v2/run/a/evaluation/b',
+    '/v1/run/a/evaluation',
+    '/v1/run/a/evaluation/',
+    '/v1/run/a/evaluation/b/',
+    '/v1/run/a/evaluation/b/c',
+    '/v1/run//evaluation/b',
+    '/v1/runs/a/evaluations/b',
+    '/V1/run/a/evaluation/b',
+    '//v1/run/a/evaluation/b',
+  ])('refuses %s, with a token and without', async (path) => {
+    const refusal = {
+      status: 404,
+      error: 'No such path: the operation is PUT /v1/run/{run_id}/evaluation/{evaluation_id}.',
+    };
+
+    await expectRefusal(await worker(await request(path, { body: '{"value":9}' })), refusal);
+    await expectRefusal(await worker(await request(path, { headers: { authorization: null } })), refusal);
+  });
+});
+
+describe('405: another method on the path', () => {
+  it.each(['GET', 'POST', 'PATCH', 'DELETE', 'OPTIONS', 'PROPFIND'])(
+    'refuses %s and says what is allowed',
+    async (method) => {
+      const row = await storeEvaluation();
+
+      await expectRefusedUpdate(row, await request(pathOf(row), { method }), {
+        status: 405,
+        error: 'This path does not have that method; it has PUT.',
+        headers: { allow: 'PUT' },
+      });
+    },
+  );
+
+  it('refuses HEAD, without a body', async () => {
+    const response = await worker(await request(pathOf(await storeEvaluation()), { method: 'HEAD' }));
+
+    expect(response.status).toBe(405);
+    expect(response.headers.get('allow')).toBe('PUT');
+    expect(await response.text()).toBe('');
+  });
+});
+
+describe('413: a body over 64 KiB', () => {
+  const TOO_LARGE = { status: 413, error: 'The body must be at most 65536 bytes.' };
+  const body = `{"value":9,"pad":"${'x'.repeat(64 * 1024)}"}`;
+
+  it('refuses it with a Content-Length', async () => {
+    const row = await storeEvaluation();
+    const sent = await request(pathOf(row), { body, headers: { 'content-length': String(body.length) } });
+
+    await expectRefusedUpdate(row, sent, TOO_LARGE);
+  });
+
+  it('refuses it by its Content-Length alone, before it reads', async () => {
+    const row = await storeEvaluation();
+    const sent = await request(pathOf(row), { body: '{"value":9}', headers: { 'content-length': '65537' } });
+
+    await expectRefusedUpdate(row, sent, TOO_LARGE, workerWith({}));
+  });
+
+  it('refuses it without a Content-Length, and reads no further than it must', async () => {
+    const row = await storeEvaluation();
+    let pulled = 0;
+    let cancelled = false;
+    const endless = new ReadableStream<Uint8Array>({
+      pull: (controller) => {
+        pulled += 1;
+        controller.enqueue(utf8('x'.repeat(1024)));
+      },
+      cancel: () => {
+        cancelled = true;
+      },
+    });
+
+    await expectRefusedUpdate(row, await request(pathOf(row), { body: endless }), TOO_LARGE, workerWith({}));
+
+    expect(pulled).toBeLessThan(80);
+    expect(cancelled).toBe(true);
+  });
+
+  it('refuses it when its Content-Length understates it', async () => {
+    const row = await storeEvaluation();
+    const sent = await request(pathOf(row), { body, headers: { 'content-length': '11' } });
+
+    await expectRefusedUpdate(row, sent, TOO_LARGE, workerWith({}));
+  });
+});
+
+describe('415: a body that is not declared as JSON', () => {
+  const UNSUPPORTED = {
+    status: 415,
+    error: 'Send the body as JSON, uncompressed, with the header Content-Type: application/json.',
+  };
+
+  it.each([
+    'text/plain',
+    'text/plain;charset=UTF-8',
+    'application/x-www-form-urlencoded',
+    'multipart/form-data; boundary=x',
+    'text/json',
+    'application/jsonp',
+    'application/json5',
+    'application/xjson',
+    'application/x+json5',
+    'application/json/x',
+    'json',
+    '+json',
+    'text/plain; as=application/json',
+  ])('refuses %s', async (contentType) => {
+    const row = await storeEvaluation();
+    const sent = await request(pathOf(row), { body: '{"value":9}', headers: { 'content-type': contentType } });
+
+    await expectRefusedUpdate(row, sent, UNSUPPORTED);
+  });
+
+  it('refuses a compressed body', async () => {
+    const row = await storeEvaluation();
+    const body = await new Response(
+      new Response('{"value":9}').body?.pipeThrough(new CompressionStream('gzip')),
+    ).arrayBuffer();
+    const sent = await request(pathOf(row), { body, headers: { 'content-encoding': 'gzip' } });
+
+    await expectRefusedUpdate(row, sent, UNSUPPORTED);
+  });
+});
+
+describe('500: a fault of ours', () => {
+  it('says one constant sentence when D1 fails, and the log has the cause', async () => {
+    const row = await storeEvaluation();
+    const logged = vi.spyOn(console, 'error');
+    const db = failingD1(env.DB, new Error('D1_ERROR: no such table: run_evaluation: SQLITE_ERROR'));
+    const token = await mintToken();
+
+    await expectRefusedUpdate(row, await putValue(row, 4321.5, token), OUR_FAULT, workerWith({ DB: db }));
+
+    const lines = logged.mock.calls.flat().join('\n');
+    expect(lines).toContain('no such table');
+    expect(lines).not.toContain(token);
+    expect(lines).not.toContain('4321.5');
+  });
+});
+
+describe('before D1 is asked', () => {
+  it('is every refusal but the 404 of a missing evaluation', async () => {
+    const row = await storeEvaluation();
+    const { db, calls } = countingD1(env.DB);
+    const send = workerWith({ DB: db });
+
+    for (const sent of [
+      await request(pathOf(row), { headers: { authorization: null } }),
+      await request(pathOf(row), { body: '{}' }),
+      await request(pathOf(row), { body: '{"value":1e400}' }),
+      await request(pathOf({ ...row, id: 'x' }), { body: '{"value":9}' }),
+      await request(pathOf(row), { body: 'x'.repeat(70_000) }),
+      await request(pathOf(row), { body: '{"value":9}', headers: { 'content-type': 'text/plain' } }),
+      await request(pathOf(row), { method: 'DELETE' }),
+    ]) {
+      expect((await send(sent)).ok).toBe(false);
+    }
+
+    expect(calls).toEqual([]);
+    expect((await send(await putValue({ ...row, id: crypto.randomUUID() }, 9))).status).toBe(404);
+    expect(calls).toEqual(['all']);
+  });
+});
+
+describe('the request id', () => {
+  it.each(['a', 'req-1:2.3_4', 'A'.repeat(128)])('keeps a sane one: %s', async (id) => {
+    const row = await storeEvaluation();
+    const sent = await request(pathOf(row), { body: '{"value":9}', headers: { 'x-request-id': id } });
+
+    expect((await worker(sent)).headers.get('x-request-id')).toBe(id);
+  });
+
+  it.each(['', 'a b', 'a"b', '<script>', '{"a":1}', 'A'.repeat(129)])('replaces one that is not: %s', async (id) => {
+    const row = await storeEvaluation();
+    const sent = await request(pathOf(row), { body: '{"value":9}', headers: { 'x-request-id': id } });
+
+    expect((await worker(sent)).headers.get('x-request-id')).toMatch(/^[0-9a-f-]{36}$/);
+  });
+
+  it('is in the log line of its request, with what happened and without the token', async () => {
+    const row = await storeEvaluation();
+    const logged = vi.spyOn(console, 'log');
+    const token = await mintToken({}, undefined, { kid: 'key-1' });
+    const sent = await putValue(row, 4321.5, token);
+    sent.headers.set('x-request-id', 'find-me');
+
+    await worker(sent);
+
+    const lines = logged.mock.calls.flat().map(String);
+    const line = lines.find((candidate) => candidate.includes('find-me')) ?? '';
+    expect(JSON.parse(line)).toEqual({
+      request_id: 'find-me',
+      method: 'PUT',
+      operation: 'updateEvaluation',
+      status: 200,
+      duration_ms: expect.any(Number),
+      account: row.account_id,
+      key_id: 'key-1',
+      evaluation: row.id,
+    });
+    expect(line).not.toContain(token);
+    expect(line).not.toContain('4321.5');
+    expect(await readEvaluation(row.id)).toMatchObject({ value: 4321.5 });
+  });
+});

@@ -1,0 +1,2 @@
+/** The suite's own signing secret: it opens nothing but the Worker under test. */
+export const SECRET = 'a-secret-of-the-test-suite-and-of-nothing-else';

@@ -1,0 +1,84 @@
+/** What the table itself refuses, whoever writes, and how it is searched. */
+import { env } from 'cloudflare:workers';
+import { getTableColumns } from 'drizzle-orm';
+import { describe, expect, it } from 'vitest';
+import { runEvaluation } from '../src/db/schema';
+import { readEvaluation, storeEvaluation } from './worker';
+
+describe('run_evaluation', () => {
+  it('has exactly the twelve columns of the contract, the same in the migration and in the schema', async () => {
+    const columns = [
+      'id',
+      'account_id',
+      'run_id',
+      'output_name',
+      'field_path',
+      'evaluation_label_id',
+      'value',
+      'created_by',
+      'created_by_evaluator_id',
+      'created_at',
+      'updated_by',
+      'updated_at',
+    ];
+
+    const { results } = await env.DB.prepare('PRAGMA table_info(run_evaluation)').all<{ name: string }>();
+
+    expect(results.map(({ name }) => name)).toEqual(columns);
+    expect(Object.entries(getTableColumns(runEvaluation)).map(([property, { name }]) => [property, name])).toEqual(
+      columns.map((name) => [name, name]),
+    );
+  });
+
+  const upper = '018F4D3C-7A10-7C4E-9B52-3F6E0D9A1C01';
+  it.each<[string, Record<string, unknown>]>([
+    ['an id that is not a UUID', { id: 'evaluation-1' }],
+    ['an id that is a UUID without its dashes', { id: '018f4d3c7a107c4e9b523f6e0d9a1c01' }],
+    ['an id with too many dashes', { id: '018f4d3c-7a10-7c4e-9b52-3f6e0d9a1c-1' }],
+    ['an id in upper case', { id: upper }],
+    ['a run_id in upper case', { run_id: upper }],
+    ['an evaluation_label_id in upper case', { evaluation_label_id: upper }],
+    ['a created_by_evaluator_id that is not a UUID', { created_by_evaluator_id: 'judge' }],
+    ['no account_id', { account_id: null }],
+    ['an empty account_id', { account_id: '' }],
+    ['no run_id', { run_id: null }],
+    ['no evaluation_label_id', { evaluation_label_id: null }],
+    ['no value', { value: null }],
+    ['NaN, which D1 stores as NULL', { value: Number.NaN }],
+    ['Infinity, which D1 stores as NULL', { value: Number.POSITIVE_INFINITY }],
+    ['a value that is text', { value: 'nine' }],
+    ['no created_at', { created_at: null }],
+    ['a created_at without milliseconds', { created_at: '2026-01-02T03:04:05Z' }],
+    ['a created_at of another zone', { created_at: '2026-01-02T03:04:05.678+01:00' }],
+    ['a created_at that is no date', { created_at: '2026-02-31T00:00:00.000Z' }],
+    ['an updated_at that is no date', { updated_at: 'yesterday' }],
+  ])('refuses %s', async (_, fields) => {
+    await expect(storeEvaluation(fields)).rejects.toThrow(/SQLITE_CONSTRAINT/);
+  });
+
+  it('refuses an infinity written in SQL', async () => {
+    const row = await storeEvaluation();
+
+    await expect(
+      env.DB.prepare('UPDATE run_evaluation SET value = -9e999 WHERE id = ?').bind(row.id).run(),
+    ).rejects.toThrow(/run_evaluation_value_is_finite/);
+    expect(await readEvaluation(row.id)).toEqual(row);
+  });
+
+  const planOf = async (query: string) => {
+    const { results } = await env.DB.prepare(`EXPLAIN QUERY PLAN ${query}`).all<{ detail: string }>();
+    return results.map(({ detail }) => detail);
+  };
+
+  it('finds an evaluation by its primary key', async () => {
+    expect(
+      await planOf(`UPDATE run_evaluation SET value = 1 WHERE id = 'a' AND run_id = 'b' AND account_id = 'c'`),
+    ).toEqual(['SEARCH run_evaluation USING PRIMARY KEY (id=?)']);
+  });
+
+  it('finds all evaluations of a run of an account by an index, in order', async () => {
+    expect(
+      await planOf(`SELECT * FROM run_evaluation WHERE account_id = 'a' AND run_id = 'b' ORDER BY created_at, id`),
+    ).toEqual(['SEARCH run_evaluation USING INDEX run_evaluation_by_run (account_id=? AND run_id=?)']);
+  });
+});

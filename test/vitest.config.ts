@@ -1,0 +1,36 @@
+/** Two projects: the suite proper runs inside workerd on a real local D1; test/dev runs the newcomer's programs in Node. */
+import { fileURLToPath } from 'node:url';
+import { cloudflareTest, readD1Migrations } from '@cloudflare/vitest-plugin';
+import { defineConfig } from 'vitest/config';
+import { SECRET } from './secret.ts';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+
+export default defineConfig({
+  root,
+  test: {
+    // The Worker writes one log line a request: shown only for a test that fails.
+    silent: 'passed-only',
+    projects: [
+      {
+        plugins: [
+          cloudflareTest({
+            wrangler: { configPath: `${root}/wrangler.toml` },
+            miniflare: { bindings: { JWT_SECRET: SECRET } },
+          }),
+        ],
+        test: {
+          name: 'workerd',
+          root,
+          include: ['test/*.test.ts'],
+          restoreMocks: true,
+          setupFiles: ['test/setup.ts'],
+          provide: { migrations: await readD1Migrations(`${root}/drizzle`) },
+        },
+      },
+      {
+        test: { name: 'node', root, include: ['test/dev/*.test.ts'], testTimeout: 60_000, hookTimeout: 60_000 },
+      },
+    ],
+  },
+});

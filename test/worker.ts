@@ -1,0 +1,128 @@
+/**
+ * How a test talks to the Worker: black-box, through fetch. Also what every test needs to start from, a token
+ * and a row of its own, and what it ends with, the row as D1 has it.
+ */
+import { env, exports } from 'cloudflare:workers';
+import { SignJWT } from 'jose';
+import { expect } from 'vitest';
+import { createApp } from '../src/app';
+import type { Clock } from '../src/clock';
+import { SECRET } from './secret';
+
+export type Send = (request: Request) => Promise<Response>;
+
+/** The Worker as deployed. */
+export const worker: Send = (request) => exports.default.fetch(request);
+
+/** The same Worker under other settings, another database or another clock. */
+export function workerWith(settings: Partial<Env>, clock?: Clock): Send {
+  const app = createApp({ ...env, ...settings }, clock);
+  return async (request) => app.fetch(request);
+}
+
+export const ACCOUNT = 'acc_01HGK2V8N5XJVB8Q2Z3R4Y5T6M';
+export const SUBJECT = 'user-123';
+
+export const seconds = (date: Date) => Math.floor(date.getTime() / 1000);
+
+/** A token that opens the sample account; a claim given as undefined is left out. */
+export function mintToken(claims: Record<string, unknown> = {}, secret = SECRET, header: { kid?: string } = {}) {
+  return new SignJWT({ sub: SUBJECT, account_id: ACCOUNT, exp: seconds(new Date()) + 600, ...claims })
+    .setProtectedHeader({ alg: 'HS256', ...header })
+    .sign(new TextEncoder().encode(secret));
+}
+
+export type Row = {
+  id: string;
+  account_id: string;
+  run_id: string;
+  output_name: string | null;
+  field_path: string | null;
+  evaluation_label_id: string;
+  value: number;
+  created_by: string | null;
+  created_by_evaluator_id: string | null;
+  created_at: string;
+  updated_by: string | null;
+  updated_at: string | null;
+};
+
+/** Stores a row that no other test knows, never updated unless `fields` say otherwise. */
+export async function storeEvaluation(fields: Partial<Row> = {}): Promise<Row> {
+  const row: Row = {
+    id: crypto.randomUUID(),
+    account_id: ACCOUNT,
+    run_id: crypto.randomUUID(),
+    output_name: 'summary',
+    field_path: '$.text',
+    evaluation_label_id: crypto.randomUUID(),
+    value: 3,
+    created_by: 'user-7',
+    created_by_evaluator_id: crypto.randomUUID(),
+    created_at: '2026-01-02T03:04:05.678Z',
+    updated_by: null,
+    updated_at: null,
+    ...fields,
+  };
+  const columns = Object.keys(row);
+  await env.DB.prepare(`INSERT INTO run_evaluation (${columns}) VALUES (${columns.map(() => '?')})`)
+    .bind(...Object.values(row))
+    .run();
+  return row;
+}
+
+export const readEvaluation = (id: string) =>
+  env.DB.prepare('SELECT * FROM run_evaluation WHERE id = ?').bind(id).first<Row>();
+
+export const pathOf = ({ run_id, id }: Pick<Row, 'run_id' | 'id'>) => `/v1/run/${run_id}/evaluation/${id}`;
+
+/** A request to the Worker, by default an authorized PUT of JSON; a header given as null is left out. */
+export async function request(
+  path: string,
+  { headers = {}, ...init }: Omit<RequestInit, 'headers'> & { headers?: Record<string, string | null> } = {},
+): Promise<Request> {
+  const all = { authorization: `Bearer ${await mintToken()}`, 'content-type': 'application/json', ...headers };
+  const sent = Object.entries(all).filter((header): header is [string, string] => header[1] !== null);
+  const made = new Request(`https://api.test${path}`, { method: 'PUT', ...init, headers: sent });
+  // A string body brings a content-type of its own.
+  if (all['content-type'] === null) made.headers.delete('content-type');
+  return made;
+}
+
+export const putValue = async (row: Pick<Row, 'run_id' | 'id'>, value: unknown, token?: string) =>
+  request(pathOf(row), {
+    body: JSON.stringify({ value }),
+    ...(token === undefined ? {} : { headers: { authorization: `Bearer ${token}` } }),
+  });
+
+const COMMON_HEADERS = {
+  'cache-control': 'no-store',
+  'content-type': 'application/json',
+  'x-content-type-options': 'nosniff',
+};
+
+/** The whole answer of a refusal: status, headers and body, and nothing besides. */
+export async function expectRefusal(
+  response: Response,
+  refusal: { status: number; error: string; headers?: Record<string, string> },
+): Promise<void> {
+  const { 'x-request-id': requestId, ...headers } = Object.fromEntries(response.headers);
+  expect({ status: response.status, headers, body: await response.json() }).toEqual({
+    status: refusal.status,
+    headers: { ...COMMON_HEADERS, ...refusal.headers },
+    body: { error: refusal.error },
+  });
+  expect(requestId).toMatch(/^[\w.:-]+$/);
+}
+
+/** Sends a request that must be refused, and proves that the row is as it was. */
+export async function expectRefusedUpdate(
+  row: Row,
+  sent: Request,
+  refusal: Parameters<typeof expectRefusal>[1],
+  send: Send = worker,
+): Promise<void> {
+  const before = await readEvaluation(row.id);
+  await expectRefusal(await send(sent), refusal);
+  expect(await readEvaluation(row.id)).toEqual(before);
+}
