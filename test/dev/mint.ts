@@ -1,0 +1,36 @@
+/** Development tokens, signed with the secret in `.dev.vars` and shaped by its other settings. */
+import { SignJWT } from 'jose';
+import type { DevVars } from './dev-vars.ts';
+
+/** The account and the author of the sample data's first run. */
+export const SAMPLE = {
+  account: 'acc_01HGK2V8N5XJVB8Q2Z3R4Y5T6M',
+  subject: 'user-123',
+  run: '018f4d3c-0001-7000-8000-000000000001',
+  evaluation: '018f4d3d-0001-7000-8000-000000000001',
+};
+
+export type TokenOptions = {
+  readonly account: string;
+  readonly subject: string;
+  /** A time span as jose reads it: `90s`, `15m`, `1h`, `30d`. */
+  readonly expires: string;
+};
+
+/** @throws {Error} when there is no usable secret, or the time span cannot be read. */
+export async function mintToken(vars: DevVars, { account, subject, expires }: TokenOptions): Promise<string> {
+  const secret = new TextEncoder().encode(vars.JWT_SECRET);
+  if (secret.byteLength < 32) {
+    throw new Error(
+      'JWT_SECRET in .dev.vars needs 32 bytes or more: delete the file and run `npm start`, which makes a new one.',
+    );
+  }
+  const token = new SignJWT({ [vars.JWT_ACCOUNT_CLAIM || 'account_id']: account, sub: subject })
+    .setProtectedHeader({ alg: 'HS256', typ: 'JWT' })
+    .setIssuedAt();
+  if (vars.JWT_ISSUER) token.setIssuer(vars.JWT_ISSUER);
+  if (vars.JWT_AUDIENCE) token.setAudience(vars.JWT_AUDIENCE);
+  if (!/^\d+ ?[smhdwy]/.test(expires))
+    throw new Error(`--expires ${expires} is not a time span: write 90s, 15m, 1h or 30d.`);
+  return token.setExpirationTime(expires).sign(secret);
+}

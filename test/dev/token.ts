@@ -1,0 +1,28 @@
+/** `npm run token`: prints a development token and nothing else. */
+import { parseArgs } from 'node:util';
+import { readDevVars } from './dev-vars.ts';
+import { mintToken, SAMPLE } from './mint.ts';
+
+const HELP = `Mints a development token with the secret in .dev.vars.
+
+  npm run -s token -- [options]
+
+  --account ID     the account it opens (${SAMPLE.account})
+  --subject ID     its author, the sub claim (${SAMPLE.subject})
+  --expires SPAN   how long it is valid: 90s, 15m, 1h, 30d (1h)
+  --help           this text`;
+
+try {
+  const { values } = parseArgs({
+    options: {
+      account: { type: 'string', default: SAMPLE.account },
+      subject: { type: 'string', default: SAMPLE.subject },
+      expires: { type: 'string', default: '1h' },
+      help: { type: 'boolean', default: false },
+    },
+  });
+  console.log(values.help ? HELP : await mintToken(readDevVars(), values));
+} catch (thrown) {
+  console.error(thrown instanceof Error ? thrown.message : thrown);
+  process.exitCode = 1;
+}
