@@ -9,6 +9,10 @@ export type Fact =
   | { readonly kind: 'no_credentials' }
   /** Credentials came and do not verify. `error` is one of a few fixed sentences, safe to show a stranger. */
   | { readonly kind: 'invalid_token'; readonly error: string }
+  /** The token verifies and lacks the scope that the deployment asks for. */
+  | { readonly kind: 'insufficient_scope'; readonly scope: string }
+  /** The issuer's keys cannot be had, so nobody can say whether the token is good. */
+  | { readonly kind: 'keys_unavailable'; readonly retryAfterSeconds: number }
   /** The evaluation does not exist, or is not the caller's: deliberately one and the same fact. */
   | { readonly kind: 'evaluation_not_found' }
   | { readonly kind: 'path_not_found' }
@@ -19,7 +23,11 @@ export type Fact =
   | { readonly kind: 'misconfigured'; readonly fault: string };
 
 /** What the log line may say about a failure beyond its kind. Never a token, a body or a value. */
-export type FailureDetail = { readonly code?: string; readonly key_id?: string | undefined };
+export type FailureDetail = {
+  readonly code?: string;
+  readonly key_id?: string | undefined;
+  readonly cause?: string;
+};
 
 export class Failure extends Error {
   readonly fact: Fact;

@@ -10,6 +10,14 @@ export type Principal = {
   readonly account: AccountId;
   /** The token's `sub`: the author of what is written. */
   readonly subject: string;
+  /** Where the token opens one run only, that run. */
+  readonly run: string | undefined;
+  /** Where the token opens one evaluation only, that evaluation. */
+  readonly evaluation: string | undefined;
   /** The `kid` of the key that verified the token, for the log. */
   readonly keyId: string | undefined;
 };
+
+/** Whether the token opens this door. Where it does not, the answer is the one for a row that does not exist. */
+export const opens = ({ run, evaluation }: Principal, path: { readonly run_id: string; readonly id: string }) =>
+  (run === undefined || run === path.run_id) && (evaluation === undefined || evaluation === path.id);

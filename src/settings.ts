@@ -7,29 +7,88 @@ import { Failure } from './failure';
 /** RFC 7518 §3.2: an HS256 key has at least as many bits as the hash. */
 const SECRET_MIN_BYTES = 32;
 
+/** Where the keys come from. Exactly one source, so that what is verified with one can never be verified with another. */
+export type KeySource =
+  | { readonly kind: 'secret'; readonly secret: Uint8Array }
+  /** A JSON Web Key Set (RFC 7517 §5) as text, not yet checked. */
+  | { readonly kind: 'inline'; readonly json: string }
+  | { readonly kind: 'remote'; readonly url: URL };
+
 export type Settings = {
-  readonly secret: Uint8Array;
+  readonly keys: KeySource;
   /** The claim that holds the account, for instance `account_id` or `https://example.com/account`. */
   readonly accountClaim: string;
   readonly issuer: string | undefined;
   readonly audience: string | undefined;
+  /** One scope that each token must carry. */
+  readonly requiredScope: string | undefined;
 };
+
+const KEY_SETTINGS = ['JWT_SECRET', 'JWT_JWKS', 'JWT_JWKS_URL'] as const;
 
 /** @throws {Failure} `misconfigured`, naming the setting and the command that mends it. */
 export function readSettings(env: Partial<Env>): Settings {
-  const secret = new TextEncoder().encode(env.JWT_SECRET ?? '');
-  if (secret.byteLength < SECRET_MIN_BYTES) {
-    throw new Failure({
-      kind: 'misconfigured',
-      fault: `JWT_SECRET holds ${secret.byteLength} bytes and needs ${SECRET_MIN_BYTES} or more: run \`openssl rand -base64 48 | npx wrangler secret put JWT_SECRET\`, or \`npm start\` for a local one`,
-    });
-  }
+  const keys = readKeySource(env);
+  const issuer = set(env.JWT_ISSUER);
+  const audience = set(env.JWT_AUDIENCE);
+  // An issuer signs for many APIs: without these, a token meant for any other of them would open this one.
+  if (keys.kind !== 'secret' && issuer === undefined) throw misconfigured('JWT_ISSUER', 'must be set with a key set');
+  if (keys.kind !== 'secret' && audience === undefined)
+    throw misconfigured('JWT_AUDIENCE', 'must be set with a key set');
   return {
-    secret,
-    accountClaim: set(env.JWT_ACCOUNT_CLAIM) ?? 'account_id',
-    issuer: set(env.JWT_ISSUER),
-    audience: set(env.JWT_AUDIENCE),
+    keys,
+    issuer,
+    audience,
+    accountClaim: quotable('JWT_ACCOUNT_CLAIM', set(env.JWT_ACCOUNT_CLAIM) ?? 'account_id'),
+    requiredScope: quotable('JWT_REQUIRED_SCOPE', set(env.JWT_REQUIRED_SCOPE)),
   };
 }
 
+function readKeySource(env: Partial<Env>): KeySource {
+  const present = KEY_SETTINGS.filter((name) => set(env[name]) !== undefined);
+  const [name] = present;
+  if (name === undefined || present.length > 1) {
+    throw misconfigured(
+      name ?? 'JWT_SECRET',
+      `is one of ${KEY_SETTINGS.join(', ')}, of which exactly one must be set; ${present.length} are`,
+    );
+  }
+  const value = env[name] ?? '';
+  switch (name) {
+    case 'JWT_SECRET': {
+      const secret = new TextEncoder().encode(value);
+      if (secret.byteLength >= SECRET_MIN_BYTES) return { kind: 'secret', secret };
+      throw misconfigured(name, `holds ${secret.byteLength} bytes and needs ${SECRET_MIN_BYTES} or more`);
+    }
+    case 'JWT_JWKS':
+      return { kind: 'inline', json: value };
+    case 'JWT_JWKS_URL':
+      return { kind: 'remote', url: readUrl(value.trim()) };
+  }
+}
+
+function readUrl(value: string): URL {
+  const url = URL.parse(value);
+  const local = url?.protocol === 'http:' && ['localhost', '127.0.0.1', '[::1]'].includes(url.hostname);
+  if (url && (url.protocol === 'https:' || local) && !url.username && !url.password) return url;
+  throw misconfigured('JWT_JWKS_URL', 'must be an https URL without credentials (plain http for localhost only)');
+}
+
+/** What is shown inside quotes in WWW-Authenticate: no space, quote or backslash (RFC 6750 §3, RFC 6749 §3.3). */
+function quotable<T extends string | undefined>(name: string, value: T): T {
+  if (value === undefined || /^[\x21\x23-\x5b\x5d-\x7e]+$/.test(value)) return value;
+  throw misconfigured(name, 'must be one word of printable ASCII without quotes and backslashes');
+}
+
 const set = (setting: string | undefined) => setting?.trim() || undefined;
+
+const MEND: { readonly [setting: string]: string } = {
+  JWT_SECRET: 'run `openssl rand -base64 48 | npx wrangler secret put JWT_SECRET`, or `npm start` for a local one',
+};
+
+/** The fact of a setting at fault, for the log: never the setting's value. */
+export const misconfigured = (setting: string, fault: string) =>
+  new Failure({
+    kind: 'misconfigured',
+    fault: `${setting} ${fault}: ${MEND[setting] ?? `run \`npx wrangler secret put ${setting}\`, or mend it in wrangler.toml or .dev.vars`}`,
+  });

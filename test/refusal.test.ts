@@ -304,7 +304,7 @@ describe('the request id', () => {
   it('is in the log line of its request, with what happened and without the token', async () => {
     const row = await storeEvaluation();
     const logged = vi.spyOn(console, 'log');
-    const token = await mintToken({}, undefined, { kid: 'key-1' });
+    const token = await mintToken({}, { kid: 'key-1' });
     const sent = await putValue(row, 4321.5, token);
     sent.headers.set('x-request-id', 'find-me');
 

@@ -1,10 +1,31 @@
-/** Whose token it is: what verifies, what does not, and what the caller is told. */
+/**
+ * Whose token it is. One matrix of tokens against every protected operation, once for a Worker with a shared secret
+ * and once for one with a key set.
+ *
+ * RFC 8725, JSON Web Token Best Current Practices: what applies, and the test that shows it.
+ * | section | here |
+ * | --- | --- |
+ * | 3.1 perform algorithm verification | "alg none", "another algorithm", "HS256 with the public key as the secret" |
+ * | 3.2 use appropriate algorithms | "another algorithm"; RSA under 2048 bits and short secrets are configuration faults |
+ * | 3.3 validate all cryptographic operations | "a changed last character", "a zero ECDSA signature", "the signature of another token" |
+ * | 3.5 ensure cryptographic keys have sufficient entropy | a short JWT_SECRET is a configuration fault |
+ * | 3.7 use UTF-8 | "claims in invalid UTF-8" |
+ * | 3.8 validate issuer and subject | "another issuer", "no sub", "a blank sub" |
+ * | 3.9 use and validate audience | "another audience", "an empty audience"; both settings are required with a key set |
+ * | 3.10 do not trust received claims | "hostile kids", "embedded jwk, jku, x5u": no key or address is taken from a token |
+ * | 3.11 use explicit typing | "a JWT of another kind" |
+ * | 3.12 use mutually exclusive validation rules | one source of keys at a time; tokens of the one Worker do not open the other |
+ * 3.4 and 3.6 are about encryption, which is not accepted.
+ */
 import { env } from 'cloudflare:workers';
-import { describe, expect, it, vi } from 'vitest';
+import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { countingD1 } from './d1';
+import { OPERATIONS } from './operations';
 import { SECRET } from './secret';
+import { type Algorithm, base64url, type Header, hmac, type KeyPair, keyPair, privateJwk, unsigned } from './signer';
 import {
   ACCOUNT,
+  claims,
   expectRefusal,
   expectRefusedUpdate,
   mintToken,
@@ -12,6 +33,7 @@ import {
   putValue,
   readEvaluation,
   request,
+  type Send,
   seconds,
   storeEvaluation,
   worker,
@@ -31,136 +53,315 @@ const invalidToken = (error: string) => ({
 });
 
 const NOT_A_JWT = 'The bearer token is not a well-formed JWT.';
+const SIGNATURE = "The token's signature does not verify.";
+const ALGORITHM = "The token's algorithm is not accepted here.";
+const KIND = 'The token is a JWT of another kind (typ).';
+const UNKNOWN_KEY = 'The token is signed with a key that is not known here.';
+const AUDIENCE = 'The token is meant for another audience.';
+const filled = (claim: string) => `The token's claim ${claim} must be a non-empty string.`;
+
+const ISSUER = 'https://issuer.example';
+const scoped = (changed: Record<string, unknown> = {}) => claims({ iss: ISSUER, aud: 'run-evaluation', ...changed });
 const now = () => seconds(new Date());
 
-describe('no credentials', () => {
-  it.each([null, '', 'Basic dXNlcjpwYXNz', 'Bearertoken', 'Token abc', 'DPoP abc'])(
-    'answers the bare challenge to the Authorization header %s',
-    async (authorization) => {
-      const row = await storeEvaluation();
+/** A Worker, who signs for it, and the secret or public key as an attacker may know it. */
+type Deployment = {
+  readonly send: Send;
+  readonly sign: (claims: object | string, header?: Header) => Promise<string>;
+  readonly publicText: string;
+};
 
-      const sent = await request(pathOf(row), { body: '{"value":9}', headers: { authorization } });
+let pair: KeyPair;
+const deployments: Record<'secret' | 'key set', () => Promise<Deployment>> = {
+  secret: async () => ({
+    send: workerWith({ JWT_ISSUER: ISSUER, JWT_AUDIENCE: 'run-evaluation' }),
+    sign: (await hmac(SECRET)).sign,
+    publicText: SECRET.slice(0, -1),
+  }),
+  'key set': async () => ({
+    send: workerWithKeys([pair.jwk]),
+    sign: pair.sign,
+    publicText: JSON.stringify(pair.jwk),
+  }),
+};
 
-      await expectRefusedUpdate(row, sent, noCredentials);
-    },
-  );
-
-  it('does not take a token from the query string', async () => {
-    const row = await storeEvaluation();
-    const path = `${pathOf(row)}?access_token=${await mintToken()}`;
-
-    await expectRefusedUpdate(
-      row,
-      await request(path, { body: '{"value":9}', headers: { authorization: null } }),
-      noCredentials,
-    );
+const workerWithKeys = (keys: object[], settings: Partial<Env> = {}) =>
+  workerWith({
+    JWT_SECRET: '',
+    JWT_JWKS: JSON.stringify({ keys }),
+    JWT_ISSUER: ISSUER,
+    JWT_AUDIENCE: 'run-evaluation',
+    ...settings,
   });
 
-  it('parses nothing and asks nothing of D1 for a stranger', async () => {
-    const { db, calls } = countingD1(env.DB);
-    let pulled = false;
-    const body = new ReadableStream(
-      {
-        pull: () => {
-          pulled = true;
-        },
+beforeAll(async () => {
+  pair = await keyPair('ES256', 'key-1');
+});
+
+type Hostile = readonly [name: string, error: string, token: (by: Deployment) => Promise<string>];
+
+/** Changes the last character of a token: for many of them the lowest bits are not part of the signature. */
+const lastCharacters = (token: string) =>
+  ['A', 'B', 'Q', 'R', 'g', 'w', 'x', '8', '9', '_']
+    .filter((end) => !token.endsWith(end))
+    .map((end) => token.slice(0, -1) + end);
+
+const MATRIX: readonly Hostile[] = [
+  ['nothing after the scheme', NOT_A_JWT, async () => ''],
+  ['two tokens', NOT_A_JWT, async ({ sign }) => `${await sign(scoped())} ${await sign(scoped())}`],
+  ['two tokens with a comma', NOT_A_JWT, async ({ sign }) => `${await sign(scoped())}, Bearer ${await sign(scoped())}`],
+  ['base64 padding', NOT_A_JWT, async ({ sign }) => `${await sign(scoped())}=`],
+  ['white space inside', NOT_A_JWT, async ({ sign }) => (await sign(scoped())).replace('.', '. ')],
+  ['a tab before it', NOT_A_JWT, async ({ sign }) => `\t${await sign(scoped())}`],
+  ['two parts', NOT_A_JWT, async () => unsigned({ alg: 'HS256' }, scoped())],
+  ['five parts', NOT_A_JWT, async ({ sign }) => `${await sign(scoped())}.AAAA.AAAA`],
+  ['an empty signature', NOT_A_JWT, async () => `${unsigned({ alg: 'HS256' }, scoped())}.`],
+  ['quotes', NOT_A_JWT, async ({ sign }) => `"${await sign(scoped())}"`],
+  ['plain text', NOT_A_JWT, async () => 'secret'],
+  ['parts that are not JSON', NOT_A_JWT, async () => 'AAAA.AAAA.AAAA'],
+  ['16 KiB', NOT_A_JWT, async ({ sign }) => sign(scoped({ pad: 'x'.repeat(12_000) }))],
+  ['claims that are an array', NOT_A_JWT, async ({ sign }) => sign('[1]')],
+  ['claims that are not JSON', NOT_A_JWT, async ({ sign }) => sign('{')],
+  ['alg none', ALGORITHM, async () => `${unsigned({ alg: 'none' }, scoped())}.AAAA`],
+  ['alg None', ALGORITHM, async () => `${unsigned({ alg: 'None' }, scoped())}.AAAA`],
+  ['alg NONE', ALGORITHM, async () => `${unsigned({ alg: 'NONE' }, scoped())}.AAAA`],
+  ['alg nOnE and no signature', NOT_A_JWT, async () => `${unsigned({ alg: 'nOnE' }, scoped())}.`],
+  ['no alg', NOT_A_JWT, async ({ sign }) => sign(scoped(), { alg: undefined })],
+  ['another algorithm', ALGORITHM, async () => (await hmac(SECRET, 'HS512')).sign(scoped())],
+  [
+    'the signature of another token',
+    SIGNATURE,
+    async ({ sign }) => {
+      const [header = '', , signature = ''] = (await sign(scoped())).split('.');
+      return `${header}.${unsigned({}, scoped({ account_id: 'acc_neighbour' })).split('.')[1]}.${signature}`;
+    },
+  ],
+  [
+    'an unknown crit',
+    NOT_A_JWT,
+    async ({ sign }) => sign(scoped(), { crit: ['urn:example:unknown'], 'urn:example:unknown': true }),
+  ],
+  ['an empty crit', NOT_A_JWT, async ({ sign }) => sign(scoped(), { crit: [] })],
+  ['b64 false', NOT_A_JWT, async ({ sign }) => sign(scoped(), { crit: ['b64'], b64: false })],
+  ['a JWT of another kind: dpop', KIND, async ({ sign }) => sign(scoped(), { typ: 'dpop+jwt' })],
+  ['a JWT of another kind: logout', KIND, async ({ sign }) => sign(scoped(), { typ: 'application/logout+jwt' })],
+  ['a JWT of another kind: a number', KIND, async ({ sign }) => sign(scoped(), { typ: 7 })],
+  ['a kid that is a number', NOT_A_JWT, async ({ sign }) => sign(scoped(), { kid: 7 })],
+  ['a kid that is an object', NOT_A_JWT, async ({ sign }) => sign(scoped(), { kid: { toString: 'key-1' } })],
+  ['expired', 'The token has expired.', async ({ sign }) => sign(scoped({ exp: now() - 10 }))],
+  ['not valid yet', 'The token is not valid yet.', async ({ sign }) => sign(scoped({ nbf: now() + 60 }))],
+  [
+    'an nbf that is a string',
+    "The token's claim nbf is not of the right type.",
+    async ({ sign }) => sign(scoped({ nbf: '0' })),
+  ],
+  ['no exp', 'The token lacks the claim exp.', async ({ sign }) => sign(scoped({ exp: undefined }))],
+  [
+    'an exp that is a string',
+    "The token's claim exp is not of the right type.",
+    async ({ sign }) => sign(scoped({ exp: String(now() + 60) })),
+  ],
+  [
+    'an exp that is null',
+    "The token's claim exp is not of the right type.",
+    async ({ sign }) => sign(scoped({ exp: null })),
+  ],
+  [
+    'an exp of 1e400',
+    "The token's claim exp must be a finite number.",
+    async ({ sign }) => sign(JSON.stringify(scoped({ exp: 1 })).replace('"exp":1', '"exp":1e400')),
+  ],
+  ['no issuer', 'The token lacks the claim iss.', async ({ sign }) => sign(scoped({ iss: undefined }))],
+  ['another issuer', 'The token comes from another issuer.', async ({ sign }) => sign(scoped({ iss: `${ISSUER}/` }))],
+  ['several issuers', 'The token comes from another issuer.', async ({ sign }) => sign(scoped({ iss: [ISSUER] }))],
+  ['no audience', 'The token lacks the claim aud.', async ({ sign }) => sign(scoped({ aud: undefined }))],
+  ['another audience', AUDIENCE, async ({ sign }) => sign(scoped({ aud: 'another-api' }))],
+  ['an empty audience', AUDIENCE, async ({ sign }) => sign(scoped({ aud: '' }))],
+  ['an empty list of audiences', AUDIENCE, async ({ sign }) => sign(scoped({ aud: [] }))],
+  ['no sub', filled('sub'), async ({ sign }) => sign(scoped({ sub: undefined }))],
+  ['an empty sub', filled('sub'), async ({ sign }) => sign(scoped({ sub: '' }))],
+  ['a blank sub', filled('sub'), async ({ sign }) => sign(scoped({ sub: ' \t' }))],
+  ['a sub that is a number', filled('sub'), async ({ sign }) => sign(scoped({ sub: 7 }))],
+  ['no account', filled('account_id'), async ({ sign }) => sign(scoped({ account_id: undefined }))],
+  ['an empty account', filled('account_id'), async ({ sign }) => sign(scoped({ account_id: '' }))],
+  ['a blank account', filled('account_id'), async ({ sign }) => sign(scoped({ account_id: '\u00a0 ' }))],
+  ['a list of accounts', filled('account_id'), async ({ sign }) => sign(scoped({ account_id: [ACCOUNT] }))],
+  [
+    'a run_id that is null',
+    "The token's claim run_id must be a UUID.",
+    async ({ sign }) => sign(scoped({ run_id: null })),
+  ],
+  [
+    'a run_id that is empty',
+    "The token's claim run_id must be a UUID.",
+    async ({ sign }) => sign(scoped({ run_id: '' })),
+  ],
+  [
+    'a run_id that is a list',
+    "The token's claim run_id must be a UUID.",
+    async ({ sign }) => sign(scoped({ run_id: [crypto.randomUUID()] })),
+  ],
+  [
+    'an evaluation_id that is a pattern',
+    "The token's claim evaluation_id must be a UUID.",
+    async ({ sign }) => sign(scoped({ evaluation_id: '*' })),
+  ],
+  [
+    'an evaluation_id that is false',
+    "The token's claim evaluation_id must be a UUID.",
+    async ({ sign }) => sign(scoped({ evaluation_id: false })),
+  ],
+];
+
+/** What only makes sense against asymmetric keys. */
+const KEY_SET_MATRIX: readonly Hostile[] = [
+  [
+    'HS256 with the public key as the secret',
+    ALGORITHM,
+    async ({ publicText }) => (await hmac(publicText)).sign(scoped(), { kid: 'key-1' }),
+  ],
+  ['a token of the Worker with the secret', ALGORITHM, async () => (await hmac(SECRET)).sign(scoped())],
+  [
+    'a zero ECDSA signature',
+    SIGNATURE,
+    async () => `${unsigned({ alg: 'ES256', kid: 'key-1' }, scoped())}.${base64url(new Uint8Array(64))}`,
+  ],
+  ['an algorithm of another key type', UNKNOWN_KEY, async () => (await keyPair('RS256', 'key-1')).sign(scoped())],
+  ['an unknown kid', UNKNOWN_KEY, async ({ sign }) => sign(scoped(), { kid: 'key-2' })],
+  ['an empty kid', UNKNOWN_KEY, async ({ sign }) => sign(scoped(), { kid: '' })],
+  ['a kid that is a path', UNKNOWN_KEY, async ({ sign }) => sign(scoped(), { kid: '../../../dev/null' })],
+  ['a kid that is SQL', UNKNOWN_KEY, async ({ sign }) => sign(scoped(), { kid: "key-1' OR '1'='1" })],
+  ['a kid that is a name of the prototype', UNKNOWN_KEY, async ({ sign }) => sign(scoped(), { kid: '__proto__' })],
+  ...(['jwk', 'jku', 'x5u'] as const).map(
+    (name): Hostile => [
+      `an embedded ${name}`,
+      SIGNATURE,
+      async () => {
+        const attacker = await keyPair('ES256', 'key-1');
+        const taken = name === 'jwk' ? attacker.jwk : 'https://attacker.example/keys';
+        return attacker.sign(scoped(), { [name]: taken });
       },
-      { highWaterMark: 0 },
+    ],
+  ),
+];
+
+describe.each(OPERATIONS)('$name', ({ requestFor }) => {
+  describe.each(['secret', 'key set'] as const)('of a Worker with a %s', (kind) => {
+    const refused = async (token: string, error: string) => {
+      const row = await storeEvaluation();
+      const { send } = await deployments[kind]();
+      const sent = await requestFor(row, { authorization: `Bearer ${token}` });
+      await expectRefusedUpdate(row, sent, invalidToken(error), send);
+    };
+
+    it.each(kind === 'secret' ? MATRIX : [...MATRIX, ...KEY_SET_MATRIX])('refuses %s', async (_, error, token) => {
+      await refused(await token(await deployments[kind]()), error);
+    });
+
+    it('refuses a token with its last character changed, whatever to', async () => {
+      const { sign } = await deployments[kind]();
+      for (const token of lastCharacters(await sign(scoped()))) {
+        const row = await storeEvaluation();
+        const response = await (await deployments[kind]()).send(
+          await requestFor(row, { authorization: `Bearer ${token}` }),
+        );
+        expect(response.status).toBe(401);
+        expect(await readEvaluation(row.id)).toEqual(row);
+      }
+    });
+
+    it('refuses claims in invalid UTF-8', async () => {
+      const { sign } = await deployments[kind]();
+      const [header = '', , signature = ''] = (await sign(scoped())).split('.');
+      await refused(`${header}.${base64url(new Uint8Array([0x7b, 0xff, 0x7d]))}.${signature}`, SIGNATURE);
+    });
+
+    it.each([
+      {},
+      { typ: 'JWT' },
+      { typ: 'jwt' },
+      { typ: 'at+jwt' },
+      { typ: 'application/at+jwt' },
+      { jku: 'https://attacker.example/keys' },
+    ])('accepts its own token with the header %o', async (header) => {
+      const row = await storeEvaluation();
+      const { send, sign } = await deployments[kind]();
+      const fetched = vi.spyOn(globalThis, 'fetch');
+
+      const authorization = `bearer ${await sign(scoped({ aud: ['another-api', 'run-evaluation'] }), header)}`;
+
+      expect((await send(await requestFor(row, { authorization }))).ok).toBe(true);
+      expect(fetched).not.toHaveBeenCalled();
+    });
+
+    it('allows for clocks that are five seconds apart', async () => {
+      const row = await storeEvaluation();
+      const { send, sign } = await deployments[kind]();
+      const authorization = `Bearer ${await sign(scoped({ exp: now() - 3, nbf: now() + 3 }))}`;
+
+      expect((await send(await requestFor(row, { authorization }))).ok).toBe(true);
+    });
+
+    it.each([null, '', 'Basic dXNlcjpwYXNz', 'Bearertoken', 'Token abc', 'DPoP abc'])(
+      'answers the bare challenge to the Authorization header %s',
+      async (authorization) => {
+        const row = await storeEvaluation();
+        const { send } = await deployments[kind]();
+
+        await expectRefusedUpdate(row, await requestFor(row, { authorization }), noCredentials, send);
+      },
     );
 
+    it('does not take a token from the query string', async () => {
+      const row = await storeEvaluation();
+      const { send, sign } = await deployments[kind]();
+      const sent = await requestFor(row, { authorization: null });
+      const url = `${sent.url}?access_token=${await sign(scoped())}`;
+
+      await expectRefusedUpdate(row, new Request(url, sent), noCredentials, send);
+    });
+  });
+});
+
+describe('a stranger', () => {
+  it('has nothing parsed and nothing asked of D1', async () => {
+    const { db, calls } = countingD1(env.DB);
+    let pulled = false;
+    const pull = () => {
+      pulled = true;
+    };
+    const body = new ReadableStream({ pull }, { highWaterMark: 0 });
     const path = '/v1/run/not-a-uuid/evaluation/neither';
     const sent = await request(path, { body, headers: { authorization: null, 'content-type': 'text/plain' } });
 
     await expectRefusal(await workerWith({ DB: db })(sent), noCredentials);
+
     expect(pulled).toBe(false);
     expect(calls).toEqual([]);
   });
 });
 
-describe('a scheme in any case', () => {
-  it.each(['bearer', 'BEARER', 'Bearer '])('accepts "%s"', async (scheme) => {
-    const row = await storeEvaluation();
-    const headers = { authorization: `${scheme} ${await mintToken()}` };
-
-    expect((await worker(await request(pathOf(row), { body: '{"value":9}', headers }))).status).toBe(200);
-  });
-});
-
-describe('credentials that are not one compact JWS', () => {
-  it.each<[string, (token: string) => string]>([
-    ['nothing after the scheme', () => ''],
-    ['two tokens', (token) => `${token} ${token}`],
-    ['two tokens with a comma', (token) => `${token}, Bearer ${token}`],
-    ['base64 padding', (token) => `${token}=`],
-    ['white space inside', (token) => token.replace('.', '. ')],
-    ['a tab before it', (token) => `\t${token}`],
-    ['two parts', (token) => token.split('.').slice(0, 2).join('.')],
-    ['an empty signature', (token) => `${token.split('.').slice(0, 2).join('.')}.`],
-    ['five parts', (token) => `${token}.a.b`],
-    ['quotes', (token) => `"${token}"`],
-    ['plain text', () => 'secret'],
-    ['parts that are not JSON', () => 'a.b.c'],
-    ['16 KiB', (token) => `${token}${'A'.repeat(16 * 1024)}`],
-  ])('refuses %s', async (_, spoil) => {
-    const row = await storeEvaluation();
-    const headers = { authorization: `Bearer ${spoil(await mintToken())}` };
-
-    await expectRefusedUpdate(
-      row,
-      await request(pathOf(row), { body: '{"value":9}', headers }),
-      invalidToken(NOT_A_JWT),
-    );
-  });
-});
-
-describe('claims', () => {
-  it.each<[string, Record<string, unknown>, string]>([
-    ['expired', { exp: now() - 60 }, 'The token has expired.'],
-    ['not yet valid', { nbf: now() + 60 }, 'The token is not valid yet.'],
-    ['without exp', { exp: undefined }, 'The token lacks the claim exp.'],
-    ['with an exp that is a string', { exp: String(now() + 60) }, "The token's claim exp is not of the right type."],
-    ['without sub', { sub: undefined }, "The token's claim sub must be a non-empty string."],
-    ['with an empty sub', { sub: '' }, "The token's claim sub must be a non-empty string."],
-    ['with a blank sub', { sub: ' \t' }, "The token's claim sub must be a non-empty string."],
-    ['with a sub that is a number', { sub: 7 }, "The token's claim sub must be a non-empty string."],
-    ['without an account', { account_id: undefined }, "The token's claim account_id must be a non-empty string."],
-    ['with an empty account', { account_id: '' }, "The token's claim account_id must be a non-empty string."],
-    ['with a blank account', { account_id: '  ' }, "The token's claim account_id must be a non-empty string."],
-    ['with a list of accounts', { account_id: [ACCOUNT] }, "The token's claim account_id must be a non-empty string."],
-  ])('refuses a token %s', async (_, claims, error) => {
-    const row = await storeEvaluation();
-
-    await expectRefusedUpdate(row, await putValue(row, 9, await mintToken(claims)), invalidToken(error));
-  });
-
-  it('takes the account from the claim that JWT_ACCOUNT_CLAIM names, and from no other', async () => {
+describe('the account and the author', () => {
+  it('come from the claim that JWT_ACCOUNT_CLAIM names, and from no other', async () => {
     const row = await storeEvaluation();
     const send = workerWith({ JWT_ACCOUNT_CLAIM: 'https://example.com/account' });
 
-    await expectRefusedUpdate(
-      row,
-      await putValue(row, 9, await mintToken()),
-      invalidToken("The token's claim https://example.com/account must be a non-empty string."),
-      send,
-    );
+    const refusal = invalidToken(filled('https://example.com/account'));
+    await expectRefusedUpdate(row, await putValue(row, 9, await mintToken()), refusal, send);
+
     const token = await mintToken({ account_id: 'acc_other', 'https://example.com/account': ACCOUNT });
     expect((await send(await putValue(row, 9, token))).status).toBe(200);
     expect(await readEvaluation(row.id)).toMatchObject({ value: 9, account_id: ACCOUNT });
   });
 
-  it('does not take an inherited property for a claim', async () => {
+  it('are never an inherited property', async () => {
     const row = await storeEvaluation();
     const send = workerWith({ JWT_ACCOUNT_CLAIM: 'constructor' });
 
-    await expectRefusedUpdate(
-      row,
-      await putValue(row, 9),
-      invalidToken("The token's claim constructor must be a non-empty string."),
-      send,
-    );
+    await expectRefusedUpdate(row, await putValue(row, 9), invalidToken(filled('constructor')), send);
   });
 
-  it('takes the author from the token, never from the body', async () => {
+  it('never come from the body', async () => {
     const row = await storeEvaluation();
     const body = JSON.stringify({
       value: 9,
@@ -171,42 +372,133 @@ describe('claims', () => {
 
     await worker(await request(pathOf(row), { body }));
 
-    expect(await readEvaluation(row.id)).toMatchObject({
-      updated_by: 'user-123',
-      updated_at: expect.stringMatching(/^20[2-9]/),
-    });
+    const updated_at = expect.stringMatching(/^20[2-9]/);
+    expect(await readEvaluation(row.id)).toMatchObject({ updated_by: 'user-123', updated_at });
   });
 });
 
 describe('JWT_ISSUER and JWT_AUDIENCE', () => {
-  const send = workerWith({ JWT_ISSUER: 'https://issuer.example', JWT_AUDIENCE: 'run-evaluation' });
-  const right = { iss: 'https://issuer.example', aud: 'run-evaluation' };
-
-  it.each<[string, Record<string, unknown>, string]>([
-    ['no issuer', { ...right, iss: undefined }, 'The token lacks the claim iss.'],
-    ['another issuer', { ...right, iss: 'https://issuer.example/' }, 'The token comes from another issuer.'],
-    ['no audience', { ...right, aud: undefined }, 'The token lacks the claim aud.'],
-    ['another audience', { ...right, aud: 'another-api' }, 'The token is meant for another audience.'],
-    ['an empty audience', { ...right, aud: '' }, 'The token is meant for another audience.'],
-    ['an empty list of audiences', { ...right, aud: [] }, 'The token is meant for another audience.'],
-  ])('are checked when set: refuses %s', async (_, claims, error) => {
-    const row = await storeEvaluation();
-
-    await expectRefusedUpdate(row, await putValue(row, 9, await mintToken(claims)), invalidToken(error), send);
-  });
-
-  it('are checked when set: accepts the right ones, one audience of several too', async () => {
-    const row = await storeEvaluation();
-
-    expect((await send(await putValue(row, 8, await mintToken(right)))).status).toBe(200);
-    expect((await send(await putValue(row, 9, await mintToken({ ...right, aud: ['a', right.aud] })))).status).toBe(200);
-  });
-
-  it('are not checked when not set, or blank', async () => {
+  it('are not checked with a secret when not set, or blank', async () => {
     const row = await storeEvaluation();
     const token = await mintToken({ iss: 'anyone', aud: 'anything' });
 
     expect((await workerWith({ JWT_ISSUER: '', JWT_AUDIENCE: ' ' })(await putValue(row, 9, token))).status).toBe(200);
+  });
+});
+
+describe('JWT_JWKS', () => {
+  it.each<Algorithm>(['RS256', 'PS256', 'ES256', 'ES384', 'EdDSA', 'Ed25519'])('verifies %s', async (alg) => {
+    const row = await storeEvaluation();
+    const signer = await keyPair(alg, 'key-a');
+    const send = workerWithKeys([pair.jwk, { ...signer.jwk, alg, use: 'sig', key_ops: ['verify'] }]);
+
+    expect((await send(await putValue(row, 9, await signer.sign(scoped())))).status).toBe(200);
+    const forged = await (await keyPair(alg, 'key-a')).sign(scoped());
+    await expectRefusedUpdate({ ...row }, await putValue(row, 1, forged), invalidToken(SIGNATURE), send);
+  });
+
+  it('verifies two keys side by side, and refuses the one that is taken out', async () => {
+    const row = await storeEvaluation();
+    const next = await keyPair('ES256', 'key-2');
+
+    expect((await workerWithKeys([pair.jwk, next.jwk])(await putValue(row, 1, await pair.sign(scoped())))).status).toBe(
+      200,
+    );
+    expect((await workerWithKeys([pair.jwk, next.jwk])(await putValue(row, 2, await next.sign(scoped())))).status).toBe(
+      200,
+    );
+    const old = await putValue(row, 3, await pair.sign(scoped()));
+    await expectRefusedUpdate(row, old, invalidToken(UNKNOWN_KEY), workerWithKeys([next.jwk]));
+  });
+
+  it('takes a token without a key id where one key fits, and says so where several do', async () => {
+    const row = await storeEvaluation();
+    const token = await pair.sign(scoped(), { kid: undefined });
+    const other = await keyPair('RS256', 'key-2');
+    const twin = await keyPair('ES256', 'key-3');
+
+    expect((await workerWithKeys([pair.jwk, other.jwk])(await putValue(row, 9, token))).status).toBe(200);
+    await expectRefusedUpdate(
+      row,
+      await putValue(row, 8, token),
+      invalidToken('The token names no key id, and more than one key fits it.'),
+      workerWithKeys([pair.jwk, twin.jwk]),
+    );
+  });
+
+  it.each([
+    ['another algorithm', { alg: 'ES384' }],
+    ['encryption', { use: 'enc' }],
+    ['signing only', { key_ops: ['sign'] }],
+  ])('passes over a key meant for %s', async (_, member) => {
+    const row = await storeEvaluation();
+    const rsa = await keyPair('RS256', 'key-2');
+
+    const send = workerWithKeys([rsa.jwk, { ...pair.jwk, ...member }]);
+
+    await expectRefusedUpdate(row, await putValue(row, 9, await pair.sign(scoped())), invalidToken(UNKNOWN_KEY), send);
+  });
+});
+
+describe('JWT_REQUIRED_SCOPE', () => {
+  const send = workerWith({ JWT_REQUIRED_SCOPE: 'evaluations:write' });
+  const error = 'The token lacks the scope evaluations:write.';
+
+  it.each<[string, Record<string, unknown>]>([
+    ['no scope', {}],
+    ['other scopes', { scope: 'evaluations:read profile' }],
+    ['a scope that only begins like it', { scope: 'evaluations:write-all' }],
+    ['a list where a string belongs, with both in one', { scp: ['evaluations:read evaluations:write'] }],
+    ['a scope that is no text', { scope: { 'evaluations:write': true } }],
+  ])('refuses a token with %s', async (_, scope) => {
+    const row = await storeEvaluation();
+    await expectRefusedUpdate(
+      row,
+      await putValue(row, 9, await mintToken(scope)),
+      {
+        status: 403,
+        error,
+        headers: {
+          'www-authenticate': `Bearer error="insufficient_scope", error_description="${error}", scope="evaluations:write"`,
+        },
+      },
+      send,
+    );
+  });
+
+  it.each([
+    { scope: 'evaluations:write' },
+    { scope: 'profile evaluations:write' },
+    { scp: ['profile', 'evaluations:write'] },
+    { scp: 'profile evaluations:write' },
+  ])('accepts %o', async (scope) => {
+    const row = await storeEvaluation();
+    expect((await send(await putValue(row, 9, await mintToken(scope)))).status).toBe(200);
+  });
+
+  it('comes after verification: an expired token is 401', async () => {
+    const row = await storeEvaluation();
+    const expired = await mintToken({ exp: now() - 60 });
+    await expectRefusedUpdate(row, await putValue(row, 9, expired), invalidToken('The token has expired.'), send);
+  });
+});
+
+describe('the log of a refused token', () => {
+  it("has jose's code and the key id, and never the token", async () => {
+    const row = await storeEvaluation();
+    const logged = vi.spyOn(console, 'log');
+    const token = await mintToken({ exp: now() - 60 }, { kid: 'key-9' });
+
+    await worker(await putValue(row, 9, token));
+
+    const line = String(logged.mock.calls.flat().at(-1));
+    expect(JSON.parse(line)).toMatchObject({
+      status: 401,
+      refusal: 'invalid_token',
+      code: 'ERR_JWT_EXPIRED',
+      key_id: 'key-9',
+    });
+    for (const part of token.split('.')) expect(line).not.toContain(part);
   });
 });
 
@@ -217,22 +509,73 @@ describe('a configuration fault', () => {
       'The server failed to process the request; this is not your fault. Quote the x-request-id when you report it.',
   };
   const short = 'x'.repeat(31);
+  const keySet = { JWT_SECRET: '', JWT_ISSUER: ISSUER, JWT_AUDIENCE: 'run-evaluation' };
+  const remote = (JWT_JWKS_URL: string) => ({ ...keySet, JWT_JWKS_URL });
+  const inline = (JWT_JWKS: string) => ({ ...keySet, JWT_JWKS });
 
-  it.each<[string, string | undefined]>([
-    ['is missing', undefined],
-    ['is empty', ''],
-    ['is one byte short', short],
-  ])('lets no one in when JWT_SECRET %s, and the log says how to mend it', async (_, secret) => {
+  it.each<[string, string, Partial<Env>]>([
+    ['no source of keys', 'JWT_SECRET', { JWT_SECRET: '' }],
+    ['a secret one byte short', 'JWT_SECRET', { JWT_SECRET: short }],
+    ['two sources', 'JWT_SECRET', { JWT_JWKS_URL: 'https://issuer.example/keys' }],
+    ['three sources', 'JWT_SECRET', { JWT_JWKS: '{"keys":[]}', JWT_JWKS_URL: 'https://issuer.example/keys' }],
+    ['a key set that is not JSON', 'JWT_JWKS', inline('{')],
+    ['a key set that is an array', 'JWT_JWKS', inline('[]')],
+    ['a key set without keys', 'JWT_JWKS', inline('{}')],
+    ['an empty key set', 'JWT_JWKS', inline('{"keys":[]}')],
+    ['a key set of texts', 'JWT_JWKS', inline('{"keys":["key"]}')],
+    [
+      'a key that cannot be imported',
+      'JWT_JWKS',
+      inline('{"keys":[{"kty":"EC","crv":"P-256","x":"AAAA","y":"AAAA"}]}'),
+    ],
+    ['a key without its material', 'JWT_JWKS', inline('{"keys":[{"kty":"RSA"}]}')],
+    ['a symmetric key', 'JWT_JWKS', inline('{"keys":[{"kty":"oct","k":"c2VjcmV0"}]}')],
+    ['only keys for other purposes', 'JWT_JWKS', inline('{"keys":[{"kty":"EC","crv":"secp256k1"}]}')],
+    ['a URL that is none', 'JWT_JWKS_URL', remote('issuer.example/keys')],
+    ['a URL over plain http', 'JWT_JWKS_URL', remote('http://issuer.example/keys')],
+    ['a host that only begins like localhost', 'JWT_JWKS_URL', remote('http://localhost.example/keys')],
+    ['a URL with credentials', 'JWT_JWKS_URL', remote('https://user:pass@issuer.example/keys')],
+    ['a URL of another scheme', 'JWT_JWKS_URL', remote('data:application/json,{"keys":[]}')],
+    ['a key set without an issuer', 'JWT_ISSUER', { ...remote('https://issuer.example/keys'), JWT_ISSUER: '' }],
+    ['a key set without an audience', 'JWT_AUDIENCE', { ...remote('https://issuer.example/keys'), JWT_AUDIENCE: ' ' }],
+    ['an account claim that breaks a header', 'JWT_ACCOUNT_CLAIM', { JWT_ACCOUNT_CLAIM: 'a"b' }],
+    ['a scope with a space', 'JWT_REQUIRED_SCOPE', { JWT_REQUIRED_SCOPE: 'a b' }],
+  ])('lets no one in: %s; the log names %s and the command that mends it', async (_, setting, settings) => {
     const row = await storeEvaluation();
     const logged = vi.spyOn(console, 'error');
-    const send = workerWith({ JWT_SECRET: secret } as Partial<Env>);
+    const fetched = vi.spyOn(globalThis, 'fetch');
+    const send = workerWith(settings);
 
-    await expectRefusedUpdate(row, await putValue(row, 9, await mintToken({}, secret || SECRET)), OUR_FAULT, send);
+    for (const secret of [SECRET, short]) {
+      const token = await (await hmac(secret)).sign(scoped());
+      await expectRefusedUpdate(row, await putValue(row, 9, token), OUR_FAULT, send);
+    }
     await expectRefusedUpdate(row, await request(pathOf(row), { headers: { authorization: null } }), OUR_FAULT, send);
 
-    const lines = logged.mock.calls.flat().join('\n');
-    expect(lines).toContain('JWT_SECRET');
-    expect(lines).toContain('wrangler secret put JWT_SECRET');
-    expect(lines).not.toContain(short);
+    const { refusal, cause } = JSON.parse(String(logged.mock.calls.flat()[0]));
+    expect(refusal).toBe('misconfigured');
+    expect(cause).toMatch(new RegExp(`^${setting} .*npx wrangler secret put ${setting}`));
+    expect(logged.mock.calls.flat().join()).not.toContain(short);
+    expect(fetched).not.toHaveBeenCalled();
   });
+
+  it.each(['private', 'small'])(
+    'lets no one in: a key set with a %s key, of which nothing gets into the log',
+    async (kind) => {
+      const row = await storeEvaluation();
+      const logged = vi.spyOn(console, 'error');
+      const jwk = kind === 'private' ? await privateJwk() : (await keyPair('RS256', 'key-1', 1024)).jwk;
+
+      await expectRefusedUpdate(
+        row,
+        await putValue(row, 9, await pair.sign(scoped())),
+        OUR_FAULT,
+        workerWithKeys([pair.jwk, jwk]),
+      );
+
+      const lines = logged.mock.calls.flat().join();
+      expect(lines).toContain('JWT_JWKS');
+      expect(lines).not.toContain(jwk.d ?? jwk.n);
+    },
+  );
 });

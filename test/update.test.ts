@@ -1,6 +1,7 @@
 /** What an accepted update does, and what it can never do. */
 import { env } from 'cloudflare:workers';
 import { describe, expect, it } from 'vitest';
+import { stillClock } from './clock';
 import { countingD1 } from './d1';
 import {
   ACCOUNT,
@@ -10,6 +11,7 @@ import {
   putValue,
   readEvaluation,
   request,
+  seconds,
   storeEvaluation,
   worker,
   workerWith,
@@ -18,12 +20,10 @@ import {
 describe('an accepted update', () => {
   it('answers 200 with the row as stored: the value, its author and the time of the write; nothing else changed', async () => {
     const row = await storeEvaluation();
-    const now = new Date('2026-11-22T10:11:12.345Z');
+    const clock = stillClock(new Date('2026-11-22T10:11:12.345Z'));
+    const token = await mintToken({ sub: 'user-42', exp: seconds(clock.now()) + 60 });
 
-    const response = await workerWith(
-      {},
-      { now: () => now },
-    )(await putValue(row, 8.25, await mintToken({ sub: 'user-42', exp: now.getTime() })));
+    const response = await workerWith({}, clock)(await putValue(row, 8.25, token));
 
     const changed = { ...row, value: 8.25, updated_by: 'user-42', updated_at: '2026-11-22T10:11:12.345Z' };
     expect(response.status).toBe(200);

@@ -21,14 +21,9 @@ export function evaluationRoutes({ protect, evaluations, clock }: Needs) {
   const routes = new Hono<ExchangeEnv>();
 
   routes.put(EVALUATION, protect('updateEvaluation'), async (c) => {
-    const { account, subject } = c.get('principal');
     const path = evaluationPath(c);
     const { value } = parseEvaluationUpdate(await readJsonObject(c.req.raw));
-    const updated = await evaluations.updateEvaluation(account, path, {
-      value,
-      updated_by: subject,
-      updated_at: clock.now(),
-    });
+    const updated = await evaluations.updateEvaluation(c.get('principal'), path, { value, at: clock.now() });
     if (!updated) throw new Failure({ kind: 'evaluation_not_found' });
     return c.json(updated);
   });

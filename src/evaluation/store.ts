@@ -1,11 +1,11 @@
 /**
- * Evaluations in D1. One accepted operation is one statement that carries its own conditions; the account is
- * the first argument of each function and part of each WHERE. Knows nothing of HTTP.
+ * Evaluations in D1. One accepted operation is one statement that carries its own conditions; the principal
+ * is the first argument of each function, its account part of each WHERE. Knows nothing of HTTP.
  */
 import { and, eq, fillPlaceholders, type Query, sql } from 'drizzle-orm';
 import { drizzle } from 'drizzle-orm/d1';
 import { runEvaluation } from '../db/schema';
-import type { AccountId } from '../principal';
+import { opens, type Principal } from '../principal';
 import { type EvaluationRow, type RunEvaluation, resourceOf } from './evaluation';
 
 /** Which evaluation: both ids in lower case, as they are stored. */
@@ -13,9 +13,8 @@ export type EvaluationPath = { readonly run_id: string; readonly id: string };
 
 export type EvaluationChange = {
   readonly value: number;
-  /** The author of the change, from the verified token. */
-  readonly updated_by: string;
-  readonly updated_at: Date;
+  /** The time of the write. Its author is the principal. */
+  readonly at: Date;
 };
 
 export type EvaluationStore = ReturnType<typeof createEvaluationStore>;
@@ -41,13 +40,20 @@ export function createEvaluationStore(db: D1Database) {
   );
 
   return {
-    /** The row as stored, or undefined where this account has no such evaluation of that run. */
+    /** The row as stored, or undefined where the principal has no such evaluation of that run. */
     async updateEvaluation(
-      account: AccountId,
+      principal: Principal,
       path: EvaluationPath,
       change: EvaluationChange,
     ): Promise<RunEvaluation | undefined> {
-      const [row] = await update({ account, ...path, ...change, updated_at: change.updated_at.toISOString() });
+      if (!opens(principal, path)) return undefined;
+      const [row] = await update({
+        ...path,
+        account: principal.account,
+        value: change.value,
+        updated_by: principal.subject,
+        updated_at: change.at.toISOString(),
+      });
       return row && resourceOf(row);
     },
   };

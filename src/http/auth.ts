@@ -9,8 +9,12 @@ import { NOT_A_JWT, type VerifyToken } from './token';
 
 const TOKEN_MAX_CHARS = 8 * 1024;
 
-/** Three non-empty base64url parts. Strict on purpose: jose's own decoder lets padding and white space pass. */
-const COMPACT_JWS = /^[\w-]+\.[\w-]+\.[\w-]+$/;
+/**
+ * A non-empty part in base64url as RFC 4648 §3.5 has it: no padding, no white space, no stray bits in the last
+ * character. jose's decoder lets all three pass, and then several texts would be one and the same token.
+ */
+const PART = '(?=[\\w-])(?:[\\w-]{4})*(?:[\\w-][AQgw]|[\\w-]{2}[AEIMQUYcgkosw048])?';
+const COMPACT_JWS = new RegExp(`^${PART}\\.${PART}\\.${PART}$`);
 
 /** The door of one operation, by its operationId: lets a request in with its principal, or throws. */
 export type Protect = (operation: string) => MiddlewareHandler<ExchangeEnv>;
@@ -25,7 +29,11 @@ export function bearerAuth(prepare: () => Promise<VerifyToken>): Protect {
     async function bearerAuth(c, next) {
       const log = c.get('log');
       log.operation = operation;
-      verify ??= await prepare();
+      if (!verify) {
+        const prepared = await prepare();
+        // The first one stays, so that requests that came together share what it remembers.
+        verify ??= prepared;
+      }
       const principal = await verify(tokenOf(c.req.header('authorization')));
       c.set('principal', principal);
       log.account = principal.account;

@@ -33,6 +33,17 @@ function refusalOf(fact: Fact): Refusal {
         error: fact.error,
         headers: challenge(` error="invalid_token", error_description="${fact.error}"`),
       };
+    case 'insufficient_scope': {
+      const error = `The token lacks the scope ${fact.scope}.`;
+      const parameters = ` error="insufficient_scope", error_description="${error}", scope="${fact.scope}"`;
+      return { status: 403, error, headers: challenge(parameters) };
+    }
+    case 'keys_unavailable':
+      return {
+        status: 503,
+        error: "The token cannot be verified now, because its issuer's keys cannot be fetched: try again later.",
+        headers: { 'retry-after': String(fact.retryAfterSeconds) },
+      };
     case 'evaluation_not_found':
       return {
         status: 404,

@@ -1,7 +1,6 @@
 /** Ids in a path: UUIDs without regard to case, in the lower case that is stored (RFC 9562 §4). */
 import { Failure } from '../failure';
-
-const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+import { UUID } from '../uuid';
 
 /** @throws {Failure} `malformed` when the path parameter is not a UUID. */
 export function uuidOf(name: string, parameter: string): string {

@@ -6,51 +6,106 @@ import { decodeProtectedHeader, errors, type JWTPayload, type JWTVerifyOptions, 
 import type { Clock } from '../clock';
 import { Failure } from '../failure';
 import type { AccountId, Principal } from '../principal';
-import type { Settings } from '../settings';
+import { type KeySource, misconfigured, type Settings } from '../settings';
+import { UUID } from '../uuid';
+import { type FindKey, issuerKeys } from './issuer';
+import { findKey, KEY_SET_ALGORITHMS, KeySetFault, readKeySet } from './key-set';
 
 /** How far the issuer's clock may be off from ours. */
 const CLOCK_TOLERANCE_SECONDS = 5;
 
 export const NOT_A_JWT = 'The bearer token is not a well-formed JWT.';
 
-/** @throws {Failure} `invalid_token`. */
+/** @throws {Failure} `invalid_token`, `insufficient_scope`, or `keys_unavailable`. */
 export type VerifyToken = (token: string) => Promise<Principal>;
 
+/** @throws {Failure} `misconfigured` where the setting for the keys holds none that could verify. */
 export async function createVerifier(settings: Settings, clock: Clock): Promise<VerifyToken> {
+  const find = await keysOf(settings.keys, clock);
   const options: JWTVerifyOptions = {
-    algorithms: ['HS256'],
+    algorithms: settings.keys.kind === 'secret' ? ['HS256'] : KEY_SET_ALGORITHMS,
     clockTolerance: CLOCK_TOLERANCE_SECONDS,
     requiredClaims: ['exp'],
     ...(settings.issuer === undefined ? {} : { issuer: settings.issuer }),
     ...(settings.audience === undefined ? {} : { audience: settings.audience }),
   };
-  // Imported here, once: jose imports a raw secret anew on each verification.
-  const key = await crypto.subtle.importKey('raw', settings.secret, { name: 'HMAC', hash: 'SHA-256' }, false, [
-    'verify',
-  ]);
 
   return async function verifyToken(token) {
     try {
-      const { payload, protectedHeader } = await jwtVerify(token, key, { ...options, currentDate: clock.now() });
-      return principalOf(payload, settings.accountClaim, protectedHeader.kid);
-    } catch (thrown) {
-      if (!(thrown instanceof errors.JOSEError)) throw thrown;
-      throw new Failure(
-        { kind: 'invalid_token', error: sentenceOf(thrown) },
-        { code: thrown.code, key_id: keyIdOf(token) },
+      const { payload, protectedHeader } = await jwtVerify(
+        token,
+        async ({ alg, kid, typ }) => {
+          refuseOtherKinds(typ);
+          // RFC 7515 §4.1.4: a kid is a string.
+          if (kid !== undefined && typeof kid !== 'string') throw invalidToken(NOT_A_JWT, 'kid');
+          const found = await find(alg, kid);
+          if (typeof found === 'string') throw invalidToken(KEY_NOT_FOUND[found], `key_${found}`);
+          return found;
+        },
+        { ...options, currentDate: clock.now() },
       );
+      return principalOf(payload, settings, protectedHeader.kid);
+    } catch (thrown) {
+      if (thrown instanceof errors.JOSEError) throw invalidToken(sentenceOf(thrown), thrown.code, keyIdOf(token));
+      if (thrown instanceof Failure) throw new Failure(thrown.fact, { ...thrown.detail, key_id: keyIdOf(token) });
+      throw thrown;
     }
   };
 }
 
-function principalOf(payload: JWTPayload, accountClaim: string, keyId: string | undefined): Principal {
+async function keysOf(source: KeySource, clock: Clock): Promise<FindKey> {
+  switch (source.kind) {
+    case 'secret': {
+      // Imported here, once: jose imports a raw secret anew on each verification.
+      const hmac = { name: 'HMAC', hash: 'SHA-256' };
+      const key = await crypto.subtle.importKey('raw', source.secret, hmac, false, ['verify']);
+      return async () => key;
+    }
+    case 'inline': {
+      const keys = await readKeySet(source.json).catch((thrown: unknown) => {
+        // A parser's message quotes what it read, and a private key must not get into the log.
+        const fault = thrown instanceof KeySetFault ? thrown.message : 'is not a JSON Web Key Set';
+        throw misconfigured('JWT_JWKS', fault);
+      });
+      return async (alg, kid) => findKey(keys, alg, kid);
+    }
+    case 'remote':
+      return issuerKeys(source.url, clock);
+  }
+}
+
+const KEY_NOT_FOUND = {
+  unknown: 'The token is signed with a key that is not known here.',
+  ambiguous: 'The token names no key id, and more than one key fits it.',
+};
+
+/** RFC 8725 §3.11: a JWT of another kind, a logout token for instance, is no access token even where all else is right. */
+function refuseOtherKinds(typ: string | undefined): void {
+  if (typ === undefined) return;
+  const kind = textOf(typ)
+    ?.toLowerCase()
+    .replace(/^application\//, '');
+  if (kind !== 'jwt' && kind !== 'at+jwt') throw invalidToken('The token is a JWT of another kind (typ).', 'typ');
+}
+
+function principalOf(
+  payload: JWTPayload,
+  { accountClaim, requiredScope }: Settings,
+  keyId: string | undefined,
+): Principal {
   // jose takes any number for exp, and JSON can spell infinity (1e400): a token without an end.
   if (!Number.isFinite(payload.exp)) throw claimRefused('exp', 'a finite number');
-  return {
+  const principal = {
     account: filledString(payload, accountClaim) as AccountId,
     subject: filledString(payload, 'sub'),
+    run: uuidOrAbsent(payload, 'run_id'),
+    evaluation: uuidOrAbsent(payload, 'evaluation_id'),
     keyId,
   };
+  if (requiredScope !== undefined && !scopesOf(payload).includes(requiredScope)) {
+    throw new Failure({ kind: 'insufficient_scope', scope: requiredScope });
+  }
+  return principal;
 }
 
 function filledString(payload: JWTPayload, claim: string): string {
@@ -59,8 +114,27 @@ function filledString(payload: JWTPayload, claim: string): string {
   return value;
 }
 
+/** A restriction that cannot be read is a broken token, never an unrestricted one. */
+function uuidOrAbsent(payload: JWTPayload, claim: string): string | undefined {
+  if (!Object.hasOwn(payload, claim)) return undefined;
+  const value = payload[claim];
+  if (typeof value !== 'string' || !UUID.test(value)) throw claimRefused(claim, 'a UUID');
+  return value.toLowerCase();
+}
+
+/** RFC 8693 §4.2: `scope` is one space-separated string; `scp` is what some issuers send instead, as that or as a list. */
+const scopesOf = ({ scope, scp }: JWTPayload): unknown[] =>
+  [scope, scp].flatMap((scopes) =>
+    typeof scopes === 'string' ? scopes.split(' ') : Array.isArray(scopes) ? scopes : [],
+  );
+
+const textOf = (value: unknown) => (typeof value === 'string' ? value : undefined);
+
+const invalidToken = (error: string, code: string, keyId?: string) =>
+  new Failure({ kind: 'invalid_token', error }, { code, key_id: keyId });
+
 const claimRefused = (claim: string, wanted: string) =>
-  new Failure({ kind: 'invalid_token', error: `The token's claim ${claim} must be ${wanted}.` }, { code: 'claim' });
+  invalidToken(`The token's claim ${claim} must be ${wanted}.`, 'claim');
 
 function sentenceOf(thrown: errors.JOSEError): string {
   if (thrown instanceof errors.JWTExpired) return 'The token has expired.';
@@ -80,8 +154,7 @@ function sentenceOfClaim({ claim, reason }: errors.JWTClaimValidationFailed): st
 
 function keyIdOf(token: string): string | undefined {
   try {
-    const { kid } = decodeProtectedHeader(token);
-    return typeof kid === 'string' ? kid.slice(0, 128) : undefined;
+    return textOf(decodeProtectedHeader(token).kid)?.slice(0, 128);
   } catch {
     return undefined;
   }

@@ -1,0 +1,92 @@
+/**
+ * JSON Web Key Sets (RFC 7517) as verification keys: checked, imported once, and found by algorithm and key id.
+ * Imported here with WebCrypto and not by jose's key sets, because those keep the promise of an import and hand
+ * it to later requests; in Workers a request must never await what another request has started.
+ */
+
+/** What a key must be for an algorithm (RFC 7518 §3.1, RFC 8037 §3.1). HMAC is not among them: a key set is public. */
+const ALGORITHMS = {
+  RS256: { kty: 'RSA', crv: undefined, params: { name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256' } },
+  PS256: { kty: 'RSA', crv: undefined, params: { name: 'RSA-PSS', hash: 'SHA-256' } },
+  ES256: { kty: 'EC', crv: 'P-256', params: { name: 'ECDSA', namedCurve: 'P-256' } },
+  ES384: { kty: 'EC', crv: 'P-384', params: { name: 'ECDSA', namedCurve: 'P-384' } },
+  EdDSA: { kty: 'OKP', crv: 'Ed25519', params: { name: 'Ed25519' } },
+  // RFC 9864: the fully specified name of the same.
+  Ed25519: { kty: 'OKP', crv: 'Ed25519', params: { name: 'Ed25519' } },
+} as const;
+
+type Algorithm = keyof typeof ALGORITHMS;
+
+export const KEY_SET_ALGORITHMS = Object.keys(ALGORITHMS).filter((name): name is Algorithm => name in ALGORITHMS);
+
+/** RFC 7518 §3.3. */
+const RSA_MIN_BITS = 2048;
+/** More keys than any issuer publishes; each is imported once or twice. */
+const KEYS_MAX = 64;
+
+/** What is wrong with a key set, in words of ours: a parser's message would quote the text. */
+export class KeySetFault extends Error {}
+
+export type VerificationKey = { readonly alg: string; readonly kid: string | undefined; readonly key: CryptoKey };
+export type KeySet = readonly VerificationKey[];
+
+/** The one key that fits, or why there is none. */
+export type Found = CryptoKey | 'unknown' | 'ambiguous';
+
+export function findKey(keys: KeySet, alg: string, kid: string | undefined): Found {
+  const fitting = keys.filter((key) => key.alg === alg && (kid === undefined || key.kid === kid));
+  const [only] = fitting;
+  if (only === undefined) return 'unknown';
+  return fitting.length === 1 ? only.key : 'ambiguous';
+}
+
+/**
+ * Reads a key set from text that nobody vouches for. Keys for other purposes are passed over, as RFC 7517 §5 wants.
+ * @throws {KeySetFault} or a parser's own error, where the text is not a key set, holds a private or symmetric key, or no key that could verify.
+ */
+export async function readKeySet(json: string): Promise<KeySet> {
+  const jwks = propertiesOf(JSON.parse(json));
+  if (!Array.isArray(jwks['keys'])) throw new KeySetFault('is not a JSON Web Key Set: it has no array keys');
+  const candidates = jwks['keys'].map(propertiesOf);
+  if (candidates.length > KEYS_MAX) throw new KeySetFault(`holds more than ${KEYS_MAX} keys`);
+  if (candidates.some((jwk) => 'd' in jwk || 'k' in jwk)) throw new KeySetFault('holds a private or symmetric key');
+  const imported = await Promise.all(
+    candidates.flatMap((jwk) => KEY_SET_ALGORITHMS.filter((alg) => isFor(jwk, alg)).map((alg) => importKey(jwk, alg))),
+  );
+  if (imported.length === 0) throw new KeySetFault('holds no key that could verify a token');
+  return imported;
+}
+
+type Properties = { readonly [name: string]: unknown };
+
+function propertiesOf(value: unknown): Properties {
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return { ...value };
+  throw new KeySetFault('is not a JSON Web Key Set: an object is missing');
+}
+
+/** Whether the key says that it verifies signatures of this algorithm (RFC 7517 §4). */
+function isFor({ kty, crv, use, alg, key_ops: operations }: Properties, name: Algorithm): boolean {
+  const wanted = ALGORITHMS[name];
+  return (
+    kty === wanted.kty &&
+    (wanted.crv === undefined || crv === wanted.crv) &&
+    (alg === undefined || alg === name) &&
+    (use === undefined || use === 'sig') &&
+    (operations === undefined || (Array.isArray(operations) && operations.includes('verify')))
+  );
+}
+
+async function importKey({ kid, ...jwk }: Properties, alg: Algorithm): Promise<VerificationKey> {
+  const { kty, crv, params } = ALGORITHMS[alg];
+  const text = (name: string) => (typeof jwk[name] === 'string' ? { [name]: jwk[name] } : {});
+  // Only the public members go in: alg, use and the rest have been judged above.
+  const material = {
+    kty,
+    ...(crv === undefined ? { ...text('n'), ...text('e') } : { crv, ...text('x'), ...text('y') }),
+  };
+  const key = await crypto.subtle.importKey('jwk', material, params, false, ['verify']);
+  if ('modulusLength' in key.algorithm && Number(key.algorithm.modulusLength) < RSA_MIN_BITS) {
+    throw new KeySetFault(`holds an RSA key under ${RSA_MIN_BITS} bits`);
+  }
+  return { alg, kid: typeof kid === 'string' ? kid : undefined, key };
+}

@@ -1,0 +1,24 @@
+import type { Clock } from '../src/clock';
+
+/** A clock that stands still until it is told to move on; nothing that waits on it takes real time. */
+export type StillClock = Clock & { readonly advance: (seconds: number) => void };
+
+export function stillClock(start = new Date('2026-11-22T10:11:12.345Z')): StillClock {
+  let time = start.getTime();
+  let timeouts: { readonly at: number; readonly controller: AbortController }[] = [];
+  return {
+    now: () => new Date(time),
+    // Long enough for other requests to get on, and no longer.
+    sleep: () => scheduler.wait(0),
+    timeout: (milliseconds) => {
+      const controller = new AbortController();
+      timeouts.push({ at: time + milliseconds, controller });
+      return controller.signal;
+    },
+    advance: (seconds) => {
+      time += seconds * 1000;
+      for (const { at, controller } of timeouts) if (at <= time) controller.abort();
+      timeouts = timeouts.filter(({ at }) => at > time);
+    },
+  };
+}

@@ -1,0 +1,389 @@
+/** JWT_JWKS_URL: the issuer's key set through rotation, outage, rubbish and crowds, counted in fetches. */
+import { env } from 'cloudflare:workers';
+import { beforeAll, describe, expect, it, vi } from 'vitest';
+import { type StillClock, stillClock } from './clock';
+import { type KeyPair, keyPair } from './signer';
+import {
+  claims,
+  expectRefusedUpdate,
+  putValue,
+  type Row,
+  type Send,
+  seconds,
+  storeEvaluation,
+  workerWith,
+} from './worker';
+
+const ISSUER = 'https://issuer.example';
+const MINUTE = 60;
+
+let first: KeyPair;
+let second: KeyPair;
+beforeAll(async () => {
+  first = await keyPair('ES256', 'key-1');
+  second = await keyPair('ES256', 'key-2');
+});
+
+const keySet =
+  (...pairs: KeyPair[]) =>
+  () =>
+    Response.json({ keys: pairs.map(({ jwk }) => jwk) });
+const down = () => {
+  throw new TypeError('Network connection lost.');
+};
+
+/** An issuer of its own for each test, for the edge cache outlives a test. */
+function issuer(answer: () => Response | Promise<Response>) {
+  const url = `https://issuer.example/${crypto.randomUUID()}/keys`;
+  const state = { answer };
+  const fetched = vi.spyOn(globalThis, 'fetch').mockImplementation(async (input) => {
+    expect(String(input)).toBe(url);
+    return state.answer();
+  });
+  return {
+    /** A new isolate, which knows nothing yet. */
+    isolate: (clock: StillClock): Send =>
+      workerWith({ JWT_SECRET: '', JWT_JWKS_URL: url, JWT_ISSUER: ISSUER, JWT_AUDIENCE: 'run-evaluation' }, clock),
+    answers: (next: typeof answer) => {
+      state.answer = next;
+    },
+    fetches: () => fetched.mock.calls.length,
+  };
+}
+
+/** Sends an update with a token of that key pair; the value says that it was this one which was stored. */
+async function put(send: Send, clock: StillClock, by: KeyPair, row: Row, value = 9): Promise<Response> {
+  return send(await putValue(row, value, await tokenOf(by, clock)));
+}
+
+const tokenOf = (by: KeyPair, clock: StillClock) =>
+  by.sign(claims({ iss: ISSUER, aud: 'run-evaluation', exp: seconds(clock.now()) + 24 * 60 * MINUTE }));
+
+const UNKNOWN_KEY = 'The token is signed with a key that is not known here.';
+const unknownKey = {
+  status: 401,
+  error: UNKNOWN_KEY,
+  headers: { 'www-authenticate': `Bearer error="invalid_token", error_description="${UNKNOWN_KEY}"` },
+};
+const unavailable = (retryAfter: number) => ({
+  status: 503,
+  error: "The token cannot be verified now, because its issuer's keys cannot be fetched: try again later.",
+  headers: { 'retry-after': String(retryAfter) },
+});
+
+describe('the key set of an issuer', () => {
+  it('is fetched once for ten minutes of requests, as JSON and without following redirects', async () => {
+    const clock = stillClock();
+    const idp = issuer(keySet(first));
+    const send = idp.isolate(clock);
+    const row = await storeEvaluation();
+
+    for (const age of [0, 1, 60, 500]) {
+      clock.advance(age);
+      expect((await put(send, clock, first, row, age)).status).toBe(200);
+    }
+
+    expect(idp.fetches()).toBe(1);
+    expect(vi.mocked(fetch).mock.calls[0]?.[1]).toMatchObject({
+      redirect: 'manual',
+      headers: { accept: 'application/json' },
+      signal: expect.any(AbortSignal),
+    });
+  });
+
+  it('reaches a new isolate from the edge cache, and the issuer is not asked', async () => {
+    const clock = stillClock();
+    const idp = issuer(keySet(first));
+    const row = await storeEvaluation();
+    await put(idp.isolate(clock), clock, first, row);
+    clock.advance(9 * MINUTE);
+
+    expect((await put(idp.isolate(clock), clock, first, row, 8)).status).toBe(200);
+
+    expect(idp.fetches()).toBe(1);
+  });
+
+  it('works without an edge cache', async () => {
+    const clock = stillClock();
+    const idp = issuer(keySet(first));
+    const row = await storeEvaluation();
+    vi.spyOn(caches.default, 'match').mockRejectedValue(new Error('no cache here'));
+    vi.spyOn(caches.default, 'put').mockRejectedValue(new Error('no cache here'));
+    const send = idp.isolate(clock);
+
+    expect((await put(send, clock, first, row)).status).toBe(200);
+    expect((await put(send, clock, first, row)).status).toBe(200);
+
+    expect(idp.fetches()).toBe(1);
+  });
+
+  it('is fetched once for five concurrent cold requests', async () => {
+    const clock = stillClock();
+    const idp = issuer(keySet(first));
+    const send = idp.isolate(clock);
+    const rows = await Promise.all([1, 2, 3, 4, 5].map(() => storeEvaluation()));
+
+    const answers = await Promise.all(rows.map((row) => put(send, clock, first, row)));
+
+    expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 200, 200]);
+    expect(idp.fetches()).toBe(1);
+  });
+});
+
+describe('rotation', () => {
+  it('needs no downtime: a new key verifies as soon as it is used, the old one until it is removed', async () => {
+    const clock = stillClock();
+    const idp = issuer(keySet(first));
+    const send = idp.isolate(clock);
+    const row = await storeEvaluation();
+    await put(send, clock, first, row, 1);
+    clock.advance(MINUTE);
+    idp.answers(keySet(first, second));
+
+    expect((await put(send, clock, second, row, 2)).status).toBe(200);
+    expect((await put(send, clock, first, row, 3)).status).toBe(200);
+
+    expect(idp.fetches()).toBe(2);
+  });
+
+  it('takes a removed key out of use within ten minutes, in every isolate', async () => {
+    const clock = stillClock();
+    const idp = issuer(keySet(first, second));
+    const send = idp.isolate(clock);
+    const row = await storeEvaluation();
+    await put(send, clock, first, row, 1);
+    idp.answers(keySet(second));
+    clock.advance(5 * MINUTE);
+    const later = idp.isolate(clock);
+    expect((await put(later, clock, first, row, 2)).status).toBe(200);
+    clock.advance(5 * MINUTE);
+
+    for (const isolate of [send, later]) {
+      await expectRefusedUpdate(row, await putValue(row, 3, await tokenOf(first, clock)), unknownKey, isolate);
+    }
+    expect(idp.fetches()).toBe(2);
+  });
+
+  it('fetches once for five unknown key ids at a time, and not again within the cooldown', async () => {
+    const clock = stillClock();
+    const idp = issuer(keySet(first));
+    const send = idp.isolate(clock);
+    const row = await storeEvaluation();
+    await put(send, clock, first, row, 1);
+    const strangers = await Promise.all([3, 4, 5, 6, 7].map((n) => keyPair('ES256', `key-${n}`)));
+    clock.advance(31);
+
+    const answers = await Promise.all(strangers.map((stranger) => put(send, clock, stranger, row)));
+    expect(answers.map(({ status }) => status)).toEqual([401, 401, 401, 401, 401]);
+    expect(idp.fetches()).toBe(2);
+
+    clock.advance(29);
+    for (const stranger of strangers) expect((await put(send, clock, stranger, row)).status).toBe(401);
+    expect(idp.fetches()).toBe(2);
+
+    clock.advance(1);
+    expect((await put(send, clock, second, row)).status).toBe(401);
+    expect(idp.fetches()).toBe(3);
+  });
+
+  it('does not refuse new keys that come five at a time while the new set is being fetched', async () => {
+    const clock = stillClock();
+    const idp = issuer(keySet(first));
+    const send = idp.isolate(clock);
+    const rows = await Promise.all([1, 2, 3, 4, 5].map(() => storeEvaluation()));
+    await Promise.all(rows.map((row) => put(send, clock, first, row, 1)));
+    clock.advance(31);
+    idp.answers(keySet(first, second));
+
+    const answers = await Promise.all(rows.map((row) => put(send, clock, second, row, 2)));
+
+    expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 200, 200]);
+    expect(idp.fetches()).toBe(2);
+  });
+});
+
+const RUBBISH: [string, () => Response | Promise<Response>][] = [
+  ['is down', down],
+  ['answers 500', () => Response.json({ keys: [] }, { status: 500 })],
+  ['answers 404', () => new Response('not here', { status: 404 })],
+  ['answers 204', () => new Response(null, { status: 204 })],
+  ['redirects', () => Response.redirect('https://attacker.example/keys', 302)],
+  ['answers HTML', () => new Response('<!doctype html><h1>Sign in</h1>')],
+  ['answers nothing', () => new Response('')],
+  ['answers null', () => Response.json(null)],
+  ['answers an array', () => Response.json([])],
+  ['answers an object without keys', () => Response.json({ key: [] })],
+  ['answers an empty set', () => Response.json({ keys: [] })],
+  ['answers keys that are none', () => Response.json({ keys: [null] })],
+  [
+    'answers a broken key',
+    () => Response.json({ keys: [{ kty: 'EC', crv: 'P-256', kid: 'key-1', x: 'AAAA', y: 'AAAA' }] }),
+  ],
+  ['answers a symmetric key', () => Response.json({ keys: [{ kty: 'oct', kid: 'key-1', k: 'c2VjcmV0' }] })],
+  ['answers 65 keys', () => Response.json({ keys: Array.from({ length: 65 }, () => first.jwk) })],
+  ['answers more than 64 KiB', () => Response.json({ keys: [first.jwk], pad: 'x'.repeat(64 * 1024) })],
+  ['answers invalid UTF-8', () => new Response(new Uint8Array([0x7b, 0xff, 0x7d]))],
+  [
+    'breaks off',
+    () => new Response(new ReadableStream({ pull: (controller) => controller.error(new Error('connection lost')) })),
+  ],
+];
+
+describe('an issuer that fails', () => {
+  it.each(RUBBISH)('with no set kept: 503 with Retry-After when it %s, then recovery', async (_, failing) => {
+    const clock = stillClock();
+    const idp = issuer(failing);
+    const send = idp.isolate(clock);
+    const row = await storeEvaluation();
+    const sent = async () => putValue(row, 9, await tokenOf(first, clock));
+
+    await expectRefusedUpdate(row, await sent(), unavailable(5), send);
+    clock.advance(4);
+    await expectRefusedUpdate(row, await sent(), unavailable(1), send);
+    expect(idp.fetches()).toBe(1);
+
+    clock.advance(1);
+    idp.answers(keySet(first));
+    expect((await send(await sent())).status).toBe(200);
+    expect(idp.fetches()).toBe(2);
+  });
+
+  it.each(RUBBISH)(
+    'with a set kept: uses it for an hour and no longer when it %s, then recovery',
+    async (_, failing) => {
+      const clock = stillClock();
+      const idp = issuer(keySet(first));
+      const send = idp.isolate(clock);
+      const row = await storeEvaluation();
+      await put(send, clock, first, row, 1);
+      idp.answers(failing);
+
+      clock.advance(10 * MINUTE);
+      expect((await put(send, clock, first, row, 2)).status).toBe(200);
+      expect((await put(send, clock, first, row, 3)).status).toBe(200);
+      expect(idp.fetches()).toBe(2);
+      clock.advance(49 * MINUTE + 59);
+      expect((await put(idp.isolate(clock), clock, first, row, 4)).status).toBe(200);
+      expect((await put(send, clock, first, row, 5)).status).toBe(200);
+
+      clock.advance(MINUTE);
+      await expectRefusedUpdate(row, await putValue(row, 6, await tokenOf(first, clock)), unavailable(5), send);
+
+      clock.advance(5);
+      idp.answers(keySet(first));
+      expect((await put(send, clock, first, row, 7)).status).toBe(200);
+    },
+  );
+
+  it('says 503 and not 401 of a key that only the issuer could know', async () => {
+    const clock = stillClock();
+    const idp = issuer(keySet(first));
+    const send = idp.isolate(clock);
+    const row = await storeEvaluation();
+    await put(send, clock, first, row, 1);
+    idp.answers(down);
+    clock.advance(31);
+
+    await expectRefusedUpdate(row, await putValue(row, 2, await tokenOf(second, clock)), unavailable(30), send);
+    expect((await put(send, clock, first, row, 3)).status).toBe(200);
+
+    idp.answers(keySet(first, second));
+    clock.advance(30);
+    expect((await put(send, clock, second, row, 4)).status).toBe(200);
+  });
+
+  it.each<[string, () => Response | Promise<Response>]>([
+    ['its headers', () => new Promise(() => {})],
+    ['its body', () => new Response(new ReadableStream({ pull: () => new Promise(() => {}) }))],
+  ])('is given three seconds for %s', async (_, slow) => {
+    const clock = stillClock();
+    const idp = issuer(slow);
+    const send = idp.isolate(clock);
+    const row = await storeEvaluation();
+    const sent = await putValue(row, 9, await tokenOf(first, clock));
+
+    const refused = expectRefusedUpdate(row, sent, unavailable(5), send);
+    await vi.waitFor(() => expect(idp.fetches()).toBe(1));
+    clock.advance(3);
+    await refused;
+  });
+
+  it('does not hold up a known key while it is slow about an unknown one', async () => {
+    const clock = stillClock();
+    const idp = issuer(keySet(first));
+    const send = idp.isolate(clock);
+    const row = await storeEvaluation();
+    await put(send, clock, first, row, 1);
+    clock.advance(31);
+    idp.answers(() => new Promise(() => {}));
+
+    const stranger = put(send, clock, second, row, 2);
+    await vi.waitFor(() => expect(idp.fetches()).toBe(2));
+    expect((await put(send, clock, first, row, 3)).status).toBe(200);
+
+    clock.advance(3);
+    expect((await stranger).status).toBe(503);
+  });
+
+  it('lets another request in when the one that asks is cut off', async () => {
+    const clock = stillClock();
+    const idp = issuer(() => new Promise<Response>(() => {}));
+    // Its clock never fires, as that of a request that the platform has ended.
+    const send = idp.isolate({ ...clock, timeout: () => new AbortController().signal });
+    const row = await storeEvaluation();
+    void put(send, clock, first, row, 1);
+    await vi.waitFor(() => expect(idp.fetches()).toBe(1));
+    idp.answers(keySet(first));
+
+    const waiting = put(send, clock, first, row, 2);
+    clock.advance(3);
+
+    expect((await waiting).status).toBe(200);
+    expect(idp.fetches()).toBe(2);
+  });
+
+  it('is heard of in the log, even while a kept set serves', async () => {
+    const clock = stillClock();
+    const idp = issuer(keySet(first));
+    const send = idp.isolate(clock);
+    const row = await storeEvaluation();
+    await put(send, clock, first, row, 1);
+    idp.answers(() => new Response('', { status: 502 }));
+    const warned = vi.spyOn(console, 'warn');
+    clock.advance(10 * MINUTE);
+
+    expect((await put(send, clock, first, row, 2)).status).toBe(200);
+
+    expect(JSON.parse(String(warned.mock.calls.flat()[0]))).toMatchObject({
+      warning: 'key_set_not_refreshed',
+      cause: 'answered 502',
+    });
+  });
+
+  it('is never asked for credentials that are no token, or another algorithm', async () => {
+    const clock = stillClock();
+    const idp = issuer(keySet(first));
+    const send = idp.isolate(clock);
+    const row = await storeEvaluation();
+
+    for (const token of ['', 'a.b.c', 'eyJhbGciOiJub25lIn0.e30.AAAA']) {
+      expect((await send(await putValue(row, 9, token))).status).toBe(401);
+    }
+
+    expect(idp.fetches()).toBe(0);
+  });
+});
+
+describe('plain http', () => {
+  it.each(['http://localhost:9/keys', 'http://127.0.0.1:9/keys', 'http://[::1]:9/keys'])(
+    'is allowed for %s',
+    async (url) => {
+      const clock = stillClock();
+      const row = await storeEvaluation();
+      vi.spyOn(globalThis, 'fetch').mockImplementation(async () => keySet(first)());
+      const settings = { JWT_SECRET: '', JWT_JWKS_URL: url, JWT_ISSUER: ISSUER, JWT_AUDIENCE: 'run-evaluation' };
+
+      expect((await put(workerWith({ ...env, ...settings }, clock), clock, first, row)).status).toBe(200);
+    },
+  );
+});
