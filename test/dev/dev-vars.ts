@@ -10,6 +10,7 @@ export type DevVars = {
   readonly JWT_ACCOUNT_CLAIM?: string;
   readonly JWT_ISSUER?: string;
   readonly JWT_AUDIENCE?: string;
+  readonly JWT_REQUIRED_SCOPE?: string;
 };
 
 /** Writes a fresh secret where there is no file yet; says whether it did. */

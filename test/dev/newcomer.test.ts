@@ -104,7 +104,17 @@ describe('npm run token', () => {
     expect(exp - iat).toBe(7200);
   });
 
+  it('mints a token for one evaluation, as a webhook sender gets it', () => {
+    const [run, evaluation] = ['018f4d3c-0001-7000-8000-000000000001', '018f4d3d-0001-7000-8000-000000000001'];
+    const minted = shell(`npm run -s token -- --run ${run} --evaluation ${evaluation} --scope 'a b' --expires 30d`);
+    const { iat = 0, exp = 0, ...claims } = decodeJwt(minted.stdout.trim());
+
+    expect(claims).toMatchObject({ run_id: run, evaluation_id: evaluation, scope: 'a b' });
+    expect(exp - iat).toBe(30 * 24 * 3600);
+  });
+
   it('explains itself, and refuses what it cannot do', () => {
+    expect(shell('npm run -s token -- --run all').stderr).toContain('--run all is not a UUID.');
     expect(shell('npm run -s token -- --help').stdout).toContain('--account ID');
     expect(shell('npm run -s token -- --expires soon').stderr).toContain('--expires soon is not a time span');
     const elsewhere = spawnSync('node', [join(project, 'test/dev/token.ts')], { cwd: tmpdir(), env, encoding: 'utf8' });

@@ -10,6 +10,9 @@ const HELP = `Mints a development token with the secret in .dev.vars.
   --account ID     the account it opens (${SAMPLE.account})
   --subject ID     its author, the sub claim (${SAMPLE.subject})
   --expires SPAN   how long it is valid: 90s, 15m, 1h, 30d (1h)
+  --run ID         opens that run only
+  --evaluation ID  opens that evaluation only; with --run, what to give to a webhook sender
+  --scope SCOPES   its scopes, separated by spaces (JWT_REQUIRED_SCOPE where that is set)
   --help           this text`;
 
 try {
@@ -18,6 +21,9 @@ try {
       account: { type: 'string', default: SAMPLE.account },
       subject: { type: 'string', default: SAMPLE.subject },
       expires: { type: 'string', default: '1h' },
+      run: { type: 'string' },
+      evaluation: { type: 'string' },
+      scope: { type: 'string' },
       help: { type: 'boolean', default: false },
     },
   });
