@@ -2,12 +2,12 @@
  * From a compact JWS to a principal. The only file that knows jose. What a stranger learns about a refused
  * token is one of the fixed sentences below; jose's own code goes to the log.
  */
-import { decodeProtectedHeader, errors, type JWTPayload, type JWTVerifyOptions, jwtVerify } from 'jose';
+import { decodeProtectedHeader, errors, type JWTVerifyOptions, jwtVerify } from 'jose';
 import type { Clock } from '../clock';
 import { Failure } from '../failure';
-import type { AccountId, Principal } from '../principal';
+import type { Principal } from '../principal';
 import { type KeySource, misconfigured, type Settings } from '../settings';
-import { UUID } from '../uuid';
+import { invalidToken, principalOf } from './claims';
 import { type FindKey, issuerKeys } from './issuer';
 import { findKey, KEY_SET_ALGORITHMS, KeySetFault, readKeySet } from './key-set';
 
@@ -88,53 +88,7 @@ function refuseOtherKinds(typ: string | undefined): void {
   if (kind !== 'jwt' && kind !== 'at+jwt') throw invalidToken('The token is a JWT of another kind (typ).', 'typ');
 }
 
-function principalOf(
-  payload: JWTPayload,
-  { accountClaim, requiredScope }: Settings,
-  keyId: string | undefined,
-): Principal {
-  // jose takes any number for exp, and JSON can spell infinity (1e400): a token without an end.
-  if (!Number.isFinite(payload.exp)) throw claimRefused('exp', 'a finite number');
-  const principal = {
-    account: filledString(payload, accountClaim) as AccountId,
-    subject: filledString(payload, 'sub'),
-    run: uuidOrAbsent(payload, 'run_id'),
-    evaluation: uuidOrAbsent(payload, 'evaluation_id'),
-    keyId,
-  };
-  if (requiredScope !== undefined && !scopesOf(payload).includes(requiredScope)) {
-    throw new Failure({ kind: 'insufficient_scope', scope: requiredScope });
-  }
-  return principal;
-}
-
-function filledString(payload: JWTPayload, claim: string): string {
-  const value = Object.hasOwn(payload, claim) ? payload[claim] : undefined;
-  if (typeof value !== 'string' || value.trim() === '') throw claimRefused(claim, 'a non-empty string');
-  return value;
-}
-
-/** A restriction that cannot be read is a broken token, never an unrestricted one. */
-function uuidOrAbsent(payload: JWTPayload, claim: string): string | undefined {
-  if (!Object.hasOwn(payload, claim)) return undefined;
-  const value = payload[claim];
-  if (typeof value !== 'string' || !UUID.test(value)) throw claimRefused(claim, 'a UUID');
-  return value.toLowerCase();
-}
-
-/** RFC 8693 §4.2: `scope` is one space-separated string; `scp` is what some issuers send instead, as that or as a list. */
-const scopesOf = ({ scope, scp }: JWTPayload): unknown[] =>
-  [scope, scp].flatMap((scopes) =>
-    typeof scopes === 'string' ? scopes.split(' ') : Array.isArray(scopes) ? scopes : [],
-  );
-
 const textOf = (value: unknown) => (typeof value === 'string' ? value : undefined);
-
-const invalidToken = (error: string, code: string, keyId?: string) =>
-  new Failure({ kind: 'invalid_token', error }, { code, key_id: keyId });
-
-const claimRefused = (claim: string, wanted: string) =>
-  invalidToken(`The token's claim ${claim} must be ${wanted}.`, 'claim');
 
 function sentenceOf(thrown: errors.JOSEError): string {
   if (thrown instanceof errors.JWTExpired) return 'The token has expired.';
