@@ -19,8 +19,7 @@ export function createApp(env: Env, clock: Clock = systemClock) {
     '/',
     evaluationRoutes({
       protect: bearerAuth(async () => createVerifier(readSettings(env), clock)),
-      evaluations: createEvaluationStore(env.DB),
-      clock,
+      evaluations: createEvaluationStore(env.DB, clock),
     }),
   );
   app.notFound(renderPathNotFound);

@@ -15,6 +15,14 @@ export type Fact =
   | { readonly kind: 'keys_unavailable'; readonly retryAfterSeconds: number }
   /** The evaluation does not exist, or is not the caller's: deliberately one and the same fact. */
   | { readonly kind: 'evaluation_not_found' }
+  /** Another version is stored than the caller's precondition names. `version` is the stored one. */
+  | { readonly kind: 'precondition_failed'; readonly version: string }
+  /** The request is understood and would store what is not allowed; `error` says what is. */
+  | { readonly kind: 'unprocessable'; readonly error: string }
+  /** The database does not answer now, or the row changes too fast to say why a write was refused. */
+  | { readonly kind: 'database_unavailable'; readonly retryAfterSeconds: number }
+  /** Stored reference data that contradicts itself. `fault` names it, for the log only. */
+  | { readonly kind: 'inconsistent_data'; readonly fault: string }
   | { readonly kind: 'path_not_found' }
   | { readonly kind: 'method_not_allowed'; readonly allow: string }
   | { readonly kind: 'body_too_large'; readonly maxBytes: number }

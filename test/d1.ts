@@ -10,9 +10,21 @@ export function countingD1(db: D1Database): { db: D1Database; calls: string[] } 
   return { db: counted, calls };
 }
 
-/** A database whose every call throws. */
-export function failingD1(db: D1Database, thrown: Error): D1Database {
-  return intercept(db, () => Promise.reject(thrown));
+/** What happens to one call: it passes, it fails before D1 saw it, or its answer is lost after the commit. */
+export type Fate = 'passes' | 'fails' | 'is lost';
+
+/** The real database, but for what `fates` says of its first, second, … call; the last fate is that of all that follow. */
+export function flakyD1(db: D1Database, message: string, ...fates: Fate[]): { db: D1Database; calls: string[] } {
+  const calls: string[] = [];
+  const flaky = intercept(db, async (method, call) => {
+    const fate = fates[Math.min(calls.length, fates.length - 1)];
+    calls.push(method);
+    const answer = fate === 'fails' ? undefined : await call();
+    if (fate === 'passes') return answer;
+    // As D1 throws: what happened is in the cause.
+    throw new Error(`D1_ERROR: ${message}`, { cause: new Error(message) });
+  });
+  return { db: flaky, calls };
 }
 
 const CALLS = new Set(['all', 'run', 'first', 'raw', 'batch', 'exec']);

@@ -1,7 +1,8 @@
 /** Status by status: what is refused, in which words, and that the row stays as it was. 401 is in token.test.ts. */
 import { env } from 'cloudflare:workers';
 import { describe, expect, it, vi } from 'vitest';
-import { countingD1, failingD1 } from './d1';
+import { OUR_FAULT } from './answers';
+import { countingD1, flakyD1 } from './d1';
 import {
   expectRefusal,
   expectRefusedUpdate,
@@ -14,11 +15,6 @@ import {
   worker,
   workerWith,
 } from './worker';
-
-const OUR_FAULT = {
-  status: 500,
-  error: 'The server failed to process the request; this is not your fault. Quote the x-request-id when you report it.',
-};
 
 const utf8 = (text: string) => new TextEncoder().encode(text);
 const invalidUtf8 = new Uint8Array([...utf8('{"value":1,"a":"'), 0xc3, 0x28, ...utf8('"}')]);
@@ -250,20 +246,21 @@ describe('500: a fault of ours', () => {
   it('says one constant sentence when D1 fails, and the log has the cause', async () => {
     const row = await storeEvaluation();
     const logged = vi.spyOn(console, 'error');
-    const db = failingD1(env.DB, new Error('D1_ERROR: no such table: run_evaluation: SQLITE_ERROR'));
+    const { db, calls } = flakyD1(env.DB, 'no such table: run_evaluation: SQLITE_ERROR', 'fails');
     const token = await mintToken();
 
     await expectRefusedUpdate(row, await putValue(row, 4321.5, token), OUR_FAULT, workerWith({ DB: db }));
 
     const lines = logged.mock.calls.flat().join('\n');
     expect(lines).toContain('no such table');
+    expect(calls).toEqual(['all']);
     expect(lines).not.toContain(token);
     expect(lines).not.toContain('4321.5');
   });
 });
 
 describe('before D1 is asked', () => {
-  it('is every refusal but the 404 of a missing evaluation', async () => {
+  it('is every refusal of what is malformed; what depends on the row takes two calls', async () => {
     const row = await storeEvaluation();
     const { db, calls } = countingD1(env.DB);
     const send = workerWith({ DB: db });
@@ -282,7 +279,7 @@ describe('before D1 is asked', () => {
 
     expect(calls).toEqual([]);
     expect((await send(await putValue({ ...row, id: crypto.randomUUID() }, 9))).status).toBe(404);
-    expect(calls).toEqual(['all']);
+    expect(calls).toEqual(['all', 'all']);
   });
 });
 

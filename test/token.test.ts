@@ -19,6 +19,7 @@
  */
 import { env } from 'cloudflare:workers';
 import { beforeAll, describe, expect, it, vi } from 'vitest';
+import { OUR_FAULT } from './answers';
 import { countingD1 } from './d1';
 import { OPERATIONS } from './operations';
 import { SECRET } from './secret';
@@ -503,11 +504,6 @@ describe('the log of a refused token', () => {
 });
 
 describe('a configuration fault', () => {
-  const OUR_FAULT = {
-    status: 500,
-    error:
-      'The server failed to process the request; this is not your fault. Quote the x-request-id when you report it.',
-  };
   const short = 'x'.repeat(31);
   const keySet = { JWT_SECRET: '', JWT_ISSUER: ISSUER, JWT_AUDIENCE: 'run-evaluation' };
   const remote = (JWT_JWKS_URL: string) => ({ ...keySet, JWT_JWKS_URL });

@@ -1,6 +1,7 @@
 /** What an accepted update does, and what it can never do. */
 import { env } from 'cloudflare:workers';
 import { describe, expect, it } from 'vitest';
+import { NOT_FOUND } from './answers';
 import { stillClock } from './clock';
 import { countingD1 } from './d1';
 import {
@@ -49,8 +50,9 @@ describe('an accepted update', () => {
     });
     const { 'x-request-id': _, ...headers } = Object.fromEntries(response.headers);
     expect(headers).toEqual({
-      'cache-control': 'no-store',
+      'cache-control': 'no-store, no-transform',
       'content-type': 'application/json',
+      etag: expect.stringMatching(/^"[^"]+"$/),
       'x-content-type-options': 'nosniff',
     });
   });
@@ -158,11 +160,6 @@ describe('an accepted update', () => {
 });
 
 describe('an evaluation that is missing or not yours', () => {
-  const NOT_FOUND = {
-    status: 404,
-    error: 'No such evaluation: check run_id and evaluation_id, and that the token is for the account that owns them.',
-  };
-
   it.each([
     ['does not exist', {}, () => ({ id: crypto.randomUUID() })],
     ['belongs to another run', {}, () => ({ run_id: crypto.randomUUID() })],

@@ -69,15 +69,71 @@ export async function storeEvaluation(fields: Partial<Row> = {}): Promise<Row> {
     updated_at: null,
     ...fields,
   };
+  await insert('run_evaluation', row);
+  return row;
+}
+
+export type Label = {
+  id: string;
+  account_id: string;
+  name: string;
+  description: string | null;
+  value_type: string;
+  min_value: number | null;
+  max_value: number | null;
+  categories: string | null;
+};
+
+/** Stores a label of the sample account and an evaluation under it. */
+export async function storeLabelled(label: Partial<Label>, fields: Partial<Row> = {}): Promise<Row> {
+  const row = await storeEvaluation(fields);
+  await storeLabel({ id: row.evaluation_label_id, ...label });
+  return row;
+}
+
+export const storeLabel = (fields: Partial<Label>): Promise<unknown> =>
+  insert('evaluation_label', {
+    id: crypto.randomUUID(),
+    account_id: ACCOUNT,
+    name: 'tone',
+    description: null,
+    value_type: 'continuous',
+    min_value: null,
+    max_value: null,
+    categories: null,
+    ...fields,
+  });
+
+async function insert(table: string, row: Record<string, unknown>): Promise<void> {
   const columns = Object.keys(row);
-  await env.DB.prepare(`INSERT INTO run_evaluation (${columns}) VALUES (${columns.map(() => '?')})`)
+  await env.DB.prepare(`INSERT INTO ${table} (${columns}) VALUES (${columns.map(() => '?')})`)
     .bind(...Object.values(row))
     .run();
-  return row;
+}
+
+export type Replaced = {
+  evaluation_id: string;
+  value: number;
+  updated_by: string | null;
+  updated_at: string;
+  replaced_by: string | null;
+  replaced_at: string;
+};
+
+/** What was replaced of an evaluation, oldest first. */
+export async function readHistory(id: string): Promise<Replaced[]> {
+  const query = 'SELECT * FROM run_evaluation_history WHERE evaluation_id = ? ORDER BY replaced_at';
+  return (await env.DB.prepare(query).bind(id).all<Replaced>()).results;
 }
 
 export const readEvaluation = (id: string) =>
   env.DB.prepare('SELECT * FROM run_evaluation WHERE id = ?').bind(id).first<Row>();
+
+/** Each entry was replaced by what the next one, and at last the row, says was set: by whom, and when. */
+export function expectUnbroken(history: Replaced[], row: Row | null): void {
+  const setters = [...history.slice(1), row].map((next) => [next?.updated_by, next?.updated_at]);
+  expect(history.map(({ replaced_by, replaced_at }) => [replaced_by, replaced_at])).toEqual(setters);
+}
 
 export const pathOf = ({ run_id, id }: Pick<Row, 'run_id' | 'id'>) => `/v1/run/${run_id}/evaluation/${id}`;
 
@@ -120,14 +176,15 @@ export async function expectRefusal(
   expect(requestId).toMatch(/^[\w.:-]+$/);
 }
 
-/** Sends a request that must be refused, and proves that the row is as it was. */
+/** Sends a request that must be refused, and proves that the row and its history are as they were. */
 export async function expectRefusedUpdate(
   row: Row,
   sent: Request,
   refusal: Parameters<typeof expectRefusal>[1],
   send: Send = worker,
 ): Promise<void> {
-  const before = await readEvaluation(row.id);
+  const state = async () => [await readEvaluation(row.id), await readHistory(row.id)];
+  const before = await state();
   await expectRefusal(await send(sent), refusal);
-  expect(await readEvaluation(row.id)).toEqual(before);
+  expect(await state()).toEqual(before);
 }

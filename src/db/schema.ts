@@ -4,7 +4,7 @@
  * they stand in the migrations only, where they were added by hand.
  */
 import { sql } from 'drizzle-orm';
-import { check, index, real, sqliteTable, text } from 'drizzle-orm/sqlite-core';
+import { check, index, primaryKey, real, sqliteTable, text } from 'drizzle-orm/sqlite-core';
 
 /**
  * A UUID in the one spelling that is stored: lower case (RFC 9562 §4), so that equal ids are equal text.
@@ -17,6 +17,9 @@ const isUuid = (column: string) =>
 
 /** A date-time in the one spelling that is stored: real, UTC, milliseconds, `Z`; so that text order is time order. */
 const isTimestamp = (column: string) => sql.raw(`"${column}" IS strftime('%Y-%m-%dT%H:%M:%fZ', "${column}")`);
+
+/** A finite number, or NULL. SQL itself can write an infinity (9e999), which no JSON number is. */
+const isFiniteNumber = (column: string) => sql.raw(`abs("${column}") <= 1.7976931348623157e308`);
 
 export const runEvaluation = sqliteTable(
   'run_evaluation',
@@ -40,13 +43,79 @@ export const runEvaluation = sqliteTable(
     check('run_evaluation_account_id_is_not_empty', sql.raw(`"account_id" <> ''`)),
     check('run_evaluation_run_id_is_uuid', isUuid('run_id')),
     check('run_evaluation_label_id_is_uuid', isUuid('evaluation_label_id')),
-    // D1 stores a bound NaN or Infinity as NULL, which NOT NULL refuses; this refuses the infinity that SQL itself can write (9e999).
-    check('run_evaluation_value_is_finite', sql.raw(`abs("value") <= 1.7976931348623157e308`)),
+    // D1 stores a bound NaN or Infinity as NULL, which NOT NULL refuses.
+    check('run_evaluation_value_is_finite', isFiniteNumber('value')),
     check(
       'run_evaluation_evaluator_id_is_uuid',
       sql`"created_by_evaluator_id" IS NULL OR ${isUuid('created_by_evaluator_id')}`,
     ),
     check('run_evaluation_created_at_is_timestamp', isTimestamp('created_at')),
     check('run_evaluation_updated_at_is_timestamp', isTimestamp('updated_at')),
+  ],
+);
+
+/** The account whose labels are everyone's. */
+export const SHARED_ACCOUNT = 'shared';
+
+/** What values an evaluation may have. Reference data: it may arrive later than the evaluations that use it. */
+export const evaluationLabel = sqliteTable(
+  'evaluation_label',
+  {
+    id: text().primaryKey(),
+    account_id: text().notNull(),
+    name: text().notNull(),
+    description: text(),
+    value_type: text({ enum: ['binary', 'continuous', 'categorical', 'ordinal'] }).notNull(),
+    min_value: real(),
+    max_value: real(),
+    /** A JSON array of strings; what is no string in it, the update's own rule refuses. */
+    categories: text(),
+  },
+  () => [
+    check('evaluation_label_id_is_uuid', isUuid('id')),
+    check('evaluation_label_account_id_is_not_empty', sql.raw(`"account_id" <> ''`)),
+    check(
+      'evaluation_label_value_type_is_known',
+      sql.raw(`"value_type" IN ('binary', 'continuous', 'categorical', 'ordinal')`),
+    ),
+    check(
+      'evaluation_label_bounds_are_of_continuous',
+      sql.raw(`"value_type" = 'continuous' OR ("min_value" IS NULL AND "max_value" IS NULL)`),
+    ),
+    check('evaluation_label_min_value_is_finite', isFiniteNumber('min_value')),
+    check('evaluation_label_max_value_is_finite', isFiniteNumber('max_value')),
+    check('evaluation_label_bounds_are_in_order', sql.raw(`"min_value" <= "max_value"`)),
+    check(
+      'evaluation_label_categories_are_of_index_types',
+      sql.raw(`("value_type" IN ('categorical', 'ordinal')) = ("categories" IS NOT NULL)`),
+    ),
+    check(
+      'evaluation_label_categories_are_array',
+      sql.raw(
+        `"categories" IS NULL OR CASE WHEN json_valid("categories") THEN json_type("categories") = 'array' ELSE 0 END`,
+      ),
+    ),
+  ],
+);
+
+/** Each value that was replaced. Written by a trigger alone, whoever changes an evaluation, and never updated. */
+export const runEvaluationHistory = sqliteTable(
+  'run_evaluation_history',
+  {
+    evaluation_id: text().notNull(),
+    value: real().notNull(),
+    /** Who had set the value: its last author, or where it never was updated its creator, person or evaluator. */
+    updated_by: text(),
+    updated_at: text().notNull(),
+    replaced_by: text(),
+    replaced_at: text().notNull(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.evaluation_id, table.replaced_at] }),
+    check('run_evaluation_history_evaluation_id_is_uuid', isUuid('evaluation_id')),
+    check('run_evaluation_history_value_is_finite', isFiniteNumber('value')),
+    check('run_evaluation_history_updated_at_is_timestamp', isTimestamp('updated_at')),
+    check('run_evaluation_history_replaced_at_is_timestamp', isTimestamp('replaced_at')),
+    check('run_evaluation_history_is_in_order', sql.raw(`"updated_at" < "replaced_at"`)),
   ],
 );

@@ -1,12 +1,12 @@
 /** The operations on evaluations, as HTTP. A handler says who, what, do it, if refused say why, answer. */
 import { type Context, Hono } from 'hono';
-import type { Clock } from '../clock';
 import { Failure } from '../failure';
 import type { Protect } from '../http/auth';
 import { readJsonObject } from '../http/body';
+import { etagOf, readIfMatch } from '../http/etag';
 import type { ExchangeEnv } from '../http/exchange';
 import { uuidOf } from '../http/path';
-import { parseEvaluationUpdate } from './evaluation';
+import { type EvaluationRow, parseEvaluationUpdate, resourceOf, versionOf } from './evaluation';
 import type { EvaluationPath, EvaluationStore } from './store';
 
 const EVALUATION = '/v1/run/:run_id/evaluation/:evaluation_id';
@@ -14,18 +14,16 @@ const EVALUATION = '/v1/run/:run_id/evaluation/:evaluation_id';
 type Needs = {
   readonly protect: Protect;
   readonly evaluations: EvaluationStore;
-  readonly clock: Clock;
 };
 
-export function evaluationRoutes({ protect, evaluations, clock }: Needs) {
+export function evaluationRoutes({ protect, evaluations }: Needs) {
   const routes = new Hono<ExchangeEnv>();
 
   routes.put(EVALUATION, protect('updateEvaluation'), async (c) => {
     const path = evaluationPath(c);
-    const { value } = parseEvaluationUpdate(await readJsonObject(c.req.raw));
-    const updated = await evaluations.updateEvaluation(c.get('principal'), path, { value, at: clock.now() });
-    if (!updated) throw new Failure({ kind: 'evaluation_not_found' });
-    return c.json(updated);
+    const precondition = readIfMatch(c.req.header('if-match'));
+    const update = parseEvaluationUpdate(await readJsonObject(c.req.raw));
+    return answer(c, await evaluations.updateEvaluation(c.get('principal'), path, update, precondition));
   });
 
   routes.all(EVALUATION, () => {
@@ -33,6 +31,14 @@ export function evaluationRoutes({ protect, evaluations, clock }: Needs) {
   });
 
   return routes;
+}
+
+/** `no-transform`, because an edge that compresses an answer makes its strong entity tag a weak one, which never matches. */
+function answer(c: Context<ExchangeEnv>, row: EvaluationRow) {
+  return c.json(resourceOf(row), 200, {
+    etag: etagOf(versionOf(row)),
+    'cache-control': 'no-store, no-transform',
+  });
 }
 
 function evaluationPath(c: Context<ExchangeEnv, typeof EVALUATION>): EvaluationPath {

@@ -1,75 +1,65 @@
 /**
- * Evaluations in D1. One accepted operation is one statement that carries its own conditions; the principal
- * is the first argument of each function, its account part of each WHERE. Knows nothing of HTTP.
+ * Evaluations in D1. An accepted operation is one call; a refused one reads once more to say why. The principal is
+ * the first argument of each function and its account part of each statement. Knows nothing of HTTP.
  */
-import { and, eq, fillPlaceholders, type Query, sql } from 'drizzle-orm';
-import { drizzle } from 'drizzle-orm/d1';
-import { runEvaluation } from '../db/schema';
+import type { Clock } from '../clock';
+import { createRun } from '../db/client';
+import { Failure } from '../failure';
 import { opens, type Principal } from '../principal';
-import { type EvaluationRow, type RunEvaluation, resourceOf } from './evaluation';
+import { type EvaluationRow, type EvaluationUpdate, fieldIsFixed } from './evaluation';
+import { describeRule } from './label';
+import { createStatements, type Explanation, type UpdateConditions } from './statements';
 
 /** Which evaluation: both ids in lower case, as they are stored. */
 export type EvaluationPath = { readonly run_id: string; readonly id: string };
 
-export type EvaluationChange = {
-  readonly value: number;
-  /** The time of the write. Its author is the principal. */
-  readonly at: Date;
-};
+/** The versions of which one must be stored for the write to happen; undefined where any will do. */
+export type Precondition = readonly string[] | undefined;
 
 export type EvaluationStore = ReturnType<typeof createEvaluationStore>;
 
-export function createEvaluationStore(db: D1Database) {
-  const update = compile<EvaluationRow>(
-    db,
-    drizzle(db)
-      .update(runEvaluation)
-      .set({
-        value: sql`${sql.placeholder('value')}`,
-        updated_by: sql`${sql.placeholder('updated_by')}`,
-        updated_at: sql`${sql.placeholder('updated_at')}`,
-      })
-      .where(
-        and(
-          eq(runEvaluation.id, sql.placeholder('id')),
-          eq(runEvaluation.run_id, sql.placeholder('run_id')),
-          eq(runEvaluation.account_id, sql.placeholder('account')),
-        ),
-      )
-      .returning(),
-  );
+export function createEvaluationStore(db: D1Database, clock: Clock) {
+  const run = createRun(db, clock);
+  const statements = createStatements(db);
 
   return {
-    /** The row as stored, or undefined where the principal has no such evaluation of that run. */
+    /**
+     * The row as the database returned it, changed or, where the same author repeats the same value, as it was.
+     * @throws {Failure} saying why nothing was stored.
+     */
     async updateEvaluation(
       principal: Principal,
       path: EvaluationPath,
-      change: EvaluationChange,
-    ): Promise<RunEvaluation | undefined> {
-      if (!opens(principal, path)) return undefined;
-      const [row] = await update({
+      { value, fixed }: EvaluationUpdate,
+      precondition: Precondition,
+    ): Promise<EvaluationRow> {
+      if (!opens(principal, path)) throw new Failure({ kind: 'evaluation_not_found' });
+      const conditions: UpdateConditions = {
         ...path,
         account: principal.account,
-        value: change.value,
-        updated_by: principal.subject,
-        updated_at: change.at.toISOString(),
-      });
-      return row && resourceOf(row);
+        subject: principal.subject,
+        value,
+        fixed: JSON.stringify(fixed),
+        versions: precondition ? JSON.stringify(precondition) : null,
+      };
+      const [row] = await run(statements.update, { ...conditions, now: clock.now().toISOString() });
+      if (row) return row;
+      const [explanation] = await run(statements.explainUpdate, conditions);
+      throw refusalOf(explanation);
     },
   };
 }
 
-/**
- * Turns a drizzle query into SQL text once; the function it returns only binds and runs it. Building a query
- * anew for each request costs about as much CPU as all else in the request together.
- */
-function compile<Row>(db: D1Database, query: { toSQL(): Query }) {
-  const { sql: text, params } = query.toSQL();
-  return async (values: Record<string, unknown>): Promise<Row[]> => {
-    const { results } = await db
-      .prepare(text)
-      .bind(...fillPlaceholders(params, values))
-      .all<Row>();
-    return results;
-  };
+function refusalOf(explanation: Explanation | undefined): Failure {
+  if (!explanation) return new Failure({ kind: 'evaluation_not_found' });
+  const { version, is_current, changed_field, is_illegal, evaluation_label_id } = explanation;
+  if (!is_current) return new Failure({ kind: 'precondition_failed', version });
+  if (changed_field !== null) return fieldIsFixed(changed_field);
+  if (is_illegal) {
+    const error = describeRule(explanation);
+    if (error !== undefined) return new Failure({ kind: 'unprocessable', error });
+    return new Failure({ kind: 'inconsistent_data', fault: `evaluation_label ${evaluation_label_id} cannot be read` });
+  }
+  // What refused the write has changed since, a label for instance: the same request will find another state.
+  return new Failure({ kind: 'database_unavailable', retryAfterSeconds: 1 });
 }

@@ -5,6 +5,7 @@
 import type { ErrorHandler, NotFoundHandler } from 'hono';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import { type Fact, Failure } from '../failure';
+import { etagOf } from './etag';
 import type { ExchangeEnv } from './exchange';
 
 type Refusal = {
@@ -65,6 +66,21 @@ function refusalOf(fact: Fact): Refusal {
         status: 415,
         error: 'Send the body as JSON, uncompressed, with the header Content-Type: application/json.',
       };
+    case 'precondition_failed':
+      return {
+        status: 412,
+        error: 'The evaluation is not as If-Match expects it: get it again, and send its present ETag.',
+        headers: { etag: etagOf(fact.version) },
+      };
+    case 'unprocessable':
+      return { status: 422, error: fact.error };
+    case 'database_unavailable':
+      return {
+        status: 503,
+        error: 'The database does not answer now: send the same request again later, which is safe.',
+        headers: { 'retry-after': String(fact.retryAfterSeconds) },
+      };
+    case 'inconsistent_data':
     case 'misconfigured':
       return OUR_FAULT;
   }
@@ -75,7 +91,7 @@ export const renderFailure: ErrorHandler<ExchangeEnv> = (thrown, c) => {
   if (thrown instanceof Failure) {
     const { fact, detail } = thrown;
     Object.assign(log, { refusal: fact.kind }, detail);
-    if (fact.kind === 'misconfigured') log.cause = fact.fault;
+    if ('fault' in fact) log.cause = fact.fault;
   } else {
     log.refusal = 'unforeseen';
     log.cause = causeOf(thrown);

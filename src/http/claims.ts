@@ -1,0 +1,57 @@
+/**
+ * From the claims of a verified token to a principal. A claim that cannot be read as what it must be is a broken
+ * token, never a default.
+ */
+import { Failure } from '../failure';
+import type { AccountId, Principal } from '../principal';
+import type { Settings } from '../settings';
+import { UUID } from '../uuid';
+
+export type Claims = { readonly [claim: string]: unknown };
+
+/** @throws {Failure} `invalid_token` or `insufficient_scope`. */
+export function principalOf(
+  payload: Claims,
+  { accountClaim, requiredScope }: Settings,
+  keyId: string | undefined,
+): Principal {
+  // jose takes any number for exp, and JSON can spell infinity (1e400): a token without an end.
+  if (!Number.isFinite(payload['exp'])) throw claimRefused('exp', 'a finite number');
+  const principal = {
+    account: filledString(payload, accountClaim) as AccountId,
+    subject: filledString(payload, 'sub'),
+    run: uuidOrAbsent(payload, 'run_id'),
+    evaluation: uuidOrAbsent(payload, 'evaluation_id'),
+    keyId,
+  };
+  if (requiredScope !== undefined && !scopesOf(payload).includes(requiredScope)) {
+    throw new Failure({ kind: 'insufficient_scope', scope: requiredScope });
+  }
+  return principal;
+}
+
+function filledString(payload: Claims, claim: string): string {
+  const value = Object.hasOwn(payload, claim) ? payload[claim] : undefined;
+  if (typeof value !== 'string' || value.trim() === '') throw claimRefused(claim, 'a non-empty string');
+  return value;
+}
+
+/** A restriction that cannot be read is a broken token, never an unrestricted one. */
+function uuidOrAbsent(payload: Claims, claim: string): string | undefined {
+  if (!Object.hasOwn(payload, claim)) return undefined;
+  const value = payload[claim];
+  if (typeof value !== 'string' || !UUID.test(value)) throw claimRefused(claim, 'a UUID');
+  return value.toLowerCase();
+}
+
+/** RFC 8693 §4.2: `scope` is one space-separated string; `scp` is what some issuers send instead, as that or as a list. */
+const scopesOf = ({ scope, scp }: Claims): unknown[] =>
+  [scope, scp].flatMap((scopes) =>
+    typeof scopes === 'string' ? scopes.split(' ') : Array.isArray(scopes) ? scopes : [],
+  );
+
+export const invalidToken = (error: string, code: string, keyId?: string) =>
+  new Failure({ kind: 'invalid_token', error }, { code, key_id: keyId });
+
+const claimRefused = (claim: string, wanted: string) =>
+  invalidToken(`The token's claim ${claim} must be ${wanted}.`, 'claim');

@@ -1,0 +1,115 @@
+/** Only the value changes: what a caller got it can put back, and what it may not change is named. */
+import { describe, expect, it } from 'vitest';
+import { unprocessable } from './answers';
+import { expectRefusedUpdate, pathOf, type Row, readEvaluation, request, storeEvaluation, worker } from './worker';
+
+const fixed = (field: string) => unprocessable(`${field} cannot be changed: leave it out, or send it as it is stored.`);
+
+const put = async (row: Row, body: object) => request(pathOf(row), { body: JSON.stringify(body) });
+
+/** Every field that an update does not change, with another value than a fresh row has. */
+const CHANGED: [keyof Row, unknown][] = [
+  ['id', crypto.randomUUID()],
+  ['account_id', 'acc_neighbour'],
+  ['run_id', crypto.randomUUID()],
+  ['output_name', 'Summary'],
+  ['field_path', '$.text '],
+  ['evaluation_label_id', crypto.randomUUID()],
+  ['created_by', 'USER-7'],
+  ['created_by_evaluator_id', crypto.randomUUID()],
+  ['created_at', '2026-01-02T03:04:05.679Z'],
+];
+
+describe('the whole resource put back', () => {
+  it('succeeds with only its value edited, as got, twice over', async () => {
+    const row = await storeEvaluation();
+    const got: object = await (await worker(await put(row, { value: 4 }))).json();
+
+    const again = await worker(await put(row, { ...got, value: 5 }));
+
+    expect(again.status).toBe(200);
+    const gotAgain: object = await again.json();
+    expect(gotAgain).toMatchObject({ ...got, value: 5, updated_at: expect.any(String) });
+    expect((await worker(await put(row, { ...gotAgain, value: 6 }))).status).toBe(200);
+  });
+
+  it('succeeds for a row with every nullable field null', async () => {
+    const row = await storeEvaluation({
+      output_name: null,
+      field_path: null,
+      created_by: null,
+      created_by_evaluator_id: null,
+    });
+
+    expect((await worker(await put(row, { ...row, value: 5 }))).status).toBe(200);
+  });
+
+  it('ignores updated_by and updated_at, whatever they are', async () => {
+    const row = await storeEvaluation();
+    for (const sent of ['mallory', null, 7, { a: 1 }, ['x']]) {
+      expect((await worker(await put(row, { value: 5, updated_by: sent, updated_at: sent }))).status).toBe(200);
+    }
+    expect(await readEvaluation(row.id)).toMatchObject({ updated_by: 'user-123' });
+  });
+
+  it('takes the same id in upper case, and the same instant in another spelling, for the same', async () => {
+    const row = await storeEvaluation();
+    const ids = ['id', 'run_id', 'evaluation_label_id', 'created_by_evaluator_id'] as const;
+    for (const id of ids)
+      expect((await worker(await put(row, { value: 5, [id]: row[id]?.toUpperCase() }))).status).toBe(200);
+    for (const created_at of [
+      '2026-01-02T03:04:05.678000+00:00',
+      '2026-01-02T04:34:05.678+01:30',
+      '2026-01-02t03:04:05.678z',
+    ]) {
+      expect((await worker(await put(row, { value: 5, created_at }))).status).toBe(200);
+    }
+  });
+});
+
+describe('a field that an update does not change', () => {
+  it.each(CHANGED)('is refused by name when %s is changed, and nothing is stored', async (field, value) => {
+    const row = await storeEvaluation();
+
+    await expectRefusedUpdate(row, await put(row, { value: 9, [field]: value }), fixed(field));
+    await expectRefusedUpdate(row, await put(row, { ...row, value: 9, [field]: value }), fixed(field));
+  });
+
+  it.each(CHANGED)('is refused by name when %s is no text, however alike', async (field) => {
+    const row = await storeEvaluation({ output_name: '7', field_path: '["a"]', created_by: 'true' });
+    for (const value of [7, true, ['a'], { a: 1 }]) {
+      await expectRefusedUpdate(row, await put(row, { value: 9, [field]: value }), fixed(field));
+    }
+  });
+
+  it.each(CHANGED)('is refused by name when %s is made null', async (field) => {
+    const row = await storeEvaluation();
+
+    await expectRefusedUpdate(row, await put(row, { value: 9, [field]: null }), fixed(field));
+  });
+
+  it('is refused when null is made something, even the text null', async () => {
+    const row = await storeEvaluation({ output_name: null });
+
+    await expectRefusedUpdate(row, await put(row, { value: 9, output_name: 'null' }), fixed('output_name'));
+    await expectRefusedUpdate(row, await put(row, { value: 9, output_name: '' }), fixed('output_name'));
+  });
+
+  it.each(['2026-01-02T03:04:05.6780001Z', '2026-01-02T03:04:05Z', '2026-01-02', '1767323045678', 'yesterday'])(
+    'is refused when created_at is another time, or none: %s',
+    async (created_at) => {
+      const row = await storeEvaluation();
+
+      await expectRefusedUpdate(row, await put(row, { value: 9, created_at }), fixed('created_at'));
+    },
+  );
+
+  it('does not hide a value that is malformed', async () => {
+    const row = await storeEvaluation();
+
+    await expectRefusedUpdate(row, await put(row, { value: '9', output_name: 7 }), {
+      status: 400,
+      error: 'value must be a JSON number.',
+    });
+  });
+});

@@ -1,0 +1,155 @@
+/** Nothing lost: each stored change appends what it replaced, whoever writes. */
+import { env } from 'cloudflare:workers';
+import { describe, expect, it } from 'vitest';
+import { stillClock } from './clock';
+import {
+  claims,
+  expectUnbroken,
+  mintToken,
+  putValue,
+  readEvaluation,
+  readHistory,
+  storeEvaluation,
+  worker,
+  workerWith,
+} from './worker';
+
+const sql = (query: string, ...values: unknown[]) =>
+  env.DB.prepare(query)
+    .bind(...values)
+    .run();
+
+describe('the history of an evaluation', () => {
+  it('keeps each replaced value, who had set it and when, who replaced it and when', async () => {
+    const row = await storeEvaluation();
+    const clock = stillClock();
+    const send = workerWith({}, clock);
+    const exp = claims({}, clock.now()).exp;
+
+    await send(await putValue(row, 5, await mintToken({ sub: 'judge', exp })));
+    clock.advance(60);
+    await send(await putValue(row, 8, await mintToken({ sub: 'reviewer', exp })));
+
+    expect(await readHistory(row.id)).toEqual([
+      {
+        evaluation_id: row.id,
+        value: 3,
+        updated_by: 'user-7',
+        updated_at: row.created_at,
+        replaced_by: 'judge',
+        replaced_at: '2026-11-22T10:11:12.345Z',
+      },
+      {
+        evaluation_id: row.id,
+        value: 5,
+        updated_by: 'judge',
+        updated_at: '2026-11-22T10:11:12.345Z',
+        replaced_by: 'reviewer',
+        replaced_at: '2026-11-22T10:12:12.345Z',
+      },
+    ]);
+    expectUnbroken(await readHistory(row.id), await readEvaluation(row.id));
+  });
+
+  it('names the evaluator where no person created the evaluation, and nobody where it is not known', async () => {
+    const judged = await storeEvaluation({ created_by: null });
+    const orphan = await storeEvaluation({ created_by: null, created_by_evaluator_id: null });
+    for (const row of [judged, orphan]) await worker(await putValue(row, 5));
+
+    expect(await readHistory(judged.id)).toMatchObject([{ updated_by: judged.created_by_evaluator_id }]);
+    expect(await readHistory(orphan.id)).toMatchObject([{ updated_by: null, updated_at: orphan.created_at }]);
+  });
+
+  it('has no entry for an insert, and none for other evaluations', async () => {
+    const row = await storeEvaluation();
+    const sibling = await storeEvaluation({ run_id: row.run_id });
+    await worker(await putValue(row, 5));
+
+    expect(await readHistory(sibling.id)).toEqual([]);
+    expect(await readHistory(row.id)).toHaveLength(1);
+  });
+
+  it('is written in the same transaction: where it cannot be, the value is not changed either', async () => {
+    const row = await storeEvaluation();
+    await sql(
+      `INSERT INTO run_evaluation_history VALUES (?, 1, NULL, '2026-11-22T10:00:00.000Z', NULL, '2026-11-22T10:11:12.345Z')`,
+      row.id,
+    );
+    const clock = stillClock(new Date('2026-11-22T10:11:12.345Z'));
+    const token = await mintToken({ exp: claims({}, clock.now()).exp });
+
+    expect((await workerWith({}, clock)(await putValue(row, 5, token))).status).toBe(500);
+
+    expect(await readEvaluation(row.id)).toEqual(row);
+  });
+});
+
+describe('a console or a seed script', () => {
+  it('leaves history too, and has updated_at moved on where it does not move it', async () => {
+    const row = await storeEvaluation();
+
+    await sql('UPDATE run_evaluation SET value = 4 WHERE id = ?', row.id);
+    await sql(`UPDATE run_evaluation SET value = 5, updated_by = 'console' WHERE id = ?`, row.id);
+    await sql(`UPDATE run_evaluation SET value = 6, updated_at = '2020-01-01T00:00:00.000Z' WHERE id = ?`, row.id);
+    await sql(`UPDATE run_evaluation SET value = 7, updated_at = '2099-01-01T00:00:00.000Z' WHERE id = ?`, row.id);
+    await sql(`UPDATE run_evaluation SET updated_at = NULL WHERE id = ?`, row.id);
+    await worker(await putValue(row, 8));
+
+    const stored = await readEvaluation(row.id);
+    const history = await readHistory(row.id);
+    expect(history.map(({ value }) => value)).toEqual([3, 4, 5, 6, 7, 7]);
+    expect(stored).toMatchObject({ value: 8, updated_by: 'user-123', updated_at: '2099-01-01T00:00:00.002Z' });
+    expectUnbroken(history, stored);
+    const times = history.map(({ replaced_at }) => replaced_at);
+    expect([...new Set(times)].sort()).toEqual(times);
+  });
+
+  it('leaves one entry per row of a change of many', async () => {
+    const run_id = crypto.randomUUID();
+    const rows = await Promise.all([1, 2, 3].map((value) => storeEvaluation({ run_id, value })));
+
+    await sql('UPDATE run_evaluation SET value = value + 1 WHERE run_id = ?', run_id);
+
+    for (const row of rows) expect(await readHistory(row.id)).toMatchObject([{ value: row.value }]);
+  });
+
+  it('leaves none where nothing changes', async () => {
+    const row = await storeEvaluation();
+
+    await sql('UPDATE run_evaluation SET value = value, updated_by = updated_by WHERE id = ?', row.id);
+
+    expect(await readHistory(row.id)).toEqual([]);
+  });
+
+  it('cannot rewrite what has happened', async () => {
+    const row = await storeEvaluation();
+    await worker(await putValue(row, 5));
+    const history = await readHistory(row.id);
+
+    await expect(sql('UPDATE run_evaluation_history SET value = 0 WHERE evaluation_id = ?', row.id)).rejects.toThrow(
+      /append-only/,
+    );
+
+    expect(await readHistory(row.id)).toEqual(history);
+  });
+
+  it.each([
+    'id',
+    'account_id',
+    'run_id',
+    'output_name',
+    'field_path',
+    'evaluation_label_id',
+    'created_by',
+    'created_by_evaluator_id',
+    'created_at',
+  ])('cannot change %s, of which no history is kept', async (column) => {
+    const row = await storeEvaluation();
+
+    await expect(
+      sql(`UPDATE run_evaluation SET ${column} = ? WHERE id = ?`, crypto.randomUUID(), row.id),
+    ).rejects.toThrow(/only value, updated_by and updated_at of a run_evaluation can change/);
+
+    expect(await readEvaluation(row.id)).toEqual(row);
+  });
+});

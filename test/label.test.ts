@@ -1,0 +1,180 @@
+/** The label's rule: what is legal is stored as it is, what is not is refused in words that say what would be. */
+import { env } from 'cloudflare:workers';
+import { describe, expect, it, vi } from 'vitest';
+import { OUR_FAULT, unprocessable } from './answers';
+import { countingD1 } from './d1';
+import {
+  expectRefusedUpdate,
+  type Label,
+  pathOf,
+  putValue,
+  readEvaluation,
+  request,
+  storeEvaluation,
+  storeLabel,
+  storeLabelled,
+  worker,
+  workerWith,
+} from './worker';
+
+const MAX = 1.7976931348623157e308;
+const TINY = 5e-324;
+
+const binary = { value_type: 'binary' };
+const range = (min_value: number | null, max_value: number | null) => ({
+  value_type: 'continuous',
+  min_value,
+  max_value,
+});
+const categorical = (...categories: unknown[]) => ({
+  value_type: 'categorical',
+  categories: JSON.stringify(categories),
+});
+const ordinal = (...categories: unknown[]) => ({ value_type: 'ordinal', categories: JSON.stringify(categories) });
+
+const describeLabel = ({ value_type, min_value, max_value, categories }: Partial<Label>) =>
+  [value_type, min_value ?? '', max_value ?? '', categories ?? ''].join(' ');
+const cases = (rules: [Partial<Label>, number[], string?][]) =>
+  rules.flatMap(([label, values, sentence]) =>
+    values.map((value): [string, number, Partial<Label>, string] => [
+      describeLabel(label),
+      value,
+      label,
+      sentence ?? '',
+    ]),
+  );
+const textOf = (value: number) => (Object.is(value, -0) ? '-0' : String(value));
+
+describe('a legal value', () => {
+  it.each(
+    cases([
+      [binary, [0, -0, 1]],
+      [range(1, 10), [1, 10, 1.5, 9.999999999999998]],
+      [range(-1, 0), [-1, -TINY, -0, 0]],
+      [range(0, null), [0, -0, TINY, MAX]],
+      [range(null, 0), [0, -TINY, -MAX]],
+      [range(null, null), [0, MAX, -MAX, 0.1]],
+      [range(7, 7), [7]],
+      [range(-MAX, MAX), [MAX, -MAX, 0]],
+      [categorical('formal', 'casual', 'rude'), [0, -0, 1, 2]],
+      [ordinal('bad', 'good'), [0, 1]],
+      [categorical(''), [0]],
+    ]),
+  )('of a label "%s" is stored as it is: %d', async (_, value, label) => {
+    const row = await storeLabelled(label);
+
+    const response = await worker(await request(pathOf(row), { body: `{"value":${textOf(value)}}` }));
+
+    expect(response.status).toBe(200);
+    expect(await readEvaluation(row.id)).toMatchObject({ value: value + 0 });
+  });
+});
+
+describe('an illegal value', () => {
+  const three = 'value must be one of 0 (formal), 1 (casual), 2 (rude).';
+  it.each(
+    cases([
+      [binary, [2, -1, 0.5, TINY, 1.0000000000000002, MAX], 'value must be 0 or 1.'],
+      [range(1, 10), [0, 0.9999999999999999, 10.000000000000002, 11, -MAX, MAX], 'value must be between 1 and 10.'],
+      [range(-1.5, 0), [TINY, -1.5000000000000002], 'value must be between -1.5 and 0.'],
+      [range(0, null), [-TINY, -1], 'value must be at least 0.'],
+      [range(null, 0), [TINY, 1], 'value must be at most 0.'],
+      [range(7, 7), [6, 8], 'value must be between 7 and 7.'],
+      [
+        categorical('formal', 'casual', 'rude'),
+        [3, -1, 0.5, 2.0000000000000004, TINY, -TINY, MAX, 9007199254740992],
+        three,
+      ],
+      [ordinal('bad', 'good'), [2, 0.1, -1], 'value must be one of 0 (bad), 1 (good).'],
+      [categorical(), [0, 1, -1], 'No value is allowed: the evaluation label has no categories yet.'],
+    ]),
+  )('of a label "%s" is refused, never clamped or rounded: %d', async (_, value, label, sentence) => {
+    const row = await storeLabelled(label);
+
+    await expectRefusedUpdate(row, await putValue(row, value), unprocessable(sentence));
+  });
+
+  it('takes two calls to D1, a legal one takes one', async () => {
+    const row = await storeLabelled(range(1, 10));
+    const { db, calls } = countingD1(env.DB);
+    const send = workerWith({ DB: db });
+
+    await send(await putValue(row, 11));
+    expect(calls).toEqual(['all', 'all']);
+    await send(await putValue(row, 10));
+    expect(calls).toEqual(['all', 'all', 'all']);
+  });
+
+  it('is refused as malformed, not by the label, when it is no finite number', async () => {
+    const row = await storeLabelled(binary);
+
+    await expectRefusedUpdate(row, await request(pathOf(row), { body: '{"value":1e400}' }), {
+      status: 400,
+      error: 'value must be a finite number: it is outside the range of a double.',
+    });
+  });
+});
+
+describe('whose label it is', () => {
+  it('may be shared: its rule holds for everyone', async () => {
+    const row = await storeLabelled({ ...range(1, 10), account_id: 'shared' });
+
+    await expectRefusedUpdate(row, await putValue(row, 11), unprocessable('value must be between 1 and 10.'));
+  });
+
+  it('may not be a stranger: a label of another account is as if it were not there, and is not told', async () => {
+    const row = await storeLabelled({ ...categorical('secret'), account_id: 'acc_neighbour' });
+
+    expect((await worker(await putValue(row, 99.5))).status).toBe(200);
+  });
+
+  it('may be nobody: while the label has not arrived, any finite number is accepted', async () => {
+    const row = await storeEvaluation();
+    expect((await worker(await putValue(row, -123.456))).status).toBe(200);
+
+    await storeLabel({ id: row.evaluation_label_id, ...binary });
+
+    await expectRefusedUpdate(row, await putValue(row, 2), unprocessable('value must be 0 or 1.'));
+    expect((await worker(await putValue(row, 1))).status).toBe(200);
+  });
+});
+
+describe('a malformed label row', () => {
+  it.each([
+    ['a category that is a number', categorical('formal', 7)],
+    ['a category that is null', categorical(null, 'casual')],
+    ['a category that is a list', ordinal(['formal'])],
+  ])('is a logged fault and lets no value in: %s', async (_, label) => {
+    const row = await storeLabelled(label);
+    const logged = vi.spyOn(console, 'error');
+
+    for (const value of [0, 1]) await expectRefusedUpdate(row, await putValue(row, value), OUR_FAULT);
+
+    expect(JSON.parse(String(logged.mock.calls.flat()[0]))).toMatchObject({
+      refusal: 'inconsistent_data',
+      cause: `evaluation_label ${row.evaluation_label_id} cannot be read`,
+    });
+  });
+
+  it.each<[string, Partial<Label>]>([
+    ['an unknown type', { value_type: 'percentage' }],
+    ['bounds out of order', range(10, 1)],
+    ['bounds of a type without them', { ...binary, min_value: 0 }],
+    ['no categories', { value_type: 'categorical' }],
+    ['categories of a type without them', { ...binary, categories: '[]' }],
+    ['categories that are not JSON', { value_type: 'ordinal', categories: '[' }],
+    ['categories that are an object', { value_type: 'ordinal', categories: '{"a":0}' }],
+    ['no account', { ...binary, account_id: '' }],
+    ['an id in upper case', { ...binary, id: '018F4D3C-7A10-7C4E-9B52-3F6E0D9A1C01' }],
+  ])('is refused by the table itself: %s', async (_, label) => {
+    await expect(storeLabel(label)).rejects.toThrow(/SQLITE_CONSTRAINT/);
+  });
+
+  it('is refused by the table itself: an infinite bound', async () => {
+    const written = env.DB.prepare(
+      `INSERT INTO evaluation_label (id, account_id, name, value_type, max_value) VALUES (?, 'a', 'b', 'continuous', 9e999)`,
+    ).bind(crypto.randomUUID());
+
+    await expect(written.run()).rejects.toThrow(/evaluation_label_max_value_is_finite/);
+  });
+});
