@@ -17,8 +17,8 @@ CREATE TABLE `run_evaluation` (
 	CONSTRAINT "run_evaluation_label_id_is_uuid" CHECK("evaluation_label_id" LIKE '________-____-____-____-____________' AND "evaluation_label_id" NOT GLOB '*[^0-9a-f-]*' AND length(replace("evaluation_label_id", '-', '')) = 32),
 	CONSTRAINT "run_evaluation_value_is_finite" CHECK(abs("value") <= 1.7976931348623157e308),
 	CONSTRAINT "run_evaluation_evaluator_id_is_uuid" CHECK("created_by_evaluator_id" IS NULL OR "created_by_evaluator_id" LIKE '________-____-____-____-____________' AND "created_by_evaluator_id" NOT GLOB '*[^0-9a-f-]*' AND length(replace("created_by_evaluator_id", '-', '')) = 32),
-	CONSTRAINT "run_evaluation_created_at_is_timestamp" CHECK("created_at" IS strftime('%Y-%m-%dT%H:%M:%fZ', "created_at")),
-	CONSTRAINT "run_evaluation_updated_at_is_timestamp" CHECK("updated_at" IS strftime('%Y-%m-%dT%H:%M:%fZ', "updated_at"))
+	CONSTRAINT "run_evaluation_created_at_is_timestamp" CHECK("created_at" IS strftime('%Y-%m-%dT%H:%M:%fZ', "created_at") AND coalesce("created_at", '') < '9999'),
+	CONSTRAINT "run_evaluation_updated_at_is_timestamp" CHECK("updated_at" IS strftime('%Y-%m-%dT%H:%M:%fZ', "updated_at") AND coalesce("updated_at", '') < '9999')
 ) STRICT, WITHOUT ROWID;
 --> statement-breakpoint
 CREATE INDEX `run_evaluation_by_run` ON `run_evaluation` (`account_id`,`run_id`,`created_at`,`id`);

@@ -15,7 +15,7 @@ CREATE TABLE `evaluation_label` (
 	CONSTRAINT "evaluation_label_max_value_is_finite" CHECK(abs("max_value") <= 1.7976931348623157e308),
 	CONSTRAINT "evaluation_label_bounds_are_in_order" CHECK("min_value" <= "max_value"),
 	CONSTRAINT "evaluation_label_categories_are_of_index_types" CHECK(("value_type" IN ('categorical', 'ordinal')) = ("categories" IS NOT NULL)),
-	CONSTRAINT "evaluation_label_categories_are_array" CHECK("categories" IS NULL OR CASE WHEN json_valid("categories") THEN json_type("categories") = 'array' ELSE 0 END)
+	CONSTRAINT "evaluation_label_categories_are_array" CHECK("categories" IS NULL OR CASE WHEN json_valid("categories") AND instr("categories", char(0)) = 0 THEN json_type("categories") = 'array' ELSE 0 END)
 ) STRICT, WITHOUT ROWID;
 --> statement-breakpoint
 CREATE TABLE `run_evaluation_history` (
@@ -28,7 +28,7 @@ CREATE TABLE `run_evaluation_history` (
 	PRIMARY KEY(`evaluation_id`, `replaced_at`),
 	CONSTRAINT "run_evaluation_history_evaluation_id_is_uuid" CHECK("evaluation_id" LIKE '________-____-____-____-____________' AND "evaluation_id" NOT GLOB '*[^0-9a-f-]*' AND length(replace("evaluation_id", '-', '')) = 32),
 	CONSTRAINT "run_evaluation_history_value_is_finite" CHECK(abs("value") <= 1.7976931348623157e308),
-	CONSTRAINT "run_evaluation_history_updated_at_is_timestamp" CHECK("updated_at" IS strftime('%Y-%m-%dT%H:%M:%fZ', "updated_at")),
-	CONSTRAINT "run_evaluation_history_replaced_at_is_timestamp" CHECK("replaced_at" IS strftime('%Y-%m-%dT%H:%M:%fZ', "replaced_at")),
+	CONSTRAINT "run_evaluation_history_updated_at_is_timestamp" CHECK("updated_at" IS strftime('%Y-%m-%dT%H:%M:%fZ', "updated_at") AND coalesce("updated_at", '') < '9999'),
+	CONSTRAINT "run_evaluation_history_replaced_at_is_timestamp" CHECK("replaced_at" IS strftime('%Y-%m-%dT%H:%M:%fZ', "replaced_at") AND coalesce("replaced_at", '') < '9999'),
 	CONSTRAINT "run_evaluation_history_is_in_order" CHECK("updated_at" < "replaced_at")
 ) STRICT, WITHOUT ROWID;

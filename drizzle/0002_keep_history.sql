@@ -1,6 +1,7 @@
 -- Each stored change of an evaluation appends what it replaced, in the same transaction, whoever writes: the Worker, a
 -- console or a seed script. A writer that does not move updated_at on has it moved on here, because the entity tag and
--- the chain of the history both stand on it. A table rebuild drops triggers silently: test/history.test.ts fails then.
+-- the chain of the history both stand on it. Its own update does not fire it again, because SQLite has
+-- recursive_triggers off. A table rebuild drops triggers silently: test/history.test.ts fails then.
 CREATE TRIGGER `run_evaluation_keeps_history`
 AFTER UPDATE ON `run_evaluation`
 WHEN OLD.`value` IS NOT NEW.`value` OR OLD.`updated_by` IS NOT NEW.`updated_by` OR OLD.`updated_at` IS NOT NEW.`updated_at`
@@ -29,6 +30,23 @@ CREATE TRIGGER `run_evaluation_history_is_append_only`
 BEFORE UPDATE ON `run_evaluation_history`
 BEGIN
 	SELECT RAISE(ABORT, 'run_evaluation_history is append-only');
+END;
+--> statement-breakpoint
+CREATE TRIGGER `run_evaluation_history_replaces_nothing`
+BEFORE INSERT ON `run_evaluation_history`
+WHEN EXISTS (
+	SELECT 1 FROM `run_evaluation_history` WHERE `evaluation_id` = NEW.`evaluation_id` AND `replaced_at` = NEW.`replaced_at`
+)
+BEGIN
+	SELECT RAISE(ABORT, 'run_evaluation_history is append-only');
+END;
+--> statement-breakpoint
+-- To SQLite INSERT OR REPLACE is a delete, which fires no trigger, and an insert: the old value would be lost.
+CREATE TRIGGER `run_evaluation_is_not_replaced`
+BEFORE INSERT ON `run_evaluation`
+WHEN EXISTS (SELECT 1 FROM `run_evaluation` WHERE `id` = NEW.`id`)
+BEGIN
+	SELECT RAISE(ABORT, 'run_evaluation exists: update it');
 END;
 --> statement-breakpoint
 -- History keeps values and authors; nothing else of an evaluation can change, so nothing else can be lost.

@@ -7,18 +7,26 @@ import { type Clock, systemClock } from './clock';
 import { evaluationRoutes } from './evaluation/routes';
 import { createEvaluationStore } from './evaluation/store';
 import { bearerAuth } from './http/auth';
+import { crossOrigin } from './http/cors';
 import { renderFailure, renderPathNotFound } from './http/errors';
 import { type ExchangeEnv, exchange } from './http/exchange';
+import { d1Session } from './http/session';
 import { createVerifier } from './http/token';
-import { readSettings } from './settings';
+import { publicRoutes } from './public';
+import { readOrigins, readSettings } from './settings';
 
 export function createApp(env: Env, clock: Clock = systemClock) {
   const app = new Hono<ExchangeEnv>();
   app.use(exchange(clock));
+  const origins = readOrigins(env);
+  if (origins.length > 0) app.use(crossOrigin(origins));
+  const session = d1Session(env.DB, clock);
+  app.route('/', publicRoutes(session));
   app.route(
     '/',
     evaluationRoutes({
       protect: bearerAuth(async () => createVerifier(readSettings(env), clock)),
+      session,
       evaluations: createEvaluationStore(env.DB, clock),
     }),
   );

@@ -13,8 +13,11 @@ export type Fact =
   | { readonly kind: 'insufficient_scope'; readonly scope: string }
   /** The issuer's keys cannot be had, so nobody can say whether the token is good. */
   | { readonly kind: 'keys_unavailable'; readonly retryAfterSeconds: number }
-  /** The evaluation does not exist, or is not the caller's: deliberately one and the same fact. */
-  | { readonly kind: 'evaluation_not_found' }
+  /** It does not exist, or is not the caller's: deliberately one and the same fact. */
+  | { readonly kind: 'not_found' }
+  | { readonly kind: 'label_not_found' }
+  /** The id that the caller chose is that of an evaluation with other content, or of somebody else. */
+  | { readonly kind: 'id_is_taken' }
   /** Another version is stored than the caller's precondition names. `version` is the stored one. */
   | { readonly kind: 'precondition_failed'; readonly version: string }
   /** The request is understood and would store what is not allowed; `error` says what is. */

@@ -18,6 +18,11 @@ export type Principal = {
   readonly keyId: string | undefined;
 };
 
-/** Whether the token opens this door. Where it does not, the answer is the one for a row that does not exist. */
-export const opens = ({ run, evaluation }: Principal, path: { readonly run_id: string; readonly id: string }) =>
-  (run === undefined || run === path.run_id) && (evaluation === undefined || evaluation === path.id);
+/**
+ * Whether the token opens this door: an evaluation, or without an `id` a whole run. Where it does not, the answer is
+ * the one for what does not exist.
+ */
+export const opens = (
+  { run, evaluation }: Principal,
+  path: { readonly run_id: string; readonly id?: string },
+): boolean => (run === undefined || run === path.run_id) && (evaluation === undefined || evaluation === path.id);

@@ -1,5 +1,5 @@
 /**
- * The settings of a deployment, read and checked once per isolate. A fault is thrown as a fact and fails
+ * The settings of a deployment, read by the first protected request of an isolate and kept. A fault is thrown as a fact and fails
  * closed: every protected request answers 500 and the log says what to mend. A blank setting counts as not set.
  */
 import { Failure } from './failure';
@@ -24,33 +24,42 @@ export type Settings = {
   readonly requiredScope: string | undefined;
 };
 
+/** The origins of CORS_ORIGINS, separated by commas; none where it is not set, or wrong, which readSettings then says. */
+export const readOrigins = (env: Partial<Env>): readonly string[] => {
+  const origins = (present(env.CORS_ORIGINS) ?? '').split(',').map((origin) => origin.trim());
+  return origins.every((origin) => origin === '*' || URL.parse(origin)?.origin === origin) ? origins : [];
+};
+
 const KEY_SETTINGS = ['JWT_SECRET', 'JWT_JWKS', 'JWT_JWKS_URL'] as const;
 
 /** @throws {Failure} `misconfigured`, naming the setting and the command that mends it. */
 export function readSettings(env: Partial<Env>): Settings {
   const keys = readKeySource(env);
-  const issuer = set(env.JWT_ISSUER);
-  const audience = set(env.JWT_AUDIENCE);
+  const issuer = present(env.JWT_ISSUER);
+  const audience = present(env.JWT_AUDIENCE);
   // An issuer signs for many APIs: without these, a token meant for any other of them would open this one.
   if (keys.kind !== 'secret' && issuer === undefined) throw misconfigured('JWT_ISSUER', 'must be set with a key set');
   if (keys.kind !== 'secret' && audience === undefined)
     throw misconfigured('JWT_AUDIENCE', 'must be set with a key set');
+  if (present(env.CORS_ORIGINS) !== undefined && readOrigins(env).length === 0) {
+    throw misconfigured('CORS_ORIGINS', 'must be origins such as https://app.example, separated by commas, or *');
+  }
   return {
     keys,
     issuer,
     audience,
-    accountClaim: quotable('JWT_ACCOUNT_CLAIM', set(env.JWT_ACCOUNT_CLAIM) ?? 'account_id'),
-    requiredScope: quotable('JWT_REQUIRED_SCOPE', set(env.JWT_REQUIRED_SCOPE)),
+    accountClaim: quotable('JWT_ACCOUNT_CLAIM', present(env.JWT_ACCOUNT_CLAIM) ?? 'account_id'),
+    requiredScope: quotable('JWT_REQUIRED_SCOPE', present(env.JWT_REQUIRED_SCOPE)),
   };
 }
 
 function readKeySource(env: Partial<Env>): KeySource {
-  const present = KEY_SETTINGS.filter((name) => set(env[name]) !== undefined);
-  const [name] = present;
-  if (name === undefined || present.length > 1) {
+  const names = KEY_SETTINGS.filter((name) => present(env[name]) !== undefined);
+  const [name] = names;
+  if (name === undefined || names.length > 1) {
     throw misconfigured(
       name ?? 'JWT_SECRET',
-      `is one of ${KEY_SETTINGS.join(', ')}, of which exactly one must be set; ${present.length} are`,
+      `is one of ${KEY_SETTINGS.join(', ')}, of which exactly one must be set; ${names.length} are`,
     );
   }
   const value = env[name] ?? '';
@@ -63,7 +72,7 @@ function readKeySource(env: Partial<Env>): KeySource {
     case 'JWT_JWKS':
       return { kind: 'inline', json: value };
     case 'JWT_JWKS_URL':
-      return { kind: 'remote', url: readUrl(value.trim()) };
+      return { kind: 'remote', url: readUrl(value) };
   }
 }
 
@@ -80,7 +89,7 @@ function quotable<T extends string | undefined>(name: string, value: T): T {
   throw misconfigured(name, 'must be one word of printable ASCII without quotes and backslashes');
 }
 
-const set = (setting: string | undefined) => setting?.trim() || undefined;
+const present = (setting: string | undefined) => setting?.trim() || undefined;
 
 const MEND: { readonly [setting: string]: string } = {
   JWT_SECRET: 'run `openssl rand -base64 48 | npx wrangler secret put JWT_SECRET`, or `npm start` for a local one',

@@ -2,7 +2,7 @@
 
 export const NOT_FOUND = {
   status: 404,
-  error: 'No such evaluation: check run_id and evaluation_id, and that the token is for the account that owns them.',
+  error: 'Nothing is there for this token: check the ids, and that the token is for the account that owns them.',
 };
 
 export const OUR_FAULT = {

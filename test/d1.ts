@@ -3,7 +3,7 @@
 /** The real database, with every call that leaves the Worker noted by the method that made it. */
 export function countingD1(db: D1Database): { db: D1Database; calls: string[] } {
   const calls: string[] = [];
-  const counted = intercept(db, (method, call) => {
+  const counted = interceptD1(db, (method, call) => {
     calls.push(method);
     return call();
   });
@@ -16,7 +16,7 @@ export type Fate = 'passes' | 'fails' | 'is lost';
 /** The real database, but for what `fates` says of its first, second, … call; the last fate is that of all that follow. */
 export function flakyD1(db: D1Database, message: string, ...fates: Fate[]): { db: D1Database; calls: string[] } {
   const calls: string[] = [];
-  const flaky = intercept(db, async (method, call) => {
+  const flaky = interceptD1(db, async (method, call) => {
     const fate = fates[Math.min(calls.length, fates.length - 1)];
     calls.push(method);
     const answer = fate === 'fails' ? undefined : await call();
@@ -31,8 +31,8 @@ const CALLS = new Set(['all', 'run', 'first', 'raw', 'batch', 'exec']);
 
 type OnCall = (method: string, call: () => Promise<unknown>) => Promise<unknown>;
 
-/** Wraps a database or a statement so that each method that goes to D1 passes through `onCall`. */
-function intercept<T extends object>(target: T, onCall: OnCall): T {
+/** Wraps a database, a session or a statement so that each method that goes to D1 passes through `onCall`. */
+export function interceptD1<T extends object>(target: T, onCall: OnCall): T {
   return new Proxy(target, {
     get(_, property) {
       const member: unknown = Reflect.get(target, property);
@@ -41,7 +41,7 @@ function intercept<T extends object>(target: T, onCall: OnCall): T {
         const call = () => Reflect.apply(member, target, args);
         if (CALLS.has(String(property))) return onCall(String(property), call);
         const made: unknown = call();
-        return typeof made === 'object' && made !== null ? intercept(made, onCall) : made;
+        return typeof made === 'object' && made !== null ? interceptD1(made, onCall) : made;
       };
     },
   });

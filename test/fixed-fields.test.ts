@@ -67,6 +67,14 @@ describe('the whole resource put back', () => {
   });
 });
 
+describe('the first instant there is', () => {
+  it('is the same in another spelling too', async () => {
+    const row = await storeEvaluation({ created_at: '1970-01-01T00:00:00.000Z' });
+
+    expect((await worker(await put(row, { value: 5, created_at: '1970-01-01T00:00:00Z' }))).status).toBe(200);
+  });
+});
+
 describe('a field that an update does not change', () => {
   it.each(CHANGED)('is refused by name when %s is changed, and nothing is stored', async (field, value) => {
     const row = await storeEvaluation();
@@ -95,14 +103,18 @@ describe('a field that an update does not change', () => {
     await expectRefusedUpdate(row, await put(row, { value: 9, output_name: '' }), fixed('output_name'));
   });
 
-  it.each(['2026-01-02T03:04:05.6780001Z', '2026-01-02T03:04:05Z', '2026-01-02', '1767323045678', 'yesterday'])(
-    'is refused when created_at is another time, or none: %s',
-    async (created_at) => {
-      const row = await storeEvaluation();
+  it.each([
+    '2026-01-02T03:04:05.6780001Z',
+    '2026-01-02T03:04:05Z',
+    '2026-01-02',
+    '2026-13-02T03:04:05.678Z',
+    '1767323045678',
+    'yesterday',
+  ])('is refused when created_at is another time, or none: %s', async (created_at) => {
+    const row = await storeEvaluation();
 
-      await expectRefusedUpdate(row, await put(row, { value: 9, created_at }), fixed('created_at'));
-    },
-  );
+    await expectRefusedUpdate(row, await put(row, { value: 9, created_at }), fixed('created_at'));
+  });
 
   it('does not hide a value that is malformed', async () => {
     const row = await storeEvaluation();

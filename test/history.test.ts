@@ -104,6 +104,26 @@ describe('a console or a seed script', () => {
     expect([...new Set(times)].sort()).toEqual(times);
   });
 
+  it('leaves history of a change of the author alone', async () => {
+    const row = await storeEvaluation({ updated_by: 'judge', updated_at: '2026-02-01T00:00:00.000Z' });
+
+    await sql(`UPDATE run_evaluation SET updated_by = 'console' WHERE id = ?`, row.id);
+
+    expect(await readHistory(row.id)).toMatchObject([{ value: 3, updated_by: 'judge', replaced_by: 'console' }]);
+    expectUnbroken(await readHistory(row.id), await readEvaluation(row.id));
+  });
+
+  it('is given the time of its change where it gives none', async () => {
+    const row = await storeEvaluation();
+    const before = new Date().toISOString();
+
+    await sql('UPDATE run_evaluation SET value = 4 WHERE id = ?', row.id);
+
+    const updatedAt = (await readEvaluation(row.id))?.updated_at ?? '';
+    expect(updatedAt >= before).toBe(true);
+    expect(updatedAt <= new Date().toISOString()).toBe(true);
+  });
+
   it('leaves one entry per row of a change of many', async () => {
     const run_id = crypto.randomUUID();
     const rows = await Promise.all([1, 2, 3].map((value) => storeEvaluation({ run_id, value })));
@@ -131,6 +151,35 @@ describe('a console or a seed script', () => {
     );
 
     expect(await readHistory(row.id)).toEqual(history);
+  });
+
+  it.each([
+    `INSERT OR REPLACE INTO run_evaluation SELECT id, 'acc_thief', run_id, NULL, NULL, evaluation_label_id, 99, NULL, NULL, created_at, NULL, NULL FROM run_evaluation WHERE id = ?`,
+    `REPLACE INTO run_evaluation SELECT * FROM run_evaluation WHERE id = ?`,
+    `INSERT OR REPLACE INTO run_evaluation_history SELECT evaluation_id, 777, 'liar', updated_at, replaced_by, replaced_at FROM run_evaluation_history WHERE evaluation_id = ?`,
+    `UPDATE OR REPLACE run_evaluation_history SET value = 0 WHERE evaluation_id = ?`,
+  ])('cannot replace what is stored: %s', async (query) => {
+    const row = await storeEvaluation();
+    await worker(await putValue(row, 5));
+    const state = async () => [await readEvaluation(row.id), await readHistory(row.id)];
+    const before = await state();
+
+    await expect(sql(query, row.id)).rejects.toThrow(/append-only|run_evaluation exists: update it/);
+
+    expect(await state()).toEqual(before);
+  });
+
+  it.each(['IGNORE', 'REPLACE'])('cannot change a value and lose its history with UPDATE OR %s', async (clause) => {
+    const row = await storeEvaluation();
+    await sql(
+      `INSERT INTO run_evaluation_history VALUES (?, 1, NULL, '2026-11-22T10:00:00.000Z', NULL, '2026-11-22T10:11:12.345Z')`,
+      row.id,
+    );
+
+    const change = `UPDATE OR ${clause} run_evaluation SET value = 4, updated_at = '2026-11-22T10:11:12.345Z' WHERE id = ?`;
+    await expect(sql(change, row.id)).rejects.toThrow(/append-only/);
+
+    expect(await readEvaluation(row.id)).toEqual(row);
   });
 
   it.each([

@@ -41,6 +41,7 @@ function issuer(answer: () => Response | Promise<Response>) {
     return state.answer();
   });
   return {
+    url,
     /** A new isolate, which knows nothing yet. */
     isolate: (clock: StillClock): Send =>
       workerWith({ JWT_SECRET: '', JWT_JWKS_URL: url, JWT_ISSUER: ISSUER, JWT_AUDIENCE: 'run-evaluation' }, clock),
@@ -130,7 +131,98 @@ describe('the key set of an issuer', () => {
   });
 });
 
+describe('a key set in the wild', () => {
+  it.each<[string, () => Promise<object> | object]>([
+    ['a broken one', () => BROKEN],
+    ['one without its material', () => ({ kty: 'RSA', kid: 'key-1' })],
+    ['a weak one', async () => (await keyPair('RS256', 'key-1', 1024)).jwk],
+    ['a symmetric one', () => ({ kty: 'oct', kid: 'key-1', k: 'c2VjcmV0' })],
+    ['one of an unknown type', () => ({ kty: 'XYZ' })],
+  ])('verifies with its good keys, whatever else is in it: %s', async (_, other) => {
+    const clock = stillClock();
+    const wild = await other();
+    const idp = issuer(() => Response.json({ keys: [wild, first.jwk, wild] }));
+    const row = await storeEvaluation();
+
+    expect((await put(idp.isolate(clock), clock, first, row)).status).toBe(200);
+  });
+
+  it('does not verify with a key whose private part it publishes', async () => {
+    const clock = stillClock();
+    const idp = issuer(() => Response.json({ keys: [{ ...first.jwk, d: 'AAAA' }, second.jwk] }));
+    const row = await storeEvaluation();
+    const send = idp.isolate(clock);
+
+    await expectRefusedUpdate(row, await putValue(row, 9, await tokenOf(first, clock)), unknownKey, send);
+    expect((await put(send, clock, second, row)).status).toBe(200);
+  });
+});
+
+describe('the edge cache', () => {
+  const edgeKey = (url: string) => `https://key-set.invalid/?url=${encodeURIComponent(url)}`;
+  const copy = (body: BodyInit, fetchedAt: unknown) =>
+    new Response(body, { headers: { 'cache-control': 'max-age=3600', 'x-fetched-at': String(fetchedAt) } });
+
+  it.each<[string, (now: number) => Response]>([
+    ['rubbish', (now) => copy('<html>', now)],
+    ['an empty set', (now) => copy('{"keys":[]}', now)],
+    ['a set from the future', (now) => copy(JSON.stringify({ keys: [second.jwk] }), now + 60_000)],
+    ['a set without a time', () => copy(JSON.stringify({ keys: [second.jwk] }), 'soon')],
+    ['a set without an end', () => copy(JSON.stringify({ keys: [second.jwk] }), 'Infinity')],
+    ['a set too old', (now) => copy(JSON.stringify({ keys: [second.jwk] }), now - 3_600_000)],
+  ])('is passed over where it holds %s: the issuer is asked', async (_, cached) => {
+    const clock = stillClock();
+    const idp = issuer(keySet(first));
+    const row = await storeEvaluation();
+    await caches.default.put(edgeKey(idp.url), cached(clock.now().getTime()));
+    const send = idp.isolate(clock);
+
+    expect((await put(send, clock, first, row)).status).toBe(200);
+    await expectRefusedUpdate(row, await putValue(row, 8, await tokenOf(second, clock)), unknownKey, send);
+    expect(idp.fetches()).toBe(1);
+  });
+
+  it('keeps a set for as long as it may be used while the issuer is down', async () => {
+    const clock = stillClock();
+    const idp = issuer(keySet(first));
+    await put(idp.isolate(clock), clock, first, await storeEvaluation());
+
+    const cached = await caches.default.match(edgeKey(idp.url));
+
+    expect(cached?.headers.get('cache-control')).toBe('max-age=3600');
+    expect(await cached?.json()).toEqual({ keys: [first.jwk] });
+  });
+
+  it('holds nobody up where it hangs', async () => {
+    const clock = stillClock();
+    const idp = issuer(keySet(first));
+    const row = await storeEvaluation();
+    const match = vi.spyOn(caches.default, 'match').mockReturnValue(new Promise(() => {}));
+    const store = vi.spyOn(caches.default, 'put').mockReturnValue(new Promise(() => {}));
+
+    const answer = put(idp.isolate(clock), clock, first, row);
+    await vi.waitFor(() => expect(match).toHaveBeenCalled());
+    clock.advance(0.5);
+    await vi.waitFor(() => expect(store).toHaveBeenCalled());
+    clock.advance(0.5);
+
+    expect((await answer).status).toBe(200);
+  });
+});
+
 describe('rotation', () => {
+  it('verifies a key that is published a second after the set was fetched', async () => {
+    const clock = stillClock();
+    const idp = issuer(keySet(first));
+    const send = idp.isolate(clock);
+    const row = await storeEvaluation();
+    await put(send, clock, first, row, 1);
+    clock.advance(1);
+    idp.answers(keySet(first, second));
+
+    expect((await put(send, clock, second, row, 2)).status).toBe(200);
+  });
+
   it('needs no downtime: a new key verifies as soon as it is used, the old one until it is removed', async () => {
     const clock = stillClock();
     const idp = issuer(keySet(first));
@@ -202,6 +294,8 @@ describe('rotation', () => {
   });
 });
 
+const BROKEN = { kty: 'EC', crv: 'P-256', kid: 'key-1', x: 'AAAA', y: 'AAAA' };
+
 const RUBBISH: [string, () => Response | Promise<Response>][] = [
   ['is down', down],
   ['answers 500', () => Response.json({ keys: [] }, { status: 500 })],
@@ -215,14 +309,18 @@ const RUBBISH: [string, () => Response | Promise<Response>][] = [
   ['answers an object without keys', () => Response.json({ key: [] })],
   ['answers an empty set', () => Response.json({ keys: [] })],
   ['answers keys that are none', () => Response.json({ keys: [null] })],
-  [
-    'answers a broken key',
-    () => Response.json({ keys: [{ kty: 'EC', crv: 'P-256', kid: 'key-1', x: 'AAAA', y: 'AAAA' }] }),
-  ],
-  ['answers a symmetric key', () => Response.json({ keys: [{ kty: 'oct', kid: 'key-1', k: 'c2VjcmV0' }] })],
+  ['answers a broken key alone', () => Response.json({ keys: [BROKEN] })],
+  ['answers a symmetric key alone', () => Response.json({ keys: [{ kty: 'oct', kid: 'key-1', k: 'c2VjcmV0' }] })],
   ['answers 65 keys', () => Response.json({ keys: Array.from({ length: 65 }, () => first.jwk) })],
   ['answers more than 64 KiB', () => Response.json({ keys: [first.jwk], pad: 'x'.repeat(64 * 1024) })],
-  ['answers invalid UTF-8', () => new Response(new Uint8Array([0x7b, 0xff, 0x7d]))],
+  [
+    'answers invalid UTF-8',
+    () => {
+      const [before = '', after = ''] = JSON.stringify({ keys: [first.jwk], note: '#' }).split('#');
+      const encoder = new TextEncoder();
+      return new Response(new Uint8Array([...encoder.encode(before), 0xff, ...encoder.encode(after)]));
+    },
+  ],
   [
     'breaks off',
     () => new Response(new ReadableStream({ pull: (controller) => controller.error(new Error('connection lost')) })),
@@ -328,7 +426,7 @@ describe('an issuer that fails', () => {
   it('lets another request in when the one that asks is cut off', async () => {
     const clock = stillClock();
     const idp = issuer(() => new Promise<Response>(() => {}));
-    // Its clock never fires, as that of a request that the platform has ended.
+    // Its timeouts never fire, like those of a request that the platform has ended.
     const send = idp.isolate({ ...clock, timeout: () => new AbortController().signal });
     const row = await storeEvaluation();
     void put(send, clock, first, row, 1);
@@ -336,10 +434,73 @@ describe('an issuer that fails', () => {
     idp.answers(keySet(first));
 
     const waiting = put(send, clock, first, row, 2);
-    clock.advance(3);
+    clock.advance(4);
 
     expect((await waiting).status).toBe(200);
     expect(idp.fetches()).toBe(2);
+  });
+
+  it('does not hold up known keys again and again while it hangs and a kept set serves', async () => {
+    const clock = stillClock();
+    const idp = issuer(keySet(first));
+    const send = idp.isolate(clock);
+    const row = await storeEvaluation();
+    await put(send, clock, first, row, 1);
+    idp.answers(down);
+    clock.advance(10 * MINUTE);
+    await put(send, clock, first, row, 2);
+    idp.answers(() => new Promise(() => {}));
+    clock.advance(30);
+
+    const asking = put(send, clock, first, row, 3);
+    await vi.waitFor(() => expect(idp.fetches()).toBe(3));
+    expect((await put(send, clock, first, row, 4)).status).toBe(200);
+
+    clock.advance(3);
+    expect((await asking).status).toBe(200);
+  });
+
+  it('is forgiven as soon as it answers: an unknown key is 401 again', async () => {
+    const clock = stillClock();
+    const idp = issuer(keySet(first));
+    const send = idp.isolate(clock);
+    const row = await storeEvaluation();
+    await put(send, clock, first, row, 1);
+    idp.answers(down);
+    clock.advance(10 * MINUTE);
+    await put(send, clock, first, row, 2);
+    idp.answers(keySet(first));
+    clock.advance(30);
+    await put(send, clock, first, row, 3);
+
+    await expectRefusedUpdate(row, await putValue(row, 4, await tokenOf(second, clock)), unknownKey, send);
+  });
+
+  it('is asked again five seconds after the last set has grown too old, not thirty', async () => {
+    const clock = stillClock();
+    const idp = issuer(keySet(first));
+    const send = idp.isolate(clock);
+    const row = await storeEvaluation();
+    await put(send, clock, first, row, 1);
+    idp.answers(down);
+    clock.advance(59 * MINUTE + 50);
+    expect((await put(send, clock, first, row, 2)).status).toBe(200);
+    idp.answers(keySet(first));
+    clock.advance(11);
+
+    expect((await put(send, clock, first, row, 3)).status).toBe(200);
+  });
+
+  it('does not make a set everlasting when the clock is set back', async () => {
+    const clock = stillClock();
+    const idp = issuer(keySet(first));
+    const send = idp.isolate(clock);
+    const row = await storeEvaluation();
+    await put(send, clock, first, row, 1);
+    idp.answers(keySet(second));
+    clock.advance(-24 * 60 * MINUTE);
+
+    await expectRefusedUpdate(row, await putValue(row, 2, await tokenOf(first, clock)), unknownKey, send);
   });
 
   it('is heard of in the log, even while a kept set serves', async () => {

@@ -115,6 +115,20 @@ describe('an illegal value', () => {
   });
 });
 
+describe('a label with many categories', () => {
+  it('is told in a sentence of bounded length', async () => {
+    const row = await storeLabelled(categorical(...Array.from({ length: 10_000 }, (_, n) => `category-${n}`)));
+    const first = Array.from({ length: 19 }, (_, n) => `${n} (category-${n})`).join(', ');
+
+    await expectRefusedUpdate(
+      row,
+      await putValue(row, 10_000),
+      unprocessable(`value must be one of ${first}, … 9999 (category-9999).`),
+    );
+    expect((await worker(await putValue(row, 9_999))).status).toBe(200);
+  });
+});
+
 describe('whose label it is', () => {
   it('may be shared: its rule holds for everyone', async () => {
     const row = await storeLabelled({ ...range(1, 10), account_id: 'shared' });
@@ -163,6 +177,7 @@ describe('a malformed label row', () => {
     ['no categories', { value_type: 'categorical' }],
     ['categories of a type without them', { ...binary, categories: '[]' }],
     ['categories that are not JSON', { value_type: 'ordinal', categories: '[' }],
+    ['categories with a NUL in them', { value_type: 'ordinal', categories: '["a"]\0junk' }],
     ['categories that are an object', { value_type: 'ordinal', categories: '{"a":0}' }],
     ['no account', { ...binary, account_id: '' }],
     ['an id in upper case', { ...binary, id: '018F4D3C-7A10-7C4E-9B52-3F6E0D9A1C01' }],

@@ -3,7 +3,7 @@ import { env } from 'cloudflare:workers';
 import { describe, expect, it, vi } from 'vitest';
 import { databaseUnavailable, OUR_FAULT, unprocessable } from './answers';
 import { stillClock } from './clock';
-import { type Fate, flakyD1 } from './d1';
+import { type Fate, flakyD1, interceptD1 } from './d1';
 import {
   claims,
   expectRefusedUpdate,
@@ -93,28 +93,55 @@ describe('a failure that passes', () => {
     expect(await pausesOf()).not.toBe(await pausesOf());
   });
 
-  it('is given up early where each try takes long', async () => {
+  it('is retried after pauses that double', async () => {
     const row = await storeEvaluation();
-    const clock = stillClock();
-    const { db, calls } = flakyD1(env.DB, 'Network connection lost.', 'fails');
-    const slow = {
-      ...db,
-      prepare: (query: string) => {
-        clock.advance(1.5);
-        return db.prepare(query);
-      },
-    };
-    const token = await mintToken({ exp: claims({}, clock.now()).exp });
+    vi.spyOn(Math, 'random').mockReturnValue(0.5);
+    const { send, paused, token } = workerOn('Network connection lost.', 'fails');
 
-    await expectRefusedUpdate(
-      row,
-      await putValue(row, 9, token),
-      databaseUnavailable(1),
-      workerWith({ DB: slow as D1Database }, clock),
-    );
+    await send(await putValue(row, 9, await token()));
 
-    expect(calls).toHaveLength(2);
+    expect(paused).toEqual([50, 100, 200]);
   });
+
+  it('is known by its cause where the message does not say it', async () => {
+    const row = await storeEvaluation();
+    let calls = 0;
+    const db = interceptD1(env.DB, (_, call) => {
+      calls += 1;
+      const cause = new Error('Network connection lost.');
+      return calls === 1 ? Promise.reject(new Error('D1_ERROR', { cause })) : call();
+    });
+
+    expect((await workerWith({ DB: db })(await putValue(row, 9))).status).toBe(200);
+    expect(calls).toBe(2);
+  });
+
+  it.each([
+    [1.1, 2],
+    [1.95, 1],
+  ])(
+    'is given up before a try would begin later than two seconds after the first: %d s a try',
+    async (seconds, tries) => {
+      const row = await storeEvaluation();
+      vi.spyOn(Math, 'random').mockReturnValue(0.9);
+      const clock = stillClock();
+      const { db, calls } = flakyD1(env.DB, 'Network connection lost.', 'fails');
+      const slow = interceptD1(db, (_, call) => {
+        clock.advance(seconds);
+        return call();
+      });
+      const token = await mintToken({ exp: claims({}, clock.now()).exp });
+
+      await expectRefusedUpdate(
+        row,
+        await putValue(row, 9, token),
+        databaseUnavailable(1),
+        workerWith({ DB: slow }, clock),
+      );
+
+      expect(calls).toHaveLength(tries);
+    },
+  );
 
   it('is retried in the explanation of a refusal too', async () => {
     const row = await storeLabelled({ value_type: 'binary' });
@@ -150,6 +177,37 @@ describe('an answer lost after the commit', () => {
 
     expect((await send(await request(pathOf(row), { body: '{"value":9}', headers }))).status).toBe(200);
     expect(await readHistory(row.id)).toHaveLength(1);
+  });
+
+  it('does not undo what another writer has stored since, and tells what it had stored itself', async () => {
+    const row = await storeEvaluation();
+    const clock = stillClock();
+    const exp = claims({}, clock.now()).exp;
+    let calls = 0;
+    const db = interceptD1(env.DB, async (_, call) => {
+      calls += 1;
+      const answer = await call();
+      if (calls > 1) return answer;
+      clock.advance(1);
+      const other = await putValue(row, 8, await mintToken({ sub: 'other', exp }));
+      expect((await workerWith({}, clock)(other)).status).toBe(200);
+      throw new Error('D1_ERROR: Network connection lost.');
+    });
+
+    const response = await workerWith(
+      { DB: db },
+      { ...clock, sleep: async () => clock.advance(1) },
+    )(await putValue(row, 5, await mintToken({ exp })));
+
+    expect(response.status).toBe(200);
+    expect(await response.json()).toEqual({
+      ...row,
+      value: 5,
+      updated_by: 'user-123',
+      updated_at: '2026-11-22T10:11:12.345Z',
+    });
+    expect(await readEvaluation(row.id)).toMatchObject({ value: 8, updated_by: 'other' });
+    expect((await readHistory(row.id)).map(({ value }) => value)).toEqual([3, 5]);
   });
 
   it('is no 200 where it stays lost, and the caller may send the same again', async () => {
@@ -204,27 +262,19 @@ describe('a failure that does not pass', () => {
 describe('a refusal whose cause is gone when it is asked for', () => {
   it('is 503, not a reason made up: the same request will find another state', async () => {
     const row = await storeLabelled({ value_type: 'binary' });
-    const { send, token } = (() => {
-      const { db, calls } = flakyD1(env.DB, '', 'passes');
-      const clock = stillClock();
+    let calls = 0;
+    const db = interceptD1(env.DB, async (_, call) => {
+      calls += 1;
       // The label changes between the update and its explanation.
-      const prepare = (query: string) => {
-        const statement = db.prepare(query);
-        if (calls.length === 0) return statement;
+      if (calls === 2) {
         const change = env.DB.prepare(`UPDATE evaluation_label SET value_type = 'continuous' WHERE id = ?`);
-        return {
-          bind: (...values: unknown[]) => ({
-            all: async () => {
-              await change.bind(row.evaluation_label_id).run();
-              return statement.bind(...values).all();
-            },
-          }),
-        };
-      };
-      const send = workerWith({ DB: { prepare } as unknown as D1Database }, clock);
-      return { send, token: () => mintToken({ exp: claims({}, clock.now()).exp }) };
-    })();
+        await change.bind(row.evaluation_label_id).run();
+      }
+      return call();
+    });
 
-    await expectRefusedUpdate(row, await putValue(row, 7, await token()), databaseUnavailable(1), send);
+    await expectRefusedUpdate(row, await putValue(row, 7), databaseUnavailable(1), workerWith({ DB: db }));
+
+    expect(calls).toBe(2);
   });
 });

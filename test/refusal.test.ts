@@ -56,6 +56,16 @@ describe('400: a body that is not an update', () => {
     await expectRefusedUpdate(row, await request(pathOf(row), { body }), { status: 400, error });
   });
 
+  it('refuses a part of a body', async () => {
+    const row = await storeEvaluation();
+    const sent = await request(pathOf(row), { body: '{"value":9}', headers: { 'content-range': 'bytes 0-10/20' } });
+
+    await expectRefusedUpdate(row, sent, {
+      status: 400,
+      error: 'Send the whole body, without the header Content-Range.',
+    });
+  });
+
   it('refuses a body that breaks off', async () => {
     const row = await storeEvaluation();
     const body = new ReadableStream<Uint8Array>({
@@ -127,7 +137,7 @@ describe('404: an unknown path', () => {
   ])('refuses %s, with a token and without', async (path) => {
     const refusal = {
       status: 404,
-      error: 'No such path: the operation is PUT /v1/run/{run_id}/evaluation/{evaluation_id}.',
+      error: 'No such path: GET /openapi.json describes those there are.',
     };
 
     await expectRefusal(await worker(await request(path, { body: '{"value":9}' })), refusal);
@@ -136,25 +146,27 @@ describe('404: an unknown path', () => {
 });
 
 describe('405: another method on the path', () => {
-  it.each(['GET', 'POST', 'PATCH', 'DELETE', 'OPTIONS', 'PROPFIND'])(
-    'refuses %s and says what is allowed',
-    async (method) => {
-      const row = await storeEvaluation();
+  it.each(['PATCH', 'DELETE', 'OPTIONS', 'PROPFIND'])('refuses %s and says what is allowed', async (method) => {
+    const row = await storeEvaluation();
 
-      await expectRefusedUpdate(row, await request(pathOf(row), { method }), {
-        status: 405,
-        error: 'This path does not have that method; it has PUT.',
-        headers: { allow: 'PUT' },
-      });
-    },
-  );
+    await expectRefusedUpdate(row, await request(pathOf(row), { method }), {
+      status: 405,
+      error: 'This path does not have that method; it has GET, HEAD, POST, PUT.',
+      headers: { allow: 'GET, HEAD, POST, PUT' },
+    });
+  });
 
-  it('refuses HEAD, without a body', async () => {
-    const response = await worker(await request(pathOf(await storeEvaluation()), { method: 'HEAD' }));
-
-    expect(response.status).toBe(405);
-    expect(response.headers.get('allow')).toBe('PUT');
-    expect(await response.text()).toBe('');
+  it.each([
+    ['/v1/run/x/evaluations', 'PUT', 'GET, HEAD, POST'],
+    ['/v1/run/x/evaluation/y/history', 'POST', 'GET, HEAD'],
+    ['/openapi.json', 'POST', 'GET, HEAD'],
+    ['/health', 'PUT', 'GET, HEAD'],
+  ])('refuses on %s what it does not have, without a token', async (path, method, allow) => {
+    await expectRefusal(await worker(await request(path, { method, headers: { authorization: null } })), {
+      status: 405,
+      error: `This path does not have that method; it has ${allow}.`,
+      headers: { allow },
+    });
   });
 });
 
@@ -229,6 +241,13 @@ describe('415: a body that is not declared as JSON', () => {
     const sent = await request(pathOf(row), { body: '{"value":9}', headers: { 'content-type': contentType } });
 
     await expectRefusedUpdate(row, sent, UNSUPPORTED);
+  });
+
+  it('takes a body that says it is not compressed', async () => {
+    const row = await storeEvaluation();
+    const sent = await request(pathOf(row), { body: '{"value":9}', headers: { 'content-encoding': 'Identity' } });
+
+    expect((await worker(sent)).status).toBe(200);
   });
 
   it('refuses a compressed body', async () => {

@@ -52,6 +52,8 @@ describe('run_evaluation', () => {
     ['a created_at of another zone', { created_at: '2026-01-02T03:04:05.678+01:00' }],
     ['a created_at that is no date', { created_at: '2026-02-31T00:00:00.000Z' }],
     ['an updated_at that is no date', { updated_at: 'yesterday' }],
+    ['a created_at that has no later time', { created_at: '9999-01-01T00:00:00.000Z' }],
+    ['an updated_at that has no later time', { updated_at: '9999-12-31T23:59:59.999Z' }],
   ])('refuses %s', async (_, fields) => {
     await expect(storeEvaluation(fields)).rejects.toThrow(/SQLITE_CONSTRAINT/);
   });

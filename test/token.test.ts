@@ -7,14 +7,14 @@
  * | --- | --- |
  * | 3.1 perform algorithm verification | "alg none", "another algorithm", "HS256 with the public key as the secret" |
  * | 3.2 use appropriate algorithms | "another algorithm"; RSA under 2048 bits and short secrets are configuration faults |
- * | 3.3 validate all cryptographic operations | "a changed last character", "a zero ECDSA signature", "the signature of another token" |
+ * | 3.3 validate all cryptographic operations | "its last character changed", "a zero ECDSA signature", "the signature of another token" |
  * | 3.5 ensure cryptographic keys have sufficient entropy | a short JWT_SECRET is a configuration fault |
  * | 3.7 use UTF-8 | "claims in invalid UTF-8" |
  * | 3.8 validate issuer and subject | "another issuer", "no sub", "a blank sub" |
  * | 3.9 use and validate audience | "another audience", "an empty audience"; both settings are required with a key set |
- * | 3.10 do not trust received claims | "hostile kids", "embedded jwk, jku, x5u": no key or address is taken from a token |
- * | 3.11 use explicit typing | "a JWT of another kind" |
- * | 3.12 use mutually exclusive validation rules | one source of keys at a time; tokens of the one Worker do not open the other |
+ * | 3.10 do not trust received claims | "a kid that is SQL", "an embedded jwk", "an embedded jku": no key or address is taken from a token |
+ * | 3.11 use explicit typing | "a JWT of another kind: dpop" |
+ * | 3.12 use mutually exclusive validation rules | one source of keys at a time; "a token of the Worker with the secret" |
  * 3.4 and 3.6 are about encryption, which is not accepted.
  */
 import { env } from 'cloudflare:workers';
@@ -32,6 +32,7 @@ import {
   mintToken,
   pathOf,
   putValue,
+  type Row,
   readEvaluation,
   request,
   type Send,
@@ -120,7 +121,11 @@ const MATRIX: readonly Hostile[] = [
   ['quotes', NOT_A_JWT, async ({ sign }) => `"${await sign(scoped())}"`],
   ['plain text', NOT_A_JWT, async () => 'secret'],
   ['parts that are not JSON', NOT_A_JWT, async () => 'AAAA.AAAA.AAAA'],
-  ['16 KiB', NOT_A_JWT, async ({ sign }) => sign(scoped({ pad: 'x'.repeat(12_000) }))],
+  [
+    '16 KiB',
+    'The token is longer than 8192 characters.',
+    async ({ sign }) => sign(scoped({ pad: 'x'.repeat(12_000) })),
+  ],
   ['claims that are an array', NOT_A_JWT, async ({ sign }) => sign('[1]')],
   ['claims that are not JSON', NOT_A_JWT, async ({ sign }) => sign('{')],
   ['alg none', ALGORITHM, async () => `${unsigned({ alg: 'none' }, scoped())}.AAAA`],
@@ -246,85 +251,96 @@ const KEY_SET_MATRIX: readonly Hostile[] = [
   ),
 ];
 
-describe.each(OPERATIONS)('$name', ({ requestFor }) => {
-  describe.each(['secret', 'key set'] as const)('of a Worker with a %s', (kind) => {
-    const refused = async (token: string, error: string) => {
+describe.each(['secret', 'key set'] as const)('a Worker with a %s, at each of its protected operations,', (kind) => {
+  /** Sends the credentials to every operation, each with a row of its own. */
+  const sendToEach = async (
+    authorization: string | null,
+    judge: (row: Row, sent: Request, send: Send) => Promise<void>,
+  ) => {
+    for (const { requestFor } of OPERATIONS) {
       const row = await storeEvaluation();
-      const { send } = await deployments[kind]();
-      const sent = await requestFor(row, { authorization: `Bearer ${token}` });
-      await expectRefusedUpdate(row, sent, invalidToken(error), send);
-    };
+      await judge(row, await requestFor(row, { authorization }), (await deployments[kind]()).send);
+    }
+  };
+  const isRefused = (refusal: Parameters<typeof expectRefusedUpdate>[2]) => (row: Row, sent: Request, send: Send) =>
+    expectRefusedUpdate(row, sent, refusal, send);
+  const isAccepted = async (_: Row, sent: Request, send: Send) => {
+    expect((await send(sent)).ok).toBe(true);
+  };
 
-    it.each(kind === 'secret' ? MATRIX : [...MATRIX, ...KEY_SET_MATRIX])('refuses %s', async (_, error, token) => {
-      await refused(await token(await deployments[kind]()), error);
-    });
+  it.each(kind === 'secret' ? MATRIX : [...MATRIX, ...KEY_SET_MATRIX])('refuses %s', async (_, error, token) => {
+    await sendToEach(`Bearer ${await token(await deployments[kind]())}`, isRefused(invalidToken(error)));
+  });
 
-    it('refuses a token with its last character changed, whatever to', async () => {
-      const { sign } = await deployments[kind]();
-      for (const token of lastCharacters(await sign(scoped()))) {
-        const row = await storeEvaluation();
-        const response = await (await deployments[kind]()).send(
-          await requestFor(row, { authorization: `Bearer ${token}` }),
-        );
-        expect(response.status).toBe(401);
-        expect(await readEvaluation(row.id)).toEqual(row);
-      }
-    });
-
-    it('refuses claims in invalid UTF-8', async () => {
-      const { sign } = await deployments[kind]();
-      const [header = '', , signature = ''] = (await sign(scoped())).split('.');
-      await refused(`${header}.${base64url(new Uint8Array([0x7b, 0xff, 0x7d]))}.${signature}`, SIGNATURE);
-    });
-
-    it.each([
-      {},
-      { typ: 'JWT' },
-      { typ: 'jwt' },
-      { typ: 'at+jwt' },
-      { typ: 'application/at+jwt' },
-      { jku: 'https://attacker.example/keys' },
-    ])('accepts its own token with the header %o', async (header) => {
+  it('refuses a token with its last character changed, whatever to', async () => {
+    const { send, sign } = await deployments[kind]();
+    for (const token of lastCharacters(await sign(scoped()))) {
       const row = await storeEvaluation();
-      const { send, sign } = await deployments[kind]();
-      const fetched = vi.spyOn(globalThis, 'fetch');
+      expect((await send(await putValue(row, 9, token))).status).toBe(401);
+      expect(await readEvaluation(row.id)).toEqual(row);
+    }
+  });
 
-      const authorization = `bearer ${await sign(scoped({ aud: ['another-api', 'run-evaluation'] }), header)}`;
+  it('refuses claims in invalid UTF-8', async () => {
+    const { sign } = await deployments[kind]();
+    const [header = '', , signature = ''] = (await sign(scoped())).split('.');
+    const token = `${header}.${base64url(new Uint8Array([0x7b, 0xff, 0x7d]))}.${signature}`;
+    await sendToEach(`Bearer ${token}`, isRefused(invalidToken(SIGNATURE)));
+  });
 
-      expect((await send(await requestFor(row, { authorization }))).ok).toBe(true);
-      expect(fetched).not.toHaveBeenCalled();
-    });
+  it.each([
+    {},
+    { typ: 'JWT' },
+    { typ: 'jwt' },
+    { typ: 'at+jwt' },
+    { typ: 'application/at+jwt' },
+    { jku: 'https://attacker.example/keys' },
+  ])('accepts its own token with the header %o', async (header) => {
+    const { sign } = await deployments[kind]();
+    const fetched = vi.spyOn(globalThis, 'fetch');
 
-    it('allows for clocks that are five seconds apart', async () => {
-      const row = await storeEvaluation();
-      const { send, sign } = await deployments[kind]();
-      const authorization = `Bearer ${await sign(scoped({ exp: now() - 3, nbf: now() + 3 }))}`;
+    await sendToEach(`bearer   ${await sign(scoped({ aud: ['another-api', 'run-evaluation'] }), header)}`, isAccepted);
 
-      expect((await send(await requestFor(row, { authorization }))).ok).toBe(true);
-    });
+    expect(fetched).not.toHaveBeenCalled();
+  });
 
-    it.each([null, '', 'Basic dXNlcjpwYXNz', 'Bearertoken', 'Token abc', 'DPoP abc'])(
-      'answers the bare challenge to the Authorization header %s',
-      async (authorization) => {
-        const row = await storeEvaluation();
-        const { send } = await deployments[kind]();
+  it('allows for clocks that are five seconds apart', async () => {
+    const { sign } = await deployments[kind]();
+    await sendToEach(`Bearer ${await sign(scoped({ exp: now() - 3, nbf: now() + 3 }))}`, isAccepted);
+  });
 
-        await expectRefusedUpdate(row, await requestFor(row, { authorization }), noCredentials, send);
-      },
+  it.each([null, '', 'Basic dXNlcjpwYXNz', 'Bearertoken', 'Token abc', 'DPoP abc'])(
+    'answers the bare challenge to the Authorization header %s',
+    async (authorization) => {
+      await sendToEach(authorization, isRefused(noCredentials));
+    },
+  );
+
+  it('does not take a token from the query string', async () => {
+    const { sign } = await deployments[kind]();
+    const token = await sign(scoped());
+    await sendToEach(null, (row, sent, send) =>
+      expectRefusedUpdate(row, new Request(`${sent.url}?access_token=${token}`, sent), noCredentials, send),
     );
-
-    it('does not take a token from the query string', async () => {
-      const row = await storeEvaluation();
-      const { send, sign } = await deployments[kind]();
-      const sent = await requestFor(row, { authorization: null });
-      const url = `${sent.url}?access_token=${await sign(scoped())}`;
-
-      await expectRefusedUpdate(row, new Request(url, sent), noCredentials, send);
-    });
   });
 });
 
 describe('a stranger', () => {
+  it('is judged in linear time, whatever is in the header', async () => {
+    const row = await storeEvaluation();
+    for (const authorization of [
+      `Bearer${' '.repeat(60_000)}\u2028x`,
+      `Bearer ${'A'.repeat(60_000)}`,
+      'Bearer '.repeat(9_000),
+    ]) {
+      const started = performance.now();
+      const sent = new Request(`https://api.test${pathOf(row)}`, { method: 'PUT', headers: { authorization } });
+      expect((await workerWith({})(sent)).status).toBe(401);
+      // A quadratic judge takes seconds for this.
+      expect(performance.now() - started).toBeLessThan(500);
+    }
+  });
+
   it('has nothing parsed and nothing asked of D1', async () => {
     const { db, calls } = countingD1(env.DB);
     let pulled = false;
@@ -485,6 +501,16 @@ describe('JWT_REQUIRED_SCOPE', () => {
 });
 
 describe('the log of a refused token', () => {
+  it('has no more of a key id than 128 characters', async () => {
+    const row = await storeEvaluation();
+    const logged = vi.spyOn(console, 'log');
+
+    await worker(await putValue(row, 9, await mintToken({}, { kid: 'k'.repeat(500) })));
+    await worker(await putValue(row, 9, await mintToken({ exp: 1 }, { kid: 'k'.repeat(500) })));
+
+    for (const line of logged.mock.calls.flat()) expect(JSON.parse(String(line)).key_id).toBe('k'.repeat(128));
+  });
+
   it("has jose's code and the key id, and never the token", async () => {
     const row = await storeEvaluation();
     const logged = vi.spyOn(console, 'log');
@@ -531,6 +557,9 @@ describe('a configuration fault', () => {
     ['a URL over plain http', 'JWT_JWKS_URL', remote('http://issuer.example/keys')],
     ['a host that only begins like localhost', 'JWT_JWKS_URL', remote('http://localhost.example/keys')],
     ['a URL with credentials', 'JWT_JWKS_URL', remote('https://user:pass@issuer.example/keys')],
+    ['a URL with a password alone', 'JWT_JWKS_URL', remote('https://:pass@issuer.example/keys')],
+    ['origins that are none', 'CORS_ORIGINS', { CORS_ORIGINS: 'https://app.example, app.example' }],
+    ['an origin with a path', 'CORS_ORIGINS', { CORS_ORIGINS: 'https://app.example/' }],
     ['a URL of another scheme', 'JWT_JWKS_URL', remote('data:application/json,{"keys":[]}')],
     ['a key set without an issuer', 'JWT_ISSUER', { ...remote('https://issuer.example/keys'), JWT_ISSUER: '' }],
     ['a key set without an audience', 'JWT_AUDIENCE', { ...remote('https://issuer.example/keys'), JWT_AUDIENCE: ' ' }],
@@ -553,6 +582,24 @@ describe('a configuration fault', () => {
     expect(cause).toMatch(new RegExp(`^${setting} .*npx wrangler secret put ${setting}`));
     expect(logged.mock.calls.flat().join()).not.toContain(short);
     expect(fetched).not.toHaveBeenCalled();
+  });
+
+  it('lets no one in: a symmetric key among good ones', async () => {
+    const row = await storeEvaluation();
+    const send = workerWithKeys([pair.jwk, { kty: 'oct', kid: 'key-2', k: 'c2VjcmV0' }]);
+
+    await expectRefusedUpdate(row, await putValue(row, 9, await pair.sign(scoped())), OUR_FAULT, send);
+  });
+
+  it('does not quote a broken key set in the log, which may hold a private key', async () => {
+    const row = await storeEvaluation();
+    const logged = vi.spyOn(console, 'error');
+    const { d } = await privateJwk();
+
+    await workerWith(inline(`${d}{"keys":[`))(await putValue(row, 9, await pair.sign(scoped())));
+
+    expect(String(logged.mock.calls.flat())).toContain('JWT_JWKS is not a JSON Web Key Set');
+    expect(String(logged.mock.calls.flat())).not.toContain(d?.slice(0, 8));
   });
 
   it.each(['private', 'small'])(

@@ -6,18 +6,26 @@ import { env, exports } from 'cloudflare:workers';
 import { expect } from 'vitest';
 import { createApp } from '../src/app';
 import type { Clock } from '../src/clock';
+import { expectDocumented } from './document';
 import { SECRET } from './secret';
 import { type Header, hmac } from './signer';
 
 export type Send = (request: Request) => Promise<Response>;
 
+/** Every answer of the whole suite passes here, and is held against the document. */
+async function documented(request: Request, answer: (request: Request) => Response | Promise<Response>) {
+  const response = await answer(request);
+  await expectDocumented(request, response);
+  return response;
+}
+
 /** The Worker as deployed. */
-export const worker: Send = (request) => exports.default.fetch(request);
+export const worker: Send = (request) => documented(request, (sent) => exports.default.fetch(sent));
 
 /** The same Worker under other settings, another database or another clock. */
 export function workerWith(settings: Partial<Env>, clock?: Clock): Send {
   const app = createApp({ ...env, ...settings }, clock);
-  return async (request) => app.fetch(request);
+  return (request) => documented(request, (sent) => app.fetch(sent));
 }
 
 export const ACCOUNT = 'acc_01HGK2V8N5XJVB8Q2Z3R4Y5T6M';
@@ -167,23 +175,30 @@ export async function expectRefusal(
   response: Response,
   refusal: { status: number; error: string; headers?: Record<string, string> },
 ): Promise<void> {
-  const { 'x-request-id': requestId, ...headers } = Object.fromEntries(response.headers);
+  const { 'x-request-id': requestId, 'x-d1-bookmark': bookmark, ...headers } = Object.fromEntries(response.headers);
   expect({ status: response.status, headers, body: await response.json() }).toEqual({
     status: refusal.status,
     headers: { ...COMMON_HEADERS, ...refusal.headers },
     body: { error: refusal.error },
   });
   expect(requestId).toMatch(/^[\w.:-]+$/);
+  expect(bookmark ?? BOOKMARK_EXAMPLE).toMatch(/^[0-9a-f-]{59}$/);
 }
 
-/** Sends a request that must be refused, and proves that the row and its history are as they were. */
+const BOOKMARK_EXAMPLE = '00000000-00000000-00000000-00000000000000000000000000000000';
+
+/** All evaluations of a run, whoever's. */
+export const readRun = async (runId: string) =>
+  (await env.DB.prepare('SELECT * FROM run_evaluation WHERE run_id = ? ORDER BY id').bind(runId).all<Row>()).results;
+
+/** Sends a request that must be refused, and proves that the row, its history and its run are as they were. */
 export async function expectRefusedUpdate(
   row: Row,
   sent: Request,
   refusal: Parameters<typeof expectRefusal>[1],
   send: Send = worker,
 ): Promise<void> {
-  const state = async () => [await readEvaluation(row.id), await readHistory(row.id)];
+  const state = async () => [await readRun(row.run_id), await readEvaluation(row.id), await readHistory(row.id)];
   const before = await state();
   await expectRefusal(await send(sent), refusal);
   expect(await state()).toEqual(before);

@@ -17,6 +17,7 @@ import {
   request,
   type Send,
   storeEvaluation,
+  storeLabel,
   storeLabelled,
   worker,
   workerWith,
@@ -39,7 +40,7 @@ const currentTag = async (row: Row) => tagOf(await sendPut(row, 1));
 const stale = (etag: string) => ({
   status: 412,
   error: 'The evaluation is not as If-Match expects it: get it again, and send its present ETag.',
-  headers: { etag },
+  headers: { etag, 'cache-control': 'no-store, no-transform' },
 });
 
 describe('the entity tag', () => {
@@ -134,6 +135,21 @@ describe('If-Match', () => {
 
     await expectRefusal(await sendPut(row, 1, { ifMatch: '"x"' }), NOT_FOUND);
   });
+});
+
+describe('If-None-Match on an update', () => {
+  it.each(['*', '"a"'])(
+    'is refused and not ignored, since it asks for what no update can do: %s',
+    async (ifNoneMatch) => {
+      const row = await storeEvaluation();
+      const sent = await request(pathOf(row), { body: '{"value":9}', headers: { 'if-none-match': ifNoneMatch } });
+
+      await expectRefusedUpdate(row, sent, {
+        status: 400,
+        error: 'An update takes If-Match, not If-None-Match: the evaluation exists.',
+      });
+    },
+  );
 });
 
 describe('a crowd', () => {
@@ -235,6 +251,16 @@ describe('a retry', () => {
       updated_at: expect.any(String),
     });
     expect(await readHistory(row.id)).toHaveLength(1);
+  });
+
+  it('of a value that a label which arrived since does not allow changes nothing, and so succeeds', async () => {
+    const row = await storeEvaluation();
+    const first = await sendPut(row, 50);
+    await storeLabel({ id: row.evaluation_label_id, min_value: 1, max_value: 10 });
+
+    expect(tagOf(await sendPut(row, 50))).toBe(tagOf(first));
+    await expectRefusedUpdate(row, await put(row, 51, null), unprocessable('value must be between 1 and 10.'));
+    await expectRefusedUpdate(row, await put(row, 50, null, 'other'), unprocessable('value must be between 1 and 10.'));
   });
 
   it('knows 0 and -0 for the same value', async () => {

@@ -15,8 +15,10 @@ const isUuid = (column: string) =>
     `"${column}" LIKE '________-____-____-____-____________' AND "${column}" NOT GLOB '*[^0-9a-f-]*' AND length(replace("${column}", '-', '')) = 32`,
   );
 
-/** A date-time in the one spelling that is stored: real, UTC, milliseconds, `Z`; so that text order is time order. */
-const isTimestamp = (column: string) => sql.raw(`"${column}" IS strftime('%Y-%m-%dT%H:%M:%fZ', "${column}")`);
+/** A date-time in the one spelling that is stored: real, UTC, milliseconds, `Z`; so that text order is time order. Before the
+ * year 9999, so that there always is a later one. */
+const isTimestamp = (column: string) =>
+  sql.raw(`"${column}" IS strftime('%Y-%m-%dT%H:%M:%fZ', "${column}") AND coalesce("${column}", '') < '9999'`);
 
 /** A finite number, or NULL. SQL itself can write an infinity (9e999), which no JSON number is. */
 const isFiniteNumber = (column: string) => sql.raw(`abs("${column}") <= 1.7976931348623157e308`);
@@ -92,7 +94,7 @@ export const evaluationLabel = sqliteTable(
     check(
       'evaluation_label_categories_are_array',
       sql.raw(
-        `"categories" IS NULL OR CASE WHEN json_valid("categories") THEN json_type("categories") = 'array' ELSE 0 END`,
+        `"categories" IS NULL OR CASE WHEN json_valid("categories") AND instr("categories", char(0)) = 0 THEN json_type("categories") = 'array' ELSE 0 END`,
       ),
     ),
   ],

@@ -1,8 +1,11 @@
 /**
- * What an evaluation label allows, in words. Whether a value is legal the statement itself decides (store.ts);
+ * What an evaluation label allows, in words. Whether a value is legal the statement itself decides (statements/conditions.ts);
  * this says what is allowed once the statement has refused, or that the label itself is at fault.
  */
 import * as v from 'valibot';
+
+/** How many categories a sentence names; beyond that the last one stands for the rest. */
+const SHOWN_MAX_CATEGORIES = 20;
 
 const Categories = v.pipe(v.string(), v.parseJson(), v.array(v.string()));
 
@@ -40,14 +43,16 @@ export function describeRule(row: LabelRow): string | undefined {
   }
 }
 
-function describeRange(min: number | null, max: number | null): string | undefined {
-  if (min !== null && max !== null) return min <= max ? `value must be between ${min} and ${max}.` : undefined;
-  if (min !== null) return `value must be at least ${min}.`;
-  if (max !== null) return `value must be at most ${max}.`;
-  return 'value must be a finite number.';
+/** At least one of the two is there: without bounds, every value is legal and nobody asks. */
+function describeRange(min: number | null, max: number | null): string {
+  if (min !== null && max !== null) return `value must be between ${min} and ${max}.`;
+  return min === null ? `value must be at most ${max}.` : `value must be at least ${min}.`;
 }
 
 function describeCategories(categories: readonly string[]): string {
   if (categories.length === 0) return 'No value is allowed: the evaluation label has no categories yet.';
-  return `value must be one of ${categories.map((category, index) => `${index} (${category})`).join(', ')}.`;
+  const all = categories.map((category, index) => `${index} (${category})`);
+  const shown =
+    all.length <= SHOWN_MAX_CATEGORIES ? all : [...all.slice(0, SHOWN_MAX_CATEGORIES - 1), `… ${all.at(-1)}`];
+  return `value must be one of ${shown.join(', ')}.`;
 }

@@ -1,47 +1,96 @@
 /** The operations on evaluations, as HTTP. A handler says who, what, do it, if refused say why, answer. */
 import { type Context, Hono } from 'hono';
-import { Failure } from '../failure';
 import type { Protect } from '../http/auth';
 import { readJsonObject } from '../http/body';
-import { etagOf, readIfMatch } from '../http/etag';
+import { methodNotAllowed } from '../http/errors';
+import { hasVersion, readIfMatch, refuseIfNoneMatch, validatorsOf } from '../http/etag';
 import type { ExchangeEnv } from '../http/exchange';
+import { linkToNext, readCursor, readLimit } from '../http/page';
 import { uuidOf } from '../http/path';
-import { type EvaluationRow, parseEvaluationUpdate, resourceOf, versionOf } from './evaluation';
+import type { OpenSession } from '../http/session';
+import { type EvaluationRow, resourceOf, versionOf } from './evaluation';
+import { parseEvaluationCreate, parseEvaluationUpdate } from './request';
 import type { EvaluationPath, EvaluationStore } from './store';
 
+const EVALUATIONS = '/v1/run/:id/evaluations';
 const EVALUATION = '/v1/run/:run_id/evaluation/:evaluation_id';
+const HISTORY = `${EVALUATION}/history` as const;
+
+const TIME = String.raw`(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z)`;
+const LIST_CURSOR = new RegExp(`^${TIME} ([0-9a-f-]{36})$`);
+const HISTORY_CURSOR = new RegExp(`^${TIME}$`);
 
 type Needs = {
   readonly protect: Protect;
+  readonly session: OpenSession;
   readonly evaluations: EvaluationStore;
 };
 
-export function evaluationRoutes({ protect, evaluations }: Needs) {
+export function evaluationRoutes({ protect, session, evaluations }: Needs) {
   const routes = new Hono<ExchangeEnv>();
 
-  routes.put(EVALUATION, protect('updateEvaluation'), async (c) => {
+  routes.post(EVALUATIONS, protect('createEvaluation'), session('write'), async (c) => {
+    const runId = uuidOf('id', c.req.param('id'));
+    const create = parseEvaluationCreate(await readJsonObject(c.req.raw));
+    const { row, created } = await evaluations.createEvaluation(c.get('principal'), c.get('connection'), runId, create);
+    c.header('location', `/v1/run/${row.run_id}/evaluation/${row.id}`);
+    return answer(c, row, created ? 201 : 200);
+  });
+
+  routes.get(EVALUATIONS, protect('listEvaluations'), session('read'), async (c) => {
+    const runId = uuidOf('id', c.req.param('id'));
+    const limit = readLimit(c.req.query('limit'));
+    const [created_at, id] = readCursor(c.req.query('cursor'), LIST_CURSOR) ?? [];
+    const after = created_at !== undefined && id !== undefined ? { created_at, id } : undefined;
+    // One more than asked for tells whether there are more.
+    const page = { after, limit: limit + 1 };
+    const rows = await evaluations.listEvaluations(c.get('principal'), c.get('connection'), runId, page);
+    const last = rows.length > limit ? rows[limit - 1] : undefined;
+    if (last) c.header('link', linkToNext(`/v1/run/${runId}/evaluations`, limit, last.created_at, last.id));
+    return c.json(rows.slice(0, limit).map(resourceOf));
+  });
+
+  routes.get(EVALUATION, protect('getEvaluation'), session('read'), async (c) => {
+    const row = await evaluations.getEvaluation(c.get('principal'), c.get('connection'), evaluationPath(c));
+    if (!hasVersion(c.req.header('if-none-match'), versionOf(row))) return answer(c, row, 200);
+    return c.body(null, 304, validatorsOf(versionOf(row)));
+  });
+
+  const updateEvaluation = async (c: Context<ExchangeEnv, typeof EVALUATION>) => {
     const path = evaluationPath(c);
+    refuseIfNoneMatch(c.req.header('if-none-match'));
     const precondition = readIfMatch(c.req.header('if-match'));
     const update = parseEvaluationUpdate(await readJsonObject(c.req.raw));
-    return answer(c, await evaluations.updateEvaluation(c.get('principal'), path, update, precondition));
+    const [principal, connection] = [c.get('principal'), c.get('connection')];
+    return answer(c, await evaluations.updateEvaluation(principal, connection, path, update, precondition), 200);
+  };
+  routes.put(EVALUATION, protect('updateEvaluation'), session('write'), updateEvaluation);
+  // The same for senders of webhooks and callbacks, practically all of which can only POST.
+  routes.post(EVALUATION, protect('updateEvaluationByPost'), session('write'), updateEvaluation);
+
+  routes.get(HISTORY, protect('listReplacedValues'), session('read'), async (c) => {
+    const path = evaluationPath(c);
+    const limit = readLimit(c.req.query('limit'));
+    const [replaced_at] = readCursor(c.req.query('cursor'), HISTORY_CURSOR) ?? [];
+    const page = { after: replaced_at === undefined ? undefined : { replaced_at }, limit: limit + 1 };
+    const entries = await evaluations.listReplacedValues(c.get('principal'), c.get('connection'), path, page);
+    const last = entries.length > limit ? entries[limit - 1] : undefined;
+    if (last) {
+      c.header('link', linkToNext(`/v1/run/${path.run_id}/evaluation/${path.id}/history`, limit, last.replaced_at));
+    }
+    return c.json(entries.slice(0, limit));
   });
 
-  routes.all(EVALUATION, () => {
-    throw new Failure({ kind: 'method_not_allowed', allow: 'PUT' });
-  });
-
+  routes.all(EVALUATIONS, methodNotAllowed('GET, HEAD, POST'));
+  routes.all(EVALUATION, methodNotAllowed('GET, HEAD, POST, PUT'));
+  routes.all(HISTORY, methodNotAllowed('GET, HEAD'));
   return routes;
 }
 
-/** `no-transform`, because an edge that compresses an answer makes its strong entity tag a weak one, which never matches. */
-function answer(c: Context<ExchangeEnv>, row: EvaluationRow) {
-  return c.json(resourceOf(row), 200, {
-    etag: etagOf(versionOf(row)),
-    'cache-control': 'no-store, no-transform',
-  });
-}
+const answer = (c: Context<ExchangeEnv>, row: EvaluationRow, status: 200 | 201) =>
+  c.json(resourceOf(row), status, validatorsOf(versionOf(row)));
 
-function evaluationPath(c: Context<ExchangeEnv, typeof EVALUATION>): EvaluationPath {
+function evaluationPath(c: Context<ExchangeEnv, typeof EVALUATION | typeof HISTORY>): EvaluationPath {
   const path = {
     run_id: uuidOf('run_id', c.req.param('run_id')),
     id: uuidOf('evaluation_id', c.req.param('evaluation_id')),

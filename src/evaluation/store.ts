@@ -1,14 +1,18 @@
 /**
- * Evaluations in D1. An accepted operation is one call; a refused one reads once more to say why. The principal is
+ * Evaluations in D1. An accepted operation is one call; a refused one, and a repeated create, read once more. The principal is
  * the first argument of each function and its account part of each statement. Knows nothing of HTTP.
  */
 import type { Clock } from '../clock';
-import { createRun } from '../db/client';
+import type { Connection } from '../db/connection';
+import { createOrm } from '../db/statement';
 import { Failure } from '../failure';
 import { opens, type Principal } from '../principal';
-import { type EvaluationRow, type EvaluationUpdate, fieldIsFixed } from './evaluation';
-import { describeRule } from './label';
-import { createStatements, type Explanation, type UpdateConditions } from './statements';
+import { type EvaluationRow, type ReplacedRow, versionOf } from './evaluation';
+import { describeRule, type LabelRow } from './label';
+import { type EvaluationCreate, type EvaluationUpdate, type FixedFields, fieldIsFixed } from './request';
+import { compileCreate, compileCreateExplanation, type NewEvaluation } from './statements/create';
+import { compileGet, compileHistory, compileList } from './statements/read';
+import { compileUpdate, compileUpdateExplanation, type UpdateConditions } from './statements/update';
 
 /** Which evaluation: both ids in lower case, as they are stored. */
 export type EvaluationPath = { readonly run_id: string; readonly id: string };
@@ -16,50 +20,149 @@ export type EvaluationPath = { readonly run_id: string; readonly id: string };
 /** The versions of which one must be stored for the write to happen; undefined where any will do. */
 export type Precondition = readonly string[] | undefined;
 
+/** Where a page begins, as the last entry of the page before, and how many entries it may have. */
+export type Page<Cursor> = { readonly after: Cursor | undefined; readonly limit: number };
+
 export type EvaluationStore = ReturnType<typeof createEvaluationStore>;
 
+const notFound = () => new Failure({ kind: 'not_found' });
+
 export function createEvaluationStore(db: D1Database, clock: Clock) {
-  const run = createRun(db, clock);
-  const statements = createStatements(db);
+  const orm = createOrm(db);
+  const create = compileCreate(orm);
+  const explainCreate = compileCreateExplanation(orm);
+  const update = compileUpdate(orm);
+  const explainUpdate = compileUpdateExplanation(orm);
+  const get = compileGet(orm);
+  const list = compileList(orm);
+  const history = compileHistory(orm);
+  return { createEvaluation, updateEvaluation, getEvaluation, listEvaluations, listReplacedValues };
 
-  return {
-    /**
-     * The row as the database returned it, changed or, where the same author repeats the same value, as it was.
-     * @throws {Failure} saying why nothing was stored.
-     */
-    async updateEvaluation(
-      principal: Principal,
-      path: EvaluationPath,
-      { value, fixed }: EvaluationUpdate,
-      precondition: Precondition,
-    ): Promise<EvaluationRow> {
-      if (!opens(principal, path)) throw new Failure({ kind: 'evaluation_not_found' });
-      const conditions: UpdateConditions = {
-        ...path,
-        account: principal.account,
-        subject: principal.subject,
-        value,
-        fixed: JSON.stringify(fixed),
-        versions: precondition ? JSON.stringify(precondition) : null,
-      };
-      const [row] = await run(statements.update, { ...conditions, now: clock.now().toISOString() });
-      if (row) return row;
-      const [explanation] = await run(statements.explainUpdate, conditions);
-      throw refusalOf(explanation);
-    },
-  };
-}
-
-function refusalOf(explanation: Explanation | undefined): Failure {
-  if (!explanation) return new Failure({ kind: 'evaluation_not_found' });
-  const { version, is_current, changed_field, is_illegal, evaluation_label_id } = explanation;
-  if (!is_current) return new Failure({ kind: 'precondition_failed', version });
-  if (changed_field !== null) return fieldIsFixed(changed_field);
-  if (is_illegal) {
-    const error = describeRule(explanation);
-    if (error !== undefined) return new Failure({ kind: 'unprocessable', error });
-    return new Failure({ kind: 'inconsistent_data', fault: `evaluation_label ${evaluation_label_id} cannot be read` });
+  /**
+   * The row as stored, and whether this request created it: a repeated create of the same content gets what is stored.
+   * @throws {Failure} saying why nothing was stored.
+   */
+  async function createEvaluation(
+    principal: Principal,
+    connection: Connection,
+    run_id: string,
+    { id, fixed, ...content }: EvaluationCreate,
+  ): Promise<{ row: EvaluationRow; created: boolean }> {
+    const { account, subject } = principal;
+    if (!opens(principal, { run_id })) throw notFound();
+    refuseOthers(fixed, { account_id: account, run_id, created_by: subject, created_by_evaluator_id: null });
+    const now = clock.now().toISOString();
+    const values: NewEvaluation = { ...content, id: id ?? crypto.randomUUID(), run_id, account, subject, now };
+    const [row] = await connection.run(create, values);
+    if (row) return { row, created: true };
+    const [explanation] = await connection.run(explainCreate, values);
+    if (explanation?.id_is_taken) {
+      const { id_is_taken, is_same, has_label, is_legal, ...rest } = explanation;
+      const { value_type, min_value, max_value, categories, ...stored } = rest;
+      if (!is_same || stored.id === null) throw new Failure({ kind: 'id_is_taken' });
+      // An earlier try of this very request, whose answer was lost, has this request's time.
+      return { row: stored, created: stored.created_at === now && stored.created_by === subject };
+    }
+    if (!explanation?.has_label) throw new Failure({ kind: 'label_not_found' });
+    if (!explanation.is_legal) throw illegal(explanation, content.evaluation_label_id);
+    throw changedMeanwhile();
   }
-  // What refused the write has changed since, a label for instance: the same request will find another state.
-  return new Failure({ kind: 'database_unavailable', retryAfterSeconds: 1 });
+
+  /**
+   * The row as the database returned it, changed or, where the same author repeats the same value, as it was.
+   * @throws {Failure} saying why nothing was stored.
+   */
+  async function updateEvaluation(
+    principal: Principal,
+    connection: Connection,
+    path: EvaluationPath,
+    { value, fixed }: EvaluationUpdate,
+    precondition: Precondition,
+  ): Promise<EvaluationRow> {
+    if (!opens(principal, path)) throw notFound();
+    const { account, subject } = principal;
+    const versions = precondition ? JSON.stringify(precondition) : null;
+    const now = clock.now().toISOString();
+    const conditions: UpdateConditions = {
+      ...path,
+      account,
+      subject,
+      now,
+      value,
+      fixed: JSON.stringify(fixed),
+      versions,
+    };
+    const [row] = await connection.run(update, conditions);
+    if (row) return row;
+    const [explanation] = await connection.run(explainUpdate, conditions);
+    if (!explanation) throw notFound();
+    const { has_landed, is_current, changed_field, is_allowed, ...rest } = explanation;
+    const { value_type, min_value, max_value, categories, ...stored } = rest;
+    // What this request stored, and would have answered had the answer to an earlier try not been lost.
+    if (has_landed) return { ...stored, value, updated_by: subject, updated_at: now };
+    if (!is_current) throw new Failure({ kind: 'precondition_failed', version: versionOf(stored) });
+    if (changed_field !== null) throw fieldIsFixed(changed_field);
+    if (!is_allowed) throw illegal(explanation, stored.evaluation_label_id);
+    throw changedMeanwhile();
+  }
+
+  /** @throws {Failure} `not_found`. */
+  async function getEvaluation(
+    principal: Principal,
+    connection: Connection,
+    path: EvaluationPath,
+  ): Promise<EvaluationRow> {
+    if (!opens(principal, path)) throw notFound();
+    const [row] = await connection.run(get, { ...path, account: principal.account });
+    if (!row) throw notFound();
+    return row;
+  }
+
+  /**
+   * A page of the run's evaluations, oldest first; none where the account has no such run.
+   * @throws {Failure} `not_found` where the token opens another run, or one evaluation only.
+   */
+  async function listEvaluations(
+    principal: Principal,
+    connection: Connection,
+    run_id: string,
+    { after, limit }: Page<{ created_at: string; id: string }>,
+  ): Promise<EvaluationRow[]> {
+    if (!opens(principal, { run_id })) throw notFound();
+    const [after_created_at, after_id] = [after?.created_at ?? '', after?.id ?? ''];
+    return connection.run(list, { run_id, account: principal.account, after_created_at, after_id, limit });
+  }
+
+  /**
+   * A page of what was replaced of an evaluation, newest first.
+   * @throws {Failure} `not_found`.
+   */
+  async function listReplacedValues(
+    principal: Principal,
+    connection: Connection,
+    path: EvaluationPath,
+    { after, limit }: Page<{ replaced_at: string }>,
+  ): Promise<ReplacedRow[]> {
+    if (!opens(principal, path)) throw notFound();
+    const before = after?.replaced_at ?? '~';
+    const rows = await connection.run(history, { ...path, account: principal.account, before, limit });
+    if (rows.length === 0) throw notFound();
+    return rows.filter((row): row is ReplacedRow => row.replaced_at !== null);
+  }
 }
+
+/** Refuses a field that was sent with another value than will be stored; `created_at` can only ever be another. */
+function refuseOthers(sent: FixedFields, stored: FixedFields): void {
+  for (const [field, value] of Object.entries(sent)) {
+    if (value !== undefined && value !== stored[field]) throw fieldIsFixed(field);
+  }
+}
+
+function illegal(label: LabelRow, labelId: string): Failure {
+  const error = describeRule(label);
+  if (error !== undefined) return new Failure({ kind: 'unprocessable', error });
+  return new Failure({ kind: 'inconsistent_data', fault: `evaluation_label ${labelId} cannot be read` });
+}
+
+/** What refused a write is gone when it is asked for, a label for instance: the same request will find another state. */
+const changedMeanwhile = () => new Failure({ kind: 'database_unavailable', retryAfterSeconds: 1 });

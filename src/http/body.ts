@@ -16,8 +16,12 @@ export async function readJsonObject(request: Request): Promise<JsonObject> {
   const mediaType = request.headers.get('content-type');
   const encoding = request.headers.get('content-encoding');
   // A missing Content-Type is taken as JSON: small senders forget it and mean nothing else.
-  if ((mediaType && !JSON_MEDIA_TYPE.test(mediaType)) || (encoding && encoding !== 'identity')) {
+  if ((mediaType && !JSON_MEDIA_TYPE.test(mediaType)) || (encoding && encoding.toLowerCase() !== 'identity')) {
     throw new Failure({ kind: 'unsupported_media_type' });
+  }
+  // RFC 9110 §14.5: a part must not be taken for the whole.
+  if (request.headers.has('content-range')) {
+    throw new Failure({ kind: 'malformed', error: 'Send the whole body, without the header Content-Range.' });
   }
   const parsed = parseJson(await readBytes(request));
   if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) {
@@ -43,8 +47,6 @@ async function readBytes(request: Request): Promise<Uint8Array> {
     if (length > BODY_MAX_BYTES) throw tooLarge();
     chunks.push(chunk);
   }
-  const [first] = chunks;
-  if (first && chunks.length === 1) return first;
   const bytes = new Uint8Array(length);
   let offset = 0;
   for (const chunk of chunks) {

@@ -5,7 +5,7 @@
 import type { ErrorHandler, NotFoundHandler } from 'hono';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import { type Fact, Failure } from '../failure';
-import { etagOf } from './etag';
+import { validatorsOf } from './etag';
 import type { ExchangeEnv } from './exchange';
 
 type Refusal = {
@@ -26,7 +26,7 @@ function refusalOf(fact: Fact): Refusal {
     case 'malformed':
       return { status: 400, error: fact.error };
     case 'no_credentials':
-      // RFC 6750 §3.1: a request without credentials gets the bare challenge, no error code.
+      // RFC 6750 §3.1: no error code where no credentials came. Bare by decision: §3 would have a realm, which says nothing.
       return { status: 401, error: 'Send the header Authorization: Bearer <JWT>.', headers: challenge('') };
     case 'invalid_token':
       return {
@@ -45,14 +45,20 @@ function refusalOf(fact: Fact): Refusal {
         error: "The token cannot be verified now, because its issuer's keys cannot be fetched: try again later.",
         headers: { 'retry-after': String(fact.retryAfterSeconds) },
       };
-    case 'evaluation_not_found':
+    case 'not_found':
       return {
         status: 404,
-        error:
-          'No such evaluation: check run_id and evaluation_id, and that the token is for the account that owns them.',
+        error: 'Nothing is there for this token: check the ids, and that the token is for the account that owns them.',
       };
+    case 'label_not_found':
+      return {
+        status: 404,
+        error: 'No such evaluation label: evaluation_label_id must name a label of the account, or a shared one.',
+      };
+    case 'id_is_taken':
+      return { status: 409, error: 'The id is taken by an evaluation with other content: choose another, or none.' };
     case 'path_not_found':
-      return { status: 404, error: 'No such path: the operation is PUT /v1/run/{run_id}/evaluation/{evaluation_id}.' };
+      return { status: 404, error: 'No such path: GET /openapi.json describes those there are.' };
     case 'method_not_allowed':
       return {
         status: 405,
@@ -70,7 +76,7 @@ function refusalOf(fact: Fact): Refusal {
       return {
         status: 412,
         error: 'The evaluation is not as If-Match expects it: get it again, and send its present ETag.',
-        headers: { etag: etagOf(fact.version) },
+        headers: validatorsOf(fact.version),
       };
     case 'unprocessable':
       return { status: 422, error: fact.error };
@@ -98,6 +104,11 @@ export const renderFailure: ErrorHandler<ExchangeEnv> = (thrown, c) => {
   }
   const { status, error, headers } = thrown instanceof Failure ? refusalOf(thrown.fact) : OUR_FAULT;
   return c.json({ error }, status, headers);
+};
+
+/** For every method that a path does not have (RFC 9110 §15.5.6). */
+export const methodNotAllowed = (allow: string) => () => {
+  throw new Failure({ kind: 'method_not_allowed', allow });
 };
 
 export const renderPathNotFound: NotFoundHandler<ExchangeEnv> = (c) =>

@@ -4,10 +4,20 @@
  */
 import { Failure } from '../failure';
 
-export const etagOf = (version: string) => `"${version}"`;
+/**
+ * The headers of an answer that tells a version. `no-transform`, because an edge that compresses an answer makes its
+ * strong entity tag a weak one, which If-Match never matches.
+ */
+export const validatorsOf = (version: string) => ({
+  etag: `"${version}"`,
+  'cache-control': 'no-store, no-transform',
+});
+
+/** `*` amid the white space of HTTP, which is less than that of JavaScript. */
+const ANY = /^[ \t]*\*[ \t]*$/;
 
 /** One element of the list: an entity tag, weak or strong, or nothing, which a recipient must put up with (§5.6.1). */
-const ELEMENT = /[ \t]*(?:(W\/)?"([\x21\x23-\x7e\x80-\xff]*)"[ \t]*)?(?:,|$)/y;
+const ELEMENT = /[ \t]*(?:(W\/)?"([\x21\x23-\x7e\x80-\uffff]*)"[ \t]*)?(?:,|$)/y;
 
 /**
  * The versions that If-Match names; undefined where the write is unconditional, by the header's absence or by `*`.
@@ -15,19 +25,45 @@ const ELEMENT = /[ \t]*(?:(W\/)?"([\x21\x23-\x7e\x80-\xff]*)"[ \t]*)?(?:,|$)/y;
  * @throws {Failure} `malformed` where the header is no list of entity tags: guessing could overwrite what was to be kept.
  */
 export function readIfMatch(header: string | undefined): readonly string[] | undefined {
-  if (header === undefined || header.trim() === '*') return undefined;
-  const versions: string[] = [];
+  if (header === undefined || ANY.test(header)) return undefined;
+  const tags = readTags(header);
+  if (!tags) {
+    throw new Failure({
+      kind: 'malformed',
+      error: 'If-Match must be * or a list of entity tags in double quotes, as they came in ETag.',
+    });
+  }
+  return tags.filter(({ weak }) => !weak).map(({ version }) => version);
+}
+
+/**
+ * Whether If-None-Match names the version, so that the caller has it already. Weak tags match too (§13.1.2), for an
+ * edge may have weakened ours; what is no list of tags matches nothing, which costs no more than an answer in full.
+ */
+export function hasVersion(header: string | undefined, version: string): boolean {
+  if (header === undefined) return false;
+  return ANY.test(header) || (readTags(header)?.some((tag) => tag.version === version) ?? false);
+}
+
+/** @throws {Failure} `malformed`: If-None-Match on a write asks for what no update can do, and must not be ignored (§13.1.2). */
+export function refuseIfNoneMatch(header: string | undefined): void {
+  if (header === undefined) return;
+  throw new Failure({
+    kind: 'malformed',
+    error: 'An update takes If-Match, not If-None-Match: the evaluation exists.',
+  });
+}
+
+type Tag = { readonly weak: boolean; readonly version: string };
+
+function readTags(header: string): readonly Tag[] | undefined {
+  const tags: Tag[] = [];
   ELEMENT.lastIndex = 0;
   while (ELEMENT.lastIndex < header.length) {
     const element = ELEMENT.exec(header);
-    if (!element) {
-      throw new Failure({
-        kind: 'malformed',
-        error: 'If-Match must be * or a list of entity tags in double quotes, as they came in ETag.',
-      });
-    }
+    if (!element) return undefined;
     const [, weak, version] = element;
-    if (version !== undefined && weak === undefined) versions.push(version);
+    if (version !== undefined) tags.push({ weak: weak !== undefined, version });
   }
-  return versions;
+  return tags;
 }

@@ -4,6 +4,7 @@
  */
 import type { MiddlewareHandler } from 'hono';
 import type { Clock } from '../clock';
+import type { Connection } from '../db/connection';
 import type { Principal } from '../principal';
 
 export type LogLine = {
@@ -20,7 +21,7 @@ export type LogLine = {
   cause?: string;
 };
 
-export type ExchangeEnv = { Variables: { log: LogLine; principal: Principal } };
+export type ExchangeEnv = { Variables: { log: LogLine; principal: Principal; connection: Connection } };
 
 /** What a caller may send as its own `x-request-id` and gets back; anything else is replaced by a fresh UUID. */
 const SANE_REQUEST_ID = /^[\w.:-]{1,128}$/;

@@ -1,127 +1,97 @@
 /**
- * The key set of an issuer, fetched, cached and kept through outages. Kept per isolate and, in front of the issuer,
- * in the edge cache, so that a new isolate seldom reaches the issuer. The trade: a key that the issuer removes
- * verifies for KEY_SET_FRESH_SECONDS more, or KEY_SET_STALE_SECONDS where the issuer cannot be reached.
+ * The key set of an issuer, kept per isolate and, in front of the issuer, in the edge cache, so that a new isolate
+ * seldom reaches the issuer. The trade: a key that the issuer removes verifies for KEY_SET_FRESH_SECONDS more, or
+ * KEY_SET_STALE_SECONDS where the issuer cannot be reached.
  */
 import type { Clock } from '../clock';
 import { Failure } from '../failure';
-import { type Found, findKey, type KeySet, readKeySet } from './key-set';
+import { type Found, findKey } from './key-set';
+import { askIssuer, type Fetched, KEY_SET_STALE_SECONDS, readEdge, writeEdge } from './key-set-fetch';
 
 /** How old a set may be before the issuer is asked again. */
-export const KEY_SET_FRESH_SECONDS = 600;
-/** How old a set may be while the issuer does not answer: longer than most outages, short enough for a removed key. */
-export const KEY_SET_STALE_SECONDS = 3600;
-/** How long an unknown key id, or a failed fetch while a set is at hand, keeps from asking again. */
+const KEY_SET_FRESH_SECONDS = 600;
+/** A set this young is not asked for again on account of an unknown key id. */
+const KEY_SET_NEW_SECONDS = 1;
+/** How long a search for an unknown key id, or a failure while a set is at hand, keeps from the next question. */
 const COOLDOWN_SECONDS = 30;
-/** How long a failed fetch keeps from asking again while there is no set at all. */
+/** How long a failure keeps from the next question while there is no set at all. */
 const RETRY_SECONDS = 5;
-const FETCH_TIMEOUT_MS = 3000;
-const BODY_MAX_BYTES = 64 * 1024;
+/** The longest that others wait for the one that asks. */
+const ASKING_MAX_MS = 4000;
 const POLL_MS = 10;
 
-type Fetched = { readonly keys: KeySet; readonly fetchedAt: number };
-
-/** @throws {Failure} `keys_unavailable` where no set is fresh enough to be trusted. */
+/** @throws {Failure} `keys_unavailable` where no set is young enough to be trusted. */
 export type FindKey = (alg: string, kid: string | undefined) => Promise<Found>;
 
 export function issuerKeys(url: URL, clock: Clock): FindKey {
-  const now = () => clock.now().getTime();
   let kept: Fetched | undefined;
-  let failure: string | undefined;
-  let askAgainAt = 0;
+  let failure: { readonly at: number; readonly cause: string } | undefined;
+  let searchedAt = Number.NEGATIVE_INFINITY;
   // While one request asks, the others look again until it is done; none awaits another's promise, and the time
   // limit lets the next one in should the asking request be cut off.
   let askingUntil = 0;
 
-  const usable = () => (kept && now() - kept.fetchedAt < KEY_SET_STALE_SECONDS * 1000 ? kept : undefined);
+  const now = () => clock.now().getTime();
+  /** Kept, younger than that, and not from the future: a clock may have been set back. */
+  const isYoung = (seconds: number) =>
+    kept !== undefined && now() >= kept.fetchedAt && now() - kept.fetchedAt < seconds * 1000;
+  const usable = () => (isYoung(KEY_SET_STALE_SECONDS) ? kept : undefined);
+  const retryAt = () => (failure ? failure.at + (usable() ? COOLDOWN_SECONDS : RETRY_SECONDS) * 1000 : 0);
+  /** Another request asks, which is worth waiting for unless the issuer is known to fail and a set is at hand. */
+  const isWorthWaiting = () => now() < askingUntil && !(failure && usable());
 
-  /** Sees to it that the kept set is no older than asked for, as far as cooldown and issuer allow. */
-  async function refresh(maxAgeSeconds: number): Promise<void> {
-    const recent = (set: Fetched | undefined) => set !== undefined && now() - set.fetchedAt < maxAgeSeconds * 1000;
-    while (!recent(kept) && now() < askingUntil) await clock.sleep(POLL_MS);
-    if (recent(kept) || now() < askAgainAt) return;
-    askingUntil = now() + FETCH_TIMEOUT_MS;
+  function keep(fetched: Fetched): void {
+    if (!kept || fetched.fetchedAt > kept.fetchedAt || !isYoung(KEY_SET_STALE_SECONDS)) kept = fetched;
+  }
+
+  async function ask(isEnough: () => boolean): Promise<void> {
+    const mine = now() + ASKING_MAX_MS;
+    askingUntil = mine;
     try {
-      const cached = await readEdge(url);
-      if (cached && cached.fetchedAt > (kept?.fetchedAt ?? 0)) kept = cached;
-      if (!recent(kept)) {
-        kept = await askIssuer(url, clock);
-        askAgainAt = now() + COOLDOWN_SECONDS * 1000;
+      const cached = await readEdge(url, clock);
+      if (cached) keep(cached);
+      if (!isEnough()) {
+        const fetched = await askIssuer(url, clock);
+        keep(fetched);
+        await writeEdge(url, clock, fetched);
       }
       failure = undefined;
     } catch (thrown) {
-      failure = thrown instanceof Error ? thrown.message : String(thrown);
+      failure = { at: now(), cause: thrown instanceof Error ? thrown.message : String(thrown) };
       // A request that the kept set still serves has no failure to log: an operator must hear of the outage all the same.
-      console.warn(JSON.stringify({ warning: 'key_set_not_refreshed', key_set: url.href, cause: failure }));
-      askAgainAt = now() + (usable() ? COOLDOWN_SECONDS : RETRY_SECONDS) * 1000;
+      console.warn(JSON.stringify({ warning: 'key_set_not_refreshed', key_set: url.host, cause: failure.cause }));
     } finally {
-      askingUntil = 0;
+      if (askingUntil === mine) askingUntil = 0;
     }
   }
 
+  async function askUnless(isEnough: () => boolean, mayAsk: () => boolean): Promise<void> {
+    while (!isEnough() && isWorthWaiting()) await clock.sleep(POLL_MS);
+    if (!isEnough() && now() >= askingUntil && now() >= retryAt() && mayAsk()) await ask(isEnough);
+  }
+
   function unavailable(): Failure {
-    const retryAfterSeconds = Math.max(1, Math.ceil((askAgainAt - now()) / 1000));
-    return new Failure(
-      { kind: 'keys_unavailable', retryAfterSeconds },
-      { cause: `key set ${url}: ${failure ?? 'not fetched'}` },
-    );
+    const retryAfterSeconds = Math.max(1, Math.ceil((retryAt() - now()) / 1000));
+    const cause = `key set of ${url.host}: ${failure?.cause ?? 'not fetched'}`;
+    return new Failure({ kind: 'keys_unavailable', retryAfterSeconds }, { cause });
   }
 
   return async function findIssuerKey(alg, kid) {
-    await refresh(KEY_SET_FRESH_SECONDS);
-    const set = usable();
-    if (!set) throw unavailable();
-    const found = findKey(set.keys, alg, kid);
-    if (found !== 'unknown') return found;
-    await refresh(COOLDOWN_SECONDS);
-    const again = findKey(usable()?.keys ?? [], alg, kid);
+    const find = () => findKey(usable()?.keys ?? [], alg, kid);
+    const isFound = () => find() !== 'unknown';
+    const beginSearch = () => {
+      if (isYoung(KEY_SET_NEW_SECONDS) || now() < searchedAt + COOLDOWN_SECONDS * 1000) return false;
+      searchedAt = now();
+      return true;
+    };
+    await askUnless(
+      () => isYoung(KEY_SET_FRESH_SECONDS),
+      () => true,
+    );
+    if (!usable()) throw unavailable();
+    await askUnless(isFound, beginSearch);
     // While the issuer is out of reach, nobody can say that the key is not one of its own.
-    if (again === 'unknown' && failure !== undefined) throw unavailable();
-    return again;
+    if (!isFound() && failure) throw unavailable();
+    return find();
   };
-}
-
-/** A key of our own, so that a copy that anything else put into the zone's cache is never taken for ours. */
-const edgeKey = (url: URL) => `https://key-set.invalid/?url=${encodeURIComponent(url.href)}`;
-const FETCHED_AT = 'x-fetched-at';
-
-async function readEdge(url: URL): Promise<Fetched | undefined> {
-  const response = await caches.default.match(edgeKey(url)).catch(() => undefined);
-  if (!response) return undefined;
-  return { keys: await readKeySet(await response.text()), fetchedAt: Number(response.headers.get(FETCHED_AT)) };
-}
-
-/** Asks the issuer, whose answer is not to be trusted before status, size and shape are checked. */
-async function askIssuer(url: URL, clock: Clock): Promise<Fetched> {
-  const json = await within(clock.timeout(FETCH_TIMEOUT_MS), async (signal) => {
-    const response = await fetch(url, { headers: { accept: 'application/json' }, redirect: 'manual', signal });
-    if (response.status !== 200) throw new Error(`answered ${response.status}`);
-    return readText(response);
-  });
-  const fetchedAt = clock.now().getTime();
-  const keys = await readKeySet(json);
-  const headers = { 'cache-control': `max-age=${KEY_SET_STALE_SECONDS}`, [FETCHED_AT]: String(fetchedAt) };
-  // A cache that does not work costs speed, not correctness.
-  await caches.default.put(edgeKey(url), new Response(json, { headers })).catch(() => undefined);
-  return { keys, fetchedAt };
-}
-
-/** Ends with the signal even where the work does not listen to it: a body that trickles, for instance. */
-function within<T>(signal: AbortSignal, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
-  const aborted = new Promise<never>((_, reject) => {
-    signal.addEventListener('abort', () => reject(new Error(`did not answer within ${FETCH_TIMEOUT_MS} ms`)));
-  });
-  return Promise.race([work(signal), aborted]);
-}
-
-async function readText(response: Response): Promise<string> {
-  const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: false });
-  let text = '';
-  let length = 0;
-  for await (const chunk of response.body ?? []) {
-    length += chunk.byteLength;
-    if (length > BODY_MAX_BYTES) throw new Error(`answered more than ${BODY_MAX_BYTES} bytes`);
-    text += decoder.decode(chunk, { stream: true });
-  }
-  return text + decoder.decode();
 }

@@ -30,31 +30,54 @@ export class KeySetFault extends Error {}
 export type VerificationKey = { readonly alg: string; readonly kid: string | undefined; readonly key: CryptoKey };
 export type KeySet = readonly VerificationKey[];
 
-/** The one key that fits, or why there is none. */
+/** The key that fits, or why there is none. */
 export type Found = CryptoKey | 'unknown' | 'ambiguous';
 
 export function findKey(keys: KeySet, alg: string, kid: string | undefined): Found {
-  const fitting = keys.filter((key) => key.alg === alg && (kid === undefined || key.kid === kid));
-  const [only] = fitting;
-  if (only === undefined) return 'unknown';
-  return fitting.length === 1 ? only.key : 'ambiguous';
+  const [first, second] = keys.filter((key) => key.alg === alg && (kid === undefined || key.kid === kid));
+  if (first === undefined) return 'unknown';
+  return kid === undefined && second !== undefined ? 'ambiguous' : first.key;
 }
 
 /**
- * Reads a key set from text that nobody vouches for. Keys for other purposes are passed over, as RFC 7517 §5 wants.
- * @throws {KeySetFault} or a parser's own error, where the text is not a key set, holds a private or symmetric key, or no key that could verify.
+ * A key set of our own configuration: every key in it has to be right.
+ * @throws {KeySetFault} or a parser's own error, where the text is not a key set, or any key is private, symmetric,
+ * broken or weak, or none could verify.
  */
-export async function readKeySet(json: string): Promise<KeySet> {
-  const jwks = propertiesOf(JSON.parse(json));
-  if (!Array.isArray(jwks['keys'])) throw new KeySetFault('is not a JSON Web Key Set: it has no array keys');
-  const candidates = jwks['keys'].map(propertiesOf);
-  if (candidates.length > KEYS_MAX) throw new KeySetFault(`holds more than ${KEYS_MAX} keys`);
-  if (candidates.some((jwk) => 'd' in jwk || 'k' in jwk)) throw new KeySetFault('holds a private or symmetric key');
-  const imported = await Promise.all(
-    candidates.flatMap((jwk) => KEY_SET_ALGORITHMS.filter((alg) => isFor(jwk, alg)).map((alg) => importKey(jwk, alg))),
-  );
-  if (imported.length === 0) throw new KeySetFault('holds no key that could verify a token');
-  return imported;
+export async function readOwnKeySet(json: string): Promise<KeySet> {
+  const candidates = candidatesIn(json);
+  if (candidates.some(isSecret)) throw new KeySetFault('holds a private or symmetric key');
+  return nonEmpty(await Promise.all(candidates.flatMap(importsOf)));
+}
+
+/**
+ * A key set that somebody else publishes. A key that could not verify is passed over, as RFC 7517 §5 wants: one
+ * that is broken, weak or for another purpose must not take the good ones down. So is one whose private part is out.
+ * @throws {KeySetFault} or a parser's own error, where the text is not a key set, or no key in it could verify.
+ */
+export async function readForeignKeySet(json: string): Promise<KeySet> {
+  const imports = candidatesIn(json)
+    .filter((jwk) => !isSecret(jwk))
+    .flatMap(importsOf);
+  const settled = await Promise.allSettled(imports);
+  return nonEmpty(settled.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : [])));
+}
+
+function candidatesIn(json: string): Properties[] {
+  const { keys } = propertiesOf(JSON.parse(json));
+  if (!Array.isArray(keys)) throw new KeySetFault('is not a JSON Web Key Set: it has no array keys');
+  if (keys.length > KEYS_MAX) throw new KeySetFault(`holds more than ${KEYS_MAX} keys`);
+  return keys.map(propertiesOf);
+}
+
+const isSecret = (jwk: Properties) => 'd' in jwk || 'k' in jwk;
+
+const importsOf = (jwk: Properties) =>
+  KEY_SET_ALGORITHMS.filter((alg) => isFor(jwk, alg)).map((alg) => importKey(jwk, alg));
+
+function nonEmpty(keys: KeySet): KeySet {
+  if (keys.length === 0) throw new KeySetFault('holds no key that could verify a token');
+  return keys;
 }
 
 type Properties = { readonly [name: string]: unknown };

@@ -9,7 +9,7 @@ import type { Principal } from '../principal';
 import { type KeySource, misconfigured, type Settings } from '../settings';
 import { invalidToken, principalOf } from './claims';
 import { type FindKey, issuerKeys } from './issuer';
-import { findKey, KEY_SET_ALGORITHMS, KeySetFault, readKeySet } from './key-set';
+import { findKey, KEY_SET_ALGORITHMS, KeySetFault, readOwnKeySet } from './key-set';
 
 /** How far the issuer's clock may be off from ours. */
 const CLOCK_TOLERANCE_SECONDS = 5;
@@ -44,7 +44,7 @@ export async function createVerifier(settings: Settings, clock: Clock): Promise<
         },
         { ...options, currentDate: clock.now() },
       );
-      return principalOf(payload, settings, protectedHeader.kid);
+      return principalOf(payload, settings, shortened(protectedHeader.kid));
     } catch (thrown) {
       if (thrown instanceof errors.JOSEError) throw invalidToken(sentenceOf(thrown), thrown.code, keyIdOf(token));
       if (thrown instanceof Failure) throw new Failure(thrown.fact, { ...thrown.detail, key_id: keyIdOf(token) });
@@ -62,7 +62,7 @@ async function keysOf(source: KeySource, clock: Clock): Promise<FindKey> {
       return async () => key;
     }
     case 'inline': {
-      const keys = await readKeySet(source.json).catch((thrown: unknown) => {
+      const keys = await readOwnKeySet(source.json).catch((thrown: unknown) => {
         // A parser's message quotes what it read, and a private key must not get into the log.
         const fault = thrown instanceof KeySetFault ? thrown.message : 'is not a JSON Web Key Set';
         throw misconfigured('JWT_JWKS', fault);
@@ -82,13 +82,14 @@ const KEY_NOT_FOUND = {
 /** RFC 8725 §3.11: a JWT of another kind, a logout token for instance, is no access token even where all else is right. */
 function refuseOtherKinds(typ: string | undefined): void {
   if (typ === undefined) return;
-  const kind = textOf(typ)
-    ?.toLowerCase()
+  const kind = String(typ)
+    .toLowerCase()
     .replace(/^application\//, '');
   if (kind !== 'jwt' && kind !== 'at+jwt') throw invalidToken('The token is a JWT of another kind (typ).', 'typ');
 }
 
-const textOf = (value: unknown) => (typeof value === 'string' ? value : undefined);
+/** As much of a key id as the log has room for: a stranger chooses it. */
+const shortened = (kid: unknown) => (typeof kid === 'string' ? kid.slice(0, 128) : undefined);
 
 function sentenceOf(thrown: errors.JOSEError): string {
   if (thrown instanceof errors.JWTExpired) return 'The token has expired.';
@@ -108,7 +109,7 @@ function sentenceOfClaim({ claim, reason }: errors.JWTClaimValidationFailed): st
 
 function keyIdOf(token: string): string | undefined {
   try {
-    return textOf(decodeProtectedHeader(token).kid)?.slice(0, 128);
+    return shortened(decodeProtectedHeader(token).kid);
   } catch {
     return undefined;
   }

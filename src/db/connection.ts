@@ -1,12 +1,13 @@
 /**
- * The way to D1: what passes is tried again for a bounded time, what does not pass at once becomes the fact that the
- * database is unavailable. Only for statements that do no harm when run twice, because a connection may be lost after
- * the commit. Nothing else about the failure is judged here.
+ * One request's way to D1, a session: its statements see each other, and its bookmark lets the caller's next request
+ * see them too. What passes is tried again for a bounded time; so only statements that do no harm when run twice may
+ * come here, because a connection may be lost after the commit.
  */
 import type { Clock } from '../clock';
 import { Failure } from '../failure';
+import type { Statement } from './statement';
 
-/** Safe to retry (D1: Debug D1, error list); anything D1 says of these is about the connection, not the query. */
+/** Safe to retry (D1: Debug D1, error list). */
 const TRANSIENT = [
   'Network connection lost',
   'D1 DB reset because its code was updated',
@@ -20,27 +21,32 @@ const TRANSIENT = [
 const OVERLOAD = ['overloaded', 'exceeded timeout', 'memory limit', 'CPU time limit'];
 
 const ATTEMPTS_MAX = 4;
-/** No attempt begins later than this after the first. */
+/** No attempt of a request begins later than this after its connection. */
 const RETRY_MAX_MS = 2000;
 const BACKOFF_MS = 50;
 const RETRY_AFTER_TRANSIENT_SECONDS = 1;
 const RETRY_AFTER_OVERLOAD_SECONDS = 5;
 
-/** A statement compiled to text; `Row` is what it returns. */
-export type Statement<Values, Row> = {
-  readonly bind: (db: D1Database, values: Values) => D1PreparedStatement;
-  readonly returns?: Row;
+export type Connection = {
+  /** @throws {Failure} `database_unavailable`; whatever else D1 throws passes through. */
+  readonly run: <Values, Row>(statement: Statement<Values, Row>, values: Values) => Promise<Row[]>;
+  /** How far the database had got when this request last asked it; null before it did. */
+  readonly bookmark: () => string | null;
 };
 
-export type Run = <Values, Row>(statement: Statement<Values, Row>, values: Values) => Promise<Row[]>;
+/**
+ * `from` is a bookmark, `first-primary` for a request that writes, or `first-unconstrained` for one that may be
+ * answered by the nearest replica.
+ */
+export function connect(db: D1Database, clock: Clock, from: string): Connection {
+  const session = db.withSession(from);
+  const started = clock.now().getTime();
+  return { run, bookmark: () => session.getBookmark() };
 
-/** @throws {Failure} `database_unavailable`; whatever else D1 throws passes through. */
-export function createRun(db: D1Database, clock: Clock): Run {
-  return async function run<Values, Row>(statement: Statement<Values, Row>, values: Values): Promise<Row[]> {
-    const started = clock.now().getTime();
+  async function run<Values, Row>(statement: Statement<Values, Row>, values: Values): Promise<Row[]> {
     for (let attempt = 1; ; attempt += 1) {
       try {
-        return (await statement.bind(db, values).all<Row>()).results;
+        return (await statement.bind(session, values).all<Row>()).results;
       } catch (thrown) {
         const message = messageOf(thrown);
         if (OVERLOAD.some((text) => message.includes(text))) throw unavailable(RETRY_AFTER_OVERLOAD_SECONDS, message);
@@ -52,7 +58,7 @@ export function createRun(db: D1Database, clock: Clock): Run {
         await clock.sleep(pause);
       }
     }
-  };
+  }
 }
 
 const unavailable = (retryAfterSeconds: number, cause: string) =>

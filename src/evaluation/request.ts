@@ -1,0 +1,113 @@
+/**
+ * What a caller may send, from `unknown` to types, once. Properties that the resource does not have are tolerated and
+ * have no effect: webhook senders cannot shape their payload.
+ */
+import * as v from 'valibot';
+import { Failure } from '../failure';
+import { UUID } from '../uuid';
+import type { FIXED_FIELD_NAMES } from './evaluation';
+
+/** A JSON object, of which nothing is known yet. */
+type Body = { readonly [property: string]: unknown };
+
+const Value = v.pipe(
+  v.number('value must be a JSON number.'),
+  // JSON.parse turns 1e400 into Infinity, which D1 would store as NULL.
+  v.finite('value must be a finite number: it is outside the range of a double.'),
+);
+
+const Text = v.string();
+/** Compared in lower case; what is no UUID at all equals no stored one. */
+const Id = v.pipe(Text, v.toLowerCase());
+
+const ISO_8601 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,3}0*)?(?:Z|[+-]\d\d:\d\d)$/i;
+/** The same instant in another spelling of ISO 8601 (another zone, other digits of the second) is the same field. */
+const Timestamp = v.pipe(
+  Text,
+  v.transform((sent) => (ISO_8601.test(sent) && !Number.isNaN(Date.parse(sent)) ? new Date(sent).toISOString() : sent)),
+);
+
+/** Fields that may be sent only as they are, or will be, stored. */
+const FIXED_FIELDS = {
+  id: v.nullish(Id),
+  account_id: v.nullish(Text),
+  run_id: v.nullish(Id),
+  output_name: v.nullish(Text),
+  field_path: v.nullish(Text),
+  evaluation_label_id: v.nullish(Id),
+  created_by: v.nullish(Text),
+  created_by_evaluator_id: v.nullish(Id),
+  created_at: v.nullish(Timestamp),
+} satisfies Record<(typeof FIXED_FIELD_NAMES)[number], unknown>;
+
+export const EvaluationUpdateBody = v.object(
+  { value: Value, ...FIXED_FIELDS },
+  'The body must have the property value, a JSON number.',
+);
+
+export type FixedFields = { readonly [field: string]: string | null | undefined };
+
+export type EvaluationUpdate = {
+  readonly value: number;
+  /** The fixed fields that were sent, which must equal the stored ones. */
+  readonly fixed: FixedFields;
+};
+
+/** @throws {Failure} `malformed` for the value, `unprocessable` for a fixed field that is no text. */
+export function parseEvaluationUpdate(body: Body): EvaluationUpdate {
+  const { value, ...fixed } = parse(EvaluationUpdateBody, body, Object.keys(FIXED_FIELDS));
+  return { value, fixed };
+}
+
+const uuid = (name: string) => {
+  const sentence = `${name} must be a UUID, such as 018f4d3c-7a10-7c4e-9b52-3f6e0d9a1c01.`;
+  return v.pipe(v.string(sentence), v.regex(UUID, sentence), v.toLowerCase());
+};
+const textOrNull = (name: string) => v.nullish(v.string(`${name} must be a string, or null.`), null);
+
+const { account_id, run_id, created_by, created_by_evaluator_id, created_at } = FIXED_FIELDS;
+/** What the server sets. May be sent only as it will be stored: silence would hide that it is not. */
+const SERVER_FIELDS = { account_id, run_id, created_by, created_by_evaluator_id, created_at };
+
+export const EvaluationCreateBody = v.object(
+  {
+    evaluation_label_id: uuid('evaluation_label_id'),
+    value: Value,
+    output_name: textOrNull('output_name'),
+    field_path: textOrNull('field_path'),
+    id: v.optional(uuid('id')),
+    ...SERVER_FIELDS,
+  },
+  'The body must have the properties evaluation_label_id, a UUID, and value, a JSON number.',
+);
+
+export type EvaluationCreate = {
+  readonly id: string | undefined;
+  readonly evaluation_label_id: string;
+  readonly value: number;
+  readonly output_name: string | null;
+  readonly field_path: string | null;
+  /** The fields that were sent although the server sets them. */
+  readonly fixed: FixedFields;
+};
+
+/** @throws {Failure} `malformed` for what a caller sets, `unprocessable` for a field that the server sets and is no text. */
+export function parseEvaluationCreate(body: Body): EvaluationCreate {
+  const parsed = parse(EvaluationCreateBody, body, Object.keys(SERVER_FIELDS));
+  const { id, evaluation_label_id, value, output_name, field_path, ...fixed } = parsed;
+  return { id, evaluation_label_id, value, output_name, field_path, fixed };
+}
+
+function parse<T extends v.GenericSchema>(schema: T, body: Body, fixed: readonly string[]): v.InferOutput<T> {
+  const parsed = v.safeParse(schema, body);
+  if (parsed.success) return parsed.output;
+  const [issue] = parsed.issues;
+  const field = String(issue.path?.[0].key);
+  throw fixed.includes(field) ? fieldIsFixed(field) : new Failure({ kind: 'malformed', error: issue.message });
+}
+
+export const fieldIsFixed = (field: string) =>
+  new Failure({
+    kind: 'unprocessable',
+    error: `${field} cannot be changed: leave it out, or send it as it is stored.`,
+  });

@@ -1,0 +1,95 @@
+/** The creation, and the question why it created nothing. */
+import { eq, getTableColumns, sql } from 'drizzle-orm';
+import { evaluationLabel, runEvaluation, runEvaluationHistory } from '../../db/schema';
+import { compile, type Orm } from '../../db/statement';
+import type { EvaluationRow } from '../evaluation';
+import type { LabelRow } from '../label';
+import { all, isLegal, isVisibleTo, ruleColumns, type Scope } from './conditions';
+
+export type NewEvaluation = Scope & {
+  readonly evaluation_label_id: string;
+  readonly value: number;
+  readonly output_name: string | null;
+  readonly field_path: string | null;
+  /** The author, from the verified token. */
+  readonly subject: string;
+  readonly now: string;
+};
+
+/**
+ * What stands in the way of a creation: whether there is a label that the account may use, its rule, and the stored
+ * evaluation of the same id, whose columns are NULL where there is none or it is another account's.
+ */
+export type CreateExplanation = LabelRow &
+  (EvaluationRow | { readonly [column in keyof EvaluationRow]: null }) & {
+    readonly id_is_taken: 0 | 1;
+    readonly is_same: 0 | 1;
+    readonly has_label: 0 | 1;
+    readonly is_legal: 0 | 1;
+  };
+
+const given = (name: keyof NewEvaluation) => sql`${sql.placeholder(name)}`;
+
+/** The label, if the account may use it. */
+const isLabel = all(eq(evaluationLabel.id, given('evaluation_label_id')), isVisibleTo(given('account')));
+
+const idIsTaken = sql<0 | 1>`EXISTS (SELECT 1 FROM ${runEvaluation} WHERE ${runEvaluation.id} = ${given('id')})`;
+
+/** The value an evaluation was created with: what was replaced first, or else what is there. */
+const firstValue = sql`coalesce((
+  SELECT ${runEvaluationHistory.value} FROM ${runEvaluationHistory}
+  WHERE ${runEvaluationHistory.evaluation_id} = ${runEvaluation.id} ORDER BY ${runEvaluationHistory.replaced_at} LIMIT 1
+), ${runEvaluation.value})`;
+
+/** The stored evaluation of that id was created with the same content: this is a repetition, whatever came after. */
+const isSame = sql<0 | 1>`${all(
+  eq(runEvaluation.run_id, given('run_id')),
+  eq(runEvaluation.evaluation_label_id, given('evaluation_label_id')),
+  sql`${runEvaluation.output_name} IS ${given('output_name')}`,
+  sql`${runEvaluation.field_path} IS ${given('field_path')}`,
+  sql`${firstValue} = ${given('value')}`,
+)} IS TRUE`;
+
+/** Returns the row; nothing where the label is not to be had, does not allow the value, or the id is taken. */
+export const compileCreate = (orm: Orm) =>
+  compile<NewEvaluation, EvaluationRow>(
+    orm
+      .insert(runEvaluation)
+      .select(
+        orm
+          .select({
+            id: given('id').as('id'),
+            account_id: given('account').as('account_id'),
+            run_id: given('run_id').as('run_id'),
+            output_name: given('output_name').as('output_name'),
+            field_path: given('field_path').as('field_path'),
+            evaluation_label_id: evaluationLabel.id,
+            value: given('value').as('value'),
+            created_by: given('subject').as('created_by'),
+            created_by_evaluator_id: sql`NULL`.as('created_by_evaluator_id'),
+            created_at: given('now').as('created_at'),
+            updated_by: sql`NULL`.as('updated_by'),
+            updated_at: sql`NULL`.as('updated_at'),
+          })
+          .from(evaluationLabel)
+          .where(all(isLabel, isLegal, sql`NOT ${idIsTaken}`)),
+      )
+      .returning(),
+  );
+
+/** Returns one row, always. */
+export const compileCreateExplanation = (orm: Orm) =>
+  compile<NewEvaluation, CreateExplanation>(
+    orm
+      .select({
+        ...getTableColumns(runEvaluation),
+        id_is_taken: idIsTaken.as('id_is_taken'),
+        is_same: isSame.as('is_same'),
+        has_label: sql<0 | 1>`${evaluationLabel.id} IS NOT NULL`.as('has_label'),
+        is_legal: isLegal.as('is_legal'),
+        ...ruleColumns,
+      })
+      .from(sql`(SELECT 1)`)
+      .leftJoin(evaluationLabel, isLabel)
+      .leftJoin(runEvaluation, all(eq(runEvaluation.id, given('id')), eq(runEvaluation.account_id, given('account')))),
+  );

@@ -1,0 +1,75 @@
+/**
+ * Where an issuer's key set comes from: the edge cache, or the issuer itself. Neither is trusted before its answer's
+ * status, size and shape are checked, and neither may hold a request up for longer than its time.
+ */
+import type { Clock } from '../clock';
+import { type KeySet, readForeignKeySet } from './key-set';
+
+/** How old a set may be while the issuer does not answer: longer than most outages, short enough for a removed key. */
+export const KEY_SET_STALE_SECONDS = 3600;
+
+const ISSUER_TIMEOUT_MS = 3000;
+const EDGE_TIMEOUT_MS = 500;
+const KEY_SET_MAX_BYTES = 64 * 1024;
+
+export type Fetched = { readonly json: string; readonly keys: KeySet; readonly fetchedAt: number };
+
+/** A key of our own, so that a copy that anything else put into the zone's cache is never taken for ours. */
+const edgeKey = (url: URL) => `https://key-set.invalid/?url=${encodeURIComponent(url.href)}`;
+const FETCHED_AT = 'x-fetched-at';
+
+/** The set in the edge cache; undefined where there is none, or none that can be read: a cache is not the truth. */
+export async function readEdge(url: URL, clock: Clock): Promise<Fetched | undefined> {
+  try {
+    return await within(clock, EDGE_TIMEOUT_MS, async () => {
+      const response = await caches.default.match(edgeKey(url));
+      if (!response) return undefined;
+      const json = await response.text();
+      return { json, keys: await readForeignKeySet(json), fetchedAt: Number(response.headers.get(FETCHED_AT)) };
+    });
+  } catch {
+    return undefined;
+  }
+}
+
+/** A cache that does not work costs speed, not correctness. */
+export async function writeEdge(url: URL, clock: Clock, { json, fetchedAt }: Fetched): Promise<void> {
+  const headers = { 'cache-control': `max-age=${KEY_SET_STALE_SECONDS}`, [FETCHED_AT]: String(fetchedAt) };
+  const written = within(clock, EDGE_TIMEOUT_MS, () =>
+    caches.default.put(edgeKey(url), new Response(json, { headers })),
+  );
+  await written.catch(() => undefined);
+}
+
+/** @throws {Error} saying what the issuer did instead of answering with a key set. */
+export async function askIssuer(url: URL, clock: Clock): Promise<Fetched> {
+  // The set is as old as the question: what the issuer changes while it answers may not be in it.
+  const fetchedAt = clock.now().getTime();
+  const json = await within(clock, ISSUER_TIMEOUT_MS, async (signal) => {
+    const response = await fetch(url, { headers: { accept: 'application/json' }, redirect: 'manual', signal });
+    if (response.status !== 200) throw new Error(`answered ${response.status}`);
+    return readText(response);
+  });
+  return { json, keys: await readForeignKeySet(json), fetchedAt };
+}
+
+/** Ends in time even where the work does not listen to the signal: a body that trickles, for instance. */
+function within<T>(clock: Clock, milliseconds: number, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const signal = clock.timeout(milliseconds);
+  const aborted = new Promise<never>((_, reject) => {
+    signal.addEventListener('abort', () => reject(new Error(`did not answer within ${milliseconds} ms`)));
+  });
+  return Promise.race([work(signal), aborted]);
+}
+
+async function readText(response: Response): Promise<string> {
+  const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: false });
+  let text = '';
+  let length = 0;
+  for await (const chunk of response.body ?? []) {
+    length += chunk.byteLength;
+    if (length > KEY_SET_MAX_BYTES) throw new Error(`answered more than ${KEY_SET_MAX_BYTES} bytes`);
+    text += decoder.decode(chunk, { stream: true });
+  }
+  return text + decoder.decode();
+}

@@ -1,0 +1,40 @@
+/**
+ * Pages of a list: `limit` and `cursor` in the query, and the link to what follows (RFC 8288). A cursor is the place of
+ * the last entry of a page, so that pages neither skip nor repeat what was there when they were read.
+ */
+import { Failure } from '../failure';
+
+export const PAGE_MAX_ROWS = 1000;
+
+/** @throws {Failure} `malformed`. */
+export function readLimit(limit: string | undefined): number {
+  if (limit === undefined) return PAGE_MAX_ROWS;
+  const rows = /^\d{1,4}$/.test(limit) ? Number(limit) : 0;
+  if (rows >= 1 && rows <= PAGE_MAX_ROWS) return rows;
+  throw new Failure({ kind: 'malformed', error: `limit must be a whole number from 1 to ${PAGE_MAX_ROWS}.` });
+}
+
+/**
+ * The parts of a cursor that came in a link, undefined where none was sent.
+ * @throws {Failure} `malformed` where it is none of that shape.
+ */
+export function readCursor(cursor: string | undefined, shape: RegExp): string[] | undefined {
+  if (cursor === undefined) return undefined;
+  const parts = shape.exec(decode(cursor));
+  if (parts) return parts.slice(1);
+  throw new Failure({ kind: 'malformed', error: 'cursor must be one that came in a Link header, as it came.' });
+}
+
+/** The value of Link for the page that follows this one. Relative, so that it holds behind any proxy. */
+export const linkToNext = (path: string, limit: number, ...parts: string[]) =>
+  `<${path}?limit=${limit}&cursor=${encode(parts.join(' '))}>; rel="next"`;
+
+const encode = (text: string) => btoa(text).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '');
+
+function decode(cursor: string): string {
+  try {
+    return atob(cursor.replaceAll('-', '+').replaceAll('_', '/'));
+  } catch {
+    return '';
+  }
+}

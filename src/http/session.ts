@@ -1,0 +1,29 @@
+/**
+ * The D1 session of a request and its bookmark, which travels in `x-d1-bookmark`: a read may be answered by a replica,
+ * and a caller that sends the bookmark of its write back reads that write.
+ */
+import type { MiddlewareHandler } from 'hono';
+import type { Clock } from '../clock';
+import { connect } from '../db/connection';
+import type { ExchangeEnv } from './exchange';
+
+export const BOOKMARK_HEADER = 'x-d1-bookmark';
+
+/** As D1 makes them. Anything else is ignored: D1 does not say what it does with one that is not its own. */
+const BOOKMARK = /^[0-9a-f]{8}-[0-9a-f]{8}-[0-9a-f]{8}-[0-9a-f]{32}$/;
+
+export type OpenSession = (purpose: 'read' | 'write') => MiddlewareHandler<ExchangeEnv>;
+
+export function d1Session(db: D1Database, clock: Clock): OpenSession {
+  return (purpose) =>
+    async function d1Session(c, next) {
+      const sent = c.req.header(BOOKMARK_HEADER);
+      const replica = sent !== undefined && BOOKMARK.test(sent) ? sent : 'first-unconstrained';
+      const connection = connect(db, clock, purpose === 'read' ? replica : 'first-primary');
+      c.set('connection', connection);
+      await next();
+      const bookmark = connection.bookmark();
+      // Not on a 404: it must be the same bytes whether the row is missing, foreign, or behind another door.
+      if (bookmark !== null && c.res.status !== 404) c.res.headers.set(BOOKMARK_HEADER, bookmark);
+    };
+}

@@ -1,0 +1,43 @@
+/** What needs no token: the document of the API, and whether the database answers. */
+import { Hono } from 'hono';
+import type { Statement } from './db/statement';
+import { Failure } from './failure';
+import { methodNotAllowed } from './http/errors';
+import type { ExchangeEnv } from './http/exchange';
+import type { OpenSession } from './http/session';
+import document from './openapi.json';
+
+const DOCUMENT_MAX_AGE_SECONDS = 3600;
+
+const one: Statement<object, { one: 1 }> = { bind: (db) => db.prepare('SELECT 1 AS one') };
+
+export function publicRoutes(session: OpenSession) {
+  const routes = new Hono<ExchangeEnv>();
+  let text: string | undefined;
+
+  routes.get('/openapi.json', (c) => {
+    c.get('log').operation = 'getDocument';
+    text ??= JSON.stringify(document);
+    return c.body(text, 200, {
+      'content-type': 'application/json',
+      'cache-control': `public, max-age=${DOCUMENT_MAX_AGE_SECONDS}`,
+    });
+  });
+
+  routes.get('/health', session('read'), async (c) => {
+    c.get('log').operation = 'getHealth';
+    await c.get('connection').run(one, {}).catch(unhealthy);
+    return c.json({ status: 'ok' });
+  });
+
+  routes.all('/openapi.json', methodNotAllowed('GET, HEAD'));
+  routes.all('/health', methodNotAllowed('GET, HEAD'));
+  return routes;
+}
+
+/** Whatever keeps the database from answering, the probe that asks has to hear 503. */
+function unhealthy(thrown: unknown): never {
+  if (thrown instanceof Failure) throw thrown;
+  const cause = thrown instanceof Error ? thrown.message : String(thrown);
+  throw new Failure({ kind: 'database_unavailable', retryAfterSeconds: 5 }, { cause });
+}
