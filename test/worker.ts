@@ -191,6 +191,13 @@ const BOOKMARK_EXAMPLE = '00000000-00000000-00000000-000000000000000000000000000
 export const readRun = async (runId: string) =>
   (await env.DB.prepare('SELECT * FROM run_evaluation WHERE run_id = ? ORDER BY id').bind(runId).all<Row>()).results;
 
+/** Everything that a request about a row could have changed. */
+export const stateOf = async ({ id, run_id }: Row) => [
+  await readRun(run_id),
+  await readEvaluation(id),
+  await readHistory(id),
+];
+
 /** Sends a request that must be refused, and proves that the row, its history and its run are as they were. */
 export async function expectRefusedUpdate(
   row: Row,
@@ -198,8 +205,7 @@ export async function expectRefusedUpdate(
   refusal: Parameters<typeof expectRefusal>[1],
   send: Send = worker,
 ): Promise<void> {
-  const state = async () => [await readRun(row.run_id), await readEvaluation(row.id), await readHistory(row.id)];
-  const before = await state();
+  const before = await stateOf(row);
   await expectRefusal(await send(sent), refusal);
-  expect(await state()).toEqual(before);
+  expect(await stateOf(row)).toEqual(before);
 }

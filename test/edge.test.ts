@@ -1,0 +1,207 @@
+/** What surrounds the resource at the edge: D1 sessions and bookmarks, browsers of other origins, the public paths. */
+import { env } from 'cloudflare:workers';
+import { describe, expect, it, vi } from 'vitest';
+import document from '../src/openapi.json';
+import { databaseUnavailable } from './answers';
+import { flakyD1 } from './d1';
+import { expectRefusal, pathOf, putValue, request, type Send, storeEvaluation, worker, workerWith } from './worker';
+
+const get = async (path: string, headers: Record<string, string | null> = {}) =>
+  request(path, { method: 'GET', headers: { 'content-type': null, ...headers } });
+
+const PUBLIC = { authorization: null };
+
+/** A Worker whose D1 tells from where each session was asked to start. */
+function watched(): { send: Send; starts: unknown[] } {
+  const starts: unknown[] = [];
+  const db = new Proxy(env.DB, {
+    get: (target, property) => {
+      if (property === 'withSession') {
+        return (start: string) => {
+          starts.push(start);
+          return target.withSession(start);
+        };
+      }
+      const member: unknown = Reflect.get(target, property);
+      return typeof member === 'function' ? member.bind(target) : member;
+    },
+  });
+  return { send: workerWith({ DB: db }), starts };
+}
+
+describe('the bookmark', () => {
+  it('comes with every answer that the database gave, and lets a read see the write that it came with', async () => {
+    const row = await storeEvaluation();
+    const { send, starts } = watched();
+
+    const written = (await send(await putValue(row, 9))).headers.get('x-d1-bookmark') ?? '';
+    const read = await send(await get(pathOf(row), { 'x-d1-bookmark': written }));
+
+    expect(written).toMatch(/^[0-9a-f]{8}-[0-9a-f]{8}-[0-9a-f]{8}-[0-9a-f]{32}$/);
+    expect(await read.json()).toMatchObject({ value: 9 });
+    expect(read.headers.get('x-d1-bookmark')).toMatch(/^[0-9a-f-]{59}$/);
+    expect(starts).toEqual(['first-primary', written]);
+  });
+
+  it('is not needed: a read without one goes to the nearest replica, a write always to the primary', async () => {
+    const row = await storeEvaluation();
+    const { send, starts } = watched();
+    const bookmark = '00000000-00000001-00000000-00000000000000000000000000000000';
+
+    await send(await get(pathOf(row)));
+    await send(await get(`${pathOf(row)}/history`));
+    await send(await get(`/v1/run/${row.run_id}/evaluations`));
+    const sent = await putValue(row, 9);
+    sent.headers.set('x-d1-bookmark', bookmark);
+    await send(sent);
+
+    const nearest = 'first-unconstrained';
+    expect(starts).toEqual([nearest, nearest, nearest, 'first-primary']);
+  });
+
+  it.each([
+    'rubbish',
+    'first-primary',
+    '',
+    '00000000-00000001-00000000',
+    `${'0'.repeat(8)}-zzzzzzzz-${'0'.repeat(8)}-${'0'.repeat(32)}`,
+  ])('is ignored and not passed on where it is malformed: %s', async (bookmark) => {
+    const row = await storeEvaluation();
+    const { send, starts } = watched();
+
+    const response = await send(await get(pathOf(row), { 'x-d1-bookmark': bookmark }));
+
+    expect(response.status).toBe(200);
+    expect(response.headers.get('x-d1-bookmark')).not.toBe(bookmark);
+    expect(starts).toEqual(['first-unconstrained']);
+  });
+
+  it('comes with a 412, so that the caller gets again what it was refused for', async () => {
+    const row = await storeEvaluation();
+    const sent = await putValue(row, 9);
+    sent.headers.set('if-match', '"x"');
+
+    expect((await worker(sent)).headers.get('x-d1-bookmark')).toMatch(/^[0-9a-f-]{59}$/);
+  });
+
+  it('does not come where the database was not asked', async () => {
+    const row = await storeEvaluation();
+
+    expect((await worker(await get(pathOf(row), PUBLIC))).headers.has('x-d1-bookmark')).toBe(false);
+  });
+});
+
+describe('browsers of other origins', () => {
+  const ORIGIN = 'https://app.example';
+  const open = workerWith({ CORS_ORIGINS: `https://other.example, ${ORIGIN}` });
+  const preflight = (path: string, origin = ORIGIN) =>
+    new Request(`https://api.test${path}`, {
+      method: 'OPTIONS',
+      headers: {
+        origin,
+        'access-control-request-method': 'PUT',
+        'access-control-request-headers': 'authorization,content-type,if-match',
+      },
+    });
+  const allowed = (response: Response) => response.headers.get('access-control-allow-origin');
+
+  it('are let in nowhere unless CORS_ORIGINS names them', async () => {
+    const row = await storeEvaluation();
+
+    expect((await worker(preflight(pathOf(row)))).status).toBe(405);
+    expect(allowed(await worker(await get(pathOf(row), { origin: ORIGIN })))).toBeNull();
+    expect(allowed(await workerWith({ CORS_ORIGINS: '' })(await get(pathOf(row), { origin: ORIGIN })))).toBeNull();
+  });
+
+  it('ask before they call without a token, and hear what is allowed', async () => {
+    const response = await open(preflight(pathOf(await storeEvaluation())));
+
+    expect(response.status).toBe(204);
+    expect(allowed(response)).toBe(ORIGIN);
+    expect(response.headers.get('access-control-allow-methods')).toBe('GET,HEAD,PUT,POST');
+    expect(response.headers.get('access-control-allow-headers')?.toLowerCase().split(',')).toEqual(
+      expect.arrayContaining([
+        'authorization',
+        'content-type',
+        'if-match',
+        'if-none-match',
+        'x-d1-bookmark',
+        'x-request-id',
+      ]),
+    );
+    expect(response.headers.get('access-control-max-age')).toBe('3600');
+    expect(response.headers.has('access-control-allow-credentials')).toBe(false);
+  });
+
+  it('see the headers of an answer and of a refusal alike', async () => {
+    const row = await storeEvaluation();
+
+    for (const [path, headers] of [
+      [pathOf(row), {}],
+      [pathOf(row), PUBLIC],
+      [pathOf({ ...row, id: crypto.randomUUID() }), {}],
+      ['/nowhere', {}],
+    ] as const) {
+      const response = await open(await get(path, { origin: ORIGIN, ...headers }));
+      expect(allowed(response)).toBe(ORIGIN);
+      expect(response.headers.get('access-control-expose-headers')?.split(',')).toEqual(
+        expect.arrayContaining(['ETag', 'Link', 'Location', 'Retry-After', 'x-d1-bookmark', 'x-request-id']),
+      );
+      expect(response.headers.get('vary')).toBe('Origin');
+      expect(response.headers.get('x-request-id')).not.toBeNull();
+    }
+  });
+
+  it.each(['https://evil.example', 'https://app.example.evil.example', 'http://app.example', 'null'])(
+    'of another origin are not let in: %s',
+    async (origin) => {
+      const path = pathOf(await storeEvaluation());
+
+      expect(allowed(await open(preflight(path, origin)))).toBeNull();
+      expect(allowed(await open(await get(path, { origin })))).toBeNull();
+    },
+  );
+
+  it('of any origin are let in by *, never with credentials', async () => {
+    const response = await workerWith({ CORS_ORIGINS: '*' })(preflight(pathOf(await storeEvaluation())));
+
+    expect(allowed(response)).toBe('*');
+    expect(response.headers.has('access-control-allow-credentials')).toBe(false);
+  });
+});
+
+describe('GET /openapi.json', () => {
+  it('is public and may be cached', async () => {
+    const response = await worker(await get('/openapi.json', PUBLIC));
+
+    expect(response.status).toBe(200);
+    expect(response.headers.get('cache-control')).toBe('public, max-age=3600');
+    expect(await response.json()).toEqual(document);
+  });
+});
+
+describe('GET /health', () => {
+  it('is public, and 200 once D1 answers', async () => {
+    const response = await worker(await get('/health', PUBLIC));
+
+    expect(response.status).toBe(200);
+    expect(await response.json()).toEqual({ status: 'ok' });
+  });
+
+  it('says nothing of wrong settings, which are no matter of the database', async () => {
+    expect((await workerWith({ JWT_SECRET: '' })(await get('/health', PUBLIC))).status).toBe(200);
+  });
+
+  it.each([
+    ['Network connection lost.', 1],
+    ['D1 DB is overloaded. Requests queued for too long.', 5],
+    ['no such table: x: SQLITE_ERROR', 5],
+  ])('is 503 while D1 does not answer: %s', async (message, retryAfter) => {
+    const logged = vi.spyOn(console, 'error');
+    const { db } = flakyD1(env.DB, message, 'fails');
+
+    await expectRefusal(await workerWith({ DB: db })(await get('/health', PUBLIC)), databaseUnavailable(retryAfter));
+
+    expect(String(logged.mock.calls.flat()[0])).toContain(message);
+  });
+});
