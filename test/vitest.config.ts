@@ -1,4 +1,5 @@
 /** Two projects: the suite proper runs inside workerd on a real local D1; test/dev runs the newcomer's programs in Node. */
+import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { cloudflareTest, readD1Migrations } from '@cloudflare/vitest-plugin';
 import { defineConfig } from 'vitest/config';
@@ -25,7 +26,10 @@ export default defineConfig({
           include: ['test/*.test.ts'],
           restoreMocks: true,
           setupFiles: ['test/setup.ts'],
-          provide: { migrations: await readD1Migrations(`${root}/drizzle`) },
+          provide: {
+            migrations: await readD1Migrations(`${root}/drizzle`),
+            sample: readFileSync(`${root}/test/dev/sample.sql`, 'utf8'),
+          },
         },
       },
       {

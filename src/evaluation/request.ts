@@ -40,8 +40,11 @@ const FIXED_FIELDS = {
   created_at: v.nullish(Timestamp),
 } satisfies Record<(typeof FIXED_FIELD_NAMES)[number], unknown>;
 
+/** What the server sets with each update, so that whatever is sent is out of date: ignored. */
+const IGNORED_FIELDS = { updated_by: v.optional(v.unknown()), updated_at: v.optional(v.unknown()) };
+
 export const EvaluationUpdateBody = v.object(
-  { value: Value, ...FIXED_FIELDS },
+  { value: Value, ...FIXED_FIELDS, ...IGNORED_FIELDS },
   'The body must have the property value, a JSON number.',
 );
 
@@ -55,7 +58,7 @@ export type EvaluationUpdate = {
 
 /** @throws {Failure} `malformed` for the value, `unprocessable` for a fixed field that is no text. */
 export function parseEvaluationUpdate(body: Body): EvaluationUpdate {
-  const { value, ...fixed } = parse(EvaluationUpdateBody, body, Object.keys(FIXED_FIELDS));
+  const { value, updated_by, updated_at, ...fixed } = parse(EvaluationUpdateBody, body, Object.keys(FIXED_FIELDS));
   return { value, fixed };
 }
 
@@ -77,6 +80,7 @@ export const EvaluationCreateBody = v.object(
     field_path: textOrNull('field_path'),
     id: v.optional(uuid('id')),
     ...SERVER_FIELDS,
+    ...IGNORED_FIELDS,
   },
   'The body must have the properties evaluation_label_id, a UUID, and value, a JSON number.',
 );
@@ -94,7 +98,7 @@ export type EvaluationCreate = {
 /** @throws {Failure} `malformed` for what a caller sets, `unprocessable` for a field that the server sets and is no text. */
 export function parseEvaluationCreate(body: Body): EvaluationCreate {
   const parsed = parse(EvaluationCreateBody, body, Object.keys(SERVER_FIELDS));
-  const { id, evaluation_label_id, value, output_name, field_path, ...fixed } = parsed;
+  const { id, evaluation_label_id, value, output_name, field_path, updated_by, updated_at, ...fixed } = parsed;
   return { id, evaluation_label_id, value, output_name, field_path, fixed };
 }
 

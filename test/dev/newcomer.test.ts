@@ -1,12 +1,26 @@
-/** A newcomer's way, run as the README says, in a copy of the project that holds only what git knows. */
+/**
+ * A newcomer's way, run as the README says, in a copy of the project that holds only what git knows (and the
+ * installed packages, for a test must not need the network; `.ci/run` installs them anew).
+ */
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { cpSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { decodeJwt } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { SAMPLE } from './mint.ts';
 
 const project = process.cwd();
 const clone = mkdtempSync(join(tmpdir(), 'run-evaluation-'));
@@ -25,8 +39,10 @@ async function freePort(): Promise<number> {
   return address.port;
 }
 
-/** Starts the Worker, resolves with what it printed once it printed its curl line. */
-async function start(port: number): Promise<{ output: string; stop: () => Promise<void> }> {
+type Running = { readonly port: number; readonly curl: string; readonly stop: () => Promise<void> };
+
+/** Starts the Worker, resolves once it has printed its curl line. */
+async function start(port: number): Promise<Running> {
   const child = spawn('npm', ['start', '--', '--port', String(port)], { cwd: clone, env, detached: true });
   started.push(child);
   const ended = once(child, 'exit');
@@ -40,10 +56,9 @@ async function start(port: number): Promise<{ output: string; stop: () => Promis
     if (child.pid !== undefined) process.kill(-child.pid, 'SIGINT');
     await ended;
   };
-  return { output, stop };
+  return { port, curl: /^curl .*$/m.exec(output)?.[0] ?? `no curl line in ${output}`, stop };
 }
 
-const curlIn = (output: string) => /^curl .*$/m.exec(output)?.[0] ?? 'no curl line';
 const answerOf = (curl: string) => {
   const [head = '', body = ''] = shell(curl).stdout.split('\r\n\r\n');
   return { head, body: JSON.parse(body) };
@@ -63,28 +78,91 @@ afterAll(() => {
 });
 
 describe('npm start', () => {
-  it('serves from a clean clone; its curl line works as pasted; the data outlives a restart', async () => {
-    const port = await freePort();
-    const first = await start(port);
+  let running: Running;
+  beforeAll(async () => {
+    running = await start(await freePort());
+  });
 
-    const answer = answerOf(curlIn(first.output));
-    expect(answer.head).toMatch(/^HTTP\/1\.1 200 OK/);
-    expect(answer.body).toMatchObject({ value: 8, updated_by: 'user-123' });
+  it('serves from a clean clone, and its curl line works as pasted', () => {
+    const { head, body } = answerOf(running.curl);
+
+    expect(head).toMatch(/^HTTP\/1\.1 200 OK/);
+    expect(body).toMatchObject({ value: 8, updated_by: SAMPLE.subject });
     expect(statSync(join(clone, '.dev.vars')).mode & 0o777).toBe(0o600);
+  });
+
+  it('keeps its data and its secret over a restart', async () => {
+    const { body } = answerOf(running.curl);
     const vars = readFileSync(join(clone, '.dev.vars'), 'utf8');
 
-    const taken = shell(`npm start -- --port ${port}`);
-    expect(taken.status).toBe(1);
-    expect(taken.stderr).toContain(`Port ${port} is taken. Choose another: npm start -- --port ${port + 1}`);
-    await first.stop();
+    await running.stop();
+    running = await start(running.port);
 
-    const second = await start(port);
     expect(readFileSync(join(clone, '.dev.vars'), 'utf8')).toBe(vars);
-    const kept = shell(
-      `wrangler d1 execute DB --local --json --command "SELECT value, updated_at FROM run_evaluation WHERE id = '${answer.body.id}'"`,
+    const kept = answerOf(running.curl.replace('-X PUT', '-X GET').replace(/ -d '.*'$/, ''));
+    expect(kept.body).toEqual(body);
+  });
+
+  it('says so where the port is taken, and how to choose another', () => {
+    const taken = shell(`npm start -- --port ${running.port}`);
+
+    expect(taken.status).toBe(1);
+    expect(taken.stderr).toContain(
+      `Port ${running.port} is taken. Choose another: npm start -- --port ${running.port + 1}`,
     );
-    expect(JSON.parse(kept.stdout)[0].results).toEqual([{ value: 8, updated_at: answer.body.updated_at }]);
-    await second.stop();
+  });
+
+  it('serves the worked example of the README, line by line', () => {
+    const readme = readFileSync('README.md', 'utf8');
+    const example = readme.slice(readme.indexOf('## Use'), readme.indexOf('## What a 200 means'));
+    const blocks = [...example.matchAll(/```sh\n(.*?)```/gs)].map(([, block]) => block).join('\n');
+    const promised = [...blocks.matchAll(/^# (\d{3}) /gm)].map(([, status]) => status);
+
+    const output = shell(blocks.replaceAll('127.0.0.1:8787', `127.0.0.1:${running.port}`)).stdout;
+
+    const given = [...output.matchAll(/HTTP\/1\.1 (\d{3}) /g)].map(([, status]) => status);
+    expect(promised.length).toBeGreaterThan(8);
+    expect(given).toEqual(promised);
+  });
+
+  it('serves a client that is generated from the document and type-checks', async () => {
+    const folder = join(project, '.wrangler', `client-${running.port}`);
+    mkdirSync(folder, { recursive: true });
+    const token = shell('npm run -s token').stdout.trim();
+    writeFileSync(join(folder, 'package.json'), '{"type":"module"}');
+    writeFileSync(
+      join(folder, 'walk.ts'),
+      `
+import { createEvaluation, defaults, getEvaluation, listReplacedValues, updateEvaluation } from './client.ts';
+defaults.baseUrl = 'http://127.0.0.1:${running.port}';
+defaults.headers = { authorization: 'Bearer ${token}' };
+const created = await createEvaluation('${SAMPLE.run}', { evaluation_label_id: '018f4d3a-0001-7000-8000-000000000001', value: 2 });
+if (created.status !== 201) throw new Error(JSON.stringify(created));
+const { run_id, id } = created.data;
+const got = await getEvaluation(run_id, id);
+if (got.status !== 200) throw new Error(JSON.stringify(got));
+const updated = await updateEvaluation(run_id, id, { ...got.data, value: 3 });
+if (updated.status !== 200) throw new Error(JSON.stringify(updated));
+const refused = await updateEvaluation(run_id, id, { value: 11 });
+if (refused.status !== 422) throw new Error(JSON.stringify(refused));
+const history = await listReplacedValues(run_id, id);
+if (history.status !== 200) throw new Error(JSON.stringify(history));
+const replaced: number[] = history.data.map(({ value }) => value);
+const sentence: string = refused.data.error;
+console.log(JSON.stringify({ value: updated.data.value, replaced, sentence }));
+`,
+    );
+    const run = (command: string) => spawnSync('sh', ['-c', command], { cwd: folder, env, encoding: 'utf8' });
+
+    expect(run(`oazapfts ${join(project, 'src/openapi.json')} client.ts`).status).toBe(0);
+    const checked = run(
+      'tsc --ignoreConfig --noEmit --strict --skipLibCheck --target es2024 --module nodenext --types "" --lib es2024,dom,dom.iterable --allowImportingTsExtensions walk.ts',
+    );
+    expect(checked.stdout).toBe('');
+    const walked = run('node walk.ts');
+    expect(walked.stderr).toBe('');
+    expect(JSON.parse(walked.stdout)).toEqual({ value: 3, replaced: [2], sentence: 'value must be between 1 and 10.' });
+    rmSync(folder, { recursive: true });
   });
 
   it('explains itself, and refuses what it does not know', () => {
@@ -95,6 +173,12 @@ describe('npm start', () => {
 });
 
 describe('npm run token', () => {
+  // What npm start makes, should this be run without it.
+  beforeAll(() => {
+    const file = join(clone, '.dev.vars');
+    if (!existsSync(file)) writeFileSync(file, `JWT_SECRET=${'x'.repeat(32)}\n`);
+  });
+
   it('prints a token and nothing else, with the account, author and lifetime that are asked for', () => {
     const minted = shell('npm run -s token -- --account acc_a --subject someone --expires 2h');
     const { iat = 0, exp = 0, ...claims } = decodeJwt(minted.stdout.trim());
@@ -105,7 +189,7 @@ describe('npm run token', () => {
   });
 
   it('mints a token for one evaluation, as a webhook sender gets it', () => {
-    const [run, evaluation] = ['018f4d3c-0001-7000-8000-000000000001', '018f4d3d-0001-7000-8000-000000000001'];
+    const { run, evaluation } = SAMPLE;
     const minted = shell(`npm run -s token -- --run ${run} --evaluation ${evaluation} --scope 'a b' --expires 30d`);
     const { iat = 0, exp = 0, ...claims } = decodeJwt(minted.stdout.trim());
 

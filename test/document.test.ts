@@ -1,0 +1,280 @@
+/**
+ * The document and the Worker, held together in both directions. Each answer of the whole suite is held against the
+ * document where it is given (test/document.ts); here each status and each example that it declares is provoked.
+ */
+import { env } from 'cloudflare:workers';
+import { toJsonSchema } from '@valibot/to-json-schema';
+import { beforeAll, describe, expect, inject, it, vi } from 'vitest';
+import { EvaluationCreateBody, EvaluationUpdateBody } from '../src/evaluation/request';
+import document from '../src/openapi.json';
+import { stillClock } from './clock';
+import { flakyD1 } from './d1';
+import { DOCUMENTED, describedResponse, errorsOf } from './document';
+import { OPERATIONS } from './operations';
+import {
+  claims,
+  mintToken,
+  pathOf,
+  request,
+  type Send,
+  storeEvaluation,
+  storeLabelled,
+  worker,
+  workerWith,
+} from './worker';
+
+const ORDER = DOCUMENTED.flatMap(({ operation }) =>
+  Object.keys(operation.responses).map((status) => [operation.operationId, Number(status)] as const),
+);
+
+type Provoke = (operation: string) => Promise<Response>;
+
+/** The plain request of an operation about a fresh row, as it is or changed. */
+async function send(
+  operation: string,
+  change: { headers?: Record<string, string | null>; body?: BodyInit; path?: (path: string) => string; to?: Send } = {},
+): Promise<Response> {
+  const { headers = {}, body, path = (same: string) => same, to = worker } = change;
+  const found = OPERATIONS.find(({ name }) => name === operation);
+  if (!found) return to(await request(operation === 'getHealth' ? '/health' : '/openapi.json', { method: 'GET' }));
+  const sent = await found.requestFor(await storeLabelled({ min_value: 1, max_value: 10 }), headers);
+  const url = new URL(sent.url);
+  return to(new Request(`${url.origin}${path(url.pathname)}`, body === undefined ? sent : new Request(sent, { body })));
+}
+
+const downD1 = (message: string) => workerWith({ DB: flakyD1(env.DB, message, 'fails').db });
+
+async function createTwice(change: object): Promise<Response> {
+  const row = await storeLabelled({});
+  const { run_id, evaluation_label_id } = row;
+  const create = async (more: object) => {
+    const body = JSON.stringify({ id: run_id, evaluation_label_id, value: 5, ...more });
+    return worker(await request(`/v1/run/${run_id}/evaluations`, { method: 'POST', body }));
+  };
+  await create({});
+  return create(change);
+}
+
+const PROVOKE: Record<number, Provoke> = {
+  200: (operation) => (operation === 'createEvaluation' ? createTwice({}) : send(operation)),
+  201: (operation) => send(operation),
+  304: (operation) => send(operation, { headers: { 'if-none-match': '*' } }),
+  400: (operation) => send(operation, { path: (path) => path.replace(/run\/[^/]+/, 'run/x') }),
+  401: (operation) => send(operation, { headers: { authorization: null } }),
+  403: (operation) => send(operation, { to: workerWith({ JWT_REQUIRED_SCOPE: 'evaluations:write' }) }),
+  404: async (operation) =>
+    send(operation, { headers: { authorization: `Bearer ${await mintToken({ run_id: crypto.randomUUID() })}` } }),
+  409: () => createTwice({ value: 6 }),
+  412: (operation) => send(operation, { headers: { 'if-match': '"x"' } }),
+  413: (operation) => send(operation, { body: 'x'.repeat(65_537) }),
+  415: (operation) => send(operation, { headers: { 'content-type': 'text/plain' } }),
+  422: async (operation) => {
+    const { evaluation_label_id } = await storeLabelled({ min_value: 1, max_value: 10 });
+    return send(operation, { body: JSON.stringify({ evaluation_label_id, value: 11 }) });
+  },
+  500: (operation) => send(operation, { to: workerWith({ JWT_SECRET: '' }) }),
+  503: (operation) => send(operation, { to: downD1('D1 DB is overloaded.') }),
+};
+
+describe('each status that is declared', () => {
+  it.each(ORDER)('is given: %s %d', async (operation, status) => {
+    expect((await PROVOKE[status]?.(operation))?.status).toBe(status);
+  });
+});
+
+describe('each operationId', () => {
+  it.each(DOCUMENTED.map(({ operation }) => operation.operationId))(
+    'is the name in the log: %s',
+    async (operationId) => {
+      const logged = vi.spyOn(console, 'log');
+      await send(operationId);
+      expect(JSON.parse(String(logged.mock.calls.flat().at(-1)))).toMatchObject({ operation: operationId });
+    },
+  );
+
+  it('of a protected operation is in the matrix of tokens and in the matrix of isolation', () => {
+    const protectedOnes = DOCUMENTED.filter(({ operation }) => !('security' in operation));
+    expect(protectedOnes.map(({ operation }) => operation.operationId).sort()).toEqual(
+      OPERATIONS.map(({ name }) => name).sort(),
+    );
+  });
+});
+
+describe('each example of a failure', () => {
+  const update = 'updateEvaluation';
+  const failing: Record<string, Record<string, () => Promise<Response>>> = {
+    BadRequest: {
+      path: () => send(update, { path: (path) => path.replace(/[^/]+$/, 'x') }),
+      run: () => send('listEvaluations', { path: (path) => path.replace(/run\/[^/]+/, 'run/x') }),
+      'if-match': () => send(update, { headers: { 'if-match': 'x' } }),
+      'if-none-match': () => send(update, { headers: { 'if-none-match': '*' } }),
+      limit: () => send('listEvaluations', { path: (path) => `${path}?limit=0` }),
+      cursor: () => send('listEvaluations', { path: (path) => `${path}?cursor=x` }),
+      json: () => send(update, { body: '{' }),
+      value: () => send(update, { body: '{"value":"9"}' }),
+      label: () => send('createEvaluation', { body: '{"evaluation_label_id":"x","value":9}' }),
+    },
+    Unauthorized: {
+      none: () => send(update, { headers: { authorization: null } }),
+      expired: async () => send(update, { headers: { authorization: `Bearer ${await mintToken({ exp: 1 })}` } }),
+    },
+    Forbidden: { scope: () => send(update, { to: workerWith({ JWT_REQUIRED_SCOPE: 'evaluations:write' }) }) },
+    NotFound: {
+      evaluation: () => send(update, { path: (path) => path.replace(/[^/]+$/, crypto.randomUUID()) }),
+      label: () => send('createEvaluation', { body: `{"evaluation_label_id":"${crypto.randomUUID()}","value":9}` }),
+    },
+    Conflict: { id: () => createTwice({ value: 6 }) },
+    PreconditionFailed: { stale: () => send(update, { headers: { 'if-match': '"x"' } }) },
+    ContentTooLarge: { size: () => send(update, { body: 'x'.repeat(65_537) }) },
+    UnsupportedMediaType: { type: () => send(update, { headers: { 'content-type': 'text/plain' } }) },
+    UnprocessableContent: {
+      label: () => send(update, { body: '{"value":11}' }),
+      field: () => send(update, { body: '{"value":5,"account_id":"acc_neighbour"}' }),
+    },
+    ServerFault: { fault: () => send(update, { to: workerWith({ JWT_SECRET: '' }) }) },
+    Unavailable: {
+      database: () => send(update, { to: downD1('Network connection lost.') }),
+      keys: () => {
+        vi.spyOn(globalThis, 'fetch').mockRejectedValue(new TypeError('Network connection lost.'));
+        const settings = { JWT_SECRET: '', JWT_ISSUER: 'a', JWT_AUDIENCE: 'b' };
+        const JWT_JWKS_URL = `https://issuer.example/${crypto.randomUUID()}`;
+        const authorization = 'Bearer eyJhbGciOiJFUzI1NiJ9.e30.AAAA';
+        return send(update, { headers: { authorization }, to: workerWith({ ...settings, JWT_JWKS_URL }) });
+      },
+    },
+  };
+  const declared = Object.entries(document.components.responses).flatMap(([response, { content }]) =>
+    Object.entries(content['application/json'].examples).map(([name, { value }]) => [response, name, value] as const),
+  );
+
+  it.each(declared)('is given, word for word: %s, %s', async (response, name, value) => {
+    expect(await (await failing[response]?.[name]?.())?.json()).toEqual(value);
+  });
+});
+
+describe('the examples of a success', () => {
+  beforeAll(async () => {
+    await env.DB.batch(
+      inject('sample')
+        .split(/;\n/)
+        .filter((statement) => statement.trim() !== '')
+        .map((statement) => env.DB.prepare(statement)),
+    );
+  });
+
+  const EXAMPLE = {
+    id: '018f4d3c-0001-7000-8000-000000000001',
+    run_id: '018f4d3c-0001-7000-8000-000000000001',
+    evaluation_id: '018f4d3d-0001-7000-8000-000000000001',
+  };
+  const pathTo = (template: string) =>
+    template.replaceAll(
+      /\{(\w+)\}/g,
+      (_, name: string) => Object.entries(EXAMPLE).find(([key]) => key === name)?.[1] ?? '',
+    );
+  const TIME = expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
+  const anyTime = (example: object) =>
+    Object.fromEntries(Object.entries(example).map(([name, value]) => [name, /_at$/.test(name) ? TIME : value]));
+
+  it('are what the sample data gives, in the order of the worked example', async () => {
+    const ask = async (method: string, template: string, body?: object) => {
+      const init = body === undefined ? { method } : { method, body: JSON.stringify(body) };
+      return worker(await request(pathTo(template), init));
+    };
+    const paths = document.paths;
+    const item = '/v1/run/{run_id}/evaluation/{evaluation_id}';
+    const collection = '/v1/run/{id}/evaluations';
+    const created = paths[collection].post;
+    const creation = created.requestBody.content['application/json'].examples;
+
+    expect(await (await ask('GET', item)).json()).toEqual(
+      paths[item].get.responses[200].content['application/json'].example,
+    );
+    const listed = await (await ask('GET', collection)).json<object[]>();
+    expect(listed[0]).toEqual(paths[collection].get.responses[200].content['application/json'].example[0]);
+    for (const method of ['put', 'post'] as const) {
+      const { requestBody, responses } = paths[item][method];
+      for (const { value } of Object.values(requestBody.content['application/json'].examples)) {
+        const answer = await ask(method.toUpperCase(), item, value);
+        expect(answer.status).toBe(200);
+        expect(await answer.json()).toEqual(anyTime(responses[200].content['application/json'].example));
+      }
+    }
+    const history = paths[`${item}/history`].get.responses[200].content['application/json'].example;
+    expect(await (await ask('GET', `${item}/history`)).json()).toEqual(history.map(anyTime));
+    const repeatable = creation.repeatable.value;
+    const answers = [await ask('POST', collection, repeatable), await ask('POST', collection, repeatable)];
+    expect(answers.map(({ status }) => status)).toEqual([201, 200]);
+    for (const [n, answer] of answers.entries()) {
+      const example = created.responses[n === 0 ? 201 : 200].content['application/json'].example;
+      expect(await answer.json()).toEqual(anyTime(example));
+    }
+    expect((await ask('POST', collection, creation.least.value)).status).toBe(201);
+  });
+
+  it('fit their own schemas', () => {
+    for (const { operation } of DOCUMENTED) {
+      for (const status of Object.keys(operation.responses)) {
+        const content = describedResponse(operation, Number(status))?.content?.['application/json'];
+        if (content && 'example' in content) expect(errorsOf(content.schema, content.example)).toEqual([]);
+      }
+    }
+  });
+});
+
+describe('the schema of a request', () => {
+  type Property = { type?: string | string[]; anyOf?: { type: string }[]; format?: string; pattern?: string };
+  type Shape = { required?: string[]; properties?: Record<string, Property> };
+  const typesOf = ({ type, anyOf }: Property) => [type ?? anyOf?.map((one) => one.type)].flat(2).sort();
+  const shapeOf = ({ required = [], properties = {} }: Shape) => ({
+    required: [...required].sort(),
+    types: Object.fromEntries(
+      Object.entries(properties)
+        .sort()
+        .map(([name, property]) => [name, typesOf(property)]),
+    ),
+  });
+
+  it.each([
+    ['EvaluationUpdate', EvaluationUpdateBody, document.components.schemas.EvaluationUpdate],
+    ['EvaluationCreate', EvaluationCreateBody, document.components.schemas.EvaluationCreate],
+  ] as const)('%s has the names, types and requirements of what validates it', (_, validator, documented) => {
+    const schema = toJsonSchema(validator, { typeMode: 'input', errorMode: 'ignore' });
+
+    expect(shapeOf(documented as Shape)).toEqual(shapeOf(schema as Shape));
+  });
+});
+
+describe('the judge', () => {
+  it('would not let pass an answer that the document does not have', async () => {
+    const row = await storeEvaluation();
+    const clock = stillClock();
+    const token = await mintToken({ exp: claims({}, clock.now()).exp });
+    const { expectDocumented } = await import('./document');
+    const sent = await request(pathOf(row), { method: 'GET', headers: { authorization: `Bearer ${token}` } });
+    const good = await workerWith({}, clock)(sent.clone());
+    const judge = (response: Response) => expectDocumented(sent, response);
+    const changed = async (change: (headers: Headers) => void, body?: object, status = 200) => {
+      const headers = new Headers(good.headers);
+      change(headers);
+      return new Response(JSON.stringify(body ?? (await good.clone().json())), { status, headers });
+    };
+
+    await judge(good);
+    const nothing = () => {};
+    await expect(judge(await changed(nothing, undefined, 418))).rejects.toThrow(
+      'getEvaluation 418 is not in the document',
+    );
+    await expect(judge(await changed((headers) => headers.delete('etag')))).rejects.toThrow('lacks etag');
+    await expect(judge(await changed((headers) => headers.set('etag', 'weak')))).rejects.toThrow('etag');
+    await expect(judge(await changed((headers) => headers.set('x-powered-by', 'x')))).rejects.toThrow(
+      'not in the document',
+    );
+    await expect(judge(await changed((headers) => headers.set('content-type', 'text/plain')))).rejects.toThrow();
+    await expect(judge(await changed(nothing, { id: 1 }))).rejects.toThrow('getEvaluation 200');
+    await expect(judge(await changed(nothing, { ...(await good.clone().json<object>()), extra: 1 }))).rejects.toThrow();
+    await expect(
+      judge(await changed(nothing, { ...(await good.clone().json<object>()), run_id: 'x' })),
+    ).rejects.toThrow();
+  });
+});
