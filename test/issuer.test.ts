@@ -57,6 +57,16 @@ async function put(send: Send, clock: StillClock, by: KeyPair, row: Row, value =
   return send(await putValue(row, value, await tokenOf(by, clock)));
 }
 
+/** An issuer, and an isolate that has its keys already. */
+async function knownIssuer(...pairs: KeyPair[]) {
+  const clock = stillClock();
+  const idp = issuer(keySet(...pairs));
+  const send = idp.isolate(clock);
+  const row = await storeEvaluation();
+  await put(send, clock, first, row, 1);
+  return { clock, idp, send, row };
+}
+
 const tokenOf = (by: KeyPair, clock: StillClock) =>
   by.sign(claims({ iss: ISSUER, aud: 'run-evaluation', exp: seconds(clock.now()) + 24 * 60 * MINUTE }));
 
@@ -212,11 +222,7 @@ describe('the edge cache', () => {
 
 describe('rotation', () => {
   it('verifies a key that is published a second after the set was fetched', async () => {
-    const clock = stillClock();
-    const idp = issuer(keySet(first));
-    const send = idp.isolate(clock);
-    const row = await storeEvaluation();
-    await put(send, clock, first, row, 1);
+    const { clock, idp, send, row } = await knownIssuer(first);
     clock.advance(1);
     idp.answers(keySet(first, second));
 
@@ -224,11 +230,7 @@ describe('rotation', () => {
   });
 
   it('needs no downtime: a new key verifies as soon as it is used, the old one until it is removed', async () => {
-    const clock = stillClock();
-    const idp = issuer(keySet(first));
-    const send = idp.isolate(clock);
-    const row = await storeEvaluation();
-    await put(send, clock, first, row, 1);
+    const { clock, idp, send, row } = await knownIssuer(first);
     clock.advance(MINUTE);
     idp.answers(keySet(first, second));
 
@@ -239,11 +241,7 @@ describe('rotation', () => {
   });
 
   it('takes a removed key out of use within ten minutes, in every isolate', async () => {
-    const clock = stillClock();
-    const idp = issuer(keySet(first, second));
-    const send = idp.isolate(clock);
-    const row = await storeEvaluation();
-    await put(send, clock, first, row, 1);
+    const { clock, idp, send, row } = await knownIssuer(first, second);
     idp.answers(keySet(second));
     clock.advance(5 * MINUTE);
     const later = idp.isolate(clock);
@@ -257,11 +255,7 @@ describe('rotation', () => {
   });
 
   it('fetches once for five unknown key ids at a time, and not again within the cooldown', async () => {
-    const clock = stillClock();
-    const idp = issuer(keySet(first));
-    const send = idp.isolate(clock);
-    const row = await storeEvaluation();
-    await put(send, clock, first, row, 1);
+    const { clock, idp, send, row } = await knownIssuer(first);
     const strangers = await Promise.all([3, 4, 5, 6, 7].map((n) => keyPair('ES256', `key-${n}`)));
     clock.advance(31);
 
@@ -374,11 +368,7 @@ describe('an issuer that fails', () => {
   );
 
   it('says 503 and not 401 of a key that only the issuer could know', async () => {
-    const clock = stillClock();
-    const idp = issuer(keySet(first));
-    const send = idp.isolate(clock);
-    const row = await storeEvaluation();
-    await put(send, clock, first, row, 1);
+    const { clock, idp, send, row } = await knownIssuer(first);
     idp.answers(down);
     clock.advance(31);
 
@@ -407,11 +397,7 @@ describe('an issuer that fails', () => {
   });
 
   it('does not hold up a known key while it is slow about an unknown one', async () => {
-    const clock = stillClock();
-    const idp = issuer(keySet(first));
-    const send = idp.isolate(clock);
-    const row = await storeEvaluation();
-    await put(send, clock, first, row, 1);
+    const { clock, idp, send, row } = await knownIssuer(first);
     clock.advance(31);
     idp.answers(() => new Promise(() => {}));
 
@@ -441,11 +427,7 @@ describe('an issuer that fails', () => {
   });
 
   it('does not hold up known keys again and again while it hangs and a kept set serves', async () => {
-    const clock = stillClock();
-    const idp = issuer(keySet(first));
-    const send = idp.isolate(clock);
-    const row = await storeEvaluation();
-    await put(send, clock, first, row, 1);
+    const { clock, idp, send, row } = await knownIssuer(first);
     idp.answers(down);
     clock.advance(10 * MINUTE);
     await put(send, clock, first, row, 2);
@@ -461,11 +443,7 @@ describe('an issuer that fails', () => {
   });
 
   it('is forgiven as soon as it answers: an unknown key is 401 again', async () => {
-    const clock = stillClock();
-    const idp = issuer(keySet(first));
-    const send = idp.isolate(clock);
-    const row = await storeEvaluation();
-    await put(send, clock, first, row, 1);
+    const { clock, idp, send, row } = await knownIssuer(first);
     idp.answers(down);
     clock.advance(10 * MINUTE);
     await put(send, clock, first, row, 2);
@@ -477,11 +455,7 @@ describe('an issuer that fails', () => {
   });
 
   it('is asked again five seconds after the last set has grown too old, not thirty', async () => {
-    const clock = stillClock();
-    const idp = issuer(keySet(first));
-    const send = idp.isolate(clock);
-    const row = await storeEvaluation();
-    await put(send, clock, first, row, 1);
+    const { clock, idp, send, row } = await knownIssuer(first);
     idp.answers(down);
     clock.advance(59 * MINUTE + 50);
     expect((await put(send, clock, first, row, 2)).status).toBe(200);
@@ -492,11 +466,7 @@ describe('an issuer that fails', () => {
   });
 
   it('does not make a set everlasting when the clock is set back', async () => {
-    const clock = stillClock();
-    const idp = issuer(keySet(first));
-    const send = idp.isolate(clock);
-    const row = await storeEvaluation();
-    await put(send, clock, first, row, 1);
+    const { clock, idp, send, row } = await knownIssuer(first);
     idp.answers(keySet(second));
     clock.advance(-24 * 60 * MINUTE);
 
@@ -504,11 +474,7 @@ describe('an issuer that fails', () => {
   });
 
   it('is heard of in the log, even while a kept set serves', async () => {
-    const clock = stillClock();
-    const idp = issuer(keySet(first));
-    const send = idp.isolate(clock);
-    const row = await storeEvaluation();
-    await put(send, clock, first, row, 1);
+    const { clock, idp, send, row } = await knownIssuer(first);
     idp.answers(() => new Response('', { status: 502 }));
     const warned = vi.spyOn(console, 'warn');
     clock.advance(10 * MINUTE);

@@ -4,6 +4,7 @@ import { describe, expect, it, vi } from 'vitest';
 import { databaseUnavailable, OUR_FAULT, unprocessable } from './answers';
 import { stillClock } from './clock';
 import { type Fate, flakyD1, interceptD1 } from './d1';
+import { OPERATIONS } from './operations';
 import {
   claims,
   expectRefusedUpdate,
@@ -150,6 +151,26 @@ describe('a failure that passes', () => {
     await expectRefusedUpdate(row, await putValue(row, 7, await token()), unprocessable('value must be 0 or 1.'), send);
 
     expect(calls).toHaveLength(3);
+  });
+});
+
+describe('every operation', () => {
+  it.each(OPERATIONS)('is tried again while the failure passes: $name', async ({ requestFor }) => {
+    const row = await storeEvaluation();
+    const { send, calls, token } = workerOn('Network connection lost.', 'fails', 'fails', 'passes');
+
+    const response = await send(await requestFor(row, { authorization: `Bearer ${await token()}` }));
+
+    expect(response.ok).toBe(true);
+    expect(calls).toEqual(['all', 'all', 'all']);
+  });
+
+  it.each(OPERATIONS)('is one call to D1 where it is accepted: $name', async ({ requestFor }) => {
+    const row = await storeEvaluation();
+    const { send, calls, token } = workerOn('', 'passes');
+
+    expect((await send(await requestFor(row, { authorization: `Bearer ${await token()}` }))).ok).toBe(true);
+    expect(calls).toEqual(['all']);
   });
 });
 

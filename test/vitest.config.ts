@@ -25,6 +25,8 @@ export default defineConfig({
           root,
           include: ['test/*.test.ts'],
           restoreMocks: true,
+          // Each test has rows of its own, so the files may share an isolate, which saves its start for each.
+          isolate: false,
           setupFiles: ['test/setup.ts'],
           provide: {
             migrations: await readD1Migrations(`${root}/drizzle`),

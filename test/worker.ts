@@ -6,6 +6,7 @@ import { env, exports } from 'cloudflare:workers';
 import { expect } from 'vitest';
 import { createApp } from '../src/app';
 import type { Clock } from '../src/clock';
+import type { EvaluationRow, ReplacedRow } from '../src/evaluation/evaluation';
 import { expectDocumented } from './document';
 import { SECRET } from './secret';
 import { type Header, hmac } from './signer';
@@ -45,20 +46,7 @@ export const claims = (changed: Record<string, unknown> = {}, now = new Date()) 
 export const mintToken = async (changed: Record<string, unknown> = {}, header: Header = {}) =>
   (await hmac(SECRET)).sign(claims(changed), header);
 
-export type Row = {
-  id: string;
-  account_id: string;
-  run_id: string;
-  output_name: string | null;
-  field_path: string | null;
-  evaluation_label_id: string;
-  value: number;
-  created_by: string | null;
-  created_by_evaluator_id: string | null;
-  created_at: string;
-  updated_by: string | null;
-  updated_at: string | null;
-};
+export type Row = EvaluationRow;
 
 /** Stores a row that no other test knows, never updated unless `fields` say otherwise. */
 export async function storeEvaluation(fields: Partial<Row> = {}): Promise<Row> {
@@ -119,26 +107,17 @@ async function insert(table: string, row: Record<string, unknown>): Promise<void
     .run();
 }
 
-export type Replaced = {
-  evaluation_id: string;
-  value: number;
-  updated_by: string | null;
-  updated_at: string;
-  replaced_by: string | null;
-  replaced_at: string;
-};
-
 /** What was replaced of an evaluation, oldest first. */
-export async function readHistory(id: string): Promise<Replaced[]> {
+export async function readHistory(id: string): Promise<ReplacedRow[]> {
   const query = 'SELECT * FROM run_evaluation_history WHERE evaluation_id = ? ORDER BY replaced_at';
-  return (await env.DB.prepare(query).bind(id).all<Replaced>()).results;
+  return (await env.DB.prepare(query).bind(id).all<ReplacedRow>()).results;
 }
 
 export const readEvaluation = (id: string) =>
   env.DB.prepare('SELECT * FROM run_evaluation WHERE id = ?').bind(id).first<Row>();
 
 /** Each entry was replaced by what the next one, and at last the row, says was set: by whom, and when. */
-export function expectUnbroken(history: Replaced[], row: Row | null): void {
+export function expectUnbroken(history: ReplacedRow[], row: Row | null): void {
   const setters = [...history.slice(1), row].map((next) => [next?.updated_by, next?.updated_at]);
   expect(history.map(({ replaced_by, replaced_at }) => [replaced_by, replaced_at])).toEqual(setters);
 }
