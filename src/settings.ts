@@ -1,6 +1,6 @@
 /**
- * The settings of a deployment, read by the first protected request of an isolate and kept. A fault is thrown as a fact and fails
- * closed: every protected request answers 500 and the log says what to mend. A blank setting counts as not set.
+ * The settings of a deployment, read by the first protected request of an isolate and kept. A fault is thrown as a
+ * fact and fails closed: every protected request answers 500 and the log says what to mend. Blank counts as not set.
  */
 import { Failure } from './failure';
 

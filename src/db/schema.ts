@@ -15,8 +15,10 @@ const isUuid = (column: string) =>
     `"${column}" LIKE '________-____-____-____-____________' AND "${column}" NOT GLOB '*[^0-9a-f-]*' AND length(replace("${column}", '-', '')) = 32`,
   );
 
-/** A date-time in the one spelling that is stored: real, UTC, milliseconds, `Z`; so that text order is time order. Before the
- * year 9999, so that there always is a later one. */
+/**
+ * A date-time in the one spelling that is stored: real, UTC, milliseconds, `Z`; so that text order is time order.
+ * Before the year 9999, so that there always is a later one.
+ */
 const isTimestamp = (column: string) =>
   sql.raw(`"${column}" IS strftime('%Y-%m-%dT%H:%M:%fZ', "${column}") AND coalesce("${column}", '') < '9999'`);
 

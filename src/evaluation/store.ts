@@ -1,6 +1,6 @@
 /**
- * Evaluations in D1. An accepted operation is one call; a refused one, and a repeated create, read once more. The principal is
- * the first argument of each function and its account part of each statement. Knows nothing of HTTP.
+ * Evaluations in D1. An accepted operation is one call; a refused write, and a repeated create, read once more. The
+ * principal is the first argument of each function, its account part of each statement. Knows nothing of HTTP.
  */
 import type { Clock } from '../clock';
 import type { Connection } from '../db/connection';
