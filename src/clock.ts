@@ -6,6 +6,15 @@ export type Clock = {
   readonly timeout: (milliseconds: number) => AbortSignal;
 };
 
+/** Ends in time even where the work does not listen to the signal: a body that trickles, for instance. */
+export function within<T>(clock: Clock, milliseconds: number, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const signal = clock.timeout(milliseconds);
+  const aborted = new Promise<never>((_, reject) => {
+    signal.addEventListener('abort', () => reject(new Error(`did not answer within ${milliseconds} ms`)));
+  });
+  return Promise.race([work(signal), aborted]);
+}
+
 export const systemClock: Clock = {
   now: () => new Date(),
   sleep: (milliseconds) => scheduler.wait(milliseconds),

@@ -6,6 +6,8 @@ import { env } from 'cloudflare:workers';
 import { toJsonSchema } from '@valibot/to-json-schema';
 import { beforeAll, describe, expect, inject, it, vi } from 'vitest';
 import { EvaluationCreateBody, EvaluationUpdateBody } from '../src/evaluation/request';
+import { BODY_MAX_BYTES } from '../src/http/body';
+import { PAGE_MAX_ROWS } from '../src/http/page';
 import document from '../src/openapi.json';
 import { stillClock } from './clock';
 import { flakyD1 } from './d1';
@@ -242,6 +244,42 @@ describe('the schema of a request', () => {
     const schema = toJsonSchema(validator, { typeMode: 'input', errorMode: 'ignore' });
 
     expect(shapeOf(documented as Shape)).toEqual(shapeOf(schema as Shape));
+  });
+});
+
+describe('the parameters', () => {
+  type Parameter = { name: string; in: string; schema: object };
+  const parameters = document.components.parameters as Record<string, Parameter>;
+  const namesOf = (references: { $ref: string }[] = []) =>
+    references.map(({ $ref }) => parameters[$ref.split('/').at(-1) ?? '']).map((one) => `${one?.in} ${one?.name}`);
+
+  it('are those that the operations read', () => {
+    const page = ['query limit', 'query cursor'];
+    const everywhere = ['header x-request-id', 'header x-d1-bookmark'];
+    const declared = DOCUMENTED.map(({ operation }) => [
+      operation.operationId,
+      namesOf((operation as { parameters?: { $ref: string }[] }).parameters),
+    ]);
+
+    expect(Object.fromEntries(declared)).toEqual({
+      createEvaluation: everywhere,
+      listEvaluations: [...page, ...everywhere],
+      getEvaluation: ['header if-none-match', ...everywhere],
+      updateEvaluation: ['header if-match', ...everywhere],
+      updateEvaluationByPost: ['header if-match', ...everywhere],
+      listReplacedValues: [...page, ...everywhere],
+      getDocument: ['header x-request-id'],
+      getHealth: ['header x-request-id'],
+    });
+  });
+
+  it('have the limits that the Worker has', () => {
+    const { Limit } = document.components.parameters;
+    const rows = PAGE_MAX_ROWS;
+    expect(Limit.schema).toEqual({ type: 'integer', minimum: 1, maximum: rows, default: rows });
+    for (const { requestBody } of [document.paths['/v1/run/{id}/evaluations'].post]) {
+      expect(requestBody.description).toContain(BODY_MAX_BYTES.toLocaleString('en'));
+    }
   });
 });
 

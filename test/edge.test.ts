@@ -4,6 +4,7 @@ import { describe, expect, it, vi } from 'vitest';
 import document from '../src/openapi.json';
 import { databaseUnavailable } from './answers';
 import { flakyD1 } from './d1';
+import { OPERATIONS } from './operations';
 import { expectRefusal, pathOf, putValue, request, type Send, storeEvaluation, worker, workerWith } from './worker';
 
 const get = async (path: string, headers: Record<string, string | null> = {}) =>
@@ -43,6 +44,31 @@ describe('the bookmark', () => {
     expect(starts).toEqual(['first-primary', written]);
   });
 
+  it.each(OPERATIONS)(
+    'comes with the success of $name, and the session starts where it should',
+    async ({ name, requestFor }) => {
+      const row = await storeEvaluation();
+      const { send, starts } = watched();
+
+      const response = await send(await requestFor(row, {}));
+
+      expect(response.headers.get('x-d1-bookmark')).toMatch(/^[0-9a-f-]{59}$/);
+      expect(starts).toEqual([/^(create|update)/.test(name) ? 'first-primary' : 'first-unconstrained']);
+    },
+  );
+
+  it('is not an echo: where the database did not answer, there is none', async () => {
+    const row = await storeEvaluation();
+    const sent = { 'x-d1-bookmark': '00000000-00000001-00000000-00000000000000000000000000000000' };
+    const down = workerWith({ DB: flakyD1(env.DB, 'D1 DB is overloaded.', 'fails').db });
+
+    const malformed = await worker(await get(`/v1/run/${row.run_id}/evaluations?limit=0`, sent));
+    const unavailable = await down(await get(pathOf(row), sent));
+
+    expect([malformed.status, unavailable.status]).toEqual([400, 503]);
+    for (const answer of [malformed, unavailable]) expect(answer.headers.has('x-d1-bookmark')).toBe(false);
+  });
+
   it('is not needed: a read without one goes to the nearest replica, a write always to the primary', async () => {
     const row = await storeEvaluation();
     const { send, starts } = watched();
@@ -64,6 +90,8 @@ describe('the bookmark', () => {
     'first-primary',
     '',
     '00000000-00000001-00000000',
+    `${'0'.repeat(8)}-${'0'.repeat(8)}-${'0'.repeat(8)}-${'A'.repeat(32)}`,
+    `${'0'.repeat(8)}-${'0'.repeat(8)}-${'0'.repeat(8)}-${'0'.repeat(33)}`,
     `${'0'.repeat(8)}-zzzzzzzz-${'0'.repeat(8)}-${'0'.repeat(32)}`,
   ])('is ignored and not passed on where it is malformed: %s', async (bookmark) => {
     const row = await storeEvaluation();
@@ -145,10 +173,36 @@ describe('browsers of other origins', () => {
       const response = await open(await get(path, { origin: ORIGIN, ...headers }));
       expect(allowed(response)).toBe(ORIGIN);
       expect(response.headers.get('access-control-expose-headers')?.split(',')).toEqual(
-        expect.arrayContaining(['ETag', 'Link', 'Location', 'Retry-After', 'x-d1-bookmark', 'x-request-id']),
+        expect.arrayContaining([
+          'ETag',
+          'Link',
+          'Location',
+          'Retry-After',
+          'WWW-Authenticate',
+          'x-d1-bookmark',
+          'x-request-id',
+        ]),
       );
       expect(response.headers.get('vary')).toBe('Origin');
       expect(response.headers.get('x-request-id')).not.toBeNull();
+    }
+  });
+
+  it('change nothing about what may be cached or transformed', async () => {
+    const row = await storeEvaluation();
+    const cacheControl = async (path: string, headers = {}) =>
+      (await open(await get(path, { origin: ORIGIN, ...headers }))).headers.get('cache-control');
+
+    expect(await cacheControl(pathOf(row))).toBe('no-store, no-transform');
+    expect(await cacheControl(pathOf(row), { 'if-none-match': '*' })).toBe('no-store, no-transform');
+    expect(await cacheControl(pathOf(row), PUBLIC)).toBe('no-store');
+    expect(await cacheControl('/openapi.json')).toBe('public, max-age=3600');
+  });
+
+  it('alone get an answer to OPTIONS: without an origin or a method to ask for it is a method like another', async () => {
+    const path = pathOf(await storeEvaluation());
+    for (const headers of [{}, { origin: ORIGIN }, { 'access-control-request-method': 'PUT' }]) {
+      expect((await open(new Request(`https://api.test${path}`, { method: 'OPTIONS', headers }))).status).toBe(405);
     }
   });
 
@@ -186,6 +240,16 @@ describe('GET /health', () => {
 
     expect(response.status).toBe(200);
     expect(await response.json()).toEqual({ status: 'ok' });
+  });
+
+  it('takes no bookmark of a stranger, which could be from the future', async () => {
+    const { send, starts } = watched();
+    const future = `${'f'.repeat(8)}-${'f'.repeat(8)}-${'f'.repeat(8)}-${'f'.repeat(32)}`;
+
+    const response = await send(await get('/health', { ...PUBLIC, 'x-d1-bookmark': future }));
+
+    expect(starts).toEqual(['first-unconstrained']);
+    expect(response.headers.get('x-d1-bookmark')).not.toBe(future);
   });
 
   it('says nothing of wrong settings, which are no matter of the database', async () => {

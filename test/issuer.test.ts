@@ -97,6 +97,7 @@ describe('the key set of an issuer', () => {
     expect(idp.fetches()).toBe(1);
     expect(vi.mocked(fetch).mock.calls[0]?.[1]).toMatchObject({
       redirect: 'manual',
+      cache: 'no-store',
       headers: { accept: 'application/json' },
       signal: expect.any(AbortSignal),
     });
@@ -138,6 +139,24 @@ describe('the key set of an issuer', () => {
 
     expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 200, 200]);
     expect(idp.fetches()).toBe(1);
+  });
+});
+
+describe('the age of a set', () => {
+  it('is counted from the question, not from the answer', async () => {
+    const clock = stillClock();
+    const idp = issuer(() => {
+      clock.advance(2);
+      return keySet(first)();
+    });
+    const send = idp.isolate(clock);
+    const row = await storeEvaluation();
+    await put(send, clock, first, row, 1);
+    clock.advance(598);
+
+    await put(send, clock, first, row, 2);
+
+    expect(idp.fetches()).toBe(2);
   });
 });
 
@@ -201,6 +220,19 @@ describe('the edge cache', () => {
 
     expect(cached?.headers.get('cache-control')).toBe('max-age=3600');
     expect(await cached?.json()).toEqual({ keys: [first.jwk] });
+  });
+
+  it.each([60_000, 50, -60_000])('does not displace a kept set by one of another time (%d ms from now)', async (ms) => {
+    const { clock, idp, send, row } = await knownIssuer(first);
+    clock.advance(10 * MINUTE);
+    const age = ms < 0 ? -11 * MINUTE * 1000 : ms;
+    await caches.default.put(
+      edgeKey(idp.url),
+      copy(JSON.stringify({ keys: [second.jwk] }), clock.now().getTime() + age),
+    );
+    idp.answers(down);
+
+    expect((await put(send, clock, first, row, 2)).status).toBe(200);
   });
 
   it('holds nobody up where it hangs', async () => {
@@ -294,6 +326,8 @@ const RUBBISH: [string, () => Response | Promise<Response>][] = [
   ['is down', down],
   ['answers 500', () => Response.json({ keys: [] }, { status: 500 })],
   ['answers 404', () => new Response('not here', { status: 404 })],
+  ['answers 203', () => Response.json({ keys: [first.jwk] }, { status: 203 })],
+  ['answers 206', () => Response.json({ keys: [first.jwk] }, { status: 206 })],
   ['answers 204', () => new Response(null, { status: 204 })],
   ['redirects', () => Response.redirect('https://attacker.example/keys', 302)],
   ['answers HTML', () => new Response('<!doctype html><h1>Sign in</h1>')],
@@ -461,6 +495,17 @@ describe('an issuer that fails', () => {
     expect((await put(send, clock, first, row, 2)).status).toBe(200);
     idp.answers(keySet(first));
     clock.advance(11);
+
+    expect((await put(send, clock, first, row, 3)).status).toBe(200);
+  });
+
+  it('does not keep from asking when the clock is set back after a failure', async () => {
+    const { clock, idp, send, row } = await knownIssuer(first);
+    idp.answers(down);
+    clock.advance(61 * MINUTE);
+    expect((await put(send, clock, first, row, 2)).status).toBe(503);
+    idp.answers(keySet(first));
+    clock.advance(-30 * MINUTE);
 
     expect((await put(send, clock, first, row, 3)).status).toBe(200);
   });

@@ -174,6 +174,49 @@ describe('every operation', () => {
   });
 });
 
+describe('a database that never answers', () => {
+  it('is given five seconds, then the caller hears 503 and may come again', async () => {
+    const row = await storeEvaluation();
+    const clock = stillClock();
+    let calls = 0;
+    const db = interceptD1(env.DB, () => {
+      calls += 1;
+      return new Promise(() => {});
+    });
+    const token = await mintToken({ exp: claims({}, clock.now()).exp });
+    const sent = await putValue(row, 9, token);
+
+    const refused = expectRefusedUpdate(row, sent, databaseUnavailable(5), workerWith({ DB: db }, clock));
+    await vi.waitFor(() => expect(calls).toBe(1));
+    clock.advance(5);
+    await refused;
+
+    expect(calls).toBe(1);
+  });
+});
+
+describe('the tries of a write and of its explanation', () => {
+  it('share the two seconds of their request', async () => {
+    const row = await storeLabelled({ value_type: 'binary' });
+    const clock = stillClock();
+    const { db, calls } = flakyD1(env.DB, 'Network connection lost.', 'fails', 'passes', 'fails');
+    const slow = interceptD1(db, (_, call) => {
+      clock.advance(1.5);
+      return call();
+    });
+    const token = await mintToken({ exp: claims({}, clock.now()).exp });
+
+    await expectRefusedUpdate(
+      row,
+      await putValue(row, 7, token),
+      databaseUnavailable(1),
+      workerWith({ DB: slow }, clock),
+    );
+
+    expect(calls).toEqual(['all', 'all', 'all']);
+  });
+});
+
 describe('an answer lost after the commit', () => {
   it.each<Fate[]>([
     ['is lost', 'passes'],
@@ -229,6 +272,76 @@ describe('an answer lost after the commit', () => {
     });
     expect(await readEvaluation(row.id)).toMatchObject({ value: 8, updated_by: 'other' });
     expect((await readHistory(row.id)).map(({ value }) => value)).toEqual([3, 5]);
+  });
+
+  const lostThen = (
+    clock: ReturnType<typeof stillClock>,
+    fate: 'is lost' | 'fails',
+    meanwhile: () => Promise<unknown>,
+  ) => {
+    let calls = 0;
+    return interceptD1(env.DB, async (_, call) => {
+      calls += 1;
+      if (calls > 1) return call();
+      if (fate === 'is lost') await call();
+      clock.advance(0.001);
+      await meanwhile();
+      throw new Error('D1_ERROR: Network connection lost.');
+    });
+  };
+
+  it('does not undo it either where the clock was behind the row, with a precondition or without', async () => {
+    for (const ifMatch of [null, '"2026-12-01T00:00:00.000Z"']) {
+      const row = await storeEvaluation({ updated_by: 'judge', updated_at: '2026-12-01T00:00:00.000Z' });
+      const clock = stillClock();
+      const exp = claims({}, clock.now()).exp;
+      const db = lostThen(clock, 'is lost', async () =>
+        workerWith({}, clock)(await putValue(row, 8, await mintToken({ sub: 'other', exp }))),
+      );
+      const headers = { authorization: `Bearer ${await mintToken({ exp })}`, 'if-match': ifMatch };
+
+      const response = await workerWith(
+        { DB: db },
+        clock,
+      )(await request(pathOf(row), { body: '{"value":5}', headers }));
+
+      expect(response.status).toBe(200);
+      expect(await response.json()).toMatchObject({ value: 5, updated_at: '2026-12-01T00:00:00.001Z' });
+      expect(await readEvaluation(row.id)).toMatchObject({ value: 8, updated_by: 'other' });
+    }
+  });
+
+  it('is not taken for stored where it was another author who stored the same in the same millisecond', async () => {
+    const row = await storeEvaluation();
+    const clock = stillClock();
+    const exp = claims({}, clock.now()).exp;
+    const other = workerWith({}, stillClock());
+    const db = lostThen(clock, 'fails', async () => {
+      await other(await putValue(row, 5, await mintToken({ sub: 'twin', exp })));
+      await other(await putValue(row, 8, await mintToken({ sub: 'other', exp })));
+    });
+
+    await workerWith({ DB: db }, clock)(await putValue(row, 5, await mintToken({ exp })));
+
+    expect(await readEvaluation(row.id)).toMatchObject({ value: 5, updated_by: 'user-123' });
+  });
+
+  it('is never looked for by a first try: the same value put again after another one is stored again', async () => {
+    const row = await storeEvaluation();
+    const clock = stillClock();
+    const send = workerWith({}, clock);
+    const exp = claims({}, clock.now()).exp;
+
+    for (const [value, sub] of [
+      [5, 'user-123'],
+      [8, 'other'],
+      [5, 'user-123'],
+    ] as const) {
+      await send(await putValue(row, value, await mintToken({ sub, exp })));
+    }
+
+    expect(await readEvaluation(row.id)).toMatchObject({ value: 5, updated_by: 'user-123' });
+    expect(await readHistory(row.id)).toHaveLength(3);
   });
 
   it('is no 200 where it stays lost, and the caller may send the same again', async () => {

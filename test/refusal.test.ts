@@ -2,7 +2,7 @@
 import { env } from 'cloudflare:workers';
 import { describe, expect, it, vi } from 'vitest';
 import { OUR_FAULT } from './answers';
-import { countingD1, flakyD1 } from './d1';
+import { countingD1, flakyD1, interceptD1 } from './d1';
 import {
   expectRefusal,
   expectRefusedUpdate,
@@ -275,6 +275,22 @@ describe('500: a fault of ours', () => {
     expect(calls).toEqual(['all']);
     expect(lines).not.toContain(token);
     expect(lines).not.toContain('4321.5');
+  });
+});
+
+describe('the log of a fault of ours', () => {
+  it('has the whole chain of causes', async () => {
+    const row = await storeEvaluation();
+    const logged = vi.spyOn(console, 'error');
+    const root = new Error('the root of it');
+    const db = interceptD1(env.DB, () =>
+      Promise.reject(new Error('D1_ERROR', { cause: new Error('next', { cause: root }) })),
+    );
+
+    await expectRefusedUpdate(row, await putValue(row, 9), OUR_FAULT, workerWith({ DB: db }));
+
+    const { cause } = JSON.parse(String(logged.mock.calls.flat()[0]));
+    expect(cause).toMatch(/D1_ERROR.*caused by Error: next.*caused by Error: the root of it/s);
   });
 });
 

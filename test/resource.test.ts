@@ -177,7 +177,7 @@ describe('createEvaluation', () => {
     const run = crypto.randomUUID();
     const body = { evaluation_label_id: await label(), value: 5, [field]: sent };
 
-    const refusal = unprocessable(`${field} cannot be changed: leave it out, or send it as it is stored.`);
+    const refusal = unprocessable(`${field} is set by the server: leave it out.`);
     await expectRefusal(await create(body, { run }), refusal);
 
     expect(await readRun(run)).toEqual([]);
@@ -277,13 +277,36 @@ describe('a repeated create with an id of the caller\u2019s own', () => {
     );
   });
 
+  it('does not say that the stored row is somebody else\u2019s who asks for his own name', async () => {
+    const { run, body } = await first();
+    const other = await mintToken({ sub: 'other' });
+
+    expect((await create(body, { run, token: other })).status).toBe(200);
+    const refusal = unprocessable('created_by is set by the server: leave it out.');
+    await expectRefusal(await create({ ...body, created_by: 'other' }, { run, token: other }), refusal);
+  });
+
+  it('in the same millisecond is still a repetition', async () => {
+    const clock = stillClock();
+    const send = workerWith({}, clock);
+    const token = await mintToken({ exp: claims({}, clock.now()).exp });
+    const body = { id: crypto.randomUUID(), evaluation_label_id: await label(), value: 5 };
+    const run = crypto.randomUUID();
+
+    const statuses = [];
+    for (const _ of [1, 2]) statuses.push((await create(body, { run, token, send })).status);
+
+    expect(statuses).toEqual([201, 200]);
+  });
+
   it('of 20 at a time stores one row', async () => {
     const run = crypto.randomUUID();
     const body = { id: crypto.randomUUID(), evaluation_label_id: await label(), value: 5 };
 
     const answers = await Promise.all(Array.from({ length: 20 }, () => create(body, { run })));
 
-    expect(answers.every(({ ok }) => ok)).toBe(true);
+    const statuses = answers.map(({ status }) => status).sort();
+    expect(statuses).toEqual([...Array.from({ length: 19 }, () => 200), 201]);
     expect(await readRun(run)).toHaveLength(1);
   });
 
@@ -344,7 +367,7 @@ describe('getEvaluation', () => {
     expect(await response.text()).toBe('');
   });
 
-  it.each(['"other"', 'W/"other"', 'rubbish', '"*"', ''])(
+  it.each(['"other"', 'W/"other"', 'rubbish', '"*"', '', '2026-01-02T03:04:05.678Z'])(
     'answers in full to If-None-Match %s',
     async (ifNoneMatch) => {
       const row = await storeEvaluation();
@@ -384,8 +407,18 @@ async function pagesFrom<T>(path: string): Promise<T[][]> {
 
 const BAD_LIMIT = { status: 400, error: 'limit must be a whole number from 1 to 1000.' };
 const BAD_CURSOR = { status: 400, error: 'cursor must be one that came in a Link header, as it came.' };
-const LIMITS = ['0', '1001', '-1', '1.5', '1e2', 'ten', '', '99999', '٣'];
-const CURSORS = ['', 'x', 'AAAA', '%00', btoa('2026-01-01T00:00:00.000Z').replaceAll('=', '1'), btoa("' OR 1=1 --")];
+const LIMITS = ['0', '007', '1001', '-1', '1.5', '1e2', 'ten', '', '99999', '٣'];
+const PADDED = btoa(`2026-01-01T00:00:00.000Z ${crypto.randomUUID()}`);
+const CURSORS = [
+  '',
+  'x',
+  'AAAA',
+  '%00',
+  PADDED.padEnd(84, '='),
+  ` ${PADDED}`,
+  btoa('2026-01-01T00:00:00.000Z').replaceAll('=', '1'),
+  btoa("' OR 1=1 --"),
+];
 
 describe('listEvaluations', () => {
   it('answers with a bare array of the run\u2019s evaluations, oldest first, in one call to D1', async () => {

@@ -446,6 +446,16 @@ describe('JWT_JWKS', () => {
     );
   });
 
+  it('takes the first of two keys of one name, and none without a name for a token that names one', async () => {
+    const row = await storeEvaluation();
+    const twice = workerWithKeys([pair.jwk, pair.jwk]);
+    const nameless = workerWithKeys([{ ...pair.jwk, kid: undefined }]);
+
+    expect((await twice(await putValue(row, 9, await pair.sign(scoped())))).status).toBe(200);
+    const sent = await putValue(row, 8, await pair.sign(scoped()));
+    await expectRefusedUpdate(row, sent, invalidToken(UNKNOWN_KEY), nameless);
+  });
+
   it.each([
     ['another algorithm', { alg: 'ES384' }],
     ['encryption', { use: 'enc' }],

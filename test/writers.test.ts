@@ -263,6 +263,12 @@ describe('a retry', () => {
     await expectRefusedUpdate(row, await put(row, 50, null, 'other'), unprocessable('value must be between 1 and 10.'));
   });
 
+  it('of a row that has an author and no time of an update is an update', async () => {
+    const row = await storeEvaluation({ updated_by: 'user-123' });
+
+    expect(await (await sendPut(row, row.value)).json()).toMatchObject({ updated_at: expect.any(String) });
+  });
+
   it('knows 0 and -0 for the same value', async () => {
     const row = await storeEvaluation();
     const first = await sendPut(row, 0);

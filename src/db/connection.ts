@@ -3,7 +3,7 @@
  * see them too. What passes is tried again for a bounded time; so only statements that do no harm when run twice may
  * come here, because a connection may be lost after the commit.
  */
-import type { Clock } from '../clock';
+import { type Clock, within } from '../clock';
 import { Failure } from '../failure';
 import type { Statement } from './statement';
 
@@ -18,19 +18,24 @@ const TRANSIENT = [
 ];
 
 /** Passes too, but a retry at once makes it worse. */
-const OVERLOAD = ['overloaded', 'exceeded timeout', 'memory limit', 'CPU time limit'];
+const OVERLOAD = ['overloaded', 'exceeded timeout', 'memory limit', 'CPU time limit', 'did not answer within'];
 
 const ATTEMPTS_MAX = 4;
 /** No attempt of a request begins later than this after its connection. */
 const RETRY_MAX_MS = 2000;
+/** A try that takes longer is given up: its caller is told to come again, and D1 may answer nobody. */
+const ANSWER_MAX_MS = 5000;
 const BACKOFF_MS = 50;
 const RETRY_AFTER_TRANSIENT_SECONDS = 1;
 const RETRY_AFTER_OVERLOAD_SECONDS = 5;
 
 export type Connection = {
-  /** @throws {Failure} `database_unavailable`; whatever else D1 throws passes through. */
-  readonly run: <Values, Row>(statement: Statement<Values, Row>, values: Values) => Promise<Row[]>;
-  /** How far the database had got when this request last asked it; null before it did. */
+  /**
+   * The rows that the statement returned. `values` is asked anew for each try, and told which it is, from 1.
+   * @throws {Failure} `database_unavailable`; whatever else D1 throws passes through.
+   */
+  readonly run: <Values, Row>(statement: Statement<Values, Row>, values: (attempt: number) => Values) => Promise<Row[]>;
+  /** How far the database had got when it last answered this request; null before it did. */
   readonly bookmark: () => string | null;
 };
 
@@ -41,12 +46,20 @@ export type Connection = {
 export function connect(db: D1Database, clock: Clock, from: string): Connection {
   const session = db.withSession(from);
   const started = clock.now().getTime();
-  return { run, bookmark: () => session.getBookmark() };
+  let answered = false;
+  // Until D1 has answered, a session's bookmark is only the one it was asked to start from.
+  return { run, bookmark: () => (answered ? session.getBookmark() : null) };
 
-  async function run<Values, Row>(statement: Statement<Values, Row>, values: Values): Promise<Row[]> {
+  async function run<Values, Row>(
+    statement: Statement<Values, Row>,
+    values: (attempt: number) => Values,
+  ): Promise<Row[]> {
     for (let attempt = 1; ; attempt += 1) {
       try {
-        return (await statement.bind(session, values).all<Row>()).results;
+        const bound = statement.bind(session, values(attempt));
+        const { results } = await within(clock, ANSWER_MAX_MS, () => bound.all<Row>());
+        answered = true;
+        return results;
       } catch (thrown) {
         const message = messageOf(thrown);
         if (OVERLOAD.some((text) => message.includes(text))) throw unavailable(RETRY_AFTER_OVERLOAD_SECONDS, message);

@@ -58,7 +58,8 @@ export type EvaluationUpdate = {
 
 /** @throws {Failure} `malformed` for the value, `unprocessable` for a fixed field that is no text. */
 export function parseEvaluationUpdate(body: Body): EvaluationUpdate {
-  const { value, updated_by, updated_at, ...fixed } = parse(EvaluationUpdateBody, body, Object.keys(FIXED_FIELDS));
+  const parsed = parse(EvaluationUpdateBody, body, FIXED_FIELDS, fieldIsFixed);
+  const { value, updated_by, updated_at, ...fixed } = parsed;
   return { value, fixed };
 }
 
@@ -97,18 +98,27 @@ export type EvaluationCreate = {
 
 /** @throws {Failure} `malformed` for what a caller sets, `unprocessable` for a field that the server sets and is no text. */
 export function parseEvaluationCreate(body: Body): EvaluationCreate {
-  const parsed = parse(EvaluationCreateBody, body, Object.keys(SERVER_FIELDS));
+  const parsed = parse(EvaluationCreateBody, body, SERVER_FIELDS, fieldIsSet);
   const { id, evaluation_label_id, value, output_name, field_path, updated_by, updated_at, ...fixed } = parsed;
   return { id, evaluation_label_id, value, output_name, field_path, fixed };
 }
 
-function parse<T extends v.GenericSchema>(schema: T, body: Body, fixed: readonly string[]): v.InferOutput<T> {
+/** `ours` are the fields that are not the caller's to set: what is wrong with one of them is that it was sent. */
+function parse<T extends v.GenericSchema>(
+  schema: T,
+  body: Body,
+  ours: object,
+  refusal: (field: string) => Failure,
+): v.InferOutput<T> {
   const parsed = v.safeParse(schema, body);
   if (parsed.success) return parsed.output;
   const [issue] = parsed.issues;
   const field = String(issue.path?.[0].key);
-  throw fixed.includes(field) ? fieldIsFixed(field) : new Failure({ kind: 'malformed', error: issue.message });
+  throw field in ours ? refusal(field) : new Failure({ kind: 'malformed', error: issue.message });
 }
+
+export const fieldIsSet = (field: string) =>
+  new Failure({ kind: 'unprocessable', error: `${field} is set by the server: leave it out.` });
 
 export const fieldIsFixed = (field: string) =>
   new Failure({

@@ -9,10 +9,10 @@ import { Failure } from '../failure';
 import { opens, type Principal } from '../principal';
 import { type EvaluationRow, type ReplacedRow, versionOf } from './evaluation';
 import { describeRule, type LabelRow } from './label';
-import { type EvaluationCreate, type EvaluationUpdate, type FixedFields, fieldIsFixed } from './request';
+import { type EvaluationCreate, type EvaluationUpdate, type FixedFields, fieldIsFixed, fieldIsSet } from './request';
 import { compileCreate, compileCreateExplanation, type NewEvaluation } from './statements/create';
 import { compileGet, compileHistory, compileList } from './statements/read';
-import { compileUpdate, compileUpdateExplanation, type UpdateConditions } from './statements/update';
+import { compileUpdate, compileUpdateExplanation } from './statements/update';
 
 /** Which evaluation: both ids in lower case, as they are stored. */
 export type EvaluationPath = { readonly run_id: string; readonly id: string };
@@ -53,15 +53,21 @@ export function createEvaluationStore(db: D1Database, clock: Clock) {
     refuseOthers(fixed, { account_id: account, run_id, created_by: subject, created_by_evaluator_id: null });
     const now = clock.now().toISOString();
     const values: NewEvaluation = { ...content, id: id ?? crypto.randomUUID(), run_id, account, subject, now };
-    const [row] = await connection.run(create, values);
+    let attempts = 1;
+    const [row] = await connection.run(create, (attempt) => {
+      attempts = attempt;
+      return values;
+    });
     if (row) return { row, created: true };
-    const [explanation] = await connection.run(explainCreate, values);
+    const [explanation] = await connection.run(explainCreate, () => values);
     if (explanation?.id_is_taken) {
       const { id_is_taken, is_same, has_label, is_legal, ...rest } = explanation;
       const { value_type, min_value, max_value, categories, ...stored } = rest;
       if (!is_same || stored.id === null) throw new Failure({ kind: 'id_is_taken' });
-      // An earlier try of this very request, whose answer was lost, has this request's time.
-      return { row: stored, created: stored.created_at === now && stored.created_by === subject };
+      refuseOthers(fixed, stored);
+      // An earlier try of this very request, whose answer was lost, has this request's time and author.
+      const created = attempts > 1 && stored.created_at === now && stored.created_by === subject;
+      return { row: stored, created };
     }
     if (!explanation?.has_label) throw new Failure({ kind: 'label_not_found' });
     if (!explanation.is_legal) throw illegal(explanation, content.evaluation_label_id);
@@ -83,23 +89,19 @@ export function createEvaluationStore(db: D1Database, clock: Clock) {
     const { account, subject } = principal;
     const versions = precondition ? JSON.stringify(precondition) : null;
     const now = clock.now().toISOString();
-    const conditions: UpdateConditions = {
-      ...path,
-      account,
-      subject,
-      now,
-      value,
-      fixed: JSON.stringify(fixed),
-      versions,
-    };
-    const [row] = await connection.run(update, conditions);
+    const conditions = { ...path, account, subject, now, value, fixed: JSON.stringify(fixed), versions };
+    let attempts = 1;
+    const [row] = await connection.run(update, (attempt) => {
+      attempts = attempt;
+      return { ...conditions, attempt };
+    });
     if (row) return row;
-    const [explanation] = await connection.run(explainUpdate, conditions);
+    const [explanation] = await connection.run(explainUpdate, () => ({ ...conditions, attempt: attempts }));
     if (!explanation) throw notFound();
-    const { has_landed, is_current, changed_field, is_allowed, ...rest } = explanation;
+    const { landed_at, is_current, changed_field, is_allowed, ...rest } = explanation;
     const { value_type, min_value, max_value, categories, ...stored } = rest;
     // What this request stored, and would have answered had the answer to an earlier try not been lost.
-    if (has_landed) return { ...stored, value, updated_by: subject, updated_at: now };
+    if (landed_at !== null) return { ...stored, value, updated_by: subject, updated_at: landed_at };
     if (!is_current) throw new Failure({ kind: 'precondition_failed', version: versionOf(stored) });
     if (changed_field !== null) throw fieldIsFixed(changed_field);
     if (!is_allowed) throw illegal(explanation, stored.evaluation_label_id);
@@ -113,7 +115,7 @@ export function createEvaluationStore(db: D1Database, clock: Clock) {
     path: EvaluationPath,
   ): Promise<EvaluationRow> {
     if (!opens(principal, path)) throw notFound();
-    const [row] = await connection.run(get, { ...path, account: principal.account });
+    const [row] = await connection.run(get, () => ({ ...path, account: principal.account }));
     if (!row) throw notFound();
     return row;
   }
@@ -130,7 +132,7 @@ export function createEvaluationStore(db: D1Database, clock: Clock) {
   ): Promise<EvaluationRow[]> {
     if (!opens(principal, { run_id })) throw notFound();
     const [after_created_at, after_id] = [after?.created_at ?? '', after?.id ?? ''];
-    return connection.run(list, { run_id, account: principal.account, after_created_at, after_id, limit });
+    return connection.run(list, () => ({ run_id, account: principal.account, after_created_at, after_id, limit }));
   }
 
   /**
@@ -145,16 +147,17 @@ export function createEvaluationStore(db: D1Database, clock: Clock) {
   ): Promise<ReplacedRow[]> {
     if (!opens(principal, path)) throw notFound();
     const before = after?.replaced_at ?? '~';
-    const rows = await connection.run(history, { ...path, account: principal.account, before, limit });
+    const rows = await connection.run(history, () => ({ ...path, account: principal.account, before, limit }));
     if (rows.length === 0) throw notFound();
     return rows.filter((row): row is ReplacedRow => row.replaced_at !== null);
   }
 }
 
 /** Refuses a field that was sent with another value than will be stored; `created_at` can only ever be another. */
-function refuseOthers(sent: FixedFields, stored: FixedFields): void {
+function refuseOthers(sent: FixedFields, stored: Partial<EvaluationRow>): void {
   for (const [field, value] of Object.entries(sent)) {
-    if (value !== undefined && value !== stored[field]) throw fieldIsFixed(field);
+    if (value !== undefined && value !== Object.entries(stored).find(([name]) => name === field)?.[1])
+      throw fieldIsSet(field);
   }
 }
 

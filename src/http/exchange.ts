@@ -33,12 +33,13 @@ export function exchange(clock: Clock): MiddlewareHandler<ExchangeEnv> {
     const requestId = sent !== undefined && SANE_REQUEST_ID.test(sent) ? sent : crypto.randomUUID();
     const log: LogLine = { request_id: requestId, method: c.req.method };
     c.set('log', log);
-    c.header('cache-control', 'no-store');
     c.header('x-content-type-options', 'nosniff');
     c.header('x-request-id', requestId);
 
     await next();
 
+    // Afterwards: a header set in advance would win over the handler's own as soon as another middleware touches c.res.
+    if (!c.res.headers.has('cache-control')) c.res.headers.set('cache-control', 'no-store');
     log.status = c.res.status;
     log.duration_ms = clock.now().getTime() - started;
     const write = c.res.status >= 500 ? console.error : console.log;

@@ -16,8 +16,8 @@ const KEY_SET_NEW_SECONDS = 1;
 const COOLDOWN_SECONDS = 30;
 /** How long a failure keeps from the next question while there is no set at all. */
 const RETRY_SECONDS = 5;
-/** The longest that others wait for the one that asks. */
-const ASKING_MAX_MS = 4000;
+/** The longest that others leave the asking to the one that asks. */
+const ASKING_MAX_SECONDS = 4;
 const POLL_MS = 10;
 
 /** @throws {Failure} `keys_unavailable` where no set is young enough to be trusted. */
@@ -26,34 +26,36 @@ export type FindKey = (alg: string, kid: string | undefined) => Promise<Found>;
 export function issuerKeys(url: URL, clock: Clock): FindKey {
   let kept: Fetched | undefined;
   let failure: { readonly at: number; readonly cause: string } | undefined;
-  let searchedAt = Number.NEGATIVE_INFINITY;
+  let searchedAt: number | undefined;
   // While one request asks, the others look again until it is done; none awaits another's promise, and the time
   // limit lets the next one in should the asking request be cut off.
-  let askingUntil = 0;
+  let asking: { readonly at: number } | undefined;
 
   const now = () => clock.now().getTime();
-  /** Kept, younger than that, and not from the future: a clock may have been set back. */
-  const isYoung = (seconds: number) =>
-    kept !== undefined && now() >= kept.fetchedAt && now() - kept.fetchedAt < seconds * 1000;
+  /** Less than so long ago. A time in the future does not count: a clock may have been set back, or be another's. */
+  const isRecent = (at: number | undefined, seconds: number) =>
+    at !== undefined && now() >= at && now() - at < seconds * 1000;
+  const isYoung = (seconds: number) => isRecent(kept?.fetchedAt, seconds);
   const usable = () => (isYoung(KEY_SET_STALE_SECONDS) ? kept : undefined);
-  const retryAt = () => (failure ? failure.at + (usable() ? COOLDOWN_SECONDS : RETRY_SECONDS) * 1000 : 0);
-  /** Another request asks, which is worth waiting for unless the issuer is known to fail and a set is at hand. */
-  const isWorthWaiting = () => now() < askingUntil && !(failure && usable());
+  const pauseSeconds = () => (usable() ? COOLDOWN_SECONDS : RETRY_SECONDS);
+  const isPausing = () => isRecent(failure?.at, pauseSeconds());
+  const isAsking = () => isRecent(asking?.at, ASKING_MAX_SECONDS);
 
+  /** Keeps what is newer than what is kept; what two requests learn may arrive in any order. */
   function keep(fetched: Fetched): void {
-    if (!kept || fetched.fetchedAt > kept.fetchedAt || !isYoung(KEY_SET_STALE_SECONDS)) kept = fetched;
+    if (fetched.fetchedAt <= now() && !(kept && usable() && kept.fetchedAt >= fetched.fetchedAt)) kept = fetched;
   }
 
   async function ask(isEnough: () => boolean): Promise<void> {
-    const mine = now() + ASKING_MAX_MS;
-    askingUntil = mine;
+    const mine = { at: now() };
+    asking = mine;
+    let fetched: Fetched | undefined;
     try {
       const cached = await readEdge(url, clock);
       if (cached) keep(cached);
       if (!isEnough()) {
-        const fetched = await askIssuer(url, clock);
+        fetched = await askIssuer(url, clock);
         keep(fetched);
-        await writeEdge(url, clock, fetched);
       }
       failure = undefined;
     } catch (thrown) {
@@ -61,17 +63,20 @@ export function issuerKeys(url: URL, clock: Clock): FindKey {
       // A request that the kept set still serves has no failure to log: an operator must hear of the outage all the same.
       console.warn(JSON.stringify({ warning: 'key_set_not_refreshed', key_set: url.host, cause: failure.cause }));
     } finally {
-      if (askingUntil === mine) askingUntil = 0;
+      if (asking === mine) asking = undefined;
     }
+    if (fetched) await writeEdge(url, clock, fetched);
   }
 
   async function askUnless(isEnough: () => boolean, mayAsk: () => boolean): Promise<void> {
-    while (!isEnough() && isWorthWaiting()) await clock.sleep(POLL_MS);
-    if (!isEnough() && now() >= askingUntil && now() >= retryAt() && mayAsk()) await ask(isEnough);
+    // Not worth waiting for where the issuer is known to fail and there is a set to go on with.
+    while (!isEnough() && isAsking() && !(failure && usable())) await clock.sleep(POLL_MS);
+    if (!isEnough() && !isAsking() && !isPausing() && mayAsk()) await ask(isEnough);
   }
 
   function unavailable(): Failure {
-    const retryAfterSeconds = Math.max(1, Math.ceil((retryAt() - now()) / 1000));
+    const pause = isPausing() && failure ? failure.at + pauseSeconds() * 1000 - now() : 0;
+    const retryAfterSeconds = Math.max(1, Math.ceil(pause / 1000));
     const cause = `key set of ${url.host}: ${failure?.cause ?? 'not fetched'}`;
     return new Failure({ kind: 'keys_unavailable', retryAfterSeconds }, { cause });
   }
@@ -80,7 +85,7 @@ export function issuerKeys(url: URL, clock: Clock): FindKey {
     const find = () => findKey(usable()?.keys ?? [], alg, kid);
     const isFound = () => find() !== 'unknown';
     const beginSearch = () => {
-      if (isYoung(KEY_SET_NEW_SECONDS) || now() < searchedAt + COOLDOWN_SECONDS * 1000) return false;
+      if (isYoung(KEY_SET_NEW_SECONDS) || isRecent(searchedAt, COOLDOWN_SECONDS)) return false;
       searchedAt = now();
       return true;
     };

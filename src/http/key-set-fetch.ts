@@ -1,8 +1,8 @@
 /**
- * Where an issuer's key set comes from: the edge cache, or the issuer itself. Neither is trusted before its answer's
- * status, size and shape are checked, and neither may hold a request up for longer than its time.
+ * Where an issuer's key set comes from: the edge cache, which holds what passed here before, or the issuer itself, which
+ * is not trusted before status, size and shape are checked. Neither may hold a request up for longer than its time.
  */
-import type { Clock } from '../clock';
+import { type Clock, within } from '../clock';
 import { type KeySet, readForeignKeySet } from './key-set';
 
 /** How old a set may be while the issuer does not answer: longer than most outages, short enough for a removed key. */
@@ -46,20 +46,13 @@ export async function askIssuer(url: URL, clock: Clock): Promise<Fetched> {
   // The set is as old as the question: what the issuer changes while it answers may not be in it.
   const fetchedAt = clock.now().getTime();
   const json = await within(clock, ISSUER_TIMEOUT_MS, async (signal) => {
-    const response = await fetch(url, { headers: { accept: 'application/json' }, redirect: 'manual', signal });
+    // Not from a cache of the platform's own, whose copies do not say how old they are.
+    const init = { headers: { accept: 'application/json' }, cache: 'no-store', redirect: 'manual', signal } as const;
+    const response = await fetch(url, init);
     if (response.status !== 200) throw new Error(`answered ${response.status}`);
     return readText(response);
   });
   return { json, keys: await readForeignKeySet(json), fetchedAt };
-}
-
-/** Ends in time even where the work does not listen to the signal: a body that trickles, for instance. */
-function within<T>(clock: Clock, milliseconds: number, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
-  const signal = clock.timeout(milliseconds);
-  const aborted = new Promise<never>((_, reject) => {
-    signal.addEventListener('abort', () => reject(new Error(`did not answer within ${milliseconds} ms`)));
-  });
-  return Promise.race([work(signal), aborted]);
 }
 
 async function readText(response: Response): Promise<string> {

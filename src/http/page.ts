@@ -1,6 +1,6 @@
 /**
  * Pages of a list: `limit` and `cursor` in the query, and the link to what follows (RFC 8288). A cursor is the place of
- * the last entry of a page, so that pages neither skip nor repeat what was there when they were read.
+ * the last entry of a page, so that pages neither skip nor repeat an entry where others are added meanwhile.
  */
 import { Failure } from '../failure';
 
@@ -9,7 +9,7 @@ export const PAGE_MAX_ROWS = 1000;
 /** @throws {Failure} `malformed`. */
 export function readLimit(limit: string | undefined): number {
   if (limit === undefined) return PAGE_MAX_ROWS;
-  const rows = /^\d{1,4}$/.test(limit) ? Number(limit) : 0;
+  const rows = /^[1-9]\d{0,3}$/.test(limit) ? Number(limit) : 0;
   if (rows >= 1 && rows <= PAGE_MAX_ROWS) return rows;
   throw new Failure({ kind: 'malformed', error: `limit must be a whole number from 1 to ${PAGE_MAX_ROWS}.` });
 }
@@ -29,11 +29,13 @@ export function readCursor(cursor: string | undefined, shape: RegExp): string[] 
 export const linkToNext = (path: string, limit: number, ...parts: string[]) =>
   `<${path}?limit=${limit}&cursor=${encode(parts.join(' '))}>; rel="next"`;
 
-const encode = (text: string) => btoa(text).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '');
+/** base64 without its padding; what is encoded, times and UUIDs, needs neither of the characters that URLs mind. */
+const encode = (text: string) => btoa(text).replaceAll('=', '');
 
 function decode(cursor: string): string {
   try {
-    return atob(cursor.replaceAll('-', '+').replaceAll('_', '/'));
+    // atob puts up with padding and white space, and a cursor has neither.
+    return /^\w+$/.test(cursor) ? atob(cursor) : '';
   } catch {
     return '';
   }

@@ -12,14 +12,15 @@ export const BOOKMARK_HEADER = 'x-d1-bookmark';
 /** As D1 makes them. Anything else is ignored: D1 does not say what it does with one that is not its own. */
 const BOOKMARK = /^[0-9a-f]{8}-[0-9a-f]{8}-[0-9a-f]{8}-[0-9a-f]{32}$/;
 
-export type OpenSession = (purpose: 'read' | 'write') => MiddlewareHandler<ExchangeEnv>;
+/** `probe` reads too, and takes no bookmark: it is for strangers, whose bookmark could be from the future. */
+export type OpenSession = (purpose: 'read' | 'write' | 'probe') => MiddlewareHandler<ExchangeEnv>;
 
 export function d1Session(db: D1Database, clock: Clock): OpenSession {
   return (purpose) =>
     async function d1Session(c, next) {
-      const sent = c.req.header(BOOKMARK_HEADER);
-      const replica = sent !== undefined && BOOKMARK.test(sent) ? sent : 'first-unconstrained';
-      const connection = connect(db, clock, purpose === 'read' ? replica : 'first-primary');
+      const sent = purpose === 'read' ? c.req.header(BOOKMARK_HEADER) : undefined;
+      const nearest = sent !== undefined && BOOKMARK.test(sent) ? sent : 'first-unconstrained';
+      const connection = connect(db, clock, purpose === 'write' ? 'first-primary' : nearest);
       c.set('connection', connection);
       await next();
       const bookmark = connection.bookmark();

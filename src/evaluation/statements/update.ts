@@ -2,7 +2,8 @@
  * The update, and the question why it found nothing to change. Each condition stands here once: the update carries
  * it, the explanation asks which one failed.
  */
-import { getTableColumns, sql } from 'drizzle-orm';
+import { getTableColumns, type SQL, sql } from 'drizzle-orm';
+import { alias } from 'drizzle-orm/sqlite-core';
 import { evaluationLabel, runEvaluation, runEvaluationHistory } from '../../db/schema';
 import { compile, type Orm } from '../../db/statement';
 import { type EvaluationRow, FIXED_FIELD_NAMES } from '../evaluation';
@@ -11,8 +12,9 @@ import { all, inScope, isLegal, isVisibleTo, literal, ruleColumns, type Scope } 
 
 /** What the conditions of an update are judged against. */
 export type UpdateConditions = Scope & {
-  /** The time of the request, the same in each of its tries. */
+  /** The time of the request, the same in each of its tries, which are counted from 1. */
   readonly now: string;
+  readonly attempt: number;
   /** The author of the change, from the verified token. */
   readonly subject: string;
   readonly value: number;
@@ -25,7 +27,8 @@ export type UpdateConditions = Scope & {
 /** The row as it is, its label's rule, and the conditions in the order in which they are told. */
 export type UpdateExplanation = EvaluationRow &
   LabelRow & {
-    readonly has_landed: 0 | 1;
+    /** When an earlier try of the request was stored, if it was and was replaced since. */
+    readonly landed_at: string | null;
     readonly is_current: 0 | 1;
     readonly changed_field: string | null;
     readonly is_allowed: 0 | 1;
@@ -39,15 +42,24 @@ const version = sql<string>`coalesce(${runEvaluation.updated_at}, ${runEvaluatio
 /** What is asked for is stored already, by the same author: a retry. */
 const isRepeated = sql`(${runEvaluation.value} = ${given('value')} AND ${runEvaluation.updated_by} IS ${given('subject')} AND ${runEvaluation.updated_at} IS NOT NULL)`;
 
+/** Strictly later than the version it replaces, whatever the clocks of two edges say. */
+const laterThan = (time: SQL) => sql`max(${given('now')}, strftime('%Y-%m-%dT%H:%M:%fZ', ${time}, '+0.001 seconds'))`;
+
+const replaced = alias(runEvaluationHistory, 'replaced');
+const before = alias(runEvaluationHistory, 'before');
+
 /**
- * An earlier try of this request was stored, its answer lost, and another writer has replaced the value since: storing
- * it again would undo what that writer was told is stored.
+ * When an earlier try of this request was stored, where its answer was lost and another writer has replaced its value
+ * since: storing it again would undo what that writer was told is stored. Known by the time that the try must have
+ * given itself, from what it replaced in its turn. Only asked of a retry: of a first try it could only be mistaken.
+ * (An entry is replaced after the request began: that only bounds the search.)
  */
-const hasLanded = sql<0 | 1>`EXISTS (
-  SELECT 1 FROM ${runEvaluationHistory}
-  WHERE ${runEvaluationHistory.evaluation_id} = ${runEvaluation.id} AND ${runEvaluationHistory.replaced_at} > ${given('now')}
-    AND ${runEvaluationHistory.updated_at} = ${given('now')} AND ${runEvaluationHistory.updated_by} = ${given('subject')}
-    AND ${runEvaluationHistory.value} = ${given('value')}
+const landedAt = sql<string | null>`(
+  SELECT ${replaced.updated_at} FROM ${runEvaluationHistory} AS "replaced" JOIN ${runEvaluationHistory} AS "before"
+    ON ${before.evaluation_id} = ${replaced.evaluation_id} AND ${before.replaced_at} = ${replaced.updated_at}
+  WHERE ${given('attempt')} > 1 AND ${replaced.evaluation_id} = ${runEvaluation.id} AND ${replaced.replaced_at} > ${given('now')}
+    AND ${replaced.value} = ${given('value')} AND ${replaced.updated_by} = ${given('subject')}
+    AND ${replaced.updated_at} = ${laterThan(sql`${before.updated_at}`)}
 )`;
 
 /**
@@ -78,9 +90,6 @@ const isAllowed = sql<0 | 1>`(${isRepeated} OR NOT EXISTS (
   SELECT 1 FROM ${evaluationLabel} WHERE ${labelOfEvaluation} AND NOT ${isLegal}
 ))`;
 
-/** Strictly later than the version it replaces, whatever the clocks of two edges say. */
-const nextUpdatedAt = sql`max(${given('now')}, strftime('%Y-%m-%dT%H:%M:%fZ', ${version}, '+0.001 seconds'))`;
-
 /** Returns the row, changed or repeated; nothing where a condition failed. */
 export const compileUpdate = (orm: Orm) =>
   compile<UpdateConditions, EvaluationRow>(
@@ -89,9 +98,9 @@ export const compileUpdate = (orm: Orm) =>
       .set({
         value: sql`${given('value')}`,
         updated_by: sql`${given('subject')}`,
-        updated_at: sql`CASE WHEN ${isRepeated} THEN ${runEvaluation.updated_at} ELSE ${nextUpdatedAt} END`,
+        updated_at: sql`CASE WHEN ${isRepeated} THEN ${runEvaluation.updated_at} ELSE ${laterThan(version)} END`,
       })
-      .where(all(inScope, sql`NOT ${hasLanded}`, isCurrent, sql`${changedField} IS NULL`, isAllowed))
+      .where(all(inScope, sql`${landedAt} IS NULL`, isCurrent, sql`${changedField} IS NULL`, isAllowed))
       .returning(),
   );
 
@@ -101,7 +110,7 @@ export const compileUpdateExplanation = (orm: Orm) =>
     orm
       .select({
         ...getTableColumns(runEvaluation),
-        has_landed: hasLanded.as('has_landed'),
+        landed_at: landedAt.as('landed_at'),
         is_current: isCurrent.as('is_current'),
         changed_field: changedField.as('changed_field'),
         is_allowed: isAllowed.as('is_allowed'),
