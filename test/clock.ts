@@ -1,3 +1,4 @@
+import { vi } from 'vitest';
 import type { Clock } from '../src/clock';
 
 /** A clock that stands still until it is told to move on; nothing that waits on it takes real time. */
@@ -22,3 +23,6 @@ export function stillClock(start = new Date('2026-11-22T10:11:12.345Z')): StillC
     },
   };
 }
+
+/** Waits until something has happened, for as long as a busy machine may need. */
+export const until = (happened: () => void) => vi.waitFor(happened, { timeout: 20_000, interval: 5 });

@@ -1,7 +1,7 @@
 /** JWT_JWKS_URL: the issuer's key set through rotation, outage, rubbish and crowds, counted in fetches. */
 import { env } from 'cloudflare:workers';
 import { beforeAll, describe, expect, it, vi } from 'vitest';
-import { type StillClock, stillClock } from './clock';
+import { type StillClock, stillClock, until } from './clock';
 import { type KeyPair, keyPair } from './signer';
 import {
   claims,
@@ -243,9 +243,9 @@ describe('the edge cache', () => {
     const store = vi.spyOn(caches.default, 'put').mockReturnValue(new Promise(() => {}));
 
     const answer = put(idp.isolate(clock), clock, first, row);
-    await vi.waitFor(() => expect(match).toHaveBeenCalled());
+    await until(() => expect(match).toHaveBeenCalled());
     clock.advance(0.5);
-    await vi.waitFor(() => expect(store).toHaveBeenCalled());
+    await until(() => expect(store).toHaveBeenCalled());
     clock.advance(0.5);
 
     expect((await answer).status).toBe(200);
@@ -425,7 +425,7 @@ describe('an issuer that fails', () => {
     const sent = await putValue(row, 9, await tokenOf(first, clock));
 
     const refused = expectRefusedUpdate(row, sent, unavailable(5), send);
-    await vi.waitFor(() => expect(idp.fetches()).toBe(1));
+    await until(() => expect(idp.fetches()).toBe(1));
     clock.advance(3);
     await refused;
   });
@@ -436,7 +436,7 @@ describe('an issuer that fails', () => {
     idp.answers(() => new Promise(() => {}));
 
     const stranger = put(send, clock, second, row, 2);
-    await vi.waitFor(() => expect(idp.fetches()).toBe(2));
+    await until(() => expect(idp.fetches()).toBe(2));
     expect((await put(send, clock, first, row, 3)).status).toBe(200);
 
     clock.advance(3);
@@ -450,7 +450,7 @@ describe('an issuer that fails', () => {
     const send = idp.isolate({ ...clock, timeout: () => new AbortController().signal });
     const row = await storeEvaluation();
     void put(send, clock, first, row, 1);
-    await vi.waitFor(() => expect(idp.fetches()).toBe(1));
+    await until(() => expect(idp.fetches()).toBe(1));
     idp.answers(keySet(first));
 
     const waiting = put(send, clock, first, row, 2);
@@ -469,7 +469,7 @@ describe('an issuer that fails', () => {
     clock.advance(30);
 
     const asking = put(send, clock, first, row, 3);
-    await vi.waitFor(() => expect(idp.fetches()).toBe(3));
+    await until(() => expect(idp.fetches()).toBe(3));
     expect((await put(send, clock, first, row, 4)).status).toBe(200);
 
     clock.advance(3);

@@ -2,7 +2,7 @@
 import { env } from 'cloudflare:workers';
 import { describe, expect, it, vi } from 'vitest';
 import { databaseUnavailable, OUR_FAULT, unprocessable } from './answers';
-import { stillClock } from './clock';
+import { stillClock, until } from './clock';
 import { type Fate, flakyD1, interceptD1 } from './d1';
 import { OPERATIONS } from './operations';
 import {
@@ -187,7 +187,7 @@ describe('a database that never answers', () => {
     const sent = await putValue(row, 9, token);
 
     const refused = expectRefusedUpdate(row, sent, databaseUnavailable(5), workerWith({ DB: db }, clock));
-    await vi.waitFor(() => expect(calls).toBe(1));
+    await until(() => expect(calls).toBe(1));
     clock.advance(5);
     await refused;
 

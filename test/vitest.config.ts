@@ -25,6 +25,8 @@ export default defineConfig({
           root,
           include: ['test/*.test.ts'],
           restoreMocks: true,
+          // For a machine that is busy with other things; nothing here waits for time to pass.
+          testTimeout: 30_000,
           // Each test has rows of its own, so the files may share an isolate, which saves its start for each.
           isolate: false,
           setupFiles: ['test/setup.ts'],

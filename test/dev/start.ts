@@ -57,7 +57,11 @@ async function untilAnswering(url: string): Promise<void> {
 
 async function firstSteps(port: number): Promise<string> {
   const { run, evaluation } = SAMPLE;
-  const token = await mintToken(readDevVars(), { ...SAMPLE, expires: '1h' });
+  const vars = readDevVars();
+  if (!vars.JWT_SECRET) {
+    return `\nServing on http://${HOST}:${port} until Ctrl-C. Its tokens come from your issuer: .dev.vars has no JWT_SECRET.\n`;
+  }
+  const token = await mintToken(vars, { ...SAMPLE, expires: '1h' });
   return `
 Serving on http://${HOST}:${port} until Ctrl-C. Paste this into another terminal (its token is valid for an hour):
 
