@@ -518,6 +518,33 @@ describe('an issuer that fails', () => {
     await expectRefusedUpdate(row, await putValue(row, 2, await tokenOf(first, clock)), unknownKey, send);
   });
 
+  it('does not make others give up who wait for a second question, when the first one fails late', async () => {
+    const clock = stillClock();
+    const answers = [Promise.withResolvers<Response>(), Promise.withResolvers<Response>()];
+    let asked = 0;
+    const idp = issuer(() => {
+      asked += 1;
+      return answers[asked - 1]?.promise ?? down();
+    });
+    // Its timeouts never fire, like those of a request that the platform holds up.
+    const send = idp.isolate({ ...clock, timeout: () => new AbortController().signal });
+    const row = await storeEvaluation();
+    const late = put(send, clock, first, row, 1);
+    await until(() => expect(idp.fetches()).toBe(1));
+    clock.advance(4);
+    const asking = put(send, clock, first, row, 2);
+    await until(() => expect(idp.fetches()).toBe(2));
+    const waiting = put(send, clock, first, row, 3);
+
+    answers[0]?.reject(new TypeError('Network connection lost.'));
+    expect((await late).status).toBe(503);
+    answers[1]?.resolve(keySet(first)());
+
+    expect((await asking).status).toBe(200);
+    expect((await waiting).status).toBe(200);
+    expect(idp.fetches()).toBe(2);
+  });
+
   it('is heard of in the log, even while a kept set serves', async () => {
     const { clock, idp, send, row } = await knownIssuer(first);
     idp.answers(() => new Response('', { status: 502 }));

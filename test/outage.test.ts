@@ -311,13 +311,19 @@ describe('an answer lost after the commit', () => {
     }
   });
 
-  it('is not taken for stored where it was another author who stored the same in the same millisecond', async () => {
+  it.each([
+    ['another author', 'the same value', 'the same millisecond', 'twin', 5, 0],
+    ['the same author', 'another value', 'the same millisecond', 'user-123', 6, 0],
+    ['the same author', 'the same value', 'another millisecond', 'user-123', 5, 1],
+  ])('is not taken for stored where it was %s who stored %s in %s', async (_, __, ___, sub, value, later) => {
     const row = await storeEvaluation();
     const clock = stillClock();
     const exp = claims({}, clock.now()).exp;
-    const other = workerWith({}, stillClock());
+    const elsewhere = stillClock();
+    elsewhere.advance(later);
+    const other = workerWith({}, elsewhere);
     const db = lostThen(clock, 'fails', async () => {
-      await other(await putValue(row, 5, await mintToken({ sub: 'twin', exp })));
+      await other(await putValue(row, value, await mintToken({ sub, exp })));
       await other(await putValue(row, 8, await mintToken({ sub: 'other', exp })));
     });
 

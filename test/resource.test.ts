@@ -3,7 +3,7 @@ import { env } from 'cloudflare:workers';
 import { describe, expect, it } from 'vitest';
 import { NOT_FOUND, OUR_FAULT, unprocessable } from './answers';
 import { stillClock } from './clock';
-import { countingD1, flakyD1 } from './d1';
+import { countingD1, flakyD1, interceptD1 } from './d1';
 import {
   ACCOUNT,
   claims,
@@ -284,6 +284,25 @@ describe('a repeated create with an id of the caller\u2019s own', () => {
     expect((await create(body, { run, token: other })).status).toBe(200);
     const refusal = unprocessable('created_by is set by the server: leave it out.');
     await expectRefusal(await create({ ...body, created_by: 'other' }, { run, token: other }), refusal);
+  });
+
+  it('is told apart from a create of one\u2019s own that had to be tried again', async () => {
+    const clock = stillClock();
+    const exp = claims({}, clock.now()).exp;
+    const body = { id: crypto.randomUUID(), evaluation_label_id: await label(), value: 5 };
+    const run = crypto.randomUUID();
+    let calls = 0;
+    const db = interceptD1(env.DB, async (_, call) => {
+      calls += 1;
+      if (calls > 1) return call();
+      await create(body, { run, token: await mintToken({ sub: 'other', exp }), send: workerWith({}, clock) });
+      throw new Error('D1_ERROR: Network connection lost.');
+    });
+
+    const response = await create(body, { run, token: await mintToken({ exp }), send: workerWith({ DB: db }, clock) });
+
+    expect(response.status).toBe(200);
+    expect(await response.json()).toMatchObject({ created_by: 'other' });
   });
 
   it('in the same millisecond is still a repetition', async () => {
