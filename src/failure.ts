@@ -51,3 +51,6 @@ export class Failure extends Error {
     this.detail = detail;
   }
 }
+
+/** Missing or not yours. */
+export const notFound = () => new Failure({ kind: 'not_found' });

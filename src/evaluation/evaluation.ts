@@ -23,6 +23,9 @@ export type RunEvaluation = {
 /** A row as the database returns it: the resource, but for the one field that is absent instead of null. */
 export type EvaluationRow = Omit<RunEvaluation, 'updated_at'> & { updated_at: string | null };
 
+/** Which evaluation: both ids in lower case, as they are stored. */
+export type EvaluationPath = { readonly run_id: string; readonly id: string };
+
 /** A value that was replaced: who had set it and when, who replaced it and when. */
 export type ReplacedRow = {
   evaluation_id: string;

@@ -8,9 +8,9 @@ import type { ExchangeEnv } from '../http/exchange';
 import { linkToNext, readCursor, readLimit } from '../http/page';
 import { uuidOf } from '../http/path';
 import type { OpenSession } from '../http/session';
-import { type EvaluationRow, resourceOf, versionOf } from './evaluation';
+import { type EvaluationPath, type EvaluationRow, resourceOf, versionOf } from './evaluation';
 import { parseEvaluationCreate, parseEvaluationUpdate } from './request';
-import type { EvaluationPath, EvaluationStore } from './store';
+import type { EvaluationStore } from './store';
 
 const EVALUATIONS = '/v1/run/:id/evaluations';
 const EVALUATION = '/v1/run/:run_id/evaluation/:evaluation_id';

@@ -1,31 +1,24 @@
 /**
- * Evaluations in D1. An accepted operation is one call; a refused write, and a repeated create, read once more. The
- * principal is the first argument of each function, its account part of each statement. Knows nothing of HTTP.
+ * Evaluations in D1: the writes, and with them the reads of reads.ts. An accepted operation is one call; a refused
+ * write, and a repeated create, read once more. The principal is the first argument of each function, its account part
+ * of each statement. Knows nothing of HTTP.
  */
 import type { Clock } from '../clock';
 import type { Connection } from '../db/connection';
 import { createOrm } from '../db/statement';
-import { Failure } from '../failure';
+import { Failure, notFound } from '../failure';
 import { opens, type Principal } from '../principal';
-import { type EvaluationRow, type ReplacedRow, versionOf } from './evaluation';
+import { type EvaluationPath, type EvaluationRow, versionOf } from './evaluation';
 import { describeRule, type LabelRow } from './label';
+import { createEvaluationReads } from './reads';
 import { type EvaluationCreate, type EvaluationUpdate, type FixedFields, fieldIsFixed, fieldIsSet } from './request';
 import { compileCreate, compileCreateExplanation, type NewEvaluation } from './statements/create';
-import { compileGet, compileHistory, compileList } from './statements/read';
 import { compileUpdate, compileUpdateExplanation } from './statements/update';
-
-/** Which evaluation: both ids in lower case, as they are stored. */
-export type EvaluationPath = { readonly run_id: string; readonly id: string };
 
 /** The versions of which one must be stored for the write to happen; undefined where any will do. */
 export type Precondition = readonly string[] | undefined;
 
-/** Where a page begins, as the last entry of the page before, and how many entries it may have. */
-export type Page<Cursor> = { readonly after: Cursor | undefined; readonly limit: number };
-
 export type EvaluationStore = ReturnType<typeof createEvaluationStore>;
-
-const notFound = () => new Failure({ kind: 'not_found' });
 
 export function createEvaluationStore(db: D1Database, clock: Clock) {
   const orm = createOrm(db);
@@ -33,10 +26,7 @@ export function createEvaluationStore(db: D1Database, clock: Clock) {
   const explainCreate = compileCreateExplanation(orm);
   const update = compileUpdate(orm);
   const explainUpdate = compileUpdateExplanation(orm);
-  const get = compileGet(orm);
-  const list = compileList(orm);
-  const history = compileHistory(orm);
-  return { createEvaluation, updateEvaluation, getEvaluation, listEvaluations, listReplacedValues };
+  return { createEvaluation, updateEvaluation, ...createEvaluationReads(orm) };
 
   /**
    * The row as stored, and whether this request created it: a repeated create of the same content gets what is stored.
@@ -106,50 +96,6 @@ export function createEvaluationStore(db: D1Database, clock: Clock) {
     if (changed_field !== null) throw fieldIsFixed(changed_field);
     if (!is_allowed) throw illegal(explanation, stored.evaluation_label_id);
     throw changedMeanwhile();
-  }
-
-  /** @throws {Failure} `not_found`. */
-  async function getEvaluation(
-    principal: Principal,
-    connection: Connection,
-    path: EvaluationPath,
-  ): Promise<EvaluationRow> {
-    if (!opens(principal, path)) throw notFound();
-    const [row] = await connection.run(get, () => ({ ...path, account: principal.account }));
-    if (!row) throw notFound();
-    return row;
-  }
-
-  /**
-   * A page of the run's evaluations, oldest first; none where the account has no such run.
-   * @throws {Failure} `not_found` where the token opens another run, or one evaluation only.
-   */
-  async function listEvaluations(
-    principal: Principal,
-    connection: Connection,
-    run_id: string,
-    { after, limit }: Page<{ created_at: string; id: string }>,
-  ): Promise<EvaluationRow[]> {
-    if (!opens(principal, { run_id })) throw notFound();
-    const [after_created_at, after_id] = [after?.created_at ?? '', after?.id ?? ''];
-    return connection.run(list, () => ({ run_id, account: principal.account, after_created_at, after_id, limit }));
-  }
-
-  /**
-   * A page of what was replaced of an evaluation, newest first.
-   * @throws {Failure} `not_found`.
-   */
-  async function listReplacedValues(
-    principal: Principal,
-    connection: Connection,
-    path: EvaluationPath,
-    { after, limit }: Page<{ replaced_at: string }>,
-  ): Promise<ReplacedRow[]> {
-    if (!opens(principal, path)) throw notFound();
-    const before = after?.replaced_at ?? '~';
-    const rows = await connection.run(history, () => ({ ...path, account: principal.account, before, limit }));
-    if (rows.length === 0) throw notFound();
-    return rows.filter((row): row is ReplacedRow => row.replaced_at !== null);
   }
 }
 
