@@ -329,21 +329,6 @@ describe.each(['secret', 'key set'] as const)('a Worker with a %s, at each of it
 });
 
 describe('a stranger', () => {
-  it('is judged in linear time, whatever is in the header', async () => {
-    const row = await storeEvaluation();
-    for (const authorization of [
-      `Bearer${' '.repeat(60_000)}\u2028x`,
-      `Bearer ${'A'.repeat(60_000)}`,
-      'Bearer '.repeat(9_000),
-    ]) {
-      const started = performance.now();
-      const sent = new Request(`https://api.test${pathOf(row)}`, { method: 'PUT', headers: { authorization } });
-      expect((await workerWith({})(sent)).status).toBe(401);
-      // A quadratic judge takes seconds for this.
-      expect(performance.now() - started).toBeLessThan(500);
-    }
-  });
-
   it('has nothing parsed and nothing asked of D1', async () => {
     const { db, calls } = countingD1(env.DB);
     let pulled = false;

@@ -1,6 +1,7 @@
-/** The built Worker and an issuer that really listens: what stand-ins for fetch and time cannot show. */
+/** The built Worker on a real wire: an issuer that listens, and a stranger's raw bytes. Stand-ins cannot show either. */
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
+import { connect } from 'node:net';
 import { type CryptoKey, exportJWK, generateKeyPair, SignJWT } from 'jose';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { createTestHarness } from 'wrangler';
@@ -8,6 +9,7 @@ import { createTestHarness } from 'wrangler';
 let issuer: Server;
 let key: CryptoKey;
 let server: ReturnType<typeof createTestHarness>;
+let url: URL;
 let asked = 0;
 
 beforeAll(async () => {
@@ -27,7 +29,7 @@ beforeAll(async () => {
     JWT_AUDIENCE: 'run-evaluation',
   };
   server = createTestHarness({ workers: [{ configPath: 'wrangler.toml', vars, secrets: { JWT_SECRET: '' } }] });
-  await server.listen();
+  ({ url } = await server.listen());
 });
 
 afterAll(async () => {
@@ -55,4 +57,26 @@ it('verifies with the keys of a real issuer, which it asks once for a crowd', as
   expect(statuses).toEqual(Array.from({ length: 10 }, () => 400));
   expect(asked).toBe(1);
   expect(await ask('key-2')).toBe(401);
+});
+
+/** Sends an Authorization header byte for byte; resolves with the status line and the milliseconds it took. */
+async function sendRaw(authorization: Buffer): Promise<{ line: string; took: number }> {
+  const socket = connect(Number(url.port), url.hostname);
+  const started = performance.now();
+  const head = `PUT /v1/run/x/evaluation/y HTTP/1.1\r\nHost: ${url.host}\r\nConnection: close\r\nContent-Length: 0\r\nAuthorization: `;
+  socket.write(Buffer.concat([Buffer.from(head), authorization, Buffer.from('\r\n\r\n')]));
+  const [chunk] = await once(socket, 'data');
+  socket.destroy();
+  return { line: String(chunk).split('\r\n')[0] ?? '', took: performance.now() - started };
+}
+
+it('judges what a stranger sends in linear time, a line separator after many spaces too', async () => {
+  const spaces = ' '.repeat(60_000);
+  for (const end of ['x', '\u2028x', '.'.repeat(60_000)]) {
+    const { line, took } = await sendRaw(Buffer.from(`Bearer${spaces}${end}`));
+
+    expect(line).toBe('HTTP/1.1 401 Unauthorized');
+    // A judge that looks back at each space takes two seconds for this, where a linear one takes milliseconds.
+    expect(took).toBeLessThan(1000);
+  }
 });
