@@ -54,3 +54,9 @@ export class Failure extends Error {
 
 /** Missing or not yours. */
 export const notFound = () => new Failure({ kind: 'not_found' });
+
+/** What was thrown, and what caused it, in one line for the log and for those who look for known words in it. */
+export function messageOf(thrown: unknown): string {
+  if (!(thrown instanceof Error)) return String(thrown);
+  return thrown.cause === undefined ? thrown.message : `${thrown.message}; ${messageOf(thrown.cause)}`;
+}

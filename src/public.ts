@@ -1,7 +1,7 @@
 /** What needs no token: the document of the API, and whether the database answers. */
 import { Hono } from 'hono';
 import type { Statement } from './db/statement';
-import { Failure } from './failure';
+import { Failure, messageOf } from './failure';
 import { methodNotAllowed } from './http/errors';
 import type { ExchangeEnv } from './http/exchange';
 import type { OpenSession } from './http/session';
@@ -41,6 +41,5 @@ export function publicRoutes(session: OpenSession) {
 /** Whatever keeps the database from answering, the probe that asks has to hear 503. */
 function unhealthy(thrown: unknown): never {
   if (thrown instanceof Failure) throw thrown;
-  const cause = thrown instanceof Error ? thrown.message : String(thrown);
-  throw new Failure({ kind: 'database_unavailable', retryAfterSeconds: 5 }, { cause });
+  throw new Failure({ kind: 'database_unavailable', retryAfterSeconds: 5 }, { cause: messageOf(thrown) });
 }

@@ -1,4 +1,4 @@
-/** Two projects: the suite proper runs inside workerd on a real local D1; test/dev runs the newcomer's programs in Node. */
+/** Two projects: the suite proper inside workerd on a real local D1; in Node what works on the Worker from outside. */
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { cloudflareTest, readD1Migrations } from '@cloudflare/vitest-plugin';

@@ -4,7 +4,7 @@
  * come here, because a connection may be lost after the commit.
  */
 import { type Clock, within } from '../clock';
-import { Failure } from '../failure';
+import { Failure, messageOf } from '../failure';
 import type { Statement } from './statement';
 
 /** Safe to retry (D1: Debug D1, error list). */
@@ -29,12 +29,18 @@ const BACKOFF_MS = 50;
 const RETRY_AFTER_TRANSIENT_SECONDS = 1;
 const RETRY_AFTER_OVERLOAD_SECONDS = 5;
 
+/** The rows that a statement returned, and how many tries it took. */
+export type Answer<Row> = { readonly rows: Row[]; readonly attempts: number };
+
 export type Connection = {
   /**
-   * The rows that the statement returned. `values` is asked anew for each try, and told which it is, from 1.
+   * Runs the statement. `values` is asked anew for each try, and told which it is, from 1.
    * @throws {Failure} `database_unavailable`; whatever else D1 throws passes through.
    */
-  readonly run: <Values, Row>(statement: Statement<Values, Row>, values: (attempt: number) => Values) => Promise<Row[]>;
+  readonly run: <Values, Row>(
+    statement: Statement<Values, Row>,
+    values: (attempt: number) => Values,
+  ) => Promise<Answer<Row>>;
   /** How far the database had got when it last answered this request; null before it did. */
   readonly bookmark: () => string | null;
 };
@@ -53,13 +59,13 @@ export function connect(db: D1Database, clock: Clock, from: string): Connection 
   async function run<Values, Row>(
     statement: Statement<Values, Row>,
     values: (attempt: number) => Values,
-  ): Promise<Row[]> {
+  ): Promise<Answer<Row>> {
     for (let attempt = 1; ; attempt += 1) {
       try {
         const bound = statement.bind(session, values(attempt));
         const { results } = await within(clock, ANSWER_MAX_MS, () => bound.all<Row>());
         answered = true;
-        return results;
+        return { rows: results, attempts: attempt };
       } catch (thrown) {
         const message = messageOf(thrown);
         if (OVERLOAD.some((text) => message.includes(text))) throw unavailable(RETRY_AFTER_OVERLOAD_SECONDS, message);
@@ -76,8 +82,3 @@ export function connect(db: D1Database, clock: Clock, from: string): Connection 
 
 const unavailable = (retryAfterSeconds: number, cause: string) =>
   new Failure({ kind: 'database_unavailable', retryAfterSeconds }, { cause });
-
-function messageOf(thrown: unknown): string {
-  if (!(thrown instanceof Error)) return String(thrown);
-  return thrown.cause === undefined ? thrown.message : `${thrown.message}; ${messageOf(thrown.cause)}`;
-}

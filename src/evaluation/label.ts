@@ -1,6 +1,6 @@
 /**
- * What an evaluation label allows, in words. Whether a value is legal the statement itself decides (statements/conditions.ts);
- * this says what is allowed once the statement has refused, or that the label itself is at fault.
+ * What an evaluation label allows, in words. Whether a value is legal the statement itself decides
+ * (statements/conditions.ts); this says what is allowed once it has refused, or that the label itself is at fault.
  */
 import * as v from 'valibot';
 

@@ -22,7 +22,9 @@ export function createEvaluationReads(orm: Orm) {
     path: EvaluationPath,
   ): Promise<EvaluationRow> {
     if (!opens(principal, path)) throw notFound();
-    const [row] = await connection.run(get, () => ({ ...path, account: principal.account }));
+    const {
+      rows: [row],
+    } = await connection.run(get, () => ({ ...path, account: principal.account }));
     if (!row) throw notFound();
     return row;
   }
@@ -39,7 +41,8 @@ export function createEvaluationReads(orm: Orm) {
   ): Promise<EvaluationRow[]> {
     if (!opens(principal, { run_id })) throw notFound();
     const [after_created_at, after_id] = [after?.created_at ?? '', after?.id ?? ''];
-    return connection.run(list, () => ({ run_id, account: principal.account, after_created_at, after_id, limit }));
+    const { account } = principal;
+    return (await connection.run(list, () => ({ run_id, account, after_created_at, after_id, limit }))).rows;
   }
 
   /**
@@ -54,7 +57,7 @@ export function createEvaluationReads(orm: Orm) {
   ): Promise<ReplacedRow[]> {
     if (!opens(principal, path)) throw notFound();
     const before = after?.replaced_at ?? '~';
-    const rows = await connection.run(history, () => ({ ...path, account: principal.account, before, limit }));
+    const { rows } = await connection.run(history, () => ({ ...path, account: principal.account, before, limit }));
     if (rows.length === 0) throw notFound();
     return rows.filter((row): row is ReplacedRow => row.replaced_at !== null);
   }

@@ -43,13 +43,14 @@ export function createEvaluationStore(db: D1Database, clock: Clock) {
     refuseOthers(fixed, { account_id: account, run_id, created_by: subject, created_by_evaluator_id: null });
     const now = clock.now().toISOString();
     const values: NewEvaluation = { ...content, id: id ?? crypto.randomUUID(), run_id, account, subject, now };
-    let attempts = 1;
-    const [row] = await connection.run(create, (attempt) => {
-      attempts = attempt;
-      return values;
-    });
+    const {
+      rows: [row],
+      attempts,
+    } = await connection.run(create, () => values);
     if (row) return { row, created: true };
-    const [explanation] = await connection.run(explainCreate, () => values);
+    const {
+      rows: [explanation],
+    } = await connection.run(explainCreate, () => values);
     if (explanation?.id_is_taken) {
       const { id_is_taken, is_same, has_label, is_legal, ...rest } = explanation;
       const { value_type, min_value, max_value, categories, ...stored } = rest;
@@ -80,13 +81,15 @@ export function createEvaluationStore(db: D1Database, clock: Clock) {
     const versions = precondition ? JSON.stringify(precondition) : null;
     const now = clock.now().toISOString();
     const conditions = { ...path, account, subject, now, value, fixed: JSON.stringify(fixed), versions };
-    let attempts = 1;
-    const [row] = await connection.run(update, (attempt) => {
-      attempts = attempt;
-      return { ...conditions, attempt };
-    });
+    const {
+      rows: [row],
+      attempts,
+    } = await connection.run(update, (attempt) => ({ ...conditions, attempt }));
     if (row) return row;
-    const [explanation] = await connection.run(explainUpdate, () => ({ ...conditions, attempt: attempts }));
+    const asked = { ...conditions, attempt: attempts };
+    const {
+      rows: [explanation],
+    } = await connection.run(explainUpdate, () => asked);
     if (!explanation) throw notFound();
     const { landed_at, is_current, changed_field, is_allowed, ...rest } = explanation;
     const { value_type, min_value, max_value, categories, ...stored } = rest;
@@ -100,10 +103,9 @@ export function createEvaluationStore(db: D1Database, clock: Clock) {
 }
 
 /** Refuses a field that was sent with another value than will be stored; `created_at` can only ever be another. */
-function refuseOthers(sent: FixedFields, stored: Partial<EvaluationRow>): void {
+function refuseOthers(sent: FixedFields, stored: { readonly [field: string]: unknown }): void {
   for (const [field, value] of Object.entries(sent)) {
-    if (value !== undefined && value !== Object.entries(stored).find(([name]) => name === field)?.[1])
-      throw fieldIsSet(field);
+    if (value !== undefined && value !== stored[field]) throw fieldIsSet(field);
   }
 }
 

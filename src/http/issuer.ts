@@ -4,7 +4,7 @@
  * KEY_SET_STALE_SECONDS where the issuer cannot be reached.
  */
 import type { Clock } from '../clock';
-import { Failure } from '../failure';
+import { Failure, messageOf } from '../failure';
 import { type Found, findKey } from './key-set';
 import { askIssuer, type Fetched, KEY_SET_STALE_SECONDS, readEdge, writeEdge } from './key-set-fetch';
 
@@ -59,8 +59,8 @@ export function issuerKeys(url: URL, clock: Clock): FindKey {
       }
       failure = undefined;
     } catch (thrown) {
-      failure = { at: now(), cause: thrown instanceof Error ? thrown.message : String(thrown) };
-      // A request that the kept set still serves has no failure to log: an operator must hear of the outage all the same.
+      failure = { at: now(), cause: messageOf(thrown) };
+      // A request that the kept set still serves has no failure to log: an operator has to hear of the outage.
       console.warn(JSON.stringify({ warning: 'key_set_not_refreshed', key_set: url.host, cause: failure.cause }));
     } finally {
       if (asking === mine) asking = undefined;
