@@ -27,7 +27,7 @@ export function createApp(env: Env, clock: Clock = systemClock) {
     evaluationRoutes({
       protect: bearerAuth(async () => createVerifier(readSettings(env), clock)),
       session,
-      evaluations: createEvaluationStore(env.DB, clock),
+      evaluations: createEvaluationStore(clock),
     }),
   );
   app.notFound(renderPathNotFound);

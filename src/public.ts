@@ -9,7 +9,7 @@ import document from './openapi.json';
 
 const DOCUMENT_MAX_AGE_SECONDS = 3600;
 
-const one: Statement<object, { one: 1 }> = { bind: (db) => db.prepare('SELECT 1 AS one') };
+const one: Statement<object, { one: 1 }> = { sql: 'SELECT 1 AS one', parameters: [] };
 
 export function publicRoutes(session: OpenSession) {
   const routes = new Hono<ExchangeEnv>();

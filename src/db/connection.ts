@@ -37,7 +37,7 @@ export type Connection = {
    * Runs the statement. `values` is asked anew for each try, and told which it is, from 1.
    * @throws {Failure} `database_unavailable`; whatever else D1 throws passes through.
    */
-  readonly run: <Values, Row>(
+  readonly run: <Values extends { readonly [name: string]: unknown }, Row>(
     statement: Statement<Values, Row>,
     values: (attempt: number) => Values,
   ) => Promise<Answer<Row>>;
@@ -56,13 +56,15 @@ export function connect(db: D1Database, clock: Clock, from: string): Connection 
   // Until D1 has answered, a session's bookmark is only the one it was asked to start from.
   return { run, bookmark: () => (answered ? session.getBookmark() : null) };
 
-  async function run<Values, Row>(
+  async function run<Values extends { readonly [name: string]: unknown }, Row>(
     statement: Statement<Values, Row>,
     values: (attempt: number) => Values,
   ): Promise<Answer<Row>> {
     for (let attempt = 1; ; attempt += 1) {
       try {
-        const bound = statement.bind(session, values(attempt));
+        const given = values(attempt);
+        // D1 throws where a value is missing: no parameter can become NULL by mistake.
+        const bound = session.prepare(statement.sql).bind(...statement.parameters.map((name) => given[name]));
         const { results } = await within(clock, ANSWER_MAX_MS, () => bound.all<Row>());
         answered = true;
         return { rows: results, attempts: attempt };

@@ -5,28 +5,22 @@
  */
 import type { Clock } from '../clock';
 import type { Connection } from '../db/connection';
-import { createOrm } from '../db/statement';
 import { Failure, notFound } from '../failure';
 import { opens, type Principal } from '../principal';
 import { type EvaluationPath, type EvaluationRow, versionOf } from './evaluation';
 import { describeRule, type LabelRow } from './label';
-import { createEvaluationReads } from './reads';
+import { getEvaluation, listEvaluations, listReplacedValues } from './reads';
 import { type EvaluationCreate, type EvaluationUpdate, type FixedFields, fieldIsFixed, fieldIsSet } from './request';
-import { compileCreate, compileCreateExplanation, type NewEvaluation } from './statements/create';
-import { compileUpdate, compileUpdateExplanation } from './statements/update';
+import { statements } from './statements/compiled';
+import type { NewEvaluation } from './statements/create';
 
 /** The versions of which one must be stored for the write to happen; undefined where any will do. */
 export type Precondition = readonly string[] | undefined;
 
 export type EvaluationStore = ReturnType<typeof createEvaluationStore>;
 
-export function createEvaluationStore(db: D1Database, clock: Clock) {
-  const orm = createOrm(db);
-  const create = compileCreate(orm);
-  const explainCreate = compileCreateExplanation(orm);
-  const update = compileUpdate(orm);
-  const explainUpdate = compileUpdateExplanation(orm);
-  return { createEvaluation, updateEvaluation, ...createEvaluationReads(orm) };
+export function createEvaluationStore(clock: Clock) {
+  return { createEvaluation, updateEvaluation, getEvaluation, listEvaluations, listReplacedValues };
 
   /**
    * The row as stored, and whether this request created it: a repeated create of the same content gets what is stored.
@@ -46,11 +40,11 @@ export function createEvaluationStore(db: D1Database, clock: Clock) {
     const {
       rows: [row],
       attempts,
-    } = await connection.run(create, () => values);
+    } = await connection.run(statements.create, () => values);
     if (row) return { row, created: true };
     const {
       rows: [explanation],
-    } = await connection.run(explainCreate, () => values);
+    } = await connection.run(statements.explainCreate, () => values);
     if (explanation?.id_is_taken) {
       const { id_is_taken, is_same, has_label, is_legal, ...rest } = explanation;
       const { value_type, min_value, max_value, categories, ...stored } = rest;
@@ -84,12 +78,12 @@ export function createEvaluationStore(db: D1Database, clock: Clock) {
     const {
       rows: [row],
       attempts,
-    } = await connection.run(update, (attempt) => ({ ...conditions, attempt }));
+    } = await connection.run(statements.update, (attempt) => ({ ...conditions, attempt }));
     if (row) return row;
     const asked = { ...conditions, attempt: attempts };
     const {
       rows: [explanation],
-    } = await connection.run(explainUpdate, () => asked);
+    } = await connection.run(statements.explainUpdate, () => asked);
     if (!explanation) throw notFound();
     const { landed_at, is_current, changed_field, is_allowed, ...rest } = explanation;
     const { value_type, min_value, max_value, categories, ...stored } = rest;

@@ -1,7 +1,7 @@
 /** The creation, and the question why it created nothing. */
 import { eq, getTableColumns, sql } from 'drizzle-orm';
+import { compile, orm } from '../../db/compile';
 import { evaluationLabel, runEvaluation, runEvaluationHistory } from '../../db/schema';
-import { compile, type Orm } from '../../db/statement';
 import type { EvaluationRow } from '../evaluation';
 import type { LabelRow } from '../label';
 import { all, isLegal, isVisibleTo, ruleColumns, type Scope } from './conditions';
@@ -51,45 +51,43 @@ const isSame = sql<0 | 1>`${all(
 )} IS TRUE`;
 
 /** Returns the row; nothing where the label is not to be had, does not allow the value, or the id is taken. */
-export const compileCreate = (orm: Orm) =>
-  compile<NewEvaluation, EvaluationRow>(
-    orm
-      .insert(runEvaluation)
-      .select(
-        orm
-          .select({
-            id: given('id').as('id'),
-            account_id: given('account').as('account_id'),
-            run_id: given('run_id').as('run_id'),
-            output_name: given('output_name').as('output_name'),
-            field_path: given('field_path').as('field_path'),
-            evaluation_label_id: evaluationLabel.id,
-            value: given('value').as('value'),
-            created_by: given('subject').as('created_by'),
-            created_by_evaluator_id: sql`NULL`.as('created_by_evaluator_id'),
-            created_at: given('now').as('created_at'),
-            updated_by: sql`NULL`.as('updated_by'),
-            updated_at: sql`NULL`.as('updated_at'),
-          })
-          .from(evaluationLabel)
-          .where(all(isLabel, isLegal, sql`NOT ${idIsTaken}`)),
-      )
-      .returning(),
-  );
+export const create = compile<NewEvaluation, EvaluationRow>(
+  orm
+    .insert(runEvaluation)
+    .select(
+      orm
+        .select({
+          id: given('id').as('id'),
+          account_id: given('account').as('account_id'),
+          run_id: given('run_id').as('run_id'),
+          output_name: given('output_name').as('output_name'),
+          field_path: given('field_path').as('field_path'),
+          evaluation_label_id: evaluationLabel.id,
+          value: given('value').as('value'),
+          created_by: given('subject').as('created_by'),
+          created_by_evaluator_id: sql`NULL`.as('created_by_evaluator_id'),
+          created_at: given('now').as('created_at'),
+          updated_by: sql`NULL`.as('updated_by'),
+          updated_at: sql`NULL`.as('updated_at'),
+        })
+        .from(evaluationLabel)
+        .where(all(isLabel, isLegal, sql`NOT ${idIsTaken}`)),
+    )
+    .returning(),
+);
 
 /** Returns one row, always. */
-export const compileCreateExplanation = (orm: Orm) =>
-  compile<NewEvaluation, CreateExplanation>(
-    orm
-      .select({
-        ...getTableColumns(runEvaluation),
-        id_is_taken: idIsTaken.as('id_is_taken'),
-        is_same: isSame.as('is_same'),
-        has_label: sql<0 | 1>`${evaluationLabel.id} IS NOT NULL`.as('has_label'),
-        is_legal: isLegal.as('is_legal'),
-        ...ruleColumns,
-      })
-      .from(sql`(SELECT 1)`)
-      .leftJoin(evaluationLabel, isLabel)
-      .leftJoin(runEvaluation, all(eq(runEvaluation.id, given('id')), eq(runEvaluation.account_id, given('account')))),
-  );
+export const explainCreate = compile<NewEvaluation, CreateExplanation>(
+  orm
+    .select({
+      ...getTableColumns(runEvaluation),
+      id_is_taken: idIsTaken.as('id_is_taken'),
+      is_same: isSame.as('is_same'),
+      has_label: sql<0 | 1>`${evaluationLabel.id} IS NOT NULL`.as('has_label'),
+      is_legal: isLegal.as('is_legal'),
+      ...ruleColumns,
+    })
+    .from(sql`(SELECT 1)`)
+    .leftJoin(evaluationLabel, isLabel)
+    .leftJoin(runEvaluation, all(eq(runEvaluation.id, given('id')), eq(runEvaluation.account_id, given('account')))),
+);

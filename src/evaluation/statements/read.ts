@@ -1,12 +1,12 @@
 /** The reads: one evaluation, those of a run, and what was replaced of one. */
 import { asc, desc, eq, sql } from 'drizzle-orm';
+import { compile, orm } from '../../db/compile';
 import { runEvaluation, runEvaluationHistory } from '../../db/schema';
-import { compile, type Orm } from '../../db/statement';
 import type { AccountId } from '../../principal';
 import type { EvaluationRow, ReplacedRow } from '../evaluation';
 import { all, inScope, type Scope } from './conditions';
 
-export const compileGet = (orm: Orm) => compile<Scope, EvaluationRow>(orm.select().from(runEvaluation).where(inScope));
+export const get = compile<Scope, EvaluationRow>(orm.select().from(runEvaluation).where(inScope));
 
 export type ListValues = {
   readonly run_id: string;
@@ -18,21 +18,20 @@ export type ListValues = {
 };
 
 /** Oldest first; rows of the same millisecond by id, so that the order is total and a page follows its cursor. */
-export const compileList = (orm: Orm) =>
-  compile<ListValues, EvaluationRow>(
-    orm
-      .select()
-      .from(runEvaluation)
-      .where(
-        all(
-          eq(runEvaluation.account_id, sql.placeholder('account')),
-          eq(runEvaluation.run_id, sql.placeholder('run_id')),
-          sql`(${runEvaluation.created_at}, ${runEvaluation.id}) > (${sql.placeholder('after_created_at')}, ${sql.placeholder('after_id')})`,
-        ),
-      )
-      .orderBy(asc(runEvaluation.created_at), asc(runEvaluation.id))
-      .limit(sql.placeholder('limit')),
-  );
+export const list = compile<ListValues, EvaluationRow>(
+  orm
+    .select()
+    .from(runEvaluation)
+    .where(
+      all(
+        eq(runEvaluation.account_id, sql.placeholder('account')),
+        eq(runEvaluation.run_id, sql.placeholder('run_id')),
+        sql`(${runEvaluation.created_at}, ${runEvaluation.id}) > (${sql.placeholder('after_created_at')}, ${sql.placeholder('after_id')})`,
+      ),
+    )
+    .orderBy(asc(runEvaluation.created_at), asc(runEvaluation.id))
+    .limit(sql.placeholder('limit')),
+);
 
 export type HistoryValues = Scope & {
   /** The `replaced_at` of the last entry of the page before; `~` comes after all times. */
@@ -41,26 +40,25 @@ export type HistoryValues = Scope & {
 };
 
 /** Newest first. Nothing where there is no such evaluation; one row of NULLs where nothing was replaced. */
-export const compileHistory = (orm: Orm) =>
-  compile<HistoryValues, ReplacedRow | { readonly [column in keyof ReplacedRow]: null }>(
-    orm
-      .select({
-        evaluation_id: runEvaluationHistory.evaluation_id,
-        value: runEvaluationHistory.value,
-        updated_by: runEvaluationHistory.updated_by,
-        updated_at: runEvaluationHistory.updated_at,
-        replaced_by: runEvaluationHistory.replaced_by,
-        replaced_at: runEvaluationHistory.replaced_at,
-      })
-      .from(runEvaluation)
-      .leftJoin(
-        runEvaluationHistory,
-        all(
-          eq(runEvaluationHistory.evaluation_id, runEvaluation.id),
-          sql`${runEvaluationHistory.replaced_at} < ${sql.placeholder('before')}`,
-        ),
-      )
-      .where(inScope)
-      .orderBy(desc(runEvaluationHistory.replaced_at))
-      .limit(sql.placeholder('limit')),
-  );
+export const history = compile<HistoryValues, ReplacedRow | { readonly [column in keyof ReplacedRow]: null }>(
+  orm
+    .select({
+      evaluation_id: runEvaluationHistory.evaluation_id,
+      value: runEvaluationHistory.value,
+      updated_by: runEvaluationHistory.updated_by,
+      updated_at: runEvaluationHistory.updated_at,
+      replaced_by: runEvaluationHistory.replaced_by,
+      replaced_at: runEvaluationHistory.replaced_at,
+    })
+    .from(runEvaluation)
+    .leftJoin(
+      runEvaluationHistory,
+      all(
+        eq(runEvaluationHistory.evaluation_id, runEvaluation.id),
+        sql`${runEvaluationHistory.replaced_at} < ${sql.placeholder('before')}`,
+      ),
+    )
+    .where(inScope)
+    .orderBy(desc(runEvaluationHistory.replaced_at))
+    .limit(sql.placeholder('limit')),
+);

@@ -4,8 +4,8 @@
  */
 import { getTableColumns, type SQL, sql } from 'drizzle-orm';
 import { alias } from 'drizzle-orm/sqlite-core';
+import { compile, orm } from '../../db/compile';
 import { evaluationLabel, runEvaluation, runEvaluationHistory } from '../../db/schema';
-import { compile, type Orm } from '../../db/statement';
 import { type EvaluationRow, FIXED_FIELD_NAMES } from '../evaluation';
 import type { LabelRow } from '../label';
 import { all, inScope, isLegal, isVisibleTo, literal, ruleColumns, type Scope } from './conditions';
@@ -91,32 +91,30 @@ const isAllowed = sql<0 | 1>`(${isRepeated} OR NOT EXISTS (
 ))`;
 
 /** Returns the row, changed or repeated; nothing where a condition failed. */
-export const compileUpdate = (orm: Orm) =>
-  compile<UpdateConditions, EvaluationRow>(
-    orm
-      .update(runEvaluation)
-      .set({
-        value: sql`${given('value')}`,
-        updated_by: sql`${given('subject')}`,
-        updated_at: sql`CASE WHEN ${isRepeated} THEN ${runEvaluation.updated_at} ELSE ${laterThan(version)} END`,
-      })
-      .where(all(inScope, sql`${landedAt} IS NULL`, isCurrent, sql`${changedField} IS NULL`, isAllowed))
-      .returning(),
-  );
+export const update = compile<UpdateConditions, EvaluationRow>(
+  orm
+    .update(runEvaluation)
+    .set({
+      value: sql`${given('value')}`,
+      updated_by: sql`${given('subject')}`,
+      updated_at: sql`CASE WHEN ${isRepeated} THEN ${runEvaluation.updated_at} ELSE ${laterThan(version)} END`,
+    })
+    .where(all(inScope, sql`${landedAt} IS NULL`, isCurrent, sql`${changedField} IS NULL`, isAllowed))
+    .returning(),
+);
 
 /** Returns nothing where the account has no such evaluation. */
-export const compileUpdateExplanation = (orm: Orm) =>
-  compile<UpdateConditions, UpdateExplanation>(
-    orm
-      .select({
-        ...getTableColumns(runEvaluation),
-        landed_at: landedAt.as('landed_at'),
-        is_current: isCurrent.as('is_current'),
-        changed_field: changedField.as('changed_field'),
-        is_allowed: isAllowed.as('is_allowed'),
-        ...ruleColumns,
-      })
-      .from(runEvaluation)
-      .leftJoin(evaluationLabel, labelOfEvaluation)
-      .where(inScope),
-  );
+export const explainUpdate = compile<UpdateConditions, UpdateExplanation>(
+  orm
+    .select({
+      ...getTableColumns(runEvaluation),
+      landed_at: landedAt.as('landed_at'),
+      is_current: isCurrent.as('is_current'),
+      changed_field: changedField.as('changed_field'),
+      is_allowed: isAllowed.as('is_allowed'),
+      ...ruleColumns,
+    })
+    .from(runEvaluation)
+    .leftJoin(evaluationLabel, labelOfEvaluation)
+    .where(inScope),
+);
