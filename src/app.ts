@@ -17,7 +17,7 @@ import { readOrigins, readSettings } from './settings';
 
 export function createApp(env: Env, clock: Clock = systemClock) {
   const app = new Hono<ExchangeEnv>();
-  app.use(exchange(clock));
+  app.use(exchange(clock, env.CF_VERSION_METADATA?.id));
   const origins = readOrigins(env);
   if (origins.length > 0) app.use(crossOrigin(origins));
   const session = d1Session(env.DB, clock);

@@ -43,7 +43,12 @@ export type Connection = {
   ) => Promise<Answer<Row>>;
   /** How far the database had got when it last answered this request; null before it did. */
   readonly bookmark: () => string | null;
+  /** What the request has cost so far. */
+  readonly cost: Readonly<Cost>;
 };
+
+/** Statements, tries of them, and rows as D1 counts and bills them (D1: Return object, meta). */
+type Cost = { d1_calls: number; d1_attempts: number; rows_read: number; rows_written: number };
 
 /**
  * `from` is a bookmark, `first-primary` for a request that writes, or `first-unconstrained` for one that may be
@@ -52,21 +57,26 @@ export type Connection = {
 export function connect(db: D1Database, clock: Clock, from: string): Connection {
   const session = db.withSession(from);
   const started = clock.now().getTime();
+  const cost: Cost = { d1_calls: 0, d1_attempts: 0, rows_read: 0, rows_written: 0 };
   let answered = false;
   // Until D1 has answered, a session's bookmark is only the one it was asked to start from.
-  return { run, bookmark: () => (answered ? session.getBookmark() : null) };
+  return { run, bookmark: () => (answered ? session.getBookmark() : null), cost };
 
   async function run<Values extends { readonly [name: string]: unknown }, Row>(
     statement: Statement<Values, Row>,
     values: (attempt: number) => Values,
   ): Promise<Answer<Row>> {
+    cost.d1_calls += 1;
     for (let attempt = 1; ; attempt += 1) {
+      cost.d1_attempts += 1;
       try {
         const given = values(attempt);
         // D1 throws where a value is missing: no parameter can become NULL by mistake.
         const bound = session.prepare(statement.sql).bind(...statement.parameters.map((name) => given[name]));
-        const { results } = await within(clock, ANSWER_MAX_MS, () => bound.all<Row>());
+        const { results, meta } = await within(clock, ANSWER_MAX_MS, () => bound.all<Row>());
         answered = true;
+        cost.rows_read += meta.rows_read;
+        cost.rows_written += meta.rows_written;
         return { rows: results, attempts: attempt };
       } catch (thrown) {
         const message = messageOf(thrown);

@@ -9,6 +9,9 @@ import type { Principal } from '../principal';
 
 export type LogLine = {
   request_id: string;
+  /** Cloudflare's own id of the request, by which its support finds it. */
+  ray?: string | undefined;
+  version?: string | undefined;
   method: string;
   operation?: string;
   status?: number;
@@ -16,6 +19,10 @@ export type LogLine = {
   account?: string;
   key_id?: string | undefined;
   evaluation?: string;
+  d1_calls?: number;
+  d1_attempts?: number;
+  rows_read?: number;
+  rows_written?: number;
   refusal?: string;
   code?: string;
   cause?: string;
@@ -26,12 +33,12 @@ export type ExchangeEnv = { Variables: { log: LogLine; principal: Principal; con
 /** What a caller may send as its own `x-request-id` and gets back; anything else is replaced by a fresh UUID. */
 const SANE_REQUEST_ID = /^[\w.:-]{1,128}$/;
 
-export function exchange(clock: Clock): MiddlewareHandler<ExchangeEnv> {
+export function exchange(clock: Clock, version: string | undefined): MiddlewareHandler<ExchangeEnv> {
   return async function exchange(c, next) {
     const started = clock.now().getTime();
     const sent = c.req.header('x-request-id');
     const requestId = sent !== undefined && SANE_REQUEST_ID.test(sent) ? sent : crypto.randomUUID();
-    const log: LogLine = { request_id: requestId, method: c.req.method };
+    const log: LogLine = { request_id: requestId, ray: c.req.header('cf-ray'), version, method: c.req.method };
     c.set('log', log);
     c.header('x-content-type-options', 'nosniff');
     c.header('x-request-id', requestId);

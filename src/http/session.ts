@@ -23,6 +23,7 @@ export function d1Session(db: D1Database, clock: Clock): OpenSession {
       const connection = connect(db, clock, purpose === 'write' ? 'first-primary' : nearest);
       c.set('connection', connection);
       await next();
+      Object.assign(c.get('log'), connection.cost);
       const bookmark = connection.bookmark();
       // Not on a 404: it must be the same bytes whether the row is missing, foreign, or behind another door.
       if (bookmark !== null && c.res.status !== 404) c.res.headers.set(BOOKMARK_HEADER, bookmark);

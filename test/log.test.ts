@@ -1,0 +1,86 @@
+/** The log line of a request: what an operator finds by its id, and what must never stand in it. */
+import { env } from 'cloudflare:workers';
+import { describe, expect, it, vi } from 'vitest';
+import { flakyD1 } from './d1';
+import {
+  mintToken,
+  pathOf,
+  putValue,
+  readEvaluation,
+  request,
+  type Send,
+  storeEvaluation,
+  worker,
+  workerWith,
+} from './worker';
+
+/** Sends the request and returns the one line it left in the log, parsed and as text. */
+async function logOf(sent: Request, send: Send = worker) {
+  const id = crypto.randomUUID();
+  sent.headers.set('x-request-id', id);
+  const [log, error] = [vi.spyOn(console, 'log'), vi.spyOn(console, 'error')];
+  await send(sent);
+  const lines = [...log.mock.calls, ...error.mock.calls].flat().map(String);
+  const own = lines.filter((line) => line.includes(id));
+  expect(own).toHaveLength(1);
+  return { id, text: own.join(), line: JSON.parse(own.join()) };
+}
+
+const VERSION = { id: 'version-1', tag: '', timestamp: '2026-11-01T00:00:00.000Z' };
+
+describe('the log line', () => {
+  it('tells all of a request, and neither its token nor its body nor its value', async () => {
+    const row = await storeEvaluation();
+    const token = await mintToken({}, { kid: 'key-1' });
+    const sent = await putValue(row, 4321.5, token);
+    sent.headers.set('cf-ray', '8f1e2d3c4b5a6978-FRA');
+
+    const { id, line, text } = await logOf(sent, workerWith({ CF_VERSION_METADATA: VERSION }));
+
+    expect(line).toEqual({
+      request_id: id,
+      ray: '8f1e2d3c4b5a6978-FRA',
+      version: 'version-1',
+      method: 'PUT',
+      operation: 'updateEvaluation',
+      status: 200,
+      duration_ms: expect.any(Number),
+      account: row.account_id,
+      key_id: 'key-1',
+      evaluation: row.id,
+      d1_calls: 1,
+      d1_attempts: 1,
+      rows_read: 4,
+      rows_written: 2,
+    });
+    expect(text).not.toContain(token);
+    expect(text).not.toContain('4321.5');
+    expect(await readEvaluation(row.id)).toMatchObject({ value: 4321.5 });
+  });
+
+  it('counts the tries of a database that failed on the way', async () => {
+    const row = await storeEvaluation();
+    const { db } = flakyD1(env.DB, 'Network connection lost.', 'fails', 'fails', 'passes');
+
+    const { line } = await logOf(await putValue(row, 9), workerWith({ DB: db }));
+
+    expect(line).toMatchObject({ status: 200, d1_calls: 1, d1_attempts: 3, rows_written: 2 });
+  });
+
+  it('counts what a refusal cost, and names it', async () => {
+    const missing = await request(pathOf({ ...(await storeEvaluation()), id: crypto.randomUUID() }), {
+      body: '{"value":9}',
+    });
+
+    const { line } = await logOf(missing);
+
+    expect(line).toMatchObject({ status: 404, refusal: 'not_found', d1_calls: 2, d1_attempts: 2, rows_written: 0 });
+  });
+
+  it('is there for what never reached the database, without a word of it', async () => {
+    const { line } = await logOf(await request(pathOf(await storeEvaluation()), { headers: { authorization: null } }));
+
+    expect(line).toMatchObject({ status: 401, refusal: 'no_credentials', operation: 'updateEvaluation' });
+    expect(line).not.toHaveProperty('d1_calls');
+  });
+});
