@@ -2,6 +2,7 @@
 import { Hono } from 'hono';
 import type { Statement } from './db/statement';
 import { Failure, messageOf } from './failure';
+import { answer, answerJson } from './http/answer';
 import { methodNotAllowed } from './http/errors';
 import type { ExchangeEnv } from './http/exchange';
 import type { OpenSession } from './http/session';
@@ -18,7 +19,7 @@ export function publicRoutes(session: OpenSession) {
   routes.get('/openapi.json', (c) => {
     c.get('log').operation = 'getDocument';
     text ??= JSON.stringify(document);
-    return c.body(text, 200, {
+    return answer(c, 200, text, {
       'content-type': 'application/json',
       'cache-control': `public, max-age=${DOCUMENT_MAX_AGE_SECONDS}`,
     });
@@ -30,7 +31,7 @@ export function publicRoutes(session: OpenSession) {
       .get('connection')
       .run(one, () => ({}))
       .catch(unhealthy);
-    return c.json({ status: 'ok' });
+    return answerJson(c, 200, { status: 'ok' });
   });
 
   routes.all('/openapi.json', methodNotAllowed('GET, HEAD'));

@@ -6,20 +6,23 @@ export type StillClock = Clock & { readonly advance: (seconds: number) => void }
 
 export function stillClock(start = new Date('2026-11-22T10:11:12.345Z')): StillClock {
   let time = start.getTime();
-  let timeouts: { readonly at: number; readonly controller: AbortController }[] = [];
+  let timers: { readonly at: number; readonly action: () => void }[] = [];
   return {
     now: () => new Date(time),
     // Long enough for other requests to get on, and no longer.
     sleep: () => scheduler.wait(0),
-    timeout: (milliseconds) => {
-      const controller = new AbortController();
-      timeouts.push({ at: time + milliseconds, controller });
-      return controller.signal;
+    after: (milliseconds, action) => {
+      const timer = { at: time + milliseconds, action };
+      timers.push(timer);
+      return () => {
+        timers = timers.filter((other) => other !== timer);
+      };
     },
     advance: (seconds) => {
       time += seconds * 1000;
-      for (const { at, controller } of timeouts) if (at <= time) controller.abort();
-      timeouts = timeouts.filter(({ at }) => at > time);
+      const due = timers.filter(({ at }) => at <= time);
+      timers = timers.filter(({ at }) => at > time);
+      for (const { action } of due) action();
     },
   };
 }

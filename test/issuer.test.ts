@@ -446,8 +446,8 @@ describe('an issuer that fails', () => {
   it('lets another request in when the one that asks is cut off', async () => {
     const clock = stillClock();
     const idp = issuer(() => new Promise<Response>(() => {}));
-    // Its timeouts never fire, like those of a request that the platform has ended.
-    const send = idp.isolate({ ...clock, timeout: () => new AbortController().signal });
+    // Its timers never fire, like those of a request that the platform has ended.
+    const send = idp.isolate({ ...clock, after: () => () => {} });
     const row = await storeEvaluation();
     void put(send, clock, first, row, 1);
     await until(() => expect(idp.fetches()).toBe(1));
@@ -526,8 +526,8 @@ describe('an issuer that fails', () => {
       asked += 1;
       return answers[asked - 1]?.promise ?? down();
     });
-    // Its timeouts never fire, like those of a request that the platform holds up.
-    const send = idp.isolate({ ...clock, timeout: () => new AbortController().signal });
+    // Its timers never fire, like those of a request that the platform holds up.
+    const send = idp.isolate({ ...clock, after: () => () => {} });
     const row = await storeEvaluation();
     const late = put(send, clock, first, row, 1);
     await until(() => expect(idp.fetches()).toBe(1));

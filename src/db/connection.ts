@@ -73,7 +73,7 @@ export function connect(db: D1Database, clock: Clock, from: string): Connection 
         const given = values(attempt);
         // D1 throws where a value is missing: no parameter can become NULL by mistake.
         const bound = session.prepare(statement.sql).bind(...statement.parameters.map((name) => given[name]));
-        const { results, meta } = await within(clock, ANSWER_MAX_MS, () => bound.all<Row>());
+        const { results, meta } = await within(clock, ANSWER_MAX_MS, bound.all<Row>());
         answered = true;
         cost.rows_read += meta.rows_read;
         cost.rows_written += meta.rows_written;

@@ -1,5 +1,6 @@
 /** The operations on evaluations, as HTTP. A handler says who, what, do it, if refused say why, answer. */
 import { type Context, Hono } from 'hono';
+import { answer, answerJson } from '../http/answer';
 import type { Protect } from '../http/auth';
 import { readJsonObject } from '../http/body';
 import { methodNotAllowed } from '../http/errors';
@@ -33,8 +34,8 @@ export function evaluationRoutes({ protect, session, evaluations }: Needs) {
     const runId = uuidOf('id', c.req.param('id'));
     const create = parseEvaluationCreate(await readJsonObject(c.req.raw));
     const { row, created } = await evaluations.createEvaluation(c.get('principal'), c.get('connection'), runId, create);
-    c.header('location', `/v1/run/${row.run_id}/evaluation/${row.id}`);
-    return answer(c, row, created ? 201 : 200);
+    const location = `/v1/run/${row.run_id}/evaluation/${row.id}`;
+    return answerRow(c, created ? 201 : 200, row, { location });
   });
 
   routes.get(EVALUATIONS, protect('listEvaluations'), session('read'), async (c) => {
@@ -46,14 +47,14 @@ export function evaluationRoutes({ protect, session, evaluations }: Needs) {
     const page = { after, limit: limit + 1 };
     const rows = await evaluations.listEvaluations(c.get('principal'), c.get('connection'), runId, page);
     const last = rows.length > limit ? rows[limit - 1] : undefined;
-    if (last) c.header('link', linkToNext(`/v1/run/${runId}/evaluations`, limit, last.created_at, last.id));
-    return c.json(rows.slice(0, limit).map(resourceOf));
+    const link = last && linkToNext(`/v1/run/${runId}/evaluations`, limit, last.created_at, last.id);
+    return answerJson(c, 200, rows.slice(0, limit).map(resourceOf), link);
   });
 
   routes.get(EVALUATION, protect('getEvaluation'), session('read'), async (c) => {
     const row = await evaluations.getEvaluation(c.get('principal'), c.get('connection'), evaluationPath(c));
-    if (!hasVersion(c.req.header('if-none-match'), versionOf(row))) return answer(c, row, 200);
-    return c.body(null, 304, validatorsOf(versionOf(row)));
+    if (!hasVersion(c.req.header('if-none-match'), versionOf(row))) return answerRow(c, 200, row);
+    return answer(c, 304, null, validatorsOf(versionOf(row)));
   });
 
   const updateEvaluation = async (c: Context<ExchangeEnv, typeof EVALUATION>) => {
@@ -62,7 +63,7 @@ export function evaluationRoutes({ protect, session, evaluations }: Needs) {
     const precondition = readIfMatch(c.req.header('if-match'));
     const update = parseEvaluationUpdate(await readJsonObject(c.req.raw));
     const [principal, connection] = [c.get('principal'), c.get('connection')];
-    return answer(c, await evaluations.updateEvaluation(principal, connection, path, update, precondition), 200);
+    return answerRow(c, 200, await evaluations.updateEvaluation(principal, connection, path, update, precondition));
   };
   routes.put(EVALUATION, protect('updateEvaluation'), session('write'), updateEvaluation);
   // The same for senders of webhooks and callbacks, practically all of which can only POST.
@@ -75,10 +76,8 @@ export function evaluationRoutes({ protect, session, evaluations }: Needs) {
     const page = { after: replaced_at === undefined ? undefined : { replaced_at }, limit: limit + 1 };
     const entries = await evaluations.listReplacedValues(c.get('principal'), c.get('connection'), path, page);
     const last = entries.length > limit ? entries[limit - 1] : undefined;
-    if (last) {
-      c.header('link', linkToNext(`/v1/run/${path.run_id}/evaluation/${path.id}/history`, limit, last.replaced_at));
-    }
-    return c.json(entries.slice(0, limit));
+    const self = `/v1/run/${path.run_id}/evaluation/${path.id}/history`;
+    return answerJson(c, 200, entries.slice(0, limit), last && linkToNext(self, limit, last.replaced_at));
   });
 
   routes.all(EVALUATIONS, methodNotAllowed('GET, HEAD, POST'));
@@ -87,8 +86,8 @@ export function evaluationRoutes({ protect, session, evaluations }: Needs) {
   return routes;
 }
 
-const answer = (c: Context<ExchangeEnv>, row: EvaluationRow, status: 200 | 201) =>
-  c.json(resourceOf(row), status, validatorsOf(versionOf(row)));
+const answerRow = (c: Context<ExchangeEnv>, status: 200 | 201, row: EvaluationRow, headers?: { location: string }) =>
+  answerJson(c, status, resourceOf(row), { ...validatorsOf(versionOf(row)), ...headers });
 
 function evaluationPath(c: Context<ExchangeEnv, typeof EVALUATION | typeof HISTORY>): EvaluationPath {
   const path = {

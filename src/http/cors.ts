@@ -4,11 +4,13 @@
  */
 import type { Context, MiddlewareHandler } from 'hono';
 import { cors } from 'hono/cors';
+import { sharedHeaders } from './answer';
+import type { ExchangeEnv } from './exchange';
 import { BOOKMARK_HEADER } from './session';
 
 const PREFLIGHT_MAX_AGE_SECONDS = 3600;
 
-export function crossOrigin(origins: readonly string[]): MiddlewareHandler {
+export function crossOrigin(origins: readonly string[]): MiddlewareHandler<ExchangeEnv> {
   const handle = cors({
     origin: origins.includes('*') ? '*' : [...origins],
     allowMethods: ['GET', 'HEAD', 'PUT', 'POST'],
@@ -20,6 +22,9 @@ export function crossOrigin(origins: readonly string[]): MiddlewareHandler {
   const isPreflight = (c: Context) => c.req.header('origin') && c.req.header('access-control-request-method');
   return async function crossOrigin(c, next) {
     if (c.req.method === 'OPTIONS' && !isPreflight(c)) return next();
-    return handle(c, next);
+    const preflight = await handle(c, next);
+    if (preflight)
+      for (const header of Object.entries(sharedHeaders(c, preflight.status))) preflight.headers.set(...header);
+    return preflight;
   };
 }

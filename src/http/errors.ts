@@ -3,13 +3,13 @@
  * What nobody foresaw is one constant sentence on the wire and complete in the log.
  */
 import type { ErrorHandler, NotFoundHandler } from 'hono';
-import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import { type Fact, Failure } from '../failure';
+import { answerJson } from './answer';
 import { validatorsOf } from './etag';
 import type { ExchangeEnv } from './exchange';
 
 type Refusal = {
-  readonly status: ContentfulStatusCode;
+  readonly status: number;
   readonly error: string;
   readonly headers?: Readonly<Record<string, string>>;
 };
@@ -103,7 +103,7 @@ export const renderFailure: ErrorHandler<ExchangeEnv> = (thrown, c) => {
     log.cause = causeOf(thrown);
   }
   const { status, error, headers } = thrown instanceof Failure ? refusalOf(thrown.fact) : OUR_FAULT;
-  return c.json({ error }, status, headers);
+  return answerJson(c, status, { error }, headers);
 };
 
 /** For every method that a path does not have (RFC 9110 §15.5.6). */

@@ -1,6 +1,6 @@
 /**
- * What every answer shares, whatever its status: the request id, the headers that keep it out of caches and
- * from being sniffed, and one structured log line. The line never holds a token, a body or a value.
+ * What every request has, whatever becomes of it: an id, and one structured log line. The line never holds a token, a
+ * body or a value.
  */
 import type { MiddlewareHandler } from 'hono';
 import type { Clock } from '../clock';
@@ -28,6 +28,7 @@ export type LogLine = {
   cause?: string;
 };
 
+/** What a handler finds. In front of the door there is no principal yet, and in front of the session no connection. */
 export type ExchangeEnv = { Variables: { log: LogLine; principal: Principal; connection: Connection } };
 
 /** What a caller may send as its own `x-request-id` and gets back; anything else is replaced by a fresh UUID. */
@@ -40,16 +41,14 @@ export function exchange(clock: Clock, version: string | undefined): MiddlewareH
     const requestId = sent !== undefined && SANE_REQUEST_ID.test(sent) ? sent : crypto.randomUUID();
     const log: LogLine = { request_id: requestId, ray: c.req.header('cf-ray'), version, method: c.req.method };
     c.set('log', log);
-    c.header('x-content-type-options', 'nosniff');
-    c.header('x-request-id', requestId);
 
     await next();
 
-    // Afterwards: a header set in advance would win over the handler's own as soon as another middleware touches c.res.
-    if (!c.res.headers.has('cache-control')) c.res.headers.set('cache-control', 'no-store');
+    const connection: Connection | undefined = c.get('connection');
+    Object.assign(log, connection?.cost);
     log.status = c.res.status;
     log.duration_ms = clock.now().getTime() - started;
-    const write = c.res.status >= 500 ? console.error : console.log;
+    const write = log.status >= 500 ? console.error : console.log;
     write(JSON.stringify(log));
   };
 }

@@ -21,38 +21,41 @@ const FETCHED_AT = 'x-fetched-at';
 /** The set in the edge cache; undefined where there is none, or none that can be read: a cache is not the truth. */
 export async function readEdge(url: URL, clock: Clock): Promise<Fetched | undefined> {
   try {
-    return await within(clock, EDGE_TIMEOUT_MS, async () => {
-      const response = await caches.default.match(edgeKey(url));
-      if (!response) return undefined;
-      const json = await response.text();
-      return { json, keys: await readForeignKeySet(json), fetchedAt: Number(response.headers.get(FETCHED_AT)) };
-    });
+    return await within(clock, EDGE_TIMEOUT_MS, findEdge(url));
   } catch {
     return undefined;
   }
 }
 
+async function findEdge(url: URL): Promise<Fetched | undefined> {
+  const response = await caches.default.match(edgeKey(url));
+  if (!response) return undefined;
+  const json = await response.text();
+  return { json, keys: await readForeignKeySet(json), fetchedAt: Number(response.headers.get(FETCHED_AT)) };
+}
+
 /** A cache that does not work costs speed, not correctness. */
 export async function writeEdge(url: URL, clock: Clock, { json, fetchedAt }: Fetched): Promise<void> {
   const headers = { 'cache-control': `max-age=${KEY_SET_STALE_SECONDS}`, [FETCHED_AT]: String(fetchedAt) };
-  const written = within(clock, EDGE_TIMEOUT_MS, () =>
-    caches.default.put(edgeKey(url), new Response(json, { headers })),
-  );
-  await written.catch(() => undefined);
+  const written = caches.default.put(edgeKey(url), new Response(json, { headers }));
+  await within(clock, EDGE_TIMEOUT_MS, written).catch(() => undefined);
 }
 
 /** @throws {Error} saying what the issuer did instead of answering with a key set. */
 export async function askIssuer(url: URL, clock: Clock): Promise<Fetched> {
   // The set is as old as the question: what the issuer changes while it answers may not be in it.
   const fetchedAt = clock.now().getTime();
-  const json = await within(clock, ISSUER_TIMEOUT_MS, async (signal) => {
-    // Not from a cache of the platform's own, whose copies do not say how old they are.
-    const init = { headers: { accept: 'application/json' }, cache: 'no-store', redirect: 'manual', signal } as const;
-    const response = await fetch(url, init);
-    if (response.status !== 200) throw new Error(`answered ${response.status}`);
-    return readText(response);
-  });
+  const controller = new AbortController();
+  const json = await within(clock, ISSUER_TIMEOUT_MS, fetchJson(url, controller.signal), () => controller.abort());
   return { json, keys: await readForeignKeySet(json), fetchedAt };
+}
+
+async function fetchJson(url: URL, signal: AbortSignal): Promise<string> {
+  // Not from a cache of the platform's own, whose copies do not say how old they are.
+  const init = { headers: { accept: 'application/json' }, cache: 'no-store', redirect: 'manual', signal } as const;
+  const response = await fetch(url, init);
+  if (response.status !== 200) throw new Error(`answered ${response.status}`);
+  return readText(response);
 }
 
 async function readText(response: Response): Promise<string> {

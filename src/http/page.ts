@@ -25,9 +25,10 @@ export function readCursor(cursor: string | undefined, shape: RegExp): string[] 
   throw new Failure({ kind: 'malformed', error: 'cursor must be one that came in a Link header, as it came.' });
 }
 
-/** The value of Link for the page that follows this one. Relative, so that it holds behind any proxy. */
-export const linkToNext = (path: string, limit: number, ...parts: string[]) =>
-  `<${path}?limit=${limit}&cursor=${encode(parts.join(' '))}>; rel="next"`;
+/** The header Link to the page that follows this one. Relative, so that it holds behind any proxy. */
+export const linkToNext = (path: string, limit: number, ...parts: string[]) => ({
+  link: `<${path}?limit=${limit}&cursor=${encode(parts.join(' '))}>; rel="next"`,
+});
 
 /** base64 without its padding; what is encoded, times and UUIDs, needs neither of the characters that URLs mind. */
 const encode = (text: string) => btoa(text).replaceAll('=', '');

@@ -17,15 +17,10 @@ export type OpenSession = (purpose: 'read' | 'write' | 'probe') => MiddlewareHan
 
 export function d1Session(db: D1Database, clock: Clock): OpenSession {
   return (purpose) =>
-    async function d1Session(c, next) {
+    function d1Session(c, next) {
       const sent = purpose === 'read' ? c.req.header(BOOKMARK_HEADER) : undefined;
       const nearest = sent !== undefined && BOOKMARK.test(sent) ? sent : 'first-unconstrained';
-      const connection = connect(db, clock, purpose === 'write' ? 'first-primary' : nearest);
-      c.set('connection', connection);
-      await next();
-      Object.assign(c.get('log'), connection.cost);
-      const bookmark = connection.bookmark();
-      // Not on a 404: it must be the same bytes whether the row is missing, foreign, or behind another door.
-      if (bookmark !== null && c.res.status !== 404) c.res.headers.set(BOOKMARK_HEADER, bookmark);
+      c.set('connection', connect(db, clock, purpose === 'write' ? 'first-primary' : nearest));
+      return next();
     };
 }
