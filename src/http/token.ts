@@ -10,6 +10,7 @@ import { type KeySource, misconfigured, type Settings } from '../settings';
 import { invalidToken, principalOf } from './claims';
 import { type FindKey, issuerKeys } from './issuer';
 import { findKey, KEY_SET_ALGORITHMS, KeySetFault, readOwnKeySet } from './key-set';
+import { createVerifiedTokens, type Verified } from './verified';
 
 /** How far the issuer's clock may be off from ours. */
 const CLOCK_TOLERANCE_SECONDS = 5;
@@ -30,21 +31,45 @@ export async function createVerifier(settings: Settings, clock: Clock): Promise<
     ...(settings.audience === undefined ? {} : { audience: settings.audience }),
   };
 
+  const verified = createVerifiedTokens();
+
+  async function verifyAnew(token: string): Promise<Verified> {
+    let verifying: Pick<Verified, 'alg' | 'kid' | 'key'> | undefined;
+    const { payload } = await jwtVerify(
+      token,
+      async ({ alg, kid, typ }) => {
+        refuseOtherKinds(typ);
+        // RFC 7515 §4.1.4: a kid is a string.
+        if (kid !== undefined && typeof kid !== 'string') throw invalidToken(NOT_A_JWT, 'kid');
+        const key = await find(alg, kid);
+        if (typeof key === 'string') throw invalidToken(KEY_NOT_FOUND[key], `key_${key}`);
+        verifying = { alg, kid, key };
+        return key;
+      },
+      { ...options, currentDate: clock.now() },
+    );
+    if (!verifying) throw new Error('jose verified a token without asking for a key');
+    const principal = principalOf(payload, settings, shortened(verifying.kid));
+    return { ...verifying, principal, notBefore: payload.nbf ?? 0, expires: payload.exp ?? 0 };
+  }
+
+  /** What is known of the token where none of it has changed; else jose has to see it again, and to say what is wrong. */
+  async function stillVerified(token: string): Promise<Verified | undefined> {
+    const known = verified.get(token);
+    if (!known) return undefined;
+    const now = Math.floor(clock.now().getTime() / 1000);
+    if (now < known.notBefore - CLOCK_TOLERANCE_SECONDS || now >= known.expires + CLOCK_TOLERANCE_SECONDS)
+      return undefined;
+    return (await find(known.alg, known.kid)) === known.key ? known : undefined;
+  }
+
   return async function verifyToken(token) {
     try {
-      const { payload, protectedHeader } = await jwtVerify(
-        token,
-        async ({ alg, kid, typ }) => {
-          refuseOtherKinds(typ);
-          // RFC 7515 §4.1.4: a kid is a string.
-          if (kid !== undefined && typeof kid !== 'string') throw invalidToken(NOT_A_JWT, 'kid');
-          const found = await find(alg, kid);
-          if (typeof found === 'string') throw invalidToken(KEY_NOT_FOUND[found], `key_${found}`);
-          return found;
-        },
-        { ...options, currentDate: clock.now() },
-      );
-      return principalOf(payload, settings, shortened(protectedHeader.kid));
+      const known = await stillVerified(token);
+      if (known) return known.principal;
+      const fresh = await verifyAnew(token);
+      verified.keep(token, fresh);
+      return fresh.principal;
     } catch (thrown) {
       if (thrown instanceof errors.JOSEError) throw invalidToken(sentenceOf(thrown), thrown.code, keyIdOf(token));
       if (thrown instanceof Failure) throw new Failure(thrown.fact, { ...thrown.detail, key_id: keyIdOf(token) });

@@ -1,0 +1,127 @@
+/** A token that comes again: its signature is verified once per isolate, and everything that may change each time. */
+import { describe, expect, it, vi } from 'vitest';
+import { stillClock } from './clock';
+import { keyPair } from './signer';
+import { claims, expectRefusedUpdate, mintToken, putValue, seconds, storeEvaluation, workerWith } from './worker';
+
+const refused = (error: string) => ({
+  status: 401,
+  error,
+  headers: { 'www-authenticate': `Bearer error="invalid_token", error_description="${error}"` },
+});
+
+/** How often a signature was verified since it was asked for. */
+function countVerifications() {
+  const verify = vi.spyOn(crypto.subtle, 'verify');
+  return () => verify.mock.calls.length;
+}
+
+describe('a token that comes again', () => {
+  it('has its signature verified once', async () => {
+    const row = await storeEvaluation();
+    const token = await mintToken();
+    const send = workerWith({});
+    const verified = countVerifications();
+
+    for (const value of [7, 8, 9]) expect((await send(await putValue(row, value, token))).status).toBe(200);
+
+    expect(verified()).toBe(1);
+  });
+
+  it('is refused from the moment it expires, the tolerance for clocks included', async () => {
+    const clock = stillClock();
+    const row = await storeEvaluation();
+    const token = await mintToken({ exp: seconds(clock.now()) + 60 });
+    const send = workerWith({}, clock);
+
+    expect((await send(await putValue(row, 7, token))).status).toBe(200);
+    clock.advance(64);
+    expect((await send(await putValue(row, 8, token))).status).toBe(200);
+    clock.advance(1);
+    await expectRefusedUpdate(row, await putValue(row, 9, token), refused('The token has expired.'), send);
+  });
+
+  it('is refused where the clock is set back to before it was valid', async () => {
+    const clock = stillClock();
+    const row = await storeEvaluation();
+    const token = await mintToken({ nbf: seconds(clock.now()), exp: seconds(clock.now()) + 60 });
+    const send = workerWith({}, clock);
+
+    expect((await send(await putValue(row, 7, token))).status).toBe(200);
+    clock.advance(-5);
+    expect((await send(await putValue(row, 8, token))).status).toBe(200);
+    clock.advance(-1);
+    await expectRefusedUpdate(row, await putValue(row, 9, token), refused('The token is not valid yet.'), send);
+  });
+
+  it('opens nothing for a token that differs from it in its signature alone', async () => {
+    const row = await storeEvaluation();
+    const token = await mintToken();
+    const [other] = (await mintToken({ sub: 'user-9' })).split('.').slice(2);
+    const send = workerWith({});
+
+    expect((await send(await putValue(row, 7, token))).status).toBe(200);
+
+    const forged = `${token.split('.').slice(0, 2).join('.')}.${other}`;
+    await expectRefusedUpdate(
+      row,
+      await putValue(row, 9, forged),
+      refused("The token's signature does not verify."),
+      send,
+    );
+  });
+
+  it('is nobody else: two tokens at a time are two callers', async () => {
+    const row = await storeEvaluation();
+    const [mine, theirs] = [await mintToken(), await mintToken({ account_id: 'acc_other' })];
+    const send = workerWith({});
+
+    for (const _ of [1, 2]) {
+      expect((await send(await putValue(row, 7, mine))).status).toBe(200);
+      expect((await send(await putValue(row, 8, theirs))).status).toBe(404);
+    }
+  });
+
+  it('is verified again where the key of the same name is another by now, and refused', async () => {
+    const clock = stillClock();
+    const [old, next] = [await keyPair('ES256', 'key-1'), await keyPair('ES256', 'key-1')];
+    const published = [old, next].map(({ jwk }) => JSON.stringify({ keys: [jwk] }));
+    vi.spyOn(globalThis, 'fetch').mockImplementation(async () => new Response(published.shift()));
+    const url = `https://issuer.example/${crypto.randomUUID()}/keys`;
+    const settings = { JWT_SECRET: '', JWT_JWKS_URL: url, JWT_ISSUER: 'https://issuer.example', JWT_AUDIENCE: 'api' };
+    const send = workerWith(settings, clock);
+    const row = await storeEvaluation();
+    const content = claims({ iss: 'https://issuer.example', aud: 'api', exp: seconds(clock.now()) + 3600 });
+    const token = await old.sign(content);
+
+    expect((await send(await putValue(row, 7, token))).status).toBe(200);
+    expect((await send(await putValue(row, 8, token))).status).toBe(200);
+    clock.advance(11 * 60);
+
+    await expectRefusedUpdate(
+      row,
+      await putValue(row, 9, token),
+      refused("The token's signature does not verify."),
+      send,
+    );
+    expect((await send(await putValue(row, 9, await next.sign(content)))).status).toBe(200);
+  });
+
+  it('is forgotten after 512 others, so that what is remembered stays small', async () => {
+    const row = await storeEvaluation();
+    const token = await mintToken();
+    const send = workerWith({});
+    const get = async (sent: string) => (await send(await putValue({ ...row, id: 'x' }, 1, sent))).status;
+    await get(token);
+    const others = await Promise.all(Array.from({ length: 512 }, (_, n) => mintToken({ jti: String(n) })));
+    const verified = countVerifications();
+
+    await Promise.all(others.slice(1).map(get));
+    await get(token);
+    expect(verified()).toBe(511);
+
+    await get(others[0] ?? '');
+    await get(token);
+    expect(verified()).toBe(513);
+  });
+});
