@@ -1,0 +1,58 @@
+/** Requests over a few kept connections, each answer held against the status it must have. */
+import { Agent, request } from 'node:http';
+
+const CONNECTIONS = 16;
+const agent = new Agent({ keepAlive: true, maxSockets: CONNECTIONS });
+
+export type Call = {
+  readonly method: string;
+  readonly path: string;
+  /** One for all requests, or many in turn. */
+  readonly token: string | readonly string[];
+  readonly body?: string;
+  readonly status: number;
+};
+
+/** How far each list of tokens has been used. */
+const used = new Map<readonly string[], number>();
+
+function nextToken(token: Call['token']): string {
+  if (typeof token === 'string') return token;
+  const at = used.get(token) ?? 0;
+  used.set(token, at + 1);
+  return token[at % token.length] ?? '';
+}
+
+/** @throws {Error} where an answer has another status: what is measured must be what is meant. */
+export async function send(port: number, call: Call, count: number): Promise<void> {
+  let left = count;
+  const sender = async () => {
+    while (left > 0) {
+      left -= 1;
+      await sendOne(port, call);
+    }
+  };
+  await Promise.all(Array.from({ length: CONNECTIONS }, sender));
+}
+
+/** Resolves with the text of the answer. */
+export function sendOne(port: number, { method, path, token, body, status }: Call): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const headers = {
+      authorization: `Bearer ${nextToken(token)}`,
+      ...(body === undefined ? {} : { 'content-type': 'application/json', 'content-length': body.length }),
+    };
+    const sent = request({ host: '127.0.0.1', port, method, path, headers, agent }, (response) => {
+      let text = '';
+      response.setEncoding('utf8').on('data', (chunk: string) => {
+        text += chunk;
+      });
+      response.on('end', () => {
+        if (response.statusCode === status) resolve(text);
+        else reject(new Error(`${method} ${path} answered ${response.statusCode}, not ${status}: ${text}`));
+      });
+      response.on('error', reject);
+    });
+    sent.on('error', reject).end(body);
+  });
+}

@@ -1,0 +1,42 @@
+/** Tokens for the bench, and what a Worker needs to verify them. */
+import { hmac, keyPair, type Signer } from '../signer.ts';
+
+export const ALGORITHMS = ['HS256', 'RS256', 'ES256', 'EdDSA'] as const;
+export type Alg = (typeof ALGORITHMS)[number];
+
+const SECRET = 'a-secret-of-the-bench-and-of-nothing-else';
+/** More than a Worker that remembers tokens remembers, so that none of them comes again before it is forgotten. */
+const TOKENS = 2000;
+
+export type Door = {
+  /** The settings under which a Worker accepts the tokens. */
+  readonly settings: { readonly [name: string]: string };
+  readonly token: string;
+  readonly tokens: readonly string[];
+  /** The token with one character of its signature changed. */
+  readonly forged: string;
+};
+
+export async function createDoor(alg: Alg): Promise<Door> {
+  const common = { JWT_ALG: alg, JWT_ISSUER: 'https://issuer.example', JWT_AUDIENCE: 'run-evaluation' };
+  if (alg === 'HS256') return sign({ ...common, JWT_SECRET: SECRET }, await hmac(SECRET));
+  const pair = await keyPair(alg, 'key-1');
+  return sign({ ...common, JWT_JWKS: JSON.stringify({ keys: [pair.jwk] }) }, pair);
+}
+
+async function sign(settings: Door['settings'], signer: Signer): Promise<Door> {
+  const claims = {
+    iss: settings['JWT_ISSUER'],
+    aud: settings['JWT_AUDIENCE'],
+    sub: 'user-123',
+    account_id: 'acc_bench',
+    exp: Math.floor(Date.now() / 1000) + 3600,
+  };
+  const token = await signer.sign(claims);
+  const tokens = await Promise.all(
+    Array.from({ length: TOKENS }, (_, n) => signer.sign({ ...claims, jti: `token-${n}` })),
+  );
+  const at = token.lastIndexOf('.') + 10;
+  const forged = token.slice(0, at) + (token[at] === 'A' ? 'B' : 'A') + token.slice(at + 1);
+  return { settings, token, tokens, forged };
+}

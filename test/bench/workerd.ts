@@ -1,0 +1,87 @@
+/** One workerd process for one Worker, with a socket for each of its settings, and the CPU that the process has used. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { STAND_IN } from './rows.ts';
+
+/** The one that wrangler brings; its command of the same name is a Node process around it. */
+const { default: WORKERD } = createRequire(import.meta.url)('workerd');
+
+const COMPATIBILITY_DATE = '2026-11-01';
+
+export type Workerd = {
+  /** The port of each of the settings. */
+  readonly ports: ReadonlyMap<string, number>;
+  /** User and system time of all threads so far, in nanoseconds (Linux: proc(5), schedstat). */
+  readonly cpu: () => number;
+  readonly stop: () => Promise<void>;
+};
+
+type Settings = { readonly [name: string]: string };
+
+/** `folder` holds the bundle, index.js; what else is needed is written there. */
+export async function startWorkerd(folder: string, settings: ReadonlyMap<string, Settings>): Promise<Workerd> {
+  writeFileSync(join(folder, 'd1.js'), STAND_IN);
+  writeFileSync(join(folder, 'config.capnp'), configOf(settings));
+  const flags = ['serve', '--experimental', '--control-fd=3', join(folder, 'config.capnp')];
+  // What the Worker logs is written, as it would be, and read by nobody.
+  const child = spawn(WORKERD, flags, { stdio: ['ignore', 'ignore', 'inherit', 'pipe'] });
+  const ports = await listening(child, settings.size);
+  return {
+    ports,
+    cpu: () => cpuOf(child),
+    stop: async () => {
+      child.kill();
+      if (child.exitCode === null && child.signalCode === null) await once(child, 'close');
+    },
+  };
+}
+
+/** The binding of D1 itself, in front of the stand-in. */
+const DB =
+  '(name = "DB", wrapped = (moduleName = "cloudflare-internal:d1-api", innerBindings = [(name = "fetcher", service = "d1")]))';
+
+function configOf(settings: ReadonlyMap<string, Settings>): string {
+  const services = [...settings].map(([name, vars]) => {
+    const texts = Object.entries(vars).map(([key, text]) => `(name = "${key}", text = ${JSON.stringify(text)})`);
+    return `(name = "${name}", worker = (
+      modules = [(name = "index.js", esModule = embed "index.js")],
+      compatibilityDate = "${COMPATIBILITY_DATE}",
+      bindings = [${[...texts, DB].join(', ')}],
+    ))`;
+  });
+  const sockets = [...settings.keys()].map(
+    (name) => `(name = "${name}", address = "127.0.0.1:0", http = (), service = "${name}")`,
+  );
+  return `using Workerd = import "/workerd/workerd.capnp";
+const config :Workerd.Config = (
+  services = [
+    ${services.join(',\n    ')},
+    (name = "d1", worker = (modules = [(name = "d1.js", esModule = embed "d1.js")], compatibilityDate = "${COMPATIBILITY_DATE}")),
+  ],
+  sockets = [${sockets.join(', ')}],
+);
+`;
+}
+
+async function listening(child: ChildProcess, count: number): Promise<ReadonlyMap<string, number>> {
+  const ports = new Map<string, number>();
+  const control = child.stdio[3];
+  if (!control || !('read' in control)) throw new Error('workerd has no control channel');
+  for await (const line of createInterface({ input: control })) {
+    const message = JSON.parse(line);
+    if (message.event === 'listen') ports.set(message.socket, message.port);
+    if (ports.size === count) return ports;
+  }
+  throw new Error('workerd ended before it listened');
+}
+
+function cpuOf({ pid }: ChildProcess): number {
+  const tasks = `/proc/${pid}/task`;
+  return readdirSync(tasks)
+    .map((task) => Number(readFileSync(`${tasks}/${task}/schedstat`, 'utf8').split(' ')[0]))
+    .reduce((sum, nanoseconds) => sum + nanoseconds, 0);
+}

@@ -1,0 +1,39 @@
+/** The Workers that are compared, and their bundles as `wrangler deploy` would upload them. */
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** The floor first: the others are told as ratios to it. */
+export const WORKERS = ['floor', 'run-evaluation', 'tutorial', 'zod-openapi'] as const;
+export type Name = (typeof WORKERS)[number];
+
+export type Bundle = { readonly folder: string; readonly config: string; readonly gzipKiB: number };
+
+export const OFFLINE = {
+  ...process.env,
+  CI: 'true',
+  CLOUDFLARE_CF_FETCH_ENABLED: 'false',
+  WRANGLER_SEND_METRICS: 'false',
+};
+
+/** The project's own configuration, or for a peer the same build settings. */
+function configOf(name: Name, folder: string): string {
+  if (name === 'run-evaluation') return 'wrangler.toml';
+  const config = join(folder, 'wrangler.json');
+  const main = join(process.cwd(), `test/bench/peers/${name}.ts`);
+  const build = { compatibility_date: '2026-11-01', minify: true, keep_names: false, send_metrics: false };
+  writeFileSync(config, JSON.stringify({ name, main, ...build }));
+  return config;
+}
+
+export function bundle(name: Name, root: string): Bundle {
+  const folder = join(root, name);
+  mkdirSync(folder);
+  const config = configOf(name, folder);
+  const args = ['deploy', '--config', config, '--dry-run', '--outdir', folder];
+  const output = execFileSync('wrangler', args, { encoding: 'utf8', env: OFFLINE });
+  const gzip = /gzip: ([\d.]+) KiB/.exec(output)?.[1];
+  if (gzip === undefined) throw new Error(`wrangler told no size:\n${output}`);
+  if (name !== 'run-evaluation') renameSync(join(folder, `${name}.js`), join(folder, 'index.js'));
+  return { folder, config, gzipKiB: Number(gzip) };
+}
