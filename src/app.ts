@@ -10,6 +10,7 @@ import { bearerAuth } from './http/auth';
 import { crossOrigin } from './http/cors';
 import { renderFailure, renderPathNotFound } from './http/errors';
 import { type ExchangeEnv, exchange } from './http/exchange';
+import { accountLimit } from './http/rate-limit';
 import { d1Session } from './http/session';
 import { createVerifier } from './http/token';
 import { publicRoutes } from './public';
@@ -25,7 +26,7 @@ export function createApp(env: Env, clock: Clock = systemClock) {
   app.route(
     '/',
     evaluationRoutes({
-      protect: bearerAuth(async () => createVerifier(readSettings(env), clock)),
+      protect: bearerAuth(async () => createVerifier(readSettings(env), clock), accountLimit(env.RATE_LIMITER)),
       session,
       evaluations: createEvaluationStore(clock),
     }),

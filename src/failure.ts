@@ -11,6 +11,8 @@ export type Fact =
   | { readonly kind: 'invalid_token'; readonly error: string }
   /** The token verifies and lacks the scope that the deployment asks for. */
   | { readonly kind: 'insufficient_scope'; readonly scope: string }
+  /** The account has used up its allowance of requests for now. */
+  | { readonly kind: 'rate_limited'; readonly retryAfterSeconds: number }
   /** The issuer's keys cannot be had, so nobody can say whether the token is good. */
   | { readonly kind: 'keys_unavailable'; readonly retryAfterSeconds: number }
   /** It does not exist, or is not the caller's: deliberately one and the same fact. */

@@ -46,6 +46,8 @@ async function send(
 
 const downD1 = (message: string) => workerWith({ DB: flakyD1(env.DB, message, 'fails').db });
 
+const limited = workerWith({ RATE_LIMITER: { limit: async () => ({ success: false }) } });
+
 async function createTwice(change: object): Promise<Response> {
   const row = await storeLabelled({});
   const { run_id, evaluation_label_id } = row;
@@ -74,6 +76,7 @@ const PROVOKE: Record<number, Provoke> = {
     const { evaluation_label_id } = await storeLabelled({ min_value: 1, max_value: 10 });
     return send(operation, { body: JSON.stringify({ evaluation_label_id, value: 11 }) });
   },
+  429: (operation) => send(operation, { to: limited }),
   500: (operation) => send(operation, { to: workerWith({ JWT_SECRET: '' }) }),
   503: (operation) => send(operation, { to: downD1('D1 DB is overloaded.') }),
 };
@@ -133,6 +136,7 @@ describe('each example of a failure', () => {
       label: () => send(update, { body: '{"value":11}' }),
       field: () => send(update, { body: '{"value":5,"account_id":"acc_neighbour"}' }),
     },
+    TooManyRequests: { limit: () => send(update, { to: limited }) },
     ServerFault: { fault: () => send(update, { to: workerWith({ JWT_SECRET: '' }) }) },
     Unavailable: {
       database: () => send(update, { to: downD1('Network connection lost.') }),

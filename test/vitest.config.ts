@@ -17,7 +17,14 @@ export default defineConfig({
         plugins: [
           cloudflareTest({
             wrangler: { configPath: `${root}/wrangler.toml` },
-            miniflare: { bindings: { JWT_SECRET: SECRET } },
+            miniflare: {
+              bindings: { JWT_SECRET: SECRET },
+              // The suite is one account that sends more than an account may.
+              ratelimits: {
+                RATE_LIMITER: { namespace_id: '1', simple: { limit: 1_000_000, period: 10 } },
+                SMALL_RATE_LIMITER: { namespace_id: '2', simple: { limit: 3, period: 10 } },
+              },
+            },
           }),
         ],
         test: {

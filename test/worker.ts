@@ -23,9 +23,12 @@ async function documented(request: Request, answer: (request: Request) => Respon
 /** The Worker as deployed. */
 export const worker: Send = (request) => documented(request, (sent) => exports.default.fetch(sent));
 
+/** A binding given as undefined is not bound. */
+type Settings = { [name in keyof Env]?: Env[name] | undefined };
+
 /** The same Worker under other settings, another database or another clock. */
-export function workerWith(settings: Partial<Env>, clock?: Clock): Send {
-  const app = createApp({ ...env, ...settings }, clock);
+export function workerWith(settings: Settings, clock?: Clock): Send {
+  const app = createApp({ ...env, ...settings } as Env, clock);
   return (request) => documented(request, (sent) => app.fetch(sent));
 }
 

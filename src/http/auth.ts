@@ -5,6 +5,7 @@
 import type { MiddlewareHandler } from 'hono';
 import { Failure } from '../failure';
 import type { ExchangeEnv } from './exchange';
+import type { Admit } from './rate-limit';
 import { NOT_A_JWT, type VerifyToken } from './token';
 
 const SCHEME = 'bearer';
@@ -24,7 +25,7 @@ export type Protect = (operation: string) => MiddlewareHandler<ExchangeEnv>;
  * `prepare` is asked by the first request and its result kept for the isolate: the verifier, not the promise of
  * it, because a request must never await what another request has started. While it throws, no one gets in.
  */
-export function bearerAuth(prepare: () => Promise<VerifyToken>): Protect {
+export function bearerAuth(prepare: () => Promise<VerifyToken>, admit: Admit | undefined): Protect {
   let verify: VerifyToken | undefined;
   return (operation) =>
     async function bearerAuth(c, next) {
@@ -39,6 +40,7 @@ export function bearerAuth(prepare: () => Promise<VerifyToken>): Protect {
       c.set('principal', principal);
       log.account = principal.account;
       log.key_id = principal.keyId;
+      if (admit) await admit(principal);
       await next();
     };
 }

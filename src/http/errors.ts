@@ -39,6 +39,12 @@ function refusalOf(fact: Fact): Refusal {
       const parameters = ` error="insufficient_scope", error_description="${error}", scope="${fact.scope}"`;
       return { status: 403, error, headers: challenge(parameters) };
     }
+    case 'rate_limited':
+      return {
+        status: 429,
+        error: 'Too many requests for this account: send the same request again later.',
+        headers: { 'retry-after': String(fact.retryAfterSeconds) },
+      };
     case 'keys_unavailable':
       return {
         status: 503,

@@ -1,0 +1,81 @@
+/** 429: what an account may send, with the limiter of the local runtime, whose bindings for tests vitest.config.ts has. */
+import { env } from 'cloudflare:workers';
+import { describe, expect, it, vi } from 'vitest';
+import {
+  expectRefusedUpdate,
+  mintToken,
+  putValue,
+  type Row,
+  readEvaluation,
+  storeEvaluation,
+  workerWith,
+} from './worker';
+
+const LIMITED = {
+  status: 429,
+  error: 'Too many requests for this account: send the same request again later.',
+  headers: { 'retry-after': '10' },
+};
+
+/** Three requests in ten seconds. */
+const { SMALL_RATE_LIMITER } = env as typeof env & { readonly SMALL_RATE_LIMITER: RateLimit };
+
+const accountOf = async (): Promise<{ row: Row; token: string }> => {
+  const account_id = `acc_${crypto.randomUUID()}`;
+  return { row: await storeEvaluation({ account_id }), token: await mintToken({ account_id }) };
+};
+
+describe('the limit of an account', () => {
+  it('refuses what is over it, with the row as it was and the time to come again', async () => {
+    const { row, token } = await accountOf();
+    const send = workerWith({ RATE_LIMITER: SMALL_RATE_LIMITER });
+
+    for (const value of [1, 2, 3]) expect((await send(await putValue(row, value, token))).status).toBe(200);
+
+    await expectRefusedUpdate(row, await putValue(row, 4, token), LIMITED, send);
+    expect(await readEvaluation(row.id)).toMatchObject({ value: 3 });
+  });
+
+  it('is the account’s own: its neighbours go on', async () => {
+    const [mine, theirs] = [await accountOf(), await accountOf()];
+    const send = workerWith({ RATE_LIMITER: SMALL_RATE_LIMITER });
+    for (const value of [1, 2, 3, 4]) await send(await putValue(mine.row, value, mine.token));
+
+    expect((await send(await putValue(theirs.row, 9, theirs.token))).status).toBe(200);
+  });
+
+  it('is not used up by strangers, whose tokens do not verify', async () => {
+    const { row, token } = await accountOf();
+    const send = workerWith({ RATE_LIMITER: SMALL_RATE_LIMITER });
+    const expired = await mintToken({ account_id: row.account_id, exp: 1 });
+    for (const value of [1, 2, 3, 4, 5]) await send(await putValue(row, value, expired));
+
+    expect((await send(await putValue(row, 9, token))).status).toBe(200);
+  });
+
+  it('limits nothing where no limiter is bound', async () => {
+    const { row, token } = await accountOf();
+    const send = workerWith({ RATE_LIMITER: undefined });
+
+    for (const value of [1, 2, 3, 4, 5]) expect((await send(await putValue(row, value, token))).status).toBe(200);
+  });
+
+  it('lets everybody in while the limiter itself fails, and says so in the log', async () => {
+    const { row, token } = await accountOf();
+    const warned = vi.spyOn(console, 'warn');
+    const limit = () => Promise.reject(new Error('limiter lost'));
+
+    expect((await workerWith({ RATE_LIMITER: { limit } })(await putValue(row, 9, token))).status).toBe(200);
+    expect(warned.mock.calls).toEqual([['{"warning":"rate_limiter_failed","cause":"limiter lost"}']]);
+  });
+
+  it('is named in the log line, with the account', async () => {
+    const { row, token } = await accountOf();
+    const logged = vi.spyOn(console, 'log');
+
+    await workerWith({ RATE_LIMITER: { limit: async () => ({ success: false }) } })(await putValue(row, 9, token));
+
+    const line = JSON.parse(String(logged.mock.calls.flat().at(-1)));
+    expect(line).toMatchObject({ status: 429, refusal: 'rate_limited', account: row.account_id });
+  });
+});
