@@ -19,6 +19,8 @@ export default defineConfig({
             wrangler: { configPath: `${root}/wrangler.toml` },
             miniflare: {
               bindings: { JWT_SECRET: SECRET },
+              // For migrations from any age.
+              d1Databases: { OLD_DB: 'old' },
               // The suite is one account that sends more than an account may.
               ratelimits: {
                 RATE_LIMITER: { namespace_id: '1', simple: { limit: 1_000_000, period: 10 } },

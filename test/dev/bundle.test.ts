@@ -1,4 +1,4 @@
-/** The bundle as it would be uploaded. */
+/** The bundle as it would be uploaded, and what would be asked for with it. */
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -11,10 +11,17 @@ const BUNDLE_MAX_KIB = 40;
 const folder = mkdtempSync(join(tmpdir(), 'run-evaluation-bundle-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
+/** As `npm run deploy` and `npm run deploy:staging`, up to the upload. */
+const deploy = (environment: string) =>
+  execFileSync('wrangler', ['deploy', '--dry-run', `--env=${environment}`, '--outdir', folder], {
+    env: { ...process.env, CI: 'true', WRANGLER_SEND_METRICS: 'false' },
+    encoding: 'utf8',
+  });
+
 let bundle: Buffer;
+let production: string;
 beforeAll(() => {
-  const env = { ...process.env, CI: 'true', WRANGLER_SEND_METRICS: 'false' };
-  execFileSync('wrangler', ['deploy', '--dry-run', '--outdir', folder], { env, stdio: 'ignore' });
+  production = deploy('');
   bundle = readFileSync(join(folder, 'index.js'));
 });
 
@@ -26,4 +33,11 @@ it('has no drizzle in it, which writes the SQL beforehand, and nothing of Node',
   // What drizzle marks each of its classes with.
   expect(bundle.includes('drizzle:entityKind')).toBe(false);
   expect(bundle.includes('node:')).toBe(false);
+});
+
+it('goes with the same bindings to production and to staging, each with a database of its own', () => {
+  const bindingsOf = (output: string) => [...output.matchAll(/^env\.(\w+) \(([\w-]+)/gm)].map(([, ...of]) => of.join(' '));
+
+  expect(bindingsOf(production)).toEqual(['DB run-evaluation', 'RATE_LIMITER 2000']);
+  expect(bindingsOf(deploy('staging'))).toEqual(['DB run-evaluation-staging', 'RATE_LIMITER 2000']);
 });
