@@ -1,7 +1,7 @@
 /** Real local databases of a given size, each with this Worker in front of it, and what its log says of D1. */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -19,6 +19,9 @@ export type Database = {
   readonly port: number;
   /** The log lines so far. */
   readonly lines: readonly LogLine[];
+  /** Of the database on disk: an evaluation with its index, and a value that was replaced. */
+  readonly bytesPerRow: number;
+  readonly bytesPerReplaced: number;
   readonly stop: () => Promise<void>;
 };
 
@@ -30,18 +33,28 @@ export type LogLine = {
   readonly rows_written: number;
 };
 
-const hex = (n: number) => n.toString(16).padStart(12, '0');
-export const evaluationId = (n: number) => `018f4d3d-0001-7000-8000-${hex(n)}`;
+const SCATTER = 2_654_435_761;
+const hex = (n: number, digits = 12) => n.toString(16).padStart(digits, '0');
+/** Scattered over the table, as random UUIDs are. */
+export const evaluationId = (n: number) => `${hex(Math.imul(n, SCATTER) >>> 0, 8)}-0001-7000-8000-${hex(n)}`;
 export const runId = (n: number) => `018f4d3c-0001-7000-8000-${hex(Math.floor(n / PER_RUN))}`;
 
 function seedOf(size: number): string {
   const chunks = Array.from({ length: Math.ceil(size / CHUNK_ROWS) }, (_, chunk) => {
     const [from, to] = [chunk * CHUNK_ROWS, Math.min(size, (chunk + 1) * CHUNK_ROWS)];
-    return `INSERT INTO run_evaluation SELECT printf('018f4d3d-0001-7000-8000-%012x', n), 'acc_bench', printf('018f4d3c-0001-7000-8000-%012x', n / ${PER_RUN}),
+    return `INSERT INTO run_evaluation SELECT printf('%08x-0001-7000-8000-%012x', n * ${SCATTER} & 4294967295, n), 'acc_bench', printf('018f4d3c-0001-7000-8000-%012x', n / ${PER_RUN}),
   'summary', '$.text', '${LABEL}', 5, 'user-7', NULL, '2026-01-02T03:04:05.678Z', NULL, NULL
   FROM (WITH RECURSIVE c(n) AS (SELECT ${from} UNION ALL SELECT n + 1 FROM c WHERE n < ${to - 1}) SELECT n FROM c);`;
   });
   return `INSERT INTO evaluation_label VALUES ('${LABEL}', 'acc_bench', 'tone', NULL, 'continuous', 0, 1000000, NULL);\n${chunks.join('\n')}\n`;
+}
+
+/** Each evaluation has been changed once, so that its history is as large as the table. */
+const UPDATE_ALL = `UPDATE run_evaluation SET value = 6, updated_by = 'user-123', updated_at = '2026-01-03T03:04:05.678Z'`;
+
+function bytesIn(folder: string): number {
+  const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) => name.includes('.sqlite'));
+  return files.reduce((sum, name) => sum + statSync(join(folder, name)).size, 0);
 }
 
 async function freePort(): Promise<number> {
@@ -70,6 +83,12 @@ export async function startDatabase(size: number, root: string, door: Door): Pro
   const local = ['--local', '--persist-to', folder];
   execFileSync('wrangler', ['d1', 'migrations', 'apply', 'DB', ...local], { env: OFFLINE, stdio: 'ignore' });
   execFileSync('wrangler', ['d1', 'execute', 'DB', ...local, '--file', seed], { env: OFFLINE, stdio: 'ignore' });
+  const bytesOfRows = bytesIn(folder);
+  execFileSync('wrangler', ['d1', 'execute', 'DB', ...local, '--command', UPDATE_ALL], {
+    env: OFFLINE,
+    stdio: 'ignore',
+  });
+  const bytesOfHistory = bytesIn(folder) - bytesOfRows;
 
   const port = await freePort();
   const serve = [
@@ -84,22 +103,29 @@ export async function startDatabase(size: number, root: string, door: Door): Pro
     '--inspector-port',
     '0',
   ];
-  const child = spawn('wrangler', serve, { env: OFFLINE, stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn('wrangler', serve, { env: OFFLINE, stdio: ['ignore', 'pipe', 'pipe'] });
   const lines: LogLine[] = [];
   createInterface({ input: child.stdout }).on('line', (line) => {
     if (line.startsWith('{"request_id"')) lines.push(JSON.parse(line));
   });
-  await untilAnswering(`http://127.0.0.1:${port}/health`);
-  return { size, port, lines, stop: () => stop(child) };
+  // What wrangler says as it is stopped is of no interest; what it says instead of starting is.
+  let complaint = '';
+  child.stderr.on('data', (chunk) => {
+    complaint += chunk;
+  });
+  if (!(await isAnswering(`http://127.0.0.1:${port}/health`)))
+    throw new Error(`wrangler dev did not start: ${complaint}`);
+  const [bytesPerRow, bytesPerReplaced] = [bytesOfRows / size, bytesOfHistory / size];
+  return { size, port, lines, bytesPerRow, bytesPerReplaced, stop: () => stop(child) };
 }
 
-/** A minute at most. */
-async function untilAnswering(url: string): Promise<void> {
+/** Waits for it, a minute at most. */
+async function isAnswering(url: string): Promise<boolean> {
   const deadline = Date.now() + 60_000;
   while (Date.now() < deadline) {
     const response = await fetch(url).catch(() => undefined);
-    if (response?.ok) return;
+    if (response?.ok) return true;
     await pause(100);
   }
-  throw new Error(`${url} did not answer within a minute`);
+  return false;
 }

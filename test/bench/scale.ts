@@ -78,7 +78,9 @@ export async function measureScale(root: string): Promise<string> {
     for (const database of databases) await database.stop();
   }
   const smallest = String(SIZES[0]);
-  return table(
+  const [largest] = databases.slice(-1);
+  const storage = `Storage, of ${largest?.size.toLocaleString('en')}: ${largest?.bytesPerRow.toFixed(0)} bytes per evaluation, ${largest?.bytesPerReplaced.toFixed(0)} per replaced value`;
+  const costs = table(
     ['D1, and median latency', ...SIZES.map((size) => `${size.toLocaleString('en')} evaluations`)],
     OPERATIONS.map(({ title, operation }) => [
       title,
@@ -92,4 +94,5 @@ export async function measureScale(root: string): Promise<string> {
       }),
     ]),
   );
+  return `${costs}\n\n${storage}`;
 }
