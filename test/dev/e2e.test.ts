@@ -1,0 +1,84 @@
+/** The built bundle as a client meets it: over HTTP, with a real D1, from the first evaluation to its history. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createTestHarness } from 'wrangler';
+import { mintToken, SAMPLE } from './mint.ts';
+
+const JWT_SECRET = 'a-secret-of-the-end-to-end-suite-and-nothing-else';
+const LABEL = '018f4d3a-0001-7000-8000-000000000001';
+
+/** As much of D1 as is needed here; its types are those of the runtime. */
+type Bindings = { readonly DB: { prepare: (sql: string) => { run: () => Promise<unknown> } } };
+
+let server: ReturnType<typeof createTestHarness>;
+let url: URL;
+let token: string;
+
+beforeAll(async () => {
+  server = createTestHarness({ workers: [{ configPath: 'wrangler.toml', secrets: { JWT_SECRET } }] });
+  ({ url } = await server.listen());
+  const { DB } = await server.getWorker<Bindings>().getEnv();
+  const migrations = readdirSync('drizzle').filter((name) => name.endsWith('.sql'));
+  for (const name of migrations.sort()) {
+    const statements = readFileSync(`drizzle/${name}`, 'utf8').split('--> statement-breakpoint');
+    for (const statement of statements) await DB.prepare(statement).run();
+  }
+  await DB.prepare(
+    `INSERT INTO evaluation_label VALUES ('${LABEL}', 'shared', 'tone', NULL, 'continuous', 1, 10, NULL)`,
+  ).run();
+  token = await mintToken({ JWT_SECRET }, { account: SAMPLE.account, subject: SAMPLE.subject, expires: '5m' });
+});
+
+afterAll(() => server.close());
+
+type Sent = { method?: string; headers?: Record<string, string>; body?: string | ReadableStream };
+
+async function send(path: string, { headers = {}, ...init }: Sent = {}) {
+  const all = { authorization: `Bearer ${token}`, 'content-type': 'application/json', ...headers };
+  const response = await fetch(new URL(path, url), { ...init, headers: all, duplex: 'half' });
+  const text = await response.text();
+  return { status: response.status, headers: response.headers, body: text === '' ? undefined : JSON.parse(text) };
+}
+
+const create = (run: string, value: number) =>
+  send(`/v1/run/${run}/evaluations`, { method: 'POST', body: JSON.stringify({ evaluation_label_id: LABEL, value }) });
+
+describe('the built Worker', () => {
+  it('keeps an evaluation from its creation over its changes to its history', async () => {
+    const run = crypto.randomUUID();
+    const created = await create(run, 3);
+    const path = created.headers.get('location') ?? '';
+    const ifMatch = { 'if-match': created.headers.get('etag') ?? '' };
+
+    const updated = await send(path, { method: 'PUT', body: '{"value":7}', headers: ifMatch });
+    const late = await send(path, { method: 'PUT', body: '{"value":8}', headers: ifMatch });
+    const posted = await send(path, { method: 'POST', body: '{"value":9}' });
+
+    expect([created, updated, late, posted].map(({ status }) => status)).toEqual([201, 200, 412, 200]);
+    expect((await send(path)).body).toEqual(posted.body);
+    expect((await send(`/v1/run/${run}/evaluations`)).body).toEqual([posted.body]);
+    const { body: history } = await send(`${path}/history`);
+    expect(history.map(({ value }: { value: number }) => value)).toEqual([7, 3]);
+  });
+
+  it('refuses what the label does not allow, and says what it does', async () => {
+    const { status, body } = await create(crypto.randomUUID(), 11);
+
+    expect({ status, body }).toEqual({ status: 422, body: { error: 'value must be between 1 and 10.' } });
+  });
+
+  it.each([
+    ['of a told length', (text: string) => text],
+    ['in chunks of no told length', (text: string) => new Blob([text]).stream()],
+  ])('takes a body of 65,536 bytes and refuses one more, %s', async (_, bodyOf) => {
+    const path = (await create(crypto.randomUUID(), 3)).headers.get('location') ?? '';
+    const text = (length: number) => `{"value":5,"pad":"${'x'.repeat(length - 20)}"}`;
+
+    const [fits, tooLong] = [text(65_536), text(65_537)];
+    expect(Buffer.byteLength(fits)).toBe(65_536);
+
+    expect((await send(path, { method: 'PUT', body: bodyOf(tooLong) })).status).toBe(413);
+    expect((await send(path)).body).toMatchObject({ value: 3 });
+    expect((await send(path, { method: 'PUT', body: bodyOf(fits) })).status).toBe(200);
+  });
+});
