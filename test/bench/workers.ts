@@ -4,7 +4,7 @@ import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 /** The floor first: the others are told as ratios to it. */
-export const WORKERS = ['floor', 'run-evaluation', 'tutorial', 'zod-openapi'] as const;
+export const WORKERS = ['floor', 'same-promises', 'run-evaluation', 'tutorial', 'zod-openapi'] as const;
 export type Name = (typeof WORKERS)[number];
 
 export type Bundle = { readonly folder: string; readonly config: string; readonly gzipKiB: number };

@@ -2,7 +2,7 @@
  * The floor: one Worker written by hand for one route, to be as fast as possible while it checks of the token and the
  * body what a careful author would. No library, no session, no retry, no request id, no log line, no history.
  */
-type Settings = {
+export type Settings = {
   readonly DB: D1Database;
   readonly JWT_ALG: string;
   readonly JWT_SECRET?: string;
@@ -27,15 +27,15 @@ const ALGORITHMS: { readonly [alg: string]: { name: string; hash?: string; named
   EdDSA: { name: 'Ed25519' },
 };
 
-const PATH =
+export const PATH =
   /^https?:\/\/[^/]+\/v1\/run\/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\/evaluation\/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/i;
 const BEARER = /^Bearer ([\w-]+)\.([\w-]+)\.([\w-]+)$/i;
 const BODY_MAX_CHARS = 65_536;
 
 const COLUMNS =
   'id, account_id, run_id, output_name, field_path, evaluation_label_id, value, created_by, created_by_evaluator_id, created_at, updated_by, updated_at';
-const GET = `SELECT ${COLUMNS} FROM run_evaluation WHERE id = ?1 AND run_id = ?2 AND account_id = ?3`;
-const UPDATE = `UPDATE run_evaluation SET value = ?4, updated_by = ?5, updated_at = ?6
+export const GET = `SELECT ${COLUMNS} FROM run_evaluation WHERE id = ?1 AND run_id = ?2 AND account_id = ?3`;
+export const UPDATE = `UPDATE run_evaluation SET value = ?4, updated_by = ?5, updated_at = ?6
 WHERE id = ?1 AND run_id = ?2 AND account_id = ?3 AND NOT EXISTS (
   SELECT 1 FROM evaluation_label AS label WHERE label.id = evaluation_label_id AND (?4 < label.min_value OR ?4 > label.max_value)
 ) RETURNING ${COLUMNS}`;
@@ -61,7 +61,7 @@ async function importKey({ JWT_ALG, JWT_SECRET, JWT_JWKS }: Settings): Promise<C
   return crypto.subtle.importKey('jwk', JSON.parse(JWT_JWKS ?? '').keys[0], params, false, ['verify']);
 }
 
-async function verify(header: string | null, settings: Settings): Promise<Claims | undefined> {
+export async function verify(header: string | null, settings: Settings): Promise<Claims | undefined> {
   const parts = header && BEARER.exec(header);
   if (!parts) return undefined;
   const [, head = '', body = '', signature = ''] = parts;
@@ -85,7 +85,7 @@ async function verify(header: string | null, settings: Settings): Promise<Claims
   }
 }
 
-async function readValue(request: Request): Promise<number | Response> {
+export async function readValue(request: Request): Promise<number | Response> {
   const type = request.headers.get('content-type');
   if (type !== null && !type.startsWith('application/json')) return refuse(415, 'Send JSON.');
   if (Number(request.headers.get('content-length')) > BODY_MAX_CHARS) return refuse(413, 'The body is too large.');

@@ -1,0 +1,131 @@
+/**
+ * The end: every evaluation and its history, read through the API, against what its callers know of it. Each
+ * acknowledged update is there once, with its author and time; nothing is there that nobody sent.
+ */
+import { setTimeout as pause } from 'node:timers/promises';
+import type { ReplacedRow, RunEvaluation } from '../../src/evaluation/evaluation.ts';
+import type { Answer } from './caller.ts';
+import { type Ledger, type Version, versionOf } from './ledger.ts';
+import { headersOf, pathOf, pickAuthor, type World } from './world.ts';
+
+/** Longer together than any spell of faults. */
+const ROUNDS_MAX = 20;
+const ROUND_MS = 200;
+
+export type Tally = Record<
+  'evaluations' | 'acknowledged' | 'in rows' | 'in history' | 'uncertain' | 'uncertain, stored' | 'versions shown',
+  number
+>;
+
+/** @throws {Error} where a page cannot be had: then nothing is proved. */
+export async function audit(world: World, connections: number): Promise<Tally> {
+  const tally = {
+    evaluations: 0,
+    acknowledged: 0,
+    'in rows': 0,
+    'in history': 0,
+    uncertain: 0,
+    'uncertain, stored': 0,
+    'versions shown': 0,
+  };
+  const stored = new Map<string, RunEvaluation>();
+  for (const run of world.runs) {
+    for (const row of await readAll<RunEvaluation>(world, `/v1/run/${run.id}/evaluations`)) stored.set(row.id, row);
+  }
+  const ledgers = new Map(world.runs.flatMap(({ ledgers }) => [...ledgers]));
+  const violate = (sentence: string) => world.findings.violate('audit', sentence);
+  for (const id of stored.keys()) if (!ledgers.has(id)) violate(`evaluation ${id} is stored, and nobody created it`);
+
+  const left = [...ledgers.values()];
+  const work = async () => {
+    for (let ledger = left.pop(); ledger; ledger = left.pop()) {
+      const row = stored.get(ledger.id);
+      if (row) compare(ledger, await readVersions(world, ledger, row), tally, violate);
+      else if (ledger.created_at !== undefined) violate(`evaluation ${ledger.id} was acknowledged and is not stored`);
+    }
+  };
+  await Promise.all(Array.from({ length: connections }, work));
+  return tally;
+}
+
+async function readAll<Entry>(world: World, list: string): Promise<Entry[]> {
+  const entries: Entry[] = [];
+  for (let path: string | undefined = `${list}?limit=500`; path !== undefined; ) {
+    const answer = await readPage(world, path);
+    entries.push(...(answer.body as Entry[]));
+    path = /^<([^>]+)>/.exec(String(answer.headers['link'] ?? ''))?.[1];
+  }
+  return entries;
+}
+
+/** D1 fails now too, and the audit has to outlast it. */
+async function readPage(world: World, path: string): Promise<Answer> {
+  for (let rounds = 1; ; rounds += 1) {
+    const headers = await headersOf(world, pickAuthor(world));
+    const { answer } = await world.caller.call({ kind: 'audit', method: 'GET', path, headers });
+    if (answer.status === 200) return answer;
+    if (answer.status !== 503 || rounds === ROUNDS_MAX) {
+      throw new Error(`The audit could not read ${path}: ${answer.status} ${answer.text}`);
+    }
+    await pause(ROUND_MS);
+  }
+}
+
+type Replaced = Version & { readonly next?: { readonly by: string | null; readonly at: string } };
+
+/** All versions of an evaluation, oldest first; each but the last says what replaced it. */
+async function readVersions(world: World, ledger: Ledger, row: RunEvaluation): Promise<Replaced[]> {
+  const history = await readAll<ReplacedRow>(world, `${pathOf(ledger)}/history`);
+  const replaced = history.reverse().map((entry) => ({
+    ...{ value: entry.value, by: entry.updated_by, at: entry.updated_at },
+    next: { by: entry.replaced_by, at: entry.replaced_at },
+  }));
+  return [...replaced, versionOf(row)];
+}
+
+const words = ({ value, by, at }: Version) => `${value} of ${by} at ${at}`;
+
+function compare(ledger: Ledger, versions: Replaced[], tally: Tally, violate: (sentence: string) => void): void {
+  const fail = (sentence: string) => violate(`evaluation ${ledger.id}: ${sentence}`);
+  const stored = new Map(versions.map((version) => [words(version), version]));
+  tally.evaluations += 1;
+  tally['versions shown'] += ledger.shown.length;
+
+  const [first] = versions;
+  if (first?.value !== ledger.created.value || first.by !== ledger.created.author) {
+    fail(`it was created as ${JSON.stringify(ledger.created)}, and begins with ${JSON.stringify(first)}`);
+  }
+  versions.forEach((version, index) => {
+    const before = versions[index - 1];
+    if (!before) return;
+    const broken = before.next?.at !== version.at || before.next.by !== version.by || before.at >= version.at;
+    if (broken) fail(`the history breaks between ${words(before)} and ${words(version)}`);
+    const expected = ledger.replaced.get(version.at);
+    if (expected !== undefined && expected !== before.at) {
+      fail(`${words(version)} was to replace ${expected} only, and replaced ${words(before)}`);
+    }
+  });
+  for (const version of ledger.shown) if (!stored.has(words(version))) fail(`${words(version)} was shown, and is gone`);
+
+  const counts = new Map<number, number>();
+  for (const { value } of versions.slice(1)) counts.set(value, (counts.get(value) ?? 0) + 1);
+  for (const [value, count] of counts)
+    if (!ledger.sent.has(value)) fail(`${value} is stored ${count} times, never sent`);
+  for (const [value, { author, uncertain, acknowledged }] of ledger.sent) {
+    for (const at of acknowledged) {
+      tally.acknowledged += 1;
+      const found = stored.get(words({ value, by: author, at }));
+      if (!found)
+        fail(`${words({ value, by: author, at })} was acknowledged, and is neither in the row nor in the history`);
+      else tally[found.next ? 'in history' : 'in rows'] += 1;
+    }
+    const count = counts.get(value) ?? 0;
+    if (count > acknowledged.size + uncertain) {
+      fail(`${value} is stored ${count} times, acknowledged ${acknowledged.size} and in doubt ${uncertain} times`);
+    }
+    if (uncertain > 0 && acknowledged.size === 0) {
+      tally.uncertain += 1;
+      if (count > 0) tally['uncertain, stored'] += 1;
+    }
+  }
+}

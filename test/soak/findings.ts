@@ -1,0 +1,39 @@
+/** What the soak has counted, and what it has found wrong: sentences by rule, of which the report shows the first few. */
+
+export type Findings = {
+  readonly requests: ReadonlyMap<string, number>;
+  readonly statuses: ReadonlyMap<number, number>;
+  readonly violations: ReadonlyMap<string, readonly string[]>;
+  /** Requests that heard 503 and were repeated, by whether a repetition succeeded, was refused or gave up. */
+  readonly repeated: Readonly<Record<'succeeded' | 'refused' | 'gave up', number>>;
+  readonly count: (kind: string, status: number) => void;
+  readonly settle: (status: number) => void;
+  readonly violate: (rule: string, sentence: string) => void;
+};
+
+export function createFindings(): Findings {
+  const requests = new Map<string, number>();
+  const statuses = new Map<number, number>();
+  const violations = new Map<string, string[]>();
+  const repeated = { succeeded: 0, refused: 0, 'gave up': 0 };
+  return {
+    requests,
+    statuses,
+    violations,
+    repeated,
+    count: (kind, status) => {
+      requests.set(kind, (requests.get(kind) ?? 0) + 1);
+      statuses.set(status, (statuses.get(status) ?? 0) + 1);
+    },
+    settle: (status) => {
+      if (status === 503) repeated['gave up'] += 1;
+      else if (status < 400) repeated.succeeded += 1;
+      else repeated.refused += 1;
+    },
+    violate: (rule, sentence) => {
+      const known = violations.get(rule) ?? [];
+      known.push(sentence);
+      violations.set(rule, known);
+    },
+  };
+}

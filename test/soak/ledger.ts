@@ -1,0 +1,55 @@
+/**
+ * What the callers know of an evaluation: what they sent, what was acknowledged, what they were shown. At the end the
+ * row and its history are held against it (audit.ts). Values are unique over the whole soak, so each tells its sender.
+ */
+import type { RunEvaluation } from '../../src/evaluation/evaluation.ts';
+
+/** What an evaluation was at a time: by the rules of the history, its creator set the first value when it was created. */
+export type Version = { readonly value: number; readonly by: string | null; readonly at: string };
+
+export const versionOf = ({ value, created_by, created_at, updated_by, updated_at }: RunEvaluation): Version =>
+  updated_at === undefined ? { value, by: created_by, at: created_at } : { value, by: updated_by, at: updated_at };
+
+export type Sent = {
+  readonly author: string;
+  /** Tries that ended in 503: each of them may have been stored or not. */
+  uncertain: number;
+  /** The times under which the value was acknowledged; several only where it was sent several times. */
+  readonly acknowledged: Set<string>;
+};
+
+export type Ledger = {
+  readonly id: string;
+  readonly run_id: string;
+  readonly created: { readonly value: number; readonly author: string };
+  /** Undefined while no creation has been acknowledged. */
+  created_at: string | undefined;
+  readonly sent: Map<number, Sent>;
+  /** Every version that any answer showed. */
+  readonly shown: Version[];
+  /** By the time of an acknowledged conditional update, the version that it was to replace. */
+  readonly replaced: Map<string, string>;
+  /** The latest time that was acknowledged: what is read or written after that is not older. */
+  latest: string;
+  bookmark: string | undefined;
+};
+
+export const openLedger = (run_id: string, id: string, created: Ledger['created']): Ledger => ({
+  id,
+  run_id,
+  created,
+  created_at: undefined,
+  sent: new Map(),
+  shown: [],
+  replaced: new Map(),
+  latest: '',
+  bookmark: undefined,
+});
+
+/** Notes the version of an answer and, where it tells one, how far the database had got. */
+export function advance(ledger: Ledger, version: Version, bookmark: unknown): void {
+  ledger.shown.push(version);
+  if (version.at < ledger.latest) return;
+  ledger.latest = version.at;
+  if (typeof bookmark === 'string') ledger.bookmark = bookmark;
+}

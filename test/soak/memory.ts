@@ -1,0 +1,62 @@
+/**
+ * The memory of workerd: the resident pages of what this process has started of that name (Linux: proc(5)). It is one
+ * process, which holds the Worker and its D1; were it more, they are summed, so that no growth hides in another.
+ */
+import { readdirSync, readFileSync } from 'node:fs';
+
+const field = (status: string, name: string) => new RegExp(`^${name}:\\s+(\\S+)`, 'm').exec(status)?.[1] ?? '';
+
+type Process = { readonly pid: number; readonly parent: number; readonly name: string; readonly rssKiB: number };
+
+function readProcesses(): Process[] {
+  const pids = readdirSync('/proc').filter((entry) => /^\d+$/.test(entry));
+  return pids.flatMap((pid) => {
+    try {
+      const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+      const [parent, rssKiB] = [Number(field(status, 'PPid')), Number(field(status, 'VmRSS'))];
+      return [{ pid: Number(pid), parent, name: field(status, 'Name'), rssKiB }];
+    } catch {
+      // It ended meanwhile.
+      return [];
+    }
+  });
+}
+
+/** The workerd processes that this one has started, itself or through others. */
+export function readWorkerd(): Process[] {
+  const all = readProcesses();
+  const below = (pid: number): Process[] =>
+    all.filter(({ parent }) => parent === pid).flatMap((child) => [child, ...below(child.pid)]);
+  return below(process.pid).filter(({ name }) => name === 'workerd');
+}
+
+const MIB_PER_KIB = 1 / 1024;
+
+export type Memory = {
+  /** Takes a sample, which it returns in MiB; one of the warm-up is not kept. */
+  readonly sample: (warm: boolean) => number;
+  /** What it was after the warm-up and what it was at last, in MiB; undefined where that was too short a time. */
+  readonly growth: () => Growth | undefined;
+};
+
+export type Growth = { readonly baseline: number; readonly end: number };
+
+const SAMPLES_MIN = 12;
+
+export function watchMemory(): Memory {
+  const samples: number[] = [];
+  return {
+    sample: (warm) => {
+      const sampled = readWorkerd().reduce((sum, { rssKiB }) => sum + rssKiB, 0) * MIB_PER_KIB;
+      if (warm) samples.push(sampled);
+      return sampled;
+    },
+    growth: () => {
+      if (samples.length < SAMPLES_MIN) return undefined;
+      const quarter = Math.floor(samples.length / 4);
+      return { baseline: medianOf(samples.slice(0, quarter)), end: medianOf(samples.slice(-quarter)) };
+    },
+  };
+}
+
+const medianOf = (samples: number[]) => samples.sort((a, b) => a - b)[Math.floor(samples.length / 2)] ?? Number.NaN;

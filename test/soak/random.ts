@@ -1,0 +1,29 @@
+/** Choices that a seed repeats. What the 64 connections make of them is as concurrent as ever, and does not repeat. */
+
+export type Random = {
+  readonly chance: (odds: number) => boolean;
+  /** A whole number from 0 to below the bound. */
+  readonly below: (bound: number) => number;
+  readonly pick: <T>(list: readonly T[]) => T;
+};
+
+/** Mulberry32: small, and good enough to choose operations. */
+export function seeded(seed: number): Random {
+  let state = seed;
+  const next = () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+  const below = (bound: number) => Math.floor(next() * bound);
+  return {
+    chance: (odds) => next() < odds,
+    below,
+    pick: <T>(list: readonly T[]): T => {
+      const picked = list[below(list.length)];
+      if (picked === undefined) throw new Error('There is nothing to pick from.');
+      return picked;
+    },
+  };
+}

@@ -1,0 +1,136 @@
+/**
+ * `npm run soak`: mixed load on the real Worker in workerd, with a D1 that fails now and then, for a bounded time and on
+ * loopback alone. Ends with an audit of everything that was acknowledged; exits 1 where a promise was broken.
+ */
+import { randomInt, randomUUID } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { audit } from './audit.ts';
+import { createCaller } from './caller.ts';
+import { createFindings } from './findings.ts';
+import { applyLoad } from './load.ts';
+import { readWorkerd, watchMemory } from './memory.ts';
+import { seeded } from './random.ts';
+import { reportOf, verdictOf } from './report.ts';
+import { type Server, startServer } from './server.ts';
+import { createSecret, createTokens } from './tokens.ts';
+import { createWorld } from './world.ts';
+
+const HELP = `Soaks the Worker: mixed load, 5 % bad input, a D1 that fails now and then; then an audit.
+
+  npm run soak -- [options]
+
+  --seconds N      how long the load lasts (60)
+  --connections N  how many requests are under way at a time (64)
+  --seed N         chooses the same operations again
+  --help           this text`;
+
+/**
+ * How much workerd may grow after its warm-up: a third of the load, and so many requests. Measured: under 10 MiB, with a
+ * heap that V8 must keep small (server.ts); a Worker that keeps 4 KiB of each request grew by 30 within 25 seconds.
+ */
+const GROWTH_MAX_MIB = 24;
+const WARM_UP_REQUESTS = 4000;
+/** For the start before the load, and for the audit after it. */
+const AROUND_LOAD_MAX_SECONDS = 120;
+const CLOSE_MAX_SECONDS = 10;
+const PROGRESS_SECONDS = 5;
+
+type Options = { readonly seconds: number; readonly connections: number; readonly seed: number };
+
+const findings = createFindings();
+
+async function soak(folder: string, options: Options, started: (server: Server) => void): Promise<void> {
+  const { seconds, connections, seed } = options;
+  const secret = createSecret();
+  const label = { id: randomUUID(), min: 0, max: 1e12 };
+  const server = await startServer(folder, secret, label);
+  started(server);
+  const tokens = await createTokens(secret, seconds + AROUND_LOAD_MAX_SECONDS);
+  const caller = createCaller(server.url, connections, findings);
+  const world = createWorld({ caller, findings, random: seeded(seed), tokens, label });
+
+  const memory = watchMemory();
+  let ticks = 0;
+  const tick = () => {
+    ticks += 1;
+    const requests = [...findings.requests.values()].reduce((sum, count) => sum + count, 0);
+    const resident = memory.sample(ticks > seconds / 3 && requests > WARM_UP_REQUESTS);
+    if (ticks % PROGRESS_SECONDS !== 0) return;
+    console.error(`${ticks} s: ${requests} requests, ${resident.toFixed(0)} MiB, ${violations()} violations`);
+  };
+  const timer = setInterval(tick, 1000);
+  const bad = await applyLoad(world, connections, seconds).finally(() => clearInterval(timer));
+  const [faults, absorbed] = [await server.readFaults(), server.countAbsorbed()];
+  const growth = memory.growth();
+  const grown = growth && growth.end - growth.baseline;
+  if (grown !== undefined && !(grown <= GROWTH_MAX_MIB)) {
+    findings.violate('memory', `workerd grew by ${grown.toFixed(0)} MiB, and may by ${GROWTH_MAX_MIB}`);
+  }
+  const tally = await audit(world, connections);
+  caller.close();
+  const told = { connections, seed, findings, faults, absorbed, bad, tally, growth, growthMaxMiB: GROWTH_MAX_MIB };
+  console.log(reportOf({ seconds, ...told }));
+}
+
+const violations = () => [...findings.violations.values()].reduce((sum, { length }) => sum + length, 0);
+
+/** Runs it to its end or its deadline, whichever comes first. */
+async function run(options: Options): Promise<never> {
+  const folder = mkdtempSync(join(tmpdir(), 'run-evaluation-soak-'));
+  // However this ends, by Ctrl-C too: no process is left behind, and no file.
+  process.once('exit', () => {
+    for (const { pid } of readWorkerd()) process.kill(pid, 'SIGKILL');
+    rmSync(folder, { recursive: true, force: true });
+  });
+  for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1));
+
+  let server: Server | undefined;
+  try {
+    const begin = (begun: Server) => (server = begun);
+    await before(options.seconds + AROUND_LOAD_MAX_SECONDS, soak(folder, options, begin));
+  } catch (thrown) {
+    findings.violate('the end', thrown instanceof Error ? thrown.message : String(thrown));
+    console.error(verdictOf(findings));
+  }
+  await before(CLOSE_MAX_SECONDS, Promise.resolve(server?.stop())).catch(() => {});
+  // Not only the exit code: what hangs would keep this process from ending.
+  process.exit(violations() === 0 ? 0 : 1);
+}
+
+/** @throws {Error} where the work takes longer. */
+async function before<T>(seconds: number, work: Promise<T>): Promise<T> {
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(() => late.reject(new Error(`It did not end within ${seconds} s.`)), seconds * 1000);
+  return Promise.race([work, late.promise]).finally(() => clearTimeout(timer));
+}
+
+function numberOf(name: string, text: string, least: number): number {
+  const number = Number(text);
+  if (Number.isSafeInteger(number) && number >= least) return number;
+  throw new Error(`--${name} ${text} is not a whole number of ${least} or more.`);
+}
+
+try {
+  const { values } = parseArgs({
+    options: {
+      seconds: { type: 'string', default: '60' },
+      connections: { type: 'string', default: '64' },
+      seed: { type: 'string', default: String(randomInt(2 ** 31)) },
+      help: { type: 'boolean', default: false },
+    },
+  });
+  if (values.help) console.log(HELP);
+  else {
+    const [seconds, connections] = [
+      numberOf('seconds', values.seconds, 1),
+      numberOf('connections', values.connections, 1),
+    ];
+    await run({ seconds, connections, seed: numberOf('seed', values.seed, 0) });
+  }
+} catch (thrown) {
+  console.error(thrown instanceof Error ? thrown.message : thrown);
+  process.exitCode = 1;
+}

@@ -1,0 +1,46 @@
+/**
+ * The authors that compete, and their tokens. A token is used a few times and then minted anew, so that the Worker meets
+ * more of them than it remembers; the hostile ones are made once.
+ */
+import { randomBytes, randomUUID } from 'node:crypto';
+import { SignJWT } from 'jose';
+
+export const ACCOUNT = 'acc_soak';
+export const AUTHORS = ['user-1', 'user-2', 'user-3', 'user-4', 'user-5', 'user-6', 'user-7', 'user-8'] as const;
+
+const USES_MAX = 25;
+
+export type Tokens = {
+  /** A token of the author that opens the account. */
+  readonly of: (author: string) => Promise<string>;
+  readonly hostile: Readonly<Record<'stranger' | 'expired' | 'forged' | 'confined', string>>;
+};
+
+export const createSecret = () => randomBytes(48).toString('base64url');
+
+export async function createTokens(secret: string, seconds: number): Promise<Tokens> {
+  const key = new TextEncoder().encode(secret);
+  const expires = Math.floor(Date.now() / 1000) + seconds;
+  const mint = (claims: Record<string, unknown>, exp = expires, signedWith = key) =>
+    new SignJWT({ account_id: ACCOUNT, sub: AUTHORS[0], jti: randomUUID(), ...claims })
+      .setProtectedHeader({ alg: 'HS256', typ: 'JWT' })
+      .setExpirationTime(exp)
+      .sign(signedWith);
+
+  const current = new Map<string, { token: Promise<string>; uses: number }>();
+  return {
+    of: (author) => {
+      const known = current.get(author);
+      const used = known && known.uses < USES_MAX ? known : { token: mint({ sub: author }), uses: 0 };
+      used.uses += 1;
+      current.set(author, used);
+      return used.token;
+    },
+    hostile: {
+      stranger: await mint({ account_id: 'acc_stranger' }),
+      expired: await mint({}, 1),
+      forged: await mint({}, expires, randomBytes(48)),
+      confined: await mint({ evaluation_id: randomUUID() }),
+    },
+  };
+}

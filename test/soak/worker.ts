@@ -1,0 +1,35 @@
+/**
+ * The Worker as deployed, but for a D1 that fails now and then: before it saw a call, after the commit, by overload, by
+ * silence. What was injected is told on a path of its own, outside of the app. Nothing of src/ is changed: a wrapped
+ * binding is all that the app gets to see.
+ */
+import { env } from 'cloudflare:workers';
+import { createApp } from '../../src/app';
+import { interceptD1 } from '../d1';
+import { drawFate, type Faults } from './faults';
+
+/** Longer than the Worker waits for D1. */
+const HANG_MS = 6000;
+
+const faults: Faults = { calls: 0, fails: 0, 'is lost': 0, 'is too much': 0, hangs: 0 };
+
+const DB = interceptD1(env.DB, async (_, call) => {
+  faults.calls += 1;
+  const fate = drawFate(Date.now(), Math.random());
+  if (fate === undefined) return call();
+  faults[fate] += 1;
+  if (fate === 'is too much') throw d1Error('D1 DB is overloaded. Requests queued for too long.');
+  if (fate !== 'fails') await call();
+  if (fate === 'hangs') await scheduler.wait(HANG_MS);
+  throw d1Error('Network connection lost.');
+});
+
+/** As D1 throws: what happened is in the cause. */
+const d1Error = (message: string) => new Error(`D1_ERROR: ${message}`, { cause: new Error(message) });
+
+const app = createApp({ ...env, DB });
+
+export default {
+  fetch: (request: Request) =>
+    new URL(request.url).pathname === '/soak/faults' ? Response.json(faults) : app.fetch(request),
+};

@@ -1,0 +1,53 @@
+/** What the 64 loops share: the runs and their evaluations as the callers know them, and who may call. */
+import { randomUUID } from 'node:crypto';
+import type { Caller } from './caller.ts';
+import type { Findings } from './findings.ts';
+import type { Ledger } from './ledger.ts';
+import type { Random } from './random.ts';
+import type { Label } from './server.ts';
+import { AUTHORS, type Tokens } from './tokens.ts';
+
+export type Run = {
+  readonly id: string;
+  readonly ledgers: Map<string, Ledger>;
+  /** Where the next walk through its list goes on: the path, and the last entry before it. */
+  next: { readonly path: string; readonly after: string };
+};
+
+export type World = {
+  readonly caller: Caller;
+  readonly findings: Findings;
+  readonly random: Random;
+  readonly tokens: Tokens;
+  readonly label: Label;
+  readonly runs: readonly Run[];
+  /** Evaluations that exist. The first few get half of all updates, so that writers meet. */
+  readonly existing: Ledger[];
+  /** Never the same twice. */
+  readonly nextValue: () => number;
+};
+
+const RUNS = 24;
+const HOT = 8;
+
+export function createWorld(given: Omit<World, 'runs' | 'existing' | 'nextValue'>): World {
+  let value = 0;
+  const runs = Array.from({ length: RUNS }, () => {
+    const id = randomUUID();
+    return { id, ledgers: new Map(), next: { path: listOf(id), after: '' } };
+  });
+  return { ...given, runs, existing: [], nextValue: () => ++value };
+}
+
+const PAGE_ROWS = 20;
+export const listOf = (runId: string) => `/v1/run/${runId}/evaluations?limit=${PAGE_ROWS}`;
+export const pathOf = ({ run_id, id }: Pick<Ledger, 'run_id' | 'id'>) => `/v1/run/${run_id}/evaluation/${id}`;
+
+export const pickAuthor = ({ random }: World): string => random.pick(AUTHORS);
+
+export const pickLedger = ({ random, existing }: World): Ledger =>
+  random.pick(random.chance(0.5) ? existing.slice(0, HOT) : existing);
+
+export async function headersOf({ tokens }: World, author: string): Promise<Record<string, string>> {
+  return { authorization: `Bearer ${await tokens.of(author)}`, 'content-type': 'application/json' };
+}

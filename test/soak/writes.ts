@@ -1,0 +1,110 @@
+/** Creates and updates, as callers send them, and what each may be answered. */
+import { randomUUID } from 'node:crypto';
+import type { RunEvaluation } from '../../src/evaluation/evaluation.ts';
+import type { Answer } from './caller.ts';
+import { advance, type Ledger, openLedger, type Sent, versionOf } from './ledger.ts';
+import { getEvaluation } from './reads.ts';
+import { headersOf, pathOf, pickAuthor, pickLedger, type World } from './world.ts';
+
+/** Now and then a caller does not know that it was answered, and sends the same again. */
+const REPEATED = 0.1;
+
+export async function createEvaluation(world: World): Promise<void> {
+  const { caller, findings, random } = world;
+  const run = random.pick(world.runs);
+  const [id, author, value] = [randomUUID(), pickAuthor(world), world.nextValue()];
+  const output_name = random.pick(['reply', null]);
+  const call = {
+    kind: 'create',
+    method: 'POST',
+    path: `/v1/run/${run.id}/evaluations`,
+    headers: await headersOf(world, author),
+    body: JSON.stringify({ id, evaluation_label_id: world.label.id, value, output_name }),
+  };
+  const ledger = openLedger(run.id, id, { value, author });
+  // Already now: a list may show it before this caller hears of it.
+  run.ledgers.set(id, ledger);
+
+  const { answer, uncertain } = await caller.call(call);
+  if (answer.status === 503) return;
+  const legal = uncertain === 0 ? [201] : [200, 201];
+  if (!legal.includes(answer.status)) return findings.violate('refused', `create answered ${told(answer)}`);
+  const row = answer.body as RunEvaluation;
+  ledger.created_at = row.created_at;
+  advance(ledger, versionOf(row), answer.headers['x-d1-bookmark']);
+  world.existing.push(ledger);
+  if (!random.chance(REPEATED)) return;
+
+  const again = (await caller.call({ ...call, kind: 'repeated create' })).answer;
+  if (again.status === 503) return;
+  const same = again.status === 200 && (again.body as RunEvaluation).created_at === row.created_at;
+  if (!same) findings.violate('repetition', `the same create again answered ${told(again)}`);
+}
+
+export async function updateEvaluation(world: World, conditional: boolean): Promise<void> {
+  const { findings, random } = world;
+  const ledger = pickLedger(world);
+  const read = conditional ? await getEvaluation(world, ledger) : undefined;
+  if (conditional && !read) return;
+  const [author, value] = [pickAuthor(world), world.nextValue()];
+  const sent: Sent = { author, uncertain: 0, acknowledged: new Set() };
+  ledger.sent.set(value, sent);
+  const call = {
+    kind: conditional ? 'conditional update' : 'update',
+    method: random.pick(['PUT', 'PUT', 'POST']),
+    path: pathOf(ledger),
+    headers: { ...(await headersOf(world, author)), ...(read ? { 'if-match': `"${read.version.at}"` } : {}) },
+    body: JSON.stringify(read ? { ...read.row, value } : { value }),
+  };
+
+  for (let first = true; first || random.chance(REPEATED); first = false) {
+    const before = ledger.latest;
+    const { answer, uncertain } = await world.caller.call(call).catch((thrown: unknown) => {
+      // A violation of its own; how often it is stored then, nobody can say.
+      sent.uncertain = Number.POSITIVE_INFINITY;
+      throw thrown;
+    });
+    sent.uncertain += uncertain;
+    if (answer.status === 503) return;
+    if (answer.status === 412 && read) {
+      const same = answer.headers.etag === `"${read.version.at}"`;
+      if (same)
+        findings.violate('precondition', `412 to the present entity tag ${answer.headers.etag} of ${ledger.id}`);
+      return;
+    }
+    if (answer.status !== 200) return findings.violate('refused', `${call.kind} answered ${told(answer)}`);
+    const problem = acknowledge(ledger, answer, {
+      value,
+      sent,
+      before: first ? before : '',
+      expected: read?.version.at,
+    });
+    if (problem !== undefined) findings.violate('acknowledgement', `${ledger.id}: ${problem}`);
+  }
+}
+
+type Asked = {
+  readonly value: number;
+  readonly sent: Sent;
+  /** The latest acknowledged time before this update was sent. */
+  readonly before: string;
+  readonly expected: string | undefined;
+};
+
+/** Notes the acknowledgement; says what is wrong with it. */
+function acknowledge(ledger: Ledger, answer: Answer, { value, sent, before, expected }: Asked): string | undefined {
+  const version = versionOf(answer.body as RunEvaluation);
+  advance(ledger, version, answer.headers['x-d1-bookmark']);
+  if (version.value !== value || version.by !== sent.author) {
+    return `${value} of ${sent.author} was acknowledged as ${version.value} of ${version.by}`;
+  }
+  sent.acknowledged.add(version.at);
+  if (answer.headers.etag !== `"${version.at}"`) return `the entity tag of ${version.at} is ${answer.headers.etag}`;
+  if (version.at <= before) return `${value} was given the time ${version.at}, but ${before} was acknowledged before`;
+  if (expected === undefined) return undefined;
+  const rival = [...ledger.replaced].find(([at, tag]) => tag === expected && at !== version.at);
+  ledger.replaced.set(version.at, expected);
+  return rival && `two conditional updates of ${expected} were acknowledged: ${rival[0]} and ${version.at}`;
+}
+
+const told = ({ status, text }: Answer) => `${status} ${text.slice(0, 200)}`;
