@@ -152,6 +152,11 @@ describe('createEvaluation', () => {
     ['a value that is text', { value: '5' }, 'value must be a JSON number.'],
     ['an id that is no UUID', { id: 'evt_123' }, UUID('id')],
     ['an id that is null', { id: null }, UUID('id')],
+    [
+      'an output_name that is no Unicode text',
+      { output_name: 'a\ud800' },
+      'output_name must be Unicode text: it holds half of a surrogate pair.',
+    ],
     ['an output_name that is a number', { output_name: 5 }, 'output_name must be a string, or null.'],
     ['a field_path that is a list', { field_path: ['$'] }, 'field_path must be a string, or null.'],
   ])('answers 400 to %s, and stores nothing', async (_, change, error) => {

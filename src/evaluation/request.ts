@@ -67,7 +67,15 @@ const uuid = (name: string) => {
   const sentence = `${name} must be a UUID, such as 018f4d3c-7a10-7c4e-9b52-3f6e0d9a1c01.`;
   return v.pipe(v.string(sentence), v.regex(UUID, sentence), v.toLowerCase());
 };
-const textOrNull = (name: string) => v.nullish(v.string(`${name} must be a string, or null.`), null);
+/** D1 would store half of a surrogate pair, which JSON can spell and UTF-8 cannot, as another character. */
+const textOrNull = (name: string) =>
+  v.nullish(
+    v.pipe(
+      v.string(`${name} must be a string, or null.`),
+      v.check((text) => text.isWellFormed(), `${name} must be Unicode text: it holds half of a surrogate pair.`),
+    ),
+    null,
+  );
 
 const { account_id, run_id, created_by, created_by_evaluator_id, created_at } = FIXED_FIELDS;
 /** What the server sets. May be sent only as it will be stored: silence would hide that it is not. */

@@ -32,7 +32,9 @@ export function principalOf(
 
 function filledString(payload: Claims, claim: string): string {
   const value = Object.hasOwn(payload, claim) ? payload[claim] : undefined;
-  if (typeof value !== 'string' || value.trim() === '') throw claimRefused(claim, 'a non-empty string');
+  // Half of a surrogate pair would be another character in the database, and so perhaps another's name.
+  const isFilled = typeof value === 'string' && value.trim() !== '' && value.isWellFormed();
+  if (!isFilled) throw claimRefused(claim, 'a non-empty string');
   return value;
 }
 

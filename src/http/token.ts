@@ -105,11 +105,9 @@ const KEY_NOT_FOUND = {
 };
 
 /** RFC 8725 §3.11: a JWT of another kind, a logout token for instance, is no access token even where all else is right. */
-function refuseOtherKinds(typ: string | undefined): void {
+function refuseOtherKinds(typ: unknown): void {
   if (typ === undefined) return;
-  const kind = String(typ)
-    .toLowerCase()
-    .replace(/^application\//, '');
+  const kind = typeof typ === 'string' ? typ.toLowerCase().replace(/^application\//, '') : undefined;
   if (kind !== 'jwt' && kind !== 'at+jwt') throw invalidToken('The token is a JWT of another kind (typ).', 'typ');
 }
 

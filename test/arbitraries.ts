@@ -1,0 +1,460 @@
+/**
+ * What anyone may send, as fast-check makes it: texts, bodies, labels, ids, headers and tokens, honest and absurd. The
+ * honest is made on purpose and often, so that a property sees acceptance as well as refusal. What a row holds is only
+ * named, and put in once the row is there: its ids are fresh in each run, so that no run meets another one's.
+ */
+import fc, { type Arbitrary } from 'fast-check';
+import { ACCOUNT, type Label, type Row, SUBJECT } from './worker';
+
+/** The usual thing, but for one time in a dozen. */
+const mostly = <T>(usual: Arbitrary<T> | T, other: Arbitrary<T>): Arbitrary<T> =>
+  fc.oneof(
+    { weight: 11, arbitrary: usual instanceof fc.Arbitrary ? usual : fc.constant(usual) },
+    { weight: 1, arbitrary: other },
+  );
+
+export const utf8 = (text: string) => new TextEncoder().encode(text);
+
+/** Any text of Unicode, and often one over which JSON, SQL, HTTP or a URL could stumble. */
+const anyText: Arbitrary<string> = fc.oneof(
+  fc.string({ unit: 'binary', maxLength: 20 }),
+  fc.constantFrom(
+    ...['', ' ', '\0', 'a\0b', '\ufeff', '\u2028', '\ufffd', 'e\u0301', '💥', "' OR 1=1 --", '%00', '__proto__'],
+  ),
+);
+const filledText = anyText.filter((text) => text.trim() !== '');
+/** What a JSON string can hold and no text of Unicode can. */
+const loneSurrogates = fc.constantFrom('\ud800', 'a\udfff', '\udc00\ud800');
+const anyJson = fc.jsonValue({ maxDepth: 1 });
+
+const finiteNumber = fc.double({ noNaN: true, noDefaultInfinity: true });
+
+/** A number as JSON spells it: in one way of several. */
+export const spellingOf = (value: number): Arbitrary<string> =>
+  fc.constantFrom(
+    ...(Object.is(value, -0) ? ['-0', '-0.0', '-0e9'] : [`${value}`, value.toExponential(), value.toExponential(20)]),
+  );
+
+const numberText = fc.oneof(
+  fc.integer({ min: -3, max: 12 }).map(String),
+  finiteNumber.chain(spellingOf),
+  fc.constantFrom('-0', '1e-400', '9007199254740993', `1${'0'.repeat(40)}`),
+);
+const jsonText = fc.oneof(
+  fc.json({ maxDepth: 2 }),
+  fc.oneof(anyText, loneSurrogates).map((text) => JSON.stringify(text)),
+  fc.constantFrom('null', '{"__proto__":{"value":9}}', '{"toString":1}', '['.repeat(20_000) + ']'.repeat(20_000)),
+);
+const beyondDoubles = fc.constantFrom('1e400', '-1e400', `1${'0'.repeat(400)}`);
+const rawText = fc.oneof(
+  numberText,
+  jsonText,
+  beyondDoubles,
+  fc.constantFrom(...['NaN', '-Infinity', 'undefined', '01', '+1', '.5', '0x1', "'a'", '"\n"', '', '{', '[1,]', '1 1']),
+);
+
+/** How what a row holds may be spelled in JSON: as the same, and as almost the same. */
+const SPELLINGS = {
+  stored: (held: unknown) => JSON.stringify(held),
+  shouted: (held: unknown) => JSON.stringify(held).toUpperCase(),
+  escaped: (held: unknown) =>
+    JSON.stringify(held).replaceAll(/[-:.]/g, (sign) => `\\u00${sign.charCodeAt(0).toString(16)}`),
+  longer: (held: unknown) => JSON.stringify(`${held}\0`),
+  padded: (held: unknown) => JSON.stringify(`${held} `),
+  listed: (held: unknown) => JSON.stringify([held]),
+};
+type Spelling = keyof typeof SPELLINGS;
+
+/** Raw text under a name, or what the row holds under it. */
+type Member = { readonly name: string; readonly raw: string } | { readonly name: keyof Row; readonly as: Spelling };
+
+/** Bytes, or the members of an object, names twice and all, with what may stand around it or befall it on its way. */
+type Body =
+  | Uint8Array
+  | {
+      readonly members: readonly Member[];
+      readonly before: string;
+      readonly after: string;
+      readonly damage: { readonly at: number; readonly lost: number; readonly bytes: Uint8Array } | null;
+    };
+
+const fixedName = fc.constantFrom<keyof Row>(
+  ...(['id', 'account_id', 'run_id', 'output_name', 'field_path'] as const),
+  ...(['evaluation_label_id', 'created_by', 'created_by_evaluator_id', 'created_at'] as const),
+);
+const stored = (name: Arbitrary<keyof Row>): Arbitrary<Member> =>
+  fc.record({ name, as: fc.constant('stored' as const) });
+const rawMember = (name: Arbitrary<string>, raw: Arbitrary<string>): Arbitrary<Member> => fc.record({ name, raw });
+const misspelled: Arbitrary<Member> = fc.record({
+  name: fixedName,
+  as: fc.constantFrom(...(Object.keys(SPELLINGS) as Spelling[])),
+});
+const ignored = rawMember(
+  fc.oneof(
+    fc.constantFrom('updated_by', 'updated_at', '__proto__', 'constructor', 'toString', 'Value', 'value '),
+    anyText.map((text) => `x-${text}`),
+  ),
+  fc.oneof(numberText, jsonText),
+);
+const value = rawMember(
+  fc.constant('value'),
+  fc.oneof(
+    { weight: 6, arbitrary: numberText },
+    { weight: 2, arbitrary: beyondDoubles },
+    { weight: 1, arbitrary: rawText },
+  ),
+);
+const anyMember = rawMember(fc.oneof(fc.constant('value'), fixedName, anyText), rawText);
+
+/**
+ * A value amid what makes no difference, or with one thing that may make one, or anything amid anything. An honest body
+ * cannot do without `needed`.
+ */
+function bodyOf(sentAlong: Arbitrary<Member>, ...needed: Arbitrary<Member>[]): Arbitrary<Body> {
+  const honest = fc
+    .tuple(fc.tuple(value, ...needed), fc.array(fc.oneof(ignored, sentAlong), { maxLength: 6 }))
+    .map((parts) => parts.flat());
+  const hostile = fc
+    .tuple(honest, fc.array(fc.oneof(anyMember, misspelled), { minLength: 1, maxLength: 4 }))
+    .map((parts) => parts.flat());
+  const almostHonest = fc.tuple(honest, misspelled).map(([members, one]) => [...members, one]);
+  const members = fc
+    .oneof(honest, almostHonest, hostile)
+    .chain((all) => fc.shuffledSubarray(all, { minLength: Math.max(all.length - 1, 0) }));
+  const object = fc.record({
+    members,
+    before: mostly('', fc.constantFrom('\ufeff', ' \n\t', '\ufeff\ufeff', '\0', ")]}'")),
+    after: mostly('', fc.constantFrom('\r\n', '}', '\0', '\ufeff', ',{"value":1}')),
+    damage: fc.option(
+      fc.record({ at: fc.nat(), lost: fc.oneof(fc.nat(1), fc.nat(99)), bytes: fc.uint8Array({ maxLength: 2 }) }),
+      { freq: 5 },
+    ),
+  });
+  return mostly<Body>(object, fc.oneof(fc.uint8Array(), rawText.map(utf8)));
+}
+
+/** What may be sent as an update: all that is stored may come along. */
+export const updateBody = bodyOf(stored(fixedName));
+
+/** What may be sent as a creation: some of what will be stored may come along. */
+export const createBody = bodyOf(
+  fc.oneof(
+    stored(fc.constantFrom('id', 'account_id', 'run_id', 'created_by', 'created_by_evaluator_id')),
+    rawMember(
+      fc.constantFrom('output_name', 'field_path'),
+      fc.option(fc.oneof(anyText, loneSurrogates)).map((text) => JSON.stringify(text)),
+    ),
+  ),
+  stored(fc.constant('evaluation_label_id')),
+);
+
+export function bytesOf(body: Body, row: Row): Uint8Array {
+  if (body instanceof Uint8Array) return body;
+  const { members, before, after, damage } = body;
+  const texts = members.map(
+    (member) =>
+      `${JSON.stringify(member.name)}:${'raw' in member ? member.raw : SPELLINGS[member.as](row[member.name])}`,
+  );
+  const whole = utf8(`${before}{${texts}}${after}`);
+  if (damage === null) return whole;
+  const at = damage.at % whole.length;
+  return new Uint8Array([...whole.subarray(0, at), ...damage.bytes, ...whole.subarray(at + damage.lost)]);
+}
+
+/** What a row may hold that an update does not change, and whether it was updated before. */
+export const rowFields: Arbitrary<Partial<Row>> = fc
+  .record({
+    output_name: fc.option(anyText),
+    field_path: fc.option(anyText),
+    created_by: fc.option(anyText),
+    created_by_evaluator_id: fc.option(fc.uuid()),
+    value: fc.oneof(
+      fc.integer({ min: -3, max: 12 }),
+      finiteNumber.map((value) => value + 0),
+    ),
+    updated: fc.option(
+      fc.record({
+        updated_by: fc.constantFrom(SUBJECT, 'user-8', null),
+        updated_at: fc.constant('2026-02-03T04:05:06.007Z'),
+      }),
+    ),
+  })
+  .map(({ updated, ...fields }) => ({ ...fields, ...updated }));
+
+export type Rule = Pick<Label, 'account_id' | 'value_type' | 'min_value' | 'max_value' | 'categories'>;
+
+const unruled = { min_value: null, max_value: null, categories: null };
+const bound = fc.option(
+  fc.oneof(
+    fc.integer({ min: -2, max: 2 }),
+    finiteNumber.map((value) => value + 0),
+  ),
+  { freq: 3 },
+);
+const rule: Arbitrary<Omit<Rule, 'account_id'>> = fc.oneof(
+  fc.constant({ ...unruled, value_type: 'binary' }),
+  fc.tuple(bound, bound).map(([one, other]) => {
+    const [min_value = null, max_value = null] =
+      one !== null && other !== null && one > other ? [other, one] : [one, other];
+    return { ...unruled, value_type: 'continuous', min_value, max_value };
+  }),
+  fc
+    .tuple(fc.constantFrom('categorical', 'ordinal'), fc.array(anyText, { maxLength: 12 }))
+    .map(([value_type, categories]) => ({ ...unruled, value_type, categories: JSON.stringify(categories) })),
+);
+
+/** The doubles beside a number, and itself. */
+function neighbours(value: number): number[] {
+  const view = new DataView(new ArrayBuffer(8));
+  view.setFloat64(0, value);
+  const bits = view.getBigInt64(0);
+  const found = [-1n, 0n, 1n].map((step) => {
+    view.setBigInt64(0, bits + step);
+    return view.getFloat64(0);
+  });
+  return found.filter(Number.isFinite);
+}
+
+/** A label, whoever's, and a number that often lies at an edge of its rule. */
+export const ruleAndValue: Arbitrary<readonly [Rule, number]> = rule.chain((made) => {
+  const edges = [
+    made.min_value ?? 0,
+    made.max_value ?? 1,
+    made.categories === null ? -1 : JSON.parse(made.categories).length,
+  ];
+  const value = fc.oneof(
+    fc.constantFrom(...edges.flatMap(neighbours), -0, 0, 1),
+    fc.integer({ min: -1, max: 12 }),
+    finiteNumber,
+  );
+  const owner = fc.constantFrom(ACCOUNT, ACCOUNT, 'shared', 'acc_neighbour');
+  return fc.tuple(
+    owner.map((account_id) => ({ ...made, account_id })),
+    value,
+  );
+});
+
+const percent = (text: string) => utf8(text).reduce((all, byte) => `${all}%${byte.toString(16).padStart(2, '0')}`, '');
+
+/** A segment of a path that is an id, in one of the spellings that a URL allows it. */
+export const spelledId = (id: string): Arbitrary<string> =>
+  fc
+    .array(fc.constantFrom('as it is', 'as it is', 'shouted', 'encoded', 'shouted and encoded'), {
+      minLength: 36,
+      maxLength: 36,
+    })
+    .map((ways) =>
+      Array.from(id, (letter, at) => {
+        const way = ways[at] ?? '';
+        const cased = way.startsWith('shouted') ? letter.toUpperCase() : letter;
+        return way.endsWith('encoded') ? percent(cased) : cased;
+      }).join(''),
+    );
+
+const INSERTED = [
+  '%00',
+  '%20',
+  '%0A',
+  '%',
+  '%zz',
+  '%C3',
+  '%2F',
+  '/',
+  '..%2F',
+  '%252D',
+  '%EF%BC%91',
+  'g',
+  '{',
+  '?',
+  '#',
+  '\\',
+];
+
+/** A segment of a path, or what a URL takes for several, that is almost an id or nothing like one. */
+export const strangeId = (id: string): Arbitrary<string> =>
+  fc.oneof(
+    fc
+      .tuple(fc.nat(36), fc.nat(2), fc.oneof(fc.constantFrom(...INSERTED), anyText.map(encodeURIComponent)))
+      .map(([at, removed, inserted]) => id.slice(0, at) + inserted + id.slice(at + removed)),
+    fc.constantFrom(`{${id}}`, `urn:uuid:${id}`, id.replaceAll('-', ''), id.repeat(200), percent(percent(id))),
+    fc.constantFrom('.', '..', '%2e%2E', '%2F', '%00', '*', 'null'),
+    fc.uuid(),
+    anyText.map(encodeURIComponent),
+    fc.string({ unit: 'grapheme-ascii', maxLength: 40 }),
+  );
+
+/**
+ * What a header may hold (RFC 9110 §5.5), delimiters often. Nothing beyond ASCII: of each such character that a test
+ * sends workerd warns on the console; raw bytes are in test/dev/wire.test.ts.
+ */
+const headerText = fc.string({
+  unit: fc.oneof(
+    fc.integer({ min: 0x20, max: 0x7e }).map((code) => String.fromCharCode(code)),
+    fc.constantFrom(...'\t",;*/= '),
+  ),
+  maxLength: 40,
+});
+
+/** A list of entity tags that often has the tag, strong or weak, whole or within another. */
+const tagList = (tag: string): Arbitrary<string> => {
+  const [space, tail] = [fc.constantFrom('', '', ' ', '\t '), tag.slice(1)];
+  const element = fc.oneof(
+    fc.constantFrom(tag, tag, `W/${tag}`, `w/${tag}`, `"${tag}"`, tail, `"x,${tail}`, '""', '', '*', '"*"'),
+    headerText.map((text) => `"${text.replaceAll(/["\s]/g, '')}"`),
+  );
+  const elements = fc.array(fc.tuple(space, element, space), { maxLength: 4 });
+  return fc.oneof(
+    elements.map((all) => all.map((parts) => parts.join('')).join(',')),
+    fc.constantFrom('*', ' * ', tag),
+    headerText,
+  );
+};
+
+/**
+ * The headers of an update; null for one that is left out. `valid` is an Authorization that opens the row, `tag` the
+ * row's entity tag.
+ */
+export const headersOf = (valid: string, tag: string): Arbitrary<Record<string, string | null>> => {
+  const seldom = (...odd: readonly string[]) =>
+    mostly<string | null>(null, fc.oneof(fc.constantFrom(...odd), headerText));
+  const f = 'ffffffff';
+  return fc.record({
+    'if-match': fc.option(tagList(tag), { freq: 2 }),
+    'if-none-match': mostly<string | null>(null, tagList(tag)),
+    'content-type': fc.oneof(
+      fc.constantFrom('application/json', 'application/JSON ; charset=x', 'a/vnd.b+json;', '', null),
+      fc.constantFrom('application/json', 'application/json;a="b"'),
+      fc.oneof(fc.constantFrom('text/plain', 'application/jsonp', 'application/json, text/plain', '+json'), headerText),
+    ),
+    'content-encoding': seldom('identity', 'IDENTITY', 'gzip', 'identity, gzip', ''),
+    'content-range': seldom('bytes 0-10/20', ''),
+    'x-d1-bookmark': seldom('first-primary', `${f}-${f}-${f}-${f}${f}${f}${f}`),
+    'x-request-id': seldom('req-1', '{"a":1}'),
+    accept: seldom('text/html', 'application/json;q=0'),
+    origin: seldom('https://app.example', 'null'),
+    authorization: mostly<string | null>(
+      fc.constantFrom(valid, valid.replace('Bearer', 'bEARER  ')),
+      fc.oneof(
+        fc.constantFrom(
+          null,
+          '',
+          'Bearer',
+          valid.toUpperCase(),
+          valid.replace('Bearer', 'Basic'),
+          `${valid}, ${valid}`,
+        ),
+        headerText,
+      ),
+    ),
+  });
+};
+
+const BASE64URL = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
+
+/** A token that differs from the given one in a few characters, or is no token at all. */
+export const mutilated = (token: string): Arbitrary<string> => {
+  const last = BASE64URL.indexOf(token.slice(-1));
+  const part = fc.string({ unit: fc.constantFrom(...'AQgwZz09-_=+/ {"'), maxLength: 12 });
+  return fc.oneof(
+    {
+      weight: 4,
+      arbitrary: fc
+        .tuple(
+          fc.nat(token.length),
+          fc.oneof(fc.nat(2), fc.nat(token.length)),
+          fc.oneof(fc.constantFrom('', '.', 'A', 'w', '='), part),
+        )
+        .map(([at, removed, inserted]) => token.slice(0, at) + inserted + token.slice(at + removed)),
+    },
+    // The last character has two bits to spare: decoded carelessly, four characters are one and the same.
+    { weight: 1, arbitrary: fc.nat(3).map((bits) => token.slice(0, -1) + BASE64URL.charAt(last ^ bits)) },
+    { weight: 1, arbitrary: fc.array(part, { maxLength: 5 }).map((parts) => parts.join('.')) },
+    { weight: 1, arbitrary: headerText },
+  );
+};
+
+/** In the place of a time stands for a number that JSON can spell and no double can hold: a token without an end. */
+export const FOR_EVER = '1e400';
+
+/** A time in seconds, as far from another one as decides. */
+const timeNear = (now: number) =>
+  fc.oneof(
+    fc.constantFrom(-6, -5, -4.5, -4, 0, 4, 4.5, 5, 5.5, 6).map((apart): unknown => now + apart),
+    fc.constantFrom<unknown>(null, String(now + 60), -1, 1e300, FOR_EVER),
+    anyJson,
+  );
+
+/**
+ * What a token says that whoever has a secret may sign: claims, or another text in their place; and whose the row is.
+ * `own` in a restriction stands for the row's id.
+ */
+export const signedAt = (now: number) =>
+  filledText.chain((owner) =>
+    fc.record({
+      owner: fc.constant(owner),
+      isForged: mostly(false, fc.constant(true)),
+      otherText: mostly<string | undefined>(undefined, rawText),
+      header: fc.record({
+        alg: mostly<unknown>(
+          'HS256',
+          fc.oneof(fc.constantFrom<unknown>('none', 'hs256', 'HS512', 'RS256', undefined), anyJson),
+        ),
+        typ: mostly<unknown>(
+          fc.constantFrom(undefined, 'JWT', 'at+jwt', 'application/AT+JWT'),
+          fc.oneof(fc.constantFrom<unknown>('dpop+jwt', 'JWT ', ['JWT'], null), anyJson),
+        ),
+        kid: mostly<unknown>(undefined, fc.oneof(anyText, anyJson)),
+        crit: mostly<unknown>(undefined, fc.oneof(fc.constantFrom<unknown>([], ['exp'], 'exp'), anyJson)),
+        jwk: mostly<unknown>(undefined, anyJson),
+      }),
+      claims: fc.record({
+        account_id: fc.oneof(
+          { weight: 5, arbitrary: fc.constant<unknown>(owner) },
+          {
+            weight: 1,
+            arbitrary: fc.oneof(
+              fc.constantFrom<unknown>(`${owner} `, `${owner}\0`, ` ${owner}`, owner.toUpperCase(), [owner], undefined),
+              fc.oneof(anyText, loneSurrogates),
+              anyJson,
+            ),
+          },
+        ),
+        sub: mostly<unknown>(
+          filledText,
+          fc.oneof(fc.constantFrom<unknown>('', '\u00a0\t', undefined), loneSurrogates, anyJson),
+        ),
+        exp: fc.oneof(
+          { weight: 8, arbitrary: fc.constant<unknown>(now + 600) },
+          { weight: 1, arbitrary: timeNear(now) },
+          { weight: 1, arbitrary: fc.constant<unknown>(FOR_EVER) },
+        ),
+        nbf: mostly<unknown>(undefined, timeNear(now)),
+        iat: mostly<unknown>(undefined, timeNear(now)),
+        iss: mostly<unknown>('issuer', fc.oneof(fc.constantFrom<unknown>('Issuer', ['issuer'], undefined), anyJson)),
+        aud: mostly<unknown>(
+          fc.constantFrom<unknown>('api', ['other', 'api']),
+          fc.oneof(fc.constantFrom<unknown>('api ', [], [['api']], undefined), anyJson),
+        ),
+        run_id: mostly<unknown>(fc.constantFrom(undefined, 'own'), fc.oneof(fc.uuid(), anyText, anyJson)),
+        evaluation_id: mostly<unknown>(fc.constantFrom(undefined, 'own'), fc.oneof(fc.uuid(), anyText, anyJson)),
+      }),
+    }),
+  );
+
+/** What a query may hold for a number of rows. */
+export const limitText = fc.oneof(
+  fc.integer({ min: -2, max: 1100 }).map(String),
+  fc.constantFrom('1', '999', '1000', '1001', '01', '1.0', '1e2', ' 1', '+1', '１', 'NaN', '0x10', '9'.repeat(400)),
+  anyText,
+);
+
+/** What a query may hold for a place in a list: made as the Worker makes them, or otherwise. */
+export const cursorText = (places: readonly string[]): Arbitrary<string> =>
+  fc.oneof(
+    fc.constantFrom(...places).map((place) => btoa(place).replaceAll('=', '')),
+    fc.constantFrom(...places).map((place) => btoa(place)),
+    fc
+      .tuple(fc.constantFrom(...places), fc.nat(60), fc.string({ unit: 'binary-ascii', maxLength: 3 }))
+      .map(([place, at, inserted]) => btoa(place.slice(0, at) + inserted + place.slice(at + 1)).replaceAll('=', '')),
+    anyText,
+  );

@@ -1,0 +1,518 @@
+/**
+ * What no input does, whatever it is. fast-check makes bodies, path ids, headers, tokens and queries; beside each stands
+ * what has to become of it, said a second time, in other words than the Worker's. A failure prints its seed and the
+ * smallest counterexample. Each property proves too that it saw both acceptance and refusal.
+ */
+import fc, { type Arbitrary } from 'fast-check';
+import { beforeAll, describe, expect, it } from 'vitest';
+import {
+  bytesOf,
+  createBody,
+  cursorText,
+  FOR_EVER,
+  headersOf,
+  limitText,
+  mutilated,
+  type Rule,
+  rowFields,
+  ruleAndValue,
+  signedAt,
+  spelledId,
+  spellingOf,
+  strangeId,
+  updateBody,
+  utf8,
+} from './arbitraries';
+import { stillClock } from './clock';
+import { SECRET } from './secret';
+import { hmac } from './signer';
+import {
+  ACCOUNT,
+  mintToken,
+  pathOf,
+  putValue,
+  type Row,
+  readHistory,
+  readRun,
+  request,
+  SUBJECT,
+  seconds,
+  stateOf,
+  storeEvaluation,
+  storeLabel,
+  worker,
+  workerWith,
+} from './worker';
+
+/** Holds the property against so many inputs, and proves that these statuses were among the answers. */
+async function assertProperty<T>(
+  { runs, sees }: { readonly runs: number; readonly sees: readonly number[] },
+  input: Arbitrary<T>,
+  statusOf: (input: T) => Promise<number>,
+): Promise<void> {
+  const seen = new Set<number>();
+  const property = fc.asyncProperty(input, async (given) => {
+    seen.add(await statusOf(given));
+  });
+  const result = await fc.check(property, { numRuns: runs, includeErrorInReport: true });
+  // Not fc.assert: what it throws may hold lone surrogates, which vitest cannot carry out of workerd.
+  if (result.failed)
+    throw new Error(`${fc.defaultReportMessage(result)}\n${differenceIn(result.errorInstance)}`.toWellFormed());
+  expect([...seen]).toEqual(expect.arrayContaining([...sees]));
+}
+
+function differenceIn(failure: unknown): string {
+  const { actual, expected } = failure instanceof Error ? { actual: undefined, expected: undefined, ...failure } : {};
+  return `Found ${fc.stringify(actual)}\nwhere there should be ${fc.stringify(expected)}`;
+}
+
+type Write = { readonly value: number; readonly updated_by: string };
+type Answered = { readonly [field: string]: unknown } & { readonly id?: string; readonly updated_at?: string };
+
+/** One of the documented refusals, which 500 and 503 are not: nothing here is the Worker's fault or D1's. */
+const expectedStatus = (accepted: boolean, status = 200): unknown =>
+  accepted ? status : expect.toSatisfy((refused: number) => refused >= 400 && refused <= 422);
+const refusal = { error: expect.any(String) };
+
+/**
+ * The whole of what an update answers, and all that it leaves in D1, of a row that no request changed before: the write,
+ * if there is to be one, and nothing besides.
+ */
+async function expectOutcome(row: Row, response: Response, write: Write | undefined): Promise<number> {
+  const answered = await response.json<Answered>();
+  const isRepetition = row.updated_at !== null && row.value === write?.value && row.updated_by === write.updated_by;
+  const isChange = write !== undefined && !isRepetition;
+  const updated_at = answered.updated_at ?? null;
+  const after = isChange ? { ...row, ...write, value: write.value + 0, updated_at } : row;
+  const replaced = {
+    evaluation_id: row.id,
+    value: row.value,
+    updated_by: row.updated_at === null ? (row.created_by ?? row.created_by_evaluator_id) : row.updated_by,
+    updated_at: row.updated_at ?? row.created_at,
+    replaced_by: after.updated_by,
+    replaced_at: after.updated_at,
+  };
+
+  expect({ status: response.status, answered, state: await stateOf(row) }).toEqual({
+    status: expectedStatus(write !== undefined),
+    answered: write === undefined ? refusal : resourceOf(after),
+    state: [[after], after, isChange ? [replaced] : []],
+  });
+  return response.status;
+}
+
+/** As it is sent: without the time of the last update where there was none. */
+const resourceOf = ({ updated_at, ...row }: Row): Answered => (updated_at === null ? row : { ...row, updated_at });
+
+const isUuid = (text: unknown): text is string =>
+  typeof text === 'string' &&
+  text.length === 36 &&
+  Array.from(text, (letter, at) => ([8, 13, 18, 23].includes(at) ? letter === '-' : /[0-9a-fA-F]/.test(letter))).every(
+    Boolean,
+  );
+
+function allows({ value_type, min_value, max_value, categories }: Omit<Rule, 'account_id'>, value: number): boolean {
+  if (value_type === 'binary') return value === 0 || value === 1;
+  if (value_type === 'continuous') return !(value < (min_value ?? value)) && !(value > (max_value ?? value));
+  return Object.hasOwn(JSON.parse(categories ?? '[]'), value) && value >= 0;
+}
+
+const AT_LEAST_MINUS_100: Rule = {
+  account_id: ACCOUNT,
+  value_type: 'continuous',
+  min_value: -100,
+  max_value: null,
+  categories: null,
+};
+const label = crypto.randomUUID();
+beforeAll(() => storeLabel({ ...AT_LEAST_MINUS_100, id: label }));
+
+/** The object that the bytes are in JSON and UTF-8. */
+function objectIn(bytes: Uint8Array): { readonly [name: string]: unknown } | undefined {
+  try {
+    const parsed = JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: false }).decode(bytes));
+    return bytes.length <= 65_536 && Object.prototype.toString.call(parsed) === '[object Object]' ? parsed : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Whether what is sent under these names, if anything, is what is stored; ids in either case. */
+const sendsOnly = (body: { readonly [name: string]: unknown }, row: Row, names: readonly (keyof Row)[]) =>
+  names.every((name) => {
+    const sent = body[name];
+    return !Object.hasOwn(body, name) || sent === row[name] || (isUuid(sent) && sent.toLowerCase() === row[name]);
+  });
+
+const SET_BY_SERVER = ['account_id', 'run_id', 'created_by', 'created_by_evaluator_id'] as const;
+const FIXED = ['id', ...SET_BY_SERVER, 'output_name', 'field_path', 'evaluation_label_id', 'created_at'] as const;
+
+/** The value that a body has, where the row's label allows it; a label that is not there allows any finite number. */
+function legalValue({ value }: { readonly [name: string]: unknown }, { evaluation_label_id }: Row): number | undefined {
+  const isNumber = typeof value === 'number' && Number.isFinite(value);
+  return isNumber && (evaluation_label_id !== label || allows(AT_LEAST_MINUS_100, value)) ? value : undefined;
+}
+
+/** The write that a body asks of a row, if it may have one. */
+function updateIn(bytes: Uint8Array, row: Row): Write | undefined {
+  const body = objectIn(bytes);
+  const value = body && legalValue(body, row);
+  return value !== undefined && sendsOnly(body ?? {}, row, FIXED) ? { value, updated_by: SUBJECT } : undefined;
+}
+
+/** Text of Unicode, which alone can be stored as it was sent: JSON can also spell half a character. */
+const isText = (sent: unknown): sent is string => typeof sent === 'string' && sent.isWellFormed();
+const isTextOrNothing = (sent: unknown): sent is string | null | undefined => isText(sent ?? '');
+
+/** The row that a body asks for, if it may have one; what it leaves to the server is as in `row`. */
+function creationIn(bytes: Uint8Array, row: Row): Row | undefined {
+  const body = objectIn(bytes) ?? {};
+  const { id, evaluation_label_id, output_name, field_path } = body;
+  const value = legalValue(body, row);
+  const mayBe =
+    sendsOnly(body, row, SET_BY_SERVER) &&
+    !Object.hasOwn(body, 'created_at') &&
+    isUuid(evaluation_label_id) &&
+    evaluation_label_id.toLowerCase() === label &&
+    (id === undefined || isUuid(id));
+  if (!mayBe || value === undefined || !isTextOrNothing(output_name) || !isTextOrNothing(field_path)) return undefined;
+  return { ...row, value: value + 0, output_name: output_name ?? null, field_path: field_path ?? null };
+}
+
+const inPieces = (bytes: Uint8Array) =>
+  new ReadableStream<Uint8Array>({
+    start: (controller) => {
+      for (let at = 0; at < bytes.length; at += 7) controller.enqueue(bytes.subarray(at, at + 7));
+      controller.close();
+    },
+  });
+
+describe('a body', () => {
+  it('updates the value of its row where it is an update in full, and otherwise changes nothing', async () => {
+    const streamed = workerWith({});
+    const input = fc.record({
+      fields: rowFields,
+      body: updateBody,
+      method: fc.constantFrom('PUT', 'POST'),
+      isStreamed: fc.boolean(),
+      isLabelled: fc.boolean(),
+    });
+    await assertProperty({ runs: 100, sees: [200, 400, 422] }, input, async (made) => {
+      const { fields, body, method, isStreamed, isLabelled } = made;
+      const row = await storeEvaluation({ ...fields, ...(isLabelled ? { evaluation_label_id: label } : {}) });
+      const bytes = bytesOf(body, row);
+      const sent = await request(pathOf(row), { method, body: isStreamed ? inPieces(bytes) : bytes });
+
+      return expectOutcome(row, await (isStreamed ? streamed : worker)(sent), updateIn(bytes, row));
+    });
+  });
+
+  it('creates the evaluation that it describes in full, and otherwise none', async () => {
+    await assertProperty({ runs: 80, sees: [201, 400] }, createBody, async (body) => {
+      const row: Row = {
+        id: crypto.randomUUID(),
+        account_id: ACCOUNT,
+        run_id: crypto.randomUUID(),
+        output_name: null,
+        field_path: null,
+        evaluation_label_id: label,
+        value: 0,
+        created_by: SUBJECT,
+        created_by_evaluator_id: null,
+        created_at: '',
+        updated_by: null,
+        updated_at: null,
+      };
+      const bytes = bytesOf(body, row);
+      const response = await worker(
+        await request(`/v1/run/${row.run_id}/evaluations`, { method: 'POST', body: bytes }),
+      );
+
+      const answered = await response.json<Partial<Row>>();
+      const { id = '', created_at = '' } = answered;
+      const creation = creationIn(bytes, {
+        ...row,
+        created_at,
+        id: Object.hasOwn(objectIn(bytes) ?? {}, 'id') ? row.id : id,
+      });
+      expect({ status: response.status, answered, run: await readRun(row.run_id) }).toEqual({
+        status: expectedStatus(creation !== undefined, 201),
+        answered: creation ? resourceOf(creation) : refusal,
+        run: creation ? [creation] : [],
+      });
+      return response.status;
+    });
+  });
+});
+
+describe('a value', () => {
+  const input = ruleAndValue.chain(([rule, value]) =>
+    fc.record({ rule: fc.constant(rule), value: fc.constant(value), spelled: spellingOf(value) }),
+  );
+  const isVisible = ({ account_id }: Rule) => account_id === ACCOUNT || account_id === 'shared';
+
+  it('is stored by an update exactly where the label allows it, and exactly as it was sent', async () => {
+    await assertProperty({ runs: 80, sees: [200, 422] }, input, async ({ rule, value, spelled }) => {
+      const row = await storeEvaluation();
+      await storeLabel({ ...rule, id: row.evaluation_label_id });
+
+      const response = await worker(await request(pathOf(row), { body: `{"value":${spelled}}` }));
+
+      const isAllowed = !isVisible(rule) || allows(rule, value);
+      return expectOutcome(row, response, isAllowed ? { value, updated_by: SUBJECT } : undefined);
+    });
+  });
+
+  it('is stored by a creation exactly where there is a label that allows it, and exactly as it was sent', async () => {
+    await assertProperty({ runs: 60, sees: [201, 404, 422] }, input, async ({ rule, value, spelled }) => {
+      const [run, id] = [crypto.randomUUID(), crypto.randomUUID()];
+      await storeLabel({ ...rule, id });
+      const body = `{"evaluation_label_id":"${id}","value":${spelled}}`;
+
+      const response = await worker(await request(`/v1/run/${run}/evaluations`, { method: 'POST', body }));
+
+      const isAllowed = isVisible(rule) && allows(rule, value);
+      expect(response.status).toEqual(expectedStatus(isAllowed, 201));
+      expect((await readRun(run)).map((row) => row.value)).toEqual(isAllowed ? [value + 0] : []);
+      return response.status;
+    });
+  });
+});
+
+describe('a path', () => {
+  /** The id that a segment of a path is, if it is one. */
+  function idIn(segment = ''): string | undefined {
+    try {
+      const text = decodeURIComponent(segment);
+      return isUuid(text) ? text.toLowerCase() : undefined;
+    } catch {
+      return undefined;
+    }
+  }
+  /** The row is as the writes below would leave it, so that an accepted one is a repetition, and no run depends on another. */
+  const storeRepeated = () =>
+    storeEvaluation({ value: 9, updated_by: SUBJECT, updated_at: '2026-02-03T04:05:06.007Z' });
+  const idLike = (id: string) => fc.oneof(spelledId(id), spelledId(id), strangeId(id));
+
+  it('opens the evaluation whose ids it has, in either case and any encoding, and nothing else', async () => {
+    const row = await storeRepeated();
+    const input = fc.record({
+      method: fc.constantFrom('GET', 'HEAD', 'PUT', 'POST', 'DELETE'),
+      path: fc
+        .tuple(idLike(row.run_id), idLike(row.id), fc.constantFrom('', '', '/history'))
+        .map(([run, id, rest]) => `/v1/run/${run}/evaluation/${id}${rest}`),
+    });
+    await assertProperty({ runs: 100, sees: [200, 400, 404, 405] }, input, async ({ method, path }) => {
+      const isWrite = method === 'PUT' || method === 'POST';
+      const sent = await request(path, { method, ...(isWrite ? { body: '{"value":9}' } : {}) });
+      const response = await worker(sent);
+
+      const [, run, id, rest] =
+        /^\/v1\/run\/([^/]+)\/evaluation\/([^/]+)(\/history)?$/.exec(new URL(sent.url).pathname) ?? [];
+      const isOpen = idIn(run) === row.run_id && idIn(id) === row.id && method !== 'DELETE' && !(isWrite && rest);
+      expect(response.status).toEqual(isOpen ? 200 : expect.toBeOneOf([400, 404, 405]));
+      expect(await stateOf(row)).toEqual([[row], row, []]);
+      return response.status;
+    });
+  });
+
+  it('lists the run whose id it has, in either case and any encoding, and nothing else', async () => {
+    const row = await storeRepeated();
+    await assertProperty({ runs: 60, sees: [200, 400] }, idLike(row.run_id), async (segment) => {
+      const sent = await request(`/v1/run/${segment}/evaluations`, { method: 'GET' });
+      const response = await worker(sent);
+
+      const run = idIn(/^\/v1\/run\/([^/]+)\/evaluations$/.exec(new URL(sent.url).pathname)?.[1]);
+      expect(response.status).toEqual(run ? 200 : expect.toBeOneOf([400, 404]));
+      expect(await response.json()).toEqual(run ? (run === row.run_id ? [resourceOf(row)] : []) : refusal);
+      return response.status;
+    });
+  });
+});
+
+describe('headers', () => {
+  const created_at = '2026-01-02T03:04:05.678Z';
+  const TAG = `"${created_at}"`;
+
+  /** Whether the elements of a list of entity tags have the row's, by strong comparison (RFC 9110 §8.8.3.2). */
+  function namesTag(list: string): boolean {
+    if (list.trim() === '*') return true;
+    const rest = list.replaceAll(/(?:W\/)?"[^"\s]*"/g, (tag) => (tag === TAG ? '+' : '-'));
+    return (
+      /^[-+, \t]*$/.test(list.replaceAll(/(?:W\/)?"[^"\s]*"/g, '')) &&
+      !/[-+][ \t]*[-+]/.test(rest) &&
+      rest.includes('+')
+    );
+  }
+  const isJson = (type: string) => /^(application\/json|[^/]+\/[^/;]+\+json)[ \t]*($|;)/i.test(type);
+  const mayWrite = (headers: Headers, token: string) =>
+    /^bearer +([^ ]*)$/i.exec(headers.get('authorization') ?? '')?.[1] === token &&
+    !headers.has('if-none-match') &&
+    namesTag(headers.get('if-match') ?? '*') &&
+    isJson(headers.get('content-type') || 'application/json') &&
+    /^(identity)?$/i.test(headers.get('content-encoding') ?? '') &&
+    !headers.has('content-range');
+
+  it('let an update happen where all of them allow for it, If-Match by naming the present tag, and else it does not', async () => {
+    const token = await mintToken();
+    const input = fc.record({ headers: headersOf(`Bearer ${token}`, TAG), method: fc.constantFrom('PUT', 'POST') });
+    const send = workerWith({ CORS_ORIGINS: 'https://app.example' });
+    await assertProperty({ runs: 110, sees: [200, 400, 401, 412, 415] }, input, async ({ headers, method }) => {
+      const row = await storeEvaluation({ created_at });
+      const sent = await request(pathOf(row), { method, headers, body: '{"value":9}' });
+      const isAllowed = mayWrite(sent.headers, token);
+
+      return expectOutcome(row, await send(sent), isAllowed ? { value: 9, updated_by: SUBJECT } : undefined);
+    });
+  });
+});
+
+describe('a token', () => {
+  const clock = stillClock();
+  const now = seconds(clock.now());
+  const send = workerWith({ JWT_ISSUER: 'issuer', JWT_AUDIENCE: 'api' }, clock);
+  const putWith = (row: Row, token: string) =>
+    request(pathOf(row), { body: '{"value":9}', headers: { authorization: `Bearer ${token}` } });
+
+  it('that is not what the issuer signed to the last character opens nothing', async () => {
+    const token = await mintToken();
+    const input = fc.oneof({ weight: 1, arbitrary: fc.constant(token) }, { weight: 4, arbitrary: mutilated(token) });
+    await assertProperty({ runs: 80, sees: [200, 401] }, input, async (given) => {
+      const row = await storeEvaluation();
+      const sent = await putWith(row, given);
+      // White space around a token is the header's, not the token's.
+      const isWhole = /^Bearer +([^ ]*)$/.exec(sent.headers.get('authorization') ?? '')?.[1] === token;
+
+      return expectOutcome(row, await worker(sent), isWhole ? { value: 9, updated_by: SUBJECT } : undefined);
+    });
+  });
+
+  type Said = { readonly [name: string]: unknown };
+  const isFilled = (text: unknown) => isText(text) && /\S/.test(text);
+  const isTime = (time: unknown, least: number, most: number) =>
+    typeof time === 'number' && time >= least && time <= most;
+
+  /** Whether a token that says this, rightly signed, is one of this API's. */
+  const isValid = ({ alg, typ, kid, crit }: Said, { iss, aud, sub, account_id, exp, nbf, iat, ...others }: Said) =>
+    alg === 'HS256' &&
+    (typ === undefined || (isText(typ) && /^(application\/)?(at\+)?jwt$/i.test(typ))) &&
+    (kid === undefined || typeof kid === 'string') &&
+    crit === undefined &&
+    iss === 'issuer' &&
+    [aud].flat().includes('api') &&
+    isFilled(sub) &&
+    isFilled(account_id) &&
+    isTime(exp, now - 5, Number.MAX_VALUE) &&
+    exp !== now - 5 &&
+    (nbf === undefined || isTime(nbf, -Infinity, now + 5)) &&
+    (iat === undefined || isTime(iat, -Infinity, Infinity)) &&
+    [others['run_id'], others['evaluation_id']].every((id) => id === undefined || isUuid(id));
+
+  it('writes as its subject, in its account and behind its own door, where it is valid, and else nowhere', async () => {
+    const [issuer, stranger] = [await hmac(SECRET), await hmac(`${SECRET}.`)];
+    await assertProperty({ runs: 130, sees: [200, 401, 404] }, signedAt(now), async (made) => {
+      const { owner, isForged, header, claims, otherText } = made;
+      const row = await storeEvaluation({ account_id: owner });
+      const own = (restriction: unknown, id: string) => (restriction === 'own' ? id : restriction);
+      const [run_id, evaluation_id] = [own(claims.run_id, row.run_id), own(claims.evaluation_id, row.id.toUpperCase())];
+      const text = JSON.stringify({ ...claims, run_id, evaluation_id }).replaceAll(`"${FOR_EVER}"`, FOR_EVER);
+      const token = await (isForged ? stranger : issuer).sign(otherText ?? text, header);
+
+      const response = await send(await putWith(row, token));
+
+      const said = objectIn(utf8(otherText ?? text)) ?? {};
+      const isAccepted = !isForged && isValid(JSON.parse(JSON.stringify(header)), said);
+      const opens = (restriction: unknown, id: string) => String(restriction ?? id).toLowerCase() === id;
+      const isOpen =
+        said['account_id'] === owner && opens(said['run_id'], row.run_id) && opens(said['evaluation_id'], row.id);
+      const write = isAccepted && isOpen ? { value: 9, updated_by: String(said['sub']) } : undefined;
+      const status = await expectOutcome(row, response, write);
+      expect(status).toBe(isAccepted ? (isOpen ? 200 : 404) : 401);
+      return status;
+    });
+  });
+});
+
+describe('a query', () => {
+  const TIMES = ['2026-01-02T03:04:05.678Z', '2026-01-02T03:04:05.679Z', '2026-01-02T03:04:06.000Z'] as const;
+  const inOrder = (one: Row, other: Row) => (placeOf(one) < placeOf(other) ? -1 : 1);
+  const placeOf = ({ created_at, id }: Row) => `${created_at} ${id}`;
+  const storeRun = async (times: readonly string[]) => {
+    const run_id = crypto.randomUUID();
+    const rows = [];
+    for (const created_at of times) rows.push(await storeEvaluation({ run_id, created_at }));
+    return { path: `/v1/run/${run_id}/evaluations`, rows: rows.sort(inOrder) };
+  };
+
+  it('is answered with the page that it asks for, or refused, whatever its limit and its cursor', async () => {
+    const { path, rows } = await storeRun([...TIMES, ...TIMES]);
+    const input = fc.record({ limit: limitText, cursor: cursorText(rows.map(placeOf)) }, { requiredKeys: [] });
+    await assertProperty({ runs: 100, sees: [200, 400] }, input, async ({ limit, cursor }) => {
+      const query = [
+        ...(limit === undefined ? [] : [`limit=${encodeURIComponent(limit)}`]),
+        ...(cursor === undefined ? [] : [`cursor=${encodeURIComponent(cursor)}`]),
+      ].join('&');
+      const response = await worker(await request(`${path}?${query}`, { method: 'GET' }));
+
+      const asked = pageIn(limit ?? '1000', cursor);
+      const page = asked && rows.filter((row) => placeOf(row) > asked.after).slice(0, asked.rows);
+      expect({ status: response.status, answered: await response.json() }).toEqual({
+        status: page ? 200 : 400,
+        answered: page?.map(resourceOf) ?? refusal,
+      });
+      return response.status;
+    });
+  });
+
+  /** What a query asks for: how many rows, and after which place; a place is a time and an id, in base64. */
+  function pageIn(limit: string, cursor?: string): { readonly rows: number; readonly after: string } | undefined {
+    const isBase64 = cursor === undefined || (/^[a-zA-Z0-9]+$/.test(cursor) && cursor.length % 4 !== 1);
+    const after = isBase64 ? atob(cursor ?? '') : '';
+    const [time, id] = [after.slice(0, 25).replaceAll(/[0-9]/g, '0'), after.slice(25)];
+    const isPlace = time === '0000-00-00T00:00:00.000Z ' && /^[-0-9a-f]{36}$/.test(id);
+    const rows = Number(limit);
+    const isPage = String(rows) === limit && Number.isInteger(rows) && rows > 0 && rows <= 1000;
+    return isPage && (cursor === undefined || isPlace) ? { rows, after } : undefined;
+  }
+
+  /** What all pages hold, one after another as each one's Link leads to the next. */
+  async function readPages(
+    path: string,
+    limit: number,
+  ): Promise<{ readonly entries: unknown[]; readonly sizes: number[] }> {
+    const [entries, sizes]: [unknown[], number[]] = [[], []];
+    let next: string | undefined = `${path}?limit=${limit}`;
+    // A link that leads in a circle must fail, not go on for ever.
+    while (next !== undefined && sizes.length < 10) {
+      const response = await worker(await request(next, { method: 'GET' }));
+      const page = await response.json<unknown[]>();
+      entries.push(...page);
+      sizes.push(page.length);
+      next = /^<(.*)>; rel="next"$/.exec(response.headers.get('link') ?? '')?.[1];
+    }
+    return { entries, sizes };
+  }
+  const sizesOf = (total: number, limit: number) =>
+    Array.from({ length: Math.max(Math.ceil(total / limit), 1) }, (_, page) => Math.min(limit, total - page * limit));
+
+  it('of any page size leads through the whole list, in order, no entry twice', async () => {
+    const input = fc.record({
+      times: fc.array(fc.constantFrom(...TIMES), { maxLength: 7 }),
+      changes: fc.nat(4),
+      limit: fc.integer({ min: 1, max: 5 }),
+    });
+    await assertProperty({ runs: 20, sees: [1, 2] }, input, async ({ times, changes, limit }) => {
+      const { path, rows } = await storeRun(times);
+      const changed = await storeEvaluation({ value: 0 });
+      for (let value = 1; value <= changes; value += 1) await worker(await putValue(changed, value));
+
+      const pages = await readPages(path, limit);
+      expect(pages).toEqual({ entries: rows.map(resourceOf), sizes: sizesOf(rows.length, limit) });
+      expect(await readPages(`${pathOf(changed)}/history`, limit)).toEqual({
+        entries: (await readHistory(changed.id)).reverse(),
+        sizes: sizesOf(changes, limit),
+      });
+      return Math.min(pages.sizes.length, 2);
+    });
+  });
+});
