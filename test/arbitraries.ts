@@ -6,12 +6,12 @@
 import fc, { type Arbitrary } from 'fast-check';
 import { ACCOUNT, type Label, type Row, SUBJECT } from './worker';
 
+const arbitraryOf = <T>(given: Arbitrary<T> | T): Arbitrary<T> =>
+  given instanceof fc.Arbitrary ? given : fc.constant(given);
+
 /** The usual thing, but for one time in a dozen. */
 const mostly = <T>(usual: Arbitrary<T> | T, other: Arbitrary<T>): Arbitrary<T> =>
-  fc.oneof(
-    { weight: 11, arbitrary: usual instanceof fc.Arbitrary ? usual : fc.constant(usual) },
-    { weight: 1, arbitrary: other },
-  );
+  fc.oneof({ weight: 11, arbitrary: arbitraryOf(usual) }, { weight: 1, arbitrary: other });
 
 export const utf8 = (text: string) => new TextEncoder().encode(text);
 
@@ -106,23 +106,25 @@ const value = rawMember(
 );
 const anyMember = rawMember(fc.oneof(fc.constant('value'), fixedName, anyText), rawText);
 
-/**
- * A value amid what makes no difference, or with one thing that may make one, or anything amid anything. An honest body
- * cannot do without `needed`.
- */
+/** A value amid what makes no difference, at most one thing that may make one, or anything at all. */
 function bodyOf(sentAlong: Arbitrary<Member>, ...needed: Arbitrary<Member>[]): Arbitrary<Body> {
+  const plain = fc
+    .tuple(
+      fc.tuple(rawMember(fc.constant('value'), numberText), ...needed),
+      fc.array(ignored, { maxLength: 4 }),
+      fc.array(misspelled, { maxLength: 1 }),
+    )
+    .map((parts) => ({ members: parts.flat(), before: '', after: '', damage: null }));
   const honest = fc
     .tuple(fc.tuple(value, ...needed), fc.array(fc.oneof(ignored, sentAlong), { maxLength: 6 }))
     .map((parts) => parts.flat());
   const hostile = fc
     .tuple(honest, fc.array(fc.oneof(anyMember, misspelled), { minLength: 1, maxLength: 4 }))
     .map((parts) => parts.flat());
-  const almostHonest = fc.tuple(honest, misspelled).map(([members, one]) => [...members, one]);
-  const members = fc
-    .oneof(honest, almostHonest, hostile)
-    .chain((all) => fc.shuffledSubarray(all, { minLength: Math.max(all.length - 1, 0) }));
   const object = fc.record({
-    members,
+    members: fc
+      .oneof(honest, hostile)
+      .chain((all) => fc.shuffledSubarray(all, { minLength: Math.max(all.length - 1, 0) })),
     before: mostly('', fc.constantFrom('\ufeff', ' \n\t', '\ufeff\ufeff', '\0', ")]}'")),
     after: mostly('', fc.constantFrom('\r\n', '}', '\0', '\ufeff', ',{"value":1}')),
     damage: fc.option(
@@ -130,7 +132,8 @@ function bodyOf(sentAlong: Arbitrary<Member>, ...needed: Arbitrary<Member>[]): A
       { freq: 5 },
     ),
   });
-  return mostly<Body>(object, fc.oneof(fc.uint8Array(), rawText.map(utf8)));
+  const bytes = fc.oneof(fc.uint8Array(), rawText.map(utf8));
+  return fc.oneof({ weight: 6, arbitrary: plain }, { weight: 8, arbitrary: object }, { weight: 1, arbitrary: bytes });
 }
 
 /** What may be sent as an update: all that is stored may come along. */
@@ -142,7 +145,7 @@ export const createBody = bodyOf(
     stored(fc.constantFrom('id', 'account_id', 'run_id', 'created_by', 'created_by_evaluator_id')),
     rawMember(
       fc.constantFrom('output_name', 'field_path'),
-      fc.option(fc.oneof(anyText, loneSurrogates)).map((text) => JSON.stringify(text)),
+      fc.option(mostly(anyText, loneSurrogates)).map((text) => JSON.stringify(text)),
     ),
   ),
   stored(fc.constant('evaluation_label_id')),
@@ -319,7 +322,7 @@ export const headersOf = (valid: string, tag: string): Arbitrary<Record<string, 
     mostly<string | null>(null, fc.oneof(fc.constantFrom(...odd), headerText));
   const f = 'ffffffff';
   return fc.record({
-    'if-match': fc.option(tagList(tag), { freq: 2 }),
+    'if-match': fc.oneof(fc.constantFrom(null, tag, `W/${tag}`, '"another"'), tagList(tag)),
     'if-none-match': mostly<string | null>(null, tagList(tag)),
     'content-type': fc.oneof(
       fc.constantFrom('application/json', 'application/JSON ; charset=x', 'a/vnd.b+json;', '', null),
@@ -332,19 +335,10 @@ export const headersOf = (valid: string, tag: string): Arbitrary<Record<string, 
     'x-request-id': seldom('req-1', '{"a":1}'),
     accept: seldom('text/html', 'application/json;q=0'),
     origin: seldom('https://app.example', 'null'),
-    authorization: mostly<string | null>(
-      fc.constantFrom(valid, valid.replace('Bearer', 'bEARER  ')),
-      fc.oneof(
-        fc.constantFrom(
-          null,
-          '',
-          'Bearer',
-          valid.toUpperCase(),
-          valid.replace('Bearer', 'Basic'),
-          `${valid}, ${valid}`,
-        ),
-        headerText,
-      ),
+    authorization: fc.oneof(
+      { weight: 9, arbitrary: fc.constantFrom<string | null>(valid, valid.replace('Bearer', 'bEARER  ')) },
+      { weight: 1, arbitrary: fc.constantFrom(null, '', 'Bearer', valid.toUpperCase(), `${valid}, ${valid}`) },
+      { weight: 1, arbitrary: fc.oneof(headerText, fc.constant(valid.replace('Bearer', 'Basic'))) },
     ),
   });
 };
@@ -386,60 +380,54 @@ const timeNear = (now: number) =>
 
 /**
  * What a token says that whoever has a secret may sign: claims, or another text in their place; and whose the row is.
- * `own` in a restriction stands for the row's id.
+ * `own` in a restriction stands for the row's id. A third of them is right in all but the account and the restrictions.
  */
 export const signedAt = (now: number) =>
-  filledText.chain((owner) =>
-    fc.record({
-      owner: fc.constant(owner),
-      isForged: mostly(false, fc.constant(true)),
-      otherText: mostly<string | undefined>(undefined, rawText),
-      header: fc.record({
-        alg: mostly<unknown>(
-          'HS256',
-          fc.oneof(fc.constantFrom<unknown>('none', 'hs256', 'HS512', 'RS256', undefined), anyJson),
-        ),
-        typ: mostly<unknown>(
-          fc.constantFrom(undefined, 'JWT', 'at+jwt', 'application/AT+JWT'),
-          fc.oneof(fc.constantFrom<unknown>('dpop+jwt', 'JWT ', ['JWT'], null), anyJson),
-        ),
-        kid: mostly<unknown>(undefined, fc.oneof(anyText, anyJson)),
-        crit: mostly<unknown>(undefined, fc.oneof(fc.constantFrom<unknown>([], ['exp'], 'exp'), anyJson)),
-        jwk: mostly<unknown>(undefined, anyJson),
-      }),
-      claims: fc.record({
-        account_id: fc.oneof(
-          { weight: 5, arbitrary: fc.constant<unknown>(owner) },
-          {
-            weight: 1,
-            arbitrary: fc.oneof(
-              fc.constantFrom<unknown>(`${owner} `, `${owner}\0`, ` ${owner}`, owner.toUpperCase(), [owner], undefined),
-              fc.oneof(anyText, loneSurrogates),
-              anyJson,
-            ),
-          },
-        ),
-        sub: mostly<unknown>(
-          filledText,
-          fc.oneof(fc.constantFrom<unknown>('', '\u00a0\t', undefined), loneSurrogates, anyJson),
-        ),
-        exp: fc.oneof(
-          { weight: 8, arbitrary: fc.constant<unknown>(now + 600) },
-          { weight: 1, arbitrary: timeNear(now) },
-          { weight: 1, arbitrary: fc.constant<unknown>(FOR_EVER) },
-        ),
-        nbf: mostly<unknown>(undefined, timeNear(now)),
-        iat: mostly<unknown>(undefined, timeNear(now)),
-        iss: mostly<unknown>('issuer', fc.oneof(fc.constantFrom<unknown>('Issuer', ['issuer'], undefined), anyJson)),
-        aud: mostly<unknown>(
-          fc.constantFrom<unknown>('api', ['other', 'api']),
-          fc.oneof(fc.constantFrom<unknown>('api ', [], [['api']], undefined), anyJson),
-        ),
-        run_id: mostly<unknown>(fc.constantFrom(undefined, 'own'), fc.oneof(fc.uuid(), anyText, anyJson)),
-        evaluation_id: mostly<unknown>(fc.constantFrom(undefined, 'own'), fc.oneof(fc.uuid(), anyText, anyJson)),
-      }),
-    }),
-  );
+  filledText.chain((owner) => {
+    const signedBy = (usually: <T>(usual: Arbitrary<T>, other: Arbitrary<T>) => Arbitrary<T>) => {
+      const claim = (usual: Arbitrary<unknown> | unknown, ...others: (Arbitrary<unknown> | unknown)[]) =>
+        usually(arbitraryOf(usual), fc.oneof(...others.map(arbitraryOf), anyJson));
+      const restriction = fc.oneof(
+        { weight: 9, arbitrary: fc.constantFrom(undefined, 'own') },
+        { weight: 1, arbitrary: fc.uuid() },
+        { weight: 1, arbitrary: claim(undefined, anyText) },
+      );
+      return fc.record({
+        owner: fc.constant(owner),
+        isForged: usually(fc.constant(false), fc.constant(true)),
+        otherText: usually<string | undefined>(fc.constant(undefined), rawText),
+        header: fc.record({
+          alg: claim('HS256', fc.constantFrom('none', 'hs256', 'HS512', 'RS256', undefined)),
+          typ: claim(fc.constantFrom(undefined, 'JWT', 'application/AT+JWT'), fc.constantFrom('dpop+jwt', 'JWT '), [
+            'JWT',
+          ]),
+          kid: claim(undefined, anyText),
+          crit: claim(undefined, fc.constantFrom([], ['exp'])),
+          jwk: claim(undefined),
+        }),
+        claims: fc.record({
+          account_id: fc.oneof(
+            { weight: 5, arbitrary: fc.constant<unknown>(owner) },
+            { weight: 2, arbitrary: fc.constantFrom(`${owner} `, `${owner}\0`, ` ${owner}`, owner.toUpperCase()) },
+            { weight: 1, arbitrary: claim(owner, [owner], undefined, anyText, loneSurrogates) },
+          ),
+          sub: claim(filledText, fc.constantFrom('', '\u00a0\t', undefined), loneSurrogates),
+          exp: claim(now + 600, timeNear(now), FOR_EVER, FOR_EVER),
+          nbf: claim(undefined, timeNear(now)),
+          iat: claim(undefined, timeNear(now)),
+          iss: claim('issuer', fc.constantFrom('Issuer', undefined), ['issuer']),
+          aud: claim(fc.constantFrom('api', ['other', 'api']), fc.constantFrom('api ', [], [['api']], undefined)),
+          run_id: restriction,
+          evaluation_id: restriction,
+        }),
+      });
+    };
+    return fc.oneof(
+      signedBy((usual) => usual),
+      signedBy(mostly),
+      signedBy(mostly),
+    );
+  });
 
 /** What a query may hold for a number of rows. */
 export const limitText = fc.oneof(

@@ -501,7 +501,7 @@ describe('a query', () => {
       changes: fc.nat(4),
       limit: fc.integer({ min: 1, max: 5 }),
     });
-    await assertProperty({ runs: 20, sees: [1, 2] }, input, async ({ times, changes, limit }) => {
+    await assertProperty({ runs: 20, sees: [2] }, input, async ({ times, changes, limit }) => {
       const { path, rows } = await storeRun(times);
       const changed = await storeEvaluation({ value: 0 });
       for (let value = 1; value <= changes; value += 1) await worker(await putValue(changed, value));

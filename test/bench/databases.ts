@@ -80,7 +80,7 @@ export async function startDatabase(size: number, root: string, door: Door): Pro
   writeFileSync(seed, seedOf(size));
   const settings = Object.entries(door.settings).filter(([name]) => name !== 'JWT_ALG');
   writeFileSync(vars, settings.map(([name, text]) => `${name}=${text}\n`).join(''));
-  const local = ['--local', '--persist-to', folder];
+  const local = ['--env=', '--local', '--persist-to', folder];
   execFileSync('wrangler', ['d1', 'migrations', 'apply', 'DB', ...local], { env: OFFLINE, stdio: 'ignore' });
   execFileSync('wrangler', ['d1', 'execute', 'DB', ...local, '--file', seed], { env: OFFLINE, stdio: 'ignore' });
   const bytesOfRows = bytesIn(folder);

@@ -60,7 +60,7 @@ function profile(name: Name, config: string, root: string): number[] {
   return Array.from({ length: PROFILES }, () => {
     progress(`wrangler check startup, ${name}`);
     const outfile = join(root, 'startup.cpuprofile');
-    execFileSync('wrangler', ['check', 'startup', '--config', config, '--outfile', outfile], {
+    execFileSync('wrangler', ['check', 'startup', '--config', config, '--env=', '--outfile', outfile], {
       env: OFFLINE,
       stdio: 'ignore',
     });

@@ -30,7 +30,7 @@ export function bundle(name: Name, root: string): Bundle {
   const folder = join(root, name);
   mkdirSync(folder);
   const config = configOf(name, folder);
-  const args = ['deploy', '--config', config, '--dry-run', '--outdir', folder];
+  const args = ['deploy', '--config', config, '--env=', '--dry-run', '--outdir', folder];
   const output = execFileSync('wrangler', args, { encoding: 'utf8', env: OFFLINE });
   const gzip = /gzip: ([\d.]+) KiB/.exec(output)?.[1];
   if (gzip === undefined) throw new Error(`wrangler told no size:\n${output}`);
