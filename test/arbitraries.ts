@@ -220,15 +220,12 @@ function neighbours(value: number): number[] {
 
 /** A label, whoever's, and a number that often lies at an edge of its rule. */
 export const ruleAndValue: Arbitrary<readonly [Rule, number]> = rule.chain((made) => {
-  const edges = [
-    made.min_value ?? 0,
-    made.max_value ?? 1,
-    made.categories === null ? -1 : JSON.parse(made.categories).length,
-  ];
+  const count = made.categories === null ? 1 : JSON.parse(made.categories).length;
+  const edges = [made.min_value ?? 0, made.max_value ?? count];
   const value = fc.oneof(
-    fc.constantFrom(...edges.flatMap(neighbours), -0, 0, 1),
-    fc.integer({ min: -1, max: 12 }),
-    finiteNumber,
+    fc.constantFrom(...edges),
+    fc.constantFrom(...edges.flatMap(neighbours), -0, count - 1),
+    fc.oneof(fc.integer({ min: -1, max: 12 }), finiteNumber),
   );
   const owner = fc.constantFrom(ACCOUNT, ACCOUNT, 'shared', 'acc_neighbour');
   return fc.tuple(
@@ -386,7 +383,7 @@ export const signedAt = (now: number) =>
   filledText.chain((owner) => {
     const signedBy = (usually: <T>(usual: Arbitrary<T>, other: Arbitrary<T>) => Arbitrary<T>) => {
       const claim = (usual: Arbitrary<unknown> | unknown, ...others: (Arbitrary<unknown> | unknown)[]) =>
-        usually(arbitraryOf(usual), fc.oneof(...others.map(arbitraryOf), anyJson));
+        usually(arbitraryOf(usual), fc.oneof(...others.map(arbitraryOf), anyJson, fc.constant({ toString: 1 })));
       const restriction = fc.oneof(
         { weight: 9, arbitrary: fc.constantFrom(undefined, 'own') },
         { weight: 1, arbitrary: fc.uuid() },

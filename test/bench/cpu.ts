@@ -6,8 +6,8 @@ import { ALGORITHMS, type Alg, createDoor, type Door } from './tokens.ts';
 import { startWorkerd, type Workerd } from './workerd.ts';
 import { type Bundle, type Name, WORKERS } from './workers.ts';
 
-const ROUNDS = 15;
-const REQUESTS = 400;
+const ROUNDS = 40;
+const REQUESTS = 150;
 const WARM_UP_REQUESTS = 3000;
 
 type Scenario = { readonly title: string; readonly alg: Alg; readonly call: Call };
@@ -51,7 +51,7 @@ export async function measureCpu(bundles: ReadonlyMap<Name, Bundle>): Promise<st
   try {
     for (const [name, { folder }] of bundles) started.set(name, await startWorkerd(folder, settings));
     for (let round = 0; round <= ROUNDS; round += 1) {
-      progress(round === 0 ? 'warming up' : `CPU, round ${round} of ${ROUNDS}`);
+      if (round % 10 === 0) progress(round === 0 ? 'warming up' : `CPU, round ${round} of ${ROUNDS}`);
       for (const { title, alg, call } of scenarios) {
         for (const [name, workerd] of started) {
           const count = round === 0 ? WARM_UP_REQUESTS : REQUESTS;

@@ -13,13 +13,13 @@ export type Call = {
   readonly status: number;
 };
 
-/** How far each list of tokens has been used. */
-const used = new Map<readonly string[], number>();
+/** How many tokens of its list each Worker has got: none may get the same few in each round. */
+const used = new Map<number, number>();
 
-function nextToken(token: Call['token']): string {
+function nextToken(port: number, token: Call['token']): string {
   if (typeof token === 'string') return token;
-  const at = used.get(token) ?? 0;
-  used.set(token, at + 1);
+  const at = used.get(port) ?? 0;
+  used.set(port, at + 1);
   return token[at % token.length] ?? '';
 }
 
@@ -39,7 +39,7 @@ export async function send(port: number, call: Call, count: number): Promise<voi
 export function sendOne(port: number, { method, path, token, body, status }: Call): Promise<string> {
   return new Promise((resolve, reject) => {
     const headers = {
-      authorization: `Bearer ${nextToken(token)}`,
+      authorization: `Bearer ${nextToken(port, token)}`,
       ...(body === undefined ? {} : { 'content-type': 'application/json', 'content-length': body.length }),
     };
     const sent = request({ host: '127.0.0.1', port, method, path, headers, agent }, (response) => {
