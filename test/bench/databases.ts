@@ -1,11 +1,12 @@
 /** Real local databases of a given size, each with this Worker in front of it, and what its log says of D1. */
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as pause } from 'node:timers/promises';
+import { mind, stop } from './children.ts';
 import { progress } from './measure.ts';
 import type { Door } from './tokens.ts';
 import { OFFLINE } from './workers.ts';
@@ -66,12 +67,6 @@ async function freePort(): Promise<number> {
   return address.port;
 }
 
-/** Ends wrangler, and with it the workerd it has started. */
-async function stop(child: ChildProcess): Promise<void> {
-  child.kill('SIGINT');
-  if (child.exitCode === null && child.signalCode === null) await once(child, 'close');
-}
-
 export async function startDatabase(size: number, root: string, door: Door): Promise<Database> {
   progress(`making a database of ${size} evaluations`);
   const folder = join(root, `d1-${size}`);
@@ -103,7 +98,7 @@ export async function startDatabase(size: number, root: string, door: Door): Pro
     '--inspector-port',
     '0',
   ];
-  const child = spawn('wrangler', serve, { env: OFFLINE, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = mind(spawn('wrangler', serve, { env: OFFLINE, stdio: ['ignore', 'pipe', 'pipe'] }));
   const lines: LogLine[] = [];
   createInterface({ input: child.stdout }).on('line', (line) => {
     if (line.startsWith('{"request_id"')) lines.push(JSON.parse(line));

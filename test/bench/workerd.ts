@@ -1,10 +1,10 @@
 /** One workerd process for one Worker, with a socket for each of its settings, and the CPU that the process has used. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { mind, stop } from './children.ts';
 import { STAND_IN } from './rows.ts';
 
 /** The one that wrangler brings; its command of the same name is a Node process around it. */
@@ -28,15 +28,12 @@ export async function startWorkerd(folder: string, settings: ReadonlyMap<string,
   writeFileSync(join(folder, 'config.capnp'), configOf(settings));
   const flags = ['serve', '--experimental', '--control-fd=3', join(folder, 'config.capnp')];
   // What the Worker logs is written, as it would be, and read by nobody.
-  const child = spawn(WORKERD, flags, { stdio: ['ignore', 'ignore', 'inherit', 'pipe'] });
+  const child = mind(spawn(WORKERD, flags, { stdio: ['ignore', 'ignore', 'inherit', 'pipe'] }));
   const ports = await listening(child, settings.size);
   return {
     ports,
     cpu: () => cpuOf(child),
-    stop: async () => {
-      child.kill();
-      if (child.exitCode === null && child.signalCode === null) await once(child, 'close');
-    },
+    stop: () => stop(child),
   };
 }
 
