@@ -12,6 +12,8 @@ export default defineConfig({
   test: {
     // The Worker writes one log line a request: shown only for a test that fails.
     silent: 'passed-only',
+    // The tests in Node wait for other processes most of the time.
+    maxWorkers: 2,
     projects: [
       {
         plugins: [
