@@ -26,7 +26,7 @@ export function createApp(env: Env, clock: Clock = systemClock) {
   app.route(
     '/',
     evaluationRoutes({
-      protect: bearerAuth(async () => createVerifier(readSettings(env), clock), accountLimit(env.RATE_LIMITER)),
+      protect: bearerAuth(async () => createVerifier(readSettings(env), clock), accountLimit(env.RATE_LIMITER, clock)),
       session,
       evaluations: createEvaluationStore(clock),
     }),

@@ -92,12 +92,13 @@ function quotable<T extends string | undefined>(name: string, value: T): T {
 const present = (setting: string | undefined) => setting?.trim() || undefined;
 
 const MEND: { readonly [setting: string]: string } = {
-  JWT_SECRET: 'run `openssl rand -base64 48 | npx wrangler secret put JWT_SECRET`, or `npm start` for a local one',
+  JWT_SECRET:
+    'run `openssl rand -base64 48 | npx wrangler secret put JWT_SECRET --env=<environment>` (empty for production), or `npm start` for a local one',
 };
 
 /** The fact of a setting at fault, for the log: never the setting's value. */
 export const misconfigured = (setting: string, fault: string) =>
   new Failure({
     kind: 'misconfigured',
-    fault: `${setting} ${fault}: ${MEND[setting] ?? `run \`npx wrangler secret put ${setting}\`, or mend it in wrangler.toml or .dev.vars`}`,
+    fault: `${setting} ${fault}: ${MEND[setting] ?? `run \`npx wrangler secret put ${setting} --env=<environment>\` (empty for production), or mend it in wrangler.toml or .dev.vars`}`,
   });

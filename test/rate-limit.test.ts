@@ -1,12 +1,14 @@
 /** 429: what an account may send, with the limiter of the local runtime, whose bindings for tests vitest.config.ts has. */
 import { env } from 'cloudflare:workers';
 import { describe, expect, it, vi } from 'vitest';
+import { stillClock, until } from './clock';
 import {
   expectRefusedUpdate,
   mintToken,
   putValue,
   type Row,
   readEvaluation,
+  seconds,
   storeEvaluation,
   workerWith,
 } from './worker';
@@ -28,12 +30,22 @@ const accountOf = async (): Promise<{ row: Row; token: string }> => {
 describe('the limit of an account', () => {
   it('refuses what is over it, with the row as it was and the time to come again', async () => {
     const { row, token } = await accountOf();
+    const limit = async ({ key }: RateLimitOptions) => ({ success: key !== row.account_id });
+
+    await expectRefusedUpdate(row, await putValue(row, 4, token), LIMITED, workerWith({ RATE_LIMITER: { limit } }));
+  });
+
+  it('lets in as many as there are in the limit', async () => {
+    const { row, token } = await accountOf();
     const send = workerWith({ RATE_LIMITER: SMALL_RATE_LIMITER });
+    const statuses: number[] = [];
 
-    for (const value of [1, 2, 3]) expect((await send(await putValue(row, value, token))).status).toBe(200);
+    for (const value of [1, 2, 3, 4, 5, 6, 7]) statuses.push((await send(await putValue(row, value, token))).status);
 
-    await expectRefusedUpdate(row, await putValue(row, 4, token), LIMITED, send);
-    expect(await readEvaluation(row.id)).toMatchObject({ value: 3 });
+    // Three, or where a new period began between them, up to three more.
+    expect(statuses.slice(0, 3)).toEqual([200, 200, 200]);
+    expect(statuses).toContain(429);
+    expect(await readEvaluation(row.id)).toMatchObject({ value: statuses.lastIndexOf(200) + 1 });
   });
 
   it('is the account’s own: its neighbours go on', async () => {
@@ -60,13 +72,34 @@ describe('the limit of an account', () => {
     for (const value of [1, 2, 3, 4, 5]) expect((await send(await putValue(row, value, token))).status).toBe(200);
   });
 
-  it('lets everybody in while the limiter itself fails, and says so in the log', async () => {
+  it.each<[string, RateLimit['limit'], string]>([
+    ['fails', () => Promise.reject(new Error('limiter lost')), 'limiter lost'],
+    [
+      'throws',
+      () => {
+        throw new Error('no limiter');
+      },
+      'no limiter',
+    ],
+  ])('lets everybody in while the limiter itself %s, and says so in the log', async (_, limit, cause) => {
     const { row, token } = await accountOf();
     const warned = vi.spyOn(console, 'warn');
-    const limit = () => Promise.reject(new Error('limiter lost'));
 
     expect((await workerWith({ RATE_LIMITER: { limit } })(await putValue(row, 9, token))).status).toBe(200);
-    expect(warned.mock.calls).toEqual([['{"warning":"rate_limiter_failed","cause":"limiter lost"}']]);
+    expect(warned.mock.calls).toEqual([[JSON.stringify({ warning: 'rate_limiter_failed', cause })]]);
+  });
+
+  it('waits half a second for a limiter that does not answer, and no longer', async () => {
+    const { row } = await accountOf();
+    const clock = stillClock();
+    const limit = vi.fn(() => new Promise<RateLimitOutcome>(() => {}));
+    const claims = { account_id: row.account_id, exp: seconds(clock.now()) + 60 };
+    const answer = workerWith({ RATE_LIMITER: { limit } }, clock)(await putValue(row, 9, await mintToken(claims)));
+    await until(() => expect(limit).toHaveBeenCalled());
+
+    clock.advance(0.5);
+
+    expect((await answer).status).toBe(200);
   });
 
   it('is named in the log line, with the account', async () => {

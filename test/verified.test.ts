@@ -107,6 +107,17 @@ describe('a token that comes again', () => {
     expect((await send(await putValue(row, 9, await next.sign(content)))).status).toBe(200);
   });
 
+  it('is refused with more white space before it than a token may be long, which would be remembered with it', async () => {
+    const row = await storeEvaluation();
+    const padded = `${' '.repeat(8192)}${await mintToken()}`;
+
+    await expectRefusedUpdate(
+      row,
+      await putValue(row, 9, padded),
+      refused('The token is longer than 8192 characters.'),
+    );
+  });
+
   it('is forgotten after 512 others, so that what is remembered stays small', async () => {
     const row = await storeEvaluation();
     const token = await mintToken();

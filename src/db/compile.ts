@@ -11,11 +11,18 @@ import type { Statement } from './statement';
 export const orm = drizzle(async () => ({ rows: [] }));
 
 /**
- * The text goes over the network with each request: without the quotes, which no name here needs (SQLite would refuse one
- * that does), and without line breaks.
+ * The text goes over the network with each request: without the quotes, which no name here needs, and without line
+ * breaks.
+ * @throws {Error} where that would change what the text means.
  */
-const shortened = (sql: string) =>
-  sql.replaceAll('"', '').replaceAll(/\s+/g, ' ').replaceAll('( ', '(').replaceAll(' )', ')');
+function shortened(sql: string): string {
+  const shorten = (text: string) =>
+    text.replaceAll('"', '').replaceAll(/\s+/g, ' ').replaceAll('( ', '(').replaceAll(' )', ')');
+  const changed = sql.match(/'[^']*'/g)?.find((literal) => shorten(literal) !== literal);
+  if (changed !== undefined) throw new Error(`a query holds the literal ${changed}, which cannot be shortened`);
+  if (/--|\/\*/.test(sql)) throw new Error(`a query holds a comment: ${sql}`);
+  return shorten(sql);
+}
 
 /** @throws {Error} where a query holds a value of its own: each one has to be named. */
 export function compile<Values, Row>(query: { toSQL(): Query }): Statement<Values, Row> {

@@ -110,4 +110,8 @@ function illegal(label: LabelRow, labelId: string): Failure {
 }
 
 /** What refused a write is gone when it is asked for, a label for instance: the same request will find another state. */
-const changedMeanwhile = () => new Failure({ kind: 'database_unavailable', retryAfterSeconds: 1 });
+const changedMeanwhile = () =>
+  new Failure(
+    { kind: 'database_unavailable', retryAfterSeconds: 1 },
+    { cause: 'what refused the write was gone when asked for' },
+  );

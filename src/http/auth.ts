@@ -53,7 +53,8 @@ function tokenOf(header = ''): string {
     throw new Failure({ kind: 'no_credentials' });
   }
   const token = rest.replace(/^ +/, '');
-  if (token.length > TOKEN_MAX_CHARS) {
+  // The header and not the token, which as a part of it would keep all of it in memory (verified.ts).
+  if (header.length > SCHEME.length + 1 + TOKEN_MAX_CHARS) {
     throw new Failure({ kind: 'invalid_token', error: `The token is longer than ${TOKEN_MAX_CHARS} characters.` });
   }
   if (!COMPACT_JWS.test(token)) throw new Failure({ kind: 'invalid_token', error: NOT_A_JWT });

@@ -1,6 +1,5 @@
 /**
- * A request's body as a JSON object, or a failure that says what to change. Reads at most the limit, whatever
- * Content-Length claims, and refuses invalid UTF-8 instead of replacing it as `Request.json()` would.
+ * A request's body as a JSON object, or a failure that says what to change. Reads at most the limit, and refuses invalid UTF-8 instead of replacing it as `Request.json()` would.
  */
 import { Failure } from '../failure';
 
@@ -45,7 +44,8 @@ async function readBytes(request: Request): Promise<ArrayBuffer | Uint8Array> {
   if (Number(claimed) > BODY_MAX_BYTES) throw tooLarge();
   try {
     // HTTP holds a body to its Content-Length, so this one is short, and to read it at once costs far less.
-    const bytes = claimed === null ? await readChunks(request) : await request.arrayBuffer();
+    const isTold = claimed !== null && /^\d+$/.test(claimed);
+    const bytes = isTold ? await request.arrayBuffer() : await readChunks(request);
     if (bytes.byteLength <= BODY_MAX_BYTES) return bytes;
   } catch {
     throw new Failure({ kind: 'malformed', error: 'The body ended before it was complete: send it again.' });

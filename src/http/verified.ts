@@ -26,7 +26,7 @@ export function createVerifiedTokens() {
     get: (token: string): Verified | undefined => kept.get(token),
     keep: (token: string, verified: Verified): void => {
       const [oldest] = kept.keys();
-      if (oldest !== undefined && kept.size >= TOKENS_MAX) kept.delete(oldest);
+      if (oldest !== undefined && kept.size >= TOKENS_MAX && !kept.has(token)) kept.delete(oldest);
       kept.set(token, verified);
     },
   };

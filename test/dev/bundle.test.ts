@@ -37,8 +37,12 @@ it('has no drizzle in it, which writes the SQL beforehand, and nothing of Node',
 
 it('goes with the same bindings to production and to staging, each with a database of its own', () => {
   const bindingsOf = (output: string) =>
-    [...output.matchAll(/^env\.(\w+) \(([\w-]+)/gm)].map(([, ...of]) => of.join(' '));
+    [...output.matchAll(/^env\.(\w+)(?: \(([\w-]+))?/gm)].map(([, ...of]) => of.join(' '));
 
-  expect(bindingsOf(production)).toEqual(['DB run-evaluation', 'RATE_LIMITER 2000']);
-  expect(bindingsOf(deploy('staging'))).toEqual(['DB run-evaluation-staging', 'RATE_LIMITER 2000']);
+  expect(bindingsOf(production)).toEqual(['DB run-evaluation', 'RATE_LIMITER 2000', 'CF_VERSION_METADATA ']);
+  expect(bindingsOf(deploy('staging'))).toEqual([
+    'DB run-evaluation-staging',
+    'RATE_LIMITER 2000',
+    'CF_VERSION_METADATA ',
+  ]);
 });

@@ -7,10 +7,9 @@
 const READ = /^-- read: \S/;
 
 const DANGEROUS = [
-  /\bDROP\s+TABLE\b/i,
-  /\bDROP\s+COLUMN\b/i,
-  /\bDROP\s+TRIGGER\b/i,
-  /\bRENAME\s+TO\b/i,
+  /\bDROP\b/i,
+  /\bRENAME\b/i,
+  /\bREPLACE\s+INTO\b/i,
   /\bCREATE\s+TABLE\s+[`"]?__new_/i,
   /\bDELETE\s+FROM\b/i,
   /\bPRAGMA\s+foreign_keys\b/i,
@@ -19,10 +18,10 @@ const DANGEROUS = [
 /** The statements that nobody has read. */
 export function unreadStatements(migration: string): string[] {
   return migration
-    .split(/--> statement-breakpoint|;\s*$/m)
+    .split(/--> statement-breakpoint|;/)
     .map((statement) => statement.trim())
     .filter((statement) => !statement.split('\n').some((line) => READ.test(line)))
     .filter((statement) => DANGEROUS.some((pattern) => pattern.test(withoutComments(statement))));
 }
 
-const withoutComments = (statement: string) => statement.replaceAll(/--.*$/gm, '');
+const withoutComments = (statement: string) => statement.replaceAll(/--.*$/gm, '').replaceAll(/\/\*.*?\*\//gs, ' ');
