@@ -1,6 +1,6 @@
 /**
  * The app put together: what all answers share, the door, the operations, and what renders failures. Made once
- * per isolate, so settings, key material and SQL are prepared once and not per request.
+ * per isolate, so settings and key material are prepared once and not per request.
  */
 import { Hono } from 'hono';
 import { type Clock, systemClock } from './clock';

@@ -34,23 +34,21 @@ export async function createVerifier(settings: Settings, clock: Clock): Promise<
   const verified = createVerifiedTokens();
 
   async function verifyAnew(token: string): Promise<Verified> {
-    let verifying: Pick<Verified, 'alg' | 'kid' | 'key'> | undefined;
-    const { payload } = await jwtVerify(
+    const { payload, protectedHeader, key } = await jwtVerify(
       token,
       async ({ alg, kid, typ }) => {
         refuseOtherKinds(typ);
         // RFC 7515 §4.1.4: a kid is a string.
         if (kid !== undefined && typeof kid !== 'string') throw invalidToken(NOT_A_JWT, 'kid');
-        const key = await find(alg, kid);
-        if (typeof key === 'string') throw invalidToken(KEY_NOT_FOUND[key], `key_${key}`);
-        verifying = { alg, kid, key };
-        return key;
+        const found = await find(alg, kid);
+        if (typeof found === 'string') throw invalidToken(KEY_NOT_FOUND[found], `key_${found}`);
+        return found;
       },
       { ...options, currentDate: clock.now() },
     );
-    if (!verifying) throw new Error('jose verified a token without asking for a key');
-    const principal = principalOf(payload, settings, shortened(verifying.kid));
-    return { ...verifying, principal, notBefore: payload.nbf ?? 0, expires: payload.exp ?? 0 };
+    const { alg, kid } = protectedHeader;
+    const principal = principalOf(payload, settings, shortened(kid));
+    return { principal, alg, kid, key, notBefore: payload.nbf ?? 0, expires: payload.exp ?? 0 };
   }
 
   /** What is known of the token where none of it has changed; else jose has to see it again, and to say what is wrong. */

@@ -1,15 +1,13 @@
 /** Real local databases of a given size, each with this Worker in front of it, and what its log says of D1. */
 import { execFileSync, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as pause } from 'node:timers/promises';
+import { freePort, OFFLINE } from '../dev/local.ts';
 import { mind, stop } from './children.ts';
 import { progress } from './measure.ts';
 import type { Door } from './tokens.ts';
-import { OFFLINE } from './workers.ts';
 
 export const PER_RUN = 10;
 const CHUNK_ROWS = 100_000;
@@ -56,15 +54,6 @@ const UPDATE_ALL = `UPDATE run_evaluation SET value = 6, updated_by = 'user-123'
 function bytesIn(folder: string): number {
   const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) => name.includes('.sqlite'));
   return files.reduce((sum, name) => sum + statSync(join(folder, name)).size, 0);
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  if (typeof address !== 'object' || address === null) throw new Error('no port');
-  return address.port;
 }
 
 export async function startDatabase(size: number, root: string, door: Door): Promise<Database> {

@@ -2,9 +2,10 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { OFFLINE } from '../dev/local.ts';
 import { median, progress, Rounds, table } from './measure.ts';
 import { startWorkerd } from './workerd.ts';
-import { type Bundle, type Name, OFFLINE, WORKERS } from './workers.ts';
+import { type Bundle, type Name, WORKERS } from './workers.ts';
 
 const ROUNDS = 21;
 const PROFILES = 5;

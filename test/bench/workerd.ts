@@ -6,11 +6,10 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { mind, stop } from './children.ts';
 import { STAND_IN } from './rows.ts';
+import { COMPATIBILITY_DATE } from './workers.ts';
 
 /** The one that wrangler brings; its command of the same name is a Node process around it. */
 const { default: WORKERD } = createRequire(import.meta.url)('workerd');
-
-const COMPATIBILITY_DATE = '2026-11-01';
 
 export type Workerd = {
   /** The port of each of the settings. */

@@ -2,6 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { OFFLINE } from '../dev/local.ts';
 
 /** The floor first: the others are told as ratios to it. */
 export const WORKERS = ['floor', 'same-promises', 'run-evaluation', 'tutorial', 'zod-openapi'] as const;
@@ -9,19 +10,14 @@ export type Name = (typeof WORKERS)[number];
 
 export type Bundle = { readonly folder: string; readonly config: string; readonly gzipKiB: number };
 
-export const OFFLINE = {
-  ...process.env,
-  CI: 'true',
-  CLOUDFLARE_CF_FETCH_ENABLED: 'false',
-  WRANGLER_SEND_METRICS: 'false',
-};
+export const COMPATIBILITY_DATE = '2026-11-01';
 
 /** The project's own configuration, or for a peer the same build settings. */
 function configOf(name: Name, folder: string): string {
   if (name === 'run-evaluation') return 'wrangler.toml';
   const config = join(folder, 'wrangler.json');
   const main = join(process.cwd(), `test/bench/peers/${name}.ts`);
-  const build = { compatibility_date: '2026-11-01', minify: true, keep_names: false, send_metrics: false };
+  const build = { compatibility_date: COMPATIBILITY_DATE, minify: true, keep_names: false, send_metrics: false };
   writeFileSync(config, JSON.stringify({ name, main, ...build }));
   return config;
 }

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { OFFLINE } from './local.ts';
 
 const BUNDLE_MAX_KIB = 40;
 
@@ -14,7 +15,7 @@ afterAll(() => rmSync(folder, { recursive: true }));
 /** As `npm run deploy` and `npm run deploy:staging`, up to the upload. */
 const deploy = (environment: string) =>
   execFileSync('wrangler', ['deploy', '--dry-run', `--env=${environment}`, '--outdir', folder], {
-    env: { ...process.env, CI: 'true', WRANGLER_SEND_METRICS: 'false' },
+    env: OFFLINE,
     encoding: 'utf8',
   });
 
@@ -37,12 +38,16 @@ it('has no drizzle in it, which writes the SQL beforehand, and nothing of Node',
 
 it('goes with the same bindings to production and to staging, each with a database of its own', () => {
   const bindingsOf = (output: string) =>
-    [...output.matchAll(/^env\.(\w+)(?: \(([\w-]+))?/gm)].map(([, ...of]) => of.join(' '));
+    [...output.matchAll(/^env\.(\w+)(?: \((.+?)\))?/gm)].map(([, ...of]) => of.join(' '));
 
-  expect(bindingsOf(production)).toEqual(['DB run-evaluation', 'RATE_LIMITER 2000', 'CF_VERSION_METADATA ']);
+  expect(bindingsOf(production)).toEqual([
+    'DB run-evaluation',
+    'RATE_LIMITER 2000 requests/10s',
+    'CF_VERSION_METADATA ',
+  ]);
   expect(bindingsOf(deploy('staging'))).toEqual([
     'DB run-evaluation-staging',
-    'RATE_LIMITER 2000',
+    'RATE_LIMITER 2000 requests/10s',
     'CF_VERSION_METADATA ',
   ]);
 });

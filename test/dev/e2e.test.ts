@@ -1,7 +1,7 @@
 /** The built bundle as a client meets it: over HTTP, with a real D1, from the first evaluation to its history. */
-import { readdirSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createTestHarness } from 'wrangler';
+import { migrationStatements } from './migrations.ts';
 import { mintToken, SAMPLE } from './mint.ts';
 
 const JWT_SECRET = 'a-secret-of-the-end-to-end-suite-and-nothing-else';
@@ -18,11 +18,7 @@ beforeAll(async () => {
   server = createTestHarness({ workers: [{ configPath: 'wrangler.toml', secrets: { JWT_SECRET } }] });
   ({ url } = await server.listen());
   const { DB } = await server.getWorker<Bindings>().getEnv();
-  const migrations = readdirSync('drizzle').filter((name) => name.endsWith('.sql'));
-  for (const name of migrations.sort()) {
-    const statements = readFileSync(`drizzle/${name}`, 'utf8').split('--> statement-breakpoint');
-    for (const statement of statements) await DB.prepare(statement).run();
-  }
+  for (const statement of migrationStatements()) await DB.prepare(statement).run();
   await DB.prepare(
     `INSERT INTO evaluation_label VALUES ('${LABEL}', 'shared', 'tone', NULL, 'continuous', 1, 10, NULL)`,
   ).run();

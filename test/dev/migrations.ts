@@ -1,7 +1,15 @@
 /**
- * What makes a migration dangerous. A rebuild (a new table, a copy, a rename), which drizzle-kit likes to write, drops
+ * The migrations as they are, and what makes one dangerous. A rebuild (a new table, a copy, a rename), which drizzle-kit likes to write, drops
  * triggers silently and fires ON DELETE CASCADE; a drop loses data, and breaks the version that still runs.
  */
+import { readdirSync, readFileSync } from 'node:fs';
+
+/** All statements of drizzle/, in their order. */
+export const migrationStatements = (): string[] =>
+  readdirSync('drizzle')
+    .filter((name) => name.endsWith('.sql'))
+    .sort()
+    .flatMap((name) => readFileSync(`drizzle/${name}`, 'utf8').split('--> statement-breakpoint'));
 
 /** What has to stand before such a statement, with the reason why it loses nothing: somebody has read it. */
 const READ = /^-- read: \S/;

@@ -15,11 +15,11 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { decodeJwt } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { freePort } from './local.ts';
 import { SAMPLE } from './mint.ts';
 
 const project = process.cwd();
@@ -29,15 +29,6 @@ const started: ChildProcess[] = [];
 /** Node as the project pins it, whatever runs this test. */
 const env = { ...process.env, PATH: `${join(project, 'node_modules/.bin')}:${process.env['PATH']}` };
 const shell = (command: string) => spawnSync('sh', ['-c', command], { cwd: clone, env, encoding: 'utf8' });
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  if (typeof address !== 'object' || address === null) throw new Error('no port');
-  return address.port;
-}
 
 type Running = { readonly port: number; readonly curl: string; readonly stop: () => Promise<void> };
 

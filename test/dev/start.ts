@@ -8,6 +8,7 @@ import { createServer } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { createDevVars, readDevVars } from './dev-vars.ts';
+import { OFFLINE } from './local.ts';
 import { mintToken, SAMPLE } from './mint.ts';
 
 const HOST = '127.0.0.1';
@@ -17,9 +18,6 @@ const HELP = `Serves the Worker on ${HOST} with a local D1 until Ctrl-C.
 
   --port N   the port (8787)
   --help     this text`;
-
-/** Keeps wrangler to this machine: no metrics, no look-up of where the machine stands, no prompts. */
-const OFFLINE = { ...process.env, CI: 'true', CLOUDFLARE_CF_FETCH_ENABLED: 'false', WRANGLER_SEND_METRICS: 'false' };
 
 const wrangler = (args: string[], options: SpawnOptions) => spawn('wrangler', args, { env: OFFLINE, ...options });
 

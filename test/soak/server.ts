@@ -4,10 +4,11 @@
  * with each request whatever the Worker keeps.
  */
 import { execFileSync } from 'node:child_process';
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { unstable_readConfig } from 'wrangler';
+import { migrationStatements } from '../dev/migrations.ts';
 import type { Faults } from './faults.ts';
 
 /** The one that wrangler brings. */
@@ -90,11 +91,7 @@ type Database = { prepare: (sql: string) => { bind: (...values: unknown[]) => { 
 
 /** Applies the migrations, and stores the label. */
 async function prepare(db: Database, { id, min, max }: Label): Promise<void> {
-  const files = readdirSync('drizzle').filter((file) => file.endsWith('.sql'));
-  for (const file of files.sort()) {
-    const statements = readFileSync(join('drizzle', file), 'utf8').split('--> statement-breakpoint');
-    for (const statement of statements) await db.prepare(statement).bind().run();
-  }
+  for (const statement of migrationStatements()) await db.prepare(statement).bind().run();
   const insert =
     "INSERT INTO evaluation_label (id, account_id, name, value_type, min_value, max_value) VALUES (?, 'shared', 'soak', 'continuous', ?, ?)";
   await db.prepare(insert).bind(id, min, max).run();
