@@ -3,18 +3,18 @@
  * per isolate, so settings and key material are prepared once and not per request.
  */
 import { Hono } from 'hono';
-import { type Clock, systemClock } from './clock';
-import { evaluationRoutes } from './evaluation/routes';
-import { createEvaluationStore } from './evaluation/store';
-import { bearerAuth } from './http/auth';
-import { crossOrigin } from './http/cors';
-import { renderFailure, renderPathNotFound } from './http/errors';
-import { type ExchangeEnv, exchange } from './http/exchange';
-import { accountLimit } from './http/rate-limit';
-import { d1Session } from './http/session';
-import { createVerifier } from './http/token';
-import { publicRoutes } from './public';
-import { readOrigins, readSettings } from './settings';
+import { type Clock, systemClock } from './clock.ts';
+import { evaluationRoutes } from './evaluation/routes.ts';
+import { createEvaluationStore } from './evaluation/store.ts';
+import { bearerAuth } from './http/auth.ts';
+import { crossOrigin } from './http/cors.ts';
+import { renderFailure, renderPathNotFound } from './http/errors.ts';
+import { type ExchangeEnv, exchange } from './http/exchange.ts';
+import { accountLimit } from './http/rate-limit.ts';
+import { d1Session } from './http/session.ts';
+import { createVerifier } from './http/token.ts';
+import { publicRoutes } from './public.ts';
+import { readOrigins, readSettings } from './settings.ts';
 
 export function createApp(env: Env, clock: Clock = systemClock) {
   const app = new Hono<ExchangeEnv>();

@@ -1,4 +1,4 @@
 import { env } from 'cloudflare:workers';
-import { createApp } from './app';
+import { createApp } from './app.ts';
 
 export default createApp(env);

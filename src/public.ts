@@ -1,11 +1,11 @@
 /** What needs no token: the document of the API, and whether the database answers. */
 import { Hono } from 'hono';
-import type { Statement } from './db/statement';
-import { Failure, messageOf } from './failure';
-import { answer, answerJson } from './http/answer';
-import { methodNotAllowed } from './http/errors';
-import type { ExchangeEnv } from './http/exchange';
-import type { OpenSession } from './http/session';
+import type { Statement } from './db/statement.ts';
+import { Failure, messageOf } from './failure.ts';
+import { answer, answerJson } from './http/answer.ts';
+import { methodNotAllowed } from './http/errors.ts';
+import type { ExchangeEnv } from './http/exchange.ts';
+import type { OpenSession } from './http/session.ts';
 import document from './openapi.json';
 
 const DOCUMENT_MAX_AGE_SECONDS = 3600;

@@ -2,7 +2,7 @@
  * The settings of a deployment, read by the first protected request of an isolate and kept. A fault is thrown as a
  * fact and fails closed: every protected request answers 500 and the log says what to mend. Blank counts as not set.
  */
-import { Failure } from './failure';
+import { Failure } from './failure.ts';
 
 /** RFC 7518 §3.2: an HS256 key has at least as many bits as the hash. */
 const SECRET_MIN_BYTES = 32;

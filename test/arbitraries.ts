@@ -4,7 +4,7 @@
  * named, and put in once the row is there: its ids are fresh in each run, so that no run meets another one's.
  */
 import fc, { type Arbitrary } from 'fast-check';
-import { ACCOUNT, type Label, type Row, SUBJECT } from './worker';
+import { ACCOUNT, type Label, type Row, SUBJECT } from './worker.ts';
 
 const arbitraryOf = <T>(given: Arbitrary<T> | T): Arbitrary<T> =>
   given instanceof fc.Arbitrary ? given : fc.constant(given);

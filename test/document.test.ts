@@ -5,14 +5,14 @@
 import { env } from 'cloudflare:workers';
 import { toJsonSchema } from '@valibot/to-json-schema';
 import { beforeAll, describe, expect, inject, it, vi } from 'vitest';
-import { EvaluationCreateBody, EvaluationUpdateBody } from '../src/evaluation/request';
-import { BODY_MAX_BYTES } from '../src/http/body';
-import { PAGE_MAX_ROWS } from '../src/http/page';
+import { EvaluationCreateBody, EvaluationUpdateBody } from '../src/evaluation/request.ts';
+import { BODY_MAX_BYTES } from '../src/http/body.ts';
+import { PAGE_MAX_ROWS } from '../src/http/page.ts';
 import document from '../src/openapi.json';
-import { stillClock } from './clock';
-import { flakyD1 } from './d1';
-import { DOCUMENTED, describedResponse, errorsOf } from './document';
-import { OPERATIONS } from './operations';
+import { stillClock } from './clock.ts';
+import { flakyD1 } from './d1.ts';
+import { DOCUMENTED, describedResponse, errorsOf } from './document.ts';
+import { OPERATIONS } from './operations.ts';
 import {
   claims,
   mintToken,
@@ -23,7 +23,7 @@ import {
   storeLabelled,
   worker,
   workerWith,
-} from './worker';
+} from './worker.ts';
 
 const ORDER = DOCUMENTED.flatMap(({ operation }) =>
   Object.keys(operation.responses).map((status) => [operation.operationId, Number(status)] as const),
@@ -292,7 +292,7 @@ describe('the judge', () => {
     const row = await storeEvaluation();
     const clock = stillClock();
     const token = await mintToken({ exp: claims({}, clock.now()).exp });
-    const { expectDocumented } = await import('./document');
+    const { expectDocumented } = await import('./document.ts');
     const sent = await request(pathOf(row), { method: 'GET', headers: { authorization: `Bearer ${token}` } });
     const good = await workerWith({}, clock)(sent.clone());
     const judge = (response: Response) => expectDocumented(sent, response);

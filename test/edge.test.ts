@@ -2,10 +2,10 @@
 import { env } from 'cloudflare:workers';
 import { describe, expect, it, vi } from 'vitest';
 import document from '../src/openapi.json';
-import { databaseUnavailable } from './answers';
-import { flakyD1 } from './d1';
-import { OPERATIONS } from './operations';
-import { expectRefusal, pathOf, putValue, request, type Send, storeEvaluation, worker, workerWith } from './worker';
+import { databaseUnavailable } from './answers.ts';
+import { flakyD1 } from './d1.ts';
+import { OPERATIONS } from './operations.ts';
+import { expectRefusal, pathOf, putValue, request, type Send, storeEvaluation, worker, workerWith } from './worker.ts';
 
 const get = async (path: string, headers: Record<string, string | null> = {}) =>
   request(path, { method: 'GET', headers: { 'content-type': null, ...headers } });

@@ -1,7 +1,7 @@
 /** Only the value changes: what a caller got it can put back, and what it may not change is named. */
 import { describe, expect, it } from 'vitest';
-import { unprocessable } from './answers';
-import { expectRefusedUpdate, pathOf, type Row, readEvaluation, request, storeEvaluation, worker } from './worker';
+import { unprocessable } from './answers.ts';
+import { expectRefusedUpdate, pathOf, type Row, readEvaluation, request, storeEvaluation, worker } from './worker.ts';
 
 const fixed = (field: string) => unprocessable(`${field} cannot be changed: leave it out, or send it as it is stored.`);
 

@@ -1,6 +1,6 @@
 /** Every protected operation, with a request about a given row that it accepts but for its token. */
 import { env } from 'cloudflare:workers';
-import { pathOf, type Row, request } from './worker';
+import { pathOf, type Row, request } from './worker.ts';
 
 type Headers = Record<string, string | null>;
 

@@ -22,10 +22,10 @@ import {
   strangeId,
   updateBody,
   utf8,
-} from './arbitraries';
-import { stillClock } from './clock';
-import { SECRET } from './secret';
-import { hmac } from './signer';
+} from './arbitraries.ts';
+import { stillClock } from './clock.ts';
+import { SECRET } from './secret.ts';
+import { hmac } from './signer.ts';
 import {
   ACCOUNT,
   mintToken,
@@ -42,7 +42,7 @@ import {
   storeLabel,
   worker,
   workerWith,
-} from './worker';
+} from './worker.ts';
 
 /** Holds the property against so many inputs, and proves that these statuses were among the answers. */
 async function assertProperty<T>(

@@ -1,9 +1,9 @@
 /** The whole resource: create, get, list, history, and the update by POST. What they refuse alike is in other files. */
 import { env } from 'cloudflare:workers';
 import { describe, expect, it } from 'vitest';
-import { NOT_FOUND, OUR_FAULT, unprocessable } from './answers';
-import { stillClock } from './clock';
-import { countingD1, flakyD1, interceptD1 } from './d1';
+import { NOT_FOUND, OUR_FAULT, unprocessable } from './answers.ts';
+import { stillClock } from './clock.ts';
+import { countingD1, flakyD1, interceptD1 } from './d1.ts';
 import {
   ACCOUNT,
   claims,
@@ -23,7 +23,7 @@ import {
   storeLabelled,
   worker,
   workerWith,
-} from './worker';
+} from './worker.ts';
 
 const LABEL_NOT_FOUND = {
   status: 404,

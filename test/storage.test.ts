@@ -2,8 +2,8 @@
 import { env } from 'cloudflare:workers';
 import { getTableColumns } from 'drizzle-orm';
 import { describe, expect, it } from 'vitest';
-import { runEvaluation } from '../src/db/schema';
-import { readEvaluation, storeEvaluation } from './worker';
+import { runEvaluation } from '../src/db/schema.ts';
+import { readEvaluation, storeEvaluation } from './worker.ts';
 
 describe('run_evaluation', () => {
   it('has exactly the twelve columns of the contract, the same in the migration and in the schema', async () => {

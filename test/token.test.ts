@@ -19,11 +19,11 @@
  */
 import { env } from 'cloudflare:workers';
 import { beforeAll, describe, expect, it, vi } from 'vitest';
-import { OUR_FAULT } from './answers';
-import { countingD1 } from './d1';
-import { OPERATIONS } from './operations';
-import { SECRET } from './secret';
-import { type Algorithm, base64url, type Header, hmac, type KeyPair, keyPair, privateJwk, unsigned } from './signer';
+import { OUR_FAULT } from './answers.ts';
+import { countingD1 } from './d1.ts';
+import { OPERATIONS } from './operations.ts';
+import { SECRET } from './secret.ts';
+import { type Algorithm, base64url, type Header, hmac, type KeyPair, keyPair, privateJwk, unsigned } from './signer.ts';
 import {
   ACCOUNT,
   claims,
@@ -40,7 +40,7 @@ import {
   storeEvaluation,
   worker,
   workerWith,
-} from './worker';
+} from './worker.ts';
 
 const noCredentials = {
   status: 401,

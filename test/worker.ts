@@ -4,12 +4,12 @@
  */
 import { env, exports } from 'cloudflare:workers';
 import { expect } from 'vitest';
-import { createApp } from '../src/app';
-import type { Clock } from '../src/clock';
-import type { EvaluationRow, ReplacedRow } from '../src/evaluation/evaluation';
-import { expectDocumented } from './document';
-import { SECRET } from './secret';
-import { type Header, hmac } from './signer';
+import { createApp } from '../src/app.ts';
+import type { Clock } from '../src/clock.ts';
+import type { EvaluationRow, ReplacedRow } from '../src/evaluation/evaluation.ts';
+import { expectDocumented } from './document.ts';
+import { SECRET } from './secret.ts';
+import { type Header, hmac } from './signer.ts';
 
 export type Send = (request: Request) => Promise<Response>;
 

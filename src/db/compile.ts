@@ -5,7 +5,7 @@
  */
 import { is, Placeholder, type Query } from 'drizzle-orm';
 import { drizzle } from 'drizzle-orm/sqlite-proxy';
-import type { Statement } from './statement';
+import type { Statement } from './statement.ts';
 
 /** What queries are written with. It has no database to run one on. */
 export const orm = drizzle(async () => ({ rows: [] }));

@@ -3,9 +3,9 @@
  * see them too. What passes is tried again for a bounded time; so only statements that do no harm when run twice may
  * come here, because a connection may be lost after the commit.
  */
-import { type Clock, within } from '../clock';
-import { Failure, messageOf } from '../failure';
-import type { Statement } from './statement';
+import { type Clock, within } from '../clock.ts';
+import { Failure, messageOf } from '../failure.ts';
+import type { Statement } from './statement.ts';
 
 /** Safe to retry (D1: Debug D1, error list). */
 const TRANSIENT = [

@@ -1,5 +1,5 @@
 /** The resource: what the published contract calls RunEvaluation, the row behind it, and what was replaced of it. */
-import type { runEvaluation, runEvaluationHistory } from '../db/schema';
+import type { runEvaluation, runEvaluationHistory } from '../db/schema.ts';
 
 /** The published RunEvaluation. Ids are UUIDs in lower case, times ISO 8601 in UTC with milliseconds. */
 export type RunEvaluation = {

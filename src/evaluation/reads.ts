@@ -1,9 +1,9 @@
 /** The reads of evaluations in D1, one call each. Like the writes, they know nothing of HTTP. */
-import type { Connection } from '../db/connection';
-import { notFound } from '../failure';
-import { opens, type Principal } from '../principal';
-import type { EvaluationPath, EvaluationRow, ReplacedRow } from './evaluation';
-import { statements } from './statements/compiled';
+import type { Connection } from '../db/connection.ts';
+import { notFound } from '../failure.ts';
+import { opens, type Principal } from '../principal.ts';
+import type { EvaluationPath, EvaluationRow, ReplacedRow } from './evaluation.ts';
+import { statements } from './statements/compiled.ts';
 
 /** Where a page begins, as the last entry of the page before, and how many entries it may have. */
 export type Page<Cursor> = { readonly after: Cursor | undefined; readonly limit: number };

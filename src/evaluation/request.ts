@@ -3,9 +3,9 @@
  * have no effect: webhook senders cannot shape their payload.
  */
 import * as v from 'valibot';
-import { Failure } from '../failure';
-import { UUID } from '../uuid';
-import type { FIXED_FIELD_NAMES } from './evaluation';
+import { Failure } from '../failure.ts';
+import { UUID } from '../uuid.ts';
+import type { FIXED_FIELD_NAMES } from './evaluation.ts';
 
 /** A JSON object, of which nothing is known yet. */
 type Body = { readonly [property: string]: unknown };

@@ -1,17 +1,17 @@
 /** The operations on evaluations, as HTTP. A handler says who, what, do it, if refused say why, answer. */
 import { type Context, Hono } from 'hono';
-import { answer, answerJson } from '../http/answer';
-import type { Protect } from '../http/auth';
-import { readJsonObject } from '../http/body';
-import { methodNotAllowed } from '../http/errors';
-import { hasVersion, readIfMatch, refuseIfNoneMatch, validatorsOf } from '../http/etag';
-import type { ExchangeEnv } from '../http/exchange';
-import { linkToNext, readCursor, readLimit } from '../http/page';
-import { uuidOf } from '../http/path';
-import type { OpenSession } from '../http/session';
-import { type EvaluationPath, type EvaluationRow, resourceOf, versionOf } from './evaluation';
-import { parseEvaluationCreate, parseEvaluationUpdate } from './request';
-import type { EvaluationStore } from './store';
+import { answer, answerJson } from '../http/answer.ts';
+import type { Protect } from '../http/auth.ts';
+import { readJsonObject } from '../http/body.ts';
+import { methodNotAllowed } from '../http/errors.ts';
+import { hasVersion, readIfMatch, refuseIfNoneMatch, validatorsOf } from '../http/etag.ts';
+import type { ExchangeEnv } from '../http/exchange.ts';
+import { linkToNext, readCursor, readLimit } from '../http/page.ts';
+import { uuidOf } from '../http/path.ts';
+import type { OpenSession } from '../http/session.ts';
+import { type EvaluationPath, type EvaluationRow, resourceOf, versionOf } from './evaluation.ts';
+import { parseEvaluationCreate, parseEvaluationUpdate } from './request.ts';
+import type { EvaluationStore } from './store.ts';
 
 const EVALUATIONS = '/v1/run/:id/evaluations';
 const EVALUATION = '/v1/run/:run_id/evaluation/:evaluation_id';

@@ -3,16 +3,16 @@
  * write, and a repeated create, read once more. The principal is the first argument of each function, its account part
  * of each statement. Knows nothing of HTTP.
  */
-import type { Clock } from '../clock';
-import type { Connection } from '../db/connection';
-import { Failure, notFound } from '../failure';
-import { opens, type Principal } from '../principal';
-import { type EvaluationPath, type EvaluationRow, versionOf } from './evaluation';
-import { describeRule, type LabelRow } from './label';
-import { getEvaluation, listEvaluations, listReplacedValues } from './reads';
-import { type EvaluationCreate, type EvaluationUpdate, type FixedFields, fieldIsFixed, fieldIsSet } from './request';
-import { statements } from './statements/compiled';
-import type { NewEvaluation } from './statements/create';
+import type { Clock } from '../clock.ts';
+import type { Connection } from '../db/connection.ts';
+import { Failure, notFound } from '../failure.ts';
+import { opens, type Principal } from '../principal.ts';
+import { type EvaluationPath, type EvaluationRow, versionOf } from './evaluation.ts';
+import { describeRule, type LabelRow } from './label.ts';
+import { getEvaluation, listEvaluations, listReplacedValues } from './reads.ts';
+import { type EvaluationCreate, type EvaluationUpdate, type FixedFields, fieldIsFixed, fieldIsSet } from './request.ts';
+import { statements } from './statements/compiled.ts';
+import type { NewEvaluation } from './statements/create.ts';
 
 /** The versions of which one must be stored for the write to happen; undefined where any will do. */
 export type Precondition = readonly string[] | undefined;

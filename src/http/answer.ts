@@ -3,9 +3,9 @@
  * set on a Response later costs more CPU than one that is there from the start.
  */
 import type { Context } from 'hono';
-import type { Connection } from '../db/connection';
-import type { ExchangeEnv } from './exchange';
-import { BOOKMARK_HEADER } from './session';
+import type { Connection } from '../db/connection.ts';
+import type { ExchangeEnv } from './exchange.ts';
+import { BOOKMARK_HEADER } from './session.ts';
 
 type Headers = Readonly<Record<string, string>>;
 

@@ -3,10 +3,10 @@
  * form field. Behind it a handler finds a principal; in front of it nothing is parsed and nothing is asked of D1.
  */
 import type { MiddlewareHandler } from 'hono';
-import { Failure } from '../failure';
-import type { ExchangeEnv } from './exchange';
-import type { Admit } from './rate-limit';
-import { NOT_A_JWT, type VerifyToken } from './token';
+import { Failure } from '../failure.ts';
+import type { ExchangeEnv } from './exchange.ts';
+import type { Admit } from './rate-limit.ts';
+import { NOT_A_JWT, type VerifyToken } from './token.ts';
 
 const SCHEME = 'bearer';
 const TOKEN_MAX_CHARS = 8 * 1024;

@@ -2,7 +2,7 @@
  * A request's body as a JSON object, or a failure that says what to change. Reads at most the limit, and refuses invalid
  * UTF-8 instead of replacing it as `Request.json()` would.
  */
-import { Failure } from '../failure';
+import { Failure } from '../failure.ts';
 
 export const BODY_MAX_BYTES = 64 * 1024;
 

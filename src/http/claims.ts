@@ -2,10 +2,10 @@
  * From the claims of a verified token to a principal. A claim that cannot be read as what it must be is a broken
  * token, never a default.
  */
-import { Failure } from '../failure';
-import type { AccountId, Principal } from '../principal';
-import type { Settings } from '../settings';
-import { UUID } from '../uuid';
+import { Failure } from '../failure.ts';
+import type { AccountId, Principal } from '../principal.ts';
+import type { Settings } from '../settings.ts';
+import { UUID } from '../uuid.ts';
 
 export type Claims = { readonly [claim: string]: unknown };
 

@@ -4,9 +4,9 @@
  */
 import type { Context, MiddlewareHandler } from 'hono';
 import { cors } from 'hono/cors';
-import { sharedHeaders } from './answer';
-import type { ExchangeEnv } from './exchange';
-import { BOOKMARK_HEADER } from './session';
+import { sharedHeaders } from './answer.ts';
+import type { ExchangeEnv } from './exchange.ts';
+import { BOOKMARK_HEADER } from './session.ts';
 
 const PREFLIGHT_MAX_AGE_SECONDS = 3600;
 

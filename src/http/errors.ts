@@ -3,10 +3,10 @@
  * What nobody foresaw is one constant sentence on the wire and complete in the log.
  */
 import type { ErrorHandler, NotFoundHandler } from 'hono';
-import { type Fact, Failure } from '../failure';
-import { answerJson } from './answer';
-import { validatorsOf } from './etag';
-import type { ExchangeEnv } from './exchange';
+import { type Fact, Failure } from '../failure.ts';
+import { answerJson } from './answer.ts';
+import { validatorsOf } from './etag.ts';
+import type { ExchangeEnv } from './exchange.ts';
 
 type Refusal = {
   readonly status: number;

@@ -2,7 +2,7 @@
  * Entity tags and preconditions (RFC 9110 §8.8.3, §13.1). A resource has a version, a short text that differs
  * between any two of its states; its strong entity tag is that text in quotes.
  */
-import { Failure } from '../failure';
+import { Failure } from '../failure.ts';
 
 /**
  * The headers of an answer that tells a version. `no-transform`, because an edge that compresses an answer makes its

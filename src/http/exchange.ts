@@ -3,9 +3,9 @@
  * body or a value.
  */
 import type { MiddlewareHandler } from 'hono';
-import type { Clock } from '../clock';
-import type { Connection } from '../db/connection';
-import type { Principal } from '../principal';
+import type { Clock } from '../clock.ts';
+import type { Connection } from '../db/connection.ts';
+import type { Principal } from '../principal.ts';
 
 export type LogLine = {
   request_id: string;

@@ -3,10 +3,10 @@
  * seldom reaches the issuer. The trade: a key that the issuer removes verifies for KEY_SET_FRESH_SECONDS more, or
  * KEY_SET_STALE_SECONDS where the issuer cannot be reached.
  */
-import type { Clock } from '../clock';
-import { Failure, messageOf } from '../failure';
-import { type Found, findKey } from './key-set';
-import { askIssuer, type Fetched, KEY_SET_STALE_SECONDS, readEdge, writeEdge } from './key-set-fetch';
+import type { Clock } from '../clock.ts';
+import { Failure, messageOf } from '../failure.ts';
+import { type Found, findKey } from './key-set.ts';
+import { askIssuer, type Fetched, KEY_SET_STALE_SECONDS, readEdge, writeEdge } from './key-set-fetch.ts';
 
 /** How old a set may be before the issuer is asked again. */
 const KEY_SET_FRESH_SECONDS = 600;

@@ -2,7 +2,7 @@
  * Pages of a list: `limit` and `cursor` in the query, and the link to what follows (RFC 8288). A cursor is the place of
  * the last entry of a page, so that pages neither skip nor repeat an entry where others are added meanwhile.
  */
-import { Failure } from '../failure';
+import { Failure } from '../failure.ts';
 
 export const PAGE_MAX_ROWS = 1000;
 

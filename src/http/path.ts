@@ -1,6 +1,6 @@
 /** Ids in a path: UUIDs without regard to case, in the lower case that is stored (RFC 9562 §4). */
-import { Failure } from '../failure';
-import { UUID } from '../uuid';
+import { Failure } from '../failure.ts';
+import { UUID } from '../uuid.ts';
 
 /** @throws {Failure} `malformed` when the path parameter is not a UUID. */
 export function uuidOf(name: string, parameter: string): string {

@@ -2,9 +2,9 @@
  * How many requests an account may make, counted by the Workers rate limiting binding: per account and Cloudflare
  * location, without a round trip, and approximately (Workers: Rate Limiting). Where it is not bound nothing is limited.
  */
-import { type Clock, within } from '../clock';
-import { Failure, messageOf } from '../failure';
-import type { Principal } from '../principal';
+import { type Clock, within } from '../clock.ts';
+import { Failure, messageOf } from '../failure.ts';
+import type { Principal } from '../principal.ts';
 
 /** The period of the limit in wrangler.toml: after it, a whole new allowance is there. */
 const RATE_LIMIT_PERIOD_SECONDS = 10;

@@ -3,9 +3,9 @@
  * and a caller that sends the bookmark of its write back reads that write.
  */
 import type { MiddlewareHandler } from 'hono';
-import type { Clock } from '../clock';
-import { connect } from '../db/connection';
-import type { ExchangeEnv } from './exchange';
+import type { Clock } from '../clock.ts';
+import { connect } from '../db/connection.ts';
+import type { ExchangeEnv } from './exchange.ts';
 
 export const BOOKMARK_HEADER = 'x-d1-bookmark';
 

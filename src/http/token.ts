@@ -3,14 +3,14 @@
  * token is one of the fixed sentences below; jose's own code goes to the log.
  */
 import { decodeProtectedHeader, errors, type JWTVerifyOptions, jwtVerify } from 'jose';
-import type { Clock } from '../clock';
-import { Failure } from '../failure';
-import type { Principal } from '../principal';
-import { type KeySource, misconfigured, type Settings } from '../settings';
-import { invalidToken, principalOf } from './claims';
-import { type FindKey, issuerKeys } from './issuer';
-import { findKey, KEY_SET_ALGORITHMS, KeySetFault, readOwnKeySet } from './key-set';
-import { createVerifiedTokens, type Verified } from './verified';
+import type { Clock } from '../clock.ts';
+import { Failure } from '../failure.ts';
+import type { Principal } from '../principal.ts';
+import { type KeySource, misconfigured, type Settings } from '../settings.ts';
+import { invalidToken, principalOf } from './claims.ts';
+import { type FindKey, issuerKeys } from './issuer.ts';
+import { findKey, KEY_SET_ALGORITHMS, KeySetFault, readOwnKeySet } from './key-set.ts';
+import { createVerifiedTokens, type Verified } from './verified.ts';
 
 /** How far the issuer's clock may be off from ours. */
 const CLOCK_TOLERANCE_SECONDS = 5;

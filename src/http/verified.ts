@@ -4,7 +4,7 @@
  * still asked each time: its times, and whether its key is still the one that is in use. Only verified tokens get in,
  * so a stranger cannot fill it.
  */
-import type { Principal } from '../principal';
+import type { Principal } from '../principal.ts';
 
 /** At 8 KiB a token, the longest there is, 4 MiB of an isolate's 128. */
 const TOKENS_MAX = 512;

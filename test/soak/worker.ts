@@ -4,9 +4,9 @@
  * binding is all that the app gets to see.
  */
 import { env } from 'cloudflare:workers';
-import { createApp } from '../../src/app';
-import { interceptD1 } from '../d1';
-import { drawFate, type Faults } from './faults';
+import { createApp } from '../../src/app.ts';
+import { interceptD1 } from '../d1.ts';
+import { drawFate, type Faults } from './faults.ts';
 
 /** Longer than the Worker waits for D1. */
 const HANG_MS = 6000;

@@ -1,7 +1,7 @@
 /** What several statements ask of a row or a label, each written once. */
 import { eq, type SQL, sql } from 'drizzle-orm';
-import { evaluationLabel, runEvaluation, SHARED_ACCOUNT } from '../../db/schema';
-import type { AccountId } from '../../principal';
+import { evaluationLabel, runEvaluation, SHARED_ACCOUNT } from '../../db/schema.ts';
+import type { AccountId } from '../../principal.ts';
 
 /** The evaluation that a path names, and the account that a token opens. */
 export type Scope = { readonly id: string; readonly run_id: string; readonly account: AccountId };

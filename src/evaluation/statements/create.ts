@@ -1,10 +1,10 @@
 /** The creation, and the question why it created nothing. */
 import { eq, getTableColumns, sql } from 'drizzle-orm';
-import { compile, orm } from '../../db/compile';
-import { evaluationLabel, runEvaluation, runEvaluationHistory } from '../../db/schema';
-import type { EvaluationRow } from '../evaluation';
-import type { LabelRow } from '../label';
-import { all, isLegal, isVisibleTo, ruleColumns, type Scope } from './conditions';
+import { compile, orm } from '../../db/compile.ts';
+import { evaluationLabel, runEvaluation, runEvaluationHistory } from '../../db/schema.ts';
+import type { EvaluationRow } from '../evaluation.ts';
+import type { LabelRow } from '../label.ts';
+import { all, isLegal, isVisibleTo, ruleColumns, type Scope } from './conditions.ts';
 
 export type NewEvaluation = Scope & {
   readonly evaluation_label_id: string;

@@ -1,10 +1,10 @@
 /** The reads: one evaluation, those of a run, and what was replaced of one. */
 import { asc, desc, eq, sql } from 'drizzle-orm';
-import { compile, orm } from '../../db/compile';
-import { runEvaluation, runEvaluationHistory } from '../../db/schema';
-import type { AccountId } from '../../principal';
-import type { EvaluationRow, ReplacedRow } from '../evaluation';
-import { all, inScope, type Scope } from './conditions';
+import { compile, orm } from '../../db/compile.ts';
+import { runEvaluation, runEvaluationHistory } from '../../db/schema.ts';
+import type { AccountId } from '../../principal.ts';
+import type { EvaluationRow, ReplacedRow } from '../evaluation.ts';
+import { all, inScope, type Scope } from './conditions.ts';
 
 export const get = compile<Scope, EvaluationRow>(orm.select().from(runEvaluation).where(inScope));
 

@@ -4,11 +4,11 @@
  */
 import { getTableColumns, type SQL, sql } from 'drizzle-orm';
 import { alias } from 'drizzle-orm/sqlite-core';
-import { compile, orm } from '../../db/compile';
-import { evaluationLabel, runEvaluation, runEvaluationHistory } from '../../db/schema';
-import { type EvaluationRow, FIXED_FIELD_NAMES } from '../evaluation';
-import type { LabelRow } from '../label';
-import { all, inScope, isLegal, isVisibleTo, literal, ruleColumns, type Scope } from './conditions';
+import { compile, orm } from '../../db/compile.ts';
+import { evaluationLabel, runEvaluation, runEvaluationHistory } from '../../db/schema.ts';
+import { type EvaluationRow, FIXED_FIELD_NAMES } from '../evaluation.ts';
+import type { LabelRow } from '../label.ts';
+import { all, inScope, isLegal, isVisibleTo, literal, ruleColumns, type Scope } from './conditions.ts';
 
 /** What the conditions of an update are judged against. */
 export type UpdateConditions = Scope & {

@@ -2,7 +2,7 @@
  * The floor: one Worker written by hand for one route, to be as fast as possible while it checks of the token and the
  * body what a careful author would. No library, no session, no retry, no request id, no log line, no history.
  */
-import { GET, PATH, readValue, refuse, type Settings, UPDATE, verify } from './by-hand';
+import { GET, PATH, readValue, refuse, type Settings, UPDATE, verify } from './by-hand.ts';
 
 const JSON_HEADERS = { headers: { 'content-type': 'application/json' } };
 

@@ -2,7 +2,7 @@
  * The floor with what this Worker promises of each answer: a request id, the headers, a D1 session and its bookmark, a
  * limit to D1's time, one log line. What it costs over the floor is what no writing can save.
  */
-import { GET, PATH, readValue, type Settings, UPDATE, verify } from './by-hand';
+import { GET, PATH, readValue, type Settings, UPDATE, verify } from './by-hand.ts';
 
 const D1_MAX_MS = 5000;
 

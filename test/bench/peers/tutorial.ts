@@ -3,7 +3,7 @@ import { and, eq } from 'drizzle-orm';
 import { drizzle } from 'drizzle-orm/d1';
 import { Hono } from 'hono';
 import { type JwtVariables, jwt } from 'hono/jwt';
-import { type Bindings, runEvaluation } from './schema';
+import { type Bindings, runEvaluation } from './schema.ts';
 
 const app = new Hono<{ Bindings: Bindings; Variables: JwtVariables }>();
 

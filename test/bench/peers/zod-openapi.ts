@@ -3,7 +3,7 @@ import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi';
 import { and, eq } from 'drizzle-orm';
 import { drizzle } from 'drizzle-orm/d1';
 import { type JwtVariables, jwt } from 'hono/jwt';
-import { type Bindings, runEvaluation } from './schema';
+import { type Bindings, runEvaluation } from './schema.ts';
 
 const Path = z.object({ run_id: z.uuid(), evaluation_id: z.uuid() });
 const Update = z.object({ value: z.number() });
