@@ -3,6 +3,7 @@
  * per isolate, so settings and key material are prepared once and not per request.
  */
 import { Hono } from 'hono';
+import { createVerifier } from './auth/verifier.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { evaluationRoutes } from './evaluation/routes.ts';
 import { createEvaluationStore } from './evaluation/store.ts';
@@ -12,7 +13,6 @@ import { renderFailure, renderPathNotFound } from './http/errors.ts';
 import { type ExchangeEnv, exchange } from './http/exchange.ts';
 import { accountLimit } from './http/rate-limit.ts';
 import { d1Session } from './http/session.ts';
-import { createVerifier } from './http/token.ts';
 import { publicRoutes } from './public.ts';
 import { readOrigins, readSettings } from './settings.ts';
 

@@ -1,5 +1,5 @@
 /**
- * Who is asking, as far as a verified token says. Only http/claims.ts makes one, so an account that did not
+ * Who is asking, as far as a verified token says. Only auth/claims.ts makes one, so an account that did not
  * come out of a verified token cannot reach the database: the type does not allow it.
  */
 declare const verified: unique symbol;

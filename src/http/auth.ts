@@ -3,10 +3,10 @@
  * form field. Behind it a handler finds a principal; in front of it nothing is parsed and nothing is asked of D1.
  */
 import type { MiddlewareHandler } from 'hono';
+import { NOT_A_JWT, type VerifyToken } from '../auth/verifier.ts';
 import { Failure } from '../failure.ts';
 import type { ExchangeEnv } from './exchange.ts';
 import type { Admit } from './rate-limit.ts';
-import { NOT_A_JWT, type VerifyToken } from './token.ts';
 
 const SCHEME = 'bearer';
 const TOKEN_MAX_CHARS = 8 * 1024;

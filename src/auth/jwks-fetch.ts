@@ -3,7 +3,7 @@
  * is not trusted before status, size and shape are checked. Neither may hold a request up for longer than its time.
  */
 import { type Clock, within } from '../clock.ts';
-import { type KeySet, readForeignKeySet } from './key-set.ts';
+import { type KeySet, readForeignKeySet } from './jwks.ts';
 
 /** How old a set may be while the issuer does not answer: longer than most outages, short enough for a removed key. */
 export const KEY_SET_STALE_SECONDS = 3600;

@@ -5,8 +5,8 @@
  */
 import type { Clock } from '../clock.ts';
 import { Failure, messageOf } from '../failure.ts';
-import { type Found, findKey } from './key-set.ts';
-import { askIssuer, type Fetched, KEY_SET_STALE_SECONDS, readEdge, writeEdge } from './key-set-fetch.ts';
+import { type Found, findKey } from './jwks.ts';
+import { askIssuer, type Fetched, KEY_SET_STALE_SECONDS, readEdge, writeEdge } from './jwks-fetch.ts';
 
 /** How old a set may be before the issuer is asked again. */
 const KEY_SET_FRESH_SECONDS = 600;

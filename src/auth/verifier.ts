@@ -8,9 +8,9 @@ import { Failure } from '../failure.ts';
 import type { Principal } from '../principal.ts';
 import { type KeySource, misconfigured, type Settings } from '../settings.ts';
 import { invalidToken, principalOf } from './claims.ts';
-import { type FindKey, issuerKeys } from './issuer.ts';
-import { findKey, KEY_SET_ALGORITHMS, KeySetFault, readOwnKeySet } from './key-set.ts';
-import { createVerifiedTokens, type Verified } from './verified.ts';
+import { findKey, KEY_SET_ALGORITHMS, KeySetFault, readOwnKeySet } from './jwks.ts';
+import { type FindKey, issuerKeys } from './remote-jwks.ts';
+import { createVerifiedTokens, type Verified } from './token-cache.ts';
 
 /** How far the issuer's clock may be off from ours. */
 const CLOCK_TOLERANCE_SECONDS = 5;
