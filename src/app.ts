@@ -7,18 +7,18 @@ import { createVerifier } from './auth/verifier.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { evaluationRoutes } from './evaluation/routes.ts';
 import { createEvaluationStore } from './evaluation/store.ts';
-import { bearerAuth } from './http/auth.ts';
+import { bearerAuth } from './http/bearer-auth.ts';
+import { type AppEnv, requestContext } from './http/context.ts';
 import { crossOrigin } from './http/cors.ts';
 import { renderFailure, renderPathNotFound } from './http/errors.ts';
-import { type ExchangeEnv, exchange } from './http/exchange.ts';
 import { accountLimit } from './http/rate-limit.ts';
 import { d1Session } from './http/session.ts';
 import { publicRoutes } from './public.ts';
 import { readOrigins, readSettings } from './settings.ts';
 
 export function createApp(env: Env, clock: Clock = systemClock) {
-  const app = new Hono<ExchangeEnv>();
-  app.use(exchange(clock, env.CF_VERSION_METADATA?.id));
+  const app = new Hono<AppEnv>();
+  app.use(requestContext(clock, env.CF_VERSION_METADATA?.id));
   const origins = readOrigins(env);
   if (origins.length > 0) app.use(crossOrigin(origins));
   const session = d1Session(env.DB, clock);

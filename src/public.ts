@@ -2,9 +2,9 @@
 import { Hono } from 'hono';
 import type { Statement } from './db/statement.ts';
 import { Failure, messageOf } from './failure.ts';
-import { answer, answerJson } from './http/answer.ts';
+import type { AppEnv } from './http/context.ts';
 import { methodNotAllowed } from './http/errors.ts';
-import type { ExchangeEnv } from './http/exchange.ts';
+import { respond, respondJson } from './http/response.ts';
 import type { OpenSession } from './http/session.ts';
 import document from './openapi.json';
 
@@ -13,13 +13,13 @@ const DOCUMENT_MAX_AGE_SECONDS = 3600;
 const one: Statement<object, { one: 1 }> = { sql: 'SELECT 1 AS one', parameters: [] };
 
 export function publicRoutes(session: OpenSession) {
-  const routes = new Hono<ExchangeEnv>();
+  const routes = new Hono<AppEnv>();
   let text: string | undefined;
 
   routes.get('/openapi.json', (c) => {
     c.get('log').operation = 'getDocument';
     text ??= JSON.stringify(document);
-    return answer(c, 200, text, {
+    return respond(c, 200, text, {
       'content-type': 'application/json',
       'cache-control': `public, max-age=${DOCUMENT_MAX_AGE_SECONDS}`,
     });
@@ -31,7 +31,7 @@ export function publicRoutes(session: OpenSession) {
       .get('connection')
       .run(one, () => ({}))
       .catch(unhealthy);
-    return answerJson(c, 200, { status: 'ok' });
+    return respondJson(c, 200, { status: 'ok' });
   });
 
   routes.all('/openapi.json', methodNotAllowed('GET, HEAD'));

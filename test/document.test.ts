@@ -7,7 +7,7 @@ import { toJsonSchema } from '@valibot/to-json-schema';
 import { beforeAll, describe, expect, inject, it, vi } from 'vitest';
 import { EvaluationCreateBody, EvaluationUpdateBody } from '../src/evaluation/request.ts';
 import { BODY_MAX_BYTES } from '../src/http/body.ts';
-import { PAGE_MAX_ROWS } from '../src/http/page.ts';
+import { PAGE_MAX_ROWS } from '../src/http/params.ts';
 import document from '../src/openapi.json';
 import { stillClock } from './clock.ts';
 import { flakyD1 } from './d1.ts';

@@ -1,13 +1,12 @@
 /** The operations on evaluations, as HTTP. A handler says who, what, do it, if refused say why, answer. */
 import { type Context, Hono } from 'hono';
-import { answer, answerJson } from '../http/answer.ts';
-import type { Protect } from '../http/auth.ts';
+import type { Protect } from '../http/bearer-auth.ts';
 import { readJsonObject } from '../http/body.ts';
+import type { AppEnv } from '../http/context.ts';
 import { methodNotAllowed } from '../http/errors.ts';
 import { hasVersion, readIfMatch, refuseIfNoneMatch, validatorsOf } from '../http/etag.ts';
-import type { ExchangeEnv } from '../http/exchange.ts';
-import { linkToNext, readCursor, readLimit } from '../http/page.ts';
-import { uuidOf } from '../http/path.ts';
+import { linkToNext, readCursor, readLimit, uuidOf } from '../http/params.ts';
+import { respond, respondJson } from '../http/response.ts';
 import type { OpenSession } from '../http/session.ts';
 import { type EvaluationPath, type EvaluationRow, resourceOf, versionOf } from './evaluation.ts';
 import { parseEvaluationCreate, parseEvaluationUpdate } from './request.ts';
@@ -28,14 +27,14 @@ type Needs = {
 };
 
 export function evaluationRoutes({ protect, session, evaluations }: Needs) {
-  const routes = new Hono<ExchangeEnv>();
+  const routes = new Hono<AppEnv>();
 
   routes.post(EVALUATIONS, protect('createEvaluation'), session('write'), async (c) => {
     const runId = uuidOf('id', c.req.param('id'));
     const create = parseEvaluationCreate(await readJsonObject(c.req.raw));
     const { row, created } = await evaluations.createEvaluation(c.get('principal'), c.get('connection'), runId, create);
     const location = `/v1/run/${row.run_id}/evaluation/${row.id}`;
-    return answerRow(c, created ? 201 : 200, row, { location });
+    return respondWithRow(c, created ? 201 : 200, row, { location });
   });
 
   routes.get(EVALUATIONS, protect('listEvaluations'), session('read'), async (c) => {
@@ -48,22 +47,26 @@ export function evaluationRoutes({ protect, session, evaluations }: Needs) {
     const rows = await evaluations.listEvaluations(c.get('principal'), c.get('connection'), runId, page);
     const last = rows.length > limit ? rows[limit - 1] : undefined;
     const link = last && linkToNext(`/v1/run/${runId}/evaluations`, limit, last.created_at, last.id);
-    return answerJson(c, 200, rows.slice(0, limit).map(resourceOf), link);
+    return respondJson(c, 200, rows.slice(0, limit).map(resourceOf), link);
   });
 
   routes.get(EVALUATION, protect('getEvaluation'), session('read'), async (c) => {
     const row = await evaluations.getEvaluation(c.get('principal'), c.get('connection'), evaluationPath(c));
-    if (!hasVersion(c.req.header('if-none-match'), versionOf(row))) return answerRow(c, 200, row);
-    return answer(c, 304, null, validatorsOf(versionOf(row)));
+    if (!hasVersion(c.req.header('if-none-match'), versionOf(row))) return respondWithRow(c, 200, row);
+    return respond(c, 304, null, validatorsOf(versionOf(row)));
   });
 
-  const updateEvaluation = async (c: Context<ExchangeEnv, typeof EVALUATION>) => {
+  const updateEvaluation = async (c: Context<AppEnv, typeof EVALUATION>) => {
     const path = evaluationPath(c);
     refuseIfNoneMatch(c.req.header('if-none-match'));
     const precondition = readIfMatch(c.req.header('if-match'));
     const update = parseEvaluationUpdate(await readJsonObject(c.req.raw));
     const [principal, connection] = [c.get('principal'), c.get('connection')];
-    return answerRow(c, 200, await evaluations.updateEvaluation(principal, connection, path, update, precondition));
+    return respondWithRow(
+      c,
+      200,
+      await evaluations.updateEvaluation(principal, connection, path, update, precondition),
+    );
   };
   routes.put(EVALUATION, protect('updateEvaluation'), session('write'), updateEvaluation);
   // The same for senders of webhooks and callbacks, practically all of which can only POST.
@@ -77,7 +80,7 @@ export function evaluationRoutes({ protect, session, evaluations }: Needs) {
     const entries = await evaluations.listReplacedValues(c.get('principal'), c.get('connection'), path, page);
     const last = entries.length > limit ? entries[limit - 1] : undefined;
     const self = `/v1/run/${path.run_id}/evaluation/${path.id}/history`;
-    return answerJson(c, 200, entries.slice(0, limit), last && linkToNext(self, limit, last.replaced_at));
+    return respondJson(c, 200, entries.slice(0, limit), last && linkToNext(self, limit, last.replaced_at));
   });
 
   routes.all(EVALUATIONS, methodNotAllowed('GET, HEAD, POST'));
@@ -86,10 +89,10 @@ export function evaluationRoutes({ protect, session, evaluations }: Needs) {
   return routes;
 }
 
-const answerRow = (c: Context<ExchangeEnv>, status: 200 | 201, row: EvaluationRow, headers?: { location: string }) =>
-  answerJson(c, status, resourceOf(row), { ...validatorsOf(versionOf(row)), ...headers });
+const respondWithRow = (c: Context<AppEnv>, status: 200 | 201, row: EvaluationRow, headers?: { location: string }) =>
+  respondJson(c, status, resourceOf(row), { ...validatorsOf(versionOf(row)), ...headers });
 
-function evaluationPath(c: Context<ExchangeEnv, typeof EVALUATION | typeof HISTORY>): EvaluationPath {
+function evaluationPath(c: Context<AppEnv, typeof EVALUATION | typeof HISTORY>): EvaluationPath {
   const path = {
     run_id: uuidOf('run_id', c.req.param('run_id')),
     id: uuidOf('evaluation_id', c.req.param('evaluation_id')),

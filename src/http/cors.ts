@@ -4,13 +4,13 @@
  */
 import type { Context, MiddlewareHandler } from 'hono';
 import { cors } from 'hono/cors';
-import { sharedHeaders } from './answer.ts';
-import type { ExchangeEnv } from './exchange.ts';
+import type { AppEnv } from './context.ts';
+import { sharedHeaders } from './response.ts';
 import { BOOKMARK_HEADER } from './session.ts';
 
 const PREFLIGHT_MAX_AGE_SECONDS = 3600;
 
-export function crossOrigin(origins: readonly string[]): MiddlewareHandler<ExchangeEnv> {
+export function crossOrigin(origins: readonly string[]): MiddlewareHandler<AppEnv> {
   const handle = cors({
     origin: origins.includes('*') ? '*' : [...origins],
     allowMethods: ['GET', 'HEAD', 'PUT', 'POST'],

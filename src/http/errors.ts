@@ -4,9 +4,9 @@
  */
 import type { ErrorHandler, NotFoundHandler } from 'hono';
 import { type Fact, Failure } from '../failure.ts';
-import { answerJson } from './answer.ts';
+import type { AppEnv } from './context.ts';
 import { validatorsOf } from './etag.ts';
-import type { ExchangeEnv } from './exchange.ts';
+import { respondJson } from './response.ts';
 
 type Refusal = {
   readonly status: number;
@@ -98,7 +98,7 @@ function refusalOf(fact: Fact): Refusal {
   }
 }
 
-export const renderFailure: ErrorHandler<ExchangeEnv> = (thrown, c) => {
+export const renderFailure: ErrorHandler<AppEnv> = (thrown, c) => {
   const log = c.get('log');
   if (thrown instanceof Failure) {
     const { fact, detail } = thrown;
@@ -109,7 +109,7 @@ export const renderFailure: ErrorHandler<ExchangeEnv> = (thrown, c) => {
     log.cause = causeOf(thrown);
   }
   const { status, error, headers } = thrown instanceof Failure ? refusalOf(thrown.fact) : OUR_FAULT;
-  return answerJson(c, status, { error }, headers);
+  return respondJson(c, status, { error }, headers);
 };
 
 /** For every method that a path does not have (RFC 9110 §15.5.6). */
@@ -117,7 +117,7 @@ export const methodNotAllowed = (allow: string) => () => {
   throw new Failure({ kind: 'method_not_allowed', allow });
 };
 
-export const renderPathNotFound: NotFoundHandler<ExchangeEnv> = (c) =>
+export const renderPathNotFound: NotFoundHandler<AppEnv> = (c) =>
   renderFailure(new Failure({ kind: 'path_not_found' }), c);
 
 /** The whole chain of causes: a library's wrapper alone seldom says what happened. */

@@ -5,7 +5,7 @@
 import type { MiddlewareHandler } from 'hono';
 import type { Clock } from '../clock.ts';
 import { connect } from '../db/connection.ts';
-import type { ExchangeEnv } from './exchange.ts';
+import type { AppEnv } from './context.ts';
 
 export const BOOKMARK_HEADER = 'x-d1-bookmark';
 
@@ -13,7 +13,7 @@ export const BOOKMARK_HEADER = 'x-d1-bookmark';
 const BOOKMARK = /^[0-9a-f]{8}-[0-9a-f]{8}-[0-9a-f]{8}-[0-9a-f]{32}$/;
 
 /** `probe` reads too, and takes no bookmark: it is for strangers, whose bookmark could be from the future. */
-export type OpenSession = (purpose: 'read' | 'write' | 'probe') => MiddlewareHandler<ExchangeEnv>;
+export type OpenSession = (purpose: 'read' | 'write' | 'probe') => MiddlewareHandler<AppEnv>;
 
 export function d1Session(db: D1Database, clock: Clock): OpenSession {
   return (purpose) =>

@@ -29,13 +29,13 @@ export type LogLine = {
 };
 
 /** What a handler finds. In front of the door there is no principal yet, and in front of the session no connection. */
-export type ExchangeEnv = { Variables: { log: LogLine; principal: Principal; connection: Connection } };
+export type AppEnv = { Variables: { log: LogLine; principal: Principal; connection: Connection } };
 
 /** What a caller may send as its own `x-request-id` and gets back; anything else is replaced by a fresh UUID. */
 const SANE_REQUEST_ID = /^[\w.:-]{1,128}$/;
 
-export function exchange(clock: Clock, version: string | undefined): MiddlewareHandler<ExchangeEnv> {
-  return async function exchange(c, next) {
+export function requestContext(clock: Clock, version: string | undefined): MiddlewareHandler<AppEnv> {
+  return async function requestContext(c, next) {
     const started = clock.now().getTime();
     const sent = c.req.header('x-request-id');
     const requestId = sent !== undefined && SANE_REQUEST_ID.test(sent) ? sent : crypto.randomUUID();

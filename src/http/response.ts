@@ -4,19 +4,19 @@
  */
 import type { Context } from 'hono';
 import type { Connection } from '../db/connection.ts';
-import type { ExchangeEnv } from './exchange.ts';
+import type { AppEnv } from './context.ts';
 import { BOOKMARK_HEADER } from './session.ts';
 
 type Headers = Readonly<Record<string, string>>;
 
-export const answer = (c: Context<ExchangeEnv>, status: number, body: string | null, headers?: Headers): Response =>
+export const respond = (c: Context<AppEnv>, status: number, body: string | null, headers?: Headers): Response =>
   new Response(body, { status, headers: { ...sharedHeaders(c, status), ...headers } });
 
-export const answerJson = (c: Context<ExchangeEnv>, status: number, value: unknown, headers?: Headers): Response =>
-  answer(c, status, JSON.stringify(value), { 'content-type': 'application/json', ...headers });
+export const respondJson = (c: Context<AppEnv>, status: number, value: unknown, headers?: Headers): Response =>
+  respond(c, status, JSON.stringify(value), { 'content-type': 'application/json', ...headers });
 
 /** The request id, what keeps the answer out of caches and from being sniffed, and how far the database had got. */
-export function sharedHeaders(c: Context<ExchangeEnv>, status: number): Headers {
+export function sharedHeaders(c: Context<AppEnv>, status: number): Headers {
   const connection: Connection | undefined = c.get('connection');
   const bookmark = connection?.bookmark();
   return {

@@ -1,8 +1,23 @@
 /**
- * Pages of a list: `limit` and `cursor` in the query, and the link to what follows (RFC 8288). A cursor is the place of
- * the last entry of a page, so that pages neither skip nor repeat an entry where others are added meanwhile.
+ * What stands in a URL: ids in the path, `limit` and `cursor` in the query, and the link to the next page (RFC 8288). A
+ * cursor is the place of the last entry of a page, so that pages neither skip nor repeat an entry while others are added.
  */
 import { Failure } from '../failure.ts';
+import { UUID } from '../uuid.ts';
+
+/**
+ * An id in lower case, as it is stored; any case is accepted (RFC 9562 §4).
+ * @throws {Failure} `malformed` when the path parameter is not a UUID.
+ */
+export function uuidOf(name: string, parameter: string): string {
+  if (!UUID.test(parameter)) {
+    throw new Failure({
+      kind: 'malformed',
+      error: `The ${name} in the path must be a UUID, such as 018f4d3c-7a10-7c4e-9b52-3f6e0d9a1c01.`,
+    });
+  }
+  return parameter.toLowerCase();
+}
 
 export const PAGE_MAX_ROWS = 1000;
 

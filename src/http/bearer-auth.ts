@@ -5,7 +5,7 @@
 import type { MiddlewareHandler } from 'hono';
 import { NOT_A_JWT, type VerifyToken } from '../auth/verifier.ts';
 import { Failure } from '../failure.ts';
-import type { ExchangeEnv } from './exchange.ts';
+import type { AppEnv } from './context.ts';
 import type { Admit } from './rate-limit.ts';
 
 const SCHEME = 'bearer';
@@ -19,7 +19,7 @@ const PART = '(?=[\\w-])(?:[\\w-]{4})*(?:[\\w-][AQgw]|[\\w-]{2}[AEIMQUYcgkosw048
 const COMPACT_JWS = new RegExp(`^${PART}\\.${PART}\\.${PART}$`);
 
 /** The door of one operation, by its operationId: lets a request in with its principal, or throws. */
-export type Protect = (operation: string) => MiddlewareHandler<ExchangeEnv>;
+export type Protect = (operation: string) => MiddlewareHandler<AppEnv>;
 
 /**
  * `prepare` is asked by the first request and its result kept for the isolate: the verifier, not the promise of
