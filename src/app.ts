@@ -11,7 +11,7 @@ import { bearerAuth } from './http/bearer-auth.ts';
 import { type AppEnv, requestContext } from './http/context.ts';
 import { crossOrigin } from './http/cors.ts';
 import { renderFailure, renderPathNotFound } from './http/errors.ts';
-import { accountLimit } from './http/rate-limit.ts';
+import { createRateLimiter } from './http/rate-limit.ts';
 import { d1Session } from './http/session.ts';
 import { publicRoutes } from './public.ts';
 import { readOrigins, readSettings } from './settings.ts';
@@ -26,7 +26,10 @@ export function createApp(env: Env, clock: Clock = systemClock) {
   app.route(
     '/',
     evaluationRoutes({
-      protect: bearerAuth(async () => createVerifier(readSettings(env), clock), accountLimit(env.RATE_LIMITER, clock)),
+      requireAuth: bearerAuth(
+        async () => createVerifier(readSettings(env), clock),
+        createRateLimiter(env.RATE_LIMITER, clock),
+      ),
       session,
       evaluations: createEvaluationStore(clock),
     }),

@@ -2,24 +2,27 @@
 export type Clock = {
   readonly now: () => Date;
   readonly sleep: (milliseconds: number) => Promise<unknown>;
-  /** Does something after so many milliseconds, unless what it returns is called before. */
+  /** Runs the action after so many milliseconds, unless the function that it returns is called before. */
   readonly after: (milliseconds: number, action: () => void) => () => void;
 };
 
-/** Ends in time even where the work does not listen to `giveUp`: a body that trickles, for instance. */
-export async function within<T>(
+/**
+ * Settles in time even where the work ignores `onTimeout`, as a body that trickles does.
+ * @throws {Error} `did not answer within N ms`
+ */
+export async function withTimeout<T>(
   clock: Clock,
   milliseconds: number,
   work: Promise<T>,
-  giveUp: () => void = () => {},
+  onTimeout: () => void = () => {},
 ): Promise<T> {
-  const late = Promise.withResolvers<never>();
+  const timeout = Promise.withResolvers<never>();
   const cancel = clock.after(milliseconds, () => {
-    giveUp();
-    late.reject(new Error(`did not answer within ${milliseconds} ms`));
+    onTimeout();
+    timeout.reject(new Error(`did not answer within ${milliseconds} ms`));
   });
   try {
-    return await Promise.race([work, late.promise]);
+    return await Promise.race([work, timeout.promise]);
   } finally {
     cancel();
   }
@@ -28,7 +31,7 @@ export async function within<T>(
 export const systemClock: Clock = {
   now: () => new Date(),
   sleep: (milliseconds) => scheduler.wait(milliseconds),
-  // Not AbortSignal.timeout, which nothing cancels: each would live on for its whole time, behind every request.
+  // Not AbortSignal.timeout, which nothing cancels: each would outlive its request by the whole timeout.
   after: (milliseconds, action) => {
     const timer = setTimeout(action, milliseconds);
     return () => clearTimeout(timer);

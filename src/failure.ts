@@ -1,63 +1,96 @@
 /**
- * What can go wrong with a request, as a closed union of facts. Whoever notices a failure throws its fact;
- * http/errors.ts alone knows what status, headers and words it becomes.
+ * What can go wrong with a request. Whoever notices a failure throws it, with its code and the sentence that the caller
+ * reads; http/errors.ts alone maps a code to its status and headers.
  */
-export type Fact =
-  /** The request cannot be understood; `error` tells the caller what to change. */
-  | { readonly kind: 'malformed'; readonly error: string }
-  /** No bearer credentials came with the request. */
-  | { readonly kind: 'no_credentials' }
-  /** Credentials came and do not verify. `error` is one of a few fixed sentences, safe to show a stranger. */
-  | { readonly kind: 'invalid_token'; readonly error: string }
-  /** The token verifies and lacks the scope that the deployment asks for. */
-  | { readonly kind: 'insufficient_scope'; readonly scope: string }
-  /** The account has used up its allowance of requests for now. */
-  | { readonly kind: 'rate_limited'; readonly retryAfterSeconds: number }
-  /** The issuer's keys cannot be had, so nobody can say whether the token is good. */
-  | { readonly kind: 'keys_unavailable'; readonly retryAfterSeconds: number }
-  /** It does not exist, or is not the caller's: deliberately one and the same fact. */
-  | { readonly kind: 'not_found' }
-  | { readonly kind: 'label_not_found' }
-  /** The id that the caller chose is that of an evaluation with other content, or of somebody else. */
-  | { readonly kind: 'id_is_taken' }
-  /** Another version is stored than the caller's precondition names. `version` is the stored one. */
-  | { readonly kind: 'precondition_failed'; readonly version: string }
-  /** The request is understood and would store what is not allowed; `error` says what is. */
-  | { readonly kind: 'unprocessable'; readonly error: string }
-  /** The database does not answer now, or the row changes too fast to say why a write was refused. */
-  | { readonly kind: 'database_unavailable'; readonly retryAfterSeconds: number }
-  /** Stored reference data that contradicts itself. `fault` names it, for the log only. */
-  | { readonly kind: 'inconsistent_data'; readonly fault: string }
-  | { readonly kind: 'path_not_found' }
-  | { readonly kind: 'method_not_allowed'; readonly allow: string }
-  | { readonly kind: 'body_too_large'; readonly maxBytes: number }
-  | { readonly kind: 'unsupported_media_type' }
-  /** A setting is missing or wrong. `fault` names it and the command that mends it, for the log only. */
-  | { readonly kind: 'misconfigured'; readonly fault: string };
+export type FailureCode =
+  /** The request cannot be understood. */
+  | 'malformed'
+  /** No bearer token came with the request. */
+  | 'no_credentials'
+  /** A token came and does not verify. */
+  | 'invalid_token'
+  /** The token verifies and lacks the scope that the deployment requires. */
+  | 'insufficient_scope'
+  /** It does not exist, or it is not the caller's: one code on purpose, so that nobody can tell which. */
+  | 'not_found'
+  | 'method_not_allowed'
+  /** The id that the caller chose is taken. */
+  | 'conflict'
+  /** Another version is stored than the precondition names. */
+  | 'precondition_failed'
+  | 'body_too_large'
+  | 'unsupported_media_type'
+  /** The request is understood and asks for something that is not allowed. */
+  | 'unprocessable'
+  | 'rate_limited'
+  /** The key set that verifies the token cannot be fetched. */
+  | 'keys_unavailable'
+  | 'database_unavailable'
+  /** What refused a write was gone when it was looked up. */
+  | 'changed_meanwhile'
+  /** Stored reference data contradicts itself. */
+  | 'inconsistent_data'
+  /** A setting is missing or wrong. */
+  | 'misconfigured';
 
-/** What the log line may say about a failure beyond its kind. Never a token, a body or a value. */
-export type FailureDetail = {
+/** What the response's headers say beyond the code. */
+export type FailureHeaders = {
+  /** For `retry-after`. */
+  readonly retryAfterSeconds?: number;
+  /** The methods of the path, for `allow`. */
+  readonly allow?: string;
+  /** The scope that is required, for `www-authenticate`. */
+  readonly scope?: string;
+  /** The version that is stored, for `etag`. */
+  readonly version?: string;
+};
+
+/** What the log line says beyond the code. Never a token, a body or a value. */
+export type FailureLog = {
   readonly code?: string;
   readonly key_id?: string | undefined;
   readonly cause?: string;
 };
 
+/** Its message is the sentence that the caller reads: what to change, in words that are safe to show to a stranger. */
 export class Failure extends Error {
-  readonly fact: Fact;
-  readonly detail: FailureDetail;
+  readonly code: FailureCode;
+  readonly headers: FailureHeaders;
+  readonly log: FailureLog;
 
-  constructor(fact: Fact, detail: FailureDetail = {}) {
-    super(fact.kind);
+  constructor(code: FailureCode, sentence: string, headers: FailureHeaders = {}, log: FailureLog = {}) {
+    super(sentence);
     this.name = 'Failure';
-    this.fact = fact;
-    this.detail = detail;
+    this.code = code;
+    this.headers = headers;
+    this.log = log;
   }
 }
 
-/** Missing or not yours. */
-export const notFound = () => new Failure({ kind: 'not_found' });
+export const INTERNAL_ERROR =
+  'The server failed to process the request; this is not your fault. Quote the x-request-id when you report it.';
 
-/** What was thrown, and what caused it, in one line for the log and for those who look for known words in it. */
+/** Missing or not yours. */
+export const notFound = () =>
+  new Failure(
+    'not_found',
+    'Nothing is there for this token: check the ids, and that the token is for the account that owns them.',
+  );
+
+export const malformed = (sentence: string) => new Failure('malformed', sentence);
+
+export const unprocessable = (sentence: string) => new Failure('unprocessable', sentence);
+
+/** For transient faults: sending the same request again is safe. */
+export const databaseUnavailable = (retryAfterSeconds: number, cause: string) =>
+  new Failure(
+    'database_unavailable',
+    'The database does not answer now: send the same request again later, which is safe.',
+    { retryAfterSeconds },
+    { cause },
+  );
+
+/** The message of what was thrown and of each of its causes, on one line. */
 export function messageOf(thrown: unknown): string {
   if (!(thrown instanceof Error)) return String(thrown);
   return thrown.cause === undefined ? thrown.message : `${thrown.message}; ${messageOf(thrown.cause)}`;

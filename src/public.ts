@@ -1,7 +1,7 @@
 /** What needs no token: the document of the API, and whether the database answers. */
 import { Hono } from 'hono';
 import type { Statement } from './db/statement.ts';
-import { Failure, messageOf } from './failure.ts';
+import { databaseUnavailable, Failure, messageOf } from './failure.ts';
 import type { AppEnv } from './http/context.ts';
 import { methodNotAllowed } from './http/errors.ts';
 import { respond, respondJson } from './http/response.ts';
@@ -42,5 +42,5 @@ export function publicRoutes(session: OpenSession) {
 /** Whatever keeps the database from answering, the probe that asks has to hear 503. */
 function unhealthy(thrown: unknown): never {
   if (thrown instanceof Failure) throw thrown;
-  throw new Failure({ kind: 'database_unavailable', retryAfterSeconds: 5 }, { cause: messageOf(thrown) });
+  throw databaseUnavailable(5, messageOf(thrown));
 }

@@ -1,8 +1,8 @@
 /**
- * The settings of a deployment, read by the first protected request of an isolate and kept. A fault is thrown as a
- * fact and fails closed: every protected request answers 500 and the log says what to mend. Blank counts as not set.
+ * The settings of a deployment, read by the first protected request of an isolate and kept. A wrong setting fails closed:
+ * every protected request answers 500, and the log says what to fix. Blank counts as not set.
  */
-import { Failure } from './failure.ts';
+import { Failure, INTERNAL_ERROR } from './failure.ts';
 
 /** RFC 7518 §3.2: an HS256 key has at least as many bits as the hash. */
 const SECRET_MIN_BYTES = 32;
@@ -24,7 +24,7 @@ export type Settings = {
   readonly requiredScope: string | undefined;
 };
 
-/** The origins of CORS_ORIGINS, separated by commas; none where it is not set, or wrong, which readSettings then says. */
+/** The origins of CORS_ORIGINS, separated by commas; empty if unset, or wrong, which readSettings then reports. */
 export const readOrigins = (env: Partial<Env>): readonly string[] => {
   const origins = (present(env.CORS_ORIGINS) ?? '').split(',').map((origin) => origin.trim());
   return origins.every((origin) => origin === '*' || URL.parse(origin)?.origin === origin) ? origins : [];
@@ -32,12 +32,12 @@ export const readOrigins = (env: Partial<Env>): readonly string[] => {
 
 const KEY_SETTINGS = ['JWT_SECRET', 'JWT_JWKS', 'JWT_JWKS_URL'] as const;
 
-/** @throws {Failure} `misconfigured`, naming the setting and the command that mends it. */
+/** @throws {Failure} `misconfigured`, naming the setting and the command that fixes it. */
 export function readSettings(env: Partial<Env>): Settings {
   const keys = readKeySource(env);
   const issuer = present(env.JWT_ISSUER);
   const audience = present(env.JWT_AUDIENCE);
-  // An issuer signs for many APIs: without these, a token meant for any other of them would open this one.
+  // An issuer signs for many APIs: without these, a token for any other of them would be accepted here.
   if (keys.kind !== 'secret' && issuer === undefined) throw misconfigured('JWT_ISSUER', 'must be set with a key set');
   if (keys.kind !== 'secret' && audience === undefined)
     throw misconfigured('JWT_AUDIENCE', 'must be set with a key set');
@@ -91,14 +91,18 @@ function quotable<T extends string | undefined>(name: string, value: T): T {
 
 const present = (setting: string | undefined) => setting?.trim() || undefined;
 
-const MEND: { readonly [setting: string]: string } = {
+const FIX: { readonly [setting: string]: string } = {
   JWT_SECRET:
     'run `openssl rand -base64 48 | npx wrangler secret put JWT_SECRET --env=<environment>` (empty for production), or `npm start` for a local one',
 };
 
-/** The fact of a setting at fault, for the log: never the setting's value. */
+/** The log names the setting and the command that fixes it, never its value. */
 export const misconfigured = (setting: string, fault: string) =>
-  new Failure({
-    kind: 'misconfigured',
-    fault: `${setting} ${fault}: ${MEND[setting] ?? `run \`npx wrangler secret put ${setting} --env=<environment>\` (empty for production), or mend it in wrangler.toml or .dev.vars`}`,
-  });
+  new Failure(
+    'misconfigured',
+    INTERNAL_ERROR,
+    {},
+    {
+      cause: `${setting} ${fault}: ${FIX[setting] ?? `run \`npx wrangler secret put ${setting} --env=<environment>\` (empty for production), or fix it in wrangler.toml or .dev.vars`}`,
+    },
+  );

@@ -5,7 +5,7 @@ export const NOT_FOUND = {
   error: 'Nothing is there for this token: check the ids, and that the token is for the account that owns them.',
 };
 
-export const OUR_FAULT = {
+export const INTERNAL_ERROR = {
   status: 500,
   error: 'The server failed to process the request; this is not your fault. Quote the x-request-id when you report it.',
 };

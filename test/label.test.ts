@@ -1,7 +1,7 @@
 /** The label's rule: what is legal is stored as it is, what is not is refused in words that say what would be. */
 import { env } from 'cloudflare:workers';
 import { describe, expect, it, vi } from 'vitest';
-import { OUR_FAULT, unprocessable } from './answers.ts';
+import { INTERNAL_ERROR, unprocessable } from './answers.ts';
 import { countingD1 } from './d1.ts';
 import {
   expectRefusedUpdate,
@@ -162,7 +162,7 @@ describe('a malformed label row', () => {
     const row = await storeLabelled(label);
     const logged = vi.spyOn(console, 'error');
 
-    for (const value of [0, 1]) await expectRefusedUpdate(row, await putValue(row, value), OUR_FAULT);
+    for (const value of [0, 1]) await expectRefusedUpdate(row, await putValue(row, value), INTERNAL_ERROR);
 
     expect(JSON.parse(String(logged.mock.calls.flat()[0]))).toMatchObject({
       refusal: 'inconsistent_data',

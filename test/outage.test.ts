@@ -1,7 +1,7 @@
 /** D1 on a bad day: what passes is tried again for a bounded time, and a 200 is only ever given for a stored row. */
 import { env } from 'cloudflare:workers';
 import { describe, expect, it, vi } from 'vitest';
-import { databaseUnavailable, OUR_FAULT, unprocessable } from './answers.ts';
+import { databaseUnavailable, INTERNAL_ERROR, unprocessable } from './answers.ts';
 import { stillClock, until } from './clock.ts';
 import { type Fate, flakyD1, interceptD1 } from './d1.ts';
 import { OPERATIONS } from './operations.ts';
@@ -393,13 +393,13 @@ describe('a failure that does not pass', () => {
     const row = await storeEvaluation();
     const { send, calls, token } = workerOn('no such column: value: SQLITE_ERROR', 'fails');
 
-    await expectRefusedUpdate(row, await putValue(row, 9, await token()), OUR_FAULT, send);
+    await expectRefusedUpdate(row, await putValue(row, 9, await token()), INTERNAL_ERROR, send);
 
     expect(calls).toHaveLength(1);
   });
 });
 
-describe('a refusal whose cause is gone when it is asked for', () => {
+describe('a refusal whose cause is gone when it is looked up', () => {
   it('is 503, not a reason made up: the same request will find another state', async () => {
     const row = await storeLabelled({ value_type: 'binary' });
     let calls = 0;
@@ -413,7 +413,12 @@ describe('a refusal whose cause is gone when it is asked for', () => {
       return call();
     });
 
-    await expectRefusedUpdate(row, await putValue(row, 7), databaseUnavailable(1), workerWith({ DB: db }));
+    const refusal = {
+      status: 503,
+      error: 'The evaluation or its label changed during the request: send the same request again, which is safe.',
+      headers: { 'retry-after': '1' },
+    };
+    await expectRefusedUpdate(row, await putValue(row, 7), refusal, workerWith({ DB: db }));
 
     expect(calls).toBe(2);
   });

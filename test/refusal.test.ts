@@ -1,7 +1,7 @@
 /** Status by status: what is refused, in which words, and that the row stays as it was. 401 is in token.test.ts. */
 import { env } from 'cloudflare:workers';
 import { describe, expect, it, vi } from 'vitest';
-import { OUR_FAULT } from './answers.ts';
+import { INTERNAL_ERROR } from './answers.ts';
 import { countingD1, flakyD1, interceptD1 } from './d1.ts';
 import {
   expectRefusal,
@@ -267,7 +267,7 @@ describe('500: a fault of ours', () => {
     const { db, calls } = flakyD1(env.DB, 'no such table: run_evaluation: SQLITE_ERROR', 'fails');
     const token = await mintToken();
 
-    await expectRefusedUpdate(row, await putValue(row, 4321.5, token), OUR_FAULT, workerWith({ DB: db }));
+    await expectRefusedUpdate(row, await putValue(row, 4321.5, token), INTERNAL_ERROR, workerWith({ DB: db }));
 
     const lines = logged.mock.calls.flat().join('\n');
     expect(lines).toContain('no such table');
@@ -286,7 +286,7 @@ describe('the log of a fault of ours', () => {
       Promise.reject(new Error('D1_ERROR', { cause: new Error('next', { cause: root }) })),
     );
 
-    await expectRefusedUpdate(row, await putValue(row, 9), OUR_FAULT, workerWith({ DB: db }));
+    await expectRefusedUpdate(row, await putValue(row, 9), INTERNAL_ERROR, workerWith({ DB: db }));
 
     const { cause } = JSON.parse(String(logged.mock.calls.flat()[0]));
     expect(cause).toMatch(/D1_ERROR.*caused by Error: next.*caused by Error: the root of it/s);

@@ -1,7 +1,7 @@
 /** The whole resource: create, get, list, history, and the update by POST. What they refuse alike is in other files. */
 import { env } from 'cloudflare:workers';
 import { describe, expect, it } from 'vitest';
-import { NOT_FOUND, OUR_FAULT, unprocessable } from './answers.ts';
+import { INTERNAL_ERROR, NOT_FOUND, unprocessable } from './answers.ts';
 import { stillClock } from './clock.ts';
 import { countingD1, flakyD1, interceptD1 } from './d1.ts';
 import {
@@ -137,7 +137,7 @@ describe('createEvaluation', () => {
     const run = crypto.randomUUID();
     const broken = await label({ value_type: 'ordinal', min_value: null, max_value: null, categories: '["a",1]' });
 
-    await expectRefusal(await create({ evaluation_label_id: broken, value: 0 }, { run }), OUR_FAULT);
+    await expectRefusal(await create({ evaluation_label_id: broken, value: 0 }, { run }), INTERNAL_ERROR);
 
     expect(await readRun(run)).toEqual([]);
   });

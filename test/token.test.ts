@@ -19,7 +19,7 @@
  */
 import { env } from 'cloudflare:workers';
 import { beforeAll, describe, expect, it, vi } from 'vitest';
-import { OUR_FAULT } from './answers.ts';
+import { INTERNAL_ERROR } from './answers.ts';
 import { countingD1 } from './d1.ts';
 import { OPERATIONS } from './operations.ts';
 import { SECRET } from './secret.ts';
@@ -573,9 +573,14 @@ describe('a configuration fault', () => {
 
     for (const secret of [SECRET, short]) {
       const token = await (await hmac(secret)).sign(scoped());
-      await expectRefusedUpdate(row, await putValue(row, 9, token), OUR_FAULT, send);
+      await expectRefusedUpdate(row, await putValue(row, 9, token), INTERNAL_ERROR, send);
     }
-    await expectRefusedUpdate(row, await request(pathOf(row), { headers: { authorization: null } }), OUR_FAULT, send);
+    await expectRefusedUpdate(
+      row,
+      await request(pathOf(row), { headers: { authorization: null } }),
+      INTERNAL_ERROR,
+      send,
+    );
 
     const { refusal, cause } = JSON.parse(String(logged.mock.calls.flat()[0]));
     expect(refusal).toBe('misconfigured');
@@ -588,7 +593,7 @@ describe('a configuration fault', () => {
     const row = await storeEvaluation();
     const send = workerWithKeys([pair.jwk, { kty: 'oct', kid: 'key-2', k: 'c2VjcmV0' }]);
 
-    await expectRefusedUpdate(row, await putValue(row, 9, await pair.sign(scoped())), OUR_FAULT, send);
+    await expectRefusedUpdate(row, await putValue(row, 9, await pair.sign(scoped())), INTERNAL_ERROR, send);
   });
 
   it('does not quote a broken key set in the log, which may hold a private key', async () => {
@@ -612,7 +617,7 @@ describe('a configuration fault', () => {
       await expectRefusedUpdate(
         row,
         await putValue(row, 9, await pair.sign(scoped())),
-        OUR_FAULT,
+        INTERNAL_ERROR,
         workerWithKeys([pair.jwk, jwk]),
       );
 

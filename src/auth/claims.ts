@@ -18,23 +18,23 @@ export function principalOf(
   // jose takes any number for exp, and JSON can spell infinity (1e400): a token without an end.
   if (!Number.isFinite(payload['exp'])) throw claimRefused('exp', 'a finite number');
   const principal = {
-    account: filledString(payload, accountClaim) as AccountId,
-    subject: filledString(payload, 'sub'),
+    account: nonEmptyString(payload, accountClaim) as AccountId,
+    subject: nonEmptyString(payload, 'sub'),
     run: uuidOrAbsent(payload, 'run_id'),
     evaluation: uuidOrAbsent(payload, 'evaluation_id'),
     keyId,
   };
   if (requiredScope !== undefined && !scopesOf(payload).includes(requiredScope)) {
-    throw new Failure({ kind: 'insufficient_scope', scope: requiredScope });
+    throw new Failure('insufficient_scope', `The token lacks the scope ${requiredScope}.`, { scope: requiredScope });
   }
   return principal;
 }
 
-function filledString(payload: Claims, claim: string): string {
+function nonEmptyString(payload: Claims, claim: string): string {
   const value = Object.hasOwn(payload, claim) ? payload[claim] : undefined;
   // Half of a surrogate pair would be another character in the database, and so perhaps another's name.
-  const isFilled = typeof value === 'string' && value.trim() !== '' && value.isWellFormed();
-  if (!isFilled) throw claimRefused(claim, 'a non-empty string');
+  const isNonEmpty = typeof value === 'string' && value.trim() !== '' && value.isWellFormed();
+  if (!isNonEmpty) throw claimRefused(claim, 'a non-empty string');
   return value;
 }
 
@@ -52,8 +52,9 @@ const scopesOf = ({ scope, scp }: Claims): unknown[] =>
     typeof scopes === 'string' ? scopes.split(' ') : Array.isArray(scopes) ? scopes : [],
   );
 
-export const invalidToken = (error: string, code: string, keyId?: string) =>
-  new Failure({ kind: 'invalid_token', error }, { code, key_id: keyId });
+/** `sentence` is one of a few fixed ones, safe to show to a stranger; `code` is for the log. */
+export const invalidToken = (sentence: string, code: string, keyId?: string) =>
+  new Failure('invalid_token', sentence, {}, { code, key_id: keyId });
 
 const claimRefused = (claim: string, wanted: string) =>
   invalidToken(`The token's claim ${claim} must be ${wanted}.`, 'claim');

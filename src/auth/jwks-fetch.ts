@@ -2,8 +2,8 @@
  * Where an issuer's key set comes from: the edge cache, which holds what passed here before, or the issuer itself, which
  * is not trusted before status, size and shape are checked. Neither may hold a request up for longer than its time.
  */
-import { type Clock, within } from '../clock.ts';
-import { type KeySet, readForeignKeySet } from './jwks.ts';
+import { type Clock, withTimeout } from '../clock.ts';
+import { type KeySet, readRemoteJwks } from './jwks.ts';
 
 /** How old a set may be while the issuer does not answer: longer than most outages, short enough for a removed key. */
 export const KEY_SET_STALE_SECONDS = 3600;
@@ -21,7 +21,7 @@ const FETCHED_AT = 'x-fetched-at';
 /** The set in the edge cache; undefined where there is none, or none that can be read: a cache is not the truth. */
 export async function readEdge(url: URL, clock: Clock): Promise<Fetched | undefined> {
   try {
-    return await within(clock, EDGE_TIMEOUT_MS, findEdge(url));
+    return await withTimeout(clock, EDGE_TIMEOUT_MS, findEdge(url));
   } catch {
     return undefined;
   }
@@ -31,23 +31,23 @@ async function findEdge(url: URL): Promise<Fetched | undefined> {
   const response = await caches.default.match(edgeKey(url));
   if (!response) return undefined;
   const json = await response.text();
-  return { json, keys: await readForeignKeySet(json), fetchedAt: Number(response.headers.get(FETCHED_AT)) };
+  return { json, keys: await readRemoteJwks(json), fetchedAt: Number(response.headers.get(FETCHED_AT)) };
 }
 
 /** A cache that does not work costs speed, not correctness. */
 export async function writeEdge(url: URL, clock: Clock, { json, fetchedAt }: Fetched): Promise<void> {
   const headers = { 'cache-control': `max-age=${KEY_SET_STALE_SECONDS}`, [FETCHED_AT]: String(fetchedAt) };
   const written = caches.default.put(edgeKey(url), new Response(json, { headers }));
-  await within(clock, EDGE_TIMEOUT_MS, written).catch(() => undefined);
+  await withTimeout(clock, EDGE_TIMEOUT_MS, written).catch(() => undefined);
 }
 
 /** @throws {Error} saying what the issuer did instead of answering with a key set. */
-export async function askIssuer(url: URL, clock: Clock): Promise<Fetched> {
+export async function fetchJwks(url: URL, clock: Clock): Promise<Fetched> {
   // The set is as old as the question: what the issuer changes while it answers may not be in it.
   const fetchedAt = clock.now().getTime();
   const controller = new AbortController();
-  const json = await within(clock, ISSUER_TIMEOUT_MS, fetchJson(url, controller.signal), () => controller.abort());
-  return { json, keys: await readForeignKeySet(json), fetchedAt };
+  const json = await withTimeout(clock, ISSUER_TIMEOUT_MS, fetchJson(url, controller.signal), () => controller.abort());
+  return { json, keys: await readRemoteJwks(json), fetchedAt };
 }
 
 async function fetchJson(url: URL, signal: AbortSignal): Promise<string> {

@@ -17,7 +17,7 @@ const ALGORITHMS = {
 
 type Algorithm = keyof typeof ALGORITHMS;
 
-export const KEY_SET_ALGORITHMS = Object.keys(ALGORITHMS).filter((name): name is Algorithm => name in ALGORITHMS);
+export const JWKS_ALGORITHMS = Object.keys(ALGORITHMS).filter((name): name is Algorithm => name in ALGORITHMS);
 
 /** RFC 7518 §3.3. */
 const RSA_MIN_BITS = 2048;
@@ -25,7 +25,7 @@ const RSA_MIN_BITS = 2048;
 const KEYS_MAX = 64;
 
 /** What is wrong with a key set, in words of ours: a parser's message would quote the text. */
-export class KeySetFault extends Error {}
+export class JwksError extends Error {}
 
 export type VerificationKey = { readonly alg: string; readonly kid: string | undefined; readonly key: CryptoKey };
 export type KeySet = readonly VerificationKey[];
@@ -41,21 +41,21 @@ export function findKey(keys: KeySet, alg: string, kid: string | undefined): Fou
 
 /**
  * A key set of our own configuration: every key in it has to be right.
- * @throws {KeySetFault} or a parser's own error, where the text is not a key set, or any key is private, symmetric,
+ * @throws {JwksError} or a parser's own error, where the text is not a key set, or any key is private, symmetric,
  * broken or weak, or none could verify.
  */
-export async function readOwnKeySet(json: string): Promise<KeySet> {
+export async function readConfiguredJwks(json: string): Promise<KeySet> {
   const candidates = candidatesIn(json);
-  if (candidates.some(isSecret)) throw new KeySetFault('holds a private or symmetric key');
+  if (candidates.some(isSecret)) throw new JwksError('holds a private or symmetric key');
   return nonEmpty(await Promise.all(candidates.flatMap(importsOf)));
 }
 
 /**
  * A key set that somebody else publishes. A key that could not verify is passed over, as RFC 7517 §5 wants: one
  * that is broken, weak or for another purpose must not take the good ones down. So is one whose private part is out.
- * @throws {KeySetFault} or a parser's own error, where the text is not a key set, or no key in it could verify.
+ * @throws {JwksError} or a parser's own error, where the text is not a key set, or no key in it could verify.
  */
-export async function readForeignKeySet(json: string): Promise<KeySet> {
+export async function readRemoteJwks(json: string): Promise<KeySet> {
   const imports = candidatesIn(json)
     .filter((jwk) => !isSecret(jwk))
     .flatMap(importsOf);
@@ -65,18 +65,18 @@ export async function readForeignKeySet(json: string): Promise<KeySet> {
 
 function candidatesIn(json: string): Properties[] {
   const { keys } = propertiesOf(JSON.parse(json));
-  if (!Array.isArray(keys)) throw new KeySetFault('is not a JSON Web Key Set: it has no array keys');
-  if (keys.length > KEYS_MAX) throw new KeySetFault(`holds more than ${KEYS_MAX} keys`);
+  if (!Array.isArray(keys)) throw new JwksError('is not a JSON Web Key Set: it has no array keys');
+  if (keys.length > KEYS_MAX) throw new JwksError(`holds more than ${KEYS_MAX} keys`);
   return keys.map(propertiesOf);
 }
 
 const isSecret = (jwk: Properties) => 'd' in jwk || 'k' in jwk;
 
 const importsOf = (jwk: Properties) =>
-  KEY_SET_ALGORITHMS.filter((alg) => isFor(jwk, alg)).map((alg) => importKey(jwk, alg));
+  JWKS_ALGORITHMS.filter((alg) => isFor(jwk, alg)).map((alg) => importKey(jwk, alg));
 
 function nonEmpty(keys: KeySet): KeySet {
-  if (keys.length === 0) throw new KeySetFault('holds no key that could verify a token');
+  if (keys.length === 0) throw new JwksError('holds no key that could verify a token');
   return keys;
 }
 
@@ -84,7 +84,7 @@ type Properties = { readonly [name: string]: unknown };
 
 function propertiesOf(value: unknown): Properties {
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return { ...value };
-  throw new KeySetFault('is not a JSON Web Key Set: an object is missing');
+  throw new JwksError('is not a JSON Web Key Set: an object is missing');
 }
 
 /** Whether the key says that it verifies signatures of this algorithm (RFC 7517 §4). */
@@ -109,7 +109,7 @@ async function importKey({ kid, ...jwk }: Properties, alg: Algorithm): Promise<V
   };
   const key = await crypto.subtle.importKey('jwk', material, params, false, ['verify']);
   if ('modulusLength' in key.algorithm && Number(key.algorithm.modulusLength) < RSA_MIN_BITS) {
-    throw new KeySetFault(`holds an RSA key under ${RSA_MIN_BITS} bits`);
+    throw new JwksError(`holds an RSA key under ${RSA_MIN_BITS} bits`);
   }
   return { alg, kid: typeof kid === 'string' ? kid : undefined, key };
 }

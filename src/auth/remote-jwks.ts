@@ -6,7 +6,7 @@
 import type { Clock } from '../clock.ts';
 import { Failure, messageOf } from '../failure.ts';
 import { type Found, findKey } from './jwks.ts';
-import { askIssuer, type Fetched, KEY_SET_STALE_SECONDS, readEdge, writeEdge } from './jwks-fetch.ts';
+import { type Fetched, fetchJwks, KEY_SET_STALE_SECONDS, readEdge, writeEdge } from './jwks-fetch.ts';
 
 /** How old a set may be before the issuer is asked again. */
 const KEY_SET_FRESH_SECONDS = 600;
@@ -17,29 +17,29 @@ const COOLDOWN_SECONDS = 30;
 /** How long a failure keeps from the next question while there is no set at all. */
 const RETRY_SECONDS = 5;
 /** The longest that others leave the asking to the one that asks. */
-const ASKING_MAX_SECONDS = 4;
+const REFRESH_MAX_SECONDS = 4;
 const POLL_MS = 10;
 
 /** @throws {Failure} `keys_unavailable` where no set is young enough to be trusted. */
 export type FindKey = (alg: string, kid: string | undefined) => Promise<Found>;
 
-export function issuerKeys(url: URL, clock: Clock): FindKey {
+export function createRemoteJwks(url: URL, clock: Clock): FindKey {
   let kept: Fetched | undefined;
   let failure: { readonly at: number; readonly cause: string } | undefined;
   let searchedAt: number | undefined;
   // While one request asks, the others look again until it is done; none awaits another's promise, and the time
   // limit lets the next one in should the asking request be cut off.
-  let asking: { readonly at: number } | undefined;
+  let refreshing: { readonly at: number } | undefined;
 
   const now = () => clock.now().getTime();
   /** Less than so long ago. A time in the future does not count: a clock may have been set back, or be another's. */
   const isRecent = (at: number | undefined, seconds: number) =>
     at !== undefined && now() >= at && now() - at < seconds * 1000;
-  const isYoung = (seconds: number) => isRecent(kept?.fetchedAt, seconds);
-  const usable = () => (isYoung(KEY_SET_STALE_SECONDS) ? kept : undefined);
+  const isFresh = (seconds: number) => isRecent(kept?.fetchedAt, seconds);
+  const usable = () => (isFresh(KEY_SET_STALE_SECONDS) ? kept : undefined);
   const pauseSeconds = () => (usable() ? COOLDOWN_SECONDS : RETRY_SECONDS);
   const isPausing = () => isRecent(failure?.at, pauseSeconds());
-  const isAsking = () => isRecent(asking?.at, ASKING_MAX_SECONDS);
+  const isRefreshing = () => isRecent(refreshing?.at, REFRESH_MAX_SECONDS);
 
   /** Keeps what is newer than what is kept; what two requests learn may arrive in any order. */
   function keep(fetched: Fetched): void {
@@ -48,13 +48,13 @@ export function issuerKeys(url: URL, clock: Clock): FindKey {
 
   async function ask(isEnough: () => boolean): Promise<void> {
     const mine = { at: now() };
-    asking = mine;
+    refreshing = mine;
     let fetched: Fetched | undefined;
     try {
       const cached = await readEdge(url, clock);
       if (cached) keep(cached);
       if (!isEnough()) {
-        fetched = await askIssuer(url, clock);
+        fetched = await fetchJwks(url, clock);
         keep(fetched);
       }
       failure = undefined;
@@ -63,34 +63,39 @@ export function issuerKeys(url: URL, clock: Clock): FindKey {
       // A request that the kept set still serves has no failure to log: an operator has to hear of the outage.
       console.warn(JSON.stringify({ warning: 'key_set_not_refreshed', key_set: url.host, cause: failure.cause }));
     } finally {
-      if (asking === mine) asking = undefined;
+      if (refreshing === mine) refreshing = undefined;
     }
     if (fetched) await writeEdge(url, clock, fetched);
   }
 
   async function askUnless(isEnough: () => boolean, mayAsk: () => boolean): Promise<void> {
     // Not worth waiting for where the issuer is known to fail and there is a set to go on with.
-    while (!isEnough() && isAsking() && !(failure && usable())) await clock.sleep(POLL_MS);
-    if (!isEnough() && !isAsking() && !isPausing() && mayAsk()) await ask(isEnough);
+    while (!isEnough() && isRefreshing() && !(failure && usable())) await clock.sleep(POLL_MS);
+    if (!isEnough() && !isRefreshing() && !isPausing() && mayAsk()) await ask(isEnough);
   }
 
   function unavailable(): Failure {
     const pause = isPausing() && failure ? failure.at + pauseSeconds() * 1000 - now() : 0;
     const retryAfterSeconds = Math.max(1, Math.ceil(pause / 1000));
     const cause = `key set of ${url.host}: ${failure?.cause ?? 'not fetched'}`;
-    return new Failure({ kind: 'keys_unavailable', retryAfterSeconds }, { cause });
+    return new Failure(
+      'keys_unavailable',
+      "The token cannot be verified now, because its issuer's keys cannot be fetched: try again later.",
+      { retryAfterSeconds },
+      { cause },
+    );
   }
 
   return async function findIssuerKey(alg, kid) {
     const find = () => findKey(usable()?.keys ?? [], alg, kid);
     const isFound = () => find() !== 'unknown';
     const beginSearch = () => {
-      if (isYoung(KEY_SET_NEW_SECONDS) || isRecent(searchedAt, COOLDOWN_SECONDS)) return false;
+      if (isFresh(KEY_SET_NEW_SECONDS) || isRecent(searchedAt, COOLDOWN_SECONDS)) return false;
       searchedAt = now();
       return true;
     };
     await askUnless(
-      () => isYoung(KEY_SET_FRESH_SECONDS),
+      () => isFresh(KEY_SET_FRESH_SECONDS),
       () => true,
     );
     if (!usable()) throw unavailable();

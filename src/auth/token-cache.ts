@@ -1,15 +1,14 @@
 /**
- * The tokens that this isolate has verified, so that the signature of one that comes again, as those of webhook senders
- * and clients do for as long as they live, is not verified again: the dearest step of a request. What may change is
- * still asked each time: its times, and whether its key is still the one that is in use. Only verified tokens get in,
- * so a stranger cannot fill it.
+ * The tokens that this isolate has verified, so that the most expensive step of a request, the signature, is done once
+ * per token: clients and webhook senders repeat theirs for as long as it lives. What can change is checked each time:
+ * its times, and whether its key is still in use. Only verified tokens get in, so a stranger cannot fill it.
  */
 import type { Principal } from '../principal.ts';
 
-/** At 8 KiB a token, the longest there is, 4 MiB of an isolate's 128. */
+/** At 8 KiB a token, the longest that is accepted, 4 MiB of an isolate's 128. */
 const TOKENS_MAX = 512;
 
-export type Verified = {
+export type VerifiedToken = {
   readonly principal: Principal;
   readonly alg: string;
   readonly kid: string | undefined;
@@ -20,14 +19,14 @@ export type Verified = {
   readonly expires: number;
 };
 
-export function createVerifiedTokens() {
-  const kept = new Map<string, Verified>();
+export function createTokenCache() {
+  const tokens = new Map<string, VerifiedToken>();
   return {
-    get: (token: string): Verified | undefined => kept.get(token),
-    keep: (token: string, verified: Verified): void => {
-      const [oldest] = kept.keys();
-      if (oldest !== undefined && kept.size >= TOKENS_MAX && !kept.has(token)) kept.delete(oldest);
-      kept.set(token, verified);
+    get: (token: string): VerifiedToken | undefined => tokens.get(token),
+    set: (token: string, verified: VerifiedToken): void => {
+      const [oldest] = tokens.keys();
+      if (oldest !== undefined && tokens.size >= TOKENS_MAX && !tokens.has(token)) tokens.delete(oldest);
+      tokens.set(token, verified);
     },
   };
 }

@@ -1,6 +1,6 @@
 /**
- * From a compact JWS to a principal. The only file that knows jose. What a stranger learns about a refused
- * token is one of the fixed sentences below; jose's own code goes to the log.
+ * From a compact JWS to a principal: the only file that knows jose. A stranger whose token is refused reads one of the
+ * fixed sentences below; jose's own error code goes to the log.
  */
 import { decodeProtectedHeader, errors, type JWTVerifyOptions, jwtVerify } from 'jose';
 import type { Clock } from '../clock.ts';
@@ -8,9 +8,9 @@ import { Failure } from '../failure.ts';
 import type { Principal } from '../principal.ts';
 import { type KeySource, misconfigured, type Settings } from '../settings.ts';
 import { invalidToken, principalOf } from './claims.ts';
-import { findKey, KEY_SET_ALGORITHMS, KeySetFault, readOwnKeySet } from './jwks.ts';
-import { type FindKey, issuerKeys } from './remote-jwks.ts';
-import { createVerifiedTokens, type Verified } from './token-cache.ts';
+import { findKey, JWKS_ALGORITHMS, JwksError, readConfiguredJwks } from './jwks.ts';
+import { createRemoteJwks, type FindKey } from './remote-jwks.ts';
+import { createTokenCache, type VerifiedToken } from './token-cache.ts';
 
 /** How far the issuer's clock may be off from ours. */
 const CLOCK_TOLERANCE_SECONDS = 5;
@@ -24,20 +24,20 @@ export type VerifyToken = (token: string) => Promise<Principal>;
 export async function createVerifier(settings: Settings, clock: Clock): Promise<VerifyToken> {
   const find = await keysOf(settings.keys, clock);
   const options: JWTVerifyOptions = {
-    algorithms: settings.keys.kind === 'secret' ? ['HS256'] : KEY_SET_ALGORITHMS,
+    algorithms: settings.keys.kind === 'secret' ? ['HS256'] : JWKS_ALGORITHMS,
     clockTolerance: CLOCK_TOLERANCE_SECONDS,
     requiredClaims: ['exp'],
     ...(settings.issuer === undefined ? {} : { issuer: settings.issuer }),
     ...(settings.audience === undefined ? {} : { audience: settings.audience }),
   };
 
-  const verified = createVerifiedTokens();
+  const cache = createTokenCache();
 
-  async function verifyAnew(token: string): Promise<Verified> {
+  async function verifyToken(token: string): Promise<VerifiedToken> {
     const { payload, protectedHeader, key } = await jwtVerify(
       token,
       async ({ alg, kid, typ }) => {
-        refuseOtherKinds(typ);
+        refuseOtherTypes(typ);
         // RFC 7515 §4.1.4: a kid is a string.
         if (kid !== undefined && typeof kid !== 'string') throw invalidToken(NOT_A_JWT, 'kid');
         const found = await find(alg, kid);
@@ -47,30 +47,33 @@ export async function createVerifier(settings: Settings, clock: Clock): Promise<
       { ...options, currentDate: clock.now() },
     );
     const { alg, kid } = protectedHeader;
-    const principal = principalOf(payload, settings, shortened(kid));
+    const principal = principalOf(payload, settings, truncated(kid));
     return { principal, alg, kid, key, notBefore: payload.nbf ?? 0, expires: payload.exp ?? 0 };
   }
 
-  /** What is known of the token where none of it has changed; else jose has to see it again, and to say what is wrong. */
-  async function stillVerified(token: string): Promise<Verified | undefined> {
-    const known = verified.get(token);
-    if (!known) return undefined;
+  /** The cached token if it is still valid; otherwise jose verifies it again and says what is wrong. */
+  async function findInCache(token: string): Promise<VerifiedToken | undefined> {
+    const cached = cache.get(token);
+    if (!cached) return undefined;
     const now = Math.floor(clock.now().getTime() / 1000);
-    if (now < known.notBefore - CLOCK_TOLERANCE_SECONDS || now >= known.expires + CLOCK_TOLERANCE_SECONDS)
+    if (now < cached.notBefore - CLOCK_TOLERANCE_SECONDS || now >= cached.expires + CLOCK_TOLERANCE_SECONDS)
       return undefined;
-    return (await find(known.alg, known.kid)) === known.key ? known : undefined;
+    return (await find(cached.alg, cached.kid)) === cached.key ? cached : undefined;
   }
 
-  return async function verifyToken(token) {
+  return async function verify(token) {
     try {
-      const known = await stillVerified(token);
-      if (known) return known.principal;
-      const fresh = await verifyAnew(token);
-      verified.keep(token, fresh);
-      return fresh.principal;
+      const cached = await findInCache(token);
+      if (cached) return cached.principal;
+      const verified = await verifyToken(token);
+      cache.set(token, verified);
+      return verified.principal;
     } catch (thrown) {
       if (thrown instanceof errors.JOSEError) throw invalidToken(sentenceOf(thrown), thrown.code, keyIdOf(token));
-      if (thrown instanceof Failure) throw new Failure(thrown.fact, { ...thrown.detail, key_id: keyIdOf(token) });
+      if (thrown instanceof Failure) {
+        const { code, message, headers, log } = thrown;
+        throw new Failure(code, message, headers, { ...log, key_id: keyIdOf(token) });
+      }
       throw thrown;
     }
   };
@@ -85,15 +88,15 @@ async function keysOf(source: KeySource, clock: Clock): Promise<FindKey> {
       return async () => key;
     }
     case 'inline': {
-      const keys = await readOwnKeySet(source.json).catch((thrown: unknown) => {
+      const keys = await readConfiguredJwks(source.json).catch((thrown: unknown) => {
         // A parser's message quotes what it read, and a private key must not get into the log.
-        const fault = thrown instanceof KeySetFault ? thrown.message : 'is not a JSON Web Key Set';
+        const fault = thrown instanceof JwksError ? thrown.message : 'is not a JSON Web Key Set';
         throw misconfigured('JWT_JWKS', fault);
       });
       return async (alg, kid) => findKey(keys, alg, kid);
     }
     case 'remote':
-      return issuerKeys(source.url, clock);
+      return createRemoteJwks(source.url, clock);
   }
 }
 
@@ -103,14 +106,14 @@ const KEY_NOT_FOUND = {
 };
 
 /** RFC 8725 §3.11: a JWT of another kind, a logout token for instance, is no access token even where all else is right. */
-function refuseOtherKinds(typ: unknown): void {
+function refuseOtherTypes(typ: unknown): void {
   if (typ === undefined) return;
   const kind = typeof typ === 'string' ? typ.toLowerCase().replace(/^application\//, '') : undefined;
   if (kind !== 'jwt' && kind !== 'at+jwt') throw invalidToken('The token is a JWT of another kind (typ).', 'typ');
 }
 
 /** As much of a key id as the log has room for: a stranger chooses it. */
-const shortened = (kid: unknown) => (typeof kid === 'string' ? kid.slice(0, 128) : undefined);
+const truncated = (kid: unknown) => (typeof kid === 'string' ? kid.slice(0, 128) : undefined);
 
 function sentenceOf(thrown: errors.JOSEError): string {
   if (thrown instanceof errors.JWTExpired) return 'The token has expired.';
@@ -130,7 +133,7 @@ function sentenceOfClaim({ claim, reason }: errors.JWTClaimValidationFailed): st
 
 function keyIdOf(token: string): string | undefined {
   try {
-    return shortened(decodeProtectedHeader(token).kid);
+    return truncated(decodeProtectedHeader(token).kid);
   } catch {
     return undefined;
   }

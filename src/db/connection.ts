@@ -1,10 +1,11 @@
 /**
- * One request's way to D1, a session: its statements see each other, and its bookmark lets the caller's next request
- * see them too. What passes is tried again for a bounded time; so only statements that do no harm when run twice may
- * come here, because a connection may be lost after the commit.
+ * One request's connection to D1, a session: its statements see each other, and its bookmark lets the caller's next
+ * request see them too. Transient errors: at most four attempts, the last starting within 2 s, 5 s timeout each. So only
+ * statements that do no harm when run twice may come here: a connection may be lost after the commit.
  */
-import { type Clock, within } from '../clock.ts';
-import { Failure, messageOf } from '../failure.ts';
+import { type Clock, withTimeout } from '../clock.ts';
+import { databaseUnavailable, messageOf } from '../failure.ts';
+import type { Principal } from '../principal.ts';
 import type { Statement } from './statement.ts';
 
 /** Safe to retry (D1: Debug D1, error list). */
@@ -17,37 +18,44 @@ const TRANSIENT = [
   "Can't read from request stream because client disconnected",
 ];
 
-/** Passes too, but a retry at once makes it worse. */
+/** Transient too, but an immediate retry makes it worse. */
 const OVERLOAD = ['overloaded', 'exceeded timeout', 'memory limit', 'CPU time limit', 'did not answer within'];
 
 const ATTEMPTS_MAX = 4;
-/** No attempt of a request begins later than this after its connection. */
+/** No attempt starts later than this after the connection was opened. */
 const RETRY_MAX_MS = 2000;
-/** A try that takes longer is given up: its caller is told to come again, and D1 may answer nobody. */
+/** An attempt that takes longer is abandoned, and its caller told to retry later: D1 may never answer. */
 const ANSWER_MAX_MS = 5000;
 const BACKOFF_MS = 50;
 const RETRY_AFTER_TRANSIENT_SECONDS = 1;
 const RETRY_AFTER_OVERLOAD_SECONDS = 5;
 
-/** The rows that a statement returned, and how many tries it took. */
-export type Answer<Row> = { readonly rows: Row[]; readonly attempts: number };
+/** The rows that a statement returned, and how many attempts it took. */
+export type Result<Row> = { readonly rows: Row[]; readonly attempts: number };
 
 export type Connection = {
   /**
-   * Runs the statement. `values` is asked anew for each try, and told which it is, from 1.
+   * Runs the statement. `values` is called for each attempt, with its number, from 1.
    * @throws {Failure} `database_unavailable`; whatever else D1 throws passes through.
    */
   readonly run: <Values extends { readonly [name: string]: unknown }, Row>(
     statement: Statement<Values, Row>,
     values: (attempt: number) => Values,
-  ) => Promise<Answer<Row>>;
-  /** How far the database had got when it last answered this request; null before it did. */
+  ) => Promise<Result<Row>>;
+  /** The database's state when it last answered this request, as a bookmark; null before it did. */
   readonly bookmark: () => string | null;
   /** What the request has cost so far. */
   readonly cost: Readonly<Cost>;
 };
 
-/** Statements, tries of them, and rows as D1 counts and bills them (D1: Return object, meta). */
+/** What each operation needs to know: who asks, the way to the database, and the time of the request (ISO 8601). */
+export type OperationContext = {
+  readonly principal: Principal;
+  readonly connection: Connection;
+  readonly now: string;
+};
+
+/** Calls, attempts at them, and rows as D1 counts and bills them (D1: Return object, meta). */
 type Cost = { d1_calls: number; d1_attempts: number; rows_read: number; rows_written: number };
 
 /**
@@ -65,32 +73,30 @@ export function connect(db: D1Database, clock: Clock, from: string): Connection 
   async function run<Values extends { readonly [name: string]: unknown }, Row>(
     statement: Statement<Values, Row>,
     values: (attempt: number) => Values,
-  ): Promise<Answer<Row>> {
+  ): Promise<Result<Row>> {
     cost.d1_calls += 1;
     for (let attempt = 1; ; attempt += 1) {
       cost.d1_attempts += 1;
       try {
-        const given = values(attempt);
+        const params = values(attempt);
         // D1 throws where a value is missing: no parameter can become NULL by mistake.
-        const bound = session.prepare(statement.sql).bind(...statement.parameters.map((name) => given[name]));
-        const { results, meta } = await within(clock, ANSWER_MAX_MS, bound.all<Row>());
+        const bound = session.prepare(statement.sql).bind(...statement.parameters.map((name) => params[name]));
+        const { results, meta } = await withTimeout(clock, ANSWER_MAX_MS, bound.all<Row>());
         answered = true;
         cost.rows_read += meta.rows_read;
         cost.rows_written += meta.rows_written;
         return { rows: results, attempts: attempt };
       } catch (thrown) {
         const message = messageOf(thrown);
-        if (OVERLOAD.some((text) => message.includes(text))) throw unavailable(RETRY_AFTER_OVERLOAD_SECONDS, message);
+        if (OVERLOAD.some((text) => message.includes(text)))
+          throw databaseUnavailable(RETRY_AFTER_OVERLOAD_SECONDS, message);
         if (!TRANSIENT.some((text) => message.includes(text))) throw thrown;
-        // Full jitter: writers that failed together must not come back together.
+        // Full jitter: writers that failed together must not retry together.
         const pause = Math.random() * BACKOFF_MS * 2 ** attempt;
         const late = clock.now().getTime() - started + pause > RETRY_MAX_MS;
-        if (attempt === ATTEMPTS_MAX || late) throw unavailable(RETRY_AFTER_TRANSIENT_SECONDS, message);
+        if (attempt === ATTEMPTS_MAX || late) throw databaseUnavailable(RETRY_AFTER_TRANSIENT_SECONDS, message);
         await clock.sleep(pause);
       }
     }
   }
 }
-
-const unavailable = (retryAfterSeconds: number, cause: string) =>
-  new Failure({ kind: 'database_unavailable', retryAfterSeconds }, { cause });

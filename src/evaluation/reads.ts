@@ -1,7 +1,7 @@
 /** The reads of evaluations in D1, one call each. Like the writes, they know nothing of HTTP. */
 import type { Connection } from '../db/connection.ts';
 import { notFound } from '../failure.ts';
-import { opens, type Principal } from '../principal.ts';
+import { allows, type Principal } from '../principal.ts';
 import type { EvaluationPath, EvaluationRow, ReplacedRow } from './evaluation.ts';
 import { statements } from './statements/compiled.ts';
 
@@ -14,7 +14,7 @@ export async function getEvaluation(
   connection: Connection,
   path: EvaluationPath,
 ): Promise<EvaluationRow> {
-  if (!opens(principal, path)) throw notFound();
+  if (!allows(principal, path)) throw notFound();
   const {
     rows: [row],
   } = await connection.run(statements.get, () => ({ ...path, account: principal.account }));
@@ -32,7 +32,7 @@ export async function listEvaluations(
   run_id: string,
   { after, limit }: Page<{ created_at: string; id: string }>,
 ): Promise<EvaluationRow[]> {
-  if (!opens(principal, { run_id })) throw notFound();
+  if (!allows(principal, { run_id })) throw notFound();
   const [after_created_at, after_id] = [after?.created_at ?? '', after?.id ?? ''];
   const { account } = principal;
   return (await connection.run(statements.list, () => ({ run_id, account, after_created_at, after_id, limit }))).rows;
@@ -48,7 +48,7 @@ export async function listReplacedValues(
   path: EvaluationPath,
   { after, limit }: Page<{ replaced_at: string }>,
 ): Promise<ReplacedRow[]> {
-  if (!opens(principal, path)) throw notFound();
+  if (!allows(principal, path)) throw notFound();
   const before = after?.replaced_at ?? '~';
   const { rows } = await connection.run(statements.history, () => ({
     ...path,

@@ -3,7 +3,7 @@
  * have no effect: webhook senders cannot shape their payload.
  */
 import * as v from 'valibot';
-import { Failure } from '../failure.ts';
+import { type Failure, malformed, unprocessable } from '../failure.ts';
 import { UUID } from '../uuid.ts';
 import type { FIXED_FIELD_NAMES } from './evaluation.ts';
 
@@ -122,14 +122,10 @@ function parse<T extends v.GenericSchema>(
   if (parsed.success) return parsed.output;
   const [issue] = parsed.issues;
   const field = String(issue.path?.[0].key);
-  throw field in ours ? refusal(field) : new Failure({ kind: 'malformed', error: issue.message });
+  throw field in ours ? refusal(field) : malformed(issue.message);
 }
 
-export const fieldIsSet = (field: string) =>
-  new Failure({ kind: 'unprocessable', error: `${field} is set by the server: leave it out.` });
+export const fieldIsSet = (field: string) => unprocessable(`${field} is set by the server: leave it out.`);
 
 export const fieldIsFixed = (field: string) =>
-  new Failure({
-    kind: 'unprocessable',
-    error: `${field} cannot be changed: leave it out, or send it as it is stored.`,
-  });
+  unprocessable(`${field} cannot be changed: leave it out, or send it as it is stored.`);

@@ -1,6 +1,6 @@
 /** The operations on evaluations, as HTTP. A handler says who, what, do it, if refused say why, answer. */
 import { type Context, Hono } from 'hono';
-import type { Protect } from '../http/bearer-auth.ts';
+import type { RequireAuth } from '../http/bearer-auth.ts';
 import { readJsonObject } from '../http/body.ts';
 import type { AppEnv } from '../http/context.ts';
 import { methodNotAllowed } from '../http/errors.ts';
@@ -20,16 +20,16 @@ const TIME = String.raw`(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z)`;
 const LIST_CURSOR = new RegExp(`^${TIME} ([0-9a-f-]{36})$`);
 const HISTORY_CURSOR = new RegExp(`^${TIME}$`);
 
-type Needs = {
-  readonly protect: Protect;
+type Dependencies = {
+  readonly requireAuth: RequireAuth;
   readonly session: OpenSession;
   readonly evaluations: EvaluationStore;
 };
 
-export function evaluationRoutes({ protect, session, evaluations }: Needs) {
+export function evaluationRoutes({ requireAuth, session, evaluations }: Dependencies) {
   const routes = new Hono<AppEnv>();
 
-  routes.post(EVALUATIONS, protect('createEvaluation'), session('write'), async (c) => {
+  routes.post(EVALUATIONS, requireAuth('createEvaluation'), session('write'), async (c) => {
     const runId = uuidOf('id', c.req.param('id'));
     const create = parseEvaluationCreate(await readJsonObject(c.req.raw));
     const { row, created } = await evaluations.createEvaluation(c.get('principal'), c.get('connection'), runId, create);
@@ -37,7 +37,7 @@ export function evaluationRoutes({ protect, session, evaluations }: Needs) {
     return respondWithRow(c, created ? 201 : 200, row, { location });
   });
 
-  routes.get(EVALUATIONS, protect('listEvaluations'), session('read'), async (c) => {
+  routes.get(EVALUATIONS, requireAuth('listEvaluations'), session('read'), async (c) => {
     const runId = uuidOf('id', c.req.param('id'));
     const limit = readLimit(c.req.query('limit'));
     const [created_at, id] = readCursor(c.req.query('cursor'), LIST_CURSOR) ?? [];
@@ -50,7 +50,7 @@ export function evaluationRoutes({ protect, session, evaluations }: Needs) {
     return respondJson(c, 200, rows.slice(0, limit).map(resourceOf), link);
   });
 
-  routes.get(EVALUATION, protect('getEvaluation'), session('read'), async (c) => {
+  routes.get(EVALUATION, requireAuth('getEvaluation'), session('read'), async (c) => {
     const row = await evaluations.getEvaluation(c.get('principal'), c.get('connection'), evaluationPath(c));
     if (!hasVersion(c.req.header('if-none-match'), versionOf(row))) return respondWithRow(c, 200, row);
     return respond(c, 304, null, validatorsOf(versionOf(row)));
@@ -68,11 +68,11 @@ export function evaluationRoutes({ protect, session, evaluations }: Needs) {
       await evaluations.updateEvaluation(principal, connection, path, update, precondition),
     );
   };
-  routes.put(EVALUATION, protect('updateEvaluation'), session('write'), updateEvaluation);
+  routes.put(EVALUATION, requireAuth('updateEvaluation'), session('write'), updateEvaluation);
   // The same for senders of webhooks and callbacks, practically all of which can only POST.
-  routes.post(EVALUATION, protect('updateEvaluationByPost'), session('write'), updateEvaluation);
+  routes.post(EVALUATION, requireAuth('updateEvaluationByPost'), session('write'), updateEvaluation);
 
-  routes.get(HISTORY, protect('listReplacedValues'), session('read'), async (c) => {
+  routes.get(HISTORY, requireAuth('listReplacedValues'), session('read'), async (c) => {
     const path = evaluationPath(c);
     const limit = readLimit(c.req.query('limit'));
     const [replaced_at] = readCursor(c.req.query('cursor'), HISTORY_CURSOR) ?? [];

@@ -5,8 +5,8 @@
  */
 import type { Clock } from '../clock.ts';
 import type { Connection } from '../db/connection.ts';
-import { Failure, notFound } from '../failure.ts';
-import { opens, type Principal } from '../principal.ts';
+import { Failure, INTERNAL_ERROR, notFound, unprocessable } from '../failure.ts';
+import { allows, type Principal } from '../principal.ts';
 import { type EvaluationPath, type EvaluationRow, versionOf } from './evaluation.ts';
 import { describeRule, type LabelRow } from './label.ts';
 import { getEvaluation, listEvaluations, listReplacedValues } from './reads.ts';
@@ -33,7 +33,7 @@ export function createEvaluationStore(clock: Clock) {
     { id, fixed, ...content }: EvaluationCreate,
   ): Promise<{ row: EvaluationRow; created: boolean }> {
     const { account, subject } = principal;
-    if (!opens(principal, { run_id })) throw notFound();
+    if (!allows(principal, { run_id })) throw notFound();
     refuseOthers(fixed, { account_id: account, run_id, created_by: subject, created_by_evaluator_id: null });
     const now = clock.now().toISOString();
     const values: NewEvaluation = { ...content, id: id ?? crypto.randomUUID(), run_id, account, subject, now };
@@ -48,13 +48,18 @@ export function createEvaluationStore(clock: Clock) {
     if (explanation?.id_is_taken) {
       const { id_is_taken, is_same, has_label, is_legal, ...rest } = explanation;
       const { value_type, min_value, max_value, categories, ...stored } = rest;
-      if (!is_same || stored.id === null) throw new Failure({ kind: 'id_is_taken' });
+      if (!is_same || stored.id === null)
+        throw new Failure('conflict', 'The id is taken by an evaluation with other content: choose another, or none.');
       refuseOthers(fixed, stored);
       // An earlier try of this very request, whose answer was lost, has this request's time and author.
       const created = attempts > 1 && stored.created_at === now && stored.created_by === subject;
       return { row: stored, created };
     }
-    if (!explanation?.has_label) throw new Failure({ kind: 'label_not_found' });
+    if (!explanation?.has_label)
+      throw new Failure(
+        'not_found',
+        'No such evaluation label: evaluation_label_id must name a label of the account, or a shared one.',
+      );
     if (!explanation.is_legal) throw illegal(explanation, content.evaluation_label_id);
     throw changedMeanwhile();
   }
@@ -70,7 +75,7 @@ export function createEvaluationStore(clock: Clock) {
     { value, fixed }: EvaluationUpdate,
     precondition: Precondition,
   ): Promise<EvaluationRow> {
-    if (!opens(principal, path)) throw notFound();
+    if (!allows(principal, path)) throw notFound();
     const { account, subject } = principal;
     const versions = precondition ? JSON.stringify(precondition) : null;
     const now = clock.now().toISOString();
@@ -89,7 +94,13 @@ export function createEvaluationStore(clock: Clock) {
     const { value_type, min_value, max_value, categories, ...stored } = rest;
     // What this request stored, and would have answered had the answer to an earlier try not been lost.
     if (landed_at !== null) return { ...stored, value, updated_by: subject, updated_at: landed_at };
-    if (!is_current) throw new Failure({ kind: 'precondition_failed', version: versionOf(stored) });
+    if (!is_current) {
+      throw new Failure(
+        'precondition_failed',
+        'The evaluation is not as If-Match expects it: get it again, and send its present ETag.',
+        { version: versionOf(stored) },
+      );
+    }
     if (changed_field !== null) throw fieldIsFixed(changed_field);
     if (!is_allowed) throw illegal(explanation, stored.evaluation_label_id);
     throw changedMeanwhile();
@@ -104,14 +115,15 @@ function refuseOthers(sent: FixedFields, stored: { readonly [field: string]: unk
 }
 
 function illegal(label: LabelRow, labelId: string): Failure {
-  const error = describeRule(label);
-  if (error !== undefined) return new Failure({ kind: 'unprocessable', error });
-  return new Failure({ kind: 'inconsistent_data', fault: `evaluation_label ${labelId} cannot be read` });
+  const sentence = describeRule(label);
+  if (sentence !== undefined) return unprocessable(sentence);
+  return new Failure('inconsistent_data', INTERNAL_ERROR, {}, { cause: `evaluation_label ${labelId} cannot be read` });
 }
 
-/** What refused a write is gone when it is asked for, a label for instance: the same request will find another state. */
+/** What refused the write, a label for instance, was gone when it was looked up: a retry finds another state. */
 const changedMeanwhile = () =>
   new Failure(
-    { kind: 'database_unavailable', retryAfterSeconds: 1 },
-    { cause: 'what refused the write was gone when asked for' },
+    'changed_meanwhile',
+    'The evaluation or its label changed during the request: send the same request again, which is safe.',
+    { retryAfterSeconds: 1 },
   );

@@ -1,12 +1,12 @@
 /**
- * The bearer door (RFC 6750 §2.1): the Authorization header and nothing else; not a query parameter, not a
- * form field. Behind it a handler finds a principal; in front of it nothing is parsed and nothing is asked of D1.
+ * Bearer authentication (RFC 6750 §2.1): the Authorization header and nothing else; not a query parameter, not a form
+ * field. A handler behind it has a principal; before it nothing is parsed and D1 is not asked.
  */
 import type { MiddlewareHandler } from 'hono';
 import { NOT_A_JWT, type VerifyToken } from '../auth/verifier.ts';
 import { Failure } from '../failure.ts';
 import type { AppEnv } from './context.ts';
-import type { Admit } from './rate-limit.ts';
+import type { RateLimiter } from './rate-limit.ts';
 
 const SCHEME = 'bearer';
 const TOKEN_MAX_CHARS = 8 * 1024;
@@ -18,14 +18,14 @@ const TOKEN_MAX_CHARS = 8 * 1024;
 const PART = '(?=[\\w-])(?:[\\w-]{4})*(?:[\\w-][AQgw]|[\\w-]{2}[AEIMQUYcgkosw048])?';
 const COMPACT_JWS = new RegExp(`^${PART}\\.${PART}\\.${PART}$`);
 
-/** The door of one operation, by its operationId: lets a request in with its principal, or throws. */
-export type Protect = (operation: string) => MiddlewareHandler<AppEnv>;
+/** Middleware for one operation, named by its operationId: sets the principal, or throws. */
+export type RequireAuth = (operation: string) => MiddlewareHandler<AppEnv>;
 
 /**
- * `prepare` is asked by the first request and its result kept for the isolate: the verifier, not the promise of
- * it, because a request must never await what another request has started. While it throws, no one gets in.
+ * `prepare` is called by the first request and its result kept for the isolate: the verifier and not its promise,
+ * because a request must never await what another request has started. While it throws, every request is refused.
  */
-export function bearerAuth(prepare: () => Promise<VerifyToken>, admit: Admit | undefined): Protect {
+export function bearerAuth(prepare: () => Promise<VerifyToken>, rateLimit: RateLimiter | undefined): RequireAuth {
   let verify: VerifyToken | undefined;
   return (operation) =>
     async function bearerAuth(c, next) {
@@ -33,30 +33,30 @@ export function bearerAuth(prepare: () => Promise<VerifyToken>, admit: Admit | u
       log.operation = operation;
       if (!verify) {
         const prepared = await prepare();
-        // The first one stays, so that requests that came together share what it remembers.
+        // The first one stays, so that simultaneous requests share its token cache.
         verify ??= prepared;
       }
       const principal = await verify(tokenOf(c.req.header('authorization')));
       c.set('principal', principal);
       log.account = principal.account;
       log.key_id = principal.keyId;
-      if (admit) await admit(principal);
+      if (rateLimit) await rateLimit(principal);
       await next();
     };
 }
 
 function tokenOf(header = ''): string {
-  // By hand and not by a pattern: whatever a stranger sends must be judged in linear time.
+  // By hand and not by a pattern: whatever a stranger sends must be checked in linear time.
   const [scheme, rest] = [header.slice(0, SCHEME.length), header.slice(SCHEME.length)];
   // RFC 9110 §11.1: the scheme is matched without regard to case.
   if (scheme.toLowerCase() !== SCHEME || (rest !== '' && !rest.startsWith(' '))) {
-    throw new Failure({ kind: 'no_credentials' });
+    throw new Failure('no_credentials', 'Send the header Authorization: Bearer <JWT>.');
   }
   const token = rest.replace(/^ +/, '');
-  // The header and not the token, which as a part of it would keep all of it in memory (verified.ts).
+  // The header and not the token: a token cut out of it would keep all of it in memory (auth/token-cache.ts).
   if (header.length > SCHEME.length + 1 + TOKEN_MAX_CHARS) {
-    throw new Failure({ kind: 'invalid_token', error: `The token is longer than ${TOKEN_MAX_CHARS} characters.` });
+    throw new Failure('invalid_token', `The token is longer than ${TOKEN_MAX_CHARS} characters.`);
   }
-  if (!COMPACT_JWS.test(token)) throw new Failure({ kind: 'invalid_token', error: NOT_A_JWT });
+  if (!COMPACT_JWS.test(token)) throw new Failure('invalid_token', NOT_A_JWT);
   return token;
 }

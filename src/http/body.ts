@@ -2,7 +2,7 @@
  * A request's body as a JSON object, or a failure that says what to change. Reads at most the limit, and refuses invalid
  * UTF-8 instead of replacing it as `Request.json()` would.
  */
-import { Failure } from '../failure.ts';
+import { Failure, malformed } from '../failure.ts';
 
 export const BODY_MAX_BYTES = 64 * 1024;
 
@@ -17,15 +17,18 @@ export async function readJsonObject(request: Request): Promise<JsonObject> {
   const encoding = request.headers.get('content-encoding');
   // A missing Content-Type is taken as JSON: small senders forget it and mean nothing else.
   if ((mediaType && !JSON_MEDIA_TYPE.test(mediaType)) || (encoding && encoding.toLowerCase() !== 'identity')) {
-    throw new Failure({ kind: 'unsupported_media_type' });
+    throw new Failure(
+      'unsupported_media_type',
+      'Send the body as JSON, uncompressed, with the header Content-Type: application/json.',
+    );
   }
   // RFC 9110 §14.5: a part must not be taken for the whole.
   if (request.headers.has('content-range')) {
-    throw new Failure({ kind: 'malformed', error: 'Send the whole body, without the header Content-Range.' });
+    throw malformed('Send the whole body, without the header Content-Range.');
   }
   const parsed = parseJson(await readBytes(request));
   if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) {
-    throw new Failure({ kind: 'malformed', error: 'The body must be a JSON object.' });
+    throw malformed('The body must be a JSON object.');
   }
   return { ...parsed };
 }
@@ -36,7 +39,7 @@ function parseJson(bytes: ArrayBuffer | Uint8Array): unknown {
   try {
     return JSON.parse(utf8.decode(bytes));
   } catch {
-    throw new Failure({ kind: 'malformed', error: 'The body must be valid JSON in UTF-8.' });
+    throw malformed('The body must be valid JSON in UTF-8.');
   }
 }
 
@@ -49,7 +52,7 @@ async function readBytes(request: Request): Promise<ArrayBuffer | Uint8Array> {
     const bytes = isTold ? await request.arrayBuffer() : await readChunks(request);
     if (bytes.byteLength <= BODY_MAX_BYTES) return bytes;
   } catch {
-    throw new Failure({ kind: 'malformed', error: 'The body ended before it was complete: send it again.' });
+    throw malformed('The body ended before it was complete: send it again.');
   }
   throw tooLarge();
 }
@@ -72,4 +75,4 @@ async function readChunks(request: Request): Promise<Uint8Array> {
   return bytes;
 }
 
-const tooLarge = () => new Failure({ kind: 'body_too_large', maxBytes: BODY_MAX_BYTES });
+const tooLarge = () => new Failure('body_too_large', `The body must be at most ${BODY_MAX_BYTES} bytes.`);

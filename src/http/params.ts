@@ -2,7 +2,7 @@
  * What stands in a URL: ids in the path, `limit` and `cursor` in the query, and the link to the next page (RFC 8288). A
  * cursor is the place of the last entry of a page, so that pages neither skip nor repeat an entry while others are added.
  */
-import { Failure } from '../failure.ts';
+import { malformed } from '../failure.ts';
 import { UUID } from '../uuid.ts';
 
 /**
@@ -11,10 +11,7 @@ import { UUID } from '../uuid.ts';
  */
 export function uuidOf(name: string, parameter: string): string {
   if (!UUID.test(parameter)) {
-    throw new Failure({
-      kind: 'malformed',
-      error: `The ${name} in the path must be a UUID, such as 018f4d3c-7a10-7c4e-9b52-3f6e0d9a1c01.`,
-    });
+    throw malformed(`The ${name} in the path must be a UUID, such as 018f4d3c-7a10-7c4e-9b52-3f6e0d9a1c01.`);
   }
   return parameter.toLowerCase();
 }
@@ -26,18 +23,18 @@ export function readLimit(limit: string | undefined): number {
   if (limit === undefined) return PAGE_MAX_ROWS;
   const rows = /^[1-9]\d{0,3}$/.test(limit) ? Number(limit) : 0;
   if (rows >= 1 && rows <= PAGE_MAX_ROWS) return rows;
-  throw new Failure({ kind: 'malformed', error: `limit must be a whole number from 1 to ${PAGE_MAX_ROWS}.` });
+  throw malformed(`limit must be a whole number from 1 to ${PAGE_MAX_ROWS}.`);
 }
 
 /**
  * The parts of a cursor that came in a link, undefined where none was sent.
- * @throws {Failure} `malformed` where it is none of that shape.
+ * @throws {Failure} `malformed` if it does not have that shape.
  */
 export function readCursor(cursor: string | undefined, shape: RegExp): string[] | undefined {
   if (cursor === undefined) return undefined;
   const parts = shape.exec(decode(cursor));
   if (parts) return parts.slice(1);
-  throw new Failure({ kind: 'malformed', error: 'cursor must be one that came in a Link header, as it came.' });
+  throw malformed('cursor must be one that came in a Link header, as it came.');
 }
 
 /** The header Link to the page that follows this one. Relative, so that it holds behind any proxy. */
@@ -45,12 +42,12 @@ export const linkToNext = (path: string, limit: number, ...parts: string[]) => (
   link: `<${path}?limit=${limit}&cursor=${encode(parts.join(' '))}>; rel="next"`,
 });
 
-/** base64 without its padding; what is encoded, times and UUIDs, needs neither of the characters that URLs mind. */
+/** base64 without padding. Times and UUIDs need neither of the characters that have a meaning in URLs. */
 const encode = (text: string) => btoa(text).replaceAll('=', '');
 
 function decode(cursor: string): string {
   try {
-    // atob puts up with padding and white space, and a cursor has neither.
+    // atob accepts padding and white space; a cursor has neither.
     return /^\w+$/.test(cursor) ? atob(cursor) : '';
   } catch {
     return '';
