@@ -1,12 +1,11 @@
 /**
- * The app put together: what all answers share, the door, the operations, and what renders failures. Made once
- * per isolate, so settings and key material are prepared once and not per request.
+ * All wiring, and nothing else: what every response shares, authentication, the operations, and what renders failures. Made
+ * once per isolate, so that settings and keys are prepared once and not per request.
  */
 import { Hono } from 'hono';
 import { createVerifier } from './auth/verifier.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { evaluationRoutes } from './evaluation/routes.ts';
-import { createEvaluationStore } from './evaluation/store.ts';
 import { bearerAuth } from './http/bearer-auth.ts';
 import { type AppEnv, requestContext } from './http/context.ts';
 import { crossOrigin } from './http/cors.ts';
@@ -31,7 +30,6 @@ export function createApp(env: Env, clock: Clock = systemClock) {
         createRateLimiter(env.RATE_LIMITER, clock),
       ),
       session,
-      evaluations: createEvaluationStore(clock),
     }),
   );
   app.notFound(renderPathNotFound);

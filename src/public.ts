@@ -1,6 +1,6 @@
 /** What needs no token: the document of the API, and whether the database answers. */
 import { Hono } from 'hono';
-import type { Statement } from './db/statement.ts';
+import { statement } from './db/statement.ts';
 import { databaseUnavailable, Failure, messageOf } from './failure.ts';
 import type { AppEnv } from './http/context.ts';
 import { methodNotAllowed } from './http/errors.ts';
@@ -10,7 +10,7 @@ import document from './openapi.json';
 
 const DOCUMENT_MAX_AGE_SECONDS = 3600;
 
-const one: Statement<object, { one: 1 }> = { sql: 'SELECT 1 AS one', parameters: [] };
+const ping = statement<object, { one: 1 }>('SELECT 1 AS one');
 
 export function publicRoutes(session: OpenSession) {
   const routes = new Hono<AppEnv>();
@@ -29,7 +29,7 @@ export function publicRoutes(session: OpenSession) {
     c.get('log').operation = 'getHealth';
     await c
       .get('connection')
-      .run(one, () => ({}))
+      .run(ping, () => ({}))
       .catch(unhealthy);
     return respondJson(c, 200, { status: 'ok' });
   });

@@ -285,7 +285,7 @@ export const strangeId = (id: string): Arbitrary<string> =>
 
 /**
  * What a header may hold (RFC 9110 §5.5), delimiters often. Nothing beyond ASCII: of each such character that a test
- * sends workerd warns on the console; raw bytes are in test/dev/wire.test.ts.
+ * sends workerd warns on the console; raw bytes are in test/node/wire.test.ts.
  */
 const headerText = fc.string({
   unit: fc.oneof(

@@ -5,7 +5,7 @@
 import { env } from 'cloudflare:workers';
 import { toJsonSchema } from '@valibot/to-json-schema';
 import { beforeAll, describe, expect, inject, it, vi } from 'vitest';
-import { EvaluationCreateBody, EvaluationUpdateBody } from '../src/evaluation/request.ts';
+import { EvaluationCreateBody, EvaluationUpdateBody } from '../src/evaluation/input.ts';
 import { BODY_MAX_BYTES } from '../src/http/body.ts';
 import { PAGE_MAX_ROWS } from '../src/http/params.ts';
 import document from '../src/openapi.json';

@@ -43,12 +43,12 @@ export default defineConfig({
           setupFiles: ['test/setup.ts'],
           provide: {
             migrations: await readD1Migrations(`${root}/drizzle`),
-            sample: readFileSync(`${root}/test/dev/sample.sql`, 'utf8'),
+            sample: readFileSync(`${root}/src/cli/sample.sql`, 'utf8'),
           },
         },
       },
       {
-        test: { name: 'node', root, include: ['test/dev/*.test.ts'], testTimeout: 60_000, hookTimeout: 60_000 },
+        test: { name: 'node', root, include: ['test/node/*.test.ts'], testTimeout: 60_000, hookTimeout: 60_000 },
       },
     ],
   },

@@ -35,12 +35,12 @@ export type Result<Row> = { readonly rows: Row[]; readonly attempts: number };
 
 export type Connection = {
   /**
-   * Runs the statement. `values` is called for each attempt, with its number, from 1.
+   * Runs the statement. `paramsOf` is called for each attempt, with its number, from 1.
    * @throws {Failure} `database_unavailable`; whatever else D1 throws passes through.
    */
-  readonly run: <Values extends { readonly [name: string]: unknown }, Row>(
-    statement: Statement<Values, Row>,
-    values: (attempt: number) => Values,
+  readonly run: <Params extends { readonly [name: string]: unknown }, Row>(
+    statement: Statement<Params, Row>,
+    paramsOf: (attempt: number) => Params,
   ) => Promise<Result<Row>>;
   /** The database's state when it last answered this request, as a bookmark; null before it did. */
   readonly bookmark: () => string | null;
@@ -70,17 +70,17 @@ export function connect(db: D1Database, clock: Clock, from: string): Connection 
   // Until D1 has answered, a session's bookmark is only the one it was asked to start from.
   return { run, bookmark: () => (answered ? session.getBookmark() : null), cost };
 
-  async function run<Values extends { readonly [name: string]: unknown }, Row>(
-    statement: Statement<Values, Row>,
-    values: (attempt: number) => Values,
+  async function run<Params extends { readonly [name: string]: unknown }, Row>(
+    statement: Statement<Params, Row>,
+    paramsOf: (attempt: number) => Params,
   ): Promise<Result<Row>> {
     cost.d1_calls += 1;
     for (let attempt = 1; ; attempt += 1) {
       cost.d1_attempts += 1;
       try {
-        const params = values(attempt);
+        const params = paramsOf(attempt);
         // D1 throws where a value is missing: no parameter can become NULL by mistake.
-        const bound = session.prepare(statement.sql).bind(...statement.parameters.map((name) => params[name]));
+        const bound = session.prepare(statement.sql).bind(...statement.params.map((name) => params[name]));
         const { results, meta } = await withTimeout(clock, ANSWER_MAX_MS, bound.all<Row>());
         answered = true;
         cost.rows_read += meta.rows_read;

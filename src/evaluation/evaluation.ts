@@ -44,7 +44,7 @@ export type TableMirrorsResource = Assert<Same<Flat<EvaluationRow>, typeof runEv
 export type HistoryMirrorsResource = Assert<Same<ReplacedRow, typeof runEvaluationHistory.$inferSelect>>;
 
 /** The fields that no update changes. */
-export const FIXED_FIELD_NAMES = [
+export const IMMUTABLE_FIELDS = [
   'id',
   'account_id',
   'run_id',

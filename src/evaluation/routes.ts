@@ -1,16 +1,18 @@
-/** The operations on evaluations, as HTTP. A handler says who, what, do it, if refused say why, answer. */
+/** The operations on evaluations as HTTP: each handler reads the request, calls the operation, and responds. */
 import { type Context, Hono } from 'hono';
 import type { RequireAuth } from '../http/bearer-auth.ts';
 import { readJsonObject } from '../http/body.ts';
-import type { AppEnv } from '../http/context.ts';
+import { type AppEnv, operationContext } from '../http/context.ts';
 import { methodNotAllowed } from '../http/errors.ts';
 import { hasVersion, readIfMatch, refuseIfNoneMatch, validatorsOf } from '../http/etag.ts';
 import { linkToNext, readCursor, readLimit, uuidOf } from '../http/params.ts';
 import { respond, respondJson } from '../http/response.ts';
 import type { OpenSession } from '../http/session.ts';
+import { createEvaluation } from './create.ts';
 import { type EvaluationPath, type EvaluationRow, resourceOf, versionOf } from './evaluation.ts';
-import { parseEvaluationCreate, parseEvaluationUpdate } from './request.ts';
-import type { EvaluationStore } from './store.ts';
+import { parseEvaluationCreate, parseEvaluationUpdate } from './input.ts';
+import { getEvaluation, listEvaluations, listReplacedValues } from './read.ts';
+import { updateEvaluation } from './update.ts';
 
 const EVALUATIONS = '/v1/run/:id/evaluations';
 const EVALUATION = '/v1/run/:run_id/evaluation/:evaluation_id';
@@ -23,16 +25,15 @@ const HISTORY_CURSOR = new RegExp(`^${TIME}$`);
 type Dependencies = {
   readonly requireAuth: RequireAuth;
   readonly session: OpenSession;
-  readonly evaluations: EvaluationStore;
 };
 
-export function evaluationRoutes({ requireAuth, session, evaluations }: Dependencies) {
+export function evaluationRoutes({ requireAuth, session }: Dependencies) {
   const routes = new Hono<AppEnv>();
 
   routes.post(EVALUATIONS, requireAuth('createEvaluation'), session('write'), async (c) => {
     const runId = uuidOf('id', c.req.param('id'));
     const create = parseEvaluationCreate(await readJsonObject(c.req.raw));
-    const { row, created } = await evaluations.createEvaluation(c.get('principal'), c.get('connection'), runId, create);
+    const { row, created } = await createEvaluation(operationContext(c), runId, create);
     const location = `/v1/run/${row.run_id}/evaluation/${row.id}`;
     return respondWithRow(c, created ? 201 : 200, row, { location });
   });
@@ -44,40 +45,35 @@ export function evaluationRoutes({ requireAuth, session, evaluations }: Dependen
     const after = created_at !== undefined && id !== undefined ? { created_at, id } : undefined;
     // One more than asked for tells whether there are more.
     const page = { after, limit: limit + 1 };
-    const rows = await evaluations.listEvaluations(c.get('principal'), c.get('connection'), runId, page);
+    const rows = await listEvaluations(operationContext(c), runId, page);
     const last = rows.length > limit ? rows[limit - 1] : undefined;
     const link = last && linkToNext(`/v1/run/${runId}/evaluations`, limit, last.created_at, last.id);
     return respondJson(c, 200, rows.slice(0, limit).map(resourceOf), link);
   });
 
   routes.get(EVALUATION, requireAuth('getEvaluation'), session('read'), async (c) => {
-    const row = await evaluations.getEvaluation(c.get('principal'), c.get('connection'), evaluationPath(c));
+    const row = await getEvaluation(operationContext(c), evaluationPath(c));
     if (!hasVersion(c.req.header('if-none-match'), versionOf(row))) return respondWithRow(c, 200, row);
     return respond(c, 304, null, validatorsOf(versionOf(row)));
   });
 
-  const updateEvaluation = async (c: Context<AppEnv, typeof EVALUATION>) => {
+  const update = async (c: Context<AppEnv, typeof EVALUATION>) => {
     const path = evaluationPath(c);
     refuseIfNoneMatch(c.req.header('if-none-match'));
     const precondition = readIfMatch(c.req.header('if-match'));
-    const update = parseEvaluationUpdate(await readJsonObject(c.req.raw));
-    const [principal, connection] = [c.get('principal'), c.get('connection')];
-    return respondWithRow(
-      c,
-      200,
-      await evaluations.updateEvaluation(principal, connection, path, update, precondition),
-    );
+    const body = parseEvaluationUpdate(await readJsonObject(c.req.raw));
+    return respondWithRow(c, 200, await updateEvaluation(operationContext(c), path, body, precondition));
   };
-  routes.put(EVALUATION, requireAuth('updateEvaluation'), session('write'), updateEvaluation);
-  // The same for senders of webhooks and callbacks, practically all of which can only POST.
-  routes.post(EVALUATION, requireAuth('updateEvaluationByPost'), session('write'), updateEvaluation);
+  routes.put(EVALUATION, requireAuth('updateEvaluation'), session('write'), update);
+  // The same for senders of webhooks and callbacks, most of which can only POST.
+  routes.post(EVALUATION, requireAuth('updateEvaluationByPost'), session('write'), update);
 
   routes.get(HISTORY, requireAuth('listReplacedValues'), session('read'), async (c) => {
     const path = evaluationPath(c);
     const limit = readLimit(c.req.query('limit'));
     const [replaced_at] = readCursor(c.req.query('cursor'), HISTORY_CURSOR) ?? [];
     const page = { after: replaced_at === undefined ? undefined : { replaced_at }, limit: limit + 1 };
-    const entries = await evaluations.listReplacedValues(c.get('principal'), c.get('connection'), path, page);
+    const entries = await listReplacedValues(operationContext(c), path, page);
     const last = entries.length > limit ? entries[limit - 1] : undefined;
     const self = `/v1/run/${path.run_id}/evaluation/${path.id}/history`;
     return respondJson(c, 200, entries.slice(0, limit), last && linkToNext(self, limit, last.replaced_at));

@@ -1,10 +1,10 @@
 /**
- * What every request has, whatever becomes of it: an id, and one structured log line. The line never holds a token, a
- * body or a value.
+ * What every request has, whatever its outcome: an id, and one structured log line, which never holds a token, a body or a
+ * value.
  */
-import type { MiddlewareHandler } from 'hono';
+import type { Context, MiddlewareHandler } from 'hono';
 import type { Clock } from '../clock.ts';
-import type { Connection } from '../db/connection.ts';
+import type { Connection, OperationContext } from '../db/connection.ts';
 import type { Principal } from '../principal.ts';
 
 export type LogLine = {
@@ -28,8 +28,15 @@ export type LogLine = {
   cause?: string;
 };
 
-/** What a handler finds. In front of the door there is no principal yet, and in front of the session no connection. */
-export type AppEnv = { Variables: { log: LogLine; principal: Principal; connection: Connection } };
+/** What a handler finds. Before bearer authentication there is no principal yet, and before the session no connection. */
+export type AppEnv = { Variables: { clock: Clock; log: LogLine; principal: Principal; connection: Connection } };
+
+/** What an operation needs to know, for a handler behind authentication and session. */
+export const operationContext = (c: Context<AppEnv>): OperationContext => ({
+  principal: c.get('principal'),
+  connection: c.get('connection'),
+  now: c.get('clock').now().toISOString(),
+});
 
 /** What a caller may send as its own `x-request-id` and gets back; anything else is replaced by a fresh UUID. */
 const SANE_REQUEST_ID = /^[\w.:-]{1,128}$/;
@@ -40,6 +47,7 @@ export function requestContext(clock: Clock, version: string | undefined): Middl
     const sent = c.req.header('x-request-id');
     const requestId = sent !== undefined && SANE_REQUEST_ID.test(sent) ? sent : crypto.randomUUID();
     const log: LogLine = { request_id: requestId, ray: c.req.header('cf-ray'), version, method: c.req.method };
+    c.set('clock', clock);
     c.set('log', log);
 
     await next();

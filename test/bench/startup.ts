@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { OFFLINE } from '../dev/local.ts';
+import { OFFLINE } from '../../src/cli/offline.ts';
 import { median, progress, Rounds, table } from './measure.ts';
 import { startWorkerd } from './workerd.ts';
 import { type Bundle, type Name, WORKERS } from './workers.ts';

@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { OFFLINE } from '../dev/local.ts';
+import { OFFLINE } from '../../src/cli/offline.ts';
 
 /** The floor first: the others are told as ratios to it. */
 export const WORKERS = ['floor', 'same-promises', 'run-evaluation', 'tutorial', 'zod-openapi'] as const;

@@ -8,7 +8,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { unstable_readConfig } from 'wrangler';
-import { migrationStatements } from '../dev/migrations.ts';
+import { migrationStatements } from '../node/migrations.ts';
 import type { Faults } from './faults.ts';
 
 /** The one that wrangler brings. */

@@ -8,8 +8,8 @@ import { createServer } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { createDevVars, readDevVars } from './dev-vars.ts';
-import { OFFLINE } from './local.ts';
 import { mintToken, SAMPLE } from './mint.ts';
+import { OFFLINE } from './offline.ts';
 
 const HOST = '127.0.0.1';
 const HELP = `Serves the Worker on ${HOST} with a local D1 until Ctrl-C.
@@ -73,7 +73,7 @@ async function start(port: number): Promise<void> {
   await refuseTakenPort(port);
   if (createDevVars()) console.log('Made .dev.vars with a random secret.');
   await runWrangler('d1', 'migrations', 'apply', 'DB', '--local');
-  await runWrangler('d1', 'execute', 'DB', '--local', '--file', 'test/dev/sample.sql');
+  await runWrangler('d1', 'execute', 'DB', '--local', '--file', 'src/cli/sample.sql');
   console.log('The local D1 is migrated and holds the sample data. Starting the Worker ...');
 
   const dev = wrangler(['dev', '--local', '--ip', HOST, '--port', String(port), '--inspector-port', '0'], {

@@ -1,12 +1,12 @@
 /** The reads: one evaluation, those of a run, and what was replaced of one. */
 import { asc, desc, eq, sql } from 'drizzle-orm';
-import { compile, orm } from '../../db/compile.ts';
-import { runEvaluation, runEvaluationHistory } from '../../db/schema.ts';
-import type { AccountId } from '../../principal.ts';
-import type { EvaluationRow, ReplacedRow } from '../evaluation.ts';
-import { all, inScope, type Scope } from './conditions.ts';
+import { all, compile, orm } from '../db/compile.ts';
+import { runEvaluation, runEvaluationHistory } from '../db/schema.ts';
+import type { AccountId } from '../principal.ts';
+import type { EvaluationRow, ReplacedRow } from './evaluation.ts';
+import { inScope, type Scope } from './scope.query.ts';
 
-export const get = compile<Scope, EvaluationRow>(orm.select().from(runEvaluation).where(inScope));
+export const getEvaluation = compile<Scope, EvaluationRow>(orm.select().from(runEvaluation).where(inScope));
 
 export type ListValues = {
   readonly run_id: string;
@@ -18,7 +18,7 @@ export type ListValues = {
 };
 
 /** Oldest first; rows of the same millisecond by id, so that the order is total and a page follows its cursor. */
-export const list = compile<ListValues, EvaluationRow>(
+export const listEvaluations = compile<ListValues, EvaluationRow>(
   orm
     .select()
     .from(runEvaluation)
@@ -40,7 +40,10 @@ export type HistoryValues = Scope & {
 };
 
 /** Newest first. Nothing where there is no such evaluation; one row of NULLs where nothing was replaced. */
-export const history = compile<HistoryValues, ReplacedRow | { readonly [column in keyof ReplacedRow]: null }>(
+export const listReplacedValues = compile<
+  HistoryValues,
+  ReplacedRow | { readonly [column in keyof ReplacedRow]: null }
+>(
   orm
     .select({
       evaluation_id: runEvaluationHistory.evaluation_id,

@@ -1,14 +1,6 @@
-/** What keeps a program of the project to this machine. */
+/** A port of this machine that nobody listens on. */
 import { once } from 'node:events';
 import { createServer } from 'node:net';
-
-/** The environment of wrangler: no metrics, no look-up of where the machine stands, no prompts. */
-export const OFFLINE = {
-  ...process.env,
-  CI: 'true',
-  CLOUDFLARE_CF_FETCH_ENABLED: 'false',
-  WRANGLER_SEND_METRICS: 'false',
-};
 
 export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');

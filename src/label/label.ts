@@ -1,8 +1,9 @@
 /**
- * What an evaluation label allows, in words. Whether a value is legal the statement itself decides
- * (statements/conditions.ts); this says what is allowed once it has refused, or that the label itself is at fault.
+ * The rule of an evaluation label in words. Whether a value is legal is decided by the statement itself (rule.query.ts);
+ * this says what is allowed once it has refused, or that the label itself is at fault.
  */
 import * as v from 'valibot';
+import { Failure, INTERNAL_ERROR, unprocessable } from '../failure.ts';
 
 /** How many categories a sentence names; beyond that the last one stands for the rest. */
 const SHOWN_MAX_CATEGORIES = 20;
@@ -27,8 +28,22 @@ export type LabelRow = {
   readonly categories: unknown;
 };
 
-/** What a value must be, as a sentence; undefined where the label cannot be read. */
-export function describeRule(row: LabelRow): string | undefined {
+/** Why a write stored nothing, once everything but the label's rule is known to hold. */
+export function refuseIllegal(isLegal: 0 | 1, label: LabelRow, labelId: string): Failure {
+  if (isLegal) {
+    return new Failure(
+      'changed_meanwhile',
+      'The evaluation or its label changed during the request: send the same request again, which is safe.',
+      { retryAfterSeconds: 1 },
+    );
+  }
+  const sentence = describeRule(label);
+  if (sentence !== undefined) return unprocessable(sentence);
+  return new Failure('inconsistent_data', INTERNAL_ERROR, {}, { cause: `evaluation_label ${labelId} cannot be read` });
+}
+
+/** What a value must be, as a sentence; undefined if the label cannot be read. */
+function describeRule(row: LabelRow): string | undefined {
   const parsed = v.safeParse(Label, row);
   if (!parsed.success) return undefined;
   const label = parsed.output;
@@ -43,7 +58,7 @@ export function describeRule(row: LabelRow): string | undefined {
   }
 }
 
-/** At least one of the two is there: without bounds, every value is legal and nobody asks. */
+/** At least one bound is there: without any, every value is legal. */
 function describeRange(min: number | null, max: number | null): string {
   if (min !== null && max !== null) return `value must be between ${min} and ${max}.`;
   return min === null ? `value must be at most ${max}.` : `value must be at least ${min}.`;

@@ -1,6 +1,6 @@
 /** Development tokens, signed with the secret in `.dev.vars` and shaped by its other settings. */
 import { SignJWT } from 'jose';
-import { UUID } from '../../src/uuid.ts';
+import { UUID } from '../uuid.ts';
 import type { DevVars } from './dev-vars.ts';
 
 /** The account and the author of the sample data's first run. */

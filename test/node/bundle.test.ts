@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { OFFLINE } from './local.ts';
+import { OFFLINE } from '../../src/cli/offline.ts';
 
 const BUNDLE_MAX_KIB = 40;
 

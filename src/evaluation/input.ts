@@ -1,11 +1,11 @@
 /**
- * What a caller may send, from `unknown` to types, once. Properties that the resource does not have are tolerated and
- * have no effect: webhook senders cannot shape their payload.
+ * What a caller may send, from `unknown` to types, once. Properties that the resource does not have are ignored: webhook
+ * senders cannot shape their payload.
  */
 import * as v from 'valibot';
 import { type Failure, malformed, unprocessable } from '../failure.ts';
 import { UUID } from '../uuid.ts';
-import type { FIXED_FIELD_NAMES } from './evaluation.ts';
+import type { IMMUTABLE_FIELDS } from './evaluation.ts';
 
 /** A JSON object, of which nothing is known yet. */
 type Body = { readonly [property: string]: unknown };
@@ -28,7 +28,7 @@ const Timestamp = v.pipe(
 );
 
 /** Fields that may be sent only as they are, or will be, stored. */
-const FIXED_FIELDS = {
+const IMMUTABLE = {
   id: v.nullish(Id),
   account_id: v.nullish(Text),
   run_id: v.nullish(Id),
@@ -38,29 +38,29 @@ const FIXED_FIELDS = {
   created_by: v.nullish(Text),
   created_by_evaluator_id: v.nullish(Id),
   created_at: v.nullish(Timestamp),
-} satisfies Record<(typeof FIXED_FIELD_NAMES)[number], unknown>;
+} satisfies Record<(typeof IMMUTABLE_FIELDS)[number], unknown>;
 
 /** What the server sets with each update, so that whatever is sent is out of date: ignored. */
 const IGNORED_FIELDS = { updated_by: v.optional(v.unknown()), updated_at: v.optional(v.unknown()) };
 
 export const EvaluationUpdateBody = v.object(
-  { value: Value, ...FIXED_FIELDS, ...IGNORED_FIELDS },
+  { value: Value, ...IMMUTABLE, ...IGNORED_FIELDS },
   'The body must have the property value, a JSON number.',
 );
 
-export type FixedFields = { readonly [field: string]: string | null | undefined };
+export type SentFields = { readonly [field: string]: string | null | undefined };
 
 export type EvaluationUpdate = {
   readonly value: number;
-  /** The fixed fields that were sent, which must equal the stored ones. */
-  readonly fixed: FixedFields;
+  /** The immutable fields that were sent, which must equal the stored ones. */
+  readonly immutable: SentFields;
 };
 
-/** @throws {Failure} `malformed` for the value, `unprocessable` for a fixed field that is no text. */
+/** @throws {Failure} `malformed` for the value, `unprocessable` for an immutable field that is no text. */
 export function parseEvaluationUpdate(body: Body): EvaluationUpdate {
-  const parsed = parse(EvaluationUpdateBody, body, FIXED_FIELDS, fieldIsFixed);
-  const { value, updated_by, updated_at, ...fixed } = parsed;
-  return { value, fixed };
+  const parsed = parse(EvaluationUpdateBody, body, IMMUTABLE, fieldIsImmutable);
+  const { value, updated_by, updated_at, ...immutable } = parsed;
+  return { value, immutable };
 }
 
 const uuid = (name: string) => {
@@ -77,7 +77,7 @@ const textOrNull = (name: string) =>
     null,
   );
 
-const { account_id, run_id, created_by, created_by_evaluator_id, created_at } = FIXED_FIELDS;
+const { account_id, run_id, created_by, created_by_evaluator_id, created_at } = IMMUTABLE;
 /** What the server sets. May be sent only as it will be stored: silence would hide that it is not. */
 const SERVER_FIELDS = { account_id, run_id, created_by, created_by_evaluator_id, created_at };
 
@@ -101,14 +101,14 @@ export type EvaluationCreate = {
   readonly output_name: string | null;
   readonly field_path: string | null;
   /** The fields that were sent although the server sets them. */
-  readonly fixed: FixedFields;
+  readonly sent: SentFields;
 };
 
 /** @throws {Failure} `malformed` for what a caller sets, `unprocessable` for a field that the server sets and is no text. */
 export function parseEvaluationCreate(body: Body): EvaluationCreate {
   const parsed = parse(EvaluationCreateBody, body, SERVER_FIELDS, fieldIsSet);
-  const { id, evaluation_label_id, value, output_name, field_path, updated_by, updated_at, ...fixed } = parsed;
-  return { id, evaluation_label_id, value, output_name, field_path, fixed };
+  const { id, evaluation_label_id, value, output_name, field_path, updated_by, updated_at, ...sent } = parsed;
+  return { id, evaluation_label_id, value, output_name, field_path, sent };
 }
 
 /** `ours` are the fields that are not the caller's to set: what is wrong with one of them is that it was sent. */
@@ -125,7 +125,17 @@ function parse<T extends v.GenericSchema>(
   throw field in ours ? refusal(field) : malformed(issue.message);
 }
 
-export const fieldIsSet = (field: string) => unprocessable(`${field} is set by the server: leave it out.`);
+/**
+ * Refuses a field that the server sets and that was sent with another value; `created_at` is always another.
+ * @throws {Failure} `unprocessable`.
+ */
+export function refuseServerFields(sent: SentFields, stored: { readonly [field: string]: unknown }): void {
+  for (const [field, value] of Object.entries(sent)) {
+    if (value !== undefined && value !== stored[field]) throw fieldIsSet(field);
+  }
+}
 
-export const fieldIsFixed = (field: string) =>
+const fieldIsSet = (field: string) => unprocessable(`${field} is set by the server: leave it out.`);
+
+export const fieldIsImmutable = (field: string) =>
   unprocessable(`${field} cannot be changed: leave it out, or send it as it is stored.`);

@@ -1,10 +1,11 @@
-/** The creation, and the question why it created nothing. */
+/** The create, and the query that explains why it stored nothing. */
 import { eq, getTableColumns, sql } from 'drizzle-orm';
-import { compile, orm } from '../../db/compile.ts';
-import { evaluationLabel, runEvaluation, runEvaluationHistory } from '../../db/schema.ts';
-import type { EvaluationRow } from '../evaluation.ts';
-import type { LabelRow } from '../label.ts';
-import { all, isLegal, isVisibleTo, ruleColumns, type Scope } from './conditions.ts';
+import { all, compile, orm } from '../db/compile.ts';
+import { evaluationLabel, runEvaluation, runEvaluationHistory } from '../db/schema.ts';
+import type { LabelRow } from '../label/label.ts';
+import { isLegal, isVisibleTo, ruleColumns } from '../label/rule.query.ts';
+import type { EvaluationRow } from './evaluation.ts';
+import type { Scope } from './scope.query.ts';
 
 export type NewEvaluation = Scope & {
   readonly evaluation_label_id: string;
@@ -17,7 +18,7 @@ export type NewEvaluation = Scope & {
 };
 
 /**
- * What stands in the way of a creation: whether there is a label that the account may use, its rule, and the stored
+ * Why a create stored nothing: whether there is a label that the account may use, its rule, and the stored
  * evaluation of the same id, whose columns are NULL where there is none or it is another account's.
  */
 export type CreateExplanation = LabelRow &
@@ -28,12 +29,12 @@ export type CreateExplanation = LabelRow &
     readonly is_legal: 0 | 1;
   };
 
-const given = (name: keyof NewEvaluation) => sql`${sql.placeholder(name)}`;
+const param = (name: keyof NewEvaluation) => sql`${sql.placeholder(name)}`;
 
 /** The label, if the account may use it. */
-const isLabel = all(eq(evaluationLabel.id, given('evaluation_label_id')), isVisibleTo(given('account')));
+const isLabel = all(eq(evaluationLabel.id, param('evaluation_label_id')), isVisibleTo(param('account')));
 
-const idIsTaken = sql<0 | 1>`EXISTS (SELECT 1 FROM ${runEvaluation} WHERE ${runEvaluation.id} = ${given('id')})`;
+const idIsTaken = sql<0 | 1>`EXISTS (SELECT 1 FROM ${runEvaluation} WHERE ${runEvaluation.id} = ${param('id')})`;
 
 /** The value an evaluation was created with: what was replaced first, or else what is there. */
 const firstValue = sql`coalesce((
@@ -43,30 +44,30 @@ const firstValue = sql`coalesce((
 
 /** The stored evaluation of that id was created with the same content: this is a repetition, whatever came after. */
 const isSame = sql<0 | 1>`${all(
-  eq(runEvaluation.run_id, given('run_id')),
-  eq(runEvaluation.evaluation_label_id, given('evaluation_label_id')),
-  sql`${runEvaluation.output_name} IS ${given('output_name')}`,
-  sql`${runEvaluation.field_path} IS ${given('field_path')}`,
-  sql`${firstValue} = ${given('value')}`,
+  eq(runEvaluation.run_id, param('run_id')),
+  eq(runEvaluation.evaluation_label_id, param('evaluation_label_id')),
+  sql`${runEvaluation.output_name} IS ${param('output_name')}`,
+  sql`${runEvaluation.field_path} IS ${param('field_path')}`,
+  sql`${firstValue} = ${param('value')}`,
 )} IS TRUE`;
 
 /** Returns the row; nothing where the label is not to be had, does not allow the value, or the id is taken. */
-export const create = compile<NewEvaluation, EvaluationRow>(
+export const createEvaluation = compile<NewEvaluation, EvaluationRow>(
   orm
     .insert(runEvaluation)
     .select(
       orm
         .select({
-          id: given('id').as('id'),
-          account_id: given('account').as('account_id'),
-          run_id: given('run_id').as('run_id'),
-          output_name: given('output_name').as('output_name'),
-          field_path: given('field_path').as('field_path'),
+          id: param('id').as('id'),
+          account_id: param('account').as('account_id'),
+          run_id: param('run_id').as('run_id'),
+          output_name: param('output_name').as('output_name'),
+          field_path: param('field_path').as('field_path'),
           evaluation_label_id: evaluationLabel.id,
-          value: given('value').as('value'),
-          created_by: given('subject').as('created_by'),
+          value: param('value').as('value'),
+          created_by: param('subject').as('created_by'),
           created_by_evaluator_id: sql`NULL`.as('created_by_evaluator_id'),
-          created_at: given('now').as('created_at'),
+          created_at: param('now').as('created_at'),
           updated_by: sql`NULL`.as('updated_by'),
           updated_at: sql`NULL`.as('updated_at'),
         })
@@ -77,7 +78,7 @@ export const create = compile<NewEvaluation, EvaluationRow>(
 );
 
 /** Returns one row, always. */
-export const explainCreate = compile<NewEvaluation, CreateExplanation>(
+export const explainCreateEvaluation = compile<NewEvaluation, CreateExplanation>(
   orm
     .select({
       ...getTableColumns(runEvaluation),
@@ -89,5 +90,5 @@ export const explainCreate = compile<NewEvaluation, CreateExplanation>(
     })
     .from(sql`(SELECT 1)`)
     .leftJoin(evaluationLabel, isLabel)
-    .leftJoin(runEvaluation, all(eq(runEvaluation.id, given('id')), eq(runEvaluation.account_id, given('account')))),
+    .leftJoin(runEvaluation, all(eq(runEvaluation.id, param('id')), eq(runEvaluation.account_id, param('account')))),
 );

@@ -1,8 +1,8 @@
 /** The built bundle as a client meets it: over HTTP, with a real D1, from the first evaluation to its history. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createTestHarness } from 'wrangler';
+import { mintToken, SAMPLE } from '../../src/cli/mint.ts';
 import { migrationStatements } from './migrations.ts';
-import { mintToken, SAMPLE } from './mint.ts';
 
 const JWT_SECRET = 'a-secret-of-the-end-to-end-suite-and-nothing-else';
 const LABEL = '018f4d3a-0001-7000-8000-000000000001';

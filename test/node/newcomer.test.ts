@@ -19,8 +19,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { decodeJwt } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { freePort } from './local.ts';
-import { SAMPLE } from './mint.ts';
+import { SAMPLE } from '../../src/cli/mint.ts';
+import { freePort } from './free-port.ts';
 
 const project = process.cwd();
 const clone = mkdtempSync(join(tmpdir(), 'run-evaluation-'));
@@ -192,7 +192,7 @@ describe('npm run token', () => {
     expect(shell('npm run -s token -- --run all').stderr).toContain('--run all is not a UUID.');
     expect(shell('npm run -s token -- --help').stdout).toContain('--account ID');
     expect(shell('npm run -s token -- --expires soon').stderr).toContain('--expires soon is not a time span');
-    const elsewhere = spawnSync('node', [join(project, 'test/dev/token.ts')], { cwd: tmpdir(), env, encoding: 'utf8' });
+    const elsewhere = spawnSync('node', [join(project, 'src/cli/token.ts')], { cwd: tmpdir(), env, encoding: 'utf8' });
     expect(elsewhere.status).toBe(1);
     expect(elsewhere.stderr).toContain('run `npm start` once');
   });

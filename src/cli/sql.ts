@@ -1,0 +1,71 @@
+/**
+ * `npm run sql`: writes the SQL of each folder's drizzle queries (`*.query.ts`) into its `sql.generated.ts`, as sqlc does.
+ * With `--check` it writes nothing and fails if a file is stale.
+ */
+import { existsSync, globSync, readFileSync, writeFileSync } from 'node:fs';
+import { basename, dirname, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { format } from 'sql-formatter';
+
+const HELP = `Writes the SQL of the drizzle queries in src/*/*.query.ts into src/*/sql.generated.ts.
+
+  npm run sql -- [options]
+
+  --check   writes nothing, and fails if a file is stale
+  --help    this text`;
+
+const isQuery = (exported: unknown): exported is { readonly text: string } =>
+  typeof exported === 'object' && exported !== null && 'text' in exported && typeof exported.text === 'string';
+
+/** One clause a line, indented as an argument. */
+function readable(text: string): string {
+  const lines = format(text, { language: 'sqlite', keywordCase: 'upper', functionCase: 'lower', expressionWidth: 100 });
+  if (/[`\\]|\$\{/.test(lines)) throw new Error(`a query holds a character with a meaning in a template: ${lines}`);
+  return lines.replaceAll(/^/gm, '  ');
+}
+
+async function generate(folder: string, files: readonly string[]): Promise<string | undefined> {
+  const imports: string[] = [];
+  const statements: string[] = [];
+  for (const file of files) {
+    const module: Readonly<Record<string, unknown>> = await import(resolve(file));
+    const queries = Object.entries(module).filter((entry): entry is [string, { text: string }] => isQuery(entry[1]));
+    if (queries.length === 0) continue;
+    const name = basename(file, '.query.ts');
+    imports.push(`import type * as ${name} from './${basename(file)}';\n`);
+    for (const [query, { text }] of queries) {
+      statements.push(
+        `\nexport const ${query}: StatementOf<typeof ${name}.${query}> = statement(\`\n${readable(text)}\n\`);\n`,
+      );
+    }
+  }
+  if (statements.length === 0) return undefined;
+  return `// generated: do not edit. Written by \`npm run sql\` from the drizzle queries in ${folder}/*.query.ts.
+import { type StatementOf, statement } from '../db/statement.ts';
+${imports.join('')}${statements.join('')}`;
+}
+
+async function run(check: boolean): Promise<void> {
+  const folders = Map.groupBy(globSync('src/*/*.query.ts').sort(), (file) => dirname(file));
+  for (const [folder, files] of folders) {
+    const text = await generate(folder, files);
+    const target = `${folder}/sql.generated.ts`;
+    const present = existsSync(target) ? readFileSync(target, 'utf8') : undefined;
+    if (text === present) continue;
+    if (check) throw new Error(`${target} is stale: run \`npm run sql\`, and read what it changed.`);
+    if (text === undefined) throw new Error(`${target} has no query left: delete it.`);
+    writeFileSync(target, text);
+    console.log(`Wrote ${target}.`);
+  }
+}
+
+try {
+  const { values } = parseArgs({
+    options: { check: { type: 'boolean', default: false }, help: { type: 'boolean', default: false } },
+  });
+  if (values.help) console.log(HELP);
+  else await run(values.check);
+} catch (thrown) {
+  console.error(thrown instanceof Error ? thrown.message : thrown);
+  process.exitCode = 1;
+}

@@ -1,0 +1,55 @@
+/** Reads evaluations, one call to D1 each. Knows nothing of HTTP. */
+import type { OperationContext } from '../db/connection.ts';
+import { notFound } from '../failure.ts';
+import { allows } from '../principal.ts';
+import type { EvaluationPath, EvaluationRow, ReplacedRow } from './evaluation.ts';
+import * as sql from './sql.generated.ts';
+
+/** Where a page begins, after the last entry of the page before, and how many entries it may have. */
+export type Page<Cursor> = { readonly after: Cursor | undefined; readonly limit: number };
+
+/** @throws {Failure} `not_found`. */
+export async function getEvaluation(
+  { principal, connection }: OperationContext,
+  path: EvaluationPath,
+): Promise<EvaluationRow> {
+  if (!allows(principal, path)) throw notFound();
+  const { account } = principal;
+  const {
+    rows: [row],
+  } = await connection.run(sql.getEvaluation, () => ({ ...path, account }));
+  if (!row) throw notFound();
+  return row;
+}
+
+/**
+ * A page of the run's evaluations, oldest first; empty if the account has no such run.
+ * @throws {Failure} `not_found` if the token is restricted to another run, or to one evaluation.
+ */
+export async function listEvaluations(
+  { principal, connection }: OperationContext,
+  run_id: string,
+  { after, limit }: Page<{ created_at: string; id: string }>,
+): Promise<EvaluationRow[]> {
+  if (!allows(principal, { run_id })) throw notFound();
+  const [after_created_at, after_id] = [after?.created_at ?? '', after?.id ?? ''];
+  const { account } = principal;
+  const params = { run_id, account, after_created_at, after_id, limit };
+  return (await connection.run(sql.listEvaluations, () => params)).rows;
+}
+
+/**
+ * A page of the replaced values of an evaluation, newest first.
+ * @throws {Failure} `not_found`.
+ */
+export async function listReplacedValues(
+  { principal, connection }: OperationContext,
+  path: EvaluationPath,
+  { after, limit }: Page<{ replaced_at: string }>,
+): Promise<ReplacedRow[]> {
+  if (!allows(principal, path)) throw notFound();
+  const params = { ...path, account: principal.account, before: after?.replaced_at ?? '~', limit };
+  const { rows } = await connection.run(sql.listReplacedValues, () => params);
+  if (rows.length === 0) throw notFound();
+  return rows.filter((row): row is ReplacedRow => row.replaced_at !== null);
+}
