@@ -12,7 +12,7 @@ import { crossOrigin } from './http/cors.ts';
 import { renderFailure, renderPathNotFound } from './http/errors.ts';
 import { createRateLimiter } from './http/rate-limit.ts';
 import { d1Session } from './http/session.ts';
-import { publicRoutes } from './public.ts';
+import { serviceRoutes } from './service.ts';
 import { readOrigins, readSettings } from './settings.ts';
 
 export function createApp(env: Env, clock: Clock = systemClock) {
@@ -21,7 +21,7 @@ export function createApp(env: Env, clock: Clock = systemClock) {
   const origins = readOrigins(env);
   if (origins.length > 0) app.use(crossOrigin(origins));
   const session = d1Session(env.DB, clock);
-  app.route('/', publicRoutes(session));
+  app.route('/', serviceRoutes(session));
   app.route(
     '/',
     evaluationRoutes({

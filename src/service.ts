@@ -12,7 +12,7 @@ const DOCUMENT_MAX_AGE_SECONDS = 3600;
 
 const ping = statement<object, { one: 1 }>('SELECT 1 AS one');
 
-export function publicRoutes(session: OpenSession) {
+export function serviceRoutes(session: OpenSession) {
   const routes = new Hono<AppEnv>();
   let text: string | undefined;
 
