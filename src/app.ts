@@ -5,6 +5,7 @@
 import { Hono } from 'hono';
 import { createVerifier } from './auth/verifier.ts';
 import { type Clock, systemClock } from './clock.ts';
+import evaluationDocument from './evaluation/openapi.json';
 import { evaluationRoutes } from './evaluation/routes.ts';
 import { bearerAuth } from './http/bearer-auth.ts';
 import { type AppEnv, requestContext } from './http/context.ts';
@@ -21,7 +22,7 @@ export function createApp(env: Env, clock: Clock = systemClock) {
   const origins = readOrigins(env);
   if (origins.length > 0) app.use(crossOrigin(origins));
   const session = d1Session(env.DB, clock);
-  app.route('/', serviceRoutes(session));
+  app.route('/', serviceRoutes(session, [evaluationDocument]));
   app.route(
     '/',
     evaluationRoutes({

@@ -1,24 +1,35 @@
-/** What needs no token: the document of the API, and whether the database answers. */
+/**
+ * The service itself, which needs no token: whether the database answers, and the OpenAPI document. Each resource keeps
+ * its part of the document beside its routes; app.ts hands the parts in, so this file knows no resource.
+ */
 import { Hono } from 'hono';
 import { statement } from './db/statement.ts';
 import { databaseUnavailable, Failure, messageOf } from './failure.ts';
-import type { AppEnv } from './http/context.ts';
-import { methodNotAllowed } from './http/errors.ts';
 import { respond, respondJson } from './http/response.ts';
+import { methodNotAllowed } from './http/errors.ts';
+import type { AppEnv } from './http/context.ts';
 import type { OpenSession } from './http/session.ts';
-import document from './openapi.json';
+import service from './openapi.json';
 
 const DOCUMENT_MAX_AGE_SECONDS = 3600;
 
 const ping = statement<object, { one: 1 }>('SELECT 1 AS one');
 
-export function serviceRoutes(session: OpenSession) {
+/** A resource's part of the OpenAPI document: its tags, paths and components, which refer to what openapi.json shares. */
+export type DocumentPart = {
+  readonly tags: readonly object[];
+  readonly paths: object;
+  readonly components: { readonly [section: string]: object };
+};
+
+export function serviceRoutes(session: OpenSession, resources: readonly DocumentPart[]) {
   const routes = new Hono<AppEnv>();
   let text: string | undefined;
 
   routes.get('/openapi.json', (c) => {
     c.get('log').operation = 'getDocument';
-    text ??= JSON.stringify(document);
+    // By the first request that asks for it: no start of an isolate waits for it.
+    text ??= JSON.stringify(documentOf([...resources, service]));
     return respond(c, 200, text, {
       'content-type': 'application/json',
       'cache-control': `public, max-age=${DOCUMENT_MAX_AGE_SECONDS}`,
@@ -37,6 +48,16 @@ export function serviceRoutes(session: OpenSession) {
   routes.all('/openapi.json', methodNotAllowed('GET, HEAD'));
   routes.all('/health', methodNotAllowed('GET, HEAD'));
   return routes;
+}
+
+/** The document put together. No two parts may define the same name, which test/dev/document.test.ts holds. */
+function documentOf(parts: readonly DocumentPart[]): object {
+  const components: { [section: string]: object } = {};
+  for (const [section, named] of parts.flatMap((part) => Object.entries(part.components))) {
+    components[section] = { ...components[section], ...named };
+  }
+  const paths = Object.assign({}, ...parts.map((part) => part.paths));
+  return { ...service, tags: parts.flatMap(({ tags }) => tags), paths, components };
 }
 
 /** Whatever keeps the database from answering, the probe that asks has to hear 503. */

@@ -5,13 +5,13 @@
 import { env } from 'cloudflare:workers';
 import { toJsonSchema } from '@valibot/to-json-schema';
 import { beforeAll, describe, expect, inject, it, vi } from 'vitest';
+import evaluations from '../src/evaluation/openapi.json';
 import { EvaluationCreateBody, EvaluationUpdateBody } from '../src/evaluation/input.ts';
 import { BODY_MAX_BYTES } from '../src/http/body.ts';
 import { PAGE_MAX_ROWS } from '../src/http/params.ts';
-import document from '../src/openapi.json';
 import { stillClock } from './clock.ts';
 import { flakyD1 } from './d1.ts';
-import { DOCUMENTED, describedResponse, errorsOf } from './document.ts';
+import { DOCUMENTED, describedResponse, document, errorsOf } from './document.ts';
 import { OPERATIONS } from './operations.ts';
 import {
   claims,
@@ -150,7 +150,9 @@ describe('each example of a failure', () => {
     },
   };
   const declared = Object.entries(document.components.responses).flatMap(([response, { content }]) =>
-    Object.entries(content['application/json'].examples).map(([name, { value }]) => [response, name, value] as const),
+    Object.entries(content?.['application/json'].examples ?? {}).map(
+      ([name, { value }]) => [response, name, value] as const,
+    ),
   );
 
   it.each(declared)('is given, word for word: %s, %s', async (response, name, value) => {
@@ -187,7 +189,7 @@ describe('the examples of a success', () => {
       const init = body === undefined ? { method } : { method, body: JSON.stringify(body) };
       return worker(await request(pathTo(template), init));
     };
-    const paths = document.paths;
+    const { paths } = evaluations;
     const item = '/v1/run/{run_id}/evaluation/{evaluation_id}';
     const collection = '/v1/run/{id}/evaluations';
     const created = paths[collection].post;
@@ -242,8 +244,8 @@ describe('the schema of a request', () => {
   });
 
   it.each([
-    ['EvaluationUpdate', EvaluationUpdateBody, document.components.schemas.EvaluationUpdate],
-    ['EvaluationCreate', EvaluationCreateBody, document.components.schemas.EvaluationCreate],
+    ['EvaluationUpdate', EvaluationUpdateBody, evaluations.components.schemas.EvaluationUpdate],
+    ['EvaluationCreate', EvaluationCreateBody, evaluations.components.schemas.EvaluationCreate],
   ] as const)('%s has the names, types and requirements of what validates it', (_, validator, documented) => {
     const schema = toJsonSchema(validator, { typeMode: 'input', errorMode: 'ignore' });
 
@@ -252,8 +254,7 @@ describe('the schema of a request', () => {
 });
 
 describe('the parameters', () => {
-  type Parameter = { name: string; in: string; schema: object };
-  const parameters = document.components.parameters as Record<string, Parameter>;
+  const { parameters } = document.components;
   const namesOf = (references: { $ref: string }[] = []) =>
     references.map(({ $ref }) => parameters[$ref.split('/').at(-1) ?? '']).map((one) => `${one?.in} ${one?.name}`);
 
@@ -278,10 +279,9 @@ describe('the parameters', () => {
   });
 
   it('have the limits that the Worker has', () => {
-    const { Limit } = document.components.parameters;
     const rows = PAGE_MAX_ROWS;
-    expect(Limit.schema).toEqual({ type: 'integer', minimum: 1, maximum: rows, default: rows });
-    for (const { requestBody } of [document.paths['/v1/run/{id}/evaluations'].post]) {
+    expect(parameters['Limit']?.schema).toEqual({ type: 'integer', minimum: 1, maximum: rows, default: rows });
+    for (const { requestBody } of [evaluations.paths['/v1/run/{id}/evaluations'].post]) {
       expect(requestBody.description).toContain(BODY_MAX_BYTES.toLocaleString('en'));
     }
   });

@@ -1,9 +1,9 @@
 /** What surrounds the resource at the edge: D1 sessions and bookmarks, browsers of other origins, the public paths. */
 import { env } from 'cloudflare:workers';
 import { describe, expect, it, vi } from 'vitest';
-import document from '../src/openapi.json';
 import { databaseUnavailable } from './answers.ts';
 import { flakyD1 } from './d1.ts';
+import { document } from './document.ts';
 import { OPERATIONS } from './operations.ts';
 import { expectRefusal, pathOf, putValue, request, type Send, storeEvaluation, worker, workerWith } from './worker.ts';
 

@@ -1,7 +1,42 @@
-/** The document as tools see it: a linter finds nothing in it. */
-import { readFileSync } from 'node:fs';
+/** The document as tools see it: the parts in src/ put together, in which a linter finds nothing. */
+import { globSync, readFileSync } from 'node:fs';
 import { createConfig, lintFromString } from '@redocly/openapi-core';
-import { expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { createTestHarness } from 'wrangler';
+
+type Part = {
+  readonly tags: readonly { readonly name: string }[];
+  readonly paths: object;
+  readonly components: Readonly<Record<string, object>>;
+};
+
+const server = createTestHarness({ workers: [{ configPath: 'wrangler.toml' }] });
+let served: string;
+beforeAll(async () => {
+  await server.listen();
+  served = await (await server.fetch('/openapi.json')).text();
+});
+afterAll(() => server.close());
+
+/** Everything that has a name in the document, with what it is, in the order of the names. */
+const definitionsIn = (parts: readonly Part[]) =>
+  parts
+    .flatMap(({ tags, paths, components }): [string, unknown][] => [
+      ...tags.map((tag): [string, unknown] => [`tag ${tag.name}`, tag]),
+      ...Object.entries(paths),
+      ...Object.entries(components).flatMap(([section, named]) =>
+        Object.entries(named).map(([name, definition]): [string, unknown] => [`${section}/${name}`, definition]),
+      ),
+    ])
+    .sort(([one], [other]) => one.localeCompare(other));
+
+it('has what each part of it defines, and no name is defined by two of them', () => {
+  const files = globSync('src/**/openapi.json');
+  const parts = files.map((file): Part => JSON.parse(readFileSync(file, 'utf8')));
+
+  expect(files.sort()).toEqual(expect.arrayContaining(['src/evaluation/openapi.json', 'src/openapi.json']));
+  expect(definitionsIn([JSON.parse(served)])).toEqual(definitionsIn(parts));
+});
 
 it('has nothing that the strict rules of a linter object to', async () => {
   const config = await createConfig({
@@ -10,11 +45,7 @@ it('has nothing that the strict rules of a linter object to', async () => {
     rules: { 'operation-4xx-response': 'off' },
   });
 
-  const problems = await lintFromString({
-    source: readFileSync('src/openapi.json', 'utf8'),
-    absoluteRef: 'openapi.json',
-    config,
-  });
+  const problems = await lintFromString({ source: served, absoluteRef: 'openapi.json', config });
 
   expect(problems.map(({ ruleId, message, location }) => `${ruleId} ${location[0]?.pointer}: ${message}`)).toEqual([]);
 });

@@ -4,7 +4,7 @@
  */
 import { Agent, type IncomingHttpHeaders, request } from 'node:http';
 import { setTimeout as pause } from 'node:timers/promises';
-import { judge } from './document.ts';
+import type { Judge } from './document.ts';
 import type { Findings } from './findings.ts';
 
 export type Call = {
@@ -39,7 +39,7 @@ const SECOND_MS = 20;
 /** Four tries, each given up after five seconds, and some room. */
 const ANSWER_MAX_MS = 30_000;
 
-export function createCaller(url: URL, connections: number, findings: Findings): Caller {
+export function createCaller(url: URL, connections: number, findings: Findings, judge: Judge): Caller {
   const agent = new Agent({ keepAlive: true, maxSockets: connections });
 
   async function call(wanted: Call): Promise<Outcome> {

@@ -1,8 +1,8 @@
 /**
- * The document as a judge of every answer: status, headers, body, and nothing besides. The same rules as
- * test/document.ts, which needs vitest; here each schema is compiled once, because it judges a thousand answers a second.
+ * The document that the Worker gives, as a judge of every other answer: status, headers, body, and nothing besides. The
+ * same rules as test/document.ts, which needs vitest; here each schema is compiled once, because it judges a thousand
+ * answers a second.
  */
-import { readFileSync } from 'node:fs';
 import { type Schema, Validator } from '@cfworker/json-schema';
 import type { Answer, Call } from './caller.ts';
 
@@ -18,52 +18,57 @@ type Document = {
   readonly components: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
 };
 
-const document: Document = JSON.parse(readFileSync('src/openapi.json', 'utf8'));
-const { components } = document;
-
-const paths = Object.entries(document.paths).map(([template, operations]) => ({
-  pattern: new RegExp(`^${template.replaceAll(/\{\w+\}/g, '[^/]+').replaceAll('.', '\\.')}$`),
-  operations,
-}));
-
-function resolve<T>({ $ref }: Reference): T {
-  const [, , kind = '', name = ''] = $ref.split('/');
-  return components[kind]?.[name] as T;
-}
-
-const compile = (schema: Schema) => new Validator({ ...schema, components } as Schema, '2020-12', false);
-
-type Judge = (answer: Answer) => string[];
-
-const judges = new Map<string, Judge | undefined>();
-
 /** What is wrong with the answer, as sentences; none where it is as the document has it. */
-export function judge(call: Call, answer: Answer): string[] {
-  const [path = ''] = call.path.split('?');
-  const item = paths.find(({ pattern }) => pattern.test(path));
-  const operation = item?.operations[call.method.toLowerCase()];
-  const where = `${operation?.operationId ?? `${call.method} ${path}`} ${answer.status}`;
-  if (!operation) return judgeUndocumented(answer).map((problem) => `${where}: ${problem}`);
-  if (!judges.has(where)) judges.set(where, createJudge(operation, answer.status));
-  const judgeAnswer = judges.get(where);
-  if (!judgeAnswer) return [`${where} is not in the document`];
-  return judgeAnswer(answer).map((problem) => `${where}: ${problem}`);
+export type Judge = (call: Call, answer: Answer) => string[];
+
+export async function fetchJudge(url: URL): Promise<Judge> {
+  const response = await fetch(new URL('/openapi.json', url));
+  const { paths, components } = (await response.json()) as Document;
+  const items = Object.entries(paths).map(([template, operations]) => ({
+    pattern: new RegExp(`^${template.replaceAll(/\{\w+\}/g, '[^/]+').replaceAll('.', '\\.')}$`),
+    operations,
+  }));
+  const error = compile({ $ref: '#/components/schemas/Error' }, components);
+  const judges = new Map<string, JudgeAnswer | undefined>();
+
+  return function judge(call, answer) {
+    const [path = ''] = call.path.split('?');
+    const item = items.find(({ pattern }) => pattern.test(path));
+    const operation = item?.operations[call.method.toLowerCase()];
+    const where = `${operation?.operationId ?? `${call.method} ${path}`} ${answer.status}`;
+    if (!operation) return judgeUndocumented(answer, error).map((problem) => `${where}: ${problem}`);
+    if (!judges.has(where)) judges.set(where, createJudge(operation, answer.status, components));
+    const judgeAnswer = judges.get(where);
+    if (!judgeAnswer) return [`${where} is not in the document`];
+    return judgeAnswer(answer).map((problem) => `${where}: ${problem}`);
+  };
 }
+
+type Components = Document['components'];
+
+const compile = (schema: Schema, components: Components) =>
+  new Validator({ ...schema, components } as Schema, '2020-12', false);
+
+type JudgeAnswer = (answer: Answer) => string[];
 
 /** What Node and HTTP bring with any answer, which no document declares. */
 const UNDECLARED = new Set(['content-type', 'content-length', 'transfer-encoding', 'connection', 'keep-alive', 'date']);
 
-function createJudge(operation: Operation, status: number): Judge | undefined {
+function createJudge(operation: Operation, status: number, components: Components): JudgeAnswer | undefined {
+  const resolve = <T>({ $ref }: Reference): T => {
+    const [, , kind = '', name = ''] = $ref.split('/');
+    return components[kind]?.[name] as T;
+  };
   const response = operation.responses[status];
   if (!response) return undefined;
   const described = '$ref' in response ? resolve<Described>(response) : response;
   const headers = Object.entries(described.headers ?? {}).map(([name, reference]) => {
     const { required, schema } = resolve<Header>(reference);
-    return { name, required, validator: compile(schema) };
+    return { name, required, validator: compile(schema, components) };
   });
   const declared = new Set(headers.map(({ name }) => name));
   const schema = described.content?.['application/json'].schema;
-  const body = schema && compile(schema);
+  const body = schema && compile(schema, components);
 
   return (answer) => [
     ...headers.flatMap(({ name, required, validator }) => {
@@ -84,10 +89,8 @@ function judgeBody(answer: Answer, validator: Validator | undefined): string[] {
   return validator.validate(answer.body).errors.map(({ instanceLocation, error }) => `${instanceLocation}: ${error}`);
 }
 
-const error = compile({ $ref: '#/components/schemas/Error' });
-
 /** A path or a method that does not exist. */
-function judgeUndocumented(answer: Answer): string[] {
+function judgeUndocumented(answer: Answer, error: Validator): string[] {
   const known = answer.status === 404 || answer.status === 405;
   const allows = answer.headers['allow'] !== undefined;
   return [

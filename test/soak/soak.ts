@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { audit } from './audit.ts';
 import { createCaller } from './caller.ts';
+import { fetchJudge } from './document.ts';
 import { createFindings } from './findings.ts';
 import { applyLoad } from './load.ts';
 import { readWorkerd, watchMemory } from './memory.ts';
@@ -50,7 +51,7 @@ async function soak(folder: string, options: Options, started: (server: Server) 
   const server = await startServer(folder, secret, label);
   started(server);
   const tokens = await createTokens(secret, seconds + AROUND_LOAD_MAX_SECONDS);
-  const caller = createCaller(server.url, connections, findings);
+  const caller = createCaller(server.url, connections, findings, await fetchJudge(server.url));
   const world = createWorld({ caller, findings, random: seeded(seed), tokens, label });
 
   const memory = watchMemory();
