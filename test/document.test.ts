@@ -261,10 +261,7 @@ describe('the parameters', () => {
   it('are those that the operations read', () => {
     const page = ['query limit', 'query cursor'];
     const everywhere = ['header x-request-id', 'header x-d1-bookmark'];
-    const declared = DOCUMENTED.map(({ operation }) => [
-      operation.operationId,
-      namesOf((operation as { parameters?: { $ref: string }[] }).parameters),
-    ]);
+    const declared = DOCUMENTED.map(({ operation }) => [operation.operationId, namesOf(operation.parameters)]);
 
     expect(Object.fromEntries(declared)).toEqual({
       createEvaluation: everywhere,
@@ -279,11 +276,20 @@ describe('the parameters', () => {
   });
 
   it('have the limits that the Worker has', () => {
-    const rows = PAGE_MAX_ROWS;
+    const [rows, bytes] = [PAGE_MAX_ROWS, BODY_MAX_BYTES.toLocaleString('en')];
     expect(parameters['Limit']?.schema).toEqual({ type: 'integer', minimum: 1, maximum: rows, default: rows });
-    for (const { requestBody } of [evaluations.paths['/v1/run/{id}/evaluations'].post]) {
-      expect(requestBody.description).toContain(BODY_MAX_BYTES.toLocaleString('en'));
-    }
+    const bodies = DOCUMENTED.flatMap(({ operation }) => operation.requestBody ?? []);
+    expect(new Set(bodies.map(({ description }) => description))).toEqual(new Set([`At most ${bytes} bytes.`]));
+    expect(document.components.responses['ContentTooLarge']?.description).toContain(bytes);
+  });
+});
+
+describe('the update by POST', () => {
+  it('is exactly the update: the same parameters, body and responses, word for word', () => {
+    const { put, post } = evaluations.paths['/v1/run/{run_id}/evaluation/{evaluation_id}'];
+    const { operationId, summary, description } = post;
+
+    expect(post).toEqual({ ...put, operationId, summary, description });
   });
 });
 

@@ -5,10 +5,16 @@ import { expect } from 'vitest';
 
 type Header = { required?: boolean; schema: Schema };
 type Described = {
+  description: string;
   headers?: Record<string, { $ref: string }>;
   content?: { 'application/json': { schema: Schema; examples?: Record<string, { value: unknown }> } };
 };
-type Operation = { operationId: string; responses: Record<string, Described | { $ref: string }> };
+type Operation = {
+  operationId: string;
+  parameters?: { $ref: string }[];
+  requestBody?: { description: string };
+  responses: Record<string, Described | { $ref: string }>;
+};
 type Document = {
   paths: Record<string, Record<string, Operation>>;
   components: {

@@ -2,7 +2,7 @@
 import { globSync, readFileSync } from 'node:fs';
 import { createConfig, lintFromString } from '@redocly/openapi-core';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { createTestHarness } from 'wrangler';
+import { createTestHarness, unstable_readConfig } from 'wrangler';
 
 type Part = {
   readonly tags: readonly { readonly name: string }[];
@@ -36,6 +36,13 @@ it('has what each part of it defines, and no name is defined by two of them', ()
 
   expect(files.sort()).toEqual(expect.arrayContaining(['src/evaluation/openapi.json', 'src/openapi.json']));
   expect(definitionsIn([JSON.parse(served)])).toEqual(definitionsIn(parts));
+});
+
+it('tells the rate limit that is deployed', () => {
+  const { limit, period } = unstable_readConfig({ config: 'wrangler.toml' }).ratelimits[0].simple;
+
+  const { description } = JSON.parse(served).components.responses.TooManyRequests;
+  expect(description).toContain(`${limit.toLocaleString('en')} in ${period} seconds`);
 });
 
 it('has nothing that the strict rules of a linter object to', async () => {
