@@ -5,9 +5,9 @@
 import { Hono } from 'hono';
 import { statement } from './db/statement.ts';
 import { databaseUnavailable, Failure, messageOf } from './failure.ts';
-import { respond, respondJson } from './http/response.ts';
-import { methodNotAllowed } from './http/errors.ts';
 import type { AppEnv } from './http/context.ts';
+import { methodNotAllowed } from './http/errors.ts';
+import { respond, respondJson } from './http/response.ts';
 import type { OpenSession } from './http/session.ts';
 import service from './openapi.json';
 

@@ -5,8 +5,8 @@
 import { env } from 'cloudflare:workers';
 import { toJsonSchema } from '@valibot/to-json-schema';
 import { beforeAll, describe, expect, inject, it, vi } from 'vitest';
-import evaluations from '../src/evaluation/openapi.json';
 import { EvaluationCreateBody, EvaluationUpdateBody } from '../src/evaluation/input.ts';
+import evaluations from '../src/evaluation/openapi.json';
 import { BODY_MAX_BYTES } from '../src/http/body.ts';
 import { PAGE_MAX_ROWS } from '../src/http/params.ts';
 import { stillClock } from './clock.ts';
