@@ -1,6 +1,6 @@
 /**
  * The document and the Worker, held together in both directions. Each answer of the whole suite is held against the
- * document where it is given (test/document.ts); here each status and each example that it declares is provoked.
+ * document where it is given (test/support/document.ts); here each status and each example that it declares is provoked.
  */
 import { env } from 'cloudflare:workers';
 import { toJsonSchema } from '@valibot/to-json-schema';
@@ -9,10 +9,10 @@ import { EvaluationCreateBody, EvaluationUpdateBody } from '../src/evaluation/in
 import evaluations from '../src/evaluation/openapi.json';
 import { BODY_MAX_BYTES } from '../src/http/body.ts';
 import { PAGE_MAX_ROWS } from '../src/http/params.ts';
-import { stillClock } from './clock.ts';
-import { flakyD1 } from './d1.ts';
-import { DOCUMENTED, describedResponse, document, errorsOf } from './document.ts';
-import { OPERATIONS } from './operations.ts';
+import { stillClock } from './support/clock.ts';
+import { flakyD1 } from './support/d1.ts';
+import { DOCUMENTED, describedResponse, document, errorsOf } from './support/document.ts';
+import { OPERATIONS } from './support/operations.ts';
 import {
   claims,
   mintToken,
@@ -23,7 +23,7 @@ import {
   storeLabelled,
   worker,
   workerWith,
-} from './worker.ts';
+} from './support/worker.ts';
 
 const ORDER = DOCUMENTED.flatMap(({ operation }) =>
   Object.keys(operation.responses).map((status) => [operation.operationId, Number(status)] as const),
@@ -298,7 +298,7 @@ describe('the judge', () => {
     const row = await storeEvaluation();
     const clock = stillClock();
     const token = await mintToken({ exp: claims({}, clock.now()).exp });
-    const { expectDocumented } = await import('./document.ts');
+    const { expectDocumented } = await import('./support/document.ts');
     const sent = await request(pathOf(row), { method: 'GET', headers: { authorization: `Bearer ${token}` } });
     const good = await workerWith({}, clock)(sent.clone());
     const judge = (response: Response) => expectDocumented(sent, response);

@@ -1,11 +1,20 @@
 /** What surrounds the resource at the edge: D1 sessions and bookmarks, browsers of other origins, the public paths. */
 import { env } from 'cloudflare:workers';
 import { describe, expect, it, vi } from 'vitest';
-import { databaseUnavailable } from './answers.ts';
-import { flakyD1 } from './d1.ts';
-import { document } from './document.ts';
-import { OPERATIONS } from './operations.ts';
-import { expectRefusal, pathOf, putValue, request, type Send, storeEvaluation, worker, workerWith } from './worker.ts';
+import { databaseUnavailable } from './support/answers.ts';
+import { flakyD1 } from './support/d1.ts';
+import { document } from './support/document.ts';
+import { OPERATIONS } from './support/operations.ts';
+import {
+  expectRefusal,
+  pathOf,
+  putValue,
+  request,
+  type Send,
+  storeEvaluation,
+  worker,
+  workerWith,
+} from './support/worker.ts';
 
 const get = async (path: string, headers: Record<string, string | null> = {}) =>
   request(path, { method: 'GET', headers: { 'content-type': null, ...headers } });

@@ -1,7 +1,15 @@
 /** Only the value changes: what a caller got it can put back, and what it may not change is named. */
 import { describe, expect, it } from 'vitest';
-import { unprocessable } from './answers.ts';
-import { expectRefusedUpdate, pathOf, type Row, readEvaluation, request, storeEvaluation, worker } from './worker.ts';
+import { unprocessable } from './support/answers.ts';
+import {
+  expectRefusedUpdate,
+  pathOf,
+  type Row,
+  readEvaluation,
+  request,
+  storeEvaluation,
+  worker,
+} from './support/worker.ts';
 
 const fixed = (field: string) => unprocessable(`${field} cannot be changed: leave it out, or send it as it is stored.`);
 

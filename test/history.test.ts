@@ -1,7 +1,7 @@
 /** Nothing lost: each stored change appends what it replaced, whoever writes. */
 import { env } from 'cloudflare:workers';
 import { describe, expect, it } from 'vitest';
-import { stillClock } from './clock.ts';
+import { stillClock } from './support/clock.ts';
 import {
   claims,
   expectUnbroken,
@@ -12,7 +12,7 @@ import {
   storeEvaluation,
   worker,
   workerWith,
-} from './worker.ts';
+} from './support/worker.ts';
 
 const sql = (query: string, ...values: unknown[]) =>
   env.DB.prepare(query)

@@ -3,8 +3,8 @@
  * door. What is foreign and what is missing get the same bytes, and no other account's row is ever read or changed.
  */
 import { describe, expect, it } from 'vitest';
-import { OPERATIONS } from './operations.ts';
-import { ACCOUNT, mintToken, type Row, readEvaluation, readRun, storeEvaluation, worker } from './worker.ts';
+import { OPERATIONS } from './support/operations.ts';
+import { ACCOUNT, mintToken, type Row, readEvaluation, readRun, storeEvaluation, worker } from './support/worker.ts';
 
 const ACCOUNTS = {
   own: ACCOUNT,

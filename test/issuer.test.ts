@@ -1,8 +1,8 @@
 /** JWT_JWKS_URL: the issuer's key set through rotation, outage, rubbish and crowds, counted in fetches. */
 import { env } from 'cloudflare:workers';
 import { beforeAll, describe, expect, it, vi } from 'vitest';
-import { type StillClock, stillClock, until } from './clock.ts';
-import { type KeyPair, keyPair } from './signer.ts';
+import { type StillClock, stillClock, until } from './support/clock.ts';
+import { type KeyPair, keyPair } from './support/signer.ts';
 import {
   claims,
   expectRefusedUpdate,
@@ -12,7 +12,7 @@ import {
   seconds,
   storeEvaluation,
   workerWith,
-} from './worker.ts';
+} from './support/worker.ts';
 
 const ISSUER = 'https://issuer.example';
 const MINUTE = 60;

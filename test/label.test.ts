@@ -1,8 +1,8 @@
 /** The label's rule: what is legal is stored as it is, what is not is refused in words that say what would be. */
 import { env } from 'cloudflare:workers';
 import { describe, expect, it, vi } from 'vitest';
-import { INTERNAL_ERROR, unprocessable } from './answers.ts';
-import { countingD1 } from './d1.ts';
+import { INTERNAL_ERROR, unprocessable } from './support/answers.ts';
+import { countingD1 } from './support/d1.ts';
 import {
   expectRefusedUpdate,
   type Label,
@@ -15,7 +15,7 @@ import {
   storeLabelled,
   worker,
   workerWith,
-} from './worker.ts';
+} from './support/worker.ts';
 
 const MAX = 1.7976931348623157e308;
 const TINY = 5e-324;

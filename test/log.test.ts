@@ -1,7 +1,7 @@
 /** The log line of a request: what an operator finds by its id, and what must never stand in it. */
 import { env } from 'cloudflare:workers';
 import { describe, expect, it, vi } from 'vitest';
-import { flakyD1 } from './d1.ts';
+import { flakyD1 } from './support/d1.ts';
 import {
   mintToken,
   pathOf,
@@ -12,7 +12,7 @@ import {
   storeEvaluation,
   worker,
   workerWith,
-} from './worker.ts';
+} from './support/worker.ts';
 
 /** Sends the request and returns the one line it left in the log, parsed and as text. */
 async function logOf(sent: Request, send: Send = worker) {

@@ -2,7 +2,7 @@
 import { applyD1Migrations } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
 import { expect, inject, it } from 'vitest';
-import { ACCOUNT, putValue, SUBJECT, workerWith } from './worker.ts';
+import { ACCOUNT, putValue, SUBJECT, workerWith } from './support/worker.ts';
 
 const migrations = inject('migrations');
 const { OLD_DB } = env as typeof env & { readonly OLD_DB: D1Database };

@@ -1,10 +1,10 @@
 /** D1 on a bad day: what passes is tried again for a bounded time, and a 200 is only ever given for a stored row. */
 import { env } from 'cloudflare:workers';
 import { describe, expect, it, vi } from 'vitest';
-import { databaseUnavailable, INTERNAL_ERROR, unprocessable } from './answers.ts';
-import { stillClock, until } from './clock.ts';
-import { type Fate, flakyD1, interceptD1 } from './d1.ts';
-import { OPERATIONS } from './operations.ts';
+import { databaseUnavailable, INTERNAL_ERROR, unprocessable } from './support/answers.ts';
+import { stillClock, until } from './support/clock.ts';
+import { type Fate, flakyD1, interceptD1 } from './support/d1.ts';
+import { OPERATIONS } from './support/operations.ts';
 import {
   claims,
   expectRefusedUpdate,
@@ -18,7 +18,7 @@ import {
   storeEvaluation,
   storeLabelled,
   workerWith,
-} from './worker.ts';
+} from './support/worker.ts';
 
 const TRANSIENT = [
   'Network connection lost.',

@@ -22,10 +22,10 @@ import {
   strangeId,
   updateBody,
   utf8,
-} from './arbitraries.ts';
-import { stillClock } from './clock.ts';
-import { SECRET } from './secret.ts';
-import { hmac } from './signer.ts';
+} from './support/arbitraries.ts';
+import { stillClock } from './support/clock.ts';
+import { SECRET } from './support/secret.ts';
+import { hmac } from './support/signer.ts';
 import {
   ACCOUNT,
   mintToken,
@@ -42,7 +42,7 @@ import {
   storeLabel,
   worker,
   workerWith,
-} from './worker.ts';
+} from './support/worker.ts';
 
 /** Holds the property against so many inputs, and proves that these statuses were among the answers. */
 async function assertProperty<T>(

@@ -1,7 +1,7 @@
 /** 429: what an account may send, with the limiter of the local runtime, whose bindings for tests vitest.config.ts has. */
 import { env } from 'cloudflare:workers';
 import { describe, expect, it, vi } from 'vitest';
-import { stillClock, until } from './clock.ts';
+import { stillClock, until } from './support/clock.ts';
 import {
   expectRefusedUpdate,
   mintToken,
@@ -11,7 +11,7 @@ import {
   seconds,
   storeEvaluation,
   workerWith,
-} from './worker.ts';
+} from './support/worker.ts';
 
 const LIMITED = {
   status: 429,

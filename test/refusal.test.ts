@@ -1,8 +1,8 @@
 /** Status by status: what is refused, in which words, and that the row stays as it was. 401 is in token.test.ts. */
 import { env } from 'cloudflare:workers';
 import { describe, expect, it, vi } from 'vitest';
-import { INTERNAL_ERROR } from './answers.ts';
-import { countingD1, flakyD1, interceptD1 } from './d1.ts';
+import { INTERNAL_ERROR } from './support/answers.ts';
+import { countingD1, flakyD1, interceptD1 } from './support/d1.ts';
 import {
   expectRefusal,
   expectRefusedUpdate,
@@ -13,7 +13,7 @@ import {
   storeEvaluation,
   worker,
   workerWith,
-} from './worker.ts';
+} from './support/worker.ts';
 
 const utf8 = (text: string) => new TextEncoder().encode(text);
 const invalidUtf8 = new Uint8Array([...utf8('{"value":1,"a":"'), 0xc3, 0x28, ...utf8('"}')]);

@@ -1,9 +1,9 @@
 /** The whole resource: create, get, list, history, and the update by POST. What they refuse alike is in other files. */
 import { env } from 'cloudflare:workers';
 import { describe, expect, it } from 'vitest';
-import { INTERNAL_ERROR, NOT_FOUND, unprocessable } from './answers.ts';
-import { stillClock } from './clock.ts';
-import { countingD1, flakyD1, interceptD1 } from './d1.ts';
+import { INTERNAL_ERROR, NOT_FOUND, unprocessable } from './support/answers.ts';
+import { stillClock } from './support/clock.ts';
+import { countingD1, flakyD1, interceptD1 } from './support/d1.ts';
 import {
   ACCOUNT,
   claims,
@@ -23,7 +23,7 @@ import {
   storeLabelled,
   worker,
   workerWith,
-} from './worker.ts';
+} from './support/worker.ts';
 
 const LABEL_NOT_FOUND = {
   status: 404,

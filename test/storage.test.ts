@@ -3,7 +3,7 @@ import { env } from 'cloudflare:workers';
 import { getTableColumns } from 'drizzle-orm';
 import { describe, expect, it } from 'vitest';
 import { runEvaluation } from '../src/db/schema.ts';
-import { readEvaluation, storeEvaluation } from './worker.ts';
+import { readEvaluation, storeEvaluation } from './support/worker.ts';
 
 describe('run_evaluation', () => {
   it('has exactly the twelve columns of the contract, the same in the migration and in the schema', async () => {

@@ -19,11 +19,20 @@
  */
 import { env } from 'cloudflare:workers';
 import { beforeAll, describe, expect, it, vi } from 'vitest';
-import { INTERNAL_ERROR } from './answers.ts';
-import { countingD1 } from './d1.ts';
-import { OPERATIONS } from './operations.ts';
-import { SECRET } from './secret.ts';
-import { type Algorithm, base64url, type Header, hmac, type KeyPair, keyPair, privateJwk, unsigned } from './signer.ts';
+import { INTERNAL_ERROR } from './support/answers.ts';
+import { countingD1 } from './support/d1.ts';
+import { OPERATIONS } from './support/operations.ts';
+import { SECRET } from './support/secret.ts';
+import {
+  type Algorithm,
+  base64url,
+  type Header,
+  hmac,
+  type KeyPair,
+  keyPair,
+  privateJwk,
+  unsigned,
+} from './support/signer.ts';
 import {
   ACCOUNT,
   claims,
@@ -40,7 +49,7 @@ import {
   storeEvaluation,
   worker,
   workerWith,
-} from './worker.ts';
+} from './support/worker.ts';
 
 const noCredentials = {
   status: 401,

@@ -1,9 +1,9 @@
 /** What an accepted update does, and what it can never do. */
 import { env } from 'cloudflare:workers';
 import { describe, expect, it } from 'vitest';
-import { NOT_FOUND } from './answers.ts';
-import { stillClock } from './clock.ts';
-import { countingD1 } from './d1.ts';
+import { NOT_FOUND } from './support/answers.ts';
+import { stillClock } from './support/clock.ts';
+import { countingD1 } from './support/d1.ts';
 import {
   ACCOUNT,
   expectRefusal,
@@ -16,7 +16,7 @@ import {
   storeEvaluation,
   worker,
   workerWith,
-} from './worker.ts';
+} from './support/worker.ts';
 
 describe('an accepted update', () => {
   it('answers 200 with the row as stored: the value, its author and the time of the write; nothing else changed', async () => {

@@ -1,8 +1,16 @@
 /** A token that comes again: its signature is verified once per isolate, and everything that may change each time. */
 import { describe, expect, it, vi } from 'vitest';
-import { stillClock } from './clock.ts';
-import { keyPair } from './signer.ts';
-import { claims, expectRefusedUpdate, mintToken, putValue, seconds, storeEvaluation, workerWith } from './worker.ts';
+import { stillClock } from './support/clock.ts';
+import { keyPair } from './support/signer.ts';
+import {
+  claims,
+  expectRefusedUpdate,
+  mintToken,
+  putValue,
+  seconds,
+  storeEvaluation,
+  workerWith,
+} from './support/worker.ts';
 
 const refused = (error: string) => ({
   status: 401,

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { cloudflareTest, readD1Migrations } from '@cloudflare/vitest-plugin';
 import { defineConfig } from 'vitest/config';
-import { SECRET } from './secret.ts';
+import { SECRET } from './support/secret.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
@@ -40,7 +40,7 @@ export default defineConfig({
           testTimeout: 30_000,
           // Each test has rows of its own, so the files may share an isolate, which saves its start for each.
           isolate: false,
-          setupFiles: ['test/setup.ts'],
+          setupFiles: ['test/support/setup.ts'],
           provide: {
             migrations: await readD1Migrations(`${root}/drizzle`),
             sample: readFileSync(`${root}/src/cli/sample.sql`, 'utf8'),

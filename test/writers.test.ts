@@ -1,9 +1,9 @@
 /** Two writers and one who repeats itself: entity tags, preconditions, crowds, retries, clocks. */
 import { env } from 'cloudflare:workers';
 import { describe, expect, it } from 'vitest';
-import { NOT_FOUND, unprocessable } from './answers.ts';
-import { stillClock } from './clock.ts';
-import { countingD1 } from './d1.ts';
+import { NOT_FOUND, unprocessable } from './support/answers.ts';
+import { stillClock } from './support/clock.ts';
+import { countingD1 } from './support/d1.ts';
 import {
   claims,
   expectRefusal,
@@ -21,7 +21,7 @@ import {
   storeLabelled,
   worker,
   workerWith,
-} from './worker.ts';
+} from './support/worker.ts';
 
 type Put = { ifMatch?: string | null; sub?: string; send?: Send };
 

@@ -1,5 +1,5 @@
 /** Tokens for the bench, and what a Worker needs to verify them. */
-import { hmac, keyPair, type Signer } from '../signer.ts';
+import { hmac, keyPair, type Signer } from '../support/signer.ts';
 
 export const ALGORITHMS = ['HS256', 'RS256', 'ES256', 'EdDSA'] as const;
 export type Alg = (typeof ALGORITHMS)[number];

@@ -5,7 +5,7 @@
  */
 import { env } from 'cloudflare:workers';
 import { createApp } from '../../src/app.ts';
-import { interceptD1 } from '../d1.ts';
+import { interceptD1 } from '../support/d1.ts';
 import { drawFate, type Faults } from './faults.ts';
 
 /** Longer than the Worker waits for D1. */

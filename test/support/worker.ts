@@ -4,9 +4,9 @@
  */
 import { env, exports } from 'cloudflare:workers';
 import { expect } from 'vitest';
-import { createApp } from '../src/app.ts';
-import type { Clock } from '../src/clock.ts';
-import type { EvaluationRow, ReplacedRow } from '../src/evaluation/evaluation.ts';
+import { createApp } from '../../src/app.ts';
+import type { Clock } from '../../src/clock.ts';
+import type { EvaluationRow, ReplacedRow } from '../../src/evaluation/evaluation.ts';
 import { expectDocumented } from './document.ts';
 import { SECRET } from './secret.ts';
 import { type Header, hmac } from './signer.ts';

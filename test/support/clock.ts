@@ -1,5 +1,5 @@
 import { vi } from 'vitest';
-import type { Clock } from '../src/clock.ts';
+import type { Clock } from '../../src/clock.ts';
 
 /** A clock that stands still until it is told to move on; nothing that waits on it takes real time. */
 export type StillClock = Clock & { readonly advance: (seconds: number) => void };
