@@ -1,3 +1,4 @@
+/** A clock that a test moves, so that no test waits. */
 import { vi } from 'vitest';
 import type { Clock } from '../../src/clock.ts';
 

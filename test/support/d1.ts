@@ -46,3 +46,21 @@ export function interceptD1<T extends object>(target: T, onCall: OnCall): T {
     },
   });
 }
+
+/** The real database, with a note of where each session was asked to start. */
+export function watchedSessions(db: D1Database): { db: D1Database; starts: unknown[] } {
+  const starts: unknown[] = [];
+  const watched = new Proxy(db, {
+    get: (target, property) => {
+      if (property === 'withSession') {
+        return (start: string) => {
+          starts.push(start);
+          return target.withSession(start);
+        };
+      }
+      const member: unknown = Reflect.get(target, property);
+      return typeof member === 'function' ? member.bind(target) : member;
+    },
+  });
+  return { db: watched, starts };
+}

@@ -1,3 +1,4 @@
+/** Before each file: the migrations, on the local D1. */
 import { applyD1Migrations, type D1Migration } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
 import { inject } from 'vitest';

@@ -140,6 +140,10 @@ export async function request(
   return made;
 }
 
+/** A request without a body. */
+export const get = async (path: string, headers: Record<string, string | null> = {}) =>
+  request(path, { method: 'GET', headers: { 'content-type': null, ...headers } });
+
 export const putValue = async (row: Pick<Row, 'run_id' | 'id'>, value: unknown, token?: string) =>
   request(pathOf(row), {
     body: JSON.stringify({ value }),

@@ -1,14 +1,13 @@
-/** The whole resource: create, get, list, history, and the update by POST. What they refuse alike is in other files. */
+/** createEvaluation: what is stored and by whom, what is refused, and when the same create again is a repetition. */
 import { env } from 'cloudflare:workers';
 import { describe, expect, it } from 'vitest';
-import { INTERNAL_ERROR, NOT_FOUND, unprocessable } from './support/answers.ts';
+import { INTERNAL_ERROR, unprocessable } from './support/answers.ts';
 import { stillClock } from './support/clock.ts';
 import { countingD1, flakyD1, interceptD1 } from './support/d1.ts';
 import {
   ACCOUNT,
   claims,
   expectRefusal,
-  expectUnbroken,
   mintToken,
   pathOf,
   putValue,
@@ -18,9 +17,7 @@ import {
   readRun,
   request,
   type Send,
-  storeEvaluation,
   storeLabel,
-  storeLabelled,
   worker,
   workerWith,
 } from './support/worker.ts';
@@ -49,9 +46,6 @@ async function create(
   const headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
   return send(await request(`/v1/run/${run}/evaluations`, { method: 'POST', headers, body: JSON.stringify(body) }));
 }
-
-const get = async (path: string, headers: Record<string, string> = {}) =>
-  request(path, { method: 'GET', headers: { 'content-type': null, ...headers } });
 
 describe('createEvaluation', () => {
   it('answers 201 with the row as stored, its place and its entity tag, in one call to D1', async () => {
@@ -349,236 +343,4 @@ describe('a repeated create with an id of the caller\u2019s own', () => {
       expect(await readRun(run)).toHaveLength(1);
     },
   );
-});
-
-describe('getEvaluation', () => {
-  it('answers 200 with the row, updated_at left out while there is none, in one call to D1', async () => {
-    const { updated_at, ...row } = await storeEvaluation();
-    const { db, calls } = countingD1(env.DB);
-
-    const response = await workerWith({ DB: db })(await get(pathOf(row)));
-
-    expect(response.status).toBe(200);
-    expect(await response.json()).toEqual(row);
-    expect(response.headers.get('etag')).toBe(`"${row.created_at}"`);
-    expect(calls).toEqual(['all']);
-    expect(updated_at).toBeNull();
-  });
-
-  it('answers with the tag and the row that the update gave', async () => {
-    const row = await storeEvaluation();
-    const updated = await worker(await putValue(row, 5));
-
-    const got = await worker(await get(pathOf(row)));
-
-    expect(got.headers.get('etag')).toBe(updated.headers.get('etag'));
-    expect(await got.json()).toEqual(await updated.json());
-  });
-
-  it.each<[string, (tag: string) => string]>([
-    ['the tag', (tag) => tag],
-    ['the tag, weak', (tag) => `W/${tag}`],
-    ['the tag among others', (tag) => `"a", ${tag}`],
-    ['*', () => '*'],
-  ])('answers 304 without a body to If-None-Match with %s', async (_, ifNoneMatch) => {
-    const row = await storeEvaluation();
-    const tag = `"${row.created_at}"`;
-
-    const response = await worker(await get(pathOf(row), { 'if-none-match': ifNoneMatch(tag) }));
-
-    expect(response.status).toBe(304);
-    expect(response.headers.get('etag')).toBe(tag);
-    expect(await response.text()).toBe('');
-  });
-
-  it.each(['"other"', 'W/"other"', 'rubbish', '"*"', '', '2026-01-02T03:04:05.678Z'])(
-    'answers in full to If-None-Match %s',
-    async (ifNoneMatch) => {
-      const row = await storeEvaluation();
-
-      expect((await worker(await get(pathOf(row), { 'if-none-match': ifNoneMatch }))).status).toBe(200);
-    },
-  );
-
-  it('answers 404 to a known tag of a row that is not yours', async () => {
-    const row = await storeEvaluation({ account_id: 'acc_neighbour' });
-
-    await expectRefusal(await worker(await get(pathOf(row), { 'if-none-match': '*' })), NOT_FOUND);
-  });
-
-  it('answers HEAD with the headers alone', async () => {
-    const row = await storeEvaluation();
-
-    const response = await worker(await request(pathOf(row), { method: 'HEAD' }));
-
-    expect(response.status).toBe(200);
-    expect(response.headers.get('etag')).toBe(`"${row.created_at}"`);
-    expect(await response.text()).toBe('');
-  });
-});
-
-/** Follows the links from a path to the last page, at most a few. */
-async function pagesFrom<T>(path: string): Promise<T[][]> {
-  const pages: T[][] = [];
-  for (let next: string | undefined = path; next !== undefined && pages.length < 20; ) {
-    const response = await worker(await get(next));
-    expect(response.status).toBe(200);
-    pages.push(await response.json<T[]>());
-    next = /^<([^>]+)>; rel="next"$/.exec(response.headers.get('link') ?? '')?.[1];
-  }
-  return pages;
-}
-
-const BAD_LIMIT = { status: 400, error: 'limit must be a whole number from 1 to 1000.' };
-const BAD_CURSOR = { status: 400, error: 'cursor must be one that came in a Link header, as it came.' };
-const LIMITS = ['0', '007', '1001', '-1', '1.5', '1e2', 'ten', '', '99999', '٣'];
-const PADDED = btoa(`2026-01-01T00:00:00.000Z ${crypto.randomUUID()}`);
-const CURSORS = [
-  '',
-  'x',
-  'AAAA',
-  '%00',
-  PADDED.padEnd(84, '='),
-  ` ${PADDED}`,
-  btoa('2026-01-01T00:00:00.000Z').replaceAll('=', '1'),
-  btoa("' OR 1=1 --"),
-];
-
-describe('listEvaluations', () => {
-  it('answers with a bare array of the run\u2019s evaluations, oldest first, in one call to D1', async () => {
-    const run_id = crypto.randomUUID();
-    const times = ['2026-01-03T00:00:00.000Z', '2026-01-01T00:00:00.000Z', '2026-01-02T00:00:00.000Z'];
-    const rows = await Promise.all(times.map((created_at) => storeEvaluation({ run_id, created_at })));
-    await storeEvaluation();
-    const { db, calls } = countingD1(env.DB);
-
-    const response = await workerWith({ DB: db })(await get(`/v1/run/${run_id}/evaluations`));
-
-    const withoutTime = ([1, 2, 0] as const).map((n) => rows[n]).map(({ updated_at: _, ...row } = {} as Row) => row);
-    expect(await response.json()).toEqual(withoutTime);
-    expect(response.headers.has('link')).toBe(false);
-    expect(calls).toEqual(['all']);
-  });
-
-  it('answers [] for an unknown run', async () => {
-    const response = await worker(await get(`/v1/run/${crypto.randomUUID()}/evaluations`));
-
-    expect(response.status).toBe(200);
-    expect(await response.text()).toBe('[]');
-  });
-
-  it.each([1, 2, 3, 6, 7, 8])(
-    'gives every row once and in order by pages of %d, rows of the same millisecond too',
-    async (limit) => {
-      const run_id = crypto.randomUUID();
-      const days = [1, 1, 1, 2, 2, 3, 3];
-      const rows = await Promise.all(
-        days.map((day) => storeEvaluation({ run_id, created_at: `2026-01-0${day}T00:00:00.000Z` })),
-      );
-
-      const pages = await pagesFrom<Row>(`/v1/run/${run_id}/evaluations?limit=${limit}`);
-
-      const order = rows.map(({ created_at, id }) => `${created_at} ${id}`).sort();
-      expect(pages.flat().map(({ created_at, id }) => `${created_at} ${id}`)).toEqual(order);
-      expect(pages).toHaveLength(Math.ceil(7 / limit));
-      expect(pages.slice(0, -1).every((page) => page.length === limit)).toBe(true);
-    },
-  );
-
-  it('gives 1,000 rows at most, and a link to the rest', async () => {
-    const run_id = crypto.randomUUID();
-    await env.DB.prepare(
-      `WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 1000)
-      INSERT INTO run_evaluation SELECT printf('018f4d3d-%04x-7000-8000-000000000000', i), ?, ?, NULL, NULL, ?, i, NULL, NULL, '2026-01-01T00:00:00.000Z', NULL, NULL FROM n`,
-    )
-      .bind(ACCOUNT, run_id, crypto.randomUUID())
-      .run();
-
-    const pages = await pagesFrom<Row>(`/v1/run/${run_id}/evaluations`);
-
-    expect(pages.map((page) => page.length)).toEqual([1000, 1]);
-    expect(pages.flat().map(({ value }) => value)).toEqual(Array.from({ length: 1001 }, (_, i) => i));
-  });
-
-  it('does not skip what is created between two pages', async () => {
-    const run_id = crypto.randomUUID();
-    for (const day of [1, 2]) await storeEvaluation({ run_id, created_at: `2026-01-0${day}T00:00:00.000Z` });
-    const page = await worker(await get(`/v1/run/${run_id}/evaluations?limit=1`));
-    const next = /<(.+)>/.exec(page.headers.get('link') ?? '')?.[1] ?? '';
-    const late = await storeEvaluation({ run_id, created_at: '2026-01-03T00:00:00.000Z' });
-
-    expect((await pagesFrom<Row>(next)).flat()).toContainEqual(expect.objectContaining({ id: late.id }));
-  });
-
-  it.each(LIMITS)('refuses the limit "%s"', async (limit) => {
-    await expectRefusal(
-      await worker(await get(`/v1/run/${crypto.randomUUID()}/evaluations?limit=${limit}`)),
-      BAD_LIMIT,
-    );
-  });
-
-  it.each(CURSORS)('refuses the cursor "%s"', async (cursor) => {
-    const path = `/v1/run/${crypto.randomUUID()}/evaluations?cursor=${encodeURIComponent(cursor)}`;
-    await expectRefusal(await worker(await get(path)), BAD_CURSOR);
-  });
-});
-
-describe('listReplacedValues', () => {
-  it('answers with what was replaced, newest first, in one call to D1', async () => {
-    const row = await storeEvaluation();
-    for (const value of [4, 5, 6]) await worker(await putValue(row, value));
-    const { db, calls } = countingD1(env.DB);
-
-    const response = await workerWith({ DB: db })(await get(`${pathOf(row)}/history`));
-
-    expect(response.status).toBe(200);
-    const history = await response.json<Awaited<ReturnType<typeof readHistory>>>();
-    expect(history.map(({ value }) => value)).toEqual([5, 4, 3]);
-    expectUnbroken(history.toReversed(), await readEvaluation(row.id));
-    expect(history).toEqual((await readHistory(row.id)).toReversed());
-    expect(calls).toEqual(['all']);
-  });
-
-  it('answers [] where nothing was replaced yet, and 404 where there is no such evaluation', async () => {
-    const row = await storeEvaluation();
-
-    expect(await (await worker(await get(`${pathOf(row)}/history`))).json()).toEqual([]);
-    await expectRefusal(await worker(await get(`${pathOf({ ...row, id: crypto.randomUUID() })}/history`)), NOT_FOUND);
-  });
-
-  it.each([1, 2, 4, 5, 6])('gives every entry once and in order by pages of %d', async (limit) => {
-    const row = await storeEvaluation({ value: 0 });
-    for (const value of [1, 2, 3, 4, 5]) await worker(await putValue(row, value));
-
-    const pages = await pagesFrom<{ value: number }>(`${pathOf(row)}/history?limit=${limit}`);
-
-    expect(pages.flat().map(({ value }) => value)).toEqual([4, 3, 2, 1, 0]);
-    expect(pages).toHaveLength(Math.ceil(5 / limit));
-  });
-
-  it('refuses a limit and a cursor that are none', async () => {
-    const row = await storeEvaluation();
-    for (const limit of LIMITS)
-      await expectRefusal(await worker(await get(`${pathOf(row)}/history?limit=${limit}`)), BAD_LIMIT);
-    for (const cursor of CURSORS.slice(0, 4)) {
-      await expectRefusal(await worker(await get(`${pathOf(row)}/history?cursor=${cursor}`)), BAD_CURSOR);
-    }
-  });
-});
-
-describe('updateEvaluationByPost', () => {
-  it('is exactly the update: same answer, same conditions, same history', async () => {
-    const row = await storeLabelled({ min_value: 1, max_value: 10 });
-    const post = async (value: number, headers: Record<string, string> = {}) =>
-      worker(await request(pathOf(row), { method: 'POST', headers, body: JSON.stringify({ value }) }));
-
-    const posted = await post(5);
-    expect(posted.status).toBe(200);
-    const put = await worker(await putValue(row, 5));
-    expect(await put.json()).toEqual(await posted.json());
-    expect(put.headers.get('etag')).toBe(posted.headers.get('etag'));
-    expect((await post(6, { 'if-match': '"x"' })).status).toBe(412);
-    await expectRefusal(await post(11), unprocessable('value must be between 1 and 10.'));
-    expect(await readHistory(row.id)).toHaveLength(1);
-  });
 });

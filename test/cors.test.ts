@@ -1,0 +1,110 @@
+/** Browsers of other origins: which are allowed, what they may send and what they may read. */
+import { describe, expect, it } from 'vitest';
+import { get, pathOf, storeEvaluation, worker, workerWith } from './support/worker.ts';
+
+const PUBLIC = { authorization: null };
+
+describe('browsers of other origins', () => {
+  const ORIGIN = 'https://app.example';
+  const open = workerWith({ CORS_ORIGINS: `https://other.example, ${ORIGIN}` });
+  const preflight = (path: string, origin = ORIGIN) =>
+    new Request(`https://api.test${path}`, {
+      method: 'OPTIONS',
+      headers: {
+        origin,
+        'access-control-request-method': 'PUT',
+        'access-control-request-headers': 'authorization,content-type,if-match',
+      },
+    });
+  const allowed = (response: Response) => response.headers.get('access-control-allow-origin');
+
+  it('are let in nowhere unless CORS_ORIGINS names them', async () => {
+    const row = await storeEvaluation();
+
+    expect((await worker(preflight(pathOf(row)))).status).toBe(405);
+    expect(allowed(await worker(await get(pathOf(row), { origin: ORIGIN })))).toBeNull();
+    expect(allowed(await workerWith({ CORS_ORIGINS: '' })(await get(pathOf(row), { origin: ORIGIN })))).toBeNull();
+  });
+
+  it('ask before they call without a token, and hear what is allowed', async () => {
+    const response = await open(preflight(pathOf(await storeEvaluation())));
+
+    expect(response.status).toBe(204);
+    expect(allowed(response)).toBe(ORIGIN);
+    expect(response.headers.get('access-control-allow-methods')).toBe('GET,HEAD,PUT,POST');
+    expect(response.headers.get('access-control-allow-headers')?.toLowerCase().split(',')).toEqual(
+      expect.arrayContaining([
+        'authorization',
+        'content-type',
+        'if-match',
+        'if-none-match',
+        'x-d1-bookmark',
+        'x-request-id',
+      ]),
+    );
+    expect(response.headers.get('access-control-max-age')).toBe('3600');
+    expect(response.headers.has('access-control-allow-credentials')).toBe(false);
+  });
+
+  it('see the headers of an answer and of a refusal alike', async () => {
+    const row = await storeEvaluation();
+
+    for (const [path, headers] of [
+      [pathOf(row), {}],
+      [pathOf(row), PUBLIC],
+      [pathOf({ ...row, id: crypto.randomUUID() }), {}],
+      ['/nowhere', {}],
+    ] as const) {
+      const response = await open(await get(path, { origin: ORIGIN, ...headers }));
+      expect(allowed(response)).toBe(ORIGIN);
+      expect(response.headers.get('access-control-expose-headers')?.split(',')).toEqual(
+        expect.arrayContaining([
+          'ETag',
+          'Link',
+          'Location',
+          'Retry-After',
+          'WWW-Authenticate',
+          'x-d1-bookmark',
+          'x-request-id',
+        ]),
+      );
+      expect(response.headers.get('vary')).toBe('Origin');
+      expect(response.headers.get('x-request-id')).not.toBeNull();
+    }
+  });
+
+  it('change nothing about what may be cached or transformed', async () => {
+    const row = await storeEvaluation();
+    const cacheControl = async (path: string, headers = {}) =>
+      (await open(await get(path, { origin: ORIGIN, ...headers }))).headers.get('cache-control');
+
+    expect(await cacheControl(pathOf(row))).toBe('no-store, no-transform');
+    expect(await cacheControl(pathOf(row), { 'if-none-match': '*' })).toBe('no-store, no-transform');
+    expect(await cacheControl(pathOf(row), PUBLIC)).toBe('no-store');
+    expect(await cacheControl('/openapi.json')).toBe('public, max-age=3600');
+  });
+
+  it('alone get an answer to OPTIONS: without an origin or a method to ask for it is a method like another', async () => {
+    const path = pathOf(await storeEvaluation());
+    for (const headers of [{}, { origin: ORIGIN }, { 'access-control-request-method': 'PUT' }]) {
+      expect((await open(new Request(`https://api.test${path}`, { method: 'OPTIONS', headers }))).status).toBe(405);
+    }
+  });
+
+  it.each(['https://evil.example', 'https://app.example.evil.example', 'http://app.example', 'null'])(
+    'of another origin are not let in: %s',
+    async (origin) => {
+      const path = pathOf(await storeEvaluation());
+
+      expect(allowed(await open(preflight(path, origin)))).toBeNull();
+      expect(allowed(await open(await get(path, { origin })))).toBeNull();
+    },
+  );
+
+  it('of any origin are let in by *, never with credentials', async () => {
+    const response = await workerWith({ CORS_ORIGINS: '*' })(preflight(pathOf(await storeEvaluation())));
+
+    expect(allowed(response)).toBe('*');
+    expect(response.headers.has('access-control-allow-credentials')).toBe(false);
+  });
+});

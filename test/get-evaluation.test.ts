@@ -1,0 +1,81 @@
+/** getEvaluation: the row, its entity tag, If-None-Match and HEAD. */
+import { env } from 'cloudflare:workers';
+import { describe, expect, it } from 'vitest';
+import { NOT_FOUND } from './support/answers.ts';
+import { countingD1 } from './support/d1.ts';
+import {
+  expectRefusal,
+  get,
+  pathOf,
+  putValue,
+  request,
+  storeEvaluation,
+  worker,
+  workerWith,
+} from './support/worker.ts';
+
+describe('getEvaluation', () => {
+  it('answers 200 with the row, updated_at left out while there is none, in one call to D1', async () => {
+    const { updated_at, ...row } = await storeEvaluation();
+    const { db, calls } = countingD1(env.DB);
+
+    const response = await workerWith({ DB: db })(await get(pathOf(row)));
+
+    expect(response.status).toBe(200);
+    expect(await response.json()).toEqual(row);
+    expect(response.headers.get('etag')).toBe(`"${row.created_at}"`);
+    expect(calls).toEqual(['all']);
+    expect(updated_at).toBeNull();
+  });
+
+  it('answers with the tag and the row that the update gave', async () => {
+    const row = await storeEvaluation();
+    const updated = await worker(await putValue(row, 5));
+
+    const got = await worker(await get(pathOf(row)));
+
+    expect(got.headers.get('etag')).toBe(updated.headers.get('etag'));
+    expect(await got.json()).toEqual(await updated.json());
+  });
+
+  it.each<[string, (tag: string) => string]>([
+    ['the tag', (tag) => tag],
+    ['the tag, weak', (tag) => `W/${tag}`],
+    ['the tag among others', (tag) => `"a", ${tag}`],
+    ['*', () => '*'],
+  ])('answers 304 without a body to If-None-Match with %s', async (_, ifNoneMatch) => {
+    const row = await storeEvaluation();
+    const tag = `"${row.created_at}"`;
+
+    const response = await worker(await get(pathOf(row), { 'if-none-match': ifNoneMatch(tag) }));
+
+    expect(response.status).toBe(304);
+    expect(response.headers.get('etag')).toBe(tag);
+    expect(await response.text()).toBe('');
+  });
+
+  it.each(['"other"', 'W/"other"', 'rubbish', '"*"', '', '2026-01-02T03:04:05.678Z'])(
+    'answers in full to If-None-Match %s',
+    async (ifNoneMatch) => {
+      const row = await storeEvaluation();
+
+      expect((await worker(await get(pathOf(row), { 'if-none-match': ifNoneMatch }))).status).toBe(200);
+    },
+  );
+
+  it('answers 404 to a known tag of a row that is not yours', async () => {
+    const row = await storeEvaluation({ account_id: 'acc_neighbour' });
+
+    await expectRefusal(await worker(await get(pathOf(row), { 'if-none-match': '*' })), NOT_FOUND);
+  });
+
+  it('answers HEAD with the headers alone', async () => {
+    const row = await storeEvaluation();
+
+    const response = await worker(await request(pathOf(row), { method: 'HEAD' }));
+
+    expect(response.status).toBe(200);
+    expect(response.headers.get('etag')).toBe(`"${row.created_at}"`);
+    expect(await response.text()).toBe('');
+  });
+});

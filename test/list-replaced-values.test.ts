@@ -1,0 +1,61 @@
+/** listReplacedValues: what was replaced, newest first, in pages. */
+import { env } from 'cloudflare:workers';
+import { describe, expect, it } from 'vitest';
+import { NOT_FOUND } from './support/answers.ts';
+import { countingD1 } from './support/d1.ts';
+import { BAD_CURSOR, BAD_LIMIT, CURSORS, LIMITS, pagesFrom } from './support/pages.ts';
+import {
+  expectRefusal,
+  expectUnbroken,
+  get,
+  pathOf,
+  putValue,
+  readEvaluation,
+  readHistory,
+  storeEvaluation,
+  worker,
+  workerWith,
+} from './support/worker.ts';
+
+describe('listReplacedValues', () => {
+  it('answers with what was replaced, newest first, in one call to D1', async () => {
+    const row = await storeEvaluation();
+    for (const value of [4, 5, 6]) await worker(await putValue(row, value));
+    const { db, calls } = countingD1(env.DB);
+
+    const response = await workerWith({ DB: db })(await get(`${pathOf(row)}/history`));
+
+    expect(response.status).toBe(200);
+    const history = await response.json<Awaited<ReturnType<typeof readHistory>>>();
+    expect(history.map(({ value }) => value)).toEqual([5, 4, 3]);
+    expectUnbroken(history.toReversed(), await readEvaluation(row.id));
+    expect(history).toEqual((await readHistory(row.id)).toReversed());
+    expect(calls).toEqual(['all']);
+  });
+
+  it('answers [] where nothing was replaced yet, and 404 where there is no such evaluation', async () => {
+    const row = await storeEvaluation();
+
+    expect(await (await worker(await get(`${pathOf(row)}/history`))).json()).toEqual([]);
+    await expectRefusal(await worker(await get(`${pathOf({ ...row, id: crypto.randomUUID() })}/history`)), NOT_FOUND);
+  });
+
+  it.each([1, 2, 4, 5, 6])('gives every entry once and in order by pages of %d', async (limit) => {
+    const row = await storeEvaluation({ value: 0 });
+    for (const value of [1, 2, 3, 4, 5]) await worker(await putValue(row, value));
+
+    const pages = await pagesFrom<{ value: number }>(`${pathOf(row)}/history?limit=${limit}`);
+
+    expect(pages.flat().map(({ value }) => value)).toEqual([4, 3, 2, 1, 0]);
+    expect(pages).toHaveLength(Math.ceil(5 / limit));
+  });
+
+  it('refuses a limit and a cursor that are none', async () => {
+    const row = await storeEvaluation();
+    for (const limit of LIMITS)
+      await expectRefusal(await worker(await get(`${pathOf(row)}/history?limit=${limit}`)), BAD_LIMIT);
+    for (const cursor of CURSORS.slice(0, 4)) {
+      await expectRefusal(await worker(await get(`${pathOf(row)}/history?cursor=${cursor}`)), BAD_CURSOR);
+    }
+  });
+});

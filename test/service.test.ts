@@ -1,0 +1,60 @@
+/** The paths without a token: the OpenAPI document and the health of the service. */
+import { env } from 'cloudflare:workers';
+import { describe, expect, it, vi } from 'vitest';
+import document from '../src/openapi.json';
+import { databaseUnavailable } from './support/answers.ts';
+import { flakyD1, watchedSessions } from './support/d1.ts';
+import { expectRefusal, get, type Send, worker, workerWith } from './support/worker.ts';
+
+const PUBLIC = { authorization: null };
+
+function watched(): { send: Send; starts: unknown[] } {
+  const { db, starts } = watchedSessions(env.DB);
+  return { send: workerWith({ DB: db }), starts };
+}
+
+describe('GET /openapi.json', () => {
+  it('is public and may be cached', async () => {
+    const response = await worker(await get('/openapi.json', PUBLIC));
+
+    expect(response.status).toBe(200);
+    expect(response.headers.get('cache-control')).toBe('public, max-age=3600');
+    expect(await response.json()).toEqual(document);
+  });
+});
+
+describe('GET /health', () => {
+  it('is public, and 200 once D1 answers', async () => {
+    const response = await worker(await get('/health', PUBLIC));
+
+    expect(response.status).toBe(200);
+    expect(await response.json()).toEqual({ status: 'ok' });
+  });
+
+  it('takes no bookmark of a stranger, which could be from the future', async () => {
+    const { send, starts } = watched();
+    const future = `${'f'.repeat(8)}-${'f'.repeat(8)}-${'f'.repeat(8)}-${'f'.repeat(32)}`;
+
+    const response = await send(await get('/health', { ...PUBLIC, 'x-d1-bookmark': future }));
+
+    expect(starts).toEqual(['first-unconstrained']);
+    expect(response.headers.get('x-d1-bookmark')).not.toBe(future);
+  });
+
+  it('says nothing of wrong settings, which are no matter of the database', async () => {
+    expect((await workerWith({ JWT_SECRET: '' })(await get('/health', PUBLIC))).status).toBe(200);
+  });
+
+  it.each([
+    ['Network connection lost.', 1],
+    ['D1 DB is overloaded. Requests queued for too long.', 5],
+    ['no such table: x: SQLITE_ERROR', 5],
+  ])('is 503 while D1 does not answer: %s', async (message, retryAfter) => {
+    const logged = vi.spyOn(console, 'error');
+    const { db } = flakyD1(env.DB, message, 'fails');
+
+    await expectRefusal(await workerWith({ DB: db })(await get('/health', PUBLIC)), databaseUnavailable(retryAfter));
+
+    expect(String(logged.mock.calls.flat()[0])).toContain(message);
+  });
+});

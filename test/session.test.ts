@@ -1,0 +1,102 @@
+/** D1 sessions: from where each one starts, and the bookmark that lets a caller read its own writes. */
+import { env } from 'cloudflare:workers';
+import { describe, expect, it } from 'vitest';
+import { flakyD1, watchedSessions } from './support/d1.ts';
+import { OPERATIONS } from './support/operations.ts';
+import { get, pathOf, putValue, type Send, storeEvaluation, worker, workerWith } from './support/worker.ts';
+
+const PUBLIC = { authorization: null };
+
+function watched(): { send: Send; starts: unknown[] } {
+  const { db, starts } = watchedSessions(env.DB);
+  return { send: workerWith({ DB: db }), starts };
+}
+
+describe('the bookmark', () => {
+  it('comes with every answer that the database gave, and lets a read see the write that it came with', async () => {
+    const row = await storeEvaluation();
+    const { send, starts } = watched();
+
+    const written = (await send(await putValue(row, 9))).headers.get('x-d1-bookmark') ?? '';
+    const read = await send(await get(pathOf(row), { 'x-d1-bookmark': written }));
+
+    expect(written).toMatch(/^[0-9a-f]{8}-[0-9a-f]{8}-[0-9a-f]{8}-[0-9a-f]{32}$/);
+    expect(await read.json()).toMatchObject({ value: 9 });
+    expect(read.headers.get('x-d1-bookmark')).toMatch(/^[0-9a-f-]{59}$/);
+    expect(starts).toEqual(['first-primary', written]);
+  });
+
+  it.each(OPERATIONS)(
+    'comes with the success of $name, and the session starts where it should',
+    async ({ name, requestFor }) => {
+      const row = await storeEvaluation();
+      const { send, starts } = watched();
+
+      const response = await send(await requestFor(row, {}));
+
+      expect(response.headers.get('x-d1-bookmark')).toMatch(/^[0-9a-f-]{59}$/);
+      expect(starts).toEqual([/^(create|update)/.test(name) ? 'first-primary' : 'first-unconstrained']);
+    },
+  );
+
+  it('is not an echo: where the database did not answer, there is none', async () => {
+    const row = await storeEvaluation();
+    const sent = { 'x-d1-bookmark': '00000000-00000001-00000000-00000000000000000000000000000000' };
+    const down = workerWith({ DB: flakyD1(env.DB, 'D1 DB is overloaded.', 'fails').db });
+
+    const malformed = await worker(await get(`/v1/run/${row.run_id}/evaluations?limit=0`, sent));
+    const unavailable = await down(await get(pathOf(row), sent));
+
+    expect([malformed.status, unavailable.status]).toEqual([400, 503]);
+    for (const answer of [malformed, unavailable]) expect(answer.headers.has('x-d1-bookmark')).toBe(false);
+  });
+
+  it('is not needed: a read without one goes to the nearest replica, a write always to the primary', async () => {
+    const row = await storeEvaluation();
+    const { send, starts } = watched();
+    const bookmark = '00000000-00000001-00000000-00000000000000000000000000000000';
+
+    await send(await get(pathOf(row)));
+    await send(await get(`${pathOf(row)}/history`));
+    await send(await get(`/v1/run/${row.run_id}/evaluations`));
+    const sent = await putValue(row, 9);
+    sent.headers.set('x-d1-bookmark', bookmark);
+    await send(sent);
+
+    const nearest = 'first-unconstrained';
+    expect(starts).toEqual([nearest, nearest, nearest, 'first-primary']);
+  });
+
+  it.each([
+    'rubbish',
+    'first-primary',
+    '',
+    '00000000-00000001-00000000',
+    `${'0'.repeat(8)}-${'0'.repeat(8)}-${'0'.repeat(8)}-${'A'.repeat(32)}`,
+    `${'0'.repeat(8)}-${'0'.repeat(8)}-${'0'.repeat(8)}-${'0'.repeat(33)}`,
+    `${'0'.repeat(8)}-zzzzzzzz-${'0'.repeat(8)}-${'0'.repeat(32)}`,
+  ])('is ignored and not passed on where it is malformed: %s', async (bookmark) => {
+    const row = await storeEvaluation();
+    const { send, starts } = watched();
+
+    const response = await send(await get(pathOf(row), { 'x-d1-bookmark': bookmark }));
+
+    expect(response.status).toBe(200);
+    expect(response.headers.get('x-d1-bookmark')).not.toBe(bookmark);
+    expect(starts).toEqual(['first-unconstrained']);
+  });
+
+  it('comes with a 412, so that the caller gets again what it was refused for', async () => {
+    const row = await storeEvaluation();
+    const sent = await putValue(row, 9);
+    sent.headers.set('if-match', '"x"');
+
+    expect((await worker(sent)).headers.get('x-d1-bookmark')).toMatch(/^[0-9a-f-]{59}$/);
+  });
+
+  it('does not come where the database was not asked', async () => {
+    const row = await storeEvaluation();
+
+    expect((await worker(await get(pathOf(row), PUBLIC))).headers.has('x-d1-bookmark')).toBe(false);
+  });
+});

@@ -1,0 +1,30 @@
+/** What the tests of lists share: following links, and limits and cursors that are refused. */
+import { expect } from 'vitest';
+import { get, worker } from './worker.ts';
+
+/** Follows the links from a path to the last page, at most a few. */
+export async function pagesFrom<T>(path: string): Promise<T[][]> {
+  const pages: T[][] = [];
+  for (let next: string | undefined = path; next !== undefined && pages.length < 20; ) {
+    const response = await worker(await get(next));
+    expect(response.status).toBe(200);
+    pages.push(await response.json<T[]>());
+    next = /^<([^>]+)>; rel="next"$/.exec(response.headers.get('link') ?? '')?.[1];
+  }
+  return pages;
+}
+
+export const BAD_LIMIT = { status: 400, error: 'limit must be a whole number from 1 to 1000.' };
+export const BAD_CURSOR = { status: 400, error: 'cursor must be one that came in a Link header, as it came.' };
+export const LIMITS = ['0', '007', '1001', '-1', '1.5', '1e2', 'ten', '', '99999', '٣'];
+const PADDED = btoa(`2026-01-01T00:00:00.000Z ${crypto.randomUUID()}`);
+export const CURSORS = [
+  '',
+  'x',
+  'AAAA',
+  '%00',
+  PADDED.padEnd(84, '='),
+  ` ${PADDED}`,
+  btoa('2026-01-01T00:00:00.000Z').replaceAll('=', '1'),
+  btoa("' OR 1=1 --"),
+];
