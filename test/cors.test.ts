@@ -1,6 +1,10 @@
 /** Browsers of other origins: which are allowed, what they may send and what they may read. */
 import { describe, expect, it } from 'vitest';
+import { OPERATIONS } from './support/operations.ts';
 import { get, pathOf, storeEvaluation, worker, workerWith } from './support/worker.ts';
+
+/** What a page may read without being told (Fetch standard, CORS-safelisted), and what only concerns the browser. */
+const READABLE = /^(cache-control|content-(language|length|type)|vary|x-content-type-options|access-control-.*)$/;
 
 const PUBLIC = { authorization: null };
 
@@ -45,6 +49,23 @@ describe('browsers of other origins', () => {
     expect(response.headers.get('access-control-max-age')).toBe('3600');
     expect(response.headers.has('access-control-allow-credentials')).toBe(false);
   });
+
+  it.each(OPERATIONS)(
+    'may call $name, and see every header of its response that a browser would hide',
+    async ({ method, requestFor }) => {
+      const sent = await requestFor(await storeEvaluation(), { origin: ORIGIN });
+
+      const asked = await open(preflight(new URL(sent.url).pathname));
+      const response = await open(sent);
+
+      expect(asked.headers.get('access-control-allow-methods')?.split(',')).toContain(method);
+      expect(response.ok).toBe(true);
+      expect(allowed(response)).toBe(ORIGIN);
+      const exposed = response.headers.get('access-control-expose-headers')?.toLowerCase().split(',') ?? [];
+      const hidden = [...response.headers.keys()].filter((name) => !exposed.includes(name) && !READABLE.test(name));
+      expect(hidden).toEqual([]);
+    },
+  );
 
   it('see the headers of an answer and of a refusal alike', async () => {
     const row = await storeEvaluation();

@@ -1,7 +1,7 @@
 /** createEvaluation: what is stored and by whom, what is refused, and when the same create again is a repetition. */
 import { env } from 'cloudflare:workers';
 import { describe, expect, it } from 'vitest';
-import { INTERNAL_ERROR, unprocessable } from './support/answers.ts';
+import { ID_IS_TAKEN, INTERNAL_ERROR, unprocessable } from './support/answers.ts';
 import { stillClock } from './support/clock.ts';
 import { countingD1, flakyD1, interceptD1 } from './support/d1.ts';
 import {
@@ -25,10 +25,6 @@ import {
 const LABEL_NOT_FOUND = {
   status: 404,
   error: 'No such evaluation label: evaluation_label_id must name a label of the account, or a shared one.',
-};
-const ID_IS_TAKEN = {
-  status: 409,
-  error: 'The id is taken by an evaluation with other content: choose another, or none.',
 };
 
 async function label(fields: Parameters<typeof storeLabel>[0] = {}): Promise<string> {

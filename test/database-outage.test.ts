@@ -7,6 +7,7 @@ import { type Fate, flakyD1, interceptD1 } from './support/d1.ts';
 import { OPERATIONS } from './support/operations.ts';
 import {
   claims,
+  expectRefusal,
   expectRefusedUpdate,
   expectUnbroken,
   mintToken,
@@ -163,6 +164,16 @@ describe('every operation', () => {
 
     expect(response.ok).toBe(true);
     expect(calls).toEqual(['all', 'all', 'all']);
+  });
+
+  it.each(OPERATIONS)('is 503 while D1 is overloaded, with nothing stored: $name', async ({ requestFor }) => {
+    const row = await storeEvaluation();
+    const { send, calls, token } = workerOn('D1 DB is overloaded. Too many requests queued.', 'fails');
+    const sent = await requestFor(row, { authorization: `Bearer ${await token()}` });
+
+    await expectRefusedUpdate(row, sent, databaseUnavailable(5), send);
+
+    expect(calls).toEqual(['all']);
   });
 
   it.each(OPERATIONS)('is one call to D1 where it is accepted: $name', async ({ requestFor }) => {
@@ -418,8 +429,9 @@ describe('a refusal whose cause is gone when it is looked up', () => {
       error: 'The evaluation or its label changed during the request: send the same request again, which is safe.',
       headers: { 'retry-after': '1' },
     };
-    await expectRefusedUpdate(row, await putValue(row, 7), refusal, workerWith({ DB: db }));
+    await expectRefusal(await workerWith({ DB: db })(await putValue(row, 7)), refusal);
 
     expect(calls).toBe(2);
+    expect(await readEvaluation(row.id)).toEqual(row);
   });
 });

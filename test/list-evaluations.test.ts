@@ -1,8 +1,9 @@
 /** listEvaluations: the order, the pages, and that no page skips or repeats an entry. */
 import { env } from 'cloudflare:workers';
 import { describe, expect, it } from 'vitest';
+import { BAD_CURSOR, BAD_LIMIT } from './support/answers.ts';
 import { countingD1 } from './support/d1.ts';
-import { BAD_CURSOR, BAD_LIMIT, CURSORS, LIMITS, pagesFrom } from './support/pages.ts';
+import { CURSORS, LIMITS, pagesFrom } from './support/pages.ts';
 import { ACCOUNT, expectRefusal, get, type Row, storeEvaluation, worker, workerWith } from './support/worker.ts';
 
 describe('listEvaluations', () => {

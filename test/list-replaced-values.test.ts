@@ -1,9 +1,9 @@
 /** listReplacedValues: what was replaced, newest first, in pages. */
 import { env } from 'cloudflare:workers';
 import { describe, expect, it } from 'vitest';
-import { NOT_FOUND } from './support/answers.ts';
+import { BAD_CURSOR, BAD_LIMIT, NOT_FOUND } from './support/answers.ts';
 import { countingD1 } from './support/d1.ts';
-import { BAD_CURSOR, BAD_LIMIT, CURSORS, LIMITS, pagesFrom } from './support/pages.ts';
+import { CURSORS, LIMITS, pagesFrom } from './support/pages.ts';
 import {
   expectRefusal,
   expectUnbroken,

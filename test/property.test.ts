@@ -93,10 +93,11 @@ async function expectOutcome(row: Row, response: Response, write: Write | undefi
     replaced_at: after.updated_at,
   };
 
-  expect({ status: response.status, answered, state: await stateOf(row) }).toEqual({
+  const { label: _, ...state } = await stateOf(row);
+  expect({ status: response.status, answered, state }).toEqual({
     status: expectedStatus(write !== undefined),
     answered: write === undefined ? refusal : resourceOf(after),
-    state: [[after], after, isChange ? [replaced] : []],
+    state: { run: [after], row: [after], history: isChange ? [replaced] : [] },
   });
   return response.status;
 }
@@ -308,7 +309,7 @@ describe('a path', () => {
         /^\/v1\/run\/([^/]+)\/evaluation\/([^/]+)(\/history)?$/.exec(new URL(sent.url).pathname) ?? [];
       const isOpen = idIn(run) === row.run_id && idIn(id) === row.id && method !== 'DELETE' && !(isWrite && rest);
       expect(response.status).toEqual(isOpen ? 200 : expect.toBeOneOf([400, 404, 405]));
-      expect(await stateOf(row)).toEqual([[row], row, []]);
+      expect(await stateOf(row)).toEqual({ run: [row], row: [row], history: [], label: [] });
       return response.status;
     });
   });

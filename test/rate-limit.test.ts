@@ -1,7 +1,9 @@
 /** 429: what an account may send, with the limiter of the local runtime, whose bindings for tests vitest.config.ts has. */
 import { env } from 'cloudflare:workers';
 import { describe, expect, it, vi } from 'vitest';
+import { RATE_LIMITED } from './support/answers.ts';
 import { stillClock, until } from './support/clock.ts';
+import { OPERATIONS } from './support/operations.ts';
 import {
   expectRefusedUpdate,
   mintToken,
@@ -13,12 +15,6 @@ import {
   workerWith,
 } from './support/worker.ts';
 
-const LIMITED = {
-  status: 429,
-  error: 'Too many requests for this account: send the same request again later.',
-  headers: { 'retry-after': '10' },
-};
-
 /** Three requests in ten seconds. */
 const { SMALL_RATE_LIMITER } = env as typeof env & { readonly SMALL_RATE_LIMITER: RateLimit };
 
@@ -28,12 +24,16 @@ const accountOf = async (): Promise<{ row: Row; token: string }> => {
 };
 
 describe('the limit of an account', () => {
-  it('refuses what is over it, with the row as it was and the time to come again', async () => {
-    const { row, token } = await accountOf();
-    const limit = async ({ key }: RateLimitOptions) => ({ success: key !== row.account_id });
+  it.each(OPERATIONS)(
+    'refuses what is over it, with the row as it was and the time to retry after: $name',
+    async ({ requestFor }) => {
+      const { row, token } = await accountOf();
+      const limit = async ({ key }: RateLimitOptions) => ({ success: key !== row.account_id });
+      const sent = await requestFor(row, { authorization: `Bearer ${token}` });
 
-    await expectRefusedUpdate(row, await putValue(row, 4, token), LIMITED, workerWith({ RATE_LIMITER: { limit } }));
-  });
+      await expectRefusedUpdate(row, sent, RATE_LIMITED, workerWith({ RATE_LIMITER: { limit } }));
+    },
+  );
 
   it('lets in as many as there are in the limit', async () => {
     const { row, token } = await accountOf();

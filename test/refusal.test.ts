@@ -1,7 +1,7 @@
 /** Status by status: what is refused, in which words, and that the row stays as it was. 401 is in token.test.ts. */
 import { env } from 'cloudflare:workers';
 import { describe, expect, it, vi } from 'vitest';
-import { INTERNAL_ERROR } from './support/answers.ts';
+import { badPathId, INTERNAL_ERROR, TOO_LARGE, UNSUPPORTED } from './support/answers.ts';
 import { countingD1, flakyD1, interceptD1 } from './support/d1.ts';
 import {
   expectRefusal,
@@ -82,8 +82,6 @@ describe('400: a body that is not an update', () => {
 });
 
 describe('400: a path id that is not a UUID', () => {
-  const sentence = (name: string) =>
-    `The ${name} in the path must be a UUID, such as 018f4d3c-7a10-7c4e-9b52-3f6e0d9a1c01.`;
   const UUID = '018f4d3c-7a10-7c4e-9b52-3f6e0d9a1c01';
 
   it.each([
@@ -108,14 +106,11 @@ describe('400: a path id that is not a UUID', () => {
   ])('refuses %s', async (id) => {
     const body = '{"value":9}';
 
-    await expectRefusal(await worker(await request(`/v1/run/${id}/evaluation/${UUID}`, { body })), {
-      status: 400,
-      error: sentence('run_id'),
-    });
-    await expectRefusal(await worker(await request(`/v1/run/${UUID}/evaluation/${id}`, { body })), {
-      status: 400,
-      error: sentence('evaluation_id'),
-    });
+    await expectRefusal(await worker(await request(`/v1/run/${id}/evaluation/${UUID}`, { body })), badPathId('run_id'));
+    await expectRefusal(
+      await worker(await request(`/v1/run/${UUID}/evaluation/${id}`, { body })),
+      badPathId('evaluation_id'),
+    );
   });
 });
 
@@ -170,7 +165,6 @@ describe('405: another method on the path', () => {
 });
 
 describe('413: a body over 64 KiB', () => {
-  const TOO_LARGE = { status: 413, error: 'The body must be at most 65536 bytes.' };
   const body = `{"value":9,"pad":"${'x'.repeat(64 * 1024)}"}`;
 
   it('refuses it with a Content-Length', async () => {
@@ -216,11 +210,6 @@ describe('413: a body over 64 KiB', () => {
 });
 
 describe('415: a body that is not declared as JSON', () => {
-  const UNSUPPORTED = {
-    status: 415,
-    error: 'Send the body as JSON, uncompressed, with the header Content-Type: application/json.',
-  };
-
   it.each([
     'text/plain',
     'text/plain;charset=UTF-8',

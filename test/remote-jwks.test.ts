@@ -1,6 +1,7 @@
 /** JWT_JWKS_URL: the issuer's key set through rotation, outage, rubbish and crowds, counted in fetches. */
 import { env } from 'cloudflare:workers';
 import { beforeAll, describe, expect, it, vi } from 'vitest';
+import { invalidToken } from './support/answers.ts';
 import { type StillClock, stillClock, until } from './support/clock.ts';
 import { type KeyPair, keyPair } from './support/signer.ts';
 import {
@@ -70,12 +71,7 @@ async function knownIssuer(...pairs: KeyPair[]) {
 const tokenOf = (by: KeyPair, clock: StillClock) =>
   by.sign(claims({ iss: ISSUER, aud: 'run-evaluation', exp: seconds(clock.now()) + 24 * 60 * MINUTE }));
 
-const UNKNOWN_KEY = 'The token is signed with a key that is not known here.';
-const unknownKey = {
-  status: 401,
-  error: UNKNOWN_KEY,
-  headers: { 'www-authenticate': `Bearer error="invalid_token", error_description="${UNKNOWN_KEY}"` },
-};
+const unknownKey = invalidToken('The token is signed with a key that is not known here.');
 const unavailable = (retryAfter: number) => ({
   status: 503,
   error: "The token cannot be verified now, because its issuer's keys cannot be fetched: try again later.",

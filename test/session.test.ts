@@ -28,14 +28,14 @@ describe('the bookmark', () => {
 
   it.each(OPERATIONS)(
     'comes with the success of $name, and the session starts where it should',
-    async ({ name, requestFor }) => {
+    async ({ access, requestFor }) => {
       const row = await storeEvaluation();
       const { send, starts } = watched();
 
       const response = await send(await requestFor(row, {}));
 
       expect(response.headers.get('x-d1-bookmark')).toMatch(/^[0-9a-f-]{59}$/);
-      expect(starts).toEqual([/^(create|update)/.test(name) ? 'first-primary' : 'first-unconstrained']);
+      expect(starts).toEqual([access === 'write' ? 'first-primary' : 'first-unconstrained']);
     },
   );
 

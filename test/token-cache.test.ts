@@ -1,5 +1,6 @@
 /** A token that comes again: its signature is verified once per isolate, and everything that may change each time. */
 import { describe, expect, it, vi } from 'vitest';
+import { invalidToken } from './support/answers.ts';
 import { stillClock } from './support/clock.ts';
 import { keyPair } from './support/signer.ts';
 import {
@@ -11,12 +12,6 @@ import {
   storeEvaluation,
   workerWith,
 } from './support/worker.ts';
-
-const refused = (error: string) => ({
-  status: 401,
-  error,
-  headers: { 'www-authenticate': `Bearer error="invalid_token", error_description="${error}"` },
-});
 
 /** How often a signature was verified since it was asked for. */
 function countVerifications() {
@@ -46,7 +41,7 @@ describe('a token that comes again', () => {
     clock.advance(64);
     expect((await send(await putValue(row, 8, token))).status).toBe(200);
     clock.advance(1);
-    await expectRefusedUpdate(row, await putValue(row, 9, token), refused('The token has expired.'), send);
+    await expectRefusedUpdate(row, await putValue(row, 9, token), invalidToken('The token has expired.'), send);
   });
 
   it('is refused where the clock is set back to before it was valid', async () => {
@@ -59,7 +54,7 @@ describe('a token that comes again', () => {
     clock.advance(-5);
     expect((await send(await putValue(row, 8, token))).status).toBe(200);
     clock.advance(-1);
-    await expectRefusedUpdate(row, await putValue(row, 9, token), refused('The token is not valid yet.'), send);
+    await expectRefusedUpdate(row, await putValue(row, 9, token), invalidToken('The token is not valid yet.'), send);
   });
 
   it('opens nothing for a token that differs from it in its signature alone', async () => {
@@ -74,7 +69,7 @@ describe('a token that comes again', () => {
     await expectRefusedUpdate(
       row,
       await putValue(row, 9, forged),
-      refused("The token's signature does not verify."),
+      invalidToken("The token's signature does not verify."),
       send,
     );
   });
@@ -109,7 +104,7 @@ describe('a token that comes again', () => {
     await expectRefusedUpdate(
       row,
       await putValue(row, 9, token),
-      refused("The token's signature does not verify."),
+      invalidToken("The token's signature does not verify."),
       send,
     );
     expect((await send(await putValue(row, 9, await next.sign(content)))).status).toBe(200);
@@ -122,7 +117,7 @@ describe('a token that comes again', () => {
     await expectRefusedUpdate(
       row,
       await putValue(row, 9, padded),
-      refused('The token is longer than 8192 characters.'),
+      invalidToken('The token is longer than 8192 characters.'),
     );
   });
 

@@ -19,7 +19,7 @@
  */
 import { env } from 'cloudflare:workers';
 import { beforeAll, describe, expect, it, vi } from 'vitest';
-import { INTERNAL_ERROR } from './support/answers.ts';
+import { INTERNAL_ERROR, invalidToken, NO_CREDENTIALS } from './support/answers.ts';
 import { countingD1 } from './support/d1.ts';
 import { OPERATIONS } from './support/operations.ts';
 import { SECRET } from './support/secret.ts';
@@ -50,18 +50,6 @@ import {
   worker,
   workerWith,
 } from './support/worker.ts';
-
-const noCredentials = {
-  status: 401,
-  error: 'Send the header Authorization: Bearer <JWT>.',
-  headers: { 'www-authenticate': 'Bearer' },
-};
-
-const invalidToken = (error: string) => ({
-  status: 401,
-  error,
-  headers: { 'www-authenticate': `Bearer error="invalid_token", error_description="${error}"` },
-});
 
 const NOT_A_JWT = 'The bearer token is not a well-formed JWT.';
 const SIGNATURE = "The token's signature does not verify.";
@@ -268,12 +256,12 @@ describe.each(['secret', 'key set'] as const)('a Worker with a %s, at each of it
   /** Sends the credentials to every operation, and proves that none of them got through. */
   const expectRefusedByEach = async (authorization: string | null, refusal: Refusal, query = '') => {
     const row = await storeEvaluation();
-    const before = await stateOf(row);
     const { send } = await deployments[kind]();
-    for (const { requestFor } of OPERATIONS) {
-      const sent = await requestFor(row, { authorization });
-      await expectRefusal(await send(new Request(`${sent.url}${query}`, sent)), refusal);
-    }
+    const requests = await Promise.all(
+      OPERATIONS.map(({ requestFor }) => requestFor(row, { authorization }, { query })),
+    );
+    const before = await stateOf(row);
+    for (const sent of requests) await expectRefusal(await send(sent), refusal);
     expect(await stateOf(row)).toEqual(before);
   };
 
@@ -329,13 +317,13 @@ describe.each(['secret', 'key set'] as const)('a Worker with a %s, at each of it
   it.each([null, '', 'Basic dXNlcjpwYXNz', 'Bearertoken', 'Token abc', 'DPoP abc'])(
     'answers the bare challenge to the Authorization header %s',
     async (authorization) => {
-      await expectRefusedByEach(authorization, noCredentials);
+      await expectRefusedByEach(authorization, NO_CREDENTIALS);
     },
   );
 
   it('does not take a token from the query string', async () => {
     const { sign } = await deployments[kind]();
-    await expectRefusedByEach(null, noCredentials, `?access_token=${await sign(scoped())}`);
+    await expectRefusedByEach(null, NO_CREDENTIALS, `?access_token=${await sign(scoped())}`);
   });
 });
 
@@ -350,7 +338,7 @@ describe('a stranger', () => {
     const path = '/v1/run/not-a-uuid/evaluation/neither';
     const sent = await request(path, { body, headers: { authorization: null, 'content-type': 'text/plain' } });
 
-    await expectRefusal(await workerWith({ DB: db })(sent), noCredentials);
+    await expectRefusal(await workerWith({ DB: db })(sent), NO_CREDENTIALS);
 
     expect(pulled).toBe(false);
     expect(calls).toEqual([]);

@@ -10,7 +10,45 @@ export const INTERNAL_ERROR = {
   error: 'The server failed to process the request; this is not your fault. Quote the x-request-id when you report it.',
 };
 
+export const ID_IS_TAKEN = {
+  status: 409,
+  error: 'The id is taken by an evaluation with other content: choose another, or none.',
+};
+
+export const BAD_LIMIT = { status: 400, error: 'limit must be a whole number from 1 to 1000.' };
+export const BAD_CURSOR = { status: 400, error: 'cursor must be one that came in a Link header, as it came.' };
+
+export const NO_CREDENTIALS = {
+  status: 401,
+  error: 'Send the header Authorization: Bearer <JWT>.',
+  headers: { 'www-authenticate': 'Bearer' },
+};
+
+export const TOO_LARGE = { status: 413, error: 'The body must be at most 65536 bytes.' };
+
+export const UNSUPPORTED = {
+  status: 415,
+  error: 'Send the body as JSON, uncompressed, with the header Content-Type: application/json.',
+};
+
+export const RATE_LIMITED = {
+  status: 429,
+  error: 'Too many requests for this account: send the same request again later.',
+  headers: { 'retry-after': '10' },
+};
+
 export const unprocessable = (error: string) => ({ status: 422, error });
+
+export const badPathId = (name: string) => ({
+  status: 400,
+  error: `The ${name} in the path must be a UUID, such as 018f4d3c-7a10-7c4e-9b52-3f6e0d9a1c01.`,
+});
+
+export const invalidToken = (error: string) => ({
+  status: 401,
+  error,
+  headers: { 'www-authenticate': `Bearer error="invalid_token", error_description="${error}"` },
+});
 
 export const databaseUnavailable = (retryAfter: number) => ({
   status: 503,

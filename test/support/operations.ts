@@ -1,57 +1,225 @@
-/** Every protected operation, with a request about a given row that it accepts but for its token. */
+/**
+ * Every operation that needs a token, with all that differs between them. An entry joins each matrix: tokens, isolation,
+ * refusals, outage, log, rate limit, CORS, sessions, document. So no matrix names an operation; what only one operation
+ * does is in the test named after it.
+ */
 import { env } from 'cloudflare:workers';
-import { pathOf, type Row, request } from './worker.ts';
+import { BAD_CURSOR, BAD_LIMIT, ID_IS_TAKEN, NOT_FOUND } from './answers.ts';
+import { ACCOUNT, type Row, request } from './worker.ts';
 
 type Headers = Record<string, string | null>;
 
-export type Operation = {
-  readonly name: string;
-  /** Whether it is about one evaluation, or about a run. */
-  readonly about: 'evaluation' | 'run';
-  readonly requestFor: (row: Row, headers: Headers) => Promise<Request>;
+/** What a token is restricted to. */
+export type Restriction = { readonly run_id?: string; readonly evaluation_id?: string };
+
+/** What an operation is about. A stored evaluation names one of each kind: itself, its run, its label, its account. */
+type Resource = {
+  /** The ids in a path that leads to it, by their names there. */
+  readonly idsOf: (row: Row) => Record<string, string>;
+  readonly isAllowedBy: (restriction: Restriction, asked: Row) => boolean;
+  /** Whether the account of the suite has what is asked for, where this row is stored. */
+  readonly exists: (stored: Row, asked: Row) => boolean;
 };
 
-const body = '{"value":9}';
-const collectionOf = ({ run_id }: Row) => `/v1/run/${run_id}/evaluations`;
+/** How a request differs from the one that is accepted. */
+type Change = {
+  readonly query?: string;
+  readonly headers?: Headers;
+  /** Sent instead of the body, as JSON unless it is text. */
+  readonly body?: (row: Row) => object | string;
+};
 
-export const OPERATIONS: readonly Operation[] = [
+export type Operation = {
+  /** Its operationId. */
+  readonly name: string;
+  readonly method: 'GET' | 'POST' | 'PUT';
+  /** As in the document: `/v1/run/{run_id}/evaluation/{evaluation_id}`. */
+  readonly path: string;
+  readonly resource: Resource;
+  readonly access: 'read' | 'write';
+  /** What it answers to a request that it accepts. */
+  readonly success: 200 | 201;
+  /** What it answers about something that does not exist; null where nothing has to exist. */
+  readonly missing: { readonly status: number; readonly error: string } | null;
+  /** What an accepted request sends. */
+  readonly body?: (row: Row) => object;
+  /** Stores what has to be there besides the row. */
+  readonly prepare?: (row: Row) => Promise<unknown>;
+  /** What it refuses with 400, besides a path with an id that is no UUID. */
+  readonly malformed: Record<string, Change & { readonly error: string }>;
+  /** What it refuses with 422 about a row whose label allows 1 to 10. */
+  readonly forbidden: Record<string, Change & { readonly error: string }>;
+  /** A body that may be sent twice, and one that is refused with 409 after it. */
+  readonly repeatable?: {
+    readonly body: (row: Row) => object;
+    readonly conflicting: (row: Row) => object;
+    readonly error: string;
+  };
+};
+
+const same = (restricted: string | undefined, asked: string) =>
+  restricted === undefined || restricted.toLowerCase() === asked;
+
+const RUN: Resource = {
+  idsOf: ({ run_id }) => ({ id: run_id }),
+  isAllowedBy: ({ run_id, evaluation_id }, asked) => evaluation_id === undefined && same(run_id, asked.run_id),
+  exists: () => true,
+};
+
+const EVALUATION: Resource = {
+  idsOf: ({ run_id, id }) => ({ run_id, evaluation_id: id }),
+  isAllowedBy: ({ run_id, evaluation_id }, asked) => same(run_id, asked.run_id) && same(evaluation_id, asked.id),
+  exists: (stored, asked) => stored.account_id === ACCOUNT && stored.id === asked.id && stored.run_id === asked.run_id,
+};
+
+const EVALUATIONS_PATH = '/v1/run/{id}/evaluations';
+const EVALUATION_PATH = '/v1/run/{run_id}/evaluation/{evaluation_id}';
+
+const NOT_JSON = { body: () => '{', error: 'The body must be valid JSON in UTF-8.' };
+
+/** A label that everyone may use, unless there is one already. */
+const storeSharedLabel = ({ evaluation_label_id }: Row) =>
+  env.DB.prepare(
+    `INSERT INTO evaluation_label (id, account_id, name, value_type) SELECT ?1, 'shared', 'any', 'continuous'
+    WHERE NOT EXISTS (SELECT 1 FROM evaluation_label WHERE id = ?1)`,
+  )
+    .bind(evaluation_label_id)
+    .run();
+
+const creation =
+  (change: object = {}) =>
+  ({ evaluation_label_id }: Row) => ({ evaluation_label_id, value: 9, ...change });
+const repeatableCreation =
+  (change: object = {}) =>
+  (row: Row) => ({ ...creation(change)(row), id: row.run_id });
+
+const UPDATE = {
+  path: EVALUATION_PATH,
+  resource: EVALUATION,
+  access: 'write',
+  success: 200,
+  missing: NOT_FOUND,
+  body: () => ({ value: 9 }),
+  malformed: {
+    'a body that is not JSON': NOT_JSON,
+    'no value': { body: () => ({}), error: 'The body must have the property value, a JSON number.' },
+    'If-Match without quotes': {
+      headers: { 'if-match': 'x' },
+      error: 'If-Match must be * or a list of entity tags in double quotes, as they came in ETag.',
+    },
+    'If-None-Match': {
+      headers: { 'if-none-match': '*' },
+      error: 'An update takes If-Match, not If-None-Match: the evaluation exists.',
+    },
+  },
+  forbidden: {
+    'a value that the label does not allow': {
+      body: () => ({ value: 11 }),
+      error: 'value must be between 1 and 10.',
+    },
+    'another account': {
+      body: () => ({ value: 5, account_id: 'acc_neighbour' }),
+      error: 'account_id cannot be changed: leave it out, or send it as it is stored.',
+    },
+  },
+} as const;
+
+const PAGE = {
+  malformed: {
+    'a limit of 0': { query: '?limit=0', error: BAD_LIMIT.error },
+    'a cursor that no page gave': { query: '?cursor=x', error: BAD_CURSOR.error },
+  },
+  forbidden: {},
+} as const;
+
+const ENTRIES: readonly Operation[] = [
   {
     name: 'createEvaluation',
-    about: 'run',
-    requestFor: async (row, headers) => {
-      const label = `INSERT OR IGNORE INTO evaluation_label (id, account_id, name, value_type) VALUES (?, 'shared', 'any', 'continuous')`;
-      await env.DB.prepare(label).bind(row.evaluation_label_id).run();
-      const { evaluation_label_id } = row;
-      return request(collectionOf(row), {
-        method: 'POST',
-        headers,
-        body: JSON.stringify({ evaluation_label_id, value: 9 }),
-      });
+    method: 'POST',
+    path: EVALUATIONS_PATH,
+    resource: RUN,
+    access: 'write',
+    success: 201,
+    missing: null,
+    body: creation(),
+    prepare: storeSharedLabel,
+    malformed: {
+      'a body that is not JSON': NOT_JSON,
+      'no value': {
+        body: creation({ value: undefined }),
+        error: 'The body must have the properties evaluation_label_id, a UUID, and value, a JSON number.',
+      },
+      'a label that is no UUID': {
+        body: creation({ evaluation_label_id: 'tone' }),
+        error: 'evaluation_label_id must be a UUID, such as 018f4d3c-7a10-7c4e-9b52-3f6e0d9a1c01.',
+      },
+    },
+    forbidden: {
+      'a value that the label does not allow': {
+        body: creation({ value: 11 }),
+        error: 'value must be between 1 and 10.',
+      },
+      'another author': {
+        body: creation({ created_by: 'mallory' }),
+        error: 'created_by is set by the server: leave it out.',
+      },
+    },
+    repeatable: {
+      body: repeatableCreation(),
+      conflicting: repeatableCreation({ value: 8 }),
+      error: ID_IS_TAKEN.error,
     },
   },
   {
     name: 'listEvaluations',
-    about: 'run',
-    requestFor: (row, headers) => request(collectionOf(row), { method: 'GET', headers }),
+    method: 'GET',
+    path: EVALUATIONS_PATH,
+    resource: RUN,
+    access: 'read',
+    success: 200,
+    missing: null,
+    ...PAGE,
   },
   {
     name: 'getEvaluation',
-    about: 'evaluation',
-    requestFor: (row, headers) => request(pathOf(row), { method: 'GET', headers }),
+    method: 'GET',
+    path: EVALUATION_PATH,
+    resource: EVALUATION,
+    access: 'read',
+    success: 200,
+    missing: NOT_FOUND,
+    malformed: {},
+    forbidden: {},
   },
-  {
-    name: 'updateEvaluation',
-    about: 'evaluation',
-    requestFor: (row, headers) => request(pathOf(row), { method: 'PUT', headers, body }),
-  },
-  {
-    name: 'updateEvaluationByPost',
-    about: 'evaluation',
-    requestFor: (row, headers) => request(pathOf(row), { method: 'POST', headers, body }),
-  },
+  { name: 'updateEvaluation', method: 'PUT', ...UPDATE },
+  { name: 'updateEvaluationByPost', method: 'POST', ...UPDATE },
   {
     name: 'listReplacedValues',
-    about: 'evaluation',
-    requestFor: (row, headers) => request(`${pathOf(row)}/history`, { method: 'GET', headers }),
+    method: 'GET',
+    path: `${EVALUATION_PATH}/history`,
+    resource: EVALUATION,
+    access: 'read',
+    success: 200,
+    missing: NOT_FOUND,
+    ...PAGE,
   },
 ];
+
+/** The path of a template, with these ids. */
+export const fill = (template: string, ids: Record<string, string>) =>
+  template.replaceAll(/\{(\w+)\}/g, (_, name: string) => ids[name] ?? '');
+
+/** Each operation with `requestFor`: a request about a stored row that it accepts, or one that differs from it. */
+export const OPERATIONS = ENTRIES.map((operation) => ({
+  ...operation,
+  requestFor: async (row: Row, headers: Headers = {}, change: Change = {}): Promise<Request> => {
+    await operation.prepare?.(row);
+    const { method, path, resource, body } = operation;
+    const content = (change.body ?? body)?.(row);
+    return request(`${fill(path, resource.idsOf(row))}${change.query ?? ''}`, {
+      method,
+      headers: { ...headers, ...change.headers },
+      ...(content === undefined ? {} : { body: typeof content === 'string' ? content : JSON.stringify(content) }),
+    });
+  },
+}));

@@ -14,8 +14,6 @@ export async function pagesFrom<T>(path: string): Promise<T[][]> {
   return pages;
 }
 
-export const BAD_LIMIT = { status: 400, error: 'limit must be a whole number from 1 to 1000.' };
-export const BAD_CURSOR = { status: 400, error: 'cursor must be one that came in a Link header, as it came.' };
 export const LIMITS = ['0', '007', '1001', '-1', '1.5', '1e2', 'ten', '', '99999', '٣'];
 const PADDED = btoa(`2026-01-01T00:00:00.000Z ${crypto.randomUUID()}`);
 export const CURSORS = [

@@ -177,12 +177,17 @@ const BOOKMARK_EXAMPLE = '00000000-00000000-00000000-000000000000000000000000000
 export const readRun = async (runId: string) =>
   (await env.DB.prepare('SELECT * FROM run_evaluation WHERE run_id = ? ORDER BY id').bind(runId).all<Row>()).results;
 
-/** Everything that a request about a row could have changed. */
-export const stateOf = async ({ id, run_id }: Row) => [
-  await readRun(run_id),
-  await readEvaluation(id),
-  await readHistory(id),
-];
+/** Everything that a request about a row could have changed, in one call. */
+export async function stateOf({ id, run_id, evaluation_label_id }: Row) {
+  const query = (sql: string, value: string) => env.DB.prepare(sql).bind(value);
+  const [run, row, history, label] = await env.DB.batch([
+    query('SELECT * FROM run_evaluation WHERE run_id = ? ORDER BY id', run_id),
+    query('SELECT * FROM run_evaluation WHERE id = ?', id),
+    query('SELECT * FROM run_evaluation_history WHERE evaluation_id = ? ORDER BY replaced_at', id),
+    query('SELECT * FROM evaluation_label WHERE id = ?', evaluation_label_id),
+  ]);
+  return { run: run?.results, row: row?.results, history: history?.results, label: label?.results };
+}
 
 /** Sends a request that must be refused, and proves that the row, its history and its run are as they were. */
 export async function expectRefusedUpdate(

@@ -1,0 +1,124 @@
+/**
+ * What operations refuse alike: status, headers and sentence of each refusal, with what is stored as it was, and without a
+ * call to D1 where the request alone shows it. 401 is in token.test.ts, 404 for what is not yours in isolation.test.ts.
+ */
+import { env } from 'cloudflare:workers';
+import { describe, expect, it } from 'vitest';
+import { badPathId, TOO_LARGE, UNSUPPORTED, unprocessable } from './support/answers.ts';
+import { countingD1 } from './support/d1.ts';
+import { fill, OPERATIONS } from './support/operations.ts';
+import { expectRefusedUpdate, type Row, storeLabelled, worker, workerWith } from './support/worker.ts';
+
+type Refusal = Parameters<typeof expectRefusedUpdate>[2];
+
+/** Sends what must be refused, about a row whose label allows 1 to 10; returns the calls to D1. */
+async function expectRefused(refusal: Refusal, requestFor: (row: Row) => Promise<Request>): Promise<string[]> {
+  const row = await storeLabelled({ min_value: 1, max_value: 10 });
+  const { db, calls } = countingD1(env.DB);
+  await expectRefusedUpdate(row, await requestFor(row), refusal, workerWith({ DB: db }));
+  return calls;
+}
+
+const refusalsOf = (kind: 'malformed' | 'forbidden') =>
+  OPERATIONS.flatMap(({ name, requestFor, [kind]: refused }) =>
+    Object.entries(refused).map(([what, { error, ...change }]) => ({
+      name,
+      what,
+      error,
+      requestFor: (row: Row) => requestFor(row, {}, change),
+    })),
+  );
+
+describe('a malformed request', () => {
+  it.each(refusalsOf('malformed'))(
+    'is refused by $name with 400, before D1 is asked: $what',
+    async ({ error, requestFor }) => {
+      expect(await expectRefused({ status: 400, error }, requestFor)).toEqual([]);
+    },
+  );
+
+  const pathIds = OPERATIONS.flatMap((operation) =>
+    [...operation.path.matchAll(/\{(\w+)\}/g)].map(([, id = '']) => ({ ...operation, id })),
+  );
+  it.each(pathIds)(
+    'is refused by $name with 400, before D1 is asked: a path whose $id is no UUID',
+    async ({ id, path, resource, requestFor }) => {
+      const withoutId = async (row: Row) => {
+        const sent = await requestFor(row);
+        return new Request(new URL(fill(path, { ...resource.idsOf(row), [id]: 'x' }), sent.url), sent);
+      };
+
+      expect(await expectRefused(badPathId(id), withoutId)).toEqual([]);
+    },
+  );
+});
+
+describe('a body', () => {
+  const withBody = OPERATIONS.filter(({ body }) => body);
+
+  it.each(withBody)('of more than 64 KiB is refused by $name with 413, before D1 is asked', async ({ requestFor }) => {
+    const long = { body: () => 'x'.repeat(64 * 1024 + 1) };
+
+    expect(await expectRefused(TOO_LARGE, (row) => requestFor(row, {}, long))).toEqual([]);
+  });
+
+  it.each(withBody)('that is not JSON is refused by $name with 415, before D1 is asked', async ({ requestFor }) => {
+    const asText = (row: Row) => requestFor(row, { 'content-type': 'text/plain' });
+
+    expect(await expectRefused(UNSUPPORTED, asText)).toEqual([]);
+  });
+});
+
+describe('what does not exist', () => {
+  const needing = OPERATIONS.flatMap(({ name, missing, requestFor }) =>
+    missing ? [{ name, missing, requestFor }] : [],
+  );
+
+  it.each(needing)('is refused by $name as missing, and nothing is stored', async ({ missing, requestFor }) => {
+    const elsewhere = (row: Row) => requestFor({ ...row, run_id: crypto.randomUUID() });
+
+    await expectRefused(missing, elsewhere);
+  });
+});
+
+describe('what is well-formed and not allowed', () => {
+  it.each(refusalsOf('forbidden'))('is refused by $name with 422: $what', async ({ error, requestFor }) => {
+    await expectRefused(unprocessable(error), requestFor);
+  });
+});
+
+describe('a create that is sent again', () => {
+  const repeatable = OPERATIONS.flatMap(({ name, success, repeatable, requestFor }) =>
+    repeatable ? [{ name, success, repeatable, requestFor }] : [],
+  );
+
+  it.each(repeatable)(
+    'is 200 from $name for the same content, and 409 for other content',
+    async ({ success, repeatable: { body, conflicting, error }, requestFor }) => {
+      const row = await storeLabelled({});
+      const statuses = [];
+      for (const _ of [1, 2]) statuses.push((await worker(await requestFor(row, {}, { body }))).status);
+
+      expect(statuses).toEqual([success, 200]);
+      await expectRefusedUpdate(row, await requestFor(row, {}, { body: conflicting }), { status: 409, error });
+    },
+  );
+});
+
+describe('a method that a path does not have', () => {
+  const paths = [...new Set(OPERATIONS.map(({ path }) => path))];
+  const methodsOf = (path: string) => OPERATIONS.filter((other) => other.path === path).map(({ method }) => method);
+
+  it.each(paths)('is refused with 405 and the ones that it has: %s', async (path) => {
+    const methods = methodsOf(path);
+    const allow = [...methods, ...(methods.includes('GET') ? ['HEAD'] : [])].sort().join(', ');
+    const refusal = {
+      status: 405,
+      error: `This path does not have that method; it has ${allow}.`,
+      headers: { allow },
+    };
+    const deletion = async () => new Request(`https://api.test${path}`, { method: 'DELETE' });
+
+    expect(await expectRefused(refusal, deletion)).toEqual([]);
+  });
+});
