@@ -1,9 +1,9 @@
 /** The paths without a token: the OpenAPI document and the health of the service. */
 import { env } from 'cloudflare:workers';
 import { describe, expect, it, vi } from 'vitest';
-import document from '../src/openapi.json';
 import { databaseUnavailable } from './support/answers.ts';
 import { flakyD1, watchedSessions } from './support/d1.ts';
+import { document } from './support/document.ts';
 import { expectRefusal, get, type Send, worker, workerWith } from './support/worker.ts';
 
 const PUBLIC = { authorization: null };

@@ -2,54 +2,64 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { cloudflareTest, readD1Migrations } from '@cloudflare/vitest-plugin';
-import { defineConfig } from 'vitest/config';
+import { defineConfig, type ViteUserConfig } from 'vitest/config';
 import { SECRET } from './support/secret.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
-export default defineConfig({
-  root,
-  test: {
-    // The Worker writes one log line a request: shown only for a test that fails.
-    silent: 'passed-only',
-    // The tests in Node wait for other processes most of the time.
-    maxWorkers: 2,
-    projects: [
-      {
-        plugins: [
-          cloudflareTest({
-            wrangler: { configPath: `${root}/wrangler.toml` },
-            miniflare: {
-              bindings: { JWT_SECRET: SECRET },
-              // For migrations from any age.
-              d1Databases: { OLD_DB: 'old' },
-              // The suite is one account that sends more than an account may.
-              ratelimits: {
-                RATE_LIMITER: { namespace_id: '1', simple: { limit: 1_000_000, period: 10 } },
-                SMALL_RATE_LIMITER: { namespace_id: '2', simple: { limit: 3, period: 10 } },
+/**
+ * The inputs of the property tests: the same in each `npm test`; others, and twenty times as many, in each `npm run
+ * check:random`. A failure prints its seed, and `SEED=<seed> npm run check:random` repeats it.
+ */
+const FIXED = { seed: 1, factor: 1 };
+const random = () => ({ seed: Number(process.env['SEED'] ?? Math.floor(Math.random() * 2 ** 31)), factor: 20 });
+
+export default defineConfig(
+  async ({ mode }): Promise<ViteUserConfig> => ({
+    root,
+    test: {
+      // The Worker writes one log line a request: shown only for a test that fails.
+      silent: 'passed-only',
+      // The tests in Node wait for other processes most of the time.
+      maxWorkers: 2,
+      projects: [
+        {
+          plugins: [
+            cloudflareTest({
+              wrangler: { configPath: `${root}/wrangler.toml` },
+              miniflare: {
+                bindings: { JWT_SECRET: SECRET },
+                // For migrations from any age.
+                d1Databases: { OLD_DB: 'old' },
+                // The suite is one account that sends more than an account may.
+                ratelimits: {
+                  RATE_LIMITER: { namespace_id: '1', simple: { limit: 1_000_000, period: 10 } },
+                  SMALL_RATE_LIMITER: { namespace_id: '2', simple: { limit: 3, period: 10 } },
+                },
               },
+            }),
+          ],
+          test: {
+            name: 'workerd',
+            root,
+            include: ['test/*.test.ts'],
+            restoreMocks: true,
+            // For a machine that is busy with other things; nothing here waits for time to pass.
+            testTimeout: mode === 'random' ? 600_000 : 30_000,
+            // Each test has rows of its own, so the files may share an isolate, which saves its start for each.
+            isolate: false,
+            setupFiles: ['test/support/setup.ts'],
+            provide: {
+              migrations: await readD1Migrations(`${root}/drizzle`),
+              properties: mode === 'random' ? random() : FIXED,
+              sample: readFileSync(`${root}/src/cli/sample.sql`, 'utf8'),
             },
-          }),
-        ],
-        test: {
-          name: 'workerd',
-          root,
-          include: ['test/*.test.ts'],
-          restoreMocks: true,
-          // For a machine that is busy with other things; nothing here waits for time to pass.
-          testTimeout: 30_000,
-          // Each test has rows of its own, so the files may share an isolate, which saves its start for each.
-          isolate: false,
-          setupFiles: ['test/support/setup.ts'],
-          provide: {
-            migrations: await readD1Migrations(`${root}/drizzle`),
-            sample: readFileSync(`${root}/src/cli/sample.sql`, 'utf8'),
           },
         },
-      },
-      {
-        test: { name: 'node', root, include: ['test/node/*.test.ts'], testTimeout: 60_000, hookTimeout: 60_000 },
-      },
-    ],
-  },
-});
+        {
+          test: { name: 'node', root, include: ['test/node/*.test.ts'], testTimeout: 60_000, hookTimeout: 60_000 },
+        },
+      ],
+    },
+  }),
+);

@@ -6,6 +6,8 @@ import { inject } from 'vitest';
 declare module 'vitest' {
   interface ProvidedContext {
     migrations: D1Migration[];
+    /** The seed of the property tests, and how many times as many inputs they try as at least. */
+    properties: { readonly seed: number; readonly factor: number };
     /** The sample data, as SQL. */
     sample: string;
   }
