@@ -251,34 +251,37 @@ const KEY_SET_MATRIX: readonly Hostile[] = [
 ];
 
 describe.each(['secret', 'key set'] as const)('a Worker with a %s, at each of its protected operations,', (kind) => {
+  let deployment: Deployment;
+  beforeAll(async () => {
+    deployment = await deployments[kind]();
+  });
+
   type Refusal = Parameters<typeof expectRefusal>[1];
 
   /** Sends the credentials to every operation, and proves that none of them got through. */
   const expectRefusedByEach = async (authorization: string | null, refusal: Refusal, query = '') => {
     const row = await storeEvaluation();
-    const { send } = await deployments[kind]();
     const requests = await Promise.all(
       OPERATIONS.map(({ requestFor }) => requestFor(row, { authorization }, { query })),
     );
     const before = await stateOf(row);
-    for (const sent of requests) await expectRefusal(await send(sent), refusal);
+    for (const sent of requests) await expectRefusal(await deployment.send(sent), refusal);
     expect(await stateOf(row)).toEqual(before);
   };
 
   const expectAcceptedByEach = async (authorization: string) => {
     const row = await storeEvaluation();
-    const { send } = await deployments[kind]();
     for (const { requestFor } of OPERATIONS) {
-      expect((await send(await requestFor(row, { authorization }))).ok).toBe(true);
+      expect((await deployment.send(await requestFor(row, { authorization }))).ok).toBe(true);
     }
   };
 
   it.each(kind === 'secret' ? MATRIX : [...MATRIX, ...KEY_SET_MATRIX])('refuses %s', async (_, error, token) => {
-    await expectRefusedByEach(`Bearer ${await token(await deployments[kind]())}`, invalidToken(error));
+    await expectRefusedByEach(`Bearer ${await token(deployment)}`, invalidToken(error));
   });
 
   it('refuses a token with its last character changed, whatever to', async () => {
-    const { send, sign } = await deployments[kind]();
+    const { send, sign } = deployment;
     for (const token of lastCharacters(await sign(scoped()))) {
       const row = await storeEvaluation();
       expect((await send(await putValue(row, 9, token))).status).toBe(401);
@@ -287,8 +290,7 @@ describe.each(['secret', 'key set'] as const)('a Worker with a %s, at each of it
   });
 
   it('refuses claims in invalid UTF-8', async () => {
-    const { sign } = await deployments[kind]();
-    const [header = '', , signature = ''] = (await sign(scoped())).split('.');
+    const [header = '', , signature = ''] = (await deployment.sign(scoped())).split('.');
     const token = `${header}.${base64url(new Uint8Array([0x7b, 0xff, 0x7d]))}.${signature}`;
     await expectRefusedByEach(`Bearer ${token}`, invalidToken(SIGNATURE));
   });
@@ -301,17 +303,17 @@ describe.each(['secret', 'key set'] as const)('a Worker with a %s, at each of it
     { typ: 'application/at+jwt' },
     { jku: 'https://attacker.example/keys' },
   ])('accepts its own token with the header %o', async (header) => {
-    const { sign } = await deployments[kind]();
     const fetched = vi.spyOn(globalThis, 'fetch');
 
-    await expectAcceptedByEach(`bearer   ${await sign(scoped({ aud: ['another-api', 'run-evaluation'] }), header)}`);
+    await expectAcceptedByEach(
+      `bearer   ${await deployment.sign(scoped({ aud: ['another-api', 'run-evaluation'] }), header)}`,
+    );
 
     expect(fetched).not.toHaveBeenCalled();
   });
 
   it('allows for clocks that are five seconds apart', async () => {
-    const { sign } = await deployments[kind]();
-    await expectAcceptedByEach(`Bearer ${await sign(scoped({ exp: now() - 3, nbf: now() + 3 }))}`);
+    await expectAcceptedByEach(`Bearer ${await deployment.sign(scoped({ exp: now() - 3, nbf: now() + 3 }))}`);
   });
 
   it.each([null, '', 'Basic dXNlcjpwYXNz', 'Bearertoken', 'Token abc', 'DPoP abc'])(
@@ -322,8 +324,7 @@ describe.each(['secret', 'key set'] as const)('a Worker with a %s, at each of it
   );
 
   it('does not take a token from the query string', async () => {
-    const { sign } = await deployments[kind]();
-    await expectRefusedByEach(null, NO_CREDENTIALS, `?access_token=${await sign(scoped())}`);
+    await expectRefusedByEach(null, NO_CREDENTIALS, `?access_token=${await deployment.sign(scoped())}`);
   });
 });
 
