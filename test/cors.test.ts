@@ -3,10 +3,10 @@ import { describe, expect, it } from 'vitest';
 import { OPERATIONS } from './support/operations.ts';
 import { get, pathOf, storeEvaluation, worker, workerWith } from './support/worker.ts';
 
-/** What a page may read without being told (Fetch standard, CORS-safelisted), and what only concerns the browser. */
+/** Headers that a page may always read (Fetch standard, CORS-safelisted), and those for the browser alone. */
 const READABLE = /^(cache-control|content-(language|length|type)|vary|x-content-type-options|access-control-.*)$/;
 
-const PUBLIC = { authorization: null };
+const WITHOUT_TOKEN = { authorization: null };
 
 describe('browsers of other origins', () => {
   const ORIGIN = 'https://app.example';
@@ -22,7 +22,7 @@ describe('browsers of other origins', () => {
     });
   const allowed = (response: Response) => response.headers.get('access-control-allow-origin');
 
-  it('are let in nowhere unless CORS_ORIGINS names them', async () => {
+  it('are not allowed unless CORS_ORIGINS names them', async () => {
     const row = await storeEvaluation();
 
     expect((await worker(preflight(pathOf(row)))).status).toBe(405);
@@ -30,7 +30,7 @@ describe('browsers of other origins', () => {
     expect(allowed(await workerWith({ CORS_ORIGINS: '' })(await get(pathOf(row), { origin: ORIGIN })))).toBeNull();
   });
 
-  it('ask before they call without a token, and hear what is allowed', async () => {
+  it('get a response to a preflight without a token, which says what is allowed', async () => {
     const response = await open(preflight(pathOf(await storeEvaluation())));
 
     expect(response.status).toBe(204);
@@ -50,29 +50,26 @@ describe('browsers of other origins', () => {
     expect(response.headers.has('access-control-allow-credentials')).toBe(false);
   });
 
-  it.each(OPERATIONS)(
-    'may call $name, and see every header of its response that a browser would hide',
-    async ({ method, requestFor }) => {
-      const sent = await requestFor(await storeEvaluation(), { origin: ORIGIN });
+  it.each(OPERATIONS)('may call $name, and may read every header of its response', async ({ method, requestFor }) => {
+    const sent = await requestFor(await storeEvaluation(), { origin: ORIGIN });
 
-      const asked = await open(preflight(new URL(sent.url).pathname));
-      const response = await open(sent);
+    const asked = await open(preflight(new URL(sent.url).pathname));
+    const response = await open(sent);
 
-      expect(asked.headers.get('access-control-allow-methods')?.split(',')).toContain(method);
-      expect(response.ok).toBe(true);
-      expect(allowed(response)).toBe(ORIGIN);
-      const exposed = response.headers.get('access-control-expose-headers')?.toLowerCase().split(',') ?? [];
-      const hidden = [...response.headers.keys()].filter((name) => !exposed.includes(name) && !READABLE.test(name));
-      expect(hidden).toEqual([]);
-    },
-  );
+    expect(asked.headers.get('access-control-allow-methods')?.split(',')).toContain(method);
+    expect(response.ok).toBe(true);
+    expect(allowed(response)).toBe(ORIGIN);
+    const exposed = response.headers.get('access-control-expose-headers')?.toLowerCase().split(',') ?? [];
+    const hidden = [...response.headers.keys()].filter((name) => !exposed.includes(name) && !READABLE.test(name));
+    expect(hidden).toEqual([]);
+  });
 
-  it('see the headers of an answer and of a refusal alike', async () => {
+  it('may read the headers of a success and of a refusal', async () => {
     const row = await storeEvaluation();
 
     for (const [path, headers] of [
       [pathOf(row), {}],
-      [pathOf(row), PUBLIC],
+      [pathOf(row), WITHOUT_TOKEN],
       [pathOf({ ...row, id: crypto.randomUUID() }), {}],
       ['/nowhere', {}],
     ] as const) {
@@ -94,18 +91,18 @@ describe('browsers of other origins', () => {
     }
   });
 
-  it('change nothing about what may be cached or transformed', async () => {
+  it('do not change what may be cached or transformed', async () => {
     const row = await storeEvaluation();
     const cacheControl = async (path: string, headers = {}) =>
       (await open(await get(path, { origin: ORIGIN, ...headers }))).headers.get('cache-control');
 
     expect(await cacheControl(pathOf(row))).toBe('no-store, no-transform');
     expect(await cacheControl(pathOf(row), { 'if-none-match': '*' })).toBe('no-store, no-transform');
-    expect(await cacheControl(pathOf(row), PUBLIC)).toBe('no-store');
+    expect(await cacheControl(pathOf(row), WITHOUT_TOKEN)).toBe('no-store');
     expect(await cacheControl('/openapi.json')).toBe('public, max-age=3600');
   });
 
-  it('alone get an answer to OPTIONS: without an origin or a method to ask for it is a method like another', async () => {
+  it('alone may send OPTIONS: without an origin or a requested method it is 405', async () => {
     const path = pathOf(await storeEvaluation());
     for (const headers of [{}, { origin: ORIGIN }, { 'access-control-request-method': 'PUT' }]) {
       expect((await open(new Request(`https://api.test${path}`, { method: 'OPTIONS', headers }))).status).toBe(405);
@@ -113,7 +110,7 @@ describe('browsers of other origins', () => {
   });
 
   it.each(['https://evil.example', 'https://app.example.evil.example', 'http://app.example', 'null'])(
-    'of another origin are not let in: %s',
+    'of an origin that is not named are not allowed: %s',
     async (origin) => {
       const path = pathOf(await storeEvaluation());
 
@@ -122,7 +119,7 @@ describe('browsers of other origins', () => {
     },
   );
 
-  it('of any origin are let in by *, never with credentials', async () => {
+  it('of any origin are allowed by *, never with credentials', async () => {
     const response = await workerWith({ CORS_ORIGINS: '*' })(preflight(pathOf(await storeEvaluation())));
 
     expect(allowed(response)).toBe('*');

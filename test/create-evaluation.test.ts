@@ -74,7 +74,7 @@ describe('createEvaluation', () => {
     expect(await readHistory(body.id)).toEqual([]);
   });
 
-  it('needs a label and a value only; ids in any case', async () => {
+  it('needs only a label and a value, and accepts ids in upper case', async () => {
     const evaluation_label_id = await label({ account_id: 'shared' });
     const run = crypto.randomUUID();
     const id = crypto.randomUUID();
@@ -92,7 +92,7 @@ describe('createEvaluation', () => {
     });
   });
 
-  it('makes what can be updated with the tag it gave', async () => {
+  it('returns a tag that an update accepts', async () => {
     const response = await create({ evaluation_label_id: await label(), value: 1 });
     const row = await response.json<Row>();
     const headers = { 'if-match': response.headers.get('etag') };
@@ -123,7 +123,7 @@ describe('createEvaluation', () => {
     },
   );
 
-  it('lets nothing in under a label that cannot be read', async () => {
+  it('stores nothing under a label that cannot be read', async () => {
     const run = crypto.randomUUID();
     const broken = await label({ value_type: 'ordinal', min_value: null, max_value: null, categories: '["a",1]' });
 
@@ -168,7 +168,7 @@ describe('createEvaluation', () => {
     ['created_by', 7],
     ['created_by_evaluator_id', crypto.randomUUID()],
     ['created_at', '2020-01-01T00:00:00.000Z'],
-  ])('does not drop in silence what the server sets: 422 names %s (%s), and nothing is stored', async (field, sent) => {
+  ])('refuses what the server sets with 422, by name, and stores nothing: %s (%s)', async (field, sent) => {
     const run = crypto.randomUUID();
     const body = { evaluation_label_id: await label(), value: 5, [field]: sent };
 
@@ -178,7 +178,7 @@ describe('createEvaluation', () => {
     expect(await readRun(run)).toEqual([]);
   });
 
-  it('takes what the server sets where it is what will be stored, and ignores what it does not know', async () => {
+  it('accepts what the server sets if it is what will be stored, and ignores what it does not know', async () => {
     const run = crypto.randomUUID();
     const known = {
       account_id: ACCOUNT,
@@ -192,7 +192,7 @@ describe('createEvaluation', () => {
     expect(await readRun(run)).toMatchObject([{ value: 5, updated_by: null, updated_at: null }]);
   });
 
-  it('stores as many evaluations as creates without an id', async () => {
+  it('stores one evaluation for each create without an id', async () => {
     const run = crypto.randomUUID();
     const body = { evaluation_label_id: await label(), value: 5 };
 
@@ -272,7 +272,7 @@ describe('a repeated create with an id of the caller\u2019s own', () => {
     );
   });
 
-  it('does not say that the stored row is somebody else\u2019s who asks for his own name', async () => {
+  it('refuses to a caller the own name as author of a row that somebody else created', async () => {
     const { run, body } = await first();
     const other = await mintToken({ sub: 'other' });
 
@@ -281,7 +281,7 @@ describe('a repeated create with an id of the caller\u2019s own', () => {
     await expectRefusal(await create({ ...body, created_by: 'other' }, { run, token: other }), refusal);
   });
 
-  it('is told apart from a create of one\u2019s own that had to be tried again', async () => {
+  it('is recognized after a retry of a create that failed, though another caller made the row', async () => {
     const clock = stillClock();
     const exp = claims({}, clock.now()).exp;
     const body = { id: crypto.randomUUID(), evaluation_label_id: await label(), value: 5 };
@@ -300,7 +300,7 @@ describe('a repeated create with an id of the caller\u2019s own', () => {
     expect(await response.json()).toMatchObject({ created_by: 'other' });
   });
 
-  it('in the same millisecond is still a repetition', async () => {
+  it('in the same millisecond is still a repetition, and 200', async () => {
     const clock = stillClock();
     const send = workerWith({}, clock);
     const token = await mintToken({ exp: claims({}, clock.now()).exp });
@@ -313,7 +313,7 @@ describe('a repeated create with an id of the caller\u2019s own', () => {
     expect(statuses).toEqual([201, 200]);
   });
 
-  it('of 20 at a time stores one row', async () => {
+  it('stores one row, even 20 times at once', async () => {
     const run = crypto.randomUUID();
     const body = { id: crypto.randomUUID(), evaluation_label_id: await label(), value: 5 };
 
@@ -325,10 +325,10 @@ describe('a repeated create with an id of the caller\u2019s own', () => {
   });
 
   it.each([undefined, crypto.randomUUID()])(
-    'is made by the Worker itself after an answer lost in the commit (id %s)',
+    'is made by the Worker itself if a response is lost after the commit (id %s)',
     async (id) => {
       const run = crypto.randomUUID();
-      const { db } = flakyD1(env.DB, 'Network connection lost.', 'is lost', 'passes');
+      const { db } = flakyD1(env.DB, 'Network connection lost.', 'is lost', 'succeeds');
 
       const response = await create(
         { id, evaluation_label_id: await label(), value: 5 },

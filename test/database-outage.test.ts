@@ -1,4 +1,4 @@
-/** D1 on a bad day: what passes is tried again for a bounded time, and a 200 is only ever given for a stored row. */
+/** D1 failing: transient errors are retried for a bounded time, and a 200 is only given for a stored row. */
 import { env } from 'cloudflare:workers';
 import { describe, expect, it, vi } from 'vitest';
 import { databaseUnavailable, INTERNAL_ERROR, unprocessable } from './support/answers.ts';
@@ -51,12 +51,12 @@ function workerOn(message: string, ...fates: Fate[]) {
   return { send, calls, paused, token };
 }
 
-describe('a failure that passes', () => {
-  it.each(TRANSIENT)('is retried until it has passed: %s', async (message) => {
+describe('a transient error', () => {
+  it.each(TRANSIENT)('is retried until it is over: %s', async (message) => {
     for (const fates of [
-      ['fails', 'passes'],
-      ['fails', 'fails', 'passes'],
-      ['fails', 'fails', 'fails', 'passes'],
+      ['fails', 'succeeds'],
+      ['fails', 'fails', 'succeeds'],
+      ['fails', 'fails', 'fails', 'succeeds'],
     ] as Fate[][]) {
       const row = await storeEvaluation();
       const { send, calls, token } = workerOn(message, ...fates);
@@ -70,21 +70,18 @@ describe('a failure that passes', () => {
     }
   });
 
-  it.each(TRANSIENT)(
-    'is given up after four tries: 503 with Retry-After, and nothing is stored: %s',
-    async (message) => {
-      const row = await storeEvaluation();
-      const { send, calls, paused, token } = workerOn(message, 'fails');
+  it.each(TRANSIENT)('is 503 with Retry-After after four attempts, and nothing is stored: %s', async (message) => {
+    const row = await storeEvaluation();
+    const { send, calls, paused, token } = workerOn(message, 'fails');
 
-      await expectRefusedUpdate(row, await putValue(row, 9, await token()), databaseUnavailable(1), send);
+    await expectRefusedUpdate(row, await putValue(row, 9, await token()), databaseUnavailable(1), send);
 
-      expect(calls).toHaveLength(4);
-      expect(paused).toHaveLength(3);
-      expect(paused.reduce((sum, pause) => sum + pause, 0)).toBeLessThanOrEqual(2000);
-    },
-  );
+    expect(calls).toHaveLength(4);
+    expect(paused).toHaveLength(3);
+    expect(paused.reduce((sum, pause) => sum + pause, 0)).toBeLessThanOrEqual(2000);
+  });
 
-  it('is retried after pauses that no two writers share', async () => {
+  it('is retried after random pauses', async () => {
     const row = await storeEvaluation();
     const pausesOf = async () => {
       const { send, paused, token } = workerOn('Network connection lost.', 'fails');
@@ -105,7 +102,7 @@ describe('a failure that passes', () => {
     expect(paused).toEqual([50, 100, 200]);
   });
 
-  it('is known by its cause where the message does not say it', async () => {
+  it('is recognized by its cause if the message does not say it', async () => {
     const row = await storeEvaluation();
     let calls = 0;
     const db = interceptD1(env.DB, (_, call) => {
@@ -121,33 +118,30 @@ describe('a failure that passes', () => {
   it.each([
     [1.1, 2],
     [1.95, 1],
-  ])(
-    'is given up before a try would begin later than two seconds after the first: %d s a try',
-    async (seconds, tries) => {
-      const row = await storeEvaluation();
-      vi.spyOn(Math, 'random').mockReturnValue(0.9);
-      const clock = stillClock();
-      const { db, calls } = flakyD1(env.DB, 'Network connection lost.', 'fails');
-      const slow = interceptD1(db, (_, call) => {
-        clock.advance(seconds);
-        return call();
-      });
-      const token = await mintToken({ exp: claims({}, clock.now()).exp });
+  ])('is not retried later than two seconds after the first attempt: %d s an attempt', async (seconds, attempts) => {
+    const row = await storeEvaluation();
+    vi.spyOn(Math, 'random').mockReturnValue(0.9);
+    const clock = stillClock();
+    const { db, calls } = flakyD1(env.DB, 'Network connection lost.', 'fails');
+    const slow = interceptD1(db, (_, call) => {
+      clock.advance(seconds);
+      return call();
+    });
+    const token = await mintToken({ exp: claims({}, clock.now()).exp });
 
-      await expectRefusedUpdate(
-        row,
-        await putValue(row, 9, token),
-        databaseUnavailable(1),
-        workerWith({ DB: slow }, clock),
-      );
+    await expectRefusedUpdate(
+      row,
+      await putValue(row, 9, token),
+      databaseUnavailable(1),
+      workerWith({ DB: slow }, clock),
+    );
 
-      expect(calls).toHaveLength(tries);
-    },
-  );
+    expect(calls).toHaveLength(attempts);
+  });
 
-  it('is retried in the explanation of a refusal too', async () => {
+  it('is also retried in the explanation of a refusal', async () => {
     const row = await storeLabelled({ value_type: 'binary' });
-    const { send, calls, token } = workerOn('Network connection lost.', 'passes', 'fails', 'passes');
+    const { send, calls, token } = workerOn('Network connection lost.', 'succeeds', 'fails', 'succeeds');
 
     await expectRefusedUpdate(row, await putValue(row, 7, await token()), unprocessable('value must be 0 or 1.'), send);
 
@@ -156,9 +150,9 @@ describe('a failure that passes', () => {
 });
 
 describe('every operation', () => {
-  it.each(OPERATIONS)('is tried again while the failure passes: $name', async ({ requestFor }) => {
+  it.each(OPERATIONS)('is retried on a transient error: $name', async ({ requestFor }) => {
     const row = await storeEvaluation();
-    const { send, calls, token } = workerOn('Network connection lost.', 'fails', 'fails', 'passes');
+    const { send, calls, token } = workerOn('Network connection lost.', 'fails', 'fails', 'succeeds');
 
     const response = await send(await requestFor(row, { authorization: `Bearer ${await token()}` }));
 
@@ -176,9 +170,9 @@ describe('every operation', () => {
     expect(calls).toEqual(['all']);
   });
 
-  it.each(OPERATIONS)('is one call to D1 where it is accepted: $name', async ({ requestFor }) => {
+  it.each(OPERATIONS)('is one call to D1 if it is accepted: $name', async ({ requestFor }) => {
     const row = await storeEvaluation();
-    const { send, calls, token } = workerOn('', 'passes');
+    const { send, calls, token } = workerOn('', 'succeeds');
 
     expect((await send(await requestFor(row, { authorization: `Bearer ${await token()}` }))).ok).toBe(true);
     expect(calls).toEqual(['all']);
@@ -186,7 +180,7 @@ describe('every operation', () => {
 });
 
 describe('a database that never answers', () => {
-  it('is given five seconds, then the caller hears 503 and may come again', async () => {
+  it('has five seconds, then the caller gets 503 and may retry later', async () => {
     const row = await storeEvaluation();
     const clock = stillClock();
     let calls = 0;
@@ -206,11 +200,11 @@ describe('a database that never answers', () => {
   });
 });
 
-describe('the tries of a write and of its explanation', () => {
+describe('the attempts of a write and of its explanation', () => {
   it('share the two seconds of their request', async () => {
     const row = await storeLabelled({ value_type: 'binary' });
     const clock = stillClock();
-    const { db, calls } = flakyD1(env.DB, 'Network connection lost.', 'fails', 'passes', 'fails');
+    const { db, calls } = flakyD1(env.DB, 'Network connection lost.', 'fails', 'succeeds', 'fails');
     const slow = interceptD1(db, (_, call) => {
       clock.advance(1.5);
       return call();
@@ -228,12 +222,12 @@ describe('the tries of a write and of its explanation', () => {
   });
 });
 
-describe('an answer lost after the commit', () => {
+describe('a response lost after the commit', () => {
   it.each<Fate[]>([
-    ['is lost', 'passes'],
-    ['is lost', 'is lost', 'passes'],
-    ['is lost', 'fails', 'passes'],
-  ])('is asked for again, and stores nothing twice (%s, %s)', async (...fates) => {
+    ['is lost', 'succeeds'],
+    ['is lost', 'is lost', 'succeeds'],
+    ['is lost', 'fails', 'succeeds'],
+  ])('is retried, and nothing is stored twice (%s, %s)', async (...fates) => {
     const row = await storeEvaluation();
     const { send, token } = workerOn('Network connection lost.', ...fates);
 
@@ -247,14 +241,14 @@ describe('an answer lost after the commit', () => {
 
   it('does not make a conditional write refuse itself', async () => {
     const row = await storeEvaluation();
-    const { send, token } = workerOn('Network connection lost.', 'is lost', 'passes');
+    const { send, token } = workerOn('Network connection lost.', 'is lost', 'succeeds');
     const headers = { authorization: `Bearer ${await token()}`, 'if-match': `"${row.created_at}"` };
 
     expect((await send(await request(pathOf(row), { body: '{"value":9}', headers }))).status).toBe(200);
     expect(await readHistory(row.id)).toHaveLength(1);
   });
 
-  it('does not undo what another writer has stored since, and tells what it had stored itself', async () => {
+  it('does not undo what another writer has stored since, and returns what it had stored itself', async () => {
     const row = await storeEvaluation();
     const clock = stillClock();
     const exp = claims({}, clock.now()).exp;
@@ -301,7 +295,7 @@ describe('an answer lost after the commit', () => {
     });
   };
 
-  it('does not undo it either where the clock was behind the row, with a precondition or without', async () => {
+  it('does not undo it either if the clock was behind the row, with a precondition and without', async () => {
     for (const ifMatch of [null, '"2026-12-01T00:00:00.000Z"']) {
       const row = await storeEvaluation({ updated_by: 'judge', updated_at: '2026-12-01T00:00:00.000Z' });
       const clock = stillClock();
@@ -326,7 +320,7 @@ describe('an answer lost after the commit', () => {
     ['another author', 'the same value', 'the same millisecond', 'twin', 5, 0],
     ['the same author', 'another value', 'the same millisecond', 'user-123', 6, 0],
     ['the same author', 'the same value', 'another millisecond', 'user-123', 5, 1],
-  ])('is not taken for stored where it was %s who stored %s in %s', async (_, __, ___, sub, value, later) => {
+  ])('is not taken for stored if %s stored %s in %s', async (_, __, ___, sub, value, later) => {
     const row = await storeEvaluation();
     const clock = stillClock();
     const exp = claims({}, clock.now()).exp;
@@ -343,7 +337,7 @@ describe('an answer lost after the commit', () => {
     expect(await readEvaluation(row.id)).toMatchObject({ value: 5, updated_by: 'user-123' });
   });
 
-  it('is never looked for by a first try: the same value put again after another one is stored again', async () => {
+  it('is never looked for by a first attempt: the same value sent again after another one is stored again', async () => {
     const row = await storeEvaluation();
     const clock = stillClock();
     const send = workerWith({}, clock);
@@ -361,7 +355,7 @@ describe('an answer lost after the commit', () => {
     expect(await readHistory(row.id)).toHaveLength(3);
   });
 
-  it('is no 200 where it stays lost, and the caller may send the same again', async () => {
+  it('is 503 if it stays lost, and the caller may send the same again', async () => {
     const row = await storeEvaluation();
     const { send, calls, token } = workerOn(
       'Network connection lost.',
@@ -369,7 +363,7 @@ describe('an answer lost after the commit', () => {
       'is lost',
       'is lost',
       'is lost',
-      'passes',
+      'succeeds',
     );
     const sent = async () => putValue(row, 9, await token());
 
@@ -399,7 +393,7 @@ describe('an overload', () => {
   });
 });
 
-describe('a failure that does not pass', () => {
+describe('an error that is not transient', () => {
   it('is not retried', async () => {
     const row = await storeEvaluation();
     const { send, calls, token } = workerOn('no such column: value: SQLITE_ERROR', 'fails');
@@ -410,8 +404,8 @@ describe('a failure that does not pass', () => {
   });
 });
 
-describe('a refusal whose cause is gone when it is looked up', () => {
-  it('is 503, not a reason made up: the same request will find another state', async () => {
+describe('a refusal whose reason is gone when it is looked up', () => {
+  it('is 503 and states no reason, since the same request will find another state', async () => {
     const row = await storeLabelled({ value_type: 'binary' });
     let calls = 0;
     const db = interceptD1(env.DB, async (_, call) => {

@@ -28,7 +28,7 @@ describe('getEvaluation', () => {
     expect(updated_at).toBeNull();
   });
 
-  it('answers with the tag and the row that the update gave', async () => {
+  it('answers with the tag and the row that the update returned', async () => {
     const row = await storeEvaluation();
     const updated = await worker(await putValue(row, 5));
 
@@ -54,7 +54,7 @@ describe('getEvaluation', () => {
     expect(await response.text()).toBe('');
   });
 
-  it.each(['"other"', 'W/"other"', 'rubbish', '"*"', '', '2026-01-02T03:04:05.678Z'])(
+  it.each(['"other"', 'W/"other"', 'garbage', '"*"', '', '2026-01-02T03:04:05.678Z'])(
     'answers in full to If-None-Match %s',
     async (ifNoneMatch) => {
       const row = await storeEvaluation();

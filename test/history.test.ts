@@ -1,4 +1,4 @@
-/** Nothing lost: each stored change appends what it replaced, whoever writes. */
+/** Nothing is lost: each stored change appends what it replaced, whoever writes. */
 import { env } from 'cloudflare:workers';
 import { describe, expect, it } from 'vitest';
 import { stillClock } from './support/clock.ts';
@@ -69,7 +69,7 @@ describe('the history of an evaluation', () => {
     expect(await readHistory(row.id)).toHaveLength(1);
   });
 
-  it('is written in the same transaction: where it cannot be, the value is not changed either', async () => {
+  it('is written in the same transaction: if it cannot be, the value is not changed either', async () => {
     const row = await storeEvaluation();
     await sql(
       `INSERT INTO run_evaluation_history VALUES (?, 1, NULL, '2026-11-22T10:00:00.000Z', NULL, '2026-11-22T10:11:12.345Z')`,
@@ -85,7 +85,7 @@ describe('the history of an evaluation', () => {
 });
 
 describe('a console or a seed script', () => {
-  it('leaves history too, and has updated_at moved on where it does not move it', async () => {
+  it('leaves history too, and updated_at is moved on if it does not move it', async () => {
     const row = await storeEvaluation();
 
     await sql('UPDATE run_evaluation SET value = 4 WHERE id = ?', row.id);
@@ -104,7 +104,7 @@ describe('a console or a seed script', () => {
     expect([...new Set(times)].sort()).toEqual(times);
   });
 
-  it('leaves history of a change of the author alone', async () => {
+  it('leaves history if only the author changes', async () => {
     const row = await storeEvaluation({ updated_by: 'judge', updated_at: '2026-02-01T00:00:00.000Z' });
 
     await sql(`UPDATE run_evaluation SET updated_by = 'console' WHERE id = ?`, row.id);
@@ -113,7 +113,7 @@ describe('a console or a seed script', () => {
     expectUnbroken(await readHistory(row.id), await readEvaluation(row.id));
   });
 
-  it('is given the time of its change where it gives none', async () => {
+  it('gets the time of its change if it sets none', async () => {
     const row = await storeEvaluation();
     const before = new Date().toISOString();
 
@@ -124,7 +124,7 @@ describe('a console or a seed script', () => {
     expect(updatedAt <= new Date().toISOString()).toBe(true);
   });
 
-  it('leaves one entry per row of a change of many', async () => {
+  it('leaves one entry for each row that it changes', async () => {
     const run_id = crypto.randomUUID();
     const rows = await Promise.all([1, 2, 3].map((value) => storeEvaluation({ run_id, value })));
 
@@ -133,7 +133,7 @@ describe('a console or a seed script', () => {
     for (const row of rows) expect(await readHistory(row.id)).toMatchObject([{ value: row.value }]);
   });
 
-  it('leaves none where nothing changes', async () => {
+  it('leaves none if nothing changes', async () => {
     const row = await storeEvaluation();
 
     await sql('UPDATE run_evaluation SET value = value, updated_by = updated_by WHERE id = ?', row.id);
@@ -141,7 +141,7 @@ describe('a console or a seed script', () => {
     expect(await readHistory(row.id)).toEqual([]);
   });
 
-  it('cannot rewrite what has happened', async () => {
+  it('cannot change the history', async () => {
     const row = await storeEvaluation();
     await worker(await putValue(row, 5));
     const history = await readHistory(row.id);

@@ -1,4 +1,4 @@
-/** Only the value changes: what a caller got it can put back, and what it may not change is named. */
+/** Only the value can change: a caller can send back what it got, and a field that cannot change is refused by name. */
 import { describe, expect, it } from 'vitest';
 import { unprocessable } from './support/answers.ts';
 import {
@@ -11,7 +11,8 @@ import {
   worker,
 } from './support/worker.ts';
 
-const fixed = (field: string) => unprocessable(`${field} cannot be changed: leave it out, or send it as it is stored.`);
+const immutable = (field: string) =>
+  unprocessable(`${field} cannot be changed: leave it out, or send it as it is stored.`);
 
 const put = async (row: Row, body: object) => request(pathOf(row), { body: JSON.stringify(body) });
 
@@ -28,8 +29,8 @@ const CHANGED: [keyof Row, unknown][] = [
   ['created_at', '2026-01-02T03:04:05.679Z'],
 ];
 
-describe('the whole resource put back', () => {
-  it('succeeds with only its value edited, as got, twice over', async () => {
+describe('the whole resource sent back', () => {
+  it('is accepted with only its value edited, twice in a row', async () => {
     const row = await storeEvaluation();
     const got: object = await (await worker(await put(row, { value: 4 }))).json();
 
@@ -41,7 +42,7 @@ describe('the whole resource put back', () => {
     expect((await worker(await put(row, { ...gotAgain, value: 6 }))).status).toBe(200);
   });
 
-  it('succeeds for a row with every nullable field null', async () => {
+  it('is accepted for a row with every nullable field null', async () => {
     const row = await storeEvaluation({
       output_name: null,
       field_path: null,
@@ -60,7 +61,7 @@ describe('the whole resource put back', () => {
     expect(await readEvaluation(row.id)).toMatchObject({ updated_by: 'user-123' });
   });
 
-  it('takes the same id in upper case, and the same instant in another spelling, for the same', async () => {
+  it('treats an id in upper case, and the same time in another spelling, as unchanged', async () => {
     const row = await storeEvaluation();
     const ids = ['id', 'run_id', 'evaluation_label_id', 'created_by_evaluator_id'] as const;
     for (const id of ids)
@@ -75,8 +76,8 @@ describe('the whole resource put back', () => {
   });
 });
 
-describe('the first instant there is', () => {
-  it('is the same in another spelling too', async () => {
+describe('the time 0', () => {
+  it('is unchanged in another spelling too', async () => {
     const row = await storeEvaluation({ created_at: '1970-01-01T00:00:00.000Z' });
 
     expect((await worker(await put(row, { value: 5, created_at: '1970-01-01T00:00:00Z' }))).status).toBe(200);
@@ -87,28 +88,28 @@ describe('a field that an update does not change', () => {
   it.each(CHANGED)('is refused by name when %s is changed, and nothing is stored', async (field, value) => {
     const row = await storeEvaluation();
 
-    await expectRefusedUpdate(row, await put(row, { value: 9, [field]: value }), fixed(field));
-    await expectRefusedUpdate(row, await put(row, { ...row, value: 9, [field]: value }), fixed(field));
+    await expectRefusedUpdate(row, await put(row, { value: 9, [field]: value }), immutable(field));
+    await expectRefusedUpdate(row, await put(row, { ...row, value: 9, [field]: value }), immutable(field));
   });
 
-  it.each(CHANGED)('is refused by name when %s is no text, however alike', async (field) => {
+  it.each(CHANGED)('is refused by name when %s is not text, however similar', async (field) => {
     const row = await storeEvaluation({ output_name: '7', field_path: '["a"]', created_by: 'true' });
     for (const value of [7, true, ['a'], { a: 1 }]) {
-      await expectRefusedUpdate(row, await put(row, { value: 9, [field]: value }), fixed(field));
+      await expectRefusedUpdate(row, await put(row, { value: 9, [field]: value }), immutable(field));
     }
   });
 
   it.each(CHANGED)('is refused by name when %s is made null', async (field) => {
     const row = await storeEvaluation();
 
-    await expectRefusedUpdate(row, await put(row, { value: 9, [field]: null }), fixed(field));
+    await expectRefusedUpdate(row, await put(row, { value: 9, [field]: null }), immutable(field));
   });
 
-  it('is refused when null is made something, even the text null', async () => {
+  it('is refused when null is changed to text, even the text null', async () => {
     const row = await storeEvaluation({ output_name: null });
 
-    await expectRefusedUpdate(row, await put(row, { value: 9, output_name: 'null' }), fixed('output_name'));
-    await expectRefusedUpdate(row, await put(row, { value: 9, output_name: '' }), fixed('output_name'));
+    await expectRefusedUpdate(row, await put(row, { value: 9, output_name: 'null' }), immutable('output_name'));
+    await expectRefusedUpdate(row, await put(row, { value: 9, output_name: '' }), immutable('output_name'));
   });
 
   it.each([
@@ -118,13 +119,13 @@ describe('a field that an update does not change', () => {
     '2026-13-02T03:04:05.678Z',
     '1767323045678',
     'yesterday',
-  ])('is refused when created_at is another time, or none: %s', async (created_at) => {
+  ])('is refused when created_at is another time, or not a time: %s', async (created_at) => {
     const row = await storeEvaluation();
 
-    await expectRefusedUpdate(row, await put(row, { value: 9, created_at }), fixed('created_at'));
+    await expectRefusedUpdate(row, await put(row, { value: 9, created_at }), immutable('created_at'));
   });
 
-  it('does not hide a value that is malformed', async () => {
+  it('does not hide a malformed value', async () => {
     const row = await storeEvaluation();
 
     await expectRefusedUpdate(row, await put(row, { value: '9', output_name: 7 }), {

@@ -1,4 +1,4 @@
-/** The label's rule: what is legal is stored as it is, what is not is refused in words that say what would be. */
+/** The label's rule: a legal value is stored exactly, an illegal one is refused with a sentence that says what is legal. */
 import { env } from 'cloudflare:workers';
 import { describe, expect, it, vi } from 'vitest';
 import { INTERNAL_ERROR, unprocessable } from './support/answers.ts';
@@ -105,7 +105,7 @@ describe('an illegal value', () => {
     expect(calls).toEqual(['all', 'all', 'all']);
   });
 
-  it('is refused as malformed, not by the label, when it is no finite number', async () => {
+  it('is refused as malformed, not by the label, when it is not a finite number', async () => {
     const row = await storeLabelled(binary);
 
     await expectRefusedUpdate(row, await request(pathOf(row), { body: '{"value":1e400}' }), {
@@ -116,7 +116,7 @@ describe('an illegal value', () => {
 });
 
 describe('a label with many categories', () => {
-  it('is told in a sentence of bounded length', async () => {
+  it('is described in a sentence of bounded length', async () => {
     const row = await storeLabelled(categorical(...Array.from({ length: 10_000 }, (_, n) => `category-${n}`)));
     const first = Array.from({ length: 19 }, (_, n) => `${n} (category-${n})`).join(', ');
 
@@ -129,20 +129,20 @@ describe('a label with many categories', () => {
   });
 });
 
-describe('whose label it is', () => {
-  it('may be shared: its rule holds for everyone', async () => {
+describe('the account of a label', () => {
+  it('may be shared: its rule applies to everyone', async () => {
     const row = await storeLabelled({ ...range(1, 10), account_id: 'shared' });
 
     await expectRefusedUpdate(row, await putValue(row, 11), unprocessable('value must be between 1 and 10.'));
   });
 
-  it('may not be a stranger: a label of another account is as if it were not there, and is not told', async () => {
+  it('may be another one: its rule does not apply, and nothing tells of it', async () => {
     const row = await storeLabelled({ ...categorical('secret'), account_id: 'acc_neighbour' });
 
     expect((await worker(await putValue(row, 99.5))).status).toBe(200);
   });
 
-  it('may be nobody: while the label has not arrived, any finite number is accepted', async () => {
+  it('may be missing: while there is no label, any finite number is accepted', async () => {
     const row = await storeEvaluation();
     expect((await worker(await putValue(row, -123.456))).status).toBe(200);
 
@@ -158,7 +158,7 @@ describe('a malformed label row', () => {
     ['a category that is a number', categorical('formal', 7)],
     ['a category that is null', categorical(null, 'casual')],
     ['a category that is a list', ordinal(['formal'])],
-  ])('is a logged fault and lets no value in: %s', async (_, label) => {
+  ])('is a logged fault and allows no value: %s', async (_, label) => {
     const row = await storeLabelled(label);
     const logged = vi.spyOn(console, 'error');
 

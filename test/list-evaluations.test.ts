@@ -30,7 +30,7 @@ describe('listEvaluations', () => {
   });
 
   it.each([1, 2, 3, 6, 7, 8])(
-    'gives every row once and in order by pages of %d, rows of the same millisecond too',
+    'returns every row once and in order in pages of %d, also rows of the same millisecond',
     async (limit) => {
       const run_id = crypto.randomUUID();
       const days = [1, 1, 1, 2, 2, 3, 3];
@@ -47,7 +47,7 @@ describe('listEvaluations', () => {
     },
   );
 
-  it('gives 1,000 rows at most, and a link to the rest', async () => {
+  it('returns at most 1,000 rows, and a link to the rest', async () => {
     const run_id = crypto.randomUUID();
     await env.DB.prepare(
       `WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 1000)

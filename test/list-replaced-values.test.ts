@@ -33,14 +33,14 @@ describe('listReplacedValues', () => {
     expect(calls).toEqual(['all']);
   });
 
-  it('answers [] where nothing was replaced yet, and 404 where there is no such evaluation', async () => {
+  it('answers [] if nothing was replaced yet, and 404 if there is no such evaluation', async () => {
     const row = await storeEvaluation();
 
     expect(await (await worker(await get(`${pathOf(row)}/history`))).json()).toEqual([]);
     await expectRefusal(await worker(await get(`${pathOf({ ...row, id: crypto.randomUUID() })}/history`)), NOT_FOUND);
   });
 
-  it.each([1, 2, 4, 5, 6])('gives every entry once and in order by pages of %d', async (limit) => {
+  it.each([1, 2, 4, 5, 6])('returns every entry once and in order in pages of %d', async (limit) => {
     const row = await storeEvaluation({ value: 0 });
     for (const value of [1, 2, 3, 4, 5]) await worker(await putValue(row, value));
 
@@ -50,7 +50,7 @@ describe('listReplacedValues', () => {
     expect(pages).toHaveLength(Math.ceil(5 / limit));
   });
 
-  it('refuses a limit and a cursor that are none', async () => {
+  it('refuses a malformed limit and a malformed cursor', async () => {
     const row = await storeEvaluation();
     for (const limit of LIMITS)
       await expectRefusal(await worker(await get(`${pathOf(row)}/history?limit=${limit}`)), BAD_LIMIT);

@@ -1,4 +1,4 @@
-/** The log line of a request: what an operator finds by its id, and what must never stand in it. */
+/** The log line of a request: what an operator finds by its id, and what is never in it. */
 import { env } from 'cloudflare:workers';
 import { describe, expect, it, vi } from 'vitest';
 import { flakyD1 } from './support/d1.ts';
@@ -30,7 +30,7 @@ async function logOf(sent: Request, send: Send = worker) {
 const VERSION = { id: 'version-1', tag: '', timestamp: '2026-11-01T00:00:00.000Z' };
 
 describe('the log line', () => {
-  it('tells all of a request, and neither its token nor its body nor its value', async () => {
+  it('describes a request, and has neither its token nor its body nor its value', async () => {
     const row = await storeEvaluation();
     const token = await mintToken({}, { kid: 'key-1' });
     const sent = await putValue(row, 4321.5, token);
@@ -60,7 +60,7 @@ describe('the log line', () => {
   });
 
   it.each(OPERATIONS)(
-    'names the operation, the account and what D1 was asked: $name',
+    'names the operation and the account, and counts the calls to D1: $name',
     async ({ name, method, success, requestFor }) => {
       const row = await storeEvaluation();
 
@@ -77,23 +77,26 @@ describe('the log line', () => {
     },
   );
 
-  it.each(OPERATIONS)('names the operation that was refused, and why: $name', async ({ name, method, requestFor }) => {
-    const { line } = await logOf(await requestFor(await storeEvaluation(), { authorization: null }));
+  it.each(OPERATIONS)(
+    'names the operation that refused, and the reason: $name',
+    async ({ name, method, requestFor }) => {
+      const { line } = await logOf(await requestFor(await storeEvaluation(), { authorization: null }));
 
-    expect(line).toMatchObject({ operation: name, method, status: 401, refusal: 'no_credentials' });
-    expect(line).not.toHaveProperty('d1_calls');
-  });
+      expect(line).toMatchObject({ operation: name, method, status: 401, refusal: 'no_credentials' });
+      expect(line).not.toHaveProperty('d1_calls');
+    },
+  );
 
-  it('counts the tries of a database that failed on the way', async () => {
+  it('counts the attempts of a call to D1 that failed at first', async () => {
     const row = await storeEvaluation();
-    const { db } = flakyD1(env.DB, 'Network connection lost.', 'fails', 'fails', 'passes');
+    const { db } = flakyD1(env.DB, 'Network connection lost.', 'fails', 'fails', 'succeeds');
 
     const { line } = await logOf(await putValue(row, 9), workerWith({ DB: db }));
 
     expect(line).toMatchObject({ status: 200, d1_calls: 1, d1_attempts: 3, rows_written: 2 });
   });
 
-  it('counts what a refusal cost, and names it', async () => {
+  it('counts the calls of a refusal, and names its reason', async () => {
     const missing = await request(pathOf({ ...(await storeEvaluation()), id: crypto.randomUUID() }), {
       body: '{"value":9}',
     });

@@ -155,7 +155,7 @@ const sendsOnly = (body: { readonly [name: string]: unknown }, row: Row, names: 
   });
 
 const SET_BY_SERVER = ['account_id', 'run_id', 'created_by', 'created_by_evaluator_id'] as const;
-const FIXED = ['id', ...SET_BY_SERVER, 'output_name', 'field_path', 'evaluation_label_id', 'created_at'] as const;
+const IMMUTABLE = ['id', ...SET_BY_SERVER, 'output_name', 'field_path', 'evaluation_label_id', 'created_at'] as const;
 
 /** The value that a body has, where the row's label allows it; a label that is not there allows any finite number. */
 function legalValue({ value }: { readonly [name: string]: unknown }, { evaluation_label_id }: Row): number | undefined {
@@ -167,7 +167,7 @@ function legalValue({ value }: { readonly [name: string]: unknown }, { evaluatio
 function updateIn(bytes: Uint8Array, row: Row): Write | undefined {
   const body = objectIn(bytes);
   const value = body && legalValue(body, row);
-  return value !== undefined && sendsOnly(body ?? {}, row, FIXED) ? { value, updated_by: SUBJECT } : undefined;
+  return value !== undefined && sendsOnly(body ?? {}, row, IMMUTABLE) ? { value, updated_by: SUBJECT } : undefined;
 }
 
 /** Text of Unicode, which alone can be stored as it was sent: JSON can also spell half a character. */
@@ -447,23 +447,25 @@ describe('any token', () => {
     [others['run_id'], others['evaluation_id']].every((id) => id === undefined || isUuid(id));
 
   it('writes as its subject, in its account and within its restriction if it is valid, and otherwise nowhere', async () => {
-    const [issuer, stranger] = [await hmac(SECRET), await hmac(`${SECRET}.`)];
+    const [issuer, other] = [await hmac(SECRET), await hmac(`${SECRET}.`)];
     await assertProperty({ runs: 80, sees: [200, 401, 404] }, signedAt(now), async (made) => {
       const { owner, isForged, header, claims, otherText } = made;
       const row = await storeEvaluation({ account_id: owner });
       const own = (restriction: unknown, id: string) => (restriction === 'own' ? id : restriction);
       const [run_id, evaluation_id] = [own(claims.run_id, row.run_id), own(claims.evaluation_id, row.id.toUpperCase())];
       const text = JSON.stringify({ ...claims, run_id, evaluation_id }).replaceAll(`"${FOR_EVER}"`, FOR_EVER);
-      const token = await (isForged ? stranger : issuer).sign(otherText ?? text, header);
+      const token = await (isForged ? other : issuer).sign(otherText ?? text, header);
 
       const response = await send(await putWith(row, token));
 
       const said = objectIn(utf8(otherText ?? text)) ?? {};
       const isAccepted = !isForged && isValid(JSON.parse(JSON.stringify(header)), said);
-      const opens = (restriction: unknown, id: string) =>
+      const allowedBy = (restriction: unknown, id: string) =>
         restriction === undefined || (isUuid(restriction) && restriction.toLowerCase() === id);
       const isOpen =
-        said['account_id'] === owner && opens(said['run_id'], row.run_id) && opens(said['evaluation_id'], row.id);
+        said['account_id'] === owner &&
+        allowedBy(said['run_id'], row.run_id) &&
+        allowedBy(said['evaluation_id'], row.id);
       const write = isAccepted && isOpen ? { value: 9, updated_by: String(said['sub']) } : undefined;
       const status = await expectOutcome(row, response, write);
       expect(status).toBe(isAccepted ? (isOpen ? 200 : 404) : 401);
@@ -505,7 +507,7 @@ describe('any query', () => {
     });
   });
 
-  /** What a query asks for: how many rows, and after which place; a place is a time and an id, in base64. */
+  /** What a query asks for: how many rows, and after which entry; a cursor is a time and an id, in base64. */
   function pageIn(limit: string, cursor?: string): { readonly rows: number; readonly after: string } | undefined {
     const isBase64 = cursor === undefined || (/^[a-zA-Z0-9]+$/.test(cursor) && cursor.length % 4 !== 1);
     const after = isBase64 ? atob(cursor ?? '') : '';

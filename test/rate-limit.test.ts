@@ -1,4 +1,4 @@
-/** 429: what an account may send, with the limiter of the local runtime, whose bindings for tests vitest.config.ts has. */
+/** 429: what an account may send, with the limiter of the local runtime (vitest.config.ts has its bindings). */
 import { env } from 'cloudflare:workers';
 import { describe, expect, it, vi } from 'vitest';
 import { RATE_LIMITED } from './support/answers.ts';
@@ -25,7 +25,7 @@ const accountOf = async (): Promise<{ row: Row; token: string }> => {
 
 describe('the limit of an account', () => {
   it.each(OPERATIONS)(
-    'refuses what is over it, with the row as it was and the time to retry after: $name',
+    'refuses what exceeds it, says when to retry, and leaves the row as it was: $name',
     async ({ requestFor }) => {
       const { row, token } = await accountOf();
       const limit = async ({ key }: RateLimitOptions) => ({ success: key !== row.account_id });
@@ -35,7 +35,7 @@ describe('the limit of an account', () => {
     },
   );
 
-  it('lets in as many as there are in the limit', async () => {
+  it('allows as many requests as it says', async () => {
     const { row, token } = await accountOf();
     const send = workerWith({ RATE_LIMITER: SMALL_RATE_LIMITER });
     const statuses: number[] = [];
@@ -48,7 +48,7 @@ describe('the limit of an account', () => {
     expect(await readEvaluation(row.id)).toMatchObject({ value: statuses.lastIndexOf(200) + 1 });
   });
 
-  it('is the account’s own: its neighbours go on', async () => {
+  it('is counted for each account alone', async () => {
     const [mine, theirs] = [await accountOf(), await accountOf()];
     const send = workerWith({ RATE_LIMITER: SMALL_RATE_LIMITER });
     for (const value of [1, 2, 3, 4]) await send(await putValue(mine.row, value, mine.token));
@@ -56,7 +56,7 @@ describe('the limit of an account', () => {
     expect((await send(await putValue(theirs.row, 9, theirs.token))).status).toBe(200);
   });
 
-  it('is not used up by strangers, whose tokens do not verify', async () => {
+  it('is not used up by tokens that do not verify', async () => {
     const { row, token } = await accountOf();
     const send = workerWith({ RATE_LIMITER: SMALL_RATE_LIMITER });
     const expired = await mintToken({ account_id: row.account_id, exp: 1 });
@@ -65,7 +65,7 @@ describe('the limit of an account', () => {
     expect((await send(await putValue(row, 9, token))).status).toBe(200);
   });
 
-  it('limits nothing where no limiter is bound', async () => {
+  it('limits nothing if no limiter is bound', async () => {
     const { row, token } = await accountOf();
     const send = workerWith({ RATE_LIMITER: undefined });
 
@@ -81,7 +81,7 @@ describe('the limit of an account', () => {
       },
       'no limiter',
     ],
-  ])('lets everybody in while the limiter itself %s, and says so in the log', async (_, limit, cause) => {
+  ])('allows every request while the limiter itself %s, and logs a warning', async (_, limit, cause) => {
     const { row, token } = await accountOf();
     const warned = vi.spyOn(console, 'warn');
 
@@ -89,7 +89,7 @@ describe('the limit of an account', () => {
     expect(warned.mock.calls).toEqual([[JSON.stringify({ warning: 'rate_limiter_failed', cause })]]);
   });
 
-  it('waits half a second for a limiter that does not answer, and no longer', async () => {
+  it('waits at most half a second for a limiter that does not answer', async () => {
     const { row } = await accountOf();
     const clock = stillClock();
     const limit = vi.fn(() => new Promise<RateLimitOutcome>(() => {}));

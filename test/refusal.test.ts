@@ -1,4 +1,7 @@
-/** Status by status: what is refused, in which words, and that the row stays as it was. 401 is in token.test.ts. */
+/**
+ * The refusals of an update, status by status, with their sentences and with the row as it was. What operations refuse alike
+ * is in common-refusals.test.ts, 401 in token.test.ts.
+ */
 import { env } from 'cloudflare:workers';
 import { describe, expect, it, vi } from 'vitest';
 import { badPathId, INTERNAL_ERROR, TOO_LARGE, UNSUPPORTED } from './support/answers.ts';
@@ -249,8 +252,8 @@ describe('415: a body that is not declared as JSON', () => {
   });
 });
 
-describe('500: a fault of ours', () => {
-  it('says one constant sentence when D1 fails, and the log has the cause', async () => {
+describe('500: an internal error', () => {
+  it('has one constant sentence when D1 fails, and the log has the cause', async () => {
     const row = await storeEvaluation();
     const logged = vi.spyOn(console, 'error');
     const { db, calls } = flakyD1(env.DB, 'no such table: run_evaluation: SQLITE_ERROR', 'fails');
@@ -266,7 +269,7 @@ describe('500: a fault of ours', () => {
   });
 });
 
-describe('the log of a fault of ours', () => {
+describe('the log of an internal error', () => {
   it('has the whole chain of causes', async () => {
     const row = await storeEvaluation();
     const logged = vi.spyOn(console, 'error');
@@ -283,7 +286,7 @@ describe('the log of a fault of ours', () => {
 });
 
 describe('before D1 is asked', () => {
-  it('is every refusal of what is malformed; what depends on the row takes two calls', async () => {
+  it('everything malformed is refused; a refusal that depends on the row takes two calls', async () => {
     const row = await storeEvaluation();
     const { db, calls } = countingD1(env.DB);
     const send = workerWith({ DB: db });
@@ -307,14 +310,14 @@ describe('before D1 is asked', () => {
 });
 
 describe('the request id', () => {
-  it.each(['a', 'req-1:2.3_4', 'A'.repeat(128)])('keeps a sane one: %s', async (id) => {
+  it.each(['a', 'req-1:2.3_4', 'A'.repeat(128)])('is the caller\u2019s if it is well-formed: %s', async (id) => {
     const row = await storeEvaluation();
     const sent = await request(pathOf(row), { body: '{"value":9}', headers: { 'x-request-id': id } });
 
     expect((await worker(sent)).headers.get('x-request-id')).toBe(id);
   });
 
-  it.each(['', 'a b', 'a"b', '<script>', '{"a":1}', 'A'.repeat(129)])('replaces one that is not: %s', async (id) => {
+  it.each(['', 'a b', 'a"b', '<script>', '{"a":1}', 'A'.repeat(129)])('is a new one otherwise: %s', async (id) => {
     const row = await storeEvaluation();
     const sent = await request(pathOf(row), { body: '{"value":9}', headers: { 'x-request-id': id } });
 

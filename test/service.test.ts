@@ -6,7 +6,7 @@ import { flakyD1, watchedSessions } from './support/d1.ts';
 import { document } from './support/document.ts';
 import { expectRefusal, get, type Send, worker, workerWith } from './support/worker.ts';
 
-const PUBLIC = { authorization: null };
+const WITHOUT_TOKEN = { authorization: null };
 
 function watched(): { send: Send; starts: unknown[] } {
   const { db, starts } = watchedSessions(env.DB);
@@ -14,8 +14,8 @@ function watched(): { send: Send; starts: unknown[] } {
 }
 
 describe('GET /openapi.json', () => {
-  it('is public and may be cached', async () => {
-    const response = await worker(await get('/openapi.json', PUBLIC));
+  it('needs no token and may be cached', async () => {
+    const response = await worker(await get('/openapi.json', WITHOUT_TOKEN));
 
     expect(response.status).toBe(200);
     expect(response.headers.get('cache-control')).toBe('public, max-age=3600');
@@ -24,25 +24,25 @@ describe('GET /openapi.json', () => {
 });
 
 describe('GET /health', () => {
-  it('is public, and 200 once D1 answers', async () => {
-    const response = await worker(await get('/health', PUBLIC));
+  it('needs no token, and is 200 if D1 answers', async () => {
+    const response = await worker(await get('/health', WITHOUT_TOKEN));
 
     expect(response.status).toBe(200);
     expect(await response.json()).toEqual({ status: 'ok' });
   });
 
-  it('takes no bookmark of a stranger, which could be from the future', async () => {
+  it('ignores the bookmark of a caller without a token, which could be from the future', async () => {
     const { send, starts } = watched();
     const future = `${'f'.repeat(8)}-${'f'.repeat(8)}-${'f'.repeat(8)}-${'f'.repeat(32)}`;
 
-    const response = await send(await get('/health', { ...PUBLIC, 'x-d1-bookmark': future }));
+    const response = await send(await get('/health', { ...WITHOUT_TOKEN, 'x-d1-bookmark': future }));
 
     expect(starts).toEqual(['first-unconstrained']);
     expect(response.headers.get('x-d1-bookmark')).not.toBe(future);
   });
 
-  it('says nothing of wrong settings, which are no matter of the database', async () => {
-    expect((await workerWith({ JWT_SECRET: '' })(await get('/health', PUBLIC))).status).toBe(200);
+  it('is 200 with wrong settings, which do not concern the database', async () => {
+    expect((await workerWith({ JWT_SECRET: '' })(await get('/health', WITHOUT_TOKEN))).status).toBe(200);
   });
 
   it.each([
@@ -53,7 +53,10 @@ describe('GET /health', () => {
     const logged = vi.spyOn(console, 'error');
     const { db } = flakyD1(env.DB, message, 'fails');
 
-    await expectRefusal(await workerWith({ DB: db })(await get('/health', PUBLIC)), databaseUnavailable(retryAfter));
+    await expectRefusal(
+      await workerWith({ DB: db })(await get('/health', WITHOUT_TOKEN)),
+      databaseUnavailable(retryAfter),
+    );
 
     expect(String(logged.mock.calls.flat()[0])).toContain(message);
   });

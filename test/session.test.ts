@@ -5,7 +5,7 @@ import { flakyD1, watchedSessions } from './support/d1.ts';
 import { OPERATIONS } from './support/operations.ts';
 import { get, pathOf, putValue, type Send, storeEvaluation, worker, workerWith } from './support/worker.ts';
 
-const PUBLIC = { authorization: null };
+const WITHOUT_TOKEN = { authorization: null };
 
 function watched(): { send: Send; starts: unknown[] } {
   const { db, starts } = watchedSessions(env.DB);
@@ -13,7 +13,7 @@ function watched(): { send: Send; starts: unknown[] } {
 }
 
 describe('the bookmark', () => {
-  it('comes with every answer that the database gave, and lets a read see the write that it came with', async () => {
+  it('comes with every response from the database, and lets a read see the write that it came with', async () => {
     const row = await storeEvaluation();
     const { send, starts } = watched();
 
@@ -27,7 +27,7 @@ describe('the bookmark', () => {
   });
 
   it.each(OPERATIONS)(
-    'comes with the success of $name, and the session starts where it should',
+    'comes with the success of $name, whose session starts at the primary if it writes',
     async ({ access, requestFor }) => {
       const row = await storeEvaluation();
       const { send, starts } = watched();
@@ -39,7 +39,7 @@ describe('the bookmark', () => {
     },
   );
 
-  it('is not an echo: where the database did not answer, there is none', async () => {
+  it('is never an echo: without a response from the database there is none', async () => {
     const row = await storeEvaluation();
     const sent = { 'x-d1-bookmark': '00000000-00000001-00000000-00000000000000000000000000000000' };
     const down = workerWith({ DB: flakyD1(env.DB, 'D1 DB is overloaded.', 'fails').db });
@@ -51,7 +51,7 @@ describe('the bookmark', () => {
     for (const answer of [malformed, unavailable]) expect(answer.headers.has('x-d1-bookmark')).toBe(false);
   });
 
-  it('is not needed: a read without one goes to the nearest replica, a write always to the primary', async () => {
+  it('is optional: a read without one goes to the nearest replica, a write always to the primary', async () => {
     const row = await storeEvaluation();
     const { send, starts } = watched();
     const bookmark = '00000000-00000001-00000000-00000000000000000000000000000000';
@@ -68,14 +68,14 @@ describe('the bookmark', () => {
   });
 
   it.each([
-    'rubbish',
+    'garbage',
     'first-primary',
     '',
     '00000000-00000001-00000000',
     `${'0'.repeat(8)}-${'0'.repeat(8)}-${'0'.repeat(8)}-${'A'.repeat(32)}`,
     `${'0'.repeat(8)}-${'0'.repeat(8)}-${'0'.repeat(8)}-${'0'.repeat(33)}`,
     `${'0'.repeat(8)}-zzzzzzzz-${'0'.repeat(8)}-${'0'.repeat(32)}`,
-  ])('is ignored and not passed on where it is malformed: %s', async (bookmark) => {
+  ])('is ignored and not passed on if it is malformed: %s', async (bookmark) => {
     const row = await storeEvaluation();
     const { send, starts } = watched();
 
@@ -86,7 +86,7 @@ describe('the bookmark', () => {
     expect(starts).toEqual(['first-unconstrained']);
   });
 
-  it('comes with a 412, so that the caller gets again what it was refused for', async () => {
+  it('comes with a 412, so that the caller can read the row that refused it', async () => {
     const row = await storeEvaluation();
     const sent = await putValue(row, 9);
     sent.headers.set('if-match', '"x"');
@@ -94,9 +94,9 @@ describe('the bookmark', () => {
     expect((await worker(sent)).headers.get('x-d1-bookmark')).toMatch(/^[0-9a-f-]{59}$/);
   });
 
-  it('does not come where the database was not asked', async () => {
+  it('does not come if the database was not asked', async () => {
     const row = await storeEvaluation();
 
-    expect((await worker(await get(pathOf(row), PUBLIC))).headers.has('x-d1-bookmark')).toBe(false);
+    expect((await worker(await get(pathOf(row), WITHOUT_TOKEN))).headers.has('x-d1-bookmark')).toBe(false);
   });
 });

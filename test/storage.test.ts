@@ -1,4 +1,4 @@
-/** What the table itself refuses, whoever writes, and how it is searched. */
+/** What the table itself refuses, whoever writes, and which index a search uses. */
 import { env } from 'cloudflare:workers';
 import { getTableColumns } from 'drizzle-orm';
 import { describe, expect, it } from 'vitest';

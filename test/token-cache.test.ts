@@ -1,4 +1,4 @@
-/** A token that comes again: its signature is verified once per isolate, and everything that may change each time. */
+/** A repeated token: its signature is verified once an isolate, and everything that can change is checked each time. */
 import { describe, expect, it, vi } from 'vitest';
 import { invalidToken } from './support/answers.ts';
 import { stillClock } from './support/clock.ts';
@@ -13,25 +13,25 @@ import {
   workerWith,
 } from './support/worker.ts';
 
-/** How often a signature was verified since it was asked for. */
+/** Counts the signatures that are verified from now on. */
 function countVerifications() {
   const verify = vi.spyOn(crypto.subtle, 'verify');
   return () => verify.mock.calls.length;
 }
 
-describe('a token that comes again', () => {
+describe('a repeated token', () => {
   it('has its signature verified once', async () => {
     const row = await storeEvaluation();
     const token = await mintToken();
     const send = workerWith({});
-    const verified = countVerifications();
+    const count = countVerifications();
 
     for (const value of [7, 8, 9]) expect((await send(await putValue(row, value, token))).status).toBe(200);
 
-    expect(verified()).toBe(1);
+    expect(count()).toBe(1);
   });
 
-  it('is refused from the moment it expires, the tolerance for clocks included', async () => {
+  it('is refused as soon as it expires, after the tolerance for clocks', async () => {
     const clock = stillClock();
     const row = await storeEvaluation();
     const token = await mintToken({ exp: seconds(clock.now()) + 60 });
@@ -44,7 +44,7 @@ describe('a token that comes again', () => {
     await expectRefusedUpdate(row, await putValue(row, 9, token), invalidToken('The token has expired.'), send);
   });
 
-  it('is refused where the clock is set back to before it was valid', async () => {
+  it('is refused if the clock is set back to before it was valid', async () => {
     const clock = stillClock();
     const row = await storeEvaluation();
     const token = await mintToken({ nbf: seconds(clock.now()), exp: seconds(clock.now()) + 60 });
@@ -57,7 +57,7 @@ describe('a token that comes again', () => {
     await expectRefusedUpdate(row, await putValue(row, 9, token), invalidToken('The token is not valid yet.'), send);
   });
 
-  it('opens nothing for a token that differs from it in its signature alone', async () => {
+  it('does not make a token valid that differs from it only in its signature', async () => {
     const row = await storeEvaluation();
     const token = await mintToken();
     const [other] = (await mintToken({ sub: 'user-9' })).split('.').slice(2);
@@ -74,7 +74,7 @@ describe('a token that comes again', () => {
     );
   });
 
-  it('is nobody else: two tokens at a time are two callers', async () => {
+  it('is never mixed up with another: two tokens are two callers', async () => {
     const row = await storeEvaluation();
     const [mine, theirs] = [await mintToken(), await mintToken({ account_id: 'acc_other' })];
     const send = workerWith({});
@@ -85,7 +85,7 @@ describe('a token that comes again', () => {
     }
   });
 
-  it('is verified again where the key of the same name is another by now, and refused', async () => {
+  it('is verified again, and refused, once its key id stands for another key', async () => {
     const clock = stillClock();
     const [old, next] = [await keyPair('ES256', 'key-1'), await keyPair('ES256', 'key-1')];
     const published = [old, next].map(({ jwk }) => JSON.stringify({ keys: [jwk] }));
@@ -110,7 +110,7 @@ describe('a token that comes again', () => {
     expect((await send(await putValue(row, 9, await next.sign(content)))).status).toBe(200);
   });
 
-  it('is refused with more white space before it than a token may be long, which would be remembered with it', async () => {
+  it('is refused with more white space before it than a token may be long, since it would be cached too', async () => {
     const row = await storeEvaluation();
     const padded = `${' '.repeat(8192)}${await mintToken()}`;
 
@@ -121,21 +121,21 @@ describe('a token that comes again', () => {
     );
   });
 
-  it('is forgotten after 512 others, so that what is remembered stays small', async () => {
+  it('is forgotten after 512 others, so that the cache stays small', async () => {
     const row = await storeEvaluation();
     const token = await mintToken();
     const send = workerWith({});
     const get = async (sent: string) => (await send(await putValue({ ...row, id: 'x' }, 1, sent))).status;
     await get(token);
     const others = await Promise.all(Array.from({ length: 512 }, (_, n) => mintToken({ jti: String(n) })));
-    const verified = countVerifications();
+    const count = countVerifications();
 
     await Promise.all(others.slice(1).map(get));
     await get(token);
-    expect(verified()).toBe(511);
+    expect(count()).toBe(511);
 
     await get(others[0] ?? '');
     await get(token);
-    expect(verified()).toBe(513);
+    expect(count()).toBe(513);
   });
 });

@@ -1,5 +1,5 @@
 /**
- * Whose token it is. One matrix of tokens against every protected operation, once for a Worker with a shared secret
+ * Which tokens are accepted. One matrix of tokens against every operation that needs one, once for a Worker with a shared secret
  * and once for one with a key set.
  *
  * RFC 8725, JSON Web Token Best Current Practices: what applies, and the test that shows it.
@@ -67,7 +67,7 @@ const now = () => seconds(new Date());
 type Deployment = {
   readonly send: Send;
   readonly sign: (claims: object | string, header?: Header) => Promise<string>;
-  readonly publicText: string;
+  readonly knownText: string;
 };
 
 let pair: KeyPair;
@@ -75,12 +75,12 @@ const deployments: Record<'secret' | 'key set', () => Promise<Deployment>> = {
   secret: async () => ({
     send: workerWith({ JWT_ISSUER: ISSUER, JWT_AUDIENCE: 'run-evaluation' }),
     sign: (await hmac(SECRET)).sign,
-    publicText: SECRET.slice(0, -1),
+    knownText: SECRET.slice(0, -1),
   }),
   'key set': async () => ({
     send: workerWithKeys([pair.jwk]),
     sign: pair.sign,
-    publicText: JSON.stringify(pair.jwk),
+    knownText: JSON.stringify(pair.jwk),
   }),
 };
 
@@ -223,7 +223,7 @@ const KEY_SET_MATRIX: readonly Hostile[] = [
   [
     'HS256 with the public key as the secret',
     ALGORITHM,
-    async ({ publicText }) => (await hmac(publicText)).sign(scoped(), { kid: 'key-1' }),
+    async ({ knownText }) => (await hmac(knownText)).sign(scoped(), { kid: 'key-1' }),
   ],
   ['a token of the Worker with the secret', ALGORITHM, async () => (await hmac(SECRET)).sign(scoped())],
   [
@@ -250,7 +250,7 @@ const KEY_SET_MATRIX: readonly Hostile[] = [
   ),
 ];
 
-describe.each(['secret', 'key set'] as const)('a Worker with a %s, at each of its protected operations,', (kind) => {
+describe.each(['secret', 'key set'] as const)('a Worker with a %s, in each operation,', (kind) => {
   let deployment: Deployment;
   beforeAll(async () => {
     deployment = await deployments[kind]();
@@ -280,7 +280,7 @@ describe.each(['secret', 'key set'] as const)('a Worker with a %s, at each of it
     await expectRefusedByEach(`Bearer ${await token(deployment)}`, invalidToken(error));
   });
 
-  it('refuses a token with its last character changed, whatever to', async () => {
+  it('refuses a token whose last character is changed to any other', async () => {
     const { send, sign } = deployment;
     for (const token of lastCharacters(await sign(scoped()))) {
       const row = await storeEvaluation();
@@ -312,7 +312,7 @@ describe.each(['secret', 'key set'] as const)('a Worker with a %s, at each of it
     expect(fetched).not.toHaveBeenCalled();
   });
 
-  it('allows for clocks that are five seconds apart', async () => {
+  it('tolerates clocks that are five seconds apart', async () => {
     await expectAcceptedByEach(`Bearer ${await deployment.sign(scoped({ exp: now() - 3, nbf: now() + 3 }))}`);
   });
 
@@ -328,8 +328,8 @@ describe.each(['secret', 'key set'] as const)('a Worker with a %s, at each of it
   });
 });
 
-describe('a stranger', () => {
-  it('has nothing parsed and nothing asked of D1', async () => {
+describe('a request without a token', () => {
+  it('is refused before anything is parsed or D1 is asked', async () => {
     const { db, calls } = countingD1(env.DB);
     let pulled = false;
     const pull = () => {
@@ -402,7 +402,7 @@ describe('JWT_JWKS', () => {
     await expectRefusedUpdate({ ...row }, await putValue(row, 1, forged), invalidToken(SIGNATURE), send);
   });
 
-  it('verifies two keys side by side, and refuses the one that is taken out', async () => {
+  it('verifies with two keys side by side, and refuses the one that is removed', async () => {
     const row = await storeEvaluation();
     const next = await keyPair('ES256', 'key-2');
 
@@ -416,7 +416,7 @@ describe('JWT_JWKS', () => {
     await expectRefusedUpdate(row, old, invalidToken(UNKNOWN_KEY), workerWithKeys([next.jwk]));
   });
 
-  it('takes a token without a key id where one key fits, and says so where several do', async () => {
+  it('accepts a token without a key id if one key fits, and refuses it if several do', async () => {
     const row = await storeEvaluation();
     const token = await pair.sign(scoped(), { kid: undefined });
     const other = await keyPair('RS256', 'key-2');
@@ -431,7 +431,7 @@ describe('JWT_JWKS', () => {
     );
   });
 
-  it('takes the first of two keys of one name, and none without a name for a token that names one', async () => {
+  it('uses the first of two keys with one id, and never a key without an id for a token that names one', async () => {
     const row = await storeEvaluation();
     const twice = workerWithKeys([pair.jwk, pair.jwk]);
     const nameless = workerWithKeys([{ ...pair.jwk, kid: undefined }]);
@@ -445,7 +445,7 @@ describe('JWT_JWKS', () => {
     ['another algorithm', { alg: 'ES384' }],
     ['encryption', { use: 'enc' }],
     ['signing only', { key_ops: ['sign'] }],
-  ])('passes over a key meant for %s', async (_, member) => {
+  ])('never uses a key meant for %s', async (_, member) => {
     const row = await storeEvaluation();
     const rsa = await keyPair('RS256', 'key-2');
 
@@ -491,7 +491,7 @@ describe('JWT_REQUIRED_SCOPE', () => {
     expect((await send(await putValue(row, 9, await mintToken(scope)))).status).toBe(200);
   });
 
-  it('comes after verification: an expired token is 401', async () => {
+  it('is checked after verification: an expired token is 401', async () => {
     const row = await storeEvaluation();
     const expired = await mintToken({ exp: now() - 60 });
     await expectRefusedUpdate(row, await putValue(row, 9, expired), invalidToken('The token has expired.'), send);
@@ -499,7 +499,7 @@ describe('JWT_REQUIRED_SCOPE', () => {
 });
 
 describe('the log of a refused token', () => {
-  it('has no more of a key id than 128 characters', async () => {
+  it('has at most 128 characters of a key id', async () => {
     const row = await storeEvaluation();
     const logged = vi.spyOn(console, 'log');
 
@@ -563,7 +563,7 @@ describe('a configuration fault', () => {
     ['a key set without an audience', 'JWT_AUDIENCE', { ...remote('https://issuer.example/keys'), JWT_AUDIENCE: ' ' }],
     ['an account claim that breaks a header', 'JWT_ACCOUNT_CLAIM', { JWT_ACCOUNT_CLAIM: 'a"b' }],
     ['a scope with a space', 'JWT_REQUIRED_SCOPE', { JWT_REQUIRED_SCOPE: 'a b' }],
-  ])('lets no one in: %s; the log names %s and the command that mends it', async (_, setting, settings) => {
+  ])('is 500 for everyone: %s; the log names %s and the command that fixes it', async (_, setting, settings) => {
     const row = await storeEvaluation();
     const logged = vi.spyOn(console, 'error');
     const fetched = vi.spyOn(globalThis, 'fetch');
@@ -587,7 +587,7 @@ describe('a configuration fault', () => {
     expect(fetched).not.toHaveBeenCalled();
   });
 
-  it('lets no one in: a symmetric key among good ones', async () => {
+  it('is 500 for everyone: a symmetric key among good ones', async () => {
     const row = await storeEvaluation();
     const send = workerWithKeys([pair.jwk, { kty: 'oct', kid: 'key-2', k: 'c2VjcmV0' }]);
 
@@ -606,7 +606,7 @@ describe('a configuration fault', () => {
   });
 
   it.each(['private', 'small'])(
-    'lets no one in: a key set with a %s key, of which nothing gets into the log',
+    'is 500 for everyone: a key set with a %s key, of which nothing gets into the log',
     async (kind) => {
       const row = await storeEvaluation();
       const logged = vi.spyOn(console, 'error');

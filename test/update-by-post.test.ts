@@ -4,7 +4,7 @@ import { unprocessable } from './support/answers.ts';
 import { expectRefusal, pathOf, putValue, readHistory, request, storeLabelled, worker } from './support/worker.ts';
 
 describe('updateEvaluationByPost', () => {
-  it('is exactly the update: same answer, same conditions, same history', async () => {
+  it('is exactly the update: same response, same preconditions, same history', async () => {
     const row = await storeLabelled({ min_value: 1, max_value: 10 });
     const post = async (value: number, headers: Record<string, string> = {}) =>
       worker(await request(pathOf(row), { method: 'POST', headers, body: JSON.stringify({ value }) }));

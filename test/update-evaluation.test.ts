@@ -71,7 +71,7 @@ describe('an accepted update', () => {
     },
   );
 
-  it('tolerates other properties, which have no effect', async () => {
+  it('ignores other properties', async () => {
     const row = await storeEvaluation();
     const body = '{"event":"run.scored","payload":{"deep":[1,2]},"__proto__":{"value":9},"constructor":1,"value":2}';
 
@@ -118,7 +118,7 @@ describe('an accepted update', () => {
     expect(await readEvaluation(row.id)).toMatchObject({ value: 6 });
   });
 
-  it('takes a body of exactly 64 KiB', async () => {
+  it('accepts a body of exactly 64 KiB', async () => {
     const row = await storeEvaluation();
     const body = `{"value":7,"pad":"${'x'.repeat(64 * 1024 - 20)}"}`;
     expect(body).toHaveLength(64 * 1024);
@@ -127,7 +127,7 @@ describe('an accepted update', () => {
     expect(await readEvaluation(row.id)).toMatchObject({ value: 7 });
   });
 
-  it('takes a body that arrives in pieces, cut inside a character', async () => {
+  it('accepts a body that arrives in pieces, cut inside a character', async () => {
     const row = await storeEvaluation();
     const bytes = new TextEncoder().encode('{"note":"é","value":4}');
     const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>();
@@ -176,7 +176,7 @@ describe('an evaluation that is missing or not yours', () => {
     expect(await readEvaluation(row.id)).toEqual(row);
   });
 
-  it('answers the same bytes and headers whichever of these it is', async () => {
+  it('answers with the same bytes and headers in each of these cases', async () => {
     const mine = await storeEvaluation();
     const foreign = await storeEvaluation({ account_id: 'acc_neighbour' });
     const targets = [{ ...mine, id: crypto.randomUUID() }, { ...mine, run_id: foreign.run_id }, foreign];

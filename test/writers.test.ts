@@ -1,4 +1,4 @@
-/** Two writers and one who repeats itself: entity tags, preconditions, crowds, retries, clocks. */
+/** Concurrent writers and repeated writes: entity tags, preconditions, 50 writers at once, retries, clocks. */
 import { env } from 'cloudflare:workers';
 import { describe, expect, it } from 'vitest';
 import { NOT_FOUND, unprocessable } from './support/answers.ts';
@@ -71,7 +71,7 @@ describe('If-Match', () => {
     ['the tag among empty elements', (tag) => `,, ${tag},`],
     ['the tag beside weak ones', (tag) => `W/"a", ${tag}`],
     ['*', () => '*'],
-  ])('lets the write happen with %s, in one call to D1', async (_, ifMatch) => {
+  ])('allows the write with %s, in one call to D1', async (_, ifMatch) => {
     const row = await storeEvaluation();
     const tag = await currentTag(row);
     const { db, calls } = countingD1(env.DB);
@@ -94,7 +94,7 @@ describe('If-Match', () => {
     ['no tag at all', () => ','],
     ['SQL', () => `"')OR/**/1=1--"`],
     ['a tag with a comma inside', (tag) => tag.replace(/^"/, '"x,')],
-  ])('refuses the write with %s, and tells the present tag', async (_, ifMatch) => {
+  ])('refuses the write with %s, and returns the current tag', async (_, ifMatch) => {
     const row = await storeEvaluation();
     const tag = await currentTag(row);
 
@@ -102,7 +102,7 @@ describe('If-Match', () => {
   });
 
   it.each(['abc', '"abc', 'abc"', '"a" "b"', 'w/"a"', '*, "a"', "'a'"])(
-    'is refused as malformed, and not taken for a mismatch or ignored: %s',
+    'is refused as malformed, neither taken for a mismatch nor ignored: %s',
     async (ifMatch) => {
       const row = await storeEvaluation();
 
@@ -121,7 +121,7 @@ describe('If-Match', () => {
     expect((await sendPut(row, 9, { ifMatch: tagOf(refused) })).status).toBe(200);
   });
 
-  it('gives way to 404, and goes before the label and the fixed fields', async () => {
+  it('is checked after 404, and before the label and the immutable fields', async () => {
     const row = await storeLabelled({ value_type: 'binary' });
     const tag = await currentTag(row);
 
@@ -130,7 +130,7 @@ describe('If-Match', () => {
     await expectRefusedUpdate(row, await put(row, 7, tag), unprocessable('value must be 0 or 1.'));
   });
 
-  it('is never told of a row of another account', async () => {
+  it('is 404 for a row of another account, with no tag', async () => {
     const row = await storeEvaluation({ account_id: 'acc_neighbour' });
 
     await expectRefusal(await sendPut(row, 1, { ifMatch: '"x"' }), NOT_FOUND);
@@ -138,30 +138,27 @@ describe('If-Match', () => {
 });
 
 describe('If-None-Match on an update', () => {
-  it.each(['*', '"a"'])(
-    'is refused and not ignored, since it asks for what no update can do: %s',
-    async (ifNoneMatch) => {
-      const row = await storeEvaluation();
-      const sent = await request(pathOf(row), { body: '{"value":9}', headers: { 'if-none-match': ifNoneMatch } });
+  it.each(['*', '"a"'])('is refused and not ignored, since no update can do what it asks: %s', async (ifNoneMatch) => {
+    const row = await storeEvaluation();
+    const sent = await request(pathOf(row), { body: '{"value":9}', headers: { 'if-none-match': ifNoneMatch } });
 
-      await expectRefusedUpdate(row, sent, {
-        status: 400,
-        error: 'An update takes If-Match, not If-None-Match: the evaluation exists.',
-      });
-    },
-  );
+    await expectRefusedUpdate(row, sent, {
+      status: 400,
+      error: 'An update takes If-Match, not If-None-Match: the evaluation exists.',
+    });
+  });
 });
 
-describe('a crowd', () => {
-  const crowd = Array.from({ length: 50 }, (_, n) => n);
+describe('concurrent writers', () => {
+  const writers = Array.from({ length: 50 }, (_, n) => n);
 
-  it('of 50 conditional writers has exactly one winner each round, and no one loses another one\u2019s value', async () => {
+  it('have exactly one winner of 50 with the same If-Match, and no value is lost', async () => {
     const row = await storeEvaluation();
     for (const round of [1, 2, 3]) {
       const ifMatch = tagOf(await sendPut(row, round, { sub: 'referee' }));
 
       const answers = await Promise.all(
-        crowd.map((n) => sendPut(row, 100 * round + n, { ifMatch, sub: `writer-${n}` })),
+        writers.map((n) => sendPut(row, 100 * round + n, { ifMatch, sub: `writer-${n}` })),
       );
 
       const winners = answers.filter(({ status }) => status === 200);
@@ -173,10 +170,10 @@ describe('a crowd', () => {
     expect(await readHistory(row.id)).toHaveLength(6);
   });
 
-  it('of 50 unconditional writers leaves one value and an unbroken history', async () => {
+  it('leave one value and an unbroken history, 50 at once without If-Match', async () => {
     const row = await storeEvaluation();
 
-    const answers = await Promise.all(crowd.map((n) => sendPut(row, 100 + n, { sub: `writer-${n}` })));
+    const answers = await Promise.all(writers.map((n) => sendPut(row, 100 + n, { sub: `writer-${n}` })));
 
     expect(answers.every(({ status }) => status === 200)).toBe(true);
     const stored = await readEvaluation(row.id);
@@ -184,7 +181,7 @@ describe('a crowd', () => {
     expect(history).toHaveLength(50);
     expect([...history, stored].map((entry) => entry?.value).sort((a = 0, b = 0) => a - b)).toEqual([
       3,
-      ...crowd.map((n) => 100 + n),
+      ...writers.map((n) => 100 + n),
     ]);
     expectUnbroken(history, stored);
     expect(new Set(answers.map(tagOf)).size).toBe(50);
@@ -207,7 +204,7 @@ describe('a retry', () => {
     expect(calls).toEqual(['all']);
   });
 
-  it('of a conditional write whose first try landed succeeds, and changes nothing', async () => {
+  it('of a conditional write whose first attempt was stored succeeds, and changes nothing', async () => {
     const row = await storeEvaluation();
     const ifMatch = await currentTag(row);
     const landed = await sendPut(row, 9, { ifMatch });
@@ -220,7 +217,7 @@ describe('a retry', () => {
     expect(await readHistory(row.id)).toEqual(history);
   });
 
-  it('of a conditional write is refused where another has written since', async () => {
+  it('of a conditional write is refused if another caller has written since', async () => {
     const row = await storeEvaluation();
     const ifMatch = await currentTag(row);
     await sendPut(row, 9, { ifMatch });
@@ -253,7 +250,7 @@ describe('a retry', () => {
     expect(await readHistory(row.id)).toHaveLength(1);
   });
 
-  it('of a value that a label which arrived since does not allow changes nothing, and so succeeds', async () => {
+  it('of a value that a newer label does not allow changes nothing, and so succeeds', async () => {
     const row = await storeEvaluation();
     const first = await sendPut(row, 50);
     await storeLabel({ id: row.evaluation_label_id, min_value: 1, max_value: 10 });
@@ -269,7 +266,7 @@ describe('a retry', () => {
     expect(await (await sendPut(row, row.value)).json()).toMatchObject({ updated_at: expect.any(String) });
   });
 
-  it('knows 0 and -0 for the same value', async () => {
+  it('treats 0 and -0 as the same value', async () => {
     const row = await storeEvaluation();
     const first = await sendPut(row, 0);
     const again = await worker(await request(pathOf(row), { body: '{"value":-0}' }));
@@ -279,7 +276,7 @@ describe('a retry', () => {
 });
 
 describe('updated_at', () => {
-  it('never stands still or goes backwards, whatever the clocks of two edges say', async () => {
+  it('always increases, whatever the clocks of two edges say', async () => {
     const row = await storeEvaluation();
     const ahead = stillClock(new Date('2026-11-22T10:00:00.000Z'));
     const behind = stillClock(new Date('2026-11-22T09:59:59.000Z'));
@@ -297,7 +294,7 @@ describe('updated_at', () => {
     expect(times).toEqual([0, 1, 2, 3, 4, 5].map((n) => `2026-11-22T10:00:00.00${n}Z`));
   });
 
-  it('steps over the end of a second, a day and a year by one millisecond', async () => {
+  it('increases by one millisecond over the end of a second, a day and a year', async () => {
     for (const [updated_at, next] of [
       ['2027-03-04T05:06:07.999Z', '2027-03-04T05:06:08.000Z'],
       ['2028-02-28T23:59:59.999Z', '2028-02-29T00:00:00.000Z'],
@@ -309,7 +306,7 @@ describe('updated_at', () => {
     }
   });
 
-  it('is later than created_at, even where the row was created by a clock ahead', async () => {
+  it('is later than created_at, even if the row was created by a clock ahead', async () => {
     const row = await storeEvaluation({ created_at: '2099-01-01T00:00:00.000Z' });
 
     expect(await (await sendPut(row, 9)).json()).toMatchObject({ updated_at: '2099-01-01T00:00:00.001Z' });

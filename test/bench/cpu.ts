@@ -2,7 +2,7 @@
 import { type Call, send } from './load.ts';
 import { progress, Rounds, table } from './measure.ts';
 import { MISSING, RUN, STORED } from './rows.ts';
-import { ALGORITHMS, type Alg, createDoor, type Door } from './tokens.ts';
+import { ALGORITHMS, type Alg, type Credentials, createCredentials } from './tokens.ts';
 import { startWorkerd, type Workerd } from './workerd.ts';
 import { type Bundle, type Name, WORKERS } from './workers.ts';
 
@@ -16,14 +16,14 @@ const path = (id: string) => `/v1/run/${RUN}/evaluation/${id}`;
 const body = '{"value":8}';
 const update = { method: 'PUT', path: path(STORED), body, status: 200 };
 
-function scenariosOf(doors: ReadonlyMap<Alg, Door>): Scenario[] {
-  const each = [...doors].flatMap(([alg, { token, tokens }]) => [
-    { title: `update, ${alg}, a token that comes again`, alg, call: { ...update, token } },
-    { title: `update, ${alg}, a new token each time`, alg, call: { ...update, token: tokens } },
+function scenariosOf(credentials: ReadonlyMap<Alg, Credentials>): Scenario[] {
+  const each = [...credentials].flatMap(([alg, { token, tokens }]) => [
+    { title: `update, ${alg}, repeated token`, alg, call: { ...update, token } },
+    { title: `update, ${alg}, new token`, alg, call: { ...update, token: tokens } },
   ]);
-  const door = doors.get('HS256');
-  if (!door) throw new Error('no HS256');
-  const { token, forged } = door;
+  const first = credentials.get('HS256');
+  if (!first) throw new Error('no HS256');
+  const { token, forged } = first;
   return [
     ...each,
     { title: 'get', alg: 'HS256', call: { method: 'GET', path: path(STORED), token, status: 200 } },
@@ -43,9 +43,11 @@ function scenariosOf(doors: ReadonlyMap<Alg, Door>): Scenario[] {
 
 /** The table, in microseconds and as ratios to the floor. */
 export async function measureCpu(bundles: ReadonlyMap<Name, Bundle>): Promise<string> {
-  const doors = new Map(await Promise.all(ALGORITHMS.map(async (alg) => [alg, await createDoor(alg)] as const)));
-  const settings = new Map([...doors].map(([alg, door]) => [alg as string, door.settings]));
-  const scenarios = scenariosOf(doors);
+  const credentials = new Map(
+    await Promise.all(ALGORITHMS.map(async (alg) => [alg, await createCredentials(alg)] as const)),
+  );
+  const settings = new Map([...credentials].map(([alg, first]) => [alg as string, first.settings]));
+  const scenarios = scenariosOf(credentials);
   const started = new Map<Name, Workerd>();
   const rounds = new Rounds();
   try {

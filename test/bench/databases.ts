@@ -8,7 +8,7 @@ import { OFFLINE } from '../../src/cli/offline.ts';
 import { freePort } from '../node/free-port.ts';
 import { mind, stop } from './children.ts';
 import { progress } from './measure.ts';
-import type { Door } from './tokens.ts';
+import type { Credentials } from './tokens.ts';
 
 export const PER_RUN = 10;
 const CHUNK_ROWS = 100_000;
@@ -57,13 +57,13 @@ function bytesIn(folder: string): number {
   return files.reduce((sum, name) => sum + statSync(join(folder, name)).size, 0);
 }
 
-export async function startDatabase(size: number, root: string, door: Door): Promise<Database> {
+export async function startDatabase(size: number, root: string, credentials: Credentials): Promise<Database> {
   progress(`making a database of ${size} evaluations`);
   const folder = join(root, `d1-${size}`);
   mkdirSync(folder);
   const [seed, vars] = [join(folder, 'seed.sql'), join(folder, 'vars')];
   writeFileSync(seed, seedOf(size));
-  const settings = Object.entries(door.settings).filter(([name]) => name !== 'JWT_ALG');
+  const settings = Object.entries(credentials.settings).filter(([name]) => name !== 'JWT_ALG');
   writeFileSync(vars, settings.map(([name, text]) => `${name}=${text}\n`).join(''));
   const local = ['--env=', '--local', '--persist-to', folder];
   execFileSync('wrangler', ['d1', 'migrations', 'apply', 'DB', ...local], { env: OFFLINE, stdio: 'ignore' });

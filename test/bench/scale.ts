@@ -2,7 +2,7 @@
 import { type Database, evaluationId, LABEL, PER_RUN, runId, startDatabase } from './databases.ts';
 import { type Call, sendOne } from './load.ts';
 import { progress, Rounds, table } from './measure.ts';
-import { createDoor } from './tokens.ts';
+import { createCredentials } from './tokens.ts';
 
 const SIZES = [1_000, 100_000, 1_000_000];
 const ROUNDS = 500;
@@ -59,17 +59,17 @@ function costOf({ lines }: Database, operation: string): string {
 }
 
 export async function measureScale(root: string): Promise<string> {
-  const door = await createDoor('HS256');
+  const credentials = await createCredentials('HS256');
   const databases: Database[] = [];
   const rounds = new Rounds();
   try {
-    for (const size of SIZES) databases.push(await startDatabase(size, root, door));
+    for (const size of SIZES) databases.push(await startDatabase(size, root, credentials));
     for (let round = 0; round < WARM_UP_ROUNDS + ROUNDS; round += 1) {
       if (round % 100 === 0) progress(`databases, round ${round} of ${WARM_UP_ROUNDS + ROUNDS}`);
       for (const { title, call } of OPERATIONS) {
         for (const { size, port } of databases) {
           const started = performance.now();
-          await sendOne(port, { ...call(size, round), token: door.token });
+          await sendOne(port, { ...call(size, round), token: credentials.token });
           if (round >= WARM_UP_ROUNDS) rounds.add(title, String(size), performance.now() - started);
         }
       }

@@ -5,10 +5,10 @@ export const ALGORITHMS = ['HS256', 'RS256', 'ES256', 'EdDSA'] as const;
 export type Alg = (typeof ALGORITHMS)[number];
 
 const SECRET = 'a-secret-of-the-bench-and-of-nothing-else';
-/** More than a Worker that remembers tokens remembers, so that none of them comes again before it is forgotten. */
+/** More than a Worker that remembers tokens remembers, so that none of them is repeated before it is forgotten. */
 const TOKENS = 2000;
 
-export type Door = {
+export type Credentials = {
   /** The settings under which a Worker accepts the tokens. */
   readonly settings: { readonly [name: string]: string };
   readonly token: string;
@@ -17,14 +17,14 @@ export type Door = {
   readonly forged: string;
 };
 
-export async function createDoor(alg: Alg): Promise<Door> {
+export async function createCredentials(alg: Alg): Promise<Credentials> {
   const common = { JWT_ALG: alg, JWT_ISSUER: 'https://issuer.example', JWT_AUDIENCE: 'run-evaluation' };
   if (alg === 'HS256') return sign({ ...common, JWT_SECRET: SECRET }, await hmac(SECRET));
   const pair = await keyPair(alg, 'key-1');
   return sign({ ...common, JWT_JWKS: JSON.stringify({ keys: [pair.jwk] }) }, pair);
 }
 
-async function sign(settings: Door['settings'], signer: Signer): Promise<Door> {
+async function sign(settings: Credentials['settings'], signer: Signer): Promise<Credentials> {
   const claims = {
     iss: settings['JWT_ISSUER'],
     aud: settings['JWT_AUDIENCE'],

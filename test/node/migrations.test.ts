@@ -53,7 +53,7 @@ describe('the check for unread migrations', () => {
     'CREATE INDEX x ON run_evaluation (account_id)',
     '-- DROP TABLE in a comment\nCREATE TABLE x (a)',
     '-- read: nothing has written this column since version 2\nALTER TABLE run_evaluation DROP COLUMN source',
-  ])('lets pass %s', (statement) => {
+  ])('accepts %s', (statement) => {
     expect(unreadStatements(`${statement};`)).toEqual([]);
   });
 

@@ -1,4 +1,4 @@
-/** The SQL that the Worker carries: written by drizzle before the build, and refused where it would be changed. */
+/** The SQL that the Worker carries: written by drizzle before the build, and refused if the Worker would change it. */
 import { execFileSync } from 'node:child_process';
 import { sql } from 'drizzle-orm';
 import { describe, expect, it } from 'vitest';

@@ -1,4 +1,4 @@
-/** The built Worker on a real wire: an issuer that listens, and a stranger's raw bytes. Stand-ins cannot show either. */
+/** The built Worker on a real wire: a remote key set that is fetched, and the raw bytes of a header. No mock can show either. */
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import { connect } from 'node:net';
@@ -37,7 +37,7 @@ afterAll(async () => {
   issuer.close();
 });
 
-/** Past the door the path is refused: so 400 says that the token was good. */
+/** After authentication the path is refused, so 400 says that the token was accepted. */
 async function ask(kid: string): Promise<number> {
   const token = await new SignJWT({ account_id: 'acc_a' })
     .setProtectedHeader({ alg: 'ES256', kid })
@@ -51,7 +51,7 @@ async function ask(kid: string): Promise<number> {
   return response.status;
 }
 
-it('verifies with the keys of a real issuer, which it asks once for a crowd', async () => {
+it('verifies with the keys of a real issuer, fetched once for ten concurrent requests', async () => {
   const statuses = await Promise.all(Array.from({ length: 10 }, () => ask('key-1')));
 
   expect(statuses).toEqual(Array.from({ length: 10 }, () => 400));
@@ -70,13 +70,13 @@ async function sendRaw(authorization: Buffer): Promise<{ line: string; took: num
   return { line: String(chunk).split('\r\n')[0] ?? '', took: performance.now() - started };
 }
 
-it('judges what a stranger sends in linear time, a line separator after many spaces too', async () => {
+it('checks a header without a token in linear time, also a line separator after many spaces', async () => {
   const spaces = ' '.repeat(60_000);
   for (const end of ['x', '\u2028x', '.'.repeat(60_000)]) {
     const { line, took } = await sendRaw(Buffer.from(`Bearer${spaces}${end}`));
 
     expect(line).toBe('HTTP/1.1 401 Unauthorized');
-    // A judge that looks back at each space takes two seconds for this, where a linear one takes milliseconds.
+    // A regular expression that backtracks at each space takes two seconds for this, a linear one milliseconds.
     expect(took).toBeLessThan(1000);
   }
 });

@@ -1,4 +1,4 @@
-/** Refusals that several files expect, word for word. */
+/** Refusals that several tests expect, word for word. */
 
 export const NOT_FOUND = {
   status: 404,

@@ -68,7 +68,7 @@ type Spelling = keyof typeof SPELLINGS;
 /** Raw text under a name, or what the row holds under it. */
 type Member = { readonly name: string; readonly raw: string } | { readonly name: keyof Row; readonly as: Spelling };
 
-/** Bytes, or the members of an object, names twice and all, with what may stand around it or befall it on its way. */
+/** Bytes, or the members of an object, also with a name twice, with what may stand around it or be damaged on its way. */
 type Body =
   | Uint8Array
   | {
@@ -78,7 +78,7 @@ type Body =
       readonly damage: { readonly at: number; readonly lost: number; readonly bytes: Uint8Array } | null;
     };
 
-const fixedName = fc.constantFrom<keyof Row>(
+const immutableName = fc.constantFrom<keyof Row>(
   ...(['id', 'account_id', 'run_id', 'output_name', 'field_path'] as const),
   ...(['evaluation_label_id', 'created_by', 'created_by_evaluator_id', 'created_at'] as const),
 );
@@ -86,7 +86,7 @@ const stored = (name: Arbitrary<keyof Row>): Arbitrary<Member> =>
   fc.record({ name, as: fc.constant('stored' as const) });
 const rawMember = (name: Arbitrary<string>, raw: Arbitrary<string>): Arbitrary<Member> => fc.record({ name, raw });
 const misspelled: Arbitrary<Member> = fc.record({
-  name: fixedName,
+  name: immutableName,
   as: fc.constantFrom(...(Object.keys(SPELLINGS) as Spelling[])),
 });
 const ignored = rawMember(
@@ -104,9 +104,9 @@ const value = rawMember(
     { weight: 1, arbitrary: rawText },
   ),
 );
-const anyMember = rawMember(fc.oneof(fc.constant('value'), fixedName, anyText), rawText);
+const anyMember = rawMember(fc.oneof(fc.constant('value'), immutableName, anyText), rawText);
 
-/** A value amid what makes no difference, at most one thing that may make one, or anything at all. */
+/** A value among properties without effect, with at most one that may have an effect, or anything at all. */
 function bodyOf(sentAlong: Arbitrary<Member>, ...needed: Arbitrary<Member>[]): Arbitrary<Body> {
   const plain = fc
     .tuple(
@@ -137,7 +137,7 @@ function bodyOf(sentAlong: Arbitrary<Member>, ...needed: Arbitrary<Member>[]): A
 }
 
 /** What may be sent as an update: all that is stored may come along. */
-export const updateBody = bodyOf(stored(fixedName));
+export const updateBody = bodyOf(stored(immutableName));
 
 /** What may be sent as a creation: some of what will be stored may come along. */
 export const createBody = bodyOf(
@@ -311,7 +311,7 @@ const tagList = (tag: string): Arbitrary<string> => {
 };
 
 /**
- * The headers of an update; null for one that is left out. `valid` is an Authorization that opens the row, `tag` the
+ * The headers of an update; null for one that is left out. `valid` is an Authorization for the row, `tag` the
  * row's entity tag.
  */
 export const headersOf = (valid: string, tag: string): Arbitrary<Record<string, string | null>> => {
@@ -364,7 +364,7 @@ export const mutilated = (token: string): Arbitrary<string> => {
   );
 };
 
-/** In the place of a time stands for a number that JSON can spell and no double can hold: a token without an end. */
+/** Stands for a number that JSON can spell and no double can hold: as `exp`, a token that never expires. */
 export const FOR_EVER = '1e400';
 
 /** A time in seconds, as far from another one as decides. */

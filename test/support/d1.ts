@@ -1,4 +1,4 @@
-/** Stand-ins for D1 that do what the real one does only on a bad day, and one that counts. */
+/** The real D1 with failures added, or with its calls counted. */
 
 /** The real database, with every call that leaves the Worker noted by the method that made it. */
 export function countingD1(db: D1Database): { db: D1Database; calls: string[] } {
@@ -10,8 +10,8 @@ export function countingD1(db: D1Database): { db: D1Database; calls: string[] } 
   return { db: counted, calls };
 }
 
-/** What happens to one call: it passes, it fails before D1 saw it, or its answer is lost after the commit. */
-export type Fate = 'passes' | 'fails' | 'is lost';
+/** What happens to one call: it succeeds, it fails before D1 saw it, or its response is lost after the commit. */
+export type Fate = 'succeeds' | 'fails' | 'is lost';
 
 /** The real database, but for what `fates` says of its first, second, … call; the last fate is that of all that follow. */
 export function flakyD1(db: D1Database, message: string, ...fates: Fate[]): { db: D1Database; calls: string[] } {
@@ -20,7 +20,7 @@ export function flakyD1(db: D1Database, message: string, ...fates: Fate[]): { db
     const fate = fates[Math.min(calls.length, fates.length - 1)];
     calls.push(method);
     const answer = fate === 'fails' ? undefined : await call();
-    if (fate === 'passes') return answer;
+    if (fate === 'succeeds') return answer;
     // As D1 throws: what happened is in the cause.
     throw new Error(`D1_ERROR: ${message}`, { cause: new Error(message) });
   });

@@ -6,7 +6,7 @@ import { inject } from 'vitest';
 declare module 'vitest' {
   interface ProvidedContext {
     migrations: D1Migration[];
-    /** The seed of the property tests, and how many times as many inputs they try as at least. */
+    /** The seed of the property tests, and by what the number of their inputs is multiplied. */
     properties: { readonly seed: number; readonly factor: number };
     /** The sample data, as SQL. */
     sample: string;

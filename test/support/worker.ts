@@ -13,9 +13,9 @@ import { type Header, hmac } from './signer.ts';
 
 export type Send = (request: Request) => Promise<Response>;
 
-/** Every answer of the whole suite passes here, and is held against the document. */
-async function documented(request: Request, answer: (request: Request) => Response | Promise<Response>) {
-  const response = await answer(request);
+/** Checks each response of the whole suite against the OpenAPI document. */
+async function documented(request: Request, respond: (request: Request) => Response | Promise<Response>) {
+  const response = await respond(request);
   await expectDocumented(request, response);
   return response;
 }
@@ -37,7 +37,7 @@ export const SUBJECT = 'user-123';
 
 export const seconds = (date: Date) => Math.floor(date.getTime() / 1000);
 
-/** Claims that open the sample account for ten minutes; one given as undefined is left out. */
+/** Claims for the sample account, valid for ten minutes; one given as undefined is left out. */
 export const claims = (changed: Record<string, unknown> = {}, now = new Date()) => ({
   sub: SUBJECT,
   account_id: ACCOUNT,
@@ -156,7 +156,7 @@ const COMMON_HEADERS = {
   'x-content-type-options': 'nosniff',
 };
 
-/** The whole answer of a refusal: status, headers and body, and nothing besides. */
+/** The whole response of a refusal: status, headers and body, and nothing else. */
 export async function expectRefusal(
   response: Response,
   refusal: { status: number; error: string; headers?: Record<string, string> },
