@@ -26,8 +26,6 @@ export type FailureCode =
   /** The key set that verifies the token cannot be fetched. */
   | 'keys_unavailable'
   | 'database_unavailable'
-  /** What refused a write was gone when it was looked up. */
-  | 'changed_meanwhile'
   /** Stored reference data contradicts itself. */
   | 'inconsistent_data'
   /** A setting is missing or wrong. */

@@ -10,6 +10,8 @@ export type Principal = {
   readonly account: AccountId;
   /** The token's `sub`: the author of what is written. */
   readonly subject: string;
+  /** The evaluator that the token is issued to, if any: the author of what it creates. */
+  readonly evaluator: string | undefined;
   /** The one run that the token is restricted to, if any. */
   readonly run: string | undefined;
   /** The one evaluation that the token is restricted to, if any. */

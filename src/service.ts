@@ -38,10 +38,7 @@ export function serviceRoutes(session: OpenSession, resources: readonly Document
 
   routes.get('/health', session('probe'), async (c) => {
     c.get('log').operation = 'getHealth';
-    await c
-      .get('connection')
-      .run(ping, () => ({}))
-      .catch(unhealthy);
+    await c.get('connection').read(ping, {}).catch(unhealthy);
     return respondJson(c, 200, { status: 'ok' });
   });
 

@@ -48,15 +48,26 @@ const downD1 = (message: string) => workerWith({ DB: flakyD1(env.DB, message, 'f
 
 const limited = workerWith({ RATE_LIMITER: { limit: async () => ({ success: false }) } });
 
-async function createTwice(change: object): Promise<Response> {
+/** The second create is changed. With a key, the first body has no id of its own. */
+async function createTwice(change: object, key?: string): Promise<Response> {
   const row = await storeLabelled({});
   const { run_id, evaluation_label_id } = row;
   const create = async (more: object) => {
-    const body = JSON.stringify({ id: run_id, evaluation_label_id, value: 5, ...more });
-    return worker(await request(`/v1/run/${run_id}/evaluations`, { method: 'POST', body }));
+    const id = key === undefined ? { id: run_id } : {};
+    const body = JSON.stringify({ ...id, evaluation_label_id, value: 5, ...more });
+    const headers = { 'idempotency-key': key ?? null };
+    return worker(await request(`/v1/run/${run_id}/evaluations`, { method: 'POST', headers, body }));
   };
   await create({});
   return create(change);
+}
+
+async function updateTwice(key: string): Promise<Response> {
+  const row = await storeEvaluation();
+  const update = async (body: string) =>
+    worker(await request(pathOf(row), { headers: { 'idempotency-key': key }, body }));
+  await update('{"value":4}');
+  return update('{"value":5}');
 }
 
 const PROVOKE: Record<number, Provoke> = {
@@ -113,6 +124,7 @@ describe('each example of a failure', () => {
       run: () => send('listEvaluations', { path: (path) => path.replace(/run\/[^/]+/, 'run/x') }),
       'if-match': () => send(update, { headers: { 'if-match': 'x' } }),
       'if-none-match': () => send(update, { headers: { 'if-none-match': '*' } }),
+      key: () => send(update, { headers: { 'idempotency-key': 'a b' } }),
       limit: () => send('listEvaluations', { path: (path) => `${path}?limit=0` }),
       cursor: () => send('listEvaluations', { path: (path) => `${path}?cursor=x` }),
       json: () => send(update, { body: '{' }),
@@ -128,12 +140,13 @@ describe('each example of a failure', () => {
       evaluation: () => send(update, { path: (path) => path.replace(/[^/]+$/, crypto.randomUUID()) }),
       label: () => send('createEvaluation', { body: `{"evaluation_label_id":"${crypto.randomUUID()}","value":9}` }),
     },
-    Conflict: { id: () => createTwice({ value: 6 }) },
+    Conflict: { id: () => createTwice({ value: 6 }), key: () => createTwice({ value: 6 }, 'key-1') },
     PreconditionFailed: { stale: () => send(update, { headers: { 'if-match': '"x"' } }) },
     ContentTooLarge: { size: () => send(update, { body: 'x'.repeat(65_537) }) },
     UnsupportedMediaType: { type: () => send(update, { headers: { 'content-type': 'text/plain' } }) },
     UnprocessableContent: {
       label: () => send(update, { body: '{"value":11}' }),
+      key: () => updateTwice('key-1'),
       field: () => send(update, { body: '{"value":5,"account_id":"acc_neighbour"}' }),
     },
     TooManyRequests: { limit: () => send(update, { to: limited }) },
@@ -261,14 +274,15 @@ describe('the parameters', () => {
   it('are those that the operations read', () => {
     const page = ['query limit', 'query cursor'];
     const everywhere = ['header x-request-id', 'header x-d1-bookmark'];
+    const key = 'header idempotency-key';
     const declared = DOCUMENTED.map(({ operation }) => [operation.operationId, namesOf(operation.parameters)]);
 
     expect(Object.fromEntries(declared)).toEqual({
-      createEvaluation: everywhere,
+      createEvaluation: [key, ...everywhere],
       listEvaluations: [...page, ...everywhere],
       getEvaluation: ['header if-none-match', ...everywhere],
-      updateEvaluation: ['header if-match', ...everywhere],
-      updateEvaluationByPost: ['header if-match', ...everywhere],
+      updateEvaluation: ['header if-match', key, ...everywhere],
+      updateEvaluationByPost: ['header if-match', key, ...everywhere],
       listReplacedValues: [...page, ...everywhere],
       getDocument: ['header x-request-id'],
       getHealth: ['header x-request-id'],

@@ -72,7 +72,8 @@ describe('the history of an evaluation', () => {
   it('is written in the same transaction: if it cannot be, the value is not changed either', async () => {
     const row = await storeEvaluation();
     await sql(
-      `INSERT INTO run_evaluation_history VALUES (?, 1, NULL, '2026-11-22T10:00:00.000Z', NULL, '2026-11-22T10:11:12.345Z')`,
+      `INSERT INTO run_evaluation_history (account_id, evaluation_id, value, updated_at, replaced_at, write_id)
+        SELECT account_id, id, 1, '2026-11-22T10:00:00.000Z', '2026-11-22T10:11:12.345Z', write_id FROM run_evaluation WHERE id = ?`,
       row.id,
     );
     const clock = stillClock(new Date('2026-11-22T10:11:12.345Z'));
@@ -154,9 +155,9 @@ describe('a console or a seed script', () => {
   });
 
   it.each([
-    `INSERT OR REPLACE INTO run_evaluation SELECT id, 'acc_thief', run_id, NULL, NULL, evaluation_label_id, 99, NULL, NULL, created_at, NULL, NULL FROM run_evaluation WHERE id = ?`,
+    `INSERT OR REPLACE INTO run_evaluation SELECT id, account_id, run_id, NULL, NULL, evaluation_label_id, 99, NULL, NULL, created_at, NULL, NULL, write_id FROM run_evaluation WHERE id = ?`,
     `REPLACE INTO run_evaluation SELECT * FROM run_evaluation WHERE id = ?`,
-    `INSERT OR REPLACE INTO run_evaluation_history SELECT evaluation_id, 777, 'liar', updated_at, replaced_by, replaced_at FROM run_evaluation_history WHERE evaluation_id = ?`,
+    `INSERT OR REPLACE INTO run_evaluation_history SELECT account_id, evaluation_id, 777, 'liar', updated_at, replaced_by, replaced_at, write_id FROM run_evaluation_history WHERE evaluation_id = ?`,
     `UPDATE OR REPLACE run_evaluation_history SET value = 0 WHERE evaluation_id = ?`,
   ])('cannot replace what is stored: %s', async (query) => {
     const row = await storeEvaluation();
@@ -172,7 +173,8 @@ describe('a console or a seed script', () => {
   it.each(['IGNORE', 'REPLACE'])('cannot change a value and lose its history with UPDATE OR %s', async (clause) => {
     const row = await storeEvaluation();
     await sql(
-      `INSERT INTO run_evaluation_history VALUES (?, 1, NULL, '2026-11-22T10:00:00.000Z', NULL, '2026-11-22T10:11:12.345Z')`,
+      `INSERT INTO run_evaluation_history (account_id, evaluation_id, value, updated_at, replaced_at, write_id)
+        SELECT account_id, id, 1, '2026-11-22T10:00:00.000Z', '2026-11-22T10:11:12.345Z', write_id FROM run_evaluation WHERE id = ?`,
       row.id,
     );
 

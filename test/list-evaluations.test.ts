@@ -51,7 +51,7 @@ describe('listEvaluations', () => {
     const run_id = crypto.randomUUID();
     await env.DB.prepare(
       `WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 1000)
-      INSERT INTO run_evaluation SELECT printf('018f4d3d-%04x-7000-8000-000000000000', i), ?, ?, NULL, NULL, ?, i, NULL, NULL, '2026-01-01T00:00:00.000Z', NULL, NULL FROM n`,
+      INSERT INTO run_evaluation SELECT printf('018f4d3d-%04x-7000-8000-000000000000', i), ?, ?, NULL, NULL, ?, i, NULL, NULL, '2026-01-01T00:00:00.000Z', NULL, NULL, lower(hex(randomblob(16))) FROM n`,
     )
       .bind(ACCOUNT, run_id, crypto.randomUUID())
       .run();

@@ -51,7 +51,7 @@ describe('the log line', () => {
       evaluation: row.id,
       d1_calls: 1,
       d1_attempts: 1,
-      rows_read: 4,
+      rows_read: 3,
       rows_written: 2,
     });
     expect(text).not.toContain(token);
@@ -103,6 +103,6 @@ describe('the log line', () => {
 
     const { line } = await logOf(missing);
 
-    expect(line).toMatchObject({ status: 404, refusal: 'not_found', d1_calls: 2, d1_attempts: 2, rows_written: 0 });
+    expect(line).toMatchObject({ status: 404, refusal: 'not_found', d1_calls: 1, d1_attempts: 1, rows_written: 0 });
   });
 });

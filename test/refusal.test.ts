@@ -263,7 +263,7 @@ describe('500: an internal error', () => {
 
     const lines = logged.mock.calls.flat().join('\n');
     expect(lines).toContain('no such table');
-    expect(calls).toEqual(['all']);
+    expect(calls).toEqual(['batch']);
     expect(lines).not.toContain(token);
     expect(lines).not.toContain('4321.5');
   });
@@ -286,7 +286,7 @@ describe('the log of an internal error', () => {
 });
 
 describe('before D1 is asked', () => {
-  it('everything malformed is refused; a refusal that depends on the row takes two calls', async () => {
+  it('everything malformed is refused; a refusal that depends on the row takes one call', async () => {
     const row = await storeEvaluation();
     const { db, calls } = countingD1(env.DB);
     const send = workerWith({ DB: db });
@@ -305,7 +305,7 @@ describe('before D1 is asked', () => {
 
     expect(calls).toEqual([]);
     expect((await send(await putValue({ ...row, id: crypto.randomUUID() }, 9))).status).toBe(404);
-    expect(calls).toEqual(['all', 'all']);
+    expect(calls).toEqual(['batch']);
   });
 });
 

@@ -6,7 +6,7 @@ import { runEvaluation } from '../src/db/schema.ts';
 import { readEvaluation, storeEvaluation } from './support/worker.ts';
 
 describe('run_evaluation', () => {
-  it('has exactly the twelve columns of the contract, the same in the migration and in the schema', async () => {
+  it('has the twelve columns of the contract and the name of its write, the same in the migration and in the schema', async () => {
     const columns = [
       'id',
       'account_id',
@@ -20,6 +20,7 @@ describe('run_evaluation', () => {
       'created_at',
       'updated_by',
       'updated_at',
+      'write_id',
     ];
 
     const { results } = await env.DB.prepare('PRAGMA table_info(run_evaluation)').all<{ name: string }>();
@@ -41,6 +42,12 @@ describe('run_evaluation', () => {
     ['a created_by_evaluator_id that is not a UUID', { created_by_evaluator_id: 'judge' }],
     ['no account_id', { account_id: null }],
     ['an empty account_id', { account_id: '' }],
+    ['an account_id of 256 characters', { account_id: 'a'.repeat(256) }],
+    ['an account_id of 1,021 bytes behind a NUL', { account_id: `a\0${'é'.repeat(510)}` }],
+    ['an output_name of 256 characters', { output_name: 'é'.repeat(256) }],
+    ['a field_path of 1,025 characters', { field_path: 'a'.repeat(1025) }],
+    ['a created_by of 256 characters', { created_by: 'a'.repeat(256) }],
+    ['an updated_by of 256 characters', { updated_by: 'a'.repeat(256) }],
     ['no run_id', { run_id: null }],
     ['no evaluation_label_id', { evaluation_label_id: null }],
     ['no value', { value: null }],
@@ -75,7 +82,7 @@ describe('run_evaluation', () => {
   it('finds an evaluation by its primary key', async () => {
     expect(
       await planOf(`UPDATE run_evaluation SET value = 1 WHERE id = 'a' AND run_id = 'b' AND account_id = 'c'`),
-    ).toEqual(['SEARCH run_evaluation USING PRIMARY KEY (id=?)']);
+    ).toEqual(['SEARCH run_evaluation USING PRIMARY KEY (account_id=? AND id=?)']);
   });
 
   it('finds all evaluations of a run of an account by an index, in order', async () => {

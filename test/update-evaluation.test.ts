@@ -148,7 +148,7 @@ describe('an accepted update', () => {
 
     expect((await workerWith({ DB: db })(await putValue(row, 9))).status).toBe(200);
 
-    expect(calls).toEqual(['all']);
+    expect(calls).toEqual(['batch']);
   });
 
   it('changes no other evaluation of the run', async () => {

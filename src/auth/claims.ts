@@ -3,6 +3,7 @@
  * token, never a default.
  */
 import { Failure } from '../failure.ts';
+import { ACCOUNT_MAX_CHARS, isAtMost, SUBJECT_MAX_CHARS } from '../limits.ts';
 import type { AccountId, Principal } from '../principal.ts';
 import type { Settings } from '../settings.ts';
 import { UUID } from '../uuid.ts';
@@ -18,8 +19,9 @@ export function principalOf(
   // jose takes any number for exp, and JSON can spell infinity (1e400): a token without an end.
   if (!Number.isFinite(payload['exp'])) throw claimRefused('exp', 'a finite number');
   const principal = {
-    account: nonEmptyString(payload, accountClaim) as AccountId,
-    subject: nonEmptyString(payload, 'sub'),
+    account: nonEmptyString(payload, accountClaim, ACCOUNT_MAX_CHARS) as AccountId,
+    subject: nonEmptyString(payload, 'sub', SUBJECT_MAX_CHARS),
+    evaluator: uuidOrAbsent(payload, 'evaluator_id'),
     run: uuidOrAbsent(payload, 'run_id'),
     evaluation: uuidOrAbsent(payload, 'evaluation_id'),
     keyId,
@@ -30,11 +32,12 @@ export function principalOf(
   return principal;
 }
 
-function nonEmptyString(payload: Claims, claim: string): string {
+function nonEmptyString(payload: Claims, claim: string, maxChars: number): string {
   const value = Object.hasOwn(payload, claim) ? payload[claim] : undefined;
   // Half of a surrogate pair would be another character in the database, and so perhaps another's name.
   const isNonEmpty = typeof value === 'string' && value.trim() !== '' && value.isWellFormed();
   if (!isNonEmpty) throw claimRefused(claim, 'a non-empty string');
+  if (!isAtMost(value, maxChars)) throw claimRefused(claim, `at most ${maxChars} characters long`);
   return value;
 }
 

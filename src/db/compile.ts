@@ -38,7 +38,13 @@ export function compile<Params, Row>(query: { getSQL(): SQL }): Query<Params, Ro
   return { text };
 }
 
-export const literal = (text: string) => sql.raw(`'${text}'`);
+export const literal = (value: string | number) => sql.raw(typeof value === 'number' ? `${value}` : `'${value}'`);
 
 /** All conditions. Not drizzle's `and()`, which drops a condition that is undefined, and with it an account. */
 export const all = (...conditions: SQL[]): SQL => sql`(${sql.join(conditions, sql` AND `)})`;
+
+/**
+ * One row if the statement before in the same batch has changed none, else nothing, so that what is joined to it is not
+ * read. `changes()` does not count what triggers wrote (SQLite: changes).
+ */
+export const ifNothingChanged = sql`(SELECT 1 WHERE changes() = 0)`;

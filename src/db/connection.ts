@@ -30,18 +30,33 @@ const BACKOFF_MS = 50;
 const RETRY_AFTER_TRANSIENT_SECONDS = 1;
 const RETRY_AFTER_OVERLOAD_SECONDS = 5;
 
-/** The rows that a statement returned, and how many attempts it took. */
-export type Result<Row> = { readonly rows: Row[]; readonly attempts: number };
+type Params = { readonly [name: string]: unknown };
+
+/** What a write stored, or why it stored nothing. */
+export type Written<Row, Explanation> =
+  | { readonly row: Row; readonly explanation?: never }
+  | { readonly row: undefined; readonly explanation: Explanation };
+
+/** The results of a batch, in the order of its statements. */
+type Pair<Row, Explanation> = readonly [D1Result<Row>, D1Result<Explanation>];
 
 export type Connection = {
   /**
-   * Runs the statement. `paramsOf` is called for each attempt, with its number, from 1.
-   * @throws {Failure} `database_unavailable`; whatever else D1 throws passes through.
+   * The rows that a statement returns.
+   * @throws {Failure} `database_unavailable`; any other error of D1 passes through.
    */
-  readonly run: <Params extends { readonly [name: string]: unknown }, Row>(
-    statement: Statement<Params, Row>,
-    paramsOf: (attempt: number) => Params,
-  ) => Promise<Result<Row>>;
+  readonly read: <P extends Params, Row>(statement: Statement<P, Row>, params: P) => Promise<Row[]>;
+  /**
+   * The row that a write returns, or if it stored nothing what explains that: in one call and one transaction (D1: batch).
+   * The explanation returns one row, or reads and returns nothing if the write did its work (compile.ts, ifNothingChanged).
+   * `paramsOf` is called for each attempt, with its number, from 1.
+   * @throws {Failure} `database_unavailable`; any other error of D1 passes through.
+   */
+  readonly write: <P extends Params, Row, Explanation>(
+    store: Statement<P, Row>,
+    explain: Statement<P, Explanation>,
+    paramsOf: (attempt: number) => P,
+  ) => Promise<Written<Row, Explanation>>;
   /** The database's state when it last answered this request, as a bookmark; null before it did. */
   readonly bookmark: () => string | null;
   /** What the request has cost so far. */
@@ -68,24 +83,56 @@ export function connect(db: D1Database, clock: Clock, from: string): Connection 
   const cost: Cost = { d1_calls: 0, d1_attempts: 0, rows_read: 0, rows_written: 0 };
   let answered = false;
   // Until D1 has answered, a session's bookmark is only the one it was asked to start from.
-  return { run, bookmark: () => (answered ? session.getBookmark() : null), cost };
+  return { read, write, bookmark: () => (answered ? session.getBookmark() : null), cost };
 
-  async function run<Params extends { readonly [name: string]: unknown }, Row>(
-    statement: Statement<Params, Row>,
-    paramsOf: (attempt: number) => Params,
-  ): Promise<Result<Row>> {
+  async function read<P extends Params, Row>(statement: Statement<P, Row>, params: P): Promise<Row[]> {
+    const [result] = await call(async () => [await bind(statement, params).all<Row>()]);
+    return result.results;
+  }
+
+  async function write<P extends Params, Row, Explanation>(
+    store: Statement<P, Row>,
+    explain: Statement<P, Explanation>,
+    paramsOf: (attempt: number) => P,
+  ): Promise<Written<Row, Explanation>> {
+    const batch = async (attempt: number): Promise<Pair<Row, Explanation>> => {
+      const params = paramsOf(attempt);
+      // D1 types all results of a batch alike.
+      const [stored, explained] = await session.batch([bind(store, params), bind(explain, params)]);
+      return [stored as D1Result<Row>, explained as D1Result<Explanation>];
+    };
+    for (const isLast of [false, true]) {
+      const [stored, explained] = await call(batch);
+      const [row] = stored.results;
+      if (row !== undefined) return { row };
+      const [explanation] = explained.results;
+      if (explanation !== undefined) return { row: undefined, explanation };
+      // Neither: changes() was not 0 behind a write that returned nothing. It never was; but if, the batch is asked again.
+      if (isLast) break;
+    }
+    throw new Error('a write stored nothing, and nothing explains it');
+  }
+
+  function bind<P extends Params>({ sql, params: names }: Statement<P, unknown>, params: P): D1PreparedStatement {
+    // D1 throws if a value is missing: no parameter can become NULL by mistake.
+    return session.prepare(sql).bind(...names.map((name) => params[name]));
+  }
+
+  /** One call, in as many attempts as it needs. */
+  async function call<Results extends readonly D1Result[]>(
+    send: (attempt: number) => Promise<Results>,
+  ): Promise<Results> {
     cost.d1_calls += 1;
     for (let attempt = 1; ; attempt += 1) {
       cost.d1_attempts += 1;
       try {
-        const params = paramsOf(attempt);
-        // D1 throws where a value is missing: no parameter can become NULL by mistake.
-        const bound = session.prepare(statement.sql).bind(...statement.params.map((name) => params[name]));
-        const { results, meta } = await withTimeout(clock, ANSWER_MAX_MS, bound.all<Row>());
+        const results = await withTimeout(clock, ANSWER_MAX_MS, send(attempt));
         answered = true;
-        cost.rows_read += meta.rows_read;
-        cost.rows_written += meta.rows_written;
-        return { rows: results, attempts: attempt };
+        for (const { meta } of results) {
+          cost.rows_read += meta.rows_read;
+          cost.rows_written += meta.rows_written;
+        }
+        return results;
       } catch (thrown) {
         const message = messageOf(thrown);
         if (OVERLOAD.some((text) => message.includes(text)))

@@ -1,10 +1,12 @@
 /**
- * The tables, column for column. Property names, column names and JSON names are the same words, so a row
- * is a resource and nothing is mapped. `strict` and `without rowid` are not words that drizzle-kit knows:
- * they stand in the migrations only, where they were added by hand.
+ * The tables, column for column. Property names, column names and JSON names are the same words, so a row is a resource
+ * and nothing is mapped. The account is the first column of every key: an id is unique within its account, and an account
+ * is erased, counted or moved by its key alone. `STRICT` and `WITHOUT ROWID`, which drizzle-kit cannot write, are added by
+ * hand in the migrations.
  */
 import { sql } from 'drizzle-orm';
 import { check, index, primaryKey, real, sqliteTable, text } from 'drizzle-orm/sqlite-core';
+import { ACCOUNT_MAX_CHARS, FIELD_PATH_MAX_CHARS, OUTPUT_NAME_MAX_CHARS, SUBJECT_MAX_CHARS } from '../limits.ts';
 
 /**
  * A UUID in the one spelling that is stored: lower case (RFC 9562 §4), so that equal ids are equal text.
@@ -25,10 +27,22 @@ const isTimestamp = (column: string) =>
 /** A finite number, or NULL. SQL itself can write an infinity (9e999), which no JSON number is. */
 const isFiniteNumber = (column: string) => sql.raw(`abs("${column}") <= 1.7976931348623157e308`);
 
+/** At most so many characters. SQLite counts them up to the first NUL only, so the bytes (UTF-8, 4 each) are bounded too. */
+const isAtMost = (column: string, characters: number) =>
+  sql.raw(`length("${column}") <= ${characters} AND octet_length("${column}") <= ${4 * characters}`);
+
+/** An account's id: not empty, and bounded, for it is part of every key. */
+const isAccountId = (column: string) => sql`${sql.raw(`"${column}" <> ''`)} AND ${isAtMost(column, ACCOUNT_MAX_CHARS)}`;
+
+const isWriteId = sql.raw(`length("write_id") = 32 AND "write_id" NOT GLOB '*[^0-9a-f]*'`);
+
+/** Names the write that set a value (evaluation/write-id.ts). Never leaves the database. */
+const writeId = () => text().notNull().default(sql`(lower(hex(randomblob(16))))`);
+
 export const runEvaluation = sqliteTable(
   'run_evaluation',
   {
-    id: text().primaryKey(),
+    id: text().notNull(),
     account_id: text().notNull(),
     run_id: text().notNull(),
     output_name: text(),
@@ -40,21 +54,28 @@ export const runEvaluation = sqliteTable(
     created_at: text().notNull(),
     updated_by: text(),
     updated_at: text(),
+    write_id: writeId(),
   },
   (table) => [
+    primaryKey({ columns: [table.account_id, table.id] }),
     index('run_evaluation_by_run').on(table.account_id, table.run_id, table.created_at, table.id),
     check('run_evaluation_id_is_uuid', isUuid('id')),
-    check('run_evaluation_account_id_is_not_empty', sql.raw(`"account_id" <> ''`)),
+    check('run_evaluation_account_id_is_bounded', isAccountId('account_id')),
     check('run_evaluation_run_id_is_uuid', isUuid('run_id')),
+    check('run_evaluation_output_name_is_bounded', isAtMost('output_name', OUTPUT_NAME_MAX_CHARS)),
+    check('run_evaluation_field_path_is_bounded', isAtMost('field_path', FIELD_PATH_MAX_CHARS)),
     check('run_evaluation_label_id_is_uuid', isUuid('evaluation_label_id')),
     // D1 stores a bound NaN or Infinity as NULL, which NOT NULL refuses.
     check('run_evaluation_value_is_finite', isFiniteNumber('value')),
+    check('run_evaluation_created_by_is_bounded', isAtMost('created_by', SUBJECT_MAX_CHARS)),
     check(
       'run_evaluation_evaluator_id_is_uuid',
       sql`"created_by_evaluator_id" IS NULL OR ${isUuid('created_by_evaluator_id')}`,
     ),
     check('run_evaluation_created_at_is_timestamp', isTimestamp('created_at')),
+    check('run_evaluation_updated_by_is_bounded', isAtMost('updated_by', SUBJECT_MAX_CHARS)),
     check('run_evaluation_updated_at_is_timestamp', isTimestamp('updated_at')),
+    check('run_evaluation_write_id_is_bounded', isWriteId),
   ],
 );
 
@@ -65,7 +86,7 @@ export const SHARED_ACCOUNT = 'shared';
 export const evaluationLabel = sqliteTable(
   'evaluation_label',
   {
-    id: text().primaryKey(),
+    id: text().notNull(),
     account_id: text().notNull(),
     name: text().notNull(),
     description: text(),
@@ -75,9 +96,10 @@ export const evaluationLabel = sqliteTable(
     /** A JSON array of strings; what is no string in it, the update's own rule refuses. */
     categories: text(),
   },
-  () => [
+  (table) => [
+    primaryKey({ columns: [table.account_id, table.id] }),
     check('evaluation_label_id_is_uuid', isUuid('id')),
-    check('evaluation_label_account_id_is_not_empty', sql.raw(`"account_id" <> ''`)),
+    check('evaluation_label_account_id_is_bounded', isAccountId('account_id')),
     check(
       'evaluation_label_value_type_is_known',
       sql.raw(`"value_type" IN ('binary', 'continuous', 'categorical', 'ordinal')`),
@@ -106,20 +128,24 @@ export const evaluationLabel = sqliteTable(
 export const runEvaluationHistory = sqliteTable(
   'run_evaluation_history',
   {
+    account_id: text().notNull(),
     evaluation_id: text().notNull(),
     value: real().notNull(),
-    /** Who had set the value: its last author, or where it never was updated its creator, person or evaluator. */
+    /** Who had set the value: its last author, or if it was never updated its creator, person or evaluator. */
     updated_by: text(),
     updated_at: text().notNull(),
     replaced_by: text(),
     replaced_at: text().notNull(),
+    /** Of the write that had set the value. */
+    write_id: text().notNull(),
   },
   (table) => [
-    primaryKey({ columns: [table.evaluation_id, table.replaced_at] }),
+    primaryKey({ columns: [table.account_id, table.evaluation_id, table.replaced_at] }),
     check('run_evaluation_history_evaluation_id_is_uuid', isUuid('evaluation_id')),
     check('run_evaluation_history_value_is_finite', isFiniteNumber('value')),
     check('run_evaluation_history_updated_at_is_timestamp', isTimestamp('updated_at')),
     check('run_evaluation_history_replaced_at_is_timestamp', isTimestamp('replaced_at')),
     check('run_evaluation_history_is_in_order', sql.raw(`"updated_at" < "replaced_at"`)),
+    check('run_evaluation_history_write_id_is_bounded', isWriteId),
   ],
 );

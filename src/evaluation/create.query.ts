@@ -1,94 +1,105 @@
-/** The create, and the query that explains why it stored nothing. */
-import { eq, getTableColumns, sql } from 'drizzle-orm';
-import { all, compile, orm } from '../db/compile.ts';
+/** The create, and the query that explains why it stored nothing. They run in one transaction. */
+import { eq, sql } from 'drizzle-orm';
+import { alias } from 'drizzle-orm/sqlite-core';
+import { all, compile, ifNothingChanged, orm } from '../db/compile.ts';
 import { evaluationLabel, runEvaluation, runEvaluationHistory } from '../db/schema.ts';
 import type { LabelRow } from '../label/label.ts';
-import { isLegal, isVisibleTo, ruleColumns } from '../label/rule.query.ts';
-import type { EvaluationRow } from './evaluation.ts';
-import type { Scope } from './scope.query.ts';
+import { isAllowedBy, isLabelOf, ruleColumns } from '../label/rule.query.ts';
+import { resourceColumns, type Scope } from './evaluation.query.ts';
+import type { EvaluationRow, OrNulls } from './evaluation.ts';
 
-export type NewEvaluation = Scope & {
+export type CreateParams = Scope & {
   readonly evaluation_label_id: string;
   readonly value: number;
   readonly output_name: string | null;
   readonly field_path: string | null;
-  /** The author, from the verified token. */
-  readonly subject: string;
+  /** The author, from the verified token: a person, or an evaluator. */
+  readonly created_by: string | null;
+  readonly created_by_evaluator_id: string | null;
   readonly now: string;
+  readonly write_id: string;
 };
 
-/**
- * Why a create stored nothing: whether there is a label that the account may use, its rule, and the stored
- * evaluation of the same id, whose columns are NULL where there is none or it is another account's.
- */
-export type CreateExplanation = LabelRow &
-  (EvaluationRow | { readonly [column in keyof EvaluationRow]: null }) & {
-    readonly id_is_taken: 0 | 1;
+/** The account's evaluation of the same id, the label that the account may use, and what stood in the way. */
+export type CreateExplanation = OrNulls<EvaluationRow> &
+  LabelRow & {
     readonly is_same: 0 | 1;
+    /** An earlier attempt of this very request stored it. */
+    readonly is_own_write: 0 | 1;
     readonly has_label: 0 | 1;
-    readonly is_legal: 0 | 1;
   };
 
-const param = (name: keyof NewEvaluation) => sql`${sql.placeholder(name)}`;
+const param = (name: keyof CreateParams) => sql`${sql.placeholder(name)}`;
 
-/** The label, if the account may use it. */
-const isLabel = all(eq(evaluationLabel.id, param('evaluation_label_id')), isVisibleTo(param('account')));
+const hasTheId = all(eq(runEvaluation.account_id, param('account')), eq(runEvaluation.id, param('id')));
+const label = [param('account'), param('evaluation_label_id')] as const;
 
-const idIsTaken = sql<0 | 1>`EXISTS (SELECT 1 FROM ${runEvaluation} WHERE ${runEvaluation.id} = ${param('id')})`;
+/** The columns in the order of the table. */
+const row = {
+  id: param('id'),
+  account_id: param('account'),
+  run_id: param('run_id'),
+  output_name: param('output_name'),
+  field_path: param('field_path'),
+  evaluation_label_id: param('evaluation_label_id'),
+  value: param('value'),
+  created_by: param('created_by'),
+  created_by_evaluator_id: param('created_by_evaluator_id'),
+  created_at: param('now'),
+  updated_by: sql`NULL`,
+  updated_at: sql`NULL`,
+  write_id: param('write_id'),
+} satisfies Record<keyof typeof runEvaluation.$inferSelect, unknown>;
 
-/** The value an evaluation was created with: what was replaced first, or else what is there. */
-const firstValue = sql`coalesce((
-  SELECT ${runEvaluationHistory.value} FROM ${runEvaluationHistory}
-  WHERE ${runEvaluationHistory.evaluation_id} = ${runEvaluation.id} ORDER BY ${runEvaluationHistory.replaced_at} LIMIT 1
-), ${runEvaluation.value})`;
+/** Returns the row; nothing if there is no such label, if it does not allow the value, or if the id is taken. */
+export const createEvaluation = compile<CreateParams, EvaluationRow>(
+  orm
+    .insert(runEvaluation)
+    .select(
+      sql`SELECT ${sql.join(Object.values(row), sql`, `)} WHERE ${all(
+        isAllowedBy(...label, 0),
+        sql`NOT EXISTS (SELECT 1 FROM ${runEvaluation} WHERE ${hasTheId})`,
+      )}`,
+    )
+    .returning(resourceColumns),
+);
 
-/** The stored evaluation of that id was created with the same content: this is a repetition, whatever came after. */
+/** What the evaluation was created with: its first history entry, or if it was never changed the row itself. */
+const first = alias(runEvaluationHistory, 'first');
+const isFirst = all(
+  eq(first.account_id, runEvaluation.account_id),
+  eq(first.evaluation_id, runEvaluation.id),
+  sql`${first.replaced_at} = (
+    SELECT min(${runEvaluationHistory.replaced_at}) FROM ${runEvaluationHistory}
+    WHERE ${runEvaluationHistory.account_id} = ${runEvaluation.account_id}
+      AND ${runEvaluationHistory.evaluation_id} = ${runEvaluation.id}
+  )`,
+);
+const createdValue = sql`coalesce(${first.value}, ${runEvaluation.value})`;
+
+/** The evaluation of that id was created with the same content: this is a repetition, whatever was updated since. */
 const isSame = sql<0 | 1>`${all(
   eq(runEvaluation.run_id, param('run_id')),
   eq(runEvaluation.evaluation_label_id, param('evaluation_label_id')),
   sql`${runEvaluation.output_name} IS ${param('output_name')}`,
   sql`${runEvaluation.field_path} IS ${param('field_path')}`,
-  sql`${firstValue} = ${param('value')}`,
+  sql`${createdValue} = ${param('value')}`,
 )} IS TRUE`;
 
-/** Returns the row; nothing where the label is not to be had, does not allow the value, or the id is taken. */
-export const createEvaluation = compile<NewEvaluation, EvaluationRow>(
-  orm
-    .insert(runEvaluation)
-    .select(
-      orm
-        .select({
-          id: param('id').as('id'),
-          account_id: param('account').as('account_id'),
-          run_id: param('run_id').as('run_id'),
-          output_name: param('output_name').as('output_name'),
-          field_path: param('field_path').as('field_path'),
-          evaluation_label_id: evaluationLabel.id,
-          value: param('value').as('value'),
-          created_by: param('subject').as('created_by'),
-          created_by_evaluator_id: sql`NULL`.as('created_by_evaluator_id'),
-          created_at: param('now').as('created_at'),
-          updated_by: sql`NULL`.as('updated_by'),
-          updated_at: sql`NULL`.as('updated_at'),
-        })
-        .from(evaluationLabel)
-        .where(all(isLabel, isLegal, sql`NOT ${idIsTaken}`)),
-    )
-    .returning(),
-);
-
-/** Returns one row, always. */
-export const explainCreateEvaluation = compile<NewEvaluation, CreateExplanation>(
+/** Returns nothing if the create stored the row. */
+export const explainCreateEvaluation = compile<CreateParams, CreateExplanation>(
   orm
     .select({
-      ...getTableColumns(runEvaluation),
-      id_is_taken: idIsTaken.as('id_is_taken'),
+      ...resourceColumns,
       is_same: isSame.as('is_same'),
+      is_own_write: sql`coalesce(${first.write_id}, ${runEvaluation.write_id}) IS ${param('write_id')}`.as(
+        'is_own_write',
+      ),
       has_label: sql<0 | 1>`${evaluationLabel.id} IS NOT NULL`.as('has_label'),
-      is_legal: isLegal.as('is_legal'),
       ...ruleColumns,
     })
-    .from(sql`(SELECT 1)`)
-    .leftJoin(evaluationLabel, isLabel)
-    .leftJoin(runEvaluation, all(eq(runEvaluation.id, param('id')), eq(runEvaluation.account_id, param('account')))),
+    .from(ifNothingChanged)
+    .leftJoin(evaluationLabel, isLabelOf(...label))
+    .leftJoin(runEvaluation, hasTheId)
+    .leftJoin(first, isFirst),
 );

@@ -1,50 +1,60 @@
 /** Creates an evaluation in one statement, which carries its label's rule. Knows nothing of HTTP. */
 import type { OperationContext } from '../db/connection.ts';
 import { Failure, notFound } from '../failure.ts';
-import { refuseIllegal } from '../label/label.ts';
+import { valueIsIllegal } from '../label/label.ts';
 import { allows } from '../principal.ts';
 import type { EvaluationRow } from './evaluation.ts';
 import { type EvaluationCreate, refuseServerFields } from './input.ts';
 import * as sql from './sql.generated.ts';
+import { idOfKey, nameWrite } from './write-id.ts';
 
 /**
  * The row as stored, and whether this request created it: a repeated create of the same content gets what is stored.
+ * `key` is the caller's name for the create, from which the id is derived if the caller sent none.
  * @throws {Failure} saying why nothing was stored.
  */
 export async function createEvaluation(
   { principal, connection, now }: OperationContext,
   run_id: string,
   { id, sent, ...content }: EvaluationCreate,
+  key: string | undefined,
 ): Promise<{ row: EvaluationRow; created: boolean }> {
-  const { account, subject } = principal;
+  const { account, subject, evaluator } = principal;
   if (!allows(principal, { run_id })) throw notFound();
-  refuseServerFields(sent, { account_id: account, run_id, created_by: subject, created_by_evaluator_id: null });
-  const params = { ...content, id: id ?? crypto.randomUUID(), run_id, account, subject, now };
-  const {
-    rows: [row],
-    attempts,
-  } = await connection.run(sql.createEvaluation, () => params);
+  const author = { created_by: evaluator === undefined ? subject : null, created_by_evaluator_id: evaluator ?? null };
+  refuseServerFields(sent, { account_id: account, run_id, ...author });
+  // The name is of this request alone: a repetition is recognised by its id.
+  const { write_id } = await nameWrite(principal, now, undefined);
+  const params = {
+    ...content,
+    ...author,
+    id: id ?? (key === undefined ? crypto.randomUUID() : await idOfKey(principal, run_id, key)),
+    run_id,
+    account,
+    now,
+    write_id,
+  };
+  const { row, explanation } = await connection.write(sql.createEvaluation, sql.explainCreateEvaluation, () => params);
   if (row) return { row, created: true };
 
-  const {
-    rows: [explanation],
-  } = await connection.run(sql.explainCreateEvaluation, () => params);
-  if (explanation?.id_is_taken) {
-    const { id_is_taken, is_same, has_label, is_legal, ...rest } = explanation;
-    const { value_type, min_value, max_value, categories, ...stored } = rest;
-    if (!is_same || stored.id === null) {
-      throw new Failure('conflict', 'The id is taken by an evaluation with other content: choose another, or none.');
-    }
+  const { is_same, is_own_write, has_label, ...rest } = explanation;
+  const { value_type, min_value, max_value, categories, ...stored } = rest;
+  if (stored.id !== null) {
+    if (!is_same) throw new Failure('conflict', id === undefined ? KEY_IS_TAKEN : ID_IS_TAKEN);
     refuseServerFields(sent, stored);
-    // An earlier attempt of this very request, whose answer was lost, has this request's time and author.
-    const created = attempts > 1 && stored.created_at === now && stored.created_by === subject;
-    return { row: stored, created };
+    // An earlier attempt of this request stored it: what was stored, though it may have been updated since.
+    if (is_own_write)
+      return { row: { ...stored, value: content.value, updated_by: null, updated_at: null }, created: true };
+    return { row: stored, created: false };
   }
-  if (!explanation?.has_label) {
+  if (!has_label) {
     throw new Failure(
       'not_found',
       'No such evaluation label: evaluation_label_id must name a label of the account, or a shared one.',
     );
   }
-  throw refuseIllegal(explanation.is_legal, explanation, content.evaluation_label_id);
+  throw valueIsIllegal(explanation, content.evaluation_label_id);
 }
+
+const KEY_IS_TAKEN = 'The Idempotency-Key was sent before, with other content: send a new key with new content.';
+const ID_IS_TAKEN = 'The id is taken by an evaluation with other content: choose another, or none.';

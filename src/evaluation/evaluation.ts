@@ -23,6 +23,9 @@ export type RunEvaluation = {
 /** A row as the database returns it: the resource, but for the one field that is absent instead of null. */
 export type EvaluationRow = Omit<RunEvaluation, 'updated_at'> & { updated_at: string | null };
 
+/** A row of an outer join that may have found nothing. */
+export type OrNulls<Row> = Row | { readonly [column in keyof Row]: null };
+
 /** Which evaluation: both ids in lower case, as they are stored. */
 export type EvaluationPath = { readonly run_id: string; readonly id: string };
 
@@ -38,10 +41,14 @@ export type ReplacedRow = {
 
 type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
 type Flat<T> = { [K in keyof T]: T[K] };
+/** All columns but the one that never leaves the database. */
+type Stored<T> = Flat<Omit<T, 'write_id'>>;
 type Assert<T extends true> = T;
 /** Do not compile when a table and its resource differ in a name or a type. */
-export type TableMirrorsResource = Assert<Same<Flat<EvaluationRow>, typeof runEvaluation.$inferSelect>>;
-export type HistoryMirrorsResource = Assert<Same<ReplacedRow, typeof runEvaluationHistory.$inferSelect>>;
+export type TableMirrorsResource = Assert<Same<Flat<EvaluationRow>, Stored<typeof runEvaluation.$inferSelect>>>;
+export type HistoryMirrorsResource = Assert<
+  Same<ReplacedRow, Flat<Omit<Stored<typeof runEvaluationHistory.$inferSelect>, 'account_id'>>>
+>;
 
 /** The fields that no update changes. */
 export const IMMUTABLE_FIELDS = [

@@ -4,6 +4,7 @@
  */
 import * as v from 'valibot';
 import { type Failure, malformed, unprocessable } from '../failure.ts';
+import { FIELD_PATH_MAX_CHARS, isAtMost, OUTPUT_NAME_MAX_CHARS } from '../limits.ts';
 import { UUID } from '../uuid.ts';
 import type { IMMUTABLE_FIELDS } from './evaluation.ts';
 
@@ -68,11 +69,12 @@ const uuid = (name: string) => {
   return v.pipe(v.string(sentence), v.regex(UUID, sentence), v.toLowerCase());
 };
 /** D1 would store half of a surrogate pair, which JSON can spell and UTF-8 cannot, as another character. */
-const textOrNull = (name: string) =>
+const textOrNull = (name: string, maxChars: number) =>
   v.nullish(
     v.pipe(
       v.string(`${name} must be a string, or null.`),
       v.check((text) => text.isWellFormed(), `${name} must be Unicode text: it holds half of a surrogate pair.`),
+      v.check((text) => isAtMost(text, maxChars), `${name} must be at most ${maxChars} characters long.`),
     ),
     null,
   );
@@ -85,8 +87,8 @@ export const EvaluationCreateBody = v.object(
   {
     evaluation_label_id: uuid('evaluation_label_id'),
     value: Value,
-    output_name: textOrNull('output_name'),
-    field_path: textOrNull('field_path'),
+    output_name: textOrNull('output_name', OUTPUT_NAME_MAX_CHARS),
+    field_path: textOrNull('field_path', FIELD_PATH_MAX_CHARS),
     id: v.optional(uuid('id')),
     ...SERVER_FIELDS,
     ...IGNORED_FIELDS,

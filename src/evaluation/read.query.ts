@@ -3,10 +3,12 @@ import { asc, desc, eq, sql } from 'drizzle-orm';
 import { all, compile, orm } from '../db/compile.ts';
 import { runEvaluation, runEvaluationHistory } from '../db/schema.ts';
 import type { AccountId } from '../principal.ts';
-import type { EvaluationRow, ReplacedRow } from './evaluation.ts';
-import { inScope, type Scope } from './scope.query.ts';
+import { inScope, resourceColumns, type Scope } from './evaluation.query.ts';
+import type { EvaluationRow, OrNulls, ReplacedRow } from './evaluation.ts';
 
-export const getEvaluation = compile<Scope, EvaluationRow>(orm.select().from(runEvaluation).where(inScope));
+export const getEvaluation = compile<Scope, EvaluationRow>(
+  orm.select(resourceColumns).from(runEvaluation).where(inScope),
+);
 
 export type ListValues = {
   readonly run_id: string;
@@ -20,7 +22,7 @@ export type ListValues = {
 /** Oldest first; rows of the same millisecond by id, so that the order is total and a page follows its cursor. */
 export const listEvaluations = compile<ListValues, EvaluationRow>(
   orm
-    .select()
+    .select(resourceColumns)
     .from(runEvaluation)
     .where(
       all(
@@ -40,10 +42,7 @@ export type HistoryValues = Scope & {
 };
 
 /** Newest first. Nothing where there is no such evaluation; one row of NULLs where nothing was replaced. */
-export const listReplacedValues = compile<
-  HistoryValues,
-  ReplacedRow | { readonly [column in keyof ReplacedRow]: null }
->(
+export const listReplacedValues = compile<HistoryValues, OrNulls<ReplacedRow>>(
   orm
     .select({
       evaluation_id: runEvaluationHistory.evaluation_id,
@@ -57,6 +56,7 @@ export const listReplacedValues = compile<
     .leftJoin(
       runEvaluationHistory,
       all(
+        eq(runEvaluationHistory.account_id, runEvaluation.account_id),
         eq(runEvaluationHistory.evaluation_id, runEvaluation.id),
         sql`${runEvaluationHistory.replaced_at} < ${sql.placeholder('before')}`,
       ),

@@ -15,9 +15,7 @@ export async function getEvaluation(
 ): Promise<EvaluationRow> {
   if (!allows(principal, path)) throw notFound();
   const { account } = principal;
-  const {
-    rows: [row],
-  } = await connection.run(sql.getEvaluation, () => ({ ...path, account }));
+  const [row] = await connection.read(sql.getEvaluation, { ...path, account });
   if (!row) throw notFound();
   return row;
 }
@@ -34,8 +32,7 @@ export async function listEvaluations(
   if (!allows(principal, { run_id })) throw notFound();
   const [after_created_at, after_id] = [after?.created_at ?? '', after?.id ?? ''];
   const { account } = principal;
-  const params = { run_id, account, after_created_at, after_id, limit };
-  return (await connection.run(sql.listEvaluations, () => params)).rows;
+  return connection.read(sql.listEvaluations, { run_id, account, after_created_at, after_id, limit });
 }
 
 /**
@@ -49,7 +46,7 @@ export async function listReplacedValues(
 ): Promise<ReplacedRow[]> {
   if (!allows(principal, path)) throw notFound();
   const params = { ...path, account: principal.account, before: after?.replaced_at ?? '~', limit };
-  const { rows } = await connection.run(sql.listReplacedValues, () => params);
+  const rows = await connection.read(sql.listReplacedValues, params);
   if (rows.length === 0) throw notFound();
   return rows.filter((row): row is ReplacedRow => row.replaced_at !== null);
 }

@@ -5,6 +5,7 @@ import { readJsonObject } from '../http/body.ts';
 import { type AppEnv, operationContext } from '../http/context.ts';
 import { methodNotAllowed } from '../http/errors.ts';
 import { hasVersion, readIfMatch, refuseIfNoneMatch, validatorsOf } from '../http/etag.ts';
+import { readIdempotencyKey } from '../http/idempotency-key.ts';
 import { linkToNext, readCursor, readLimit, uuidOf } from '../http/params.ts';
 import { respond, respondJson } from '../http/response.ts';
 import type { OpenSession } from '../http/session.ts';
@@ -32,8 +33,9 @@ export function evaluationRoutes({ requireAuth, session }: Dependencies) {
 
   routes.post(EVALUATIONS, requireAuth('createEvaluation'), session('write'), async (c) => {
     const runId = uuidOf('id', c.req.param('id'));
+    const key = readIdempotencyKey(c.req.raw.headers);
     const create = parseEvaluationCreate(await readJsonObject(c.req.raw));
-    const { row, created } = await createEvaluation(operationContext(c), runId, create);
+    const { row, created } = await createEvaluation(operationContext(c), runId, create, key);
     const location = `/v1/run/${row.run_id}/evaluation/${row.id}`;
     return respondWithRow(c, created ? 201 : 200, row, { location });
   });
@@ -60,9 +62,12 @@ export function evaluationRoutes({ requireAuth, session }: Dependencies) {
   const update = async (c: Context<AppEnv, typeof EVALUATION>) => {
     const path = evaluationPath(c);
     refuseIfNoneMatch(c.req.header('if-none-match'));
-    const precondition = readIfMatch(c.req.header('if-match'));
+    const conditions = {
+      versions: readIfMatch(c.req.header('if-match')),
+      key: readIdempotencyKey(c.req.raw.headers),
+    };
     const body = parseEvaluationUpdate(await readJsonObject(c.req.raw));
-    return respondWithRow(c, 200, await updateEvaluation(operationContext(c), path, body, precondition));
+    return respondWithRow(c, 200, await updateEvaluation(operationContext(c), path, body, conditions));
   };
   routes.put(EVALUATION, requireAuth('updateEvaluation'), session('write'), update);
   // The same for senders of webhooks and callbacks, most of which can only POST.

@@ -18,49 +18,85 @@ export const createEvaluation: StatementOf<typeof create.createEvaluation> = sta
       created_by_evaluator_id,
       created_at,
       updated_by,
-      updated_at
+      updated_at,
+      write_id
     )
   SELECT
-    :id AS id,
-    :account AS account_id,
-    :run_id AS run_id,
-    :output_name AS output_name,
-    :field_path AS field_path,
-    id,
-    :value AS value,
-    :subject AS created_by,
-    NULL AS created_by_evaluator_id,
-    :now AS created_at,
-    NULL AS updated_by,
-    NULL AS updated_at
-  FROM
-    evaluation_label
+    :id,
+    :account,
+    :run_id,
+    :output_name,
+    :field_path,
+    :evaluation_label_id,
+    :value,
+    :created_by,
+    :created_by_evaluator_id,
+    :now,
+    NULL,
+    NULL,
+    :write_id
   WHERE
     (
-      (
-        evaluation_label.id = :evaluation_label_id
-        AND evaluation_label.account_id IN (:account, 'shared')
-      )
-      AND (
-        CASE evaluation_label.value_type
-          WHEN 'binary' THEN :value IN (0, 1)
-          WHEN 'continuous' THEN :value >= coalesce(evaluation_label.min_value, :value)
-          AND :value <= coalesce(evaluation_label.max_value, :value)
-          ELSE :value IN (
-            SELECT
-              KEY
-            FROM
-              json_each(evaluation_label.categories)
-          )
-          AND NOT EXISTS (
-            SELECT
-              1
-            FROM
-              json_each(evaluation_label.categories)
-            WHERE
-              json_each.type <> 'text'
-          )
-        END IS TRUE
+      coalesce(
+        (
+          SELECT
+            (
+              CASE evaluation_label.value_type
+                WHEN 'binary' THEN :value IN (0, 1)
+                WHEN 'continuous' THEN :value >= coalesce(evaluation_label.min_value, :value)
+                AND :value <= coalesce(evaluation_label.max_value, :value)
+                ELSE :value IN (
+                  SELECT
+                    KEY
+                  FROM
+                    json_each(evaluation_label.categories)
+                )
+                AND NOT EXISTS (
+                  SELECT
+                    1
+                  FROM
+                    json_each(evaluation_label.categories)
+                  WHERE
+                    json_each.type <> 'text'
+                )
+              END IS TRUE
+            )
+          FROM
+            evaluation_label
+          WHERE
+            evaluation_label.account_id = :account
+            AND evaluation_label.id = :evaluation_label_id
+        ),
+        (
+          SELECT
+            (
+              CASE evaluation_label.value_type
+                WHEN 'binary' THEN :value IN (0, 1)
+                WHEN 'continuous' THEN :value >= coalesce(evaluation_label.min_value, :value)
+                AND :value <= coalesce(evaluation_label.max_value, :value)
+                ELSE :value IN (
+                  SELECT
+                    KEY
+                  FROM
+                    json_each(evaluation_label.categories)
+                )
+                AND NOT EXISTS (
+                  SELECT
+                    1
+                  FROM
+                    json_each(evaluation_label.categories)
+                  WHERE
+                    json_each.type <> 'text'
+                )
+              END IS TRUE
+            )
+          FROM
+            evaluation_label
+          WHERE
+            evaluation_label.account_id = 'shared'
+            AND evaluation_label.id = :evaluation_label_id
+        ),
+        0
       )
       AND NOT EXISTS (
         SELECT
@@ -68,7 +104,10 @@ export const createEvaluation: StatementOf<typeof create.createEvaluation> = sta
         FROM
           run_evaluation
         WHERE
-          run_evaluation.id = :id
+          (
+            run_evaluation.account_id = :account
+            AND run_evaluation.id = :id
+          )
       )
     )
   RETURNING
@@ -100,57 +139,15 @@ export const explainCreateEvaluation: StatementOf<typeof create.explainCreateEva
     run_evaluation.created_at,
     run_evaluation.updated_by,
     run_evaluation.updated_at,
-    EXISTS (
-      SELECT
-        1
-      FROM
-        run_evaluation
-      WHERE
-        run_evaluation.id = :id
-    ) AS id_is_taken,
     (
       run_evaluation.run_id = :run_id
       AND run_evaluation.evaluation_label_id = :evaluation_label_id
       AND run_evaluation.output_name IS :output_name
       AND run_evaluation.field_path IS :field_path
-      AND coalesce(
-        (
-          SELECT
-            run_evaluation_history.value
-          FROM
-            run_evaluation_history
-          WHERE
-            run_evaluation_history.evaluation_id = run_evaluation.id
-          ORDER BY
-            run_evaluation_history.replaced_at
-          LIMIT
-            1
-        ),
-        run_evaluation.value
-      ) = :value
+      AND coalesce(first.value, run_evaluation.value) = :value
     ) IS TRUE AS is_same,
+    coalesce(first.write_id, run_evaluation.write_id) IS :write_id AS is_own_write,
     evaluation_label.id IS NOT NULL AS has_label,
-    (
-      CASE evaluation_label.value_type
-        WHEN 'binary' THEN :value IN (0, 1)
-        WHEN 'continuous' THEN :value >= coalesce(evaluation_label.min_value, :value)
-        AND :value <= coalesce(evaluation_label.max_value, :value)
-        ELSE :value IN (
-          SELECT
-            KEY
-          FROM
-            json_each(evaluation_label.categories)
-        )
-        AND NOT EXISTS (
-          SELECT
-            1
-          FROM
-            json_each(evaluation_label.categories)
-          WHERE
-            json_each.type <> 'text'
-        )
-      END IS TRUE
-    ) AS is_legal,
     evaluation_label.value_type,
     evaluation_label.min_value,
     evaluation_label.max_value,
@@ -159,14 +156,40 @@ export const explainCreateEvaluation: StatementOf<typeof create.explainCreateEva
     (
       SELECT
         1
+      WHERE
+        changes() = 0
     )
     LEFT JOIN evaluation_label ON (
-      evaluation_label.id = :evaluation_label_id
-      AND evaluation_label.account_id IN (:account, 'shared')
+      evaluation_label.account_id = coalesce(
+        (
+          SELECT
+            own.account_id
+          FROM
+            evaluation_label AS own
+          WHERE
+            own.account_id = :account
+            AND own.id = :evaluation_label_id
+        ),
+        'shared'
+      )
+      AND evaluation_label.id = :evaluation_label_id
     )
     LEFT JOIN run_evaluation ON (
-      run_evaluation.id = :id
-      AND run_evaluation.account_id = :account
+      run_evaluation.account_id = :account
+      AND run_evaluation.id = :id
+    )
+    LEFT JOIN run_evaluation_history FIRST ON (
+      first.account_id = run_evaluation.account_id
+      AND first.evaluation_id = run_evaluation.id
+      AND first.replaced_at = (
+        SELECT
+          min(run_evaluation_history.replaced_at)
+        FROM
+          run_evaluation_history
+        WHERE
+          run_evaluation_history.account_id = run_evaluation.account_id
+          AND run_evaluation_history.evaluation_id = run_evaluation.id
+      )
     )
 `);
 
@@ -188,9 +211,9 @@ export const getEvaluation: StatementOf<typeof read.getEvaluation> = statement(`
     run_evaluation
   WHERE
     (
-      run_evaluation.id = :id
+      run_evaluation.account_id = :account
+      AND run_evaluation.id = :id
       AND run_evaluation.run_id = :run_id
-      AND run_evaluation.account_id = :account
     )
 `);
 
@@ -234,14 +257,15 @@ export const listReplacedValues: StatementOf<typeof read.listReplacedValues> = s
   FROM
     run_evaluation
     LEFT JOIN run_evaluation_history ON (
-      run_evaluation_history.evaluation_id = run_evaluation.id
+      run_evaluation_history.account_id = run_evaluation.account_id
+      AND run_evaluation_history.evaluation_id = run_evaluation.id
       AND run_evaluation_history.replaced_at < :before
     )
   WHERE
     (
-      run_evaluation.id = :id
+      run_evaluation.account_id = :account
+      AND run_evaluation.id = :id
       AND run_evaluation.run_id = :run_id
-      AND run_evaluation.account_id = :account
     )
   ORDER BY
     run_evaluation_history.replaced_at DESC
@@ -263,21 +287,30 @@ export const explainUpdateEvaluation: StatementOf<typeof update.explainUpdateEva
     run_evaluation.created_at,
     run_evaluation.updated_by,
     run_evaluation.updated_at,
-    (
-      SELECT
-        replaced.updated_at
-      FROM
-        run_evaluation_history AS "replaced"
-        JOIN run_evaluation_history AS "before" ON before.evaluation_id = replaced.evaluation_id
-        AND before.replaced_at = replaced.updated_at
-      WHERE
-        :attempt > 1
-        AND replaced.evaluation_id = run_evaluation.id
-        AND replaced.replaced_at > :now
-        AND replaced.value = :value
-        AND replaced.updated_by = :subject
-        AND replaced.updated_at = max(:now, strftime('%Y-%m-%dT%H:%M:%fZ', before.updated_at, '+0.001 seconds'))
-    ) AS landed_at,
+    CASE
+      WHEN (
+        run_evaluation.write_id = :write_id
+        OR (
+          :is_repeatable
+          AND run_evaluation.value = :value
+          AND run_evaluation.updated_by IS :subject
+          AND run_evaluation.updated_at IS NOT NULL
+        )
+      ) THEN run_evaluation.value
+      ELSE replaced.value
+    END AS stored_value,
+    CASE
+      WHEN (
+        run_evaluation.write_id = :write_id
+        OR (
+          :is_repeatable
+          AND run_evaluation.value = :value
+          AND run_evaluation.updated_by IS :subject
+          AND run_evaluation.updated_at IS NOT NULL
+        )
+      ) THEN run_evaluation.updated_at
+      ELSE replaced.updated_at
+    END AS stored_at,
     (
       :versions IS NULL
       OR coalesce(run_evaluation.updated_at, run_evaluation.created_at) IN (
@@ -285,11 +318,6 @@ export const explainUpdateEvaluation: StatementOf<typeof update.explainUpdateEva
           value
         FROM
           json_each(:versions)
-      )
-      OR (
-        run_evaluation.value = :value
-        AND run_evaluation.updated_by IS :subject
-        AND run_evaluation.updated_at IS NOT NULL
       )
     ) AS precondition_holds,
     (
@@ -310,60 +338,42 @@ export const explainUpdateEvaluation: StatementOf<typeof update.explainUpdateEva
           WHEN 'created_at' THEN run_evaluation.created_at
         END
     ) AS changed_field,
-    (
-      (
-        run_evaluation.value = :value
-        AND run_evaluation.updated_by IS :subject
-        AND run_evaluation.updated_at IS NOT NULL
-      )
-      OR NOT EXISTS (
-        SELECT
-          1
-        FROM
-          evaluation_label
-        WHERE
-          (
-            evaluation_label.id = run_evaluation.evaluation_label_id
-            AND evaluation_label.account_id IN (run_evaluation.account_id, 'shared')
-          )
-          AND NOT (
-            CASE evaluation_label.value_type
-              WHEN 'binary' THEN :value IN (0, 1)
-              WHEN 'continuous' THEN :value >= coalesce(evaluation_label.min_value, :value)
-              AND :value <= coalesce(evaluation_label.max_value, :value)
-              ELSE :value IN (
-                SELECT
-                  KEY
-                FROM
-                  json_each(evaluation_label.categories)
-              )
-              AND NOT EXISTS (
-                SELECT
-                  1
-                FROM
-                  json_each(evaluation_label.categories)
-                WHERE
-                  json_each.type <> 'text'
-              )
-            END IS TRUE
-          )
-      )
-    ) AS is_allowed,
     evaluation_label.value_type,
     evaluation_label.min_value,
     evaluation_label.max_value,
     evaluation_label.categories
   FROM
-    run_evaluation
-    LEFT JOIN evaluation_label ON (
-      evaluation_label.id = run_evaluation.evaluation_label_id
-      AND evaluation_label.account_id IN (run_evaluation.account_id, 'shared')
-    )
-  WHERE
     (
-      run_evaluation.id = :id
+      SELECT
+        1
+      WHERE
+        changes() = 0
+    )
+    LEFT JOIN run_evaluation ON (
+      run_evaluation.account_id = :account
+      AND run_evaluation.id = :id
       AND run_evaluation.run_id = :run_id
-      AND run_evaluation.account_id = :account
+    )
+    LEFT JOIN run_evaluation_history replaced ON (
+      replaced.account_id = run_evaluation.account_id
+      AND replaced.evaluation_id = run_evaluation.id
+      AND replaced.replaced_at > :since
+      AND replaced.write_id = :write_id
+    )
+    LEFT JOIN evaluation_label ON (
+      evaluation_label.account_id = coalesce(
+        (
+          SELECT
+            own.account_id
+          FROM
+            evaluation_label AS own
+          WHERE
+            own.account_id = run_evaluation.account_id
+            AND own.id = run_evaluation.evaluation_label_id
+        ),
+        'shared'
+      )
+      AND evaluation_label.id = run_evaluation.evaluation_label_id
     )
 `);
 
@@ -372,43 +382,44 @@ export const updateEvaluation: StatementOf<typeof update.updateEvaluation> = sta
   SET
     value = :value,
     updated_by = :subject,
-    updated_at = CASE
-      WHEN (
-        run_evaluation.value = :value
-        AND run_evaluation.updated_by IS :subject
-        AND run_evaluation.updated_at IS NOT NULL
-      ) THEN run_evaluation.updated_at
-      ELSE max(
-        :now,
-        strftime(
-          '%Y-%m-%dT%H:%M:%fZ',
-          coalesce(run_evaluation.updated_at, run_evaluation.created_at),
-          '+0.001 seconds'
-        )
+    updated_at = max(
+      :now,
+      strftime(
+        '%Y-%m-%dT%H:%M:%fZ',
+        coalesce(run_evaluation.updated_at, run_evaluation.created_at),
+        '+0.001 seconds'
       )
-    END
+    ),
+    write_id = :write_id
   WHERE
     (
       (
-        run_evaluation.id = :id
+        run_evaluation.account_id = :account
+        AND run_evaluation.id = :id
         AND run_evaluation.run_id = :run_id
-        AND run_evaluation.account_id = :account
       )
-      AND (
+      AND NOT (
+        run_evaluation.write_id = :write_id
+        OR (
+          :is_repeatable
+          AND run_evaluation.value = :value
+          AND run_evaluation.updated_by IS :subject
+          AND run_evaluation.updated_at IS NOT NULL
+        )
+      )
+      AND NOT EXISTS (
         SELECT
-          replaced.updated_at
+          1
         FROM
-          run_evaluation_history AS "replaced"
-          JOIN run_evaluation_history AS "before" ON before.evaluation_id = replaced.evaluation_id
-          AND before.replaced_at = replaced.updated_at
+          run_evaluation_history AS replaced
         WHERE
-          :attempt > 1
-          AND replaced.evaluation_id = run_evaluation.id
-          AND replaced.replaced_at > :now
-          AND replaced.value = :value
-          AND replaced.updated_by = :subject
-          AND replaced.updated_at = max(:now, strftime('%Y-%m-%dT%H:%M:%fZ', before.updated_at, '+0.001 seconds'))
-      ) IS NULL
+          (
+            replaced.account_id = run_evaluation.account_id
+            AND replaced.evaluation_id = run_evaluation.id
+            AND replaced.replaced_at > :since
+            AND replaced.write_id = :write_id
+          )
+      )
       AND (
         :versions IS NULL
         OR coalesce(run_evaluation.updated_at, run_evaluation.created_at) IN (
@@ -416,11 +427,6 @@ export const updateEvaluation: StatementOf<typeof update.updateEvaluation> = sta
             value
           FROM
             json_each(:versions)
-        )
-        OR (
-          run_evaluation.value = :value
-          AND run_evaluation.updated_by IS :subject
-          AND run_evaluation.updated_at IS NOT NULL
         )
       )
       AND (
@@ -441,23 +447,10 @@ export const updateEvaluation: StatementOf<typeof update.updateEvaluation> = sta
             WHEN 'created_at' THEN run_evaluation.created_at
           END
       ) IS NULL
-      AND (
+      AND coalesce(
         (
-          run_evaluation.value = :value
-          AND run_evaluation.updated_by IS :subject
-          AND run_evaluation.updated_at IS NOT NULL
-        )
-        OR NOT EXISTS (
           SELECT
-            1
-          FROM
-            evaluation_label
-          WHERE
             (
-              evaluation_label.id = run_evaluation.evaluation_label_id
-              AND evaluation_label.account_id IN (run_evaluation.account_id, 'shared')
-            )
-            AND NOT (
               CASE evaluation_label.value_type
                 WHEN 'binary' THEN :value IN (0, 1)
                 WHEN 'continuous' THEN :value >= coalesce(evaluation_label.min_value, :value)
@@ -478,7 +471,42 @@ export const updateEvaluation: StatementOf<typeof update.updateEvaluation> = sta
                 )
               END IS TRUE
             )
-        )
+          FROM
+            evaluation_label
+          WHERE
+            evaluation_label.account_id = run_evaluation.account_id
+            AND evaluation_label.id = run_evaluation.evaluation_label_id
+        ),
+        (
+          SELECT
+            (
+              CASE evaluation_label.value_type
+                WHEN 'binary' THEN :value IN (0, 1)
+                WHEN 'continuous' THEN :value >= coalesce(evaluation_label.min_value, :value)
+                AND :value <= coalesce(evaluation_label.max_value, :value)
+                ELSE :value IN (
+                  SELECT
+                    KEY
+                  FROM
+                    json_each(evaluation_label.categories)
+                )
+                AND NOT EXISTS (
+                  SELECT
+                    1
+                  FROM
+                    json_each(evaluation_label.categories)
+                  WHERE
+                    json_each.type <> 'text'
+                )
+              END IS TRUE
+            )
+          FROM
+            evaluation_label
+          WHERE
+            evaluation_label.account_id = 'shared'
+            AND evaluation_label.id = run_evaluation.evaluation_label_id
+        ),
+        1
       )
     )
   RETURNING

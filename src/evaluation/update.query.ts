@@ -1,75 +1,71 @@
 /**
- * The update, and the query that explains why it stored nothing. Each condition stands here once: the update carries it,
- * the explanation tells which one failed.
+ * The update, and the query that explains why it stored nothing. They run in one transaction, so nothing changes in
+ * between. Each condition stands here once: the update carries it, the explanation tells which one failed.
  */
-import { getTableColumns, type SQL, sql } from 'drizzle-orm';
+import { sql } from 'drizzle-orm';
 import { alias } from 'drizzle-orm/sqlite-core';
-import { all, compile, literal, orm } from '../db/compile.ts';
+import { all, compile, ifNothingChanged, literal, orm } from '../db/compile.ts';
 import { evaluationLabel, runEvaluation, runEvaluationHistory } from '../db/schema.ts';
 import type { LabelRow } from '../label/label.ts';
-import { isLegal, isVisibleTo, ruleColumns } from '../label/rule.query.ts';
-import { type EvaluationRow, IMMUTABLE_FIELDS } from './evaluation.ts';
-import { inScope, type Scope } from './scope.query.ts';
+import { isAllowedBy, isLabelOf, ruleColumns } from '../label/rule.query.ts';
+import { inScope, resourceColumns, type Scope } from './evaluation.query.ts';
+import { type EvaluationRow, IMMUTABLE_FIELDS, type OrNulls } from './evaluation.ts';
 
-/** What the conditions of an update are judged against. */
-export type UpdateConditions = Scope & {
-  /** The time of the request, the same in each of its tries, which are counted from 1. */
+export type UpdateParams = Scope & {
+  /** The time of the request, the same in each attempt. */
   readonly now: string;
-  readonly attempt: number;
   /** The author of the change, from the verified token. */
   readonly subject: string;
   readonly value: number;
+  /** Names this write (write-id.ts). */
+  readonly write_id: string;
+  /** This write cannot have been replaced before that time: it bounds the search in the history. */
+  readonly since: string;
+  /** Whether the same value by the same author is taken for a repetition. */
+  readonly is_repeatable: 0 | 1;
   /** The immutable fields that were sent, a JSON object. */
   readonly immutable: string;
-  /** The versions of which one must be stored, a JSON array; null where any will do. */
+  /** The versions of which one must be stored, a JSON array; null if any will do. */
   readonly versions: string | null;
 };
 
 /** The row as it is, its label's rule, and the conditions in the order in which they are told. */
-export type UpdateExplanation = EvaluationRow &
+export type UpdateExplanation = OrNulls<EvaluationRow> &
   LabelRow & {
-    /** When an earlier try of the request was stored, if it was and was replaced since. */
-    readonly landed_at: string | null;
+    /** What this write stored, and when, if it is stored already. */
+    readonly stored_value: number | null;
+    readonly stored_at: string | null;
     readonly precondition_holds: 0 | 1;
     readonly changed_field: string | null;
-    readonly is_allowed: 0 | 1;
   };
 
-const param = (name: keyof UpdateConditions) => sql.placeholder(name);
+const param = (name: keyof UpdateParams) => sql`${sql.placeholder(name)}`;
 
 /** The same as `versionOf`. */
 const version = sql<string>`coalesce(${runEvaluation.updated_at}, ${runEvaluation.created_at})`;
 
-/** What is asked for is stored already, by the same author: a retry. */
-const isReplay = sql`(${runEvaluation.value} = ${param('value')} AND ${runEvaluation.updated_by} IS ${param('subject')} AND ${runEvaluation.updated_at} IS NOT NULL)`;
-
-/** Strictly later than the version it replaces, whatever the clocks of two edges say. */
-const laterThan = (time: SQL) => sql`max(${param('now')}, strftime('%Y-%m-%dT%H:%M:%fZ', ${time}, '+0.001 seconds'))`;
+/** The row holds what this write stored; or, without a precondition and a key, what the same author sends again. */
+const isInRow = sql`(${runEvaluation.write_id} = ${param('write_id')} OR (${param('is_repeatable')}
+  AND ${runEvaluation.value} = ${param('value')}
+  AND ${runEvaluation.updated_by} IS ${param('subject')}
+  AND ${runEvaluation.updated_at} IS NOT NULL))`;
 
 const replaced = alias(runEvaluationHistory, 'replaced');
-const before = alias(runEvaluationHistory, 'before');
 
 /**
- * When an earlier try of this request was stored, where its answer was lost and another writer has replaced its value
- * since: storing it again would undo what that writer was told is stored. Known by the time that the try must have
- * given itself, from what it replaced in its turn. Only asked of a retry: of a first try it could only be mistaken.
- * (An entry is replaced after the request began: that only bounds the search.)
+ * What this write stored and another has replaced since. Every attempt asks, also the first, so that one that arrives late
+ * does no harm. A range of the primary key: usually empty, however often the row was changed.
  */
-const landedAt = sql<string | null>`(
-  SELECT ${replaced.updated_at} FROM ${runEvaluationHistory} AS "replaced" JOIN ${runEvaluationHistory} AS "before"
-    ON ${before.evaluation_id} = ${replaced.evaluation_id} AND ${before.replaced_at} = ${replaced.updated_at}
-  WHERE ${param('attempt')} > 1 AND ${replaced.evaluation_id} = ${runEvaluation.id} AND ${replaced.replaced_at} > ${param('now')}
-    AND ${replaced.value} = ${param('value')} AND ${replaced.updated_by} = ${param('subject')}
-    AND ${replaced.updated_at} = ${laterThan(sql`${before.updated_at}`)}
-)`;
+const isReplaced = all(
+  sql`${replaced.account_id} = ${runEvaluation.account_id}`,
+  sql`${replaced.evaluation_id} = ${runEvaluation.id}`,
+  sql`${replaced.replaced_at} > ${param('since')}`,
+  sql`${replaced.write_id} = ${param('write_id')}`,
+);
 
-/**
- * A retry succeeds even where its precondition was true only before the first try, whose answer was lost
- * (RFC 9110 §13.1.1 allows for it).
- */
 const preconditionHolds = sql<
   0 | 1
->`(${param('versions')} IS NULL OR ${version} IN (SELECT value FROM json_each(${param('versions')})) OR ${isReplay})`;
+>`(${param('versions')} IS NULL OR ${version} IN (SELECT value FROM json_each(${param('versions')})))`;
 
 /** The first immutable field that was sent with another value than is stored. */
 const changedField = sql<string | null>`(
@@ -81,41 +77,48 @@ const changedField = sql<string | null>`(
   END
 )`;
 
-const labelOfEvaluation = all(
-  sql`${evaluationLabel.id} = ${runEvaluation.evaluation_label_id}`,
-  isVisibleTo(sql`${runEvaluation.account_id}`),
-);
+const label = [sql`${runEvaluation.account_id}`, sql`${runEvaluation.evaluation_label_id}`] as const;
 
-/** A repetition stores nothing, so it cannot store what a label that arrived or changed since would not allow. */
-const isAllowed = sql<0 | 1>`(${isReplay} OR NOT EXISTS (
-  SELECT 1 FROM ${evaluationLabel} WHERE ${labelOfEvaluation} AND NOT ${isLegal}
-))`;
-
-/** Returns the row, changed or repeated; nothing where a condition failed. */
-export const updateEvaluation = compile<UpdateConditions, EvaluationRow>(
+/** Returns the changed row; nothing if a condition failed, or if this write is stored already. */
+export const updateEvaluation = compile<UpdateParams, EvaluationRow>(
   orm
     .update(runEvaluation)
     .set({
-      value: sql`${param('value')}`,
-      updated_by: sql`${param('subject')}`,
-      updated_at: sql`CASE WHEN ${isReplay} THEN ${runEvaluation.updated_at} ELSE ${laterThan(version)} END`,
+      value: param('value'),
+      updated_by: param('subject'),
+      // Strictly later than the version it replaces, whatever the clocks of two edges say.
+      updated_at: sql`max(${param('now')}, strftime('%Y-%m-%dT%H:%M:%fZ', ${version}, '+0.001 seconds'))`,
+      write_id: param('write_id'),
     })
-    .where(all(inScope, sql`${landedAt} IS NULL`, preconditionHolds, sql`${changedField} IS NULL`, isAllowed))
-    .returning(),
+    .where(
+      all(
+        inScope,
+        sql`NOT ${isInRow}`,
+        sql`NOT EXISTS (SELECT 1 FROM ${runEvaluationHistory} AS replaced WHERE ${isReplaced})`,
+        preconditionHolds,
+        sql`${changedField} IS NULL`,
+        // A label is reference data that may arrive later: until then any finite value is allowed.
+        isAllowedBy(...label, 1),
+      ),
+    )
+    .returning(resourceColumns),
 );
 
-/** Returns nothing where the account has no such evaluation. */
-export const explainUpdateEvaluation = compile<UpdateConditions, UpdateExplanation>(
+/** Returns nothing if the update changed the row; a row of NULLs if the account has no such evaluation. */
+export const explainUpdateEvaluation = compile<UpdateParams, UpdateExplanation>(
   orm
     .select({
-      ...getTableColumns(runEvaluation),
-      landed_at: landedAt.as('landed_at'),
+      ...resourceColumns,
+      stored_value: sql`CASE WHEN ${isInRow} THEN ${runEvaluation.value} ELSE ${replaced.value} END`.as('stored_value'),
+      stored_at: sql`CASE WHEN ${isInRow} THEN ${runEvaluation.updated_at} ELSE ${replaced.updated_at} END`.as(
+        'stored_at',
+      ),
       precondition_holds: preconditionHolds.as('precondition_holds'),
       changed_field: changedField.as('changed_field'),
-      is_allowed: isAllowed.as('is_allowed'),
       ...ruleColumns,
     })
-    .from(runEvaluation)
-    .leftJoin(evaluationLabel, labelOfEvaluation)
-    .where(inScope),
+    .from(ifNothingChanged)
+    .leftJoin(runEvaluation, inScope)
+    .leftJoin(replaced, isReplaced)
+    .leftJoin(evaluationLabel, isLabelOf(...label)),
 );

@@ -1,43 +1,62 @@
 /** Updates an evaluation's value in one statement, which carries every condition. Knows nothing of HTTP. */
 import type { OperationContext } from '../db/connection.ts';
-import { Failure, notFound } from '../failure.ts';
-import { refuseIllegal } from '../label/label.ts';
+import { Failure, notFound, unprocessable } from '../failure.ts';
+import { valueIsIllegal } from '../label/label.ts';
 import { allows } from '../principal.ts';
 import { type EvaluationPath, type EvaluationRow, versionOf } from './evaluation.ts';
 import { type EvaluationUpdate, fieldIsImmutable } from './input.ts';
 import * as sql from './sql.generated.ts';
+import { nameWrite } from './write-id.ts';
 
-/** The versions of which one must be stored for the write to happen; undefined if any will do. */
-export type Precondition = readonly string[] | undefined;
+/** What a caller may ask of an update beyond its content. */
+export type UpdateConditions = {
+  /** The versions of which one must be stored for the write to happen; undefined if any will do. */
+  readonly versions: readonly string[] | undefined;
+  /** The caller's name for this write, by which a repetition is recognised. */
+  readonly key: string | undefined;
+};
 
 /**
- * The row as the database returned it, changed or, if the same author repeats the same value, as it was.
+ * The row as this write stored it: now, or in an earlier attempt. Without conditions, the same value by the same author
+ * changes nothing and gets the row as it is.
  * @throws {Failure} saying why nothing was stored.
  */
 export async function updateEvaluation(
   { principal, connection, now }: OperationContext,
   path: EvaluationPath,
   { value, immutable }: EvaluationUpdate,
-  precondition: Precondition,
+  { versions, key }: UpdateConditions,
 ): Promise<EvaluationRow> {
   if (!allows(principal, path)) throw notFound();
   const { account, subject } = principal;
-  const versions = precondition ? JSON.stringify(precondition) : null;
-  const params = { ...path, account, subject, now, value, immutable: JSON.stringify(immutable), versions };
-  const {
-    rows: [row],
-    attempts,
-  } = await connection.run(sql.updateEvaluation, (attempt) => ({ ...params, attempt }));
+  const params = {
+    ...path,
+    ...(await nameWrite(principal, now, key)),
+    account,
+    now,
+    subject,
+    value,
+    immutable: JSON.stringify(immutable),
+    versions: versions === undefined ? null : JSON.stringify(versions),
+  };
+  const isPlain = versions === undefined && key === undefined;
+  const { row, explanation } = await connection.write(
+    sql.updateEvaluation,
+    sql.explainUpdateEvaluation,
+    // Only the first attempt may be taken for a repetition of an earlier request: a later one stores its name, so that an
+    // attempt that was reported lost and arrives after it finds that, and does not undo what others wrote since.
+    (attempt) => ({ ...params, is_repeatable: isPlain && attempt === 1 ? 1 : 0 }) as const,
+  );
   if (row) return row;
 
-  const {
-    rows: [explanation],
-  } = await connection.run(sql.explainUpdateEvaluation, () => ({ ...params, attempt: attempts }));
-  if (!explanation) throw notFound();
-  const { landed_at, precondition_holds, changed_field, is_allowed, ...rest } = explanation;
+  const { stored_value, stored_at, precondition_holds, changed_field, ...rest } = explanation;
   const { value_type, min_value, max_value, categories, ...stored } = rest;
-  // What this request stored, and would have answered had the answer to an earlier attempt not been lost.
-  if (landed_at !== null) return { ...stored, value, updated_by: subject, updated_at: landed_at };
+  if (stored.id === null) throw notFound();
+  if (stored_at !== null) {
+    if (changed_field !== null) throw fieldIsImmutable(changed_field);
+    if (stored_value !== value) throw keyIsOfAnotherValue(stored_value);
+    return { ...stored, value, updated_by: subject, updated_at: stored_at };
+  }
   if (!precondition_holds) {
     throw new Failure(
       'precondition_failed',
@@ -46,5 +65,10 @@ export async function updateEvaluation(
     );
   }
   if (changed_field !== null) throw fieldIsImmutable(changed_field);
-  throw refuseIllegal(is_allowed, explanation, stored.evaluation_label_id);
+  throw valueIsIllegal(explanation, stored.evaluation_label_id);
 }
+
+const keyIsOfAnotherValue = (value: number | null) =>
+  unprocessable(
+    `The Idempotency-Key was sent to this evaluation before, with the value ${value}: send a new key with a new value.`,
+  );

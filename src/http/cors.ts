@@ -14,7 +14,15 @@ export function crossOrigin(origins: readonly string[]): MiddlewareHandler<AppEn
   const handle = cors({
     origin: origins.includes('*') ? '*' : [...origins],
     allowMethods: ['GET', 'HEAD', 'PUT', 'POST'],
-    allowHeaders: ['Authorization', 'Content-Type', 'If-Match', 'If-None-Match', BOOKMARK_HEADER, 'x-request-id'],
+    allowHeaders: [
+      'Authorization',
+      'Content-Type',
+      'If-Match',
+      'If-None-Match',
+      'Idempotency-Key',
+      BOOKMARK_HEADER,
+      'x-request-id',
+    ],
     exposeHeaders: ['ETag', 'Link', 'Location', 'Retry-After', 'WWW-Authenticate', BOOKMARK_HEADER, 'x-request-id'],
     maxAge: PREFLIGHT_MAX_AGE_SECONDS,
   });

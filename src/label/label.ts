@@ -29,14 +29,7 @@ export type LabelRow = {
 };
 
 /** Why a write stored nothing, once everything but the label's rule is known to hold. */
-export function refuseIllegal(isLegal: 0 | 1, label: LabelRow, labelId: string): Failure {
-  if (isLegal) {
-    return new Failure(
-      'changed_meanwhile',
-      'The evaluation or its label changed during the request: send the same request again, which is safe.',
-      { retryAfterSeconds: 1 },
-    );
-  }
+export function valueIsIllegal(label: LabelRow, labelId: string): Failure {
   const sentence = describeRule(label);
   if (sentence !== undefined) return unprocessable(sentence);
   return new Failure('inconsistent_data', INTERNAL_ERROR, {}, { cause: `evaluation_label ${labelId} cannot be read` });

@@ -10,21 +10,33 @@ export function countingD1(db: D1Database): { db: D1Database; calls: string[] } 
   return { db: counted, calls };
 }
 
-/** What happens to one call: it succeeds, it fails before D1 saw it, or its response is lost after the commit. */
-export type Fate = 'succeeds' | 'fails' | 'is lost';
+/**
+ * What happens to one call: it succeeds, it fails before D1 saw it, its response is lost after the commit, or it is reported
+ * lost and reaches D1 only when `arrive` is called.
+ */
+export type Fate = 'succeeds' | 'fails' | 'is lost' | 'is late';
 
 /** The real database, but for what `fates` says of its first, second, … call; the last fate is that of all that follow. */
-export function flakyD1(db: D1Database, message: string, ...fates: Fate[]): { db: D1Database; calls: string[] } {
+export function flakyD1(
+  db: D1Database,
+  message: string,
+  ...fates: Fate[]
+): { db: D1Database; calls: string[]; arrive: () => Promise<void> } {
   const calls: string[] = [];
+  const late: (() => Promise<unknown>)[] = [];
   const flaky = interceptD1(db, async (method, call) => {
     const fate = fates[Math.min(calls.length, fates.length - 1)];
     calls.push(method);
-    const answer = fate === 'fails' ? undefined : await call();
+    if (fate === 'is late') late.push(call);
+    const answer = fate === 'succeeds' || fate === 'is lost' ? await call() : undefined;
     if (fate === 'succeeds') return answer;
     // As D1 throws: what happened is in the cause.
     throw new Error(`D1_ERROR: ${message}`, { cause: new Error(message) });
   });
-  return { db: flaky, calls };
+  const arrive = async () => {
+    for (const call of late.splice(0)) await call();
+  };
+  return { db: flaky, calls, arrive };
 }
 
 const CALLS = new Set(['all', 'run', 'first', 'raw', 'batch', 'exec']);

@@ -110,14 +110,20 @@ async function insert(table: string, row: Record<string, unknown>): Promise<void
     .run();
 }
 
+const HISTORY = `SELECT evaluation_id, value, updated_by, updated_at, replaced_by, replaced_at FROM run_evaluation_history
+  WHERE evaluation_id = ? ORDER BY replaced_at`;
+
 /** What was replaced of an evaluation, oldest first. */
 export async function readHistory(id: string): Promise<ReplacedRow[]> {
-  const query = 'SELECT * FROM run_evaluation_history WHERE evaluation_id = ? ORDER BY replaced_at';
-  return (await env.DB.prepare(query).bind(id).all<ReplacedRow>()).results;
+  return (await env.DB.prepare(HISTORY).bind(id).all<ReplacedRow>()).results;
 }
 
+/** The twelve columns that are the resource. */
+const COLUMNS = `id, account_id, run_id, output_name, field_path, evaluation_label_id, value, created_by,
+  created_by_evaluator_id, created_at, updated_by, updated_at`;
+
 export const readEvaluation = (id: string) =>
-  env.DB.prepare('SELECT * FROM run_evaluation WHERE id = ?').bind(id).first<Row>();
+  env.DB.prepare(`SELECT ${COLUMNS} FROM run_evaluation WHERE id = ?`).bind(id).first<Row>();
 
 /** Each entry was replaced by what the next one, and at last the row, says was set: by whom, and when. */
 export function expectUnbroken(history: ReplacedRow[], row: Row | null): void {
@@ -175,15 +181,16 @@ const BOOKMARK_EXAMPLE = '00000000-00000000-00000000-000000000000000000000000000
 
 /** All evaluations of a run, whoever's. */
 export const readRun = async (runId: string) =>
-  (await env.DB.prepare('SELECT * FROM run_evaluation WHERE run_id = ? ORDER BY id').bind(runId).all<Row>()).results;
+  (await env.DB.prepare(`SELECT ${COLUMNS} FROM run_evaluation WHERE run_id = ? ORDER BY id`).bind(runId).all<Row>())
+    .results;
 
 /** Everything that a request about a row could have changed, in one call. */
 export async function stateOf({ id, run_id, evaluation_label_id }: Row) {
   const query = (sql: string, value: string) => env.DB.prepare(sql).bind(value);
   const [run, row, history, label] = await env.DB.batch([
-    query('SELECT * FROM run_evaluation WHERE run_id = ? ORDER BY id', run_id),
-    query('SELECT * FROM run_evaluation WHERE id = ?', id),
-    query('SELECT * FROM run_evaluation_history WHERE evaluation_id = ? ORDER BY replaced_at', id),
+    query(`SELECT ${COLUMNS} FROM run_evaluation WHERE run_id = ? ORDER BY id`, run_id),
+    query(`SELECT ${COLUMNS} FROM run_evaluation WHERE id = ?`, id),
+    query(HISTORY, id),
     query('SELECT * FROM evaluation_label WHERE id = ?', evaluation_label_id),
   ]);
   return { run: run?.results, row: row?.results, history: history?.results, label: label?.results };

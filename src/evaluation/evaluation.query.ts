@@ -1,5 +1,5 @@
-/** Which evaluation a statement is about. */
-import { eq, sql } from 'drizzle-orm';
+/** What several statements on evaluations ask, each written once. */
+import { eq, getTableColumns, sql } from 'drizzle-orm';
 import { all } from '../db/compile.ts';
 import { runEvaluation } from '../db/schema.ts';
 import type { AccountId } from '../principal.ts';
@@ -9,7 +9,11 @@ export type Scope = { readonly id: string; readonly run_id: string; readonly acc
 
 /** The evaluation of that path, if it is the account's. */
 export const inScope = all(
+  eq(runEvaluation.account_id, sql.placeholder('account')),
   eq(runEvaluation.id, sql.placeholder('id')),
   eq(runEvaluation.run_id, sql.placeholder('run_id')),
-  eq(runEvaluation.account_id, sql.placeholder('account')),
 );
+
+const { write_id, ...columns } = getTableColumns(runEvaluation);
+/** The twelve columns that are the resource. */
+export const resourceColumns = columns;

@@ -1,0 +1,89 @@
+-- Each stored change of an evaluation appends what it replaced, in the same transaction, whoever writes: the Worker, a
+-- console or a script. A writer that does not move updated_at on, or does not name its write, has that done here: the
+-- entity tag, the chain of the history and the recognition of retries stand on them. The update inside does not fire the
+-- trigger again, because SQLite has recursive_triggers off. A table rebuild drops triggers silently: test/history.test.ts
+-- fails then.
+CREATE TRIGGER `run_evaluation_keeps_history`
+AFTER UPDATE ON `run_evaluation`
+WHEN OLD.`value` IS NOT NEW.`value`
+	OR OLD.`updated_by` IS NOT NEW.`updated_by`
+	OR OLD.`updated_at` IS NOT NEW.`updated_at`
+	OR OLD.`write_id` IS NOT NEW.`write_id`
+BEGIN
+	UPDATE `run_evaluation`
+	SET
+		`updated_at` = CASE WHEN NEW.`updated_at` > coalesce(OLD.`updated_at`, OLD.`created_at`) THEN NEW.`updated_at` ELSE max(
+			strftime('%Y-%m-%dT%H:%M:%fZ', 'now'),
+			strftime('%Y-%m-%dT%H:%M:%fZ', coalesce(OLD.`updated_at`, OLD.`created_at`), '+0.001 seconds')
+		) END,
+		`write_id` = CASE WHEN OLD.`write_id` IS NOT NEW.`write_id` THEN NEW.`write_id` ELSE lower(hex(randomblob(16))) END
+	WHERE `account_id` = NEW.`account_id` AND `id` = iif(
+		NEW.`updated_at` > coalesce(OLD.`updated_at`, OLD.`created_at`) AND OLD.`write_id` IS NOT NEW.`write_id`,
+		NULL, -- A write of the Worker needs nothing here, and reads no row.
+		NEW.`id`
+	);
+
+	INSERT INTO `run_evaluation_history`
+		(`account_id`, `evaluation_id`, `value`, `updated_by`, `updated_at`, `replaced_by`, `replaced_at`, `write_id`)
+	VALUES (
+		OLD.`account_id`,
+		OLD.`id`,
+		OLD.`value`,
+		CASE WHEN OLD.`updated_at` IS NULL THEN coalesce(OLD.`created_by`, OLD.`created_by_evaluator_id`) ELSE OLD.`updated_by` END,
+		coalesce(OLD.`updated_at`, OLD.`created_at`),
+		NEW.`updated_by`,
+		CASE WHEN NEW.`updated_at` > coalesce(OLD.`updated_at`, OLD.`created_at`) THEN NEW.`updated_at` ELSE (
+			SELECT `updated_at` FROM `run_evaluation` WHERE `account_id` = NEW.`account_id` AND `id` = NEW.`id`
+		) END,
+		OLD.`write_id`
+	);
+END;
+--> statement-breakpoint
+-- What has happened does not change. Deleting stays possible: an account may have to be erased.
+CREATE TRIGGER `run_evaluation_history_is_append_only`
+BEFORE UPDATE ON `run_evaluation_history`
+BEGIN
+	SELECT RAISE(ABORT, 'run_evaluation_history is append-only');
+END;
+--> statement-breakpoint
+CREATE TRIGGER `run_evaluation_history_replaces_nothing`
+BEFORE INSERT ON `run_evaluation_history`
+WHEN EXISTS (
+	SELECT 1 FROM `run_evaluation_history`
+	WHERE `account_id` = NEW.`account_id` AND `evaluation_id` = NEW.`evaluation_id` AND `replaced_at` = NEW.`replaced_at`
+)
+BEGIN
+	SELECT RAISE(ABORT, 'run_evaluation_history is append-only');
+END;
+--> statement-breakpoint
+-- The history of an evaluation goes with it, so that nobody who creates the same id later reads it.
+-- read: only the history of the evaluation that is deleted goes.
+CREATE TRIGGER `run_evaluation_takes_its_history_along`
+AFTER DELETE ON `run_evaluation`
+BEGIN
+	DELETE FROM `run_evaluation_history` WHERE `account_id` = OLD.`account_id` AND `evaluation_id` = OLD.`id`;
+END;
+--> statement-breakpoint
+-- To SQLite INSERT OR REPLACE is a delete, which fires no trigger, and an insert: the old value would be lost.
+CREATE TRIGGER `run_evaluation_is_not_replaced`
+BEFORE INSERT ON `run_evaluation`
+WHEN EXISTS (SELECT 1 FROM `run_evaluation` WHERE `account_id` = NEW.`account_id` AND `id` = NEW.`id`)
+BEGIN
+	SELECT RAISE(ABORT, 'run_evaluation exists: update it');
+END;
+--> statement-breakpoint
+-- History keeps values and authors; nothing else of an evaluation can change, so nothing else can be lost.
+CREATE TRIGGER `run_evaluation_changes_value_only`
+BEFORE UPDATE ON `run_evaluation`
+WHEN OLD.`id` IS NOT NEW.`id`
+	OR OLD.`account_id` IS NOT NEW.`account_id`
+	OR OLD.`run_id` IS NOT NEW.`run_id`
+	OR OLD.`output_name` IS NOT NEW.`output_name`
+	OR OLD.`field_path` IS NOT NEW.`field_path`
+	OR OLD.`evaluation_label_id` IS NOT NEW.`evaluation_label_id`
+	OR OLD.`created_by` IS NOT NEW.`created_by`
+	OR OLD.`created_by_evaluator_id` IS NOT NEW.`created_by_evaluator_id`
+	OR OLD.`created_at` IS NOT NEW.`created_at`
+BEGIN
+	SELECT RAISE(ABORT, 'only value, updated_by and updated_at of a run_evaluation can change');
+END;

@@ -1,0 +1,10 @@
+/** What an account may store, in Unicode code points, as SQLite counts them: held by the validators and by CHECKs. */
+export const ACCOUNT_MAX_CHARS = 255;
+export const SUBJECT_MAX_CHARS = 255;
+export const OUTPUT_NAME_MAX_CHARS = 255;
+export const FIELD_PATH_MAX_CHARS = 1024;
+
+/** Whether the text has at most so many characters. */
+export const isAtMost = (text: string, characters: number) =>
+  // A code point is one or two UTF-16 units, so most texts need no counting.
+  text.length <= characters || (text.length <= 2 * characters && [...text].length <= characters);

@@ -1,0 +1,81 @@
+/** What an account may store is bounded, and so is the largest page that anybody can be made to send or read. */
+import { env } from 'cloudflare:workers';
+import { describe, expect, it } from 'vitest';
+import { FIELD_PATH_MAX_CHARS, OUTPUT_NAME_MAX_CHARS } from '../src/limits.ts';
+import { expectRefusal, get, mintToken, readRun, request, storeLabel, worker } from './support/worker.ts';
+
+/** One character of two UTF-16 units and four bytes. */
+const EMOJI = '\u{1f600}';
+
+async function create(content: object, claims = {}): Promise<{ response: Response; run: string }> {
+  const [run, evaluation_label_id] = [crypto.randomUUID(), crypto.randomUUID()];
+  await storeLabel({ id: evaluation_label_id, account_id: 'shared' });
+  const sent = await request(`/v1/run/${run}/evaluations`, {
+    method: 'POST',
+    body: JSON.stringify({ evaluation_label_id, value: 5, ...content }),
+    headers: { authorization: `Bearer ${await mintToken(claims)}` },
+  });
+  return { response: await worker(sent), run };
+}
+
+describe.each([
+  ['output_name', OUTPUT_NAME_MAX_CHARS],
+  ['field_path', FIELD_PATH_MAX_CHARS],
+])('%s', (field, max) => {
+  it.each([
+    ['ASCII', 'a'],
+    ['characters outside the BMP', EMOJI],
+    ['control characters', '\u0001'],
+  ])('is stored in full with %s up to its bound, and refused beyond it', async (_, character) => {
+    const text = character.repeat(max);
+    const fits = await create({ [field]: text });
+    const tooLong = await create({ [field]: text + character });
+
+    expect(await fits.response.json()).toMatchObject({ [field]: text });
+    await expectRefusal(tooLong.response, {
+      status: 400,
+      error: `${field} must be at most ${max} characters long.`,
+    });
+    expect(await readRun(tooLong.run)).toEqual([]);
+  });
+});
+
+describe.each(['sub', 'account_id'])('the claim %s', (claim) => {
+  it('may have 255 characters and no more', async () => {
+    const { response } = await create({}, { [claim]: EMOJI.repeat(255) });
+    const error = `The token's claim ${claim} must be at most 255 characters long.`;
+
+    expect(response.status).toBe(201);
+    await expectRefusal((await create({}, { [claim]: 'a'.repeat(256) })).response, {
+      status: 401,
+      error,
+      headers: { 'www-authenticate': `Bearer error="invalid_token", error_description="${error}"` },
+    });
+  });
+});
+
+describe('the largest page', () => {
+  // The longest spelling of a character in JSON, six bytes.
+  const longest = (characters: number) => '\u0001'.repeat(characters);
+
+  it('of evaluations is 13 MB', async () => {
+    const run_id = crypto.randomUUID();
+    await env.DB.prepare(
+      `WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000)
+       INSERT INTO run_evaluation (id, account_id, run_id, output_name, field_path, evaluation_label_id, value, created_by,
+         created_by_evaluator_id, created_at, updated_by, updated_at)
+       SELECT printf('018f4d3d-%04x-7000-8000-000000000000', i), ?1, ?2, ?3, ?4, ?2, -1.7976931348623157e308, ?1, ?2,
+         '2026-01-01T00:00:00.000Z', ?1, '2026-01-01T00:00:00.000Z' FROM n`,
+    )
+      .bind(longest(255), run_id, longest(OUTPUT_NAME_MAX_CHARS), longest(FIELD_PATH_MAX_CHARS))
+      .run();
+    const token = await mintToken({ account_id: longest(255) });
+
+    const response = await worker(await get(`/v1/run/${run_id}/evaluations`, { authorization: `Bearer ${token}` }));
+
+    const bytes = (await response.arrayBuffer()).byteLength;
+    expect(response.status).toBe(200);
+    expect(bytes).toBeGreaterThan(12_500_000);
+    expect(bytes).toBeLessThanOrEqual(13_000_000);
+  });
+});
