@@ -42,12 +42,21 @@ export const runId = (n: number) => `018f4d3c-0001-7000-8000-${hex(Math.floor(n 
 function seedOf(size: number): string {
   const chunks = Array.from({ length: Math.ceil(size / CHUNK_ROWS) }, (_, chunk) => {
     const [from, to] = [chunk * CHUNK_ROWS, Math.min(size, (chunk + 1) * CHUNK_ROWS)];
-    return `INSERT INTO run_evaluation SELECT printf('%08x-0001-7000-8000-%012x', n * ${SCATTER} & 4294967295, n), 'acc_bench', printf('018f4d3c-0001-7000-8000-%012x', n / ${PER_RUN}),
-  'summary', '$.text', '${LABEL}', 5, 'user-7', NULL, '2026-01-02T03:04:05.678Z', NULL, NULL
+    return `INSERT INTO run_evaluation (id, account_id, run_id, output_name, field_path, evaluation_label_id, value, created_by, created_at)
+  SELECT printf('%08x-0001-7000-8000-%012x', n * ${SCATTER} & 4294967295, n), 'acc_bench', printf('018f4d3c-0001-7000-8000-%012x', n / ${PER_RUN}),
+  'summary', '$.text', '${LABEL}', 5, 'user-7', '2026-01-02T03:04:05.678Z'
   FROM (WITH RECURSIVE c(n) AS (SELECT ${from} UNION ALL SELECT n + 1 FROM c WHERE n < ${to - 1}) SELECT n FROM c);`;
   });
-  return `INSERT INTO evaluation_label VALUES ('${LABEL}', 'acc_bench', 'tone', NULL, 'continuous', 0, 1000000, NULL);\n${chunks.join('\n')}\n`;
+  return `INSERT INTO evaluation_label (id, account_id, name, value_type, min_value, max_value) VALUES ('${LABEL}', 'acc_bench', 'tone', 'continuous', 0, 1000000);\n${chunks.join('\n')}\n`;
 }
+
+/** One evaluation that has been changed so often in the last seven days. */
+export const CHANGED = 1;
+export const CHANGES = 10_000;
+const CHANGE_ONE = `INSERT INTO run_evaluation_history (account_id, evaluation_id, value, updated_by, updated_at, replaced_by, replaced_at, write_id)
+  SELECT 'acc_bench', '${evaluationId(CHANGED)}', n, 'user-7', strftime('%Y-%m-%dT%H:%M:%fZ', 'now', (-n - 1) || ' seconds'), 'user-7',
+    strftime('%Y-%m-%dT%H:%M:%fZ', 'now', (-n) || ' seconds'), lower(hex(randomblob(16)))
+  FROM (WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < ${CHANGES}) SELECT n FROM c)`;
 
 /** Each evaluation has been changed once, so that its history is as large as the table. */
 const UPDATE_ALL = `UPDATE run_evaluation SET value = 6, updated_by = 'user-123', updated_at = '2026-01-03T03:04:05.678Z'`;
@@ -74,6 +83,10 @@ export async function startDatabase(size: number, root: string, credentials: Cre
     stdio: 'ignore',
   });
   const bytesOfHistory = bytesIn(folder) - bytesOfRows;
+  execFileSync('wrangler', ['d1', 'execute', 'DB', ...local, '--command', CHANGE_ONE], {
+    env: OFFLINE,
+    stdio: 'ignore',
+  });
 
   const port = await freePort();
   const serve = [

@@ -10,6 +10,7 @@ export type Call = {
   /** One for all requests, or many in turn. */
   readonly token: string | readonly string[];
   readonly body?: string;
+  readonly key?: string;
   readonly status: number;
 };
 
@@ -36,10 +37,11 @@ export async function send(port: number, call: Call, count: number): Promise<voi
 }
 
 /** Resolves with the text of the answer. */
-export function sendOne(port: number, { method, path, token, body, status }: Call): Promise<string> {
+export function sendOne(port: number, { method, path, token, body, key, status }: Call): Promise<string> {
   return new Promise((resolve, reject) => {
     const headers = {
       authorization: `Bearer ${nextToken(port, token)}`,
+      ...(key === undefined ? {} : { 'idempotency-key': key }),
       ...(body === undefined ? {} : { 'content-type': 'application/json', 'content-length': body.length }),
     };
     const sent = request({ host: '127.0.0.1', port, method, path, headers, agent }, (response) => {

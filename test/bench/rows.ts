@@ -37,14 +37,24 @@ const answerWith = (rows: unknown[][]) =>
     },
   ]);
 
-/** A Worker that answers as D1 at once: it looks for the missing id in what was asked, and knows no SQL. */
+/** The answer to a batch, of which each statement has an answer of its own. */
+const batch = (...answers: string[]) => `[${answers.map((answer) => answer.slice(1, -1)).join(',')}]`;
+
+/**
+ * A Worker that answers as D1 at once: it looks for the missing id in what was asked, and knows no SQL. A batch is a write
+ * and what explains why it stored nothing.
+ */
 export const STAND_IN = `
 const init = { headers: { 'content-type': 'application/json', 'x-cf-d1-session-commit-token': '00000001-00000000-00004f00-00000000000000000000000000000000' } };
 const FOUND = ${JSON.stringify(answerWith([Object.values(ROW)]))};
 const NOTHING = ${JSON.stringify(answerWith([]))};
+const STORED = ${JSON.stringify(batch(answerWith([Object.values(ROW)]), answerWith([])))};
+const EXPLAINED = ${JSON.stringify(batch(answerWith([]), answerWith([Object.values(ROW).map(() => null)])))};
 export default {
   async fetch(request) {
-    return new Response((await request.text()).includes('${MISSING}') ? NOTHING : FOUND, init);
+    const asked = await request.text();
+    const [found, missing] = asked.startsWith('[') ? [STORED, EXPLAINED] : [FOUND, NOTHING];
+    return new Response(asked.includes('${MISSING}') ? missing : found, init);
   },
 };
 `;

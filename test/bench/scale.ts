@@ -1,5 +1,7 @@
 /** This Worker on real local databases of several sizes: what each operation asks of D1, and how long it takes. */
-import { type Database, evaluationId, LABEL, PER_RUN, runId, startDatabase } from './databases.ts';
+
+import { setTimeout as pause } from 'node:timers/promises';
+import { CHANGED, CHANGES, type Database, evaluationId, LABEL, PER_RUN, runId, startDatabase } from './databases.ts';
 import { type Call, sendOne } from './load.ts';
 import { progress, Rounds, table } from './measure.ts';
 import { createCredentials } from './tokens.ts';
@@ -7,6 +9,7 @@ import { createCredentials } from './tokens.ts';
 const SIZES = [1_000, 100_000, 1_000_000];
 const ROUNDS = 500;
 const WARM_UP_ROUNDS = 50;
+const NAMED_ROUNDS = 200;
 
 type Operation = {
   readonly title: string;
@@ -58,10 +61,35 @@ function costOf({ lines }: Database, operation: string): string {
   return `${most((line) => line.d1_calls)} call, ${most((line) => line.rows_read)} read, ${most((line) => line.rows_written)} written`;
 }
 
+/** What the search for a named write costs if there is most to search, beside an unnamed one, in turn. */
+async function measureNamed({ port, lines }: Database, token: string): Promise<string> {
+  const rounds = new Rounds();
+  const before = lines.length;
+  const names = ['unnamed', 'named'];
+  for (let round = 0; round < NAMED_ROUNDS; round += 1) {
+    for (const name of names) {
+      const key = name === 'named' ? { key: `round-${round}` } : {};
+      const started = performance.now();
+      const call = { method: 'PUT', path: path(CHANGED), body: `{"value":${round + 1_000}}`, status: 200, ...key };
+      await sendOne(port, { ...call, token });
+      rounds.add('latency', name, performance.now() - started);
+    }
+  }
+  // The log is read from a pipe: the last lines come after the last response.
+  for (let waits = 0; lines.length < before + names.length * NAMED_ROUNDS && waits < 100; waits += 1) await pause(20);
+  const told = names.map((name, index) => {
+    const own = lines.slice(before).filter((_, line) => line % names.length === index);
+    const [reads, latency] = [Math.max(...own.map(({ rows_read }) => rows_read)), rounds.median('latency', name)];
+    return `${name}: ${reads.toLocaleString('en')} rows read, ${latency.toFixed(2)} ms`;
+  });
+  return `An update of an evaluation that was changed ${CHANGES.toLocaleString('en')} times in seven days, ${told.join('; ')}`;
+}
+
 export async function measureScale(root: string): Promise<string> {
   const credentials = await createCredentials('HS256');
   const databases: Database[] = [];
   const rounds = new Rounds();
+  let [costs, named] = ['', ''];
   try {
     for (const size of SIZES) databases.push(await startDatabase(size, root, credentials));
     for (let round = 0; round < WARM_UP_ROUNDS + ROUNDS; round += 1) {
@@ -74,25 +102,27 @@ export async function measureScale(root: string): Promise<string> {
         }
       }
     }
+    costs = costsOf(databases, rounds);
+    const [smallest] = databases;
+    if (smallest) named = await measureNamed(smallest, credentials.token);
   } finally {
     for (const database of databases) await database.stop();
   }
-  const smallest = String(SIZES[0]);
   const [largest] = databases.slice(-1);
   const storage = `Storage, of ${largest?.size.toLocaleString('en')}: ${largest?.bytesPerRow.toFixed(0)} bytes per evaluation, ${largest?.bytesPerReplaced.toFixed(0)} per replaced value`;
-  const costs = table(
+  return `${costs}\n\n${named}\n\n${storage}`;
+}
+
+function costsOf(databases: readonly Database[], rounds: Rounds): string {
+  const smallest = String(SIZES[0]);
+  return table(
     ['D1, and median latency', ...SIZES.map((size) => `${size.toLocaleString('en')} evaluations`)],
     OPERATIONS.map(({ title, operation }) => [
       title,
       ...databases.map((database) => {
-        const size = String(database.size);
-        const [latency, ratio] = [
-          rounds.median(title, size),
-          rounds.median(title, size) / rounds.median(title, smallest),
-        ];
-        return `${costOf(database, operation)}; ${latency.toFixed(2)} ms, ${ratio.toFixed(2)}`;
+        const latency = rounds.median(title, String(database.size));
+        return `${costOf(database, operation)}; ${latency.toFixed(2)} ms, ${(latency / rounds.median(title, smallest)).toFixed(2)}`;
       }),
     ]),
   );
-  return `${costs}\n\n${storage}`;
 }

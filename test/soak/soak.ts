@@ -1,7 +1,9 @@
 /**
- * `npm run soak`: mixed load on the real Worker in workerd, with a D1 that fails now and then, for a bounded time and on
- * loopback alone. Ends with an audit of everything that was acknowledged; exits 1 where a promise was broken.
+ * `npm run soak`: 1,000 runs of the write model (test/write-model.test.ts), then mixed load on the real Worker in workerd,
+ * with a D1 that fails now and then, for a bounded time and on loopback alone. Ends with an audit of everything that was
+ * acknowledged; exits 1 if a promise was broken.
  */
+import { spawnSync } from 'node:child_process';
 import { randomInt, randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -19,7 +21,7 @@ import { type Server, startServer } from './server.ts';
 import { createSecret, createTokens } from './tokens.ts';
 import { createWorld } from './world.ts';
 
-const HELP = `Soaks the Worker: mixed load, 5 % bad input, a D1 that fails now and then; then an audit.
+const HELP = `Soaks the Worker: the write model; mixed load, 5 % bad input, a D1 that fails now and then; then an audit.
 
   npm run soak -- [options]
 
@@ -38,6 +40,7 @@ const WARM_UP_REQUESTS = 4000;
 /** For the start before the load, and for the audit after it. */
 const AROUND_LOAD_MAX_SECONDS = 120;
 const CLOSE_MAX_SECONDS = 10;
+const MODEL_MAX_SECONDS = 900;
 const PROGRESS_SECONDS = 5;
 
 type Options = { readonly seconds: number; readonly connections: number; readonly seed: number };
@@ -79,6 +82,18 @@ async function soak(folder: string, options: Options, started: (server: Server) 
 
 const violations = () => [...findings.violations.values()].reduce((sum, { length }) => sum + length, 0);
 
+/** 1,000 random sequences of writes, faults and late attempts; prints the one that breaks a promise. */
+function runModel(seed: number): void {
+  console.error('the write model: 1,000 runs');
+  const args = ['run', '--config', 'test/vitest.config.ts', '--project', 'workerd', '--mode', 'random'];
+  const { status } = spawnSync('vitest', [...args, 'test/write-model.test.ts'], {
+    env: { ...process.env, SEED: String(seed) },
+    stdio: ['ignore', 'inherit', 'inherit'],
+    timeout: MODEL_MAX_SECONDS * 1000,
+  });
+  if (status !== 0) findings.violate('the write model', `a run of seed ${seed} broke a promise, or did not end`);
+}
+
 /** Runs it to its end or its deadline, whichever comes first. */
 async function run(options: Options): Promise<never> {
   const folder = mkdtempSync(join(tmpdir(), 'run-evaluation-soak-'));
@@ -91,6 +106,7 @@ async function run(options: Options): Promise<never> {
 
   let server: Server | undefined;
   try {
+    runModel(options.seed);
     const begin = (begun: Server) => (server = begun);
     await before(options.seconds + AROUND_LOAD_MAX_SECONDS, soak(folder, options, begin));
   } catch (thrown) {
