@@ -77,6 +77,11 @@ const EVALUATION_PATH = '/v1/run/{run_id}/evaluation/{evaluation_id}';
 
 const NOT_JSON = { body: () => '{', error: 'The body must be valid JSON in UTF-8.' };
 
+const BAD_KEY = {
+  headers: { 'idempotency-key': 'a b' },
+  error: 'The header idempotency-key must be 1 to 255 visible ASCII characters, with or without quotes around them.',
+};
+
 /** A label that everyone may use, unless there is one already. */
 const storeSharedLabel = ({ evaluation_label_id }: Row) =>
   env.DB.prepare(
@@ -107,6 +112,7 @@ const UPDATE = {
       headers: { 'if-match': 'x' },
       error: 'If-Match must be * or a list of entity tags in double quotes, as they came in ETag.',
     },
+    'an Idempotency-Key with a space': BAD_KEY,
     'If-None-Match': {
       headers: { 'if-none-match': '*' },
       error: 'An update takes If-Match, not If-None-Match: the evaluation exists.',
@@ -148,6 +154,11 @@ const ENTRIES: readonly Operation[] = [
       'no value': {
         body: creation({ value: undefined }),
         error: 'The body must have the properties evaluation_label_id, a UUID, and value, a JSON number.',
+      },
+      'an Idempotency-Key with a space': BAD_KEY,
+      'an output_name of 256 characters': {
+        body: creation({ output_name: 'a'.repeat(256) }),
+        error: 'output_name must be at most 255 characters long.',
       },
       'a label that is no UUID': {
         body: creation({ evaluation_label_id: 'tone' }),
