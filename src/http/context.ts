@@ -1,6 +1,6 @@
 /**
  * What every request has, whatever its outcome: an id, and one structured log line, which never holds a token, a body or a
- * value.
+ * value. A request whose caller disconnects has its line too: that needs enable_request_signal (wrangler.toml).
  */
 import type { Context, MiddlewareHandler } from 'hono';
 import type { Clock } from '../clock.ts';
@@ -50,13 +50,20 @@ export function requestContext(clock: Clock, version: string | undefined): Middl
     c.set('clock', clock);
     c.set('log', log);
 
+    let isWritten = false;
+    const writeLog = (ending: Pick<LogLine, 'status' | 'refusal'>) => {
+      if (isWritten) return;
+      isWritten = true;
+      const connection: Connection | undefined = c.get('connection');
+      Object.assign(log, connection?.cost, ending, { duration_ms: clock.now().getTime() - started });
+      const write = (log.status ?? 0) >= 500 ? console.error : console.log;
+      write(JSON.stringify(log));
+    };
+    // Of a request whose caller disconnects nothing may run after this.
+    c.req.raw.signal.addEventListener('abort', () => writeLog({ refusal: 'disconnected' }));
+
     await next();
 
-    const connection: Connection | undefined = c.get('connection');
-    Object.assign(log, connection?.cost);
-    log.status = c.res.status;
-    log.duration_ms = clock.now().getTime() - started;
-    const write = log.status >= 500 ? console.error : console.log;
-    write(JSON.stringify(log));
+    writeLog({ status: c.res.status });
   };
 }

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { mind, stop } from './children.ts';
 import { STAND_IN } from './rows.ts';
-import { COMPATIBILITY_DATE } from './workers.ts';
+import { COMPATIBILITY_DATE, COMPATIBILITY_FLAGS } from './workers.ts';
 
 /** The one that wrangler brings; its command of the same name is a Node process around it. */
 const { default: WORKERD } = createRequire(import.meta.url)('workerd');
@@ -46,6 +46,7 @@ function configOf(settings: ReadonlyMap<string, Settings>): string {
     return `(name = "${name}", worker = (
       modules = [(name = "index.js", esModule = embed "index.js")],
       compatibilityDate = "${COMPATIBILITY_DATE}",
+      compatibilityFlags = ${JSON.stringify(COMPATIBILITY_FLAGS)},
       bindings = [${[...texts, DB].join(', ')}],
     ))`;
   });

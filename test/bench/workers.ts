@@ -10,7 +10,9 @@ export type Name = (typeof WORKERS)[number];
 
 export type Bundle = { readonly folder: string; readonly config: string; readonly gzipKiB: number };
 
+/** As in wrangler.toml. */
 export const COMPATIBILITY_DATE = '2026-11-01';
+export const COMPATIBILITY_FLAGS = ['enable_request_signal'];
 
 /** The project's own configuration, or for a peer the same build settings. */
 function configOf(name: Name, folder: string): string {
