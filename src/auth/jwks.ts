@@ -1,7 +1,7 @@
 /**
- * JSON Web Key Sets (RFC 7517) as verification keys: checked, imported once, and found by algorithm and key id.
- * Imported here with WebCrypto and not by jose's key sets, because those keep the promise of an import and hand
- * it to later requests; in Workers a request must never await what another request has started.
+ * JSON Web Key Sets (RFC 7517) as verification keys: checked, imported once, and found by algorithm and key id. Not by
+ * jose's key sets, which import a key only when a token asks for it: here a set is judged as a whole when it comes, so
+ * that a set without one key that works never takes the place of a good one, and a broken key never fails a request.
  */
 
 /** What a key must be for an algorithm (RFC 7518 §3.1, RFC 8037 §3.1). HMAC is not among them: a key set is public. */

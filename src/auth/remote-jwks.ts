@@ -1,107 +1,119 @@
 /**
- * The key set of an issuer, kept per isolate and, in front of the issuer, in the edge cache, so that a new isolate
- * seldom reaches the issuer. The trade: a key that the issuer removes verifies for KEY_SET_FRESH_SECONDS more, or
- * KEY_SET_STALE_SECONDS where the issuer cannot be reached.
+ * The key set of an issuer as one isolate keeps it; README.md draws the states. A refresh belongs to the isolate and not
+ * to the request that starts it: `waitUntil` keeps it going when that caller disconnects, and every request waits for it
+ * with a timer of its own. The trade: a removed key verifies for KEY_SET_FRESH_SECONDS more, or for
+ * KEY_SET_STALE_SECONDS while the issuer cannot be reached.
  */
-import type { Clock } from '../clock.ts';
+import { waitUntil } from 'cloudflare:workers';
+import { type Clock, withTimeout } from '../clock.ts';
 import { Failure, messageOf } from '../failure.ts';
+import type { RemoteKeySource } from '../settings.ts';
 import { type Found, findKey } from './jwks.ts';
-import { type Fetched, fetchJwks, KEY_SET_STALE_SECONDS, readEdge, writeEdge } from './jwks-fetch.ts';
+import { createEdgeCache, type Fetched, fetchJwks, KEY_SET_STALE_SECONDS } from './jwks-fetch.ts';
 
-/** How old a set may be before the issuer is asked again. */
+/** From this age on a set is refreshed in the background, so that in a steady stream of requests none waits. */
+const KEY_SET_REFRESH_SECONDS = 540;
+/** From this age on a set is used only after the refresh has had STALE_WAIT_MS, or has failed. */
 const KEY_SET_FRESH_SECONDS = 600;
-/** A set this young is not asked for again on account of an unknown key id. */
-const KEY_SET_NEW_SECONDS = 1;
-/** How long a search for an unknown key id, or a failure while a set is at hand, keeps from the next question. */
-const COOLDOWN_SECONDS = 30;
-/** How long a failure keeps from the next question while there is no set at all. */
-const RETRY_SECONDS = 5;
-/** The longest that others leave the asking to the one that asks. */
-const REFRESH_MAX_SECONDS = 4;
-const POLL_MS = 10;
+const STALE_WAIT_MS = 1000;
 
-/** @throws {Failure} `keys_unavailable` where no set is young enough to be trusted. */
+/**
+ * How long each state lasts before it is `idle` again. `refreshing`: longer than a refresh can take; one that the platform
+ * has ended would never settle. `refreshed`: a flood of unknown key ids reaches the issuer once in this time. `failed`: so
+ * does a flood of requests during an outage.
+ */
+const STATE_SECONDS = { idle: 0, refreshing: 4, refreshed: 2, failed: 5 };
+
+type State = { readonly kind: keyof typeof STATE_SECONDS; readonly at: number; readonly settled?: Promise<void> };
+
+/** @throws {Failure} `keys_unavailable` where the issuer has not answered, and what is kept does not decide. */
 export type FindKey = (alg: string, kid: string | undefined) => Promise<Found>;
 
-export function createRemoteJwks(url: URL, clock: Clock): FindKey {
+export function createRemoteJwks(source: RemoteKeySource, clock: Clock): FindKey {
+  const edge = createEdgeCache(source, clock);
   let kept: Fetched | undefined;
-  let failure: { readonly at: number; readonly cause: string } | undefined;
-  let searchedAt: number | undefined;
-  // While one request asks, the others look again until it is done; none awaits another's promise, and the time
-  // limit lets the next one in should the asking request be cut off.
-  let refreshing: { readonly at: number } | undefined;
+  let state: State = { kind: 'idle', at: 0 };
+  /** Why the last refresh failed; undefined after one that did not. */
+  let fault: string | undefined;
 
   const now = () => clock.now().getTime();
-  /** Less than so long ago. A time in the future does not count: a clock may have been set back, or be another's. */
-  const isRecent = (at: number | undefined, seconds: number) =>
-    at !== undefined && now() >= at && now() - at < seconds * 1000;
-  const isFresh = (seconds: number) => isRecent(kept?.fetchedAt, seconds);
-  const usable = () => (isFresh(KEY_SET_STALE_SECONDS) ? kept : undefined);
-  const pauseSeconds = () => (usable() ? COOLDOWN_SECONDS : RETRY_SECONDS);
-  const isPausing = () => isRecent(failure?.at, pauseSeconds());
-  const isRefreshing = () => isRecent(refreshing?.at, REFRESH_MAX_SECONDS);
+  /** A time in the future does not count: a clock may have been set back, or be another's. */
+  const isRecent = (at: number, seconds: number) => now() >= at && now() - at < seconds * 1000;
+  const isYounger = (seconds: number) => kept !== undefined && isRecent(kept.fetchedAt, seconds);
+  const usable = () => (isYounger(KEY_SET_STALE_SECONDS) ? kept : undefined);
+  const stateNow = () => (isRecent(state.at, STATE_SECONDS[state.kind]) ? state.kind : 'idle');
+  const stateEndsInMs = () => Math.max(0, state.at + STATE_SECONDS[state.kind] * 1000 - now());
 
-  /** Keeps what is newer than what is kept; what two requests learn may arrive in any order. */
+  /** Keeps the newer one: what two refreshes learn may arrive in any order. */
   function keep(fetched: Fetched): void {
     if (fetched.fetchedAt <= now() && !(kept && usable() && kept.fetchedAt >= fetched.fetchedAt)) kept = fetched;
   }
 
-  async function ask(isEnough: () => boolean): Promise<void> {
-    const mine = { at: now() };
-    refreshing = mine;
-    let fetched: Fetched | undefined;
+  /** From the edge cache if its copy is not older than `notBefore`, or else from the issuer. Never rejects. */
+  async function fetchNewer(notBefore: number): Promise<State['kind']> {
     try {
-      const cached = await readEdge(url, clock);
+      const cached = await edge.read();
       if (cached) keep(cached);
-      if (!isEnough()) {
-        fetched = await fetchJwks(url, clock);
+      const isEnough = (usable()?.fetchedAt ?? 0) >= notBefore;
+      if (!isEnough) {
+        const fetched = await fetchJwks(source.url, clock);
         keep(fetched);
+        waitUntil(edge.write(fetched));
       }
-      failure = undefined;
+      fault = undefined;
+      return isEnough ? 'idle' : 'refreshed';
     } catch (thrown) {
-      failure = { at: now(), cause: messageOf(thrown) };
+      fault = messageOf(thrown);
       // A request that the kept set still serves has no failure to log: an operator has to hear of the outage.
-      console.warn(JSON.stringify({ warning: 'key_set_not_refreshed', key_set: url.host, cause: failure.cause }));
-    } finally {
-      if (refreshing === mine) refreshing = undefined;
+      console.warn(JSON.stringify({ warning: 'key_set_not_refreshed', key_set: source.url.host, cause: fault }));
+      return 'failed';
     }
-    if (fetched) await writeEdge(url, clock, fetched);
   }
 
-  async function askUnless(isEnough: () => boolean, mayAsk: () => boolean): Promise<void> {
-    // Not worth waiting for where the issuer is known to fail and there is a set to go on with.
-    while (!isEnough() && isRefreshing() && !(failure && usable())) await clock.sleep(POLL_MS);
-    if (!isEnough() && !isRefreshing() && !isPausing() && mayAsk()) await ask(isEnough);
+  /** The refresh that runs, or a new one; undefined right after a failure. */
+  function refresh(notBefore: number): Promise<void> | undefined {
+    if (stateNow() === 'failed') return undefined;
+    if (stateNow() === 'refreshing') return state.settled;
+    const settled = fetchNewer(notBefore).then((kind) => {
+      // One that was given up may settle late: the state is another's by then.
+      if (state === mine) state = { kind, at: now() };
+    });
+    const mine: State = { kind: 'refreshing', at: now(), settled };
+    state = mine;
+    waitUntil(settled);
+    return settled;
   }
+
+  const wait = (settled: Promise<void> | undefined, milliseconds: number) =>
+    withTimeout(clock, milliseconds, Promise.resolve(settled)).catch(() => undefined);
 
   function unavailable(): Failure {
-    const pause = isPausing() && failure ? failure.at + pauseSeconds() * 1000 - now() : 0;
-    const retryAfterSeconds = Math.max(1, Math.ceil(pause / 1000));
-    const cause = `key set of ${url.host}: ${failure?.cause ?? 'not fetched'}`;
     return new Failure(
       'keys_unavailable',
       "The token cannot be verified now, because its issuer's keys cannot be fetched: try again later.",
-      { retryAfterSeconds },
-      { cause },
+      { retryAfterSeconds: stateNow() === 'failed' ? Math.ceil(stateEndsInMs() / 1000) : 1 },
+      { cause: `key set of ${source.url.host}: ${fault ?? 'not fetched in time'}` },
     );
   }
 
-  return async function findIssuerKey(alg, kid) {
+  return async function findRemoteKey(alg, kid) {
+    const asked = now();
     const find = () => findKey(usable()?.keys ?? [], alg, kid);
-    const isFound = () => find() !== 'unknown';
-    const beginSearch = () => {
-      if (isFresh(KEY_SET_NEW_SECONDS) || isRecent(searchedAt, COOLDOWN_SECONDS)) return false;
-      searchedAt = now();
-      return true;
-    };
-    await askUnless(
-      () => isFresh(KEY_SET_FRESH_SECONDS),
-      () => true,
-    );
-    if (!usable()) throw unavailable();
-    await askUnless(isFound, beginSearch);
-    // While the issuer is out of reach, nobody can say that the key is not one of its own.
-    if (!isFound() && failure) throw unavailable();
+    // That a key is unknown, only a set can say which was asked for after the token came: the key may be that new.
+    const isDecided = () => find() !== 'unknown' || (usable()?.fetchedAt ?? 0) >= asked;
+    /** When the oldest set was fetched that needs no refresh. */
+    const youngSince = asked - KEY_SET_REFRESH_SECONDS * 1000 + 1;
+
+    if (usable() && !isYounger(KEY_SET_REFRESH_SECONDS)) {
+      const settled = refresh(youngSince);
+      if (!isYounger(KEY_SET_FRESH_SECONDS) && fault === undefined) await wait(settled, STALE_WAIT_MS);
+    }
+    // Twice: the first may have begun before the token came, or may have been ended by the platform.
+    for (let attempt = 1; attempt <= 2 && !isDecided(); attempt += 1) {
+      if (stateNow() === 'refreshed') await clock.sleep(stateEndsInMs());
+      await wait(refresh(usable() ? asked : youngSince), stateEndsInMs());
+    }
+    if (!isDecided()) throw unavailable();
     return find();
   };
 }

@@ -96,7 +96,7 @@ async function keysOf(source: KeySource, clock: Clock): Promise<FindKey> {
       return async (alg, kid) => findKey(keys, alg, kid);
     }
     case 'remote':
-      return createRemoteJwks(source.url, clock);
+      return createRemoteJwks(source, clock);
   }
 }
 

@@ -13,6 +13,7 @@ const FORBIDDEN: readonly (readonly [file: string, imported: string])[] = [
   ['src/db/x.ts', '../auth/claims.ts'],
   ['src/db/x.ts', '../cli/offline.ts'],
   ['src/db/x.ts', 'hono'],
+  ['src/db/x.ts', 'cloudflare:workers'],
   ['src/http/x.ts', '../label/label.ts'],
   ['src/http/x.ts', 'drizzle-orm/sqlite-core'],
   ['src/http/x.ts', 'jose'],
@@ -45,6 +46,7 @@ const FORBIDDEN: readonly (readonly [file: string, imported: string])[] = [
 const ALLOWED: readonly (readonly [file: string, imported: string])[] = [
   ['src/auth/verifier.ts', 'jose'],
   ['src/auth/x.ts', '../failure.ts'],
+  ['src/auth/x.ts', 'cloudflare:workers'],
   ['src/cli/x.ts', 'node:fs'],
   ['src/cli/x.ts', '../auth/verifier.ts'],
   ['src/db/x.ts', 'drizzle-orm'],

@@ -1,0 +1,172 @@
+/** Who waits for a refresh of the issuer's key set, for how long, and what an unknown key id may cost. */
+import { describe, expect, it, vi } from 'vitest';
+import { type StillClock, stillClock, until } from './clock.ts';
+import { type KeyPair, keyPair } from './signer.ts';
+import { claims, expectRefusedUpdate, putValue, type Send, seconds, storeEvaluation, workerWith } from './worker.ts';
+
+const ISSUER = 'https://issuer.example';
+const MINUTE = 60;
+
+const unavailable = (retryAfter: number) => ({
+  status: 503,
+  error: "The token cannot be verified now, because its issuer's keys cannot be fetched: try again later.",
+  headers: { 'retry-after': String(retryAfter) },
+});
+
+const keySet =
+  (...pairs: KeyPair[]) =>
+  () =>
+    Response.json({ keys: pairs.map(({ jwk }) => jwk) });
+const down = () => {
+  throw new TypeError('Network connection lost.');
+};
+const hangs = () => new Promise<Response>(() => {});
+
+/** An isolate that has the first key of its issuer, and a row to update. */
+async function start() {
+  const clock = stillClock();
+  const [first, second] = [await keyPair('ES256', 'key-1'), await keyPair('ES256', 'key-2')];
+  const state: { answer: () => Response | Promise<Response> } = { answer: keySet(first) };
+  const fetched = vi.spyOn(globalThis, 'fetch').mockImplementation(async () => state.answer());
+  const JWT_JWKS_URL = `https://issuer.example/${crypto.randomUUID()}/keys`;
+  const settings = { JWT_SECRET: '', JWT_JWKS_URL, JWT_ISSUER: ISSUER, JWT_AUDIENCE: 'run-evaluation' };
+  const send: Send = workerWith(settings, clock);
+  const row = await storeEvaluation();
+  const sent = async (by: KeyPair) => putValue(row, 9, await by.sign(tokenClaims(clock)));
+  const put = async (by: KeyPair) => (await send(await sent(by))).status;
+  await put(first);
+  return { clock, first, second, state, send, row, sent, put, fetches: () => fetched.mock.calls.length };
+}
+
+const tokenClaims = (clock: StillClock) =>
+  claims({ iss: ISSUER, aud: 'run-evaluation', exp: seconds(clock.now()) + 24 * 60 * MINUTE });
+
+describe('a set that is being refreshed', () => {
+  it('serves without a wait from nine minutes on, and the new set takes over once it is there', async () => {
+    const { clock, first, second, state, put, fetches } = await start();
+    const answer = Promise.withResolvers<Response>();
+    state.answer = () => answer.promise;
+    clock.advance(9 * MINUTE);
+
+    expect([await put(first), await put(first), await put(first)]).toEqual([200, 200, 200]);
+    await until(() => expect(fetches()).toBe(2));
+
+    answer.resolve(keySet(second)());
+    await until(async () => expect(await put(first)).toBe(401));
+    expect(await put(second)).toBe(200);
+  });
+
+  it('serves after a second from ten minutes on, and the issuer is asked once', async () => {
+    const { clock, first, state, put, fetches } = await start();
+    state.answer = hangs;
+    clock.advance(10 * MINUTE);
+
+    const answers = [put(first), put(first), put(first)];
+    await until(() => expect(fetches()).toBe(2));
+    clock.advance(1);
+
+    expect(await Promise.all(answers)).toEqual([200, 200, 200]);
+    expect(fetches()).toBe(2);
+  });
+
+  it('serves without a wait once the issuer has failed', async () => {
+    const { clock, first, state, put, fetches } = await start();
+    state.answer = down;
+    clock.advance(10 * MINUTE);
+    await put(first);
+    state.answer = hangs;
+    clock.advance(5);
+
+    expect([await put(first), await put(first)]).toEqual([200, 200]);
+    await until(() => expect(fetches()).toBe(3));
+  });
+});
+
+describe('a key that the kept set does not have', () => {
+  it('is looked for at once, and verifies', async () => {
+    const { clock, first, second, state, put, fetches } = await start();
+    state.answer = keySet(first, second);
+    clock.advance(MINUTE);
+
+    expect(await put(second)).toBe(200);
+    expect(fetches()).toBe(2);
+  });
+
+  it('verifies although a forged token has used up a search just before it was published', async () => {
+    const { clock, first, second, state, put, fetches } = await start();
+    const stranger = await keyPair('ES256', 'key-9');
+    clock.advance(MINUTE);
+    expect(await put(stranger)).toBe(401);
+    state.answer = keySet(first, second);
+    clock.advance(0.001);
+
+    expect(await put(second)).toBe(200);
+    expect(fetches()).toBe(3);
+  });
+
+  it('is looked for again after a search that failed, and is 503 until then, never 401', async () => {
+    const { clock, first, second, state, send, row, sent, put } = await start();
+    state.answer = down;
+    clock.advance(MINUTE);
+    await expectRefusedUpdate(row, await sent(second), unavailable(5), send);
+    state.answer = keySet(first, second);
+    clock.advance(4);
+    await expectRefusedUpdate(row, await sent(second), unavailable(1), send);
+    expect(await put(first)).toBe(200);
+    clock.advance(1);
+
+    expect(await put(second)).toBe(200);
+  });
+
+  it('is 503 with Retry-After where the search does not end, and nobody with a known key waits', async () => {
+    const { clock, first, second, state, send, row, sent, put, fetches } = await start();
+    state.answer = hangs;
+    clock.advance(MINUTE);
+
+    const refused = expectRefusedUpdate(row, await sent(second), unavailable(5), send);
+    await until(() => expect(fetches()).toBe(2));
+    expect(await put(first)).toBe(200);
+    clock.advance(3);
+    await refused;
+  });
+
+  it('verifies for a caller who came while a search that began before its publication was running', async () => {
+    const { clock, first, second, state, put, fetches } = await start();
+    const answer = Promise.withResolvers<Response>();
+    state.answer = () => answer.promise;
+    clock.advance(MINUTE);
+    const stranger = put(await keyPair('ES256', 'key-9'));
+    await until(() => expect(fetches()).toBe(2));
+    state.answer = keySet(first, second);
+    clock.advance(0.5);
+
+    const honest = put(second);
+    answer.resolve(keySet(first)());
+
+    expect(await honest).toBe(200);
+    expect(await stranger).toBe(401);
+    expect(fetches()).toBe(3);
+  });
+});
+
+describe('crowds', () => {
+  it('of fifty cold requests make one fetch', async () => {
+    const { clock, first, put, fetches } = await start();
+    clock.advance(2 * 60 * MINUTE);
+
+    const statuses = await Promise.all(Array.from({ length: 50 }, () => put(first)));
+
+    expect(new Set(statuses)).toEqual(new Set([200]));
+    expect(fetches()).toBe(2);
+  });
+
+  it('of twenty requests while the issuer is down make one fetch', async () => {
+    const { clock, first, state, put, fetches } = await start();
+    state.answer = down;
+    clock.advance(2 * 60 * MINUTE);
+
+    for (let n = 0; n < 20; n += 1) expect(await put(first)).toBe(503);
+
+    expect(fetches()).toBe(2);
+  });
+});
