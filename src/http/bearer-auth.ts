@@ -22,8 +22,8 @@ const COMPACT_JWS = new RegExp(`^${PART}\\.${PART}\\.${PART}$`);
 export type RequireAuth = (operation: string) => MiddlewareHandler<AppEnv>;
 
 /**
- * `prepare` is called by the first request and its result kept for the isolate: the verifier and not its promise,
- * because a request must never await what another request has started. While it throws, every request is refused.
+ * `prepare` is called by the first request and its result kept for the isolate: the verifier and not its promise, which
+ * would never settle should that request be cancelled. While it throws, every request is refused.
  */
 export function bearerAuth(prepare: () => Promise<VerifyToken>, rateLimit: RateLimiter | undefined): RequireAuth {
   let verify: VerifyToken | undefined;
@@ -40,7 +40,7 @@ export function bearerAuth(prepare: () => Promise<VerifyToken>, rateLimit: RateL
       c.set('principal', principal);
       log.account = principal.account;
       log.key_id = principal.keyId;
-      if (rateLimit) await rateLimit(principal);
+      if (rateLimit) await rateLimit(principal, c.req.param());
       await next();
     };
 }

@@ -33,7 +33,7 @@ export const UNSUPPORTED = {
 
 export const RATE_LIMITED = {
   status: 429,
-  error: 'Too many requests for this account: send the same request again later.',
+  error: 'Too many requests from this caller: send the same request again later.',
   headers: { 'retry-after': '10' },
 };
 
