@@ -21,8 +21,7 @@ export function createApp(env: Env, clock: Clock = systemClock) {
   app.use(requestContext(clock, env.CF_VERSION_METADATA?.id));
   const origins = readOrigins(env);
   if (origins.length > 0) app.use(crossOrigin(origins));
-  const session = d1Session(env.DB, clock);
-  app.route('/', serviceRoutes(session, [evaluationDocument]));
+  app.route('/', serviceRoutes(env.DB, clock, [evaluationDocument]));
   app.route(
     '/',
     evaluationRoutes({
@@ -30,7 +29,7 @@ export function createApp(env: Env, clock: Clock = systemClock) {
         async () => createVerifier(readSettings(env), clock),
         createRateLimiter(env.RATE_LIMITER, clock),
       ),
-      session,
+      session: d1Session(env.DB, clock),
     }),
   );
   app.notFound(renderPathNotFound);

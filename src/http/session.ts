@@ -12,8 +12,7 @@ export const BOOKMARK_HEADER = 'x-d1-bookmark';
 /** As D1 makes them. Anything else is ignored: D1 does not say what it does with one that is not its own. */
 const BOOKMARK = /^[0-9a-f]{8}-[0-9a-f]{8}-[0-9a-f]{8}-[0-9a-f]{32}$/;
 
-/** `probe` reads too, and takes no bookmark: it is for strangers, whose bookmark could be from the future. */
-export type OpenSession = (purpose: 'read' | 'write' | 'probe') => MiddlewareHandler<AppEnv>;
+export type OpenSession = (purpose: 'read' | 'write') => MiddlewareHandler<AppEnv>;
 
 export function d1Session(db: D1Database, clock: Clock): OpenSession {
   return (purpose) =>
