@@ -1,7 +1,7 @@
 /** Whose allowance a request uses up: one caller's, which is an account, a subject and a restriction; never another's. */
 import { env } from 'cloudflare:workers';
 import { describe, expect, it } from 'vitest';
-import { mintToken, pathOf, putValue, request, type Send, storeEvaluation, workerWith } from './worker.ts';
+import { mintToken, pathOf, putValue, request, type Send, storeEvaluation, workerWith } from './support/worker.ts';
 
 /** Three requests in ten seconds. */
 const { SMALL_RATE_LIMITER } = env as typeof env & { readonly SMALL_RATE_LIMITER: RateLimit };

@@ -70,8 +70,26 @@ async function updateTwice(key: string): Promise<Response> {
   return update('{"value":5}');
 }
 
+type Entry = (typeof OPERATIONS)[number];
+type Changes = readonly Parameters<Entry['requestFor']>[2][];
+
+/** Sends these requests to one operation, about one row and one after another; the last response counts. */
+async function sendInTurn(operation: string, changesOf: (entry: Entry) => Changes): Promise<Response> {
+  const entry = OPERATIONS.find(({ name }) => name === operation);
+  if (!entry) throw new Error(`${operation} is not in support/operations.ts`);
+  const row = await storeLabelled({ min_value: 1, max_value: 10 });
+  let response = Response.error();
+  for (const change of changesOf(entry)) response = await worker(await entry.requestFor(row, {}, change));
+  return response;
+}
+
+const isRepeatable = (operation: string) => OPERATIONS.some(({ name, repeatable }) => name === operation && repeatable);
+
 const PROVOKE: Record<number, Provoke> = {
-  200: (operation) => (operation === 'createEvaluation' ? createTwice({}) : send(operation)),
+  200: (operation) =>
+    isRepeatable(operation)
+      ? sendInTurn(operation, ({ repeatable = {} }) => [repeatable, repeatable])
+      : send(operation),
   201: (operation) => send(operation),
   304: (operation) => send(operation, { headers: { 'if-none-match': '*' } }),
   400: (operation) => send(operation, { path: (path) => path.replace(/run\/[^/]+/, 'run/x') }),
@@ -79,14 +97,12 @@ const PROVOKE: Record<number, Provoke> = {
   403: (operation) => send(operation, { to: workerWith({ JWT_REQUIRED_SCOPE: 'evaluations:write' }) }),
   404: async (operation) =>
     send(operation, { headers: { authorization: `Bearer ${await mintToken({ run_id: crypto.randomUUID() })}` } }),
-  409: () => createTwice({ value: 6 }),
+  409: (operation) =>
+    sendInTurn(operation, ({ repeatable }) => (repeatable ? [repeatable, { body: repeatable.conflicting }] : [])),
   412: (operation) => send(operation, { headers: { 'if-match': '"x"' } }),
   413: (operation) => send(operation, { body: 'x'.repeat(65_537) }),
   415: (operation) => send(operation, { headers: { 'content-type': 'text/plain' } }),
-  422: async (operation) => {
-    const { evaluation_label_id } = await storeLabelled({ min_value: 1, max_value: 10 });
-    return send(operation, { body: JSON.stringify({ evaluation_label_id, value: 11 }) });
-  },
+  422: (operation) => sendInTurn(operation, ({ forbidden }) => Object.values(forbidden).slice(0, 1)),
   429: (operation) => send(operation, { to: limited }),
   500: (operation) => send(operation, { to: workerWith({ JWT_SECRET: '' }) }),
   503: (operation) => send(operation, { to: downD1('D1 DB is overloaded.') }),

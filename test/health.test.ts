@@ -1,9 +1,9 @@
 /** GET /health: what it costs, whoever asks and however often. */
 import { env } from 'cloudflare:workers';
 import { describe, expect, it } from 'vitest';
-import { stillClock } from './clock.ts';
-import { countingD1, flakyD1 } from './d1.ts';
-import { request, workerWith } from './worker.ts';
+import { stillClock } from './support/clock.ts';
+import { countingD1, flakyD1 } from './support/d1.ts';
+import { request, workerWith } from './support/worker.ts';
 
 const probe = () => request('/health', { method: 'GET', headers: { authorization: null, 'content-type': null } });
 
@@ -28,7 +28,7 @@ describe('GET /health', () => {
 
   it('is 503 for a second while D1 fails, and 200 in the next', async () => {
     const clock = stillClock();
-    const { db } = flakyD1(env.DB, 'D1 DB is overloaded.', 'fails', 'passes');
+    const { db } = flakyD1(env.DB, 'D1 DB is overloaded.', 'fails', 'succeeds');
     const send = workerWith({ DB: db }, clock);
 
     expect((await send(await probe())).status).toBe(503);

@@ -1,8 +1,16 @@
 /** Who waits for a refresh of the issuer's key set, for how long, and what an unknown key id may cost. */
 import { describe, expect, it, vi } from 'vitest';
-import { type StillClock, stillClock, until } from './clock.ts';
-import { type KeyPair, keyPair } from './signer.ts';
-import { claims, expectRefusedUpdate, putValue, type Send, seconds, storeEvaluation, workerWith } from './worker.ts';
+import { type StillClock, stillClock, until } from './support/clock.ts';
+import { type KeyPair, keyPair } from './support/signer.ts';
+import {
+  claims,
+  expectRefusedUpdate,
+  putValue,
+  type Send,
+  seconds,
+  storeEvaluation,
+  workerWith,
+} from './support/worker.ts';
 
 const ISSUER = 'https://issuer.example';
 const MINUTE = 60;

@@ -51,8 +51,16 @@ export const describedResponse = (operation: Operation, status: number): Describ
   return response && '$ref' in response ? resolve<Described>(response) : response;
 };
 
+/** Made once a schema: to resolve all references again for each response takes as long as the response itself. */
+const validators = new WeakMap<Schema, Validator>();
+function validatorOf(schema: Schema): Validator {
+  const validator = validators.get(schema) ?? new Validator({ ...schema, components } as Schema, '2020-12', false);
+  validators.set(schema, validator);
+  return validator;
+}
+
 export function errorsOf(schema: Schema, instance: unknown): string[] {
-  const { errors } = new Validator({ ...schema, components } as Schema, '2020-12', false).validate(instance);
+  const { errors } = validatorOf(schema).validate(instance);
   return errors.map(({ instanceLocation, error }) => `${instanceLocation}: ${error}`);
 }
 
