@@ -11,7 +11,7 @@ export type Name = (typeof WORKERS)[number];
 export type Bundle = { readonly folder: string; readonly config: string; readonly gzipKiB: number };
 
 /** As in wrangler.toml. */
-export const COMPATIBILITY_DATE = '2026-11-01';
+export const COMPATIBILITY_DATE = '2026-11-09';
 export const COMPATIBILITY_FLAGS = ['enable_request_signal'];
 
 /** The project's own configuration, or for a peer the same build settings. */
