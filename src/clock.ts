@@ -7,7 +7,7 @@ export type Clock = {
 };
 
 /**
- * Settles in time even where the work ignores `onTimeout`, as a body that trickles does.
+ * Settles in time even if the work ignores `onTimeout`, as a body that trickles does.
  * @throws {Error} `did not answer within N ms`
  */
 export async function withTimeout<T>(

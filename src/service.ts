@@ -35,7 +35,7 @@ export function serviceRoutes(db: D1Database, clock: Clock, resources: readonly 
 
   routes.get('/openapi.json', (c) => {
     c.get('log').operation = 'getDocument';
-    // By the first request that asks for it: no start of an isolate waits for it.
+    // Made by the first request for it, so that it costs no isolate its start-up.
     text ??= JSON.stringify(documentOf([...resources, service]));
     return respond(c, 200, text, {
       'content-type': 'application/json',

@@ -1,5 +1,5 @@
 /**
- * `npm start`: from a clean clone to a Worker that answers, without an account, a network or a question. Creates
+ * `npm start`: from a clean clone to a Worker that responds, without an account, a network or a prompt. Creates
  * what is missing and keeps what is there: .dev.vars, the local D1 and its rows.
  */
 import { type SpawnOptions, spawn } from 'node:child_process';

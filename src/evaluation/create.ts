@@ -10,7 +10,7 @@ import { idOfKey, nameWrite } from './write-id.ts';
 
 /**
  * The row as stored, and whether this request created it: a repeated create of the same content gets what is stored.
- * `key` is the caller's name for the create, from which the id is derived if the caller sent none.
+ * `key` is the caller's name for the create, from which the id is derived if the body has none.
  * @throws {Failure} saying why nothing was stored.
  */
 export async function createEvaluation(

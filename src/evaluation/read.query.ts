@@ -1,4 +1,4 @@
-/** The reads: one evaluation, those of a run, and what was replaced of one. */
+/** The reads: one evaluation, the evaluations of a run, and the replaced values of one. */
 import { asc, desc, eq, sql } from 'drizzle-orm';
 import { all, compile, orm } from '../db/compile.ts';
 import { runEvaluation, runEvaluationHistory } from '../db/schema.ts';
@@ -41,7 +41,7 @@ export type HistoryValues = Scope & {
   readonly limit: number;
 };
 
-/** Newest first. Nothing where there is no such evaluation; one row of NULLs where nothing was replaced. */
+/** Newest first. No row if there is no such evaluation; one row of NULLs if nothing was replaced. */
 export const listReplacedValues = compile<HistoryValues, OrNulls<ReplacedRow>>(
   orm
     .select({

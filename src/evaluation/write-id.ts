@@ -1,6 +1,6 @@
 /**
- * The name of a write, kept in the row and in the history entry that replaces it, so that an attempt that comes again, or
- * late, finds what it stored. It never leaves the database.
+ * The name of a write, kept in the row and in the history entry that replaces it, so that a repeated or late attempt finds
+ * what it stored. It never leaves the database.
  */
 import type { Principal } from '../principal.ts';
 

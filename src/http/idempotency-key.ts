@@ -5,7 +5,7 @@
 import { malformed } from '../failure.ts';
 
 /** In the order in which they are looked for: a sender that sets the first means it. */
-export const IDEMPOTENCY_HEADERS = ['idempotency-key', 'webhook-id', 'svix-id'] as const;
+const IDEMPOTENCY_HEADERS = ['idempotency-key', 'webhook-id', 'svix-id'] as const;
 
 /** Visible ASCII without quotes, or the same in quotes, as the draft has it (RFC 9651 §3.3.3, a string). */
 const KEY = /^(?:"([\x21\x23-\x7e]{1,255})"|([\x21\x23-\x7e]{1,255}))$/;

@@ -27,7 +27,7 @@ export function readLimit(limit: string | undefined): number {
 }
 
 /**
- * The parts of a cursor that came in a link, undefined where none was sent.
+ * The parts of a cursor as it came in a Link header; undefined if none was sent.
  * @throws {Failure} `malformed` if it does not have that shape.
  */
 export function readCursor(cursor: string | undefined, shape: RegExp): string[] | undefined {

@@ -1,6 +1,6 @@
 /**
- * The one place where answers are made, with the headers that all of them share. Each in one piece: a header that is
- * set on a Response later costs more CPU than one that is there from the start.
+ * The one place where responses are made, with the headers that all of them share. Each is made in one piece: setting a
+ * header on a finished Response costs more CPU than creating it with that header.
  */
 import type { Context } from 'hono';
 import type { Connection } from '../db/connection.ts';
@@ -15,7 +15,7 @@ export const respond = (c: Context<AppEnv>, status: number, body: string | null,
 export const respondJson = (c: Context<AppEnv>, status: number, value: unknown, headers?: Headers): Response =>
   respond(c, status, JSON.stringify(value), { 'content-type': 'application/json', ...headers });
 
-/** The request id, what keeps the answer out of caches and from being sniffed, and how far the database had got. */
+/** The request id, what forbids caching and sniffing, and the database's bookmark. */
 export function sharedHeaders(c: Context<AppEnv>, status: number): Headers {
   const connection: Connection | undefined = c.get('connection');
   const bookmark = connection?.bookmark();
@@ -23,7 +23,7 @@ export function sharedHeaders(c: Context<AppEnv>, status: number): Headers {
     'cache-control': 'no-store',
     'x-content-type-options': 'nosniff',
     'x-request-id': c.get('log').request_id,
-    // Not on a 404: it must be the same bytes whether the row is missing, foreign, or behind another door.
+    // Not on a 404: it must be the same bytes whether the row is missing, another account's, or outside the restriction.
     ...(bookmark && status !== 404 ? { [BOOKMARK_HEADER]: bookmark } : {}),
   };
 }

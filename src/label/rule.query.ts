@@ -32,7 +32,7 @@ export const isAllowedBy = (account: SQL, id: SQL, otherwise: 0 | 1) =>
 
 const own = alias(evaluationLabel, 'own');
 
-/** The label that `isAllowedBy` judges by, as the condition of a join. */
+/** The label whose rule `isAllowedBy` applies, as the condition of a join. */
 export const isLabelOf = (account: SQL, id: SQL) =>
   all(
     sql`${evaluationLabel.account_id} = coalesce((
