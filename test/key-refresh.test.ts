@@ -1,4 +1,5 @@
 /** Who waits for a refresh of the issuer's key set, for how long, and what an unknown key id may cost. */
+import { env } from 'cloudflare:workers';
 import { describe, expect, it, vi } from 'vitest';
 import { type StillClock, stillClock, until } from './support/clock.ts';
 import { type KeyPair, keyPair } from './support/signer.ts';
@@ -31,19 +32,32 @@ const down = () => {
 const hangs = () => new Promise<Response>(() => {});
 
 /** An isolate that has the first key of its issuer, and a row to update. */
-async function start() {
+async function start(version = env.CF_VERSION_METADATA) {
   const clock = stillClock();
   const [first, second] = [await keyPair('ES256', 'key-1'), await keyPair('ES256', 'key-2')];
   const state: { answer: () => Response | Promise<Response> } = { answer: keySet(first) };
   const fetched = vi.spyOn(globalThis, 'fetch').mockImplementation(async () => state.answer());
   const JWT_JWKS_URL = `https://issuer.example/${crypto.randomUUID()}/keys`;
   const settings = { JWT_SECRET: '', JWT_JWKS_URL, JWT_ISSUER: ISSUER, JWT_AUDIENCE: 'run-evaluation' };
-  const send: Send = workerWith(settings, clock);
+  const isolate = (): Send => workerWith({ ...settings, CF_VERSION_METADATA: version }, clock);
+  const send = isolate();
   const row = await storeEvaluation();
   const sent = async (by: KeyPair) => putValue(row, 9, await by.sign(tokenClaims(clock)));
   const put = async (by: KeyPair) => (await send(await sent(by))).status;
   await put(first);
-  return { clock, first, second, state, send, row, sent, put, fetches: () => fetched.mock.calls.length };
+  return {
+    clock,
+    first,
+    second,
+    state,
+    isolate,
+    send,
+    row,
+    sent,
+    put,
+    url: JWT_JWKS_URL,
+    fetches: () => fetched.mock.calls.length,
+  };
 }
 
 const tokenClaims = (clock: StillClock) =>
@@ -154,6 +168,28 @@ describe('a key that the kept set does not have', () => {
     expect(await honest).toBe(200);
     expect(await stranger).toBe(401);
     expect(fetches()).toBe(3);
+  });
+});
+
+describe('the copy in the edge cache', () => {
+  it.each(['', 'undefined', crypto.randomUUID()])('is not read from another version’s name: "%s"', async (version) => {
+    const { clock, second, url, isolate, sent } = await start();
+    const headers = { 'cache-control': 'max-age=3600', 'x-fetched-at': String(clock.now().getTime()) };
+    const planted = Response.json({ keys: [second.jwk] }, { headers });
+    await caches.default.put(`https://key-set.invalid/${version}?url=${encodeURIComponent(url)}`, planted);
+
+    expect((await isolate()(await sent(second))).status).toBe(401);
+  });
+
+  it('is not used where the version is not known', async () => {
+    const read = vi.spyOn(caches.default, 'match');
+    const stored = vi.spyOn(caches.default, 'put');
+    const { first, isolate, sent, fetches } = await start({ id: '', tag: '', timestamp: '' });
+
+    expect((await isolate()(await sent(first))).status).toBe(200);
+
+    expect(fetches()).toBe(2);
+    expect([read.mock.calls, stored.mock.calls]).toEqual([[], []]);
   });
 });
 

@@ -19,8 +19,8 @@ const FETCHED_AT = 'x-fetched-at';
 
 /**
  * The set in the edge cache. All Workers of a zone share that cache, and whoever writes our entry plants a key: so its
- * name holds the id of the deployed version, which only those know who may deploy in our place. Without that id nothing
- * is cached. A cache that does not work costs speed, not correctness.
+ * name holds the id of the deployed version, a random UUID that nobody outside of the account is told. Without that id
+ * nothing is cached. A cache that does not work costs speed, not correctness.
  */
 export function createEdgeCache({ url, version }: RemoteKeySource, clock: Clock) {
   const name = `https://key-set.invalid/${version}?url=${encodeURIComponent(url.href)}`;
