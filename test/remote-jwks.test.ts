@@ -33,6 +33,8 @@ const down = () => {
   throw new TypeError('Network connection lost.');
 };
 
+const edgeKey = (url: string) => `https://key-set.invalid/${env.CF_VERSION_METADATA.id}?url=${encodeURIComponent(url)}`;
+
 /** A remote key set for one test alone, since the edge cache outlives a test. */
 function remoteJwks(answer: () => Response | Promise<Response>) {
   const url = `https://issuer.example/${crypto.randomUUID()}/keys`;
@@ -50,6 +52,8 @@ function remoteJwks(answer: () => Response | Promise<Response>) {
       state.answer = next;
     },
     fetches: () => fetched.mock.calls.length,
+    /** Nobody waits for the copy in the edge cache: it is written in the background. */
+    isCached: () => until(async () => expect(await caches.default.match(edgeKey(url))).toBeDefined()),
   };
 }
 
@@ -65,6 +69,7 @@ async function warmIsolate(...pairs: KeyPair[]) {
   const send = remote.isolate(clock);
   const row = await storeEvaluation();
   await put(send, clock, first, row, 1);
+  await remote.isCached();
   return { clock, remote, send, row };
 }
 
@@ -104,6 +109,7 @@ describe('a remote key set', () => {
     const remote = remoteJwks(keySet(first));
     const row = await storeEvaluation();
     await put(remote.isolate(clock), clock, first, row);
+    await remote.isCached();
     clock.advance(8 * MINUTE);
 
     expect((await put(remote.isolate(clock), clock, first, row, 8)).status).toBe(200);
@@ -184,8 +190,6 @@ describe('a key set with unusable keys', () => {
 });
 
 describe('the edge cache', () => {
-  const edgeKey = (url: string) =>
-    `https://key-set.invalid/${env.CF_VERSION_METADATA.id}?url=${encodeURIComponent(url)}`;
   const copy = (body: BodyInit, fetchedAt: unknown) =>
     new Response(body, { headers: { 'cache-control': 'max-age=3600', 'x-fetched-at': String(fetchedAt) } });
 
@@ -212,6 +216,7 @@ describe('the edge cache', () => {
     const clock = stillClock();
     const remote = remoteJwks(keySet(first));
     await put(remote.isolate(clock), clock, first, await storeEvaluation());
+    await remote.isCached();
 
     const cached = await caches.default.match(edgeKey(remote.url));
 
@@ -375,6 +380,7 @@ describe('an outage of the remote key set', () => {
       const send = remote.isolate(clock);
       const row = await storeEvaluation();
       await put(send, clock, first, row, 1);
+      await remote.isCached();
       remote.answers(failing);
 
       clock.advance(10 * MINUTE);
