@@ -77,6 +77,14 @@ export const notFound = () =>
 
 export const malformed = (sentence: string) => new Failure('malformed', sentence);
 
+/** `version` is the one that is stored. */
+export const preconditionFailed = (resource: string, version: string) =>
+  new Failure(
+    'precondition_failed',
+    `The ${resource} is not as If-Match expects it: get it again, and send its present ETag.`,
+    { version },
+  );
+
 export const unprocessable = (sentence: string) => new Failure('unprocessable', sentence);
 
 /** For transient faults: sending the same request again is safe. */

@@ -5,7 +5,6 @@
  */
 import { type Clock, withTimeout } from '../clock.ts';
 import { databaseUnavailable, messageOf } from '../failure.ts';
-import type { Principal } from '../principal.ts';
 import type { Statement } from './statement.ts';
 
 /** Safe to retry (D1: Debug D1, error list). */
@@ -61,13 +60,6 @@ export type Connection = {
   readonly bookmark: () => string | null;
   /** What the request has cost so far. */
   readonly cost: Readonly<Cost>;
-};
-
-/** What each operation needs to know: who asks, the way to the database, and the time of the request (ISO 8601). */
-export type OperationContext = {
-  readonly principal: Principal;
-  readonly connection: Connection;
-  readonly now: string;
 };
 
 /** Calls, attempts at them, and rows as D1 counts and bills them (D1: Return object, meta). */

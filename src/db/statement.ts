@@ -16,6 +16,9 @@ export type StatementOf<Q> = Q extends { readonly types?: { params: (params: inf
   ? Statement<P, R>
   : never;
 
+/** A row of an outer join that may have found nothing. */
+export type OrNulls<Row> = Row | { readonly [column in keyof Row]: null };
+
 /** Parameters are written `:name`. A name that occurs twice is bound once. */
 export function statement<Params, Row>(text: string): Statement<Params, Row> {
   const params: string[] = [];

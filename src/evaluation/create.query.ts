@@ -3,10 +3,11 @@ import { eq, sql } from 'drizzle-orm';
 import { alias } from 'drizzle-orm/sqlite-core';
 import { all, compile, ifNothingChanged, orm } from '../db/compile.ts';
 import { evaluationLabel, runEvaluation, runEvaluationHistory } from '../db/schema.ts';
+import type { OrNulls } from '../db/statement.ts';
 import type { LabelRow } from '../label/label.ts';
 import { isAllowedBy, isLabelOf, ruleColumns } from '../label/rule.query.ts';
 import { resourceColumns, type Scope } from './evaluation.query.ts';
-import type { EvaluationRow, OrNulls } from './evaluation.ts';
+import type { EvaluationRow } from './evaluation.ts';
 
 export type CreateParams = Scope & {
   readonly evaluation_label_id: string;

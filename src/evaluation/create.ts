@@ -1,12 +1,13 @@
 /** Creates an evaluation in one statement, which carries its label's rule. Knows nothing of HTTP. */
-import type { OperationContext } from '../db/connection.ts';
+import type { OperationContext } from '../db/operation.ts';
+import { idOfKey, nameWrite } from '../db/write-id.ts';
 import { Failure, notFound } from '../failure.ts';
+import { refuseServerFields } from '../fields.ts';
 import { valueIsIllegal } from '../label/label.ts';
 import { allows } from '../principal.ts';
 import type { EvaluationRow } from './evaluation.ts';
-import { type EvaluationCreate, refuseServerFields } from './input.ts';
+import type { EvaluationCreate } from './input.ts';
 import * as sql from './sql.generated.ts';
-import { idOfKey, nameWrite } from './write-id.ts';
 
 /**
  * The row as stored, and whether this request created it: a repeated create of the same content gets what is stored.

@@ -23,9 +23,6 @@ export type RunEvaluation = {
 /** A row as the database returns it: the resource, but for the one field that is absent instead of null. */
 export type EvaluationRow = Omit<RunEvaluation, 'updated_at'> & { updated_at: string | null };
 
-/** A row of an outer join that may have found nothing. */
-export type OrNulls<Row> = Row | { readonly [column in keyof Row]: null };
-
 /** Which evaluation: both ids in lower case, as they are stored. */
 export type EvaluationPath = { readonly run_id: string; readonly id: string };
 

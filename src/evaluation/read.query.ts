@@ -2,9 +2,10 @@
 import { asc, desc, eq, sql } from 'drizzle-orm';
 import { all, compile, orm } from '../db/compile.ts';
 import { runEvaluation, runEvaluationHistory } from '../db/schema.ts';
+import type { OrNulls } from '../db/statement.ts';
 import type { AccountId } from '../principal.ts';
 import { inScope, resourceColumns, type Scope } from './evaluation.query.ts';
-import type { EvaluationRow, OrNulls, ReplacedRow } from './evaluation.ts';
+import type { EvaluationRow, ReplacedRow } from './evaluation.ts';
 
 export const getEvaluation = compile<Scope, EvaluationRow>(
   orm.select(resourceColumns).from(runEvaluation).where(inScope),

@@ -1,12 +1,9 @@
 /** Reads evaluations, one call to D1 each. Knows nothing of HTTP. */
-import type { OperationContext } from '../db/connection.ts';
+import type { OperationContext, Page, Place } from '../db/operation.ts';
 import { notFound } from '../failure.ts';
 import { allows } from '../principal.ts';
 import type { EvaluationPath, EvaluationRow, ReplacedRow } from './evaluation.ts';
 import * as sql from './sql.generated.ts';
-
-/** Where a page begins, after the last entry of the page before, and how many entries it may have. */
-export type Page<Cursor> = { readonly after: Cursor | undefined; readonly limit: number };
 
 /** @throws {Failure} `not_found`. */
 export async function getEvaluation(
@@ -27,7 +24,7 @@ export async function getEvaluation(
 export async function listEvaluations(
   { principal, connection }: OperationContext,
   run_id: string,
-  { after, limit }: Page<{ created_at: string; id: string }>,
+  { after, limit }: Page<Place>,
 ): Promise<EvaluationRow[]> {
   if (!allows(principal, { run_id })) throw notFound();
   const [after_created_at, after_id] = [after?.created_at ?? '', after?.id ?? ''];

@@ -6,7 +6,7 @@ import { type AppEnv, operationContext } from '../http/context.ts';
 import { methodNotAllowed } from '../http/errors.ts';
 import { hasVersion, readIfMatch, refuseIfNoneMatch, validatorsOf } from '../http/etag.ts';
 import { readIdempotencyKey } from '../http/idempotency-key.ts';
-import { linkToNext, readCursor, readLimit, uuidOf } from '../http/params.ts';
+import { pageOf, readLimit, readPlace, readTime, uuidOf } from '../http/params.ts';
 import { respond, respondJson } from '../http/response.ts';
 import type { OpenSession } from '../http/session.ts';
 import { createEvaluation } from './create.ts';
@@ -18,10 +18,6 @@ import { updateEvaluation } from './update.ts';
 const EVALUATIONS = '/v1/run/:id/evaluations';
 const EVALUATION = '/v1/run/:run_id/evaluation/:evaluation_id';
 const HISTORY = `${EVALUATION}/history` as const;
-
-const TIME = String.raw`(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z)`;
-const LIST_CURSOR = new RegExp(`^${TIME} ([0-9a-f-]{36})$`);
-const HISTORY_CURSOR = new RegExp(`^${TIME}$`);
 
 type Dependencies = {
   readonly requireAuth: RequireAuth;
@@ -43,14 +39,10 @@ export function evaluationRoutes({ requireAuth, session }: Dependencies) {
   routes.get(EVALUATIONS, requireAuth('listEvaluations'), session('read'), async (c) => {
     const runId = uuidOf('id', c.req.param('id'));
     const limit = readLimit(c.req.query('limit'));
-    const [created_at, id] = readCursor(c.req.query('cursor'), LIST_CURSOR) ?? [];
-    const after = created_at !== undefined && id !== undefined ? { created_at, id } : undefined;
-    // One more than asked for tells whether there are more.
-    const page = { after, limit: limit + 1 };
-    const rows = await listEvaluations(operationContext(c), runId, page);
-    const last = rows.length > limit ? rows[limit - 1] : undefined;
-    const link = last && linkToNext(`/v1/run/${runId}/evaluations`, limit, last.created_at, last.id);
-    return respondJson(c, 200, rows.slice(0, limit).map(resourceOf), link);
+    const after = readPlace(c.req.query('cursor'));
+    const rows = await listEvaluations(operationContext(c), runId, { after, limit: limit + 1 });
+    const { page, link } = pageOf(rows, limit, `/v1/run/${runId}/evaluations`, (last) => [last.created_at, last.id]);
+    return respondJson(c, 200, page.map(resourceOf), link);
   });
 
   routes.get(EVALUATION, requireAuth('getEvaluation'), session('read'), async (c) => {
@@ -76,12 +68,12 @@ export function evaluationRoutes({ requireAuth, session }: Dependencies) {
   routes.get(HISTORY, requireAuth('listReplacedValues'), session('read'), async (c) => {
     const path = evaluationPath(c);
     const limit = readLimit(c.req.query('limit'));
-    const [replaced_at] = readCursor(c.req.query('cursor'), HISTORY_CURSOR) ?? [];
-    const page = { after: replaced_at === undefined ? undefined : { replaced_at }, limit: limit + 1 };
-    const entries = await listReplacedValues(operationContext(c), path, page);
-    const last = entries.length > limit ? entries[limit - 1] : undefined;
+    const replaced_at = readTime(c.req.query('cursor'));
+    const after = replaced_at === undefined ? undefined : { replaced_at };
+    const entries = await listReplacedValues(operationContext(c), path, { after, limit: limit + 1 });
     const self = `/v1/run/${path.run_id}/evaluation/${path.id}/history`;
-    return respondJson(c, 200, entries.slice(0, limit), last && linkToNext(self, limit, last.replaced_at));
+    const { page, link } = pageOf(entries, limit, self, (last) => [last.replaced_at]);
+    return respondJson(c, 200, page, link);
   });
 
   routes.all(EVALUATIONS, methodNotAllowed('GET, HEAD, POST'));

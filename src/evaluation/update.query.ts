@@ -4,12 +4,14 @@
  */
 import { sql } from 'drizzle-orm';
 import { alias } from 'drizzle-orm/sqlite-core';
-import { all, compile, ifNothingChanged, literal, orm } from '../db/compile.ts';
+import { all, compile, ifNothingChanged, orm } from '../db/compile.ts';
+import { changedField, nextVersion, preconditionHolds } from '../db/conditions.ts';
 import { evaluationLabel, runEvaluation, runEvaluationHistory } from '../db/schema.ts';
+import type { OrNulls } from '../db/statement.ts';
 import type { LabelRow } from '../label/label.ts';
 import { isAllowedBy, isLabelOf, ruleColumns } from '../label/rule.query.ts';
 import { inScope, resourceColumns, type Scope } from './evaluation.query.ts';
-import { type EvaluationRow, IMMUTABLE_FIELDS, type OrNulls } from './evaluation.ts';
+import { type EvaluationRow, IMMUTABLE_FIELDS } from './evaluation.ts';
 
 export type UpdateParams = Scope & {
   /** The time of the request, the same in each attempt. */
@@ -17,7 +19,7 @@ export type UpdateParams = Scope & {
   /** The author of the change, from the verified token. */
   readonly subject: string;
   readonly value: number;
-  /** Names this write (write-id.ts). */
+  /** Names this write (db/write-id.ts). */
   readonly write_id: string;
   /** This write cannot have been replaced before that time: it bounds the search in the history. */
   readonly since: string;
@@ -41,9 +43,6 @@ export type UpdateExplanation = OrNulls<EvaluationRow> &
 
 const param = (name: keyof UpdateParams) => sql`${sql.placeholder(name)}`;
 
-/** The same as `versionOf`. */
-const version = sql<string>`coalesce(${runEvaluation.updated_at}, ${runEvaluation.created_at})`;
-
 /** The row holds what this write stored; or, without a precondition and a key, what the same author sends again. */
 const isInRow = sql`(${runEvaluation.write_id} = ${param('write_id')} OR (${param('is_repeatable')}
   AND ${runEvaluation.value} = ${param('value')}
@@ -63,20 +62,6 @@ const isReplaced = all(
   sql`${replaced.write_id} = ${param('write_id')}`,
 );
 
-const preconditionHolds = sql<
-  0 | 1
->`(${param('versions')} IS NULL OR ${version} IN (SELECT value FROM json_each(${param('versions')})))`;
-
-/** The first immutable field that was sent with another value than is stored. */
-const changedField = sql<string | null>`(
-  SELECT json_each.key FROM json_each(${param('immutable')}) WHERE json_each.value IS NOT CASE json_each.key
-    ${sql.join(
-      IMMUTABLE_FIELDS.map((name) => sql`WHEN ${literal(name)} THEN ${runEvaluation[name]}`),
-      sql` `,
-    )}
-  END
-)`;
-
 const label = [sql`${runEvaluation.account_id}`, sql`${runEvaluation.evaluation_label_id}`] as const;
 
 /** Returns the changed row; nothing if a condition failed, or if this write is stored already. */
@@ -86,8 +71,7 @@ export const updateEvaluation = compile<UpdateParams, EvaluationRow>(
     .set({
       value: param('value'),
       updated_by: param('subject'),
-      // Strictly later than the version it replaces, whatever the clocks of two edges say.
-      updated_at: sql`max(${param('now')}, strftime('%Y-%m-%dT%H:%M:%fZ', ${version}, '+0.001 seconds'))`,
+      updated_at: nextVersion(runEvaluation),
       write_id: param('write_id'),
     })
     .where(
@@ -95,8 +79,8 @@ export const updateEvaluation = compile<UpdateParams, EvaluationRow>(
         inScope,
         sql`NOT ${isInRow}`,
         sql`NOT EXISTS (SELECT 1 FROM ${runEvaluationHistory} AS replaced WHERE ${isReplaced})`,
-        preconditionHolds,
-        sql`${changedField} IS NULL`,
+        preconditionHolds(runEvaluation),
+        sql`${changedField(runEvaluation, IMMUTABLE_FIELDS)} IS NULL`,
         // A label is reference data that may arrive later: until then any finite value is allowed.
         isAllowedBy(...label, 1),
       ),
@@ -113,8 +97,8 @@ export const explainUpdateEvaluation = compile<UpdateParams, UpdateExplanation>(
       stored_at: sql`CASE WHEN ${isInRow} THEN ${runEvaluation.updated_at} ELSE ${replaced.updated_at} END`.as(
         'stored_at',
       ),
-      precondition_holds: preconditionHolds.as('precondition_holds'),
-      changed_field: changedField.as('changed_field'),
+      precondition_holds: preconditionHolds(runEvaluation).as('precondition_holds'),
+      changed_field: changedField(runEvaluation, IMMUTABLE_FIELDS).as('changed_field'),
       ...ruleColumns,
     })
     .from(ifNothingChanged)

@@ -1,20 +1,13 @@
 /** Updates an evaluation's value in one statement, which carries every condition. Knows nothing of HTTP. */
-import type { OperationContext } from '../db/connection.ts';
-import { Failure, notFound, unprocessable } from '../failure.ts';
+import type { OperationContext, UpdateConditions } from '../db/operation.ts';
+import { nameWrite } from '../db/write-id.ts';
+import { notFound, preconditionFailed, unprocessable } from '../failure.ts';
+import { fieldIsImmutable } from '../fields.ts';
 import { valueIsIllegal } from '../label/label.ts';
 import { allows } from '../principal.ts';
 import { type EvaluationPath, type EvaluationRow, versionOf } from './evaluation.ts';
-import { type EvaluationUpdate, fieldIsImmutable } from './input.ts';
+import type { EvaluationUpdate } from './input.ts';
 import * as sql from './sql.generated.ts';
-import { nameWrite } from './write-id.ts';
-
-/** What a caller may ask of an update beyond its content. */
-export type UpdateConditions = {
-  /** The versions of which one must be stored for the write to happen; undefined if any will do. */
-  readonly versions: readonly string[] | undefined;
-  /** The caller's name for this write, by which a repetition is recognised. */
-  readonly key: string | undefined;
-};
 
 /**
  * The row as this write stored it: now, or in an earlier attempt. Without conditions, the same value by the same author
@@ -57,13 +50,7 @@ export async function updateEvaluation(
     if (stored_value !== value) throw keyIsOfAnotherValue(stored_value);
     return { ...stored, value, updated_by: subject, updated_at: stored_at };
   }
-  if (!precondition_holds) {
-    throw new Failure(
-      'precondition_failed',
-      'The evaluation is not as If-Match expects it: get it again, and send its present ETag.',
-      { version: versionOf(stored) },
-    );
-  }
+  if (!precondition_holds) throw preconditionFailed('evaluation', versionOf(stored));
   if (changed_field !== null) throw fieldIsImmutable(changed_field);
   throw valueIsIllegal(explanation, stored.evaluation_label_id);
 }

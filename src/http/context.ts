@@ -4,7 +4,8 @@
  */
 import type { Context, MiddlewareHandler } from 'hono';
 import type { Clock } from '../clock.ts';
-import type { Connection, OperationContext } from '../db/connection.ts';
+import type { Connection } from '../db/connection.ts';
+import type { OperationContext } from '../db/operation.ts';
 import type { Principal } from '../principal.ts';
 
 export type LogLine = {

@@ -45,7 +45,7 @@ export function hasVersion(header: string | undefined, version: string): boolean
 /** @throws {Failure} `malformed`: no update can satisfy If-None-Match, and it must not be ignored (§13.1.2). */
 export function refuseIfNoneMatch(header: string | undefined): void {
   if (header === undefined) return;
-  throw malformed('An update takes If-Match, not If-None-Match: the evaluation exists.');
+  throw malformed('An update takes If-Match, not If-None-Match: what it changes must exist.');
 }
 
 type Tag = { readonly weak: boolean; readonly version: string };

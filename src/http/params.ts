@@ -19,28 +19,53 @@ export function uuidOf(name: string, parameter: string): string {
 export const PAGE_MAX_ROWS = 1000;
 
 /** @throws {Failure} `malformed`. */
-export function readLimit(limit: string | undefined): number {
-  if (limit === undefined) return PAGE_MAX_ROWS;
+export function readLimit(limit: string | undefined, maxRows = PAGE_MAX_ROWS): number {
+  if (limit === undefined) return maxRows;
   const rows = /^[1-9]\d{0,3}$/.test(limit) ? Number(limit) : 0;
-  if (rows >= 1 && rows <= PAGE_MAX_ROWS) return rows;
-  throw malformed(`limit must be a whole number from 1 to ${PAGE_MAX_ROWS}.`);
+  if (rows >= 1 && rows <= maxRows) return rows;
+  throw malformed(`limit must be a whole number from 1 to ${maxRows}.`);
 }
 
+const TIME = String.raw`(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z)`;
+const TIME_CURSOR = new RegExp(`^${TIME}$`);
+const PLACE_CURSOR = new RegExp(`^${TIME} ([0-9a-f-]{36})$`);
+
 /**
- * The parts of a cursor as it came in a Link header; undefined if none was sent.
- * @throws {Failure} `malformed` if it does not have that shape.
+ * The place after which a page starts, if a cursor came in a link; undefined if none was sent.
+ * @throws {Failure} `malformed`.
  */
-export function readCursor(cursor: string | undefined, shape: RegExp): string[] | undefined {
-  if (cursor === undefined) return undefined;
+export function readPlace(cursor: string | undefined): { created_at: string; id: string } | undefined {
+  const [created_at, id] = readCursor(cursor, PLACE_CURSOR);
+  return created_at === undefined || id === undefined ? undefined : { created_at, id };
+}
+
+/** The same, of a list that is ordered by one time. @throws {Failure} `malformed`. */
+export const readTime = (cursor: string | undefined): string | undefined => readCursor(cursor, TIME_CURSOR)[0];
+
+function readCursor(cursor: string | undefined, shape: RegExp): readonly string[] {
+  if (cursor === undefined) return [];
   const parts = shape.exec(decode(cursor));
   if (parts) return parts.slice(1);
   throw malformed('cursor must be one that came in a Link header, as it came.');
 }
 
-/** The header Link to the page that follows this one. Relative, so that it holds behind any proxy. */
-export const linkToNext = (path: string, limit: number, ...parts: string[]) => ({
-  link: `<${path}?limit=${limit}&cursor=${encode(parts.join(' '))}>; rel="next"`,
-});
+/**
+ * A page of the rows that were read, one more than it may have, which tells whether there are more; and the header Link to
+ * the next one. Relative, so that it holds behind any proxy. `query` is what the caller asked for besides the page.
+ */
+export function pageOf<Row>(
+  rows: readonly Row[],
+  limit: number,
+  path: string,
+  placeOf: (last: Row) => readonly string[],
+  query: Readonly<Record<string, string>> = {},
+): { readonly page: readonly Row[]; readonly link: { link: string } | undefined } {
+  const page = rows.slice(0, limit);
+  const last = rows.length > limit ? page.at(-1) : undefined;
+  if (last === undefined) return { page, link: undefined };
+  const next = new URLSearchParams({ ...query, limit: `${limit}`, cursor: encode(placeOf(last).join(' ')) });
+  return { page, link: { link: `<${path}?${next}>; rel="next"` } };
+}
 
 /** base64 without padding. Times and UUIDs need neither of the characters that have a meaning in URLs. */
 const encode = (text: string) => btoa(text).replaceAll('=', '');

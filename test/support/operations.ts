@@ -115,7 +115,7 @@ const UPDATE = {
     'an Idempotency-Key with a space': BAD_KEY,
     'If-None-Match': {
       headers: { 'if-none-match': '*' },
-      error: 'An update takes If-Match, not If-None-Match: the evaluation exists.',
+      error: 'An update takes If-Match, not If-None-Match: what it changes must exist.',
     },
   },
   forbidden: {

@@ -1,0 +1,35 @@
+/**
+ * What CHECK constraints say of a column, for schema.ts. A column that may be NULL passes, unless a check says otherwise: in
+ * SQL a condition on NULL is not false.
+ */
+import { sql } from 'drizzle-orm';
+import { ACCOUNT_MAX_CHARS } from '../limits.ts';
+
+/**
+ * A UUID in the one spelling that is stored: lower case (RFC 9562 §4), so that equal ids are equal text.
+ * In three short steps because D1 refuses a LIKE or GLOB pattern of over 50 bytes (D1 limits).
+ */
+export const isUuid = (column: string) =>
+  sql.raw(
+    `"${column}" LIKE '________-____-____-____-____________' AND "${column}" NOT GLOB '*[^0-9a-f-]*' AND length(replace("${column}", '-', '')) = 32`,
+  );
+
+/**
+ * A date-time in the one spelling that is stored: real, UTC, milliseconds, `Z`; so that text order is time order.
+ * Before the year 9999, so that there always is a later one.
+ */
+export const isTimestamp = (column: string) =>
+  sql.raw(`"${column}" IS strftime('%Y-%m-%dT%H:%M:%fZ', "${column}") AND coalesce("${column}", '') < '9999'`);
+
+/** A finite number, or NULL. SQL itself can write an infinity (9e999), which no JSON number is. */
+export const isFiniteNumber = (column: string) => sql.raw(`abs("${column}") <= 1.7976931348623157e308`);
+
+/** At most so many characters. SQLite counts them up to the first NUL only, so the bytes (UTF-8, 4 each) are bounded too. */
+export const isAtMost = (column: string, characters: number) =>
+  sql.raw(`length("${column}") <= ${characters} AND octet_length("${column}") <= ${4 * characters}`);
+
+/** An account's id: not empty, and bounded, for it is part of every key. */
+export const isAccountId = (column: string) =>
+  sql`${sql.raw(`"${column}" <> ''`)} AND ${isAtMost(column, ACCOUNT_MAX_CHARS)}`;
+
+export const isWriteId = sql.raw(`length("write_id") = 32 AND "write_id" NOT GLOB '*[^0-9a-f]*'`);
