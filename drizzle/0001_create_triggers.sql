@@ -87,3 +87,76 @@ WHEN OLD.`id` IS NOT NEW.`id`
 BEGIN
 	SELECT RAISE(ABORT, 'only value, updated_by and updated_at of a run_evaluation can change');
 END;
+--> statement-breakpoint
+-- A stored value is a number or an index into categories: under another rule it would say what nobody said. Who needs
+-- another rule makes another label.
+CREATE TRIGGER `evaluation_label_keeps_its_rule`
+BEFORE UPDATE ON `evaluation_label`
+WHEN OLD.`id` IS NOT NEW.`id`
+	OR OLD.`account_id` IS NOT NEW.`account_id`
+	OR OLD.`value_type` IS NOT NEW.`value_type`
+	OR OLD.`min_value` IS NOT NEW.`min_value`
+	OR OLD.`max_value` IS NOT NEW.`max_value`
+	OR OLD.`categories` IS NOT NEW.`categories`
+	OR OLD.`created_by` IS NOT NEW.`created_by`
+	OR OLD.`created_at` IS NOT NEW.`created_at`
+	OR OLD.`create_digest` IS NOT NEW.`create_digest`
+BEGIN
+	SELECT RAISE(ABORT, 'only name, description and archived_at of an evaluation_label can change');
+END;
+--> statement-breakpoint
+-- INSERT OR REPLACE would change the rule.
+CREATE TRIGGER `evaluation_label_is_not_replaced`
+BEFORE INSERT ON `evaluation_label`
+WHEN EXISTS (SELECT 1 FROM `evaluation_label` WHERE `account_id` = NEW.`account_id` AND `id` = NEW.`id`)
+BEGIN
+	SELECT RAISE(ABORT, 'evaluation_label exists: update it');
+END;
+--> statement-breakpoint
+-- An account's own label goes before a shared one of the same id. Made later, it would change the rule of the evaluations
+-- that the account has under the shared one.
+CREATE TRIGGER `evaluation_label_hides_no_shared_one`
+BEFORE INSERT ON `evaluation_label`
+WHEN NEW.`account_id` <> 'shared'
+	AND EXISTS (SELECT 1 FROM `evaluation_label` WHERE `account_id` = 'shared' AND `id` = NEW.`id`)
+BEGIN
+	SELECT RAISE(ABORT, 'a shared evaluation_label has this id: choose another');
+END;
+--> statement-breakpoint
+-- What a CHECK cannot see. What is no JSON, a CHECK refuses.
+CREATE TRIGGER `evaluation_label_has_distinct_categories`
+BEFORE INSERT ON `evaluation_label`
+WHEN NEW.`categories` IS NOT NULL AND json_valid(NEW.`categories`)
+BEGIN
+	SELECT RAISE(ABORT, 'categories of an evaluation_label must be different non-empty strings of up to 255 characters')
+	WHERE (
+		SELECT count(*) <> count(DISTINCT `value`)
+			OR max(`type` <> 'text' OR `value` = '' OR length(`value`) > 255 OR octet_length(`value`) > 1020)
+		FROM json_each(NEW.`categories`)
+	);
+END;
+--> statement-breakpoint
+-- As with evaluations: a writer that does not move updated_at on, or does not name its write, has that done here. A write of
+-- the Worker needs nothing here.
+CREATE TRIGGER `evaluation_label_moves_on`
+AFTER UPDATE ON `evaluation_label`
+WHEN (
+	OLD.`name` IS NOT NEW.`name`
+	OR OLD.`description` IS NOT NEW.`description`
+	OR OLD.`archived_at` IS NOT NEW.`archived_at`
+	OR OLD.`updated_by` IS NOT NEW.`updated_by`
+	OR OLD.`updated_at` IS NOT NEW.`updated_at`
+	OR OLD.`write_id` IS NOT NEW.`write_id`
+) AND (
+	NEW.`updated_at` > coalesce(OLD.`updated_at`, OLD.`created_at`) AND OLD.`write_id` IS NOT NEW.`write_id`
+) IS NOT TRUE
+BEGIN
+	UPDATE `evaluation_label`
+	SET
+		`updated_at` = CASE WHEN NEW.`updated_at` > coalesce(OLD.`updated_at`, OLD.`created_at`) THEN NEW.`updated_at` ELSE max(
+			strftime('%Y-%m-%dT%H:%M:%fZ', 'now'),
+			strftime('%Y-%m-%dT%H:%M:%fZ', coalesce(OLD.`updated_at`, OLD.`created_at`), '+0.001 seconds')
+		) END,
+		`write_id` = CASE WHEN OLD.`write_id` IS NOT NEW.`write_id` THEN NEW.`write_id` ELSE lower(hex(randomblob(16))) END
+	WHERE `account_id` = NEW.`account_id` AND `id` = NEW.`id`;
+END;

@@ -5,7 +5,6 @@
 import { Hono } from 'hono';
 import { createVerifier } from './auth/verifier.ts';
 import { type Clock, systemClock } from './clock.ts';
-import evaluationDocument from './evaluation/openapi.json';
 import { evaluationRoutes } from './evaluation/routes.ts';
 import { bearerAuth } from './http/bearer-auth.ts';
 import { type AppEnv, requestContext } from './http/context.ts';
@@ -13,6 +12,8 @@ import { crossOrigin } from './http/cors.ts';
 import { renderFailure, renderPathNotFound } from './http/errors.ts';
 import { createRateLimiter } from './http/rate-limit.ts';
 import { d1Session } from './http/session.ts';
+import { labelRoutes } from './label/routes.ts';
+import { openApiDocument } from './openapi.ts';
 import { serviceRoutes } from './service.ts';
 import { readOrigins, readSettings } from './settings.ts';
 
@@ -21,17 +22,14 @@ export function createApp(env: Env, clock: Clock = systemClock) {
   app.use(requestContext(clock, env.CF_VERSION_METADATA?.id));
   const origins = readOrigins(env);
   if (origins.length > 0) app.use(crossOrigin(origins));
-  app.route('/', serviceRoutes(env.DB, clock, [evaluationDocument]));
-  app.route(
-    '/',
-    evaluationRoutes({
-      requireAuth: bearerAuth(
-        async () => createVerifier(readSettings(env), clock),
-        createRateLimiter(env.RATE_LIMITER, clock),
-      ),
-      session: d1Session(env.DB, clock),
-    }),
+  const session = d1Session(env.DB, clock);
+  const requireAuth = bearerAuth(
+    async () => createVerifier(readSettings(env), clock),
+    createRateLimiter(env.RATE_LIMITER, clock),
   );
+  app.route('/', serviceRoutes(env.DB, clock, openApiDocument));
+  app.route('/', labelRoutes({ requireAuth, session }));
+  app.route('/', evaluationRoutes({ requireAuth, session }));
   app.notFound(renderPathNotFound);
   app.onError(renderFailure);
   return app;

@@ -26,8 +26,6 @@ export type FailureCode =
   /** The key set that verifies the token cannot be fetched. */
   | 'keys_unavailable'
   | 'database_unavailable'
-  /** Stored reference data contradicts itself. */
-  | 'inconsistent_data'
   /** A setting is missing or wrong. */
   | 'misconfigured';
 
@@ -76,6 +74,10 @@ export const notFound = () =>
   );
 
 export const malformed = (sentence: string) => new Failure('malformed', sentence);
+
+/** Of a repeated create, whose id comes from its key. */
+export const keyIsTaken = () =>
+  new Failure('conflict', 'The Idempotency-Key was sent before, with other content: send a new key with new content.');
 
 /** `version` is the one that is stored. */
 export const preconditionFailed = (resource: string, version: string) =>

@@ -14,11 +14,9 @@ export type Body = { readonly [property: string]: unknown };
 export type SentFields = { readonly [field: string]: unknown };
 
 export const uuid = (name: string) => {
-  const sentence = mustBeUuid(name);
+  const sentence = `${name} must be a UUID, such as 018f4d3c-7a10-7c4e-9b52-3f6e0d9a1c01.`;
   return v.pipe(v.string(sentence), v.regex(UUID, sentence), v.toLowerCase());
 };
-
-export const mustBeUuid = (name: string) => `${name} must be a UUID, such as 018f4d3c-7a10-7c4e-9b52-3f6e0d9a1c01.`;
 
 export const text = (name: string, maxChars: number, mustBe = 'a string') =>
   v.pipe(

@@ -3,6 +3,13 @@ export const ACCOUNT_MAX_CHARS = 255;
 export const SUBJECT_MAX_CHARS = 255;
 export const OUTPUT_NAME_MAX_CHARS = 255;
 export const FIELD_PATH_MAX_CHARS = 1024;
+export const LABEL_NAME_MAX_CHARS = 255;
+export const LABEL_DESCRIPTION_MAX_CHARS = 4096;
+export const CATEGORY_MAX_CHARS = 255;
+
+export const CATEGORIES_MAX_COUNT = 1000;
+/** All categories of a label, as JSON. As much as a request's body, so a CHECK alone holds it. */
+export const CATEGORIES_MAX_BYTES = 64 * 1024;
 
 /** Whether the text has at most so many characters. */
 export const isAtMost = (text: string, characters: number) =>

@@ -1,7 +1,14 @@
 /** What an account may store is bounded, and so is the largest page that anybody can be made to send or read. */
 import { env } from 'cloudflare:workers';
 import { describe, expect, it } from 'vitest';
-import { FIELD_PATH_MAX_CHARS, OUTPUT_NAME_MAX_CHARS } from '../src/limits.ts';
+import { BODY_MAX_BYTES } from '../src/http/body.ts';
+import {
+  CATEGORIES_MAX_BYTES,
+  FIELD_PATH_MAX_CHARS,
+  LABEL_DESCRIPTION_MAX_CHARS,
+  LABEL_NAME_MAX_CHARS,
+  OUTPUT_NAME_MAX_CHARS,
+} from '../src/limits.ts';
 import { expectRefusal, get, mintToken, readRun, request, storeLabel, worker } from './support/worker.ts';
 
 /** One character of two UTF-16 units and four bytes. */
@@ -37,6 +44,53 @@ describe.each([
       error: `${field} must be at most ${max} characters long.`,
     });
     expect(await readRun(tooLong.run)).toEqual([]);
+  });
+});
+
+async function createLabel(content: object, claims = {}): Promise<Response> {
+  const headers = { authorization: `Bearer ${await mintToken(claims)}` };
+  const body = JSON.stringify({ name: 'tone', value_type: 'binary', ...content });
+  return worker(await request('/v1/evaluation-labels', { method: 'POST', body, headers }));
+}
+
+/** So many different categories that are as long as possible, in bytes and when spelled in JSON. */
+const categories = (count: number, character: string) =>
+  Array.from({ length: count }, (_, n) => character.repeat(251) + `${n}`.padStart(4, '0'));
+
+describe.each([
+  ['name', LABEL_NAME_MAX_CHARS],
+  ['description', LABEL_DESCRIPTION_MAX_CHARS],
+])('the %s of a label', (field, max) => {
+  it.each([
+    ['ASCII', 'a'],
+    ['characters outside the BMP', EMOJI],
+    ['control characters', '\u0001'],
+  ])('is stored in full with %s up to its bound, and refused beyond it', async (_, character) => {
+    const text = character.repeat(max);
+
+    expect(await (await createLabel({ [field]: text })).json()).toMatchObject({ [field]: text });
+    await expectRefusal(await createLabel({ [field]: text + character }), {
+      status: 400,
+      error: `${field} must be at most ${max} characters long.`,
+    });
+  });
+});
+
+describe('the categories of a label', () => {
+  it.each([
+    ['1,000 short ones', Array.from({ length: 1000 }, (_, n) => `${n}`)],
+    ['long ones of ASCII', categories(250, 'a')],
+    ['long ones outside the BMP', categories(60, EMOJI)],
+    ['long ones of control characters', categories(40, '\u0001')],
+  ])('are stored in full, as many as a body holds: %s', async (_, all) => {
+    const response = await createLabel({ value_type: 'ordinal', categories: all });
+
+    expect(response.status).toBe(201);
+    expect(await response.json()).toMatchObject({ categories: all });
+  });
+
+  it('are bounded by the longest body: what fits into one fits into the table', () => {
+    expect(CATEGORIES_MAX_BYTES).toBe(BODY_MAX_BYTES);
   });
 });
 
@@ -77,5 +131,31 @@ describe('the largest page', () => {
     expect(response.status).toBe(200);
     expect(bytes).toBeGreaterThan(12_500_000);
     expect(bytes).toBeLessThanOrEqual(13_000_000);
+  });
+
+  it('of labels is 10 MB', async () => {
+    await env.DB.prepare(
+      `WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 101)
+       INSERT INTO evaluation_label (id, account_id, name, description, value_type, categories, created_by, created_at,
+         updated_by, updated_at, archived_at)
+       SELECT printf('018f4d3d-%04x-7000-8000-000000000000', i), ?1, ?2, ?3, 'ordinal', ?4, ?1,
+         '2026-01-01T00:00:00.000Z', ?1, '2026-01-01T00:00:00.000Z', '2026-01-01T00:00:00.000Z' FROM n`,
+    )
+      .bind(
+        longest(255),
+        longest(LABEL_NAME_MAX_CHARS),
+        longest(LABEL_DESCRIPTION_MAX_CHARS),
+        JSON.stringify(categories(43, '\u0001')),
+      )
+      .run();
+    const token = await mintToken({ account_id: longest(255) });
+
+    const response = await worker(await get('/v1/evaluation-labels', { authorization: `Bearer ${token}` }));
+
+    const page = await response.text();
+    expect(response.status).toBe(200);
+    expect(JSON.parse(page)).toHaveLength(100);
+    expect(page.length).toBeGreaterThan(9_500_000);
+    expect(page.length).toBeLessThanOrEqual(10_000_000);
   });
 });

@@ -75,7 +75,8 @@ describe('what does not exist', () => {
   );
 
   it.each(needing)('is refused by $name as missing, and nothing is stored', async ({ missing, requestFor }) => {
-    const elsewhere = (row: Row) => requestFor({ ...row, run_id: crypto.randomUUID() });
+    const [run_id, evaluation_label_id] = [crypto.randomUUID(), crypto.randomUUID()];
+    const elsewhere = (row: Row) => requestFor({ ...row, run_id, evaluation_label_id });
 
     await expectRefused(missing, elsewhere);
   });

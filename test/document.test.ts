@@ -9,11 +9,15 @@ import { EvaluationCreateBody, EvaluationUpdateBody } from '../src/evaluation/in
 import evaluations from '../src/evaluation/openapi.json';
 import { BODY_MAX_BYTES } from '../src/http/body.ts';
 import { PAGE_MAX_ROWS } from '../src/http/params.ts';
+import { LabelCreateBody, LabelUpdateBody } from '../src/label/input.ts';
+import labels from '../src/label/openapi.json';
+import { LABEL_PAGE_MAX_ROWS } from '../src/label/routes.ts';
 import { stillClock } from './support/clock.ts';
 import { flakyD1 } from './support/d1.ts';
 import { DOCUMENTED, describedResponse, document, errorsOf } from './support/document.ts';
 import { OPERATIONS } from './support/operations.ts';
 import {
+  ACCOUNT,
   claims,
   mintToken,
   pathOf,
@@ -41,33 +45,26 @@ async function send(
   if (!found) return to(await request(operation === 'getHealth' ? '/health' : '/openapi.json', { method: 'GET' }));
   const sent = await found.requestFor(await storeLabelled({ min_value: 1, max_value: 10 }), headers);
   const url = new URL(sent.url);
-  return to(new Request(`${url.origin}${path(url.pathname)}`, body === undefined ? sent : new Request(sent, { body })));
+  const isWithBody = body !== undefined && sent.method !== 'GET';
+  return to(new Request(`${url.origin}${path(url.pathname)}`, isWithBody ? new Request(sent, { body }) : sent));
 }
 
 const downD1 = (message: string) => workerWith({ DB: flakyD1(env.DB, message, 'fails').db });
 
 const limited = workerWith({ RATE_LIMITER: { limit: async () => ({ success: false }) } });
 
-/** The second create is changed. With a key, the first body has no id of its own. */
-async function createTwice(change: object, key?: string): Promise<Response> {
+/** What an operation accepts, and then the same with a change, about one row; made repeatable by an id or by the key. */
+async function sendTwice(operation: string, change: object, key: string | null = null): Promise<Response> {
+  const found = OPERATIONS.find(({ name }) => name === operation);
   const row = await storeLabelled({});
-  const { run_id, evaluation_label_id } = row;
-  const create = async (more: object) => {
-    const id = key === undefined ? { id: run_id } : {};
-    const body = JSON.stringify({ ...id, evaluation_label_id, value: 5, ...more });
-    const headers = { 'idempotency-key': key ?? null };
-    return worker(await request(`/v1/run/${run_id}/evaluations`, { method: 'POST', headers, body }));
+  const send = async (more: object) => {
+    const ownId = key === null ? found?.repeatable : undefined;
+    const body = (of: typeof row) => ({ ...(ownId?.body ?? found?.body)?.(of), ...more });
+    const headers = { 'idempotency-key': key };
+    return worker(found ? await found.requestFor(row, headers, { body }) : await request('/'));
   };
-  await create({});
-  return create(change);
-}
-
-async function updateTwice(key: string): Promise<Response> {
-  const row = await storeEvaluation();
-  const update = async (body: string) =>
-    worker(await request(pathOf(row), { headers: { 'idempotency-key': key }, body }));
-  await update('{"value":4}');
-  return update('{"value":5}');
+  await send({});
+  return send(change);
 }
 
 type Entry = (typeof OPERATIONS)[number];
@@ -92,11 +89,13 @@ const PROVOKE: Record<number, Provoke> = {
       : send(operation),
   201: (operation) => send(operation),
   304: (operation) => send(operation, { headers: { 'if-none-match': '*' } }),
-  400: (operation) => send(operation, { path: (path) => path.replace(/run\/[^/]+/, 'run/x') }),
+  400: (operation) => send(operation, { path: (path) => `${path.replace(/[0-9a-f-]{36}/, 'x')}?limit=0`, body: '{' }),
   401: (operation) => send(operation, { headers: { authorization: null } }),
   403: (operation) => send(operation, { to: workerWith({ JWT_REQUIRED_SCOPE: 'evaluations:write' }) }),
   404: async (operation) =>
-    send(operation, { headers: { authorization: `Bearer ${await mintToken({ run_id: crypto.randomUUID() })}` } }),
+    send(operation, {
+      headers: { authorization: `Bearer ${await mintToken({ evaluation_id: crypto.randomUUID() })}` },
+    }),
   409: (operation) =>
     sendInTurn(operation, ({ repeatable }) => (repeatable ? [repeatable, { body: repeatable.conflicting }] : [])),
   412: (operation) => send(operation, { headers: { 'if-match': '"x"' } }),
@@ -133,7 +132,8 @@ describe('each operationId', () => {
 });
 
 describe('each example of a failure', () => {
-  const update = 'updateEvaluation';
+  const [update, createLabel, updateLabel] = ['updateEvaluation', 'createEvaluationLabel', 'updateEvaluationLabel'];
+  const KEY = 'key-1';
   const failing: Record<string, Record<string, () => Promise<Response>>> = {
     BadRequest: {
       path: () => send(update, { path: (path) => path.replace(/[^/]+$/, 'x') }),
@@ -156,14 +156,42 @@ describe('each example of a failure', () => {
       evaluation: () => send(update, { path: (path) => path.replace(/[^/]+$/, crypto.randomUUID()) }),
       label: () => send('createEvaluation', { body: `{"evaluation_label_id":"${crypto.randomUUID()}","value":9}` }),
     },
-    Conflict: { id: () => createTwice({ value: 6 }), key: () => createTwice({ value: 6 }, 'key-1') },
+    Conflict: {
+      id: () => sendTwice('createEvaluation', { value: 6 }),
+      key: () => sendTwice('createEvaluation', { value: 6 }, KEY),
+    },
     PreconditionFailed: { stale: () => send(update, { headers: { 'if-match': '"x"' } }) },
     ContentTooLarge: { size: () => send(update, { body: 'x'.repeat(65_537) }) },
     UnsupportedMediaType: { type: () => send(update, { headers: { 'content-type': 'text/plain' } }) },
     UnprocessableContent: {
       label: () => send(update, { body: '{"value":11}' }),
-      key: () => updateTwice('key-1'),
+      key: () => sendTwice(update, { value: 5 }, KEY),
+      archived: async () => {
+        const { evaluation_label_id } = await storeLabelled({ archived_at: '2026-02-01T00:00:00.000Z' });
+        return send('createEvaluation', { body: JSON.stringify({ evaluation_label_id, value: 5 }) });
+      },
       field: () => send(update, { body: '{"value":5,"account_id":"acc_neighbour"}' }),
+    },
+    LabelBadRequest: {
+      limit: () => send('listEvaluationLabels', { path: (path) => `${path}?limit=0` }),
+      type: () => send(createLabel, { body: '{"name":"tone","value_type":"percentage"}' }),
+      order: () => send(createLabel, { body: '{"name":"tone","value_type":"continuous","min_value":2,"max_value":1}' }),
+      bounds: () => send(createLabel, { body: '{"name":"tone","value_type":"binary","min_value":0}' }),
+      categories: () => send(createLabel, { body: '{"name":"tone","value_type":"ordinal","categories":["a","a"]}' }),
+      nothing: () => send(updateLabel, { body: '{}' }),
+    },
+    LabelNotFound: {
+      label: () => send(updateLabel, { path: (path) => path.replace(/[^/]+$/, crypto.randomUUID()) }),
+    },
+    LabelConflict: {
+      taken: () => sendTwice(createLabel, { name: 'other' }),
+      key: () => sendTwice(createLabel, { name: 'other' }, KEY),
+    },
+    LabelPreconditionFailed: { stale: () => send(updateLabel, { headers: { 'if-match': '"x"' } }) },
+    LabelUnprocessable: {
+      rule: () => send(updateLabel, { body: '{"name":"tone","categories":["a"]}' }),
+      field: () => send(createLabel, { body: '{"name":"tone","value_type":"binary","account_id":"acc_neighbour"}' }),
+      key: () => sendTwice(updateLabel, { name: 'other' }, KEY),
     },
     TooManyRequests: { limit: () => send(update, { to: limited }) },
     ServerFault: { fault: () => send(update, { to: workerWith({ JWT_SECRET: '' }) }) },
@@ -191,6 +219,8 @@ describe('each example of a failure', () => {
 
 describe('the examples of a success', () => {
   beforeAll(async () => {
+    // Whatever another file has left for everyone.
+    await env.DB.prepare(`DELETE FROM evaluation_label WHERE account_id = 'shared'`).run();
     await env.DB.batch(
       inject('sample')
         .split(/;\n/)
@@ -211,7 +241,9 @@ describe('the examples of a success', () => {
     );
   const TIME = expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
   const anyTime = (example: object) =>
-    Object.fromEntries(Object.entries(example).map(([name, value]) => [name, /_at$/.test(name) ? TIME : value]));
+    Object.fromEntries(
+      Object.entries(example).map(([name, value]) => [name, value !== null && /_at$/.test(name) ? TIME : value]),
+    );
 
   it('are what the sample data gives, in the order of the worked example', async () => {
     const ask = async (method: string, template: string, body?: object) => {
@@ -249,6 +281,43 @@ describe('the examples of a success', () => {
     expect((await ask('POST', collection, creation.least.value)).status).toBe(201);
   });
 
+  it('are what the sample data gives of labels, in the order of the worked example', async () => {
+    const { '/v1/evaluation-labels': all, '/v1/evaluation-label/{id}': one } = labels.paths;
+    const ask = async (method: string, path: string, body?: object, account_id = ACCOUNT) => {
+      const headers = { authorization: `Bearer ${await mintToken({ account_id })}` };
+      const init = body === undefined ? { method, headers } : { method, headers, body: JSON.stringify(body) };
+      return worker(await request(path, init));
+    };
+    const exampleOf = ({ content }: { content: { 'application/json': { example: object } } }) =>
+      anyTime(content['application/json'].example);
+    const { binary, continuous, categorical } = all.post.requestBody.content['application/json'].examples;
+
+    const listed = await (await ask('GET', '/v1/evaluation-labels', undefined, 'acc_without_labels')).json<object[]>();
+    expect(listed[0]).toEqual(all.get.responses[200].content['application/json'].example[0]);
+    const got = await ask('GET', `/v1/evaluation-label/${labels.components.parameters.LabelId.example}`);
+    expect(await got.json()).toEqual(exampleOf(one.get.responses[200]));
+    for (const status of [201, 200] as const) {
+      const answer = await ask('POST', '/v1/evaluation-labels', continuous.value);
+      expect(answer.status).toBe(status);
+      expect(await answer.json()).toEqual(exampleOf(all.post.responses[status]));
+    }
+    for (const { value } of [binary, categorical]) {
+      expect((await ask('POST', '/v1/evaluation-labels', value)).status).toBe(201);
+    }
+    for (const { value } of Object.values(one.put.requestBody.content['application/json'].examples)) {
+      const answer = await ask('PUT', `/v1/evaluation-label/${continuous.value.id}`, {
+        ...value,
+        ...('created_at' in value ? await createdAt(continuous.value.id) : {}),
+      });
+      expect(answer.status).toBe(200);
+      expect(await answer.json()).toEqual(exampleOf(one.put.responses[200]));
+    }
+  });
+
+  /** Which no example can know. */
+  const createdAt = (id: string) =>
+    env.DB.prepare('SELECT created_at FROM evaluation_label WHERE id = ?').bind(id).first<object>();
+
   it('fit their own schemas', () => {
     for (const { operation } of DOCUMENTED) {
       for (const status of Object.keys(operation.responses)) {
@@ -275,6 +344,8 @@ describe('the schema of a request', () => {
   it.each([
     ['EvaluationUpdate', EvaluationUpdateBody, evaluations.components.schemas.EvaluationUpdate],
     ['EvaluationCreate', EvaluationCreateBody, evaluations.components.schemas.EvaluationCreate],
+    ['EvaluationLabelUpdate', LabelUpdateBody, labels.components.schemas.EvaluationLabelUpdate],
+    ['EvaluationLabelCreate', LabelCreateBody, labels.components.schemas.EvaluationLabelCreate],
   ] as const)('%s has the names, types and requirements of what validates it', (_, validator, documented) => {
     const schema = toJsonSchema(validator, { typeMode: 'input', errorMode: 'ignore' });
 
@@ -295,19 +366,25 @@ describe('the parameters', () => {
 
     expect(Object.fromEntries(declared)).toEqual({
       createEvaluation: [key, ...everywhere],
-      listEvaluations: [...page, ...everywhere],
+      listEvaluations: ['query evaluation_label_id', ...page, ...everywhere],
       getEvaluation: ['header if-none-match', ...everywhere],
       updateEvaluation: ['header if-match', key, ...everywhere],
       updateEvaluationByPost: ['header if-match', key, ...everywhere],
       listReplacedValues: [...page, ...everywhere],
+      createEvaluationLabel: [key, ...everywhere],
+      listEvaluationLabels: [...page, ...everywhere],
+      getEvaluationLabel: ['header if-none-match', ...everywhere],
+      updateEvaluationLabel: ['header if-match', key, ...everywhere],
       getDocument: ['header x-request-id'],
       getHealth: ['header x-request-id'],
     });
   });
 
   it('have the limits that the Worker has', () => {
-    const [rows, bytes] = [PAGE_MAX_ROWS, BODY_MAX_BYTES.toLocaleString('en')];
-    expect(parameters['Limit']?.schema).toEqual({ type: 'integer', minimum: 1, maximum: rows, default: rows });
+    const bytes = BODY_MAX_BYTES.toLocaleString('en');
+    for (const [name, rows] of [['Limit', PAGE_MAX_ROWS] as const, ['LabelLimit', LABEL_PAGE_MAX_ROWS] as const]) {
+      expect(parameters[name]?.schema).toEqual({ type: 'integer', minimum: 1, maximum: rows, default: rows });
+    }
     const bodies = DOCUMENTED.flatMap(({ operation }) => operation.requestBody ?? []);
     expect(new Set(bodies.map(({ description }) => description))).toEqual(new Set([`At most ${bytes} bytes.`]));
     expect(document.components.responses['ContentTooLarge']?.description).toContain(bytes);

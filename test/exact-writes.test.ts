@@ -486,8 +486,8 @@ describe('an id', () => {
 
   it('of a label that is both the account\u2019s own and shared is the account\u2019s own', async () => {
     const row = await storeEvaluation();
-    await storeLabel({ id: row.evaluation_label_id, account_id: 'shared', min_value: 1, max_value: 10 });
     await storeLabel({ id: row.evaluation_label_id, min_value: 100, max_value: 200 });
+    await storeLabel({ id: row.evaluation_label_id, account_id: 'shared', min_value: 1, max_value: 10 });
 
     expect((await worker(await request(pathOf(row), { body: '{"value":150}' }))).status).toBe(200);
     await expectRefusedUpdate(

@@ -12,9 +12,11 @@ import { OPERATIONS, type Restriction } from './support/operations.ts';
 import {
   ACCOUNT,
   get,
+  labelPathOf,
   mintToken,
   type Row,
   readEvaluation,
+  readLabel,
   readRun,
   request,
   storeEvaluation,
@@ -75,13 +77,18 @@ describe.each(OPERATIONS)('$name', ({ resource, requestFor }) => {
       const sibling = await storeEvaluation({ account_id, run_id: row.run_id });
       const restriction: Restriction = RESTRICTIONS[token](row, sibling);
       const asked = run === 'right' ? row : { ...row, run_id: crypto.randomUUID() };
-      const nowhere = { ...row, id: crypto.randomUUID(), run_id: crypto.randomUUID() };
+      const nowhere = {
+        ...row,
+        id: crypto.randomUUID(),
+        run_id: crypto.randomUUID(),
+        evaluation_label_id: crypto.randomUUID(),
+      };
       const isAccepted = resource.isAllowedBy(restriction, asked) && resource.exists(row, asked);
 
       const response = await ask(asked, restriction);
 
       // What does not exist, asked for with a token that is restricted to something else: the reference for every refusal.
-      const refusal = await bytesOf(await ask(nowhere, { run_id: crypto.randomUUID() }));
+      const refusal = await bytesOf(await ask(nowhere, { evaluation_id: crypto.randomUUID() }));
       expect(refusal.status).toBe(404);
       expect(response.ok ? 'accepted' : await bytesOf(response)).toEqual(isAccepted ? 'accepted' : refusal);
       // A bookmark would tell that the database was asked.
@@ -107,7 +114,7 @@ describe('what is missing', () => {
 
     const responses = await Promise.all([
       ...OPERATIONS.filter(({ missing }) => missing !== null).map((operation) => ask(operation, {})),
-      ...OPERATIONS.map((operation) => ask(operation, { run_id: crypto.randomUUID() })),
+      ...OPERATIONS.map((operation) => ask(operation, { evaluation_id: crypto.randomUUID() })),
     ]);
 
     expect(new Set(responses.map((response) => JSON.stringify(response))).size).toBe(1);
@@ -141,5 +148,48 @@ describe('a create', () => {
     const rows = await readRun(foreign.run_id);
     expect(rows).toContainEqual(foreign);
     expect(rows.map(({ account_id }) => account_id).sort()).toEqual([ACCOUNT, FOREIGN].sort());
+  });
+});
+
+describe('a label', () => {
+  it('is used, read and listed by its own account alone, unless it is shared', async () => {
+    const [own, foreign, shared] = [
+      // Older than the labels of all other tests, so that they are on the first page.
+      await storeLabel({ created_at: '2020-01-01T00:00:00.000Z' }),
+      await storeLabel({ account_id: FOREIGN, created_at: '2020-01-01T00:00:00.000Z' }),
+      await storeLabel({ account_id: 'shared', created_at: '2020-01-01T00:00:00.000Z' }),
+    ];
+    const nowhere = { id: crypto.randomUUID() };
+    const use = async ({ id }: { id: string }) => {
+      const body = JSON.stringify({ evaluation_label_id: id, value: 1 });
+      const headers = { 'x-request-id': 'same-for-all' };
+      return worker(await request(`/v1/run/${own.id}/evaluations`, { method: 'POST', body, headers }));
+    };
+    const change = async ({ id }: { id: string }) => {
+      const headers = { 'x-request-id': 'same-for-all', 'if-match': '*' };
+      return worker(await request(labelPathOf({ id }), { body: '{"archived":false}', headers }));
+    };
+
+    const statuses = await Promise.all([own, shared, foreign].map(async (label) => (await use(label)).status));
+    expect(statuses).toEqual([201, 201, 404]);
+    expect(await bytesOf(await use(foreign))).toEqual(await bytesOf(await use(nowhere)));
+    for (const label of [foreign, shared]) {
+      expect(await bytesOf(await change(label))).toEqual(await bytesOf(await change(nowhere)));
+      expect(await readLabel(label.id, label.account_id)).toEqual(label);
+    }
+    const listed = await (await worker(await get('/v1/evaluation-labels'))).json<{ account_id: string }[]>();
+    expect(new Set(listed.map(({ account_id }) => account_id))).toEqual(new Set([ACCOUNT, 'shared']));
+  });
+
+  it('that another account has is created again under its id, and no answer tells of it', async () => {
+    const foreign = await storeLabel({ account_id: FOREIGN, name: 'secret' });
+    const create = async (id: string) => {
+      const body = JSON.stringify({ id, name: 'mine', value_type: 'binary' });
+      const response = await worker(await request('/v1/evaluation-labels', { method: 'POST', body }));
+      return [response.status, (await response.text()).replaceAll(id, '').replaceAll(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, '')];
+    };
+
+    expect(await create(foreign.id)).toEqual(await create(crypto.randomUUID()));
+    expect(await readLabel(foreign.id, FOREIGN)).toEqual(foreign);
   });
 });

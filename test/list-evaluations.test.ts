@@ -4,7 +4,16 @@ import { describe, expect, it } from 'vitest';
 import { BAD_CURSOR, BAD_LIMIT } from './support/answers.ts';
 import { countingD1 } from './support/d1.ts';
 import { CURSORS, LIMITS, pagesFrom } from './support/pages.ts';
-import { ACCOUNT, expectRefusal, get, type Row, storeEvaluation, worker, workerWith } from './support/worker.ts';
+import {
+  ACCOUNT,
+  expectRefusal,
+  get,
+  type Row,
+  storeEvaluation,
+  storeLabel,
+  worker,
+  workerWith,
+} from './support/worker.ts';
 
 describe('listEvaluations', () => {
   it('answers with a bare array of the run\u2019s evaluations, oldest first, in one call to D1', async () => {
@@ -71,6 +80,50 @@ describe('listEvaluations', () => {
 
     expect((await pagesFrom<Row>(next)).flat()).toContainEqual(expect.objectContaining({ id: late.id }));
   });
+
+  it('lists the evaluations of one label where it is asked for one, in either case, and keeps to it from page to page', async () => {
+    const run_id = crypto.randomUUID();
+    const evaluation_label_id = crypto.randomUUID();
+    const days = [1, 2, 3, 4, 5];
+    const rows = await Promise.all(
+      days.map((day) => storeEvaluation({ run_id, evaluation_label_id, created_at: `2026-01-0${day}T00:00:00.000Z` })),
+    );
+    for (const day of days) await storeEvaluation({ run_id, created_at: `2026-01-0${day}T00:00:00.000Z` });
+    await storeEvaluation({ evaluation_label_id });
+    await storeEvaluation({ run_id, evaluation_label_id, account_id: 'acc_neighbour' });
+    const path = `/v1/run/${run_id}/evaluations?evaluation_label_id=${evaluation_label_id.toUpperCase()}`;
+    const { db, calls } = countingD1(env.DB);
+
+    const whole = await (await workerWith({ DB: db })(await get(path))).json<Row[]>();
+    const pages = await pagesFrom<Row>(`${path}&limit=2`);
+
+    expect(whole.map(({ id }) => id)).toEqual(rows.map(({ id }) => id));
+    expect(pages.map((page) => page.map(({ id }) => id))).toEqual(
+      [[0, 1], [2, 3], [4]].map((page) => page.map((n) => rows[n]?.id)),
+    );
+    expect(calls).toEqual(['all']);
+  });
+
+  it('answers [] for a label that the run has no evaluation of, whoever\u2019s it is', async () => {
+    const { run_id } = await storeEvaluation();
+    const { id } = await storeLabel({ account_id: 'acc_neighbour' });
+
+    for (const label of [id, crypto.randomUUID()]) {
+      const response = await worker(await get(`/v1/run/${run_id}/evaluations?evaluation_label_id=${label}`));
+      expect(await response.json()).toEqual([]);
+    }
+  });
+
+  it.each(['', 'tone', '*', 'null', `${crypto.randomUUID()}%00`, crypto.randomUUID().replaceAll('-', '')])(
+    'refuses the label "%s"',
+    async (label) => {
+      const path = `/v1/run/${crypto.randomUUID()}/evaluations?evaluation_label_id=${label}`;
+      await expectRefusal(await worker(await get(path)), {
+        status: 400,
+        error: 'evaluation_label_id must be a UUID, such as 018f4d3c-7a10-7c4e-9b52-3f6e0d9a1c01.',
+      });
+    },
+  );
 
   it.each(LIMITS)('refuses the limit "%s"', async (limit) => {
     await expectRefusal(

@@ -12,6 +12,7 @@ import {
   cursorText,
   FOR_EVER,
   headersOf,
+  labelBody,
   limitText,
   mutilated,
   type Rule,
@@ -31,11 +32,13 @@ import { hmac } from './support/signer.ts';
 import {
   ACCOUNT,
   claims,
+  labelSent,
   mintToken,
   pathOf,
   putValue,
   type Row,
   readHistory,
+  readLabel,
   readRun,
   request,
   SUBJECT,
@@ -102,7 +105,7 @@ async function expectOutcome(row: Row, response: Response, write: Write | undefi
     replaced_at: after.updated_at,
   };
 
-  const { label: _, ...state } = await stateOf(row);
+  const { label: _, labels: __, ...state } = await stateOf(row);
   expect({ status: response.status, answered, state }).toEqual({
     status: expectedStatus(write !== undefined),
     answered: write === undefined ? refusal : resourceOf(after),
@@ -281,6 +284,56 @@ describe('any body', () => {
   });
 });
 
+describe('any body of a label', () => {
+  const isSame = (sent: unknown, stored: unknown) => sent === undefined || sent === stored;
+  const isBound = (sent: unknown) => sent === null || (typeof sent === 'number' && Number.isFinite(sent));
+  const isCategory = (sent: unknown) => isText(sent) && sent !== '' && [...sent].length <= 255;
+
+  /** The label that a body asks for, if it may have one. */
+  function labelIn(bytes: Uint8Array): { readonly [field: string]: unknown } | undefined {
+    const body = objectIn(bytes) ?? {};
+    const { name, description = null, value_type, min_value = null, max_value = null, categories = null } = body;
+    const isContinuous = value_type === 'continuous';
+    const isIndexed = value_type === 'categorical' || value_type === 'ordinal';
+    const list = Array.isArray(categories) ? categories : [];
+    const mayBe =
+      isText(name) &&
+      name !== '' &&
+      isTextOrNothing(description) &&
+      (isContinuous || isIndexed || value_type === 'binary') &&
+      (isContinuous ? isBound(min_value) && isBound(max_value) : min_value === null && max_value === null) &&
+      (min_value === null || max_value === null || Number(min_value) <= Number(max_value)) &&
+      (isIndexed
+        ? list.length > 0 && list.every(isCategory) && new Set(list).size === list.length
+        : categories === null) &&
+      isSame(body['account_id'], ACCOUNT) &&
+      isSame(body['archived'], false);
+    // D1 keeps no sign of a zero.
+    const stored = (bound: unknown) => (typeof bound === 'number' ? bound + 0 : bound);
+    const bounds = { min_value: stored(min_value), max_value: stored(max_value) };
+    return mayBe ? { name, description, value_type, ...bounds, categories } : undefined;
+  }
+
+  it('creates the label that it describes if it is a valid create, and otherwise none', async () => {
+    await assertProperty({ runs: 80, sees: [201, 400, 422] }, labelBody, async (text) => {
+      const bytes = utf8(text);
+      const response = await worker(await request('/v1/evaluation-labels', { method: 'POST', body: bytes }));
+
+      const answered = await response.json<Answered>();
+      const stored = await readLabel(answered.id ?? crypto.randomUUID());
+      const label = labelIn(bytes);
+      const rest = { id: answered.id, account_id: ACCOUNT, archived_at: null, created_by: SUBJECT, updated_by: null };
+      const whole = { ...label, ...rest, created_at: answered['created_at'] };
+      expect({ status: response.status, answered, stored: stored && labelSent(stored) }).toEqual({
+        status: expectedStatus(label !== undefined, 201),
+        answered: label ? whole : refusal,
+        stored: label ? whole : null,
+      });
+      return response.status;
+    });
+  });
+});
+
 describe('any value', () => {
   const input = ruleAndValue.chain(([rule, value]) =>
     fc.record({ rule: fc.constant(rule), value: fc.constant(value), spelled: spellingOf(value) }),
@@ -348,7 +401,7 @@ describe('any path', () => {
         /^\/v1\/run\/([^/]+)\/evaluation\/([^/]+)(\/history)?$/.exec(new URL(sent.url).pathname) ?? [];
       const isOpen = idIn(run) === row.run_id && idIn(id) === row.id && method !== 'DELETE' && !(isWrite && rest);
       expect(response.status).toEqual(isOpen ? 200 : expect.toBeOneOf([400, 404, 405]));
-      expect(await stateOf(row)).toEqual({ run: [row], row: [row], history: [], label: [] });
+      expect(await stateOf(row)).toEqual({ run: [row], row: [row], history: [], label: [], labels: expect.anything() });
       return response.status;
     });
   });

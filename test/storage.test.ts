@@ -2,35 +2,38 @@
 import { env } from 'cloudflare:workers';
 import { getTableColumns } from 'drizzle-orm';
 import { describe, expect, it } from 'vitest';
-import { runEvaluation } from '../src/db/schema.ts';
+import { evaluationLabel, runEvaluation } from '../src/db/schema.ts';
 import { readEvaluation, storeEvaluation } from './support/worker.ts';
 
-describe('run_evaluation', () => {
-  it('has the twelve columns of the contract and the name of its write, the same in the migration and in the schema', async () => {
-    const columns = [
-      'id',
-      'account_id',
-      'run_id',
-      'output_name',
-      'field_path',
-      'evaluation_label_id',
-      'value',
-      'created_by',
-      'created_by_evaluator_id',
-      'created_at',
-      'updated_by',
-      'updated_at',
-      'write_id',
-    ];
-
-    const { results } = await env.DB.prepare('PRAGMA table_info(run_evaluation)').all<{ name: string }>();
+describe.each([
+  [
+    'run_evaluation',
+    runEvaluation,
+    [
+      ...['id', 'account_id', 'run_id', 'output_name', 'field_path', 'evaluation_label_id', 'value', 'created_by'],
+      ...['created_by_evaluator_id', 'created_at', 'updated_by', 'updated_at', 'write_id'],
+    ],
+  ],
+  [
+    'evaluation_label',
+    evaluationLabel,
+    [
+      ...['id', 'account_id', 'name', 'description', 'value_type', 'min_value', 'max_value', 'categories'],
+      ...['archived_at', 'created_by', 'created_at', 'updated_by', 'updated_at', 'create_digest', 'write_id'],
+    ],
+  ],
+])('%s', (table, schema, columns) => {
+  it('has the columns of its resource and what never leaves it, the same in the migration and in the schema', async () => {
+    const { results } = await env.DB.prepare(`PRAGMA table_info(${table})`).all<{ name: string }>();
 
     expect(results.map(({ name }) => name)).toEqual(columns);
-    expect(Object.entries(getTableColumns(runEvaluation)).map(([property, { name }]) => [property, name])).toEqual(
+    expect(Object.entries(getTableColumns(schema)).map(([property, { name }]) => [property, name])).toEqual(
       columns.map((name) => [name, name]),
     );
   });
+});
 
+describe('run_evaluation', () => {
   const upper = '018F4D3C-7A10-7C4E-9B52-3F6E0D9A1C01';
   it.each<[string, Record<string, unknown>]>([
     ['an id that is not a UUID', { id: 'evaluation-1' }],

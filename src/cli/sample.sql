@@ -1,11 +1,14 @@
 -- Sample data: four labels, one of each type, two accounts, four runs, nine evaluations. Nobody's real data. Adds what
 -- is missing and changes nothing.
-INSERT OR IGNORE INTO evaluation_label (id, account_id, name, description, value_type, min_value, max_value, categories)
-VALUES
-  ('018f4d3a-0001-7000-8000-000000000001', 'shared', 'tone', 'How well the reply strikes the tone', 'continuous', 1, 10, NULL),
-  ('018f4d3a-0002-7000-8000-000000000002', 'shared', 'correct', 'Whether the reply is right', 'binary', NULL, NULL, NULL),
-  ('018f4d3a-0003-7000-8000-000000000003', 'shared', 'register', 'How the reply speaks', 'categorical', NULL, NULL, '["formal","casual","rude"]'),
-  ('018f4d3a-0004-7000-8000-000000000004', 'acc_01HGK2V8N5XJVB8Q2Z3R4Y5T6M', 'severity', 'How bad a mistake is', 'ordinal', NULL, NULL, '["none","minor","major"]');
+INSERT INTO evaluation_label
+  (id, account_id, name, description, value_type, min_value, max_value, categories, created_at)
+SELECT * FROM (VALUES
+  ('018f4d3a-0001-7000-8000-000000000001', 'shared', 'tone', 'How well the reply strikes the tone', 'continuous', 1, 10, NULL, '2026-11-01T08:00:00.000Z'),
+  ('018f4d3a-0002-7000-8000-000000000002', 'shared', 'correct', 'Whether the reply is right', 'binary', NULL, NULL, NULL, '2026-11-01T08:00:01.000Z'),
+  ('018f4d3a-0003-7000-8000-000000000003', 'shared', 'register', 'How the reply speaks', 'categorical', NULL, NULL, '["formal","casual","rude"]', '2026-11-01T08:00:02.000Z'),
+  ('018f4d3a-0004-7000-8000-000000000004', 'acc_01HGK2V8N5XJVB8Q2Z3R4Y5T6M', 'severity', 'How bad a mistake is', 'ordinal', NULL, NULL, '["none","minor","major"]', '2026-11-01T08:00:03.000Z')
+)
+WHERE column1 NOT IN (SELECT id FROM evaluation_label);
 
 INSERT INTO run_evaluation
   (id, account_id, run_id, output_name, field_path, evaluation_label_id, value, created_by, created_by_evaluator_id, created_at, updated_by, updated_at)

@@ -28,8 +28,21 @@ export const isFiniteNumber = (column: string) => sql.raw(`abs("${column}") <= 1
 export const isAtMost = (column: string, characters: number) =>
   sql.raw(`length("${column}") <= ${characters} AND octet_length("${column}") <= ${4 * characters}`);
 
-/** An account's id: not empty, and bounded, for it is part of every key. */
-export const isAccountId = (column: string) =>
-  sql`${sql.raw(`"${column}" <> ''`)} AND ${isAtMost(column, ACCOUNT_MAX_CHARS)}`;
+/** Not empty, and at most so many characters. */
+export const isFilled = (column: string, characters: number) =>
+  sql`${sql.raw(`"${column}" <> ''`)} AND ${isAtMost(column, characters)}`;
 
-export const isWriteId = sql.raw(`length("write_id") = 32 AND "write_id" NOT GLOB '*[^0-9a-f]*'`);
+/** An account's id is bounded, for it is part of every key. */
+export const isAccountId = (column: string) => isFilled(column, ACCOUNT_MAX_CHARS);
+
+/**
+ * A JSON array with 1 to so many elements, without white space, as JSON.stringify writes it: so that equal arrays are equal
+ * text. JSON in SQLite ends at a NUL, whatever follows.
+ */
+export const isArray = (column: string, maxElements: number) =>
+  sql.raw(
+    `"${column}" IS NULL OR CASE WHEN json_valid("${column}") AND instr("${column}", char(0)) = 0 THEN json_type("${column}") = 'array' AND json_array_length("${column}") BETWEEN 1 AND ${maxElements} AND json("${column}") = "${column}" ELSE 0 END`,
+  );
+
+/** 128 bits in hexadecimal. */
+export const isHex = (column: string) => sql.raw(`length("${column}") = 32 AND "${column}" NOT GLOB '*[^0-9a-f]*'`);

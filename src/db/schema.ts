@@ -6,11 +6,28 @@
  */
 import { sql } from 'drizzle-orm';
 import { check, index, primaryKey, real, sqliteTable, text } from 'drizzle-orm/sqlite-core';
-import { FIELD_PATH_MAX_CHARS, OUTPUT_NAME_MAX_CHARS, SUBJECT_MAX_CHARS } from '../limits.ts';
-import { isAccountId, isAtMost, isFiniteNumber, isTimestamp, isUuid, isWriteId } from './checks.ts';
+import {
+  CATEGORIES_MAX_BYTES,
+  CATEGORIES_MAX_COUNT,
+  FIELD_PATH_MAX_CHARS,
+  LABEL_DESCRIPTION_MAX_CHARS,
+  LABEL_NAME_MAX_CHARS,
+  OUTPUT_NAME_MAX_CHARS,
+  SUBJECT_MAX_CHARS,
+} from '../limits.ts';
+import { isAccountId, isArray, isAtMost, isFilled, isFiniteNumber, isHex, isTimestamp, isUuid } from './checks.ts';
 
 /** Names the write that set a value (write-id.ts). Never leaves the database. */
 const writeId = () => text().notNull().default(sql`(lower(hex(randomblob(16))))`);
+
+/** Who created and last updated a row, and when. */
+const checksOfWrites = (table: string) => [
+  check(`${table}_created_by_is_bounded`, isAtMost('created_by', SUBJECT_MAX_CHARS)),
+  check(`${table}_created_at_is_timestamp`, isTimestamp('created_at')),
+  check(`${table}_updated_by_is_bounded`, isAtMost('updated_by', SUBJECT_MAX_CHARS)),
+  check(`${table}_updated_at_is_timestamp`, isTimestamp('updated_at')),
+  check(`${table}_write_id_is_bounded`, isHex('write_id')),
+];
 
 export const runEvaluation = sqliteTable(
   'run_evaluation',
@@ -40,22 +57,18 @@ export const runEvaluation = sqliteTable(
     check('run_evaluation_label_id_is_uuid', isUuid('evaluation_label_id')),
     // D1 stores a bound NaN or Infinity as NULL, which NOT NULL refuses.
     check('run_evaluation_value_is_finite', isFiniteNumber('value')),
-    check('run_evaluation_created_by_is_bounded', isAtMost('created_by', SUBJECT_MAX_CHARS)),
     check(
       'run_evaluation_evaluator_id_is_uuid',
       sql`"created_by_evaluator_id" IS NULL OR ${isUuid('created_by_evaluator_id')}`,
     ),
-    check('run_evaluation_created_at_is_timestamp', isTimestamp('created_at')),
-    check('run_evaluation_updated_by_is_bounded', isAtMost('updated_by', SUBJECT_MAX_CHARS)),
-    check('run_evaluation_updated_at_is_timestamp', isTimestamp('updated_at')),
-    check('run_evaluation_write_id_is_bounded', isWriteId),
+    ...checksOfWrites('run_evaluation'),
   ],
 );
 
 /** The account whose labels are everyone's. */
 export const SHARED_ACCOUNT = 'shared';
 
-/** What values an evaluation may have. Reference data: it may arrive later than the evaluations that use it. */
+/** What values an evaluation may have. It may arrive later than the evaluations that use it, from a script. */
 export const evaluationLabel = sqliteTable(
   'evaluation_label',
   {
@@ -66,13 +79,24 @@ export const evaluationLabel = sqliteTable(
     value_type: text({ enum: ['binary', 'continuous', 'categorical', 'ordinal'] }).notNull(),
     min_value: real(),
     max_value: real(),
-    /** A JSON array of strings; what is no string in it, the update's own rule refuses. */
+    /** A JSON array of different non-empty strings: a trigger looks at each of them, which a CHECK cannot. */
     categories: text(),
+    archived_at: text(),
+    created_by: text(),
+    created_at: text().notNull().default(sql`(strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))`),
+    updated_by: text(),
+    updated_at: text(),
+    /** Of what it was created with (label/create.ts). Never leaves the database; NULL if it was not created by the API. */
+    create_digest: text(),
+    write_id: writeId(),
   },
   (table) => [
     primaryKey({ columns: [table.account_id, table.id] }),
+    index('evaluation_label_by_age').on(table.account_id, table.created_at, table.id),
     check('evaluation_label_id_is_uuid', isUuid('id')),
     check('evaluation_label_account_id_is_bounded', isAccountId('account_id')),
+    check('evaluation_label_name_is_bounded', isFilled('name', LABEL_NAME_MAX_CHARS)),
+    check('evaluation_label_description_is_bounded', isAtMost('description', LABEL_DESCRIPTION_MAX_CHARS)),
     check(
       'evaluation_label_value_type_is_known',
       sql.raw(`"value_type" IN ('binary', 'continuous', 'categorical', 'ordinal')`),
@@ -88,12 +112,11 @@ export const evaluationLabel = sqliteTable(
       'evaluation_label_categories_are_of_index_types',
       sql.raw(`("value_type" IN ('categorical', 'ordinal')) = ("categories" IS NOT NULL)`),
     ),
-    check(
-      'evaluation_label_categories_are_array',
-      sql.raw(
-        `"categories" IS NULL OR CASE WHEN json_valid("categories") AND instr("categories", char(0)) = 0 THEN json_type("categories") = 'array' ELSE 0 END`,
-      ),
-    ),
+    check('evaluation_label_categories_are_bounded', sql.raw(`octet_length("categories") <= ${CATEGORIES_MAX_BYTES}`)),
+    check('evaluation_label_categories_are_array', isArray('categories', CATEGORIES_MAX_COUNT)),
+    check('evaluation_label_archived_at_is_timestamp', isTimestamp('archived_at')),
+    check('evaluation_label_create_digest_is_bounded', isHex('create_digest')),
+    ...checksOfWrites('evaluation_label'),
   ],
 );
 
@@ -119,6 +142,6 @@ export const runEvaluationHistory = sqliteTable(
     check('run_evaluation_history_updated_at_is_timestamp', isTimestamp('updated_at')),
     check('run_evaluation_history_replaced_at_is_timestamp', isTimestamp('replaced_at')),
     check('run_evaluation_history_is_in_order', sql.raw(`"updated_at" < "replaced_at"`)),
-    check('run_evaluation_history_write_id_is_bounded', isWriteId),
+    check('run_evaluation_history_write_id_is_bounded', isHex('write_id')),
   ],
 );

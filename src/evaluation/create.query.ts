@@ -4,8 +4,8 @@ import { alias } from 'drizzle-orm/sqlite-core';
 import { all, compile, ifNothingChanged, orm } from '../db/compile.ts';
 import { evaluationLabel, runEvaluation, runEvaluationHistory } from '../db/schema.ts';
 import type { OrNulls } from '../db/statement.ts';
-import type { LabelRow } from '../label/label.ts';
-import { isAllowedBy, isLabelOf, ruleColumns } from '../label/rule.query.ts';
+import { allowsCreate, isLabelOf, ruleColumns } from '../label/rule.query.ts';
+import type { RuleRow } from '../label/rule.ts';
 import { resourceColumns, type Scope } from './evaluation.query.ts';
 import type { EvaluationRow } from './evaluation.ts';
 
@@ -23,11 +23,13 @@ export type CreateParams = Scope & {
 
 /** The account's evaluation of the same id, the label that the account may use, and what stood in the way. */
 export type CreateExplanation = OrNulls<EvaluationRow> &
-  LabelRow & {
+  OrNulls<RuleRow> & {
     readonly is_same: 0 | 1;
     /** An earlier attempt of this very request stored it. */
     readonly is_own_write: 0 | 1;
     readonly has_label: 0 | 1;
+    /** Of the label. */
+    readonly archived_at: string | null;
   };
 
 const param = (name: keyof CreateParams) => sql`${sql.placeholder(name)}`;
@@ -52,13 +54,13 @@ const row = {
   write_id: param('write_id'),
 } satisfies Record<keyof typeof runEvaluation.$inferSelect, unknown>;
 
-/** Returns the row; nothing if there is no such label, if it does not allow the value, or if the id is taken. */
+/** Returns the row; nothing if there is no such label, if it is archived or does not allow the value, or if the id is taken. */
 export const createEvaluation = compile<CreateParams, EvaluationRow>(
   orm
     .insert(runEvaluation)
     .select(
       sql`SELECT ${sql.join(Object.values(row), sql`, `)} WHERE ${all(
-        isAllowedBy(...label, 0),
+        allowsCreate(...label),
         sql`NOT EXISTS (SELECT 1 FROM ${runEvaluation} WHERE ${hasTheId})`,
       )}`,
     )
@@ -97,6 +99,7 @@ export const explainCreateEvaluation = compile<CreateParams, CreateExplanation>(
         'is_own_write',
       ),
       has_label: sql<0 | 1>`${evaluationLabel.id} IS NOT NULL`.as('has_label'),
+      archived_at: evaluationLabel.archived_at,
       ...ruleColumns,
     })
     .from(ifNothingChanged)

@@ -1,9 +1,9 @@
 /** Creates an evaluation in one statement, which carries its label's rule. Knows nothing of HTTP. */
 import type { OperationContext } from '../db/operation.ts';
 import { idOfKey, nameWrite } from '../db/write-id.ts';
-import { Failure, notFound } from '../failure.ts';
+import { Failure, keyIsTaken, notFound, unprocessable } from '../failure.ts';
 import { refuseServerFields } from '../fields.ts';
-import { valueIsIllegal } from '../label/label.ts';
+import { valueIsIllegal } from '../label/rule.ts';
 import { allows } from '../principal.ts';
 import type { EvaluationRow } from './evaluation.ts';
 import type { EvaluationCreate } from './input.ts';
@@ -38,10 +38,10 @@ export async function createEvaluation(
   const { row, explanation } = await connection.write(sql.createEvaluation, sql.explainCreateEvaluation, () => params);
   if (row) return { row, created: true };
 
-  const { is_same, is_own_write, has_label, ...rest } = explanation;
+  const { is_same, is_own_write, has_label, archived_at, ...rest } = explanation;
   const { value_type, min_value, max_value, categories, ...stored } = rest;
   if (stored.id !== null) {
-    if (!is_same) throw new Failure('conflict', id === undefined ? KEY_IS_TAKEN : ID_IS_TAKEN);
+    if (!is_same) throw id === undefined ? keyIsTaken() : new Failure('conflict', ID_IS_TAKEN);
     refuseServerFields(sent, stored);
     // An earlier attempt of this request stored it: what was stored, though it may have been updated since.
     if (is_own_write)
@@ -54,8 +54,10 @@ export async function createEvaluation(
       'No such evaluation label: evaluation_label_id must name a label of the account, or a shared one.',
     );
   }
-  throw valueIsIllegal(explanation, content.evaluation_label_id);
+  if (archived_at !== null) throw unprocessable(LABEL_IS_ARCHIVED);
+  throw valueIsIllegal(explanation);
 }
 
-const KEY_IS_TAKEN = 'The Idempotency-Key was sent before, with other content: send a new key with new content.';
+const LABEL_IS_ARCHIVED =
+  'The evaluation label is archived: no new evaluation is stored under it. Use another label, or unarchive it.';
 const ID_IS_TAKEN = 'The id is taken by an evaluation with other content: choose another, or none.';

@@ -14,6 +14,8 @@ export const getEvaluation = compile<Scope, EvaluationRow>(
 export type ListValues = {
   readonly run_id: string;
   readonly account: AccountId;
+  /** The label of which evaluations are listed; null for all. */
+  readonly evaluation_label_id: string | null;
   /** The last row of the page before; two empty texts come before all rows. */
   readonly after_created_at: string;
   readonly after_id: string;
@@ -29,6 +31,7 @@ export const listEvaluations = compile<ListValues, EvaluationRow>(
       all(
         eq(runEvaluation.account_id, sql.placeholder('account')),
         eq(runEvaluation.run_id, sql.placeholder('run_id')),
+        sql`${runEvaluation.evaluation_label_id} = coalesce(${sql.placeholder('evaluation_label_id')}, ${runEvaluation.evaluation_label_id})`,
         sql`(${runEvaluation.created_at}, ${runEvaluation.id}) > (${sql.placeholder('after_created_at')}, ${sql.placeholder('after_id')})`,
       ),
     )

@@ -24,12 +24,16 @@ export async function getEvaluation(
 export async function listEvaluations(
   { principal, connection }: OperationContext,
   run_id: string,
+  /** The label of which evaluations are listed; undefined for all. */
+  label: string | undefined,
   { after, limit }: Page<Place>,
 ): Promise<EvaluationRow[]> {
   if (!allows(principal, { run_id })) throw notFound();
   const [after_created_at, after_id] = [after?.created_at ?? '', after?.id ?? ''];
   const { account } = principal;
-  return connection.read(sql.listEvaluations, { run_id, account, after_created_at, after_id, limit });
+  const evaluation_label_id = label ?? null;
+  const params = { run_id, account, evaluation_label_id, after_created_at, after_id, limit };
+  return connection.read(sql.listEvaluations, params);
 }
 
 /**

@@ -6,7 +6,7 @@ import { type AppEnv, operationContext } from '../http/context.ts';
 import { methodNotAllowed } from '../http/errors.ts';
 import { hasVersion, readIfMatch, refuseIfNoneMatch, validatorsOf } from '../http/etag.ts';
 import { readIdempotencyKey } from '../http/idempotency-key.ts';
-import { pageOf, readLimit, readPlace, readTime, uuidOf } from '../http/params.ts';
+import { pageOf, readLimit, readPlace, readTime, readUuid, uuidOf } from '../http/params.ts';
 import { respond, respondJson } from '../http/response.ts';
 import type { OpenSession } from '../http/session.ts';
 import { createEvaluation } from './create.ts';
@@ -38,10 +38,13 @@ export function evaluationRoutes({ requireAuth, session }: Dependencies) {
 
   routes.get(EVALUATIONS, requireAuth('listEvaluations'), session('read'), async (c) => {
     const runId = uuidOf('id', c.req.param('id'));
+    const label = readUuid('evaluation_label_id', c.req.query('evaluation_label_id'));
     const limit = readLimit(c.req.query('limit'));
     const after = readPlace(c.req.query('cursor'));
-    const rows = await listEvaluations(operationContext(c), runId, { after, limit: limit + 1 });
-    const { page, link } = pageOf(rows, limit, `/v1/run/${runId}/evaluations`, (last) => [last.created_at, last.id]);
+    const rows = await listEvaluations(operationContext(c), runId, label, { after, limit: limit + 1 });
+    const query = label === undefined ? {} : { evaluation_label_id: label };
+    const path = `/v1/run/${runId}/evaluations`;
+    const { page, link } = pageOf(rows, limit, path, (last) => [last.created_at, last.id], query);
     return respondJson(c, 200, page.map(resourceOf), link);
   });
 

@@ -41,26 +41,18 @@ export const createEvaluation: StatementOf<typeof create.createEvaluation> = sta
         (
           SELECT
             (
-              CASE evaluation_label.value_type
-                WHEN 'binary' THEN :value IN (0, 1)
-                WHEN 'continuous' THEN :value >= coalesce(evaluation_label.min_value, :value)
-                AND :value <= coalesce(evaluation_label.max_value, :value)
-                ELSE :value IN (
-                  SELECT
-                    KEY
-                  FROM
-                    json_each(evaluation_label.categories)
-                )
-                AND NOT EXISTS (
-                  SELECT
-                    1
-                  FROM
-                    json_each(evaluation_label.categories)
-                  WHERE
-                    json_each.type <> 'text'
-                )
-              END IS TRUE
-            )
+              (
+                CASE evaluation_label.value_type
+                  WHEN 'binary' THEN :value IN (0, 1)
+                  WHEN 'continuous' THEN :value >= coalesce(evaluation_label.min_value, :value)
+                  AND :value <= coalesce(evaluation_label.max_value, :value)
+                  ELSE :value >= 0
+                  AND :value < json_array_length(evaluation_label.categories)
+                  AND :value = cast(:value AS INTEGER)
+                END
+              )
+              AND evaluation_label.archived_at IS NULL
+            ) IS TRUE
           FROM
             evaluation_label
           WHERE
@@ -70,26 +62,18 @@ export const createEvaluation: StatementOf<typeof create.createEvaluation> = sta
         (
           SELECT
             (
-              CASE evaluation_label.value_type
-                WHEN 'binary' THEN :value IN (0, 1)
-                WHEN 'continuous' THEN :value >= coalesce(evaluation_label.min_value, :value)
-                AND :value <= coalesce(evaluation_label.max_value, :value)
-                ELSE :value IN (
-                  SELECT
-                    KEY
-                  FROM
-                    json_each(evaluation_label.categories)
-                )
-                AND NOT EXISTS (
-                  SELECT
-                    1
-                  FROM
-                    json_each(evaluation_label.categories)
-                  WHERE
-                    json_each.type <> 'text'
-                )
-              END IS TRUE
-            )
+              (
+                CASE evaluation_label.value_type
+                  WHEN 'binary' THEN :value IN (0, 1)
+                  WHEN 'continuous' THEN :value >= coalesce(evaluation_label.min_value, :value)
+                  AND :value <= coalesce(evaluation_label.max_value, :value)
+                  ELSE :value >= 0
+                  AND :value < json_array_length(evaluation_label.categories)
+                  AND :value = cast(:value AS INTEGER)
+                END
+              )
+              AND evaluation_label.archived_at IS NULL
+            ) IS TRUE
           FROM
             evaluation_label
           WHERE
@@ -148,6 +132,7 @@ export const explainCreateEvaluation: StatementOf<typeof create.explainCreateEva
     ) IS TRUE AS is_same,
     coalesce(first.write_id, run_evaluation.write_id) IS :write_id AS is_own_write,
     evaluation_label.id IS NOT NULL AS has_label,
+    evaluation_label.archived_at,
     evaluation_label.value_type,
     evaluation_label.min_value,
     evaluation_label.max_value,
@@ -237,6 +222,7 @@ export const listEvaluations: StatementOf<typeof read.listEvaluations> = stateme
     (
       run_evaluation.account_id = :account
       AND run_evaluation.run_id = :run_id
+      AND run_evaluation.evaluation_label_id = coalesce(:evaluation_label_id, run_evaluation.evaluation_label_id)
       AND (run_evaluation.created_at, run_evaluation.id) > (:after_created_at, :after_id)
     )
   ORDER BY
@@ -455,22 +441,11 @@ export const updateEvaluation: StatementOf<typeof update.updateEvaluation> = sta
                 WHEN 'binary' THEN :value IN (0, 1)
                 WHEN 'continuous' THEN :value >= coalesce(evaluation_label.min_value, :value)
                 AND :value <= coalesce(evaluation_label.max_value, :value)
-                ELSE :value IN (
-                  SELECT
-                    KEY
-                  FROM
-                    json_each(evaluation_label.categories)
-                )
-                AND NOT EXISTS (
-                  SELECT
-                    1
-                  FROM
-                    json_each(evaluation_label.categories)
-                  WHERE
-                    json_each.type <> 'text'
-                )
-              END IS TRUE
-            )
+                ELSE :value >= 0
+                AND :value < json_array_length(evaluation_label.categories)
+                AND :value = cast(:value AS INTEGER)
+              END
+            ) IS TRUE
           FROM
             evaluation_label
           WHERE
@@ -484,22 +459,11 @@ export const updateEvaluation: StatementOf<typeof update.updateEvaluation> = sta
                 WHEN 'binary' THEN :value IN (0, 1)
                 WHEN 'continuous' THEN :value >= coalesce(evaluation_label.min_value, :value)
                 AND :value <= coalesce(evaluation_label.max_value, :value)
-                ELSE :value IN (
-                  SELECT
-                    KEY
-                  FROM
-                    json_each(evaluation_label.categories)
-                )
-                AND NOT EXISTS (
-                  SELECT
-                    1
-                  FROM
-                    json_each(evaluation_label.categories)
-                  WHERE
-                    json_each.type <> 'text'
-                )
-              END IS TRUE
-            )
+                ELSE :value >= 0
+                AND :value < json_array_length(evaluation_label.categories)
+                AND :value = cast(:value AS INTEGER)
+              END
+            ) IS TRUE
           FROM
             evaluation_label
           WHERE

@@ -8,8 +8,8 @@ import { all, compile, ifNothingChanged, orm } from '../db/compile.ts';
 import { changedField, nextVersion, preconditionHolds } from '../db/conditions.ts';
 import { evaluationLabel, runEvaluation, runEvaluationHistory } from '../db/schema.ts';
 import type { OrNulls } from '../db/statement.ts';
-import type { LabelRow } from '../label/label.ts';
-import { isAllowedBy, isLabelOf, ruleColumns } from '../label/rule.query.ts';
+import { allowsUpdate, isLabelOf, ruleColumns } from '../label/rule.query.ts';
+import type { RuleRow } from '../label/rule.ts';
 import { inScope, resourceColumns, type Scope } from './evaluation.query.ts';
 import { type EvaluationRow, IMMUTABLE_FIELDS } from './evaluation.ts';
 
@@ -33,7 +33,7 @@ export type UpdateParams = Scope & {
 
 /** The row as it is, its label's rule, and the conditions in the order in which they are told. */
 export type UpdateExplanation = OrNulls<EvaluationRow> &
-  LabelRow & {
+  OrNulls<RuleRow> & {
     /** What this write stored, and when, if it is stored already. */
     readonly stored_value: number | null;
     readonly stored_at: string | null;
@@ -81,8 +81,7 @@ export const updateEvaluation = compile<UpdateParams, EvaluationRow>(
         sql`NOT EXISTS (SELECT 1 FROM ${runEvaluationHistory} AS replaced WHERE ${isReplaced})`,
         preconditionHolds(runEvaluation),
         sql`${changedField(runEvaluation, IMMUTABLE_FIELDS)} IS NULL`,
-        // A label is reference data that may arrive later: until then any finite value is allowed.
-        isAllowedBy(...label, 1),
+        allowsUpdate(...label),
       ),
     )
     .returning(resourceColumns),

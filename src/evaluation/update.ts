@@ -3,7 +3,7 @@ import type { OperationContext, UpdateConditions } from '../db/operation.ts';
 import { nameWrite } from '../db/write-id.ts';
 import { notFound, preconditionFailed, unprocessable } from '../failure.ts';
 import { fieldIsImmutable } from '../fields.ts';
-import { valueIsIllegal } from '../label/label.ts';
+import { valueIsIllegal } from '../label/rule.ts';
 import { allows } from '../principal.ts';
 import { type EvaluationPath, type EvaluationRow, versionOf } from './evaluation.ts';
 import type { EvaluationUpdate } from './input.ts';
@@ -52,7 +52,7 @@ export async function updateEvaluation(
   }
   if (!precondition_holds) throw preconditionFailed('evaluation', versionOf(stored));
   if (changed_field !== null) throw fieldIsImmutable(changed_field);
-  throw valueIsIllegal(explanation, stored.evaluation_label_id);
+  throw valueIsIllegal(explanation);
 }
 
 const keyIsOfAnotherValue = (value: number | null) =>

@@ -20,6 +20,7 @@ export type LogLine = {
   account?: string;
   key_id?: string | undefined;
   evaluation?: string;
+  label?: string;
   d1_calls?: number;
   d1_attempts?: number;
   rows_read?: number;

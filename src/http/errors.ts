@@ -21,7 +21,6 @@ const STATUS: { readonly [code in FailureCode]: number } = {
   unsupported_media_type: 415,
   unprocessable: 422,
   rate_limited: 429,
-  inconsistent_data: 500,
   misconfigured: 500,
   keys_unavailable: 503,
   database_unavailable: 503,

@@ -16,6 +16,12 @@ export function uuidOf(name: string, parameter: string): string {
   return parameter.toLowerCase();
 }
 
+/** The same of a parameter of the query, undefined if it was not sent. @throws {Failure} `malformed`. */
+export function readUuid(name: string, parameter: string | undefined): string | undefined {
+  if (parameter === undefined || UUID.test(parameter)) return parameter?.toLowerCase();
+  throw malformed(`${name} must be a UUID, such as 018f4d3c-7a10-7c4e-9b52-3f6e0d9a1c01.`);
+}
+
 export const PAGE_MAX_ROWS = 1000;
 
 /** @throws {Failure} `malformed`. */

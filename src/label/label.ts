@@ -1,66 +1,58 @@
-/**
- * The rule of an evaluation label in words. Whether a value is legal is decided by the statement itself (rule.query.ts);
- * this says what is allowed once it has refused, or that the label itself is at fault.
- */
-import * as v from 'valibot';
-import { Failure, INTERNAL_ERROR, unprocessable } from '../failure.ts';
+/** The resource EvaluationLabel, and the row behind it. */
+import type { evaluationLabel } from '../db/schema.ts';
 
-/** How many categories a sentence names; beyond that the last one stands for the rest. */
-const SHOWN_MAX_CATEGORIES = 20;
-
-const Categories = v.pipe(v.string(), v.parseJson(), v.array(v.string()));
-
-const Label = v.variant('value_type', [
-  v.object({ value_type: v.literal('binary') }),
-  v.object({
-    value_type: v.literal('continuous'),
-    min_value: v.nullable(v.number()),
-    max_value: v.nullable(v.number()),
-  }),
-  v.object({ value_type: v.picklist(['categorical', 'ordinal']), categories: Categories }),
-]);
-
-/** The columns of a label that make its rule, as D1 returns them: reference data that others wrote. */
-export type LabelRow = {
-  readonly value_type: unknown;
-  readonly min_value: unknown;
-  readonly max_value: unknown;
-  readonly categories: unknown;
+/** What an evaluation's value means. Ids are UUIDs in lower case, times ISO 8601 in UTC with milliseconds. */
+export type EvaluationLabel = {
+  id: string;
+  /** The account that it belongs to; `shared` if it is everyone's. */
+  account_id: string;
+  name: string;
+  description: string | null;
+  value_type: 'binary' | 'continuous' | 'categorical' | 'ordinal';
+  min_value: number | null;
+  max_value: number | null;
+  categories: string[] | null;
+  archived_at: string | null;
+  created_by: string | null;
+  created_at: string;
+  updated_by: string | null;
+  /** Absent until the first update; never null. */
+  updated_at?: string;
 };
 
-/** Why a write stored nothing, once everything but the label's rule is known to hold. */
-export function valueIsIllegal(label: LabelRow, labelId: string): Failure {
-  const sentence = describeRule(label);
-  if (sentence !== undefined) return unprocessable(sentence);
-  return new Failure('inconsistent_data', INTERNAL_ERROR, {}, { cause: `evaluation_label ${labelId} cannot be read` });
+/** A row as the database returns it. */
+export type LabelRow = Omit<EvaluationLabel, 'categories' | 'updated_at'> & {
+  /** A JSON array of strings. */
+  categories: string | null;
+  updated_at: string | null;
+};
+
+type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
+type Flat<T> = { [K in keyof T]: T[K] };
+type Assert<T extends true> = T;
+/** Does not compile when the table and the resource differ in a name or a type. */
+export type TableMirrorsResource = Assert<
+  Same<Flat<LabelRow>, Flat<Omit<typeof evaluationLabel.$inferSelect, 'create_digest' | 'write_id'>>>
+>;
+
+/** The fields that no update changes; `archived_at` follows from `archived`. */
+export const IMMUTABLE_FIELDS = [
+  'id',
+  'account_id',
+  'value_type',
+  'min_value',
+  'max_value',
+  'categories',
+  'archived_at',
+  'created_by',
+  'created_at',
+] as const satisfies readonly (keyof EvaluationLabel)[];
+
+export function resourceOf(row: LabelRow): EvaluationLabel {
+  const { categories, updated_at, ...fields } = row;
+  const label = { ...fields, categories: categories === null ? null : JSON.parse(categories) };
+  return updated_at === null ? label : { ...label, updated_at };
 }
 
-/** What a value must be, as a sentence; undefined if the label cannot be read. */
-function describeRule(row: LabelRow): string | undefined {
-  const parsed = v.safeParse(Label, row);
-  if (!parsed.success) return undefined;
-  const label = parsed.output;
-  switch (label.value_type) {
-    case 'binary':
-      return 'value must be 0 or 1.';
-    case 'continuous':
-      return describeRange(label.min_value, label.max_value);
-    case 'categorical':
-    case 'ordinal':
-      return describeCategories(label.categories);
-  }
-}
-
-/** At least one bound is there: without any, every value is legal. */
-function describeRange(min: number | null, max: number | null): string {
-  if (min !== null && max !== null) return `value must be between ${min} and ${max}.`;
-  return min === null ? `value must be at most ${max}.` : `value must be at least ${min}.`;
-}
-
-function describeCategories(categories: readonly string[]): string {
-  if (categories.length === 0) return 'No value is allowed: the evaluation label has no categories yet.';
-  const all = categories.map((category, index) => `${index} (${category})`);
-  const shown =
-    all.length <= SHOWN_MAX_CATEGORIES ? all : [...all.slice(0, SHOWN_MAX_CATEGORIES - 1), `… ${all.at(-1)}`];
-  return `value must be one of ${shown.join(', ')}.`;
-}
+/** The state of a label: grows with each stored change and with nothing else. Its entity tag is this in quotes. */
+export const versionOf = ({ updated_at, created_at }: LabelRow) => updated_at ?? created_at;

@@ -1,4 +1,4 @@
-/** The built bundle as a client meets it: over HTTP, with a real D1, from the first evaluation to its history. */
+/** The built bundle as a client meets it: over HTTP, with a real D1, from the first label to an evaluation's history. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createTestHarness } from 'wrangler';
 import { mintToken, SAMPLE } from '../../src/cli/mint.ts';
@@ -19,10 +19,10 @@ beforeAll(async () => {
   ({ url } = await server.listen());
   const { DB } = await server.getWorker<Bindings>().getEnv();
   for (const statement of migrationStatements()) await DB.prepare(statement).run();
-  await DB.prepare(
-    `INSERT INTO evaluation_label VALUES ('${LABEL}', 'shared', 'tone', NULL, 'continuous', 1, 10, NULL)`,
-  ).run();
   token = await mintToken({ JWT_SECRET }, { account: SAMPLE.account, subject: SAMPLE.subject, expires: '5m' });
+  const label = { id: LABEL, name: 'tone', value_type: 'continuous', min_value: 1, max_value: 10 };
+  const made = await send('/v1/evaluation-labels', { method: 'POST', body: JSON.stringify(label) });
+  expect(made.status).toBe(201);
 });
 
 afterAll(() => server.close());

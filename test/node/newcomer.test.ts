@@ -116,7 +116,7 @@ describe('npm start', () => {
     expect(given).toEqual(promised);
   });
 
-  it('serves a client that is generated from the document and type-checks', async () => {
+  it('serves a client that is generated from the document and type-checks: from a label that it makes until it is archived', async () => {
     const folder = join(project, '.wrangler', `client-${running.port}`);
     mkdirSync(folder, { recursive: true });
     const token = shell('npm run -s token').stdout.trim();
@@ -124,23 +124,39 @@ describe('npm start', () => {
     writeFileSync(
       join(folder, 'walk.ts'),
       `
-import { createEvaluation, defaults, getEvaluation, listReplacedValues, updateEvaluation } from './client.ts';
-defaults.baseUrl = 'http://127.0.0.1:${running.port}';
-defaults.headers = { authorization: 'Bearer ${token}' };
-const created = await createEvaluation('${SAMPLE.run}', { evaluation_label_id: '018f4d3a-0001-7000-8000-000000000001', value: 2 });
+import * as api from './client.ts';
+api.defaults.baseUrl = 'http://127.0.0.1:${running.port}';
+api.defaults.headers = { authorization: 'Bearer ${token}' };
+const label = await api.createEvaluationLabel({ name: 'Response Quality', value_type: 'continuous', min_value: 1, max_value: 10 });
+if (label.status !== 201) throw new Error(JSON.stringify(label));
+const evaluation_label_id = label.data.id;
+const created = await api.createEvaluation('${SAMPLE.run}', { evaluation_label_id, value: 2 });
 if (created.status !== 201) throw new Error(JSON.stringify(created));
 const { run_id, id } = created.data;
-const got = await getEvaluation(run_id, id);
+const got = await api.getEvaluation(run_id, id);
 if (got.status !== 200) throw new Error(JSON.stringify(got));
-const updated = await updateEvaluation(run_id, id, { ...got.data, value: 3 });
-if (updated.status !== 200) throw new Error(JSON.stringify(updated));
-const refused = await updateEvaluation(run_id, id, { value: 11 });
+const corrected = await api.updateEvaluation(run_id, id, { ...got.data, value: 3 });
+if (corrected.status !== 200) throw new Error(JSON.stringify(corrected));
+const illegal = await api.updateEvaluation(run_id, id, { value: 11 });
+if (illegal.status !== 422) throw new Error(JSON.stringify(illegal));
+
+const stored = await api.getEvaluationLabel(evaluation_label_id);
+if (stored.status !== 200) throw new Error(JSON.stringify(stored));
+const archived = await api.updateEvaluationLabel(evaluation_label_id, { ...stored.data, archived: true });
+if (archived.status !== 200) throw new Error(JSON.stringify(archived));
+const again = await api.updateEvaluation(run_id, id, { value: 4 });
+if (again.status !== 200) throw new Error(JSON.stringify(again));
+const refused = await api.createEvaluation('${SAMPLE.run}', { evaluation_label_id, value: 5 });
 if (refused.status !== 422) throw new Error(JSON.stringify(refused));
-const history = await listReplacedValues(run_id, id);
+
+const listed = await api.listEvaluations('${SAMPLE.run}', { evaluationLabelId: evaluation_label_id });
+if (listed.status !== 200) throw new Error(JSON.stringify(listed));
+const history = await api.listReplacedValues(run_id, id);
 if (history.status !== 200) throw new Error(JSON.stringify(history));
+const values: number[] = listed.data.map(({ value }) => value);
 const replaced: number[] = history.data.map(({ value }) => value);
-const sentence: string = refused.data.error;
-console.log(JSON.stringify({ value: updated.data.value, replaced, sentence }));
+const sentences: string[] = [illegal.data.error, refused.data.error];
+console.log(JSON.stringify({ values, replaced, sentences }));
 `,
     );
     const run = (command: string) => spawnSync('sh', ['-c', command], { cwd: folder, env, encoding: 'utf8' });
@@ -154,7 +170,14 @@ console.log(JSON.stringify({ value: updated.data.value, replaced, sentence }));
     expect(checked.stdout).toBe('');
     const walked = run('node walk.ts');
     expect(walked.stderr).toBe('');
-    expect(JSON.parse(walked.stdout)).toEqual({ value: 3, replaced: [2], sentence: 'value must be between 1 and 10.' });
+    expect(JSON.parse(walked.stdout)).toEqual({
+      values: [4],
+      replaced: [3, 2],
+      sentences: [
+        'value must be between 1 and 10.',
+        'The evaluation label is archived: no new evaluation is stored under it. Use another label, or unarchive it.',
+      ],
+    });
     rmSync(folder, { recursive: true });
   });
 

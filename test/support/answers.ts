@@ -15,7 +15,18 @@ export const ID_IS_TAKEN = {
   error: 'The id is taken by an evaluation with other content: choose another, or none.',
 };
 
+export const LABEL_ID_IS_TAKEN = {
+  status: 409,
+  error: 'The id is taken by another label of the account, or a shared one: choose another, or none.',
+};
+
+export const LABEL_IS_ARCHIVED = {
+  status: 422,
+  error: 'The evaluation label is archived: no new evaluation is stored under it. Use another label, or unarchive it.',
+};
+
 export const BAD_LIMIT = { status: 400, error: 'limit must be a whole number from 1 to 1000.' };
+export const BAD_LABEL_LIMIT = { status: 400, error: 'limit must be a whole number from 1 to 100.' };
 export const BAD_CURSOR = { status: 400, error: 'cursor must be one that came in a Link header, as it came.' };
 
 export const NO_CREDENTIALS = {

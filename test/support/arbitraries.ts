@@ -151,6 +151,33 @@ export const createBody = bodyOf(
   stored(fc.constant('evaluation_label_id')),
 );
 
+const json = (given: Arbitrary<unknown>): Arbitrary<string> => given.map((value) => JSON.stringify(value));
+const boundText = fc.oneof(numberText, numberText, fc.constant('null'), beyondDoubles, rawText);
+const categoriesText = fc.oneof(
+  json(fc.array(anyText, { maxLength: 4 })),
+  json(fc.uniqueArray(filledText, { minLength: 1, maxLength: 4 })),
+  json(fc.array(fc.oneof(anyText, loneSurrogates, anyJson), { maxLength: 3 })),
+  fc.constantFrom('[]', 'null', '7'),
+);
+
+/** What may be sent as a new label, as JSON: the rule of each type, and what does not fit it. */
+export const labelBody: Arbitrary<string> = fc
+  .record(
+    {
+      name: json(mostly(filledText, fc.oneof(anyText, loneSurrogates, anyJson))),
+      description: json(mostly(fc.option(anyText), fc.oneof(loneSurrogates, anyJson))),
+      value_type: json(mostly(fc.constantFrom('binary', 'continuous', 'categorical', 'ordinal'), anyJson)),
+      min_value: boundText,
+      max_value: boundText,
+      categories: categoriesText,
+      account_id: json(mostly(fc.constant(ACCOUNT), anyText)),
+      archived: json(mostly(fc.constant(false), anyJson)),
+      updated_at: json(anyJson),
+    },
+    { requiredKeys: ['name', 'value_type'] },
+  )
+  .map((members) => `{${Object.entries(members).map(([name, raw]) => `${JSON.stringify(name)}:${raw}`)}}`);
+
 export function bytesOf(body: Body, row: Row): Uint8Array {
   if (body instanceof Uint8Array) return body;
   const { members, before, after, damage } = body;
@@ -202,7 +229,13 @@ const rule: Arbitrary<Omit<Rule, 'account_id'>> = fc.oneof(
     return { ...unruled, value_type: 'continuous', min_value, max_value };
   }),
   fc
-    .tuple(fc.constantFrom('categorical', 'ordinal'), fc.array(anyText, { maxLength: 12 }))
+    .tuple(
+      fc.constantFrom('categorical', 'ordinal'),
+      fc.uniqueArray(
+        anyText.filter((text) => text !== ''),
+        { minLength: 1, maxLength: 12 },
+      ),
+    )
     .map(([value_type, categories]) => ({ ...unruled, value_type, categories: JSON.stringify(categories) })),
 );
 

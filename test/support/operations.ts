@@ -4,7 +4,7 @@
  * does is in the test named after it.
  */
 import { env } from 'cloudflare:workers';
-import { BAD_CURSOR, BAD_LIMIT, ID_IS_TAKEN, NOT_FOUND } from './answers.ts';
+import { BAD_CURSOR, BAD_LABEL_LIMIT, BAD_LIMIT, ID_IS_TAKEN, LABEL_ID_IS_TAKEN, NOT_FOUND } from './answers.ts';
 import { ACCOUNT, type Row, request } from './worker.ts';
 
 type Headers = Record<string, string | null>;
@@ -72,6 +72,19 @@ const EVALUATION: Resource = {
   exists: (stored, asked) => stored.account_id === ACCOUNT && stored.id === asked.id && stored.run_id === asked.run_id,
 };
 
+/** A label, or all of them: for one run they can be read, and nothing else. */
+const labels = (access: 'read' | 'write', idsOf: Resource['idsOf']): Resource => ({
+  idsOf,
+  isAllowedBy: ({ run_id, evaluation_id }) =>
+    evaluation_id === undefined && (run_id === undefined || access === 'read'),
+  exists: (stored, asked) =>
+    (stored.account_id === ACCOUNT || (stored.account_id === 'shared' && access === 'read')) &&
+    stored.evaluation_label_id === asked.evaluation_label_id,
+});
+const ALL_LABELS: Resource = { ...labels('read', () => ({})), exists: () => true };
+const NEW_LABEL: Resource = { ...labels('write', () => ({})), exists: () => true };
+const labelIds = ({ evaluation_label_id }: Row) => ({ id: evaluation_label_id });
+
 const EVALUATIONS_PATH = '/v1/run/{id}/evaluations';
 const EVALUATION_PATH = '/v1/run/{run_id}/evaluation/{evaluation_id}';
 
@@ -82,13 +95,23 @@ const BAD_KEY = {
   error: 'The header idempotency-key must be 1 to 255 visible ASCII characters, with or without quotes around them.',
 };
 
-/** A label that everyone may use, unless there is one already. */
-const storeSharedLabel = ({ evaluation_label_id }: Row) =>
+/** The label that the row names, unless there is one: of the account of the suite, or shared for a row of another. */
+const storeUsableLabel = ({ evaluation_label_id, account_id }: Row) =>
   env.DB.prepare(
-    `INSERT INTO evaluation_label (id, account_id, name, value_type) SELECT ?1, 'shared', 'any', 'continuous'
+    `INSERT INTO evaluation_label (id, account_id, name, value_type) SELECT ?1, ?2, 'any', 'continuous'
     WHERE NOT EXISTS (SELECT 1 FROM evaluation_label WHERE id = ?1)`,
   )
-    .bind(evaluation_label_id)
+    .bind(evaluation_label_id, account_id === ACCOUNT ? ACCOUNT : 'shared')
+    .run();
+
+/** The label of a stored evaluation, in its account, unless there is one; of a row that is not stored there is none. */
+const storeLabelOf = ({ id, evaluation_label_id }: Row) =>
+  env.DB.prepare(
+    `INSERT INTO evaluation_label (id, account_id, name, value_type)
+    SELECT evaluation_label_id, account_id, 'any', 'continuous' FROM run_evaluation WHERE id = ?1 AND evaluation_label_id = ?2
+      AND NOT EXISTS (SELECT 1 FROM evaluation_label WHERE id = ?2)`,
+  )
+    .bind(id, evaluation_label_id)
     .run();
 
 const creation =
@@ -97,6 +120,16 @@ const creation =
 const repeatableCreation =
   (change: object = {}) =>
   (row: Row) => ({ ...creation(change)(row), id: row.run_id });
+
+const LABELS_PATH = '/v1/evaluation-labels';
+const LABEL_PATH = '/v1/evaluation-label/{id}';
+
+const labelCreation =
+  (change: object = {}) =>
+  () => ({ name: 'tone', value_type: 'continuous', min_value: 1, max_value: 10, ...change });
+const repeatableLabelCreation =
+  (change: object = {}) =>
+  ({ run_id }: Row) => ({ ...labelCreation(change)(), id: run_id });
 
 const UPDATE = {
   path: EVALUATION_PATH,
@@ -148,7 +181,7 @@ const ENTRIES: readonly Operation[] = [
     success: 201,
     missing: null,
     body: creation(),
-    prepare: storeSharedLabel,
+    prepare: storeUsableLabel,
     malformed: {
       'a body that is not JSON': NOT_JSON,
       'no value': {
@@ -189,7 +222,14 @@ const ENTRIES: readonly Operation[] = [
     access: 'read',
     success: 200,
     missing: null,
-    ...PAGE,
+    malformed: {
+      ...PAGE.malformed,
+      'a label that is no UUID': {
+        query: '?evaluation_label_id=tone',
+        error: 'evaluation_label_id must be a UUID, such as 018f4d3c-7a10-7c4e-9b52-3f6e0d9a1c01.',
+      },
+    },
+    forbidden: {},
   },
   {
     name: 'getEvaluation',
@@ -213,6 +253,91 @@ const ENTRIES: readonly Operation[] = [
     success: 200,
     missing: NOT_FOUND,
     ...PAGE,
+  },
+  {
+    name: 'createEvaluationLabel',
+    method: 'POST',
+    path: LABELS_PATH,
+    resource: NEW_LABEL,
+    access: 'write',
+    success: 201,
+    missing: null,
+    body: labelCreation(),
+    malformed: {
+      'a body that is not JSON': NOT_JSON,
+      'no name': {
+        body: labelCreation({ name: undefined }),
+        error: 'The body must have the properties name, a string, and value_type.',
+      },
+      'bounds out of order': {
+        body: labelCreation({ min_value: 11 }),
+        error: 'min_value must not be greater than max_value.',
+      },
+    },
+    forbidden: {
+      'another account': {
+        body: labelCreation({ account_id: 'acc_neighbour' }),
+        error: 'account_id is set by the server: leave it out.',
+      },
+    },
+    repeatable: {
+      body: repeatableLabelCreation(),
+      conflicting: repeatableLabelCreation({ max_value: 9 }),
+      error: LABEL_ID_IS_TAKEN.error,
+    },
+  },
+  {
+    name: 'listEvaluationLabels',
+    method: 'GET',
+    path: LABELS_PATH,
+    resource: ALL_LABELS,
+    access: 'read',
+    success: 200,
+    missing: null,
+    malformed: { ...PAGE.malformed, 'a limit of 0': { query: '?limit=0', error: BAD_LABEL_LIMIT.error } },
+    forbidden: {},
+  },
+  {
+    name: 'getEvaluationLabel',
+    method: 'GET',
+    path: LABEL_PATH,
+    resource: labels('read', labelIds),
+    access: 'read',
+    success: 200,
+    missing: NOT_FOUND,
+    prepare: storeLabelOf,
+    malformed: {},
+    forbidden: {},
+  },
+  {
+    name: 'updateEvaluationLabel',
+    method: 'PUT',
+    path: LABEL_PATH,
+    resource: labels('write', labelIds),
+    access: 'write',
+    success: 200,
+    missing: NOT_FOUND,
+    body: () => ({ name: 'tone of voice' }),
+    prepare: storeLabelOf,
+    malformed: {
+      'a body that is not JSON': NOT_JSON,
+      'no change': {
+        body: () => ({ value_type: 'continuous' }),
+        error: 'The body must have name, description or archived: nothing else of a label can change.',
+      },
+      'If-Match without quotes': UPDATE.malformed['If-Match without quotes'],
+      'If-None-Match': UPDATE.malformed['If-None-Match'],
+    },
+    forbidden: {
+      'another rule': {
+        body: () => ({ name: 'tone', min_value: 0 }),
+        error: 'min_value cannot be changed: leave it out, or send it as it is stored.',
+      },
+      'another account': {
+        body: () => ({ archived: true, account_id: 'shared' }),
+        error: 'account_id cannot be changed: leave it out, or send it as it is stored.',
+      },
+    },
   },
 ];
 

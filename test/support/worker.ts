@@ -7,6 +7,7 @@ import { expect } from 'vitest';
 import { createApp } from '../../src/app.ts';
 import type { Clock } from '../../src/clock.ts';
 import type { EvaluationRow, ReplacedRow } from '../../src/evaluation/evaluation.ts';
+import type { LabelRow } from '../../src/label/label.ts';
 import { expectDocumented } from './document.ts';
 import { SECRET } from './secret.ts';
 import { type Header, hmac } from './signer.ts';
@@ -72,16 +73,8 @@ export async function storeEvaluation(fields: Partial<Row> = {}): Promise<Row> {
   return row;
 }
 
-export type Label = {
-  id: string;
-  account_id: string;
-  name: string;
-  description: string | null;
-  value_type: string;
-  min_value: number | null;
-  max_value: number | null;
-  categories: string | null;
-};
+/** A label as D1 has it, but for what never leaves it; its type may be one that the table refuses. */
+export type Label = Omit<LabelRow, 'value_type'> & { value_type: string };
 
 /** Stores a label of the sample account and an evaluation under it. */
 export async function storeLabelled(label: Partial<Label>, fields: Partial<Row> = {}): Promise<Row> {
@@ -90,8 +83,9 @@ export async function storeLabelled(label: Partial<Label>, fields: Partial<Row> 
   return row;
 }
 
-export const storeLabel = (fields: Partial<Label>): Promise<unknown> =>
-  insert('evaluation_label', {
+/** Stores a label of the sample account that no other test knows, never updated unless `fields` say otherwise. */
+export async function storeLabel(fields: Partial<Label> = {}): Promise<Label> {
+  const label: Label = {
     id: crypto.randomUUID(),
     account_id: ACCOUNT,
     name: 'tone',
@@ -100,8 +94,33 @@ export const storeLabel = (fields: Partial<Label>): Promise<unknown> =>
     min_value: null,
     max_value: null,
     categories: null,
+    archived_at: null,
+    created_by: 'user-7',
+    created_at: '2026-01-02T03:04:05.678Z',
+    updated_by: null,
+    updated_at: null,
     ...fields,
-  });
+  };
+  await insert('evaluation_label', label);
+  return label;
+}
+
+/** A label as it is sent: its categories as an array, and no time of the last update where there was none. */
+export function labelSent({ categories, updated_at, ...label }: Label): object {
+  const sent = { ...label, categories: categories === null ? null : JSON.parse(categories) };
+  return updated_at === null ? sent : { ...sent, updated_at };
+}
+
+/** The thirteen columns that are the resource. */
+export const readLabel = (id: string, account_id = ACCOUNT) =>
+  env.DB.prepare(
+    `SELECT id, account_id, name, description, value_type, min_value, max_value, categories, archived_at, created_by,
+      created_at, updated_by, updated_at FROM evaluation_label WHERE account_id = ? AND id = ?`,
+  )
+    .bind(account_id, id)
+    .first<Label>();
+
+export const labelPathOf = ({ id }: { readonly id: string }) => `/v1/evaluation-label/${id}`;
 
 async function insert(table: string, row: Record<string, unknown>): Promise<void> {
   const columns = Object.keys(row);
@@ -187,13 +206,15 @@ export const readRun = async (runId: string) =>
 /** Everything that a request about a row could have changed, in one call. */
 export async function stateOf({ id, run_id, evaluation_label_id }: Row) {
   const query = (sql: string, value: string) => env.DB.prepare(sql).bind(value);
-  const [run, row, history, label] = await env.DB.batch([
+  const [run, row, history, label, labels] = await env.DB.batch([
     query(`SELECT ${COLUMNS} FROM run_evaluation WHERE run_id = ? ORDER BY id`, run_id),
     query(`SELECT ${COLUMNS} FROM run_evaluation WHERE id = ?`, id),
     query(HISTORY, id),
     query('SELECT * FROM evaluation_label WHERE id = ?', evaluation_label_id),
+    env.DB.prepare('SELECT count(*) AS count FROM evaluation_label'),
   ]);
-  return { run: run?.results, row: row?.results, history: history?.results, label: label?.results };
+  const state = { run: run?.results, row: row?.results, history: history?.results };
+  return { ...state, label: label?.results, labels: labels?.results };
 }
 
 /** Sends a request that must be refused, and proves that the row, its history and its run are as they were. */

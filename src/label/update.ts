@@ -1,0 +1,56 @@
+/** Changes a label's name, its description, or whether it is archived, in one statement. Knows nothing of HTTP. */
+import type { OperationContext, UpdateConditions } from '../db/operation.ts';
+import { nameWrite } from '../db/write-id.ts';
+import { notFound, preconditionFailed, unprocessable } from '../failure.ts';
+import { fieldIsImmutable } from '../fields.ts';
+import { allowsLabels } from '../principal.ts';
+import type { LabelUpdate } from './input.ts';
+import { type LabelRow, versionOf } from './label.ts';
+import * as sql from './sql.generated.ts';
+
+/**
+ * The row as this write stored it. Without conditions, the same content by the same author changes nothing and gets the row
+ * as it is. A named write is recognised while it is the label's last one.
+ * @throws {Failure} saying why nothing was stored.
+ */
+export async function updateEvaluationLabel(
+  { principal, connection, now }: OperationContext,
+  id: string,
+  { name, description, archived, immutable }: LabelUpdate,
+  { versions, key }: UpdateConditions,
+): Promise<LabelRow> {
+  if (!allowsLabels(principal, 'write')) throw notFound();
+  const { account, subject } = principal;
+  const { write_id } = await nameWrite(principal, now, key);
+  const params = {
+    id,
+    account,
+    subject,
+    now,
+    name: name ?? null,
+    has_description: description === undefined ? 0 : 1,
+    description: description ?? null,
+    archived: archived === undefined ? null : archived ? 1 : 0,
+    write_id,
+    immutable: JSON.stringify(immutable),
+    versions: versions === undefined ? null : JSON.stringify(versions),
+  } as const;
+  const isPlain = versions === undefined && key === undefined;
+  const { row, explanation } = await connection.write(
+    sql.updateEvaluationLabel,
+    sql.explainUpdateEvaluationLabel,
+    // As with evaluations: only the first attempt may be taken for a repetition of an earlier request.
+    (attempt) => ({ ...params, is_repeatable: isPlain && attempt === 1 ? 1 : 0 }) as const,
+  );
+  if (row) return row;
+
+  const { is_stored, is_as_asked, precondition_holds, changed_field, ...stored } = explanation;
+  if (stored.id === null) throw notFound();
+  if (!is_stored && !precondition_holds) throw preconditionFailed('evaluation label', versionOf(stored));
+  if (changed_field !== null) throw fieldIsImmutable(changed_field);
+  if (!is_as_asked) throw unprocessable(KEY_IS_OF_ANOTHER_UPDATE);
+  return stored;
+}
+
+const KEY_IS_OF_ANOTHER_UPDATE =
+  'The Idempotency-Key was sent to this label before, with another update: send a new key with a new update.';

@@ -1,0 +1,102 @@
+/** getEvaluationLabel: the own label or the shared one, its entity tag, If-None-Match and HEAD. */
+import { env } from 'cloudflare:workers';
+import { describe, expect, it } from 'vitest';
+import { NOT_FOUND } from './support/answers.ts';
+import { countingD1 } from './support/d1.ts';
+import {
+  expectRefusal,
+  get,
+  labelPathOf,
+  labelSent,
+  mintToken,
+  request,
+  storeLabel,
+  worker,
+  workerWith,
+} from './support/worker.ts';
+
+const FOREIGN = 'acc_neighbour';
+const CATEGORIES = { value_type: 'categorical', categories: '["formal","casual"]' };
+
+describe('getEvaluationLabel', () => {
+  it.each<[string, Parameters<typeof storeLabel>[0]]>([
+    ['an own label', CATEGORIES],
+    ['a shared label', { account_id: 'shared', min_value: 1 }],
+    [
+      'an archived label',
+      { archived_at: '2026-02-01T00:00:00.000Z', updated_by: 'user-8', updated_at: '2026-02-01T00:00:00.000Z' },
+    ],
+  ])('answers 200 with %s, updated_at left out while there is none, in one call to D1', async (_, fields) => {
+    const label = await storeLabel(fields);
+    const { db, calls } = countingD1(env.DB);
+
+    const response = await workerWith({ DB: db })(await get(labelPathOf(label)));
+
+    expect(response.status).toBe(200);
+    expect(await response.json()).toEqual(labelSent(label));
+    expect(response.headers.get('etag')).toBe(`"${label.updated_at ?? label.created_at}"`);
+    expect(calls).toEqual(['all']);
+  });
+
+  it('finds the own label before a shared one of the same id', async () => {
+    const own = await storeLabel(CATEGORIES);
+    const shared = await storeLabel({ id: own.id, account_id: 'shared', name: 'everyone\u2019s' });
+
+    expect(await (await worker(await get(labelPathOf(own)))).json()).toEqual(labelSent(own));
+    const authorization = `Bearer ${await mintToken({ account_id: FOREIGN })}`;
+    expect(await (await worker(await get(labelPathOf(own), { authorization }))).json()).toEqual(labelSent(shared));
+  });
+
+  it('accepts the id in upper case', async () => {
+    const label = await storeLabel();
+
+    expect((await worker(await get(labelPathOf({ id: label.id.toUpperCase() })))).status).toBe(200);
+  });
+
+  it('answers 304 without a body if the caller has the label already', async () => {
+    const label = await storeLabel();
+    const tag = `"${label.created_at}"`;
+
+    for (const ifNoneMatch of [tag, `W/${tag}`, '*']) {
+      const response = await worker(await get(labelPathOf(label), { 'if-none-match': ifNoneMatch }));
+      expect(response.status).toBe(304);
+      expect(response.headers.get('etag')).toBe(tag);
+      expect(await response.text()).toBe('');
+    }
+    expect((await worker(await get(labelPathOf(label), { 'if-none-match': '"other"' }))).status).toBe(200);
+  });
+
+  it('is missing, byte for byte, if it is another account\u2019s, also with a known tag', async () => {
+    const { id } = await storeLabel({ account_id: FOREIGN });
+    const bytesOf = async (path: string, headers = {}) => {
+      const response = await worker(await get(path, { 'x-request-id': 'same-for-all', ...headers }));
+      return [response.status, [...response.headers], await response.text()];
+    };
+
+    const missing = await bytesOf(labelPathOf({ id: crypto.randomUUID() }));
+    expect(await bytesOf(labelPathOf({ id }))).toEqual(missing);
+    expect(await bytesOf(labelPathOf({ id }), { 'if-none-match': '*' })).toEqual(missing);
+    await expectRefusal(await worker(await get(labelPathOf({ id }))), NOT_FOUND);
+  });
+
+  it('is for a token of one run too, and for none of one evaluation', async () => {
+    const label = await storeLabel();
+    const ask = async (restriction: object) => {
+      const authorization = `Bearer ${await mintToken({ ...restriction })}`;
+      return worker(await get(labelPathOf(label), { authorization }));
+    };
+
+    expect((await ask({ run_id: crypto.randomUUID() })).status).toBe(200);
+    await expectRefusal(await ask({ evaluation_id: crypto.randomUUID() }), NOT_FOUND);
+  });
+
+  it('answers HEAD with the headers alone', async () => {
+    const label = await storeLabel();
+
+    const response = await worker(await request(labelPathOf(label), { method: 'HEAD' }));
+
+    expect(response.status).toBe(200);
+    expect(response.headers.get('etag')).toBe(`"${label.created_at}"`);
+    expect(await response.text()).toBe('');
+  });
+});

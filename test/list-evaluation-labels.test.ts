@@ -1,0 +1,148 @@
+/** listEvaluationLabels: the own and the shared labels merged, the order, the pages, and what a page costs. */
+import { env } from 'cloudflare:workers';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { listEvaluationLabels } from '../src/label/sql.generated.ts';
+import { BAD_CURSOR, BAD_LABEL_LIMIT, NOT_FOUND } from './support/answers.ts';
+import { countingD1 } from './support/d1.ts';
+import { CURSORS, LIMITS, pagesFrom } from './support/pages.ts';
+import {
+  expectRefusal,
+  get,
+  type Label,
+  labelSent,
+  mintToken,
+  storeLabel,
+  worker,
+  workerWith,
+} from './support/worker.ts';
+
+const PATH = '/v1/evaluation-labels';
+
+/** An account of one test alone; what is shared is the test's too. */
+let account_id: string;
+beforeEach(async () => {
+  account_id = `acc_${crypto.randomUUID()}`;
+  await env.DB.prepare(`DELETE FROM evaluation_label WHERE account_id = 'shared'`).run();
+});
+
+const authorize = async (said: Record<string, unknown> = {}) => ({
+  authorization: `Bearer ${await mintToken({ account_id, ...said })}`,
+});
+const store = (fields: Partial<Label>) => storeLabel({ account_id, ...fields });
+const day = (n: number) => `2026-01-0${n}T00:00:00.000Z`;
+
+/** So many labels of an account, oldest first. */
+const fill = (owner: string, count: number) =>
+  env.DB.prepare(
+    `WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < ?2 - 1)
+    INSERT INTO evaluation_label (id, account_id, name, value_type, created_at)
+    SELECT lower(printf('%s-%04x-7000-8000-000000000000', hex(randomblob(4)), i)), ?1, printf('%04d', i), 'binary',
+      printf('2026-01-01T00:00:%02d.%03dZ', i / 1000, i % 1000) FROM n`,
+  )
+    .bind(owner, count)
+    .run();
+
+describe('listEvaluationLabels', () => {
+  it('answers with a bare array of the own and the shared labels, archived ones too, oldest first, in one call to D1', async () => {
+    const own = await store({ created_at: day(3), value_type: 'ordinal', categories: '["bad","good"]' });
+    const shared = await store({ account_id: 'shared', created_at: day(1), min_value: 1 });
+    const archived = await store({ created_at: day(2), archived_at: day(3), updated_by: 'a', updated_at: day(3) });
+    await storeLabel({ account_id: 'acc_neighbour' });
+    const { db, calls } = countingD1(env.DB);
+
+    const response = await workerWith({ DB: db })(await get(PATH, await authorize()));
+
+    expect(response.status).toBe(200);
+    expect(await response.json()).toEqual([shared, archived, own].map(labelSent));
+    expect(response.headers.has('link')).toBe(false);
+    expect(calls).toEqual(['all']);
+  });
+
+  it('answers [] where there is none', async () => {
+    expect(await (await worker(await get(PATH, await authorize()))).text()).toBe('[]');
+  });
+
+  it('has each shared label once for the account shared, and each id once for everyone: the own label hides a shared one', async () => {
+    const own = await store({ created_at: day(1) });
+    const hidden = await store({ id: own.id, account_id: 'shared', created_at: day(2) });
+    const list = async (said: Record<string, unknown>) => (await worker(await get(PATH, await authorize(said)))).json();
+
+    expect(await list({})).toEqual([labelSent(own)]);
+    expect(await list({ account_id: 'shared' })).toEqual([labelSent(hidden)]);
+    expect(await list({ account_id: 'acc_without_labels' })).toEqual([labelSent(hidden)]);
+  });
+
+  it.each([1, 2, 3, 7, 8])(
+    'returns every label once and in order in pages of %d, also labels of the same millisecond',
+    async (limit) => {
+      const owners = [account_id, 'shared', account_id, 'shared', 'shared', account_id, account_id];
+      const stored = await Promise.all(
+        owners.map((owner, n) => store({ account_id: owner, created_at: day(1 + Math.floor(n / 3)) })),
+      );
+
+      const pages = await pagesFrom<Label>(`${PATH}?limit=${limit}`, await authorize());
+
+      const order = stored.map(({ created_at, id }) => `${created_at} ${id}`).sort();
+      expect(pages.flat().map(({ created_at, id }) => `${created_at} ${id}`)).toEqual(order);
+      expect(pages).toHaveLength(Math.ceil(7 / limit));
+    },
+  );
+
+  it('returns at most 100 labels, and a link to the rest', async () => {
+    await fill(account_id, 101);
+
+    const pages = await pagesFrom<Label>(PATH, await authorize());
+
+    expect(pages.map((page) => page.length)).toEqual([100, 1]);
+    expect(pages.flat().map(({ name }) => Number(name))).toEqual(Array.from({ length: 101 }, (_, i) => i));
+  });
+
+  it('does not skip what is created between two pages', async () => {
+    for (const n of [1, 2]) await store({ created_at: day(n) });
+    const page = await worker(await get(`${PATH}?limit=1`, await authorize()));
+    const next = /<(.+)>/.exec(page.headers.get('link') ?? '')?.[1] ?? '';
+    const late = await store({ account_id: 'shared', created_at: day(3) });
+
+    expect((await pagesFrom(next, await authorize())).flat()).toContainEqual(labelSent(late));
+  });
+
+  it('reads no more rows for a page of ten among thousands, of two accounts merged by one index', async () => {
+    for (const owner of [account_id, 'shared', 'acc_neighbour']) await fill(owner, 1500);
+    const plan = await env.DB.prepare(`EXPLAIN QUERY PLAN ${listEvaluationLabels.sql}`)
+      .bind(...listEvaluationLabels.params.map((name) => (name === 'limit' ? 11 : '')))
+      .all<{ detail: string }>();
+    const { meta, results } = await env.DB.prepare(listEvaluationLabels.sql)
+      .bind(
+        ...listEvaluationLabels.params.map(
+          (name) =>
+            ({ account: account_id, after_created_at: '2026-01-01T00:00:00.700Z', after_id: '', limit: 11 })[name],
+        ),
+      )
+      .all();
+    const steps = plan.results.map(({ detail }) => detail);
+
+    const search =
+      'SEARCH evaluation_label USING INDEX evaluation_label_by_age (account_id=? AND (created_at,id)>(?,?))';
+    expect(steps.filter((detail) => detail.startsWith('SEARCH evaluation_label'))).toEqual([search, search]);
+    expect(steps.filter((detail) => /SCAN|TEMP B-TREE/.test(detail))).toEqual([]);
+    expect(results).toHaveLength(11);
+    expect(meta.rows_read).toBeLessThanOrEqual(4 * 11);
+  });
+
+  it('is for a token of one run too, and 404 for one of one evaluation', async () => {
+    const label = await store({});
+
+    const ofRun = await authorize({ run_id: crypto.randomUUID() });
+    expect(await (await worker(await get(PATH, ofRun))).json()).toEqual([labelSent(label)]);
+    const ofEvaluation = await authorize({ evaluation_id: crypto.randomUUID() });
+    await expectRefusal(await worker(await get(PATH, ofEvaluation)), NOT_FOUND);
+  });
+
+  it.each([...LIMITS, '101', '1000'])('refuses the limit "%s"', async (limit) => {
+    await expectRefusal(await worker(await get(`${PATH}?limit=${limit}`)), BAD_LABEL_LIMIT);
+  });
+
+  it.each(CURSORS)('refuses the cursor "%s"', async (cursor) => {
+    await expectRefusal(await worker(await get(`${PATH}?cursor=${encodeURIComponent(cursor)}`)), BAD_CURSOR);
+  });
+});

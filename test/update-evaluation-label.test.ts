@@ -1,0 +1,362 @@
+/** updateEvaluationLabel: what an accepted update changes, what it can never change, and what a repetition does. */
+import { env } from 'cloudflare:workers';
+import { describe, expect, it } from 'vitest';
+import { NOT_FOUND, unprocessable } from './support/answers.ts';
+import { stillClock } from './support/clock.ts';
+import { countingD1, flakyD1 } from './support/d1.ts';
+import {
+  claims,
+  expectRefusal,
+  get,
+  type Label,
+  labelPathOf,
+  labelSent,
+  mintToken,
+  readLabel,
+  request,
+  type Send,
+  storeLabel,
+  worker,
+  workerWith,
+} from './support/worker.ts';
+
+type Put = { sub?: string; headers?: Record<string, string>; said?: Record<string, unknown>; send?: Send };
+
+async function put(label: { id: string }, body: object, { sub = 'user-123', headers, said, send = worker }: Put = {}) {
+  const authorization = `Bearer ${await mintToken({ sub, ...said })}`;
+  const sent = { authorization, ...headers };
+  return send(await request(labelPathOf(label), { body: JSON.stringify(body), headers: sent }));
+}
+
+const RULED = { value_type: 'categorical', categories: '["formal","casual"]', description: 'How it sounds' };
+
+/** The label must be as it was. */
+async function expectRefusedPut(label: Label, response: Response, refusal: Parameters<typeof expectRefusal>[1]) {
+  await expectRefusal(response, refusal);
+  expect(await readLabel(label.id, label.account_id)).toEqual(label);
+}
+
+const stale = (label: Label) => ({
+  status: 412,
+  error: 'The evaluation label is not as If-Match expects it: get it again, and send its present ETag.',
+  headers: { etag: `"${label.updated_at ?? label.created_at}"`, 'cache-control': 'no-store, no-transform' },
+});
+
+describe('updateEvaluationLabel', () => {
+  it('answers 200 with the label as stored and a new entity tag, in one call to D1, and changes only what is sent', async () => {
+    const clock = stillClock();
+    const [{ db, calls }, said] = [countingD1(env.DB), { exp: claims({}, clock.now()).exp }];
+    const now = '2026-11-22T10:11:12.345Z';
+    for (const [body, changed] of [
+      [{ name: 'Tone' }, { name: 'Tone' }],
+      [{ description: 'x' }, { description: 'x' }],
+      [{ description: null }, { description: null }],
+      [{ archived: true }, { archived_at: now }],
+      [{ archived: false }, {}],
+    ] as [object, Partial<Label>][]) {
+      const label = await storeLabel(RULED);
+
+      const response = await put(label, body, { sub: 'editor', said, send: workerWith({ DB: db }, clock) });
+
+      const stored = { ...label, ...changed, updated_by: 'editor', updated_at: now };
+      expect(response.status).toBe(200);
+      expect(await response.json()).toEqual(labelSent(stored));
+      expect(response.headers.get('etag')).toBe(`"${now}"`);
+      expect(await readLabel(label.id)).toEqual(stored);
+    }
+    expect(new Set(calls)).toEqual(new Set(['batch']));
+    expect(calls).toHaveLength(5);
+  });
+
+  it('archives once, and unarchives', async () => {
+    const label = await storeLabel();
+    const archived = await (await put(label, { archived: true })).json<Label>();
+    const renamed = await (await put(label, { archived: true, name: 'old tone' })).json<Label>();
+    const unarchived = await (await put(label, { archived: false })).json<Label>();
+
+    expect(archived.archived_at).toBe(archived.updated_at);
+    expect(renamed).toMatchObject({ name: 'old tone', archived_at: archived.archived_at });
+    expect(unarchived).toMatchObject({ name: 'old tone', archived_at: null });
+  });
+
+  it('returns a time that grows with each change, even if the clocks of two edges disagree', async () => {
+    const label = await storeLabel({ updated_by: 'a', updated_at: '2026-12-01T00:00:00.000Z' });
+    const clock = stillClock();
+    const said = { exp: claims({}, clock.now()).exp };
+
+    const response = await put(label, { archived: true }, { said, send: workerWith({}, clock) });
+
+    const later = '2026-12-01T00:00:00.001Z';
+    expect(await response.json()).toMatchObject({ updated_at: later, archived_at: later });
+  });
+
+  it('accepts the whole object as it was got, with what can change edited, twice in a row', async () => {
+    for (const fields of [RULED, { min_value: 0.1, max_value: 1.7976931348623157e308 }, { min_value: -5e-324 }]) {
+      const label = await storeLabel(fields);
+      const got = await (await worker(await get(labelPathOf(label)))).json<object>();
+
+      const first = await put(label, { ...got, name: 'Tone', archived: true });
+      expect(first.status).toBe(200);
+      const again = await put(label, { ...(await first.json<object>()), description: null, archived: false });
+
+      expect(again.status).toBe(200);
+      expect(await again.json()).toMatchObject({ name: 'Tone', description: null, archived_at: null });
+      expect((await put(label, got)).status).toBe(200);
+    }
+  });
+
+  it('treats an id in upper case, the same time in another spelling and the same categories as unchanged', async () => {
+    const text = ['"', '\\', '\0x', '\u0001', '\u2028', '\u{1f600}', '/', '\t'];
+    const label = await storeLabel({ ...RULED, categories: JSON.stringify(text) });
+
+    for (const same of [
+      { id: label.id.toUpperCase() },
+      { created_at: '2026-01-02T04:34:05.678+01:30' },
+      { categories: text },
+      { updated_by: 'mallory', updated_at: 7, color: 'red' },
+    ]) {
+      expect((await put(label, { name: 'tone', ...same })).status).toBe(200);
+    }
+  });
+
+  it.each<[keyof Label, unknown]>([
+    ['id', crypto.randomUUID()],
+    ['account_id', 'shared'],
+    ['value_type', 'ordinal'],
+    ['value_type', null],
+    ['min_value', 0],
+    ['max_value', '1'],
+    ['categories', ['casual', 'formal']],
+    ['categories', ['formal', 'casual', 'rude']],
+    ['categories', ['formal', 7]],
+    ['categories', '["formal","casual"]'],
+    ['categories', null],
+    ['archived_at', '2026-02-01T00:00:00.000Z'],
+    ['archived_at', false],
+    ['created_by', 'mallory'],
+    ['created_at', '2020-01-01T00:00:00.000Z'],
+  ])('refuses another %s by name with 422, whatever else is sent: %j', async (field, value) => {
+    const label = await storeLabel(RULED);
+    const refusal = unprocessable(`${field} cannot be changed: leave it out, or send it as it is stored.`);
+
+    await expectRefusedPut(label, await put(label, { name: 'other', [field]: value }), refusal);
+    await expectRefusedPut(label, await put(label, { ...labelSent(label), archived: true, [field]: value }), refusal);
+  });
+
+  it.each<[string, unknown]>([
+    ['an infinity', '1e400'],
+    ['the next double', '0.30000000000000004'],
+    ['nothing', 'null'],
+  ])('refuses %s in place of a bound', async (_, raw) => {
+    const label = await storeLabel({ min_value: 0.3 });
+    const sent = await request(labelPathOf(label), { body: `{"name":"a","min_value":${raw}}` });
+
+    const refusal = unprocessable('min_value cannot be changed: leave it out, or send it as it is stored.');
+    await expectRefusedPut(label, await worker(sent), refusal);
+  });
+
+  it.each<[string, object, string]>([
+    ['nothing', {}, 'The body must have name, description or archived: nothing else of a label can change.'],
+    [
+      'only what cannot change',
+      { value_type: 'continuous' },
+      'The body must have name, description or archived: nothing else of a label can change.',
+    ],
+    ['no name', { name: null }, 'name must be a string.'],
+    ['an empty name', { name: '' }, 'name must not be empty.'],
+    ['a name of 256 characters', { name: 'a'.repeat(256) }, 'name must be at most 255 characters long.'],
+    ['a description that is a number', { description: 7 }, 'description must be a string, or null.'],
+    ['archived that is text', { archived: 'yes' }, 'archived must be true or false.'],
+    ['archived that is null', { archived: null }, 'archived must be true or false.'],
+  ])('answers 400 to %s', async (_, body, error) => {
+    const label = await storeLabel();
+
+    await expectRefusedPut(label, await put(label, body), { status: 400, error });
+  });
+
+  it('changes a shared label for a token of the account shared, and is missing for any other', async () => {
+    const label = await storeLabel({ account_id: 'shared' });
+
+    await expectRefusedPut(label, await put(label, { name: 'mine' }), NOT_FOUND);
+    expect((await put(label, { name: 'everyone\u2019s' }, { said: { account_id: 'shared' } })).status).toBe(200);
+    expect(await readLabel(label.id, 'shared')).toMatchObject({ name: 'everyone\u2019s' });
+  });
+
+  it('changes the own label, never the shared one of the same id or another account\u2019s', async () => {
+    const own = await storeLabel();
+    const neighbour = await storeLabel({ id: own.id, account_id: 'acc_neighbour' });
+    const shared = await storeLabel({ id: own.id, account_id: 'shared' });
+
+    expect((await put(own, { archived: true })).status).toBe(200);
+
+    for (const other of [neighbour, shared]) expect(await readLabel(own.id, other.account_id)).toEqual(other);
+  });
+
+  it('is 404 for a token that is restricted to a run or an evaluation', async () => {
+    const label = await storeLabel();
+    for (const restriction of ['run_id', 'evaluation_id']) {
+      const said = { [restriction]: crypto.randomUUID() };
+      await expectRefusedPut(label, await put(label, { archived: true }, { said }), NOT_FOUND);
+    }
+  });
+});
+
+describe('If-Match on the update of a label', () => {
+  it('lets one of two editors win, and tells the other the current tag', async () => {
+    const label = await storeLabel();
+    const headers = { 'if-match': `"${label.created_at}"` };
+    const answers = await Promise.all(['a', 'b'].map((sub) => put(label, { name: `by ${sub}` }, { sub, headers })));
+
+    expect(answers.map(({ status }) => status).sort()).toEqual([200, 412]);
+    const winner = answers.find(({ status }) => status === 200);
+    expect(winner && (await winner.json())).toEqual(labelSent((await readLabel(label.id)) ?? label));
+    expect(new Set(answers.map((answer) => answer.headers.get('etag'))).size).toBe(1);
+  });
+
+  it('is strict: 412 also for what is stored already, and before a field that cannot change', async () => {
+    const label = await storeLabel();
+    const headers = { 'if-match': `"${label.created_at}"` };
+    await put(label, { name: 'Tone' }, { headers });
+    const stored = (await readLabel(label.id)) ?? label;
+
+    await expectRefusedPut(stored, await put(label, { name: 'Tone' }, { headers }), stale(stored));
+    await expectRefusedPut(stored, await put(label, { name: 'a', value_type: 'binary' }, { headers }), stale(stored));
+    await expectRefusal(await put({ id: crypto.randomUUID() }, { name: 'a' }, { headers }), NOT_FOUND);
+  });
+
+  it('keeps a repeated update from undoing another caller\u2019s', async () => {
+    const label = await storeLabel();
+    const headers = { 'if-match': `"${label.created_at}"`, 'idempotency-key': 'a' };
+    await put(label, { name: 'first' }, { headers });
+    await put(label, { name: 'second' }, { sub: 'other' });
+
+    expect((await put(label, { name: 'first' }, { headers })).status).toBe(412);
+    expect(await readLabel(label.id)).toMatchObject({ name: 'second' });
+  });
+});
+
+describe('a repeated update of a label', () => {
+  const tagOf = (response: Response) => response.headers.get('etag');
+
+  it('by the same caller changes nothing; by another, or as the first update, it is a change', async () => {
+    const label = await storeLabel({ name: 'tone' });
+    const first = await put(label, { name: 'tone' });
+    const again = await put(label, { name: 'tone', archived: false });
+    const other = await put(label, { name: 'tone' }, { sub: 'other' });
+
+    expect(tagOf(first)).not.toBe(`"${label.created_at}"`);
+    expect(tagOf(again)).toBe(tagOf(first));
+    expect(tagOf(other)).not.toBe(tagOf(first));
+  });
+
+  it('does not hide a field that cannot change', async () => {
+    const label = await storeLabel();
+    await put(label, { name: 'Tone' });
+    const stored = (await readLabel(label.id)) ?? label;
+
+    const refusal = unprocessable('value_type cannot be changed: leave it out, or send it as it is stored.');
+    await expectRefusedPut(stored, await put(label, { name: 'Tone', value_type: 'binary' }), refusal);
+  });
+
+  it('with an Idempotency-Key gets what it stored, also under a precondition that held only before it', async () => {
+    const label = await storeLabel();
+    const headers = { 'idempotency-key': 'a', 'if-match': `"${label.created_at}"` };
+    const first = await put(label, { name: 'Tone', archived: true }, { headers });
+    const again = await put(label, { name: 'Tone', archived: true }, { headers });
+
+    expect([first.status, again.status]).toEqual([200, 200]);
+    expect(await again.json()).toEqual(await first.json());
+    expect(tagOf(again)).toBe(tagOf(first));
+  });
+
+  it('with an Idempotency-Key and other content is 422', async () => {
+    const label = await storeLabel();
+    const headers = { 'idempotency-key': 'a' };
+    await put(label, { name: 'Tone' }, { headers });
+    const stored = (await readLabel(label.id)) ?? label;
+
+    const refusal = unprocessable(
+      'The Idempotency-Key was sent to this label before, with another update: send a new key with a new update.',
+    );
+    for (const body of [{ name: 'Voice' }, { name: 'Tone', archived: true }, { description: 'x' }]) {
+      await expectRefusedPut(stored, await put(label, body, { headers }), refusal);
+    }
+  });
+
+  it('with a new key is a new update, also of the same content by the same caller', async () => {
+    const label = await storeLabel();
+    const first = await put(label, { name: 'Tone' }, { headers: { 'idempotency-key': 'a' } });
+    const second = await put(label, { name: 'Tone' }, { headers: { 'idempotency-key': 'b' } });
+
+    expect(tagOf(second)).not.toBe(tagOf(first));
+  });
+
+  it('is recognised while it is the label\u2019s last update: after another it is an update of its own', async () => {
+    const label = await storeLabel();
+    const headers = { 'idempotency-key': 'a' };
+    await put(label, { name: 'first' }, { headers });
+    await put(label, { name: 'second' }, { sub: 'other' });
+
+    expect(await (await put(label, { name: 'first' }, { headers })).json()).toMatchObject({ name: 'first' });
+  });
+
+  it('is made by the Worker itself if a response is lost after the commit, and stores nothing twice', async () => {
+    for (const headers of [{}, { 'if-match': '"2026-01-02T03:04:05.678Z"' }]) {
+      const label = await storeLabel();
+      const { db, calls } = flakyD1(env.DB, 'Network connection lost.', 'is lost', 'succeeds');
+      const clock = stillClock();
+      const said = { exp: claims({}, clock.now()).exp };
+
+      const response = await put(label, { archived: true }, { headers, said, send: workerWith({ DB: db }, clock) });
+
+      expect(response.status).toBe(200);
+      expect(await response.json()).toMatchObject({ updated_at: '2026-11-22T10:11:12.345Z' });
+      expect(calls).toEqual(['batch', 'batch']);
+    }
+  });
+});
+
+describe('a console', () => {
+  const sql = (query: string, ...values: unknown[]) =>
+    env.DB.prepare(query)
+      .bind(...values)
+      .run();
+
+  it('moves the entity tag on with each change, whether it sets updated_at or not', async () => {
+    const label = await storeLabel({ updated_by: 'a', updated_at: '2099-01-01T00:00:00.000Z' });
+    const seen = new Set([label.updated_at]);
+    for (const change of [
+      `name = 'a'`,
+      `description = 'b'`,
+      `archived_at = '2026-02-01T00:00:00.000Z'`,
+      `updated_by = 'console'`,
+      `updated_at = NULL`,
+      `updated_at = '2020-01-01T00:00:00.000Z'`,
+      `write_id = lower(hex(randomblob(16)))`,
+    ]) {
+      await sql(`UPDATE evaluation_label SET ${change} WHERE id = ?`, label.id);
+      seen.add((await readLabel(label.id))?.updated_at ?? null);
+    }
+
+    expect([...seen]).toEqual(Array.from({ length: 8 }, (_, n) => `2099-01-01T00:00:00.00${n}Z`));
+  });
+
+  it('leaves it where nothing changes', async () => {
+    const label = await storeLabel();
+
+    await sql('UPDATE evaluation_label SET name = name WHERE id = ?', label.id);
+
+    expect(await readLabel(label.id)).toEqual(label);
+  });
+
+  it('names its write, so that no repetition takes it for the update before', async () => {
+    const label = await storeLabel();
+    await put(label, { name: 'Tone' }, { headers: { 'idempotency-key': 'a' } });
+    await sql(`UPDATE evaluation_label SET description = 'by hand' WHERE id = ?`, label.id);
+    const { updated_at } = (await readLabel(label.id)) ?? label;
+
+    const again = await put(label, { name: 'Tone' }, { headers: { 'idempotency-key': 'a' } });
+
+    expect((await again.json<Label>()).updated_at).not.toBe(updated_at);
+  });
+});
