@@ -89,11 +89,11 @@ export const preconditionFailed = (resource: string, version: string) =>
 
 export const unprocessable = (sentence: string) => new Failure('unprocessable', sentence);
 
-/** For transient faults: sending the same request again is safe. */
+/** For transient faults. A write may be stored all the same: its key, or its id, makes a repetition safe. */
 export const databaseUnavailable = (retryAfterSeconds: number, cause: string) =>
   new Failure(
     'database_unavailable',
-    'The database does not answer now: send the same request again later, which is safe.',
+    'The database does not answer now: send the same request again later. With an Idempotency-Key a write is stored once.',
     { retryAfterSeconds },
     { cause },
   );

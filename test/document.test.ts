@@ -176,7 +176,6 @@ describe('each example of a failure', () => {
       limit: () => send('listEvaluationLabels', { path: (path) => `${path}?limit=0` }),
       type: () => send(createLabel, { body: '{"name":"tone","value_type":"percentage"}' }),
       order: () => send(createLabel, { body: '{"name":"tone","value_type":"continuous","min_value":2,"max_value":1}' }),
-      bounds: () => send(createLabel, { body: '{"name":"tone","value_type":"binary","min_value":0}' }),
       categories: () => send(createLabel, { body: '{"name":"tone","value_type":"ordinal","categories":["a","a"]}' }),
       nothing: () => send(updateLabel, { body: '{}' }),
     },

@@ -106,7 +106,7 @@ describe('listEvaluationLabels', () => {
     expect((await pagesFrom(next, await authorize())).flat()).toContainEqual(labelSent(late));
   });
 
-  it('reads no more rows for a page of ten among thousands, of two accounts merged by one index', async () => {
+  it('reads two rows more than a page of ten has, of two accounts with thousands that one index merges', async () => {
     for (const owner of [account_id, 'shared', 'acc_neighbour']) await fill(owner, 1500);
     const plan = await env.DB.prepare(`EXPLAIN QUERY PLAN ${listEvaluationLabels.sql}`)
       .bind(...listEvaluationLabels.params.map((name) => (name === 'limit' ? 11 : '')))
@@ -126,7 +126,7 @@ describe('listEvaluationLabels', () => {
     expect(steps.filter((detail) => detail.startsWith('SEARCH evaluation_label'))).toEqual([search, search]);
     expect(steps.filter((detail) => /SCAN|TEMP B-TREE/.test(detail))).toEqual([]);
     expect(results).toHaveLength(11);
-    expect(meta.rows_read).toBeLessThanOrEqual(4 * 11);
+    expect(meta.rows_read).toBeLessThanOrEqual(12);
   });
 
   it('is for a token of one run too, and 404 for one of one evaluation', async () => {

@@ -4,6 +4,8 @@ import { describe, expect, it, vi } from 'vitest';
 import { flakyD1 } from './support/d1.ts';
 import { OPERATIONS } from './support/operations.ts';
 import {
+  get,
+  labelPathOf,
   mintToken,
   pathOf,
   putValue,
@@ -11,6 +13,7 @@ import {
   request,
   type Send,
   storeEvaluation,
+  storeLabel,
   worker,
   workerWith,
 } from './support/worker.ts';
@@ -86,6 +89,14 @@ describe('the log line', () => {
       expect(line).not.toHaveProperty('d1_calls');
     },
   );
+
+  it('names the label in the path', async () => {
+    const label = await storeLabel();
+
+    const { line } = await logOf(await get(labelPathOf(label)));
+
+    expect(line).toMatchObject({ operation: 'getEvaluationLabel', label: label.id, status: 200 });
+  });
 
   it('counts the attempts of a call to D1 that failed at first', async () => {
     const row = await storeEvaluation();

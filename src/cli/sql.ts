@@ -17,11 +17,12 @@ const HELP = `Writes the SQL of the drizzle queries in src/*/*.query.ts into src
 const isQuery = (exported: unknown): exported is { readonly text: string } =>
   typeof exported === 'object' && exported !== null && 'text' in exported && typeof exported.text === 'string';
 
-/** One clause a line, indented as an argument. */
+/** One clause a line, indented as an argument, with tabs: each statement goes into the bundle as it stands. */
 function readable(text: string): string {
-  const lines = format(text, { language: 'sqlite', keywordCase: 'upper', functionCase: 'lower', expressionWidth: 100 });
+  const layout = { keywordCase: 'upper', functionCase: 'lower', expressionWidth: 100, useTabs: true } as const;
+  const lines = format(text, { language: 'sqlite', ...layout });
   if (/[`\\]|\$\{/.test(lines)) throw new Error(`a query holds a character with a meaning in a template: ${lines}`);
-  return lines.replaceAll(/^/gm, '  ');
+  return lines.replaceAll(/^/gm, '\t');
 }
 
 async function generate(folder: string, files: readonly string[]): Promise<string | undefined> {

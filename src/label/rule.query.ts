@@ -16,7 +16,7 @@ const isLegal = sql`(CASE ${evaluationLabel.value_type}
 END)`;
 
 /** An archived label allows no new evaluation, and goes on judging those that it has. */
-const isLegalAndOpen = all(isLegal, sql`${evaluationLabel.archived_at} IS NULL`);
+const isLegalAndNotArchived = all(isLegal, sql`${evaluationLabel.archived_at} IS NULL`);
 
 export const shared = literal(SHARED_ACCOUNT);
 
@@ -32,7 +32,7 @@ function judge(account: SQL, id: SQL, condition: SQL, otherwise: 0 | 1): SQL {
 }
 
 /** For a new evaluation: the label must be there. */
-export const allowsCreate = (account: SQL, id: SQL) => judge(account, id, isLegalAndOpen, 0);
+export const allowsCreate = (account: SQL, id: SQL) => judge(account, id, isLegalAndNotArchived, 0);
 
 /** For a correction: a label is reference data that may arrive later, and until then any finite value is allowed. */
 export const allowsUpdate = (account: SQL, id: SQL) => judge(account, id, isLegal, 1);

@@ -63,6 +63,7 @@ export const invalidToken = (error: string) => ({
 
 export const databaseUnavailable = (retryAfter: number) => ({
   status: 503,
-  error: 'The database does not answer now: send the same request again later, which is safe.',
+  error:
+    'The database does not answer now: send the same request again later. With an Idempotency-Key a write is stored once.',
   headers: { 'retry-after': String(retryAfter) },
 });
