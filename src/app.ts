@@ -24,7 +24,10 @@ export function createApp(env: Env, clock: Clock = systemClock) {
   if (origins.length > 0) app.use(crossOrigin(origins));
   const session = d1Session(env.DB, clock);
   const requireAuth = bearerAuth(
-    async () => createVerifier(readSettings(env), clock),
+    async () => {
+      const settings = readSettings(env);
+      return { verify: await createVerifier(settings, clock), tokenHeader: settings.tokenHeader };
+    },
     createRateLimiter(env.RATE_LIMITER, clock),
   );
   app.route('/', serviceRoutes(env.DB, clock, openApiDocument));

@@ -45,6 +45,10 @@ export type FailureHeaders = {
 export type FailureLog = {
   readonly code?: string;
   readonly key_id?: string | undefined;
+  /** Which claim of the token was wrong, what it had to be and what it was; a stranger chooses the last. */
+  readonly claim?: string;
+  readonly expected?: string;
+  readonly actual?: string;
   readonly cause?: string;
 };
 

@@ -3,6 +3,7 @@
  * every protected request answers 500, and the log says what to fix. Blank counts as not set.
  */
 import { Failure, INTERNAL_ERROR } from './failure.ts';
+import { parsePointer } from './pointer.ts';
 
 /** RFC 7518 §3.2: an HS256 key has at least as many bits as the hash. */
 const SECRET_MIN_BYTES = 32;
@@ -23,13 +24,22 @@ export type RemoteKeySource = {
 
 export type Settings = {
   readonly keys: KeySource;
-  /** The claim that holds the account, for instance `account_id` or `https://example.com/account`. */
-  readonly accountClaim: string;
-  readonly issuer: string | undefined;
-  readonly audience: string | undefined;
+  /** What `iss` may be; empty where any will do. */
+  readonly issuers: readonly string[];
+  /** What `aud` may be or contain; empty where any will do. */
+  readonly audiences: readonly string[];
+  /** The clients whose tokens are accepted, and the claim that says which client a token was issued to. */
+  readonly clients: { readonly claim: ClaimSetting; readonly accepted: readonly string[] } | undefined;
+  readonly account: ClaimSetting;
+  readonly subject: ClaimSetting;
   /** One scope that each token must carry. */
   readonly requiredScope: string | undefined;
+  /** The header that holds the token and nothing else; undefined where it is Authorization. */
+  readonly tokenHeader: string | undefined;
 };
+
+/** A claim as the setting names it, and the steps to it: `https://example.com/account` is one name, `/o/id` a pointer. */
+export type ClaimSetting = { readonly name: string; readonly steps: readonly string[] };
 
 /** The origins of CORS_ORIGINS, separated by commas; empty if unset, or wrong, which readSettings then reports. */
 export const readOrigins = (env: Partial<Env>): readonly string[] => {
@@ -42,22 +52,56 @@ const KEY_SETTINGS = ['JWT_SECRET', 'JWT_JWKS', 'JWT_JWKS_URL'] as const;
 /** @throws {Failure} `misconfigured`, naming the setting and the command that fixes it. */
 export function readSettings(env: Partial<Env>): Settings {
   const keys = readKeySource(env);
-  const issuer = present(env.JWT_ISSUER);
-  const audience = present(env.JWT_AUDIENCE);
-  // An issuer signs for many APIs: without these, a token for any other of them would be accepted here.
-  if (keys.kind !== 'secret' && issuer === undefined) throw misconfigured('JWT_ISSUER', 'must be set with a key set');
-  if (keys.kind !== 'secret' && audience === undefined)
-    throw misconfigured('JWT_AUDIENCE', 'must be set with a key set');
+  const issuers = words(env.JWT_ISSUER);
+  const audiences = words(env.JWT_AUDIENCE);
+  const clients = readClients(env);
+  if (keys.kind === 'secret') {
+    // Whoever has the secret can sign as any of them.
+    if (issuers.length > 1) throw misconfigured('JWT_ISSUER', 'may name several issuers only with a key set');
+  } else {
+    // An issuer signs for many APIs: without these, a token for any other of them would be accepted here.
+    if (issuers.length === 0) throw misconfigured('JWT_ISSUER', 'must be set with a key set');
+    if (audiences.length === 0 && !clients) {
+      throw misconfigured('JWT_AUDIENCE', 'or JWT_CLIENT_CLAIM and JWT_CLIENTS must be set with a key set');
+    }
+  }
   if (present(env.CORS_ORIGINS) !== undefined && readOrigins(env).length === 0) {
     throw misconfigured('CORS_ORIGINS', 'must be origins such as https://app.example, separated by commas, or *');
   }
   return {
     keys,
-    issuer,
-    audience,
-    accountClaim: quotable('JWT_ACCOUNT_CLAIM', present(env.JWT_ACCOUNT_CLAIM) ?? 'account_id'),
+    issuers,
+    audiences,
+    clients,
+    account: readClaim('JWT_ACCOUNT_CLAIM', present(env.JWT_ACCOUNT_CLAIM) ?? 'account_id'),
+    subject: readClaim('JWT_SUBJECT_CLAIM', present(env.JWT_SUBJECT_CLAIM) ?? 'sub'),
     requiredScope: quotable('JWT_REQUIRED_SCOPE', present(env.JWT_REQUIRED_SCOPE)),
+    tokenHeader: readTokenHeader(present(env.JWT_HEADER)),
   };
+}
+
+function readClients(env: Partial<Env>): Settings['clients'] {
+  const name = present(env.JWT_CLIENT_CLAIM);
+  const accepted = words(env.JWT_CLIENTS);
+  if (name === undefined && accepted.length === 0) return undefined;
+  if (name === undefined) throw misconfigured('JWT_CLIENT_CLAIM', 'must be set with JWT_CLIENTS');
+  if (accepted.length === 0) throw misconfigured('JWT_CLIENTS', 'must be set with JWT_CLIENT_CLAIM');
+  return { claim: readClaim('JWT_CLIENT_CLAIM', name), accepted };
+}
+
+function readClaim(setting: string, value: string): ClaimSetting {
+  const name = quotable(setting, value);
+  if (!name.startsWith('/')) return { name, steps: [name] };
+  const steps = parsePointer(name);
+  if (steps) return { name, steps };
+  throw misconfigured(setting, 'must be a JSON Pointer (RFC 6901), in which ~ is written ~0, because it starts with /');
+}
+
+function readTokenHeader(name: string | undefined): string | undefined {
+  // RFC 9110 §5.6.2.
+  if (name === undefined || /^[\w!#$%&'*+.^`|~-]+$/.test(name))
+    return name?.toLowerCase() === 'authorization' ? undefined : name;
+  throw misconfigured('JWT_HEADER', 'must be the name of a header');
 }
 
 function readKeySource(env: Partial<Env>): KeySource {
@@ -96,11 +140,14 @@ function quotable<T extends string | undefined>(name: string, value: T): T {
   throw misconfigured(name, 'must be one word of printable ASCII without quotes and backslashes');
 }
 
+/** Values separated by white space. */
+const words = (setting: string | undefined) => present(setting)?.split(/\s+/) ?? [];
+
 const present = (setting: string | undefined) => setting?.trim() || undefined;
 
 const FIX: { readonly [setting: string]: string } = {
   JWT_SECRET:
-    'run `openssl rand -base64 48 | npx wrangler secret put JWT_SECRET --env=<environment>` (empty for production), or `npm start` for a local one',
+    'run `openssl rand -base64 48 | npx wrangler secret put JWT_SECRET --env=<environment>` (empty for production), or put one into .dev.vars',
 };
 
 /** The log names the setting and the command that fixes it, never its value. */

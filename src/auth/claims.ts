@@ -4,23 +4,27 @@
  */
 import { Failure } from '../failure.ts';
 import { ACCOUNT_MAX_CHARS, isAtMost, SUBJECT_MAX_CHARS } from '../limits.ts';
+import { valueAt } from '../pointer.ts';
 import type { AccountId, Principal } from '../principal.ts';
-import type { Settings } from '../settings.ts';
+import type { ClaimSetting, Settings } from '../settings.ts';
 import { UUID } from '../uuid.ts';
+import { claimRefused, invalidToken, shown } from './refusal.ts';
 
 export type Claims = { readonly [claim: string]: unknown };
 
 /** @throws {Failure} `invalid_token` or `insufficient_scope`. */
 export function principalOf(
   payload: Claims,
-  { accountClaim, requiredScope }: Settings,
+  { account, subject, clients, requiredScope }: Settings,
   keyId: string | undefined,
 ): Principal {
   // jose takes any number for exp, and JSON can spell infinity (1e400): a token without an end.
-  if (!Number.isFinite(payload['exp'])) throw claimRefused('exp', 'a finite number');
+  if (!Number.isFinite(payload['exp'])) throw claimRefused('exp', 'a finite number', payload['exp']);
+  refuseOtherTokens(payload);
+  if (clients) refuseOtherClients(payload, clients);
   const principal = {
-    account: nonEmptyString(payload, accountClaim, ACCOUNT_MAX_CHARS) as AccountId,
-    subject: nonEmptyString(payload, 'sub', SUBJECT_MAX_CHARS),
+    account: nonEmptyString(account, accountIn(valueAt(payload, account.steps)), ACCOUNT_MAX_CHARS) as AccountId,
+    subject: nonEmptyString(subject, valueAt(payload, subject.steps), SUBJECT_MAX_CHARS),
     evaluator: uuidOrAbsent(payload, 'evaluator_id'),
     run: uuidOrAbsent(payload, 'run_id'),
     evaluation: uuidOrAbsent(payload, 'evaluation_id'),
@@ -32,12 +36,52 @@ export function principalOf(
   return principal;
 }
 
-function nonEmptyString(payload: Claims, claim: string, maxChars: number): string {
-  const value = Object.hasOwn(payload, claim) ? payload[claim] : undefined;
+/**
+ * An ID token tells a client who signed in, and a refresh token is for the issuer alone: neither gives access, though the
+ * same key may sign them. OpenID Connect Core §2 for `nonce` and `at_hash`, Cognito for `token_use`, Keycloak for `typ`.
+ */
+function refuseOtherTokens(payload: Claims): void {
+  const refuse = (claim: string, expected: string) => {
+    const log = { claim, expected, actual: shown(payload[claim]) };
+    return invalidToken('The token is an ID or refresh token: send an access token.', 'claim', log);
+  };
+  if (Object.hasOwn(payload, 'token_use') && payload['token_use'] !== 'access') throw refuse('token_use', 'access');
+  const { typ } = payload;
+  if (typeof typ === 'string' && /^(?:id|refresh|offline)$/i.test(typ)) throw refuse('typ', 'that of an access token');
+  for (const claim of ['nonce', 'at_hash']) if (Object.hasOwn(payload, claim)) throw refuse(claim, 'absent');
+}
+
+function refuseOtherClients(payload: Claims, { claim, accepted }: NonNullable<Settings['clients']>): void {
+  const client = valueAt(payload, claim.steps);
+  if (typeof client === 'string' && accepted.includes(client)) return;
+  const log = { claim: claim.name, expected: accepted.join(' '), actual: shown(client) };
+  throw invalidToken(
+    client === undefined ? `The token lacks the claim ${claim.name}.` : 'The token comes from another client.',
+    'claim',
+    log,
+  );
+}
+
+/**
+ * What stands for the account in its claim. Keycloak's `organization` has the account as its one key, over an object:
+ * over anything else a single key is some other claim, and its name would be the account of everybody.
+ */
+function accountIn(value: unknown): unknown {
+  // An unsafe integer may stand for several.
+  if (Number.isSafeInteger(value)) return String(value);
+  if (!isObject(value)) return value;
+  const [first, second] = Object.entries(value);
+  return first && !second && isObject(first[1]) ? first[0] : value;
+}
+
+const isObject = (value: unknown): value is object =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+function nonEmptyString({ name }: ClaimSetting, value: unknown, maxChars: number): string {
   // Half of a surrogate pair would be another character in the database, and so perhaps another's name.
   const isNonEmpty = typeof value === 'string' && value.trim() !== '' && value.isWellFormed();
-  if (!isNonEmpty) throw claimRefused(claim, 'a non-empty string');
-  if (!isAtMost(value, maxChars)) throw claimRefused(claim, `at most ${maxChars} characters long`);
+  if (!isNonEmpty) throw claimRefused(name, 'a non-empty string', value);
+  if (!isAtMost(value, maxChars)) throw claimRefused(name, `at most ${maxChars} characters long`, value);
   return value;
 }
 
@@ -45,19 +89,15 @@ function nonEmptyString(payload: Claims, claim: string, maxChars: number): strin
 function uuidOrAbsent(payload: Claims, claim: string): string | undefined {
   if (!Object.hasOwn(payload, claim)) return undefined;
   const value = payload[claim];
-  if (typeof value !== 'string' || !UUID.test(value)) throw claimRefused(claim, 'a UUID');
+  if (typeof value !== 'string' || !UUID.test(value)) throw claimRefused(claim, 'a UUID', value);
   return value.toLowerCase();
 }
 
-/** RFC 8693 §4.2: `scope` is one space-separated string; `scp` is what some issuers send instead, as that or as a list. */
-const scopesOf = ({ scope, scp }: Claims): unknown[] =>
-  [scope, scp].flatMap((scopes) =>
+/**
+ * RFC 8693 §4.2: `scope` is one space-separated string. Some issuers send `scp` instead, Auth0 with RBAC `permissions`,
+ * Entra for an application `roles`, as that or as a list.
+ */
+const scopesOf = ({ scope, scp, permissions, roles }: Claims): unknown[] =>
+  [scope, scp, permissions, roles].flatMap((scopes) =>
     typeof scopes === 'string' ? scopes.split(' ') : Array.isArray(scopes) ? scopes : [],
   );
-
-/** `sentence` is one of a few fixed ones, safe to show to a stranger; `code` is for the log. */
-export const invalidToken = (sentence: string, code: string, keyId?: string) =>
-  new Failure('invalid_token', sentence, {}, { code, key_id: keyId });
-
-const claimRefused = (claim: string, wanted: string) =>
-  invalidToken(`The token's claim ${claim} must be ${wanted}.`, 'claim');

@@ -7,9 +7,14 @@
 /** What a key must be for an algorithm (RFC 7518 §3.1, RFC 8037 §3.1). HMAC is not among them: a key set is public. */
 const ALGORITHMS = {
   RS256: { kty: 'RSA', crv: undefined, params: { name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256' } },
+  RS384: { kty: 'RSA', crv: undefined, params: { name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-384' } },
+  RS512: { kty: 'RSA', crv: undefined, params: { name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-512' } },
   PS256: { kty: 'RSA', crv: undefined, params: { name: 'RSA-PSS', hash: 'SHA-256' } },
+  PS384: { kty: 'RSA', crv: undefined, params: { name: 'RSA-PSS', hash: 'SHA-384' } },
+  PS512: { kty: 'RSA', crv: undefined, params: { name: 'RSA-PSS', hash: 'SHA-512' } },
   ES256: { kty: 'EC', crv: 'P-256', params: { name: 'ECDSA', namedCurve: 'P-256' } },
   ES384: { kty: 'EC', crv: 'P-384', params: { name: 'ECDSA', namedCurve: 'P-384' } },
+  ES512: { kty: 'EC', crv: 'P-521', params: { name: 'ECDSA', namedCurve: 'P-521' } },
   EdDSA: { kty: 'OKP', crv: 'Ed25519', params: { name: 'Ed25519' } },
   // RFC 9864: the fully specified name of the same.
   Ed25519: { kty: 'OKP', crv: 'Ed25519', params: { name: 'Ed25519' } },
@@ -21,7 +26,7 @@ export const JWKS_ALGORITHMS = Object.keys(ALGORITHMS).filter((name): name is Al
 
 /** RFC 7518 §3.3. */
 const RSA_MIN_BITS = 2048;
-/** More keys than any issuer publishes; each is imported once or twice. */
+/** More keys than any issuer publishes. An RSA key that names no algorithm is imported once for each of six. */
 const KEYS_MAX = 64;
 
 /** What is wrong with a key set, in words of ours: a parser's message would quote the text. */

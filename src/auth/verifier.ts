@@ -4,11 +4,12 @@
  */
 import { decodeProtectedHeader, errors, type JWTVerifyOptions, jwtVerify } from 'jose';
 import type { Clock } from '../clock.ts';
-import { Failure } from '../failure.ts';
+import { Failure, type FailureLog } from '../failure.ts';
 import type { Principal } from '../principal.ts';
 import { type KeySource, misconfigured, type Settings } from '../settings.ts';
-import { invalidToken, principalOf } from './claims.ts';
+import { principalOf } from './claims.ts';
 import { findKey, JWKS_ALGORITHMS, JwksError, readConfiguredJwks } from './jwks.ts';
+import { invalidToken, shown } from './refusal.ts';
 import { createRemoteJwks, type FindKey } from './remote-jwks.ts';
 import { createTokenCache, type VerifiedToken } from './token-cache.ts';
 
@@ -27,8 +28,8 @@ export async function createVerifier(settings: Settings, clock: Clock): Promise<
     algorithms: settings.keys.kind === 'secret' ? ['HS256'] : JWKS_ALGORITHMS,
     clockTolerance: CLOCK_TOLERANCE_SECONDS,
     requiredClaims: ['exp'],
-    ...(settings.issuer === undefined ? {} : { issuer: settings.issuer }),
-    ...(settings.audience === undefined ? {} : { audience: settings.audience }),
+    ...(settings.issuers.length === 0 ? {} : { issuer: [...settings.issuers] }),
+    ...(settings.audiences.length === 0 ? {} : { audience: [...settings.audiences] }),
   };
 
   const cache = createTokenCache();
@@ -69,7 +70,10 @@ export async function createVerifier(settings: Settings, clock: Clock): Promise<
       cache.set(token, verified);
       return verified.principal;
     } catch (thrown) {
-      if (thrown instanceof errors.JOSEError) throw invalidToken(sentenceOf(thrown), thrown.code, keyIdOf(token));
+      if (thrown instanceof errors.JOSEError) {
+        const log = { key_id: keyIdOf(token), ...claimOf(thrown, settings) };
+        throw invalidToken(sentenceOf(thrown), thrown.code, log);
+      }
       if (thrown instanceof Failure) {
         const { code, message, headers, log } = thrown;
         throw new Failure(code, message, headers, { ...log, key_id: keyIdOf(token) });
@@ -129,6 +133,15 @@ function sentenceOfClaim({ claim, reason }: errors.JWTClaimValidationFailed): st
   if (claim === 'nbf') return 'The token is not valid yet.';
   if (claim === 'iss') return 'The token comes from another issuer.';
   return 'The token is meant for another audience.';
+}
+
+/** For the log, of a claim that a setting decides. */
+function claimOf(thrown: errors.JOSEError, { issuers, audiences }: Settings): FailureLog {
+  if (!(thrown instanceof errors.JWTClaimValidationFailed)) return {};
+  const { claim, payload } = thrown;
+  if (claim === 'iss') return { claim, expected: issuers.join(' '), actual: shown(payload.iss) };
+  if (claim === 'aud') return { claim, expected: audiences.join(' '), actual: shown(payload.aud) };
+  return {};
 }
 
 function keyIdOf(token: string): string | undefined {

@@ -27,6 +27,10 @@ export type LogLine = {
   rows_written?: number;
   refusal?: string;
   code?: string;
+  /** Of a refused token: which claim was expected to be what, and what it was (auth/refusal.ts). */
+  claim?: string;
+  expected?: string;
+  actual?: string;
   cause?: string;
 };
 

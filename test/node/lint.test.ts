@@ -43,6 +43,7 @@ const FORBIDDEN: readonly (readonly [file: string, imported: string])[] = [
   ['src/openapi.ts', './evaluation/routes.ts'],
   ['src/fields.ts', './clock.ts'],
   ['src/http/x.ts', '../fields.ts'],
+  ['src/pointer.ts', './service.ts'],
   ['src/new.ts', 'hono'],
   ['src/auth/x.ts', 'node:fs'],
 ];
@@ -50,6 +51,9 @@ const FORBIDDEN: readonly (readonly [file: string, imported: string])[] = [
 const ALLOWED: readonly (readonly [file: string, imported: string])[] = [
   ['src/auth/verifier.ts', 'jose'],
   ['src/auth/x.ts', '../failure.ts'],
+  ['src/auth/x.ts', '../pointer.ts'],
+  ['src/evaluation/x.ts', '../pointer.ts'],
+  ['src/settings.ts', './pointer.ts'],
   ['src/auth/x.ts', 'cloudflare:workers'],
   ['src/cli/x.ts', 'node:fs'],
   ['src/cli/x.ts', '../auth/verifier.ts'],

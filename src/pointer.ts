@@ -1,0 +1,28 @@
+/**
+ * JSON Pointer (RFC 6901): one value inside a JSON document. In linear time, and never an inherited property: pointers and
+ * documents may both come from strangers.
+ */
+
+/** The steps of a pointer from the whole document inwards, or undefined if the text is not a pointer. */
+export function parsePointer(text: string): readonly string[] | undefined {
+  if (text === '') return [];
+  if (!text.startsWith('/') || /~(?![01])/.test(text)) return undefined;
+  // RFC 6901 §4: `~1` first, so that `~01` is `~1` and not a slash.
+  return text
+    .slice(1)
+    .split('/')
+    .map((step) => step.replaceAll('~1', '/').replaceAll('~0', '~'));
+}
+
+const INDEX = /^(?:0|[1-9]\d*)$/;
+
+/** The value at the end of the steps, or undefined if the document does not have it. */
+export function valueAt(document: unknown, steps: readonly string[]): unknown {
+  let value = document;
+  for (const step of steps) {
+    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, step)) return undefined;
+    if (Array.isArray(value) && !INDEX.test(step)) return undefined;
+    value = Reflect.get(value, step);
+  }
+  return value;
+}
