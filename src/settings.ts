@@ -32,6 +32,8 @@ export type Settings = {
   readonly clients: { readonly claim: ClaimSetting; readonly accepted: readonly string[] } | undefined;
   readonly account: ClaimSetting;
   readonly subject: ClaimSetting;
+  /** What restricts a token to one run. */
+  readonly run: ClaimSetting;
   /** One scope that each token must carry. */
   readonly requiredScope: string | undefined;
   /** The header that holds the token and nothing else; undefined where it is Authorization. */
@@ -75,6 +77,7 @@ export function readSettings(env: Partial<Env>): Settings {
     clients,
     account: readClaim('JWT_ACCOUNT_CLAIM', present(env.JWT_ACCOUNT_CLAIM) ?? 'account_id'),
     subject: readClaim('JWT_SUBJECT_CLAIM', present(env.JWT_SUBJECT_CLAIM) ?? 'sub'),
+    run: readClaim('JWT_RUN_CLAIM', present(env.JWT_RUN_CLAIM) ?? 'run_id'),
     requiredScope: quotable('JWT_REQUIRED_SCOPE', present(env.JWT_REQUIRED_SCOPE)),
     tokenHeader: readTokenHeader(present(env.JWT_HEADER)),
   };

@@ -53,6 +53,7 @@ export default defineConfig(
               migrations: await readD1Migrations(`${root}/drizzle`),
               properties: mode === 'random' ? random() : FIXED,
               sample: readFileSync(`${root}/src/cli/sample.sql`, 'utf8'),
+              authPage: readFileSync(`${root}/src/auth/README.md`, 'utf8'),
             },
           },
         },

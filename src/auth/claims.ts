@@ -15,7 +15,7 @@ export type Claims = { readonly [claim: string]: unknown };
 /** @throws {Failure} `invalid_token` or `insufficient_scope`. */
 export function principalOf(
   payload: Claims,
-  { account, subject, clients, requiredScope }: Settings,
+  { account, subject, run, clients, requiredScope }: Settings,
   keyId: string | undefined,
 ): Principal {
   // jose takes any number for exp, and JSON can spell infinity (1e400): a token without an end.
@@ -25,9 +25,9 @@ export function principalOf(
   const principal = {
     account: nonEmptyString(account, accountIn(valueAt(payload, account.steps)), ACCOUNT_MAX_CHARS) as AccountId,
     subject: nonEmptyString(subject, valueAt(payload, subject.steps), SUBJECT_MAX_CHARS),
-    evaluator: uuidOrAbsent(payload, 'evaluator_id'),
-    run: uuidOrAbsent(payload, 'run_id'),
-    evaluation: uuidOrAbsent(payload, 'evaluation_id'),
+    evaluator: uuidOrAbsent('evaluator_id', payload['evaluator_id']),
+    run: uuidOrAbsent(run.name, valueAt(payload, run.steps)),
+    evaluation: uuidOrAbsent('evaluation_id', payload['evaluation_id']),
     keyId,
   };
   if (requiredScope !== undefined && !scopesOf(payload).includes(requiredScope)) {
@@ -86,9 +86,8 @@ function nonEmptyString({ name }: ClaimSetting, value: unknown, maxChars: number
 }
 
 /** A restriction that cannot be read is a broken token, never an unrestricted one. */
-function uuidOrAbsent(payload: Claims, claim: string): string | undefined {
-  if (!Object.hasOwn(payload, claim)) return undefined;
-  const value = payload[claim];
+function uuidOrAbsent(claim: string, value: unknown): string | undefined {
+  if (value === undefined) return undefined;
   if (typeof value !== 'string' || !UUID.test(value)) throw claimRefused(claim, 'a UUID', value);
   return value.toLowerCase();
 }

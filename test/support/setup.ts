@@ -10,6 +10,8 @@ declare module 'vitest' {
     properties: { readonly seed: number; readonly factor: number };
     /** The sample data, as SQL. */
     sample: string;
+    /** The page with the table of identity providers. */
+    authPage: string;
   }
 }
 

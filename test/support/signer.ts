@@ -7,17 +7,22 @@ export type Header = { readonly [name: string]: unknown };
 
 const ALGORITHMS = {
   RS256: { generate: rsa('RSASSA-PKCS1-v1_5'), sign: { name: 'RSASSA-PKCS1-v1_5' } },
+  RS384: { generate: rsa('RSASSA-PKCS1-v1_5', 'SHA-384'), sign: { name: 'RSASSA-PKCS1-v1_5' } },
+  RS512: { generate: rsa('RSASSA-PKCS1-v1_5', 'SHA-512'), sign: { name: 'RSASSA-PKCS1-v1_5' } },
   PS256: { generate: rsa('RSA-PSS'), sign: { name: 'RSA-PSS', saltLength: 32 } },
+  PS384: { generate: rsa('RSA-PSS', 'SHA-384'), sign: { name: 'RSA-PSS', saltLength: 48 } },
+  PS512: { generate: rsa('RSA-PSS', 'SHA-512'), sign: { name: 'RSA-PSS', saltLength: 64 } },
   ES256: { generate: { name: 'ECDSA', namedCurve: 'P-256' }, sign: { name: 'ECDSA', hash: 'SHA-256' } },
   ES384: { generate: { name: 'ECDSA', namedCurve: 'P-384' }, sign: { name: 'ECDSA', hash: 'SHA-384' } },
+  ES512: { generate: { name: 'ECDSA', namedCurve: 'P-521' }, sign: { name: 'ECDSA', hash: 'SHA-512' } },
   EdDSA: { generate: { name: 'Ed25519' }, sign: { name: 'Ed25519' } },
   Ed25519: { generate: { name: 'Ed25519' }, sign: { name: 'Ed25519' } },
 };
 
 export type Algorithm = keyof typeof ALGORITHMS;
 
-function rsa(name: string) {
-  return { name, hash: 'SHA-256', modulusLength: 2048, publicExponent: new Uint8Array([1, 0, 1]) };
+function rsa(name: string, hash = 'SHA-256') {
+  return { name, hash, modulusLength: 2048, publicExponent: new Uint8Array([1, 0, 1]) };
 }
 
 export type Signer = {
