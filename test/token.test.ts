@@ -19,7 +19,7 @@
  */
 import { env } from 'cloudflare:workers';
 import { beforeAll, describe, expect, it, vi } from 'vitest';
-import { INTERNAL_ERROR, invalidToken, NO_CREDENTIALS } from './support/answers.ts';
+import { INTERNAL_ERROR, invalidToken, NO_CREDENTIALS, NOT_FOUND } from './support/answers.ts';
 import { countingD1 } from './support/d1.ts';
 import { OPERATIONS } from './support/operations.ts';
 import { SECRET } from './support/secret.ts';
@@ -41,6 +41,7 @@ import {
   mintToken,
   pathOf,
   putValue,
+  type Row,
   readEvaluation,
   request,
   type Send,
@@ -359,12 +360,114 @@ describe('the account and the author', () => {
     expect(await readEvaluation(row.id)).toMatchObject({ value: 9, account_id: ACCOUNT });
   });
 
-  it('are never an inherited property', async () => {
+  it.each([
+    'constructor',
+    '/constructor/name',
+    '/__proto__/constructor/name',
+    '/length',
+    '/sub/length',
+    '/list/length',
+  ])('are never an inherited property, nor one of a text or a list: %s', async (name) => {
     const row = await storeEvaluation();
-    const send = workerWith({ JWT_ACCOUNT_CLAIM: 'constructor' });
+    const send = workerWith({ JWT_ACCOUNT_CLAIM: name });
+    const token = await mintToken({ list: [ACCOUNT] });
 
-    await expectRefusedUpdate(row, await putValue(row, 9), invalidToken(filled('constructor')), send);
+    await expectRefusedUpdate(row, await putValue(row, 9, token), invalidToken(filled(name)), send);
   });
+
+  it.each<[string, Record<string, unknown>]>([
+    ['/app_metadata/account_id', { app_metadata: { account_id: ACCOUNT } }],
+    ['/~1account', { '/account': ACCOUNT }],
+    ['/a~1b/c~0d', { 'a/b': { 'c~d': ACCOUNT } }],
+    ['/~01', { '~1': ACCOUNT }],
+    ['/', { '': ACCOUNT }],
+    ['/list/1/id', { list: [{}, { id: ACCOUNT }] }],
+    ['/map/1', { map: { 1: ACCOUNT } }],
+    ['/toString', { toString: ACCOUNT }],
+    ['a/b', { 'a/b': ACCOUNT }],
+    ['a~b', { 'a~b': ACCOUNT }],
+    ['organization', { organization: { [ACCOUNT]: {} } }],
+  ])('come from where JWT_ACCOUNT_CLAIM points: %s', async (name, found) => {
+    const row = await storeEvaluation();
+    const token = await mintToken({ account_id: 'acc_other', ...found });
+
+    const response = await workerWith({ JWT_ACCOUNT_CLAIM: name })(await putValue(row, 9, token));
+
+    expect(response.status).toBe(200);
+    expect(await readEvaluation(row.id)).toMatchObject({ value: 9, account_id: ACCOUNT });
+  });
+
+  it.each<[string, Record<string, unknown>]>([
+    ['/list/01', { list: ['acc_other', ACCOUNT] }],
+    ['/list/-', { list: [ACCOUNT] }],
+    ['/list/1e0', { list: ['acc_other', ACCOUNT] }],
+    ['/list/2', { list: ['acc_other', ACCOUNT] }],
+    ['/a/b', { 'a/b': ACCOUNT, a: 'b' }],
+    ['/a', { '/a': ACCOUNT }],
+    ['/a/', { a: ACCOUNT }],
+    ['organization', { organization: { acme: {}, globex: {} } }],
+    ['organization', { organization: {} }],
+    ['organization', { organization: { ' ': {} } }],
+    ['organization', { organization: ['acme'] }],
+    ['app_metadata', { app_metadata: { provider: 'email' } }],
+    ['app_metadata', { app_metadata: { providers: ['email'] } }],
+    ['app_metadata', { app_metadata: { provider: null } }],
+    ['account', { account: 1.5 }],
+    ['account', { account: 2 ** 53 }],
+    ['account', { account: true }],
+    ['account', { account: null }],
+  ])('are refused where %s does not lead to one: %o', async (name, claim) => {
+    const row = await storeEvaluation();
+    const send = workerWith({ JWT_ACCOUNT_CLAIM: name });
+
+    await expectRefusedUpdate(row, await putValue(row, 9, await mintToken(claim)), invalidToken(filled(name)), send);
+  });
+
+  it('are looked for in deeply nested claims, without harm', async () => {
+    const deep = (depth: number) => `{"a":${'['.repeat(depth)}${']'.repeat(depth)},"sub":"s","exp":${now() + 60}}`;
+    const row = await storeEvaluation();
+    const name = `/a${'/0'.repeat(2_000)}`;
+    const token = await (await hmac(SECRET)).sign(deep(2_500));
+
+    const send = workerWith({ JWT_ACCOUNT_CLAIM: name });
+
+    expect((await send(await putValue(row, 9, token))).status).toBe(401);
+    expect(await readEvaluation(row.id)).toEqual(row);
+  });
+
+  it.each([
+    [4711, '4711'],
+    [-7, '-7'],
+    [Number.MAX_SAFE_INTEGER, '9007199254740991'],
+  ])('may be a number for the account, which counts as its text: %s', async (account_id, text) => {
+    const row = await storeEvaluation({ account_id: text });
+
+    expect((await worker(await putValue(row, 9, await mintToken({ account_id })))).status).toBe(200);
+  });
+
+  it('are bounded wherever they come from', async () => {
+    const row = await storeEvaluation();
+    const send = workerWith({ JWT_ACCOUNT_CLAIM: '/o', JWT_SUBJECT_CLAIM: '/who/is' });
+    const refused = (claim: string) => invalidToken(`The token's claim ${claim} must be at most 255 characters long.`);
+
+    const long = { o: { ['x'.repeat(256)]: {} }, who: { is: 'user-1' } };
+    await expectRefusedUpdate(row, await putValue(row, 9, await mintToken(long)), refused('/o'), send);
+    const name = { o: ACCOUNT, who: { is: 'x'.repeat(256) } };
+    await expectRefusedUpdate(row, await putValue(row, 9, await mintToken(name)), refused('/who/is'), send);
+  });
+
+  it.each(['common_name', 'client_id', 'email', '/act/sub'])(
+    'come from JWT_SUBJECT_CLAIM for the author, whatever sub says: %s',
+    async (name) => {
+      const row = await storeEvaluation();
+      const send = workerWith({ JWT_SUBJECT_CLAIM: name });
+      const token = await mintToken({ sub: '', [name]: 'the author', act: { sub: 'the author' } });
+
+      expect((await send(await putValue(row, 9, token))).status).toBe(200);
+      expect(await readEvaluation(row.id)).toMatchObject({ value: 9, updated_by: 'the author' });
+      await expectRefusedUpdate(row, await putValue(row, 8), invalidToken(filled(name)), send);
+    },
+  );
 
   it('never come from the body', async () => {
     const row = await storeEvaluation();
@@ -391,13 +494,203 @@ describe('JWT_ISSUER and JWT_AUDIENCE', () => {
   });
 });
 
+describe('several issuers and audiences', () => {
+  const settings = { JWT_ISSUER: ` ${ISSUER}\t https://second.example `, JWT_AUDIENCE: 'run-evaluation  another-api' };
+
+  it.each([
+    { iss: ISSUER, aud: 'run-evaluation' },
+    { iss: 'https://second.example', aud: 'another-api' },
+    { iss: 'https://second.example', aud: ['a-third', 'run-evaluation'] },
+  ])('are each accepted: %o', async (changed) => {
+    const row = await storeEvaluation();
+    const send = workerWithKeys([pair.jwk], settings);
+
+    expect((await send(await putValue(row, 9, await pair.sign(scoped(changed))))).status).toBe(200);
+  });
+
+  it.each<[Record<string, unknown>, string]>([
+    [{ iss: `${ISSUER} https://second.example` }, 'The token comes from another issuer.'],
+    [{ iss: [ISSUER] }, 'The token comes from another issuer.'],
+    [{ iss: 'https://second.example/' }, 'The token comes from another issuer.'],
+    [{ aud: 'run-evaluation another-api' }, AUDIENCE],
+    [{ aud: [] }, AUDIENCE],
+  ])('are not accepted in any other form: %o', async (changed, error) => {
+    const row = await storeEvaluation();
+    const send = workerWithKeys([pair.jwk], settings);
+
+    const token = await pair.sign(scoped(changed));
+    await expectRefusedUpdate(row, await putValue(row, 9, token), invalidToken(error), send);
+  });
+
+  it('keep the accounts of two tenants with one key set apart: neither reads nor changes what is the other one’s', async () => {
+    const send = workerWithKeys([pair.jwk], { ...settings, JWT_ACCOUNT_CLAIM: 'tid' });
+    const row = await storeEvaluation({ account_id: 'tenant-1' });
+    const first = await pair.sign(scoped({ tid: 'tenant-1' }));
+    const second = await pair.sign(scoped({ iss: 'https://second.example', tid: 'tenant-2', account_id: 'tenant-1' }));
+
+    await expectRefusedUpdate(row, await putValue(row, 9, second), NOT_FOUND, send);
+    expect((await send(await putValue(row, 9, first))).status).toBe(200);
+  });
+});
+
+describe('JWT_CLIENT_CLAIM and JWT_CLIENTS', () => {
+  const clients = { JWT_CLIENT_CLAIM: 'azp', JWT_CLIENTS: 'web-app batch-job' };
+  const error = 'The token comes from another client.';
+
+  it('take the place of the audience: any of the clients, whatever the audience', async () => {
+    const row = await storeEvaluation();
+    const send = workerWithKeys([pair.jwk], { ...clients, JWT_AUDIENCE: '' });
+
+    for (const azp of ['web-app', 'batch-job']) {
+      const token = await pair.sign(scoped({ azp, aud: 'anything' }));
+      expect((await send(await putValue(row, 9, token))).status).toBe(200);
+    }
+  });
+
+  it.each<[string, Record<string, unknown>, string]>([
+    ['another client', { azp: 'another' }, error],
+    ['a client that only begins like one', { azp: 'web-app-2' }, error],
+    ['both in one', { azp: 'web-app batch-job' }, error],
+    ['an empty client', { azp: '' }, error],
+    ['a list of clients', { azp: ['web-app'] }, error],
+    ['an object', { azp: { 'web-app': true } }, error],
+    ['the client in another claim', { client_id: 'web-app' }, 'The token lacks the claim azp.'],
+    ['another audience', { azp: 'web-app', aud: 'another-api' }, AUDIENCE],
+    ['no audience', { azp: 'web-app', aud: undefined }, 'The token lacks the claim aud.'],
+  ])('are both required where both are set: refuses %s', async (_, changed, sentence) => {
+    const row = await storeEvaluation();
+    const send = workerWithKeys([pair.jwk], clients);
+
+    const token = await pair.sign(scoped(changed));
+    await expectRefusedUpdate(row, await putValue(row, 9, token), invalidToken(sentence), send);
+  });
+
+  it('are checked with a secret too', async () => {
+    const row = await storeEvaluation();
+    const send = workerWith(clients);
+
+    const token = await mintToken({ azp: 'another' });
+    await expectRefusedUpdate(row, await putValue(row, 9, token), invalidToken(error), send);
+    expect((await send(await putValue(row, 9, await mintToken({ azp: 'web-app' })))).status).toBe(200);
+  });
+});
+
+describe('JWT_HEADER', () => {
+  const header = 'Cf-Access-Jwt-Assertion';
+  const send = workerWith({ JWT_HEADER: header });
+  const none = { ...NO_CREDENTIALS, error: `Send the header ${header}: <JWT>.` };
+  const put = async (row: Row, headers: Record<string, string | null>) =>
+    request(pathOf(row), { body: '{"value":9}', headers });
+
+  it('is the one header that is read, whatever is in Authorization', async () => {
+    const row = await storeEvaluation();
+    const token = await mintToken();
+
+    await expectRefusedUpdate(row, await put(row, {}), none, send);
+    await expectRefusedUpdate(
+      row,
+      await put(row, { [header]: await mintToken({ exp: 1 }) }),
+      invalidToken('The token has expired.'),
+      send,
+    );
+    expect((await send(await put(row, { [header]: token, authorization: 'Bearer nonsense' }))).status).toBe(200);
+  });
+
+  it.each<[string, (token: string) => string]>([
+    ['the scheme before the token', (token) => `Bearer ${token}`],
+    ['two tokens', (token) => `${token}, ${token}`],
+    ['nothing', () => ''],
+  ])('holds the token and nothing else: refuses %s', async (_, value) => {
+    const row = await storeEvaluation();
+    const sent = await put(row, { [header]: value(await mintToken()), authorization: null });
+
+    await expectRefusedUpdate(row, sent, invalidToken(NOT_A_JWT), send);
+  });
+
+  it('holds at most 8,192 characters', async () => {
+    const row = await storeEvaluation();
+    const sent = await put(row, { [header]: await mintToken({ pad: 'x'.repeat(12_000) }), authorization: null });
+
+    await expectRefusedUpdate(row, sent, invalidToken('The token is longer than 8192 characters.'), send);
+  });
+
+  it('is not read where the deployment does not name it', async () => {
+    const row = await storeEvaluation();
+    const sent = await put(row, { [header]: await mintToken(), authorization: null });
+
+    await expectRefusedUpdate(row, sent, NO_CREDENTIALS);
+  });
+
+  it.each(['Authorization', 'authorization', ' '])('may be left at Authorization: %s', async (name) => {
+    const row = await storeEvaluation();
+
+    expect((await workerWith({ JWT_HEADER: name })(await putValue(row, 9))).status).toBe(200);
+  });
+});
+
+describe('JWT_RUN_CLAIM', () => {
+  it('names the restriction to one run, for an issuer whose run_id is something else', async () => {
+    const row = await storeEvaluation();
+    const send = workerWith({ JWT_RUN_CLAIM: 'evaluation_run_id' });
+    const put = async (evaluation_run_id: unknown) =>
+      putValue(row, 9, await mintToken({ run_id: '1234567890', evaluation_run_id }));
+
+    await expectRefusedUpdate(row, await put(crypto.randomUUID()), NOT_FOUND, send);
+    const sentence = "The token's claim evaluation_run_id must be a UUID.";
+    await expectRefusedUpdate(row, await put(null), invalidToken(sentence), send);
+    expect((await send(await put(row.run_id))).status).toBe(200);
+    expect((await send(await put(undefined))).status).toBe(200);
+  });
+});
+
+describe('a token that is no access token', () => {
+  it.each<[string, Record<string, unknown>]>([
+    ['an ID token by its token_use', { token_use: 'id' }],
+    ['a token_use that is no text', { token_use: ['access'] }],
+    ['a token_use that is null', { token_use: null }],
+    ['an ID token by its typ', { typ: 'ID' }],
+    ['a refresh token by its typ', { typ: 'Refresh' }],
+    ['an offline token by its typ', { typ: 'Offline' }],
+    ['an ID token by its nonce', { nonce: 'n-0S6_WzA2Mj' }],
+    ['a nonce that is null', { nonce: null }],
+    ['an ID token by its at_hash', { at_hash: '77QmUPtjPfzWtF2AnpK9RQ' }],
+  ])('is refused: %s', async (_, changed) => {
+    const row = await storeEvaluation();
+    const error = 'The token is an ID or refresh token: send an access token.';
+
+    await expectRefusedUpdate(row, await putValue(row, 9, await mintToken(changed)), invalidToken(error));
+  });
+
+  it.each([{ token_use: 'access' }, { typ: 'Bearer' }, { typ: 7 }, { typ: { toString: 'ID' } }, { type: 'ID' }])(
+    'is not meant by %o',
+    async (changed) => {
+      const row = await storeEvaluation();
+
+      expect((await worker(await putValue(row, 9, await mintToken(changed)))).status).toBe(200);
+    },
+  );
+});
+
 describe('JWT_JWKS', () => {
-  it.each<Algorithm>(['RS256', 'PS256', 'ES256', 'ES384', 'EdDSA', 'Ed25519'])('verifies %s', async (alg) => {
+  it.each<Algorithm>([
+    'RS256',
+    'RS384',
+    'RS512',
+    'PS256',
+    'PS384',
+    'PS512',
+    'ES256',
+    'ES384',
+    'ES512',
+    'EdDSA',
+    'Ed25519',
+  ])('verifies %s, also with a key that names no algorithm', async (alg) => {
     const row = await storeEvaluation();
     const signer = await keyPair(alg, 'key-a');
     const send = workerWithKeys([pair.jwk, { ...signer.jwk, alg, use: 'sig', key_ops: ['verify'] }]);
 
     expect((await send(await putValue(row, 9, await signer.sign(scoped())))).status).toBe(200);
+    expect((await workerWithKeys([signer.jwk])(await putValue(row, 9, await signer.sign(scoped())))).status).toBe(200);
     const forged = await (await keyPair(alg, 'key-a')).sign(scoped());
     await expectRefusedUpdate({ ...row }, await putValue(row, 1, forged), invalidToken(SIGNATURE), send);
   });
@@ -465,6 +758,9 @@ describe('JWT_REQUIRED_SCOPE', () => {
     ['a scope that only begins like it', { scope: 'evaluations:write-all' }],
     ['a list where a string belongs, with both in one', { scp: ['evaluations:read evaluations:write'] }],
     ['a scope that is no text', { scope: { 'evaluations:write': true } }],
+    ['permissions that are no list', { permissions: { 'evaluations:write': true } }],
+    ['another role', { roles: ['evaluations:read'] }],
+    ['a role somewhere else', { realm_access: { roles: ['evaluations:write'] } }],
   ])('refuses a token with %s', async (_, scope) => {
     const row = await storeEvaluation();
     await expectRefusedUpdate(
@@ -486,6 +782,8 @@ describe('JWT_REQUIRED_SCOPE', () => {
     { scope: 'profile evaluations:write' },
     { scp: ['profile', 'evaluations:write'] },
     { scp: 'profile evaluations:write' },
+    { scope: 'profile', permissions: ['evaluations:read', 'evaluations:write'] },
+    { roles: ['evaluations:write'] },
   ])('accepts %o', async (scope) => {
     const row = await storeEvaluation();
     expect((await send(await putValue(row, 9, await mintToken(scope)))).status).toBe(200);
@@ -507,6 +805,63 @@ describe('the log of a refused token', () => {
     await worker(await putValue(row, 9, await mintToken({ exp: 1 }, { kid: 'k'.repeat(500) })));
 
     for (const line of logged.mock.calls.flat()) expect(JSON.parse(String(line)).key_id).toBe('k'.repeat(128));
+  });
+
+  it.each<[string, Record<string, unknown>, object]>([
+    ['a slash too many', { iss: `${ISSUER}/` }, { claim: 'iss', expected: ISSUER, actual: `${ISSUER}/` }],
+    ['no issuer', { iss: undefined }, { claim: 'iss', expected: ISSUER, actual: 'absent' }],
+    [
+      'other audiences',
+      { aud: ['one', 7, { two: 2 }, ['three']] },
+      {
+        claim: 'aud',
+        expected: 'run-evaluation another-api',
+        actual: '[one, a number, an object with 1 keys, a list of 1]',
+      },
+    ],
+    ['no audience in it', { aud: [] }, { claim: 'aud', expected: 'run-evaluation another-api', actual: '[]' }],
+    ['another client', { azp: 'another' }, { claim: 'azp', expected: 'web-app batch-job', actual: 'another' }],
+    ['no client', { azp: undefined }, { claim: 'azp', expected: 'web-app batch-job', actual: 'absent' }],
+    [
+      'an account of another kind',
+      { account_id: { a: 1, b: 2 } },
+      { claim: 'account_id', expected: 'a non-empty string', actual: 'an object with 2 keys' },
+    ],
+    [
+      'a blank account',
+      { account_id: ' ' },
+      { claim: 'account_id', expected: 'a non-empty string', actual: 'a blank string' },
+    ],
+    ['no sub', { sub: undefined }, { claim: 'sub', expected: 'a non-empty string', actual: 'absent' }],
+    ['a run that is none', { run_id: 'all' }, { claim: 'run_id', expected: 'a UUID', actual: 'a string' }],
+    ['an ID token', { token_use: 'id' }, { claim: 'token_use', expected: 'access', actual: 'id' }],
+    [
+      'text that would break the line',
+      { iss: 'a\n{"status":200}\u2028\ud800"' },
+      { claim: 'iss', expected: ISSUER, actual: 'a\\u000a{"status":200}\\u2028\\ud800"' },
+    ],
+    ['a long text', { iss: 'x'.repeat(4_000) }, { claim: 'iss', expected: ISSUER, actual: 'x'.repeat(200) }],
+    [
+      'a text as long with escapes',
+      { iss: '\n'.repeat(2_000) },
+      { claim: 'iss', actual: '\\u000a'.repeat(34).slice(0, 200) },
+    ],
+  ])('says which claim was expected to be what, and what it was: %s', async (_, changed, expected) => {
+    const row = await storeEvaluation();
+    const logged = vi.spyOn(console, 'log');
+    const send = workerWithKeys([pair.jwk], {
+      JWT_AUDIENCE: 'run-evaluation another-api',
+      JWT_CLIENT_CLAIM: 'azp',
+      JWT_CLIENTS: 'web-app batch-job',
+    });
+    const token = await pair.sign(scoped({ azp: 'web-app', ...changed }));
+
+    expect((await send(await putValue(row, 9, token))).status).toBe(401);
+
+    const line = String(logged.mock.calls.flat().at(-1));
+    expect(JSON.parse(line)).toMatchObject({ status: 401, refusal: 'invalid_token', key_id: 'key-1', ...expected });
+    expect(line).toMatch(/^[\x20-\x7e]+$/);
+    for (const part of token.split('.')) expect(line).not.toContain(part);
   });
 
   it("has jose's code and the key id, and never the token", async () => {
@@ -563,6 +918,18 @@ describe('a configuration fault', () => {
     ['a key set without an audience', 'JWT_AUDIENCE', { ...remote('https://issuer.example/keys'), JWT_AUDIENCE: ' ' }],
     ['an account claim that breaks a header', 'JWT_ACCOUNT_CLAIM', { JWT_ACCOUNT_CLAIM: 'a"b' }],
     ['a scope with a space', 'JWT_REQUIRED_SCOPE', { JWT_REQUIRED_SCOPE: 'a b' }],
+    ['several issuers with a secret', 'JWT_ISSUER', { JWT_ISSUER: 'https://a.example https://b.example' }],
+    ['a client claim without clients', 'JWT_CLIENTS', { JWT_CLIENT_CLAIM: 'azp' }],
+    ['clients without a claim', 'JWT_CLIENT_CLAIM', { JWT_CLIENTS: 'web-app' }],
+    [
+      'a client claim without clients instead of an audience',
+      'JWT_CLIENTS',
+      { ...remote('https://issuer.example/keys'), JWT_AUDIENCE: '', JWT_CLIENT_CLAIM: 'azp', JWT_CLIENTS: ' ' },
+    ],
+    ['a pointer that is none', 'JWT_ACCOUNT_CLAIM', { JWT_ACCOUNT_CLAIM: '/a~b' }],
+    ['a pointer that ends in a tilde', 'JWT_SUBJECT_CLAIM', { JWT_SUBJECT_CLAIM: '/a~' }],
+    ['a run claim with a space', 'JWT_RUN_CLAIM', { JWT_RUN_CLAIM: 'a b' }],
+    ['a header that is none', 'JWT_HEADER', { JWT_HEADER: 'Cf-Access: Jwt' }],
   ])('is 500 for everyone: %s; the log names %s and the command that fixes it', async (_, setting, settings) => {
     const row = await storeEvaluation();
     const logged = vi.spyOn(console, 'error');
