@@ -2,8 +2,9 @@
  * The settings of a deployment, read by the first protected request of an isolate and kept. A wrong setting fails closed:
  * every protected request answers 500, and the log says what to fix. Blank counts as not set.
  */
-import { Failure, INTERNAL_ERROR } from './failure.ts';
+import { misconfigured } from './failure.ts';
 import { parsePointer } from './pointer.ts';
+import { KEY_SETTINGS, present, quotable, type Variables, words } from './variables.ts';
 
 /** RFC 7518 §3.2: an HS256 key has at least as many bits as the hash. */
 const SECRET_MIN_BYTES = 32;
@@ -44,15 +45,13 @@ export type Settings = {
 export type ClaimSetting = { readonly name: string; readonly steps: readonly string[] };
 
 /** The origins of CORS_ORIGINS, separated by commas; empty if unset, or wrong, which readSettings then reports. */
-export const readOrigins = (env: Partial<Env>): readonly string[] => {
+export const readOrigins = (env: Variables): readonly string[] => {
   const origins = (present(env.CORS_ORIGINS) ?? '').split(',').map((origin) => origin.trim());
   return origins.every((origin) => origin === '*' || URL.parse(origin)?.origin === origin) ? origins : [];
 };
 
-const KEY_SETTINGS = ['JWT_SECRET', 'JWT_JWKS', 'JWT_JWKS_URL'] as const;
-
 /** @throws {Failure} `misconfigured`, naming the setting and the command that fixes it. */
-export function readSettings(env: Partial<Env>): Settings {
+export function readSettings(env: Variables): Settings {
   const keys = readKeySource(env);
   const issuers = words(env.JWT_ISSUER);
   const audiences = words(env.JWT_AUDIENCE);
@@ -83,7 +82,7 @@ export function readSettings(env: Partial<Env>): Settings {
   };
 }
 
-function readClients(env: Partial<Env>): Settings['clients'] {
+function readClients(env: Variables): Settings['clients'] {
   const name = present(env.JWT_CLIENT_CLAIM);
   const accepted = words(env.JWT_CLIENTS);
   if (name === undefined && accepted.length === 0) return undefined;
@@ -107,15 +106,11 @@ function readTokenHeader(name: string | undefined): string | undefined {
   throw misconfigured('JWT_HEADER', 'must be the name of a header');
 }
 
-function readKeySource(env: Partial<Env>): KeySource {
-  const names = KEY_SETTINGS.filter((name) => present(env[name]) !== undefined);
-  const [name] = names;
-  if (name === undefined || names.length > 1) {
-    throw misconfigured(
-      name ?? 'JWT_SECRET',
-      `is one of ${KEY_SETTINGS.join(', ')}, of which exactly one must be set; ${names.length} are`,
-    );
-  }
+function readKeySource(env: Variables): KeySource {
+  const [name, ...others] = KEY_SETTINGS.filter((setting) => present(env[setting]) !== undefined);
+  if (name === undefined) throw misconfigured('JWT_SECRET', 'or JWT_JWKS or JWT_JWKS_URL must be set');
+  if (others.length > 0)
+    throw misconfigured(name, `and ${others.join(' and ')} are set: keep one and delete the other`);
   const value = env[name] ?? '';
   switch (name) {
     case 'JWT_SECRET': {
@@ -136,30 +131,3 @@ function readUrl(value: string): URL {
   if (url && (url.protocol === 'https:' || local) && !url.username && !url.password) return url;
   throw misconfigured('JWT_JWKS_URL', 'must be an https URL without credentials (plain http for localhost only)');
 }
-
-/** What is shown inside quotes in WWW-Authenticate: no space, quote or backslash (RFC 6750 §3, RFC 6749 §3.3). */
-function quotable<T extends string | undefined>(name: string, value: T): T {
-  if (value === undefined || /^[\x21\x23-\x5b\x5d-\x7e]+$/.test(value)) return value;
-  throw misconfigured(name, 'must be one word of printable ASCII without quotes and backslashes');
-}
-
-/** Values separated by white space. */
-const words = (setting: string | undefined) => present(setting)?.split(/\s+/) ?? [];
-
-const present = (setting: string | undefined) => setting?.trim() || undefined;
-
-const FIX: { readonly [setting: string]: string } = {
-  JWT_SECRET:
-    'run `openssl rand -base64 48 | npx wrangler secret put JWT_SECRET --env=<environment>` (empty for production), or put one into .dev.vars',
-};
-
-/** The log names the setting and the command that fixes it, never its value. */
-export const misconfigured = (setting: string, fault: string) =>
-  new Failure(
-    'misconfigured',
-    INTERNAL_ERROR,
-    {},
-    {
-      cause: `${setting} ${fault}: ${FIX[setting] ?? `run \`npx wrangler secret put ${setting} --env=<environment>\` (empty for production), or fix it in wrangler.toml or .dev.vars`}`,
-    },
-  );

@@ -4,9 +4,9 @@
  */
 import { decodeProtectedHeader, errors, type JWTVerifyOptions, jwtVerify } from 'jose';
 import type { Clock } from '../clock.ts';
-import { Failure, type FailureLog } from '../failure.ts';
+import { Failure, type FailureLog, misconfigured } from '../failure.ts';
 import type { Principal } from '../principal.ts';
-import { type KeySource, misconfigured, type Settings } from '../settings.ts';
+import type { KeySource, Settings } from '../settings.ts';
 import { principalOf } from './claims.ts';
 import { findKey, JWKS_ALGORITHMS, JwksError, readConfiguredJwks } from './jwks.ts';
 import { invalidToken, shown } from './refusal.ts';
@@ -23,13 +23,14 @@ export type VerifyToken = (token: string) => Promise<Principal>;
 
 /** @throws {Failure} `misconfigured` where the setting for the keys holds none that could verify. */
 export async function createVerifier(settings: Settings, clock: Clock): Promise<VerifyToken> {
-  const find = await keysOf(settings.keys, clock);
+  const { keys, issuers, audiences } = settings;
+  const find = await keysOf(keys, clock);
   const options: JWTVerifyOptions = {
-    algorithms: settings.keys.kind === 'secret' ? ['HS256'] : JWKS_ALGORITHMS,
+    algorithms: keys.kind === 'secret' ? ['HS256'] : JWKS_ALGORITHMS,
     clockTolerance: CLOCK_TOLERANCE_SECONDS,
     requiredClaims: ['exp'],
-    ...(settings.issuers.length === 0 ? {} : { issuer: [...settings.issuers] }),
-    ...(settings.audiences.length === 0 ? {} : { audience: [...settings.audiences] }),
+    ...(issuers.length === 0 ? {} : { issuer: [...issuers] }),
+    ...(audiences.length === 0 ? {} : { audience: [...audiences] }),
   };
 
   const cache = createTokenCache();
@@ -139,9 +140,8 @@ function sentenceOfClaim({ claim, reason }: errors.JWTClaimValidationFailed): st
 function claimOf(thrown: errors.JOSEError, { issuers, audiences }: Settings): FailureLog {
   if (!(thrown instanceof errors.JWTClaimValidationFailed)) return {};
   const { claim, payload } = thrown;
-  if (claim === 'iss') return { claim, expected: issuers.join(' '), actual: shown(payload.iss) };
-  if (claim === 'aud') return { claim, expected: audiences.join(' '), actual: shown(payload.aud) };
-  return {};
+  const expected = { iss: issuers, aud: audiences }[claim];
+  return expected ? { claim, expected: expected.join(' '), actual: shown(payload[claim]) } : {};
 }
 
 function keyIdOf(token: string): string | undefined {

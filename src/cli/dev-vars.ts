@@ -2,16 +2,13 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { parseEnv } from 'node:util';
+import { JwksError, readConfiguredJwks } from '../auth/jwks.ts';
+import { Failure, misconfigured } from '../failure.ts';
+import { readSettings, type Settings } from '../settings.ts';
+import type { Variables } from '../variables.ts';
 
 const FILE = '.dev.vars';
-
-export type DevVars = {
-  readonly JWT_SECRET?: string;
-  readonly JWT_ACCOUNT_CLAIM?: string;
-  readonly JWT_ISSUER?: string;
-  readonly JWT_AUDIENCE?: string;
-  readonly JWT_REQUIRED_SCOPE?: string;
-};
+const CONFIGURATION = 'wrangler.toml';
 
 /** Writes a fresh secret where there is no file yet; says whether it did. */
 export function createDevVars(): boolean {
@@ -27,8 +24,32 @@ export function createDevVars(): boolean {
   return true;
 }
 
-/** @throws {Error} when the file is missing. */
-export function readDevVars(): DevVars {
+/**
+ * The settings as the local Worker reads them.
+ * @throws {Error} if the file is missing, or naming the setting that is wrong and how to fix it.
+ */
+export async function readLocalSettings(): Promise<Settings> {
   if (!existsSync(FILE)) throw new Error(`There is no ${FILE} yet: run \`npm start\` once, which makes it.`);
-  return parseEnv(readFileSync(FILE, 'utf8'));
+  try {
+    const settings = readSettings({ ...(await configuredVariables()), ...parseEnv(readFileSync(FILE, 'utf8')) });
+    if (settings.keys.kind === 'inline') await checkKeySet(settings.keys.json);
+    return settings;
+  } catch (thrown) {
+    if (!(thrown instanceof Failure)) throw thrown;
+    const cause = thrown.log.cause ?? thrown.message;
+    throw new Error(`A setting in ${FILE} is wrong: ${cause}.`);
+  }
+}
+
+/** What .dev.vars overrides. wrangler, which is slow to load, reads it only if there is any. */
+async function configuredVariables(): Promise<Variables> {
+  if (!/^\s*\[?vars\b/m.test(readFileSync(CONFIGURATION, 'utf8'))) return {};
+  const { unstable_readConfig } = await import('wrangler');
+  return unstable_readConfig({ config: CONFIGURATION }).vars;
+}
+
+async function checkKeySet(json: string): Promise<void> {
+  await readConfiguredJwks(json).catch((thrown: unknown) => {
+    throw misconfigured('JWT_JWKS', thrown instanceof JwksError ? thrown.message : 'is not a JSON Web Key Set');
+  });
 }

@@ -1,7 +1,7 @@
-/** Development tokens, signed with the secret in `.dev.vars` and shaped by its other settings. */
+/** Development tokens, signed with the secret in `.dev.vars` and shaped by its other settings, so that each is accepted. */
 import { SignJWT } from 'jose';
+import type { ClaimSetting, Settings } from '../settings.ts';
 import { UUID } from '../uuid.ts';
-import type { DevVars } from './dev-vars.ts';
 
 /** The account and the author of the sample data's first run. */
 export const SAMPLE = {
@@ -22,34 +22,50 @@ export type TokenOptions = {
   readonly expires: string;
 };
 
-/** @throws {Error} when there is no usable secret, or the time span cannot be read. */
-export async function mintToken(vars: DevVars, options: TokenOptions): Promise<string> {
-  const secret = new TextEncoder().encode(vars.JWT_SECRET);
-  if (secret.byteLength < 32) {
+/** @throws {Error} when there is no secret to sign with, or an option cannot be read. */
+export async function mintToken(settings: Settings, options: TokenOptions): Promise<string> {
+  const { keys, issuers, audiences, clients, account, subject, run, requiredScope } = settings;
+  if (keys.kind !== 'secret') {
     throw new Error(
-      'JWT_SECRET in .dev.vars needs 32 bytes or more: delete the file and run `npm start`, which makes a new one.',
+      'Tokens come from your identity provider: .dev.vars names its key set, and nobody else can sign for it. A development token needs a JWT_SECRET instead.',
     );
   }
   if (!/^\d+ ?[smhdwy]/.test(options.expires)) {
     throw new Error(`--expires ${options.expires} is not a time span: write 90s, 15m, 1h or 30d.`);
   }
-  const scope = options.scope ?? vars.JWT_REQUIRED_SCOPE;
-  const token = new SignJWT({
-    [vars.JWT_ACCOUNT_CLAIM || 'account_id']: options.account,
-    sub: options.subject,
-    ...restriction('run', 'run_id', options.run),
-    ...restriction('evaluation', 'evaluation_id', options.evaluation),
-    ...(scope ? { scope } : {}),
-  })
-    .setProtectedHeader({ alg: 'HS256', typ: 'JWT' })
-    .setIssuedAt();
-  if (vars.JWT_ISSUER) token.setIssuer(vars.JWT_ISSUER);
-  if (vars.JWT_AUDIENCE) token.setAudience(vars.JWT_AUDIENCE);
-  return token.setExpirationTime(options.expires).sign(secret);
+  const claims: Claims = {};
+  const scope = options.scope ?? requiredScope;
+  if (scope) claims['scope'] = scope;
+  if (clients) set(claims, clients.claim, clients.accepted[0]);
+  if (options.run !== undefined) set(claims, run, uuid('run', options.run));
+  if (options.evaluation !== undefined) claims['evaluation_id'] = uuid('evaluation', options.evaluation);
+  // Last, because a setting may use one claim for two things.
+  set(claims, account, options.account);
+  set(claims, subject, options.subject);
+  const token = new SignJWT(claims).setProtectedHeader({ alg: 'HS256', typ: 'JWT' }).setIssuedAt();
+  const [issuer] = issuers;
+  const [audience] = audiences;
+  if (issuer !== undefined) token.setIssuer(issuer);
+  if (audience !== undefined) token.setAudience(audience);
+  return token.setExpirationTime(options.expires).sign(keys.secret);
 }
 
-function restriction(option: string, claim: string, id: string | undefined) {
-  if (id === undefined) return {};
-  if (UUID.test(id)) return { [claim]: id };
+type Claims = { [claim: string]: unknown };
+
+/** Sets a claim where its setting points. */
+function set(claims: Claims, { steps }: ClaimSetting, value: unknown): void {
+  const [last = '', ...outer] = steps.toReversed();
+  let object = claims;
+  for (const step of outer.toReversed()) {
+    const inner = object[step];
+    const next: Claims = typeof inner === 'object' && inner !== null ? { ...inner } : {};
+    object[step] = next;
+    object = next;
+  }
+  object[last] = value;
+}
+
+function uuid(option: string, id: string): string {
+  if (UUID.test(id)) return id;
   throw new Error(`--${option} ${id} is not a UUID.`);
 }

@@ -2,12 +2,13 @@
  * `npm start`: from a clean clone to a Worker that responds, without an account, a network or a prompt. Creates
  * what is missing and keeps what is there: .dev.vars, the local D1 and its rows.
  */
-import { type SpawnOptions, spawn } from 'node:child_process';
+import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { createDevVars, readDevVars } from './dev-vars.ts';
+import type { Settings } from '../settings.ts';
+import { createDevVars, readLocalSettings } from './dev-vars.ts';
 import { mintToken, SAMPLE } from './mint.ts';
 import { OFFLINE } from './offline.ts';
 
@@ -19,15 +20,27 @@ const HELP = `Serves the Worker on ${HOST} with a local D1 until Ctrl-C.
   --port N   the port (8787)
   --help     this text`;
 
-const wrangler = (args: string[], options: SpawnOptions) => spawn('wrangler', args, { env: OFFLINE, ...options });
+let running: ChildProcess | undefined;
+let isStopped = false;
+
+function wrangler(args: string[], options: SpawnOptions): ChildProcess {
+  running = spawn('wrangler', args, { env: OFFLINE, ...options });
+  return running;
+}
+
+/** Ctrl-C reaches wrangler by itself, being of the same terminal; a signal sent to this process alone does not. */
+function stop(): void {
+  isStopped = true;
+  running?.kill('SIGINT');
+}
 
 async function runWrangler(...args: string[]): Promise<void> {
   const child = wrangler(args, { stdio: ['ignore', 'pipe', 'pipe'] });
   let output = '';
   child.stdout?.on('data', (chunk) => (output += chunk));
   child.stderr?.on('data', (chunk) => (output += chunk));
-  const [code] = await once(child, 'close');
-  if (code !== 0) throw new Error(`wrangler ${args.join(' ')} failed:\n${output}`);
+  const [code, signal] = await once(child, 'close');
+  if (code !== 0 && !isStopped) throw new Error(`wrangler ${args.join(' ')} ended with ${code ?? signal}:\n${output}`);
 }
 
 async function refuseTakenPort(port: number): Promise<void> {
@@ -42,51 +55,61 @@ async function refuseTakenPort(port: number): Promise<void> {
   }
 }
 
-/** Waits until the Worker answers anything at all, a minute at most. */
-async function untilAnswering(url: string): Promise<void> {
+/** Waits until the Worker is healthy, a minute at most, or until the signal. */
+async function untilHealthy(url: string, signal: AbortSignal): Promise<void> {
   const deadline = Date.now() + 60_000;
-  while (Date.now() < deadline) {
-    const response = await fetch(url).catch(() => undefined);
-    if (response) return;
-    await pause(100);
+  while (Date.now() < deadline && !signal.aborted) {
+    const response = await fetch(url, { signal }).catch(() => undefined);
+    await response?.body?.cancel();
+    if (response?.ok || signal.aborted) return;
+    await pause(200);
   }
-  throw new Error(`The Worker did not answer on ${url} within a minute.`);
+  if (!signal.aborted) throw new Error(`The Worker did not answer 200 on ${url} within a minute.`);
 }
 
-async function firstSteps(port: number): Promise<string> {
-  const { run, evaluation } = SAMPLE;
-  const vars = readDevVars();
-  if (!vars.JWT_SECRET) {
-    return `\nServing on http://${HOST}:${port} until Ctrl-C. Its tokens come from your issuer: .dev.vars has no JWT_SECRET.\n`;
+/** What to do next; a curl line only if it will work. */
+async function firstSteps(origin: string, settings: Settings): Promise<string> {
+  const serving = `\nServing on ${origin} until Ctrl-C. A change of .dev.vars needs a restart.`;
+  if (settings.keys.kind !== 'secret') {
+    return `${serving}\nTokens come from your identity provider: take one from there. The sample data is of the account ${SAMPLE.account}.\n`;
   }
-  const token = await mintToken(vars, { ...SAMPLE, expires: '1h' });
-  return `
-Serving on http://${HOST}:${port} until Ctrl-C. Paste this into another terminal (its token is valid for an hour):
+  const token = await mintToken(settings, { ...SAMPLE, expires: '1h' });
+  const { tokenHeader } = settings;
+  const credentials = tokenHeader === undefined ? `Authorization: Bearer ${token}` : `${tokenHeader}: ${token}`;
+  return `${serving} Paste this into another terminal (its token is valid for an hour):
 
-curl -i -X PUT http://${HOST}:${port}/v1/run/${run}/evaluation/${evaluation} -H 'Authorization: Bearer ${token}' -H 'Content-Type: application/json' -d '{"value":8}'
+curl -i -X PUT ${origin}/v1/run/${SAMPLE.run}/evaluation/${SAMPLE.evaluation} -H '${credentials}' -H 'Content-Type: application/json' -d '{"value":8}'
 
 It answers 200 with the evaluation as stored: "value":8, "updated_by":"${SAMPLE.subject}" and the time of the write.
 `;
 }
 
 async function start(port: number): Promise<void> {
+  process.on('SIGINT', stop).on('SIGTERM', stop);
   await refuseTakenPort(port);
   if (createDevVars()) console.log('Made .dev.vars with a random secret.');
+  const settings = await readLocalSettings();
+  console.log('The settings in .dev.vars are right.\nMigrating the local D1 ...');
   await runWrangler('d1', 'migrations', 'apply', 'DB', '--local');
+  if (isStopped) return;
+  console.log('Loading the sample data ...');
   await runWrangler('d1', 'execute', 'DB', '--local', '--file', 'src/cli/sample.sql');
-  console.log('The local D1 is migrated and holds the sample data. Starting the Worker ...');
-
+  if (isStopped) return;
+  console.log('Starting the Worker ...');
+  const origin = `http://${HOST}:${port}`;
   const dev = wrangler(['dev', '--local', '--ip', HOST, '--port', String(port), '--inspector-port', '0'], {
     stdio: ['ignore', 'inherit', 'inherit'],
   });
-  // Ctrl-C reaches wrangler by itself, being of the same terminal; a signal sent to this process alone does not.
-  const stop = () => dev.kill('SIGINT');
-  process.once('SIGINT', stop).once('SIGTERM', stop);
-  const ended = once(dev, 'close');
-  await Promise.race([untilAnswering(`http://${HOST}:${port}/`), ended]);
-  if (dev.exitCode === null && dev.signalCode === null) console.log(await firstSteps(port));
-  const [code] = await ended;
-  process.exitCode = code ?? 0;
+  const waiting = new AbortController();
+  const ended = once(dev, 'close').finally(() => waiting.abort());
+  await untilHealthy(`${origin}/health`, waiting.signal).catch((thrown: unknown) => {
+    stop();
+    throw thrown;
+  });
+  if (!waiting.signal.aborted) console.log(await firstSteps(origin, settings));
+  const [code, signal] = await ended;
+  if (isStopped) return;
+  throw new Error(`wrangler dev ended with ${code ?? signal}, and the Worker with it: its own message is above.`);
 }
 
 try {

@@ -1,6 +1,6 @@
 /** `npm run token`: prints a development token and nothing else. */
 import { parseArgs } from 'node:util';
-import { readDevVars } from './dev-vars.ts';
+import { readLocalSettings } from './dev-vars.ts';
 import { mintToken, SAMPLE } from './mint.ts';
 
 const HELP = `Mints a development token with the secret in .dev.vars.
@@ -27,7 +27,7 @@ try {
       help: { type: 'boolean', default: false },
     },
   });
-  console.log(values.help ? HELP : await mintToken(readDevVars(), values));
+  console.log(values.help ? HELP : await mintToken(await readLocalSettings(), values));
 } catch (thrown) {
   console.error(thrown instanceof Error ? thrown.message : thrown);
   process.exitCode = 1;

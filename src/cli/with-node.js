@@ -22,6 +22,14 @@ const [, , command, ...args] = argv;
 const child = spawn(command, args, { stdio: 'inherit', env: { ...env, PATH: path }, shell: platform === 'win32' });
 // Ctrl-C reaches the command by itself, which may need time to stop.
 process.on('SIGINT', () => undefined).on('SIGTERM', () => child.kill('SIGTERM'));
+// A SIGTERM to npm ends only the shell between npm and this process, which then has another parent.
+const shell = process.ppid;
+const watch = setInterval(() => {
+  if (process.ppid === shell) return;
+  clearInterval(watch);
+  child.kill('SIGTERM');
+}, 250);
+watch.unref();
 child
   .on('error', ({ message }) => {
     console.error(message);

@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createTestHarness } from 'wrangler';
 import { mintToken, SAMPLE } from '../../src/cli/mint.ts';
+import { readSettings } from '../../src/settings.ts';
 import { migrationStatements } from './migrations.ts';
 
 const JWT_SECRET = 'a-secret-of-the-end-to-end-suite-and-nothing-else';
@@ -19,7 +20,11 @@ beforeAll(async () => {
   ({ url } = await server.listen());
   const { DB } = await server.getWorker<Bindings>().getEnv();
   for (const statement of migrationStatements()) await DB.prepare(statement).run();
-  token = await mintToken({ JWT_SECRET }, { account: SAMPLE.account, subject: SAMPLE.subject, expires: '5m' });
+  token = await mintToken(readSettings({ JWT_SECRET }), {
+    account: SAMPLE.account,
+    subject: SAMPLE.subject,
+    expires: '5m',
+  });
   const label = { id: LABEL, name: 'tone', value_type: 'continuous', min_value: 1, max_value: 10 };
   const made = await send('/v1/evaluation-labels', { method: 'POST', body: JSON.stringify(label) });
   expect(made.status).toBe(201);

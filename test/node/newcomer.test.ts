@@ -17,6 +17,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { decodeJwt } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { SAMPLE } from '../../src/cli/mint.ts';
@@ -30,9 +31,15 @@ const started: ChildProcess[] = [];
 const env = { ...process.env, PATH: `${join(project, 'node_modules/.bin')}:${process.env['PATH']}` };
 const shell = (command: string) => spawnSync('sh', ['-c', command], { cwd: clone, env, encoding: 'utf8' });
 
-type Running = { readonly port: number; readonly curl: string; readonly stop: () => Promise<void> };
+type Running = {
+  readonly port: number;
+  readonly output: string;
+  readonly curl: string;
+  readonly npm: number;
+  readonly stop: () => Promise<void>;
+};
 
-/** Starts the Worker, resolves once it has printed its curl line. */
+/** Starts the Worker, resolves once it has said what to do next. */
 async function start(port: number): Promise<Running> {
   const child = spawn('npm', ['start', '--', '--port', String(port)], { cwd: clone, env, detached: true });
   started.push(child);
@@ -40,14 +47,20 @@ async function start(port: number): Promise<Running> {
   let output = '';
   for await (const chunk of child.stdout.setEncoding('utf8')) {
     output += chunk;
-    if (/^It answers 200/m.test(output)) break;
+    if (/^(It answers 200|Tokens come from)/m.test(output)) break;
   }
   const stop = async () => {
     // To the whole process group, as a terminal's Ctrl-C.
     if (child.pid !== undefined) process.kill(-child.pid, 'SIGINT');
     await ended;
   };
-  return { port, curl: /^curl .*$/m.exec(output)?.[0] ?? `no curl line in ${output}`, stop };
+  return {
+    port,
+    output,
+    curl: /^curl .*$/m.exec(output)?.[0] ?? `no curl line in ${output}`,
+    npm: child.pid ?? 0,
+    stop,
+  };
 }
 
 const answerOf = (curl: string) => {
@@ -72,6 +85,16 @@ describe('npm start', () => {
   let running: Running;
   beforeAll(async () => {
     running = await start(await freePort());
+  });
+  afterAll(() => running.stop());
+
+  it('says what it does while it does it, and serves when the database answers', () => {
+    const steps =
+      /^Made \.dev\.vars.*^The settings in.*^Migrating the local D1.*^Loading the sample data.*^Starting the Worker.*"operation":"getHealth","status":200.*^Serving on/ms;
+
+    expect(running.output).toMatch(steps);
+    expect(running.output).not.toContain('"refusal"');
+    expect(running.output).toContain('A change of .dev.vars needs a restart.');
   });
 
   it('serves from a clean clone, and its curl line works as pasted', () => {
@@ -186,6 +209,117 @@ console.log(JSON.stringify({ values, replaced, sentences }));
     expect(shell('npm start -- --port 99999').stderr).toContain('--port 99999 is not a port: 1 to 65535.');
     expect(shell('npm start -- --prot 1').stderr).toContain("'--prot'");
   });
+});
+
+/** Whether nobody listens on the port any more, or not for ten seconds. */
+async function isFreed(port: number): Promise<boolean> {
+  for (let attempt = 0; attempt < 50; attempt++) {
+    const isRefused = await fetch(`http://127.0.0.1:${port}/health`).then(
+      () => false,
+      () => true,
+    );
+    if (isRefused) return true;
+    await pause(200);
+  }
+  return false;
+}
+
+describe("an identity provider's settings in .dev.vars", () => {
+  const file = join(clone, '.dev.vars');
+  const provider = [
+    'JWT_JWKS_URL=https://issuer.example/keys',
+    'JWT_ISSUER=https://issuer.example',
+    'JWT_CLIENT_CLAIM=azp',
+    'JWT_CLIENTS=web-app',
+    'JWT_ACCOUNT_CLAIM=/o/id',
+  ];
+  const secret = `JWT_SECRET=${'x'.repeat(32)}`;
+  const write = (...lines: string[]) => writeFileSync(file, `${lines.join('\n')}\n`);
+  const commands = ['node src/cli/start.ts --port 1', 'node src/cli/token.ts'];
+  let before: string | undefined;
+  beforeAll(() => {
+    before = existsSync(file) ? readFileSync(file, 'utf8') : undefined;
+  });
+  afterAll(() => {
+    rmSync(file, { force: true });
+    if (before !== undefined) writeFileSync(file, before);
+  });
+
+  it.each<[string, string[], string]>([
+    [
+      'JWT_SECRET beside a key set',
+      [secret, ...provider],
+      'JWT_SECRET and JWT_JWKS_URL are set: keep one and delete the other',
+    ],
+    ['no source of keys', ['JWT_SECRET='], 'JWT_SECRET or JWT_JWKS or JWT_JWKS_URL must be set'],
+    ['a key set without an issuer', provider.slice(0, 1), 'JWT_ISSUER must be set with a key set'],
+    ['clients without their claim', [...provider.slice(0, 2), 'JWT_CLIENTS=web-app'], 'JWT_CLIENT_CLAIM must be set'],
+    ['a key set of rubbish', ['JWT_JWKS={', ...provider.slice(1)], 'JWT_JWKS is not a JSON Web Key Set'],
+    ['a broken pointer', [secret, 'JWT_ACCOUNT_CLAIM=/o~id'], 'JWT_ACCOUNT_CLAIM must be a JSON Pointer'],
+  ])('are refused before anything is served, by npm start and npm run token: %s', (_, lines, fault) => {
+    write(...lines);
+    const kept = readFileSync(file, 'utf8');
+
+    for (const { status, stderr } of commands.map(shell)) {
+      expect(status).toBe(1);
+      expect(stderr).toContain(`A setting in .dev.vars is wrong: ${fault}`);
+      expect(stderr).not.toContain('delete the file');
+    }
+    expect(readFileSync(file, 'utf8')).toBe(kept);
+  });
+
+  it('get no development token, and no advice that would lose them', () => {
+    write(...provider);
+
+    const { status, stdout, stderr } = shell('npm run -s token');
+
+    expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
+    expect(stderr).toMatch(/^Tokens come from your identity provider/);
+    expect(stderr).not.toContain('npm start');
+  });
+
+  it('shape a development token where there is a secret', () => {
+    write(
+      secret,
+      'JWT_ISSUER=https://issuer.example',
+      'JWT_AUDIENCE=one two',
+      ...provider.slice(2),
+      'JWT_RUN_CLAIM=/o/run',
+    );
+
+    const { iat: _, exp: __, ...claims } = decodeJwt(shell(`npm run -s token -- --run ${SAMPLE.run}`).stdout.trim());
+
+    expect(claims).toEqual({
+      iss: 'https://issuer.example',
+      aud: 'one',
+      azp: 'web-app',
+      o: { id: SAMPLE.account, run: SAMPLE.run },
+      sub: SAMPLE.subject,
+    });
+  });
+
+  it('are served without a curl line that would not work, until npm gets a SIGTERM', async () => {
+    write(...provider);
+    const { output, port, npm } = await start(await freePort());
+
+    expect(output).not.toMatch(/^curl /m);
+    expect(output).toContain('Tokens come from your identity provider');
+
+    process.kill(npm, 'SIGTERM');
+    expect(await isFreed(port)).toBe(true);
+  }, 180_000);
+
+  it('are not served where wrangler ends: npm start ends too, and says why', async () => {
+    write(secret);
+    const home = { HOME: '/dev/null', XDG_CONFIG_HOME: '/dev/null' };
+    const args = ['src/cli/with-node.js', 'node', 'src/cli/start.ts', '--port', String(await freePort())];
+
+    const { status, stderr } = spawnSync('node', args, { cwd: clone, env: { ...env, ...home }, encoding: 'utf8' });
+
+    expect(status).toBe(1);
+    expect(stderr).toContain("mkdir '/dev/null/.wrangler'");
+    expect(stderr).toMatch(/^wrangler dev ended with 1, and the Worker with it: its own message is above\.$/m);
+  }, 180_000);
 });
 
 describe('npm run token', () => {
