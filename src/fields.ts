@@ -31,7 +31,10 @@ export const textOrNull = (name: string, maxChars: number) => v.nullable(text(na
 /** A number as D1 stores it: JSON.parse turns 1e400 into Infinity, which D1 would store as NULL. */
 export const finiteNumber = (name: string, mustBe = 'a JSON number') =>
   v.pipe(
-    v.number(`${name} must be ${mustBe}.`),
+    v.number(({ input }) =>
+      // Some senders turn every field into text.
+      typeof input === 'string' ? `${name} must be ${mustBe}: send it without quotes.` : `${name} must be ${mustBe}.`,
+    ),
     v.finite(`${name} must be a finite number: it is outside the range of a double.`),
   );
 

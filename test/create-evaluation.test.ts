@@ -130,7 +130,7 @@ describe('createEvaluation', () => {
     ['no value', { value: undefined }, NEEDED],
     ['a label that is no UUID', { evaluation_label_id: 'tone' }, UUID('evaluation_label_id')],
     ['a label that is null', { evaluation_label_id: null }, UUID('evaluation_label_id')],
-    ['a value that is text', { value: '5' }, 'value must be a JSON number.'],
+    ['a value that is text', { value: '5' }, 'value must be a JSON number: send it without quotes.'],
     ['an id that is no UUID', { id: 'evt_123' }, UUID('id')],
     ['an id that is null', { id: null }, UUID('id')],
     [

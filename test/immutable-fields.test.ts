@@ -130,7 +130,7 @@ describe('a field that an update does not change', () => {
 
     await expectRefusedUpdate(row, await put(row, { value: '9', output_name: 7 }), {
       status: 400,
-      error: 'value must be a JSON number.',
+      error: 'value must be a JSON number: send it without quotes.',
     });
   });
 });

@@ -4,7 +4,7 @@
  */
 import { env } from 'cloudflare:workers';
 import { describe, expect, it, vi } from 'vitest';
-import { badPathId, INTERNAL_ERROR, TOO_LARGE, UNSUPPORTED } from './support/answers.ts';
+import { badPathId, COMPRESSED, INTERNAL_ERROR, TOO_LARGE, UNSUPPORTED } from './support/answers.ts';
 import { countingD1, flakyD1, interceptD1 } from './support/d1.ts';
 import {
   expectRefusal,
@@ -26,6 +26,7 @@ describe('400: a body that is not an update', () => {
   const NOT_AN_OBJECT = 'The body must be a JSON object.';
   const NO_VALUE = 'The body must have the property value, a JSON number.';
   const NOT_A_NUMBER = 'value must be a JSON number.';
+  const QUOTED = 'value must be a JSON number: send it without quotes.';
   const NOT_FINITE = 'value must be a finite number: it is outside the range of a double.';
 
   it.each<[string, BodyInit | null, string]>([
@@ -45,7 +46,8 @@ describe('400: a body that is not an update', () => {
     ['an empty object', '{}', NO_VALUE],
     ['another spelling of value', '{"Value":9}', NO_VALUE],
     ['a value of the prototype', '{"__proto__":{"value":9}}', NO_VALUE],
-    ['a value that is a string', '{"value":"9"}', NOT_A_NUMBER],
+    ['a value that is a string', '{"value":"9"}', QUOTED],
+    ['a value that is no number at all', '{"value":"nine"}', QUOTED],
     ['a value that is null', '{"value":null}', NOT_A_NUMBER],
     ['a value that is true', '{"value":true}', NOT_A_NUMBER],
     ['a value that is an array', '{"value":[9]}', NOT_A_NUMBER],
@@ -213,6 +215,16 @@ describe('413: a body over 64 KiB', () => {
 });
 
 describe('415: a body that is not declared as JSON', () => {
+  it('tells a sender of a string without a Content-Type which header to set', async () => {
+    const row = await storeEvaluation();
+    const { headers, url, method } = await request(pathOf(row), { headers: { 'content-type': null } });
+    // As fetch does it: text/plain, because nobody said otherwise.
+    const sent = new Request(url, { method, headers, body: '{"value":9}' });
+
+    expect(sent.headers.get('content-type')).toBe('text/plain;charset=UTF-8');
+    await expectRefusedUpdate(row, sent, UNSUPPORTED);
+  });
+
   it.each([
     'text/plain',
     'text/plain;charset=UTF-8',
@@ -248,7 +260,7 @@ describe('415: a body that is not declared as JSON', () => {
     ).arrayBuffer();
     const sent = await request(pathOf(row), { body, headers: { 'content-encoding': 'gzip' } });
 
-    await expectRefusedUpdate(row, sent, UNSUPPORTED);
+    await expectRefusedUpdate(row, sent, COMPRESSED);
   });
 });
 

@@ -60,4 +60,5 @@ export async function createEvaluation(
 
 const LABEL_IS_ARCHIVED =
   'The evaluation label is archived: no new evaluation is stored under it. Use another label, or unarchive it.';
-const ID_IS_TAKEN = 'The id is taken by an evaluation with other content: choose another, or none.';
+const ID_IS_TAKEN =
+  'The id is taken by another evaluation of this account, with other content: choose another id, or none.';

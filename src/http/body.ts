@@ -16,11 +16,14 @@ export async function readJsonObject(request: Request): Promise<JsonObject> {
   const mediaType = request.headers.get('content-type');
   const encoding = request.headers.get('content-encoding');
   // A missing Content-Type is taken as JSON: small senders forget it and mean nothing else.
-  if ((mediaType && !JSON_MEDIA_TYPE.test(mediaType)) || (encoding && encoding.toLowerCase() !== 'identity')) {
+  if (mediaType && !JSON_MEDIA_TYPE.test(mediaType)) {
     throw new Failure(
       'unsupported_media_type',
-      'Send the body as JSON, uncompressed, with the header Content-Type: application/json.',
+      'Send the body as JSON with the header Content-Type: application/json, which fetch and axios do not set for a string.',
     );
+  }
+  if (encoding && encoding.toLowerCase() !== 'identity') {
+    throw new Failure('unsupported_media_type', 'Send the body uncompressed, without the header Content-Encoding.');
   }
   // RFC 9110 §14.5: a part must not be taken for the whole.
   if (request.headers.has('content-range')) {

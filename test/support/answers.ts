@@ -12,7 +12,7 @@ export const INTERNAL_ERROR = {
 
 export const ID_IS_TAKEN = {
   status: 409,
-  error: 'The id is taken by an evaluation with other content: choose another, or none.',
+  error: 'The id is taken by another evaluation of this account, with other content: choose another id, or none.',
 };
 
 export const LABEL_ID_IS_TAKEN = {
@@ -39,7 +39,13 @@ export const TOO_LARGE = { status: 413, error: 'The body must be at most 65536 b
 
 export const UNSUPPORTED = {
   status: 415,
-  error: 'Send the body as JSON, uncompressed, with the header Content-Type: application/json.',
+  error:
+    'Send the body as JSON with the header Content-Type: application/json, which fetch and axios do not set for a string.',
+};
+
+export const COMPRESSED = {
+  status: 415,
+  error: 'Send the body uncompressed, without the header Content-Encoding.',
 };
 
 export const RATE_LIMITED = {
