@@ -14,7 +14,7 @@
  * | 3.9 use and validate audience | "another audience", "an empty audience"; both settings are required with a key set |
  * | 3.10 do not trust received claims | "a kid that is SQL", "an embedded jwk", "an embedded jku": no key or address is taken from a token |
  * | 3.11 use explicit typing | "a JWT of another kind: dpop" |
- * | 3.12 use mutually exclusive validation rules | one source of keys at a time; "a token of the Worker with the secret" |
+ * | 3.12 use mutually exclusive validation rules | one source of keys at a time; "a token of the Worker with the secret"; "a token that is no access token" |
  * 3.4 and 3.6 are about encryption, which is not accepted.
  */
 import { env } from 'cloudflare:workers';

@@ -32,7 +32,6 @@ export async function createVerifier(settings: Settings, clock: Clock): Promise<
     ...(issuers.length === 0 ? {} : { issuer: [...issuers] }),
     ...(audiences.length === 0 ? {} : { audience: [...audiences] }),
   };
-
   const cache = createTokenCache();
 
   async function verifyToken(token: string): Promise<VerifiedToken> {
@@ -136,7 +135,7 @@ function sentenceOfClaim({ claim, reason }: errors.JWTClaimValidationFailed): st
   return 'The token is meant for another audience.';
 }
 
-/** For the log, of a claim that a setting decides. */
+/** What the log says of a claim that a setting decides. */
 function claimOf(thrown: errors.JOSEError, { issuers, audiences }: Settings): FailureLog {
   if (!(thrown instanceof errors.JWTClaimValidationFailed)) return {};
   const { claim, payload } = thrown;
