@@ -816,7 +816,7 @@ describe('the log of a refused token', () => {
       {
         claim: 'aud',
         expected: 'run-evaluation another-api',
-        actual: '[one, a number, an object with 1 keys, a list of 1]',
+        actual: '[one, a number, an object of 1, a list of 1]',
       },
     ],
     ['no audience in it', { aud: [] }, { claim: 'aud', expected: 'run-evaluation another-api', actual: '[]' }],
@@ -825,7 +825,7 @@ describe('the log of a refused token', () => {
     [
       'an account of another kind',
       { account_id: { a: 1, b: 2 } },
-      { claim: 'account_id', expected: 'a non-empty string', actual: 'an object with 2 keys' },
+      { claim: 'account_id', expected: 'a non-empty string', actual: 'an object of 2' },
     ],
     [
       'a blank account',

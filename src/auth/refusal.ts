@@ -14,6 +14,13 @@ export const invalidToken = (sentence: string, code: string, log: FailureLog = {
 export const claimRefused = (claim: string, expected: string, value: unknown) =>
   invalidToken(`The token's claim ${claim} must be ${expected}.`, 'claim', { claim, expected, actual: kindOf(value) });
 
+/** RFC 8725 §3.11: a JWT of another kind, a logout token for instance, is no access token even where all else is right. */
+export function refuseOtherTypes(typ: unknown): void {
+  if (typ === undefined) return;
+  const kind = typeof typ === 'string' ? typ.toLowerCase().replace(/^application\//, '') : undefined;
+  if (kind !== 'jwt' && kind !== 'at+jwt') throw invalidToken('The token is a JWT of another kind (typ).', 'typ');
+}
+
 /** A claim's value as printable ASCII of bounded length: texts as they are, of anything else the kind. */
 export function shown(value: unknown): string {
   const items = Array.isArray(value) ? value.slice(0, SHOWN_MAX_ITEMS) : [value];
@@ -29,5 +36,5 @@ function kindOf(value: unknown): string {
   if (value === null) return 'null';
   if (typeof value === 'string') return value.trim() === '' ? 'a blank string' : 'a string';
   if (Array.isArray(value)) return `a list of ${value.length}`;
-  return typeof value === 'object' ? `an object with ${Object.keys(value).length} keys` : `a ${typeof value}`;
+  return typeof value === 'object' ? `an object of ${Object.keys(value).length}` : `a ${typeof value}`;
 }

@@ -9,7 +9,7 @@ import type { Principal } from '../principal.ts';
 import type { KeySource, Settings } from '../settings.ts';
 import { principalOf } from './claims.ts';
 import { findKey, JWKS_ALGORITHMS, JwksError, readConfiguredJwks } from './jwks.ts';
-import { invalidToken, shown } from './refusal.ts';
+import { invalidToken, refuseOtherTypes, shown } from './refusal.ts';
 import { createRemoteJwks, type FindKey } from './remote-jwks.ts';
 import { createTokenCache, type VerifiedToken } from './token-cache.ts';
 
@@ -108,13 +108,6 @@ const KEY_NOT_FOUND = {
   unknown: 'The token is signed with a key that is not known here.',
   ambiguous: 'The token names no key id, and more than one key fits it.',
 };
-
-/** RFC 8725 §3.11: a JWT of another kind, a logout token for instance, is no access token even where all else is right. */
-function refuseOtherTypes(typ: unknown): void {
-  if (typ === undefined) return;
-  const kind = typeof typ === 'string' ? typ.toLowerCase().replace(/^application\//, '') : undefined;
-  if (kind !== 'jwt' && kind !== 'at+jwt') throw invalidToken('The token is a JWT of another kind (typ).', 'typ');
-}
 
 /** As much of a key id as the log has room for: a stranger chooses it. */
 const truncated = (kid: unknown) => (typeof kid === 'string' ? kid.slice(0, 128) : undefined);
