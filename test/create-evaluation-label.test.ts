@@ -122,7 +122,11 @@ describe('createEvaluationLabel', () => {
       { name: 'a', value_type: 'percentage' },
       'value_type must be binary, continuous, categorical or ordinal.',
     ],
-    ['a bound that is text', { ...QUALITY, min_value: '1' }, 'min_value must be a JSON number, or null.'],
+    [
+      'a bound that is text',
+      { ...QUALITY, min_value: '1' },
+      'min_value must be a JSON number, or null: send it without quotes.',
+    ],
     ['bounds out of order', { ...QUALITY, min_value: 11 }, 'min_value must not be greater than max_value.'],
     ['a bound of a binary label', { name: 'a', value_type: 'binary', max_value: 1 }, FOR_CONTINUOUS],
     ['a bound of an ordinal label', { ...categorical('a'), value_type: 'ordinal', min_value: 0 }, FOR_CONTINUOUS],
