@@ -78,9 +78,12 @@ CREATE TABLE `run_evaluation_history` (
 	`replaced_at` text NOT NULL,
 	`write_id` text NOT NULL,
 	PRIMARY KEY(`account_id`, `evaluation_id`, `replaced_at`),
+	CONSTRAINT "run_evaluation_history_account_id_is_bounded" CHECK("account_id" <> '' AND length("account_id") <= 255 AND octet_length("account_id") <= 1020),
 	CONSTRAINT "run_evaluation_history_evaluation_id_is_uuid" CHECK("evaluation_id" LIKE '________-____-____-____-____________' AND "evaluation_id" NOT GLOB '*[^0-9a-f-]*' AND length(replace("evaluation_id", '-', '')) = 32),
 	CONSTRAINT "run_evaluation_history_value_is_finite" CHECK(abs("value") <= 1.7976931348623157e308),
+	CONSTRAINT "run_evaluation_history_updated_by_is_bounded" CHECK(length("updated_by") <= 255 AND octet_length("updated_by") <= 1020),
 	CONSTRAINT "run_evaluation_history_updated_at_is_timestamp" CHECK("updated_at" IS strftime('%Y-%m-%dT%H:%M:%fZ', "updated_at") AND coalesce("updated_at", '') < '9999'),
+	CONSTRAINT "run_evaluation_history_replaced_by_is_bounded" CHECK(length("replaced_by") <= 255 AND octet_length("replaced_by") <= 1020),
 	CONSTRAINT "run_evaluation_history_replaced_at_is_timestamp" CHECK("replaced_at" IS strftime('%Y-%m-%dT%H:%M:%fZ', "replaced_at") AND coalesce("replaced_at", '') < '9999'),
 	CONSTRAINT "run_evaluation_history_is_in_order" CHECK("updated_at" < "replaced_at"),
 	CONSTRAINT "run_evaluation_history_write_id_is_bounded" CHECK(length("write_id") = 32 AND "write_id" NOT GLOB '*[^0-9a-f]*')

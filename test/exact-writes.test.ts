@@ -121,6 +121,17 @@ describe('an attempt of a write', () => {
 
     expect(calls()).toEqual([{ rows_read: 3, rows_written: 2 }]);
   });
+
+  it('of a create reads three rows', async () => {
+    const row = await storeEvaluation();
+    await storeLabel({ id: row.evaluation_label_id });
+    const { rows, calls } = countingRows();
+    const body = JSON.stringify({ evaluation_label_id: row.evaluation_label_id, value: 5 });
+
+    await workerWith({ DB: rows.db })(await request(`/v1/run/${row.run_id}/evaluations`, { method: 'POST', body }));
+
+    expect(calls()).toEqual([{ rows_read: 3, rows_written: 2 }]);
+  });
 });
 
 describe('If-Match', () => {
@@ -274,7 +285,7 @@ describe.each(['idempotency-key', 'webhook-id', 'svix-id'])('a write with the he
       await put(row, 4, keyed(key)),
       {
         status: 400,
-        error: `The header ${header} must be 1 to 255 visible ASCII characters, with or without quotes around them.`,
+        error: `The header ${header} must be 1 to 255 visible ASCII characters without quotes inside; quotes around them are optional.`,
       },
       edge(),
     );
@@ -339,6 +350,39 @@ describe('a write that is no write of the Worker', () => {
     expect(await repeated.json()).toMatchObject({ value: 4, updated_at: NOW.toISOString() });
     expect(await valuesOf(row)).toEqual([1, 4, 6]);
     expect(new Set(await writeIdsOf(row)).size).toBe(3);
+  });
+});
+
+describe('a named write', () => {
+  it('is told from one whose author and key only read alike together', async () => {
+    const row = await storeEvaluation({ value: 1 });
+    await edge()(await put(row, 4, { sub: 'a', headers: { 'idempotency-key': 'bc' } }));
+
+    expect((await edge()(await put(row, 5, { sub: 'ab', headers: { 'idempotency-key': 'c' } }))).status).toBe(200);
+    expect(await valuesOf(row)).toEqual([1, 4, 5]);
+  });
+
+  it('whose key was used again after seven days answers for the later of the two', async () => {
+    const row = await storeEvaluation({ value: 1 });
+    const send = async (seconds: number, value: number, key?: string) => {
+      const clock = stillClock(NOW);
+      clock.advance(seconds);
+      const token = await mintToken({ sub: 'user-a', exp: claims({}, clock.now()).exp });
+      const headers = { authorization: `Bearer ${token}`, 'idempotency-key': key ?? null };
+      return workerWith({}, clock)(await request(pathOf(row), { body: JSON.stringify({ value }), headers }));
+    };
+    const later = 7 * 24 * 3600 + 2;
+    await send(0, 4, 'a');
+    await send(1, 8);
+    await send(later, 5, 'a');
+    await send(later + 1, 9);
+
+    // An edge whose clock is behind still sees the older entry.
+    const repeated = await send(later - 4, 5, 'a');
+
+    expect(repeated.status).toBe(200);
+    expect(await repeated.json()).toMatchObject({ value: 5 });
+    expect(await valuesOf(row)).toEqual([1, 4, 8, 5, 9]);
   });
 });
 
@@ -473,6 +517,64 @@ describe('an id', () => {
     expect(await history.json()).toEqual([]);
   });
 
+  it('and a key that two accounts use in the same way never mix their values, histories and answers', async () => {
+    const mine = await storeEvaluation({ value: 1 });
+    const theirs = await storeEvaluation({ ...mine, account_id: 'acc_neighbour', value: 2 });
+    const send = async (account_id: string, value: number, headers: Record<string, string> = {}) => {
+      const token = await mintToken({ sub: 'user-a', account_id, exp: claims({}, NOW).exp });
+      const sent = { authorization: `Bearer ${token}`, ...headers };
+      return edge()(await request(pathOf(mine), { body: JSON.stringify({ value }), headers: sent }));
+    };
+    const key = { 'idempotency-key': 'same' };
+    await send('acc_neighbour', 20, key);
+    await send('acc_neighbour', 21);
+
+    const first = await (await send(ACCOUNT, 20, key)).json<Row>();
+    await send(ACCOUNT, 11);
+    const repeated = await (await send(ACCOUNT, 20, key)).json<Row>();
+
+    expect(repeated).toEqual(first);
+    expect(first).toMatchObject({ account_id: ACCOUNT, value: 20 });
+    await env.DB.prepare('UPDATE run_evaluation SET value = 12 WHERE account_id = ? AND id = ?')
+      .bind(ACCOUNT, mine.id)
+      .run();
+    const chain = async (account: string) => {
+      const query = `SELECT value FROM run_evaluation_history WHERE account_id = ?1 AND evaluation_id = ?2
+        UNION ALL SELECT value FROM run_evaluation WHERE account_id = ?1 AND id = ?2`;
+      const { results } = await env.DB.prepare(query).bind(account, mine.id).all<{ value: number }>();
+      return results.map(({ value }) => value);
+    };
+    expect(await chain(ACCOUNT)).toEqual([1, 20, 11, 12]);
+    expect(await chain('acc_neighbour')).toEqual([theirs.value, 20, 21]);
+
+    await env.DB.prepare('DELETE FROM run_evaluation WHERE account_id = ? AND id = ?').bind(ACCOUNT, mine.id).run();
+    expect(await chain(ACCOUNT)).toEqual([]);
+    expect(await chain('acc_neighbour')).toEqual([theirs.value, 20, 21]);
+  });
+
+  it('that two accounts created with other values is a repetition in each of its own create alone', async () => {
+    const [id, label] = [crypto.randomUUID(), crypto.randomUUID()];
+    await storeLabel({ id: label, account_id: 'shared' });
+    const update = async (account_id: string, value: number) =>
+      worker(
+        await request(pathOf({ run_id: id, id }), {
+          body: JSON.stringify({ value }),
+          headers: { authorization: `Bearer ${await mintToken({ account_id })}` },
+        }),
+      );
+    for (const [account, value] of [
+      [ACCOUNT, 3],
+      ['acc_neighbour', 4],
+    ] as const) {
+      expect((await worker(await create(id, label, account, value))).status).toBe(201);
+      expect((await update(account, 9)).status).toBe(200);
+    }
+
+    expect((await worker(await create(id, label, ACCOUNT, 3))).status).toBe(200);
+    expect((await worker(await create(id, label, ACCOUNT, 4))).status).toBe(409);
+    expect((await worker(await create(id, label, 'acc_neighbour', 4))).status).toBe(200);
+  });
+
   it('of a deleted evaluation has no history: who creates it next reads nothing of the one before', async () => {
     const row = await storeEvaluation({ value: 1 });
     await edge()(await put(row, 5));
@@ -529,23 +631,23 @@ describe('an answer', () => {
     }
   });
 
-  it('that nothing explains is asked for once more, and then is a fault of ours', async () => {
-    const row = await storeEvaluation({ value: 1 });
+  it('that nothing explains is asked for once more, alone, and then is a fault of ours', async () => {
+    const row = { ...(await storeEvaluation({ value: 1 })), id: crypto.randomUUID() };
     const send = (unexplained: number) => {
-      let calls = 0;
-      const db = interceptD1(env.DB, async (_, call) => {
-        calls += 1;
+      const { db, calls } = countingD1(env.DB);
+      const silent = interceptD1(db, async (method, call) => {
         const results = await call();
-        return calls > unexplained || !Array.isArray(results)
-          ? results
-          : results.map((result) => ({ ...result, results: [] }));
+        if (calls.length > unexplained) return results;
+        const nothing = { ...(Array.isArray(results) ? results[0] : results), results: [] };
+        return method === 'batch' ? [nothing, nothing] : nothing;
       });
-      return workerWith({ DB: db });
+      return { calls, send: workerWith({ DB: silent }) };
     };
 
-    const missing = { ...row, id: crypto.randomUUID() };
-    await expectRefusal(await send(1)(await request(pathOf(missing), { body: '{"value":2}' })), NOT_FOUND);
-    expect((await send(2)(await request(pathOf(missing), { body: '{"value":2}' }))).status).toBe(500);
+    const once = send(1);
+    await expectRefusal(await once.send(await request(pathOf(row), { body: '{"value":2}' })), NOT_FOUND);
+    expect(once.calls).toEqual(['batch', 'all']);
+    expect((await send(2).send(await request(pathOf(row), { body: '{"value":2}' }))).status).toBe(500);
   });
 });
 

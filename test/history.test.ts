@@ -204,3 +204,29 @@ describe('a console or a seed script', () => {
     expect(await readEvaluation(row.id)).toEqual(row);
   });
 });
+
+describe('the name of a write', () => {
+  const namesOf = async (id: string) => {
+    const query = `SELECT value, write_id FROM run_evaluation_history WHERE evaluation_id = ?1
+      UNION ALL SELECT value, write_id FROM run_evaluation WHERE id = ?1`;
+    return (await env.DB.prepare(query).bind(id).all<{ value: number; write_id: string }>()).results;
+  };
+
+  it('is a fresh one for a console that moves the time on itself', async () => {
+    const row = await storeEvaluation();
+    await sql(`UPDATE run_evaluation SET value = 5, updated_at = '2026-11-22T10:00:00.000Z' WHERE id = ?`, row.id);
+    await sql(`UPDATE run_evaluation SET value = 6, updated_at = '2026-11-22T11:00:00.000Z' WHERE id = ?`, row.id);
+
+    const names = await namesOf(row.id);
+    expect(names.map(({ value }) => value)).toEqual([row.value, 5, 6]);
+    expect(new Set(names.map(({ write_id }) => write_id)).size).toBe(3);
+  });
+
+  it('is kept in the history, also where a console changes nothing else', async () => {
+    const row = await storeEvaluation();
+    const [before] = await namesOf(row.id);
+    await sql(`UPDATE run_evaluation SET write_id = '${'0'.repeat(32)}' WHERE id = ?`, row.id);
+
+    expect(await namesOf(row.id)).toEqual([before, { value: row.value, write_id: '0'.repeat(32) }]);
+  });
+});

@@ -48,6 +48,10 @@ describe('run_evaluation', () => {
     ['an account_id of 256 characters', { account_id: 'a'.repeat(256) }],
     ['an account_id of 1,021 bytes behind a NUL', { account_id: `a\0${'é'.repeat(510)}` }],
     ['an output_name of 256 characters', { output_name: 'é'.repeat(256) }],
+    ['an output_name of 1,021 bytes behind a NUL', { output_name: `a\0${'é'.repeat(510)}` }],
+    ['a field_path of 4,097 bytes behind a NUL', { field_path: `a\0${'é'.repeat(2048)}` }],
+    ['a write_id that is too short', { write_id: 'a'.repeat(31) }],
+    ['a write_id that is not hexadecimal', { write_id: 'g'.repeat(32) }],
     ['a field_path of 1,025 characters', { field_path: 'a'.repeat(1025) }],
     ['a created_by of 256 characters', { created_by: 'a'.repeat(256) }],
     ['an updated_by of 256 characters', { updated_by: 'a'.repeat(256) }],
@@ -92,5 +96,33 @@ describe('run_evaluation', () => {
     expect(
       await planOf(`SELECT * FROM run_evaluation WHERE account_id = 'a' AND run_id = 'b' ORDER BY created_at, id`),
     ).toEqual(['SEARCH run_evaluation USING INDEX run_evaluation_by_run (account_id=? AND run_id=?)']);
+  });
+});
+
+describe('run_evaluation_history', () => {
+  const entry = {
+    account_id: 'acc_a',
+    evaluation_id: crypto.randomUUID(),
+    value: 1,
+    updated_by: 'a',
+    updated_at: '2026-01-02T03:04:05.678Z',
+    replaced_by: 'b',
+    replaced_at: '2026-01-02T03:04:05.679Z',
+    write_id: 'a'.repeat(32),
+  };
+
+  it.each<[string, Partial<Record<keyof typeof entry, unknown>>]>([
+    ['an account_id of 256 characters', { account_id: 'a'.repeat(256) }],
+    ['an updated_by of 256 characters', { updated_by: 'a'.repeat(256) }],
+    ['a replaced_by of 256 characters', { replaced_by: 'a'.repeat(256) }],
+    ['a value that was replaced when it was set', { replaced_at: entry.updated_at }],
+    ['a write_id that is too short', { write_id: 'a'.repeat(31) }],
+  ])('refuses %s', async (_, fields) => {
+    const insert = env.DB.prepare(
+      `INSERT INTO run_evaluation_history (${Object.keys(entry)}) VALUES (${Object.keys(entry).map(() => '?')})`,
+    );
+
+    await expect(insert.bind(...Object.values({ ...entry, ...fields })).run()).rejects.toThrow(/SQLITE_CONSTRAINT/);
+    await insert.bind(...Object.values({ ...entry, evaluation_id: crypto.randomUUID() })).run();
   });
 });

@@ -16,7 +16,7 @@ export const isUuid = (column: string) =>
 
 /**
  * A date-time in the one spelling that is stored: real, UTC, milliseconds, `Z`; so that text order is time order.
- * Before the year 9999, so that there always is a later one.
+ * Before the year 9999, in which SQLite's date functions end.
  */
 export const isTimestamp = (column: string) =>
   sql.raw(`"${column}" IS strftime('%Y-%m-%dT%H:%M:%fZ', "${column}") AND coalesce("${column}", '') < '9999'`);

@@ -45,6 +45,6 @@ export const all = (...conditions: SQL[]): SQL => sql`(${sql.join(conditions, sq
 
 /**
  * One row if the statement before in the same batch has changed none, else nothing, so that what is joined to it is not
- * read. `changes()` does not count what triggers wrote (SQLite: changes).
+ * read; or one row if it is asked alone (connection.ts). `changes()` does not count what triggers wrote (SQLite: changes).
  */
-export const ifNothingChanged = sql`(SELECT 1 WHERE changes() = 0)`;
+export const ifNothingChanged = sql`(SELECT 1 WHERE changes() = 0 OR ${sql.placeholder('alone')})`;

@@ -47,7 +47,7 @@ export type Connection = {
   readonly read: <P extends Params, Row>(statement: Statement<P, Row>, params: P) => Promise<Row[]>;
   /**
    * The row that a write returns, or if it stored nothing what explains that: in one call and one transaction (D1: batch).
-   * The explanation returns one row, or reads and returns nothing if the write did its work (compile.ts, ifNothingChanged).
+   * The last row of the explanation counts; if the write did its work it reads and returns none (compile.ts, ifNothingChanged).
    * `paramsOf` is called for each attempt, with its number, from 1.
    * @throws {Failure} `database_unavailable`; any other error of D1 passes through.
    */
@@ -87,21 +87,20 @@ export function connect(db: D1Database, clock: Clock, from: string): Connection 
     explain: Statement<P, Explanation>,
     paramsOf: (attempt: number) => P,
   ): Promise<Written<Row, Explanation>> {
-    const batch = async (attempt: number): Promise<Pair<Row, Explanation>> => {
+    const [stored, explained] = await call(async (attempt): Promise<Pair<Row, Explanation>> => {
       const params = paramsOf(attempt);
+      const batch = [bind(store, params), bind(explain, { ...params, alone: 0 })];
       // D1 types all results of a batch alike.
-      const [stored, explained] = await session.batch([bind(store, params), bind(explain, params)]);
-      return [stored as D1Result<Row>, explained as D1Result<Explanation>];
-    };
-    for (const isLast of [false, true]) {
-      const [stored, explained] = await call(batch);
-      const [row] = stored.results;
-      if (row !== undefined) return { row };
-      const [explanation] = explained.results;
-      if (explanation !== undefined) return { row: undefined, explanation };
-      // Neither: changes() was not 0 behind a write that returned nothing. It never was; but if, the batch is asked again.
-      if (isLast) break;
-    }
+      const [first, second] = await session.batch(batch);
+      return [first as D1Result<Row>, second as D1Result<Explanation>];
+    });
+    const [row] = stored.results;
+    if (row !== undefined) return { row };
+    const explanation = explained.results.at(-1);
+    if (explanation !== undefined) return { row: undefined, explanation };
+    // changes() is not 0 behind a write that returned nothing. Never seen; should it be, the reason is asked for alone.
+    const [alone] = await read(explain, { ...paramsOf(1), alone: 1 });
+    if (alone !== undefined) return { row: undefined, explanation: alone };
     throw new Error('a write stored nothing, and nothing explains it');
   }
 

@@ -137,9 +137,12 @@ export const runEvaluationHistory = sqliteTable(
   },
   (table) => [
     primaryKey({ columns: [table.account_id, table.evaluation_id, table.replaced_at] }),
+    check('run_evaluation_history_account_id_is_bounded', isAccountId('account_id')),
     check('run_evaluation_history_evaluation_id_is_uuid', isUuid('evaluation_id')),
     check('run_evaluation_history_value_is_finite', isFiniteNumber('value')),
+    check('run_evaluation_history_updated_by_is_bounded', isAtMost('updated_by', SUBJECT_MAX_CHARS)),
     check('run_evaluation_history_updated_at_is_timestamp', isTimestamp('updated_at')),
+    check('run_evaluation_history_replaced_by_is_bounded', isAtMost('replaced_by', SUBJECT_MAX_CHARS)),
     check('run_evaluation_history_replaced_at_is_timestamp', isTimestamp('replaced_at')),
     check('run_evaluation_history_is_in_order', sql.raw(`"updated_at" < "replaced_at"`)),
     check('run_evaluation_history_write_id_is_bounded', isHex('write_id')),

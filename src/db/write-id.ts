@@ -11,7 +11,7 @@ const DAY_MS = 24 * 3600 * 1000;
 export type WriteName = {
   /** 32 hexadecimal digits. */
   readonly write_id: string;
-  /** No attempt of this write was replaced before that time (ISO 8601): it is not older than its request. */
+  /** How far back to search for it (ISO 8601): to the time of its request, or with a key seven days. */
   readonly since: string;
 };
 
@@ -29,8 +29,8 @@ export async function nameWrite({ subject }: Principal, now: string, key: string
  * The id of what is created with a key: a UUID of version 8 (RFC 9562 §5.8), the same for each repetition. `where` keeps
  * collections apart: the id of a run, or the name of a collection that an account has one of.
  */
-export async function idOfKey({ account, subject }: Principal, where: string, key: string): Promise<string> {
-  const hex = await digest('create', account, subject, where, key);
+export async function idOfKey({ account, subject, evaluator }: Principal, where: string, key: string): Promise<string> {
+  const hex = await digest('create', account, subject, evaluator ?? '', where, key);
   const variant = ((Number.parseInt(hex.charAt(16), 16) & 0x3) | 0x8).toString(16);
   return [
     hex.slice(0, 8),

@@ -68,17 +68,17 @@ export const createEvaluation = compile<CreateParams, EvaluationRow>(
 );
 
 /** What the evaluation was created with: its first history entry, or if it was never changed the row itself. */
-const first = alias(runEvaluationHistory, 'first');
-const isFirst = all(
-  eq(first.account_id, runEvaluation.account_id),
-  eq(first.evaluation_id, runEvaluation.id),
-  sql`${first.replaced_at} = (
+const oldest = alias(runEvaluationHistory, 'oldest');
+const isOldest = all(
+  eq(oldest.account_id, runEvaluation.account_id),
+  eq(oldest.evaluation_id, runEvaluation.id),
+  sql`${oldest.replaced_at} = (
     SELECT min(${runEvaluationHistory.replaced_at}) FROM ${runEvaluationHistory}
     WHERE ${runEvaluationHistory.account_id} = ${runEvaluation.account_id}
       AND ${runEvaluationHistory.evaluation_id} = ${runEvaluation.id}
   )`,
 );
-const createdValue = sql`coalesce(${first.value}, ${runEvaluation.value})`;
+const createdValue = sql`coalesce(${oldest.value}, ${runEvaluation.value})`;
 
 /** The evaluation of that id was created with the same content: this is a repetition, whatever was updated since. */
 const isSame = sql<0 | 1>`${all(
@@ -95,7 +95,7 @@ export const explainCreateEvaluation = compile<CreateParams, CreateExplanation>(
     .select({
       ...resourceColumns,
       is_same: isSame.as('is_same'),
-      is_own_write: sql`coalesce(${first.write_id}, ${runEvaluation.write_id}) IS ${param('write_id')}`.as(
+      is_own_write: sql`coalesce(${oldest.write_id}, ${runEvaluation.write_id}) IS ${param('write_id')}`.as(
         'is_own_write',
       ),
       has_label: sql<0 | 1>`${evaluationLabel.id} IS NOT NULL`.as('has_label'),
@@ -105,5 +105,5 @@ export const explainCreateEvaluation = compile<CreateParams, CreateExplanation>(
     .from(ifNothingChanged)
     .leftJoin(evaluationLabel, isLabelOf(...label))
     .leftJoin(runEvaluation, hasTheId)
-    .leftJoin(first, isFirst),
+    .leftJoin(oldest, isOldest),
 );

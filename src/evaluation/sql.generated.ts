@@ -128,9 +128,9 @@ export const explainCreateEvaluation: StatementOf<typeof create.explainCreateEva
 			AND run_evaluation.evaluation_label_id = :evaluation_label_id
 			AND run_evaluation.output_name IS :output_name
 			AND run_evaluation.field_path IS :field_path
-			AND coalesce(first.value, run_evaluation.value) = :value
+			AND coalesce(oldest.value, run_evaluation.value) = :value
 		) IS TRUE AS is_same,
-		coalesce(first.write_id, run_evaluation.write_id) IS :write_id AS is_own_write,
+		coalesce(oldest.write_id, run_evaluation.write_id) IS :write_id AS is_own_write,
 		evaluation_label.id IS NOT NULL AS has_label,
 		evaluation_label.archived_at,
 		evaluation_label.value_type,
@@ -143,6 +143,7 @@ export const explainCreateEvaluation: StatementOf<typeof create.explainCreateEva
 				1
 			WHERE
 				changes() = 0
+				OR :alone
 		)
 		LEFT JOIN evaluation_label ON (
 			evaluation_label.account_id = coalesce(
@@ -163,10 +164,10 @@ export const explainCreateEvaluation: StatementOf<typeof create.explainCreateEva
 			run_evaluation.account_id = :account
 			AND run_evaluation.id = :id
 		)
-		LEFT JOIN run_evaluation_history FIRST ON (
-			first.account_id = run_evaluation.account_id
-			AND first.evaluation_id = run_evaluation.id
-			AND first.replaced_at = (
+		LEFT JOIN run_evaluation_history oldest ON (
+			oldest.account_id = run_evaluation.account_id
+			AND oldest.evaluation_id = run_evaluation.id
+			AND oldest.replaced_at = (
 				SELECT
 					min(run_evaluation_history.replaced_at)
 				FROM
@@ -334,6 +335,7 @@ export const explainUpdateEvaluation: StatementOf<typeof update.explainUpdateEva
 				1
 			WHERE
 				changes() = 0
+				OR :alone
 		)
 		LEFT JOIN run_evaluation ON (
 			run_evaluation.account_id = :account

@@ -21,7 +21,7 @@ export type UpdateParams = Scope & {
   readonly value: number;
   /** Names this write (db/write-id.ts). */
   readonly write_id: string;
-  /** This write cannot have been replaced before that time: it bounds the search in the history. */
+  /** How far the search in the history goes back (write-id.ts). */
   readonly since: string;
   /** Whether the same value by the same author is taken for a repetition. */
   readonly is_repeatable: 0 | 1;
@@ -87,7 +87,10 @@ export const updateEvaluation = compile<UpdateParams, EvaluationRow>(
     .returning(resourceColumns),
 );
 
-/** Returns nothing if the update changed the row; a row of NULLs if the account has no such evaluation. */
+/**
+ * Returns nothing if the update changed the row; a row of NULLs if the account has no such evaluation. A key that was used
+ * again after it was forgotten names two writes: then two rows, in the order of the key, of which the last counts.
+ */
 export const explainUpdateEvaluation = compile<UpdateParams, UpdateExplanation>(
   orm
     .select({

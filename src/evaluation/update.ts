@@ -48,6 +48,7 @@ export async function updateEvaluation(
   if (stored_at !== null) {
     if (changed_field !== null) throw fieldIsImmutable(changed_field);
     if (stored_value !== value) throw keyIsOfAnotherValue(stored_value);
+    if (stored_at === stored.updated_at) return stored;
     return { ...stored, value, updated_by: subject, updated_at: stored_at };
   }
   if (!precondition_holds) throw preconditionFailed('evaluation', versionOf(stored));

@@ -7,7 +7,7 @@ import { malformed } from '../failure.ts';
 /** In the order in which they are looked for: a sender that sets the first means it. */
 const IDEMPOTENCY_HEADERS = ['idempotency-key', 'webhook-id', 'svix-id'] as const;
 
-/** Visible ASCII without quotes, or the same in quotes, as the draft has it (RFC 9651 §3.3.3, a string). */
+/** Visible ASCII without quotes; or the same in quotes, as the draft writes it (of RFC 9651's strings, those without spaces and escapes). */
 const KEY = /^(?:"([\x21\x23-\x7e]{1,255})"|([\x21\x23-\x7e]{1,255}))$/;
 
 /** @throws {Failure} `malformed` if there is one that is no key: to ignore it would store a repetition. */
@@ -17,5 +17,7 @@ export function readIdempotencyKey(headers: Headers): string | undefined {
   const [, quoted, plain] = KEY.exec(headers.get(name) ?? '') ?? [];
   const key = quoted ?? plain;
   if (key !== undefined) return key;
-  throw malformed(`The header ${name} must be 1 to 255 visible ASCII characters, with or without quotes around them.`);
+  throw malformed(
+    `The header ${name} must be 1 to 255 visible ASCII characters without quotes inside; quotes around them are optional.`,
+  );
 }

@@ -104,6 +104,7 @@ export const explainCreateEvaluationLabel: StatementOf<typeof create.explainCrea
 				1
 			WHERE
 				changes() = 0
+				OR :alone
 		)
 		LEFT JOIN evaluation_label ON (
 			evaluation_label.account_id = coalesce(
@@ -289,6 +290,7 @@ export const explainUpdateEvaluationLabel: StatementOf<typeof update.explainUpda
 				1
 			WHERE
 				changes() = 0
+				OR :alone
 		)
 		LEFT JOIN evaluation_label ON (
 			evaluation_label.account_id = :account

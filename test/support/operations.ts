@@ -92,7 +92,8 @@ const NOT_JSON = { body: () => '{', error: 'The body must be valid JSON in UTF-8
 
 const BAD_KEY = {
   headers: { 'idempotency-key': 'a b' },
-  error: 'The header idempotency-key must be 1 to 255 visible ASCII characters, with or without quotes around them.',
+  error:
+    'The header idempotency-key must be 1 to 255 visible ASCII characters without quotes inside; quotes around them are optional.',
 };
 
 /** The label that the row names, unless there is one: of the account of the suite, or shared for a row of another. */
