@@ -468,7 +468,10 @@ describe('an id', () => {
     request(`/v1/run/${id}/evaluations`, {
       method: 'POST',
       body: JSON.stringify({ id, evaluation_label_id: label, value }),
-      headers: { authorization: `Bearer ${await mintToken({ account_id })}`, 'x-request-id': 'same-for-all' },
+      headers: {
+        authorization: `Bearer ${await mintToken({ account_id, exp: claims({}, NOW).exp })}`,
+        'x-request-id': 'same-for-all',
+      },
     });
   const bytesOf = async (response: Response) => ({
     status: response.status,
@@ -480,13 +483,13 @@ describe('an id', () => {
     const [id, free] = [crypto.randomUUID(), crypto.randomUUID()];
     const label = crypto.randomUUID();
     await storeLabel({ id: label, account_id: 'shared' });
-    await worker(await create(id, label, 'acc_neighbour', 3));
+    await edge()(await create(id, label, 'acc_neighbour', 3));
 
     const unknownLabel = crypto.randomUUID();
-    expect(await bytesOf(await worker(await create(id, unknownLabel, ACCOUNT)))).toEqual(
-      await bytesOf(await worker(await create(free, unknownLabel, ACCOUNT))),
+    expect(await bytesOf(await edge()(await create(id, unknownLabel, ACCOUNT)))).toEqual(
+      await bytesOf(await edge()(await create(free, unknownLabel, ACCOUNT))),
     );
-    expect((await worker(await create(id, label, ACCOUNT))).status).toBe(201);
+    expect((await edge()(await create(id, label, ACCOUNT))).status).toBe(201);
 
     const { results } = await env.DB.prepare('SELECT account_id, value FROM run_evaluation WHERE id = ? ORDER BY value')
       .bind(id)
@@ -528,6 +531,7 @@ describe('an id', () => {
     const key = { 'idempotency-key': 'same' };
     await send('acc_neighbour', 20, key);
     await send('acc_neighbour', 21);
+    expect((await send(ACCOUNT, 20, { ...key, 'if-match': '"x"' })).status).toBe(412);
 
     const first = await (await send(ACCOUNT, 20, key)).json<Row>();
     await send(ACCOUNT, 11);
@@ -547,32 +551,44 @@ describe('an id', () => {
     expect(await chain(ACCOUNT)).toEqual([1, 20, 11, 12]);
     expect(await chain('acc_neighbour')).toEqual([theirs.value, 20, 21]);
 
+    const changeTheirs = env.DB.prepare(
+      `UPDATE run_evaluation SET value = 22 WHERE account_id = 'acc_neighbour' AND id = ?`,
+    );
+    await changeTheirs.bind(mine.id).run();
+    const lastOfTheirs = await env.DB.prepare(
+      `SELECT (SELECT max(replaced_at) FROM run_evaluation_history WHERE account_id = e.account_id AND evaluation_id = e.id)
+        AS replaced_at, updated_at FROM run_evaluation AS e WHERE account_id = 'acc_neighbour' AND id = ?`,
+    )
+      .bind(mine.id)
+      .first<{ replaced_at: string; updated_at: string }>();
+    expect(lastOfTheirs?.replaced_at).toBe(lastOfTheirs?.updated_at);
+
     await env.DB.prepare('DELETE FROM run_evaluation WHERE account_id = ? AND id = ?').bind(ACCOUNT, mine.id).run();
     expect(await chain(ACCOUNT)).toEqual([]);
-    expect(await chain('acc_neighbour')).toEqual([theirs.value, 20, 21]);
+    expect(await chain('acc_neighbour')).toEqual([theirs.value, 20, 21, 22]);
   });
 
   it('that two accounts created with other values is a repetition in each of its own create alone', async () => {
     const [id, label] = [crypto.randomUUID(), crypto.randomUUID()];
     await storeLabel({ id: label, account_id: 'shared' });
     const update = async (account_id: string, value: number) =>
-      worker(
+      edge()(
         await request(pathOf({ run_id: id, id }), {
           body: JSON.stringify({ value }),
-          headers: { authorization: `Bearer ${await mintToken({ account_id })}` },
+          headers: { authorization: `Bearer ${await mintToken({ account_id, exp: claims({}, NOW).exp })}` },
         }),
       );
     for (const [account, value] of [
       [ACCOUNT, 3],
       ['acc_neighbour', 4],
     ] as const) {
-      expect((await worker(await create(id, label, account, value))).status).toBe(201);
+      expect((await edge()(await create(id, label, account, value))).status).toBe(201);
       expect((await update(account, 9)).status).toBe(200);
     }
 
-    expect((await worker(await create(id, label, ACCOUNT, 3))).status).toBe(200);
-    expect((await worker(await create(id, label, ACCOUNT, 4))).status).toBe(409);
-    expect((await worker(await create(id, label, 'acc_neighbour', 4))).status).toBe(200);
+    expect((await edge()(await create(id, label, ACCOUNT, 3))).status).toBe(200);
+    expect((await edge()(await create(id, label, ACCOUNT, 4))).status).toBe(409);
+    expect((await edge()(await create(id, label, 'acc_neighbour', 4))).status).toBe(200);
   });
 
   it('of a deleted evaluation has no history: who creates it next reads nothing of the one before', async () => {
