@@ -50,6 +50,16 @@ describe('the allowance of a caller', () => {
     expect((await send(await putValue(row, 2, restricted))).status).toBe(200);
   });
 
+  it.each(['/v1/evaluation-labels', `/v1/evaluation-label/${crypto.randomUUID()}`])(
+    'is used up by a token for one run where it reads labels: %s',
+    async (path) => {
+      const { row, token } = await account();
+      const headers = { authorization: `Bearer ${await token({ run_id: row.run_id })}` };
+
+      expect(await useUp(limited(), () => request(path, { method: 'GET', headers }))).toContain(429);
+    },
+  );
+
   it('is not used up by a restricted token at what it does not allow: another evaluation, another run, a collection', async () => {
     const { row, other, restricted } = await account();
     const send = limited();

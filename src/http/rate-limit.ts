@@ -38,9 +38,14 @@ export function createRateLimiter(limiter: RateLimit | undefined, clock: Clock):
   };
 }
 
-/** What a token's restriction refuses never reaches D1, and does not use up the allowance of whoever it was made for. */
+/**
+ * What a token's restriction refuses never reaches D1, and does not use up the allowance of whoever it was made for. A path
+ * without a run is counted: `id` is that of a run, other resources name theirs otherwise.
+ */
 function isOutside(principal: Principal, { run_id, id, evaluation_id }: Params): boolean {
-  const run = { run_id: (run_id ?? id ?? '').toLowerCase() };
+  const asked = run_id ?? id;
+  if (asked === undefined) return false;
+  const run = { run_id: asked.toLowerCase() };
   return !allows(principal, evaluation_id === undefined ? run : { ...run, id: evaluation_id.toLowerCase() });
 }
 

@@ -16,7 +16,7 @@ import { getEvaluationLabel, listEvaluationLabels } from './read.ts';
 import { updateEvaluationLabel } from './update.ts';
 
 const LABELS = '/v1/evaluation-labels';
-const LABEL = '/v1/evaluation-label/:id';
+const LABEL = '/v1/evaluation-label/:label_id';
 
 /** Fewer than of other resources: a label may have 64 KiB of categories. */
 export const LABEL_PAGE_MAX_ROWS = 100;
@@ -70,7 +70,7 @@ const respondWithRow = (c: Context<AppEnv>, status: 200 | 201, row: LabelRow, he
   respondJson(c, status, resourceOf(row), { ...validatorsOf(versionOf(row)), ...headers });
 
 function labelId(c: Context<AppEnv, typeof LABEL>): string {
-  const id = uuidOf('id', c.req.param('id'));
+  const id = uuidOf('id', c.req.param('label_id'));
   c.get('log').label = id;
   return id;
 }
