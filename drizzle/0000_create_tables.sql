@@ -31,12 +31,24 @@ CREATE TABLE `evaluation_label` (
 	CONSTRAINT "evaluation_label_create_digest_is_bounded" CHECK(length("create_digest") = 32 AND "create_digest" NOT GLOB '*[^0-9a-f]*'),
 	CONSTRAINT "evaluation_label_created_by_is_bounded" CHECK(length("created_by") <= 255 AND octet_length("created_by") <= 1020),
 	CONSTRAINT "evaluation_label_created_at_is_timestamp" CHECK("created_at" IS strftime('%Y-%m-%dT%H:%M:%fZ', "created_at") AND coalesce("created_at", '') < '9999'),
-	CONSTRAINT "evaluation_label_updated_by_is_bounded" CHECK(length("updated_by") <= 255 AND octet_length("updated_by") <= 1020),
+	CONSTRAINT "evaluation_label_updated_by_is_bounded" CHECK(length("updated_by") <= 320 AND octet_length("updated_by") <= 1280),
 	CONSTRAINT "evaluation_label_updated_at_is_timestamp" CHECK("updated_at" IS strftime('%Y-%m-%dT%H:%M:%fZ', "updated_at") AND coalesce("updated_at", '') < '9999'),
 	CONSTRAINT "evaluation_label_write_id_is_bounded" CHECK(length("write_id") = 32 AND "write_id" NOT GLOB '*[^0-9a-f]*')
 ) STRICT, WITHOUT ROWID;
 --> statement-breakpoint
 CREATE INDEX `evaluation_label_by_age` ON `evaluation_label` (`account_id`,`created_at`,`id`);--> statement-breakpoint
+CREATE TABLE `revoked_link` (
+	`account_id` text NOT NULL,
+	`expires_at` text NOT NULL,
+	`evaluation_id` text NOT NULL,
+	`id` text NOT NULL,
+	PRIMARY KEY(`account_id`, `expires_at`, `evaluation_id`, `id`),
+	CONSTRAINT "revoked_link_account_id_is_bounded" CHECK("account_id" <> '' AND length("account_id") <= 255 AND octet_length("account_id") <= 1020),
+	CONSTRAINT "revoked_link_expires_at_is_timestamp" CHECK("expires_at" IS strftime('%Y-%m-%dT%H:%M:%fZ', "expires_at") AND coalesce("expires_at", '') < '9999'),
+	CONSTRAINT "revoked_link_evaluation_id_is_uuid" CHECK("evaluation_id" LIKE '________-____-____-____-____________' AND "evaluation_id" NOT GLOB '*[^0-9a-f-]*' AND length(replace("evaluation_id", '-', '')) = 32),
+	CONSTRAINT "revoked_link_id_is_uuid" CHECK("id" LIKE '________-____-____-____-____________' AND "id" NOT GLOB '*[^0-9a-f-]*' AND length(replace("id", '-', '')) = 32)
+) STRICT, WITHOUT ROWID;
+--> statement-breakpoint
 CREATE TABLE `run_evaluation` (
 	`id` text NOT NULL,
 	`account_id` text NOT NULL,
@@ -62,7 +74,7 @@ CREATE TABLE `run_evaluation` (
 	CONSTRAINT "run_evaluation_evaluator_id_is_uuid" CHECK("created_by_evaluator_id" IS NULL OR "created_by_evaluator_id" LIKE '________-____-____-____-____________' AND "created_by_evaluator_id" NOT GLOB '*[^0-9a-f-]*' AND length(replace("created_by_evaluator_id", '-', '')) = 32),
 	CONSTRAINT "run_evaluation_created_by_is_bounded" CHECK(length("created_by") <= 255 AND octet_length("created_by") <= 1020),
 	CONSTRAINT "run_evaluation_created_at_is_timestamp" CHECK("created_at" IS strftime('%Y-%m-%dT%H:%M:%fZ', "created_at") AND coalesce("created_at", '') < '9999'),
-	CONSTRAINT "run_evaluation_updated_by_is_bounded" CHECK(length("updated_by") <= 255 AND octet_length("updated_by") <= 1020),
+	CONSTRAINT "run_evaluation_updated_by_is_bounded" CHECK(length("updated_by") <= 320 AND octet_length("updated_by") <= 1280),
 	CONSTRAINT "run_evaluation_updated_at_is_timestamp" CHECK("updated_at" IS strftime('%Y-%m-%dT%H:%M:%fZ', "updated_at") AND coalesce("updated_at", '') < '9999'),
 	CONSTRAINT "run_evaluation_write_id_is_bounded" CHECK(length("write_id") = 32 AND "write_id" NOT GLOB '*[^0-9a-f]*')
 ) STRICT, WITHOUT ROWID;
@@ -81,9 +93,9 @@ CREATE TABLE `run_evaluation_history` (
 	CONSTRAINT "run_evaluation_history_account_id_is_bounded" CHECK("account_id" <> '' AND length("account_id") <= 255 AND octet_length("account_id") <= 1020),
 	CONSTRAINT "run_evaluation_history_evaluation_id_is_uuid" CHECK("evaluation_id" LIKE '________-____-____-____-____________' AND "evaluation_id" NOT GLOB '*[^0-9a-f-]*' AND length(replace("evaluation_id", '-', '')) = 32),
 	CONSTRAINT "run_evaluation_history_value_is_finite" CHECK(abs("value") <= 1.7976931348623157e308),
-	CONSTRAINT "run_evaluation_history_updated_by_is_bounded" CHECK(length("updated_by") <= 255 AND octet_length("updated_by") <= 1020),
+	CONSTRAINT "run_evaluation_history_updated_by_is_bounded" CHECK(length("updated_by") <= 320 AND octet_length("updated_by") <= 1280),
 	CONSTRAINT "run_evaluation_history_updated_at_is_timestamp" CHECK("updated_at" IS strftime('%Y-%m-%dT%H:%M:%fZ', "updated_at") AND coalesce("updated_at", '') < '9999'),
-	CONSTRAINT "run_evaluation_history_replaced_by_is_bounded" CHECK(length("replaced_by") <= 255 AND octet_length("replaced_by") <= 1020),
+	CONSTRAINT "run_evaluation_history_replaced_by_is_bounded" CHECK(length("replaced_by") <= 320 AND octet_length("replaced_by") <= 1280),
 	CONSTRAINT "run_evaluation_history_replaced_at_is_timestamp" CHECK("replaced_at" IS strftime('%Y-%m-%dT%H:%M:%fZ', "replaced_at") AND coalesce("replaced_at", '') < '9999'),
 	CONSTRAINT "run_evaluation_history_is_in_order" CHECK("updated_at" < "replaced_at"),
 	CONSTRAINT "run_evaluation_history_write_id_is_bounded" CHECK(length("write_id") = 32 AND "write_id" NOT GLOB '*[^0-9a-f]*')

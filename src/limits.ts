@@ -1,6 +1,9 @@
 /** What an account may store, in Unicode code points, as SQLite counts them: held by the validators and by CHECKs. */
 export const ACCOUNT_MAX_CHARS = 255;
 export const SUBJECT_MAX_CHARS = 255;
+/** Who answers through a link, after a slash (link/README.md). */
+export const LINK_NAME_MAX_CHARS = 64;
+export const AUTHOR_MAX_CHARS = SUBJECT_MAX_CHARS + 1 + LINK_NAME_MAX_CHARS;
 export const OUTPUT_NAME_MAX_CHARS = 255;
 export const FIELD_PATH_MAX_CHARS = 1024;
 export const LABEL_NAME_MAX_CHARS = 255;

@@ -54,7 +54,7 @@ describe('run_evaluation', () => {
     ['a write_id that is not hexadecimal', { write_id: 'g'.repeat(32) }],
     ['a field_path of 1,025 characters', { field_path: 'a'.repeat(1025) }],
     ['a created_by of 256 characters', { created_by: 'a'.repeat(256) }],
-    ['an updated_by of 256 characters', { updated_by: 'a'.repeat(256) }],
+    ['an updated_by of 321 characters', { updated_by: 'a'.repeat(321) }],
     ['no run_id', { run_id: null }],
     ['no evaluation_label_id', { evaluation_label_id: null }],
     ['no value', { value: null }],
@@ -113,8 +113,8 @@ describe('run_evaluation_history', () => {
 
   it.each<[string, Partial<Record<keyof typeof entry, unknown>>]>([
     ['an account_id of 256 characters', { account_id: 'a'.repeat(256) }],
-    ['an updated_by of 256 characters', { updated_by: 'a'.repeat(256) }],
-    ['a replaced_by of 256 characters', { replaced_by: 'a'.repeat(256) }],
+    ['an updated_by of 321 characters', { updated_by: 'a'.repeat(321) }],
+    ['a replaced_by of 321 characters', { replaced_by: 'a'.repeat(321) }],
     ['a value that was replaced when it was set', { replaced_at: entry.updated_at }],
     ['a write_id that is too short', { write_id: 'a'.repeat(31) }],
   ])('refuses %s', async (_, fields) => {
@@ -124,5 +124,58 @@ describe('run_evaluation_history', () => {
 
     await expect(insert.bind(...Object.values({ ...entry, ...fields })).run()).rejects.toThrow(/SQLITE_CONSTRAINT/);
     await insert.bind(...Object.values({ ...entry, evaluation_id: crypto.randomUUID() })).run();
+  });
+});
+
+describe('revoked_link', () => {
+  const HOUR_MS = 3_600_000;
+  const link = () => ({
+    account_id: `acc_${crypto.randomUUID()}`,
+    expires_at: new Date(Date.now() + HOUR_MS).toISOString(),
+    evaluation_id: crypto.randomUUID(),
+    id: crypto.randomUUID(),
+  });
+  const revoke = (row: ReturnType<typeof link>) =>
+    env.DB.prepare(`INSERT INTO revoked_link (${Object.keys(row)}) VALUES (?, ?, ?, ?)`)
+      .bind(...Object.values(row))
+      .run();
+  const revokedOf = async (account: string) =>
+    (await env.DB.prepare('SELECT id FROM revoked_link WHERE account_id = ?').bind(account).all()).results;
+
+  it.each([
+    ['an account_id of 256 characters', { account_id: 'a'.repeat(256) }],
+    ['an expires_at that is no date', { expires_at: 'tomorrow' }],
+    ['an evaluation_id that is no UUID', { evaluation_id: 'x' }],
+    ['an id that is no UUID', { id: 'x' }],
+  ])('refuses %s', async (_, fields) => {
+    await expect(revoke({ ...link(), ...fields })).rejects.toThrow(/SQLITE_CONSTRAINT/);
+  });
+
+  it('loses the links of an account that expired over an hour ago when it revokes another, and no others', async () => {
+    const [old, recent, fresh, foreign] = [link(), link(), link(), link()];
+    const at = (hours: number) => ({ expires_at: new Date(Date.now() - hours * HOUR_MS).toISOString() });
+    const { account_id } = fresh;
+    await revoke({ ...recent, account_id, ...at(0.9) });
+    for (const row of [{ ...old, account_id }, foreign]) await revoke(row);
+    // As if the time had passed since: what has expired when it is revoked goes at once.
+    await env.DB.prepare('UPDATE revoked_link SET expires_at = ? WHERE id IN (?, ?)')
+      .bind(at(1.1).expires_at, old.id, foreign.id)
+      .run();
+
+    await revoke(fresh);
+
+    expect(new Set(await revokedOf(account_id))).toEqual(new Set([{ id: recent.id }, { id: fresh.id }]));
+    expect(await revokedOf(foreign.account_id)).toEqual([{ id: foreign.id }]);
+  });
+
+  it('is asked by its primary key', async () => {
+    const { results } = await env.DB.prepare(
+      `EXPLAIN QUERY PLAN SELECT 1 FROM revoked_link
+      WHERE account_id = 'a' AND expires_at = 'b' AND evaluation_id = 'c' AND id = 'd'`,
+    ).all<{ detail: string }>();
+
+    expect(results.map(({ detail }) => detail)).toEqual([
+      'SEARCH revoked_link USING PRIMARY KEY (account_id=? AND expires_at=? AND evaluation_id=? AND id=?)',
+    ]);
   });
 });

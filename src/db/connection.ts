@@ -37,7 +37,7 @@ export type Written<Row, Explanation> =
   | { readonly row: undefined; readonly explanation: Explanation };
 
 /** The results of a batch, in the order of its statements. */
-type Pair<Row, Explanation> = readonly [D1Result<Row>, D1Result<Explanation>];
+type Batch<Row, Explanation, Read> = readonly [D1Result<Row>, D1Result<Explanation>, ...D1Result<Read>[]];
 
 export type Connection = {
   /**
@@ -48,14 +48,15 @@ export type Connection = {
   /**
    * The row that a write returns, or if it stored nothing what explains that: in one call and one transaction (D1: batch).
    * The last row of the explanation counts; if the write did its work it reads and returns none (compile.ts, ifNothingChanged).
-   * `paramsOf` is called for each attempt, with its number, from 1.
+   * `paramsOf` is called for each attempt, with its number, from 1. `read` is read after the write, in the same transaction.
    * @throws {Failure} `database_unavailable`; any other error of D1 passes through.
    */
-  readonly write: <P extends Params, Row, Explanation>(
+  readonly write: <P extends Params, Row, Explanation, Read = never>(
     store: Statement<P, Row>,
     explain: Statement<P, Explanation>,
     paramsOf: (attempt: number) => P,
-  ) => Promise<Written<Row, Explanation>>;
+    read?: Statement<P, Read>,
+  ) => Promise<Written<Row, Explanation> & { readonly read: readonly Read[] }>;
   /** The database's state when it last answered this request, as a bookmark; null before it did. */
   readonly bookmark: () => string | null;
   /** What the request has cost so far. */
@@ -82,25 +83,28 @@ export function connect(db: D1Database, clock: Clock, from: string): Connection 
     return result.results;
   }
 
-  async function write<P extends Params, Row, Explanation>(
+  async function write<P extends Params, Row, Explanation, Read = never>(
     store: Statement<P, Row>,
     explain: Statement<P, Explanation>,
     paramsOf: (attempt: number) => P,
-  ): Promise<Written<Row, Explanation>> {
-    const [stored, explained] = await call(async (attempt): Promise<Pair<Row, Explanation>> => {
+    readToo?: Statement<P, Read>,
+  ): Promise<Written<Row, Explanation> & { readonly read: readonly Read[] }> {
+    const [stored, explained, ...others] = await call(async (attempt): Promise<Batch<Row, Explanation, Read>> => {
       const params = paramsOf(attempt);
       const batch = [bind(store, params), bind(explain, { ...params, alone: 0 })];
+      if (readToo) batch.push(bind(readToo, params));
       // D1 types all results of a batch alike.
-      const [first, second] = await session.batch(batch);
-      return [first as D1Result<Row>, second as D1Result<Explanation>];
+      const [first, second, ...more] = await session.batch(batch);
+      return [first as D1Result<Row>, second as D1Result<Explanation>, ...(more as D1Result<Read>[])];
     });
+    const rows = others.flatMap(({ results }) => results);
     const [row] = stored.results;
-    if (row !== undefined) return { row };
+    if (row !== undefined) return { row, read: rows };
     const explanation = explained.results.at(-1);
-    if (explanation !== undefined) return { row: undefined, explanation };
+    if (explanation !== undefined) return { row: undefined, explanation, read: rows };
     // changes() is not 0 behind a write that returned nothing. Never seen; should it be, the reason is asked for alone.
     const [alone] = await read(explain, { ...paramsOf(1), alone: 1 });
-    if (alone !== undefined) return { row: undefined, explanation: alone };
+    if (alone !== undefined) return { row: undefined, explanation: alone, read: rows };
     throw new Error('a write stored nothing, and nothing explains it');
   }
 

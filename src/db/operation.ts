@@ -22,3 +22,6 @@ export type UpdateConditions = {
   /** The caller's name for this write, by which a repetition is recognised. */
   readonly key: string | undefined;
 };
+
+/** The link through which a request comes, and which may have been revoked: its id and when it expires (ISO 8601). */
+export type LinkId = { readonly id: string; readonly expires_at: string };

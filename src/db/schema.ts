@@ -4,9 +4,10 @@
  * is erased, counted or moved by its key alone. `STRICT` and `WITHOUT ROWID`, which drizzle-kit cannot write, are added by
  * hand in the migrations.
  */
-import { sql } from 'drizzle-orm';
+import { type SQL, sql } from 'drizzle-orm';
 import { check, index, primaryKey, real, sqliteTable, text } from 'drizzle-orm/sqlite-core';
 import {
+  AUTHOR_MAX_CHARS,
   CATEGORIES_MAX_BYTES,
   CATEGORIES_MAX_COUNT,
   FIELD_PATH_MAX_CHARS,
@@ -20,14 +21,17 @@ import { isAccountId, isArray, isAtMost, isFilled, isFiniteNumber, isHex, isTime
 /** Names the write that set a value (write-id.ts). Never leaves the database. */
 const writeId = () => text().notNull().default(sql`(lower(hex(randomblob(16))))`);
 
+const checks = (table: string, conditions: Readonly<Record<string, SQL>>) =>
+  Object.entries(conditions).map(([name, condition]) => check(`${table}_${name}`, condition));
+
 /** Who created and last updated a row, and when. */
-const checksOfWrites = (table: string) => [
-  check(`${table}_created_by_is_bounded`, isAtMost('created_by', SUBJECT_MAX_CHARS)),
-  check(`${table}_created_at_is_timestamp`, isTimestamp('created_at')),
-  check(`${table}_updated_by_is_bounded`, isAtMost('updated_by', SUBJECT_MAX_CHARS)),
-  check(`${table}_updated_at_is_timestamp`, isTimestamp('updated_at')),
-  check(`${table}_write_id_is_bounded`, isHex('write_id')),
-];
+const ofWrites = {
+  created_by_is_bounded: isAtMost('created_by', SUBJECT_MAX_CHARS),
+  created_at_is_timestamp: isTimestamp('created_at'),
+  updated_by_is_bounded: isAtMost('updated_by', AUTHOR_MAX_CHARS),
+  updated_at_is_timestamp: isTimestamp('updated_at'),
+  write_id_is_bounded: isHex('write_id'),
+};
 
 export const runEvaluation = sqliteTable(
   'run_evaluation',
@@ -49,19 +53,18 @@ export const runEvaluation = sqliteTable(
   (table) => [
     primaryKey({ columns: [table.account_id, table.id] }),
     index('run_evaluation_by_run').on(table.account_id, table.run_id, table.created_at, table.id),
-    check('run_evaluation_id_is_uuid', isUuid('id')),
-    check('run_evaluation_account_id_is_bounded', isAccountId('account_id')),
-    check('run_evaluation_run_id_is_uuid', isUuid('run_id')),
-    check('run_evaluation_output_name_is_bounded', isAtMost('output_name', OUTPUT_NAME_MAX_CHARS)),
-    check('run_evaluation_field_path_is_bounded', isAtMost('field_path', FIELD_PATH_MAX_CHARS)),
-    check('run_evaluation_label_id_is_uuid', isUuid('evaluation_label_id')),
-    // D1 stores a bound NaN or Infinity as NULL, which NOT NULL refuses.
-    check('run_evaluation_value_is_finite', isFiniteNumber('value')),
-    check(
-      'run_evaluation_evaluator_id_is_uuid',
-      sql`"created_by_evaluator_id" IS NULL OR ${isUuid('created_by_evaluator_id')}`,
-    ),
-    ...checksOfWrites('run_evaluation'),
+    ...checks('run_evaluation', {
+      id_is_uuid: isUuid('id'),
+      account_id_is_bounded: isAccountId('account_id'),
+      run_id_is_uuid: isUuid('run_id'),
+      output_name_is_bounded: isAtMost('output_name', OUTPUT_NAME_MAX_CHARS),
+      field_path_is_bounded: isAtMost('field_path', FIELD_PATH_MAX_CHARS),
+      label_id_is_uuid: isUuid('evaluation_label_id'),
+      // D1 stores a bound NaN or Infinity as NULL, which NOT NULL refuses.
+      value_is_finite: isFiniteNumber('value'),
+      evaluator_id_is_uuid: sql`"created_by_evaluator_id" IS NULL OR ${isUuid('created_by_evaluator_id')}`,
+      ...ofWrites,
+    }),
   ],
 );
 
@@ -93,30 +96,25 @@ export const evaluationLabel = sqliteTable(
   (table) => [
     primaryKey({ columns: [table.account_id, table.id] }),
     index('evaluation_label_by_age').on(table.account_id, table.created_at, table.id),
-    check('evaluation_label_id_is_uuid', isUuid('id')),
-    check('evaluation_label_account_id_is_bounded', isAccountId('account_id')),
-    check('evaluation_label_name_is_bounded', isFilled('name', LABEL_NAME_MAX_CHARS)),
-    check('evaluation_label_description_is_bounded', isAtMost('description', LABEL_DESCRIPTION_MAX_CHARS)),
-    check(
-      'evaluation_label_value_type_is_known',
-      sql.raw(`"value_type" IN ('binary', 'continuous', 'categorical', 'ordinal')`),
-    ),
-    check(
-      'evaluation_label_bounds_are_of_continuous',
-      sql.raw(`"value_type" = 'continuous' OR ("min_value" IS NULL AND "max_value" IS NULL)`),
-    ),
-    check('evaluation_label_min_value_is_finite', isFiniteNumber('min_value')),
-    check('evaluation_label_max_value_is_finite', isFiniteNumber('max_value')),
-    check('evaluation_label_bounds_are_in_order', sql.raw(`"min_value" <= "max_value"`)),
-    check(
-      'evaluation_label_categories_are_of_index_types',
-      sql.raw(`("value_type" IN ('categorical', 'ordinal')) = ("categories" IS NOT NULL)`),
-    ),
-    check('evaluation_label_categories_are_bounded', sql.raw(`octet_length("categories") <= ${CATEGORIES_MAX_BYTES}`)),
-    check('evaluation_label_categories_are_array', isArray('categories', CATEGORIES_MAX_COUNT)),
-    check('evaluation_label_archived_at_is_timestamp', isTimestamp('archived_at')),
-    check('evaluation_label_create_digest_is_bounded', isHex('create_digest')),
-    ...checksOfWrites('evaluation_label'),
+    ...checks('evaluation_label', {
+      id_is_uuid: isUuid('id'),
+      account_id_is_bounded: isAccountId('account_id'),
+      name_is_bounded: isFilled('name', LABEL_NAME_MAX_CHARS),
+      description_is_bounded: isAtMost('description', LABEL_DESCRIPTION_MAX_CHARS),
+      value_type_is_known: sql.raw(`"value_type" IN ('binary', 'continuous', 'categorical', 'ordinal')`),
+      bounds_are_of_continuous: sql.raw(`"value_type" = 'continuous' OR ("min_value" IS NULL AND "max_value" IS NULL)`),
+      min_value_is_finite: isFiniteNumber('min_value'),
+      max_value_is_finite: isFiniteNumber('max_value'),
+      bounds_are_in_order: sql.raw(`"min_value" <= "max_value"`),
+      categories_are_of_index_types: sql.raw(
+        `("value_type" IN ('categorical', 'ordinal')) = ("categories" IS NOT NULL)`,
+      ),
+      categories_are_bounded: sql.raw(`octet_length("categories") <= ${CATEGORIES_MAX_BYTES}`),
+      categories_are_array: isArray('categories', CATEGORIES_MAX_COUNT),
+      archived_at_is_timestamp: isTimestamp('archived_at'),
+      create_digest_is_bounded: isHex('create_digest'),
+      ...ofWrites,
+    }),
   ],
 );
 
@@ -137,14 +135,36 @@ export const runEvaluationHistory = sqliteTable(
   },
   (table) => [
     primaryKey({ columns: [table.account_id, table.evaluation_id, table.replaced_at] }),
-    check('run_evaluation_history_account_id_is_bounded', isAccountId('account_id')),
-    check('run_evaluation_history_evaluation_id_is_uuid', isUuid('evaluation_id')),
-    check('run_evaluation_history_value_is_finite', isFiniteNumber('value')),
-    check('run_evaluation_history_updated_by_is_bounded', isAtMost('updated_by', SUBJECT_MAX_CHARS)),
-    check('run_evaluation_history_updated_at_is_timestamp', isTimestamp('updated_at')),
-    check('run_evaluation_history_replaced_by_is_bounded', isAtMost('replaced_by', SUBJECT_MAX_CHARS)),
-    check('run_evaluation_history_replaced_at_is_timestamp', isTimestamp('replaced_at')),
-    check('run_evaluation_history_is_in_order', sql.raw(`"updated_at" < "replaced_at"`)),
-    check('run_evaluation_history_write_id_is_bounded', isHex('write_id')),
+    ...checks('run_evaluation_history', {
+      account_id_is_bounded: isAccountId('account_id'),
+      evaluation_id_is_uuid: isUuid('evaluation_id'),
+      value_is_finite: isFiniteNumber('value'),
+      updated_by_is_bounded: isAtMost('updated_by', AUTHOR_MAX_CHARS),
+      updated_at_is_timestamp: isTimestamp('updated_at'),
+      replaced_by_is_bounded: isAtMost('replaced_by', AUTHOR_MAX_CHARS),
+      replaced_at_is_timestamp: isTimestamp('replaced_at'),
+      is_in_order: sql.raw(`"updated_at" < "replaced_at"`),
+      write_id_is_bounded: isHex('write_id'),
+    }),
+  ],
+);
+
+/** The links that were revoked. A trigger deletes those that have expired since. */
+export const revokedLink = sqliteTable(
+  'revoked_link',
+  {
+    account_id: text().notNull(),
+    expires_at: text().notNull(),
+    evaluation_id: text().notNull(),
+    id: text().notNull(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.account_id, table.expires_at, table.evaluation_id, table.id] }),
+    ...checks('revoked_link', {
+      account_id_is_bounded: isAccountId('account_id'),
+      expires_at_is_timestamp: isTimestamp('expires_at'),
+      evaluation_id_is_uuid: isUuid('evaluation_id'),
+      id_is_uuid: isUuid('id'),
+    }),
   ],
 );

@@ -2,7 +2,7 @@
  * The update, and the query that explains why it stored nothing. They run in one transaction, so nothing changes in
  * between. Each condition stands here once: the update carries it, the explanation tells which one failed.
  */
-import { sql } from 'drizzle-orm';
+import { type SQL, sql } from 'drizzle-orm';
 import { alias } from 'drizzle-orm/sqlite-core';
 import { all, compile, ifNothingChanged, orm } from '../db/compile.ts';
 import { changedField, nextVersion, preconditionHolds } from '../db/conditions.ts';
@@ -10,26 +10,27 @@ import { evaluationLabel, runEvaluation, runEvaluationHistory } from '../db/sche
 import type { OrNulls } from '../db/statement.ts';
 import { allowsUpdate, isLabelOf, ruleColumns } from '../label/rule.query.ts';
 import type { RuleRow } from '../label/rule.ts';
-import { inScope, resourceColumns, type Scope } from './evaluation.query.ts';
+import { inScope, inScopeOfLink, type LinkScope, resourceColumns, type Scope } from './evaluation.query.ts';
 import { type EvaluationRow, IMMUTABLE_FIELDS } from './evaluation.ts';
 
-export type UpdateParams = Scope & {
-  /** The time of the request, the same in each attempt. */
-  readonly now: string;
-  /** The author of the change, from the verified token. */
-  readonly subject: string;
-  readonly value: number;
-  /** Names this write (db/write-id.ts). */
-  readonly write_id: string;
-  /** How far the search in the history goes back (write-id.ts). */
-  readonly since: string;
-  /** Whether the same value by the same author is taken for a repetition. */
-  readonly is_repeatable: 0 | 1;
-  /** The immutable fields that were sent, a JSON object. */
-  readonly immutable: string;
-  /** The versions of which one must be stored, a JSON array; null if any will do. */
-  readonly versions: string | null;
-};
+export type UpdateParams = Scope &
+  LinkScope & {
+    /** The time of the request, the same in each attempt. */
+    readonly now: string;
+    /** The author of the change, from the verified token. */
+    readonly subject: string;
+    readonly value: number;
+    /** Names this write (db/write-id.ts). */
+    readonly write_id: string;
+    /** How far the search in the history goes back (write-id.ts). */
+    readonly since: string;
+    /** Whether the same value by the same author is taken for a repetition. */
+    readonly is_repeatable: 0 | 1;
+    /** The immutable fields that were sent, a JSON object. */
+    readonly immutable: string;
+    /** The versions of which one must be stored, a JSON array; null if any will do. */
+    readonly versions: string | null;
+  };
 
 /** The row as it is, its label's rule, and the conditions in the order in which they are told. */
 export type UpdateExplanation = OrNulls<EvaluationRow> &
@@ -65,46 +66,57 @@ const isReplaced = all(
 const label = [sql`${runEvaluation.account_id}`, sql`${runEvaluation.evaluation_label_id}`] as const;
 
 /** Returns the changed row; nothing if a condition failed, or if this write is stored already. */
-export const updateEvaluation = compile<UpdateParams, EvaluationRow>(
-  orm
-    .update(runEvaluation)
-    .set({
-      value: param('value'),
-      updated_by: param('subject'),
-      updated_at: nextVersion(runEvaluation),
-      write_id: param('write_id'),
-    })
-    .where(
-      all(
-        inScope,
-        sql`NOT ${isInRow}`,
-        sql`NOT EXISTS (SELECT 1 FROM ${runEvaluationHistory} AS replaced WHERE ${isReplaced})`,
-        preconditionHolds(runEvaluation),
-        sql`${changedField(runEvaluation, IMMUTABLE_FIELDS)} IS NULL`,
-        allowsUpdate(...label),
-      ),
-    )
-    .returning(resourceColumns),
-);
+const updateIn = (scope: SQL) =>
+  compile<UpdateParams, EvaluationRow>(
+    orm
+      .update(runEvaluation)
+      .set({
+        value: param('value'),
+        updated_by: param('subject'),
+        updated_at: nextVersion(runEvaluation),
+        write_id: param('write_id'),
+      })
+      .where(
+        all(
+          scope,
+          sql`NOT ${isInRow}`,
+          sql`NOT EXISTS (SELECT 1 FROM ${runEvaluationHistory} AS replaced WHERE ${isReplaced})`,
+          preconditionHolds(runEvaluation),
+          sql`${changedField(runEvaluation, IMMUTABLE_FIELDS)} IS NULL`,
+          allowsUpdate(...label),
+        ),
+      )
+      .returning(resourceColumns),
+  );
 
 /**
- * Returns nothing if the update changed the row; a row of NULLs if the account has no such evaluation. A key that was used
- * again after it was forgotten names two writes: then two rows, in the order of the key, of which the last counts.
+ * Returns nothing if the update changed the row; a row of NULLs if there is no such evaluation in the scope. A key that was
+ * used again after it was forgotten names two writes: then two rows, in the order of the key, of which the last counts.
  */
-export const explainUpdateEvaluation = compile<UpdateParams, UpdateExplanation>(
-  orm
-    .select({
-      ...resourceColumns,
-      stored_value: sql`CASE WHEN ${isInRow} THEN ${runEvaluation.value} ELSE ${replaced.value} END`.as('stored_value'),
-      stored_at: sql`CASE WHEN ${isInRow} THEN ${runEvaluation.updated_at} ELSE ${replaced.updated_at} END`.as(
-        'stored_at',
-      ),
-      precondition_holds: preconditionHolds(runEvaluation).as('precondition_holds'),
-      changed_field: changedField(runEvaluation, IMMUTABLE_FIELDS).as('changed_field'),
-      ...ruleColumns,
-    })
-    .from(ifNothingChanged)
-    .leftJoin(runEvaluation, inScope)
-    .leftJoin(replaced, isReplaced)
-    .leftJoin(evaluationLabel, isLabelOf(...label)),
-);
+const explainUpdateIn = (scope: SQL) =>
+  compile<UpdateParams, UpdateExplanation>(
+    orm
+      .select({
+        ...resourceColumns,
+        stored_value: sql`CASE WHEN ${isInRow} THEN ${runEvaluation.value} ELSE ${replaced.value} END`.as(
+          'stored_value',
+        ),
+        stored_at: sql`CASE WHEN ${isInRow} THEN ${runEvaluation.updated_at} ELSE ${replaced.updated_at} END`.as(
+          'stored_at',
+        ),
+        precondition_holds: preconditionHolds(runEvaluation).as('precondition_holds'),
+        changed_field: changedField(runEvaluation, IMMUTABLE_FIELDS).as('changed_field'),
+        ...ruleColumns,
+      })
+      .from(ifNothingChanged)
+      .leftJoin(runEvaluation, scope)
+      .leftJoin(replaced, isReplaced)
+      .leftJoin(evaluationLabel, isLabelOf(...label)),
+  );
+
+export const updateEvaluation = updateIn(inScope);
+export const explainUpdateEvaluation = explainUpdateIn(inScope);
+
+/** The same through a link. Statements of their own, so that an update with a token does not ask for revocations. */
+export const updateEvaluationByLink = updateIn(inScopeOfLink);
+export const explainUpdateEvaluationByLink = explainUpdateIn(inScopeOfLink);

@@ -1,5 +1,6 @@
 /** Updates an evaluation's value in one statement, which carries every condition. Knows nothing of HTTP. */
-import type { OperationContext, UpdateConditions } from '../db/operation.ts';
+import type { Written } from '../db/connection.ts';
+import type { LinkId, OperationContext, UpdateConditions } from '../db/operation.ts';
 import { nameWrite } from '../db/write-id.ts';
 import { notFound, preconditionFailed, unprocessable } from '../failure.ts';
 import { fieldIsImmutable } from '../fields.ts';
@@ -8,18 +9,36 @@ import { allows } from '../principal.ts';
 import { type EvaluationPath, type EvaluationRow, versionOf } from './evaluation.ts';
 import type { EvaluationUpdate } from './input.ts';
 import * as sql from './sql.generated.ts';
+import type { UpdateExplanation, UpdateParams } from './update.query.ts';
 
 /**
  * The row as this write stored it: now, or in an earlier attempt. Without conditions, the same value by the same author
- * changes nothing and gets the row as it is.
+ * changes nothing and gets the row as it is. Nothing is stored through a link that is revoked.
  * @throws {Failure} saying why nothing was stored.
  */
 export async function updateEvaluation(
-  { principal, connection, now }: OperationContext,
+  context: OperationContext,
+  path: EvaluationPath,
+  update: EvaluationUpdate,
+  conditions: UpdateConditions,
+  link?: LinkId,
+): Promise<EvaluationRow> {
+  const { store, explain, paramsOf, storedRow } = await prepareUpdate(context, path, update, conditions, link);
+  return storedRow(await context.connection.write(store, explain, paramsOf));
+}
+
+/**
+ * The statements of an update, their parameters, and what makes of their results the row or a failure: for a caller who
+ * reads something else in the same transaction.
+ * @throws {Failure} `not_found` if the restriction of the token does not allow the evaluation.
+ */
+export async function prepareUpdate(
+  { principal, now }: OperationContext,
   path: EvaluationPath,
   { value, immutable }: EvaluationUpdate,
   { versions, key }: UpdateConditions,
-): Promise<EvaluationRow> {
+  link?: LinkId,
+) {
   if (!allows(principal, path)) throw notFound();
   const { account, subject } = principal;
   const params = {
@@ -31,17 +50,27 @@ export async function updateEvaluation(
     value,
     immutable: JSON.stringify(immutable),
     versions: versions === undefined ? null : JSON.stringify(versions),
+    link_id: link?.id ?? null,
+    link_expires_at: link?.expires_at ?? null,
   };
   const isPlain = versions === undefined && key === undefined;
-  const { row, explanation } = await connection.write(
-    sql.updateEvaluation,
-    sql.explainUpdateEvaluation,
+  return {
+    store: link ? sql.updateEvaluationByLink : sql.updateEvaluation,
+    explain: link ? sql.explainUpdateEvaluationByLink : sql.explainUpdateEvaluation,
     // Only the first attempt may be taken for a repetition of an earlier request: a later one stores its name, so that an
     // attempt that was reported lost and arrives after it finds that, and does not undo what others wrote since.
-    (attempt) => ({ ...params, is_repeatable: isPlain && attempt === 1 ? 1 : 0 }) as const,
-  );
-  if (row) return row;
+    paramsOf: (attempt: number): UpdateParams => ({ ...params, is_repeatable: isPlain && attempt === 1 ? 1 : 0 }),
+    storedRow: (written: Written<EvaluationRow, UpdateExplanation>) => storedRow(written, value, subject),
+  };
+}
 
+/** @throws {Failure} saying why nothing was stored. */
+function storedRow(
+  { row, explanation }: Written<EvaluationRow, UpdateExplanation>,
+  value: number,
+  subject: string,
+): EvaluationRow {
+  if (row) return row;
   const { stored_value, stored_at, precondition_holds, changed_field, ...rest } = explanation;
   const { value_type, min_value, max_value, categories, ...stored } = rest;
   if (stored.id === null) throw notFound();
