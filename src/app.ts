@@ -13,6 +13,8 @@ import { renderFailure, renderPathNotFound } from './http/errors.ts';
 import { createRateLimiter } from './http/rate-limit.ts';
 import { d1Session } from './http/session.ts';
 import { labelRoutes } from './label/routes.ts';
+import { createLinkKeys } from './link/key.ts';
+import { linkRoutes } from './link/routes.ts';
 import { openApiDocument } from './openapi.ts';
 import { serviceRoutes } from './service.ts';
 import { readOrigins, readSettings } from './settings.ts';
@@ -23,16 +25,16 @@ export function createApp(env: Env, clock: Clock = systemClock) {
   const origins = readOrigins(env);
   if (origins.length > 0) app.use(crossOrigin(origins));
   const session = d1Session(env.DB, clock);
-  const requireAuth = bearerAuth(
-    async () => {
-      const settings = readSettings(env);
-      return { verify: await createVerifier(settings, clock), tokenHeader: settings.tokenHeader };
-    },
-    createRateLimiter(env.RATE_LIMITER, clock),
-  );
+  const rateLimit = createRateLimiter(env.RATE_LIMITER, clock);
+  const requireAuth = bearerAuth(async () => {
+    const settings = readSettings(env);
+    return { verify: await createVerifier(settings, clock), tokenHeader: settings.tokenHeader };
+  }, rateLimit);
   app.route('/', serviceRoutes(env.DB, clock, openApiDocument));
   app.route('/', labelRoutes({ requireAuth, session }));
   app.route('/', evaluationRoutes({ requireAuth, session }));
+  const prepareKeys = async () => createLinkKeys(readSettings(env).linkSecret);
+  app.route('/', linkRoutes({ requireAuth, session, rateLimit, prepareKeys }));
   app.notFound(renderPathNotFound);
   app.onError(renderFailure);
   return app;

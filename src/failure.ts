@@ -107,8 +107,8 @@ export const misconfigured = (setting: string, fault: string) =>
   new Failure('misconfigured', INTERNAL_ERROR, {}, { cause: `${setting} ${fault}: ${fixOf(setting)}` });
 
 const fixOf = (setting: string) =>
-  setting === 'JWT_SECRET'
-    ? 'run `openssl rand -base64 48 | npx wrangler secret put JWT_SECRET --env=<environment>` (empty for production), or put one into .dev.vars'
+  setting === 'JWT_SECRET' || setting === 'LINK_SECRET'
+    ? `run \`openssl rand -base64 48 | npx wrangler secret put ${setting} --env=<environment>\` (empty for production), or put one into .dev.vars`
     : `run \`npx wrangler secret put ${setting} --env=<environment>\` (empty for production), or fix it in wrangler.toml or .dev.vars`;
 
 /** The message of what was thrown and of each of its causes, on one line. */

@@ -39,6 +39,8 @@ export type Settings = {
   readonly requiredScope: string | undefined;
   /** The header that holds the token and nothing else; undefined where it is Authorization. */
   readonly tokenHeader: string | undefined;
+  /** What signs and verifies the keys of links; undefined where there are none. */
+  readonly linkSecret: Uint8Array | undefined;
 };
 
 /** A claim as the setting names it, and the steps to it: `https://example.com/account` is one name, `/o/id` a pointer. */
@@ -79,7 +81,22 @@ export function readSettings(env: Variables): Settings {
     run: readClaim('JWT_RUN_CLAIM', present(env.JWT_RUN_CLAIM) ?? 'run_id'),
     requiredScope: quotable('JWT_REQUIRED_SCOPE', present(env.JWT_REQUIRED_SCOPE)),
     tokenHeader: readTokenHeader(present(env.JWT_HEADER)),
+    linkSecret: readLinkSecret(env),
   };
+}
+
+function readLinkSecret(env: Variables): Uint8Array | undefined {
+  const secret = present(env.LINK_SECRET);
+  if (secret === undefined) return undefined;
+  // Whoever issues tokens with a secret could else make links in anybody's name, and the other way round.
+  if (secret === present(env.JWT_SECRET)) throw misconfigured('LINK_SECRET', 'must not be the same as JWT_SECRET');
+  return readSecret('LINK_SECRET', secret);
+}
+
+function readSecret(name: string, value: string): Uint8Array {
+  const secret = new TextEncoder().encode(value);
+  if (secret.byteLength >= SECRET_MIN_BYTES) return secret;
+  throw misconfigured(name, `holds ${secret.byteLength} bytes and needs ${SECRET_MIN_BYTES} or more`);
 }
 
 function readClients(env: Variables): Settings['clients'] {
@@ -113,11 +130,8 @@ function readKeySource(env: Variables): KeySource {
     throw misconfigured(name, `and ${others.join(' and ')} are set: keep one and delete the other`);
   const value = env[name] ?? '';
   switch (name) {
-    case 'JWT_SECRET': {
-      const secret = new TextEncoder().encode(value);
-      if (secret.byteLength >= SECRET_MIN_BYTES) return { kind: 'secret', secret };
-      throw misconfigured(name, `holds ${secret.byteLength} bytes and needs ${SECRET_MIN_BYTES} or more`);
-    }
+    case 'JWT_SECRET':
+      return { kind: 'secret', secret: readSecret(name, value) };
     case 'JWT_JWKS':
       return { kind: 'inline', json: value };
     case 'JWT_JWKS_URL':

@@ -20,6 +20,7 @@ export type Variables = {
     | 'JWT_RUN_CLAIM'
     | 'JWT_REQUIRED_SCOPE'
     | 'JWT_HEADER'
+    | 'LINK_SECRET'
     | 'CORS_ORIGINS']?: string | undefined;
 } & { readonly CF_VERSION_METADATA?: { readonly id: string } };
 

@@ -35,7 +35,7 @@ describe('browsers of other origins', () => {
 
     expect(response.status).toBe(204);
     expect(allowed(response)).toBe(ORIGIN);
-    expect(response.headers.get('access-control-allow-methods')).toBe('GET,HEAD,PUT,POST');
+    expect(response.headers.get('access-control-allow-methods')).toBe('GET,HEAD,PUT,POST,DELETE');
     expect(response.headers.get('access-control-allow-headers')?.toLowerCase().split(',')).toEqual(
       expect.arrayContaining([
         'authorization',

@@ -18,6 +18,8 @@ const TOKEN_MAX_CHARS = 8 * 1024;
 const PART = '(?=[\\w-])(?:[\\w-]{4})*(?:[\\w-][AQgw]|[\\w-]{2}[AEIMQUYcgkosw048])?';
 const COMPACT_JWS = new RegExp(`^${PART}\\.${PART}\\.${PART}$`);
 
+export const isCompactJws = (text: string) => COMPACT_JWS.test(text);
+
 /** Middleware for one operation, named by its operationId: sets the principal, or throws. */
 export type RequireAuth = (operation: string) => MiddlewareHandler<AppEnv>;
 
@@ -66,7 +68,7 @@ function bearerTokenOf(header = ''): string {
 function tokenOf(token: string | undefined, header: string): string {
   if (token === undefined) throw new Failure('no_credentials', `Send the header ${header}.`);
   if (token.length > TOKEN_MAX_CHARS) throw tooLong();
-  if (!COMPACT_JWS.test(token)) throw new Failure('invalid_token', NOT_A_JWT);
+  if (!isCompactJws(token)) throw new Failure('invalid_token', NOT_A_JWT);
   return token;
 }
 

@@ -1,5 +1,5 @@
 /**
- * A request's body as a JSON object, or a failure that says what to change. Reads at most the limit, and refuses invalid
+ * A request's body as text or as JSON, or a failure that says what to change. Reads at most the limit, and refuses invalid
  * UTF-8 instead of replacing it as `Request.json()` would.
  */
 import { Failure, malformed } from '../failure.ts';
@@ -11,10 +11,12 @@ const JSON_MEDIA_TYPE = /^(?:application\/json|[\w!#$&^.-]+\/[\w!#$&^.+-]+\+json
 
 export type JsonObject = { readonly [name: string]: unknown };
 
-/** @throws {Failure} `unsupported_media_type`, `body_too_large` or `malformed`. */
-export async function readJsonObject(request: Request): Promise<JsonObject> {
+/**
+ * `isOptional` makes an empty body an empty object.
+ * @throws {Failure} `unsupported_media_type`, `body_too_large` or `malformed`.
+ */
+export async function readJsonObject(request: Request, { isOptional = false } = {}): Promise<JsonObject> {
   const mediaType = request.headers.get('content-type');
-  const encoding = request.headers.get('content-encoding');
   // A missing Content-Type is taken as JSON: small senders forget it and mean nothing else.
   if (mediaType && !JSON_MEDIA_TYPE.test(mediaType)) {
     throw new Failure(
@@ -22,6 +24,17 @@ export async function readJsonObject(request: Request): Promise<JsonObject> {
       'Send the body as JSON with the header Content-Type: application/json, which fetch and axios do not set for a string.',
     );
   }
+  const text = await readText(request, BODY_MAX_BYTES);
+  const parsed = isOptional && text === '' ? {} : parseJson(text);
+  if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) {
+    throw malformed('The body must be a JSON object.');
+  }
+  return { ...parsed };
+}
+
+/** Whatever its media type. @throws {Failure} `unsupported_media_type`, `body_too_large` or `malformed`. */
+export async function readText(request: Request, maxBytes: number): Promise<string> {
+  const encoding = request.headers.get('content-encoding');
   if (encoding && encoding.toLowerCase() !== 'identity') {
     throw new Failure('unsupported_media_type', 'Send the body uncompressed, without the header Content-Encoding.');
   }
@@ -29,45 +42,49 @@ export async function readJsonObject(request: Request): Promise<JsonObject> {
   if (request.headers.has('content-range')) {
     throw malformed('Send the whole body, without the header Content-Range.');
   }
-  const parsed = parseJson(await readBytes(request));
-  if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) {
-    throw malformed('The body must be a JSON object.');
+  const bytes = await readBytes(request, maxBytes);
+  try {
+    return utf8.decode(bytes);
+  } catch {
+    throw notJson();
   }
-  return { ...parsed };
 }
+
+/** @throws {Failure} `malformed`. */
+export function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw notJson();
+  }
+}
+
+const notJson = () => malformed('The body must be valid JSON in UTF-8.');
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: false });
 
-function parseJson(bytes: ArrayBuffer | Uint8Array): unknown {
-  try {
-    return JSON.parse(utf8.decode(bytes));
-  } catch {
-    throw malformed('The body must be valid JSON in UTF-8.');
-  }
-}
-
-async function readBytes(request: Request): Promise<ArrayBuffer | Uint8Array> {
+async function readBytes(request: Request, maxBytes: number): Promise<ArrayBuffer | Uint8Array> {
   const claimed = request.headers.get('content-length');
-  if (Number(claimed) > BODY_MAX_BYTES) throw tooLarge();
+  if (Number(claimed) > maxBytes) throw tooLarge(maxBytes);
   try {
     // HTTP holds a body to its Content-Length, so this one is short, and to read it at once costs far less.
     const isTold = claimed !== null && /^\d+$/.test(claimed);
-    const bytes = isTold ? await request.arrayBuffer() : await readChunks(request);
-    if (bytes.byteLength <= BODY_MAX_BYTES) return bytes;
+    const bytes = isTold ? await request.arrayBuffer() : await readChunks(request, maxBytes);
+    if (bytes.byteLength <= maxBytes) return bytes;
   } catch {
     throw malformed('The body ended before it was complete: send it again.');
   }
-  throw tooLarge();
+  throw tooLarge(maxBytes);
 }
 
 /** The body; of one that is over the limit, as much as shows that it is. */
-async function readChunks(request: Request): Promise<Uint8Array> {
+async function readChunks(request: Request, maxBytes: number): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   let length = 0;
   for await (const chunk of request.body ?? []) {
     chunks.push(chunk);
     length += chunk.byteLength;
-    if (length > BODY_MAX_BYTES) break;
+    if (length > maxBytes) break;
   }
   const bytes = new Uint8Array(length);
   let offset = 0;
@@ -78,4 +95,4 @@ async function readChunks(request: Request): Promise<Uint8Array> {
   return bytes;
 }
 
-const tooLarge = () => new Failure('body_too_large', `The body must be at most ${BODY_MAX_BYTES} bytes.`);
+const tooLarge = (maxBytes: number) => new Failure('body_too_large', `The body must be at most ${maxBytes} bytes.`);

@@ -21,6 +21,7 @@ export type LogLine = {
   key_id?: string | undefined;
   evaluation?: string;
   label?: string;
+  link?: string;
   d1_calls?: number;
   d1_attempts?: number;
   rows_read?: number;
@@ -37,8 +38,11 @@ export type LogLine = {
 /** What a handler finds. Before bearer authentication there is no principal yet, and before the session no connection. */
 export type AppEnv = { Variables: { clock: Clock; log: LogLine; principal: Principal; connection: Connection } };
 
+/** As much of a context as responses and operations need, so that a route may add variables of its own. */
+export type AppContext = Pick<Context<AppEnv>, 'get' | 'req'>;
+
 /** What an operation needs to know, for a handler behind authentication and session. */
-export const operationContext = (c: Context<AppEnv>): OperationContext => ({
+export const operationContext = (c: AppContext): OperationContext => ({
   principal: c.get('principal'),
   connection: c.get('connection'),
   now: c.get('clock').now().toISOString(),

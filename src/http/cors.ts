@@ -13,7 +13,7 @@ const PREFLIGHT_MAX_AGE_SECONDS = 3600;
 export function crossOrigin(origins: readonly string[]): MiddlewareHandler<AppEnv> {
   const handle = cors({
     origin: origins.includes('*') ? '*' : [...origins],
-    allowMethods: ['GET', 'HEAD', 'PUT', 'POST'],
+    allowMethods: ['GET', 'HEAD', 'PUT', 'POST', 'DELETE'],
     allowHeaders: [
       'Authorization',
       'Content-Type',

@@ -2,9 +2,8 @@
  * The one place where a failure becomes a response: its code decides the status, its sentence is the body. An error that
  * nobody expected is one constant sentence on the wire and complete in the log.
  */
-import type { ErrorHandler, NotFoundHandler } from 'hono';
 import { Failure, type FailureCode, INTERNAL_ERROR } from '../failure.ts';
-import type { AppEnv } from './context.ts';
+import type { AppContext } from './context.ts';
 import { validatorsOf } from './etag.ts';
 import { respondJson } from './response.ts';
 
@@ -52,23 +51,29 @@ function challengeOf(code: FailureCode, sentence: string, scope: string | undefi
   }
 }
 
-export const renderFailure: ErrorHandler<AppEnv> = (thrown, c) => {
+/** What a response says of a failure, for whatever renders it; the log says more. */
+export function describeFailure(thrown: Error, c: AppContext) {
   const log = c.get('log');
   if (!(thrown instanceof Failure)) {
     log.refusal = 'unexpected';
     log.cause = stackOf(thrown);
-    return respondJson(c, 500, { error: INTERNAL_ERROR });
+    return { status: 500, error: INTERNAL_ERROR, headers: {} };
   }
   Object.assign(log, { refusal: thrown.code }, thrown.log);
-  return respondJson(c, STATUS[thrown.code], { error: thrown.message }, headersOf(thrown));
-};
+  return { status: STATUS[thrown.code], error: thrown.message, headers: headersOf(thrown) };
+}
+
+export function renderFailure(thrown: Error, c: AppContext): Response {
+  const { status, error, headers } = describeFailure(thrown, c);
+  return respondJson(c, status, { error }, headers);
+}
 
 /** For every method that a path does not have (RFC 9110 §15.5.6). */
 export const methodNotAllowed = (allow: string) => () => {
   throw new Failure('method_not_allowed', `This path does not have that method; it has ${allow}.`, { allow });
 };
 
-export const renderPathNotFound: NotFoundHandler<AppEnv> = (c) =>
+export const renderPathNotFound = (c: AppContext): Response =>
   renderFailure(new Failure('not_found', 'No such path: GET /openapi.json describes those there are.'), c);
 
 /** The whole chain of causes: a library's wrapper alone seldom says what happened. */

@@ -1,0 +1,41 @@
+/** Makes a link to an evaluation. Nothing is stored: D1 is asked only whether the evaluation is there. Knows nothing of HTTP. */
+import type { OperationContext } from '../db/operation.ts';
+import type { EvaluationPath } from '../evaluation/evaluation.ts';
+import { getEvaluation } from '../evaluation/read.ts';
+import { notFound, unprocessable } from '../failure.ts';
+import { refuseServerFields } from '../fields.ts';
+import type { LinkCreate } from './input.ts';
+import type { LinkKeys } from './key.ts';
+import { type EvaluationLink, expiryAfter, type Link, newLinkId } from './link.ts';
+
+/** What senders and browsers are known to take. */
+const URL_MAX_CHARS = 1999;
+
+/**
+ * @throws {Failure} `not_found`, also for a token that is restricted to an evaluation: it may not be passed on.
+ * `unprocessable` if the URL would be too long, or for a field that the server sets.
+ */
+export async function createEvaluationLink(
+  context: OperationContext,
+  path: EvaluationPath,
+  { expires_in, name, pointer, values, sent }: LinkCreate,
+  sign: LinkKeys['sign'],
+  urlOf: (key: string) => string,
+): Promise<EvaluationLink> {
+  const { account, subject, evaluation } = context.principal;
+  if (evaluation !== undefined) throw notFound();
+  const author = name === undefined ? subject : `${subject}/${name}`;
+  const expires_at = expiryAfter(context.now, expires_in);
+  const shown = { author, run_id: path.run_id, evaluation_id: path.id };
+  refuseServerFields(sent, shown);
+  const link: Link = { ...shown, id: newLinkId(expires_at), account, expires_at, pointer, values };
+  const url = urlOf(await sign(link));
+  if (url.length > URL_MAX_CHARS) throw urlIsTooLong(url);
+  await getEvaluation(context, path);
+  return { id: link.id, url, expires_at, run_id: path.run_id, evaluation_id: path.id, author, pointer, values };
+}
+
+const urlIsTooLong = ({ length }: string) =>
+  unprocessable(
+    `The URL of the link would be ${length} characters long and may be ${URL_MAX_CHARS}: send a shorter pointer, or fewer or shorter values.`,
+  );

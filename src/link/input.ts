@@ -1,0 +1,118 @@
+/** What a caller may send to make a link, what a key may carry, and what the form of the page sends: from `unknown` to types, once. */
+import * as v from 'valibot';
+import { malformed } from '../failure.ts';
+import { asStored, type Body, fieldIsSet, finiteNumber, parse, type SentFields, text } from '../fields.ts';
+import { LINK_NAME_MAX_CHARS } from '../limits.ts';
+import { parsePointer } from '../pointer.ts';
+import type { AccountId } from '../principal.ts';
+import { LINK_MAX_SECONDS, type Link, linkNotFound, type Values } from './link.ts';
+
+const LINK_MIN_SECONDS = 60;
+const LINK_DEFAULT_SECONDS = 604_800;
+const POINTER_MAX_CHARS = 256;
+const VALUES_MAX_COUNT = 32;
+
+const EXPIRES_IN = `expires_in must be a whole number of seconds from ${LINK_MIN_SECONDS} to ${LINK_MAX_SECONDS}.`;
+const NAME = `name must be 1 to ${LINK_NAME_MAX_CHARS} letters, digits, or any of . _ @ + -`;
+const VALUES = `values must be an object of at most ${VALUES_MAX_COUNT} numbers, such as {"approved":1,"rejected":0}.`;
+
+/** Nobody sets them: a link has them from the path, the token and the server. */
+const SERVER_FIELDS = {
+  id: asStored.text,
+  url: asStored.text,
+  expires_at: asStored.text,
+  run_id: asStored.id,
+  evaluation_id: asStored.id,
+  author: asStored.text,
+};
+
+export const LinkCreateBody = v.object(
+  {
+    expires_in: v.nullish(
+      v.pipe(
+        v.number(EXPIRES_IN),
+        v.integer(EXPIRES_IN),
+        v.minValue(LINK_MIN_SECONDS, EXPIRES_IN),
+        v.maxValue(LINK_MAX_SECONDS, EXPIRES_IN),
+      ),
+      LINK_DEFAULT_SECONDS,
+    ),
+    name: v.nullish(v.pipe(v.string(NAME), v.regex(new RegExp(`^[\\w.@+-]{1,${LINK_NAME_MAX_CHARS}}$`), NAME))),
+    pointer: v.nullish(
+      v.pipe(
+        text('pointer', POINTER_MAX_CHARS),
+        v.check(
+          (sent) => parsePointer(sent) !== undefined,
+          'pointer must be a JSON Pointer (RFC 6901): empty, or /, followed by names with ~ written ~0 and / written ~1.',
+        ),
+      ),
+      '/value',
+    ),
+    values: v.nullish(
+      v.pipe(v.record(v.string(), finiteNumber('each of values'), VALUES), v.maxEntries(VALUES_MAX_COUNT, VALUES)),
+      {},
+    ),
+    ...SERVER_FIELDS,
+  },
+  'The body must be an object, such as {"name":"anna"}, or empty.',
+);
+
+export type LinkCreate = {
+  readonly expires_in: number;
+  readonly name: string | undefined;
+  readonly pointer: string;
+  readonly values: Values;
+  /** The fields that were sent although the server sets them. */
+  readonly sent: SentFields;
+};
+
+/** @throws {Failure} `malformed`, or `unprocessable` for a field that the server sets and is no text. */
+export function parseLinkCreate(body: Body): LinkCreate {
+  const { expires_in, name, pointer, values, ...sent } = parse(LinkCreateBody, body, SERVER_FIELDS, fieldIsSet);
+  const lost = Object.keys(body['values'] ?? {}).find((key) => !Object.hasOwn(values, key));
+  // valibot leaves out what could be taken for a prototype.
+  if (lost !== undefined) throw malformed(`values cannot have the key ${lost}.`);
+  return { expires_in, name: name ?? undefined, pointer, values, sent };
+}
+
+const LinkClaims = v.object({
+  jti: v.string(),
+  exp: v.number(),
+  account_id: v.string(),
+  sub: v.string(),
+  run_id: v.string(),
+  evaluation_id: v.string(),
+  pointer: v.string(),
+  values: v.record(v.string(), v.number()),
+});
+
+/** The claims of a verified key. @throws {Failure} `not_found` if a program that has the secret signed something else. */
+export function parseLinkClaims(payload: unknown): Link {
+  const { success, output } = v.safeParse(LinkClaims, payload);
+  if (!success) throw linkNotFound('claims');
+  const { jti, exp, account_id, sub, ...rest } = output;
+  return {
+    id: jti,
+    expires_at: new Date(exp * 1000).toISOString(),
+    account: account_id as AccountId,
+    author: sub,
+    ...rest,
+  };
+}
+
+/** What a person answers on the page: the text of a field or a button, and the version that the page showed. */
+export type Answer = { readonly version: string; readonly text: string };
+
+/** Of a form's body; undefined if it is not that of the page. */
+export function parseAnswer(body: string): Answer | undefined {
+  const fields = new URLSearchParams(body);
+  const [version, text] = [fields.get('version'), fields.get('value')];
+  return version === null || text === null ? undefined : { version, text: text.trim() };
+}
+
+/** A number in JSON's spelling, as a browser's number field sends it. @throws {Failure} `malformed`. */
+export function parseAnsweredValue(text: string): number {
+  const value = /^-?\d+(?:\.\d+)?(?:e[+-]?\d+)?$/i.test(text) ? Number(text) : Number.NaN;
+  if (Number.isFinite(value)) return value;
+  throw malformed('value must be a number, such as 7 or 7.5.');
+}

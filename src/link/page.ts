@@ -1,0 +1,137 @@
+/**
+ * The page of a link, for a person: what is asked, what is stored, and a form. Without a script. Every text that is not ours is
+ * escaped by hono/html; nothing of the key is on it, because the form posts to where the page is.
+ */
+import { html, raw } from 'hono/html';
+import { versionOf } from '../evaluation/evaluation.ts';
+import { DRAWING, pointsOf } from './drawing.ts';
+import type { Answer } from './input.ts';
+import type { Link } from './link.ts';
+import type { PageRow } from './page.query.ts';
+import { STYLE } from './style.ts';
+
+type Html = ReturnType<typeof html>;
+
+/** What has happened before the page is shown: nothing, or the answer was stored, or was refused. */
+export type PageState =
+  | { readonly kind: 'asked' }
+  | { readonly kind: 'stored'; readonly value: number }
+  | { readonly kind: 'refused'; readonly sentence: string; readonly text: string }
+  | { readonly kind: 'changed'; readonly text: string };
+
+export function linkPage(row: PageRow, link: Link, state: PageState): Promise<string> {
+  const name = row.name ?? 'Evaluation';
+  const output = [row.output_name, row.field_path].filter((part) => part !== null).join(' › ');
+  return htmlDocument(
+    titleOf(state, row, name),
+    html`${noticeOf(state, row)}
+<h1 dir="auto">${name}</h1>
+${row.description && html`<p class="about" dir="auto">${row.description}</p>`}
+<dl>${output && html`<dt>Output</dt><dd dir="auto">${output}</dd>`}<dt>Run</dt><dd>${row.run_id}</dd></dl>
+<div class="now"><div><small>Now</small><strong dir="auto">${wordOf(row, row.value)}</strong><small>${setBy(row)}</small></div>${drawing(row)}</div>
+<form method="post"><input type="hidden" name="version" value="${versionOf(row)}">${fields(row, state)}</form>
+<footer>Your answer is stored as that of <b dir="auto">${link.author}</b>. This link works until ${time(link.expires_at)}.</footer>`,
+  );
+}
+
+/** Instead of the page; an answer that may be stored or not can be sent again. */
+export function failurePage(status: number, sentence: string, answer: Answer | undefined): Promise<string> {
+  const isTransient = status === 429 || status === 503;
+  const heading = isTransient
+    ? 'Please try again in a moment'
+    : status === 404
+      ? 'This link does not work'
+      : 'That did not work';
+  const again = html`<form method="post"><input type="hidden" name="version" value="${answer?.version}"><input type="hidden" name="value" value="${answer?.text}"><button class="send">Try again</button></form>`;
+  return htmlDocument(
+    heading,
+    html`<h1>${heading}</h1>
+<p>${isTransient ? 'Too much is going on here right now. Trying again does no harm: an answer is stored once.' : sentence}</p>
+${isTransient && answer && again}`,
+  );
+}
+
+async function htmlDocument(title: string, content: Html): Promise<string> {
+  return String(
+    await html`<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>${title}</title><style>${raw(STYLE)}</style></head>
+<body><main>
+${content}
+</main></body></html>
+`,
+  );
+}
+
+function titleOf(state: PageState, row: PageRow, name: string): string {
+  if (state.kind === 'stored') return `Stored: ${wordOf(row, state.value)} – ${name}`;
+  return state.kind === 'asked' ? name : `Not stored – ${name}`;
+}
+
+/** Focused when the page opens, so that a screen reader begins with it. */
+function noticeOf(state: PageState, row: PageRow): Html | '' {
+  const word = (value: number) => html`<b dir="auto">${wordOf(row, value)}</b>`;
+  if (state.kind === 'stored') {
+    return html`<p class="notice good" role="status" tabindex="-1" autofocus>Stored: ${word(state.value)}. Thank you. ${
+      row.value === state.value
+        ? 'You can change it below.'
+        : html`Since then it was changed: it is ${word(row.value)} now.`
+    }</p>`;
+  }
+  if (state.kind === 'changed') {
+    return html`<p class="notice bad" role="alert" tabindex="-1" autofocus>Not stored yet: it was changed while you had the page open. It is ${word(row.value)} now, and you answered ${word(Number(state.text))}. Answer again if that is still right.</p>`;
+  }
+  return '';
+}
+
+function fields(row: PageRow, state: PageState): Html {
+  const refusal =
+    state.kind === 'refused' && html`<p class="error" id="error" role="alert">Not stored: ${state.sentence}</p>`;
+  const choices = choicesOf(row);
+  if (choices) {
+    return html`<fieldset><legend>Your answer</legend>${choices.map(
+      (choice, value) =>
+        html`<button name="value" value="${value}" dir="auto"${value === row.value && html` aria-current="true"`}>${choice}</button>`,
+    )}</fieldset>${refusal}`;
+  }
+  const { min_value: min, max_value: max } = row;
+  const shown =
+    state.kind === 'refused' || state.kind === 'changed' ? state.text : state.kind === 'stored' ? row.value : '';
+  const invalid = state.kind === 'refused' && html` aria-invalid="true" aria-describedby="error" autofocus`;
+  return html`<label for="value">Your answer, ${boundsOf(min, max)}</label>
+<fieldset><input id="value" name="value" type="number" inputmode="decimal" step="any" required autocomplete="off"${
+    min !== null && html` min="${min}"`
+  }${max !== null && html` max="${max}"`} value="${shown}"${invalid}><button class="send">Store</button></fieldset>${refusal}`;
+}
+
+function choicesOf({ value_type, categories }: PageRow): readonly string[] | undefined {
+  if (value_type === 'binary') return ['No', 'Yes'];
+  return categories === null ? undefined : JSON.parse(categories);
+}
+
+/** The value as the label calls it. */
+const wordOf = (row: PageRow, value: number) => choicesOf(row)?.[value] ?? String(value);
+
+function boundsOf(min: number | null, max: number | null): string {
+  if (min !== null && max !== null) return `from ${min} to ${max}`;
+  if (min !== null) return `${min} or more`;
+  return max === null ? 'a number' : `${max} or less`;
+}
+
+function setBy({ updated_at, updated_by, created_by, created_by_evaluator_id, created_at }: PageRow): Html {
+  const author = updated_at === null ? (created_by ?? created_by_evaluator_id) : updated_by;
+  return html`set ${author === null ? '' : html`by <b dir="auto">${author}</b>, `}${time(updated_at ?? created_at)}`;
+}
+
+function drawing(row: PageRow): Html | '' {
+  const values: number[] = [...JSON.parse(row.earlier), row.value];
+  if (values.length === 1) return '';
+  const points = pointsOf(values, row.min_value, row.max_value);
+  const [x, y] = points.at(-1)?.split(',') ?? [];
+  const words = values.map((value) => wordOf(row, value)).join(', ');
+  return html`<figure><svg viewBox="0 0 ${DRAWING.width} ${DRAWING.height}" role="img" aria-label="The values so far: ${words}"><polyline points="${points.join(' ')}"/><circle cx="${x}" cy="${y}" r="3"/></svg></figure>`;
+}
+
+const time = (at: string) => html`<time datetime="${at}">${formatted(at)}</time>`;
+
+const formatted = (at: string) =>
+  `${new Intl.DateTimeFormat('en-GB', { dateStyle: 'long', timeStyle: 'short', timeZone: 'UTC' }).format(new Date(at))} UTC`;

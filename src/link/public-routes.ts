@@ -1,0 +1,131 @@
+/**
+ * What a link is used for, as HTTP: a machine posts to it, a person opens it. The key in the query is all that they have. A
+ * person gets a page, also of a failure; everyone else gets JSON. Only POST writes, so that who scans links changes nothing.
+ */
+import { type Context, Hono, type MiddlewareHandler } from 'hono';
+import { resourceOf, versionOf } from '../evaluation/evaluation.ts';
+import type { Failure } from '../failure.ts';
+import { isCompactJws } from '../http/bearer-auth.ts';
+import { parseJson, readText } from '../http/body.ts';
+import { type AppEnv, operationContext } from '../http/context.ts';
+import { describeFailure, methodNotAllowed, renderFailure } from '../http/errors.ts';
+import { readIfMatch, refuseIfNoneMatch, validatorsOf } from '../http/etag.ts';
+import { readIdempotencyKey } from '../http/idempotency-key.ts';
+import type { RateLimiter } from '../http/rate-limit.ts';
+import { respond, respondJson } from '../http/response.ts';
+import type { OpenSession } from '../http/session.ts';
+import { answerOnPage, readLinkPage, updateEvaluationByLink } from './answer.ts';
+import { type Answer, parseAnswer } from './input.ts';
+import type { LinkKeys } from './key.ts';
+import { LINK_PATH, type Link, linkNotFound, principalOf } from './link.ts';
+import { failurePage, linkPage, type PageState } from './page.ts';
+import { styleSource } from './style.ts';
+import { valueIn } from './value.ts';
+
+/** Senders of webhooks decide how much they send. */
+export const LINK_BODY_MAX_BYTES = 256 * 1024;
+
+type Dependencies = {
+  readonly session: OpenSession;
+  readonly rateLimit: RateLimiter | undefined;
+  readonly linkKeys: () => Promise<LinkKeys>;
+};
+
+/** `answer` is what the form of the page sent. */
+type LinkEnv = { Variables: AppEnv['Variables'] & { link: Link; answer?: Answer } };
+
+export function publicLinkRoutes({ session, rateLimit, linkKeys }: Dependencies) {
+  const routes = new Hono<LinkEnv>();
+
+  const requireKey = (operation: string): MiddlewareHandler<LinkEnv> =>
+    async function requireKey(c, next) {
+      const log = c.get('log');
+      log.operation = operation;
+      const { verify } = await linkKeys();
+      const key = c.req.query('key');
+      if (key === undefined || !isCompactJws(key)) throw linkNotFound('malformed');
+      const link = await verify(key, c.get('clock').now());
+      const principal = principalOf(link);
+      Object.assign(log, { account: link.account, evaluation: link.evaluation_id, link: link.id });
+      if (rateLimit) await rateLimit(principal, {});
+      c.set('link', link);
+      c.set('principal', principal);
+      await next();
+    };
+
+  // On the primary: what a person has just answered is on the page, and a revoked link opens nowhere.
+  routes.get(LINK_PATH, requireKey('getEvaluationByLink'), session('write'), async (c) => {
+    const row = await readLinkPage(operationContext(c), c.get('link'));
+    if (wantsPage(c)) return respondPage(c, 200, await linkPage(row, c.get('link'), { kind: 'asked' }));
+    const { name, description, value_type, min_value, max_value, categories, earlier, ...evaluation } = row;
+    return respondJson(c, 200, resourceOf(evaluation), validatorsOf(versionOf(evaluation)));
+  });
+
+  routes.post(LINK_PATH, requireKey('updateEvaluationByLink'), session('write'), async (c) => {
+    const link = c.get('link');
+    const text = await readText(c.req.raw, LINK_BODY_MAX_BYTES);
+    const answer = readAnswer(c, text);
+    if (answer) {
+      c.set('answer', answer);
+      const answered = await answerOnPage(operationContext(c), link, answer);
+      if (!answered.refusal) {
+        return respondPage(c, 200, await linkPage(answered.row, link, { kind: 'stored', value: answered.stored }));
+      }
+      const { status, error } = describeFailure(answered.refusal, c);
+      return respondPage(c, status, await linkPage(answered.row, link, stateOf(answered.refusal, error, answer)));
+    }
+    refuseIfNoneMatch(c.req.header('if-none-match'));
+    const conditions = {
+      versions: readIfMatch(c.req.header('if-match')),
+      key: readIdempotencyKey(c.req.raw.headers),
+    };
+    const row = await updateEvaluationByLink(operationContext(c), link, valueIn(parseJson(text), link), conditions);
+    return respondJson(c, 200, resourceOf(row), validatorsOf(versionOf(row)));
+  });
+
+  routes.all(LINK_PATH, methodNotAllowed('GET, HEAD, POST'));
+
+  routes.onError(async (thrown, c) => {
+    if (!wantsPage(c)) return renderFailure(thrown, c);
+    const { status, error, headers } = describeFailure(thrown, c);
+    return respondPage(c, status, await failurePage(status, error, c.get('answer')), headers);
+  });
+  return routes;
+}
+
+const FORM = /^application\/x-www-form-urlencoded[ \t]*(?:;|$)/i;
+const isForm = (c: Context<LinkEnv>) => FORM.test(c.req.header('content-type') ?? '');
+
+/** The form of the page, unless the body is JSON: curl and others say that they send a form and send JSON. */
+function readAnswer(c: Context<LinkEnv>, text: string): Answer | undefined {
+  if (!isForm(c)) return undefined;
+  try {
+    parseJson(text);
+    return undefined;
+  } catch {
+    return parseAnswer(text);
+  }
+}
+
+/** Whoever opens a link gets the page, unless they ask for JSON alone; of those who post, a browser with the form. */
+function wantsPage(c: Context<LinkEnv>): boolean {
+  const accept = c.req.header('accept') ?? '';
+  const takesHtml = accept.includes('text/html');
+  if (c.req.method === 'POST') return takesHtml && isForm(c);
+  return (c.req.method === 'GET' || c.req.method === 'HEAD') && (takesHtml || !accept.includes('json'));
+}
+
+const stateOf = ({ code }: Failure, sentence: string, { text }: Answer): PageState =>
+  code === 'precondition_failed' ? { kind: 'changed', text } : { kind: 'refused', sentence, text };
+
+async function respondPage(c: Context<LinkEnv>, status: number, page: string, headers = {}): Promise<Response> {
+  const style = await styleSource();
+  return respond(c, status, page, {
+    'content-type': 'text/html; charset=utf-8',
+    'content-security-policy': `default-src 'none'; style-src ${style}; form-action 'self'; frame-ancestors 'none'; base-uri 'none'`,
+    'referrer-policy': 'no-referrer',
+    'x-robots-tag': 'noindex, nofollow',
+    'x-frame-options': 'DENY',
+    ...headers,
+  });
+}

@@ -1,0 +1,71 @@
+/** Links as HTTP, for who has a token: a link is made, and revoked. What a link is used for is in public-routes.ts. */
+import { type Context, Hono } from 'hono';
+import type { EvaluationPath } from '../evaluation/evaluation.ts';
+import type { RequireAuth } from '../http/bearer-auth.ts';
+import { readJsonObject } from '../http/body.ts';
+import { type AppEnv, operationContext } from '../http/context.ts';
+import { methodNotAllowed } from '../http/errors.ts';
+import { uuidOf } from '../http/params.ts';
+import type { RateLimiter } from '../http/rate-limit.ts';
+import { respond, respondJson } from '../http/response.ts';
+import type { OpenSession } from '../http/session.ts';
+import { createEvaluationLink } from './create.ts';
+import { parseLinkCreate } from './input.ts';
+import type { LinkKeys } from './key.ts';
+import { LINK_PATH } from './link.ts';
+import { publicLinkRoutes } from './public-routes.ts';
+import { revokeEvaluationLink } from './revoke.ts';
+
+const LINKS = '/v1/run/:run_id/evaluation/:evaluation_id/links';
+const LINK = `${LINKS}/:link_id` as const;
+
+type Dependencies = {
+  readonly requireAuth: RequireAuth;
+  readonly session: OpenSession;
+  readonly rateLimit: RateLimiter | undefined;
+  /** Called until it returns keys, which are kept for the isolate. */
+  readonly prepareKeys: () => Promise<LinkKeys>;
+};
+
+export function linkRoutes({ requireAuth, session, rateLimit, prepareKeys }: Dependencies) {
+  const routes = new Hono<AppEnv>();
+  let prepared: LinkKeys | undefined;
+  const linkKeys = async (): Promise<LinkKeys> => {
+    prepared ??= await prepareKeys();
+    return prepared;
+  };
+
+  // On the primary, so that a link can be made right after its evaluation.
+  routes.post(LINKS, requireAuth('createEvaluationLink'), session('write'), async (c) => {
+    const { sign } = await linkKeys();
+    const path = evaluationPath(c);
+    const create = parseLinkCreate(await readJsonObject(c.req.raw, { isOptional: true }));
+    const urlOf = (key: string) => `${new URL(c.req.url).origin}${LINK_PATH}?key=${key}`;
+    const link = await createEvaluationLink(operationContext(c), path, create, sign, urlOf);
+    c.get('log').link = link.id;
+    return respondJson(c, 201, link);
+  });
+
+  routes.delete(LINK, requireAuth('revokeEvaluationLink'), session('write'), async (c) => {
+    await linkKeys();
+    const path = evaluationPath(c);
+    const id = uuidOf('link_id', c.req.param('link_id'));
+    c.get('log').link = id;
+    await revokeEvaluationLink(operationContext(c), path, id);
+    return respond(c, 204, null);
+  });
+
+  routes.all(LINKS, methodNotAllowed('POST'));
+  routes.all(LINK, methodNotAllowed('DELETE'));
+  routes.route('/', publicLinkRoutes({ session, rateLimit, linkKeys }));
+  return routes;
+}
+
+function evaluationPath(c: Context<AppEnv, typeof LINKS | typeof LINK>): EvaluationPath {
+  const path = {
+    run_id: uuidOf('run_id', c.req.param('run_id')),
+    id: uuidOf('evaluation_id', c.req.param('evaluation_id')),
+  };
+  c.get('log').evaluation = path.id;
+  return path;
+}
