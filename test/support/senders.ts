@@ -1,0 +1,328 @@
+/**
+ * What webhook senders really send to a link: made for the purpose after what each one documents or its source does, with
+ * no real person, host, token or secret in it. Bodies are cut to their outline, and nothing in them is renamed. Each one
+ * says what it was taken from and what of it could not be confirmed. Knows nothing of links: a test makes one and sends.
+ */
+import type { Label } from './worker.ts';
+
+type Recorded = {
+  /** A page, or a repository and the files in it. */
+  readonly source: string;
+  /** The media type and what names the delivery; signatures are left out. */
+  readonly headers: { readonly [name: string]: string };
+  /** A text is sent as it is, anything else as JSON. */
+  readonly body: unknown;
+};
+
+type Rule = Partial<Label>;
+type Numbers = { readonly [text: string]: number };
+
+type Reading = {
+  readonly name: string;
+  /** Where the value is in the body (RFC 6901). */
+  readonly pointer: string;
+  /** From a text that may stand there to its number. */
+  readonly values: Numbers;
+  /** What the values fit, as `storeLabelled` takes it. */
+  readonly label: Rule;
+  /** What must be stored. */
+  readonly value: number;
+};
+
+export type Sender = Recorded & Reading;
+
+const sender = (recorded: Recorded, ...readings: Reading[]): Sender[] =>
+  readings.map((reading) => ({ ...recorded, ...reading }));
+
+function reading(name: string, pointer: string, label: Rule, value: number, values: Numbers = {}): Reading {
+  return { name, pointer, values, label, value };
+}
+
+const binary = { value_type: 'binary' };
+const range = (min_value: number, max_value: number) => ({ value_type: 'continuous', min_value, max_value });
+
+/** Of a label whose categories are the texts that may be sent. */
+function category(name: string, pointer: string, value_type: string, value: number, ...texts: string[]): Reading {
+  const values = Object.fromEntries(texts.map((text, index) => [text, index]));
+  return { name, pointer, values, label: { value_type, categories: JSON.stringify(texts) }, value };
+}
+
+const JSON_TYPE = { 'content-type': 'application/json' };
+
+const labelStudio = sender(
+  {
+    source:
+      'HumanSignal/label-studio: docs/source/guide/webhook_reference.md, label_studio/webhooks/utils.py, ' +
+      'web/libs/editor/src/tags/control/Rating.jsx',
+    headers: JSON_TYPE,
+    body: {
+      action: 'ANNOTATION_CREATED',
+      annotation: {
+        id: 1017,
+        result: [
+          { id: 'kQ3xTzR1aB', type: 'choices', value: { choices: ['Good'] }, from_name: 'verdict', to_name: 'answer' },
+          { id: 'vN8pLw2YcD', type: 'rating', value: { rating: 4 }, from_name: 'quality', to_name: 'answer' },
+        ],
+        created_at: '2026-11-24T13:52:48.536303Z',
+        lead_time: 37.13,
+        task: 119,
+        completed_by: 17,
+      },
+      project: { id: 2, title: 'Answers', label_config: '<View></View>', created_by: 17 },
+    },
+  },
+  category('Label Studio, a choice', '/annotation/result/0/value/choices/0', 'ordinal', 2, 'Bad', 'Neutral', 'Good'),
+  reading('Label Studio, a rating', '/annotation/result/1/value/rating', range(1, 5), 4),
+);
+
+const typeform = sender(
+  {
+    source: 'https://developers.typeform.com/webhooks/example-payload/ (the media type is from memory)',
+    headers: JSON_TYPE,
+    body: {
+      event_id: '01KAV7W3E8Z5N2Q4R6T8Y0B1CD',
+      event_type: 'form_response',
+      form_response: {
+        form_id: 'lT4Z3x',
+        token: 'response-17',
+        landed_at: '2026-11-24T18:07:02Z',
+        submitted_at: '2026-11-24T18:17:02Z',
+        hidden: { run: 'run-17' },
+        definition: { id: 'lT4Z3x', title: 'Was this answer useful?', fields: [] },
+        answers: [
+          { type: 'number', number: 7, field: { id: 'NRsxU591aaaa', type: 'opinion_scale', ref: 'usefulness' } },
+          { type: 'number', number: 3, field: { id: 'WOTdC00Faaaa', type: 'rating', ref: 'stars' } },
+          { type: 'choice', choice: { label: 'Friendly' }, field: { id: 'k6TP9oLGaaaa', type: 'multiple_choice' } },
+          { type: 'boolean', boolean: false, field: { id: 'RUqkXSeXaaaa', type: 'yes_no', ref: 'again' } },
+        ],
+      },
+    },
+  },
+  reading('Typeform, an opinion scale', '/form_response/answers/0/number', range(0, 10), 7),
+  reading('Typeform, a rating', '/form_response/answers/1/number', range(1, 5), 3),
+  category('Typeform, a choice', '/form_response/answers/2/choice/label', 'categorical', 1, 'Formal', 'Friendly'),
+  reading('Typeform, a no', '/form_response/answers/3/boolean', binary, 0),
+);
+
+/** A choice is known by its option's id. Forms were also seen to send that without an array around it. */
+const [GOOD, BAD] = ['aa746040-0000-4000-8000-000000000001', 'aa746040-0000-4000-8000-000000000002'];
+const OPTIONS = [GOOD, BAD].map((id, index) => ({ id, text: `Option ${index + 1}` }));
+const tally = sender(
+  {
+    source:
+      'https://tally.so/help/webhooks; scale, ticked box and ids as receivers of them wrote down ' +
+      '(the media type is from memory)',
+    headers: JSON_TYPE,
+    body: {
+      eventId: 'f20b08cc-0000-4000-8000-000000000017',
+      eventType: 'FORM_RESPONSE',
+      createdAt: '2026-11-24T18:27:06.835Z',
+      data: {
+        responseId: 'LQy7MX',
+        submissionId: 'LQy7MX',
+        respondentId: 'GyzlBX',
+        formId: 'mV425X',
+        formName: 'Was this answer useful?',
+        fields: [
+          { key: 'question_oDj1BX', label: 'run', type: 'HIDDEN_FIELDS', value: 'run-17' },
+          { key: 'question_2B6KAX', label: 'How useful?', type: 'LINEAR_SCALE', value: 8 },
+          { key: 'question_Ol6aJX', label: 'Verdict', type: 'DROPDOWN', value: [GOOD], options: OPTIONS },
+          { key: `question_Vj7KGX_${GOOD}`, label: 'Checked (facts)', type: 'CHECKBOXES', value: true },
+        ],
+      },
+    },
+  },
+  reading('Tally, a linear scale', '/data/fields/1/value', range(0, 10), 8),
+  reading('Tally, a choice', '/data/fields/2/value/0', binary, 1, { [GOOD]: 1, [BAD]: 0 }),
+  reading('Tally, a ticked box', '/data/fields/3/value', binary, 1),
+);
+
+const github = (event: string, file: string, details: object): Recorded => ({
+  source:
+    `octokit/webhooks: payload-examples/api.github.com/${event}/${file}; ` +
+    'https://docs.github.com/en/webhooks/webhook-events-and-payloads',
+  headers: { ...JSON_TYPE, 'x-github-event': event, 'x-github-delivery': '0b989ba4-0000-11f1-8000-000000000017' },
+  body: {
+    ...details,
+    repository: { id: 186853002, name: 'answers', full_name: 'example/answers', private: true },
+    sender: { login: 'user-17', id: 17, type: 'User', site_admin: false },
+  },
+});
+const githubReview = sender(
+  github('pull_request_review', 'submitted.payload.json', {
+    action: 'submitted',
+    review: { id: 237895671, user: { login: 'user-17', id: 17 }, body: null, state: 'approved' },
+    pull_request: { id: 279147437, number: 2, state: 'open', title: 'Answer in one sentence' },
+  }),
+  reading('GitHub, an approving review', '/review/state', binary, 1, { approved: 1, changes_requested: 0 }),
+);
+const githubRun = sender(
+  github('workflow_run', 'completed.payload.json', {
+    action: 'completed',
+    workflow_run: { id: 289782451, name: 'evals', status: 'completed', conclusion: 'failure' },
+    workflow: { id: 2823525, name: 'evals', path: '.github/workflows/evals.yml', state: 'active' },
+  }),
+  reading('GitHub, a failed workflow run', '/workflow_run/conclusion', binary, 0, { success: 1, failure: 0 }),
+);
+
+const stripe = sender(
+  {
+    source:
+      'https://docs.stripe.com/api/events, https://docs.stripe.com/api/radar/reviews (the media type is from memory)',
+    headers: { 'content-type': 'application/json; charset=utf-8' },
+    body: {
+      id: 'evt_1MadeUp00000000000000017',
+      object: 'event',
+      api_version: '2026-10-28.made-up',
+      created: 1795540000,
+      data: { object: { id: 'prv_1MadeUp17', object: 'review', closed_reason: 'approved', open: false } },
+      livemode: false,
+      pending_webhooks: 1,
+      request: { id: null, idempotency_key: null },
+      type: 'review.closed',
+    },
+  },
+  reading('Stripe, a closed review', '/data/object/closed_reason', binary, 1, { approved: 1, disputed: 0 }),
+);
+
+/** A single score has no webhook; a monitor, which can watch scores, has one. */
+const langfuse = sender(
+  {
+    source:
+      'langfuse/langfuse-docs: content/docs/metrics/features/monitors.mdx; langfuse/langfuse: worker/src/queues/webhooks.ts',
+    headers: JSON_TYPE,
+    body: {
+      id: '550e8400-0000-4000-8000-000000000017',
+      timestamp: '2026-11-24T10:30:00.000Z',
+      type: 'monitor-alert',
+      apiVersion: 'v1',
+      payload: {
+        monitorId: 'monitor_17',
+        projectId: 'project_17',
+        permalink: 'https://langfuse.example.com/project/project_17/monitors/monitor_17',
+        message: { title: 'avg correctness crossed warning threshold', body: 'avg correctness is 0.71' },
+        severity: 'WARNING',
+        view: 'scores-numeric',
+        filters: [],
+        window: '1h',
+      },
+    },
+  },
+  category('Langfuse, an alert of a monitor', '/payload/severity', 'ordinal', 1, 'OK', 'WARNING', 'ALERT'),
+);
+
+/** Passes on what another node put out, whatever that is. A form's answers are named by its questions as they were typed. */
+const n8n = (file: string, body: object, read: Reading): Sender[] => {
+  const source = `n8n-io/n8n, packages/nodes-base: nodes/HttpRequest/V3/HttpRequestV3.node.ts, ${file}`;
+  return sender({ source, headers: JSON_TYPE, body }, read);
+};
+const n8nApproval = n8n(
+  'utils/sendAndWait/utils.ts',
+  { data: { approved: true } },
+  reading('n8n, an approval', '/data/approved', binary, 1),
+);
+const n8nForm = n8n(
+  'nodes/Form/utils.ts',
+  { 'Correct / complete (1~5)?': 4, submittedAt: '2026-11-24T12:00:00.000Z', formMode: 'production' },
+  reading('n8n, a form with a slash and a tilde', '/Correct ~1 complete (1~05)?', range(1, 5), 4),
+);
+const n8nRow = n8n(
+  'and any node before it',
+  { id: 17, value: 99, run_id: 'run-17', account_id: 'another', created_by: 'user-17', rating: -0.25 },
+  reading('n8n, a row with an id and a value of its own', '/rating', range(-1, 1), -0.25),
+);
+
+/** The record comes along whole. Each retry has a new webhook-id: the job that makes it is run again. */
+const argilla = sender(
+  {
+    source:
+      'argilla-io/argilla: argilla/docs/how_to_guides/webhooks_internals.md, ' +
+      'argilla-server/src/argilla_server/webhooks/v1/commons.py, argilla-server/src/argilla_server/jobs/webhook_jobs.py',
+    headers: { ...JSON_TYPE, 'webhook-id': 'msg_bWFkZS11cC1pZC0wMDAxNw', 'webhook-timestamp': '1795540000' },
+    body: {
+      type: 'response.created',
+      version: 1,
+      timestamp: '2026-11-24T14:05:30.128332Z',
+      data: {
+        id: '38e4d537-0000-4000-8000-000000000017',
+        values: { quality: { value: 5 } },
+        status: 'submitted',
+        record: {
+          id: '54b137ae-0000-4000-8000-000000000017',
+          status: 'completed',
+          fields: { text: 'A long answer, “quoted” and all. '.repeat(3000) },
+          external_id: 'run-17',
+        },
+        user: { id: 'df114042-0000-4000-8000-000000000017', first_name: '', last_name: null, username: 'user-17' },
+      },
+    },
+  },
+  reading('Argilla, a response of more than 64 KiB', '/data/values/quality/value', range(1, 5), 5),
+);
+
+const svix = sender(
+  {
+    source: 'https://docs.svix.com/idempotency (the media type is from memory, the event is made up)',
+    headers: { ...JSON_TYPE, 'svix-id': 'msg_3MadeUp0000000000000000017', 'svix-timestamp': '1795540000' },
+    body: { type: 'answer.graded', id: 'answer_17', status: 'passed' },
+  },
+  reading('a sender behind Svix', '/status', binary, 1, { passed: 1, failed: 0 }),
+);
+
+const refactor = sender(
+  {
+    source: 're-factor API Reference, callback_url of a run: its state, with its id at the top (the rest is assumed)',
+    headers: JSON_TYPE,
+    body: {
+      id: '0197c3e0-0000-7000-8000-000000000017',
+      status: 'completed',
+      outputs: { summary: { text: 'A short answer.', confidence: 0.82 } },
+    },
+  },
+  reading('re-factor, the confidence of a run', '/outputs/summary/confidence', range(0, 1), 0.82),
+  reading('re-factor, the end of a run', '/status', binary, 1, { completed: 1, failed: 0 }),
+);
+
+const curl = sender(
+  {
+    source: 'https://curl.se/docs/manpage.html#-d (from memory)',
+    headers: { 'content-type': 'application/x-www-form-urlencoded' },
+    body: '{\n  "checks": [\n    { "name": "style", "passed": true },\n    { "name": "facts", "passed": false }\n  ]\n}\n',
+  },
+  reading('curl, a file that a script wrote', '/checks/1/passed', binary, 0),
+);
+
+export const SENDERS: readonly Sender[] = [
+  ...[labelStudio, typeform, tally, githubReview, githubRun, stripe, langfuse],
+  ...[n8nApproval, n8nForm, n8nRow, argilla, svix, refactor, curl],
+].flat();
+
+/** Bytes, because a request that is made of a text gets a Content-Type of its own. */
+export type SentRequest = Omit<Sender, 'body'> & { readonly body: Uint8Array };
+
+const bytesOf = ({ body }: Recorded, before = '') =>
+  new TextEncoder().encode(before + (typeof body === 'string' ? body : JSON.stringify(body)));
+
+/** How else the same JSON arrives, from senders that do not know or say what they send. */
+const VARIANTS: readonly { readonly name: string; readonly headers: Recorded['headers']; readonly before?: string }[] =
+  [
+    { name: 'form-encoded, as curl -d says', headers: { 'content-type': 'application/x-www-form-urlencoded' } },
+    { name: 'text/plain, as fetch says of a text', headers: { 'content-type': 'text/plain;charset=UTF-8' } },
+    { name: 'without a Content-Type', headers: {} },
+    { name: 'with a charset', headers: { 'content-type': 'application/json; charset=utf-8' } },
+    { name: 'with a media type of its own', headers: { 'content-type': 'application/vnd.example.v2+json' } },
+    { name: 'after a byte order mark', headers: JSON_TYPE, before: '\ufeff' },
+  ];
+
+/** Each as its sender sends it; and a text, a number and a boolean as others would. All of them are to be stored. */
+export const REQUESTS: readonly SentRequest[] = [
+  ...SENDERS.map((sent) => ({ ...sent, body: bytesOf(sent) })),
+  ...[...labelStudio, ...n8nApproval].flatMap((sent) =>
+    VARIANTS.map(({ name, headers, before }) => ({
+      ...sent,
+      name: `${sent.name}, ${name}`,
+      headers,
+      body: bytesOf(sent, before),
+    })),
+  ),
+];
