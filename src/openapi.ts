@@ -4,6 +4,7 @@
  */
 import evaluations from './evaluation/openapi.json';
 import labels from './label/openapi.json';
+import links from './link/openapi.json';
 import service from './openapi.json';
 
 /** A part of the document: its tags, its paths, and components, which may refer to what openapi.json shares. */
@@ -13,7 +14,7 @@ type Part = {
   readonly components: { readonly [section: string]: object };
 };
 
-const PARTS: readonly Part[] = [labels, evaluations, service];
+const PARTS: readonly Part[] = [labels, evaluations, links, service];
 
 /** No two parts may define the same name, which test/node/document.test.ts holds. */
 export function openApiDocument(): object {

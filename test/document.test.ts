@@ -13,9 +13,13 @@ import { PAGE_MAX_ROWS } from '../src/http/params.ts';
 import { LabelCreateBody, LabelUpdateBody } from '../src/label/input.ts';
 import labels from '../src/label/openapi.json';
 import { LABEL_PAGE_MAX_ROWS } from '../src/label/routes.ts';
+import { LinkCreateBody } from '../src/link/input.ts';
+import links from '../src/link/openapi.json';
+import { LINK_BODY_MAX_BYTES } from '../src/link/public-routes.ts';
 import { stillClock } from './support/clock.ts';
 import { flakyD1 } from './support/d1.ts';
 import { DOCUMENTED, describedResponse, document, errorsOf } from './support/document.ts';
+import { linkTo, visit } from './support/links.ts';
 import { OPERATIONS } from './support/operations.ts';
 import {
   ACCOUNT,
@@ -48,6 +52,7 @@ async function send(
   } = {},
 ): Promise<Response> {
   const { headers = {}, body, path = (same: string) => same, method = 'GET', to = worker } = change;
+  if (/ByLink$/.test(operation)) return sendToLink(operation, { headers, ...(body === undefined ? {} : { body }), to });
   const found = OPERATIONS.find(({ name }) => name === operation);
   if (!found) return to(await request(operation === 'getHealth' ? '/health' : '/openapi.json', { method }));
   const sent = await found.requestFor(await storeLabelled({ min_value: 1, max_value: 10 }), headers);
@@ -55,6 +60,37 @@ async function send(
   const isWithBody = body !== undefined && sent.method !== 'GET';
   return to(new Request(`${url.origin}${path(url.pathname)}`, isWithBody ? new Request(sent, { body }) : sent));
 }
+
+/** The same through a link, which a rule of 1 to 10 and the texts yes and no go with. */
+async function sendToLink(
+  operation: string,
+  {
+    headers = {},
+    body = '{"value":9}',
+    to = worker,
+    key,
+  }: { headers?: object; body?: BodyInit; to?: Send; key?: string },
+): Promise<Response> {
+  const row = await storeLabelled({ min_value: 1, max_value: 10 });
+  const { url } = await linkTo(row, { values: { yes: 10, no: 1 } });
+  const sent = Object.entries(headers).filter(([, value]) => value !== null);
+  const init = operation === 'getEvaluationByLink' ? {} : { method: 'POST', body };
+  return to(
+    visit(key === undefined ? url : `https://api.test/v1/link?key=${key}`, {
+      ...init,
+      headers: Object.fromEntries(sent),
+    }),
+  );
+}
+
+/** What provokes a status of a link, where it is not what provokes it elsewhere. */
+const PROVOKE_OF_LINK: Record<number, Provoke> = {
+  400: (operation) => sendToLink(operation, { body: '{' }),
+  404: (operation) => sendToLink(operation, { key: 'e30.e30.AAAA' }),
+  413: (operation) => sendToLink(operation, { body: 'x'.repeat(LINK_BODY_MAX_BYTES + 1) }),
+  415: (operation) => sendToLink(operation, { headers: { 'content-encoding': 'gzip' } }),
+  422: (operation) => sendToLink(operation, { body: '{}' }),
+};
 
 const downD1 = (message: string) => workerWith({ DB: flakyD1(env.DB, message, 'fails').db });
 
@@ -95,6 +131,7 @@ const PROVOKE: Record<number, Provoke> = {
       ? sendInTurn(operation, ({ repeatable = {} }) => [repeatable, repeatable])
       : send(operation),
   201: (operation) => send(operation),
+  204: (operation) => send(operation),
   304: (operation) => send(operation, { headers: { 'if-none-match': '*' } }),
   400: (operation) => send(operation, { path: (path) => `${path.replace(/[0-9a-f-]{36}/, 'x')}?limit=0`, body: '{' }),
   401: (operation) => send(operation, { headers: { authorization: null } }),
@@ -117,7 +154,8 @@ const PROVOKE: Record<number, Provoke> = {
 
 describe('each status that is declared', () => {
   it.each(ORDER)('is given: %s %d', async (operation, status) => {
-    expect((await PROVOKE[status]?.(operation))?.status).toBe(status);
+    const provoke = (/ByLink$/.test(operation) ? PROVOKE_OF_LINK[status] : undefined) ?? PROVOKE[status];
+    expect((await provoke?.(operation))?.status).toBe(status);
   });
 });
 
@@ -141,6 +179,7 @@ describe('each operationId', () => {
 
 describe('each example of a failure', () => {
   const [update, createLabel, updateLabel] = ['updateEvaluation', 'createEvaluationLabel', 'updateEvaluationLabel'];
+  const [createLink, byLink] = ['createEvaluationLink', 'updateEvaluationByLink'];
   const KEY = 'key-1';
   const failing: Record<string, Record<string, () => Promise<Response>>> = {
     BadRequest: {
@@ -204,6 +243,26 @@ describe('each example of a failure', () => {
       field: () => send(createLabel, { body: '{"name":"tone","value_type":"binary","account_id":"acc_neighbour"}' }),
       key: () => sendTwice(updateLabel, { name: 'other' }, KEY),
     },
+    LinkBadRequest: {
+      expires: () => send(createLink, { body: '{"expires_in":59}' }),
+      name: () => send(createLink, { body: '{"name":"a b"}' }),
+      pointer: () => send(createLink, { body: '{"pointer":"value"}' }),
+      values: () => send(createLink, { body: '{"values":[1]}' }),
+      json: () => send(byLink, { body: '{' }),
+    },
+    LinkNotFound: { link: () => sendToLink(byLink, { key: 'e30.e30.AAAA' }) },
+    LinkPreconditionFailed: { stale: () => send(byLink, { headers: { 'if-match': '"x"' } }) },
+    LinkContentTooLarge: { size: () => send(byLink, { body: 'x'.repeat(LINK_BODY_MAX_BYTES + 1) }) },
+    LinkUnsupportedMediaType: { encoding: () => send(byLink, { headers: { 'content-encoding': 'gzip' } }) },
+    LinkUnprocessable: {
+      nothing: async () => worker(visit((await linkTo(await storeLabelled({}))).url, { method: 'POST', body: '{}' })),
+      text: () => send(byLink, { body: '{"value":"maybe"}' }),
+      label: () => send(byLink, { body: '{"value":11}' }),
+      field: () => send(createLink, { body: '{"author":"mallory"}' }),
+    },
+    LinkTooManyRequests: { limit: () => send(byLink, { to: limited }) },
+    LinkServerFault: { fault: () => send(byLink, { to: workerWith({ JWT_SECRET: '' }) }) },
+    LinkUnavailable: { database: () => send(byLink, { to: downD1('Network connection lost.') }) },
     TooManyRequests: { limit: () => send(update, { to: limited }) },
     ServerFault: { fault: () => send(update, { to: workerWith({ JWT_SECRET: '' }) }) },
     Unavailable: {
@@ -360,11 +419,13 @@ describe('the schema of a request', () => {
     ['EvaluationCreate', EvaluationCreateBody, evaluations.components.schemas.EvaluationCreate],
     ['EvaluationLabelUpdate', LabelUpdateBody, labels.components.schemas.EvaluationLabelUpdate],
     ['EvaluationLabelCreate', LabelCreateBody, labels.components.schemas.EvaluationLabelCreate],
-  ] as const)('%s has the names, types and requirements of what validates it', (_, validator, documented) => {
+    ['EvaluationLinkCreate', LinkCreateBody, links.components.schemas.EvaluationLinkCreate],
+  ] as const)('%s has the names, types and requirements of what validates it', (name, validator, documented) => {
     const schema = toJsonSchema(validator, { typeMode: 'input', errorMode: 'ignore' });
 
     const { required, types } = shapeOf(schema as Shape);
-    expect(shapeOf(documented as Shape)).toEqual({ required, types: { ...types, ...IGNORED } });
+    const ignored = name === 'EvaluationLinkCreate' ? {} : IGNORED;
+    expect(shapeOf(documented as Shape)).toEqual({ required, types: { ...types, ...ignored } });
   });
 
   it.each(['EvaluationUpdate', 'EvaluationCreate'] as const)('%s tells that a value is beyond a double', (name) => {
@@ -398,19 +459,26 @@ describe('the parameters', () => {
       listEvaluationLabels: [...page, ...everywhere],
       getEvaluationLabel: ['header if-none-match', ...everywhere],
       updateEvaluationLabel: ['header if-match', key, ...everywhere],
+      createEvaluationLink: everywhere,
+      revokeEvaluationLink: everywhere,
+      getEvaluationByLink: ['header x-request-id'],
+      updateEvaluationByLink: ['header if-match', key, 'header x-request-id'],
       getDocument: ['header x-request-id'],
       getHealth: ['header x-request-id'],
     });
   });
 
   it('have the limits that the Worker has', () => {
-    const bytes = BODY_MAX_BYTES.toLocaleString('en');
+    const [bytes, ofLink] = [BODY_MAX_BYTES, LINK_BODY_MAX_BYTES].map((max) => max.toLocaleString('en'));
     for (const [name, rows] of [['Limit', PAGE_MAX_ROWS] as const, ['LabelLimit', LABEL_PAGE_MAX_ROWS] as const]) {
       expect(parameters[name]?.schema).toEqual({ type: 'integer', minimum: 1, maximum: rows, default: rows });
     }
     const bodies = DOCUMENTED.flatMap(({ operation }) => operation.requestBody ?? []);
-    expect(new Set(bodies.map(({ description }) => description))).toEqual(new Set([`At most ${bytes} bytes.`]));
+    expect(new Set(bodies.map(({ description }) => description))).toEqual(
+      new Set([`At most ${bytes} bytes.`, `At most ${ofLink} bytes. JSON whatever \`Content-Type\` says.`]),
+    );
     expect(document.components.responses['ContentTooLarge']?.description).toContain(bytes);
+    expect(document.components.responses['LinkContentTooLarge']?.description).toContain(ofLink);
   });
 });
 

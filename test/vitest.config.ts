@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { cloudflareTest, readD1Migrations } from '@cloudflare/vitest-plugin';
 import { defineConfig, type ViteUserConfig } from 'vitest/config';
-import { SECRET } from './support/secret.ts';
+import { LINK_SECRET, SECRET } from './support/secret.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
@@ -28,7 +28,7 @@ export default defineConfig(
             cloudflareTest({
               wrangler: { configPath: `${root}/wrangler.toml` },
               miniflare: {
-                bindings: { JWT_SECRET: SECRET },
+                bindings: { JWT_SECRET: SECRET, LINK_SECRET },
                 // For migrations from any age.
                 d1Databases: { OLD_DB: 'old' },
                 // The suite is one account that sends more than an account may.

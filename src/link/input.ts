@@ -68,6 +68,8 @@ export type LinkCreate = {
 
 /** @throws {Failure} `malformed`, or `unprocessable` for a field that the server sets and is no text. */
 export function parseLinkCreate(body: Body): LinkCreate {
+  // To valibot a list is a record.
+  if (Array.isArray(body['values'])) throw malformed(VALUES);
   const { expires_in, name, pointer, values, ...sent } = parse(LinkCreateBody, body, SERVER_FIELDS, fieldIsSet);
   const lost = Object.keys(body['values'] ?? {}).find((key) => !Object.hasOwn(values, key));
   // valibot leaves out what could be taken for a prototype.

@@ -73,3 +73,9 @@ export const databaseUnavailable = (retryAfter: number) => ({
     'The database does not answer now: send the same request again later. With an Idempotency-Key a write is stored once.',
   headers: { 'retry-after': String(retryAfter) },
 });
+
+export const LINK_NOT_FOUND = {
+  status: 404,
+  error:
+    'The link does not work: it is incomplete, has expired or was revoked, or what it was for is gone. Ask whoever sent it for another.',
+};

@@ -32,13 +32,15 @@ type Change = {
 export type Operation = {
   /** Its operationId. */
   readonly name: string;
-  readonly method: 'GET' | 'POST' | 'PUT';
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
   /** As in the document: `/v1/run/{run_id}/evaluation/{evaluation_id}`. */
   readonly path: string;
   readonly resource: Resource;
   readonly access: 'read' | 'write';
+  /** Whether a write goes to D1 with a statement that explains a refusal; not if it says nothing but whether it was done. */
+  readonly explains?: boolean;
   /** What it answers to a request that it accepts. */
-  readonly success: 200 | 201;
+  readonly success: 200 | 201 | 204;
   /** What it answers about something that does not exist; null where nothing has to exist. */
   readonly missing: { readonly status: number; readonly error: string } | null;
   /** What an accepted request sends. */
@@ -72,6 +74,15 @@ const EVALUATION: Resource = {
   exists: (stored, asked) => stored.account_id === ACCOUNT && stored.id === asked.id && stored.run_id === asked.run_id,
 };
 
+/** The links of an evaluation, which a token for that evaluation alone may not make or revoke. */
+const LINKS: Resource = {
+  idsOf: ({ run_id, id }) => ({ run_id, evaluation_id: id, link_id: LINK_ID }),
+  isAllowedBy: ({ run_id, evaluation_id }, asked) => evaluation_id === undefined && same(run_id, asked.run_id),
+  exists: EVALUATION.exists,
+};
+/** Of no link that was made, which makes no difference. */
+const LINK_ID = '01000000-0000-8000-8000-000000000001';
+
 /** A label, or all of them: for one run they can be read, and nothing else. */
 const labels = (access: 'read' | 'write', idsOf: Resource['idsOf']): Resource => ({
   idsOf,
@@ -87,6 +98,8 @@ const labelIds = ({ evaluation_label_id }: Row) => ({ id: evaluation_label_id })
 
 const EVALUATIONS_PATH = '/v1/run/{id}/evaluations';
 const EVALUATION_PATH = '/v1/run/{run_id}/evaluation/{evaluation_id}';
+
+const LINKS_PATH = `${EVALUATION_PATH}/links`;
 
 const NOT_JSON = { body: () => '{', error: 'The body must be valid JSON in UTF-8.' };
 
@@ -339,6 +352,52 @@ const ENTRIES: readonly Operation[] = [
         error: 'account_id cannot be changed: leave it out, or send it as it is stored.',
       },
     },
+  },
+  {
+    name: 'createEvaluationLink',
+    method: 'POST',
+    path: LINKS_PATH,
+    resource: LINKS,
+    access: 'write',
+    explains: false,
+    success: 201,
+    missing: NOT_FOUND,
+    body: () => ({ name: 'anna' }),
+    malformed: {
+      'a body that is not JSON': NOT_JSON,
+      'a link for a minute less a second': {
+        body: () => ({ expires_in: 59 }),
+        error: 'expires_in must be a whole number of seconds from 60 to 7776000.',
+      },
+      'a name with a slash': {
+        body: () => ({ name: 'a/b' }),
+        error: 'name must be 1 to 64 letters, digits, or any of . _ @ + -',
+      },
+      'a pointer that is none': {
+        body: () => ({ pointer: 'value' }),
+        error:
+          'pointer must be a JSON Pointer (RFC 6901): empty, or /, followed by names with ~ written ~0 and / written ~1.',
+      },
+      'values that are none': {
+        body: () => ({ values: ['approved'] }),
+        error: 'values must be an object of at most 32 numbers, such as {"approved":1,"rejected":0}.',
+      },
+    },
+    forbidden: {
+      'another author': { body: () => ({ author: 'mallory' }), error: 'author is set by the server: leave it out.' },
+    },
+  },
+  {
+    name: 'revokeEvaluationLink',
+    method: 'DELETE',
+    path: `${LINKS_PATH}/{link_id}`,
+    resource: LINKS,
+    access: 'write',
+    explains: false,
+    success: 204,
+    missing: NOT_FOUND,
+    malformed: {},
+    forbidden: {},
   },
 ];
 

@@ -1,0 +1,230 @@
+/** createEvaluationLink: what a link is, who may make one, and that it is nowhere stored. */
+import { describe, expect, it, vi } from 'vitest';
+import { INTERNAL_ERROR, NOT_FOUND, unprocessable } from './support/answers.ts';
+import { stillClock } from './support/clock.ts';
+import { linkTo, post } from './support/links.ts';
+import { SECRET } from './support/secret.ts';
+import {
+  claims,
+  expectRefusal,
+  expectRefusedUpdate,
+  mintToken,
+  pathOf,
+  readEvaluation,
+  request,
+  SUBJECT,
+  stateOf,
+  storeEvaluation,
+  worker,
+  workerWith,
+} from './support/worker.ts';
+
+const make = async (row: Awaited<ReturnType<typeof storeEvaluation>>, body?: object, claims: object = {}) =>
+  request(`${pathOf(row)}/links`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${await mintToken({ ...claims })}` },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  });
+
+const UUID_V8 = /^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
+
+describe('createEvaluationLink', () => {
+  it('makes a link for a week, to the value at /value, in the name of its maker, and stores nothing', async () => {
+    const row = await storeEvaluation();
+    const before = await stateOf(row);
+    const clock = stillClock();
+    const headers = { authorization: `Bearer ${await mintToken({ exp: claims({}, clock.now()).exp })}` };
+
+    const response = await workerWith(
+      {},
+      clock,
+    )(await request(`${pathOf(row)}/links`, { method: 'POST', headers, body: '{}' }));
+
+    expect(response.status).toBe(201);
+    expect(await response.json()).toEqual({
+      id: expect.stringMatching(UUID_V8),
+      url: expect.stringMatching(/^https:\/\/api\.test\/v1\/link\?key=[\w-]+\.[\w-]+\.[\w-]+$/),
+      expires_at: new Date(Math.floor(clock.now().getTime() / 1000) * 1000 + 604_800_000).toISOString(),
+      run_id: row.run_id,
+      evaluation_id: row.id,
+      author: SUBJECT,
+      pointer: '/value',
+      values: {},
+    });
+    expect(await stateOf(row)).toEqual(before);
+  });
+
+  it('takes a name, a pointer, values and a time, each at its edges', async () => {
+    const row = await storeEvaluation();
+    const values = Object.fromEntries(Array.from({ length: 32 }, (_, index) => [`${index}`, 0.5 - index]));
+
+    for (const [expires_in, pointer] of [
+      [60, ''],
+      [7_776_000, `/${'a'.repeat(255)}`],
+    ] as const) {
+      const name = `A9_.@+-${'a'.repeat(57)}`;
+      const link = await linkTo(row, { expires_in, name, pointer, values });
+
+      expect(link).toMatchObject({ author: `${SUBJECT}/${name}`, pointer, values });
+      expect(Date.parse(link.expires_at) / 1000 - Date.now() / 1000 - expires_in).toBeLessThanOrEqual(0);
+      expect(Date.parse(link.expires_at) / 1000 - Date.now() / 1000 - expires_in).toBeGreaterThan(-60);
+      expect(link.url.length).toBeLessThan(2000);
+    }
+  });
+
+  it('takes an empty body, and null for what is left out', async () => {
+    const row = await storeEvaluation();
+    const nulls = { expires_in: null, name: null, pointer: null, values: null };
+
+    for (const body of [undefined, {}, nulls]) {
+      const response = await worker(await make(row, body));
+      expect(response.status).toBe(201);
+      expect(await response.json()).toMatchObject({ author: SUBJECT, pointer: '/value', values: {} });
+    }
+  });
+
+  it.each([
+    [{ expires_in: 59 }, 'expires_in must be a whole number of seconds from 60 to 7776000.'],
+    [{ expires_in: 7_776_001 }, 'expires_in must be a whole number of seconds from 60 to 7776000.'],
+    [{ expires_in: 60.5 }, 'expires_in must be a whole number of seconds from 60 to 7776000.'],
+    [{ expires_in: '60' }, 'expires_in must be a whole number of seconds from 60 to 7776000.'],
+    [{ name: '' }, 'name must be 1 to 64 letters, digits, or any of . _ @ + -'],
+    [{ name: 'a/b' }, 'name must be 1 to 64 letters, digits, or any of . _ @ + -'],
+    [{ name: 'anna\n' }, 'name must be 1 to 64 letters, digits, or any of . _ @ + -'],
+    [{ name: 'é' }, 'name must be 1 to 64 letters, digits, or any of . _ @ + -'],
+    [{ name: 'a'.repeat(65) }, 'name must be 1 to 64 letters, digits, or any of . _ @ + -'],
+    [
+      { pointer: 'value' },
+      'pointer must be a JSON Pointer (RFC 6901): empty, or /, followed by names with ~ written ~0 and / written ~1.',
+    ],
+    [
+      { pointer: '/a~2' },
+      'pointer must be a JSON Pointer (RFC 6901): empty, or /, followed by names with ~ written ~0 and / written ~1.',
+    ],
+    [{ pointer: `/${'a'.repeat(256)}` }, 'pointer must be at most 256 characters long.'],
+    [{ pointer: 1 }, 'pointer must be a string.'],
+    [{ values: [1] }, 'values must be an object of at most 32 numbers, such as {"approved":1,"rejected":0}.'],
+    [{ values: 'a' }, 'values must be an object of at most 32 numbers, such as {"approved":1,"rejected":0}.'],
+    [
+      { values: Object.fromEntries(Array.from({ length: 33 }, (_, index) => [index, 1])) },
+      'values must be an object of at most 32 numbers, such as {"approved":1,"rejected":0}.',
+    ],
+    [{ values: { a: '1' } }, 'each of values must be a JSON number: send it without quotes.'],
+    [{ values: { constructor: 1 } }, 'values cannot have the key constructor.'],
+  ])('refuses %j, and says what would do', async (body, error) => {
+    const row = await storeEvaluation();
+
+    await expectRefusedUpdate(row, await make(row, body), { status: 400, error });
+  });
+
+  it('refuses the key __proto__ among the values, which no object of JavaScript can hold', async () => {
+    const row = await storeEvaluation();
+    const sent = await request(`${pathOf(row)}/links`, { method: 'POST', body: '{"values":{"__proto__":1}}' });
+
+    await expectRefusal(await worker(sent), { status: 400, error: 'values cannot have the key __proto__.' });
+  });
+
+  it.each(['id', 'url', 'expires_at', 'run_id', 'evaluation_id', 'author'])(
+    'refuses another %s than the server sets',
+    async (field) => {
+      const row = await storeEvaluation();
+
+      await expectRefusedUpdate(
+        row,
+        await make(row, { [field]: 'x' }),
+        unprocessable(`${field} is set by the server: leave it out.`),
+      );
+    },
+  );
+
+  it('refuses a URL of 2,000 characters, and says how long it would be', async () => {
+    const row = await storeEvaluation();
+    const made = await linkTo(row, { pointer: '/a' });
+    // Three bytes of a claim are four characters of the key.
+    const values = { ['x'.repeat(Math.ceil(((2000 - made.url.length) * 3) / 4))]: 1 };
+
+    const response = await worker(await make(row, { values }));
+
+    expect(response.status).toBe(422);
+    expect((await response.json<{ error: string }>()).error).toMatch(
+      /^The URL of the link would be 20\d\d characters long and may be 1999: send a shorter pointer, or fewer or shorter values\.$/,
+    );
+  });
+
+  it('is refused to a token for one evaluation, which may not be passed on, and allowed to one for its run', async () => {
+    const row = await storeEvaluation();
+
+    await expectRefusal(await worker(await make(row, {}, { evaluation_id: row.id })), NOT_FOUND);
+    await expectRefusal(await worker(await make(row, {}, { run_id: crypto.randomUUID() })), NOT_FOUND);
+    expect((await worker(await make(row, {}, { run_id: row.run_id }))).status).toBe(201);
+  });
+
+  it('makes another link each time', async () => {
+    const row = await storeEvaluation();
+    const links = [await linkTo(row), await linkTo(row)];
+
+    expect(new Set(links.map(({ id }) => id)).size).toBe(2);
+    expect(new Set(links.map(({ url }) => url)).size).toBe(2);
+  });
+
+  it('leaves the id of the link in the log, and nothing of its key', async () => {
+    const logged = vi.spyOn(console, 'log');
+    const link = await linkTo(await storeEvaluation());
+    const lines = logged.mock.calls.flat().map(String);
+
+    expect(JSON.parse(lines.at(-1) ?? '')).toMatchObject({
+      operation: 'createEvaluationLink',
+      link: link.id,
+      status: 201,
+    });
+    for (const part of link.url.split('key=')[1]?.split('.') ?? []) expect(lines.join()).not.toContain(part);
+  });
+
+  it('has authors of up to 320 characters, which the row holds', async () => {
+    const row = await storeEvaluation();
+    const [sub, name] = ['s'.repeat(255), 'n'.repeat(64)];
+    const { url } = await linkTo(row, { name }, await mintToken({ sub }));
+
+    expect((await worker(post(url, { value: 9 }))).status).toBe(200);
+    expect(await readEvaluation(row.id)).toMatchObject({ value: 9, updated_by: `${sub}/${name}` });
+  });
+});
+
+describe('without LINK_SECRET', () => {
+  const off = workerWith({ LINK_SECRET: '' });
+  const REFUSAL = { status: 404, error: 'This deployment has no links: its setting LINK_SECRET is missing.' };
+
+  it('links are neither made nor revoked nor used, and each answer names the setting', async () => {
+    const row = await storeEvaluation();
+    const { id, url } = await linkTo(row);
+    const revoke = await request(`${pathOf(row)}/links/${id}`, { method: 'DELETE' });
+
+    await expectRefusedUpdate(row, await make(row, {}), REFUSAL, off);
+    await expectRefusedUpdate(row, revoke, REFUSAL, off);
+    await expectRefusedUpdate(row, post(url, { value: 9 }), REFUSAL, off);
+    await expectRefusedUpdate(row, new Request(url, { headers: { accept: 'application/json' } }), REFUSAL, off);
+  });
+
+  it('nothing else changes', async () => {
+    const row = await storeEvaluation();
+    const sent = await request(pathOf(row), { body: '{"value":9}' });
+
+    expect((await off(sent)).status).toBe(200);
+  });
+
+  it.each([
+    ['too short', 'x'.repeat(31), 'LINK_SECRET holds 31 bytes and needs 32 or more'],
+    ['the secret of the tokens', SECRET, 'LINK_SECRET must not be the same as JWT_SECRET'],
+  ])('one that is %s is a fault of the deployment, and lets nobody in', async (_, LINK_SECRET, cause) => {
+    const row = await storeEvaluation();
+    const { url } = await linkTo(row);
+    const logged = vi.spyOn(console, 'error');
+    const send = workerWith({ LINK_SECRET });
+
+    await expectRefusedUpdate(row, await make(row, {}), INTERNAL_ERROR, send);
+    await expectRefusedUpdate(row, post(url, { value: 9 }), INTERNAL_ERROR, send);
+
+    for (const line of logged.mock.calls.flat().map(String)) expect(line).toContain(cause);
+    expect(logged.mock.calls).toHaveLength(2);
+  });
+});

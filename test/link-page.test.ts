@@ -1,0 +1,462 @@
+/** The page of a link: what it shows, what its form stores, and what can never happen to who opens or scans it. */
+import { env } from 'cloudflare:workers';
+import { describe, expect, it, vi } from 'vitest';
+import { LINK_NOT_FOUND } from './support/answers.ts';
+import { flakyD1 } from './support/d1.ts';
+import { answer, BROWSER, linkTo, open, post, visit } from './support/links.ts';
+import {
+  expectRefusal,
+  pathOf,
+  putValue,
+  type Row,
+  readEvaluation,
+  readHistory,
+  request,
+  type Send,
+  SUBJECT,
+  stateOf,
+  storeEvaluation,
+  storeLabelled,
+  worker,
+  workerWith,
+} from './support/worker.ts';
+
+async function pageOf(sent: Request, send: Send = worker) {
+  const response = await send(sent);
+  expect(response.headers.get('content-type')).toBe('text/html; charset=utf-8');
+  return { status: response.status, headers: response.headers, html: await response.text() };
+}
+
+/** The text of a page, without its markup and style. */
+const textOf = (html: string) =>
+  html
+    .replace(/<style>.*?<\/style>/s, '')
+    .replaceAll(/<[^>]+>/g, ' ')
+    .replaceAll(/\s+/g, ' ');
+
+const versionIn = (html: string) => /name="version" value="([^"]*)"/.exec(html)?.[1] ?? '';
+const buttonsIn = (html: string) =>
+  [...html.matchAll(/<button name="value" value="([^"]*)"[^>]*>(.*?)<\/button>/g)].map(([, value, name]) => [
+    value,
+    name,
+  ]);
+
+const CATEGORIES = { categories: JSON.stringify(['formal', 'casual', 'friendly']) };
+
+describe('the page of a link', () => {
+  it('says what is asked, of which output, what is stored and by whom, for whom the answer counts and until when', async () => {
+    const row = await storeLabelled(
+      { name: 'Tone', description: 'How it sounds.', value_type: 'categorical', ...CATEGORIES },
+      { value: 1, output_name: 'summary', field_path: '$.text', created_by: 'user-7' },
+    );
+    const { url, expires_at } = await linkTo(row, { name: 'anna' });
+
+    const { status, html } = await pageOf(open(url));
+
+    expect(status).toBe(200);
+    expect(html).toContain('<title>Tone</title>');
+    const text = textOf(html);
+    for (const part of [
+      'Tone',
+      'How it sounds.',
+      'summary › $.text',
+      row.run_id,
+      'casual',
+      'user-7',
+      `${SUBJECT}/anna`,
+    ])
+      expect(text).toContain(part);
+    expect(text).toContain('2 January 2026 at 03:04 UTC');
+    expect(html).toContain(`<time datetime="${expires_at}">`);
+    expect(buttonsIn(html)).toEqual([
+      ['0', 'formal'],
+      ['1', 'casual'],
+      ['2', 'friendly'],
+    ]);
+    expect(/<button[^>]*aria-current="true"[^>]*>(.*?)</.exec(html)?.[1]).toBe('casual');
+    expect(versionIn(html)).toBe(row.created_at);
+    expect(html).not.toContain('<script');
+    expect(html).not.toContain('<svg');
+  });
+
+  it('may be framed, cached, indexed and styled by nobody, loads nothing, and tells nobody where it is', async () => {
+    const { url } = await linkTo(await storeEvaluation());
+
+    const { headers, html } = await pageOf(open(url));
+
+    const style = /<style>(.*?)<\/style>/s.exec(html)?.[1] ?? '';
+    const hash = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(style));
+    const base64 = btoa(String.fromCharCode(...new Uint8Array(hash)));
+    const { 'x-request-id': _, 'x-d1-bookmark': __, ...rest } = Object.fromEntries(headers);
+    expect(rest).toEqual({
+      'cache-control': 'no-store',
+      'content-security-policy': `default-src 'none'; style-src 'sha256-${base64}'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'`,
+      'content-type': 'text/html; charset=utf-8',
+      'referrer-policy': 'no-referrer',
+      'x-content-type-options': 'nosniff',
+      'x-frame-options': 'DENY',
+      'x-robots-tag': 'noindex, nofollow',
+    });
+    expect(html.match(/ style=|<link|<img|<a |https?:/g)).toBeNull();
+  });
+
+  it.each([
+    [
+      'binary',
+      {},
+      [
+        ['0', 'No'],
+        ['1', 'Yes'],
+      ],
+    ],
+    [
+      'ordinal',
+      CATEGORIES,
+      [
+        ['0', 'formal'],
+        ['1', 'casual'],
+        ['2', 'friendly'],
+      ],
+    ],
+    ['continuous', {}, []],
+  ])('of a %s label has a button for each category', async (value_type, label, buttons) => {
+    const { url } = await linkTo(await storeLabelled({ value_type, ...label }));
+
+    expect(buttonsIn((await pageOf(open(url))).html)).toEqual(buttons);
+  });
+
+  it.each([
+    [{ min_value: 1, max_value: 10.5 }, ' min="1" max="10.5"', 'from 1 to 10.5'],
+    [{ min_value: 0 }, ' min="0"', '0 or more'],
+    [{ max_value: -1 }, ' max="-1"', '-1 or less'],
+    [{}, '', 'a number'],
+  ])('of a continuous label has a field with its bounds: %j', async (label, attributes, words) => {
+    const { url } = await linkTo(await storeLabelled(label));
+
+    const { html } = await pageOf(open(url));
+
+    expect(/<input id="value"[^>]*>/.exec(html)?.[0].replace(/^.*autocomplete="off"(.*?) value="".*$/, '$1')).toBe(
+      attributes,
+    );
+    expect(textOf(html)).toContain(`Your answer, ${words}`);
+  });
+
+  it('of an evaluation without a label asks for a number', async () => {
+    const row = await storeEvaluation({
+      output_name: null,
+      field_path: null,
+      created_by: null,
+      created_by_evaluator_id: null,
+    });
+    const { url } = await linkTo(row);
+
+    const { html } = await pageOf(open(url));
+
+    expect(html).toContain('<h1 dir="auto">Evaluation</h1>');
+    expect(textOf(html)).toContain('Your answer, a number');
+    expect(textOf(html)).toContain('set 2 January 2026');
+    expect(html).not.toContain('Output');
+  });
+
+  it('draws the values before, the last thirty, and says them', async () => {
+    const row = await storeLabelled({ value_type: 'continuous', min_value: 0, max_value: 100 }, { value: 0 });
+    const { url } = await linkTo(row);
+    for (let value = 1; value <= 32; value += 1) await worker(await putValue(row, value));
+
+    const { html } = await pageOf(open(url));
+
+    const words = Array.from({ length: 31 }, (_, index) => index + 2).join(', ');
+    expect(html).toContain(`aria-label="The values so far: ${words}"`);
+    expect(/<polyline points="([^"]*)"/.exec(html)?.[1]?.split(' ')).toHaveLength(31);
+    expect(html).not.toMatch(/NaN|Infinity|undefined|null/);
+  });
+
+  it.each([
+    ['numbers whose difference is beyond a double', [-1.7e308, 1.7e308]],
+    ['the same number twice', [5, 5]],
+    ['very small numbers', [5e-324, 0]],
+  ])('draws %s', async (_, values) => {
+    const row = await storeEvaluation({ value: 1 });
+    const { url } = await linkTo(row);
+    for (const value of values) await worker(post(url, { value }, { 'idempotency-key': crypto.randomUUID() }));
+
+    const { html } = await pageOf(open(url));
+
+    const points = /<polyline points="([^"]*)"/.exec(html)?.[1]?.split(/[ ,]/).map(Number) ?? [];
+    expect(points).toHaveLength(2 * (values.length + 1));
+    for (const point of points) expect(point >= 0 && point <= 144).toBe(true);
+  });
+
+  it('escapes every text that is not ours', async () => {
+    const evil = `<script>alert("1")</script>'&`;
+    const row = await storeLabelled(
+      { name: evil, description: evil, value_type: 'ordinal', categories: JSON.stringify([evil, `"><img src=x>`]) },
+      { output_name: evil, field_path: evil, created_by: evil, value: 0 },
+    );
+    const { url } = await linkTo(row);
+    await worker(post(url, { value: 1 }));
+
+    const { html } = await pageOf(open(url));
+
+    expect(html).not.toMatch(/<script|<img|alert\("/);
+    expect(html.split('&lt;script&gt;alert(&quot;1&quot;)&lt;/script&gt;&#39;&amp;')).toHaveLength(8);
+  });
+
+  it('weighs less than 8 KiB with all that a page usually has', async () => {
+    const row = await storeLabelled({
+      name: 'Response Quality',
+      description: 'Whether the response answers what was asked, completely and without anything made up. '.repeat(3),
+      value_type: 'ordinal',
+      categories: JSON.stringify(['Unusable', 'Poor', 'Acceptable', 'Good', 'Excellent']),
+    });
+    const { url } = await linkTo(row, { name: 'anna.example@example.com' });
+    for (let n = 1; n <= 32; n += 1) await worker(await putValue(row, n % 5));
+
+    const { html } = await pageOf(open(url));
+
+    expect(new TextEncoder().encode(html).byteLength).toBeLessThan(8 * 1024);
+  });
+
+  it('is JSON for who asks for JSON: the evaluation, with its tag', async () => {
+    const row = await storeEvaluation();
+    const { url } = await linkTo(row);
+    const ask = (accept: string) => worker(visit(url, { headers: { accept } }));
+
+    for (const accept of ['application/json', 'application/json, */*;q=0.1', 'application/problem+json']) {
+      const response = await ask(accept);
+      const { updated_at: _, ...resource } = row;
+      expect(await response.json()).toEqual(resource);
+      expect(response.headers.get('etag')).toBe(`"${row.created_at}"`);
+    }
+    for (const accept of ['*/*', 'text/html', 'text/html, application/json', ''])
+      expect((await ask(accept)).headers.get('content-type')).toBe('text/html; charset=utf-8');
+  });
+});
+
+describe('who opens or scans a link', () => {
+  it('writes nothing, with a thousand requests of GET and HEAD', { timeout: 60_000 }, async () => {
+    const row = await storeLabelled({ value_type: 'ordinal', ...CATEGORIES });
+    const { url } = await linkTo(row);
+    const before = await stateOf(row);
+    const logged = vi.spyOn(console, 'log');
+    const agents = [
+      'Mozilla/5.0 (compatible; Safelinks)',
+      'Slackbot-LinkExpanding 1.0',
+      'facebookexternalhit/1.1',
+      'curl/8.5.0',
+    ];
+
+    const scan = async (n: number) => {
+      const query = n % 3 === 0 ? `&value=${n % 2}&version=${row.created_at}` : '';
+      const headers = { 'user-agent': agents[n % agents.length] ?? '', ...(n % 2 === 0 ? BROWSER : {}) };
+      return (await worker(visit(url + query, { method: n % 5 === 0 ? 'HEAD' : 'GET', headers }))).status;
+    };
+    const statuses = [];
+    for (let n = 0; n < 1000; n += 50)
+      statuses.push(...(await Promise.all(Array.from({ length: 50 }, (_, index) => scan(n + index)))));
+
+    expect(new Set(statuses)).toEqual(new Set([200]));
+    expect(await stateOf(row)).toEqual(before);
+    const lines = logged.mock.calls.flat().map((line) => JSON.parse(String(line)));
+    expect(lines).toHaveLength(1000);
+    expect(lines.filter(({ rows_written }) => rows_written !== 0)).toEqual([]);
+  });
+
+  it('gets headers and no body for HEAD', async () => {
+    const { url } = await linkTo(await storeEvaluation());
+    const response = await worker(visit(url, { method: 'HEAD', headers: BROWSER }));
+
+    expect(response.status).toBe(200);
+    expect(await response.text()).toBe('');
+    expect(response.headers.get('content-security-policy')).toContain("default-src 'none'");
+  });
+
+  it.each(['PUT', 'DELETE', 'PATCH', 'OPTIONS'])('is refused %s', async (method) => {
+    const row = await storeEvaluation();
+    const { url } = await linkTo(row);
+
+    await expectRefusal(await worker(visit(url, { method, headers: BROWSER })), {
+      status: 405,
+      error: 'This path does not have that method; it has GET, HEAD, POST.',
+      headers: { allow: 'GET, HEAD, POST' },
+    });
+  });
+});
+
+describe('an answer on the page', () => {
+  const ask = async (label: object = { value_type: 'ordinal', ...CATEGORIES }, fields: Partial<Row> = { value: 0 }) => {
+    const row = await storeLabelled(label, fields);
+    const { id, url } = await linkTo(row, { name: 'anna' });
+    return { row, id, url, version: versionIn((await pageOf(open(url))).html) };
+  };
+
+  it('is stored in the name of the link, and the page says so and can be answered again', async () => {
+    const { row, url, version } = await ask();
+
+    const first = await pageOf(answer(url, version, '2'));
+
+    expect(first.status).toBe(200);
+    expect(first.html).toContain('<title>Stored: friendly – tone</title>');
+    expect(textOf(first.html)).toContain('Stored: friendly . Thank you.');
+    expect(await readEvaluation(row.id)).toMatchObject({ value: 2, updated_by: `${SUBJECT}/anna` });
+    const second = await pageOf(answer(url, versionIn(first.html), '1'));
+    expect(second.status).toBe(200);
+    expect(await readEvaluation(row.id)).toMatchObject({ value: 1 });
+    expect((await readHistory(row.id)).map(({ value }) => value)).toEqual([0, 2]);
+  });
+
+  it('is stored once, however often the form is sent, and at once or one after another', async () => {
+    const { row, url, version } = await ask();
+
+    const pages = await Promise.all([1, 2, 3].map(() => pageOf(answer(url, version, '2'))));
+    pages.push(await pageOf(answer(url, version, '2')));
+
+    expect(pages.map(({ status }) => status)).toEqual([200, 200, 200, 200]);
+    expect(new Set(pages.map(({ html }) => html)).size).toBe(1);
+    expect(await readHistory(row.id)).toHaveLength(1);
+  });
+
+  it('overwrites nothing that was stored while the page was open: the page comes again with both values', async () => {
+    const { row, url, version } = await ask();
+    await worker(await putValue(row, 1));
+    const stored = await readEvaluation(row.id);
+
+    const { status, html } = await pageOf(answer(url, version, '2'));
+
+    expect(status).toBe(412);
+    expect(textOf(html)).toContain('Not stored yet');
+    expect(textOf(html)).toContain('It is casual now, and you answered friendly .');
+    expect(await readEvaluation(row.id)).toEqual(stored);
+    const again = await pageOf(answer(url, versionIn(html), '2'));
+    expect(again.status).toBe(200);
+    expect(await readEvaluation(row.id)).toMatchObject({ value: 2 });
+  });
+
+  it('that is sent again after another was stored is told, and undoes nothing', async () => {
+    const { row, url, version } = await ask();
+    await pageOf(answer(url, version, '2'));
+    await worker(await putValue(row, 1));
+
+    const { status, html } = await pageOf(answer(url, version, '2'));
+
+    expect(status).toBe(200);
+    expect(textOf(html)).toContain('Stored: friendly . Thank you. Since then it was changed: it is casual now.');
+    expect(await readEvaluation(row.id)).toMatchObject({ value: 1 });
+  });
+
+  it('that the label does not allow is explained beside the field, which keeps it', async () => {
+    const { row, url, version } = await ask({ value_type: 'continuous', min_value: 1, max_value: 10 });
+
+    const { status, html } = await pageOf(answer(url, version, '10.5'));
+
+    expect(status).toBe(422);
+    expect(html).toMatch(/<input id="value"[^>]* value="10.5" aria-invalid="true" aria-describedby="error" autofocus>/);
+    expect(html).toMatch(/<p class="error" id="error"[^>]*>Not stored: value must be between 1 and 10\.<\/p>/);
+    expect(await readEvaluation(row.id)).toEqual(row);
+  });
+
+  it.each(['', ' ', 'seven', '7,5', '0x10', '1e400', 'Infinity', 'NaN', '<b>', '١'])(
+    'that is no number is explained beside the field: %j',
+    async (text) => {
+      const { row, url, version } = await ask({ value_type: 'continuous' });
+
+      const { status, html } = await pageOf(answer(url, version, text));
+
+      expect(status).toBe(400);
+      expect(textOf(html)).toContain('Not stored: value must be a number, such as 7 or 7.5.');
+      expect(html).not.toContain('<b>"');
+      expect(await readEvaluation(row.id)).toEqual(row);
+    },
+  );
+
+  it.each([
+    ['7', 7],
+    [' 7.50 ', 7.5],
+    ['-1e2', -100],
+    ['0.1', 0.1],
+  ])('is a number as a browser sends it: %j', async (text, value) => {
+    const { row, url, version } = await ask({ value_type: 'continuous' });
+
+    expect((await pageOf(answer(url, version, text))).status).toBe(200);
+    expect(await readEvaluation(row.id)).toMatchObject({ value });
+  });
+
+  it('is refused with a version that no page showed', async () => {
+    const { row, url } = await ask();
+
+    expect((await pageOf(answer(url, 'x', '2'))).status).toBe(412);
+    expect(await readEvaluation(row.id)).toEqual(row);
+  });
+
+  it('is one call to D1, stored or refused, with the page that follows', async () => {
+    const { row, url, version } = await ask();
+    const logged = vi.spyOn(console, 'log');
+    for (const value of ['2', '3', 'x']) await worker(answer(url, version, value));
+
+    const lines = logged.mock.calls.flat().map((line) => JSON.parse(String(line)));
+    expect(lines.map(({ status, d1_calls, d1_attempts }) => [status, d1_calls, d1_attempts])).toEqual([
+      [200, 1, 1],
+      [412, 1, 1],
+      [400, 1, 1],
+    ]);
+    expect(lines[1]).toMatchObject({ refusal: 'precondition_failed' });
+    expect(await readHistory(row.id)).toHaveLength(1);
+  });
+
+  it('that may be stored or not can be sent again with one button, and is stored once', async () => {
+    const { row, url, version } = await ask();
+    const { db } = flakyD1(env.DB, 'D1 DB is overloaded.', 'is lost', 'succeeds');
+
+    const { status, headers, html } = await pageOf(answer(url, version, '2'), workerWith({ DB: db }));
+
+    expect(status).toBe(503);
+    expect(headers.get('retry-after')).toBe('5');
+    expect(textOf(html)).toContain('Please try again in a moment');
+    const resent = Object.fromEntries(
+      [...html.matchAll(/name="(\w+)" value="([^"]*)"/g)].map(([, name, value]) => [name, value]),
+    );
+    expect(resent).toEqual({ version, value: '2' });
+    expect((await pageOf(answer(url, version, '2'))).status).toBe(200);
+    expect(await readHistory(row.id)).toHaveLength(1);
+  });
+
+  it('through a link that was revoked meanwhile stores nothing, and gets the page of a link that does not work', async () => {
+    const { row, id, url, version } = await ask();
+    await worker(await request(`${pathOf(row)}/links/${id}`, { method: 'DELETE', headers: { 'content-type': null } }));
+
+    const { status, html } = await pageOf(answer(url, version, '2'));
+
+    expect(status).toBe(404);
+    expect(textOf(html)).toContain(LINK_NOT_FOUND.error);
+    expect(await readEvaluation(row.id)).toEqual(row);
+  });
+
+  it('of a fault of ours gets a page too, which tells nothing', async () => {
+    const { url, version } = await ask();
+    const { db } = flakyD1(env.DB, 'no such table: run_evaluation', 'fails');
+
+    const { status, html } = await pageOf(answer(url, version, '2'), workerWith({ DB: db }));
+
+    expect(status).toBe(500);
+    expect(html).not.toContain('no such table');
+  });
+
+  it('is no answer where a field is missing, or where it is JSON that says that it is a form', async () => {
+    const { row, url, version } = await ask();
+    const form = (body: string) =>
+      worker(
+        visit(url, {
+          method: 'POST',
+          body: new TextEncoder().encode(body),
+          headers: { 'content-type': 'application/x-www-form-urlencoded' },
+        }),
+      );
+
+    await expectRefusal(await form(`version=${version}`), {
+      status: 400,
+      error: 'The body must be valid JSON in UTF-8.',
+    });
+    expect((await form('{"value":2,"x":"&version=a&value=1"}')).headers.get('content-type')).toBe('application/json');
+    expect(await readEvaluation(row.id)).toMatchObject({ value: 2 });
+  });
+});

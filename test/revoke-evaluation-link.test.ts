@@ -1,0 +1,122 @@
+/** revokeEvaluationLink: at once, everywhere, and for this link alone. */
+import { env } from 'cloudflare:workers';
+import { describe, expect, it } from 'vitest';
+import { LINK_NOT_FOUND, NOT_FOUND } from './support/answers.ts';
+import { answer, linkTo, open, post, revokedOf } from './support/links.ts';
+import {
+  expectRefusedUpdate,
+  mintToken,
+  pathOf,
+  type Row,
+  readEvaluation,
+  request,
+  storeEvaluation,
+  worker,
+  workerWith,
+} from './support/worker.ts';
+
+const revoke = async (row: Pick<Row, 'run_id' | 'id'>, link: string, claims: object = {}) =>
+  request(`${pathOf(row)}/links/${link}`, {
+    method: 'DELETE',
+    headers: { authorization: `Bearer ${await mintToken({ ...claims })}`, 'content-type': null },
+  });
+
+describe('revokeEvaluationLink', () => {
+  it('ends a link: nothing is stored through it any more, on no edge, and its page is gone', async () => {
+    const row = await storeEvaluation();
+    const { id, url } = await linkTo(row);
+    expect((await worker(post(url, { value: 7 }))).status).toBe(200);
+    const stored = (await readEvaluation(row.id)) ?? row;
+
+    const response = await worker(await revoke(row, id));
+
+    expect(response.status).toBe(204);
+    expect(await response.text()).toBe('');
+    await expectRefusedUpdate(stored, post(url, { value: 9 }), LINK_NOT_FOUND);
+    await expectRefusedUpdate(stored, post(url, { value: 9 }), LINK_NOT_FOUND, workerWith({}));
+    expect((await worker(open(url))).status).toBe(404);
+    expect((await worker(answer(url, stored.updated_at ?? '', '9'))).status).toBe(404);
+    expect(await readEvaluation(row.id)).toEqual(stored);
+  });
+
+  it('ends no other link, also none to the same evaluation by the same author', async () => {
+    const row = await storeEvaluation();
+    const [revoked, other] = [await linkTo(row), await linkTo(row)];
+
+    await worker(await revoke(row, revoked.id));
+
+    expect((await worker(post(other.url, { value: 9 }))).status).toBe(200);
+  });
+
+  it('refuses what was stored through the link before, when it is sent again', async () => {
+    const row = await storeEvaluation();
+    const { id, url } = await linkTo(row);
+    const sent = () => post(url, { value: 7 }, { 'idempotency-key': 'k' });
+    await worker(sent());
+    const stored = (await readEvaluation(row.id)) ?? row;
+
+    await worker(await revoke(row, id));
+
+    await expectRefusedUpdate(stored, sent(), LINK_NOT_FOUND);
+  });
+
+  it('is safe to repeat, and is one row that says when the link would have expired', async () => {
+    const row = await storeEvaluation();
+    const link = await linkTo(row);
+
+    for (const id of [link.id, link.id.toUpperCase()]) expect((await worker(await revoke(row, id))).status).toBe(204);
+
+    expect(await revokedOf(row)).toEqual([
+      { account_id: row.account_id, evaluation_id: row.id, id: link.id, expires_at: link.expires_at },
+    ]);
+  });
+
+  it('does not end a link that is named under another evaluation, of the same run or not', async () => {
+    const row = await storeEvaluation();
+    const sibling = await storeEvaluation({ run_id: row.run_id });
+    const { id, url } = await linkTo(row);
+
+    expect((await worker(await revoke(sibling, id))).status).toBe(204);
+
+    expect((await worker(post(url, { value: 9 }))).status).toBe(200);
+  });
+
+  it('ends no link of another account that has an evaluation of the same ids', async () => {
+    const row = await storeEvaluation();
+    await storeEvaluation({ id: row.id, run_id: row.run_id, account_id: 'acc_neighbour' });
+    const { id, url } = await linkTo(row);
+
+    expect((await worker(await revoke(row, id, { account_id: 'acc_neighbour' }))).status).toBe(204);
+
+    expect((await worker(post(url, { value: 9 }))).status).toBe(200);
+  });
+
+  it('is 404 for an id that no link can have, because it would expire in more than 90 days', async () => {
+    const row = await storeEvaluation();
+
+    for (const id of [crypto.randomUUID().replace(/^./, 'f'), 'ffffffff-ffff-8fff-bfff-ffffffffffff'])
+      await expectRefusedUpdate(row, await revoke(row, id), NOT_FOUND);
+    expect(await revokedOf(row)).toEqual([]);
+  });
+
+  it('is 404 with a token for that evaluation alone, or for another run', async () => {
+    const row = await storeEvaluation();
+    const { id, url } = await linkTo(row);
+
+    for (const restriction of [{ evaluation_id: row.id }, { run_id: crypto.randomUUID() }])
+      await expectRefusedUpdate(row, await revoke(row, id, restriction), NOT_FOUND);
+    expect((await worker(post(url, { value: 9 }))).status).toBe(200);
+  });
+
+  it('stays so when the evaluation is deleted and made again', async () => {
+    const row = await storeEvaluation();
+    const { id, url } = await linkTo(row);
+    await worker(await revoke(row, id));
+    await env.DB.prepare('DELETE FROM run_evaluation WHERE account_id = ? AND id = ?')
+      .bind(row.account_id, row.id)
+      .run();
+    await storeEvaluation(row);
+
+    await expectRefusedUpdate(row, post(url, { value: 9 }), LINK_NOT_FOUND);
+  });
+});

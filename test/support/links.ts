@@ -1,0 +1,63 @@
+/** How a test makes a link, posts to it as a machine, and opens it as a person does. */
+import { env } from 'cloudflare:workers';
+import { createLinkKeys } from '../../src/link/key.ts';
+import type { EvaluationLink, Link } from '../../src/link/link.ts';
+import type { AccountId } from '../../src/principal.ts';
+import { LINK_SECRET } from './secret.ts';
+import { ACCOUNT, pathOf, type Row, request, type Send, SUBJECT, worker } from './worker.ts';
+
+/** A link to the evaluation, made through the API by the sample account, or with this token. */
+export async function linkTo(
+  row: Row,
+  body: object = {},
+  token?: string,
+  send: Send = worker,
+): Promise<EvaluationLink> {
+  const headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
+  const made = await send(
+    await request(`${pathOf(row)}/links`, { method: 'POST', body: JSON.stringify(body), headers }),
+  );
+  if (made.status !== 201) throw new Error(`no link: ${made.status} ${await made.text()}`);
+  return made.json();
+}
+
+/** A request to the URL of a link, with the headers that are given and no other. */
+export const visit = (url: string, init: RequestInit = {}) => {
+  const { body, ...rest } = init;
+  // A text would bring a Content-Type of its own.
+  return new Request(url, typeof body === 'string' ? { ...rest, body: new TextEncoder().encode(body) } : init);
+};
+
+/** What a sender posts to the link. */
+export const post = (url: string, body: unknown, headers: Record<string, string> = {}) =>
+  visit(url, { method: 'POST', body: typeof body === 'string' ? body : JSON.stringify(body), headers });
+
+/** As a browser asks for a page. */
+export const BROWSER = { accept: 'text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8' };
+
+export const open = (url: string) => visit(url, { headers: BROWSER });
+
+/** What the form of the page sends. */
+export const answer = (url: string, version: string, value: string) =>
+  new Request(url, { method: 'POST', headers: BROWSER, body: new URLSearchParams({ version, value }) });
+
+/** The URL of a link that the Worker under test has not made: signed by the secret, whatever it holds. */
+export async function signedLink(row: Row, changed: Partial<Link> = {}, secret = LINK_SECRET): Promise<string> {
+  const { sign } = await createLinkKeys(new TextEncoder().encode(secret));
+  const key = await sign({
+    id: crypto.randomUUID(),
+    account: ACCOUNT as AccountId,
+    author: SUBJECT,
+    expires_at: new Date(Date.now() + 600_000).toISOString(),
+    run_id: row.run_id,
+    evaluation_id: row.id,
+    pointer: '/value',
+    values: {},
+    ...changed,
+  });
+  return `https://api.test/v1/link?key=${key}`;
+}
+
+/** The links that are stored as revoked of an evaluation. */
+export const revokedOf = async ({ id }: Row) =>
+  (await env.DB.prepare('SELECT * FROM revoked_link WHERE evaluation_id = ?').bind(id).all()).results;

@@ -1,0 +1,303 @@
+/** updateEvaluationByLink: whatever a sender posts, what is stored and by whom; repetitions; and what is refused. */
+
+import { env } from 'cloudflare:workers';
+import { describe, expect, it, vi } from 'vitest';
+import { LINK_NOT_FOUND, unprocessable } from './support/answers.ts';
+import { flakyD1 } from './support/d1.ts';
+import { linkTo, post, visit } from './support/links.ts';
+import { REQUESTS } from './support/senders.ts';
+import {
+  expectRefusedUpdate,
+  expectUnbroken,
+  pathOf,
+  putValue,
+  readEvaluation,
+  readHistory,
+  request,
+  SUBJECT,
+  storeEvaluation,
+  storeLabelled,
+  worker,
+  workerWith,
+} from './support/worker.ts';
+
+/** Three requests in ten seconds. */
+const { SMALL_RATE_LIMITER } = env as typeof env & { readonly SMALL_RATE_LIMITER: RateLimit };
+
+describe('a sender', () => {
+  it.each(REQUESTS)(
+    'is understood as it sends, and its value is stored in the name of the link: $name',
+    async ({ headers, body, pointer, values, label, value }) => {
+      const row = await storeLabelled(label);
+      const { url } = await linkTo(row, { pointer, values, name: 'hook' });
+
+      const response = await worker(visit(url, { method: 'POST', headers, body }));
+
+      expect(response.status).toBe(200);
+      const stored = await readEvaluation(row.id);
+      expect(await response.json()).toEqual(stored);
+      expect(stored).toEqual({ ...row, value, updated_by: `${SUBJECT}/hook`, updated_at: expect.any(String) });
+      expect(response.headers.get('etag')).toBe(`"${stored?.updated_at}"`);
+    },
+  );
+
+  it.each(REQUESTS.filter(({ headers }) => Object.keys(headers).some((name) => /^(webhook|svix)-id$/.test(name))))(
+    'may repeat late, after another caller has written, and undoes nothing: $name',
+    async ({ headers, body, pointer, values, label, value }) => {
+      const row = await storeLabelled(label);
+      const { url } = await linkTo(row, { pointer, values });
+      const sent = () => visit(url, { method: 'POST', headers, body });
+      await worker(sent());
+      const other = value === 1 ? 0 : 1;
+      expect((await worker(await putValue(row, other))).status).toBe(200);
+
+      const late = await worker(sent());
+
+      expect(late.status).toBe(200);
+      expect(await late.json()).toMatchObject({ value });
+      expect(await readEvaluation(row.id)).toMatchObject({ value: other });
+      expect(await readHistory(row.id)).toHaveLength(2);
+    },
+  );
+});
+
+describe('what the pointer finds', () => {
+  const pointers = { pointer: '/a', values: { yes: 1, '': 2, ' yes': 3, '8': 4 } };
+
+  it.each([
+    ['{"a":7.5}', 7.5],
+    ['{"a":-0.0}', 0],
+    ['{"a":1e3}', 1000],
+    ['{"a":true}', 1],
+    ['{"a":false}', 0],
+    ['{"a":"yes"}', 1],
+    ['{"a":""}', 2],
+    ['{"a":" yes"}', 3],
+    ['{"a":"8"}', 4],
+    ['{"a":5,"id":"x","value":9,"account_id":"acc_neighbour","run_id":1,"updated_by":"mallory","created_at":0}', 5],
+    [`\ufeff {"a":6} \n`, 6],
+    ['{"a":1,"a":2}', 2],
+  ])('is the value: %s', async (body, value) => {
+    const row = await storeEvaluation({ value: 99 });
+    const { url } = await linkTo(row, pointers);
+
+    const response = await worker(post(url, body));
+
+    expect(response.status).toBe(200);
+    expect(await readEvaluation(row.id)).toEqual({
+      ...row,
+      value,
+      updated_by: SUBJECT,
+      updated_at: expect.any(String),
+    });
+  });
+
+  it.each([
+    ['', '8', 8],
+    ['/0', '[7]', 7],
+    ['/a~1b/m~0n', '{"a/b":{"m~n":6}}', 6],
+    ['/', '{"":5}', 5],
+    ['/a/1/b', '{"a":[0,{"b":4}]}', 4],
+    ['/__proto__', '{"__proto__":3}', 3],
+  ])('may be anywhere in the body: %j in %s', async (pointer, body, value) => {
+    const row = await storeEvaluation({ value: 99 });
+    const { url } = await linkTo(row, { pointer });
+
+    expect((await worker(post(url, body))).status).toBe(200);
+    expect(await readEvaluation(row.id)).toMatchObject({ value });
+  });
+
+  const WANTED = 'it must be a number, true or false, or "approved", or "rejected".';
+
+  it.each([
+    ['{}', 'What /a finds in the body is nothing'],
+    ['[]', 'What /a finds in the body is nothing'],
+    ['null', 'What /a finds in the body is nothing'],
+    ['"a"', 'What /a finds in the body is nothing'],
+    ['{"a":null}', 'What /a finds in the body is null'],
+    ['{"a":[1]}', 'What /a finds in the body is an array'],
+    ['{"a":{"value":1}}', 'What /a finds in the body is an object'],
+    ['{"a":1e400}', 'What /a finds in the body is a number beyond a double'],
+    ['{"a":"8"}', 'What /a finds in the body is the text "8"'],
+    ['{"a":"Approved"}', 'What /a finds in the body is the text "Approved"'],
+    ['{"a":"toString"}', 'What /a finds in the body is the text "toString"'],
+    ['{"a":"__proto__"}', 'What /a finds in the body is the text "__proto__"'],
+    [`{"a":"${'é'.repeat(65)}"}`, `What /a finds in the body is the text "${'é'.repeat(64)}…"`],
+  ])('is refused, and the sentence says what it is and what would do: %s', async (body, found) => {
+    const row = await storeEvaluation();
+    const { url } = await linkTo(row, { pointer: '/a', values: { approved: 1, rejected: 0 } });
+
+    await expectRefusedUpdate(row, post(url, body), unprocessable(`${found}: ${WANTED}`));
+  });
+
+  it('is refused of a body that is the value, where that is none', async () => {
+    const row = await storeEvaluation();
+    const { url } = await linkTo(row, { pointer: '' });
+
+    const error = 'The body is an array: it must be a number, true or false.';
+    await expectRefusedUpdate(row, post(url, '[1]'), unprocessable(error));
+  });
+
+  it('is judged by the label, like every update', async () => {
+    const row = await storeLabelled({ min_value: 1, max_value: 10 });
+    const { url } = await linkTo(row, { values: { most: 11 } });
+
+    for (const body of ['{"value":11}', '{"value":"most"}', '{"value":false}'])
+      await expectRefusedUpdate(row, post(url, body), unprocessable('value must be between 1 and 10.'));
+  });
+});
+
+describe('an update by a link', () => {
+  it('is the update: the replaced value is in the history, with who had set it', async () => {
+    const row = await storeEvaluation({ value: 3 });
+    const { url } = await linkTo(row, { name: 'anna' });
+    for (const value of [4, 5]) await worker(post(url, { value }));
+
+    const history = await readHistory(row.id);
+    expect(history.map(({ value, updated_by }) => [value, updated_by])).toEqual([
+      [3, 'user-7'],
+      [4, `${SUBJECT}/anna`],
+    ]);
+    expectUnbroken(history, await readEvaluation(row.id));
+  });
+
+  it('is stored once, if it is sent again without a key and nobody has written since', async () => {
+    const row = await storeEvaluation();
+    const { url } = await linkTo(row);
+    const responses = [await worker(post(url, { value: 9 })), await worker(post(url, { value: 9 }))];
+
+    expect(new Set(await Promise.all(responses.map((response) => response.text()))).size).toBe(1);
+    expect(await readHistory(row.id)).toHaveLength(1);
+  });
+
+  it('refuses the same key with another value', async () => {
+    const row = await storeEvaluation();
+    const { url } = await linkTo(row);
+    const key = { 'webhook-id': 'msg_1' };
+    await worker(post(url, { value: 7 }, key));
+
+    await expectRefusedUpdate(
+      (await readEvaluation(row.id)) ?? row,
+      post(url, { value: 8 }, key),
+      unprocessable(
+        'The Idempotency-Key was sent to this evaluation before, with the value 7: send a new key with a new value.',
+      ),
+    );
+  });
+
+  it('keeps the same key of two authors apart', async () => {
+    const row = await storeEvaluation();
+    const key = { 'idempotency-key': 'same' };
+    for (const name of ['anna', 'ben']) {
+      const { url } = await linkTo(row, { name });
+      expect((await worker(post(url, { value: name.length }, key))).status).toBe(200);
+    }
+
+    expect(await readHistory(row.id)).toHaveLength(2);
+  });
+
+  it('takes If-Match, and refuses If-None-Match', async () => {
+    const row = await storeEvaluation();
+    const { url } = await linkTo(row);
+
+    await expectRefusedUpdate(row, post(url, { value: 9 }, { 'if-match': '"x"' }), {
+      status: 412,
+      error: 'The evaluation is not as If-Match expects it: get it again, and send its present ETag.',
+      headers: { etag: `"${row.created_at}"`, 'cache-control': 'no-store, no-transform' },
+    });
+    await expectRefusedUpdate(row, post(url, { value: 9 }, { 'if-none-match': '*' }), {
+      status: 400,
+      error: 'An update takes If-Match, not If-None-Match: what it changes must exist.',
+    });
+    expect((await worker(post(url, { value: 9 }, { 'if-match': `"${row.created_at}"` }))).status).toBe(200);
+  });
+
+  it.each([
+    ['{"a":', 400, 'The body must be valid JSON in UTF-8.'],
+    ['', 400, 'The body must be valid JSON in UTF-8.'],
+    ['value=9', 400, 'The body must be valid JSON in UTF-8.'],
+    [new Uint8Array([0x22, 0xff, 0x22]), 400, 'The body must be valid JSON in UTF-8.'],
+    [`"${'x'.repeat(262_143)}"`, 413, 'The body must be at most 262144 bytes.'],
+  ])('refuses a body that cannot be read', async (body, status, error) => {
+    const row = await storeEvaluation();
+    const { url } = await linkTo(row);
+
+    await expectRefusedUpdate(row, visit(url, { method: 'POST', body }), { status, error });
+  });
+
+  it('takes a body of 256 KiB', async () => {
+    const row = await storeEvaluation();
+    const { url } = await linkTo(row);
+    const frame = '{"value":9,"text":""}';
+    const body = frame.replace('""', `"${'x'.repeat(256 * 1024 - frame.length)}"`);
+
+    expect((await worker(post(url, body))).status).toBe(200);
+    await expectRefusedUpdate((await readEvaluation(row.id)) ?? row, post(url, `${body} `), {
+      status: 413,
+      error: 'The body must be at most 262144 bytes.',
+    });
+  });
+
+  it('is one call to D1, accepted or refused, and reads no more than the update and its revocation', async () => {
+    const row = await storeLabelled({ min_value: 1, max_value: 10 });
+    const { url } = await linkTo(row);
+    const logged = vi.spyOn(console, 'log');
+    for (const value of [9, 11]) await worker(post(url, { value }));
+
+    const lines = logged.mock.calls.flat().map((line) => JSON.parse(String(line)));
+    expect(lines).toMatchObject([
+      { status: 200, d1_calls: 1, d1_attempts: 1, rows_read: 4, rows_written: 2 },
+      { status: 422, d1_calls: 1, d1_attempts: 1, rows_written: 0 },
+    ]);
+  });
+
+  it('is stored once where D1 loses the answer after the commit', async () => {
+    const row = await storeEvaluation();
+    const { url } = await linkTo(row);
+    const { db, calls } = flakyD1(env.DB, 'Network connection lost.', 'is lost', 'succeeds');
+
+    expect((await workerWith({ DB: db })(post(url, { value: 9 }))).status).toBe(200);
+
+    expect(calls).toEqual(['batch', 'batch']);
+    expect(await readHistory(row.id)).toHaveLength(1);
+  });
+
+  it('is gone with its evaluation', async () => {
+    const row = await storeEvaluation();
+    const { url } = await linkTo(row);
+    await env.DB.prepare('DELETE FROM run_evaluation WHERE id = ?').bind(row.id).run();
+
+    await expectRefusedUpdate(row, post(url, { value: 9 }), LINK_NOT_FOUND);
+  });
+
+  it('counts for the limit of its author and evaluation, apart from the tokens of who made it', async () => {
+    const [row, other] = [await storeEvaluation(), await storeEvaluation()];
+    const send = workerWith({ RATE_LIMITER: SMALL_RATE_LIMITER });
+    const [first, second] = [await linkTo(row), await linkTo(other)];
+    const statuses = [];
+    for (let value = 0; value < 4; value += 1) statuses.push((await send(post(first.url, { value }))).status);
+
+    expect(statuses).toEqual([200, 200, 200, 429]);
+    expect((await send(post(second.url, { value: 1 }))).status).toBe(200);
+    expect((await send(await request(pathOf(row), { body: '{"value":1}' }))).status).toBe(200);
+  });
+
+  it('leaves a log line with the link and its account, without key, body and value', async () => {
+    const row = await storeEvaluation();
+    const { id, url } = await linkTo(row);
+    const logged = vi.spyOn(console, 'log');
+
+    await worker(post(url, { value: 4321.5, text: 'a secret of the sender' }));
+
+    const text = logged.mock.calls.flat().join();
+    expect(JSON.parse(text)).toMatchObject({
+      operation: 'updateEvaluationByLink',
+      status: 200,
+      account: row.account_id,
+      evaluation: row.id,
+      link: id,
+    });
+    for (const secret of [...(url.split('key=')[1]?.split('.') ?? []), '4321.5', 'a secret'])
+      expect(text).not.toContain(secret);
+  });
+});
