@@ -1,6 +1,6 @@
 /** `.dev.vars`: the settings of the local Worker, and the secret that signs development tokens. Never committed. */
 import { randomBytes } from 'node:crypto';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { parseEnv } from 'node:util';
 import { JwksError, readConfiguredJwks } from '../auth/jwks.ts';
 import { Failure, misconfigured } from '../failure.ts';
@@ -10,17 +10,21 @@ import type { Variables } from '../variables.ts';
 const FILE = '.dev.vars';
 const CONFIGURATION = 'wrangler.toml';
 
-/** Writes a fresh secret where there is no file yet; says whether it did. */
+const freshSecret = () => randomBytes(48).toString('base64url');
+
+/** Writes fresh secrets where there is no file yet; says whether it did. */
 export function createDevVars(): boolean {
   if (existsSync(FILE)) return false;
-  const secret = randomBytes(48).toString('base64url');
-  writeFileSync(
-    FILE,
-    `# The local Worker's settings, see .dev.vars.example. Not for any other place.\nJWT_SECRET=${secret}\n`,
-    {
-      mode: 0o600,
-    },
-  );
+  const header = "# The local Worker's settings, see .dev.vars.example. Not for any other place.";
+  writeFileSync(FILE, `${header}\nJWT_SECRET=${freshSecret()}\nLINK_SECRET=${freshSecret()}\n`, { mode: 0o600 });
+  return true;
+}
+
+/** Adds a LINK_SECRET to a file without a line for one; says whether it did. A blank one stays: whoever wrote it wants no links. */
+export function addLinkSecret(): boolean {
+  const text = readFileSync(FILE, 'utf8');
+  if ('LINK_SECRET' in parseEnv(text)) return false;
+  appendFileSync(FILE, `${text === '' || text.endsWith('\n') ? '' : '\n'}LINK_SECRET=${freshSecret()}\n`);
   return true;
 }
 

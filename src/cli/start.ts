@@ -8,8 +8,8 @@ import { createServer } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import type { Settings } from '../settings.ts';
-import { createDevVars, readLocalSettings } from './dev-vars.ts';
-import { mintToken, SAMPLE } from './mint.ts';
+import { addLinkSecret, createDevVars, readLocalSettings } from './dev-vars.ts';
+import { mintToken, SAMPLE, type TokenOptions } from './mint.ts';
 import { OFFLINE } from './offline.ts';
 
 const HOST = '127.0.0.1';
@@ -73,22 +73,42 @@ async function firstSteps(origin: string, settings: Settings): Promise<string> {
   if (settings.keys.kind !== 'secret') {
     return `${serving}\nTokens come from your identity provider: take one from there. The sample data is of the account ${SAMPLE.account}.\n`;
   }
-  const token = await mintToken(settings, { ...SAMPLE, expires: '1h' });
-  const { tokenHeader } = settings;
-  const credentials = tokenHeader === undefined ? `Authorization: Bearer ${token}` : `${tokenHeader}: ${token}`;
+  const headers = await headersOf(settings, SAMPLE);
+  const evaluation = `${origin}/v1/run/${SAMPLE.run}/evaluation/${SAMPLE.evaluation}`;
+  const shown = Object.entries(headers).map(([name, value]) => `-H '${name}: ${value}'`);
+  const link = await linkTo(evaluation, settings);
   return `${serving} Paste this into another terminal (its token is valid for an hour):
 
-curl -i -X PUT ${origin}/v1/run/${SAMPLE.run}/evaluation/${SAMPLE.evaluation} -H '${credentials}' -H 'Content-Type: application/json' -d '{"value":8}'
+curl -i -X PUT ${evaluation} ${shown.join(' ')} -d '{"value":8}'
 
 It answers 200 with the evaluation as stored: "value":8, "updated_by":"${SAMPLE.subject}" and the time of the write.
-`;
+${link}`;
+}
+
+/** Of a request with a development token, valid for an hour. */
+async function headersOf(settings: Settings, token: Omit<TokenOptions, 'expires'>): Promise<Record<string, string>> {
+  const jwt = await mintToken(settings, { ...token, expires: '1h' });
+  const credentials =
+    settings.tokenHeader === undefined ? { Authorization: `Bearer ${jwt}` } : { [settings.tokenHeader]: jwt };
+  return { ...credentials, 'Content-Type': 'application/json' };
+}
+
+/** A link for a person; nothing where LINK_SECRET is blank. */
+async function linkTo(evaluation: string, settings: Settings): Promise<string> {
+  const { account, subject } = SAMPLE;
+  const headers = await headersOf(settings, { account, subject });
+  const response = await fetch(`${evaluation}/links`, { method: 'POST', headers, body: '{"name":"anna"}' });
+  if (!response.ok) return '';
+  const { url } = (await response.json()) as { url: string };
+  return `\nOpen this in a browser: what a person gets who is asked for a value. A machine may post to it instead.\n\n${url}\n`;
 }
 
 async function start(port: number): Promise<void> {
   process.on('SIGINT', stop).on('SIGTERM', stop);
   await refuseTakenPort(port);
-  if (createDevVars()) console.log('Made .dev.vars with a random secret.');
+  if (createDevVars()) console.log('Made .dev.vars with random secrets.');
   const settings = await readLocalSettings();
+  if (addLinkSecret()) console.log('Added a random LINK_SECRET to .dev.vars.');
   console.log('The settings in .dev.vars are right.\nMigrating the local D1 ...');
   await runWrangler('d1', 'migrations', 'apply', 'DB', '--local');
   if (isStopped) return;

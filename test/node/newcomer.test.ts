@@ -47,7 +47,7 @@ async function start(port: number): Promise<Running> {
   let output = '';
   for await (const chunk of child.stdout.setEncoding('utf8')) {
     output += chunk;
-    if (/^(It answers 200|Tokens come from)/m.test(output)) break;
+    if (/^(http:.*\/v1\/link\?key=|Tokens come from)/m.test(output)) break;
   }
   const stop = async () => {
     // To the whole process group, as a terminal's Ctrl-C.
@@ -105,7 +105,16 @@ describe('npm start', () => {
     expect(statSync(join(clone, '.dev.vars')).mode & 0o777).toBe(0o600);
   });
 
-  it('keeps its data and its secret over a restart', async () => {
+  it('prints a link, and a person who opens it is asked for a value', () => {
+    const link = /^http:\S+\/v1\/link\?key=\S+$/m.exec(running.output)?.[0];
+
+    const page = shell(`curl -s '${link}'`).stdout;
+
+    expect(page).toContain('<h1 dir="auto">tone</h1>');
+    expect(page).toContain(`<b dir="auto">${SAMPLE.subject}/anna</b>`);
+  });
+
+  it('keeps its data and its secrets over a restart', async () => {
     const { body } = answerOf(running.curl);
     const vars = readFileSync(join(clone, '.dev.vars'), 'utf8');
 
@@ -303,6 +312,7 @@ describe("an identity provider's settings in .dev.vars", () => {
     const { output, port, npm } = await start(await freePort());
 
     expect(output).not.toMatch(/^curl /m);
+    expect(readFileSync(file, 'utf8')).toMatch(/^JWT_JWKS_URL=[^]*\nLINK_SECRET=[\w-]{64}\n$/);
     expect(output).toContain('Tokens come from your identity provider');
 
     process.kill(npm, 'SIGTERM');
