@@ -312,7 +312,7 @@ describe("an identity provider's settings in .dev.vars", () => {
     const { output, port, npm } = await start(await freePort());
 
     expect(output).not.toMatch(/^curl /m);
-    expect(readFileSync(file, 'utf8')).toMatch(/^JWT_JWKS_URL=[^]*\nLINK_SECRET=[\w-]{64}\n$/);
+    expect(readFileSync(file, 'utf8')).toMatch(/^JWT_JWKS_URL=[\s\S]*\nLINK_SECRET=[\w-]{64}\n$/);
     expect(output).toContain('Tokens come from your identity provider');
 
     process.kill(npm, 'SIGTERM');
