@@ -10,6 +10,9 @@ import type { Link } from './link.ts';
 import type { PageRow } from './page.query.ts';
 import { STYLE } from './style.ts';
 
+/** Choices that are all this short stand side by side. */
+const SHORT_MAX_CHARS = 24;
+
 type Html = ReturnType<typeof html>;
 
 /** What has happened before the page is shown: nothing, or the answer was stored, or was refused. */
@@ -27,14 +30,14 @@ export function linkPage(row: PageRow, link: Link, state: PageState): Promise<st
     html`${noticeOf(state, row)}
 <h1 dir="auto">${name}</h1>
 ${row.description && html`<p class="about" dir="auto">${row.description}</p>`}
-<dl>${output && html`<dt>Output</dt><dd dir="auto">${output}</dd>`}<dt>Run</dt><dd>${row.run_id}</dd></dl>
-<div class="now"><div><small>Now</small><strong dir="auto">${wordOf(row, row.value)}</strong><small>${setBy(row)}</small></div>${drawing(row)}</div>
+${output && html`<p><small>Output</small> <b dir="auto">${output}</b></p>`}
+<div class="now"><div><small>Now</small><strong dir="auto">${wordOf(row, row.value)}</strong></div>${drawing(row)}<small>${setBy(row)}</small></div>
 <form method="post"><input type="hidden" name="version" value="${versionOf(row)}">${fields(row, state)}</form>
-<footer>Your answer is stored as that of <b dir="auto">${link.author}</b>. This link works until ${time(link.expires_at)}.</footer>`,
+<footer>Your answer is stored as that of <b dir="auto">${link.author}</b>. This link works until ${time(link.expires_at)}.<p>Run ${row.run_id}</p></footer>`,
   );
 }
 
-/** Instead of the page; an answer that may be stored or not can be sent again. */
+/** Instead of the page. An answer that may be stored or not can be sent again; what was not an answer, opened again. */
 export function failurePage(status: number, sentence: string, answer: Answer | undefined): Promise<string> {
   const isTransient = status === 429 || status === 503;
   const heading = isTransient
@@ -42,12 +45,14 @@ export function failurePage(status: number, sentence: string, answer: Answer | u
     : status === 404
       ? 'This link does not work'
       : 'That did not work';
-  const again = html`<form method="post"><input type="hidden" name="version" value="${answer?.version}"><input type="hidden" name="value" value="${answer?.text}"><button class="send">Try again</button></form>`;
+  const again = answer
+    ? html`<form method="post"><input type="hidden" name="version" value="${answer.version}"><input type="hidden" name="value" value="${answer.text}"><button class="send">Try again</button></form>`
+    : html`<p><a href="">Try again</a></p>`;
   return htmlDocument(
     heading,
     html`<h1>${heading}</h1>
 <p>${isTransient ? 'Too much is going on here right now. Trying again does no harm: an answer is stored once.' : sentence}</p>
-${isTransient && answer && again}`,
+${isTransient && again}`,
   );
 }
 
@@ -84,11 +89,15 @@ function noticeOf(state: PageState, row: PageRow): Html | '' {
 }
 
 function fields(row: PageRow, state: PageState): Html {
-  const refusal =
-    state.kind === 'refused' && html`<p class="error" id="error" role="alert">Not stored: ${state.sentence}</p>`;
   const choices = choicesOf(row);
+  // A field has the focus itself; which button was pressed is not known.
+  const focus = choices && html` tabindex="-1" autofocus`;
+  const refusal =
+    state.kind === 'refused' &&
+    html`<p class="error" id="error" role="alert"${focus}>Not stored: ${state.sentence}</p>`;
   if (choices) {
-    return html`<fieldset><legend>Your answer</legend>${choices.map(
+    const isList = choices.some((choice) => choice.length > SHORT_MAX_CHARS);
+    return html`<fieldset${isList && html` class="list"`}><legend>Your answer</legend>${choices.map(
       (choice, value) =>
         html`<button name="value" value="${value}" dir="auto"${value === row.value && html` aria-current="true"`}>${choice}</button>`,
     )}</fieldset>${refusal}`;
@@ -96,9 +105,11 @@ function fields(row: PageRow, state: PageState): Html {
   const { min_value: min, max_value: max } = row;
   const shown =
     state.kind === 'refused' || state.kind === 'changed' ? state.text : state.kind === 'stored' ? row.value : '';
+  // The decimal keypad of an iPhone has no minus.
+  const hasNoMinus = min !== null && min >= 0;
   const invalid = state.kind === 'refused' && html` aria-invalid="true" aria-describedby="error" autofocus`;
   return html`<label for="value">Your answer, ${boundsOf(min, max)}</label>
-<fieldset><input id="value" name="value" type="number" inputmode="decimal" step="any" required autocomplete="off"${
+<fieldset><input id="value" name="value" type="number"${hasNoMinus && html` inputmode="decimal"`} step="any" required autocomplete="off"${
     min !== null && html` min="${min}"`
   }${max !== null && html` max="${max}"`} value="${shown}"${invalid}><button class="send">Store</button></fieldset>${refusal}`;
 }
