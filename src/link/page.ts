@@ -45,14 +45,16 @@ export function failurePage(status: number, sentence: string, answer: Answer | u
     : status === 404
       ? 'This link does not work'
       : 'That did not work';
+  const isOurs = isTransient || status >= 500;
+  const what = isTransient ? 'Too much is going on here right now.' : 'This is not your fault.';
   const again = answer
     ? html`<form method="post"><input type="hidden" name="version" value="${answer.version}"><input type="hidden" name="value" value="${answer.text}"><button class="send">Try again</button></form>`
     : html`<p><a href="">Try again</a></p>`;
   return htmlDocument(
     heading,
     html`<h1>${heading}</h1>
-<p>${isTransient ? 'Too much is going on here right now. Trying again does no harm: an answer is stored once.' : sentence}</p>
-${isTransient && again}`,
+<p>${isOurs ? `${what} Trying again does no harm: an answer is stored once.` : sentence}</p>
+${isOurs && again}`,
   );
 }
 
