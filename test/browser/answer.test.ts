@@ -1,0 +1,476 @@
+/** What a person does with a link in Chromium, and what is stored then. In each test the page shows itself and does nothing else. */
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { failurePage } from '../../src/link/page.ts';
+import { findChromium, launchChromium } from './chromium.ts';
+import { openWindow, type Window } from './window.ts';
+import { AUTHOR, type Label, SUBJECT, startWorker, type Worker } from './worker.ts';
+
+const GONE =
+  'The link does not work: it is incomplete, has expired or was revoked, or what it was for is gone. Ask whoever sent it for another.';
+
+const BINARY: Label = { name: 'Correct', value_type: 'binary' };
+const CATEGORICAL: Label = { name: 'Register', value_type: 'categorical', categories: ['Formal', 'Casual', 'Rude'] };
+const CONTINUOUS: Label = { name: 'Tone', value_type: 'continuous', min_value: 1, max_value: 10 };
+
+let browser: Browser;
+let worker: Worker;
+beforeAll(async () => {
+  [browser, worker] = await Promise.all([launchChromium(), startWorker()]);
+});
+afterAll(() => Promise.all([browser.close(), worker.close()]));
+
+/** One for all tests, because a new one takes longer than most of them. */
+let window: Window;
+beforeAll(async () => {
+  window = await openWindow(browser);
+});
+afterEach(() => expect(window.noted.splice(0)).toEqual([]));
+
+async function open(url: string): Promise<Page> {
+  await window.page.goto(url);
+  return window.page;
+}
+
+const field = (page: Page) => page.getByRole('spinbutton');
+const press = (page: Page, name: string) => page.getByRole('button', { name, exact: true }).click();
+async function answer(page: Page, value: string): Promise<void> {
+  await field(page).fill(value);
+  await press(page, 'Store');
+}
+
+const heading = (page: Page) => page.getByRole('heading').textContent();
+const notice = (page: Page) => page.locator('.notice').textContent();
+/** All that the page says. */
+const text = async (page: Page) => (await page.locator('main').textContent())?.trim();
+/** The present value, as the page shows it. */
+const shown = (page: Page) => page.locator('.now strong').textContent();
+/** The text of what has the focus. */
+const focused = (page: Page) => page.locator(':focus').textContent();
+
+type Stored = { readonly value: number; readonly updated_by: string | null };
+/** What the API says is stored: the present value, then those before, each with who set it. */
+async function stored(path: string): Promise<[number, string | null][]> {
+  const [{ value, created_by, updated_by, updated_at }, history] = await Promise.all([
+    worker.send('GET', path),
+    worker.send('GET', `${path}/history`),
+  ]);
+  return [
+    [value, updated_at === undefined ? created_by : updated_by],
+    ...history.map((one: Stored): [number, string | null] => [one.value, one.updated_by]),
+  ];
+}
+
+describe('a person rates', () => {
+  it.each<{ label: Label; press: string; value: number }>([
+    { label: BINARY, press: 'Yes', value: 1 },
+    { label: CATEGORICAL, press: 'Rude', value: 2 },
+    {
+      label: { name: 'Severity', value_type: 'ordinal', categories: ['None', 'Minor', 'Major'] },
+      press: 'Minor',
+      value: 1,
+    },
+  ])('with a button: a label that is $label.value_type', async ({ label, press: choice, value }) => {
+    const { path, link } = await worker.ask(label, 0);
+    const page = await open(link.url);
+
+    await press(page, choice);
+
+    expect(await notice(page)).toBe(`Stored: ${choice}. Thank you. You can change it below.`);
+    expect(await shown(page)).toBe(choice);
+    expect(await stored(path)).toEqual([
+      [value, AUTHOR],
+      [0, SUBJECT],
+    ]);
+  });
+
+  it.each<{ name: string; bounds: Partial<Label>; asks: string; sent: string; value: number }>([
+    {
+      name: 'both bounds',
+      bounds: { min_value: 1, max_value: 10 },
+      asks: 'Your answer, from 1 to 10',
+      sent: '7.5',
+      value: 7.5,
+    },
+    { name: 'a least value', bounds: { min_value: 0 }, asks: 'Your answer, 0 or more', sent: '1e21', value: 1e21 },
+    { name: 'a greatest value', bounds: { max_value: 5 }, asks: 'Your answer, 5 or less', sent: '-3', value: -3 },
+    { name: 'no bound', bounds: {}, asks: 'Your answer, a number', sent: '-0.25', value: -0.25 },
+  ])('with a field: a continuous label with $name', async ({ bounds, asks, sent, value }) => {
+    const { path, link } = await worker.ask({ name: 'Tone', value_type: 'continuous', ...bounds }, 2);
+    const page = await open(link.url);
+
+    await page.getByLabel(asks).fill(sent);
+    await press(page, 'Store');
+
+    expect(await notice(page)).toBe(`Stored: ${value}. Thank you. You can change it below.`);
+    expect(await stored(path)).toEqual([
+      [value, AUTHOR],
+      [2, SUBJECT],
+    ]);
+  });
+
+  it('with a field: an evaluation whose label is gone', async () => {
+    const { path, link } = await worker.askWithoutLabel(2);
+    const page = await open(link.url);
+
+    await page.getByLabel('Your answer, a number').fill('3');
+    await press(page, 'Store');
+
+    expect(await heading(page)).toBe('Evaluation');
+    expect(await stored(path)).toEqual([
+      [3, AUTHOR],
+      [2, SUBJECT],
+    ]);
+  });
+
+  it('with the keyboard alone: a button', async () => {
+    const { path, link } = await worker.ask(BINARY, 0);
+    const page = await open(link.url);
+
+    await page.keyboard.press('Tab');
+    await page.keyboard.press('Tab');
+    await page.keyboard.press('Enter');
+    await page.locator('.notice').waitFor();
+
+    expect(await stored(path)).toEqual([
+      [1, AUTHOR],
+      [0, SUBJECT],
+    ]);
+  });
+
+  it('with the keyboard alone: a field', async () => {
+    const { path, link } = await worker.ask(CONTINUOUS, 2);
+    const page = await open(link.url);
+
+    await page.keyboard.press('Tab');
+    await page.keyboard.type('9');
+    await page.keyboard.press('Enter');
+    await page.locator('.notice').waitFor();
+
+    expect(await stored(path)).toEqual([
+      [9, AUTHOR],
+      [2, SUBJECT],
+    ]);
+  });
+
+  it('with JavaScript switched off', async () => {
+    const { path, link } = await worker.ask(CATEGORICAL, 0);
+    const { page, context, noted } = await openWindow(browser, { javaScriptEnabled: false });
+    await page.goto(link.url);
+
+    await press(page, 'Casual');
+
+    expect(await notice(page)).toBe('Stored: Casual. Thank you. You can change it below.');
+    expect(noted).toEqual([]);
+    await context.close();
+    expect(await stored(path)).toEqual([
+      [1, AUTHOR],
+      [0, SUBJECT],
+    ]);
+  });
+});
+
+describe('after an answer', () => {
+  it('the focus is on the sentence that says what is stored, and the title says it too', async () => {
+    const { link } = await worker.ask(BINARY, 0);
+    const page = await open(link.url);
+
+    await press(page, 'Yes');
+
+    expect(await focused(page)).toBe('Stored: Yes. Thank you. You can change it below.');
+    expect(await page.title()).toBe('Stored: Yes – Correct');
+  });
+
+  it('a person comes back, sees it, and changes it', async () => {
+    const { path, link } = await worker.ask(CONTINUOUS, 2);
+    await answer(await open(link.url), '7');
+
+    const page = await open(link.url);
+    expect(await shown(page)).toBe('7');
+    await answer(page, '8');
+    await answer(page, '9');
+
+    expect(await stored(path)).toEqual([
+      [9, AUTHOR],
+      [8, AUTHOR],
+      [7, AUTHOR],
+      [2, SUBJECT],
+    ]);
+  });
+
+  it('the back button leads to a page that shows it, and takes another answer', async () => {
+    const { path, link } = await worker.ask(BINARY, 0);
+    const page = await open(link.url);
+    await press(page, 'Yes');
+
+    await page.goBack();
+    expect(await shown(page)).toBe('Yes');
+    await press(page, 'No');
+
+    expect(await notice(page)).toBe('Stored: No. Thank you. You can change it below.');
+    expect(await stored(path)).toEqual([
+      [0, AUTHOR],
+      [1, AUTHOR],
+      [0, SUBJECT],
+    ]);
+  });
+
+  it('"reload and resend" stores it once', async () => {
+    const { path, link } = await worker.ask(CONTINUOUS, 2);
+    const page = await open(link.url);
+    await answer(page, '7');
+
+    await page.reload();
+
+    expect(await notice(page)).toBe('Stored: 7. Thank you. You can change it below.');
+    expect(await stored(path)).toEqual([
+      [7, AUTHOR],
+      [2, SUBJECT],
+    ]);
+  });
+
+  it('"reload and resend" after somebody else has changed it overwrites nothing, and says both', async () => {
+    const { path, link } = await worker.ask(CONTINUOUS, 2);
+    const page = await open(link.url);
+    await answer(page, '7');
+    await worker.change(path, 4);
+
+    await page.reload();
+
+    expect(await notice(page)).toBe('Stored: 7. Thank you. Since then it was changed: it is 4 now.');
+    expect((await stored(path)).map(([value]) => value)).toEqual([4, 7, 2]);
+  });
+
+  it('a double click stores it once', async () => {
+    const { path, link } = await worker.ask(BINARY, 0);
+    const page = await open(link.url);
+
+    await page.getByRole('button', { name: 'Yes' }).dblclick({ noWaitAfter: true });
+    await page.locator('.notice').waitFor();
+    await page.waitForLoadState();
+
+    expect(await notice(page)).toBe('Stored: Yes. Thank you. You can change it below.');
+    expect(await stored(path)).toEqual([
+      [1, AUTHOR],
+      [0, SUBJECT],
+    ]);
+  });
+});
+
+describe('where somebody else was faster', () => {
+  it('a person is told of both values, nothing is overwritten, and another answer is stored', async () => {
+    const { path, link } = await worker.ask(CATEGORICAL, 0);
+    const page = await open(link.url);
+    await worker.change(path, 2);
+
+    await press(page, 'Casual');
+    const sentence =
+      'Not stored yet: it was changed while you had the page open. It is Rude now, and you answered Casual. Answer again if that is still right.';
+    expect(await focused(page)).toBe(sentence);
+    expect(await shown(page)).toBe('Rude');
+    expect((await stored(path)).map(([value]) => value)).toEqual([2, 0]);
+
+    await press(page, 'Casual');
+    expect(await notice(page)).toBe('Stored: Casual. Thank you. You can change it below.');
+    expect(await stored(path)).toEqual([
+      [1, AUTHOR],
+      [2, 'somebody-else'],
+      [0, SUBJECT],
+    ]);
+  });
+
+  it('the number that was answered is still in the field', async () => {
+    const { path, link } = await worker.ask(CONTINUOUS, 2);
+    const page = await open(link.url);
+    await worker.change(path, 4);
+
+    await answer(page, '9');
+    expect(await field(page).inputValue()).toBe('9');
+    await press(page, 'Store');
+
+    expect((await stored(path)).map(([value]) => value)).toEqual([9, 4, 2]);
+  });
+
+  it('it may have been the same person, in another tab', async () => {
+    const { path, link } = await worker.ask(CONTINUOUS, 2);
+    const page = await open(link.url);
+    const tab = await page.context().newPage();
+    await tab.goto(link.url);
+    await answer(tab, '7');
+    await tab.close();
+
+    await answer(page, '8');
+
+    expect(await notice(page)).toMatch(/^Not stored yet: .* It is 7 now, and you answered 8\. /);
+    expect((await stored(path)).map(([value]) => value)).toEqual([7, 2]);
+  });
+});
+
+describe('a value that the label does not allow', () => {
+  it('is stopped by the browser, before anything is sent', async () => {
+    const { path, link } = await worker.ask(CONTINUOUS, 2);
+    const page = await open(link.url);
+
+    await answer(page, '11');
+
+    expect(await field(page).evaluate((input) => input.validity.rangeOverflow)).toBe(true);
+    expect(await page.locator('.notice, .error').count()).toBe(0);
+    expect(await stored(path)).toEqual([[2, SUBJECT]]);
+  });
+
+  it('is explained beside the field, which keeps it and has the focus', async () => {
+    const { path, link } = await worker.ask(CONTINUOUS, 2);
+    const page = await open(link.url);
+    await field(page).evaluate((input) => input.removeAttribute('max'));
+
+    await answer(page, '11');
+
+    expect(await page.getByRole('alert').textContent()).toBe('Not stored: value must be between 1 and 10.');
+    expect(
+      await page.locator(':focus').evaluate((input) => [input.id, input.value, input.getAttribute('aria-describedby')]),
+    ).toEqual(['value', '11', 'error']);
+    expect(await page.title()).toBe('Not stored – Tone');
+    expect(await stored(path)).toEqual([[2, SUBJECT]]);
+  });
+
+  it('is explained below the buttons, and the explanation has the focus', async () => {
+    const { path, link } = await worker.ask(CATEGORICAL, 0);
+    const page = await open(link.url);
+    await page.getByRole('button', { name: 'Rude' }).evaluate((button) => button.setAttribute('value', '3'));
+
+    await press(page, 'Rude');
+
+    expect(await focused(page)).toMatch(/^Not stored: value must be /);
+    expect(await stored(path)).toEqual([[0, SUBJECT]]);
+  });
+});
+
+describe('a link that does not work', () => {
+  it('stores nothing after it was revoked, although the page is open, and does not open again', async () => {
+    const { path, link } = await worker.ask(BINARY, 0);
+    const page = await open(link.url);
+    await worker.revoke(path, link);
+
+    await press(page, 'Yes');
+    expect(await text(page)).toBe(`This link does not work\n${GONE}`);
+    await page.goto(link.url);
+    expect(await text(page)).toBe(`This link does not work\n${GONE}`);
+
+    expect(await stored(path)).toEqual([[0, SUBJECT]]);
+  });
+
+  it.each<[string, (url: string, expired: string) => string]>([
+    ['expired', (_, expired) => expired],
+    ['broken', (url) => url.slice(0, -1)],
+    ['without a key', (url) => url.replace(/\?.*/, '')],
+  ])('says the same sentence: %s', async (_, change) => {
+    const { link } = await worker.ask(BINARY, 0);
+
+    const page = await open(change(link.url, await worker.expiredUrl(link)));
+
+    expect(await text(page)).toBe(`This link does not work\n${GONE}`);
+  });
+});
+
+describe('where the database fails', () => {
+  it.each([
+    ['for a moment', 'D1 DB is overloaded.', 'Please try again in a moment'],
+    ['for an unknown reason', 'unheard of', 'That did not work'],
+  ])('an answer can be sent again, and is stored once: %s', async (_, message, title) => {
+    const { path, link } = await worker.ask(BINARY, 0);
+    const page = await open(link.url);
+
+    await worker.whileFailing(message, () => press(page, 'Yes'));
+    expect(await heading(page)).toBe(title);
+    expect(await stored(path)).toEqual([[0, SUBJECT]]);
+    await press(page, 'Try again');
+
+    expect(await notice(page)).toBe('Stored: Yes. Thank you. You can change it below.');
+    expect(await stored(path)).toEqual([
+      [1, AUTHOR],
+      [0, SUBJECT],
+    ]);
+  });
+
+  it('a page that did not open can be opened again', async () => {
+    const { link } = await worker.ask(BINARY, 0);
+    const page = await open('about:blank');
+    const body = await failurePage(503, '', undefined);
+    await page.route(link.url, (route) => route.fulfill({ status: 503, contentType: 'text/html', body }), { times: 1 });
+    await page.goto(link.url);
+    expect(await heading(page)).toBe('Please try again in a moment');
+
+    await page.getByRole('link', { name: 'Try again' }).click();
+
+    expect(await heading(page)).toBe('Correct');
+  });
+});
+
+describe('the page', () => {
+  it('runs nothing of a text from the database, and shows it as it is', async () => {
+    const markup = '<script>alert(1)</script>';
+    const description = `"><img src=x onerror=alert(2)><style>*{display:none}</style></p>&lt;b&gt; ${markup}`;
+    const { path, link } = await worker.ask(
+      { name: markup, description, value_type: 'categorical', categories: [markup, '"><svg onload=alert(3)>'] },
+      0,
+      { output_name: '<iframe src=//example.com>' },
+    );
+    const page = await open(link.url);
+
+    expect(await heading(page)).toBe(markup);
+    expect(await page.locator('.about').textContent()).toBe(description);
+    expect(await page.locator('script, img, iframe, style >> nth=1').count()).toBe(0);
+    await press(page, '"><svg onload=alert(3)>');
+    expect(await notice(page)).toBe('Stored: "><svg onload=alert(3)>. Thank you. You can change it below.');
+    expect(await page.title()).toBe(`Stored: "><svg onload=alert(3)> – ${markup}`);
+    expect((await stored(path)).map(([value]) => value)).toEqual([1, 0]);
+  });
+
+  it('has a keyboard with a minus on a phone, unless no value is below 0', async () => {
+    const keyboardOf = async (bounds: Partial<Label>) => {
+      const { link } = await worker.ask({ name: 'Tone', value_type: 'continuous', ...bounds }, 2);
+      return field(await open(link.url)).getAttribute('inputmode');
+    };
+
+    expect(await keyboardOf({})).toBeNull();
+    expect(await keyboardOf({ min_value: -1 })).toBeNull();
+    expect(await keyboardOf({ min_value: 0 })).toBe('decimal');
+  });
+
+  it('is fetched 1,000 times by scanners, and nothing is stored', async () => {
+    const { path, link } = await worker.ask(BINARY, 0);
+    const scanners = [
+      'Mozilla/5.0 (compatible; Barracuda Sentinel)',
+      'Mozilla/4.0 (compatible; ms-office; MSOffice 16)',
+      'Slackbot-LinkExpanding 1.0 (+https://api.slack.com/robots)',
+      'Mozilla/5.0 (Macintosh) AppleWebKit/605.1.15 (Applebot/0.1; +http://www.apple.com/go/applebot)',
+      'facebookexternalhit/1.1',
+    ];
+    const before = await worker.send('GET', path);
+    const urls = [link.url, `${link.url}&value=1`, `${link.url}&version=${before.created_at}&value=1`];
+    const statuses = new Set<number>();
+    const scan = async (index: number) => {
+      const method = index % 2 === 0 ? 'GET' : 'HEAD';
+      const headers = { 'user-agent': scanners[index % 5] ?? '' };
+      const response = await fetch(urls[index % 3] ?? '', { method, headers });
+      await response.arrayBuffer();
+      statuses.add(response.status);
+    };
+
+    for (let index = 0; index < 1000; index += 10) {
+      await Promise.all(Array.from({ length: 10 }, (_, offset) => scan(index + offset)));
+    }
+
+    expect([...statuses]).toEqual([200]);
+    expect(await worker.send('GET', path)).toEqual(before);
+    expect(await stored(path)).toEqual([[0, SUBJECT]]);
+  });
+});
+
+describe('npm run test:browser', () => {
+  it('says how to get a Chromium where there is none', () => {
+    expect(() => findChromium({ PATH: '/nowhere' })).toThrow(
+      'No Chromium is installed: `apt-get install --no-install-recommends chromium fonts-dejavu-core`, or set CHROMIUM to the path of one.',
+    );
+  });
+});

@@ -1,0 +1,217 @@
+/**
+ * How the page looks in each of its states: to axe-core, in light, in dark, on a phone, on narrow and enlarged screens. With
+ * SCREENSHOTS=<folder> a picture of each is written there.
+ */
+import { mkdirSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import type { Browser, Page, Response } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { launchChromium } from './chromium.ts';
+import { openWindow, type Window } from './window.ts';
+import { type Label, startWorker, type Worker } from './worker.ts';
+
+const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+const PAGE_MAX_BYTES = 8 * 1024;
+
+let browser: Browser;
+let worker: Worker;
+beforeAll(async () => {
+  [browser, worker] = await Promise.all([launchChromium(), startWorker()]);
+});
+afterAll(() => Promise.all([browser.close(), worker.close()]));
+
+const YES_OR_NO: Label = {
+  name: 'Is the reply correct?',
+  description: 'Correct means that each fact in it is in the source.',
+  value_type: 'binary',
+};
+const TONE: Label = {
+  name: 'Tone',
+  description: 'How well the reply strikes the tone that the customer would expect.\n1 is rude, 10 is just right.',
+  value_type: 'continuous',
+  min_value: 1,
+  max_value: 10,
+};
+const REGISTER: Label = { name: 'Register', value_type: 'categorical', categories: ['Formal', 'Casual', 'Rude'] };
+const LONG_TEXT =
+  'The reply should answer what was asked, in the words of who asked, and leave out what was not. '.repeat(7);
+const LONG: Label = {
+  name: 'Which of these describes best how the reply treats the question that the customer has asked?',
+  description: LONG_TEXT.slice(0, 600),
+  value_type: 'categorical',
+  categories: Array.from({ length: 12 }, (_, index) =>
+    index === 3
+      ? 'Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft'
+      : `${index + 1}. ${LONG_TEXT.slice(0, 20 + index * 9)}`,
+  ),
+};
+const RIGHT_TO_LEFT: Label = {
+  name: 'هل الإجابة صحيحة؟',
+  description: 'صحيحة تعني أن كل حقيقة فيها موجودة في المصدر (source.txt).',
+  value_type: 'ordinal',
+  categories: ['خاطئة', 'صحيحة جزئيًا', 'صحيحة'],
+};
+
+const open = async (page: Page, label: Label, value: number, changes: readonly number[] = []) => {
+  const asked = await worker.ask(label, value, { output_name: 'reply' });
+  for (const change of changes) await worker.change(asked.path, change);
+  await page.goto(asked.link.url);
+  return asked;
+};
+const press = (page: Page, name: string) => page.getByRole('button', { name }).click();
+const answer = async (page: Page, value: string) => {
+  await page.getByRole('spinbutton').fill(value);
+  await press(page, 'Store');
+};
+
+/** What brings the page there, by its name. */
+const STATES: { readonly [state: string]: (page: Page) => Promise<unknown> } = {
+  binary: (page) => open(page, YES_OR_NO, 0),
+  categorical: (page) => open(page, REGISTER, 1, [0, 2, 1]),
+  ordinal: (page) =>
+    open(page, { name: 'Severity', value_type: 'ordinal', categories: ['None', 'Minor', 'Major', 'Critical'] }, 1),
+  continuous: (page) => open(page, TONE, 6, [7, 5.5, 8, 8.5, 7, 9]),
+  'one bound': (page) => open(page, { name: 'Mistakes', value_type: 'continuous', min_value: 0 }, 3),
+  'no bound': (page) => open(page, { name: 'Difference', value_type: 'continuous' }, -0.25, [1e21]),
+  'no label': async (page) => page.goto((await worker.askWithoutLabel(3)).link.url),
+  'long texts': async (page) => {
+    const asked = await worker.ask(LONG, 3, { output_name: 'a_summary_of_the_conversation', name: 'x'.repeat(54) });
+    await page.goto(asked.link.url);
+    await page.getByRole('button').nth(11).click();
+  },
+  'right to left': async (page) => {
+    await open(page, RIGHT_TO_LEFT, 0);
+    await press(page, 'صحيحة جزئيًا');
+  },
+  stored: async (page) => {
+    await open(page, YES_OR_NO, 0);
+    await press(page, 'Yes');
+  },
+  'stored number': async (page) => {
+    await open(page, TONE, 6, [7, 8]);
+    await answer(page, '9');
+  },
+  conflict: async (page) => {
+    const { path } = await open(page, REGISTER, 0);
+    await worker.change(path, 2);
+    await press(page, 'Casual');
+  },
+  'conflict of numbers': async (page) => {
+    const { path } = await open(page, TONE, 6);
+    await worker.change(path, 4);
+    await answer(page, '9');
+  },
+  refused: async (page) => {
+    await open(page, TONE, 6);
+    await page.getByRole('spinbutton').evaluate((input) => input.removeAttribute('max'));
+    await answer(page, '11');
+  },
+  'does not work': async (page) => {
+    const { path, link } = await worker.ask(YES_OR_NO, 0);
+    await worker.revoke(path, link);
+    await page.goto(link.url);
+  },
+  'try again': async (page) => {
+    await open(page, YES_OR_NO, 0);
+    await worker.whileFailing('D1 DB is overloaded.', () => press(page, 'Yes'));
+  },
+};
+
+/** One context for all looks: a phone's screen is as sharp as the pictures of the others. */
+const CONTEXT = { deviceScaleFactor: 2, isMobile: true, hasTouch: true } as const;
+const DESKTOP = { width: 1024, height: 768 };
+const PHONE = { width: 390, height: 844 };
+const LOOKS = [
+  { look: 'light', colorScheme: 'light', size: DESKTOP },
+  { look: 'dark', colorScheme: 'dark', size: DESKTOP },
+  { look: 'phone', colorScheme: 'light', size: PHONE },
+  { look: 'phone-dark', colorScheme: 'dark', size: PHONE },
+] as const;
+
+/** The violations that axe-core finds, each with its elements. */
+const violationsOf = (page: Page): Promise<string[]> =>
+  page.evaluate(`axe
+    .run(document, { rules: { 'target-size': { enabled: true } } })
+    .then(({ violations }) => violations.map(({ id, nodes }) => id + ': ' + nodes.map(({ html }) => html).join(' ')))`);
+
+/** How many pixels of the page are beyond the right edge of the screen. */
+const overflowOf = (page: Page): Promise<number> =>
+  page.evaluate('document.documentElement.scrollWidth - document.documentElement.clientWidth');
+
+async function takePicture(page: Page, name: string): Promise<void> {
+  const folder = process.env['SCREENSHOTS'];
+  if (!folder) return;
+  mkdirSync(folder, { recursive: true });
+  await page.screenshot({ path: join(folder, `${name.replaceAll(/\W+/g, '-')}.png`), fullPage: true });
+}
+
+/** One for all states, because a new one takes longer than to show the page. */
+let window: Window;
+let last: Response;
+beforeAll(async () => {
+  window = await openWindow(browser, CONTEXT);
+  window.page.on('response', (response) => {
+    last = response;
+  });
+});
+
+describe.each(Object.entries(STATES))('the page: %s', (state, bring) => {
+  beforeAll(async () => {
+    await bring(window.page);
+  });
+
+  it('has nothing that axe-core objects to, in light, in dark and on a phone', async () => {
+    const { page } = window;
+    await page.evaluate(AXE);
+    const violations: string[] = [];
+    for (const { look, colorScheme, size } of LOOKS) {
+      await page.setViewportSize(size);
+      await page.emulateMedia({ colorScheme });
+      await takePicture(page, `${state} ${look}`);
+      violations.push(...(await violationsOf(page)).map((violation) => `${look}: ${violation}`));
+    }
+
+    expect(violations).toEqual([]);
+  });
+
+  it('fits a screen 320 px wide, and a phone with text at 200 %', async () => {
+    const { page } = window;
+
+    await page.setViewportSize({ width: 320, height: 568 });
+    expect(await overflowOf(page)).toBe(0);
+
+    await page.setViewportSize(PHONE);
+    await page.evaluate("document.documentElement.style.fontSize = '200%'");
+    await takePicture(page, `${state} 200`);
+    expect(await overflowOf(page)).toBe(0);
+  });
+
+  it(`weighs at most ${PAGE_MAX_BYTES} bytes, and only shows itself`, async () => {
+    expect((await last.body()).byteLength).toBeLessThanOrEqual(PAGE_MAX_BYTES);
+    expect(window.noted.splice(0)).toEqual([]);
+  });
+});
+
+describe('the page', () => {
+  it('in forced colors marks the present value by more than its colour, and draws as it writes', async () => {
+    const { page, context } = await openWindow(browser, { ...CONTEXT, forcedColors: 'active' });
+    await STATES['stored']?.(page);
+    await takePicture(page, 'forced colors');
+
+    const marks = `[...document.querySelectorAll('button')].map((button) => getComputedStyle(button, '::before').content)`;
+    expect(await page.evaluate(marks)).toEqual(['none', '"✓\u00a0" / ""']);
+    const colors = `[['polyline', 'stroke'], ['circle', 'fill'], ['h1', 'color']]
+      .map(([name, property]) => getComputedStyle(document.querySelector(name))[property])`;
+    expect(new Set(await page.evaluate<string[]>(colors)).size).toBe(1);
+    await context.close();
+  });
+
+  it('has nothing that moves', async () => {
+    await STATES['stored']?.(window.page);
+
+    const moving = `[...document.querySelectorAll('*')].map((element) => getComputedStyle(element))
+      .filter(({ transitionDuration, animationName }) => transitionDuration !== '0s' || animationName !== 'none').length`;
+    expect(await window.page.evaluate(moving)).toBe(0);
+  });
+});

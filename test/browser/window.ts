@@ -1,0 +1,30 @@
+/** A person's browser window, which notes what a page must never do. */
+import type { Browser, BrowserContext, BrowserContextOptions, Page } from 'playwright-core';
+
+export type Window = {
+  readonly context: BrowserContext;
+  readonly page: Page;
+  /** Every message of the console, dialog, and request for anything but a link's page, in all tabs. */
+  readonly noted: string[];
+};
+
+/** What Chromium itself says of any page whose status is a failure. */
+const STATUS_OF_PAGE = /^Failed to load resource: the server responded with a status of [45]\d\d /;
+
+export async function openWindow(browser: Browser, options: BrowserContextOptions = {}): Promise<Window> {
+  const context = await browser.newContext(options);
+  const noted: string[] = [];
+  context.on('console', (message) => {
+    if (!STATUS_OF_PAGE.test(message.text())) noted.push(`${message.type()}: ${message.text()}`);
+  });
+  context.on('weberror', (error) => noted.push(error.error().message));
+  context.on('dialog', async (dialog) => {
+    noted.push(`${dialog.type()}: ${dialog.message()}`);
+    await dialog.dismiss();
+  });
+  context.on('request', (request) => {
+    const { pathname } = new URL(request.url());
+    if (pathname !== '/v1/link' || !request.isNavigationRequest()) noted.push(`${request.method()} ${request.url()}`);
+  });
+  return { context, page: await context.newPage(), noted };
+}
