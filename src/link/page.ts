@@ -9,6 +9,7 @@ import type { Answer } from './input.ts';
 import type { Link } from './link.ts';
 import type { PageRow } from './page.query.ts';
 import { STYLE } from './style.ts';
+import { boundsOf, choicesOf, timeInWords, wordOf } from './words.ts';
 
 /** Choices that are all this short stand side by side. */
 const SHORT_MAX_CHARS = 24;
@@ -43,7 +44,7 @@ export function failurePage(status: number, sentence: string, answer: Answer | u
   const heading = isTransient
     ? 'Please try again in a moment'
     : status === 404
-      ? 'This link does not work'
+      ? 'Please ask for another link'
       : 'That did not work';
   const isOurs = isTransient || status >= 500;
   const what = isTransient ? 'Too much is going on here right now.' : 'This is not your fault.';
@@ -116,20 +117,6 @@ function fields(row: PageRow, state: PageState): Html {
   }${max !== null && html` max="${max}"`} value="${shown}"${invalid}><button class="send">Store</button></fieldset>${refusal}`;
 }
 
-function choicesOf({ value_type, categories }: PageRow): readonly string[] | undefined {
-  if (value_type === 'binary') return ['No', 'Yes'];
-  return categories === null ? undefined : JSON.parse(categories);
-}
-
-/** The value as the label calls it. */
-const wordOf = (row: PageRow, value: number) => choicesOf(row)?.[value] ?? String(value);
-
-function boundsOf(min: number | null, max: number | null): string {
-  if (min !== null && max !== null) return `from ${min} to ${max}`;
-  if (min !== null) return `${min} or more`;
-  return max === null ? 'a number' : `${max} or less`;
-}
-
 function setBy({ updated_at, updated_by, created_by, created_by_evaluator_id, created_at }: PageRow): Html {
   const author = updated_at === null ? (created_by ?? created_by_evaluator_id) : updated_by;
   return html`set ${author === null ? '' : html`by <b dir="auto">${author}</b>, `}${time(updated_at ?? created_at)}`;
@@ -144,7 +131,4 @@ function drawing(row: PageRow): Html | '' {
   return html`<figure><svg viewBox="0 0 ${DRAWING.width} ${DRAWING.height}" role="img" aria-label="The values so far: ${words}"><polyline points="${points.join(' ')}"/><circle cx="${x}" cy="${y}" r="3"/></svg></figure>`;
 }
 
-const time = (at: string) => html`<time datetime="${at}">${formatted(at)}</time>`;
-
-const formatted = (at: string) =>
-  `${new Intl.DateTimeFormat('en-GB', { dateStyle: 'long', timeStyle: 'short', timeZone: 'UTC' }).format(new Date(at))} UTC`;
+const time = (at: string) => html`<time datetime="${at}">${timeInWords(at)}</time>`;

@@ -352,9 +352,9 @@ describe('a link that does not work', () => {
     await worker.revoke(path, link);
 
     await press(page, 'Yes');
-    expect(await text(page)).toBe(`This link does not work\n${GONE}`);
+    expect(await text(page)).toBe(`Please ask for another link\n${GONE}`);
     await page.goto(link.url);
-    expect(await text(page)).toBe(`This link does not work\n${GONE}`);
+    expect(await text(page)).toBe(`Please ask for another link\n${GONE}`);
 
     expect(await stored(path)).toEqual([[0, SUBJECT]]);
   });
@@ -368,7 +368,7 @@ describe('a link that does not work', () => {
 
     const page = await open(change(link.url, await worker.expiredUrl(link)));
 
-    expect(await text(page)).toBe(`This link does not work\n${GONE}`);
+    expect(await text(page)).toBe(`Please ask for another link\n${GONE}`);
   });
 });
 
