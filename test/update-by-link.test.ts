@@ -147,6 +147,34 @@ describe('what the pointer finds', () => {
   });
 });
 
+describe('a sender that says of its JSON that it is a form, and that it takes HTML, as Java does', () => {
+  const JAVA = {
+    accept: 'text/html, image/gif, image/jpeg, *; q=.2, */*; q=.2',
+    'content-type': 'application/x-www-form-urlencoded',
+  };
+
+  it('gets JSON', async () => {
+    const row = await storeEvaluation();
+    const { url } = await linkTo(row);
+
+    const response = await worker(post(url, { value: 9 }, JAVA));
+
+    expect(response.status).toBe(200);
+    expect(await response.json()).toEqual(await readEvaluation(row.id));
+  });
+
+  it.each([
+    ['{}', unprocessable('What /value finds in the body is nothing: it must be a number, true or false.')],
+    ['{"value":11}', unprocessable('value must be between 1 and 10.')],
+    ['{"value":', { status: 400, error: 'The body must be valid JSON in UTF-8.' }],
+  ])('gets JSON of a refusal too: %s', async (body, refusal) => {
+    const row = await storeLabelled({ min_value: 1, max_value: 10 });
+    const { url } = await linkTo(row);
+
+    await expectRefusedUpdate(row, post(url, body, JAVA), refusal);
+  });
+});
+
 describe('an update by a link', () => {
   it('is the update: the replaced value is in the history, with who had set it', async () => {
     const row = await storeEvaluation({ value: 3 });

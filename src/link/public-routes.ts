@@ -31,8 +31,8 @@ type Dependencies = {
   readonly linkKeys: () => Promise<LinkKeys>;
 };
 
-/** `answer` is what the form of the page sent. */
-type LinkEnv = { Variables: AppEnv['Variables'] & { link: Link; answer?: Answer } };
+/** `answer` is what the form of the page sent; null once a body was read that is none. */
+type LinkEnv = { Variables: AppEnv['Variables'] & { link: Link; answer?: Answer | null } };
 
 export function publicLinkRoutes({ session, rateLimit, linkKeys }: Dependencies) {
   const routes = new Hono<LinkEnv>();
@@ -65,8 +65,8 @@ export function publicLinkRoutes({ session, rateLimit, linkKeys }: Dependencies)
     const link = c.get('link');
     const text = await readText(c.req.raw, LINK_BODY_MAX_BYTES);
     const answer = readAnswer(c, text);
+    c.set('answer', answer);
     if (answer) {
-      c.set('answer', answer);
       const answered = await answerOnPage(operationContext(c), link, answer);
       if (!answered.refusal) {
         return respondPage(c, 200, await linkPage(answered.row, link, { kind: 'stored', value: answered.stored }));
@@ -88,7 +88,7 @@ export function publicLinkRoutes({ session, rateLimit, linkKeys }: Dependencies)
   routes.onError(async (thrown, c) => {
     if (!wantsPage(c)) return renderFailure(thrown, c);
     const { status, error, headers } = describeFailure(thrown, c);
-    return respondPage(c, status, await failurePage(status, error, c.get('answer')), headers);
+    return respondPage(c, status, await failurePage(status, error, c.get('answer') ?? undefined), headers);
   });
   return routes;
 }
@@ -97,21 +97,24 @@ const FORM = /^application\/x-www-form-urlencoded[ \t]*(?:;|$)/i;
 const isForm = (c: Context<LinkEnv>) => FORM.test(c.req.header('content-type') ?? '');
 
 /** The form of the page, unless the body is JSON: curl and others say that they send a form and send JSON. */
-function readAnswer(c: Context<LinkEnv>, text: string): Answer | undefined {
-  if (!isForm(c)) return undefined;
+function readAnswer(c: Context<LinkEnv>, text: string): Answer | null {
+  if (!isForm(c)) return null;
   try {
     parseJson(text);
-    return undefined;
+    return null;
   } catch {
-    return parseAnswer(text);
+    return parseAnswer(text) ?? null;
   }
 }
 
-/** Whoever opens a link gets the page, unless they ask for JSON alone; of those who post, a browser with the form. */
+/**
+ * Whoever opens a link gets the page, unless they ask for JSON alone. Of those who post, a browser with the form: Java says
+ * of what it posts that it is a form, and that it takes HTML, so what it is decides once it is read.
+ */
 function wantsPage(c: Context<LinkEnv>): boolean {
   const accept = c.req.header('accept') ?? '';
   const takesHtml = accept.includes('text/html');
-  if (c.req.method === 'POST') return takesHtml && isForm(c);
+  if (c.req.method === 'POST') return takesHtml && isForm(c) && c.get('answer') !== null;
   return (c.req.method === 'GET' || c.req.method === 'HEAD') && (takesHtml || !accept.includes('json'));
 }
 
