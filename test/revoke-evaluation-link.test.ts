@@ -1,9 +1,12 @@
 /** revokeEvaluationLink: at once, everywhere, and for this link alone. */
 import { env } from 'cloudflare:workers';
 import { describe, expect, it } from 'vitest';
+import type { EvaluationLink } from '../src/link/link.ts';
 import { LINK_NOT_FOUND, NOT_FOUND } from './support/answers.ts';
+import { stillClock } from './support/clock.ts';
 import { answer, linkTo, open, post, revokedOf } from './support/links.ts';
 import {
+  claims,
   expectRefusedUpdate,
   mintToken,
   pathOf,
@@ -97,6 +100,20 @@ describe('revokeEvaluationLink', () => {
     for (const id of [crypto.randomUUID().replace(/^./, 'f'), 'ffffffff-ffff-8fff-bfff-ffffffffffff'])
       await expectRefusedUpdate(row, await revoke(row, id), NOT_FOUND);
     expect(await revokedOf(row)).toEqual([]);
+  });
+
+  it('ends the longest link at once, also on an edge whose clock is behind that of the edge that made it', async () => {
+    const row = await storeEvaluation();
+    const now = new Date();
+    const headers = { authorization: `Bearer ${await mintToken({ exp: claims({}, now).exp + 3600 })}` };
+    const ahead = workerWith({}, stillClock(new Date(now.getTime() + 60_000)));
+    const make = { method: 'POST', headers, body: '{"expires_in":7776000}' };
+    const { id, url } = await (await ahead(await request(`${pathOf(row)}/links`, make))).json<EvaluationLink>();
+
+    const response = await workerWith({}, stillClock(now))(await revoke(row, id));
+
+    expect(response.status).toBe(204);
+    await expectRefusedUpdate(row, post(url, { value: 9 }), LINK_NOT_FOUND);
   });
 
   it('is 404 with a token for that evaluation alone, or for another run', async () => {
