@@ -84,6 +84,7 @@ const HOSTILE: Record<string, (row: Row) => Promise<string | undefined>> = {
   'expired this second': (row) => signed(row, { exp: Math.floor(Date.now() / 1000) }),
   'no exp': (row) => signed(row, { exp: undefined }),
   'exp as text': (row) => signed(row, { exp: `${inAMinute()}` }),
+  'an exp that is no date': (row) => signed(row, { exp: 8_640_000_000_001 }),
   'not valid yet': (row) => signed(row, { nbf: inAMinute() }),
   'no jti': (row) => signed(row, { jti: undefined }),
   'no account': (row) => signed(row, { account_id: undefined }),

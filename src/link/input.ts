@@ -77,9 +77,12 @@ export function parseLinkCreate(body: Body): LinkCreate {
   return { expires_in, name: name ?? undefined, pointer, values, sent };
 }
 
+/** The last second that a Date can hold. */
+const EXPIRES_MAX_SECONDS = 8_640_000_000_000;
+
 const LinkClaims = v.object({
   jti: v.string(),
-  exp: v.number(),
+  exp: v.pipe(v.number(), v.maxValue(EXPIRES_MAX_SECONDS)),
   account_id: v.string(),
   sub: v.string(),
   run_id: v.string(),
