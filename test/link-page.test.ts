@@ -374,6 +374,8 @@ describe('an answer on the page', () => {
     [' 7.50 ', 7.5],
     ['-1e2', -100],
     ['0.1', 0.1],
+    ['.5', 0.5],
+    ['-.5e1', -5],
   ])('is a number as a browser sends it: %j', async (text, value) => {
     const { row, url, version } = await ask({ value_type: 'continuous' });
 

@@ -115,9 +115,9 @@ export function parseAnswer(body: string): Answer | undefined {
   return version === null || text === null ? undefined : { version, text: text.trim() };
 }
 
-/** A number in JSON's spelling, as a browser's number field sends it. @throws {Failure} `malformed`. */
+/** As a browser's number field sends it (HTML: valid floating-point number), such as `.5`. @throws {Failure} `malformed`. */
 export function parseAnsweredValue(text: string): number {
-  const value = /^-?\d+(?:\.\d+)?(?:e[+-]?\d+)?$/i.test(text) ? Number(text) : Number.NaN;
+  const value = /^-?(?:\d+|\d*\.\d+)(?:e[+-]?\d+)?$/i.test(text) ? Number(text) : Number.NaN;
   if (Number.isFinite(value)) return value;
   throw malformed('value must be a number, such as 7 or 7.5.');
 }
