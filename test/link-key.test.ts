@@ -101,6 +101,9 @@ const HOSTILE: Record<string, (row: Row) => Promise<string | undefined>> = {
   'a key of 100,000 characters': async (row) => signed(row, { x: 'x'.repeat(75_000) }, {}, SECRET),
 };
 
+/** What the log says is a word of jose's or of ours, in which a stranger has no say. */
+const LOGGED = expect.stringMatching(/^(?:ERR_[A-Z_]+|malformed|claims|gone)$/);
+
 const urlOf = (key: string | undefined) =>
   `https://api.test/v1/link${key === undefined ? '' : `?key=${encodeURIComponent(key)}`}`;
 
@@ -122,7 +125,7 @@ describe('a hostile key', () => {
 
     expect(await stateOf(row)).toEqual(before);
     for (const line of logged.mock.calls.flat().map(String)) {
-      expect(JSON.parse(line)).toMatchObject({ status: 404, refusal: 'not_found', code: expect.any(String) });
+      expect(JSON.parse(line)).toMatchObject({ status: 404, refusal: 'not_found', code: LOGGED });
       for (const part of (await keyFor(row))?.split('.') ?? [])
         expect(part.length > 8 && line.includes(part)).toBe(false);
     }

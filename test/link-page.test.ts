@@ -355,7 +355,7 @@ describe('an answer on the page', () => {
     expect(await readEvaluation(row.id)).toEqual(row);
   });
 
-  it.each(['', ' ', 'seven', '7,5', '0x10', '1e400', 'Infinity', 'NaN', '<b>', '١'])(
+  it.each(['', ' ', 'seven', '7,5', '0x10', '1e400', 'Infinity', 'NaN', '<b>', '١', '+5', '5.'])(
     'that is no number is explained beside the field: %j',
     async (text) => {
       const { row, url, version } = await ask({ value_type: 'continuous' });
@@ -374,6 +374,7 @@ describe('an answer on the page', () => {
     [' 7.50 ', 7.5],
     ['-1e2', -100],
     ['0.1', 0.1],
+    ['1E2', 100],
     ['.5', 0.5],
     ['-.5e1', -5],
   ])('is a number as a browser sends it: %j', async (text, value) => {
@@ -454,10 +455,9 @@ describe('an answer on the page', () => {
         }),
       );
 
-    await expectRefusal(await form(`version=${version}`), {
-      status: 400,
-      error: 'The body must be valid JSON in UTF-8.',
-    });
+    for (const body of [`version=${version}`, 'value=2', '']) {
+      await expectRefusal(await form(body), { status: 400, error: 'The body must be valid JSON in UTF-8.' });
+    }
     expect((await form('{"value":2,"x":"&version=a&value=1"}')).headers.get('content-type')).toBe('application/json');
     expect(await readEvaluation(row.id)).toMatchObject({ value: 2 });
   });

@@ -1,7 +1,7 @@
 /** revokeEvaluationLink: at once, everywhere, and for this link alone. */
 import { env } from 'cloudflare:workers';
 import { describe, expect, it } from 'vitest';
-import type { EvaluationLink } from '../src/link/link.ts';
+import { type EvaluationLink, newLinkId } from '../src/link/link.ts';
 import { LINK_NOT_FOUND, NOT_FOUND } from './support/answers.ts';
 import { stillClock } from './support/clock.ts';
 import { answer, linkTo, open, post, revokedOf } from './support/links.ts';
@@ -94,12 +94,18 @@ describe('revokeEvaluationLink', () => {
     expect((await worker(post(url, { value: 9 }))).status).toBe(200);
   });
 
-  it('is 404 for an id that no link can have, because it would expire in more than 90 days', async () => {
+  it('is 404 for an id that no link can have, because it would expire in more than 90 days and an hour', async () => {
     const row = await storeEvaluation();
+    const now = new Date();
+    const send = workerWith({}, stillClock(now));
+    const latest = now.getTime() + (90 * 24 + 1) * 3_600_000;
+    const idOf = (expires: number) => newLinkId(new Date(expires).toISOString());
 
-    for (const id of [crypto.randomUUID().replace(/^./, 'f'), 'ffffffff-ffff-8fff-bfff-ffffffffffff'])
-      await expectRefusedUpdate(row, await revoke(row, id), NOT_FOUND);
+    for (const id of [idOf(latest + 1), 'ffffffff-ffff-8fff-bfff-ffffffffffff'])
+      await expectRefusedUpdate(row, await revoke(row, id), NOT_FOUND, send);
     expect(await revokedOf(row)).toEqual([]);
+    expect((await send(await revoke(row, idOf(latest)))).status).toBe(204);
+    expect(await revokedOf(row)).toMatchObject([{ expires_at: new Date(latest).toISOString() }]);
   });
 
   it('ends the longest link at once, also on an edge whose clock is behind that of the edge that made it', async () => {
