@@ -1,9 +1,10 @@
 /** The page of a link: what it shows, what its form stores, and what can never happen to who opens or scans it. */
 import { env } from 'cloudflare:workers';
 import { describe, expect, it, vi } from 'vitest';
+import type { AccountId } from '../src/principal.ts';
 import { LINK_NOT_FOUND } from './support/answers.ts';
 import { flakyD1 } from './support/d1.ts';
-import { answer, BROWSER, linkTo, open, post, visit } from './support/links.ts';
+import { answer, BROWSER, linkTo, open, post, signedLink, visit } from './support/links.ts';
 import {
   expectRefusal,
   pathOf,
@@ -187,6 +188,18 @@ describe('the page of a link', () => {
     for (const point of points) expect(point >= 0 && point <= 144).toBe(true);
   });
 
+  it('draws nothing of another account that has an evaluation of the same ids', async () => {
+    const row = await storeEvaluation();
+    const neighbour = await storeEvaluation({ id: row.id, run_id: row.run_id, account_id: 'acc_neighbour' });
+    const theirs = await signedLink(neighbour, { account: 'acc_neighbour' as AccountId });
+    expect((await worker(post(theirs, { value: 41 }))).status).toBe(200);
+
+    const { html } = await pageOf(open((await linkTo(row)).url));
+
+    expect(html).not.toContain('<svg');
+    expect((await pageOf(open(theirs))).html).toContain('aria-label="The values so far: 3, 41"');
+  });
+
   it('escapes every text that is not ours', async () => {
     const evil = `<script>alert("1")</script>'&`;
     const row = await storeLabelled(
@@ -342,6 +355,16 @@ describe('an answer on the page', () => {
     expect(status).toBe(200);
     expect(textOf(html)).toContain('Stored: friendly . Thank you. Since then it was changed: it is casual now.');
     expect(await readEvaluation(row.id)).toMatchObject({ value: 1 });
+  });
+
+  it('that was given before is another on a later page: who answers 2, 1 and 2 again has 2 stored', async () => {
+    const { row, url, version } = await ask();
+    let html = (await pageOf(answer(url, version, '2'))).html;
+    for (const value of ['1', '2']) html = (await pageOf(answer(url, versionIn(html), value))).html;
+
+    expect(html).toContain('<title>Stored: friendly – tone</title>');
+    expect(await readEvaluation(row.id)).toMatchObject({ value: 2 });
+    expect((await readHistory(row.id)).map(({ value }) => value)).toEqual([0, 2, 1]);
   });
 
   it('that the label does not allow is explained beside the field, which keeps it', async () => {

@@ -122,6 +122,20 @@ describe('revokeEvaluationLink', () => {
     await expectRefusedUpdate(row, post(url, { value: 9 }), LINK_NOT_FOUND);
   });
 
+  it('is 404, and stores nothing, for an evaluation that is missing, of another run, or of another account', async () => {
+    const row = await storeEvaluation();
+    const { id } = await linkTo(row);
+    const other = crypto.randomUUID();
+
+    for (const path of [
+      { run_id: row.run_id, id: other },
+      { run_id: other, id: row.id },
+    ])
+      await expectRefusedUpdate(row, await revoke(path, id), NOT_FOUND);
+    await expectRefusedUpdate(row, await revoke(row, id, { account_id: 'acc_neighbour' }), NOT_FOUND);
+    expect([...(await revokedOf(row)), ...(await revokedOf({ ...row, id: other }))]).toEqual([]);
+  });
+
   it('is 404 with a token for that evaluation alone, or for another run', async () => {
     const row = await storeEvaluation();
     const { id, url } = await linkTo(row);
