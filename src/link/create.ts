@@ -37,5 +37,5 @@ export async function createEvaluationLink(
 
 const urlIsTooLong = ({ length }: string) =>
   unprocessable(
-    `The URL of the link would be ${length} characters long and may be ${URL_MAX_CHARS}: send a shorter pointer, or fewer or shorter values.`,
+    `The URL of the link would be ${length} characters long and may be ${URL_MAX_CHARS}: send a shorter name or pointer, or fewer or shorter values.`,
   );
