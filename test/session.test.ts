@@ -2,6 +2,7 @@
 import { env } from 'cloudflare:workers';
 import { describe, expect, it } from 'vitest';
 import { flakyD1, watchedSessions } from './support/d1.ts';
+import { answer, linkTo, open, post } from './support/links.ts';
 import { OPERATIONS } from './support/operations.ts';
 import { get, pathOf, putValue, type Send, storeEvaluation, worker, workerWith } from './support/worker.ts';
 
@@ -38,6 +39,16 @@ describe('the bookmark', () => {
       expect(starts).toEqual([access === 'write' ? 'first-primary' : 'first-unconstrained']);
     },
   );
+
+  it('of what comes through a link is that of the primary, where a revoked one opens nothing', async () => {
+    const row = await storeEvaluation();
+    const { url } = await linkTo(row);
+    const { send, starts } = watched();
+
+    for (const sent of [open(url), post(url, { value: 9 }), answer(url, row.created_at, '8')])
+      expect((await send(sent)).headers.get('x-d1-bookmark')).toMatch(/^[0-9a-f-]{59}$/);
+    expect(starts).toEqual(['first-primary', 'first-primary', 'first-primary']);
+  });
 
   it('is never an echo: without a response from the database there is none', async () => {
     const row = await storeEvaluation();

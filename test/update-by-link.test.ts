@@ -175,6 +175,35 @@ describe('a sender that says of its JSON that it is a form, and that it takes HT
   });
 });
 
+describe('a sender that says of its JSON that it is JSON', () => {
+  it('gets JSON of every refusal, also if it takes HTML', async () => {
+    const row = await storeEvaluation();
+    const { url } = await linkTo(row);
+    const headers = { accept: 'text/html, */*', 'content-type': 'application/json' };
+
+    await expectRefusedUpdate(row, post(`${url}x`, { value: 9 }, headers), LINK_NOT_FOUND);
+    await expectRefusedUpdate(
+      row,
+      post(url, '{}', headers),
+      unprocessable('What /value finds in the body is nothing: it must be a number, true or false.'),
+    );
+  });
+
+  it.each(['application/json', 'text/plain', 'application/x-www-form-urlencoded-not'])(
+    'is not taken for the form of the page: %s',
+    async (type) => {
+      const row = await storeEvaluation();
+      const { url } = await linkTo(row);
+      const body = `version=${row.created_at}&value=9`;
+
+      await expectRefusedUpdate(row, post(url, body, { 'content-type': type }), {
+        status: 400,
+        error: 'The body must be valid JSON in UTF-8.',
+      });
+    },
+  );
+});
+
 describe('an update by a link', () => {
   it('is the update: the replaced value is in the history, with who had set it', async () => {
     const row = await storeEvaluation({ value: 3 });
