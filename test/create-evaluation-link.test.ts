@@ -117,6 +117,13 @@ describe('createEvaluationLink', () => {
     await expectRefusedUpdate(row, await make(row, body), { status: 400, error });
   });
 
+  it('refuses a body of white space, which is no JSON', async () => {
+    const row = await storeEvaluation();
+    const sent = await request(`${pathOf(row)}/links`, { method: 'POST', body: ' \n' });
+
+    await expectRefusedUpdate(row, sent, { status: 400, error: 'The body must be valid JSON in UTF-8.' });
+  });
+
   it('refuses the key __proto__ among the values, which no object of JavaScript can hold', async () => {
     const row = await storeEvaluation();
     const sent = await request(`${pathOf(row)}/links`, { method: 'POST', body: '{"values":{"__proto__":1}}' });
@@ -199,30 +206,35 @@ describe('createEvaluationLink', () => {
 });
 
 describe('without LINK_SECRET', () => {
-  const off = workerWith({ LINK_SECRET: '' });
   const REFUSAL = { status: 404, error: 'This deployment has no links: its setting LINK_SECRET is missing.' };
 
-  it('links are neither made nor revoked nor used, and each answer names the setting', async () => {
-    const row = await storeEvaluation();
-    const { id, url } = await linkTo(row);
-    const revoke = await request(`${pathOf(row)}/links/${id}`, { method: 'DELETE' });
+  it.each(['', ' \n'])(
+    'links are neither made nor revoked nor used, and each answer names the setting: %j',
+    async (LINK_SECRET) => {
+      const off = workerWith({ LINK_SECRET });
+      const row = await storeEvaluation();
+      const { id, url } = await linkTo(row);
+      const revoke = await request(`${pathOf(row)}/links/${id}`, { method: 'DELETE' });
 
-    await expectRefusedUpdate(row, await make(row, {}), REFUSAL, off);
-    await expectRefusedUpdate(row, revoke, REFUSAL, off);
-    await expectRefusedUpdate(row, post(url, { value: 9 }), REFUSAL, off);
-    await expectRefusedUpdate(row, new Request(url, { headers: { accept: 'application/json' } }), REFUSAL, off);
-  });
+      await expectRefusedUpdate(row, await make(row, {}), REFUSAL, off);
+      await expectRefusedUpdate(row, revoke, REFUSAL, off);
+      await expectRefusedUpdate(row, post(url, { value: 9 }), REFUSAL, off);
+      await expectRefusedUpdate(row, new Request(url, { headers: { accept: 'application/json' } }), REFUSAL, off);
+    },
+  );
 
   it('nothing else changes', async () => {
     const row = await storeEvaluation();
     const sent = await request(pathOf(row), { body: '{"value":9}' });
 
-    expect((await off(sent)).status).toBe(200);
+    expect((await workerWith({ LINK_SECRET: '' })(sent)).status).toBe(200);
   });
 
   it.each([
     ['too short', 'x'.repeat(31), 'LINK_SECRET holds 31 bytes and needs 32 or more'],
+    ['too short in bytes', ` ${'é'.repeat(15)}\n`, 'LINK_SECRET holds 30 bytes and needs 32 or more'],
     ['the secret of the tokens', SECRET, 'LINK_SECRET must not be the same as JWT_SECRET'],
+    ['that with white space around it', ` ${SECRET}\n`, 'LINK_SECRET must not be the same as JWT_SECRET'],
   ])('one that is %s is a fault of the deployment, and lets nobody in', async (_, LINK_SECRET, cause) => {
     const row = await storeEvaluation();
     const { url } = await linkTo(row);
