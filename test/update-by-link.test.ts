@@ -328,7 +328,8 @@ describe('an update by a link', () => {
   });
 
   it('counts for the limit of its author and evaluation, apart from the tokens of who made it', async () => {
-    const [row, other] = [await storeEvaluation(), await storeEvaluation()];
+    const row = await storeEvaluation();
+    const other = await storeEvaluation({ run_id: row.run_id });
     const send = workerWith({ RATE_LIMITER: SMALL_RATE_LIMITER });
     const [first, second] = [await linkTo(row), await linkTo(other)];
     const statuses = [];
