@@ -1,6 +1,6 @@
 /** revokeEvaluationLink: at once, everywhere, and for this link alone. */
 import { env } from 'cloudflare:workers';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { type EvaluationLink, newLinkId } from '../src/link/link.ts';
 import { LINK_NOT_FOUND, NOT_FOUND } from './support/answers.ts';
 import { stillClock } from './support/clock.ts';
@@ -40,6 +40,17 @@ describe('revokeEvaluationLink', () => {
     expect((await worker(open(url))).status).toBe(404);
     expect((await worker(answer(url, stored.updated_at ?? '', '9'))).status).toBe(404);
     expect(await readEvaluation(row.id)).toEqual(stored);
+  });
+
+  it('leaves the id of the link in the log', async () => {
+    const row = await storeEvaluation();
+    const { id } = await linkTo(row);
+    const logged = vi.spyOn(console, 'log');
+
+    await worker(await revoke(row, id));
+
+    const [line] = logged.mock.calls.flat().map((text) => JSON.parse(String(text)));
+    expect(line).toMatchObject({ operation: 'revokeEvaluationLink', status: 204, evaluation: row.id, link: id });
   });
 
   it('ends no other link, also none to the same evaluation by the same author', async () => {
