@@ -253,6 +253,19 @@ describe('an update by a link', () => {
     expect(await readHistory(row.id)).toHaveLength(2);
   });
 
+  it('keeps its keys apart from those of who made it, and of another link', async () => {
+    const row = await storeEvaluation();
+    const key = { 'idempotency-key': 'guessable' };
+    const [first, second] = [await linkTo(row), await linkTo(row)];
+    const put = await request(pathOf(row), { body: '{"value":3}', headers: key });
+
+    for (const sent of [post(first.url, { value: 1 }, key), post(second.url, { value: 2 }, key), put])
+      expect((await worker(sent)).status).toBe(200);
+
+    expect((await readHistory(row.id)).map(({ value }) => value)).toEqual([row.value, 1, 2]);
+    expect(await readEvaluation(row.id)).toMatchObject({ value: 3 });
+  });
+
   it('takes If-Match, and refuses If-None-Match', async () => {
     const row = await storeEvaluation();
     const { url } = await linkTo(row);

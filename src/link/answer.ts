@@ -9,15 +9,18 @@ import type { PageRow } from './page.query.ts';
 import * as sql from './sql.generated.ts';
 
 /**
- * The update, through a link.
+ * The update, through a link. A key names a write of this link alone: a stranger who has it must not use up the keys of its
+ * author.
  * @throws {Failure} as the update does; whatever is gone is a link that does not work.
  */
 export async function updateEvaluationByLink(
   context: OperationContext,
   link: Link,
   value: number,
-  conditions: UpdateConditions,
+  { versions, key }: UpdateConditions,
 ): Promise<EvaluationRow> {
+  // A header has no spaces, so no key of another sender is this one.
+  const conditions = { versions, key: key === undefined ? undefined : `${link.id} ${key}` };
   try {
     return await updateEvaluation(context, pathOf(link), { value, immutable: {} }, conditions, link);
   } catch (thrown) {
@@ -50,7 +53,7 @@ export async function answerOnPage(context: OperationContext, link: Link, answer
   } catch (thrown) {
     return { row: await readLinkPage(context, link), refusal: refusalOf(thrown) };
   }
-  // A header has no spaces, so no key that a sender chooses is this one.
+  // No sender's key is this one either.
   const conditions = { versions: [answer.version], key: `page ${answer.version} ${value}` };
   const update = await prepareUpdate(context, pathOf(link), { value, immutable: {} }, conditions, link);
   const { read, ...written } = await context.connection.write(
