@@ -3,7 +3,7 @@ import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { failurePage } from '../../src/link/page.ts';
 import { findChromium, launchChromium } from './chromium.ts';
-import { openWindow, type Window } from './window.ts';
+import { answer, openWindow, press, type Window } from './window.ts';
 import { AUTHOR, type Label, SUBJECT, startWorker, type Worker } from './worker.ts';
 
 const GONE =
@@ -33,12 +33,6 @@ async function open(url: string): Promise<Page> {
 }
 
 const field = (page: Page) => page.getByRole('spinbutton');
-const press = (page: Page, name: string) => page.getByRole('button', { name, exact: true }).click();
-async function answer(page: Page, value: string): Promise<void> {
-  await field(page).fill(value);
-  await press(page, 'Store');
-}
-
 const heading = (page: Page) => page.getByRole('heading').textContent();
 const notice = (page: Page) => page.locator('.notice').textContent();
 /** All that the page says. */
@@ -311,7 +305,8 @@ describe('a value that the label does not allow', () => {
     const { path, link } = await worker.ask(CONTINUOUS, 2);
     const page = await open(link.url);
 
-    await answer(page, '11');
+    await field(page).fill('11');
+    await page.getByRole('button').click();
 
     expect(await field(page).evaluate((input) => input.validity.rangeOverflow)).toBe(true);
     expect(await page.locator('.notice, .error').count()).toBe(0);

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import type { Browser, Page, Response } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { launchChromium } from './chromium.ts';
-import { openWindow, type Window } from './window.ts';
+import { answer, openWindow, press, type Window } from './window.ts';
 import { type Label, startWorker, type Worker } from './worker.ts';
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
@@ -58,11 +58,6 @@ const open = async (page: Page, label: Label, value: number, changes: readonly n
   for (const change of changes) await worker.change(asked.path, change);
   await page.goto(asked.link.url);
   return asked;
-};
-const press = (page: Page, name: string) => page.getByRole('button', { name }).click();
-const answer = async (page: Page, value: string) => {
-  await page.getByRole('spinbutton').fill(value);
-  await press(page, 'Store');
 };
 
 /** What brings the page there, by its name. */

@@ -28,3 +28,17 @@ export async function openWindow(browser: Browser, options: BrowserContextOption
   });
   return { context, page: await context.newPage(), noted };
 }
+
+/** Presses a button of the form, and waits for the page that it leads to: a click returns when the form is sent. */
+export async function press(page: Page, name: string): Promise<void> {
+  const arrived = page.waitForEvent('framenavigated');
+  await page.getByRole('button', { name, exact: true }).click();
+  await arrived;
+  await page.waitForLoadState();
+}
+
+/** Fills in the field and presses its button. */
+export async function answer(page: Page, value: string): Promise<void> {
+  await page.getByRole('spinbutton').fill(value);
+  await press(page, 'Store');
+}
