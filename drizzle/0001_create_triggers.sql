@@ -114,11 +114,12 @@ BEGIN
 END;
 --> statement-breakpoint
 -- An account's own label goes before a shared one of the same id. Made later, it would change the rule of the evaluations
--- that the account has under the shared one.
+-- that the account has under the shared one. A move copies what was there before.
 CREATE TRIGGER `evaluation_label_hides_no_shared_one`
 BEFORE INSERT ON `evaluation_label`
 WHEN NEW.`account_id` <> 'shared'
 	AND EXISTS (SELECT 1 FROM `evaluation_label` WHERE `account_id` = 'shared' AND `id` = NEW.`id`)
+	AND NOT EXISTS (SELECT 1 FROM `account_move` WHERE `account_id` = NEW.`account_id` AND `state` = 'copying')
 BEGIN
 	SELECT RAISE(ABORT, 'a shared evaluation_label has this id: choose another');
 END;
@@ -169,4 +170,55 @@ AFTER INSERT ON `revoked_link`
 BEGIN
 	DELETE FROM `revoked_link`
 	WHERE `account_id` = NEW.`account_id` AND `expires_at` < strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '-1 hour');
+END;
+--> statement-breakpoint
+-- Accounts that are moved to another database, or have been (src/cli/move-account.ts); empty where nobody ever was. Not in
+-- src/db/schema.ts, because no statement of the Worker knows it: the triggers below refuse writes, whichever version writes.
+-- `leaving` and `undoing` stand in the database that an account is moved from and to; `arriving` in the one that it is moved
+-- to, until all is there, and `copying` only within the transactions that bring it; `moved` in one that it has left. The
+-- account '' stands for all that have no rows here yet, while slots leave: none may begin here then.
+CREATE TABLE `account_move` (
+	`account_id` text NOT NULL PRIMARY KEY,
+	`state` text NOT NULL,
+	`other` text NOT NULL,
+	`since` text NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now')),
+	CONSTRAINT "account_move_state_is_known" CHECK("state" IN ('leaving', 'arriving', 'copying', 'undoing', 'moved'))
+) STRICT, WITHOUT ROWID;
+--> statement-breakpoint
+CREATE TRIGGER `run_evaluation_is_not_created_during_a_move`
+BEFORE INSERT ON `run_evaluation`
+WHEN (SELECT `state` FROM `account_move` WHERE `account_id` = NEW.`account_id`) <> 'copying'
+	OR NEW.`account_id` <> 'shared'
+	AND EXISTS (SELECT 1 FROM `account_move` WHERE `account_id` = '')
+	AND NOT EXISTS (SELECT 1 FROM `account_move` WHERE `account_id` = NEW.`account_id`)
+	AND NOT EXISTS (SELECT 1 FROM `run_evaluation` WHERE `account_id` = NEW.`account_id`)
+	AND NOT EXISTS (SELECT 1 FROM `evaluation_label` WHERE `account_id` = NEW.`account_id`)
+BEGIN
+	SELECT RAISE(ABORT, 'the account is being moved to another database');
+END;
+--> statement-breakpoint
+CREATE TRIGGER `run_evaluation_is_not_updated_during_a_move`
+BEFORE UPDATE ON `run_evaluation`
+WHEN EXISTS (SELECT 1 FROM `account_move` WHERE `account_id` = NEW.`account_id`)
+BEGIN
+	SELECT RAISE(ABORT, 'the account is being moved to another database');
+END;
+--> statement-breakpoint
+CREATE TRIGGER `evaluation_label_is_not_created_during_a_move`
+BEFORE INSERT ON `evaluation_label`
+WHEN (SELECT `state` FROM `account_move` WHERE `account_id` = NEW.`account_id`) <> 'copying'
+	OR NEW.`account_id` <> 'shared'
+	AND EXISTS (SELECT 1 FROM `account_move` WHERE `account_id` = '')
+	AND NOT EXISTS (SELECT 1 FROM `account_move` WHERE `account_id` = NEW.`account_id`)
+	AND NOT EXISTS (SELECT 1 FROM `run_evaluation` WHERE `account_id` = NEW.`account_id`)
+	AND NOT EXISTS (SELECT 1 FROM `evaluation_label` WHERE `account_id` = NEW.`account_id`)
+BEGIN
+	SELECT RAISE(ABORT, 'the account is being moved to another database');
+END;
+--> statement-breakpoint
+CREATE TRIGGER `evaluation_label_is_not_updated_during_a_move`
+BEFORE UPDATE ON `evaluation_label`
+WHEN EXISTS (SELECT 1 FROM `account_move` WHERE `account_id` = NEW.`account_id`)
+BEGIN
+	SELECT RAISE(ABORT, 'the account is being moved to another database');
 END;

@@ -6,6 +6,9 @@ declare const verified: unique symbol;
 
 export type AccountId = string & { readonly [verified]: 'account' };
 
+/** The account whose labels are everyone's. */
+export const SHARED_ACCOUNT = 'shared';
+
 export type Principal = {
   readonly account: AccountId;
   /** The token's `sub`: the author of what is written. */

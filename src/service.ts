@@ -1,24 +1,23 @@
-/** The service itself, which needs no token: whether the database answers, and the OpenAPI document, which app.ts hands in. */
+/** The service itself, which needs no token: whether each database answers, and the OpenAPI document, which app.ts hands in. */
 import { waitUntil } from 'cloudflare:workers';
 import { Hono } from 'hono';
 import { type Clock, withTimeout } from './clock.ts';
 import { connect } from './db/connection.ts';
-import { statement } from './db/statement.ts';
-import { databaseUnavailable, Failure, messageOf } from './failure.ts';
+import { type Database, forEachDatabase } from './db/databases.ts';
+import { countNewestMigration } from './db/migration.ts';
+import { databaseUnavailable, Failure, lacksMigrations, messageOf } from './failure.ts';
 import type { AppEnv } from './http/context.ts';
 import { methodNotAllowed } from './http/errors.ts';
 import { respond, respondJson } from './http/response.ts';
 
 const DOCUMENT_MAX_AGE_SECONDS = 3600;
 
-const ping = statement<object, { one: 1 }>('SELECT 1 AS one');
-
-/** However many ask for the health, each isolate asks D1 once in this time. */
+/** However many ask for the health, each isolate asks each database once in this time. */
 const HEALTH_SECONDS = 1;
 /** As long as an attempt of a connection (db/connection.ts). */
 const HEALTH_TIMEOUT_MS = 5000;
 
-export function serviceRoutes(db: D1Database, clock: Clock, document: () => object) {
+export function serviceRoutes(databases: readonly Database[], clock: Clock, document: () => object) {
   const routes = new Hono<AppEnv>();
   let text: string | undefined;
 
@@ -38,9 +37,7 @@ export function serviceRoutes(db: D1Database, clock: Clock, document: () => obje
     c.get('log').operation = 'getHealth';
     const at = clock.now().getTime();
     if (!probe || Math.abs(at - probe.at) >= HEALTH_SECONDS * 1000) {
-      // A stranger's bookmark could be from the future, so none is read, and none is given.
-      const answer = connect(db, clock, 'first-unconstrained').read(ping, {});
-      probe = { at, failure: answer.then(() => undefined, asFailure) };
+      probe = { at, failure: failureOf(databases, clock) };
       // It belongs to the isolate: a caller that disconnects must not take it from the others who wait for it.
       waitUntil(probe.failure);
     }
@@ -54,6 +51,27 @@ export function serviceRoutes(db: D1Database, clock: Clock, document: () => obje
   return routes;
 }
 
-/** Whatever keeps the database from answering, who asks for the health gets 503. */
+/** What is wrong with the databases: the sentence is about the first one, the log has all. Never rejects. */
+async function failureOf(databases: readonly Database[], clock: Clock): Promise<Failure | undefined> {
+  const failures = await forEachDatabase(databases, async (database) => {
+    // A stranger's bookmark could be from the future, so none is read, and none is given.
+    const answer = connect(database, clock, 'first-unconstrained').read(countNewestMigration, {});
+    const failure = await answer.then(
+      ([row]) => (row?.applied === 1 ? undefined : lacksMigrations(database.name, 'the newest is not applied')),
+      (thrown: unknown) =>
+        messageOf(thrown).includes('no such table: d1_migrations')
+          ? lacksMigrations(database.name, 'none is applied')
+          : asFailure(thrown),
+    );
+    return failure && { failure, cause: `${database.name}: ${failure.log.cause}` };
+  });
+  const found = failures.filter((failure) => failure !== undefined);
+  const [first] = found;
+  if (first === undefined) return undefined;
+  const { code, message, headers } = first.failure;
+  return new Failure(code, message, headers, { cause: found.map(({ cause }) => cause).join('; ') });
+}
+
+/** Whatever keeps a database from answering, who asks for the health gets 503. */
 const asFailure = (thrown: unknown): Failure =>
   thrown instanceof Failure ? thrown : databaseUnavailable(5, messageOf(thrown));

@@ -267,6 +267,7 @@ describe('each example of a failure', () => {
     ServerFault: { fault: () => send(update, { to: workerWith({ JWT_SECRET: '' }) }) },
     Unavailable: {
       database: () => send(update, { to: downD1('Network connection lost.') }),
+      moving: () => send(update, { to: downD1('the account is being moved to another database: SQLITE_CONSTRAINT') }),
       keys: () => {
         vi.spyOn(globalThis, 'fetch').mockRejectedValue(new TypeError('Network connection lost.'));
         const settings = { JWT_SECRET: '', JWT_ISSUER: 'a', JWT_AUDIENCE: 'b' };

@@ -1,9 +1,12 @@
-/** GET /health: what it costs, whoever asks and however often. */
+/** GET /health: what it costs, whoever asks and however often, and what it says of several databases. */
+import { applyD1Migrations } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
-import { describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, inject, it, vi } from 'vitest';
+import { databaseUnavailable } from './support/answers.ts';
 import { stillClock } from './support/clock.ts';
-import { countingD1, flakyD1 } from './support/d1.ts';
-import { request, workerWith } from './support/worker.ts';
+import { countingD1, flakyD1, interceptD1 } from './support/d1.ts';
+import { migrateSpares, OLD_DB, SPARE_1, SPARE_2 } from './support/databases.ts';
+import { expectRefusal, request, workerWith } from './support/worker.ts';
 
 const probe = () => request('/health', { method: 'GET', headers: { authorization: null, 'content-type': null } });
 
@@ -47,5 +50,69 @@ describe('GET /health', () => {
     await send(await probe());
 
     expect(calls).toHaveLength(2);
+  });
+});
+
+describe('GET /health with several databases', () => {
+  beforeAll(migrateSpares);
+
+  it('asks each of them once a second, whether any account is in it or not', async () => {
+    const databases = [env.DB, SPARE_1, SPARE_2].map(countingD1);
+    const [DB, DB_1, DB_2] = databases.map(({ db }) => db);
+    const send = workerWith({ DB, DB_1, DB_2, DATABASES: 'wrong' }, stillClock());
+
+    const answers = await Promise.all(Array.from({ length: 20 }, async () => send(await probe())));
+
+    expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
+    expect(databases.map(({ calls }) => calls)).toEqual([['all'], ['all'], ['all']]);
+  });
+
+  it('asks six at a time', async () => {
+    const waiting: (() => void)[] = [];
+    const slow = interceptD1(env.DB, async (_, call) => {
+      await new Promise<void>((resolve) => waiting.push(resolve));
+      return call();
+    });
+    const more = Object.fromEntries(Array.from({ length: 7 }, (_, n) => [`DB_${n + 1}`, slow]));
+    const answer = workerWith({ DB: slow, ...more })(await probe());
+
+    await vi.waitFor(() => expect(waiting).toHaveLength(6));
+    for (const answered of waiting.splice(0)) answered();
+    await vi.waitFor(() => expect(waiting).toHaveLength(2));
+    for (const answered of waiting) answered();
+
+    expect((await answer).status).toBe(200);
+  });
+
+  it('is 503 if one does not answer, and the log names it', async () => {
+    const logged = vi.spyOn(console, 'error');
+    const { db } = flakyD1(SPARE_1, 'D1 DB is overloaded.', 'fails');
+
+    await expectRefusal(await workerWith({ DB_1: db, DB_2: SPARE_2 })(await probe()), databaseUnavailable(5));
+
+    expect(JSON.parse(String(logged.mock.calls.flat()[0])).cause).toMatch(/^DB_1: .*overloaded[^;]*$/);
+  });
+});
+
+describe('GET /health of a database without its migrations', () => {
+  const lacking = (name: string) => ({
+    status: 503,
+    error: `The database ${name} lacks migrations: deploy with npm run deploy, which applies them first.`,
+    headers: { 'retry-after': '5' },
+  });
+  const apply = (count: number) => applyD1Migrations(OLD_DB, inject('migrations').slice(0, count));
+
+  it('is 503 and says which, with none of them and with all but the newest; 200 with all', async () => {
+    const logged = vi.spyOn(console, 'error');
+    const health = async () => workerWith({ DB_1: OLD_DB })(await probe());
+    const causes = () => logged.mock.calls.flat().map((line) => JSON.parse(String(line)).cause);
+
+    await expectRefusal(await health(), lacking('DB_1'));
+    await apply(inject('migrations').length - 1);
+    await expectRefusal(await health(), lacking('DB_1'));
+    await apply(inject('migrations').length);
+    expect((await health()).status).toBe(200);
+
+    expect(causes()).toEqual(['DB_1: none is applied', 'DB_1: the newest is not applied']);
   });
 });

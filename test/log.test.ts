@@ -52,6 +52,7 @@ describe('the log line', () => {
       account: row.account_id,
       key_id: 'key-1',
       evaluation: row.id,
+      database: 'DB',
       d1_calls: 1,
       d1_attempts: 1,
       rows_read: 3,

@@ -29,8 +29,8 @@ export default defineConfig(
               wrangler: { configPath: `${root}/wrangler.toml` },
               miniflare: {
                 bindings: { JWT_SECRET: SECRET, LINK_SECRET },
-                // For migrations from any age.
-                d1Databases: { OLD_DB: 'old' },
+                // For migrations from any age; and databases that a test may bind as DB_1 and so on.
+                d1Databases: { OLD_DB: 'old', SPARE_1: 'spare-1', SPARE_2: 'spare-2', SPARE_3: 'spare-3' },
                 // The suite is one account that sends more than an account may.
                 ratelimits: {
                   RATE_LIMITER: { namespace_id: '1', simple: { limit: 1_000_000, period: 10 } },

@@ -4,7 +4,9 @@
  * statements that do no harm when run twice may come here: a connection may be lost after the commit.
  */
 import { type Clock, withTimeout } from '../clock.ts';
-import { databaseUnavailable, messageOf } from '../failure.ts';
+import { accountIsMoving, databaseUnavailable, messageOf } from '../failure.ts';
+import { bookmarkOf } from './bookmark.ts';
+import type { Database } from './databases.ts';
 import type { Statement } from './statement.ts';
 
 /** Safe to retry (D1: Debug D1, error list). */
@@ -19,6 +21,9 @@ const TRANSIENT = [
 
 /** Transient too, but an immediate retry makes it worse. */
 const OVERLOAD = ['overloaded', 'exceeded timeout', 'memory limit', 'CPU time limit', 'did not answer within'];
+
+/** A trigger refuses the writes of an account that is being moved (drizzle/0001_create_triggers.sql). */
+const FENCE = 'the account is being moved to another database';
 
 const ATTEMPTS_MAX = 4;
 /** No attempt starts later than this after the connection was opened. */
@@ -49,7 +54,7 @@ export type Connection = {
    * The row that a write returns, or if it stored nothing what explains that: in one call and one transaction (D1: batch).
    * The last row of the explanation counts; if the write did its work it reads and returns none (compile.ts, ifNothingChanged).
    * `paramsOf` is called for each attempt, with its number, from 1. `read` is read after the write, in the same transaction.
-   * @throws {Failure} `database_unavailable`; any other error of D1 passes through.
+   * @throws {Failure} `database_unavailable` or `account_moving`; any other error of D1 passes through.
    */
   readonly write: <P extends Params, Row, Explanation, Read = never>(
     store: Statement<P, Row>,
@@ -70,13 +75,18 @@ type Cost = { d1_calls: number; d1_attempts: number; rows_read: number; rows_wri
  * `from` is a bookmark, `first-primary` for a request that writes, or `first-unconstrained` for one that may be
  * answered by the nearest replica.
  */
-export function connect(db: D1Database, clock: Clock, from: string): Connection {
+export function connect({ name, db }: Database, clock: Clock, from: string): Connection {
   const session = db.withSession(from);
   const started = clock.now().getTime();
   const cost: Cost = { d1_calls: 0, d1_attempts: 0, rows_read: 0, rows_written: 0 };
   let answered = false;
-  // Until D1 has answered, a session's bookmark is only the one it was asked to start from.
-  return { read, write, bookmark: () => (answered ? session.getBookmark() : null), cost };
+  return { read, write, bookmark, cost };
+
+  function bookmark(): string | null {
+    // Until D1 has answered, a session's bookmark is only the one it was asked to start from.
+    const reached = answered ? session.getBookmark() : null;
+    return reached === null ? null : bookmarkOf(name, reached);
+  }
 
   async function read<P extends Params, Row>(statement: Statement<P, Row>, params: P): Promise<Row[]> {
     const [result] = await call(async () => [await bind(statement, params).all<Row>()]);
@@ -130,6 +140,7 @@ export function connect(db: D1Database, clock: Clock, from: string): Connection 
         return results;
       } catch (thrown) {
         const message = messageOf(thrown);
+        if (message.includes(FENCE)) throw accountIsMoving();
         if (OVERLOAD.some((text) => message.includes(text)))
           throw databaseUnavailable(RETRY_AFTER_OVERLOAD_SECONDS, message);
         if (!TRANSIENT.some((text) => message.includes(text))) throw thrown;

@@ -68,9 +68,6 @@ export const runEvaluation = sqliteTable(
   ],
 );
 
-/** The account whose labels are everyone's. */
-export const SHARED_ACCOUNT = 'shared';
-
 /** What values an evaluation may have. It may arrive later than the evaluations that use it, from a script. */
 export const evaluationLabel = sqliteTable(
   'evaluation_label',

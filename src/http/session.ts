@@ -4,22 +4,23 @@
  */
 import type { MiddlewareHandler } from 'hono';
 import type { Clock } from '../clock.ts';
+import { startOf } from '../db/bookmark.ts';
 import { connect } from '../db/connection.ts';
+import type { Databases } from '../db/databases.ts';
 import type { AppEnv } from './context.ts';
 
 export const BOOKMARK_HEADER = 'x-d1-bookmark';
 
-/** As D1 makes them. Anything else is ignored: D1 does not say what it does with one that is not its own. */
-const BOOKMARK = /^[0-9a-f]{8}-[0-9a-f]{8}-[0-9a-f]{8}-[0-9a-f]{32}$/;
-
 export type OpenSession = (purpose: 'read' | 'write') => MiddlewareHandler<AppEnv>;
 
-export function d1Session(db: D1Database, clock: Clock): OpenSession {
+/** Behind authentication: the account of the verified token, and nothing else, decides which database it is. */
+export function d1Session(databases: () => Databases, clock: Clock): OpenSession {
   return (purpose) =>
     function d1Session(c, next) {
-      const sent = purpose === 'read' ? c.req.header(BOOKMARK_HEADER) : undefined;
-      const nearest = sent !== undefined && BOOKMARK.test(sent) ? sent : 'first-unconstrained';
-      c.set('connection', connect(db, clock, purpose === 'write' ? 'first-primary' : nearest));
+      const database = databases().of(c.get('principal').account);
+      c.get('log').database = database.name;
+      const from = purpose === 'write' ? 'first-primary' : startOf(database.name, c.req.header(BOOKMARK_HEADER));
+      c.set('connection', connect(database, clock, from));
       return next();
     };
 }

@@ -2,7 +2,8 @@
 import { type SQL, sql } from 'drizzle-orm';
 import { alias } from 'drizzle-orm/sqlite-core';
 import { all, literal } from '../db/compile.ts';
-import { evaluationLabel, SHARED_ACCOUNT } from '../db/schema.ts';
+import { evaluationLabel } from '../db/schema.ts';
+import { SHARED_ACCOUNT } from '../principal.ts';
 
 const value = sql.placeholder('value');
 

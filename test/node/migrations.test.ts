@@ -2,6 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { NEWEST_MIGRATION } from '../../src/db/migration.ts';
 import { unreadStatements } from './migrations.ts';
 
 const FILES = readdirSync('drizzle').filter((name) => name.endsWith('.sql'));
@@ -9,6 +10,10 @@ const FILES = readdirSync('drizzle').filter((name) => name.endsWith('.sql'));
 describe('drizzle/', () => {
   it.each(FILES)('has nothing in it that rebuilds or drops a table unread: %s', (file) => {
     expect(unreadStatements(readFileSync(`drizzle/${file}`, 'utf8'))).toEqual([]);
+  });
+
+  it('has as its newest the one that GET /health looks for', () => {
+    expect(FILES.sort().at(-1)).toBe(NEWEST_MIGRATION);
   });
 
   it('is consistent, as drizzle-kit sees it', () => {

@@ -25,7 +25,9 @@ async function documented(request: Request, respond: (request: Request) => Respo
 export const worker: Send = (request) => documented(request, (sent) => exports.default.fetch(sent));
 
 /** A binding given as undefined is not bound. */
-type Settings = { [name in keyof Env]?: Env[name] | undefined };
+type Settings = { [name in keyof Env]?: Env[name] | undefined } & {
+  [name in `DB_${1 | 2 | 3 | 'EU'}`]?: D1Database | undefined;
+};
 
 /** The same Worker under other settings, another database or another clock. */
 export function workerWith(settings: Settings, clock?: Clock): Send {
