@@ -85,6 +85,9 @@ describe('the hash', () => {
 });
 
 describe('DATABASES', () => {
+  const notAnEntry = (number: number) =>
+    `needs entries like 0-1023=DB or acc_1=DB_1 with bindings that exist, and entry ${number} is not`;
+
   it('is DB for everyone where it is not set, whatever else is bound', async () => {
     const { db, calls } = countingD1(SPARE_1);
     const row = await storeEvaluation();
@@ -125,21 +128,26 @@ describe('DATABASES', () => {
   });
 
   it.each([
-    ['a slot without a database', '0-511=DB 513-1023=DB_1', 'names no database for the slot 512'],
-    ['only a named account', 'acc_big=DB_1', 'names no database for the slot 0'],
-    ['a slot twice', '0-511=DB 511-1023=DB_1', 'names the slot 511 twice'],
-    ['a slot too many', '0-1024=DB', 'has in entry 1 slots that are not a range within 0-1023'],
-    ['a range backwards', '511-0=DB 512-1023=DB', 'has in entry 1 slots that are not a range within 0-1023'],
-    ['a database that is not bound', '0-511=DB 512-1023=DB_9', 'names in entry 2 a database that is not bound'],
-    ['a binding that is no database', '0-1023=RATE_LIMITER', 'names in entry 1 a database that is not bound'],
-    ['an account twice', `${HALVES} acc=DB acc=DB_1`, 'names the account of entry 4 twice'],
-    ['an account twice, spelled in two ways', `${HALVES} acc=DB %61cc=DB`, 'names the account of entry 4 twice'],
-    ['the account of the shared labels', `${HALVES} shared=DB_1`, 'names shared, whose labels are in every database'],
-    ['an account that is not encoded', `${HALVES} 100%=DB`, 'has in entry 3 an account with a % that encodes nothing'],
-    ['garbage', 'DB', 'has an entry 1 that is not like 0-511=DB or acc_1=DB_1'],
-    ['no binding', '0-1023=', 'has an entry 1 that is not like 0-511=DB or acc_1=DB_1'],
-    ['no account', '=DB', 'has an entry 1 that is not like 0-511=DB or acc_1=DB_1'],
-    ['commas', '0-511=DB,512-1023=DB_1', 'has an entry 1 that is not like 0-511=DB or acc_1=DB_1'],
+    ['a slot without a database', '0-511=DB 513-1023=DB_1', 'names no database for slot 512'],
+    ['only a named account', 'acc_big=DB_1', 'names no database for slot 0'],
+    ['a slot twice', '0-511=DB 511-1023=DB_1', 'has an account or a slot twice, in entry 2'],
+    ['an account twice', `${HALVES} acc=DB acc=DB_1`, 'has an account or a slot twice, in entry 4'],
+    [
+      'an account twice, spelled in two ways',
+      `${HALVES} acc=DB %61cc=DB`,
+      'has an account or a slot twice, in entry 4',
+    ],
+    ['a slot too many', '0-1024=DB', notAnEntry(1)],
+    ['a range backwards', '511-0=DB 512-1023=DB', notAnEntry(1)],
+    ['a database that is not bound', '0-511=DB 512-1023=DB_9', notAnEntry(2)],
+    ['a binding that is no database', '0-1023=RATE_LIMITER', notAnEntry(1)],
+    ['the account of the shared labels', `${HALVES} shared=DB_1`, notAnEntry(3)],
+    ['an account that is not encoded', `${HALVES} 100%=DB`, notAnEntry(3)],
+    ['garbage', 'DB', notAnEntry(1)],
+    ['no binding', '0-1023=', notAnEntry(1)],
+    ['no account', '=DB', notAnEntry(1)],
+    ['an equals sign too many', `${HALVES} a=b=DB`, notAnEntry(3)],
+    ['commas', '0-511=DB,512-1023=DB_1', notAnEntry(1)],
   ])('is 500 for everyone if it is wrong: %s', async (_, DATABASES, fault) => {
     const row = await storeEvaluation();
     const logged = vi.spyOn(console, 'error');

@@ -7,8 +7,8 @@ import { MAIN_DATABASE } from './databases.ts';
 /** As D1 makes them, and as `bookmarkOf` does. D1 does not say what it does with one that is not its own. */
 const BOOKMARK = /^(?:(DB_\w+):)?([0-9a-f]{8}-[0-9a-f]{8}-[0-9a-f]{8}-[0-9a-f]{32})$/;
 
-export const bookmarkOf = (database: string, bookmark: string): string =>
-  database === MAIN_DATABASE ? bookmark : `${database}:${bookmark}`;
+export const bookmarkOf = (database: string, bookmark: string | null): string | null =>
+  bookmark === null || database === MAIN_DATABASE ? bookmark : `${database}:${bookmark}`;
 
 /**
  * Where a session of the database starts for a reader that sent this. A bookmark of another database says that the account

@@ -6,24 +6,9 @@
 import { type Clock, withTimeout } from '../clock.ts';
 import { accountIsMoving, databaseUnavailable, messageOf } from '../failure.ts';
 import { bookmarkOf } from './bookmark.ts';
+import { FENCE, OVERLOAD, TRANSIENT } from './d1-errors.ts';
 import type { Database } from './databases.ts';
 import type { Statement } from './statement.ts';
-
-/** Safe to retry (D1: Debug D1, error list). */
-const TRANSIENT = [
-  'Network connection lost',
-  'D1 DB reset because its code was updated',
-  'Internal error while starting up D1 DB storage caused object to be reset',
-  'Internal error in D1 DB storage caused object to be reset',
-  'Cannot resolve D1 DB due to transient issue on remote node',
-  "Can't read from request stream because client disconnected",
-];
-
-/** Transient too, but an immediate retry makes it worse. */
-const OVERLOAD = ['overloaded', 'exceeded timeout', 'memory limit', 'CPU time limit', 'did not answer within'];
-
-/** A trigger refuses the writes of an account that is being moved (drizzle/0001_create_triggers.sql). */
-const FENCE = 'the account is being moved to another database';
 
 const ATTEMPTS_MAX = 4;
 /** No attempt starts later than this after the connection was opened. */
@@ -62,6 +47,12 @@ export type Connection = {
     paramsOf: (attempt: number) => P,
     read?: Statement<P, Read>,
   ) => Promise<Written<Row, Explanation> & { readonly read: readonly Read[] }>;
+  /** Runs statements in one call and one transaction, for what they do alone. Throws as `write` does. */
+  readonly run: <P extends Params>(statements: readonly Statement<P, never>[], params: P) => Promise<void>;
+  /** The binding of the database. */
+  readonly database: string;
+  /** Connections to all other databases, for a request whose write belongs into each of them; else none. */
+  readonly copies: readonly Connection[];
   /** The database's state when it last answered this request, as a bookmark; null before it did. */
   readonly bookmark: () => string | null;
   /** What the request has cost so far. */
@@ -73,20 +64,22 @@ type Cost = { d1_calls: number; d1_attempts: number; rows_read: number; rows_wri
 
 /**
  * `from` is a bookmark, `first-primary` for a request that writes, or `first-unconstrained` for one that may be
- * answered by the nearest replica.
+ * answered by the nearest replica. `others` get connections of their own, counted in the same cost.
  */
-export function connect({ name, db }: Database, clock: Clock, from: string): Connection {
+export function connect(
+  { name, db }: Database,
+  clock: Clock,
+  from: string,
+  others: readonly Database[] = [],
+  cost: Cost = { d1_calls: 0, d1_attempts: 0, rows_read: 0, rows_written: 0 },
+): Connection {
   const session = db.withSession(from);
   const started = clock.now().getTime();
-  const cost: Cost = { d1_calls: 0, d1_attempts: 0, rows_read: 0, rows_written: 0 };
   let answered = false;
-  return { read, write, bookmark, cost };
-
-  function bookmark(): string | null {
-    // Until D1 has answered, a session's bookmark is only the one it was asked to start from.
-    const reached = answered ? session.getBookmark() : null;
-    return reached === null ? null : bookmarkOf(name, reached);
-  }
+  const copies = others.map((other) => connect(other, clock, from, [], cost));
+  // Until D1 has answered, a session's bookmark is only the one it was asked to start from.
+  const bookmark = () => bookmarkOf(name, answered ? session.getBookmark() : null);
+  return { read, write, run, database: name, copies, bookmark, cost };
 
   async function read<P extends Params, Row>(statement: Statement<P, Row>, params: P): Promise<Row[]> {
     const [result] = await call(async () => [await bind(statement, params).all<Row>()]);
@@ -116,6 +109,10 @@ export function connect({ name, db }: Database, clock: Clock, from: string): Con
     const [alone] = await read(explain, { ...paramsOf(1), alone: 1 });
     if (alone !== undefined) return { row: undefined, explanation: alone, read: rows };
     throw new Error('a write stored nothing, and nothing explains it');
+  }
+
+  async function run<P extends Params>(statements: readonly Statement<P, never>[], params: P): Promise<void> {
+    await call(() => session.batch(statements.map((statement) => bind(statement, params))));
   }
 
   function bind<P extends Params>({ sql, params: names }: Statement<P, unknown>, params: P): D1PreparedStatement {

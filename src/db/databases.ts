@@ -58,35 +58,29 @@ export function bindingOf({ slots, accounts }: Assignment, account: string): str
  */
 export function parseDatabases(setting: string | undefined, bound: readonly string[]): Assignment {
   const wrong = (fault: string) => misconfigured('DATABASES', fault);
-  if (!bound.includes(MAIN_DATABASE)) throw wrong(`needs the D1 binding ${MAIN_DATABASE} in wrangler.toml`);
-  const entries = words(setting);
-  if (entries.length === 0) return { slots: Array(SLOTS).fill(MAIN_DATABASE), accounts: new Map() };
-
-  const slots: string[] = Array(SLOTS);
+  if (!bound.includes(MAIN_DATABASE)) throw wrong('needs a D1 binding DB');
+  const slots: string[] = Array(SLOTS).fill('');
   const accounts = new Map<string, string>();
+
+  const entries = words(setting);
+  if (entries.length === 0) slots.fill(MAIN_DATABASE);
   entries.forEach((entry, index) => {
-    const number = `entry ${index + 1}`;
-    const [, name = '', binding = ''] = /^([^=]+)=(\w+)$/.exec(entry) ?? [];
-    if (name === '') throw wrong(`has an ${number} that is not like 0-511=DB or acc_1=DB_1`);
-    if (!bound.includes(binding)) throw wrong(`names in ${number} a database that is not bound`);
+    const [name = '', binding = '', ...rest] = entry.split('=');
     const [, first, last] = /^(\d+)-(\d+)$/.exec(name) ?? [];
-    if (first === undefined) {
-      const account = decode(name);
-      if (account === undefined) throw wrong(`has in ${number} an account with a % that encodes nothing`);
-      if (account === SHARED_ACCOUNT) throw wrong(`names ${SHARED_ACCOUNT}, whose labels are in every database`);
-      if (accounts.has(account)) throw wrong(`names the account of ${number} twice`);
-      accounts.set(account, binding);
-      return;
-    }
     const [from, to] = [Number(first), Number(last)];
-    if (from > to || to >= SLOTS) throw wrong(`has in ${number} slots that are not a range within 0-${SLOTS - 1}`);
-    for (let slot = from; slot <= to; slot += 1) {
-      if (slots[slot] !== undefined) throw wrong(`names the slot ${slot} twice`);
-      slots[slot] = binding;
+    const account = first === undefined ? decode(name) : undefined;
+    const isRange = from <= to && to < SLOTS;
+    const isKnown = bound.includes(binding) && rest.length === 0;
+    if (!isKnown || !(account || isRange) || account === SHARED_ACCOUNT) {
+      throw wrong(`needs entries like 0-1023=DB or acc_1=DB_1 with bindings that exist, and entry ${index + 1} is not`);
     }
+    const taken = account ? accounts.has(account) : slots.slice(from, to + 1).some((slot) => slot !== '');
+    if (taken) throw wrong(`has an account or a slot twice, in entry ${index + 1}`);
+    if (account) accounts.set(account, binding);
+    else slots.fill(binding, from, to + 1);
   });
-  const missing = Array.from(slots).indexOf(undefined as never);
-  if (missing >= 0) throw wrong(`names no database for the slot ${missing}`);
+  const missing = slots.indexOf('');
+  if (missing >= 0) throw wrong(`names no database for slot ${missing}`);
   return { slots, accounts };
 }
 

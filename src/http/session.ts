@@ -7,6 +7,7 @@ import type { Clock } from '../clock.ts';
 import { startOf } from '../db/bookmark.ts';
 import { connect } from '../db/connection.ts';
 import type { Databases } from '../db/databases.ts';
+import { SHARED_ACCOUNT } from '../principal.ts';
 import type { AppEnv } from './context.ts';
 
 export const BOOKMARK_HEADER = 'x-d1-bookmark';
@@ -17,10 +18,13 @@ export type OpenSession = (purpose: 'read' | 'write') => MiddlewareHandler<AppEn
 export function d1Session(databases: () => Databases, clock: Clock): OpenSession {
   return (purpose) =>
     function d1Session(c, next) {
-      const database = databases().of(c.get('principal').account);
+      const { of, all } = databases();
+      const { account } = c.get('principal');
+      const database = of(account);
       c.get('log').database = database.name;
       const from = purpose === 'write' ? 'first-primary' : startOf(database.name, c.req.header(BOOKMARK_HEADER));
-      c.set('connection', connect(database, clock, from));
+      const isForAll = purpose === 'write' && account === SHARED_ACCOUNT;
+      c.set('connection', connect(database, clock, from, isForAll ? all.filter((other) => other !== database) : []));
       return next();
     };
 }

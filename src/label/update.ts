@@ -6,6 +6,7 @@ import { fieldIsImmutable } from '../fields.ts';
 import { allowsLabels } from '../principal.ts';
 import type { LabelUpdate } from './input.ts';
 import { type LabelRow, versionOf } from './label.ts';
+import { copySharedLabel } from './shared.ts';
 import * as sql from './sql.generated.ts';
 
 /**
@@ -42,6 +43,7 @@ export async function updateEvaluationLabel(
     // As with evaluations: only the first attempt may be taken for a repetition of an earlier request.
     (attempt) => ({ ...params, is_repeatable: isPlain && attempt === 1 ? 1 : 0 }) as const,
   );
+  await copySharedLabel(connection, id);
   if (row) return row;
 
   const { is_stored, is_as_asked, precondition_holds, changed_field, ...stored } = explanation;
