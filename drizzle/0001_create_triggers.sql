@@ -174,15 +174,16 @@ END;
 --> statement-breakpoint
 -- Accounts that are moved to another database, or have been (src/cli/move-account.ts); empty where nobody ever was. Not in
 -- src/db/schema.ts, because no statement of the Worker knows it: the triggers below refuse writes, whichever version writes.
--- `leaving` and `undoing` stand in the database that an account is moved from and to; `arriving` in the one that it is moved
--- to, until all is there, and `copying` only within the transactions that bring it; `moved` in one that it has left. The
--- account '' stands for all that have no rows here yet, while slots leave: none may begin here then.
+-- In the database that an account leaves it is `leaving`, `finishing` while its rows are deleted, and then `moved`. In the
+-- other one it is `arriving` until all is there, and `copying` only within the transactions that bring it; of a move that is
+-- undone, `undoing`, `discarding` while its rows are deleted, and then `moved`. The account '' stands for all that have no
+-- rows here yet, while slots leave: none may begin here then.
 CREATE TABLE `account_move` (
 	`account_id` text NOT NULL PRIMARY KEY,
 	`state` text NOT NULL,
 	`other` text NOT NULL,
 	`since` text NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now')),
-	CONSTRAINT "account_move_state_is_known" CHECK("state" IN ('leaving', 'arriving', 'copying', 'undoing', 'moved'))
+	CONSTRAINT "account_move_state_is_known" CHECK("state" IN ('leaving', 'finishing', 'moved', 'arriving', 'copying', 'undoing', 'discarding'))
 ) STRICT, WITHOUT ROWID;
 --> statement-breakpoint
 CREATE TRIGGER `run_evaluation_is_not_created_during_a_move`

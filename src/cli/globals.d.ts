@@ -1,2 +1,3 @@
-/** The Worker's files name this type of Web Crypto as a global one, which Node's types do not have. */
+/** The Worker's files name these types as global ones, which Node's types do not have. */
 type CryptoKey = import('node:crypto').webcrypto.CryptoKey;
+type D1Database = import('@cloudflare/workers-types').D1Database;

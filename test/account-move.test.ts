@@ -1,0 +1,152 @@
+/** The fence around an account that is moved to another database: its writes are refused, whoever writes; its reads go on. */
+import { env } from 'cloudflare:workers';
+import { describe, expect, it, vi } from 'vitest';
+import { OPERATIONS } from './support/operations.ts';
+import {
+  expectRefusal,
+  expectRefusedUpdate,
+  mintToken,
+  putValue,
+  request,
+  storeEvaluation,
+  storeLabel,
+  worker,
+} from './support/worker.ts';
+
+const MOVING = {
+  status: 503,
+  error:
+    'The account is being moved to another database, and can only be read until then: send the same request again later.',
+  headers: { 'retry-after': '10' },
+};
+
+const STATES = ['leaving', 'finishing', 'moved', 'arriving', 'undoing', 'discarding'];
+
+const fence = (account: string, state = 'leaving') =>
+  env.DB.prepare("INSERT INTO account_move (account_id, state, other) VALUES (?, ?, 'DB_1')")
+    .bind(account, state)
+    .run();
+const lift = (account: string) => env.DB.prepare('DELETE FROM account_move WHERE account_id = ?').bind(account).run();
+const accountOf = async (account_id: string) => ({ authorization: `Bearer ${await mintToken({ account_id })}` });
+
+/** Calls it while the account is fenced; the fence never outlives the test. */
+async function whileFenced<T>(account: string, call: () => Promise<T>, state?: string): Promise<T> {
+  await fence(account, state);
+  try {
+    return await call();
+  } finally {
+    await lift(account);
+  }
+}
+
+const newAccount = () => `acc_${crypto.randomUUID()}`;
+
+describe('an account that is moved', () => {
+  it.each(OPERATIONS.filter(({ access }) => access === 'write'))(
+    'is refused with 503 and nothing is stored: $name',
+    async ({ requestFor }) => {
+      const row = await storeEvaluation();
+      const sent = await requestFor(row);
+
+      await whileFenced(row.account_id, () => expectRefusedUpdate(row, sent, MOVING));
+
+      expect((await worker(await requestFor(row))).ok).toBe(true);
+    },
+  );
+
+  it.each(OPERATIONS.filter(({ access }) => access === 'read'))('is read as ever: $name', async ({ requestFor }) => {
+    const row = await storeEvaluation();
+    const sent = await requestFor(row);
+
+    const response = await whileFenced(row.account_id, () => worker(sent));
+
+    expect(response.status).toBe(200);
+  });
+
+  it.each(STATES)('is fenced in every state of a move, before and after it: %s', async (state) => {
+    const row = await storeEvaluation({ account_id: newAccount() });
+    const sent = await putValue(row, 9, await mintToken({ account_id: row.account_id }));
+
+    await whileFenced(row.account_id, () => expectRefusedUpdate(row, sent, MOVING), state);
+  });
+
+  it('is the only one: another account writes, and reads and writes no more rows for it', async () => {
+    const row = await storeEvaluation();
+    const logged = vi.spyOn(console, 'log');
+
+    const response = await whileFenced(newAccount(), async () => worker(await putValue(row, 9)));
+
+    expect(response.status).toBe(200);
+    expect(JSON.parse(String(logged.mock.calls.flat()[0]))).toMatchObject({ rows_read: 3, rows_written: 2 });
+  });
+
+  it('is refused in the log by a name of its own, after one attempt', async () => {
+    const row = await storeEvaluation();
+    const logged = vi.spyOn(console, 'error');
+
+    await whileFenced(row.account_id, async () => worker(await putValue(row, 9)));
+
+    expect(JSON.parse(String(logged.mock.calls.flat()[0]))).toMatchObject({
+      status: 503,
+      refusal: 'account_moving',
+      database: 'DB',
+      d1_calls: 1,
+      d1_attempts: 1,
+    });
+  });
+
+  it('cannot be written by a console either', async () => {
+    const [row, label] = [await storeEvaluation({ account_id: newAccount() }), await storeLabel()];
+    const run = (sql: string, id: string) => env.DB.prepare(sql).bind(id).run();
+    const refused = /the account is being moved to another database/;
+
+    await whileFenced(row.account_id, async () => {
+      await expect(run('UPDATE run_evaluation SET value = 1 WHERE id = ?', row.id)).rejects.toThrow(refused);
+      await expect(storeEvaluation({ account_id: row.account_id })).rejects.toThrow(refused);
+    });
+    await whileFenced(label.account_id, async () => {
+      await expect(run("UPDATE evaluation_label SET name = 'x' WHERE id = ?", label.id)).rejects.toThrow(refused);
+      await expect(storeLabel()).rejects.toThrow(refused);
+    });
+  });
+
+  it('gets what it has when it was moved here, though a label of it has the id of a shared one', async () => {
+    const account_id = newAccount();
+    const { id } = await storeLabel({ account_id: 'shared' });
+
+    await expect(storeLabel({ id, account_id })).rejects.toThrow(/a shared evaluation_label has this id/);
+    await whileFenced(account_id, () => storeLabel({ id, account_id, name: 'own' }), 'copying');
+
+    expect(
+      (
+        await worker(
+          await request(`/v1/evaluation-label/${id}`, { method: 'GET', headers: await accountOf(account_id) }),
+        )
+      ).status,
+    ).toBe(200);
+  });
+});
+
+describe('a database that slots leave', () => {
+  const post = async (account: string, path: string, body: object) =>
+    worker(await request(path, { method: 'POST', headers: await accountOf(account), body: JSON.stringify(body) }));
+  const label = { name: 'tone', value_type: 'continuous' };
+
+  it('lets no account begin, which would be left behind, and those that are there go on', async () => {
+    const [known, created] = [newAccount(), newAccount()];
+    const shared = await storeLabel({ account_id: 'shared' });
+    await storeEvaluation({ account_id: known });
+    const evaluation = { evaluation_label_id: shared.id, value: 1 };
+    const runs = `/v1/run/${crypto.randomUUID()}/evaluations`;
+
+    await whileFenced('', async () => {
+      await expectRefusal(await post(created, '/v1/evaluation-labels', label), MOVING);
+      await expectRefusal(await post(created, runs, evaluation), MOVING);
+      expect((await post(known, '/v1/evaluation-labels', label)).status).toBe(201);
+      expect((await post(known, runs, evaluation)).status).toBe(201);
+      expect((await post('shared', '/v1/evaluation-labels', label)).status).toBe(201);
+    });
+
+    expect((await post(created, '/v1/evaluation-labels', label)).status).toBe(201);
+  });
+});
