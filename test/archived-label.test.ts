@@ -1,10 +1,10 @@
 /** An archived label: no new evaluation is stored under it, and those that it has are corrected and judged as before. */
-import { env } from 'cloudflare:workers';
 import { describe, expect, it } from 'vitest';
 import { LABEL_IS_ARCHIVED, unprocessable } from './support/answers.ts';
 import { countingD1, interceptD1 } from './support/d1.ts';
 import {
   ACCOUNT,
+  DB,
   expectRefusal,
   expectRefusedUpdate,
   labelPathOf,
@@ -36,7 +36,7 @@ describe('a new evaluation under an archived label', () => {
     async (account_id) => {
       const label = await storeLabel({ ...ARCHIVED, account_id });
       const run = crypto.randomUUID();
-      const { db, calls } = countingD1(env.DB);
+      const { db, calls } = countingD1(DB);
 
       await expectRefusal(await create(label, run, {}, workerWith({ DB: db })), LABEL_IS_ARCHIVED);
 
@@ -90,7 +90,7 @@ describe('an evaluation that was there before its label was archived', () => {
     const label = await storeLabel();
     const run = crypto.randomUUID();
     let calls = 0;
-    const db = interceptD1(env.DB, async (_, call) => {
+    const db = interceptD1(DB, async (_, call) => {
       calls += 1;
       const answer = await call();
       if (calls > 1) return answer;
@@ -108,7 +108,7 @@ describe('archiving while evaluations are created', () => {
     const label = await storeLabel();
     const run = crypto.randomUUID();
     let calls = 0;
-    const db = interceptD1(env.DB, async (_, call) => {
+    const db = interceptD1(DB, async (_, call) => {
       calls += 1;
       if (calls > 1) return call();
       await archive(label);
@@ -124,7 +124,7 @@ describe('archiving while evaluations are created', () => {
     const run = crypto.randomUUID();
     const order: string[] = [];
     // What D1 stored, in the order of its answers.
-    const db = interceptD1(env.DB, async (_, call) => {
+    const db = interceptD1(DB, async (_, call) => {
       const answer = (await call()) as D1Result<{ id: string }>[];
       const [row] = answer[0]?.results ?? [];
       if (row) order.push('archived_at' in row ? 'archived' : row.id);

@@ -2,19 +2,18 @@
  * What operations refuse alike: status, headers and sentence of each refusal, with what is stored as it was, and without a
  * call to D1 where the request alone shows it. 401 is in token.test.ts, 404 for what is not yours in isolation.test.ts.
  */
-import { env } from 'cloudflare:workers';
 import { describe, expect, it } from 'vitest';
 import { badPathId, TOO_LARGE, UNSUPPORTED, unprocessable } from './support/answers.ts';
 import { countingD1 } from './support/d1.ts';
 import { fill, OPERATIONS } from './support/operations.ts';
-import { expectRefusedUpdate, type Row, storeLabelled, worker, workerWith } from './support/worker.ts';
+import { DB, expectRefusedUpdate, type Row, storeLabelled, worker, workerWith } from './support/worker.ts';
 
 type Refusal = Parameters<typeof expectRefusedUpdate>[2];
 
 /** Sends what must be refused, about a row whose label allows 1 to 10; returns the calls to D1. */
 async function expectRefused(refusal: Refusal, requestFor: (row: Row) => Promise<Request>): Promise<string[]> {
   const row = await storeLabelled({ min_value: 1, max_value: 10 });
-  const { db, calls } = countingD1(env.DB);
+  const { db, calls } = countingD1(DB);
   await expectRefusedUpdate(row, await requestFor(row), refusal, workerWith({ DB: db }));
   return calls;
 }

@@ -1,5 +1,4 @@
 /** createEvaluationLabel: what is stored and by whom, what is refused, and when the same create again is a repetition. */
-import { env } from 'cloudflare:workers';
 import { describe, expect, it } from 'vitest';
 import { LABEL_ID_IS_TAKEN, NOT_FOUND, unprocessable } from './support/answers.ts';
 import { stillClock } from './support/clock.ts';
@@ -7,7 +6,9 @@ import { countingD1, flakyD1 } from './support/d1.ts';
 import {
   ACCOUNT,
   claims,
+  DB,
   expectRefusal,
+  freshAccount,
   get,
   type Label,
   labelPathOf,
@@ -32,16 +33,13 @@ const update = async (id: string, body: object) =>
   worker(await request(labelPathOf({ id }), { body: JSON.stringify(body) }));
 
 const countOf = async (account_id: string) =>
-  env.DB.prepare('SELECT count(*) AS count FROM evaluation_label WHERE account_id = ?').bind(account_id).first('count');
+  DB.prepare('SELECT count(*) AS count FROM evaluation_label WHERE account_id = ?').bind(account_id).first('count');
 
 const QUALITY = { name: 'Response Quality', value_type: 'continuous', min_value: 1, max_value: 10 };
 
-/** An account of one test alone. */
-const freshAccount = () => `acc_${crypto.randomUUID()}`;
-
 describe('createEvaluationLabel', () => {
   it('answers 201 with the label as stored, its place and its entity tag, in one call to D1', async () => {
-    const { db, calls } = countingD1(env.DB);
+    const { db, calls } = countingD1(DB);
     const clock = stillClock();
     const said = { sub: 'user-42', exp: claims({}, clock.now()).exp };
     const content = { ...QUALITY, description: 'Overall quality of the response' };
@@ -291,7 +289,7 @@ describe('a repeated create of a label', () => {
 
   it('is made by the Worker itself if a response is lost after the commit, and is 201', async () => {
     const account_id = freshAccount();
-    const { db, calls } = flakyD1(env.DB, 'Network connection lost.', 'is lost', 'succeeds');
+    const { db, calls } = flakyD1(DB, 'Network connection lost.', 'is lost', 'succeeds');
 
     const response = await create(QUALITY, { claims: { account_id }, send: workerWith({ DB: db }) });
 

@@ -1,5 +1,4 @@
 /** createEvaluation: what is stored and by whom, what is refused, and when the same create again is a repetition. */
-import { env } from 'cloudflare:workers';
 import { describe, expect, it } from 'vitest';
 import { ID_IS_TAKEN, unprocessable } from './support/answers.ts';
 import { stillClock } from './support/clock.ts';
@@ -7,6 +6,7 @@ import { countingD1, flakyD1, interceptD1 } from './support/d1.ts';
 import {
   ACCOUNT,
   claims,
+  DB,
   expectRefusal,
   mintToken,
   pathOf,
@@ -47,7 +47,7 @@ describe('createEvaluation', () => {
   it('answers 201 with the row as stored, its place and its entity tag, in one call to D1', async () => {
     const run = crypto.randomUUID();
     const evaluation_label_id = await label();
-    const { db, calls } = countingD1(env.DB);
+    const { db, calls } = countingD1(DB);
     const clock = stillClock();
     const token = await mintToken({ sub: 'user-42', exp: claims({}, clock.now()).exp });
 
@@ -223,7 +223,7 @@ describe('a repeated create with an id of the caller\u2019s own', () => {
     const { run, body } = await first();
     await worker(await putValue({ run_id: run, id: body.id }, 9));
     await worker(await putValue({ run_id: run, id: body.id }, 7));
-    await env.DB.prepare('DELETE FROM evaluation_label WHERE id = ?').bind(body.evaluation_label_id).run();
+    await DB.prepare('DELETE FROM evaluation_label WHERE id = ?').bind(body.evaluation_label_id).run();
 
     const again = await create(body, { run });
 
@@ -277,7 +277,7 @@ describe('a repeated create with an id of the caller\u2019s own', () => {
     const body = { id: crypto.randomUUID(), evaluation_label_id: await label(), value: 5 };
     const run = crypto.randomUUID();
     let calls = 0;
-    const db = interceptD1(env.DB, async (_, call) => {
+    const db = interceptD1(DB, async (_, call) => {
       calls += 1;
       if (calls > 1) return call();
       await create(body, { run, token: await mintToken({ sub: 'other', exp }), send: workerWith({}, clock) });
@@ -318,7 +318,7 @@ describe('a repeated create with an id of the caller\u2019s own', () => {
     'is made by the Worker itself if a response is lost after the commit (id %s)',
     async (id) => {
       const run = crypto.randomUUID();
-      const { db } = flakyD1(env.DB, 'Network connection lost.', 'is lost', 'succeeds');
+      const { db } = flakyD1(DB, 'Network connection lost.', 'is lost', 'succeeds');
 
       const response = await create(
         { id, evaluation_label_id: await label(), value: 5 },

@@ -1,5 +1,4 @@
 /** D1 failing: transient errors are retried for a bounded time, and a 200 is only given for a stored row. */
-import { env } from 'cloudflare:workers';
 import { describe, expect, it, vi } from 'vitest';
 import { databaseUnavailable, INTERNAL_ERROR, unprocessable } from './support/answers.ts';
 import { stillClock, until } from './support/clock.ts';
@@ -7,6 +6,7 @@ import { type Fate, flakyD1, interceptD1 } from './support/d1.ts';
 import { OPERATIONS } from './support/operations.ts';
 import {
   claims,
+  DB,
   expectRefusedUpdate,
   expectUnbroken,
   mintToken,
@@ -38,7 +38,7 @@ const OVERLOAD = [
 ];
 
 function workerOn(message: string, ...fates: Fate[]) {
-  const { db, calls } = flakyD1(env.DB, message, ...fates);
+  const { db, calls } = flakyD1(DB, message, ...fates);
   const clock = stillClock();
   const paused: number[] = [];
   const sleep = async (milliseconds: number) => {
@@ -104,7 +104,7 @@ describe('a transient error', () => {
   it('is recognized by its cause if the message does not say it', async () => {
     const row = await storeEvaluation();
     let calls = 0;
-    const db = interceptD1(env.DB, (_, call) => {
+    const db = interceptD1(DB, (_, call) => {
       calls += 1;
       const cause = new Error('Network connection lost.');
       return calls === 1 ? Promise.reject(new Error('D1_ERROR', { cause })) : call();
@@ -121,7 +121,7 @@ describe('a transient error', () => {
     const row = await storeEvaluation();
     vi.spyOn(Math, 'random').mockReturnValue(0.9);
     const clock = stillClock();
-    const { db, calls } = flakyD1(env.DB, 'Network connection lost.', 'fails');
+    const { db, calls } = flakyD1(DB, 'Network connection lost.', 'fails');
     const slow = interceptD1(db, (_, call) => {
       clock.advance(seconds);
       return call();
@@ -191,7 +191,7 @@ describe('a database that never answers', () => {
     const row = await storeEvaluation();
     const clock = stillClock();
     let calls = 0;
-    const db = interceptD1(env.DB, () => {
+    const db = interceptD1(DB, () => {
       calls += 1;
       return new Promise(() => {});
     });
@@ -238,7 +238,7 @@ describe('a response lost after the commit', () => {
     const clock = stillClock();
     const exp = claims({}, clock.now()).exp;
     let calls = 0;
-    const db = interceptD1(env.DB, async (_, call) => {
+    const db = interceptD1(DB, async (_, call) => {
       calls += 1;
       const answer = await call();
       if (calls > 1) return answer;
@@ -270,7 +270,7 @@ describe('a response lost after the commit', () => {
     meanwhile: () => Promise<unknown>,
   ) => {
     let calls = 0;
-    return interceptD1(env.DB, async (_, call) => {
+    return interceptD1(DB, async (_, call) => {
       calls += 1;
       if (calls > 1) return call();
       if (fate === 'is lost') await call();

@@ -2,7 +2,6 @@
  * The document and the Worker, held together in both directions. Each answer of the whole suite is held against the
  * document where it is given (test/support/document.ts); here each status and each example that it declares is provoked.
  */
-import { env } from 'cloudflare:workers';
 import { type Schema, Validator } from '@cfworker/json-schema';
 import { toJsonSchema } from '@valibot/to-json-schema';
 import { beforeAll, describe, expect, inject, it, vi } from 'vitest';
@@ -24,11 +23,13 @@ import { OPERATIONS } from './support/operations.ts';
 import {
   ACCOUNT,
   claims,
+  DB,
   mintToken,
   pathOf,
   request,
   type Send,
   storeEvaluation,
+  storeEverywhere,
   storeLabelled,
   worker,
   workerWith,
@@ -92,7 +93,7 @@ const PROVOKE_OF_LINK: Record<number, Provoke> = {
   422: (operation) => sendToLink(operation, { body: '{}' }),
 };
 
-const downD1 = (message: string) => workerWith({ DB: flakyD1(env.DB, message, 'fails').db });
+const downD1 = (message: string) => workerWith({ DB: flakyD1(DB, message, 'fails').db });
 
 const limited = workerWith({ RATE_LIMITER: { limit: async () => ({ success: false }) } });
 
@@ -291,13 +292,9 @@ describe('each example of a failure', () => {
 describe('the examples of a success', () => {
   beforeAll(async () => {
     // Whatever another file has left for everyone.
-    await env.DB.prepare(`DELETE FROM evaluation_label WHERE account_id = 'shared'`).run();
-    await env.DB.batch(
-      inject('sample')
-        .split(/;\n/)
-        .filter((statement) => statement.trim() !== '')
-        .map((statement) => env.DB.prepare(statement)),
-    );
+    await storeEverywhere(`DELETE FROM evaluation_label WHERE account_id = 'shared'`);
+    const statements = inject('sample').split(/;\n/);
+    for (const sql of statements) if (sql.trim() !== '') await storeEverywhere(sql);
   });
 
   const EXAMPLE = {
@@ -387,7 +384,7 @@ describe('the examples of a success', () => {
 
   /** Which no example can know. */
   const createdAt = (id: string) =>
-    env.DB.prepare('SELECT created_at FROM evaluation_label WHERE id = ?').bind(id).first<object>();
+    DB.prepare('SELECT created_at FROM evaluation_label WHERE id = ?').bind(id).first<object>();
 
   it('fit their own schemas', () => {
     for (const { operation } of DOCUMENTED) {

@@ -2,7 +2,6 @@
  * No 200 that is not true: how a write that is repeated, retried or late is told from another one. The faults come from
  * stand-ins for D1; clocks of edges differ by seconds.
  */
-import { env } from 'cloudflare:workers';
 import { describe, expect, it } from 'vitest';
 import { NOT_FOUND, unprocessable } from './support/answers.ts';
 import { stillClock } from './support/clock.ts';
@@ -10,6 +9,8 @@ import { countingD1, flakyD1, interceptD1 } from './support/d1.ts';
 import {
   ACCOUNT,
   claims,
+  DB,
+  databaseOf,
   expectRefusal,
   expectRefusedUpdate,
   expectUnbroken,
@@ -17,6 +18,7 @@ import {
   pathOf,
   type Row,
   readEvaluation,
+  readEverywhere,
   readHistory,
   readRun,
   request,
@@ -31,7 +33,7 @@ const LOST = 'Network connection lost.';
 const NOW = new Date('2026-11-22T10:11:12.345Z');
 
 /** An edge whose clock is so many seconds ahead, on a database of its own way. */
-const edge = (secondsAhead = 0, db: D1Database = env.DB): Send => {
+const edge = (secondsAhead = 0, db: D1Database = DB): Send => {
   const clock = stillClock(NOW);
   clock.advance(secondsAhead);
   return workerWith({ DB: db }, clock);
@@ -58,7 +60,7 @@ describe('an attempt of a write', () => {
     await edge()(await put(row, 5));
     await edge()(await put(row, 7, { sub: 'user-b' }));
 
-    const response = await edge(0, flakyD1(env.DB, LOST, 'fails', 'succeeds').db)(await put(row, 5));
+    const response = await edge(0, flakyD1(DB, LOST, 'fails', 'succeeds').db)(await put(row, 5));
 
     expect(response.status).toBe(200);
     expect(await response.json()).toEqual(await readEvaluation(row.id));
@@ -68,7 +70,7 @@ describe('an attempt of a write', () => {
 
   it('that arrives late, after its retry and another caller\u2019s write, stores nothing', async () => {
     const row = await storeEvaluation({ value: 1 });
-    const { db, arrive } = flakyD1(env.DB, LOST, 'is late', 'succeeds');
+    const { db, arrive } = flakyD1(DB, LOST, 'is late', 'succeeds');
 
     expect((await edge(0, db)(await put(row, 5))).status).toBe(200);
     await edge()(await put(row, 7, { sub: 'user-b' }));
@@ -80,7 +82,7 @@ describe('an attempt of a write', () => {
   it('that arrives late stores nothing either where its retry repeated what was stored already', async () => {
     const row = await storeEvaluation({ value: 1 });
     await edge()(await put(row, 5));
-    const { db, arrive } = flakyD1(env.DB, LOST, 'is late', 'succeeds');
+    const { db, arrive } = flakyD1(DB, LOST, 'is late', 'succeeds');
 
     expect((await edge(0, db)(await put(row, 5))).status).toBe(200);
     await edge()(await put(row, 7, { sub: 'user-b' }));
@@ -94,7 +96,7 @@ describe('an attempt of a write', () => {
     for (const seconds of [-5, 0, 5]) {
       const row = await storeEvaluation({ value: 1 });
       let calls = 0;
-      const db = interceptD1(env.DB, async (_, call) => {
+      const db = interceptD1(DB, async (_, call) => {
         calls += 1;
         const answer = await call();
         if (calls > 1) return answer;
@@ -188,7 +190,7 @@ describe('If-Match', () => {
 
   it('does not refuse the retry of its own write whose answer was lost', async () => {
     const row = await storeEvaluation({ value: 1 });
-    const { db, calls } = flakyD1(env.DB, LOST, 'is lost', 'succeeds');
+    const { db, calls } = flakyD1(DB, LOST, 'is lost', 'succeeds');
 
     const response = await edge(0, db)(await put(row, 2, { headers: { 'if-match': `"${row.created_at}"` } }));
 
@@ -343,7 +345,7 @@ describe('a write that is no write of the Worker', () => {
   it('gets a name of its own, so that no repetition takes it for the write before', async () => {
     const row = await storeEvaluation({ value: 1 });
     await edge()(await put(row, 4, { headers: { 'idempotency-key': 'a' } }));
-    await env.DB.prepare('UPDATE run_evaluation SET value = 6 WHERE id = ?').bind(row.id).run();
+    await DB.prepare('UPDATE run_evaluation SET value = 6 WHERE id = ?').bind(row.id).run();
 
     const repeated = await edge()(await put(row, 4, { headers: { 'idempotency-key': 'a' } }));
 
@@ -445,7 +447,7 @@ describe('a create with an Idempotency-Key', () => {
   it('whose answer was lost answers 201 with what it stored, though it has been updated since', async () => {
     const [label, run] = await given();
     let calls = 0;
-    const db = interceptD1(env.DB, async (_, call) => {
+    const db = interceptD1(DB, async (_, call) => {
       calls += 1;
       const answer = await call();
       if (calls > 1) return answer;
@@ -491,10 +493,8 @@ describe('an id', () => {
     );
     expect((await edge()(await create(id, label, ACCOUNT))).status).toBe(201);
 
-    const { results } = await env.DB.prepare('SELECT account_id, value FROM run_evaluation WHERE id = ? ORDER BY value')
-      .bind(id)
-      .all();
-    expect(results).toEqual([
+    const stored = await readEverywhere<Row>('SELECT account_id, value FROM run_evaluation WHERE id = ?', id);
+    expect(stored.sort((a, b) => a.value - b.value)).toEqual([
       { account_id: 'acc_neighbour', value: 3 },
       { account_id: ACCOUNT, value: 5 },
     ]);
@@ -507,7 +507,8 @@ describe('an id', () => {
     await edge()(await put(mine, 5));
 
     const read = async (account: string) =>
-      env.DB.prepare('SELECT value FROM run_evaluation WHERE account_id = ? AND id = ?')
+      databaseOf(account)
+        .prepare('SELECT value FROM run_evaluation WHERE account_id = ? AND id = ?')
         .bind(account, mine.id)
         .first('value');
     expect([await read(ACCOUNT), await read('acc_neighbour')]).toEqual([5, 2]);
@@ -539,31 +540,32 @@ describe('an id', () => {
 
     expect(repeated).toEqual(first);
     expect(first).toMatchObject({ account_id: ACCOUNT, value: 20 });
-    await env.DB.prepare('UPDATE run_evaluation SET value = 12 WHERE account_id = ? AND id = ?')
+    await DB.prepare('UPDATE run_evaluation SET value = 12 WHERE account_id = ? AND id = ?')
       .bind(ACCOUNT, mine.id)
       .run();
     const chain = async (account: string) => {
       const query = `SELECT value FROM run_evaluation_history WHERE account_id = ?1 AND evaluation_id = ?2
         UNION ALL SELECT value FROM run_evaluation WHERE account_id = ?1 AND id = ?2`;
-      const { results } = await env.DB.prepare(query).bind(account, mine.id).all<{ value: number }>();
+      const { results } = await databaseOf(account).prepare(query).bind(account, mine.id).all<{ value: number }>();
       return results.map(({ value }) => value);
     };
     expect(await chain(ACCOUNT)).toEqual([1, 20, 11, 12]);
     expect(await chain('acc_neighbour')).toEqual([theirs.value, 20, 21]);
 
-    const changeTheirs = env.DB.prepare(
+    const changeTheirs = databaseOf('acc_neighbour').prepare(
       `UPDATE run_evaluation SET value = 22 WHERE account_id = 'acc_neighbour' AND id = ?`,
     );
     await changeTheirs.bind(mine.id).run();
-    const lastOfTheirs = await env.DB.prepare(
-      `SELECT (SELECT max(replaced_at) FROM run_evaluation_history WHERE account_id = e.account_id AND evaluation_id = e.id)
+    const lastOfTheirs = await databaseOf('acc_neighbour')
+      .prepare(
+        `SELECT (SELECT max(replaced_at) FROM run_evaluation_history WHERE account_id = e.account_id AND evaluation_id = e.id)
         AS replaced_at, updated_at FROM run_evaluation AS e WHERE account_id = 'acc_neighbour' AND id = ?`,
-    )
+      )
       .bind(mine.id)
       .first<{ replaced_at: string; updated_at: string }>();
     expect(lastOfTheirs?.replaced_at).toBe(lastOfTheirs?.updated_at);
 
-    await env.DB.prepare('DELETE FROM run_evaluation WHERE account_id = ? AND id = ?').bind(ACCOUNT, mine.id).run();
+    await DB.prepare('DELETE FROM run_evaluation WHERE account_id = ? AND id = ?').bind(ACCOUNT, mine.id).run();
     expect(await chain(ACCOUNT)).toEqual([]);
     expect(await chain('acc_neighbour')).toEqual([theirs.value, 20, 21, 22]);
   });
@@ -594,7 +596,7 @@ describe('an id', () => {
   it('of a deleted evaluation has no history: who creates it next reads nothing of the one before', async () => {
     const row = await storeEvaluation({ value: 1 });
     await edge()(await put(row, 5));
-    await env.DB.prepare('DELETE FROM run_evaluation WHERE id = ?').bind(row.id).run();
+    await DB.prepare('DELETE FROM run_evaluation WHERE id = ?').bind(row.id).run();
 
     expect(await readHistory(row.id)).toEqual([]);
     await storeEvaluation({ ...row, value: 9 });
@@ -641,7 +643,7 @@ describe('an answer', () => {
     ];
 
     for (const [status, path, init] of cases) {
-      const { db, calls } = countingD1(env.DB);
+      const { db, calls } = countingD1(DB);
       const response = await workerWith({ DB: db })(await request(path, init));
       expect({ status: response.status, calls }).toEqual({ status, calls: ['batch'] });
     }
@@ -650,7 +652,7 @@ describe('an answer', () => {
   it('that nothing explains is asked for once more, alone, and then is a fault of ours', async () => {
     const row = { ...(await storeEvaluation({ value: 1 })), id: crypto.randomUUID() };
     const send = (unexplained: number) => {
-      const { db, calls } = countingD1(env.DB);
+      const { db, calls } = countingD1(DB);
       const silent = interceptD1(db, async (method, call) => {
         const results = await call();
         if (calls.length > unexplained) return results;
@@ -669,7 +671,7 @@ describe('an answer', () => {
 
 /** A row that was changed so many times in the last days, by statements of its own. */
 async function fillHistory(row: Row, entries: number): Promise<void> {
-  await env.DB.prepare(
+  await DB.prepare(
     `INSERT INTO run_evaluation_history (account_id, evaluation_id, value, updated_by, updated_at, replaced_by, replaced_at, write_id)
      WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < ?1)
      SELECT ?2, ?3, n, 'someone', strftime('%Y-%m-%dT%H:%M:%fZ', '2026-11-22T00:00:00.000Z', n || ' seconds'), 'someone',
@@ -682,13 +684,13 @@ async function fillHistory(row: Row, entries: number): Promise<void> {
 const writeIdsOf = async (row: Row) => {
   const query = `SELECT write_id FROM run_evaluation_history WHERE evaluation_id = ?1
     UNION ALL SELECT write_id FROM run_evaluation WHERE id = ?1`;
-  return (await env.DB.prepare(query).bind(row.id).all<{ write_id: string }>()).results.map(({ write_id }) => write_id);
+  return (await DB.prepare(query).bind(row.id).all<{ write_id: string }>()).results.map(({ write_id }) => write_id);
 };
 
 /** The real database, with what each call cost. */
 function countingRows() {
   const costs: { rows_read: number; rows_written: number }[] = [];
-  const db = interceptD1(env.DB, async (_, call) => {
+  const db = interceptD1(DB, async (_, call) => {
     const results = await call();
     const metas = (results as D1Result[]).map(({ meta }) => meta);
     const sum = (name: 'rows_read' | 'rows_written') => metas.reduce((total, meta) => total + meta[name], 0);

@@ -1,9 +1,9 @@
 /** getEvaluationLabel: the own label or the shared one, its entity tag, If-None-Match and HEAD. */
-import { env } from 'cloudflare:workers';
 import { describe, expect, it } from 'vitest';
 import { NOT_FOUND } from './support/answers.ts';
 import { countingD1 } from './support/d1.ts';
 import {
+  DB,
   expectRefusal,
   get,
   labelPathOf,
@@ -28,7 +28,7 @@ describe('getEvaluationLabel', () => {
     ],
   ])('answers 200 with %s, updated_at left out while there is none, in one call to D1', async (_, fields) => {
     const label = await storeLabel(fields);
-    const { db, calls } = countingD1(env.DB);
+    const { db, calls } = countingD1(DB);
 
     const response = await workerWith({ DB: db })(await get(labelPathOf(label)));
 

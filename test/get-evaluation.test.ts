@@ -1,9 +1,9 @@
 /** getEvaluation: the row, its entity tag, If-None-Match and HEAD. */
-import { env } from 'cloudflare:workers';
 import { describe, expect, it } from 'vitest';
 import { NOT_FOUND } from './support/answers.ts';
 import { countingD1 } from './support/d1.ts';
 import {
+  DB,
   expectRefusal,
   get,
   pathOf,
@@ -17,7 +17,7 @@ import {
 describe('getEvaluation', () => {
   it('answers 200 with the row, updated_at left out while there is none, in one call to D1', async () => {
     const { updated_at, ...row } = await storeEvaluation();
-    const { db, calls } = countingD1(env.DB);
+    const { db, calls } = countingD1(DB);
 
     const response = await workerWith({ DB: db })(await get(pathOf(row)));
 

@@ -5,7 +5,7 @@ import { beforeAll, describe, expect, inject, it, vi } from 'vitest';
 import { databaseUnavailable } from './support/answers.ts';
 import { stillClock } from './support/clock.ts';
 import { countingD1, flakyD1, interceptD1 } from './support/d1.ts';
-import { migrateSpares, OLD_DB, SPARE_1, SPARE_2 } from './support/databases.ts';
+import { EMPTY_DB, migrateSpares, SPARE_1, SPARE_2 } from './support/databases.ts';
 import { expectRefusal, request, workerWith } from './support/worker.ts';
 
 const probe = () => request('/health', { method: 'GET', headers: { authorization: null, 'content-type': null } });
@@ -100,11 +100,11 @@ describe('GET /health of a database without its migrations', () => {
     error: `The database ${name} lacks migrations: deploy with npm run deploy, which applies them first.`,
     headers: { 'retry-after': '5' },
   });
-  const apply = (count: number) => applyD1Migrations(OLD_DB, inject('migrations').slice(0, count));
+  const apply = (count: number) => applyD1Migrations(EMPTY_DB, inject('migrations').slice(0, count));
 
   it('is 503 and says which, with none of them and with all but the newest; 200 with all', async () => {
     const logged = vi.spyOn(console, 'error');
-    const health = async () => workerWith({ DB_1: OLD_DB })(await probe());
+    const health = async () => workerWith({ DB_1: EMPTY_DB })(await probe());
     const causes = () => logged.mock.calls.flat().map((line) => JSON.parse(String(line)).cause);
 
     await expectRefusal(await health(), lacking('DB_1'));

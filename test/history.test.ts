@@ -1,9 +1,9 @@
 /** Nothing is lost: each stored change appends what it replaced, whoever writes. */
-import { env } from 'cloudflare:workers';
 import { describe, expect, it } from 'vitest';
 import { stillClock } from './support/clock.ts';
 import {
   claims,
+  DB,
   expectUnbroken,
   mintToken,
   putValue,
@@ -15,7 +15,7 @@ import {
 } from './support/worker.ts';
 
 const sql = (query: string, ...values: unknown[]) =>
-  env.DB.prepare(query)
+  DB.prepare(query)
     .bind(...values)
     .run();
 
@@ -209,7 +209,7 @@ describe('the name of a write', () => {
   const namesOf = async (id: string) => {
     const query = `SELECT value, write_id FROM run_evaluation_history WHERE evaluation_id = ?1
       UNION ALL SELECT value, write_id FROM run_evaluation WHERE id = ?1`;
-    return (await env.DB.prepare(query).bind(id).all<{ value: number; write_id: string }>()).results;
+    return (await DB.prepare(query).bind(id).all<{ value: number; write_id: string }>()).results;
   };
 
   it('is a fresh one for a console that moves the time on itself', async () => {

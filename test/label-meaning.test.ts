@@ -2,10 +2,9 @@
  * No sequence of operations changes what a stored value means: whatever accounts create, rename, archive and correct under the
  * same few ids, and whatever a console tries, each value keeps the rule under which it was stored.
  */
-import { env } from 'cloudflare:workers';
 import fc from 'fast-check';
 import { describe, expect, inject, it } from 'vitest';
-import { get, type Label, labelPathOf, mintToken, request, storeLabel, worker } from './support/worker.ts';
+import { DB, get, type Label, labelPathOf, mintToken, request, storeLabel, worker } from './support/worker.ts';
 
 const { seed, factor } = inject('properties');
 
@@ -129,7 +128,7 @@ const CONSOLE = [
 ];
 const consoles = fc.record({ account, id, sql: fc.constantFrom(...CONSOLE) }).map((made) =>
   command(`console ${JSON.stringify(made)}`, async (world) => {
-    const statement = env.DB.prepare(made.sql);
+    const statement = DB.prepare(made.sql);
     const values = [world.id(made.id), world.account(made.account)].slice(0, made.sql.includes('?2') ? 2 : 1);
     await statement
       .bind(...values)
@@ -175,7 +174,7 @@ describe('what a stored value means', () => {
     'create_digest',
   ])('is held by the table, whoever writes: %s of a label cannot change', async (column) => {
     const label = await storeLabel();
-    const change = env.DB.prepare(`UPDATE evaluation_label SET ${column} = 7 WHERE id = ?`).bind(label.id);
+    const change = DB.prepare(`UPDATE evaluation_label SET ${column} = 7 WHERE id = ?`).bind(label.id);
 
     await expect(change.run()).rejects.toThrow(
       /only name, description and archived_at of an evaluation_label can change/,
@@ -197,6 +196,6 @@ describe('what a stored value means', () => {
   ])('is held by the table, whoever inserts: %s', async (sql, refusal) => {
     const { id } = await storeLabel({ account_id: 'shared' });
 
-    await expect(env.DB.prepare(sql).bind(id).run()).rejects.toThrow(refusal);
+    await expect(DB.prepare(sql).bind(id).run()).rejects.toThrow(refusal);
   });
 });

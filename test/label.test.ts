@@ -1,9 +1,9 @@
 /** The label's rule: a legal value is stored exactly, an illegal one is refused with a sentence that says what is legal. */
-import { env } from 'cloudflare:workers';
 import { describe, expect, it } from 'vitest';
 import { unprocessable } from './support/answers.ts';
 import { countingD1 } from './support/d1.ts';
 import {
+  DB,
   expectRefusedUpdate,
   type Label,
   pathOf,
@@ -95,7 +95,7 @@ describe('an illegal value', () => {
 
   it('takes one call to D1, as a legal one does', async () => {
     const row = await storeLabelled(range(1, 10));
-    const { db, calls } = countingD1(env.DB);
+    const { db, calls } = countingD1(DB);
     const send = workerWith({ DB: db });
 
     await send(await putValue(row, 11));
@@ -198,7 +198,7 @@ describe('a label that makes no sense', () => {
   });
 
   it('is refused by the table itself: an infinite bound', async () => {
-    const written = env.DB.prepare(
+    const written = DB.prepare(
       `INSERT INTO evaluation_label (id, account_id, name, value_type, max_value) VALUES (?, 'a', 'b', 'continuous', 9e999)`,
     ).bind(crypto.randomUUID());
 

@@ -1,11 +1,11 @@
 /** The page of a link: what it shows, what its form stores, and what can never happen to who opens or scans it. */
-import { env } from 'cloudflare:workers';
 import { describe, expect, it, vi } from 'vitest';
 import type { AccountId } from '../src/principal.ts';
 import { LINK_NOT_FOUND } from './support/answers.ts';
 import { flakyD1 } from './support/d1.ts';
 import { answer, BROWSER, linkTo, open, post, signedLink, visit } from './support/links.ts';
 import {
+  DB,
   expectRefusal,
   pathOf,
   putValue,
@@ -431,7 +431,7 @@ describe('an answer on the page', () => {
 
   it('that may be stored or not can be sent again with one button, and is stored once', async () => {
     const { row, url, version } = await ask();
-    const { db } = flakyD1(env.DB, 'D1 DB is overloaded.', 'is lost', 'succeeds');
+    const { db } = flakyD1(DB, 'D1 DB is overloaded.', 'is lost', 'succeeds');
 
     const { status, headers, html } = await pageOf(answer(url, version, '2'), workerWith({ DB: db }));
 
@@ -459,7 +459,7 @@ describe('an answer on the page', () => {
 
   it('of a fault of ours gets a page too, which tells nothing', async () => {
     const { url, version } = await ask();
-    const { db } = flakyD1(env.DB, 'no such table: run_evaluation', 'fails');
+    const { db } = flakyD1(DB, 'no such table: run_evaluation', 'fails');
 
     const { status, html } = await pageOf(answer(url, version, '2'), workerWith({ DB: db }));
 

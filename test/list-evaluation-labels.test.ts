@@ -1,16 +1,18 @@
 /** listEvaluationLabels: the own and the shared labels merged, the order, the pages, and what a page costs. */
-import { env } from 'cloudflare:workers';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { listEvaluationLabels } from '../src/label/sql.generated.ts';
 import { BAD_CURSOR, BAD_LABEL_LIMIT, NOT_FOUND } from './support/answers.ts';
 import { countingD1 } from './support/d1.ts';
 import { CURSORS, LIMITS, pagesFrom } from './support/pages.ts';
 import {
+  DB,
   expectRefusal,
+  freshAccount,
   get,
   type Label,
   labelSent,
   mintToken,
+  storeEverywhere,
   storeLabel,
   worker,
   workerWith,
@@ -21,8 +23,8 @@ const PATH = '/v1/evaluation-labels';
 /** An account of one test alone; what is shared is the test's too. */
 let account_id: string;
 beforeEach(async () => {
-  account_id = `acc_${crypto.randomUUID()}`;
-  await env.DB.prepare(`DELETE FROM evaluation_label WHERE account_id = 'shared'`).run();
+  account_id = freshAccount();
+  await storeEverywhere(`DELETE FROM evaluation_label WHERE account_id = 'shared'`);
 });
 
 const authorize = async (said: Record<string, unknown> = {}) => ({
@@ -33,7 +35,7 @@ const day = (n: number) => `2026-01-0${n}T00:00:00.000Z`;
 
 /** So many labels of an account, oldest first. */
 const fill = (owner: string, count: number) =>
-  env.DB.prepare(
+  DB.prepare(
     `WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < ?2 - 1)
     INSERT INTO evaluation_label (id, account_id, name, value_type, created_at)
     SELECT lower(printf('%s-%04x-7000-8000-000000000000', hex(randomblob(4)), i)), ?1, printf('%04d', i), 'binary',
@@ -48,7 +50,7 @@ describe('listEvaluationLabels', () => {
     const shared = await store({ account_id: 'shared', created_at: day(1), min_value: 1 });
     const archived = await store({ created_at: day(2), archived_at: day(3), updated_by: 'a', updated_at: day(3) });
     await storeLabel({ account_id: 'acc_neighbour' });
-    const { db, calls } = countingD1(env.DB);
+    const { db, calls } = countingD1(DB);
 
     const response = await workerWith({ DB: db })(await get(PATH, await authorize()));
 
@@ -108,10 +110,10 @@ describe('listEvaluationLabels', () => {
 
   it('reads two rows more than a page of ten has, of two accounts with thousands that one index merges', async () => {
     for (const owner of [account_id, 'shared', 'acc_neighbour']) await fill(owner, 1500);
-    const plan = await env.DB.prepare(`EXPLAIN QUERY PLAN ${listEvaluationLabels.sql}`)
+    const plan = await DB.prepare(`EXPLAIN QUERY PLAN ${listEvaluationLabels.sql}`)
       .bind(...listEvaluationLabels.params.map((name) => (name === 'limit' ? 11 : '')))
       .all<{ detail: string }>();
-    const { meta, results } = await env.DB.prepare(listEvaluationLabels.sql)
+    const { meta, results } = await DB.prepare(listEvaluationLabels.sql)
       .bind(
         ...listEvaluationLabels.params.map(
           (name) =>

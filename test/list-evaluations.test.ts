@@ -1,11 +1,11 @@
 /** listEvaluations: the order, the pages, and that no page skips or repeats an entry. */
-import { env } from 'cloudflare:workers';
 import { describe, expect, it } from 'vitest';
 import { BAD_CURSOR, BAD_LIMIT } from './support/answers.ts';
 import { countingD1 } from './support/d1.ts';
 import { CURSORS, LIMITS, pagesFrom } from './support/pages.ts';
 import {
   ACCOUNT,
+  DB,
   expectRefusal,
   get,
   type Row,
@@ -21,7 +21,7 @@ describe('listEvaluations', () => {
     const times = ['2026-01-03T00:00:00.000Z', '2026-01-01T00:00:00.000Z', '2026-01-02T00:00:00.000Z'];
     const rows = await Promise.all(times.map((created_at) => storeEvaluation({ run_id, created_at })));
     await storeEvaluation();
-    const { db, calls } = countingD1(env.DB);
+    const { db, calls } = countingD1(DB);
 
     const response = await workerWith({ DB: db })(await get(`/v1/run/${run_id}/evaluations`));
 
@@ -58,7 +58,7 @@ describe('listEvaluations', () => {
 
   it('returns at most 1,000 rows, and a link to the rest', async () => {
     const run_id = crypto.randomUUID();
-    await env.DB.prepare(
+    await DB.prepare(
       `WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 1000)
       INSERT INTO run_evaluation SELECT printf('018f4d3d-%04x-7000-8000-000000000000', i), ?, ?, NULL, NULL, ?, i, NULL, NULL, '2026-01-01T00:00:00.000Z', NULL, NULL, lower(hex(randomblob(16))) FROM n`,
     )
@@ -92,7 +92,7 @@ describe('listEvaluations', () => {
     await storeEvaluation({ evaluation_label_id });
     await storeEvaluation({ run_id, evaluation_label_id, account_id: 'acc_neighbour' });
     const path = `/v1/run/${run_id}/evaluations?evaluation_label_id=${evaluation_label_id.toUpperCase()}`;
-    const { db, calls } = countingD1(env.DB);
+    const { db, calls } = countingD1(DB);
 
     const whole = await (await workerWith({ DB: db })(await get(path))).json<Row[]>();
     const pages = await pagesFrom<Row>(`${path}&limit=2`);

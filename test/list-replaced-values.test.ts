@@ -1,10 +1,10 @@
 /** listReplacedValues: what was replaced, newest first, in pages. */
-import { env } from 'cloudflare:workers';
 import { describe, expect, it } from 'vitest';
 import { BAD_CURSOR, BAD_LIMIT, NOT_FOUND } from './support/answers.ts';
 import { countingD1 } from './support/d1.ts';
 import { CURSORS, LIMITS, pagesFrom } from './support/pages.ts';
 import {
+  DB,
   expectRefusal,
   expectUnbroken,
   get,
@@ -21,7 +21,7 @@ describe('listReplacedValues', () => {
   it('answers with what was replaced, newest first, in one call to D1', async () => {
     const row = await storeEvaluation();
     for (const value of [4, 5, 6]) await worker(await putValue(row, value));
-    const { db, calls } = countingD1(env.DB);
+    const { db, calls } = countingD1(DB);
 
     const response = await workerWith({ DB: db })(await get(`${pathOf(row)}/history`));
 

@@ -1,9 +1,10 @@
 /** The log line of a request: what an operator finds by its id, and what is never in it. */
-import { env } from 'cloudflare:workers';
 import { describe, expect, it, vi } from 'vitest';
 import { flakyD1 } from './support/d1.ts';
 import { OPERATIONS } from './support/operations.ts';
 import {
+  DB,
+  DB_NAME,
   get,
   labelPathOf,
   mintToken,
@@ -52,7 +53,7 @@ describe('the log line', () => {
       account: row.account_id,
       key_id: 'key-1',
       evaluation: row.id,
-      database: 'DB',
+      database: DB_NAME,
       d1_calls: 1,
       d1_attempts: 1,
       rows_read: 3,
@@ -101,7 +102,7 @@ describe('the log line', () => {
 
   it('counts the attempts of a call to D1 that failed at first', async () => {
     const row = await storeEvaluation();
-    const { db } = flakyD1(env.DB, 'Network connection lost.', 'fails', 'fails', 'succeeds');
+    const { db } = flakyD1(DB, 'Network connection lost.', 'fails', 'fails', 'succeeds');
 
     const { line } = await logOf(await putValue(row, 9), workerWith({ DB: db }));
 

@@ -2,7 +2,7 @@
 import { applyD1Migrations } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
 import { expect, inject, it } from 'vitest';
-import { ACCOUNT, putValue, SUBJECT, workerWith } from './support/worker.ts';
+import { ACCOUNT, DB, putValue, SUBJECT, workerWith } from './support/worker.ts';
 
 const migrations = inject('migrations');
 const { OLD_DB } = env as typeof env & { readonly OLD_DB: D1Database };
@@ -45,7 +45,7 @@ it.each(ages)('lead from a database with the first %d of them to the one that a 
     (await db.prepare(TABLES.replace('name', 'type, name, sql')).all<{ name: string }>()).results
       .filter(({ name }) => !name.startsWith('d1_'))
       .sort((a, b) => a.name.localeCompare(b.name));
-  const schema = await schemaOf(env.DB);
+  const schema = await schemaOf(DB);
   expect(schema.map(({ name }) => name)).toContain('run_evaluation_keeps_history');
   expect(await schemaOf(OLD_DB)).toEqual(schema);
 });

@@ -2,11 +2,11 @@
  * The refusals of an update, status by status, with their sentences and with the row as it was. What operations refuse alike
  * is in common-refusals.test.ts, 401 in token.test.ts.
  */
-import { env } from 'cloudflare:workers';
 import { describe, expect, it, vi } from 'vitest';
 import { badPathId, COMPRESSED, INTERNAL_ERROR, TOO_LARGE, UNSUPPORTED } from './support/answers.ts';
 import { countingD1, flakyD1, interceptD1 } from './support/d1.ts';
 import {
+  DB,
   expectRefusal,
   expectRefusedUpdate,
   mintToken,
@@ -268,7 +268,7 @@ describe('500: an internal error', () => {
   it('has one constant sentence when D1 fails, and the log has the cause', async () => {
     const row = await storeEvaluation();
     const logged = vi.spyOn(console, 'error');
-    const { db, calls } = flakyD1(env.DB, 'no such table: run_evaluation: SQLITE_ERROR', 'fails');
+    const { db, calls } = flakyD1(DB, 'no such table: run_evaluation: SQLITE_ERROR', 'fails');
     const token = await mintToken();
 
     await expectRefusedUpdate(row, await putValue(row, 4321.5, token), INTERNAL_ERROR, workerWith({ DB: db }));
@@ -286,7 +286,7 @@ describe('the log of an internal error', () => {
     const row = await storeEvaluation();
     const logged = vi.spyOn(console, 'error');
     const root = new Error('the root of it');
-    const db = interceptD1(env.DB, () =>
+    const db = interceptD1(DB, () =>
       Promise.reject(new Error('D1_ERROR', { cause: new Error('next', { cause: root }) })),
     );
 
@@ -300,7 +300,7 @@ describe('the log of an internal error', () => {
 describe('before D1 is asked', () => {
   it('everything malformed is refused; a refusal that depends on the row takes one call', async () => {
     const row = await storeEvaluation();
-    const { db, calls } = countingD1(env.DB);
+    const { db, calls } = countingD1(DB);
     const send = workerWith({ DB: db });
 
     for (const sent of [

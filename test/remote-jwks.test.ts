@@ -581,7 +581,7 @@ describe('plain http for the key set', () => {
       vi.spyOn(globalThis, 'fetch').mockImplementation(async () => keySet(first)());
       const settings = { JWT_SECRET: '', JWT_JWKS_URL: url, JWT_ISSUER: ISSUER, JWT_AUDIENCE: 'run-evaluation' };
 
-      expect((await put(workerWith({ ...env, ...settings }, clock), clock, first, row)).status).toBe(200);
+      expect((await put(workerWith(settings, clock), clock, first, row)).status).toBe(200);
     },
   );
 });

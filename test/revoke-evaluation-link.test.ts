@@ -1,5 +1,4 @@
 /** revokeEvaluationLink: at once, everywhere, and for this link alone. */
-import { env } from 'cloudflare:workers';
 import { describe, expect, it, vi } from 'vitest';
 import { type EvaluationLink, newLinkId } from '../src/link/link.ts';
 import { LINK_NOT_FOUND, NOT_FOUND } from './support/answers.ts';
@@ -7,6 +6,7 @@ import { stillClock } from './support/clock.ts';
 import { answer, linkTo, open, post, revokedOf } from './support/links.ts';
 import {
   claims,
+  DB,
   expectRefusedUpdate,
   mintToken,
   pathOf,
@@ -160,9 +160,7 @@ describe('revokeEvaluationLink', () => {
     const row = await storeEvaluation();
     const { id, url } = await linkTo(row);
     await worker(await revoke(row, id));
-    await env.DB.prepare('DELETE FROM run_evaluation WHERE account_id = ? AND id = ?')
-      .bind(row.account_id, row.id)
-      .run();
+    await DB.prepare('DELETE FROM run_evaluation WHERE account_id = ? AND id = ?').bind(row.account_id, row.id).run();
     await storeEvaluation(row);
 
     await expectRefusedUpdate(row, post(url, { value: 9 }), LINK_NOT_FOUND);

@@ -1,15 +1,14 @@
 /** The paths without a token: the OpenAPI document and the health of the service. */
-import { env } from 'cloudflare:workers';
 import { describe, expect, it, vi } from 'vitest';
 import { databaseUnavailable } from './support/answers.ts';
 import { flakyD1, watchedSessions } from './support/d1.ts';
 import { document } from './support/document.ts';
-import { expectRefusal, get, type Send, worker, workerWith } from './support/worker.ts';
+import { DB, expectRefusal, get, type Send, worker, workerWith } from './support/worker.ts';
 
 const WITHOUT_TOKEN = { authorization: null };
 
 function watched(): { send: Send; starts: unknown[] } {
-  const { db, starts } = watchedSessions(env.DB);
+  const { db, starts } = watchedSessions(DB);
   return { send: workerWith({ DB: db }), starts };
 }
 
@@ -51,7 +50,7 @@ describe('GET /health', () => {
     ['no such table: x: SQLITE_ERROR', 5],
   ])('is 503 while D1 does not answer: %s', async (message, retryAfter) => {
     const logged = vi.spyOn(console, 'error');
-    const { db } = flakyD1(env.DB, message, 'fails');
+    const { db } = flakyD1(DB, message, 'fails');
 
     await expectRefusal(
       await workerWith({ DB: db })(await get('/health', WITHOUT_TOKEN)),

@@ -1,15 +1,14 @@
 /** D1 sessions: from where each one starts, and the bookmark that lets a caller read its own writes. */
-import { env } from 'cloudflare:workers';
 import { describe, expect, it } from 'vitest';
 import { flakyD1, watchedSessions } from './support/d1.ts';
 import { answer, linkTo, open, post } from './support/links.ts';
 import { OPERATIONS } from './support/operations.ts';
-import { get, pathOf, putValue, type Send, storeEvaluation, worker, workerWith } from './support/worker.ts';
+import { DB, get, pathOf, putValue, type Send, storeEvaluation, worker, workerWith } from './support/worker.ts';
 
 const WITHOUT_TOKEN = { authorization: null };
 
 function watched(): { send: Send; starts: unknown[] } {
-  const { db, starts } = watchedSessions(env.DB);
+  const { db, starts } = watchedSessions(DB);
   return { send: workerWith({ DB: db }), starts };
 }
 
@@ -21,10 +20,10 @@ describe('the bookmark', () => {
     const written = (await send(await putValue(row, 9))).headers.get('x-d1-bookmark') ?? '';
     const read = await send(await get(pathOf(row), { 'x-d1-bookmark': written }));
 
-    expect(written).toMatch(/^[0-9a-f]{8}-[0-9a-f]{8}-[0-9a-f]{8}-[0-9a-f]{32}$/);
+    expect(written).toMatch(/^(?:DB_\d:)?[0-9a-f]{8}-[0-9a-f]{8}-[0-9a-f]{8}-[0-9a-f]{32}$/);
     expect(await read.json()).toMatchObject({ value: 9 });
-    expect(read.headers.get('x-d1-bookmark')).toMatch(/^[0-9a-f-]{59}$/);
-    expect(starts).toEqual(['first-primary', written]);
+    expect(read.headers.get('x-d1-bookmark')).toMatch(/^(?:DB_\d:)?[0-9a-f-]{59}$/);
+    expect(starts).toEqual(['first-primary', written.replace(/^DB_\d:/, '')]);
   });
 
   it.each(OPERATIONS)(
@@ -35,7 +34,7 @@ describe('the bookmark', () => {
 
       const response = await send(await requestFor(row, {}));
 
-      expect(response.headers.get('x-d1-bookmark')).toMatch(/^[0-9a-f-]{59}$/);
+      expect(response.headers.get('x-d1-bookmark')).toMatch(/^(?:DB_\d:)?[0-9a-f-]{59}$/);
       expect(starts).toEqual([access === 'write' ? 'first-primary' : 'first-unconstrained']);
     },
   );
@@ -53,7 +52,7 @@ describe('the bookmark', () => {
   it('is never an echo: without a response from the database there is none', async () => {
     const row = await storeEvaluation();
     const sent = { 'x-d1-bookmark': '00000000-00000001-00000000-00000000000000000000000000000000' };
-    const down = workerWith({ DB: flakyD1(env.DB, 'D1 DB is overloaded.', 'fails').db });
+    const down = workerWith({ DB: flakyD1(DB, 'D1 DB is overloaded.', 'fails').db });
 
     const malformed = await worker(await get(`/v1/run/${row.run_id}/evaluations?limit=0`, sent));
     const unavailable = await down(await get(pathOf(row), sent));
@@ -102,7 +101,7 @@ describe('the bookmark', () => {
     const sent = await putValue(row, 9);
     sent.headers.set('if-match', '"x"');
 
-    expect((await worker(sent)).headers.get('x-d1-bookmark')).toMatch(/^[0-9a-f-]{59}$/);
+    expect((await worker(sent)).headers.get('x-d1-bookmark')).toMatch(/^(?:DB_\d:)?[0-9a-f-]{59}$/);
   });
 
   it('does not come if the database was not asked', async () => {

@@ -1,9 +1,8 @@
 /** What the table itself refuses, whoever writes, and which index a search uses. */
-import { env } from 'cloudflare:workers';
 import { getTableColumns } from 'drizzle-orm';
 import { describe, expect, it } from 'vitest';
 import { evaluationLabel, runEvaluation } from '../src/db/schema.ts';
-import { readEvaluation, storeEvaluation } from './support/worker.ts';
+import { DB, readEvaluation, storeEvaluation } from './support/worker.ts';
 
 describe.each([
   [
@@ -24,7 +23,7 @@ describe.each([
   ],
 ])('%s', (table, schema, columns) => {
   it('has the columns of its resource and what never leaves it, the same in the migration and in the schema', async () => {
-    const { results } = await env.DB.prepare(`PRAGMA table_info(${table})`).all<{ name: string }>();
+    const { results } = await DB.prepare(`PRAGMA table_info(${table})`).all<{ name: string }>();
 
     expect(results.map(({ name }) => name)).toEqual(columns);
     expect(Object.entries(getTableColumns(schema)).map(([property, { name }]) => [property, name])).toEqual(
@@ -76,13 +75,13 @@ describe('run_evaluation', () => {
     const row = await storeEvaluation();
 
     await expect(
-      env.DB.prepare('UPDATE run_evaluation SET value = -9e999 WHERE id = ?').bind(row.id).run(),
+      DB.prepare('UPDATE run_evaluation SET value = -9e999 WHERE id = ?').bind(row.id).run(),
     ).rejects.toThrow(/run_evaluation_value_is_finite/);
     expect(await readEvaluation(row.id)).toEqual(row);
   });
 
   const planOf = async (query: string) => {
-    const { results } = await env.DB.prepare(`EXPLAIN QUERY PLAN ${query}`).all<{ detail: string }>();
+    const { results } = await DB.prepare(`EXPLAIN QUERY PLAN ${query}`).all<{ detail: string }>();
     return results.map(({ detail }) => detail);
   };
 
@@ -118,7 +117,7 @@ describe('run_evaluation_history', () => {
     ['a value that was replaced when it was set', { replaced_at: entry.updated_at }],
     ['a write_id that is too short', { write_id: 'a'.repeat(31) }],
   ])('refuses %s', async (_, fields) => {
-    const insert = env.DB.prepare(
+    const insert = DB.prepare(
       `INSERT INTO run_evaluation_history (${Object.keys(entry)}) VALUES (${Object.keys(entry).map(() => '?')})`,
     );
 
@@ -136,11 +135,11 @@ describe('revoked_link', () => {
     id: crypto.randomUUID(),
   });
   const revoke = (row: ReturnType<typeof link>) =>
-    env.DB.prepare(`INSERT INTO revoked_link (${Object.keys(row)}) VALUES (?, ?, ?, ?)`)
+    DB.prepare(`INSERT INTO revoked_link (${Object.keys(row)}) VALUES (?, ?, ?, ?)`)
       .bind(...Object.values(row))
       .run();
   const revokedOf = async (account: string) =>
-    (await env.DB.prepare('SELECT id FROM revoked_link WHERE account_id = ?').bind(account).all()).results;
+    (await DB.prepare('SELECT id FROM revoked_link WHERE account_id = ?').bind(account).all()).results;
 
   it.each([
     ['an account_id of 256 characters', { account_id: 'a'.repeat(256) }],
@@ -158,7 +157,7 @@ describe('revoked_link', () => {
     await revoke({ ...recent, account_id, ...at(0.9) });
     for (const row of [{ ...old, account_id }, foreign]) await revoke(row);
     // As if the time had passed since: what has expired when it is revoked goes at once.
-    await env.DB.prepare('UPDATE revoked_link SET expires_at = ? WHERE id IN (?, ?)')
+    await DB.prepare('UPDATE revoked_link SET expires_at = ? WHERE id IN (?, ?)')
       .bind(at(1.1).expires_at, old.id, foreign.id)
       .run();
 
@@ -169,7 +168,7 @@ describe('revoked_link', () => {
   });
 
   it('is asked by its primary key', async () => {
-    const { results } = await env.DB.prepare(
+    const { results } = await DB.prepare(
       `EXPLAIN QUERY PLAN SELECT 1 FROM revoked_link
       WHERE account_id = 'a' AND expires_at = 'b' AND evaluation_id = 'c' AND id = 'd'`,
     ).all<{ detail: string }>();

@@ -17,7 +17,6 @@
  * | 3.12 use mutually exclusive validation rules | one source of keys at a time; "a token of the Worker with the secret"; "a token that is no access token" |
  * 3.4 and 3.6 are about encryption, which is not accepted.
  */
-import { env } from 'cloudflare:workers';
 import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { INTERNAL_ERROR, invalidToken, NO_CREDENTIALS, NOT_FOUND } from './support/answers.ts';
 import { countingD1 } from './support/d1.ts';
@@ -36,6 +35,7 @@ import {
 import {
   ACCOUNT,
   claims,
+  DB,
   expectRefusal,
   expectRefusedUpdate,
   mintToken,
@@ -331,7 +331,7 @@ describe.each(['secret', 'key set'] as const)('a Worker with a %s, in each opera
 
 describe('a request without a token', () => {
   it('is refused before anything is parsed or D1 is asked', async () => {
-    const { db, calls } = countingD1(env.DB);
+    const { db, calls } = countingD1(DB);
     let pulled = false;
     const pull = () => {
       pulled = true;

@@ -7,6 +7,7 @@ import { flakyD1 } from './support/d1.ts';
 import { linkTo, post, visit } from './support/links.ts';
 import { REQUESTS } from './support/senders.ts';
 import {
+  DB,
   expectRefusedUpdate,
   expectUnbroken,
   pathOf,
@@ -324,7 +325,7 @@ describe('an update by a link', () => {
   it('is stored once where D1 loses the answer after the commit', async () => {
     const row = await storeEvaluation();
     const { url } = await linkTo(row);
-    const { db, calls } = flakyD1(env.DB, 'Network connection lost.', 'is lost', 'succeeds');
+    const { db, calls } = flakyD1(DB, 'Network connection lost.', 'is lost', 'succeeds');
 
     expect((await workerWith({ DB: db })(post(url, { value: 9 }))).status).toBe(200);
 
@@ -335,7 +336,7 @@ describe('an update by a link', () => {
   it('is gone with its evaluation', async () => {
     const row = await storeEvaluation();
     const { url } = await linkTo(row);
-    await env.DB.prepare('DELETE FROM run_evaluation WHERE id = ?').bind(row.id).run();
+    await DB.prepare('DELETE FROM run_evaluation WHERE id = ?').bind(row.id).run();
 
     await expectRefusedUpdate(row, post(url, { value: 9 }), LINK_NOT_FOUND);
   });

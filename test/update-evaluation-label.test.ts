@@ -1,11 +1,11 @@
 /** updateEvaluationLabel: what an accepted update changes, what it can never change, and what a repetition does. */
-import { env } from 'cloudflare:workers';
 import { describe, expect, it } from 'vitest';
 import { NOT_FOUND, unprocessable } from './support/answers.ts';
 import { stillClock } from './support/clock.ts';
 import { countingD1, flakyD1 } from './support/d1.ts';
 import {
   claims,
+  DB,
   expectRefusal,
   get,
   type Label,
@@ -45,7 +45,7 @@ const stale = (label: Label) => ({
 describe('updateEvaluationLabel', () => {
   it('answers 200 with the label as stored and a new entity tag, in one call to D1, and changes only what is sent', async () => {
     const clock = stillClock();
-    const [{ db, calls }, said] = [countingD1(env.DB), { exp: claims({}, clock.now()).exp }];
+    const [{ db, calls }, said] = [countingD1(DB), { exp: claims({}, clock.now()).exp }];
     const now = '2026-11-22T10:11:12.345Z';
     for (const [body, changed] of [
       [{ name: 'Tone' }, { name: 'Tone' }],
@@ -303,7 +303,7 @@ describe('a repeated update of a label', () => {
   it('is made by the Worker itself if a response is lost after the commit, and stores nothing twice', async () => {
     for (const headers of [{}, { 'if-match': '"2026-01-02T03:04:05.678Z"' }]) {
       const label = await storeLabel();
-      const { db, calls } = flakyD1(env.DB, 'Network connection lost.', 'is lost', 'succeeds');
+      const { db, calls } = flakyD1(DB, 'Network connection lost.', 'is lost', 'succeeds');
       const clock = stillClock();
       const said = { exp: claims({}, clock.now()).exp };
 
@@ -318,7 +318,7 @@ describe('a repeated update of a label', () => {
 
 describe('a console', () => {
   const sql = (query: string, ...values: unknown[]) =>
-    env.DB.prepare(query)
+    DB.prepare(query)
       .bind(...values)
       .run();
 

@@ -1,11 +1,11 @@
 /** What an accepted update does, and what it can never do. */
-import { env } from 'cloudflare:workers';
 import { describe, expect, it } from 'vitest';
 import { NOT_FOUND } from './support/answers.ts';
 import { stillClock } from './support/clock.ts';
 import { countingD1 } from './support/d1.ts';
 import {
   ACCOUNT,
+  DB,
   expectRefusal,
   mintToken,
   pathOf,
@@ -144,7 +144,7 @@ describe('an accepted update', () => {
 
   it('is one call to D1', async () => {
     const row = await storeEvaluation();
-    const { db, calls } = countingD1(env.DB);
+    const { db, calls } = countingD1(DB);
 
     expect((await workerWith({ DB: db })(await putValue(row, 9))).status).toBe(200);
 

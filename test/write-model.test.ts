@@ -4,7 +4,6 @@
  * writes, preconditions; with tokens, through links, on the pages of links, and links that are revoked meanwhile. Whatever
  * happens, each 200 stands exactly once in an unbroken chain of stored values, and nothing else does.
  */
-import { env } from 'cloudflare:workers';
 import fc from 'fast-check';
 import { expect, inject, it } from 'vitest';
 import { stillClock } from './support/clock.ts';
@@ -13,6 +12,7 @@ import { answer, post, signedLink } from './support/links.ts';
 import {
   ACCOUNT,
   claims,
+  DB,
   expectUnbroken,
   mintToken,
   pathOf,
@@ -69,7 +69,7 @@ class World {
     const clock = stillClock(START);
     clock.advance(this.seconds + put.skew);
     let attempts = 0;
-    const db = interceptD1(env.DB, async (_, call) => {
+    const db = interceptD1(DB, async (_, call) => {
       const fault = put.faults[attempts];
       attempts += 1;
       const reach = async () => {
@@ -102,7 +102,7 @@ class World {
   }
 
   async revoke(caller: string): Promise<void> {
-    await env.DB.prepare('INSERT OR IGNORE INTO revoked_link VALUES (?, ?, ?, ?)')
+    await DB.prepare('INSERT OR IGNORE INTO revoked_link VALUES (?, ?, ?, ?)')
       .bind(ACCOUNT, LINKS_EXPIRE, this.row.id, LINK_IDS[caller])
       .run();
     this.revoked.add(caller);

@@ -1,11 +1,11 @@
 /** Concurrent writers and repeated writes: entity tags, preconditions, 50 writers at once, retries, clocks. */
-import { env } from 'cloudflare:workers';
 import { describe, expect, it } from 'vitest';
 import { NOT_FOUND, unprocessable } from './support/answers.ts';
 import { stillClock } from './support/clock.ts';
 import { countingD1 } from './support/d1.ts';
 import {
   claims,
+  DB,
   expectRefusal,
   expectRefusedUpdate,
   expectUnbroken,
@@ -58,7 +58,7 @@ describe('the entity tag', () => {
     const row = await storeEvaluation();
     const before = await currentTag(row);
 
-    await env.DB.prepare('UPDATE run_evaluation SET value = 7 WHERE id = ?').bind(row.id).run();
+    await DB.prepare('UPDATE run_evaluation SET value = 7 WHERE id = ?').bind(row.id).run();
 
     expect((await sendPut(row, 8, { ifMatch: before })).status).toBe(412);
   });
@@ -74,7 +74,7 @@ describe('If-Match', () => {
   ])('allows the write with %s, in one call to D1', async (_, ifMatch) => {
     const row = await storeEvaluation();
     const tag = await currentTag(row);
-    const { db, calls } = countingD1(env.DB);
+    const { db, calls } = countingD1(DB);
 
     const response = await sendPut(row, 9, { ifMatch: ifMatch(tag), send: workerWith({ DB: db }) });
 
@@ -193,7 +193,7 @@ describe('a retry', () => {
     const row = await storeEvaluation();
     const first = await sendPut(row, 9);
     const history = await readHistory(row.id);
-    const { db, calls } = countingD1(env.DB);
+    const { db, calls } = countingD1(DB);
 
     const second = await sendPut(row, 9, { send: workerWith({ DB: db }) });
 

@@ -7,8 +7,8 @@ import {
   keyOf,
   MOVED_TABLES,
   pagesOf,
-  query,
   type Row,
+  readRange,
   type Store,
   type Table,
   type Value,
@@ -36,51 +36,61 @@ export class Difference extends Error {}
 /** @throws {Difference} naming the first row that is lost. */
 export async function requireKept(source: Store, target: Store, account: string, onRows: (rows: number) => void) {
   for (const table of MOVED_TABLES) {
+    let after: readonly Value[] | undefined;
     for await (const page of pagesOf(source, table, account)) {
-      const present = await readSame(target, table, account, page);
+      const last = page.at(-1);
+      const until = last && keyOf(table, last);
+      const present = new Map<string, Row>();
+      for (const row of await readRange(target, table, account, after, until)) present.set(keyText(table, row), row);
+      after = until;
+      const replaced: Row[] = [];
       for (const row of page) {
-        const key = JSON.stringify(keyOf(table, row));
-        const found = present.get(key);
-        if (!found) throw new Difference(`${table.name} of ${account} lacks ${key} in ${target.name}`);
+        const found = present.get(keyText(table, row));
+        if (!found) throw new Difference(`${table.name} of ${account} lacks ${keyText(table, row)} in ${target.name}`);
         if (isEqual(table.columns, row, found)) continue;
-        if (!(await wasReplaced(target, table, account, row, found))) {
-          throw new Difference(`${table.name} of ${account} has another ${key} in ${target.name}, and not a later one`);
-        }
+        if (!isLater(table, row, found)) throw notLater(table.name, account, keyText(table, row), target);
+        if (table.name === 'run_evaluation') replaced.push(row);
       }
+      await requireInHistory(target, account, replaced);
       onRows(page.length);
     }
   }
 }
 
+const keyText = (table: Table, row: Row) => JSON.stringify(keyOf(table, row));
 const isEqual = (columns: readonly string[], a: Row, b: Row) => columns.every((column) => a[column] === b[column]);
-
-/** The rows of the target with these keys. */
-async function readSame(target: Store, table: Table, account: string, page: readonly Row[]): Promise<Map<string, Row>> {
-  const { name, columns, key } = table;
-  const width = Math.floor(90 / key.length);
-  const found = new Map<string, Row>();
-  for (let at = 0; at < page.length; at += width) {
-    const keys = page.slice(at, at + width).map((row) => keyOf(table, row));
-    const values = keys.map((one) => `(${one.map(() => '?').join(', ')})`).join(', ');
-    const sql = `SELECT ${columns.join(', ')} FROM ${name} WHERE account_id = ? AND (${key.join(', ')}) IN (VALUES ${values})`;
-    const rows = await query(target, sql, account, ...keys.flat());
-    for (const row of rows) found.set(JSON.stringify(keyOf(table, row)), row);
-  }
-  return found;
-}
 
 /** What a later write may set; anything else of a row never changes. */
 const CHANGEABLE = ['name', 'description', 'archived_at', 'value', 'updated_by', 'updated_at', 'write_id'];
+const version = (row: Row) => String(row['updated_at'] ?? row['created_at']);
 
-/** A later version took its place; of an evaluation, with this one in the history. */
-async function wasReplaced(target: Store, table: Table, account: string, row: Row, found: Row): Promise<boolean> {
-  if (!table.columns.includes('updated_at') || table.columns.includes('replaced_at')) return false;
-  const version = (one: Row) => String(one['updated_at'] ?? one['created_at']);
-  const immutable = table.columns.filter((column) => !CHANGEABLE.includes(column));
-  if (!isEqual(immutable, row, found) || version(found) <= version(row)) return false;
-  if (table.name !== 'run_evaluation') return true;
+/** A row of a table whose rows can be updated, and the same one as a later write left it. */
+function isLater({ columns }: Table, row: Row, found: Row): boolean {
+  const isUpdated = columns.includes('created_at') && columns.includes('updated_at');
+  const immutable = columns.filter((column) => !CHANGEABLE.includes(column));
+  return isUpdated && isEqual(immutable, row, found) && version(found) > version(row);
+}
+
+const notLater = (table: string, account: string, key: string, target: Store) =>
+  new Difference(`${table} of ${account} has another ${key} in ${target.name}, and not a later one`);
+
+const CHECKS_MAX = 100;
+
+/** Each of these versions of an evaluation is in its history. */
+async function requireInHistory(target: Store, account: string, rows: readonly Row[]): Promise<void> {
   const sql = `SELECT 1 FROM run_evaluation_history
     WHERE account_id = ? AND evaluation_id = ? AND updated_at = ? AND value = ? AND write_id = ?`;
-  const values: Value[] = [row['id'] ?? null, version(row), row['value'] ?? null, row['write_id'] ?? null];
-  return (await query(target, sql, account, ...values)).length === 1;
+  for (let at = 0; at < rows.length; at += CHECKS_MAX) {
+    const some = rows.slice(at, at + CHECKS_MAX);
+    const paramsOf = (row: Row) => [
+      account,
+      row['id'] ?? null,
+      version(row),
+      row['value'] ?? null,
+      row['write_id'] ?? null,
+    ];
+    const found = await target.batch(some.map((row) => ({ sql, params: paramsOf(row) })));
+    const lost = some.find((_, index) => found[index]?.length !== 1);
+    if (lost) throw notLater('run_evaluation', account, JSON.stringify([lost['id']]), target);
+  }
 }

@@ -60,6 +60,20 @@ const readPage = (store: Store, table: Table, account: string, after: readonly V
   return query(store, sql, account, ...(after ?? []));
 };
 
+/** All rows after one key, or from the first one, and up to another, however many: what a page of another database spans. */
+export const readRange = (
+  store: Store,
+  { name, columns, key }: Table,
+  account: string,
+  after: readonly Value[] | undefined,
+  until: readonly Value[] = [],
+) => {
+  const [keys, values] = [list(key), marks(key.length)];
+  const later = after ? `AND (${keys}) > (${values})` : '';
+  const sql = `SELECT ${list(columns)} FROM ${name} WHERE account_id = ? ${later} AND (${keys}) <= (${values})`;
+  return query(store, sql, account, ...(after ?? []), ...until);
+};
+
 /** All rows, page by page, in the order of the key. */
 export async function* pagesOf(store: Store, table: Table, account: string, after?: readonly Value[]) {
   for (let last = after; ; ) {

@@ -13,7 +13,10 @@ export default {
     const { name, statements } = await request.json();
     try {
       const prepared = statements.map(({ sql, params }) => env[name].prepare(sql).bind(...params));
-      return Response.json({ rows: (await env[name].batch(prepared)).map(({ results }) => results) });
+      const results = await env[name].batch(prepared);
+      const sum = (of) => results.reduce((total, { meta }) => total + meta[of], 0);
+      const cost = { calls: 1, rows_read: sum('rows_read'), rows_written: sum('rows_written') };
+      return Response.json({ rows: results.map((result) => result.results), cost });
     } catch ({ message }) {
       return Response.json({ error: message });
     }
@@ -21,7 +24,15 @@ export default {
 };
 `;
 
-export type Stores = { readonly stores: readonly Store[]; readonly stop: () => Promise<void> };
+/** Calls, and rows as D1 counts and bills them. */
+export type Cost = { calls: number; rows_read: number; rows_written: number };
+
+export type Stores = {
+  readonly stores: readonly Store[];
+  /** Of all calls so far. */
+  readonly cost: Readonly<Cost>;
+  readonly stop: () => Promise<void>;
+};
 
 export async function startStores(...names: readonly string[]): Promise<Stores> {
   const miniflare = new Miniflare({
@@ -41,17 +52,20 @@ export async function startStores(...names: readonly string[]): Promise<Stores> 
       },
     ],
   });
+  const cost: Cost = { calls: 0, rows_read: 0, rows_written: 0 };
   const storeOf = (name: string): Store => ({
     name,
     batch: async (statements) => {
       const body = JSON.stringify({ name, statements });
       const response = await miniflare.dispatchFetch('http://localhost', { method: 'POST', body });
-      const { rows, error }: { rows: Row[][]; error?: string } = await response.json();
+      const answer: { rows: Row[][]; cost: Cost; error?: string } = await response.json();
+      const { rows, error } = answer;
       if (error !== undefined) throw new Error(error);
+      for (const what of ['calls', 'rows_read', 'rows_written'] as const) cost[what] += answer.cost[what];
       return rows;
     },
   });
   const stores = names.map(storeOf);
   for (const { batch } of stores) await batch(migrationStatements().map((sql) => ({ sql, params: [] })));
-  return { stores, stop: () => miniflare.dispose() };
+  return { stores, cost, stop: () => miniflare.dispose() };
 }

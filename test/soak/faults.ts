@@ -25,3 +25,6 @@ export function drawFate(now: number, chance: number): Fate | undefined {
     return left < 0;
   });
 }
+
+/** For how long the version with the old DATABASES goes on taking some of the writes. */
+export const SIDE_BY_SIDE_MS = 1000;

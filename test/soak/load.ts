@@ -25,13 +25,12 @@ const TURNS: readonly (readonly [number, (world: World) => Promise<unknown>])[] 
 
 const choices = TURNS.flatMap(([weight, turn]) => Array.from({ length: weight }, () => turn));
 
-export async function applyLoad(world: World, connections: number, seconds: number): Promise<BadInputs> {
+export async function applyLoad(world: World, connections: number, isOver: () => boolean): Promise<BadInputs> {
   const bad: BadInputs = { sent: 0, refused: 0, unanswered: 0 };
   while (world.existing.length < FIRST_EVALUATIONS) await createEvaluation(world);
-  const end = Date.now() + seconds * 1000;
 
   const loop = async () => {
-    while (Date.now() < end) {
+    while (!isOver()) {
       try {
         if (world.random.chance(BAD_INPUT)) {
           bad.sent += 1;

@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import { unstable_readConfig } from 'wrangler';
 import { migrationStatements } from '../node/migrations.ts';
 import type { Faults } from './faults.ts';
+import { BINDINGS } from './stores.ts';
 
 /** The one that wrangler brings. */
 const { Miniflare } = createRequire(import.meta.url)('miniflare');
@@ -21,13 +22,20 @@ const { Miniflare } = createRequire(import.meta.url)('miniflare');
 const HEAP_MAX_MIB = 24;
 
 /** What the log line of a request says of its tries. */
-type LogLine = { readonly status: number; readonly d1_calls?: number; readonly d1_attempts?: number };
+type LogLine = {
+  readonly status: number;
+  readonly refusal?: string;
+  readonly d1_calls?: number;
+  readonly d1_attempts?: number;
+};
 
 export type Server = {
   readonly url: URL;
   readonly readFaults: () => Promise<Faults>;
   /** Requests that met a fault and were answered as if there had been none, by the Worker's own log. */
   readonly countAbsorbed: () => number;
+  /** Writes that were refused because the account was being moved. */
+  readonly countFenced: () => number;
   readonly stop: () => Promise<void>;
 };
 
@@ -42,10 +50,11 @@ export async function startServer(folder: string, secret: string, label: Label):
     WRANGLER_SEND_METRICS: 'false',
     MINIFLARE_WORKERD_V8_FLAGS: `--max-heap-size=${HEAP_MAX_MIB}`,
   });
-  let absorbed = 0;
+  let [absorbed, fenced] = [0, 0];
   const read = (line: string) => {
     if (!line.startsWith('{')) return;
-    const { status, d1_calls = 0, d1_attempts = 0 }: LogLine = JSON.parse(line);
+    const { status, refusal, d1_calls = 0, d1_attempts = 0 }: LogLine = JSON.parse(line);
+    if (refusal === 'account_moving') fenced += 1;
     if (status < 500 && d1_attempts > d1_calls) absorbed += 1;
   };
   const miniflare = new Miniflare({
@@ -60,10 +69,10 @@ export async function startServer(folder: string, secret: string, label: Label):
   const stop = async () => miniflare.dispose();
   try {
     const url: URL = await miniflare.ready;
-    await prepare(await miniflare.getD1Database('DB'), label);
+    for (const name of BINDINGS) await prepare(await miniflare.getD1Database(name), label);
     const readFaults = async (): Promise<Faults> =>
       (await fetch(new URL('/soak/faults', url))).json() as Promise<Faults>;
-    return { url, readFaults, countAbsorbed: () => absorbed, stop };
+    return { url, readFaults, countAbsorbed: () => absorbed, countFenced: () => fenced, stop };
   } catch (thrown) {
     await stop();
     throw thrown;
@@ -82,7 +91,10 @@ function configOf(folder: string, secret: string) {
     name: 'soak',
     compatibilityDate: compatibility_date,
     manifest: { mainModule: 'worker.js', modulesRoot: folder, modules: { 'worker.js': { type: 'esm', contents } } },
-    env: { DB: { type: 'd1', id: 'soak' }, JWT_SECRET: { type: 'text', value: secret } },
+    env: {
+      ...Object.fromEntries(BINDINGS.map((name) => [name, { type: 'd1', id: name }])),
+      JWT_SECRET: { type: 'text', value: secret },
+    },
   };
 }
 

@@ -1,6 +1,6 @@
 /**
  * `npm run soak`: 1,000 runs of the write model (test/write-model.test.ts), then mixed load on the real Worker in workerd,
- * with a D1 that fails now and then, for a bounded time and on loopback alone. Ends with an audit of everything that was
+ * with databases that fail now and then and an account that moves between them, for a bounded time and on loopback alone. Ends with an audit of everything that was
  * acknowledged; exits 1 if a promise was broken.
  */
 import { spawnSync } from 'node:child_process';
@@ -15,17 +15,19 @@ import { fetchJudge } from './document.ts';
 import { createFindings } from './findings.ts';
 import { applyLoad } from './load.ts';
 import { readWorkerd, watchMemory } from './memory.ts';
+import { createMover } from './moves.ts';
 import { seeded } from './random.ts';
 import { reportOf, verdictOf } from './report.ts';
 import { type Server, startServer } from './server.ts';
 import { createSecret, createTokens } from './tokens.ts';
 import { createWorld } from './world.ts';
 
-const HELP = `Soaks the Worker: the write model; mixed load, 5 % bad input, a D1 that fails now and then; then an audit.
+const HELP = `Soaks the Worker: the write model; mixed load, 5 % bad input, four databases that fail now and then, between which the
+account is moved by programs that are killed; then an audit.
 
   npm run soak -- [options]
 
-  --seconds N      how long the load lasts (60)
+  --seconds N      how long the load lasts at least (60)
   --connections N  how many requests are under way at a time (64)
   --seed N         chooses the same operations again
   --help           this text`;
@@ -67,7 +69,15 @@ async function soak(folder: string, options: Options, started: (server: Server) 
     console.error(`${ticks} s: ${requests} requests, ${resident.toFixed(0)} MiB, ${violations()} violations`);
   };
   const timer = setInterval(tick, 1000);
-  const bad = await applyLoad(world, connections, seconds).finally(() => clearInterval(timer));
+  const end = Date.now() + seconds * 1000;
+  let isMoving = true;
+  const mover = createMover(server.url, findings);
+  const moving = mover.moveToAndFro(() => Date.now() > end).finally(() => (isMoving = false));
+  const [bad, moves] = await Promise.all([
+    applyLoad(world, connections, () => Date.now() > end && !isMoving),
+    moving,
+  ]).finally(() => clearInterval(timer));
+  const held = Math.round((Date.now() - end) / 1000) + seconds;
   const [faults, absorbed] = [await server.readFaults(), server.countAbsorbed()];
   const growth = memory.growth();
   const grown = growth && growth.end - growth.baseline;
@@ -77,7 +87,7 @@ async function soak(folder: string, options: Options, started: (server: Server) 
   const tally = await audit(world, connections);
   caller.close();
   const told = { connections, seed, findings, faults, absorbed, bad, tally, growth, growthMaxMiB: GROWTH_MAX_MIB };
-  console.log(reportOf({ seconds, ...told }));
+  console.log(reportOf({ seconds: held, moves, fenced: server.countFenced(), ...told }));
 }
 
 const violations = () => [...findings.violations.values()].reduce((sum, { length }) => sum + length, 0);

@@ -1,10 +1,9 @@
 /** How a test makes a link, posts to it as a machine, and opens it as a person does. */
-import { env } from 'cloudflare:workers';
 import { createLinkKeys } from '../../src/link/key.ts';
 import type { EvaluationLink, Link } from '../../src/link/link.ts';
 import type { AccountId } from '../../src/principal.ts';
 import { LINK_SECRET } from './secret.ts';
-import { ACCOUNT, pathOf, type Row, request, type Send, SUBJECT, worker } from './worker.ts';
+import { ACCOUNT, DB, pathOf, type Row, request, type Send, SUBJECT, worker } from './worker.ts';
 
 /** A link to the evaluation, made through the API by the sample account, or with this token. */
 export async function linkTo(
@@ -60,4 +59,4 @@ export async function signedLink(row: Row, changed: Partial<Link> = {}, secret =
 
 /** The links that are stored as revoked of an evaluation. */
 export const revokedOf = async ({ id }: Row) =>
-  (await env.DB.prepare('SELECT * FROM revoked_link WHERE evaluation_id = ?').bind(id).all()).results;
+  (await DB.prepare('SELECT * FROM revoked_link WHERE evaluation_id = ?').bind(id).all()).results;

@@ -3,9 +3,8 @@
  * refusals, outage, log, rate limit, CORS, sessions, document. So no matrix names an operation; what only one operation
  * does is in the test named after it.
  */
-import { env } from 'cloudflare:workers';
 import { BAD_CURSOR, BAD_LABEL_LIMIT, BAD_LIMIT, ID_IS_TAKEN, LABEL_ID_IS_TAKEN, NOT_FOUND } from './answers.ts';
-import { ACCOUNT, type Row, request } from './worker.ts';
+import { ACCOUNT, type Row, readEverywhere, request, storeLabel } from './worker.ts';
 
 type Headers = Record<string, string | null>;
 
@@ -109,24 +108,22 @@ const BAD_KEY = {
     'The header idempotency-key must be 1 to 255 visible ASCII characters without quotes inside; quotes around them are optional.',
 };
 
-/** The label that the row names, unless there is one: of the account of the suite, or shared for a row of another. */
-const storeUsableLabel = ({ evaluation_label_id, account_id }: Row) =>
-  env.DB.prepare(
-    `INSERT INTO evaluation_label (id, account_id, name, value_type) SELECT ?1, ?2, 'any', 'continuous'
-    WHERE NOT EXISTS (SELECT 1 FROM evaluation_label WHERE id = ?1)`,
-  )
-    .bind(evaluation_label_id, account_id === ACCOUNT ? ACCOUNT : 'shared')
-    .run();
+/** A label of that id that allows any value, unless some account has one. */
+async function storeLabelUnlessThere(id: string, account_id: string): Promise<void> {
+  const there = await readEverywhere('SELECT 1 FROM evaluation_label WHERE id = ?', id);
+  if (there.length === 0) await storeLabel({ id, account_id });
+}
 
-/** The label of a stored evaluation, in its account, unless there is one; of a row that is not stored there is none. */
-const storeLabelOf = ({ id, evaluation_label_id }: Row) =>
-  env.DB.prepare(
-    `INSERT INTO evaluation_label (id, account_id, name, value_type)
-    SELECT evaluation_label_id, account_id, 'any', 'continuous' FROM run_evaluation WHERE id = ?1 AND evaluation_label_id = ?2
-      AND NOT EXISTS (SELECT 1 FROM evaluation_label WHERE id = ?2)`,
-  )
-    .bind(id, evaluation_label_id)
-    .run();
+/** The label that the row names: of the account of the suite, or shared for a row of another. */
+const storeUsableLabel = ({ evaluation_label_id, account_id }: Row) =>
+  storeLabelUnlessThere(evaluation_label_id, account_id === ACCOUNT ? ACCOUNT : 'shared');
+
+/** The label of a stored evaluation, in its account; of a row that is not stored there is none. */
+async function storeLabelOf({ id, evaluation_label_id }: Row): Promise<void> {
+  const sql = 'SELECT account_id FROM run_evaluation WHERE id = ? AND evaluation_label_id = ?';
+  const [stored] = await readEverywhere<Row>(sql, id, evaluation_label_id);
+  if (stored) await storeLabelUnlessThere(evaluation_label_id, stored.account_id);
+}
 
 const creation =
   (change: object = {}) =>

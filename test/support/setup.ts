@@ -1,7 +1,8 @@
-/** Before each file: the migrations, on the local D1. */
+/** Before each file: the migrations, on each local D1. */
 import { applyD1Migrations, type D1Migration } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
 import { inject } from 'vitest';
+import { boundDatabases } from '../../src/db/databases.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -15,4 +16,4 @@ declare module 'vitest' {
   }
 }
 
-await applyD1Migrations(env.DB, inject('migrations'));
+for (const { db } of boundDatabases(env)) await applyD1Migrations(db, inject('migrations'));
