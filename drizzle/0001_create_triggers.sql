@@ -162,16 +162,6 @@ BEGIN
 	WHERE `account_id` = NEW.`account_id` AND `id` = NEW.`id`;
 END;
 --> statement-breakpoint
--- Whoever revokes a link takes the account's expired ones along, so that they do not pile up. An hour later, because the
--- clocks of the edges, which decide whether a link has expired, may be off.
--- read: only rows of links that have expired go, which nothing asks for.
-CREATE TRIGGER `revoked_link_takes_expired_along`
-AFTER INSERT ON `revoked_link`
-BEGIN
-	DELETE FROM `revoked_link`
-	WHERE `account_id` = NEW.`account_id` AND `expires_at` < strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '-1 hour');
-END;
---> statement-breakpoint
 -- Accounts that are moved to another database, or have been (src/cli/move-account.ts); empty where nobody ever was. Not in
 -- src/db/schema.ts, because no statement of the Worker knows it: the triggers below refuse writes, whichever version writes.
 -- In the database that an account leaves it is `leaving`, `finishing` while its rows are deleted, and then `moved`. In the
@@ -222,4 +212,29 @@ BEFORE UPDATE ON `evaluation_label`
 WHEN EXISTS (SELECT 1 FROM `account_move` WHERE `account_id` = NEW.`account_id`)
 BEGIN
 	SELECT RAISE(ABORT, 'the account is being moved to another database');
+END;
+--> statement-breakpoint
+CREATE TRIGGER `revoked_link_is_not_created_during_a_move`
+BEFORE INSERT ON `revoked_link`
+WHEN (SELECT `state` FROM `account_move` WHERE `account_id` = NEW.`account_id`) <> 'copying'
+BEGIN
+	SELECT RAISE(ABORT, 'the account is being moved to another database');
+END;
+--> statement-breakpoint
+CREATE TRIGGER `revoked_link_is_not_updated_during_a_move`
+BEFORE UPDATE ON `revoked_link`
+WHEN EXISTS (SELECT 1 FROM `account_move` WHERE `account_id` = NEW.`account_id`)
+BEGIN
+	SELECT RAISE(ABORT, 'the account is being moved to another database');
+END;
+--> statement-breakpoint
+-- Whoever revokes a link takes the account's expired ones along, so that they do not pile up. An hour later, because the
+-- clocks of the edges, which decide whether a link has expired, may be off. A move copies them all.
+-- read: only rows of links that have expired go, which nothing asks for.
+CREATE TRIGGER `revoked_link_takes_expired_along`
+AFTER INSERT ON `revoked_link`
+WHEN NOT EXISTS (SELECT 1 FROM `account_move` WHERE `account_id` = NEW.`account_id`)
+BEGIN
+	DELETE FROM `revoked_link`
+	WHERE `account_id` = NEW.`account_id` AND `expires_at` < strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '-1 hour');
 END;

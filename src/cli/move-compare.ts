@@ -46,6 +46,7 @@ export async function requireKept(source: Store, target: Store, account: string,
       const replaced: Row[] = [];
       for (const row of page) {
         const found = present.get(keyText(table, row));
+        if (!found && hasExpired(row)) continue;
         if (!found) throw new Difference(`${table.name} of ${account} lacks ${keyText(table, row)} in ${target.name}`);
         if (isEqual(table.columns, row, found)) continue;
         if (!isLater(table, row, found)) throw notLater(table.name, account, keyText(table, row), target);
@@ -56,6 +57,9 @@ export async function requireKept(source: Store, target: Store, account: string,
     }
   }
 }
+
+/** A revocation, which is forgotten once its link has expired. */
+const hasExpired = ({ expires_at }: Row) => typeof expires_at === 'string' && expires_at < new Date().toISOString();
 
 const keyText = (table: Table, row: Row) => JSON.stringify(keyOf(table, row));
 const isEqual = (columns: readonly string[], a: Row, b: Row) => columns.every((column) => a[column] === b[column]);

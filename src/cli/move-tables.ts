@@ -5,7 +5,7 @@
  */
 import { createHash } from 'node:crypto';
 import { getTableConfig, type SQLiteTable } from 'drizzle-orm/sqlite-core';
-import { evaluationLabel, runEvaluation, runEvaluationHistory } from '../db/schema.ts';
+import { evaluationLabel, revokedLink, runEvaluation, runEvaluationHistory } from '../db/schema.ts';
 
 /**
  * What an account has rows in, and how many are read at a time: a label may have 64 KiB of categories. The history before
@@ -15,6 +15,7 @@ export const MOVED_TABLES = [
   describe(runEvaluationHistory, 1000),
   describe(runEvaluation, 1000),
   describe(evaluationLabel, 25),
+  describe(revokedLink, 1000),
 ];
 
 export type Table = ReturnType<typeof describe>;

@@ -64,6 +64,10 @@ async function fill({ account }: Pick<Move, 'account'>, store: Store, evaluation
     const sql = 'UPDATE evaluation_label SET archived_at = ? WHERE account_id = ? AND id = ?';
     statements.push({ sql, params: [at(9), account, id] });
   }
+  for (const expires_at of [at(0), '2999-01-01T00:00:00.000Z']) {
+    const ids = { account_id: account, evaluation_id: randomUUID(), id: randomUUID() };
+    statements.push(insertion('revoked_link', { ...ids, expires_at }));
+  }
   await store.batch(statements);
   // Made after the account's own, which goes before it.
   const everyones = { id: shared, account_id: 'shared', name: 'all', value_type: 'binary', write_id: hex(shared) };
@@ -263,7 +267,7 @@ describe('a move that is killed after any of its writes', () => {
       expect(await contentOf(move.target, move)).toEqual(content);
       expect(await contentOf(move.source, move)).toEqual(nothing);
     }
-    expect(points).toBe(6);
+    expect(points).toBe(7);
   });
 
   it('is undone, or had not begun, and the source takes writes again with every row once', async () => {
@@ -335,6 +339,34 @@ describe('an --undo that is killed after any of its writes', () => {
       await expect(finish(move)).rejects.toThrow(/move it first/);
       await undo(move);
     }
+  });
+});
+
+describe('a revocation whose link has expired', () => {
+  it('is moved, and is missed by nobody once the target has forgotten it', async () => {
+    const move = newMove();
+    await fill(move, move.source);
+    // As if it had expired since it was revoked.
+    await query(
+      move.source,
+      "UPDATE revoked_link SET expires_at = '2026-01-02T00:00:00.000Z' WHERE account_id = ?",
+      move.account,
+    );
+    const content = await contentOf(move.source, move);
+    await start(move);
+    expect(await contentOf(move.target, move)).toEqual(content);
+    const fresh = {
+      account_id: move.account,
+      expires_at: '2999-01-01T00:00:00.000Z',
+      evaluation_id: randomUUID(),
+      id: randomUUID(),
+    };
+    await move.target.batch([insertion('revoked_link', fresh)]);
+
+    await finish(move);
+
+    expect((await contentOf(move.target, move))['revoked_link']).toEqual([fresh]);
+    expect(await contentOf(move.source, move)).toEqual(nothing);
   });
 });
 

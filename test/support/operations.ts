@@ -38,6 +38,8 @@ export type Operation = {
   readonly access: 'read' | 'write';
   /** Whether a write goes to D1 with a statement that explains a refusal; not if it says nothing but whether it was done. */
   readonly explains?: boolean;
+  /** Of a write that asks the primary and stores nothing. */
+  readonly storesNothing?: boolean;
   /** What it answers to a request that it accepts. */
   readonly success: 200 | 201 | 204;
   /** What it answers about something that does not exist; null where nothing has to exist. */
@@ -357,6 +359,7 @@ const ENTRIES: readonly Operation[] = [
     resource: LINKS,
     access: 'write',
     explains: false,
+    storesNothing: true,
     success: 201,
     missing: NOT_FOUND,
     body: () => ({ name: 'anna' }),
