@@ -62,11 +62,12 @@ export async function movesOfSlots(
 async function accountsIn(store: Store): Promise<Set<string>> {
   const accounts = new Set<string>();
   for (const { name } of MOVED_TABLES) {
-    const next = `SELECT min(account_id) FROM ${name} WHERE account_id >`;
-    const sql = `WITH RECURSIVE one (id) AS (${next} '' UNION ALL SELECT (${next} id) FROM one WHERE id IS NOT NULL)
-      SELECT id FROM one WHERE id > ? LIMIT 1000`;
+    // Qualified: a table has a column of its own by nearly any name.
+    const next = `SELECT min(${name}.account_id) FROM ${name} WHERE ${name}.account_id >`;
+    const sql = `WITH RECURSIVE one (found) AS (${next} ? UNION ALL SELECT (${next} one.found) FROM one WHERE one.found IS NOT NULL)
+      SELECT one.found FROM one WHERE one.found IS NOT NULL LIMIT 1000`;
     for (let last: string | undefined = ''; last !== undefined; ) {
-      const page: string[] = (await query(store, sql, last)).map((row) => String(row['id']));
+      const page: string[] = (await query(store, sql, last)).map((row) => String(row['found']));
       for (const account of page) accounts.add(account);
       last = page.at(-1);
     }

@@ -111,7 +111,7 @@ export async function undoMove(move: Move, progress: Progress): Promise<void> {
       throw new Error(`${account} cannot be undone, because ${refusal}: --finish it, and move it back.`);
     }
     await setState(target, account, 'undoing', 'discarding');
-  } else if (now !== 'discarding' && !(now === 'moved' && here === 'leaving')) {
+  } else if (now !== 'discarding' && now !== 'moved') {
     throw new Error(`There is no move of ${account} from ${source.name} to ${target.name} to undo.`);
   }
   if (now !== 'moved') {

@@ -130,18 +130,18 @@ const rows = DATABASES.map((databases) => {
   return [
     `${databases}`,
     fullest(bySlots),
-    `${fullest(byName)}`,
+    fullest(byName),
     `${byName.named}`,
     `${gigabytes(moved)}, ${(100 * moved).toFixed(0)} %`,
     `${(evaluations / 1e6).toFixed(1)} million`,
-    `${Math.round((evaluations * cost.calls) / 1000)},000`,
+    (Math.round((evaluations * cost.calls) / 1000) * 1000).toLocaleString('en'),
     `$${dollars.toFixed(0)}`,
   ];
 });
 const top = (count: number) => `${(100 * sum(all.slice(0, count).map(({ share }) => share))).toFixed(0)} %`;
 const evaluations = (TOTAL_GB * GB) / BYTES_PER_EVALUATION;
 console.log(`
-${ACCOUNTS} accounts by Zipf's law hold ${TOTAL_GB} GB, ${(evaluations / 1e6).toFixed(0)} million evaluations: the biggest ${top(1)}, the biggest ten ${top(10)}, the biggest thousand ${top(1000)}.
+${ACCOUNTS.toLocaleString('en')} accounts by Zipf's law hold ${TOTAL_GB} GB, ${(evaluations / 1e6).toFixed(0)} million evaluations: the biggest ${top(1)}, the biggest ten ${top(10)}, the biggest thousand ${top(1000)}.
 A moved evaluation with one replaced value: ${cost.read.toFixed(1)} rows read, ${cost.written.toFixed(1)} written, ${(1 / cost.calls).toFixed(0)} of them a call.
 Storage: $${((TOTAL_GB - 5) * DOLLARS.GB_month).toFixed(0)} a month, in however many databases. An evaluation that is created and changed once: $${((7 * DOLLARS.row_read + 4 * DOLLARS.row_written) * 1e6).toFixed(2)} a million.
 `);

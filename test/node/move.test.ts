@@ -3,11 +3,14 @@
  * undoing takes it back, and no row is lost or there twice.
  */
 import { createHash, randomUUID } from 'node:crypto';
+import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { finishMove, startMove, undoMove } from '../../src/cli/move.ts';
 import { requireEqual } from '../../src/cli/move-compare.ts';
+import { admitNewcomers, movesOfSlots, refuseNewcomers, refuseThird, sourcesOf } from '../../src/cli/move-slots.ts';
 import type { Move } from '../../src/cli/move-state.ts';
 import { MOVED_TABLES, query, type Row, type Statement, type Store } from '../../src/cli/move-tables.ts';
+import { parseDatabases, slotOf } from '../../src/db/databases.ts';
 import { type Stores, startStores } from './d1-stores.ts';
 
 let databases: Stores;
@@ -323,8 +326,7 @@ describe('a --finish that is killed after any of its writes', () => {
 describe('an --undo that is killed after any of its writes', () => {
   it('goes on when it is repeated', async () => {
     for await (const { move, content } of killedEverywhere(start, undo)) {
-      const isOver = (await statesOf(move))[0] === undefined;
-      if (!isOver) await undo(move);
+      await undo(move);
       expect(await contentOf(move.source, move)).toEqual(content);
       expect(await contentOf(move.target, move)).toEqual(nothing);
       await write(move.source, move);
@@ -485,6 +487,121 @@ describe('two programs at once', () => {
 
     expect(late).toHaveLength(1);
     expect(await contentOf(move.target, move)).toEqual(nothing);
+  });
+});
+
+describe('a write in flight while the fence goes up', () => {
+  it('is stored and moved, or refused: never stored and left behind', async () => {
+    const move = newMove();
+    await fill(move, move.source, 3);
+    const before = (await contentOf(move.source, move))['run_evaluation_history']?.length ?? 0;
+
+    const [started, ...writes] = await Promise.allSettled([
+      start(move),
+      ...Array.from({ length: 40 }, async (_, n) => {
+        await pause(n);
+        return write(move.source, move, 100 + n);
+      }),
+    ]);
+
+    expect(started.status).toBe('fulfilled');
+    const stored = writes.filter(({ status }) => status === 'fulfilled').length;
+    const history = (await contentOf(move.target, move))['run_evaluation_history'] ?? [];
+    expect(history).toHaveLength(before + stored);
+    expect(await contentOf(move.source, move)).toEqual(await contentOf(move.target, move));
+    const refusals = writes.flatMap((result) => (result.status === 'rejected' ? [String(result.reason)] : []));
+    for (const refusal of refusals) expect(refusal).toMatch(FENCED);
+  });
+});
+
+describe('slots', () => {
+  const accountIn = (first: number, last: number): string => {
+    const account = `acc_${randomUUID()}`;
+    const slot = slotOf(account);
+    return first <= slot && slot <= last ? account : accountIn(first, last);
+  };
+  const slots = { first: 512, last: 767 };
+
+  it('take along every account in them that has no name of its own, and nobody else', async () => {
+    const { source: from, target: to } = stores();
+    const [one, other, named, beside] = [
+      accountIn(512, 767),
+      accountIn(512, 767),
+      accountIn(512, 767),
+      accountIn(0, 511),
+    ];
+    for (const account of [one, named, beside]) await fill({ account }, from, 1);
+    await query(
+      from,
+      "INSERT INTO evaluation_label (id, account_id, name, value_type) VALUES (?, ?, 'a', 'binary')",
+      randomUUID(),
+      other,
+    );
+    const assignment = parseDatabases(`${named}=DB 0-1023=DB`, ['DB', 'DB_2']);
+
+    expect(sourcesOf([from, to], to, slots, assignment)).toEqual([from]);
+    const moves = await movesOfSlots([from, to], to, slots, assignment);
+
+    const accounts = moves.map(({ account }) => account);
+    expect(accounts).toEqual(expect.arrayContaining([one, other]));
+    expect(accounts.filter((account) => [named, beside, 'shared', ''].includes(account))).toEqual([]);
+    expect(accounts.every((account) => slotOf(account) >= 512 && slotOf(account) <= 767)).toBe(true);
+    for (const move of moves.filter(({ account }) => account === one || account === other)) {
+      await start(move);
+      await finish(move);
+    }
+    expect((await movesOfSlots([from, to], to, slots, assignment)).map(({ account }) => account)).not.toContain(one);
+  });
+
+  it('let no account begin in the database that they leave, and only one range leaves it at a time', async () => {
+    const { source: from, target: to } = stores();
+    const insert = (account: string) =>
+      query(
+        from,
+        "INSERT INTO evaluation_label (id, account_id, name, value_type) VALUES (?, ?, 'a', 'binary')",
+        randomUUID(),
+        account,
+      );
+    const known = `acc_${randomUUID()}`;
+    await insert(known);
+
+    await refuseNewcomers(from, slots, to);
+    await refuseNewcomers(from, slots, to);
+    await expect(insert(`acc_${randomUUID()}`)).rejects.toThrow(FENCED);
+    await insert(known);
+    await insert('shared');
+    await expect(refuseNewcomers(from, { first: 0, last: 9 }, to)).rejects.toThrow(/slots 512-767=DB_2 are leaving DB/);
+    await admitNewcomers(from, slots, to);
+
+    await insert(`acc_${randomUUID()}`);
+  });
+
+  it('lift the fence of an account that left the new database long ago and has no rows', async () => {
+    const { source: from, target: to } = stores();
+    const account = accountIn(512, 767);
+    const away = { account, source: to, target: from };
+    await start(away);
+    await finish(away);
+    const assignment = parseDatabases('', ['DB', 'DB_2']);
+
+    const found = (await movesOfSlots([from, to], to, slots, assignment)).filter((move) => move.account === account);
+    expect(found).toEqual([{ account, source: from, target: to }]);
+    for (const move of found) {
+      await start(move);
+      await finish(move);
+    }
+
+    await fill({ account }, to, 1);
+  });
+
+  it('are refused for an account that has rows in a third database', async () => {
+    const move = newMove();
+    await fill(move, move.target, 1);
+    const third = { name: 'DB_9', batch: move.source.batch };
+
+    await expect(refuseThird([move.source, move.target, third], { ...move, target: third })).rejects.toThrow(
+      /has rows in DB_2 too/,
+    );
   });
 });
 
