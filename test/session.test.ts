@@ -45,7 +45,7 @@ describe('the bookmark', () => {
     const { send, starts } = watched();
 
     for (const sent of [open(url), post(url, { value: 9 }), answer(url, row.created_at, '8')])
-      expect((await send(sent)).headers.get('x-d1-bookmark')).toMatch(/^[0-9a-f-]{59}$/);
+      expect((await send(sent)).headers.get('x-d1-bookmark')).toMatch(/[0-9a-f-]{59}$/);
     expect(starts).toEqual(['first-primary', 'first-primary', 'first-primary']);
   });
 
