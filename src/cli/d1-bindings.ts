@@ -6,6 +6,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { parseEnv } from 'node:util';
 import { getPlatformProxy, unstable_readConfig } from 'wrangler';
 import { type Assignment, boundDatabases, parseDatabases } from '../db/databases.ts';
@@ -87,7 +88,32 @@ export async function openDatabases(place: Place): Promise<Databases> {
     await proxy.dispose();
     rmSync(folder, { recursive: true, force: true });
   };
+  if (!place.remote) {
+    await untilUnlocked(stores).catch(async (thrown: unknown) => {
+      await close();
+      throw thrown;
+    });
+  }
   return { stores, close };
+}
+
+const LOCK_MAX_MS = 15_000;
+const LOCK_PAUSE_MS = 300;
+
+/** A program that was killed leaves a workerd behind, which keeps the files locked for a moment; `npm start` keeps them so. */
+async function untilUnlocked(stores: readonly Store[]): Promise<void> {
+  const deadline = Date.now() + LOCK_MAX_MS;
+  for (const { batch } of stores) {
+    for (let isFree = false; !isFree; ) {
+      isFree = await batch([{ sql: 'SELECT 1 FROM sqlite_schema', params: [] }]).then(
+        () => true,
+        () => false,
+      );
+      if (!isFree && Date.now() > deadline)
+        throw new Error('The local databases are in use: stop `npm start`, and repeat.');
+      if (!isFree) await pause(LOCK_PAUSE_MS);
+    }
+  }
 }
 
 async function run(db: D1Database, statements: readonly Statement[]): Promise<Row[][]> {
