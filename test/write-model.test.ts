@@ -87,7 +87,7 @@ class World {
       throw new Error('D1_ERROR: Network connection lost.');
     });
     const version = shown ?? (put.precondition === 'none' ? null : await this.version(put.precondition));
-    const key = put.by === 'page' ? `page ${version} ${put.value}` : put.key;
+    const key = nameOf(put, version);
     const response = await workerWith({ DB: db }, clock)(await this.requestOf(put, version));
     const isJson = response.headers.get('content-type') === 'application/json';
     const body = isJson ? await response.json<Row>() : undefined;
@@ -142,6 +142,12 @@ async function newWorld(): Promise<World> {
     return [author, url] as const;
   });
   return new World(row, Object.fromEntries(await Promise.all(urls)));
+}
+
+/** The name of a write, if it has one: the keys of a link are its own, and a page names its answers itself. */
+function nameOf({ by, value, key }: Put, version: string | null): string | undefined {
+  if (by === 'page') return `page ${version} ${value}`;
+  return key === undefined || by === 'token' ? key : `link ${key}`;
 }
 
 const plainPut = (caller: string, value: number): Put => ({
