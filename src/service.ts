@@ -14,8 +14,10 @@ const DOCUMENT_MAX_AGE_SECONDS = 3600;
 
 /** However many ask for the health, each isolate asks each database once in this time. */
 const HEALTH_SECONDS = 1;
-/** As long as an attempt of a connection (db/connection.ts). */
+/** As long as an attempt of a connection (db/connection.ts), for all databases together. */
 const HEALTH_TIMEOUT_MS = 5000;
+/** By then the answer is there, unless the request that asks for everyone was ended. */
+const HEALTH_WAIT_MS = HEALTH_TIMEOUT_MS + 500;
 
 export function serviceRoutes(databases: readonly Database[], clock: Clock, document: () => object) {
   const routes = new Hono<AppEnv>();
@@ -41,7 +43,7 @@ export function serviceRoutes(databases: readonly Database[], clock: Clock, docu
       // It belongs to the isolate: a caller that disconnects must not take it from the others who wait for it.
       waitUntil(probe.failure);
     }
-    const failure = await withTimeout(clock, HEALTH_TIMEOUT_MS, probe.failure).catch(asFailure);
+    const failure = await withTimeout(clock, HEALTH_WAIT_MS, probe.failure).catch(asFailure);
     if (failure) throw failure;
     return respondJson(c, 200, { status: 'ok' });
   });
@@ -53,10 +55,15 @@ export function serviceRoutes(databases: readonly Database[], clock: Clock, docu
 
 /** What is wrong with the databases: the sentence is about the first one, the log has all. Never rejects. */
 async function failureOf(databases: readonly Database[], clock: Clock): Promise<Failure | undefined> {
-  const failures = await forEachDatabase(databases, async (database) => {
+  const deadline = clock.now().getTime() + HEALTH_TIMEOUT_MS;
+  const ask = async (database: Database) => {
+    const left = deadline - clock.now().getTime();
+    if (left <= 0) throw new Error('was not asked, because others did not answer');
     // A stranger's bookmark could be from the future, so none is read, and none is given.
-    const answer = connect(database, clock, 'first-unconstrained').read(countNewestMigration, {});
-    const failure = await answer.then(
+    return withTimeout(clock, left, connect(database, clock, 'first-unconstrained').read(countNewestMigration, {}));
+  };
+  const failures = await forEachDatabase(databases, async (database) => {
+    const failure = await ask(database).then(
       ([row]) => (row?.applied === 1 ? undefined : lacksMigrations(database.name, 'the newest is not applied')),
       (thrown: unknown) =>
         messageOf(thrown).includes('no such table: d1_migrations')

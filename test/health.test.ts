@@ -84,6 +84,50 @@ describe('GET /health with several databases', () => {
     expect((await answer).status).toBe(200);
   });
 
+  it('asks all others though five never answer, and names those in the log', async () => {
+    const clock = stillClock();
+    const logged = vi.spyOn(console, 'error');
+    const silent = interceptD1(env.DB, () => new Promise(() => {}));
+    const { db, calls } = countingD1(env.DB);
+    const names = Array.from({ length: 11 }, (_, n) => `DB_${n + 1}`);
+    const more = Object.fromEntries(names.map((name, n) => [name, n < 5 ? silent : db]));
+    const answer = workerWith({ DB: db, ...more }, clock)(await probe());
+
+    await vi.waitFor(() => expect(calls).toHaveLength(7));
+    clock.advance(5);
+
+    await expectRefusal(await answer, databaseUnavailable(5));
+    expect(JSON.parse(String(logged.mock.calls.flat()[0])).cause).toBe(
+      names
+        .slice(0, 5)
+        .map((name) => `${name}: did not answer within 5000 ms`)
+        .join('; '),
+    );
+  });
+
+  it('says in time, and by name, that twenty do not answer', async () => {
+    const clock = stillClock();
+    const logged = vi.spyOn(console, 'error');
+    const asked: string[] = [];
+    const silent = interceptD1(env.DB, (method) => {
+      asked.push(method);
+      return new Promise(() => {});
+    });
+    const names = Array.from({ length: 19 }, (_, n) => `DB_${n + 1}`);
+    const answer = workerWith(
+      { DB: silent, ...Object.fromEntries(names.map((name) => [name, silent])) },
+      clock,
+    )(await probe());
+
+    await vi.waitFor(() => expect(asked).toHaveLength(6));
+    clock.advance(5);
+
+    await expectRefusal(await answer, databaseUnavailable(5));
+    const { cause } = JSON.parse(String(logged.mock.calls.flat()[0]));
+    expect(cause.split('; ').map((one: string) => one.split(':')[0])).toEqual(['DB', ...names]);
+    expect(asked).toHaveLength(6);
+  });
+
   it('is 503 if one does not answer, and the log names it', async () => {
     const logged = vi.spyOn(console, 'error');
     const { db } = flakyD1(SPARE_1, 'D1 DB is overloaded.', 'fails');

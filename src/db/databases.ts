@@ -125,7 +125,11 @@ export function databasesOf(env: Variables): () => Databases {
 /** Calls it for each database, some at a time, and returns the results in the order of the databases. */
 export async function forEachDatabase<T extends object, R>(databases: readonly T[], call: (one: T) => Promise<R>) {
   const results: R[] = [];
-  for (let at = 0; at < databases.length; at += CALLS_AT_A_TIME)
-    results.push(...(await Promise.all(databases.slice(at, at + CALLS_AT_A_TIME).map(call))));
+  // One queue for all, so that a database that does not answer holds up one call and not those of the others.
+  const queue = databases.entries();
+  const work = async () => {
+    for (const [at, one] of queue) results[at] = await call(one);
+  };
+  await Promise.all(Array.from({ length: CALLS_AT_A_TIME }, work));
   return results;
 }
