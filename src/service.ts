@@ -3,7 +3,7 @@ import { waitUntil } from 'cloudflare:workers';
 import { Hono } from 'hono';
 import { type Clock, withTimeout } from './clock.ts';
 import { connect } from './db/connection.ts';
-import { type Database, forEachDatabase } from './db/databases.ts';
+import { type Database, forEachDatabase, MAIN_DATABASE } from './db/databases.ts';
 import { countNewestMigration } from './db/migration.ts';
 import { databaseUnavailable, Failure, lacksMigrations, messageOf } from './failure.ts';
 import type { AppEnv } from './http/context.ts';
@@ -72,6 +72,10 @@ async function failureOf(databases: readonly Database[], clock: Clock): Promise<
     );
     return failure && { failure, cause: `${database.name}: ${failure.log.cause}` };
   });
+  if (!databases.some(({ name }) => name === MAIN_DATABASE)) {
+    const cause = `${MAIN_DATABASE} is not bound`;
+    failures.unshift({ failure: databaseUnavailable(5, cause), cause });
+  }
   const found = failures.filter((failure) => failure !== undefined);
   const [first] = found;
   if (first === undefined) return undefined;

@@ -128,6 +128,20 @@ describe('GET /health with several databases', () => {
     expect(asked).toHaveLength(6);
   });
 
+  it('asks no binding that is no database, though it begins with DB_', async () => {
+    const others = { DB_API: new Proxy({}, { has: () => true }), DB_NAME: 'x' };
+
+    expect((await workerWith({ DB: env.DB, ...others })(await probe())).status).toBe(200);
+  });
+
+  it.each([{}, { DB_1: SPARE_1 }])('is 503 without the binding DB, whatever else is bound', async (others) => {
+    const logged = vi.spyOn(console, 'error');
+
+    await expectRefusal(await workerWith({ DB: undefined, ...others })(await probe()), databaseUnavailable(5));
+
+    expect(JSON.parse(String(logged.mock.calls.flat()[0])).cause).toBe('DB is not bound');
+  });
+
   it('is 503 if one does not answer, and the log names it', async () => {
     const logged = vi.spyOn(console, 'error');
     const { db } = flakyD1(SPARE_1, 'D1 DB is overloaded.', 'fails');

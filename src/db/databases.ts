@@ -92,8 +92,9 @@ function decode(text: string): string | undefined {
   }
 }
 
+/** A binding to another Worker has every method that it is asked for, so also `fetch`. */
 const isDatabase = (binding: unknown): binding is D1Database =>
-  typeof binding === 'object' && binding !== null && 'withSession' in binding;
+  typeof binding === 'object' && binding !== null && 'withSession' in binding && !('fetch' in binding);
 
 /** `DB` and each `DB_…` that is bound, whether it has accounts or not. */
 export const boundDatabases = (env: object): Database[] =>
