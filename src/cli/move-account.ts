@@ -8,6 +8,7 @@ import { finishMove, startMove, undoMove } from './move.ts';
 import {
   admitNewcomers,
   movesOfSlots,
+  refuseBegun,
   refuseNewcomers,
   refuseThird,
   requireHome,
@@ -64,7 +65,9 @@ async function run({ what, to, end }: Job, databases: Databases, assignment: Ass
       }
     }
     if (end === 'finish' && sources.length > 0) throw new Error(`Deploy the new DATABASES first: ${next(what, to)}`);
-    for (const move of await movesOfSlots(stores, target, what, assignment)) await perform(move);
+    const moves = await movesOfSlots(stores, target, what, assignment);
+    if (end === 'undo') await refuseBegun(target, what, assignment, moves);
+    for (const move of moves) await perform(move);
     if (end !== 'start') for (const store of stores) await admitNewcomers(store, what, target);
   }
   if (end === 'start')

@@ -35,14 +35,9 @@ export async function sourceOf(stores: readonly Store[], account: string, target
 export async function movesOfSlots(
   stores: readonly Store[],
   target: Store,
-  { first, last }: Slots,
+  slots: Slots,
   assignment: Assignment,
 ): Promise<Move[]> {
-  const isOfSlots = (account: string) => {
-    if (account === SHARED_ACCOUNT || account === NEWCOMERS || assignment.accounts.has(account)) return false;
-    const slot = slotOf(account);
-    return first <= slot && slot <= last;
-  };
   const moves: Move[] = [];
   for (const source of stores) {
     if (source === target) continue;
@@ -53,9 +48,31 @@ export async function movesOfSlots(
     const here = fenced.filter((row) => bindingOf(assignment, String(row['account_id'])) === source.name);
     const found = new Set([...begun, ...here].map((row) => String(row['account_id'])));
     for (const account of await accountsIn(source)) found.add(account);
-    for (const account of [...found].filter(isOfSlots).sort()) moves.push({ account, source, target });
+    for (const account of [...found].filter(isOf(slots, assignment)).sort()) moves.push({ account, source, target });
   }
   return moves;
+}
+
+/** Whether an account goes where these slots go. */
+const isOf =
+  ({ first, last }: Slots, { accounts }: Assignment) =>
+  (account: string) => {
+    if (account === SHARED_ACCOUNT || account === NEWCOMERS || accounts.has(account)) return false;
+    const slot = slotOf(account);
+    return first <= slot && slot <= last;
+  };
+
+/** @throws {Error} if an account of the slots is in the target and in none of the moves: undoing them would lose sight of it. */
+export async function refuseBegun(target: Store, slots: Slots, assignment: Assignment, moves: readonly Move[]) {
+  const fenced = await query(target, 'SELECT account_id FROM account_move');
+  const known = new Set([...moves.map(({ account }) => account), ...fenced.map((row) => String(row['account_id']))]);
+  const begun = [...(await accountsIn(target))]
+    .filter(isOf(slots, assignment))
+    .find((account) => !known.has(account) && bindingOf(assignment, account) !== target.name);
+  if (begun === undefined) return;
+  throw new Error(
+    `${begun} has begun in ${target.name}, and would be left behind: deploy the new DATABASES again, --finish, and move the slots back.`,
+  );
 }
 
 /** One seek for each account, whatever it has. */

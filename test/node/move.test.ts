@@ -7,7 +7,14 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { finishMove, startMove, undoMove } from '../../src/cli/move.ts';
 import { requireEqual } from '../../src/cli/move-compare.ts';
-import { admitNewcomers, movesOfSlots, refuseNewcomers, refuseThird, sourcesOf } from '../../src/cli/move-slots.ts';
+import {
+  admitNewcomers,
+  movesOfSlots,
+  refuseBegun,
+  refuseNewcomers,
+  refuseThird,
+  sourcesOf,
+} from '../../src/cli/move-slots.ts';
 import type { Move } from '../../src/cli/move-state.ts';
 import { MOVED_TABLES, query, type Row, type Statement, type Store } from '../../src/cli/move-tables.ts';
 import { parseDatabases, slotOf } from '../../src/db/databases.ts';
@@ -516,9 +523,11 @@ describe('a write in flight while the fence goes up', () => {
 
 describe('slots', () => {
   const accountIn = (first: number, last: number): string => {
-    const account = `acc_${randomUUID()}`;
-    const slot = slotOf(account);
-    return first <= slot && slot <= last ? account : accountIn(first, last);
+    for (;;) {
+      const account = `acc_${randomUUID()}`;
+      const slot = slotOf(account);
+      if (first <= slot && slot <= last) return account;
+    }
   };
   const slots = { first: 512, last: 767 };
 
@@ -592,6 +601,27 @@ describe('slots', () => {
     }
 
     await fill({ account }, to, 1);
+  });
+
+  it('are not undone once an account has begun in the new database, which would be left behind', async () => {
+    const { source: from, target: to } = stores();
+    const moved = accountIn(512, 767);
+    const one = { first: slotOf(moved), last: slotOf(moved) };
+    const begun = accountIn(one.first, one.last);
+    const move = { account: moved, source: from, target: to };
+    const check = async (setting: string) => {
+      const assignment = parseDatabases(setting, ['DB', 'DB_2']);
+      await refuseBegun(to, one, assignment, await movesOfSlots([from, to], to, one, assignment));
+    };
+    await fill(move, from, 1);
+    await start(move);
+    await check('');
+
+    await fill({ account: begun }, to, 1);
+
+    await expect(check('')).rejects.toThrow(`${begun} has begun in DB_2`);
+    await check(`${begun}=DB_2 0-1023=DB`);
+    await check('0-1023=DB_2');
   });
 
   it('are refused for an account that has rows in a third database', async () => {
