@@ -95,6 +95,7 @@ try {
   else {
     if ((account === undefined) === (slots === undefined) || to === undefined || (finish && undo))
       throw new Error(HELP);
+    if (account === '') throw new Error('--account is empty: nothing was moved.');
     if (account === SHARED_ACCOUNT)
       throw new Error(`${SHARED_ACCOUNT} is not moved: its labels are in every database.`);
     const what = account ?? parseSlots(slots ?? '');

@@ -75,6 +75,13 @@ it('a database is added, and an account moved there, by the commands of OPERATIN
   expect(await move('--finish')).toMatchObject({ ended: 0, output: expect.stringContaining('delete 6 rows') });
 });
 
+it('an account without a name, as of a variable that is not set, is not moved: nobody could begin any more', async () => {
+  expect(await run(['src/cli/move-account.ts', '--account', '', '--to', 'DB_2'])).toEqual({
+    ended: 1,
+    output: '--account is empty: nothing was moved.\n',
+  });
+});
+
 describe('the line that is to be deployed', () => {
   const bound = ['DB', 'DB_1', 'DB_EU'];
 
