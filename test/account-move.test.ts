@@ -1,11 +1,13 @@
 /** The fence around an account that is moved to another database: its writes are refused, whoever writes; its reads go on. */
 import { env } from 'cloudflare:workers';
 import { describe, expect, it, vi } from 'vitest';
+import { linkTo } from './support/links.ts';
 import { OPERATIONS } from './support/operations.ts';
 import {
   expectRefusal,
   expectRefusedUpdate,
   mintToken,
+  pathOf,
   putValue,
   request,
   storeEvaluation,
@@ -93,6 +95,18 @@ describe('an account that is moved', () => {
       d1_calls: 1,
       d1_attempts: 1,
     });
+  });
+
+  it('is told of what an earlier attempt stored: a link that is revoked already is revoked', async () => {
+    const row = await storeEvaluation();
+    const { id } = await linkTo(row);
+    const revoke = (link: string) =>
+      request(`${pathOf(row)}/links/${link}`, { method: 'DELETE', headers: { 'content-type': null } });
+
+    expect((await worker(await revoke(id))).status).toBe(204);
+    const again = await whileFenced(row.account_id, async () => worker(await revoke(id)));
+
+    expect(again.status).toBe(204);
   });
 
   it('cannot be written by a console either', async () => {

@@ -1,7 +1,8 @@
 /** Revokes a link: a row that the updates through it look for (evaluation/update.query.ts). */
-import { sql } from 'drizzle-orm';
-import { compile, orm } from '../db/compile.ts';
+import { eq, sql } from 'drizzle-orm';
+import { all, compile, ifNothingChanged, orm } from '../db/compile.ts';
 import { revokedLink, runEvaluation } from '../db/schema.ts';
+import type { OrNulls } from '../db/statement.ts';
 import { inScope, type Scope } from '../evaluation/evaluation.query.ts';
 
 export type RevokeParams = Scope & { readonly link_id: string; readonly link_expires_at: string };
@@ -16,14 +17,28 @@ const row = {
   id: param('link_id'),
 } satisfies Record<keyof typeof revokedLink.$inferSelect, unknown>;
 
-/** Returns the id, also of a link that is revoked already; nothing if the account has no such evaluation. */
+/** Of the primary key, so that it is one row or none. */
+const isRevoked = all(
+  eq(revokedLink.account_id, param('account')),
+  eq(revokedLink.expires_at, param('link_expires_at')),
+  eq(revokedLink.evaluation_id, param('id')),
+  eq(revokedLink.id, param('link_id')),
+);
+
+/** Returns the id; nothing if the link is revoked already, or if the account has no such evaluation. */
 export const revokeEvaluationLink = compile<RevokeParams, { id: string }>(
   orm
     .insert(revokedLink)
-    .select(sql`SELECT ${sql.join(Object.values(row), sql`, `)} FROM ${runEvaluation} WHERE ${inScope}`)
-    .onConflictDoUpdate({
-      target: [revokedLink.account_id, revokedLink.expires_at, revokedLink.evaluation_id, revokedLink.id],
-      set: { id: param('link_id') },
-    })
+    .select(
+      sql`SELECT ${sql.join(Object.values(row), sql`, `)} FROM ${runEvaluation} WHERE ${all(
+        inScope,
+        sql`NOT EXISTS (SELECT 1 FROM ${revokedLink} WHERE ${isRevoked})`,
+      )}`,
+    )
     .returning({ id: revokedLink.id }),
+);
+
+/** Returns the evaluation if the link is revoked already; NULL if there is no such evaluation. */
+export const explainRevokeEvaluationLink = compile<RevokeParams, OrNulls<{ id: string }>>(
+  orm.select({ id: runEvaluation.id }).from(ifNothingChanged).leftJoin(runEvaluation, inScope),
 );

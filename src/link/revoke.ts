@@ -18,6 +18,12 @@ export async function revokeEvaluationLink(
   const { account, evaluation } = principal;
   const link_expires_at = expiryOf(link_id, now);
   if (evaluation !== undefined || !allows(principal, path) || link_expires_at === undefined) throw notFound();
-  const [revoked] = await connection.read(sql.revokeEvaluationLink, { ...path, account, link_id, link_expires_at });
-  if (!revoked) throw notFound();
+  const params = { ...path, account, link_id, link_expires_at };
+  // One that is revoked already inserts nothing, so that no fence of a move refuses what is stored.
+  const { row, explanation } = await connection.write(
+    sql.revokeEvaluationLink,
+    sql.explainRevokeEvaluationLink,
+    () => params,
+  );
+  if (!row && explanation.id === null) throw notFound();
 }

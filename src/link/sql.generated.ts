@@ -88,6 +88,24 @@ export const readLinkPage: StatementOf<typeof page.readLinkPage> = statement(`
 		)
 `);
 
+export const explainRevokeEvaluationLink: StatementOf<typeof revoke.explainRevokeEvaluationLink> = statement(`
+	SELECT
+		run_evaluation.id
+	FROM
+		(
+			SELECT
+				1
+			WHERE
+				changes() = 0
+				OR :alone
+		)
+		LEFT JOIN run_evaluation ON (
+			run_evaluation.account_id = :account
+			AND run_evaluation.id = :id
+			AND run_evaluation.run_id = :run_id
+		)
+`);
+
 export const revokeEvaluationLink: StatementOf<typeof revoke.revokeEvaluationLink> = statement(`
 	INSERT INTO
 		revoked_link (account_id, expires_at, evaluation_id, id)
@@ -100,13 +118,25 @@ export const revokeEvaluationLink: StatementOf<typeof revoke.revokeEvaluationLin
 		run_evaluation
 	WHERE
 		(
-			run_evaluation.account_id = :account
-			AND run_evaluation.id = :id
-			AND run_evaluation.run_id = :run_id
+			(
+				run_evaluation.account_id = :account
+				AND run_evaluation.id = :id
+				AND run_evaluation.run_id = :run_id
+			)
+			AND NOT EXISTS (
+				SELECT
+					1
+				FROM
+					revoked_link
+				WHERE
+					(
+						revoked_link.account_id = :account
+						AND revoked_link.expires_at = :link_expires_at
+						AND revoked_link.evaluation_id = :id
+						AND revoked_link.id = :link_id
+					)
+			)
 		)
-	ON CONFLICT (revoked_link.account_id, revoked_link.expires_at, revoked_link.evaluation_id, revoked_link.id) DO UPDATE
-	SET
-		id = :link_id
 	RETURNING
 		id
 `);
