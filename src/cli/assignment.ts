@@ -31,6 +31,7 @@ export function settingOf({ slots, accounts }: Assignment): string {
 }
 
 const encode = (account: string) => {
-  const encoded = account.replaceAll(/[\s%=]/g, encodeURIComponent);
+  // Also control characters, which TOML does not allow in a string.
+  const encoded = account.replaceAll(/[\s%=\p{Cc}]/gu, encodeURIComponent);
   return /^\d+-\d+$/.test(encoded) ? encoded.replace('-', '%2D') : encoded;
 };

@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { parseEnv } from 'node:util';
 import { getPlatformProxy, unstable_readConfig } from 'wrangler';
-import { type Assignment, boundDatabases, parseDatabases } from '../db/databases.ts';
+import { type Assignment, boundDatabases, isOurs, parseDatabases } from '../db/databases.ts';
 import { Failure } from '../failure.ts';
 import type { Row, Statement, Store } from './move-tables.ts';
 
@@ -37,8 +37,11 @@ type Config = {
 
 const readConfig = ({ env }: Place): Config => unstable_readConfig({ config: CONFIGURATION, ...(env ? { env } : {}) });
 
-/** The names of all bindings to D1. */
-export const boundNames = (place: Place): string[] => readConfig(place).d1_databases.map(({ binding }) => binding);
+/** The names of the bindings that the Worker takes for its databases. */
+export const boundNames = (place: Place): string[] =>
+  readConfig(place)
+    .d1_databases.map(({ binding }) => binding)
+    .filter(isOurs);
 
 /**
  * DATABASES as it will be deployed, or locally as the local Worker reads it.

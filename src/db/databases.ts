@@ -96,9 +96,12 @@ function decode(text: string): string | undefined {
 const isDatabase = (binding: unknown): binding is D1Database =>
   typeof binding === 'object' && binding !== null && 'withSession' in binding && !('fetch' in binding);
 
+/** Whether a binding to D1 of that name is one of ours. */
+export const isOurs = (name: string) => /^DB(?:_\w+)?$/.test(name);
+
 /** `DB` and each `DB_…` that is bound, whether it has accounts or not. */
 export const boundDatabases = (env: object): Database[] =>
-  Object.entries(env).flatMap(([name, db]) => (/^DB(?:_\w+)?$/.test(name) && isDatabase(db) ? [{ name, db }] : []));
+  Object.entries(env).flatMap(([name, db]) => (isOurs(name) && isDatabase(db) ? [{ name, db }] : []));
 
 /**
  * Read at the first call and kept, as all settings are.

@@ -14,7 +14,10 @@ const project = process.cwd();
 const folder = mkdtempSync(join(tmpdir(), 'run-evaluation-move-'));
 const { account } = SAMPLE;
 const CONFIGURATION = join(folder, 'wrangler.toml');
-const SECOND = '[[d1_databases]]\nbinding = "DB_2"\ndatabase_name = "run-evaluation-2"\nmigrations_dir = "drizzle"\n\n';
+const bind = (binding: string, name: string) =>
+  `[[d1_databases]]\nbinding = "${binding}"\ndatabase_name = "${name}"\nmigrations_dir = "drizzle"\n\n`;
+/** The last is of something else. */
+const MORE = bind('DB_2', 'run-evaluation-2') + bind('STATISTICS', 'statistics');
 
 beforeAll(() => {
   for (const name of ['src', 'drizzle', 'wrangler.toml', 'package.json']) {
@@ -22,7 +25,7 @@ beforeAll(() => {
   }
   symlinkSync(join(project, 'node_modules'), join(folder, 'node_modules'));
   const text = readFileSync(CONFIGURATION, 'utf8');
-  writeFileSync(CONFIGURATION, text.replace('[[ratelimits]]', `${SECOND}[[ratelimits]]`));
+  writeFileSync(CONFIGURATION, text.replace('[[ratelimits]]', `${MORE}[[ratelimits]]`));
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
@@ -85,11 +88,12 @@ it('an account without a name, as of a variable that is not set, is not moved: n
 describe('the line that is to be deployed', () => {
   const bound = ['DB', 'DB_1', 'DB_EU'];
 
-  it.each(['acc_1', '0-511', 'a b', 'a=b', '100%', 'é\u00a0ü', '%41', '-1', ' '])(
+  it.each(['acc_1', '0-511', 'a b', 'a=b', '100%', 'é\u00a0ü', '%41', '-1', ' ', 'a\u007fb'])(
     'names an account so that it is read as it is: %j',
     (name) => {
       const line = settingOf(assign(parseDatabases('', bound), name, 'DB_EU'));
 
+      expect(line).not.toMatch(/\p{Cc}/u);
       expect(bindingOf(parseDatabases(line, bound), name)).toBe('DB_EU');
       expect(bindingOf(parseDatabases(line, bound), `${name}x`)).toBe('DB');
     },
