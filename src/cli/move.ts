@@ -34,11 +34,12 @@ export async function startMove(move: Move, progress: Progress): Promise<Count[]
   if (there !== 'arriving') {
     const empty = MOVED_TABLES.map(({ name }) => `NOT EXISTS (SELECT 1 FROM ${name} WHERE account_id = ?1)`);
     const arrive = `INSERT INTO account_move (account_id, state, other) SELECT ?1, 'arriving', ?2 WHERE ${empty.join(' AND ')}
-      ON CONFLICT DO UPDATE SET state = 'arriving', other = excluded.other WHERE state = 'moved' RETURNING state`;
+      ON CONFLICT DO UPDATE SET state = 'arriving', other = excluded.other, since = excluded.since WHERE state = 'moved' RETURNING 1`;
     if ((await query(target, arrive, account, source.name)).length === 0) {
       throw new Error(`${target.name} has rows of ${account} already: nothing was changed.`);
     }
   }
+  const [arrival] = await query(target, 'SELECT since FROM account_move WHERE account_id = ?', account);
   progress.step('fence', 0);
   const leave = "INSERT INTO account_move (account_id, state, other) VALUES (?, 'leaving', ?) ON CONFLICT DO NOTHING";
   await query(source, leave, account, target.name);
@@ -58,8 +59,10 @@ export async function startMove(move: Move, progress: Progress): Promise<Count[]
   const counts = await requireEqual(source, target, account).catch((thrown: unknown) => {
     throw thrown instanceof Difference ? new Error(`${thrown.message}: --undo, and move it again.`) : thrown;
   });
-  const serve = "DELETE FROM account_move WHERE account_id = ? AND state = 'arriving' RETURNING 1";
-  if ((await query(target, serve, account)).length === 0) throw new Error(`${account} was undone meanwhile.`);
+  // Only the arrival that was verified: another program may have undone it and begun anew.
+  const serve = "DELETE FROM account_move WHERE account_id = ? AND state = 'arriving' AND since = ? RETURNING 1";
+  if ((await query(target, serve, account, arrival?.['since'] ?? null)).length === 0)
+    throw new Error(`${account} was undone meanwhile.`);
   return counts;
 }
 

@@ -474,6 +474,36 @@ describe('two programs at once', () => {
     expect(await contentOf(move.target, move)).toEqual(content);
   });
 
+  it('one that verified a copy which was undone since does not open the next one, which is not complete', async () => {
+    const move = newMove();
+    await fill(move, move.source);
+    const verified = Promise.withResolvers<void>();
+    const resumed = Promise.withResolvers<void>();
+    const { batch, name } = move.target;
+    const suspended: Store = {
+      name,
+      batch: async (statements) => {
+        if (statements[0]?.sql.startsWith('DELETE FROM account_move')) {
+          verified.resolve();
+          await resumed.promise;
+        }
+        return batch(statements);
+      },
+    };
+    const first = startMove({ ...move, target: suspended }, SILENT);
+    await verified.promise;
+    await undo(move);
+    const second = killedAfter(move, 3);
+    await expect(start(second.move)).rejects.toThrow(Killed);
+
+    resumed.resolve();
+
+    await expect(first).rejects.toThrow(/was undone meanwhile/);
+    expect(await statesOf(move)).toEqual(['leaving', 'arriving']);
+    await start(move);
+    expect(await contentOf(move.target, move)).toEqual(await contentOf(move.source, move));
+  });
+
   it('a copy that arrives after the undo brings nothing back', async () => {
     const move = newMove();
     await fill(move, move.source, 3);
