@@ -109,6 +109,34 @@ describe('an account that is moved', () => {
     expect(again.status).toBe(204);
   });
 
+  it('is refused with 503 also about what is not here, because it was made where the account lives now', async () => {
+    const account_id = newAccount();
+    const row = await storeEvaluation({ account_id });
+    const headers = await accountOf(account_id);
+    const elsewhere = pathOf({ run_id: row.run_id, id: crypto.randomUUID() });
+    const send = async (method: string, path: string, body?: object) =>
+      worker(await request(path, { method, headers, ...(body ? { body: JSON.stringify(body) } : {}) }));
+
+    await whileFenced(account_id, async () => {
+      for (const state of ['leaving', 'moved'] as const) {
+        await env.DB.prepare('UPDATE account_move SET state = ? WHERE account_id = ?').bind(state, account_id).run();
+        await expectRefusal(await send('PUT', elsewhere, { value: 9 }), MOVING);
+        await expectRefusal(await send('PUT', `/v1/evaluation-label/${crypto.randomUUID()}`, { name: 'x' }), MOVING);
+        await expectRefusal(
+          await send('POST', `/v1/run/${row.run_id}/evaluations`, {
+            evaluation_label_id: crypto.randomUUID(),
+            value: 9,
+          }),
+          MOVING,
+        );
+        await expectRefusal(await send('DELETE', `${elsewhere}/links/01000000-0000-8000-8000-000000000001`), MOVING);
+        // What is stored there may be another version, and allowed.
+        const stale = await request(pathOf(row), { headers: { ...headers, 'if-match': '"x"' }, body: '{"value":9}' });
+        await expectRefusal(await worker(stale), MOVING);
+      }
+    });
+  });
+
   it('cannot be written by a console either', async () => {
     const [row, label] = [await storeEvaluation({ account_id: newAccount() }), await storeLabel()];
     const run = (sql: string, id: string) => env.DB.prepare(sql).bind(id).run();

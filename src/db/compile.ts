@@ -47,4 +47,13 @@ export const all = (...conditions: SQL[]): SQL => sql`(${sql.join(conditions, sq
  * One row if the statement before in the same batch has changed none, else nothing, so that what is joined to it is not
  * read; or one row if it is asked alone (connection.ts). `changes()` does not count what triggers wrote (SQLite: changes).
  */
-export const ifNothingChanged = sql`(SELECT 1 WHERE changes() = 0 OR ${sql.placeholder('alone')})`;
+export const ifNothingChanged = sql`(
+  SELECT EXISTS (SELECT 1 FROM account_move WHERE account_id = ${sql.placeholder('account')}) AS is_moving
+  WHERE changes() = 0 OR ${sql.placeholder('alone')}
+)`;
+
+/**
+ * Of that row: the account is fenced here, because it is being moved or lives elsewhere. A trigger refuses a write that
+ * would change a row; where the row is not here, only this tells.
+ */
+export const isMoving = sql<0 | 1>`is_moving`.as('is_moving');

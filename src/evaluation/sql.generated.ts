@@ -132,6 +132,7 @@ export const explainCreateEvaluation: StatementOf<typeof create.explainCreateEva
 		) IS TRUE AS is_same,
 		coalesce(oldest.write_id, run_evaluation.write_id) IS :write_id AS is_own_write,
 		evaluation_label.id IS NOT NULL AS has_label,
+		is_moving AS is_moving,
 		evaluation_label.archived_at,
 		evaluation_label.value_type,
 		evaluation_label.min_value,
@@ -140,7 +141,14 @@ export const explainCreateEvaluation: StatementOf<typeof create.explainCreateEva
 	FROM
 		(
 			SELECT
-				1
+				EXISTS (
+					SELECT
+						1
+					FROM
+						account_move
+					WHERE
+						account_id = :account
+				) AS is_moving
 			WHERE
 				changes() = 0
 				OR :alone
@@ -325,6 +333,7 @@ export const explainUpdateEvaluation: StatementOf<typeof update.explainUpdateEva
 					WHEN 'created_at' THEN run_evaluation.created_at
 				END
 		) AS changed_field,
+		is_moving AS is_moving,
 		evaluation_label.value_type,
 		evaluation_label.min_value,
 		evaluation_label.max_value,
@@ -332,7 +341,14 @@ export const explainUpdateEvaluation: StatementOf<typeof update.explainUpdateEva
 	FROM
 		(
 			SELECT
-				1
+				EXISTS (
+					SELECT
+						1
+					FROM
+						account_move
+					WHERE
+						account_id = :account
+				) AS is_moving
 			WHERE
 				changes() = 0
 				OR :alone
@@ -430,6 +446,7 @@ export const explainUpdateEvaluationByLink: StatementOf<typeof update.explainUpd
 					WHEN 'created_at' THEN run_evaluation.created_at
 				END
 		) AS changed_field,
+		is_moving AS is_moving,
 		evaluation_label.value_type,
 		evaluation_label.min_value,
 		evaluation_label.max_value,
@@ -437,7 +454,14 @@ export const explainUpdateEvaluationByLink: StatementOf<typeof update.explainUpd
 	FROM
 		(
 			SELECT
-				1
+				EXISTS (
+					SELECT
+						1
+					FROM
+						account_move
+					WHERE
+						account_id = :account
+				) AS is_moving
 			WHERE
 				changes() = 0
 				OR :alone

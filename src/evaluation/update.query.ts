@@ -4,7 +4,7 @@
  */
 import { type SQL, sql } from 'drizzle-orm';
 import { alias } from 'drizzle-orm/sqlite-core';
-import { all, compile, ifNothingChanged, orm } from '../db/compile.ts';
+import { all, compile, ifNothingChanged, isMoving, orm } from '../db/compile.ts';
 import { changedField, nextVersion, preconditionHolds } from '../db/conditions.ts';
 import { evaluationLabel, runEvaluation, runEvaluationHistory } from '../db/schema.ts';
 import type { OrNulls } from '../db/statement.ts';
@@ -40,6 +40,7 @@ export type UpdateExplanation = OrNulls<EvaluationRow> &
     readonly stored_at: string | null;
     readonly precondition_holds: 0 | 1;
     readonly changed_field: string | null;
+    readonly is_moving: 0 | 1;
   };
 
 const param = (name: keyof UpdateParams) => sql`${sql.placeholder(name)}`;
@@ -106,6 +107,7 @@ const explainUpdateIn = (scope: SQL) =>
         ),
         precondition_holds: preconditionHolds(runEvaluation).as('precondition_holds'),
         changed_field: changedField(runEvaluation, IMMUTABLE_FIELDS).as('changed_field'),
+        is_moving: isMoving,
         ...ruleColumns,
       })
       .from(ifNothingChanged)

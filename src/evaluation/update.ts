@@ -2,7 +2,7 @@
 import type { Written } from '../db/connection.ts';
 import type { LinkId, OperationContext, UpdateConditions } from '../db/operation.ts';
 import { nameWrite } from '../db/write-id.ts';
-import { notFound, preconditionFailed, unprocessable } from '../failure.ts';
+import { accountIsMoving, notFound, preconditionFailed, unprocessable } from '../failure.ts';
 import { fieldIsImmutable } from '../fields.ts';
 import { valueIsIllegal } from '../label/rule.ts';
 import { allows } from '../principal.ts';
@@ -71,8 +71,9 @@ function storedRow(
   subject: string,
 ): EvaluationRow {
   if (row) return row;
-  const { stored_value, stored_at, precondition_holds, changed_field, ...rest } = explanation;
+  const { stored_value, stored_at, precondition_holds, changed_field, is_moving, ...rest } = explanation;
   const { value_type, min_value, max_value, categories, ...stored } = rest;
+  if (is_moving && stored_at === null) throw accountIsMoving();
   if (stored.id === null) throw notFound();
   if (stored_at !== null) {
     if (changed_field !== null) throw fieldIsImmutable(changed_field);

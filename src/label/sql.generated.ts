@@ -102,7 +102,14 @@ export const explainCreateEvaluationLabel: StatementOf<typeof create.explainCrea
 	FROM
 		(
 			SELECT
-				1
+				EXISTS (
+					SELECT
+						1
+					FROM
+						account_move
+					WHERE
+						account_id = :account
+				) AS is_moving
 			WHERE
 				changes() = 0
 				OR :alone
@@ -378,11 +385,19 @@ export const explainUpdateEvaluationLabel: StatementOf<typeof update.explainUpda
 					WHEN 'created_by' THEN evaluation_label.created_by
 					WHEN 'created_at' THEN evaluation_label.created_at
 				END
-		) AS changed_field
+		) AS changed_field,
+		is_moving AS is_moving
 	FROM
 		(
 			SELECT
-				1
+				EXISTS (
+					SELECT
+						1
+					FROM
+						account_move
+					WHERE
+						account_id = :account
+				) AS is_moving
 			WHERE
 				changes() = 0
 				OR :alone

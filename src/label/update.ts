@@ -1,7 +1,7 @@
 /** Changes a label's name, its description, or whether it is archived, in one statement. Knows nothing of HTTP. */
 import type { OperationContext, UpdateConditions } from '../db/operation.ts';
 import { nameWrite } from '../db/write-id.ts';
-import { notFound, preconditionFailed, unprocessable } from '../failure.ts';
+import { accountIsMoving, notFound, preconditionFailed, unprocessable } from '../failure.ts';
 import { fieldIsImmutable } from '../fields.ts';
 import { allowsLabels } from '../principal.ts';
 import type { LabelUpdate } from './input.ts';
@@ -46,7 +46,8 @@ export async function updateEvaluationLabel(
   await copySharedLabel(connection, id);
   if (row) return row;
 
-  const { is_stored, is_as_asked, precondition_holds, changed_field, ...stored } = explanation;
+  const { is_stored, is_as_asked, precondition_holds, changed_field, is_moving, ...stored } = explanation;
+  if (is_moving && !is_stored) throw accountIsMoving();
   if (stored.id === null) throw notFound();
   if (!is_stored && !precondition_holds) throw preconditionFailed('evaluation label', versionOf(stored));
   if (changed_field !== null) throw fieldIsImmutable(changed_field);

@@ -1,7 +1,7 @@
 /** Revokes a link, at once and everywhere. Knows nothing of HTTP. */
 import type { OperationContext } from '../db/operation.ts';
 import type { EvaluationPath } from '../evaluation/evaluation.ts';
-import { notFound } from '../failure.ts';
+import { accountIsMoving, notFound } from '../failure.ts';
 import { allows } from '../principal.ts';
 import { expiryOf } from './link.ts';
 import * as sql from './sql.generated.ts';
@@ -25,5 +25,5 @@ export async function revokeEvaluationLink(
     sql.explainRevokeEvaluationLink,
     () => params,
   );
-  if (!row && explanation.id === null) throw notFound();
+  if (!row && explanation.id === null) throw explanation.is_moving ? accountIsMoving() : notFound();
 }

@@ -90,11 +90,19 @@ export const readLinkPage: StatementOf<typeof page.readLinkPage> = statement(`
 
 export const explainRevokeEvaluationLink: StatementOf<typeof revoke.explainRevokeEvaluationLink> = statement(`
 	SELECT
-		run_evaluation.id
+		run_evaluation.id,
+		is_moving AS is_moving
 	FROM
 		(
 			SELECT
-				1
+				EXISTS (
+					SELECT
+						1
+					FROM
+						account_move
+					WHERE
+						account_id = :account
+				) AS is_moving
 			WHERE
 				changes() = 0
 				OR :alone

@@ -393,7 +393,6 @@ const ENTRIES: readonly Operation[] = [
     path: `${LINKS_PATH}/{link_id}`,
     resource: LINKS,
     access: 'write',
-    explains: false,
     success: 204,
     missing: NOT_FOUND,
     malformed: {},
