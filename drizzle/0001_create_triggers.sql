@@ -163,7 +163,7 @@ BEGIN
 END;
 --> statement-breakpoint
 -- Accounts that are moved to another database, or have been (src/cli/move-account.ts); empty where nobody ever was. Not in
--- src/db/schema.ts, because no statement of the Worker knows it: the triggers below refuse writes, whichever version writes.
+-- src/db/schema.ts, because no statement of the Worker writes it: the triggers below refuse writes, whichever version writes.
 -- In the database that an account leaves it is `leaving`, `finishing` while its rows are deleted, and then `moved`. In the
 -- other one it is `arriving` until all is there, and `copying` only within the transactions that bring it; of a move that is
 -- undone, `undoing`, `discarding` while its rows are deleted, and then `moved`. The account '' stands for all that have no
