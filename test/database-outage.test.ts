@@ -148,10 +148,10 @@ describe('a transient error', () => {
   });
 });
 
-/** A read is one statement; a write goes with its explanation, if it needs one. */
+/** A read is one statement; a write goes with its explanation. */
 const CALL = { read: 'all', write: 'batch' };
-const callOf = ({ access, explains = access === 'write' }: Omit<(typeof OPERATIONS)[number], 'requestFor'>) =>
-  CALL[explains ? 'write' : 'read'];
+const callOf = ({ access, storesNothing }: Omit<(typeof OPERATIONS)[number], 'requestFor'>) =>
+  CALL[storesNothing ? 'read' : access];
 
 describe('every operation', () => {
   it.each(OPERATIONS)('is retried on a transient error: $name', async ({ requestFor, ...operation }) => {

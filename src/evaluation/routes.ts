@@ -2,7 +2,7 @@
 import { type Context, Hono } from 'hono';
 import type { RequireAuth } from '../http/bearer-auth.ts';
 import { readJsonObject } from '../http/body.ts';
-import { type AppEnv, operationContext } from '../http/context.ts';
+import { type AppContext, type AppEnv, operationContext } from '../http/context.ts';
 import { methodNotAllowed } from '../http/errors.ts';
 import { hasVersion, readIfMatch, refuseIfNoneMatch, validatorsOf } from '../http/etag.ts';
 import { readIdempotencyKey } from '../http/idempotency-key.ts';
@@ -49,13 +49,13 @@ export function evaluationRoutes({ requireAuth, session }: Dependencies) {
   });
 
   routes.get(EVALUATION, requireAuth('getEvaluation'), session('read'), async (c) => {
-    const row = await getEvaluation(operationContext(c), evaluationPath(c));
+    const row = await getEvaluation(operationContext(c), evaluationPath(c, c.req.param()));
     if (!hasVersion(c.req.header('if-none-match'), versionOf(row))) return respondWithRow(c, 200, row);
     return respond(c, 304, null, validatorsOf(versionOf(row)));
   });
 
   const update = async (c: Context<AppEnv, typeof EVALUATION>) => {
-    const path = evaluationPath(c);
+    const path = evaluationPath(c, c.req.param());
     refuseIfNoneMatch(c.req.header('if-none-match'));
     const conditions = {
       versions: readIfMatch(c.req.header('if-match')),
@@ -69,7 +69,7 @@ export function evaluationRoutes({ requireAuth, session }: Dependencies) {
   routes.post(EVALUATION, requireAuth('updateEvaluationByPost'), session('write'), update);
 
   routes.get(HISTORY, requireAuth('listReplacedValues'), session('read'), async (c) => {
-    const path = evaluationPath(c);
+    const path = evaluationPath(c, c.req.param());
     const limit = readLimit(c.req.query('limit'));
     const replaced_at = readTime(c.req.query('cursor'));
     const after = replaced_at === undefined ? undefined : { replaced_at };
@@ -88,11 +88,12 @@ export function evaluationRoutes({ requireAuth, session }: Dependencies) {
 const respondWithRow = (c: Context<AppEnv>, status: 200 | 201, row: EvaluationRow, headers?: { location: string }) =>
   respondJson(c, status, resourceOf(row), { ...validatorsOf(versionOf(row)), ...headers });
 
-function evaluationPath(c: Context<AppEnv, typeof EVALUATION | typeof HISTORY>): EvaluationPath {
-  const path = {
-    run_id: uuidOf('run_id', c.req.param('run_id')),
-    id: uuidOf('evaluation_id', c.req.param('evaluation_id')),
-  };
+/** The evaluation that a path names, noted in the log. @throws {Failure} `malformed`. */
+export function evaluationPath(
+  c: AppContext,
+  { run_id, evaluation_id }: { readonly run_id: string; readonly evaluation_id: string },
+): EvaluationPath {
+  const path = { run_id: uuidOf('run_id', run_id), id: uuidOf('evaluation_id', evaluation_id) };
   c.get('log').evaluation = path.id;
   return path;
 }

@@ -1,9 +1,9 @@
 /** Revokes a link: a row that the updates through it look for (evaluation/update.query.ts). */
-import { eq, sql } from 'drizzle-orm';
+import { sql } from 'drizzle-orm';
 import { all, compile, ifNothingChanged, isMoving, orm } from '../db/compile.ts';
 import { revokedLink, runEvaluation } from '../db/schema.ts';
 import type { OrNulls } from '../db/statement.ts';
-import { inScope, type Scope } from '../evaluation/evaluation.query.ts';
+import { inScope, isNotRevoked, type Scope } from '../evaluation/evaluation.query.ts';
 
 export type RevokeParams = Scope & { readonly link_id: string; readonly link_expires_at: string };
 
@@ -17,23 +17,12 @@ const row = {
   id: param('link_id'),
 } satisfies Record<keyof typeof revokedLink.$inferSelect, unknown>;
 
-/** Of the primary key, so that it is one row or none. */
-const isRevoked = all(
-  eq(revokedLink.account_id, param('account')),
-  eq(revokedLink.expires_at, param('link_expires_at')),
-  eq(revokedLink.evaluation_id, param('id')),
-  eq(revokedLink.id, param('link_id')),
-);
-
 /** Returns the id; nothing if the link is revoked already, or if the account has no such evaluation. */
 export const revokeEvaluationLink = compile<RevokeParams, { id: string }>(
   orm
     .insert(revokedLink)
     .select(
-      sql`SELECT ${sql.join(Object.values(row), sql`, `)} FROM ${runEvaluation} WHERE ${all(
-        inScope,
-        sql`NOT EXISTS (SELECT 1 FROM ${revokedLink} WHERE ${isRevoked})`,
-      )}`,
+      sql`SELECT ${sql.join(Object.values(row), sql`, `)} FROM ${runEvaluation} WHERE ${all(inScope, isNotRevoked)}`,
     )
     .returning({ id: revokedLink.id }),
 );

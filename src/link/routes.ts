@@ -1,6 +1,6 @@
 /** Links as HTTP, for who has a token: a link is made, and revoked. What a link is used for is in public-routes.ts. */
-import { type Context, Hono } from 'hono';
-import type { EvaluationPath } from '../evaluation/evaluation.ts';
+import { Hono } from 'hono';
+import { evaluationPath } from '../evaluation/routes.ts';
 import type { RequireAuth } from '../http/bearer-auth.ts';
 import { readJsonObject } from '../http/body.ts';
 import { type AppEnv, operationContext } from '../http/context.ts';
@@ -38,7 +38,7 @@ export function linkRoutes({ requireAuth, session, rateLimit, prepareKeys }: Dep
   // On the primary, so that a link can be made right after its evaluation.
   routes.post(LINKS, requireAuth('createEvaluationLink'), session('write'), async (c) => {
     const { sign } = await linkKeys();
-    const path = evaluationPath(c);
+    const path = evaluationPath(c, c.req.param());
     const create = parseLinkCreate(await readJsonObject(c.req.raw, { isOptional: true }));
     const urlOf = (key: string) => `${new URL(c.req.url).origin}${LINK_PATH}?key=${key}`;
     const link = await createEvaluationLink(operationContext(c), path, create, sign, urlOf);
@@ -48,7 +48,7 @@ export function linkRoutes({ requireAuth, session, rateLimit, prepareKeys }: Dep
 
   routes.delete(LINK, requireAuth('revokeEvaluationLink'), session('write'), async (c) => {
     await linkKeys();
-    const path = evaluationPath(c);
+    const path = evaluationPath(c, c.req.param());
     const id = uuidOf('link_id', c.req.param('link_id'));
     c.get('log').link = id;
     await revokeEvaluationLink(operationContext(c), path, id);
@@ -59,13 +59,4 @@ export function linkRoutes({ requireAuth, session, rateLimit, prepareKeys }: Dep
   routes.all(LINK, methodNotAllowed('DELETE'));
   routes.route('/', publicLinkRoutes({ session, rateLimit, linkKeys }));
   return routes;
-}
-
-function evaluationPath(c: Context<AppEnv, typeof LINKS | typeof LINK>): EvaluationPath {
-  const path = {
-    run_id: uuidOf('run_id', c.req.param('run_id')),
-    id: uuidOf('evaluation_id', c.req.param('evaluation_id')),
-  };
-  c.get('log').evaluation = path.id;
-  return path;
 }

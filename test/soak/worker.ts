@@ -1,7 +1,7 @@
 /**
  * The Worker as deployed, but for a D1 that fails now and then: before it saw a call, after the commit, by overload, by
- * silence. What was injected is told on a path of its own, outside of the app, and so are moves made and settings deployed. Nothing of src/ is changed: a wrapped
- * binding is all that the app gets to see.
+ * silence. Paths of its own, outside of the app, tell what was injected, run the statements of a move, and deploy settings.
+ * Nothing of src/ is changed: a wrapped binding is all that the app gets to see.
  */
 import { env } from 'cloudflare:workers';
 import { createApp } from '../../src/app.ts';

@@ -36,8 +36,6 @@ export type Operation = {
   readonly path: string;
   readonly resource: Resource;
   readonly access: 'read' | 'write';
-  /** Whether a write goes to D1 with a statement that explains a refusal; not if it says nothing but whether it was done. */
-  readonly explains?: boolean;
   /** Of a write that asks the primary and stores nothing. */
   readonly storesNothing?: boolean;
   /** What it answers to a request that it accepts. */
@@ -358,7 +356,6 @@ const ENTRIES: readonly Operation[] = [
     path: LINKS_PATH,
     resource: LINKS,
     access: 'write',
-    explains: false,
     storesNothing: true,
     success: 201,
     missing: NOT_FOUND,
