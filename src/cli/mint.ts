@@ -42,13 +42,21 @@ export async function mintToken(settings: Settings, options: TokenOptions): Prom
   // Last, because a setting may use one claim for two things.
   set(claims, account, options.account);
   set(claims, subject, options.subject);
-  const token = new SignJWT(claims).setProtectedHeader({ alg: 'HS256', typ: 'JWT' }).setIssuedAt();
+  const token = new SignJWT(claims).setProtectedHeader({ alg: 'HS256', typ: 'JWT' });
   const [issuer] = issuers;
   const [audience] = audiences;
   if (issuer !== undefined) token.setIssuer(issuer);
   if (audience !== undefined) token.setAudience(audience);
-  return token.setExpirationTime(options.expires).sign(keys.secret);
+  // jose reads the clock for each of the two times: both must be of one second, or the token lives a second longer.
+  let issued: number;
+  do {
+    issued = seconds();
+    token.setIssuedAt(issued).setExpirationTime(options.expires);
+  } while (seconds() !== issued);
+  return token.sign(keys.secret);
 }
+
+const seconds = () => Math.floor(Date.now() / 1000);
 
 type Claims = { [claim: string]: unknown };
 
