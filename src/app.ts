@@ -2,7 +2,6 @@
  * All wiring, and nothing else: what every response shares, authentication, the operations, and what renders failures. Made
  * once per isolate, so that settings and keys are prepared once and not per request.
  */
-import { Hono } from 'hono';
 import { createVerifier } from './auth/verifier.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { boundDatabases, databasesOf } from './db/databases.ts';
@@ -11,6 +10,7 @@ import { bearerAuth } from './http/bearer-auth.ts';
 import { type AppEnv, requestContext } from './http/context.ts';
 import { crossOrigin } from './http/cors.ts';
 import { renderFailure, renderPathNotFound } from './http/errors.ts';
+import { Hono } from './http/hono.ts';
 import { createRateLimiter } from './http/rate-limit.ts';
 import { d1Session } from './http/session.ts';
 import { labelRoutes } from './label/routes.ts';

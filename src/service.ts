@@ -1,6 +1,5 @@
 /** The service itself, which needs no token: whether each database answers, and the OpenAPI document, which app.ts hands in. */
 import { waitUntil } from 'cloudflare:workers';
-import { Hono } from 'hono';
 import { type Clock, withTimeout } from './clock.ts';
 import { connect } from './db/connection.ts';
 import { type Database, forEachDatabase, MAIN_DATABASE } from './db/databases.ts';
@@ -8,6 +7,7 @@ import { countNewestMigration } from './db/migration.ts';
 import { databaseUnavailable, Failure, lacksMigrations, messageOf } from './failure.ts';
 import type { AppEnv } from './http/context.ts';
 import { methodNotAllowed } from './http/errors.ts';
+import { Hono } from './http/hono.ts';
 import { respond, respondJson } from './http/response.ts';
 
 const DOCUMENT_MAX_AGE_SECONDS = 3600;
@@ -19,14 +19,14 @@ const HEALTH_TIMEOUT_MS = 5000;
 /** By then the answer is there, unless the request that asks for everyone was ended. */
 const HEALTH_WAIT_MS = HEALTH_TIMEOUT_MS + 500;
 
-export function serviceRoutes(databases: readonly Database[], clock: Clock, document: () => object) {
+export function serviceRoutes(databases: readonly Database[], clock: Clock, document: () => Promise<object>) {
   const routes = new Hono<AppEnv>();
   let text: string | undefined;
 
-  routes.get('/openapi.json', (c) => {
+  routes.get('/openapi.json', async (c) => {
     c.get('log').operation = 'getDocument';
     // Made by the first request for it, so that it costs no isolate its start-up.
-    text ??= JSON.stringify(document());
+    text ??= JSON.stringify(await document());
     return respond(c, 200, text, {
       'content-type': 'application/json',
       'cache-control': `public, max-age=${DOCUMENT_MAX_AGE_SECONDS}`,

@@ -1,10 +1,11 @@
 /** The operations on evaluation labels as HTTP: each handler reads the request, calls the operation, and responds. */
-import { type Context, Hono } from 'hono';
+import type { Context } from 'hono';
 import type { RequireAuth } from '../http/bearer-auth.ts';
 import { readJsonObject } from '../http/body.ts';
 import { type AppEnv, operationContext } from '../http/context.ts';
 import { methodNotAllowed } from '../http/errors.ts';
 import { hasVersion, readIfMatch, refuseIfNoneMatch, validatorsOf } from '../http/etag.ts';
+import { Hono } from '../http/hono.ts';
 import { readIdempotencyKey } from '../http/idempotency-key.ts';
 import { pageOf, readLimit, readPlace, uuidOf } from '../http/params.ts';
 import { respond, respondJson } from '../http/response.ts';

@@ -2,7 +2,7 @@
  * What a link is used for, as HTTP: a machine posts to it, a person opens it. The key in the query is all that they have. A
  * person gets a page, also of a failure; everyone else gets JSON. Only POST writes, so that who scans links changes nothing.
  */
-import { type Context, Hono, type MiddlewareHandler } from 'hono';
+import type { Context, MiddlewareHandler } from 'hono';
 import { resourceOf, versionOf } from '../evaluation/evaluation.ts';
 import type { Failure } from '../failure.ts';
 import { isCompactJws } from '../http/bearer-auth.ts';
@@ -10,6 +10,7 @@ import { parseJson, readText } from '../http/body.ts';
 import { type AppEnv, operationContext } from '../http/context.ts';
 import { describeFailure, methodNotAllowed, renderFailure } from '../http/errors.ts';
 import { readIfMatch, refuseIfNoneMatch, validatorsOf } from '../http/etag.ts';
+import { Hono } from '../http/hono.ts';
 import { readIdempotencyKey } from '../http/idempotency-key.ts';
 import type { RateLimiter } from '../http/rate-limit.ts';
 import { respond, respondJson } from '../http/response.ts';

@@ -1,10 +1,10 @@
 /** Links as HTTP, for who has a token: a link is made, and revoked. What a link is used for is in public-routes.ts. */
-import { Hono } from 'hono';
 import { evaluationPath } from '../evaluation/routes.ts';
 import type { RequireAuth } from '../http/bearer-auth.ts';
 import { readJsonObject } from '../http/body.ts';
 import { type AppEnv, operationContext } from '../http/context.ts';
 import { methodNotAllowed } from '../http/errors.ts';
+import { Hono } from '../http/hono.ts';
 import { uuidOf } from '../http/params.ts';
 import type { RateLimiter } from '../http/rate-limit.ts';
 import { respond, respondJson } from '../http/response.ts';

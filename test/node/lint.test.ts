@@ -36,6 +36,7 @@ const FORBIDDEN: readonly (readonly [file: string, imported: string])[] = [
   ['src/new/deep/x.ts', '../x.ts'],
   ['src/app.ts', './cli/start.ts'],
   ['src/app.ts', 'jose'],
+  ['src/app.ts', 'hono'],
   ['src/index.ts', './settings.ts'],
   ['src/service.ts', './evaluation/update.ts'],
   ['src/uuid.ts', './app.ts'],
