@@ -54,14 +54,27 @@ export type FailureLog = {
   readonly cause?: string;
 };
 
-/** Its message is the sentence that the caller reads: what to change, in words that are safe to show to a stranger. */
+declare global {
+  interface ErrorConstructor {
+    /** How many frames V8 captures. */
+    stackTraceLimit: number;
+  }
+}
+
+/**
+ * Its message is the sentence that the caller reads: what to change, in words that are safe to show to a stranger. It has no
+ * stack trace, which nobody reads of a refusal, and which a stranger with a forged token would make us capture each time.
+ */
 export class Failure extends Error {
   readonly code: FailureCode;
   readonly headers: FailureHeaders;
   readonly log: FailureLog;
 
   constructor(code: FailureCode, sentence: string, headers: FailureHeaders = {}, log: FailureLog = {}) {
+    const { stackTraceLimit } = Error;
+    Error.stackTraceLimit = 0;
     super(sentence);
+    Error.stackTraceLimit = stackTraceLimit;
     this.name = 'Failure';
     this.code = code;
     this.headers = headers;

@@ -74,10 +74,7 @@ export async function createVerifier(settings: Settings, clock: Clock): Promise<
         const log = { key_id: keyIdOf(token), ...claimOf(thrown, settings) };
         throw invalidToken(sentenceOf(thrown), thrown.code, log);
       }
-      if (thrown instanceof Failure) {
-        const { code, message, headers, log } = thrown;
-        throw new Failure(code, message, headers, { ...log, key_id: keyIdOf(token) });
-      }
+      if (thrown instanceof Failure) Object.assign(thrown.log, { key_id: keyIdOf(token) });
       throw thrown;
     }
   };
