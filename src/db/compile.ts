@@ -3,8 +3,8 @@
  * library: at run time drizzle costs 19 KiB gzip and doubles the start-up, and a query built per request costs 1.9 times
  * the CPU of an update. Imported by `*.query.ts` and `npm run sql` alone.
  */
-import { is, Placeholder, type SQL, sql } from 'drizzle-orm';
-import { SQLiteAsyncDialect } from 'drizzle-orm/sqlite-core';
+import { getTableColumns, is, Placeholder, type SQL, sql } from 'drizzle-orm';
+import { SQLiteAsyncDialect, type SQLiteTable } from 'drizzle-orm/sqlite-core';
 import { drizzle } from 'drizzle-orm/sqlite-proxy';
 
 /** What queries are written with. There is no database behind it. */
@@ -42,6 +42,18 @@ export const literal = (value: string | number) => sql.raw(typeof value === 'num
 
 /** All conditions. Not drizzle's `and()`, which drops a condition that is undefined, and with it an account. */
 export const all = (...conditions: SQL[]): SQL => sql`(${sql.join(conditions, sql` AND `)})`;
+
+/** What an INSERT selects, in the order of the columns: for one that is not named here, the parameter of its name. */
+export const valuesOf = <T extends SQLiteTable>(
+  table: T,
+  values: { readonly [column in keyof T['$inferSelect'] & string]?: SQL },
+): SQL => {
+  const named: Readonly<Record<string, SQL | undefined>> = values;
+  return sql.join(
+    Object.keys(getTableColumns(table)).map((column) => named[column] ?? sql`${sql.placeholder(column)}`),
+    sql`, `,
+  );
+};
 
 /**
  * One row if the statement before in the same batch has changed none, else nothing, so that what is joined to it is not

@@ -1,7 +1,7 @@
 /** The create, and the query that explains why it stored nothing. They run in one transaction. */
 import { eq, sql } from 'drizzle-orm';
 import { alias } from 'drizzle-orm/sqlite-core';
-import { all, compile, ifNothingChanged, isMoving, orm } from '../db/compile.ts';
+import { all, compile, ifNothingChanged, isMoving, orm, valuesOf } from '../db/compile.ts';
 import { evaluationLabel, runEvaluation, runEvaluationHistory } from '../db/schema.ts';
 import type { OrNulls } from '../db/statement.ts';
 import { allowsCreate, isLabelOf, ruleColumns } from '../label/rule.query.ts';
@@ -38,29 +38,19 @@ const param = (name: keyof CreateParams) => sql`${sql.placeholder(name)}`;
 const hasTheId = all(eq(runEvaluation.account_id, param('account')), eq(runEvaluation.id, param('id')));
 const label = [param('account'), param('evaluation_label_id')] as const;
 
-/** The columns in the order of the table. */
-const row = {
-  id: param('id'),
+const values = valuesOf(runEvaluation, {
   account_id: param('account'),
-  run_id: param('run_id'),
-  output_name: param('output_name'),
-  field_path: param('field_path'),
-  evaluation_label_id: param('evaluation_label_id'),
-  value: param('value'),
-  created_by: param('created_by'),
-  created_by_evaluator_id: param('created_by_evaluator_id'),
   created_at: param('now'),
   updated_by: sql`NULL`,
   updated_at: sql`NULL`,
-  write_id: param('write_id'),
-} satisfies Record<keyof typeof runEvaluation.$inferSelect, unknown>;
+});
 
 /** Returns the row; nothing if there is no such label, if it is archived or does not allow the value, or if the id is taken. */
 export const createEvaluation = compile<CreateParams, EvaluationRow>(
   orm
     .insert(runEvaluation)
     .select(
-      sql`SELECT ${sql.join(Object.values(row), sql`, `)} WHERE ${all(
+      sql`SELECT ${values} WHERE ${all(
         allowsCreate(...label),
         sql`NOT EXISTS (SELECT 1 FROM ${runEvaluation} WHERE ${hasTheId})`,
       )}`,

@@ -1,6 +1,6 @@
 /** The create, and the query that explains why it stored nothing. They run in one transaction. */
 import { sql } from 'drizzle-orm';
-import { all, compile, ifNothingChanged, orm } from '../db/compile.ts';
+import { all, compile, ifNothingChanged, orm, valuesOf } from '../db/compile.ts';
 import { evaluationLabel } from '../db/schema.ts';
 import type { OrNulls } from '../db/statement.ts';
 import { resourceColumns, type Scope } from './label.query.ts';
@@ -29,33 +29,20 @@ const param = (name: keyof CreateParams) => sql`${sql.placeholder(name)}`;
 /** Of the account or shared: an own label of the id of a shared one would change the rule of what is stored under that. */
 const hasTheId = isLabelOf(param('account'), param('id'));
 
-/** The columns in the order of the table. */
-const row = {
-  id: param('id'),
+const values = valuesOf(evaluationLabel, {
   account_id: param('account'),
-  name: param('name'),
-  description: param('description'),
-  value_type: param('value_type'),
-  min_value: param('min_value'),
-  max_value: param('max_value'),
-  categories: param('categories'),
   archived_at: sql`NULL`,
   created_by: param('subject'),
   created_at: param('now'),
   updated_by: sql`NULL`,
   updated_at: sql`NULL`,
-  create_digest: param('create_digest'),
-  write_id: param('write_id'),
-} satisfies Record<keyof typeof evaluationLabel.$inferSelect, unknown>;
+});
 
 /** Returns the row; nothing if the id is taken. */
 export const createEvaluationLabel = compile<CreateParams, LabelRow>(
   orm
     .insert(evaluationLabel)
-    .select(
-      sql`SELECT ${sql.join(Object.values(row), sql`, `)}
-        WHERE NOT EXISTS (SELECT 1 FROM ${evaluationLabel} WHERE ${hasTheId})`,
-    )
+    .select(sql`SELECT ${values} WHERE NOT EXISTS (SELECT 1 FROM ${evaluationLabel} WHERE ${hasTheId})`)
     .returning(resourceColumns),
 );
 

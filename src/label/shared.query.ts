@@ -1,6 +1,6 @@
 /** A shared label as a whole, and its copy in another database: the same row, with what never leaves a database. */
 import { getTableColumns, sql } from 'drizzle-orm';
-import { all, compile, orm } from '../db/compile.ts';
+import { all, compile, orm, valuesOf } from '../db/compile.ts';
 import { evaluationLabel } from '../db/schema.ts';
 import { shared } from './rule.query.ts';
 
@@ -12,7 +12,6 @@ const isShared = all(
   sql`${evaluationLabel.id} = ${sql.placeholder('id')}`,
 );
 const copied = (name: keyof WholeLabel) => sql`${sql.placeholder(name)}`;
-const names = Object.keys(columns) as (keyof WholeLabel)[];
 
 export const getSharedLabel = compile<{ readonly id: string }, WholeLabel>(
   orm.select(columns).from(evaluationLabel).where(isShared),
@@ -23,7 +22,7 @@ export const insertSharedLabel = compile<WholeLabel, never>(
   orm
     .insert(evaluationLabel)
     .select(
-      sql`SELECT ${sql.join(names.map(copied), sql`, `)} WHERE NOT EXISTS (SELECT 1 FROM ${evaluationLabel} WHERE ${isShared})`,
+      sql`SELECT ${valuesOf(evaluationLabel, {})} WHERE NOT EXISTS (SELECT 1 FROM ${evaluationLabel} WHERE ${isShared})`,
     ),
 );
 

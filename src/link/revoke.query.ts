@@ -1,6 +1,6 @@
 /** Revokes a link: a row that the updates through it look for (evaluation/update.query.ts). */
 import { sql } from 'drizzle-orm';
-import { all, compile, ifNothingChanged, isMoving, orm } from '../db/compile.ts';
+import { all, compile, ifNothingChanged, isMoving, orm, valuesOf } from '../db/compile.ts';
 import { revokedLink, runEvaluation } from '../db/schema.ts';
 import type { OrNulls } from '../db/statement.ts';
 import { inScope, isNotRevoked, type Scope } from '../evaluation/evaluation.query.ts';
@@ -9,21 +9,18 @@ export type RevokeParams = Scope & { readonly link_id: string; readonly link_exp
 
 const param = (name: keyof RevokeParams) => sql`${sql.placeholder(name)}`;
 
-/** The columns in the order of the table. */
-const row = {
+const values = valuesOf(revokedLink, {
   account_id: param('account'),
   expires_at: param('link_expires_at'),
   evaluation_id: param('id'),
   id: param('link_id'),
-} satisfies Record<keyof typeof revokedLink.$inferSelect, unknown>;
+});
 
 /** Returns the id; nothing if the link is revoked already, or if the account has no such evaluation. */
 export const revokeEvaluationLink = compile<RevokeParams, { id: string }>(
   orm
     .insert(revokedLink)
-    .select(
-      sql`SELECT ${sql.join(Object.values(row), sql`, `)} FROM ${runEvaluation} WHERE ${all(inScope, isNotRevoked)}`,
-    )
+    .select(sql`SELECT ${values} FROM ${runEvaluation} WHERE ${all(inScope, isNotRevoked)}`)
     .returning({ id: revokedLink.id }),
 );
 
