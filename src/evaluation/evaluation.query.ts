@@ -17,16 +17,13 @@ export const inScope = all(
 /** A link to the evaluation, which expires at that time; nulls if the request comes through none. */
 export type LinkScope = { readonly link_id: string | null; readonly link_expires_at: string | null };
 
-/** Asked by the primary key, so that it reads one row or none. */
+/** The link is not revoked. Asked by the primary key, so that it reads one row or none. */
 export const isNotRevoked = sql`NOT EXISTS (SELECT 1 FROM ${revokedLink} WHERE ${all(
   eq(revokedLink.account_id, sql.placeholder('account')),
   eq(revokedLink.expires_at, sql.placeholder('link_expires_at')),
   eq(revokedLink.evaluation_id, sql.placeholder('id')),
   eq(revokedLink.id, sql.placeholder('link_id')),
 )})`;
-
-/** The same, if it is asked for through a link that is not revoked. */
-export const inScopeOfLink = all(inScope, isNotRevoked);
 
 const { write_id, ...columns } = getTableColumns(runEvaluation);
 /** The twelve columns that are the resource. */

@@ -354,136 +354,26 @@ export const explainUpdateEvaluation: StatementOf<typeof update.explainUpdateEva
 				OR :alone
 		)
 		LEFT JOIN run_evaluation ON (
-			run_evaluation.account_id = :account
-			AND run_evaluation.id = :id
-			AND run_evaluation.run_id = :run_id
-		)
-		LEFT JOIN run_evaluation_history replaced ON (
-			replaced.account_id = run_evaluation.account_id
-			AND replaced.evaluation_id = run_evaluation.id
-			AND replaced.replaced_at > :since
-			AND replaced.write_id = :write_id
-		)
-		LEFT JOIN evaluation_label ON (
-			evaluation_label.account_id = coalesce(
-				(
-					SELECT
-						own.account_id
-					FROM
-						evaluation_label AS own
-					WHERE
-						own.account_id = run_evaluation.account_id
-						AND own.id = run_evaluation.evaluation_label_id
-				),
-				'shared'
-			)
-			AND evaluation_label.id = run_evaluation.evaluation_label_id
-		)
-`);
-
-export const explainUpdateEvaluationByLink: StatementOf<typeof update.explainUpdateEvaluationByLink> = statement(`
-	SELECT
-		run_evaluation.id,
-		run_evaluation.account_id,
-		run_evaluation.run_id,
-		run_evaluation.output_name,
-		run_evaluation.field_path,
-		run_evaluation.evaluation_label_id,
-		run_evaluation.value,
-		run_evaluation.created_by,
-		run_evaluation.created_by_evaluator_id,
-		run_evaluation.created_at,
-		run_evaluation.updated_by,
-		run_evaluation.updated_at,
-		CASE
-			WHEN (
-				run_evaluation.write_id = :write_id
-				OR (
-					:is_repeatable
-					AND run_evaluation.value = :value
-					AND run_evaluation.updated_by IS :subject
-					AND run_evaluation.updated_at IS NOT NULL
-				)
-			) THEN run_evaluation.value
-			ELSE replaced.value
-		END AS stored_value,
-		CASE
-			WHEN (
-				run_evaluation.write_id = :write_id
-				OR (
-					:is_repeatable
-					AND run_evaluation.value = :value
-					AND run_evaluation.updated_by IS :subject
-					AND run_evaluation.updated_at IS NOT NULL
-				)
-			) THEN run_evaluation.updated_at
-			ELSE replaced.updated_at
-		END AS stored_at,
-		(
-			:versions IS NULL
-			OR coalesce(run_evaluation.updated_at, run_evaluation.created_at) IN (
-				SELECT
-					value
-				FROM
-					json_each(:versions)
-			)
-		) AS precondition_holds,
-		(
-			SELECT
-				json_each.key
-			FROM
-				json_each(:immutable)
-			WHERE
-				json_each.value IS NOT CASE json_each.key
-					WHEN 'id' THEN run_evaluation.id
-					WHEN 'account_id' THEN run_evaluation.account_id
-					WHEN 'run_id' THEN run_evaluation.run_id
-					WHEN 'output_name' THEN run_evaluation.output_name
-					WHEN 'field_path' THEN run_evaluation.field_path
-					WHEN 'evaluation_label_id' THEN run_evaluation.evaluation_label_id
-					WHEN 'created_by' THEN run_evaluation.created_by
-					WHEN 'created_by_evaluator_id' THEN run_evaluation.created_by_evaluator_id
-					WHEN 'created_at' THEN run_evaluation.created_at
-				END
-		) AS changed_field,
-		is_moving AS is_moving,
-		evaluation_label.value_type,
-		evaluation_label.min_value,
-		evaluation_label.max_value,
-		evaluation_label.categories
-	FROM
-		(
-			SELECT
-				EXISTS (
-					SELECT
-						1
-					FROM
-						account_move
-					WHERE
-						account_id = :account
-				) AS is_moving
-			WHERE
-				changes() = 0
-				OR :alone
-		)
-		LEFT JOIN run_evaluation ON (
 			(
 				run_evaluation.account_id = :account
 				AND run_evaluation.id = :id
 				AND run_evaluation.run_id = :run_id
 			)
-			AND NOT EXISTS (
-				SELECT
-					1
-				FROM
-					revoked_link
-				WHERE
-					(
-						revoked_link.account_id = :account
-						AND revoked_link.expires_at = :link_expires_at
-						AND revoked_link.evaluation_id = :id
-						AND revoked_link.id = :link_id
-					)
+			AND (
+				:link_id IS NULL
+				OR NOT EXISTS (
+					SELECT
+						1
+					FROM
+						revoked_link
+					WHERE
+						(
+							revoked_link.account_id = :account
+							AND revoked_link.expires_at = :link_expires_at
+							AND revoked_link.evaluation_id = :id
+							AND revoked_link.id = :link_id
+						)
+				)
 			)
 		)
 		LEFT JOIN run_evaluation_history replaced ON (
@@ -526,148 +416,26 @@ export const updateEvaluation: StatementOf<typeof update.updateEvaluation> = sta
 	WHERE
 		(
 			(
-				run_evaluation.account_id = :account
-				AND run_evaluation.id = :id
-				AND run_evaluation.run_id = :run_id
-			)
-			AND NOT (
-				run_evaluation.write_id = :write_id
-				OR (
-					:is_repeatable
-					AND run_evaluation.value = :value
-					AND run_evaluation.updated_by IS :subject
-					AND run_evaluation.updated_at IS NOT NULL
-				)
-			)
-			AND NOT EXISTS (
-				SELECT
-					1
-				FROM
-					run_evaluation_history AS replaced
-				WHERE
-					(
-						replaced.account_id = run_evaluation.account_id
-						AND replaced.evaluation_id = run_evaluation.id
-						AND replaced.replaced_at > :since
-						AND replaced.write_id = :write_id
-					)
-			)
-			AND (
-				:versions IS NULL
-				OR coalesce(run_evaluation.updated_at, run_evaluation.created_at) IN (
-					SELECT
-						value
-					FROM
-						json_each(:versions)
-				)
-			)
-			AND (
-				SELECT
-					json_each.key
-				FROM
-					json_each(:immutable)
-				WHERE
-					json_each.value IS NOT CASE json_each.key
-						WHEN 'id' THEN run_evaluation.id
-						WHEN 'account_id' THEN run_evaluation.account_id
-						WHEN 'run_id' THEN run_evaluation.run_id
-						WHEN 'output_name' THEN run_evaluation.output_name
-						WHEN 'field_path' THEN run_evaluation.field_path
-						WHEN 'evaluation_label_id' THEN run_evaluation.evaluation_label_id
-						WHEN 'created_by' THEN run_evaluation.created_by
-						WHEN 'created_by_evaluator_id' THEN run_evaluation.created_by_evaluator_id
-						WHEN 'created_at' THEN run_evaluation.created_at
-					END
-			) IS NULL
-			AND coalesce(
-				(
-					SELECT
-						(
-							CASE evaluation_label.value_type
-								WHEN 'binary' THEN :value IN (0, 1)
-								WHEN 'continuous' THEN :value >= coalesce(evaluation_label.min_value, :value)
-								AND :value <= coalesce(evaluation_label.max_value, :value)
-								ELSE :value >= 0
-								AND :value < json_array_length(evaluation_label.categories)
-								AND :value = cast(:value AS INTEGER)
-							END
-						) IS TRUE
-					FROM
-						evaluation_label
-					WHERE
-						evaluation_label.account_id = run_evaluation.account_id
-						AND evaluation_label.id = run_evaluation.evaluation_label_id
-				),
-				(
-					SELECT
-						(
-							CASE evaluation_label.value_type
-								WHEN 'binary' THEN :value IN (0, 1)
-								WHEN 'continuous' THEN :value >= coalesce(evaluation_label.min_value, :value)
-								AND :value <= coalesce(evaluation_label.max_value, :value)
-								ELSE :value >= 0
-								AND :value < json_array_length(evaluation_label.categories)
-								AND :value = cast(:value AS INTEGER)
-							END
-						) IS TRUE
-					FROM
-						evaluation_label
-					WHERE
-						evaluation_label.account_id = 'shared'
-						AND evaluation_label.id = run_evaluation.evaluation_label_id
-				),
-				1
-			)
-		)
-	RETURNING
-		id,
-		account_id,
-		run_id,
-		output_name,
-		field_path,
-		evaluation_label_id,
-		value,
-		created_by,
-		created_by_evaluator_id,
-		created_at,
-		updated_by,
-		updated_at
-`);
-
-export const updateEvaluationByLink: StatementOf<typeof update.updateEvaluationByLink> = statement(`
-	UPDATE run_evaluation
-	SET
-		value = :value,
-		updated_by = :subject,
-		updated_at = max(
-			:now,
-			strftime(
-				'%Y-%m-%dT%H:%M:%fZ',
-				coalesce(run_evaluation.updated_at, run_evaluation.created_at),
-				'+0.001 seconds'
-			)
-		),
-		write_id = :write_id
-	WHERE
-		(
-			(
 				(
 					run_evaluation.account_id = :account
 					AND run_evaluation.id = :id
 					AND run_evaluation.run_id = :run_id
 				)
-				AND NOT EXISTS (
-					SELECT
-						1
-					FROM
-						revoked_link
-					WHERE
-						(
-							revoked_link.account_id = :account
-							AND revoked_link.expires_at = :link_expires_at
-							AND revoked_link.evaluation_id = :id
-							AND revoked_link.id = :link_id
-						)
+				AND (
+					:link_id IS NULL
+					OR NOT EXISTS (
+						SELECT
+							1
+						FROM
+							revoked_link
+						WHERE
+							(
+								revoked_link.account_id = :account
+								AND revoked_link.expires_at = :link_expires_at
+								AND revoked_link.evaluation_id = :id
+								AND revoked_link.id = :link_id
+							)
+					)
 				)
 			)
 			AND NOT (

@@ -2,7 +2,7 @@
  * The update, and the query that explains why it stored nothing. They run in one transaction, so nothing changes in
  * between. Each condition stands here once: the update carries it, the explanation tells which one failed.
  */
-import { type SQL, sql } from 'drizzle-orm';
+import { sql } from 'drizzle-orm';
 import { alias } from 'drizzle-orm/sqlite-core';
 import { all, compile, ifNothingChanged, isMoving, orm } from '../db/compile.ts';
 import { changedField, nextVersion, preconditionHolds } from '../db/conditions.ts';
@@ -10,7 +10,7 @@ import { evaluationLabel, runEvaluation, runEvaluationHistory } from '../db/sche
 import type { OrNulls } from '../db/statement.ts';
 import { allowsUpdate, isLabelOf, ruleColumns } from '../label/rule.query.ts';
 import type { RuleRow } from '../label/rule.ts';
-import { inScope, inScopeOfLink, type LinkScope, resourceColumns, type Scope } from './evaluation.query.ts';
+import { inScope, isNotRevoked, type LinkScope, resourceColumns, type Scope } from './evaluation.query.ts';
 import { type EvaluationRow, IMMUTABLE_FIELDS } from './evaluation.ts';
 
 export type UpdateParams = Scope &
@@ -66,59 +66,51 @@ const isReplaced = all(
 
 const label = [sql`${runEvaluation.account_id}`, sql`${runEvaluation.evaluation_label_id}`] as const;
 
+/** The evaluation of the path; through a link, if that is not revoked. Without one nothing is read for that. */
+const inScopeOfWriter = all(inScope, sql`(${param('link_id')} IS NULL OR ${isNotRevoked})`);
+
 /** Returns the changed row; nothing if a condition failed, or if this write is stored already. */
-const updateIn = (scope: SQL) =>
-  compile<UpdateParams, EvaluationRow>(
-    orm
-      .update(runEvaluation)
-      .set({
-        value: param('value'),
-        updated_by: param('subject'),
-        updated_at: nextVersion(runEvaluation),
-        write_id: param('write_id'),
-      })
-      .where(
-        all(
-          scope,
-          sql`NOT ${isInRow}`,
-          sql`NOT EXISTS (SELECT 1 FROM ${runEvaluationHistory} AS replaced WHERE ${isReplaced})`,
-          preconditionHolds(runEvaluation),
-          sql`${changedField(runEvaluation, IMMUTABLE_FIELDS)} IS NULL`,
-          allowsUpdate(...label),
-        ),
-      )
-      .returning(resourceColumns),
-  );
+export const updateEvaluation = compile<UpdateParams, EvaluationRow>(
+  orm
+    .update(runEvaluation)
+    .set({
+      value: param('value'),
+      updated_by: param('subject'),
+      updated_at: nextVersion(runEvaluation),
+      write_id: param('write_id'),
+    })
+    .where(
+      all(
+        inScopeOfWriter,
+        sql`NOT ${isInRow}`,
+        sql`NOT EXISTS (SELECT 1 FROM ${runEvaluationHistory} AS replaced WHERE ${isReplaced})`,
+        preconditionHolds(runEvaluation),
+        sql`${changedField(runEvaluation, IMMUTABLE_FIELDS)} IS NULL`,
+        allowsUpdate(...label),
+      ),
+    )
+    .returning(resourceColumns),
+);
 
 /**
  * Returns nothing if the update changed the row; a row of NULLs if there is no such evaluation in the scope. A key that was
  * used again after it was forgotten names two writes: then two rows, in the order of the key, of which the last counts.
  */
-const explainUpdateIn = (scope: SQL) =>
-  compile<UpdateParams, UpdateExplanation>(
-    orm
-      .select({
-        ...resourceColumns,
-        stored_value: sql`CASE WHEN ${isInRow} THEN ${runEvaluation.value} ELSE ${replaced.value} END`.as(
-          'stored_value',
-        ),
-        stored_at: sql`CASE WHEN ${isInRow} THEN ${runEvaluation.updated_at} ELSE ${replaced.updated_at} END`.as(
-          'stored_at',
-        ),
-        precondition_holds: preconditionHolds(runEvaluation).as('precondition_holds'),
-        changed_field: changedField(runEvaluation, IMMUTABLE_FIELDS).as('changed_field'),
-        is_moving: isMoving,
-        ...ruleColumns,
-      })
-      .from(ifNothingChanged)
-      .leftJoin(runEvaluation, scope)
-      .leftJoin(replaced, isReplaced)
-      .leftJoin(evaluationLabel, isLabelOf(...label)),
-  );
-
-export const updateEvaluation = updateIn(inScope);
-export const explainUpdateEvaluation = explainUpdateIn(inScope);
-
-/** The same through a link. Statements of their own, so that an update with a token does not ask for revocations. */
-export const updateEvaluationByLink = updateIn(inScopeOfLink);
-export const explainUpdateEvaluationByLink = explainUpdateIn(inScopeOfLink);
+export const explainUpdateEvaluation = compile<UpdateParams, UpdateExplanation>(
+  orm
+    .select({
+      ...resourceColumns,
+      stored_value: sql`CASE WHEN ${isInRow} THEN ${runEvaluation.value} ELSE ${replaced.value} END`.as('stored_value'),
+      stored_at: sql`CASE WHEN ${isInRow} THEN ${runEvaluation.updated_at} ELSE ${replaced.updated_at} END`.as(
+        'stored_at',
+      ),
+      precondition_holds: preconditionHolds(runEvaluation).as('precondition_holds'),
+      changed_field: changedField(runEvaluation, IMMUTABLE_FIELDS).as('changed_field'),
+      is_moving: isMoving,
+      ...ruleColumns,
+    })
+    .from(ifNothingChanged)
+    .leftJoin(runEvaluation, inScopeOfWriter)
+    .leftJoin(replaced, isReplaced)
+    .leftJoin(evaluationLabel, isLabelOf(...label)),
+);

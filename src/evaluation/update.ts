@@ -23,13 +23,13 @@ export async function updateEvaluation(
   conditions: UpdateConditions,
   link?: LinkId,
 ): Promise<EvaluationRow> {
-  const { store, explain, paramsOf, storedRow } = await prepareUpdate(context, path, update, conditions, link);
-  return storedRow(await context.connection.write(store, explain, paramsOf));
+  const { write, storedRow } = await prepareUpdate(context, path, update, conditions, link);
+  return storedRow(await context.connection.write(...write));
 }
 
 /**
- * The statements of an update, their parameters, and what makes of their results the row or a failure: for a caller who
- * reads something else in the same transaction.
+ * What the connection is given to write, and what makes of its result the row or a failure: for a caller who reads
+ * something else in the same transaction.
  * @throws {Failure} `not_found` if the restriction of the token does not allow the evaluation.
  */
 export async function prepareUpdate(
@@ -54,12 +54,11 @@ export async function prepareUpdate(
     link_expires_at: link?.expires_at ?? null,
   };
   const isPlain = versions === undefined && key === undefined;
+  // Only the first attempt may be taken for a repetition of an earlier request: a later one stores its name, so that an
+  // attempt that was reported lost and arrives after it finds that, and does not undo what others wrote since.
+  const paramsOf = (attempt: number): UpdateParams => ({ ...params, is_repeatable: isPlain && attempt === 1 ? 1 : 0 });
   return {
-    store: link ? sql.updateEvaluationByLink : sql.updateEvaluation,
-    explain: link ? sql.explainUpdateEvaluationByLink : sql.explainUpdateEvaluation,
-    // Only the first attempt may be taken for a repetition of an earlier request: a later one stores its name, so that an
-    // attempt that was reported lost and arrives after it finds that, and does not undo what others wrote since.
-    paramsOf: (attempt: number): UpdateParams => ({ ...params, is_repeatable: isPlain && attempt === 1 ? 1 : 0 }),
+    write: [sql.updateEvaluation, sql.explainUpdateEvaluation, paramsOf] as const,
     storedRow: (written: Written<EvaluationRow, UpdateExplanation>) => storedRow(written, value, subject),
   };
 }

@@ -55,17 +55,12 @@ export async function answerOnPage(context: OperationContext, link: Link, answer
   }
   // No sender's key is this one either.
   const conditions = { versions: [answer.version], key: `page ${answer.version} ${value}` };
-  const update = await prepareUpdate(context, pathOf(link), { value, immutable: {} }, conditions, link);
-  const { read, ...written } = await context.connection.write(
-    update.store,
-    update.explain,
-    update.paramsOf,
-    sql.readLinkPage,
-  );
+  const { write, storedRow } = await prepareUpdate(context, pathOf(link), { value, immutable: {} }, conditions, link);
+  const { read, ...written } = await context.connection.write(...write, sql.readLinkPage);
   const [row] = read;
   if (!row) throw linkNotFound('gone');
   try {
-    return { row, stored: update.storedRow(written).value };
+    return { row, stored: storedRow(written).value };
   } catch (thrown) {
     return { row, refusal: refusalOf(thrown) };
   }
