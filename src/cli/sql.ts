@@ -5,7 +5,7 @@
 import { existsSync, globSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, dirname, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { format } from 'sql-formatter';
+import { layOut } from './layout.ts';
 
 const HELP = `Writes the SQL of the drizzle queries in src/*/*.query.ts into src/*/sql.generated.ts.
 
@@ -17,10 +17,9 @@ const HELP = `Writes the SQL of the drizzle queries in src/*/*.query.ts into src
 const isQuery = (exported: unknown): exported is { readonly text: string } =>
   typeof exported === 'object' && exported !== null && 'text' in exported && typeof exported.text === 'string';
 
-/** One clause a line, indented as an argument, with tabs: each statement goes into the bundle as it stands. */
+/** Indented as an argument, with tabs: each statement goes into the bundle as it stands. */
 function readable(text: string): string {
-  const layout = { keywordCase: 'upper', functionCase: 'lower', expressionWidth: 100, useTabs: true } as const;
-  const lines = format(text, { language: 'sqlite', ...layout });
+  const lines = layOut(text);
   if (/[`\\]|\$\{/.test(lines)) throw new Error(`a query holds a character with a meaning in a template: ${lines}`);
   return lines.replaceAll(/^/gm, '\t');
 }
