@@ -162,30 +162,16 @@ export const explainUpdateEvaluation: StatementOf<typeof update.explainUpdateEva
 		run_evaluation.field_path, run_evaluation.evaluation_label_id, run_evaluation.value,
 		run_evaluation.created_by, run_evaluation.created_by_evaluator_id, run_evaluation.created_at,
 		run_evaluation.updated_by, run_evaluation.updated_at,
-		CASE
-			WHEN (
-				run_evaluation.write_id = :write_id
-				OR (
-					:is_repeatable
-					AND run_evaluation.value = :value
-					AND run_evaluation.updated_by IS :subject
-					AND run_evaluation.updated_at IS NOT NULL
-				)
-			) THEN run_evaluation.value
-			ELSE replaced.value
-		END AS stored_value,
-		CASE
-			WHEN (
-				run_evaluation.write_id = :write_id
-				OR (
-					:is_repeatable
-					AND run_evaluation.value = :value
-					AND run_evaluation.updated_by IS :subject
-					AND run_evaluation.updated_at IS NOT NULL
-				)
-			) THEN run_evaluation.updated_at
-			ELSE replaced.updated_at
-		END AS stored_at,
+		(
+			run_evaluation.write_id = :write_id
+			OR (
+				:is_repeatable
+				AND run_evaluation.value = :value
+				AND run_evaluation.updated_by IS :subject
+				AND run_evaluation.updated_at IS NOT NULL
+			)
+		) AS is_in_row,
+		replaced.value AS replaced_value, replaced.updated_at AS replaced_updated_at,
 		(
 			:versions IS NULL
 			OR coalesce(run_evaluation.updated_at, run_evaluation.created_at) IN (

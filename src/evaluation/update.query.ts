@@ -35,9 +35,10 @@ export type UpdateParams = Scope &
 /** The row as it is, its label's rule, and the conditions in the order in which they are told. */
 export type UpdateExplanation = OrNulls<EvaluationRow> &
   OrNulls<RuleRow> & {
-    /** What this write stored, and when, if it is stored already. */
-    readonly stored_value: number | null;
-    readonly stored_at: string | null;
+    /** What this write stored is in the row; or it was replaced since: which value, and when it was stored. */
+    readonly is_in_row: 0 | 1 | null;
+    readonly replaced_value: number | null;
+    readonly replaced_updated_at: string | null;
     readonly precondition_holds: 0 | 1;
     readonly changed_field: string | null;
     readonly is_moving: 0 | 1;
@@ -100,10 +101,9 @@ export const explainUpdateEvaluation = compile<UpdateParams, UpdateExplanation>(
   orm
     .select({
       ...resourceColumns,
-      stored_value: sql`CASE WHEN ${isInRow} THEN ${runEvaluation.value} ELSE ${replaced.value} END`.as('stored_value'),
-      stored_at: sql`CASE WHEN ${isInRow} THEN ${runEvaluation.updated_at} ELSE ${replaced.updated_at} END`.as(
-        'stored_at',
-      ),
+      is_in_row: isInRow.as('is_in_row'),
+      replaced_value: sql`${replaced.value}`.as('replaced_value'),
+      replaced_updated_at: sql`${replaced.updated_at}`.as('replaced_updated_at'),
       precondition_holds: preconditionHolds(runEvaluation).as('precondition_holds'),
       changed_field: changedField(runEvaluation, IMMUTABLE_FIELDS).as('changed_field'),
       is_moving: isMoving,

@@ -70,14 +70,18 @@ function storedRow(
   subject: string,
 ): EvaluationRow {
   if (row) return row;
-  const { stored_value, stored_at, precondition_holds, changed_field, is_moving, ...rest } = explanation;
+  const { is_in_row, replaced_value, replaced_updated_at, precondition_holds, changed_field, is_moving, ...rest } =
+    explanation;
   const { value_type, min_value, max_value, categories, ...stored } = rest;
+  const [stored_value, stored_at] = is_in_row
+    ? [stored.value, stored.updated_at]
+    : [replaced_value, replaced_updated_at];
   if (is_moving && stored_at === null) throw accountIsMoving();
   if (stored.id === null) throw notFound();
   if (stored_at !== null) {
     if (changed_field !== null) throw fieldIsImmutable(changed_field);
     if (stored_value !== value) throw keyIsOfAnotherValue(stored_value);
-    if (stored_at === stored.updated_at) return stored;
+    if (is_in_row) return stored;
     return { ...stored, value, updated_by: subject, updated_at: stored_at };
   }
   if (!precondition_holds) throw preconditionFailed('evaluation', versionOf(stored));
