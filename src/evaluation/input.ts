@@ -16,10 +16,10 @@ import {
   uuid,
 } from '../fields.ts';
 import { FIELD_PATH_MAX_CHARS, OUTPUT_NAME_MAX_CHARS } from '../limits.ts';
-import type { IMMUTABLE_FIELDS } from './evaluation.ts';
+import type { EvaluationRow } from './evaluation.ts';
 
-/** Fields that may be sent only as they are, or will be, stored. */
-const IMMUTABLE = {
+/** The fields that no update changes. They may be sent only as they are, or will be, stored. */
+export const IMMUTABLE = {
   id: asStored.id,
   account_id: asStored.text,
   run_id: asStored.id,
@@ -29,7 +29,7 @@ const IMMUTABLE = {
   created_by: asStored.text,
   created_by_evaluator_id: asStored.id,
   created_at: asStored.timestamp,
-} satisfies Record<(typeof IMMUTABLE_FIELDS)[number], unknown>;
+} satisfies Record<Exclude<keyof EvaluationRow, 'value' | 'updated_by' | 'updated_at'>, unknown>;
 
 export const EvaluationUpdateBody = v.object(
   { value: finiteNumber('value'), ...IMMUTABLE, ...IGNORED_FIELDS },

@@ -11,7 +11,8 @@ import type { OrNulls } from '../db/statement.ts';
 import { allowsUpdate, isLabelOf, ruleColumns } from '../label/rule.query.ts';
 import type { RuleRow } from '../label/rule.ts';
 import { inScope, isNotRevoked, type LinkScope, resourceColumns, type Scope } from './evaluation.query.ts';
-import { type EvaluationRow, IMMUTABLE_FIELDS } from './evaluation.ts';
+import type { EvaluationRow } from './evaluation.ts';
+import { IMMUTABLE } from './input.ts';
 
 export type UpdateParams = Scope &
   LinkScope & {
@@ -86,7 +87,7 @@ export const updateEvaluation = compile<UpdateParams, EvaluationRow>(
         sql`NOT ${isInRow}`,
         sql`NOT EXISTS (SELECT 1 FROM ${runEvaluationHistory} AS replaced WHERE ${isReplaced})`,
         preconditionHolds(runEvaluation),
-        sql`${changedField(runEvaluation, IMMUTABLE_FIELDS)} IS NULL`,
+        sql`${changedField(runEvaluation, IMMUTABLE)} IS NULL`,
         allowsUpdate(...label),
       ),
     )
@@ -105,7 +106,7 @@ export const explainUpdateEvaluation = compile<UpdateParams, UpdateExplanation>(
       replaced_value: sql`${replaced.value}`.as('replaced_value'),
       replaced_updated_at: sql`${replaced.updated_at}`.as('replaced_updated_at'),
       precondition_holds: preconditionHolds(runEvaluation).as('precondition_holds'),
-      changed_field: changedField(runEvaluation, IMMUTABLE_FIELDS).as('changed_field'),
+      changed_field: changedField(runEvaluation, IMMUTABLE).as('changed_field'),
       is_moving: isMoving,
       ...ruleColumns,
     })

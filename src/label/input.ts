@@ -22,7 +22,7 @@ import {
   LABEL_DESCRIPTION_MAX_CHARS,
   LABEL_NAME_MAX_CHARS,
 } from '../limits.ts';
-import type { EvaluationLabel, IMMUTABLE_FIELDS } from './label.ts';
+import type { EvaluationLabel } from './label.ts';
 
 const VALUE_TYPES = [
   'binary',
@@ -52,8 +52,11 @@ const Categories = v.pipe(
   ),
 );
 
-/** Fields that may be sent only as they are, or will be, stored. */
-const IMMUTABLE = {
+/**
+ * The fields that no update changes; `archived_at` follows from `archived`. They may be sent only as they are, or will be,
+ * stored.
+ */
+export const IMMUTABLE = {
   id: asStored.id,
   account_id: asStored.text,
   value_type: asStored.text,
@@ -63,7 +66,7 @@ const IMMUTABLE = {
   archived_at: asStored.timestamp,
   created_by: asStored.text,
   created_at: asStored.timestamp,
-} satisfies Record<(typeof IMMUTABLE_FIELDS)[number], unknown>;
+} satisfies Record<Exclude<keyof EvaluationLabel, 'name' | 'description' | 'updated_by' | 'updated_at'>, unknown>;
 
 const { account_id, archived_at, created_by, created_at } = IMMUTABLE;
 /** What the server sets. May be sent only as it will be stored. */

@@ -1,52 +1,14 @@
 /** The resource EvaluationLabel, and the row behind it. */
 import type { evaluationLabel } from '../db/schema.ts';
 
-/** What an evaluation's value means. Ids are UUIDs in lower case, times ISO 8601 in UTC with milliseconds. */
-export type EvaluationLabel = {
-  id: string;
-  /** The account that it belongs to; `shared` if it is everyone's. */
-  account_id: string;
-  name: string;
-  description: string | null;
-  value_type: 'binary' | 'continuous' | 'categorical' | 'ordinal';
-  min_value: number | null;
-  max_value: number | null;
+/** A row as the database returns it, without the columns that never leave it. `categories` is a JSON array of strings. */
+export type LabelRow = Omit<typeof evaluationLabel.$inferSelect, 'create_digest' | 'write_id'>;
+
+/** What an evaluation's value means: `updated_at` is absent until the first update, and never null. */
+export type EvaluationLabel = Omit<LabelRow, 'categories' | 'updated_at'> & {
   categories: string[] | null;
-  archived_at: string | null;
-  created_by: string | null;
-  created_at: string;
-  updated_by: string | null;
-  /** Absent until the first update; never null. */
   updated_at?: string;
 };
-
-/** A row as the database returns it. */
-export type LabelRow = Omit<EvaluationLabel, 'categories' | 'updated_at'> & {
-  /** A JSON array of strings. */
-  categories: string | null;
-  updated_at: string | null;
-};
-
-type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
-type Flat<T> = { [K in keyof T]: T[K] };
-type Assert<T extends true> = T;
-/** Does not compile when the table and the resource differ in a name or a type. */
-export type TableMirrorsResource = Assert<
-  Same<Flat<LabelRow>, Flat<Omit<typeof evaluationLabel.$inferSelect, 'create_digest' | 'write_id'>>>
->;
-
-/** The fields that no update changes; `archived_at` follows from `archived`. */
-export const IMMUTABLE_FIELDS = [
-  'id',
-  'account_id',
-  'value_type',
-  'min_value',
-  'max_value',
-  'categories',
-  'archived_at',
-  'created_by',
-  'created_at',
-] as const satisfies readonly (keyof EvaluationLabel)[];
 
 export function resourceOf(row: LabelRow): EvaluationLabel {
   const { categories, updated_at, ...fields } = row;

@@ -7,8 +7,9 @@ import { all, compile, ifNothingChanged, isMoving, orm } from '../db/compile.ts'
 import { changedField, nextVersion, preconditionHolds } from '../db/conditions.ts';
 import { evaluationLabel } from '../db/schema.ts';
 import type { OrNulls } from '../db/statement.ts';
+import { IMMUTABLE } from './input.ts';
 import { isOwn, resourceColumns, type Scope } from './label.query.ts';
-import { IMMUTABLE_FIELDS, type LabelRow } from './label.ts';
+import type { LabelRow } from './label.ts';
 
 export type UpdateParams = Scope & {
   readonly now: string;
@@ -75,7 +76,7 @@ export const updateEvaluationLabel = compile<UpdateParams, LabelRow>(
         isOwn,
         sql`NOT ${isStored}`,
         preconditionHolds(evaluationLabel),
-        sql`${changedField(evaluationLabel, IMMUTABLE_FIELDS)} IS NULL`,
+        sql`${changedField(evaluationLabel, IMMUTABLE)} IS NULL`,
       ),
     )
     .returning(resourceColumns),
@@ -89,7 +90,7 @@ export const explainUpdateEvaluationLabel = compile<UpdateParams, UpdateExplanat
       is_stored: isStored.as('is_stored'),
       is_as_asked: isAsAsked.as('is_as_asked'),
       precondition_holds: preconditionHolds(evaluationLabel).as('precondition_holds'),
-      changed_field: changedField(evaluationLabel, IMMUTABLE_FIELDS).as('changed_field'),
+      changed_field: changedField(evaluationLabel, IMMUTABLE).as('changed_field'),
       is_moving: isMoving,
     })
     .from(ifNothingChanged)
