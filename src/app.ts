@@ -34,8 +34,8 @@ export function createApp(env: Env, clock: Clock = systemClock) {
     return { verify: await createVerifier(settings, clock), tokenHeader: settings.tokenHeader };
   }, rateLimit);
   app.route('/', serviceRoutes(boundDatabases(env), clock, openApiDocument));
-  app.route('/', labelRoutes({ requireAuth, session }));
-  app.route('/', evaluationRoutes({ requireAuth, session }));
+  app.route('/', labelRoutes(requireAuth, session));
+  app.route('/', evaluationRoutes(requireAuth, session));
   const prepareKeys = async () => createLinkKeys(readSettings(env).linkSecret);
   app.route('/', linkRoutes({ requireAuth, session, rateLimit, prepareKeys }));
   app.notFound(renderPathNotFound);

@@ -25,3 +25,7 @@ export type UpdateConditions = {
 
 /** The link through which a request comes, and which may have been revoked: its id and when it expires (ISO 8601). */
 export type LinkId = { readonly id: string; readonly expires_at: string };
+
+/** The state of a row or resource: grows with each stored change and with nothing else. Its entity tag is this in quotes. */
+export const versionOf = (of: { readonly updated_at?: string | null; readonly created_at: string }): string =>
+  of.updated_at ?? of.created_at;

@@ -17,6 +17,3 @@ export function resourceOf(row: EvaluationRow): RunEvaluation {
   const { updated_at, ...fields } = row;
   return updated_at === null ? fields : { ...fields, updated_at };
 }
-
-/** The state of an evaluation: grows with each stored change and with nothing else. Its entity tag is this in quotes. */
-export const versionOf = ({ updated_at, created_at }: EvaluationRow) => updated_at ?? created_at;

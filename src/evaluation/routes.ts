@@ -2,16 +2,16 @@
 import type { Context } from 'hono';
 import type { RequireAuth } from '../http/bearer-auth.ts';
 import { readJsonObject } from '../http/body.ts';
+import { readConditions } from '../http/conditions.ts';
 import { type AppContext, type AppEnv, operationContext } from '../http/context.ts';
 import { methodNotAllowed } from '../http/errors.ts';
-import { hasVersion, readIfMatch, refuseIfNoneMatch, validatorsOf } from '../http/etag.ts';
 import { Hono } from '../http/hono.ts';
 import { readIdempotencyKey } from '../http/idempotency-key.ts';
 import { pageOf, readLimit, readPlace, readTime, readUuid, uuidOf } from '../http/params.ts';
-import { respond, respondJson } from '../http/response.ts';
+import { respondJson, respondResource, respondUnlessHad } from '../http/response.ts';
 import type { OpenSession } from '../http/session.ts';
 import { createEvaluation } from './create.ts';
-import { type EvaluationPath, type EvaluationRow, resourceOf, versionOf } from './evaluation.ts';
+import { type EvaluationPath, resourceOf } from './evaluation.ts';
 import { parseEvaluationCreate, parseEvaluationUpdate } from './input.ts';
 import { getEvaluation, listEvaluations, listReplacedValues } from './read.ts';
 import { updateEvaluation } from './update.ts';
@@ -20,12 +20,7 @@ const EVALUATIONS = '/v1/run/:id/evaluations';
 const EVALUATION = '/v1/run/:run_id/evaluation/:evaluation_id';
 const HISTORY = `${EVALUATION}/history` as const;
 
-type Dependencies = {
-  readonly requireAuth: RequireAuth;
-  readonly session: OpenSession;
-};
-
-export function evaluationRoutes({ requireAuth, session }: Dependencies) {
+export function evaluationRoutes(requireAuth: RequireAuth, session: OpenSession) {
   const routes = new Hono<AppEnv>();
 
   routes.post(EVALUATIONS, requireAuth('createEvaluation'), session('write'), async (c) => {
@@ -34,7 +29,7 @@ export function evaluationRoutes({ requireAuth, session }: Dependencies) {
     const create = parseEvaluationCreate(await readJsonObject(c.req.raw));
     const { row, created } = await createEvaluation(operationContext(c), runId, create, key);
     const location = `/v1/run/${row.run_id}/evaluation/${row.id}`;
-    return respondWithRow(c, created ? 201 : 200, row, { location });
+    return respondResource(c, created ? 201 : 200, resourceOf(row), { location });
   });
 
   routes.get(EVALUATIONS, requireAuth('listEvaluations'), session('read'), async (c) => {
@@ -51,19 +46,14 @@ export function evaluationRoutes({ requireAuth, session }: Dependencies) {
 
   routes.get(EVALUATION, requireAuth('getEvaluation'), session('read'), async (c) => {
     const row = await getEvaluation(operationContext(c), evaluationPath(c, c.req.param()));
-    if (!hasVersion(c.req.header('if-none-match'), versionOf(row))) return respondWithRow(c, 200, row);
-    return respond(c, 304, null, validatorsOf(versionOf(row)));
+    return respondUnlessHad(c, resourceOf(row));
   });
 
   const update = async (c: Context<AppEnv, typeof EVALUATION>) => {
     const path = evaluationPath(c, c.req.param());
-    refuseIfNoneMatch(c.req.header('if-none-match'));
-    const conditions = {
-      versions: readIfMatch(c.req.header('if-match')),
-      key: readIdempotencyKey(c.req.raw.headers),
-    };
+    const conditions = readConditions(c);
     const body = parseEvaluationUpdate(await readJsonObject(c.req.raw));
-    return respondWithRow(c, 200, await updateEvaluation(operationContext(c), path, body, conditions));
+    return respondResource(c, 200, resourceOf(await updateEvaluation(operationContext(c), path, body, conditions)));
   };
   routes.put(EVALUATION, requireAuth('updateEvaluation'), session('write'), update);
   // The same for senders of webhooks and callbacks, most of which can only POST.
@@ -85,9 +75,6 @@ export function evaluationRoutes({ requireAuth, session }: Dependencies) {
   routes.all(HISTORY, methodNotAllowed('GET, HEAD'));
   return routes;
 }
-
-const respondWithRow = (c: Context<AppEnv>, status: 200 | 201, row: EvaluationRow, headers?: { location: string }) =>
-  respondJson(c, status, resourceOf(row), { ...validatorsOf(versionOf(row)), ...headers });
 
 /** The evaluation that a path names, noted in the log. @throws {Failure} `malformed`. */
 export function evaluationPath(

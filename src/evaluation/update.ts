@@ -1,12 +1,12 @@
 /** Updates an evaluation's value in one statement, which carries every condition. Knows nothing of HTTP. */
 import type { Written } from '../db/connection.ts';
-import type { LinkId, OperationContext, UpdateConditions } from '../db/operation.ts';
+import { type LinkId, type OperationContext, type UpdateConditions, versionOf } from '../db/operation.ts';
 import { nameWrite } from '../db/write-id.ts';
 import { accountIsMoving, notFound, preconditionFailed, unprocessable } from '../failure.ts';
 import { fieldIsImmutable } from '../fields.ts';
 import { valueIsIllegal } from '../label/rule.ts';
 import { allows } from '../principal.ts';
-import { type EvaluationPath, type EvaluationRow, versionOf } from './evaluation.ts';
+import type { EvaluationPath, EvaluationRow } from './evaluation.ts';
 import type { EvaluationUpdate } from './input.ts';
 import * as sql from './sql.generated.ts';
 import type { UpdateExplanation, UpdateParams } from './update.query.ts';

@@ -3,7 +3,9 @@
  * header on a finished Response costs more CPU than creating it with that header.
  */
 import type { Connection } from '../db/connection.ts';
+import { versionOf } from '../db/operation.ts';
 import type { AppContext } from './context.ts';
+import { hasVersion, validatorsOf } from './etag.ts';
 import { BOOKMARK_HEADER } from './session.ts';
 
 type Headers = Readonly<Record<string, string>>;
@@ -13,6 +15,18 @@ export const respond = (c: AppContext, status: number, body: string | null, head
 
 export const respondJson = (c: AppContext, status: number, value: unknown, headers?: Headers): Response =>
   respond(c, status, JSON.stringify(value), { 'content-type': 'application/json', ...headers });
+
+type Resource = { readonly created_at: string; readonly updated_at?: string };
+
+export const respondResource = (c: AppContext, status: 200 | 201, resource: Resource, headers?: Headers): Response =>
+  respondJson(c, status, resource, { ...validatorsOf(versionOf(resource)), ...headers });
+
+/** For a read: 304 if the caller has that version already. */
+export function respondUnlessHad(c: AppContext, resource: Resource): Response {
+  const version = versionOf(resource);
+  if (!hasVersion(c.req.header('if-none-match'), version)) return respondResource(c, 200, resource);
+  return respond(c, 304, null, validatorsOf(version));
+}
 
 /** The request id, what forbids caching and sniffing, and the database's bookmark. */
 export function sharedHeaders(c: AppContext, status: number): Headers {

@@ -15,6 +15,3 @@ export function resourceOf(row: LabelRow): EvaluationLabel {
   const label = { ...fields, categories: categories === null ? null : JSON.parse(categories) };
   return updated_at === null ? label : { ...label, updated_at };
 }
-
-/** The state of a label: grows with each stored change and with nothing else. Its entity tag is this in quotes. */
-export const versionOf = ({ updated_at, created_at }: LabelRow) => updated_at ?? created_at;

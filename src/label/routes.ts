@@ -2,17 +2,17 @@
 import type { Context } from 'hono';
 import type { RequireAuth } from '../http/bearer-auth.ts';
 import { readJsonObject } from '../http/body.ts';
+import { readConditions } from '../http/conditions.ts';
 import { type AppEnv, operationContext } from '../http/context.ts';
 import { methodNotAllowed } from '../http/errors.ts';
-import { hasVersion, readIfMatch, refuseIfNoneMatch, validatorsOf } from '../http/etag.ts';
 import { Hono } from '../http/hono.ts';
 import { readIdempotencyKey } from '../http/idempotency-key.ts';
 import { pageOf, readLimit, readPlace, uuidOf } from '../http/params.ts';
-import { respond, respondJson } from '../http/response.ts';
+import { respondJson, respondResource, respondUnlessHad } from '../http/response.ts';
 import type { OpenSession } from '../http/session.ts';
 import { createEvaluationLabel } from './create.ts';
 import { parseLabelCreate, parseLabelUpdate } from './input.ts';
-import { type LabelRow, resourceOf, versionOf } from './label.ts';
+import { resourceOf } from './label.ts';
 import { getEvaluationLabel, listEvaluationLabels } from './read.ts';
 import { updateEvaluationLabel } from './update.ts';
 
@@ -22,19 +22,15 @@ const LABEL = '/v1/evaluation-label/:label_id';
 /** Fewer than of other resources: a label may have 64 KiB of categories. */
 export const LABEL_PAGE_MAX_ROWS = 100;
 
-type Dependencies = {
-  readonly requireAuth: RequireAuth;
-  readonly session: OpenSession;
-};
-
-export function labelRoutes({ requireAuth, session }: Dependencies) {
+export function labelRoutes(requireAuth: RequireAuth, session: OpenSession) {
   const routes = new Hono<AppEnv>();
 
   routes.post(LABELS, requireAuth('createEvaluationLabel'), session('write'), async (c) => {
     const key = readIdempotencyKey(c.req.raw.headers);
     const create = parseLabelCreate(await readJsonObject(c.req.raw));
     const { row, created } = await createEvaluationLabel(operationContext(c), create, key);
-    return respondWithRow(c, created ? 201 : 200, row, { location: `/v1/evaluation-label/${row.id}` });
+    const location = `/v1/evaluation-label/${row.id}`;
+    return respondResource(c, created ? 201 : 200, resourceOf(row), { location });
   });
 
   routes.get(LABELS, requireAuth('listEvaluationLabels'), session('read'), async (c) => {
@@ -46,29 +42,24 @@ export function labelRoutes({ requireAuth, session }: Dependencies) {
   });
 
   routes.get(LABEL, requireAuth('getEvaluationLabel'), session('read'), async (c) => {
-    const row = await getEvaluationLabel(operationContext(c), labelId(c));
-    if (!hasVersion(c.req.header('if-none-match'), versionOf(row))) return respondWithRow(c, 200, row);
-    return respond(c, 304, null, validatorsOf(versionOf(row)));
+    return respondUnlessHad(c, resourceOf(await getEvaluationLabel(operationContext(c), labelId(c))));
   });
 
   routes.put(LABEL, requireAuth('updateEvaluationLabel'), session('write'), async (c) => {
     const id = labelId(c);
-    refuseIfNoneMatch(c.req.header('if-none-match'));
-    const conditions = {
-      versions: readIfMatch(c.req.header('if-match')),
-      key: readIdempotencyKey(c.req.raw.headers),
-    };
+    const conditions = readConditions(c);
     const update = parseLabelUpdate(await readJsonObject(c.req.raw));
-    return respondWithRow(c, 200, await updateEvaluationLabel(operationContext(c), id, update, conditions));
+    return respondResource(
+      c,
+      200,
+      resourceOf(await updateEvaluationLabel(operationContext(c), id, update, conditions)),
+    );
   });
 
   routes.all(LABELS, methodNotAllowed('GET, HEAD, POST'));
   routes.all(LABEL, methodNotAllowed('GET, HEAD, PUT'));
   return routes;
 }
-
-const respondWithRow = (c: Context<AppEnv>, status: 200 | 201, row: LabelRow, headers?: { location: string }) =>
-  respondJson(c, status, resourceOf(row), { ...validatorsOf(versionOf(row)), ...headers });
 
 function labelId(c: Context<AppEnv, typeof LABEL>): string {
   const id = uuidOf('id', c.req.param('label_id'));

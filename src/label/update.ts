@@ -1,11 +1,11 @@
 /** Changes a label's name, its description, or whether it is archived, in one statement. Knows nothing of HTTP. */
-import type { OperationContext, UpdateConditions } from '../db/operation.ts';
+import { type OperationContext, type UpdateConditions, versionOf } from '../db/operation.ts';
 import { nameWrite } from '../db/write-id.ts';
 import { accountIsMoving, notFound, preconditionFailed, unprocessable } from '../failure.ts';
 import { fieldIsImmutable } from '../fields.ts';
 import { allowsLabels } from '../principal.ts';
 import type { LabelUpdate } from './input.ts';
-import { type LabelRow, versionOf } from './label.ts';
+import type { LabelRow } from './label.ts';
 import { copySharedLabel } from './shared.ts';
 import * as sql from './sql.generated.ts';
 

@@ -3,7 +3,6 @@
  * escaped by hono/html; nothing of the key is on it, because the form posts to where the page is.
  */
 import { html, raw } from 'hono/html';
-import { versionOf } from '../evaluation/evaluation.ts';
 import { DRAWING, pointsOf } from './drawing.ts';
 import type { Answer } from './input.ts';
 import type { Link } from './link.ts';
@@ -33,7 +32,7 @@ export function linkPage(row: PageRow, link: Link, state: PageState): Promise<st
 ${row.description && html`<p class="about" dir="auto">${row.description}</p>`}
 ${output && html`<p><small>Output</small> <b dir="auto">${output}</b></p>`}
 <div class="now"><div><small>Now</small><strong dir="auto">${wordOf(row, row.value)}</strong></div>${drawing(row)}<small>${setBy(row)}</small></div>
-<form method="post"><input type="hidden" name="version" value="${versionOf(row)}">${fields(row, state)}</form>
+<form method="post"><input type="hidden" name="version" value="${row.updated_at ?? row.created_at}">${fields(row, state)}</form>
 <footer>Your answer is stored as that of <b dir="auto">${link.author}</b>. This link works until ${time(link.expires_at)}.<p>Run ${row.run_id}</p></footer>`,
   );
 }

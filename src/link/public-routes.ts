@@ -3,17 +3,16 @@
  * person gets a page, also of a failure; everyone else gets JSON. Only POST writes, so that who scans links changes nothing.
  */
 import type { Context, MiddlewareHandler } from 'hono';
-import { resourceOf, versionOf } from '../evaluation/evaluation.ts';
+import { resourceOf } from '../evaluation/evaluation.ts';
 import type { Failure } from '../failure.ts';
 import { isCompactJws } from '../http/bearer-auth.ts';
 import { parseJson, readText } from '../http/body.ts';
+import { readConditions } from '../http/conditions.ts';
 import { type AppEnv, operationContext } from '../http/context.ts';
 import { describeFailure, methodNotAllowed, renderFailure } from '../http/errors.ts';
-import { readIfMatch, refuseIfNoneMatch, validatorsOf } from '../http/etag.ts';
 import { Hono } from '../http/hono.ts';
-import { readIdempotencyKey } from '../http/idempotency-key.ts';
 import type { RateLimiter } from '../http/rate-limit.ts';
-import { respond, respondJson } from '../http/response.ts';
+import { respond, respondResource } from '../http/response.ts';
 import type { OpenSession } from '../http/session.ts';
 import { answerOnPage, readLinkPage, updateEvaluationByLink } from './answer.ts';
 import { type Answer, parseAnswer } from './input.ts';
@@ -59,7 +58,7 @@ export function publicLinkRoutes({ session, rateLimit, linkKeys }: Dependencies)
     const row = await readLinkPage(operationContext(c), c.get('link'));
     if (wantsPage(c)) return respondPage(c, 200, await linkPage(row, c.get('link'), { kind: 'asked' }));
     const { name, description, value_type, min_value, max_value, categories, earlier, ...evaluation } = row;
-    return respondJson(c, 200, resourceOf(evaluation), validatorsOf(versionOf(evaluation)));
+    return respondResource(c, 200, resourceOf(evaluation));
   });
 
   routes.post(LINK_PATH, requireKey('updateEvaluationByLink'), session('write'), async (c) => {
@@ -75,13 +74,9 @@ export function publicLinkRoutes({ session, rateLimit, linkKeys }: Dependencies)
       const { status, error } = describeFailure(answered.refusal, c);
       return respondPage(c, status, await linkPage(answered.row, link, stateOf(answered.refusal, error, answer)));
     }
-    refuseIfNoneMatch(c.req.header('if-none-match'));
-    const conditions = {
-      versions: readIfMatch(c.req.header('if-match')),
-      key: readIdempotencyKey(c.req.raw.headers),
-    };
+    const conditions = readConditions(c);
     const row = await updateEvaluationByLink(operationContext(c), link, valueIn(parseJson(text), link), conditions);
-    return respondJson(c, 200, resourceOf(row), validatorsOf(versionOf(row)));
+    return respondResource(c, 200, resourceOf(row));
   });
 
   routes.all(LINK_PATH, methodNotAllowed('GET, HEAD, POST'));
