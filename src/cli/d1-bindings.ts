@@ -12,6 +12,7 @@ import { getPlatformProxy, unstable_readConfig } from 'wrangler';
 import { type Assignment, boundDatabases, isOurs, parseDatabases } from '../db/databases.ts';
 import { Failure } from '../failure.ts';
 import type { Row, Statement, Store } from './move-tables.ts';
+import { FLAG } from './program.ts';
 
 const CONFIGURATION = 'wrangler.toml';
 const VARS = '.dev.vars';
@@ -25,7 +26,7 @@ export type Place = {
 
 /** Options of each program that works on databases. */
 export const PLACE_OPTIONS = {
-  remote: { type: 'boolean', default: false },
+  remote: FLAG,
   env: { type: 'string', default: '' },
 } as const;
 

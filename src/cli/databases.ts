@@ -1,8 +1,8 @@
 /** `npm run migrate` and `npm run shared-labels`: what has to be so in each database that wrangler.toml binds. */
 import { spawnSync } from 'node:child_process';
-import { parseArgs } from 'node:util';
 import { MAIN_DATABASE } from '../db/databases.ts';
 import { boundNames, openDatabases, PLACE_OPTIONS, type Place, storeOf } from './d1-bindings.ts';
+import { FLAG, program } from './program.ts';
 import { compareLabels, copyLabels } from './shared-labels.ts';
 
 const HELP = `npm run migrate -- [options]         applies the migrations to each database that wrangler.toml binds
@@ -37,21 +37,15 @@ async function labels(place: Place, copy: boolean): Promise<void> {
   }
 }
 
-try {
-  const { values, positionals } = parseArgs({
-    options: {
-      copy: { type: 'boolean', default: false },
-      help: { type: 'boolean', default: false },
-      ...PLACE_OPTIONS,
-    },
-    allowPositionals: true,
-  });
-  const [command] = positionals;
-  if (values.help || positionals.length !== 1) console.log(HELP);
-  else if (command === 'migrate') migrate(values);
-  else if (command === 'shared-labels') await labels(values, values.copy);
-  else throw new Error(HELP);
-} catch (thrown) {
-  console.error(thrown instanceof Error ? thrown.message : thrown);
-  process.exitCode = 1;
-}
+const [, , command, ...args] = process.argv;
+
+await program(
+  HELP,
+  { copy: FLAG, ...PLACE_OPTIONS },
+  async (values) => {
+    if (command === 'migrate') migrate(values);
+    else if (command === 'shared-labels') await labels(values, values.copy);
+    else throw new Error(HELP);
+  },
+  args,
+);

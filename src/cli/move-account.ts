@@ -1,5 +1,4 @@
 /** `npm run move-account`: moves an account, or what is in some slots, to another database. The steps are in move.ts. */
-import { parseArgs } from 'node:util';
 import { type Assignment, bindingOf } from '../db/databases.ts';
 import { SHARED_ACCOUNT } from '../principal.ts';
 import { assign, parseSlots, type Slots, settingOf } from './assignment.ts';
@@ -16,6 +15,7 @@ import {
   sourcesOf,
 } from './move-slots.ts';
 import type { Move } from './move-state.ts';
+import { FLAG, program } from './program.ts';
 import { createProgress } from './progress.ts';
 import { requireSameLabels } from './shared-labels.ts';
 
@@ -78,35 +78,24 @@ async function run({ what, to, end }: Job, databases: Databases, assignment: Ass
   }
 }
 
-try {
-  const { values } = parseArgs({
-    options: {
-      account: { type: 'string' },
-      slots: { type: 'string' },
-      to: { type: 'string' },
-      finish: { type: 'boolean', default: false },
-      undo: { type: 'boolean', default: false },
-      help: { type: 'boolean', default: false },
-      ...PLACE_OPTIONS,
-    },
-  });
-  const { account, slots, to, finish, undo } = values;
-  if (values.help) console.log(HELP);
-  else {
-    if ((account === undefined) === (slots === undefined) || to === undefined || (finish && undo))
-      throw new Error(HELP);
-    if (account === '') throw new Error('--account is empty: nothing was moved.');
-    if (account === SHARED_ACCOUNT)
-      throw new Error(`${SHARED_ACCOUNT} is not moved: its labels are in every database.`);
-    const what = account ?? parseSlots(slots ?? '');
-    const databases = await openDatabases(values);
-    try {
-      await run({ what, to, end: finish ? 'finish' : undo ? 'undo' : 'start' }, databases, readAssignment(values));
-    } finally {
-      await databases.close();
-    }
+const OPTIONS = {
+  account: { type: 'string' },
+  slots: { type: 'string' },
+  to: { type: 'string' },
+  finish: FLAG,
+  undo: FLAG,
+  ...PLACE_OPTIONS,
+} as const;
+
+await program(HELP, OPTIONS, async ({ account, slots, to, finish, undo, ...place }) => {
+  if ((account === undefined) === (slots === undefined) || to === undefined || (finish && undo)) throw new Error(HELP);
+  if (account === '') throw new Error('--account is empty: nothing was moved.');
+  if (account === SHARED_ACCOUNT) throw new Error(`${SHARED_ACCOUNT} is not moved: its labels are in every database.`);
+  const what = account ?? parseSlots(slots ?? '');
+  const databases = await openDatabases(place);
+  try {
+    await run({ what, to, end: finish ? 'finish' : undo ? 'undo' : 'start' }, databases, readAssignment(place));
+  } finally {
+    await databases.close();
   }
-} catch (thrown) {
-  console.error(thrown instanceof Error ? thrown.message : thrown);
-  process.exitCode = 1;
-}
+});

@@ -4,8 +4,8 @@
  */
 import { existsSync, globSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, dirname, resolve } from 'node:path';
-import { parseArgs } from 'node:util';
 import { layOut } from './layout.ts';
+import { FLAG, program } from './program.ts';
 
 const HELP = `Writes the SQL of the drizzle queries in src/*/*.query.ts into src/*/sql.generated.ts.
 
@@ -59,13 +59,4 @@ async function run(check: boolean): Promise<void> {
   }
 }
 
-try {
-  const { values } = parseArgs({
-    options: { check: { type: 'boolean', default: false }, help: { type: 'boolean', default: false } },
-  });
-  if (values.help) console.log(HELP);
-  else await run(values.check);
-} catch (thrown) {
-  console.error(thrown instanceof Error ? thrown.message : thrown);
-  process.exitCode = 1;
-}
+await program(HELP, { check: FLAG }, ({ check }) => run(check));

@@ -6,11 +6,11 @@ import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
 import type { Settings } from '../settings.ts';
 import { addLinkSecret, createDevVars, readLocalSettings } from './dev-vars.ts';
 import { mintToken, SAMPLE, type TokenOptions } from './mint.ts';
 import { OFFLINE } from './offline.ts';
+import { program } from './program.ts';
 
 const HOST = '127.0.0.1';
 const HELP = `Serves the Worker on ${HOST} with a local D1 until Ctrl-C.
@@ -136,16 +136,9 @@ async function start(port: number): Promise<void> {
   throw new Error(`wrangler dev ended with ${code ?? signal}, and the Worker with it: its own message is above.`);
 }
 
-try {
-  const { values } = parseArgs({
-    options: { port: { type: 'string', default: '8787' }, help: { type: 'boolean', default: false } },
-  });
+await program(HELP, { port: { type: 'string', default: '8787' } }, async (values) => {
   const port = Number(values.port);
   if (!Number.isInteger(port) || port < 1 || port > 65_535)
     throw new Error(`--port ${values.port} is not a port: 1 to 65535.`);
-  if (values.help) console.log(HELP);
-  else await start(port);
-} catch (thrown) {
-  console.error(thrown instanceof Error ? thrown.message : thrown);
-  process.exitCode = 1;
-}
+  await start(port);
+});

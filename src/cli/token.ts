@@ -1,7 +1,7 @@
 /** `npm run token`: prints a development token and nothing else. */
-import { parseArgs } from 'node:util';
 import { readLocalSettings } from './dev-vars.ts';
 import { mintToken, SAMPLE } from './mint.ts';
+import { program } from './program.ts';
 
 const HELP = `Mints a development token with the secret in .dev.vars.
 
@@ -15,20 +15,13 @@ const HELP = `Mints a development token with the secret in .dev.vars.
   --scope SCOPES   its scopes, separated by spaces (JWT_REQUIRED_SCOPE where that is set)
   --help           this text`;
 
-try {
-  const { values } = parseArgs({
-    options: {
-      account: { type: 'string', default: SAMPLE.account },
-      subject: { type: 'string', default: SAMPLE.subject },
-      expires: { type: 'string', default: '1h' },
-      run: { type: 'string' },
-      evaluation: { type: 'string' },
-      scope: { type: 'string' },
-      help: { type: 'boolean', default: false },
-    },
-  });
-  console.log(values.help ? HELP : await mintToken(await readLocalSettings(), values));
-} catch (thrown) {
-  console.error(thrown instanceof Error ? thrown.message : thrown);
-  process.exitCode = 1;
-}
+const OPTIONS = {
+  account: { type: 'string', default: SAMPLE.account },
+  subject: { type: 'string', default: SAMPLE.subject },
+  expires: { type: 'string', default: '1h' },
+  run: { type: 'string' },
+  evaluation: { type: 'string' },
+  scope: { type: 'string' },
+} as const;
+
+await program(HELP, OPTIONS, async (values) => console.log(await mintToken(await readLocalSettings(), values)));
