@@ -7,14 +7,14 @@ import { createHash } from 'node:crypto';
 import { getTableConfig, type SQLiteTable } from 'drizzle-orm/sqlite-core';
 import { evaluationLabel, revokedLink, runEvaluation, runEvaluationHistory } from '../db/schema.ts';
 
-/**
- * What an account has rows in, and how many are read at a time: a label may have 64 KiB of categories. The history before
- * its evaluations, which take it along when they are deleted.
- */
+/** Few are read at a time: a label may have 64 KiB of categories. */
+export const LABELS = describe(evaluationLabel, 25);
+
+/** What an account has rows in. The history before its evaluations, which take it along when they are deleted. */
 export const MOVED_TABLES = [
   describe(runEvaluationHistory, 1000),
   describe(runEvaluation, 1000),
-  describe(evaluationLabel, 25),
+  LABELS,
   describe(revokedLink, 1000),
 ];
 

@@ -1,15 +1,12 @@
 /** Whether the shared labels are the same in several databases, and how one that lacks some gets them. */
+import { insertSharedLabel, updateSharedLabel } from '../label/sql.generated.ts';
 import { SHARED_ACCOUNT } from '../principal.ts';
-import { MOVED_TABLES, pagesOf, type Row, type Store } from './move-tables.ts';
-
-const LABELS = MOVED_TABLES.find(({ name }) => name === 'evaluation_label');
+import { LABELS, pagesOf, type Row, type Store } from './move-tables.ts';
 
 async function labelsIn(store: Store): Promise<Map<string, Row>> {
   const labels = new Map<string, Row>();
-  if (LABELS) {
-    for await (const page of pagesOf(store, LABELS, SHARED_ACCOUNT)) {
-      for (const row of page) labels.set(String(row['id']), row);
-    }
+  for await (const page of pagesOf(store, LABELS, SHARED_ACCOUNT)) {
+    for (const row of page) labels.set(String(row['id']), row);
   }
   return labels;
 }
@@ -38,21 +35,13 @@ export async function requireSameLabels(main: Store, others: readonly Store[]): 
   if (first !== undefined) throw new Error(`${first}: run npm run shared-labels -- --copy.`);
 }
 
-/** Brings others what they lack of the main database, and what is older there. Anything else stays as it is. */
+/** Brings others what they lack of the main database, and what is older there, as a write of a shared label does. */
 export async function copyLabels(main: Store, others: readonly Store[]): Promise<void> {
-  const columns = LABELS?.columns ?? [];
-  const insert = `INSERT INTO evaluation_label (${columns.join(', ')}) SELECT ${columns.map((_, at) => `?${at + 1}`).join(', ')}
-    WHERE NOT EXISTS (SELECT 1 FROM evaluation_label WHERE account_id = ?${columns.indexOf('account_id') + 1} AND id = ?${columns.indexOf('id') + 1})`;
-  const update = `UPDATE evaluation_label SET name = ?3, description = ?4, archived_at = ?5, updated_by = ?6, updated_at = ?7,
-    write_id = ?8 WHERE account_id = ?1 AND id = ?2 AND ?7 > coalesce(updated_at, created_at)`;
-  for (const row of (await labelsIn(main)).values()) {
-    const of = (...names: readonly string[]) => names.map((name) => row[name] ?? null);
-    const changes = ['name', 'description', 'archived_at', 'updated_by', 'updated_at', 'write_id'];
-    for (const store of others) {
-      await store.batch([
-        { sql: update, params: of('account_id', 'id', ...changes) },
-        { sql: insert, params: of(...columns) },
-      ]);
-    }
+  for (const label of (await labelsIn(main)).values()) {
+    const copies = [updateSharedLabel, insertSharedLabel].map(({ sql, params }) => ({
+      sql,
+      params: params.map((name) => label[name] ?? null),
+    }));
+    for (const store of others) await store.batch(copies);
   }
 }
