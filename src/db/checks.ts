@@ -2,8 +2,9 @@
  * What CHECK constraints say of a column, for schema.ts. A column that may be NULL passes, unless a check says otherwise: in
  * SQL a condition on NULL is not false.
  */
-import { sql } from 'drizzle-orm';
-import { ACCOUNT_MAX_CHARS } from '../limits.ts';
+import { type SQL, sql } from 'drizzle-orm';
+import { check } from 'drizzle-orm/sqlite-core';
+import { ACCOUNT_MAX_CHARS, AUTHOR_MAX_CHARS, SUBJECT_MAX_CHARS } from '../limits.ts';
 
 /**
  * A UUID in the one spelling that is stored: lower case (RFC 9562 §4), so that equal ids are equal text.
@@ -32,9 +33,6 @@ export const isAtMost = (column: string, characters: number) =>
 export const isFilled = (column: string, characters: number) =>
   sql`${sql.raw(`"${column}" <> ''`)} AND ${isAtMost(column, characters)}`;
 
-/** An account's id is bounded, for it is part of every key. */
-export const isAccountId = (column: string) => isFilled(column, ACCOUNT_MAX_CHARS);
-
 /**
  * A JSON array with 1 to so many elements, without white space, as JSON.stringify writes it: so that equal arrays are equal
  * text. JSON in SQLite ends at a NUL, whatever follows.
@@ -46,3 +44,18 @@ export const isArray = (column: string, maxElements: number) =>
 
 /** 128 bits in hexadecimal. */
 export const isHex = (column: string) => sql.raw(`length("${column}") = 32 AND "${column}" NOT GLOB '*[^0-9a-f]*'`);
+
+/** Who created and last updated a row, and when. */
+export const ofWrites = {
+  created_by_is_bounded: isAtMost('created_by', SUBJECT_MAX_CHARS),
+  created_at_is_timestamp: isTimestamp('created_at'),
+  updated_by_is_bounded: isAtMost('updated_by', AUTHOR_MAX_CHARS),
+  updated_at_is_timestamp: isTimestamp('updated_at'),
+  write_id_is_bounded: isHex('write_id'),
+};
+
+/** Of a table, with the one that all have: an account's id is bounded, for it is part of every key. */
+export const checks = (table: string, conditions: Readonly<Record<string, SQL>>) =>
+  Object.entries({ account_id_is_bounded: isFilled('account_id', ACCOUNT_MAX_CHARS), ...conditions }).map(
+    ([name, condition]) => check(`${table}_${name}`, condition),
+  );

@@ -4,8 +4,8 @@
  * is erased, counted or moved by its key alone. `STRICT` and `WITHOUT ROWID`, which drizzle-kit cannot write, are added by
  * hand in the migrations.
  */
-import { type SQL, sql } from 'drizzle-orm';
-import { check, index, primaryKey, real, sqliteTable, text } from 'drizzle-orm/sqlite-core';
+import { sql } from 'drizzle-orm';
+import { index, primaryKey, real, sqliteTable, text } from 'drizzle-orm/sqlite-core';
 import {
   AUTHOR_MAX_CHARS,
   CATEGORIES_MAX_BYTES,
@@ -14,24 +14,11 @@ import {
   LABEL_DESCRIPTION_MAX_CHARS,
   LABEL_NAME_MAX_CHARS,
   OUTPUT_NAME_MAX_CHARS,
-  SUBJECT_MAX_CHARS,
 } from '../limits.ts';
-import { isAccountId, isArray, isAtMost, isFilled, isFiniteNumber, isHex, isTimestamp, isUuid } from './checks.ts';
+import { checks, isArray, isAtMost, isFilled, isFiniteNumber, isHex, isTimestamp, isUuid, ofWrites } from './checks.ts';
 
 /** Names the write that set a value (write-id.ts). Never leaves the database. */
 const writeId = () => text().notNull().default(sql`(lower(hex(randomblob(16))))`);
-
-const checks = (table: string, conditions: Readonly<Record<string, SQL>>) =>
-  Object.entries(conditions).map(([name, condition]) => check(`${table}_${name}`, condition));
-
-/** Who created and last updated a row, and when. */
-const ofWrites = {
-  created_by_is_bounded: isAtMost('created_by', SUBJECT_MAX_CHARS),
-  created_at_is_timestamp: isTimestamp('created_at'),
-  updated_by_is_bounded: isAtMost('updated_by', AUTHOR_MAX_CHARS),
-  updated_at_is_timestamp: isTimestamp('updated_at'),
-  write_id_is_bounded: isHex('write_id'),
-};
 
 export const runEvaluation = sqliteTable(
   'run_evaluation',
@@ -55,7 +42,6 @@ export const runEvaluation = sqliteTable(
     index('run_evaluation_by_run').on(table.account_id, table.run_id, table.created_at, table.id),
     ...checks('run_evaluation', {
       id_is_uuid: isUuid('id'),
-      account_id_is_bounded: isAccountId('account_id'),
       run_id_is_uuid: isUuid('run_id'),
       output_name_is_bounded: isAtMost('output_name', OUTPUT_NAME_MAX_CHARS),
       field_path_is_bounded: isAtMost('field_path', FIELD_PATH_MAX_CHARS),
@@ -95,7 +81,6 @@ export const evaluationLabel = sqliteTable(
     index('evaluation_label_by_age').on(table.account_id, table.created_at, table.id),
     ...checks('evaluation_label', {
       id_is_uuid: isUuid('id'),
-      account_id_is_bounded: isAccountId('account_id'),
       name_is_bounded: isFilled('name', LABEL_NAME_MAX_CHARS),
       description_is_bounded: isAtMost('description', LABEL_DESCRIPTION_MAX_CHARS),
       value_type_is_known: sql.raw(`"value_type" IN ('binary', 'continuous', 'categorical', 'ordinal')`),
@@ -133,7 +118,6 @@ export const runEvaluationHistory = sqliteTable(
   (table) => [
     primaryKey({ columns: [table.account_id, table.evaluation_id, table.replaced_at] }),
     ...checks('run_evaluation_history', {
-      account_id_is_bounded: isAccountId('account_id'),
       evaluation_id_is_uuid: isUuid('evaluation_id'),
       value_is_finite: isFiniteNumber('value'),
       updated_by_is_bounded: isAtMost('updated_by', AUTHOR_MAX_CHARS),
@@ -158,7 +142,6 @@ export const revokedLink = sqliteTable(
   (table) => [
     primaryKey({ columns: [table.account_id, table.expires_at, table.evaluation_id, table.id] }),
     ...checks('revoked_link', {
-      account_id_is_bounded: isAccountId('account_id'),
       expires_at_is_timestamp: isTimestamp('expires_at'),
       evaluation_id_is_uuid: isUuid('evaluation_id'),
       id_is_uuid: isUuid('id'),
