@@ -26,8 +26,8 @@ export type Written<Row, Explanation> =
   | { readonly row: Row; readonly explanation?: never }
   | { readonly row: undefined; readonly explanation: Explanation };
 
-/** The results of a batch, in the order of its statements. */
-type Batch<Row, Explanation, Read> = readonly [D1Result<Row>, D1Result<Explanation>, ...D1Result<Read>[]];
+/** In the order of the statements. */
+type Batch<Row, Explanation, Read> = [D1Result<Row>, D1Result<Explanation>, ...D1Result<Read>[]];
 
 export type Connection = {
   /**
@@ -92,23 +92,20 @@ export function connect(
     paramsOf: (attempt: number) => P,
     readToo?: Statement<P, Read>,
   ): Promise<Written<Row, Explanation> & { readonly read: readonly Read[] }> {
-    const [stored, explained, ...others] = await call(async (attempt): Promise<Batch<Row, Explanation, Read>> => {
+    const [stored, explained, ...others] = await call(async (attempt) => {
       const params = paramsOf(attempt);
       const batch = [bind(store, params), bind(explain, { ...params, alone: 0 })];
       if (readToo) batch.push(bind(readToo, params));
       // D1 types all results of a batch alike.
-      const [first, second, ...more] = await session.batch(batch);
-      return [first as D1Result<Row>, second as D1Result<Explanation>, ...(more as D1Result<Read>[])];
+      return (await session.batch(batch)) as Batch<Row, Explanation, Read>;
     });
     const rows = others.flatMap(({ results }) => results);
     const [row] = stored.results;
     if (row !== undefined) return { row, read: rows };
-    const explanation = explained.results.at(-1);
-    if (explanation !== undefined) return { row: undefined, explanation, read: rows };
     // changes() is not 0 behind a write that returned nothing. Never seen; should it be, the reason is asked for alone.
-    const [alone] = await read(explain, { ...paramsOf(1), alone: 1 });
-    if (alone !== undefined) return { row: undefined, explanation: alone, read: rows };
-    throw new Error('a write stored nothing, and nothing explains it');
+    const explanation = explained.results.at(-1) ?? (await read(explain, { ...paramsOf(1), alone: 1 })).at(-1);
+    if (explanation === undefined) throw new Error('a write stored nothing, and nothing explains it');
+    return { row: undefined, explanation, read: rows };
   }
 
   async function run<P extends Params>(statements: readonly Statement<P, never>[], params: P): Promise<void> {
