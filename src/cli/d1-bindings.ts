@@ -3,7 +3,7 @@
  * bindings. The second was never tried: that needs an account of Cloudflare.
  */
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -50,21 +50,13 @@ export const boundNames = (place: Place): string[] =>
  */
 export function readAssignment(place: Place): Assignment {
   const { vars } = readConfig(place);
-  const local = place.remote ? {} : parseEnv(read(VARS));
+  const local = place.remote ? {} : parseEnv(existsSync(VARS) ? readFileSync(VARS, 'utf8') : '');
   try {
     return parseDatabases(local['DATABASES'] ?? String(vars['DATABASES'] ?? ''), boundNames(place));
   } catch (thrown) {
     throw thrown instanceof Failure ? new Error(`The setting ${thrown.log.cause}.`) : thrown;
   }
 }
-
-const read = (file: string): string => {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch {
-    return '';
-  }
-};
 
 export type Databases = { readonly stores: readonly Store[]; readonly close: () => Promise<void> };
 

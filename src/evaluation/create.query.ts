@@ -9,17 +9,11 @@ import type { RuleRow } from '../label/rule.ts';
 import { resourceColumns, type Scope } from './evaluation.query.ts';
 import type { EvaluationRow } from './evaluation.ts';
 
-export type CreateParams = Scope & {
-  readonly evaluation_label_id: string;
-  readonly value: number;
-  readonly output_name: string | null;
-  readonly field_path: string | null;
-  /** The author, from the verified token: a person, or an evaluator. */
-  readonly created_by: string | null;
-  readonly created_by_evaluator_id: string | null;
-  readonly now: string;
-  readonly write_id: string;
-};
+/** Who creates it is from the verified token: a person, or an evaluator. */
+export type CreateParams = Scope &
+  Omit<typeof runEvaluation.$inferSelect, 'account_id' | 'created_at' | 'updated_by' | 'updated_at'> & {
+    readonly now: string;
+  };
 
 /** The account's evaluation of the same id, the label that the account may use, and what stood in the way. */
 export type CreateExplanation = OrNulls<EvaluationRow> &

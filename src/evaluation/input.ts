@@ -66,12 +66,8 @@ export const EvaluationCreateBody = v.object(
   'The body must have the properties evaluation_label_id, a UUID, and value, a JSON number.',
 );
 
-export type EvaluationCreate = {
+export type EvaluationCreate = Pick<EvaluationRow, 'evaluation_label_id' | 'value' | 'output_name' | 'field_path'> & {
   readonly id: string | undefined;
-  readonly evaluation_label_id: string;
-  readonly value: number;
-  readonly output_name: string | null;
-  readonly field_path: string | null;
   /** The fields that were sent although the server sets them. */
   readonly sent: SentFields;
 };

@@ -1,5 +1,5 @@
 /** The reads: one evaluation, the evaluations of a run, and the replaced values of one. */
-import { asc, desc, eq, sql } from 'drizzle-orm';
+import { asc, desc, eq, getTableColumns, sql } from 'drizzle-orm';
 import { all, compile, orm } from '../db/compile.ts';
 import { runEvaluation, runEvaluationHistory } from '../db/schema.ts';
 import type { OrNulls } from '../db/statement.ts';
@@ -45,17 +45,12 @@ export type HistoryValues = Scope & {
   readonly limit: number;
 };
 
+const { account_id, write_id, ...replacedColumns } = getTableColumns(runEvaluationHistory);
+
 /** Newest first. No row if there is no such evaluation; one row of NULLs if nothing was replaced. */
 export const listReplacedValues = compile<HistoryValues, OrNulls<ReplacedRow>>(
   orm
-    .select({
-      evaluation_id: runEvaluationHistory.evaluation_id,
-      value: runEvaluationHistory.value,
-      updated_by: runEvaluationHistory.updated_by,
-      updated_at: runEvaluationHistory.updated_at,
-      replaced_by: runEvaluationHistory.replaced_by,
-      replaced_at: runEvaluationHistory.replaced_at,
-    })
+    .select(replacedColumns)
     .from(runEvaluation)
     .leftJoin(
       runEvaluationHistory,

@@ -23,16 +23,7 @@ export type Link = LinkId & {
 };
 
 /** As answered to who makes it. */
-export type EvaluationLink = {
-  readonly id: string;
-  readonly url: string;
-  readonly expires_at: string;
-  readonly run_id: string;
-  readonly evaluation_id: string;
-  readonly author: string;
-  readonly pointer: string;
-  readonly values: Values;
-};
+export type EvaluationLink = Omit<Link, 'account'> & { readonly url: string };
 
 export const LINK_MAX_SECONDS = 7_776_000;
 
