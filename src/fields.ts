@@ -57,11 +57,9 @@ export const asStored = {
   ),
 };
 
-/** What the server sets with each update, so that whatever is sent is out of date: ignored. */
-export const IGNORED_FIELDS = { updated_by: v.optional(v.unknown()), updated_at: v.optional(v.unknown()) };
-
 /**
- * `ours` are the fields that are not the caller's to set: what is wrong with one of them is that it was sent.
+ * The fields of the schema; whatever else was sent is ignored. `ours` are those that are not the caller's to set: what is
+ * wrong with one of them is that it was sent.
  * @throws {Failure} `malformed`, or the refusal of one of those fields.
  */
 export function parse<T extends v.GenericSchema>(

@@ -1,6 +1,6 @@
 /**
  * What a caller may send, from `unknown` to types, once. Properties that the resource does not have are ignored: webhook
- * senders cannot shape their payload.
+ * senders cannot shape their payload. So are `updated_by` and `updated_at`, which each update makes out of date.
  */
 import * as v from 'valibot';
 import {
@@ -9,7 +9,6 @@ import {
   fieldIsImmutable,
   fieldIsSet,
   finiteNumber,
-  IGNORED_FIELDS,
   parse,
   type SentFields,
   textOrNull,
@@ -32,7 +31,7 @@ export const IMMUTABLE = {
 } satisfies Record<Exclude<keyof EvaluationRow, 'value' | 'updated_by' | 'updated_at'>, unknown>;
 
 export const EvaluationUpdateBody = v.object(
-  { value: finiteNumber('value'), ...IMMUTABLE, ...IGNORED_FIELDS },
+  { value: finiteNumber('value'), ...IMMUTABLE },
   'The body must have the property value, a JSON number.',
 );
 
@@ -44,8 +43,7 @@ export type EvaluationUpdate = {
 
 /** @throws {Failure} `malformed` for the value, `unprocessable` for an immutable field that is no text. */
 export function parseEvaluationUpdate(body: Body): EvaluationUpdate {
-  const parsed = parse(EvaluationUpdateBody, body, IMMUTABLE, fieldIsImmutable);
-  const { value, updated_by, updated_at, ...immutable } = parsed;
+  const { value, ...immutable } = parse(EvaluationUpdateBody, body, IMMUTABLE, fieldIsImmutable);
   return { value, immutable };
 }
 
@@ -61,7 +59,6 @@ export const EvaluationCreateBody = v.object(
     field_path: v.optional(textOrNull('field_path', FIELD_PATH_MAX_CHARS), null),
     id: v.optional(uuid('id')),
     ...SERVER_FIELDS,
-    ...IGNORED_FIELDS,
   },
   'The body must have the properties evaluation_label_id, a UUID, and value, a JSON number.',
 );
@@ -75,6 +72,6 @@ export type EvaluationCreate = Pick<EvaluationRow, 'evaluation_label_id' | 'valu
 /** @throws {Failure} `malformed` for what a caller sets, `unprocessable` for a field that the server sets and is no text. */
 export function parseEvaluationCreate(body: Body): EvaluationCreate {
   const parsed = parse(EvaluationCreateBody, body, SERVER_FIELDS, fieldIsSet);
-  const { id, evaluation_label_id, value, output_name, field_path, updated_by, updated_at, ...sent } = parsed;
+  const { id, evaluation_label_id, value, output_name, field_path, ...sent } = parsed;
   return { id, evaluation_label_id, value, output_name, field_path, sent };
 }

@@ -1,5 +1,6 @@
 /**
- * What a caller may send of a label, from `unknown` to types, once. Properties that the resource does not have are ignored.
+ * What a caller may send of a label, from `unknown` to types, once. Properties that the resource does not have are ignored,
+ * and `updated_by` and `updated_at`, which each update makes out of date.
  */
 import * as v from 'valibot';
 import {
@@ -8,7 +9,6 @@ import {
   fieldIsImmutable,
   fieldIsSet,
   finiteNumber,
-  IGNORED_FIELDS,
   parse,
   type SentFields,
   text,
@@ -83,7 +83,6 @@ export const LabelCreateBody = v.pipe(
       categories: v.optional(v.nullable(Categories), null),
       id: v.optional(uuid('id')),
       ...SERVER_FIELDS,
-      ...IGNORED_FIELDS,
     },
     'The body must have the properties name, a string, and value_type.',
   ),
@@ -118,15 +117,14 @@ export type LabelCreate = {
 /** @throws {Failure} `malformed` for what a caller sets, `unprocessable` for a field that the server sets. */
 export function parseLabelCreate(body: Body): LabelCreate {
   const parsed = parse(LabelCreateBody, body, SERVER_FIELDS, fieldIsSet);
-  const { id, name, description, value_type, min_value, max_value, categories, ...rest } = parsed;
-  const { updated_by, updated_at, ...sent } = rest;
+  const { id, name, description, value_type, min_value, max_value, categories, ...sent } = parsed;
   return { id, content: { name, description, value_type, min_value, max_value, categories }, sent };
 }
 
 const CHANGES = { name: v.optional(Name), description: v.optional(Description), archived: v.optional(Archived) };
 
 export const LabelUpdateBody = v.pipe(
-  v.object({ ...CHANGES, ...IMMUTABLE, ...IGNORED_FIELDS }),
+  v.object({ ...CHANGES, ...IMMUTABLE }),
   v.check(
     ({ name, description, archived }) => name !== undefined || description !== undefined || archived !== undefined,
     'The body must have name, description or archived: nothing else of a label can change.',
@@ -144,7 +142,6 @@ export type LabelUpdate = {
 
 /** @throws {Failure} `malformed` for what can change, `unprocessable` for what cannot. */
 export function parseLabelUpdate(body: Body): LabelUpdate {
-  const parsed = parse(LabelUpdateBody, body, IMMUTABLE, fieldIsImmutable);
-  const { name, description, archived, updated_by, updated_at, ...immutable } = parsed;
+  const { name, description, archived, ...immutable } = parse(LabelUpdateBody, body, IMMUTABLE, fieldIsImmutable);
   return { name, description, archived, immutable };
 }
