@@ -1,10 +1,23 @@
-/**
- * Conditions and values that the updates of all resources share, as SQL. Their parameters are `versions`, a JSON array or
- * null, `immutable`, a JSON object, and `now`.
- */
+/** Conditions and values that the updates of all resources share, as SQL, and their parameters, which update.ts makes. */
 import { getTableColumns, type SQL, type SQLWrapper, sql } from 'drizzle-orm';
 import type { SQLiteTable } from 'drizzle-orm/sqlite-core';
+import type { AccountId } from '../principal.ts';
 import { literal } from './compile.ts';
+import type { WriteName } from './write-id.ts';
+
+export type CommonUpdateParams = WriteName & {
+  readonly account: AccountId;
+  /** The author of the change, from the verified token. */
+  readonly subject: string;
+  /** The time of the request, the same in each attempt. */
+  readonly now: string;
+  /** Whether the same content by the same author is taken for a repetition. */
+  readonly is_repeatable: 0 | 1;
+  /** The immutable fields that were sent, a JSON object. */
+  readonly immutable: string;
+  /** The versions of which one must be stored, a JSON array; null if any will do. */
+  readonly versions: string | null;
+};
 
 type Versioned = { readonly updated_at: SQLWrapper; readonly created_at: SQLWrapper };
 

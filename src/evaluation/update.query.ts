@@ -5,7 +5,7 @@
 import { sql } from 'drizzle-orm';
 import { alias } from 'drizzle-orm/sqlite-core';
 import { all, compile, ifNothingChanged, isMoving, orm } from '../db/compile.ts';
-import { changedField, nextVersion, preconditionHolds } from '../db/conditions.ts';
+import { type CommonUpdateParams, changedField, nextVersion, preconditionHolds } from '../db/conditions.ts';
 import { evaluationLabel, runEvaluation, runEvaluationHistory } from '../db/schema.ts';
 import type { OrNulls } from '../db/statement.ts';
 import { allowsUpdate, isLabelOf, ruleColumns } from '../label/rule.query.ts';
@@ -14,24 +14,7 @@ import { inScope, isNotRevoked, type LinkScope, resourceColumns, type Scope } fr
 import type { EvaluationRow } from './evaluation.ts';
 import { IMMUTABLE } from './input.ts';
 
-export type UpdateParams = Scope &
-  LinkScope & {
-    /** The time of the request, the same in each attempt. */
-    readonly now: string;
-    /** The author of the change, from the verified token. */
-    readonly subject: string;
-    readonly value: number;
-    /** Names this write (db/write-id.ts). */
-    readonly write_id: string;
-    /** How far the search in the history goes back (write-id.ts). */
-    readonly since: string;
-    /** Whether the same value by the same author is taken for a repetition. */
-    readonly is_repeatable: 0 | 1;
-    /** The immutable fields that were sent, a JSON object. */
-    readonly immutable: string;
-    /** The versions of which one must be stored, a JSON array; null if any will do. */
-    readonly versions: string | null;
-  };
+export type UpdateParams = CommonUpdateParams & Scope & LinkScope & { readonly value: number };
 
 /** The row as it is, its label's rule, and the conditions in the order in which they are told. */
 export type UpdateExplanation = OrNulls<EvaluationRow> &

@@ -1,7 +1,7 @@
 /** Updates an evaluation's value in one statement, which carries every condition. Knows nothing of HTTP. */
 import type { Written } from '../db/connection.ts';
 import { type LinkId, type OperationContext, type UpdateConditions, versionOf } from '../db/operation.ts';
-import { nameWrite } from '../db/write-id.ts';
+import { commonUpdateParams } from '../db/update.ts';
 import { accountIsMoving, notFound, preconditionFailed, unprocessable } from '../failure.ts';
 import { fieldIsImmutable } from '../fields.ts';
 import { valueIsIllegal } from '../label/rule.ts';
@@ -33,30 +33,17 @@ export async function updateEvaluation(
  * @throws {Failure} `not_found` if the restriction of the token does not allow the evaluation.
  */
 export async function prepareUpdate(
-  { principal, now }: OperationContext,
+  context: OperationContext,
   path: EvaluationPath,
   { value, immutable }: EvaluationUpdate,
-  { versions, key }: UpdateConditions,
+  conditions: UpdateConditions,
   link?: LinkId,
 ) {
-  if (!allows(principal, path)) throw notFound();
-  const { account, subject } = principal;
-  const params = {
-    ...path,
-    ...(await nameWrite(principal, now, key)),
-    account,
-    now,
-    subject,
-    value,
-    immutable: JSON.stringify(immutable),
-    versions: versions === undefined ? null : JSON.stringify(versions),
-    link_id: link?.id ?? null,
-    link_expires_at: link?.expires_at ?? null,
-  };
-  const isPlain = versions === undefined && key === undefined;
-  // Only the first attempt may be taken for a repetition of an earlier request: a later one stores its name, so that an
-  // attempt that was reported lost and arrives after it finds that, and does not undo what others wrote since.
-  const paramsOf = (attempt: number): UpdateParams => ({ ...params, is_repeatable: isPlain && attempt === 1 ? 1 : 0 });
+  if (!allows(context.principal, path)) throw notFound();
+  const { subject } = context.principal;
+  const params = { ...path, value, link_id: link?.id ?? null, link_expires_at: link?.expires_at ?? null };
+  const common = await commonUpdateParams(context, conditions, immutable);
+  const paramsOf = (attempt: number): UpdateParams => ({ ...params, ...common(attempt) });
   return {
     write: [sql.updateEvaluation, sql.explainUpdateEvaluation, paramsOf] as const,
     storedRow: (written: Written<EvaluationRow, UpdateExplanation>) => storedRow(written, value, subject),

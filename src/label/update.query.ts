@@ -4,32 +4,22 @@
  */
 import { sql } from 'drizzle-orm';
 import { all, compile, ifNothingChanged, isMoving, orm } from '../db/compile.ts';
-import { changedField, nextVersion, preconditionHolds } from '../db/conditions.ts';
+import { type CommonUpdateParams, changedField, nextVersion, preconditionHolds } from '../db/conditions.ts';
 import { evaluationLabel } from '../db/schema.ts';
 import type { OrNulls } from '../db/statement.ts';
 import { IMMUTABLE } from './input.ts';
 import { isOwn, resourceColumns, type Scope } from './label.query.ts';
 import type { LabelRow } from './label.ts';
 
-export type UpdateParams = Scope & {
-  readonly now: string;
-  /** The author of the change, from the verified token. */
-  readonly subject: string;
-  /** Null to leave it as it is. */
-  readonly name: string | null;
-  readonly has_description: 0 | 1;
-  readonly description: string | null;
-  /** Null to leave it as it is. */
-  readonly archived: 0 | 1 | null;
-  /** Names this write (db/write-id.ts). */
-  readonly write_id: string;
-  /** Whether the same content by the same author is taken for a repetition. */
-  readonly is_repeatable: 0 | 1;
-  /** The immutable fields that were sent, a JSON object. */
-  readonly immutable: string;
-  /** The versions of which one must be stored, a JSON array; null if any will do. */
-  readonly versions: string | null;
-};
+export type UpdateParams = CommonUpdateParams &
+  Scope & {
+    /** Null to leave it as it is. */
+    readonly name: string | null;
+    readonly has_description: 0 | 1;
+    readonly description: string | null;
+    /** Null to leave it as it is. */
+    readonly archived: 0 | 1 | null;
+  };
 
 /** The row as it is, and the conditions in the order in which they are told. */
 export type UpdateExplanation = OrNulls<LabelRow> & {

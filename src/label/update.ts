@@ -1,6 +1,6 @@
 /** Changes a label's name, its description, or whether it is archived, in one statement. Knows nothing of HTTP. */
 import { type OperationContext, type UpdateConditions, versionOf } from '../db/operation.ts';
-import { nameWrite } from '../db/write-id.ts';
+import { commonUpdateParams } from '../db/update.ts';
 import { accountIsMoving, notFound, preconditionFailed, unprocessable } from '../failure.ts';
 import { fieldIsImmutable } from '../fields.ts';
 import { allowsLabels } from '../principal.ts';
@@ -15,33 +15,25 @@ import * as sql from './sql.generated.ts';
  * @throws {Failure} saying why nothing was stored.
  */
 export async function updateEvaluationLabel(
-  { principal, connection, now }: OperationContext,
+  context: OperationContext,
   id: string,
   { name, description, archived, immutable }: LabelUpdate,
-  { versions, key }: UpdateConditions,
+  conditions: UpdateConditions,
 ): Promise<LabelRow> {
+  const { principal, connection } = context;
   if (!allowsLabels(principal, 'write')) throw notFound();
-  const { account, subject } = principal;
-  const { write_id } = await nameWrite(principal, now, key);
   const params = {
     id,
-    account,
-    subject,
-    now,
     name: name ?? null,
     has_description: description === undefined ? 0 : 1,
     description: description ?? null,
     archived: archived === undefined ? null : archived ? 1 : 0,
-    write_id,
-    immutable: JSON.stringify(immutable),
-    versions: versions === undefined ? null : JSON.stringify(versions),
   } as const;
-  const isPlain = versions === undefined && key === undefined;
+  const common = await commonUpdateParams(context, conditions, immutable);
   const { row, explanation } = await connection.write(
     sql.updateEvaluationLabel,
     sql.explainUpdateEvaluationLabel,
-    // As with evaluations: only the first attempt may be taken for a repetition of an earlier request.
-    (attempt) => ({ ...params, is_repeatable: isPlain && attempt === 1 ? 1 : 0 }) as const,
+    (attempt) => ({ ...params, ...common(attempt) }),
   );
   await copySharedLabel(connection, id);
   if (row) return row;
