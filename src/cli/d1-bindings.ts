@@ -99,18 +99,19 @@ const LOCK_PAUSE_MS = 300;
 /** A program that was killed leaves a workerd behind, which keeps the files locked for a moment; `npm start` keeps them so. */
 async function untilUnlocked(stores: readonly Store[]): Promise<void> {
   const deadline = Date.now() + LOCK_MAX_MS;
-  for (const { batch } of stores) {
-    for (let isFree = false; !isFree; ) {
-      isFree = await batch([{ sql: 'SELECT 1 FROM sqlite_schema', params: [] }]).then(
-        () => true,
-        () => false,
-      );
-      if (!isFree && Date.now() > deadline)
-        throw new Error('The local databases are in use: stop `npm start`, and repeat.');
-      if (!isFree) await pause(LOCK_PAUSE_MS);
+  for (const store of stores) {
+    while (!(await isFree(store))) {
+      if (Date.now() > deadline) throw new Error('The local databases are in use: stop `npm start`, and repeat.');
+      await pause(LOCK_PAUSE_MS);
     }
   }
 }
+
+const isFree = ({ batch }: Store): Promise<boolean> =>
+  batch([{ sql: 'SELECT 1 FROM sqlite_schema', params: [] }]).then(
+    () => true,
+    () => false,
+  );
 
 async function run(db: D1Database, statements: readonly Statement[]): Promise<Row[][]> {
   const prepared = statements.map(({ sql, params }) => db.prepare(sql).bind(...params));

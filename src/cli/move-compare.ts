@@ -8,10 +8,11 @@ import {
   MOVED_TABLES,
   pagesOf,
   type Row,
-  readRange,
+  readRows,
   type Store,
   type Table,
   type Value,
+  valuesOf,
 } from './move-tables.ts';
 
 export type Count = { readonly table: string; readonly rows: number; readonly sha256: string };
@@ -41,7 +42,7 @@ export async function requireKept(source: Store, target: Store, account: string,
       const last = page.at(-1);
       const until = last && keyOf(table, last);
       const present = new Map<string, Row>();
-      for (const row of await readRange(target, table, account, after, until)) present.set(keyText(table, row), row);
+      for (const row of await readRows(target, table, account, after, until)) present.set(keyText(table, row), row);
       after = until;
       const replaced: Row[] = [];
       for (const row of page) {
@@ -83,16 +84,10 @@ const CHECKS_MAX = 100;
 /** Each of these versions of an evaluation is in its history. */
 async function requireInHistory(target: Store, account: string, rows: readonly Row[]): Promise<void> {
   const sql = `SELECT 1 FROM run_evaluation_history
-    WHERE account_id = ? AND evaluation_id = ? AND updated_at = ? AND value = ? AND write_id = ?`;
+    WHERE account_id = ? AND updated_at = ? AND evaluation_id = ? AND value = ? AND write_id = ?`;
   for (let at = 0; at < rows.length; at += CHECKS_MAX) {
     const some = rows.slice(at, at + CHECKS_MAX);
-    const paramsOf = (row: Row) => [
-      account,
-      row['id'] ?? null,
-      version(row),
-      row['value'] ?? null,
-      row['write_id'] ?? null,
-    ];
+    const paramsOf = (row: Row) => [account, version(row), ...valuesOf(row, ['id', 'value', 'write_id'])];
     const found = await target.batch(some.map((row) => ({ sql, params: paramsOf(row) })));
     const lost = some.find((_, index) => found[index]?.length !== 1);
     if (lost) throw notLater('run_evaluation', account, JSON.stringify([lost['id']]), target);

@@ -46,39 +46,34 @@ const BATCH_MAX_BYTES = 512 * 1024;
 
 const list = (columns: readonly string[]) => columns.join(', ');
 const marks = (count: number) => Array(count).fill('?').join(', ');
-export const keyOf = ({ key }: Table, row: Row): Value[] => key.map((column) => row[column] ?? null);
+/** A value for each column. */
+export const valuesOf = (row: Row, columns: readonly string[]): Value[] => columns.map((column) => row[column] ?? null);
+export const keyOf = ({ key }: Table, row: Row): Value[] => valuesOf(row, key);
 
 export async function query(store: Store, sql: string, ...params: readonly Value[]): Promise<Row[]> {
   const [rows = []] = await store.batch([{ sql, params }]);
   return rows;
 }
 
-/** The rows after a key, or from the first one. */
-const readPage = (store: Store, table: Table, account: string, after: readonly Value[] | undefined) => {
-  const { name, columns, key, pageRows } = table;
-  const later = after ? `AND (${list(key)}) > (${marks(key.length)})` : '';
-  const sql = `SELECT ${list(columns)} FROM ${name} WHERE account_id = ? ${later} ORDER BY ${list(key)} LIMIT ${pageRows}`;
-  return query(store, sql, account, ...(after ?? []));
-};
-
-/** All rows after one key, or from the first one, and up to another, however many: what a page of another database spans. */
-export const readRange = (
+/** The rows after one key, or from the first one: up to another, however many, or in their order a page of them. */
+export function readRows(
   store: Store,
-  { name, columns, key }: Table,
+  { name, columns, key, pageRows }: Table,
   account: string,
-  after: readonly Value[] | undefined,
+  after: readonly Value[] = [],
   until: readonly Value[] = [],
-) => {
+): Promise<Row[]> {
   const [keys, values] = [list(key), marks(key.length)];
-  const later = after ? `AND (${keys}) > (${values})` : '';
-  const sql = `SELECT ${list(columns)} FROM ${name} WHERE account_id = ? ${later} AND (${keys}) <= (${values})`;
-  return query(store, sql, account, ...(after ?? []), ...until);
-};
+  const later = after.length > 0 ? `AND (${keys}) > (${values})` : '';
+  const end = until.length > 0 ? `AND (${keys}) <= (${values})` : `ORDER BY ${keys} LIMIT ${pageRows}`;
+  const sql = `SELECT ${list(columns)} FROM ${name} WHERE account_id = ? ${later} ${end}`;
+  return query(store, sql, account, ...after, ...until);
+}
 
 /** All rows, page by page, in the order of the key. */
 export async function* pagesOf(store: Store, table: Table, account: string, after?: readonly Value[]) {
   for (let last = after; ; ) {
-    const page = await readPage(store, table, account, last);
+    const page = await readRows(store, table, account, last);
     if (page.length > 0) yield page;
     const row = page.at(-1);
     if (row === undefined || page.length < table.pageRows) return;
@@ -122,7 +117,7 @@ export function* insertsOf({ name, columns }: Table, rows: readonly Row[]): Gene
   let [batch, bytes]: [Statement[], number] = [[], 0];
   for (let at = 0; at < rows.length; at += width) {
     const some = rows.slice(at, at + width);
-    const params = some.flatMap((row) => columns.map((column) => row[column] ?? null));
+    const params = some.flatMap((row) => valuesOf(row, columns));
     const size = params.reduce<number>((sum, value) => sum + (typeof value === 'string' ? value.length * 3 : 8), 0);
     if (batch.length === STATEMENTS_MAX || (bytes + size > BATCH_MAX_BYTES && batch.length > 0)) {
       yield batch;

@@ -1,7 +1,7 @@
 /** Whether the shared labels are the same in several databases, and how one that lacks some gets them. */
 import { insertSharedLabel, updateSharedLabel } from '../label/sql.generated.ts';
 import { SHARED_ACCOUNT } from '../principal.ts';
-import { LABELS, pagesOf, type Row, type Store } from './move-tables.ts';
+import { LABELS, pagesOf, type Row, type Store, valuesOf } from './move-tables.ts';
 
 async function labelsIn(store: Store): Promise<Map<string, Row>> {
   const labels = new Map<string, Row>();
@@ -40,7 +40,7 @@ export async function copyLabels(main: Store, others: readonly Store[]): Promise
   for (const label of (await labelsIn(main)).values()) {
     const copies = [updateSharedLabel, insertSharedLabel].map(({ sql, params }) => ({
       sql,
-      params: params.map((name) => label[name] ?? null),
+      params: valuesOf(label, params),
     }));
     for (const store of others) await store.batch(copies);
   }
