@@ -5,7 +5,8 @@ import { expect, it } from 'vitest';
 
 type Entry = { readonly version: string; readonly integrity?: string; readonly resolved?: string };
 
-const LOCKFILES = ['package-lock.json', 'test/bench/package-lock.json'];
+const FOLDERS = ['.', 'test/bench', 'test/clients'];
+const LOCKFILES = FOLDERS.map((folder) => `${folder}/package-lock.json`);
 
 const entriesOf = (file: string): [string, Entry][] =>
   Object.entries<Entry>(JSON.parse(readFileSync(file, 'utf8')).packages).filter(([path]) => path !== '');
@@ -22,8 +23,8 @@ it.each(LOCKFILES)('names no registry in %s', (file) => {
   expect(entriesOf(file).filter(([, { resolved }]) => resolved !== undefined)).toEqual([]);
 });
 
-it.each(['.npmrc', 'test/bench/.npmrc'])('runs no install script: %s', (file) => {
-  expect(readFileSync(file, 'utf8')).toMatch(/^ignore-scripts=true$/m);
+it.each(FOLDERS)('runs no install script in %s', (folder) => {
+  expect(readFileSync(`${folder}/.npmrc`, 'utf8')).toMatch(/^ignore-scripts=true$/m);
 });
 
 it('runs the scripts on the Node of the lockfile, whatever Node runs npm, and passes on how they end', () => {
