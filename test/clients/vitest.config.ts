@@ -7,7 +7,8 @@ export default defineConfig({
     // The Worker writes one log line a request, and the provider warns that it is not one for production: shown only for a
     // test that fails.
     silent: 'passed-only',
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    // A tool takes two seconds, and many times that on a machine that is busy with other things.
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
   },
 });

@@ -1,0 +1,143 @@
+/** Tokens of a real OpenID provider (oidc-provider) and the keys that it publishes: rotation, outage, return. */
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { bundleWorker, type Isolate } from '../node/workerd.ts';
+import { ACCOUNT, createProvider, newKey } from './provider.ts';
+
+/** From then on a key set is fetched anew, though it holds the key of a token. */
+const FRESH_SECONDS = 600;
+/** For so long a key set serves while the provider is down. */
+const STALE_SECONDS = 3600;
+/** An unknown key, or a provider that is down, is not asked for again any sooner. */
+const PAUSE_SECONDS = 5;
+
+const [first, second] = [newKey('key-1'), newKey('key-2')];
+
+let worker: ReturnType<typeof bundleWorker>;
+beforeAll(() => {
+  worker = bundleWorker();
+});
+afterAll(() => worker.remove());
+
+let provider: Awaited<ReturnType<typeof createProvider>>;
+let isolate: Isolate;
+beforeEach(async () => {
+  provider = await createProvider();
+  await provider.start(first);
+  isolate = await worker.start(await provider.settings());
+});
+afterEach(async () => {
+  await isolate.stop();
+  await provider.stop();
+});
+
+async function ask(token: string) {
+  const headers = { authorization: `Bearer ${token}` };
+  const response = await fetch(`http://127.0.0.1:${isolate.port}/v1/run/x/evaluation/y`, { headers });
+  return {
+    status: response.status,
+    challenge: response.headers.get('www-authenticate'),
+    retryAfter: response.headers.get('retry-after'),
+    body: await response.json(),
+  };
+}
+
+const advance = async (seconds: number) =>
+  (await fetch(`http://127.0.0.1:${isolate.port}/test/advance?seconds=${seconds}`, { method: 'POST' })).text();
+
+/** Past authentication the path is refused. */
+const accepted = {
+  status: 400,
+  challenge: null,
+  retryAfter: null,
+  body: { error: 'The run_id in the path must be a UUID, such as 018f4d3c-7a10-7c4e-9b52-3f6e0d9a1c01.' },
+};
+const refused = (sentence: string) => ({
+  status: 401,
+  challenge: `Bearer error="invalid_token", error_description="${sentence}"`,
+  retryAfter: null,
+  body: { error: sentence },
+});
+const unknownKey = refused('The token is signed with a key that is not known here.');
+const unavailable = {
+  status: 503,
+  challenge: null,
+  retryAfter: expect.stringMatching(/^[1-5]$/),
+  body: {
+    error: "The token cannot be verified now, because its issuer's keys cannot be fetched: try again later.",
+  },
+};
+
+describe('a token of the provider', () => {
+  it('is accepted, for the account that it names', async () => {
+    expect(await ask(await provider.token())).toEqual(accepted);
+    await expect.poll(() => isolate.logLines()).toMatchObject([{ account: ACCOUNT, key_id: 'key-1' }]);
+  });
+
+  it('is refused if it is for another API', async () => {
+    expect(await ask(await provider.token('https://other.example'))).toEqual(
+      refused('The token is meant for another audience.'),
+    );
+  });
+});
+
+describe('a rotation', () => {
+  it('is followed at once by new tokens, and ends the old ones with the age of the key set', async () => {
+    const old = await provider.token();
+    expect(await ask(old)).toEqual(accepted);
+
+    await provider.start(second, first);
+    await advance(PAUSE_SECONDS);
+    const fresh = await provider.token();
+    expect([await ask(fresh), await ask(old)]).toEqual([accepted, accepted]);
+
+    await provider.start(second);
+    expect(await ask(old)).toEqual(accepted);
+    await advance(FRESH_SECONDS);
+    expect(await ask(fresh)).toEqual(accepted);
+    await advance(PAUSE_SECONDS);
+    expect([await ask(old), await ask(fresh)]).toEqual([unknownKey, accepted]);
+  });
+
+  it('needs no time in which both keys are published', async () => {
+    const old = await provider.token();
+    expect(await ask(old)).toEqual(accepted);
+
+    await provider.start(second);
+    await advance(PAUSE_SECONDS);
+
+    expect(await ask(await provider.token())).toEqual(accepted);
+    await advance(PAUSE_SECONDS);
+    expect(await ask(old)).toEqual(unknownKey);
+  });
+});
+
+describe('an outage', () => {
+  it('leaves known keys an hour, and refuses nobody for good', async () => {
+    const known = await provider.token();
+    expect(await ask(known)).toEqual(accepted);
+    await provider.start(second, first);
+    const unknown = await provider.token();
+    await provider.stop();
+    await advance(PAUSE_SECONDS);
+
+    expect([await ask(unknown), await ask(known)]).toEqual([unavailable, accepted]);
+    await advance(STALE_SECONDS - 10 * PAUSE_SECONDS);
+    expect([await ask(unknown), await ask(known)]).toEqual([unavailable, accepted]);
+    await advance(10 * PAUSE_SECONDS);
+    expect([await ask(unknown), await ask(known)]).toEqual([unavailable, unavailable]);
+  });
+
+  it('is over as soon as the provider is back, with the keys that it then has', async () => {
+    const old = await provider.token();
+    await provider.stop();
+    expect(await ask(old)).toEqual(unavailable);
+
+    await provider.start(second);
+    const fresh = await provider.token();
+    await advance(PAUSE_SECONDS);
+
+    expect(await ask(fresh)).toEqual(accepted);
+    await advance(PAUSE_SECONDS);
+    expect(await ask(old)).toEqual(unknownKey);
+  });
+});

@@ -1,0 +1,86 @@
+/** A real OpenID provider on loopback, which issues tokens to one client, changes its keys, and is down at times. */
+import { generateKeyPairSync } from 'node:crypto';
+import { once } from 'node:events';
+import type { Server } from 'node:http';
+import Provider, { type Configuration } from 'oidc-provider';
+import { freePort } from '../node/free-port.ts';
+
+export const ACCOUNT = 'acc_of_the_provider';
+export const AUDIENCE = 'https://run-evaluation.example';
+const CLIENT = { client_id: 'judge', client_secret: 'a-secret-of-the-client-in-this-test-and-of-nothing-else' };
+/** Longer than the clock of any test moves. */
+const TOKEN_SECONDS = 24 * 60 * 60;
+
+/** A private key, made anew. */
+export const newKey = (kid: string) => ({
+  ...generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey.export({ format: 'jwk' }),
+  kid,
+});
+
+type Key = ReturnType<typeof newKey>;
+
+/** Signs with the first of the keys, and publishes all. */
+const configurationWith = (keys: [Key, ...Key[]]): Configuration => ({
+  jwks: { keys },
+  clients: [{ ...CLIENT, grant_types: ['client_credentials'], response_types: [], redirect_uris: [] }],
+  extraTokenClaims: () => ({ account_id: ACCOUNT }),
+  features: {
+    devInteractions: { enabled: false },
+    clientCredentials: { enabled: true },
+    resourceIndicators: {
+      enabled: true,
+      getResourceServerInfo: (_, audience) => ({
+        audience,
+        scope: '',
+        accessTokenFormat: 'jwt',
+        accessTokenTTL: TOKEN_SECONDS,
+        jwt: { sign: { alg: 'RS256', kid: keys[0].kid } },
+      }),
+    },
+  },
+});
+
+type Metadata = { readonly issuer: string; readonly jwks_uri: string };
+type Grant = { readonly access_token: string };
+
+export async function createProvider() {
+  const port = await freePort();
+  const issuer = `http://127.0.0.1:${port}`;
+  let server: Server | undefined;
+
+  const ask = async <T>(path: string, init: RequestInit = {}): Promise<T> => {
+    const response = await fetch(`${issuer}${path}`, init);
+    if (!response.ok) throw new Error(`${path}: ${response.status} ${await response.text()}`);
+    return response.json() as Promise<T>;
+  };
+
+  async function stop(): Promise<void> {
+    if (!server?.listening) return;
+    const closed = once(server, 'close');
+    server.close();
+    server.closeAllConnections();
+    await closed;
+  }
+
+  return {
+    stop,
+    /** With these keys instead of those before. */
+    async start(...keys: [Key, ...Key[]]): Promise<void> {
+      await stop();
+      server = new Provider(issuer, configurationWith(keys)).listen(port, '127.0.0.1');
+      // A connection that is kept would be lost at the next start, and with it a request of the Worker or of the test.
+      server.maxRequestsPerSocket = 1;
+      await once(server, 'listening');
+    },
+    /** What an operator reads in its metadata and sets. */
+    async settings(): Promise<Record<string, string>> {
+      const { issuer, jwks_uri } = await ask<Metadata>('/.well-known/openid-configuration');
+      return { JWT_ISSUER: issuer, JWT_JWKS_URL: jwks_uri, JWT_AUDIENCE: AUDIENCE };
+    },
+    async token(resource = AUDIENCE): Promise<string> {
+      const grant = { ...CLIENT, grant_type: 'client_credentials', resource };
+      const { access_token } = await ask<Grant>('/token', { method: 'POST', body: new URLSearchParams(grant) });
+      return access_token;
+    },
+  };
+}
