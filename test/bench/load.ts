@@ -1,5 +1,5 @@
 /** Requests over a few kept connections, each answer held against the status it must have. */
-import { Agent, request } from 'node:http';
+import { Agent, type IncomingHttpHeaders, request } from 'node:http';
 
 const CONNECTIONS = 16;
 const agent = new Agent({ keepAlive: true, maxSockets: CONNECTIONS });
@@ -8,20 +8,21 @@ export type Call = {
   readonly method: string;
   readonly path: string;
   /** One for all requests, or many in turn. */
-  readonly token: string | readonly string[];
+  readonly token?: string | readonly string[] | undefined;
   readonly body?: string;
-  readonly key?: string;
+  readonly headers?: { readonly [name: string]: string };
   readonly status: number;
 };
 
 /** How many tokens of its list each Worker has got: none may get the same few in each round. */
 const used = new Map<number, number>();
 
-function nextToken(port: number, token: Call['token']): string {
-  if (typeof token === 'string') return token;
+function authorization(port: number, token: Call['token']) {
+  if (token === undefined) return {};
+  if (typeof token === 'string') return { authorization: `Bearer ${token}` };
   const at = used.get(port) ?? 0;
   used.set(port, at + 1);
-  return token[at % token.length] ?? '';
+  return { authorization: `Bearer ${token[at % token.length]}` };
 }
 
 /** @throws {Error} where an answer has another status: what is measured must be what is meant. */
@@ -36,21 +37,22 @@ export async function send(port: number, call: Call, count: number): Promise<voi
   await Promise.all(Array.from({ length: CONNECTIONS }, sender));
 }
 
-/** Resolves with the text of the answer. */
-export function sendOne(port: number, { method, path, token, body, key, status }: Call): Promise<string> {
+export type Answer = { readonly headers: IncomingHttpHeaders; readonly text: string };
+
+export function sendOne(port: number, { method, path, token, body, headers, status }: Call): Promise<Answer> {
   return new Promise((resolve, reject) => {
-    const headers = {
-      authorization: `Bearer ${nextToken(port, token)}`,
-      ...(key === undefined ? {} : { 'idempotency-key': key }),
+    const all = {
+      ...authorization(port, token),
+      ...headers,
       ...(body === undefined ? {} : { 'content-type': 'application/json', 'content-length': body.length }),
     };
-    const sent = request({ host: '127.0.0.1', port, method, path, headers, agent }, (response) => {
+    const sent = request({ host: '127.0.0.1', port, method, path, headers: all, agent }, (response) => {
       let text = '';
       response.setEncoding('utf8').on('data', (chunk: string) => {
         text += chunk;
       });
       response.on('end', () => {
-        if (response.statusCode === status) resolve(text);
+        if (response.statusCode === status) resolve({ headers: response.headers, text });
         else reject(new Error(`${method} ${path} answered ${response.statusCode}, not ${status}: ${text}`));
       });
       response.on('error', reject);

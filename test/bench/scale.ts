@@ -68,9 +68,9 @@ async function measureNamed({ port, lines }: Database, token: string): Promise<s
   const names = ['unnamed', 'named'];
   for (let round = 0; round < NAMED_ROUNDS; round += 1) {
     for (const name of names) {
-      const key = name === 'named' ? { key: `round-${round}` } : {};
+      const headers = name === 'named' ? { 'idempotency-key': `round-${round}` } : {};
       const started = performance.now();
-      const call = { method: 'PUT', path: path(CHANGED), body: `{"value":${round + 1_000}}`, status: 200, ...key };
+      const call = { method: 'PUT', path: path(CHANGED), body: `{"value":${round + 1_000}}`, status: 200, headers };
       await sendOne(port, { ...call, token });
       rounds.add('latency', name, performance.now() - started);
     }

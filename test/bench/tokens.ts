@@ -5,6 +5,8 @@ export const ALGORITHMS = ['HS256', 'RS256', 'ES256', 'EdDSA'] as const;
 export type Alg = (typeof ALGORITHMS)[number];
 
 const SECRET = 'a-secret-of-the-bench-and-of-nothing-else';
+/** Of links. */
+const LINK_SECRET = 'another-secret-of-the-bench-and-of-nothing-else';
 /** More than a Worker that remembers tokens remembers, so that none of them is repeated before it is forgotten. */
 const TOKENS = 2000;
 
@@ -15,22 +17,24 @@ export type Credentials = {
   readonly tokens: readonly string[];
   /** The token with one character of its signature changed. */
   readonly forged: string;
+  readonly expired: string;
 };
 
 export async function createCredentials(alg: Alg): Promise<Credentials> {
-  const common = { JWT_ALG: alg, JWT_ISSUER: 'https://issuer.example', JWT_AUDIENCE: 'run-evaluation' };
+  const common = { JWT_ALG: alg, JWT_ISSUER: 'https://issuer.example', JWT_AUDIENCE: 'run-evaluation', LINK_SECRET };
   if (alg === 'HS256') return sign({ ...common, JWT_SECRET: SECRET }, await hmac(SECRET));
   const pair = await keyPair(alg, 'key-1');
   return sign({ ...common, JWT_JWKS: JSON.stringify({ keys: [pair.jwk] }) }, pair);
 }
 
 async function sign(settings: Credentials['settings'], signer: Signer): Promise<Credentials> {
+  const now = Math.floor(Date.now() / 1000);
   const claims = {
     iss: settings['JWT_ISSUER'],
     aud: settings['JWT_AUDIENCE'],
     sub: 'user-123',
     account_id: 'acc_bench',
-    exp: Math.floor(Date.now() / 1000) + 3600,
+    exp: now + 3 * 3600,
   };
   const token = await signer.sign(claims);
   const tokens = await Promise.all(
@@ -38,5 +42,6 @@ async function sign(settings: Credentials['settings'], signer: Signer): Promise<
   );
   const at = token.lastIndexOf('.') + 10;
   const forged = token.slice(0, at) + (token[at] === 'A' ? 'B' : 'A') + token.slice(at + 1);
-  return { settings, token, tokens, forged };
+  const expired = await signer.sign({ ...claims, exp: now - 3600 });
+  return { settings, token, tokens, forged, expired };
 }

@@ -5,7 +5,7 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { mind, stop } from './children.ts';
-import { STAND_IN } from './rows.ts';
+import { standIn } from './stand-in.ts';
 import { COMPATIBILITY_DATE, COMPATIBILITY_FLAGS } from './workers.ts';
 
 /** The one that wrangler brings; its command of the same name is a Node process around it. */
@@ -14,6 +14,7 @@ const { default: WORKERD } = createRequire(import.meta.url)('workerd');
 export type Workerd = {
   /** The port of each of the settings. */
   readonly ports: ReadonlyMap<string, number>;
+  readonly pid: number;
   /** User and system time of all threads so far, in nanoseconds (Linux: proc(5), schedstat). */
   readonly cpu: () => number;
   readonly stop: () => Promise<void>;
@@ -21,40 +22,56 @@ export type Workerd = {
 
 type Settings = { readonly [name: string]: string };
 
-/** `folder` holds the bundle, index.js; what else is needed is written there. */
-export async function startWorkerd(folder: string, settings: ReadonlyMap<string, Settings>): Promise<Workerd> {
-  writeFileSync(join(folder, 'd1.js'), STAND_IN);
-  writeFileSync(join(folder, 'config.capnp'), configOf(settings));
-  const flags = ['serve', '--experimental', '--control-fd=3', join(folder, 'config.capnp')];
+type Options = {
+  /** A command under which workerd runs. */
+  readonly under?: readonly string[];
+  /** How far away the stand-in for D1 is; it answers at once where nothing is said. */
+  readonly roundTripMs?: number;
+  readonly v8Flags?: readonly string[];
+};
+
+/** `folder` holds the bundle, index.js; what else is needed is written there. The port `d1` is that of the stand-in itself. */
+export async function startWorkerd(
+  folder: string,
+  settings: ReadonlyMap<string, Settings>,
+  { under = [], roundTripMs = 0, v8Flags = [] }: Options = {},
+): Promise<Workerd> {
+  writeFileSync(join(folder, 'd1.js'), standIn(roundTripMs));
+  writeFileSync(join(folder, 'config.capnp'), configOf(settings, v8Flags));
+  const [command = '', ...args] = [...under, WORKERD, 'serve', '--experimental', '--control-fd=3'];
   // What the Worker logs is written, as it would be, and read by nobody.
-  const child = mind(spawn(WORKERD, flags, { stdio: ['ignore', 'ignore', 'inherit', 'pipe'] }));
-  const ports = await listening(child, settings.size);
+  const stdio = ['ignore', 'ignore', 'inherit', 'pipe'] as const;
+  const child = mind(spawn(command, [...args, join(folder, 'config.capnp')], { stdio: [...stdio] }));
+  const ports = await listening(child, settings.size + 1);
   return {
     ports,
+    pid: child.pid ?? 0,
     cpu: () => cpuOf(child),
     stop: () => stop(child),
   };
 }
 
 /** The binding of D1 itself, in front of the stand-in. */
-const DB =
-  '(name = "DB", wrapped = (moduleName = "cloudflare-internal:d1-api", innerBindings = [(name = "fetcher", service = "d1")]))';
+const databaseBinding = (name: string) =>
+  `(name = "${name}", wrapped = (moduleName = "cloudflare-internal:d1-api", innerBindings = [(name = "fetcher", service = "d1")]))`;
 
-function configOf(settings: ReadonlyMap<string, Settings>): string {
+function configOf(settings: ReadonlyMap<string, Settings>, v8Flags: readonly string[]): string {
   const services = [...settings].map(([name, vars]) => {
     const texts = Object.entries(vars).map(([key, text]) => `(name = "${key}", text = ${JSON.stringify(text)})`);
+    const databases = ['DB', ...('DATABASES' in vars ? ['DB_1', 'DB_2', 'DB_3'] : [])].map(databaseBinding);
     return `(name = "${name}", worker = (
       modules = [(name = "index.js", esModule = embed "index.js")],
       compatibilityDate = "${COMPATIBILITY_DATE}",
       compatibilityFlags = ${JSON.stringify(COMPATIBILITY_FLAGS)},
-      bindings = [${[...texts, DB].join(', ')}],
+      bindings = [${[...texts, ...databases].join(', ')}],
     ))`;
   });
-  const sockets = [...settings.keys()].map(
+  const sockets = ['d1', ...settings.keys()].map(
     (name) => `(name = "${name}", address = "127.0.0.1:0", http = (), service = "${name}")`,
   );
   return `using Workerd = import "/workerd/workerd.capnp";
 const config :Workerd.Config = (
+  v8Flags = ${JSON.stringify(v8Flags)},
   services = [
     ${services.join(',\n    ')},
     (name = "d1", worker = (modules = [(name = "d1.js", esModule = embed "d1.js")], compatibilityDate = "${COMPATIBILITY_DATE}")),

@@ -1,66 +1,112 @@
 /**
- * The floor with what this Worker promises of each answer: a request id, the headers, a D1 session and its bookmark, a
- * limit to D1's time, one log line. What it costs over the floor is what no writing can save.
+ * The same promises by hand: a Worker for one route that answers as this one does, header by header, with jose for its tokens
+ * and no other library. What it costs over the floor is what the promises cost.
  */
-import { GET, PATH, readValue, type Settings, UPDATE, verify } from './by-hand.ts';
+import { PATH, type Settings } from './by-hand.ts';
+import { type Cost, type Explanation, get, type Row, update } from './same-promises-d1.ts';
+import { parseUpdate, type Update } from './same-promises-input.ts';
+import { authenticate, Refusal } from './same-promises-token.ts';
 
-const D1_MAX_MS = 5000;
+/** What a request has gathered so far: its log line, what D1 cost, and the bookmark once D1 has answered. */
+type State = { readonly log: { [name: string]: unknown }; readonly cost: Cost; bookmark: string | null };
 
-function answer(status: number, body: unknown, requestId: string, more: Record<string, string>): Response {
-  const shared = {
-    'content-type': 'application/json',
-    'cache-control': 'no-store',
-    'x-content-type-options': 'nosniff',
-    'x-request-id': requestId,
-  };
-  return new Response(JSON.stringify(body), { status, headers: { ...shared, ...more } });
-}
+const ORIGIN = /^[0-9a-f]{8}-[0-9a-f]{8}-[0-9a-f]{8}-[0-9a-f]{32}$/;
+const REQUEST_ID = /^[\w.:-]{1,128}$/;
 
-function inTime<T>(work: Promise<T>): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error('D1 did not answer')), D1_MAX_MS);
-    work.then(resolve, reject).finally(() => clearTimeout(timer));
-  });
-}
+const NOT_FOUND = new Refusal(
+  404,
+  'Nothing is there for this token: check the ids, and that the token is for the account that owns them.',
+  { refusal: 'not_found' },
+);
 
-type Row = { readonly created_at: string; readonly updated_at: string | null };
+const unprocessable = (sentence: string) => new Refusal(422, sentence, { refusal: 'unprocessable' });
 
-async function handle(request: Request, settings: Settings, requestId: string): Promise<Response> {
+const validatorsOf = ({ updated_at, created_at }: Row) => ({
+  etag: `"${updated_at ?? created_at}"`,
+  'cache-control': 'no-store, no-transform',
+});
+
+async function handle(request: Request, settings: Settings, state: State): Promise<Row | Refusal> {
   const path = PATH.exec(request.url);
-  if (!path) return answer(404, { error: 'No such path.' }, requestId, {});
-  const claims = await verify(request.headers.get('authorization'), settings);
-  if (!claims) return answer(401, { error: 'The token does not verify.' }, requestId, {});
-  const session = settings.DB.withSession(request.method === 'GET' ? 'first-unconstrained' : 'first-primary');
-  const scope = [path[2]?.toLowerCase(), path[1]?.toLowerCase(), claims.account_id];
-  let statement: D1PreparedStatement;
+  if (!path) return new Refusal(404, 'No such path.', { refusal: 'not_found' });
+  if (request.method !== 'GET' && request.method !== 'PUT') return new Refusal(405, 'No such method.', {});
+  const caller = await authenticate(request, settings);
+  if (caller instanceof Refusal) return caller;
+  const { account, subject, keyId } = caller;
+  const [run_id, id] = [path[1]?.toLowerCase() ?? '', path[2]?.toLowerCase() ?? ''];
+  Object.assign(state.log, { account, key_id: keyId, evaluation: id, database: 'DB' });
+  const isAllowed = (caller.run ?? run_id) === run_id && (caller.evaluation ?? id) === id;
   if (request.method === 'GET') {
-    statement = session.prepare(GET).bind(...scope);
-  } else {
-    const value = await readValue(request);
-    if (typeof value !== 'number') return value;
-    statement = session.prepare(UPDATE).bind(...scope, value, claims.sub, new Date().toISOString());
+    if (!isAllowed) return NOT_FOUND;
+    const sent = request.headers.get('x-d1-bookmark');
+    const session = settings.DB.withSession(sent && ORIGIN.test(sent) ? sent : 'first-unconstrained');
+    const row = await get(session, state.cost, { id, run_id, account });
+    state.bookmark = session.getBookmark();
+    return row ?? NOT_FOUND;
   }
-  const { results } = await inTime(statement.all<Row>());
-  const [row] = results;
-  if (!row) return answer(404, { error: 'Not found.' }, requestId, {});
-  const bookmark = { 'x-d1-bookmark': session.getBookmark() ?? '' };
-  return answer(200, row, requestId, { etag: `"${row.updated_at ?? row.created_at}"`, ...bookmark });
+  const parsed = await parseUpdate(request, subject);
+  if (parsed instanceof Refusal) return parsed;
+  if (!isAllowed) return NOT_FOUND;
+  const session = settings.DB.withSession('first-primary');
+  const { row, explanation } = await update(session, state.cost, { id, run_id, account, subject, ...parsed });
+  state.bookmark = session.getBookmark();
+  return row ?? resultOf(explanation, parsed, subject);
+}
+
+function resultOf(explanation: Explanation, { value }: Update, subject: string): Row | Refusal {
+  const { stored_value, stored_at, precondition_holds, changed_field, is_moving, ...rest } = explanation;
+  const { value_type, min_value, max_value, categories, ...row } = rest;
+  if (is_moving && stored_at === null) return new Refusal(503, 'The account is being moved.', {});
+  if (row.id === null) return NOT_FOUND;
+  const isImmutable = `${changed_field} cannot be changed: leave it out, or send it as it is stored.`;
+  if (stored_at !== null) {
+    if (changed_field !== null) return unprocessable(isImmutable);
+    if (stored_value !== value) return unprocessable(`The Idempotency-Key came before with the value ${stored_value}.`);
+    if (stored_at === row.updated_at) return row;
+    return { ...row, value, updated_by: subject, updated_at: stored_at };
+  }
+  if (!precondition_holds) {
+    const sentence = 'The evaluation is not as If-Match expects it: get it again, and send its present ETag.';
+    return new Refusal(412, sentence, { refusal: 'precondition_failed' }, validatorsOf(row));
+  }
+  if (changed_field !== null) return unprocessable(isImmutable);
+  if (value_type === 'binary') return unprocessable('value must be 0 or 1.');
+  if (value_type === 'continuous') return unprocessable(`value must be between ${min_value} and ${max_value}.`);
+  return unprocessable(`value must be one of ${categories}.`);
 }
 
 export default {
   async fetch(request: Request, settings: Settings): Promise<Response> {
     const started = Date.now();
-    const requestId = request.headers.get('x-request-id') ?? crypto.randomUUID();
-    const response = await handle(request, settings, requestId);
-    const [{ method }, { status }] = [request, response];
-    const line = {
-      request_id: requestId,
-      method,
-      operation: 'updateEvaluation',
-      status,
-      duration_ms: Date.now() - started,
+    const { method, headers } = request;
+    const sent = headers.get('x-request-id');
+    const request_id = sent !== null && REQUEST_ID.test(sent) ? sent : crypto.randomUUID();
+    const operation = method === 'GET' ? 'getEvaluation' : 'updateEvaluation';
+    const log = { request_id, ray: headers.get('cf-ray') ?? undefined, method, operation };
+    const cost = { d1_calls: 0, d1_attempts: 0, rows_read: 0, rows_written: 0 };
+    const state: State = { log, cost, bookmark: null };
+    let isWritten = false;
+    const writeLog = (ending: object) => {
+      if (isWritten) return;
+      isWritten = true;
+      console.log(JSON.stringify({ ...log, ...cost, ...ending, duration_ms: Date.now() - started }));
     };
-    console.log(JSON.stringify(line));
-    return response;
+    request.signal.addEventListener('abort', () => writeLog({ refusal: 'disconnected' }));
+
+    const result = await handle(request, settings, state);
+    const isRefused = result instanceof Refusal;
+    const status = isRefused ? result.status : 200;
+    const shared: Record<string, string> = {
+      'content-type': 'application/json',
+      'cache-control': 'no-store',
+      'x-content-type-options': 'nosniff',
+      'x-request-id': request_id,
+      ...(isRefused ? result.headers : validatorsOf(result)),
+    };
+    if (state.bookmark !== null && status !== 404) shared['x-d1-bookmark'] = state.bookmark;
+    const { updated_at, ...row } = isRefused ? { error: result.error, updated_at: null } : result;
+    const body = updated_at === null ? row : { ...row, updated_at };
+    writeLog({ status, ...(isRefused ? result.log : {}) });
+    return new Response(JSON.stringify(body), { status, headers: shared });
   },
 };

@@ -1,4 +1,4 @@
-/** The table, as both peers would write it. */
+/** The tables and the label's rule, as both peers would write them. */
 import { real, sqliteTable, text } from 'drizzle-orm/sqlite-core';
 
 export const runEvaluation = sqliteTable('run_evaluation', {
@@ -15,6 +15,24 @@ export const runEvaluation = sqliteTable('run_evaluation', {
   updated_by: text(),
   updated_at: text(),
 });
+
+export const evaluationLabel = sqliteTable('evaluation_label', {
+  id: text().primaryKey(),
+  account_id: text().notNull(),
+  name: text().notNull(),
+  description: text(),
+  value_type: text({ enum: ['binary', 'continuous', 'categorical', 'ordinal'] }).notNull(),
+  min_value: real(),
+  max_value: real(),
+  categories: text({ mode: 'json' }).$type<string[]>(),
+});
+
+export function isAllowed(label: typeof evaluationLabel.$inferSelect, value: number): boolean {
+  if (label.value_type === 'binary') return value === 0 || value === 1;
+  if (label.value_type === 'continuous')
+    return value >= (label.min_value ?? value) && value <= (label.max_value ?? value);
+  return Number.isInteger(value) && value >= 0 && value < (label.categories?.length ?? 0);
+}
 
 export type Bindings = {
   DB: D1Database;

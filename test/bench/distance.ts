@@ -1,0 +1,60 @@
+/** How long an answer takes where D1 is far away: a stand-in that answers after the time of a round trip, and counts. */
+import { createCredentialsOf, linesOf, portOf, settingsOf } from './lines.ts';
+import { sendOne } from './load.ts';
+import { progress, Rounds, table } from './measure.ts';
+import { startWorkerd, type Workerd } from './workerd.ts';
+import type { Bundle, Name } from './workers.ts';
+
+const ROUND_TRIP_MS = 100;
+const ROUNDS = 7;
+const WORKERS = ['run-evaluation', 'tutorial', 'zod-openapi'] as const;
+/** One statement, one call, and nothing else. */
+const FLOOR = 'get';
+
+export async function measureDistance(bundles: ReadonlyMap<Name, Bundle>): Promise<string> {
+  progress('distance');
+  const credentials = await createCredentialsOf(['HS256']);
+  const started = new Map<Name, Workerd>();
+  const rounds = new Rounds();
+  try {
+    for (const name of ['floor', ...WORKERS] as const) {
+      const folder = bundles.get(name)?.folder ?? '';
+      started.set(name, await startWorkerd(folder, settingsOf(credentials), { roundTripMs: ROUND_TRIP_MS }));
+    }
+    const all = await linesOf(credentials, portOf(started, 'run-evaluation', 'HS256'));
+    const lines = all.filter(({ call, title }) => call.status !== 401 && !title.endsWith('new token'));
+    const floor = all.find(({ title }) => title === FLOOR);
+    if (!floor) throw new Error('no floor');
+    // The first round warms up.
+    for (let round = 0; round <= ROUNDS; round += 1) {
+      for (const line of lines) {
+        for (const [name, workerd] of started) {
+          const { mode, call, workers } = name === 'floor' ? floor : line;
+          if (!workers.includes(name)) continue;
+          const before = await callsOf(workerd);
+          const begun = performance.now();
+          await sendOne(portOf(started, name, mode), call);
+          if (round > 0) rounds.add(line.title, name, performance.now() - begun);
+          if (round > 0) rounds.add(`${line.title}, calls`, name, (await callsOf(workerd)) - before);
+        }
+      }
+    }
+    return table(
+      [`D1 ${ROUND_TRIP_MS} ms away`, 'one round trip', ...WORKERS],
+      lines.map(({ title, workers }) => [
+        title,
+        `${rounds.median(title, 'floor').toFixed(1)} ms`,
+        ...WORKERS.map((name) => {
+          if (!workers.includes(name)) return '–';
+          const calls = rounds.median(`${title}, calls`, name);
+          return `${rounds.median(title, name).toFixed(1)} ms, ${calls} ${calls === 1 ? 'round trip' : 'round trips'}`;
+        }),
+      ]),
+    );
+  } finally {
+    for (const workerd of started.values()) await workerd.stop();
+  }
+}
+
+const callsOf = async ({ ports }: Workerd) =>
+  Number(await (await fetch(`http://127.0.0.1:${ports.get('d1')}/`)).text());

@@ -1,0 +1,90 @@
+/**
+ * Instructions per request, counted by valgrind on workerd with one thread: the same whatever else the machine does, so the
+ * best figure for what a change costs. Only the floors and this Worker, because it is slow.
+ */
+import { execFileSync } from 'node:child_process';
+import { readdirSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { createCredentialsOf, type Line, linesOf, type Mode, portOf, settingsOf } from './lines.ts';
+import { send } from './load.ts';
+import { progress, Rounds, table } from './measure.ts';
+import { startWorkerd, type Workerd } from './workerd.ts';
+import type { Bundle, Name } from './workers.ts';
+
+const COUNTED = ['run-evaluation', 'same-promises', 'floor'] as const;
+const FIRST_WARM_UP_REQUESTS = 1500;
+const WARM_UP_REQUESTS = 400;
+const REQUESTS = 200;
+
+export async function countInstructions(bundles: ReadonlyMap<Name, Bundle>): Promise<string> {
+  if (!hasValgrind()) return 'Instructions are not counted: that needs valgrind (apt-get install valgrind).';
+  const credentials = await createCredentialsOf(['HS256']);
+  const counts = new Rounds();
+  let lines: Line[] = [];
+  for (const name of COUNTED) {
+    const folder = bundles.get(name)?.folder ?? '';
+    const counter = [
+      'valgrind',
+      '--quiet',
+      '--tool=callgrind',
+      '--instr-atstart=no',
+      `--callgrind-out-file=${folder}/count`,
+    ];
+    const workerd = await startWorkerd(folder, settingsOf(credentials), {
+      under: counter,
+      v8Flags: ['--single-threaded'],
+    });
+    const started = new Map([[name, workerd] as const]);
+    const warm = new Set<Mode>();
+    try {
+      // Its link serves for all: they have one secret.
+      if (name === 'run-evaluation') lines = await linesOf(credentials, portOf(started, name, 'HS256'));
+      for (const { title, mode, call } of lines.filter(({ workers }) => workers.includes(name))) {
+        const port = portOf(started, name, mode);
+        await send(port, call, warm.has(mode) ? WARM_UP_REQUESTS : FIRST_WARM_UP_REQUESTS);
+        warm.add(mode);
+        control(workerd, '--instr=on');
+        await send(port, call, REQUESTS);
+        // Before it is off, which forgets.
+        const thousands = countIn(workerd, folder) / REQUESTS / 1000;
+        control(workerd, '--instr=off');
+        counts.add(title, name, thousands);
+        progress(`instructions, ${name}, ${title}: ${thousands.toFixed(0)} thousand`);
+      }
+    } finally {
+      await workerd.stop();
+    }
+  }
+  return table(
+    ['thousand instructions per request', 'floor', 'same-promises', 'run-evaluation', 'run-evaluation / same-promises'],
+    lines.map(({ title }) => [
+      title,
+      ...[...COUNTED].reverse().map((name) => told(counts.median(title, name), 0)),
+      told(counts.median(title, 'run-evaluation') / counts.median(title, 'same-promises'), 2),
+    ]),
+  );
+}
+
+const told = (figure: number, digits: number) => (Number.isNaN(figure) ? '–' : figure.toFixed(digits));
+
+function hasValgrind(): boolean {
+  try {
+    execFileSync('valgrind', ['--version'], { stdio: 'ignore' });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+const control = ({ pid }: Workerd, what: string) =>
+  execFileSync('callgrind_control', [what, String(pid)], { stdio: 'ignore' });
+
+/** What was counted since the counting began. */
+function countIn(workerd: Workerd, folder: string): number {
+  control(workerd, '--dump');
+  const [file = ''] = readdirSync(folder).filter((name) => name.startsWith('count.'));
+  const [, total] = /^(?:totals|summary): (\d+)/m.exec(readFileSync(join(folder, file), 'utf8')) ?? [];
+  if (total === undefined) throw new Error(`valgrind told no count in ${file}`);
+  rmSync(join(folder, file));
+  return Number(total);
+}

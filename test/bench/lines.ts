@@ -1,0 +1,115 @@
+/** What is asked of each Worker: the lines of the tables, and which Workers have them. */
+import { isDeepStrictEqual } from 'node:util';
+import { type Call, sendOne } from './load.ts';
+import { ILLEGAL_VALUE, LABEL, MISSING, OLD_VERSION, RUN, STORED } from './stand-in.ts';
+import { type Alg, type Credentials, createCredentials } from './tokens.ts';
+import type { Workerd } from './workerd.ts';
+import { type Name, WORKERS } from './workers.ts';
+
+/** The settings of a Worker: those of an algorithm, or with accounts in four databases. */
+export type Mode = Alg | 'four databases';
+
+export type Line = {
+  readonly title: string;
+  readonly mode: Mode;
+  readonly call: Call;
+  readonly workers: readonly Name[];
+};
+
+const FOUR_DATABASES = { DATABASES: '0-255=DB 256-511=DB_1 512-767=DB_2 768-1023=DB_3' };
+
+/** The floor knows the published contract, and not what only this project promises: 412 and 422. */
+const BUT_THE_FLOOR = WORKERS.filter((name) => name !== 'floor');
+const OWN: readonly Name[] = ['run-evaluation'];
+
+const path = (id: string) => `/v1/run/${RUN}/evaluation/${id}`;
+const put = { method: 'PUT', path: path(STORED), body: '{"value":8}', status: 200 };
+const get = { method: 'GET', path: path(STORED), status: 200 };
+
+export async function createCredentialsOf(algorithms: readonly Alg[]): Promise<ReadonlyMap<Alg, Credentials>> {
+  return new Map(await Promise.all(algorithms.map(async (alg) => [alg, await createCredentials(alg)] as const)));
+}
+
+export function settingsOf(credentials: ReadonlyMap<Alg, Credentials>): ReadonlyMap<string, Credentials['settings']> {
+  const { settings } = first(credentials);
+  const modes = [...credentials].map(([alg, { settings }]) => [alg as string, settings] as const);
+  return new Map([...modes, ['four databases', { ...settings, ...FOUR_DATABASES }]]);
+}
+
+function first(credentials: ReadonlyMap<Alg, Credentials>): Credentials {
+  const hmac = credentials.get('HS256');
+  if (!hmac) throw new Error('no HS256');
+  return hmac;
+}
+
+/** `port` is that of this Worker, which makes the link that the lines use. */
+export async function linesOf(credentials: ReadonlyMap<Alg, Credentials>, port: number): Promise<Line[]> {
+  const { token, forged, expired } = first(credentials);
+  const link = await makeLink(port, token);
+  const line = (title: string, call: Call, workers: readonly Name[] = WORKERS, mode: Mode = 'HS256') => ({
+    title,
+    mode,
+    workers,
+    call: { token, ...call },
+  });
+  return [
+    ...[...credentials].flatMap(([alg, { token, tokens }]) => [
+      line(`update, ${alg}, repeated token`, { ...put, token }, WORKERS, alg),
+      line(`update, ${alg}, new token`, { ...put, token: tokens }, WORKERS, alg),
+    ]),
+    line('update, four databases', put, OWN, 'four databases'),
+    line('get', get),
+    line('update of a missing row: 404', { ...put, path: path(MISSING), status: 404 }),
+    line('get of a missing row: 404', { ...get, path: path(MISSING), status: 404 }),
+    line(
+      'update of another version: 412',
+      { ...put, headers: { 'if-match': `"${OLD_VERSION}"` }, status: 412 },
+      BUT_THE_FLOOR,
+    ),
+    line('refused update: 422', { ...put, body: `{"value":${ILLEGAL_VALUE}}`, status: 422 }, BUT_THE_FLOOR),
+    line('forged token: 401', { ...put, token: forged, status: 401 }),
+    line('expired token: 401', { ...put, token: expired, status: 401 }),
+    line('no JWT: 401', { ...put, token: 'none', status: 401 }),
+    line(
+      'create a label',
+      {
+        method: 'POST',
+        path: '/v1/evaluation-labels',
+        body: '{"name":"Response Quality","value_type":"continuous","min_value":0,"max_value":10}',
+        status: 201,
+      },
+      OWN,
+    ),
+    line('get a label', { ...get, path: `/v1/evaluation-label/${LABEL}` }, OWN),
+    // A sender of webhooks, and a browser, have the key of the link and no token.
+    line('update by a link', { method: 'POST', path: link, body: put.body, status: 200, token: undefined }, OWN),
+    line('page of a link', { method: 'GET', path: link, status: 200, token: undefined }, OWN),
+  ];
+}
+
+async function makeLink(port: number, token: string): Promise<string> {
+  const call = { method: 'POST', path: `${path(STORED)}/links`, body: '{"name":"anna"}', status: 201, token };
+  const { pathname, search } = new URL(JSON.parse((await sendOne(port, call)).text).url);
+  return pathname + search;
+}
+
+export function portOf(started: ReadonlyMap<Name, Workerd>, name: Name, mode: Mode): number {
+  const port = started.get(name)?.ports.get(mode);
+  if (port === undefined) throw new Error(`${name} does not listen for ${mode}`);
+  return port;
+}
+
+/** @throws {Error} where same-promises answers with another header or body than this Worker: then it promises something else. */
+export async function expectSamePromises(lines: readonly Line[], started: ReadonlyMap<Name, Workerd>): Promise<void> {
+  for (const { title, mode, call, workers } of lines.filter(({ workers }) => workers.includes('same-promises'))) {
+    const answerOf = async (name: Name) => {
+      const sent = { ...call, headers: { ...call.headers, 'x-request-id': 'the-same' } };
+      const { headers, text } = await sendOne(portOf(started, name, mode), sent);
+      return [headers, text];
+    };
+    const [expected, answered] = [await answerOf('run-evaluation'), await answerOf('same-promises')];
+    if (!isDeepStrictEqual(expected, answered)) {
+      throw new Error(`${title}: ${workers.join()} answer ${JSON.stringify([expected, answered], null, 2)}`);
+    }
+  }
+}

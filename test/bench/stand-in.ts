@@ -1,0 +1,111 @@
+/**
+ * A stand-in for D1 that answers at once, or after the time of a round trip. It knows no SQL: it looks for a few texts in what
+ * was asked. A batch is a write and what explains why it stored nothing.
+ */
+export const RUN = '018f4d3c-0001-7000-8000-000000000001';
+export const STORED = '018f4d3d-0001-7000-8000-000000000001';
+export const LABEL = '018f4d3b-0001-7000-8000-000000000001';
+
+/** An id that is not there, a version that was replaced, and a value that the label does not allow. */
+export const MISSING = '018f4d3d-0001-7000-8000-00000000ffff';
+export const OLD_VERSION = '2026-01-01T00:00:00.001Z';
+export const ILLEGAL_VALUE = 987_654_321_987;
+
+const EVALUATION = {
+  id: STORED,
+  account_id: 'acc_bench',
+  run_id: RUN,
+  output_name: 'summary',
+  field_path: '$.text',
+  evaluation_label_id: LABEL,
+  value: 8,
+  created_by: 'user-7',
+  created_by_evaluator_id: null,
+  created_at: '2026-01-02T03:04:05.678Z',
+  updated_by: 'user-123',
+  updated_at: '2026-01-03T03:04:05.678Z',
+};
+
+const RULE = { value_type: 'continuous', min_value: 0, max_value: 10, categories: null };
+
+const LABEL_ROW = {
+  id: LABEL,
+  account_id: 'acc_bench',
+  name: 'Response Quality',
+  description: 'How good the response is',
+  ...RULE,
+  archived_at: null,
+  created_by: 'user-123',
+  created_at: '2026-01-01T03:04:05.678Z',
+  updated_by: null,
+  updated_at: null,
+};
+
+const PAGE = { ...EVALUATION, name: LABEL_ROW.name, description: LABEL_ROW.description, ...RULE, earlier: '[5,6,7]' };
+
+const ASKED = { stored_value: null, stored_at: null, precondition_holds: 1, changed_field: null, is_moving: 0 };
+const ILLEGAL = { ...EVALUATION, ...RULE, ...ASKED };
+const NOT_THERE = { ...Object.fromEntries(Object.keys(ILLEGAL).map((column) => [column, null])), is_moving: 0 };
+
+type Row = { readonly [column: string]: unknown };
+
+/** D1's result of a statement that finds the row, or of one that does not, as the binding reads it. */
+const resultOf = (row?: Row) => ({
+  success: true,
+  results: { columns: Object.keys(row ?? EVALUATION), rows: row ? [Object.values(row)] : [] },
+  meta: {
+    served_by: 'stand-in',
+    duration: 0,
+    changes: row ? 1 : 0,
+    last_row_id: 0,
+    changed_db: row !== undefined,
+    size_after: 8192,
+    rows_read: row ? 1 : 0,
+    rows_written: row ? 1 : 0,
+  },
+});
+
+const answer = (...rows: (Row | undefined)[]) => JSON.stringify(rows.map(resultOf));
+
+const ANSWERS = {
+  evaluation: answer(EVALUATION),
+  label: answer(LABEL_ROW),
+  page: answer(PAGE),
+  nothing: answer(undefined),
+  evaluationStored: answer(EVALUATION, undefined),
+  labelStored: answer(LABEL_ROW, undefined),
+  missing: answer(undefined, NOT_THERE),
+  changed: answer(undefined, { ...ILLEGAL, precondition_holds: 0 }),
+  illegal: answer(undefined, ILLEGAL),
+};
+
+/** A GET is not from D1's binding: it asks how many calls there were. */
+export const standIn = (roundTripMs: number) => `
+const ANSWERS = ${JSON.stringify(ANSWERS)};
+const init = { headers: { 'content-type': 'application/json', 'x-cf-d1-session-commit-token': '00000001-00000000-00004f00-00000000000000000000000000000000' } };
+
+function answerTo(asked) {
+  const isMissing = asked.includes('${MISSING}');
+  const isAboutLabel = !asked.includes('run_evaluation');
+  if (!asked.startsWith('[')) {
+    if (isMissing) return ANSWERS.nothing;
+    if (isAboutLabel) return ANSWERS.label;
+    return asked.includes(' AS earlier ') ? ANSWERS.page : ANSWERS.evaluation;
+  }
+  if (isAboutLabel) return ANSWERS.labelStored;
+  if (isMissing) return ANSWERS.missing;
+  if (asked.includes('${OLD_VERSION}')) return ANSWERS.changed;
+  return asked.includes('${ILLEGAL_VALUE}') ? ANSWERS.illegal : ANSWERS.evaluationStored;
+}
+
+let calls = 0;
+export default {
+  async fetch(request) {
+    if (request.method === 'GET') return new Response(String(calls));
+    calls += 1;
+    const asked = await request.text();
+    ${roundTripMs === 0 ? '' : `await scheduler.wait(${roundTripMs});`}
+    return new Response(answerTo(asked), init);
+  },
+};
+`;
