@@ -5,18 +5,18 @@
 import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { createCredentialsOf, type Line, linesOf, type Mode, portOf, settingsOf } from './lines.ts';
+import { createCredentialsOf, type Line, linesOf, portOf, settingsOf } from './lines.ts';
 import { send } from './load.ts';
 import { progress, Rounds, table } from './measure.ts';
 import { startWorkerd, type Workerd } from './workerd.ts';
 import type { Bundle, Name } from './workers.ts';
 
 const COUNTED = ['run-evaluation', 'same-promises', 'floor'] as const;
-const FIRST_WARM_UP_REQUESTS = 1500;
-const WARM_UP_REQUESTS = 400;
-const REQUESTS = 200;
+const WARM_UP_REQUESTS = 1000;
+const REQUESTS = 500;
 
-export async function countInstructions(bundles: ReadonlyMap<Name, Bundle>): Promise<string> {
+/** `only` is part of the titles of the lines that are counted. */
+export async function countInstructions(bundles: ReadonlyMap<Name, Bundle>, only = ''): Promise<string> {
   if (!hasValgrind()) return 'Instructions are not counted: that needs valgrind (apt-get install valgrind).';
   const credentials = await createCredentialsOf(['HS256']);
   const counts = new Rounds();
@@ -35,18 +35,20 @@ export async function countInstructions(bundles: ReadonlyMap<Name, Bundle>): Pro
       v8Flags: ['--single-threaded'],
     });
     const started = new Map([[name, workerd] as const]);
-    const warm = new Set<Mode>();
     try {
       // Its link serves for all: they have one secret.
-      if (name === 'run-evaluation') lines = await linesOf(credentials, portOf(started, name, 'HS256'));
+      if (name === 'run-evaluation') {
+        const all = await linesOf(credentials, portOf(started, name, 'HS256'));
+        lines = all.filter(({ title }) => title.includes(only));
+      }
       for (const { title, mode, call } of lines.filter(({ workers }) => workers.includes(name))) {
         const port = portOf(started, name, mode);
-        await send(port, call, warm.has(mode) ? WARM_UP_REQUESTS : FIRST_WARM_UP_REQUESTS);
-        warm.add(mode);
+        await send(port, call, WARM_UP_REQUESTS);
         control(workerd, '--instr=on');
+        // Once it was off, only what is counted from one dump to the next is right.
+        dump(workerd, folder);
         await send(port, call, REQUESTS);
-        // Before it is off, which forgets.
-        const thousands = countIn(workerd, folder) / REQUESTS / 1000;
+        const thousands = dump(workerd, folder) / REQUESTS / 1000;
         control(workerd, '--instr=off');
         counts.add(title, name, thousands);
         progress(`instructions, ${name}, ${title}: ${thousands.toFixed(0)} thousand`);
@@ -79,8 +81,8 @@ function hasValgrind(): boolean {
 const control = ({ pid }: Workerd, what: string) =>
   execFileSync('callgrind_control', [what, String(pid)], { stdio: 'ignore' });
 
-/** What was counted since the counting began. */
-function countIn(workerd: Workerd, folder: string): number {
+/** What was counted since the last dump. */
+function dump(workerd: Workerd, folder: string): number {
   control(workerd, '--dump');
   const [file = ''] = readdirSync(folder).filter((name) => name.startsWith('count.'));
   const [, total] = /^(?:totals|summary): (\d+)/m.exec(readFileSync(join(folder, file), 'utf8')) ?? [];

@@ -1,7 +1,7 @@
 /**
  * `npm run bench`: what a request, a cold start, a large and a distant database cost, beside hand-written Workers and two
- * usual stacks. `npm run bench -- distance` prints one part alone. Loopback only; Linux, because it reads the CPU of a process
- * there.
+ * usual stacks. `npm run bench -- distance` prints one part alone, and `npm run bench -- instructions 404` some lines of one.
+ * Loopback only; Linux, because it reads the CPU of a process there.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
@@ -21,9 +21,9 @@ const PARTS: { readonly [name: string]: Part } = {
   startup: measureStartup,
   distance: measureDistance,
   d1: (_, root) => measureScale(root),
-  instructions: countInstructions,
+  instructions: (made) => countInstructions(made, only),
 };
-const [, , asked] = process.argv;
+const [, , asked, only] = process.argv;
 if (asked !== undefined && !(asked in PARTS)) {
   console.error(`bench: there is no part ${asked}, only ${Object.keys(PARTS).join(', ')}`);
   process.exit(1);
