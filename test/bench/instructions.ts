@@ -41,15 +41,14 @@ export async function countInstructions(bundles: ReadonlyMap<Name, Bundle>, only
         const all = await linesOf(credentials, portOf(started, name, 'HS256'));
         lines = all.filter(({ title }) => title.includes(only));
       }
-      for (const { title, mode, call } of lines.filter(({ workers }) => workers.includes(name))) {
-        const port = portOf(started, name, mode);
-        await send(port, call, WARM_UP_REQUESTS);
-        control(workerd, '--instr=on');
-        // Once it was off, only what is counted from one dump to the next is right.
-        dump(workerd, folder);
-        await send(port, call, REQUESTS);
+      const own = lines.filter(({ workers }) => workers.includes(name));
+      progress(`instructions, ${name}, warming up`);
+      for (const { mode, call } of own) await send(portOf(started, name, mode), call, WARM_UP_REQUESTS);
+      control(workerd, '--instr=on');
+      dump(workerd, folder);
+      for (const { title, mode, call } of own) {
+        await send(portOf(started, name, mode), call, REQUESTS);
         const thousands = dump(workerd, folder) / REQUESTS / 1000;
-        control(workerd, '--instr=off');
         counts.add(title, name, thousands);
         progress(`instructions, ${name}, ${title}: ${thousands.toFixed(0)} thousand`);
       }

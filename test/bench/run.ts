@@ -13,7 +13,7 @@ import { measureScale } from './scale.ts';
 import { measureStartup } from './startup.ts';
 import { type Bundle, bundle, type Name, WORKERS } from './workers.ts';
 
-const DEADLINE_MS = 40 * 60 * 1000;
+const DEADLINE_MS = 60 * 60 * 1000;
 
 type Part = (bundles: ReadonlyMap<Name, Bundle>, root: string) => Promise<string>;
 const PARTS: { readonly [name: string]: Part } = {
