@@ -1,5 +1,5 @@
 /**
- * Instructions per request, counted by valgrind on workerd with one thread: the same whatever else the machine does, so the
+ * Instructions per request, counted by valgrind on workerd with one thread: what else the machine does hardly matters, so the
  * best figure for what a change costs. Only the floors and this Worker, because it is slow.
  */
 import { execFileSync } from 'node:child_process';
