@@ -2,16 +2,16 @@
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 
-const running = new Set<ChildProcess>();
+const running = new Map<ChildProcess, NodeJS.Signals>();
 
 process.once('exit', () => {
-  for (const child of running) child.kill();
+  for (const [child, signal] of running) child.kill(signal);
 });
 for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1));
 
-/** Keeps in mind a process that has been started. */
-export function mind<T extends ChildProcess>(child: T): T {
-  running.add(child);
+/** Keeps in mind a process that has been started, and by which signal it ends if the bench ends before it. */
+export function mind<T extends ChildProcess>(child: T, signal: NodeJS.Signals = 'SIGTERM'): T {
+  running.set(child, signal);
   child.once('close', () => running.delete(child));
   return child;
 }
