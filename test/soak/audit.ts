@@ -1,5 +1,5 @@
 /**
- * The end: every evaluation and its history, read through the API, against what its callers know of it. Each
+ * Every evaluation and its history, read through the API while nobody writes, against what its callers know of it. Each
  * acknowledged update is there once, with its author and time; nothing is there that nobody sent.
  */
 import { setTimeout as pause } from 'node:timers/promises';
@@ -13,7 +13,15 @@ const ROUNDS_MAX = 20;
 const ROUND_MS = 200;
 
 export type Tally = Record<
-  'evaluations' | 'acknowledged' | 'in rows' | 'in history' | 'uncertain' | 'uncertain, stored' | 'versions shown',
+  | 'evaluations'
+  | 'acknowledged'
+  | 'in rows'
+  | 'in history'
+  | 'uncertain'
+  | 'uncertain, stored'
+  | 'under way'
+  | 'under way, stored'
+  | 'versions shown',
   number
 >;
 
@@ -26,11 +34,14 @@ export async function audit(world: World, connections: number): Promise<Tally> {
     'in history': 0,
     uncertain: 0,
     'uncertain, stored': 0,
+    'under way': 0,
+    'under way, stored': 0,
     'versions shown': 0,
   };
   const stored = new Map<string, RunEvaluation>();
   for (const run of world.runs) {
-    for (const row of await readAll<RunEvaluation>(world, `/v1/run/${run.id}/evaluations`)) stored.set(row.id, row);
+    for (const row of await readAll<RunEvaluation>(world, `/v1/run/${run.id}/evaluations?limit=500`))
+      stored.set(row.id, row);
   }
   const ledgers = new Map(world.runs.flatMap(({ ledgers }) => [...ledgers]));
   const violate = (sentence: string) => world.findings.violate('audit', sentence);
@@ -48,9 +59,10 @@ export async function audit(world: World, connections: number): Promise<Tally> {
   return tally;
 }
 
-async function readAll<Entry>(world: World, list: string): Promise<Entry[]> {
+/** All pages, from the first one. */
+export async function readAll<Entry>(world: World, first: string): Promise<Entry[]> {
   const entries: Entry[] = [];
-  for (let path: string | undefined = `${list}?limit=500`; path !== undefined; ) {
+  for (let path: string | undefined = first; path !== undefined; ) {
     const answer = await readPage(world, path);
     entries.push(...(answer.body as Entry[]));
     path = /^<([^>]+)>/.exec(String(answer.headers['link'] ?? ''))?.[1];
@@ -75,7 +87,7 @@ type Replaced = Version & { readonly next?: { readonly by: string | null; readon
 
 /** All versions of an evaluation, oldest first; each but the last says what replaced it. */
 async function readVersions(world: World, ledger: Ledger, row: RunEvaluation): Promise<Replaced[]> {
-  const history = await readAll<ReplacedRow>(world, `${pathOf(ledger)}/history`);
+  const history = await readAll<ReplacedRow>(world, `${pathOf(ledger)}/history?limit=500`);
   const replaced = history.reverse().map((entry) => ({
     ...{ value: entry.value, by: entry.updated_by, at: entry.updated_at },
     next: { by: entry.replaced_by, at: entry.replaced_at },
@@ -108,10 +120,11 @@ function compare(ledger: Ledger, versions: Replaced[], tally: Tally, violate: (s
   for (const version of ledger.shown) if (!stored.has(words(version))) fail(`${words(version)} was shown, and is gone`);
 
   const counts = new Map<number, number>();
-  for (const { value } of versions.slice(1)) counts.set(value, (counts.get(value) ?? 0) + 1);
-  for (const [value, count] of counts)
-    if (!ledger.sent.has(value)) fail(`${value} is stored ${count} times, never sent`);
-  for (const [value, { author, uncertain, acknowledged }] of ledger.sent) {
+  for (const version of versions.slice(1)) {
+    counts.set(version.value, (counts.get(version.value) ?? 0) + 1);
+    if (ledger.sent.get(version.value)?.author !== version.by) fail(`${words(version)} is stored, and was never sent`);
+  }
+  for (const [value, { author, once, isUnderWay, uncertain, acknowledged }] of ledger.sent) {
     for (const at of acknowledged) {
       tally.acknowledged += 1;
       const found = stored.get(words({ value, by: author, at }));
@@ -120,10 +133,15 @@ function compare(ledger: Ledger, versions: Replaced[], tally: Tally, violate: (s
       else tally[found.next ? 'in history' : 'in rows'] += 1;
     }
     const count = counts.get(value) ?? 0;
-    if (count > acknowledged.size + uncertain) {
-      fail(`${value} is stored ${count} times, acknowledged ${acknowledged.size} and in doubt ${uncertain} times`);
+    const inDoubt = uncertain + Number(isUnderWay);
+    if (count > (once ? 1 : acknowledged.size + inDoubt)) {
+      const key = once ? ' with one Idempotency-Key' : '';
+      fail(`${value} is stored ${count} times, acknowledged ${acknowledged.size} and in doubt ${inDoubt} times${key}`);
     }
-    if (uncertain > 0 && acknowledged.size === 0) {
+    if (isUnderWay) {
+      tally['under way'] += 1;
+      if (count > acknowledged.size) tally['under way, stored'] += 1;
+    } else if (uncertain > 0 && acknowledged.size === 0) {
       tally.uncertain += 1;
       if (count > 0) tally['uncertain, stored'] += 1;
     }

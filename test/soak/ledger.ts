@@ -12,6 +12,10 @@ export const versionOf = ({ value, created_by, created_at, updated_by, updated_a
 
 export type Sent = {
   readonly author: string;
+  /** Sent with an Idempotency-Key: however often, it is stored once at most. */
+  readonly once: boolean;
+  /** Sent, and not answered yet. */
+  isUnderWay: boolean;
   /** Tries that ended in 503: each of them may have been stored or not. */
   uncertain: number;
   /** The times under which the value was acknowledged; several only where it was sent several times. */

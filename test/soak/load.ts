@@ -13,37 +13,54 @@ const BROKEN_PAUSE_MS = 500;
 
 export type BadInputs = { sent: number; refused: number; unanswered: number };
 
-/** By weight, of a hundred. */
-const TURNS: readonly (readonly [number, (world: World) => Promise<unknown>])[] = [
+type Turn = (world: World) => Promise<unknown>;
+
+/** Each as often as its weight says. */
+export const weighted = (turns: readonly (readonly [number, Turn])[]): Turn[] =>
+  turns.flatMap(([weight, turn]) => Array.from({ length: weight }, () => turn));
+
+const TURNS = weighted([
   [10, createEvaluation],
-  [30, (world) => updateEvaluation(world, false)],
-  [22, (world) => updateEvaluation(world, true)],
+  [20, (world) => updateEvaluation(world, 'update')],
+  [10, (world) => updateEvaluation(world, 'update with a key')],
+  [22, (world) => updateEvaluation(world, 'conditional update')],
   [18, (world) => getEvaluation(world, pickLedger(world))],
   [5, getIfChanged],
   [15, listEvaluations],
-];
-
-const choices = TURNS.flatMap(([weight, turn]) => Array.from({ length: weight }, () => turn));
+]);
 
 export async function applyLoad(world: World, connections: number, isOver: () => boolean): Promise<BadInputs> {
   const bad: BadInputs = { sent: 0, refused: 0, unanswered: 0 };
-  while (world.existing.length < FIRST_EVALUATIONS) await createEvaluation(world);
+  const turn = async () => {
+    if (!world.random.chance(BAD_INPUT)) {
+      await world.random.pick(TURNS)(world);
+      return;
+    }
+    bad.sent += 1;
+    const refused = await sendBadInput(world);
+    if (refused === undefined) bad.unanswered += 1;
+    else if (refused) bad.refused += 1;
+  };
+  await createFirst(world);
+  await runLoops(world, connections, turn, isOver);
+  return bad;
+}
 
+export async function createFirst(world: World): Promise<void> {
+  while (world.existing.length < FIRST_EVALUATIONS) await createEvaluation(world);
+}
+
+/** So many loops, each with one turn at a time. */
+export async function runLoops(world: World, loops: number, turn: Turn, isOver: () => boolean): Promise<void> {
   const loop = async () => {
     while (!isOver()) {
       try {
-        if (world.random.chance(BAD_INPUT)) {
-          bad.sent += 1;
-          const refused = await sendBadInput(world);
-          if (refused === undefined) bad.unanswered += 1;
-          else if (refused) bad.refused += 1;
-        } else await world.random.pick(choices)(world);
+        await turn(world);
       } catch (thrown) {
         world.findings.violate('no answer', thrown instanceof Error ? thrown.message : String(thrown));
         await pause(BROKEN_PAUSE_MS);
       }
     }
   };
-  await Promise.all(Array.from({ length: connections }, loop));
-  return bad;
+  await Promise.all(Array.from({ length: loops }, loop));
 }

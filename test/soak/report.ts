@@ -1,5 +1,6 @@
 /** What the soak says at the end: load held, faults survived, bad inputs refused, and what it proved or found wrong. */
 import type { Tally } from './audit.ts';
+import type { Crashes } from './crash.ts';
 import type { Faults } from './faults.ts';
 import type { Findings } from './findings.ts';
 import type { BadInputs } from './load.ts';
@@ -51,6 +52,24 @@ updates        ${tally.acknowledged} acknowledged in ${tally.evaluations} evalua
   shown        ${tally['versions shown']} versions in answers, each of them in a row or in history
 memory         ${memoryOf(results)}
 ${verdictOf(findings)}`;
+}
+
+export function crashReportOf({
+  kills,
+  cutOff,
+  updates,
+  updatesStored,
+  requests,
+  tally,
+  revoked,
+  labels,
+}: Crashes): string {
+  return `
+kills          ${kills} of workerd (SIGKILL) while callers wrote; ${cutOff} writes cut off by them and sent again
+  requests     ${list([...requests].sort(([, a], [, b]) => b - a))}
+  in doubt     ${updates} updates of evaluations cut off, of which ${updatesStored} were stored
+  updates      ${tally.acknowledged} acknowledged in ${tally.evaluations} evaluations: ${tally['in rows']} in rows, ${tally['in history']} in history
+  others       ${revoked} links revoked, ${labels} labels as they were left`;
 }
 
 function memoryOf({ growth, growthMaxMiB }: Results): string {

@@ -1,16 +1,15 @@
 /**
- * The Worker in workerd with a real local D1, on loopback, bundled as `wrangler deploy` would, but for its entry module.
+ * A Worker in workerd with a real local D1, on loopback, bundled as `wrangler deploy` would.
  * By Miniflare itself, in one process: with wrangler's development server there is a proxy in front, and memory grows
  * with each request whatever the Worker keeps.
  */
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { unstable_readConfig } from 'wrangler';
 import { migrationStatements } from '../node/migrations.ts';
 import type { Faults } from './faults.ts';
-import { BINDINGS } from './stores.ts';
 
 /** The one that wrangler brings. */
 const { Miniflare } = createRequire(import.meta.url)('miniflare');
@@ -41,15 +40,50 @@ export type Server = {
 
 export type Label = { readonly id: string; readonly min: number; readonly max: number };
 
-/** `folder` takes all files, and goes when nobody needs them. */
-export async function startServer(folder: string, secret: string, label: Label): Promise<Server> {
-  // Keeps both to this machine and to that folder.
-  Object.assign(process.env, {
-    TMPDIR: folder,
-    CI: 'true',
-    WRANGLER_SEND_METRICS: 'false',
-    MINIFLARE_WORKERD_V8_FLAGS: `--max-heap-size=${HEAP_MAX_MIB}`,
-  });
+export type Build = {
+  /** Takes all files, and goes when nobody needs them. */
+  readonly folder: string;
+  readonly databases: readonly string[];
+  readonly config: unknown;
+};
+
+/** Bundles an entry module. `settings` are those of the Worker. */
+export function build(
+  folder: string,
+  entry: string,
+  databases: readonly string[],
+  settings: Readonly<Record<string, string>>,
+): Build {
+  // Keeps it to this machine and to that folder.
+  Object.assign(process.env, { TMPDIR: folder, CI: 'true', WRANGLER_SEND_METRICS: 'false' });
+  const { compatibility_date, minify, keep_names } = unstable_readConfig({ config: 'wrangler.toml' });
+  const config = join(folder, 'wrangler.json');
+  const main = join(process.cwd(), entry);
+  writeFileSync(config, JSON.stringify({ name: 'soak', main, compatibility_date, minify, keep_names }));
+  execFileSync('wrangler', ['deploy', '--config', config, '--dry-run', '--outdir', folder]);
+  const name = basename(entry).replace('.ts', '.js');
+  const contents = readFileSync(join(folder, name), 'utf8');
+  return {
+    folder,
+    databases,
+    config: {
+      name: 'soak',
+      compatibilityDate: compatibility_date,
+      manifest: { mainModule: name, modulesRoot: folder, modules: { [name]: { type: 'esm', contents } } },
+      env: {
+        ...Object.fromEntries(databases.map((database) => [database, { type: 'd1', id: database }])),
+        ...Object.fromEntries(Object.entries(settings).map(([setting, value]) => [setting, { type: 'text', value }])),
+      },
+    },
+  };
+}
+
+/** Where the databases are. */
+export const storeOf = (folder: string) => join(folder, 'store');
+
+/** Starts workerd on what is stored; with a label, on databases that are new. */
+export async function startServer({ folder, databases, config }: Build, label?: Label): Promise<Server> {
+  Object.assign(process.env, { MINIFLARE_WORKERD_V8_FLAGS: `--max-heap-size=${HEAP_MAX_MIB}` });
   let [absorbed, fenced] = [0, 0];
   const read = (line: string) => {
     if (!line.startsWith('{')) return;
@@ -63,13 +97,14 @@ export async function startServer(folder: string, secret: string, label: Label):
     cf: false,
     logRequests: false,
     resourceTmpPath: folder,
+    resourcePersistencePath: storeOf(folder),
     handleStructuredLogs: ({ message }: { readonly message: string }) => read(message),
-    workers: [{ config: configOf(folder, secret) }],
+    workers: [{ config }],
   });
   const stop = async () => miniflare.dispose();
   try {
     const url: URL = await miniflare.ready;
-    for (const name of BINDINGS) await prepare(await miniflare.getD1Database(name), label);
+    if (label) for (const name of databases) await prepare(await miniflare.getD1Database(name), label);
     const readFaults = async (): Promise<Faults> =>
       (await fetch(new URL('/soak/faults', url))).json() as Promise<Faults>;
     return { url, readFaults, countAbsorbed: () => absorbed, countFenced: () => fenced, stop };
@@ -77,25 +112,6 @@ export async function startServer(folder: string, secret: string, label: Label):
     await stop();
     throw thrown;
   }
-}
-
-/** The bundle, and what wrangler.toml says of how it runs. */
-function configOf(folder: string, secret: string) {
-  const { compatibility_date, minify, keep_names } = unstable_readConfig({ config: 'wrangler.toml' });
-  const main = join(process.cwd(), 'test/soak/worker.ts');
-  const config = join(folder, 'wrangler.json');
-  writeFileSync(config, JSON.stringify({ name: 'soak', main, compatibility_date, minify, keep_names }));
-  execFileSync('wrangler', ['deploy', '--config', config, '--dry-run', '--outdir', folder]);
-  const contents = readFileSync(join(folder, 'worker.js'), 'utf8');
-  return {
-    name: 'soak',
-    compatibilityDate: compatibility_date,
-    manifest: { mainModule: 'worker.js', modulesRoot: folder, modules: { 'worker.js': { type: 'esm', contents } } },
-    env: {
-      ...Object.fromEntries(BINDINGS.map((name) => [name, { type: 'd1', id: name }])),
-      JWT_SECRET: { type: 'text', value: secret },
-    },
-  };
 }
 
 /** As much of D1 as is needed here; its types belong to the runtime. */

@@ -1,7 +1,8 @@
 /**
- * `npm run soak`: 1,000 runs of the write model (test/write-model.test.ts), then mixed load on the real Worker in workerd,
- * with databases that fail now and then and an account that moves between them, for a bounded time and on loopback alone. Ends with an audit of everything that was
- * acknowledged; exits 1 if a promise was broken.
+ * `npm run soak`: 1,000 runs of the write model (test/write-model.test.ts); then the real Worker in a workerd that is killed
+ * while callers write (crash.ts); then mixed load on it, with databases that fail now and then and an account that moves
+ * between them, for a bounded time and on loopback alone. Ends with an audit of everything that was acknowledged; exits 1 if
+ * a promise was broken.
  */
 import { spawnSync } from 'node:child_process';
 import { randomInt, randomUUID } from 'node:crypto';
@@ -11,23 +12,25 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { audit } from './audit.ts';
 import { createCaller } from './caller.ts';
+import { CRASH_MAX_SECONDS, crash } from './crash.ts';
 import { fetchJudge } from './document.ts';
 import { createFindings } from './findings.ts';
 import { applyLoad } from './load.ts';
 import { readWorkerd, watchMemory } from './memory.ts';
 import { createMover } from './moves.ts';
 import { seeded } from './random.ts';
-import { reportOf, verdictOf } from './report.ts';
-import { type Server, startServer } from './server.ts';
+import { crashReportOf, reportOf, verdictOf } from './report.ts';
+import { build, type Server, startServer } from './server.ts';
+import { BINDINGS } from './stores.ts';
 import { createSecret, createTokens } from './tokens.ts';
 import { createWorld } from './world.ts';
 
-const HELP = `Soaks the Worker: the write model; mixed load, 5 % bad input, four databases that fail now and then, between which the
-account is moved by programs that are killed; then an audit.
+const HELP = `Soaks the Worker: the write model; callers that write while workerd is killed ten times; mixed load, 5 % bad
+input, four databases that fail now and then, between which the account is moved by programs that are killed; then an audit.
 
   npm run soak -- [options]
 
-  --seconds N      how long the load lasts at least (60)
+  --seconds N      how long the mixed load lasts at least (60)
   --connections N  how many requests are under way at a time (64)
   --seed N         chooses the same operations again
   --help           this text`;
@@ -47,17 +50,17 @@ const PROGRESS_SECONDS = 5;
 
 type Options = { readonly seconds: number; readonly connections: number; readonly seed: number };
 
+const LABEL = { id: randomUUID(), min: 0, max: 1e12 };
 const findings = createFindings();
 
 async function soak(folder: string, options: Options, started: (server: Server) => void): Promise<void> {
   const { seconds, connections, seed } = options;
   const secret = createSecret();
-  const label = { id: randomUUID(), min: 0, max: 1e12 };
-  const server = await startServer(folder, secret, label);
+  const server = await startServer(build(folder, 'test/soak/worker.ts', BINDINGS, { JWT_SECRET: secret }), LABEL);
   started(server);
   const tokens = await createTokens(secret, seconds + AROUND_LOAD_MAX_SECONDS);
   const caller = createCaller(server.url, connections, findings, await fetchJudge(server.url));
-  const world = createWorld({ caller, findings, random: seeded(seed), tokens, label });
+  const world = createWorld({ caller, findings, random: seeded(seed), tokens, label: LABEL });
 
   const memory = watchMemory();
   let ticks = 0;
@@ -117,6 +120,8 @@ async function run(options: Options): Promise<never> {
   let server: Server | undefined;
   try {
     runModel(options.seed);
+    const crashes = crash(join(folder, 'crash'), options.seed, LABEL, findings);
+    console.log(crashReportOf(await before(CRASH_MAX_SECONDS, crashes)));
     const begin = (begun: Server) => (server = begun);
     await before(options.seconds + AROUND_LOAD_MAX_SECONDS, soak(folder, options, begin));
   } catch (thrown) {

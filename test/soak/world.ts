@@ -15,7 +15,7 @@ export type Run = {
 };
 
 export type World = {
-  readonly caller: Caller;
+  readonly caller: Pick<Caller, 'call'>;
   readonly findings: Findings;
   readonly random: Random;
   readonly tokens: Tokens;

@@ -1,7 +1,7 @@
 /** Creates and updates, as callers send them, and what each may be answered. */
 import { randomUUID } from 'node:crypto';
 import type { RunEvaluation } from '../../src/evaluation/evaluation.ts';
-import type { Answer } from './caller.ts';
+import type { Answer, Call } from './caller.ts';
 import { advance, type Ledger, openLedger, type Sent, versionOf } from './ledger.ts';
 import { getEvaluation } from './reads.ts';
 import { headersOf, pathOf, pickAuthor, pickLedger, type World } from './world.ts';
@@ -41,44 +41,64 @@ export async function createEvaluation(world: World): Promise<void> {
   if (!same) findings.violate('repetition', `the same create again answered ${told(again)}`);
 }
 
-export async function updateEvaluation(world: World, conditional: boolean): Promise<void> {
-  const { findings, random } = world;
+export async function updateEvaluation(
+  world: World,
+  kind: 'update' | 'conditional update' | 'update with a key',
+): Promise<void> {
   const ledger = pickLedger(world);
-  const read = conditional ? await getEvaluation(world, ledger) : undefined;
-  if (conditional && !read) return;
-  const [author, value] = [pickAuthor(world), world.nextValue()];
-  const sent: Sent = { author, uncertain: 0, acknowledged: new Set() };
+  const read = kind === 'conditional update' ? await getEvaluation(world, ledger) : undefined;
+  if (kind === 'conditional update' && !read) return;
+  const [author, value, once] = [pickAuthor(world), world.nextValue(), kind === 'update with a key'];
+  const headers = await headersOf(world, author);
+  if (read) headers['if-match'] = `"${read.version.at}"`;
+  if (once) headers['idempotency-key'] = randomUUID();
+  await sendUpdate(world, ledger, {
+    ...{ author, value, once, expected: read?.version.at },
+    call: {
+      ...{ kind, method: world.random.pick(['PUT', 'PUT', 'POST']), path: pathOf(ledger), headers },
+      body: JSON.stringify(read ? { ...read.row, value } : { value }),
+    },
+  });
+}
+
+export type Update = {
+  readonly call: Call;
+  readonly author: string;
+  readonly value: number;
+  /** It has an Idempotency-Key. */
+  readonly once: boolean;
+  /** The version that its If-Match names. */
+  readonly expected?: string | undefined;
+  /** It may be refused with 404: its link is being revoked. */
+  readonly mayBeGone?: () => boolean;
+};
+
+/** Sends an update, now and then repeatedly, and notes what becomes of it. */
+export async function sendUpdate(world: World, ledger: Ledger, update: Update): Promise<void> {
+  const { findings, random } = world;
+  const { call, author, value, once, expected, mayBeGone } = update;
+  const sent: Sent = { author, once, isUnderWay: true, uncertain: 0, acknowledged: new Set() };
   ledger.sent.set(value, sent);
-  const call = {
-    kind: conditional ? 'conditional update' : 'update',
-    method: random.pick(['PUT', 'PUT', 'POST']),
-    path: pathOf(ledger),
-    headers: { ...(await headersOf(world, author)), ...(read ? { 'if-match': `"${read.version.at}"` } : {}) },
-    body: JSON.stringify(read ? { ...read.row, value } : { value }),
-  };
 
   for (let first = true; first || random.chance(REPEATED); first = false) {
     const before = ledger.latest;
+    sent.isUnderWay = true;
     const { answer, uncertain } = await world.caller.call(call).catch((thrown: unknown) => {
       // A violation of its own; how often it is stored then, nobody can say.
       sent.uncertain = Number.POSITIVE_INFINITY;
       throw thrown;
     });
+    sent.isUnderWay = false;
     sent.uncertain += uncertain;
-    if (answer.status === 503) return;
-    if (answer.status === 412 && read) {
-      const same = answer.headers.etag === `"${read.version.at}"`;
+    if (answer.status === 503 || (answer.status === 404 && mayBeGone?.())) return;
+    if (answer.status === 412 && expected !== undefined) {
+      const same = answer.headers.etag === `"${expected}"`;
       if (same)
         findings.violate('precondition', `412 to the present entity tag ${answer.headers.etag} of ${ledger.id}`);
       return;
     }
     if (answer.status !== 200) return findings.violate('refused', `${call.kind} answered ${told(answer)}`);
-    const problem = acknowledge(ledger, answer, {
-      value,
-      sent,
-      before: first ? before : '',
-      expected: read?.version.at,
-    });
+    const problem = acknowledge(ledger, answer, { value, sent, before: first ? before : '', expected });
     if (problem !== undefined) findings.violate('acknowledgement', `${ledger.id}: ${problem}`);
   }
 }
@@ -107,4 +127,4 @@ function acknowledge(ledger: Ledger, answer: Answer, { value, sent, before, expe
   return rival && `two conditional updates of ${expected} were acknowledged: ${rival[0]} and ${version.at}`;
 }
 
-const told = ({ status, text }: Answer) => `${status} ${text.slice(0, 200)}`;
+export const told = ({ status, text }: Answer) => `${status} ${text.slice(0, 200)}`;

@@ -1,0 +1,55 @@
+/**
+ * A caller that outlives the Worker. While workerd is down it waits; a request that was cut off it sends again, the same,
+ * once workerd is up.
+ */
+import type { Call, Caller, Outcome } from './caller.ts';
+
+export type LastingCaller = Pick<Caller, 'call'> & {
+  /** Called with the kill. Resolves when no request is under way: with the number of writes that were cut off. */
+  readonly goDown: () => Promise<number>;
+  /** Lets everybody send again. Resolves when what was cut off is answered, so that no request is cut off twice. */
+  readonly goUp: (caller: Caller) => Promise<void>;
+};
+
+export function createLastingCaller(first: Caller): LastingCaller {
+  let life = Promise.withResolvers<Caller>();
+  life.resolve(first);
+  const underWay = new Map<Promise<Outcome>, Call>();
+  const repeated = new Set<Promise<Outcome>>();
+
+  async function call(wanted: Call): Promise<Outcome> {
+    const sentIn = life;
+    const caller = await sentIn.promise;
+    const outcome = caller.call(wanted);
+    underWay.set(outcome, wanted);
+    try {
+      return await outcome;
+    } catch (thrown) {
+      // Nobody killed it.
+      if (life === sentIn) throw thrown;
+      const again = life.promise.then((next) => next.call(wanted));
+      repeated.add(again);
+      const { answer, uncertain } = await again.finally(() => repeated.delete(again));
+      return { answer, uncertain: uncertain + 1 };
+    } finally {
+      underWay.delete(outcome);
+    }
+  }
+
+  async function goDown(): Promise<number> {
+    life = Promise.withResolvers();
+    const writes = [...underWay].filter(([, { method }]) => method !== 'GET');
+    await Promise.allSettled(underWay.keys());
+    const ends = await Promise.allSettled(writes.map(([outcome]) => outcome));
+    return ends.filter((end) => end.status === 'rejected' && isReset(end.reason)).length;
+  }
+
+  async function goUp(caller: Caller): Promise<void> {
+    life.resolve(caller);
+    await Promise.allSettled(repeated);
+  }
+
+  return { call, goDown, goUp };
+}
+
+const isReset = (thrown: unknown) => thrown instanceof Error && 'code' in thrown && thrown.code === 'ECONNRESET';

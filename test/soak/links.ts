@@ -1,0 +1,68 @@
+/** Links as their callers know them: made, used, revoked. What a revoked one is sent must never be stored again. */
+import { randomUUID } from 'node:crypto';
+import type { Ledger } from './ledger.ts';
+import { headersOf, pathOf, pickAuthor, pickLedger, type World } from './world.ts';
+import { sendUpdate, told } from './writes.ts';
+
+type Link = {
+  readonly id: string;
+  /** Where a value is posted to, with the key. */
+  readonly path: string;
+  readonly author: string;
+  readonly ledger: Ledger;
+  revocation: 'none' | 'sent' | 'acknowledged';
+};
+
+export function createLinks() {
+  const links: Link[] = [];
+  const pickOpen = ({ random }: World): Link | undefined => {
+    const open = links.filter(({ revocation }) => revocation === 'none');
+    return open.length === 0 ? undefined : random.pick(open);
+  };
+
+  async function make(world: World): Promise<void> {
+    const [ledger, maker] = [pickLedger(world), pickAuthor(world)];
+    const headers = await headersOf(world, maker);
+    const call = { kind: 'create link', method: 'POST', path: `${pathOf(ledger)}/links`, headers, body: '{}' };
+    const { answer } = await world.caller.call(call);
+    if (answer.status !== 201) return world.findings.violate('refused', `${call.kind} answered ${told(answer)}`);
+    const { id, url, author } = answer.body as { readonly id: string; readonly url: string; readonly author: string };
+    const { pathname, search } = new URL(url);
+    links.push({ id, path: pathname + search, author, ledger, revocation: 'none' });
+  }
+
+  async function update(world: World): Promise<void> {
+    const link = pickOpen(world);
+    if (!link) return make(world);
+    const [{ path, author, ledger }, value] = [link, world.nextValue()];
+    const headers = { 'content-type': 'application/json', 'webhook-id': randomUUID() };
+    const call = { kind: 'update by link', method: 'POST', path, headers, body: JSON.stringify({ value }) };
+    const mayBeGone = () => link.revocation !== 'none';
+    await sendUpdate(world, ledger, { call, author, value, once: true, mayBeGone });
+  }
+
+  async function revoke(world: World): Promise<void> {
+    const link = pickOpen(world);
+    if (!link) return make(world);
+    link.revocation = 'sent';
+    const path = `${pathOf(link.ledger)}/links/${link.id}`;
+    const headers = await headersOf(world, pickAuthor(world));
+    const { answer } = await world.caller.call({ kind: 'revoke link', method: 'DELETE', path, headers });
+    if (answer.status === 204) link.revocation = 'acknowledged';
+    else world.findings.violate('refused', `revoke link answered ${told(answer)}`);
+  }
+
+  /** How many revocations were acknowledged; each of them still holds. */
+  async function audit({ caller, findings, nextValue }: World): Promise<number> {
+    const revoked = links.filter(({ revocation }) => revocation === 'acknowledged');
+    for (const { id, path } of revoked) {
+      const headers = { 'content-type': 'application/json' };
+      const call = { kind: 'audit', method: 'POST', path, headers, body: JSON.stringify({ value: nextValue() }) };
+      const { answer } = await caller.call(call);
+      if (answer.status !== 404) findings.violate('audit', `the revoked link ${id} answered ${told(answer)}`);
+    }
+    return revoked.length;
+  }
+
+  return { make, update, revoke, audit };
+}
