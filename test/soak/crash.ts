@@ -7,77 +7,52 @@ import { copyFileSync, mkdirSync, mkdtempSync, readdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as pause } from 'node:timers/promises';
-import { audit, type Tally } from './audit.ts';
 import { createCaller } from './caller.ts';
 import { fetchJudge } from './document.ts';
 import { createFindings, type Findings } from './findings.ts';
-import { createLabels } from './labels.ts';
 import { createLastingCaller } from './lasting-caller.ts';
-import { createLinks } from './links.ts';
-import { createFirst, runLoops, weighted } from './load.ts';
 import { readWorkerd } from './memory.ts';
 import { seeded } from './random.ts';
 import { build, type Label, startServer, storeOf } from './server.ts';
 import { createSecret, createTokens } from './tokens.ts';
-import { createWorld, type World } from './world.ts';
-import { createEvaluation, updateEvaluation } from './writes.ts';
+import { createWorld } from './world.ts';
+import { type Audited, createWriters, WRITERS } from './writers.ts';
 
-/** Measured: 37 to 100 on two cores with other work on them. More is a program that hangs. */
+/** Measured: 37 to 115 on two cores with other work on them. More is a program that hangs. */
 export const CRASH_MAX_SECONDS = 240;
 const KILLS = 10;
-const CONNECTIONS = 16;
 /** How long they write before a kill. */
 const WRITING_MIN_MS = 150;
 const WRITING_MAX_MS = 1150;
-/** Far more than fit into that time. */
-const TURNS_MAX = 50_000;
 
 export type Crashes = {
-  kills: number;
-  /** Writes that ended by a reset connection. */
-  cutOff: number;
-  /** Of them updates of evaluations, and how many of these were stored already. */
-  updates: number;
-  updatesStored: number;
-  requests: ReadonlyMap<string, number>;
   /** As the last audit found it. */
-  tally: Tally;
-  revoked: number;
-  labels: number;
+  readonly last: Audited;
+  readonly requests: ReadonlyMap<string, number>;
+  readonly kills: number;
+  /** Writes that ended by a reset connection. */
+  readonly cutOff: number;
+  /** Of them updates of evaluations, and how many of these were stored already. */
+  readonly updates: number;
+  readonly updatesStored: number;
 };
 
 /** @throws {Error} where workerd does not start, or the audit cannot read. */
-export async function crash(folder: string, seed: number, label: Label, { violate }: Findings): Promise<Crashes> {
+export async function crash(folder: string, seed: number, label: Label, all: Findings): Promise<Crashes> {
   mkdirSync(folder);
   const secret = createSecret();
   const worker = build(folder, 'src/index.ts', ['DB'], { JWT_SECRET: secret, LINK_SECRET: createSecret() });
   let server = await startServer(worker, label);
   const judge = await fetchJudge(server.url);
-  const findings = { ...createFindings(), violate };
-  const callerNow = () => createCaller(server.url, CONNECTIONS, findings, judge);
-  let caller = callerNow();
+  const findings = { ...createFindings(), violate: onceEach(all) };
+  const createCallerNow = () => createCaller(server.url, WRITERS, findings, judge);
+  let caller = createCallerNow();
   const lasting = createLastingCaller(caller);
   const tokens = await createTokens(secret, CRASH_MAX_SECONDS);
-  const random = seeded(seed);
-  const world = createWorld({ caller: lasting, findings, random, tokens, label });
-  const [links, labels] = [createLinks(), createLabels()];
-  const turns = turnsOf(links, labels);
-  /** Past the lasting caller, whose callers wait meanwhile. */
-  const auditAll = async () => {
-    const given: World = { ...world, caller };
-    const tally = await audit(given, CONNECTIONS);
-    return { tally, revoked: await links.audit(given), labels: await labels.audit(given) };
-  };
+  const writers = await createWriters(createWorld({ caller: lasting, findings, random: seeded(seed), tokens, label }));
 
-  await createFirst(world);
   const counts = { kills: 0, cutOff: 0, updates: 0, updatesStored: 0 };
-  let left = TURNS_MAX;
-  const turn = (given: World) => {
-    left -= 1;
-    return random.pick(turns)(given);
-  };
-  const loops = runLoops(world, CONNECTIONS, turn, () => left <= 0);
-  // A seed of their own: what the callers draw depends on how fast they are answered.
+  // A seed of their own: what the writers draw depends on how fast they are answered.
   const moments = seeded(seed);
   try {
     while (counts.kills < KILLS) {
@@ -92,11 +67,11 @@ export async function crash(folder: string, seed: number, label: Label, { violat
       // One that came between writes is not counted.
       if (cutOff > 0) counts.kills += 1;
       counts.cutOff += cutOff;
-      for (const problem of checkFiles(folder)) violate('integrity_check', problem);
+      for (const problem of checkFiles(folder)) findings.violate('integrity_check', problem);
 
       server = await startServer(worker);
-      caller = callerNow();
-      const { tally } = await auditAll();
+      caller = createCallerNow();
+      const { tally } = await writers.audit(caller);
       counts.updates += tally['under way'];
       counts.updatesStored += tally['under way, stored'];
       const acknowledged = `${tally.acknowledged} acknowledged updates audited`;
@@ -104,27 +79,23 @@ export async function crash(folder: string, seed: number, label: Label, { violat
       await lasting.goUp(caller);
     }
   } finally {
-    left = 0;
+    writers.stop();
   }
-  await loops;
-  const last = await auditAll();
+  await writers.stopped;
+  const last = await writers.audit(caller);
   caller.close();
   await server.stop();
-  return { ...counts, ...last, requests: findings.requests };
+  return { ...counts, last, requests: findings.requests };
 }
 
-const turnsOf = (links: ReturnType<typeof createLinks>, labels: ReturnType<typeof createLabels>) =>
-  weighted([
-    [12, createEvaluation],
-    [20, (world) => updateEvaluation(world, 'update')],
-    [20, (world) => updateEvaluation(world, 'conditional update')],
-    [20, (world) => updateEvaluation(world, 'update with a key')],
-    [14, links.update],
-    [4, links.make],
-    [2, links.revoke],
-    [2, labels.create],
-    [6, labels.update],
-  ]);
+/** What one audit finds the next one finds again. */
+function onceEach({ violate }: Findings): Findings['violate'] {
+  const told = new Set<string>();
+  return (rule, sentence) => {
+    if (!told.has(sentence)) violate(rule, sentence);
+    told.add(sentence);
+  };
+}
 
 /** By its process id, which is that of the only workerd that this process has started. */
 function killWorkerd(): void {
@@ -135,15 +106,21 @@ function killWorkerd(): void {
 
 /** What SQLite finds wrong with a copy of the files as the kill left them: opened, they would be repaired. */
 function checkFiles(folder: string): string[] {
-  const copy = mkdtempSync(join(folder, 'copy-'));
-  const files = readdirSync(storeOf(folder), { recursive: true, encoding: 'utf8' });
+  const [store, copy] = [storeOf(folder), mkdtempSync(join(folder, 'copy-'))];
+  const files = readdirSync(store, { recursive: true, encoding: 'utf8' });
   const [database, ...others] = files.filter((file) => file.endsWith('.sqlite') && !file.endsWith('metadata.sqlite'));
-  if (database === undefined || others.length > 0) return [`${files.length} files, and not one database among them`];
-  for (const file of files.filter((name) => name.startsWith(database) && !name.endsWith('-shm'))) {
-    copyFileSync(join(storeOf(folder), file), join(copy, basename(file)));
+  if (database === undefined || others.length > 0) throw new Error(`There is not one database among ${files}.`);
+  for (const file of [database, `${database}-wal`].filter((name) => files.includes(name))) {
+    copyFileSync(join(store, file), join(copy, basename(file)));
   }
   const db = new DatabaseSync(join(copy, basename(database)));
-  const found = db.prepare('PRAGMA integrity_check').all();
-  db.close();
-  return found.map((row) => String(row['integrity_check'])).filter((problem) => problem !== 'ok');
+  try {
+    const found = db
+      .prepare('PRAGMA integrity_check')
+      .all()
+      .map((row) => String(row['integrity_check']));
+    return found.filter((problem) => problem !== 'ok');
+  } finally {
+    db.close();
+  }
 }

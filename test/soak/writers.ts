@@ -1,0 +1,49 @@
+/** Callers that write in every way there is while workerd is killed (crash.ts), and the audit of what they were told. */
+import { audit, type Tally } from './audit.ts';
+import type { Caller } from './caller.ts';
+import { createLabels } from './labels.ts';
+import { createLinks } from './links.ts';
+import { createFirst, runLoops, weighted } from './load.ts';
+import type { World } from './world.ts';
+import { createEvaluation, updateEvaluation } from './writes.ts';
+
+export const WRITERS = 16;
+/** Far more than fit into the time. */
+const TURNS_MAX = 50_000;
+
+export type Audited = { readonly tally: Tally; readonly revoked: number; readonly labels: number };
+
+export async function createWriters(world: World) {
+  const [links, labels] = [createLinks(), createLabels()];
+  const turns = weighted([
+    [12, createEvaluation],
+    [20, (given) => updateEvaluation(given, 'update')],
+    [20, (given) => updateEvaluation(given, 'conditional update')],
+    [20, (given) => updateEvaluation(given, 'update with a key')],
+    [14, links.update],
+    [4, links.make],
+    [2, links.revoke],
+    [2, labels.create],
+    [6, labels.update],
+  ]);
+  let left = TURNS_MAX;
+  const turn = (given: World) => {
+    left -= 1;
+    return world.random.pick(turns)(given);
+  };
+
+  await createFirst(world);
+  return {
+    /** Resolves when they have stopped and each has been answered. */
+    stopped: runLoops(world, WRITERS, turn, () => left <= 0),
+    stop: () => {
+      left = 0;
+    },
+    /** While they wait; so the caller is not theirs. */
+    audit: async (caller: Caller): Promise<Audited> => {
+      const given: World = { ...world, caller };
+      const tally = await audit(given, WRITERS);
+      return { tally, revoked: await links.audit(given), labels: await labels.audit(given) };
+    },
+  };
+}
