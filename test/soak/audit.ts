@@ -19,7 +19,6 @@ export type Tally = Record<
   | 'in history'
   | 'uncertain'
   | 'uncertain, stored'
-  | 'under way'
   | 'under way, stored'
   | 'versions shown',
   number
@@ -34,7 +33,6 @@ export async function audit(world: World, connections: number): Promise<Tally> {
     'in history': 0,
     uncertain: 0,
     'uncertain, stored': 0,
-    'under way': 0,
     'under way, stored': 0,
     'versions shown': 0,
   };
@@ -139,7 +137,6 @@ function compare(ledger: Ledger, versions: Replaced[], tally: Tally, violate: (s
       fail(`${value} is stored ${count} times, acknowledged ${acknowledged.size} and in doubt ${inDoubt} times${key}`);
     }
     if (isUnderWay) {
-      tally['under way'] += 1;
       if (count > acknowledged.size) tally['under way, stored'] += 1;
     } else if (uncertain > 0 && acknowledged.size === 0) {
       tally.uncertain += 1;

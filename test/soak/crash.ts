@@ -32,9 +32,8 @@ export type Crashes = {
   readonly kills: number;
   /** Writes that ended by a reset connection. */
   readonly cutOff: number;
-  /** Of them updates of evaluations, and how many of these were stored already. */
-  readonly updates: number;
-  readonly updatesStored: number;
+  /** Updates of evaluations among them that were stored. */
+  readonly stored: number;
 };
 
 /** @throws {Error} where workerd does not start, or the audit cannot read. */
@@ -51,7 +50,7 @@ export async function crash(folder: string, seed: number, label: Label, all: Fin
   const tokens = await createTokens(secret, CRASH_MAX_SECONDS);
   const writers = await createWriters(createWorld({ caller: lasting, findings, random: seeded(seed), tokens, label }));
 
-  const counts = { kills: 0, cutOff: 0, updates: 0, updatesStored: 0 };
+  const counts = { kills: 0, cutOff: 0, stored: 0 };
   // A seed of their own: what the writers draw depends on how fast they are answered.
   const moments = seeded(seed);
   try {
@@ -72,8 +71,7 @@ export async function crash(folder: string, seed: number, label: Label, all: Fin
       server = await startServer(worker);
       caller = createCallerNow();
       const { tally } = await writers.audit(caller);
-      counts.updates += tally['under way'];
-      counts.updatesStored += tally['under way, stored'];
+      counts.stored += tally['under way, stored'];
       const acknowledged = `${tally.acknowledged} acknowledged updates audited`;
       console.error(`kill ${counts.kills} after ${moment} ms: ${cutOff} writes cut off, ${acknowledged}`);
       await lasting.goUp(caller);

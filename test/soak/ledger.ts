@@ -14,7 +14,7 @@ export type Sent = {
   readonly author: string;
   /** Sent with an Idempotency-Key: however often, it is stored once at most. */
   readonly once: boolean;
-  /** Sent, and not answered yet. */
+  /** About to be sent, or sent and not answered yet. */
   isUnderWay: boolean;
   /** Tries that ended in 503: each of them may have been stored or not. */
   uncertain: number;

@@ -54,12 +54,12 @@ memory         ${memoryOf(results)}
 ${verdictOf(findings)}`;
 }
 
-export function crashReportOf({ kills, cutOff, updates, updatesStored, requests, last }: Crashes): string {
+export function crashReportOf({ kills, cutOff, stored, requests, last }: Crashes): string {
   const { tally, revoked, labels } = last;
   return `
 kills          ${kills} of workerd (SIGKILL) while callers wrote; ${cutOff} writes cut off, and sent again after the audit
   requests     ${list([...requests].sort(([, a], [, b]) => b - a))}
-  in doubt     ${updates} updates of evaluations cut off, of which ${updatesStored} were stored
+  in doubt     ${stored} of them are updates that were stored and not yet answered
   updates      ${tally.acknowledged} acknowledged in ${tally.evaluations} evaluations: ${tally['in rows']} in rows, ${tally['in history']} in history
   others       ${revoked} links still revoked, ${labels} labels as their last change left them`;
 }

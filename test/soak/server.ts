@@ -55,7 +55,8 @@ export function build(
   settings: Readonly<Record<string, string>>,
 ): Build {
   // Keeps it to this machine and to that folder.
-  Object.assign(process.env, { TMPDIR: folder, CI: 'true', WRANGLER_SEND_METRICS: 'false' });
+  const own = { TMPDIR: folder, WRANGLER_LOG_PATH: join(folder, 'logs') };
+  Object.assign(process.env, { ...own, CI: 'true', WRANGLER_SEND_METRICS: 'false' });
   const { compatibility_date, minify, keep_names } = unstable_readConfig({ config: 'wrangler.toml' });
   const config = join(folder, 'wrangler.json');
   const main = join(process.cwd(), entry);
