@@ -18,7 +18,7 @@ import { createSecret, createTokens } from './tokens.ts';
 import { createWorld } from './world.ts';
 import { type Audited, createWriters, WRITERS } from './writers.ts';
 
-/** Measured: 37 to 115 on two cores with other work on them. More is a program that hangs. */
+/** Measured on two cores: 37 at a load average of 4, 150 at 14. More is a program that hangs. */
 export const CRASH_MAX_SECONDS = 240;
 const KILLS = 10;
 /** How long they write before a kill. */
