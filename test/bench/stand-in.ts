@@ -43,7 +43,14 @@ const LABEL_ROW = {
 
 const PAGE = { ...EVALUATION, name: LABEL_ROW.name, description: LABEL_ROW.description, ...RULE, earlier: '[5,6,7]' };
 
-const ASKED = { stored_value: null, stored_at: null, precondition_holds: 1, changed_field: null, is_moving: 0 };
+const ASKED = {
+  is_in_row: 0,
+  replaced_value: null,
+  replaced_updated_at: null,
+  precondition_holds: 1,
+  changed_field: null,
+  is_moving: 0,
+};
 const ILLEGAL = { ...EVALUATION, ...RULE, ...ASKED };
 const NOT_THERE = { ...Object.fromEntries(Object.keys(ILLEGAL).map((column) => [column, null])), is_moving: 0 };
 

@@ -61,11 +61,9 @@ export async function update(
   cost: Cost,
   params: Params,
 ): Promise<{ row: Row; explanation?: never } | { row?: never; explanation: Explanation }> {
+  const all = { ...params, link_id: null, link_expires_at: null, alone: 0 };
   const [stored, explained] = await call<Row | Explanation>(cost, () =>
-    session.batch([
-      bind(session, sql.updateEvaluation, params),
-      bind(session, sql.explainUpdateEvaluation, { ...params, alone: 0 }),
-    ]),
+    session.batch([bind(session, sql.updateEvaluation, all), bind(session, sql.explainUpdateEvaluation, all)]),
   );
   const row = stored?.results[0];
   if (row) return { row: row as Row };

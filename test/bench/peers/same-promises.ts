@@ -54,15 +54,17 @@ async function handle(request: Request, settings: Settings, state: State): Promi
 }
 
 function resultOf(explanation: Explanation, { value }: Update, subject: string): Row | Refusal {
-  const { stored_value, stored_at, precondition_holds, changed_field, is_moving, ...rest } = explanation;
+  const { is_in_row, replaced_value, replaced_updated_at, precondition_holds, changed_field, is_moving, ...rest } =
+    explanation;
   const { value_type, min_value, max_value, categories, ...row } = rest;
+  const [stored_value, stored_at] = is_in_row ? [row.value, row.updated_at] : [replaced_value, replaced_updated_at];
   if (is_moving && stored_at === null) return new Refusal(503, 'The account is being moved.', {});
   if (row.id === null) return NOT_FOUND;
   const isImmutable = `${changed_field} cannot be changed: leave it out, or send it as it is stored.`;
   if (stored_at !== null) {
     if (changed_field !== null) return unprocessable(isImmutable);
     if (stored_value !== value) return unprocessable(`The Idempotency-Key came before with the value ${stored_value}.`);
-    if (stored_at === row.updated_at) return row;
+    if (is_in_row) return row;
     return { ...row, value, updated_by: subject, updated_at: stored_at };
   }
   if (!precondition_holds) {
