@@ -80,7 +80,13 @@ export default defineConfig(
           },
         },
         {
-          test: { name: 'node', root, include: ['test/node/*.test.ts'], testTimeout: 60_000, hookTimeout: 60_000 },
+          test: {
+            name: 'node',
+            root,
+            include: ['test/node/*.test.ts', 'test/examples/*.test.ts'],
+            testTimeout: 60_000,
+            hookTimeout: 60_000,
+          },
         },
       ],
     },

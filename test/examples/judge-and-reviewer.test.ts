@@ -1,0 +1,168 @@
+/**
+ * A worked integration, to copy from: a judge model's score arrives by webhook, a reviewer gets a link and corrects it, the
+ * judge's late repetition does not undo the correction, and the history tells the story. Plain fetch over HTTP against the
+ * built Worker. The same with curl is in README.md, under Links.
+ */
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { createTestHarness } from 'wrangler';
+import { mintToken } from '../../src/cli/mint.ts';
+import { readSettings } from '../../src/settings.ts';
+import { migrationStatements } from '../node/migrations.ts';
+
+/** Your application: the only one of the three that has a token. */
+async function call(method: string, path: string, body?: object): Promise<Answer> {
+  const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
+  return read(await fetch(new URL(path, origin), { method, headers, body: body ? JSON.stringify(body) : null }));
+}
+
+/** The judge model's service: it knows a URL, sends what it always sends, and repeats a delivery under the same webhook-id. */
+async function deliver(url: string, id: string, score: number): Promise<Answer> {
+  const headers = { 'content-type': 'application/json', 'webhook-id': id };
+  const body = JSON.stringify({
+    type: 'output.judged',
+    data: { model: 'judge-2', score, reason: 'Cites its sources.' },
+  });
+  return read(await fetch(url, { method: 'POST', headers, body }));
+}
+
+/** The reviewer's browser: it opens the link, and sends the form with the version that the page showed. */
+async function open(url: string): Promise<Page> {
+  return pageOf(await fetch(url, { headers: { accept: 'text/html' } }));
+}
+async function answer(url: string, page: Page, value: string): Promise<Page> {
+  const version = /name="version" value="([^"]*)"/.exec(page.html)?.[1] ?? '';
+  const form = new URLSearchParams({ version, value });
+  return pageOf(await fetch(url, { method: 'POST', headers: { accept: 'text/html' }, body: form }));
+}
+
+it('a judge scores, a reviewer corrects, the late repetition of the score undoes nothing, and the history tells it', async () => {
+  const run_id = crypto.randomUUID();
+  const label = await call('POST', '/v1/evaluation-labels', RULE);
+  const first = { evaluation_label_id: label.body.id, output_name: 'reply', value: 5 };
+  const created = await call('POST', `/v1/run/${run_id}/evaluations`, first);
+  const { id: evaluation_id, created_at } = created.body;
+  const path = `/v1/run/${run_id}/evaluation/${evaluation_id}`;
+  const judge = await call('POST', `${path}/links`, { name: 'judge', pointer: '/data/score' });
+  const anna = await call('POST', `${path}/links`, { name: 'anna' });
+
+  expect(created).toEqual({ status: 201, body: { ...first, ...NEW, id: evaluation_id, run_id, created_at } });
+  const linked = {
+    id: expect.any(String),
+    url: expect.any(String),
+    expires_at: expect.any(String),
+    run_id,
+    evaluation_id,
+  };
+  const byJudge = { author: 'application/judge', pointer: '/data/score', values: {} };
+  expect(judge).toEqual({ status: 201, body: { ...linked, ...byJudge } });
+  const byAnna = { author: 'application/anna', pointer: '/value', values: {} };
+  expect(anna).toEqual({ status: 201, body: { ...linked, ...byAnna } });
+
+  const scored = await deliver(judge.body.url, 'msg_1', 9);
+
+  expect(scored).toEqual({
+    status: 200,
+    body: { ...created.body, value: 9, updated_by: 'application/judge', updated_at: expect.stringMatching(TIME) },
+  });
+
+  const asked = await open(anna.body.url);
+
+  expect(asked.status).toBe(200);
+  expect(asked.text).toBe(
+    `Answer quality Output reply Now 9 set by application/judge , … Your answer, from 1 to 10 Store Your answer is stored as that of application/anna . This link works until …. Run ${run_id}`,
+  );
+
+  const answered = await answer(anna.body.url, asked, '4');
+
+  expect(answered.status).toBe(200);
+  expect(answered.text).toBe(
+    `Stored: 4 . Thank you. You can change it below. Answer quality Output reply Now 4 set by application/anna , … Your answer, from 1 to 10 Store Your answer is stored as that of application/anna . This link works until …. Run ${run_id}`,
+  );
+  const corrected = await call('GET', path);
+  expect(corrected).toEqual({
+    status: 200,
+    body: { ...created.body, value: 4, updated_by: 'application/anna', updated_at: expect.stringMatching(TIME) },
+  });
+
+  const repeated = await deliver(judge.body.url, 'msg_1', 9);
+
+  // The response of then, so that the judge stops repeating; what is stored is Anna's.
+  expect(repeated).toEqual(scored);
+  expect(await call('GET', path)).toEqual(corrected);
+
+  const [scored_at, corrected_at] = [scored.body.updated_at, corrected.body.updated_at];
+  expect(await call('GET', `${path}/history`)).toEqual({
+    status: 200,
+    body: [
+      {
+        evaluation_id,
+        value: 9,
+        updated_by: 'application/judge',
+        updated_at: scored_at,
+        replaced_by: 'application/anna',
+        replaced_at: corrected_at,
+      },
+      {
+        evaluation_id,
+        value: 5,
+        updated_by: 'application',
+        updated_at: created_at,
+        replaced_by: 'application/judge',
+        replaced_at: scored_at,
+      },
+    ],
+  });
+});
+
+const RULE = { name: 'Answer quality', value_type: 'continuous', min_value: 1, max_value: 10 };
+const NEW = {
+  account_id: 'acc_example',
+  field_path: null,
+  created_by: 'application',
+  created_by_evaluator_id: null,
+  updated_by: null,
+};
+const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
+
+/** Of the body what is used here; an evaluation, a label and a link have different ones. */
+type Body = { [field in 'id' | 'run_id' | 'url' | 'created_at' | 'updated_at']: string };
+type Answer = { readonly status: number; readonly body: Body };
+type Page = { readonly status: number; readonly html: string; readonly text: string };
+
+const read = async (response: Response): Promise<Answer> => ({
+  status: response.status,
+  body: (await response.json()) as Body,
+});
+
+/** Its text is what a person reads, without the times. */
+async function pageOf(response: Response): Promise<Page> {
+  const html = await response.text();
+  const [, main = ''] = html.split('<main>');
+  const text = main
+    .replaceAll(/<time.*?<\/time>/g, '…')
+    .replaceAll(/<[^>]+>/g, ' ')
+    .replaceAll(/\s+/g, ' ')
+    .trim();
+  return { status: response.status, html, text };
+}
+
+// What your application has already: the Worker, and a token from its identity provider.
+const JWT_SECRET = 'a-secret-of-the-worked-integration-and-nothing-else';
+const LINK_SECRET = 'a-secret-for-the-links-of-the-worked-integration';
+
+type Bindings = { readonly DB: { prepare: (sql: string) => { run: () => Promise<unknown> } } };
+
+let server: ReturnType<typeof createTestHarness>;
+let origin: URL;
+let token: string;
+
+beforeAll(async () => {
+  server = createTestHarness({ workers: [{ configPath: 'wrangler.toml', secrets: { JWT_SECRET, LINK_SECRET } }] });
+  ({ url: origin } = await server.listen());
+  const { DB } = await server.getWorker<Bindings>().getEnv();
+  for (const statement of migrationStatements()) await DB.prepare(statement).run();
+  const options = { account: 'acc_example', subject: 'application', expires: '5m' };
+  token = await mintToken(readSettings({ JWT_SECRET }), options);
+});
+
+afterAll(() => server.close());
