@@ -1,35 +1,20 @@
-/**
- * A newcomer's way, run as the README says, in a copy of the project that holds only what git knows (and the
- * installed packages, for a test must not need the network; `.ci/run` installs them anew).
- */
-import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
+/** A newcomer's way, run as the README says, in a copy of the project. */
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import {
-  cpSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { decodeJwt } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { SAMPLE } from '../../src/cli/mint.ts';
+import { cloneProject, env } from './clone.ts';
 import { freePort } from './free-port.ts';
+import { exampleOf, read } from './pages.ts';
 
 const project = process.cwd();
-const clone = mkdtempSync(join(tmpdir(), 'run-evaluation-'));
+const { folder: clone, shell, remove } = cloneProject();
 const started: ChildProcess[] = [];
-
-/** Node as the project pins it, whatever runs this test. */
-const env = { ...process.env, PATH: `${join(project, 'node_modules/.bin')}:${process.env['PATH']}` };
-const shell = (command: string) => spawnSync('sh', ['-c', command], { cwd: clone, env, encoding: 'utf8' });
 
 type Running = {
   readonly port: number;
@@ -68,24 +53,18 @@ const answerOf = (curl: string) => {
   return { head, body: JSON.parse(body) };
 };
 
-beforeAll(() => {
-  const files = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard'], { encoding: 'utf8' });
-  for (const file of files.trim().split('\n')) cpSync(join(project, file), join(clone, file), { recursive: true });
-  symlinkSync(join(project, 'node_modules'), join(clone, 'node_modules'));
-});
-
 afterAll(() => {
   for (const { pid, exitCode, signalCode } of started) {
     if (pid !== undefined && exitCode === null && signalCode === null) process.kill(-pid, 'SIGKILL');
   }
-  rmSync(clone, { recursive: true });
+  remove();
 });
 
 describe('npm start', () => {
   let running: Running;
   beforeAll(async () => {
     running = await start(await freePort());
-  });
+  }, 180_000);
   afterAll(() => running.stop());
 
   it('says what it does while it does it, and serves when the database answers', () => {
@@ -124,7 +103,7 @@ describe('npm start', () => {
     expect(readFileSync(join(clone, '.dev.vars'), 'utf8')).toBe(vars);
     const kept = answerOf(running.curl.replace('-X PUT', '-X GET').replace(/ -d '.*'$/, ''));
     expect(kept.body).toEqual(body);
-  });
+  }, 180_000);
 
   it('says so where the port is taken, and how to choose another', () => {
     const taken = shell(`npm start -- --port ${running.port}`);
@@ -135,17 +114,30 @@ describe('npm start', () => {
     );
   });
 
-  it('serves the worked example of the README, line by line', () => {
-    const readme = readFileSync('README.md', 'utf8');
-    const example = readme.slice(readme.indexOf('## Use'), readme.indexOf('## What a 200 means'));
-    const blocks = [...example.matchAll(/```sh\n(.*?)```/gs)].map(([, block]) => block).join('\n');
-    const promised = [...blocks.matchAll(/^# (\d{3}) /gm)].map(([, status]) => status);
+  it('serves the worked example of the README, line by line, to the history that tells what a judge and a reviewer did', () => {
+    const example = exampleOf(read('README.md'));
+    const promised = [...example.matchAll(/^# (\d{3}) /gm)].map(([, status]) => status);
 
-    const output = shell(blocks.replaceAll('127.0.0.1:8787', `127.0.0.1:${running.port}`)).stdout;
+    const output = shell(example.replaceAll('127.0.0.1:8787', `127.0.0.1:${running.port}`)).stdout;
 
     const given = [...output.matchAll(/HTTP\/1\.1 (\d{3}) /g)].map(([, status]) => status);
     expect(promised.length).toBeGreaterThan(8);
     expect(given).toEqual(promised);
+    const [evaluation, repeated, history] = output
+      .split('HTTP/1.1 ')
+      .slice(-3)
+      .map((response) => JSON.parse(response.split('\r\n\r\n')[1] ?? ''));
+    const [judge, anna] = [`${SAMPLE.subject}/judge`, `${SAMPLE.subject}/anna`];
+    expect(evaluation).toMatchObject({ value: 4, updated_by: anna });
+    expect(repeated).toMatchObject({ value: 9, updated_by: judge });
+    const { evaluation_id: _, ...latest } = history[0];
+    expect(latest).toEqual({
+      value: 9,
+      updated_by: judge,
+      updated_at: repeated.updated_at,
+      replaced_by: anna,
+      replaced_at: evaluation.updated_at,
+    });
   });
 
   it('serves a client that is generated from the document and type-checks: from a label that it makes until it is archived', async () => {
