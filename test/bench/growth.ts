@@ -10,6 +10,11 @@ import { SLOTS, slotOf } from '../../src/db/databases.ts';
 import { startStores } from '../node/d1-stores.ts';
 import { progress, table } from './measure.ts';
 
+if (process.argv.includes('--help')) {
+  console.log('npm run bench:growth prints the table of Growth in .github/OPERATING.md, without options.');
+  process.exit();
+}
+
 const ACCOUNTS = 100_000;
 const DATABASES = [1, 2, 4, 8, 16, 32, 64];
 /** Every evaluation has been changed once: 372 bytes with its index, and 214 for the replaced value (README.md). */

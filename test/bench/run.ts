@@ -24,6 +24,12 @@ const PARTS: { readonly [name: string]: Part } = {
   instructions: (made) => countInstructions(made, only),
 };
 const [, , asked, only] = process.argv;
+if (asked === '--help') {
+  console.log(
+    `npm run bench prints what test/bench/README.md has; npm run bench -- PART one of ${Object.keys(PARTS).join(', ')}.`,
+  );
+  process.exit();
+}
 if (asked !== undefined && !(asked in PARTS)) {
   console.error(`bench: there is no part ${asked}, only ${Object.keys(PARTS).join(', ')}`);
   process.exit(1);

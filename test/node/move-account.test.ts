@@ -78,6 +78,14 @@ it('a database is added, and an account moved there, by the commands of OPERATIN
   expect(await move('--finish')).toMatchObject({ ended: 0, output: expect.stringContaining('delete 6 rows') });
 });
 
+it('a range of slots is moved by the command of OPERATING.md, and given back', { timeout: 120_000 }, async () => {
+  const slots = ['src/cli/move-account.ts', '--slots', '768-1023', '--to', 'DB_2'];
+  const line = `DATABASES = "${account}=DB_2 0-767=DB 768-1023=DB_2"`;
+
+  expect(await run(slots)).toMatchObject({ ended: 0, output: expect.stringContaining(line) });
+  expect(await run([...slots, '--undo'])).toMatchObject({ ended: 0 });
+});
+
 it('an account without a name, as of a variable that is not set, is not moved: nobody could begin any more', async () => {
   expect(await run(['src/cli/move-account.ts', '--account', '', '--to', 'DB_2'])).toEqual({
     ended: 1,

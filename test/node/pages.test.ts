@@ -1,20 +1,92 @@
 /** The pages: every link, command and test file that they name exists, and the README stays short. */
-import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import { posix } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { type Command, commandsOf, exampleOf, FILES, PAGES, read, withoutCodeBlocks } from './pages.ts';
 
 const README_MAX_BYTES = 12_000;
 const README_MAX_LINES = 180;
 
-const FILES = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard'], { encoding: 'utf8' })
-  .trim()
-  .split('\n');
-const PAGES = FILES.filter((file) => file.endsWith('.md'));
+/**
+ * Which file executes a command, and how it is written there if not as in the pages. What is executed without --remote
+ * counts for the same command with it.
+ */
+const EXECUTED: readonly (readonly [command: string | RegExp, file: string, as?: string])[] = [
+  ['npm ci', '.ci/run'],
+  ['npm run lint', '.ci/run'],
+  ['npm run types', '.ci/run'],
+  ['npm run sql -- --check', '.ci/run'],
+  ['npm test', '.ci/run'],
+  ['npm run check:databases', '.ci/run'],
+  ['npm run test:browser', '.ci/run'],
+  ['SCREENSHOTS=<folder> npm run test:browser', '.ci/run', 'SCREENSHOTS=.wrangler/screenshots npm run test:browser'],
+  [
+    'apt-get install --no-install-recommends chromium fonts-dejavu-core',
+    '.ci/run',
+    'apt-get install --yes --no-install-recommends chromium fonts-dejavu-core',
+  ],
+  ['npm start', 'test/node/newcomer.test.ts', "spawn('npm', ['start', "],
+  ['npm start -- --port 8788', 'test/node/newcomer.test.ts', "spawn('npm', ['start', '--', '--port', "],
+  ['npm run token', 'test/node/newcomer.test.ts', 'npm run -s token'],
+  ['npm run token -- --help', 'test/node/newcomer.test.ts', 'npm run -s token -- --help'],
+  ['npm run sql', 'test/node/commands.test.ts'],
+  ['npm run cf-typegen', 'test/node/commands.test.ts'],
+  ['npm run migration -- --name verb_noun', 'test/node/commands.test.ts'],
+  ['npm run migration -- --custom --name verb_noun', 'test/node/commands.test.ts'],
+  ['npm test -- test/label.test.ts', 'test/node/commands.test.ts'],
+  ['npm run check:random', 'test/node/commands.test.ts'],
+  ['npm run soak', 'test/node/commands.test.ts'],
+  ['npm run bench', 'test/node/commands.test.ts'],
+  ['npm run bench:growth', 'test/node/commands.test.ts'],
+  ['wrangler check startup', 'test/bench/startup.ts', "'wrangler', ['check', 'startup', "],
+  ['npx wrangler', 'test/node/commands.test.ts', 'npx wrangler --version'],
+  ['npm run wrangler', 'test/node/commands.test.ts', 'npm run -s wrangler -- --version'],
+  ['openssl rand -base64 48', 'test/node/commands.test.ts'],
+  [/^logs \w/, 'test/node/commands.test.ts', 'it.each([...queries])'],
+  [/^npx wrangler d1 execute DB /, 'test/node/commands.test.ts', "sectionOf(OPERATING, 'Erase an account')"],
+  ['npm run migrate', 'test/node/commands.test.ts'],
+  ['npm run shared-labels', 'test/node/move-account.test.ts', "'shared-labels'"],
+  ['npm run shared-labels -- --copy', 'test/node/move-account.test.ts', "labels('--copy')"],
+  ['npm run move-account -- --slots 768-1023 --to DB_1', 'test/node/move-account.test.ts', "'--slots', '768-1023'"],
+];
+
+/** What cannot be executed here, and so has to be marked. */
+const NEEDS_ACCOUNT = [
+  /^npx wrangler (?:login|tail|rollback|secret put|d1 create|d1 time-travel (?:info|restore))\b/,
+  /^npm run deploy(?::staging)?$/,
+  /^curl .*https:\/\/(?:api\.cloudflare\.com|run-evaluation\.<your subdomain>\.workers\.dev)\//,
+  /^gh /,
+  /^kubectl /,
+];
+const NEEDS_NETWORK = [/^rm -r node_modules package-lock\.json$/, /^npm install --package-lock-only$/];
+
+/** The README's example is executed as a whole, by newcomer.test.ts. */
+const EXAMPLE = exampleOf(read('README.md')).split('\n');
+
+const SCRIPTS: { readonly [name: string]: string } = JSON.parse(read('package.json')).scripts;
+
+const withoutRemote = (command: string) => command.replace(/ --remote\b/, '').replace(/ --$/, '');
+
+function isExecuted(command: string): boolean {
+  const local = withoutRemote(command);
+  const row = EXECUTED.find(([text]) => (typeof text === 'string' ? text === local : text.test(local)));
+  if (row) return read(row[1]).includes(row[2] ?? local);
+  const [, name = ''] = /^npm run ([\w:-]+)$/.exec(command) ?? [];
+  const parts = SCRIPTS[name]?.split(' && ') ?? [];
+  return parts.length > 1 && parts.every(isExecuted);
+}
+
+/** What to do about a command; undefined if nothing. */
+function faultOf({ page, text, isMarked }: Command): string | undefined {
+  if (EXAMPLE.includes(text) || isExecuted(text)) return undefined;
+  if (![...NEEDS_ACCOUNT, ...NEEDS_NETWORK].some((pattern) => pattern.test(text))) {
+    return `${page}: no test executes \`${text}\`. Execute it in one (a slow program with --help, in test/node/commands.test.ts), and add ['${text}', '<that file>'] to EXECUTED in test/node/pages.test.ts.`;
+  }
+  return isMarked
+    ? undefined
+    : `${page}: \`${text}\` is executed by no test. Say beside it "needs a Cloudflare account" ("an account", "the network").`;
+}
 
 const exists = (path: string) => FILES.some((file) => file === path || file.startsWith(`${path}/`));
-const read = (file: string) => readFileSync(file, 'utf8');
-const withoutCodeBlocks = (page: string) => page.replaceAll(/^```.*?^```$/gms, '');
 
 /** The anchors of a page's headings, as GitHub makes them. */
 const anchorsOf = (page: string) =>
@@ -38,6 +110,11 @@ describe('README.md', () => {
     expect(Buffer.byteLength(readme)).toBeLessThanOrEqual(README_MAX_BYTES);
     expect(readme.trimEnd().split('\n').length).toBeLessThanOrEqual(README_MAX_LINES);
   });
+
+  it('has no comment to paste that opens a quote: a shell without comments at its prompt, as zsh, would wait for its end', () => {
+    const isOpen = (line: string) => [`'`, '"', '`'].some((quote) => line.split(quote).length % 2 === 0);
+    expect(EXAMPLE.filter((line) => line.startsWith('#') && isOpen(line))).toEqual([]);
+  });
 });
 
 describe.each(PAGES)('%s', (page) => {
@@ -49,10 +126,26 @@ describe.each(PAGES)('%s', (page) => {
   });
 
   it('names npm scripts that exist', () => {
-    const { scripts } = JSON.parse(read('package.json'));
     const named = [...read(page).matchAll(/\bnpm (?:run (?:-s )?([\w:-]+)|(start|test)\b)/g)];
     const names = named.map(([, run, own]) => run ?? own ?? '');
-    expect(names.filter((name) => !(name in scripts))).toEqual([]);
+    expect(names.filter((name) => !(name in SCRIPTS))).toEqual([]);
+  });
+
+  it('names commands that a test executes, or says that they need an account or the network', () => {
+    expect(
+      commandsOf(page)
+        .map(faultOf)
+        .filter((fault) => fault !== undefined),
+    ).toEqual([]);
+  });
+});
+
+describe('the commands that are executed', () => {
+  it.each(EXECUTED.map(([command]) => command))('are in a page: %s', (command) => {
+    const texts = PAGES.flatMap(commandsOf).map(({ text }) => withoutRemote(text));
+    const parts = Object.values(SCRIPTS).flatMap((script) => script.split(' && '));
+    const isNamed = (text: string) => (typeof command === 'string' ? text === command : command.test(text));
+    expect([...texts, ...parts].some(isNamed)).toBe(true);
   });
 });
 
