@@ -13,7 +13,7 @@ const LINK_SECRET = 'a-secret-for-the-links-of-the-browser-suite-alone';
 const ACCOUNT = 'acc_browser';
 export const SUBJECT = 'maker';
 /** Who makes a link sees this of who answers through it. */
-export const ANSWERER = 'anna@example.com';
+const ANSWERER = 'anna@example.com';
 export const AUTHOR = `${SUBJECT}/${ANSWERER}`;
 
 type Statement = { bind: (...values: unknown[]) => Statement; run: () => Promise<unknown> };

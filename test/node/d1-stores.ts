@@ -25,7 +25,7 @@ export default {
 `;
 
 /** Calls, and rows as D1 counts and bills them. */
-export type Cost = { calls: number; rows_read: number; rows_written: number };
+type Cost = { calls: number; rows_read: number; rows_written: number };
 
 export type Stores = {
   readonly stores: readonly Store[];

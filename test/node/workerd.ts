@@ -26,7 +26,7 @@ export type Isolate = {
   readonly stop: () => Promise<void>;
 };
 
-export type LogLine = { readonly [field: string]: unknown };
+type LogLine = { readonly [field: string]: unknown };
 
 /** Bundles the Worker whose clock can be moved; resolves with what starts an isolate of it, and what removes all. */
 export function bundleWorker() {

@@ -28,7 +28,7 @@ type Change = {
   readonly body?: (row: Row) => object | string;
 };
 
-export type Operation = {
+type Operation = {
   /** Its operationId. */
   readonly name: string;
   readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';

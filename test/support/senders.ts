@@ -29,7 +29,7 @@ type Reading = {
   readonly value: number;
 };
 
-export type Sender = Recorded & Reading;
+type Sender = Recorded & Reading;
 
 const sender = (recorded: Recorded, ...readings: Reading[]): Sender[] =>
   readings.map((reading) => ({ ...recorded, ...reading }));
@@ -292,7 +292,7 @@ const curl = sender(
   reading('curl, a file that a script wrote', '/checks/1/passed', binary, 0),
 );
 
-export const SENDERS: readonly Sender[] = [
+const SENDERS: readonly Sender[] = [
   ...[labelStudio, typeform, tally, githubReview, githubRun, stripe, langfuse],
   ...[n8nApproval, n8nForm, n8nRow, argilla, svix, refactor, curl],
 ].flat();
