@@ -96,6 +96,14 @@ describe('a contributor', { timeout: 180_000 }, () => {
 
     expect(outputOf(`${program} --help`)).toContain(command);
   });
+
+  it('finds each part of npm run bench that a page names', () => {
+    const help = outputOf('node test/bench/run.ts --help');
+    const named = PAGES.flatMap(commandsOf).flatMap(({ text }) => /^npm run bench -- (\w+)/.exec(text)?.slice(1) ?? []);
+
+    expect(named.filter((part) => !help.includes(part))).toEqual([]);
+    expect(named).not.toEqual([]);
+  });
 });
 
 describe('an operator', { timeout: 300_000 }, () => {

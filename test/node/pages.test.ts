@@ -18,6 +18,7 @@ const EXECUTED: readonly (readonly [command: string | RegExp, file: string, as?:
   ['npm test', '.ci/run'],
   ['npm run check:databases', '.ci/run'],
   ['npm run test:browser', '.ci/run'],
+  ['npm run test:clients', '.ci/run'],
   ['SCREENSHOTS=<folder> npm run test:browser', '.ci/run', 'SCREENSHOTS=.wrangler/screenshots npm run test:browser'],
   [
     'apt-get install --no-install-recommends chromium fonts-dejavu-core',
@@ -37,6 +38,7 @@ const EXECUTED: readonly (readonly [command: string | RegExp, file: string, as?:
   ['npm run soak', 'test/node/commands.test.ts'],
   ['npm run bench', 'test/node/commands.test.ts'],
   ['npm run bench:growth', 'test/node/commands.test.ts'],
+  [/^npm run bench -- \w/, 'test/node/commands.test.ts', 'finds each part of npm run bench that a page names'],
   ['wrangler check startup', 'test/bench/startup.ts', "'wrangler', ['check', 'startup', "],
   ['npx wrangler', 'test/node/commands.test.ts', 'npx wrangler --version'],
   ['npm run wrangler', 'test/node/commands.test.ts', 'npm run -s wrangler -- --version'],
@@ -57,7 +59,11 @@ const NEEDS_ACCOUNT = [
   /^gh /,
   /^kubectl /,
 ];
-const NEEDS_NETWORK = [/^rm -r node_modules package-lock\.json$/, /^npm install --package-lock-only$/];
+const NEEDS_NETWORK = [
+  /^rm -r node_modules package-lock\.json$/,
+  /^npm install --package-lock-only$/,
+  /^apt-get install valgrind$/,
+];
 
 /** The README's example is executed as a whole, by newcomer.test.ts. */
 const EXAMPLE = exampleOf(read('README.md')).split('\n');
