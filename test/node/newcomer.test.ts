@@ -1,7 +1,7 @@
 /** A newcomer's way, run as the README says, in a copy of the project. */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -138,71 +138,6 @@ describe('npm start', () => {
       replaced_by: anna,
       replaced_at: evaluation.updated_at,
     });
-  });
-
-  it('serves a client that is generated from the document and type-checks: from a label that it makes until it is archived', async () => {
-    const folder = join(project, '.wrangler', `client-${running.port}`);
-    mkdirSync(folder, { recursive: true });
-    const token = shell('npm run -s token').stdout.trim();
-    writeFileSync(join(folder, 'package.json'), '{"type":"module"}');
-    writeFileSync(
-      join(folder, 'walk.ts'),
-      `
-import * as api from './client.ts';
-api.defaults.baseUrl = 'http://127.0.0.1:${running.port}';
-api.defaults.headers = { authorization: 'Bearer ${token}' };
-const label = await api.createEvaluationLabel({ name: 'Response Quality', value_type: 'continuous', min_value: 1, max_value: 10 });
-if (label.status !== 201) throw new Error(JSON.stringify(label));
-const evaluation_label_id = label.data.id;
-const created = await api.createEvaluation('${SAMPLE.run}', { evaluation_label_id, value: 2 });
-if (created.status !== 201) throw new Error(JSON.stringify(created));
-const { run_id, id } = created.data;
-const got = await api.getEvaluation(run_id, id);
-if (got.status !== 200) throw new Error(JSON.stringify(got));
-const corrected = await api.updateEvaluation(run_id, id, { ...got.data, value: 3 });
-if (corrected.status !== 200) throw new Error(JSON.stringify(corrected));
-const illegal = await api.updateEvaluation(run_id, id, { value: 11 });
-if (illegal.status !== 422) throw new Error(JSON.stringify(illegal));
-
-const stored = await api.getEvaluationLabel(evaluation_label_id);
-if (stored.status !== 200) throw new Error(JSON.stringify(stored));
-const archived = await api.updateEvaluationLabel(evaluation_label_id, { ...stored.data, archived: true });
-if (archived.status !== 200) throw new Error(JSON.stringify(archived));
-const again = await api.updateEvaluation(run_id, id, { value: 4 });
-if (again.status !== 200) throw new Error(JSON.stringify(again));
-const refused = await api.createEvaluation('${SAMPLE.run}', { evaluation_label_id, value: 5 });
-if (refused.status !== 422) throw new Error(JSON.stringify(refused));
-
-const listed = await api.listEvaluations('${SAMPLE.run}', { evaluationLabelId: evaluation_label_id });
-if (listed.status !== 200) throw new Error(JSON.stringify(listed));
-const history = await api.listReplacedValues(run_id, id);
-if (history.status !== 200) throw new Error(JSON.stringify(history));
-const values: number[] = listed.data.map(({ value }) => value);
-const replaced: number[] = history.data.map(({ value }) => value);
-const sentences: string[] = [illegal.data.error, refused.data.error];
-console.log(JSON.stringify({ values, replaced, sentences }));
-`,
-    );
-    const run = (command: string) => spawnSync('sh', ['-c', command], { cwd: folder, env, encoding: 'utf8' });
-
-    expect(
-      run(`curl -sO http://127.0.0.1:${running.port}/openapi.json && oazapfts openapi.json client.ts`).status,
-    ).toBe(0);
-    const checked = run(
-      'tsc --ignoreConfig --noEmit --strict --skipLibCheck --target es2024 --module nodenext --types "" --lib es2024,dom,dom.iterable --allowImportingTsExtensions walk.ts',
-    );
-    expect(checked.stdout).toBe('');
-    const walked = run('node walk.ts');
-    expect(walked.stderr).toBe('');
-    expect(JSON.parse(walked.stdout)).toEqual({
-      values: [4],
-      replaced: [3, 2],
-      sentences: [
-        'value must be between 1 and 10.',
-        'The evaluation label is archived: no new evaluation is stored under it. Use another label, or unarchive it.',
-      ],
-    });
-    rmSync(folder, { recursive: true });
   });
 
   it('explains itself, and refuses what it does not know', () => {
