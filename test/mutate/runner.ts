@@ -1,0 +1,165 @@
+/**
+ * Stands in for vitest's own runner inside workerd: asks the program in Node for one job after another, a test file with one
+ * mutant, and answers what became of it. Modules of src and test are evaluated anew for each job, so that what a module or an
+ * app computes once is computed with the mutant. The loop over the files is vitest's; jobs are appended to it.
+ */
+import { inject, type RunnerTask, type RunnerTestFile, type RunnerTestSuite, TestRunner } from 'vitest';
+import type { Job, Result, Trace } from './job.ts';
+
+type Task = RunnerTask | RunnerTestFile | RunnerTestSuite;
+type Statement = { readonly sql: string; readonly params: readonly string[] };
+type Patch = readonly [id: number, start: number, end: number, to: string];
+
+let active = 0;
+const reached = new Set<number>();
+const read = new Set<string>();
+
+Object.assign(globalThis, {
+  /** The switch: whether this mutant is the program now. */
+  __mutant: (id: number) => {
+    reached.add(id);
+    return id === active;
+  },
+  /** A constant that a module has computed when it loaded, and that a function reads now. */
+  __constantRead: (name: string) => {
+    read.add(name);
+  },
+  /** A statement of generated SQL. It is reached where its text is sent, not where it is made, which is once for all tests. */
+  __mutantOfStatement: (statement: (text: string) => Statement, text: string, patches: readonly Patch[]) => {
+    const patch = patches.find(([id]) => id === active);
+    const { sql, params } = statement(patch ? text.slice(0, patch[1]) + patch[3] + text.slice(patch[2]) : text);
+    return {
+      params,
+      get sql() {
+        for (const [id] of patches) reached.add(id);
+        return sql;
+      },
+    };
+  },
+});
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    /** Where the program in Node listens. */
+    mutate: string;
+  }
+}
+
+/** Tests put others in its place. */
+const { fetch } = globalThis;
+
+async function ask(result: Result | undefined): Promise<Job | undefined> {
+  const response = await fetch(inject('mutate'), { method: 'POST', body: JSON.stringify(result ?? null) });
+  return response.status === 200 ? response.json() : undefined;
+}
+
+const testsIn = (task: Task): RunnerTask[] => ('tasks' in task ? task.tasks.flatMap(testsIn) : [task]);
+const suitesIn = (task: Task): Task[] => ('tasks' in task ? [task, ...task.tasks.flatMap(suitesIn)] : []);
+
+type Transport = { invoke: (name: string, data: [string, string, { cached?: boolean }?]) => Promise<unknown> };
+type Worker = {
+  ctx: { files: { filepath: string; fileTags: string[] }[] };
+  evaluatedModules: {
+    idToModuleMap: Map<string, { promise: unknown; exports: unknown; evaluated: boolean; importers: Set<string> }>;
+  };
+};
+
+// biome-ignore lint/style/noDefaultExport: vitest takes a runner as the default export.
+export default class MutantRunner extends TestRunner {
+  #job: Job | undefined;
+  #started = 0;
+  #traces: Trace[] = [];
+  #hasFailed = false;
+
+  get #worker(): Worker {
+    return (this as unknown as { workerState: Worker }).workerState;
+  }
+
+  override importFile(filepath: string, source: 'collect' | 'setup') {
+    // The first file is this one: there is no job yet.
+    return this.#job ? super.importFile(filepath, source) : undefined;
+  }
+
+  /** The tests of a file are known, and not yet run. */
+  onCollected(files: RunnerTestFile[]): void {
+    if (this.#job?.trace === 'backward')
+      for (const suite of files.flatMap(suitesIn)) if ('tasks' in suite) suite.tasks.reverse();
+    const wanted = this.#job?.tests;
+    if (!wanted) return;
+    for (const test of files.flatMap(testsIn)) if (!wanted.includes(test.id)) test.mode = 'skip';
+    for (const suite of files.flatMap(suitesIn))
+      if (testsIn(suite).every(({ mode }) => mode === 'skip')) suite.mode = 'skip';
+  }
+
+  override async onAfterRunFiles(files: RunnerTestFile[]): Promise<void> {
+    super.onAfterRunFiles(files);
+    const [file] = files;
+    const next = await ask(this.#job && file ? this.#resultOf(file) : undefined);
+    // Not imported above: it brings the Worker with it, which needs the switch.
+    if (next?.isFresh) await (await import('cloudflare:test')).reset();
+    if (next) this.#start(next);
+  }
+
+  #resultOf(file: RunnerTestFile): Result {
+    const all = testsIn(file).map((test) => ({
+      id: test.id,
+      name: nameOf(test),
+      ms: Math.round(test.result?.duration ?? 0),
+      state: test.result?.state,
+    }));
+    const failed = [...testsIn(file), ...suitesIn(file)].find(({ result }) => result?.state === 'fail');
+    return {
+      tests: all.filter(({ state }) => state === 'pass' || state === 'fail'),
+      all,
+      failure: failed
+        ? { test: failed.id, name: nameOf(failed), message: failed.result?.errors?.[0]?.message ?? 'no message' }
+        : null,
+      traces: this.#traces,
+      ms: Date.now() - this.#started,
+    };
+  }
+
+  #start(job: Job): void {
+    if (!this.#job) this.#keepModules();
+    this.#job = job;
+    this.#hasFailed = false;
+    this.config.testTimeout = job.timeoutMs;
+    this.config.hookTimeout = job.timeoutMs;
+    for (const [id, module] of this.#worker.evaluatedModules.idToModuleMap) {
+      if (id.includes('/node_modules/') || !/\/(?:src|test)\//.test(id) || id.includes('/test/mutate/')) continue;
+      Object.assign(module, { promise: undefined, exports: undefined, evaluated: false });
+      module.importers.clear();
+    }
+    active = job.mutant;
+    this.#traces = [];
+    this.#started = Date.now();
+    this.#worker.ctx.files.push({ filepath: job.file, fileTags: [] });
+  }
+
+  /** The code of a module that is evaluated anew is here already: without a question to Node for each. */
+  #keepModules(): void {
+    const { transport } = (this as unknown as { moduleRunner: { transport: Transport } }).moduleRunner;
+    const invoke = transport.invoke.bind(transport);
+    transport.invoke = async (name, data) =>
+      name === 'fetchModule' && data[2]?.cached ? { cache: true } : invoke(name, data);
+  }
+
+  override async onBeforeRunTask(test: RunnerTask): Promise<void> {
+    if (this.#hasFailed) test.mode = 'skip';
+    await super.onBeforeRunTask(test as never);
+    reached.clear();
+    read.clear();
+  }
+
+  override onAfterRunTask(test: RunnerTask): void {
+    super.onAfterRunTask(test as never);
+    if (this.#job?.trace !== 'none') this.#traces.push({ id: test.id, reached: [...reached], read: [...read] });
+    // One failed test is enough.
+    if (test.result?.state === 'fail' && this.#job?.trace === 'none') this.#hasFailed = true;
+  }
+}
+
+function nameOf(task: Task): string {
+  const { suite } = task;
+  return suite && suite.name !== '' ? `${nameOf(suite)} > ${task.name}` : task.name;
+}
