@@ -19,7 +19,7 @@ export type Verdict = {
 };
 
 const TEST_MAX_MS = 10_000;
-const UNCONFIRMED_MAX_COUNT = 12;
+const UNCONFIRMED_MAX_COUNT = 24;
 
 type Kill = {
   readonly mutant: Mutant;
@@ -85,7 +85,7 @@ export function createJudge(
     }
     const byFile = Map.groupBy(left, (test) => test.file);
     const score = (name: string, tests: readonly CoveredTest[]) =>
-      (1 + (experience.kills.get(`${file} ${name}`) ?? 0)) / sum(tests);
+      (1 + 4 * wordsInCommon(file, name) + (experience.kills.get(`${file} ${name}`) ?? 0)) / sum(tests);
     const [best] = [...byFile].sort(([a, ofA], [b, ofB]) => score(b, ofB) - score(a, ofA));
     return best?.[1] ?? [];
   }
@@ -147,4 +147,10 @@ export function createJudge(
     settle({ mutant, state: 'open', message: 'not killed again' });
     return false;
   }
+}
+
+/** src/evaluation/create.ts and test/create-evaluation.test.ts have two. */
+function wordsInCommon(file: string, test: string): number {
+  const words = new Set(test.split(/\W/));
+  return file.split(/\W/).filter((word) => word !== 'ts' && words.has(word)).length;
 }

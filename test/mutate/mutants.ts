@@ -32,10 +32,19 @@ export const sourceOf = (file: string) => readFileSync(`${root}${file}`, 'utf8')
 export function findMutants() {
   const sources = new Map([...mutated, ...traced].map((file) => [file, sourceOf(file)]));
   const analyses = new Map<string, Analysis>(traced.map((file) => [file, analyse(sources.get(file) ?? '')]));
+  const readInWorker = new Set(
+    traced.flatMap((file) => {
+      const { reads = [], madeFrom = new Map<string, ReadonlySet<string>>() } = analyses.get(file) ?? {};
+      const names = [...reads.map(({ name }) => name), ...[...madeFrom.values()].flatMap((others) => [...others])];
+      return names.flatMap((name) => constantOf(file, name) ?? []);
+    }),
+  );
   const mutants: Mutant[] = [];
   for (const file of mutated) {
     const source = sources.get(file) ?? '';
     for (const change of isGenerated(file) ? sql.changesOf(source) : (analyses.get(file)?.changes ?? [])) {
+      // What only queries are made from is not part of the Worker either.
+      if (typeof change.scope === 'string' && !readInWorker.has(`${file}#${change.scope}`)) continue;
       const { before, after } = shown(source, change);
       const name = isGenerated(file) ? `${/(\w+):[^:]*$/.exec(source.slice(0, Number(change.scope)))?.[1]}: ` : '';
       mutants.push({ ...change, id: mutants.length + 1, file, before: `${name}${before}`, after });

@@ -56,11 +56,9 @@ function chosen(mutants: readonly Mutant[]): Mutant[] {
   const own = mutants.filter(({ file }) => file.startsWith(values.only));
   if (values.sample === undefined) return own;
   const random = seeded(Number(values.seed));
+  // In the order in which they are drawn: a run that is cut off has a smaller sample.
   const drawn = own.map((mutant) => ({ mutant, rank: random() })).sort((a, b) => a.rank - b.rank);
-  return drawn
-    .slice(0, Number(values.sample))
-    .map(({ mutant }) => mutant)
-    .sort((a, b) => a.id - b.id);
+  return drawn.slice(0, Number(values.sample)).map(({ mutant }) => mutant);
 }
 
 async function mutate(): Promise<boolean> {

@@ -57,6 +57,10 @@ const testsIn = (task: Task): RunnerTask[] => ('tasks' in task ? task.tasks.flat
 const suitesIn = (task: Task): Task[] => ('tasks' in task ? [task, ...task.tasks.flatMap(suitesIn)] : []);
 
 type Transport = { invoke: (name: string, data: [string, string, { cached?: boolean }?]) => Promise<unknown> };
+type ModuleRunner = {
+  transport: Transport;
+  vitestOptions: { transport: { resolveId: (id: string, ...importer: unknown[]) => Promise<unknown> } };
+};
 type Worker = {
   ctx: { files: { filepath: string; fileTags: string[] }[] };
   evaluatedModules: {
@@ -70,14 +74,18 @@ export default class MutantRunner extends TestRunner {
   #started = 0;
   #traces: Trace[] = [];
   #hasFailed = false;
+  #isMigrated = false;
 
   get #worker(): Worker {
     return (this as unknown as { workerState: Worker }).workerState;
   }
 
   override importFile(filepath: string, source: 'collect' | 'setup') {
-    // The first file is this one: there is no job yet.
-    return this.#job ? super.importFile(filepath, source) : undefined;
+    // The first file is this one: there is no job yet. Migrations that are applied stay, unless the databases are emptied.
+    const isNeeded = source === 'collect' || this.#job?.isFresh || !this.#isMigrated;
+    if (!this.#job || !isNeeded) return undefined;
+    if (source === 'setup') this.#isMigrated = true;
+    return super.importFile(filepath, source);
   }
 
   /** The tests of a file are known, and not yet run. */
@@ -120,7 +128,7 @@ export default class MutantRunner extends TestRunner {
   }
 
   #start(job: Job): void {
-    if (!this.#job) this.#keepModules();
+    if (!this.#job) this.#keepQuiet();
     this.#job = job;
     this.#hasFailed = false;
     this.config.testTimeout = job.timeoutMs;
@@ -136,13 +144,28 @@ export default class MutantRunner extends TestRunner {
     this.#worker.ctx.files.push({ filepath: job.file, fileTags: [] });
   }
 
-  /** The code of a module that is evaluated anew is here already: without a question to Node for each. */
-  #keepModules(): void {
-    const { transport } = (this as unknown as { moduleRunner: { transport: Transport } }).moduleRunner;
+  /**
+   * Nothing that Node knows already is asked again, and nothing is told that nobody reads: the code of a module that is
+   * evaluated anew is here, and what becomes of a job goes to the program and not to vitest's reporters.
+   */
+  #keepQuiet(): void {
+    const { transport, vitestOptions } = (this as unknown as { moduleRunner: ModuleRunner }).moduleRunner;
     const invoke = transport.invoke.bind(transport);
     transport.invoke = async (name, data) =>
       name === 'fetchModule' && data[2]?.cached ? { cache: true } : invoke(name, data);
+    const { resolveId } = vitestOptions.transport;
+    const resolved = new Map<string, unknown>();
+    vitestOptions.transport.resolveId = async (id, ...others) => {
+      if (others.length > 0) return resolveId(id, ...others);
+      if (!resolved.has(id)) resolved.set(id, await resolveId(id));
+      return resolved.get(id);
+    };
+    const { onCollectStart, onCollected, onAfterRunTask } = MutantRunner.prototype;
+    Object.assign(this, { onCollectStart, onCollected, onAfterRunTask, onTaskUpdate: () => undefined });
   }
+
+  /** No test here has a snapshot. */
+  override async onAfterRunSuite(): Promise<void> {}
 
   override async onBeforeRunTask(test: RunnerTask): Promise<void> {
     if (this.#hasFailed) test.mode = 'skip';
