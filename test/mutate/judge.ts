@@ -6,6 +6,7 @@ import { type CoveredTest, needsEmptyDatabases } from './coverage.ts';
 import type { Job } from './job.ts';
 import type { Mutant } from './mutant.ts';
 import { root } from './mutants.ts';
+import type { Ranking } from './ranking.ts';
 import { JobError, type Workerd } from './workerd.ts';
 
 export type Verdict = {
@@ -19,6 +20,8 @@ export type Verdict = {
 };
 
 const TEST_MAX_MS = 10_000;
+/** About as long a job takes its tests, by the time that they took without a mutant. */
+const JOB_MS = 3000;
 const UNCONFIRMED_MAX_COUNT = 24;
 
 type Kill = {
@@ -28,15 +31,7 @@ type Kill = {
   readonly verdict: Verdict;
 };
 
-/** What has killed before, for all workers. */
-export type Experience = { readonly killers: Map<string, CoveredTest[]>; readonly kills: Map<string, number> };
-
-export function createJudge(
-  workerd: Workerd,
-  experience: Experience,
-  budgetMs: number,
-  settle: (verdict: Verdict) => void,
-) {
+export function createJudge(workerd: Workerd, ranking: Ranking, budgetMs: number, settle: (verdict: Verdict) => void) {
   let unconfirmed: Kill[] = [];
   const sum = (tests: readonly CoveredTest[]) => tests.reduce((total, { ms }) => total + ms, 0) + 200;
 
@@ -56,10 +51,10 @@ export function createJudge(
 
   async function judge(mutant: Mutant, candidates: readonly CoveredTest[]): Promise<void> {
     if (candidates.length === 0) return settle({ mutant, state: 'unreached' });
-    let left = [...candidates];
+    let left = ranking.rank(mutant, candidates);
     let spent = 0;
     while (left.length > 0) {
-      const next = nextOf(mutant, left);
+      const next = nextOf(left);
       if (spent > 0 && spent + sum(next) > budgetMs) return settle({ mutant, state: 'open' });
       spent += sum(next);
       const [first] = next;
@@ -76,18 +71,15 @@ export function createJudge(
     settle({ mutant, state: 'survived' });
   }
 
-  /** Tests of one file: a neighbour's killers, or all of the file that has killed the most so far. */
-  function nextOf({ file, scope }: Mutant, left: readonly CoveredTest[]): CoveredTest[] {
-    for (const key of [`${file}#${scope}`, file]) {
-      const killers = (experience.killers.get(key) ?? []).filter((test) => left.includes(test));
-      const [best] = killers;
-      if (best) return killers.filter((test) => test.file === best.file);
+  /** The most likely test to kill it, and others of its file, as many as a job takes. */
+  function nextOf(ranked: readonly CoveredTest[]): CoveredTest[] {
+    const next: CoveredTest[] = [];
+    for (const test of ranked) {
+      if (test.file !== ranked[0]?.file) continue;
+      if (next.length > 0 && sum([...next, test]) > JOB_MS) break;
+      next.push(test);
     }
-    const byFile = Map.groupBy(left, (test) => test.file);
-    const score = (name: string, tests: readonly CoveredTest[]) =>
-      (1 + 4 * wordsInCommon(file, name) + (experience.kills.get(`${file} ${name}`) ?? 0)) / sum(tests);
-    const [best] = [...byFile].sort(([a, ofA], [b, ofB]) => score(b, ofB) - score(a, ofA));
-    return best?.[1] ?? [];
+    return next;
   }
 
   async function killed(
@@ -97,14 +89,7 @@ export function createJudge(
   ): Promise<void> {
     const killer = ran.find(({ id }) => id === failure.test);
     const file = ran[0]?.file ?? '';
-    if (killer) {
-      for (const key of [`${mutant.file}#${mutant.scope}`, mutant.file]) {
-        const others = (experience.killers.get(key) ?? []).filter((test) => test !== killer);
-        experience.killers.set(key, [killer, ...others].slice(0, 4));
-      }
-      const key = `${mutant.file} ${file}`;
-      experience.kills.set(key, (experience.kills.get(key) ?? 0) + 1);
-    }
+    if (killer) ranking.learn(mutant, killer);
     const isTimeout = /timed out in \d+ms/.test(failure.message);
     const verdict: Verdict = {
       mutant,
@@ -147,10 +132,4 @@ export function createJudge(
     settle({ mutant, state: 'open', message: 'not killed again' });
     return false;
   }
-}
-
-/** src/evaluation/create.ts and test/create-evaluation.test.ts have two. */
-function wordsInCommon(file: string, test: string): number {
-  const words = new Set(test.split(/\W/));
-  return file.split(/\W/).filter((word) => word !== 'ts' && words.has(word)).length;
 }

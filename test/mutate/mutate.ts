@@ -5,9 +5,10 @@
 import { mkdirSync, rmSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { hashOfProgram, readCoverage, testsByMutant } from './coverage.ts';
-import { createJudge, type Experience, type Verdict } from './judge.ts';
+import { createJudge, type Verdict } from './judge.ts';
 import type { Mutant } from './mutant.ts';
 import { findMutants, root } from './mutants.ts';
+import { createRanking } from './ranking.ts';
 import { report } from './report.ts';
 import { isKill, openResults } from './results.ts';
 import { createWorkerd } from './workerd.ts';
@@ -78,10 +79,11 @@ async function mutate(): Promise<boolean> {
     try {
       const tests = await readCoverage(coverageStore, program, workers, (line) => console.error(line));
       const byMutant = testsByMutant(found, tests);
-      const experience: Experience = { killers: new Map(), kills: new Map() };
-      for (const { mutant, testId, file } of verdicts.values()) {
-        const killer = tests.find((test) => test.id === testId && test.file === file);
-        if (killer) experience.killers.set(`${mutant.file}#${mutant.scope}`, [killer]);
+      const ranking = createRanking(found, tests, byMutant);
+      const testById = new Map(tests.map((test) => [test.id, test]));
+      for (const { mutant, testId } of verdicts.values()) {
+        const killer = testById.get(testId ?? '');
+        if (killer) ranking.learn(mutant, killer);
       }
       const queue = wanted.filter(({ id }) => (verdicts.get(id)?.state ?? 'open') === 'open');
       const started = Date.now();
@@ -98,7 +100,7 @@ async function mutate(): Promise<boolean> {
       };
       await Promise.all(
         workers.map(async (workerd) => {
-          const { judge, confirm } = createJudge(workerd, experience, Number(values.seconds) * 1000, settle);
+          const { judge, confirm } = createJudge(workerd, ranking, Number(values.seconds) * 1000, settle);
           for (let mutant = queue.shift(); mutant; mutant = queue.shift())
             await judge(mutant, byMutant.get(mutant.id) ?? []);
           await confirm();
