@@ -330,3 +330,23 @@ describe('a repeated create with an id of the caller\u2019s own', () => {
     },
   );
 });
+
+describe('the id that a key gives', () => {
+  const RUN = '018f4d3c-7a10-7c4e-9b52-3f6e0d9a1c01';
+  const EVALUATOR = '018f4d3c-7a10-7c4e-9b52-3f6e0d9a1c02';
+
+  it.each([
+    ['key-1', {}, '4466b9d7-fea8-8ad6-936f-84e4749e867d'],
+    ['key-3', {}, 'b73e9430-0a60-80c7-ad30-5c605729aa3a'],
+    ['key-5', {}, 'cb88ace4-f9b6-88f4-83c1-170267a55ae1'],
+    ['key-8', {}, '5bc92697-3ed5-8935-a8af-24b2240b0c1f'],
+    ['key-1', { evaluator_id: EVALUATOR }, '50d95ce6-6ef0-8439-b017-3a4fe1d28871'],
+  ])('is the same for ever: that of %s with %o', async (key, claimed, expected) => {
+    const headers = { authorization: `Bearer ${await mintToken(claimed)}`, 'idempotency-key': key };
+    const body = JSON.stringify({ evaluation_label_id: await label(), value: 3 });
+
+    const response = await worker(await request(`/v1/run/${RUN}/evaluations`, { method: 'POST', headers, body }));
+
+    expect((await response.json<Row>()).id).toBe(expected);
+  });
+});

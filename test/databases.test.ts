@@ -127,10 +127,18 @@ describe('DATABASES', () => {
     expect(await countIn(SPARE_2, account)).toBe(1);
   });
 
+  it('takes a range of one slot', async () => {
+    const row = await storeEvaluation();
+    const send = workerWith({ DB_1: SPARE_1, DATABASES: '0-0=DB_1 1-1022=DB 1023-1023=DB_1' });
+
+    expect((await send(await putValue(row, 9))).status).toBe(200);
+  });
+
   it.each([
     ['a slot without a database', '0-511=DB 513-1023=DB_1', 'names no database for slot 512'],
     ['only a named account', 'acc_big=DB_1', 'names no database for slot 0'],
     ['a slot twice', '0-511=DB 511-1023=DB_1', 'has an account or a slot twice, in entry 2'],
+    ['its last slot twice', '512-1023=DB_1 0-512=DB', 'has an account or a slot twice, in entry 2'],
     ['an account twice', `${HALVES} acc=DB acc=DB_1`, 'has an account or a slot twice, in entry 4'],
     [
       'an account twice, spelled in two ways',

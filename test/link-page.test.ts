@@ -44,6 +44,166 @@ const buttonsIn = (html: string) =>
 
 const CATEGORIES = { categories: JSON.stringify(['formal', 'casual', 'friendly']) };
 
+/** The page between its frame, which is the same for all. */
+const mainOf = (html: string) =>
+  /^<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>[^<]+<\/title><style>[^<]+<\/style><\/head>\n<body><main>\n(.*)\n<\/main><\/body><\/html>\n$/s.exec(
+    html,
+  )?.[1];
+
+describe('the page of a link, to the letter', () => {
+  const SET_BY =
+    'set by <b dir="auto">user-7</b>, <time datetime="2026-01-02T03:04:05.678Z">2 January 2026 at 03:04 UTC</time>';
+  const formOf = (row: Row, content: string) =>
+    `<form method="post"><input type="hidden" name="version" value="${row.updated_at ?? row.created_at}">${content}</form>`;
+  const input = (attributes: string) =>
+    `<fieldset><input id="value" name="value" type="number"${attributes}><button class="send">Store</button></fieldset>`;
+
+  async function footerOf(row: Row, until: string) {
+    const { html } = await pageOf(open((await linkTo(row)).url));
+    const inWords = /This link works until <time[^>]*>([^<]*)</.exec(html)?.[1];
+    return `<footer>Your answer is stored as that of <b dir="auto">${SUBJECT}</b>. This link works until <time datetime="${until}">${inWords}</time>.<p>Run ${row.run_id}</p></footer>`;
+  }
+
+  it('asks for a number between bounds, and draws the values before', async () => {
+    const stored = await storeLabelled(
+      { name: 'Tone', value_type: 'continuous', min_value: 0, max_value: 100 },
+      { value: 3 },
+    );
+    const { url, expires_at } = await linkTo(stored);
+    const row: Row = await (await worker(await putValue(stored, 60))).json();
+
+    const { html } = await pageOf(open(url));
+
+    const at = row.updated_at ?? '';
+    const inWords = /<time[^>]*>([^<]*)</.exec(html)?.[1];
+    expect(mainOf(html)).toBe(`
+<h1 dir="auto">Tone</h1>
+
+<p><small>Output</small> <b dir="auto">summary › $.text</b></p>
+<div class="now"><div><small>Now</small><strong dir="auto">60</strong></div><figure><svg viewBox="0 0 144 48" role="img" aria-label="The values so far: 3, 60"><polyline points="5,41.9 139,20.2"/><circle cx="139" cy="20.2" r="3"/></svg></figure><small>set by <b dir="auto">${SUBJECT}</b>, <time datetime="${at}">${inWords}</time></small></div>
+${formOf(row, `<label for="value">Your answer, from 0 to 100</label>\n${input(' inputmode="decimal" step="any" required autocomplete="off" min="0" max="100" value=""')}`)}
+${await footerOf(row, expires_at)}`);
+  });
+
+  it('draws values that are all the same in the middle, and the newest of several at the right', async () => {
+    const row = await storeEvaluation({ value: 5 });
+    const { url } = await linkTo(row);
+    for (const value of [5, 5]) await worker(post(url, { value }, { 'idempotency-key': crypto.randomUUID() }));
+
+    const { html } = await pageOf(open(url));
+
+    expect(html).toContain('<polyline points="5,24 72,24 139,24"/><circle cx="139" cy="24" r="3"/>');
+  });
+
+  it('offers the categories, as a list if one is long, and says what was refused', async () => {
+    const categories = ['short', 'x'.repeat(25)];
+    const row = await storeLabelled(
+      {
+        name: 'Tone',
+        description: 'How it sounds.',
+        value_type: 'categorical',
+        categories: JSON.stringify(categories),
+      },
+      { value: 0, output_name: null, field_path: null },
+    );
+    const { url, expires_at } = await linkTo(row);
+
+    const { status, html } = await pageOf(answer(url, row.created_at, '7'));
+
+    const buttons = `<button name="value" value="0" dir="auto" aria-current="true">short</button><button name="value" value="1" dir="auto">${categories[1]}</button>`;
+    const sentence = /role="alert"[^>]*>Not stored: ([^<]*)</.exec(html)?.[1];
+    expect(status).toBe(422);
+    expect(html).toContain('<title>Not stored – Tone</title>');
+    expect(sentence).toMatch(/^value must be .+\.$/);
+    expect(mainOf(html)).toBe(`
+<h1 dir="auto">Tone</h1>
+<p class="about" dir="auto">How it sounds.</p>
+
+<div class="now"><div><small>Now</small><strong dir="auto">short</strong></div><small>${SET_BY}</small></div>
+${formOf(row, `<fieldset class="list"><legend>Your answer</legend>${buttons}</fieldset><p class="error" id="error" role="alert" tabindex="-1" autofocus>Not stored: ${sentence}</p>`)}
+${await footerOf(row, expires_at)}`);
+  });
+
+  it('offers short categories side by side', async () => {
+    const row = await storeLabelled(
+      { value_type: 'categorical', categories: JSON.stringify(['x'.repeat(24), 'b']) },
+      { value: 0 },
+    );
+
+    const { html } = await pageOf(open((await linkTo(row)).url));
+
+    expect(html).toContain('<fieldset><legend>Your answer</legend>');
+  });
+
+  it.each([
+    [{ min_value: -1 }, '-1 or more', ' step="any" required autocomplete="off" min="-1"'],
+    [{ max_value: 7.5 }, '7.5 or less', ' step="any" required autocomplete="off" max="7.5"'],
+    [{}, 'a number', ' step="any" required autocomplete="off"'],
+  ])(
+    'refuses beside the field what %o does not allow, or what is no number, and keeps it',
+    async (bounds, words, attributes) => {
+      const row = await storeLabelled({ value_type: 'continuous', ...bounds });
+
+      const { html } = await pageOf(answer((await linkTo(row)).url, row.created_at, 'seven'));
+
+      expect(html).toContain(
+        formOf(
+          row,
+          `<label for="value">Your answer, ${words}</label>\n${input(`${attributes} value="seven" aria-invalid="true" aria-describedby="error" autofocus`)}<p class="error" id="error" role="alert">Not stored: value must be a number, such as 7 or 7.5.</p>`,
+        ),
+      );
+    },
+  );
+
+  it('says what is stored, and that it was changed since or meanwhile', async () => {
+    const row = await storeLabelled({ name: 'Tone', value_type: 'binary' }, { value: 0 });
+    const { url } = await linkTo(row);
+
+    const stored = await pageOf(answer(url, row.created_at, '1'));
+    await worker(await putValue(row, 0));
+    const since = await pageOf(answer(url, row.created_at, '1'));
+    const changed = await pageOf(answer(url, '2026-01-01T00:00:00.000Z', '1'));
+
+    const good =
+      '<p class="notice good" role="status" tabindex="-1" autofocus>Stored: <b dir="auto">Yes</b>. Thank you. ';
+    expect(stored.html).toContain('<title>Stored: Yes – Tone</title>');
+    expect(mainOf(stored.html)).toContain(`${good}You can change it below.</p>\n<h1 dir="auto">Tone</h1>`);
+    expect(mainOf(since.html)).toContain(`${good}Since then it was changed: it is <b dir="auto">No</b> now.</p>`);
+    expect(mainOf(changed.html)).toContain(
+      '<p class="notice bad" role="alert" tabindex="-1" autofocus>Not stored yet: it was changed while you had the page open. It is <b dir="auto">No</b> now, and you answered <b dir="auto">Yes</b>. Answer again if that is still right.</p>',
+    );
+  });
+
+  it('has the number that is stored in the field after an answer', async () => {
+    const row = await storeEvaluation();
+
+    const { html } = await pageOf(answer((await linkTo(row)).url, row.created_at, ' 7.5 '));
+
+    expect(html).toContain(input(' step="any" required autocomplete="off" value="7.5"'));
+  });
+
+  it('is short where something failed', async () => {
+    const row = await storeEvaluation();
+    const { url } = await linkTo(row);
+    const down = workerWith({ DB: flakyD1(DB, 'D1 DB is overloaded.', 'fails', 'fails').db });
+
+    const [opened, answered, gone] = [
+      await pageOf(open(url), down),
+      await pageOf(answer(url, row.created_at, '7'), down),
+      await pageOf(open(`${url}x`)),
+    ];
+
+    const sentence = 'Too much is going on here right now. Trying again does no harm: an answer is stored once.';
+    const heading = 'Please try again in a moment';
+    expect(opened.html).toContain(`<title>${heading}</title>`);
+    expect(mainOf(opened.html)).toBe(`<h1>${heading}</h1>\n<p>${sentence}</p>\n<p><a href="">Try again</a></p>`);
+    expect(mainOf(answered.html)).toBe(
+      `<h1>${heading}</h1>\n<p>${sentence}</p>\n${`<form method="post"><input type="hidden" name="version" value="${row.created_at}"><input type="hidden" name="value" value="7"><button class="send">Try again</button></form>`}`,
+    );
+    expect(mainOf(gone.html)).toBe(`<h1>Please ask for another link</h1>\n<p>${LINK_NOT_FOUND.error}</p>\n`);
+  });
+});
+
 describe('the page of a link', () => {
   it('says what is asked, of which output, what is stored and by whom, for whom the answer counts and until when', async () => {
     const row = await storeLabelled(

@@ -427,6 +427,8 @@ describe('an outage of the remote key set', () => {
     await until(() => expect(remote.fetches()).toBe(1));
     clock.advance(3);
     await refused;
+    // What is too late is not read either.
+    expect(vi.mocked(fetch).mock.calls[0]?.[1]?.signal?.aborted).toBe(true);
   });
 
   it('does not delay a known key while the search for an unknown one is slow', async () => {

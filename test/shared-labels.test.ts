@@ -73,6 +73,39 @@ describe('a shared label', () => {
     }
   });
 
+  it.each([
+    { value_type: 'continuous', description: 'how it sounds', min_value: -1, max_value: 7.5 },
+    { value_type: 'ordinal', min_value: undefined, categories: ['low', 'high'] },
+    { value_type: 'binary', min_value: undefined },
+  ])('is copied whole: $value_type', async (body) => {
+    const label = await created(body);
+
+    await expectSame(label, {
+      ...body,
+      min_value: body.min_value ?? null,
+      categories: 'categories' in body ? JSON.stringify(body.categories) : null,
+    });
+  });
+
+  it('is changed without a change of other labels, also of those with its id', async () => {
+    const [inMain, inCopy] = [await authorize(accountIn(0, 300)), await authorize(accountIn(301, 600))];
+    const [id, other] = [crypto.randomUUID(), await created()];
+    const body = JSON.stringify({ id, name: 'own', value_type: 'continuous' });
+    for (const headers of [inMain, inCopy])
+      expect((await all(await request('/v1/evaluation-labels', { method: 'POST', headers, body }))).status).toBe(201);
+
+    await created({ id });
+    await update(all, { id }, { name: 'pitch' });
+
+    await expectSame({ id }, { name: 'pitch' });
+    await expectSame(other, { name: 'tone', updated_at: null });
+    for (const headers of [inMain, inCopy])
+      expect(await (await all(await get(labelPathOf({ id }), headers))).json()).toMatchObject({
+        name: 'own',
+        updated_by: null,
+      });
+  });
+
   it('is changed in every database by one request', async () => {
     const label = await created();
 
@@ -167,11 +200,11 @@ describe('a database that does not take the copy', () => {
     const down = withThree({ DB_1: flakyD1(SPARE_1, OVERLOAD, 'fails').db });
     const id = crypto.randomUUID();
     await create(down, { id });
-    await update(down, { id }, { description: 'missed' });
+    await update(down, { id }, { description: 'missed', archived: true });
 
     expect((await update(all, { id }, { name: 'pitch' })).status).toBe(200);
 
-    await expectSame({ id }, { name: 'pitch', description: 'missed' });
+    await expectSame({ id }, { name: 'pitch', description: 'missed', archived_at: expect.any(String) });
   });
 
   it.each<Fate[]>([

@@ -661,14 +661,19 @@ describe('a token that is no access token', () => {
     await expectRefusedUpdate(row, await putValue(row, 9, await mintToken(changed)), invalidToken(error));
   });
 
-  it.each([{ token_use: 'access' }, { typ: 'Bearer' }, { typ: 7 }, { typ: { toString: 'ID' } }, { type: 'ID' }])(
-    'is not meant by %o',
-    async (changed) => {
-      const row = await storeEvaluation();
+  it.each([
+    { token_use: 'access' },
+    { typ: 'Bearer' },
+    { typ: 'Identity' },
+    { typ: 'Void' },
+    { typ: 7 },
+    { typ: { toString: 'ID' } },
+    { type: 'ID' },
+  ])('is not meant by %o', async (changed) => {
+    const row = await storeEvaluation();
 
-      expect((await worker(await putValue(row, 9, await mintToken(changed)))).status).toBe(200);
-    },
-  );
+    expect((await worker(await putValue(row, 9, await mintToken(changed)))).status).toBe(200);
+  });
 });
 
 describe('JWT_JWKS', () => {
@@ -712,7 +717,7 @@ describe('JWT_JWKS', () => {
   it('accepts a token without a key id if one key fits, and refuses it if several do', async () => {
     const row = await storeEvaluation();
     const token = await pair.sign(scoped(), { kid: undefined });
-    const other = await keyPair('RS256', 'key-2');
+    const other = await keyPair('ES256', 'key-2');
     const twin = await keyPair('ES256', 'key-3');
 
     expect((await workerWithKeys([pair.jwk, other.jwk])(await putValue(row, 9, token))).status).toBe(200);
@@ -834,7 +839,9 @@ describe('the log of a refused token', () => {
     ],
     ['no sub', { sub: undefined }, { claim: 'sub', expected: 'a non-empty string', actual: 'absent' }],
     ['a run that is none', { run_id: 'all' }, { claim: 'run_id', expected: 'a UUID', actual: 'a string' }],
-    ['an ID token', { token_use: 'id' }, { claim: 'token_use', expected: 'access', actual: 'id' }],
+    ['an ID token', { token_use: 'id' }, { code: 'claim', claim: 'token_use', expected: 'access', actual: 'id' }],
+    ['an ID token of Keycloak', { typ: 'ID' }, { claim: 'typ', expected: 'that of an access token', actual: 'ID' }],
+    ['an ID token by its nonce', { nonce: 'n-0S6' }, { claim: 'nonce', expected: 'absent', actual: 'n-0S6' }],
     [
       'text that would break the line',
       { iss: 'a\n{"status":200}\u2028\ud800"' },
@@ -879,6 +886,23 @@ describe('the log of a refused token', () => {
       key_id: 'key-9',
     });
     for (const part of token.split('.')) expect(line).not.toContain(part);
+  });
+});
+
+describe('the log of a key that is not found', () => {
+  it.each([
+    ['key_unknown', { kid: 'another' }],
+    ['key_ambiguous', {}],
+  ])('says why: %s', async (code, header) => {
+    const row = await storeEvaluation();
+    const logged = vi.spyOn(console, 'log');
+    const other = await keyPair('ES256', 'key-2');
+
+    await workerWithKeys([pair.jwk, other.jwk])(
+      await putValue(row, 9, await pair.sign(scoped(), { kid: undefined, ...header })),
+    );
+
+    expect(JSON.parse(String(logged.mock.calls.flat()[0]))).toMatchObject({ refusal: 'invalid_token', code });
   });
 });
 
@@ -952,6 +976,34 @@ describe('a configuration fault', () => {
     expect(cause).toMatch(new RegExp(`^${setting} .*npx wrangler secret put ${setting}`));
     expect(logged.mock.calls.flat().join()).not.toContain(short);
     expect(fetched).not.toHaveBeenCalled();
+  });
+
+  it.each([
+    ['is not a JSON Web Key Set', '{'],
+    ['is not a JSON Web Key Set: an object is missing', '[]'],
+    ['is not a JSON Web Key Set: an object is missing', 'null'],
+    ['is not a JSON Web Key Set: an object is missing', '{"keys":["key"]}'],
+    ['is not a JSON Web Key Set: it has no array keys', '{}'],
+    ['holds no key that could verify a token', '{"keys":[]}'],
+    ['holds a private or symmetric key', '{"keys":[{"kty":"oct","k":"c2VjcmV0"}]}'],
+    ['holds more than 64 keys', JSON.stringify({ keys: Array(65).fill({}) })],
+  ])('says what is wrong with a key set: %s', async (fault, keys) => {
+    const logged = vi.spyOn(console, 'error');
+
+    await workerWith(inline(keys))(await putValue(await storeEvaluation(), 9));
+
+    expect(JSON.parse(String(logged.mock.calls.flat()[0])).cause).toContain(`JWT_JWKS ${fault}: run`);
+  });
+
+  it('says that an RSA key is too short', async () => {
+    const logged = vi.spyOn(console, 'error');
+    const { jwk } = await keyPair('RS256', 'key-1', 1024);
+
+    await workerWithKeys([jwk])(await putValue(await storeEvaluation(), 9));
+
+    expect(JSON.parse(String(logged.mock.calls.flat()[0])).cause).toContain(
+      'JWT_JWKS holds an RSA key under 2048 bits: run',
+    );
   });
 
   it('is 500 for everyone: a symmetric key among good ones', async () => {

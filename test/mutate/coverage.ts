@@ -15,6 +15,8 @@ export type CoveredTest = TestId & {
   readonly file: string;
   readonly reached: readonly number[];
   readonly read: readonly string[];
+  /** The mutants that its file has reached before its tests. */
+  readonly loaded: readonly number[];
 };
 
 export const hashOf = (...parts: readonly string[]) =>
@@ -97,6 +99,7 @@ function traced(file: string, forward: Result, backward: Result): CoveredTest[] 
     file,
     reached: [...new Set(first?.get(test.id)?.reached).union(onceReached)],
     read: [...new Set(first?.get(test.id)?.read).union(onceRead)],
+    loaded: forward.loaded,
   }));
 }
 
@@ -121,5 +124,8 @@ export function testsByMutant(
   }
   for (const { id, file, scope } of found.mutants)
     if (typeof scope === 'string') byMutant.set(id, byConstant.get(`${file}#${scope}`) ?? []);
+  // What only runs when a module loads makes what every test may use.
+  const loaded = new Set(found.mutants.filter(({ id }) => byMutant.get(id)?.length === 0).map(({ id }) => id));
+  for (const test of tests) for (const id of test.loaded) if (loaded.has(id)) byMutant.get(id)?.push(test);
   return byMutant;
 }

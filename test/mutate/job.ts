@@ -26,5 +26,7 @@ export type Result = {
   readonly all: readonly TestId[];
   readonly failure: { readonly test: string; readonly name: string; readonly message: string } | null;
   readonly traces: readonly Trace[];
+  /** The mutants that modules have reached when they were loaded. */
+  readonly loaded: readonly number[];
   readonly ms: number;
 };

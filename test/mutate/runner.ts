@@ -73,6 +73,8 @@ export default class MutantRunner extends TestRunner {
   #job: Job | undefined;
   #started = 0;
   #traces: Trace[] = [];
+  /** What is reached before the first test: by the modules when they load. */
+  #loaded: number[] | undefined;
   #hasFailed = false;
   #isMigrated = false;
 
@@ -123,6 +125,7 @@ export default class MutantRunner extends TestRunner {
         ? { test: failed.id, name: nameOf(failed), message: failed.result?.errors?.[0]?.message ?? 'no message' }
         : null,
       traces: this.#traces,
+      loaded: this.#loaded ?? [],
       ms: Date.now() - this.#started,
     };
   }
@@ -140,6 +143,8 @@ export default class MutantRunner extends TestRunner {
     }
     active = job.mutant;
     this.#traces = [];
+    this.#loaded = job.trace === 'none' ? [] : undefined;
+    reached.clear();
     this.#started = Date.now();
     this.#worker.ctx.files.push({ filepath: job.file, fileTags: [] });
   }
@@ -170,6 +175,7 @@ export default class MutantRunner extends TestRunner {
   override async onBeforeRunTask(test: RunnerTask): Promise<void> {
     if (this.#hasFailed) test.mode = 'skip';
     await super.onBeforeRunTask(test as never);
+    this.#loaded ??= [...reached];
     reached.clear();
     read.clear();
   }
