@@ -717,7 +717,7 @@ describe('JWT_JWKS', () => {
   it('accepts a token without a key id if one key fits, and refuses it if several do', async () => {
     const row = await storeEvaluation();
     const token = await pair.sign(scoped(), { kid: undefined });
-    const other = await keyPair('ES256', 'key-2');
+    const other = await keyPair('RS256', 'key-2');
     const twin = await keyPair('ES256', 'key-3');
 
     expect((await workerWithKeys([pair.jwk, other.jwk])(await putValue(row, 9, token))).status).toBe(200);
