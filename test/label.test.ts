@@ -114,6 +114,32 @@ describe('an illegal value', () => {
   });
 });
 
+describe.each(['own', 'shared'])('the rule of an %s label', (whose) => {
+  it.each<[Partial<Label>, number[], number[]]>([
+    [binary, [0, 1], [2, -1, 0.5]],
+    [range(1, 10), [1, 10], [1 - 2 ** -52, 10 + 2 ** -49]],
+    [range(1, null), [1, MAX], [0]],
+    [range(null, 1), [1, -MAX], [2]],
+    [categorical('a', 'b'), [0, 1], [-1, 2, 0.5]],
+    [ordinal('a', 'b'), [0, 1], [-1, 2, 0.5]],
+  ])('is the same for what is created and for what is updated: %o', async (rule, legal, illegal) => {
+    const { id } = await storeLabel({ ...rule, ...(whose === 'shared' && { account_id: 'shared' }) });
+    const row = await storeEvaluation({ evaluation_label_id: id });
+    const path = `/v1/run/${row.run_id}/evaluations`;
+
+    for (const [values, created, updated] of [
+      [legal, 201, 200],
+      [illegal, 422, 422],
+    ] as const) {
+      for (const value of values) {
+        const body = JSON.stringify({ evaluation_label_id: id, value });
+        expect((await worker(await request(path, { method: 'POST', body }))).status).toBe(created);
+        expect((await worker(await putValue(row, value))).status).toBe(updated);
+      }
+    }
+  });
+});
+
 describe('a label with many categories', () => {
   it('is described in a sentence of bounded length', async () => {
     const row = await storeLabelled(categorical(...Array.from({ length: 1000 }, (_, n) => `category-${n}`)));
