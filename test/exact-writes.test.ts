@@ -320,6 +320,15 @@ describe.each(['idempotency-key', 'webhook-id', 'svix-id'])('a write with the he
 });
 
 describe('an Idempotency-Key', () => {
+  it('gives a write the same name for ever, so that a new version of the Worker knows what an old one stored', async () => {
+    const row = await storeEvaluation();
+
+    await edge()(await put(row, 4, { sub: 'user-123', headers: { 'idempotency-key': 'key-1' } }));
+
+    const stored = DB.prepare('SELECT write_id FROM run_evaluation WHERE id = ?').bind(row.id);
+    expect(await stored.first('write_id')).toBe('cc0aed443149958fd3320f5166523644');
+  });
+
   it('goes before a webhook-id, and that before a svix-id', async () => {
     const row = await storeEvaluation({ value: 1 });
     await edge()(await put(row, 4, { headers: { 'idempotency-key': 'a', 'webhook-id': 'b', 'svix-id': 'c' } }));

@@ -17,6 +17,7 @@ import {
   SUBJECT,
   stateOf,
   storeEvaluation,
+  storeLabel,
   storeLabelled,
   worker,
   workerWith,
@@ -317,6 +318,21 @@ describe('the page of a link', () => {
     expect(textOf(html)).toContain('Your answer, a number');
     expect(textOf(html)).toContain('set 2 January 2026');
     expect(html).not.toContain('Output');
+  });
+
+  it('shows a shared label, and goes by the own one of the same id where there is one', async () => {
+    const shared = await storeLabel({ account_id: 'shared', name: 'Shared' });
+    const both = await storeLabel({ name: 'Own' });
+    await storeLabel({ id: both.id, name: 'Theirs', account_id: 'acc_neighbour' });
+    await storeLabel({ id: both.id, name: 'Hidden', account_id: 'shared' });
+
+    for (const [id, name] of [
+      [shared.id, 'Shared'],
+      [both.id, 'Own'],
+    ] as const) {
+      const { url } = await linkTo(await storeEvaluation({ evaluation_label_id: id }));
+      expect((await pageOf(open(url))).html).toContain(`<h1 dir="auto">${name}</h1>`);
+    }
   });
 
   it('draws the values before, the last thirty, and says them', async () => {

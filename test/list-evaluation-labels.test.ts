@@ -47,8 +47,15 @@ const fill = (owner: string, count: number) =>
 describe('listEvaluationLabels', () => {
   it('answers with a bare array of the own and the shared labels, archived ones too, oldest first, in one call to D1', async () => {
     const own = await store({ created_at: day(3), value_type: 'ordinal', categories: '["bad","good"]' });
-    const shared = await store({ account_id: 'shared', created_at: day(1), min_value: 1 });
-    const archived = await store({ created_at: day(2), archived_at: day(3), updated_by: 'a', updated_at: day(3) });
+    const everything = {
+      description: 'how it sounds',
+      min_value: 1,
+      max_value: 2,
+      updated_by: 'a',
+      updated_at: day(3),
+    };
+    const shared = await store({ account_id: 'shared', created_at: day(1), archived_at: day(4), ...everything });
+    const archived = await store({ created_at: day(2), archived_at: day(3), ...everything });
     await storeLabel({ account_id: 'acc_neighbour' });
     const { db, calls } = countingD1(DB);
 

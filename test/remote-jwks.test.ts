@@ -546,9 +546,12 @@ describe('an outage of the remote key set', () => {
     expect(remote.fetches()).toBe(2);
   });
 
-  it('is logged, even while a kept set is in use', async () => {
+  it.each([
+    ['answered 502', () => new Response('', { status: 502 })],
+    ['answered more than 65536 bytes', () => new Response(' '.repeat(65_537))],
+  ])('is logged, even while a kept set is in use: %s', async (cause, failing) => {
     const { clock, remote, send, row } = await warmIsolate(first);
-    remote.answers(() => new Response('', { status: 502 }));
+    remote.answers(failing);
     const warned = vi.spyOn(console, 'warn');
     clock.advance(10 * MINUTE);
 
@@ -556,7 +559,7 @@ describe('an outage of the remote key set', () => {
 
     expect(JSON.parse(String(warned.mock.calls.flat()[0]))).toMatchObject({
       warning: 'key_set_not_refreshed',
-      cause: 'answered 502',
+      cause,
     });
   });
 
