@@ -97,6 +97,4 @@ function uuidOrAbsent(claim: string, value: unknown): string | undefined {
  * Entra for an application `roles`, as that or as a list.
  */
 const scopesOf = ({ scope, scp, permissions, roles }: Claims): unknown[] =>
-  [scope, scp, permissions, roles].flatMap((scopes) =>
-    typeof scopes === 'string' ? scopes.split(' ') : Array.isArray(scopes) ? scopes : [],
-  );
+  [scope, scp, permissions, roles].flatMap((scopes) => (typeof scopes === 'string' ? scopes.split(' ') : scopes));

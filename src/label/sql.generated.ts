@@ -153,7 +153,6 @@ export const explainUpdateEvaluationLabel: StatementOf<typeof update.explainUpda
 					AND (evaluation_label.archived_at IS NOT NULL) = coalesce(:archived, evaluation_label.archived_at IS NOT NULL)
 				)
 				AND evaluation_label.updated_by IS :subject
-				AND evaluation_label.updated_at IS NOT NULL
 			)
 		) AS is_stored,
 		(
@@ -231,7 +230,6 @@ export const updateEvaluationLabel: StatementOf<typeof update.updateEvaluationLa
 					AND (evaluation_label.archived_at IS NOT NULL) = coalesce(:archived, evaluation_label.archived_at IS NOT NULL)
 				)
 				AND evaluation_label.updated_by IS :subject
-				AND evaluation_label.updated_at IS NOT NULL
 			)
 		)
 		AND (

@@ -32,7 +32,7 @@ export type UpdateExplanation = OrNulls<LabelRow> & {
 };
 
 const param = (name: keyof UpdateParams) => sql`${sql.placeholder(name)}`;
-const { name, description, archived_at, updated_by, updated_at, write_id } = evaluationLabel;
+const { name, description, archived_at, updated_by, write_id } = evaluationLabel;
 
 /** The row has the name, the description and the state that the update asks for. */
 const isAsAsked = sql<0 | 1>`${all(
@@ -46,7 +46,7 @@ const isAsAsked = sql<0 | 1>`${all(
  * no history: a write that another has replaced is not recognised.
  */
 const isStored = sql<0 | 1>`(${write_id} = ${param('write_id')} OR (${param('is_repeatable')}
-  AND ${isAsAsked} AND ${updated_by} IS ${param('subject')} AND ${updated_at} IS NOT NULL))`;
+  AND ${isAsAsked} AND ${updated_by} IS ${param('subject')}))`;
 
 /** Returns the changed row; nothing if a condition failed, or if this write is stored already. */
 export const updateEvaluationLabel = compile<UpdateParams, LabelRow>(
