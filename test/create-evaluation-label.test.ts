@@ -264,6 +264,8 @@ describe('a repeated create of a label', () => {
     await create(body);
 
     expect((await create(body, { claims: { account_id: freshAccount() } })).status).toBe(201);
+    // An account that comes before in the key, with other content.
+    expect((await create({ ...body, name: 'x' }, { claims: { account_id: 'acc_0' } })).status).toBe(201);
     expect((await create(body)).status).toBe(200);
   });
 

@@ -256,9 +256,11 @@ describe('a repeated create with an id of the caller\u2019s own', () => {
   it('is no repetition for another account, to which the id is free', async () => {
     const evaluation_label_id = await label({ account_id: 'shared' });
     const { run, body } = await first({ evaluation_label_id });
-    const token = await mintToken({ account_id: 'acc_neighbour' });
+    // It comes before in the key of the history.
+    const token = await mintToken({ account_id: 'acc_0' });
 
-    expect((await create(body, { run, token })).status).toBe(201);
+    expect((await create({ ...body, value: 2 }, { run, token })).status).toBe(201);
+    await worker(await putValue({ run_id: run, id: body.id }, 3, token));
     expect((await create(body, { run })).status).toBe(200);
   });
 

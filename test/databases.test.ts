@@ -127,6 +127,13 @@ describe('DATABASES', () => {
     expect(await countIn(SPARE_2, account)).toBe(1);
   });
 
+  it('takes ranges in any order', async () => {
+    const row = await storeEvaluation();
+    const send = workerWith({ DB_1: SPARE_1, DATABASES: '1023-1023=DB_1 0-1022=DB' });
+
+    expect((await send(await putValue(row, 9))).status).toBe(200);
+  });
+
   it('takes a range of one slot', async () => {
     const row = await storeEvaluation();
     const send = workerWith({ DB_1: SPARE_1, DATABASES: '0-0=DB_1 1-1022=DB 1023-1023=DB_1' });

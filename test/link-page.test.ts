@@ -96,6 +96,16 @@ ${await footerOf(row, expires_at)}`);
     expect(html).toContain('<polyline points="5,24 72,24 139,24"/><circle cx="139" cy="24" r="3"/>');
   });
 
+  it('draws values that are all below zero over the whole height, where the label has no bounds', async () => {
+    const row = await storeEvaluation({ value: -3 });
+    const { url } = await linkTo(row);
+    await worker(post(url, { value: -1 }));
+
+    const { html } = await pageOf(open(url));
+
+    expect(html).toContain('<polyline points="5,43 139,5"/><circle cx="139" cy="5" r="3"/>');
+  });
+
   it('offers the categories, as a list if one is long, and says what was refused', async () => {
     const categories = ['short', 'x'.repeat(25)];
     const row = await storeLabelled(

@@ -3,10 +3,12 @@ import { describe, expect, it, vi } from 'vitest';
 import { type EvaluationLink, newLinkId } from '../src/link/link.ts';
 import { LINK_NOT_FOUND, NOT_FOUND } from './support/answers.ts';
 import { stillClock } from './support/clock.ts';
+import { countingD1 } from './support/d1.ts';
 import { answer, linkTo, open, post, revokedOf } from './support/links.ts';
 import {
   claims,
   DB,
+  expectRefusal,
   expectRefusedUpdate,
   mintToken,
   pathOf,
@@ -83,6 +85,17 @@ describe('revokeEvaluationLink', () => {
     expect(await revokedOf(row)).toEqual([
       { account_id: row.account_id, evaluation_id: row.id, id: link.id, expires_at: link.expires_at },
     ]);
+  });
+
+  it('asks D1 once, also about an evaluation that is not there', async () => {
+    const row = await storeEvaluation();
+    const { id } = await linkTo(row);
+    const { db, calls } = countingD1(DB);
+    const send = workerWith({ DB: db });
+
+    await expectRefusal(await send(await revoke({ ...row, id: crypto.randomUUID() }, id)), NOT_FOUND);
+
+    expect(calls).toEqual(['batch']);
   });
 
   it('does not end a link that is named under another evaluation, of the same run or not', async () => {

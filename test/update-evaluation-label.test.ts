@@ -249,6 +249,14 @@ describe('a repeated update of a label', () => {
     expect(tagOf(other)).not.toBe(tagOf(first));
   });
 
+  it('of the name alone changes nothing where the label has a description', async () => {
+    const label = await storeLabel({ name: 'tone', description: 'How it sounds' });
+
+    const [first, again] = [await put(label, { name: 'Tone' }), await put(label, { name: 'Tone' })];
+
+    expect(tagOf(again)).toBe(tagOf(first));
+  });
+
   it('does not hide a field that cannot change', async () => {
     const label = await storeLabel();
     await put(label, { name: 'Tone' });
