@@ -254,8 +254,9 @@ describe('a repeated create of a label', () => {
 
   it('answers 409 where the categories come in another order', async () => {
     const body = { id: crypto.randomUUID(), name: 'Tone', value_type: 'ordinal', categories: ['formal', 'casual'] };
-    await create(body);
+    const created = await create(body);
 
+    expect(await (await create(body)).json()).toEqual(await created.json());
     await expectRefusal(await create({ ...body, categories: ['casual', 'formal'] }), LABEL_ID_IS_TAKEN);
   });
 
