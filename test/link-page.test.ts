@@ -331,8 +331,8 @@ describe('the page of a link', () => {
   });
 
   it('shows a shared label, and goes by the own one of the same id where there is one', async () => {
-    const shared = await storeLabel({ account_id: 'shared', name: 'Shared' });
-    await storeLabel({ id: shared.id, name: 'Of a neighbour', account_id: 'acc_0' });
+    const neighbour = await storeLabel({ account_id: 'acc_0', name: 'Theirs' });
+    const shared = await storeLabel({ id: neighbour.id, account_id: 'shared', name: 'Shared' });
     const both = await storeLabel({ name: 'Own' });
     await storeLabel({ id: both.id, name: 'Theirs', account_id: 'acc_neighbour' });
     await storeLabel({ id: both.id, name: 'Hidden', account_id: 'shared' });
