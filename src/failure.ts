@@ -63,7 +63,7 @@ declare global {
 
 /**
  * Its message is the sentence that the caller reads: what to change, in words that are safe to show to a stranger. It has no
- * stack trace, which nobody reads of a refusal, and which a stranger with a forged token would make us capture each time.
+ * stack trace: nobody reads that of a refusal, and capturing one costs CPU for each forged token that a stranger sends.
  */
 export class Failure extends Error {
   readonly code: FailureCode;

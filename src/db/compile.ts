@@ -43,7 +43,7 @@ export const literal = (value: string | number) => sql.raw(typeof value === 'num
 /** All conditions. Not drizzle's `and()`, which drops a condition that is undefined, and with it an account. */
 export const all = (...conditions: SQL[]): SQL => sql`(${sql.join(conditions, sql` AND `)})`;
 
-/** What an INSERT selects, in the order of the columns: for one that is not named here, the parameter of its name. */
+/** What an INSERT selects, in the order of the table's columns. One that is not in `values` gets the parameter of its name. */
 export const valuesOf = <T extends SQLiteTable>(
   table: T,
   values: { readonly [column in keyof T['$inferSelect'] & string]?: SQL },

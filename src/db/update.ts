@@ -1,9 +1,9 @@
-/** Makes what the updates of all resources are given; conditions.ts has the SQL that asks for it. */
+/** The parameters that the updates of all resources share; conditions.ts has the SQL that takes them. */
 import type { CommonUpdateParams } from './conditions.ts';
 import type { OperationContext, UpdateConditions } from './operation.ts';
 import { nameWrite } from './write-id.ts';
 
-/** For each attempt, by its number. */
+/** Of each attempt, by its number. */
 export async function commonUpdateParams(
   { principal, now }: OperationContext,
   { versions, key }: UpdateConditions,

@@ -4,7 +4,11 @@ import type { runEvaluation, runEvaluationHistory } from '../db/schema.ts';
 /** A row as the database returns it, without the column that never leaves it. */
 export type EvaluationRow = Omit<typeof runEvaluation.$inferSelect, 'write_id'>;
 
-/** The published RunEvaluation: `updated_at` is absent until the first update, and never null. */
+/**
+ * The published RunEvaluation. `account_id`, `created_by` and `updated_by` are plain strings, other ids UUIDs in lower case,
+ * times ISO 8601 in UTC with milliseconds, and `value` is any finite double that the label allows. `updated_at` is absent
+ * until the first update, and never null.
+ */
 export type RunEvaluation = Omit<EvaluationRow, 'updated_at'> & { updated_at?: string };
 
 /** Which evaluation: both ids in lower case, as they are stored. */

@@ -53,7 +53,8 @@ export function evaluationRoutes(requireAuth: RequireAuth, session: OpenSession)
     const path = evaluationPath(c, c.req.param());
     const conditions = readConditions(c);
     const body = parseEvaluationUpdate(await readJsonObject(c.req.raw));
-    return respondResource(c, 200, resourceOf(await updateEvaluation(operationContext(c), path, body, conditions)));
+    const row = await updateEvaluation(operationContext(c), path, body, conditions);
+    return respondResource(c, 200, resourceOf(row));
   };
   routes.put(EVALUATION, requireAuth('updateEvaluation'), session('write'), update);
   // The same for senders of webhooks and callbacks, most of which can only POST.

@@ -19,8 +19,9 @@ export type UpdateParams = CommonUpdateParams & Scope & LinkScope & { readonly v
 /** The row as it is, its label's rule, and the conditions in the order in which they are told. */
 export type UpdateExplanation = OrNulls<EvaluationRow> &
   OrNulls<RuleRow> & {
-    /** What this write stored is in the row; or it was replaced since: which value, and when it was stored. */
+    /** The row holds what this write stored. */
     readonly is_in_row: 0 | 1 | null;
+    /** What this write stored, and when, if another write has replaced it since. */
     readonly replaced_value: number | null;
     readonly replaced_updated_at: string | null;
     readonly precondition_holds: 0 | 1;
@@ -51,7 +52,7 @@ const isReplaced = all(
 
 const label = [sql`${runEvaluation.account_id}`, sql`${runEvaluation.evaluation_label_id}`] as const;
 
-/** The evaluation of the path; through a link, if that is not revoked. Without one nothing is read for that. */
+/** The evaluation of the path; through a link, only if that is not revoked. Without a link no revocation is looked up. */
 const inScopeOfWriter = all(inScope, sql`(${param('link_id')} IS NULL OR ${isNotRevoked})`);
 
 /** Returns the changed row; nothing if a condition failed, or if this write is stored already. */

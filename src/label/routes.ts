@@ -49,11 +49,8 @@ export function labelRoutes(requireAuth: RequireAuth, session: OpenSession) {
     const id = labelId(c);
     const conditions = readConditions(c);
     const update = parseLabelUpdate(await readJsonObject(c.req.raw));
-    return respondResource(
-      c,
-      200,
-      resourceOf(await updateEvaluationLabel(operationContext(c), id, update, conditions)),
-    );
+    const row = await updateEvaluationLabel(operationContext(c), id, update, conditions);
+    return respondResource(c, 200, resourceOf(row));
   });
 
   routes.all(LABELS, methodNotAllowed('GET, HEAD, POST'));

@@ -13,7 +13,7 @@ import type { Bundle, Name } from './workers.ts';
 
 const COUNTED = ['run-evaluation', 'same-promises', 'floor'] as const;
 const WARM_UP_REQUESTS = 1000;
-/** What V8 compiles or collects while it is counted is seldom in most rounds of a line: the median is told. */
+/** V8 compiles or collects garbage in a few rounds of a line: the median leaves them out. */
 const ROUNDS = 5;
 const REQUESTS = 120;
 

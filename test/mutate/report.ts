@@ -11,7 +11,7 @@ const percent = (part: number, whole: number) => (whole === 0 ? 100 : (100 * par
 
 /** In Markdown: with as many grave accents as it takes. */
 const quoted = (text: string) => (text.includes('`') ? `\`\` ${text} \`\`` : `\`${text}\``);
-export const entryOf = ({ file, before, after }: Mutant) => `${quoted(file)}: ${quoted(before)} → ${quoted(after)}`;
+const entryOf = ({ file, before, after }: Mutant) => `${quoted(file)}: ${quoted(before)} → ${quoted(after)}`;
 
 /** The list of the page: `- <file>: <before> → <after>: <reason>`. */
 function listedSurvivors(): Set<string> {
@@ -25,15 +25,16 @@ export function report(wanted: readonly Mutant[], verdicts: ReadonlyMap<number, 
   const listed = [...listedSurvivors()];
   const isListed = (mutant: Mutant) => listed.some((line) => line.startsWith(`${entryOf(mutant)}:`));
   console.log(
-    '| area | mutants | killed | of them by time-out | survived | killed |\n| --- | --- | --- | --- | --- | --- |',
+    '| area | mutants | killed | of them by time-out | survived | not decided | killed |\n| --- | --- | --- | --- | --- | --- | --- |',
   );
   const row = (name: string, mutants: readonly Mutant[]) => {
-    const killed = mutants.filter(({ id }) => isKill(verdicts.get(id)?.state));
-    const late = killed.filter(({ id }) => verdicts.get(id)?.state === 'timeout');
-    console.log(
-      `| ${name} | ${mutants.length} | ${killed.length} | ${late.length} | ${mutants.length - killed.length} | ${percent(killed.length, mutants.length).toFixed(1)} % |`,
-    );
-    return percent(killed.length, mutants.length);
+    const count = (...states: Verdict['state'][]) =>
+      mutants.filter(({ id }) => states.some((state) => state === verdicts.get(id)?.state)).length;
+    const [killed, late, survived] = [count('killed', 'timeout'), count('timeout'), count('survived', 'unreached')];
+    const share = percent(killed, mutants.length);
+    const cells = [name, mutants.length, killed, late, survived, mutants.length - killed - survived];
+    console.log(`| ${cells.join(' | ')} | ${share.toFixed(1)} % |`);
+    return share;
   };
   for (const [area, mutants] of Map.groupBy(wanted, ({ file }) => areaOf(file))) row(area, mutants);
   const score = row('all', wanted);

@@ -4,7 +4,7 @@
  */
 import type { Call, Caller, Outcome } from './caller.ts';
 
-export type LastingCaller = Pick<Caller, 'call'> & {
+type LastingCaller = Pick<Caller, 'call'> & {
   /** Called with the kill. Resolves when no request is under way: with the number of writes that were cut off. */
   readonly goDown: () => Promise<number>;
   /** Lets everybody send again. Resolves when what was cut off is answered, so that no request is cut off twice. */
