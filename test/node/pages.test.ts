@@ -36,7 +36,6 @@ const EXECUTED: readonly (readonly [command: string | RegExp, file: string, as?:
   ['npm test -- test/label.test.ts', 'test/node/commands.test.ts'],
   ['npm run check:random', 'test/node/commands.test.ts'],
   ['npm run soak', 'test/node/commands.test.ts'],
-  [/^npm run mutate(?: -- --\w.*)?$/, 'test/node/commands.test.ts', "'npm run mutate'"],
   ['npm run bench', 'test/node/commands.test.ts'],
   ['npm run bench:growth', 'test/node/commands.test.ts'],
   [/^npm run bench -- \w/, 'test/node/commands.test.ts', 'finds each part of npm run bench that a page names'],
