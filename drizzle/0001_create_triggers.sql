@@ -113,13 +113,12 @@ BEGIN
 	SELECT RAISE(ABORT, 'evaluation_label exists: update it');
 END;
 --> statement-breakpoint
--- An account's own label goes before a shared one of the same id. Made later, it would change the rule of the evaluations
--- that the account has under the shared one. A move copies what was there before.
+-- An account's own label takes precedence over a shared label with the same id. An own label that is created later would
+-- change the rule of the evaluations that the account has under the shared label.
 CREATE TRIGGER `evaluation_label_hides_no_shared_one`
 BEFORE INSERT ON `evaluation_label`
 WHEN NEW.`account_id` <> 'shared'
 	AND EXISTS (SELECT 1 FROM `evaluation_label` WHERE `account_id` = 'shared' AND `id` = NEW.`id`)
-	AND NOT EXISTS (SELECT 1 FROM `account_move` WHERE `account_id` = NEW.`account_id` AND `state` = 'copying')
 BEGIN
 	SELECT RAISE(ABORT, 'a shared evaluation_label has this id: choose another');
 END;
@@ -162,78 +161,11 @@ BEGIN
 	WHERE `account_id` = NEW.`account_id` AND `id` = NEW.`id`;
 END;
 --> statement-breakpoint
--- Accounts that are moved to another database, or have been (src/cli/move-account.ts); empty where nobody ever was. Not in
--- src/db/schema.ts, because no statement of the Worker writes it: the triggers below refuse writes, whichever version writes.
--- In the database that an account leaves it is `leaving`, `finishing` while its rows are deleted, and then `moved`. In the
--- other one it is `arriving` until all is there, and `copying` only within the transactions that bring it; of a move that is
--- undone, `undoing`, `discarding` while its rows are deleted, and then `moved`. The account '' stands for all that have no
--- rows here yet, while slots leave: none may begin here then.
-CREATE TABLE `account_move` (
-	`account_id` text NOT NULL PRIMARY KEY,
-	`state` text NOT NULL,
-	`other` text NOT NULL,
-	`since` text NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now')),
-	CONSTRAINT "account_move_state_is_known" CHECK("state" IN ('leaving', 'finishing', 'moved', 'arriving', 'copying', 'undoing', 'discarding'))
-) STRICT, WITHOUT ROWID;
---> statement-breakpoint
-CREATE TRIGGER `run_evaluation_is_not_created_during_a_move`
-BEFORE INSERT ON `run_evaluation`
-WHEN (SELECT `state` FROM `account_move` WHERE `account_id` = NEW.`account_id`) <> 'copying'
-	OR NEW.`account_id` <> 'shared'
-	AND EXISTS (SELECT 1 FROM `account_move` WHERE `account_id` = '')
-	AND NOT EXISTS (SELECT 1 FROM `account_move` WHERE `account_id` = NEW.`account_id`)
-	AND NOT EXISTS (SELECT 1 FROM `run_evaluation` WHERE `account_id` = NEW.`account_id`)
-	AND NOT EXISTS (SELECT 1 FROM `evaluation_label` WHERE `account_id` = NEW.`account_id`)
-BEGIN
-	SELECT RAISE(ABORT, 'the account is being moved to another database');
-END;
---> statement-breakpoint
-CREATE TRIGGER `run_evaluation_is_not_updated_during_a_move`
-BEFORE UPDATE ON `run_evaluation`
-WHEN EXISTS (SELECT 1 FROM `account_move` WHERE `account_id` = NEW.`account_id`)
-BEGIN
-	SELECT RAISE(ABORT, 'the account is being moved to another database');
-END;
---> statement-breakpoint
-CREATE TRIGGER `evaluation_label_is_not_created_during_a_move`
-BEFORE INSERT ON `evaluation_label`
-WHEN (SELECT `state` FROM `account_move` WHERE `account_id` = NEW.`account_id`) <> 'copying'
-	OR NEW.`account_id` <> 'shared'
-	AND EXISTS (SELECT 1 FROM `account_move` WHERE `account_id` = '')
-	AND NOT EXISTS (SELECT 1 FROM `account_move` WHERE `account_id` = NEW.`account_id`)
-	AND NOT EXISTS (SELECT 1 FROM `run_evaluation` WHERE `account_id` = NEW.`account_id`)
-	AND NOT EXISTS (SELECT 1 FROM `evaluation_label` WHERE `account_id` = NEW.`account_id`)
-BEGIN
-	SELECT RAISE(ABORT, 'the account is being moved to another database');
-END;
---> statement-breakpoint
-CREATE TRIGGER `evaluation_label_is_not_updated_during_a_move`
-BEFORE UPDATE ON `evaluation_label`
-WHEN EXISTS (SELECT 1 FROM `account_move` WHERE `account_id` = NEW.`account_id`)
-BEGIN
-	SELECT RAISE(ABORT, 'the account is being moved to another database');
-END;
---> statement-breakpoint
-CREATE TRIGGER `revoked_link_is_not_created_during_a_move`
-BEFORE INSERT ON `revoked_link`
-WHEN (SELECT `state` FROM `account_move` WHERE `account_id` = NEW.`account_id`) <> 'copying'
-BEGIN
-	SELECT RAISE(ABORT, 'the account is being moved to another database');
-END;
---> statement-breakpoint
-CREATE TRIGGER `revoked_link_is_not_updated_during_a_move`
-BEFORE UPDATE ON `revoked_link`
-WHEN EXISTS (SELECT 1 FROM `account_move` WHERE `account_id` = NEW.`account_id`)
-BEGIN
-	SELECT RAISE(ABORT, 'the account is being moved to another database');
-END;
---> statement-breakpoint
--- Whoever revokes a link takes the account's expired ones along, so that they do not pile up. An hour later, because the
--- clocks of the edges, which decide whether a link has expired, may be off. A move copies them all.
--- read: only rows of links that have expired go, which nothing asks for.
+-- A revocation deletes the account's revocations of links that have expired, so that they do not pile up. It waits an hour
+-- after the expiry, because the clocks of the edges, which decide whether a link has expired, may differ.
+-- read: only revocations of expired links are deleted, and no request looks for those.
 CREATE TRIGGER `revoked_link_takes_expired_along`
 AFTER INSERT ON `revoked_link`
-WHEN NOT EXISTS (SELECT 1 FROM `account_move` WHERE `account_id` = NEW.`account_id`)
 BEGIN
 	DELETE FROM `revoked_link`
 	WHERE `account_id` = NEW.`account_id` AND `expires_at` < strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '-1 hour');

@@ -4,7 +4,6 @@
  */
 import { createVerifier } from './auth/verifier.ts';
 import { type Clock, systemClock } from './clock.ts';
-import { boundDatabases, databasesOf } from './db/databases.ts';
 import { evaluationRoutes } from './evaluation/routes.ts';
 import { bearerAuth } from './http/bearer-auth.ts';
 import { type AppEnv, requestContext } from './http/context.ts';
@@ -25,15 +24,13 @@ export function createApp(env: Env, clock: Clock = systemClock) {
   app.use(requestContext(clock, env.CF_VERSION_METADATA?.id));
   const origins = readOrigins(env);
   if (origins.length > 0) app.use(crossOrigin(origins));
-  const databases = databasesOf(env);
-  const session = d1Session(databases, clock);
+  const session = d1Session(env.DB, clock);
   const rateLimit = createRateLimiter(env.RATE_LIMITER, clock);
   const requireAuth = bearerAuth(async () => {
     const settings = readSettings(env);
-    databases();
     return { verify: await createVerifier(settings, clock), tokenHeader: settings.tokenHeader };
   }, rateLimit);
-  app.route('/', serviceRoutes(boundDatabases(env), clock, openApiDocument));
+  app.route('/', serviceRoutes(env.DB, clock, openApiDocument));
   app.route('/', labelRoutes(requireAuth, session));
   app.route('/', evaluationRoutes(requireAuth, session));
   const prepareKeys = async () => createLinkKeys(readSettings(env).linkSecret);

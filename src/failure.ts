@@ -26,8 +26,6 @@ export type FailureCode =
   /** The key set that verifies the token cannot be fetched. */
   | 'keys_unavailable'
   | 'database_unavailable'
-  /** The account is being moved to another database, and is read only meanwhile. */
-  | 'account_moving'
   /** A setting is missing or wrong. */
   | 'misconfigured';
 
@@ -118,20 +116,12 @@ export const databaseUnavailable = (retryAfterSeconds: number, cause: string) =>
   );
 
 /** A Worker was deployed in front of a database that is older than it. */
-export const lacksMigrations = (database: string, cause: string) =>
+export const lacksMigrations = (cause: string) =>
   new Failure(
     'database_unavailable',
-    `The database ${database} lacks migrations: deploy with npm run deploy, which applies them first.`,
+    'The database lacks migrations: deploy with npm run deploy, which applies them first.',
     { retryAfterSeconds: 5 },
     { cause },
-  );
-
-/** Of a write, and nothing of it is stored. A move takes from seconds to minutes. */
-export const accountIsMoving = () =>
-  new Failure(
-    'account_moving',
-    'The account is being moved to another database, and can only be read until then: send the same request again later.',
-    { retryAfterSeconds: 10 },
   );
 
 /** A setting is missing or wrong. The log names it and the command that fixes it, never its value. */

@@ -1,8 +1,7 @@
-/** The service itself, which needs no token: whether each database answers, and the OpenAPI document, which app.ts hands in. */
+/** The routes that need no token: whether the database answers, and the OpenAPI document, which app.ts hands in. */
 import { waitUntil } from 'cloudflare:workers';
 import { type Clock, withTimeout } from './clock.ts';
 import { connect } from './db/connection.ts';
-import { type Database, forEachDatabase, MAIN_DATABASE } from './db/databases.ts';
 import { countNewestMigration } from './db/migration.ts';
 import { databaseUnavailable, Failure, lacksMigrations, messageOf } from './failure.ts';
 import type { AppEnv } from './http/context.ts';
@@ -12,14 +11,14 @@ import { respond, respondJson } from './http/response.ts';
 
 const DOCUMENT_MAX_AGE_SECONDS = 3600;
 
-/** However many ask for the health, each isolate asks each database once in this time. */
+/** Each isolate asks the database at most once in this time, however many callers ask for the health. */
 const HEALTH_SECONDS = 1;
-/** As long as an attempt of a connection (db/connection.ts), for all databases together. */
+/** The same as for one attempt of a connection (db/connection.ts). */
 const HEALTH_TIMEOUT_MS = 5000;
-/** By then the answer is there, unless the request that asks for everyone was ended. */
+/** A probe that has not settled by then was ended by the platform, together with the request that started it. */
 const HEALTH_WAIT_MS = HEALTH_TIMEOUT_MS + 500;
 
-export function serviceRoutes(databases: readonly Database[], clock: Clock, document: () => Promise<object>) {
+export function serviceRoutes(db: D1Database, clock: Clock, document: () => Promise<object>) {
   const routes = new Hono<AppEnv>();
   let text: string | undefined;
 
@@ -39,7 +38,7 @@ export function serviceRoutes(databases: readonly Database[], clock: Clock, docu
     c.get('log').operation = 'getHealth';
     const at = clock.now().getTime();
     if (!probe || Math.abs(at - probe.at) >= HEALTH_SECONDS * 1000) {
-      probe = { at, failure: failureOf(databases, clock) };
+      probe = { at, failure: probeDatabase(db, clock) };
       // It belongs to the isolate: a caller that disconnects must not take it from the others who wait for it.
       waitUntil(probe.failure);
     }
@@ -53,36 +52,19 @@ export function serviceRoutes(databases: readonly Database[], clock: Clock, docu
   return routes;
 }
 
-/** What is wrong with the databases: the sentence is about the first one, the log has all. Never rejects. */
-async function failureOf(databases: readonly Database[], clock: Clock): Promise<Failure | undefined> {
-  const deadline = clock.now().getTime() + HEALTH_TIMEOUT_MS;
-  const ask = async (database: Database) => {
-    const left = deadline - clock.now().getTime();
-    if (left <= 0) throw new Error('was not asked, because others did not answer');
-    // A stranger's bookmark could be from the future, so none is read, and none is given.
-    return withTimeout(clock, left, connect(database, clock, 'first-unconstrained').read(countNewestMigration, {}));
-  };
-  const failures = await forEachDatabase(databases, async (database) => {
-    const failure = await ask(database).then(
-      ([row]) => (row?.applied === 1 ? undefined : lacksMigrations(database.name, 'the newest is not applied')),
-      (thrown: unknown) =>
-        messageOf(thrown).includes('no such table: d1_migrations')
-          ? lacksMigrations(database.name, 'none is applied')
-          : asFailure(thrown),
-    );
-    return failure && { failure, cause: `${database.name}: ${failure.log.cause}` };
-  });
-  if (!databases.some(({ name }) => name === MAIN_DATABASE)) {
-    const cause = `${MAIN_DATABASE} is not bound`;
-    failures.unshift({ failure: databaseUnavailable(5, cause), cause });
+/** Returns what is wrong with the database, or undefined. Never rejects. */
+async function probeDatabase(db: D1Database, clock: Clock): Promise<Failure | undefined> {
+  try {
+    // A stranger's bookmark could be from the future, so the probe reads none and returns none.
+    const probe = connect(db, clock, 'first-unconstrained').read(countNewestMigration, {});
+    const [row] = await withTimeout(clock, HEALTH_TIMEOUT_MS, probe);
+    return row?.applied === 1 ? undefined : lacksMigrations('the newest is not applied');
+  } catch (thrown) {
+    const hasNone = messageOf(thrown).includes('no such table: d1_migrations');
+    return hasNone ? lacksMigrations('none is applied') : asFailure(thrown);
   }
-  const found = failures.filter((failure) => failure !== undefined);
-  const [first] = found;
-  if (first === undefined) return undefined;
-  const { code, message, headers } = first.failure;
-  return new Failure(code, message, headers, { cause: found.map(({ cause }) => cause).join('; ') });
 }
 
-/** Whatever keeps a database from answering, who asks for the health gets 503. */
+/** Turns any fault of the probe into a 503. */
 const asFailure = (thrown: unknown): Failure =>
   thrown instanceof Failure ? thrown : databaseUnavailable(5, messageOf(thrown));

@@ -21,8 +21,7 @@ export type Variables = {
     | 'JWT_REQUIRED_SCOPE'
     | 'JWT_HEADER'
     | 'LINK_SECRET'
-    | 'CORS_ORIGINS'
-    | 'DATABASES']?: string | undefined;
+    | 'CORS_ORIGINS']?: string | undefined;
 } & { readonly CF_VERSION_METADATA?: { readonly id: string } };
 
 /** What is shown inside quotes in WWW-Authenticate: no space, quote or backslash (RFC 6750 §3, RFC 6749 §3.3). */

@@ -8,7 +8,7 @@ import {
   LABEL_NAME_MAX_CHARS,
   OUTPUT_NAME_MAX_CHARS,
 } from '../src/limits.ts';
-import { databaseOf, expectRefusal, get, mintToken, readRun, request, storeLabel, worker } from './support/worker.ts';
+import { DB, expectRefusal, get, mintToken, readRun, request, storeLabel, worker } from './support/worker.ts';
 
 /** One character of two UTF-16 units and four bytes. */
 const EMOJI = '\u{1f600}';
@@ -113,14 +113,13 @@ describe('the largest page', () => {
 
   it('of evaluations is 13 MB', async () => {
     const run_id = crypto.randomUUID();
-    await databaseOf(longest(255))
-      .prepare(
-        `WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000)
+    await DB.prepare(
+      `WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000)
        INSERT INTO run_evaluation (id, account_id, run_id, output_name, field_path, evaluation_label_id, value, created_by,
          created_by_evaluator_id, created_at, updated_by, updated_at)
        SELECT printf('018f4d3d-%04x-7000-8000-000000000000', i), ?1, ?2, ?3, ?4, ?2, -1.7976931348623157e308, ?1, ?2,
          '2026-01-01T00:00:00.000Z', ?1, '2026-01-01T00:00:00.000Z' FROM n`,
-      )
+    )
       .bind(longest(255), run_id, longest(OUTPUT_NAME_MAX_CHARS), longest(FIELD_PATH_MAX_CHARS))
       .run();
     const token = await mintToken({ account_id: longest(255) });
@@ -134,14 +133,13 @@ describe('the largest page', () => {
   });
 
   it('of labels is 10 MB', async () => {
-    await databaseOf(longest(255))
-      .prepare(
-        `WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 101)
+    await DB.prepare(
+      `WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 101)
        INSERT INTO evaluation_label (id, account_id, name, description, value_type, categories, created_by, created_at,
          updated_by, updated_at, archived_at)
        SELECT printf('018f4d3d-%04x-7000-8000-000000000000', i), ?1, ?2, ?3, 'ordinal', ?4, ?1,
          '2026-01-01T00:00:00.000Z', ?1, '2026-01-01T00:00:00.000Z', '2026-01-01T00:00:00.000Z' FROM n`,
-      )
+    )
       .bind(
         longest(255),
         longest(LABEL_NAME_MAX_CHARS),

@@ -29,7 +29,6 @@ import {
   request,
   type Send,
   storeEvaluation,
-  storeEverywhere,
   storeLabelled,
   worker,
   workerWith,
@@ -292,9 +291,9 @@ describe('each example of a failure', () => {
 describe('the examples of a success', () => {
   beforeAll(async () => {
     // Whatever another file has left for everyone.
-    await storeEverywhere(`DELETE FROM evaluation_label WHERE account_id = 'shared'`);
+    await DB.exec(`DELETE FROM evaluation_label WHERE account_id = 'shared'`);
     const statements = inject('sample').split(/;\n/);
-    for (const sql of statements) if (sql.trim() !== '') await storeEverywhere(sql);
+    for (const sql of statements) if (sql.trim() !== '') await DB.prepare(sql).run();
   });
 
   const EXAMPLE = {

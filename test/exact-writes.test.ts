@@ -10,7 +10,6 @@ import {
   ACCOUNT,
   claims,
   DB,
-  databaseOf,
   expectRefusal,
   expectRefusedUpdate,
   expectUnbroken,
@@ -18,8 +17,8 @@ import {
   pathOf,
   type Row,
   readEvaluation,
-  readEverywhere,
   readHistory,
+  readRows,
   readRun,
   request,
   type Send,
@@ -502,7 +501,7 @@ describe('an id', () => {
     );
     expect((await edge()(await create(id, label, ACCOUNT))).status).toBe(201);
 
-    const stored = await readEverywhere<Row>('SELECT account_id, value FROM run_evaluation WHERE id = ?', id);
+    const stored = await readRows<Row>('SELECT account_id, value FROM run_evaluation WHERE id = ?', id);
     expect(stored.sort((a, b) => a.value - b.value)).toEqual([
       { account_id: 'acc_neighbour', value: 3 },
       { account_id: ACCOUNT, value: 5 },
@@ -516,8 +515,7 @@ describe('an id', () => {
     await edge()(await put(mine, 5));
 
     const read = async (account: string) =>
-      databaseOf(account)
-        .prepare('SELECT value FROM run_evaluation WHERE account_id = ? AND id = ?')
+      DB.prepare('SELECT value FROM run_evaluation WHERE account_id = ? AND id = ?')
         .bind(account, mine.id)
         .first('value');
     expect([await read(ACCOUNT), await read('acc_neighbour')]).toEqual([5, 2]);
@@ -555,21 +553,20 @@ describe('an id', () => {
     const chain = async (account: string) => {
       const query = `SELECT value FROM run_evaluation_history WHERE account_id = ?1 AND evaluation_id = ?2
         UNION ALL SELECT value FROM run_evaluation WHERE account_id = ?1 AND id = ?2`;
-      const { results } = await databaseOf(account).prepare(query).bind(account, mine.id).all<{ value: number }>();
+      const { results } = await DB.prepare(query).bind(account, mine.id).all<{ value: number }>();
       return results.map(({ value }) => value);
     };
     expect(await chain(ACCOUNT)).toEqual([1, 20, 11, 12]);
     expect(await chain('acc_neighbour')).toEqual([theirs.value, 20, 21]);
 
-    const changeTheirs = databaseOf('acc_neighbour').prepare(
+    const changeTheirs = DB.prepare(
       `UPDATE run_evaluation SET value = 22 WHERE account_id = 'acc_neighbour' AND id = ?`,
     );
     await changeTheirs.bind(mine.id).run();
-    const lastOfTheirs = await databaseOf('acc_neighbour')
-      .prepare(
-        `SELECT (SELECT max(replaced_at) FROM run_evaluation_history WHERE account_id = e.account_id AND evaluation_id = e.id)
+    const lastOfTheirs = await DB.prepare(
+      `SELECT (SELECT max(replaced_at) FROM run_evaluation_history WHERE account_id = e.account_id AND evaluation_id = e.id)
         AS replaced_at, updated_at FROM run_evaluation AS e WHERE account_id = 'acc_neighbour' AND id = ?`,
-      )
+    )
       .bind(mine.id)
       .first<{ replaced_at: string; updated_at: string }>();
     expect(lastOfTheirs?.replaced_at).toBe(lastOfTheirs?.updated_at);

@@ -12,7 +12,6 @@ import {
   type Label,
   labelSent,
   mintToken,
-  storeEverywhere,
   storeLabel,
   worker,
   workerWith,
@@ -24,7 +23,7 @@ const PATH = '/v1/evaluation-labels';
 let account_id: string;
 beforeEach(async () => {
   account_id = freshAccount();
-  await storeEverywhere(`DELETE FROM evaluation_label WHERE account_id = 'shared'`);
+  await DB.exec(`DELETE FROM evaluation_label WHERE account_id = 'shared'`);
 });
 
 const authorize = async (said: Record<string, unknown> = {}) => ({

@@ -4,7 +4,6 @@ import { flakyD1 } from './support/d1.ts';
 import { OPERATIONS } from './support/operations.ts';
 import {
   DB,
-  DB_NAME,
   get,
   labelPathOf,
   mintToken,
@@ -53,7 +52,6 @@ describe('the log line', () => {
       account: row.account_id,
       key_id: 'key-1',
       evaluation: row.id,
-      database: DB_NAME,
       d1_calls: 1,
       d1_attempts: 1,
       rows_read: 3,

@@ -14,16 +14,6 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const FIXED = { seed: 1, factor: 1 };
 const random = () => ({ seed: Number(process.env['SEED'] ?? Math.floor(Math.random() * 2 ** 31)), factor: 20 });
 
-/**
- * `npm run check:databases`: the accounts of the tests are spread over four databases, 16 slots each in turn. Without the files
- * that bind several databases themselves.
- */
-const FOUR = {
-  databases: { DB_1: 'spare-1', DB_2: 'spare-2', DB_3: 'spare-3' },
-  assignment: Array.from({ length: 64 }, (_, n) => `${n * 16}-${n * 16 + 15}=${['DB', 'DB_1', 'DB_2', 'DB_3'][n % 4]}`),
-  exclude: ['account-move', 'databases', 'health', 'shared-labels'].map((name) => `test/${name}.test.ts`),
-};
-
 export default defineConfig(
   async ({ mode }): Promise<ViteUserConfig> => ({
     root,
@@ -38,20 +28,9 @@ export default defineConfig(
             cloudflareTest({
               wrangler: { configPath: `${root}/wrangler.toml` },
               miniflare: {
-                bindings: {
-                  JWT_SECRET: SECRET,
-                  LINK_SECRET,
-                  ...(mode === 'four' && { DATABASES: FOUR.assignment.join(' ') }),
-                },
-                // For migrations from any age; and databases that a test may bind as DB_1 and so on.
-                d1Databases: {
-                  OLD_DB: 'old',
-                  EMPTY_DB: 'empty',
-                  SPARE_1: 'spare-1',
-                  SPARE_2: 'spare-2',
-                  SPARE_3: 'spare-3',
-                  ...(mode === 'four' && FOUR.databases),
-                },
+                bindings: { JWT_SECRET: SECRET, LINK_SECRET },
+                // For tests that apply the migrations themselves.
+                d1Databases: { OLD_DB: 'old', EMPTY_DB: 'empty' },
                 // The suite is one account that sends more than an account may.
                 ratelimits: {
                   RATE_LIMITER: { namespace_id: '1', simple: { limit: 1_000_000, period: 10 } },
@@ -64,7 +43,6 @@ export default defineConfig(
             name: 'workerd',
             root,
             include: ['test/*.test.ts'],
-            exclude: mode === 'four' ? FOUR.exclude : [],
             restoreMocks: true,
             // For a machine that is busy with other things; nothing here waits for time to pass.
             testTimeout: mode === 'random' ? 600_000 : 30_000,

@@ -10,11 +10,10 @@ export async function program<const Options extends ParseArgsOptionsConfig>(
   help: string,
   options: Options,
   run: (values: Values<Options>) => Promise<void> | void,
-  args: readonly string[] = process.argv.slice(2),
 ): Promise<void> {
   try {
     const all: ParseArgsOptionsConfig = { ...options, help: FLAG };
-    const { values } = parseArgs({ args: [...args], options: all });
+    const { values } = parseArgs({ options: all });
     if (values['help']) console.log(help);
     else await run(values as Values<Options>);
   } catch (thrown) {

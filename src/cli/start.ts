@@ -110,12 +110,8 @@ async function start(port: number): Promise<void> {
   const settings = await readLocalSettings();
   if (addLinkSecret()) console.log('Added a random LINK_SECRET to .dev.vars.');
   console.log('The settings in .dev.vars are right.\nMigrating the local D1 ...');
-  // Loaded now, because wrangler is slow to load.
-  const { boundNames } = await import('./d1-bindings.ts');
-  for (const name of boundNames({ remote: false, env: '' })) {
-    await runWrangler('d1', 'migrations', 'apply', name, '--local');
-    if (isStopped) return;
-  }
+  await runWrangler('d1', 'migrations', 'apply', 'DB', '--local');
+  if (isStopped) return;
   console.log('Loading the sample data ...');
   await runWrangler('d1', 'execute', 'DB', '--local', '--file', 'src/cli/sample.sql');
   if (isStopped) return;

@@ -60,12 +60,5 @@ export const valuesOf = <T extends SQLiteTable>(
  * read; or one row if it is asked alone (connection.ts). `changes()` does not count what triggers wrote (SQLite: changes).
  */
 export const ifNothingChanged = sql`(
-  SELECT EXISTS (SELECT 1 FROM account_move WHERE account_id = ${sql.placeholder('account')}) AS is_moving
-  WHERE changes() = 0 OR ${sql.placeholder('alone')}
+  SELECT 1 WHERE changes() = 0 OR ${sql.placeholder('alone')}
 )`;
-
-/**
- * Of that row: the account is fenced here, because it is being moved or lives elsewhere. A trigger refuses a write that
- * would change a row; where the row is not here, only this tells.
- */
-export const isMoving = sql<0 | 1>`is_moving`.as('is_moving');

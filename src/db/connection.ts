@@ -4,10 +4,8 @@
  * statements that do no harm when run twice may come here: a connection may be lost after the commit.
  */
 import { type Clock, withTimeout } from '../clock.ts';
-import { accountIsMoving, databaseUnavailable, messageOf } from '../failure.ts';
-import { bookmarkOf } from './bookmark.ts';
-import { FENCE, OVERLOAD, TRANSIENT } from './d1-errors.ts';
-import type { Database } from './databases.ts';
+import { databaseUnavailable, messageOf } from '../failure.ts';
+import { OVERLOAD, TRANSIENT } from './d1-errors.ts';
 import type { Statement } from './statement.ts';
 
 const ATTEMPTS_MAX = 4;
@@ -39,7 +37,7 @@ export type Connection = {
    * The row that a write returns, or if it stored nothing what explains that: in one call and one transaction (D1: batch).
    * The last row of the explanation counts; if the write did its work it reads and returns none (compile.ts, ifNothingChanged).
    * `paramsOf` is called for each attempt, with its number, from 1. `read` is read after the write, in the same transaction.
-   * @throws {Failure} `database_unavailable` or `account_moving`; any other error of D1 passes through.
+   * @throws {Failure} `database_unavailable`; any other error of D1 passes through.
    */
   readonly write: <P extends Params, Row, Explanation, Read = never>(
     store: Statement<P, Row>,
@@ -47,12 +45,6 @@ export type Connection = {
     paramsOf: (attempt: number) => P,
     read?: Statement<P, Read>,
   ) => Promise<Written<Row, Explanation> & { readonly read: readonly Read[] }>;
-  /** Runs statements in one call and one transaction, for what they do alone. Throws as `write` does. */
-  readonly run: <P extends Params>(statements: readonly Statement<P, never>[], params: P) => Promise<void>;
-  /** The binding of the database. */
-  readonly database: string;
-  /** Connections to all other databases, for a request whose write belongs into each of them; else none. */
-  readonly copies: readonly Connection[];
   /** The database's state when it last answered this request, as a bookmark; null before it did. */
   readonly bookmark: () => string | null;
   /** What the request has cost so far. */
@@ -64,22 +56,16 @@ type Cost = { d1_calls: number; d1_attempts: number; rows_read: number; rows_wri
 
 /**
  * `from` is a bookmark, `first-primary` for a request that writes, or `first-unconstrained` for one that may be
- * answered by the nearest replica. `others` get connections of their own, counted in the same cost.
+ * answered by the nearest replica.
  */
-export function connect(
-  { name, db }: Database,
-  clock: Clock,
-  from: string,
-  others: readonly Database[] = [],
-  cost: Cost = { d1_calls: 0, d1_attempts: 0, rows_read: 0, rows_written: 0 },
-): Connection {
+export function connect(db: D1Database, clock: Clock, from: string): Connection {
+  const cost: Cost = { d1_calls: 0, d1_attempts: 0, rows_read: 0, rows_written: 0 };
   const session = db.withSession(from);
   const started = clock.now().getTime();
   let answered = false;
-  const copies = others.map((other) => connect(other, clock, from, [], cost));
   // Until D1 has answered, a session's bookmark is only the one it was asked to start from.
-  const bookmark = () => bookmarkOf(name, answered ? session.getBookmark() : null);
-  return { read, write, run, database: name, copies, bookmark, cost };
+  const bookmark = () => (answered ? session.getBookmark() : null);
+  return { read, write, bookmark, cost };
 
   async function read<P extends Params, Row>(statement: Statement<P, Row>, params: P): Promise<Row[]> {
     const [result] = await call(async () => [await bind(statement, params).all<Row>()]);
@@ -108,10 +94,6 @@ export function connect(
     return { row: undefined, explanation, read: rows };
   }
 
-  async function run<P extends Params>(statements: readonly Statement<P, never>[], params: P): Promise<void> {
-    await call(() => session.batch(statements.map((statement) => bind(statement, params))));
-  }
-
   function bind<P extends Params>({ sql, params: names }: Statement<P, unknown>, params: P): D1PreparedStatement {
     // D1 throws if a value is missing: no parameter can become NULL by mistake.
     return session.prepare(sql).bind(...names.map((name) => params[name]));
@@ -134,7 +116,6 @@ export function connect(
         return results;
       } catch (thrown) {
         const message = messageOf(thrown);
-        if (message.includes(FENCE)) throw accountIsMoving();
         if (OVERLOAD.some((text) => message.includes(text)))
           throw databaseUnavailable(RETRY_AFTER_OVERLOAD_SECONDS, message);
         if (!TRANSIENT.some((text) => message.includes(text))) throw thrown;

@@ -12,6 +12,3 @@ export const TRANSIENT = [
 
 /** Transient too, but an immediate retry makes it worse. */
 export const OVERLOAD = ['overloaded', 'exceeded timeout', 'memory limit', 'CPU time limit', 'did not answer within'];
-
-/** A trigger refuses the writes of an account that is being moved (drizzle/0001_create_triggers.sql). */
-export const FENCE = 'the account is being moved to another database';

@@ -1,7 +1,7 @@
 /** The create, and the query that explains why it stored nothing. They run in one transaction. */
 import { eq, sql } from 'drizzle-orm';
 import { alias } from 'drizzle-orm/sqlite-core';
-import { all, compile, ifNothingChanged, isMoving, orm, valuesOf } from '../db/compile.ts';
+import { all, compile, ifNothingChanged, orm, valuesOf } from '../db/compile.ts';
 import { evaluationLabel, runEvaluation, runEvaluationHistory } from '../db/schema.ts';
 import type { OrNulls } from '../db/statement.ts';
 import { allowsCreate, isLabelOf, ruleColumns } from '../label/rule.query.ts';
@@ -22,7 +22,6 @@ export type CreateExplanation = OrNulls<EvaluationRow> &
     /** An earlier attempt of this very request stored it. */
     readonly is_own_write: 0 | 1;
     readonly has_label: 0 | 1;
-    readonly is_moving: 0 | 1;
     /** Of the label. */
     readonly archived_at: string | null;
   };
@@ -84,7 +83,6 @@ export const explainCreateEvaluation = compile<CreateParams, CreateExplanation>(
         'is_own_write',
       ),
       has_label: sql<0 | 1>`${evaluationLabel.id} IS NOT NULL`.as('has_label'),
-      is_moving: isMoving,
       archived_at: evaluationLabel.archived_at,
       ...ruleColumns,
     })

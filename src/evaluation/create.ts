@@ -1,7 +1,7 @@
 /** Creates an evaluation in one statement, which carries its label's rule. Knows nothing of HTTP. */
 import type { OperationContext } from '../db/operation.ts';
 import { idOfKey, nameWrite } from '../db/write-id.ts';
-import { accountIsMoving, Failure, keyIsTaken, notFound, unprocessable } from '../failure.ts';
+import { Failure, keyIsTaken, notFound, unprocessable } from '../failure.ts';
 import { refuseServerFields } from '../fields.ts';
 import { valueIsIllegal } from '../label/rule.ts';
 import { allows } from '../principal.ts';
@@ -38,7 +38,7 @@ export async function createEvaluation(
   const { row, explanation } = await connection.write(sql.createEvaluation, sql.explainCreateEvaluation, () => params);
   if (row) return { row, created: true };
 
-  const { is_same, is_own_write, has_label, archived_at, is_moving, ...rest } = explanation;
+  const { is_same, is_own_write, has_label, archived_at, ...rest } = explanation;
   const { value_type, min_value, max_value, categories, ...stored } = rest;
   if (stored.id !== null) {
     if (!is_same) throw id === undefined ? keyIsTaken() : new Failure('conflict', ID_IS_TAKEN);
@@ -48,7 +48,6 @@ export async function createEvaluation(
       return { row: { ...stored, value: content.value, updated_by: null, updated_at: null }, created: true };
     return { row: stored, created: false };
   }
-  if (is_moving) throw accountIsMoving();
   if (!has_label) {
     throw new Failure(
       'not_found',

@@ -75,14 +75,11 @@ export const explainCreateEvaluation: StatementOf<typeof create.explainCreateEva
 			AND coalesce(oldest.value, run_evaluation.value) = :value
 		) IS TRUE AS is_same,
 		coalesce(oldest.write_id, run_evaluation.write_id) IS :write_id AS is_own_write,
-		evaluation_label.id IS NOT NULL AS has_label, is_moving AS is_moving, evaluation_label.archived_at,
+		evaluation_label.id IS NOT NULL AS has_label, evaluation_label.archived_at,
 		evaluation_label.value_type, evaluation_label.min_value, evaluation_label.max_value,
 		evaluation_label.categories
 	FROM
-		(
-			SELECT EXISTS (SELECT 1 FROM account_move WHERE account_id = :account) AS is_moving
-			WHERE changes() = 0 OR :alone
-		)
+		(SELECT 1 WHERE changes() = 0 OR :alone)
 		LEFT JOIN evaluation_label ON (
 			evaluation_label.account_id = coalesce(
 				(
@@ -193,13 +190,10 @@ export const explainUpdateEvaluation: StatementOf<typeof update.explainUpdateEva
 				WHEN 'created_at' THEN run_evaluation.created_at
 			END
 		) AS changed_field,
-		is_moving AS is_moving, evaluation_label.value_type, evaluation_label.min_value,
-		evaluation_label.max_value, evaluation_label.categories
+		evaluation_label.value_type, evaluation_label.min_value, evaluation_label.max_value,
+		evaluation_label.categories
 	FROM
-		(
-			SELECT EXISTS (SELECT 1 FROM account_move WHERE account_id = :account) AS is_moving
-			WHERE changes() = 0 OR :alone
-		)
+		(SELECT 1 WHERE changes() = 0 OR :alone)
 		LEFT JOIN run_evaluation ON (
 			(
 				run_evaluation.account_id = :account

@@ -4,7 +4,7 @@
  */
 import { sql } from 'drizzle-orm';
 import { alias } from 'drizzle-orm/sqlite-core';
-import { all, compile, ifNothingChanged, isMoving, orm } from '../db/compile.ts';
+import { all, compile, ifNothingChanged, orm } from '../db/compile.ts';
 import { type CommonUpdateParams, changedField, nextVersion, preconditionHolds } from '../db/conditions.ts';
 import { evaluationLabel, runEvaluation, runEvaluationHistory } from '../db/schema.ts';
 import type { OrNulls } from '../db/statement.ts';
@@ -26,7 +26,6 @@ export type UpdateExplanation = OrNulls<EvaluationRow> &
     readonly replaced_updated_at: string | null;
     readonly precondition_holds: 0 | 1;
     readonly changed_field: string | null;
-    readonly is_moving: 0 | 1;
   };
 
 const param = (name: keyof UpdateParams) => sql`${sql.placeholder(name)}`;
@@ -91,7 +90,6 @@ export const explainUpdateEvaluation = compile<UpdateParams, UpdateExplanation>(
       replaced_updated_at: sql`${replaced.updated_at}`.as('replaced_updated_at'),
       precondition_holds: preconditionHolds(runEvaluation).as('precondition_holds'),
       changed_field: changedField(runEvaluation, IMMUTABLE).as('changed_field'),
-      is_moving: isMoving,
       ...ruleColumns,
     })
     .from(ifNothingChanged)

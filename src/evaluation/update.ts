@@ -2,7 +2,7 @@
 import type { Written } from '../db/connection.ts';
 import { type LinkId, type OperationContext, type UpdateConditions, versionOf } from '../db/operation.ts';
 import { commonUpdateParams } from '../db/update.ts';
-import { accountIsMoving, notFound, preconditionFailed, unprocessable } from '../failure.ts';
+import { notFound, preconditionFailed, unprocessable } from '../failure.ts';
 import { fieldIsImmutable } from '../fields.ts';
 import { valueIsIllegal } from '../label/rule.ts';
 import { allows } from '../principal.ts';
@@ -57,13 +57,11 @@ function storedRow(
   subject: string,
 ): EvaluationRow {
   if (row) return row;
-  const { is_in_row, replaced_value, replaced_updated_at, precondition_holds, changed_field, is_moving, ...rest } =
-    explanation;
+  const { is_in_row, replaced_value, replaced_updated_at, precondition_holds, changed_field, ...rest } = explanation;
   const { value_type, min_value, max_value, categories, ...stored } = rest;
   const [stored_value, stored_at] = is_in_row
     ? [stored.value, stored.updated_at]
     : [replaced_value, replaced_updated_at];
-  if (is_moving && stored_at === null) throw accountIsMoving();
   if (stored.id === null) throw notFound();
   if (stored_at !== null) {
     if (changed_field !== null) throw fieldIsImmutable(changed_field);

@@ -22,8 +22,6 @@ export type LogLine = {
   evaluation?: string;
   label?: string;
   link?: string;
-  /** The binding of the database in which the account lives. */
-  database?: string;
   d1_calls?: number;
   d1_attempts?: number;
   rows_read?: number;

@@ -23,7 +23,6 @@ const STATUS: { readonly [code in FailureCode]: number } = {
   misconfigured: 500,
   keys_unavailable: 503,
   database_unavailable: 503,
-  account_moving: 503,
 };
 
 function headersOf({ code, message, headers }: Failure): Record<string, string> {

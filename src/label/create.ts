@@ -6,7 +6,6 @@ import { refuseServerFields } from '../fields.ts';
 import { allowsLabels } from '../principal.ts';
 import type { LabelCreate } from './input.ts';
 import type { LabelRow } from './label.ts';
-import { copySharedLabel } from './shared.ts';
 import * as sql from './sql.generated.ts';
 
 /** What an id is derived from in place of a run: an account has one collection of labels. */
@@ -44,7 +43,6 @@ export async function createEvaluationLabel(
     sql.explainCreateEvaluationLabel,
     () => params,
   );
-  await copySharedLabel(connection, params.id);
   if (row) return { row, created: true };
 
   const { is_same, is_own_write, ...stored } = explanation;

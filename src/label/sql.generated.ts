@@ -2,7 +2,6 @@
 import { type StatementOf, statement } from '../db/statement.ts';
 import type * as create from './create.query.ts';
 import type * as read from './read.query.ts';
-import type * as shared from './shared.query.ts';
 import type * as update from './update.query.ts';
 
 export const createEvaluationLabel: StatementOf<typeof create.createEvaluationLabel> = statement(`
@@ -44,10 +43,7 @@ export const explainCreateEvaluationLabel: StatementOf<typeof create.explainCrea
 		) AS is_same,
 		evaluation_label.write_id IS :write_id AS is_own_write
 	FROM
-		(
-			SELECT EXISTS (SELECT 1 FROM account_move WHERE account_id = :account) AS is_moving
-			WHERE changes() = 0 OR :alone
-		)
+		(SELECT 1 WHERE changes() = 0 OR :alone)
 		LEFT JOIN evaluation_label ON (
 			evaluation_label.account_id = coalesce(
 				(
@@ -102,40 +98,6 @@ export const listEvaluationLabels: StatementOf<typeof read.listEvaluationLabels>
 	LIMIT :limit
 `);
 
-export const getSharedLabel: StatementOf<typeof shared.getSharedLabel> = statement(`
-	SELECT
-		id, account_id, name, description, value_type, min_value, max_value, categories, archived_at,
-		created_by, created_at, updated_by, updated_at, create_digest, write_id
-	FROM evaluation_label
-	WHERE (evaluation_label.account_id = 'shared' AND evaluation_label.id = :id)
-`);
-
-export const insertSharedLabel: StatementOf<typeof shared.insertSharedLabel> = statement(`
-	INSERT INTO evaluation_label (
-		id, account_id, name, description, value_type, min_value, max_value, categories, archived_at,
-		created_by, created_at, updated_by, updated_at, create_digest, write_id
-	)
-	SELECT
-		:id, :account_id, :name, :description, :value_type, :min_value, :max_value, :categories,
-		:archived_at, :created_by, :created_at, :updated_by, :updated_at, :create_digest, :write_id
-	WHERE NOT EXISTS (
-		SELECT 1
-		FROM evaluation_label
-		WHERE (evaluation_label.account_id = 'shared' AND evaluation_label.id = :id)
-	)
-`);
-
-export const updateSharedLabel: StatementOf<typeof shared.updateSharedLabel> = statement(`
-	UPDATE evaluation_label
-	SET
-		name = :name, description = :description, archived_at = :archived_at, updated_by = :updated_by,
-		updated_at = :updated_at, write_id = :write_id
-	WHERE (
-		(evaluation_label.account_id = 'shared' AND evaluation_label.id = :id)
-		AND :updated_at > coalesce(evaluation_label.updated_at, evaluation_label.created_at)
-	)
-`);
-
 export const explainUpdateEvaluationLabel: StatementOf<typeof update.explainUpdateEvaluationLabel> = statement(`
 	SELECT
 		evaluation_label.id, evaluation_label.account_id, evaluation_label.name,
@@ -180,13 +142,9 @@ export const explainUpdateEvaluationLabel: StatementOf<typeof update.explainUpda
 				WHEN 'created_by' THEN evaluation_label.created_by
 				WHEN 'created_at' THEN evaluation_label.created_at
 			END
-		) AS changed_field,
-		is_moving AS is_moving
+		) AS changed_field
 	FROM
-		(
-			SELECT EXISTS (SELECT 1 FROM account_move WHERE account_id = :account) AS is_moving
-			WHERE changes() = 0 OR :alone
-		)
+		(SELECT 1 WHERE changes() = 0 OR :alone)
 		LEFT JOIN evaluation_label ON (evaluation_label.account_id = :account AND evaluation_label.id = :id)
 `);
 

@@ -3,7 +3,7 @@
  * between. Each condition stands once: the update carries it, the explanation tells which one failed.
  */
 import { sql } from 'drizzle-orm';
-import { all, compile, ifNothingChanged, isMoving, orm } from '../db/compile.ts';
+import { all, compile, ifNothingChanged, orm } from '../db/compile.ts';
 import { type CommonUpdateParams, changedField, nextVersion, preconditionHolds } from '../db/conditions.ts';
 import { evaluationLabel } from '../db/schema.ts';
 import type { OrNulls } from '../db/statement.ts';
@@ -28,7 +28,6 @@ export type UpdateExplanation = OrNulls<LabelRow> & {
   readonly is_as_asked: 0 | 1;
   readonly precondition_holds: 0 | 1;
   readonly changed_field: string | null;
-  readonly is_moving: 0 | 1;
 };
 
 const param = (name: keyof UpdateParams) => sql`${sql.placeholder(name)}`;
@@ -81,7 +80,6 @@ export const explainUpdateEvaluationLabel = compile<UpdateParams, UpdateExplanat
       is_as_asked: isAsAsked.as('is_as_asked'),
       precondition_holds: preconditionHolds(evaluationLabel).as('precondition_holds'),
       changed_field: changedField(evaluationLabel, IMMUTABLE).as('changed_field'),
-      is_moving: isMoving,
     })
     .from(ifNothingChanged)
     .leftJoin(evaluationLabel, isOwn),

@@ -1,12 +1,11 @@
 /** Changes a label's name, its description, or whether it is archived, in one statement. Knows nothing of HTTP. */
 import { type OperationContext, type UpdateConditions, versionOf } from '../db/operation.ts';
 import { commonUpdateParams } from '../db/update.ts';
-import { accountIsMoving, notFound, preconditionFailed, unprocessable } from '../failure.ts';
+import { notFound, preconditionFailed, unprocessable } from '../failure.ts';
 import { fieldIsImmutable } from '../fields.ts';
 import { allowsLabels } from '../principal.ts';
 import type { LabelUpdate } from './input.ts';
 import type { LabelRow } from './label.ts';
-import { copySharedLabel } from './shared.ts';
 import * as sql from './sql.generated.ts';
 
 /**
@@ -35,11 +34,9 @@ export async function updateEvaluationLabel(
     sql.explainUpdateEvaluationLabel,
     (attempt) => ({ ...params, ...common(attempt) }),
   );
-  await copySharedLabel(connection, id);
   if (row) return row;
 
-  const { is_stored, is_as_asked, precondition_holds, changed_field, is_moving, ...stored } = explanation;
-  if (is_moving && !is_stored) throw accountIsMoving();
+  const { is_stored, is_as_asked, precondition_holds, changed_field, ...stored } = explanation;
   if (stored.id === null) throw notFound();
   if (!is_stored && !precondition_holds) throw preconditionFailed('evaluation label', versionOf(stored));
   if (changed_field !== null) throw fieldIsImmutable(changed_field);

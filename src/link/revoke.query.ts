@@ -1,6 +1,6 @@
 /** Revokes a link: a row that the updates through it look for (evaluation/update.query.ts). */
 import { sql } from 'drizzle-orm';
-import { all, compile, ifNothingChanged, isMoving, orm, valuesOf } from '../db/compile.ts';
+import { all, compile, ifNothingChanged, orm, valuesOf } from '../db/compile.ts';
 import { revokedLink, runEvaluation } from '../db/schema.ts';
 import type { OrNulls } from '../db/statement.ts';
 import { inScope, isNotRevoked, type Scope } from '../evaluation/evaluation.query.ts';
@@ -25,7 +25,6 @@ export const revokeEvaluationLink = compile<RevokeParams, { id: string }>(
 );
 
 /** Returns the evaluation if the link is revoked already; NULL if there is no such evaluation. */
-export const explainRevokeEvaluationLink = compile<
-  RevokeParams,
-  OrNulls<{ id: string }> & { readonly is_moving: 0 | 1 }
->(orm.select({ id: runEvaluation.id, is_moving: isMoving }).from(ifNothingChanged).leftJoin(runEvaluation, inScope));
+export const explainRevokeEvaluationLink = compile<RevokeParams, OrNulls<{ id: string }>>(
+  orm.select({ id: runEvaluation.id }).from(ifNothingChanged).leftJoin(runEvaluation, inScope),
+);

@@ -1,7 +1,7 @@
 /** Revokes a link, at once and everywhere. Knows nothing of HTTP. */
 import type { OperationContext } from '../db/operation.ts';
 import type { EvaluationPath } from '../evaluation/evaluation.ts';
-import { accountIsMoving, notFound } from '../failure.ts';
+import { notFound } from '../failure.ts';
 import { allows } from '../principal.ts';
 import { expiryOf } from './link.ts';
 import * as sql from './sql.generated.ts';
@@ -19,11 +19,10 @@ export async function revokeEvaluationLink(
   const link_expires_at = expiryOf(link_id, now);
   if (evaluation !== undefined || !allows(principal, path) || link_expires_at === undefined) throw notFound();
   const params = { ...path, account, link_id, link_expires_at };
-  // One that is revoked already inserts nothing, so that no fence of a move refuses what is stored.
   const { row, explanation } = await connection.write(
     sql.revokeEvaluationLink,
     sql.explainRevokeEvaluationLink,
     () => params,
   );
-  if (!row && explanation.id === null) throw explanation.is_moving ? accountIsMoving() : notFound();
+  if (!row && explanation.id === null) throw notFound();
 }

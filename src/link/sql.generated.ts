@@ -54,12 +54,9 @@ export const readLinkPage: StatementOf<typeof page.readLinkPage> = statement(`
 `);
 
 export const explainRevokeEvaluationLink: StatementOf<typeof revoke.explainRevokeEvaluationLink> = statement(`
-	SELECT run_evaluation.id, is_moving AS is_moving
+	SELECT run_evaluation.id
 	FROM
-		(
-			SELECT EXISTS (SELECT 1 FROM account_move WHERE account_id = :account) AS is_moving
-			WHERE changes() = 0 OR :alone
-		)
+		(SELECT 1 WHERE changes() = 0 OR :alone)
 		LEFT JOIN run_evaluation ON (
 			run_evaluation.account_id = :account
 			AND run_evaluation.id = :id

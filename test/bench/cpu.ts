@@ -22,12 +22,12 @@ export async function measureCpu(bundles: ReadonlyMap<Name, Bundle>): Promise<st
     await expectSamePromises(lines, started);
     for (let round = 0; round <= ROUNDS; round += 1) {
       if (round % 10 === 0) progress(round === 0 ? 'warming up' : `CPU, round ${round} of ${ROUNDS}`);
-      for (const { title, mode, call, workers } of lines) {
+      for (const { title, alg, call, workers } of lines) {
         for (const [name, workerd] of started) {
           if (!workers.includes(name)) continue;
           const count = round === 0 ? WARM_UP_REQUESTS : REQUESTS;
           const before = workerd.cpu();
-          await send(portOf(started, name, mode), call, count);
+          await send(portOf(started, name, alg), call, count);
           if (round > 0) rounds.add(title, name, (workerd.cpu() - before) / count / 1000);
         }
       }

@@ -29,11 +29,11 @@ export async function measureDistance(bundles: ReadonlyMap<Name, Bundle>): Promi
     for (let round = 0; round <= ROUNDS; round += 1) {
       for (const line of lines) {
         for (const [name, workerd] of started) {
-          const { mode, call, workers } = name === 'floor' ? floor : line;
+          const { alg, call, workers } = name === 'floor' ? floor : line;
           if (!workers.includes(name)) continue;
           const before = await callsOf(workerd);
           const begun = performance.now();
-          await sendOne(portOf(started, name, mode), call);
+          await sendOne(portOf(started, name, alg), call);
           if (round > 0) rounds.add(line.title, name, performance.now() - begun);
           if (round > 0) rounds.add(`${line.title}, calls`, name, (await callsOf(workerd)) - before);
         }

@@ -45,13 +45,13 @@ export async function countInstructions(bundles: ReadonlyMap<Name, Bundle>, only
       }
       const own = lines.filter(({ workers }) => workers.includes(name));
       progress(`instructions, ${name}, warming up`);
-      for (const { mode, call } of own) await send(portOf(started, name, mode), call, WARM_UP_REQUESTS);
+      for (const { alg, call } of own) await send(portOf(started, name, alg), call, WARM_UP_REQUESTS);
       control(workerd, '--instr=on');
       dump(workerd, folder);
       for (let round = 1; round <= ROUNDS; round += 1) {
         progress(`instructions, ${name}, round ${round} of ${ROUNDS}`);
-        for (const { title, mode, call } of own) {
-          await send(portOf(started, name, mode), call, REQUESTS);
+        for (const { title, alg, call } of own) {
+          await send(portOf(started, name, alg), call, REQUESTS);
           counts.add(title, name, dump(workerd, folder) / REQUESTS / 1000);
         }
       }

@@ -6,17 +6,13 @@ import { type Alg, type Credentials, createCredentials } from './tokens.ts';
 import type { Workerd } from './workerd.ts';
 import { type Name, WORKERS } from './workers.ts';
 
-/** The settings of a Worker: those of an algorithm, or with accounts in four databases. */
-export type Mode = Alg | 'four databases';
-
 export type Line = {
   readonly title: string;
-  readonly mode: Mode;
+  /** The algorithm of the token. */
+  readonly alg: Alg;
   readonly call: Call;
   readonly workers: readonly Name[];
 };
-
-const FOUR_DATABASES = { DATABASES: '0-255=DB 256-511=DB_1 512-767=DB_2 768-1023=DB_3' };
 
 /** The floor knows the published contract, and not what only this project promises: 412 and 422. */
 const BUT_THE_FLOOR = WORKERS.filter((name) => name !== 'floor');
@@ -30,11 +26,8 @@ export async function createCredentialsOf(algorithms: readonly Alg[]): Promise<R
   return new Map(await Promise.all(algorithms.map(async (alg) => [alg, await createCredentials(alg)] as const)));
 }
 
-export function settingsOf(credentials: ReadonlyMap<Alg, Credentials>): ReadonlyMap<string, Credentials['settings']> {
-  const { settings } = first(credentials);
-  const modes = [...credentials].map(([alg, { settings }]) => [alg as string, settings] as const);
-  return new Map([...modes, ['four databases', { ...settings, ...FOUR_DATABASES }]]);
-}
+export const settingsOf = (credentials: ReadonlyMap<Alg, Credentials>): ReadonlyMap<Alg, Credentials['settings']> =>
+  new Map([...credentials].map(([alg, { settings }]) => [alg, settings]));
 
 function first(credentials: ReadonlyMap<Alg, Credentials>): Credentials {
   const hmac = credentials.get('HS256');
@@ -46,9 +39,9 @@ function first(credentials: ReadonlyMap<Alg, Credentials>): Credentials {
 export async function linesOf(credentials: ReadonlyMap<Alg, Credentials>, port: number): Promise<Line[]> {
   const { token, forged, expired } = first(credentials);
   const link = await makeLink(port, token);
-  const line = (title: string, call: Call, workers: readonly Name[] = WORKERS, mode: Mode = 'HS256') => ({
+  const line = (title: string, call: Call, workers: readonly Name[] = WORKERS, alg: Alg = 'HS256') => ({
     title,
-    mode,
+    alg,
     workers,
     call: { token, ...call },
   });
@@ -57,7 +50,6 @@ export async function linesOf(credentials: ReadonlyMap<Alg, Credentials>, port: 
       line(`update, ${alg}, repeated token`, { ...put, token }, WORKERS, alg),
       line(`update, ${alg}, new token`, { ...put, token: tokens }, WORKERS, alg),
     ]),
-    line('update, four databases', put, OWN, 'four databases'),
     line('get', get),
     line('update of a missing row: 404', { ...put, path: path(MISSING), status: 404 }),
     line('get of a missing row: 404', { ...get, path: path(MISSING), status: 404 }),
@@ -93,18 +85,18 @@ async function makeLink(port: number, token: string): Promise<string> {
   return pathname + search;
 }
 
-export function portOf(started: ReadonlyMap<Name, Workerd>, name: Name, mode: Mode): number {
-  const port = started.get(name)?.ports.get(mode);
-  if (port === undefined) throw new Error(`${name} does not listen for ${mode}`);
+export function portOf(started: ReadonlyMap<Name, Workerd>, name: Name, alg: Alg): number {
+  const port = started.get(name)?.ports.get(alg);
+  if (port === undefined) throw new Error(`${name} does not listen for ${alg}`);
   return port;
 }
 
 /** @throws {Error} where same-promises answers with another header or body than this Worker: then it promises something else. */
 export async function expectSamePromises(lines: readonly Line[], started: ReadonlyMap<Name, Workerd>): Promise<void> {
-  for (const { title, mode, call } of lines.filter(({ workers }) => workers.includes('same-promises'))) {
+  for (const { title, alg, call } of lines.filter(({ workers }) => workers.includes('same-promises'))) {
     const answerOf = async (name: Name) => {
       const sent = { ...call, headers: { ...call.headers, 'x-request-id': 'the-same' } };
-      const { headers, text } = await sendOne(portOf(started, name, mode), sent);
+      const { headers, text } = await sendOne(portOf(started, name, alg), sent);
       return [headers, text];
     };
     const [expected, answered] = [await answerOf('run-evaluation'), await answerOf('same-promises')];

@@ -49,10 +49,9 @@ const ASKED = {
   replaced_updated_at: null,
   precondition_holds: 1,
   changed_field: null,
-  is_moving: 0,
 };
 const ILLEGAL = { ...EVALUATION, ...RULE, ...ASKED };
-const NOT_THERE = { ...Object.fromEntries(Object.keys(ILLEGAL).map((column) => [column, null])), is_moving: 0 };
+const NOT_THERE = Object.fromEntries(Object.keys(ILLEGAL).map((column) => [column, null]));
 
 type Row = { readonly [column: string]: unknown };
 

@@ -53,18 +53,17 @@ export async function startWorkerd(
 }
 
 /** The binding of D1 itself, in front of the stand-in. */
-const databaseBinding = (name: string) =>
-  `(name = "${name}", wrapped = (moduleName = "cloudflare-internal:d1-api", innerBindings = [(name = "fetcher", service = "d1")]))`;
+const DATABASE_BINDING =
+  '(name = "DB", wrapped = (moduleName = "cloudflare-internal:d1-api", innerBindings = [(name = "fetcher", service = "d1")]))';
 
 function configOf(settings: ReadonlyMap<string, Settings>, v8Flags: readonly string[]): string {
   const services = [...settings].map(([name, vars]) => {
     const texts = Object.entries(vars).map(([key, text]) => `(name = "${key}", text = ${JSON.stringify(text)})`);
-    const databases = ['DB', ...('DATABASES' in vars ? ['DB_1', 'DB_2', 'DB_3'] : [])].map(databaseBinding);
     return `(name = "${name}", worker = (
       modules = [(name = "index.js", esModule = embed "index.js")],
       compatibilityDate = "${COMPATIBILITY_DATE}",
       compatibilityFlags = ${JSON.stringify(COMPATIBILITY_FLAGS)},
-      bindings = [${[...texts, ...databases].join(', ')}],
+      bindings = [${[...texts, DATABASE_BINDING].join(', ')}],
     ))`;
   });
   const sockets = ['d1', ...settings.keys()].map(

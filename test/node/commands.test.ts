@@ -90,7 +90,7 @@ describe('a contributor', { timeout: 180_000 }, () => {
     expect(outputOf("npm run check:random -- --testNamePattern 'of no name'")).toMatch(/Test Files .*3 skipped/);
   });
 
-  it.each(['npm run soak', 'npm run bench', 'npm run bench:growth'])('is told what %s does', (command) => {
+  it.each(['npm run soak', 'npm run bench'])('is told what %s does', (command) => {
     const { scripts } = JSON.parse(read('package.json'));
     const [program] = /node test\/\S+\.ts$/.exec(scripts[command.slice('npm run '.length)]) ?? [];
 

@@ -16,7 +16,6 @@ const EXECUTED: readonly (readonly [command: string | RegExp, file: string, as?:
   ['npm run types', '.ci/run'],
   ['npm run sql -- --check', '.ci/run'],
   ['npm test', '.ci/run'],
-  ['npm run check:databases', '.ci/run'],
   ['npm run test:browser', '.ci/run'],
   ['npm run test:clients', '.ci/run'],
   ['SCREENSHOTS=<folder> npm run test:browser', '.ci/run', 'SCREENSHOTS=.wrangler/screenshots npm run test:browser'],
@@ -37,7 +36,6 @@ const EXECUTED: readonly (readonly [command: string | RegExp, file: string, as?:
   ['npm run check:random', 'test/node/commands.test.ts'],
   ['npm run soak', 'test/node/commands.test.ts'],
   ['npm run bench', 'test/node/commands.test.ts'],
-  ['npm run bench:growth', 'test/node/commands.test.ts'],
   [/^npm run bench -- \w/, 'test/node/commands.test.ts', 'finds each part of npm run bench that a page names'],
   ['wrangler check startup', 'test/bench/startup.ts', "'wrangler', ['check', 'startup', "],
   ['npx wrangler', 'test/node/commands.test.ts', 'npx wrangler --version'],
@@ -46,9 +44,6 @@ const EXECUTED: readonly (readonly [command: string | RegExp, file: string, as?:
   [/^logs \w/, 'test/node/commands.test.ts', 'it.each([...queries])'],
   [/^npx wrangler d1 execute DB /, 'test/node/commands.test.ts', "sectionOf(OPERATING, 'Erase an account')"],
   ['npm run migrate', 'test/node/commands.test.ts'],
-  ['npm run shared-labels', 'test/node/move-account.test.ts', "'shared-labels'"],
-  ['npm run shared-labels -- --copy', 'test/node/move-account.test.ts', "labels('--copy')"],
-  ['npm run move-account -- --slots 768-1023 --to DB_1', 'test/node/move-account.test.ts', "'--slots', '768-1023'"],
 ];
 
 /** What cannot be executed here, and so has to be marked. */

@@ -40,7 +40,7 @@ export type Crashes = {
 export async function crash(folder: string, seed: number, label: Label, all: Findings): Promise<Crashes> {
   mkdirSync(folder);
   const secret = createSecret();
-  const worker = build(folder, 'src/index.ts', ['DB'], { JWT_SECRET: secret, LINK_SECRET: createSecret() });
+  const worker = build(folder, 'src/index.ts', { JWT_SECRET: secret, LINK_SECRET: createSecret() });
   let server = await startServer(worker, label);
   const judge = await fetchJudge(server.url);
   const findings = { ...createFindings(), violate: onceEach(all) };

@@ -25,8 +25,3 @@ export function drawFate(now: number, chance: number): Fate | undefined {
     return left < 0;
   });
 }
-
-/** For how long the version with the old DATABASES goes on taking some of the writes. */
-export const SIDE_BY_SIDE_MS = 1000;
-/** As long as a request that it took may still be under way: attempts for 2 s, the last with a timeout of 5 s. */
-export const REQUEST_MAX_MS = 8000;

@@ -5,7 +5,6 @@ import type { Faults } from './faults.ts';
 import type { Findings } from './findings.ts';
 import type { BadInputs } from './load.ts';
 import type { Growth } from './memory.ts';
-import type { Moves } from './moves.ts';
 
 export type Results = {
   readonly seconds: number;
@@ -16,9 +15,6 @@ export type Results = {
   /** Requests that met a fault, and were answered as if there had been none, by the Worker's own log. */
   readonly absorbed: number;
   readonly bad: BadInputs;
-  readonly moves: Moves;
-  /** Writes that were refused because the account was being moved. */
-  readonly fenced: number;
   readonly tally: Tally;
   readonly growth: Growth | undefined;
   readonly growthMaxMiB: number;
@@ -31,7 +27,7 @@ const list = (counts: Iterable<readonly [string | number, number]>) =>
   [...counts].map(([name, count]) => `${name} ${count}`).join(', ');
 
 export function reportOf(results: Results): string {
-  const { seconds, connections, seed, findings, faults, absorbed, bad, moves, fenced, tally } = results;
+  const { seconds, connections, seed, findings, faults, absorbed, bad, tally } = results;
   const { requests, statuses, repeated } = findings;
   const audited = requests.get('audit') ?? 0;
   const held = sum(requests.values()) - audited;
@@ -45,8 +41,6 @@ faults         ${injected} injected into ${faults.calls} D1 calls: ${faults.fail
   survived     ${absorbed} requests answered by the Worker's own retries, ${repeated.succeeded} by the caller's after 503
   not survived ${repeated['gave up']} requests given up after 503 (${repeated.refused} refused on repetition)
 bad inputs     ${bad.sent} sent (${share} % of the requests), ${bad.refused} refused as they must be, ${bad.unanswered} given up after 503
-moves          ${moves.legs} between four databases: ${moves.finished} finished, ${moves.undone} undone, ${fenced} attempts to write met the fence
-  killed       ${list(moves.killed)}
 updates        ${tally.acknowledged} acknowledged in ${tally.evaluations} evaluations: ${tally['in rows']} in rows, ${tally['in history']} in history
   in doubt     ${tally.uncertain} answered 503 and never acknowledged, of which ${tally['uncertain, stored']} were stored
   shown        ${tally['versions shown']} versions in answers, each of them in a row or in history

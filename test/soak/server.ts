@@ -20,21 +20,14 @@ const { Miniflare } = createRequire(import.meta.url)('miniflare');
  */
 const HEAP_MAX_MIB = 24;
 
-/** What the log line of a request says of its tries. */
-type LogLine = {
-  readonly status: number;
-  readonly refusal?: string;
-  readonly d1_calls?: number;
-  readonly d1_attempts?: number;
-};
+/** The fields of a request's log line that tell how often the Worker tried. */
+type LogLine = { readonly status: number; readonly d1_calls?: number; readonly d1_attempts?: number };
 
 export type Server = {
   readonly url: URL;
   readonly readFaults: () => Promise<Faults>;
   /** Requests that met a fault and were answered as if there had been none, by the Worker's own log. */
   readonly countAbsorbed: () => number;
-  /** Writes that were refused because the account was being moved. */
-  readonly countFenced: () => number;
   readonly stop: () => Promise<void>;
 };
 
@@ -43,17 +36,11 @@ export type Label = { readonly id: string; readonly min: number; readonly max: n
 export type Build = {
   /** Takes all files, and goes when nobody needs them. */
   readonly folder: string;
-  readonly databases: readonly string[];
   readonly config: unknown;
 };
 
-/** Bundles an entry module. `settings` are those of the Worker. */
-export function build(
-  folder: string,
-  entry: string,
-  databases: readonly string[],
-  settings: Readonly<Record<string, string>>,
-): Build {
+/** Bundles an entry module and binds one D1, `DB`. `settings` are the variables of the Worker. */
+export function build(folder: string, entry: string, settings: Readonly<Record<string, string>>): Build {
   // Keeps it to this machine and to that folder.
   const own = { TMPDIR: folder, WRANGLER_LOG_PATH: join(folder, 'logs') };
   Object.assign(process.env, { ...own, CI: 'true', WRANGLER_SEND_METRICS: 'false' });
@@ -66,30 +53,31 @@ export function build(
   const contents = readFileSync(join(folder, name), 'utf8');
   return {
     folder,
-    databases,
     config: {
       name: 'soak',
       compatibilityDate: compatibility_date,
       manifest: { mainModule: name, modulesRoot: folder, modules: { [name]: { type: 'esm', contents } } },
       env: {
-        ...Object.fromEntries(databases.map((database) => [database, { type: 'd1', id: database }])),
+        DB: { type: 'd1', id: 'soak' },
         ...Object.fromEntries(Object.entries(settings).map(([setting, value]) => [setting, { type: 'text', value }])),
       },
     },
   };
 }
 
-/** Where the databases are. */
+/** Returns the folder in which Miniflare stores the database. */
 export const storeOf = (folder: string) => join(folder, 'store');
 
-/** Starts workerd on what is stored; with a label, on databases that are new. */
-export async function startServer({ folder, databases, config }: Build, label?: Label): Promise<Server> {
+/**
+ * Starts workerd on the stored database. If the caller gives a label, the database is new: this
+ * function applies the migrations and stores the label.
+ */
+export async function startServer({ folder, config }: Build, label?: Label): Promise<Server> {
   Object.assign(process.env, { MINIFLARE_WORKERD_V8_FLAGS: `--max-heap-size=${HEAP_MAX_MIB}` });
-  let [absorbed, fenced] = [0, 0];
+  let absorbed = 0;
   const read = (line: string) => {
     if (!line.startsWith('{')) return;
-    const { status, refusal, d1_calls = 0, d1_attempts = 0 }: LogLine = JSON.parse(line);
-    if (refusal === 'account_moving') fenced += 1;
+    const { status, d1_calls = 0, d1_attempts = 0 }: LogLine = JSON.parse(line);
     if (status < 500 && d1_attempts > d1_calls) absorbed += 1;
   };
   const miniflare = new Miniflare({
@@ -105,10 +93,10 @@ export async function startServer({ folder, databases, config }: Build, label?: 
   const stop = async () => miniflare.dispose();
   try {
     const url: URL = await miniflare.ready;
-    if (label) for (const name of databases) await prepare(await miniflare.getD1Database(name), label);
+    if (label) await prepare(await miniflare.getD1Database('DB'), label);
     const readFaults = async (): Promise<Faults> =>
       (await fetch(new URL('/soak/faults', url))).json() as Promise<Faults>;
-    return { url, readFaults, countAbsorbed: () => absorbed, countFenced: () => fenced, stop };
+    return { url, readFaults, countAbsorbed: () => absorbed, stop };
   } catch (thrown) {
     await stop();
     throw thrown;

@@ -5,7 +5,7 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { SignJWT } from 'jose';
 
-export const ACCOUNT = 'acc_soak';
+const ACCOUNT = 'acc_soak';
 export const AUTHORS = ['user-1', 'user-2', 'user-3', 'user-4', 'user-5', 'user-6', 'user-7', 'user-8'] as const;
 
 const USES_MAX = 25;

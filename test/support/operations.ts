@@ -4,7 +4,7 @@
  * does is in the test named after it.
  */
 import { BAD_CURSOR, BAD_LABEL_LIMIT, BAD_LIMIT, ID_IS_TAKEN, LABEL_ID_IS_TAKEN, NOT_FOUND } from './answers.ts';
-import { ACCOUNT, type Row, readEverywhere, request, storeLabel } from './worker.ts';
+import { ACCOUNT, type Row, readRows, request, storeLabel } from './worker.ts';
 
 type Headers = Record<string, string | null>;
 
@@ -110,7 +110,7 @@ const BAD_KEY = {
 
 /** A label of that id that allows any value, unless some account has one. */
 async function storeLabelUnlessThere(id: string, account_id: string): Promise<void> {
-  const there = await readEverywhere('SELECT 1 FROM evaluation_label WHERE id = ?', id);
+  const there = await readRows('SELECT 1 FROM evaluation_label WHERE id = ?', id);
   if (there.length === 0) await storeLabel({ id, account_id });
 }
 
@@ -121,7 +121,7 @@ const storeUsableLabel = ({ evaluation_label_id, account_id }: Row) =>
 /** The label of a stored evaluation, in its account; of a row that is not stored there is none. */
 async function storeLabelOf({ id, evaluation_label_id }: Row): Promise<void> {
   const sql = 'SELECT account_id FROM run_evaluation WHERE id = ? AND evaluation_label_id = ?';
-  const [stored] = await readEverywhere<Row>(sql, id, evaluation_label_id);
+  const [stored] = await readRows<Row>(sql, id, evaluation_label_id);
   if (stored) await storeLabelUnlessThere(evaluation_label_id, stored.account_id);
 }
 

@@ -1,8 +1,7 @@
-/** Before each file: the migrations, on each local D1. */
+/** Applies the migrations before each file. */
 import { applyD1Migrations, type D1Migration } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
 import { inject } from 'vitest';
-import { boundDatabases } from '../../src/db/databases.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -16,4 +15,4 @@ declare module 'vitest' {
   }
 }
 
-for (const { db } of boundDatabases(env)) await applyD1Migrations(db, inject('migrations'));
+await applyD1Migrations(env.DB, inject('migrations'));

@@ -6,7 +6,6 @@ import { env, exports } from 'cloudflare:workers';
 import { expect } from 'vitest';
 import { createApp } from '../../src/app.ts';
 import type { Clock } from '../../src/clock.ts';
-import { databasesOf } from '../../src/db/databases.ts';
 import type { EvaluationRow, ReplacedRow } from '../../src/evaluation/evaluation.ts';
 import type { LabelRow } from '../../src/label/label.ts';
 import { expectDocumented } from './document.ts';
@@ -22,65 +21,34 @@ async function documented(request: Request, respond: (request: Request) => Respo
   return response;
 }
 
-/** One, or with `npm run check:databases` several, over which the accounts are spread. */
-const databases = databasesOf(env)();
-const everywhere = databases.all.map(({ db }) => db);
-export const databaseOf = (account: string): D1Database => databases.of(account).db;
+/** The database of the Worker. */
+export const { DB } = env;
 
-/** Runs it in each database: what it stores belongs into all of them, or depends on what is there. */
-export const storeEverywhere = (sql: string, params: readonly unknown[] = []) =>
-  Promise.all(
-    everywhere.map((db) =>
-      db
-        .prepare(sql)
-        .bind(...params)
-        .run(),
-    ),
-  );
-
-/** The rows of all databases: an id that a test has made is in one of them. */
-export async function readEverywhere<T>(sql: string, ...params: readonly unknown[]): Promise<T[]> {
-  const found = await Promise.all(
-    everywhere.map((db) =>
-      db
-        .prepare(sql)
-        .bind(...params)
-        .all<T>(),
-    ),
-  );
-  return found.flatMap(({ results }) => results);
-}
+/** The rows that a query returns. */
+export const readRows = async <T>(sql: string, ...params: readonly unknown[]): Promise<T[]> =>
+  (
+    await DB.prepare(sql)
+      .bind(...params)
+      .all<T>()
+  ).results;
 
 /** The Worker as deployed. */
 export const worker: Send = (request) => documented(request, (sent) => exports.default.fetch(sent));
 
-/** A binding given as undefined is not bound. */
-type Settings = { [name in keyof Env]?: Env[name] | undefined } & {
-  [name in `DB_${1 | 2 | 3 | 'EU'}`]?: D1Database | undefined;
-};
+/** A binding that is given as undefined is not bound. */
+type Settings = { [name in keyof Env]?: Env[name] | undefined };
 
-/** The same Worker under other settings or another clock; `DB` is another database for the account of the suite. */
+/** The same Worker under other settings or another clock. */
 export function workerWith(settings: Settings, clock?: Clock): Send {
-  const { DB: given, ...others } = settings;
-  const database = 'DB' in settings ? { [databases.of(ACCOUNT).name]: given } : {};
-  const app = createApp({ ...env, ...others, ...database } as Env, clock);
+  const app = createApp({ ...env, ...settings } as Env, clock);
   return (request) => documented(request, (sent) => app.fetch(sent));
 }
 
 export const ACCOUNT = 'acc_01HGK2V8N5XJVB8Q2Z3R4Y5T6M';
 export const SUBJECT = 'user-123';
 
-/** The database of the account of the suite. */
-export const DB = databaseOf(ACCOUNT);
-export const DB_NAME = databases.of(ACCOUNT).name;
-
-/** An account of one test alone, in the same database as the account of the suite. */
-export function freshAccount(): string {
-  for (;;) {
-    const account = `acc_${crypto.randomUUID()}`;
-    if (databaseOf(account) === DB) return account;
-  }
-}
+/** An account that no other test uses. */
+export const freshAccount = () => `acc_${crypto.randomUUID()}`;
 
 export const seconds = (date: Date) => Math.floor(date.getTime() / 1000);
 
@@ -159,40 +127,34 @@ export function labelSent({ categories, updated_at, ...label }: Label): object {
 
 /** The thirteen columns that are the resource. */
 export const readLabel = (id: string, account_id = ACCOUNT) =>
-  databaseOf(account_id)
-    .prepare(
-      `SELECT id, account_id, name, description, value_type, min_value, max_value, categories, archived_at, created_by,
+  DB.prepare(
+    `SELECT id, account_id, name, description, value_type, min_value, max_value, categories, archived_at, created_by,
       created_at, updated_by, updated_at FROM evaluation_label WHERE account_id = ? AND id = ?`,
-    )
+  )
     .bind(account_id, id)
     .first<Label>();
 
 export const labelPathOf = ({ id }: { readonly id: string }) => `/v1/evaluation-label/${id}`;
 
-async function insert(table: string, row: Record<string, unknown>): Promise<void> {
+async function insert(table: string, row: object): Promise<void> {
   const columns = Object.keys(row);
-  const sql = `INSERT INTO ${table} (${columns}) VALUES (${columns.map(() => '?')})`;
-  const values = Object.values(row);
-  if (table === 'evaluation_label' && row['account_id'] === 'shared') await storeEverywhere(sql, values);
-  else
-    await databaseOf(String(row['account_id']))
-      .prepare(sql)
-      .bind(...values)
-      .run();
+  await DB.prepare(`INSERT INTO ${table} (${columns}) VALUES (${columns.map(() => '?')})`)
+    .bind(...Object.values(row))
+    .run();
 }
 
 const HISTORY = `SELECT evaluation_id, value, updated_by, updated_at, replaced_by, replaced_at FROM run_evaluation_history
   WHERE evaluation_id = ? ORDER BY replaced_at`;
 
 /** What was replaced of an evaluation, oldest first. */
-export const readHistory = (id: string) => readEverywhere<ReplacedRow>(HISTORY, id);
+export const readHistory = (id: string) => readRows<ReplacedRow>(HISTORY, id);
 
 /** The twelve columns that are the resource. */
 const COLUMNS = `id, account_id, run_id, output_name, field_path, evaluation_label_id, value, created_by,
   created_by_evaluator_id, created_at, updated_by, updated_at`;
 
 export const readEvaluation = async (id: string): Promise<Row | null> =>
-  (await readEverywhere<Row>(`SELECT ${COLUMNS} FROM run_evaluation WHERE id = ?`, id))[0] ?? null;
+  (await readRows<Row>(`SELECT ${COLUMNS} FROM run_evaluation WHERE id = ?`, id))[0] ?? null;
 
 /** Each entry was replaced by what the next one, and at last the row, says was set: by whom, and when. */
 export function expectUnbroken(history: ReplacedRow[], row: Row | null): void {
@@ -243,23 +205,23 @@ export async function expectRefusal(
     body: { error: refusal.error },
   });
   expect(requestId).toMatch(/^[\w.:-]+$/);
-  expect(bookmark ?? BOOKMARK_EXAMPLE).toMatch(/^(?:DB_\d:)?[0-9a-f-]{59}$/);
+  expect(bookmark ?? BOOKMARK_EXAMPLE).toMatch(/^[0-9a-f-]{59}$/);
 }
 
 const BOOKMARK_EXAMPLE = '00000000-00000000-00000000-00000000000000000000000000000000';
 
 /** All evaluations of a run, whoever's. */
 export const readRun = (runId: string) =>
-  readEverywhere<Row>(`SELECT ${COLUMNS} FROM run_evaluation WHERE run_id = ? ORDER BY id`, runId);
+  readRows<Row>(`SELECT ${COLUMNS} FROM run_evaluation WHERE run_id = ? ORDER BY id`, runId);
 
 /** Everything that a request about a row could have changed. */
 export async function stateOf({ id, run_id, evaluation_label_id }: Row) {
   const [run, row, history, label, labels] = await Promise.all([
     readRun(run_id),
-    readEverywhere(`SELECT ${COLUMNS} FROM run_evaluation WHERE id = ?`, id),
+    readRows(`SELECT ${COLUMNS} FROM run_evaluation WHERE id = ?`, id),
     readHistory(id),
-    readEverywhere('SELECT * FROM evaluation_label WHERE id = ?', evaluation_label_id),
-    readEverywhere('SELECT count(*) AS count FROM evaluation_label'),
+    readRows('SELECT * FROM evaluation_label WHERE id = ?', evaluation_label_id),
+    readRows('SELECT count(*) AS count FROM evaluation_label'),
   ]);
   return { run, row, history, label, labels };
 }

@@ -34,7 +34,7 @@ async function handle(request: Request, settings: Settings, state: State): Promi
   if (caller instanceof Refusal) return caller;
   const { account, subject, keyId } = caller;
   const [run_id, id] = [path[1]?.toLowerCase() ?? '', path[2]?.toLowerCase() ?? ''];
-  Object.assign(state.log, { account, key_id: keyId, evaluation: id, database: 'DB' });
+  Object.assign(state.log, { account, key_id: keyId, evaluation: id });
   const isAllowed = (caller.run ?? run_id) === run_id && (caller.evaluation ?? id) === id;
   if (request.method === 'GET') {
     if (!isAllowed) return NOT_FOUND;
@@ -54,11 +54,9 @@ async function handle(request: Request, settings: Settings, state: State): Promi
 }
 
 function resultOf(explanation: Explanation, { value }: Update, subject: string): Row | Refusal {
-  const { is_in_row, replaced_value, replaced_updated_at, precondition_holds, changed_field, is_moving, ...rest } =
-    explanation;
+  const { is_in_row, replaced_value, replaced_updated_at, precondition_holds, changed_field, ...rest } = explanation;
   const { value_type, min_value, max_value, categories, ...row } = rest;
   const [stored_value, stored_at] = is_in_row ? [row.value, row.updated_at] : [replaced_value, replaced_updated_at];
-  if (is_moving && stored_at === null) return new Refusal(503, 'The account is being moved.', {});
   if (row.id === null) return NOT_FOUND;
   const isImmutable = `${changed_field} cannot be changed: leave it out, or send it as it is stored.`;
   if (stored_at !== null) {
