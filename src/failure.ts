@@ -68,7 +68,12 @@ export class Failure extends Error {
   readonly headers: FailureHeaders;
   readonly log: FailureLog;
 
-  constructor(code: FailureCode, sentence: string, headers: FailureHeaders = {}, log: FailureLog = {}) {
+  constructor(
+    code: FailureCode,
+    sentence: string,
+    headers: FailureHeaders = {},
+    log: FailureLog = {},
+  ) {
     const { stackTraceLimit } = Error;
     Error.stackTraceLimit = 0;
     super(sentence);
@@ -94,7 +99,10 @@ export const malformed = (sentence: string) => new Failure('malformed', sentence
 
 /** Of a repeated create, whose id comes from its key. */
 export const keyIsTaken = () =>
-  new Failure('conflict', 'The Idempotency-Key was sent before, with other content: send a new key with new content.');
+  new Failure(
+    'conflict',
+    'The Idempotency-Key was sent before, with other content: send a new key with new content.',
+  );
 
 /** `version` is the one that is stored. */
 export const preconditionFailed = (resource: string, version: string) =>
@@ -126,7 +134,12 @@ export const lacksMigrations = (cause: string) =>
 
 /** A setting is missing or wrong. The log names it and the command that fixes it, never its value. */
 export const misconfigured = (setting: string, fault: string) =>
-  new Failure('misconfigured', INTERNAL_ERROR, {}, { cause: `${setting} ${fault}: ${fixOf(setting)}` });
+  new Failure(
+    'misconfigured',
+    INTERNAL_ERROR,
+    {},
+    { cause: `${setting} ${fault}: ${fixOf(setting)}` },
+  );
 
 const fixOf = (setting: string) =>
   setting === 'JWT_SECRET' || setting === 'LINK_SECRET'
@@ -136,5 +149,7 @@ const fixOf = (setting: string) =>
 /** The message of what was thrown and of each of its causes, on one line. */
 export function messageOf(thrown: unknown): string {
   if (!(thrown instanceof Error)) return String(thrown);
-  return thrown.cause === undefined ? thrown.message : `${thrown.message}; ${messageOf(thrown.cause)}`;
+  return thrown.cause === undefined
+    ? thrown.message
+    : `${thrown.message}; ${messageOf(thrown.cause)}`;
 }

@@ -22,18 +22,27 @@ export const text = (name: string, maxChars: number, mustBe = 'a string') =>
   v.pipe(
     v.string(`${name} must be ${mustBe}.`),
     // D1 would store half of a surrogate pair, which JSON can spell and UTF-8 cannot, as another character.
-    v.check((sent) => sent.isWellFormed(), `${name} must be Unicode text: it holds half of a surrogate pair.`),
-    v.check((sent) => isAtMost(sent, maxChars), `${name} must be at most ${maxChars} characters long.`),
+    v.check(
+      (sent) => sent.isWellFormed(),
+      `${name} must be Unicode text: it holds half of a surrogate pair.`,
+    ),
+    v.check(
+      (sent) => isAtMost(sent, maxChars),
+      `${name} must be at most ${maxChars} characters long.`,
+    ),
   );
 
-export const textOrNull = (name: string, maxChars: number) => v.nullable(text(name, maxChars, 'a string, or null'));
+export const textOrNull = (name: string, maxChars: number) =>
+  v.nullable(text(name, maxChars, 'a string, or null'));
 
 /** A number as D1 stores it: JSON.parse turns 1e400 into Infinity, which D1 would store as NULL. */
 export const finiteNumber = (name: string, mustBe = 'a JSON number') =>
   v.pipe(
     v.number(({ input }) =>
       // Some senders turn every field into text.
-      typeof input === 'string' ? `${name} must be ${mustBe}: send it without quotes.` : `${name} must be ${mustBe}.`,
+      typeof input === 'string'
+        ? `${name} must be ${mustBe}: send it without quotes.`
+        : `${name} must be ${mustBe}.`,
     ),
     v.finite(`${name} must be a finite number: it is outside the range of a double.`),
   );
@@ -51,7 +60,9 @@ export const asStored = {
     v.pipe(
       v.string(),
       v.transform((sent) =>
-        ISO_8601.test(sent) && !Number.isNaN(Date.parse(sent)) ? new Date(sent).toISOString() : sent,
+        ISO_8601.test(sent) && !Number.isNaN(Date.parse(sent))
+          ? new Date(sent).toISOString()
+          : sent,
       ),
     ),
   ),
@@ -85,7 +96,8 @@ export function refuseServerFields(sent: SentFields, stored: SentFields): void {
   }
 }
 
-export const fieldIsSet = (field: string) => unprocessable(`${field} is set by the server: leave it out.`);
+export const fieldIsSet = (field: string) =>
+  unprocessable(`${field} is set by the server: leave it out.`);
 
 export const fieldIsImmutable = (field: string) =>
   unprocessable(`${field} cannot be changed: leave it out, or send it as it is stored.`);

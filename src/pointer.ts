@@ -20,7 +20,8 @@ const INDEX = /^(?:0|[1-9]\d*)$/;
 export function valueAt(document: unknown, steps: readonly string[]): unknown {
   let value = document;
   for (const step of steps) {
-    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, step)) return undefined;
+    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, step))
+      return undefined;
     if (Array.isArray(value) && !INDEX.test(step)) return undefined;
     value = Reflect.get(value, step);
   }

@@ -30,7 +30,9 @@ export type Principal = {
 export const allows = (
   { run, evaluation }: Principal,
   path: { readonly run_id: string; readonly id?: string },
-): boolean => (run === undefined || run === path.run_id) && (evaluation === undefined || evaluation === path.id);
+): boolean =>
+  (run === undefined || run === path.run_id) &&
+  (evaluation === undefined || evaluation === path.id);
 
 /** Whether it allows evaluation labels: for one run, to read them, so that its values can be understood. */
 export const allowsLabels = ({ run, evaluation }: Principal, access: 'read' | 'write'): boolean =>

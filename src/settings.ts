@@ -30,7 +30,9 @@ export type Settings = {
   /** What `aud` may be or contain; empty where any will do. */
   readonly audiences: readonly string[];
   /** The clients whose tokens are accepted, and the claim that says which client a token was issued to. */
-  readonly clients: { readonly claim: ClaimSetting; readonly accepted: readonly string[] } | undefined;
+  readonly clients:
+    | { readonly claim: ClaimSetting; readonly accepted: readonly string[] }
+    | undefined;
   readonly account: ClaimSetting;
   readonly subject: ClaimSetting;
   /** What restricts a token to one run. */
@@ -49,7 +51,9 @@ export type ClaimSetting = { readonly name: string; readonly steps: readonly str
 /** The origins of CORS_ORIGINS, separated by commas; empty if unset, or wrong, which readSettings then reports. */
 export const readOrigins = (env: Variables): readonly string[] => {
   const origins = (present(env.CORS_ORIGINS) ?? '').split(',').map((origin) => origin.trim());
-  return origins.every((origin) => origin === '*' || URL.parse(origin)?.origin === origin) ? origins : [];
+  return origins.every((origin) => origin === '*' || URL.parse(origin)?.origin === origin)
+    ? origins
+    : [];
 };
 
 /** @throws {Failure} `misconfigured`, naming the setting and the command that fixes it. */
@@ -60,16 +64,23 @@ export function readSettings(env: Variables): Settings {
   const clients = readClients(env);
   if (keys.kind === 'secret') {
     // Whoever has the secret can sign as any of them.
-    if (issuers.length > 1) throw misconfigured('JWT_ISSUER', 'may name several issuers only with a key set');
+    if (issuers.length > 1)
+      throw misconfigured('JWT_ISSUER', 'may name several issuers only with a key set');
   } else {
     // An issuer signs for many APIs: without these, a token for any other of them would be accepted here.
     if (issuers.length === 0) throw misconfigured('JWT_ISSUER', 'must be set with a key set');
     if (audiences.length === 0 && !clients) {
-      throw misconfigured('JWT_AUDIENCE', 'or JWT_CLIENT_CLAIM and JWT_CLIENTS must be set with a key set');
+      throw misconfigured(
+        'JWT_AUDIENCE',
+        'or JWT_CLIENT_CLAIM and JWT_CLIENTS must be set with a key set',
+      );
     }
   }
   if (present(env.CORS_ORIGINS) !== undefined && readOrigins(env).length === 0) {
-    throw misconfigured('CORS_ORIGINS', 'must be origins such as https://app.example, separated by commas, or *');
+    throw misconfigured(
+      'CORS_ORIGINS',
+      'must be origins such as https://app.example, separated by commas, or *',
+    );
   }
   return {
     keys,
@@ -89,14 +100,18 @@ function readLinkSecret(env: Variables): Uint8Array | undefined {
   const secret = present(env.LINK_SECRET);
   if (secret === undefined) return undefined;
   // Whoever issues tokens with a secret could else make links in anybody's name, and the other way round.
-  if (secret === present(env.JWT_SECRET)) throw misconfigured('LINK_SECRET', 'must not be the same as JWT_SECRET');
+  if (secret === present(env.JWT_SECRET))
+    throw misconfigured('LINK_SECRET', 'must not be the same as JWT_SECRET');
   return readSecret('LINK_SECRET', secret);
 }
 
 function readSecret(name: string, value: string): Uint8Array {
   const secret = new TextEncoder().encode(value);
   if (secret.byteLength >= SECRET_MIN_BYTES) return secret;
-  throw misconfigured(name, `holds ${secret.byteLength} bytes and needs ${SECRET_MIN_BYTES} or more`);
+  throw misconfigured(
+    name,
+    `holds ${secret.byteLength} bytes and needs ${SECRET_MIN_BYTES} or more`,
+  );
 }
 
 function readClients(env: Variables): Settings['clients'] {
@@ -104,7 +119,8 @@ function readClients(env: Variables): Settings['clients'] {
   const accepted = words(env.JWT_CLIENTS);
   if (name === undefined && accepted.length === 0) return undefined;
   if (name === undefined) throw misconfigured('JWT_CLIENT_CLAIM', 'must be set with JWT_CLIENTS');
-  if (accepted.length === 0) throw misconfigured('JWT_CLIENTS', 'must be set with JWT_CLIENT_CLAIM');
+  if (accepted.length === 0)
+    throw misconfigured('JWT_CLIENTS', 'must be set with JWT_CLIENT_CLAIM');
   return { claim: readClaim('JWT_CLIENT_CLAIM', name), accepted };
 }
 
@@ -113,7 +129,10 @@ function readClaim(setting: string, value: string): ClaimSetting {
   if (!name.startsWith('/')) return { name, steps: [name] };
   const steps = parsePointer(name);
   if (steps) return { name, steps };
-  throw misconfigured(setting, 'must be a JSON Pointer (RFC 6901), in which ~ is written ~0, because it starts with /');
+  throw misconfigured(
+    setting,
+    'must be a JSON Pointer (RFC 6901), in which ~ is written ~0, because it starts with /',
+  );
 }
 
 function readTokenHeader(name: string | undefined): string | undefined {
@@ -125,7 +144,8 @@ function readTokenHeader(name: string | undefined): string | undefined {
 
 function readKeySource(env: Variables): KeySource {
   const [name, ...others] = KEY_SETTINGS.filter((setting) => present(env[setting]) !== undefined);
-  if (name === undefined) throw misconfigured('JWT_SECRET', 'or JWT_JWKS or JWT_JWKS_URL must be set');
+  if (name === undefined)
+    throw misconfigured('JWT_SECRET', 'or JWT_JWKS or JWT_JWKS_URL must be set');
   if (others.length > 0)
     throw misconfigured(name, `and ${others.join(' and ')} are set: keep one and delete the other`);
   const value = env[name] ?? '';
@@ -141,7 +161,11 @@ function readKeySource(env: Variables): KeySource {
 
 function readUrl(value: string): URL {
   const url = URL.parse(value);
-  const local = url?.protocol === 'http:' && ['localhost', '127.0.0.1', '[::1]'].includes(url.hostname);
+  const local =
+    url?.protocol === 'http:' && ['localhost', '127.0.0.1', '[::1]'].includes(url.hostname);
   if (url && (url.protocol === 'https:' || local) && !url.username && !url.password) return url;
-  throw misconfigured('JWT_JWKS_URL', 'must be an https URL without credentials (plain http for localhost only)');
+  throw misconfigured(
+    'JWT_JWKS_URL',
+    'must be an https URL without credentials (plain http for localhost only)',
+  );
 }

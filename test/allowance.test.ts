@@ -1,7 +1,15 @@
 /** Whose allowance a request uses up: one caller's, which is an account, a subject and a restriction; never another's. */
 import { env } from 'cloudflare:workers';
 import { describe, expect, it } from 'vitest';
-import { mintToken, pathOf, putValue, request, type Send, storeEvaluation, workerWith } from './support/worker.ts';
+import {
+  mintToken,
+  pathOf,
+  putValue,
+  request,
+  type Send,
+  storeEvaluation,
+  workerWith,
+} from './support/worker.ts';
 
 /** Three requests in ten seconds. */
 const { SMALL_RATE_LIMITER } = env as typeof env & { readonly SMALL_RATE_LIMITER: RateLimit };
@@ -11,9 +19,17 @@ const limited = (): Send => workerWith({ RATE_LIMITER: SMALL_RATE_LIMITER });
 /** An account with two evaluations, and tokens for it. */
 async function account() {
   const account_id = `acc_${crypto.randomUUID()}`;
-  const [row, other] = [await storeEvaluation({ account_id }), await storeEvaluation({ account_id })];
+  const [row, other] = [
+    await storeEvaluation({ account_id }),
+    await storeEvaluation({ account_id }),
+  ];
   const token = (claims: Record<string, unknown> = {}) => mintToken({ account_id, ...claims });
-  return { row, other, token, restricted: await token({ run_id: row.run_id, evaluation_id: row.id }) };
+  return {
+    row,
+    other,
+    token,
+    restricted: await token({ run_id: row.run_id, evaluation_id: row.id }),
+  };
 }
 
 /** Uses a token until its allowance, in whatever period, is used up; the statuses of what it was answered. */
@@ -56,7 +72,9 @@ describe('the allowance of a caller', () => {
       const { row, token } = await account();
       const headers = { authorization: `Bearer ${await token({ run_id: row.run_id })}` };
 
-      expect(await useUp(limited(), () => request(path, { method: 'GET', headers }))).toContain(429);
+      expect(await useUp(limited(), () => request(path, { method: 'GET', headers }))).toContain(
+        429,
+      );
     },
   );
 
@@ -78,7 +96,10 @@ describe('the allowance of a caller', () => {
     const { row, restricted } = await account();
     const [path, body] = [pathOf(row).toUpperCase().replace('/V1/RUN', '/v1/run'), '{"value":1}'];
     const upper = () =>
-      request(path.replace('EVALUATION', 'evaluation'), { body, headers: { authorization: `Bearer ${restricted}` } });
+      request(path.replace('EVALUATION', 'evaluation'), {
+        body,
+        headers: { authorization: `Bearer ${restricted}` },
+      });
 
     expect(await useUp(limited(), upper)).toEqual(new Set([200, 429]));
   });

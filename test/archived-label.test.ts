@@ -22,7 +22,12 @@ import {
 
 const ARCHIVED = { archived_at: '2026-02-01T00:00:00.000Z', min_value: 1, max_value: 10 };
 
-const create = async (label: { id: string }, run: string, more: object = {}, send: Send = worker) => {
+const create = async (
+  label: { id: string },
+  run: string,
+  more: object = {},
+  send: Send = worker,
+) => {
   const body = JSON.stringify({ evaluation_label_id: label.id, value: 5, ...more });
   return send(await request(`/v1/run/${run}/evaluations`, { method: 'POST', body }));
 };
@@ -71,7 +76,11 @@ describe('an evaluation that was there before its label was archived', () => {
     const row = await storeLabelled(ARCHIVED);
 
     expect((await worker(await putValue(row, 7))).status).toBe(200);
-    await expectRefusedUpdate(row, await putValue(row, 11), unprocessable('value must be between 1 and 10.'));
+    await expectRefusedUpdate(
+      row,
+      await putValue(row, 11),
+      unprocessable('value must be between 1 and 10.'),
+    );
   });
 
   it('is what a repetition of its create gets', async () => {
@@ -157,14 +166,24 @@ describe('a token for one run', () => {
     const row = await storeLabelled(ARCHIVED);
     const headers = { authorization: `Bearer ${await mintToken({ run_id: row.run_id })}` };
 
-    const got = await worker(await request(labelPathOf({ id: row.evaluation_label_id }), { method: 'GET', headers }));
+    const got = await worker(
+      await request(labelPathOf({ id: row.evaluation_label_id }), { method: 'GET', headers }),
+    );
     expect(await got.json()).toMatchObject({ archived_at: ARCHIVED.archived_at });
     expect(
-      (await worker(await request(`/v1/run/${row.run_id}/evaluation/${row.id}`, { body: '{"value":2}', headers })))
-        .status,
+      (
+        await worker(
+          await request(`/v1/run/${row.run_id}/evaluation/${row.id}`, {
+            body: '{"value":2}',
+            headers,
+          }),
+        )
+      ).status,
     ).toBe(200);
     const body = JSON.stringify({ evaluation_label_id: row.evaluation_label_id, value: 2 });
-    const refused = await worker(await request(`/v1/run/${row.run_id}/evaluations`, { method: 'POST', headers, body }));
+    const refused = await worker(
+      await request(`/v1/run/${row.run_id}/evaluations`, { method: 'POST', headers, body }),
+    );
     await expectRefusal(refused, LABEL_IS_ARCHIVED);
     expect(await readEvaluation(row.id)).toMatchObject({ value: 2 });
   });

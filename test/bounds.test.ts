@@ -8,7 +8,16 @@ import {
   LABEL_NAME_MAX_CHARS,
   OUTPUT_NAME_MAX_CHARS,
 } from '../src/limits.ts';
-import { DB, expectRefusal, get, mintToken, readRun, request, storeLabel, worker } from './support/worker.ts';
+import {
+  DB,
+  expectRefusal,
+  get,
+  mintToken,
+  readRun,
+  request,
+  storeLabel,
+  worker,
+} from './support/worker.ts';
 
 /** One character of two UTF-16 units and four bytes. */
 const EMOJI = '\u{1f600}';
@@ -124,7 +133,9 @@ describe('the largest page', () => {
       .run();
     const token = await mintToken({ account_id: longest(255) });
 
-    const response = await worker(await get(`/v1/run/${run_id}/evaluations`, { authorization: `Bearer ${token}` }));
+    const response = await worker(
+      await get(`/v1/run/${run_id}/evaluations`, { authorization: `Bearer ${token}` }),
+    );
 
     const bytes = (await response.arrayBuffer()).byteLength;
     expect(response.status).toBe(200);
@@ -149,7 +160,9 @@ describe('the largest page', () => {
       .run();
     const token = await mintToken({ account_id: longest(255) });
 
-    const response = await worker(await get('/v1/evaluation-labels', { authorization: `Bearer ${token}` }));
+    const response = await worker(
+      await get('/v1/evaluation-labels', { authorization: `Bearer ${token}` }),
+    );
 
     const page = await response.text();
     expect(response.status).toBe(200);

@@ -6,12 +6,22 @@ import { describe, expect, it } from 'vitest';
 import { badPathId, TOO_LARGE, UNSUPPORTED, unprocessable } from './support/answers.ts';
 import { countingD1 } from './support/d1.ts';
 import { fill, OPERATIONS } from './support/operations.ts';
-import { DB, expectRefusedUpdate, type Row, storeLabelled, worker, workerWith } from './support/worker.ts';
+import {
+  DB,
+  expectRefusedUpdate,
+  type Row,
+  storeLabelled,
+  worker,
+  workerWith,
+} from './support/worker.ts';
 
 type Refusal = Parameters<typeof expectRefusedUpdate>[2];
 
 /** Sends what must be refused, about a row whose label allows 1 to 10; returns the calls to D1. */
-async function expectRefused(refusal: Refusal, requestFor: (row: Row) => Promise<Request>): Promise<string[]> {
+async function expectRefused(
+  refusal: Refusal,
+  requestFor: (row: Row) => Promise<Request>,
+): Promise<string[]> {
   const row = await storeLabelled({ min_value: 1, max_value: 10 });
   const { db, calls } = countingD1(DB);
   await expectRefusedUpdate(row, await requestFor(row), refusal, workerWith({ DB: db }));
@@ -44,7 +54,10 @@ describe('a malformed request', () => {
     async ({ id, path, resource, requestFor }) => {
       const withoutId = async (row: Row) => {
         const sent = await requestFor(row);
-        return new Request(new URL(fill(path, { ...resource.idsOf(row), [id]: 'x' }), sent.url), sent);
+        return new Request(
+          new URL(fill(path, { ...resource.idsOf(row), [id]: 'x' }), sent.url),
+          sent,
+        );
       };
 
       expect(await expectRefused(badPathId(id), withoutId)).toEqual([]);
@@ -55,17 +68,23 @@ describe('a malformed request', () => {
 describe('a body', () => {
   const withBody = OPERATIONS.filter(({ body }) => body);
 
-  it.each(withBody)('of more than 64 KiB is refused by $name with 413, before D1 is asked', async ({ requestFor }) => {
-    const long = { body: () => 'x'.repeat(64 * 1024 + 1) };
+  it.each(withBody)(
+    'of more than 64 KiB is refused by $name with 413, before D1 is asked',
+    async ({ requestFor }) => {
+      const long = { body: () => 'x'.repeat(64 * 1024 + 1) };
 
-    expect(await expectRefused(TOO_LARGE, (row) => requestFor(row, {}, long))).toEqual([]);
-  });
+      expect(await expectRefused(TOO_LARGE, (row) => requestFor(row, {}, long))).toEqual([]);
+    },
+  );
 
-  it.each(withBody)('that is not JSON is refused by $name with 415, before D1 is asked', async ({ requestFor }) => {
-    const asText = (row: Row) => requestFor(row, { 'content-type': 'text/plain' });
+  it.each(withBody)(
+    'that is not JSON is refused by $name with 415, before D1 is asked',
+    async ({ requestFor }) => {
+      const asText = (row: Row) => requestFor(row, { 'content-type': 'text/plain' });
 
-    expect(await expectRefused(UNSUPPORTED, asText)).toEqual([]);
-  });
+      expect(await expectRefused(UNSUPPORTED, asText)).toEqual([]);
+    },
+  );
 });
 
 describe('what does not exist', () => {
@@ -73,18 +92,24 @@ describe('what does not exist', () => {
     missing ? [{ name, missing, requestFor }] : [],
   );
 
-  it.each(needing)('is refused by $name as missing, and nothing is stored', async ({ missing, requestFor }) => {
-    const [run_id, evaluation_label_id] = [crypto.randomUUID(), crypto.randomUUID()];
-    const elsewhere = (row: Row) => requestFor({ ...row, run_id, evaluation_label_id });
+  it.each(needing)(
+    'is refused by $name as missing, and nothing is stored',
+    async ({ missing, requestFor }) => {
+      const [run_id, evaluation_label_id] = [crypto.randomUUID(), crypto.randomUUID()];
+      const elsewhere = (row: Row) => requestFor({ ...row, run_id, evaluation_label_id });
 
-    await expectRefused(missing, elsewhere);
-  });
+      await expectRefused(missing, elsewhere);
+    },
+  );
 });
 
 describe('what is well-formed and not allowed', () => {
-  it.each(refusalsOf('forbidden'))('is refused by $name with 422: $what', async ({ error, requestFor }) => {
-    await expectRefused(unprocessable(error), requestFor);
-  });
+  it.each(refusalsOf('forbidden'))(
+    'is refused by $name with 422: $what',
+    async ({ error, requestFor }) => {
+      await expectRefused(unprocessable(error), requestFor);
+    },
+  );
 });
 
 describe('a create that is sent again', () => {
@@ -97,17 +122,22 @@ describe('a create that is sent again', () => {
     async ({ success, repeatable: { body, conflicting, error }, requestFor }) => {
       const row = await storeLabelled({});
       const statuses = [];
-      for (const _ of [1, 2]) statuses.push((await worker(await requestFor(row, {}, { body }))).status);
+      for (const _ of [1, 2])
+        statuses.push((await worker(await requestFor(row, {}, { body }))).status);
 
       expect(statuses).toEqual([success, 200]);
-      await expectRefusedUpdate(row, await requestFor(row, {}, { body: conflicting }), { status: 409, error });
+      await expectRefusedUpdate(row, await requestFor(row, {}, { body: conflicting }), {
+        status: 409,
+        error,
+      });
     },
   );
 });
 
 describe('a method that a path does not have', () => {
   const paths = [...new Set(OPERATIONS.map(({ path }) => path))];
-  const methodsOf = (path: string) => OPERATIONS.filter((other) => other.path === path).map(({ method }) => method);
+  const methodsOf = (path: string) =>
+    OPERATIONS.filter((other) => other.path === path).map(({ method }) => method);
 
   it.each(paths)('is refused with 405 and the ones that it has: %s', async (path) => {
     const methods = methodsOf(path);

@@ -4,7 +4,8 @@ import { OPERATIONS } from './support/operations.ts';
 import { get, pathOf, storeEvaluation, worker, workerWith } from './support/worker.ts';
 
 /** Headers that a page may always read (Fetch standard, CORS-safelisted), and those for the browser alone. */
-const READABLE = /^(cache-control|content-(language|length|type)|vary|x-content-type-options|access-control-.*)$/;
+const READABLE =
+  /^(cache-control|content-(language|length|type)|vary|x-content-type-options|access-control-.*)$/;
 
 const WITHOUT_TOKEN = { authorization: null };
 
@@ -27,7 +28,9 @@ describe('browsers of other origins', () => {
 
     expect((await worker(preflight(pathOf(row)))).status).toBe(405);
     expect(allowed(await worker(await get(pathOf(row), { origin: ORIGIN })))).toBeNull();
-    expect(allowed(await workerWith({ CORS_ORIGINS: '' })(await get(pathOf(row), { origin: ORIGIN })))).toBeNull();
+    expect(
+      allowed(await workerWith({ CORS_ORIGINS: '' })(await get(pathOf(row), { origin: ORIGIN }))),
+    ).toBeNull();
   });
 
   it('get a response to a preflight without a token, which says what is allowed', async () => {
@@ -50,19 +53,25 @@ describe('browsers of other origins', () => {
     expect(response.headers.has('access-control-allow-credentials')).toBe(false);
   });
 
-  it.each(OPERATIONS)('may call $name, and may read every header of its response', async ({ method, requestFor }) => {
-    const sent = await requestFor(await storeEvaluation(), { origin: ORIGIN });
+  it.each(OPERATIONS)(
+    'may call $name, and may read every header of its response',
+    async ({ method, requestFor }) => {
+      const sent = await requestFor(await storeEvaluation(), { origin: ORIGIN });
 
-    const asked = await open(preflight(new URL(sent.url).pathname));
-    const response = await open(sent);
+      const asked = await open(preflight(new URL(sent.url).pathname));
+      const response = await open(sent);
 
-    expect(asked.headers.get('access-control-allow-methods')?.split(',')).toContain(method);
-    expect(response.ok).toBe(true);
-    expect(allowed(response)).toBe(ORIGIN);
-    const exposed = response.headers.get('access-control-expose-headers')?.toLowerCase().split(',') ?? [];
-    const hidden = [...response.headers.keys()].filter((name) => !exposed.includes(name) && !READABLE.test(name));
-    expect(hidden).toEqual([]);
-  });
+      expect(asked.headers.get('access-control-allow-methods')?.split(',')).toContain(method);
+      expect(response.ok).toBe(true);
+      expect(allowed(response)).toBe(ORIGIN);
+      const exposed =
+        response.headers.get('access-control-expose-headers')?.toLowerCase().split(',') ?? [];
+      const hidden = [...response.headers.keys()].filter(
+        (name) => !exposed.includes(name) && !READABLE.test(name),
+      );
+      expect(hidden).toEqual([]);
+    },
+  );
 
   it('may read the headers of a success and of a refusal', async () => {
     const row = await storeEvaluation();
@@ -97,7 +106,9 @@ describe('browsers of other origins', () => {
       (await open(await get(path, { origin: ORIGIN, ...headers }))).headers.get('cache-control');
 
     expect(await cacheControl(pathOf(row))).toBe('no-store, no-transform');
-    expect(await cacheControl(pathOf(row), { 'if-none-match': '*' })).toBe('no-store, no-transform');
+    expect(await cacheControl(pathOf(row), { 'if-none-match': '*' })).toBe(
+      'no-store, no-transform',
+    );
     expect(await cacheControl(pathOf(row), WITHOUT_TOKEN)).toBe('no-store');
     expect(await cacheControl('/openapi.json')).toBe('public, max-age=3600');
   });
@@ -105,22 +116,28 @@ describe('browsers of other origins', () => {
   it('alone may send OPTIONS: without an origin or a requested method it is 405', async () => {
     const path = pathOf(await storeEvaluation());
     for (const headers of [{}, { origin: ORIGIN }, { 'access-control-request-method': 'PUT' }]) {
-      expect((await open(new Request(`https://api.test${path}`, { method: 'OPTIONS', headers }))).status).toBe(405);
+      expect(
+        (await open(new Request(`https://api.test${path}`, { method: 'OPTIONS', headers }))).status,
+      ).toBe(405);
     }
   });
 
-  it.each(['https://evil.example', 'https://app.example.evil.example', 'http://app.example', 'null'])(
-    'of an origin that is not named are not allowed: %s',
-    async (origin) => {
-      const path = pathOf(await storeEvaluation());
+  it.each([
+    'https://evil.example',
+    'https://app.example.evil.example',
+    'http://app.example',
+    'null',
+  ])('of an origin that is not named are not allowed: %s', async (origin) => {
+    const path = pathOf(await storeEvaluation());
 
-      expect(allowed(await open(preflight(path, origin)))).toBeNull();
-      expect(allowed(await open(await get(path, { origin })))).toBeNull();
-    },
-  );
+    expect(allowed(await open(preflight(path, origin)))).toBeNull();
+    expect(allowed(await open(await get(path, { origin })))).toBeNull();
+  });
 
   it('of any origin are allowed by *, never with credentials', async () => {
-    const response = await workerWith({ CORS_ORIGINS: '*' })(preflight(pathOf(await storeEvaluation())));
+    const response = await workerWith({ CORS_ORIGINS: '*' })(
+      preflight(pathOf(await storeEvaluation())),
+    );
 
     expect(allowed(response)).toBe('*');
     expect(response.headers.has('access-control-allow-credentials')).toBe(false);

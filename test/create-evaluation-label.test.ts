@@ -24,16 +24,26 @@ import {
 
 type Create = { claims?: Record<string, unknown>; key?: string; send?: Send };
 
-async function create(body: object, { claims: said = {}, key, send = worker }: Create = {}): Promise<Response> {
-  const headers = { authorization: `Bearer ${await mintToken(said)}`, 'idempotency-key': key ?? null };
-  return send(await request('/v1/evaluation-labels', { method: 'POST', headers, body: JSON.stringify(body) }));
+async function create(
+  body: object,
+  { claims: said = {}, key, send = worker }: Create = {},
+): Promise<Response> {
+  const headers = {
+    authorization: `Bearer ${await mintToken(said)}`,
+    'idempotency-key': key ?? null,
+  };
+  return send(
+    await request('/v1/evaluation-labels', { method: 'POST', headers, body: JSON.stringify(body) }),
+  );
 }
 
 const update = async (id: string, body: object) =>
   worker(await request(labelPathOf({ id }), { body: JSON.stringify(body) }));
 
 const countOf = async (account_id: string) =>
-  DB.prepare('SELECT count(*) AS count FROM evaluation_label WHERE account_id = ?').bind(account_id).first('count');
+  DB.prepare('SELECT count(*) AS count FROM evaluation_label WHERE account_id = ?')
+    .bind(account_id)
+    .first('count');
 
 const QUALITY = { name: 'Response Quality', value_type: 'continuous', min_value: 1, max_value: 10 };
 
@@ -65,15 +75,33 @@ describe('createEvaluationLabel', () => {
   });
 
   it.each([
-    { name: 'Factual Accuracy', description: 'Is the response factually correct?', value_type: 'binary' },
+    {
+      name: 'Factual Accuracy',
+      description: 'Is the response factually correct?',
+      value_type: 'binary',
+    },
     { ...QUALITY, description: 'Overall quality of the response' },
-    { name: 'Tone', value_type: 'categorical', categories: ['formal', 'casual', 'technical', 'friendly'] },
+    {
+      name: 'Tone',
+      value_type: 'categorical',
+      categories: ['formal', 'casual', 'technical', 'friendly'],
+    },
     { name: 'Anything', value_type: 'continuous', min_value: null, categories: null },
     { name: 'At least', value_type: 'continuous', min_value: -1.5 },
     { name: 'One point', value_type: 'continuous', min_value: 7, max_value: 7 },
-    { name: 'Edges', value_type: 'continuous', min_value: -1.7976931348623157e308, max_value: 5e-324 },
+    {
+      name: 'Edges',
+      value_type: 'continuous',
+      min_value: -1.7976931348623157e308,
+      max_value: 5e-324,
+    },
     { name: 'Severity', value_type: 'ordinal', categories: ['none'] },
-    { name: ' ', description: '', value_type: 'ordinal', categories: ['"', '\\', '\0', '\u2028', '\u{1f600}', 'é'] },
+    {
+      name: ' ',
+      description: '',
+      value_type: 'ordinal',
+      categories: ['"', '\\', '\0', '\u2028', '\u{1f600}', 'é'],
+    },
   ])('stores $name, and returns it exactly as it was sent', async (content) => {
     const { id } = await (await create(content)).json<Label>();
 
@@ -85,10 +113,16 @@ describe('createEvaluationLabel', () => {
   });
 
   const NEEDED = 'The body must have the properties name, a string, and value_type.';
-  const CATEGORIES = 'categories must be 1 to 1000 different strings of Unicode text, each of 1 to 255 characters.';
+  const CATEGORIES =
+    'categories must be 1 to 1000 different strings of Unicode text, each of 1 to 255 characters.';
   const FOR_CONTINUOUS = 'min_value and max_value are for a continuous label only: leave them out.';
-  const FOR_INDEX = 'categories are for a categorical or ordinal label, which must have them, and for no other.';
-  const categorical = (...categories: unknown[]) => ({ name: 'a', value_type: 'categorical', categories });
+  const FOR_INDEX =
+    'categories are for a categorical or ordinal label, which must have them, and for no other.';
+  const categorical = (...categories: unknown[]) => ({
+    name: 'a',
+    value_type: 'categorical',
+    categories,
+  });
   it.each<[string, object, string]>([
     ['nothing', {}, NEEDED],
     ['no name', { value_type: 'binary' }, NEEDED],
@@ -125,14 +159,30 @@ describe('createEvaluationLabel', () => {
       { ...QUALITY, min_value: '1' },
       'min_value must be a JSON number, or null: send it without quotes.',
     ],
-    ['bounds out of order', { ...QUALITY, min_value: 11 }, 'min_value must not be greater than max_value.'],
-    ['a bound of a binary label', { name: 'a', value_type: 'binary', max_value: 1 }, FOR_CONTINUOUS],
-    ['a bound of an ordinal label', { ...categorical('a'), value_type: 'ordinal', min_value: 0 }, FOR_CONTINUOUS],
+    [
+      'bounds out of order',
+      { ...QUALITY, min_value: 11 },
+      'min_value must not be greater than max_value.',
+    ],
+    [
+      'a bound of a binary label',
+      { name: 'a', value_type: 'binary', max_value: 1 },
+      FOR_CONTINUOUS,
+    ],
+    [
+      'a bound of an ordinal label',
+      { ...categorical('a'), value_type: 'ordinal', min_value: 0 },
+      FOR_CONTINUOUS,
+    ],
     ['no categories', { name: 'a', value_type: 'categorical' }, FOR_INDEX],
     ['categories of a continuous label', { ...QUALITY, categories: ['a'] }, FOR_INDEX],
     ['categories that are text', { ...categorical(), categories: 'abc' }, CATEGORIES],
     ['an empty list of categories', categorical(), CATEGORIES],
-    ['1,001 categories', categorical(...Array.from({ length: 1001 }, (_, n) => `${n}`)), CATEGORIES],
+    [
+      '1,001 categories',
+      categorical(...Array.from({ length: 1001 }, (_, n) => `${n}`)),
+      CATEGORIES,
+    ],
     ['the same category twice', categorical('a', 'b', 'a'), CATEGORIES],
     ['an empty category', categorical('a', ''), CATEGORIES],
     ['a category that is null', categorical('a', null), CATEGORIES],
@@ -154,10 +204,13 @@ describe('createEvaluationLabel', () => {
   it('answers 400 to a bound that is too large for a double', async () => {
     const body = '{"name":"a","value_type":"continuous","max_value":1e400}';
 
-    await expectRefusal(await worker(await request('/v1/evaluation-labels', { method: 'POST', body })), {
-      status: 400,
-      error: 'max_value must be a finite number: it is outside the range of a double.',
-    });
+    await expectRefusal(
+      await worker(await request('/v1/evaluation-labels', { method: 'POST', body })),
+      {
+        status: 400,
+        error: 'max_value must be a finite number: it is outside the range of a double.',
+      },
+    );
   });
 
   it.each<[string, unknown]>([
@@ -168,29 +221,48 @@ describe('createEvaluationLabel', () => {
     ['created_at', '2020-01-01T00:00:00.000Z'],
     ['archived', true],
     ['archived_at', '2020-01-01T00:00:00.000Z'],
-  ])('refuses what the server sets with 422, by name, and stores nothing: %s (%s)', async (field, sent) => {
-    const account_id = freshAccount();
+  ])(
+    'refuses what the server sets with 422, by name, and stores nothing: %s (%s)',
+    async (field, sent) => {
+      const account_id = freshAccount();
 
-    const response = await create({ ...QUALITY, [field]: sent }, { claims: { account_id } });
+      const response = await create({ ...QUALITY, [field]: sent }, { claims: { account_id } });
 
-    await expectRefusal(response, unprocessable(`${field} is set by the server: leave it out.`));
-    expect(await countOf(account_id)).toBe(0);
-  });
+      await expectRefusal(response, unprocessable(`${field} is set by the server: leave it out.`));
+      expect(await countOf(account_id)).toBe(0);
+    },
+  );
 
   it('accepts what the server sets if it is what will be stored, and ignores what it does not know', async () => {
-    const known = { account_id: ACCOUNT, created_by: 'user-123', archived: false, archived_at: null };
+    const known = {
+      account_id: ACCOUNT,
+      created_by: 'user-123',
+      archived: false,
+      archived_at: null,
+    };
 
-    const response = await create({ ...QUALITY, ...known, updated_by: 'x', updated_at: 7, color: 'red' });
+    const response = await create({
+      ...QUALITY,
+      ...known,
+      updated_by: 'x',
+      updated_at: 7,
+      color: 'red',
+    });
 
     expect(response.status).toBe(201);
     expect(await response.json()).toMatchObject({ ...QUALITY, updated_by: null });
   });
 
   it('makes a shared label for a token of the account shared, which everyone sees', async () => {
-    const { id, account_id } = await (await create(QUALITY, { claims: { account_id: 'shared' } })).json<Label>();
+    const { id, account_id } = await (
+      await create(QUALITY, { claims: { account_id: 'shared' } })
+    ).json<Label>();
 
     expect(account_id).toBe('shared');
-    expect(await (await worker(await get(labelPathOf({ id })))).json()).toMatchObject({ id, account_id: 'shared' });
+    expect(await (await worker(await get(labelPathOf({ id })))).json()).toMatchObject({
+      id,
+      account_id: 'shared',
+    });
   });
 
   it('is 404 for a token that is restricted to a run or an evaluation', async () => {
@@ -206,7 +278,8 @@ describe('createEvaluationLabel', () => {
 
   it('stores one label for each create without an id and a key', async () => {
     const account_id = freshAccount();
-    for (const _ of [1, 2]) expect((await create(QUALITY, { claims: { account_id } })).status).toBe(201);
+    for (const _ of [1, 2])
+      expect((await create(QUALITY, { claims: { account_id } })).status).toBe(201);
 
     expect(await countOf(account_id)).toBe(2);
   });
@@ -226,7 +299,11 @@ describe('a repeated create of a label', () => {
     expect([first.status, again.status]).toEqual([201, 200]);
     expect(again.headers.get('location')).toBe(`/v1/evaluation-label/${body.id}`);
     const stored = await readLabel(body.id);
-    expect(stored).toMatchObject({ name: 'Quality', description: null, archived_at: expect.any(String) });
+    expect(stored).toMatchObject({
+      name: 'Quality',
+      description: null,
+      archived_at: expect.any(String),
+    });
     expect(await again.json()).toEqual(labelSent(stored ?? (await storeLabel())));
   });
 
@@ -253,11 +330,19 @@ describe('a repeated create of a label', () => {
   );
 
   it('answers 409 where the categories come in another order', async () => {
-    const body = { id: crypto.randomUUID(), name: 'Tone', value_type: 'ordinal', categories: ['formal', 'casual'] };
+    const body = {
+      id: crypto.randomUUID(),
+      name: 'Tone',
+      value_type: 'ordinal',
+      categories: ['formal', 'casual'],
+    };
     const created = await create(body);
 
     expect(await (await create(body)).json()).toEqual(await created.json());
-    await expectRefusal(await create({ ...body, categories: ['casual', 'formal'] }), LABEL_ID_IS_TAKEN);
+    await expectRefusal(
+      await create({ ...body, categories: ['casual', 'formal'] }),
+      LABEL_ID_IS_TAKEN,
+    );
   });
 
   it('is no repetition for another account, to which the id is free', async () => {
@@ -266,7 +351,9 @@ describe('a repeated create of a label', () => {
 
     expect((await create(body, { claims: { account_id: freshAccount() } })).status).toBe(201);
     // An account that comes before in the key, with other content.
-    expect((await create({ ...body, name: 'x' }, { claims: { account_id: 'acc_0' } })).status).toBe(201);
+    expect((await create({ ...body, name: 'x' }, { claims: { account_id: 'acc_0' } })).status).toBe(
+      201,
+    );
     expect((await create(body)).status).toBe(200);
   });
 
@@ -276,14 +363,19 @@ describe('a repeated create of a label', () => {
 
     expect((await create(body, { claims: { sub: 'other' } })).status).toBe(200);
     const refusal = unprocessable('created_by is set by the server: leave it out.');
-    await expectRefusal(await create({ ...body, created_by: 'other' }, { claims: { sub: 'other' } }), refusal);
+    await expectRefusal(
+      await create({ ...body, created_by: 'other' }, { claims: { sub: 'other' } }),
+      refusal,
+    );
   });
 
   it('stores one label, even 20 times at once', async () => {
     const account_id = freshAccount();
     const body = withId();
 
-    const answers = await Promise.all(Array.from({ length: 20 }, () => create(body, { claims: { account_id } })));
+    const answers = await Promise.all(
+      Array.from({ length: 20 }, () => create(body, { claims: { account_id } })),
+    );
 
     const statuses = answers.map(({ status }) => status).sort();
     expect(statuses).toEqual([...Array.from({ length: 19 }, () => 200), 201]);
@@ -294,7 +386,10 @@ describe('a repeated create of a label', () => {
     const account_id = freshAccount();
     const { db, calls } = flakyD1(DB, 'Network connection lost.', 'is lost', 'succeeds');
 
-    const response = await create(QUALITY, { claims: { account_id }, send: workerWith({ DB: db }) });
+    const response = await create(QUALITY, {
+      claims: { account_id },
+      send: workerWith({ DB: db }),
+    });
 
     expect(response.status).toBe(201);
     expect(calls).toEqual(['batch', 'batch']);
@@ -308,12 +403,18 @@ describe('a repeated create of a label', () => {
 
     expect([first.status, again.status]).toEqual([201, 200]);
     const label = await first.json<Label>();
-    expect(label.id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
+    expect(label.id).toMatch(
+      /^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/,
+    );
     expect(await again.json()).toEqual(label);
-    await expectRefusal(await create({ ...QUALITY, name: 'Quality' }, { claims: said, key: 'setup-1' }), {
-      status: 409,
-      error: 'The Idempotency-Key was sent before, with other content: send a new key with new content.',
-    });
+    await expectRefusal(
+      await create({ ...QUALITY, name: 'Quality' }, { claims: said, key: 'setup-1' }),
+      {
+        status: 409,
+        error:
+          'The Idempotency-Key was sent before, with other content: send a new key with new content.',
+      },
+    );
     for (const other of [{ ...said, sub: 'other' }, { account_id: freshAccount() }]) {
       expect((await create(QUALITY, { claims: other, key: 'setup-1' })).status).toBe(201);
     }
@@ -324,7 +425,10 @@ describe('the id of a shared label', () => {
   it('is taken for every account, so that nobody changes the rule of what is stored under it', async () => {
     const { id } = await storeLabel({ account_id: 'shared', min_value: 1, max_value: 10 });
 
-    await expectRefusal(await create({ id, name: 'mine', value_type: 'binary' }), LABEL_ID_IS_TAKEN);
+    await expectRefusal(
+      await create({ id, name: 'mine', value_type: 'binary' }),
+      LABEL_ID_IS_TAKEN,
+    );
 
     expect(await readLabel(id)).toBeNull();
   });

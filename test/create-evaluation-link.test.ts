@@ -19,7 +19,11 @@ import {
   workerWith,
 } from './support/worker.ts';
 
-const make = async (row: Awaited<ReturnType<typeof storeEvaluation>>, body?: object, claims: object = {}) =>
+const make = async (
+  row: Awaited<ReturnType<typeof storeEvaluation>>,
+  body?: object,
+  claims: object = {},
+) =>
   request(`${pathOf(row)}/links`, {
     method: 'POST',
     headers: { authorization: `Bearer ${await mintToken({ ...claims })}` },
@@ -33,7 +37,9 @@ describe('createEvaluationLink', () => {
     const row = await storeEvaluation();
     const before = await stateOf(row);
     const clock = stillClock();
-    const headers = { authorization: `Bearer ${await mintToken({ exp: claims({}, clock.now()).exp })}` };
+    const headers = {
+      authorization: `Bearer ${await mintToken({ exp: claims({}, clock.now()).exp })}`,
+    };
 
     const response = await workerWith(
       {},
@@ -44,7 +50,9 @@ describe('createEvaluationLink', () => {
     expect(await response.json()).toEqual({
       id: expect.stringMatching(UUID_V8),
       url: expect.stringMatching(/^https:\/\/api\.test\/v1\/link\?key=[\w-]+\.[\w-]+\.[\w-]+$/),
-      expires_at: new Date(Math.floor(clock.now().getTime() / 1000) * 1000 + 604_800_000).toISOString(),
+      expires_at: new Date(
+        Math.floor(clock.now().getTime() / 1000) * 1000 + 604_800_000,
+      ).toISOString(),
       run_id: row.run_id,
       evaluation_id: row.id,
       author: SUBJECT,
@@ -56,7 +64,9 @@ describe('createEvaluationLink', () => {
 
   it('takes a name, a pointer, values and a time, each at its edges', async () => {
     const row = await storeEvaluation();
-    const values = Object.fromEntries(Array.from({ length: 32 }, (_, index) => [`${index}`, 0.5 - index]));
+    const values = Object.fromEntries(
+      Array.from({ length: 32 }, (_, index) => [`${index}`, 0.5 - index]),
+    );
 
     for (const [expires_in, pointer] of [
       [60, ''],
@@ -66,8 +76,12 @@ describe('createEvaluationLink', () => {
       const link = await linkTo(row, { expires_in, name, pointer, values });
 
       expect(link).toMatchObject({ author: `${SUBJECT}/${name}`, pointer, values });
-      expect(Date.parse(link.expires_at) / 1000 - Date.now() / 1000 - expires_in).toBeLessThanOrEqual(0);
-      expect(Date.parse(link.expires_at) / 1000 - Date.now() / 1000 - expires_in).toBeGreaterThan(-60);
+      expect(
+        Date.parse(link.expires_at) / 1000 - Date.now() / 1000 - expires_in,
+      ).toBeLessThanOrEqual(0);
+      expect(Date.parse(link.expires_at) / 1000 - Date.now() / 1000 - expires_in).toBeGreaterThan(
+        -60,
+      );
       expect(link.url.length).toBeLessThan(2000);
     }
   });
@@ -79,7 +93,11 @@ describe('createEvaluationLink', () => {
     for (const body of [undefined, {}, nulls]) {
       const response = await worker(await make(row, body));
       expect(response.status).toBe(201);
-      expect(await response.json()).toMatchObject({ author: SUBJECT, pointer: '/value', values: {} });
+      expect(await response.json()).toMatchObject({
+        author: SUBJECT,
+        pointer: '/value',
+        values: {},
+      });
     }
   });
 
@@ -103,8 +121,14 @@ describe('createEvaluationLink', () => {
     ],
     [{ pointer: `/${'a'.repeat(256)}` }, 'pointer must be at most 256 characters long.'],
     [{ pointer: 1 }, 'pointer must be a string.'],
-    [{ values: [1] }, 'values must be an object of at most 32 numbers, such as {"approved":1,"rejected":0}.'],
-    [{ values: 'a' }, 'values must be an object of at most 32 numbers, such as {"approved":1,"rejected":0}.'],
+    [
+      { values: [1] },
+      'values must be an object of at most 32 numbers, such as {"approved":1,"rejected":0}.',
+    ],
+    [
+      { values: 'a' },
+      'values must be an object of at most 32 numbers, such as {"approved":1,"rejected":0}.',
+    ],
     [
       { values: Object.fromEntries(Array.from({ length: 33 }, (_, index) => [index, 1])) },
       'values must be an object of at most 32 numbers, such as {"approved":1,"rejected":0}.',
@@ -121,14 +145,23 @@ describe('createEvaluationLink', () => {
     const row = await storeEvaluation();
     const sent = await request(`${pathOf(row)}/links`, { method: 'POST', body: ' \n' });
 
-    await expectRefusedUpdate(row, sent, { status: 400, error: 'The body must be valid JSON in UTF-8.' });
+    await expectRefusedUpdate(row, sent, {
+      status: 400,
+      error: 'The body must be valid JSON in UTF-8.',
+    });
   });
 
   it('refuses the key __proto__ among the values, which no object of JavaScript can hold', async () => {
     const row = await storeEvaluation();
-    const sent = await request(`${pathOf(row)}/links`, { method: 'POST', body: '{"values":{"__proto__":1}}' });
+    const sent = await request(`${pathOf(row)}/links`, {
+      method: 'POST',
+      body: '{"values":{"__proto__":1}}',
+    });
 
-    await expectRefusal(await worker(sent), { status: 400, error: 'values cannot have the key __proto__.' });
+    await expectRefusal(await worker(sent), {
+      status: 400,
+      error: 'values cannot have the key __proto__.',
+    });
   });
 
   it.each(['id', 'url', 'expires_at', 'run_id', 'evaluation_id', 'author'])(
@@ -152,7 +185,9 @@ describe('createEvaluationLink', () => {
 
     const lengths = [];
     for (let length = most - 2; length <= most + 2; length += 1) {
-      const made = await (await worker(await make(row, { values: { ['x'.repeat(length)]: 1 } }))).json<{
+      const made = await (
+        await worker(await make(row, { values: { ['x'.repeat(length)]: 1 } }))
+      ).json<{
         url?: string;
         error?: string;
       }>();
@@ -170,7 +205,10 @@ describe('createEvaluationLink', () => {
     const row = await storeEvaluation();
 
     await expectRefusal(await worker(await make(row, {}, { evaluation_id: row.id })), NOT_FOUND);
-    await expectRefusal(await worker(await make(row, {}, { run_id: crypto.randomUUID() })), NOT_FOUND);
+    await expectRefusal(
+      await worker(await make(row, {}, { run_id: crypto.randomUUID() })),
+      NOT_FOUND,
+    );
     expect((await worker(await make(row, {}, { run_id: row.run_id }))).status).toBe(201);
   });
 
@@ -192,7 +230,8 @@ describe('createEvaluationLink', () => {
       link: link.id,
       status: 201,
     });
-    for (const part of link.url.split('key=')[1]?.split('.') ?? []) expect(lines.join()).not.toContain(part);
+    for (const part of link.url.split('key=')[1]?.split('.') ?? [])
+      expect(lines.join()).not.toContain(part);
   });
 
   it('has authors of up to 320 characters, which the row holds', async () => {
@@ -206,7 +245,10 @@ describe('createEvaluationLink', () => {
 });
 
 describe('without LINK_SECRET', () => {
-  const REFUSAL = { status: 404, error: 'This deployment has no links: its setting LINK_SECRET is missing.' };
+  const REFUSAL = {
+    status: 404,
+    error: 'This deployment has no links: its setting LINK_SECRET is missing.',
+  };
 
   it.each(['', ' \n'])(
     'links are neither made nor revoked nor used, and each answer names the setting: %j',
@@ -219,7 +261,12 @@ describe('without LINK_SECRET', () => {
       await expectRefusedUpdate(row, await make(row, {}), REFUSAL, off);
       await expectRefusedUpdate(row, revoke, REFUSAL, off);
       await expectRefusedUpdate(row, post(url, { value: 9 }), REFUSAL, off);
-      await expectRefusedUpdate(row, new Request(url, { headers: { accept: 'application/json' } }), REFUSAL, off);
+      await expectRefusedUpdate(
+        row,
+        new Request(url, { headers: { accept: 'application/json' } }),
+        REFUSAL,
+        off,
+      );
     },
   );
 
@@ -232,19 +279,30 @@ describe('without LINK_SECRET', () => {
 
   it.each([
     ['too short', 'x'.repeat(31), 'LINK_SECRET holds 31 bytes and needs 32 or more'],
-    ['too short in bytes', ` ${'é'.repeat(15)}\n`, 'LINK_SECRET holds 30 bytes and needs 32 or more'],
+    [
+      'too short in bytes',
+      ` ${'é'.repeat(15)}\n`,
+      'LINK_SECRET holds 30 bytes and needs 32 or more',
+    ],
     ['the secret of the tokens', SECRET, 'LINK_SECRET must not be the same as JWT_SECRET'],
-    ['that with white space around it', ` ${SECRET}\n`, 'LINK_SECRET must not be the same as JWT_SECRET'],
-  ])('one that is %s is a fault of the deployment, and lets nobody in', async (_, LINK_SECRET, cause) => {
-    const row = await storeEvaluation();
-    const { url } = await linkTo(row);
-    const logged = vi.spyOn(console, 'error');
-    const send = workerWith({ LINK_SECRET });
+    [
+      'that with white space around it',
+      ` ${SECRET}\n`,
+      'LINK_SECRET must not be the same as JWT_SECRET',
+    ],
+  ])(
+    'one that is %s is a fault of the deployment, and lets nobody in',
+    async (_, LINK_SECRET, cause) => {
+      const row = await storeEvaluation();
+      const { url } = await linkTo(row);
+      const logged = vi.spyOn(console, 'error');
+      const send = workerWith({ LINK_SECRET });
 
-    await expectRefusedUpdate(row, await make(row, {}), INTERNAL_ERROR, send);
-    await expectRefusedUpdate(row, post(url, { value: 9 }), INTERNAL_ERROR, send);
+      await expectRefusedUpdate(row, await make(row, {}), INTERNAL_ERROR, send);
+      await expectRefusedUpdate(row, post(url, { value: 9 }), INTERNAL_ERROR, send);
 
-    for (const line of logged.mock.calls.flat().map(String)) expect(line).toContain(cause);
-    expect(logged.mock.calls).toHaveLength(2);
-  });
+      for (const line of logged.mock.calls.flat().map(String)) expect(line).toContain(cause);
+      expect(logged.mock.calls).toHaveLength(2);
+    },
+  );
 });

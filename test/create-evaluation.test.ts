@@ -24,7 +24,8 @@ import {
 
 const LABEL_NOT_FOUND = {
   status: 404,
-  error: 'No such evaluation label: evaluation_label_id must name a label of the account, or a shared one.',
+  error:
+    'No such evaluation label: evaluation_label_id must name a label of the account, or a shared one.',
 };
 
 async function label(fields: Parameters<typeof storeLabel>[0] = {}): Promise<string> {
@@ -40,7 +41,13 @@ async function create(
   { run = crypto.randomUUID(), token, send = worker }: Create = {},
 ): Promise<Response> {
   const headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
-  return send(await request(`/v1/run/${run}/evaluations`, { method: 'POST', headers, body: JSON.stringify(body) }));
+  return send(
+    await request(`/v1/run/${run}/evaluations`, {
+      method: 'POST',
+      headers,
+      body: JSON.stringify(body),
+    }),
+  );
 }
 
 describe('createEvaluation', () => {
@@ -79,9 +86,16 @@ describe('createEvaluation', () => {
     const run = crypto.randomUUID();
     const id = crypto.randomUUID();
 
-    const body = { id: id.toUpperCase(), evaluation_label_id: evaluation_label_id.toUpperCase(), value: 0 };
+    const body = {
+      id: id.toUpperCase(),
+      evaluation_label_id: evaluation_label_id.toUpperCase(),
+      value: 0,
+    };
     await storeLabel({ id: crypto.randomUUID() });
-    const response = await create({ ...body, value: 1, output_name: null }, { run: run.toUpperCase() });
+    const response = await create(
+      { ...body, value: 1, output_name: null },
+      { run: run.toUpperCase() },
+    );
 
     expect(response.status).toBe(201);
     expect(await readEvaluation(id)).toMatchObject({
@@ -97,7 +111,9 @@ describe('createEvaluation', () => {
     const row = await response.json<Row>();
     const headers = { 'if-match': response.headers.get('etag') };
 
-    expect((await worker(await request(pathOf(row), { body: '{"value":2}', headers }))).status).toBe(200);
+    expect(
+      (await worker(await request(pathOf(row), { body: '{"value":2}', headers }))).status,
+    ).toBe(200);
   });
 
   it.each([
@@ -106,7 +122,10 @@ describe('createEvaluation', () => {
   ])('answers 404 where the label %s, and stores nothing', async (_, labelOf) => {
     const run = crypto.randomUUID();
 
-    await expectRefusal(await create({ evaluation_label_id: await labelOf(), value: 5 }, { run }), LABEL_NOT_FOUND);
+    await expectRefusal(
+      await create({ evaluation_label_id: await labelOf(), value: 5 }, { run }),
+      LABEL_NOT_FOUND,
+    );
 
     expect(await readRun(run)).toEqual([]);
   });
@@ -117,20 +136,29 @@ describe('createEvaluation', () => {
       const run = crypto.randomUUID();
 
       const refusal = unprocessable('value must be between 1 and 10.');
-      await expectRefusal(await create({ evaluation_label_id: await label(), value }, { run }), refusal);
+      await expectRefusal(
+        await create({ evaluation_label_id: await label(), value }, { run }),
+        refusal,
+      );
 
       expect(await readRun(run)).toEqual([]);
     },
   );
 
-  const UUID = (name: string) => `${name} must be a UUID, such as 018f4d3c-7a10-7c4e-9b52-3f6e0d9a1c01.`;
-  const NEEDED = 'The body must have the properties evaluation_label_id, a UUID, and value, a JSON number.';
+  const UUID = (name: string) =>
+    `${name} must be a UUID, such as 018f4d3c-7a10-7c4e-9b52-3f6e0d9a1c01.`;
+  const NEEDED =
+    'The body must have the properties evaluation_label_id, a UUID, and value, a JSON number.';
   it.each<[string, object, string]>([
     ['no label', { evaluation_label_id: undefined }, NEEDED],
     ['no value', { value: undefined }, NEEDED],
     ['a label that is no UUID', { evaluation_label_id: 'tone' }, UUID('evaluation_label_id')],
     ['a label that is null', { evaluation_label_id: null }, UUID('evaluation_label_id')],
-    ['a value that is text', { value: '5' }, 'value must be a JSON number: send it without quotes.'],
+    [
+      'a value that is text',
+      { value: '5' },
+      'value must be a JSON number: send it without quotes.',
+    ],
     ['an id that is no UUID', { id: 'evt_123' }, UUID('id')],
     ['an id that is null', { id: null }, UUID('id')],
     [
@@ -138,15 +166,22 @@ describe('createEvaluation', () => {
       { output_name: 'a\ud800' },
       'output_name must be Unicode text: it holds half of a surrogate pair.',
     ],
-    ['an output_name that is a number', { output_name: 5 }, 'output_name must be a string, or null.'],
+    [
+      'an output_name that is a number',
+      { output_name: 5 },
+      'output_name must be a string, or null.',
+    ],
     ['a field_path that is a list', { field_path: ['$'] }, 'field_path must be a string, or null.'],
   ])('answers 400 to %s, and stores nothing', async (_, change, error) => {
     const run = crypto.randomUUID();
 
-    await expectRefusal(await create({ evaluation_label_id: await label(), value: 5, ...change }, { run }), {
-      status: 400,
-      error,
-    });
+    await expectRefusal(
+      await create({ evaluation_label_id: await label(), value: 5, ...change }, { run }),
+      {
+        status: 400,
+        error,
+      },
+    );
 
     expect(await readRun(run)).toEqual([]);
   });
@@ -159,15 +194,18 @@ describe('createEvaluation', () => {
     ['created_by', 7],
     ['created_by_evaluator_id', crypto.randomUUID()],
     ['created_at', '2020-01-01T00:00:00.000Z'],
-  ])('refuses what the server sets with 422, by name, and stores nothing: %s (%s)', async (field, sent) => {
-    const run = crypto.randomUUID();
-    const body = { evaluation_label_id: await label(), value: 5, [field]: sent };
+  ])(
+    'refuses what the server sets with 422, by name, and stores nothing: %s (%s)',
+    async (field, sent) => {
+      const run = crypto.randomUUID();
+      const body = { evaluation_label_id: await label(), value: 5, [field]: sent };
 
-    const refusal = unprocessable(`${field} is set by the server: leave it out.`);
-    await expectRefusal(await create(body, { run }), refusal);
+      const refusal = unprocessable(`${field} is set by the server: leave it out.`);
+      await expectRefusal(await create(body, { run }), refusal);
 
-    expect(await readRun(run)).toEqual([]);
-  });
+      expect(await readRun(run)).toEqual([]);
+    },
+  );
 
   it('accepts what the server sets if it is what will be stored, and ignores what it does not know', async () => {
     const run = crypto.randomUUID();
@@ -177,7 +215,14 @@ describe('createEvaluation', () => {
       created_by: 'user-123',
       created_by_evaluator_id: null,
     };
-    const body = { evaluation_label_id: await label(), value: 5, ...known, updated_by: 'x', updated_at: 7, event: {} };
+    const body = {
+      evaluation_label_id: await label(),
+      value: 5,
+      ...known,
+      updated_by: 'x',
+      updated_at: 7,
+      event: {},
+    };
 
     expect((await create(body, { run })).status).toBe(201);
     expect(await readRun(run)).toMatchObject([{ value: 5, updated_by: null, updated_at: null }]);
@@ -223,7 +268,9 @@ describe('a repeated create with an id of the caller\u2019s own', () => {
     const { run, body } = await first();
     await worker(await putValue({ run_id: run, id: body.id }, 9));
     await worker(await putValue({ run_id: run, id: body.id }, 7));
-    await DB.prepare('DELETE FROM evaluation_label WHERE id = ?').bind(body.evaluation_label_id).run();
+    await DB.prepare('DELETE FROM evaluation_label WHERE id = ?')
+      .bind(body.evaluation_label_id)
+      .run();
 
     const again = await create(body, { run });
 
@@ -249,7 +296,10 @@ describe('a repeated create with an id of the caller\u2019s own', () => {
   it('answers 409 where another label, or another run, is meant', async () => {
     const { run, body } = await first();
 
-    await expectRefusal(await create({ ...body, evaluation_label_id: await label() }, { run }), ID_IS_TAKEN);
+    await expectRefusal(
+      await create({ ...body, evaluation_label_id: await label() }, { run }),
+      ID_IS_TAKEN,
+    );
     await expectRefusal(await create(body, { run: crypto.randomUUID() }), ID_IS_TAKEN);
   });
 
@@ -270,7 +320,10 @@ describe('a repeated create with an id of the caller\u2019s own', () => {
 
     expect((await create(body, { run, token: other })).status).toBe(200);
     const refusal = unprocessable('created_by is set by the server: leave it out.');
-    await expectRefusal(await create({ ...body, created_by: 'other' }, { run, token: other }), refusal);
+    await expectRefusal(
+      await create({ ...body, created_by: 'other' }, { run, token: other }),
+      refusal,
+    );
   });
 
   it('is recognized after a retry of a create that failed, though another caller made the row', async () => {
@@ -282,11 +335,19 @@ describe('a repeated create with an id of the caller\u2019s own', () => {
     const db = interceptD1(DB, async (_, call) => {
       calls += 1;
       if (calls > 1) return call();
-      await create(body, { run, token: await mintToken({ sub: 'other', exp }), send: workerWith({}, clock) });
+      await create(body, {
+        run,
+        token: await mintToken({ sub: 'other', exp }),
+        send: workerWith({}, clock),
+      });
       throw new Error('D1_ERROR: Network connection lost.');
     });
 
-    const response = await create(body, { run, token: await mintToken({ exp }), send: workerWith({ DB: db }, clock) });
+    const response = await create(body, {
+      run,
+      token: await mintToken({ exp }),
+      send: workerWith({ DB: db }, clock),
+    });
 
     expect(response.status).toBe(200);
     expect(await response.json()).toMatchObject({ created_by: 'other' });
@@ -347,7 +408,9 @@ describe('the id that a key gives', () => {
     const headers = { authorization: `Bearer ${await mintToken(claimed)}`, 'idempotency-key': key };
     const body = JSON.stringify({ evaluation_label_id: await label(), value: 3 });
 
-    const response = await worker(await request(`/v1/run/${RUN}/evaluations`, { method: 'POST', headers, body }));
+    const response = await worker(
+      await request(`/v1/run/${RUN}/evaluations`, { method: 'POST', headers, body }),
+    );
 
     expect((await response.json<Row>()).id).toBe(expected);
   });

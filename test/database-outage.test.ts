@@ -69,16 +69,24 @@ describe('a transient error', () => {
     }
   });
 
-  it.each(TRANSIENT)('is 503 with Retry-After after four attempts, and nothing is stored: %s', async (message) => {
-    const row = await storeEvaluation();
-    const { send, calls, paused, token } = workerOn(message, 'fails');
+  it.each(TRANSIENT)(
+    'is 503 with Retry-After after four attempts, and nothing is stored: %s',
+    async (message) => {
+      const row = await storeEvaluation();
+      const { send, calls, paused, token } = workerOn(message, 'fails');
 
-    await expectRefusedUpdate(row, await putValue(row, 9, await token()), databaseUnavailable(1), send);
+      await expectRefusedUpdate(
+        row,
+        await putValue(row, 9, await token()),
+        databaseUnavailable(1),
+        send,
+      );
 
-    expect(calls).toHaveLength(4);
-    expect(paused).toHaveLength(3);
-    expect(paused.reduce((sum, pause) => sum + pause, 0)).toBeLessThanOrEqual(2000);
-  });
+      expect(calls).toHaveLength(4);
+      expect(paused).toHaveLength(3);
+      expect(paused.reduce((sum, pause) => sum + pause, 0)).toBeLessThanOrEqual(2000);
+    },
+  );
 
   it('is retried after random pauses', async () => {
     const row = await storeEvaluation();
@@ -117,32 +125,45 @@ describe('a transient error', () => {
   it.each([
     [1.1, 2],
     [1.95, 1],
-  ])('is not retried later than two seconds after the first attempt: %d s an attempt', async (seconds, attempts) => {
-    const row = await storeEvaluation();
-    vi.spyOn(Math, 'random').mockReturnValue(0.9);
-    const clock = stillClock();
-    const { db, calls } = flakyD1(DB, 'Network connection lost.', 'fails');
-    const slow = interceptD1(db, (_, call) => {
-      clock.advance(seconds);
-      return call();
-    });
-    const token = await mintToken({ exp: claims({}, clock.now()).exp });
+  ])(
+    'is not retried later than two seconds after the first attempt: %d s an attempt',
+    async (seconds, attempts) => {
+      const row = await storeEvaluation();
+      vi.spyOn(Math, 'random').mockReturnValue(0.9);
+      const clock = stillClock();
+      const { db, calls } = flakyD1(DB, 'Network connection lost.', 'fails');
+      const slow = interceptD1(db, (_, call) => {
+        clock.advance(seconds);
+        return call();
+      });
+      const token = await mintToken({ exp: claims({}, clock.now()).exp });
 
-    await expectRefusedUpdate(
-      row,
-      await putValue(row, 9, token),
-      databaseUnavailable(1),
-      workerWith({ DB: slow }, clock),
-    );
+      await expectRefusedUpdate(
+        row,
+        await putValue(row, 9, token),
+        databaseUnavailable(1),
+        workerWith({ DB: slow }, clock),
+      );
 
-    expect(calls).toHaveLength(attempts);
-  });
+      expect(calls).toHaveLength(attempts);
+    },
+  );
 
   it('is retried for a refusal too', async () => {
     const row = await storeLabelled({ value_type: 'binary' });
-    const { send, calls, token } = workerOn('Network connection lost.', 'fails', 'is lost', 'succeeds');
+    const { send, calls, token } = workerOn(
+      'Network connection lost.',
+      'fails',
+      'is lost',
+      'succeeds',
+    );
 
-    await expectRefusedUpdate(row, await putValue(row, 7, await token()), unprocessable('value must be 0 or 1.'), send);
+    await expectRefusedUpdate(
+      row,
+      await putValue(row, 7, await token()),
+      unprocessable('value must be 0 or 1.'),
+      send,
+    );
 
     expect(calls).toHaveLength(3);
   });
@@ -154,21 +175,34 @@ const callOf = ({ access, storesNothing }: Omit<(typeof OPERATIONS)[number], 're
   CALL[storesNothing ? 'read' : access];
 
 describe('every operation', () => {
-  it.each(OPERATIONS)('is retried on a transient error: $name', async ({ requestFor, ...operation }) => {
-    const row = await storeEvaluation();
-    const { send, calls, token } = workerOn('Network connection lost.', 'fails', 'fails', 'succeeds');
+  it.each(OPERATIONS)(
+    'is retried on a transient error: $name',
+    async ({ requestFor, ...operation }) => {
+      const row = await storeEvaluation();
+      const { send, calls, token } = workerOn(
+        'Network connection lost.',
+        'fails',
+        'fails',
+        'succeeds',
+      );
 
-    const response = await send(await requestFor(row, { authorization: `Bearer ${await token()}` }));
+      const response = await send(
+        await requestFor(row, { authorization: `Bearer ${await token()}` }),
+      );
 
-    expect(response.ok).toBe(true);
-    expect(calls).toEqual([callOf(operation), callOf(operation), callOf(operation)]);
-  });
+      expect(response.ok).toBe(true);
+      expect(calls).toEqual([callOf(operation), callOf(operation), callOf(operation)]);
+    },
+  );
 
   it.each(OPERATIONS)(
     'is 503 while D1 is overloaded, with nothing stored: $name',
     async ({ requestFor, ...operation }) => {
       const row = await storeEvaluation();
-      const { send, calls, token } = workerOn('D1 DB is overloaded. Too many requests queued.', 'fails');
+      const { send, calls, token } = workerOn(
+        'D1 DB is overloaded. Too many requests queued.',
+        'fails',
+      );
       const sent = await requestFor(row, { authorization: `Bearer ${await token()}` });
 
       await expectRefusedUpdate(row, sent, databaseUnavailable(5), send);
@@ -177,13 +211,18 @@ describe('every operation', () => {
     },
   );
 
-  it.each(OPERATIONS)('is one call to D1 if it is accepted: $name', async ({ requestFor, ...operation }) => {
-    const row = await storeEvaluation();
-    const { send, calls, token } = workerOn('', 'succeeds');
+  it.each(OPERATIONS)(
+    'is one call to D1 if it is accepted: $name',
+    async ({ requestFor, ...operation }) => {
+      const row = await storeEvaluation();
+      const { send, calls, token } = workerOn('', 'succeeds');
 
-    expect((await send(await requestFor(row, { authorization: `Bearer ${await token()}` }))).ok).toBe(true);
-    expect(calls).toEqual([callOf(operation)]);
-  });
+      expect(
+        (await send(await requestFor(row, { authorization: `Bearer ${await token()}` }))).ok,
+      ).toBe(true);
+      expect(calls).toEqual([callOf(operation)]);
+    },
+  );
 });
 
 describe('a database that never answers', () => {
@@ -198,7 +237,12 @@ describe('a database that never answers', () => {
     const token = await mintToken({ exp: claims({}, clock.now()).exp });
     const sent = await putValue(row, 9, token);
 
-    const refused = expectRefusedUpdate(row, sent, databaseUnavailable(5), workerWith({ DB: db }, clock));
+    const refused = expectRefusedUpdate(
+      row,
+      sent,
+      databaseUnavailable(5),
+      workerWith({ DB: db }, clock),
+    );
     await until(() => expect(calls).toBe(1));
     clock.advance(5);
     await refused;
@@ -229,7 +273,9 @@ describe('a response lost after the commit', () => {
     const { send, token } = workerOn('Network connection lost.', 'is lost', 'succeeds');
     const headers = { authorization: `Bearer ${await token()}`, 'if-match': `"${row.created_at}"` };
 
-    expect((await send(await request(pathOf(row), { body: '{"value":9}', headers }))).status).toBe(200);
+    expect((await send(await request(pathOf(row), { body: '{"value":9}', headers }))).status).toBe(
+      200,
+    );
     expect(await readHistory(row.id)).toHaveLength(1);
   });
 
@@ -282,7 +328,10 @@ describe('a response lost after the commit', () => {
 
   it('does not undo it either if the clock was behind the row, with a precondition and without', async () => {
     for (const ifMatch of [null, '"2026-12-01T00:00:00.000Z"']) {
-      const row = await storeEvaluation({ updated_by: 'judge', updated_at: '2026-12-01T00:00:00.000Z' });
+      const row = await storeEvaluation({
+        updated_by: 'judge',
+        updated_at: '2026-12-01T00:00:00.000Z',
+      });
       const clock = stillClock();
       const exp = claims({}, clock.now()).exp;
       const db = lostThen(clock, 'is lost', async () =>
@@ -296,7 +345,10 @@ describe('a response lost after the commit', () => {
       )(await request(pathOf(row), { body: '{"value":5}', headers }));
 
       expect(response.status).toBe(200);
-      expect(await response.json()).toMatchObject({ value: 5, updated_at: '2026-12-01T00:00:00.001Z' });
+      expect(await response.json()).toMatchObject({
+        value: 5,
+        updated_at: '2026-12-01T00:00:00.001Z',
+      });
       expect(await readEvaluation(row.id)).toMatchObject({ value: 8, updated_by: 'other' });
     }
   });
@@ -363,19 +415,27 @@ describe('a response lost after the commit', () => {
 });
 
 describe('an overload', () => {
-  it.each(OVERLOAD)('is not made worse by a retry: 503 at once with a longer Retry-After: %s', async (message) => {
-    const row = await storeEvaluation();
-    const logged = vi.spyOn(console, 'error');
-    const { send, calls, token } = workerOn(message, 'fails');
+  it.each(OVERLOAD)(
+    'is not made worse by a retry: 503 at once with a longer Retry-After: %s',
+    async (message) => {
+      const row = await storeEvaluation();
+      const logged = vi.spyOn(console, 'error');
+      const { send, calls, token } = workerOn(message, 'fails');
 
-    await expectRefusedUpdate(row, await putValue(row, 9, await token()), databaseUnavailable(5), send);
+      await expectRefusedUpdate(
+        row,
+        await putValue(row, 9, await token()),
+        databaseUnavailable(5),
+        send,
+      );
 
-    expect(calls).toHaveLength(1);
-    expect(JSON.parse(String(logged.mock.calls.flat()[0]))).toMatchObject({
-      refusal: 'database_unavailable',
-      cause: expect.stringContaining(message),
-    });
-  });
+      expect(calls).toHaveLength(1);
+      expect(JSON.parse(String(logged.mock.calls.flat()[0]))).toMatchObject({
+        refusal: 'database_unavailable',
+        cause: expect.stringContaining(message),
+      });
+    },
+  );
 });
 
 describe('an error that is not transient', () => {

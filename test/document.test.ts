@@ -35,7 +35,9 @@ import {
 } from './support/worker.ts';
 
 const ORDER = DOCUMENTED.flatMap(({ operation }) =>
-  Object.keys(operation.responses).map((status) => [operation.operationId, Number(status)] as const),
+  Object.keys(operation.responses).map(
+    (status) => [operation.operationId, Number(status)] as const,
+  ),
 );
 
 type Provoke = (operation: string) => Promise<Response>;
@@ -52,13 +54,23 @@ async function send(
   } = {},
 ): Promise<Response> {
   const { headers = {}, body, path = (same: string) => same, method = 'GET', to = worker } = change;
-  if (/ByLink$/.test(operation)) return sendToLink(operation, { headers, ...(body === undefined ? {} : { body }), to });
+  if (/ByLink$/.test(operation))
+    return sendToLink(operation, { headers, ...(body === undefined ? {} : { body }), to });
   const found = OPERATIONS.find(({ name }) => name === operation);
-  if (!found) return to(await request(operation === 'getHealth' ? '/health' : '/openapi.json', { method }));
-  const sent = await found.requestFor(await storeLabelled({ min_value: 1, max_value: 10 }), headers);
+  if (!found)
+    return to(await request(operation === 'getHealth' ? '/health' : '/openapi.json', { method }));
+  const sent = await found.requestFor(
+    await storeLabelled({ min_value: 1, max_value: 10 }),
+    headers,
+  );
   const url = new URL(sent.url);
   const isWithBody = body !== undefined && sent.method !== 'GET';
-  return to(new Request(`${url.origin}${path(url.pathname)}`, isWithBody ? new Request(sent, { body }) : sent));
+  return to(
+    new Request(
+      `${url.origin}${path(url.pathname)}`,
+      isWithBody ? new Request(sent, { body }) : sent,
+    ),
+  );
 }
 
 /** The same through a link, which a rule of 1 to 10 and the texts yes and no go with. */
@@ -97,7 +109,11 @@ const downD1 = (message: string) => workerWith({ DB: flakyD1(DB, message, 'fails
 const limited = workerWith({ RATE_LIMITER: { limit: async () => ({ success: false }) } });
 
 /** What an operation accepts, and then the same with a change, about one row; made repeatable by an id or by the key. */
-async function sendTwice(operation: string, change: object, key: string | null = null): Promise<Response> {
+async function sendTwice(
+  operation: string,
+  change: object,
+  key: string | null = null,
+): Promise<Response> {
   const found = OPERATIONS.find(({ name }) => name === operation);
   const row = await storeLabelled({});
   const send = async (more: object) => {
@@ -114,16 +130,21 @@ type Entry = (typeof OPERATIONS)[number];
 type Changes = readonly Parameters<Entry['requestFor']>[2][];
 
 /** Sends these requests to one operation, about one row and one after another; the last response counts. */
-async function sendInTurn(operation: string, changesOf: (entry: Entry) => Changes): Promise<Response> {
+async function sendInTurn(
+  operation: string,
+  changesOf: (entry: Entry) => Changes,
+): Promise<Response> {
   const entry = OPERATIONS.find(({ name }) => name === operation);
   if (!entry) throw new Error(`${operation} is not in support/operations.ts`);
   const row = await storeLabelled({ min_value: 1, max_value: 10 });
   let response = Response.error();
-  for (const change of changesOf(entry)) response = await worker(await entry.requestFor(row, {}, change));
+  for (const change of changesOf(entry))
+    response = await worker(await entry.requestFor(row, {}, change));
   return response;
 }
 
-const isRepeatable = (operation: string) => OPERATIONS.some(({ name, repeatable }) => name === operation && repeatable);
+const isRepeatable = (operation: string) =>
+  OPERATIONS.some(({ name, repeatable }) => name === operation && repeatable);
 
 const PROVOKE: Record<number, Provoke> = {
   200: (operation) =>
@@ -133,20 +154,27 @@ const PROVOKE: Record<number, Provoke> = {
   201: (operation) => send(operation),
   204: (operation) => send(operation),
   304: (operation) => send(operation, { headers: { 'if-none-match': '*' } }),
-  400: (operation) => send(operation, { path: (path) => `${path.replace(/[0-9a-f-]{36}/, 'x')}?limit=0`, body: '{' }),
+  400: (operation) =>
+    send(operation, { path: (path) => `${path.replace(/[0-9a-f-]{36}/, 'x')}?limit=0`, body: '{' }),
   401: (operation) => send(operation, { headers: { authorization: null } }),
-  403: (operation) => send(operation, { to: workerWith({ JWT_REQUIRED_SCOPE: 'evaluations:write' }) }),
+  403: (operation) =>
+    send(operation, { to: workerWith({ JWT_REQUIRED_SCOPE: 'evaluations:write' }) }),
   404: async (operation) =>
     send(operation, {
-      headers: { authorization: `Bearer ${await mintToken({ evaluation_id: crypto.randomUUID() })}` },
+      headers: {
+        authorization: `Bearer ${await mintToken({ evaluation_id: crypto.randomUUID() })}`,
+      },
     }),
   405: (operation) => send(operation, { method: 'DELETE' }),
   409: (operation) =>
-    sendInTurn(operation, ({ repeatable }) => (repeatable ? [repeatable, { body: repeatable.conflicting }] : [])),
+    sendInTurn(operation, ({ repeatable }) =>
+      repeatable ? [repeatable, { body: repeatable.conflicting }] : [],
+    ),
   412: (operation) => send(operation, { headers: { 'if-match': '"x"' } }),
   413: (operation) => send(operation, { body: 'x'.repeat(65_537) }),
   415: (operation) => send(operation, { headers: { 'content-type': 'text/plain' } }),
-  422: (operation) => sendInTurn(operation, ({ forbidden }) => Object.values(forbidden).slice(0, 1)),
+  422: (operation) =>
+    sendInTurn(operation, ({ forbidden }) => Object.values(forbidden).slice(0, 1)),
   429: (operation) => send(operation, { to: limited }),
   500: (operation) => send(operation, { to: workerWith({ JWT_SECRET: '' }) }),
   503: (operation) => send(operation, { to: downD1('D1 DB is overloaded.') }),
@@ -154,7 +182,8 @@ const PROVOKE: Record<number, Provoke> = {
 
 describe('each status that is declared', () => {
   it.each(ORDER)('is given: %s %d', async (operation, status) => {
-    const provoke = (/ByLink$/.test(operation) ? PROVOKE_OF_LINK[status] : undefined) ?? PROVOKE[status];
+    const provoke =
+      (/ByLink$/.test(operation) ? PROVOKE_OF_LINK[status] : undefined) ?? PROVOKE[status];
     expect((await provoke?.(operation))?.status).toBe(status);
   });
 });
@@ -165,7 +194,9 @@ describe('each operationId', () => {
     async (operationId) => {
       const logged = vi.spyOn(console, 'log');
       await send(operationId);
-      expect(JSON.parse(String(logged.mock.calls.flat().at(-1)))).toMatchObject({ operation: operationId });
+      expect(JSON.parse(String(logged.mock.calls.flat().at(-1)))).toMatchObject({
+        operation: operationId,
+      });
     },
   );
 
@@ -178,7 +209,11 @@ describe('each operationId', () => {
 });
 
 describe('each example of a failure', () => {
-  const [update, createLabel, updateLabel] = ['updateEvaluation', 'createEvaluationLabel', 'updateEvaluationLabel'];
+  const [update, createLabel, updateLabel] = [
+    'updateEvaluation',
+    'createEvaluationLabel',
+    'updateEvaluationLabel',
+  ];
   const [createLink, byLink] = ['createEvaluationLink', 'updateEvaluationByLink'];
   const KEY = 'key-1';
   const failing: Record<string, Record<string, () => Promise<Response>>> = {
@@ -196,12 +231,19 @@ describe('each example of a failure', () => {
     },
     Unauthorized: {
       none: () => send(update, { headers: { authorization: null } }),
-      expired: async () => send(update, { headers: { authorization: `Bearer ${await mintToken({ exp: 1 })}` } }),
+      expired: async () =>
+        send(update, { headers: { authorization: `Bearer ${await mintToken({ exp: 1 })}` } }),
     },
-    Forbidden: { scope: () => send(update, { to: workerWith({ JWT_REQUIRED_SCOPE: 'evaluations:write' }) }) },
+    Forbidden: {
+      scope: () => send(update, { to: workerWith({ JWT_REQUIRED_SCOPE: 'evaluations:write' }) }),
+    },
     NotFound: {
-      evaluation: () => send(update, { path: (path) => path.replace(/[^/]+$/, crypto.randomUUID()) }),
-      label: () => send('createEvaluation', { body: `{"evaluation_label_id":"${crypto.randomUUID()}","value":9}` }),
+      evaluation: () =>
+        send(update, { path: (path) => path.replace(/[^/]+$/, crypto.randomUUID()) }),
+      label: () =>
+        send('createEvaluation', {
+          body: `{"evaluation_label_id":"${crypto.randomUUID()}","value":9}`,
+        }),
     },
     Conflict: {
       id: () => sendTwice('createEvaluation', { value: 6 }),
@@ -218,20 +260,31 @@ describe('each example of a failure', () => {
       label: () => send(update, { body: '{"value":11}' }),
       key: () => sendTwice(update, { value: 5 }, KEY),
       archived: async () => {
-        const { evaluation_label_id } = await storeLabelled({ archived_at: '2026-02-01T00:00:00.000Z' });
-        return send('createEvaluation', { body: JSON.stringify({ evaluation_label_id, value: 5 }) });
+        const { evaluation_label_id } = await storeLabelled({
+          archived_at: '2026-02-01T00:00:00.000Z',
+        });
+        return send('createEvaluation', {
+          body: JSON.stringify({ evaluation_label_id, value: 5 }),
+        });
       },
       field: () => send(update, { body: '{"value":5,"account_id":"acc_neighbour"}' }),
     },
     LabelBadRequest: {
       limit: () => send('listEvaluationLabels', { path: (path) => `${path}?limit=0` }),
       type: () => send(createLabel, { body: '{"name":"tone","value_type":"percentage"}' }),
-      order: () => send(createLabel, { body: '{"name":"tone","value_type":"continuous","min_value":2,"max_value":1}' }),
-      categories: () => send(createLabel, { body: '{"name":"tone","value_type":"ordinal","categories":["a","a"]}' }),
+      order: () =>
+        send(createLabel, {
+          body: '{"name":"tone","value_type":"continuous","min_value":2,"max_value":1}',
+        }),
+      categories: () =>
+        send(createLabel, {
+          body: '{"name":"tone","value_type":"ordinal","categories":["a","a"]}',
+        }),
       nothing: () => send(updateLabel, { body: '{}' }),
     },
     LabelNotFound: {
-      label: () => send(updateLabel, { path: (path) => path.replace(/[^/]+$/, crypto.randomUUID()) }),
+      label: () =>
+        send(updateLabel, { path: (path) => path.replace(/[^/]+$/, crypto.randomUUID()) }),
     },
     LabelConflict: {
       taken: () => sendTwice(createLabel, { name: 'other' }),
@@ -240,7 +293,10 @@ describe('each example of a failure', () => {
     LabelPreconditionFailed: { stale: () => send(updateLabel, { headers: { 'if-match': '"x"' } }) },
     LabelUnprocessable: {
       rule: () => send(updateLabel, { body: '{"name":"tone","categories":["a"]}' }),
-      field: () => send(createLabel, { body: '{"name":"tone","value_type":"binary","account_id":"acc_neighbour"}' }),
+      field: () =>
+        send(createLabel, {
+          body: '{"name":"tone","value_type":"binary","account_id":"acc_neighbour"}',
+        }),
       key: () => sendTwice(updateLabel, { name: 'other' }, KEY),
     },
     LinkBadRequest: {
@@ -252,10 +308,15 @@ describe('each example of a failure', () => {
     },
     LinkNotFound: { link: () => sendToLink(byLink, { key: 'e30.e30.AAAA' }) },
     LinkPreconditionFailed: { stale: () => send(byLink, { headers: { 'if-match': '"x"' } }) },
-    LinkContentTooLarge: { size: () => send(byLink, { body: 'x'.repeat(LINK_BODY_MAX_BYTES + 1) }) },
-    LinkUnsupportedMediaType: { encoding: () => send(byLink, { headers: { 'content-encoding': 'gzip' } }) },
+    LinkContentTooLarge: {
+      size: () => send(byLink, { body: 'x'.repeat(LINK_BODY_MAX_BYTES + 1) }),
+    },
+    LinkUnsupportedMediaType: {
+      encoding: () => send(byLink, { headers: { 'content-encoding': 'gzip' } }),
+    },
     LinkUnprocessable: {
-      nothing: async () => worker(visit((await linkTo(await storeLabelled({}))).url, { method: 'POST', body: '{}' })),
+      nothing: async () =>
+        worker(visit((await linkTo(await storeLabelled({}))).url, { method: 'POST', body: '{}' })),
       text: () => send(byLink, { body: '{"value":"maybe"}' }),
       label: () => send(byLink, { body: '{"value":11}' }),
       field: () => send(createLink, { body: '{"author":"mallory"}' }),
@@ -267,20 +328,27 @@ describe('each example of a failure', () => {
     ServerFault: { fault: () => send(update, { to: workerWith({ JWT_SECRET: '' }) }) },
     Unavailable: {
       database: () => send(update, { to: downD1('Network connection lost.') }),
-      moving: () => send(update, { to: downD1('the account is being moved to another database: SQLITE_CONSTRAINT') }),
+      moving: () =>
+        send(update, {
+          to: downD1('the account is being moved to another database: SQLITE_CONSTRAINT'),
+        }),
       keys: () => {
         vi.spyOn(globalThis, 'fetch').mockRejectedValue(new TypeError('Network connection lost.'));
         const settings = { JWT_SECRET: '', JWT_ISSUER: 'a', JWT_AUDIENCE: 'b' };
         const JWT_JWKS_URL = `https://issuer.example/${crypto.randomUUID()}`;
         const authorization = 'Bearer eyJhbGciOiJFUzI1NiJ9.e30.AAAA';
-        return send(update, { headers: { authorization }, to: workerWith({ ...settings, JWT_JWKS_URL }) });
+        return send(update, {
+          headers: { authorization },
+          to: workerWith({ ...settings, JWT_JWKS_URL }),
+        });
       },
     },
   };
-  const declared = Object.entries(document.components.responses).flatMap(([response, { content }]) =>
-    Object.entries(content?.['application/json'].examples ?? {}).map(
-      ([name, { value }]) => [response, name, value] as const,
-    ),
+  const declared = Object.entries(document.components.responses).flatMap(
+    ([response, { content }]) =>
+      Object.entries(content?.['application/json'].examples ?? {}).map(
+        ([name, { value }]) => [response, name, value] as const,
+      ),
   );
 
   it.each(declared)('is given, word for word: %s, %s', async (response, name, value) => {
@@ -309,7 +377,10 @@ describe('the examples of a success', () => {
   const TIME = expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
   const anyTime = (example: object) =>
     Object.fromEntries(
-      Object.entries(example).map(([name, value]) => [name, value !== null && /_at$/.test(name) ? TIME : value]),
+      Object.entries(example).map(([name, value]) => [
+        name,
+        value !== null && /_at$/.test(name) ? TIME : value,
+      ]),
     );
 
   it('are what the sample data gives, in the order of the worked example', async () => {
@@ -327,19 +398,26 @@ describe('the examples of a success', () => {
       paths[item].get.responses[200].content['application/json'].example,
     );
     const listed = await (await ask('GET', collection)).json<object[]>();
-    expect(listed[0]).toEqual(paths[collection].get.responses[200].content['application/json'].example[0]);
+    expect(listed[0]).toEqual(
+      paths[collection].get.responses[200].content['application/json'].example[0],
+    );
     for (const method of ['put', 'post'] as const) {
       const { requestBody, responses } = paths[item][method];
       for (const { value } of Object.values(requestBody.content['application/json'].examples)) {
         const answer = await ask(method.toUpperCase(), item, value);
         expect(answer.status).toBe(200);
-        expect(await answer.json()).toEqual(anyTime(responses[200].content['application/json'].example));
+        expect(await answer.json()).toEqual(
+          anyTime(responses[200].content['application/json'].example),
+        );
       }
     }
     const history = paths[`${item}/history`].get.responses[200].content['application/json'].example;
     expect(await (await ask('GET', `${item}/history`)).json()).toEqual(history.map(anyTime));
     const repeatable = creation.repeatable.value;
-    const answers = [await ask('POST', collection, repeatable), await ask('POST', collection, repeatable)];
+    const answers = [
+      await ask('POST', collection, repeatable),
+      await ask('POST', collection, repeatable),
+    ];
     expect(answers.map(({ status }) => status)).toEqual([201, 200]);
     for (const [n, answer] of answers.entries()) {
       const example = created.responses[n === 0 ? 201 : 200].content['application/json'].example;
@@ -352,16 +430,23 @@ describe('the examples of a success', () => {
     const { '/v1/evaluation-labels': all, '/v1/evaluation-label/{id}': one } = labels.paths;
     const ask = async (method: string, path: string, body?: object, account_id = ACCOUNT) => {
       const headers = { authorization: `Bearer ${await mintToken({ account_id })}` };
-      const init = body === undefined ? { method, headers } : { method, headers, body: JSON.stringify(body) };
+      const init =
+        body === undefined ? { method, headers } : { method, headers, body: JSON.stringify(body) };
       return worker(await request(path, init));
     };
     const exampleOf = ({ content }: { content: { 'application/json': { example: object } } }) =>
       anyTime(content['application/json'].example);
-    const { binary, continuous, categorical } = all.post.requestBody.content['application/json'].examples;
+    const { binary, continuous, categorical } =
+      all.post.requestBody.content['application/json'].examples;
 
-    const listed = await (await ask('GET', '/v1/evaluation-labels', undefined, 'acc_without_labels')).json<object[]>();
+    const listed = await (
+      await ask('GET', '/v1/evaluation-labels', undefined, 'acc_without_labels')
+    ).json<object[]>();
     expect(listed[0]).toEqual(all.get.responses[200].content['application/json'].example[0]);
-    const got = await ask('GET', `/v1/evaluation-label/${labels.components.parameters.LabelId.example}`);
+    const got = await ask(
+      'GET',
+      `/v1/evaluation-label/${labels.components.parameters.LabelId.example}`,
+    );
     expect(await got.json()).toEqual(exampleOf(one.get.responses[200]));
     for (const status of [201, 200] as const) {
       const answer = await ask('POST', '/v1/evaluation-labels', continuous.value);
@@ -371,7 +456,9 @@ describe('the examples of a success', () => {
     for (const { value } of [binary, categorical]) {
       expect((await ask('POST', '/v1/evaluation-labels', value)).status).toBe(201);
     }
-    for (const { value } of Object.values(one.put.requestBody.content['application/json'].examples)) {
+    for (const { value } of Object.values(
+      one.put.requestBody.content['application/json'].examples,
+    )) {
       const answer = await ask('PUT', `/v1/evaluation-label/${continuous.value.id}`, {
         ...value,
         ...('created_at' in value ? await createdAt(continuous.value.id) : {}),
@@ -389,16 +476,23 @@ describe('the examples of a success', () => {
     for (const { operation } of DOCUMENTED) {
       for (const status of Object.keys(operation.responses)) {
         const content = describedResponse(operation, Number(status))?.content?.['application/json'];
-        if (content && 'example' in content) expect(errorsOf(content.schema, content.example)).toEqual([]);
+        if (content && 'example' in content)
+          expect(errorsOf(content.schema, content.example)).toEqual([]);
       }
     }
   });
 });
 
 describe('the schema of a request', () => {
-  type Property = { type?: string | string[]; anyOf?: { type: string }[]; format?: string; pattern?: string };
+  type Property = {
+    type?: string | string[];
+    anyOf?: { type: string }[];
+    format?: string;
+    pattern?: string;
+  };
   type Shape = { required?: string[]; properties?: Record<string, Property> };
-  const typesOf = ({ type, anyOf }: Property) => [type ?? anyOf?.map((one) => one.type)].flat(2).sort();
+  const typesOf = ({ type, anyOf }: Property) =>
+    [type ?? anyOf?.map((one) => one.type)].flat(2).sort();
   const shapeOf = ({ required = [], properties = {} }: Shape) => ({
     required: [...required].sort(),
     types: Object.fromEntries(
@@ -417,33 +511,47 @@ describe('the schema of a request', () => {
     ['EvaluationLabelUpdate', LabelUpdateBody, labels.components.schemas.EvaluationLabelUpdate],
     ['EvaluationLabelCreate', LabelCreateBody, labels.components.schemas.EvaluationLabelCreate],
     ['EvaluationLinkCreate', LinkCreateBody, links.components.schemas.EvaluationLinkCreate],
-  ] as const)('%s has the names, types and requirements of what validates it', (name, validator, documented) => {
-    const schema = toJsonSchema(validator, { typeMode: 'input', errorMode: 'ignore' });
+  ] as const)(
+    '%s has the names, types and requirements of what validates it',
+    (name, validator, documented) => {
+      const schema = toJsonSchema(validator, { typeMode: 'input', errorMode: 'ignore' });
 
-    const { required, types } = shapeOf(schema as Shape);
-    const ignored = name === 'EvaluationLinkCreate' ? {} : IGNORED;
-    expect(shapeOf(documented as Shape)).toEqual({ required, types: { ...types, ...ignored } });
-  });
+      const { required, types } = shapeOf(schema as Shape);
+      const ignored = name === 'EvaluationLinkCreate' ? {} : IGNORED;
+      expect(shapeOf(documented as Shape)).toEqual({ required, types: { ...types, ...ignored } });
+    },
+  );
 
-  it.each(['EvaluationUpdate', 'EvaluationCreate'] as const)('%s tells that a value is beyond a double', (name) => {
-    const { value } = evaluations.components.schemas[name].properties;
-    const isValid = (json: string) => new Validator(value as Schema, '2020-12').validate(JSON.parse(json)).valid;
+  it.each(['EvaluationUpdate', 'EvaluationCreate'] as const)(
+    '%s tells that a value is beyond a double',
+    (name) => {
+      const { value } = evaluations.components.schemas[name].properties;
+      const isValid = (json: string) =>
+        new Validator(value as Schema, '2020-12').validate(JSON.parse(json)).valid;
 
-    expect(['1e400', '-1e400'].filter(isValid)).toEqual([]);
-    expect(['1.7976931348623157e308', '-1.7976931348623157e308', '0'].filter((json) => !isValid(json))).toEqual([]);
-  });
+      expect(['1e400', '-1e400'].filter(isValid)).toEqual([]);
+      expect(
+        ['1.7976931348623157e308', '-1.7976931348623157e308', '0'].filter((json) => !isValid(json)),
+      ).toEqual([]);
+    },
+  );
 });
 
 describe('the parameters', () => {
   const { parameters } = document.components;
   const namesOf = (references: { $ref: string }[] = []) =>
-    references.map(({ $ref }) => parameters[$ref.split('/').at(-1) ?? '']).map((one) => `${one?.in} ${one?.name}`);
+    references
+      .map(({ $ref }) => parameters[$ref.split('/').at(-1) ?? ''])
+      .map((one) => `${one?.in} ${one?.name}`);
 
   it('are those that the operations read', () => {
     const page = ['query limit', 'query cursor'];
     const everywhere = ['header x-request-id', 'header x-d1-bookmark'];
     const key = 'header idempotency-key';
-    const declared = DOCUMENTED.map(({ operation }) => [operation.operationId, namesOf(operation.parameters)]);
+    const declared = DOCUMENTED.map(({ operation }) => [
+      operation.operationId,
+      namesOf(operation.parameters),
+    ]);
 
     expect(Object.fromEntries(declared)).toEqual({
       createEvaluation: [key, ...everywhere],
@@ -466,13 +574,26 @@ describe('the parameters', () => {
   });
 
   it('have the limits that the Worker has', () => {
-    const [bytes, ofLink] = [BODY_MAX_BYTES, LINK_BODY_MAX_BYTES].map((max) => max.toLocaleString('en'));
-    for (const [name, rows] of [['Limit', PAGE_MAX_ROWS] as const, ['LabelLimit', LABEL_PAGE_MAX_ROWS] as const]) {
-      expect(parameters[name]?.schema).toEqual({ type: 'integer', minimum: 1, maximum: rows, default: rows });
+    const [bytes, ofLink] = [BODY_MAX_BYTES, LINK_BODY_MAX_BYTES].map((max) =>
+      max.toLocaleString('en'),
+    );
+    for (const [name, rows] of [
+      ['Limit', PAGE_MAX_ROWS] as const,
+      ['LabelLimit', LABEL_PAGE_MAX_ROWS] as const,
+    ]) {
+      expect(parameters[name]?.schema).toEqual({
+        type: 'integer',
+        minimum: 1,
+        maximum: rows,
+        default: rows,
+      });
     }
     const bodies = DOCUMENTED.flatMap(({ operation }) => operation.requestBody ?? []);
     expect(new Set(bodies.map(({ description }) => description))).toEqual(
-      new Set([`At most ${bytes} bytes.`, `At most ${ofLink} bytes. JSON whatever \`Content-Type\` says.`]),
+      new Set([
+        `At most ${bytes} bytes.`,
+        `At most ${ofLink} bytes. JSON whatever \`Content-Type\` says.`,
+      ]),
     );
     expect(document.components.responses['ContentTooLarge']?.description).toContain(bytes);
     expect(document.components.responses['LinkContentTooLarge']?.description).toContain(ofLink);
@@ -494,7 +615,10 @@ describe('the judge', () => {
     const clock = stillClock();
     const token = await mintToken({ exp: claims({}, clock.now()).exp });
     const { expectDocumented } = await import('./support/document.ts');
-    const sent = await request(pathOf(row), { method: 'GET', headers: { authorization: `Bearer ${token}` } });
+    const sent = await request(pathOf(row), {
+      method: 'GET',
+      headers: { authorization: `Bearer ${token}` },
+    });
     const good = await workerWith({}, clock)(sent.clone());
     const judge = (response: Response) => expectDocumented(sent, response);
     const changed = async (change: (headers: Headers) => void, body?: object, status = 200) => {
@@ -508,14 +632,22 @@ describe('the judge', () => {
     await expect(judge(await changed(nothing, undefined, 418))).rejects.toThrow(
       'getEvaluation 418 is not in the document',
     );
-    await expect(judge(await changed((headers) => headers.delete('etag')))).rejects.toThrow('lacks etag');
-    await expect(judge(await changed((headers) => headers.set('etag', 'weak')))).rejects.toThrow('etag');
-    await expect(judge(await changed((headers) => headers.set('x-powered-by', 'x')))).rejects.toThrow(
-      'not in the document',
+    await expect(judge(await changed((headers) => headers.delete('etag')))).rejects.toThrow(
+      'lacks etag',
     );
-    await expect(judge(await changed((headers) => headers.set('content-type', 'text/plain')))).rejects.toThrow();
+    await expect(judge(await changed((headers) => headers.set('etag', 'weak')))).rejects.toThrow(
+      'etag',
+    );
+    await expect(
+      judge(await changed((headers) => headers.set('x-powered-by', 'x'))),
+    ).rejects.toThrow('not in the document');
+    await expect(
+      judge(await changed((headers) => headers.set('content-type', 'text/plain'))),
+    ).rejects.toThrow();
     await expect(judge(await changed(nothing, { id: 1 }))).rejects.toThrow('getEvaluation 200');
-    await expect(judge(await changed(nothing, { ...(await good.clone().json<object>()), extra: 1 }))).rejects.toThrow();
+    await expect(
+      judge(await changed(nothing, { ...(await good.clone().json<object>()), extra: 1 })),
+    ).rejects.toThrow();
     await expect(
       judge(await changed(nothing, { ...(await good.clone().json<object>()), run_id: 'x' })),
     ).rejects.toThrow();

@@ -107,7 +107,12 @@ describe('an attempt of a write', () => {
 
       expect(response.status).toBe(200);
       const stored = await response.json<Row>();
-      expect(stored).toEqual({ ...row, value: 5, updated_by: 'user-a', updated_at: NOW.toISOString() });
+      expect(stored).toEqual({
+        ...row,
+        value: 5,
+        updated_by: 'user-a',
+        updated_at: NOW.toISOString(),
+      });
       expect(response.headers.get('etag')).toBe(`"${stored.updated_at}"`);
       expect(await valuesOf(row)).toEqual([1, 5, 7]);
     }
@@ -129,7 +134,9 @@ describe('an attempt of a write', () => {
     const { rows, calls } = countingRows();
     const body = JSON.stringify({ evaluation_label_id: row.evaluation_label_id, value: 5 });
 
-    await workerWith({ DB: rows.db })(await request(`/v1/run/${row.run_id}/evaluations`, { method: 'POST', body }));
+    await workerWith({ DB: rows.db })(
+      await request(`/v1/run/${row.run_id}/evaluations`, { method: 'POST', body }),
+    );
 
     expect(calls()).toEqual([{ rows_read: 3, rows_written: 2 }]);
   });
@@ -139,14 +146,17 @@ describe('If-Match', () => {
   it('with a tag that is not the present one is 412, also for the value and the author that are stored', async () => {
     const row = await storeEvaluation({ value: 1 });
     const ifMatch = `"${row.created_at}"`;
-    expect((await edge()(await put(row, 2, { headers: { 'if-match': ifMatch } }))).status).toBe(200);
+    expect((await edge()(await put(row, 2, { headers: { 'if-match': ifMatch } }))).status).toBe(
+      200,
+    );
 
     await expectRefusedUpdate(
       row,
       await put(row, 2, { headers: { 'if-match': ifMatch } }),
       {
         status: 412,
-        error: 'The evaluation is not as If-Match expects it: get it again, and send its present ETag.',
+        error:
+          'The evaluation is not as If-Match expects it: get it again, and send its present ETag.',
         headers: { etag: `"${NOW.toISOString()}"`, 'cache-control': 'no-store, no-transform' },
       },
       edge(),
@@ -156,10 +166,16 @@ describe('If-Match', () => {
   it('lets six clients of one subject count without losing a step', async () => {
     const row = await storeEvaluation({ value: 0 });
     const increment = async () => {
-      const got = await worker(await request(pathOf(row), { method: 'GET', headers: { 'content-type': null } }));
+      const got = await worker(
+        await request(pathOf(row), { method: 'GET', headers: { 'content-type': null } }),
+      );
       const { value } = await got.json<Row>();
       const headers = { 'if-match': got.headers.get('etag') ?? '' };
-      return (await worker(await request(pathOf(row), { body: JSON.stringify({ value: value + 1 }), headers }))).status;
+      return (
+        await worker(
+          await request(pathOf(row), { body: JSON.stringify({ value: value + 1 }), headers }),
+        )
+      ).status;
     };
     const client = async () => {
       const statuses: number[] = [];
@@ -191,7 +207,10 @@ describe('If-Match', () => {
     const row = await storeEvaluation({ value: 1 });
     const { db, calls } = flakyD1(DB, LOST, 'is lost', 'succeeds');
 
-    const response = await edge(0, db)(await put(row, 2, { headers: { 'if-match': `"${row.created_at}"` } }));
+    const response = await edge(
+      0,
+      db,
+    )(await put(row, 2, { headers: { 'if-match': `"${row.created_at}"` } }));
 
     expect(response.status).toBe(200);
     expect(calls).toEqual(['batch', 'batch']);
@@ -199,124 +218,132 @@ describe('If-Match', () => {
   });
 });
 
-describe.each(['idempotency-key', 'webhook-id', 'svix-id'])('a write with the header %s', (header) => {
-  const keyed = (key: string) => ({ headers: { [header]: key } });
+describe.each(['idempotency-key', 'webhook-id', 'svix-id'])(
+  'a write with the header %s',
+  (header) => {
+    const keyed = (key: string) => ({ headers: { [header]: key } });
 
-  it('repeated late, after somebody else\u2019s correction, answers what it stored and does not undo the correction', async () => {
-    const row = await storeEvaluation({ value: 1 });
-    const delivery = { ...keyed('msg_2KWPBgLlAfxdpx2AI54pPJ85f4W'), sub: 'late-judge' };
-    const first = await edge()(await put(row, 4, delivery));
-    await edge()(await put(row, 8, { sub: 'reviewer' }));
+    it('repeated late, after somebody else\u2019s correction, answers what it stored and does not undo the correction', async () => {
+      const row = await storeEvaluation({ value: 1 });
+      const delivery = { ...keyed('msg_2KWPBgLlAfxdpx2AI54pPJ85f4W'), sub: 'late-judge' };
+      const first = await edge()(await put(row, 4, delivery));
+      await edge()(await put(row, 8, { sub: 'reviewer' }));
 
-    const repeated = await edge(300)(await put(row, 4, delivery));
+      const repeated = await edge(300)(await put(row, 4, delivery));
 
-    expect(repeated.status).toBe(200);
-    expect(await repeated.json()).toEqual(await first.json());
-    expect(repeated.headers.get('etag')).toBe(first.headers.get('etag'));
-    expect(await readEvaluation(row.id)).toMatchObject({ value: 8, updated_by: 'reviewer' });
-    expect(await valuesOf(row)).toEqual([1, 4, 8]);
-  });
+      expect(repeated.status).toBe(200);
+      expect(await repeated.json()).toEqual(await first.json());
+      expect(repeated.headers.get('etag')).toBe(first.headers.get('etag'));
+      expect(await readEvaluation(row.id)).toMatchObject({ value: 8, updated_by: 'reviewer' });
+      expect(await valuesOf(row)).toEqual([1, 4, 8]);
+    });
 
-  it('repeated with another value is 422', async () => {
-    const row = await storeEvaluation({ value: 1 });
-    await edge()(await put(row, 4, keyed('a')));
-    const refusal = unprocessable(
-      'The Idempotency-Key was sent to this evaluation before, with the value 4: send a new key with a new value.',
-    );
+    it('repeated with another value is 422', async () => {
+      const row = await storeEvaluation({ value: 1 });
+      await edge()(await put(row, 4, keyed('a')));
+      const refusal = unprocessable(
+        'The Idempotency-Key was sent to this evaluation before, with the value 4: send a new key with a new value.',
+      );
 
-    await expectRefusedUpdate(row, await put(row, 5, keyed('a')), refusal, edge());
-    await edge()(await put(row, 8, { sub: 'reviewer' }));
-    await expectRefusedUpdate(row, await put(row, 5, keyed('a')), refusal, edge());
-  });
+      await expectRefusedUpdate(row, await put(row, 5, keyed('a')), refusal, edge());
+      await edge()(await put(row, 8, { sub: 'reviewer' }));
+      await expectRefusedUpdate(row, await put(row, 5, keyed('a')), refusal, edge());
+    });
 
-  it('with a new key is a new write, also of the same value by the same author', async () => {
-    const row = await storeEvaluation({ value: 1 });
-    const first = await edge()(await put(row, 4, keyed('a')));
-    const second = await edge()(await put(row, 4, keyed('b')));
+    it('with a new key is a new write, also of the same value by the same author', async () => {
+      const row = await storeEvaluation({ value: 1 });
+      const first = await edge()(await put(row, 4, keyed('a')));
+      const second = await edge()(await put(row, 4, keyed('b')));
 
-    expect(second.headers.get('etag')).not.toBe(first.headers.get('etag'));
-    expect(await valuesOf(row)).toEqual([1, 4, 4]);
-  });
+      expect(second.headers.get('etag')).not.toBe(first.headers.get('etag'));
+      expect(await valuesOf(row)).toEqual([1, 4, 4]);
+    });
 
-  it('is of its author and its evaluation alone: the same key of others is another write', async () => {
-    const [row, sibling] = [await storeEvaluation({ value: 1 }), await storeEvaluation({ value: 1 })];
-    await edge()(await put(row, 4, keyed('a')));
+    it('is of its author and its evaluation alone: the same key of others is another write', async () => {
+      const [row, sibling] = [
+        await storeEvaluation({ value: 1 }),
+        await storeEvaluation({ value: 1 }),
+      ];
+      await edge()(await put(row, 4, keyed('a')));
 
-    expect((await edge()(await put(row, 5, { ...keyed('a'), sub: 'user-b' }))).status).toBe(200);
-    expect((await edge()(await put(sibling, 6, keyed('a')))).status).toBe(200);
+      expect((await edge()(await put(row, 5, { ...keyed('a'), sub: 'user-b' }))).status).toBe(200);
+      expect((await edge()(await put(sibling, 6, keyed('a')))).status).toBe(200);
 
-    expect(await valuesOf(row)).toEqual([1, 4, 5]);
-    expect(await valuesOf(sibling)).toEqual([1, 6]);
-  });
+      expect(await valuesOf(row)).toEqual([1, 4, 5]);
+      expect(await valuesOf(sibling)).toEqual([1, 6]);
+    });
 
-  it('repeated under a precondition that held only before it is 200, and stores nothing', async () => {
-    const row = await storeEvaluation({ value: 1 });
-    const headers = { [header]: 'a', 'if-match': `"${row.created_at}"` };
-    const first = await edge()(await put(row, 4, { headers }));
+    it('repeated under a precondition that held only before it is 200, and stores nothing', async () => {
+      const row = await storeEvaluation({ value: 1 });
+      const headers = { [header]: 'a', 'if-match': `"${row.created_at}"` };
+      const first = await edge()(await put(row, 4, { headers }));
 
-    const repeated = await edge()(await put(row, 4, { headers }));
+      const repeated = await edge()(await put(row, 4, { headers }));
 
-    expect(repeated.status).toBe(200);
-    expect(repeated.headers.get('etag')).toBe(first.headers.get('etag'));
-    expect(await valuesOf(row)).toEqual([1, 4]);
-  });
+      expect(repeated.status).toBe(200);
+      expect(repeated.headers.get('etag')).toBe(first.headers.get('etag'));
+      expect(await valuesOf(row)).toEqual([1, 4]);
+    });
 
-  it('is a key with or without quotes around it', async () => {
-    const row = await storeEvaluation({ value: 1 });
-    const first = await edge()(await put(row, 4, keyed('"a"')));
+    it('is a key with or without quotes around it', async () => {
+      const row = await storeEvaluation({ value: 1 });
+      const first = await edge()(await put(row, 4, keyed('"a"')));
 
-    expect((await edge()(await put(row, 4, keyed('a')))).headers.get('etag')).toBe(first.headers.get('etag'));
-    expect(await valuesOf(row)).toEqual([1, 4]);
-  });
+      expect((await edge()(await put(row, 4, keyed('a')))).headers.get('etag')).toBe(
+        first.headers.get('etag'),
+      );
+      expect(await valuesOf(row)).toEqual([1, 4]);
+    });
 
-  it.each([
-    ['empty', ''],
-    ['in quotes and empty', '""'],
-    ['of 256 characters', 'k'.repeat(256)],
-    ['with a space', 'a b'],
-    ['sent twice', 'a, b'],
-    ['with half of its quotes', '"a'],
-    ['with a quote inside', '"a"b"'],
-    ['not of ASCII', 'ké'],
-  ])('is refused, and not ignored, if it is %s', async (_, key) => {
-    const row = await storeEvaluation();
+    it.each([
+      ['empty', ''],
+      ['in quotes and empty', '""'],
+      ['of 256 characters', 'k'.repeat(256)],
+      ['with a space', 'a b'],
+      ['sent twice', 'a, b'],
+      ['with half of its quotes', '"a'],
+      ['with a quote inside', '"a"b"'],
+      ['not of ASCII', 'ké'],
+    ])('is refused, and not ignored, if it is %s', async (_, key) => {
+      const row = await storeEvaluation();
 
-    await expectRefusedUpdate(
-      row,
-      await put(row, 4, keyed(key)),
-      {
-        status: 400,
-        error: `The header ${header} must be 1 to 255 visible ASCII characters without quotes inside; quotes around them are optional.`,
-      },
-      edge(),
-    );
-  });
+      await expectRefusedUpdate(
+        row,
+        await put(row, 4, keyed(key)),
+        {
+          status: 400,
+          error: `The header ${header} must be 1 to 255 visible ASCII characters without quotes inside; quotes around them are optional.`,
+        },
+        edge(),
+      );
+    });
 
-  it('of 255 characters is one', async () => {
-    const row = await storeEvaluation();
+    it('of 255 characters is one', async () => {
+      const row = await storeEvaluation();
 
-    expect((await edge()(await put(row, 4, keyed('k'.repeat(255))))).status).toBe(200);
-  });
+      expect((await edge()(await put(row, 4, keyed('k'.repeat(255))))).status).toBe(200);
+    });
 
-  it('is remembered for seven days after it was replaced', async () => {
-    const row = await storeEvaluation({ value: 1 });
-    const day = 24 * 3600;
-    await edge()(await put(row, 4, keyed('a')));
-    await edge(1)(await put(row, 8, { sub: 'reviewer' }));
-    const send = async (seconds: number) => {
-      const clock = stillClock(NOW);
-      clock.advance(seconds);
-      const token = await mintToken({ sub: 'user-a', exp: claims({}, clock.now()).exp });
-      const headers = { authorization: `Bearer ${token}`, [header]: 'a' };
-      return workerWith({}, clock)(await request(pathOf(row), { body: '{"value":4}', headers }));
-    };
+    it('is remembered for seven days after it was replaced', async () => {
+      const row = await storeEvaluation({ value: 1 });
+      const day = 24 * 3600;
+      await edge()(await put(row, 4, keyed('a')));
+      await edge(1)(await put(row, 8, { sub: 'reviewer' }));
+      const send = async (seconds: number) => {
+        const clock = stillClock(NOW);
+        clock.advance(seconds);
+        const token = await mintToken({ sub: 'user-a', exp: claims({}, clock.now()).exp });
+        const headers = { authorization: `Bearer ${token}`, [header]: 'a' };
+        return workerWith({}, clock)(await request(pathOf(row), { body: '{"value":4}', headers }));
+      };
 
-    await send(7 * day);
-    expect(await valuesOf(row)).toEqual([1, 4, 8]);
-    await send(7 * day + 2);
-    expect(await valuesOf(row)).toEqual([1, 4, 8, 4]);
-  });
-});
+      await send(7 * day);
+      expect(await valuesOf(row)).toEqual([1, 4, 8]);
+      await send(7 * day + 2);
+      expect(await valuesOf(row)).toEqual([1, 4, 8, 4]);
+    });
+  },
+);
 
 describe('an Idempotency-Key', () => {
   it('gives a write the same name for ever, so that a new version of the Worker knows what an old one stored', async () => {
@@ -330,9 +357,13 @@ describe('an Idempotency-Key', () => {
 
   it('goes before a webhook-id, and that before a svix-id', async () => {
     const row = await storeEvaluation({ value: 1 });
-    await edge()(await put(row, 4, { headers: { 'idempotency-key': 'a', 'webhook-id': 'b', 'svix-id': 'c' } }));
+    await edge()(
+      await put(row, 4, { headers: { 'idempotency-key': 'a', 'webhook-id': 'b', 'svix-id': 'c' } }),
+    );
 
-    expect((await edge()(await put(row, 4, { headers: { 'webhook-id': 'a', 'svix-id': 'd' } }))).status).toBe(200);
+    expect(
+      (await edge()(await put(row, 4, { headers: { 'webhook-id': 'a', 'svix-id': 'd' } }))).status,
+    ).toBe(200);
     expect(await valuesOf(row)).toEqual([1, 4]);
   });
 
@@ -368,7 +399,9 @@ describe('a named write', () => {
     const row = await storeEvaluation({ value: 1 });
     await edge()(await put(row, 4, { sub: 'a', headers: { 'idempotency-key': 'bc' } }));
 
-    expect((await edge()(await put(row, 5, { sub: 'ab', headers: { 'idempotency-key': 'c' } }))).status).toBe(200);
+    expect(
+      (await edge()(await put(row, 5, { sub: 'ab', headers: { 'idempotency-key': 'c' } }))).status,
+    ).toBe(200);
     expect(await valuesOf(row)).toEqual([1, 4, 5]);
   });
 
@@ -379,7 +412,10 @@ describe('a named write', () => {
       clock.advance(seconds);
       const token = await mintToken({ sub: 'user-a', exp: claims({}, clock.now()).exp });
       const headers = { authorization: `Bearer ${token}`, 'idempotency-key': key ?? null };
-      return workerWith({}, clock)(await request(pathOf(row), { body: JSON.stringify({ value }), headers }));
+      return workerWith(
+        {},
+        clock,
+      )(await request(pathOf(row), { body: JSON.stringify({ value }), headers }));
     };
     const later = 7 * 24 * 3600 + 2;
     await send(0, 4, 'a');
@@ -397,7 +433,13 @@ describe('a named write', () => {
 });
 
 describe('a create with an Idempotency-Key', () => {
-  const create = async (label: string, run: string, more: object = {}, sub = 'user-a', key = 'k-1') => {
+  const create = async (
+    label: string,
+    run: string,
+    more: object = {},
+    sub = 'user-a',
+    key = 'k-1',
+  ) => {
     const token = await mintToken({ sub, exp: claims({}, NOW).exp });
     return request(`/v1/run/${run}/evaluations`, {
       method: 'POST',
@@ -418,7 +460,9 @@ describe('a create with an Idempotency-Key', () => {
 
     expect([first.status, again.status]).toEqual([201, 200]);
     const stored = await first.json<Row>();
-    expect(stored.id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
+    expect(stored.id).toMatch(
+      /^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/,
+    );
     expect(await again.json()).toEqual(stored);
     expect(await readRun(run)).toHaveLength(1);
   });
@@ -501,7 +545,10 @@ describe('an id', () => {
     );
     expect((await edge()(await create(id, label, ACCOUNT))).status).toBe(201);
 
-    const stored = await readRows<Row>('SELECT account_id, value FROM run_evaluation WHERE id = ?', id);
+    const stored = await readRows<Row>(
+      'SELECT account_id, value FROM run_evaluation WHERE id = ?',
+      id,
+    );
     expect(stored.sort((a, b) => a.value - b.value)).toEqual([
       { account_id: 'acc_neighbour', value: 3 },
       { account_id: ACCOUNT, value: 5 },
@@ -522,7 +569,10 @@ describe('an id', () => {
     const history = await worker(
       await request(`${pathOf(mine)}/history`, {
         method: 'GET',
-        headers: { 'content-type': null, authorization: `Bearer ${await mintToken({ account_id: 'acc_neighbour' })}` },
+        headers: {
+          'content-type': null,
+          authorization: `Bearer ${await mintToken({ account_id: 'acc_neighbour' })}`,
+        },
       }),
     );
     expect(await history.json()).toEqual([]);
@@ -531,10 +581,16 @@ describe('an id', () => {
   it('and a key that two accounts use in the same way never mix their values, histories and answers', async () => {
     const mine = await storeEvaluation({ value: 1 });
     const theirs = await storeEvaluation({ ...mine, account_id: 'acc_neighbour', value: 2 });
-    const send = async (account_id: string, value: number, headers: Record<string, string> = {}) => {
+    const send = async (
+      account_id: string,
+      value: number,
+      headers: Record<string, string> = {},
+    ) => {
       const token = await mintToken({ sub: 'user-a', account_id, exp: claims({}, NOW).exp });
       const sent = { authorization: `Bearer ${token}`, ...headers };
-      return edge()(await request(pathOf(mine), { body: JSON.stringify({ value }), headers: sent }));
+      return edge()(
+        await request(pathOf(mine), { body: JSON.stringify({ value }), headers: sent }),
+      );
     };
     const key = { 'idempotency-key': 'same' };
     await send('acc_neighbour', 20, key);
@@ -571,7 +627,9 @@ describe('an id', () => {
       .first<{ replaced_at: string; updated_at: string }>();
     expect(lastOfTheirs?.replaced_at).toBe(lastOfTheirs?.updated_at);
 
-    await DB.prepare('DELETE FROM run_evaluation WHERE account_id = ? AND id = ?').bind(ACCOUNT, mine.id).run();
+    await DB.prepare('DELETE FROM run_evaluation WHERE account_id = ? AND id = ?')
+      .bind(ACCOUNT, mine.id)
+      .run();
     expect(await chain(ACCOUNT)).toEqual([]);
     expect(await chain('acc_neighbour')).toEqual([theirs.value, 20, 21, 22]);
   });
@@ -583,7 +641,9 @@ describe('an id', () => {
       edge()(
         await request(pathOf({ run_id: id, id }), {
           body: JSON.stringify({ value }),
-          headers: { authorization: `Bearer ${await mintToken({ account_id, exp: claims({}, NOW).exp })}` },
+          headers: {
+            authorization: `Bearer ${await mintToken({ account_id, exp: claims({}, NOW).exp })}`,
+          },
         }),
       );
     for (const [account, value] of [
@@ -606,14 +666,22 @@ describe('an id', () => {
 
     expect(await readHistory(row.id)).toEqual([]);
     await storeEvaluation({ ...row, value: 9 });
-    const get = await request(`${pathOf(row)}/history`, { method: 'GET', headers: { 'content-type': null } });
+    const get = await request(`${pathOf(row)}/history`, {
+      method: 'GET',
+      headers: { 'content-type': null },
+    });
     expect(await (await worker(get)).json()).toEqual([]);
   });
 
   it('of a label that is both the account\u2019s own and shared is the account\u2019s own', async () => {
     const row = await storeEvaluation();
     await storeLabel({ id: row.evaluation_label_id, min_value: 100, max_value: 200 });
-    await storeLabel({ id: row.evaluation_label_id, account_id: 'shared', min_value: 1, max_value: 10 });
+    await storeLabel({
+      id: row.evaluation_label_id,
+      account_id: 'shared',
+      min_value: 1,
+      max_value: 10,
+    });
 
     expect((await worker(await request(pathOf(row), { body: '{"value":150}' }))).status).toBe(200);
     await expectRefusedUpdate(
@@ -669,9 +737,14 @@ describe('an answer', () => {
     };
 
     const once = send(1);
-    await expectRefusal(await once.send(await request(pathOf(row), { body: '{"value":2}' })), NOT_FOUND);
+    await expectRefusal(
+      await once.send(await request(pathOf(row), { body: '{"value":2}' })),
+      NOT_FOUND,
+    );
     expect(once.calls).toEqual(['batch', 'all']);
-    expect((await send(2).send(await request(pathOf(row), { body: '{"value":2}' }))).status).toBe(500);
+    expect((await send(2).send(await request(pathOf(row), { body: '{"value":2}' }))).status).toBe(
+      500,
+    );
   });
 });
 
@@ -690,7 +763,9 @@ async function fillHistory(row: Row, entries: number): Promise<void> {
 const writeIdsOf = async (row: Row) => {
   const query = `SELECT write_id FROM run_evaluation_history WHERE evaluation_id = ?1
     UNION ALL SELECT write_id FROM run_evaluation WHERE id = ?1`;
-  return (await DB.prepare(query).bind(row.id).all<{ write_id: string }>()).results.map(({ write_id }) => write_id);
+  return (await DB.prepare(query).bind(row.id).all<{ write_id: string }>()).results.map(
+    ({ write_id }) => write_id,
+  );
 };
 
 /** The real database, with what each call cost. */
@@ -699,7 +774,8 @@ function countingRows() {
   const db = interceptD1(DB, async (_, call) => {
     const results = await call();
     const metas = (results as D1Result[]).map(({ meta }) => meta);
-    const sum = (name: 'rows_read' | 'rows_written') => metas.reduce((total, meta) => total + meta[name], 0);
+    const sum = (name: 'rows_read' | 'rows_written') =>
+      metas.reduce((total, meta) => total + meta[name], 0);
     costs.push({ rows_read: sum('rows_read'), rows_written: sum('rows_written') });
     return results;
   });

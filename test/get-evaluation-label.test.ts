@@ -24,19 +24,26 @@ describe('getEvaluationLabel', () => {
     ['a shared label', { account_id: 'shared', min_value: 1 }],
     [
       'an archived label',
-      { archived_at: '2026-02-01T00:00:00.000Z', updated_by: 'user-8', updated_at: '2026-02-01T00:00:00.000Z' },
+      {
+        archived_at: '2026-02-01T00:00:00.000Z',
+        updated_by: 'user-8',
+        updated_at: '2026-02-01T00:00:00.000Z',
+      },
     ],
-  ])('answers 200 with %s, updated_at left out while there is none, in one call to D1', async (_, fields) => {
-    const label = await storeLabel(fields);
-    const { db, calls } = countingD1(DB);
+  ])(
+    'answers 200 with %s, updated_at left out while there is none, in one call to D1',
+    async (_, fields) => {
+      const label = await storeLabel(fields);
+      const { db, calls } = countingD1(DB);
 
-    const response = await workerWith({ DB: db })(await get(labelPathOf(label)));
+      const response = await workerWith({ DB: db })(await get(labelPathOf(label)));
 
-    expect(response.status).toBe(200);
-    expect(await response.json()).toEqual(labelSent(label));
-    expect(response.headers.get('etag')).toBe(`"${label.updated_at ?? label.created_at}"`);
-    expect(calls).toEqual(['all']);
-  });
+      expect(response.status).toBe(200);
+      expect(await response.json()).toEqual(labelSent(label));
+      expect(response.headers.get('etag')).toBe(`"${label.updated_at ?? label.created_at}"`);
+      expect(calls).toEqual(['all']);
+    },
+  );
 
   it('finds the own label before a shared one of the same id', async () => {
     const own = await storeLabel(CATEGORIES);
@@ -44,7 +51,9 @@ describe('getEvaluationLabel', () => {
 
     expect(await (await worker(await get(labelPathOf(own)))).json()).toEqual(labelSent(own));
     const authorization = `Bearer ${await mintToken({ account_id: FOREIGN })}`;
-    expect(await (await worker(await get(labelPathOf(own), { authorization }))).json()).toEqual(labelSent(shared));
+    expect(await (await worker(await get(labelPathOf(own), { authorization }))).json()).toEqual(
+      labelSent(shared),
+    );
   });
 
   it('accepts the id in upper case', async () => {
@@ -58,18 +67,24 @@ describe('getEvaluationLabel', () => {
     const tag = `"${label.created_at}"`;
 
     for (const ifNoneMatch of [tag, `W/${tag}`, '*']) {
-      const response = await worker(await get(labelPathOf(label), { 'if-none-match': ifNoneMatch }));
+      const response = await worker(
+        await get(labelPathOf(label), { 'if-none-match': ifNoneMatch }),
+      );
       expect(response.status).toBe(304);
       expect(response.headers.get('etag')).toBe(tag);
       expect(await response.text()).toBe('');
     }
-    expect((await worker(await get(labelPathOf(label), { 'if-none-match': '"other"' }))).status).toBe(200);
+    expect(
+      (await worker(await get(labelPathOf(label), { 'if-none-match': '"other"' }))).status,
+    ).toBe(200);
   });
 
   it('is missing, byte for byte, if it is another account\u2019s, also with a known tag', async () => {
     const { id } = await storeLabel({ account_id: FOREIGN });
     const bytesOf = async (path: string, headers = {}) => {
-      const response = await worker(await get(path, { 'x-request-id': 'same-for-all', ...headers }));
+      const response = await worker(
+        await get(path, { 'x-request-id': 'same-for-all', ...headers }),
+      );
       return [response.status, [...response.headers], await response.text()];
     };
 

@@ -59,7 +59,9 @@ describe('getEvaluation', () => {
     async (ifNoneMatch) => {
       const row = await storeEvaluation();
 
-      expect((await worker(await get(pathOf(row), { 'if-none-match': ifNoneMatch }))).status).toBe(200);
+      expect((await worker(await get(pathOf(row), { 'if-none-match': ifNoneMatch }))).status).toBe(
+        200,
+      );
     },
   );
 

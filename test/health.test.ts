@@ -9,7 +9,8 @@ import { expectRefusal, request, workerWith } from './support/worker.ts';
 
 const { EMPTY_DB } = env as typeof env & { readonly EMPTY_DB: D1Database };
 
-const probe = () => request('/health', { method: 'GET', headers: { authorization: null, 'content-type': null } });
+const probe = () =>
+  request('/health', { method: 'GET', headers: { authorization: null, 'content-type': null } });
 
 describe('GET /health', () => {
   it('asks D1 once a second, two hundred probes or one, and gives no bookmark away', async () => {

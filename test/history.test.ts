@@ -56,8 +56,12 @@ describe('the history of an evaluation', () => {
     const orphan = await storeEvaluation({ created_by: null, created_by_evaluator_id: null });
     for (const row of [judged, orphan]) await worker(await putValue(row, 5));
 
-    expect(await readHistory(judged.id)).toMatchObject([{ updated_by: judged.created_by_evaluator_id }]);
-    expect(await readHistory(orphan.id)).toMatchObject([{ updated_by: null, updated_at: orphan.created_at }]);
+    expect(await readHistory(judged.id)).toMatchObject([
+      { updated_by: judged.created_by_evaluator_id },
+    ]);
+    expect(await readHistory(orphan.id)).toMatchObject([
+      { updated_by: null, updated_at: orphan.created_at },
+    ]);
   });
 
   it('has no entry for an insert, and none for other evaluations', async () => {
@@ -91,26 +95,41 @@ describe('a console or a seed script', () => {
 
     await sql('UPDATE run_evaluation SET value = 4 WHERE id = ?', row.id);
     await sql(`UPDATE run_evaluation SET value = 5, updated_by = 'console' WHERE id = ?`, row.id);
-    await sql(`UPDATE run_evaluation SET value = 6, updated_at = '2020-01-01T00:00:00.000Z' WHERE id = ?`, row.id);
-    await sql(`UPDATE run_evaluation SET value = 7, updated_at = '2099-01-01T00:00:00.000Z' WHERE id = ?`, row.id);
+    await sql(
+      `UPDATE run_evaluation SET value = 6, updated_at = '2020-01-01T00:00:00.000Z' WHERE id = ?`,
+      row.id,
+    );
+    await sql(
+      `UPDATE run_evaluation SET value = 7, updated_at = '2099-01-01T00:00:00.000Z' WHERE id = ?`,
+      row.id,
+    );
     await sql(`UPDATE run_evaluation SET updated_at = NULL WHERE id = ?`, row.id);
     await worker(await putValue(row, 8));
 
     const stored = await readEvaluation(row.id);
     const history = await readHistory(row.id);
     expect(history.map(({ value }) => value)).toEqual([3, 4, 5, 6, 7, 7]);
-    expect(stored).toMatchObject({ value: 8, updated_by: 'user-123', updated_at: '2099-01-01T00:00:00.002Z' });
+    expect(stored).toMatchObject({
+      value: 8,
+      updated_by: 'user-123',
+      updated_at: '2099-01-01T00:00:00.002Z',
+    });
     expectUnbroken(history, stored);
     const times = history.map(({ replaced_at }) => replaced_at);
     expect([...new Set(times)].sort()).toEqual(times);
   });
 
   it('leaves history if only the author changes', async () => {
-    const row = await storeEvaluation({ updated_by: 'judge', updated_at: '2026-02-01T00:00:00.000Z' });
+    const row = await storeEvaluation({
+      updated_by: 'judge',
+      updated_at: '2026-02-01T00:00:00.000Z',
+    });
 
     await sql(`UPDATE run_evaluation SET updated_by = 'console' WHERE id = ?`, row.id);
 
-    expect(await readHistory(row.id)).toMatchObject([{ value: 3, updated_by: 'judge', replaced_by: 'console' }]);
+    expect(await readHistory(row.id)).toMatchObject([
+      { value: 3, updated_by: 'judge', replaced_by: 'console' },
+    ]);
     expectUnbroken(await readHistory(row.id), await readEvaluation(row.id));
   });
 
@@ -137,7 +156,10 @@ describe('a console or a seed script', () => {
   it('leaves none if nothing changes', async () => {
     const row = await storeEvaluation();
 
-    await sql('UPDATE run_evaluation SET value = value, updated_by = updated_by WHERE id = ?', row.id);
+    await sql(
+      'UPDATE run_evaluation SET value = value, updated_by = updated_by WHERE id = ?',
+      row.id,
+    );
 
     expect(await readHistory(row.id)).toEqual([]);
   });
@@ -147,9 +169,9 @@ describe('a console or a seed script', () => {
     await worker(await putValue(row, 5));
     const history = await readHistory(row.id);
 
-    await expect(sql('UPDATE run_evaluation_history SET value = 0 WHERE evaluation_id = ?', row.id)).rejects.toThrow(
-      /append-only/,
-    );
+    await expect(
+      sql('UPDATE run_evaluation_history SET value = 0 WHERE evaluation_id = ?', row.id),
+    ).rejects.toThrow(/append-only/);
 
     expect(await readHistory(row.id)).toEqual(history);
   });
@@ -165,24 +187,29 @@ describe('a console or a seed script', () => {
     const state = async () => [await readEvaluation(row.id), await readHistory(row.id)];
     const before = await state();
 
-    await expect(sql(query, row.id)).rejects.toThrow(/append-only|run_evaluation exists: update it/);
+    await expect(sql(query, row.id)).rejects.toThrow(
+      /append-only|run_evaluation exists: update it/,
+    );
 
     expect(await state()).toEqual(before);
   });
 
-  it.each(['IGNORE', 'REPLACE'])('cannot change a value and lose its history with UPDATE OR %s', async (clause) => {
-    const row = await storeEvaluation();
-    await sql(
-      `INSERT INTO run_evaluation_history (account_id, evaluation_id, value, updated_at, replaced_at, write_id)
+  it.each(['IGNORE', 'REPLACE'])(
+    'cannot change a value and lose its history with UPDATE OR %s',
+    async (clause) => {
+      const row = await storeEvaluation();
+      await sql(
+        `INSERT INTO run_evaluation_history (account_id, evaluation_id, value, updated_at, replaced_at, write_id)
         SELECT account_id, id, 1, '2026-11-22T10:00:00.000Z', '2026-11-22T10:11:12.345Z', write_id FROM run_evaluation WHERE id = ?`,
-      row.id,
-    );
+        row.id,
+      );
 
-    const change = `UPDATE OR ${clause} run_evaluation SET value = 4, updated_at = '2026-11-22T10:11:12.345Z' WHERE id = ?`;
-    await expect(sql(change, row.id)).rejects.toThrow(/append-only/);
+      const change = `UPDATE OR ${clause} run_evaluation SET value = 4, updated_at = '2026-11-22T10:11:12.345Z' WHERE id = ?`;
+      await expect(sql(change, row.id)).rejects.toThrow(/append-only/);
 
-    expect(await readEvaluation(row.id)).toEqual(row);
-  });
+      expect(await readEvaluation(row.id)).toEqual(row);
+    },
+  );
 
   it.each([
     'id',
@@ -214,8 +241,14 @@ describe('the name of a write', () => {
 
   it('is a fresh one for a console that moves the time on itself', async () => {
     const row = await storeEvaluation();
-    await sql(`UPDATE run_evaluation SET value = 5, updated_at = '2026-11-22T10:00:00.000Z' WHERE id = ?`, row.id);
-    await sql(`UPDATE run_evaluation SET value = 6, updated_at = '2026-11-22T11:00:00.000Z' WHERE id = ?`, row.id);
+    await sql(
+      `UPDATE run_evaluation SET value = 5, updated_at = '2026-11-22T10:00:00.000Z' WHERE id = ?`,
+      row.id,
+    );
+    await sql(
+      `UPDATE run_evaluation SET value = 6, updated_at = '2026-11-22T11:00:00.000Z' WHERE id = ?`,
+      row.id,
+    );
 
     const names = await namesOf(row.id);
     expect(names.map(({ value }) => value)).toEqual([row.value, 5, 6]);

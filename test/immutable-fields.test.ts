@@ -56,7 +56,9 @@ describe('the whole resource sent back', () => {
   it('ignores updated_by and updated_at, whatever they are', async () => {
     const row = await storeEvaluation();
     for (const sent of ['mallory', null, 7, { a: 1 }, ['x']]) {
-      expect((await worker(await put(row, { value: 5, updated_by: sent, updated_at: sent }))).status).toBe(200);
+      expect(
+        (await worker(await put(row, { value: 5, updated_by: sent, updated_at: sent }))).status,
+      ).toBe(200);
     }
     expect(await readEvaluation(row.id)).toMatchObject({ updated_by: 'user-123' });
   });
@@ -65,7 +67,9 @@ describe('the whole resource sent back', () => {
     const row = await storeEvaluation();
     const ids = ['id', 'run_id', 'evaluation_label_id', 'created_by_evaluator_id'] as const;
     for (const id of ids)
-      expect((await worker(await put(row, { value: 5, [id]: row[id]?.toUpperCase() }))).status).toBe(200);
+      expect(
+        (await worker(await put(row, { value: 5, [id]: row[id]?.toUpperCase() }))).status,
+      ).toBe(200);
     for (const created_at of [
       '2026-01-02T03:04:05.678000+00:00',
       '2026-01-02T04:34:05.678+01:30',
@@ -80,22 +84,43 @@ describe('the time 0', () => {
   it('is unchanged in another spelling too', async () => {
     const row = await storeEvaluation({ created_at: '1970-01-01T00:00:00.000Z' });
 
-    expect((await worker(await put(row, { value: 5, created_at: '1970-01-01T00:00:00Z' }))).status).toBe(200);
+    expect(
+      (await worker(await put(row, { value: 5, created_at: '1970-01-01T00:00:00Z' }))).status,
+    ).toBe(200);
   });
 });
 
 describe('a field that an update does not change', () => {
-  it.each(CHANGED)('is refused by name when %s is changed, and nothing is stored', async (field, value) => {
-    const row = await storeEvaluation();
+  it.each(CHANGED)(
+    'is refused by name when %s is changed, and nothing is stored',
+    async (field, value) => {
+      const row = await storeEvaluation();
 
-    await expectRefusedUpdate(row, await put(row, { value: 9, [field]: value }), immutable(field));
-    await expectRefusedUpdate(row, await put(row, { ...row, value: 9, [field]: value }), immutable(field));
-  });
+      await expectRefusedUpdate(
+        row,
+        await put(row, { value: 9, [field]: value }),
+        immutable(field),
+      );
+      await expectRefusedUpdate(
+        row,
+        await put(row, { ...row, value: 9, [field]: value }),
+        immutable(field),
+      );
+    },
+  );
 
   it.each(CHANGED)('is refused by name when %s is not text, however similar', async (field) => {
-    const row = await storeEvaluation({ output_name: '7', field_path: '["a"]', created_by: 'true' });
+    const row = await storeEvaluation({
+      output_name: '7',
+      field_path: '["a"]',
+      created_by: 'true',
+    });
     for (const value of [7, true, ['a'], { a: 1 }]) {
-      await expectRefusedUpdate(row, await put(row, { value: 9, [field]: value }), immutable(field));
+      await expectRefusedUpdate(
+        row,
+        await put(row, { value: 9, [field]: value }),
+        immutable(field),
+      );
     }
   });
 
@@ -108,8 +133,16 @@ describe('a field that an update does not change', () => {
   it('is refused when null is changed to text, even the text null', async () => {
     const row = await storeEvaluation({ output_name: null });
 
-    await expectRefusedUpdate(row, await put(row, { value: 9, output_name: 'null' }), immutable('output_name'));
-    await expectRefusedUpdate(row, await put(row, { value: 9, output_name: '' }), immutable('output_name'));
+    await expectRefusedUpdate(
+      row,
+      await put(row, { value: 9, output_name: 'null' }),
+      immutable('output_name'),
+    );
+    await expectRefusedUpdate(
+      row,
+      await put(row, { value: 9, output_name: '' }),
+      immutable('output_name'),
+    );
   });
 
   it.each([
@@ -122,7 +155,11 @@ describe('a field that an update does not change', () => {
   ])('is refused when created_at is another time, or not a time: %s', async (created_at) => {
     const row = await storeEvaluation();
 
-    await expectRefusedUpdate(row, await put(row, { value: 9, created_at }), immutable('created_at'));
+    await expectRefusedUpdate(
+      row,
+      await put(row, { value: 9, created_at }),
+      immutable('created_at'),
+    );
   });
 
   it('does not hide a malformed value', async () => {

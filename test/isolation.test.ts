@@ -37,15 +37,26 @@ const RESTRICTIONS = {
   }),
   'another run': () => ({ run_id: crypto.randomUUID() }),
   'another evaluation of the run': (_, sibling) => ({ evaluation_id: sibling.id }),
-  'its run and another evaluation': ({ run_id }, sibling) => ({ run_id, evaluation_id: sibling.id }),
-  'another run and its evaluation': ({ id }) => ({ run_id: crypto.randomUUID(), evaluation_id: id }),
+  'its run and another evaluation': ({ run_id }, sibling) => ({
+    run_id,
+    evaluation_id: sibling.id,
+  }),
+  'another run and its evaluation': ({ id }) => ({
+    run_id: crypto.randomUUID(),
+    evaluation_id: id,
+  }),
   'its ids the wrong way round': ({ run_id, id }) => ({ run_id: id, evaluation_id: run_id }),
 } satisfies Record<string, (row: Row, sibling: Row) => Restriction>;
 
 type Restricted = keyof typeof RESTRICTIONS;
 
 const all = Object.keys(RESTRICTIONS) as Restricted[];
-const fitting: Restricted[] = ['nothing', 'its run', 'its evaluation', 'its run and evaluation, in upper case'];
+const fitting: Restricted[] = [
+  'nothing',
+  'its run',
+  'its evaluation',
+  'its run and evaluation, in upper case',
+];
 
 const CASES = [
   ...all.map((token) => ['own', ACCOUNT, 'right', token] as const),
@@ -90,7 +101,9 @@ describe.each(OPERATIONS)('$name', ({ resource, requestFor }) => {
       // What does not exist, asked for with a token that is restricted to something else: the reference for every refusal.
       const refusal = await bytesOf(await ask(nowhere, { evaluation_id: crypto.randomUUID() }));
       expect(refusal.status).toBe(404);
-      expect(response.ok ? 'accepted' : await bytesOf(response)).toEqual(isAccepted ? 'accepted' : refusal);
+      expect(response.ok ? 'accepted' : await bytesOf(response)).toEqual(
+        isAccepted ? 'accepted' : refusal,
+      );
       // A bookmark would tell that the database was asked.
       expect(response.headers.has('x-d1-bookmark')).toBe(isAccepted);
       const untouched = isAccepted && account_id === ACCOUNT ? [sibling] : [row, sibling];
@@ -114,8 +127,10 @@ describe('what is missing', () => {
 
     const responses: Awaited<ReturnType<typeof ask>>[] = [];
     // One after the other: what an operation prepares, the next one finds.
-    for (const operation of OPERATIONS) if (operation.missing !== null) responses.push(await ask(operation, {}));
-    for (const operation of OPERATIONS) responses.push(await ask(operation, { evaluation_id: crypto.randomUUID() }));
+    for (const operation of OPERATIONS)
+      if (operation.missing !== null) responses.push(await ask(operation, {}));
+    for (const operation of OPERATIONS)
+      responses.push(await ask(operation, { evaluation_id: crypto.randomUUID() }));
 
     expect(new Set(responses.map((response) => JSON.stringify(response))).size).toBe(1);
   });
@@ -128,7 +143,9 @@ describe('a list', () => {
     await storeEvaluation({ run_id: own.run_id, account_id: 'shared' });
     const foreign = await storeEvaluation({ account_id: FOREIGN });
     const list = async (run: string) =>
-      bytesOf(await worker(await get(`/v1/run/${run}/evaluations`, { 'x-request-id': 'same-for-all' })));
+      bytesOf(
+        await worker(await get(`/v1/run/${run}/evaluations`, { 'x-request-id': 'same-for-all' })),
+      );
 
     expect(JSON.parse((await list(own.run_id)).body)).toMatchObject([{ id: own.id }]);
     expect((await list(foreign.run_id)).body).toBe('[]');
@@ -163,30 +180,43 @@ describe('a label', () => {
     const use = async ({ id }: { id: string }) => {
       const body = JSON.stringify({ evaluation_label_id: id, value: 1 });
       const headers = { 'x-request-id': 'same-for-all' };
-      return worker(await request(`/v1/run/${own.id}/evaluations`, { method: 'POST', body, headers }));
+      return worker(
+        await request(`/v1/run/${own.id}/evaluations`, { method: 'POST', body, headers }),
+      );
     };
     const change = async ({ id }: { id: string }) => {
       const headers = { 'x-request-id': 'same-for-all', 'if-match': '*' };
       return worker(await request(labelPathOf({ id }), { body: '{"archived":false}', headers }));
     };
 
-    const statuses = await Promise.all([own, shared, foreign].map(async (label) => (await use(label)).status));
+    const statuses = await Promise.all(
+      [own, shared, foreign].map(async (label) => (await use(label)).status),
+    );
     expect(statuses).toEqual([201, 201, 404]);
     expect(await bytesOf(await use(foreign))).toEqual(await bytesOf(await use(nowhere)));
     for (const label of [foreign, shared]) {
       expect(await bytesOf(await change(label))).toEqual(await bytesOf(await change(nowhere)));
       expect(await readLabel(label.id, label.account_id)).toEqual(label);
     }
-    const listed = await (await worker(await get('/v1/evaluation-labels'))).json<{ account_id: string }[]>();
-    expect(new Set(listed.map(({ account_id }) => account_id))).toEqual(new Set([ACCOUNT, 'shared']));
+    const listed = await (await worker(await get('/v1/evaluation-labels'))).json<
+      { account_id: string }[]
+    >();
+    expect(new Set(listed.map(({ account_id }) => account_id))).toEqual(
+      new Set([ACCOUNT, 'shared']),
+    );
   });
 
   it('that another account has is created again under its id, and no answer tells of it', async () => {
     const foreign = await storeLabel({ account_id: FOREIGN, name: 'secret' });
     const create = async (id: string) => {
       const body = JSON.stringify({ id, name: 'mine', value_type: 'binary' });
-      const response = await worker(await request('/v1/evaluation-labels', { method: 'POST', body }));
-      return [response.status, (await response.text()).replaceAll(id, '').replaceAll(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, '')];
+      const response = await worker(
+        await request('/v1/evaluation-labels', { method: 'POST', body }),
+      );
+      return [
+        response.status,
+        (await response.text()).replaceAll(id, '').replaceAll(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, ''),
+      ];
     };
 
     expect(await create(foreign.id)).toEqual(await create(crypto.randomUUID()));

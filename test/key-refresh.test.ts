@@ -18,7 +18,8 @@ const MINUTE = 60;
 
 const unavailable = (retryAfter: number) => ({
   status: 503,
-  error: "The token cannot be verified now, because its issuer's keys cannot be fetched: try again later.",
+  error:
+    "The token cannot be verified now, because its issuer's keys cannot be fetched: try again later.",
   headers: { 'retry-after': String(retryAfter) },
 });
 
@@ -38,7 +39,12 @@ async function start(version = env.CF_VERSION_METADATA) {
   const state: { answer: () => Response | Promise<Response> } = { answer: keySet(first) };
   const fetched = vi.spyOn(globalThis, 'fetch').mockImplementation(async () => state.answer());
   const JWT_JWKS_URL = `https://issuer.example/${crypto.randomUUID()}/keys`;
-  const settings = { JWT_SECRET: '', JWT_JWKS_URL, JWT_ISSUER: ISSUER, JWT_AUDIENCE: 'run-evaluation' };
+  const settings = {
+    JWT_SECRET: '',
+    JWT_JWKS_URL,
+    JWT_ISSUER: ISSUER,
+    JWT_AUDIENCE: 'run-evaluation',
+  };
   const isolate = (): Send => workerWith({ ...settings, CF_VERSION_METADATA: version }, clock);
   const send = isolate();
   const row = await storeEvaluation();
@@ -172,14 +178,23 @@ describe('a key that the kept set does not have', () => {
 });
 
 describe('the copy in the edge cache', () => {
-  it.each(['', 'undefined', crypto.randomUUID()])('is not read from another version’s name: "%s"', async (version) => {
-    const { clock, second, url, isolate, sent } = await start();
-    const headers = { 'cache-control': 'max-age=3600', 'x-fetched-at': String(clock.now().getTime()) };
-    const planted = Response.json({ keys: [second.jwk] }, { headers });
-    await caches.default.put(`https://key-set.invalid/${version}?url=${encodeURIComponent(url)}`, planted);
+  it.each(['', 'undefined', crypto.randomUUID()])(
+    'is not read from another version’s name: "%s"',
+    async (version) => {
+      const { clock, second, url, isolate, sent } = await start();
+      const headers = {
+        'cache-control': 'max-age=3600',
+        'x-fetched-at': String(clock.now().getTime()),
+      };
+      const planted = Response.json({ keys: [second.jwk] }, { headers });
+      await caches.default.put(
+        `https://key-set.invalid/${version}?url=${encodeURIComponent(url)}`,
+        planted,
+      );
 
-    expect((await isolate()(await sent(second))).status).toBe(401);
-  });
+      expect((await isolate()(await sent(second))).status).toBe(401);
+    },
+  );
 
   it('is not used where the version is not known', async () => {
     const read = vi.spyOn(caches.default, 'match');

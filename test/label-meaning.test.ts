@@ -4,7 +4,16 @@
  */
 import fc from 'fast-check';
 import { describe, expect, inject, it } from 'vitest';
-import { DB, get, type Label, labelPathOf, mintToken, request, storeLabel, worker } from './support/worker.ts';
+import {
+  DB,
+  get,
+  type Label,
+  labelPathOf,
+  mintToken,
+  request,
+  storeLabel,
+  worker,
+} from './support/worker.ts';
 
 const { seed, factor } = inject('properties');
 
@@ -42,8 +51,12 @@ class World {
 
   async send(account: string, method: string, path: string, content: object): Promise<Response> {
     const headers = await this.authorize(account);
-    const response = await worker(await request(path, { method, headers, body: JSON.stringify(content) }));
-    this.statuses.add(`${method} ${path.includes('label') ? 'label' : 'evaluation'} ${response.status}`);
+    const response = await worker(
+      await request(path, { method, headers, body: JSON.stringify(content) }),
+    );
+    this.statuses.add(
+      `${method} ${path.includes('label') ? 'label' : 'evaluation'} ${response.status}`,
+    );
     return response;
   }
 
@@ -60,7 +73,9 @@ class World {
   async step(run: () => Promise<Stored | undefined>): Promise<void> {
     const stored = await run();
     if (stored) this.said.set(stored, await this.meaningOf(stored));
-    const meanings = await Promise.all(this.evaluations.map((evaluation) => this.meaningOf(evaluation)));
+    const meanings = await Promise.all(
+      this.evaluations.map((evaluation) => this.meaningOf(evaluation)),
+    );
     expect(meanings).toEqual(this.evaluations.map((evaluation) => this.said.get(evaluation)));
   }
 }
@@ -90,7 +105,12 @@ const change = fc.oneof(
 );
 const updates = fc.record({ account, id, change }).map((made) =>
   command(`update label ${JSON.stringify(made)}`, async (world) => {
-    await world.send(world.account(made.account), 'PUT', labelPathOf({ id: world.id(made.id) }), made.change);
+    await world.send(
+      world.account(made.account),
+      'PUT',
+      labelPathOf({ id: world.id(made.id) }),
+      made.change,
+    );
     return undefined;
   }),
 );
@@ -99,7 +119,12 @@ const evaluations = fc.record({ account, id, value }).map((made) =>
   command(`create evaluation ${JSON.stringify(made)}`, async (world) => {
     const [owner, label] = [world.account(made.account), world.id(made.id)];
     const content = { evaluation_label_id: label, value: made.value };
-    const response = await world.send(owner, 'POST', `/v1/run/${crypto.randomUUID()}/evaluations`, content);
+    const response = await world.send(
+      owner,
+      'POST',
+      `/v1/run/${crypto.randomUUID()}/evaluations`,
+      content,
+    );
     if (response.status !== 201) return undefined;
     const stored = { account: owner, path: response.headers.get('location') ?? '', label };
     world.evaluations.push(stored);
@@ -111,7 +136,9 @@ const corrections = fc.record({ at: fc.nat(), value }).map((made) =>
   command(`correct ${JSON.stringify(made)}`, async (world) => {
     const evaluation = world.evaluations[made.at % world.evaluations.length];
     if (!evaluation) return undefined;
-    const response = await world.send(evaluation.account, 'PUT', evaluation.path, { value: made.value });
+    const response = await world.send(evaluation.account, 'PUT', evaluation.path, {
+      value: made.value,
+    });
     return response.status === 200 ? evaluation : undefined;
   }),
 );
@@ -129,7 +156,10 @@ const CONSOLE = [
 const consoles = fc.record({ account, id, sql: fc.constantFrom(...CONSOLE) }).map((made) =>
   command(`console ${JSON.stringify(made)}`, async (world) => {
     const statement = DB.prepare(made.sql);
-    const values = [world.id(made.id), world.account(made.account)].slice(0, made.sql.includes('?2') ? 2 : 1);
+    const values = [world.id(made.id), world.account(made.account)].slice(
+      0,
+      made.sql.includes('?2') ? 2 : 1,
+    );
     await statement
       .bind(...values)
       .run()
@@ -141,10 +171,13 @@ const consoles = fc.record({ account, id, sql: fc.constantFrom(...CONSOLE) }).ma
 describe('what a stored value means', () => {
   it('is the same after any sequence of operations', async () => {
     const statuses = new Set<string>();
-    const commands = fc.commands([creates, creates, updates, evaluations, evaluations, corrections, consoles], {
-      maxCommands: 20,
-      size: '+1',
-    });
+    const commands = fc.commands(
+      [creates, creates, updates, evaluations, evaluations, corrections, consoles],
+      {
+        maxCommands: 20,
+        size: '+1',
+      },
+    );
     await fc.assert(
       fc.asyncProperty(commands, async (made) => {
         const world = new World();
@@ -157,7 +190,12 @@ describe('what a stored value means', () => {
     expect([...statuses]).toEqual(
       expect.arrayContaining([
         ...['POST label 201', 'POST label 409', 'PUT label 200', 'PUT label 404', 'PUT label 422'],
-        ...['POST evaluation 201', 'POST evaluation 404', 'POST evaluation 422', 'PUT evaluation 200'],
+        ...[
+          'POST evaluation 201',
+          'POST evaluation 404',
+          'POST evaluation 422',
+          'PUT evaluation 200',
+        ],
       ]),
     );
   });
@@ -174,7 +212,9 @@ describe('what a stored value means', () => {
     'create_digest',
   ])('is held by the table, whoever writes: %s of a label cannot change', async (column) => {
     const label = await storeLabel();
-    const change = DB.prepare(`UPDATE evaluation_label SET ${column} = 7 WHERE id = ?`).bind(label.id);
+    const change = DB.prepare(`UPDATE evaluation_label SET ${column} = 7 WHERE id = ?`).bind(
+      label.id,
+    );
 
     await expect(change.run()).rejects.toThrow(
       /only name, description and archived_at of an evaluation_label can change/,
@@ -182,7 +222,10 @@ describe('what a stored value means', () => {
   });
 
   it.each([
-    [`REPLACE INTO evaluation_label SELECT * FROM evaluation_label WHERE id = ?`, /evaluation_label exists: update it/],
+    [
+      `REPLACE INTO evaluation_label SELECT * FROM evaluation_label WHERE id = ?`,
+      /evaluation_label exists: update it/,
+    ],
     [
       `INSERT OR REPLACE INTO evaluation_label (id, account_id, name, value_type)
         SELECT id, account_id, name, 'binary' FROM evaluation_label WHERE id = ?`,

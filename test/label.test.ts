@@ -30,7 +30,10 @@ const categorical = (...categories: unknown[]) => ({
   value_type: 'categorical',
   categories: JSON.stringify(categories),
 });
-const ordinal = (...categories: unknown[]) => ({ value_type: 'ordinal', categories: JSON.stringify(categories) });
+const ordinal = (...categories: unknown[]) => ({
+  value_type: 'ordinal',
+  categories: JSON.stringify(categories),
+});
 
 const describeLabel = ({ value_type, min_value, max_value, categories }: Partial<Label>) =>
   [value_type, min_value ?? '', max_value ?? '', categories ?? ''].join(' ');
@@ -63,7 +66,9 @@ describe('a legal value', () => {
   )('of a label "%s" is stored as it is: %d', async (_, value, label) => {
     const row = await storeLabelled(label);
 
-    const response = await worker(await request(pathOf(row), { body: `{"value":${textOf(value)}}` }));
+    const response = await worker(
+      await request(pathOf(row), { body: `{"value":${textOf(value)}}` }),
+    );
 
     expect(response.status).toBe(200);
     expect(await readEvaluation(row.id)).toMatchObject({ value: value + 0 });
@@ -75,7 +80,11 @@ describe('an illegal value', () => {
   it.each(
     cases([
       [binary, [2, -1, 0.5, TINY, 1.0000000000000002, MAX], 'value must be 0 or 1.'],
-      [range(1, 10), [0, 0.9999999999999999, 10.000000000000002, 11, -MAX, MAX], 'value must be between 1 and 10.'],
+      [
+        range(1, 10),
+        [0, 0.9999999999999999, 10.000000000000002, 11, -MAX, MAX],
+        'value must be between 1 and 10.',
+      ],
       [range(-1.5, 0), [TINY, -1.5000000000000002], 'value must be between -1.5 and 0.'],
       [range(0, null), [-TINY, -1], 'value must be at least 0.'],
       [range(null, 0), [TINY, 1], 'value must be at most 0.'],
@@ -87,11 +96,14 @@ describe('an illegal value', () => {
       ],
       [ordinal('bad', 'good'), [2, 0.1, -1], 'value must be one of 0 (bad), 1 (good).'],
     ]),
-  )('of a label "%s" is refused, never clamped or rounded: %d', async (_, value, label, sentence) => {
-    const row = await storeLabelled(label);
+  )(
+    'of a label "%s" is refused, never clamped or rounded: %d',
+    async (_, value, label, sentence) => {
+      const row = await storeLabelled(label);
 
-    await expectRefusedUpdate(row, await putValue(row, value), unprocessable(sentence));
-  });
+      await expectRefusedUpdate(row, await putValue(row, value), unprocessable(sentence));
+    },
+  );
 
   it('takes one call to D1, as a legal one does', async () => {
     const row = await storeLabelled(range(1, 10));
@@ -122,27 +134,37 @@ describe.each(['own', 'shared'])('the rule of an %s label', (whose) => {
     [range(null, 1), [1, -MAX], [2]],
     [categorical('a', 'b'), [0, 1], [-1, 2, 0.5]],
     [ordinal('a', 'b'), [0, 1], [-1, 2, 0.5]],
-  ])('is the same for what is created and for what is updated: %o', async (rule, legal, illegal) => {
-    const { id } = await storeLabel({ ...rule, ...(whose === 'shared' && { account_id: 'shared' }) });
-    const row = await storeEvaluation({ evaluation_label_id: id });
-    const path = `/v1/run/${row.run_id}/evaluations`;
+  ])(
+    'is the same for what is created and for what is updated: %o',
+    async (rule, legal, illegal) => {
+      const { id } = await storeLabel({
+        ...rule,
+        ...(whose === 'shared' && { account_id: 'shared' }),
+      });
+      const row = await storeEvaluation({ evaluation_label_id: id });
+      const path = `/v1/run/${row.run_id}/evaluations`;
 
-    for (const [values, created, updated] of [
-      [legal, 201, 200],
-      [illegal, 422, 422],
-    ] as const) {
-      for (const value of values) {
-        const body = JSON.stringify({ evaluation_label_id: id, value });
-        expect((await worker(await request(path, { method: 'POST', body }))).status).toBe(created);
-        expect((await worker(await putValue(row, value))).status).toBe(updated);
+      for (const [values, created, updated] of [
+        [legal, 201, 200],
+        [illegal, 422, 422],
+      ] as const) {
+        for (const value of values) {
+          const body = JSON.stringify({ evaluation_label_id: id, value });
+          expect((await worker(await request(path, { method: 'POST', body }))).status).toBe(
+            created,
+          );
+          expect((await worker(await putValue(row, value))).status).toBe(updated);
+        }
       }
-    }
-  });
+    },
+  );
 });
 
 describe('a label with many categories', () => {
   it('is described in a sentence of bounded length', async () => {
-    const row = await storeLabelled(categorical(...Array.from({ length: 1000 }, (_, n) => `category-${n}`)));
+    const row = await storeLabelled(
+      categorical(...Array.from({ length: 1000 }, (_, n) => `category-${n}`)),
+    );
     const first = Array.from({ length: 19 }, (_, n) => `${n} (category-${n})`).join(', ');
 
     await expectRefusedUpdate(
@@ -158,7 +180,11 @@ describe('the account of a label', () => {
   it('may be shared: its rule applies to everyone', async () => {
     const row = await storeLabelled({ ...range(1, 10), account_id: 'shared' });
 
-    await expectRefusedUpdate(row, await putValue(row, 11), unprocessable('value must be between 1 and 10.'));
+    await expectRefusedUpdate(
+      row,
+      await putValue(row, 11),
+      unprocessable('value must be between 1 and 10.'),
+    );
   });
 
   it('may be another one: its rule does not apply, and nothing tells of it', async () => {
@@ -172,7 +198,11 @@ describe('the account of a label', () => {
     await storeLabel({ id: row.evaluation_label_id, account_id: 'shared', ...binary });
 
     expect((await worker(await putValue(row, 7))).status).toBe(200);
-    await expectRefusedUpdate(row, await putValue(row, 0), unprocessable('value must be between 1 and 10.'));
+    await expectRefusedUpdate(
+      row,
+      await putValue(row, 0),
+      unprocessable('value must be between 1 and 10.'),
+    );
   });
 
   it('may be missing: while there is no label, any finite number is accepted', async () => {
@@ -205,7 +235,10 @@ describe('a label that makes no sense', () => {
     ['a category that is a number', categorical('formal', 7)],
     ['a category that is null', categorical(null, 'casual')],
     ['a category that is a list', ordinal(['formal'])],
-    ['categories with white space between them', { value_type: 'ordinal', categories: '["a", "b"]' }],
+    [
+      'categories with white space between them',
+      { value_type: 'ordinal', categories: '["a", "b"]' },
+    ],
     ['an empty name', { ...binary, name: '' }],
     ['a name of 256 characters', { ...binary, name: 'é'.repeat(256) }],
     ['a description of 4,097 characters', { ...binary, description: 'é'.repeat(4097) }],

@@ -52,8 +52,13 @@ const HOSTILE: Record<string, (row: Row) => Promise<string | undefined>> = {
   'a padded signature': async (row) => `${await signed(row)}=`,
   'another last bit': async (row) => {
     const key = await signed(row);
-    const last = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'.indexOf(key.at(-1) ?? '');
-    return key.slice(0, -1) + 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'[last + 1];
+    const last = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'.indexOf(
+      key.at(-1) ?? '',
+    );
+    return (
+      key.slice(0, -1) +
+      'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'[last + 1]
+    );
   },
   'white space around it': async (row) => ` ${await signed(row)}`,
   'the claims of one and the signature of another': async (row) => {
@@ -62,10 +67,12 @@ const HOSTILE: Record<string, (row: Row) => Promise<string | undefined>> = {
     return `${header}.${(await parts(other))[1]}.${signature}`;
   },
   'the signature of another secret': (row) => signed(row, {}, {}, SECRET),
-  'the signature of a secret that begins with this one': (row) => signed(row, {}, {}, `${LINK_SECRET}0`),
+  'the signature of a secret that begins with this one': (row) =>
+    signed(row, {}, {}, `${LINK_SECRET}0`),
   'alg none': async (row) => `${unsigned({ ...HEADER, alg: 'none' }, payload(row))}.`,
   'alg none, signed': async (row) => signed(row, {}, { alg: 'none' }),
-  HS512: async (row) => (await hmac(LINK_SECRET, 'HS512')).sign(payload(row), HEADER.typ ? { typ: HEADER.typ } : {}),
+  HS512: async (row) =>
+    (await hmac(LINK_SECRET, 'HS512')).sign(payload(row), HEADER.typ ? { typ: HEADER.typ } : {}),
   'HS256 over what says HS512': (row) => signed(row, {}, { alg: 'HS512' }),
   'a key pair of its own': async (row) => {
     const { sign, jwk } = await keyPair('ES256', 'k');
@@ -77,7 +84,8 @@ const HOSTILE: Record<string, (row: Row) => Promise<string | undefined>> = {
   'the typ of an access token': (row) => signed(row, {}, { typ: 'at+jwt' }),
   'a typ that begins like it': (row) => signed(row, {}, { typ: 'link+jwt+x' }),
   'an access token': () => mintToken(),
-  'an access token for this evaluation': (row) => mintToken({ run_id: row.run_id, evaluation_id: row.id }),
+  'an access token for this evaluation': (row) =>
+    mintToken({ run_id: row.run_id, evaluation_id: row.id }),
   'an access token by the secret of links': async (row) =>
     (await hmac(LINK_SECRET)).sign({ ...claims(), run_id: row.run_id, evaluation_id: row.id }),
   expired: (row) => signed(row, { exp: Math.floor(Date.now() / 1000) - 1 }),
@@ -108,34 +116,42 @@ const urlOf = (key: string | undefined) =>
   `https://api.test/v1/link${key === undefined ? '' : `?key=${encodeURIComponent(key)}`}`;
 
 describe('a hostile key', () => {
-  it.each(Object.entries(HOSTILE))('opens nothing, whoever uses it, and each gets the same: %s', async (_, keyFor) => {
-    const row = await storeEvaluation();
-    const url = urlOf(await keyFor(row));
-    const before = await stateOf(row);
-    const logged = vi.spyOn(console, 'log');
+  it.each(Object.entries(HOSTILE))(
+    'opens nothing, whoever uses it, and each gets the same: %s',
+    async (_, keyFor) => {
+      const row = await storeEvaluation();
+      const url = urlOf(await keyFor(row));
+      const before = await stateOf(row);
+      const logged = vi.spyOn(console, 'log');
 
-    await expectRefusal(await worker(post(url, { value: 9 })), LINK_NOT_FOUND);
-    await expectRefusal(await worker(visit(url, { headers: { accept: 'application/json' } })), LINK_NOT_FOUND);
-    const pages = [await worker(open(url)), await worker(answer(url, row.created_at, '9'))];
-    const [page, other] = await Promise.all(pages.map((response) => response.text()));
-    expect(pages.map(({ status }) => status)).toEqual([404, 404]);
-    expect(other).toBe(page);
-    expect(page).toContain(LINK_NOT_FOUND.error);
-    expect((await worker(visit(url, { method: 'HEAD', headers: BROWSER }))).status).toBe(404);
+      await expectRefusal(await worker(post(url, { value: 9 })), LINK_NOT_FOUND);
+      await expectRefusal(
+        await worker(visit(url, { headers: { accept: 'application/json' } })),
+        LINK_NOT_FOUND,
+      );
+      const pages = [await worker(open(url)), await worker(answer(url, row.created_at, '9'))];
+      const [page, other] = await Promise.all(pages.map((response) => response.text()));
+      expect(pages.map(({ status }) => status)).toEqual([404, 404]);
+      expect(other).toBe(page);
+      expect(page).toContain(LINK_NOT_FOUND.error);
+      expect((await worker(visit(url, { method: 'HEAD', headers: BROWSER }))).status).toBe(404);
 
-    expect(await stateOf(row)).toEqual(before);
-    for (const line of logged.mock.calls.flat().map(String)) {
-      expect(JSON.parse(line)).toMatchObject({ status: 404, refusal: 'not_found', code: LOGGED });
-      for (const part of (await keyFor(row))?.split('.') ?? [])
-        expect(part.length > 8 && line.includes(part)).toBe(false);
-    }
-  });
+      expect(await stateOf(row)).toEqual(before);
+      for (const line of logged.mock.calls.flat().map(String)) {
+        expect(JSON.parse(line)).toMatchObject({ status: 404, refusal: 'not_found', code: LOGGED });
+        for (const part of (await keyFor(row))?.split('.') ?? [])
+          expect(part.length > 8 && line.includes(part)).toBe(false);
+      }
+    },
+  );
 
   it('gets the same bytes as every other, but for the request id', async () => {
     const row = await storeEvaluation();
     const bytes = await Promise.all(
       Object.values(HOSTILE).map(async (keyFor) => {
-        const response = await worker(post(urlOf(await keyFor(row)), { value: 9 }, { 'x-request-id': 'same-for-all' }));
+        const response = await worker(
+          post(urlOf(await keyFor(row)), { value: 9 }, { 'x-request-id': 'same-for-all' }),
+        );
         return JSON.stringify([response.status, [...response.headers], await response.text()]);
       }),
     );
@@ -148,7 +164,11 @@ describe('a hostile key', () => {
 
     expect((await worker(post(urlOf(await signed(row)), { value: 9 }))).status).toBe(200);
     expect(
-      (await worker(post(urlOf(await signed(row, {}, { typ: 'application/link+jwt' })), { value: 9 }))).status,
+      (
+        await worker(
+          post(urlOf(await signed(row, {}, { typ: 'application/link+jwt' })), { value: 9 }),
+        )
+      ).status,
     ).toBe(200);
   });
 });
@@ -157,7 +177,10 @@ describe('a key of a link', () => {
   it('is no token: every operation refuses it as one', async () => {
     const row = await storeEvaluation();
     const key = keyOf((await linkTo(row)).url);
-    const sent = await request(pathOf(row), { body: '{"value":9}', headers: { authorization: `Bearer ${key}` } });
+    const sent = await request(pathOf(row), {
+      body: '{"value":9}',
+      headers: { authorization: `Bearer ${key}` },
+    });
 
     await expectRefusedUpdate(row, sent, invalidToken('The token is a JWT of another kind (typ).'));
   });
@@ -165,7 +188,10 @@ describe('a key of a link', () => {
   it('is no token where the secret of tokens signed it either', async () => {
     const row = await storeEvaluation();
     const key = await signed(row, claims({ run_id: row.run_id }), {}, SECRET);
-    const sent = await request(pathOf(row), { body: '{"value":9}', headers: { authorization: `Bearer ${key}` } });
+    const sent = await request(pathOf(row), {
+      body: '{"value":9}',
+      headers: { authorization: `Bearer ${key}` },
+    });
 
     await expectRefusedUpdate(row, sent, invalidToken('The token is a JWT of another kind (typ).'));
   });
@@ -174,7 +200,9 @@ describe('a key of a link', () => {
     const row = await storeEvaluation();
     const sibling = await storeEvaluation({ run_id: row.run_id });
 
-    await worker(post((await linkTo(row)).url, { value: 9, id: sibling.id, evaluation_id: sibling.id }));
+    await worker(
+      post((await linkTo(row)).url, { value: 9, id: sibling.id, evaluation_id: sibling.id }),
+    );
 
     expect(await readEvaluation(sibling.id)).toEqual(sibling);
     expect(await readEvaluation(row.id)).toMatchObject({ value: 9 });
@@ -191,7 +219,12 @@ describe('a key of a link', () => {
     clock.advance(left() - 0.001);
     expect((await send(post(url, { value: 8 }))).status).toBe(200);
     clock.advance(left());
-    await expectRefusedUpdate((await readEvaluation(row.id)) ?? row, post(url, { value: 9 }), LINK_NOT_FOUND, send);
+    await expectRefusedUpdate(
+      (await readEvaluation(row.id)) ?? row,
+      post(url, { value: 9 }),
+      LINK_NOT_FOUND,
+      send,
+    );
   });
 
   it('is refused where the secret has changed', async () => {
@@ -222,7 +255,11 @@ describe('a key of a link', () => {
     const key = await signed(row);
     const headers = { authorization: `Bearer ${key}`, cookie: `key=${key}`, 'x-key': key };
 
-    await expectRefusedUpdate(row, post('https://api.test/v1/link', { value: 9, key }, headers), LINK_NOT_FOUND);
+    await expectRefusedUpdate(
+      row,
+      post('https://api.test/v1/link', { value: 9, key }, headers),
+      LINK_NOT_FOUND,
+    );
   });
 
   it('works beside tokens of a key set', async () => {
@@ -253,7 +290,8 @@ describe('a key of a link', () => {
     const row = await storeEvaluation();
     const link = await linkTo(row, { name: 'anna', pointer: '/a', values: { yes: 1 } });
     const [header = '', body = ''] = keyOf(link.url).split('.');
-    const decoded = (part: string) => JSON.parse(atob(part.replaceAll('-', '+').replaceAll('_', '/')));
+    const decoded = (part: string) =>
+      JSON.parse(atob(part.replaceAll('-', '+').replaceAll('_', '/')));
 
     expect(decoded(header)).toEqual(HEADER);
     expect(decoded(body)).toEqual({

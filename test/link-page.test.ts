@@ -38,10 +38,9 @@ const textOf = (html: string) =>
 
 const versionIn = (html: string) => /name="version" value="([^"]*)"/.exec(html)?.[1] ?? '';
 const buttonsIn = (html: string) =>
-  [...html.matchAll(/<button name="value" value="([^"]*)"[^>]*>(.*?)<\/button>/g)].map(([, value, name]) => [
-    value,
-    name,
-  ]);
+  [...html.matchAll(/<button name="value" value="([^"]*)"[^>]*>(.*?)<\/button>/g)].map(
+    ([, value, name]) => [value, name],
+  );
 
 const CATEGORIES = { categories: JSON.stringify(['formal', 'casual', 'friendly']) };
 
@@ -89,11 +88,14 @@ ${await footerOf(row, expires_at)}`);
   it('draws values that are all the same in the middle, and the newest of several at the right', async () => {
     const row = await storeEvaluation({ value: 5 });
     const { url } = await linkTo(row);
-    for (const value of [5, 5]) await worker(post(url, { value }, { 'idempotency-key': crypto.randomUUID() }));
+    for (const value of [5, 5])
+      await worker(post(url, { value }, { 'idempotency-key': crypto.randomUUID() }));
 
     const { html } = await pageOf(open(url));
 
-    expect(html).toContain('<polyline points="5,24 72,24 139,24"/><circle cx="139" cy="24" r="3"/>');
+    expect(html).toContain(
+      '<polyline points="5,24 72,24 139,24"/><circle cx="139" cy="24" r="3"/>',
+    );
   });
 
   it('draws values that are all below zero over the whole height, where the label has no bounds', async () => {
@@ -178,8 +180,12 @@ ${await footerOf(row, expires_at)}`);
     const good =
       '<p class="notice good" role="status" tabindex="-1" autofocus>Stored: <b dir="auto">Yes</b>. Thank you. ';
     expect(stored.html).toContain('<title>Stored: Yes – Tone</title>');
-    expect(mainOf(stored.html)).toContain(`${good}You can change it below.</p>\n<h1 dir="auto">Tone</h1>`);
-    expect(mainOf(since.html)).toContain(`${good}Since then it was changed: it is <b dir="auto">No</b> now.</p>`);
+    expect(mainOf(stored.html)).toContain(
+      `${good}You can change it below.</p>\n<h1 dir="auto">Tone</h1>`,
+    );
+    expect(mainOf(since.html)).toContain(
+      `${good}Since then it was changed: it is <b dir="auto">No</b> now.</p>`,
+    );
     expect(mainOf(changed.html)).toContain(
       '<p class="notice bad" role="alert" tabindex="-1" autofocus>Not stored yet: it was changed while you had the page open. It is <b dir="auto">No</b> now, and you answered <b dir="auto">Yes</b>. Answer again if that is still right.</p>',
     );
@@ -204,14 +210,19 @@ ${await footerOf(row, expires_at)}`);
       await pageOf(open(`${url}x`)),
     ];
 
-    const sentence = 'Too much is going on here right now. Trying again does no harm: an answer is stored once.';
+    const sentence =
+      'Too much is going on here right now. Trying again does no harm: an answer is stored once.';
     const heading = 'Please try again in a moment';
     expect(opened.html).toContain(`<title>${heading}</title>`);
-    expect(mainOf(opened.html)).toBe(`<h1>${heading}</h1>\n<p>${sentence}</p>\n<p><a href="">Try again</a></p>`);
+    expect(mainOf(opened.html)).toBe(
+      `<h1>${heading}</h1>\n<p>${sentence}</p>\n<p><a href="">Try again</a></p>`,
+    );
     expect(mainOf(answered.html)).toBe(
       `<h1>${heading}</h1>\n<p>${sentence}</p>\n${`<form method="post"><input type="hidden" name="version" value="${row.created_at}"><input type="hidden" name="value" value="7"><button class="send">Try again</button></form>`}`,
     );
-    expect(mainOf(gone.html)).toBe(`<h1>Please ask for another link</h1>\n<p>${LINK_NOT_FOUND.error}</p>\n`);
+    expect(mainOf(gone.html)).toBe(
+      `<h1>Please ask for another link</h1>\n<p>${LINK_NOT_FOUND.error}</p>\n`,
+    );
   });
 });
 
@@ -307,9 +318,11 @@ describe('the page of a link', () => {
 
     const { html } = await pageOf(open(url));
 
-    expect(/<input id="value"[^>]*>/.exec(html)?.[0].replace(/^.*autocomplete="off"(.*?) value="".*$/, '$1')).toBe(
-      attributes,
-    );
+    expect(
+      /<input id="value"[^>]*>/
+        .exec(html)?.[0]
+        .replace(/^.*autocomplete="off"(.*?) value="".*$/, '$1'),
+    ).toBe(attributes);
     expect(textOf(html)).toContain(`Your answer, ${words}`);
   });
 
@@ -347,7 +360,10 @@ describe('the page of a link', () => {
   });
 
   it('draws the values before, the last thirty, and says them', async () => {
-    const row = await storeLabelled({ value_type: 'continuous', min_value: 0, max_value: 100 }, { value: 0 });
+    const row = await storeLabelled(
+      { value_type: 'continuous', min_value: 0, max_value: 100 },
+      { value: 0 },
+    );
     const { url } = await linkTo(row);
     for (let value = 1; value <= 32; value += 1) await worker(await putValue(row, value));
 
@@ -366,7 +382,8 @@ describe('the page of a link', () => {
   ])('draws %s', async (_, values) => {
     const row = await storeEvaluation({ value: 1 });
     const { url } = await linkTo(row);
-    for (const value of values) await worker(post(url, { value }, { 'idempotency-key': crypto.randomUUID() }));
+    for (const value of values)
+      await worker(post(url, { value }, { 'idempotency-key': crypto.randomUUID() }));
 
     const { html } = await pageOf(open(url));
 
@@ -377,7 +394,11 @@ describe('the page of a link', () => {
 
   it('draws nothing of another account that has an evaluation of the same ids', async () => {
     const row = await storeEvaluation();
-    const neighbour = await storeEvaluation({ id: row.id, run_id: row.run_id, account_id: 'acc_neighbour' });
+    const neighbour = await storeEvaluation({
+      id: row.id,
+      run_id: row.run_id,
+      account_id: 'acc_neighbour',
+    });
     const theirs = await signedLink(neighbour, { account: 'acc_neighbour' as AccountId });
     expect((await worker(post(theirs, { value: 41 }))).status).toBe(200);
 
@@ -390,7 +411,12 @@ describe('the page of a link', () => {
   it('escapes every text that is not ours', async () => {
     const evil = `<script>alert("1")</script>'&`;
     const row = await storeLabelled(
-      { name: evil, description: evil, value_type: 'ordinal', categories: JSON.stringify([evil, `"><img src=x>`]) },
+      {
+        name: evil,
+        description: evil,
+        value_type: 'ordinal',
+        categories: JSON.stringify([evil, `"><img src=x>`]),
+      },
       { output_name: evil, field_path: evil, created_by: evil, value: 0 },
     );
     const { url } = await linkTo(row);
@@ -399,13 +425,18 @@ describe('the page of a link', () => {
     const { html } = await pageOf(open(url));
 
     expect(html).not.toMatch(/<script|<img|alert\("/);
-    expect(html.split('&lt;script&gt;alert(&quot;1&quot;)&lt;/script&gt;&#39;&amp;')).toHaveLength(8);
+    expect(html.split('&lt;script&gt;alert(&quot;1&quot;)&lt;/script&gt;&#39;&amp;')).toHaveLength(
+      8,
+    );
   });
 
   it('weighs less than 8 KiB with all that a page usually has', async () => {
     const row = await storeLabelled({
       name: 'Response Quality',
-      description: 'Whether the response answers what was asked, completely and without anything made up. '.repeat(3),
+      description:
+        'Whether the response answers what was asked, completely and without anything made up. '.repeat(
+          3,
+        ),
       value_type: 'ordinal',
       categories: JSON.stringify(['Unusable', 'Poor', 'Acceptable', 'Good', 'Excellent']),
     });
@@ -422,7 +453,11 @@ describe('the page of a link', () => {
     const { url } = await linkTo(row);
     const ask = (accept: string) => worker(visit(url, { headers: { accept } }));
 
-    for (const accept of ['application/json', 'application/json, */*;q=0.1', 'application/problem+json']) {
+    for (const accept of [
+      'application/json',
+      'application/json, */*;q=0.1',
+      'application/problem+json',
+    ]) {
       const response = await ask(accept);
       const { updated_at: _, ...resource } = row;
       expect(await response.json()).toEqual(resource);
@@ -448,12 +483,18 @@ describe('who opens or scans a link', () => {
 
     const scan = async (n: number) => {
       const query = n % 3 === 0 ? `&value=${n % 2}&version=${row.created_at}` : '';
-      const headers = { 'user-agent': agents[n % agents.length] ?? '', ...(n % 2 === 0 ? BROWSER : {}) };
-      return (await worker(visit(url + query, { method: n % 5 === 0 ? 'HEAD' : 'GET', headers }))).status;
+      const headers = {
+        'user-agent': agents[n % agents.length] ?? '',
+        ...(n % 2 === 0 ? BROWSER : {}),
+      };
+      return (await worker(visit(url + query, { method: n % 5 === 0 ? 'HEAD' : 'GET', headers })))
+        .status;
     };
     const statuses = [];
     for (let n = 0; n < 1000; n += 50)
-      statuses.push(...(await Promise.all(Array.from({ length: 50 }, (_, index) => scan(n + index)))));
+      statuses.push(
+        ...(await Promise.all(Array.from({ length: 50 }, (_, index) => scan(n + index)))),
+      );
 
     expect(new Set(statuses)).toEqual(new Set([200]));
     expect(await stateOf(row)).toEqual(before);
@@ -484,7 +525,10 @@ describe('who opens or scans a link', () => {
 });
 
 describe('an answer on the page', () => {
-  const ask = async (label: object = { value_type: 'ordinal', ...CATEGORIES }, fields: Partial<Row> = { value: 0 }) => {
+  const ask = async (
+    label: object = { value_type: 'ordinal', ...CATEGORIES },
+    fields: Partial<Row> = { value: 0 },
+  ) => {
     const row = await storeLabelled(label, fields);
     const { id, url } = await linkTo(row, { name: 'anna' });
     return { row, id, url, version: versionIn((await pageOf(open(url))).html) };
@@ -540,7 +584,9 @@ describe('an answer on the page', () => {
     const { status, html } = await pageOf(answer(url, version, '2'));
 
     expect(status).toBe(200);
-    expect(textOf(html)).toContain('Stored: friendly . Thank you. Since then it was changed: it is casual now.');
+    expect(textOf(html)).toContain(
+      'Stored: friendly . Thank you. Since then it was changed: it is casual now.',
+    );
     expect(await readEvaluation(row.id)).toMatchObject({ value: 1 });
   });
 
@@ -555,13 +601,21 @@ describe('an answer on the page', () => {
   });
 
   it('that the label does not allow is explained beside the field, which keeps it', async () => {
-    const { row, url, version } = await ask({ value_type: 'continuous', min_value: 1, max_value: 10 });
+    const { row, url, version } = await ask({
+      value_type: 'continuous',
+      min_value: 1,
+      max_value: 10,
+    });
 
     const { status, html } = await pageOf(answer(url, version, '10.5'));
 
     expect(status).toBe(422);
-    expect(html).toMatch(/<input id="value"[^>]* value="10.5" aria-invalid="true" aria-describedby="error" autofocus>/);
-    expect(html).toMatch(/<p class="error" id="error"[^>]*>Not stored: value must be between 1 and 10\.<\/p>/);
+    expect(html).toMatch(
+      /<input id="value"[^>]* value="10.5" aria-invalid="true" aria-describedby="error" autofocus>/,
+    );
+    expect(html).toMatch(
+      /<p class="error" id="error"[^>]*>Not stored: value must be between 1 and 10\.<\/p>/,
+    );
     expect(await readEvaluation(row.id)).toEqual(row);
   });
 
@@ -607,7 +661,9 @@ describe('an answer on the page', () => {
     for (const value of ['2', '3', 'x']) await worker(answer(url, version, value));
 
     const lines = logged.mock.calls.flat().map((line) => JSON.parse(String(line)));
-    expect(lines.map(({ status, d1_calls, d1_attempts }) => [status, d1_calls, d1_attempts])).toEqual([
+    expect(
+      lines.map(({ status, d1_calls, d1_attempts }) => [status, d1_calls, d1_attempts]),
+    ).toEqual([
       [200, 1, 1],
       [412, 1, 1],
       [400, 1, 1],
@@ -620,7 +676,10 @@ describe('an answer on the page', () => {
     const { row, url, version } = await ask();
     const { db } = flakyD1(DB, 'D1 DB is overloaded.', 'is lost', 'succeeds');
 
-    const { status, headers, html } = await pageOf(answer(url, version, '2'), workerWith({ DB: db }));
+    const { status, headers, html } = await pageOf(
+      answer(url, version, '2'),
+      workerWith({ DB: db }),
+    );
 
     expect(status).toBe(503);
     expect(headers.get('retry-after')).toBe('5');
@@ -635,7 +694,12 @@ describe('an answer on the page', () => {
 
   it('through a link that was revoked meanwhile stores nothing, and gets the page of a link that does not work', async () => {
     const { row, id, url, version } = await ask();
-    await worker(await request(`${pathOf(row)}/links/${id}`, { method: 'DELETE', headers: { 'content-type': null } }));
+    await worker(
+      await request(`${pathOf(row)}/links/${id}`, {
+        method: 'DELETE',
+        headers: { 'content-type': null },
+      }),
+    );
 
     const { status, html } = await pageOf(answer(url, version, '2'));
 
@@ -666,9 +730,14 @@ describe('an answer on the page', () => {
       );
 
     for (const body of [`version=${version}`, 'value=2', '']) {
-      await expectRefusal(await form(body), { status: 400, error: 'The body must be valid JSON in UTF-8.' });
+      await expectRefusal(await form(body), {
+        status: 400,
+        error: 'The body must be valid JSON in UTF-8.',
+      });
     }
-    expect((await form('{"value":2,"x":"&version=a&value=1"}')).headers.get('content-type')).toBe('application/json');
+    expect((await form('{"value":2,"x":"&version=a&value=1"}')).headers.get('content-type')).toBe(
+      'application/json',
+    );
     expect(await readEvaluation(row.id)).toMatchObject({ value: 2 });
   });
 });

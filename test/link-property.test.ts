@@ -70,12 +70,19 @@ const input = fc
     const place = places[index % places.length] ?? { pointer: '', found: body };
     if (beside === null) return { body, given, ...place };
     const pointer = `${place.pointer}/${beside.replaceAll('~', '~0').replaceAll('/', '~1')}`;
-    return { body, given, ...(places.find((other) => other.pointer === pointer) ?? { pointer, found: undefined }) };
+    return {
+      body,
+      given,
+      ...(places.find((other) => other.pointer === pointer) ?? { pointer, found: undefined }),
+    };
   })
   .filter(({ pointer }) => [...pointer].length <= 256);
 
 /** The value that is to be stored; undefined if there is none. */
-function expectedValue(found: unknown, given: Readonly<Record<string, number>>): number | undefined {
+function expectedValue(
+  found: unknown,
+  given: Readonly<Record<string, number>>,
+): number | undefined {
   if (typeof found === 'number') return found;
   if (typeof found === 'boolean') return Number(found);
   return new Map(Object.entries(given)).get(found as string);
@@ -94,10 +101,16 @@ it('stores what the pointer leads to, and nothing else of what is posted, or ref
     const isStored = value !== undefined;
     expect(response.status).toBe(isStored ? 200 : 422);
     // D1 has no negative zero.
-    const changes = isStored ? { value: value + 0, updated_by: SUBJECT, updated_at: expect.any(String) } : {};
+    const changes = isStored
+      ? { value: value + 0, updated_by: SUBJECT, updated_at: expect.any(String) }
+      : {};
     expect(await readEvaluation(row.id)).toEqual({ ...row, ...changes });
   });
-  const result = await fc.check(property, { seed, numRuns: 60 * factor, includeErrorInReport: true });
+  const result = await fc.check(property, {
+    seed,
+    numRuns: 60 * factor,
+    includeErrorInReport: true,
+  });
 
   if (result.failed) throw new Error(`${fc.defaultReportMessage(result)}`.toWellFormed());
   expect([...seen].sort()).toEqual([200, 422]);

@@ -45,7 +45,11 @@ const fill = (owner: string, count: number) =>
 
 describe('listEvaluationLabels', () => {
   it('answers with a bare array of the own and the shared labels, archived ones too, oldest first, in one call to D1', async () => {
-    const own = await store({ created_at: day(3), value_type: 'ordinal', categories: '["bad","good"]' });
+    const own = await store({
+      created_at: day(3),
+      value_type: 'ordinal',
+      categories: '["bad","good"]',
+    });
     const everything = {
       description: 'how it sounds',
       min_value: 1,
@@ -53,7 +57,12 @@ describe('listEvaluationLabels', () => {
       updated_by: 'a',
       updated_at: day(3),
     };
-    const shared = await store({ account_id: 'shared', created_at: day(1), archived_at: day(4), ...everything });
+    const shared = await store({
+      account_id: 'shared',
+      created_at: day(1),
+      archived_at: day(4),
+      ...everything,
+    });
     const archived = await store({ created_at: day(2), archived_at: day(3), ...everything });
     await storeLabel({ account_id: 'acc_neighbour' });
     const { db, calls } = countingD1(DB);
@@ -73,7 +82,8 @@ describe('listEvaluationLabels', () => {
   it('has each shared label once for the account shared, and each id once for everyone: the own label hides a shared one', async () => {
     const own = await store({ created_at: day(1) });
     const hidden = await store({ id: own.id, account_id: 'shared', created_at: day(2) });
-    const list = async (said: Record<string, unknown>) => (await worker(await get(PATH, await authorize(said)))).json();
+    const list = async (said: Record<string, unknown>) =>
+      (await worker(await get(PATH, await authorize(said)))).json();
 
     expect(await list({})).toEqual([labelSent(own)]);
     expect(await list({ account_id: 'shared' })).toEqual([labelSent(hidden)]);
@@ -85,7 +95,9 @@ describe('listEvaluationLabels', () => {
     async (limit) => {
       const owners = [account_id, 'shared', account_id, 'shared', 'shared', account_id, account_id];
       const stored = await Promise.all(
-        owners.map((owner, n) => store({ account_id: owner, created_at: day(1 + Math.floor(n / 3)) })),
+        owners.map((owner, n) =>
+          store({ account_id: owner, created_at: day(1 + Math.floor(n / 3)) }),
+        ),
       );
 
       const pages = await pagesFrom<Label>(`${PATH}?limit=${limit}`, await authorize());
@@ -102,7 +114,9 @@ describe('listEvaluationLabels', () => {
     const pages = await pagesFrom<Label>(PATH, await authorize());
 
     expect(pages.map((page) => page.length)).toEqual([100, 1]);
-    expect(pages.flat().map(({ name }) => Number(name))).toEqual(Array.from({ length: 101 }, (_, i) => i));
+    expect(pages.flat().map(({ name }) => Number(name))).toEqual(
+      Array.from({ length: 101 }, (_, i) => i),
+    );
   });
 
   it('does not skip what is created between two pages', async () => {
@@ -123,7 +137,12 @@ describe('listEvaluationLabels', () => {
       .bind(
         ...listEvaluationLabels.params.map(
           (name) =>
-            ({ account: account_id, after_created_at: '2026-01-01T00:00:00.700Z', after_id: '', limit: 11 })[name],
+            ({
+              account: account_id,
+              after_created_at: '2026-01-01T00:00:00.700Z',
+              after_id: '',
+              limit: 11,
+            })[name],
         ),
       )
       .all();
@@ -131,7 +150,10 @@ describe('listEvaluationLabels', () => {
 
     const search =
       'SEARCH evaluation_label USING INDEX evaluation_label_by_age (account_id=? AND (created_at,id)>(?,?))';
-    expect(steps.filter((detail) => detail.startsWith('SEARCH evaluation_label'))).toEqual([search, search]);
+    expect(steps.filter((detail) => detail.startsWith('SEARCH evaluation_label'))).toEqual([
+      search,
+      search,
+    ]);
     expect(steps.filter((detail) => /SCAN|TEMP B-TREE/.test(detail))).toEqual([]);
     expect(results).toHaveLength(11);
     expect(meta.rows_read).toBeLessThanOrEqual(12);
@@ -151,6 +173,9 @@ describe('listEvaluationLabels', () => {
   });
 
   it.each(CURSORS)('refuses the cursor "%s"', async (cursor) => {
-    await expectRefusal(await worker(await get(`${PATH}?cursor=${encodeURIComponent(cursor)}`)), BAD_CURSOR);
+    await expectRefusal(
+      await worker(await get(`${PATH}?cursor=${encodeURIComponent(cursor)}`)),
+      BAD_CURSOR,
+    );
   });
 });

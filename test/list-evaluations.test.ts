@@ -18,14 +18,22 @@ import {
 describe('listEvaluations', () => {
   it('answers with a bare array of the run\u2019s evaluations, oldest first, in one call to D1', async () => {
     const run_id = crypto.randomUUID();
-    const times = ['2026-01-03T00:00:00.000Z', '2026-01-01T00:00:00.000Z', '2026-01-02T00:00:00.000Z'];
-    const rows = await Promise.all(times.map((created_at) => storeEvaluation({ run_id, created_at })));
+    const times = [
+      '2026-01-03T00:00:00.000Z',
+      '2026-01-01T00:00:00.000Z',
+      '2026-01-02T00:00:00.000Z',
+    ];
+    const rows = await Promise.all(
+      times.map((created_at) => storeEvaluation({ run_id, created_at })),
+    );
     await storeEvaluation();
     const { db, calls } = countingD1(DB);
 
     const response = await workerWith({ DB: db })(await get(`/v1/run/${run_id}/evaluations`));
 
-    const withoutTime = ([1, 2, 0] as const).map((n) => rows[n]).map(({ updated_at: _, ...row } = {} as Row) => row);
+    const withoutTime = ([1, 2, 0] as const)
+      .map((n) => rows[n])
+      .map(({ updated_at: _, ...row } = {} as Row) => row);
     expect(await response.json()).toEqual(withoutTime);
     expect(response.headers.has('link')).toBe(false);
     expect(calls).toEqual(['all']);
@@ -68,17 +76,22 @@ describe('listEvaluations', () => {
     const pages = await pagesFrom<Row>(`/v1/run/${run_id}/evaluations`);
 
     expect(pages.map((page) => page.length)).toEqual([1000, 1]);
-    expect(pages.flat().map(({ value }) => value)).toEqual(Array.from({ length: 1001 }, (_, i) => i));
+    expect(pages.flat().map(({ value }) => value)).toEqual(
+      Array.from({ length: 1001 }, (_, i) => i),
+    );
   });
 
   it('does not skip what is created between two pages', async () => {
     const run_id = crypto.randomUUID();
-    for (const day of [1, 2]) await storeEvaluation({ run_id, created_at: `2026-01-0${day}T00:00:00.000Z` });
+    for (const day of [1, 2])
+      await storeEvaluation({ run_id, created_at: `2026-01-0${day}T00:00:00.000Z` });
     const page = await worker(await get(`/v1/run/${run_id}/evaluations?limit=1`));
     const next = /<(.+)>/.exec(page.headers.get('link') ?? '')?.[1] ?? '';
     const late = await storeEvaluation({ run_id, created_at: '2026-01-03T00:00:00.000Z' });
 
-    expect((await pagesFrom<Row>(next)).flat()).toContainEqual(expect.objectContaining({ id: late.id }));
+    expect((await pagesFrom<Row>(next)).flat()).toContainEqual(
+      expect.objectContaining({ id: late.id }),
+    );
   });
 
   it('lists the evaluations of one label where it is asked for one, in either case, and keeps to it from page to page', async () => {
@@ -86,9 +99,16 @@ describe('listEvaluations', () => {
     const evaluation_label_id = crypto.randomUUID();
     const days = [1, 2, 3, 4, 5];
     const rows = await Promise.all(
-      days.map((day) => storeEvaluation({ run_id, evaluation_label_id, created_at: `2026-01-0${day}T00:00:00.000Z` })),
+      days.map((day) =>
+        storeEvaluation({
+          run_id,
+          evaluation_label_id,
+          created_at: `2026-01-0${day}T00:00:00.000Z`,
+        }),
+      ),
     );
-    for (const day of days) await storeEvaluation({ run_id, created_at: `2026-01-0${day}T00:00:00.000Z` });
+    for (const day of days)
+      await storeEvaluation({ run_id, created_at: `2026-01-0${day}T00:00:00.000Z` });
     await storeEvaluation({ evaluation_label_id });
     await storeEvaluation({ run_id, evaluation_label_id, account_id: 'acc_neighbour' });
     const path = `/v1/run/${run_id}/evaluations?evaluation_label_id=${evaluation_label_id.toUpperCase()}`;
@@ -109,21 +129,27 @@ describe('listEvaluations', () => {
     const { id } = await storeLabel({ account_id: 'acc_neighbour' });
 
     for (const label of [id, crypto.randomUUID()]) {
-      const response = await worker(await get(`/v1/run/${run_id}/evaluations?evaluation_label_id=${label}`));
+      const response = await worker(
+        await get(`/v1/run/${run_id}/evaluations?evaluation_label_id=${label}`),
+      );
       expect(await response.json()).toEqual([]);
     }
   });
 
-  it.each(['', 'tone', '*', 'null', `${crypto.randomUUID()}%00`, crypto.randomUUID().replaceAll('-', '')])(
-    'refuses the label "%s"',
-    async (label) => {
-      const path = `/v1/run/${crypto.randomUUID()}/evaluations?evaluation_label_id=${label}`;
-      await expectRefusal(await worker(await get(path)), {
-        status: 400,
-        error: 'evaluation_label_id must be a UUID, such as 018f4d3c-7a10-7c4e-9b52-3f6e0d9a1c01.',
-      });
-    },
-  );
+  it.each([
+    '',
+    'tone',
+    '*',
+    'null',
+    `${crypto.randomUUID()}%00`,
+    crypto.randomUUID().replaceAll('-', ''),
+  ])('refuses the label "%s"', async (label) => {
+    const path = `/v1/run/${crypto.randomUUID()}/evaluations?evaluation_label_id=${label}`;
+    await expectRefusal(await worker(await get(path)), {
+      status: 400,
+      error: 'evaluation_label_id must be a UUID, such as 018f4d3c-7a10-7c4e-9b52-3f6e0d9a1c01.',
+    });
+  });
 
   it.each(LIMITS)('refuses the limit "%s"', async (limit) => {
     await expectRefusal(

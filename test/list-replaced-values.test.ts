@@ -37,25 +37,37 @@ describe('listReplacedValues', () => {
     const row = await storeEvaluation();
 
     expect(await (await worker(await get(`${pathOf(row)}/history`))).json()).toEqual([]);
-    await expectRefusal(await worker(await get(`${pathOf({ ...row, id: crypto.randomUUID() })}/history`)), NOT_FOUND);
+    await expectRefusal(
+      await worker(await get(`${pathOf({ ...row, id: crypto.randomUUID() })}/history`)),
+      NOT_FOUND,
+    );
   });
 
-  it.each([1, 2, 4, 5, 6])('returns every entry once and in order in pages of %d', async (limit) => {
-    const row = await storeEvaluation({ value: 0 });
-    for (const value of [1, 2, 3, 4, 5]) await worker(await putValue(row, value));
+  it.each([1, 2, 4, 5, 6])(
+    'returns every entry once and in order in pages of %d',
+    async (limit) => {
+      const row = await storeEvaluation({ value: 0 });
+      for (const value of [1, 2, 3, 4, 5]) await worker(await putValue(row, value));
 
-    const pages = await pagesFrom<{ value: number }>(`${pathOf(row)}/history?limit=${limit}`);
+      const pages = await pagesFrom<{ value: number }>(`${pathOf(row)}/history?limit=${limit}`);
 
-    expect(pages.flat().map(({ value }) => value)).toEqual([4, 3, 2, 1, 0]);
-    expect(pages).toHaveLength(Math.ceil(5 / limit));
-  });
+      expect(pages.flat().map(({ value }) => value)).toEqual([4, 3, 2, 1, 0]);
+      expect(pages).toHaveLength(Math.ceil(5 / limit));
+    },
+  );
 
   it('refuses a malformed limit and a malformed cursor', async () => {
     const row = await storeEvaluation();
     for (const limit of LIMITS)
-      await expectRefusal(await worker(await get(`${pathOf(row)}/history?limit=${limit}`)), BAD_LIMIT);
+      await expectRefusal(
+        await worker(await get(`${pathOf(row)}/history?limit=${limit}`)),
+        BAD_LIMIT,
+      );
     for (const cursor of CURSORS.slice(0, 4)) {
-      await expectRefusal(await worker(await get(`${pathOf(row)}/history?cursor=${cursor}`)), BAD_CURSOR);
+      await expectRefusal(
+        await worker(await get(`${pathOf(row)}/history?cursor=${cursor}`)),
+        BAD_CURSOR,
+      );
     }
   });
 });

@@ -83,9 +83,16 @@ describe('the log line', () => {
   it.each(OPERATIONS)(
     'names the operation that refused, and the reason: $name',
     async ({ name, method, requestFor }) => {
-      const { line } = await logOf(await requestFor(await storeEvaluation(), { authorization: null }));
+      const { line } = await logOf(
+        await requestFor(await storeEvaluation(), { authorization: null }),
+      );
 
-      expect(line).toMatchObject({ operation: name, method, status: 401, refusal: 'no_credentials' });
+      expect(line).toMatchObject({
+        operation: name,
+        method,
+        status: 401,
+        refusal: 'no_credentials',
+      });
       expect(line).not.toHaveProperty('d1_calls');
     },
   );
@@ -108,12 +115,21 @@ describe('the log line', () => {
   });
 
   it('counts the calls of a refusal, and names its reason', async () => {
-    const missing = await request(pathOf({ ...(await storeEvaluation()), id: crypto.randomUUID() }), {
-      body: '{"value":9}',
-    });
+    const missing = await request(
+      pathOf({ ...(await storeEvaluation()), id: crypto.randomUUID() }),
+      {
+        body: '{"value":9}',
+      },
+    );
 
     const { line } = await logOf(missing);
 
-    expect(line).toMatchObject({ status: 404, refusal: 'not_found', d1_calls: 1, d1_attempts: 1, rows_written: 0 });
+    expect(line).toMatchObject({
+      status: 404,
+      refusal: 'not_found',
+      d1_calls: 1,
+      d1_attempts: 1,
+      rows_written: 0,
+    });
   });
 });

@@ -35,53 +35,60 @@ function rowOf(updated_at: string | null) {
 
 const ages = Array.from({ length: migrations.length + 1 }, (_, age) => age);
 
-it.each(ages)('lead from a database with the first %d of them to the one that a new database has', async (age) => {
-  await emptyOldDatabase();
-  await applyD1Migrations(OLD_DB, migrations.slice(0, age));
+it.each(ages)(
+  'lead from a database with the first %d of them to the one that a new database has',
+  async (age) => {
+    await emptyOldDatabase();
+    await applyD1Migrations(OLD_DB, migrations.slice(0, age));
 
-  await applyD1Migrations(OLD_DB, migrations);
+    await applyD1Migrations(OLD_DB, migrations);
 
-  const schemaOf = async (db: D1Database) =>
-    (await db.prepare(TABLES.replace('name', 'type, name, sql')).all<{ name: string }>()).results
-      .filter(({ name }) => !name.startsWith('d1_'))
-      .sort((a, b) => a.name.localeCompare(b.name));
-  const schema = await schemaOf(DB);
-  expect(schema.map(({ name }) => name)).toContain('run_evaluation_keeps_history');
-  expect(await schemaOf(OLD_DB)).toEqual(schema);
-});
+    const schemaOf = async (db: D1Database) =>
+      (await db.prepare(TABLES.replace('name', 'type, name, sql')).all<{ name: string }>()).results
+        .filter(({ name }) => !name.startsWith('d1_'))
+        .sort((a, b) => a.name.localeCompare(b.name));
+    const schema = await schemaOf(DB);
+    expect(schema.map(({ name }) => name)).toContain('run_evaluation_keeps_history');
+    expect(await schemaOf(OLD_DB)).toEqual(schema);
+  },
+);
 
-it.each(ages.slice(1))('keep the rows of a database with the first %d of them, which can be updated', async (age) => {
-  await emptyOldDatabase();
-  await applyD1Migrations(OLD_DB, migrations.slice(0, age));
-  const rows = [rowOf(null), rowOf('2026-01-03T03:04:05.678Z')];
-  for (const row of rows) {
-    const columns = Object.keys(row);
-    const insert = `INSERT INTO run_evaluation (${columns}) VALUES (${columns.map(() => '?')})`;
-    await OLD_DB.prepare(insert)
-      .bind(...Object.values(row))
-      .run();
-  }
+it.each(ages.slice(1))(
+  'keep the rows of a database with the first %d of them, which can be updated',
+  async (age) => {
+    await emptyOldDatabase();
+    await applyD1Migrations(OLD_DB, migrations.slice(0, age));
+    const rows = [rowOf(null), rowOf('2026-01-03T03:04:05.678Z')];
+    for (const row of rows) {
+      const columns = Object.keys(row);
+      const insert = `INSERT INTO run_evaluation (${columns}) VALUES (${columns.map(() => '?')})`;
+      await OLD_DB.prepare(insert)
+        .bind(...Object.values(row))
+        .run();
+    }
 
-  await applyD1Migrations(OLD_DB, migrations);
+    await applyD1Migrations(OLD_DB, migrations);
 
-  const stored = async () => (await OLD_DB.prepare('SELECT * FROM run_evaluation ORDER BY updated_at').all()).results;
-  expect(await stored()).toEqual(rows.map((row) => ({ ...row, write_id: expect.any(String) })));
-  const send = workerWith({ DB: OLD_DB });
-  for (const row of rows) expect((await send(await putValue(row, 8))).status).toBe(200);
-  expect(await stored()).toEqual(
-    rows.map((row) => ({
-      ...row,
-      value: 8,
-      updated_by: SUBJECT,
-      updated_at: expect.any(String),
-      write_id: expect.any(String),
-    })),
-  );
-  const history = await OLD_DB.prepare(
-    'SELECT value, updated_by FROM run_evaluation_history ORDER BY updated_at',
-  ).all();
-  expect(history.results).toEqual([
-    { value: 7.25, updated_by: 'user-7' },
-    { value: 7.25, updated_by: 'user-8' },
-  ]);
-});
+    const stored = async () =>
+      (await OLD_DB.prepare('SELECT * FROM run_evaluation ORDER BY updated_at').all()).results;
+    expect(await stored()).toEqual(rows.map((row) => ({ ...row, write_id: expect.any(String) })));
+    const send = workerWith({ DB: OLD_DB });
+    for (const row of rows) expect((await send(await putValue(row, 8))).status).toBe(200);
+    expect(await stored()).toEqual(
+      rows.map((row) => ({
+        ...row,
+        value: 8,
+        updated_by: SUBJECT,
+        updated_at: expect.any(String),
+        write_id: expect.any(String),
+      })),
+    );
+    const history = await OLD_DB.prepare(
+      'SELECT value, updated_by FROM run_evaluation_history ORDER BY updated_at',
+    ).all();
+    expect(history.results).toEqual([
+      { value: 7.25, updated_by: 'user-7' },
+      { value: 7.25, updated_by: 'user-8' },
+    ]);
+  },
+);

@@ -66,20 +66,30 @@ async function assertProperty<T>(
   const property = fc.asyncProperty(input, async (given) => {
     seen.add(await statusOf(given));
   });
-  const result = await fc.check(property, { seed, numRuns: runs * factor, includeErrorInReport: true });
+  const result = await fc.check(property, {
+    seed,
+    numRuns: runs * factor,
+    includeErrorInReport: true,
+  });
   // Not fc.assert: what it throws may hold lone surrogates, which vitest cannot carry out of workerd.
   if (result.failed)
-    throw new Error(`${fc.defaultReportMessage(result)}\n${differenceIn(result.errorInstance)}`.toWellFormed());
+    throw new Error(
+      `${fc.defaultReportMessage(result)}\n${differenceIn(result.errorInstance)}`.toWellFormed(),
+    );
   expect([...seen], `statuses seen with seed ${seed}`).toEqual(expect.arrayContaining([...sees]));
 }
 
 function differenceIn(failure: unknown): string {
-  const { actual, expected } = failure instanceof Error ? { actual: undefined, expected: undefined, ...failure } : {};
+  const { actual, expected } =
+    failure instanceof Error ? { actual: undefined, expected: undefined, ...failure } : {};
   return `Found ${fc.stringify(actual)}\nwhere there should be ${fc.stringify(expected)}`;
 }
 
 type Write = { readonly value: number; readonly updated_by: string };
-type Answered = { readonly [field: string]: unknown } & { readonly id?: string; readonly updated_at?: string };
+type Answered = { readonly [field: string]: unknown } & {
+  readonly id?: string;
+  readonly updated_at?: string;
+};
 
 /** One of the documented refusals, which 500 and 503 are not: nothing here is the Worker's fault or D1's. */
 const expectedStatus = (accepted: boolean, status = 200): unknown =>
@@ -90,16 +100,22 @@ const refusal = { error: expect.any(String) };
  * The whole of what an update answers, and all that it leaves in D1, of a row that no request changed before: the write,
  * if there is to be one, and nothing besides.
  */
-async function expectOutcome(row: Row, response: Response, write: Write | undefined): Promise<number> {
+async function expectOutcome(
+  row: Row,
+  response: Response,
+  write: Write | undefined,
+): Promise<number> {
   const answered = await response.json<Answered>();
-  const isRepetition = row.updated_at !== null && row.value === write?.value && row.updated_by === write.updated_by;
+  const isRepetition =
+    row.updated_at !== null && row.value === write?.value && row.updated_by === write.updated_by;
   const isChange = write !== undefined && !isRepetition;
   const updated_at = answered.updated_at ?? null;
   const after = isChange ? { ...row, ...write, value: write.value + 0, updated_at } : row;
   const replaced = {
     evaluation_id: row.id,
     value: row.value,
-    updated_by: row.updated_at === null ? (row.created_by ?? row.created_by_evaluator_id) : row.updated_by,
+    updated_by:
+      row.updated_at === null ? (row.created_by ?? row.created_by_evaluator_id) : row.updated_by,
     updated_at: row.updated_at ?? row.created_at,
     replaced_by: after.updated_by,
     replaced_at: after.updated_at,
@@ -115,18 +131,23 @@ async function expectOutcome(row: Row, response: Response, write: Write | undefi
 }
 
 /** As it is sent: without the time of the last update where there was none. */
-const resourceOf = ({ updated_at, ...row }: Row): Answered => (updated_at === null ? row : { ...row, updated_at });
+const resourceOf = ({ updated_at, ...row }: Row): Answered =>
+  updated_at === null ? row : { ...row, updated_at };
 
 const isUuid = (text: unknown): text is string =>
   typeof text === 'string' &&
   text.length === 36 &&
-  Array.from(text, (letter, at) => ([8, 13, 18, 23].includes(at) ? letter === '-' : /[0-9a-fA-F]/.test(letter))).every(
-    Boolean,
-  );
+  Array.from(text, (letter, at) =>
+    [8, 13, 18, 23].includes(at) ? letter === '-' : /[0-9a-fA-F]/.test(letter),
+  ).every(Boolean);
 
-function allows({ value_type, min_value, max_value, categories }: Omit<Rule, 'account_id'>, value: number): boolean {
+function allows(
+  { value_type, min_value, max_value, categories }: Omit<Rule, 'account_id'>,
+  value: number,
+): boolean {
   if (value_type === 'binary') return value === 0 || value === 1;
-  if (value_type === 'continuous') return !(value < (min_value ?? value)) && !(value > (max_value ?? value));
+  if (value_type === 'continuous')
+    return !(value < (min_value ?? value)) && !(value > (max_value ?? value));
   return Object.hasOwn(JSON.parse(categories ?? '[]'), value) && value >= 0;
 }
 
@@ -143,34 +164,60 @@ beforeAll(() => storeLabel({ ...AT_LEAST_MINUS_100, id: label }));
 /** The object that the bytes are in JSON and UTF-8. */
 function objectIn(bytes: Uint8Array): { readonly [name: string]: unknown } | undefined {
   try {
-    const parsed = JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: false }).decode(bytes));
-    return bytes.length <= 65_536 && Object.prototype.toString.call(parsed) === '[object Object]' ? parsed : undefined;
+    const parsed = JSON.parse(
+      new TextDecoder('utf-8', { fatal: true, ignoreBOM: false }).decode(bytes),
+    );
+    return bytes.length <= 65_536 && Object.prototype.toString.call(parsed) === '[object Object]'
+      ? parsed
+      : undefined;
   } catch {
     return undefined;
   }
 }
 
 /** Whether what is sent under these names, if anything, is what is stored; ids in either case. */
-const sendsOnly = (body: { readonly [name: string]: unknown }, row: Row, names: readonly (keyof Row)[]) =>
+const sendsOnly = (
+  body: { readonly [name: string]: unknown },
+  row: Row,
+  names: readonly (keyof Row)[],
+) =>
   names.every((name) => {
     const sent = body[name];
-    return !Object.hasOwn(body, name) || sent === row[name] || (isUuid(sent) && sent.toLowerCase() === row[name]);
+    return (
+      !Object.hasOwn(body, name) ||
+      sent === row[name] ||
+      (isUuid(sent) && sent.toLowerCase() === row[name])
+    );
   });
 
 const SET_BY_SERVER = ['account_id', 'run_id', 'created_by', 'created_by_evaluator_id'] as const;
-const IMMUTABLE = ['id', ...SET_BY_SERVER, 'output_name', 'field_path', 'evaluation_label_id', 'created_at'] as const;
+const IMMUTABLE = [
+  'id',
+  ...SET_BY_SERVER,
+  'output_name',
+  'field_path',
+  'evaluation_label_id',
+  'created_at',
+] as const;
 
 /** The value that a body has, where the row's label allows it; a label that is not there allows any finite number. */
-function legalValue({ value }: { readonly [name: string]: unknown }, { evaluation_label_id }: Row): number | undefined {
+function legalValue(
+  { value }: { readonly [name: string]: unknown },
+  { evaluation_label_id }: Row,
+): number | undefined {
   const isNumber = typeof value === 'number' && Number.isFinite(value);
-  return isNumber && (evaluation_label_id !== label || allows(AT_LEAST_MINUS_100, value)) ? value : undefined;
+  return isNumber && (evaluation_label_id !== label || allows(AT_LEAST_MINUS_100, value))
+    ? value
+    : undefined;
 }
 
 /** The write that a body asks of a row, if it may have one. */
 function updateIn(bytes: Uint8Array, row: Row): Write | undefined {
   const body = objectIn(bytes);
   const value = body && legalValue(body, row);
-  return value !== undefined && sendsOnly(body ?? {}, row, IMMUTABLE) ? { value, updated_by: SUBJECT } : undefined;
+  return value !== undefined && sendsOnly(body ?? {}, row, IMMUTABLE)
+    ? { value, updated_by: SUBJECT }
+    : undefined;
 }
 
 /** Text of Unicode, which alone can be stored as it was sent: JSON can also spell half a character. */
@@ -188,7 +235,13 @@ function creationIn(bytes: Uint8Array, row: Row): Row | undefined {
     isUuid(evaluation_label_id) &&
     evaluation_label_id.toLowerCase() === label &&
     (id === undefined || isUuid(id));
-  if (!mayBe || value === undefined || !isTextOrNothing(output_name) || !isTextOrNothing(field_path)) return undefined;
+  if (
+    !mayBe ||
+    value === undefined ||
+    !isTextOrNothing(output_name) ||
+    !isTextOrNothing(field_path)
+  )
+    return undefined;
   const texts = { output_name: output_name ?? null, field_path: field_path ?? null };
   return { ...row, ...texts, value: value + 0, id: isUuid(id) ? id.toLowerCase() : row.id };
 }
@@ -210,23 +263,29 @@ describe('any request', () => {
       limit: fc.option(limitText),
       cursor: fc.option(cursorText(['2026-01-02T03:04:05.678Z'])),
     });
-    await assertProperty({ runs: 80, sees: [200, 201, 400, 401, 412, 415] }, input, async (made) => {
-      const { operation, body, headers, limit, cursor } = made;
-      const row = await storeLabelled({ min_value: -100 });
-      const query = Object.entries({ limit, cursor }).flatMap(([name, text]) =>
-        text === null ? [] : [`${name}=${encodeURIComponent(text.toWellFormed())}`],
-      );
-      const sent = await operation.requestFor(row, headers, { query: `?${query.join('&')}` });
-      const hasBody = body !== null && sent.body !== null;
-      const before = await stateOf(row);
+    await assertProperty(
+      { runs: 80, sees: [200, 201, 400, 401, 412, 415] },
+      input,
+      async (made) => {
+        const { operation, body, headers, limit, cursor } = made;
+        const row = await storeLabelled({ min_value: -100 });
+        const query = Object.entries({ limit, cursor }).flatMap(([name, text]) =>
+          text === null ? [] : [`${name}=${encodeURIComponent(text.toWellFormed())}`],
+        );
+        const sent = await operation.requestFor(row, headers, { query: `?${query.join('&')}` });
+        const hasBody = body !== null && sent.body !== null;
+        const before = await stateOf(row);
 
-      const response = await worker(hasBody ? new Request(sent, { body: bytesOf(body, row) }) : sent);
+        const response = await worker(
+          hasBody ? new Request(sent, { body: bytesOf(body, row) }) : sent,
+        );
 
-      expect(response.status).toBeLessThan(500);
-      const mayChange = response.ok && operation.access === 'write';
-      expect(await stateOf(row)).toEqual(mayChange ? expect.anything() : before);
-      return response.status;
-    });
+        expect(response.status).toBeLessThan(500);
+        const mayChange = response.ok && operation.access === 'write';
+        expect(await stateOf(row)).toEqual(mayChange ? expect.anything() : before);
+        return response.status;
+      },
+    );
   });
 });
 
@@ -242,9 +301,15 @@ describe('any body', () => {
     });
     await assertProperty({ runs: 60, sees: [200, 400, 422] }, input, async (made) => {
       const { fields, body, method, isStreamed, isLabelled } = made;
-      const row = await storeEvaluation({ ...fields, ...(isLabelled ? { evaluation_label_id: label } : {}) });
+      const row = await storeEvaluation({
+        ...fields,
+        ...(isLabelled ? { evaluation_label_id: label } : {}),
+      });
       const bytes = bytesOf(body, row);
-      const sent = await request(pathOf(row), { method, body: isStreamed ? inPieces(bytes) : bytes });
+      const sent = await request(pathOf(row), {
+        method,
+        body: isStreamed ? inPieces(bytes) : bytes,
+      });
 
       return expectOutcome(row, await (isStreamed ? streamed : worker)(sent), updateIn(bytes, row));
     });
@@ -286,13 +351,21 @@ describe('any body', () => {
 
 describe('any body of a label', () => {
   const isSame = (sent: unknown, stored: unknown) => sent === undefined || sent === stored;
-  const isBound = (sent: unknown) => sent === null || (typeof sent === 'number' && Number.isFinite(sent));
+  const isBound = (sent: unknown) =>
+    sent === null || (typeof sent === 'number' && Number.isFinite(sent));
   const isCategory = (sent: unknown) => isText(sent) && sent !== '' && [...sent].length <= 255;
 
   /** The label that a body asks for, if it may have one. */
   function labelIn(bytes: Uint8Array): { readonly [field: string]: unknown } | undefined {
     const body = objectIn(bytes) ?? {};
-    const { name, description = null, value_type, min_value = null, max_value = null, categories = null } = body;
+    const {
+      name,
+      description = null,
+      value_type,
+      min_value = null,
+      max_value = null,
+      categories = null,
+    } = body;
     const isContinuous = value_type === 'continuous';
     const isIndexed = value_type === 'categorical' || value_type === 'ordinal';
     const list = Array.isArray(categories) ? categories : [];
@@ -301,7 +374,9 @@ describe('any body of a label', () => {
       name !== '' &&
       isTextOrNothing(description) &&
       (isContinuous || isIndexed || value_type === 'binary') &&
-      (isContinuous ? isBound(min_value) && isBound(max_value) : min_value === null && max_value === null) &&
+      (isContinuous
+        ? isBound(min_value) && isBound(max_value)
+        : min_value === null && max_value === null) &&
       (min_value === null || max_value === null || Number(min_value) <= Number(max_value)) &&
       (isIndexed
         ? list.length > 0 && list.every(isCategory) && new Set(list).size === list.length
@@ -317,12 +392,20 @@ describe('any body of a label', () => {
   it('creates the label that it describes if it is a valid create, and otherwise none', async () => {
     await assertProperty({ runs: 80, sees: [201, 400, 422] }, labelBody, async (text) => {
       const bytes = utf8(text);
-      const response = await worker(await request('/v1/evaluation-labels', { method: 'POST', body: bytes }));
+      const response = await worker(
+        await request('/v1/evaluation-labels', { method: 'POST', body: bytes }),
+      );
 
       const answered = await response.json<Answered>();
       const stored = await readLabel(answered.id ?? crypto.randomUUID());
       const label = labelIn(bytes);
-      const rest = { id: answered.id, account_id: ACCOUNT, archived_at: null, created_by: SUBJECT, updated_by: null };
+      const rest = {
+        id: answered.id,
+        account_id: ACCOUNT,
+        archived_at: null,
+        created_by: SUBJECT,
+        updated_by: null,
+      };
       const whole = { ...label, ...rest, created_at: answered['created_at'] };
       expect({ status: response.status, answered, stored: stored && labelSent(stored) }).toEqual({
         status: expectedStatus(label !== undefined, 201),
@@ -341,30 +424,40 @@ describe('any value', () => {
   const isVisible = ({ account_id }: Rule) => account_id === ACCOUNT || account_id === 'shared';
 
   it('is stored by an update if and only if the label allows it, exactly as it was sent', async () => {
-    await assertProperty({ runs: 50, sees: [200, 422] }, input, async ({ rule, value, spelled }) => {
-      const row = await storeEvaluation();
-      await storeLabel({ ...rule, id: row.evaluation_label_id });
+    await assertProperty(
+      { runs: 50, sees: [200, 422] },
+      input,
+      async ({ rule, value, spelled }) => {
+        const row = await storeEvaluation();
+        await storeLabel({ ...rule, id: row.evaluation_label_id });
 
-      const response = await worker(await request(pathOf(row), { body: `{"value":${spelled}}` }));
+        const response = await worker(await request(pathOf(row), { body: `{"value":${spelled}}` }));
 
-      const isAllowed = !isVisible(rule) || allows(rule, value);
-      return expectOutcome(row, response, isAllowed ? { value, updated_by: SUBJECT } : undefined);
-    });
+        const isAllowed = !isVisible(rule) || allows(rule, value);
+        return expectOutcome(row, response, isAllowed ? { value, updated_by: SUBJECT } : undefined);
+      },
+    );
   });
 
   it('is stored by a create if and only if a label exists that allows it, exactly as it was sent', async () => {
-    await assertProperty({ runs: 40, sees: [201, 404, 422] }, input, async ({ rule, value, spelled }) => {
-      const [run, id] = [crypto.randomUUID(), crypto.randomUUID()];
-      await storeLabel({ ...rule, id });
-      const body = `{"evaluation_label_id":"${id}","value":${spelled}}`;
+    await assertProperty(
+      { runs: 40, sees: [201, 404, 422] },
+      input,
+      async ({ rule, value, spelled }) => {
+        const [run, id] = [crypto.randomUUID(), crypto.randomUUID()];
+        await storeLabel({ ...rule, id });
+        const body = `{"evaluation_label_id":"${id}","value":${spelled}}`;
 
-      const response = await worker(await request(`/v1/run/${run}/evaluations`, { method: 'POST', body }));
+        const response = await worker(
+          await request(`/v1/run/${run}/evaluations`, { method: 'POST', body }),
+        );
 
-      const isAllowed = isVisible(rule) && allows(rule, value);
-      expect(response.status).toEqual(expectedStatus(isAllowed, 201));
-      expect((await readRun(run)).map((row) => row.value)).toEqual(isAllowed ? [value + 0] : []);
-      return response.status;
-    });
+        const isAllowed = isVisible(rule) && allows(rule, value);
+        expect(response.status).toEqual(expectedStatus(isAllowed, 201));
+        expect((await readRun(run)).map((row) => row.value)).toEqual(isAllowed ? [value + 0] : []);
+        return response.status;
+      },
+    );
   });
 });
 
@@ -381,7 +474,13 @@ describe('any path', () => {
   const ids = fixedIds(4);
   /** The row is as the writes below would leave it, so that an accepted one is a repetition, and no run depends on another. */
   const storeRepeated = (id = '', run_id = '') =>
-    storeEvaluation({ id, run_id, value: 9, updated_by: SUBJECT, updated_at: '2026-02-03T04:05:06.007Z' });
+    storeEvaluation({
+      id,
+      run_id,
+      value: 9,
+      updated_by: SUBJECT,
+      updated_at: '2026-02-03T04:05:06.007Z',
+    });
   const idLike = (id: string) => fc.oneof(spelledId(id), spelledId(id), strangeId(id));
 
   it('leads to the evaluation whose ids it has, in upper or lower case and any encoding, and to nothing else', async () => {
@@ -392,18 +491,34 @@ describe('any path', () => {
         .tuple(idLike(row.run_id), idLike(row.id), fc.constantFrom('', '', '/history'))
         .map(([run, id, rest]) => `/v1/run/${run}/evaluation/${id}${rest}`),
     });
-    await assertProperty({ runs: 60, sees: [200, 400, 404, 405] }, input, async ({ method, path }) => {
-      const isWrite = method === 'PUT' || method === 'POST';
-      const sent = await request(path, { method, ...(isWrite ? { body: '{"value":9}' } : {}) });
-      const response = await worker(sent);
+    await assertProperty(
+      { runs: 60, sees: [200, 400, 404, 405] },
+      input,
+      async ({ method, path }) => {
+        const isWrite = method === 'PUT' || method === 'POST';
+        const sent = await request(path, { method, ...(isWrite ? { body: '{"value":9}' } : {}) });
+        const response = await worker(sent);
 
-      const [, run, id, rest] =
-        /^\/v1\/run\/([^/]+)\/evaluation\/([^/]+)(\/history)?$/.exec(new URL(sent.url).pathname) ?? [];
-      const isOpen = idIn(run) === row.run_id && idIn(id) === row.id && method !== 'DELETE' && !(isWrite && rest);
-      expect(response.status).toEqual(isOpen ? 200 : expect.toBeOneOf([400, 404, 405]));
-      expect(await stateOf(row)).toEqual({ run: [row], row: [row], history: [], label: [], labels: expect.anything() });
-      return response.status;
-    });
+        const [, run, id, rest] =
+          /^\/v1\/run\/([^/]+)\/evaluation\/([^/]+)(\/history)?$/.exec(
+            new URL(sent.url).pathname,
+          ) ?? [];
+        const isOpen =
+          idIn(run) === row.run_id &&
+          idIn(id) === row.id &&
+          method !== 'DELETE' &&
+          !(isWrite && rest);
+        expect(response.status).toEqual(isOpen ? 200 : expect.toBeOneOf([400, 404, 405]));
+        expect(await stateOf(row)).toEqual({
+          run: [row],
+          row: [row],
+          history: [],
+          label: [],
+          labels: expect.anything(),
+        });
+        return response.status;
+      },
+    );
   });
 
   it('lists the run whose id it has, in upper or lower case and any encoding, and nothing else', async () => {
@@ -414,7 +529,9 @@ describe('any path', () => {
 
       const run = idIn(/^\/v1\/run\/([^/]+)\/evaluations$/.exec(new URL(sent.url).pathname)?.[1]);
       expect(response.status).toEqual(run ? 200 : expect.toBeOneOf([400, 404]));
-      expect(await response.json()).toEqual(run ? (run === row.run_id ? [resourceOf(row)] : []) : refusal);
+      expect(await response.json()).toEqual(
+        run ? (run === row.run_id ? [resourceOf(row)] : []) : refusal,
+      );
       return response.status;
     });
   });
@@ -434,7 +551,8 @@ describe('any headers', () => {
       rest.includes('+')
     );
   }
-  const isJson = (type: string) => /^(application\/json|[^/]+\/[^/;]+\+json)[ \t]*($|;)/i.test(type);
+  const isJson = (type: string) =>
+    /^(application\/json|[^/]+\/[^/;]+\+json)[ \t]*($|;)/i.test(type);
   const mayWrite = (headers: Headers, token: string) =>
     /^bearer +([^ ]*)$/i.exec(headers.get('authorization') ?? '')?.[1] === token &&
     !headers.has('if-none-match') &&
@@ -445,15 +563,26 @@ describe('any headers', () => {
 
   it('let an update happen if each of them allows it, If-Match by the current tag, and otherwise change nothing', async () => {
     const token = await mintToken();
-    const input = fc.record({ headers: headersOf(`Bearer ${token}`, TAG), method: fc.constantFrom('PUT', 'POST') });
-    const send = workerWith({ CORS_ORIGINS: 'https://app.example' });
-    await assertProperty({ runs: 70, sees: [200, 400, 401, 412, 415] }, input, async ({ headers, method }) => {
-      const row = await storeEvaluation({ created_at });
-      const sent = await request(pathOf(row), { method, headers, body: '{"value":9}' });
-      const isAllowed = mayWrite(sent.headers, token);
-
-      return expectOutcome(row, await send(sent), isAllowed ? { value: 9, updated_by: SUBJECT } : undefined);
+    const input = fc.record({
+      headers: headersOf(`Bearer ${token}`, TAG),
+      method: fc.constantFrom('PUT', 'POST'),
     });
+    const send = workerWith({ CORS_ORIGINS: 'https://app.example' });
+    await assertProperty(
+      { runs: 70, sees: [200, 400, 401, 412, 415] },
+      input,
+      async ({ headers, method }) => {
+        const row = await storeEvaluation({ created_at });
+        const sent = await request(pathOf(row), { method, headers, body: '{"value":9}' });
+        const isAllowed = mayWrite(sent.headers, token);
+
+        return expectOutcome(
+          row,
+          await send(sent),
+          isAllowed ? { value: 9, updated_by: SUBJECT } : undefined,
+        );
+      },
+    );
   });
 });
 
@@ -467,14 +596,22 @@ describe('any token', () => {
   it('is refused if it differs in one character from what the issuer signed', async () => {
     const token = await mintToken(claims({}, clock.now()));
     const sendAt = workerWith({}, clock);
-    const input = fc.oneof({ weight: 1, arbitrary: fc.constant(token) }, { weight: 4, arbitrary: mutilated(token) });
+    const input = fc.oneof(
+      { weight: 1, arbitrary: fc.constant(token) },
+      { weight: 4, arbitrary: mutilated(token) },
+    );
     await assertProperty({ runs: 50, sees: [200, 401] }, input, async (given) => {
       const row = await storeEvaluation();
       const sent = await putWith(row, given);
       // White space around a token is the header's, not the token's.
-      const isWhole = /^Bearer +([^ ]*)$/.exec(sent.headers.get('authorization') ?? '')?.[1] === token;
+      const isWhole =
+        /^Bearer +([^ ]*)$/.exec(sent.headers.get('authorization') ?? '')?.[1] === token;
 
-      return expectOutcome(row, await sendAt(sent), isWhole ? { value: 9, updated_by: SUBJECT } : undefined);
+      return expectOutcome(
+        row,
+        await sendAt(sent),
+        isWhole ? { value: 9, updated_by: SUBJECT } : undefined,
+      );
     });
   });
 
@@ -484,7 +621,10 @@ describe('any token', () => {
     typeof time === 'number' && time >= least && time <= most;
 
   /** Whether a token that says this, rightly signed, is one of this API's. */
-  const isValid = ({ alg, typ, kid, crit }: Said, { iss, aud, sub, account_id, exp, nbf, iat, ...others }: Said) =>
+  const isValid = (
+    { alg, typ, kid, crit }: Said,
+    { iss, aud, sub, account_id, exp, nbf, iat, ...others }: Said,
+  ) =>
     alg === 'HS256' &&
     (typ === undefined || (isText(typ) && /^(application\/)?(at\+)?jwt$/i.test(typ))) &&
     (kid === undefined || typeof kid === 'string') &&
@@ -505,8 +645,14 @@ describe('any token', () => {
       const { owner, isForged, header, claims, otherText } = made;
       const row = await storeEvaluation({ account_id: owner });
       const own = (restriction: unknown, id: string) => (restriction === 'own' ? id : restriction);
-      const [run_id, evaluation_id] = [own(claims.run_id, row.run_id), own(claims.evaluation_id, row.id.toUpperCase())];
-      const text = JSON.stringify({ ...claims, run_id, evaluation_id }).replaceAll(`"${FOR_EVER}"`, FOR_EVER);
+      const [run_id, evaluation_id] = [
+        own(claims.run_id, row.run_id),
+        own(claims.evaluation_id, row.id.toUpperCase()),
+      ];
+      const text = JSON.stringify({ ...claims, run_id, evaluation_id }).replaceAll(
+        `"${FOR_EVER}"`,
+        FOR_EVER,
+      );
       const token = await (isForged ? other : issuer).sign(otherText ?? text, header);
 
       const response = await send(await putWith(row, token));
@@ -519,7 +665,8 @@ describe('any token', () => {
         said['account_id'] === owner &&
         allowedBy(said['run_id'], row.run_id) &&
         allowedBy(said['evaluation_id'], row.id);
-      const write = isAccepted && isOpen ? { value: 9, updated_by: String(said['sub']) } : undefined;
+      const write =
+        isAccepted && isOpen ? { value: 9, updated_by: String(said['sub']) } : undefined;
       const status = await expectOutcome(row, response, write);
       expect(status).toBe(isAccepted ? (isOpen ? 200 : 404) : 401);
       return status;
@@ -528,7 +675,11 @@ describe('any token', () => {
 });
 
 describe('any query', () => {
-  const TIMES = ['2026-01-02T03:04:05.678Z', '2026-01-02T03:04:05.679Z', '2026-01-02T03:04:06.000Z'] as const;
+  const TIMES = [
+    '2026-01-02T03:04:05.678Z',
+    '2026-01-02T03:04:05.679Z',
+    '2026-01-02T03:04:06.000Z',
+  ] as const;
   const inOrder = (one: Row, other: Row) => (placeOf(one) < placeOf(other) ? -1 : 1);
   const placeOf = ({ created_at, id }: Row) => `${created_at} ${id}`;
   const storeRun = async (times: readonly string[], ids: readonly string[] = []) => {
@@ -542,7 +693,10 @@ describe('any query', () => {
 
   it('gets the page that it asks for, or a refusal, whatever its limit and its cursor', async () => {
     const { path, rows } = await storeRun([...TIMES, ...TIMES], fixedIds(10).slice(4));
-    const input = fc.record({ limit: limitText, cursor: cursorText(rows.map(placeOf)) }, { requiredKeys: [] });
+    const input = fc.record(
+      { limit: limitText, cursor: cursorText(rows.map(placeOf)) },
+      { requiredKeys: [] },
+    );
     await assertProperty({ runs: 60, sees: [200, 400] }, input, async ({ limit, cursor }) => {
       const query = [
         ...(limit === undefined ? [] : [`limit=${encodeURIComponent(limit)}`]),
@@ -561,8 +715,12 @@ describe('any query', () => {
   });
 
   /** What a query asks for: how many rows, and after which entry; a cursor is a time and an id, in base64. */
-  function pageIn(limit: string, cursor?: string): { readonly rows: number; readonly after: string } | undefined {
-    const isBase64 = cursor === undefined || (/^[a-zA-Z0-9]+$/.test(cursor) && cursor.length % 4 !== 1);
+  function pageIn(
+    limit: string,
+    cursor?: string,
+  ): { readonly rows: number; readonly after: string } | undefined {
+    const isBase64 =
+      cursor === undefined || (/^[a-zA-Z0-9]+$/.test(cursor) && cursor.length % 4 !== 1);
     const after = isBase64 ? atob(cursor ?? '') : '';
     const [time, id] = [after.slice(0, 25).replaceAll(/[0-9]/g, '0'), after.slice(25)];
     const isPlace = time === '0000-00-00T00:00:00.000Z ' && /^[-0-9a-f]{36}$/.test(id);
@@ -589,7 +747,9 @@ describe('any query', () => {
     return { entries, sizes };
   }
   const sizesOf = (total: number, limit: number) =>
-    Array.from({ length: Math.max(Math.ceil(total / limit), 1) }, (_, page) => Math.min(limit, total - page * limit));
+    Array.from({ length: Math.max(Math.ceil(total / limit), 1) }, (_, page) =>
+      Math.min(limit, total - page * limit),
+    );
 
   it('with a page size leads through the whole list, in order, with no entry twice', async () => {
     const input = fc.record({
@@ -600,7 +760,8 @@ describe('any query', () => {
     await assertProperty({ runs: 10, sees: [2] }, input, async ({ times, changes, limit }) => {
       const { path, rows } = await storeRun(times);
       const changed = await storeEvaluation({ value: 0 });
-      for (let value = 1; value <= changes; value += 1) await worker(await putValue(changed, value));
+      for (let value = 1; value <= changes; value += 1)
+        await worker(await putValue(changed, value));
 
       const pages = await readPages(path, limit);
       expect(pages).toEqual({ entries: rows.map(resourceOf), sizes: sizesOf(rows.length, limit) });

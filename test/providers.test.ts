@@ -126,7 +126,11 @@ const PROVIDERS: Record<string, Shape> = {
     refusal: ISSUER,
   },
   'Entra, two tenants': {
-    claims: { ...entra, iss: `https://login.microsoftonline.com/${OTHER_TENANT}/v2.0`, tid: OTHER_TENANT },
+    claims: {
+      ...entra,
+      iss: `https://login.microsoftonline.com/${OTHER_TENANT}/v2.0`,
+      tid: OTHER_TENANT,
+    },
     account: OTHER_TENANT,
     subject: USER,
     foreign: { iss: 'https://login.microsoftonline.com/99999999-9999-4999-8999-999999999999/v2.0' },
@@ -254,7 +258,13 @@ const PROVIDERS: Record<string, Shape> = {
     refusal: AUDIENCE,
   },
   'Clerk, session token v1': {
-    claims: { ...clerk, org_id: 'org_example', org_role: 'org:admin', org_slug: 'example', org_permissions: [] },
+    claims: {
+      ...clerk,
+      org_id: 'org_example',
+      org_role: 'org:admin',
+      org_slug: 'example',
+      org_permissions: [],
+    },
     account: 'org_example',
     subject: 'user_example',
     foreign: { azp: 'https://app.example.com.attacker.example' },
@@ -394,10 +404,14 @@ const PROVIDERS: Record<string, Shape> = {
 
 /** The lines of each row of the table, as settings. */
 const rows = Object.fromEntries(
-  [...inject('authPage').matchAll(/^\| ([^|]+) \| (`JWT_JWKS_URL=[^|]+) \|/gm)].map(([, provider = '', lines = '']) => [
-    provider,
-    Object.fromEntries(lines.split('<br>').map((line) => line.replaceAll('`', '').split(/=(.*)/))) as Partial<Env>,
-  ]),
+  [...inject('authPage').matchAll(/^\| ([^|]+) \| (`JWT_JWKS_URL=[^|]+) \|/gm)].map(
+    ([, provider = '', lines = '']) => [
+      provider,
+      Object.fromEntries(
+        lines.split('<br>').map((line) => line.replaceAll('`', '').split(/=(.*)/)),
+      ) as Partial<Env>,
+    ],
+  ),
 );
 
 const keys: Partial<Record<Algorithm, KeyPair>> = {};
@@ -431,7 +445,9 @@ function workerFor(provider: string, shape: Shape, changed: Partial<Env> = {}): 
 async function put(provider: string, row: Row, token: string): Promise<Request> {
   const header = rows[provider]?.JWT_HEADER;
   const credentials =
-    header === undefined ? { authorization: `Bearer ${token}` } : { authorization: null, [header]: token };
+    header === undefined
+      ? { authorization: `Bearer ${token}` }
+      : { authorization: null, [header]: token };
   return request(pathOf(row), { body: '{"value":9}', headers: credentials });
 }
 

@@ -28,7 +28,9 @@ describe('the limit of an account', () => {
     'refuses what exceeds it, says when to retry, and leaves the row as it was: $name',
     async ({ requestFor }) => {
       const { row, token } = await accountOf();
-      const limit = async ({ key }: RateLimitOptions) => ({ success: !key.includes(row.account_id) });
+      const limit = async ({ key }: RateLimitOptions) => ({
+        success: !key.includes(row.account_id),
+      });
       const sent = await requestFor(row, { authorization: `Bearer ${token}` });
 
       await expectRefusedUpdate(row, sent, RATE_LIMITED, workerWith({ RATE_LIMITER: { limit } }));
@@ -40,7 +42,8 @@ describe('the limit of an account', () => {
     const send = workerWith({ RATE_LIMITER: SMALL_RATE_LIMITER });
     const statuses: number[] = [];
 
-    for (const value of [1, 2, 3, 4, 5, 6, 7]) statuses.push((await send(await putValue(row, value, token))).status);
+    for (const value of [1, 2, 3, 4, 5, 6, 7])
+      statuses.push((await send(await putValue(row, value, token))).status);
 
     // Three, or where a new period began between them, up to three more.
     expect(statuses.slice(0, 3)).toEqual([200, 200, 200]);
@@ -69,7 +72,8 @@ describe('the limit of an account', () => {
     const { row, token } = await accountOf();
     const send = workerWith({ RATE_LIMITER: undefined });
 
-    for (const value of [1, 2, 3, 4, 5]) expect((await send(await putValue(row, value, token))).status).toBe(200);
+    for (const value of [1, 2, 3, 4, 5])
+      expect((await send(await putValue(row, value, token))).status).toBe(200);
   });
 
   it.each<[string, RateLimit['limit'], string]>([
@@ -81,20 +85,30 @@ describe('the limit of an account', () => {
       },
       'no limiter',
     ],
-  ])('allows every request while the limiter itself %s, and logs a warning', async (_, limit, cause) => {
-    const { row, token } = await accountOf();
-    const warned = vi.spyOn(console, 'warn');
+  ])(
+    'allows every request while the limiter itself %s, and logs a warning',
+    async (_, limit, cause) => {
+      const { row, token } = await accountOf();
+      const warned = vi.spyOn(console, 'warn');
 
-    expect((await workerWith({ RATE_LIMITER: { limit } })(await putValue(row, 9, token))).status).toBe(200);
-    expect(warned.mock.calls).toEqual([[JSON.stringify({ warning: 'rate_limiter_failed', cause })]]);
-  });
+      expect(
+        (await workerWith({ RATE_LIMITER: { limit } })(await putValue(row, 9, token))).status,
+      ).toBe(200);
+      expect(warned.mock.calls).toEqual([
+        [JSON.stringify({ warning: 'rate_limiter_failed', cause })],
+      ]);
+    },
+  );
 
   it('waits at most half a second for a limiter that does not answer', async () => {
     const { row } = await accountOf();
     const clock = stillClock();
     const limit = vi.fn(() => new Promise<RateLimitOutcome>(() => {}));
     const claims = { account_id: row.account_id, exp: seconds(clock.now()) + 60 };
-    const answer = workerWith({ RATE_LIMITER: { limit } }, clock)(await putValue(row, 9, await mintToken(claims)));
+    const answer = workerWith(
+      { RATE_LIMITER: { limit } },
+      clock,
+    )(await putValue(row, 9, await mintToken(claims)));
     await until(() => expect(limit).toHaveBeenCalled());
 
     clock.advance(0.5);
@@ -106,7 +120,9 @@ describe('the limit of an account', () => {
     const { row, token } = await accountOf();
     const logged = vi.spyOn(console, 'log');
 
-    await workerWith({ RATE_LIMITER: { limit: async () => ({ success: false }) } })(await putValue(row, 9, token));
+    await workerWith({ RATE_LIMITER: { limit: async () => ({ success: false }) } })(
+      await putValue(row, 9, token),
+    );
 
     const line = JSON.parse(String(logged.mock.calls.flat().at(-1)));
     expect(line).toMatchObject({ status: 429, refusal: 'rate_limited', account: row.account_id });

@@ -3,7 +3,13 @@
  * is in common-refusals.test.ts, 401 in token.test.ts.
  */
 import { describe, expect, it, vi } from 'vitest';
-import { badPathId, COMPRESSED, INTERNAL_ERROR, TOO_LARGE, UNSUPPORTED } from './support/answers.ts';
+import {
+  badPathId,
+  COMPRESSED,
+  INTERNAL_ERROR,
+  TOO_LARGE,
+  UNSUPPORTED,
+} from './support/answers.ts';
 import { countingD1, flakyD1, interceptD1 } from './support/d1.ts';
 import {
   DB,
@@ -62,7 +68,10 @@ describe('400: a body that is not an update', () => {
 
   it('refuses a part of a body', async () => {
     const row = await storeEvaluation();
-    const sent = await request(pathOf(row), { body: '{"value":9}', headers: { 'content-range': 'bytes 0-10/20' } });
+    const sent = await request(pathOf(row), {
+      body: '{"value":9}',
+      headers: { 'content-range': 'bytes 0-10/20' },
+    });
 
     await expectRefusedUpdate(row, sent, {
       status: 400,
@@ -111,7 +120,10 @@ describe('400: a path id that is not a UUID', () => {
   ])('refuses %s', async (id) => {
     const body = '{"value":9}';
 
-    await expectRefusal(await worker(await request(`/v1/run/${id}/evaluation/${UUID}`, { body })), badPathId('run_id'));
+    await expectRefusal(
+      await worker(await request(`/v1/run/${id}/evaluation/${UUID}`, { body })),
+      badPathId('run_id'),
+    );
     await expectRefusal(
       await worker(await request(`/v1/run/${UUID}/evaluation/${id}`, { body })),
       badPathId('evaluation_id'),
@@ -143,20 +155,26 @@ describe('404: an unknown path', () => {
     };
 
     await expectRefusal(await worker(await request(path, { body: '{"value":9}' })), refusal);
-    await expectRefusal(await worker(await request(path, { headers: { authorization: null } })), refusal);
+    await expectRefusal(
+      await worker(await request(path, { headers: { authorization: null } })),
+      refusal,
+    );
   });
 });
 
 describe('405: another method on the path', () => {
-  it.each(['PATCH', 'DELETE', 'OPTIONS', 'PROPFIND'])('refuses %s and says what is allowed', async (method) => {
-    const row = await storeEvaluation();
+  it.each(['PATCH', 'DELETE', 'OPTIONS', 'PROPFIND'])(
+    'refuses %s and says what is allowed',
+    async (method) => {
+      const row = await storeEvaluation();
 
-    await expectRefusedUpdate(row, await request(pathOf(row), { method }), {
-      status: 405,
-      error: 'This path does not have that method; it has GET, HEAD, POST, PUT.',
-      headers: { allow: 'GET, HEAD, POST, PUT' },
-    });
-  });
+      await expectRefusedUpdate(row, await request(pathOf(row), { method }), {
+        status: 405,
+        error: 'This path does not have that method; it has GET, HEAD, POST, PUT.',
+        headers: { allow: 'GET, HEAD, POST, PUT' },
+      });
+    },
+  );
 
   it.each([
     ['/v1/run/x/evaluations', 'PUT', 'GET, HEAD, POST'],
@@ -164,11 +182,14 @@ describe('405: another method on the path', () => {
     ['/openapi.json', 'POST', 'GET, HEAD'],
     ['/health', 'PUT', 'GET, HEAD'],
   ])('refuses on %s what it does not have, without a token', async (path, method, allow) => {
-    await expectRefusal(await worker(await request(path, { method, headers: { authorization: null } })), {
-      status: 405,
-      error: `This path does not have that method; it has ${allow}.`,
-      headers: { allow },
-    });
+    await expectRefusal(
+      await worker(await request(path, { method, headers: { authorization: null } })),
+      {
+        status: 405,
+        error: `This path does not have that method; it has ${allow}.`,
+        headers: { allow },
+      },
+    );
   });
 });
 
@@ -177,14 +198,20 @@ describe('413: a body over 64 KiB', () => {
 
   it('refuses it with a Content-Length', async () => {
     const row = await storeEvaluation();
-    const sent = await request(pathOf(row), { body, headers: { 'content-length': String(body.length) } });
+    const sent = await request(pathOf(row), {
+      body,
+      headers: { 'content-length': String(body.length) },
+    });
 
     await expectRefusedUpdate(row, sent, TOO_LARGE);
   });
 
   it('refuses it by its Content-Length alone, before it reads', async () => {
     const row = await storeEvaluation();
-    const sent = await request(pathOf(row), { body: '{"value":9}', headers: { 'content-length': '65537' } });
+    const sent = await request(pathOf(row), {
+      body: '{"value":9}',
+      headers: { 'content-length': '65537' },
+    });
 
     await expectRefusedUpdate(row, sent, TOO_LARGE, workerWith({}));
   });
@@ -203,7 +230,12 @@ describe('413: a body over 64 KiB', () => {
       },
     });
 
-    await expectRefusedUpdate(row, await request(pathOf(row), { body: endless }), TOO_LARGE, workerWith({}));
+    await expectRefusedUpdate(
+      row,
+      await request(pathOf(row), { body: endless }),
+      TOO_LARGE,
+      workerWith({}),
+    );
 
     expect(pulled).toBeLessThan(80);
     expect(cancelled).toBe(true);
@@ -220,7 +252,9 @@ describe('413: a body over 64 KiB', () => {
 describe('415: a body that is not declared as JSON', () => {
   it('tells a sender of a string without a Content-Type which header to set', async () => {
     const row = await storeEvaluation();
-    const { headers, url, method } = await request(pathOf(row), { headers: { 'content-type': null } });
+    const { headers, url, method } = await request(pathOf(row), {
+      headers: { 'content-type': null },
+    });
     // As fetch does it: text/plain, because nobody said otherwise.
     const sent = new Request(url, { method, headers, body: '{"value":9}' });
 
@@ -244,14 +278,20 @@ describe('415: a body that is not declared as JSON', () => {
     'text/plain; as=application/json',
   ])('refuses %s', async (contentType) => {
     const row = await storeEvaluation();
-    const sent = await request(pathOf(row), { body: '{"value":9}', headers: { 'content-type': contentType } });
+    const sent = await request(pathOf(row), {
+      body: '{"value":9}',
+      headers: { 'content-type': contentType },
+    });
 
     await expectRefusedUpdate(row, sent, UNSUPPORTED);
   });
 
   it('takes a body that says it is not compressed', async () => {
     const row = await storeEvaluation();
-    const sent = await request(pathOf(row), { body: '{"value":9}', headers: { 'content-encoding': 'Identity' } });
+    const sent = await request(pathOf(row), {
+      body: '{"value":9}',
+      headers: { 'content-encoding': 'Identity' },
+    });
 
     expect((await worker(sent)).status).toBe(200);
   });
@@ -274,7 +314,12 @@ describe('500: an internal error', () => {
     const { db, calls } = flakyD1(DB, 'no such table: run_evaluation: SQLITE_ERROR', 'fails');
     const token = await mintToken();
 
-    await expectRefusedUpdate(row, await putValue(row, 4321.5, token), INTERNAL_ERROR, workerWith({ DB: db }));
+    await expectRefusedUpdate(
+      row,
+      await putValue(row, 4321.5, token),
+      INTERNAL_ERROR,
+      workerWith({ DB: db }),
+    );
 
     const lines = logged.mock.calls.flat().join('\n');
     expect(lines).toContain('no such table');
@@ -312,7 +357,10 @@ describe('before D1 is asked', () => {
       await request(pathOf(row), { body: '{"value":1e400}' }),
       await request(pathOf({ ...row, id: 'x' }), { body: '{"value":9}' }),
       await request(pathOf(row), { body: 'x'.repeat(70_000) }),
-      await request(pathOf(row), { body: '{"value":9}', headers: { 'content-type': 'text/plain' } }),
+      await request(pathOf(row), {
+        body: '{"value":9}',
+        headers: { 'content-type': 'text/plain' },
+      }),
       await request(pathOf(row), { method: 'DELETE' }),
     ]) {
       expect((await send(sent)).ok).toBe(false);
@@ -325,17 +373,29 @@ describe('before D1 is asked', () => {
 });
 
 describe('the request id', () => {
-  it.each(['a', 'req-1:2.3_4', 'A'.repeat(128)])('is the caller\u2019s if it is well-formed: %s', async (id) => {
-    const row = await storeEvaluation();
-    const sent = await request(pathOf(row), { body: '{"value":9}', headers: { 'x-request-id': id } });
+  it.each(['a', 'req-1:2.3_4', 'A'.repeat(128)])(
+    'is the caller\u2019s if it is well-formed: %s',
+    async (id) => {
+      const row = await storeEvaluation();
+      const sent = await request(pathOf(row), {
+        body: '{"value":9}',
+        headers: { 'x-request-id': id },
+      });
 
-    expect((await worker(sent)).headers.get('x-request-id')).toBe(id);
-  });
+      expect((await worker(sent)).headers.get('x-request-id')).toBe(id);
+    },
+  );
 
-  it.each(['', 'a b', 'a"b', '<script>', '{"a":1}', 'A'.repeat(129)])('is a new one otherwise: %s', async (id) => {
-    const row = await storeEvaluation();
-    const sent = await request(pathOf(row), { body: '{"value":9}', headers: { 'x-request-id': id } });
+  it.each(['', 'a b', 'a"b', '<script>', '{"a":1}', 'A'.repeat(129)])(
+    'is a new one otherwise: %s',
+    async (id) => {
+      const row = await storeEvaluation();
+      const sent = await request(pathOf(row), {
+        body: '{"value":9}',
+        headers: { 'x-request-id': id },
+      });
 
-    expect((await worker(sent)).headers.get('x-request-id')).toMatch(/^[0-9a-f-]{36}$/);
-  });
+      expect((await worker(sent)).headers.get('x-request-id')).toMatch(/^[0-9a-f-]{36}$/);
+    },
+  );
 });

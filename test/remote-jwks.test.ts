@@ -33,7 +33,8 @@ const down = () => {
   throw new TypeError('Network connection lost.');
 };
 
-const edgeKey = (url: string) => `https://key-set.invalid/${env.CF_VERSION_METADATA.id}?url=${encodeURIComponent(url)}`;
+const edgeKey = (url: string) =>
+  `https://key-set.invalid/${env.CF_VERSION_METADATA.id}?url=${encodeURIComponent(url)}`;
 
 /** A remote key set for one test alone, since the edge cache outlives a test. */
 function remoteJwks(answer: () => Response | Promise<Response>) {
@@ -47,18 +48,28 @@ function remoteJwks(answer: () => Response | Promise<Response>) {
     url,
     /** A new isolate, which knows nothing yet. */
     isolate: (clock: StillClock): Send =>
-      workerWith({ JWT_SECRET: '', JWT_JWKS_URL: url, JWT_ISSUER: ISSUER, JWT_AUDIENCE: 'run-evaluation' }, clock),
+      workerWith(
+        { JWT_SECRET: '', JWT_JWKS_URL: url, JWT_ISSUER: ISSUER, JWT_AUDIENCE: 'run-evaluation' },
+        clock,
+      ),
     answers: (next: typeof answer) => {
       state.answer = next;
     },
     fetches: () => fetched.mock.calls.length,
     /** Nobody waits for the copy in the edge cache: it is written in the background. */
-    isCached: () => until(async () => expect(await caches.default.match(edgeKey(url))).toBeDefined()),
+    isCached: () =>
+      until(async () => expect(await caches.default.match(edgeKey(url))).toBeDefined()),
   };
 }
 
 /** Sends an update with a token of that key pair; the value says that it was this one which was stored. */
-async function put(send: Send, clock: StillClock, by: KeyPair, row: Row, value = 9): Promise<Response> {
+async function put(
+  send: Send,
+  clock: StillClock,
+  by: KeyPair,
+  row: Row,
+  value = 9,
+): Promise<Response> {
   return send(await putValue(row, value, await tokenOf(by, clock)));
 }
 
@@ -74,12 +85,15 @@ async function warmIsolate(...pairs: KeyPair[]) {
 }
 
 const tokenOf = (by: KeyPair, clock: StillClock) =>
-  by.sign(claims({ iss: ISSUER, aud: 'run-evaluation', exp: seconds(clock.now()) + 24 * 60 * MINUTE }));
+  by.sign(
+    claims({ iss: ISSUER, aud: 'run-evaluation', exp: seconds(clock.now()) + 24 * 60 * MINUTE }),
+  );
 
 const unknownKey = invalidToken('The token is signed with a key that is not known here.');
 const unavailable = (retryAfter: number) => ({
   status: 503,
-  error: "The token cannot be verified now, because its issuer's keys cannot be fetched: try again later.",
+  error:
+    "The token cannot be verified now, because its issuer's keys cannot be fetched: try again later.",
   headers: { 'retry-after': String(retryAfter) },
 });
 
@@ -180,18 +194,27 @@ describe('a key set with unusable keys', () => {
 
   it('never verifies with a key whose private part it publishes', async () => {
     const clock = stillClock();
-    const remote = remoteJwks(() => Response.json({ keys: [{ ...first.jwk, d: 'AAAA' }, second.jwk] }));
+    const remote = remoteJwks(() =>
+      Response.json({ keys: [{ ...first.jwk, d: 'AAAA' }, second.jwk] }),
+    );
     const row = await storeEvaluation();
     const send = remote.isolate(clock);
 
-    await expectRefusedUpdate(row, await putValue(row, 9, await tokenOf(first, clock)), unknownKey, send);
+    await expectRefusedUpdate(
+      row,
+      await putValue(row, 9, await tokenOf(first, clock)),
+      unknownKey,
+      send,
+    );
     expect((await put(send, clock, second, row)).status).toBe(200);
   });
 });
 
 describe('the edge cache', () => {
   const copy = (body: BodyInit, fetchedAt: unknown) =>
-    new Response(body, { headers: { 'cache-control': 'max-age=3600', 'x-fetched-at': String(fetchedAt) } });
+    new Response(body, {
+      headers: { 'cache-control': 'max-age=3600', 'x-fetched-at': String(fetchedAt) },
+    });
 
   it.each<[string, (now: number) => Response]>([
     ['garbage', (now) => copy('<html>', now)],
@@ -208,7 +231,12 @@ describe('the edge cache', () => {
     const send = remote.isolate(clock);
 
     expect((await put(send, clock, first, row)).status).toBe(200);
-    await expectRefusedUpdate(row, await putValue(row, 8, await tokenOf(second, clock)), unknownKey, send);
+    await expectRefusedUpdate(
+      row,
+      await putValue(row, 8, await tokenOf(second, clock)),
+      unknownKey,
+      send,
+    );
     expect(remote.fetches()).toBe(1);
   });
 
@@ -224,18 +252,21 @@ describe('the edge cache', () => {
     expect(await cached?.json()).toEqual({ keys: [first.jwk] });
   });
 
-  it.each([60_000, 50, -60_000])('does not replace a kept set by one of another time (%d ms from now)', async (ms) => {
-    const { clock, remote, send, row } = await warmIsolate(first);
-    clock.advance(10 * MINUTE);
-    const age = ms < 0 ? -11 * MINUTE * 1000 : ms;
-    await caches.default.put(
-      edgeKey(remote.url),
-      copy(JSON.stringify({ keys: [second.jwk] }), clock.now().getTime() + age),
-    );
-    remote.answers(down);
+  it.each([60_000, 50, -60_000])(
+    'does not replace a kept set by one of another time (%d ms from now)',
+    async (ms) => {
+      const { clock, remote, send, row } = await warmIsolate(first);
+      clock.advance(10 * MINUTE);
+      const age = ms < 0 ? -11 * MINUTE * 1000 : ms;
+      await caches.default.put(
+        edgeKey(remote.url),
+        copy(JSON.stringify({ keys: [second.jwk] }), clock.now().getTime() + age),
+      );
+      remote.answers(down);
 
-    expect((await put(send, clock, first, row, 2)).status).toBe(200);
-  });
+      expect((await put(send, clock, first, row, 2)).status).toBe(200);
+    },
+  );
 
   it('delays nobody if it hangs', async () => {
     const clock = stillClock();
@@ -283,7 +314,12 @@ describe('rotation', () => {
     clock.advance(5 * MINUTE);
 
     for (const isolate of [send, later]) {
-      await expectRefusedUpdate(row, await putValue(row, 3, await tokenOf(first, clock)), unknownKey, isolate);
+      await expectRefusedUpdate(
+        row,
+        await putValue(row, 3, await tokenOf(first, clock)),
+        unknownKey,
+        isolate,
+      );
     }
     expect(remote.fetches()).toBe(2);
   });
@@ -336,41 +372,57 @@ const GARBAGE: [string, () => Response | Promise<Response>][] = [
   ['answers an empty set', () => Response.json({ keys: [] })],
   ['answers keys that are none', () => Response.json({ keys: [null] })],
   ['answers a broken key alone', () => Response.json({ keys: [BROKEN] })],
-  ['answers a symmetric key alone', () => Response.json({ keys: [{ kty: 'oct', kid: 'key-1', k: 'c2VjcmV0' }] })],
+  [
+    'answers a symmetric key alone',
+    () => Response.json({ keys: [{ kty: 'oct', kid: 'key-1', k: 'c2VjcmV0' }] }),
+  ],
   ['answers 65 keys', () => Response.json({ keys: Array.from({ length: 65 }, () => first.jwk) })],
-  ['answers more than 64 KiB', () => Response.json({ keys: [first.jwk], pad: 'x'.repeat(64 * 1024) })],
+  [
+    'answers more than 64 KiB',
+    () => Response.json({ keys: [first.jwk], pad: 'x'.repeat(64 * 1024) }),
+  ],
   [
     'answers invalid UTF-8',
     () => {
       const [before = '', after = ''] = JSON.stringify({ keys: [first.jwk], note: '#' }).split('#');
       const encoder = new TextEncoder();
-      return new Response(new Uint8Array([...encoder.encode(before), 0xff, ...encoder.encode(after)]));
+      return new Response(
+        new Uint8Array([...encoder.encode(before), 0xff, ...encoder.encode(after)]),
+      );
     },
   ],
   [
     'breaks off',
-    () => new Response(new ReadableStream({ pull: (controller) => controller.error(new Error('connection lost')) })),
+    () =>
+      new Response(
+        new ReadableStream({
+          pull: (controller) => controller.error(new Error('connection lost')),
+        }),
+      ),
   ],
 ];
 
 describe('an outage of the remote key set', () => {
-  it.each(GARBAGE)('with no set kept: 503 with Retry-After when the remote %s, then recovery', async (_, failing) => {
-    const clock = stillClock();
-    const remote = remoteJwks(failing);
-    const send = remote.isolate(clock);
-    const row = await storeEvaluation();
-    const sent = async () => putValue(row, 9, await tokenOf(first, clock));
+  it.each(GARBAGE)(
+    'with no set kept: 503 with Retry-After when the remote %s, then recovery',
+    async (_, failing) => {
+      const clock = stillClock();
+      const remote = remoteJwks(failing);
+      const send = remote.isolate(clock);
+      const row = await storeEvaluation();
+      const sent = async () => putValue(row, 9, await tokenOf(first, clock));
 
-    await expectRefusedUpdate(row, await sent(), unavailable(5), send);
-    clock.advance(4);
-    await expectRefusedUpdate(row, await sent(), unavailable(1), send);
-    expect(remote.fetches()).toBe(1);
+      await expectRefusedUpdate(row, await sent(), unavailable(5), send);
+      clock.advance(4);
+      await expectRefusedUpdate(row, await sent(), unavailable(1), send);
+      expect(remote.fetches()).toBe(1);
 
-    clock.advance(1);
-    remote.answers(keySet(first));
-    expect((await send(await sent())).status).toBe(200);
-    expect(remote.fetches()).toBe(2);
-  });
+      clock.advance(1);
+      remote.answers(keySet(first));
+      expect((await send(await sent())).status).toBe(200);
+      expect(remote.fetches()).toBe(2);
+    },
+  );
 
   it.each(GARBAGE)(
     'with a set kept: uses it for at most an hour when the remote %s, then recovery',
@@ -392,7 +444,12 @@ describe('an outage of the remote key set', () => {
       expect((await put(send, clock, first, row, 5)).status).toBe(200);
 
       clock.advance(MINUTE);
-      await expectRefusedUpdate(row, await putValue(row, 6, await tokenOf(first, clock)), unavailable(5), send);
+      await expectRefusedUpdate(
+        row,
+        await putValue(row, 6, await tokenOf(first, clock)),
+        unavailable(5),
+        send,
+      );
 
       clock.advance(5);
       remote.answers(keySet(first));
@@ -405,7 +462,12 @@ describe('an outage of the remote key set', () => {
     remote.answers(down);
     clock.advance(31);
 
-    await expectRefusedUpdate(row, await putValue(row, 2, await tokenOf(second, clock)), unavailable(5), send);
+    await expectRefusedUpdate(
+      row,
+      await putValue(row, 2, await tokenOf(second, clock)),
+      unavailable(5),
+      send,
+    );
     expect((await put(send, clock, first, row, 3)).status).toBe(200);
 
     remote.answers(keySet(first, second));
@@ -486,7 +548,12 @@ describe('an outage of the remote key set', () => {
     clock.advance(30);
     await put(send, clock, first, row, 3);
 
-    await expectRefusedUpdate(row, await putValue(row, 4, await tokenOf(second, clock)), unknownKey, send);
+    await expectRefusedUpdate(
+      row,
+      await putValue(row, 4, await tokenOf(second, clock)),
+      unknownKey,
+      send,
+    );
   });
 
   it('is retried five seconds after the kept set has become too old, not thirty', async () => {
@@ -516,7 +583,12 @@ describe('an outage of the remote key set', () => {
     remote.answers(keySet(second));
     clock.advance(-24 * 60 * MINUTE);
 
-    await expectRefusedUpdate(row, await putValue(row, 2, await tokenOf(first, clock)), unknownKey, send);
+    await expectRefusedUpdate(
+      row,
+      await putValue(row, 2, await tokenOf(first, clock)),
+      unknownKey,
+      send,
+    );
   });
 
   it('does not fail requests that wait for a second fetch, when the first one fails late', async () => {
@@ -584,7 +656,12 @@ describe('plain http for the key set', () => {
       const clock = stillClock();
       const row = await storeEvaluation();
       vi.spyOn(globalThis, 'fetch').mockImplementation(async () => keySet(first)());
-      const settings = { JWT_SECRET: '', JWT_JWKS_URL: url, JWT_ISSUER: ISSUER, JWT_AUDIENCE: 'run-evaluation' };
+      const settings = {
+        JWT_SECRET: '',
+        JWT_JWKS_URL: url,
+        JWT_ISSUER: ISSUER,
+        JWT_AUDIENCE: 'run-evaluation',
+      };
 
       expect((await put(workerWith(settings, clock), clock, first, row)).status).toBe(200);
     },

@@ -52,7 +52,12 @@ describe('revokeEvaluationLink', () => {
     await worker(await revoke(row, id));
 
     const [line] = logged.mock.calls.flat().map((text) => JSON.parse(String(text)));
-    expect(line).toMatchObject({ operation: 'revokeEvaluationLink', status: 204, evaluation: row.id, link: id });
+    expect(line).toMatchObject({
+      operation: 'revokeEvaluationLink',
+      status: 204,
+      evaluation: row.id,
+      link: id,
+    });
   });
 
   it('ends no other link, also none to the same evaluation by the same author', async () => {
@@ -80,10 +85,16 @@ describe('revokeEvaluationLink', () => {
     const row = await storeEvaluation();
     const link = await linkTo(row);
 
-    for (const id of [link.id, link.id.toUpperCase()]) expect((await worker(await revoke(row, id))).status).toBe(204);
+    for (const id of [link.id, link.id.toUpperCase()])
+      expect((await worker(await revoke(row, id))).status).toBe(204);
 
     expect(await revokedOf(row)).toEqual([
-      { account_id: row.account_id, evaluation_id: row.id, id: link.id, expires_at: link.expires_at },
+      {
+        account_id: row.account_id,
+        evaluation_id: row.id,
+        id: link.id,
+        expires_at: link.expires_at,
+      },
     ]);
   });
 
@@ -93,7 +104,10 @@ describe('revokeEvaluationLink', () => {
     const { db, calls } = countingD1(DB);
     const send = workerWith({ DB: db });
 
-    await expectRefusal(await send(await revoke({ ...row, id: crypto.randomUUID() }, id)), NOT_FOUND);
+    await expectRefusal(
+      await send(await revoke({ ...row, id: crypto.randomUUID() }, id)),
+      NOT_FOUND,
+    );
 
     expect(calls).toEqual(['batch']);
   });
@@ -135,10 +149,14 @@ describe('revokeEvaluationLink', () => {
   it('ends the longest link at once, also on an edge whose clock is behind that of the edge that made it', async () => {
     const row = await storeEvaluation();
     const now = new Date();
-    const headers = { authorization: `Bearer ${await mintToken({ exp: claims({}, now).exp + 3600 })}` };
+    const headers = {
+      authorization: `Bearer ${await mintToken({ exp: claims({}, now).exp + 3600 })}`,
+    };
     const ahead = workerWith({}, stillClock(new Date(now.getTime() + 60_000)));
     const make = { method: 'POST', headers, body: '{"expires_in":7776000}' };
-    const { id, url } = await (await ahead(await request(`${pathOf(row)}/links`, make))).json<EvaluationLink>();
+    const { id, url } = await (
+      await ahead(await request(`${pathOf(row)}/links`, make))
+    ).json<EvaluationLink>();
 
     const response = await workerWith({}, stillClock(now))(await revoke(row, id));
 
@@ -156,7 +174,11 @@ describe('revokeEvaluationLink', () => {
       { run_id: other, id: row.id },
     ])
       await expectRefusedUpdate(row, await revoke(path, id), NOT_FOUND);
-    await expectRefusedUpdate(row, await revoke(row, id, { account_id: 'acc_neighbour' }), NOT_FOUND);
+    await expectRefusedUpdate(
+      row,
+      await revoke(row, id, { account_id: 'acc_neighbour' }),
+      NOT_FOUND,
+    );
     expect([...(await revokedOf(row)), ...(await revokedOf({ ...row, id: other }))]).toEqual([]);
   });
 
@@ -173,7 +195,9 @@ describe('revokeEvaluationLink', () => {
     const row = await storeEvaluation();
     const { id, url } = await linkTo(row);
     await worker(await revoke(row, id));
-    await DB.prepare('DELETE FROM run_evaluation WHERE account_id = ? AND id = ?').bind(row.account_id, row.id).run();
+    await DB.prepare('DELETE FROM run_evaluation WHERE account_id = ? AND id = ?')
+      .bind(row.account_id, row.id)
+      .run();
     await storeEvaluation(row);
 
     await expectRefusedUpdate(row, post(url, { value: 9 }), LINK_NOT_FOUND);

@@ -34,14 +34,18 @@ describe('GET /health', () => {
     const { send, starts } = watched();
     const future = `${'f'.repeat(8)}-${'f'.repeat(8)}-${'f'.repeat(8)}-${'f'.repeat(32)}`;
 
-    const response = await send(await get('/health', { ...WITHOUT_TOKEN, 'x-d1-bookmark': future }));
+    const response = await send(
+      await get('/health', { ...WITHOUT_TOKEN, 'x-d1-bookmark': future }),
+    );
 
     expect(starts).toEqual(['first-unconstrained']);
     expect(response.headers.get('x-d1-bookmark')).not.toBe(future);
   });
 
   it('is 200 with wrong settings, which do not concern the database', async () => {
-    expect((await workerWith({ JWT_SECRET: '' })(await get('/health', WITHOUT_TOKEN))).status).toBe(200);
+    expect((await workerWith({ JWT_SECRET: '' })(await get('/health', WITHOUT_TOKEN))).status).toBe(
+      200,
+    );
   });
 
   it.each([

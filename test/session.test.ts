@@ -3,7 +3,16 @@ import { describe, expect, it } from 'vitest';
 import { flakyD1, watchedSessions } from './support/d1.ts';
 import { answer, linkTo, open, post } from './support/links.ts';
 import { OPERATIONS } from './support/operations.ts';
-import { DB, get, pathOf, putValue, type Send, storeEvaluation, worker, workerWith } from './support/worker.ts';
+import {
+  DB,
+  get,
+  pathOf,
+  putValue,
+  type Send,
+  storeEvaluation,
+  worker,
+  workerWith,
+} from './support/worker.ts';
 
 const WITHOUT_TOKEN = { authorization: null };
 
@@ -58,7 +67,8 @@ describe('the bookmark', () => {
     const unavailable = await down(await get(pathOf(row), sent));
 
     expect([malformed.status, unavailable.status]).toEqual([400, 503]);
-    for (const answer of [malformed, unavailable]) expect(answer.headers.has('x-d1-bookmark')).toBe(false);
+    for (const answer of [malformed, unavailable])
+      expect(answer.headers.has('x-d1-bookmark')).toBe(false);
   });
 
   it('is optional: a read without one goes to the nearest replica, a write always to the primary', async () => {
@@ -107,6 +117,8 @@ describe('the bookmark', () => {
   it('does not come if the database was not asked', async () => {
     const row = await storeEvaluation();
 
-    expect((await worker(await get(pathOf(row), WITHOUT_TOKEN))).headers.has('x-d1-bookmark')).toBe(false);
+    expect((await worker(await get(pathOf(row), WITHOUT_TOKEN))).headers.has('x-d1-bookmark')).toBe(
+      false,
+    );
   });
 });

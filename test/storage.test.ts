@@ -9,7 +9,16 @@ describe.each([
     'run_evaluation',
     runEvaluation,
     [
-      ...['id', 'account_id', 'run_id', 'output_name', 'field_path', 'evaluation_label_id', 'value', 'created_by'],
+      ...[
+        'id',
+        'account_id',
+        'run_id',
+        'output_name',
+        'field_path',
+        'evaluation_label_id',
+        'value',
+        'created_by',
+      ],
       ...['created_by_evaluator_id', 'created_at', 'updated_by', 'updated_at', 'write_id'],
     ],
   ],
@@ -17,8 +26,25 @@ describe.each([
     'evaluation_label',
     evaluationLabel,
     [
-      ...['id', 'account_id', 'name', 'description', 'value_type', 'min_value', 'max_value', 'categories'],
-      ...['archived_at', 'created_by', 'created_at', 'updated_by', 'updated_at', 'create_digest', 'write_id'],
+      ...[
+        'id',
+        'account_id',
+        'name',
+        'description',
+        'value_type',
+        'min_value',
+        'max_value',
+        'categories',
+      ],
+      ...[
+        'archived_at',
+        'created_by',
+        'created_at',
+        'updated_by',
+        'updated_at',
+        'create_digest',
+        'write_id',
+      ],
     ],
   ],
 ])('%s', (table, schema, columns) => {
@@ -26,9 +52,9 @@ describe.each([
     const { results } = await DB.prepare(`PRAGMA table_info(${table})`).all<{ name: string }>();
 
     expect(results.map(({ name }) => name)).toEqual(columns);
-    expect(Object.entries(getTableColumns(schema)).map(([property, { name }]) => [property, name])).toEqual(
-      columns.map((name) => [name, name]),
-    );
+    expect(
+      Object.entries(getTableColumns(schema)).map(([property, { name }]) => [property, name]),
+    ).toEqual(columns.map((name) => [name, name]));
   });
 });
 
@@ -87,14 +113,20 @@ describe('run_evaluation', () => {
 
   it('finds an evaluation by its primary key', async () => {
     expect(
-      await planOf(`UPDATE run_evaluation SET value = 1 WHERE id = 'a' AND run_id = 'b' AND account_id = 'c'`),
+      await planOf(
+        `UPDATE run_evaluation SET value = 1 WHERE id = 'a' AND run_id = 'b' AND account_id = 'c'`,
+      ),
     ).toEqual(['SEARCH run_evaluation USING PRIMARY KEY (account_id=? AND id=?)']);
   });
 
   it('finds all evaluations of a run of an account by an index, in order', async () => {
     expect(
-      await planOf(`SELECT * FROM run_evaluation WHERE account_id = 'a' AND run_id = 'b' ORDER BY created_at, id`),
-    ).toEqual(['SEARCH run_evaluation USING INDEX run_evaluation_by_run (account_id=? AND run_id=?)']);
+      await planOf(
+        `SELECT * FROM run_evaluation WHERE account_id = 'a' AND run_id = 'b' ORDER BY created_at, id`,
+      ),
+    ).toEqual([
+      'SEARCH run_evaluation USING INDEX run_evaluation_by_run (account_id=? AND run_id=?)',
+    ]);
   });
 });
 
@@ -121,7 +153,9 @@ describe('run_evaluation_history', () => {
       `INSERT INTO run_evaluation_history (${Object.keys(entry)}) VALUES (${Object.keys(entry).map(() => '?')})`,
     );
 
-    await expect(insert.bind(...Object.values({ ...entry, ...fields })).run()).rejects.toThrow(/SQLITE_CONSTRAINT/);
+    await expect(insert.bind(...Object.values({ ...entry, ...fields })).run()).rejects.toThrow(
+      /SQLITE_CONSTRAINT/,
+    );
     await insert.bind(...Object.values({ ...entry, evaluation_id: crypto.randomUUID() })).run();
   });
 });
@@ -139,7 +173,8 @@ describe('revoked_link', () => {
       .bind(...Object.values(row))
       .run();
   const revokedOf = async (account: string) =>
-    (await DB.prepare('SELECT id FROM revoked_link WHERE account_id = ?').bind(account).all()).results;
+    (await DB.prepare('SELECT id FROM revoked_link WHERE account_id = ?').bind(account).all())
+      .results;
 
   it.each([
     ['an account_id of 256 characters', { account_id: 'a'.repeat(256) }],
@@ -152,7 +187,9 @@ describe('revoked_link', () => {
 
   it('loses the links of an account that expired over an hour ago when it revokes another, and no others', async () => {
     const [old, recent, fresh, foreign] = [link(), link(), link(), link()];
-    const at = (hours: number) => ({ expires_at: new Date(Date.now() - hours * HOUR_MS).toISOString() });
+    const at = (hours: number) => ({
+      expires_at: new Date(Date.now() - hours * HOUR_MS).toISOString(),
+    });
     const { account_id } = fresh;
     await revoke({ ...recent, account_id, ...at(0.9) });
     for (const row of [{ ...old, account_id }, foreign]) await revoke(row);
@@ -163,7 +200,9 @@ describe('revoked_link', () => {
 
     await revoke(fresh);
 
-    expect(new Set(await revokedOf(account_id))).toEqual(new Set([{ id: recent.id }, { id: fresh.id }]));
+    expect(new Set(await revokedOf(account_id))).toEqual(
+      new Set([{ id: recent.id }, { id: fresh.id }]),
+    );
     expect(await revokedOf(foreign.account_id)).toEqual([{ id: foreign.id }]);
   });
 

@@ -26,7 +26,8 @@ describe('a repeated token', () => {
     const send = workerWith({});
     const count = countVerifications();
 
-    for (const value of [7, 8, 9]) expect((await send(await putValue(row, value, token))).status).toBe(200);
+    for (const value of [7, 8, 9])
+      expect((await send(await putValue(row, value, token))).status).toBe(200);
 
     expect(count()).toBe(1);
   });
@@ -41,7 +42,12 @@ describe('a repeated token', () => {
     clock.advance(64);
     expect((await send(await putValue(row, 8, token))).status).toBe(200);
     clock.advance(1);
-    await expectRefusedUpdate(row, await putValue(row, 9, token), invalidToken('The token has expired.'), send);
+    await expectRefusedUpdate(
+      row,
+      await putValue(row, 9, token),
+      invalidToken('The token has expired.'),
+      send,
+    );
   });
 
   it('is refused if the clock is set back to before it was valid', async () => {
@@ -54,7 +60,12 @@ describe('a repeated token', () => {
     clock.advance(-5);
     expect((await send(await putValue(row, 8, token))).status).toBe(200);
     clock.advance(-1);
-    await expectRefusedUpdate(row, await putValue(row, 9, token), invalidToken('The token is not valid yet.'), send);
+    await expectRefusedUpdate(
+      row,
+      await putValue(row, 9, token),
+      invalidToken('The token is not valid yet.'),
+      send,
+    );
   });
 
   it('does not make a token valid that differs from it only in its signature', async () => {
@@ -91,10 +102,19 @@ describe('a repeated token', () => {
     const published = [old, next].map(({ jwk }) => JSON.stringify({ keys: [jwk] }));
     vi.spyOn(globalThis, 'fetch').mockImplementation(async () => new Response(published.shift()));
     const url = `https://issuer.example/${crypto.randomUUID()}/keys`;
-    const settings = { JWT_SECRET: '', JWT_JWKS_URL: url, JWT_ISSUER: 'https://issuer.example', JWT_AUDIENCE: 'api' };
+    const settings = {
+      JWT_SECRET: '',
+      JWT_JWKS_URL: url,
+      JWT_ISSUER: 'https://issuer.example',
+      JWT_AUDIENCE: 'api',
+    };
     const send = workerWith(settings, clock);
     const row = await storeEvaluation();
-    const content = claims({ iss: 'https://issuer.example', aud: 'api', exp: seconds(clock.now()) + 3600 });
+    const content = claims({
+      iss: 'https://issuer.example',
+      aud: 'api',
+      exp: seconds(clock.now()) + 3600,
+    });
     const token = await old.sign(content);
 
     expect((await send(await putValue(row, 7, token))).status).toBe(200);
@@ -125,9 +145,12 @@ describe('a repeated token', () => {
     const row = await storeEvaluation();
     const token = await mintToken();
     const send = workerWith({});
-    const get = async (sent: string) => (await send(await putValue({ ...row, id: 'x' }, 1, sent))).status;
+    const get = async (sent: string) =>
+      (await send(await putValue({ ...row, id: 'x' }, 1, sent))).status;
     await get(token);
-    const others = await Promise.all(Array.from({ length: 512 }, (_, n) => mintToken({ jti: String(n) })));
+    const others = await Promise.all(
+      Array.from({ length: 512 }, (_, n) => mintToken({ jti: String(n) })),
+    );
     const count = countVerifications();
 
     await Promise.all(others.slice(1).map(get));

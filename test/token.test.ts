@@ -61,7 +61,8 @@ const AUDIENCE = 'The token is meant for another audience.';
 const filled = (claim: string) => `The token's claim ${claim} must be a non-empty string.`;
 
 const ISSUER = 'https://issuer.example';
-const scoped = (changed: Record<string, unknown> = {}) => claims({ iss: ISSUER, aud: 'run-evaluation', ...changed });
+const scoped = (changed: Record<string, unknown> = {}) =>
+  claims({ iss: ISSUER, aud: 'run-evaluation', ...changed });
 const now = () => seconds(new Date());
 
 /** A Worker, who signs for it, and the secret or public key as an attacker may know it. */
@@ -109,7 +110,11 @@ const lastCharacters = (token: string) =>
 const MATRIX: readonly Hostile[] = [
   ['nothing after the scheme', NOT_A_JWT, async () => ''],
   ['two tokens', NOT_A_JWT, async ({ sign }) => `${await sign(scoped())} ${await sign(scoped())}`],
-  ['two tokens with a comma', NOT_A_JWT, async ({ sign }) => `${await sign(scoped())}, Bearer ${await sign(scoped())}`],
+  [
+    'two tokens with a comma',
+    NOT_A_JWT,
+    async ({ sign }) => `${await sign(scoped())}, Bearer ${await sign(scoped())}`,
+  ],
   ['base64 padding', NOT_A_JWT, async ({ sign }) => `${await sign(scoped())}=`],
   ['white space inside', NOT_A_JWT, async ({ sign }) => (await sign(scoped())).replace('.', '. ')],
   ['a tab before it', NOT_A_JWT, async ({ sign }) => `\t${await sign(scoped())}`],
@@ -143,24 +148,45 @@ const MATRIX: readonly Hostile[] = [
   [
     'an unknown crit',
     NOT_A_JWT,
-    async ({ sign }) => sign(scoped(), { crit: ['urn:example:unknown'], 'urn:example:unknown': true }),
+    async ({ sign }) =>
+      sign(scoped(), { crit: ['urn:example:unknown'], 'urn:example:unknown': true }),
   ],
   ['an empty crit', NOT_A_JWT, async ({ sign }) => sign(scoped(), { crit: [] })],
   ['b64 false', NOT_A_JWT, async ({ sign }) => sign(scoped(), { crit: ['b64'], b64: false })],
   ['a JWT of another kind: dpop', KIND, async ({ sign }) => sign(scoped(), { typ: 'dpop+jwt' })],
-  ['a JWT of another kind: logout', KIND, async ({ sign }) => sign(scoped(), { typ: 'application/logout+jwt' })],
+  [
+    'a JWT of another kind: logout',
+    KIND,
+    async ({ sign }) => sign(scoped(), { typ: 'application/logout+jwt' }),
+  ],
   ['a JWT of another kind: a number', KIND, async ({ sign }) => sign(scoped(), { typ: 7 })],
-  ['a JWT of another kind: an object', KIND, async ({ sign }) => sign(scoped(), { typ: { toString: 'JWT' } })],
+  [
+    'a JWT of another kind: an object',
+    KIND,
+    async ({ sign }) => sign(scoped(), { typ: { toString: 'JWT' } }),
+  ],
   ['a kid that is a number', NOT_A_JWT, async ({ sign }) => sign(scoped(), { kid: 7 })],
-  ['a kid that is an object', NOT_A_JWT, async ({ sign }) => sign(scoped(), { kid: { toString: 'key-1' } })],
+  [
+    'a kid that is an object',
+    NOT_A_JWT,
+    async ({ sign }) => sign(scoped(), { kid: { toString: 'key-1' } }),
+  ],
   ['expired', 'The token has expired.', async ({ sign }) => sign(scoped({ exp: now() - 10 }))],
-  ['not valid yet', 'The token is not valid yet.', async ({ sign }) => sign(scoped({ nbf: now() + 60 }))],
+  [
+    'not valid yet',
+    'The token is not valid yet.',
+    async ({ sign }) => sign(scoped({ nbf: now() + 60 })),
+  ],
   [
     'an nbf that is a string',
     "The token's claim nbf is not of the right type.",
     async ({ sign }) => sign(scoped({ nbf: '0' })),
   ],
-  ['no exp', 'The token lacks the claim exp.', async ({ sign }) => sign(scoped({ exp: undefined }))],
+  [
+    'no exp',
+    'The token lacks the claim exp.',
+    async ({ sign }) => sign(scoped({ exp: undefined })),
+  ],
   [
     'an exp that is a string',
     "The token's claim exp is not of the right type.",
@@ -176,22 +202,50 @@ const MATRIX: readonly Hostile[] = [
     "The token's claim exp must be a finite number.",
     async ({ sign }) => sign(JSON.stringify(scoped({ exp: 1 })).replace('"exp":1', '"exp":1e400')),
   ],
-  ['no issuer', 'The token lacks the claim iss.', async ({ sign }) => sign(scoped({ iss: undefined }))],
-  ['another issuer', 'The token comes from another issuer.', async ({ sign }) => sign(scoped({ iss: `${ISSUER}/` }))],
-  ['several issuers', 'The token comes from another issuer.', async ({ sign }) => sign(scoped({ iss: [ISSUER] }))],
-  ['no audience', 'The token lacks the claim aud.', async ({ sign }) => sign(scoped({ aud: undefined }))],
+  [
+    'no issuer',
+    'The token lacks the claim iss.',
+    async ({ sign }) => sign(scoped({ iss: undefined })),
+  ],
+  [
+    'another issuer',
+    'The token comes from another issuer.',
+    async ({ sign }) => sign(scoped({ iss: `${ISSUER}/` })),
+  ],
+  [
+    'several issuers',
+    'The token comes from another issuer.',
+    async ({ sign }) => sign(scoped({ iss: [ISSUER] })),
+  ],
+  [
+    'no audience',
+    'The token lacks the claim aud.',
+    async ({ sign }) => sign(scoped({ aud: undefined })),
+  ],
   ['another audience', AUDIENCE, async ({ sign }) => sign(scoped({ aud: 'another-api' }))],
   ['an empty audience', AUDIENCE, async ({ sign }) => sign(scoped({ aud: '' }))],
   ['an empty list of audiences', AUDIENCE, async ({ sign }) => sign(scoped({ aud: [] }))],
   ['no sub', filled('sub'), async ({ sign }) => sign(scoped({ sub: undefined }))],
-  ['a sub that is no Unicode text', filled('sub'), async ({ sign }) => sign(scoped({ sub: 'user-\ud800' }))],
+  [
+    'a sub that is no Unicode text',
+    filled('sub'),
+    async ({ sign }) => sign(scoped({ sub: 'user-\ud800' })),
+  ],
   ['an empty sub', filled('sub'), async ({ sign }) => sign(scoped({ sub: '' }))],
   ['a blank sub', filled('sub'), async ({ sign }) => sign(scoped({ sub: ' \t' }))],
   ['a sub that is a number', filled('sub'), async ({ sign }) => sign(scoped({ sub: 7 }))],
   ['no account', filled('account_id'), async ({ sign }) => sign(scoped({ account_id: undefined }))],
   ['an empty account', filled('account_id'), async ({ sign }) => sign(scoped({ account_id: '' }))],
-  ['a blank account', filled('account_id'), async ({ sign }) => sign(scoped({ account_id: '\u00a0 ' }))],
-  ['a list of accounts', filled('account_id'), async ({ sign }) => sign(scoped({ account_id: [ACCOUNT] }))],
+  [
+    'a blank account',
+    filled('account_id'),
+    async ({ sign }) => sign(scoped({ account_id: '\u00a0 ' })),
+  ],
+  [
+    'a list of accounts',
+    filled('account_id'),
+    async ({ sign }) => sign(scoped({ account_id: [ACCOUNT] })),
+  ],
   [
     'a run_id that is null',
     "The token's claim run_id must be a UUID.",
@@ -226,18 +280,39 @@ const KEY_SET_MATRIX: readonly Hostile[] = [
     ALGORITHM,
     async ({ knownText }) => (await hmac(knownText)).sign(scoped(), { kid: 'key-1' }),
   ],
-  ['a token of the Worker with the secret', ALGORITHM, async () => (await hmac(SECRET)).sign(scoped())],
+  [
+    'a token of the Worker with the secret',
+    ALGORITHM,
+    async () => (await hmac(SECRET)).sign(scoped()),
+  ],
   [
     'a zero ECDSA signature',
     SIGNATURE,
-    async () => `${unsigned({ alg: 'ES256', kid: 'key-1' }, scoped())}.${base64url(new Uint8Array(64))}`,
+    async () =>
+      `${unsigned({ alg: 'ES256', kid: 'key-1' }, scoped())}.${base64url(new Uint8Array(64))}`,
   ],
-  ['an algorithm of another key type', UNKNOWN_KEY, async () => (await keyPair('RS256', 'key-1')).sign(scoped())],
+  [
+    'an algorithm of another key type',
+    UNKNOWN_KEY,
+    async () => (await keyPair('RS256', 'key-1')).sign(scoped()),
+  ],
   ['an unknown kid', UNKNOWN_KEY, async ({ sign }) => sign(scoped(), { kid: 'key-2' })],
   ['an empty kid', UNKNOWN_KEY, async ({ sign }) => sign(scoped(), { kid: '' })],
-  ['a kid that is a path', UNKNOWN_KEY, async ({ sign }) => sign(scoped(), { kid: '../../../dev/null' })],
-  ['a kid that is SQL', UNKNOWN_KEY, async ({ sign }) => sign(scoped(), { kid: "key-1' OR '1'='1" })],
-  ['a kid that is a name of the prototype', UNKNOWN_KEY, async ({ sign }) => sign(scoped(), { kid: '__proto__' })],
+  [
+    'a kid that is a path',
+    UNKNOWN_KEY,
+    async ({ sign }) => sign(scoped(), { kid: '../../../dev/null' }),
+  ],
+  [
+    'a kid that is SQL',
+    UNKNOWN_KEY,
+    async ({ sign }) => sign(scoped(), { kid: "key-1' OR '1'='1" }),
+  ],
+  [
+    'a kid that is a name of the prototype',
+    UNKNOWN_KEY,
+    async ({ sign }) => sign(scoped(), { kid: '__proto__' }),
+  ],
   ...(['jwk', 'jku', 'x5u'] as const).map(
     (name): Hostile => [
       `an embedded ${name}`,
@@ -260,7 +335,11 @@ describe.each(['secret', 'key set'] as const)('a Worker with a %s, in each opera
   type Refusal = Parameters<typeof expectRefusal>[1];
 
   /** Sends the credentials to every operation, and proves that none of them got through. */
-  const expectRefusedByEach = async (authorization: string | null, refusal: Refusal, query = '') => {
+  const expectRefusedByEach = async (
+    authorization: string | null,
+    refusal: Refusal,
+    query = '',
+  ) => {
     const row = await storeEvaluation();
     const requests = await Promise.all(
       OPERATIONS.map(({ requestFor }) => requestFor(row, { authorization }, { query })),
@@ -277,9 +356,12 @@ describe.each(['secret', 'key set'] as const)('a Worker with a %s, in each opera
     }
   };
 
-  it.each(kind === 'secret' ? MATRIX : [...MATRIX, ...KEY_SET_MATRIX])('refuses %s', async (_, error, token) => {
-    await expectRefusedByEach(`Bearer ${await token(deployment)}`, invalidToken(error));
-  });
+  it.each(kind === 'secret' ? MATRIX : [...MATRIX, ...KEY_SET_MATRIX])(
+    'refuses %s',
+    async (_, error, token) => {
+      await expectRefusedByEach(`Bearer ${await token(deployment)}`, invalidToken(error));
+    },
+  );
 
   it('refuses a token whose last character is changed to any other', async () => {
     const { send, sign } = deployment;
@@ -314,7 +396,9 @@ describe.each(['secret', 'key set'] as const)('a Worker with a %s, in each opera
   });
 
   it('tolerates clocks that are five seconds apart', async () => {
-    await expectAcceptedByEach(`Bearer ${await deployment.sign(scoped({ exp: now() - 3, nbf: now() + 3 }))}`);
+    await expectAcceptedByEach(
+      `Bearer ${await deployment.sign(scoped({ exp: now() - 3, nbf: now() + 3 }))}`,
+    );
   });
 
   it.each([null, '', 'Basic dXNlcjpwYXNz', 'Bearertoken', 'Token abc', 'DPoP abc'])(
@@ -325,7 +409,11 @@ describe.each(['secret', 'key set'] as const)('a Worker with a %s, in each opera
   );
 
   it('does not take a token from the query string', async () => {
-    await expectRefusedByEach(null, NO_CREDENTIALS, `?access_token=${await deployment.sign(scoped())}`);
+    await expectRefusedByEach(
+      null,
+      NO_CREDENTIALS,
+      `?access_token=${await deployment.sign(scoped())}`,
+    );
   });
 });
 
@@ -338,7 +426,10 @@ describe('a request without a token', () => {
     };
     const body = new ReadableStream({ pull }, { highWaterMark: 0 });
     const path = '/v1/run/not-a-uuid/evaluation/neither';
-    const sent = await request(path, { body, headers: { authorization: null, 'content-type': 'text/plain' } });
+    const sent = await request(path, {
+      body,
+      headers: { authorization: null, 'content-type': 'text/plain' },
+    });
 
     await expectRefusal(await workerWith({ DB: db })(sent), NO_CREDENTIALS);
 
@@ -355,7 +446,10 @@ describe('the account and the author', () => {
     const refusal = invalidToken(filled('https://example.com/account'));
     await expectRefusedUpdate(row, await putValue(row, 9, await mintToken()), refusal, send);
 
-    const token = await mintToken({ account_id: 'acc_other', 'https://example.com/account': ACCOUNT });
+    const token = await mintToken({
+      account_id: 'acc_other',
+      'https://example.com/account': ACCOUNT,
+    });
     expect((await send(await putValue(row, 9, token))).status).toBe(200);
     expect(await readEvaluation(row.id)).toMatchObject({ value: 9, account_id: ACCOUNT });
   });
@@ -420,11 +514,17 @@ describe('the account and the author', () => {
     const row = await storeEvaluation();
     const send = workerWith({ JWT_ACCOUNT_CLAIM: name });
 
-    await expectRefusedUpdate(row, await putValue(row, 9, await mintToken(claim)), invalidToken(filled(name)), send);
+    await expectRefusedUpdate(
+      row,
+      await putValue(row, 9, await mintToken(claim)),
+      invalidToken(filled(name)),
+      send,
+    );
   });
 
   it('are looked for in deeply nested claims, without harm', async () => {
-    const deep = (depth: number) => `{"a":${'['.repeat(depth)}${']'.repeat(depth)},"sub":"s","exp":${now() + 60}}`;
+    const deep = (depth: number) =>
+      `{"a":${'['.repeat(depth)}${']'.repeat(depth)},"sub":"s","exp":${now() + 60}}`;
     const row = await storeEvaluation();
     const name = `/a${'/0'.repeat(2_000)}`;
     const token = await (await hmac(SECRET)).sign(deep(2_500));
@@ -442,18 +542,31 @@ describe('the account and the author', () => {
   ])('may be a number for the account, which counts as its text: %s', async (account_id, text) => {
     const row = await storeEvaluation({ account_id: text });
 
-    expect((await worker(await putValue(row, 9, await mintToken({ account_id })))).status).toBe(200);
+    expect((await worker(await putValue(row, 9, await mintToken({ account_id })))).status).toBe(
+      200,
+    );
   });
 
   it('are bounded wherever they come from', async () => {
     const row = await storeEvaluation();
     const send = workerWith({ JWT_ACCOUNT_CLAIM: '/o', JWT_SUBJECT_CLAIM: '/who/is' });
-    const refused = (claim: string) => invalidToken(`The token's claim ${claim} must be at most 255 characters long.`);
+    const refused = (claim: string) =>
+      invalidToken(`The token's claim ${claim} must be at most 255 characters long.`);
 
     const long = { o: { ['x'.repeat(256)]: {} }, who: { is: 'user-1' } };
-    await expectRefusedUpdate(row, await putValue(row, 9, await mintToken(long)), refused('/o'), send);
+    await expectRefusedUpdate(
+      row,
+      await putValue(row, 9, await mintToken(long)),
+      refused('/o'),
+      send,
+    );
     const name = { o: ACCOUNT, who: { is: 'x'.repeat(256) } };
-    await expectRefusedUpdate(row, await putValue(row, 9, await mintToken(name)), refused('/who/is'), send);
+    await expectRefusedUpdate(
+      row,
+      await putValue(row, 9, await mintToken(name)),
+      refused('/who/is'),
+      send,
+    );
   });
 
   it.each(['common_name', 'client_id', 'email', '/act/sub'])(
@@ -490,12 +603,18 @@ describe('JWT_ISSUER and JWT_AUDIENCE', () => {
     const row = await storeEvaluation();
     const token = await mintToken({ iss: 'anyone', aud: 'anything' });
 
-    expect((await workerWith({ JWT_ISSUER: '', JWT_AUDIENCE: ' ' })(await putValue(row, 9, token))).status).toBe(200);
+    expect(
+      (await workerWith({ JWT_ISSUER: '', JWT_AUDIENCE: ' ' })(await putValue(row, 9, token)))
+        .status,
+    ).toBe(200);
   });
 });
 
 describe('several issuers and audiences', () => {
-  const settings = { JWT_ISSUER: ` ${ISSUER}\t https://second.example `, JWT_AUDIENCE: 'run-evaluation  another-api' };
+  const settings = {
+    JWT_ISSUER: ` ${ISSUER}\t https://second.example `,
+    JWT_AUDIENCE: 'run-evaluation  another-api',
+  };
 
   it.each([
     { iss: ISSUER, aud: 'run-evaluation' },
@@ -526,7 +645,9 @@ describe('several issuers and audiences', () => {
     const send = workerWithKeys([pair.jwk], { ...settings, JWT_ACCOUNT_CLAIM: 'tid' });
     const row = await storeEvaluation({ account_id: 'tenant-1' });
     const first = await pair.sign(scoped({ tid: 'tenant-1' }));
-    const second = await pair.sign(scoped({ iss: 'https://second.example', tid: 'tenant-2', account_id: 'tenant-1' }));
+    const second = await pair.sign(
+      scoped({ iss: 'https://second.example', tid: 'tenant-2', account_id: 'tenant-1' }),
+    );
 
     await expectRefusedUpdate(row, await putValue(row, 9, second), NOT_FOUND, send);
     expect((await send(await putValue(row, 9, first))).status).toBe(200);
@@ -571,7 +692,9 @@ describe('JWT_CLIENT_CLAIM and JWT_CLIENTS', () => {
 
     const token = await mintToken({ azp: 'another' });
     await expectRefusedUpdate(row, await putValue(row, 9, token), invalidToken(error), send);
-    expect((await send(await putValue(row, 9, await mintToken({ azp: 'web-app' })))).status).toBe(200);
+    expect((await send(await putValue(row, 9, await mintToken({ azp: 'web-app' })))).status).toBe(
+      200,
+    );
   });
 });
 
@@ -593,7 +716,9 @@ describe('JWT_HEADER', () => {
       invalidToken('The token has expired.'),
       send,
     );
-    expect((await send(await put(row, { [header]: token, authorization: 'Bearer nonsense' }))).status).toBe(200);
+    expect(
+      (await send(await put(row, { [header]: token, authorization: 'Bearer nonsense' }))).status,
+    ).toBe(200);
   });
 
   it.each<[string, (token: string) => string]>([
@@ -609,9 +734,17 @@ describe('JWT_HEADER', () => {
 
   it('holds at most 8,192 characters', async () => {
     const row = await storeEvaluation();
-    const sent = await put(row, { [header]: await mintToken({ pad: 'x'.repeat(12_000) }), authorization: null });
+    const sent = await put(row, {
+      [header]: await mintToken({ pad: 'x'.repeat(12_000) }),
+      authorization: null,
+    });
 
-    await expectRefusedUpdate(row, sent, invalidToken('The token is longer than 8192 characters.'), send);
+    await expectRefusedUpdate(
+      row,
+      sent,
+      invalidToken('The token is longer than 8192 characters.'),
+      send,
+    );
   });
 
   it('is not read where the deployment does not name it', async () => {
@@ -621,11 +754,14 @@ describe('JWT_HEADER', () => {
     await expectRefusedUpdate(row, sent, NO_CREDENTIALS);
   });
 
-  it.each(['Authorization', 'authorization', ' '])('may be left at Authorization: %s', async (name) => {
-    const row = await storeEvaluation();
+  it.each(['Authorization', 'authorization', ' '])(
+    'may be left at Authorization: %s',
+    async (name) => {
+      const row = await storeEvaluation();
 
-    expect((await workerWith({ JWT_HEADER: name })(await putValue(row, 9))).status).toBe(200);
-  });
+      expect((await workerWith({ JWT_HEADER: name })(await putValue(row, 9))).status).toBe(200);
+    },
+  );
 });
 
 describe('JWT_RUN_CLAIM', () => {
@@ -658,7 +794,11 @@ describe('a token that is no access token', () => {
     const row = await storeEvaluation();
     const error = 'The token is an ID or refresh token: send an access token.';
 
-    await expectRefusedUpdate(row, await putValue(row, 9, await mintToken(changed)), invalidToken(error));
+    await expectRefusedUpdate(
+      row,
+      await putValue(row, 9, await mintToken(changed)),
+      invalidToken(error),
+    );
   });
 
   it.each([
@@ -692,24 +832,43 @@ describe('JWT_JWKS', () => {
   ])('verifies %s, also with a key that names no algorithm', async (alg) => {
     const row = await storeEvaluation();
     const signer = await keyPair(alg, 'key-a');
-    const send = workerWithKeys([pair.jwk, { ...signer.jwk, alg, use: 'sig', key_ops: ['verify'] }]);
+    const send = workerWithKeys([
+      pair.jwk,
+      { ...signer.jwk, alg, use: 'sig', key_ops: ['verify'] },
+    ]);
 
     expect((await send(await putValue(row, 9, await signer.sign(scoped())))).status).toBe(200);
-    expect((await workerWithKeys([signer.jwk])(await putValue(row, 9, await signer.sign(scoped())))).status).toBe(200);
+    expect(
+      (await workerWithKeys([signer.jwk])(await putValue(row, 9, await signer.sign(scoped()))))
+        .status,
+    ).toBe(200);
     const forged = await (await keyPair(alg, 'key-a')).sign(scoped());
-    await expectRefusedUpdate({ ...row }, await putValue(row, 1, forged), invalidToken(SIGNATURE), send);
+    await expectRefusedUpdate(
+      { ...row },
+      await putValue(row, 1, forged),
+      invalidToken(SIGNATURE),
+      send,
+    );
   });
 
   it('verifies with two keys side by side, and refuses the one that is removed', async () => {
     const row = await storeEvaluation();
     const next = await keyPair('ES256', 'key-2');
 
-    expect((await workerWithKeys([pair.jwk, next.jwk])(await putValue(row, 1, await pair.sign(scoped())))).status).toBe(
-      200,
-    );
-    expect((await workerWithKeys([pair.jwk, next.jwk])(await putValue(row, 2, await next.sign(scoped())))).status).toBe(
-      200,
-    );
+    expect(
+      (
+        await workerWithKeys([pair.jwk, next.jwk])(
+          await putValue(row, 1, await pair.sign(scoped())),
+        )
+      ).status,
+    ).toBe(200);
+    expect(
+      (
+        await workerWithKeys([pair.jwk, next.jwk])(
+          await putValue(row, 2, await next.sign(scoped())),
+        )
+      ).status,
+    ).toBe(200);
     const old = await putValue(row, 3, await pair.sign(scoped()));
     await expectRefusedUpdate(row, old, invalidToken(UNKNOWN_KEY), workerWithKeys([next.jwk]));
   });
@@ -720,7 +879,9 @@ describe('JWT_JWKS', () => {
     const other = await keyPair('RS256', 'key-2');
     const twin = await keyPair('ES256', 'key-3');
 
-    expect((await workerWithKeys([pair.jwk, other.jwk])(await putValue(row, 9, token))).status).toBe(200);
+    expect(
+      (await workerWithKeys([pair.jwk, other.jwk])(await putValue(row, 9, token))).status,
+    ).toBe(200);
     await expectRefusedUpdate(
       row,
       await putValue(row, 8, token),
@@ -749,7 +910,12 @@ describe('JWT_JWKS', () => {
 
     const send = workerWithKeys([rsa.jwk, { ...pair.jwk, ...member }]);
 
-    await expectRefusedUpdate(row, await putValue(row, 9, await pair.sign(scoped())), invalidToken(UNKNOWN_KEY), send);
+    await expectRefusedUpdate(
+      row,
+      await putValue(row, 9, await pair.sign(scoped())),
+      invalidToken(UNKNOWN_KEY),
+      send,
+    );
   });
 });
 
@@ -761,7 +927,10 @@ describe('JWT_REQUIRED_SCOPE', () => {
     ['no scope', {}],
     ['other scopes', { scope: 'evaluations:read profile' }],
     ['a scope that only begins like it', { scope: 'evaluations:write-all' }],
-    ['a list where a string belongs, with both in one', { scp: ['evaluations:read evaluations:write'] }],
+    [
+      'a list where a string belongs, with both in one',
+      { scp: ['evaluations:read evaluations:write'] },
+    ],
     ['a scope that is no text', { scope: { 'evaluations:write': true } }],
     ['permissions that are no list', { permissions: { 'evaluations:write': true } }],
     ['another role', { roles: ['evaluations:read'] }],
@@ -797,7 +966,12 @@ describe('JWT_REQUIRED_SCOPE', () => {
   it('is checked after verification: an expired token is 401', async () => {
     const row = await storeEvaluation();
     const expired = await mintToken({ exp: now() - 60 });
-    await expectRefusedUpdate(row, await putValue(row, 9, expired), invalidToken('The token has expired.'), send);
+    await expectRefusedUpdate(
+      row,
+      await putValue(row, 9, expired),
+      invalidToken('The token has expired.'),
+      send,
+    );
   });
 });
 
@@ -809,11 +983,16 @@ describe('the log of a refused token', () => {
     await worker(await putValue(row, 9, await mintToken({}, { kid: 'k'.repeat(500) })));
     await worker(await putValue(row, 9, await mintToken({ exp: 1 }, { kid: 'k'.repeat(500) })));
 
-    for (const line of logged.mock.calls.flat()) expect(JSON.parse(String(line)).key_id).toBe('k'.repeat(128));
+    for (const line of logged.mock.calls.flat())
+      expect(JSON.parse(String(line)).key_id).toBe('k'.repeat(128));
   });
 
   it.each<[string, Record<string, unknown>, object]>([
-    ['a slash too many', { iss: `${ISSUER}/` }, { claim: 'iss', expected: ISSUER, actual: `${ISSUER}/` }],
+    [
+      'a slash too many',
+      { iss: `${ISSUER}/` },
+      { claim: 'iss', expected: ISSUER, actual: `${ISSUER}/` },
+    ],
     ['no issuer', { iss: undefined }, { claim: 'iss', expected: ISSUER, actual: 'absent' }],
     [
       'other audiences',
@@ -824,9 +1003,21 @@ describe('the log of a refused token', () => {
         actual: '[one, a number, an object of 1, a list of 1]',
       },
     ],
-    ['no audience in it', { aud: [] }, { claim: 'aud', expected: 'run-evaluation another-api', actual: '[]' }],
-    ['another client', { azp: 'another' }, { claim: 'azp', expected: 'web-app batch-job', actual: 'another' }],
-    ['no client', { azp: undefined }, { claim: 'azp', expected: 'web-app batch-job', actual: 'absent' }],
+    [
+      'no audience in it',
+      { aud: [] },
+      { claim: 'aud', expected: 'run-evaluation another-api', actual: '[]' },
+    ],
+    [
+      'another client',
+      { azp: 'another' },
+      { claim: 'azp', expected: 'web-app batch-job', actual: 'another' },
+    ],
+    [
+      'no client',
+      { azp: undefined },
+      { claim: 'azp', expected: 'web-app batch-job', actual: 'absent' },
+    ],
     [
       'an account of another kind',
       { account_id: { a: 1, b: 2 } },
@@ -837,39 +1028,71 @@ describe('the log of a refused token', () => {
       { account_id: ' ' },
       { claim: 'account_id', expected: 'a non-empty string', actual: 'a blank string' },
     ],
-    ['no sub', { sub: undefined }, { claim: 'sub', expected: 'a non-empty string', actual: 'absent' }],
-    ['a run that is none', { run_id: 'all' }, { claim: 'run_id', expected: 'a UUID', actual: 'a string' }],
-    ['an ID token', { token_use: 'id' }, { code: 'claim', claim: 'token_use', expected: 'access', actual: 'id' }],
-    ['an ID token of Keycloak', { typ: 'ID' }, { claim: 'typ', expected: 'that of an access token', actual: 'ID' }],
-    ['an ID token by its nonce', { nonce: 'n-0S6' }, { claim: 'nonce', expected: 'absent', actual: 'n-0S6' }],
+    [
+      'no sub',
+      { sub: undefined },
+      { claim: 'sub', expected: 'a non-empty string', actual: 'absent' },
+    ],
+    [
+      'a run that is none',
+      { run_id: 'all' },
+      { claim: 'run_id', expected: 'a UUID', actual: 'a string' },
+    ],
+    [
+      'an ID token',
+      { token_use: 'id' },
+      { code: 'claim', claim: 'token_use', expected: 'access', actual: 'id' },
+    ],
+    [
+      'an ID token of Keycloak',
+      { typ: 'ID' },
+      { claim: 'typ', expected: 'that of an access token', actual: 'ID' },
+    ],
+    [
+      'an ID token by its nonce',
+      { nonce: 'n-0S6' },
+      { claim: 'nonce', expected: 'absent', actual: 'n-0S6' },
+    ],
     [
       'text that would break the line',
       { iss: 'a\n{"status":200}\u2028\ud800"' },
       { claim: 'iss', expected: ISSUER, actual: 'a\\u000a{"status":200}\\u2028\\ud800"' },
     ],
-    ['a long text', { iss: 'x'.repeat(4_000) }, { claim: 'iss', expected: ISSUER, actual: 'x'.repeat(200) }],
+    [
+      'a long text',
+      { iss: 'x'.repeat(4_000) },
+      { claim: 'iss', expected: ISSUER, actual: 'x'.repeat(200) },
+    ],
     [
       'a text as long with escapes',
       { iss: '\n'.repeat(2_000) },
       { claim: 'iss', actual: '\\u000a'.repeat(34).slice(0, 200) },
     ],
-  ])('says which claim was expected to be what, and what it was: %s', async (_, changed, expected) => {
-    const row = await storeEvaluation();
-    const logged = vi.spyOn(console, 'log');
-    const send = workerWithKeys([pair.jwk], {
-      JWT_AUDIENCE: 'run-evaluation another-api',
-      JWT_CLIENT_CLAIM: 'azp',
-      JWT_CLIENTS: 'web-app batch-job',
-    });
-    const token = await pair.sign(scoped({ azp: 'web-app', ...changed }));
+  ])(
+    'says which claim was expected to be what, and what it was: %s',
+    async (_, changed, expected) => {
+      const row = await storeEvaluation();
+      const logged = vi.spyOn(console, 'log');
+      const send = workerWithKeys([pair.jwk], {
+        JWT_AUDIENCE: 'run-evaluation another-api',
+        JWT_CLIENT_CLAIM: 'azp',
+        JWT_CLIENTS: 'web-app batch-job',
+      });
+      const token = await pair.sign(scoped({ azp: 'web-app', ...changed }));
 
-    expect((await send(await putValue(row, 9, token))).status).toBe(401);
+      expect((await send(await putValue(row, 9, token))).status).toBe(401);
 
-    const line = String(logged.mock.calls.flat().at(-1));
-    expect(JSON.parse(line)).toMatchObject({ status: 401, refusal: 'invalid_token', key_id: 'key-1', ...expected });
-    expect(line).toMatch(/^[\x20-\x7e]+$/);
-    for (const part of token.split('.')) expect(line).not.toContain(part);
-  });
+      const line = String(logged.mock.calls.flat().at(-1));
+      expect(JSON.parse(line)).toMatchObject({
+        status: 401,
+        refusal: 'invalid_token',
+        key_id: 'key-1',
+        ...expected,
+      });
+      expect(line).toMatch(/^[\x20-\x7e]+$/);
+      for (const part of token.split('.')) expect(line).not.toContain(part);
+    },
+  );
 
   it("has jose's code and the key id, and never the token", async () => {
     const row = await storeEvaluation();
@@ -902,7 +1125,10 @@ describe('the log of a key that is not found', () => {
       await putValue(row, 9, await pair.sign(scoped(), { kid: undefined, ...header })),
     );
 
-    expect(JSON.parse(String(logged.mock.calls.flat()[0]))).toMatchObject({ refusal: 'invalid_token', code });
+    expect(JSON.parse(String(logged.mock.calls.flat()[0]))).toMatchObject({
+      refusal: 'invalid_token',
+      code,
+    });
   });
 });
 
@@ -916,7 +1142,11 @@ describe('a configuration fault', () => {
     ['no source of keys', 'JWT_SECRET', { JWT_SECRET: '' }],
     ['a secret one byte short', 'JWT_SECRET', { JWT_SECRET: short }],
     ['two sources', 'JWT_SECRET', { JWT_JWKS_URL: 'https://issuer.example/keys' }],
-    ['three sources', 'JWT_SECRET', { JWT_JWKS: '{"keys":[]}', JWT_JWKS_URL: 'https://issuer.example/keys' }],
+    [
+      'three sources',
+      'JWT_SECRET',
+      { JWT_JWKS: '{"keys":[]}', JWT_JWKS_URL: 'https://issuer.example/keys' },
+    ],
     ['a key set that is not JSON', 'JWT_JWKS', inline('{')],
     ['a key set that is an array', 'JWT_JWKS', inline('[]')],
     ['a key set without keys', 'JWT_JWKS', inline('{}')],
@@ -929,54 +1159,82 @@ describe('a configuration fault', () => {
     ],
     ['a key without its material', 'JWT_JWKS', inline('{"keys":[{"kty":"RSA"}]}')],
     ['a symmetric key', 'JWT_JWKS', inline('{"keys":[{"kty":"oct","k":"c2VjcmV0"}]}')],
-    ['only keys for other purposes', 'JWT_JWKS', inline('{"keys":[{"kty":"EC","crv":"secp256k1"}]}')],
+    [
+      'only keys for other purposes',
+      'JWT_JWKS',
+      inline('{"keys":[{"kty":"EC","crv":"secp256k1"}]}'),
+    ],
     ['a URL that is none', 'JWT_JWKS_URL', remote('issuer.example/keys')],
     ['a URL over plain http', 'JWT_JWKS_URL', remote('http://issuer.example/keys')],
-    ['a host that only begins like localhost', 'JWT_JWKS_URL', remote('http://localhost.example/keys')],
+    [
+      'a host that only begins like localhost',
+      'JWT_JWKS_URL',
+      remote('http://localhost.example/keys'),
+    ],
     ['a URL with credentials', 'JWT_JWKS_URL', remote('https://user:pass@issuer.example/keys')],
     ['a URL with a password alone', 'JWT_JWKS_URL', remote('https://:pass@issuer.example/keys')],
     ['origins that are none', 'CORS_ORIGINS', { CORS_ORIGINS: 'https://app.example, app.example' }],
     ['an origin with a path', 'CORS_ORIGINS', { CORS_ORIGINS: 'https://app.example/' }],
     ['a URL of another scheme', 'JWT_JWKS_URL', remote('data:application/json,{"keys":[]}')],
-    ['a key set without an issuer', 'JWT_ISSUER', { ...remote('https://issuer.example/keys'), JWT_ISSUER: '' }],
-    ['a key set without an audience', 'JWT_AUDIENCE', { ...remote('https://issuer.example/keys'), JWT_AUDIENCE: ' ' }],
+    [
+      'a key set without an issuer',
+      'JWT_ISSUER',
+      { ...remote('https://issuer.example/keys'), JWT_ISSUER: '' },
+    ],
+    [
+      'a key set without an audience',
+      'JWT_AUDIENCE',
+      { ...remote('https://issuer.example/keys'), JWT_AUDIENCE: ' ' },
+    ],
     ['an account claim that breaks a header', 'JWT_ACCOUNT_CLAIM', { JWT_ACCOUNT_CLAIM: 'a"b' }],
     ['a scope with a space', 'JWT_REQUIRED_SCOPE', { JWT_REQUIRED_SCOPE: 'a b' }],
-    ['several issuers with a secret', 'JWT_ISSUER', { JWT_ISSUER: 'https://a.example https://b.example' }],
+    [
+      'several issuers with a secret',
+      'JWT_ISSUER',
+      { JWT_ISSUER: 'https://a.example https://b.example' },
+    ],
     ['a client claim without clients', 'JWT_CLIENTS', { JWT_CLIENT_CLAIM: 'azp' }],
     ['clients without a claim', 'JWT_CLIENT_CLAIM', { JWT_CLIENTS: 'web-app' }],
     [
       'a client claim without clients instead of an audience',
       'JWT_CLIENTS',
-      { ...remote('https://issuer.example/keys'), JWT_AUDIENCE: '', JWT_CLIENT_CLAIM: 'azp', JWT_CLIENTS: ' ' },
+      {
+        ...remote('https://issuer.example/keys'),
+        JWT_AUDIENCE: '',
+        JWT_CLIENT_CLAIM: 'azp',
+        JWT_CLIENTS: ' ',
+      },
     ],
     ['a pointer that is none', 'JWT_ACCOUNT_CLAIM', { JWT_ACCOUNT_CLAIM: '/a~b' }],
     ['a pointer that ends in a tilde', 'JWT_SUBJECT_CLAIM', { JWT_SUBJECT_CLAIM: '/a~' }],
     ['a run claim with a space', 'JWT_RUN_CLAIM', { JWT_RUN_CLAIM: 'a b' }],
     ['a header that is none', 'JWT_HEADER', { JWT_HEADER: 'Cf-Access: Jwt' }],
-  ])('is 500 for everyone: %s; the log names %s and the command that fixes it', async (_, setting, settings) => {
-    const row = await storeEvaluation();
-    const logged = vi.spyOn(console, 'error');
-    const fetched = vi.spyOn(globalThis, 'fetch');
-    const send = workerWith(settings);
+  ])(
+    'is 500 for everyone: %s; the log names %s and the command that fixes it',
+    async (_, setting, settings) => {
+      const row = await storeEvaluation();
+      const logged = vi.spyOn(console, 'error');
+      const fetched = vi.spyOn(globalThis, 'fetch');
+      const send = workerWith(settings);
 
-    for (const secret of [SECRET, short]) {
-      const token = await (await hmac(secret)).sign(scoped());
-      await expectRefusedUpdate(row, await putValue(row, 9, token), INTERNAL_ERROR, send);
-    }
-    await expectRefusedUpdate(
-      row,
-      await request(pathOf(row), { headers: { authorization: null } }),
-      INTERNAL_ERROR,
-      send,
-    );
+      for (const secret of [SECRET, short]) {
+        const token = await (await hmac(secret)).sign(scoped());
+        await expectRefusedUpdate(row, await putValue(row, 9, token), INTERNAL_ERROR, send);
+      }
+      await expectRefusedUpdate(
+        row,
+        await request(pathOf(row), { headers: { authorization: null } }),
+        INTERNAL_ERROR,
+        send,
+      );
 
-    const { refusal, cause } = JSON.parse(String(logged.mock.calls.flat()[0]));
-    expect(refusal).toBe('misconfigured');
-    expect(cause).toMatch(new RegExp(`^${setting} .*npx wrangler secret put ${setting}`));
-    expect(logged.mock.calls.flat().join()).not.toContain(short);
-    expect(fetched).not.toHaveBeenCalled();
-  });
+      const { refusal, cause } = JSON.parse(String(logged.mock.calls.flat()[0]));
+      expect(refusal).toBe('misconfigured');
+      expect(cause).toMatch(new RegExp(`^${setting} .*npx wrangler secret put ${setting}`));
+      expect(logged.mock.calls.flat().join()).not.toContain(short);
+      expect(fetched).not.toHaveBeenCalled();
+    },
+  );
 
   it.each([
     ['is not a JSON Web Key Set', '{'],
@@ -992,7 +1250,9 @@ describe('a configuration fault', () => {
 
     await workerWith(inline(keys))(await putValue(await storeEvaluation(), 9));
 
-    expect(JSON.parse(String(logged.mock.calls.flat()[0])).cause).toContain(`JWT_JWKS ${fault}: run`);
+    expect(JSON.parse(String(logged.mock.calls.flat()[0])).cause).toContain(
+      `JWT_JWKS ${fault}: run`,
+    );
   });
 
   it('says that an RSA key is too short', async () => {
@@ -1010,7 +1270,12 @@ describe('a configuration fault', () => {
     const row = await storeEvaluation();
     const send = workerWithKeys([pair.jwk, { kty: 'oct', kid: 'key-2', k: 'c2VjcmV0' }]);
 
-    await expectRefusedUpdate(row, await putValue(row, 9, await pair.sign(scoped())), INTERNAL_ERROR, send);
+    await expectRefusedUpdate(
+      row,
+      await putValue(row, 9, await pair.sign(scoped())),
+      INTERNAL_ERROR,
+      send,
+    );
   });
 
   it('does not quote a broken key set in the log, which may hold a private key', async () => {
@@ -1029,7 +1294,8 @@ describe('a configuration fault', () => {
     async (kind) => {
       const row = await storeEvaluation();
       const logged = vi.spyOn(console, 'error');
-      const jwk = kind === 'private' ? await privateJwk() : (await keyPair('RS256', 'key-1', 1024)).jwk;
+      const jwk =
+        kind === 'private' ? await privateJwk() : (await keyPair('RS256', 'key-1', 1024)).jwk;
 
       await expectRefusedUpdate(
         row,

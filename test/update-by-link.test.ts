@@ -37,12 +37,21 @@ describe('a sender', () => {
       expect(response.status).toBe(200);
       const stored = await readEvaluation(row.id);
       expect(await response.json()).toEqual(stored);
-      expect(stored).toEqual({ ...row, value, updated_by: `${SUBJECT}/hook`, updated_at: expect.any(String) });
+      expect(stored).toEqual({
+        ...row,
+        value,
+        updated_by: `${SUBJECT}/hook`,
+        updated_at: expect.any(String),
+      });
       expect(response.headers.get('etag')).toBe(`"${stored?.updated_at}"`);
     },
   );
 
-  it.each(REQUESTS.filter(({ headers }) => Object.keys(headers).some((name) => /^(webhook|svix)-id$/.test(name))))(
+  it.each(
+    REQUESTS.filter(({ headers }) =>
+      Object.keys(headers).some((name) => /^(webhook|svix)-id$/.test(name)),
+    ),
+  )(
     'may repeat late, after another caller has written, and undoes nothing: $name',
     async ({ headers, body, pointer, values, label, value }) => {
       const row = await storeLabelled(label);
@@ -75,7 +84,10 @@ describe('what the pointer finds', () => {
     ['{"a":""}', 2],
     ['{"a":" yes"}', 3],
     ['{"a":"8"}', 4],
-    ['{"a":5,"id":"x","value":9,"account_id":"acc_neighbour","run_id":1,"updated_by":"mallory","created_at":0}', 5],
+    [
+      '{"a":5,"id":"x","value":9,"account_id":"acc_neighbour","run_id":1,"updated_by":"mallory","created_at":0}',
+      5,
+    ],
     [`\ufeff {"a":6} \n`, 6],
     ['{"a":1,"a":2}', 2],
   ])('is the value: %s', async (body, value) => {
@@ -144,7 +156,11 @@ describe('what the pointer finds', () => {
     const { url } = await linkTo(row, { values: { most: 11 } });
 
     for (const body of ['{"value":11}', '{"value":"most"}', '{"value":false}'])
-      await expectRefusedUpdate(row, post(url, body), unprocessable('value must be between 1 and 10.'));
+      await expectRefusedUpdate(
+        row,
+        post(url, body),
+        unprocessable('value must be between 1 and 10.'),
+      );
   });
 });
 
@@ -165,7 +181,12 @@ describe('a sender that says of its JSON that it is a form, and that it takes HT
   });
 
   it.each([
-    ['{}', unprocessable('What /value finds in the body is nothing: it must be a number, true or false.')],
+    [
+      '{}',
+      unprocessable(
+        'What /value finds in the body is nothing: it must be a number, true or false.',
+      ),
+    ],
     ['{"value":11}', unprocessable('value must be between 1 and 10.')],
     ['{"value":', { status: 400, error: 'The body must be valid JSON in UTF-8.' }],
   ])('gets JSON of a refusal too: %s', async (body, refusal) => {
@@ -186,7 +207,9 @@ describe('a sender that says of its JSON that it is JSON', () => {
     await expectRefusedUpdate(
       row,
       post(url, '{}', headers),
-      unprocessable('What /value finds in the body is nothing: it must be a number, true or false.'),
+      unprocessable(
+        'What /value finds in the body is nothing: it must be a number, true or false.',
+      ),
     );
   });
 
@@ -222,7 +245,10 @@ describe('an update by a link', () => {
   it('is stored once, if it is sent again without a key and nobody has written since', async () => {
     const row = await storeEvaluation();
     const { url } = await linkTo(row);
-    const responses = [await worker(post(url, { value: 9 })), await worker(post(url, { value: 9 }))];
+    const responses = [
+      await worker(post(url, { value: 9 })),
+      await worker(post(url, { value: 9 })),
+    ];
 
     expect(new Set(await Promise.all(responses.map((response) => response.text()))).size).toBe(1);
     expect(await readHistory(row.id)).toHaveLength(1);
@@ -260,7 +286,11 @@ describe('an update by a link', () => {
     const [first, second] = [await linkTo(row), await linkTo(row)];
     const put = await request(pathOf(row), { body: '{"value":3}', headers: key });
 
-    for (const sent of [post(first.url, { value: 1 }, key), post(second.url, { value: 2 }, key), put])
+    for (const sent of [
+      post(first.url, { value: 1 }, key),
+      post(second.url, { value: 2 }, key),
+      put,
+    ])
       expect((await worker(sent)).status).toBe(200);
 
     expect((await readHistory(row.id)).map(({ value }) => value)).toEqual([row.value, 1, 2]);
@@ -273,14 +303,17 @@ describe('an update by a link', () => {
 
     await expectRefusedUpdate(row, post(url, { value: 9 }, { 'if-match': '"x"' }), {
       status: 412,
-      error: 'The evaluation is not as If-Match expects it: get it again, and send its present ETag.',
+      error:
+        'The evaluation is not as If-Match expects it: get it again, and send its present ETag.',
       headers: { etag: `"${row.created_at}"`, 'cache-control': 'no-store, no-transform' },
     });
     await expectRefusedUpdate(row, post(url, { value: 9 }, { 'if-none-match': '*' }), {
       status: 400,
       error: 'An update takes If-Match, not If-None-Match: what it changes must exist.',
     });
-    expect((await worker(post(url, { value: 9 }, { 'if-match': `"${row.created_at}"` }))).status).toBe(200);
+    expect(
+      (await worker(post(url, { value: 9 }, { 'if-match': `"${row.created_at}"` }))).status,
+    ).toBe(200);
   });
 
   it.each([
@@ -347,7 +380,8 @@ describe('an update by a link', () => {
     const send = workerWith({ RATE_LIMITER: SMALL_RATE_LIMITER });
     const [first, second] = [await linkTo(row), await linkTo(other)];
     const statuses = [];
-    for (let value = 0; value < 4; value += 1) statuses.push((await send(post(first.url, { value }))).status);
+    for (let value = 0; value < 4; value += 1)
+      statuses.push((await send(post(first.url, { value }))).status);
 
     expect(statuses).toEqual([200, 200, 200, 429]);
     expect((await send(post(second.url, { value: 1 }))).status).toBe(200);

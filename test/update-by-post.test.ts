@@ -1,13 +1,23 @@
 /** updateEvaluationByPost: the same operation for senders that can only POST. */
 import { describe, expect, it } from 'vitest';
 import { unprocessable } from './support/answers.ts';
-import { expectRefusal, pathOf, putValue, readHistory, request, storeLabelled, worker } from './support/worker.ts';
+import {
+  expectRefusal,
+  pathOf,
+  putValue,
+  readHistory,
+  request,
+  storeLabelled,
+  worker,
+} from './support/worker.ts';
 
 describe('updateEvaluationByPost', () => {
   it('is exactly the update: same response, same preconditions, same history', async () => {
     const row = await storeLabelled({ min_value: 1, max_value: 10 });
     const post = async (value: number, headers: Record<string, string> = {}) =>
-      worker(await request(pathOf(row), { method: 'POST', headers, body: JSON.stringify({ value }) }));
+      worker(
+        await request(pathOf(row), { method: 'POST', headers, body: JSON.stringify({ value }) }),
+      );
 
     const posted = await post(5);
     expect(posted.status).toBe(200);

@@ -20,26 +20,47 @@ import {
   workerWith,
 } from './support/worker.ts';
 
-type Put = { sub?: string; headers?: Record<string, string>; said?: Record<string, unknown>; send?: Send };
+type Put = {
+  sub?: string;
+  headers?: Record<string, string>;
+  said?: Record<string, unknown>;
+  send?: Send;
+};
 
-async function put(label: { id: string }, body: object, { sub = 'user-123', headers, said, send = worker }: Put = {}) {
+async function put(
+  label: { id: string },
+  body: object,
+  { sub = 'user-123', headers, said, send = worker }: Put = {},
+) {
   const authorization = `Bearer ${await mintToken({ sub, ...said })}`;
   const sent = { authorization, ...headers };
   return send(await request(labelPathOf(label), { body: JSON.stringify(body), headers: sent }));
 }
 
-const RULED = { value_type: 'categorical', categories: '["formal","casual"]', description: 'How it sounds' };
+const RULED = {
+  value_type: 'categorical',
+  categories: '["formal","casual"]',
+  description: 'How it sounds',
+};
 
 /** The label must be as it was. */
-async function expectRefusedPut(label: Label, response: Response, refusal: Parameters<typeof expectRefusal>[1]) {
+async function expectRefusedPut(
+  label: Label,
+  response: Response,
+  refusal: Parameters<typeof expectRefusal>[1],
+) {
   await expectRefusal(response, refusal);
   expect(await readLabel(label.id, label.account_id)).toEqual(label);
 }
 
 const stale = (label: Label) => ({
   status: 412,
-  error: 'The evaluation label is not as If-Match expects it: get it again, and send its present ETag.',
-  headers: { etag: `"${label.updated_at ?? label.created_at}"`, 'cache-control': 'no-store, no-transform' },
+  error:
+    'The evaluation label is not as If-Match expects it: get it again, and send its present ETag.',
+  headers: {
+    etag: `"${label.updated_at ?? label.created_at}"`,
+    'cache-control': 'no-store, no-transform',
+  },
 });
 
 describe('updateEvaluationLabel', () => {
@@ -56,7 +77,11 @@ describe('updateEvaluationLabel', () => {
     ] as [object, Partial<Label>][]) {
       const label = await storeLabel(RULED);
 
-      const response = await put(label, body, { sub: 'editor', said, send: workerWith({ DB: db }, clock) });
+      const response = await put(label, body, {
+        sub: 'editor',
+        said,
+        send: workerWith({ DB: db }, clock),
+      });
 
       const stored = { ...label, ...changed, updated_by: 'editor', updated_at: now };
       expect(response.status).toBe(200);
@@ -91,16 +116,28 @@ describe('updateEvaluationLabel', () => {
   });
 
   it('accepts the whole object as it was got, with what can change edited, twice in a row', async () => {
-    for (const fields of [RULED, { min_value: 0.1, max_value: 1.7976931348623157e308 }, { min_value: -5e-324 }]) {
+    for (const fields of [
+      RULED,
+      { min_value: 0.1, max_value: 1.7976931348623157e308 },
+      { min_value: -5e-324 },
+    ]) {
       const label = await storeLabel(fields);
       const got = await (await worker(await get(labelPathOf(label)))).json<object>();
 
       const first = await put(label, { ...got, name: 'Tone', archived: true });
       expect(first.status).toBe(200);
-      const again = await put(label, { ...(await first.json<object>()), description: null, archived: false });
+      const again = await put(label, {
+        ...(await first.json<object>()),
+        description: null,
+        archived: false,
+      });
 
       expect(again.status).toBe(200);
-      expect(await again.json()).toMatchObject({ name: 'Tone', description: null, archived_at: null });
+      expect(await again.json()).toMatchObject({
+        name: 'Tone',
+        description: null,
+        archived_at: null,
+      });
       expect((await put(label, got)).status).toBe(200);
     }
   });
@@ -137,10 +174,16 @@ describe('updateEvaluationLabel', () => {
     ['created_at', '2020-01-01T00:00:00.000Z'],
   ])('refuses another %s by name with 422, whatever else is sent: %j', async (field, value) => {
     const label = await storeLabel(RULED);
-    const refusal = unprocessable(`${field} cannot be changed: leave it out, or send it as it is stored.`);
+    const refusal = unprocessable(
+      `${field} cannot be changed: leave it out, or send it as it is stored.`,
+    );
 
     await expectRefusedPut(label, await put(label, { name: 'other', [field]: value }), refusal);
-    await expectRefusedPut(label, await put(label, { ...labelSent(label), archived: true, [field]: value }), refusal);
+    await expectRefusedPut(
+      label,
+      await put(label, { ...labelSent(label), archived: true, [field]: value }),
+      refusal,
+    );
   });
 
   it.each<[string, unknown]>([
@@ -151,12 +194,18 @@ describe('updateEvaluationLabel', () => {
     const label = await storeLabel({ min_value: 0.3 });
     const sent = await request(labelPathOf(label), { body: `{"name":"a","min_value":${raw}}` });
 
-    const refusal = unprocessable('min_value cannot be changed: leave it out, or send it as it is stored.');
+    const refusal = unprocessable(
+      'min_value cannot be changed: leave it out, or send it as it is stored.',
+    );
     await expectRefusedPut(label, await worker(sent), refusal);
   });
 
   it.each<[string, object, string]>([
-    ['nothing', {}, 'The body must have name, description or archived: nothing else of a label can change.'],
+    [
+      'nothing',
+      {},
+      'The body must have name, description or archived: nothing else of a label can change.',
+    ],
     [
       'only what cannot change',
       { value_type: 'continuous' },
@@ -164,8 +213,16 @@ describe('updateEvaluationLabel', () => {
     ],
     ['no name', { name: null }, 'name must be a string.'],
     ['an empty name', { name: '' }, 'name must not be empty.'],
-    ['a name of 256 characters', { name: 'a'.repeat(256) }, 'name must be at most 255 characters long.'],
-    ['a description that is a number', { description: 7 }, 'description must be a string, or null.'],
+    [
+      'a name of 256 characters',
+      { name: 'a'.repeat(256) },
+      'name must be at most 255 characters long.',
+    ],
+    [
+      'a description that is a number',
+      { description: 7 },
+      'description must be a string, or null.',
+    ],
     ['archived that is text', { archived: 'yes' }, 'archived must be true or false.'],
     ['archived that is null', { archived: null }, 'archived must be true or false.'],
   ])('answers 400 to %s', async (_, body, error) => {
@@ -178,7 +235,9 @@ describe('updateEvaluationLabel', () => {
     const label = await storeLabel({ account_id: 'shared' });
 
     await expectRefusedPut(label, await put(label, { name: 'mine' }), NOT_FOUND);
-    expect((await put(label, { name: 'everyone\u2019s' }, { said: { account_id: 'shared' } })).status).toBe(200);
+    expect(
+      (await put(label, { name: 'everyone\u2019s' }, { said: { account_id: 'shared' } })).status,
+    ).toBe(200);
     expect(await readLabel(label.id, 'shared')).toMatchObject({ name: 'everyone\u2019s' });
   });
 
@@ -189,7 +248,8 @@ describe('updateEvaluationLabel', () => {
 
     expect((await put(own, { archived: true })).status).toBe(200);
 
-    for (const other of [neighbour, shared]) expect(await readLabel(own.id, other.account_id)).toEqual(other);
+    for (const other of [neighbour, shared])
+      expect(await readLabel(own.id, other.account_id)).toEqual(other);
   });
 
   it('is 404 for a token that is restricted to a run or an evaluation', async () => {
@@ -205,11 +265,15 @@ describe('If-Match on the update of a label', () => {
   it('lets one of two editors win, and tells the other the current tag', async () => {
     const label = await storeLabel();
     const headers = { 'if-match': `"${label.created_at}"` };
-    const answers = await Promise.all(['a', 'b'].map((sub) => put(label, { name: `by ${sub}` }, { sub, headers })));
+    const answers = await Promise.all(
+      ['a', 'b'].map((sub) => put(label, { name: `by ${sub}` }, { sub, headers })),
+    );
 
     expect(answers.map(({ status }) => status).sort()).toEqual([200, 412]);
     const winner = answers.find(({ status }) => status === 200);
-    expect(winner && (await winner.json())).toEqual(labelSent((await readLabel(label.id)) ?? label));
+    expect(winner && (await winner.json())).toEqual(
+      labelSent((await readLabel(label.id)) ?? label),
+    );
     expect(new Set(answers.map((answer) => answer.headers.get('etag'))).size).toBe(1);
   });
 
@@ -220,8 +284,15 @@ describe('If-Match on the update of a label', () => {
     const stored = (await readLabel(label.id)) ?? label;
 
     await expectRefusedPut(stored, await put(label, { name: 'Tone' }, { headers }), stale(stored));
-    await expectRefusedPut(stored, await put(label, { name: 'a', value_type: 'binary' }, { headers }), stale(stored));
-    await expectRefusal(await put({ id: crypto.randomUUID() }, { name: 'a' }, { headers }), NOT_FOUND);
+    await expectRefusedPut(
+      stored,
+      await put(label, { name: 'a', value_type: 'binary' }, { headers }),
+      stale(stored),
+    );
+    await expectRefusal(
+      await put({ id: crypto.randomUUID() }, { name: 'a' }, { headers }),
+      NOT_FOUND,
+    );
   });
 
   it('keeps a repeated update from undoing another caller\u2019s', async () => {
@@ -262,8 +333,14 @@ describe('a repeated update of a label', () => {
     await put(label, { name: 'Tone' });
     const stored = (await readLabel(label.id)) ?? label;
 
-    const refusal = unprocessable('value_type cannot be changed: leave it out, or send it as it is stored.');
-    await expectRefusedPut(stored, await put(label, { name: 'Tone', value_type: 'binary' }), refusal);
+    const refusal = unprocessable(
+      'value_type cannot be changed: leave it out, or send it as it is stored.',
+    );
+    await expectRefusedPut(
+      stored,
+      await put(label, { name: 'Tone', value_type: 'binary' }),
+      refusal,
+    );
   });
 
   it('with an Idempotency-Key gets what it stored, also under a precondition that held only before it', async () => {
@@ -286,7 +363,11 @@ describe('a repeated update of a label', () => {
     const refusal = unprocessable(
       'The Idempotency-Key was sent to this label before, with another update: send a new key with a new update.',
     );
-    for (const body of [{ name: 'Voice' }, { name: 'Tone', archived: true }, { description: 'x' }]) {
+    for (const body of [
+      { name: 'Voice' },
+      { name: 'Tone', archived: true },
+      { description: 'x' },
+    ]) {
       await expectRefusedPut(stored, await put(label, body, { headers }), refusal);
     }
   });
@@ -305,7 +386,9 @@ describe('a repeated update of a label', () => {
     await put(label, { name: 'first' }, { headers });
     await put(label, { name: 'second' }, { sub: 'other' });
 
-    expect(await (await put(label, { name: 'first' }, { headers })).json()).toMatchObject({ name: 'first' });
+    expect(await (await put(label, { name: 'first' }, { headers })).json()).toMatchObject({
+      name: 'first',
+    });
   });
 
   it('is made by the Worker itself if a response is lost after the commit, and stores nothing twice', async () => {
@@ -315,7 +398,11 @@ describe('a repeated update of a label', () => {
       const clock = stillClock();
       const said = { exp: claims({}, clock.now()).exp };
 
-      const response = await put(label, { archived: true }, { headers, said, send: workerWith({ DB: db }, clock) });
+      const response = await put(
+        label,
+        { archived: true },
+        { headers, said, send: workerWith({ DB: db }, clock) },
+      );
 
       expect(response.status).toBe(200);
       expect(await response.json()).toMatchObject({ updated_at: '2026-11-22T10:11:12.345Z' });

@@ -26,7 +26,12 @@ describe('an accepted update', () => {
 
     const response = await workerWith({}, clock)(await putValue(row, 8.25, token));
 
-    const changed = { ...row, value: 8.25, updated_by: 'user-42', updated_at: '2026-11-22T10:11:12.345Z' };
+    const changed = {
+      ...row,
+      value: 8.25,
+      updated_by: 'user-42',
+      updated_at: '2026-11-22T10:11:12.345Z',
+    };
     expect(response.status).toBe(200);
     expect(await response.json()).toEqual(changed);
     expect(await readEvaluation(row.id)).toEqual(changed);
@@ -48,7 +53,11 @@ describe('an accepted update', () => {
       updated_by: 'user-123',
       updated_at: expect.stringMatching(/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z$/),
     });
-    const { 'x-request-id': _, 'x-d1-bookmark': __, ...headers } = Object.fromEntries(response.headers);
+    const {
+      'x-request-id': _,
+      'x-d1-bookmark': __,
+      ...headers
+    } = Object.fromEntries(response.headers);
     expect(headers).toEqual({
       'cache-control': 'no-store, no-transform',
       'content-type': 'application/json',
@@ -57,23 +66,23 @@ describe('an accepted update', () => {
     });
   });
 
-  it.each([0, -0, -1, 0.1, 1e-7, 5e-324, 1.7976931348623157e308, -1.7976931348623157e308, 9007199254740991])(
-    'stores the finite number %d exactly',
-    async (value) => {
-      const row = await storeEvaluation();
+  it.each([
+    0, -0, -1, 0.1, 1e-7, 5e-324, 1.7976931348623157e308, -1.7976931348623157e308, 9007199254740991,
+  ])('stores the finite number %d exactly', async (value) => {
+    const row = await storeEvaluation();
 
-      const response = await worker(
-        await request(pathOf(row), { body: `{"value":${Object.is(value, -0) ? '-0' : value}}` }),
-      );
+    const response = await worker(
+      await request(pathOf(row), { body: `{"value":${Object.is(value, -0) ? '-0' : value}}` }),
+    );
 
-      expect(await response.json()).toMatchObject({ value: value + 0 });
-      expect(await readEvaluation(row.id)).toMatchObject({ value: value + 0 });
-    },
-  );
+    expect(await response.json()).toMatchObject({ value: value + 0 });
+    expect(await readEvaluation(row.id)).toMatchObject({ value: value + 0 });
+  });
 
   it('ignores other properties', async () => {
     const row = await storeEvaluation();
-    const body = '{"event":"run.scored","payload":{"deep":[1,2]},"__proto__":{"value":9},"constructor":1,"value":2}';
+    const body =
+      '{"event":"run.scored","payload":{"deep":[1,2]},"__proto__":{"value":9},"constructor":1,"value":2}';
 
     const response = await worker(await request(pathOf(row), { body }));
 
@@ -90,7 +99,9 @@ describe('an accepted update', () => {
     const row = await storeEvaluation();
 
     const response = await worker(
-      await request(pathOf({ run_id: row.run_id.toUpperCase(), id: row.id.toUpperCase() }), { body: '{"value":5}' }),
+      await request(pathOf({ run_id: row.run_id.toUpperCase(), id: row.id.toUpperCase() }), {
+        body: '{"value":5}',
+      }),
     );
 
     expect(response.status).toBe(200);
@@ -133,7 +144,11 @@ describe('an accepted update', () => {
     const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>();
     const sent = request(pathOf(row), { body: readable });
     const writer = writable.getWriter();
-    const written = Promise.all([writer.write(bytes.slice(0, 10)), writer.write(bytes.slice(10)), writer.close()]);
+    const written = Promise.all([
+      writer.write(bytes.slice(0, 10)),
+      writer.write(bytes.slice(10)),
+      writer.close(),
+    ]);
 
     const response = await worker(await sent);
     await written;
@@ -166,7 +181,11 @@ describe('an evaluation that is missing or not yours', () => {
     ['does not exist', {}, () => ({ id: crypto.randomUUID() })],
     ['belongs to another run', {}, () => ({ run_id: crypto.randomUUID() })],
     ['belongs to another account', { account_id: 'acc_neighbour' }, () => ({})],
-    ['belongs to an account whose name differs in case', { account_id: ACCOUNT.toLowerCase() }, () => ({})],
+    [
+      'belongs to an account whose name differs in case',
+      { account_id: ACCOUNT.toLowerCase() },
+      () => ({}),
+    ],
     ['belongs to the shared account', { account_id: 'shared' }, () => ({})],
   ])('answers 404 and stores nothing when it %s', async (_, fields, elsewhere) => {
     const row = await storeEvaluation(fields);
@@ -179,14 +198,22 @@ describe('an evaluation that is missing or not yours', () => {
   it('answers with the same bytes and headers in each of these cases', async () => {
     const mine = await storeEvaluation();
     const foreign = await storeEvaluation({ account_id: 'acc_neighbour' });
-    const targets = [{ ...mine, id: crypto.randomUUID() }, { ...mine, run_id: foreign.run_id }, foreign];
+    const targets = [
+      { ...mine, id: crypto.randomUUID() },
+      { ...mine, run_id: foreign.run_id },
+      foreign,
+    ];
 
     const answers = await Promise.all(
       targets.map(async (target) => {
         const sent = await putValue(target, 9);
         sent.headers.set('x-request-id', 'same-for-all');
         const response = await worker(sent);
-        return { status: response.status, headers: [...response.headers], body: await response.text() };
+        return {
+          status: response.status,
+          headers: [...response.headers],
+          body: await response.text(),
+        };
       }),
     );
 

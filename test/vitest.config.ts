@@ -12,7 +12,10 @@ const root = fileURLToPath(new URL('..', import.meta.url));
  * check:random`. A failure prints its seed, and `SEED=<seed> npm run check:random` repeats it.
  */
 const FIXED = { seed: 1, factor: 1 };
-const random = () => ({ seed: Number(process.env['SEED'] ?? Math.floor(Math.random() * 2 ** 31)), factor: 20 });
+const random = () => ({
+  seed: Number(process.env['SEED'] ?? Math.floor(Math.random() * 2 ** 31)),
+  factor: 20,
+});
 
 export default defineConfig(
   async ({ mode }): Promise<ViteUserConfig> => ({

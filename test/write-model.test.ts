@@ -36,7 +36,10 @@ type Put = {
   /** How far the clock of its edge is ahead, in seconds. */
   readonly skew: number;
   /** What happens to its attempts before one passes, and who writes meanwhile. */
-  readonly faults: readonly { fate: 'fails' | 'is lost' | 'is late'; meanwhile: number | 'revoked' | undefined }[];
+  readonly faults: readonly {
+    fate: 'fails' | 'is lost' | 'is late';
+    meanwhile: number | 'revoked' | undefined;
+  }[];
 };
 
 /** `version` is what the write was to replace, `key` its name; `body` is undefined if the response is a page. */
@@ -47,7 +50,12 @@ type Answered = {
   readonly status: number;
   readonly body: Row | undefined;
 };
-type Stored = { readonly put: Put; readonly value: number; readonly updated_at: string; readonly isRevoked: boolean };
+type Stored = {
+  readonly put: Put;
+  readonly value: number;
+  readonly updated_at: string;
+  readonly isRevoked: boolean;
+};
 
 /** The evaluation, the way to it, and what was seen. */
 class World {
@@ -76,17 +84,20 @@ class World {
         const isRevoked = put.by !== 'token' && this.revoked.has(put.caller);
         const results = await call();
         const [row] = (results as [D1Result<Row>])[0].results;
-        if (row) this.stored.push({ put, value: row.value, updated_at: row.updated_at ?? '', isRevoked });
+        if (row)
+          this.stored.push({ put, value: row.value, updated_at: row.updated_at ?? '', isRevoked });
         return results;
       };
       if (!fault) return reach();
       if (fault.fate === 'is late') this.late.push(reach);
       if (fault.fate === 'is lost') await reach();
       if (fault.meanwhile === 'revoked') await this.revoke(put.caller);
-      else if (fault.meanwhile !== undefined) await this.put(plainPut('meanwhile', fault.meanwhile));
+      else if (fault.meanwhile !== undefined)
+        await this.put(plainPut('meanwhile', fault.meanwhile));
       throw new Error('D1_ERROR: Network connection lost.');
     });
-    const version = shown ?? (put.precondition === 'none' ? null : await this.version(put.precondition));
+    const version =
+      shown ?? (put.precondition === 'none' ? null : await this.version(put.precondition));
     const key = nameOf(put, version);
     const response = await workerWith({ DB: db }, clock)(await this.requestOf(put, version));
     const isJson = response.headers.get('content-type') === 'application/json';
@@ -108,7 +119,10 @@ class World {
     this.revoked.add(caller);
   }
 
-  private async requestOf({ by, caller, key, value }: Put, version: string | null): Promise<Request> {
+  private async requestOf(
+    { by, caller, key, value }: Put,
+    version: string | null,
+  ): Promise<Request> {
     const url = this.links[caller] ?? '';
     if (by === 'page') return answer(url, `${version}`, `${value}`);
     const headers = {
@@ -118,7 +132,10 @@ class World {
     if (by === 'link') return post(url, { value }, headers);
     const token = await mintToken({ sub: caller, exp: claims({}, START).exp + 600 });
     const body = JSON.stringify({ value });
-    return request(pathOf(this.row), { body, headers: { authorization: `Bearer ${token}`, ...headers } });
+    return request(pathOf(this.row), {
+      body,
+      headers: { authorization: `Bearer ${token}`, ...headers },
+    });
   }
 
   private async version(precondition: 'current' | 'stale'): Promise<string> {
@@ -138,7 +155,11 @@ const LINK_IDS: Readonly<Record<string, string>> = Object.fromEntries(
 async function newWorld(): Promise<World> {
   const row = await storeEvaluation({ value: 0 });
   const urls = CALLERS.map(async (author) => {
-    const url = await signedLink(row, { id: LINK_IDS[author] ?? '', author, expires_at: LINKS_EXPIRE });
+    const url = await signedLink(row, {
+      id: LINK_IDS[author] ?? '',
+      author,
+      expires_at: LINKS_EXPIRE,
+    });
     return [author, url] as const;
   });
   return new World(row, Object.fromEntries(await Promise.all(urls)));
@@ -192,7 +213,10 @@ const puts = fc
     ),
   })
   // A page always shows a version.
-  .map((put): Put => (put.by === 'page' && put.precondition === 'none' ? { ...put, precondition: 'current' } : put))
+  .map(
+    (put): Put =>
+      put.by === 'page' && put.precondition === 'none' ? { ...put, precondition: 'current' } : put,
+  )
   .map((put) => command(`put ${JSON.stringify(put)}`, (world) => world.put(put)));
 
 const arrivals = fc.nat({ max: 3 }).map((index) =>
@@ -204,7 +228,9 @@ const arrivals = fc.nat({ max: 3 }).map((index) =>
 
 const repetitions = fc
   .nat({ max: 3 })
-  .map((index) => command(`answer ${index} on a page is sent again`, (world) => world.sendAgain(index)));
+  .map((index) =>
+    command(`answer ${index} on a page is sent again`, (world) => world.sendAgain(index)),
+  );
 
 const revocations = fc
   .constantFrom(...CALLERS)
@@ -221,7 +247,9 @@ const { seed, factor } = inject('properties');
 it('stores each write that is answered 200 exactly once, and answers no other 200', async () => {
   await fc.assert(
     fc.asyncProperty(
-      fc.commands([puts, puts, puts, repetitions, repetitions, arrivals, waits, revocations], { maxCommands: 16 }),
+      fc.commands([puts, puts, puts, repetitions, repetitions, arrivals, waits, revocations], {
+        maxCommands: 16,
+      }),
       async (commands) => {
         const world = await newWorld();
         await world.put(plainPut('first', 4));
@@ -247,11 +275,15 @@ async function expectExact({ row, answered, stored, revoked }: World): Promise<v
   const keyOf = (put: Put) => answered.find((one) => one.put === put)?.key;
 
   // What stands in the chain is what D1 stored, in that order: the row is what the last accepted write stored.
-  expect(chain).toEqual(stored.map(({ put, value, updated_at }) => ({ value, updated_by: put.caller, updated_at })));
+  expect(chain).toEqual(
+    stored.map(({ put, value, updated_at }) => ({ value, updated_by: put.caller, updated_at })),
+  );
 
   // No request is stored twice, and no named write; and nothing through a link that is revoked, not even late.
   expect(new Set(stored.map(({ put }) => put)).size).toBe(stored.length);
-  const named = stored.filter(({ put }) => keyOf(put) !== undefined).map(({ put }) => `${put.caller} ${keyOf(put)}`);
+  const named = stored
+    .filter(({ put }) => keyOf(put) !== undefined)
+    .map(({ put }) => `${put.caller} ${keyOf(put)}`);
   expect(new Set(named).size).toBe(named.length);
   expect(stored.filter(({ isRevoked }) => isRevoked)).toEqual([]);
 
@@ -262,9 +294,17 @@ async function expectExact({ row, answered, stored, revoked }: World): Promise<v
   // A page says what it stored only by its version: it stands in the chain after that.
   const accepted = answered
     .filter(({ status }) => status === 200)
-    .map(({ body, version, ...one }) => ({ ...one, version, body: body ?? chain[versions.indexOf(version ?? '')] }));
+    .map(({ body, version, ...one }) => ({
+      ...one,
+      version,
+      body: body ?? chain[versions.indexOf(version ?? '')],
+    }));
   for (const { put, body } of accepted) {
-    const claimed = { value: body?.value, updated_by: body?.updated_by, updated_at: body?.updated_at };
+    const claimed = {
+      value: body?.value,
+      updated_by: body?.updated_by,
+      updated_at: body?.updated_at,
+    };
     expect(claimed).toMatchObject({ value: put.value, updated_by: put.caller });
     expect(chain.filter((entry) => entry.updated_at === body?.updated_at)).toEqual([claimed]);
   }

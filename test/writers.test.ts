@@ -25,8 +25,11 @@ import {
 
 type Put = { ifMatch?: string | null; sub?: string; send?: Send };
 
-const sendPut = async (row: Row, value: number, { ifMatch = null, sub = 'user-123', send = worker }: Put = {}) =>
-  send(await put(row, value, ifMatch, sub));
+const sendPut = async (
+  row: Row,
+  value: number,
+  { ifMatch = null, sub = 'user-123', send = worker }: Put = {},
+) => send(await put(row, value, ifMatch, sub));
 
 const put = async (row: Row, value: number, ifMatch: string | null, sub = 'user-123') =>
   request(pathOf(row), {
@@ -108,7 +111,8 @@ describe('If-Match', () => {
 
       await expectRefusedUpdate(row, await put(row, 9, ifMatch), {
         status: 400,
-        error: 'If-Match must be * or a list of entity tags in double quotes, as they came in ETag.',
+        error:
+          'If-Match must be * or a list of entity tags in double quotes, as they came in ETag.',
       });
     },
   );
@@ -125,7 +129,10 @@ describe('If-Match', () => {
     const row = await storeLabelled({ value_type: 'binary' });
     const tag = await currentTag(row);
 
-    await expectRefusal(await sendPut({ ...row, id: crypto.randomUUID() }, 1, { ifMatch: '*' }), NOT_FOUND);
+    await expectRefusal(
+      await sendPut({ ...row, id: crypto.randomUUID() }, 1, { ifMatch: '*' }),
+      NOT_FOUND,
+    );
     await expectRefusedUpdate(row, await put(row, 7, '"x"'), stale(tag));
     await expectRefusedUpdate(row, await put(row, 7, tag), unprocessable('value must be 0 or 1.'));
   });
@@ -138,15 +145,21 @@ describe('If-Match', () => {
 });
 
 describe('If-None-Match on an update', () => {
-  it.each(['*', '"a"'])('is refused and not ignored, since no update can do what it asks: %s', async (ifNoneMatch) => {
-    const row = await storeEvaluation();
-    const sent = await request(pathOf(row), { body: '{"value":9}', headers: { 'if-none-match': ifNoneMatch } });
+  it.each(['*', '"a"'])(
+    'is refused and not ignored, since no update can do what it asks: %s',
+    async (ifNoneMatch) => {
+      const row = await storeEvaluation();
+      const sent = await request(pathOf(row), {
+        body: '{"value":9}',
+        headers: { 'if-none-match': ifNoneMatch },
+      });
 
-    await expectRefusedUpdate(row, sent, {
-      status: 400,
-      error: 'An update takes If-Match, not If-None-Match: what it changes must exist.',
-    });
-  });
+      await expectRefusedUpdate(row, sent, {
+        status: 400,
+        error: 'An update takes If-Match, not If-None-Match: what it changes must exist.',
+      });
+    },
+  );
 });
 
 describe('concurrent writers', () => {
@@ -173,16 +186,17 @@ describe('concurrent writers', () => {
   it('leave one value and an unbroken history, 50 at once without If-Match', async () => {
     const row = await storeEvaluation();
 
-    const answers = await Promise.all(writers.map((n) => sendPut(row, 100 + n, { sub: `writer-${n}` })));
+    const answers = await Promise.all(
+      writers.map((n) => sendPut(row, 100 + n, { sub: `writer-${n}` })),
+    );
 
     expect(answers.every(({ status }) => status === 200)).toBe(true);
     const stored = await readEvaluation(row.id);
     const history = await readHistory(row.id);
     expect(history).toHaveLength(50);
-    expect([...history, stored].map((entry) => entry?.value).sort((a = 0, b = 0) => a - b)).toEqual([
-      3,
-      ...writers.map((n) => 100 + n),
-    ]);
+    expect([...history, stored].map((entry) => entry?.value).sort((a = 0, b = 0) => a - b)).toEqual(
+      [3, ...writers.map((n) => 100 + n)],
+    );
     expectUnbroken(history, stored);
     expect(new Set(answers.map(tagOf)).size).toBe(50);
   });
@@ -243,14 +257,24 @@ describe('a retry', () => {
     await storeLabel({ id: row.evaluation_label_id, min_value: 1, max_value: 10 });
 
     expect(tagOf(await sendPut(row, 50))).toBe(tagOf(first));
-    await expectRefusedUpdate(row, await put(row, 51, null), unprocessable('value must be between 1 and 10.'));
-    await expectRefusedUpdate(row, await put(row, 50, null, 'other'), unprocessable('value must be between 1 and 10.'));
+    await expectRefusedUpdate(
+      row,
+      await put(row, 51, null),
+      unprocessable('value must be between 1 and 10.'),
+    );
+    await expectRefusedUpdate(
+      row,
+      await put(row, 50, null, 'other'),
+      unprocessable('value must be between 1 and 10.'),
+    );
   });
 
   it('of a row that has an author and no time of an update is an update', async () => {
     const row = await storeEvaluation({ updated_by: 'user-123' });
 
-    expect(await (await sendPut(row, row.value)).json()).toMatchObject({ updated_at: expect.any(String) });
+    expect(await (await sendPut(row, row.value)).json()).toMatchObject({
+      updated_at: expect.any(String),
+    });
   });
 
   it('treats 0 and -0 as the same value', async () => {
@@ -296,6 +320,8 @@ describe('updated_at', () => {
   it('is later than created_at, even if the row was created by a clock ahead', async () => {
     const row = await storeEvaluation({ created_at: '2099-01-01T00:00:00.000Z' });
 
-    expect(await (await sendPut(row, 9)).json()).toMatchObject({ updated_at: '2099-01-01T00:00:00.001Z' });
+    expect(await (await sendPut(row, 9)).json()).toMatchObject({
+      updated_at: '2099-01-01T00:00:00.001Z',
+    });
   });
 });

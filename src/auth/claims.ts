@@ -19,11 +19,16 @@ export function principalOf(
   keyId: string | undefined,
 ): Principal {
   // jose takes any number for exp, and JSON can spell infinity (1e400): a token without an end.
-  if (!Number.isFinite(payload['exp'])) throw claimRefused('exp', 'a finite number', payload['exp']);
+  if (!Number.isFinite(payload['exp']))
+    throw claimRefused('exp', 'a finite number', payload['exp']);
   refuseOtherTokens(payload);
   if (clients) refuseOtherClients(payload, clients);
   const principal = {
-    account: nonEmptyString(account, accountIn(valueAt(payload, account.steps)), ACCOUNT_MAX_CHARS) as AccountId,
+    account: nonEmptyString(
+      account,
+      accountIn(valueAt(payload, account.steps)),
+      ACCOUNT_MAX_CHARS,
+    ) as AccountId,
     subject: nonEmptyString(subject, valueAt(payload, subject.steps), SUBJECT_MAX_CHARS),
     evaluator: uuidOrAbsent('evaluator_id', payload['evaluator_id']),
     run: uuidOrAbsent(run.name, valueAt(payload, run.steps)),
@@ -31,7 +36,9 @@ export function principalOf(
     keyId,
   };
   if (requiredScope !== undefined && !scopesOf(payload).includes(requiredScope)) {
-    throw new Failure('insufficient_scope', `The token lacks the scope ${requiredScope}.`, { scope: requiredScope });
+    throw new Failure('insufficient_scope', `The token lacks the scope ${requiredScope}.`, {
+      scope: requiredScope,
+    });
   }
   return principal;
 }
@@ -45,18 +52,26 @@ function refuseOtherTokens(payload: Claims): void {
     const log = { claim, expected, actual: shown(payload[claim]) };
     return invalidToken('The token is an ID or refresh token: send an access token.', 'claim', log);
   };
-  if (Object.hasOwn(payload, 'token_use') && payload['token_use'] !== 'access') throw refuse('token_use', 'access');
+  if (Object.hasOwn(payload, 'token_use') && payload['token_use'] !== 'access')
+    throw refuse('token_use', 'access');
   const { typ } = payload;
-  if (typeof typ === 'string' && /^(?:id|refresh|offline)$/i.test(typ)) throw refuse('typ', 'that of an access token');
-  for (const claim of ['nonce', 'at_hash']) if (Object.hasOwn(payload, claim)) throw refuse(claim, 'absent');
+  if (typeof typ === 'string' && /^(?:id|refresh|offline)$/i.test(typ))
+    throw refuse('typ', 'that of an access token');
+  for (const claim of ['nonce', 'at_hash'])
+    if (Object.hasOwn(payload, claim)) throw refuse(claim, 'absent');
 }
 
-function refuseOtherClients(payload: Claims, { claim, accepted }: NonNullable<Settings['clients']>): void {
+function refuseOtherClients(
+  payload: Claims,
+  { claim, accepted }: NonNullable<Settings['clients']>,
+): void {
   const client = valueAt(payload, claim.steps);
   if (typeof client === 'string' && accepted.includes(client)) return;
   const log = { claim: claim.name, expected: accepted.join(' '), actual: shown(client) };
   throw invalidToken(
-    client === undefined ? `The token lacks the claim ${claim.name}.` : 'The token comes from another client.',
+    client === undefined
+      ? `The token lacks the claim ${claim.name}.`
+      : 'The token comes from another client.',
     'claim',
     log,
   );
@@ -81,7 +96,8 @@ function nonEmptyString({ name }: ClaimSetting, value: unknown, maxChars: number
   // Half of a surrogate pair would be another character in the database, and so perhaps another's name.
   const isNonEmpty = typeof value === 'string' && value.trim() !== '' && value.isWellFormed();
   if (!isNonEmpty) throw claimRefused(name, 'a non-empty string', value);
-  if (!isAtMost(value, maxChars)) throw claimRefused(name, `at most ${maxChars} characters long`, value);
+  if (!isAtMost(value, maxChars))
+    throw claimRefused(name, `at most ${maxChars} characters long`, value);
   return value;
 }
 
@@ -97,4 +113,6 @@ function uuidOrAbsent(claim: string, value: unknown): string | undefined {
  * Entra for an application `roles`, as that or as a list.
  */
 const scopesOf = ({ scope, scp, permissions, roles }: Claims): unknown[] =>
-  [scope, scp, permissions, roles].flatMap((scopes) => (typeof scopes === 'string' ? scopes.split(' ') : scopes));
+  [scope, scp, permissions, roles].flatMap((scopes) =>
+    typeof scopes === 'string' ? scopes.split(' ') : scopes,
+  );

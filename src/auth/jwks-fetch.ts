@@ -34,11 +34,18 @@ export function createEdgeCache({ url, version }: RemoteKeySource, clock: Clock)
         const response = await caches.default.match(name);
         if (!response) return undefined;
         const json = await response.text();
-        return { json, keys: await readRemoteJwks(json), fetchedAt: Number(response.headers.get(FETCHED_AT)) };
+        return {
+          json,
+          keys: await readRemoteJwks(json),
+          fetchedAt: Number(response.headers.get(FETCHED_AT)),
+        };
       }),
     write: ({ json, fetchedAt }: Fetched) =>
       inTime(async () => {
-        const headers = { 'cache-control': `max-age=${KEY_SET_STALE_SECONDS}`, [FETCHED_AT]: String(fetchedAt) };
+        const headers = {
+          'cache-control': `max-age=${KEY_SET_STALE_SECONDS}`,
+          [FETCHED_AT]: String(fetchedAt),
+        };
         await caches.default.put(name, new Response(json, { headers }));
       }),
   };
@@ -49,13 +56,20 @@ export async function fetchJwks(url: URL, clock: Clock): Promise<Fetched> {
   // The set is as old as the question: what the issuer changes while it answers may not be in it.
   const fetchedAt = clock.now().getTime();
   const controller = new AbortController();
-  const json = await withTimeout(clock, ISSUER_TIMEOUT_MS, fetchJson(url, controller.signal), () => controller.abort());
+  const json = await withTimeout(clock, ISSUER_TIMEOUT_MS, fetchJson(url, controller.signal), () =>
+    controller.abort(),
+  );
   return { json, keys: await readRemoteJwks(json), fetchedAt };
 }
 
 async function fetchJson(url: URL, signal: AbortSignal): Promise<string> {
   // Not from a cache of the platform's own, whose copies do not say how old they are.
-  const init = { headers: { accept: 'application/json' }, cache: 'no-store', redirect: 'manual', signal } as const;
+  const init = {
+    headers: { accept: 'application/json' },
+    cache: 'no-store',
+    redirect: 'manual',
+    signal,
+  } as const;
   const response = await fetch(url, init);
   if (response.status !== 200) throw new Error(`answered ${response.status}`);
   return readText(response);
@@ -67,7 +81,8 @@ async function readText(response: Response): Promise<string> {
   let length = 0;
   for await (const chunk of response.body ?? []) {
     length += chunk.byteLength;
-    if (length > KEY_SET_MAX_BYTES) throw new Error(`answered more than ${KEY_SET_MAX_BYTES} bytes`);
+    if (length > KEY_SET_MAX_BYTES)
+      throw new Error(`answered more than ${KEY_SET_MAX_BYTES} bytes`);
     text += decoder.decode(chunk, { stream: true });
   }
   return text + decoder.decode();

@@ -22,7 +22,9 @@ const ALGORITHMS = {
 
 type Algorithm = keyof typeof ALGORITHMS;
 
-export const JWKS_ALGORITHMS = Object.keys(ALGORITHMS).filter((name): name is Algorithm => name in ALGORITHMS);
+export const JWKS_ALGORITHMS = Object.keys(ALGORITHMS).filter(
+  (name): name is Algorithm => name in ALGORITHMS,
+);
 
 /** RFC 7518 §3.3. */
 const RSA_MIN_BITS = 2048;
@@ -32,14 +34,20 @@ const KEYS_MAX = 64;
 /** What is wrong with a key set, in words of ours: a parser's message would quote the text. */
 export class JwksError extends Error {}
 
-export type VerificationKey = { readonly alg: string; readonly kid: string | undefined; readonly key: CryptoKey };
+export type VerificationKey = {
+  readonly alg: string;
+  readonly kid: string | undefined;
+  readonly key: CryptoKey;
+};
 export type KeySet = readonly VerificationKey[];
 
 /** The key that fits, or why there is none. */
 export type Found = CryptoKey | 'unknown' | 'ambiguous';
 
 export function findKey(keys: KeySet, alg: string, kid: string | undefined): Found {
-  const [first, second] = keys.filter((key) => key.alg === alg && (kid === undefined || key.kid === kid));
+  const [first, second] = keys.filter(
+    (key) => key.alg === alg && (kid === undefined || key.kid === kid),
+  );
   if (first === undefined) return 'unknown';
   return kid === undefined && second !== undefined ? 'ambiguous' : first.key;
 }
@@ -65,7 +73,9 @@ export async function readRemoteJwks(json: string): Promise<KeySet> {
     .filter((jwk) => !isSecret(jwk))
     .flatMap(importsOf);
   const settled = await Promise.allSettled(imports);
-  return nonEmpty(settled.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : [])));
+  return nonEmpty(
+    settled.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : [])),
+  );
 }
 
 function candidatesIn(json: string): Properties[] {

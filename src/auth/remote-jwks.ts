@@ -24,7 +24,11 @@ const STALE_WAIT_MS = 1000;
  */
 const STATE_SECONDS = { idle: 0, refreshing: 4, refreshed: 2, failed: 5 };
 
-type State = { readonly kind: keyof typeof STATE_SECONDS; readonly at: number; readonly settled?: Promise<void> };
+type State = {
+  readonly kind: keyof typeof STATE_SECONDS;
+  readonly at: number;
+  readonly settled?: Promise<void>;
+};
 
 /** @throws {Failure} `keys_unavailable` where the issuer has not answered, and what is kept does not decide. */
 export type FindKey = (alg: string, kid: string | undefined) => Promise<Found>;
@@ -46,7 +50,8 @@ export function createRemoteJwks(source: RemoteKeySource, clock: Clock): FindKey
 
   /** Keeps the newer one: what two refreshes learn may arrive in any order. */
   function keep(fetched: Fetched): void {
-    if (fetched.fetchedAt <= now() && !(kept && usable() && kept.fetchedAt >= fetched.fetchedAt)) kept = fetched;
+    if (fetched.fetchedAt <= now() && !(kept && usable() && kept.fetchedAt >= fetched.fetchedAt))
+      kept = fetched;
   }
 
   /** From the edge cache if its copy is not older than `notBefore`, or else from the issuer. Never rejects. */
@@ -65,7 +70,13 @@ export function createRemoteJwks(source: RemoteKeySource, clock: Clock): FindKey
     } catch (thrown) {
       fault = messageOf(thrown);
       // A request that the kept set still serves has no failure to log: an operator has to hear of the outage.
-      console.warn(JSON.stringify({ warning: 'key_set_not_refreshed', key_set: source.url.host, cause: fault }));
+      console.warn(
+        JSON.stringify({
+          warning: 'key_set_not_refreshed',
+          key_set: source.url.host,
+          cause: fault,
+        }),
+      );
       return 'failed';
     }
   }
@@ -106,7 +117,8 @@ export function createRemoteJwks(source: RemoteKeySource, clock: Clock): FindKey
 
     if (usable() && !isYounger(KEY_SET_REFRESH_SECONDS)) {
       const settled = refresh(youngSince);
-      if (!isYounger(KEY_SET_FRESH_SECONDS) && fault === undefined) await wait(settled, STALE_WAIT_MS);
+      if (!isYounger(KEY_SET_FRESH_SECONDS) && fault === undefined)
+        await wait(settled, STALE_WAIT_MS);
     }
     // Twice: the first may have begun before the token came, or may have been ended by the platform.
     for (let attempt = 1; attempt <= 2 && !isDecided(); attempt += 1) {

@@ -25,7 +25,8 @@ export function createTokenCache() {
     get: (token: string): VerifiedToken | undefined => tokens.get(token),
     set: (token: string, verified: VerifiedToken): void => {
       const [oldest] = tokens.keys();
-      if (oldest !== undefined && tokens.size >= TOKENS_MAX && !tokens.has(token)) tokens.delete(oldest);
+      if (oldest !== undefined && tokens.size >= TOKENS_MAX && !tokens.has(token))
+        tokens.delete(oldest);
       tokens.set(token, verified);
     },
   };

@@ -57,7 +57,10 @@ export async function createVerifier(settings: Settings, clock: Clock): Promise<
     const cached = cache.get(token);
     if (!cached) return undefined;
     const now = Math.floor(clock.now().getTime() / 1000);
-    if (now < cached.notBefore - CLOCK_TOLERANCE_SECONDS || now >= cached.expires + CLOCK_TOLERANCE_SECONDS)
+    if (
+      now < cached.notBefore - CLOCK_TOLERANCE_SECONDS ||
+      now >= cached.expires + CLOCK_TOLERANCE_SECONDS
+    )
       return undefined;
     return (await find(cached.alg, cached.kid)) === cached.key ? cached : undefined;
   }
@@ -112,8 +115,10 @@ const truncated = (kid: unknown) => (typeof kid === 'string' ? kid.slice(0, 128)
 function sentenceOf(thrown: errors.JOSEError): string {
   if (thrown instanceof errors.JWTExpired) return 'The token has expired.';
   if (thrown instanceof errors.JWTClaimValidationFailed) return sentenceOfClaim(thrown);
-  if (thrown instanceof errors.JWSSignatureVerificationFailed) return "The token's signature does not verify.";
-  if (thrown instanceof errors.JOSEAlgNotAllowed) return "The token's algorithm is not accepted here.";
+  if (thrown instanceof errors.JWSSignatureVerificationFailed)
+    return "The token's signature does not verify.";
+  if (thrown instanceof errors.JOSEAlgNotAllowed)
+    return "The token's algorithm is not accepted here.";
   return NOT_A_JWT;
 }
 

@@ -16,7 +16,9 @@ const freshSecret = () => randomBytes(48).toString('base64url');
 export function createDevVars(): boolean {
   if (existsSync(FILE)) return false;
   const header = "# The local Worker's settings, see .dev.vars.example. Not for any other place.";
-  writeFileSync(FILE, `${header}\nJWT_SECRET=${freshSecret()}\nLINK_SECRET=${freshSecret()}\n`, { mode: 0o600 });
+  writeFileSync(FILE, `${header}\nJWT_SECRET=${freshSecret()}\nLINK_SECRET=${freshSecret()}\n`, {
+    mode: 0o600,
+  });
   return true;
 }
 
@@ -24,7 +26,10 @@ export function createDevVars(): boolean {
 export function addLinkSecret(): boolean {
   const text = readFileSync(FILE, 'utf8');
   if ('LINK_SECRET' in parseEnv(text)) return false;
-  appendFileSync(FILE, `${text === '' || text.endsWith('\n') ? '' : '\n'}LINK_SECRET=${freshSecret()}\n`);
+  appendFileSync(
+    FILE,
+    `${text === '' || text.endsWith('\n') ? '' : '\n'}LINK_SECRET=${freshSecret()}\n`,
+  );
   return true;
 }
 
@@ -33,9 +38,13 @@ export function addLinkSecret(): boolean {
  * @throws {Error} if the file is missing, or naming the setting that is wrong and how to fix it.
  */
 export async function readLocalSettings(): Promise<Settings> {
-  if (!existsSync(FILE)) throw new Error(`There is no ${FILE} yet: run \`npm start\` once, which makes it.`);
+  if (!existsSync(FILE))
+    throw new Error(`There is no ${FILE} yet: run \`npm start\` once, which makes it.`);
   try {
-    const settings = readSettings({ ...(await configuredVariables()), ...parseEnv(readFileSync(FILE, 'utf8')) });
+    const settings = readSettings({
+      ...(await configuredVariables()),
+      ...parseEnv(readFileSync(FILE, 'utf8')),
+    });
     if (settings.keys.kind === 'inline') await checkKeySet(settings.keys.json);
     return settings;
   } catch (thrown) {
@@ -54,6 +63,9 @@ async function configuredVariables(): Promise<Variables> {
 
 async function checkKeySet(json: string): Promise<void> {
   await readConfiguredJwks(json).catch((thrown: unknown) => {
-    throw misconfigured('JWT_JWKS', thrown instanceof JwksError ? thrown.message : 'is not a JSON Web Key Set');
+    throw misconfigured(
+      'JWT_JWKS',
+      thrown instanceof JwksError ? thrown.message : 'is not a JSON Web Key Set',
+    );
   });
 }

@@ -21,11 +21,14 @@ function blocksIn(lines: readonly string[], depth = 0): Block[] {
   const blocks: Block[] = [];
   for (let at = 0; at < lines.length; ) {
     const line = lines[at]?.trim() ?? '';
-    const next = lines.findIndex((other, index) => index > at && !other.startsWith('\t'.repeat(depth + 1)));
+    const next = lines.findIndex(
+      (other, index) => index > at && !other.startsWith('\t'.repeat(depth + 1)),
+    );
     const end = next < 0 ? lines.length : next;
     const above = blocks.at(-1);
     if (above && /^(?:\)|END\b)/.test(line) && end === at + 1) above.last = line;
-    else blocks.push({ first: line, inner: blocksIn(lines.slice(at + 1, end), depth + 1), last: '' });
+    else
+      blocks.push({ first: line, inner: blocksIn(lines.slice(at + 1, end), depth + 1), last: '' });
     at = end;
   }
   return blocks;
@@ -47,10 +50,15 @@ function linesOf(blocks: readonly Block[]): string[] {
 
 function linesOfLong({ first, inner, last }: Block): string[] {
   const [only, ...others] = inner;
-  if (only && others.length === 0 && last === '') return linesOfLong({ ...only, first: `${first} ${only.first}` });
+  if (only && others.length === 0 && last === '')
+    return linesOfLong({ ...only, first: `${first} ${only.first}` });
   const select = inner.map(oneLine).join(' ');
   const isShort = select.startsWith('SELECT') && select.length <= LINE_MAX_CHARS;
-  return [first, ...(isShort ? [select] : linesOf(inner)).map((line) => `\t${line}`), ...(last === '' ? [] : [last])];
+  return [
+    first,
+    ...(isShort ? [select] : linesOf(inner)).map((line) => `\t${line}`),
+    ...(last === '' ? [] : [last]),
+  ];
 }
 
 const oneLine = ({ first, inner, last }: Block): string =>

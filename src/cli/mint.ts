@@ -38,7 +38,8 @@ export async function mintToken(settings: Settings, options: TokenOptions): Prom
   if (scope) claims['scope'] = scope;
   if (clients) set(claims, clients.claim, clients.accepted[0]);
   if (options.run !== undefined) set(claims, run, uuid('run', options.run));
-  if (options.evaluation !== undefined) claims['evaluation_id'] = uuid('evaluation', options.evaluation);
+  if (options.evaluation !== undefined)
+    claims['evaluation_id'] = uuid('evaluation', options.evaluation);
   // Last, because a setting may use one claim for two things.
   set(claims, account, options.account);
   set(claims, subject, options.subject);

@@ -3,7 +3,9 @@ import { type ParseArgsOptionsConfig, parseArgs } from 'node:util';
 
 export const FLAG = { type: 'boolean', default: false } as const;
 
-type Values<Options extends ParseArgsOptionsConfig> = ReturnType<typeof parseArgs<{ options: Options }>>['values'];
+type Values<Options extends ParseArgsOptionsConfig> = ReturnType<
+  typeof parseArgs<{ options: Options }>
+>['values'];
 
 /** Exits with 1 if an option is none of these, or if the program throws. */
 export async function program<const Options extends ParseArgsOptionsConfig>(

@@ -15,12 +15,16 @@ const HELP = `Writes the SQL of the drizzle queries in src/*/*.query.ts into src
   --help    this text`;
 
 const isQuery = (exported: unknown): exported is { readonly text: string } =>
-  typeof exported === 'object' && exported !== null && 'text' in exported && typeof exported.text === 'string';
+  typeof exported === 'object' &&
+  exported !== null &&
+  'text' in exported &&
+  typeof exported.text === 'string';
 
 /** Indented as an argument, with tabs: each statement goes into the bundle as it stands. */
 function readable(text: string): string {
   const lines = layOut(text);
-  if (/[`\\]|\$\{/.test(lines)) throw new Error(`a query holds a character with a meaning in a template: ${lines}`);
+  if (/[`\\]|\$\{/.test(lines))
+    throw new Error(`a query holds a character with a meaning in a template: ${lines}`);
   return lines.replaceAll(/^/gm, '\t');
 }
 
@@ -29,7 +33,9 @@ async function generate(folder: string, files: readonly string[]): Promise<strin
   const statements: string[] = [];
   for (const file of files) {
     const module: Readonly<Record<string, unknown>> = await import(resolve(file));
-    const queries = Object.entries(module).filter((entry): entry is [string, { text: string }] => isQuery(entry[1]));
+    const queries = Object.entries(module).filter((entry): entry is [string, { text: string }] =>
+      isQuery(entry[1]),
+    );
     if (queries.length === 0) continue;
     const name = basename(file, '.query.ts');
     imports.push(`import type * as ${name} from './${basename(file)}';\n`);
@@ -52,7 +58,8 @@ async function run(check: boolean): Promise<void> {
     const target = `${folder}/sql.generated.ts`;
     const present = existsSync(target) ? readFileSync(target, 'utf8') : undefined;
     if (text === present) continue;
-    if (check) throw new Error(`${target} is stale: run \`npm run sql\`, and read what it changed.`);
+    if (check)
+      throw new Error(`${target} is stale: run \`npm run sql\`, and read what it changed.`);
     if (text === undefined) throw new Error(`${target} has no query left: delete it.`);
     writeFileSync(target, text);
     console.log(`Wrote ${target}.`);

@@ -40,7 +40,8 @@ async function runWrangler(...args: string[]): Promise<void> {
   child.stdout?.on('data', (chunk) => (output += chunk));
   child.stderr?.on('data', (chunk) => (output += chunk));
   const [code, signal] = await once(child, 'close');
-  if (code !== 0 && !isStopped) throw new Error(`wrangler ${args.join(' ')} ended with ${code ?? signal}:\n${output}`);
+  if (code !== 0 && !isStopped)
+    throw new Error(`wrangler ${args.join(' ')} ended with ${code ?? signal}:\n${output}`);
 }
 
 async function refuseTakenPort(port: number): Promise<void> {
@@ -86,10 +87,15 @@ ${link}`;
 }
 
 /** Of a request with a development token, valid for an hour. */
-async function headersOf(settings: Settings, token: Omit<TokenOptions, 'expires'>): Promise<Record<string, string>> {
+async function headersOf(
+  settings: Settings,
+  token: Omit<TokenOptions, 'expires'>,
+): Promise<Record<string, string>> {
   const jwt = await mintToken(settings, { ...token, expires: '1h' });
   const credentials =
-    settings.tokenHeader === undefined ? { Authorization: `Bearer ${jwt}` } : { [settings.tokenHeader]: jwt };
+    settings.tokenHeader === undefined
+      ? { Authorization: `Bearer ${jwt}` }
+      : { [settings.tokenHeader]: jwt };
   return { ...credentials, 'Content-Type': 'application/json' };
 }
 
@@ -97,7 +103,11 @@ async function headersOf(settings: Settings, token: Omit<TokenOptions, 'expires'
 async function linkTo(evaluation: string, settings: Settings): Promise<string> {
   const { account, subject } = SAMPLE;
   const headers = await headersOf(settings, { account, subject });
-  const response = await fetch(`${evaluation}/links`, { method: 'POST', headers, body: '{"name":"anna"}' });
+  const response = await fetch(`${evaluation}/links`, {
+    method: 'POST',
+    headers,
+    body: '{"name":"anna"}',
+  });
   if (!response.ok) return '';
   const { url } = (await response.json()) as { url: string };
   return `\nOpen this in a browser: what a person gets who is asked for a value. A machine may post to it instead.\n\n${url}\n`;
@@ -117,9 +127,12 @@ async function start(port: number): Promise<void> {
   if (isStopped) return;
   console.log('Starting the Worker ...');
   const origin = `http://${HOST}:${port}`;
-  const dev = wrangler(['dev', '--local', '--ip', HOST, '--port', String(port), '--inspector-port', '0'], {
-    stdio: ['ignore', 'inherit', 'inherit'],
-  });
+  const dev = wrangler(
+    ['dev', '--local', '--ip', HOST, '--port', String(port), '--inspector-port', '0'],
+    {
+      stdio: ['ignore', 'inherit', 'inherit'],
+    },
+  );
   const waiting = new AbortController();
   const ended = once(dev, 'close').finally(() => waiting.abort());
   await untilHealthy(`${origin}/health`, waiting.signal).catch((thrown: unknown) => {
@@ -129,7 +142,9 @@ async function start(port: number): Promise<void> {
   if (!waiting.signal.aborted) console.log(await firstSteps(origin, settings));
   const [code, signal] = await ended;
   if (isStopped) return;
-  throw new Error(`wrangler dev ended with ${code ?? signal}, and the Worker with it: its own message is above.`);
+  throw new Error(
+    `wrangler dev ended with ${code ?? signal}, and the Worker with it: its own message is above.`,
+  );
 }
 
 await program(HELP, { port: { type: 'string', default: '8787' } }, async (values) => {

@@ -24,4 +24,6 @@ const OPTIONS = {
   scope: { type: 'string' },
 } as const;
 
-await program(HELP, OPTIONS, async (values) => console.log(await mintToken(await readLocalSettings(), values)));
+await program(HELP, OPTIONS, async (values) =>
+  console.log(await mintToken(await readLocalSettings(), values)),
+);

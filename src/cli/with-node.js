@@ -15,11 +15,17 @@ const [name, ending] = {
 }[platform] ?? [`node-${platform}-${arch}`, ''];
 const folder = fileURLToPath(new URL(`../../node_modules/${name}/bin`, import.meta.url));
 // On any other platform the Node that runs npm has to do.
-const path = existsSync(join(folder, `node${ending}`)) ? `${folder}${delimiter}${env.PATH}` : env.PATH;
+const path = existsSync(join(folder, `node${ending}`))
+  ? `${folder}${delimiter}${env.PATH}`
+  : env.PATH;
 
 const [, , command, ...args] = argv;
 // Windows finds a command of npm only by its shell.
-const child = spawn(command, args, { stdio: 'inherit', env: { ...env, PATH: path }, shell: platform === 'win32' });
+const child = spawn(command, args, {
+  stdio: 'inherit',
+  env: { ...env, PATH: path },
+  shell: platform === 'win32',
+});
 // Ctrl-C reaches the command by itself, which may need time to stop.
 process.on('SIGINT', () => undefined).on('SIGTERM', () => child.kill('SIGTERM'));
 // A SIGTERM to npm ends only the shell between npm and this process, which then has another parent.

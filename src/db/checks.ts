@@ -20,14 +20,19 @@ export const isUuid = (column: string) =>
  * Before the year 9999, in which SQLite's date functions end.
  */
 export const isTimestamp = (column: string) =>
-  sql.raw(`"${column}" IS strftime('%Y-%m-%dT%H:%M:%fZ', "${column}") AND coalesce("${column}", '') < '9999'`);
+  sql.raw(
+    `"${column}" IS strftime('%Y-%m-%dT%H:%M:%fZ', "${column}") AND coalesce("${column}", '') < '9999'`,
+  );
 
 /** A finite number, or NULL. SQL itself can write an infinity (9e999), which no JSON number is. */
-export const isFiniteNumber = (column: string) => sql.raw(`abs("${column}") <= 1.7976931348623157e308`);
+export const isFiniteNumber = (column: string) =>
+  sql.raw(`abs("${column}") <= 1.7976931348623157e308`);
 
 /** At most so many characters. SQLite counts them up to the first NUL only, so the bytes (UTF-8, 4 each) are bounded too. */
 export const isAtMost = (column: string, characters: number) =>
-  sql.raw(`length("${column}") <= ${characters} AND octet_length("${column}") <= ${4 * characters}`);
+  sql.raw(
+    `length("${column}") <= ${characters} AND octet_length("${column}") <= ${4 * characters}`,
+  );
 
 /** Not empty, and at most so many characters. */
 export const isFilled = (column: string, characters: number) =>
@@ -43,7 +48,8 @@ export const isArray = (column: string, maxElements: number) =>
   );
 
 /** 128 bits in hexadecimal. */
-export const isHex = (column: string) => sql.raw(`length("${column}") = 32 AND "${column}" NOT GLOB '*[^0-9a-f]*'`);
+export const isHex = (column: string) =>
+  sql.raw(`length("${column}") = 32 AND "${column}" NOT GLOB '*[^0-9a-f]*'`);
 
 /** Who created and last updated a row, and when. */
 export const ofWrites = {
@@ -56,6 +62,7 @@ export const ofWrites = {
 
 /** Of a table, with the one that all have: an account's id is bounded, for it is part of every key. */
 export const checks = (table: string, conditions: Readonly<Record<string, SQL>>) =>
-  Object.entries({ account_id_is_bounded: isFilled('account_id', ACCOUNT_MAX_CHARS), ...conditions }).map(
-    ([name, condition]) => check(`${table}_${name}`, condition),
-  );
+  Object.entries({
+    account_id_is_bounded: isFilled('account_id', ACCOUNT_MAX_CHARS),
+    ...conditions,
+  }).map(([name, condition]) => check(`${table}_${name}`, condition));

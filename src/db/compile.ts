@@ -17,7 +17,9 @@ class ReadableDialect extends SQLiteAsyncDialect {
   }
   override escapeParam(_: number, param?: unknown): string {
     if (is(param, Placeholder)) return `:${param.name}`;
-    throw new Error(`a query holds the value ${JSON.stringify(param)}: use a placeholder or a literal`);
+    throw new Error(
+      `a query holds the value ${JSON.stringify(param)}: use a placeholder or a literal`,
+    );
   }
 }
 
@@ -34,11 +36,13 @@ export function compile<Params, Row>(query: { getSQL(): SQL }): Query<Params, Ro
   const { sql: text } = dialect.sqlToQuery(query.getSQL());
   if (/--|\/\*/.test(text)) throw new Error(`a query holds a comment: ${text}`);
   const literal = text.match(/'[^']*'/g)?.find((found) => /\s\s|[^\S ]|:[a-z_]/.test(found));
-  if (literal !== undefined) throw new Error(`a query holds the literal ${literal}, which would be changed`);
+  if (literal !== undefined)
+    throw new Error(`a query holds the literal ${literal}, which would be changed`);
   return { text };
 }
 
-export const literal = (value: string | number) => sql.raw(typeof value === 'number' ? `${value}` : `'${value}'`);
+export const literal = (value: string | number) =>
+  sql.raw(typeof value === 'number' ? `${value}` : `'${value}'`);
 
 /** All conditions. Not drizzle's `and()`, which drops a condition that is undefined, and with it an account. */
 export const all = (...conditions: SQL[]): SQL => sql`(${sql.join(conditions, sql` AND `)})`;
@@ -50,7 +54,9 @@ export const valuesOf = <T extends SQLiteTable>(
 ): SQL => {
   const named: Readonly<Record<string, SQL | undefined>> = values;
   return sql.join(
-    Object.keys(getTableColumns(table)).map((column) => named[column] ?? sql`${sql.placeholder(column)}`),
+    Object.keys(getTableColumns(table)).map(
+      (column) => named[column] ?? sql`${sql.placeholder(column)}`,
+    ),
     sql`, `,
   );
 };

@@ -22,7 +22,8 @@ export type CommonUpdateParams = WriteName & {
 type Versioned = { readonly updated_at: SQLWrapper; readonly created_at: SQLWrapper };
 
 /** The state of a row: grows with each stored change and with nothing else. */
-const versionOf = ({ updated_at, created_at }: Versioned) => sql<string>`coalesce(${updated_at}, ${created_at})`;
+const versionOf = ({ updated_at, created_at }: Versioned) =>
+  sql<string>`coalesce(${updated_at}, ${created_at})`;
 
 /** Strictly later than the version that it replaces, whatever the clocks of two edges say. */
 export const nextVersion = (table: Versioned) =>
@@ -31,7 +32,9 @@ export const nextVersion = (table: Versioned) =>
 const versions = sql.placeholder('versions');
 
 export const preconditionHolds = (table: Versioned) =>
-  sql<0 | 1>`(${versions} IS NULL OR ${versionOf(table)} IN (SELECT value FROM json_each(${versions})))`;
+  sql<
+    0 | 1
+  >`(${versions} IS NULL OR ${versionOf(table)} IN (SELECT value FROM json_each(${versions})))`;
 
 /** The first of the immutable fields that was sent with another value than is stored. */
 export function changedField(table: SQLiteTable, immutable: object): SQL<string | null> {

@@ -67,7 +67,10 @@ export function connect(db: D1Database, clock: Clock, from: string): Connection 
   const bookmark = () => (answered ? session.getBookmark() : null);
   return { read, write, bookmark, cost };
 
-  async function read<P extends Params, Row>(statement: Statement<P, Row>, params: P): Promise<Row[]> {
+  async function read<P extends Params, Row>(
+    statement: Statement<P, Row>,
+    params: P,
+  ): Promise<Row[]> {
     const [result] = await call(async () => [await bind(statement, params).all<Row>()]);
     return result.results;
   }
@@ -89,12 +92,17 @@ export function connect(db: D1Database, clock: Clock, from: string): Connection 
     const [row] = stored.results;
     if (row !== undefined) return { row, read: rows };
     // changes() is not 0 behind a write that returned nothing. Never seen; should it be, the reason is asked for alone.
-    const explanation = explained.results.at(-1) ?? (await read(explain, { ...paramsOf(1), alone: 1 })).at(-1);
-    if (explanation === undefined) throw new Error('a write stored nothing, and nothing explains it');
+    const explanation =
+      explained.results.at(-1) ?? (await read(explain, { ...paramsOf(1), alone: 1 })).at(-1);
+    if (explanation === undefined)
+      throw new Error('a write stored nothing, and nothing explains it');
     return { row: undefined, explanation, read: rows };
   }
 
-  function bind<P extends Params>({ sql, params: names }: Statement<P, unknown>, params: P): D1PreparedStatement {
+  function bind<P extends Params>(
+    { sql, params: names }: Statement<P, unknown>,
+    params: P,
+  ): D1PreparedStatement {
     // D1 throws if a value is missing: no parameter can become NULL by mistake.
     return session.prepare(sql).bind(...names.map((name) => params[name]));
   }
@@ -122,7 +130,8 @@ export function connect(db: D1Database, clock: Clock, from: string): Connection 
         // Full jitter: writers that failed together must not retry together.
         const pause = Math.random() * BACKOFF_MS * 2 ** attempt;
         const late = clock.now().getTime() - started + pause > RETRY_MAX_MS;
-        if (attempt === ATTEMPTS_MAX || late) throw databaseUnavailable(RETRY_AFTER_TRANSIENT_SECONDS, message);
+        if (attempt === ATTEMPTS_MAX || late)
+          throw databaseUnavailable(RETRY_AFTER_TRANSIENT_SECONDS, message);
         await clock.sleep(pause);
       }
     }

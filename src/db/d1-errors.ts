@@ -11,4 +11,10 @@ export const TRANSIENT = [
 ];
 
 /** Transient too, but an immediate retry makes it worse. */
-export const OVERLOAD = ['overloaded', 'exceeded timeout', 'memory limit', 'CPU time limit', 'did not answer within'];
+export const OVERLOAD = [
+  'overloaded',
+  'exceeded timeout',
+  'memory limit',
+  'CPU time limit',
+  'did not answer within',
+];

@@ -27,5 +27,7 @@ export type UpdateConditions = {
 export type LinkId = { readonly id: string; readonly expires_at: string };
 
 /** The state of a row or resource: grows with each stored change and with nothing else. Its entity tag is this in quotes. */
-export const versionOf = (of: { readonly updated_at?: string | null; readonly created_at: string }): string =>
-  of.updated_at ?? of.created_at;
+export const versionOf = (of: {
+  readonly updated_at?: string | null;
+  readonly created_at: string;
+}): string => of.updated_at ?? of.created_at;

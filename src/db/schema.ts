@@ -15,7 +15,17 @@ import {
   LABEL_NAME_MAX_CHARS,
   OUTPUT_NAME_MAX_CHARS,
 } from '../limits.ts';
-import { checks, isArray, isAtMost, isFilled, isFiniteNumber, isHex, isTimestamp, isUuid, ofWrites } from './checks.ts';
+import {
+  checks,
+  isArray,
+  isAtMost,
+  isFilled,
+  isFiniteNumber,
+  isHex,
+  isTimestamp,
+  isUuid,
+  ofWrites,
+} from './checks.ts';
 
 /** Names the write that set a value (write-id.ts). Never leaves the database. */
 const writeId = () => text().notNull().default(sql`(lower(hex(randomblob(16))))`);
@@ -83,8 +93,12 @@ export const evaluationLabel = sqliteTable(
       id_is_uuid: isUuid('id'),
       name_is_bounded: isFilled('name', LABEL_NAME_MAX_CHARS),
       description_is_bounded: isAtMost('description', LABEL_DESCRIPTION_MAX_CHARS),
-      value_type_is_known: sql.raw(`"value_type" IN ('binary', 'continuous', 'categorical', 'ordinal')`),
-      bounds_are_of_continuous: sql.raw(`"value_type" = 'continuous' OR ("min_value" IS NULL AND "max_value" IS NULL)`),
+      value_type_is_known: sql.raw(
+        `"value_type" IN ('binary', 'continuous', 'categorical', 'ordinal')`,
+      ),
+      bounds_are_of_continuous: sql.raw(
+        `"value_type" = 'continuous' OR ("min_value" IS NULL AND "max_value" IS NULL)`,
+      ),
       min_value_is_finite: isFiniteNumber('min_value'),
       max_value_is_finite: isFiniteNumber('max_value'),
       bounds_are_in_order: sql.raw(`"min_value" <= "max_value"`),

@@ -12,7 +12,9 @@ export type Statement<Params, Row> = {
 };
 
 /** The statement of a query, by the query's type. */
-export type StatementOf<Q> = Q extends { readonly types?: { params: (params: infer P) => void; row: infer R } }
+export type StatementOf<Q> = Q extends {
+  readonly types?: { params: (params: infer P) => void; row: infer R };
+}
   ? Statement<P, R>
   : never;
 

@@ -19,7 +19,11 @@ export type WriteName = {
  * Random for each request; or derived from the caller's key and subject, so that another caller's same key is another
  * write. The account and what is written are not part of it: a write is looked up in one row and its history only.
  */
-export async function nameWrite({ subject }: Principal, now: string, key: string | undefined): Promise<WriteName> {
+export async function nameWrite(
+  { subject }: Principal,
+  now: string,
+  key: string | undefined,
+): Promise<WriteName> {
   if (key === undefined) return { write_id: crypto.randomUUID().replaceAll('-', ''), since: now };
   const since = new Date(Date.parse(now) - NAMED_WRITE_DAYS * DAY_MS).toISOString();
   return { write_id: await digest('update', subject, key), since };
@@ -29,7 +33,11 @@ export async function nameWrite({ subject }: Principal, now: string, key: string
  * The id of what is created with a key: a UUID of version 8 (RFC 9562 §5.8), the same for each repetition. `where` keeps
  * collections apart: the id of a run, or the name of a collection that an account has one of.
  */
-export async function idOfKey({ account, subject, evaluator }: Principal, where: string, key: string): Promise<string> {
+export async function idOfKey(
+  { account, subject, evaluator }: Principal,
+  where: string,
+  key: string,
+): Promise<string> {
   const hex = await digest('create', account, subject, evaluator ?? '', where, key);
   const variant = ((Number.parseInt(hex.charAt(16), 16) & 0x3) | 0x8).toString(16);
   return [
@@ -43,6 +51,11 @@ export async function idOfKey({ account, subject, evaluator }: Principal, where:
 
 /** The first 128 bits of SHA-256 over the parts as JSON, which keeps them apart, in hexadecimal. */
 export async function digest(...parts: readonly string[]): Promise<string> {
-  const hash = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(JSON.stringify(parts)));
-  return [...new Uint8Array(hash, 0, 16)].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+  const hash = await crypto.subtle.digest(
+    'SHA-256',
+    new TextEncoder().encode(JSON.stringify(parts)),
+  );
+  return [...new Uint8Array(hash, 0, 16)]
+    .map((byte) => byte.toString(16).padStart(2, '0'))
+    .join('');
 }

@@ -11,7 +11,10 @@ import type { EvaluationRow } from './evaluation.ts';
 
 /** Who creates it is from the verified token: a person, or an evaluator. */
 export type CreateParams = Scope &
-  Omit<typeof runEvaluation.$inferSelect, 'account_id' | 'created_at' | 'updated_by' | 'updated_at'> & {
+  Omit<
+    typeof runEvaluation.$inferSelect,
+    'account_id' | 'created_at' | 'updated_by' | 'updated_at'
+  > & {
     readonly now: string;
   };
 
@@ -28,7 +31,10 @@ export type CreateExplanation = OrNulls<EvaluationRow> &
 
 const param = (name: keyof CreateParams) => sql`${sql.placeholder(name)}`;
 
-const hasTheId = all(eq(runEvaluation.account_id, param('account')), eq(runEvaluation.id, param('id')));
+const hasTheId = all(
+  eq(runEvaluation.account_id, param('account')),
+  eq(runEvaluation.id, param('id')),
+);
 const label = [param('account'), param('evaluation_label_id')] as const;
 
 const values = valuesOf(runEvaluation, {
@@ -79,9 +85,10 @@ export const explainCreateEvaluation = compile<CreateParams, CreateExplanation>(
     .select({
       ...resourceColumns,
       is_same: isSame.as('is_same'),
-      is_own_write: sql`coalesce(${oldest.write_id}, ${runEvaluation.write_id}) IS ${param('write_id')}`.as(
-        'is_own_write',
-      ),
+      is_own_write:
+        sql`coalesce(${oldest.write_id}, ${runEvaluation.write_id}) IS ${param('write_id')}`.as(
+          'is_own_write',
+        ),
       has_label: sql<0 | 1>`${evaluationLabel.id} IS NOT NULL`.as('has_label'),
       archived_at: evaluationLabel.archived_at,
       ...ruleColumns,

@@ -22,7 +22,10 @@ export async function createEvaluation(
 ): Promise<{ row: EvaluationRow; created: boolean }> {
   const { account, subject, evaluator } = principal;
   if (!allows(principal, { run_id })) throw notFound();
-  const author = { created_by: evaluator === undefined ? subject : null, created_by_evaluator_id: evaluator ?? null };
+  const author = {
+    created_by: evaluator === undefined ? subject : null,
+    created_by_evaluator_id: evaluator ?? null,
+  };
   refuseServerFields(sent, { account_id: account, run_id, ...author });
   // The name is of this request alone: a repetition is recognised by its id.
   const { write_id } = await nameWrite(principal, now, undefined);
@@ -35,7 +38,11 @@ export async function createEvaluation(
     now,
     write_id,
   };
-  const { row, explanation } = await connection.write(sql.createEvaluation, sql.explainCreateEvaluation, () => params);
+  const { row, explanation } = await connection.write(
+    sql.createEvaluation,
+    sql.explainCreateEvaluation,
+    () => params,
+  );
   if (row) return { row, created: true };
 
   const { is_same, is_own_write, has_label, archived_at, ...rest } = explanation;
@@ -45,7 +52,10 @@ export async function createEvaluation(
     refuseServerFields(sent, stored);
     // An earlier attempt of this request stored it: what was stored, though it may have been updated since.
     if (is_own_write)
-      return { row: { ...stored, value: content.value, updated_by: null, updated_at: null }, created: true };
+      return {
+        row: { ...stored, value: content.value, updated_by: null, updated_at: null },
+        created: true,
+      };
     return { row: stored, created: false };
   }
   if (!has_label) {

@@ -15,7 +15,10 @@ export const inScope = all(
 );
 
 /** A link to the evaluation, which expires at that time; nulls if the request comes through none. */
-export type LinkScope = { readonly link_id: string | null; readonly link_expires_at: string | null };
+export type LinkScope = {
+  readonly link_id: string | null;
+  readonly link_expires_at: string | null;
+};
 
 /** The link is not revoked. Asked by the primary key, so that it reads one row or none. */
 export const isNotRevoked = sql`NOT EXISTS (SELECT 1 FROM ${revokedLink} WHERE ${all(

@@ -63,7 +63,10 @@ export const EvaluationCreateBody = v.object(
   'The body must have the properties evaluation_label_id, a UUID, and value, a JSON number.',
 );
 
-export type EvaluationCreate = Pick<EvaluationRow, 'evaluation_label_id' | 'value' | 'output_name' | 'field_path'> & {
+export type EvaluationCreate = Pick<
+  EvaluationRow,
+  'evaluation_label_id' | 'value' | 'output_name' | 'field_path'
+> & {
   readonly id: string | undefined;
   /** The fields that were sent although the server sets them. */
   readonly sent: SentFields;

@@ -37,7 +37,10 @@ export function evaluationRoutes(requireAuth: RequireAuth, session: OpenSession)
     const label = readUuid('evaluation_label_id', c.req.query('evaluation_label_id'));
     const limit = readLimit(c.req.query('limit'));
     const after = readPlace(c.req.query('cursor'));
-    const rows = await listEvaluations(operationContext(c), runId, label, { after, limit: limit + 1 });
+    const rows = await listEvaluations(operationContext(c), runId, label, {
+      after,
+      limit: limit + 1,
+    });
     const query = label === undefined ? {} : { evaluation_label_id: label };
     const path = `/v1/run/${runId}/evaluations`;
     const { page, link } = pageOf(rows, limit, path, (last) => [last.created_at, last.id], query);
@@ -65,7 +68,10 @@ export function evaluationRoutes(requireAuth: RequireAuth, session: OpenSession)
     const limit = readLimit(c.req.query('limit'));
     const replaced_at = readTime(c.req.query('cursor'));
     const after = replaced_at === undefined ? undefined : { replaced_at };
-    const entries = await listReplacedValues(operationContext(c), path, { after, limit: limit + 1 });
+    const entries = await listReplacedValues(operationContext(c), path, {
+      after,
+      limit: limit + 1,
+    });
     const self = `/v1/run/${path.run_id}/evaluation/${path.id}/history`;
     const { page, link } = pageOf(entries, limit, self, (last) => [last.replaced_at]);
     return respondJson(c, 200, page, link);

@@ -5,12 +5,23 @@
 import { sql } from 'drizzle-orm';
 import { alias } from 'drizzle-orm/sqlite-core';
 import { all, compile, ifNothingChanged, orm } from '../db/compile.ts';
-import { type CommonUpdateParams, changedField, nextVersion, preconditionHolds } from '../db/conditions.ts';
+import {
+  type CommonUpdateParams,
+  changedField,
+  nextVersion,
+  preconditionHolds,
+} from '../db/conditions.ts';
 import { evaluationLabel, runEvaluation, runEvaluationHistory } from '../db/schema.ts';
 import type { OrNulls } from '../db/statement.ts';
 import { allowsUpdate, isLabelOf, ruleColumns } from '../label/rule.query.ts';
 import type { RuleRow } from '../label/rule.ts';
-import { inScope, isNotRevoked, type LinkScope, resourceColumns, type Scope } from './evaluation.query.ts';
+import {
+  inScope,
+  isNotRevoked,
+  type LinkScope,
+  resourceColumns,
+  type Scope,
+} from './evaluation.query.ts';
 import type { EvaluationRow } from './evaluation.ts';
 import { IMMUTABLE } from './input.ts';
 
@@ -49,7 +60,10 @@ const isReplaced = all(
   sql`${replaced.write_id} = ${param('write_id')}`,
 );
 
-const label = [sql`${runEvaluation.account_id}`, sql`${runEvaluation.evaluation_label_id}`] as const;
+const label = [
+  sql`${runEvaluation.account_id}`,
+  sql`${runEvaluation.evaluation_label_id}`,
+] as const;
 
 /** The evaluation of the path; through a link, only if that is not revoked. Without a link no revocation is looked up. */
 const inScopeOfWriter = all(inScope, sql`(${param('link_id')} IS NULL OR ${isNotRevoked})`);

@@ -1,6 +1,11 @@
 /** Updates an evaluation's value in one statement, which carries every condition. Knows nothing of HTTP. */
 import type { Written } from '../db/connection.ts';
-import { type LinkId, type OperationContext, type UpdateConditions, versionOf } from '../db/operation.ts';
+import {
+  type LinkId,
+  type OperationContext,
+  type UpdateConditions,
+  versionOf,
+} from '../db/operation.ts';
 import { commonUpdateParams } from '../db/update.ts';
 import { notFound, preconditionFailed, unprocessable } from '../failure.ts';
 import { fieldIsImmutable } from '../fields.ts';
@@ -41,12 +46,18 @@ export async function prepareUpdate(
 ) {
   if (!allows(context.principal, path)) throw notFound();
   const { subject } = context.principal;
-  const params = { ...path, value, link_id: link?.id ?? null, link_expires_at: link?.expires_at ?? null };
+  const params = {
+    ...path,
+    value,
+    link_id: link?.id ?? null,
+    link_expires_at: link?.expires_at ?? null,
+  };
   const common = await commonUpdateParams(context, conditions, immutable);
   const paramsOf = (attempt: number): UpdateParams => ({ ...params, ...common(attempt) });
   return {
     write: [sql.updateEvaluation, sql.explainUpdateEvaluation, paramsOf] as const,
-    storedRow: (written: Written<EvaluationRow, UpdateExplanation>) => storedRow(written, value, subject),
+    storedRow: (written: Written<EvaluationRow, UpdateExplanation>) =>
+      storedRow(written, value, subject),
   };
 }
 
@@ -57,7 +68,14 @@ function storedRow(
   subject: string,
 ): EvaluationRow {
   if (row) return row;
-  const { is_in_row, replaced_value, replaced_updated_at, precondition_holds, changed_field, ...rest } = explanation;
+  const {
+    is_in_row,
+    replaced_value,
+    replaced_updated_at,
+    precondition_holds,
+    changed_field,
+    ...rest
+  } = explanation;
   const { value_type, min_value, max_value, categories, ...stored } = rest;
   const [stored_value, stored_at] = is_in_row
     ? [stored.value, stored.updated_at]

@@ -24,13 +24,19 @@ export const isCompactJws = (text: string) => COMPACT_JWS.test(text);
 export type RequireAuth = (operation: string) => MiddlewareHandler<AppEnv>;
 
 /** `tokenHeader` is the header that holds the token and nothing else; undefined where it is Authorization. */
-export type Authentication = { readonly verify: VerifyToken; readonly tokenHeader: string | undefined };
+export type Authentication = {
+  readonly verify: VerifyToken;
+  readonly tokenHeader: string | undefined;
+};
 
 /**
  * `prepare` is called by the first request and its result kept for the isolate: the result and not its promise, which
  * would never settle should that request be cancelled. While it throws, every request is refused.
  */
-export function bearerAuth(prepare: () => Promise<Authentication>, rateLimit: RateLimiter | undefined): RequireAuth {
+export function bearerAuth(
+  prepare: () => Promise<Authentication>,
+  rateLimit: RateLimiter | undefined,
+): RequireAuth {
   let authentication: Authentication | undefined;
   return (operation) =>
     async function bearerAuth(c, next) {
@@ -72,4 +78,5 @@ function tokenOf(token: string | undefined, header: string): string {
   return token;
 }
 
-const tooLong = () => new Failure('invalid_token', `The token is longer than ${TOKEN_MAX_CHARS} characters.`);
+const tooLong = () =>
+  new Failure('invalid_token', `The token is longer than ${TOKEN_MAX_CHARS} characters.`);

@@ -15,7 +15,10 @@ export type JsonObject = { readonly [name: string]: unknown };
  * `isOptional` makes an empty body an empty object.
  * @throws {Failure} `unsupported_media_type`, `body_too_large` or `malformed`.
  */
-export async function readJsonObject(request: Request, { isOptional = false } = {}): Promise<JsonObject> {
+export async function readJsonObject(
+  request: Request,
+  { isOptional = false } = {},
+): Promise<JsonObject> {
   const mediaType = request.headers.get('content-type');
   // A missing Content-Type is taken as JSON: small senders forget it and mean nothing else.
   if (mediaType && !JSON_MEDIA_TYPE.test(mediaType)) {
@@ -36,7 +39,10 @@ export async function readJsonObject(request: Request, { isOptional = false } = 
 export async function readText(request: Request, maxBytes: number): Promise<string> {
   const encoding = request.headers.get('content-encoding');
   if (encoding && encoding.toLowerCase() !== 'identity') {
-    throw new Failure('unsupported_media_type', 'Send the body uncompressed, without the header Content-Encoding.');
+    throw new Failure(
+      'unsupported_media_type',
+      'Send the body uncompressed, without the header Content-Encoding.',
+    );
   }
   // RFC 9110 §14.5: a part must not be taken for the whole.
   if (request.headers.has('content-range')) {
@@ -95,4 +101,5 @@ async function readChunks(request: Request, maxBytes: number): Promise<Uint8Arra
   return bytes;
 }
 
-const tooLarge = (maxBytes: number) => new Failure('body_too_large', `The body must be at most ${maxBytes} bytes.`);
+const tooLarge = (maxBytes: number) =>
+  new Failure('body_too_large', `The body must be at most ${maxBytes} bytes.`);

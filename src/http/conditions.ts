@@ -7,5 +7,8 @@ import { readIdempotencyKey } from './idempotency-key.ts';
 /** @throws {Failure} `malformed`. */
 export function readConditions({ req }: AppContext): UpdateConditions {
   refuseIfNoneMatch(req.header('if-none-match'));
-  return { versions: readIfMatch(req.header('if-match')), key: readIdempotencyKey(req.raw.headers) };
+  return {
+    versions: readIfMatch(req.header('if-match')),
+    key: readIdempotencyKey(req.raw.headers),
+  };
 }

@@ -36,7 +36,9 @@ export type LogLine = {
 };
 
 /** What a handler finds. Before bearer authentication there is no principal yet, and before the session no connection. */
-export type AppEnv = { Variables: { clock: Clock; log: LogLine; principal: Principal; connection: Connection } };
+export type AppEnv = {
+  Variables: { clock: Clock; log: LogLine; principal: Principal; connection: Connection };
+};
 
 /** As much of a context as responses and operations need, so that a route may add variables of its own. */
 export type AppContext = Pick<Context<AppEnv>, 'get' | 'req'>;
@@ -51,12 +53,20 @@ export const operationContext = (c: AppContext): OperationContext => ({
 /** What a caller may send as its own `x-request-id` and gets back; anything else is replaced by a fresh UUID. */
 const SANE_REQUEST_ID = /^[\w.:-]{1,128}$/;
 
-export function requestContext(clock: Clock, version: string | undefined): MiddlewareHandler<AppEnv> {
+export function requestContext(
+  clock: Clock,
+  version: string | undefined,
+): MiddlewareHandler<AppEnv> {
   return async function requestContext(c, next) {
     const started = clock.now().getTime();
     const sent = c.req.header('x-request-id');
     const requestId = sent !== undefined && SANE_REQUEST_ID.test(sent) ? sent : crypto.randomUUID();
-    const log: LogLine = { request_id: requestId, ray: c.req.header('cf-ray'), version, method: c.req.method };
+    const log: LogLine = {
+      request_id: requestId,
+      ray: c.req.header('cf-ray'),
+      version,
+      method: c.req.method,
+    };
     c.set('clock', clock);
     c.set('log', log);
 
@@ -65,7 +75,9 @@ export function requestContext(clock: Clock, version: string | undefined): Middl
       if (isWritten) return;
       isWritten = true;
       const connection: Connection | undefined = c.get('connection');
-      Object.assign(log, connection?.cost, ending, { duration_ms: clock.now().getTime() - started });
+      Object.assign(log, connection?.cost, ending, {
+        duration_ms: clock.now().getTime() - started,
+      });
       const write = (log.status ?? 0) >= 500 ? console.error : console.log;
       write(JSON.stringify(log));
     };

@@ -23,16 +23,26 @@ export function crossOrigin(origins: readonly string[]): MiddlewareHandler<AppEn
       BOOKMARK_HEADER,
       'x-request-id',
     ],
-    exposeHeaders: ['ETag', 'Link', 'Location', 'Retry-After', 'WWW-Authenticate', BOOKMARK_HEADER, 'x-request-id'],
+    exposeHeaders: [
+      'ETag',
+      'Link',
+      'Location',
+      'Retry-After',
+      'WWW-Authenticate',
+      BOOKMARK_HEADER,
+      'x-request-id',
+    ],
     maxAge: PREFLIGHT_MAX_AGE_SECONDS,
   });
   // An OPTIONS that no browser sends before it calls is a method like another, which no path has.
-  const isPreflight = (c: Context) => c.req.header('origin') && c.req.header('access-control-request-method');
+  const isPreflight = (c: Context) =>
+    c.req.header('origin') && c.req.header('access-control-request-method');
   return async function crossOrigin(c, next) {
     if (c.req.method === 'OPTIONS' && !isPreflight(c)) return next();
     const preflight = await handle(c, next);
     if (preflight)
-      for (const header of Object.entries(sharedHeaders(c, preflight.status))) preflight.headers.set(...header);
+      for (const header of Object.entries(sharedHeaders(c, preflight.status)))
+        preflight.headers.set(...header);
     return preflight;
   };
 }

@@ -37,7 +37,11 @@ function headersOf({ code, message, headers }: Failure): Record<string, string> 
 }
 
 /** RFC 6750 §3. Without a realm by decision: it would say nothing. */
-function challengeOf(code: FailureCode, sentence: string, scope: string | undefined): string | undefined {
+function challengeOf(
+  code: FailureCode,
+  sentence: string,
+  scope: string | undefined,
+): string | undefined {
   switch (code) {
     case 'no_credentials':
       // RFC 6750 §3.1: no error code where no credentials came.
@@ -70,11 +74,16 @@ export function renderFailure(thrown: Error, c: AppContext): Response {
 
 /** For every method that a path does not have (RFC 9110 §15.5.6). */
 export const methodNotAllowed = (allow: string) => () => {
-  throw new Failure('method_not_allowed', `This path does not have that method; it has ${allow}.`, { allow });
+  throw new Failure('method_not_allowed', `This path does not have that method; it has ${allow}.`, {
+    allow,
+  });
 };
 
 export const renderPathNotFound = (c: AppContext): Response =>
-  renderFailure(new Failure('not_found', 'No such path: GET /openapi.json describes those there are.'), c);
+  renderFailure(
+    new Failure('not_found', 'No such path: GET /openapi.json describes those there are.'),
+    c,
+  );
 
 /** The whole chain of causes: a library's wrapper alone seldom says what happened. */
 function stackOf(thrown: Error): string {

@@ -28,7 +28,9 @@ export function readIfMatch(header: string | undefined): readonly string[] | und
   if (header === undefined || ANY.test(header)) return undefined;
   const tags = readTags(header);
   if (!tags) {
-    throw malformed('If-Match must be * or a list of entity tags in double quotes, as they came in ETag.');
+    throw malformed(
+      'If-Match must be * or a list of entity tags in double quotes, as they came in ETag.',
+    );
   }
   return tags.filter(({ weak }) => !weak).map(({ version }) => version);
 }

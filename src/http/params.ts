@@ -11,7 +11,9 @@ import { UUID } from '../uuid.ts';
  */
 export function uuidOf(name: string, parameter: string): string {
   if (!UUID.test(parameter)) {
-    throw malformed(`The ${name} in the path must be a UUID, such as 018f4d3c-7a10-7c4e-9b52-3f6e0d9a1c01.`);
+    throw malformed(
+      `The ${name} in the path must be a UUID, such as 018f4d3c-7a10-7c4e-9b52-3f6e0d9a1c01.`,
+    );
   }
   return parameter.toLowerCase();
 }
@@ -40,13 +42,16 @@ const PLACE_CURSOR = new RegExp(`^${TIME} ([0-9a-f-]{36})$`);
  * The place after which a page starts, if a cursor came in a link; undefined if none was sent.
  * @throws {Failure} `malformed`.
  */
-export function readPlace(cursor: string | undefined): { created_at: string; id: string } | undefined {
+export function readPlace(
+  cursor: string | undefined,
+): { created_at: string; id: string } | undefined {
   const [created_at, id] = readCursor(cursor, PLACE_CURSOR);
   return created_at === undefined || id === undefined ? undefined : { created_at, id };
 }
 
 /** The same, of a list that is ordered by one time. @throws {Failure} `malformed`. */
-export const readTime = (cursor: string | undefined): string | undefined => readCursor(cursor, TIME_CURSOR)[0];
+export const readTime = (cursor: string | undefined): string | undefined =>
+  readCursor(cursor, TIME_CURSOR)[0];
 
 function readCursor(cursor: string | undefined, shape: RegExp): readonly string[] {
   if (cursor === undefined) return [];
@@ -69,7 +74,11 @@ export function pageOf<Row>(
   const page = rows.slice(0, limit);
   const last = rows.length > limit ? page.at(-1) : undefined;
   if (last === undefined) return { page, link: undefined };
-  const next = new URLSearchParams({ ...query, limit: `${limit}`, cursor: encode(placeOf(last).join(' ')) });
+  const next = new URLSearchParams({
+    ...query,
+    limit: `${limit}`,
+    cursor: encode(placeOf(last).join(' ')),
+  });
   return { page, link: { link: `<${path}?${next}>; rel="next"` } };
 }
 

@@ -21,7 +21,10 @@ export type RateLimiter = (principal: Principal, params: Params) => Promise<void
 
 type Params = { readonly [name: string]: string };
 
-export function createRateLimiter(limiter: RateLimit | undefined, clock: Clock): RateLimiter | undefined {
+export function createRateLimiter(
+  limiter: RateLimit | undefined,
+  clock: Clock,
+): RateLimiter | undefined {
   if (!limiter) return undefined;
   return async function rateLimit(principal, params) {
     if (isOutside(principal, params)) return;
@@ -31,9 +34,13 @@ export function createRateLimiter(limiter: RateLimit | undefined, clock: Clock):
       return { success: true };
     });
     if (!success) {
-      throw new Failure('rate_limited', 'Too many requests from this caller: send the same request again later.', {
-        retryAfterSeconds: RATE_LIMIT_PERIOD_SECONDS,
-      });
+      throw new Failure(
+        'rate_limited',
+        'Too many requests from this caller: send the same request again later.',
+        {
+          retryAfterSeconds: RATE_LIMIT_PERIOD_SECONDS,
+        },
+      );
     }
   };
 }
@@ -46,14 +53,18 @@ function isOutside(principal: Principal, { run_id, id, evaluation_id }: Params):
   const asked = run_id ?? id;
   if (asked === undefined) return false;
   const run = { run_id: asked.toLowerCase() };
-  return !allows(principal, evaluation_id === undefined ? run : { ...run, id: evaluation_id.toLowerCase() });
+  return !allows(
+    principal,
+    evaluation_id === undefined ? run : { ...run, id: evaluation_id.toLowerCase() },
+  );
 }
 
 /**
  * A restricted token is counted apart from its account: it may be in many hands. As JSON, so that no two principals share
  * a key whatever their names hold.
  */
-const keyOf = ({ account, subject, run, evaluation }: Principal) => JSON.stringify([account, subject, run, evaluation]);
+const keyOf = ({ account, subject, run, evaluation }: Principal) =>
+  JSON.stringify([account, subject, run, evaluation]);
 
 /** Async, so that what the binding throws at once is a rejection too. */
 const ask = async (limiter: RateLimit, key: string, clock: Clock) =>

@@ -10,15 +10,29 @@ import { BOOKMARK_HEADER } from './session.ts';
 
 type Headers = Readonly<Record<string, string>>;
 
-export const respond = (c: AppContext, status: number, body: string | null, headers?: Headers): Response =>
-  new Response(body, { status, headers: { ...sharedHeaders(c, status), ...headers } });
+export const respond = (
+  c: AppContext,
+  status: number,
+  body: string | null,
+  headers?: Headers,
+): Response => new Response(body, { status, headers: { ...sharedHeaders(c, status), ...headers } });
 
-export const respondJson = (c: AppContext, status: number, value: unknown, headers?: Headers): Response =>
+export const respondJson = (
+  c: AppContext,
+  status: number,
+  value: unknown,
+  headers?: Headers,
+): Response =>
   respond(c, status, JSON.stringify(value), { 'content-type': 'application/json', ...headers });
 
 type Resource = { readonly created_at: string; readonly updated_at?: string };
 
-export const respondResource = (c: AppContext, status: 200 | 201, resource: Resource, headers?: Headers): Response =>
+export const respondResource = (
+  c: AppContext,
+  status: 200 | 201,
+  resource: Resource,
+  headers?: Headers,
+): Response =>
   respondJson(c, status, resource, { ...validatorsOf(versionOf(resource)), ...headers });
 
 /** For a read: 304 if the caller has that version already. */

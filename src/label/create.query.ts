@@ -8,7 +8,10 @@ import type { LabelRow } from './label.ts';
 import { isLabelOf } from './rule.query.ts';
 
 export type CreateParams = Scope &
-  Pick<LabelRow, 'name' | 'description' | 'value_type' | 'min_value' | 'max_value' | 'categories'> & {
+  Pick<
+    LabelRow,
+    'name' | 'description' | 'value_type' | 'min_value' | 'max_value' | 'categories'
+  > & {
     /** The author, from the verified token. */
     readonly subject: string;
     readonly now: string;
@@ -42,7 +45,9 @@ const values = valuesOf(evaluationLabel, {
 export const createEvaluationLabel = compile<CreateParams, LabelRow>(
   orm
     .insert(evaluationLabel)
-    .select(sql`SELECT ${values} WHERE NOT EXISTS (SELECT 1 FROM ${evaluationLabel} WHERE ${hasTheId})`)
+    .select(
+      sql`SELECT ${values} WHERE NOT EXISTS (SELECT 1 FROM ${evaluationLabel} WHERE ${hasTheId})`,
+    )
     .returning(resourceColumns),
 );
 
@@ -55,7 +60,9 @@ export const explainCreateEvaluationLabel = compile<CreateParams, CreateExplanat
         sql`${evaluationLabel.account_id} = ${param('account')}`,
         sql`${evaluationLabel.create_digest} IS ${param('create_digest')}`,
       )}`.as('is_same'),
-      is_own_write: sql<0 | 1>`${evaluationLabel.write_id} IS ${param('write_id')}`.as('is_own_write'),
+      is_own_write: sql<0 | 1>`${evaluationLabel.write_id} IS ${param('write_id')}`.as(
+        'is_own_write',
+      ),
     })
     .from(ifNothingChanged)
     .leftJoin(evaluationLabel, hasTheId),

@@ -23,7 +23,12 @@ export async function createEvaluationLabel(
 ): Promise<{ row: LabelRow; created: boolean }> {
   const { account, subject } = principal;
   if (!allowsLabels(principal, 'write')) throw notFound();
-  refuseServerFields(sent, { account_id: account, archived: false, archived_at: null, created_by: subject });
+  refuseServerFields(sent, {
+    account_id: account,
+    archived: false,
+    archived_at: null,
+    created_by: subject,
+  });
   // The name is of this request alone: a repetition is recognised by its id and its content.
   const { write_id } = await nameWrite(principal, now, undefined);
   const categories = content.categories === null ? null : JSON.stringify(content.categories);
@@ -46,9 +51,11 @@ export async function createEvaluationLabel(
   if (row) return { row, created: true };
 
   const { is_same, is_own_write, ...stored } = explanation;
-  if (stored.id === null || !is_same) throw id === undefined ? keyIsTaken() : new Failure('conflict', ID_IS_TAKEN);
+  if (stored.id === null || !is_same)
+    throw id === undefined ? keyIsTaken() : new Failure('conflict', ID_IS_TAKEN);
   refuseServerFields({ created_by: sent.created_by }, { created_by: stored.created_by });
   return { row: stored, created: is_own_write === 1 };
 }
 
-const ID_IS_TAKEN = 'The id is taken by another label of the account, or a shared one: choose another, or none.';
+const ID_IS_TAKEN =
+  'The id is taken by another label of the account, or a shared one: choose another, or none.';

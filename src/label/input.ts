@@ -66,18 +66,30 @@ export const IMMUTABLE = {
   archived_at: asStored.timestamp,
   created_by: asStored.text,
   created_at: asStored.timestamp,
-} satisfies Record<Exclude<keyof EvaluationLabel, 'name' | 'description' | 'updated_by' | 'updated_at'>, unknown>;
+} satisfies Record<
+  Exclude<keyof EvaluationLabel, 'name' | 'description' | 'updated_by' | 'updated_at'>,
+  unknown
+>;
 
 const { account_id, archived_at, created_by, created_at } = IMMUTABLE;
 /** What the server sets. May be sent only as it will be stored. */
-const SERVER_FIELDS = { account_id, archived: v.nullish(v.boolean()), archived_at, created_by, created_at };
+const SERVER_FIELDS = {
+  account_id,
+  archived: v.nullish(v.boolean()),
+  archived_at,
+  created_by,
+  created_at,
+};
 
 export const LabelCreateBody = v.pipe(
   v.object(
     {
       name: Name,
       description: v.optional(Description, null),
-      value_type: v.picklist(VALUE_TYPES, 'value_type must be binary, continuous, categorical or ordinal.'),
+      value_type: v.picklist(
+        VALUE_TYPES,
+        'value_type must be binary, continuous, categorical or ordinal.',
+      ),
       min_value: v.optional(v.nullable(finiteNumber('min_value', BOUND)), null),
       max_value: v.optional(v.nullable(finiteNumber('max_value', BOUND)), null),
       categories: v.optional(v.nullable(Categories), null),
@@ -87,11 +99,13 @@ export const LabelCreateBody = v.pipe(
     'The body must have the properties name, a string, and value_type.',
   ),
   v.check(
-    ({ value_type, min_value, max_value }) => value_type === 'continuous' || (min_value === null && max_value === null),
+    ({ value_type, min_value, max_value }) =>
+      value_type === 'continuous' || (min_value === null && max_value === null),
     'min_value and max_value are for a continuous label only: leave them out.',
   ),
   v.check(
-    ({ min_value, max_value }) => min_value === null || max_value === null || min_value <= max_value,
+    ({ min_value, max_value }) =>
+      min_value === null || max_value === null || min_value <= max_value,
     'min_value must not be greater than max_value.',
   ),
   v.check(
@@ -121,12 +135,17 @@ export function parseLabelCreate(body: Body): LabelCreate {
   return { id, content: { name, description, value_type, min_value, max_value, categories }, sent };
 }
 
-const CHANGES = { name: v.optional(Name), description: v.optional(Description), archived: v.optional(Archived) };
+const CHANGES = {
+  name: v.optional(Name),
+  description: v.optional(Description),
+  archived: v.optional(Archived),
+};
 
 export const LabelUpdateBody = v.pipe(
   v.object({ ...CHANGES, ...IMMUTABLE }),
   v.check(
-    ({ name, description, archived }) => name !== undefined || description !== undefined || archived !== undefined,
+    ({ name, description, archived }) =>
+      name !== undefined || description !== undefined || archived !== undefined,
     'The body must have name, description or archived: nothing else of a label can change.',
   ),
 );
@@ -142,6 +161,11 @@ export type LabelUpdate = {
 
 /** @throws {Failure} `malformed` for what can change, `unprocessable` for what cannot. */
 export function parseLabelUpdate(body: Body): LabelUpdate {
-  const { name, description, archived, ...immutable } = parse(LabelUpdateBody, body, IMMUTABLE, fieldIsImmutable);
+  const { name, description, archived, ...immutable } = parse(
+    LabelUpdateBody,
+    body,
+    IMMUTABLE,
+    fieldIsImmutable,
+  );
   return { name, description, archived, immutable };
 }

@@ -6,7 +6,10 @@ import type { LabelRow } from './label.ts';
 import * as sql from './sql.generated.ts';
 
 /** @throws {Failure} `not_found`. */
-export async function getEvaluationLabel({ principal, connection }: OperationContext, id: string): Promise<LabelRow> {
+export async function getEvaluationLabel(
+  { principal, connection }: OperationContext,
+  id: string,
+): Promise<LabelRow> {
   if (!allowsLabels(principal, 'read')) throw notFound();
   const [row] = await connection.read(sql.getEvaluationLabel, { id, account: principal.account });
   if (!row) throw notFound();

@@ -42,7 +42,10 @@ export function labelRoutes(requireAuth: RequireAuth, session: OpenSession) {
   });
 
   routes.get(LABEL, requireAuth('getEvaluationLabel'), session('read'), async (c) => {
-    return respondUnlessHad(c, resourceOf(await getEvaluationLabel(operationContext(c), labelId(c))));
+    return respondUnlessHad(
+      c,
+      resourceOf(await getEvaluationLabel(operationContext(c), labelId(c))),
+    );
   });
 
   routes.put(LABEL, requireAuth('updateEvaluationLabel'), session('write'), async (c) => {

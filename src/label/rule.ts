@@ -13,7 +13,12 @@ const SHOWN_MAX_CATEGORIES = 20;
 export type RuleRow = Pick<LabelRow, 'value_type' | 'min_value' | 'max_value' | 'categories'>;
 
 /** Why a write stored nothing, once everything but the label's rule is known to hold. */
-export function valueIsIllegal({ value_type, min_value, max_value, categories }: OrNulls<RuleRow>): Failure {
+export function valueIsIllegal({
+  value_type,
+  min_value,
+  max_value,
+  categories,
+}: OrNulls<RuleRow>): Failure {
   if (value_type === 'binary') return unprocessable('value must be 0 or 1.');
   if (value_type === 'continuous') return unprocessable(describeRange(min_value, max_value));
   return unprocessable(describeCategories(JSON.parse(categories ?? '[]')));
@@ -28,6 +33,8 @@ function describeRange(min: number | null, max: number | null): string {
 function describeCategories(categories: readonly string[]): string {
   const all = categories.map((category, index) => `${index} (${category})`);
   const shown =
-    all.length <= SHOWN_MAX_CATEGORIES ? all : [...all.slice(0, SHOWN_MAX_CATEGORIES - 1), `… ${all.at(-1)}`];
+    all.length <= SHOWN_MAX_CATEGORIES
+      ? all
+      : [...all.slice(0, SHOWN_MAX_CATEGORIES - 1), `… ${all.at(-1)}`];
   return `value must be one of ${shown.join(', ')}.`;
 }

@@ -4,7 +4,12 @@
  */
 import { sql } from 'drizzle-orm';
 import { all, compile, ifNothingChanged, orm } from '../db/compile.ts';
-import { type CommonUpdateParams, changedField, nextVersion, preconditionHolds } from '../db/conditions.ts';
+import {
+  type CommonUpdateParams,
+  changedField,
+  nextVersion,
+  preconditionHolds,
+} from '../db/conditions.ts';
 import { evaluationLabel } from '../db/schema.ts';
 import type { OrNulls } from '../db/statement.ts';
 import { IMMUTABLE } from './input.ts';

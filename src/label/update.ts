@@ -38,7 +38,8 @@ export async function updateEvaluationLabel(
 
   const { is_stored, is_as_asked, precondition_holds, changed_field, ...stored } = explanation;
   if (stored.id === null) throw notFound();
-  if (!is_stored && !precondition_holds) throw preconditionFailed('evaluation label', versionOf(stored));
+  if (!is_stored && !precondition_holds)
+    throw preconditionFailed('evaluation label', versionOf(stored));
   if (changed_field !== null) throw fieldIsImmutable(changed_field);
   if (!is_as_asked) throw unprocessable(KEY_IS_OF_ANOTHER_UPDATE);
   return stored;

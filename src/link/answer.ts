@@ -22,14 +22,23 @@ export async function updateEvaluationByLink(
   // A header has no spaces, so no key of another sender is this one.
   const conditions = { versions, key: key === undefined ? undefined : `${link.id} ${key}` };
   try {
-    return await updateEvaluation(context, pathOf(link), { value, immutable: {} }, conditions, link);
+    return await updateEvaluation(
+      context,
+      pathOf(link),
+      { value, immutable: {} },
+      conditions,
+      link,
+    );
   } catch (thrown) {
     throw thrown instanceof Failure && thrown.code === 'not_found' ? linkNotFound('gone') : thrown;
   }
 }
 
 /** @throws {Failure} `not_found`. */
-export async function readLinkPage({ principal, connection }: OperationContext, link: Link): Promise<PageRow> {
+export async function readLinkPage(
+  { principal, connection }: OperationContext,
+  link: Link,
+): Promise<PageRow> {
   const scope = { account: principal.account, link_id: link.id, link_expires_at: link.expires_at };
   const [row] = await connection.read(sql.readLinkPage, { ...pathOf(link), ...scope });
   if (!row) throw linkNotFound('gone');
@@ -46,7 +55,11 @@ export type Answered =
  * transaction. The same answer to the same page is one write, however often the form is sent.
  * @throws {Failure} `not_found` or `database_unavailable`; a refusal of the value or of the version is returned.
  */
-export async function answerOnPage(context: OperationContext, link: Link, answer: Answer): Promise<Answered> {
+export async function answerOnPage(
+  context: OperationContext,
+  link: Link,
+  answer: Answer,
+): Promise<Answered> {
   let value: number;
   try {
     value = parseAnsweredValue(answer.text);
@@ -55,7 +68,13 @@ export async function answerOnPage(context: OperationContext, link: Link, answer
   }
   // No sender's key is this one either.
   const conditions = { versions: [answer.version], key: `page ${answer.version} ${value}` };
-  const { write, storedRow } = await prepareUpdate(context, pathOf(link), { value, immutable: {} }, conditions, link);
+  const { write, storedRow } = await prepareUpdate(
+    context,
+    pathOf(link),
+    { value, immutable: {} },
+    conditions,
+    link,
+  );
   const { read, ...written } = await context.connection.write(...write, sql.readLinkPage);
   const [row] = read;
   if (!row) throw linkNotFound('gone');

@@ -32,7 +32,16 @@ export async function createEvaluationLink(
   const url = urlOf(await sign(link));
   if (url.length > URL_MAX_CHARS) throw urlIsTooLong(url);
   await getEvaluation(context, path);
-  return { id: link.id, url, expires_at, run_id: path.run_id, evaluation_id: path.id, author, pointer, values };
+  return {
+    id: link.id,
+    url,
+    expires_at,
+    run_id: path.run_id,
+    evaluation_id: path.id,
+    author,
+    pointer,
+    values,
+  };
 }
 
 const urlIsTooLong = ({ length }: string) =>

@@ -5,7 +5,11 @@ export const DRAWING = { width: 144, height: 48 };
 const MARGIN = 5;
 
 /** Where the values are on the drawing, `x,y` each, oldest first; between the bounds of the label, as far as it has any. */
-export function pointsOf(values: readonly number[], min: number | null, max: number | null): readonly string[] {
+export function pointsOf(
+  values: readonly number[],
+  min: number | null,
+  max: number | null,
+): readonly string[] {
   const low = Math.min(min ?? Number.POSITIVE_INFINITY, ...values);
   const high = Math.max(max ?? Number.NEGATIVE_INFINITY, ...values);
   // Halved first: the difference of two doubles may be beyond one.

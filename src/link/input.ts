@@ -1,7 +1,15 @@
 /** What a caller may send to make a link, what a key may carry, and what the form of the page sends: from `unknown` to types, once. */
 import * as v from 'valibot';
 import { malformed } from '../failure.ts';
-import { asStored, type Body, fieldIsSet, finiteNumber, parse, type SentFields, text } from '../fields.ts';
+import {
+  asStored,
+  type Body,
+  fieldIsSet,
+  finiteNumber,
+  parse,
+  type SentFields,
+  text,
+} from '../fields.ts';
 import { LINK_NAME_MAX_CHARS } from '../limits.ts';
 import { parsePointer } from '../pointer.ts';
 import type { AccountId } from '../principal.ts';
@@ -37,7 +45,9 @@ export const LinkCreateBody = v.object(
       ),
       LINK_DEFAULT_SECONDS,
     ),
-    name: v.nullish(v.pipe(v.string(NAME), v.regex(new RegExp(`^[\\w.@+-]{1,${LINK_NAME_MAX_CHARS}}$`), NAME))),
+    name: v.nullish(
+      v.pipe(v.string(NAME), v.regex(new RegExp(`^[\\w.@+-]{1,${LINK_NAME_MAX_CHARS}}$`), NAME)),
+    ),
     pointer: v.nullish(
       v.pipe(
         text('pointer', POINTER_MAX_CHARS),
@@ -49,7 +59,10 @@ export const LinkCreateBody = v.object(
       '/value',
     ),
     values: v.nullish(
-      v.pipe(v.record(v.string(), finiteNumber('each of values'), VALUES), v.maxEntries(VALUES_MAX_COUNT, VALUES)),
+      v.pipe(
+        v.record(v.string(), finiteNumber('each of values'), VALUES),
+        v.maxEntries(VALUES_MAX_COUNT, VALUES),
+      ),
       {},
     ),
     ...SERVER_FIELDS,
@@ -70,7 +83,12 @@ export type LinkCreate = {
 export function parseLinkCreate(body: Body): LinkCreate {
   // To valibot a list is a record.
   if (Array.isArray(body['values'])) throw malformed(VALUES);
-  const { expires_in, name, pointer, values, ...sent } = parse(LinkCreateBody, body, SERVER_FIELDS, fieldIsSet);
+  const { expires_in, name, pointer, values, ...sent } = parse(
+    LinkCreateBody,
+    body,
+    SERVER_FIELDS,
+    fieldIsSet,
+  );
   const lost = Object.keys(body['values'] ?? {}).find((key) => !Object.hasOwn(values, key));
   // valibot leaves out what could be taken for a prototype.
   if (lost !== undefined) throw malformed(`values cannot have the key ${lost}.`);

@@ -18,7 +18,11 @@ export type LinkKeys = {
 
 /** @throws {Failure} `not_found` if there is no secret. */
 export async function createLinkKeys(secret: Uint8Array | undefined): Promise<LinkKeys> {
-  if (!secret) throw new Failure('not_found', 'This deployment has no links: its setting LINK_SECRET is missing.');
+  if (!secret)
+    throw new Failure(
+      'not_found',
+      'This deployment has no links: its setting LINK_SECRET is missing.',
+    );
   const hmac = { name: 'HMAC', hash: 'SHA-256' };
   const cryptoKey = await crypto.subtle.importKey('raw', secret, hmac, false, ['sign', 'verify']);
   return {
@@ -31,7 +35,12 @@ export async function createLinkKeys(secret: Uint8Array | undefined): Promise<Li
         .sign(cryptoKey),
     verify: async (key, now) => {
       try {
-        const options = { algorithms: [ALGORITHM], typ: TYPE, requiredClaims: ['exp'], currentDate: now };
+        const options = {
+          algorithms: [ALGORITHM],
+          typ: TYPE,
+          requiredClaims: ['exp'],
+          currentDate: now,
+        };
         return parseLinkClaims((await jwtVerify(key, cryptoKey, options)).payload);
       } catch (thrown) {
         if (thrown instanceof errors.JOSEError) throw linkNotFound(thrown.code);

@@ -63,7 +63,10 @@ export const principalOf = ({ account, author, run_id, evaluation_id }: Link): P
   keyId: undefined,
 });
 
-export const pathOf = ({ run_id, evaluation_id }: Link): EvaluationPath => ({ run_id, id: evaluation_id });
+export const pathOf = ({ run_id, evaluation_id }: Link): EvaluationPath => ({
+  run_id,
+  id: evaluation_id,
+});
 
 /** One sentence whatever the reason, so that a stranger learns nothing; `code` is for the log. */
 export const linkNotFound = (code: string) =>

@@ -3,7 +3,13 @@ import { eq, sql } from 'drizzle-orm';
 import { all, compile, literal, orm } from '../db/compile.ts';
 import { evaluationLabel, runEvaluation, runEvaluationHistory } from '../db/schema.ts';
 import type { OrNulls } from '../db/statement.ts';
-import { inScope, isNotRevoked, type LinkScope, resourceColumns, type Scope } from '../evaluation/evaluation.query.ts';
+import {
+  inScope,
+  isNotRevoked,
+  type LinkScope,
+  resourceColumns,
+  type Scope,
+} from '../evaluation/evaluation.query.ts';
 import type { EvaluationRow } from '../evaluation/evaluation.ts';
 import type { LabelRow } from '../label/label.ts';
 import { isLabelOf, ruleColumns } from '../label/rule.query.ts';
@@ -38,6 +44,9 @@ export const readLinkPage = compile<Scope & LinkScope, PageRow>(
       earlier: earlier.as('earlier'),
     })
     .from(runEvaluation)
-    .leftJoin(evaluationLabel, isLabelOf(sql`${runEvaluation.account_id}`, sql`${runEvaluation.evaluation_label_id}`))
+    .leftJoin(
+      evaluationLabel,
+      isLabelOf(sql`${runEvaluation.account_id}`, sql`${runEvaluation.evaluation_label_id}`),
+    )
     .where(all(inScope, isNotRevoked)),
 );

@@ -38,7 +38,11 @@ ${output && html`<p><small>Output</small> <b dir="auto">${output}</b></p>`}
 }
 
 /** Instead of the page. An answer that may be stored or not can be sent again; what was not an answer, opened again. */
-export function failurePage(status: number, sentence: string, answer: Answer | undefined): Promise<string> {
+export function failurePage(
+  status: number,
+  sentence: string,
+  answer: Answer | undefined,
+): Promise<string> {
   const isTransient = status === 429 || status === 503;
   const heading = isTransient
     ? 'Please try again in a moment'
@@ -106,17 +110,28 @@ function fields(row: PageRow, state: PageState): Html {
   }
   const { min_value: min, max_value: max } = row;
   const shown =
-    state.kind === 'refused' || state.kind === 'changed' ? state.text : state.kind === 'stored' ? row.value : '';
+    state.kind === 'refused' || state.kind === 'changed'
+      ? state.text
+      : state.kind === 'stored'
+        ? row.value
+        : '';
   // The decimal keypad of an iPhone has no minus.
   const hasNoMinus = min !== null && min >= 0;
-  const invalid = state.kind === 'refused' && html` aria-invalid="true" aria-describedby="error" autofocus`;
+  const invalid =
+    state.kind === 'refused' && html` aria-invalid="true" aria-describedby="error" autofocus`;
   return html`<label for="value">Your answer, ${boundsOf(min, max)}</label>
 <fieldset><input id="value" name="value" type="number"${hasNoMinus && html` inputmode="decimal"`} step="any" required autocomplete="off"${
     min !== null && html` min="${min}"`
   }${max !== null && html` max="${max}"`} value="${shown}"${invalid}><button class="send">Store</button></fieldset>${refusal}`;
 }
 
-function setBy({ updated_at, updated_by, created_by, created_by_evaluator_id, created_at }: PageRow): Html {
+function setBy({
+  updated_at,
+  updated_by,
+  created_by,
+  created_by_evaluator_id,
+  created_at,
+}: PageRow): Html {
   const author = updated_at === null ? (created_by ?? created_by_evaluator_id) : updated_by;
   return html`set ${author === null ? '' : html`by <b dir="auto">${author}</b>, `}${time(updated_at ?? created_at)}`;
 }

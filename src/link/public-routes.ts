@@ -56,8 +56,18 @@ export function publicLinkRoutes({ session, rateLimit, linkKeys }: Dependencies)
   // On the primary: what a person has just answered is on the page, and a revoked link opens nowhere.
   routes.get(LINK_PATH, requireKey('getEvaluationByLink'), session('write'), async (c) => {
     const row = await readLinkPage(operationContext(c), c.get('link'));
-    if (wantsPage(c)) return respondPage(c, 200, await linkPage(row, c.get('link'), { kind: 'asked' }));
-    const { name, description, value_type, min_value, max_value, categories, earlier, ...evaluation } = row;
+    if (wantsPage(c))
+      return respondPage(c, 200, await linkPage(row, c.get('link'), { kind: 'asked' }));
+    const {
+      name,
+      description,
+      value_type,
+      min_value,
+      max_value,
+      categories,
+      earlier,
+      ...evaluation
+    } = row;
     return respondResource(c, 200, resourceOf(evaluation));
   });
 
@@ -69,13 +79,26 @@ export function publicLinkRoutes({ session, rateLimit, linkKeys }: Dependencies)
     if (answer) {
       const answered = await answerOnPage(operationContext(c), link, answer);
       if (!answered.refusal) {
-        return respondPage(c, 200, await linkPage(answered.row, link, { kind: 'stored', value: answered.stored }));
+        return respondPage(
+          c,
+          200,
+          await linkPage(answered.row, link, { kind: 'stored', value: answered.stored }),
+        );
       }
       const { status, error } = describeFailure(answered.refusal, c);
-      return respondPage(c, status, await linkPage(answered.row, link, stateOf(answered.refusal, error, answer)));
+      return respondPage(
+        c,
+        status,
+        await linkPage(answered.row, link, stateOf(answered.refusal, error, answer)),
+      );
     }
     const conditions = readConditions(c);
-    const row = await updateEvaluationByLink(operationContext(c), link, valueIn(parseJson(text), link), conditions);
+    const row = await updateEvaluationByLink(
+      operationContext(c),
+      link,
+      valueIn(parseJson(text), link),
+      conditions,
+    );
     return respondResource(c, 200, resourceOf(row));
   });
 
@@ -84,7 +107,12 @@ export function publicLinkRoutes({ session, rateLimit, linkKeys }: Dependencies)
   routes.onError(async (thrown, c) => {
     if (!wantsPage(c)) return renderFailure(thrown, c);
     const { status, error, headers } = describeFailure(thrown, c);
-    return respondPage(c, status, await failurePage(status, error, c.get('answer') ?? undefined), headers);
+    return respondPage(
+      c,
+      status,
+      await failurePage(status, error, c.get('answer') ?? undefined),
+      headers,
+    );
   });
   return routes;
 }
@@ -111,13 +139,20 @@ function wantsPage(c: Context<LinkEnv>): boolean {
   const accept = c.req.header('accept') ?? '';
   const takesHtml = accept.includes('text/html');
   if (c.req.method === 'POST') return takesHtml && isForm(c) && c.get('answer') !== null;
-  return (c.req.method === 'GET' || c.req.method === 'HEAD') && (takesHtml || !accept.includes('json'));
+  return (
+    (c.req.method === 'GET' || c.req.method === 'HEAD') && (takesHtml || !accept.includes('json'))
+  );
 }
 
 const stateOf = ({ code }: Failure, sentence: string, { text }: Answer): PageState =>
   code === 'precondition_failed' ? { kind: 'changed', text } : { kind: 'refused', sentence, text };
 
-async function respondPage(c: Context<LinkEnv>, status: number, page: string, headers = {}): Promise<Response> {
+async function respondPage(
+  c: Context<LinkEnv>,
+  status: number,
+  page: string,
+  headers = {},
+): Promise<Response> {
   const style = await styleSource();
   return respond(c, status, page, {
     'content-type': 'text/html; charset=utf-8',

@@ -17,7 +17,8 @@ export async function revokeEvaluationLink(
 ): Promise<void> {
   const { account, evaluation } = principal;
   const link_expires_at = expiryOf(link_id, now);
-  if (evaluation !== undefined || !allows(principal, path) || link_expires_at === undefined) throw notFound();
+  if (evaluation !== undefined || !allows(principal, path) || link_expires_at === undefined)
+    throw notFound();
   const params = { ...path, account, link_id, link_expires_at };
   const { row, explanation } = await connection.write(
     sql.revokeEvaluationLink,

@@ -7,11 +7,15 @@ import type { Link, Values } from './link.ts';
 const SHOWN_MAX_CHARS = 64;
 
 /** @throws {Failure} `unprocessable`, saying what was found and what would do. */
-export function valueIn(body: unknown, { pointer, values }: Pick<Link, 'pointer' | 'values'>): number {
+export function valueIn(
+  body: unknown,
+  { pointer, values }: Pick<Link, 'pointer' | 'values'>,
+): number {
   const found = valueAt(body, parsePointer(pointer) ?? []);
   if (typeof found === 'boolean') return found ? 1 : 0;
   if (typeof found === 'number' && Number.isFinite(found)) return found;
-  const value = typeof found === 'string' && Object.hasOwn(values, found) ? values[found] : undefined;
+  const value =
+    typeof found === 'string' && Object.hasOwn(values, found) ? values[found] : undefined;
   if (value === undefined) throw noValue(found, pointer, values);
   return value;
 }
@@ -33,5 +37,7 @@ function kindOf(found: unknown): string {
 
 const shortened = (text: string) => {
   const characters = [...text];
-  return characters.length <= SHOWN_MAX_CHARS ? text : `${characters.slice(0, SHOWN_MAX_CHARS).join('')}…`;
+  return characters.length <= SHOWN_MAX_CHARS
+    ? text
+    : `${characters.slice(0, SHOWN_MAX_CHARS).join('')}…`;
 };

@@ -21,6 +21,10 @@ let format: Intl.DateTimeFormat | undefined;
 
 /** To the minute, in UTC: where the reader is cannot be known without a script. */
 export function timeInWords(at: string): string {
-  format ??= new Intl.DateTimeFormat('en-GB', { dateStyle: 'long', timeStyle: 'short', timeZone: 'UTC' });
+  format ??= new Intl.DateTimeFormat('en-GB', {
+    dateStyle: 'long',
+    timeStyle: 'short',
+    timeZone: 'UTC',
+  });
   return `${format.format(new Date(at))} UTC`;
 }

@@ -1,5 +1,12 @@
 /** CPU per request: each Worker in a workerd of its own, in front of a D1 that answers at once, in interleaved rounds. */
-import { createCredentialsOf, expectSamePromises, type Line, linesOf, portOf, settingsOf } from './lines.ts';
+import {
+  createCredentialsOf,
+  expectSamePromises,
+  type Line,
+  linesOf,
+  portOf,
+  settingsOf,
+} from './lines.ts';
 import { send } from './load.ts';
 import { progress, Rounds, table } from './measure.ts';
 import { ALGORITHMS } from './tokens.ts';
@@ -17,11 +24,13 @@ export async function measureCpu(bundles: ReadonlyMap<Name, Bundle>): Promise<st
   const rounds = new Rounds();
   let lines: Line[] = [];
   try {
-    for (const [name, { folder }] of bundles) started.set(name, await startWorkerd(folder, settingsOf(credentials)));
+    for (const [name, { folder }] of bundles)
+      started.set(name, await startWorkerd(folder, settingsOf(credentials)));
     lines = await linesOf(credentials, portOf(started, 'run-evaluation', 'HS256'));
     await expectSamePromises(lines, started);
     for (let round = 0; round <= ROUNDS; round += 1) {
-      if (round % 10 === 0) progress(round === 0 ? 'warming up' : `CPU, round ${round} of ${ROUNDS}`);
+      if (round % 10 === 0)
+        progress(round === 0 ? 'warming up' : `CPU, round ${round} of ${ROUNDS}`);
       for (const { title, alg, call, workers } of lines) {
         for (const [name, workerd] of started) {
           if (!workers.includes(name)) continue;
@@ -39,7 +48,9 @@ export async function measureCpu(bundles: ReadonlyMap<Name, Bundle>): Promise<st
     if (!workers.includes(name)) return '–';
     const microseconds = `${rounds.median(title, name).toFixed(0)} µs`;
     const isCompared = workers.includes('same-promises');
-    return isCompared ? `${microseconds}, ${rounds.ratio(title, name, 'same-promises').toFixed(2)}` : microseconds;
+    return isCompared
+      ? `${microseconds}, ${rounds.ratio(title, name, 'same-promises').toFixed(2)}`
+      : microseconds;
   };
   return table(
     ['CPU per request', ...WORKERS],

@@ -36,7 +36,8 @@ export type LogLine = {
 const SCATTER = 2_654_435_761;
 const hex = (n: number, digits = 12) => n.toString(16).padStart(digits, '0');
 /** Scattered over the table, as random UUIDs are. */
-export const evaluationId = (n: number) => `${hex(Math.imul(n, SCATTER) >>> 0, 8)}-0001-7000-8000-${hex(n)}`;
+export const evaluationId = (n: number) =>
+  `${hex(Math.imul(n, SCATTER) >>> 0, 8)}-0001-7000-8000-${hex(n)}`;
 export const runId = (n: number) => `018f4d3c-0001-7000-8000-${hex(Math.floor(n / PER_RUN))}`;
 
 function seedOf(size: number): string {
@@ -62,11 +63,17 @@ const CHANGE_ONE = `INSERT INTO run_evaluation_history (account_id, evaluation_i
 const UPDATE_ALL = `UPDATE run_evaluation SET value = 6, updated_by = 'user-123', updated_at = '2026-01-03T03:04:05.678Z'`;
 
 function bytesIn(folder: string): number {
-  const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) => name.includes('.sqlite'));
+  const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) =>
+    name.includes('.sqlite'),
+  );
   return files.reduce((sum, name) => sum + statSync(join(folder, name)).size, 0);
 }
 
-export async function startDatabase(size: number, root: string, credentials: Credentials): Promise<Database> {
+export async function startDatabase(
+  size: number,
+  root: string,
+  credentials: Credentials,
+): Promise<Database> {
   progress(`making a database of ${size} evaluations`);
   const folder = join(root, `d1-${size}`);
   mkdirSync(folder);
@@ -75,8 +82,14 @@ export async function startDatabase(size: number, root: string, credentials: Cre
   const settings = Object.entries(credentials.settings).filter(([name]) => name !== 'JWT_ALG');
   writeFileSync(vars, settings.map(([name, text]) => `${name}=${text}\n`).join(''));
   const local = ['--env=', '--local', '--persist-to', folder];
-  execFileSync('wrangler', ['d1', 'migrations', 'apply', 'DB', ...local], { env: OFFLINE, stdio: 'ignore' });
-  execFileSync('wrangler', ['d1', 'execute', 'DB', ...local, '--file', seed], { env: OFFLINE, stdio: 'ignore' });
+  execFileSync('wrangler', ['d1', 'migrations', 'apply', 'DB', ...local], {
+    env: OFFLINE,
+    stdio: 'ignore',
+  });
+  execFileSync('wrangler', ['d1', 'execute', 'DB', ...local, '--file', seed], {
+    env: OFFLINE,
+    stdio: 'ignore',
+  });
   const bytesOfRows = bytesIn(folder);
   execFileSync('wrangler', ['d1', 'execute', 'DB', ...local, '--command', UPDATE_ALL], {
     env: OFFLINE,

@@ -19,10 +19,15 @@ export async function measureDistance(bundles: ReadonlyMap<Name, Bundle>): Promi
   try {
     for (const name of ['floor', ...WORKERS] as const) {
       const folder = bundles.get(name)?.folder ?? '';
-      started.set(name, await startWorkerd(folder, settingsOf(credentials), { roundTripMs: ROUND_TRIP_MS }));
+      started.set(
+        name,
+        await startWorkerd(folder, settingsOf(credentials), { roundTripMs: ROUND_TRIP_MS }),
+      );
     }
     const all = await linesOf(credentials, portOf(started, 'run-evaluation', 'HS256'));
-    const lines = all.filter(({ call, title }) => call.status !== 401 && !title.endsWith('new token'));
+    const lines = all.filter(
+      ({ call, title }) => call.status !== 401 && !title.endsWith('new token'),
+    );
     const floor = all.find(({ title }) => title === FLOOR);
     if (!floor) throw new Error('no floor');
     // The first round warms up.
@@ -35,7 +40,8 @@ export async function measureDistance(bundles: ReadonlyMap<Name, Bundle>): Promi
           const begun = performance.now();
           await sendOne(portOf(started, name, alg), call);
           if (round > 0) rounds.add(line.title, name, performance.now() - begun);
-          if (round > 0) rounds.add(`${line.title}, calls`, name, (await callsOf(workerd)) - before);
+          if (round > 0)
+            rounds.add(`${line.title}, calls`, name, (await callsOf(workerd)) - before);
         }
       }
     }

@@ -18,8 +18,12 @@ const ROUNDS = 5;
 const REQUESTS = 120;
 
 /** `only` is part of the titles of the lines that are counted. */
-export async function countInstructions(bundles: ReadonlyMap<Name, Bundle>, only = ''): Promise<string> {
-  if (!hasValgrind()) return 'Instructions are not counted: that needs valgrind (apt-get install valgrind).';
+export async function countInstructions(
+  bundles: ReadonlyMap<Name, Bundle>,
+  only = '',
+): Promise<string> {
+  if (!hasValgrind())
+    return 'Instructions are not counted: that needs valgrind (apt-get install valgrind).';
   const credentials = await createCredentialsOf(['HS256']);
   const counts = new Rounds();
   let lines: Line[] = [];
@@ -45,7 +49,8 @@ export async function countInstructions(bundles: ReadonlyMap<Name, Bundle>, only
       }
       const own = lines.filter(({ workers }) => workers.includes(name));
       progress(`instructions, ${name}, warming up`);
-      for (const { alg, call } of own) await send(portOf(started, name, alg), call, WARM_UP_REQUESTS);
+      for (const { alg, call } of own)
+        await send(portOf(started, name, alg), call, WARM_UP_REQUESTS);
       control(workerd, '--instr=on');
       dump(workerd, folder);
       for (let round = 1; round <= ROUNDS; round += 1) {
@@ -60,7 +65,13 @@ export async function countInstructions(bundles: ReadonlyMap<Name, Bundle>, only
     }
   }
   return table(
-    ['thousand instructions per request', 'floor', 'same-promises', 'run-evaluation', 'run-evaluation / same-promises'],
+    [
+      'thousand instructions per request',
+      'floor',
+      'same-promises',
+      'run-evaluation',
+      'run-evaluation / same-promises',
+    ],
     lines.map(({ title }) => [
       title,
       ...[...COUNTED].reverse().map((name) => told(counts.median(title, name), 0)),
@@ -69,7 +80,8 @@ export async function countInstructions(bundles: ReadonlyMap<Name, Bundle>, only
   );
 }
 
-const told = (figure: number, digits: number) => (Number.isNaN(figure) ? '–' : figure.toFixed(digits));
+const told = (figure: number, digits: number) =>
+  Number.isNaN(figure) ? '–' : figure.toFixed(digits);
 
 function hasValgrind(): boolean {
   try {
@@ -87,7 +99,8 @@ const control = ({ pid }: Workerd, what: string) =>
 function dump(workerd: Workerd, folder: string): number {
   control(workerd, '--dump');
   const [file = ''] = readdirSync(folder).filter((name) => name.startsWith('count.'));
-  const [, total] = /^(?:totals|summary): (\d+)/m.exec(readFileSync(join(folder, file), 'utf8')) ?? [];
+  const [, total] =
+    /^(?:totals|summary): (\d+)/m.exec(readFileSync(join(folder, file), 'utf8')) ?? [];
   if (total === undefined) throw new Error(`valgrind told no count in ${file}`);
   rmSync(join(folder, file));
   return Number(total);

@@ -22,11 +22,17 @@ const path = (id: string) => `/v1/run/${RUN}/evaluation/${id}`;
 const put = { method: 'PUT', path: path(STORED), body: '{"value":8}', status: 200 };
 const get = { method: 'GET', path: path(STORED), status: 200 };
 
-export async function createCredentialsOf(algorithms: readonly Alg[]): Promise<ReadonlyMap<Alg, Credentials>> {
-  return new Map(await Promise.all(algorithms.map(async (alg) => [alg, await createCredentials(alg)] as const)));
+export async function createCredentialsOf(
+  algorithms: readonly Alg[],
+): Promise<ReadonlyMap<Alg, Credentials>> {
+  return new Map(
+    await Promise.all(algorithms.map(async (alg) => [alg, await createCredentials(alg)] as const)),
+  );
 }
 
-export const settingsOf = (credentials: ReadonlyMap<Alg, Credentials>): ReadonlyMap<Alg, Credentials['settings']> =>
+export const settingsOf = (
+  credentials: ReadonlyMap<Alg, Credentials>,
+): ReadonlyMap<Alg, Credentials['settings']> =>
   new Map([...credentials].map(([alg, { settings }]) => [alg, settings]));
 
 function first(credentials: ReadonlyMap<Alg, Credentials>): Credentials {
@@ -36,10 +42,18 @@ function first(credentials: ReadonlyMap<Alg, Credentials>): Credentials {
 }
 
 /** `port` is that of this Worker, which makes the link that the lines use. */
-export async function linesOf(credentials: ReadonlyMap<Alg, Credentials>, port: number): Promise<Line[]> {
+export async function linesOf(
+  credentials: ReadonlyMap<Alg, Credentials>,
+  port: number,
+): Promise<Line[]> {
   const { token, forged, expired } = first(credentials);
   const link = await makeLink(port, token);
-  const line = (title: string, call: Call, workers: readonly Name[] = WORKERS, alg: Alg = 'HS256') => ({
+  const line = (
+    title: string,
+    call: Call,
+    workers: readonly Name[] = WORKERS,
+    alg: Alg = 'HS256',
+  ) => ({
     title,
     alg,
     workers,
@@ -58,7 +72,11 @@ export async function linesOf(credentials: ReadonlyMap<Alg, Credentials>, port: 
       { ...put, headers: { 'if-match': `"${OLD_VERSION}"` }, status: 412 },
       BUT_THE_FLOOR,
     ),
-    line('refused update: 422', { ...put, body: `{"value":${ILLEGAL_VALUE}}`, status: 422 }, BUT_THE_FLOOR),
+    line(
+      'refused update: 422',
+      { ...put, body: `{"value":${ILLEGAL_VALUE}}`, status: 422 },
+      BUT_THE_FLOOR,
+    ),
     line('forged token: 401', { ...put, token: forged, status: 401 }),
     line('expired token: 401', { ...put, token: expired, status: 401 }),
     line('no JWT: 401', { ...put, token: 'none', status: 401 }),
@@ -74,13 +92,23 @@ export async function linesOf(credentials: ReadonlyMap<Alg, Credentials>, port: 
     ),
     line('get a label', { ...get, path: `/v1/evaluation-label/${LABEL}` }, OWN),
     // A sender of webhooks, and a browser, have the key of the link and no token.
-    line('update by a link', { method: 'POST', path: link, body: put.body, status: 200, token: undefined }, OWN),
+    line(
+      'update by a link',
+      { method: 'POST', path: link, body: put.body, status: 200, token: undefined },
+      OWN,
+    ),
     line('page of a link', { method: 'GET', path: link, status: 200, token: undefined }, OWN),
   ];
 }
 
 async function makeLink(port: number, token: string): Promise<string> {
-  const call = { method: 'POST', path: `${path(STORED)}/links`, body: '{"name":"anna"}', status: 201, token };
+  const call = {
+    method: 'POST',
+    path: `${path(STORED)}/links`,
+    body: '{"name":"anna"}',
+    status: 201,
+    token,
+  };
   const { pathname, search } = new URL(JSON.parse((await sendOne(port, call)).text).url);
   return pathname + search;
 }
@@ -92,14 +120,22 @@ export function portOf(started: ReadonlyMap<Name, Workerd>, name: Name, alg: Alg
 }
 
 /** @throws {Error} where same-promises answers with another header or body than this Worker: then it promises something else. */
-export async function expectSamePromises(lines: readonly Line[], started: ReadonlyMap<Name, Workerd>): Promise<void> {
-  for (const { title, alg, call } of lines.filter(({ workers }) => workers.includes('same-promises'))) {
+export async function expectSamePromises(
+  lines: readonly Line[],
+  started: ReadonlyMap<Name, Workerd>,
+): Promise<void> {
+  for (const { title, alg, call } of lines.filter(({ workers }) =>
+    workers.includes('same-promises'),
+  )) {
     const answerOf = async (name: Name) => {
       const sent = { ...call, headers: { ...call.headers, 'x-request-id': 'the-same' } };
       const { headers, text } = await sendOne(portOf(started, name, alg), sent);
       return [headers, text];
     };
-    const [expected, answered] = [await answerOf('run-evaluation'), await answerOf('same-promises')];
+    const [expected, answered] = [
+      await answerOf('run-evaluation'),
+      await answerOf('same-promises'),
+    ];
     if (!isDeepStrictEqual(expected, answered)) {
       throw new Error(`${title}: answers differ: ${JSON.stringify([expected, answered], null, 2)}`);
     }

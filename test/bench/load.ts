@@ -39,24 +39,37 @@ export async function send(port: number, call: Call, count: number): Promise<voi
 
 export type Answer = { readonly headers: IncomingHttpHeaders; readonly text: string };
 
-export function sendOne(port: number, { method, path, token, body, headers, status }: Call): Promise<Answer> {
+export function sendOne(
+  port: number,
+  { method, path, token, body, headers, status }: Call,
+): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const all = {
       ...authorization(port, token),
       ...headers,
-      ...(body === undefined ? {} : { 'content-type': 'application/json', 'content-length': body.length }),
+      ...(body === undefined
+        ? {}
+        : { 'content-type': 'application/json', 'content-length': body.length }),
     };
-    const sent = request({ host: '127.0.0.1', port, method, path, headers: all, agent }, (response) => {
-      let text = '';
-      response.setEncoding('utf8').on('data', (chunk: string) => {
-        text += chunk;
-      });
-      response.on('end', () => {
-        if (response.statusCode === status) resolve({ headers: response.headers, text });
-        else reject(new Error(`${method} ${path} answered ${response.statusCode}, not ${status}: ${text}`));
-      });
-      response.on('error', reject);
-    });
+    const sent = request(
+      { host: '127.0.0.1', port, method, path, headers: all, agent },
+      (response) => {
+        let text = '';
+        response.setEncoding('utf8').on('data', (chunk: string) => {
+          text += chunk;
+        });
+        response.on('end', () => {
+          if (response.statusCode === status) resolve({ headers: response.headers, text });
+          else
+            reject(
+              new Error(
+                `${method} ${path} answered ${response.statusCode}, not ${status}: ${text}`,
+              ),
+            );
+        });
+        response.on('error', reject);
+      },
+    );
     sent.on('error', reject).end(body);
   });
 }

@@ -24,7 +24,9 @@ export class Rounds {
   /** The median of the ratios within each round. */
   ratio(row: string, column: string, to: string): number {
     const base = this.of(row, to);
-    return median(this.of(row, column).map((figure, round) => figure / (base[round] ?? Number.NaN)));
+    return median(
+      this.of(row, column).map((figure, round) => figure / (base[round] ?? Number.NaN)),
+    );
   }
 }
 

@@ -1,7 +1,16 @@
 /** This Worker on real local databases of several sizes: what each operation asks of D1, and how long it takes. */
 
 import { setTimeout as pause } from 'node:timers/promises';
-import { CHANGED, CHANGES, type Database, evaluationId, LABEL, PER_RUN, runId, startDatabase } from './databases.ts';
+import {
+  CHANGED,
+  CHANGES,
+  type Database,
+  evaluationId,
+  LABEL,
+  PER_RUN,
+  runId,
+  startDatabase,
+} from './databases.ts';
 import { type Call, sendOne } from './load.ts';
 import { progress, Rounds, table } from './measure.ts';
 import { createCredentials } from './tokens.ts';
@@ -50,7 +59,11 @@ const OPERATIONS: readonly Operation[] = [
   {
     title: `list, a run of ${PER_RUN}`,
     operation: 'listEvaluations',
-    call: (size, round) => ({ method: 'GET', path: `/v1/run/${runId(rowOf(size, round))}/evaluations`, status: 200 }),
+    call: (size, round) => ({
+      method: 'GET',
+      path: `/v1/run/${runId(rowOf(size, round))}/evaluations`,
+      status: 200,
+    }),
   },
 ];
 
@@ -70,16 +83,30 @@ async function measureNamed({ port, lines }: Database, token: string): Promise<s
     for (const name of names) {
       const headers = name === 'named' ? { 'idempotency-key': `round-${round}` } : {};
       const started = performance.now();
-      const call = { method: 'PUT', path: path(CHANGED), body: `{"value":${round + 1_000}}`, status: 200, headers };
+      const call = {
+        method: 'PUT',
+        path: path(CHANGED),
+        body: `{"value":${round + 1_000}}`,
+        status: 200,
+        headers,
+      };
       await sendOne(port, { ...call, token });
       rounds.add('latency', name, performance.now() - started);
     }
   }
   // The log is read from a pipe: the last lines come after the last response.
-  for (let waits = 0; lines.length < before + names.length * NAMED_ROUNDS && waits < 100; waits += 1) await pause(20);
+  for (
+    let waits = 0;
+    lines.length < before + names.length * NAMED_ROUNDS && waits < 100;
+    waits += 1
+  )
+    await pause(20);
   const told = names.map((name, index) => {
     const own = lines.slice(before).filter((_, line) => line % names.length === index);
-    const [reads, latency] = [Math.max(...own.map(({ rows_read }) => rows_read)), rounds.median('latency', name)];
+    const [reads, latency] = [
+      Math.max(...own.map(({ rows_read }) => rows_read)),
+      rounds.median('latency', name),
+    ];
     return `${name}: ${reads.toLocaleString('en')} rows read, ${latency.toFixed(2)} ms`;
   });
   return `An update of an evaluation that was changed ${CHANGES.toLocaleString('en')} times in seven days, ${told.join('; ')}`;

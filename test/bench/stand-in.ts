@@ -41,7 +41,13 @@ const LABEL_ROW = {
   updated_at: null,
 };
 
-const PAGE = { ...EVALUATION, name: LABEL_ROW.name, description: LABEL_ROW.description, ...RULE, earlier: '[5,6,7]' };
+const PAGE = {
+  ...EVALUATION,
+  name: LABEL_ROW.name,
+  description: LABEL_ROW.description,
+  ...RULE,
+  earlier: '[5,6,7]',
+};
 
 const ASKED = {
   is_in_row: 0,

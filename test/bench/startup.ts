@@ -11,30 +11,47 @@ const ROUNDS = 21;
 const PROFILES = 5;
 const EMPTY = 'export default { fetch: () => new Response(null, { status: 404 }) };';
 
-export async function measureStartup(bundles: ReadonlyMap<Name, Bundle>, root: string): Promise<string> {
+export async function measureStartup(
+  bundles: ReadonlyMap<Name, Bundle>,
+  root: string,
+): Promise<string> {
   const empty = join(root, 'empty');
   mkdirSync(empty);
   writeFileSync(join(empty, 'index.js'), EMPTY);
-  const folders = [['empty', empty], ...[...bundles].map(([name, { folder }]) => [name, folder])] as const;
+  const folders = [
+    ['empty', empty],
+    ...[...bundles].map(([name, { folder }]) => [name, folder]),
+  ] as const;
   const rounds = new Rounds();
   for (let round = 1; round <= ROUNDS; round += 1) {
     progress(`start-up, round ${round} of ${ROUNDS}`);
-    for (const [name = '', folder = ''] of folders) rounds.add('start', name, await cpuToFirstAnswer(folder));
+    for (const [name = '', folder = ''] of folders)
+      rounds.add('start', name, await cpuToFirstAnswer(folder));
   }
   const idle = rounds.of('start', 'empty');
-  const over = (name: Name) => median(rounds.of('start', name).map((cpu, round) => cpu - (idle[round] ?? 0)));
-  const profiled = new Map([...bundles].map(([name, { config }]) => [name, median(profile(name, config, root))]));
+  const over = (name: Name) =>
+    median(rounds.of('start', name).map((cpu, round) => cpu - (idle[round] ?? 0)));
+  const profiled = new Map(
+    [...bundles].map(([name, { config }]) => [name, median(profile(name, config, root))]),
+  );
   return table(
     ['', ...WORKERS],
     [
-      ['bundle, minified, gzip', ...WORKERS.map((name) => `${bundles.get(name)?.gzipKiB.toFixed(1)} KiB`)],
+      [
+        'bundle, minified, gzip',
+        ...WORKERS.map((name) => `${bundles.get(name)?.gzipKiB.toFixed(1)} KiB`),
+      ],
       [
         'start-up CPU over an empty Worker',
         ...WORKERS.map(
-          (name) => `${over(name).toFixed(1)} ms, ${(over(name) / over('zod-openapi')).toFixed(2)} of zod-openapi`,
+          (name) =>
+            `${over(name).toFixed(1)} ms, ${(over(name) / over('zod-openapi')).toFixed(2)} of zod-openapi`,
         ),
       ],
-      ['`wrangler check startup`, active', ...WORKERS.map((name) => `${profiled.get(name)?.toFixed(1)} ms`)],
+      [
+        '`wrangler check startup`, active',
+        ...WORKERS.map((name) => `${profiled.get(name)?.toFixed(1)} ms`),
+      ],
     ],
   );
 }
@@ -61,12 +78,21 @@ function profile(name: Name, config: string, root: string): number[] {
   return Array.from({ length: PROFILES }, () => {
     progress(`wrangler check startup, ${name}`);
     const outfile = join(root, 'startup.cpuprofile');
-    execFileSync('wrangler', ['check', 'startup', '--config', config, '--env=', '--outfile', outfile], {
-      env: OFFLINE,
-      stdio: 'ignore',
-    });
+    execFileSync(
+      'wrangler',
+      ['check', 'startup', '--config', config, '--env=', '--outfile', outfile],
+      {
+        env: OFFLINE,
+        stdio: 'ignore',
+      },
+    );
     const { nodes, samples, timeDeltas }: Profile = JSON.parse(readFileSync(outfile, 'utf8'));
-    const idle = new Set(nodes.filter(({ callFrame }) => callFrame.functionName === '(idle)').map(({ id }) => id));
-    return timeDeltas.reduce((sum, delta, at) => (idle.has(samples[at] ?? 0) ? sum : sum + delta), 0) / 1000;
+    const idle = new Set(
+      nodes.filter(({ callFrame }) => callFrame.functionName === '(idle)').map(({ id }) => id),
+    );
+    return (
+      timeDeltas.reduce((sum, delta, at) => (idle.has(samples[at] ?? 0) ? sum : sum + delta), 0) /
+      1000
+    );
   });
 }

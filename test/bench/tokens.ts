@@ -21,7 +21,12 @@ export type Credentials = {
 };
 
 export async function createCredentials(alg: Alg): Promise<Credentials> {
-  const common = { JWT_ALG: alg, JWT_ISSUER: 'https://issuer.example', JWT_AUDIENCE: 'run-evaluation', LINK_SECRET };
+  const common = {
+    JWT_ALG: alg,
+    JWT_ISSUER: 'https://issuer.example',
+    JWT_AUDIENCE: 'run-evaluation',
+    LINK_SECRET,
+  };
   if (alg === 'HS256') return sign({ ...common, JWT_SECRET: SECRET }, await hmac(SECRET));
   const pair = await keyPair(alg, 'key-1');
   return sign({ ...common, JWT_JWKS: JSON.stringify({ keys: [pair.jwk] }) }, pair);

@@ -42,7 +42,10 @@ export async function startWorkerd(
   // What the Worker logs is written, as it would be, and read by nobody.
   const stdio = ['ignore', 'ignore', 'inherit', 'pipe'] as const;
   // Under valgrind a SIGTERM that interrupts a count is not heard.
-  const child = mind(spawn(command, [...args, join(folder, 'config.capnp')], { stdio: [...stdio] }), 'SIGKILL');
+  const child = mind(
+    spawn(command, [...args, join(folder, 'config.capnp')], { stdio: [...stdio] }),
+    'SIGKILL',
+  );
   const ports = await listening(child, settings.size + 1);
   return {
     ports,
@@ -58,7 +61,9 @@ const DATABASE_BINDING =
 
 function configOf(settings: ReadonlyMap<string, Settings>, v8Flags: readonly string[]): string {
   const services = [...settings].map(([name, vars]) => {
-    const texts = Object.entries(vars).map(([key, text]) => `(name = "${key}", text = ${JSON.stringify(text)})`);
+    const texts = Object.entries(vars).map(
+      ([key, text]) => `(name = "${key}", text = ${JSON.stringify(text)})`,
+    );
     return `(name = "${name}", worker = (
       modules = [(name = "index.js", esModule = embed "index.js")],
       compatibilityDate = "${COMPATIBILITY_DATE}",

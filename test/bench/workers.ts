@@ -5,7 +5,13 @@ import { join } from 'node:path';
 import { OFFLINE } from '../../src/cli/offline.ts';
 
 /** The floor first: the others are told as ratios to it. */
-export const WORKERS = ['floor', 'same-promises', 'run-evaluation', 'tutorial', 'zod-openapi'] as const;
+export const WORKERS = [
+  'floor',
+  'same-promises',
+  'run-evaluation',
+  'tutorial',
+  'zod-openapi',
+] as const;
 export type Name = (typeof WORKERS)[number];
 
 export type Bundle = { readonly folder: string; readonly config: string; readonly gzipKiB: number };
@@ -19,7 +25,12 @@ function configOf(name: Name, folder: string): string {
   if (name === 'run-evaluation') return 'wrangler.toml';
   const config = join(folder, 'wrangler.json');
   const main = join(process.cwd(), `test/bench/peers/${name}.ts`);
-  const build = { compatibility_date: COMPATIBILITY_DATE, minify: true, keep_names: false, send_metrics: false };
+  const build = {
+    compatibility_date: COMPATIBILITY_DATE,
+    minify: true,
+    keep_names: false,
+    send_metrics: false,
+  };
   writeFileSync(config, JSON.stringify({ name, main, ...build }));
   return config;
 }

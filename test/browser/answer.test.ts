@@ -10,7 +10,11 @@ const GONE =
   'The link does not work: it is incomplete, has expired or was revoked, or what it was for is gone. Ask whoever sent it for another.';
 
 const BINARY: Label = { name: 'Correct', value_type: 'binary' };
-const CATEGORICAL: Label = { name: 'Register', value_type: 'categorical', categories: ['Formal', 'Casual', 'Rude'] };
+const CATEGORICAL: Label = {
+  name: 'Register',
+  value_type: 'categorical',
+  categories: ['Formal', 'Casual', 'Rude'],
+};
 const CONTINUOUS: Label = { name: 'Tone', value_type: 'continuous', min_value: 1, max_value: 10 };
 
 let browser: Browser;
@@ -64,19 +68,22 @@ describe('a person rates', () => {
       press: 'Minor',
       value: 1,
     },
-  ])('with a button: a label that is $label.value_type', async ({ label, press: choice, value }) => {
-    const { path, link } = await worker.ask(label, 0);
-    const page = await open(link.url);
+  ])(
+    'with a button: a label that is $label.value_type',
+    async ({ label, press: choice, value }) => {
+      const { path, link } = await worker.ask(label, 0);
+      const page = await open(link.url);
 
-    await press(page, choice);
+      await press(page, choice);
 
-    expect(await notice(page)).toBe(`Stored: ${choice}. Thank you. You can change it below.`);
-    expect(await shown(page)).toBe(choice);
-    expect(await stored(path)).toEqual([
-      [value, AUTHOR],
-      [0, SUBJECT],
-    ]);
-  });
+      expect(await notice(page)).toBe(`Stored: ${choice}. Thank you. You can change it below.`);
+      expect(await shown(page)).toBe(choice);
+      expect(await stored(path)).toEqual([
+        [value, AUTHOR],
+        [0, SUBJECT],
+      ]);
+    },
+  );
 
   it.each<{ name: string; bounds: Partial<Label>; asks: string; sent: string; value: number }>([
     {
@@ -86,11 +93,26 @@ describe('a person rates', () => {
       sent: '7.5',
       value: 7.5,
     },
-    { name: 'a least value', bounds: { min_value: 0 }, asks: 'Your answer, 0 or more', sent: '1e21', value: 1e21 },
-    { name: 'a greatest value', bounds: { max_value: 5 }, asks: 'Your answer, 5 or less', sent: '-3', value: -3 },
+    {
+      name: 'a least value',
+      bounds: { min_value: 0 },
+      asks: 'Your answer, 0 or more',
+      sent: '1e21',
+      value: 1e21,
+    },
+    {
+      name: 'a greatest value',
+      bounds: { max_value: 5 },
+      asks: 'Your answer, 5 or less',
+      sent: '-3',
+      value: -3,
+    },
     { name: 'no bound', bounds: {}, asks: 'Your answer, a number', sent: '-0.25', value: -0.25 },
   ])('with a field: a continuous label with $name', async ({ bounds, asks, sent, value }) => {
-    const { path, link } = await worker.ask({ name: 'Tone', value_type: 'continuous', ...bounds }, 2);
+    const { path, link } = await worker.ask(
+      { name: 'Tone', value_type: 'continuous', ...bounds },
+      2,
+    );
     const page = await open(link.url);
 
     await page.getByLabel(asks).fill(sent);
@@ -231,7 +253,9 @@ describe('after an answer', () => {
 
     await page.reload();
 
-    expect(await notice(page)).toBe('Stored: 7. Thank you. Since then it was changed: it is 4 now.');
+    expect(await notice(page)).toBe(
+      'Stored: 7. Thank you. Since then it was changed: it is 4 now.',
+    );
     expect((await stored(path)).map(([value]) => value)).toEqual([4, 7, 2]);
   });
 
@@ -320,9 +344,13 @@ describe('a value that the label does not allow', () => {
 
     await answer(page, '11');
 
-    expect(await page.getByRole('alert').textContent()).toBe('Not stored: value must be between 1 and 10.');
+    expect(await page.getByRole('alert').textContent()).toBe(
+      'Not stored: value must be between 1 and 10.',
+    );
     expect(
-      await page.locator(':focus').evaluate((input) => [input.id, input.value, input.getAttribute('aria-describedby')]),
+      await page
+        .locator(':focus')
+        .evaluate((input) => [input.id, input.value, input.getAttribute('aria-describedby')]),
     ).toEqual(['value', '11', 'error']);
     expect(await page.title()).toBe('Not stored – Tone');
     expect(await stored(path)).toEqual([[2, SUBJECT]]);
@@ -331,7 +359,9 @@ describe('a value that the label does not allow', () => {
   it('is explained below the buttons, and the explanation has the focus', async () => {
     const { path, link } = await worker.ask(CATEGORICAL, 0);
     const page = await open(link.url);
-    await page.getByRole('button', { name: 'Rude' }).evaluate((button) => button.setAttribute('value', '3'));
+    await page
+      .getByRole('button', { name: 'Rude' })
+      .evaluate((button) => button.setAttribute('value', '3'));
 
     await press(page, 'Rude');
 
@@ -391,7 +421,11 @@ describe('where the database fails', () => {
     const { link } = await worker.ask(BINARY, 0);
     const page = await open('about:blank');
     const body = await failurePage(503, '', undefined);
-    await page.route(link.url, (route) => route.fulfill({ status: 503, contentType: 'text/html', body }), { times: 1 });
+    await page.route(
+      link.url,
+      (route) => route.fulfill({ status: 503, contentType: 'text/html', body }),
+      { times: 1 },
+    );
     await page.goto(link.url);
     expect(await heading(page)).toBe('Please try again in a moment');
 
@@ -406,7 +440,12 @@ describe('the page', () => {
     const markup = '<script>alert(1)</script>';
     const description = `"><img src=x onerror=alert(2)><style>*{display:none}</style></p>&lt;b&gt; ${markup}`;
     const { path, link } = await worker.ask(
-      { name: markup, description, value_type: 'categorical', categories: [markup, '"><svg onload=alert(3)>'] },
+      {
+        name: markup,
+        description,
+        value_type: 'categorical',
+        categories: [markup, '"><svg onload=alert(3)>'],
+      },
       0,
       { output_name: '<iframe src=//example.com>' },
     );
@@ -416,7 +455,9 @@ describe('the page', () => {
     expect(await page.locator('.about').textContent()).toBe(description);
     expect(await page.locator('script, img, iframe, style >> nth=1').count()).toBe(0);
     await press(page, '"><svg onload=alert(3)>');
-    expect(await notice(page)).toBe('Stored: "><svg onload=alert(3)>. Thank you. You can change it below.');
+    expect(await notice(page)).toBe(
+      'Stored: "><svg onload=alert(3)>. Thank you. You can change it below.',
+    );
     expect(await page.title()).toBe(`Stored: "><svg onload=alert(3)> – ${markup}`);
     expect((await stored(path)).map(([value]) => value)).toEqual([1, 0]);
   });
@@ -442,7 +483,11 @@ describe('the page', () => {
       'facebookexternalhit/1.1',
     ];
     const before = await worker.send('GET', path);
-    const urls = [link.url, `${link.url}&value=1`, `${link.url}&version=${before.created_at}&value=1`];
+    const urls = [
+      link.url,
+      `${link.url}&value=1`,
+      `${link.url}&version=${before.created_at}&value=1`,
+    ];
     const statuses = new Set<number>();
     const scan = async (index: number) => {
       const method = index % 2 === 0 ? 'GET' : 'HEAD';

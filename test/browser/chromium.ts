@@ -26,7 +26,10 @@ function isExecutable(path: string): boolean {
 
 export const launchChromium = (): Promise<Browser> =>
   chromium.launch({
-    executablePath: findChromium({ ...process.env, PATH: `${process.env['PATH']}${delimiter}/usr/bin` }),
+    executablePath: findChromium({
+      ...process.env,
+      PATH: `${process.env['PATH']}${delimiter}/usr/bin`,
+    }),
     // Chromium refuses to run its sandbox as root.
     chromiumSandbox: process.getuid?.() !== 0,
     args: [

@@ -28,14 +28,21 @@ const YES_OR_NO: Label = {
 };
 const TONE: Label = {
   name: 'Tone',
-  description: 'How well the reply strikes the tone that the customer would expect.\n1 is rude, 10 is just right.',
+  description:
+    'How well the reply strikes the tone that the customer would expect.\n1 is rude, 10 is just right.',
   value_type: 'continuous',
   min_value: 1,
   max_value: 10,
 };
-const REGISTER: Label = { name: 'Register', value_type: 'categorical', categories: ['Formal', 'Casual', 'Rude'] };
+const REGISTER: Label = {
+  name: 'Register',
+  value_type: 'categorical',
+  categories: ['Formal', 'Casual', 'Rude'],
+};
 const LONG_TEXT =
-  'The reply should answer what was asked, in the words of who asked, and leave out what was not. '.repeat(7);
+  'The reply should answer what was asked, in the words of who asked, and leave out what was not. '.repeat(
+    7,
+  );
 const LONG: Label = {
   name: 'Which of these describes best how the reply treats the question that the customer has asked?',
   description: LONG_TEXT.slice(0, 600),
@@ -65,13 +72,25 @@ const STATES: { readonly [state: string]: (page: Page) => Promise<unknown> } = {
   binary: (page) => open(page, YES_OR_NO, 0),
   categorical: (page) => open(page, REGISTER, 1, [0, 2, 1]),
   ordinal: (page) =>
-    open(page, { name: 'Severity', value_type: 'ordinal', categories: ['None', 'Minor', 'Major', 'Critical'] }, 1),
+    open(
+      page,
+      {
+        name: 'Severity',
+        value_type: 'ordinal',
+        categories: ['None', 'Minor', 'Major', 'Critical'],
+      },
+      1,
+    ),
   continuous: (page) => open(page, TONE, 6, [7, 5.5, 8, 8.5, 7, 9]),
-  'one bound': (page) => open(page, { name: 'Mistakes', value_type: 'continuous', min_value: 0 }, 3),
+  'one bound': (page) =>
+    open(page, { name: 'Mistakes', value_type: 'continuous', min_value: 0 }, 3),
   'no bound': (page) => open(page, { name: 'Difference', value_type: 'continuous' }, -0.25, [1e21]),
   'no label': async (page) => page.goto((await worker.askWithoutLabel(3)).link.url),
   'long texts': async (page) => {
-    const asked = await worker.ask(LONG, 3, { output_name: 'a_summary_of_the_conversation', name: 'x'.repeat(54) });
+    const asked = await worker.ask(LONG, 3, {
+      output_name: 'a_summary_of_the_conversation',
+      name: 'x'.repeat(54),
+    });
     await page.goto(asked.link.url);
     await page.getByRole('button').nth(11).click();
   },
@@ -138,7 +157,10 @@ async function takePicture(page: Page, name: string): Promise<void> {
   const folder = process.env['SCREENSHOTS'];
   if (!folder) return;
   mkdirSync(folder, { recursive: true });
-  await page.screenshot({ path: join(folder, `${name.replaceAll(/\W+/g, '-')}.png`), fullPage: true });
+  await page.screenshot({
+    path: join(folder, `${name.replaceAll(/\W+/g, '-')}.png`),
+    fullPage: true,
+  });
 }
 
 /** One for all states, because a new one takes longer than to show the page. */

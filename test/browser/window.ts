@@ -11,7 +11,10 @@ export type Window = {
 /** What Chromium itself says of any page whose status is a failure. */
 const STATUS_OF_PAGE = /^Failed to load resource: the server responded with a status of [45]\d\d /;
 
-export async function openWindow(browser: Browser, options: BrowserContextOptions = {}): Promise<Window> {
+export async function openWindow(
+  browser: Browser,
+  options: BrowserContextOptions = {},
+): Promise<Window> {
   const context = await browser.newContext(options);
   const noted: string[] = [];
   context.on('console', (message) => {
@@ -24,7 +27,8 @@ export async function openWindow(browser: Browser, options: BrowserContextOption
   });
   context.on('request', (request) => {
     const { pathname } = new URL(request.url());
-    if (pathname !== '/v1/link' || !request.isNavigationRequest()) noted.push(`${request.method()} ${request.url()}`);
+    if (pathname !== '/v1/link' || !request.isNavigationRequest())
+      noted.push(`${request.method()} ${request.url()}`);
   });
   return { context, page: await context.newPage(), noted };
 }

@@ -29,7 +29,11 @@ export type Label = {
 };
 
 /** An evaluation with a link to it. */
-export type Asked = { readonly path: string; readonly link: EvaluationLink; readonly label: string };
+export type Asked = {
+  readonly path: string;
+  readonly link: EvaluationLink;
+  readonly label: string;
+};
 
 export type Worker = Awaited<ReturnType<typeof startWorker>>;
 
@@ -41,19 +45,25 @@ export async function startWorker() {
   const { DB } = await server.getWorker<Bindings>().getEnv();
   for (const statement of migrationStatements()) await DB.prepare(statement).run();
   const settings = readSettings({ JWT_SECRET });
-  const tokenOf = (subject: string) => mintToken(settings, { account: ACCOUNT, subject, expires: '1h' });
+  const tokenOf = (subject: string) =>
+    mintToken(settings, { account: ACCOUNT, subject, expires: '1h' });
   const [maker, other] = await Promise.all([tokenOf(SUBJECT), tokenOf('somebody-else')]);
 
   /** @throws {Error} unless it succeeds. */
   async function send(method: string, path: string, body?: object, token = maker) {
     const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
-    const response = await fetch(new URL(path, url), { method, headers, body: body ? JSON.stringify(body) : null });
+    const response = await fetch(new URL(path, url), {
+      method,
+      headers,
+      body: body ? JSON.stringify(body) : null,
+    });
     const text = await response.text();
     if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${text}`);
     return text === '' ? undefined : JSON.parse(text);
   }
 
-  const linkTo = (path: string, name = ANSWERER): Promise<EvaluationLink> => send('POST', `${path}/links`, { name });
+  const linkTo = (path: string, name = ANSWERER): Promise<EvaluationLink> =>
+    send('POST', `${path}/links`, { name });
 
   async function ask(
     label: Label,
@@ -62,7 +72,11 @@ export async function startWorker() {
   ): Promise<Asked> {
     const { id } = await send('POST', '/v1/evaluation-labels', label);
     const run = crypto.randomUUID();
-    const made = await send('POST', `/v1/run/${run}/evaluations`, { evaluation_label_id: id, value, ...output });
+    const made = await send('POST', `/v1/run/${run}/evaluations`, {
+      evaluation_label_id: id,
+      value,
+      ...output,
+    });
     const path = `/v1/run/${run}/evaluation/${made.id}`;
     return { path, link: await linkTo(path, name), label: id };
   }

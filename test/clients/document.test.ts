@@ -15,7 +15,9 @@ const clients = resolve('test/clients');
 const folder = mkdtempSync(join(tmpdir(), 'run-evaluation-clients-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-type Document = { readonly paths: Readonly<Record<string, Readonly<Record<string, { operationId?: string }>>>> };
+type Document = {
+  readonly paths: Readonly<Record<string, Readonly<Record<string, { operationId?: string }>>>>;
+};
 
 let operations: string[];
 beforeAll(async () => {
@@ -33,7 +35,11 @@ beforeAll(async () => {
 /** How a program of that folder ends, and the lines that it writes, without colors and with N for numbers and times. */
 function run(bin: string, name: string, ...args: string[]) {
   const env = { PATH: process.env['PATH'] };
-  const { status, stdout, stderr } = spawnSync(join(bin, name), args, { cwd: folder, env, encoding: 'utf8' });
+  const { status, stdout, stderr } = spawnSync(join(bin, name), args, {
+    cwd: folder,
+    env,
+    encoding: 'utf8',
+  });
   const lines = (text: string) =>
     stripVTControlCharacters(text)
       .replaceAll(folder, '.')
@@ -43,14 +49,21 @@ function run(bin: string, name: string, ...args: string[]) {
   return { status, stdout: lines(stdout), stderr: lines(stderr) };
 }
 
-const runTool = (name: string, ...args: string[]) => run(join(clients, 'node_modules/.bin'), name, ...args);
+const runTool = (name: string, ...args: string[]) =>
+  run(join(clients, 'node_modules/.bin'), name, ...args);
 /** TypeScript as the project has it. */
 const typeCheck = (...args: string[]) => run(resolve('node_modules/.bin'), 'tsc', ...args);
 
 const silent = { status: 0, stdout: [], stderr: [] };
 
 it('has nothing that spectral objects to', () => {
-  const args = ['openapi.json', '--ruleset', join(clients, 'spectral.yaml'), '--fail-severity', 'hint'];
+  const args = [
+    'openapi.json',
+    '--ruleset',
+    join(clients, 'spectral.yaml'),
+    '--fail-severity',
+    'hint',
+  ];
 
   expect(runTool('spectral', 'lint', ...args)).toEqual({
     ...silent,

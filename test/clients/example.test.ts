@@ -25,7 +25,10 @@ const EVALUATIONS = '/v1/run/{id}/evaluations';
 const EVALUATION = '/v1/run/{run_id}/evaluation/{evaluation_id}';
 
 const client = () =>
-  createClient<paths>({ baseUrl: worker.url.origin, headers: { authorization: `Bearer ${worker.token}` } });
+  createClient<paths>({
+    baseUrl: worker.url.origin,
+    headers: { authorization: `Bearer ${worker.token}` },
+  });
 
 /** The statuses that the comments of the README promise. */
 function promisedStatuses(): number[] {
@@ -56,9 +59,20 @@ it('serves a typed client through the example of the README, from a label until 
 
   const all = [label, created, repeated, page, got, updated, late, illegal, history, archived];
   expect(all.map(({ response }) => response.status)).toEqual(promisedStatuses());
-  const stored = { account_id: SAMPLE.account, created_by: SAMPLE.subject, created_at: expect.any(String) };
+  const stored = {
+    account_id: SAMPLE.account,
+    created_by: SAMPLE.subject,
+    created_at: expect.any(String),
+  };
   const changed = { updated_by: SAMPLE.subject, updated_at: expect.any(String) };
-  const labelNow = { ...LABEL, ...stored, description: null, categories: null, archived_at: null, updated_by: null };
+  const labelNow = {
+    ...LABEL,
+    ...stored,
+    description: null,
+    categories: null,
+    archived_at: null,
+    updated_by: null,
+  };
   const evaluationNow = {
     ...NEW,
     ...stored,
@@ -71,7 +85,10 @@ it('serves a typed client through the example of the README, from a label until 
   expect(label.data).toEqual(labelNow);
   expect(created.data).toEqual(evaluationNow);
   expect([repeated.data, got.data]).toEqual([created.data, created.data]);
-  expect(page.data?.map(({ id }) => id)).toEqual([SAMPLE.evaluation, '018f4d3d-0002-7000-8000-000000000002']);
+  expect(page.data?.map(({ id }) => id)).toEqual([
+    SAMPLE.evaluation,
+    '018f4d3d-0002-7000-8000-000000000002',
+  ]);
   expect(updated.data).toEqual({ ...created.data, ...changed, value: 7.5 });
   expect(illegal.error?.error).toBe('value must be between 1 and 10.');
   expect(history.data?.map(({ value, replaced_at }) => ({ value, replaced_at }))).toEqual([

@@ -32,7 +32,9 @@ afterEach(async () => {
 
 async function ask(token: string) {
   const headers = { authorization: `Bearer ${token}` };
-  const response = await fetch(`http://127.0.0.1:${isolate.port}/v1/run/x/evaluation/y`, { headers });
+  const response = await fetch(`http://127.0.0.1:${isolate.port}/v1/run/x/evaluation/y`, {
+    headers,
+  });
   return {
     status: response.status,
     challenge: response.headers.get('www-authenticate'),
@@ -42,14 +44,20 @@ async function ask(token: string) {
 }
 
 const advance = async (seconds: number) =>
-  (await fetch(`http://127.0.0.1:${isolate.port}/test/advance?seconds=${seconds}`, { method: 'POST' })).text();
+  (
+    await fetch(`http://127.0.0.1:${isolate.port}/test/advance?seconds=${seconds}`, {
+      method: 'POST',
+    })
+  ).text();
 
 /** Past authentication the path is refused. */
 const accepted = {
   status: 400,
   challenge: null,
   retryAfter: null,
-  body: { error: 'The run_id in the path must be a UUID, such as 018f4d3c-7a10-7c4e-9b52-3f6e0d9a1c01.' },
+  body: {
+    error: 'The run_id in the path must be a UUID, such as 018f4d3c-7a10-7c4e-9b52-3f6e0d9a1c01.',
+  },
 };
 const refused = (sentence: string) => ({
   status: 401,
@@ -63,14 +71,17 @@ const unavailable = {
   challenge: null,
   retryAfter: expect.stringMatching(/^[1-5]$/),
   body: {
-    error: "The token cannot be verified now, because its issuer's keys cannot be fetched: try again later.",
+    error:
+      "The token cannot be verified now, because its issuer's keys cannot be fetched: try again later.",
   },
 };
 
 describe('a token of the provider', () => {
   it('is accepted, for the account that it names', async () => {
     expect(await ask(await provider.token())).toEqual(accepted);
-    await expect.poll(() => isolate.logLines()).toMatchObject([{ account: ACCOUNT, key_id: 'key-1' }]);
+    await expect
+      .poll(() => isolate.logLines())
+      .toMatchObject([{ account: ACCOUNT, key_id: 'key-1' }]);
   });
 
   it('is refused if it is for another API', async () => {

@@ -7,7 +7,10 @@ import { freePort } from '../node/free-port.ts';
 
 export const ACCOUNT = 'acc_of_the_provider';
 export const AUDIENCE = 'https://run-evaluation.example';
-const CLIENT = { client_id: 'judge', client_secret: 'a-secret-of-the-client-in-this-test-and-of-nothing-else' };
+const CLIENT = {
+  client_id: 'judge',
+  client_secret: 'a-secret-of-the-client-in-this-test-and-of-nothing-else',
+};
 /** Longer than the clock of any test moves. */
 const TOKEN_SECONDS = 24 * 60 * 60;
 
@@ -22,7 +25,9 @@ type Key = ReturnType<typeof newKey>;
 /** Signs with the first of the keys, and publishes all. */
 const configurationWith = (keys: [Key, ...Key[]]): Configuration => ({
   jwks: { keys },
-  clients: [{ ...CLIENT, grant_types: ['client_credentials'], response_types: [], redirect_uris: [] }],
+  clients: [
+    { ...CLIENT, grant_types: ['client_credentials'], response_types: [], redirect_uris: [] },
+  ],
   extraTokenClaims: () => ({ account_id: ACCOUNT }),
   features: {
     devInteractions: { enabled: false },
@@ -79,7 +84,10 @@ export async function createProvider() {
     },
     async token(resource = AUDIENCE): Promise<string> {
       const grant = { ...CLIENT, grant_type: 'client_credentials', resource };
-      const { access_token } = await ask<Grant>('/token', { method: 'POST', body: new URLSearchParams(grant) });
+      const { access_token } = await ask<Grant>('/token', {
+        method: 'POST',
+        body: new URLSearchParams(grant),
+      });
       return access_token;
     },
   };

@@ -10,7 +10,9 @@ const JWT_SECRET = 'a-secret-of-the-suite-of-clients-and-nothing-else';
 type Bindings = { readonly DB: { prepare: (sql: string) => { run: () => Promise<unknown> } } };
 
 export async function startWorker() {
-  const server = createTestHarness({ workers: [{ configPath: 'wrangler.toml', secrets: { JWT_SECRET } }] });
+  const server = createTestHarness({
+    workers: [{ configPath: 'wrangler.toml', secrets: { JWT_SECRET } }],
+  });
   const { url } = await server.listen();
   const { DB } = await server.getWorker<Bindings>().getEnv();
   const sample = readFileSync('src/cli/sample.sql', 'utf8').split(/;\n/).filter(Boolean);

@@ -12,7 +12,13 @@ import { migrationStatements } from '../node/migrations.ts';
 /** Your application: the only one of the three that has a token. */
 async function call(method: string, path: string, body?: object): Promise<Answer> {
   const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
-  return read(await fetch(new URL(path, origin), { method, headers, body: body ? JSON.stringify(body) : null }));
+  return read(
+    await fetch(new URL(path, origin), {
+      method,
+      headers,
+      body: body ? JSON.stringify(body) : null,
+    }),
+  );
 }
 
 /** The judge model's service: it knows a URL, sends what it always sends, and repeats a delivery under the same webhook-id. */
@@ -45,7 +51,10 @@ it('a judge scores, a reviewer corrects, the late repetition of the score undoes
   const judge = await call('POST', `${path}/links`, { name: 'judge', pointer: '/data/score' });
   const anna = await call('POST', `${path}/links`, { name: 'anna' });
 
-  expect(created).toEqual({ status: 201, body: { ...first, ...NEW, id: evaluation_id, run_id, created_at } });
+  expect(created).toEqual({
+    status: 201,
+    body: { ...first, ...NEW, id: evaluation_id, run_id, created_at },
+  });
   const linked = {
     id: expect.any(String),
     url: expect.any(String),
@@ -62,7 +71,12 @@ it('a judge scores, a reviewer corrects, the late repetition of the score undoes
 
   expect(scored).toEqual({
     status: 200,
-    body: { ...created.body, value: 9, updated_by: 'application/judge', updated_at: expect.stringMatching(TIME) },
+    body: {
+      ...created.body,
+      value: 9,
+      updated_by: 'application/judge',
+      updated_at: expect.stringMatching(TIME),
+    },
   });
 
   const asked = await open(anna.body.url);
@@ -81,7 +95,12 @@ it('a judge scores, a reviewer corrects, the late repetition of the score undoes
   const corrected = await call('GET', path);
   expect(corrected).toEqual({
     status: 200,
-    body: { ...created.body, value: 4, updated_by: 'application/anna', updated_at: expect.stringMatching(TIME) },
+    body: {
+      ...created.body,
+      value: 4,
+      updated_by: 'application/anna',
+      updated_at: expect.stringMatching(TIME),
+    },
   });
 
   const repeated = await deliver(judge.body.url, 'msg_1', 9);
@@ -157,7 +176,9 @@ let origin: URL;
 let token: string;
 
 beforeAll(async () => {
-  server = createTestHarness({ workers: [{ configPath: 'wrangler.toml', secrets: { JWT_SECRET, LINK_SECRET } }] });
+  server = createTestHarness({
+    workers: [{ configPath: 'wrangler.toml', secrets: { JWT_SECRET, LINK_SECRET } }],
+  });
   ({ url: origin } = await server.listen());
   const { DB } = await server.getWorker<Bindings>().getEnv();
   for (const statement of migrationStatements()) await DB.prepare(statement).run();

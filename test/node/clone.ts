@@ -11,7 +11,10 @@ import { FILES } from './pages.ts';
 const project = process.cwd();
 
 /** Node as the project pins it, whatever runs the test. */
-export const env = { ...process.env, PATH: `${join(project, 'node_modules/.bin')}:${process.env['PATH']}` };
+export const env = {
+  ...process.env,
+  PATH: `${join(project, 'node_modules/.bin')}:${process.env['PATH']}`,
+};
 
 export function cloneProject() {
   const folder = mkdtempSync(join(tmpdir(), 'run-evaluation-'));
@@ -19,7 +22,8 @@ export function cloneProject() {
   symlinkSync(join(project, 'node_modules'), join(folder, 'node_modules'));
   return {
     folder,
-    shell: (command: string) => spawnSync('sh', ['-c', command], { cwd: folder, env, encoding: 'utf8' }),
+    shell: (command: string) =>
+      spawnSync('sh', ['-c', command], { cwd: folder, env, encoding: 'utf8' }),
     remove: () => rmSync(folder, { recursive: true }),
   };
 }

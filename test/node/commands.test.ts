@@ -2,7 +2,14 @@
  * The commands of the pages that no other test executes: a contributor's, and an operator's as far as they go without an
  * account. Slow programs only say what they do. pages.test.ts fails for a command that is nowhere.
  */
-import { appendFileSync, chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  chmodSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { SAMPLE } from '../../src/cli/mint.ts';
@@ -31,7 +38,12 @@ const WRANGLER = [
   ['d1 time-travel restore'],
 ].map(([name = '']): [string, string[]] => {
   const used = PAGES.flatMap(commandsOf).filter(({ text }) => text.includes(`wrangler ${name}`));
-  return [name, used.flatMap(({ text }) => text.replaceAll(/'[^']*'|"[^"]*"/g, '').match(/--[a-z][\w-]*/g) ?? [])];
+  return [
+    name,
+    used.flatMap(
+      ({ text }) => text.replaceAll(/'[^']*'|"[^"]*"/g, '').match(/--[a-z][\w-]*/g) ?? [],
+    ),
+  ];
 });
 
 /** What curl would send, without sending it. */
@@ -43,7 +55,10 @@ function sentBy(script: string) {
     chmodSync(join(bin, name), 0o755);
   }
   const args = outputOf(`PATH=${bin}:$PATH\n${script}`).split('\n--\n');
-  return { url: args.find((arg) => arg.startsWith('https:')), data: JSON.parse(args[args.indexOf('-d') + 1] ?? '') };
+  return {
+    url: args.find((arg) => arg.startsWith('https:')),
+    data: JSON.parse(args[args.indexOf('-d') + 1] ?? ''),
+  };
 }
 
 /** @throws {Error} unless the command succeeds. */
@@ -87,7 +102,9 @@ describe('a contributor', { timeout: 180_000 }, () => {
   });
 
   it('runs the property tests with a new seed', () => {
-    expect(outputOf("npm run check:random -- --testNamePattern 'of no name'")).toMatch(/Test Files .*3 skipped/);
+    expect(outputOf("npm run check:random -- --testNamePattern 'of no name'")).toMatch(
+      /Test Files .*3 skipped/,
+    );
   });
 
   it.each(['npm run soak', 'npm run bench'])('is told what %s does', (command) => {
@@ -99,7 +116,9 @@ describe('a contributor', { timeout: 180_000 }, () => {
 
   it('finds each part of npm run bench that a page names', () => {
     const help = outputOf('node test/bench/run.ts --help');
-    const named = PAGES.flatMap(commandsOf).flatMap(({ text }) => /^npm run bench -- (\w+)/.exec(text)?.slice(1) ?? []);
+    const named = PAGES.flatMap(commandsOf).flatMap(
+      ({ text }) => /^npm run bench -- (\w+)/.exec(text)?.slice(1) ?? [],
+    );
 
     expect(named.filter((part) => !help.includes(part))).toEqual([]);
     expect(named).not.toEqual([]);
@@ -114,11 +133,14 @@ describe('an operator', { timeout: 300_000 }, () => {
     expect(outputOf('npm run -s wrangler -- --version')).toContain(version);
   });
 
-  it.each([...WRANGLER])('finds each option of wrangler %s that a page names', (command, options) => {
-    const help = outputOf(`wrangler ${command} --help`);
+  it.each([...WRANGLER])(
+    'finds each option of wrangler %s that a page names',
+    (command, options) => {
+      const help = outputOf(`wrangler ${command} --help`);
 
-    expect(options.filter((option) => !new RegExp(`${option}\\b`).test(help))).toEqual([]);
-  });
+      expect(options.filter((option) => !new RegExp(`${option}\\b`).test(help))).toEqual([]);
+    },
+  );
 
   it('makes a secret that is long enough', () => {
     const JWT_SECRET = outputOf('openssl rand -base64 48').trim();
@@ -128,14 +150,25 @@ describe('an operator', { timeout: 300_000 }, () => {
 
   const ask = shellBlocksOf(sectionOf(OPERATING, 'Ask the log')).join('\n');
   const page = read(OPERATING);
-  const queries = new Set(commandsOf(OPERATING).flatMap(({ text }) => (text.startsWith('logs ') ? [text] : [])));
+  const queries = new Set(
+    commandsOf(OPERATING).flatMap(({ text }) => (text.startsWith('logs ') ? [text] : [])),
+  );
 
   it.each([...queries])('asks the log for fields and words that it has: %s', (query) => {
-    const { url, data } = sentBy(`${ask.replaceAll(/<[^>]+>/g, 'x')}\n${query.replaceAll(/<[^>]+>/g, 'x')}`);
+    const { url, data } = sentBy(
+      `${ask.replaceAll(/<[^>]+>/g, 'x')}\n${query.replaceAll(/<[^>]+>/g, 'x')}`,
+    );
 
-    expect(url).toBe('https://api.cloudflare.com/client/v4/accounts/x/workers/observability/telemetry/query');
+    expect(url).toBe(
+      'https://api.cloudflare.com/client/v4/accounts/x/workers/observability/telemetry/query',
+    );
     const [service, ...filters] = data.parameters.filters;
-    expect(service).toEqual({ key: '$metadata.service', operation: 'eq', type: 'string', value: 'run-evaluation' });
+    expect(service).toEqual({
+      key: '$metadata.service',
+      operation: 'eq',
+      type: 'string',
+      value: 'run-evaluation',
+    });
     const words = query
       .split(' ')
       .slice(1)
@@ -152,7 +185,9 @@ describe('an operator', { timeout: 300_000 }, () => {
 
     const { url, data } = sentBy(`ZONE=zone\n${shellBlocksOf(section).join('\n')}`);
 
-    expect(url).toBe('https://api.cloudflare.com/client/v4/zones/zone/rulesets/phases/http_ratelimit/entrypoint/rules');
+    expect(url).toBe(
+      'https://api.cloudflare.com/client/v4/zones/zone/rulesets/phases/http_ratelimit/entrypoint/rules',
+    );
     expect(section).toContain(`Expression (requests):   ${data.expression}\n`);
     expect(section).toContain(`Counting expression:     ${data.ratelimit.counting_expression}\n`);
     const { requests_per_period, period, mitigation_timeout } = data.ratelimit;
@@ -163,13 +198,16 @@ describe('an operator', { timeout: 300_000 }, () => {
   it('erases an account, and nothing of another', () => {
     const { account } = SAMPLE;
     const execute = (sql: string) => {
-      const results = JSON.parse(outputOf(`wrangler d1 execute DB --local --json --command "${sql}"`));
+      const results = JSON.parse(
+        outputOf(`wrangler d1 execute DB --local --json --command "${sql}"`),
+      );
       return results.at(-1).results;
     };
-    const isOf = (row: string) => `iif(account_id = '${account}', 'its', 'of others') AS whose, '${row}' AS row`;
-    const counts = TABLES.map((table) => `SELECT ${isOf(table)}, count(*) AS count FROM ${table} GROUP BY 1`).join(
-      ' UNION ALL ',
-    );
+    const isOf = (row: string) =>
+      `iif(account_id = '${account}', 'its', 'of others') AS whose, '${row}' AS row`;
+    const counts = TABLES.map(
+      (table) => `SELECT ${isOf(table)}, count(*) AS count FROM ${table} GROUP BY 1`,
+    ).join(' UNION ALL ');
     outputOf('npm run migrate');
     outputOf('wrangler d1 execute DB --local --file src/cli/sample.sql');
     const before = execute(`UPDATE run_evaluation SET value = 1; ${counts}`);

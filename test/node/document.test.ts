@@ -25,7 +25,10 @@ const definitionsIn = (parts: readonly Part[]) =>
       ...tags.map((tag): [string, unknown] => [`tag ${tag.name}`, tag]),
       ...Object.entries(paths),
       ...Object.entries(components).flatMap(([section, named]) =>
-        Object.entries(named).map(([name, definition]): [string, unknown] => [`${section}/${name}`, definition]),
+        Object.entries(named).map(([name, definition]): [string, unknown] => [
+          `${section}/${name}`,
+          definition,
+        ]),
       ),
     ])
     .sort(([one], [other]) => one.localeCompare(other));
@@ -34,7 +37,9 @@ it('has what each part of it defines, and no name is defined by two of them', ()
   const files = globSync('src/**/openapi.json');
   const parts = files.map((file): Part => JSON.parse(readFileSync(file, 'utf8')));
 
-  expect(files.sort()).toEqual(expect.arrayContaining(['src/evaluation/openapi.json', 'src/openapi.json']));
+  expect(files.sort()).toEqual(
+    expect.arrayContaining(['src/evaluation/openapi.json', 'src/openapi.json']),
+  );
   expect(definitionsIn([JSON.parse(served)])).toEqual(definitionsIn(parts));
 });
 
@@ -50,5 +55,9 @@ it('has nothing that the strict rules of a linter object to', async () => {
 
   const problems = await lintFromString({ source: served, absoluteRef: 'openapi.json', config });
 
-  expect(problems.map(({ ruleId, message, location }) => `${ruleId} ${location[0]?.pointer}: ${message}`)).toEqual([]);
+  expect(
+    problems.map(
+      ({ ruleId, message, location }) => `${ruleId} ${location[0]?.pointer}: ${message}`,
+    ),
+  ).toEqual([]);
 });

@@ -16,7 +16,9 @@ let url: URL;
 let token: string;
 
 beforeAll(async () => {
-  server = createTestHarness({ workers: [{ configPath: 'wrangler.toml', secrets: { JWT_SECRET } }] });
+  server = createTestHarness({
+    workers: [{ configPath: 'wrangler.toml', secrets: { JWT_SECRET } }],
+  });
   ({ url } = await server.listen());
   const { DB } = await server.getWorker<Bindings>().getEnv();
   for (const statement of migrationStatements()) await DB.prepare(statement).run();
@@ -38,11 +40,18 @@ async function send(path: string, { headers = {}, ...init }: Sent = {}) {
   const all = { authorization: `Bearer ${token}`, 'content-type': 'application/json', ...headers };
   const response = await fetch(new URL(path, url), { ...init, headers: all, duplex: 'half' });
   const text = await response.text();
-  return { status: response.status, headers: response.headers, body: text === '' ? undefined : JSON.parse(text) };
+  return {
+    status: response.status,
+    headers: response.headers,
+    body: text === '' ? undefined : JSON.parse(text),
+  };
 }
 
 const create = (run: string, value: number) =>
-  send(`/v1/run/${run}/evaluations`, { method: 'POST', body: JSON.stringify({ evaluation_label_id: LABEL, value }) });
+  send(`/v1/run/${run}/evaluations`, {
+    method: 'POST',
+    body: JSON.stringify({ evaluation_label_id: LABEL, value }),
+  });
 
 describe('the built Worker', () => {
   it('keeps an evaluation from its creation over its changes to its history', async () => {
@@ -55,7 +64,9 @@ describe('the built Worker', () => {
     const late = await send(path, { method: 'PUT', body: '{"value":8}', headers: ifMatch });
     const posted = await send(path, { method: 'POST', body: '{"value":9}' });
 
-    expect([created, updated, late, posted].map(({ status }) => status)).toEqual([201, 200, 412, 200]);
+    expect([created, updated, late, posted].map(({ status }) => status)).toEqual([
+      201, 200, 412, 200,
+    ]);
     expect((await send(path)).body).toEqual(posted.body);
     expect((await send(`/v1/run/${run}/evaluations`)).body).toEqual([posted.body]);
     const { body: history } = await send(`${path}/history`);
@@ -65,7 +76,10 @@ describe('the built Worker', () => {
   it('refuses what the label does not allow, and says what it does', async () => {
     const { status, body } = await create(crypto.randomUUID(), 11);
 
-    expect({ status, body }).toEqual({ status: 422, body: { error: 'value must be between 1 and 10.' } });
+    expect({ status, body }).toEqual({
+      status: 422,
+      body: { error: 'value must be between 1 and 10.' },
+    });
   });
 
   it.each([

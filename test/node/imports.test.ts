@@ -4,7 +4,16 @@ import { matchesGlob, posix } from 'node:path';
 import { expect, it } from 'vitest';
 import { parseAst } from 'vitest/node';
 
-const BASE = ['settings', 'variables', 'principal', 'failure', 'limits', 'clock', 'pointer', 'uuid'];
+const BASE = [
+  'settings',
+  'variables',
+  'principal',
+  'failure',
+  'limits',
+  'clock',
+  'pointer',
+  'uuid',
+];
 const AUTH = ['auth', 'db', ...BASE];
 const RESOURCE = ['db', 'fields', ...BASE];
 const HTTP = ['http', 'auth', 'hono', ...RESOURCE];
@@ -14,7 +23,10 @@ const RULES: readonly (readonly [files: string, mayImport: readonly string[]])[]
   ['index.ts', ['app', 'cloudflare:workers']],
   ['app.ts', ['link', 'evaluation', 'label', 'http', 'auth', 'db', 'service', 'openapi', ...BASE]],
   ['service.ts', ['http', 'db', 'cloudflare:workers', ...BASE]],
-  ['openapi.ts', ['openapi.json', 'label/openapi.json', 'evaluation/openapi.json', 'link/openapi.json']],
+  [
+    'openapi.ts',
+    ['openapi.json', 'label/openapi.json', 'evaluation/openapi.json', 'link/openapi.json'],
+  ],
   ['fields.ts', ['valibot', ...BASE]],
   [`{${BASE}}.ts`, BASE],
   ['db/*.ts', ['drizzle-orm', ...RESOURCE.filter((name) => name !== 'fields')]],
@@ -38,7 +50,8 @@ function importsIn(text: string): string[] {
   const found: string[] = [];
   // Only nodes that import have a source, in whatever place of the tree they are.
   JSON.stringify(parseAst(text, { lang: 'ts' }), (key, node) => {
-    if (key === 'source' && node !== null) found.push(typeof node.value === 'string' ? node.value : '?');
+    if (key === 'source' && node !== null)
+      found.push(typeof node.value === 'string' ? node.value : '?');
     return node;
   });
   return found;
@@ -48,7 +61,9 @@ function importsIn(text: string): string[] {
 function nameOf(imported: string, file: string): string {
   if (!imported.startsWith('.')) return /^@[^/]+\/[^/]+|^[^/]+/.exec(imported)?.[0] ?? imported;
   const path = posix.join(posix.dirname(file), imported);
-  return path.includes('/') && path.endsWith('.ts') ? (path.split('/')[0] ?? '') : path.replace(/\.ts$/, '');
+  return path.includes('/') && path.endsWith('.ts')
+    ? (path.split('/')[0] ?? '')
+    : path.replace(/\.ts$/, '');
 }
 
 function refusedIn(file: string, text: string): string[] {

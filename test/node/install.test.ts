@@ -9,7 +9,9 @@ const FOLDERS = ['.', 'test/bench', 'test/clients'];
 const LOCKFILES = FOLDERS.map((folder) => `${folder}/package-lock.json`);
 
 const entriesOf = (file: string): [string, Entry][] =>
-  Object.entries<Entry>(JSON.parse(readFileSync(file, 'utf8')).packages).filter(([path]) => path !== '');
+  Object.entries<Entry>(JSON.parse(readFileSync(file, 'utf8')).packages).filter(
+    ([path]) => path !== '',
+  );
 
 it.each(LOCKFILES)('takes each package of %s by a hash', (file) => {
   const entries = entriesOf(file);

@@ -17,9 +17,13 @@ describe('drizzle/', () => {
   });
 
   it('is consistent, as drizzle-kit sees it', () => {
-    const output = execFileSync('drizzle-kit', ['check', '--dialect', 'sqlite', '--out', 'drizzle'], {
-      encoding: 'utf8',
-    });
+    const output = execFileSync(
+      'drizzle-kit',
+      ['check', '--dialect', 'sqlite', '--out', 'drizzle'],
+      {
+        encoding: 'utf8',
+      },
+    );
 
     expect(output).toContain("Everything's fine");
   });

@@ -32,4 +32,5 @@ export function unreadStatements(migration: string): string[] {
     .filter((statement) => DANGEROUS.some((pattern) => pattern.test(withoutComments(statement))));
 }
 
-const withoutComments = (statement: string) => statement.replaceAll(/--.*$/gm, '').replaceAll(/\/\*.*?\*\//gs, ' ');
+const withoutComments = (statement: string) =>
+  statement.replaceAll(/--.*$/gm, '').replaceAll(/\/\*.*?\*\//gs, ' ');

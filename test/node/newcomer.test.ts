@@ -26,7 +26,11 @@ type Running = {
 
 /** Starts the Worker, resolves once it has said what to do next. */
 async function start(port: number): Promise<Running> {
-  const child = spawn('npm', ['start', '--', '--port', String(port)], { cwd: clone, env, detached: true });
+  const child = spawn('npm', ['start', '--', '--port', String(port)], {
+    cwd: clone,
+    env,
+    detached: true,
+  });
   started.push(child);
   const ended = once(child, 'exit');
   let output = '';
@@ -55,7 +59,8 @@ const answerOf = (curl: string) => {
 
 afterAll(() => {
   for (const { pid, exitCode, signalCode } of started) {
-    if (pid !== undefined && exitCode === null && signalCode === null) process.kill(-pid, 'SIGKILL');
+    if (pid !== undefined && exitCode === null && signalCode === null)
+      process.kill(-pid, 'SIGKILL');
   }
   remove();
 });
@@ -142,7 +147,9 @@ describe('npm start', () => {
 
   it('explains itself, and refuses what it does not know', () => {
     expect(shell('npm start -- --help').stdout).toContain('--port N');
-    expect(shell('npm start -- --port 99999').stderr).toContain('--port 99999 is not a port: 1 to 65535.');
+    expect(shell('npm start -- --port 99999').stderr).toContain(
+      '--port 99999 is not a port: 1 to 65535.',
+    );
     expect(shell('npm start -- --prot 1').stderr).toContain("'--prot'");
   });
 });
@@ -189,20 +196,35 @@ describe("an identity provider's settings in .dev.vars", () => {
     ],
     ['no source of keys', ['JWT_SECRET='], 'JWT_SECRET or JWT_JWKS or JWT_JWKS_URL must be set'],
     ['a key set without an issuer', provider.slice(0, 1), 'JWT_ISSUER must be set with a key set'],
-    ['clients without their claim', [...provider.slice(0, 2), 'JWT_CLIENTS=web-app'], 'JWT_CLIENT_CLAIM must be set'],
-    ['a key set of rubbish', ['JWT_JWKS={', ...provider.slice(1)], 'JWT_JWKS is not a JSON Web Key Set'],
-    ['a broken pointer', [secret, 'JWT_ACCOUNT_CLAIM=/o~id'], 'JWT_ACCOUNT_CLAIM must be a JSON Pointer'],
-  ])('are refused before anything is served, by npm start and npm run token: %s', (_, lines, fault) => {
-    write(...lines);
-    const kept = readFileSync(file, 'utf8');
+    [
+      'clients without their claim',
+      [...provider.slice(0, 2), 'JWT_CLIENTS=web-app'],
+      'JWT_CLIENT_CLAIM must be set',
+    ],
+    [
+      'a key set of rubbish',
+      ['JWT_JWKS={', ...provider.slice(1)],
+      'JWT_JWKS is not a JSON Web Key Set',
+    ],
+    [
+      'a broken pointer',
+      [secret, 'JWT_ACCOUNT_CLAIM=/o~id'],
+      'JWT_ACCOUNT_CLAIM must be a JSON Pointer',
+    ],
+  ])(
+    'are refused before anything is served, by npm start and npm run token: %s',
+    (_, lines, fault) => {
+      write(...lines);
+      const kept = readFileSync(file, 'utf8');
 
-    for (const { status, stderr } of commands.map(shell)) {
-      expect(status).toBe(1);
-      expect(stderr).toContain(`A setting in .dev.vars is wrong: ${fault}`);
-      expect(stderr).not.toContain('delete the file');
-    }
-    expect(readFileSync(file, 'utf8')).toBe(kept);
-  });
+      for (const { status, stderr } of commands.map(shell)) {
+        expect(status).toBe(1);
+        expect(stderr).toContain(`A setting in .dev.vars is wrong: ${fault}`);
+        expect(stderr).not.toContain('delete the file');
+      }
+      expect(readFileSync(file, 'utf8')).toBe(kept);
+    },
+  );
 
   it('get no development token, and no advice that would lose them', () => {
     write(...provider);
@@ -223,7 +245,11 @@ describe("an identity provider's settings in .dev.vars", () => {
       'JWT_RUN_CLAIM=/o/run',
     );
 
-    const { iat: _, exp: __, ...claims } = decodeJwt(shell(`npm run -s token -- --run ${SAMPLE.run}`).stdout.trim());
+    const {
+      iat: _,
+      exp: __,
+      ...claims
+    } = decodeJwt(shell(`npm run -s token -- --run ${SAMPLE.run}`).stdout.trim());
 
     expect(claims).toEqual({
       iss: 'https://issuer.example',
@@ -249,14 +275,26 @@ describe("an identity provider's settings in .dev.vars", () => {
   it('are not served where wrangler ends: npm start ends too, and says why', async () => {
     write(secret);
     const home = { HOME: '/dev/null', XDG_CONFIG_HOME: '/dev/null' };
-    const args = ['src/cli/with-node.js', 'node', 'src/cli/start.ts', '--port', String(await freePort())];
+    const args = [
+      'src/cli/with-node.js',
+      'node',
+      'src/cli/start.ts',
+      '--port',
+      String(await freePort()),
+    ];
 
-    const { status, stderr } = spawnSync('node', args, { cwd: clone, env: { ...env, ...home }, encoding: 'utf8' });
+    const { status, stderr } = spawnSync('node', args, {
+      cwd: clone,
+      env: { ...env, ...home },
+      encoding: 'utf8',
+    });
 
     expect(status).toBe(1);
     expect(stderr).toContain("mkdir '/dev/null/.wrangler'");
     // Not at the start of a line: what wrangler leaves running may be writing to the same stream.
-    expect(stderr).toContain('wrangler dev ended with 1, and the Worker with it: its own message is above.');
+    expect(stderr).toContain(
+      'wrangler dev ended with 1, and the Worker with it: its own message is above.',
+    );
   }, 180_000);
 });
 
@@ -278,7 +316,9 @@ describe('npm run token', () => {
 
   it('mints a token for one evaluation, as a webhook sender gets it', () => {
     const { run, evaluation } = SAMPLE;
-    const minted = shell(`npm run -s token -- --run ${run} --evaluation ${evaluation} --scope 'a b' --expires 30d`);
+    const minted = shell(
+      `npm run -s token -- --run ${run} --evaluation ${evaluation} --scope 'a b' --expires 30d`,
+    );
     const { iat = 0, exp = 0, ...claims } = decodeJwt(minted.stdout.trim());
 
     expect(claims).toMatchObject({ run_id: run, evaluation_id: evaluation, scope: 'a b' });
@@ -288,8 +328,14 @@ describe('npm run token', () => {
   it('explains itself, and refuses what it cannot do', () => {
     expect(shell('npm run -s token -- --run all').stderr).toContain('--run all is not a UUID.');
     expect(shell('npm run -s token -- --help').stdout).toContain('--account ID');
-    expect(shell('npm run -s token -- --expires soon').stderr).toContain('--expires soon is not a time span');
-    const elsewhere = spawnSync('node', [join(project, 'src/cli/token.ts')], { cwd: tmpdir(), env, encoding: 'utf8' });
+    expect(shell('npm run -s token -- --expires soon').stderr).toContain(
+      '--expires soon is not a time span',
+    );
+    const elsewhere = spawnSync('node', [join(project, 'src/cli/token.ts')], {
+      cwd: tmpdir(),
+      env,
+      encoding: 'utf8',
+    });
     expect(elsewhere.status).toBe(1);
     expect(elsewhere.stderr).toContain('run `npm start` once');
   });

@@ -1,7 +1,15 @@
 /** The pages: every link, command and test file that they name exists, and the README stays short. */
 import { posix } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { type Command, commandsOf, exampleOf, FILES, PAGES, read, withoutCodeBlocks } from './pages.ts';
+import {
+  type Command,
+  commandsOf,
+  exampleOf,
+  FILES,
+  PAGES,
+  read,
+  withoutCodeBlocks,
+} from './pages.ts';
 
 const README_MAX_BYTES = 12_000;
 const README_MAX_LINES = 180;
@@ -18,14 +26,22 @@ const EXECUTED: readonly (readonly [command: string | RegExp, file: string, as?:
   ['npm test', '.ci/run'],
   ['npm run test:browser', '.ci/run'],
   ['npm run test:clients', '.ci/run'],
-  ['SCREENSHOTS=<folder> npm run test:browser', '.ci/run', 'SCREENSHOTS=.wrangler/screenshots npm run test:browser'],
+  [
+    'SCREENSHOTS=<folder> npm run test:browser',
+    '.ci/run',
+    'SCREENSHOTS=.wrangler/screenshots npm run test:browser',
+  ],
   [
     'apt-get install --no-install-recommends chromium fonts-dejavu-core',
     '.ci/run',
     'apt-get install --yes --no-install-recommends chromium fonts-dejavu-core',
   ],
   ['npm start', 'test/node/newcomer.test.ts', "spawn('npm', ['start', "],
-  ['npm start -- --port 8788', 'test/node/newcomer.test.ts', "spawn('npm', ['start', '--', '--port', "],
+  [
+    'npm start -- --port 8788',
+    'test/node/newcomer.test.ts',
+    "spawn('npm', ['start', '--', '--port', ",
+  ],
   ['npm run token', 'test/node/newcomer.test.ts', 'npm run -s token'],
   ['npm run token -- --help', 'test/node/newcomer.test.ts', 'npm run -s token -- --help'],
   ['npm run sql', 'test/node/commands.test.ts'],
@@ -36,13 +52,21 @@ const EXECUTED: readonly (readonly [command: string | RegExp, file: string, as?:
   ['npm run check:random', 'test/node/commands.test.ts'],
   ['npm run soak', 'test/node/commands.test.ts'],
   ['npm run bench', 'test/node/commands.test.ts'],
-  [/^npm run bench -- \w/, 'test/node/commands.test.ts', 'finds each part of npm run bench that a page names'],
+  [
+    /^npm run bench -- \w/,
+    'test/node/commands.test.ts',
+    'finds each part of npm run bench that a page names',
+  ],
   ['wrangler check startup', 'test/bench/startup.ts', "'wrangler', ['check', 'startup', "],
   ['npx wrangler', 'test/node/commands.test.ts', 'npx wrangler --version'],
   ['npm run wrangler', 'test/node/commands.test.ts', 'npm run -s wrangler -- --version'],
   ['openssl rand -base64 48', 'test/node/commands.test.ts'],
   [/^logs \w/, 'test/node/commands.test.ts', 'it.each([...queries])'],
-  [/^npx wrangler d1 execute DB /, 'test/node/commands.test.ts', "sectionOf(OPERATING, 'Erase an account')"],
+  [
+    /^npx wrangler d1 execute DB /,
+    'test/node/commands.test.ts',
+    "sectionOf(OPERATING, 'Erase an account')",
+  ],
   ['npm run migrate', 'test/node/commands.test.ts'],
 ];
 
@@ -103,7 +127,11 @@ const anchorsOf = (page: string) =>
 const linksOf = (page: string) =>
   [...withoutCodeBlocks(read(page)).matchAll(/\]\((?!https?:)([^)]*)\)/g)].map(([, link = '']) => {
     const [relative = '', anchor] = link.split('#');
-    return { link, path: relative === '' ? page : posix.join(posix.dirname(page), relative), anchor };
+    return {
+      link,
+      path: relative === '' ? page : posix.join(posix.dirname(page), relative),
+      anchor,
+    };
   });
 
 describe('README.md', () => {
@@ -114,7 +142,8 @@ describe('README.md', () => {
   });
 
   it('has no comment to paste that opens a quote: a shell without comments at its prompt, as zsh, would wait for its end', () => {
-    const isOpen = (line: string) => [`'`, '"', '`'].some((quote) => line.split(quote).length % 2 === 0);
+    const isOpen = (line: string) =>
+      [`'`, '"', '`'].some((quote) => line.split(quote).length % 2 === 0);
     expect(EXAMPLE.filter((line) => line.startsWith('#') && isOpen(line))).toEqual([]);
   });
 });
@@ -122,7 +151,8 @@ describe('README.md', () => {
 describe.each(PAGES)('%s', (page) => {
   it('links to files, folders and headings that exist', () => {
     const broken = linksOf(page).filter(
-      ({ path, anchor }) => !exists(path) || (anchor !== undefined && !anchorsOf(read(path)).includes(anchor)),
+      ({ path, anchor }) =>
+        !exists(path) || (anchor !== undefined && !anchorsOf(read(path)).includes(anchor)),
     );
     expect(broken.map(({ link }) => link)).toEqual([]);
   });
@@ -153,7 +183,8 @@ describe('the commands that are executed', () => {
   it.each(EXECUTED.map(([command]) => command))('are in a page: %s', (command) => {
     const texts = PAGES.flatMap(commandsOf).map(({ text }) => withoutRemote(text));
     const parts = Object.values(SCRIPTS).flatMap((script) => script.split(' && '));
-    const isNamed = (text: string) => (typeof command === 'string' ? text === command : command.test(text));
+    const isNamed = (text: string) =>
+      typeof command === 'string' ? text === command : command.test(text);
     expect([...texts, ...parts].some(isNamed)).toBe(true);
   });
 });

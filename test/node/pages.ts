@@ -2,9 +2,13 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 
-export const FILES = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard'], {
-  encoding: 'utf8',
-})
+export const FILES = execFileSync(
+  'git',
+  ['ls-files', '--cached', '--others', '--exclude-standard'],
+  {
+    encoding: 'utf8',
+  },
+)
   .trim()
   .split('\n');
 export const PAGES = FILES.filter((file) => file.endsWith('.md'));
@@ -19,7 +23,9 @@ export const shellBlocksOf = (page: string) =>
 
 /** What the README has to paste while `npm start` runs. */
 export const exampleOf = (readme: string) =>
-  shellBlocksOf(readme.slice(readme.indexOf('## Use'), readme.indexOf('## What a 200 means'))).join('\n');
+  shellBlocksOf(readme.slice(readme.indexOf('## Use'), readme.indexOf('## What a 200 means'))).join(
+    '\n',
+  );
 
 /** What is under a heading, up to the next one. */
 export const sectionOf = (page: string, heading: string) =>
@@ -27,7 +33,8 @@ export const sectionOf = (page: string, heading: string) =>
     .split(/^(?=##+ )/m)
     .find((section) => section.split('\n', 1)[0]?.replace(/^#+ /, '') === heading) ?? '';
 
-const PROGRAM = /^(?:[A-Z]+=\S+ )*(?:npm|npx|node|curl|wrangler|openssl|apt-get|git|gh|kubectl|rm|logs) \S/;
+const PROGRAM =
+  /^(?:[A-Z]+=\S+ )*(?:npm|npx|node|curl|wrangler|openssl|apt-get|git|gh|kubectl|rm|logs) \S/;
 
 /** `needs a Cloudflare account`, and the like. */
 const NEEDS = /\bneeds? (?:an?|the) (?:\w+ )?(?:account|network)\b/;
@@ -45,7 +52,9 @@ export function commandsOf(page: string): Command[] {
   return [intro, ...sections].flatMap((section) => {
     const isMarked = NEEDS.test(intro) || NEEDS.test(section);
     const lines = shellBlocksOf(section).flatMap((block) => block.split('\n'));
-    const inline = [...withoutCodeBlocks(section).matchAll(/`([^`\n]+)`/g)].map(([, code = '']) => code);
+    const inline = [...withoutCodeBlocks(section).matchAll(/`([^`\n]+)`/g)].map(
+      ([, code = '']) => code,
+    );
     return [...lines, ...inline]
       .flatMap((line) => line.replaceAll('\\|', '|').split(/ && | \| /))
       .map((part) =>

@@ -36,7 +36,9 @@ let isolate: Isolate;
 const keySet =
   (...kids: string[]) =>
   (response: ServerResponse) =>
-    void pause(ISSUER_MS).then(() => response.end(JSON.stringify({ keys: kids.map((kid) => keys.get(kid)?.jwk) })));
+    void pause(ISSUER_MS).then(() =>
+      response.end(JSON.stringify({ keys: kids.map((kid) => keys.get(kid)?.jwk) })),
+    );
 
 beforeEach(async () => {
   fetches = 0;
@@ -71,14 +73,18 @@ const tokenOf = (kid: string) =>
 
 const forged = (kid: string) =>
   [{ alg: 'ES256', kid }, { sub: 'x' }, 'x'.repeat(48)]
-    .map((part) => Buffer.from(typeof part === 'string' ? part : JSON.stringify(part)).toString('base64url'))
+    .map((part) =>
+      Buffer.from(typeof part === 'string' ? part : JSON.stringify(part)).toString('base64url'),
+    )
     .join('.');
 
 /** Past authentication the path is refused: so 400 says that the token was good. */
 async function ask(kid: string) {
   const headers = { authorization: `Bearer ${await tokenOf(kid)}` };
   const started = performance.now();
-  const response = await fetch(`http://127.0.0.1:${isolate.port}/v1/run/x/evaluation/y`, { headers });
+  const response = await fetch(`http://127.0.0.1:${isolate.port}/v1/run/x/evaluation/y`, {
+    headers,
+  });
   await response.text();
   return {
     status: response.status,
@@ -89,7 +95,9 @@ async function ask(kid: string) {
 
 function reset(token: string) {
   const socket = connect(isolate.port, '127.0.0.1', () => {
-    socket.write(`PUT /v1/run/x/evaluation/y HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer ${token}\r\n\r\n`);
+    socket.write(
+      `PUT /v1/run/x/evaluation/y HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer ${token}\r\n\r\n`,
+    );
   });
   socket.on('error', () => undefined);
   setTimeout(() => socket.resetAndDestroy(), RESET_MS);
@@ -104,7 +112,11 @@ async function attack(seconds: number, tokenOf: () => string) {
 }
 
 const advance = async (seconds: number) =>
-  (await fetch(`http://127.0.0.1:${isolate.port}/test/advance?seconds=${seconds}`, { method: 'POST' })).text();
+  (
+    await fetch(`http://127.0.0.1:${isolate.port}/test/advance?seconds=${seconds}`, {
+      method: 'POST',
+    })
+  ).text();
 
 const knownKey = () => forged('key-1');
 const unknownKey = () => forged(crypto.randomUUID());
@@ -192,7 +204,10 @@ describe('strangers who reset twenty connections a second', () => {
     expect(ids.size).toBe(lines.length);
     expect(lines.length).toBeGreaterThan(11);
     expect(lines.length).toBeLessThanOrEqual(21);
-    expect(lines.map(({ refusal }) => refusal)).toEqual([...lines.slice(1).map(() => 'disconnected'), 'malformed']);
+    expect(lines.map(({ refusal }) => refusal)).toEqual([
+      ...lines.slice(1).map(() => 'disconnected'),
+      'malformed',
+    ]);
     expect(lines[0]).toEqual({
       request_id: expect.any(String),
       method: 'PUT',

@@ -17,16 +17,23 @@ describe('a query', () => {
     [sql`SELECT 1 -- why`, 'comment'],
     [sql`SELECT /* why */ 1`, 'comment'],
     [sql`SELECT ${7}`, 'the value 7'],
-  ])('is not compiled if the Worker would change it, or if it holds a value: %#', (query, fault) => {
-    expect(() => compile({ getSQL: () => query })).toThrow(fault);
-  });
+  ])(
+    'is not compiled if the Worker would change it, or if it holds a value: %#',
+    (query, fault) => {
+      expect(() => compile({ getSQL: () => query })).toThrow(fault);
+    },
+  );
 
   it('names its parameters, of which each is bound once', () => {
     const { text } = compile({
-      getSQL: () => sql`SELECT ${sql.placeholder('b')}, ${sql.placeholder('a')}, ${sql.placeholder('b')}, '%H:%M'`,
+      getSQL: () =>
+        sql`SELECT ${sql.placeholder('b')}, ${sql.placeholder('a')}, ${sql.placeholder('b')}, '%H:%M'`,
     });
 
     expect(text).toBe(`SELECT :b, :a, :b, '%H:%M'`);
-    expect(statement(`\n  ${text}\n`)).toEqual({ sql: `SELECT ?1, ?2, ?1, '%H:%M'`, params: ['b', 'a'] });
+    expect(statement(`\n  ${text}\n`)).toEqual({
+      sql: `SELECT ?1, ?2, ?1, '%H:%M'`,
+      params: ['b', 'a'],
+    });
   });
 });

@@ -28,7 +28,9 @@ beforeAll(async () => {
     JWT_ISSUER: 'https://issuer.example',
     JWT_AUDIENCE: 'run-evaluation',
   };
-  server = createTestHarness({ workers: [{ configPath: 'wrangler.toml', vars, secrets: { JWT_SECRET: '' } }] });
+  server = createTestHarness({
+    workers: [{ configPath: 'wrangler.toml', vars, secrets: { JWT_SECRET: '' } }],
+  });
   ({ url } = await server.listen());
 });
 
@@ -46,7 +48,9 @@ async function ask(kid: string): Promise<number> {
     .setAudience('run-evaluation')
     .setExpirationTime('5m')
     .sign(key);
-  const response = await server.fetch('/v1/run/x/evaluation/y', { headers: { authorization: `Bearer ${token}` } });
+  const response = await server.fetch('/v1/run/x/evaluation/y', {
+    headers: { authorization: `Bearer ${token}` },
+  });
   await response.text();
   return response.status;
 }

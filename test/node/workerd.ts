@@ -35,16 +35,28 @@ export function bundleWorker() {
   const config = join(folder, 'wrangler.json');
   writeFileSync(
     config,
-    JSON.stringify({ name: 'w', main, compatibility_date, compatibility_flags, minify, keep_names }),
+    JSON.stringify({
+      name: 'w',
+      main,
+      compatibility_date,
+      compatibility_flags,
+      minify,
+      keep_names,
+    }),
   );
-  execFileSync('wrangler', ['deploy', '--config', config, '--dry-run', '--outdir', folder], { env: OFFLINE });
+  execFileSync('wrangler', ['deploy', '--config', config, '--dry-run', '--outdir', folder], {
+    env: OFFLINE,
+  });
   return {
     start: (vars: Readonly<Record<string, string>>) => startIsolate(folder, vars),
     remove: () => rmSync(folder, { recursive: true }),
   };
 }
 
-async function startIsolate(folder: string, vars: Readonly<Record<string, string>>): Promise<Isolate> {
+async function startIsolate(
+  folder: string,
+  vars: Readonly<Record<string, string>>,
+): Promise<Isolate> {
   writeFileSync(join(folder, 'config.capnp'), configOf(vars));
   const args = ['serve', '--control-fd=3', join(folder, 'config.capnp')];
   const child = spawn(WORKERD, args, { stdio: ['ignore', 'pipe', 'inherit', 'pipe'] });
@@ -52,7 +64,8 @@ async function startIsolate(folder: string, vars: Readonly<Record<string, string
   if (child.stdout) createInterface({ input: child.stdout }).on('line', (line) => lines.push(line));
   return {
     port: await listening(child),
-    logLines: () => lines.filter((line) => line.includes('"request_id"')).map((line) => JSON.parse(line)),
+    logLines: () =>
+      lines.filter((line) => line.includes('"request_id"')).map((line) => JSON.parse(line)),
     stop: async () => {
       child.kill('SIGKILL');
       await once(child, 'close');
@@ -61,7 +74,9 @@ async function startIsolate(folder: string, vars: Readonly<Record<string, string
 }
 
 function configOf(vars: Readonly<Record<string, string>>): string {
-  const texts = Object.entries(vars).map(([name, text]) => `(name = "${name}", text = ${JSON.stringify(text)})`);
+  const texts = Object.entries(vars).map(
+    ([name, text]) => `(name = "${name}", text = ${JSON.stringify(text)})`,
+  );
   return `using Workerd = import "/workerd/workerd.capnp";
 const config :Workerd.Config = (
   services = [

@@ -38,19 +38,24 @@ export async function audit(world: World, connections: number): Promise<Tally> {
   };
   const stored = new Map<string, RunEvaluation>();
   for (const run of world.runs) {
-    for (const row of await readAll<RunEvaluation>(world, `/v1/run/${run.id}/evaluations?limit=500`))
+    for (const row of await readAll<RunEvaluation>(
+      world,
+      `/v1/run/${run.id}/evaluations?limit=500`,
+    ))
       stored.set(row.id, row);
   }
   const ledgers = new Map(world.runs.flatMap(({ ledgers }) => [...ledgers]));
   const violate = (sentence: string) => world.findings.violate('audit', sentence);
-  for (const id of stored.keys()) if (!ledgers.has(id)) violate(`evaluation ${id} is stored, and nobody created it`);
+  for (const id of stored.keys())
+    if (!ledgers.has(id)) violate(`evaluation ${id} is stored, and nobody created it`);
 
   const left = [...ledgers.values()];
   const work = async () => {
     for (let ledger = left.pop(); ledger; ledger = left.pop()) {
       const row = stored.get(ledger.id);
       if (row) compare(ledger, await readVersions(world, ledger, row), tally, violate);
-      else if (ledger.created_at !== undefined) violate(`evaluation ${ledger.id} was acknowledged and is not stored`);
+      else if (ledger.created_at !== undefined)
+        violate(`evaluation ${ledger.id} was acknowledged and is not stored`);
     }
   };
   await Promise.all(Array.from({ length: connections }, work));
@@ -95,7 +100,12 @@ async function readVersions(world: World, ledger: Ledger, row: RunEvaluation): P
 
 const words = ({ value, by, at }: Version) => `${value} of ${by} at ${at}`;
 
-function compare(ledger: Ledger, versions: Replaced[], tally: Tally, violate: (sentence: string) => void): void {
+function compare(
+  ledger: Ledger,
+  versions: Replaced[],
+  tally: Tally,
+  violate: (sentence: string) => void,
+): void {
   const fail = (sentence: string) => violate(`evaluation ${ledger.id}: ${sentence}`);
   const stored = new Map(versions.map((version) => [words(version), version]));
   tally.evaluations += 1;
@@ -103,38 +113,47 @@ function compare(ledger: Ledger, versions: Replaced[], tally: Tally, violate: (s
 
   const [first] = versions;
   if (first?.value !== ledger.created.value || first.by !== ledger.created.author) {
-    fail(`it was created as ${JSON.stringify(ledger.created)}, and begins with ${JSON.stringify(first)}`);
+    fail(
+      `it was created as ${JSON.stringify(ledger.created)}, and begins with ${JSON.stringify(first)}`,
+    );
   }
   versions.forEach((version, index) => {
     const before = versions[index - 1];
     if (!before) return;
-    const broken = before.next?.at !== version.at || before.next.by !== version.by || before.at >= version.at;
+    const broken =
+      before.next?.at !== version.at || before.next.by !== version.by || before.at >= version.at;
     if (broken) fail(`the history breaks between ${words(before)} and ${words(version)}`);
     const expected = ledger.replaced.get(version.at);
     if (expected !== undefined && expected !== before.at) {
       fail(`${words(version)} was to replace ${expected} only, and replaced ${words(before)}`);
     }
   });
-  for (const version of ledger.shown) if (!stored.has(words(version))) fail(`${words(version)} was shown, and is gone`);
+  for (const version of ledger.shown)
+    if (!stored.has(words(version))) fail(`${words(version)} was shown, and is gone`);
 
   const counts = new Map<number, number>();
   for (const version of versions.slice(1)) {
     counts.set(version.value, (counts.get(version.value) ?? 0) + 1);
-    if (ledger.sent.get(version.value)?.author !== version.by) fail(`${words(version)} is stored, and was never sent`);
+    if (ledger.sent.get(version.value)?.author !== version.by)
+      fail(`${words(version)} is stored, and was never sent`);
   }
   for (const [value, { author, once, isUnderWay, uncertain, acknowledged }] of ledger.sent) {
     for (const at of acknowledged) {
       tally.acknowledged += 1;
       const found = stored.get(words({ value, by: author, at }));
       if (!found)
-        fail(`${words({ value, by: author, at })} was acknowledged, and is neither in the row nor in the history`);
+        fail(
+          `${words({ value, by: author, at })} was acknowledged, and is neither in the row nor in the history`,
+        );
       else tally[found.next ? 'in history' : 'in rows'] += 1;
     }
     const count = counts.get(value) ?? 0;
     const inDoubt = uncertain + Number(isUnderWay);
     if (count > (once ? 1 : acknowledged.size + inDoubt)) {
       const key = once ? ' with one Idempotency-Key' : '';
-      fail(`${value} is stored ${count} times, acknowledged ${acknowledged.size} and in doubt ${inDoubt} times${key}`);
+      fail(
+        `${value} is stored ${count} times, acknowledged ${acknowledged.size} and in doubt ${inDoubt} times${key}`,
+      );
     }
     if (isUnderWay) {
       if (count > acknowledged.size) tally['under way, stored'] += 1;

@@ -17,14 +17,21 @@ type Bad = {
 
 const OVER_64_KIB = ' '.repeat(64 * 1024);
 
-function inputs({ tokens, label, random, existing, nextValue }: World, path: string): readonly Bad[] {
+function inputs(
+  { tokens, label, random, existing, nextValue }: World,
+  path: string,
+): readonly Bad[] {
   const { stranger, expired, forged, confined } = tokens.hostile;
   const legal = JSON.stringify({ value: nextValue() });
   const run = path.slice(0, path.indexOf('/evaluation/'));
   const list = `${run}/evaluations`;
   const taken = { id: random.pick(existing).id, evaluation_label_id: label.id, value: nextValue() };
   const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
-  const creation = (fields: object) => ({ method: 'POST', path: list, body: JSON.stringify({ ...taken, ...fields }) });
+  const creation = (fields: object) => ({
+    method: 'POST',
+    path: list,
+    body: JSON.stringify({ ...taken, ...fields }),
+  });
   return [
     { status: 400, body: '{"value":' },
     { status: 400, body: '[7]' },
@@ -67,7 +74,9 @@ export async function sendBadInput(world: World): Promise<boolean | undefined> {
   const ledger = pickLedger(world);
   const { status, headers = {}, ...bad } = world.random.pick(inputs(world, pathOf(ledger)));
   const all = { ...(await headersOf(world, pickAuthor(world))), ...headers };
-  const sent = Object.entries(all).filter((header): header is [string, string] => header[1] !== null);
+  const sent = Object.entries(all).filter(
+    (header): header is [string, string] => header[1] !== null,
+  );
   const call: Call = {
     kind: 'bad input',
     method: 'PUT',

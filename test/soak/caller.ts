@@ -39,14 +39,20 @@ const SECOND_MS = 20;
 /** Four tries, each given up after five seconds, and some room. */
 const ANSWER_MAX_MS = 30_000;
 
-export function createCaller(url: URL, connections: number, findings: Findings, judge: Judge): Caller {
+export function createCaller(
+  url: URL,
+  connections: number,
+  findings: Findings,
+  judge: Judge,
+): Caller {
   const agent = new Agent({ keepAlive: true, maxSockets: connections });
 
   async function call(wanted: Call): Promise<Outcome> {
     for (let tries = 1; ; tries += 1) {
       const answer = await send(wanted);
       findings.count(wanted.kind, answer.status);
-      for (const problem of judge(wanted, answer)) findings.violate('outside the document', problem);
+      for (const problem of judge(wanted, answer))
+        findings.violate('outside the document', problem);
       if (answer.status !== 503 || tries === TRIES_MAX) {
         if (tries > 1) findings.settle(answer.status);
         // A 503 at the end leaves its own try in doubt too.
@@ -58,13 +64,19 @@ export function createCaller(url: URL, connections: number, findings: Findings, 
 
   function send({ method, path, headers, body }: Call): Promise<Answer> {
     return new Promise((resolve, reject) => {
-      const length = body === undefined ? {} : { 'content-length': String(Buffer.byteLength(body)) };
+      const length =
+        body === undefined ? {} : { 'content-length': String(Buffer.byteLength(body)) };
       const options = { agent, method, headers: { ...headers, ...length }, timeout: ANSWER_MAX_MS };
       const sent = request(new URL(path, url), options, (response) => {
         let text = '';
         response.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
         response.on('error', reject).on('end', () => {
-          resolve({ status: response.statusCode ?? 0, headers: response.headers, text, body: parse(text) });
+          resolve({
+            status: response.statusCode ?? 0,
+            headers: response.headers,
+            text,
+            body: parse(text),
+          });
         });
       });
       sent.on('timeout', () => sent.destroy(new Error(`${method} ${path} was not answered`)));

@@ -37,7 +37,12 @@ export type Crashes = {
 };
 
 /** @throws {Error} where workerd does not start, or the audit cannot read. */
-export async function crash(folder: string, seed: number, label: Label, all: Findings): Promise<Crashes> {
+export async function crash(
+  folder: string,
+  seed: number,
+  label: Label,
+  all: Findings,
+): Promise<Crashes> {
   mkdirSync(folder);
   const secret = createSecret();
   const worker = build(folder, 'src/index.ts', { JWT_SECRET: secret, LINK_SECRET: createSecret() });
@@ -48,7 +53,9 @@ export async function crash(folder: string, seed: number, label: Label, all: Fin
   let caller = createCallerNow();
   const lasting = createLastingCaller(caller);
   const tokens = await createTokens(secret, CRASH_MAX_SECONDS);
-  const writers = await createWriters(createWorld({ caller: lasting, findings, random: seeded(seed), tokens, label }));
+  const writers = await createWriters(
+    createWorld({ caller: lasting, findings, random: seeded(seed), tokens, label }),
+  );
 
   const counts = { kills: 0, cutOff: 0, stored: 0 };
   // A seed of their own: what the writers draw depends on how fast they are answered.
@@ -73,7 +80,9 @@ export async function crash(folder: string, seed: number, label: Label, all: Fin
       const { tally } = await writers.audit(caller);
       counts.stored += tally['under way, stored'];
       const acknowledged = `${tally.acknowledged} acknowledged updates audited`;
-      console.error(`kill ${counts.kills} after ${moment} ms: ${cutOff} writes cut off, ${acknowledged}`);
+      console.error(
+        `kill ${counts.kills} after ${moment} ms: ${cutOff} writes cut off, ${acknowledged}`,
+      );
       await lasting.goUp(caller);
     }
   } finally {
@@ -98,7 +107,8 @@ function onceEach({ violate }: Findings): Findings['violate'] {
 /** By its process id, which is that of the only workerd that this process has started. */
 function killWorkerd(): void {
   const [workerd, ...others] = readWorkerd();
-  if (!workerd || others.length > 0) throw new Error(`There are ${others.length + (workerd ? 1 : 0)} of workerd.`);
+  if (!workerd || others.length > 0)
+    throw new Error(`There are ${others.length + (workerd ? 1 : 0)} of workerd.`);
   process.kill(workerd.pid, 'SIGKILL');
 }
 
@@ -106,8 +116,11 @@ function killWorkerd(): void {
 function checkFiles(folder: string): string[] {
   const [store, copy] = [storeOf(folder), mkdtempSync(join(folder, 'copy-'))];
   const files = readdirSync(store, { recursive: true, encoding: 'utf8' });
-  const [database, ...others] = files.filter((file) => file.endsWith('.sqlite') && !file.endsWith('metadata.sqlite'));
-  if (database === undefined || others.length > 0) throw new Error(`There is not one database among ${files}.`);
+  const [database, ...others] = files.filter(
+    (file) => file.endsWith('.sqlite') && !file.endsWith('metadata.sqlite'),
+  );
+  if (database === undefined || others.length > 0)
+    throw new Error(`There is not one database among ${files}.`);
   for (const file of [database, `${database}-wal`].filter((name) => files.includes(name))) {
     copyFileSync(join(store, file), join(copy, basename(file)));
   }

@@ -12,7 +12,10 @@ type Described = {
   readonly headers?: Readonly<Record<string, Reference>>;
   readonly content?: { readonly 'application/json': { readonly schema: Schema } };
 };
-type Operation = { readonly operationId: string; readonly responses: Readonly<Record<string, Described | Reference>> };
+type Operation = {
+  readonly operationId: string;
+  readonly responses: Readonly<Record<string, Described | Reference>>;
+};
 type Document = {
   readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>;
   readonly components: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
@@ -36,7 +39,8 @@ export async function fetchJudge(url: URL): Promise<Judge> {
     const item = items.find(({ pattern }) => pattern.test(path));
     const operation = item?.operations[call.method.toLowerCase()];
     const where = `${operation?.operationId ?? `${call.method} ${path}`} ${answer.status}`;
-    if (!operation) return judgeUndocumented(answer, error).map((problem) => `${where}: ${problem}`);
+    if (!operation)
+      return judgeUndocumented(answer, error).map((problem) => `${where}: ${problem}`);
     if (!judges.has(where)) judges.set(where, createJudge(operation, answer.status, components));
     const judgeAnswer = judges.get(where);
     if (!judgeAnswer) return [`${where} is not in the document`];
@@ -52,9 +56,20 @@ const compile = (schema: Schema, components: Components) =>
 type JudgeAnswer = (answer: Answer) => string[];
 
 /** What Node and HTTP bring with any answer, which no document declares. */
-const UNDECLARED = new Set(['content-type', 'content-length', 'transfer-encoding', 'connection', 'keep-alive', 'date']);
+const UNDECLARED = new Set([
+  'content-type',
+  'content-length',
+  'transfer-encoding',
+  'connection',
+  'keep-alive',
+  'date',
+]);
 
-function createJudge(operation: Operation, status: number, components: Components): JudgeAnswer | undefined {
+function createJudge(
+  operation: Operation,
+  status: number,
+  components: Components,
+): JudgeAnswer | undefined {
   const resolve = <T>({ $ref }: Reference): T => {
     const [, , kind = '', name = ''] = $ref.split('/');
     return components[kind]?.[name] as T;
@@ -86,7 +101,9 @@ function createJudge(operation: Operation, status: number, components: Component
 function judgeBody(answer: Answer, validator: Validator | undefined): string[] {
   if (!validator) return answer.text === '' ? [] : ['has a body'];
   if (answer.headers['content-type'] !== 'application/json') return ['is not declared as JSON'];
-  return validator.validate(answer.body).errors.map(({ instanceLocation, error }) => `${instanceLocation}: ${error}`);
+  return validator
+    .validate(answer.body)
+    .errors.map(({ instanceLocation, error }) => `${instanceLocation}: ${error}`);
 }
 
 /** A path or a method that does not exist. */

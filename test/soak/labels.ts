@@ -26,7 +26,12 @@ export function createLabels() {
   const known: Known[] = [];
 
   async function create(world: World): Promise<void> {
-    const label: Known = { name: `label ${world.nextValue()}`, id: undefined, sent: new Map(), latest: '' };
+    const label: Known = {
+      name: `label ${world.nextValue()}`,
+      id: undefined,
+      sent: new Map(),
+      latest: '',
+    };
     known.push(label);
     await send(
       world,
@@ -41,7 +46,13 @@ export function createLabels() {
     const existing = known.filter(({ id }) => id !== undefined);
     if (existing.length === 0) return create(world);
     const label = world.random.pick(existing);
-    await send(world, label, 'update label', { method: 'PUT', path: `/v1/evaluation-label/${label.id}` }, {});
+    await send(
+      world,
+      label,
+      'update label',
+      { method: 'PUT', path: `/v1/evaluation-label/${label.id}` },
+      {},
+    );
   }
 
   async function send(
@@ -58,13 +69,16 @@ export function createLabels() {
     const body = JSON.stringify({ ...fields, description });
     const { answer, uncertain } = await world.caller.call({ kind, ...target, headers, body });
     const legal = target.method === 'PUT' ? [200] : uncertain === 0 ? [201] : [200, 201];
-    if (!legal.includes(answer.status)) return world.findings.violate('refused', `${kind} answered ${told(answer)}`);
+    if (!legal.includes(answer.status))
+      return world.findings.violate('refused', `${kind} answered ${told(answer)}`);
     const row = answer.body as EvaluationLabel;
     label.id = row.id;
     sent.at = row.updated_at ?? row.created_at;
     if (sent.at > label.latest) label.latest = sent.at;
-    const isAsSent = row.description === description && (row.updated_by ?? row.created_by) === author;
-    if (!isAsSent) world.findings.violate('acknowledgement', `${description} of ${author}: ${told(answer)}`);
+    const isAsSent =
+      row.description === description && (row.updated_by ?? row.created_by) === author;
+    if (!isAsSent)
+      world.findings.violate('acknowledgement', `${description} of ${author}: ${told(answer)}`);
   }
 
   /** How many labels there are; each is stored once, as its last acknowledged change or one in doubt left it. */
@@ -73,7 +87,8 @@ export function createLabels() {
     const rows = await readAll<EvaluationLabel>(world, `${LABELS}?limit=100`);
     const own = rows.filter(({ id }) => id !== world.label.id);
     for (const { id, name } of own) {
-      if (!known.some((label) => label.name === name)) violate(`label ${id} is stored, and nobody created it`);
+      if (!known.some((label) => label.name === name))
+        violate(`label ${id} is stored, and nobody created it`);
     }
     for (const { id, name, sent, latest } of known) {
       const [row, ...others] = own.filter((stored) => stored.name === name);
@@ -86,7 +101,8 @@ export function createLabels() {
       const change = sent.get(row.description ?? '');
       const told = `${name}: ${row.description} of ${row.updated_by ?? row.created_by} at ${at}`;
       if (change?.author !== (row.updated_by ?? row.created_by)) violate(`${told} was never sent`);
-      else if (change.at !== undefined && change.at !== at) violate(`${told} was acknowledged at ${change.at}`);
+      else if (change.at !== undefined && change.at !== at)
+        violate(`${told} was acknowledged at ${change.at}`);
       if (at < latest) violate(`${told} is stored, but ${latest} was acknowledged`);
     }
     return own.length;

@@ -52,4 +52,5 @@ export function createLastingCaller(first: Caller): LastingCaller {
   return { call, goDown, goUp };
 }
 
-const isReset = (thrown: unknown) => thrown instanceof Error && 'code' in thrown && thrown.code === 'ECONNRESET';
+const isReset = (thrown: unknown) =>
+  thrown instanceof Error && 'code' in thrown && thrown.code === 'ECONNRESET';

@@ -7,8 +7,16 @@ import type { RunEvaluation } from '../../src/evaluation/evaluation.ts';
 /** What an evaluation was at a time: by the rules of the history, its creator set the first value when it was created. */
 export type Version = { readonly value: number; readonly by: string | null; readonly at: string };
 
-export const versionOf = ({ value, created_by, created_at, updated_by, updated_at }: RunEvaluation): Version =>
-  updated_at === undefined ? { value, by: created_by, at: created_at } : { value, by: updated_by, at: updated_at };
+export const versionOf = ({
+  value,
+  created_by,
+  created_at,
+  updated_by,
+  updated_at,
+}: RunEvaluation): Version =>
+  updated_at === undefined
+    ? { value, by: created_by, at: created_at }
+    : { value, by: updated_by, at: updated_at };
 
 export type Sent = {
   readonly author: string;

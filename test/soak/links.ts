@@ -23,10 +23,21 @@ export function createLinks() {
   async function make(world: World): Promise<void> {
     const [ledger, maker] = [pickLedger(world), pickAuthor(world)];
     const headers = await headersOf(world, maker);
-    const call = { kind: 'create link', method: 'POST', path: `${pathOf(ledger)}/links`, headers, body: '{}' };
+    const call = {
+      kind: 'create link',
+      method: 'POST',
+      path: `${pathOf(ledger)}/links`,
+      headers,
+      body: '{}',
+    };
     const { answer } = await world.caller.call(call);
-    if (answer.status !== 201) return world.findings.violate('refused', `${call.kind} answered ${told(answer)}`);
-    const { id, url, author } = answer.body as { readonly id: string; readonly url: string; readonly author: string };
+    if (answer.status !== 201)
+      return world.findings.violate('refused', `${call.kind} answered ${told(answer)}`);
+    const { id, url, author } = answer.body as {
+      readonly id: string;
+      readonly url: string;
+      readonly author: string;
+    };
     const { pathname, search } = new URL(url);
     links.push({ id, path: pathname + search, author, ledger, revocation: 'none' });
   }
@@ -36,7 +47,13 @@ export function createLinks() {
     if (!link) return make(world);
     const [{ path, author, ledger }, value] = [link, world.nextValue()];
     const headers = { 'content-type': 'application/json', 'webhook-id': randomUUID() };
-    const call = { kind: 'update by link', method: 'POST', path, headers, body: JSON.stringify({ value }) };
+    const call = {
+      kind: 'update by link',
+      method: 'POST',
+      path,
+      headers,
+      body: JSON.stringify({ value }),
+    };
     const mayBeGone = () => link.revocation !== 'none';
     await sendUpdate(world, ledger, { call, author, value, once: true, mayBeGone });
   }
@@ -47,7 +64,12 @@ export function createLinks() {
     link.revocation = 'sent';
     const path = `${pathOf(link.ledger)}/links/${link.id}`;
     const headers = await headersOf(world, pickAuthor(world));
-    const { answer } = await world.caller.call({ kind: 'revoke link', method: 'DELETE', path, headers });
+    const { answer } = await world.caller.call({
+      kind: 'revoke link',
+      method: 'DELETE',
+      path,
+      headers,
+    });
     if (answer.status === 204) link.revocation = 'acknowledged';
     else world.findings.violate('refused', `revoke link answered ${told(answer)}`);
   }
@@ -57,9 +79,16 @@ export function createLinks() {
     const revoked = links.filter(({ revocation }) => revocation === 'acknowledged');
     for (const { id, path } of revoked) {
       const headers = { 'content-type': 'application/json' };
-      const call = { kind: 'audit', method: 'POST', path, headers, body: JSON.stringify({ value: nextValue() }) };
+      const call = {
+        kind: 'audit',
+        method: 'POST',
+        path,
+        headers,
+        body: JSON.stringify({ value: nextValue() }),
+      };
       const { answer } = await caller.call(call);
-      if (answer.status !== 404) findings.violate('audit', `the revoked link ${id} answered ${told(answer)}`);
+      if (answer.status !== 404)
+        findings.violate('audit', `the revoked link ${id} answered ${told(answer)}`);
     }
     return revoked.length;
   }

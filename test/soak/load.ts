@@ -29,7 +29,11 @@ const TURNS = weighted([
   [15, listEvaluations],
 ]);
 
-export async function applyLoad(world: World, connections: number, isOver: () => boolean): Promise<BadInputs> {
+export async function applyLoad(
+  world: World,
+  connections: number,
+  isOver: () => boolean,
+): Promise<BadInputs> {
   const bad: BadInputs = { sent: 0, refused: 0, unanswered: 0 };
   const turn = async () => {
     if (!world.random.chance(BAD_INPUT)) {
@@ -51,13 +55,21 @@ export async function createFirst(world: World): Promise<void> {
 }
 
 /** So many loops, each with one turn at a time. */
-export async function runLoops(world: World, loops: number, turn: Turn, isOver: () => boolean): Promise<void> {
+export async function runLoops(
+  world: World,
+  loops: number,
+  turn: Turn,
+  isOver: () => boolean,
+): Promise<void> {
   const loop = async () => {
     while (!isOver()) {
       try {
         await turn(world);
       } catch (thrown) {
-        world.findings.violate('no answer', thrown instanceof Error ? thrown.message : String(thrown));
+        world.findings.violate(
+          'no answer',
+          thrown instanceof Error ? thrown.message : String(thrown),
+        );
         await pause(BROKEN_PAUSE_MS);
       }
     }

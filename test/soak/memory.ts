@@ -4,9 +4,15 @@
  */
 import { readdirSync, readFileSync } from 'node:fs';
 
-const field = (status: string, name: string) => new RegExp(`^${name}:\\s+(\\S+)`, 'm').exec(status)?.[1] ?? '';
+const field = (status: string, name: string) =>
+  new RegExp(`^${name}:\\s+(\\S+)`, 'm').exec(status)?.[1] ?? '';
 
-type Process = { readonly pid: number; readonly parent: number; readonly name: string; readonly rssKiB: number };
+type Process = {
+  readonly pid: number;
+  readonly parent: number;
+  readonly name: string;
+  readonly rssKiB: number;
+};
 
 function readProcesses(): Process[] {
   const pids = readdirSync('/proc').filter((entry) => /^\d+$/.test(entry));
@@ -54,9 +60,13 @@ export function watchMemory(): Memory {
     growth: () => {
       if (samples.length < SAMPLES_MIN) return undefined;
       const quarter = Math.floor(samples.length / 4);
-      return { baseline: medianOf(samples.slice(0, quarter)), end: medianOf(samples.slice(-quarter)) };
+      return {
+        baseline: medianOf(samples.slice(0, quarter)),
+        end: medianOf(samples.slice(-quarter)),
+      };
     },
   };
 }
 
-const medianOf = (samples: number[]) => samples.sort((a, b) => a - b)[Math.floor(samples.length / 2)] ?? Number.NaN;
+const medianOf = (samples: number[]) =>
+  samples.sort((a, b) => a - b)[Math.floor(samples.length / 2)] ?? Number.NaN;

@@ -1,7 +1,15 @@
 /** Gets and lists, and what each must show: nothing older than what was acknowledged before, and every entry once. */
 import type { RunEvaluation } from '../../src/evaluation/evaluation.ts';
 import { advance, type Ledger, type Version, versionOf } from './ledger.ts';
-import { headersOf, listOf, pathOf, pickAuthor, pickLedger, type Run, type World } from './world.ts';
+import {
+  headersOf,
+  listOf,
+  pathOf,
+  pickAuthor,
+  pickLedger,
+  type Run,
+  type World,
+} from './world.ts';
 
 type Read = { readonly row: RunEvaluation; readonly version: Version };
 
@@ -9,17 +17,29 @@ type Read = { readonly row: RunEvaluation; readonly version: Version };
 export async function getEvaluation(world: World, ledger: Ledger): Promise<Read | undefined> {
   const { caller, findings } = world;
   const [before, bookmark] = [ledger.latest, ledger.bookmark];
-  const headers = { ...(await headersOf(world, pickAuthor(world))), ...(bookmark && { 'x-d1-bookmark': bookmark }) };
-  const { answer } = await caller.call({ kind: 'get', method: 'GET', path: pathOf(ledger), headers });
+  const headers = {
+    ...(await headersOf(world, pickAuthor(world))),
+    ...(bookmark && { 'x-d1-bookmark': bookmark }),
+  };
+  const { answer } = await caller.call({
+    kind: 'get',
+    method: 'GET',
+    path: pathOf(ledger),
+    headers,
+  });
   if (answer.status === 503) return undefined;
   if (answer.status !== 200) {
-    findings.violate('refused', `get of an existing evaluation answered ${answer.status} ${answer.text}`);
+    findings.violate(
+      'refused',
+      `get of an existing evaluation answered ${answer.status} ${answer.text}`,
+    );
     return undefined;
   }
   const row = answer.body as RunEvaluation;
   const version = versionOf(row);
   advance(ledger, version, answer.headers['x-d1-bookmark']);
-  if (version.at < before) findings.violate('read', `${ledger.id} was read as of ${version.at}, after ${before}`);
+  if (version.at < before)
+    findings.violate('read', `${ledger.id} was read as of ${version.at}, after ${before}`);
   return { row, version };
 }
 
@@ -28,11 +48,19 @@ export async function getIfChanged(world: World): Promise<void> {
   const ledger = pickLedger(world);
   const known = `"${ledger.latest}"`;
   const headers = { ...(await headersOf(world, pickAuthor(world))), 'if-none-match': known };
-  const { answer } = await world.caller.call({ kind: 'get', method: 'GET', path: pathOf(ledger), headers });
+  const { answer } = await world.caller.call({
+    kind: 'get',
+    method: 'GET',
+    path: pathOf(ledger),
+    headers,
+  });
   if (answer.status === 503) return;
   const unchanged = answer.headers.etag === known;
   if (answer.status !== (unchanged ? 304 : 200)) {
-    world.findings.violate('read', `${answer.status} with ${answer.headers.etag} to a caller that has ${known}`);
+    world.findings.violate(
+      'read',
+      `${answer.status} with ${answer.headers.etag} to a caller that has ${known}`,
+    );
   }
 }
 
@@ -45,20 +73,29 @@ export async function listEvaluations(world: World): Promise<void> {
   const headers = await headersOf(world, pickAuthor(world));
   const { answer } = await caller.call({ kind: 'list', method: 'GET', path, headers });
   if (answer.status === 503) return;
-  if (answer.status !== 200) return findings.violate('refused', `list answered ${answer.status} ${answer.text}`);
+  if (answer.status !== 200)
+    return findings.violate('refused', `list answered ${answer.status} ${answer.text}`);
   const rows = answer.body as RunEvaluation[];
   const link = /^<([^>]+)>/.exec(String(answer.headers['link'] ?? ''))?.[1];
   const last = link === undefined ? '~' : placeOf(rows.at(-1));
   run.next = link === undefined ? { path: listOf(run.id), after: '' } : { path: link, after: last };
-  for (const problem of judgePage(run, rows, existed, after, last)) findings.violate('list', `${run.id}: ${problem}`);
+  for (const problem of judgePage(run, rows, existed, after, last))
+    findings.violate('list', `${run.id}: ${problem}`);
 }
 
 /** Where it stands in the list. */
-const placeOf = (row: { readonly id: string; readonly created_at?: string | undefined } | undefined) =>
-  `${row?.created_at} ${row?.id}`;
+const placeOf = (
+  row: { readonly id: string; readonly created_at?: string | undefined } | undefined,
+) => `${row?.created_at} ${row?.id}`;
 
 /** The page must hold, in order and once, what lay after the one place and up to the other. */
-function judgePage(run: Run, rows: readonly RunEvaluation[], existed: readonly Ledger[], after: string, last: string) {
+function judgePage(
+  run: Run,
+  rows: readonly RunEvaluation[],
+  existed: readonly Ledger[],
+  after: string,
+  last: string,
+) {
   const places = rows.map(placeOf);
   const shown = new Set(places);
   const problems = places.flatMap((place, index) =>
@@ -69,6 +106,8 @@ function judgePage(run: Run, rows: readonly RunEvaluation[], existed: readonly L
     if (ledger) ledger.shown.push(versionOf(row));
     else problems.push(`${row.id} was never created`);
   }
-  const missing = existed.map(placeOf).filter((place) => place > after && place <= last && !shown.has(place));
+  const missing = existed
+    .map(placeOf)
+    .filter((place) => place > after && place <= last && !shown.has(place));
   return [...problems, ...missing.map((place) => `${place} is missing`)];
 }

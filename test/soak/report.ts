@@ -68,7 +68,8 @@ export function verdictOf({ violations }: Findings): string {
   if (violations.size === 0)
     return 'passed         nothing acknowledged is lost, nothing is invented, every answer is in the document';
   const rules = [...violations].map(([rule, sentences]) => {
-    const more = sentences.length > SHOWN_MAX ? `\n  … and ${sentences.length - SHOWN_MAX} more` : '';
+    const more =
+      sentences.length > SHOWN_MAX ? `\n  … and ${sentences.length - SHOWN_MAX} more` : '';
     return `${rule}: ${sentences.length}\n${sentences
       .slice(0, SHOWN_MAX)
       .map((sentence) => `  ${sentence}`)

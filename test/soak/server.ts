@@ -21,7 +21,11 @@ const { Miniflare } = createRequire(import.meta.url)('miniflare');
 const HEAP_MAX_MIB = 24;
 
 /** The fields of a request's log line that tell how often the Worker tried. */
-type LogLine = { readonly status: number; readonly d1_calls?: number; readonly d1_attempts?: number };
+type LogLine = {
+  readonly status: number;
+  readonly d1_calls?: number;
+  readonly d1_attempts?: number;
+};
 
 export type Server = {
   readonly url: URL;
@@ -40,14 +44,23 @@ export type Build = {
 };
 
 /** Bundles an entry module and binds one D1, `DB`. `settings` are the variables of the Worker. */
-export function build(folder: string, entry: string, settings: Readonly<Record<string, string>>): Build {
+export function build(
+  folder: string,
+  entry: string,
+  settings: Readonly<Record<string, string>>,
+): Build {
   // Keeps it to this machine and to that folder.
   const own = { TMPDIR: folder, WRANGLER_LOG_PATH: join(folder, 'logs') };
   Object.assign(process.env, { ...own, CI: 'true', WRANGLER_SEND_METRICS: 'false' });
-  const { compatibility_date, minify, keep_names } = unstable_readConfig({ config: 'wrangler.toml' });
+  const { compatibility_date, minify, keep_names } = unstable_readConfig({
+    config: 'wrangler.toml',
+  });
   const config = join(folder, 'wrangler.json');
   const main = join(process.cwd(), entry);
-  writeFileSync(config, JSON.stringify({ name: 'soak', main, compatibility_date, minify, keep_names }));
+  writeFileSync(
+    config,
+    JSON.stringify({ name: 'soak', main, compatibility_date, minify, keep_names }),
+  );
   execFileSync('wrangler', ['deploy', '--config', config, '--dry-run', '--outdir', folder]);
   const name = basename(entry).replace('.ts', '.js');
   const contents = readFileSync(join(folder, name), 'utf8');
@@ -56,10 +69,16 @@ export function build(folder: string, entry: string, settings: Readonly<Record<s
     config: {
       name: 'soak',
       compatibilityDate: compatibility_date,
-      manifest: { mainModule: name, modulesRoot: folder, modules: { [name]: { type: 'esm', contents } } },
+      manifest: {
+        mainModule: name,
+        modulesRoot: folder,
+        modules: { [name]: { type: 'esm', contents } },
+      },
       env: {
         DB: { type: 'd1', id: 'soak' },
-        ...Object.fromEntries(Object.entries(settings).map(([setting, value]) => [setting, { type: 'text', value }])),
+        ...Object.fromEntries(
+          Object.entries(settings).map(([setting, value]) => [setting, { type: 'text', value }]),
+        ),
       },
     },
   };
@@ -104,7 +123,9 @@ export async function startServer({ folder, config }: Build, label?: Label): Pro
 }
 
 /** As much of D1 as is needed here; its types belong to the runtime. */
-type Database = { prepare: (sql: string) => { bind: (...values: unknown[]) => { run: () => Promise<unknown> } } };
+type Database = {
+  prepare: (sql: string) => { bind: (...values: unknown[]) => { run: () => Promise<unknown> } };
+};
 
 /** Applies the migrations, and stores the label. */
 async function prepare(db: Database, { id, min, max }: Label): Promise<void> {

@@ -52,10 +52,17 @@ type Options = { readonly seconds: number; readonly connections: number; readonl
 const LABEL = { id: randomUUID(), min: 0, max: 1e12 };
 const findings = createFindings();
 
-async function soak(folder: string, options: Options, started: (server: Server) => void): Promise<void> {
+async function soak(
+  folder: string,
+  options: Options,
+  started: (server: Server) => void,
+): Promise<void> {
   const { seconds, connections, seed } = options;
   const secret = createSecret();
-  const server = await startServer(build(folder, 'test/soak/worker.ts', { JWT_SECRET: secret }), LABEL);
+  const server = await startServer(
+    build(folder, 'test/soak/worker.ts', { JWT_SECRET: secret }),
+    LABEL,
+  );
   started(server);
   const tokens = await createTokens(secret, seconds + AROUND_LOAD_MAX_SECONDS);
   const caller = createCaller(server.url, connections, findings, await fetchJudge(server.url));
@@ -68,36 +75,63 @@ async function soak(folder: string, options: Options, started: (server: Server) 
     const requests = [...findings.requests.values()].reduce((sum, count) => sum + count, 0);
     const resident = memory.sample(ticks > seconds / 3 && requests > WARM_UP_REQUESTS);
     if (ticks % PROGRESS_SECONDS !== 0) return;
-    console.error(`${ticks} s: ${requests} requests, ${resident.toFixed(0)} MiB, ${violations()} violations`);
+    console.error(
+      `${ticks} s: ${requests} requests, ${resident.toFixed(0)} MiB, ${violations()} violations`,
+    );
   };
   const timer = setInterval(tick, 1000);
   const end = Date.now() + seconds * 1000;
-  const bad = await applyLoad(world, connections, () => Date.now() > end).finally(() => clearInterval(timer));
+  const bad = await applyLoad(world, connections, () => Date.now() > end).finally(() =>
+    clearInterval(timer),
+  );
   const held = Math.round((Date.now() - end) / 1000) + seconds;
   const [faults, absorbed] = [await server.readFaults(), server.countAbsorbed()];
   const growth = memory.growth();
   const grown = growth && growth.end - growth.baseline;
   if (grown !== undefined && !(grown <= GROWTH_MAX_MIB)) {
-    findings.violate('memory', `workerd grew by ${grown.toFixed(0)} MiB, and may by ${GROWTH_MAX_MIB}`);
+    findings.violate(
+      'memory',
+      `workerd grew by ${grown.toFixed(0)} MiB, and may by ${GROWTH_MAX_MIB}`,
+    );
   }
   const tally = await audit(world, connections);
   caller.close();
-  const told = { connections, seed, findings, faults, absorbed, bad, tally, growth, growthMaxMiB: GROWTH_MAX_MIB };
+  const told = {
+    connections,
+    seed,
+    findings,
+    faults,
+    absorbed,
+    bad,
+    tally,
+    growth,
+    growthMaxMiB: GROWTH_MAX_MIB,
+  };
   console.log(reportOf({ seconds: held, ...told }));
 }
 
-const violations = () => [...findings.violations.values()].reduce((sum, { length }) => sum + length, 0);
+const violations = () =>
+  [...findings.violations.values()].reduce((sum, { length }) => sum + length, 0);
 
 /** 1,000 random sequences of writes, faults and late attempts; prints the one that breaks a promise. */
 function runModel(seed: number): void {
   console.error('the write model: 1,000 runs');
-  const args = ['run', '--config', 'test/vitest.config.ts', '--project', 'workerd', '--mode', 'random'];
+  const args = [
+    'run',
+    '--config',
+    'test/vitest.config.ts',
+    '--project',
+    'workerd',
+    '--mode',
+    'random',
+  ];
   const { status } = spawnSync('vitest', [...args, 'test/write-model.test.ts'], {
     env: { ...process.env, SEED: String(seed) },
     stdio: ['ignore', 'inherit', 'inherit'],
     timeout: MODEL_MAX_SECONDS * 1000,
   });
-  if (status !== 0) findings.violate('the write model', `a run of seed ${seed} broke a promise, or did not end`);
+  if (status !== 0)
+    findings.violate('the write model', `a run of seed ${seed} broke a promise, or did not end`);
 }
 
 /** Runs it to its end or its deadline, whichever comes first. */
@@ -129,7 +163,10 @@ async function run(options: Options): Promise<never> {
 /** @throws {Error} where the work takes longer. */
 async function before<T>(seconds: number, work: Promise<T>): Promise<T> {
   const late = Promise.withResolvers<never>();
-  const timer = setTimeout(() => late.reject(new Error(`It did not end within ${seconds} s.`)), seconds * 1000);
+  const timer = setTimeout(
+    () => late.reject(new Error(`It did not end within ${seconds} s.`)),
+    seconds * 1000,
+  );
   return Promise.race([work, late.promise]).finally(() => clearTimeout(timer));
 }
 

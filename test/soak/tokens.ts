@@ -6,7 +6,16 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { SignJWT } from 'jose';
 
 const ACCOUNT = 'acc_soak';
-export const AUTHORS = ['user-1', 'user-2', 'user-3', 'user-4', 'user-5', 'user-6', 'user-7', 'user-8'] as const;
+export const AUTHORS = [
+  'user-1',
+  'user-2',
+  'user-3',
+  'user-4',
+  'user-5',
+  'user-6',
+  'user-7',
+  'user-8',
+] as const;
 
 const USES_MAX = 25;
 
@@ -31,7 +40,8 @@ export async function createTokens(secret: string, seconds: number): Promise<Tok
   return {
     of: (author) => {
       const known = current.get(author);
-      const used = known && known.uses < USES_MAX ? known : { token: mint({ sub: author }), uses: 0 };
+      const used =
+        known && known.uses < USES_MAX ? known : { token: mint({ sub: author }), uses: 0 };
       used.uses += 1;
       current.set(author, used);
       return used.token;

@@ -25,7 +25,8 @@ const DB = interceptD1(env.DB, async (_, call) => {
 });
 
 /** Builds an error as D1 throws it: the cause names the fault. */
-const d1Error = (message: string) => new Error(`D1_ERROR: ${message}`, { cause: new Error(message) });
+const d1Error = (message: string) =>
+  new Error(`D1_ERROR: ${message}`, { cause: new Error(message) });
 
 const app = createApp({ ...env, DB });
 

@@ -41,13 +41,17 @@ export function createWorld(given: Omit<World, 'runs' | 'existing' | 'nextValue'
 
 const PAGE_ROWS = 20;
 export const listOf = (runId: string) => `/v1/run/${runId}/evaluations?limit=${PAGE_ROWS}`;
-export const pathOf = ({ run_id, id }: Pick<Ledger, 'run_id' | 'id'>) => `/v1/run/${run_id}/evaluation/${id}`;
+export const pathOf = ({ run_id, id }: Pick<Ledger, 'run_id' | 'id'>) =>
+  `/v1/run/${run_id}/evaluation/${id}`;
 
 export const pickAuthor = ({ random }: World): string => random.pick(AUTHORS);
 
 export const pickLedger = ({ random, existing }: World): Ledger =>
   random.pick(random.chance(0.5) ? existing.slice(0, HOT) : existing);
 
-export async function headersOf({ tokens }: World, author: string): Promise<Record<string, string>> {
+export async function headersOf(
+  { tokens }: World,
+  author: string,
+): Promise<Record<string, string>> {
   return { authorization: `Bearer ${await tokens.of(author)}`, 'content-type': 'application/json' };
 }

@@ -28,7 +28,8 @@ export async function createEvaluation(world: World): Promise<void> {
   const { answer, uncertain } = await caller.call(call);
   if (answer.status === 503) return;
   const legal = uncertain === 0 ? [201] : [200, 201];
-  if (!legal.includes(answer.status)) return findings.violate('refused', `create answered ${told(answer)}`);
+  if (!legal.includes(answer.status))
+    return findings.violate('refused', `create answered ${told(answer)}`);
   const row = answer.body as RunEvaluation;
   ledger.created_at = row.created_at;
   advance(ledger, versionOf(row), answer.headers['x-d1-bookmark']);
@@ -48,7 +49,11 @@ export async function updateEvaluation(
   const ledger = pickLedger(world);
   const read = kind === 'conditional update' ? await getEvaluation(world, ledger) : undefined;
   if (kind === 'conditional update' && !read) return;
-  const [author, value, once] = [pickAuthor(world), world.nextValue(), kind === 'update with a key'];
+  const [author, value, once] = [
+    pickAuthor(world),
+    world.nextValue(),
+    kind === 'update with a key',
+  ];
   const headers = await headersOf(world, author);
   if (read) headers['if-match'] = `"${read.version.at}"`;
   if (once) headers['idempotency-key'] = randomUUID();
@@ -94,11 +99,20 @@ export async function sendUpdate(world: World, ledger: Ledger, update: Update): 
     if (answer.status === 412 && expected !== undefined) {
       const same = answer.headers.etag === `"${expected}"`;
       if (same)
-        findings.violate('precondition', `412 to the present entity tag ${answer.headers.etag} of ${ledger.id}`);
+        findings.violate(
+          'precondition',
+          `412 to the present entity tag ${answer.headers.etag} of ${ledger.id}`,
+        );
       return;
     }
-    if (answer.status !== 200) return findings.violate('refused', `${call.kind} answered ${told(answer)}`);
-    const problem = acknowledge(ledger, answer, { value, sent, before: first ? before : '', expected });
+    if (answer.status !== 200)
+      return findings.violate('refused', `${call.kind} answered ${told(answer)}`);
+    const problem = acknowledge(ledger, answer, {
+      value,
+      sent,
+      before: first ? before : '',
+      expected,
+    });
     if (problem !== undefined) findings.violate('acknowledgement', `${ledger.id}: ${problem}`);
   }
 }
@@ -112,19 +126,28 @@ type Asked = {
 };
 
 /** Notes the acknowledgement; says what is wrong with it. */
-function acknowledge(ledger: Ledger, answer: Answer, { value, sent, before, expected }: Asked): string | undefined {
+function acknowledge(
+  ledger: Ledger,
+  answer: Answer,
+  { value, sent, before, expected }: Asked,
+): string | undefined {
   const version = versionOf(answer.body as RunEvaluation);
   advance(ledger, version, answer.headers['x-d1-bookmark']);
   if (version.value !== value || version.by !== sent.author) {
     return `${value} of ${sent.author} was acknowledged as ${version.value} of ${version.by}`;
   }
   sent.acknowledged.add(version.at);
-  if (answer.headers.etag !== `"${version.at}"`) return `the entity tag of ${version.at} is ${answer.headers.etag}`;
-  if (version.at <= before) return `${value} was given the time ${version.at}, but ${before} was acknowledged before`;
+  if (answer.headers.etag !== `"${version.at}"`)
+    return `the entity tag of ${version.at} is ${answer.headers.etag}`;
+  if (version.at <= before)
+    return `${value} was given the time ${version.at}, but ${before} was acknowledged before`;
   if (expected === undefined) return undefined;
   const rival = [...ledger.replaced].find(([at, tag]) => tag === expected && at !== version.at);
   ledger.replaced.set(version.at, expected);
-  return rival && `two conditional updates of ${expected} were acknowledged: ${rival[0]} and ${version.at}`;
+  return (
+    rival &&
+    `two conditional updates of ${expected} were acknowledged: ${rival[0]} and ${version.at}`
+  );
 }
 
 export const told = ({ status, text }: Answer) => `${status} ${text.slice(0, 200)}`;

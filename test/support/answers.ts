@@ -2,32 +2,43 @@
 
 export const NOT_FOUND = {
   status: 404,
-  error: 'Nothing is there for this token: check the ids, and that the token is for the account that owns them.',
+  error:
+    'Nothing is there for this token: check the ids, and that the token is for the account that owns them.',
 };
 
 export const INTERNAL_ERROR = {
   status: 500,
-  error: 'The server failed to process the request; this is not your fault. Quote the x-request-id when you report it.',
+  error:
+    'The server failed to process the request; this is not your fault. Quote the x-request-id when you report it.',
 };
 
 export const ID_IS_TAKEN = {
   status: 409,
-  error: 'The id is taken by another evaluation of this account, with other content: choose another id, or none.',
+  error:
+    'The id is taken by another evaluation of this account, with other content: choose another id, or none.',
 };
 
 export const LABEL_ID_IS_TAKEN = {
   status: 409,
-  error: 'The id is taken by another label of the account, or a shared one: choose another, or none.',
+  error:
+    'The id is taken by another label of the account, or a shared one: choose another, or none.',
 };
 
 export const LABEL_IS_ARCHIVED = {
   status: 422,
-  error: 'The evaluation label is archived: no new evaluation is stored under it. Use another label, or unarchive it.',
+  error:
+    'The evaluation label is archived: no new evaluation is stored under it. Use another label, or unarchive it.',
 };
 
 export const BAD_LIMIT = { status: 400, error: 'limit must be a whole number from 1 to 1000.' };
-export const BAD_LABEL_LIMIT = { status: 400, error: 'limit must be a whole number from 1 to 100.' };
-export const BAD_CURSOR = { status: 400, error: 'cursor must be one that came in a Link header, as it came.' };
+export const BAD_LABEL_LIMIT = {
+  status: 400,
+  error: 'limit must be a whole number from 1 to 100.',
+};
+export const BAD_CURSOR = {
+  status: 400,
+  error: 'cursor must be one that came in a Link header, as it came.',
+};
 
 export const NO_CREDENTIALS = {
   status: 401,

@@ -19,7 +19,20 @@ export const utf8 = (text: string) => new TextEncoder().encode(text);
 const anyText: Arbitrary<string> = fc.oneof(
   fc.string({ unit: 'binary', maxLength: 20 }),
   fc.constantFrom(
-    ...['', ' ', '\0', 'a\0b', '\ufeff', '\u2028', '\ufffd', 'e\u0301', '💥', "' OR 1=1 --", '%00', '__proto__'],
+    ...[
+      '',
+      ' ',
+      '\0',
+      'a\0b',
+      '\ufeff',
+      '\u2028',
+      '\ufffd',
+      'e\u0301',
+      '💥',
+      "' OR 1=1 --",
+      '%00',
+      '__proto__',
+    ],
   ),
 );
 const filledText = anyText.filter((text) => text.trim() !== '');
@@ -32,7 +45,9 @@ const finiteNumber = fc.double({ noNaN: true, noDefaultInfinity: true });
 /** A number as JSON spells it: in one way of several. */
 export const spellingOf = (value: number): Arbitrary<string> =>
   fc.constantFrom(
-    ...(Object.is(value, -0) ? ['-0', '-0.0', '-0e9'] : [`${value}`, value.toExponential(), value.toExponential(20)]),
+    ...(Object.is(value, -0)
+      ? ['-0', '-0.0', '-0e9']
+      : [`${value}`, value.toExponential(), value.toExponential(20)]),
   );
 
 const numberText = fc.oneof(
@@ -43,14 +58,35 @@ const numberText = fc.oneof(
 const jsonText = fc.oneof(
   fc.json({ maxDepth: 2 }),
   fc.oneof(anyText, loneSurrogates).map((text) => JSON.stringify(text)),
-  fc.constantFrom('null', '{"__proto__":{"value":9}}', '{"toString":1}', '['.repeat(20_000) + ']'.repeat(20_000)),
+  fc.constantFrom(
+    'null',
+    '{"__proto__":{"value":9}}',
+    '{"toString":1}',
+    '['.repeat(20_000) + ']'.repeat(20_000),
+  ),
 );
 const beyondDoubles = fc.constantFrom('1e400', '-1e400', `1${'0'.repeat(400)}`);
 const rawText = fc.oneof(
   numberText,
   jsonText,
   beyondDoubles,
-  fc.constantFrom(...['NaN', '-Infinity', 'undefined', '01', '+1', '.5', '0x1', "'a'", '"\n"', '', '{', '[1,]', '1 1']),
+  fc.constantFrom(
+    ...[
+      'NaN',
+      '-Infinity',
+      'undefined',
+      '01',
+      '+1',
+      '.5',
+      '0x1',
+      "'a'",
+      '"\n"',
+      '',
+      '{',
+      '[1,]',
+      '1 1',
+    ],
+  ),
 );
 
 /** How what a row holds may be spelled in JSON: as the same, and as almost the same. */
@@ -66,7 +102,9 @@ const SPELLINGS = {
 type Spelling = keyof typeof SPELLINGS;
 
 /** Raw text under a name, or what the row holds under it. */
-type Member = { readonly name: string; readonly raw: string } | { readonly name: keyof Row; readonly as: Spelling };
+type Member =
+  | { readonly name: string; readonly raw: string }
+  | { readonly name: keyof Row; readonly as: Spelling };
 
 /** Bytes, or the members of an object, also with a name twice, with what may stand around it or be damaged on its way. */
 type Body =
@@ -75,7 +113,11 @@ type Body =
       readonly members: readonly Member[];
       readonly before: string;
       readonly after: string;
-      readonly damage: { readonly at: number; readonly lost: number; readonly bytes: Uint8Array } | null;
+      readonly damage: {
+        readonly at: number;
+        readonly lost: number;
+        readonly bytes: Uint8Array;
+      } | null;
     };
 
 const immutableName = fc.constantFrom<keyof Row>(
@@ -84,14 +126,23 @@ const immutableName = fc.constantFrom<keyof Row>(
 );
 const stored = (name: Arbitrary<keyof Row>): Arbitrary<Member> =>
   fc.record({ name, as: fc.constant('stored' as const) });
-const rawMember = (name: Arbitrary<string>, raw: Arbitrary<string>): Arbitrary<Member> => fc.record({ name, raw });
+const rawMember = (name: Arbitrary<string>, raw: Arbitrary<string>): Arbitrary<Member> =>
+  fc.record({ name, raw });
 const misspelled: Arbitrary<Member> = fc.record({
   name: immutableName,
   as: fc.constantFrom(...(Object.keys(SPELLINGS) as Spelling[])),
 });
 const ignored = rawMember(
   fc.oneof(
-    fc.constantFrom('updated_by', 'updated_at', '__proto__', 'constructor', 'toString', 'Value', 'value '),
+    fc.constantFrom(
+      'updated_by',
+      'updated_at',
+      '__proto__',
+      'constructor',
+      'toString',
+      'Value',
+      'value ',
+    ),
     anyText.map((text) => `x-${text}`),
   ),
   fc.oneof(numberText, jsonText),
@@ -128,12 +179,20 @@ function bodyOf(sentAlong: Arbitrary<Member>, ...needed: Arbitrary<Member>[]): A
     before: mostly('', fc.constantFrom('\ufeff', ' \n\t', '\ufeff\ufeff', '\0', ")]}'")),
     after: mostly('', fc.constantFrom('\r\n', '}', '\0', '\ufeff', ',{"value":1}')),
     damage: fc.option(
-      fc.record({ at: fc.nat(), lost: fc.oneof(fc.nat(1), fc.nat(99)), bytes: fc.uint8Array({ maxLength: 2 }) }),
+      fc.record({
+        at: fc.nat(),
+        lost: fc.oneof(fc.nat(1), fc.nat(99)),
+        bytes: fc.uint8Array({ maxLength: 2 }),
+      }),
       { freq: 5 },
     ),
   });
   const bytes = fc.oneof(fc.uint8Array(), rawText.map(utf8));
-  return fc.oneof({ weight: 6, arbitrary: plain }, { weight: 8, arbitrary: object }, { weight: 1, arbitrary: bytes });
+  return fc.oneof(
+    { weight: 6, arbitrary: plain },
+    { weight: 8, arbitrary: object },
+    { weight: 1, arbitrary: bytes },
+  );
 }
 
 /** What may be sent as an update: all that is stored may come along. */
@@ -151,7 +210,8 @@ export const createBody = bodyOf(
   stored(fc.constant('evaluation_label_id')),
 );
 
-const json = (given: Arbitrary<unknown>): Arbitrary<string> => given.map((value) => JSON.stringify(value));
+const json = (given: Arbitrary<unknown>): Arbitrary<string> =>
+  given.map((value) => JSON.stringify(value));
 const boundText = fc.oneof(numberText, numberText, fc.constant('null'), beyondDoubles, rawText);
 const categoriesText = fc.oneof(
   json(fc.array(anyText, { maxLength: 4 })),
@@ -166,7 +226,9 @@ export const labelBody: Arbitrary<string> = fc
     {
       name: json(mostly(filledText, fc.oneof(anyText, loneSurrogates, anyJson))),
       description: json(mostly(fc.option(anyText), fc.oneof(loneSurrogates, anyJson))),
-      value_type: json(mostly(fc.constantFrom('binary', 'continuous', 'categorical', 'ordinal'), anyJson)),
+      value_type: json(
+        mostly(fc.constantFrom('binary', 'continuous', 'categorical', 'ordinal'), anyJson),
+      ),
       min_value: boundText,
       max_value: boundText,
       categories: categoriesText,
@@ -176,7 +238,10 @@ export const labelBody: Arbitrary<string> = fc
     },
     { requiredKeys: ['name', 'value_type'] },
   )
-  .map((members) => `{${Object.entries(members).map(([name, raw]) => `${JSON.stringify(name)}:${raw}`)}}`);
+  .map(
+    (members) =>
+      `{${Object.entries(members).map(([name, raw]) => `${JSON.stringify(name)}:${raw}`)}}`,
+  );
 
 export function bytesOf(body: Body, row: Row): Uint8Array {
   if (body instanceof Uint8Array) return body;
@@ -188,7 +253,11 @@ export function bytesOf(body: Body, row: Row): Uint8Array {
   const whole = utf8(`${before}{${texts}}${after}`);
   if (damage === null) return whole;
   const at = damage.at % whole.length;
-  return new Uint8Array([...whole.subarray(0, at), ...damage.bytes, ...whole.subarray(at + damage.lost)]);
+  return new Uint8Array([
+    ...whole.subarray(0, at),
+    ...damage.bytes,
+    ...whole.subarray(at + damage.lost),
+  ]);
 }
 
 /** What a row may hold that an update does not change, and whether it was updated before. */
@@ -211,7 +280,10 @@ export const rowFields: Arbitrary<Partial<Row>> = fc
   })
   .map(({ updated, ...fields }) => ({ ...fields, ...updated }));
 
-export type Rule = Pick<Label, 'account_id' | 'value_type' | 'min_value' | 'max_value' | 'categories'>;
+export type Rule = Pick<
+  Label,
+  'account_id' | 'value_type' | 'min_value' | 'max_value' | 'categories'
+>;
 
 const unruled = { min_value: null, max_value: null, categories: null };
 const bound = fc.option(
@@ -236,7 +308,11 @@ const rule: Arbitrary<Omit<Rule, 'account_id'>> = fc.oneof(
         { minLength: 1, maxLength: 12 },
       ),
     )
-    .map(([value_type, categories]) => ({ ...unruled, value_type, categories: JSON.stringify(categories) })),
+    .map(([value_type, categories]) => ({
+      ...unruled,
+      value_type,
+      categories: JSON.stringify(categories),
+    })),
 );
 
 /** The doubles beside a number, and itself. */
@@ -267,7 +343,8 @@ export const ruleAndValue: Arbitrary<readonly [Rule, number]> = rule.chain((made
   );
 });
 
-const percent = (text: string) => utf8(text).reduce((all, byte) => `${all}%${byte.toString(16).padStart(2, '0')}`, '');
+const percent = (text: string) =>
+  utf8(text).reduce((all, byte) => `${all}%${byte.toString(16).padStart(2, '0')}`, '');
 
 /** A segment of a path that is an id, in one of the spellings that a URL allows it. */
 export const spelledId = (id: string): Arbitrary<string> =>
@@ -307,9 +384,19 @@ const INSERTED = [
 export const strangeId = (id: string): Arbitrary<string> =>
   fc.oneof(
     fc
-      .tuple(fc.nat(36), fc.nat(2), fc.oneof(fc.constantFrom(...INSERTED), anyText.map(encodeURIComponent)))
+      .tuple(
+        fc.nat(36),
+        fc.nat(2),
+        fc.oneof(fc.constantFrom(...INSERTED), anyText.map(encodeURIComponent)),
+      )
       .map(([at, removed, inserted]) => id.slice(0, at) + inserted + id.slice(at + removed)),
-    fc.constantFrom(`{${id}}`, `urn:uuid:${id}`, id.replaceAll('-', ''), id.repeat(200), percent(percent(id))),
+    fc.constantFrom(
+      `{${id}}`,
+      `urn:uuid:${id}`,
+      id.replaceAll('-', ''),
+      id.repeat(200),
+      percent(percent(id)),
+    ),
     fc.constantFrom('.', '..', '%2e%2E', '%2F', '%00', '*', 'null'),
     fc.uuid(),
     anyText.map(encodeURIComponent),
@@ -332,7 +419,19 @@ const headerText = fc.string({
 const tagList = (tag: string): Arbitrary<string> => {
   const [space, tail] = [fc.constantFrom('', '', ' ', '\t '), tag.slice(1)];
   const element = fc.oneof(
-    fc.constantFrom(tag, tag, `W/${tag}`, `w/${tag}`, `"${tag}"`, tail, `"x,${tail}`, '""', '', '*', '"*"'),
+    fc.constantFrom(
+      tag,
+      tag,
+      `W/${tag}`,
+      `w/${tag}`,
+      `"${tag}"`,
+      tail,
+      `"x,${tail}`,
+      '""',
+      '',
+      '*',
+      '"*"',
+    ),
     headerText.map((text) => `"${text.replaceAll(/["\s]/g, '')}"`),
   );
   const elements = fc.array(fc.tuple(space, element, space), { maxLength: 4 });
@@ -355,9 +454,18 @@ export const headersOf = (valid: string, tag: string): Arbitrary<Record<string, 
     'if-match': fc.oneof(fc.constantFrom(null, tag, `W/${tag}`, '"another"'), tagList(tag)),
     'if-none-match': mostly<string | null>(null, tagList(tag)),
     'content-type': fc.oneof(
-      fc.constantFrom('application/json', 'application/JSON ; charset=x', 'a/vnd.b+json;', '', null),
+      fc.constantFrom(
+        'application/json',
+        'application/JSON ; charset=x',
+        'a/vnd.b+json;',
+        '',
+        null,
+      ),
       fc.constantFrom('application/json', 'application/json;a="b"'),
-      fc.oneof(fc.constantFrom('text/plain', 'application/jsonp', 'application/json, text/plain', '+json'), headerText),
+      fc.oneof(
+        fc.constantFrom('text/plain', 'application/jsonp', 'application/json, text/plain', '+json'),
+        headerText,
+      ),
     ),
     'content-encoding': seldom('identity', 'IDENTITY', 'gzip', 'identity, gzip', ''),
     'content-range': seldom('bytes 0-10/20', ''),
@@ -366,8 +474,14 @@ export const headersOf = (valid: string, tag: string): Arbitrary<Record<string, 
     accept: seldom('text/html', 'application/json;q=0'),
     origin: seldom('https://app.example', 'null'),
     authorization: fc.oneof(
-      { weight: 9, arbitrary: fc.constantFrom<string | null>(valid, valid.replace('Bearer', 'bEARER  ')) },
-      { weight: 1, arbitrary: fc.constantFrom(null, '', 'Bearer', valid.toUpperCase(), `${valid}, ${valid}`) },
+      {
+        weight: 9,
+        arbitrary: fc.constantFrom<string | null>(valid, valid.replace('Bearer', 'bEARER  ')),
+      },
+      {
+        weight: 1,
+        arbitrary: fc.constantFrom(null, '', 'Bearer', valid.toUpperCase(), `${valid}, ${valid}`),
+      },
       { weight: 1, arbitrary: fc.oneof(headerText, fc.constant(valid.replace('Bearer', 'Basic'))) },
     ),
   });
@@ -388,10 +502,15 @@ export const mutilated = (token: string): Arbitrary<string> => {
           fc.oneof(fc.nat(2), fc.nat(token.length)),
           fc.oneof(fc.constantFrom('', '.', 'A', 'w', '='), part),
         )
-        .map(([at, removed, inserted]) => token.slice(0, at) + inserted + token.slice(at + removed)),
+        .map(
+          ([at, removed, inserted]) => token.slice(0, at) + inserted + token.slice(at + removed),
+        ),
     },
     // The last character has two bits to spare: decoded carelessly, four characters are one and the same.
-    { weight: 1, arbitrary: fc.nat(3).map((bits) => token.slice(0, -1) + BASE64URL.charAt(last ^ bits)) },
+    {
+      weight: 1,
+      arbitrary: fc.nat(3).map((bits) => token.slice(0, -1) + BASE64URL.charAt(last ^ bits)),
+    },
     { weight: 1, arbitrary: fc.array(part, { maxLength: 5 }).map((parts) => parts.join('.')) },
     { weight: 1, arbitrary: headerText },
   );
@@ -415,8 +534,14 @@ const timeNear = (now: number) =>
 export const signedAt = (now: number) =>
   filledText.chain((owner) => {
     const signedBy = (usually: <T>(usual: Arbitrary<T>, other: Arbitrary<T>) => Arbitrary<T>) => {
-      const claim = (usual: Arbitrary<unknown> | unknown, ...others: (Arbitrary<unknown> | unknown)[]) =>
-        usually(arbitraryOf(usual), fc.oneof(...others.map(arbitraryOf), anyJson, fc.constant({ toString: 1 })));
+      const claim = (
+        usual: Arbitrary<unknown> | unknown,
+        ...others: (Arbitrary<unknown> | unknown)[]
+      ) =>
+        usually(
+          arbitraryOf(usual),
+          fc.oneof(...others.map(arbitraryOf), anyJson, fc.constant({ toString: 1 })),
+        );
       const restriction = fc.oneof(
         { weight: 9, arbitrary: fc.constantFrom(undefined, 'own') },
         { weight: 1, arbitrary: fc.uuid() },
@@ -428,9 +553,11 @@ export const signedAt = (now: number) =>
         otherText: usually<string | undefined>(fc.constant(undefined), rawText),
         header: fc.record({
           alg: claim('HS256', fc.constantFrom('none', 'hs256', 'HS512', 'RS256', undefined)),
-          typ: claim(fc.constantFrom(undefined, 'JWT', 'application/AT+JWT'), fc.constantFrom('dpop+jwt', 'JWT '), [
-            'JWT',
-          ]),
+          typ: claim(
+            fc.constantFrom(undefined, 'JWT', 'application/AT+JWT'),
+            fc.constantFrom('dpop+jwt', 'JWT '),
+            ['JWT'],
+          ),
           kid: claim(undefined, anyText),
           crit: claim(undefined, fc.constantFrom([], ['exp'])),
           jwk: claim(undefined),
@@ -438,7 +565,15 @@ export const signedAt = (now: number) =>
         claims: fc.record({
           account_id: fc.oneof(
             { weight: 5, arbitrary: fc.constant<unknown>(owner) },
-            { weight: 2, arbitrary: fc.constantFrom(`${owner} `, `${owner}\0`, ` ${owner}`, owner.toUpperCase()) },
+            {
+              weight: 2,
+              arbitrary: fc.constantFrom(
+                `${owner} `,
+                `${owner}\0`,
+                ` ${owner}`,
+                owner.toUpperCase(),
+              ),
+            },
             { weight: 1, arbitrary: claim(owner, [owner], undefined, anyText, loneSurrogates) },
           ),
           sub: claim(filledText, fc.constantFrom('', '\u00a0\t', undefined), loneSurrogates),
@@ -446,7 +581,10 @@ export const signedAt = (now: number) =>
           nbf: claim(undefined, timeNear(now)),
           iat: claim(undefined, timeNear(now)),
           iss: claim('issuer', fc.constantFrom('Issuer', undefined), ['issuer']),
-          aud: claim(fc.constantFrom('api', ['other', 'api']), fc.constantFrom('api ', [], [['api']], undefined)),
+          aud: claim(
+            fc.constantFrom('api', ['other', 'api']),
+            fc.constantFrom('api ', [], [['api']], undefined),
+          ),
           run_id: restriction,
           evaluation_id: restriction,
         }),
@@ -462,7 +600,21 @@ export const signedAt = (now: number) =>
 /** What a query may hold for a number of rows. */
 export const limitText = fc.oneof(
   fc.integer({ min: -2, max: 1100 }).map(String),
-  fc.constantFrom('1', '999', '1000', '1001', '01', '1.0', '1e2', ' 1', '+1', '１', 'NaN', '0x10', '9'.repeat(400)),
+  fc.constantFrom(
+    '1',
+    '999',
+    '1000',
+    '1001',
+    '01',
+    '1.0',
+    '1e2',
+    ' 1',
+    '+1',
+    '１',
+    'NaN',
+    '0x10',
+    '9'.repeat(400),
+  ),
   anyText,
 );
 
@@ -472,7 +624,13 @@ export const cursorText = (places: readonly string[]): Arbitrary<string> =>
     fc.constantFrom(...places).map((place) => btoa(place).replaceAll('=', '')),
     fc.constantFrom(...places).map((place) => btoa(place)),
     fc
-      .tuple(fc.constantFrom(...places), fc.nat(60), fc.string({ unit: 'binary-ascii', maxLength: 3 }))
-      .map(([place, at, inserted]) => btoa(place.slice(0, at) + inserted + place.slice(at + 1)).replaceAll('=', '')),
+      .tuple(
+        fc.constantFrom(...places),
+        fc.nat(60),
+        fc.string({ unit: 'binary-ascii', maxLength: 3 }),
+      )
+      .map(([place, at, inserted]) =>
+        btoa(place.slice(0, at) + inserted + place.slice(at + 1)).replaceAll('=', ''),
+      ),
     anyText,
   );

@@ -29,4 +29,5 @@ export function stillClock(start = new Date('2026-11-22T10:11:12.345Z')): StillC
 }
 
 /** Waits until something has happened, for as long as a busy machine may need. */
-export const until = (happened: () => void) => vi.waitFor(happened, { timeout: 20_000, interval: 5 });
+export const until = (happened: () => void) =>
+  vi.waitFor(happened, { timeout: 20_000, interval: 5 });

@@ -27,7 +27,9 @@ type Document = {
 };
 
 /** All parts of it, put together as the Worker gives them. */
-export const document: Document = await (await exports.default.fetch('https://api.test/openapi.json')).json();
+export const document: Document = await (
+  await exports.default.fetch('https://api.test/openapi.json')
+).json();
 
 const METHODS = ['get', 'put', 'post', 'delete'] as const;
 const { components } = document;
@@ -57,7 +59,8 @@ export const describedResponse = (operation: Operation, status: number): Describ
 /** Made once a schema: to resolve all references again for each response takes as long as the response itself. */
 const validators = new WeakMap<Schema, Validator>();
 function validatorOf(schema: Schema): Validator {
-  const validator = validators.get(schema) ?? new Validator({ ...schema, components } as Schema, '2020-12', false);
+  const validator =
+    validators.get(schema) ?? new Validator({ ...schema, components } as Schema, '2020-12', false);
   validators.set(schema, validator);
   return validator;
 }
@@ -74,7 +77,9 @@ const UNDECLARED = /^(content-type|content-length|vary|access-control-.*)$/;
 export async function expectDocumented(request: Request, response: Response): Promise<void> {
   const { pathname } = new URL(request.url);
   const method = request.method === 'HEAD' ? 'get' : request.method.toLowerCase();
-  const found = DOCUMENTED.find((candidate) => candidate.method === method && candidate.path.test(pathname));
+  const found = DOCUMENTED.find(
+    (candidate) => candidate.method === method && candidate.path.test(pathname),
+  );
   if (!found) return expectUndocumented(request, response);
 
   const described = describedResponse(found.operation, response.status);
@@ -87,21 +92,36 @@ export async function expectDocumented(request: Request, response: Response): Pr
     if (value === null) expect(header.required, `${where} lacks ${name}`).not.toBe(true);
     else expect(errorsOf(header.schema, value), `${where} ${name}`).toEqual([]);
   }
-  const extra = [...response.headers.keys()].filter((name) => !UNDECLARED.test(name) && !(name in declared));
+  const extra = [...response.headers.keys()].filter(
+    (name) => !UNDECLARED.test(name) && !(name in declared),
+  );
   expect(extra, `${where} has headers that are not in the document`).toEqual([]);
   if (request.method === 'HEAD') return;
   if (!described.content) return expect(await response.clone().text(), where).toBe('');
-  if (described.content['text/html'] && response.headers.get('content-type') === 'text/html; charset=utf-8') return;
+  if (
+    described.content['text/html'] &&
+    response.headers.get('content-type') === 'text/html; charset=utf-8'
+  )
+    return;
   expect(response.headers.get('content-type'), where).toBe('application/json');
-  expect(errorsOf(described.content['application/json'].schema, await response.clone().json()), where).toEqual([]);
+  expect(
+    errorsOf(described.content['application/json'].schema, await response.clone().json()),
+    where,
+  ).toEqual([]);
 }
 
 /** What is no operation is a path or a method that does not exist, or a browser that asks before it calls. */
 async function expectUndocumented(request: Request, response: Response): Promise<void> {
-  if (request.method === 'OPTIONS' && request.headers.has('access-control-request-method') && response.status === 204)
+  if (
+    request.method === 'OPTIONS' &&
+    request.headers.has('access-control-request-method') &&
+    response.status === 204
+  )
     return;
   expect([404, 405]).toContain(response.status);
   expect(response.headers.has('allow')).toBe(response.status === 405);
   if (request.method === 'HEAD') return;
-  expect(errorsOf({ $ref: '#/components/schemas/Error' }, await response.clone().json())).toEqual([]);
+  expect(errorsOf({ $ref: '#/components/schemas/Error' }, await response.clone().json())).toEqual(
+    [],
+  );
 }

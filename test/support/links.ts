@@ -24,24 +24,41 @@ export async function linkTo(
 export const visit = (url: string, init: RequestInit = {}) => {
   const { body, ...rest } = init;
   // A text would bring a Content-Type of its own.
-  return new Request(url, typeof body === 'string' ? { ...rest, body: new TextEncoder().encode(body) } : init);
+  return new Request(
+    url,
+    typeof body === 'string' ? { ...rest, body: new TextEncoder().encode(body) } : init,
+  );
 };
 
 /** What a sender posts to the link. */
 export const post = (url: string, body: unknown, headers: Record<string, string> = {}) =>
-  visit(url, { method: 'POST', body: typeof body === 'string' ? body : JSON.stringify(body), headers });
+  visit(url, {
+    method: 'POST',
+    body: typeof body === 'string' ? body : JSON.stringify(body),
+    headers,
+  });
 
 /** As a browser asks for a page. */
-export const BROWSER = { accept: 'text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8' };
+export const BROWSER = {
+  accept: 'text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8',
+};
 
 export const open = (url: string) => visit(url, { headers: BROWSER });
 
 /** What the form of the page sends. */
 export const answer = (url: string, version: string, value: string) =>
-  new Request(url, { method: 'POST', headers: BROWSER, body: new URLSearchParams({ version, value }) });
+  new Request(url, {
+    method: 'POST',
+    headers: BROWSER,
+    body: new URLSearchParams({ version, value }),
+  });
 
 /** The URL of a link that the Worker under test has not made: signed by the secret, whatever it holds. */
-export async function signedLink(row: Row, changed: Partial<Link> = {}, secret = LINK_SECRET): Promise<string> {
+export async function signedLink(
+  row: Row,
+  changed: Partial<Link> = {},
+  secret = LINK_SECRET,
+): Promise<string> {
   const { sign } = await createLinkKeys(new TextEncoder().encode(secret));
   const key = await sign({
     id: crypto.randomUUID(),

@@ -3,7 +3,14 @@
  * refusals, outage, log, rate limit, CORS, sessions, document. So no matrix names an operation; what only one operation
  * does is in the test named after it.
  */
-import { BAD_CURSOR, BAD_LABEL_LIMIT, BAD_LIMIT, ID_IS_TAKEN, LABEL_ID_IS_TAKEN, NOT_FOUND } from './answers.ts';
+import {
+  BAD_CURSOR,
+  BAD_LABEL_LIMIT,
+  BAD_LIMIT,
+  ID_IS_TAKEN,
+  LABEL_ID_IS_TAKEN,
+  NOT_FOUND,
+} from './answers.ts';
 import { ACCOUNT, type Row, readRows, request, storeLabel } from './worker.ts';
 
 type Headers = Record<string, string | null>;
@@ -63,20 +70,24 @@ const same = (restricted: string | undefined, asked: string) =>
 
 const RUN: Resource = {
   idsOf: ({ run_id }) => ({ id: run_id }),
-  isAllowedBy: ({ run_id, evaluation_id }, asked) => evaluation_id === undefined && same(run_id, asked.run_id),
+  isAllowedBy: ({ run_id, evaluation_id }, asked) =>
+    evaluation_id === undefined && same(run_id, asked.run_id),
   exists: () => true,
 };
 
 const EVALUATION: Resource = {
   idsOf: ({ run_id, id }) => ({ run_id, evaluation_id: id }),
-  isAllowedBy: ({ run_id, evaluation_id }, asked) => same(run_id, asked.run_id) && same(evaluation_id, asked.id),
-  exists: (stored, asked) => stored.account_id === ACCOUNT && stored.id === asked.id && stored.run_id === asked.run_id,
+  isAllowedBy: ({ run_id, evaluation_id }, asked) =>
+    same(run_id, asked.run_id) && same(evaluation_id, asked.id),
+  exists: (stored, asked) =>
+    stored.account_id === ACCOUNT && stored.id === asked.id && stored.run_id === asked.run_id,
 };
 
 /** The links of an evaluation, which a token for that evaluation alone may not make or revoke. */
 const LINKS: Resource = {
   idsOf: ({ run_id, id }) => ({ run_id, evaluation_id: id, link_id: LINK_ID }),
-  isAllowedBy: ({ run_id, evaluation_id }, asked) => evaluation_id === undefined && same(run_id, asked.run_id),
+  isAllowedBy: ({ run_id, evaluation_id }, asked) =>
+    evaluation_id === undefined && same(run_id, asked.run_id),
   exists: EVALUATION.exists,
 };
 /** Of no link that was made, which makes no difference. */
@@ -151,7 +162,10 @@ const UPDATE = {
   body: () => ({ value: 9 }),
   malformed: {
     'a body that is not JSON': NOT_JSON,
-    'no value': { body: () => ({}), error: 'The body must have the property value, a JSON number.' },
+    'no value': {
+      body: () => ({}),
+      error: 'The body must have the property value, a JSON number.',
+    },
     'If-Match without quotes': {
       headers: { 'if-match': 'x' },
       error: 'If-Match must be * or a list of entity tags in double quotes, as they came in ETag.',
@@ -197,7 +211,8 @@ const ENTRIES: readonly Operation[] = [
       'a body that is not JSON': NOT_JSON,
       'no value': {
         body: creation({ value: undefined }),
-        error: 'The body must have the properties evaluation_label_id, a UUID, and value, a JSON number.',
+        error:
+          'The body must have the properties evaluation_label_id, a UUID, and value, a JSON number.',
       },
       'an Idempotency-Key with a space': BAD_KEY,
       'an output_name of 256 characters': {
@@ -305,7 +320,10 @@ const ENTRIES: readonly Operation[] = [
     access: 'read',
     success: 200,
     missing: null,
-    malformed: { ...PAGE.malformed, 'a limit of 0': { query: '?limit=0', error: BAD_LABEL_LIMIT.error } },
+    malformed: {
+      ...PAGE.malformed,
+      'a limit of 0': { query: '?limit=0', error: BAD_LABEL_LIMIT.error },
+    },
     forbidden: {},
   },
   {
@@ -334,7 +352,8 @@ const ENTRIES: readonly Operation[] = [
       'a body that is not JSON': NOT_JSON,
       'no change': {
         body: () => ({ value_type: 'continuous' }),
-        error: 'The body must have name, description or archived: nothing else of a label can change.',
+        error:
+          'The body must have name, description or archived: nothing else of a label can change.',
       },
       'If-Match without quotes': UPDATE.malformed['If-Match without quotes'],
       'If-None-Match': UPDATE.malformed['If-None-Match'],
@@ -377,11 +396,15 @@ const ENTRIES: readonly Operation[] = [
       },
       'values that are none': {
         body: () => ({ values: ['approved'] }),
-        error: 'values must be an object of at most 32 numbers, such as {"approved":1,"rejected":0}.',
+        error:
+          'values must be an object of at most 32 numbers, such as {"approved":1,"rejected":0}.',
       },
     },
     forbidden: {
-      'another author': { body: () => ({ author: 'mallory' }), error: 'author is set by the server: leave it out.' },
+      'another author': {
+        body: () => ({ author: 'mallory' }),
+        error: 'author is set by the server: leave it out.',
+      },
     },
   },
   {
@@ -411,7 +434,9 @@ export const OPERATIONS = ENTRIES.map((operation) => ({
     return request(`${fill(path, resource.idsOf(row))}${change.query ?? ''}`, {
       method,
       headers: { ...headers, ...change.headers },
-      ...(content === undefined ? {} : { body: typeof content === 'string' ? content : JSON.stringify(content) }),
+      ...(content === undefined
+        ? {}
+        : { body: typeof content === 'string' ? content : JSON.stringify(content) }),
     });
   },
 }));

@@ -3,7 +3,10 @@ import { expect } from 'vitest';
 import { get, worker } from './worker.ts';
 
 /** Follows the links from a path to the last page, at most a few. */
-export async function pagesFrom<T>(path: string, headers: Record<string, string> = {}): Promise<T[][]> {
+export async function pagesFrom<T>(
+  path: string,
+  headers: Record<string, string> = {},
+): Promise<T[][]> {
   const pages: T[][] = [];
   for (let next: string | undefined = path; next !== undefined && pages.length < 20; ) {
     const response = await worker(await get(next, headers));

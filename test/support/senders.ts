@@ -34,15 +34,31 @@ type Sender = Recorded & Reading;
 const sender = (recorded: Recorded, ...readings: Reading[]): Sender[] =>
   readings.map((reading) => ({ ...recorded, ...reading }));
 
-function reading(name: string, pointer: string, label: Rule, value: number, values: Numbers = {}): Reading {
+function reading(
+  name: string,
+  pointer: string,
+  label: Rule,
+  value: number,
+  values: Numbers = {},
+): Reading {
   return { name, pointer, values, label, value };
 }
 
 const binary = { value_type: 'binary' };
-const range = (min_value: number, max_value: number) => ({ value_type: 'continuous', min_value, max_value });
+const range = (min_value: number, max_value: number) => ({
+  value_type: 'continuous',
+  min_value,
+  max_value,
+});
 
 /** Of a label whose categories are the texts that may be sent. */
-function category(name: string, pointer: string, value_type: string, value: number, ...texts: string[]): Reading {
+function category(
+  name: string,
+  pointer: string,
+  value_type: string,
+  value: number,
+  ...texts: string[]
+): Reading {
   const values = Object.fromEntries(texts.map((text, index) => [text, index]));
   return { name, pointer, values, label: { value_type, categories: JSON.stringify(texts) }, value };
 }
@@ -60,8 +76,20 @@ const labelStudio = sender(
       annotation: {
         id: 1017,
         result: [
-          { id: 'kQ3xTzR1aB', type: 'choices', value: { choices: ['Good'] }, from_name: 'verdict', to_name: 'answer' },
-          { id: 'vN8pLw2YcD', type: 'rating', value: { rating: 4 }, from_name: 'quality', to_name: 'answer' },
+          {
+            id: 'kQ3xTzR1aB',
+            type: 'choices',
+            value: { choices: ['Good'] },
+            from_name: 'verdict',
+            to_name: 'answer',
+          },
+          {
+            id: 'vN8pLw2YcD',
+            type: 'rating',
+            value: { rating: 4 },
+            from_name: 'quality',
+            to_name: 'answer',
+          },
         ],
         created_at: '2026-11-24T13:52:48.536303Z',
         lead_time: 37.13,
@@ -71,13 +99,22 @@ const labelStudio = sender(
       project: { id: 2, title: 'Answers', label_config: '<View></View>', created_by: 17 },
     },
   },
-  category('Label Studio, a choice', '/annotation/result/0/value/choices/0', 'ordinal', 2, 'Bad', 'Neutral', 'Good'),
+  category(
+    'Label Studio, a choice',
+    '/annotation/result/0/value/choices/0',
+    'ordinal',
+    2,
+    'Bad',
+    'Neutral',
+    'Good',
+  ),
   reading('Label Studio, a rating', '/annotation/result/1/value/rating', range(1, 5), 4),
 );
 
 const typeform = sender(
   {
-    source: 'https://developers.typeform.com/webhooks/example-payload/ (the media type is from memory)',
+    source:
+      'https://developers.typeform.com/webhooks/example-payload/ (the media type is from memory)',
     headers: JSON_TYPE,
     body: {
       event_id: '01KAV7W3E8Z5N2Q4R6T8Y0B1CD',
@@ -90,22 +127,48 @@ const typeform = sender(
         hidden: { run: 'run-17' },
         definition: { id: 'lT4Z3x', title: 'Was this answer useful?', fields: [] },
         answers: [
-          { type: 'number', number: 7, field: { id: 'NRsxU591aaaa', type: 'opinion_scale', ref: 'usefulness' } },
-          { type: 'number', number: 3, field: { id: 'WOTdC00Faaaa', type: 'rating', ref: 'stars' } },
-          { type: 'choice', choice: { label: 'Friendly' }, field: { id: 'k6TP9oLGaaaa', type: 'multiple_choice' } },
-          { type: 'boolean', boolean: false, field: { id: 'RUqkXSeXaaaa', type: 'yes_no', ref: 'again' } },
+          {
+            type: 'number',
+            number: 7,
+            field: { id: 'NRsxU591aaaa', type: 'opinion_scale', ref: 'usefulness' },
+          },
+          {
+            type: 'number',
+            number: 3,
+            field: { id: 'WOTdC00Faaaa', type: 'rating', ref: 'stars' },
+          },
+          {
+            type: 'choice',
+            choice: { label: 'Friendly' },
+            field: { id: 'k6TP9oLGaaaa', type: 'multiple_choice' },
+          },
+          {
+            type: 'boolean',
+            boolean: false,
+            field: { id: 'RUqkXSeXaaaa', type: 'yes_no', ref: 'again' },
+          },
         ],
       },
     },
   },
   reading('Typeform, an opinion scale', '/form_response/answers/0/number', range(0, 10), 7),
   reading('Typeform, a rating', '/form_response/answers/1/number', range(1, 5), 3),
-  category('Typeform, a choice', '/form_response/answers/2/choice/label', 'categorical', 1, 'Formal', 'Friendly'),
+  category(
+    'Typeform, a choice',
+    '/form_response/answers/2/choice/label',
+    'categorical',
+    1,
+    'Formal',
+    'Friendly',
+  ),
   reading('Typeform, a no', '/form_response/answers/3/boolean', binary, 0),
 );
 
 /** A choice is known by its option's id. Forms were also seen to send that without an array around it. */
-const [GOOD, BAD] = ['aa746040-0000-4000-8000-000000000001', 'aa746040-0000-4000-8000-000000000002'];
+const [GOOD, BAD] = [
+  'aa746040-0000-4000-8000-000000000001',
+  'aa746040-0000-4000-8000-000000000002',
+];
 const OPTIONS = [GOOD, BAD].map((id, index) => ({ id, text: `Option ${index + 1}` }));
 const tally = sender(
   {
@@ -126,8 +189,19 @@ const tally = sender(
         fields: [
           { key: 'question_oDj1BX', label: 'run', type: 'HIDDEN_FIELDS', value: 'run-17' },
           { key: 'question_2B6KAX', label: 'How useful?', type: 'LINEAR_SCALE', value: 8 },
-          { key: 'question_Ol6aJX', label: 'Verdict', type: 'DROPDOWN', value: [GOOD], options: OPTIONS },
-          { key: `question_Vj7KGX_${GOOD}`, label: 'Checked (facts)', type: 'CHECKBOXES', value: true },
+          {
+            key: 'question_Ol6aJX',
+            label: 'Verdict',
+            type: 'DROPDOWN',
+            value: [GOOD],
+            options: OPTIONS,
+          },
+          {
+            key: `question_Vj7KGX_${GOOD}`,
+            label: 'Checked (facts)',
+            type: 'CHECKBOXES',
+            value: true,
+          },
         ],
       },
     },
@@ -141,7 +215,11 @@ const github = (event: string, file: string, details: object): Recorded => ({
   source:
     `octokit/webhooks: payload-examples/api.github.com/${event}/${file}; ` +
     'https://docs.github.com/en/webhooks/webhook-events-and-payloads',
-  headers: { ...JSON_TYPE, 'x-github-event': event, 'x-github-delivery': '0b989ba4-0000-11f1-8000-000000000017' },
+  headers: {
+    ...JSON_TYPE,
+    'x-github-event': event,
+    'x-github-delivery': '0b989ba4-0000-11f1-8000-000000000017',
+  },
   body: {
     ...details,
     repository: { id: 186853002, name: 'answers', full_name: 'example/answers', private: true },
@@ -154,7 +232,10 @@ const githubReview = sender(
     review: { id: 237895671, user: { login: 'user-17', id: 17 }, body: null, state: 'approved' },
     pull_request: { id: 279147437, number: 2, state: 'open', title: 'Answer in one sentence' },
   }),
-  reading('GitHub, an approving review', '/review/state', binary, 1, { approved: 1, changes_requested: 0 }),
+  reading('GitHub, an approving review', '/review/state', binary, 1, {
+    approved: 1,
+    changes_requested: 0,
+  }),
 );
 const githubRun = sender(
   github('workflow_run', 'completed.payload.json', {
@@ -162,7 +243,10 @@ const githubRun = sender(
     workflow_run: { id: 289782451, name: 'evals', status: 'completed', conclusion: 'failure' },
     workflow: { id: 2823525, name: 'evals', path: '.github/workflows/evals.yml', state: 'active' },
   }),
-  reading('GitHub, a failed workflow run', '/workflow_run/conclusion', binary, 0, { success: 1, failure: 0 }),
+  reading('GitHub, a failed workflow run', '/workflow_run/conclusion', binary, 0, {
+    success: 1,
+    failure: 0,
+  }),
 );
 
 const stripe = sender(
@@ -175,14 +259,19 @@ const stripe = sender(
       object: 'event',
       api_version: '2026-10-28.made-up',
       created: 1795540000,
-      data: { object: { id: 'prv_1MadeUp17', object: 'review', closed_reason: 'approved', open: false } },
+      data: {
+        object: { id: 'prv_1MadeUp17', object: 'review', closed_reason: 'approved', open: false },
+      },
       livemode: false,
       pending_webhooks: 1,
       request: { id: null, idempotency_key: null },
       type: 'review.closed',
     },
   },
-  reading('Stripe, a closed review', '/data/object/closed_reason', binary, 1, { approved: 1, disputed: 0 }),
+  reading('Stripe, a closed review', '/data/object/closed_reason', binary, 1, {
+    approved: 1,
+    disputed: 0,
+  }),
 );
 
 /** A single score has no webhook; a monitor, which can watch scores, has one. */
@@ -200,7 +289,10 @@ const langfuse = sender(
         monitorId: 'monitor_17',
         projectId: 'project_17',
         permalink: 'https://langfuse.example.com/project/project_17/monitors/monitor_17',
-        message: { title: 'avg correctness crossed warning threshold', body: 'avg correctness is 0.71' },
+        message: {
+          title: 'avg correctness crossed warning threshold',
+          body: 'avg correctness is 0.71',
+        },
         severity: 'WARNING',
         view: 'scores-numeric',
         filters: [],
@@ -208,7 +300,15 @@ const langfuse = sender(
       },
     },
   },
-  category('Langfuse, an alert of a monitor', '/payload/severity', 'ordinal', 1, 'OK', 'WARNING', 'ALERT'),
+  category(
+    'Langfuse, an alert of a monitor',
+    '/payload/severity',
+    'ordinal',
+    1,
+    'OK',
+    'WARNING',
+    'ALERT',
+  ),
 );
 
 /** Passes on what another node put out, whatever that is. A form's answers are named by its questions as they were typed. */
@@ -223,12 +323,23 @@ const n8nApproval = n8n(
 );
 const n8nForm = n8n(
   'nodes/Form/utils.ts',
-  { 'Correct / complete (1~5)?': 4, submittedAt: '2026-11-24T12:00:00.000Z', formMode: 'production' },
+  {
+    'Correct / complete (1~5)?': 4,
+    submittedAt: '2026-11-24T12:00:00.000Z',
+    formMode: 'production',
+  },
   reading('n8n, a form with a slash and a tilde', '/Correct ~1 complete (1~05)?', range(1, 5), 4),
 );
 const n8nRow = n8n(
   'and any node before it',
-  { id: 17, value: 99, run_id: 'run-17', account_id: 'another', created_by: 'user-17', rating: -0.25 },
+  {
+    id: 17,
+    value: 99,
+    run_id: 'run-17',
+    account_id: 'another',
+    created_by: 'user-17',
+    rating: -0.25,
+  },
   reading('n8n, a row with an id and a value of its own', '/rating', range(-1, 1), -0.25),
 );
 
@@ -238,7 +349,11 @@ const argilla = sender(
     source:
       'argilla-io/argilla: argilla/docs/how_to_guides/webhooks_internals.md, ' +
       'argilla-server/src/argilla_server/webhooks/v1/commons.py, argilla-server/src/argilla_server/jobs/webhook_jobs.py',
-    headers: { ...JSON_TYPE, 'webhook-id': 'msg_bWFkZS11cC1pZC0wMDAxNw', 'webhook-timestamp': '1795540000' },
+    headers: {
+      ...JSON_TYPE,
+      'webhook-id': 'msg_bWFkZS11cC1pZC0wMDAxNw',
+      'webhook-timestamp': '1795540000',
+    },
     body: {
       type: 'response.created',
       version: 1,
@@ -253,7 +368,12 @@ const argilla = sender(
           fields: { text: 'A long answer, “quoted” and all. '.repeat(3000) },
           external_id: 'run-17',
         },
-        user: { id: 'df114042-0000-4000-8000-000000000017', first_name: '', last_name: null, username: 'user-17' },
+        user: {
+          id: 'df114042-0000-4000-8000-000000000017',
+          first_name: '',
+          last_name: null,
+          username: 'user-17',
+        },
       },
     },
   },
@@ -262,8 +382,13 @@ const argilla = sender(
 
 const svix = sender(
   {
-    source: 'https://docs.svix.com/idempotency (the media type is from memory, the event is made up)',
-    headers: { ...JSON_TYPE, 'svix-id': 'msg_3MadeUp0000000000000000017', 'svix-timestamp': '1795540000' },
+    source:
+      'https://docs.svix.com/idempotency (the media type is from memory, the event is made up)',
+    headers: {
+      ...JSON_TYPE,
+      'svix-id': 'msg_3MadeUp0000000000000000017',
+      'svix-timestamp': '1795540000',
+    },
     body: { type: 'answer.graded', id: 'answer_17', status: 'passed' },
   },
   reading('a sender behind Svix', '/status', binary, 1, { passed: 1, failed: 0 }),
@@ -271,7 +396,8 @@ const svix = sender(
 
 const refactor = sender(
   {
-    source: 're-factor API Reference, callback_url of a run: its state, with its id at the top (the rest is assumed)',
+    source:
+      're-factor API Reference, callback_url of a run: its state, with its id at the top (the rest is assumed)',
     headers: JSON_TYPE,
     body: {
       id: '0197c3e0-0000-7000-8000-000000000017',
@@ -304,15 +430,27 @@ const bytesOf = ({ body }: Recorded, before = '') =>
   new TextEncoder().encode(before + (typeof body === 'string' ? body : JSON.stringify(body)));
 
 /** How else the same JSON arrives, from senders that do not know or say what they send. */
-const VARIANTS: readonly { readonly name: string; readonly headers: Recorded['headers']; readonly before?: string }[] =
-  [
-    { name: 'form-encoded, as curl -d says', headers: { 'content-type': 'application/x-www-form-urlencoded' } },
-    { name: 'text/plain, as fetch says of a text', headers: { 'content-type': 'text/plain;charset=UTF-8' } },
-    { name: 'without a Content-Type', headers: {} },
-    { name: 'with a charset', headers: { 'content-type': 'application/json; charset=utf-8' } },
-    { name: 'with a media type of its own', headers: { 'content-type': 'application/vnd.example.v2+json' } },
-    { name: 'after a byte order mark', headers: JSON_TYPE, before: '\ufeff' },
-  ];
+const VARIANTS: readonly {
+  readonly name: string;
+  readonly headers: Recorded['headers'];
+  readonly before?: string;
+}[] = [
+  {
+    name: 'form-encoded, as curl -d says',
+    headers: { 'content-type': 'application/x-www-form-urlencoded' },
+  },
+  {
+    name: 'text/plain, as fetch says of a text',
+    headers: { 'content-type': 'text/plain;charset=UTF-8' },
+  },
+  { name: 'without a Content-Type', headers: {} },
+  { name: 'with a charset', headers: { 'content-type': 'application/json; charset=utf-8' } },
+  {
+    name: 'with a media type of its own',
+    headers: { 'content-type': 'application/vnd.example.v2+json' },
+  },
+  { name: 'after a byte order mark', headers: JSON_TYPE, before: '\ufeff' },
+];
 
 /** Each as its sender sends it; and a text, a number and a boolean as others would. All of them are to be stored. */
 export const REQUESTS: readonly SentRequest[] = [

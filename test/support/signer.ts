@@ -12,9 +12,18 @@ const ALGORITHMS = {
   PS256: { generate: rsa('RSA-PSS'), sign: { name: 'RSA-PSS', saltLength: 32 } },
   PS384: { generate: rsa('RSA-PSS', 'SHA-384'), sign: { name: 'RSA-PSS', saltLength: 48 } },
   PS512: { generate: rsa('RSA-PSS', 'SHA-512'), sign: { name: 'RSA-PSS', saltLength: 64 } },
-  ES256: { generate: { name: 'ECDSA', namedCurve: 'P-256' }, sign: { name: 'ECDSA', hash: 'SHA-256' } },
-  ES384: { generate: { name: 'ECDSA', namedCurve: 'P-384' }, sign: { name: 'ECDSA', hash: 'SHA-384' } },
-  ES512: { generate: { name: 'ECDSA', namedCurve: 'P-521' }, sign: { name: 'ECDSA', hash: 'SHA-512' } },
+  ES256: {
+    generate: { name: 'ECDSA', namedCurve: 'P-256' },
+    sign: { name: 'ECDSA', hash: 'SHA-256' },
+  },
+  ES384: {
+    generate: { name: 'ECDSA', namedCurve: 'P-384' },
+    sign: { name: 'ECDSA', hash: 'SHA-384' },
+  },
+  ES512: {
+    generate: { name: 'ECDSA', namedCurve: 'P-521' },
+    sign: { name: 'ECDSA', hash: 'SHA-512' },
+  },
   EdDSA: { generate: { name: 'Ed25519' }, sign: { name: 'Ed25519' } },
   Ed25519: { generate: { name: 'Ed25519' }, sign: { name: 'Ed25519' } },
 };
@@ -34,7 +43,10 @@ export type KeyPair = Signer & { readonly jwk: JsonWebKey & { kid: string } };
 
 export async function keyPair(alg: Algorithm, kid: string, modulusLength = 2048): Promise<KeyPair> {
   const { generate, sign } = ALGORITHMS[alg];
-  const pair = await crypto.subtle.generateKey({ ...generate, modulusLength }, true, ['sign', 'verify']);
+  const pair = await crypto.subtle.generateKey({ ...generate, modulusLength }, true, [
+    'sign',
+    'verify',
+  ]);
   if (!('publicKey' in pair)) throw new Error(`${alg} has no key pair`);
   // As an issuer publishes it: without WebCrypto's own members.
   const { ext: _, key_ops: __, alg: ___, ...jwk } = await exportJwk(pair.publicKey);
@@ -55,7 +67,9 @@ async function exportJwk(key: CryptoKey): Promise<JsonWebKey> {
 
 export async function hmac(secret: string, alg = 'HS256'): Promise<Signer> {
   const hash = alg.replace('HS', 'SHA-');
-  const key = await crypto.subtle.importKey('raw', utf8(secret), { name: 'HMAC', hash }, false, ['sign']);
+  const key = await crypto.subtle.importKey('raw', utf8(secret), { name: 'HMAC', hash }, false, [
+    'sign',
+  ]);
   return signer({ alg }, key, { name: 'HMAC' });
 }
 

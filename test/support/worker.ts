@@ -15,7 +15,10 @@ import { type Header, hmac } from './signer.ts';
 export type Send = (request: Request) => Promise<Response>;
 
 /** Checks each response of the whole suite against the OpenAPI document. */
-async function documented(request: Request, respond: (request: Request) => Response | Promise<Response>) {
+async function documented(
+  request: Request,
+  respond: (request: Request) => Response | Promise<Response>,
+) {
   const response = await respond(request);
   await expectDocumented(request, response);
   return response;
@@ -91,7 +94,10 @@ export async function storeEvaluation(fields: Partial<Row> = {}): Promise<Row> {
 export type Label = Omit<LabelRow, 'value_type'> & { value_type: string };
 
 /** Stores a label of the sample account and an evaluation under it. */
-export async function storeLabelled(label: Partial<Label>, fields: Partial<Row> = {}): Promise<Row> {
+export async function storeLabelled(
+  label: Partial<Label>,
+  fields: Partial<Row> = {},
+): Promise<Row> {
   const row = await storeEvaluation(fields);
   await storeLabel({ id: row.evaluation_label_id, ...label });
   return row;
@@ -159,18 +165,30 @@ export const readEvaluation = async (id: string): Promise<Row | null> =>
 /** Each entry was replaced by what the next one, and at last the row, says was set: by whom, and when. */
 export function expectUnbroken(history: ReplacedRow[], row: Row | null): void {
   const setters = [...history.slice(1), row].map((next) => [next?.updated_by, next?.updated_at]);
-  expect(history.map(({ replaced_by, replaced_at }) => [replaced_by, replaced_at])).toEqual(setters);
+  expect(history.map(({ replaced_by, replaced_at }) => [replaced_by, replaced_at])).toEqual(
+    setters,
+  );
 }
 
-export const pathOf = ({ run_id, id }: Pick<Row, 'run_id' | 'id'>) => `/v1/run/${run_id}/evaluation/${id}`;
+export const pathOf = ({ run_id, id }: Pick<Row, 'run_id' | 'id'>) =>
+  `/v1/run/${run_id}/evaluation/${id}`;
 
 /** A request to the Worker, by default an authorized PUT of JSON; a header given as null is left out. */
 export async function request(
   path: string,
-  { headers = {}, ...init }: Omit<RequestInit, 'headers'> & { headers?: Record<string, string | null> } = {},
+  {
+    headers = {},
+    ...init
+  }: Omit<RequestInit, 'headers'> & { headers?: Record<string, string | null> } = {},
 ): Promise<Request> {
-  const all = { authorization: `Bearer ${await mintToken()}`, 'content-type': 'application/json', ...headers };
-  const sent = Object.entries(all).filter((header): header is [string, string] => header[1] !== null);
+  const all = {
+    authorization: `Bearer ${await mintToken()}`,
+    'content-type': 'application/json',
+    ...headers,
+  };
+  const sent = Object.entries(all).filter(
+    (header): header is [string, string] => header[1] !== null,
+  );
   const made = new Request(`https://api.test${path}`, { method: 'PUT', ...init, headers: sent });
   // A string body brings a content-type of its own.
   if (all['content-type'] === null) made.headers.delete('content-type');
@@ -198,7 +216,11 @@ export async function expectRefusal(
   response: Response,
   refusal: { status: number; error: string; headers?: Record<string, string> },
 ): Promise<void> {
-  const { 'x-request-id': requestId, 'x-d1-bookmark': bookmark, ...headers } = Object.fromEntries(response.headers);
+  const {
+    'x-request-id': requestId,
+    'x-d1-bookmark': bookmark,
+    ...headers
+  } = Object.fromEntries(response.headers);
   expect({ status: response.status, headers, body: await response.json() }).toEqual({
     status: refusal.status,
     headers: { ...COMMON_HEADERS, ...refusal.headers },

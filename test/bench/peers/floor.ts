@@ -50,12 +50,15 @@ async function verify(header: string | null, settings: Settings): Promise<Claims
     if (alg !== settings.JWT_ALG) return undefined;
     key ??= await importKey(settings);
     const bytes = Uint8Array.fromBase64(signature, base64url);
-    if (!(await crypto.subtle.verify(algorithmOf(alg), key, bytes, utf8.encode(`${head}.${body}`)))) return undefined;
+    if (!(await crypto.subtle.verify(algorithmOf(alg), key, bytes, utf8.encode(`${head}.${body}`))))
+      return undefined;
     const claims: Claims = JSON.parse(text.decode(Uint8Array.fromBase64(body, base64url)));
     const now = Date.now() / 1000;
     if (typeof claims.exp !== 'number' || claims.exp <= now) return undefined;
-    if (claims.nbf !== undefined && (typeof claims.nbf !== 'number' || claims.nbf > now)) return undefined;
-    if (claims.iss !== settings.JWT_ISSUER || claims.aud !== settings.JWT_AUDIENCE) return undefined;
+    if (claims.nbf !== undefined && (typeof claims.nbf !== 'number' || claims.nbf > now))
+      return undefined;
+    if (claims.iss !== settings.JWT_ISSUER || claims.aud !== settings.JWT_AUDIENCE)
+      return undefined;
     if (typeof claims.sub !== 'string' || claims.sub === '') return undefined;
     if (typeof claims.account_id !== 'string' || claims.account_id === '') return undefined;
     return claims;
@@ -67,7 +70,8 @@ async function verify(header: string | null, settings: Settings): Promise<Claims
 async function readValue(request: Request): Promise<number | Response> {
   const type = request.headers.get('content-type');
   if (type !== null && !type.startsWith('application/json')) return refuse(415, 'Send JSON.');
-  if (Number(request.headers.get('content-length')) > BODY_MAX_CHARS) return refuse(413, 'The body is too large.');
+  if (Number(request.headers.get('content-length')) > BODY_MAX_CHARS)
+    return refuse(413, 'The body is too large.');
   const body = await request.text();
   if (body.length > BODY_MAX_CHARS) return refuse(413, 'The body is too large.');
   try {
@@ -91,9 +95,16 @@ export default {
     } else {
       const value = await readValue(request);
       if (typeof value !== 'number') return value;
-      statement = settings.DB.prepare(UPDATE).bind(...scope, value, claims.sub, new Date().toISOString());
+      statement = settings.DB.prepare(UPDATE).bind(
+        ...scope,
+        value,
+        claims.sub,
+        new Date().toISOString(),
+      );
     }
     const { results } = await statement.all();
-    return results[0] ? new Response(JSON.stringify(results[0]), { headers: JSON_HEADERS }) : refuse(404, 'Not found.');
+    return results[0]
+      ? new Response(JSON.stringify(results[0]), { headers: JSON_HEADERS })
+      : refuse(404, 'Not found.');
   },
 };

@@ -11,9 +11,15 @@ export type { Explanation, Row };
 
 const D1_MAX_MS = 5000;
 const ATTEMPTS = 4;
-const TRANSIENT = /Network connection lost|was updated|caused object to be reset|transient issue|client disconnected/;
+const TRANSIENT =
+  /Network connection lost|was updated|caused object to be reset|transient issue|client disconnected/;
 
-export type Cost = { d1_calls: number; d1_attempts: number; rows_read: number; rows_written: number };
+export type Cost = {
+  d1_calls: number;
+  d1_attempts: number;
+  rows_read: number;
+  rows_written: number;
+};
 type Params = { readonly [name: string]: unknown };
 
 const bind = (
@@ -50,8 +56,14 @@ async function call<T>(cost: Cost, send: () => Promise<D1Result<T>[]>): Promise<
   }
 }
 
-export async function get(session: D1DatabaseSession, cost: Cost, params: Params): Promise<Row | undefined> {
-  const [result] = await call<Row>(cost, async () => [await bind(session, sql.getEvaluation, params).all()]);
+export async function get(
+  session: D1DatabaseSession,
+  cost: Cost,
+  params: Params,
+): Promise<Row | undefined> {
+  const [result] = await call<Row>(cost, async () => [
+    await bind(session, sql.getEvaluation, params).all(),
+  ]);
   return result?.results[0];
 }
 
@@ -63,7 +75,10 @@ export async function update(
 ): Promise<{ row: Row; explanation?: never } | { row?: never; explanation: Explanation }> {
   const all = { ...params, link_id: null, link_expires_at: null, alone: 0 };
   const [stored, explained] = await call<Row | Explanation>(cost, () =>
-    session.batch([bind(session, sql.updateEvaluation, all), bind(session, sql.explainUpdateEvaluation, all)]),
+    session.batch([
+      bind(session, sql.updateEvaluation, all),
+      bind(session, sql.explainUpdateEvaluation, all),
+    ]),
   );
   const row = stored?.results[0];
   if (row) return { row: row as Row };

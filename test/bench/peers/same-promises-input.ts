@@ -24,24 +24,28 @@ const malformed = (sentence: string) => new Refusal(400, sentence, { refusal: 'm
 
 export async function parseUpdate(request: Request, subject: string): Promise<Update | Refusal> {
   const { headers } = request;
-  if (headers.has('if-none-match')) return malformed('An update takes If-Match, not If-None-Match.');
+  if (headers.has('if-none-match'))
+    return malformed('An update takes If-Match, not If-None-Match.');
   const versions = readIfMatch(headers.get('if-match'));
   if (versions instanceof Refusal) return versions;
-  const sent = headers.get('idempotency-key') ?? headers.get('webhook-id') ?? headers.get('svix-id');
+  const sent =
+    headers.get('idempotency-key') ?? headers.get('webhook-id') ?? headers.get('svix-id');
   const [, quoted, plain] = (sent !== null && KEY.exec(sent)) || [];
   const key = quoted ?? plain;
   if (sent !== null && key === undefined) return malformed('The Idempotency-Key is no key.');
   const body = await readBody(request);
   if (body instanceof Refusal) return body;
   const { value } = body;
-  if (typeof value !== 'number' || !Number.isFinite(value)) return malformed('value must be a JSON number.');
+  if (typeof value !== 'number' || !Number.isFinite(value))
+    return malformed('value must be a JSON number.');
   const now = new Date();
   return {
     value,
     immutable: JSON.stringify(immutableIn(body)),
     versions: versions && JSON.stringify(versions),
     now: now.toISOString(),
-    write_id: key === undefined ? crypto.randomUUID().replaceAll('-', '') : await nameOf(subject, key),
+    write_id:
+      key === undefined ? crypto.randomUUID().replaceAll('-', '') : await nameOf(subject, key),
     since: key === undefined ? now.toISOString() : new Date(now.getTime() - WEEK_MS).toISOString(),
     is_repeatable: key === undefined && versions === null ? 1 : 0,
   };
@@ -67,7 +71,9 @@ async function readBody(request: Request): Promise<Readonly<Record<string, unkno
   if ((type && !JSON_MEDIA_TYPE.test(type)) || (encoding && encoding !== 'identity'))
     return new Refusal(415, 'Send the body as JSON.', { refusal: 'unsupported_media_type' });
   if (headers.has('content-range')) return malformed('Send the whole body.');
-  const tooLarge = new Refusal(413, `The body must be at most ${BODY_MAX_BYTES} bytes.`, { refusal: 'body_too_large' });
+  const tooLarge = new Refusal(413, `The body must be at most ${BODY_MAX_BYTES} bytes.`, {
+    refusal: 'body_too_large',
+  });
   if (Number(headers.get('content-length')) > BODY_MAX_BYTES) return tooLarge;
   try {
     const bytes = await request.arrayBuffer();
@@ -83,7 +89,8 @@ function immutableIn(body: Readonly<Record<string, unknown>>): object {
   const immutable: Record<string, unknown> = {};
   for (const name of IDS) if (name in body) immutable[name] = String(body[name]).toLowerCase();
   for (const name of TEXTS) if (name in body) immutable[name] = body[name];
-  if ('created_at' in body) immutable['created_at'] = new Date(String(body['created_at'])).toISOString();
+  if ('created_at' in body)
+    immutable['created_at'] = new Date(String(body['created_at'])).toISOString();
   return immutable;
 }
 
@@ -92,5 +99,7 @@ async function nameOf(subject: string, key: string): Promise<string> {
     'SHA-256',
     new TextEncoder().encode(JSON.stringify(['update', subject, key])),
   );
-  return [...new Uint8Array(hash, 0, 16)].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+  return [...new Uint8Array(hash, 0, 16)]
+    .map((byte) => byte.toString(16).padStart(2, '0'))
+    .join('');
 }

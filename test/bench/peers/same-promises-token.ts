@@ -2,7 +2,13 @@
  * Bearer authentication of same-promises: jose's jwtVerify with its key imported once, and around it by hand what this Worker
  * promises of a token. No token cache: nothing promises one.
  */
-import { decodeProtectedHeader, errors, type JWTPayload, type JWTVerifyOptions, jwtVerify } from 'jose';
+import {
+  decodeProtectedHeader,
+  errors,
+  type JWTPayload,
+  type JWTVerifyOptions,
+  jwtVerify,
+} from 'jose';
 import { importKey, type Settings } from './by-hand.ts';
 
 export type Caller = {
@@ -20,7 +26,12 @@ export class Refusal {
   readonly headers: Readonly<Record<string, string>>;
   readonly log: object;
 
-  constructor(status: number, error: string, log: object, headers: Readonly<Record<string, string>> = {}) {
+  constructor(
+    status: number,
+    error: string,
+    log: object,
+    headers: Readonly<Record<string, string>> = {},
+  ) {
     this.status = status;
     this.error = error;
     this.headers = headers;
@@ -44,15 +55,21 @@ const refuseToken = (sentence: string, code: string, keyId?: unknown) =>
 
 let key: CryptoKey | undefined;
 
-export async function authenticate(request: Request, settings: Settings): Promise<Caller | Refusal> {
+export async function authenticate(
+  request: Request,
+  settings: Settings,
+): Promise<Caller | Refusal> {
   const header = request.headers.get('authorization') ?? '';
   const isBearer = /^bearer(?: |$)/i.test(header.slice(0, 7));
   if (!isBearer) {
     const log = { refusal: 'no_credentials' };
-    return new Refusal(401, 'Send the header Authorization: Bearer <JWT>.', log, { 'www-authenticate': 'Bearer' });
+    return new Refusal(401, 'Send the header Authorization: Bearer <JWT>.', log, {
+      'www-authenticate': 'Bearer',
+    });
   }
   const token = header.slice(7);
-  if (token.length > TOKEN_MAX_CHARS || !COMPACT_JWS.test(token)) return refuseToken(NOT_A_JWT, 'malformed');
+  if (token.length > TOKEN_MAX_CHARS || !COMPACT_JWS.test(token))
+    return refuseToken(NOT_A_JWT, 'malformed');
   key ??= await importKey(settings);
   const options: JWTVerifyOptions = {
     algorithms: [settings.JWT_ALG],
@@ -64,7 +81,8 @@ export async function authenticate(request: Request, settings: Settings): Promis
   try {
     const { payload, protectedHeader } = await jwtVerify(token, key, options);
     const typ = protectedHeader.typ?.toLowerCase().replace(/^application\//, '') ?? 'jwt';
-    if (typ !== 'jwt' && typ !== 'at+jwt') return refuseToken('The token is a JWT of another kind (typ).', 'typ');
+    if (typ !== 'jwt' && typ !== 'at+jwt')
+      return refuseToken('The token is a JWT of another kind (typ).', 'typ');
     return callerOf(payload, protectedHeader.kid?.slice(0, 128));
   } catch (thrown) {
     if (!(thrown instanceof errors.JOSEError)) throw thrown;
@@ -74,12 +92,18 @@ export async function authenticate(request: Request, settings: Settings): Promis
 
 function callerOf(payload: JWTPayload, keyId: string | undefined): Caller | Refusal {
   const { sub, account_id, run_id, evaluation_id, nonce, at_hash, token_use, typ } = payload;
-  const isOther = nonce !== undefined || at_hash !== undefined || (token_use !== undefined && token_use !== 'access');
+  const isOther =
+    nonce !== undefined ||
+    at_hash !== undefined ||
+    (token_use !== undefined && token_use !== 'access');
   if (isOther || (typeof typ === 'string' && /^(?:id|refresh|offline)$/i.test(typ)))
     return refuseToken('The token is an ID or refresh token: send an access token.', 'claim');
-  if (!Number.isFinite(payload.exp)) return refuseToken("The token's claim exp must be a finite number.", 'claim');
-  if (!isName(account_id)) return refuseToken("The token's claim account_id must be a non-empty string.", 'claim');
-  if (!isName(sub)) return refuseToken("The token's claim sub must be a non-empty string.", 'claim');
+  if (!Number.isFinite(payload.exp))
+    return refuseToken("The token's claim exp must be a finite number.", 'claim');
+  if (!isName(account_id))
+    return refuseToken("The token's claim account_id must be a non-empty string.", 'claim');
+  if (!isName(sub))
+    return refuseToken("The token's claim sub must be a non-empty string.", 'claim');
   if (!isIdOrAbsent(run_id) || !isIdOrAbsent(evaluation_id))
     return refuseToken("The token's claim run_id must be a UUID.", 'claim');
   const restriction = { run: run_id?.toLowerCase(), evaluation: evaluation_id?.toLowerCase() };
@@ -94,11 +118,15 @@ const isIdOrAbsent = (value: unknown): value is string | undefined =>
 
 function sentenceOf(thrown: errors.JOSEError): string {
   if (thrown instanceof errors.JWTExpired) return 'The token has expired.';
-  if (thrown instanceof errors.JWSSignatureVerificationFailed) return "The token's signature does not verify.";
-  if (thrown instanceof errors.JOSEAlgNotAllowed) return "The token's algorithm is not accepted here.";
+  if (thrown instanceof errors.JWSSignatureVerificationFailed)
+    return "The token's signature does not verify.";
+  if (thrown instanceof errors.JOSEAlgNotAllowed)
+    return "The token's algorithm is not accepted here.";
   if (!(thrown instanceof errors.JWTClaimValidationFailed)) return NOT_A_JWT;
   if (thrown.claim === 'nbf') return 'The token is not valid yet.';
-  return thrown.claim === 'iss' ? 'The token comes from another issuer.' : 'The token is meant for another audience.';
+  return thrown.claim === 'iss'
+    ? 'The token comes from another issuer.'
+    : 'The token is meant for another audience.';
 }
 
 function keyIdOf(token: string): unknown {

@@ -8,7 +8,11 @@ import { parseUpdate, type Update } from './same-promises-input.ts';
 import { authenticate, Refusal } from './same-promises-token.ts';
 
 /** What a request has gathered so far: its log line, what D1 cost, and the bookmark once D1 has answered. */
-type State = { readonly log: { [name: string]: unknown }; readonly cost: Cost; bookmark: string | null };
+type State = {
+  readonly log: { [name: string]: unknown };
+  readonly cost: Cost;
+  bookmark: string | null;
+};
 
 const ORIGIN = /^[0-9a-f]{8}-[0-9a-f]{8}-[0-9a-f]{8}-[0-9a-f]{32}$/;
 const REQUEST_ID = /^[\w.:-]{1,128}$/;
@@ -19,7 +23,8 @@ const NOT_FOUND = new Refusal(
   { refusal: 'not_found' },
 );
 
-const unprocessable = (sentence: string) => new Refusal(422, sentence, { refusal: 'unprocessable' });
+const unprocessable = (sentence: string) =>
+  new Refusal(422, sentence, { refusal: 'unprocessable' });
 
 const validatorsOf = ({ updated_at, created_at }: Row) => ({
   etag: `"${updated_at ?? created_at}"`,
@@ -29,7 +34,8 @@ const validatorsOf = ({ updated_at, created_at }: Row) => ({
 async function handle(request: Request, settings: Settings, state: State): Promise<Row | Refusal> {
   const path = PATH.exec(request.url);
   if (!path) return new Refusal(404, 'No such path.', { refusal: 'not_found' });
-  if (request.method !== 'GET' && request.method !== 'PUT') return new Refusal(405, 'No such method.', {});
+  if (request.method !== 'GET' && request.method !== 'PUT')
+    return new Refusal(405, 'No such method.', {});
   const caller = await authenticate(request, settings);
   if (caller instanceof Refusal) return caller;
   const { account, subject, keyId } = caller;
@@ -39,7 +45,9 @@ async function handle(request: Request, settings: Settings, state: State): Promi
   if (request.method === 'GET') {
     if (!isAllowed) return NOT_FOUND;
     const sent = request.headers.get('x-d1-bookmark');
-    const session = settings.DB.withSession(sent && ORIGIN.test(sent) ? sent : 'first-unconstrained');
+    const session = settings.DB.withSession(
+      sent && ORIGIN.test(sent) ? sent : 'first-unconstrained',
+    );
     const row = await get(session, state.cost, { id, run_id, account });
     state.bookmark = session.getBookmark();
     return row ?? NOT_FOUND;
@@ -48,30 +56,48 @@ async function handle(request: Request, settings: Settings, state: State): Promi
   if (parsed instanceof Refusal) return parsed;
   if (!isAllowed) return NOT_FOUND;
   const session = settings.DB.withSession('first-primary');
-  const { row, explanation } = await update(session, state.cost, { id, run_id, account, subject, ...parsed });
+  const { row, explanation } = await update(session, state.cost, {
+    id,
+    run_id,
+    account,
+    subject,
+    ...parsed,
+  });
   state.bookmark = session.getBookmark();
   return row ?? resultOf(explanation, parsed, subject);
 }
 
 function resultOf(explanation: Explanation, { value }: Update, subject: string): Row | Refusal {
-  const { is_in_row, replaced_value, replaced_updated_at, precondition_holds, changed_field, ...rest } = explanation;
+  const {
+    is_in_row,
+    replaced_value,
+    replaced_updated_at,
+    precondition_holds,
+    changed_field,
+    ...rest
+  } = explanation;
   const { value_type, min_value, max_value, categories, ...row } = rest;
-  const [stored_value, stored_at] = is_in_row ? [row.value, row.updated_at] : [replaced_value, replaced_updated_at];
+  const [stored_value, stored_at] = is_in_row
+    ? [row.value, row.updated_at]
+    : [replaced_value, replaced_updated_at];
   if (row.id === null) return NOT_FOUND;
   const isImmutable = `${changed_field} cannot be changed: leave it out, or send it as it is stored.`;
   if (stored_at !== null) {
     if (changed_field !== null) return unprocessable(isImmutable);
-    if (stored_value !== value) return unprocessable(`The Idempotency-Key came before with the value ${stored_value}.`);
+    if (stored_value !== value)
+      return unprocessable(`The Idempotency-Key came before with the value ${stored_value}.`);
     if (is_in_row) return row;
     return { ...row, value, updated_by: subject, updated_at: stored_at };
   }
   if (!precondition_holds) {
-    const sentence = 'The evaluation is not as If-Match expects it: get it again, and send its present ETag.';
+    const sentence =
+      'The evaluation is not as If-Match expects it: get it again, and send its present ETag.';
     return new Refusal(412, sentence, { refusal: 'precondition_failed' }, validatorsOf(row));
   }
   if (changed_field !== null) return unprocessable(isImmutable);
   if (value_type === 'binary') return unprocessable('value must be 0 or 1.');
-  if (value_type === 'continuous') return unprocessable(`value must be between ${min_value} and ${max_value}.`);
+  if (value_type === 'continuous')
+    return unprocessable(`value must be between ${min_value} and ${max_value}.`);
   return unprocessable(`value must be one of ${categories}.`);
 }
 
@@ -89,7 +115,9 @@ export default {
     const writeLog = (ending: object) => {
       if (isWritten) return;
       isWritten = true;
-      console.log(JSON.stringify({ ...log, ...cost, ...ending, duration_ms: Date.now() - started }));
+      console.log(
+        JSON.stringify({ ...log, ...cost, ...ending, duration_ms: Date.now() - started }),
+      );
     };
     request.signal.addEventListener('abort', () => writeLog({ refusal: 'disconnected' }));
 

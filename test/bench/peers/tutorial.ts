@@ -19,7 +19,11 @@ app.use('/v1/*', (c, next) =>
 );
 
 const isEvaluation = (account_id: string, run_id: string, evaluation_id: string) =>
-  and(eq(runEvaluation.id, evaluation_id), eq(runEvaluation.run_id, run_id), eq(runEvaluation.account_id, account_id));
+  and(
+    eq(runEvaluation.id, evaluation_id),
+    eq(runEvaluation.run_id, run_id),
+    eq(runEvaluation.account_id, account_id),
+  );
 
 app.get('/v1/run/:run_id/evaluation/:evaluation_id', async (c) => {
   const { run_id, evaluation_id } = c.req.param();
@@ -35,15 +39,20 @@ app.put('/v1/run/:run_id/evaluation/:evaluation_id', async (c) => {
   const { run_id, evaluation_id } = c.req.param();
   const { account_id, sub } = c.get('jwtPayload');
   const { value } = await c.req.json();
-  if (typeof value !== 'number' || !Number.isFinite(value)) return c.json({ error: 'value must be a number' }, 400);
+  if (typeof value !== 'number' || !Number.isFinite(value))
+    return c.json({ error: 'value must be a number' }, 400);
   const db = drizzle(c.env.DB);
   const condition = isEvaluation(account_id, run_id, evaluation_id);
 
   const [stored] = await db.select().from(runEvaluation).where(condition);
   if (!stored) return c.json({ error: 'Not found' }, 404);
   const ifMatch = c.req.header('if-match');
-  if (ifMatch && ifMatch !== `"${stored.updated_at}"`) return c.json({ error: 'Precondition failed' }, 412);
-  const [label] = await db.select().from(evaluationLabel).where(eq(evaluationLabel.id, stored.evaluation_label_id));
+  if (ifMatch && ifMatch !== `"${stored.updated_at}"`)
+    return c.json({ error: 'Precondition failed' }, 412);
+  const [label] = await db
+    .select()
+    .from(evaluationLabel)
+    .where(eq(evaluationLabel.id, stored.evaluation_label_id));
   if (label && !isAllowed(label, value)) return c.json({ error: 'value is not allowed' }, 422);
 
   const [row] = await db

@@ -29,10 +29,16 @@ const RunEvaluation = z
   })
   .openapi('RunEvaluation');
 
-const failure = (description: string) => ({ content: { 'application/json': { schema: Failure } }, description });
+const failure = (description: string) => ({
+  content: { 'application/json': { schema: Failure } },
+  description,
+});
 
 const responses = {
-  200: { content: { 'application/json': { schema: RunEvaluation } }, description: 'The evaluation.' },
+  200: {
+    content: { 'application/json': { schema: RunEvaluation } },
+    description: 'The evaluation.',
+  },
   404: failure('It does not exist.'),
 };
 
@@ -51,7 +57,11 @@ const updateRoute = createRoute({
     headers: Headers,
     body: { content: { 'application/json': { schema: Update } }, required: true },
   },
-  responses: { ...responses, 412: failure('It was changed.'), 422: failure('Its label does not allow the value.') },
+  responses: {
+    ...responses,
+    412: failure('It was changed.'),
+    422: failure('Its label does not allow the value.'),
+  },
 });
 
 const app = new OpenAPIHono<{ Bindings: Bindings; Variables: JwtVariables }>();
@@ -65,7 +75,11 @@ app.use('/v1/*', (c, next) =>
 );
 
 const isEvaluation = (account_id: string, { run_id, evaluation_id }: z.infer<typeof Path>) =>
-  and(eq(runEvaluation.id, evaluation_id), eq(runEvaluation.run_id, run_id), eq(runEvaluation.account_id, account_id));
+  and(
+    eq(runEvaluation.id, evaluation_id),
+    eq(runEvaluation.run_id, run_id),
+    eq(runEvaluation.account_id, account_id),
+  );
 
 app.openapi(getRoute, async (c) => {
   const [row] = await drizzle(c.env.DB)
@@ -84,8 +98,12 @@ app.openapi(updateRoute, async (c) => {
   const [stored] = await db.select().from(runEvaluation).where(condition);
   if (!stored) return c.json({ error: 'Not found' }, 404);
   const ifMatch = c.req.valid('header')['if-match'];
-  if (ifMatch && ifMatch !== `"${stored.updated_at}"`) return c.json({ error: 'Precondition failed' }, 412);
-  const [label] = await db.select().from(evaluationLabel).where(eq(evaluationLabel.id, stored.evaluation_label_id));
+  if (ifMatch && ifMatch !== `"${stored.updated_at}"`)
+    return c.json({ error: 'Precondition failed' }, 412);
+  const [label] = await db
+    .select()
+    .from(evaluationLabel)
+    .where(eq(evaluationLabel.id, stored.evaluation_label_id));
   if (label && !isAllowed(label, value)) return c.json({ error: 'value is not allowed' }, 422);
 
   const [row] = await db
