@@ -112,6 +112,13 @@ export const preconditionFailed = (resource: string, version: string) =>
     { version },
   );
 
+/**
+ * An internal error: the conditions of a statement and of the code that explains it disagree
+ * (test/explanation.test.ts holds them together).
+ */
+export const unexplained = (write: string) =>
+  new Error(`The ${write} stored nothing, and no condition explains why.`);
+
 export const unprocessable = (sentence: string) => new Failure('unprocessable', sentence);
 
 /** For transient faults. A write may be stored all the same: its key, or its id, makes a repetition safe. */

@@ -86,14 +86,20 @@ export function parse<T extends v.GenericSchema>(
   throw field in ours ? refusal(field) : malformed(issue.message);
 }
 
+/** The first field that was sent with another value than the stored one. Lists are stored as JSON. */
+export const differingField = (sent: SentFields, stored: SentFields): string | undefined =>
+  Object.keys(sent).find((field) => {
+    const value = Array.isArray(sent[field]) ? JSON.stringify(sent[field]) : sent[field];
+    return value !== undefined && value !== stored[field];
+  });
+
 /**
  * Refuses a field that the server sets and that was sent with another value.
  * @throws {Failure} `unprocessable`.
  */
 export function refuseServerFields(sent: SentFields, stored: SentFields): void {
-  for (const [field, value] of Object.entries(sent)) {
-    if (value !== undefined && value !== stored[field]) throw fieldIsSet(field);
-  }
+  const field = differingField(sent, stored);
+  if (field !== undefined) throw fieldIsSet(field);
 }
 
 export const fieldIsSet = (field: string) =>

@@ -2,11 +2,10 @@
 import { waitUntil } from 'cloudflare:workers';
 import { type Clock, withTimeout } from './clock.ts';
 import { connect } from './db/connection.ts';
-import { countNewestMigration } from './db/migration.ts';
+import { countNewestMigration } from './db/sql.generated.ts';
 import { databaseUnavailable, Failure, lacksMigrations, messageOf } from './failure.ts';
-import type { AppEnv } from './http/context.ts';
+import { type AppEnv, Hono } from './http/context.ts';
 import { methodNotAllowed } from './http/errors.ts';
-import { Hono } from './http/hono.ts';
 import { respond, respondJson } from './http/response.ts';
 
 const DOCUMENT_MAX_AGE_SECONDS = 3600;

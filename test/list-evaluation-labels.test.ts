@@ -149,11 +149,8 @@ describe('listEvaluationLabels', () => {
     const steps = plan.results.map(({ detail }) => detail);
 
     const search =
-      'SEARCH evaluation_label USING INDEX evaluation_label_by_age (account_id=? AND (created_at,id)>(?,?))';
-    expect(steps.filter((detail) => detail.startsWith('SEARCH evaluation_label'))).toEqual([
-      search,
-      search,
-    ]);
+      'SEARCH l USING INDEX evaluation_label_by_age (account_id=? AND (created_at,id)>(?,?))';
+    expect(steps.filter((detail) => detail.startsWith('SEARCH l '))).toEqual([search, search]);
     expect(steps.filter((detail) => /SCAN|TEMP B-TREE/.test(detail))).toEqual([]);
     expect(results).toHaveLength(11);
     expect(meta.rows_read).toBeLessThanOrEqual(12);

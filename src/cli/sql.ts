@@ -28,6 +28,10 @@ function readable(text: string): string {
   return lines.replaceAll(/^/gm, '\t');
 }
 
+/** A name for the queries of a file: `bulkDeleteQueries` for `bulk-delete.query.ts`. */
+const nameOf = (file: string) =>
+  `${basename(file, '.query.ts').replaceAll(/\W+(\w)/g, (_, letter) => letter.toUpperCase())}Queries`;
+
 async function generate(folder: string, files: readonly string[]): Promise<string | undefined> {
   const imports: string[] = [];
   const statements: string[] = [];
@@ -37,7 +41,7 @@ async function generate(folder: string, files: readonly string[]): Promise<strin
       isQuery(entry[1]),
     );
     if (queries.length === 0) continue;
-    const name = basename(file, '.query.ts');
+    const name = nameOf(file);
     imports.push(`import type * as ${name} from './${basename(file)}';\n`);
     for (const [query, { text }] of queries) {
       statements.push(

@@ -1,51 +1,87 @@
 /**
- * One request's connection to D1, a session: its statements see each other, and its bookmark lets the caller's next
- * request see them too. Transient errors: at most four attempts, the last starting within 2 s, 5 s timeout each. So only
- * statements that do no harm when run twice may come here: a connection may be lost after the commit.
+ * One request's access to the database, a D1 session: its statements see each other, and its
+ * bookmark lets the caller's next request see them too. Transient errors are retried: at most four
+ * attempts, the last starting within 2 s, with a timeout of 5 s each. A connection may be lost after
+ * the commit, so every statement must be harmless when it runs twice.
  */
 import { type Clock, withTimeout } from '../clock.ts';
 import { databaseUnavailable, messageOf } from '../failure.ts';
-import { OVERLOAD, TRANSIENT } from './d1-errors.ts';
+import type { Principal } from '../principal.ts';
 import type { Statement } from './statement.ts';
 
 const ATTEMPTS_MAX = 4;
 /** No attempt starts later than this after the connection was opened. */
 const RETRY_MAX_MS = 2000;
-/** An attempt that takes longer is abandoned, and its caller told to retry later: D1 may never answer. */
+/** An attempt that takes longer is abandoned: D1 may never answer. */
 const ANSWER_MAX_MS = 5000;
 const BACKOFF_MS = 50;
 const RETRY_AFTER_TRANSIENT_SECONDS = 1;
 const RETRY_AFTER_OVERLOAD_SECONDS = 5;
 
+/** Parts of the messages of errors that are safe to retry (D1: Debug D1, error list). */
+const TRANSIENT = [
+  'Network connection lost',
+  'D1 DB reset because its code was updated',
+  'Internal error while starting up D1 DB storage caused object to be reset',
+  'Internal error in D1 DB storage caused object to be reset',
+  'Cannot resolve D1 DB due to transient issue on remote node',
+  "Can't read from request stream because client disconnected",
+];
+
+/** Errors that are transient too, and that an immediate retry makes worse. */
+const OVERLOAD = [
+  'overloaded',
+  'exceeded timeout',
+  'memory limit',
+  'CPU time limit',
+  'did not answer within',
+];
+
+/** What every operation is given: who asks, the way to the database, and the time (ISO 8601). */
+export type OperationContext = {
+  readonly principal: Principal;
+  readonly connection: Connection;
+  readonly now: string;
+};
+
+/** Where a page of a list starts, after the last entry of the page before, and its size. */
+export type Page<Cursor> = { readonly after: Cursor | undefined; readonly limit: number };
+
+/** The position of an entry in a list that is ordered by time, and by id in one millisecond. */
+export type Position = { readonly created_at: string; readonly id: string };
+
 type Params = { readonly [name: string]: unknown };
 
-/** What a write stored, or why it stored nothing. */
-export type Written<Row, Explanation> =
+/** What a write stored, or why it stored nothing. `read` has the rows of the further read. */
+export type Written<Row, Explanation, Read> = { readonly read: readonly Read[] } & (
   | { readonly row: Row; readonly explanation?: never }
-  | { readonly row: undefined; readonly explanation: Explanation };
+  | { readonly row: undefined; readonly explanation: Explanation }
+);
 
 /** In the order of the statements. */
 type Batch<Row, Explanation, Read> = [D1Result<Row>, D1Result<Explanation>, ...D1Result<Read>[]];
 
 export type Connection = {
   /**
-   * The rows that a statement returns.
+   * Returns the rows of a statement.
    * @throws {Failure} `database_unavailable`; any other error of D1 passes through.
    */
   readonly read: <P extends Params, Row>(statement: Statement<P, Row>, params: P) => Promise<Row[]>;
   /**
-   * The row that a write returns, or if it stored nothing what explains that: in one call and one transaction (D1: batch).
-   * The last row of the explanation counts; if the write did its work it reads and returns none (compile.ts, ifNothingChanged).
-   * `paramsOf` is called for each attempt, with its number, from 1. `read` is read after the write, in the same transaction.
+   * Returns the row that a write stored, or if it stored nothing the last row of what explains
+   * that: in one call and one transaction (D1: batch). If the write did its work, the explanation
+   * reads and returns nothing (write.query.ts, ifNothingChanged).
+   * @param paramsOf is called for each attempt, with its number, from 1.
+   * @param read runs after the write, in the same transaction.
    * @throws {Failure} `database_unavailable`; any other error of D1 passes through.
    */
-  readonly write: <P extends Params, Row, Explanation, Read = never>(
+  readonly write: <P extends Params, Q extends Params, Row, Explanation, Read = never>(
     store: Statement<P, Row>,
-    explain: Statement<P, Explanation>,
-    paramsOf: (attempt: number) => P,
+    explain: Statement<Q, Explanation>,
+    paramsOf: (attempt: number) => P & Omit<Q, 'alone'>,
     read?: Statement<P, Read>,
-  ) => Promise<Written<Row, Explanation> & { readonly read: readonly Read[] }>;
-  /** The database's state when it last answered this request, as a bookmark; null before it did. */
+  ) => Promise<Written<Row, Explanation, Read>>;
+  /** The database's state when it last answered this request, as a bookmark; null before that. */
   readonly bookmark: () => string | null;
   /** What the request has cost so far. */
   readonly cost: Readonly<Cost>;
@@ -55,32 +91,29 @@ export type Connection = {
 type Cost = { d1_calls: number; d1_attempts: number; rows_read: number; rows_written: number };
 
 /**
- * `from` is a bookmark, `first-primary` for a request that writes, or `first-unconstrained` for one that may be
- * answered by the nearest replica.
+ * @param from a bookmark; `first-primary` for a request that writes; or `first-unconstrained` for a
+ * request that the nearest replica may answer.
  */
 export function connect(db: D1Database, clock: Clock, from: string): Connection {
   const cost: Cost = { d1_calls: 0, d1_attempts: 0, rows_read: 0, rows_written: 0 };
   const session = db.withSession(from);
   const started = clock.now().getTime();
   let answered = false;
-  // Until D1 has answered, a session's bookmark is only the one it was asked to start from.
+  // Until D1 has answered, a session's bookmark is only the one that it was asked to start from.
   const bookmark = () => (answered ? session.getBookmark() : null);
   return { read, write, bookmark, cost };
 
-  async function read<P extends Params, Row>(
-    statement: Statement<P, Row>,
-    params: P,
-  ): Promise<Row[]> {
+  async function read<P extends Params, Row>(statement: Statement<P, Row>, params: P) {
     const [result] = await call(async () => [await bind(statement, params).all<Row>()]);
     return result.results;
   }
 
-  async function write<P extends Params, Row, Explanation, Read = never>(
+  async function write<P extends Params, Q extends Params, Row, Explanation, Read = never>(
     store: Statement<P, Row>,
-    explain: Statement<P, Explanation>,
-    paramsOf: (attempt: number) => P,
+    explain: Statement<Q, Explanation>,
+    paramsOf: (attempt: number) => P & Omit<Q, 'alone'>,
     readToo?: Statement<P, Read>,
-  ): Promise<Written<Row, Explanation> & { readonly read: readonly Read[] }> {
+  ): Promise<Written<Row, Explanation, Read>> {
     const [stored, explained, ...others] = await call(async (attempt) => {
       const params = paramsOf(attempt);
       const batch = [bind(store, params), bind(explain, { ...params, alone: 0 })];
@@ -91,18 +124,21 @@ export function connect(db: D1Database, clock: Clock, from: string): Connection 
     const rows = others.flatMap(({ results }) => results);
     const [row] = stored.results;
     if (row !== undefined) return { row, read: rows };
-    // changes() is not 0 behind a write that returned nothing. Never seen; should it be, the reason is asked for alone.
-    const explanation =
-      explained.results.at(-1) ?? (await read(explain, { ...paramsOf(1), alone: 1 })).at(-1);
+    // The explanation was never seen to be missing here. If it is, it is asked for alone.
+    const explanation = explained.results.at(-1) ?? (await explainAlone(explain, paramsOf(1)));
     if (explanation === undefined)
       throw new Error('a write stored nothing, and nothing explains it');
     return { row: undefined, explanation, read: rows };
   }
 
-  function bind<P extends Params>(
-    { sql, params: names }: Statement<P, unknown>,
-    params: P,
-  ): D1PreparedStatement {
+  async function explainAlone<E>(explain: Statement<never, E>, params: Params) {
+    const [result] = await call(async () => [
+      await bind(explain, { ...params, alone: 1 }).all<E>(),
+    ]);
+    return result.results.at(-1);
+  }
+
+  function bind({ sql, params: names }: Statement<never, unknown>, params: Params) {
     // D1 throws if a value is missing: no parameter can become NULL by mistake.
     return session.prepare(sql).bind(...names.map((name) => params[name]));
   }

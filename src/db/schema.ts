@@ -27,7 +27,7 @@ import {
   ofWrites,
 } from './checks.ts';
 
-/** Names the write that set a value (write-id.ts). Never leaves the database. */
+/** Names the write that set a value (write.ts). Never leaves the database. */
 const writeId = () => text().notNull().default(sql`(lower(hex(randomblob(16))))`);
 
 export const runEvaluation = sqliteTable(

@@ -1,13 +1,13 @@
 /**
- * A SQL statement as the Worker carries it: text that drizzle wrote before the build (compile.ts, `npm run sql`), with the
- * drizzle query's types. D1 binds by number (D1: Prepared statements), so names become numbers here, when the module loads.
+ * SQL statements as the Worker carries them: text that drizzle wrote before the build (query.ts,
+ * `npm run sql`), with the types of its parameters and rows.
  */
 export type Statement<Params, Row> = {
-  /** On one line: it goes over the network with each request. */
+  /** The text on one line, because each request sends it over the network. */
   readonly sql: string;
-  /** The name of each numbered parameter: `?1` is the first. */
+  /** The names of the numbered parameters: `?1` is the first. */
   readonly params: readonly string[];
-  /** What is bound and what is returned: known to the compiler alone. */
+  /** The types of what is bound and returned. No value has this property. */
   readonly types?: { readonly params: (params: Params) => void; readonly row: Row };
 };
 
@@ -18,14 +18,21 @@ export type StatementOf<Q> = Q extends {
   ? Statement<P, R>
   : never;
 
+/** The rows of a statement, by the statement's type. */
+export type RowOf<S> = S extends Statement<never, infer Row> ? Row : never;
+
 /** A row of an outer join that may have found nothing. */
 export type OrNulls<Row> = Row | { readonly [column in keyof Row]: null };
 
-/** Parameters are written `:name`. A name that occurs twice is bound once. */
+/**
+ * Turns the names of parameters into numbers, because D1 binds by number (D1: Prepared statements).
+ * A parameter is written `:name`; a name that occurs twice is bound once.
+ */
 export function statement<Params, Row>(text: string): Statement<Params, Row> {
   const params: string[] = [];
   const sql = text
     .trim()
+    .replace(/(?<=\()\s+|\s+(?=\))/g, '')
     .replace(/\s+/g, ' ')
     .replace(/:([a-z_]+)/g, (_, name) => {
       if (!params.includes(name)) params.push(name);

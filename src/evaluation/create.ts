@@ -1,18 +1,19 @@
-/** Creates an evaluation in one statement, which carries its label's rule. Knows nothing of HTTP. */
-import type { OperationContext } from '../db/operation.ts';
-import { idOfKey, nameWrite } from '../db/write-id.ts';
-import { Failure, keyIsTaken, notFound, unprocessable } from '../failure.ts';
+/** Creates an evaluation in one statement, which carries its label's rule. */
+import type { OperationContext } from '../db/connection.ts';
+import { idOfKey, randomWriteId } from '../db/write.ts';
+import { Failure, keyIsTaken, notFound, unexplained, unprocessable } from '../failure.ts';
 import { refuseServerFields } from '../fields.ts';
-import { valueIsIllegal } from '../label/rule.ts';
+import { refusalOfValue } from '../label/rule.ts';
 import { allows } from '../principal.ts';
 import type { EvaluationRow } from './evaluation.ts';
 import type { EvaluationCreate } from './input.ts';
 import * as sql from './sql.generated.ts';
 
 /**
- * The row as stored, and whether this request created it: a repeated create of the same content gets what is stored.
- * `key` is the caller's name for the create, from which the id is derived if the body has none.
- * @throws {Failure} saying why nothing was stored.
+ * Returns the row as stored, and whether this request created it. A repeated create with the same
+ * content returns what is stored.
+ * @param key the caller's name for the create, from which the id is derived if the body has none
+ * @throws {Failure} `not_found`, `conflict`, `unprocessable` or `database_unavailable`.
  */
 export async function createEvaluation(
   { principal, connection, now }: OperationContext,
@@ -27,8 +28,6 @@ export async function createEvaluation(
     created_by_evaluator_id: evaluator ?? null,
   };
   refuseServerFields(sent, { account_id: account, run_id, ...author });
-  // The name is of this request alone: a repetition is recognised by its id.
-  const { write_id } = await nameWrite(principal, now, undefined);
   const params = {
     ...content,
     ...author,
@@ -36,7 +35,7 @@ export async function createEvaluation(
     run_id,
     account,
     now,
-    write_id,
+    write_id: randomWriteId(),
   };
   const { row, explanation } = await connection.write(
     sql.createEvaluation,
@@ -45,29 +44,29 @@ export async function createEvaluation(
   );
   if (row) return { row, created: true };
 
-  const { is_same, is_own_write, has_label, archived_at, ...rest } = explanation;
+  const { created_value, is_own_write, archived_at, ...rest } = explanation;
   const { value_type, min_value, max_value, categories, ...stored } = rest;
   if (stored.id !== null) {
-    if (!is_same) throw id === undefined ? keyIsTaken() : new Failure('conflict', ID_IS_TAKEN);
+    const { evaluation_label_id, output_name, field_path, value } = content;
+    const isSame =
+      stored.run_id === run_id &&
+      stored.evaluation_label_id === evaluation_label_id &&
+      stored.output_name === output_name &&
+      stored.field_path === field_path &&
+      created_value === value;
+    if (!isSame) throw id === undefined ? keyIsTaken() : new Failure('conflict', ID_IS_TAKEN);
     refuseServerFields(sent, stored);
-    // An earlier attempt of this request stored it: what was stored, though it may have been updated since.
-    if (is_own_write)
-      return {
-        row: { ...stored, value: content.value, updated_by: null, updated_at: null },
-        created: true,
-      };
-    return { row: stored, created: false };
+    if (!is_own_write) return { row: stored, created: false };
+    // An earlier attempt of this request created the row, which may have been updated since.
+    return { row: { ...stored, value, updated_by: null, updated_at: null }, created: true };
   }
-  if (!has_label) {
-    throw new Failure(
-      'not_found',
-      'No such evaluation label: evaluation_label_id must name a label of the account, or a shared one.',
-    );
-  }
+  if (value_type === null) throw new Failure('not_found', NO_SUCH_LABEL);
   if (archived_at !== null) throw unprocessable(LABEL_IS_ARCHIVED);
-  throw valueIsIllegal(explanation);
+  throw refusalOfValue(explanation, content.value) ?? unexplained('create');
 }
 
+const NO_SUCH_LABEL =
+  'No such evaluation label: evaluation_label_id must name a label of the account, or a shared one.';
 const LABEL_IS_ARCHIVED =
   'The evaluation label is archived: no new evaluation is stored under it. Use another label, or unarchive it.';
 const ID_IS_TAKEN =

@@ -1,33 +1,32 @@
-/** What several statements on evaluations ask, each written once. */
-import { eq, getTableColumns, sql } from 'drizzle-orm';
-import { all } from '../db/compile.ts';
-import { revokedLink, runEvaluation } from '../db/schema.ts';
+/** SQL that several statements on evaluations share. */
+import { getTableColumns, type SQL, sql } from 'drizzle-orm';
+import { all, e, type In, k, param, same, some, type Truth } from '../db/query.ts';
 import type { AccountId } from '../principal.ts';
 
 /** The evaluation that a path names, and the account of the token. */
-export type Scope = { readonly id: string; readonly run_id: string; readonly account: AccountId };
+export const SCOPE = { account: param<AccountId>(), id: param<string>(), run_id: param<string>() };
 
 /** The evaluation of that path, if it is the account's. */
-export const inScope = all(
-  eq(runEvaluation.account_id, sql.placeholder('account')),
-  eq(runEvaluation.id, sql.placeholder('id')),
-  eq(runEvaluation.run_id, sql.placeholder('run_id')),
-);
+export const isInScope = (p: In<typeof SCOPE>) =>
+  all(same(e.account_id, p.account), same(e.id, p.id), same(e.run_id, p.run_id));
 
-/** A link to the evaluation, which expires at that time; nulls if the request comes through none. */
-export type LinkScope = {
-  readonly link_id: string | null;
-  readonly link_expires_at: string | null;
-};
+/** A link to the evaluation, and when it expires; nulls if the request comes through none. */
+export const LINK = { link_id: param<string | null>(), link_expires_at: param<string | null>() };
 
-/** The link is not revoked. Asked by the primary key, so that it reads one row or none. */
-export const isNotRevoked = sql`NOT EXISTS (SELECT 1 FROM ${revokedLink} WHERE ${all(
-  eq(revokedLink.account_id, sql.placeholder('account')),
-  eq(revokedLink.expires_at, sql.placeholder('link_expires_at')),
-  eq(revokedLink.evaluation_id, sql.placeholder('id')),
-  eq(revokedLink.id, sql.placeholder('link_id')),
-)})`;
+/**
+ * Holds also if there is no link, because no revocation equals NULL. Looks the revocation up by its
+ * primary key, so that it reads one row or none.
+ */
+export function isNotRevoked(p: Omit<In<typeof SCOPE & typeof LINK>, 'run_id'>): SQL<Truth> {
+  const isOfLink = all(
+    same(k.account_id, p.account),
+    same(k.expires_at, p.link_expires_at),
+    same(k.evaluation_id, p.id),
+    same(k.id, p.link_id),
+  );
+  return sql<Truth>`NOT ${some(k, isOfLink)}`;
+}
 
-const { write_id, ...columns } = getTableColumns(runEvaluation);
+const { write_id, ...columns } = getTableColumns(e);
 /** The twelve columns that are the resource. */
 export const resourceColumns = columns;

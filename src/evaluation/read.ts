@@ -1,5 +1,5 @@
 /** Reads evaluations, one call to D1 each. Knows nothing of HTTP. */
-import type { OperationContext, Page, Place } from '../db/operation.ts';
+import type { OperationContext, Page, Position } from '../db/connection.ts';
 import { notFound } from '../failure.ts';
 import { allows } from '../principal.ts';
 import type { EvaluationPath, EvaluationRow, ReplacedRow } from './evaluation.ts';
@@ -26,7 +26,7 @@ export async function listEvaluations(
   run_id: string,
   /** The label of which evaluations are listed; undefined for all. */
   label: string | undefined,
-  { after, limit }: Page<Place>,
+  { after, limit }: Page<Position>,
 ): Promise<EvaluationRow[]> {
   if (!allows(principal, { run_id })) throw notFound();
   const [after_created_at, after_id] = [after?.created_at ?? '', after?.id ?? ''];

@@ -1,13 +1,12 @@
 /** The operations on evaluations as HTTP: each handler reads the request, calls the operation, and responds. */
 import type { Context } from 'hono';
+import { nameWrite } from '../db/write.ts';
 import type { RequireAuth } from '../http/bearer-auth.ts';
 import { readJsonObject } from '../http/body.ts';
-import { readConditions } from '../http/conditions.ts';
-import { type AppContext, type AppEnv, operationContext } from '../http/context.ts';
+import { type AppContext, type AppEnv, Hono, operationContext } from '../http/context.ts';
 import { methodNotAllowed } from '../http/errors.ts';
-import { Hono } from '../http/hono.ts';
-import { readIdempotencyKey } from '../http/idempotency-key.ts';
 import { pageOf, readLimit, readPlace, readTime, readUuid, uuidOf } from '../http/params.ts';
+import { readIdempotencyKey, readPreconditions } from '../http/preconditions.ts';
 import { respondJson, respondResource, respondUnlessHad } from '../http/response.ts';
 import type { OpenSession } from '../http/session.ts';
 import { createEvaluation } from './create.ts';
@@ -53,10 +52,11 @@ export function evaluationRoutes(requireAuth: RequireAuth, session: OpenSession)
   });
 
   const update = async (c: Context<AppEnv, typeof EVALUATION>) => {
+    const context = operationContext(c);
     const path = evaluationPath(c, c.req.param());
-    const conditions = readConditions(c);
-    const body = parseEvaluationUpdate(await readJsonObject(c.req.raw));
-    const row = await updateEvaluation(operationContext(c), path, body, conditions);
+    const write = await nameWrite(context, readPreconditions(c));
+    const update = parseEvaluationUpdate(await readJsonObject(c.req.raw));
+    const row = await updateEvaluation(context, path, update, write);
     return respondResource(c, 200, resourceOf(row));
   };
   routes.put(EVALUATION, requireAuth('updateEvaluation'), session('write'), update);

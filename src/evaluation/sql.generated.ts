@@ -1,10 +1,10 @@
 // generated: do not edit. Written by `npm run sql` from the drizzle queries in src/evaluation/*.query.ts.
 import { type StatementOf, statement } from '../db/statement.ts';
-import type * as create from './create.query.ts';
-import type * as read from './read.query.ts';
-import type * as update from './update.query.ts';
+import type * as createQueries from './create.query.ts';
+import type * as readQueries from './read.query.ts';
+import type * as updateQueries from './update.query.ts';
 
-export const createEvaluation: StatementOf<typeof create.createEvaluation> = statement(`
+export const createEvaluation: StatementOf<typeof createQueries.createEvaluation> = statement(`
 	INSERT INTO run_evaluation (
 		id, account_id, run_id, output_name, field_path, evaluation_label_id, value, created_by,
 		created_by_evaluator_id, created_at, updated_by, updated_at, write_id
@@ -16,328 +16,225 @@ export const createEvaluation: StatementOf<typeof create.createEvaluation> = sta
 		coalesce(
 			(
 				SELECT (
-					(
-						CASE evaluation_label.value_type
-							WHEN 'binary' THEN :value IN (0, 1)
-							WHEN 'continuous' THEN :value >= coalesce(evaluation_label.min_value, :value)
-							AND :value <= coalesce(evaluation_label.max_value, :value)
-							ELSE :value >= 0
-							AND :value < json_array_length(evaluation_label.categories)
-							AND :value = cast(:value AS INTEGER)
-						END
-					)
-					AND evaluation_label.archived_at IS NULL
+					CASE l.value_type
+						WHEN 'binary' THEN :value IN (0, 1)
+						WHEN 'continuous' THEN :value BETWEEN coalesce(l.min_value, :value) AND coalesce(l.max_value, :value)
+						ELSE :value >= 0
+						AND :value < json_array_length(l.categories)
+						AND :value = round(:value)
+					END
+					AND l.archived_at IS NULL
 				) IS TRUE
-				FROM evaluation_label
-				WHERE evaluation_label.account_id = :account AND evaluation_label.id = :evaluation_label_id
+				FROM evaluation_label l
+				WHERE (l.account_id = :account AND l.id = :evaluation_label_id)
 			),
 			(
 				SELECT (
-					(
-						CASE evaluation_label.value_type
-							WHEN 'binary' THEN :value IN (0, 1)
-							WHEN 'continuous' THEN :value >= coalesce(evaluation_label.min_value, :value)
-							AND :value <= coalesce(evaluation_label.max_value, :value)
-							ELSE :value >= 0
-							AND :value < json_array_length(evaluation_label.categories)
-							AND :value = cast(:value AS INTEGER)
-						END
-					)
-					AND evaluation_label.archived_at IS NULL
+					CASE l.value_type
+						WHEN 'binary' THEN :value IN (0, 1)
+						WHEN 'continuous' THEN :value BETWEEN coalesce(l.min_value, :value) AND coalesce(l.max_value, :value)
+						ELSE :value >= 0
+						AND :value < json_array_length(l.categories)
+						AND :value = round(:value)
+					END
+					AND l.archived_at IS NULL
 				) IS TRUE
-				FROM evaluation_label
-				WHERE evaluation_label.account_id = 'shared' AND evaluation_label.id = :evaluation_label_id
+				FROM evaluation_label l
+				WHERE (l.account_id = 'shared' AND l.id = :evaluation_label_id)
 			),
 			0
 		)
-		AND NOT EXISTS (
-			SELECT 1
-			FROM run_evaluation
-			WHERE (run_evaluation.account_id = :account AND run_evaluation.id = :id)
-		)
+		AND NOT EXISTS (SELECT 1 FROM run_evaluation e WHERE (e.account_id = :account AND e.id = :id))
 	)
 	RETURNING
 		id, account_id, run_id, output_name, field_path, evaluation_label_id, value, created_by,
 		created_by_evaluator_id, created_at, updated_by, updated_at
 `);
 
-export const explainCreateEvaluation: StatementOf<typeof create.explainCreateEvaluation> = statement(`
+export const explainCreateEvaluation: StatementOf<typeof createQueries.explainCreateEvaluation> = statement(`
 	SELECT
-		run_evaluation.id, run_evaluation.account_id, run_evaluation.run_id, run_evaluation.output_name,
-		run_evaluation.field_path, run_evaluation.evaluation_label_id, run_evaluation.value,
-		run_evaluation.created_by, run_evaluation.created_by_evaluator_id, run_evaluation.created_at,
-		run_evaluation.updated_by, run_evaluation.updated_at,
-		(
-			run_evaluation.run_id = :run_id
-			AND run_evaluation.evaluation_label_id = :evaluation_label_id
-			AND run_evaluation.output_name IS :output_name
-			AND run_evaluation.field_path IS :field_path
-			AND coalesce(oldest.value, run_evaluation.value) = :value
-		) IS TRUE AS is_same,
-		coalesce(oldest.write_id, run_evaluation.write_id) IS :write_id AS is_own_write,
-		evaluation_label.id IS NOT NULL AS has_label, evaluation_label.archived_at,
-		evaluation_label.value_type, evaluation_label.min_value, evaluation_label.max_value,
-		evaluation_label.categories
+		e.id, e.account_id, e.run_id, e.output_name, e.field_path, e.evaluation_label_id, e.value,
+		e.created_by, e.created_by_evaluator_id, e.created_at, e.updated_by, e.updated_at,
+		coalesce(f.value, e.value) AS created_value,
+		coalesce(f.write_id, e.write_id) IS :write_id AS is_own_write, l.archived_at, l.value_type,
+		l.min_value, l.max_value, l.categories
 	FROM
 		(SELECT 1 WHERE changes() = 0 OR :alone)
-		LEFT JOIN evaluation_label ON (
-			evaluation_label.account_id = coalesce(
+		LEFT JOIN evaluation_label l ON (
+			l.account_id = coalesce(
 				(
-					SELECT own.account_id
-					FROM evaluation_label AS own
-					WHERE own.account_id = :account AND own.id = :evaluation_label_id
+					SELECT account_id
+					FROM evaluation_label o
+					WHERE (o.account_id = :account AND o.id = :evaluation_label_id)
 				),
 				'shared'
 			)
-			AND evaluation_label.id = :evaluation_label_id
+			AND l.id = :evaluation_label_id
 		)
-		LEFT JOIN run_evaluation ON (run_evaluation.account_id = :account AND run_evaluation.id = :id)
-		LEFT JOIN run_evaluation_history oldest ON (
-			oldest.account_id = run_evaluation.account_id
-			AND oldest.evaluation_id = run_evaluation.id
-			AND oldest.replaced_at = (
-				SELECT min(run_evaluation_history.replaced_at)
-				FROM run_evaluation_history
-				WHERE
-					run_evaluation_history.account_id = run_evaluation.account_id
-					AND run_evaluation_history.evaluation_id = run_evaluation.id
+		LEFT JOIN run_evaluation e ON (e.account_id = :account AND e.id = :id)
+		LEFT JOIN run_evaluation_history f ON (
+			f.account_id = e.account_id
+			AND f.evaluation_id = e.id
+			AND f.replaced_at = (
+				SELECT min(replaced_at)
+				FROM run_evaluation_history h
+				WHERE (h.account_id = e.account_id AND h.evaluation_id = e.id)
 			)
 		)
 `);
 
-export const getEvaluation: StatementOf<typeof read.getEvaluation> = statement(`
+export const getEvaluation: StatementOf<typeof readQueries.getEvaluation> = statement(`
 	SELECT
 		id, account_id, run_id, output_name, field_path, evaluation_label_id, value, created_by,
 		created_by_evaluator_id, created_at, updated_by, updated_at
-	FROM run_evaluation
-	WHERE (
-		run_evaluation.account_id = :account
-		AND run_evaluation.id = :id
-		AND run_evaluation.run_id = :run_id
-	)
+	FROM run_evaluation e
+	WHERE (e.account_id = :account AND e.id = :id AND e.run_id = :run_id)
 `);
 
-export const listEvaluations: StatementOf<typeof read.listEvaluations> = statement(`
+export const listEvaluations: StatementOf<typeof readQueries.listEvaluations> = statement(`
 	SELECT
 		id, account_id, run_id, output_name, field_path, evaluation_label_id, value, created_by,
 		created_by_evaluator_id, created_at, updated_by, updated_at
-	FROM run_evaluation
+	FROM run_evaluation e
 	WHERE (
-		run_evaluation.account_id = :account
-		AND run_evaluation.run_id = :run_id
-		AND run_evaluation.evaluation_label_id = coalesce(:evaluation_label_id, run_evaluation.evaluation_label_id)
-		AND (run_evaluation.created_at, run_evaluation.id) > (:after_created_at, :after_id)
+		e.account_id = :account
+		AND e.run_id = :run_id
+		AND e.evaluation_label_id = coalesce(:evaluation_label_id, e.evaluation_label_id)
+		AND (e.created_at, e.id) > (:after_created_at, :after_id)
 	)
-	ORDER BY run_evaluation.created_at ASC, run_evaluation.id ASC
+	ORDER BY e.created_at ASC, e.id ASC
 	LIMIT :limit
 `);
 
-export const listReplacedValues: StatementOf<typeof read.listReplacedValues> = statement(`
-	SELECT
-		run_evaluation_history.evaluation_id, run_evaluation_history.value,
-		run_evaluation_history.updated_by, run_evaluation_history.updated_at,
-		run_evaluation_history.replaced_by, run_evaluation_history.replaced_at
+export const listReplacedValues: StatementOf<typeof readQueries.listReplacedValues> = statement(`
+	SELECT h.evaluation_id, h.value, h.updated_by, h.updated_at, h.replaced_by, h.replaced_at
 	FROM
-		run_evaluation
-		LEFT JOIN run_evaluation_history ON (
-			run_evaluation_history.account_id = run_evaluation.account_id
-			AND run_evaluation_history.evaluation_id = run_evaluation.id
-			AND run_evaluation_history.replaced_at < :before
+		run_evaluation e
+		LEFT JOIN run_evaluation_history h ON (
+			h.account_id = e.account_id
+			AND h.evaluation_id = e.id
+			AND h.replaced_at < :before
 		)
-	WHERE (
-		run_evaluation.account_id = :account
-		AND run_evaluation.id = :id
-		AND run_evaluation.run_id = :run_id
-	)
-	ORDER BY run_evaluation_history.replaced_at DESC
+	WHERE (e.account_id = :account AND e.id = :id AND e.run_id = :run_id)
+	ORDER BY h.replaced_at DESC
 	LIMIT :limit
 `);
 
-export const explainUpdateEvaluation: StatementOf<typeof update.explainUpdateEvaluation> = statement(`
+export const explainUpdateEvaluation: StatementOf<typeof updateQueries.explainUpdateEvaluation> = statement(`
 	SELECT
-		run_evaluation.id, run_evaluation.account_id, run_evaluation.run_id, run_evaluation.output_name,
-		run_evaluation.field_path, run_evaluation.evaluation_label_id, run_evaluation.value,
-		run_evaluation.created_by, run_evaluation.created_by_evaluator_id, run_evaluation.created_at,
-		run_evaluation.updated_by, run_evaluation.updated_at,
-		(
-			run_evaluation.write_id = :write_id
-			OR (
-				:is_repeatable
-				AND run_evaluation.value = :value
-				AND run_evaluation.updated_by IS :subject
-				AND run_evaluation.updated_at IS NOT NULL
-			)
-		) AS is_in_row,
-		replaced.value AS replaced_value, replaced.updated_at AS replaced_updated_at,
-		(
-			:versions IS NULL
-			OR coalesce(run_evaluation.updated_at, run_evaluation.created_at) IN (
-				SELECT value FROM json_each(:versions)
-			)
-		) AS precondition_holds,
-		(
-			SELECT json_each.key
-			FROM json_each(:immutable)
-			WHERE json_each.value IS NOT CASE json_each.key
-				WHEN 'id' THEN run_evaluation.id
-				WHEN 'account_id' THEN run_evaluation.account_id
-				WHEN 'run_id' THEN run_evaluation.run_id
-				WHEN 'output_name' THEN run_evaluation.output_name
-				WHEN 'field_path' THEN run_evaluation.field_path
-				WHEN 'evaluation_label_id' THEN run_evaluation.evaluation_label_id
-				WHEN 'created_by' THEN run_evaluation.created_by
-				WHEN 'created_by_evaluator_id' THEN run_evaluation.created_by_evaluator_id
-				WHEN 'created_at' THEN run_evaluation.created_at
-			END
-		) AS changed_field,
-		evaluation_label.value_type, evaluation_label.min_value, evaluation_label.max_value,
-		evaluation_label.categories
+		e.id, e.account_id, e.run_id, e.output_name, e.field_path, e.evaluation_label_id, e.value,
+		e.created_by, e.created_by_evaluator_id, e.created_at, e.updated_by, e.updated_at,
+		e.write_id = :write_id AS is_own_write, :is_repeatable AS is_repeatable, h.value AS replaced_value,
+		h.updated_at AS replaced_updated_at, l.value_type, l.min_value, l.max_value, l.categories
 	FROM
 		(SELECT 1 WHERE changes() = 0 OR :alone)
-		LEFT JOIN run_evaluation ON (
-			(
-				run_evaluation.account_id = :account
-				AND run_evaluation.id = :id
-				AND run_evaluation.run_id = :run_id
-			)
-			AND (
-				:link_id IS NULL
-				OR NOT EXISTS (
-					SELECT 1
-					FROM revoked_link
-					WHERE (
-						revoked_link.account_id = :account
-						AND revoked_link.expires_at = :link_expires_at
-						AND revoked_link.evaluation_id = :id
-						AND revoked_link.id = :link_id
-					)
+		LEFT JOIN run_evaluation e ON (
+			(e.account_id = :account AND e.id = :id AND e.run_id = :run_id)
+			AND NOT EXISTS (
+				SELECT 1
+				FROM revoked_link k
+				WHERE (
+					k.account_id = :account
+					AND k.expires_at = :link_expires_at
+					AND k.evaluation_id = :id
+					AND k.id = :link_id
 				)
 			)
 		)
-		LEFT JOIN run_evaluation_history replaced ON (
-			replaced.account_id = run_evaluation.account_id
-			AND replaced.evaluation_id = run_evaluation.id
-			AND replaced.replaced_at > :since
-			AND replaced.write_id = :write_id
+		LEFT JOIN run_evaluation_history h ON (
+			h.account_id = e.account_id
+			AND h.evaluation_id = e.id
+			AND h.replaced_at > :since
+			AND h.write_id = :write_id
 		)
-		LEFT JOIN evaluation_label ON (
-			evaluation_label.account_id = coalesce(
+		LEFT JOIN evaluation_label l ON (
+			l.account_id = coalesce(
 				(
-					SELECT own.account_id
-					FROM evaluation_label AS own
-					WHERE own.account_id = run_evaluation.account_id AND own.id = run_evaluation.evaluation_label_id
+					SELECT account_id
+					FROM evaluation_label o
+					WHERE (o.account_id = e.account_id AND o.id = e.evaluation_label_id)
 				),
 				'shared'
 			)
-			AND evaluation_label.id = run_evaluation.evaluation_label_id
+			AND l.id = e.evaluation_label_id
 		)
 `);
 
-export const updateEvaluation: StatementOf<typeof update.updateEvaluation> = statement(`
-	UPDATE run_evaluation
+export const updateEvaluation: StatementOf<typeof updateQueries.updateEvaluation> = statement(`
+	UPDATE run_evaluation AS e
 	SET
 		value = :value, updated_by = :subject,
-		updated_at = max(
-			:now,
-			strftime(
-				'%Y-%m-%dT%H:%M:%fZ', coalesce(run_evaluation.updated_at, run_evaluation.created_at),
-				'+0.001 seconds'
-			)
-		),
+		updated_at = max(:now, strftime('%Y-%m-%dT%H:%M:%fZ', coalesce(e.updated_at, e.created_at), '+0.001 seconds')),
 		write_id = :write_id
 	WHERE (
 		(
-			(
-				run_evaluation.account_id = :account
-				AND run_evaluation.id = :id
-				AND run_evaluation.run_id = :run_id
-			)
-			AND (
-				:link_id IS NULL
-				OR NOT EXISTS (
-					SELECT 1
-					FROM revoked_link
-					WHERE (
-						revoked_link.account_id = :account
-						AND revoked_link.expires_at = :link_expires_at
-						AND revoked_link.evaluation_id = :id
-						AND revoked_link.id = :link_id
-					)
+			(e.account_id = :account AND e.id = :id AND e.run_id = :run_id)
+			AND NOT EXISTS (
+				SELECT 1
+				FROM revoked_link k
+				WHERE (
+					k.account_id = :account
+					AND k.expires_at = :link_expires_at
+					AND k.evaluation_id = :id
+					AND k.id = :link_id
 				)
 			)
 		)
 		AND NOT (
-			run_evaluation.write_id = :write_id
-			OR (
-				:is_repeatable
-				AND run_evaluation.value = :value
-				AND run_evaluation.updated_by IS :subject
-				AND run_evaluation.updated_at IS NOT NULL
-			)
+			e.write_id = :write_id
+			OR (:is_repeatable AND e.value = :value AND e.updated_by IS :subject AND e.updated_at IS NOT NULL)
 		)
 		AND NOT EXISTS (
 			SELECT 1
-			FROM run_evaluation_history AS replaced
+			FROM run_evaluation_history h
 			WHERE (
-				replaced.account_id = run_evaluation.account_id
-				AND replaced.evaluation_id = run_evaluation.id
-				AND replaced.replaced_at > :since
-				AND replaced.write_id = :write_id
+				h.account_id = e.account_id
+				AND h.evaluation_id = e.id
+				AND h.replaced_at > :since
+				AND h.write_id = :write_id
 			)
 		)
 		AND (
 			:versions IS NULL
-			OR coalesce(run_evaluation.updated_at, run_evaluation.created_at) IN (
-				SELECT value FROM json_each(:versions)
-			)
+			OR coalesce(e.updated_at, e.created_at) IN (SELECT value FROM json_each(:versions))
 		)
-		AND (
-			SELECT json_each.key
-			FROM json_each(:immutable)
-			WHERE json_each.value IS NOT CASE json_each.key
-				WHEN 'id' THEN run_evaluation.id
-				WHEN 'account_id' THEN run_evaluation.account_id
-				WHEN 'run_id' THEN run_evaluation.run_id
-				WHEN 'output_name' THEN run_evaluation.output_name
-				WHEN 'field_path' THEN run_evaluation.field_path
-				WHEN 'evaluation_label_id' THEN run_evaluation.evaluation_label_id
-				WHEN 'created_by' THEN run_evaluation.created_by
-				WHEN 'created_by_evaluator_id' THEN run_evaluation.created_by_evaluator_id
-				WHEN 'created_at' THEN run_evaluation.created_at
+		AND NOT EXISTS (
+			SELECT 1
+			FROM json_each(:immutable) AS j
+			WHERE j.value IS NOT CASE j.key
+				WHEN 'id' THEN e.id
+				WHEN 'account_id' THEN e.account_id
+				WHEN 'run_id' THEN e.run_id
+				WHEN 'output_name' THEN e.output_name
+				WHEN 'field_path' THEN e.field_path
+				WHEN 'evaluation_label_id' THEN e.evaluation_label_id
+				WHEN 'created_by' THEN e.created_by
+				WHEN 'created_by_evaluator_id' THEN e.created_by_evaluator_id
+				WHEN 'created_at' THEN e.created_at
 			END
-		) IS NULL
+		)
 		AND coalesce(
 			(
-				SELECT (
-					CASE evaluation_label.value_type
-						WHEN 'binary' THEN :value IN (0, 1)
-						WHEN 'continuous' THEN :value >= coalesce(evaluation_label.min_value, :value)
-						AND :value <= coalesce(evaluation_label.max_value, :value)
-						ELSE :value >= 0
-						AND :value < json_array_length(evaluation_label.categories)
-						AND :value = cast(:value AS INTEGER)
-					END
-				) IS TRUE
-				FROM evaluation_label
-				WHERE
-					evaluation_label.account_id = run_evaluation.account_id
-					AND evaluation_label.id = run_evaluation.evaluation_label_id
+				SELECT CASE l.value_type
+					WHEN 'binary' THEN :value IN (0, 1)
+					WHEN 'continuous' THEN :value BETWEEN coalesce(l.min_value, :value) AND coalesce(l.max_value, :value)
+					ELSE :value >= 0
+					AND :value < json_array_length(l.categories)
+					AND :value = round(:value)
+				END IS TRUE
+				FROM evaluation_label l
+				WHERE (l.account_id = e.account_id AND l.id = e.evaluation_label_id)
 			),
 			(
-				SELECT (
-					CASE evaluation_label.value_type
-						WHEN 'binary' THEN :value IN (0, 1)
-						WHEN 'continuous' THEN :value >= coalesce(evaluation_label.min_value, :value)
-						AND :value <= coalesce(evaluation_label.max_value, :value)
-						ELSE :value >= 0
-						AND :value < json_array_length(evaluation_label.categories)
-						AND :value = cast(:value AS INTEGER)
-					END
-				) IS TRUE
-				FROM evaluation_label
-				WHERE
-					evaluation_label.account_id = 'shared'
-					AND evaluation_label.id = run_evaluation.evaluation_label_id
+				SELECT CASE l.value_type
+					WHEN 'binary' THEN :value IN (0, 1)
+					WHEN 'continuous' THEN :value BETWEEN coalesce(l.min_value, :value) AND coalesce(l.max_value, :value)
+					ELSE :value >= 0
+					AND :value < json_array_length(l.categories)
+					AND :value = round(:value)
+				END IS TRUE
+				FROM evaluation_label l
+				WHERE (l.account_id = 'shared' AND l.id = e.evaluation_label_id)
 			),
 			1
 		)

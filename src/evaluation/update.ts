@@ -1,95 +1,79 @@
-/** Updates an evaluation's value in one statement, which carries every condition. Knows nothing of HTTP. */
-import type { Written } from '../db/connection.ts';
-import {
-  type LinkId,
-  type OperationContext,
-  type UpdateConditions,
-  versionOf,
-} from '../db/operation.ts';
-import { commonUpdateParams } from '../db/update.ts';
-import { notFound, preconditionFailed, unprocessable } from '../failure.ts';
-import { fieldIsImmutable } from '../fields.ts';
-import { valueIsIllegal } from '../label/rule.ts';
+/** Updates an evaluation's value in one statement that carries every condition. */
+import type { OperationContext } from '../db/connection.ts';
+import type { RowOf, Statement } from '../db/statement.ts';
+import { updateParams, versionOf, type Write } from '../db/write.ts';
+import { notFound, preconditionFailed, unexplained, unprocessable } from '../failure.ts';
+import { differingField, fieldIsImmutable } from '../fields.ts';
+import { refusalOfValue } from '../label/rule.ts';
 import { allows } from '../principal.ts';
 import type { EvaluationPath, EvaluationRow } from './evaluation.ts';
 import type { EvaluationUpdate } from './input.ts';
 import * as sql from './sql.generated.ts';
-import type { UpdateExplanation, UpdateParams } from './update.query.ts';
+
+type UpdateParams = typeof sql.updateEvaluation extends Statement<infer P, unknown> ? P : never;
+
+/** The link through which a request comes, and which may have been revoked. */
+export type LinkId = { readonly id: string; readonly expires_at: string };
+
+type Options<Read> = {
+  readonly link?: LinkId;
+  /** A further read in the same transaction. Its rows are added even if the write is refused. */
+  readonly read?: { readonly statement: Statement<UpdateParams, Read>; readonly rows: Read[] };
+};
 
 /**
- * The row as this write stored it: now, or in an earlier attempt. Without conditions, the same value by the same author
- * changes nothing and gets the row as it is. Nothing is stored through a link that is revoked.
- * @throws {Failure} saying why nothing was stored.
+ * Returns the row as this write stored it: now, or in an earlier attempt. Without a precondition
+ * and a key, the same value by the same author changes nothing, and the row is returned as it is.
+ * @throws {Failure} `not_found` (also if the link is revoked), `precondition_failed`,
+ * `unprocessable` or `database_unavailable`.
  */
-export async function updateEvaluation(
+export async function updateEvaluation<Read = never>(
   context: OperationContext,
   path: EvaluationPath,
   update: EvaluationUpdate,
-  conditions: UpdateConditions,
-  link?: LinkId,
+  write: Write,
+  { link, read }: Options<Read> = {},
 ): Promise<EvaluationRow> {
-  const { write, storedRow } = await prepareUpdate(context, path, update, conditions, link);
-  return storedRow(await context.connection.write(...write));
+  if (!allows(context.principal, path)) throw notFound();
+  const scope = { ...path, link_id: link?.id ?? null, link_expires_at: link?.expires_at ?? null };
+  const paramsOf = updateParams(context, write, update.immutable);
+  const written = await context.connection.write(
+    sql.updateEvaluation,
+    sql.explainUpdateEvaluation,
+    (attempt) => ({ ...scope, value: update.value, ...paramsOf(attempt) }),
+    read?.statement,
+  );
+  read?.rows.push(...written.read);
+  return written.row ?? earlierRow(written.explanation, update, write, context.principal.subject);
 }
 
 /**
- * What the connection is given to write, and what makes of its result the row or a failure: for a caller who reads
- * something else in the same transaction.
- * @throws {Failure} `not_found` if the restriction of the token does not allow the evaluation.
+ * Returns the row as an earlier attempt or request stored it, or throws because of the first
+ * condition that failed, in the order of README.md. The conditions are those of update.query.ts.
  */
-export async function prepareUpdate(
-  context: OperationContext,
-  path: EvaluationPath,
+function earlierRow(
+  explanation: RowOf<typeof sql.explainUpdateEvaluation>,
   { value, immutable }: EvaluationUpdate,
-  conditions: UpdateConditions,
-  link?: LinkId,
-) {
-  if (!allows(context.principal, path)) throw notFound();
-  const { subject } = context.principal;
-  const params = {
-    ...path,
-    value,
-    link_id: link?.id ?? null,
-    link_expires_at: link?.expires_at ?? null,
-  };
-  const common = await commonUpdateParams(context, conditions, immutable);
-  const paramsOf = (attempt: number): UpdateParams => ({ ...params, ...common(attempt) });
-  return {
-    write: [sql.updateEvaluation, sql.explainUpdateEvaluation, paramsOf] as const,
-    storedRow: (written: Written<EvaluationRow, UpdateExplanation>) =>
-      storedRow(written, value, subject),
-  };
-}
-
-/** @throws {Failure} saying why nothing was stored. */
-function storedRow(
-  { row, explanation }: Written<EvaluationRow, UpdateExplanation>,
-  value: number,
+  { versions }: Write,
   subject: string,
 ): EvaluationRow {
-  if (row) return row;
-  const {
-    is_in_row,
-    replaced_value,
-    replaced_updated_at,
-    precondition_holds,
-    changed_field,
-    ...rest
-  } = explanation;
-  const { value_type, min_value, max_value, categories, ...stored } = rest;
-  const [stored_value, stored_at] = is_in_row
-    ? [stored.value, stored.updated_at]
-    : [replaced_value, replaced_updated_at];
-  if (stored.id === null) throw notFound();
-  if (stored_at !== null) {
-    if (changed_field !== null) throw fieldIsImmutable(changed_field);
-    if (stored_value !== value) throw keyIsOfAnotherValue(stored_value);
-    if (is_in_row) return stored;
-    return { ...stored, value, updated_by: subject, updated_at: stored_at };
+  const { is_own_write, is_repeatable, replaced_value, replaced_updated_at, ...rest } = explanation;
+  const { value_type, min_value, max_value, categories, ...row } = rest;
+  if (row.id === null) throw notFound();
+  const changed = differingField(immutable, row);
+  const isRetry = is_repeatable && row.value === value && row.updated_by === subject;
+  const [earlier_value, earlier_time] =
+    is_own_write || isRetry ? [row.value, row.updated_at] : [replaced_value, replaced_updated_at];
+  if (earlier_time !== null) {
+    if (changed !== undefined) throw fieldIsImmutable(changed);
+    if (earlier_value !== value) throw keyIsOfAnotherValue(earlier_value);
+    return { ...row, value, updated_by: subject, updated_at: earlier_time };
   }
-  if (!precondition_holds) throw preconditionFailed('evaluation', versionOf(stored));
-  if (changed_field !== null) throw fieldIsImmutable(changed_field);
-  throw valueIsIllegal(explanation);
+  if (versions && !versions.includes(versionOf(row))) {
+    throw preconditionFailed('evaluation', versionOf(row));
+  }
+  if (changed !== undefined) throw fieldIsImmutable(changed);
+  throw refusalOfValue(explanation, value) ?? unexplained('update');
 }
 
 const keyIsOfAnotherValue = (value: number | null) =>

@@ -1,11 +1,13 @@
 /**
- * What every request has, whatever its outcome: an id, and one structured log line, which never holds a token, a body or a
- * value. A request whose caller disconnects has its line too: that needs enable_request_signal (wrangler.toml).
+ * The app's class, and what every request has: an id and one structured log line. The line never
+ * contains a token, a body or a value. A request whose caller disconnects has its line too, which
+ * needs enable_request_signal (wrangler.toml).
  */
-import type { Context, MiddlewareHandler } from 'hono';
+import type { Context, Env, MiddlewareHandler } from 'hono';
+import { HonoBase } from 'hono/hono-base';
+import { PatternRouter } from 'hono/router/pattern-router';
 import type { Clock } from '../clock.ts';
-import type { Connection } from '../db/connection.ts';
-import type { OperationContext } from '../db/operation.ts';
+import type { Connection, OperationContext } from '../db/connection.ts';
 import type { Principal } from '../principal.ts';
 
 export type LogLine = {
@@ -39,6 +41,23 @@ export type LogLine = {
 export type AppEnv = {
   Variables: { clock: Clock; log: LogLine; principal: Principal; connection: Connection };
 };
+
+/** PatternRouter ignores a slash at the end of a path. Here that is another path, without a route. */
+class StrictPatternRouter<Handler> extends PatternRouter<Handler> {
+  override match(method: string, path: string) {
+    return super.match(method, path.endsWith('/') ? '/' : path);
+  }
+}
+
+/**
+ * Hono with its smallest router. Its usual class brings three others and chooses one at the first
+ * request, which would add 2.4 KiB (gzip) to the bundle and a quarter to the start-up.
+ */
+export class Hono<E extends Env> extends HonoBase<E> {
+  constructor() {
+    super({ router: new StrictPatternRouter() });
+  }
+}
 
 /** As much of a context as responses and operations need, so that a route may add variables of its own. */
 export type AppContext = Pick<Context<AppEnv>, 'get' | 'req'>;

@@ -4,8 +4,7 @@
  */
 import { Failure, type FailureCode, INTERNAL_ERROR } from '../failure.ts';
 import type { AppContext } from './context.ts';
-import { validatorsOf } from './etag.ts';
-import { respondJson } from './response.ts';
+import { respondJson, validatorsOf } from './response.ts';
 
 const STATUS: { readonly [code in FailureCode]: number } = {
   malformed: 400,

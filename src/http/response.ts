@@ -3,9 +3,9 @@
  * header on a finished Response costs more CPU than creating it with that header.
  */
 import type { Connection } from '../db/connection.ts';
-import { versionOf } from '../db/operation.ts';
+import { versionOf } from '../db/write.ts';
 import type { AppContext } from './context.ts';
-import { hasVersion, validatorsOf } from './etag.ts';
+import { isKnownToCaller } from './preconditions.ts';
 import { BOOKMARK_HEADER } from './session.ts';
 
 type Headers = Readonly<Record<string, string>>;
@@ -25,6 +25,15 @@ export const respondJson = (
 ): Response =>
   respond(c, status, JSON.stringify(value), { 'content-type': 'application/json', ...headers });
 
+/**
+ * The headers of a response with a version. An edge that compresses a response makes its strong
+ * entity tag a weak one, which If-Match never matches: hence `no-transform`.
+ */
+export const validatorsOf = (version: string) => ({
+  etag: `"${version}"`,
+  'cache-control': 'no-store, no-transform',
+});
+
 type Resource = { readonly created_at: string; readonly updated_at?: string };
 
 export const respondResource = (
@@ -38,7 +47,7 @@ export const respondResource = (
 /** For a read: 304 if the caller has that version already. */
 export function respondUnlessHad(c: AppContext, resource: Resource): Response {
   const version = versionOf(resource);
-  if (!hasVersion(c.req.header('if-none-match'), version)) return respondResource(c, 200, resource);
+  if (!isKnownToCaller(c, version)) return respondResource(c, 200, resource);
   return respond(c, 304, null, validatorsOf(version));
 }
 

@@ -1,69 +1,60 @@
-/** The create, and the query that explains why it stored nothing. They run in one transaction. */
+/** The create, and the read that explains why it stored nothing. Both run in one transaction. */
 import { sql } from 'drizzle-orm';
-import { all, compile, ifNothingChanged, orm, valuesOf } from '../db/compile.ts';
+import { all, insertIf, is, l, param, query, same, select, some } from '../db/query.ts';
 import { evaluationLabel } from '../db/schema.ts';
-import type { OrNulls } from '../db/statement.ts';
-import { resourceColumns, type Scope } from './label.query.ts';
+import { ALONE, ifNothingChanged } from '../db/write.query.ts';
+import { resourceColumns, SCOPE } from './label.query.ts';
 import type { LabelRow } from './label.ts';
 import { isLabelOf } from './rule.query.ts';
 
-export type CreateParams = Scope &
-  Pick<
-    LabelRow,
-    'name' | 'description' | 'value_type' | 'min_value' | 'max_value' | 'categories'
-  > & {
-    /** The author, from the verified token. */
-    readonly subject: string;
-    readonly now: string;
-    /** Of all that the caller sent of it. */
-    readonly create_digest: string;
-    readonly write_id: string;
-  };
-
-/** What has the id: a label of the account, or a shared one. */
-export type CreateExplanation = OrNulls<LabelRow> & {
-  /** It is the account's own and was created with the same content, whatever was updated since. */
-  readonly is_same: 0 | 1;
-  /** An earlier attempt of this very request stored it. */
-  readonly is_own_write: 0 | 1;
+const WRITE = {
+  ...SCOPE,
+  write_id: param<string>(),
+  /** A digest of the submitted content. */
+  create_digest: param<string>(),
 };
 
-const param = (name: keyof CreateParams) => sql`${sql.placeholder(name)}`;
-/** Of the account or shared: an own label of the id of a shared one would change the rule of what is stored under that. */
-const hasTheId = isLabelOf(param('account'), param('id'));
-
-const values = valuesOf(evaluationLabel, {
-  account_id: param('account'),
-  archived_at: sql`NULL`,
-  created_by: param('subject'),
-  created_at: param('now'),
-  updated_by: sql`NULL`,
-  updated_at: sql`NULL`,
-});
-
-/** Returns the row; nothing if the id is taken. */
-export const createEvaluationLabel = compile<CreateParams, LabelRow>(
-  orm
-    .insert(evaluationLabel)
-    .select(
-      sql`SELECT ${values} WHERE NOT EXISTS (SELECT 1 FROM ${evaluationLabel} WHERE ${hasTheId})`,
-    )
-    .returning(resourceColumns),
+/**
+ * Returns the row, or nothing if the id is taken: by a label of the account, or by a shared one. An
+ * own label with the id of a shared one would change the rule of what is stored under that id.
+ */
+export const createEvaluationLabel = query(
+  {
+    ...WRITE,
+    name: param<string>(),
+    description: param<string | null>(),
+    value_type: param<LabelRow['value_type']>(),
+    min_value: param<number | null>(),
+    max_value: param<number | null>(),
+    categories: param<string | null>(),
+    /** The author, from the verified token. */
+    subject: param<string>(),
+    now: param<string>(),
+  },
+  ({ account, subject, now, ...values }) =>
+    insertIf(
+      evaluationLabel,
+      {
+        ...values,
+        account_id: account,
+        archived_at: sql<null>`NULL`,
+        created_by: subject,
+        created_at: now,
+        updated_by: sql<null>`NULL`,
+        updated_at: sql<null>`NULL`,
+      },
+      sql`NOT ${some(l, isLabelOf(account, values.id))}`,
+    ).returning(resourceColumns),
 );
 
-/** Returns nothing if the create stored the row. */
-export const explainCreateEvaluationLabel = compile<CreateParams, CreateExplanation>(
-  orm
-    .select({
-      ...resourceColumns,
-      is_same: sql<0 | 1>`${all(
-        sql`${evaluationLabel.account_id} = ${param('account')}`,
-        sql`${evaluationLabel.create_digest} IS ${param('create_digest')}`,
-      )}`.as('is_same'),
-      is_own_write: sql<0 | 1>`${evaluationLabel.write_id} IS ${param('write_id')}`.as(
-        'is_own_write',
-      ),
-    })
-    .from(ifNothingChanged)
-    .leftJoin(evaluationLabel, hasTheId),
+/** The label that has the id. Returns nothing if the create stored the row. */
+export const explainCreateEvaluationLabel = query({ ...WRITE, ...ALONE }, (p) =>
+  select({
+    label: resourceColumns,
+    /** The account created it with the same content, even if it was updated since. */
+    is_same: all(same(l.account_id, p.account), is(l.create_digest, p.create_digest)).as('is_same'),
+    is_own_write: is(l.write_id, p.write_id).as('is_own_write'),
+  })
+    .from(ifNothingChanged(p))
+    .leftJoin(l, isLabelOf(p.account, p.id)),
 );

@@ -1,6 +1,6 @@
 /** Creates an evaluation label in one statement. Knows nothing of HTTP. */
-import type { OperationContext } from '../db/operation.ts';
-import { digest, idOfKey, nameWrite } from '../db/write-id.ts';
+import type { OperationContext } from '../db/connection.ts';
+import { digest, idOfKey, randomWriteId } from '../db/write.ts';
 import { Failure, keyIsTaken, notFound } from '../failure.ts';
 import { refuseServerFields } from '../fields.ts';
 import { allowsLabels } from '../principal.ts';
@@ -29,8 +29,6 @@ export async function createEvaluationLabel(
     archived_at: null,
     created_by: subject,
   });
-  // The name is of this request alone: a repetition is recognised by its id and its content.
-  const { write_id } = await nameWrite(principal, now, undefined);
   const categories = content.categories === null ? null : JSON.stringify(content.categories);
   const params = {
     ...content,
@@ -41,7 +39,7 @@ export async function createEvaluationLabel(
     now,
     // A label has no history, so what it was created with is kept as a digest: name and description may change.
     create_digest: await digest('label', JSON.stringify(content)),
-    write_id,
+    write_id: randomWriteId(),
   };
   const { row, explanation } = await connection.write(
     sql.createEvaluationLabel,

@@ -1,18 +1,14 @@
-/** What several statements on labels ask, each written once. */
-import { eq, getTableColumns, sql } from 'drizzle-orm';
-import { all } from '../db/compile.ts';
-import { evaluationLabel } from '../db/schema.ts';
+/** SQL that several statements on labels share. */
+import { getTableColumns } from 'drizzle-orm';
+import { all, type In, l, param, same } from '../db/query.ts';
 import type { AccountId } from '../principal.ts';
 
 /** The label that a path names, and the account of the token. */
-export type Scope = { readonly id: string; readonly account: AccountId };
+export const SCOPE = { account: param<AccountId>(), id: param<string>() };
 
 /** The account's own label of that id. */
-export const isOwn = all(
-  eq(evaluationLabel.account_id, sql.placeholder('account')),
-  eq(evaluationLabel.id, sql.placeholder('id')),
-);
+export const isOwn = (p: In<typeof SCOPE>) => all(same(l.account_id, p.account), same(l.id, p.id));
 
-const { create_digest, write_id, ...columns } = getTableColumns(evaluationLabel);
+const { create_digest, write_id, ...columns } = getTableColumns(l);
 /** The thirteen columns that are the resource. */
 export const resourceColumns = columns;

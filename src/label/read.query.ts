@@ -1,51 +1,41 @@
-/** The reads: one label, and those that an account sees. */
-import { asc, eq, sql } from 'drizzle-orm';
+/** The reads: one label, and the labels that an account sees. */
+import { asc, sql } from 'drizzle-orm';
 import { alias, unionAll } from 'drizzle-orm/sqlite-core';
-import { all, compile, orm } from '../db/compile.ts';
+import { all, l, param, query, same, select, some, type Truth } from '../db/query.ts';
 import { evaluationLabel } from '../db/schema.ts';
-import type { AccountId } from '../principal.ts';
-import { resourceColumns, type Scope } from './label.query.ts';
-import type { LabelRow } from './label.ts';
+import { resourceColumns, SCOPE } from './label.query.ts';
 import { isLabelOf, shared } from './rule.query.ts';
 
-const account = sql`${sql.placeholder('account')}`;
-
-export const getEvaluationLabel = compile<Scope, LabelRow>(
-  orm
-    .select(resourceColumns)
-    .from(evaluationLabel)
-    .where(isLabelOf(account, sql`${sql.placeholder('id')}`)),
+export const getEvaluationLabel = query(SCOPE, (p) =>
+  select(resourceColumns).from(l).where(isLabelOf(p.account, p.id)),
 );
 
-export type ListParams = {
-  readonly account: AccountId;
-  /** The last row of the page before; two empty texts come before all rows. */
-  readonly after_created_at: string;
-  readonly after_id: string;
-  readonly limit: number;
-};
-
-const isAfter = sql`(${evaluationLabel.created_at}, ${evaluationLabel.id}) > (${sql.placeholder('after_created_at')}, ${sql.placeholder('after_id')})`;
-
-const own = alias(evaluationLabel, 'own');
-const isHidden = sql`EXISTS (SELECT 1 FROM ${evaluationLabel} AS own
-  WHERE ${own.account_id} = ${account} AND ${own.id} = ${evaluationLabel.id})`;
+const own = alias(evaluationLabel, 'o');
 
 /**
- * The own labels and the shared ones, but for those that an own one hides: each id is the label that it gets. Oldest first;
- * those of the same millisecond by id. SQLite merges two searches of one index, and reads no further than the limit.
+ * The account's labels and the shared ones that no own label hides. Oldest first; labels of the
+ * same millisecond by id. SQLite merges two searches of one index and reads no further than the
+ * limit.
  */
-export const listEvaluationLabels = compile<ListParams, LabelRow>(
-  unionAll(
-    orm
-      .select(resourceColumns)
-      .from(evaluationLabel)
-      .where(all(eq(evaluationLabel.account_id, account), isAfter)),
-    orm
-      .select(resourceColumns)
-      .from(evaluationLabel)
-      .where(all(eq(evaluationLabel.account_id, shared), sql`NOT ${isHidden}`, isAfter)),
-  )
-    .orderBy(asc(evaluationLabel.created_at), asc(evaluationLabel.id))
-    .limit(sql.placeholder('limit')),
+export const listEvaluationLabels = query(
+  {
+    account: SCOPE.account,
+    /** The last row of the page before. Two empty texts come before all rows. */
+    after_created_at: param<string>(),
+    after_id: param<string>(),
+    limit: param<number>(),
+  },
+  (p) => {
+    const isAfter = sql<Truth>`(${l.created_at}, ${l.id}) > (${p.after_created_at}, ${p.after_id})`;
+    const isHidden = some(own, all(same(own.account_id, p.account), same(own.id, l.id)));
+    const isShared = all(same(l.account_id, shared), sql`NOT ${isHidden}`, isAfter);
+    return unionAll(
+      select(resourceColumns)
+        .from(l)
+        .where(all(same(l.account_id, p.account), isAfter)),
+      select(resourceColumns).from(l).where(isShared),
+    )
+      .orderBy(asc(l.created_at), asc(l.id))
+      .limit(p.limit.placeholder);
+  },
 );

@@ -1,5 +1,5 @@
 /** Reads labels, one call to D1 each. Knows nothing of HTTP. */
-import type { OperationContext, Page, Place } from '../db/operation.ts';
+import type { OperationContext, Page, Position } from '../db/connection.ts';
 import { notFound } from '../failure.ts';
 import { allowsLabels } from '../principal.ts';
 import type { LabelRow } from './label.ts';
@@ -22,7 +22,7 @@ export async function getEvaluationLabel(
  */
 export async function listEvaluationLabels(
   { principal, connection }: OperationContext,
-  { after, limit }: Page<Place>,
+  { after, limit }: Page<Position>,
 ): Promise<LabelRow[]> {
   if (!allowsLabels(principal, 'read')) throw notFound();
   const [after_created_at, after_id] = [after?.created_at ?? '', after?.id ?? ''];

@@ -1,13 +1,12 @@
 /** The operations on evaluation labels as HTTP: each handler reads the request, calls the operation, and responds. */
 import type { Context } from 'hono';
+import { nameWrite } from '../db/write.ts';
 import type { RequireAuth } from '../http/bearer-auth.ts';
 import { readJsonObject } from '../http/body.ts';
-import { readConditions } from '../http/conditions.ts';
-import { type AppEnv, operationContext } from '../http/context.ts';
+import { type AppEnv, Hono, operationContext } from '../http/context.ts';
 import { methodNotAllowed } from '../http/errors.ts';
-import { Hono } from '../http/hono.ts';
-import { readIdempotencyKey } from '../http/idempotency-key.ts';
 import { pageOf, readLimit, readPlace, uuidOf } from '../http/params.ts';
+import { readIdempotencyKey, readPreconditions } from '../http/preconditions.ts';
 import { respondJson, respondResource, respondUnlessHad } from '../http/response.ts';
 import type { OpenSession } from '../http/session.ts';
 import { createEvaluationLabel } from './create.ts';
@@ -50,9 +49,10 @@ export function labelRoutes(requireAuth: RequireAuth, session: OpenSession) {
 
   routes.put(LABEL, requireAuth('updateEvaluationLabel'), session('write'), async (c) => {
     const id = labelId(c);
-    const conditions = readConditions(c);
+    const context = operationContext(c);
+    const write = await nameWrite(context, readPreconditions(c));
     const update = parseLabelUpdate(await readJsonObject(c.req.raw));
-    const row = await updateEvaluationLabel(operationContext(c), id, update, conditions);
+    const row = await updateEvaluationLabel(context, id, update, write);
     return respondResource(c, 200, resourceOf(row));
   });
 

@@ -1,58 +1,73 @@
-/** Which label an evaluation has, and whether it allows a value, as SQL that any statement on evaluations can carry. */
+/** Which label an evaluation has, and whether the label allows a value, as SQL for any statement. */
 import { type SQL, sql } from 'drizzle-orm';
 import { alias } from 'drizzle-orm/sqlite-core';
-import { all, literal } from '../db/compile.ts';
+import {
+  all,
+  coalesce,
+  type Expression,
+  l,
+  literal,
+  same,
+  scalar,
+  select,
+  type Truth,
+} from '../db/query.ts';
 import { evaluationLabel } from '../db/schema.ts';
 import { SHARED_ACCOUNT } from '../principal.ts';
 
-const value = sql.placeholder('value');
-
-/** Whether a label allows the value: bounds are inclusive, an absent bound is open, categories are counted from 0. */
-const isLegal = sql`(CASE ${evaluationLabel.value_type}
-  WHEN 'binary' THEN ${value} IN (0, 1)
-  WHEN 'continuous' THEN ${value} >= coalesce(${evaluationLabel.min_value}, ${value})
-    AND ${value} <= coalesce(${evaluationLabel.max_value}, ${value})
-  ELSE ${value} >= 0 AND ${value} < json_array_length(${evaluationLabel.categories})
-    AND ${value} = CAST(${value} AS INTEGER)
-END)`;
-
-/** An archived label allows no new evaluation, and goes on judging those that it has. */
-const isLegalAndNotArchived = all(isLegal, sql`${evaluationLabel.archived_at} IS NULL`);
+type Id = Expression<string>;
 
 export const shared = literal(SHARED_ACCOUNT);
 
+const own = alias(evaluationLabel, 'o');
+
 /**
- * What holds of the label of that id: 1 or 0, or `otherwise` if there is no such label. The account's own label goes before
- * a shared one. One of another account counts as missing: its rule would reveal a stranger's categories.
- * Reads one row: coalesce stops at the first that is there.
+ * The label with that id that the account uses. Its own label takes precedence over a shared one. A
+ * label of another account counts as missing: its rule would reveal a stranger's categories.
  */
-function judge(account: SQL, id: SQL, condition: SQL, otherwise: 0 | 1): SQL {
-  const judgeOf = (owner: SQL) =>
-    sql`(SELECT ${condition} IS TRUE FROM ${evaluationLabel} WHERE ${evaluationLabel.account_id} = ${owner} AND ${evaluationLabel.id} = ${id})`;
-  return sql`coalesce(${judgeOf(account)}, ${judgeOf(shared)}, ${literal(otherwise)})`;
+export function isLabelOf(account: Id, id: Id): SQL<Truth> {
+  const isOwn = all(same(own.account_id, account), same(own.id, id));
+  const owner = scalar(select({ account_id: own.account_id }).from(own).where(isOwn));
+  return all(same(l.account_id, coalesce(owner, shared)), same(l.id, id));
 }
 
-/** For a new evaluation: the label must be there. */
-export const allowsCreate = (account: SQL, id: SQL) => judge(account, id, isLegalAndNotArchived, 0);
+/** The rule of a label. Bounds are inclusive, and categories are counted from 0. */
+const allows = (value: SQL<number>) => sql<Truth>`CASE ${l.value_type}
+  WHEN 'binary' THEN ${value} IN (0, 1)
+  WHEN 'continuous' THEN ${value} BETWEEN coalesce(${l.min_value}, ${value})
+    AND coalesce(${l.max_value}, ${value})
+  ELSE ${value} >= 0 AND ${value} < json_array_length(${l.categories}) AND ${value} = round(${value})
+END`;
 
-/** For a correction: a label is reference data that may arrive later, and until then any finite value is allowed. */
-export const allowsUpdate = (account: SQL, id: SQL) => judge(account, id, isLegal, 1);
+/**
+ * Whether a condition holds for the label, or `otherwise` if there is no such label. `coalesce`
+ * stops at the first label that it finds: an own label is read once, which `isLabelOf` would not.
+ */
+function judge(account: Id, id: Id, condition: SQL, otherwise: 0 | 1): SQL<Truth> {
+  const judgeOf = (owner: Id) =>
+    scalar(
+      select({ holds: sql<0 | 1>`${condition} IS TRUE` })
+        .from(l)
+        .where(all(same(l.account_id, owner), same(l.id, id))),
+    );
+  return sql<Truth>`coalesce(${judgeOf(account)}, ${judgeOf(shared)}, ${otherwise})`;
+}
 
-const own = alias(evaluationLabel, 'own');
+/** Whether a new evaluation may have the value: the label must exist and must not be archived. */
+export const allowsCreate = (account: Id, id: Id, value: SQL<number>): SQL<Truth> =>
+  judge(account, id, all(allows(value), sql`${l.archived_at} IS NULL`), 0);
 
-/** The label whose rule `isAllowedBy` applies, as the condition of a join. */
-export const isLabelOf = (account: SQL, id: SQL) =>
-  all(
-    sql`${evaluationLabel.account_id} = coalesce((
-      SELECT ${own.account_id} FROM ${evaluationLabel} AS own WHERE ${own.account_id} = ${account} AND ${own.id} = ${id}
-    ), ${shared})`,
-    sql`${evaluationLabel.id} = ${id}`,
-  );
+/**
+ * Whether a correction may have the value. A label may arrive later than its evaluations; until
+ * then any finite value is allowed. An archived label still judges the evaluations that it has.
+ */
+export const allowsUpdate = (account: Id, id: Id, value: SQL<number>): SQL<Truth> =>
+  judge(account, id, allows(value), 1);
 
-/** The columns that make a label's rule, for the sentence that explains it (rule.ts). */
+/** The columns that are a label's rule (rule.ts). */
 export const ruleColumns = {
-  value_type: evaluationLabel.value_type,
-  min_value: evaluationLabel.min_value,
-  max_value: evaluationLabel.max_value,
-  categories: evaluationLabel.categories,
+  value_type: l.value_type,
+  min_value: l.min_value,
+  max_value: l.max_value,
+  categories: l.categories,
 };

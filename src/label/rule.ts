@@ -1,27 +1,31 @@
 /**
- * The rule of an evaluation label in words. Whether a value is legal is decided by the statement itself (rule.query.ts);
- * this says what is allowed once it has refused.
+ * The rule of a label in TypeScript. The statement that writes decides whether a value is legal
+ * (rule.query.ts); this file says what is allowed once the statement has refused.
  */
 import type { OrNulls } from '../db/statement.ts';
 import { type Failure, unprocessable } from '../failure.ts';
 import type { LabelRow } from './label.ts';
 
-/** How many categories a sentence names; beyond that the last one stands for the rest. */
+/** How many categories a sentence names. Beyond that the last one stands for the rest. */
 const SHOWN_MAX_CATEGORIES = 20;
 
-/** The columns of a label that make its rule. */
+/** The columns of a label that are its rule. */
 export type RuleRow = Pick<LabelRow, 'value_type' | 'min_value' | 'max_value' | 'categories'>;
 
-/** Why a write stored nothing, once everything but the label's rule is known to hold. */
-export function valueIsIllegal({
-  value_type,
-  min_value,
-  max_value,
-  categories,
-}: OrNulls<RuleRow>): Failure {
-  if (value_type === 'binary') return unprocessable('value must be 0 or 1.');
-  if (value_type === 'continuous') return unprocessable(describeRange(min_value, max_value));
-  return unprocessable(describeCategories(JSON.parse(categories ?? '[]')));
+/** Returns why the label does not allow the value; undefined if it does, or if there is none. */
+export function refusalOfValue(rule: OrNulls<RuleRow>, value: number): Failure | undefined {
+  const { value_type, min_value: min, max_value: max } = rule;
+  if (value_type === null) return undefined;
+  if (value_type === 'binary') {
+    return value === 0 || value === 1 ? undefined : unprocessable('value must be 0 or 1.');
+  }
+  if (value_type === 'continuous') {
+    const isWithin = value >= (min ?? value) && value <= (max ?? value);
+    return isWithin ? undefined : unprocessable(describeRange(min, max));
+  }
+  const categories: readonly string[] = JSON.parse(rule.categories ?? '[]');
+  const isIndex = Number.isInteger(value) && value >= 0 && value < categories.length;
+  return isIndex ? undefined : unprocessable(describeCategories(categories));
 }
 
 /** At least one bound is there: without any, every value is legal. */

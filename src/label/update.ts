@@ -1,26 +1,28 @@
-/** Changes a label's name, its description, or whether it is archived, in one statement. Knows nothing of HTTP. */
-import { type OperationContext, type UpdateConditions, versionOf } from '../db/operation.ts';
-import { commonUpdateParams } from '../db/update.ts';
-import { notFound, preconditionFailed, unprocessable } from '../failure.ts';
-import { fieldIsImmutable } from '../fields.ts';
+/** Changes a label's name, description or archived state in one statement. */
+import type { OperationContext } from '../db/connection.ts';
+import { updateParams, versionOf, type Write } from '../db/write.ts';
+import { notFound, preconditionFailed, unexplained, unprocessable } from '../failure.ts';
+import { differingField, fieldIsImmutable } from '../fields.ts';
 import { allowsLabels } from '../principal.ts';
 import type { LabelUpdate } from './input.ts';
 import type { LabelRow } from './label.ts';
 import * as sql from './sql.generated.ts';
 
 /**
- * The row as this write stored it. Without conditions, the same content by the same author changes nothing and gets the row
- * as it is. A named write is recognised while it is the label's last one.
- * @throws {Failure} saying why nothing was stored.
+ * Returns the row as this write stored it. Without a precondition and a key, the same content by
+ * the same author changes nothing, and the row is returned as it is. A write with a key is
+ * recognised as long as it is the label's last one.
+ * @throws {Failure} `not_found`, `precondition_failed`, `unprocessable` or `database_unavailable`.
  */
 export async function updateEvaluationLabel(
   context: OperationContext,
   id: string,
-  { name, description, archived, immutable }: LabelUpdate,
-  conditions: UpdateConditions,
+  update: LabelUpdate,
+  write: Write,
 ): Promise<LabelRow> {
   const { principal, connection } = context;
   if (!allowsLabels(principal, 'write')) throw notFound();
+  const { name, description, archived, immutable } = update;
   const params = {
     id,
     name: name ?? null,
@@ -28,22 +30,31 @@ export async function updateEvaluationLabel(
     description: description ?? null,
     archived: archived === undefined ? null : archived ? 1 : 0,
   } as const;
-  const common = await commonUpdateParams(context, conditions, immutable);
+  const paramsOf = updateParams(context, write, immutable);
   const { row, explanation } = await connection.write(
     sql.updateEvaluationLabel,
     sql.explainUpdateEvaluationLabel,
-    (attempt) => ({ ...params, ...common(attempt) }),
+    (attempt) => ({ ...params, ...paramsOf(attempt) }),
   );
   if (row) return row;
 
-  const { is_stored, is_as_asked, precondition_holds, changed_field, ...stored } = explanation;
+  const { is_stored, ...stored } = explanation;
   if (stored.id === null) throw notFound();
-  if (!is_stored && !precondition_holds)
+  if (!is_stored && write.versions && !write.versions.includes(versionOf(stored))) {
     throw preconditionFailed('evaluation label', versionOf(stored));
-  if (changed_field !== null) throw fieldIsImmutable(changed_field);
-  if (!is_as_asked) throw unprocessable(KEY_IS_OF_ANOTHER_UPDATE);
+  }
+  const changed = differingField(immutable, stored);
+  if (changed !== undefined) throw fieldIsImmutable(changed);
+  if (!is_stored) throw unexplained('update');
+  if (!isAsAsked(stored, update)) throw unprocessable(KEY_IS_OF_ANOTHER_UPDATE);
   return stored;
 }
+
+/** Whether the row has the name, the description and the state that the update asks for. */
+const isAsAsked = (row: LabelRow, { name, description, archived }: LabelUpdate): boolean =>
+  (name === undefined || row.name === name) &&
+  (description === undefined || row.description === description) &&
+  (archived === undefined || (row.archived_at !== null) === archived);
 
 const KEY_IS_OF_ANOTHER_UPDATE =
   'The Idempotency-Key was sent to this label before, with another update: send a new key with a new update.';

@@ -1,40 +1,36 @@
-/** What a link is used for: a machine posts a value, a person reads the page and answers on it. Knows nothing of HTTP. */
-import type { OperationContext, UpdateConditions } from '../db/operation.ts';
+/** Uses a link: a machine posts a value, and a person reads the page and answers on it. */
+import type { OperationContext } from '../db/connection.ts';
+import type { RowOf } from '../db/statement.ts';
+import { nameWrite } from '../db/write.ts';
 import type { EvaluationRow } from '../evaluation/evaluation.ts';
-import { prepareUpdate, updateEvaluation } from '../evaluation/update.ts';
+import { updateEvaluation } from '../evaluation/update.ts';
 import { Failure } from '../failure.ts';
 import { type Answer, parseAnsweredValue } from './input.ts';
 import { type Link, linkNotFound, pathOf } from './link.ts';
-import type { PageRow } from './page.query.ts';
 import * as sql from './sql.generated.ts';
 
+/** What the page shows: the evaluation, its label, and the values before. */
+export type PageRow = RowOf<typeof sql.readLinkPage>;
+
 /**
- * The update, through a link. A key names a write of this link alone: a stranger who has it must not use up the keys of its
- * author.
- * @throws {Failure} as the update does; whatever is gone is a link that does not work.
+ * The update, through a link. A key names a write of this link alone, so that a stranger who has
+ * the link cannot use up the keys of its author.
+ * @throws {Failure} as `updateEvaluation`; `not_found` says that the link does not work.
  */
 export async function updateEvaluationByLink(
   context: OperationContext,
   link: Link,
   value: number,
-  { versions, key }: UpdateConditions,
+  { versions, key }: Parameters<typeof nameWrite>[1],
 ): Promise<EvaluationRow> {
-  // A header has no spaces, so no key of another sender is this one.
-  const conditions = { versions, key: key === undefined ? undefined : `${link.id} ${key}` };
-  try {
-    return await updateEvaluation(
-      context,
-      pathOf(link),
-      { value, immutable: {} },
-      conditions,
-      link,
-    );
-  } catch (thrown) {
-    throw thrown instanceof Failure && thrown.code === 'not_found' ? linkNotFound('gone') : thrown;
-  }
+  // A header has no spaces, so no key of another sender is the same.
+  const ownKey = key === undefined ? undefined : `${link.id} ${key}`;
+  const write = await nameWrite(context, { versions, key: ownKey });
+  const update = { value, immutable: {} };
+  return updateEvaluation(context, pathOf(link), update, write, { link }).catch(failAsLink);
 }
 
-/** @throws {Failure} `not_found`. */
+/** @throws {Failure} `not_found` or `database_unavailable`. */
 export async function readLinkPage(
   { principal, connection }: OperationContext,
   link: Link,
@@ -51,41 +47,37 @@ export type Answered =
   | { readonly row: PageRow; readonly stored?: never; readonly refusal: Failure };
 
 /**
- * An answer on the page: the update on the condition that the page showed what is stored, and the page to show next, in one
- * transaction. The same answer to the same page is one write, however often the form is sent.
- * @throws {Failure} `not_found` or `database_unavailable`; a refusal of the value or of the version is returned.
+ * Stores an answer on the page if the page showed what is stored, and reads the page to show next
+ * in the same transaction. The same answer to the same page is one write, however often the form is
+ * sent. Returns a refusal of the value or of the version.
+ * @throws {Failure} `not_found` or `database_unavailable`.
  */
 export async function answerOnPage(
   context: OperationContext,
   link: Link,
-  answer: Answer,
+  { text, version }: Answer,
 ): Promise<Answered> {
-  let value: number;
+  const value = parseAnsweredValue(text);
+  if (value instanceof Failure) return { row: await readLinkPage(context, link), refusal: value };
+  // No key of a sender is the same, because a header has no spaces.
+  const key = `page ${version} ${value}`;
+  const write = await nameWrite(context, { versions: [version], key });
+  const rows: PageRow[] = [];
+  const options = { link, read: { statement: sql.readLinkPage, rows } };
+  const update = { value, immutable: {} };
   try {
-    value = parseAnsweredValue(answer.text);
+    const stored = await updateEvaluation(context, pathOf(link), update, write, options);
+    const [row] = rows;
+    if (!row) throw linkNotFound('gone');
+    return { row, stored: stored.value };
   } catch (thrown) {
-    return { row: await readLinkPage(context, link), refusal: refusalOf(thrown) };
-  }
-  // No sender's key is this one either.
-  const conditions = { versions: [answer.version], key: `page ${answer.version} ${value}` };
-  const { write, storedRow } = await prepareUpdate(
-    context,
-    pathOf(link),
-    { value, immutable: {} },
-    conditions,
-    link,
-  );
-  const { read, ...written } = await context.connection.write(...write, sql.readLinkPage);
-  const [row] = read;
-  if (!row) throw linkNotFound('gone');
-  try {
-    return { row, stored: storedRow(written).value };
-  } catch (thrown) {
-    return { row, refusal: refusalOf(thrown) };
+    const [row] = rows;
+    if (!row || !(thrown instanceof Failure)) return failAsLink(thrown);
+    return { row, refusal: thrown };
   }
 }
 
-function refusalOf(thrown: unknown): Failure {
-  if (thrown instanceof Failure) return thrown;
-  throw thrown;
+/** @throws what was thrown; a `not_found` as a link that does not work. */
+function failAsLink(thrown: unknown): never {
+  throw thrown instanceof Failure && thrown.code === 'not_found' ? linkNotFound('gone') : thrown;
 }

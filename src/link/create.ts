@@ -1,5 +1,5 @@
 /** Makes a link to an evaluation. Nothing is stored: D1 is asked only whether the evaluation is there. Knows nothing of HTTP. */
-import type { OperationContext } from '../db/operation.ts';
+import type { OperationContext } from '../db/connection.ts';
 import type { EvaluationPath } from '../evaluation/evaluation.ts';
 import { getEvaluation } from '../evaluation/read.ts';
 import { notFound, unprocessable } from '../failure.ts';

@@ -1,6 +1,6 @@
 /** What a caller may send to make a link, what a key may carry, and what the form of the page sends: from `unknown` to types, once. */
 import * as v from 'valibot';
-import { malformed } from '../failure.ts';
+import { type Failure, malformed } from '../failure.ts';
 import {
   asStored,
   type Body,
@@ -133,9 +133,8 @@ export function parseAnswer(body: string): Answer | undefined {
   return version === null || text === null ? undefined : { version, text: text.trim() };
 }
 
-/** As a browser's number field sends it (HTML: valid floating-point number), such as `.5`. @throws {Failure} `malformed`. */
-export function parseAnsweredValue(text: string): number {
+/** Reads a number as a browser's number field sends it (HTML: valid floating-point number). */
+export function parseAnsweredValue(text: string): number | Failure {
   const value = /^-?(?:\d+|\d*\.\d+)(?:e[+-]?\d+)?$/i.test(text) ? Number(text) : Number.NaN;
-  if (Number.isFinite(value)) return value;
-  throw malformed('value must be a number, such as 7 or 7.5.');
+  return Number.isFinite(value) ? value : malformed('value must be a number, such as 7 or 7.5.');
 }

@@ -2,8 +2,8 @@
  * A link: what lets whoever has it give one evaluation a value, in one author's name, until it expires. Nothing of it is
  * stored; its key carries it (key.ts).
  */
-import type { LinkId } from '../db/operation.ts';
 import type { EvaluationPath } from '../evaluation/evaluation.ts';
+import type { LinkId } from '../evaluation/update.ts';
 import { Failure } from '../failure.ts';
 import type { AccountId, Principal } from '../principal.ts';
 
@@ -22,7 +22,7 @@ export type Link = LinkId & {
   readonly values: Values;
 };
 
-/** As answered to who makes it. */
+/** The link as its creator receives it. */
 export type EvaluationLink = Omit<Link, 'account'> & { readonly url: string };
 
 export const LINK_MAX_SECONDS = 7_776_000;

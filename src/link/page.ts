@@ -3,10 +3,10 @@
  * escaped by hono/html; nothing of the key is on it, because the form posts to where the page is.
  */
 import { html, raw } from 'hono/html';
+import type { PageRow } from './answer.ts';
 import { DRAWING, pointsOf } from './drawing.ts';
 import type { Answer } from './input.ts';
 import type { Link } from './link.ts';
-import type { PageRow } from './page.query.ts';
 import { STYLE } from './style.ts';
 import { boundsOf, choicesOf, timeInWords, wordOf } from './words.ts';
 

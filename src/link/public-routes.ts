@@ -7,10 +7,9 @@ import { resourceOf } from '../evaluation/evaluation.ts';
 import type { Failure } from '../failure.ts';
 import { isCompactJws } from '../http/bearer-auth.ts';
 import { parseJson, readText } from '../http/body.ts';
-import { readConditions } from '../http/conditions.ts';
-import { type AppEnv, operationContext } from '../http/context.ts';
+import { type AppEnv, Hono, operationContext } from '../http/context.ts';
 import { describeFailure, methodNotAllowed, renderFailure } from '../http/errors.ts';
-import { Hono } from '../http/hono.ts';
+import { readPreconditions } from '../http/preconditions.ts';
 import type { RateLimiter } from '../http/rate-limit.ts';
 import { respond, respondResource } from '../http/response.ts';
 import type { OpenSession } from '../http/session.ts';
@@ -92,12 +91,12 @@ export function publicLinkRoutes({ session, rateLimit, linkKeys }: Dependencies)
         await linkPage(answered.row, link, stateOf(answered.refusal, error, answer)),
       );
     }
-    const conditions = readConditions(c);
+    const preconditions = readPreconditions(c);
     const row = await updateEvaluationByLink(
       operationContext(c),
       link,
       valueIn(parseJson(text), link),
-      conditions,
+      preconditions,
     );
     return respondResource(c, 200, resourceOf(row));
   });

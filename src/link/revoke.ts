@@ -1,5 +1,5 @@
 /** Revokes a link, at once and everywhere. Knows nothing of HTTP. */
-import type { OperationContext } from '../db/operation.ts';
+import type { OperationContext } from '../db/connection.ts';
 import type { EvaluationPath } from '../evaluation/evaluation.ts';
 import { notFound } from '../failure.ts';
 import { allows } from '../principal.ts';

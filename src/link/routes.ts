@@ -2,9 +2,8 @@
 import { evaluationPath } from '../evaluation/routes.ts';
 import type { RequireAuth } from '../http/bearer-auth.ts';
 import { readJsonObject } from '../http/body.ts';
-import { type AppEnv, operationContext } from '../http/context.ts';
+import { type AppEnv, Hono, operationContext } from '../http/context.ts';
 import { methodNotAllowed } from '../http/errors.ts';
-import { Hono } from '../http/hono.ts';
 import { uuidOf } from '../http/params.ts';
 import type { RateLimiter } from '../http/rate-limit.ts';
 import { respond, respondJson } from '../http/response.ts';

@@ -1,5 +1,5 @@
 /** What the page of a link calls values, bounds and times. */
-import type { PageRow } from './page.query.ts';
+import type { PageRow } from './answer.ts';
 
 /** The categories that can be chosen, in the order of their values; undefined if the value is any number. */
 export function choicesOf({ value_type, categories }: PageRow): readonly string[] | undefined {

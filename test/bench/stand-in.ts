@@ -49,15 +49,16 @@ const PAGE = {
   earlier: '[5,6,7]',
 };
 
-const ASKED = {
-  is_in_row: 0,
+/** What explains a refused update: the row and its label's rule, of a write that is not stored. */
+const REFUSED = {
+  ...EVALUATION,
+  ...RULE,
+  is_own_write: 0,
+  is_repeatable: 0,
   replaced_value: null,
   replaced_updated_at: null,
-  precondition_holds: 1,
-  changed_field: null,
 };
-const ILLEGAL = { ...EVALUATION, ...RULE, ...ASKED };
-const NOT_THERE = Object.fromEntries(Object.keys(ILLEGAL).map((column) => [column, null]));
+const NOT_THERE = Object.fromEntries(Object.keys(REFUSED).map((column) => [column, null]));
 
 type Row = { readonly [column: string]: unknown };
 
@@ -87,8 +88,7 @@ const ANSWERS = {
   evaluationStored: answer(EVALUATION, undefined),
   labelStored: answer(LABEL_ROW, undefined),
   missing: answer(undefined, NOT_THERE),
-  changed: answer(undefined, { ...ILLEGAL, precondition_holds: 0 }),
-  illegal: answer(undefined, ILLEGAL),
+  refused: answer(undefined, REFUSED),
 };
 
 /** A GET is not from D1's binding: it asks how many calls there were. */
@@ -106,8 +106,8 @@ function answerTo(asked) {
   }
   if (isAboutLabel) return ANSWERS.labelStored;
   if (isMissing) return ANSWERS.missing;
-  if (asked.includes('${OLD_VERSION}')) return ANSWERS.changed;
-  return asked.includes('${ILLEGAL_VALUE}') ? ANSWERS.illegal : ANSWERS.evaluationStored;
+  const isRefused = asked.includes('${OLD_VERSION}') || asked.includes('${ILLEGAL_VALUE}');
+  return isRefused ? ANSWERS.refused : ANSWERS.evaluationStored;
 }
 
 let calls = 0;

@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { NEWEST_MIGRATION } from '../../src/db/migration.ts';
+import { NEWEST_MIGRATION } from '../../src/db/migration.query.ts';
 import { unreadStatements } from './migrations.ts';
 
 const FILES = readdirSync('drizzle').filter((name) => name.endsWith('.sql'));

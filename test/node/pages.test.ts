@@ -57,7 +57,7 @@ const EXECUTED: readonly (readonly [command: string | RegExp, file: string, as?:
     'test/node/commands.test.ts',
     'finds each part of npm run bench that a page names',
   ],
-  ['wrangler check startup', 'test/bench/startup.ts', "'wrangler', ['check', 'startup', "],
+  ['wrangler check startup', 'test/bench/startup.ts', "['check', 'startup', "],
   ['npx wrangler', 'test/node/commands.test.ts', 'npx wrangler --version'],
   ['npm run wrangler', 'test/node/commands.test.ts', 'npm run -s wrangler -- --version'],
   ['openssl rand -base64 48', 'test/node/commands.test.ts'],

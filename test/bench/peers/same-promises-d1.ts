@@ -2,12 +2,12 @@
  * D1 for same-promises: a session, a limit to D1's time, transient errors retried, what it cost. The statements are this
  * Worker's own, because what they check and explain in one call is what is promised.
  */
-import type { Statement } from '../../../src/db/statement.ts';
+import type { RowOf, Statement } from '../../../src/db/statement.ts';
 import type { EvaluationRow as Row } from '../../../src/evaluation/evaluation.ts';
 import * as sql from '../../../src/evaluation/sql.generated.ts';
-import type { UpdateExplanation as Explanation } from '../../../src/evaluation/update.query.ts';
 
-export type { Explanation, Row };
+export type { Row };
+export type Explanation = RowOf<typeof sql.explainUpdateEvaluation>;
 
 const D1_MAX_MS = 5000;
 const ATTEMPTS = 4;

@@ -67,34 +67,31 @@ async function handle(request: Request, settings: Settings, state: State): Promi
   return row ?? resultOf(explanation, parsed, subject);
 }
 
-function resultOf(explanation: Explanation, { value }: Update, subject: string): Row | Refusal {
-  const {
-    is_in_row,
-    replaced_value,
-    replaced_updated_at,
-    precondition_holds,
-    changed_field,
-    ...rest
-  } = explanation;
+function resultOf(explanation: Explanation, update: Update, subject: string): Row | Refusal {
+  const { is_own_write, is_repeatable, replaced_value, replaced_updated_at, ...rest } = explanation;
   const { value_type, min_value, max_value, categories, ...row } = rest;
-  const [stored_value, stored_at] = is_in_row
-    ? [row.value, row.updated_at]
-    : [replaced_value, replaced_updated_at];
   if (row.id === null) return NOT_FOUND;
-  const isImmutable = `${changed_field} cannot be changed: leave it out, or send it as it is stored.`;
-  if (stored_at !== null) {
-    if (changed_field !== null) return unprocessable(isImmutable);
-    if (stored_value !== value)
-      return unprocessable(`The Idempotency-Key came before with the value ${stored_value}.`);
-    if (is_in_row) return row;
-    return { ...row, value, updated_by: subject, updated_at: stored_at };
+  const { value, versions } = update;
+  const immutable: { [field: string]: unknown } = JSON.parse(update.immutable);
+  const stored: { [field: string]: unknown } = row;
+  const changed = Object.keys(immutable).find((field) => immutable[field] !== stored[field]);
+  const isImmutable = `${changed} cannot be changed: leave it out, or send it as it is stored.`;
+  const isRetry = is_repeatable && row.value === value && row.updated_by === subject;
+  const [earlier_value, earlier_time] =
+    is_own_write || isRetry ? [row.value, row.updated_at] : [replaced_value, replaced_updated_at];
+  if (earlier_time !== null) {
+    if (changed !== undefined) return unprocessable(isImmutable);
+    if (earlier_value !== value)
+      return unprocessable(`The Idempotency-Key came before with the value ${earlier_value}.`);
+    return { ...row, value, updated_by: subject, updated_at: earlier_time };
   }
-  if (!precondition_holds) {
+  const version = row.updated_at ?? row.created_at;
+  if (versions !== null && !JSON.parse(versions).includes(version)) {
     const sentence =
       'The evaluation is not as If-Match expects it: get it again, and send its present ETag.';
     return new Refusal(412, sentence, { refusal: 'precondition_failed' }, validatorsOf(row));
   }
-  if (changed_field !== null) return unprocessable(isImmutable);
+  if (changed !== undefined) return unprocessable(isImmutable);
   if (value_type === 'binary') return unprocessable('value must be 0 or 1.');
   if (value_type === 'continuous')
     return unprocessable(`value must be between ${min_value} and ${max_value}.`);

@@ -1,0 +1,17 @@
+/** Whether the database has the migrations that the Worker needs. */
+import { count } from 'drizzle-orm';
+import { sqliteTable, text } from 'drizzle-orm/sqlite-core';
+import { literal, query, same, select } from './query.ts';
+
+/** The newest migration of drizzle/, by the name under which wrangler notes it as applied. */
+export const NEWEST_MIGRATION = '0001_create_triggers.sql';
+
+/** Wrangler's own table. It is not in schema.ts, because no migration of ours creates it. */
+const migrations = sqliteTable('d1_migrations', { name: text().notNull() });
+
+/** Reads one row at most: the name is unique. */
+export const countNewestMigration = query({}, () =>
+  select({ applied: count().as('applied') })
+    .from(migrations)
+    .where(same(migrations.name, literal(NEWEST_MIGRATION))),
+);

@@ -1,0 +1,68 @@
+/** SQL that the writes of all resources share. write.ts makes the values of the parameters. */
+import { getTableColumns, type SQL, sql } from 'drizzle-orm';
+import type { SQLiteTable } from 'drizzle-orm/sqlite-core';
+import type { AccountId } from '../principal.ts';
+import { coalesce, type Expression, type In, literal, param, type Truth } from './query.ts';
+
+/** The parameter of what explains a refused write (connection.ts). */
+export const ALONE = { alone: param<0 | 1>() };
+
+/** The parameters of every update. */
+export const UPDATE = {
+  account: param<AccountId>(),
+  /** The author of the change, from the verified token. */
+  subject: param<string>(),
+  /** The time of the request, the same in each attempt. */
+  now: param<string>(),
+  write_id: param<string>(),
+  /** Whether the same content by the same author counts as a retry. */
+  is_repeatable: param<0 | 1>(),
+  /** The immutable fields that were sent, as a JSON object. */
+  immutable: param<string>(),
+  /** The versions of which one must be stored, as a JSON array; null if any will do. */
+  versions: param<string | null>(),
+};
+
+/**
+ * One row if the statement before it in the batch changed none, else nothing, so that what is
+ * joined to it is not read. `changes()` does not count what triggers wrote (SQLite: changes).
+ */
+export const ifNothingChanged = (p: In<typeof ALONE>) =>
+  sql`(SELECT 1 WHERE changes() = 0 OR ${p.alone})`;
+
+type Versioned = {
+  readonly updated_at: Expression<string>;
+  readonly created_at: Expression<string>;
+};
+
+/** The version of a row (versionOf in write.ts). */
+const versionOf = ({ updated_at, created_at }: Versioned) => coalesce(updated_at, created_at);
+
+/** Strictly later than the version that it replaces, even if the clocks of two edges differ. */
+export const nextVersion = (row: Versioned, { now }: Pick<In<typeof UPDATE>, 'now'>) =>
+  sql<string>`max(${now}, strftime('%Y-%m-%dT%H:%M:%fZ', ${versionOf(row)}, '+0.001 seconds'))`;
+
+export const hasVersion = (row: Versioned, { versions }: Pick<In<typeof UPDATE>, 'versions'>) =>
+  sql<Truth>`(${versions} IS NULL OR ${versionOf(row)} IN (SELECT value FROM json_each(${versions})))`;
+
+/**
+ * No immutable field was sent with another value than the stored one. A JSON number is compared as
+ * the double that its column holds: SQLite reads an integer beyond 2^53 exactly, and it would
+ * differ from the double that the caller sent.
+ */
+export function keepsImmutable(
+  row: SQLiteTable,
+  fields: object,
+  { immutable }: Pick<In<typeof UPDATE>, 'immutable'>,
+): SQL<Truth> {
+  const columns = Object.entries(getTableColumns(row)).filter(([name]) => name in fields);
+  const hasNumber = columns.some(([, { dataType }]) => dataType === 'number');
+  const sent = hasNumber
+    ? sql`iif(j.type = 'integer', CAST(j.value AS REAL), j.value)`
+    : sql`j.value`;
+  const cases = columns.map(([name, column]) => sql`WHEN ${literal(name)} THEN ${column}`);
+  return sql<Truth>`NOT EXISTS (
+    SELECT 1 FROM json_each(${immutable}) AS j
+    WHERE ${sent} IS NOT CASE j.key ${sql.join(cases, sql` `)} END
+  )`;
+}

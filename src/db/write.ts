@@ -1,0 +1,112 @@
+/**
+ * What all writes share. Every write has a name, which is stored with the value that it sets: in
+ * the row, and in the history entry that replaces the value. A connection may be lost after the
+ * commit, and an attempt that was reported lost may arrive after its retry. So every attempt first
+ * looks for its own name, and stores nothing if it finds the name. The name never leaves the
+ * database.
+ */
+import type { Principal } from '../principal.ts';
+import type { OperationContext } from './connection.ts';
+
+/** How long a write with a key is recognised. A write without a key is only ever retried at once. */
+const KEYED_WRITE_DAYS = 7;
+const DAY_MS = 24 * 3600 * 1000;
+
+export type Write = {
+  /** The name of the write: 32 hexadecimal digits. */
+  readonly write_id: string;
+  /** How far back the history is searched for the name (ISO 8601). */
+  readonly since: string;
+  /** The versions of which one must be stored; undefined if any will do. */
+  readonly versions: readonly string[] | undefined;
+  /** Whether the same content by the same author counts as a retry. */
+  readonly isRepeatable: boolean;
+};
+
+/** What a caller asks of an update besides its content. */
+type Preconditions = {
+  readonly versions: readonly string[] | undefined;
+  /** The caller's name for the write: its Idempotency-Key. */
+  readonly key: string | undefined;
+};
+
+/**
+ * Names a write: at random for each request, or by the caller's key and subject, so that the same
+ * key of another caller is another write. The account and the content are not part of the name,
+ * because a write is looked up in one row and its history only.
+ */
+export async function nameWrite(
+  { principal, now }: OperationContext,
+  { versions, key }: Preconditions,
+): Promise<Write> {
+  if (key === undefined) {
+    const isRepeatable = versions === undefined;
+    return { write_id: randomWriteId(), since: now, versions, isRepeatable };
+  }
+  const since = new Date(Date.parse(now) - KEYED_WRITE_DAYS * DAY_MS).toISOString();
+  const write_id = await digest('update', principal.subject, key);
+  return { write_id, since, versions, isRepeatable: false };
+}
+
+/** The name of a create, which is recognised by the id of its row. */
+export const randomWriteId = () => crypto.randomUUID().replaceAll('-', '');
+
+/**
+ * The parameters that the updates of all resources share (write.query.ts), for each attempt. Only
+ * the first attempt may count as a retry of an earlier request. A later one stores its name, so
+ * that an attempt that was reported lost and arrives after it finds the name.
+ */
+export function updateParams(
+  { principal, now }: OperationContext,
+  { write_id, since, versions, isRepeatable }: Write,
+  immutable: object,
+) {
+  const params = {
+    account: principal.account,
+    subject: principal.subject,
+    now,
+    write_id,
+    since,
+    immutable: JSON.stringify(immutable),
+    versions: versions === undefined ? null : JSON.stringify(versions),
+  };
+  return (attempt: number) => {
+    const is_repeatable: 0 | 1 = isRepeatable && attempt === 1 ? 1 : 0;
+    return { ...params, is_repeatable };
+  };
+}
+
+/** The version of a row: it grows with each stored change and with nothing else. */
+export const versionOf = (row: {
+  readonly updated_at?: string | null;
+  readonly created_at: string;
+}): string => row.updated_at ?? row.created_at;
+
+/**
+ * Derives the id of what is created with a key: a UUID of version 8 (RFC 9562 §5.8), the same for
+ * each retry. `collection` keeps collections apart: the id of a run, or the name of a collection.
+ */
+export async function idOfKey(
+  { account, subject, evaluator }: Principal,
+  collection: string,
+  key: string,
+): Promise<string> {
+  const hex = await digest('create', account, subject, evaluator ?? '', collection, key);
+  const variant = ((Number.parseInt(hex.charAt(16), 16) & 0x3) | 0x8).toString(16);
+  return [
+    hex.slice(0, 8),
+    hex.slice(8, 12),
+    `8${hex.slice(13, 16)}`,
+    `${variant}${hex.slice(17, 20)}`,
+    hex.slice(20),
+  ].join('-');
+}
+
+/** The first 128 bits of SHA-256 over the parts as JSON, which keeps them apart, in hexadecimal. */
+export async function digest(...parts: readonly string[]): Promise<string> {
+  const text = new TextEncoder().encode(JSON.stringify(parts));
+  const hash = await crypto.subtle.digest('SHA-256', text);
+  return [...new Uint8Array(hash, 0, 16)]
+    .map((byte) => byte.toString(16).padStart(2, '0'))
+    .join('');
+}
