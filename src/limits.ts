@@ -1,3 +1,16 @@
+/** The size of a request body. */
+export const BODY_MAX_BYTES = 64 * 1024;
+/** Senders of webhooks decide how much they send. */
+export const LINK_BODY_MAX_BYTES = 256 * 1024;
+export const TOKEN_MAX_CHARS = 8 * 1024;
+/** The longest URL that senders and browsers are known to accept. */
+export const LINK_URL_MAX_CHARS = 1999;
+export const POINTER_MAX_CHARS = 256;
+
+export const PAGE_MAX_ROWS = 1000;
+/** A label may have 64 KiB of categories, so a page has fewer labels than other resources. */
+export const LABEL_PAGE_MAX_ROWS = 100;
+
 /** What an account may store, in Unicode code points, as SQLite counts them: held by the validators and by CHECKs. */
 export const ACCOUNT_MAX_CHARS = 255;
 export const SUBJECT_MAX_CHARS = 255;

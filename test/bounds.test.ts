@@ -1,7 +1,7 @@
 /** What an account may store is bounded, and so is the largest page that anybody can be made to send or read. */
 import { describe, expect, it } from 'vitest';
-import { BODY_MAX_BYTES } from '../src/http/body.ts';
 import {
+  BODY_MAX_BYTES,
   CATEGORIES_MAX_BYTES,
   FIELD_PATH_MAX_CHARS,
   LABEL_DESCRIPTION_MAX_CHARS,

@@ -7,14 +7,16 @@ import { toJsonSchema } from '@valibot/to-json-schema';
 import { beforeAll, describe, expect, inject, it, vi } from 'vitest';
 import { EvaluationCreateBody, EvaluationUpdateBody } from '../src/evaluation/input.ts';
 import evaluations from '../src/evaluation/openapi.json';
-import { BODY_MAX_BYTES } from '../src/http/body.ts';
-import { PAGE_MAX_ROWS } from '../src/http/params.ts';
 import { LabelCreateBody, LabelUpdateBody } from '../src/label/input.ts';
 import labels from '../src/label/openapi.json';
-import { LABEL_PAGE_MAX_ROWS } from '../src/label/routes.ts';
+import {
+  BODY_MAX_BYTES,
+  LABEL_PAGE_MAX_ROWS,
+  LINK_BODY_MAX_BYTES,
+  PAGE_MAX_ROWS,
+} from '../src/limits.ts';
 import { LinkCreateBody } from '../src/link/input.ts';
 import links from '../src/link/openapi.json';
-import { LINK_BODY_MAX_BYTES } from '../src/link/public-routes.ts';
 import { stillClock } from './support/clock.ts';
 import { flakyD1 } from './support/d1.ts';
 import { DOCUMENTED, describedResponse, document, errorsOf } from './support/document.ts';

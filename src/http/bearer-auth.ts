@@ -5,11 +5,11 @@
 import type { MiddlewareHandler } from 'hono';
 import { NOT_A_JWT, type VerifyToken } from '../auth/verifier.ts';
 import { Failure } from '../failure.ts';
+import { TOKEN_MAX_CHARS } from '../limits.ts';
 import type { AppEnv } from './context.ts';
 import type { RateLimiter } from './rate-limit.ts';
 
 const SCHEME = 'bearer';
-const TOKEN_MAX_CHARS = 8 * 1024;
 
 /**
  * A non-empty part in base64url as RFC 4648 §3.5 has it: no padding, no white space, no stray bits in the last

@@ -3,8 +3,7 @@
  * UTF-8 instead of replacing it as `Request.json()` would.
  */
 import { Failure, malformed } from '../failure.ts';
-
-export const BODY_MAX_BYTES = 64 * 1024;
+import { BODY_MAX_BYTES } from '../limits.ts';
 
 /** `application/json` and any `+json` (RFC 6839 §3.1), with or without parameters. */
 const JSON_MEDIA_TYPE = /^(?:application\/json|[\w!#$&^.-]+\/[\w!#$&^.+-]+\+json)[ \t]*(?:;|$)/i;

@@ -3,6 +3,7 @@
  * cursor is the place of the last entry of a page, so that pages neither skip nor repeat an entry while others are added.
  */
 import { malformed } from '../failure.ts';
+import { PAGE_MAX_ROWS } from '../limits.ts';
 import { UUID } from '../uuid.ts';
 
 /**
@@ -23,8 +24,6 @@ export function readUuid(name: string, parameter: string | undefined): string | 
   if (parameter === undefined || UUID.test(parameter)) return parameter?.toLowerCase();
   throw malformed(`${name} must be a UUID, such as 018f4d3c-7a10-7c4e-9b52-3f6e0d9a1c01.`);
 }
-
-export const PAGE_MAX_ROWS = 1000;
 
 /** @throws {Failure} `malformed`. */
 export function readLimit(limit: string | undefined, maxRows = PAGE_MAX_ROWS): number {

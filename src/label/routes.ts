@@ -9,6 +9,7 @@ import { pageOf, readLimit, readPlace, uuidOf } from '../http/params.ts';
 import { readIdempotencyKey, readPreconditions } from '../http/preconditions.ts';
 import { respondJson, respondResource, respondUnlessHad } from '../http/response.ts';
 import type { OpenSession } from '../http/session.ts';
+import { LABEL_PAGE_MAX_ROWS } from '../limits.ts';
 import { createEvaluationLabel } from './create.ts';
 import { parseLabelCreate, parseLabelUpdate } from './input.ts';
 import { resourceOf } from './label.ts';
@@ -17,9 +18,6 @@ import { updateEvaluationLabel } from './update.ts';
 
 const LABELS = '/v1/evaluation-labels';
 const LABEL = '/v1/evaluation-label/:label_id';
-
-/** Fewer than of other resources: a label may have 64 KiB of categories. */
-export const LABEL_PAGE_MAX_ROWS = 100;
 
 export function labelRoutes(requireAuth: RequireAuth, session: OpenSession) {
   const routes = new Hono<AppEnv>();

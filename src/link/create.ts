@@ -4,12 +4,10 @@ import type { EvaluationPath } from '../evaluation/evaluation.ts';
 import { getEvaluation } from '../evaluation/read.ts';
 import { notFound, unprocessable } from '../failure.ts';
 import { refuseServerFields } from '../fields.ts';
+import { LINK_URL_MAX_CHARS } from '../limits.ts';
 import type { LinkCreate } from './input.ts';
 import type { LinkKeys } from './key.ts';
 import { type EvaluationLink, expiryAfter, type Link, newLinkId } from './link.ts';
-
-/** What senders and browsers are known to take. */
-const URL_MAX_CHARS = 1999;
 
 /**
  * @throws {Failure} `not_found`, also for a token that is restricted to an evaluation: it may not be passed on.
@@ -30,7 +28,7 @@ export async function createEvaluationLink(
   refuseServerFields(sent, shown);
   const link: Link = { ...shown, id: newLinkId(expires_at), account, expires_at, pointer, values };
   const url = urlOf(await sign(link));
-  if (url.length > URL_MAX_CHARS) throw urlIsTooLong(url);
+  if (url.length > LINK_URL_MAX_CHARS) throw urlIsTooLong(url);
   await getEvaluation(context, path);
   return {
     id: link.id,
@@ -46,5 +44,5 @@ export async function createEvaluationLink(
 
 const urlIsTooLong = ({ length }: string) =>
   unprocessable(
-    `The URL of the link would be ${length} characters long and may be ${URL_MAX_CHARS}: send a shorter name or pointer, or fewer or shorter values.`,
+    `The URL of the link would be ${length} characters long and may be ${LINK_URL_MAX_CHARS}: send a shorter name or pointer, or fewer or shorter values.`,
   );

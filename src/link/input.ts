@@ -10,14 +10,13 @@ import {
   type SentFields,
   text,
 } from '../fields.ts';
-import { LINK_NAME_MAX_CHARS } from '../limits.ts';
+import { LINK_NAME_MAX_CHARS, POINTER_MAX_CHARS } from '../limits.ts';
 import { parsePointer } from '../pointer.ts';
 import type { AccountId } from '../principal.ts';
 import { LINK_MAX_SECONDS, type Link, linkNotFound, type Values } from './link.ts';
 
 const LINK_MIN_SECONDS = 60;
 const LINK_DEFAULT_SECONDS = 604_800;
-const POINTER_MAX_CHARS = 256;
 const VALUES_MAX_COUNT = 32;
 
 const EXPIRES_IN = `expires_in must be a whole number of seconds from ${LINK_MIN_SECONDS} to ${LINK_MAX_SECONDS}.`;

@@ -13,6 +13,7 @@ import { readPreconditions } from '../http/preconditions.ts';
 import type { RateLimiter } from '../http/rate-limit.ts';
 import { respond, respondResource } from '../http/response.ts';
 import type { OpenSession } from '../http/session.ts';
+import { LINK_BODY_MAX_BYTES } from '../limits.ts';
 import { answerOnPage, readLinkPage, updateEvaluationByLink } from './answer.ts';
 import { type Answer, parseAnswer } from './input.ts';
 import type { LinkKeys } from './key.ts';
@@ -20,9 +21,6 @@ import { LINK_PATH, type Link, linkNotFound, principalOf } from './link.ts';
 import { failurePage, linkPage, type PageState } from './page.ts';
 import { styleSource } from './style.ts';
 import { valueIn } from './value.ts';
-
-/** Senders of webhooks decide how much they send. */
-export const LINK_BODY_MAX_BYTES = 256 * 1024;
 
 type Dependencies = {
   readonly session: OpenSession;
