@@ -49,7 +49,13 @@ export function parseEvaluationUpdate(body: Body): EvaluationUpdate {
 
 const { account_id, run_id, created_by, created_by_evaluator_id, created_at } = IMMUTABLE;
 /** What the server sets. May be sent only as it will be stored: silence would hide that it is not. */
-const SERVER_FIELDS = { account_id, run_id, created_by, created_by_evaluator_id, created_at };
+export const SERVER_FIELDS = {
+  account_id,
+  run_id,
+  created_by,
+  created_by_evaluator_id,
+  created_at,
+};
 
 export const EvaluationCreateBody = v.object(
   {

@@ -24,7 +24,7 @@ import {
 } from '../limits.ts';
 import type { EvaluationLabel } from './label.ts';
 
-const VALUE_TYPES = [
+export const VALUE_TYPES = [
   'binary',
   'continuous',
   'categorical',
@@ -39,7 +39,7 @@ const Description = textOrNull('description', LABEL_DESCRIPTION_MAX_CHARS);
 const Archived = v.boolean('archived must be true or false.');
 
 const BOUND = 'a JSON number, or null';
-const CATEGORIES = `categories must be 1 to ${CATEGORIES_MAX_COUNT} different strings of Unicode text, each of 1 to ${CATEGORY_MAX_CHARS} characters.`;
+export const CATEGORIES = `categories must be 1 to ${CATEGORIES_MAX_COUNT} different strings of Unicode text, each of 1 to ${CATEGORY_MAX_CHARS} characters.`;
 const Categories = v.pipe(
   v.array(v.string(CATEGORIES), CATEGORIES),
   v.check(
@@ -73,7 +73,7 @@ export const IMMUTABLE = {
 
 const { account_id, archived_at, created_by, created_at } = IMMUTABLE;
 /** What the server sets. May be sent only as it will be stored. */
-const SERVER_FIELDS = {
+export const SERVER_FIELDS = {
   account_id,
   archived: v.nullish(v.boolean()),
   archived_at,

@@ -19,12 +19,14 @@ const LINK_MIN_SECONDS = 60;
 const LINK_DEFAULT_SECONDS = 604_800;
 const VALUES_MAX_COUNT = 32;
 
-const EXPIRES_IN = `expires_in must be a whole number of seconds from ${LINK_MIN_SECONDS} to ${LINK_MAX_SECONDS}.`;
-const NAME = `name must be 1 to ${LINK_NAME_MAX_CHARS} letters, digits, or any of . _ @ + -`;
-const VALUES = `values must be an object of at most ${VALUES_MAX_COUNT} numbers, such as {"approved":1,"rejected":0}.`;
+export const EXPIRES_IN = `expires_in must be a whole number of seconds from ${LINK_MIN_SECONDS} to ${LINK_MAX_SECONDS}.`;
+export const NAME = `name must be 1 to ${LINK_NAME_MAX_CHARS} letters, digits, or any of . _ @ + -`;
+export const POINTER =
+  'pointer must be a JSON Pointer (RFC 6901): empty, or /, followed by names with ~ written ~0 and / written ~1.';
+export const VALUES = `values must be an object of at most ${VALUES_MAX_COUNT} numbers, such as {"approved":1,"rejected":0}.`;
 
 /** Nobody sets them: a link has them from the path, the token and the server. */
-const SERVER_FIELDS = {
+export const SERVER_FIELDS = {
   id: asStored.text,
   url: asStored.text,
   expires_at: asStored.text,
@@ -50,10 +52,7 @@ export const LinkCreateBody = v.object(
     pointer: v.nullish(
       v.pipe(
         text('pointer', POINTER_MAX_CHARS),
-        v.check(
-          (sent) => parsePointer(sent) !== undefined,
-          'pointer must be a JSON Pointer (RFC 6901): empty, or /, followed by names with ~ written ~0 and / written ~1.',
-        ),
+        v.check((sent) => parsePointer(sent) !== undefined, POINTER),
       ),
       '/value',
     ),
