@@ -14,9 +14,11 @@ import { d1Session } from './http/session.ts';
 import { labelRoutes } from './label/routes.ts';
 import { createLinkKeys } from './link/key.ts';
 import { linkRoutes } from './link/routes.ts';
-import { openApiDocument } from './openapi.ts';
 import { serviceRoutes } from './service.ts';
 import { readOrigins, readSettings } from './settings.ts';
+
+/** The first request for the document imports the document, so that no cold start pays for it. */
+const loadDocument = async () => (await import('./openapi.generated.json')).default;
 
 export function createApp(env: Env, clock: Clock = systemClock) {
   const app = new Hono<AppEnv>();
@@ -29,7 +31,7 @@ export function createApp(env: Env, clock: Clock = systemClock) {
     const settings = readSettings(env);
     return { verify: await createVerifier(settings, clock), tokenHeader: settings.tokenHeader };
   }, rateLimit);
-  app.route('/', serviceRoutes(env.DB, clock, openApiDocument));
+  app.route('/', serviceRoutes(env.DB, clock, loadDocument));
   app.route('/', labelRoutes(requireAuth, session));
   app.route('/', evaluationRoutes(requireAuth, session));
   const prepareKeys = async () => createLinkKeys(readSettings(env).linkSecret);

@@ -1,27 +1,442 @@
 /**
- * The OpenAPI document, put together from the part of each resource and what all share. Its parts are imported when it is
- * first asked for, which spares the start-up a tenth; and all here, so that they are neighbours in the bundle: apart, gzip
- * finds nothing of one in another, which costs 2.5 KiB.
+ * The OpenAPI document has these schemas, headers, refusals and parameters for all its operations.
+ * Each resource describes its operations in its own `openapi.ts`. `npm run openapi` writes the
+ * document before the build, so that the Worker contains none of these files.
  */
+import { type ConversionConfig, toJsonSchema } from '@valibot/to-json-schema';
+import type * as v from 'valibot';
+import { databaseUnavailable, INTERNAL_ERROR, preconditionFailed } from './failure.ts';
+import { asStored as validators } from './fields.ts';
+import { BODY_MAX_BYTES, PAGE_MAX_ROWS } from './limits.ts';
+import { UUID } from './uuid.ts';
 
-/** A part of the document: its tags, its paths, and components, which may refer to what openapi.json shares. */
-type Part = {
-  readonly tags: readonly object[];
-  readonly paths: object;
-  readonly components: { readonly [section: string]: object };
+export type Keywords = { readonly [keyword: string]: unknown };
+type Words = string | Keywords;
+type Section = 'headers' | 'parameters' | 'responses' | 'schemas';
+
+/** A component is defined once in the document. Each use of a component becomes a `$ref`. */
+export class Component<S extends Section = Section> {
+  name: string | undefined;
+  description: string | undefined;
+  readonly section: S;
+  readonly definition: object;
+
+  constructor(section: S, definition: object) {
+    this.section = section;
+    this.definition = definition;
+  }
+
+  /** Returns the same component with a description for one operation. */
+  because(description: string): Component<S> {
+    const { name } = this;
+    return Object.assign(new Component(this.section, this.definition), { name, description });
+  }
+}
+
+export const mapValues = <T, R>(
+  object: { readonly [key: string]: T },
+  map: (value: T, key: string) => R,
+): { readonly [key: string]: R } =>
+  Object.fromEntries(Object.entries(object).map(([key, value]) => [key, map(value, key)]));
+
+/** Gives each component the name of its key. */
+export function named<T extends { readonly [name: string]: Component }>(components: T): T {
+  for (const [name, component] of Object.entries(components)) component.name = name;
+  return components;
+}
+
+export const text = (description: string, maxLength?: number) => ({
+  type: 'string',
+  description,
+  maxLength,
+});
+export const uuid = (description: string) => ({ type: 'string', format: 'uuid', description });
+export const time = (description: string) => ({ type: 'string', format: 'date-time', description });
+export const number = (description: string) => ({ type: 'number', description });
+
+const orNull = (schema: Keywords) => ({ ...schema, type: [schema['type'], 'null'] });
+export const textOrNull = (...args: Parameters<typeof text>) => orNull(text(...args));
+export const uuidOrNull = (description: string) => orNull(uuid(description));
+export const timeOrNull = (description: string) => orNull(time(description));
+export const numberOrNull = (description: string) => orNull(number(description));
+
+type Schema = Keywords | Component<'schemas'>;
+type PropertiesOf<T> = { readonly [property in keyof T]-?: Schema };
+
+/** Describes an object in a response. Only the property `optional` may be absent. */
+export const objectSchema = <T extends object>(properties: PropertiesOf<T>, optional?: keyof T) =>
+  new Component('schemas', {
+    type: 'object',
+    required: Object.keys(properties).filter((property) => property !== optional),
+    additionalProperties: false,
+    properties,
+  });
+/** Describes a resource, which has `updated_at` after its first update. */
+export const resourceSchema = <T extends { readonly updated_at?: string }>(
+  properties: PropertiesOf<T>,
+) => objectSchema<T>(properties, 'updated_at');
+
+/** These validators do not check the format of a field, because the stored value decides. */
+const FORMATS = new Map<unknown, string>([
+  [validators.id, 'uuid'],
+  [validators.timestamp, 'date-time'],
+]);
+
+/** Converts a validator to a schema. JSON Schema cannot express the checks of a validator. */
+const FROM_VALIDATOR: ConversionConfig = {
+  typeMode: 'input',
+  target: 'draft-2020-12',
+  ignoreActions: ['check', 'to_lower_case'],
+  overrideSchema({ valibotSchema, jsonSchema: { anyOf: [wrapped, other] = [], ...more } }) {
+    if (typeof wrapped !== 'object' || typeof other !== 'object' || other.type !== 'null') return;
+    if (typeof wrapped.type !== 'string') return;
+    const type = [wrapped.type, other.type];
+    return { ...wrapped, ...more, type, format: FORMATS.get(valibotSchema) ?? wrapped.format };
+  },
+  overrideAction({ valibotAction, jsonSchema }) {
+    // JSON.parse turns 1e400 into Infinity, which the validator refuses.
+    const bounds = { minimum: -Number.MAX_VALUE, maximum: Number.MAX_VALUE };
+    if (valibotAction.type === 'finite') return { ...jsonSchema, ...bounds };
+    // A pattern of JSON Schema cannot ignore case.
+    const isUuid = 'requirement' in valibotAction && valibotAction.requirement === UUID;
+    return isUuid ? { type: 'string', format: 'uuid' } : undefined;
+  },
 };
 
-/** No two parts may define the same name, which test/node/document.test.ts holds. */
-export async function openApiDocument(): Promise<object> {
-  const { default: labels } = await import('./label/openapi.json');
-  const { default: evaluations } = await import('./evaluation/openapi.json');
-  const { default: links } = await import('./link/openapi.json');
-  const { default: service } = await import('./openapi.json');
-  const parts: readonly Part[] = [labels, evaluations, links, service];
-  const components: { [section: string]: object } = {};
-  for (const [section, named] of parts.flatMap((part) => Object.entries(part.components))) {
-    components[section] = { ...components[section], ...named };
-  }
-  const paths = Object.assign({}, ...parts.map((part) => part.paths));
-  return { ...service, tags: parts.flatMap(({ tags }) => tags), paths, components };
+/** An update refuses to change a field with this description. */
+export const AS_STORED = 'Only as it is stored.';
+/** A create refuses another value of a field with this description. */
+export const AS_SET = 'Set by the server; only as it sets it.';
+const SENT_BACK = textOrNull('Ignored, whatever it is.');
+/** No validator reads these properties of a resource. A generated client needs their types. */
+export const IGNORED = { updated_by: SENT_BACK, updated_at: SENT_BACK };
+
+/**
+ * Describes a request body as its validator accepts it. `words` describes a property, and may add
+ * bounds that only a check of the validator knows. `sentence` describes each of the `fields` that
+ * has no words. If the validator does not read a property, its words are its whole schema.
+ */
+export function requestSchema<T extends v.GenericSchema<object>, Fields extends object>(
+  validator: T,
+  fields: Fields,
+  sentence: string,
+  words: { readonly [property in Exclude<keyof v.InferInput<T>, keyof Fields>]-?: Words } & {
+    readonly [property in keyof Fields]?: Words;
+  },
+) {
+  const { required = [], properties = {} } = toJsonSchema(validator, FROM_VALIDATOR);
+  const wordsOf = new Map(Object.entries<Words>(words));
+  const described = mapValues(properties, (derived, property) => {
+    const own = wordsOf.get(property) ?? (property in fields ? sentence : undefined);
+    if (own === undefined || typeof derived === 'boolean') throw new Error(`describe ${property}`);
+    // A generated client must send a property with a default. Absence means null or {} anyway.
+    const initial = typeof derived.default === 'object' ? undefined : derived.default;
+    const more = typeof own === 'string' ? { description: own } : own;
+    return { ...derived, ...more, type: derived.type, default: initial };
+  });
+  return new Component('schemas', {
+    type: 'object',
+    required: required.length === 0 ? undefined : required,
+    properties: { ...words, ...described },
+  });
 }
+
+export const header = (description: string | undefined, schema?: Keywords) =>
+  new Component('headers', { required: true, description, schema: { type: 'string', ...schema } });
+/** Defines a header that a response may lack. */
+export const optionalHeader = (description: string, schema?: Keywords) =>
+  new Component('headers', { description, schema: { type: 'string', ...schema } });
+
+export const ETAG_PATTERN = '^"[^"]+"$';
+export const headers = named({
+  RequestId: header('Quote it in a report.', { pattern: '^[\\w.:-]{1,128}$' }),
+  NoStore: header(undefined, { const: 'no-store' }),
+  ContentTypeOptions: header(undefined, { const: 'nosniff' }),
+  ETag: header('Strong; changes with every stored change and with nothing else.', {
+    pattern: ETAG_PATTERN,
+  }),
+  NoTransform: header('A transformation would weaken the entity tag.', {
+    const: 'no-store, no-transform',
+  }),
+  RetryAfter: header('Seconds to wait before sending the same request again.', {
+    pattern: '^[1-9][0-9]*$',
+  }),
+  Challenge: header(
+    'RFC 6750 §3. `Bearer` alone if no token was sent; otherwise with `error` and ' +
+      '`error_description`.',
+    { pattern: '^Bearer' },
+  ),
+  Allow: header('The methods that the path has.'),
+  BookmarkIfAsked: optionalHeader('As `Bookmark`; absent if the database did not answer.'),
+  Bookmark: header('The state of the database that the response is from.'),
+  Link: optionalHeader('The next page (RFC 8288); absent on the last one.', {
+    pattern: '^</v1/.+>; rel="next"$',
+  }),
+});
+
+type Header = Component<'headers'>;
+export type Headers = { readonly [name: string]: Header };
+
+/** A response with one resource has these headers too. */
+export const TAGGED: Headers = { 'cache-control': headers.NoTransform, etag: headers.ETag };
+/** A refusal has this header too if the database may have answered before. */
+export const IF_ASKED: Headers = { 'x-d1-bookmark': headers.BookmarkIfAsked };
+/** A refusal that a caller may retry has this header too. */
+export const RETRY: Headers = { 'retry-after': headers.RetryAfter };
+
+/** Describes a response. `more` adds to the headers of every response, or replaces them. */
+export const response = (description: string, content?: object, more: Headers = {}) => ({
+  description,
+  headers: {
+    'x-request-id': headers.RequestId,
+    'cache-control': headers.NoStore,
+    'x-content-type-options': headers.ContentTypeOptions,
+    ...more,
+  },
+  content,
+});
+
+/** Describes a response without a body. The database has answered. */
+export const empty = (description: string, more: Headers = {}) =>
+  response(description, undefined, { 'x-d1-bookmark': headers.Bookmark, ...more });
+
+/** Describes a response with JSON. The database has answered. */
+export const json = (description: string, schema: Schema, example: unknown, more?: Headers) => ({
+  ...empty(description, more),
+  content: { 'application/json': { schema, example } },
+});
+
+/** Describes a page of a list. */
+export const page = (noun: string, items: Schema, maxItems: number, example: object) => {
+  const description = `A page of ${noun}; \`Link\` has the next one.`;
+  const schema = { type: 'array', maxItems, items };
+  return json(description, schema, [example], { link: headers.Link });
+};
+
+/** Describes both responses of a create that is safe to repeat. */
+export const created = (noun: string, schema: Schema, example: object, location: Header) => {
+  const stored = (description: string) =>
+    json(description, schema, example, { ...TAGGED, location });
+  return {
+    200: stored(`This \`id\` and content were created before: the ${noun} as it is stored now.`),
+    201: stored(`Created: the ${noun} as stored.`),
+  };
+};
+
+export const NOT_MODIFIED = empty(
+  '`If-None-Match` names the current version, or is `*`: the caller has it already.',
+  TAGGED,
+);
+
+const schemas = named({
+  Error: objectSchema<{ error: string }>({
+    error: text('A sentence that tells the caller what to change.'),
+  }),
+});
+
+type Sentences = { readonly [example: string]: string };
+/** Describes a response that refuses the request. A caller may get each of the sentences. */
+export const refused = (description: string, sentences: Sentences, more: Headers = {}) => {
+  const examples = mapValues(sentences, (error) => ({ value: { error } }));
+  return response(description, { 'application/json': { schema: schemas.Error, examples } }, more);
+};
+export const refusal = (...args: Parameters<typeof refused>) =>
+  new Component('responses', refused(...args));
+
+/** Refuses an update whose precondition failed. */
+export const staleRefusal = (noun: string, resource = noun) =>
+  refusal(
+    `\`If-Match\` does not name the current version, whose tag is in \`ETag\`: get the ${noun} ` +
+      'again, decide again, and send that tag.',
+    { stale: preconditionFailed(resource, '').message },
+    { ...IF_ASKED, ...TAGGED },
+  );
+
+/** Writes a whole number as people do. */
+export const count = (whole: number) => whole.toLocaleString('en');
+
+/** A caller with a token and a caller with a link get these sentences alike. */
+export const SENTENCES = {
+  json: 'The body must be valid JSON in UTF-8.',
+  compressed: 'Send the body uncompressed, without the header Content-Encoding.',
+  tooMany: 'Too many requests from this caller: send the same request again later.',
+  fault: INTERNAL_ERROR,
+  database: databaseUnavailable(1, '').message,
+};
+
+export const SERVER_FAULT =
+  'A fault of the service: a wrong setting, an unexpected error. Report the `x-request-id`.';
+export const refusals = named({
+  Unauthorized: refusal(
+    'No bearer token in `Authorization`, or one that does not verify: malformed, expired, not ' +
+      'valid yet, signed with an unknown key, or otherwise not as BearerAuth asks. Get a fresh ' +
+      'token.',
+    { none: 'Send the header Authorization: Bearer <JWT>.', expired: 'The token has expired.' },
+    { 'www-authenticate': headers.Challenge },
+  ),
+  Forbidden: refusal(
+    'The token lacks the scope that the deployment requires, in `scope`, `scp`, `permissions` ' +
+      'or `roles`. Get a token that has it.',
+    { scope: 'The token lacks the scope evaluations:write.' },
+    { 'www-authenticate': headers.Challenge },
+  ),
+  MethodNotAllowed: refusal(
+    'The path was asked with another method: use one from `Allow`.',
+    { public: 'This path does not have that method; it has GET, HEAD.' },
+    { allow: headers.Allow },
+  ),
+  ContentTooLarge: refusal(`The body is larger than ${count(BODY_MAX_BYTES)} bytes: send less.`, {
+    size: `The body must be at most ${BODY_MAX_BYTES} bytes.`,
+  }),
+  UnsupportedMediaType: refusal(
+    '`Content-Type` is not JSON (`application/json` or any `+json`; absent means JSON), or the ' +
+      'body is compressed. Send plain JSON.',
+    {
+      type:
+        'Send the body as JSON with the header Content-Type: application/json, which fetch and ' +
+        'axios do not set for a string.',
+      encoding: SENTENCES.compressed,
+    },
+  ),
+  TooManyRequests: refusal(
+    'This caller (account, subject and restriction of the token) has sent more requests than ' +
+      'it may: 2,000 in 10 seconds to one Cloudflare location, unless configured otherwise. Send ' +
+      'the same request again after `Retry-After` seconds.',
+    { limit: SENTENCES.tooMany },
+    RETRY,
+  ),
+  ServerFault: refusal(SERVER_FAULT, { fault: SENTENCES.fault }, IF_ASKED),
+  Unavailable: refusal(
+    "The database is overloaded or does not answer, or the issuer's keys cannot be fetched. " +
+      'Send the same request again after `Retry-After` seconds.',
+    {
+      database: SENTENCES.database,
+      keys:
+        "The token cannot be verified now, because its issuer's keys cannot be fetched: try " +
+        'again later.',
+    },
+    { ...RETRY, ...IF_ASKED },
+  ),
+});
+
+export const parameter = (definition: Keywords) => new Component('parameters', definition);
+
+const headerParameter = (name: string, description: string, example?: string) =>
+  parameter({ name, in: 'header', description, schema: { type: 'string' }, example });
+
+export const queryParameter = (name: string, description: string, more: Keywords) =>
+  parameter({ name, in: 'query', description, ...more });
+
+const PATH_ID = { in: 'path', required: true, schema: { type: 'string', format: 'uuid' } };
+/** Defines an id in the path. */
+export const idParameter = (name: string, noun: string, example: string) =>
+  parameter({ ...PATH_ID, name, description: `The ID of the ${noun}`, example });
+
+/** Defines the parameter for the size of a page. */
+export const limitParameter = (noun: string, maximum: number, example: number) => {
+  const schema = { type: 'integer', minimum: 1, maximum, default: maximum };
+  return queryParameter('limit', `How many ${noun} a page may have.`, { schema, example });
+};
+
+export const parameters = named({
+  IfMatch: headerParameter(
+    'if-match',
+    'Entity tags as they came in `ETag`: the update happens only if one of them is current; ' +
+      'otherwise 412, also for the value that is stored. Weak tags never match; `*` matches ' +
+      'every version. Without this header the last write wins.',
+  ),
+  IfNoneMatch: headerParameter(
+    'if-none-match',
+    'Entity tags that the caller has already, or `*`. Weak tags match too. A malformed list is ' +
+      'ignored.',
+  ),
+  IdempotencyKey: headerParameter(
+    'idempotency-key',
+    "The caller's name for the write, 1 to 255 visible ASCII characters, in quotes or not. A " +
+      'repetition by the same `sub` stores nothing. A repeated update of an evaluation gets what ' +
+      'it stored, for seven days after another write replaced it; one of a label is recognised ' +
+      "while it is the label's last. A repeated create, whose id is derived from the key, gets " +
+      "what exists now; a body's own `id` decides alone. `webhook-id` (Standard Webhooks) and " +
+      '`svix-id` count as one.',
+    'msg_2KWPBgLlAfxdpx2AI54pPJ85f4W',
+  ),
+  Limit: limitParameter('entries', PAGE_MAX_ROWS, 100),
+  Cursor: queryParameter('cursor', 'Where the page starts, as it came in a `Link` header.', {
+    schema: { type: 'string' },
+  }),
+  RequestId: headerParameter(
+    'x-request-id',
+    'Returned and logged if up to 128 letters, digits, `.`, `_`, `:` or `-`; otherwise replaced.',
+  ),
+  Bookmark: headerParameter(
+    'x-d1-bookmark',
+    'From an earlier response: a read then sees at least that state. Ignored by writes, and if ' +
+      'malformed.',
+  ),
+});
+
+const BAD_BODY =
+  '`Idempotency-Key` is not 1 to 255 visible ASCII characters. The body is incomplete or only ' +
+  'a part (`Content-Range`), is not JSON in UTF-8, or is not an object';
+/** These are the faults of a malformed request that several resources share. */
+export const MALFORMED = {
+  create: BAD_BODY,
+  update:
+    '`If-Match` is neither `*` nor a list of entity tags in double quotes; `If-None-Match` is ' +
+    'sent, which an update does not take; ' +
+    BAD_BODY,
+  page: (maxRows: number) =>
+    `\`limit\` is not a whole number from 1 to ${maxRows}; \`cursor\` is not one that came in ` +
+    'a `Link` header',
+};
+
+/** Gives an example of a request body. */
+export const example = (summary: string, value: unknown) => ({ summary, value });
+
+export const body = (schema: Schema, examples: object) => ({
+  required: true,
+  description: `At most ${count(BODY_MAX_BYTES)} bytes.`,
+  content: { 'application/json': { schema, examples } },
+});
+
+type Operation = {
+  readonly summary: string;
+  readonly description: string;
+  /** `operation` and `publicOperation` add the parameters that all such operations have. */
+  readonly parameters?: readonly Component<'parameters'>[];
+  readonly requestBody?: object;
+  /** `operation` adds the refusals that all such operations have. */
+  readonly responses: {
+    readonly [status: number]: ReturnType<typeof response> | Component<'responses'>;
+  };
+};
+type Tag = { readonly name: string };
+
+/** Describes an operation that needs no token. */
+export const publicOperation = (tag: Tag, operationId: string, described: Operation) => ({
+  ...described,
+  operationId,
+  tags: [tag.name],
+  security: [],
+  parameters: [...(described.parameters ?? []), parameters.RequestId],
+});
+
+/** Describes an operation that needs a token. */
+export const operation = (tag: Tag, operationId: string, described: Operation) => ({
+  ...described,
+  operationId,
+  tags: [tag.name],
+  parameters: [...(described.parameters ?? []), parameters.RequestId, parameters.Bookmark],
+  responses: {
+    401: refusals.Unauthorized,
+    403: refusals.Forbidden,
+    ...(described.requestBody && {
+      413: refusals.ContentTooLarge,
+      415: refusals.UnsupportedMediaType,
+    }),
+    429: refusals.TooManyRequests,
+    500: refusals.ServerFault,
+    503: refusals.Unavailable,
+    ...described.responses,
+  },
+});

@@ -1,8 +1,8 @@
 /** The paths without a token: the OpenAPI document and the health of the service. */
 import { describe, expect, it, vi } from 'vitest';
+import generated from '../src/openapi.generated.json';
 import { databaseUnavailable } from './support/answers.ts';
 import { flakyD1, watchedSessions } from './support/d1.ts';
-import { document } from './support/document.ts';
 import { DB, expectRefusal, get, type Send, worker, workerWith } from './support/worker.ts';
 
 const WITHOUT_TOKEN = { authorization: null };
@@ -18,7 +18,7 @@ describe('GET /openapi.json', () => {
 
     expect(response.status).toBe(200);
     expect(response.headers.get('cache-control')).toBe('public, max-age=3600');
-    expect(await response.json()).toEqual(document);
+    expect(await response.json()).toEqual(generated);
   });
 });
 

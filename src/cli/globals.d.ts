@@ -1,3 +1,6 @@
 /** The Worker's files name these types as global ones, which Node's types do not have. */
 type CryptoKey = import('node:crypto').webcrypto.CryptoKey;
 type D1Database = import('@cloudflare/workers-types').D1Database;
+type D1PreparedStatement = import('@cloudflare/workers-types').D1PreparedStatement;
+type D1Result<Row = unknown> = import('@cloudflare/workers-types').D1Result<Row>;
+declare const scheduler: import('@cloudflare/workers-types').Scheduler;

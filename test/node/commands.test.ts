@@ -71,6 +71,7 @@ function outputOf(command: string): string {
 describe('a contributor', { timeout: 180_000 }, () => {
   it.each([
     ['npm run sql', readdirSync('src').map((name) => `src/${name}/sql.generated.ts`)],
+    ['npm run openapi', ['src/openapi.generated.json']],
     ['npm run cf-typegen', ['src/env.d.ts']],
   ])('finds nothing to commit after %s', (command, files) => {
     outputOf(command);

@@ -4,45 +4,37 @@ import { matchesGlob, posix } from 'node:path';
 import { expect, it } from 'vitest';
 import { parseAst } from 'vitest/node';
 
-const BASE = [
-  'settings',
-  'variables',
-  'principal',
-  'failure',
-  'limits',
-  'clock',
-  'pointer',
-  'uuid',
-];
-const AUTH = ['auth', 'db', ...BASE];
-const RESOURCE = ['db', 'fields', ...BASE];
-const HTTP = ['http', 'auth', 'hono', ...RESOURCE];
+const BASE = 'settings variables principal failure limits clock pointer uuid';
+const AUTH = `auth db ${BASE}`;
+const RESOURCE = `db fields ${BASE}`;
+const ROUTES = `http auth hono ${RESOURCE}`;
 
-/** The first row that matches a file counts. A name is a folder of src, a file directly in src, or a package. */
-const RULES: readonly (readonly [files: string, mayImport: readonly string[]])[] = [
-  ['index.ts', ['app', 'cloudflare:workers']],
-  ['app.ts', ['link', 'evaluation', 'label', 'http', 'auth', 'db', 'service', 'openapi', ...BASE]],
-  ['service.ts', ['http', 'db', 'cloudflare:workers', ...BASE]],
-  [
-    'openapi.ts',
-    ['openapi.json', 'label/openapi.json', 'evaluation/openapi.json', 'link/openapi.json'],
-  ],
-  ['fields.ts', ['valibot', ...BASE]],
-  [`{${BASE}}.ts`, BASE],
-  ['db/*.ts', ['drizzle-orm', ...RESOURCE.filter((name) => name !== 'fields')]],
-  ['auth/verifier.ts', ['jose', ...AUTH]],
-  ['auth/*.ts', ['cloudflare:workers', ...AUTH]],
-  ['http/*.ts', ['http', 'hono', ...AUTH]],
-  ['label/*.query.ts', ['drizzle-orm', 'label', ...RESOURCE]],
-  ['label/routes.ts', ['label', ...HTTP]],
-  ['label/*.ts', ['label', 'valibot', ...RESOURCE]],
-  ['evaluation/*.query.ts', ['drizzle-orm', 'evaluation', 'label', ...RESOURCE]],
-  ['evaluation/routes.ts', ['evaluation', 'label', ...HTTP]],
-  ['evaluation/*.ts', ['evaluation', 'label', 'valibot', ...RESOURCE]],
-  ['link/*.query.ts', ['drizzle-orm', 'link', 'evaluation', 'label', ...RESOURCE]],
-  ['link/{routes,public-routes,page}.ts', ['link', 'evaluation', 'label', ...HTTP]],
-  ['link/key.ts', ['jose', 'link', ...BASE]],
-  ['link/*.ts', ['link', 'evaluation', 'label', 'valibot', ...RESOURCE]],
+/** The first row that matches a file counts: a name is a folder or a file of src, or a package. */
+const RULES: readonly (readonly [files: string, mayImport: string])[] = [
+  ['index.ts', 'app cloudflare:workers'],
+  ['app.ts', `service openapi.generated.json link evaluation label http ${AUTH}`],
+  ['service.ts', `cloudflare:workers http db ${BASE}`],
+  ['service.openapi.ts', `openapi ${BASE}`],
+  ['openapi.ts', `@valibot/to-json-schema valibot fields ${BASE}`],
+  ['fields.ts', `valibot ${BASE}`],
+  ['{settings,variables,principal,failure,limits,clock,pointer,uuid}.ts', BASE],
+  ['db/*.ts', `drizzle-orm db ${BASE}`],
+  ['auth/verifier.ts', `jose ${AUTH}`],
+  ['auth/*.ts', `cloudflare:workers ${AUTH}`],
+  ['http/*.ts', `http hono ${AUTH}`],
+  ['label/*.query.ts', `drizzle-orm label ${RESOURCE}`],
+  ['label/routes.ts', `label ${ROUTES}`],
+  ['label/openapi.ts', `openapi label ${RESOURCE}`],
+  ['label/*.ts', `valibot label ${RESOURCE}`],
+  ['evaluation/*.query.ts', `drizzle-orm evaluation label ${RESOURCE}`],
+  ['evaluation/routes.ts', `evaluation label ${ROUTES}`],
+  ['evaluation/openapi.ts', `openapi evaluation label ${RESOURCE}`],
+  ['evaluation/*.ts', `valibot evaluation label ${RESOURCE}`],
+  ['link/*.query.ts', `drizzle-orm link evaluation label ${RESOURCE}`],
+  ['link/{routes,public-routes,page}.ts', `link evaluation label ${ROUTES}`],
+  ['link/key.ts', `jose link ${BASE}`],
+  ['link/openapi.ts', `openapi link evaluation label ${RESOURCE}`],
+  ['link/*.ts', `valibot link evaluation label ${RESOURCE}`],
 ];
 
 /** Every import and re-export of a text: of types too, without `from`, or by a call. A computed one counts as `?`. */
@@ -67,8 +59,8 @@ function nameOf(imported: string, file: string): string {
 }
 
 function refusedIn(file: string, text: string): string[] {
-  const [, mayImport = []] = RULES.find(([files]) => matchesGlob(file, files)) ?? [];
-  return importsIn(text).filter((imported) => !mayImport.includes(nameOf(imported, file)));
+  const [, mayImport = ''] = RULES.find(([files]) => matchesGlob(file, files)) ?? [];
+  return importsIn(text).filter((name) => !mayImport.split(' ').includes(nameOf(name, file)));
 }
 
 const FILES = globSync('**/*.ts', { cwd: 'src' }).filter((file) => !/^cli\/|\.d\.ts$/.test(file));

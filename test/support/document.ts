@@ -26,7 +26,7 @@ type Document = {
   };
 };
 
-/** All parts of it, put together as the Worker gives them. */
+/** The document as the Worker serves it. */
 export const document: Document = await (
   await exports.default.fetch('https://api.test/openapi.json')
 ).json();

@@ -1,0 +1,328 @@
+/** The OpenAPI document describes the operations on evaluations in these words. */
+import { keyIsTaken, notFound } from '../failure.ts';
+import {
+  ACCOUNT_MAX_CHARS,
+  AUTHOR_MAX_CHARS,
+  FIELD_PATH_MAX_CHARS,
+  OUTPUT_NAME_MAX_CHARS,
+  PAGE_MAX_ROWS,
+  SUBJECT_MAX_CHARS,
+} from '../limits.ts';
+import * as api from '../openapi.ts';
+import type { ReplacedRow, RunEvaluation } from './evaluation.ts';
+import { EvaluationCreateBody, EvaluationUpdateBody, IMMUTABLE, SERVER_FIELDS } from './input.ts';
+
+export const tag = {
+  name: 'evaluations',
+  description:
+    'One value of a run under one label. The `value_type` of the label says which values are ' +
+    'allowed: `binary`, 0 or 1; `continuous`, from `min_value` to `max_value`, both included, ' +
+    'an absent bound being open; `categorical` and `ordinal`, an index into `categories`, ' +
+    "counted from 0. A value is never rounded or clamped. A label is the account's own or " +
+    'shared; until it is there, an update may store any finite number.',
+};
+
+const EXAMPLE: RunEvaluation = {
+  id: '018f4d3d-0001-7000-8000-000000000001',
+  account_id: 'acc_01HGK2V8N5XJVB8Q2Z3R4Y5T6M',
+  run_id: '018f4d3c-0001-7000-8000-000000000001',
+  output_name: 'reply',
+  field_path: '$.text',
+  evaluation_label_id: '018f4d3a-0001-7000-8000-000000000001',
+  value: 6,
+  created_by: null,
+  created_by_evaluator_id: '018f4d3b-0001-7000-8000-000000000001',
+  created_at: '2026-11-01T09:00:00.000Z',
+  updated_by: null,
+};
+export const UPDATED_EXAMPLE: RunEvaluation = {
+  ...EXAMPLE,
+  value: 7.5,
+  updated_by: 'user-123',
+  updated_at: '2026-11-22T14:31:55.173Z',
+};
+const CREATED_EXAMPLE: RunEvaluation = {
+  ...EXAMPLE,
+  id: '018f4d3d-0010-7000-8000-000000000010',
+  value: 9,
+  created_by: 'user-123',
+  created_by_evaluator_id: null,
+  created_at: '2026-11-22T14:30:00.000Z',
+};
+const REPLACED_EXAMPLE: ReplacedRow = {
+  evaluation_id: EXAMPLE.id,
+  value: 6,
+  updated_by: '018f4d3b-0001-7000-8000-000000000001',
+  updated_at: '2026-11-01T09:00:00.000Z',
+  replaced_by: 'user-123',
+  replaced_at: '2026-11-22T14:31:55.173Z',
+};
+
+const { id, evaluation_label_id, value, output_name, field_path } = CREATED_EXAMPLE;
+
+/** These fields tell what an evaluation is about. */
+const target = {
+  output_name: api.textOrNull('Name of the output being evaluated', OUTPUT_NAME_MAX_CHARS),
+  field_path: api.textOrNull(
+    'JSON path to the specific field being evaluated',
+    FIELD_PATH_MAX_CHARS,
+  ),
+};
+
+export const schemas = api.named({
+  RunEvaluation: api.resourceSchema<RunEvaluation>({
+    id: api.uuid('Unique identifier for the run evaluation'),
+    account_id: api.text('ID of the account that owns this evaluation', ACCOUNT_MAX_CHARS),
+    run_id: api.uuid('ID of the run being evaluated'),
+    ...target,
+    evaluation_label_id: api.uuid('ID of the evaluation label used'),
+    value: api.number('The evaluation value'),
+    created_by: api.textOrNull('ID of the user who created the evaluation', SUBJECT_MAX_CHARS),
+    created_by_evaluator_id: api.uuidOrNull('ID of the evaluator that created this evaluation'),
+    created_at: api.time('When the evaluation was created'),
+    updated_by: api.textOrNull('ID of the user who last updated the evaluation', AUTHOR_MAX_CHARS),
+    updated_at: api.time('When the evaluation was last updated; absent while it never was'),
+  }),
+  ReplacedValue: api.objectSchema<ReplacedRow>({
+    evaluation_id: api.uuid('ID of the evaluation'),
+    value: api.number('The value that was replaced'),
+    updated_by: api.textOrNull(
+      'Who had set it: a user, or the evaluator that created the evaluation',
+    ),
+    updated_at: api.time('When it had been set'),
+    replaced_by: api.textOrNull('Who replaced it'),
+    replaced_at: api.time('When it was replaced'),
+  }),
+  EvaluationUpdate: api.requestSchema(EvaluationUpdateBody, IMMUTABLE, api.AS_STORED, {
+    value: "A number in the range of a double that the evaluation's label allows.",
+    ...api.IGNORED,
+  }),
+  EvaluationCreate: api.requestSchema(EvaluationCreateBody, SERVER_FIELDS, api.AS_SET, {
+    evaluation_label_id: 'A label of the account, or a shared one.',
+    value: 'A number in the range of a double that the label allows.',
+    ...target,
+    id: "An id of the caller's own, unique in its account, which makes a repetition safe.",
+    created_at: 'Set by the server: leave it out.',
+    ...api.IGNORED,
+  }),
+});
+
+export const parameters = api.named({
+  Id: api.idParameter('id', 'run', EXAMPLE.run_id),
+  RunId: api.idParameter('run_id', 'run', EXAMPLE.run_id),
+  EvaluationId: api.idParameter('evaluation_id', 'evaluation', EXAMPLE.id),
+  OfLabel: api.queryParameter('evaluation_label_id', 'Only the evaluations under this label.', {
+    schema: { type: 'string', format: 'uuid' },
+    example: EXAMPLE.evaluation_label_id,
+  }),
+});
+
+const headers = api.named({
+  Location: api.header('The path of the evaluation.', {
+    pattern: '^/v1/run/[0-9a-f-]{36}/evaluation/[0-9a-f-]{36}$',
+  }),
+});
+
+export const refusals = api.named({
+  BadRequest: api.refusal('An id in the path, the query, a header or the body is malformed.', {
+    path:
+      'The evaluation_id in the path must be a UUID, such as ' +
+      '018f4d3c-7a10-7c4e-9b52-3f6e0d9a1c01.',
+    run: 'The id in the path must be a UUID, such as 018f4d3c-7a10-7c4e-9b52-3f6e0d9a1c01.',
+    'if-none-match': 'An update takes If-Match, not If-None-Match: what it changes must exist.',
+    'if-match':
+      'If-Match must be * or a list of entity tags in double quotes, as they came in ETag.',
+    limit: `limit must be a whole number from 1 to ${PAGE_MAX_ROWS}.`,
+    cursor: 'cursor must be one that came in a Link header, as it came.',
+    json: api.SENTENCES.json,
+    value: 'value must be a JSON number: send it without quotes.',
+    label: 'evaluation_label_id must be a UUID, such as 018f4d3c-7a10-7c4e-9b52-3f6e0d9a1c01.',
+    key:
+      'The header idempotency-key must be 1 to 255 visible ASCII characters without quotes ' +
+      'inside; quotes around them are optional.',
+  }),
+  NotFound: api.refusal(
+    "It does not exist, belongs to another run or account, or is outside the token's " +
+      'restriction: always the same response. Check the ids and the token.',
+    {
+      evaluation: notFound().message,
+      label:
+        'No such evaluation label: evaluation_label_id must name a label of the account, or a ' +
+        'shared one.',
+    },
+  ),
+  Conflict: api.refusal(
+    'The `id` is taken by another evaluation of this account, with other content: send another ' +
+      '`id`, or none. Or the `Idempotency-Key` was sent before with other content: send a new ' +
+      'key.',
+    {
+      id:
+        'The id is taken by another evaluation of this account, with other content: choose ' +
+        'another id, or none.',
+      key: keyIsTaken().message,
+    },
+    api.IF_ASKED,
+  ),
+  PreconditionFailed: api.staleRefusal('evaluation'),
+  UnprocessableContent: api.refusal(
+    'A field differs that cannot be set or changed, or the label does not allow the value.',
+    {
+      label: 'value must be between 1 and 10.',
+      field: 'account_id cannot be changed: leave it out, or send it as it is stored.',
+      key:
+        'The Idempotency-Key was sent to this evaluation before, with the value 9: send a new ' +
+        'key with a new value.',
+      archived:
+        'The evaluation label is archived: no new evaluation is stored under it. Use another ' +
+        'label, or unarchive it.',
+    },
+    api.IF_ASKED,
+  ),
+});
+
+const BAD_IDS = '`run_id` or `evaluation_id` in the path is not a UUID';
+const BAD_VALUE = '`value` is missing, is not a JSON number, or is too large for a double';
+
+const update = {
+  parameters: [api.parameters.IfMatch, api.parameters.IdempotencyKey],
+  requestBody: api.body(schemas.EvaluationUpdate, {
+    value: api.example('The value alone', { value: 7.5 }),
+    whole: api.example('The whole object put back, with its value edited', {
+      ...EXAMPLE,
+      value: 7.5,
+    }),
+  }),
+  responses: {
+    200: api.json(
+      'The evaluation as this write stored it; or unchanged, if the same caller has sent the ' +
+        'same value again.',
+      schemas.RunEvaluation,
+      UPDATED_EXAMPLE,
+      api.TAGGED,
+    ),
+    400: refusals.BadRequest.because(`${BAD_IDS}; ${api.MALFORMED.update}; ${BAD_VALUE}.`),
+    404: refusals.NotFound,
+    412: refusals.PreconditionFailed,
+    422: refusals.UnprocessableContent.because(
+      'A field that cannot be changed is sent and differs from what is stored: leave it out, ' +
+        'or send it as it is stored. The `Idempotency-Key` was sent before with another value: ' +
+        'send a new key. Or the label does not allow the value: the sentence says what it allows.',
+    ),
+  },
+};
+
+export const paths = {
+  '/v1/run/{id}/evaluations': {
+    parameters: [parameters.Id],
+    get: api.operation(tag, 'listEvaluations', {
+      summary: 'List the evaluations of a run',
+      description:
+        'Of all labels, or of one. Oldest first; those of the same millisecond by id. An ' +
+        'unknown run has none.',
+      parameters: [parameters.OfLabel, api.parameters.Limit, api.parameters.Cursor],
+      responses: {
+        200: api.page('evaluations', schemas.RunEvaluation, PAGE_MAX_ROWS, EXAMPLE),
+        400: refusals.BadRequest.because(
+          '`id` in the path or `evaluation_label_id` is not a UUID; ' +
+            `${api.MALFORMED.page(PAGE_MAX_ROWS)}.`,
+        ),
+        404: refusals.NotFound.because(
+          'The token is restricted to another run, or to one evaluation: use one that may list ' +
+            'the run.',
+        ),
+      },
+    }),
+    post: api.operation(tag, 'createEvaluation', {
+      summary: 'Create an evaluation',
+      description:
+        "Sets `created_by` to the token's `sub`; or if the token has `evaluator_id`, " +
+        "`created_by_evaluator_id` to that. With an `id` of the caller's own or an " +
+        '`Idempotency-Key` (the id is then derived from `sub`, run and key), a repeated create ' +
+        'is safe: the same content (run, label, first value, `output_name`, `field_path`) gets ' +
+        "200, whatever was updated since; other content gets 409. An id is the account's own " +
+        'business: another account may use the same. Unknown properties are ignored.',
+      parameters: [api.parameters.IdempotencyKey],
+      requestBody: api.body(schemas.EvaluationCreate, {
+        repeatable: api.example('With an id, safe to repeat', {
+          id,
+          evaluation_label_id,
+          value,
+          output_name,
+          field_path,
+        }),
+        least: api.example('What is required', { evaluation_label_id, value }),
+      }),
+      responses: {
+        ...api.created('evaluation', schemas.RunEvaluation, CREATED_EXAMPLE, headers.Location),
+        400: refusals.BadRequest.because(
+          `\`id\` in the path is not a UUID; ${api.MALFORMED.create}; ${BAD_VALUE}; ` +
+            '`evaluation_label_id` is missing or not a UUID; `id` is sent and not a UUID; ' +
+            '`output_name` or `field_path` is neither null nor a string of valid Unicode, or ' +
+            `is longer than ${api.count(OUTPUT_NAME_MAX_CHARS)} or ` +
+            `${api.count(FIELD_PATH_MAX_CHARS)} characters.`,
+        ),
+        404: refusals.NotFound.because(
+          'The token is restricted to another run, or to one evaluation: use one that may ' +
+            'create in the run. Or `evaluation_label_id` names no label of the account and no ' +
+            'shared one.',
+        ),
+        409: refusals.Conflict,
+        422: refusals.UnprocessableContent.because(
+          '`account_id`, `run_id`, `created_by` or `created_by_evaluator_id` is sent and ' +
+            'differs from what the server sets, or `created_at` is sent: leave it out. Or the ' +
+            'label is archived, or does not allow the value: the sentence says what it allows.',
+        ),
+      },
+    }),
+  },
+  '/v1/run/{run_id}/evaluation/{evaluation_id}': {
+    parameters: [parameters.RunId, parameters.EvaluationId],
+    get: api.operation(tag, 'getEvaluation', {
+      summary: 'Get an evaluation',
+      description:
+        'May be answered by a replica: send the bookmark of a write to be sure to see it.',
+      parameters: [api.parameters.IfNoneMatch],
+      responses: {
+        200: api.json('The evaluation.', schemas.RunEvaluation, EXAMPLE, api.TAGGED),
+        304: api.NOT_MODIFIED,
+        400: refusals.BadRequest.because(`${BAD_IDS}.`),
+        404: refusals.NotFound,
+      },
+    }),
+    put: api.operation(tag, 'updateEvaluation', {
+      ...update,
+      summary: 'Update run evaluation',
+      description:
+        "Sets `value`, `updated_by` (the token's `sub`) and `updated_at`. The other fields may " +
+        'be sent as they are stored, so that the whole object can be put back: UUIDs in either ' +
+        'case, `created_at` in any ISO 8601 form. `updated_by`, `updated_at` and unknown ' +
+        'properties are ignored.\n\n' +
+        'Without `If-Match` and `Idempotency-Key`, the same value from the same caller again ' +
+        'changes nothing, not even `ETag`. With either, from another caller, or as the first ' +
+        'update, it is a stored change.',
+    }),
+    post: api.operation(tag, 'updateEvaluationByPost', {
+      ...update,
+      summary: 'Update run evaluation, for senders that can only POST',
+      description:
+        'Exactly the update, for webhook and callback senders that can only `POST`; give them ' +
+        'a token restricted to the evaluation. In a payload, a field of an evaluation counts ' +
+        'as that field (an `id` that differs gets 422); unknown properties are ignored.',
+    }),
+  },
+  '/v1/run/{run_id}/evaluation/{evaluation_id}/history': {
+    parameters: [parameters.RunId, parameters.EvaluationId],
+    get: api.operation(tag, 'listReplacedValues', {
+      summary: 'List the replaced values of an evaluation',
+      description:
+        'What each stored change replaced, newest first; empty if nothing was. Entries never ' +
+        'change.',
+      parameters: [api.parameters.Limit, api.parameters.Cursor],
+      responses: {
+        200: api.page('replaced values', schemas.ReplacedValue, PAGE_MAX_ROWS, REPLACED_EXAMPLE),
+        400: refusals.BadRequest.because(`${BAD_IDS}; ${api.MALFORMED.page(PAGE_MAX_ROWS)}.`),
+        404: refusals.NotFound,
+      },
+    }),
+  },
+};

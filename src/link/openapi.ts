@@ -1,0 +1,286 @@
+/**
+ * The OpenAPI document describes the operations on links in these words. Through a link, a machine
+ * gets JSON and a person gets a page.
+ */
+import * as evaluation from '../evaluation/openapi.ts';
+import { preconditionFailed } from '../failure.ts';
+import {
+  AUTHOR_MAX_CHARS,
+  LINK_BODY_MAX_BYTES,
+  LINK_URL_MAX_CHARS,
+  POINTER_MAX_CHARS,
+} from '../limits.ts';
+import * as api from '../openapi.ts';
+import { EXPIRES_IN, LinkCreateBody, NAME, POINTER, SERVER_FIELDS, VALUES } from './input.ts';
+import { type EvaluationLink, linkNotFound } from './link.ts';
+
+export const tag = {
+  name: 'links',
+  description:
+    "A URL that lets whoever has it give one evaluation a value, in one author's name: a " +
+    'machine posts to it what it sends anyway, a person opens it and answers on a page. Where ' +
+    'the deployment has no links, these operations answer 404 and say which setting is ' +
+    'missing. In a browser the failures of `/v1/link` are pages, with the same status.',
+};
+
+const EXAMPLE: EvaluationLink = {
+  id: '01a2340a-2b00-8d3c-9b52-3f6e0d9a1c01',
+  url: 'https://evaluations.example/v1/link?key=eyJhbGciOiJIUzI1NiIsInR5cCI6Imxpbmsrand0In0.e30.AAAA',
+  expires_at: '2026-12-02T00:00:00.000Z',
+  run_id: '018f4d3c-0001-7000-8000-000000000001',
+  evaluation_id: '018f4d3d-0001-7000-8000-000000000001',
+  author: 'user-123/anna',
+  pointer: '/review/state',
+  values: { approved: 1, changes_requested: 0 },
+};
+const { pointer, values } = EXAMPLE;
+const ANSWERED_EXAMPLE = { ...evaluation.UPDATED_EXAMPLE, updated_by: EXAMPLE.author };
+
+const parameters = api.named({
+  LinkId: api.idParameter('link_id', 'link', EXAMPLE.id),
+  LinkKey: api.queryParameter('key', "As it came in the link's `url`.", {
+    required: true,
+    schema: { type: 'string' },
+  }),
+});
+
+const headers = api.named({
+  PagePolicy: api.optionalHeader('Of a page: nothing is loaded or run, and its form posts here.', {
+    pattern: "^default-src 'none'; style-src 'sha256-",
+  }),
+  PageReferrer: api.optionalHeader('Of a page.', { const: 'no-referrer' }),
+  PageRobots: api.optionalHeader('Of a page.', { const: 'noindex, nofollow' }),
+  PageFrame: api.optionalHeader('Of a page.', { const: 'DENY' }),
+  NoStoreOrTransform: api.header(
+    '`no-transform` with an entity tag, which a transformation would weaken.',
+    { pattern: '^no-store(, no-transform)?$' },
+  ),
+  ETagOfJson: api.optionalHeader('As `ETag`; not of a page.', { pattern: api.ETAG_PATTERN }),
+});
+
+/** JSON has an entity tag, and a page has none. */
+const TAGGED_IF_JSON: api.Headers = {
+  'cache-control': headers.NoStoreOrTransform,
+  etag: headers.ETagOfJson,
+};
+
+const schemas = api.named({
+  EvaluationLink: api.objectSchema<EvaluationLink>({
+    id: api.uuid('By which it is revoked'),
+    url: {
+      ...api.text('Where a machine posts, and what a person opens', LINK_URL_MAX_CHARS),
+      format: 'uri',
+    },
+    expires_at: api.time('From when on it does not work'),
+    run_id: api.uuid('ID of the run'),
+    evaluation_id: api.uuid('ID of the evaluation'),
+    author: api.text(
+      'Who the values are attributed to: the `sub` of who made it, or `<sub>/<name>`',
+      AUTHOR_MAX_CHARS,
+    ),
+    pointer: api.text('Where the value is in the body of who posts (RFC 6901)'),
+    values: {
+      type: 'object',
+      additionalProperties: { type: 'number' },
+      description: 'From the text that is found there to the value',
+    },
+  }),
+  EvaluationLinkCreate: api.requestSchema(LinkCreateBody, SERVER_FIELDS, 'Set by the server', {
+    expires_in: 'For how many seconds it works',
+    name: 'Who will answer: the author is then `<sub>/<name>`',
+    pointer: api.text(
+      'JSON Pointer (RFC 6901) to the value in the body of who posts',
+      POINTER_MAX_CHARS,
+    ),
+    values: 'The value of each text that may be found there',
+  }),
+  LinkAnswer: new api.Component('schemas', {
+    type: 'object',
+    required: ['version', 'value'],
+    properties: { version: api.text('Which the page showed'), value: api.text('A number as text') },
+  }),
+  Page: new api.Component('schemas', { type: 'string', description: 'HTML.' }),
+});
+
+/** Adds the page that a person gets instead of the JSON. */
+const orPage = (json: ReturnType<typeof api.response>) => ({
+  ...json,
+  headers: {
+    ...json.headers,
+    'content-security-policy': headers.PagePolicy,
+    'referrer-policy': headers.PageReferrer,
+    'x-robots-tag': headers.PageRobots,
+    'x-frame-options': headers.PageFrame,
+  },
+  content: { ...json.content, 'text/html': { schema: schemas.Page } },
+});
+
+const linkRefusal = (...args: Parameters<typeof api.refused>) =>
+  new api.Component('responses', orPage(api.refused(...args)));
+
+const refusals = api.named({
+  LinkBadRequest: linkRefusal(
+    'An id in the path, a header or the body is malformed, or a text was answered where a ' +
+      'number belongs.',
+    {
+      expires: EXPIRES_IN,
+      name: NAME,
+      pointer: POINTER,
+      values: VALUES,
+      json: api.SENTENCES.json,
+    },
+    api.IF_ASKED,
+  ),
+  LinkNotFound: linkRefusal(
+    'The key is missing, broken, expired, revoked, or no key of a link, or the evaluation is ' +
+      'gone: always the same response.',
+    { link: linkNotFound('').message },
+  ),
+  LinkPreconditionFailed: linkRefusal(
+    'Another version is stored than `If-Match`, or the page that was answered, names.',
+    { stale: preconditionFailed('evaluation', '').message },
+    { 'x-d1-bookmark': api.headers.Bookmark, ...TAGGED_IF_JSON },
+  ),
+  LinkContentTooLarge: linkRefusal(
+    `The body is larger than ${api.count(LINK_BODY_MAX_BYTES)} bytes: send less.`,
+    { size: `The body must be at most ${LINK_BODY_MAX_BYTES} bytes.` },
+  ),
+  LinkUnsupportedMediaType: linkRefusal('The body is compressed: send it as it is.', {
+    encoding: api.SENTENCES.compressed,
+  }),
+  LinkUnprocessable: linkRefusal(
+    'What the pointer finds is no value, or the label does not allow it: the sentence says ' +
+      'what would do. Or the `Idempotency-Key` was sent before with another value.',
+    {
+      nothing: 'What /value finds in the body is nothing: it must be a number, true or false.',
+      text:
+        'What /value finds in the body is the text "maybe": it must be a number, true or false, ' +
+        'or "yes", or "no".',
+      label: 'value must be between 1 and 10.',
+      field: 'author is set by the server: leave it out.',
+    },
+    api.IF_ASKED,
+  ),
+  LinkTooManyRequests: linkRefusal(
+    'Too many requests through links of this author to this evaluation: retry after ' +
+      '`Retry-After` seconds.',
+    { limit: api.SENTENCES.tooMany },
+    api.RETRY,
+  ),
+  LinkServerFault: linkRefusal(api.SERVER_FAULT, { fault: api.SENTENCES.fault }, api.IF_ASKED),
+  LinkUnavailable: linkRefusal(
+    'The database is overloaded or does not answer. Send the same request again after ' +
+      '`Retry-After` seconds.',
+    { database: api.SENTENCES.database },
+    { ...api.RETRY, ...api.IF_ASKED },
+  ),
+});
+
+const ids = [evaluation.parameters.RunId, evaluation.parameters.EvaluationId];
+
+/** Describes a response with the evaluation. */
+const evaluated = (description: string) =>
+  orPage(api.json(description, evaluation.schemas.RunEvaluation, ANSWERED_EXAMPLE, TAGGED_IF_JSON));
+
+export const paths = {
+  '/v1/run/{run_id}/evaluation/{evaluation_id}/links': {
+    parameters: ids,
+    post: api.operation(tag, 'createEvaluationLink', {
+      summary: 'Make a link to an evaluation',
+      description:
+        'Every request makes another link; nothing of it is stored. A token restricted to an ' +
+        'evaluation makes none.',
+      requestBody: {
+        ...api.body(schemas.EvaluationLinkCreate, {
+          sender: api.example('For a webhook of a code review', { pointer, values, name: 'anna' }),
+          person: api.example('For a person, for a day', { name: 'anna', expires_in: 86400 }),
+        }),
+        required: false,
+      },
+      responses: {
+        201: api.json(
+          'The link. Its URL is a secret: whoever has it can answer.',
+          schemas.EvaluationLink,
+          EXAMPLE,
+        ),
+        400: refusals.LinkBadRequest.because(
+          'An id in the path is not a UUID, or the body or one of its properties is malformed.',
+        ),
+        404: evaluation.refusals.NotFound,
+        422: refusals.LinkUnprocessable.because(
+          `The URL would be longer than ${api.count(LINK_URL_MAX_CHARS)} characters, or a ` +
+            'field that the server sets is sent.',
+        ),
+      },
+    }),
+  },
+  '/v1/run/{run_id}/evaluation/{evaluation_id}/links/{link_id}': {
+    parameters: [...ids, parameters.LinkId],
+    delete: api.operation(tag, 'revokeEvaluationLink', {
+      summary: 'Revoke a link',
+      description:
+        'At once and everywhere. Safe to repeat. Which links were made is not stored, so an id ' +
+        'of which no link was made is revoked too.',
+      responses: {
+        204: api.empty('The link does not work any more.'),
+        400: refusals.LinkBadRequest.because('An id in the path is not a UUID.'),
+        404: evaluation.refusals.NotFound,
+      },
+    }),
+  },
+  '/v1/link': {
+    parameters: [parameters.LinkKey],
+    get: api.publicOperation(tag, 'getEvaluationByLink', {
+      summary: 'Open a link',
+      description:
+        'A page for a person: what is asked, what is stored, and a form that posts back. Who ' +
+        'asks for JSON alone gets the evaluation. Never writes.',
+      responses: {
+        200: evaluated('The page, or the evaluation.'),
+        404: refusals.LinkNotFound,
+        429: refusals.LinkTooManyRequests,
+        500: refusals.LinkServerFault,
+        503: refusals.LinkUnavailable,
+      },
+    }),
+    post: api.publicOperation(tag, 'updateEvaluationByLink', {
+      summary: 'Update run evaluation, by a link',
+      description:
+        "For senders of webhooks and callbacks: any JSON, of which only what the link's " +
+        '`pointer` names is read. A number is the value, true and false are 1 and 0, a text is ' +
+        "looked up in the link's `values`. Then it is the update, as of the link's author. A " +
+        'form is the answer on the page.',
+      parameters: [api.parameters.IfMatch, api.parameters.IdempotencyKey],
+      requestBody: {
+        required: true,
+        description:
+          `At most ${api.count(LINK_BODY_MAX_BYTES)} bytes. ` +
+          'JSON whatever `Content-Type` says.',
+        content: {
+          'application/json': {
+            schema: {},
+            examples: {
+              sender: api.example('What a code review sends, for the link above', {
+                action: 'submitted',
+                review: { id: 17, state: 'approved' },
+              }),
+            },
+          },
+          'application/x-www-form-urlencoded': { schema: schemas.LinkAnswer },
+        },
+      },
+      responses: {
+        200: evaluated("The evaluation as this write stored it; for the page's form, the page."),
+        400: refusals.LinkBadRequest,
+        404: refusals.LinkNotFound,
+        412: refusals.LinkPreconditionFailed,
+        413: refusals.LinkContentTooLarge,
+        415: refusals.LinkUnsupportedMediaType,
+        422: refusals.LinkUnprocessable,
+        429: refusals.LinkTooManyRequests,
+        500: refusals.LinkServerFault,
+        503: refusals.LinkUnavailable,
+      },
+    }),
+  },
+};

@@ -1,0 +1,93 @@
+/**
+ * The OpenAPI document introduces the service in these words. The file also describes bearer
+ * authentication, and the operations that need neither a token nor a link.
+ */
+import { ACCOUNT_MAX_CHARS, TOKEN_MAX_CHARS } from './limits.ts';
+import * as api from './openapi.ts';
+
+export const info = {
+  title: 'Run evaluations',
+  version: '1.0.0',
+  summary: 'The scores of AI runs.',
+  description:
+    '**Refusals** (4xx) have the body `{"error": "<what to change>"}`, and nothing was stored. ' +
+    'Order of the checks: path (404) and method (405, with `Allow`), which need no token; ' +
+    'token (401, 403); rate limit (429); ids in the path; headers and query; body; last, the ' +
+    "token's restriction and what is stored.\n\n" +
+    '**Retries.** After a 503 or a lost response a write may be stored or not: send the same ' +
+    'request again. A create is safe to repeat with an `id` or an `Idempotency-Key`; without ' +
+    'either, each makes another one. An update is safe to repeat; that of an evaluation with ' +
+    'an `Idempotency-Key` also late, after another caller has written: it gets what it stored ' +
+    'and undoes nothing.\n\n' +
+    '**Bookmarks.** Reads may come from a replica that lags behind. Every response for which ' +
+    'the database answered, except a 404, has `x-d1-bookmark`: a read that sends it back sees ' +
+    'at least that state.\n\n' +
+    '**Headers.** Every response has `x-request-id`: quote it in a report. All are `no-store`, ' +
+    'except this document. Those with `ETag` are `no-transform` too: compression on the way ' +
+    'would make the tag weak, which `If-Match` never matches.\n\n' +
+    'UUIDs are accepted in either case and returned in lower case; `account_id`, `created_by` ' +
+    'and `updated_by` are plain strings. Times are ISO 8601 in UTC. Browsers may call from the ' +
+    'origins that the deployment allows.',
+  contact: { name: 'Whoever operates this deployment' },
+  license: { name: 'MIT', identifier: 'MIT' },
+};
+
+export const bearerAuth = {
+  type: 'http',
+  scheme: 'bearer',
+  bearerFormat: 'JWT',
+  description:
+    `A JWT of at most ${api.count(TOKEN_MAX_CHARS)} characters with \`exp\`, \`sub\` (the author ` +
+    'of what is written) and `account_id` (the account), each of the two at most ' +
+    `${ACCOUNT_MAX_CHARS} characters; the deployment may name other claims, and another header ` +
+    'than `Authorization`. An ID token is refused. The claim `evaluator_id`, a UUID, makes ' +
+    'that evaluator the author of what is created. `iss`, `aud` and the client must be what ' +
+    'the deployment expects, `nbf` past if present; clocks may differ by 5 seconds. `typ` is ' +
+    '`JWT`, `at+jwt` or absent. HS256 or, with a key set, RS256, RS384, RS512, PS256, PS384, ' +
+    'PS512, ES256, ES384, ES512 or EdDSA (Ed25519).\n\n' +
+    'The claims `run_id` and `evaluation_id` restrict it to that run or evaluation; ' +
+    'elsewhere the response is 404. With `run_id` it creates and lists in that run only, and ' +
+    'reads labels; with `evaluation_id` none of these. Such a token may be long-lived.',
+};
+
+export const tag = { name: 'service', description: 'Needs no token.' };
+
+const headers = api.named({
+  PublicCache: api.header(undefined, { const: 'public, max-age=3600' }),
+});
+const schemas = api.named({
+  Health: api.objectSchema<{ status: 'ok' }>({ status: { type: 'string', const: 'ok' } }),
+});
+
+export const paths = {
+  '/openapi.json': {
+    get: api.publicOperation(tag, 'getDocument', {
+      summary: 'This document',
+      description: 'May be cached for an hour.',
+      responses: {
+        200: api.response(
+          'An OpenAPI 3.1 document.',
+          { 'application/json': { schema: { type: 'object' } } },
+          { 'cache-control': headers.PublicCache },
+        ),
+        405: api.refusals.MethodNotAllowed,
+      },
+    }),
+  },
+  '/health': {
+    get: api.publicOperation(tag, 'getHealth', {
+      summary: 'Whether the database answers',
+      description: 'Asks it at most once a second.',
+      responses: {
+        200: api.response('The database answers.', {
+          'application/json': { schema: schemas.Health, example: { status: 'ok' } },
+        }),
+        405: api.refusals.MethodNotAllowed,
+        503: api.refusals.Unavailable.because(
+          'The database does not answer, or lacks migrations. Ask again after `Retry-After` ' +
+            'seconds.',
+        ),
+      },
+    }),
+  },
+};
