@@ -36,6 +36,11 @@ it('has no drizzle in it, which writes the SQL beforehand, and nothing of Node',
   expect(bundle.includes('node:')).toBe(false);
 });
 
+it('has the OpenAPI document once, and nothing of what writes it', () => {
+  expect(bundle.toString().split('The scores of AI runs.')).toHaveLength(2);
+  expect(bundle.includes('json-schema.org')).toBe(false);
+});
+
 it('goes with the same bindings to production and to staging, each with a database of its own', () => {
   const bindingsOf = (output: string) =>
     [...output.matchAll(/^env\.(\w+)(?: \((.+?)\))?/gm)].map(([, ...of]) => of.join(' '));
