@@ -4,8 +4,7 @@
  */
 import * as v from 'valibot';
 import { type Failure, malformed, unprocessable } from './failure.ts';
-import { isAtMost } from './limits.ts';
-import { UUID } from './uuid.ts';
+import { isAtMost, UUID } from './limits.ts';
 
 /** A JSON object, of which nothing is known yet. */
 export type Body = { readonly [property: string]: unknown };

@@ -7,8 +7,7 @@ import { type ConversionConfig, toJsonSchema } from '@valibot/to-json-schema';
 import type * as v from 'valibot';
 import { databaseUnavailable, INTERNAL_ERROR, preconditionFailed } from './failure.ts';
 import { asStored as validators } from './fields.ts';
-import { BODY_MAX_BYTES, PAGE_MAX_ROWS } from './limits.ts';
-import { UUID } from './uuid.ts';
+import { BODY_MAX_BYTES, PAGE_MAX_ROWS, UUID } from './limits.ts';
 
 export type Keywords = { readonly [keyword: string]: unknown };
 type Words = string | Keywords;

@@ -2,9 +2,29 @@
  * The settings of a deployment, read by the first protected request of an isolate and kept. A wrong setting fails closed:
  * every protected request answers 500, and the log says what to fix. Blank counts as not set.
  */
+
 import { misconfigured } from './failure.ts';
 import { parsePointer } from './pointer.ts';
-import { KEY_SETTINGS, present, quotable, type Variables, words } from './variables.ts';
+
+/** Where keys may come from: exactly one of these is set. */
+const KEY_SETTINGS = ['JWT_SECRET', 'JWT_JWKS', 'JWT_JWKS_URL'] as const;
+
+/** The variables that a deployment sets, as far as this file reads them. Env has all of them. */
+export type Variables = {
+  readonly [name in
+    | (typeof KEY_SETTINGS)[number]
+    | 'JWT_ISSUER'
+    | 'JWT_AUDIENCE'
+    | 'JWT_CLIENT_CLAIM'
+    | 'JWT_CLIENTS'
+    | 'JWT_ACCOUNT_CLAIM'
+    | 'JWT_SUBJECT_CLAIM'
+    | 'JWT_RUN_CLAIM'
+    | 'JWT_REQUIRED_SCOPE'
+    | 'JWT_HEADER'
+    | 'LINK_SECRET'
+    | 'CORS_ORIGINS']?: string | undefined;
+} & { readonly CF_VERSION_METADATA?: { readonly id: string } };
 
 /** RFC 7518 §3.2: an HS256 key has at least as many bits as the hash. */
 const SECRET_MIN_BYTES = 32;
@@ -169,3 +189,14 @@ function readUrl(value: string): URL {
     'must be an https URL without credentials (plain http for localhost only)',
   );
 }
+
+/** Refuses what cannot stand inside quotes in WWW-Authenticate (RFC 6750 §3, RFC 6749 §3.3). */
+function quotable<T extends string | undefined>(name: string, value: T): T {
+  if (value === undefined || /^[\x21\x23-\x5b\x5d-\x7e]+$/.test(value)) return value;
+  throw misconfigured(name, 'must be one word of printable ASCII without quotes and backslashes');
+}
+
+/** Splits a setting at white space. */
+const words = (setting: string | undefined) => present(setting)?.split(/\s+/) ?? [];
+
+const present = (setting: string | undefined) => setting?.trim() || undefined;

@@ -13,12 +13,12 @@ import {
   LABEL_DESCRIPTION_MAX_CHARS,
   LABEL_NAME_MAX_CHARS,
   LINK_BODY_MAX_BYTES,
+  LINK_MAX_SECONDS,
   LINK_NAME_MAX_CHARS,
   OUTPUT_NAME_MAX_CHARS,
   POINTER_MAX_CHARS,
 } from '../src/limits.ts';
 import { LinkCreateBody } from '../src/link/input.ts';
-import { LINK_MAX_SECONDS } from '../src/link/link.ts';
 import generated from '../src/openapi.generated.json';
 import { stillClock } from './support/clock.ts';
 import { flakyD1 } from './support/d1.ts';

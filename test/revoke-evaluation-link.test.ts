@@ -1,6 +1,6 @@
 /** revokeEvaluationLink: at once, everywhere, and for this link alone. */
 import { describe, expect, it, vi } from 'vitest';
-import { type EvaluationLink, newLinkId } from '../src/link/link.ts';
+import { type EvaluationLink, newLinkId } from '../src/link/key.ts';
 import { LINK_NOT_FOUND, NOT_FOUND } from './support/answers.ts';
 import { stillClock } from './support/clock.ts';
 import { countingD1 } from './support/d1.ts';

@@ -2,15 +2,18 @@
  * The key set of an issuer as one isolate keeps it; README.md draws the states. A refresh belongs to the isolate and not
  * to the request that starts it: `waitUntil` keeps it going when that caller disconnects, and every request waits for it
  * with a timer of its own. The trade: a removed key verifies for KEY_SET_FRESH_SECONDS more, or for
- * KEY_SET_STALE_SECONDS while the issuer cannot be reached.
+ * KEY_SET_STALE_SECONDS while the issuer cannot be reached. The issuer is not trusted before status,
+ * size and shape of its answer are checked, and neither the issuer nor the edge cache may hold a
+ * request up for longer than its time.
  */
 import { waitUntil } from 'cloudflare:workers';
 import { type Clock, withTimeout } from '../clock.ts';
 import { Failure, messageOf } from '../failure.ts';
 import type { RemoteKeySource } from '../settings.ts';
-import { type Found, findKey } from './jwks.ts';
-import { createEdgeCache, type Fetched, fetchJwks, KEY_SET_STALE_SECONDS } from './jwks-fetch.ts';
+import { type Found, findKey, type KeySet, readRemoteJwks } from './jwks.ts';
 
+/** A set this old is not used: longer than most outages, and short enough for a removed key. */
+const KEY_SET_STALE_SECONDS = 3600;
 /** From this age on a set is refreshed in the background, so that in a steady stream of requests none waits. */
 const KEY_SET_REFRESH_SECONDS = 540;
 /** From this age on a set is used only after the refresh has had STALE_WAIT_MS, or has failed. */
@@ -23,6 +26,12 @@ const STALE_WAIT_MS = 1000;
  * does a flood of requests during an outage.
  */
 const STATE_SECONDS = { idle: 0, refreshing: 4, refreshed: 2, failed: 5 };
+
+const ISSUER_TIMEOUT_MS = 3000;
+const EDGE_TIMEOUT_MS = 500;
+const KEY_SET_MAX_BYTES = 64 * 1024;
+
+type Fetched = { readonly json: string; readonly keys: KeySet; readonly fetchedAt: number };
 
 type State = {
   readonly kind: keyof typeof STATE_SECONDS;
@@ -128,4 +137,78 @@ export function createRemoteJwks(source: RemoteKeySource, clock: Clock): FindKey
     if (!isDecided()) throw unavailable();
     return find();
   };
+}
+
+const FETCHED_AT = 'x-fetched-at';
+
+/**
+ * The set in the edge cache. All Workers of a zone share the cache, and a Worker that writes our
+ * entry plants a key. So the name of the entry contains the id of the deployed version, a random
+ * UUID that nobody outside the account learns. Without the id nothing is cached. A cache that does
+ * not work costs speed, not correctness.
+ */
+function createEdgeCache({ url, version }: RemoteKeySource, clock: Clock) {
+  const name = `https://key-set.invalid/${version}?url=${encodeURIComponent(url.href)}`;
+  const inTime = async <T>(work: () => Promise<T>): Promise<T | undefined> =>
+    version ? withTimeout(clock, EDGE_TIMEOUT_MS, work()).catch(() => undefined) : undefined;
+
+  return {
+    /** Undefined where there is none, or none that can be read. */
+    read: () =>
+      inTime(async (): Promise<Fetched | undefined> => {
+        const response = await caches.default.match(name);
+        if (!response) return undefined;
+        const json = await response.text();
+        return {
+          json,
+          keys: await readRemoteJwks(json),
+          fetchedAt: Number(response.headers.get(FETCHED_AT)),
+        };
+      }),
+    write: ({ json, fetchedAt }: Fetched) =>
+      inTime(async () => {
+        const headers = {
+          'cache-control': `max-age=${KEY_SET_STALE_SECONDS}`,
+          [FETCHED_AT]: String(fetchedAt),
+        };
+        await caches.default.put(name, new Response(json, { headers }));
+      }),
+  };
+}
+
+/** @throws {Error} saying what the issuer did instead of answering with a key set. */
+async function fetchJwks(url: URL, clock: Clock): Promise<Fetched> {
+  // The set is as old as the question: what the issuer changes while it answers may not be in it.
+  const fetchedAt = clock.now().getTime();
+  const controller = new AbortController();
+  const json = await withTimeout(clock, ISSUER_TIMEOUT_MS, fetchJson(url, controller.signal), () =>
+    controller.abort(),
+  );
+  return { json, keys: await readRemoteJwks(json), fetchedAt };
+}
+
+async function fetchJson(url: URL, signal: AbortSignal): Promise<string> {
+  // Not from a cache of the platform's own, whose copies do not say how old they are.
+  const init = {
+    headers: { accept: 'application/json' },
+    cache: 'no-store',
+    redirect: 'manual',
+    signal,
+  } as const;
+  const response = await fetch(url, init);
+  if (response.status !== 200) throw new Error(`answered ${response.status}`);
+  return readText(response);
+}
+
+async function readText(response: Response): Promise<string> {
+  const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: false });
+  let text = '';
+  let length = 0;
+  for await (const chunk of response.body ?? []) {
+    length += chunk.byteLength;
+    if (length > KEY_SET_MAX_BYTES)
+      throw new Error(`answered more than ${KEY_SET_MAX_BYTES} bytes`);
+    text += decoder.decode(chunk, { stream: true });
+  }
+  return text + decoder.decode();
 }

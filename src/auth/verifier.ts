@@ -1,17 +1,18 @@
 /**
- * From a compact JWS to a principal: the only file that knows jose. A stranger whose token is refused reads one of the
- * fixed sentences below; jose's own error code goes to the log.
+ * Verifies a bearer token with jose and returns its principal. A stranger whose token is refused
+ * reads one of the fixed sentences below; jose's own error code goes to the log. Each isolate
+ * remembers the tokens that it has verified, because callers repeat theirs and a signature is the
+ * most expensive step of a request. Only verified tokens are remembered, so a stranger cannot fill
+ * the memory, and what can change is checked each time: a token's times, and its key.
  */
 import { decodeProtectedHeader, errors, type JWTVerifyOptions, jwtVerify } from 'jose';
 import type { Clock } from '../clock.ts';
 import { Failure, type FailureLog, misconfigured } from '../failure.ts';
 import type { Principal } from '../principal.ts';
 import type { KeySource, Settings } from '../settings.ts';
-import { principalOf } from './claims.ts';
+import { invalidToken, principalOf, refuseOtherTypes, shown } from './claims.ts';
 import { findKey, JWKS_ALGORITHMS, JwksError, readConfiguredJwks } from './jwks.ts';
-import { invalidToken, refuseOtherTypes, shown } from './refusal.ts';
 import { createRemoteJwks, type FindKey } from './remote-jwks.ts';
-import { createTokenCache, type VerifiedToken } from './token-cache.ts';
 
 /** How far the issuer's clock may be off from ours. */
 const CLOCK_TOLERANCE_SECONDS = 5;
@@ -144,4 +145,31 @@ function keyIdOf(token: string): string | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** 512 tokens of 8 KiB, the longest that is accepted, are 4 MiB of an isolate's 128. */
+const TOKENS_MAX = 512;
+
+type VerifiedToken = {
+  readonly principal: Principal;
+  readonly alg: string;
+  readonly kid: string | undefined;
+  /** The key that verified the signature. */
+  readonly key: CryptoKey;
+  /** The claims `nbf` and `exp`, in seconds. */
+  readonly notBefore: number;
+  readonly expires: number;
+};
+
+function createTokenCache() {
+  const tokens = new Map<string, VerifiedToken>();
+  return {
+    get: (token: string): VerifiedToken | undefined => tokens.get(token),
+    set: (token: string, verified: VerifiedToken): void => {
+      const [oldest] = tokens.keys();
+      if (oldest !== undefined && tokens.size >= TOKENS_MAX && !tokens.has(token))
+        tokens.delete(oldest);
+      tokens.set(token, verified);
+    },
+  };
 }

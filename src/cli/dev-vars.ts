@@ -4,8 +4,7 @@ import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs
 import { parseEnv } from 'node:util';
 import { JwksError, readConfiguredJwks } from '../auth/jwks.ts';
 import { Failure, misconfigured } from '../failure.ts';
-import { readSettings, type Settings } from '../settings.ts';
-import type { Variables } from '../variables.ts';
+import { readSettings, type Settings, type Variables } from '../settings.ts';
 
 const FILE = '.dev.vars';
 const CONFIGURATION = 'wrangler.toml';

@@ -1,4 +1,5 @@
 /** The Worker's files name these types as global ones, which Node's types do not have. */
+type BufferSource = import('node:crypto').webcrypto.BufferSource;
 type CryptoKey = import('node:crypto').webcrypto.CryptoKey;
 type D1Database = import('@cloudflare/workers-types').D1Database;
 type D1PreparedStatement = import('@cloudflare/workers-types').D1PreparedStatement;

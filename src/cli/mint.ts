@@ -1,7 +1,7 @@
 /** Development tokens, signed with the secret in `.dev.vars` and shaped by its other settings, so that each is accepted. */
 import { SignJWT } from 'jose';
+import { UUID } from '../limits.ts';
 import type { ClaimSetting, Settings } from '../settings.ts';
-import { UUID } from '../uuid.ts';
 
 /** The account and the author of the sample data's first run. */
 export const SAMPLE = {

@@ -5,8 +5,8 @@ import { Failure, keyIsTaken, notFound, unexplained, unprocessable } from '../fa
 import { refuseServerFields } from '../fields.ts';
 import { refusalOfValue } from '../label/rule.ts';
 import { allows } from '../principal.ts';
-import type { EvaluationRow } from './evaluation.ts';
 import type { EvaluationCreate } from './input.ts';
+import type { EvaluationRow } from './read.ts';
 import * as sql from './sql.generated.ts';
 
 /**

@@ -15,7 +15,7 @@ import {
   uuid,
 } from '../fields.ts';
 import { FIELD_PATH_MAX_CHARS, OUTPUT_NAME_MAX_CHARS } from '../limits.ts';
-import type { EvaluationRow } from './evaluation.ts';
+import type { EvaluationRow } from './read.ts';
 
 /** The fields that no update changes. They may be sent only as they are, or will be, stored. */
 export const IMMUTABLE = {

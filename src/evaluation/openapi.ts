@@ -9,8 +9,8 @@ import {
   SUBJECT_MAX_CHARS,
 } from '../limits.ts';
 import * as api from '../openapi.ts';
-import type { ReplacedRow, RunEvaluation } from './evaluation.ts';
 import { EvaluationCreateBody, EvaluationUpdateBody, IMMUTABLE, SERVER_FIELDS } from './input.ts';
+import type { ReplacedRow, RunEvaluation } from './read.ts';
 
 export const tag = {
   name: 'evaluations',

@@ -1,9 +1,30 @@
-/** Reads evaluations, one call to D1 each. Knows nothing of HTTP. */
+/** The resource RunEvaluation, and its reads: one call to the database each. */
 import type { OperationContext, Page, Position } from '../db/connection.ts';
+import type { runEvaluation, runEvaluationHistory } from '../db/schema.ts';
 import { notFound } from '../failure.ts';
 import { allows } from '../principal.ts';
-import type { EvaluationPath, EvaluationRow, ReplacedRow } from './evaluation.ts';
 import * as sql from './sql.generated.ts';
+
+/** A row as the database returns it, without the column that never leaves it. */
+export type EvaluationRow = Omit<typeof runEvaluation.$inferSelect, 'write_id'>;
+
+/**
+ * The published RunEvaluation. `account_id`, `created_by` and `updated_by` are plain strings, other ids UUIDs in lower case,
+ * times ISO 8601 in UTC with milliseconds, and `value` is any finite double that the label allows. `updated_at` is absent
+ * until the first update, and never null.
+ */
+export type RunEvaluation = Omit<EvaluationRow, 'updated_at'> & { updated_at?: string };
+
+/** Which evaluation: both ids in lower case, as they are stored. */
+export type EvaluationPath = { readonly run_id: string; readonly id: string };
+
+/** A value that was replaced: who had set it and when, who replaced it and when. */
+export type ReplacedRow = Omit<typeof runEvaluationHistory.$inferSelect, 'account_id' | 'write_id'>;
+
+export function resourceOf(row: EvaluationRow): RunEvaluation {
+  const { updated_at, ...fields } = row;
+  return updated_at === null ? fields : { ...fields, updated_at };
+}
 
 /** @throws {Failure} `not_found`. */
 export async function getEvaluation(

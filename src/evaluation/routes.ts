@@ -3,16 +3,26 @@ import type { Context } from 'hono';
 import { nameWrite } from '../db/write.ts';
 import type { RequireAuth } from '../http/bearer-auth.ts';
 import { readJsonObject } from '../http/body.ts';
-import { type AppContext, type AppEnv, Hono, operationContext } from '../http/context.ts';
+import {
+  type AppContext,
+  type AppEnv,
+  Hono,
+  type OpenSession,
+  operationContext,
+} from '../http/context.ts';
 import { methodNotAllowed } from '../http/errors.ts';
 import { pageOf, readLimit, readPlace, readTime, readUuid, uuidOf } from '../http/params.ts';
 import { readIdempotencyKey, readPreconditions } from '../http/preconditions.ts';
 import { respondJson, respondResource, respondUnlessHad } from '../http/response.ts';
-import type { OpenSession } from '../http/session.ts';
 import { createEvaluation } from './create.ts';
-import { type EvaluationPath, resourceOf } from './evaluation.ts';
 import { parseEvaluationCreate, parseEvaluationUpdate } from './input.ts';
-import { getEvaluation, listEvaluations, listReplacedValues } from './read.ts';
+import {
+  type EvaluationPath,
+  getEvaluation,
+  listEvaluations,
+  listReplacedValues,
+  resourceOf,
+} from './read.ts';
 import { updateEvaluation } from './update.ts';
 
 const EVALUATIONS = '/v1/run/:id/evaluations';

@@ -6,8 +6,8 @@ import { notFound, preconditionFailed, unexplained, unprocessable } from '../fai
 import { differingField, fieldIsImmutable } from '../fields.ts';
 import { refusalOfValue } from '../label/rule.ts';
 import { allows } from '../principal.ts';
-import type { EvaluationPath, EvaluationRow } from './evaluation.ts';
 import type { EvaluationUpdate } from './input.ts';
+import type { EvaluationPath, EvaluationRow } from './read.ts';
 import * as sql from './sql.generated.ts';
 
 type UpdateParams = typeof sql.updateEvaluation extends Statement<infer P, unknown> ? P : never;

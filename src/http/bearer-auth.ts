@@ -66,7 +66,7 @@ function bearerTokenOf(header = ''): string {
   const [scheme, rest] = [header.slice(0, SCHEME.length), header.slice(SCHEME.length)];
   // RFC 9110 §11.1: the scheme is matched without regard to case.
   const isBearer = scheme.toLowerCase() === SCHEME && (rest === '' || rest.startsWith(' '));
-  // The header and not the token: a token cut out of it would keep all of it in memory (auth/token-cache.ts).
+  // The header and not the token: a token cut out of it would keep all of it in memory (auth/verifier.ts).
   if (isBearer && header.length > SCHEME.length + 1 + TOKEN_MAX_CHARS) throw tooLong();
   return tokenOf(isBearer ? rest.replace(/^ +/, '') : undefined, 'Authorization: Bearer <JWT>');
 }

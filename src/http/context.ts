@@ -1,13 +1,13 @@
 /**
- * The app's class, and what every request has: an id and one structured log line. The line never
- * contains a token, a body or a value. A request whose caller disconnects has its line too, which
- * needs enable_request_signal (wrangler.toml).
+ * The app's class, and what every request has: an id, one structured log line, and a session of the
+ * database. The line never contains a token, a body or a value. A request whose caller disconnects
+ * has its line too, which needs enable_request_signal (wrangler.toml).
  */
 import type { Context, Env, MiddlewareHandler } from 'hono';
 import { HonoBase } from 'hono/hono-base';
 import { PatternRouter } from 'hono/router/pattern-router';
 import type { Clock } from '../clock.ts';
-import type { Connection, OperationContext } from '../db/connection.ts';
+import { type Connection, connect, type OperationContext } from '../db/connection.ts';
 import type { Principal } from '../principal.ts';
 
 export type LogLine = {
@@ -30,14 +30,14 @@ export type LogLine = {
   rows_written?: number;
   refusal?: string;
   code?: string;
-  /** Of a refused token: which claim was expected to be what, and what it was (auth/refusal.ts). */
+  /** For a refused token: the claim, what the claim had to be, and what it was (auth/claims.ts). */
   claim?: string;
   expected?: string;
   actual?: string;
   cause?: string;
 };
 
-/** What a handler finds. Before bearer authentication there is no principal yet, and before the session no connection. */
+/** What a handler finds, once authentication has set the principal, and the session the connection. */
 export type AppEnv = {
   Variables: { clock: Clock; log: LogLine; principal: Principal; connection: Connection };
 };
@@ -59,17 +59,17 @@ export class Hono<E extends Env> extends HonoBase<E> {
   }
 }
 
-/** As much of a context as responses and operations need, so that a route may add variables of its own. */
+/** The part of a context that responses and operations need. A route may add its own variables. */
 export type AppContext = Pick<Context<AppEnv>, 'get' | 'req'>;
 
-/** What an operation needs to know, for a handler behind authentication and session. */
+/** Returns what an operation needs. The handler must be behind authentication and session. */
 export const operationContext = (c: AppContext): OperationContext => ({
   principal: c.get('principal'),
   connection: c.get('connection'),
   now: c.get('clock').now().toISOString(),
 });
 
-/** What a caller may send as its own `x-request-id` and gets back; anything else is replaced by a fresh UUID. */
+/** A caller may send its own `x-request-id`. Anything else is replaced by a fresh UUID. */
 const SANE_REQUEST_ID = /^[\w.:-]{1,128}$/;
 
 export function requestContext(
@@ -100,11 +100,33 @@ export function requestContext(
       const write = (log.status ?? 0) >= 500 ? console.error : console.log;
       write(JSON.stringify(log));
     };
-    // Of a request whose caller disconnects nothing may run after this.
+    // Nothing may run after this once the caller has disconnected.
     c.req.raw.signal.addEventListener('abort', () => writeLog({ refusal: 'disconnected' }));
 
     await next();
 
     writeLog({ status: c.res.status });
   };
+}
+
+/**
+ * Carries the state of the database: a read may come from a replica, and a caller that sends the
+ * bookmark of its write back reads that write.
+ */
+export const BOOKMARK_HEADER = 'x-d1-bookmark';
+
+/** The form of D1's bookmarks. Another text is ignored: D1 does not document what it does with it. */
+const BOOKMARK = /^[0-9a-f]{8}-[0-9a-f]{8}-[0-9a-f]{8}-[0-9a-f]{32}$/;
+
+export type OpenSession = (purpose: 'read' | 'write') => MiddlewareHandler<AppEnv>;
+
+/** Opens the D1 session of a request, on the primary for a request that writes. */
+export function d1Session(db: D1Database, clock: Clock): OpenSession {
+  return (purpose) =>
+    function d1Session(c, next) {
+      const sent = c.req.header(BOOKMARK_HEADER) ?? '';
+      const start = BOOKMARK.test(sent) ? sent : 'first-unconstrained';
+      c.set('connection', connect(db, clock, purpose === 'write' ? 'first-primary' : start));
+      return next();
+    };
 }

@@ -4,9 +4,8 @@
  */
 import type { Context, MiddlewareHandler } from 'hono';
 import { cors } from 'hono/cors';
-import type { AppEnv } from './context.ts';
+import { type AppEnv, BOOKMARK_HEADER } from './context.ts';
 import { sharedHeaders } from './response.ts';
-import { BOOKMARK_HEADER } from './session.ts';
 
 const PREFLIGHT_MAX_AGE_SECONDS = 3600;
 

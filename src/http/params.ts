@@ -3,8 +3,7 @@
  * cursor is the place of the last entry of a page, so that pages neither skip nor repeat an entry while others are added.
  */
 import { malformed } from '../failure.ts';
-import { PAGE_MAX_ROWS } from '../limits.ts';
-import { UUID } from '../uuid.ts';
+import { PAGE_MAX_ROWS, UUID } from '../limits.ts';
 
 /**
  * An id in lower case, as it is stored; any case is accepted (RFC 9562 §4).

@@ -4,9 +4,8 @@
  */
 import type { Connection } from '../db/connection.ts';
 import { versionOf } from '../db/write.ts';
-import type { AppContext } from './context.ts';
+import { type AppContext, BOOKMARK_HEADER } from './context.ts';
 import { isKnownToCaller } from './preconditions.ts';
-import { BOOKMARK_HEADER } from './session.ts';
 
 type Headers = Readonly<Record<string, string>>;
 

@@ -4,7 +4,7 @@ import { all, insertIf, is, l, param, query, same, select, some } from '../db/qu
 import { evaluationLabel } from '../db/schema.ts';
 import { ALONE, ifNothingChanged } from '../db/write.query.ts';
 import { resourceColumns, SCOPE } from './label.query.ts';
-import type { LabelRow } from './label.ts';
+import type { LabelRow } from './read.ts';
 import { isLabelOf } from './rule.query.ts';
 
 const WRITE = {

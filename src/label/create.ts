@@ -5,7 +5,7 @@ import { Failure, keyIsTaken, notFound } from '../failure.ts';
 import { refuseServerFields } from '../fields.ts';
 import { allowsLabels } from '../principal.ts';
 import type { LabelCreate } from './input.ts';
-import type { LabelRow } from './label.ts';
+import type { LabelRow } from './read.ts';
 import * as sql from './sql.generated.ts';
 
 /** What an id is derived from in place of a run: an account has one collection of labels. */

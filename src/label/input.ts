@@ -22,7 +22,7 @@ import {
   LABEL_DESCRIPTION_MAX_CHARS,
   LABEL_NAME_MAX_CHARS,
 } from '../limits.ts';
-import type { EvaluationLabel } from './label.ts';
+import type { EvaluationLabel } from './read.ts';
 
 export const VALUE_TYPES = [
   'binary',

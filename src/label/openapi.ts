@@ -11,7 +11,7 @@ import {
 } from '../limits.ts';
 import * as api from '../openapi.ts';
 import * as input from './input.ts';
-import type { EvaluationLabel } from './label.ts';
+import type { EvaluationLabel } from './read.ts';
 
 export const tag = {
   name: 'evaluation labels',

@@ -1,9 +1,27 @@
-/** Reads labels, one call to D1 each. Knows nothing of HTTP. */
+/** The resource EvaluationLabel, and its reads: one call to the database each. */
 import type { OperationContext, Page, Position } from '../db/connection.ts';
+import type { evaluationLabel } from '../db/schema.ts';
 import { notFound } from '../failure.ts';
 import { allowsLabels } from '../principal.ts';
-import type { LabelRow } from './label.ts';
 import * as sql from './sql.generated.ts';
+
+/** A row as the database returns it, without the columns that never leave it. `categories` is a JSON array of strings. */
+export type LabelRow = Omit<typeof evaluationLabel.$inferSelect, 'create_digest' | 'write_id'>;
+
+/**
+ * What an evaluation's value means. `account_id` is `shared` if it is everyone's; `id` is a UUID in lower case, times are ISO
+ * 8601 in UTC with milliseconds. `updated_at` is absent until the first update, and never null.
+ */
+export type EvaluationLabel = Omit<LabelRow, 'categories' | 'updated_at'> & {
+  categories: string[] | null;
+  updated_at?: string;
+};
+
+export function resourceOf(row: LabelRow): EvaluationLabel {
+  const { categories, updated_at, ...fields } = row;
+  const label = { ...fields, categories: categories === null ? null : JSON.parse(categories) };
+  return updated_at === null ? label : { ...label, updated_at };
+}
 
 /** @throws {Failure} `not_found`. */
 export async function getEvaluationLabel(

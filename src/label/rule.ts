@@ -4,7 +4,7 @@
  */
 import type { OrNulls } from '../db/statement.ts';
 import { type Failure, unprocessable } from '../failure.ts';
-import type { LabelRow } from './label.ts';
+import type { LabelRow } from './read.ts';
 
 /** How many categories a sentence names. Beyond that the last one stands for the rest. */
 const SHOWN_MAX_CATEGORIES = 20;

@@ -5,7 +5,7 @@ import { notFound, preconditionFailed, unexplained, unprocessable } from '../fai
 import { differingField, fieldIsImmutable } from '../fields.ts';
 import { allowsLabels } from '../principal.ts';
 import type { LabelUpdate } from './input.ts';
-import type { LabelRow } from './label.ts';
+import type { LabelRow } from './read.ts';
 import * as sql from './sql.generated.ts';
 
 /**

@@ -2,11 +2,11 @@
 import type { OperationContext } from '../db/connection.ts';
 import type { RowOf } from '../db/statement.ts';
 import { nameWrite } from '../db/write.ts';
-import type { EvaluationRow } from '../evaluation/evaluation.ts';
+import type { EvaluationRow } from '../evaluation/read.ts';
 import { updateEvaluation } from '../evaluation/update.ts';
 import { Failure } from '../failure.ts';
 import { type Answer, parseAnsweredValue } from './input.ts';
-import { type Link, linkNotFound, pathOf } from './link.ts';
+import { type Link, linkNotFound, pathOf } from './key.ts';
 import * as sql from './sql.generated.ts';
 
 /** What the page shows: the evaluation, its label, and the values before. */

@@ -1,13 +1,11 @@
 /** Makes a link to an evaluation. Nothing is stored: D1 is asked only whether the evaluation is there. Knows nothing of HTTP. */
 import type { OperationContext } from '../db/connection.ts';
-import type { EvaluationPath } from '../evaluation/evaluation.ts';
-import { getEvaluation } from '../evaluation/read.ts';
+import { type EvaluationPath, getEvaluation } from '../evaluation/read.ts';
 import { notFound, unprocessable } from '../failure.ts';
 import { refuseServerFields } from '../fields.ts';
 import { LINK_URL_MAX_CHARS } from '../limits.ts';
 import type { LinkCreate } from './input.ts';
-import type { LinkKeys } from './key.ts';
-import { type EvaluationLink, expiryAfter, type Link, newLinkId } from './link.ts';
+import { type EvaluationLink, expiryAfter, type Link, type LinkKeys, newLinkId } from './key.ts';
 
 /**
  * @throws {Failure} `not_found`, also for a token that is restricted to an evaluation: it may not be passed on.

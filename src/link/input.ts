@@ -1,4 +1,4 @@
-/** What a caller may send to make a link, what a key may carry, and what the form of the page sends: from `unknown` to types, once. */
+/** Parses what a caller sends to create a link, and what the form of the page sends. */
 import * as v from 'valibot';
 import { type Failure, malformed } from '../failure.ts';
 import {
@@ -10,14 +10,16 @@ import {
   type SentFields,
   text,
 } from '../fields.ts';
-import { LINK_NAME_MAX_CHARS, POINTER_MAX_CHARS } from '../limits.ts';
+import {
+  LINK_DEFAULT_SECONDS,
+  LINK_MAX_SECONDS,
+  LINK_MIN_SECONDS,
+  LINK_NAME_MAX_CHARS,
+  POINTER_MAX_CHARS,
+  VALUES_MAX_COUNT,
+} from '../limits.ts';
 import { parsePointer } from '../pointer.ts';
-import type { AccountId } from '../principal.ts';
-import { LINK_MAX_SECONDS, type Link, linkNotFound, type Values } from './link.ts';
-
-const LINK_MIN_SECONDS = 60;
-const LINK_DEFAULT_SECONDS = 604_800;
-const VALUES_MAX_COUNT = 32;
+import type { Values } from './key.ts';
 
 export const EXPIRES_IN = `expires_in must be a whole number of seconds from ${LINK_MIN_SECONDS} to ${LINK_MAX_SECONDS}.`;
 export const NAME = `name must be 1 to ${LINK_NAME_MAX_CHARS} letters, digits, or any of . _ @ + -`;
@@ -91,34 +93,6 @@ export function parseLinkCreate(body: Body): LinkCreate {
   // valibot leaves out what could be taken for a prototype.
   if (lost !== undefined) throw malformed(`values cannot have the key ${lost}.`);
   return { expires_in, name: name ?? undefined, pointer, values, sent };
-}
-
-/** The last second that a Date can hold. */
-const EXPIRES_MAX_SECONDS = 8_640_000_000_000;
-
-const LinkClaims = v.object({
-  jti: v.string(),
-  exp: v.pipe(v.number(), v.maxValue(EXPIRES_MAX_SECONDS)),
-  account_id: v.string(),
-  sub: v.string(),
-  run_id: v.string(),
-  evaluation_id: v.string(),
-  pointer: v.string(),
-  values: v.record(v.string(), v.number()),
-});
-
-/** The claims of a verified key. @throws {Failure} `not_found` if a program that has the secret signed something else. */
-export function parseLinkClaims(payload: unknown): Link {
-  const { success, output } = v.safeParse(LinkClaims, payload);
-  if (!success) throw linkNotFound('claims');
-  const { jti, exp, account_id, sub, ...rest } = output;
-  return {
-    id: jti,
-    expires_at: new Date(exp * 1000).toISOString(),
-    account: account_id as AccountId,
-    author: sub,
-    ...rest,
-  };
 }
 
 /** What a person answers on the page: the text of a field or a button, and the version that the page showed. */

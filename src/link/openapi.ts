@@ -12,7 +12,7 @@ import {
 } from '../limits.ts';
 import * as api from '../openapi.ts';
 import { EXPIRES_IN, LinkCreateBody, NAME, POINTER, SERVER_FIELDS, VALUES } from './input.ts';
-import { type EvaluationLink, linkNotFound } from './link.ts';
+import { type EvaluationLink, linkNotFound } from './key.ts';
 
 export const tag = {
   name: 'links',

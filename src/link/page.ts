@@ -1,14 +1,13 @@
 /**
- * The page of a link, for a person: what is asked, what is stored, and a form. Without a script. Every text that is not ours is
- * escaped by hono/html; nothing of the key is on it, because the form posts to where the page is.
+ * The page of a link, for a person: the question, what is stored, and a form. It has no script.
+ * hono/html escapes every text that is not ours. Nothing of the key is on the page, because the
+ * form posts to the page's own address.
  */
 import { html, raw } from 'hono/html';
 import type { PageRow } from './answer.ts';
-import { DRAWING, pointsOf } from './drawing.ts';
 import type { Answer } from './input.ts';
-import type { Link } from './link.ts';
+import type { Link } from './key.ts';
 import { STYLE } from './style.ts';
-import { boundsOf, choicesOf, timeInWords, wordOf } from './words.ts';
 
 /** Choices that are all this short stand side by side. */
 const SHORT_MAX_CHARS = 24;
@@ -31,7 +30,7 @@ export function linkPage(row: PageRow, link: Link, state: PageState): Promise<st
 <h1 dir="auto">${name}</h1>
 ${row.description && html`<p class="about" dir="auto">${row.description}</p>`}
 ${output && html`<p><small>Output</small> <b dir="auto">${output}</b></p>`}
-<div class="now"><div><small>Now</small><strong dir="auto">${wordOf(row, row.value)}</strong></div>${drawing(row)}<small>${setBy(row)}</small></div>
+<div class="now"><div><small>Now</small><strong dir="auto">${wordFor(row, row.value)}</strong></div>${drawing(row)}<small>${setBy(row)}</small></div>
 <form method="post"><input type="hidden" name="version" value="${row.updated_at ?? row.created_at}">${fields(row, state)}</form>
 <footer>Your answer is stored as that of <b dir="auto">${link.author}</b>. This link works until ${time(link.expires_at)}.<p>Run ${row.run_id}</p></footer>`,
   );
@@ -74,13 +73,13 @@ ${content}
 }
 
 function titleOf(state: PageState, row: PageRow, name: string): string {
-  if (state.kind === 'stored') return `Stored: ${wordOf(row, state.value)} – ${name}`;
+  if (state.kind === 'stored') return `Stored: ${wordFor(row, state.value)} – ${name}`;
   return state.kind === 'asked' ? name : `Not stored – ${name}`;
 }
 
 /** Focused when the page opens, so that a screen reader begins with it. */
 function noticeOf(state: PageState, row: PageRow): Html | '' {
-  const word = (value: number) => html`<b dir="auto">${wordOf(row, value)}</b>`;
+  const word = (value: number) => html`<b dir="auto">${wordFor(row, value)}</b>`;
   if (state.kind === 'stored') {
     return html`<p class="notice good" role="status" tabindex="-1" autofocus>Stored: ${word(state.value)}. Thank you. ${
       row.value === state.value
@@ -119,7 +118,7 @@ function fields(row: PageRow, state: PageState): Html {
   const hasNoMinus = min !== null && min >= 0;
   const invalid =
     state.kind === 'refused' && html` aria-invalid="true" aria-describedby="error" autofocus`;
-  return html`<label for="value">Your answer, ${boundsOf(min, max)}</label>
+  return html`<label for="value">Your answer, ${describeBounds(min, max)}</label>
 <fieldset><input id="value" name="value" type="number"${hasNoMinus && html` inputmode="decimal"`} step="any" required autocomplete="off"${
     min !== null && html` min="${min}"`
   }${max !== null && html` max="${max}"`} value="${shown}"${invalid}><button class="send">Store</button></fieldset>${refusal}`;
@@ -141,8 +140,61 @@ function drawing(row: PageRow): Html | '' {
   if (values.length === 1) return '';
   const points = pointsOf(values, row.min_value, row.max_value);
   const [x, y] = points.at(-1)?.split(',') ?? [];
-  const words = values.map((value) => wordOf(row, value)).join(', ');
+  const words = values.map((value) => wordFor(row, value)).join(', ');
   return html`<figure><svg viewBox="0 0 ${DRAWING.width} ${DRAWING.height}" role="img" aria-label="The values so far: ${words}"><polyline points="${points.join(' ')}"/><circle cx="${x}" cy="${y}" r="3"/></svg></figure>`;
 }
 
 const time = (at: string) => html`<time datetime="${at}">${timeInWords(at)}</time>`;
+
+/** Returns the categories in the order of their values; undefined if the value is a number. */
+function choicesOf({ value_type, categories }: PageRow): readonly string[] | undefined {
+  if (value_type === 'binary') return ['No', 'Yes'];
+  return categories === null ? undefined : JSON.parse(categories);
+}
+
+/** Returns the value as the label calls it. */
+const wordFor = (row: PageRow, value: number) => choicesOf(row)?.[value] ?? String(value);
+
+function describeBounds(min: number | null, max: number | null): string {
+  if (min !== null && max !== null) return `from ${min} to ${max}`;
+  if (min !== null) return `${min} or more`;
+  return max === null ? 'a number' : `${max} or less`;
+}
+
+/** Kept, because creating a format costs more than using it. */
+let format: Intl.DateTimeFormat | undefined;
+
+/** To the minute and in UTC, because only a script would know where the reader is. */
+function timeInWords(at: string): string {
+  format ??= new Intl.DateTimeFormat('en-GB', {
+    dateStyle: 'long',
+    timeStyle: 'short',
+    timeZone: 'UTC',
+  });
+  return `${format.format(new Date(at))} UTC`;
+}
+
+/** The values of an evaluation as a line. */
+const DRAWING = { width: 144, height: 48 };
+/** Room for the width of the line and the dot at its end. */
+const MARGIN = 5;
+
+/** Returns the points of the line as `x,y`, oldest first, between the bounds of the label. */
+function pointsOf(
+  values: readonly number[],
+  min: number | null,
+  max: number | null,
+): readonly string[] {
+  const low = Math.min(min ?? Number.POSITIVE_INFINITY, ...values);
+  const high = Math.max(max ?? Number.NEGATIVE_INFINITY, ...values);
+  // Halved first: the difference of two doubles may be beyond one.
+  const range = high / 2 - low / 2;
+  const step = (DRAWING.width - 2 * MARGIN) / Math.max(1, values.length - 1);
+  return values.map((value, index) => {
+    const share = range === 0 ? 0.5 : (value / 2 - low / 2) / range;
+    const y = DRAWING.height - MARGIN - share * (DRAWING.height - 2 * MARGIN);
+    return `${round(MARGIN + index * step)},${round(y)}`;
+  });
+}
+
+const round = (length: number) => Math.round(length * 10) / 10;

@@ -3,21 +3,19 @@
  * person gets a page, also of a failure; everyone else gets JSON. Only POST writes, so that who scans links changes nothing.
  */
 import type { Context, MiddlewareHandler } from 'hono';
-import { resourceOf } from '../evaluation/evaluation.ts';
+import { resourceOf } from '../evaluation/read.ts';
 import type { Failure } from '../failure.ts';
 import { isCompactJws } from '../http/bearer-auth.ts';
 import { parseJson, readText } from '../http/body.ts';
-import { type AppEnv, Hono, operationContext } from '../http/context.ts';
+import { type AppEnv, Hono, type OpenSession, operationContext } from '../http/context.ts';
 import { describeFailure, methodNotAllowed, renderFailure } from '../http/errors.ts';
 import { readPreconditions } from '../http/preconditions.ts';
 import type { RateLimiter } from '../http/rate-limit.ts';
 import { respond, respondResource } from '../http/response.ts';
-import type { OpenSession } from '../http/session.ts';
 import { LINK_BODY_MAX_BYTES } from '../limits.ts';
 import { answerOnPage, readLinkPage, updateEvaluationByLink } from './answer.ts';
 import { type Answer, parseAnswer } from './input.ts';
-import type { LinkKeys } from './key.ts';
-import { LINK_PATH, type Link, linkNotFound, principalOf } from './link.ts';
+import { LINK_PATH, type Link, type LinkKeys, linkNotFound, principalOf } from './key.ts';
 import { failurePage, linkPage, type PageState } from './page.ts';
 import { styleSource } from './style.ts';
 import { valueIn } from './value.ts';

@@ -1,9 +1,9 @@
 /** Revokes a link, at once and everywhere. Knows nothing of HTTP. */
 import type { OperationContext } from '../db/connection.ts';
-import type { EvaluationPath } from '../evaluation/evaluation.ts';
+import type { EvaluationPath } from '../evaluation/read.ts';
 import { notFound } from '../failure.ts';
 import { allows } from '../principal.ts';
-import { expiryOf } from './link.ts';
+import { expiryOf } from './key.ts';
 import * as sql from './sql.generated.ts';
 
 /**

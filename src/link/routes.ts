@@ -2,16 +2,14 @@
 import { evaluationPath } from '../evaluation/routes.ts';
 import type { RequireAuth } from '../http/bearer-auth.ts';
 import { readJsonObject } from '../http/body.ts';
-import { type AppEnv, Hono, operationContext } from '../http/context.ts';
+import { type AppEnv, Hono, type OpenSession, operationContext } from '../http/context.ts';
 import { methodNotAllowed } from '../http/errors.ts';
 import { uuidOf } from '../http/params.ts';
 import type { RateLimiter } from '../http/rate-limit.ts';
 import { respond, respondJson } from '../http/response.ts';
-import type { OpenSession } from '../http/session.ts';
 import { createEvaluationLink } from './create.ts';
 import { parseLinkCreate } from './input.ts';
-import type { LinkKeys } from './key.ts';
-import { LINK_PATH } from './link.ts';
+import { LINK_PATH, type LinkKeys } from './key.ts';
 import { publicLinkRoutes } from './public-routes.ts';
 import { revokeEvaluationLink } from './revoke.ts';
 

@@ -1,7 +1,7 @@
 /** The value in a body whose shape its sender decides: what the link's pointer finds, read as a number. */
 import { type Failure, unprocessable } from '../failure.ts';
 import { parsePointer, valueAt } from '../pointer.ts';
-import type { Link, Values } from './link.ts';
+import type { Link, Values } from './key.ts';
 
 /** How much of what was found a sentence shows. */
 const SHOWN_MAX_CHARS = 64;

@@ -1,8 +1,7 @@
 /** The built Worker over HTTP with a real local D1, and what the browser tests store through its API. */
 import { createTestHarness } from 'wrangler';
 import { mintToken } from '../../src/cli/mint.ts';
-import { createLinkKeys } from '../../src/link/key.ts';
-import { type EvaluationLink, newLinkId } from '../../src/link/link.ts';
+import { createLinkKeys, type EvaluationLink, newLinkId } from '../../src/link/key.ts';
 import type { AccountId } from '../../src/principal.ts';
 import { readSettings } from '../../src/settings.ts';
 import { migrationStatements } from '../node/migrations.ts';

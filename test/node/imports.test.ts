@@ -4,7 +4,7 @@ import { matchesGlob, posix } from 'node:path';
 import { expect, it } from 'vitest';
 import { parseAst } from 'vitest/node';
 
-const BASE = 'settings variables principal failure limits clock pointer uuid';
+const BASE = 'settings principal failure limits clock pointer';
 const AUTH = `auth db ${BASE}`;
 const RESOURCE = `db fields ${BASE}`;
 const ROUTES = `http auth hono ${RESOURCE}`;
@@ -17,7 +17,7 @@ const RULES: readonly (readonly [files: string, mayImport: string])[] = [
   ['service.openapi.ts', `openapi ${BASE}`],
   ['openapi.ts', `@valibot/to-json-schema valibot fields ${BASE}`],
   ['fields.ts', `valibot ${BASE}`],
-  ['{settings,variables,principal,failure,limits,clock,pointer,uuid}.ts', BASE],
+  ['{settings,principal,failure,limits,clock,pointer}.ts', BASE],
   ['db/*.ts', `drizzle-orm db ${BASE}`],
   ['auth/verifier.ts', `jose ${AUTH}`],
   ['auth/*.ts', `cloudflare:workers ${AUTH}`],
@@ -32,7 +32,7 @@ const RULES: readonly (readonly [files: string, mayImport: string])[] = [
   ['evaluation/*.ts', `valibot evaluation label ${RESOURCE}`],
   ['link/*.query.ts', `drizzle-orm link evaluation label ${RESOURCE}`],
   ['link/{routes,public-routes,page}.ts', `link evaluation label ${ROUTES}`],
-  ['link/key.ts', `jose link ${BASE}`],
+  ['link/key.ts', `jose valibot evaluation ${BASE}`],
   ['link/openapi.ts', `openapi link evaluation label ${RESOURCE}`],
   ['link/*.ts', `valibot link evaluation label ${RESOURCE}`],
 ];

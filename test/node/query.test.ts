@@ -11,7 +11,7 @@ import { describe, expect, it } from 'vitest';
 import { all, e, h, k, named, param, query, same, select, update } from '../../src/db/query.ts';
 import { type RowOf, type Statement, type StatementOf, statement } from '../../src/db/statement.ts';
 import { resourceColumns } from '../../src/evaluation/evaluation.query.ts';
-import type { EvaluationRow } from '../../src/evaluation/evaluation.ts';
+import type { EvaluationRow } from '../../src/evaluation/read.ts';
 
 const SQL_PROGRAM = resolve('src/cli/sql.ts');
 const KEY = { account: param<string>(), id: param<string>() };

@@ -3,7 +3,7 @@
  * acknowledged update is there once, with its author and time; nothing is there that nobody sent.
  */
 import { setTimeout as pause } from 'node:timers/promises';
-import type { ReplacedRow, RunEvaluation } from '../../src/evaluation/evaluation.ts';
+import type { ReplacedRow, RunEvaluation } from '../../src/evaluation/read.ts';
 import type { Answer } from './caller.ts';
 import { type Ledger, type Version, versionOf } from './ledger.ts';
 import { headersOf, pathOf, pickAuthor, type World } from './world.ts';

@@ -3,7 +3,7 @@
  * Idempotency-Key and without an id, so that its name, which is unique, tells whether it was created twice.
  */
 import { randomUUID } from 'node:crypto';
-import type { EvaluationLabel } from '../../src/label/label.ts';
+import type { EvaluationLabel } from '../../src/label/read.ts';
 import { readAll } from './audit.ts';
 import { headersOf, pickAuthor, type World } from './world.ts';
 import { told } from './writes.ts';

@@ -2,7 +2,7 @@
  * What the callers know of an evaluation: what they sent, what was acknowledged, what they were shown. At the end the
  * row and its history are held against it (audit.ts). Values are unique over the whole soak, so each tells its sender.
  */
-import type { RunEvaluation } from '../../src/evaluation/evaluation.ts';
+import type { RunEvaluation } from '../../src/evaluation/read.ts';
 
 /** What an evaluation was at a time: by the rules of the history, its creator set the first value when it was created. */
 export type Version = { readonly value: number; readonly by: string | null; readonly at: string };

@@ -1,5 +1,5 @@
 /** Gets and lists, and what each must show: nothing older than what was acknowledged before, and every entry once. */
-import type { RunEvaluation } from '../../src/evaluation/evaluation.ts';
+import type { RunEvaluation } from '../../src/evaluation/read.ts';
 import { advance, type Ledger, type Version, versionOf } from './ledger.ts';
 import {
   headersOf,

@@ -1,6 +1,6 @@
 /** Creates and updates, as callers send them, and what each may be answered. */
 import { randomUUID } from 'node:crypto';
-import type { RunEvaluation } from '../../src/evaluation/evaluation.ts';
+import type { RunEvaluation } from '../../src/evaluation/read.ts';
 import type { Answer, Call } from './caller.ts';
 import { advance, type Ledger, openLedger, type Sent, versionOf } from './ledger.ts';
 import { getEvaluation } from './reads.ts';

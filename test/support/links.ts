@@ -1,6 +1,5 @@
 /** How a test makes a link, posts to it as a machine, and opens it as a person does. */
-import { createLinkKeys } from '../../src/link/key.ts';
-import type { EvaluationLink, Link } from '../../src/link/link.ts';
+import { createLinkKeys, type EvaluationLink, type Link } from '../../src/link/key.ts';
 import type { AccountId } from '../../src/principal.ts';
 import { LINK_SECRET } from './secret.ts';
 import { ACCOUNT, DB, pathOf, type Row, request, type Send, SUBJECT, worker } from './worker.ts';

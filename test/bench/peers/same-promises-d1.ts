@@ -3,7 +3,7 @@
  * Worker's own, because what they check and explain in one call is what is promised.
  */
 import type { RowOf, Statement } from '../../../src/db/statement.ts';
-import type { EvaluationRow as Row } from '../../../src/evaluation/evaluation.ts';
+import type { EvaluationRow as Row } from '../../../src/evaluation/read.ts';
 import * as sql from '../../../src/evaluation/sql.generated.ts';
 
 export type { Row };
