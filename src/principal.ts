@@ -1,6 +1,7 @@
 /**
- * Who is asking, as a verified token says. Only auth/claims.ts makes one: the type keeps an account that did not come
- * out of a verified token from reaching the database.
+ * The caller of a request. Only auth/claims.ts makes a principal, from a verified token, and
+ * link/key.ts, from the verified key of a link. The type of an account keeps any other text from
+ * reaching the database.
  */
 declare const verified: unique symbol;
 
