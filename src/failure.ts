@@ -121,7 +121,7 @@ export const unexplained = (write: string) =>
 
 export const unprocessable = (sentence: string) => new Failure('unprocessable', sentence);
 
-/** For transient faults. A write may be stored all the same: its key, or its id, makes a repetition safe. */
+/** The write may be stored all the same. Its key, or its id, makes a retry safe. */
 export const databaseUnavailable = (retryAfterSeconds: number, cause: string) =>
   new Failure(
     'database_unavailable',

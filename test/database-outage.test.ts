@@ -27,6 +27,23 @@ const TRANSIENT = [
   'Internal error in D1 DB storage caused object to be reset.',
   'Cannot resolve D1 DB due to transient issue on remote node.',
   "Can't read from request stream because client disconnected.",
+  // On no list of Cloudflare's, and reported by operators.
+  'internal error; reference = 0123456789abcdef',
+  'Internal error in Durable Object storage caused object to be reset.',
+  'database is locked: SQLITE_BUSY',
+  'disk I/O error: SQLITE_IOERR',
+  'something that nobody has seen yet',
+];
+
+/** Errors that no retry can help, as D1 words them. */
+const FINAL = [
+  'UNIQUE constraint failed: run_evaluation.id: SQLITE_CONSTRAINT',
+  'run_evaluation exists: update it: SQLITE_CONSTRAINT_TRIGGER',
+  'datatype mismatch: SQLITE_MISMATCH',
+  'no such table: run_evaluation: SQLITE_ERROR',
+  'near "SELCT": syntax error at offset 0: SQLITE_ERROR',
+  'string or blob too big: SQLITE_TOOBIG',
+  'column index out of range: SQLITE_RANGE',
 ];
 
 const OVERLOAD = [
@@ -166,6 +183,30 @@ describe('a transient error', () => {
     );
 
     expect(calls).toHaveLength(3);
+  });
+});
+
+describe('an error that no retry can help', () => {
+  it.each(FINAL)('is 500 after one attempt, and nothing is stored: %s', async (message) => {
+    const row = await storeEvaluation();
+    const { send, calls, token } = workerOn(message, 'fails');
+    vi.spyOn(console, 'error').mockImplementation(() => {});
+
+    await expectRefusedUpdate(row, await putValue(row, 9, await token()), INTERNAL_ERROR, send);
+
+    expect(calls).toHaveLength(1);
+  });
+});
+
+describe('a long-running export of the database', () => {
+  it('is not waited for: 503 after one attempt, with Retry-After of a minute', async () => {
+    const row = await storeEvaluation();
+    const { send, calls, token } = workerOn('Currently processing a long-running export.', 'fails');
+    const sent = await putValue(row, 9, await token());
+
+    await expectRefusedUpdate(row, sent, databaseUnavailable(60), send);
+
+    expect(calls).toHaveLength(1);
   });
 });
 

@@ -2,12 +2,15 @@
 import { applyD1Migrations } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
 import { describe, expect, inject, it, vi } from 'vitest';
-import { databaseUnavailable } from './support/answers.ts';
+import { databaseUnavailable, INTERNAL_ERROR } from './support/answers.ts';
 import { stillClock, until } from './support/clock.ts';
 import { countingD1, flakyD1, interceptD1 } from './support/d1.ts';
 import { expectRefusal, request, workerWith } from './support/worker.ts';
 
 const { EMPTY_DB } = env as typeof env & { readonly EMPTY_DB: D1Database };
+
+const causes = (logged: { mock: { calls: unknown[][] } }) =>
+  logged.mock.calls.flat().map((line) => JSON.parse(String(line)).cause);
 
 const probe = () =>
   request('/health', { method: 'GET', headers: { authorization: null, 'content-type': null } });
@@ -56,9 +59,6 @@ describe('GET /health', () => {
 });
 
 describe('GET /health of a database that cannot answer', () => {
-  const causes = (logged: { mock: { calls: unknown[][] } }) =>
-    logged.mock.calls.flat().map((line) => JSON.parse(String(line)).cause);
-
   it('is 503 after five seconds if the database does not answer, and the log says so', async () => {
     const clock = stillClock();
     const logged = vi.spyOn(console, 'error');
@@ -101,5 +101,20 @@ describe('GET /health of a database that cannot answer', () => {
     expect((await health()).status).toBe(200);
 
     expect(causes(logged)).toEqual(['none is applied', 'the newest is not applied']);
+  });
+});
+
+describe('an update on a database without tables', () => {
+  it('is 500 after one attempt, as D1 itself words the error', async () => {
+    const { db, calls } = countingD1(EMPTY_DB);
+    const logged = vi.spyOn(console, 'error');
+    const path = `/v1/run/${crypto.randomUUID()}/evaluation/${crypto.randomUUID()}`;
+    await EMPTY_DB.exec('DROP TABLE IF EXISTS run_evaluation');
+
+    const response = await workerWith({ DB: db })(await request(path, { body: '{"value":1}' }));
+
+    await expectRefusal(response, INTERNAL_ERROR);
+    expect(calls).toHaveLength(1);
+    expect(causes(logged)).toEqual([expect.stringMatching(/no such table.*SQLITE_ERROR/s)]);
   });
 });

@@ -333,7 +333,7 @@ describe('the log of an internal error', () => {
   it('has the whole chain of causes', async () => {
     const row = await storeEvaluation();
     const logged = vi.spyOn(console, 'error');
-    const root = new Error('the root of it');
+    const root = new Error('the root of it: SQLITE_ERROR');
     const db = interceptD1(DB, () =>
       Promise.reject(new Error('D1_ERROR', { cause: new Error('next', { cause: root }) })),
     );

@@ -1,8 +1,9 @@
 /**
  * One request's access to the database, a D1 session: its statements see each other, and its
- * bookmark lets the caller's next request see them too. Transient errors are retried: at most four
- * attempts, the last starting within 2 s, with a timeout of 5 s each. A connection may be lost after
- * the commit, so every statement must be harmless when it runs twice.
+ * bookmark lets the caller's next request see them too. A connection may be lost after the commit,
+ * so every statement must be harmless when it runs twice. Then a retry is harmless as well, and
+ * every error is retried but those that no retry can help: at most four attempts, the last starting
+ * within 2 s, with a timeout of 5 s each.
  */
 import { type Clock, withTimeout } from '../clock.ts';
 import { databaseUnavailable, messageOf } from '../failure.ts';
@@ -16,25 +17,30 @@ const RETRY_MAX_MS = 2000;
 const ANSWER_MAX_MS = 5000;
 const BACKOFF_MS = 50;
 const RETRY_AFTER_TRANSIENT_SECONDS = 1;
-const RETRY_AFTER_OVERLOAD_SECONDS = 5;
 
-/** Parts of the messages of errors that are safe to retry (D1: Debug D1, error list). */
-const TRANSIENT = [
-  'Network connection lost',
-  'D1 DB reset because its code was updated',
-  'Internal error while starting up D1 DB storage caused object to be reset',
-  'Internal error in D1 DB storage caused object to be reset',
-  'Cannot resolve D1 DB due to transient issue on remote node',
-  "Can't read from request stream because client disconnected",
+/**
+ * Parts of the messages of errors that no retry can help: SQLite's result codes for a constraint, a
+ * type, SQL that does not compile or a missing table, a wrong number of parameters, and a text that
+ * is too large; and D1's own error for a type. Nothing was stored then.
+ */
+const FINAL = [
+  'SQLITE_CONSTRAINT',
+  'SQLITE_MISMATCH',
+  'SQLITE_ERROR',
+  'SQLITE_RANGE',
+  'SQLITE_TOOBIG',
+  'D1_TYPE_ERROR',
 ];
 
-/** Errors that are transient too, and that an immediate retry makes worse. */
-const OVERLOAD = [
-  'overloaded',
-  'exceeded timeout',
-  'memory limit',
-  'CPU time limit',
-  'did not answer within',
+/** Errors that pass, but not soon: an immediate retry makes them worse. `wait` is in seconds. */
+const NOT_NOW = [
+  { text: 'overloaded', wait: 5 },
+  { text: 'exceeded timeout', wait: 5 },
+  { text: 'memory limit', wait: 5 },
+  { text: 'CPU time limit', wait: 5 },
+  { text: 'did not answer within', wait: 5 },
+  // `wrangler d1 export` makes the database unavailable for minutes.
+  { text: 'long-running export', wait: 60 },
 ];
 
 /** What every operation is given: who asks, the way to the database, and the time (ISO 8601). */
@@ -64,7 +70,7 @@ type Batch<Row, Explanation, Read> = [D1Result<Row>, D1Result<Explanation>, ...D
 export type Connection = {
   /**
    * Returns the rows of a statement.
-   * @throws {Failure} `database_unavailable`; any other error of D1 passes through.
+   * @throws {Failure} `database_unavailable`; an error that no retry can help passes through.
    */
   readonly read: <P extends Params, Row>(statement: Statement<P, Row>, params: P) => Promise<Row[]>;
   /**
@@ -73,7 +79,7 @@ export type Connection = {
    * reads and returns nothing (write.query.ts, ifNothingChanged).
    * @param paramsOf is called for each attempt, with its number, from 1.
    * @param read runs after the write, in the same transaction.
-   * @throws {Failure} `database_unavailable`; any other error of D1 passes through.
+   * @throws {Failure} `database_unavailable`; an error that no retry can help passes through.
    */
   readonly write: <P extends Params, Q extends Params, Row, Explanation, Read = never>(
     store: Statement<P, Row>,
@@ -104,7 +110,7 @@ export function connect(db: D1Database, clock: Clock, from: string): Connection 
   return { read, write, bookmark, cost };
 
   async function read<P extends Params, Row>(statement: Statement<P, Row>, params: P) {
-    const [result] = await call(async () => [await bind(statement, params).all<Row>()]);
+    const [result] = await call(() => oneOf(bind(statement, params).all<Row>()));
     return result.results;
   }
 
@@ -114,12 +120,12 @@ export function connect(db: D1Database, clock: Clock, from: string): Connection 
     paramsOf: (attempt: number) => P & Omit<Q, 'alone'>,
     readToo?: Statement<P, Read>,
   ): Promise<Written<Row, Explanation, Read>> {
-    const [stored, explained, ...others] = await call(async (attempt) => {
+    const [stored, explained, ...others] = await call((attempt) => {
       const params = paramsOf(attempt);
       const batch = [bind(store, params), bind(explain, { ...params, alone: 0 })];
       if (readToo) batch.push(bind(readToo, params));
       // D1 types all results of a batch alike.
-      return (await session.batch(batch)) as Batch<Row, Explanation, Read>;
+      return session.batch(batch) as Promise<Batch<Row, Explanation, Read>>;
     });
     const rows = others.flatMap(({ results }) => results);
     const [row] = stored.results;
@@ -132,9 +138,7 @@ export function connect(db: D1Database, clock: Clock, from: string): Connection 
   }
 
   async function explainAlone<E>(explain: Statement<never, E>, params: Params) {
-    const [result] = await call(async () => [
-      await bind(explain, { ...params, alone: 1 }).all<E>(),
-    ]);
+    const [result] = await call(() => oneOf(bind(explain, { ...params, alone: 1 }).all<E>()));
     return result.results.at(-1);
   }
 
@@ -143,15 +147,16 @@ export function connect(db: D1Database, clock: Clock, from: string): Connection 
     return session.prepare(sql).bind(...names.map((name) => params[name]));
   }
 
-  /** One call, in as many attempts as it needs. */
+  /** Makes one call, in as many attempts as it needs. A fault before `send` returns is ours. */
   async function call<Results extends readonly D1Result[]>(
     send: (attempt: number) => Promise<Results>,
   ): Promise<Results> {
     cost.d1_calls += 1;
     for (let attempt = 1; ; attempt += 1) {
       cost.d1_attempts += 1;
+      const sent = send(attempt);
       try {
-        const results = await withTimeout(clock, ANSWER_MAX_MS, send(attempt));
+        const results = await withTimeout(clock, ANSWER_MAX_MS, sent);
         answered = true;
         for (const { meta } of results) {
           cost.rows_read += meta.rows_read;
@@ -160,9 +165,9 @@ export function connect(db: D1Database, clock: Clock, from: string): Connection 
         return results;
       } catch (thrown) {
         const message = messageOf(thrown);
-        if (OVERLOAD.some((text) => message.includes(text)))
-          throw databaseUnavailable(RETRY_AFTER_OVERLOAD_SECONDS, message);
-        if (!TRANSIENT.some((text) => message.includes(text))) throw thrown;
+        if (FINAL.some((text) => message.includes(text))) throw thrown;
+        const notNow = NOT_NOW.find(({ text }) => message.includes(text));
+        if (notNow) throw databaseUnavailable(notNow.wait, message);
         // Full jitter: writers that failed together must not retry together.
         const pause = Math.random() * BACKOFF_MS * 2 ** attempt;
         const late = clock.now().getTime() - started + pause > RETRY_MAX_MS;
@@ -173,3 +178,7 @@ export function connect(db: D1Database, clock: Clock, from: string): Connection 
     }
   }
 }
+
+const oneOf = async <Row>(result: Promise<D1Result<Row>>): Promise<[D1Result<Row>]> => [
+  await result,
+];
