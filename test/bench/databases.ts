@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as pause } from 'node:timers/promises';
 import { OFFLINE } from '../../src/cli/offline.ts';
-import { freePort } from '../node/free-port.ts';
+import { freePort } from '../setup/free-port.ts';
 import { mind, stop } from './children.ts';
 import { progress } from './measure.ts';
 import type { Credentials } from './tokens.ts';

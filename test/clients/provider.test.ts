@@ -1,6 +1,6 @@
 /** Tokens of a real OpenID provider (oidc-provider) and the keys that it publishes: rotation, outage, return. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { bundleWorker, type Isolate } from '../node/workerd.ts';
+import { type Bundle, bundleWorker, type Isolate } from '../setup/workerd.ts';
 import { ACCOUNT, createProvider, newKey } from './provider.ts';
 
 /** From then on a key set is fetched anew, though it holds the key of a token. */
@@ -12,9 +12,9 @@ const PAUSE_SECONDS = 5;
 
 const [first, second] = [newKey('key-1'), newKey('key-2')];
 
-let worker: ReturnType<typeof bundleWorker>;
-beforeAll(() => {
-  worker = bundleWorker();
+let worker: Bundle;
+beforeAll(async () => {
+  worker = await bundleWorker('test/support/movable-clock.worker.ts');
 });
 afterAll(() => worker.remove());
 

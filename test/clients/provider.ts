@@ -3,7 +3,7 @@ import { generateKeyPairSync } from 'node:crypto';
 import { once } from 'node:events';
 import type { Server } from 'node:http';
 import Provider, { type Configuration } from 'oidc-provider';
-import { freePort } from '../node/free-port.ts';
+import { freePort } from '../setup/free-port.ts';
 
 export const ACCOUNT = 'acc_of_the_provider';
 export const AUDIENCE = 'https://run-evaluation.example';

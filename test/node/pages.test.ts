@@ -14,9 +14,12 @@ import {
 const README_MAX_BYTES = 12_000;
 const README_MAX_LINES = 180;
 
+const COMMANDS = 'test/setup/commands.test.ts';
+const NEWCOMER = 'test/setup/newcomer.test.ts';
+
 /**
- * Which file executes a command, and how it is written there if not as in the pages. What is executed without --remote
- * counts for the same command with it.
+ * The file that executes each command, and the text of the command there if it differs from that of the pages. A command
+ * that is executed without --remote counts as executed with --remote too.
  */
 const EXECUTED: readonly (readonly [command: string | RegExp, file: string, as?: string])[] = [
   ['npm ci', '.ci/run'],
@@ -25,6 +28,7 @@ const EXECUTED: readonly (readonly [command: string | RegExp, file: string, as?:
   ['npm run sql -- --check', '.ci/run'],
   ['npm run openapi -- --check', '.ci/run'],
   ['npm test', '.ci/run'],
+  ['npm run check:setup', '.ci/run'],
   ['npm run test:browser', '.ci/run'],
   ['npm run test:clients', '.ci/run'],
   [
@@ -37,42 +41,30 @@ const EXECUTED: readonly (readonly [command: string | RegExp, file: string, as?:
     '.ci/run',
     'apt-get install --yes --no-install-recommends chromium fonts-dejavu-core',
   ],
-  ['npm start', 'test/node/newcomer.test.ts', "spawn('npm', ['start', "],
-  [
-    'npm start -- --port 8788',
-    'test/node/newcomer.test.ts',
-    "spawn('npm', ['start', '--', '--port', ",
-  ],
-  ['npm run token', 'test/node/newcomer.test.ts', 'npm run -s token'],
-  ['npm run token -- --help', 'test/node/newcomer.test.ts', 'npm run -s token -- --help'],
-  ['npm run sql', 'test/node/commands.test.ts'],
-  ['npm run openapi', 'test/node/commands.test.ts'],
-  ['npm run cf-typegen', 'test/node/commands.test.ts'],
-  ['npm run migration -- --name verb_noun', 'test/node/commands.test.ts'],
-  ['npm run migration -- --custom --name verb_noun', 'test/node/commands.test.ts'],
-  ['npm test -- test/label.test.ts', 'test/node/commands.test.ts'],
-  ['npm run check:random', 'test/node/commands.test.ts'],
-  ['npm run soak', 'test/node/commands.test.ts'],
-  ['npm run bench', 'test/node/commands.test.ts'],
-  [
-    /^npm run bench -- \w/,
-    'test/node/commands.test.ts',
-    'finds each part of npm run bench that a page names',
-  ],
+  ['npm start', NEWCOMER, "startChild(place, 'npm', 'start', "],
+  ['npm start -- --port 8788', NEWCOMER, "startChild(place, 'npm', 'start', '--', '--port', "],
+  ['npm run token', NEWCOMER, 'npm run -s token'],
+  ['npm run token -- --help', NEWCOMER, 'npm run -s token -- --help'],
+  ['npm run sql', COMMANDS],
+  ['npm run openapi', COMMANDS],
+  ['npm run cf-typegen', COMMANDS],
+  ['npm run migration -- --name verb_noun', COMMANDS],
+  ['npm run migration -- --custom --name verb_noun', COMMANDS],
+  ['npm test -- test/label.test.ts', COMMANDS],
+  ['npm run check:random', COMMANDS],
+  ['npm run soak', COMMANDS],
+  ['npm run bench', COMMANDS],
+  [/^npm run bench -- \w/, COMMANDS, 'npm run bench has each part that a page names'],
   ['wrangler check startup', 'test/bench/startup.ts', "['check', 'startup', "],
-  ['npx wrangler', 'test/node/commands.test.ts', 'npx wrangler --version'],
-  ['npm run wrangler', 'test/node/commands.test.ts', 'npm run -s wrangler -- --version'],
-  ['openssl rand -base64 48', 'test/node/commands.test.ts'],
-  [/^logs \w/, 'test/node/commands.test.ts', 'it.each([...queries])'],
-  [
-    /^npx wrangler d1 execute DB /,
-    'test/node/commands.test.ts',
-    "sectionOf(OPERATING, 'Erase an account')",
-  ],
-  ['npm run migrate', 'test/node/commands.test.ts'],
+  ['npx wrangler', COMMANDS, 'npx wrangler --version'],
+  ['npm run wrangler', COMMANDS, 'npm run -s wrangler -- --version'],
+  ['openssl rand -base64 48', COMMANDS],
+  [/^logs \w/, COMMANDS, 'it.each([...queries])'],
+  [/^npx wrangler d1 execute DB /, COMMANDS, "sectionOf(OPERATING, 'Erase an account')"],
+  ['npm run migrate', COMMANDS],
 ];
 
-/** What cannot be executed here, and so has to be marked. */
+/** Commands that no test can execute. The page of each says what the command needs. */
 const NEEDS_ACCOUNT = [
   /^npx wrangler (?:login|tail|rollback|secret put|d1 create|d1 time-travel (?:info|restore))\b/,
   /^npm run deploy(?::staging)?$/,
@@ -86,7 +78,7 @@ const NEEDS_NETWORK = [
   /^apt-get install valgrind$/,
 ];
 
-/** The README's example is executed as a whole, by newcomer.test.ts. */
+/** NEWCOMER executes the README's example as a whole. */
 const EXAMPLE = exampleOf(read('README.md')).split('\n');
 
 const SCRIPTS: { readonly [name: string]: string } = JSON.parse(read('package.json')).scripts;
@@ -103,15 +95,15 @@ function isExecuted(command: string): boolean {
   return parts.length > 1 && parts.every(isExecuted);
 }
 
-/** What to do about a command; undefined if nothing. */
+/** Says how to correct a command that breaks the rule; undefined if there is nothing to correct. */
 function faultOf({ page, text, isMarked }: Command): string | undefined {
   if (EXAMPLE.includes(text) || isExecuted(text)) return undefined;
   if (![...NEEDS_ACCOUNT, ...NEEDS_NETWORK].some((pattern) => pattern.test(text))) {
-    return `${page}: no test executes \`${text}\`. Execute it in one, or in .ci/run (of a slow program --help, in the list "is told what %s does" of test/node/commands.test.ts), and add ['${text}', '<that file>'] to EXECUTED in test/node/pages.test.ts.`;
+    return `${page}: no test executes \`${text}\`. Execute it in ${COMMANDS} (a slow program in the list "%s says with --help what it does") or in .ci/run, and add ['${text}', '<that file>'] to EXECUTED in test/node/pages.test.ts.`;
   }
   return isMarked
     ? undefined
-    : `${page}: \`${text}\` is executed by no test. Say beside it "needs a Cloudflare account" ("an account", "the network").`;
+    : `${page}: no test executes \`${text}\`. Say beside it "needs a Cloudflare account" ("an account", "the network").`;
 }
 
 const exists = (path: string) => FILES.some((file) => file === path || file.startsWith(`${path}/`));
@@ -137,21 +129,21 @@ const linksOf = (page: string) =>
   });
 
 describe('README.md', () => {
-  it(`is at most ${README_MAX_BYTES} bytes and ${README_MAX_LINES} lines long`, () => {
+  it(`README.md is at most ${README_MAX_BYTES} bytes and ${README_MAX_LINES} lines long`, () => {
     const readme = read('README.md');
     expect(Buffer.byteLength(readme)).toBeLessThanOrEqual(README_MAX_BYTES);
     expect(readme.trimEnd().split('\n').length).toBeLessThanOrEqual(README_MAX_LINES);
   });
 
-  it('has no comment to paste that opens a quote: a shell without comments at its prompt, as zsh, would wait for its end', () => {
+  it('no comment in the README example opens a quote, for which a shell without comments (zsh) would wait', () => {
     const isOpen = (line: string) =>
       [`'`, '"', '`'].some((quote) => line.split(quote).length % 2 === 0);
     expect(EXAMPLE.filter((line) => line.startsWith('#') && isOpen(line))).toEqual([]);
   });
 });
 
-describe.each(PAGES)('%s', (page) => {
-  it('links to files, folders and headings that exist', () => {
+describe.each(PAGES)('the page %s', (page) => {
+  it(`every link of ${page} leads to a file, a folder or a heading that exists`, () => {
     const broken = linksOf(page).filter(
       ({ path, anchor }) =>
         !exists(path) || (anchor !== undefined && !anchorsOf(read(path)).includes(anchor)),
@@ -159,13 +151,13 @@ describe.each(PAGES)('%s', (page) => {
     expect(broken.map(({ link }) => link)).toEqual([]);
   });
 
-  it('names npm scripts that exist', () => {
+  it(`every npm script that ${page} names exists`, () => {
     const named = [...read(page).matchAll(/\bnpm (?:run (?:-s )?([\w:-]+)|(start|test)\b)/g)];
     const names = named.map(([, run, own]) => run ?? own ?? '');
     expect(names.filter((name) => !(name in SCRIPTS))).toEqual([]);
   });
 
-  it('names commands that a test executes, or says that they need an account or the network', () => {
+  it(`a test executes each command of ${page}, or the page says that it needs an account or the network`, () => {
     expect(
       commandsOf(page)
         .map(faultOf)
@@ -174,15 +166,18 @@ describe.each(PAGES)('%s', (page) => {
   });
 });
 
-describe('the commands that are executed', () => {
+const oneLine = (text: string) => text.replaceAll(/\s+/g, ' ');
+
+describe('the table of executed commands', () => {
   it.each(EXECUTED.map(([command, file, as]) => ({ command, file, text: as ?? String(command) })))(
-    'are in their file: $command',
+    'the file that the table names executes the command: $command',
     ({ file, text }) => {
-      expect(read(file)).toContain(text);
+      // The formatter may break the line of a command.
+      expect(oneLine(read(file))).toContain(text);
     },
   );
 
-  it.each(EXECUTED.map(([command]) => command))('are in a page: %s', (command) => {
+  it.each(EXECUTED.map(([command]) => command))('a page names the command: %s', (command) => {
     const texts = PAGES.flatMap(commandsOf).map(({ text }) => withoutRemote(text));
     const parts = Object.values(SCRIPTS).flatMap((script) => script.split(' && '));
     const isNamed = (text: string) =>
@@ -192,7 +187,7 @@ describe('the commands that are executed', () => {
 });
 
 describe('test/README.md', () => {
-  it('says of each test file what it shows, and of no other', () => {
+  it('test/README.md has a row for each test file, and for no other file', () => {
     const rows = read('test/README.md').matchAll(/^\| \[[^\]]+\]\(([^)]+\.test\.ts)\) \|/gm);
     const named = [...rows].map(([, path = '']) => posix.join('test', path));
     expect(named.sort()).toEqual(FILES.filter((file) => /^test\/.*\.test\.ts$/.test(file)).sort());

@@ -1,18 +1,19 @@
 /**
- * The Worker in workerd itself. A connection that is reset cancels its request here, as on the platform; wrangler's and
- * Miniflare's servers stand in front of the Worker and keep the reset to themselves.
+ * The Worker in workerd itself. workerd cancels the request of a connection that is reset, as the platform does. The
+ * servers of wrangler and Miniflare stand in front of the Worker and do not pass the reset on.
  */
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { promisify } from 'node:util';
 import { unstable_readConfig } from 'wrangler';
 import { OFFLINE } from '../../src/cli/offline.ts';
 
-/** The one that wrangler brings. */
+/** The workerd that wrangler brings. */
 const { default: WORKERD } = createRequire(import.meta.url)('workerd');
 
 const { compatibility_date, compatibility_flags, minify, keep_names } = unstable_readConfig({
@@ -23,49 +24,58 @@ export type Isolate = {
   readonly port: number;
   /** The log lines of requests so far. */
   readonly logLines: () => LogLine[];
+  /** All that workerd has printed so far, warnings of the runtime included. */
+  readonly output: () => string;
   readonly stop: () => Promise<void>;
 };
 
 type LogLine = { readonly [field: string]: unknown };
 
-/** Bundles the Worker whose clock can be moved; resolves with what starts an isolate of it, and what removes all. */
-export function bundleWorker() {
+export type Bundle = Awaited<ReturnType<typeof bundleWorker>>;
+
+/** Bundles the Worker of a file of this project. The result starts isolates of it, and removes what was written. */
+export async function bundleWorker(main: string) {
   const folder = mkdtempSync(join(tmpdir(), 'run-evaluation-workerd-'));
-  const main = join(process.cwd(), 'test/support/movable-clock.worker.ts');
   const config = join(folder, 'wrangler.json');
   writeFileSync(
     config,
     JSON.stringify({
       name: 'w',
-      main,
+      main: join(process.cwd(), main),
       compatibility_date,
       compatibility_flags,
       minify,
       keep_names,
     }),
   );
-  execFileSync('wrangler', ['deploy', '--config', config, '--dry-run', '--outdir', folder], {
-    env: OFFLINE,
-  });
+  const args = ['deploy', '--config', config, '--dry-run', '--outdir', join(folder, 'bundle')];
+  await promisify(execFile)('wrangler', args, { env: OFFLINE });
   return {
-    start: (vars: Readonly<Record<string, string>>) => startIsolate(folder, vars),
+    start: (vars: Readonly<Record<string, string>>) => startIsolate(folder, main, vars),
     remove: () => rmSync(folder, { recursive: true }),
   };
 }
 
 async function startIsolate(
   folder: string,
+  main: string,
   vars: Readonly<Record<string, string>>,
 ): Promise<Isolate> {
-  writeFileSync(join(folder, 'config.capnp'), configOf(vars));
-  const args = ['serve', '--control-fd=3', join(folder, 'config.capnp')];
-  const child = spawn(WORKERD, args, { stdio: ['ignore', 'pipe', 'inherit', 'pipe'] });
+  const config = join(folder, 'config.capnp');
+  writeFileSync(config, configOf(main, vars));
+  const args = ['serve', '--control-fd=3', config];
+  const child = spawn(WORKERD, args, { stdio: ['ignore', 'pipe', 'pipe', 'pipe'] });
   const lines: string[] = [];
-  if (child.stdout) createInterface({ input: child.stdout }).on('line', (line) => lines.push(line));
+  for (const input of [child.stdout, child.stderr])
+    if (input) createInterface({ input }).on('line', (line) => lines.push(line));
+  const output = () => lines.join('\n');
   return {
-    port: await listening(child),
+    port: await readPort(child).catch(({ message }) => {
+      throw new Error(`${message}:\n${output()}`);
+    }),
     logLines: () =>
       lines.filter((line) => line.includes('"request_id"')).map((line) => JSON.parse(line)),
+    output,
     stop: async () => {
       child.kill('SIGKILL');
       await once(child, 'close');
@@ -73,15 +83,16 @@ async function startIsolate(
   };
 }
 
-function configOf(vars: Readonly<Record<string, string>>): string {
+function configOf(main: string, vars: Readonly<Record<string, string>>): string {
   const texts = Object.entries(vars).map(
     ([name, text]) => `(name = "${name}", text = ${JSON.stringify(text)})`,
   );
+  const module = `bundle/${main.replace(/^.*\/|\.ts$/g, '')}.js`;
   return `using Workerd = import "/workerd/workerd.capnp";
 const config :Workerd.Config = (
   services = [
     (name = "worker", worker = (
-      modules = [(name = "worker.js", esModule = embed "movable-clock.worker.js")],
+      modules = [(name = "worker.js", esModule = embed "${module}")],
       compatibilityDate = "${compatibility_date}",
       compatibilityFlags = ${JSON.stringify(compatibility_flags ?? [])},
       bindings = [${texts.join(', ')}],
@@ -93,7 +104,8 @@ const config :Workerd.Config = (
 `;
 }
 
-async function listening(child: ChildProcess): Promise<number> {
+/** Resolves with the port once workerd listens. @throws {Error} if workerd ends before that */
+async function readPort(child: ChildProcess): Promise<number> {
   const control = child.stdio[3];
   if (!control || !('read' in control)) throw new Error('workerd has no control channel');
   for await (const line of createInterface({ input: control })) {

@@ -1,78 +1,53 @@
-/** A newcomer's way, run as the README says, in a copy of the project. */
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
+/** A newcomer's way: the commands of the README, run in a copy of the project. */
 import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as pause } from 'node:timers/promises';
 import { decodeJwt } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { SAMPLE } from '../../src/cli/mint.ts';
-import { cloneProject, env } from './clone.ts';
+import { exampleOf, read } from '../node/pages.ts';
+import { type Child, run, startChild } from './children.ts';
+import { cloneProject } from './clone.ts';
 import { freePort } from './free-port.ts';
-import { exampleOf, read } from './pages.ts';
 
 const project = process.cwd();
-const { folder: clone, shell, remove } = cloneProject();
-const started: ChildProcess[] = [];
+const WITH_NODE = ['src/cli/with-node.js', 'node'];
+const { folder: clone, place, shell, outputOf, remove } = cloneProject();
+afterAll(remove);
 
 type Running = {
   readonly port: number;
   readonly output: string;
   readonly curl: string;
-  readonly npm: number;
+  readonly npm: Child;
   readonly stop: () => Promise<void>;
 };
 
-/** Starts the Worker, resolves once it has said what to do next. */
+/** Starts the Worker. Resolves once it has printed what to do next. */
 async function start(port: number): Promise<Running> {
-  const child = spawn('npm', ['start', '--', '--port', String(port)], {
-    cwd: clone,
-    env,
-    detached: true,
-  });
-  started.push(child);
-  const ended = once(child, 'exit');
-  let output = '';
-  for await (const chunk of child.stdout.setEncoding('utf8')) {
-    output += chunk;
-    if (/^(http:.*\/v1\/link\?key=|Tokens come from)/m.test(output)) break;
-  }
+  const npm = startChild(place, 'npm', 'start', '--', '--port', String(port));
+  await npm.printed(/^(http:.*\/v1\/link\?key=|Tokens come from)/m);
+  const output = npm.stdout();
   const stop = async () => {
-    // To the whole process group, as a terminal's Ctrl-C.
-    if (child.pid !== undefined) process.kill(-child.pid, 'SIGINT');
-    await ended;
+    npm.signal('SIGINT');
+    await npm.closed;
   };
-  return {
-    port,
-    output,
-    curl: /^curl .*$/m.exec(output)?.[0] ?? `no curl line in ${output}`,
-    npm: child.pid ?? 0,
-    stop,
-  };
+  return { port, output, curl: /^curl .*$/m.exec(output)?.[0] ?? 'false', npm, stop };
 }
 
-const answerOf = (curl: string) => {
-  const [head = '', body = ''] = shell(curl).stdout.split('\r\n\r\n');
+async function send(curl: string) {
+  const [head = '', body = ''] = (await outputOf(curl)).split('\r\n\r\n');
   return { head, body: JSON.parse(body) };
-};
-
-afterAll(() => {
-  for (const { pid, exitCode, signalCode } of started) {
-    if (pid !== undefined && exitCode === null && signalCode === null)
-      process.kill(-pid, 'SIGKILL');
-  }
-  remove();
-});
+}
 
 describe('npm start', () => {
   let running: Running;
   beforeAll(async () => {
     running = await start(await freePort());
-  }, 180_000);
+  });
   afterAll(() => running.stop());
 
-  it('says what it does while it does it, and serves when the database answers', () => {
+  it('npm start says what it does while it does it, and serves once the database responds', () => {
     const steps =
       /^Made \.dev\.vars.*^The settings in.*^Migrating the local D1.*^Loading the sample data.*^Starting the Worker.*"operation":"getHealth","status":200.*^Serving on/ms;
 
@@ -81,37 +56,37 @@ describe('npm start', () => {
     expect(running.output).toContain('A change of .dev.vars needs a restart.');
   });
 
-  it('serves from a clean clone, and its curl line works as pasted', () => {
-    const { head, body } = answerOf(running.curl);
+  it('npm start serves from a clean clone, and its curl line works as pasted', async () => {
+    const { head, body } = await send(running.curl);
 
     expect(head).toMatch(/^HTTP\/1\.1 200 OK/);
     expect(body).toMatchObject({ value: 8, updated_by: SAMPLE.subject });
     expect(statSync(join(clone, '.dev.vars')).mode & 0o777).toBe(0o600);
   });
 
-  it('prints a link, and a person who opens it is asked for a value', () => {
+  it('npm start prints a link, and a person who opens it sees a question for a value', async () => {
     const link = /^http:\S+\/v1\/link\?key=\S+$/m.exec(running.output)?.[0];
 
-    const page = shell(`curl -s '${link}'`).stdout;
+    const page = await outputOf(`curl -s '${link}'`);
 
     expect(page).toContain('<h1 dir="auto">tone</h1>');
     expect(page).toContain(`<b dir="auto">${SAMPLE.subject}/anna</b>`);
   });
 
-  it('keeps its data and its secrets over a restart', async () => {
-    const { body } = answerOf(running.curl);
+  it('a restart of npm start keeps its data and its secrets', async () => {
+    const { body } = await send(running.curl);
     const vars = readFileSync(join(clone, '.dev.vars'), 'utf8');
 
     await running.stop();
     running = await start(running.port);
 
     expect(readFileSync(join(clone, '.dev.vars'), 'utf8')).toBe(vars);
-    const kept = answerOf(running.curl.replace('-X PUT', '-X GET').replace(/ -d '.*'$/, ''));
+    const kept = await send(running.curl.replace('-X PUT', '-X GET').replace(/ -d '.*'$/, ''));
     expect(kept.body).toEqual(body);
-  }, 180_000);
+  });
 
-  it('says so where the port is taken, and how to choose another', () => {
-    const taken = shell(`npm start -- --port ${running.port}`);
+  it('npm start refuses a port that is taken, and says how to choose another', async () => {
+    const taken = await shell(`npm start -- --port ${running.port}`);
 
     expect(taken.status).toBe(1);
     expect(taken.stderr).toContain(
@@ -119,11 +94,13 @@ describe('npm start', () => {
     );
   });
 
-  it('serves the worked example of the README, line by line, to the history that tells what a judge and a reviewer did', () => {
+  it('the example of the README works as pasted: each line gets the status that its comment promises', async () => {
     const example = exampleOf(read('README.md'));
     const promised = [...example.matchAll(/^# (\d{3}) /gm)].map(([, status]) => status);
 
-    const output = shell(example.replaceAll('127.0.0.1:8787', `127.0.0.1:${running.port}`)).stdout;
+    const output = await outputOf(
+      example.replaceAll('127.0.0.1:8787', `127.0.0.1:${running.port}`),
+    );
 
     const given = [...output.matchAll(/HTTP\/1\.1 (\d{3}) /g)].map(([, status]) => status);
     expect(promised.length).toBeGreaterThan(8);
@@ -145,27 +122,20 @@ describe('npm start', () => {
     });
   });
 
-  it('explains itself, and refuses what it does not know', () => {
-    expect(shell('npm start -- --help').stdout).toContain('--port N');
-    expect(shell('npm start -- --port 99999').stderr).toContain(
-      '--port 99999 is not a port: 1 to 65535.',
-    );
-    expect(shell('npm start -- --prot 1').stderr).toContain("'--prot'");
+  it.each([
+    ['npm start -- --help', 'stdout', '--port N'],
+    ['npm start -- --port 99999', 'stderr', '--port 99999 is not a port: 1 to 65535.'],
+    ['npm start -- --prot 1', 'stderr', "'--prot'"],
+  ] as const)('%s explains on %s: %s', async (command, stream, text) => {
+    expect((await shell(command))[stream]).toContain(text);
   });
 });
 
-/** Whether nobody listens on the port any more, or not for ten seconds. */
-async function isFreed(port: number): Promise<boolean> {
-  for (let attempt = 0; attempt < 50; attempt++) {
-    const isRefused = await fetch(`http://127.0.0.1:${port}/health`).then(
-      () => false,
-      () => true,
-    );
-    if (isRefused) return true;
-    await pause(200);
-  }
-  return false;
-}
+const isFreed = (port: number) =>
+  fetch(`http://127.0.0.1:${port}/health`).then(
+    () => false,
+    () => true,
+  );
 
 describe("an identity provider's settings in .dev.vars", () => {
   const file = join(clone, '.dev.vars');
@@ -212,12 +182,12 @@ describe("an identity provider's settings in .dev.vars", () => {
       'JWT_ACCOUNT_CLAIM must be a JSON Pointer',
     ],
   ])(
-    'are refused before anything is served, by npm start and npm run token: %s',
-    (_, lines, fault) => {
+    'npm start and npm run token refuse a wrong setting, name it, and leave .dev.vars as it is: %s',
+    async (_, lines, fault) => {
       write(...lines);
       const kept = readFileSync(file, 'utf8');
 
-      for (const { status, stderr } of commands.map(shell)) {
+      for (const { status, stderr } of await Promise.all(commands.map(shell))) {
         expect(status).toBe(1);
         expect(stderr).toContain(`A setting in .dev.vars is wrong: ${fault}`);
         expect(stderr).not.toContain('delete the file');
@@ -226,17 +196,17 @@ describe("an identity provider's settings in .dev.vars", () => {
     },
   );
 
-  it('get no development token, and no advice that would lose them', () => {
+  it('npm run token prints no token for an identity provider, and no advice that would lose its settings', async () => {
     write(...provider);
 
-    const { status, stdout, stderr } = shell('npm run -s token');
+    const { status, stdout, stderr } = await shell('npm run -s token');
 
     expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
     expect(stderr).toMatch(/^Tokens come from your identity provider/);
     expect(stderr).not.toContain('npm start');
   });
 
-  it('shape a development token where there is a secret', () => {
+  it('npm run token shapes a token by the settings of an identity provider, if there is a secret', async () => {
     write(
       secret,
       'JWT_ISSUER=https://issuer.example',
@@ -245,11 +215,8 @@ describe("an identity provider's settings in .dev.vars", () => {
       'JWT_RUN_CLAIM=/o/run',
     );
 
-    const {
-      iat: _,
-      exp: __,
-      ...claims
-    } = decodeJwt(shell(`npm run -s token -- --run ${SAMPLE.run}`).stdout.trim());
+    const token = await outputOf(`npm run -s token -- --run ${SAMPLE.run}`);
+    const { iat: _, exp: __, ...claims } = decodeJwt(token.trim());
 
     expect(claims).toEqual({
       iss: 'https://issuer.example',
@@ -260,7 +227,7 @@ describe("an identity provider's settings in .dev.vars", () => {
     });
   });
 
-  it('are served without a curl line that would not work, until npm gets a SIGTERM', async () => {
+  it('npm start with an identity provider prints no curl line, and serves until npm gets a SIGTERM', async () => {
     write(...provider);
     const { output, port, npm } = await start(await freePort());
 
@@ -268,26 +235,17 @@ describe("an identity provider's settings in .dev.vars", () => {
     expect(readFileSync(file, 'utf8')).toMatch(/^JWT_JWKS_URL=[\s\S]*\nLINK_SECRET=[\w-]{64}\n$/);
     expect(output).toContain('Tokens come from your identity provider');
 
-    process.kill(npm, 'SIGTERM');
+    process.kill(npm.pid, 'SIGTERM');
+    await npm.closed;
     expect(await isFreed(port)).toBe(true);
-  }, 180_000);
+  });
 
-  it('are not served where wrangler ends: npm start ends too, and says why', async () => {
+  it('npm start ends if wrangler ends, and says why', async () => {
     write(secret);
-    const home = { HOME: '/dev/null', XDG_CONFIG_HOME: '/dev/null' };
-    const args = [
-      'src/cli/with-node.js',
-      'node',
-      'src/cli/start.ts',
-      '--port',
-      String(await freePort()),
-    ];
+    const env = { ...place.env, HOME: '/dev/null', XDG_CONFIG_HOME: '/dev/null' };
+    const program = ['src/cli/start.ts', '--port', String(await freePort())];
 
-    const { status, stderr } = spawnSync('node', args, {
-      cwd: clone,
-      env: { ...env, ...home },
-      encoding: 'utf8',
-    });
+    const { status, stderr } = await run({ ...place, env }, 'node', ...WITH_NODE, ...program);
 
     expect(status).toBe(1);
     expect(stderr).toContain("mkdir '/dev/null/.wrangler'");
@@ -295,57 +253,62 @@ describe("an identity provider's settings in .dev.vars", () => {
     expect(stderr).toContain(
       'wrangler dev ended with 1, and the Worker with it: its own message is above.',
     );
-  }, 180_000);
+  });
 });
 
 describe('npm run token', () => {
-  // What npm start makes, should this be run without it.
+  // npm start creates the file; these tests may run without it.
   beforeAll(() => {
     const file = join(clone, '.dev.vars');
     if (!existsSync(file)) writeFileSync(file, `JWT_SECRET=${'x'.repeat(32)}\n`);
   });
 
-  it('prints a token and nothing else, with the account, author and lifetime that are asked for', () => {
-    const minted = shell('npm run -s token -- --account acc_a --subject someone --expires 2h');
-    const { iat = 0, exp = 0, ...claims } = decodeJwt(minted.stdout.trim());
+  it('npm run token prints only a token, with the account, author and lifetime of its options', async () => {
+    const token = await outputOf(
+      'npm run -s token -- --account acc_a --subject someone --expires 2h',
+    );
+    const { iat = 0, exp = 0, ...claims } = decodeJwt(token.trim());
 
-    expect(minted.stdout).toMatch(/^[\w-]+\.[\w-]+\.[\w-]+\n$/);
+    expect(token).toMatch(/^[\w-]+\.[\w-]+\.[\w-]+\n$/);
     expect(claims).toEqual({ account_id: 'acc_a', sub: 'someone' });
     expect(exp - iat).toBe(7200);
   });
 
-  it('mints a token for one evaluation, as a webhook sender gets it', () => {
-    const { run, evaluation } = SAMPLE;
-    const minted = shell(
-      `npm run -s token -- --run ${run} --evaluation ${evaluation} --scope 'a b' --expires 30d`,
+  it('npm run token mints a token for one evaluation, as a webhook sender gets it', async () => {
+    const token = await outputOf(
+      `npm run -s token -- --run ${SAMPLE.run} --evaluation ${SAMPLE.evaluation} --scope 'a b' --expires 30d`,
     );
-    const { iat = 0, exp = 0, ...claims } = decodeJwt(minted.stdout.trim());
+    const { iat = 0, exp = 0, ...claims } = decodeJwt(token.trim());
 
-    expect(claims).toMatchObject({ run_id: run, evaluation_id: evaluation, scope: 'a b' });
+    expect(claims).toMatchObject({
+      run_id: SAMPLE.run,
+      evaluation_id: SAMPLE.evaluation,
+      scope: 'a b',
+    });
     expect(exp - iat).toBe(30 * 24 * 3600);
   });
 
-  it('explains itself, and refuses what it cannot do', () => {
-    expect(shell('npm run -s token -- --run all').stderr).toContain('--run all is not a UUID.');
-    expect(shell('npm run -s token -- --help').stdout).toContain('--account ID');
-    expect(shell('npm run -s token -- --expires soon').stderr).toContain(
-      '--expires soon is not a time span',
-    );
-    const elsewhere = spawnSync('node', [join(project, 'src/cli/token.ts')], {
-      cwd: tmpdir(),
-      env,
-      encoding: 'utf8',
-    });
-    expect(elsewhere.status).toBe(1);
-    expect(elsewhere.stderr).toContain('run `npm start` once');
+  it.each([
+    ['npm run -s token -- --run all', 'stderr', '--run all is not a UUID.'],
+    ['npm run -s token -- --help', 'stdout', '--account ID'],
+    ['npm run -s token -- --expires soon', 'stderr', '--expires soon is not a time span'],
+  ] as const)('%s explains on %s: %s', async (command, stream, text) => {
+    expect((await shell(command))[stream]).toContain(text);
+  });
+
+  it('npm run token outside of a started project says to run npm start', async () => {
+    const elsewhere = { ...place, cwd: tmpdir() };
+
+    const { status, stderr } = await run(elsewhere, 'node', join(project, 'src/cli/token.ts'));
+
+    expect(status).toBe(1);
+    expect(stderr).toContain('run `npm start` once');
   });
 });
 
-describe('drizzle/', () => {
-  it('holds a migration for everything in the schema', () => {
-    const before = shell('ls drizzle').stdout;
+it('drizzle/ has a migration for everything in the schema', async () => {
+  const before = await outputOf('ls drizzle');
 
-    expect(shell('npm run -s migration').stdout).toContain('No schema changes');
-    expect(shell('ls drizzle').stdout).toBe(before);
-  });
+  expect(await outputOf('npm run -s migration')).toContain('No schema changes');
+  expect(await outputOf('ls drizzle')).toBe(before);
 });

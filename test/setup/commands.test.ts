@@ -1,0 +1,221 @@
+/**
+ * The commands of the pages that no other test executes: those of a contributor, and those of an operator as far as they
+ * go without an account. Of a slow program only `--help` runs. test/node/pages.test.ts fails for a command of a page that
+ * no test executes.
+ */
+import {
+  appendFileSync,
+  chmodSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it, onTestFinished } from 'vitest';
+import { SAMPLE } from '../../src/cli/mint.ts';
+import { readSettings } from '../../src/settings.ts';
+import { commandsOf, FILES, PAGES, read, sectionOf, shellBlocksOf } from '../node/pages.ts';
+import { cloneProject } from './clone.ts';
+
+const { folder, outputOf, remove } = cloneProject();
+afterAll(remove);
+
+const OPERATING = '.github/OPERATING.md';
+const inClone = (file: string) => readFileSync(join(folder, file), 'utf8');
+
+/** Every table; each has a column for the account. */
+const TABLES = [...read('drizzle/0000_create_tables.sql').matchAll(/CREATE TABLE `(\w+)`/g)].map(
+  ([, name = '']) => name,
+);
+
+/** The commands of wrangler that need an account, each with the options that the pages give it. */
+const WRANGLER = [
+  ['tail'],
+  ['rollback'],
+  ['secret put'],
+  ['d1 create'],
+  ['d1 time-travel info'],
+  ['d1 time-travel restore'],
+].map(([name = '']): [string, string[]] => {
+  const used = PAGES.flatMap(commandsOf).filter(({ text }) => text.includes(`wrangler ${name}`));
+  return [
+    name,
+    used.flatMap(
+      ({ text }) => text.replaceAll(/'[^']*'|"[^"]*"/g, '').match(/--[a-z][\w-]*/g) ?? [],
+    ),
+  ];
+});
+
+/** Runs a script with a stand-in for curl, and returns the URL and the body that curl would have sent. */
+async function readRequest(script: string) {
+  const bin = join(folder, '.stand-ins');
+  mkdirSync(bin, { recursive: true });
+  for (const [name, program] of Object.entries({ curl: `printf '%s\\n--\\n' "$@"`, jq: 'cat' })) {
+    writeFileSync(join(bin, name), `#!/bin/sh\n${program}\n`);
+    chmodSync(join(bin, name), 0o755);
+  }
+  const args = (await outputOf(`PATH=${bin}:$PATH\n${script}`)).split('\n--\n');
+  return {
+    url: args.find((arg) => arg.startsWith('https:')),
+    data: JSON.parse(args[args.indexOf('-d') + 1] ?? ''),
+  };
+}
+
+describe('a contributor', () => {
+  it.each([
+    ['npm run sql', readdirSync('src').map((name) => `src/${name}/sql.generated.ts`)],
+    ['npm run openapi', ['src/openapi.generated.json']],
+    ['npm run cf-typegen', ['src/env.d.ts']],
+  ])('%s changes nothing in a clean clone', async (command, files) => {
+    await outputOf(command);
+
+    const written = files.filter((file) => FILES.includes(file));
+    expect(written.length).toBeGreaterThan(0);
+    expect(written.map(inClone)).toEqual(written.map(read));
+  });
+
+  it('npm run migration writes a migration for a change of the schema, and an empty one with --custom', async () => {
+    const copy = cloneProject();
+    onTestFinished(copy.remove);
+    const table = "\nexport const example = sqliteTable('example', { id: text().primaryKey() });\n";
+    appendFileSync(join(copy.folder, 'src/db/schema.ts'), table);
+
+    await copy.outputOf('npm run migration -- --name verb_noun');
+    await copy.outputOf('npm run migration -- --custom --name verb_noun');
+
+    const drizzle = join(copy.folder, 'drizzle');
+    const written = readdirSync(drizzle).filter((name) => name.endsWith('_verb_noun.sql'));
+    expect(written.map((name) => readFileSync(join(drizzle, name), 'utf8').trim())).toEqual([
+      'CREATE TABLE `example` (\n\t`id` text PRIMARY KEY NOT NULL\n);',
+      '-- Custom SQL migration file, put your code below! --',
+    ]);
+  });
+
+  it('npm test with the name of a file runs only the tests of that file', async () => {
+    expect(await outputOf('npm test -- test/label.test.ts')).toMatch(/Test Files .*1 passed/);
+  });
+
+  it('npm run check:random selects the property tests and the write model', async () => {
+    expect(await outputOf("npm run check:random -- --testNamePattern 'of no name'")).toMatch(
+      /Test Files .*4 skipped/,
+    );
+  });
+
+  it.each(['npm run soak', 'npm run bench'])(
+    '%s says with --help what it does',
+    async (command) => {
+      const { scripts } = JSON.parse(read('package.json'));
+      const [program] = /node test\/\S+\.ts$/.exec(scripts[command.slice('npm run '.length)]) ?? [];
+
+      expect(await outputOf(`${program} --help`)).toContain(command);
+    },
+  );
+
+  it('npm run bench has each part that a page names', async () => {
+    const help = await outputOf('node test/bench/run.ts --help');
+    const named = PAGES.flatMap(commandsOf).flatMap(
+      ({ text }) => /^npm run bench -- (\w+)/.exec(text)?.slice(1) ?? [],
+    );
+
+    expect(named.filter((part) => !help.includes(part))).toEqual([]);
+    expect(named).not.toEqual([]);
+  });
+});
+
+describe('an operator', () => {
+  it('npx wrangler and npm run wrangler run the wrangler that is installed', async () => {
+    const { version } = JSON.parse(read('node_modules/wrangler/package.json'));
+
+    expect(await outputOf('npx wrangler --version')).toContain(version);
+    expect(await outputOf('npm run -s wrangler -- --version')).toContain(version);
+  });
+
+  it.each(WRANGLER)('wrangler %s has each option that a page names', async (command, options) => {
+    const help = await outputOf(`wrangler ${command} --help`);
+
+    expect(options.filter((option) => !new RegExp(`${option}\\b`).test(help))).toEqual([]);
+  });
+
+  it('openssl rand -base64 48 makes a secret that is long enough', async () => {
+    const JWT_SECRET = (await outputOf('openssl rand -base64 48')).trim();
+
+    expect(readSettings({ JWT_SECRET }).keys.kind).toBe('secret');
+  });
+
+  const ask = shellBlocksOf(sectionOf(OPERATING, 'Ask the log')).join('\n');
+  const page = read(OPERATING);
+  const queries = new Set(
+    commandsOf(OPERATING).flatMap(({ text }) => (text.startsWith('logs ') ? [text] : [])),
+  );
+
+  it.each([...queries])(
+    'a query of the log names only fields and words that the page lists: %s',
+    async (query) => {
+      const { url, data } = await readRequest(
+        `${ask.replaceAll(/<[^>]+>/g, 'x')}\n${query.replaceAll(/<[^>]+>/g, 'x')}`,
+      );
+
+      expect(url).toBe(
+        'https://api.cloudflare.com/client/v4/accounts/x/workers/observability/telemetry/query',
+      );
+      const [service, ...filters] = data.parameters.filters;
+      expect(service).toEqual({
+        key: '$metadata.service',
+        operation: 'eq',
+        type: 'string',
+        value: 'run-evaluation',
+      });
+      const words = query
+        .split(' ')
+        .slice(1)
+        .map((word) => word.replaceAll(/<[^>]+>/g, 'x'));
+      expect(filters).toHaveLength(Math.floor(words.length / 3));
+      for (const { key, value, type } of filters) {
+        expect(page).toContain(`\`${key}\``);
+        if (type === 'string' && key !== 'request_id') expect(page).toContain(`\`${value}\``);
+      }
+    },
+  );
+
+  it('the rule against a flood of bad tokens is JSON and agrees with the words of its page', async () => {
+    const section = sectionOf(OPERATING, 'A flood of bad tokens');
+
+    const { url, data } = await readRequest(`ZONE=zone\n${shellBlocksOf(section).join('\n')}`);
+
+    expect(url).toBe(
+      'https://api.cloudflare.com/client/v4/zones/zone/rulesets/phases/http_ratelimit/entrypoint/rules',
+    );
+    expect(section).toContain(`Expression (requests):   ${data.expression}\n`);
+    expect(section).toContain(`Counting expression:     ${data.ratelimit.counting_expression}\n`);
+    const { requests_per_period, period, mitigation_timeout } = data.ratelimit;
+    expect(section).toContain(`${requests_per_period} requests in ${period} seconds`);
+    expect(section).toContain(`${mitigation_timeout} seconds, status 429`);
+  });
+
+  it('the commands that erase an account erase all of it, and nothing of another account', async () => {
+    const { account } = SAMPLE;
+    const execute = async (sql: string) => {
+      const results = JSON.parse(
+        await outputOf(`wrangler d1 execute DB --local --json --command "${sql}"`),
+      );
+      return results.at(-1).results;
+    };
+    const isOf = (row: string) =>
+      `iif(account_id = '${account}', 'its', 'of others') AS whose, '${row}' AS row`;
+    const counts = TABLES.map(
+      (table) => `SELECT ${isOf(table)}, count(*) AS count FROM ${table} GROUP BY 1`,
+    ).join(' UNION ALL ');
+    await outputOf('npm run migrate');
+    await outputOf('wrangler d1 execute DB --local --file src/cli/sample.sql');
+    const before = await execute(`UPDATE run_evaluation SET value = 1; ${counts}`);
+
+    const [erase = ''] = shellBlocksOf(sectionOf(OPERATING, 'Erase an account'));
+    await outputOf(erase.replace('--remote', '--local').replaceAll('<account>', account));
+
+    const others = before.filter(({ whose }: { whose: string }) => whose === 'of others');
+    expect(others.length).toBeGreaterThan(2);
+    expect(before.length).toBeGreaterThan(others.length + 2);
+    expect(await execute(counts)).toEqual(others);
+  });
+});

@@ -1,0 +1,13 @@
+/** The tests that run the project's own commands, apart from `npm test`: `npm run check:setup`. */
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  test: {
+    include: ['test/setup/*.test.ts'],
+    silent: 'passed-only',
+    maxWorkers: 2,
+    // The longest test takes 12 s on a quiet machine with two cores.
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
+  },
+});
