@@ -1,4 +1,4 @@
-/** What an install takes: packages by their hash, and no program of theirs. */
+/** An install takes each package by its hash, and runs no program of a package. */
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
@@ -13,7 +13,7 @@ const entriesOf = (file: string): [string, Entry][] =>
     ([path]) => path !== '',
   );
 
-it.each(LOCKFILES)('takes each package of %s by a hash', (file) => {
+it.each(LOCKFILES)('each package of %s has a hash', (file) => {
   const entries = entriesOf(file);
 
   expect(entries.length).toBeGreaterThan(0);
@@ -21,15 +21,15 @@ it.each(LOCKFILES)('takes each package of %s by a hash', (file) => {
   expect(entries.filter(([, { integrity }]) => !integrity?.startsWith('sha512-'))).toEqual([]);
 });
 
-it.each(LOCKFILES)('names no registry in %s', (file) => {
+it.each(LOCKFILES)('%s names no registry', (file) => {
   expect(entriesOf(file).filter(([, { resolved }]) => resolved !== undefined)).toEqual([]);
 });
 
-it.each(FOLDERS)('runs no install script in %s', (folder) => {
+it.each(FOLDERS)('npm ci in the folder %s runs no install script', (folder) => {
   expect(readFileSync(`${folder}/.npmrc`, 'utf8')).toMatch(/^ignore-scripts=true$/m);
 });
 
-it('runs the scripts on the Node of the lockfile, whatever Node runs npm, and passes on how they end', () => {
+it('a script runs on the Node of the lockfile, whatever Node runs npm, and its status is passed on', () => {
   const pinned = entriesOf('package-lock.json').filter(([path]) =>
     /node_modules\/node-(bin-)?(linux|darwin|win)-/.test(path),
   );
@@ -40,8 +40,8 @@ it('runs the scripts on the Node of the lockfile, whatever Node runs npm, and pa
     });
 
   expect(pinned).toHaveLength(5);
-  expect(pinned.map(([, { version }]) => `v${version}\n`)).toEqual(
-    Array.from({ length: 5 }, () => run('console.log(process.version)').stdout),
-  );
+  const [version, ...others] = new Set(pinned.map(([, entry]) => `v${entry.version}\n`));
+  expect(others).toEqual([]);
+  expect(run('console.log(process.version)').stdout).toBe(version);
   expect(run('process.exit(7)').status).toBe(7);
 });

@@ -1,10 +1,15 @@
-/** The built Worker on a real wire: a remote key set that is fetched, and the raw bytes of a header. No mock can show either. */
+/** The built Worker on a real wire: it fetches a remote key set, and reads the raw bytes of a header. No mock can show either. */
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import { connect } from 'node:net';
 import { type CryptoKey, exportJWK, generateKeyPair, SignJWT } from 'jose';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { createTestHarness } from 'wrangler';
+
+/** A regular expression that backtracks at each space takes twice as long in every attempt; a linear one a few milliseconds. */
+const BACKTRACKING_MS = 1000;
+/** On a busy machine any attempt may be slow, but not all. */
+const ATTEMPTS = 5;
 
 let issuer: Server;
 let key: CryptoKey;
@@ -39,7 +44,7 @@ afterAll(async () => {
   issuer.close();
 });
 
-/** After authentication the path is refused, so 400 says that the token was accepted. */
+/** The Worker refuses the path only after authentication, so 400 means that it accepted the token. */
 async function ask(kid: string): Promise<number> {
   const token = await new SignJWT({ account_id: 'acc_a' })
     .setProtectedHeader({ alg: 'ES256', kid })
@@ -55,7 +60,7 @@ async function ask(kid: string): Promise<number> {
   return response.status;
 }
 
-it('verifies with the keys of a real issuer, fetched once for ten concurrent requests', async () => {
+it('ten concurrent requests are verified with the keys of a real issuer, which the Worker fetches once', async () => {
   const statuses = await Promise.all(Array.from({ length: 10 }, () => ask('key-1')));
 
   expect(statuses).toEqual(Array.from({ length: 10 }, () => 400));
@@ -63,24 +68,31 @@ it('verifies with the keys of a real issuer, fetched once for ten concurrent req
   expect(await ask('key-2')).toBe(401);
 });
 
-/** Sends an Authorization header byte for byte; resolves with the status line and the milliseconds it took. */
-async function sendRaw(authorization: Buffer): Promise<{ line: string; took: number }> {
+/** Sends an Authorization header byte for byte. Resolves with the status line and the milliseconds until it came. */
+async function sendRaw(authorization: Buffer): Promise<{ line: string; milliseconds: number }> {
   const socket = connect(Number(url.port), url.hostname);
   const started = performance.now();
   const head = `PUT /v1/run/x/evaluation/y HTTP/1.1\r\nHost: ${url.host}\r\nConnection: close\r\nContent-Length: 0\r\nAuthorization: `;
   socket.write(Buffer.concat([Buffer.from(head), authorization, Buffer.from('\r\n\r\n')]));
   const [chunk] = await once(socket, 'data');
   socket.destroy();
-  return { line: String(chunk).split('\r\n')[0] ?? '', took: performance.now() - started };
+  const milliseconds = performance.now() - started;
+  return { line: String(chunk).split('\r\n')[0] ?? '', milliseconds };
 }
 
-it('checks a header without a token in linear time, also a line separator after many spaces', async () => {
-  const spaces = ' '.repeat(60_000);
-  for (const end of ['x', '\u2028x', '.'.repeat(60_000)]) {
-    const { line, took } = await sendRaw(Buffer.from(`Bearer${spaces}${end}`));
+it.each([
+  ['a letter', 'x'],
+  ['a line separator', '\u2028x'],
+  ['as many dots', '.'.repeat(60_000)],
+])('a header of 60,000 spaces and %s is refused in linear time', async (_, end) => {
+  const header = Buffer.from(`Bearer${' '.repeat(60_000)}${end}`);
 
+  const times: number[] = [];
+  while (times.length < ATTEMPTS) {
+    const { line, milliseconds } = await sendRaw(header);
     expect(line).toBe('HTTP/1.1 401 Unauthorized');
-    // A regular expression that backtracks at each space takes two seconds for this, a linear one milliseconds.
-    expect(took).toBeLessThan(1000);
+    times.push(milliseconds);
   }
+
+  expect(Math.min(...times)).toBeLessThan(BACKTRACKING_MS);
 });
