@@ -90,9 +90,17 @@ export async function run(place: Place, command: string, ...args: string[]): Pro
   return child.closed;
 }
 
-/** Kills all that still runs. */
+/** Kills all commands that still run, with all that they started. */
 export async function killChildren(): Promise<void> {
   const children = [...running];
   for (const { signal } of children) signal('SIGKILL');
   await Promise.all(children.map(({ closed }) => closed));
+}
+
+// A terminal's Ctrl-C reaches the test runner and not the commands, which have process groups of their own.
+for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  process.once(name, () => {
+    for (const { signal } of running) signal('SIGKILL');
+    process.kill(process.pid, name);
+  });
 }

@@ -305,10 +305,3 @@ describe('npm run token', () => {
     expect(stderr).toContain('run `npm start` once');
   });
 });
-
-it('drizzle/ has a migration for everything in the schema', async () => {
-  const before = await outputOf('ls drizzle');
-
-  expect(await outputOf('npm run -s migration')).toContain('No schema changes');
-  expect(await outputOf('ls drizzle')).toBe(before);
-});

@@ -145,8 +145,8 @@ async function keepKeySet(ageSeconds: number) {
   await advance(ageSeconds);
 }
 
-describe('a crowd of strangers who reset their connections', () => {
-  it('keeps no honest caller from an isolate that has no key set yet, and the issuer gets one request', async () => {
+describe('a crowd of strangers', () => {
+  it('strangers who reset their connections keep no honest caller from an isolate without a key set, and the issuer gets one request', async () => {
     await attack(withKnownKey);
     const { answers } = await startToAsk('key-1');
     await attack(withKnownKey);
@@ -158,7 +158,7 @@ describe('a crowd of strangers who reset their connections', () => {
     expect(fetches).toHaveLength(1);
   });
 
-  it('makes nobody wait for longer than a second at the expiry of a key set, and the issuer gets one request', async () => {
+  it('strangers who reset their connections make nobody wait longer than a second at the expiry of a key set, and the issuer gets one request', async () => {
     await keepKeySet(FRESH_SECONDS);
     await attack(withKnownKey);
     const { answers } = await startToAsk('key-1', 5);
@@ -171,7 +171,7 @@ describe('a crowd of strangers who reset their connections', () => {
     expect(fetches).toHaveLength(2);
   });
 
-  it('makes a rotation take no longer than two searches and the pause between them, and no honest caller gets 401', async () => {
+  it('strangers who reset their connections make a rotation take no longer than two searches and the pause between them, and no honest caller gets 401', async () => {
     await keepKeySet(FRESH_SECONDS / 10);
     await attack(withUnknownKey);
     const search = await fetchNumber(2);
@@ -192,7 +192,7 @@ describe('a crowd of strangers who reset their connections', () => {
     expect(fetches).toHaveLength(3);
   });
 
-  it('changes nothing in an outage: the kept key set serves, and the issuer gets one request in five seconds', async () => {
+  it('strangers who reset their connections change nothing in an outage: the kept key set serves, and the issuer gets one request in five seconds', async () => {
     await keepKeySet(FRESH_SECONDS);
     await attack(withKnownKey);
     const { answers } = await startToAsk('key-1');
@@ -210,7 +210,7 @@ describe('a crowd of strangers who reset their connections', () => {
     await fetchNumber(3);
   });
 
-  it('changes nothing in an outage of an issuer whose keys were never fetched: 503 with Retry-After, after one request', async () => {
+  it('strangers who reset their connections change nothing in an outage without a key set: 503 with Retry-After, after one request', async () => {
     await attack(withKnownKey);
     const { answers } = await startToAsk('key-1');
     await attack(withKnownKey);
@@ -222,7 +222,7 @@ describe('a crowd of strangers who reset their connections', () => {
     expect(fetches).toHaveLength(1);
   });
 
-  it('leaves one log line for each request', async () => {
+  it('each stranger who resets the connection leaves one log line', async () => {
     await attack(withKnownKey);
     const { answers } = await startToAsk('key-1');
     publish(await fetchNumber(1), 'key-1');
@@ -245,8 +245,8 @@ describe('a crowd of strangers who reset their connections', () => {
   });
 });
 
-describe('a stranger who starts the refresh and resets the connection', () => {
-  it('leaves the fetched key set to later callers', async () => {
+describe('one stranger', () => {
+  it('a stranger who starts a refresh and resets the connection leaves the fetched key set to later callers', async () => {
     await attack(withKnownKey, 1);
     publish(await fetchNumber(1), 'key-1');
 
@@ -254,7 +254,7 @@ describe('a stranger who starts the refresh and resets the connection', () => {
     expect(fetches).toHaveLength(1);
   });
 
-  it('costs a later caller three seconds at most if the issuer sends its answer byte by byte: then 503', async () => {
+  it('a stranger who starts a refresh and resets the connection costs a later caller three seconds at most, although the issuer sends its answer byte by byte', async () => {
     await attack(withKnownKey, 1);
     const trickling = await fetchNumber(1);
     trickling?.write(' ');
