@@ -8,7 +8,7 @@ import { migrationStatements } from './migrations.ts';
 const JWT_SECRET = 'a-secret-of-the-end-to-end-suite-and-nothing-else';
 const LABEL = '018f4d3a-0001-7000-8000-000000000001';
 
-/** As much of D1 as is needed here; its types are those of the runtime. */
+/** The part of D1 that this file uses; the types of D1 belong to the runtime. */
 type Bindings = { readonly DB: { prepare: (sql: string) => { run: () => Promise<unknown> } } };
 
 let server: ReturnType<typeof createTestHarness>;
@@ -54,7 +54,7 @@ const create = (run: string, value: number) =>
   });
 
 describe('the built Worker', () => {
-  it('keeps an evaluation from its creation over its changes to its history', async () => {
+  it('the built Worker keeps an evaluation from its creation over its changes to its history', async () => {
     const run = crypto.randomUUID();
     const created = await create(run, 3);
     const path = created.headers.get('location') ?? '';
@@ -73,7 +73,7 @@ describe('the built Worker', () => {
     expect(history.map(({ value }: { value: number }) => value)).toEqual([7, 3]);
   });
 
-  it('refuses what the label does not allow, and says what it does', async () => {
+  it("the built Worker refuses a value outside the label's range, and says the range", async () => {
     const { status, body } = await create(crypto.randomUUID(), 11);
 
     expect({ status, body }).toEqual({
@@ -83,17 +83,20 @@ describe('the built Worker', () => {
   });
 
   it.each([
-    ['of a told length', (text: string) => text],
-    ['in chunks of no told length', (text: string) => new Blob([text]).stream()],
-  ])('takes a body of 65,536 bytes and refuses one more, %s', async (_, bodyOf) => {
-    const path = (await create(crypto.randomUUID(), 3)).headers.get('location') ?? '';
-    const text = (length: number) => `{"value":5,"pad":"${'x'.repeat(length - 20)}"}`;
+    ['with a Content-Length', (text: string) => text],
+    ['in chunks without a Content-Length', (text: string) => new Blob([text]).stream()],
+  ])(
+    'the built Worker accepts a body of 65,536 bytes and refuses a longer one, %s',
+    async (_, bodyOf) => {
+      const path = (await create(crypto.randomUUID(), 3)).headers.get('location') ?? '';
+      const text = (length: number) => `{"value":5,"pad":"${'x'.repeat(length - 20)}"}`;
 
-    const [fits, tooLong] = [text(65_536), text(65_537)];
-    expect(Buffer.byteLength(fits)).toBe(65_536);
+      const [fits, tooLong] = [text(65_536), text(65_537)];
+      expect(Buffer.byteLength(fits)).toBe(65_536);
 
-    expect((await send(path, { method: 'PUT', body: bodyOf(tooLong) })).status).toBe(413);
-    expect((await send(path)).body).toMatchObject({ value: 3 });
-    expect((await send(path, { method: 'PUT', body: bodyOf(fits) })).status).toBe(200);
-  });
+      expect((await send(path, { method: 'PUT', body: bodyOf(tooLong) })).status).toBe(413);
+      expect((await send(path)).body).toMatchObject({ value: 3 });
+      expect((await send(path, { method: 'PUT', body: bodyOf(fits) })).status).toBe(200);
+    },
+  );
 });
