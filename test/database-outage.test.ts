@@ -44,6 +44,8 @@ const FINAL = [
   'near "SELCT": syntax error at offset 0: SQLITE_ERROR',
   'string or blob too big: SQLITE_TOOBIG',
   'column index out of range: SQLITE_RANGE',
+  'no such table: run_evaluation',
+  'CHECK constraint failed: value_is_finite',
 ];
 
 const OVERLOAD = [

@@ -19,15 +19,21 @@ const BACKOFF_MS = 50;
 const RETRY_AFTER_TRANSIENT_SECONDS = 1;
 
 /**
- * Parts of the messages of errors that no retry can help: SQLite's result codes for a constraint, a
- * type, SQL that does not compile or a missing table, a wrong number of parameters, and a text that
- * is too large; and D1's own error for a type. Nothing was stored then.
+ * Parts of the messages of errors that no retry can help. SQLite's words and result codes say that
+ * a constraint or a type is violated, that SQL does not compile, that a table is missing, that a
+ * text is too large; D1 says that it cannot bind a value. Nothing was stored then.
  */
 const FINAL = [
+  'constraint failed',
   'SQLITE_CONSTRAINT',
+  'datatype mismatch',
   'SQLITE_MISMATCH',
+  'syntax error',
+  'no such table',
+  'no such column',
   'SQLITE_ERROR',
   'SQLITE_RANGE',
+  'too big',
   'SQLITE_TOOBIG',
   'D1_TYPE_ERROR',
 ];
