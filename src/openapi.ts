@@ -344,6 +344,11 @@ export const parameters = named({
       'otherwise 412, also for the value that is stored. Weak tags never match; `*` matches ' +
       'every version. Without this header the last write wins.',
   ),
+  IfMatchToRead: headerParameter(
+    'if-match',
+    'Entity tags as they came in `ETag`: the response is 412 unless one of them is current. Weak ' +
+      'tags never match; `*` matches every version.',
+  ),
   IfNoneMatch: headerParameter(
     'if-none-match',
     'Entity tags that the caller has already, or `*`. Weak tags match too. A malformed list is ' +
@@ -377,15 +382,18 @@ export const parameters = named({
 const BAD_BODY =
   '`Idempotency-Key` is not 1 to 255 visible ASCII characters. The body is incomplete or only ' +
   'a part (`Content-Range`), is not JSON in UTF-8, or is not an object';
+const BAD_IF_MATCH =
+  '`If-Match` is neither `*` nor a list of entity tags in double quotes, or names over 100 versions';
+/** Preconditions guard one resource: a list and a create take none. */
+export const NO_PRECONDITION =
+  'a precondition is sent, such as `If-Match`, which is not taken here';
 /** These are the faults of a malformed request that several resources share. */
 export const MALFORMED = {
-  create: BAD_BODY,
-  update:
-    '`If-Match` is neither `*` nor a list of entity tags in double quotes; `If-None-Match` is ' +
-    'sent, which an update does not take; ' +
-    BAD_BODY,
+  create: `${NO_PRECONDITION}; ${BAD_BODY}`,
+  update: `${BAD_IF_MATCH}; a precondition other than \`If-Match\` is sent; ${BAD_BODY}`,
+  read: `${BAD_IF_MATCH}; \`If-Modified-Since\` or \`If-Unmodified-Since\` is sent`,
   page: (maxRows: number) =>
-    `\`limit\` is not a whole number from 1 to ${maxRows}; \`cursor\` is not one that came in ` +
+    `${NO_PRECONDITION}; \`limit\` is not a whole number from 1 to ${maxRows}; \`cursor\` is not one that came in ` +
     'a `Link` header',
 };
 

@@ -100,9 +100,14 @@ async function sendToLink(
   );
 }
 
+const AS_JSON = { accept: 'application/json' };
+
 /** What provokes a status of a link, where it is not what provokes it elsewhere. */
 const PROVOKE_OF_LINK: Record<number, Provoke> = {
-  400: (operation) => sendToLink(operation, { body: '{' }),
+  304: (operation) => sendToLink(operation, { headers: { ...AS_JSON, 'if-none-match': '*' } }),
+  400: (operation) =>
+    sendToLink(operation, { headers: { ...AS_JSON, 'if-match': 'x' }, body: '{' }),
+  412: (operation) => sendToLink(operation, { headers: { ...AS_JSON, 'if-match': '"x"' } }),
   404: (operation) => sendToLink(operation, { key: 'e30.e30.AAAA' }),
   413: (operation) => sendToLink(operation, { body: 'x'.repeat(LINK_BODY_MAX_BYTES + 1) }),
   415: (operation) => sendToLink(operation, { headers: { 'content-encoding': 'gzip' } }),
@@ -221,12 +226,16 @@ describe('each example of a failure', () => {
   ];
   const [createLink, byLink] = ['createEvaluationLink', 'updateEvaluationByLink'];
   const KEY = 'key-1';
+  const versions = (count: number) =>
+    Array.from({ length: count }, (_, n) => `"${new Date(n).toISOString()}"`).join();
   const failing: Record<string, Record<string, () => Promise<Response>>> = {
     BadRequest: {
       path: () => send(update, { path: (path) => path.replace(/[^/]+$/, 'x') }),
       run: () => send('listEvaluations', { path: (path) => path.replace(/run\/[^/]+/, 'run/x') }),
       'if-match': () => send(update, { headers: { 'if-match': 'x' } }),
       'if-none-match': () => send(update, { headers: { 'if-none-match': '*' } }),
+      precondition: () => send('createEvaluation', { headers: { 'if-match': '*' } }),
+      tags: () => send(update, { headers: { 'if-match': versions(101) } }),
       key: () => send(update, { headers: { 'idempotency-key': 'a b' } }),
       limit: () => send('listEvaluations', { path: (path) => `${path}?limit=0` }),
       cursor: () => send('listEvaluations', { path: (path) => `${path}?cursor=x` }),
@@ -634,6 +643,7 @@ describe('the parameters', () => {
     const page = ['query limit', 'query cursor'];
     const everywhere = ['header x-request-id', 'header x-d1-bookmark'];
     const key = 'header idempotency-key';
+    const conditional = ['header if-match', 'header if-none-match'];
     const declared = DOCUMENTED.map(({ operation }) => [
       operation.operationId,
       namesOf(operation.parameters),
@@ -642,17 +652,17 @@ describe('the parameters', () => {
     expect(Object.fromEntries(declared)).toEqual({
       createEvaluation: [key, ...everywhere],
       listEvaluations: ['query evaluation_label_id', ...page, ...everywhere],
-      getEvaluation: ['header if-none-match', ...everywhere],
+      getEvaluation: [...conditional, ...everywhere],
       updateEvaluation: ['header if-match', key, ...everywhere],
       updateEvaluationByPost: ['header if-match', key, ...everywhere],
       listReplacedValues: [...page, ...everywhere],
       createEvaluationLabel: [key, ...everywhere],
       listEvaluationLabels: [...page, ...everywhere],
-      getEvaluationLabel: ['header if-none-match', ...everywhere],
+      getEvaluationLabel: [...conditional, ...everywhere],
       updateEvaluationLabel: ['header if-match', key, ...everywhere],
       createEvaluationLink: everywhere,
       revokeEvaluationLink: everywhere,
-      getEvaluationByLink: ['header x-request-id'],
+      getEvaluationByLink: [...conditional, 'header x-request-id'],
       updateEvaluationByLink: ['header if-match', key, 'header x-request-id'],
       getDocument: ['header x-request-id'],
       getHealth: ['header x-request-id'],

@@ -309,7 +309,7 @@ describe('an update by a link', () => {
     });
     await expectRefusedUpdate(row, post(url, { value: 9 }, { 'if-none-match': '*' }), {
       status: 400,
-      error: 'An update takes If-Match, not If-None-Match: what it changes must exist.',
+      error: 'This operation takes If-Match, not If-None-Match.',
     });
     expect(
       (await worker(post(url, { value: 9 }, { 'if-match': `"${row.created_at}"` }))).status,

@@ -156,7 +156,7 @@ describe('If-None-Match on an update', () => {
 
       await expectRefusedUpdate(row, sent, {
         status: 400,
-        error: 'An update takes If-Match, not If-None-Match: what it changes must exist.',
+        error: 'This operation takes If-Match, not If-None-Match.',
       });
     },
   );

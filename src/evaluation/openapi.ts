@@ -129,7 +129,9 @@ export const refusals = api.named({
       'The evaluation_id in the path must be a UUID, such as ' +
       '018f4d3c-7a10-7c4e-9b52-3f6e0d9a1c01.',
     run: 'The id in the path must be a UUID, such as 018f4d3c-7a10-7c4e-9b52-3f6e0d9a1c01.',
-    'if-none-match': 'An update takes If-Match, not If-None-Match: what it changes must exist.',
+    'if-none-match': 'This operation takes If-Match, not If-None-Match.',
+    precondition: 'This operation takes no precondition: leave If-Match out.',
+    tags: 'If-Match must name at most 100 entity tags.',
     'if-match':
       'If-Match must be * or a list of entity tags in double quotes, as they came in ETag.',
     limit: `limit must be a whole number from 1 to ${PAGE_MAX_ROWS}.`,
@@ -281,12 +283,13 @@ export const paths = {
       summary: 'Get an evaluation',
       description:
         'May be answered by a replica: send the bookmark of a write to be sure to see it.',
-      parameters: [api.parameters.IfNoneMatch],
+      parameters: [api.parameters.IfMatchToRead, api.parameters.IfNoneMatch],
       responses: {
         200: api.json('The evaluation.', schemas.RunEvaluation, EXAMPLE, api.TAGGED),
         304: api.NOT_MODIFIED,
-        400: refusals.BadRequest.because(`${BAD_IDS}.`),
+        400: refusals.BadRequest.because(`${BAD_IDS}; ${api.MALFORMED.read}.`),
         404: refusals.NotFound,
+        412: refusals.PreconditionFailed,
       },
     }),
     put: api.operation(tag, 'updateEvaluation', {

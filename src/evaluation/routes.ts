@@ -12,8 +12,13 @@ import {
 } from '../http/context.ts';
 import { methodNotAllowed } from '../http/errors.ts';
 import { pageOf, readLimit, readPlace, readTime, readUuid, uuidOf } from '../http/params.ts';
-import { readIdempotencyKey, readPreconditions } from '../http/preconditions.ts';
-import { respondJson, respondResource, respondUnlessHad } from '../http/response.ts';
+import {
+  parseReadPreconditions,
+  parseUpdatePreconditions,
+  readIdempotencyKey,
+  refusePreconditions,
+} from '../http/preconditions.ts';
+import { respondJson, respondResource, respondToRead } from '../http/response.ts';
 import { createEvaluation } from './create.ts';
 import { parseEvaluationCreate, parseEvaluationUpdate } from './input.ts';
 import {
@@ -34,6 +39,7 @@ export function evaluationRoutes(requireAuth: RequireAuth, session: OpenSession)
 
   routes.post(EVALUATIONS, requireAuth('createEvaluation'), session('write'), async (c) => {
     const runId = uuidOf('id', c.req.param('id'));
+    refusePreconditions(c);
     const key = readIdempotencyKey(c.req.raw.headers);
     const create = parseEvaluationCreate(await readJsonObject(c.req.raw));
     const { row, created } = await createEvaluation(operationContext(c), runId, create, key);
@@ -43,6 +49,7 @@ export function evaluationRoutes(requireAuth: RequireAuth, session: OpenSession)
 
   routes.get(EVALUATIONS, requireAuth('listEvaluations'), session('read'), async (c) => {
     const runId = uuidOf('id', c.req.param('id'));
+    refusePreconditions(c);
     const label = readUuid('evaluation_label_id', c.req.query('evaluation_label_id'));
     const limit = readLimit(c.req.query('limit'));
     const after = readPlace(c.req.query('cursor'));
@@ -57,14 +64,16 @@ export function evaluationRoutes(requireAuth: RequireAuth, session: OpenSession)
   });
 
   routes.get(EVALUATION, requireAuth('getEvaluation'), session('read'), async (c) => {
-    const row = await getEvaluation(operationContext(c), evaluationPath(c, c.req.param()));
-    return respondUnlessHad(c, resourceOf(row));
+    const path = evaluationPath(c, c.req.param());
+    const preconditions = parseReadPreconditions(c);
+    const row = await getEvaluation(operationContext(c), path);
+    return respondToRead(c, resourceOf(row), 'evaluation', preconditions);
   });
 
   const update = async (c: Context<AppEnv, typeof EVALUATION>) => {
     const context = operationContext(c);
     const path = evaluationPath(c, c.req.param());
-    const write = await nameWrite(context, readPreconditions(c));
+    const write = await nameWrite(context, parseUpdatePreconditions(c));
     const update = parseEvaluationUpdate(await readJsonObject(c.req.raw));
     const row = await updateEvaluation(context, path, update, write);
     return respondResource(c, 200, resourceOf(row));
@@ -75,6 +84,7 @@ export function evaluationRoutes(requireAuth: RequireAuth, session: OpenSession)
 
   routes.get(HISTORY, requireAuth('listReplacedValues'), session('read'), async (c) => {
     const path = evaluationPath(c, c.req.param());
+    refusePreconditions(c);
     const limit = readLimit(c.req.query('limit'));
     const replaced_at = readTime(c.req.query('cursor'));
     const after = replaced_at === undefined ? undefined : { replaced_at };

@@ -15,25 +15,52 @@ const ELEMENT = /[ \t]*(?:(W\/)?"([\x21\x23-\x7e\x80-\uffff]*)"[ \t]*)?(?:,|$)/y
 type Tag = { readonly weak: boolean; readonly version: string };
 
 /**
- * Reads what a caller asks of an update: the versions of which one must be stored, and the key.
- * @throws {Failure} `malformed`. An update cannot satisfy If-None-Match and must not ignore it
- * (§13.1.2).
+ * The preconditions of RFC 9110 §13.1. If-Range is not among them: a request without Range must
+ * ignore it (§13.1.5), and no operation takes Range.
  */
-export function readPreconditions({ req }: AppContext) {
-  if (req.header('if-none-match') !== undefined) {
-    throw malformed('An update takes If-Match, not If-None-Match: what it changes must exist.');
-  }
-  return {
-    versions: readIfMatch(req.header('if-match')),
-    key: readIdempotencyKey(req.raw.headers),
-  };
+const PRECONDITIONS = ['If-Match', 'If-None-Match', 'If-Modified-Since', 'If-Unmodified-Since'];
+
+/**
+ * Refuses every precondition that the operation cannot evaluate: a caller that sends a guard relies
+ * on it. `evaluated` are the preconditions that the operation takes.
+ * @throws {Failure} `malformed`, naming the ones to use.
+ */
+export function refusePreconditions({ req }: AppContext, ...evaluated: readonly string[]): void {
+  const other = PRECONDITIONS.find(
+    (name) => req.header(name) !== undefined && !evaluated.includes(name),
+  );
+  if (other === undefined) return;
+  throw malformed(
+    evaluated.length === 0
+      ? `This operation takes no precondition: leave ${other} out.`
+      : `This operation takes ${evaluated.join(' and ')}, not ${other}.`,
+  );
 }
 
 /**
+ * Reads what a caller asks of an update: the versions of which one must be stored, and the key.
+ * @throws {Failure} `malformed`.
+ */
+export function parseUpdatePreconditions(c: AppContext) {
+  refusePreconditions(c, 'If-Match');
+  return {
+    versions: readIfMatch(c.req.header('if-match')),
+    key: readIdempotencyKey(c.req.raw.headers),
+  };
+}
+
+/** The versions that If-Match may name: more are no list that a caller has gathered. */
+const VERSIONS_MAX_COUNT = 100;
+
+/** The form of every version: a time (db/write.ts). */
+const VERSION = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
+
+/**
  * Reads the versions in If-Match; undefined if there is no header, or `*`. A weak tag never matches
- * (§13.1.1).
+ * (§13.1.1). Neither does a tag that cannot be a version: it is dropped, as a repeated one is, so
+ * that a long header costs the database nothing.
  * @throws {Failure} `malformed` if the header is no list of entity tags: a guess could overwrite
- * what the caller wants to keep.
+ * what the caller wants to keep. Also if more than 100 versions are left.
  */
 function readIfMatch(header: string | undefined): readonly string[] | undefined {
   if (header === undefined || ANY.test(header)) return undefined;
@@ -43,18 +70,36 @@ function readIfMatch(header: string | undefined): readonly string[] | undefined 
       'If-Match must be * or a list of entity tags in double quotes, as they came in ETag.',
     );
   }
-  return tags.filter(({ weak }) => !weak).map(({ version }) => version);
+  const versions = tags.flatMap(({ weak, version }) =>
+    !weak && VERSION.test(version) ? [version] : [],
+  );
+  const different = [...new Set(versions)];
+  if (different.length <= VERSIONS_MAX_COUNT) return different;
+  throw malformed(`If-Match must name at most ${VERSIONS_MAX_COUNT} entity tags.`);
 }
 
+/** What a caller asks of a read of one resource: its preconditions, of which each is evaluated. */
+export type ReadPreconditions = {
+  readonly versions: readonly string[] | undefined;
+  /** Returns true if the caller has the version already. */
+  readonly isKnown: (version: string) => boolean;
+};
+
 /**
- * Returns true if If-None-Match names the version: the caller already has it. Weak tags match too
- * (§13.1.2), because an edge may have weakened ours. A malformed header matches nothing: then the
- * caller gets the full response.
+ * Reads what a caller asks of a read: If-Match, and If-None-Match, for which weak tags match too
+ * (§13.1.2), because an edge may have weakened ours. A malformed If-None-Match matches nothing:
+ * then the caller gets the full response.
+ * @throws {Failure} `malformed`.
  */
-export function isKnownToCaller({ req }: AppContext, version: string): boolean {
-  const header = req.header('if-none-match');
-  if (header === undefined) return false;
-  return ANY.test(header) || (readTags(header)?.some((tag) => tag.version === version) ?? false);
+export function parseReadPreconditions(c: AppContext): ReadPreconditions {
+  refusePreconditions(c, 'If-Match', 'If-None-Match');
+  const header = c.req.header('if-none-match');
+  const isAny = header !== undefined && ANY.test(header);
+  const known = (header !== undefined && readTags(header)) || [];
+  return {
+    versions: readIfMatch(c.req.header('if-match')),
+    isKnown: (version) => isAny || known.some((tag) => tag.version === version),
+  };
 }
 
 function readTags(header: string): readonly Tag[] | undefined {

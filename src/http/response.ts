@@ -4,8 +4,9 @@
  */
 import type { Connection } from '../db/connection.ts';
 import { versionOf } from '../db/write.ts';
+import { preconditionFailed } from '../failure.ts';
 import { type AppContext, BOOKMARK_HEADER } from './context.ts';
-import { isKnownToCaller } from './preconditions.ts';
+import type { ReadPreconditions } from './preconditions.ts';
 
 type Headers = Readonly<Record<string, string>>;
 
@@ -43,10 +44,19 @@ export const respondResource = (
 ): Response =>
   respondJson(c, status, resource, { ...validatorsOf(versionOf(resource)), ...headers });
 
-/** For a read: 304 if the caller has that version already. */
-export function respondUnlessHad(c: AppContext, resource: Resource): Response {
+/**
+ * Responds to a read of one resource, in the order of RFC 9110 §13.2.2. `noun` names the resource.
+ * @throws {Failure} `precondition_failed`.
+ */
+export function respondToRead(
+  c: AppContext,
+  resource: Resource,
+  noun: string,
+  { versions, isKnown }: ReadPreconditions,
+): Response {
   const version = versionOf(resource);
-  if (!isKnownToCaller(c, version)) return respondResource(c, 200, resource);
+  if (versions && !versions.includes(version)) throw preconditionFailed(noun, version);
+  if (!isKnown(version)) return respondResource(c, 200, resource);
   return respond(c, 304, null, validatorsOf(version));
 }
 

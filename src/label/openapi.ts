@@ -224,12 +224,15 @@ export const paths = {
     get: api.operation(tag, 'getEvaluationLabel', {
       summary: 'Get an evaluation label',
       description: "The account's own or a shared one, archived or not.",
-      parameters: [api.parameters.IfNoneMatch],
+      parameters: [api.parameters.IfMatchToRead, api.parameters.IfNoneMatch],
       responses: {
         200: api.json('The label.', schemas.EvaluationLabel, SHARED_EXAMPLE, api.TAGGED),
         304: api.NOT_MODIFIED,
-        400: refusals.LabelBadRequest.because('`id` in the path is not a UUID.'),
+        400: refusals.LabelBadRequest.because(
+          `\`id\` in the path is not a UUID; ${api.MALFORMED.read}.`,
+        ),
         404: refusals.LabelNotFound,
+        412: refusals.LabelPreconditionFailed,
       },
     }),
     put: api.operation(tag, 'updateEvaluationLabel', {

@@ -6,8 +6,13 @@ import { readJsonObject } from '../http/body.ts';
 import { type AppEnv, Hono, type OpenSession, operationContext } from '../http/context.ts';
 import { methodNotAllowed } from '../http/errors.ts';
 import { pageOf, readLimit, readPlace, uuidOf } from '../http/params.ts';
-import { readIdempotencyKey, readPreconditions } from '../http/preconditions.ts';
-import { respondJson, respondResource, respondUnlessHad } from '../http/response.ts';
+import {
+  parseReadPreconditions,
+  parseUpdatePreconditions,
+  readIdempotencyKey,
+  refusePreconditions,
+} from '../http/preconditions.ts';
+import { respondJson, respondResource, respondToRead } from '../http/response.ts';
 import { LABEL_PAGE_MAX_ROWS } from '../limits.ts';
 import { createEvaluationLabel } from './create.ts';
 import { parseLabelCreate, parseLabelUpdate } from './input.ts';
@@ -21,6 +26,7 @@ export function labelRoutes(requireAuth: RequireAuth, session: OpenSession) {
   const routes = new Hono<AppEnv>();
 
   routes.post(LABELS, requireAuth('createEvaluationLabel'), session('write'), async (c) => {
+    refusePreconditions(c);
     const key = readIdempotencyKey(c.req.raw.headers);
     const create = parseLabelCreate(await readJsonObject(c.req.raw));
     const { row, created } = await createEvaluationLabel(operationContext(c), create, key);
@@ -29,6 +35,7 @@ export function labelRoutes(requireAuth: RequireAuth, session: OpenSession) {
   });
 
   routes.get(LABELS, requireAuth('listEvaluationLabels'), session('read'), async (c) => {
+    refusePreconditions(c);
     const limit = readLimit(c.req.query('limit'), LABEL_PAGE_MAX_ROWS);
     const after = readPlace(c.req.query('cursor'));
     const rows = await listEvaluationLabels(operationContext(c), { after, limit: limit + 1 });
@@ -37,16 +44,16 @@ export function labelRoutes(requireAuth: RequireAuth, session: OpenSession) {
   });
 
   routes.get(LABEL, requireAuth('getEvaluationLabel'), session('read'), async (c) => {
-    return respondUnlessHad(
-      c,
-      resourceOf(await getEvaluationLabel(operationContext(c), labelId(c))),
-    );
+    const id = labelId(c);
+    const preconditions = parseReadPreconditions(c);
+    const row = await getEvaluationLabel(operationContext(c), id);
+    return respondToRead(c, resourceOf(row), 'evaluation label', preconditions);
   });
 
   routes.put(LABEL, requireAuth('updateEvaluationLabel'), session('write'), async (c) => {
     const id = labelId(c);
     const context = operationContext(c);
-    const write = await nameWrite(context, readPreconditions(c));
+    const write = await nameWrite(context, parseUpdatePreconditions(c));
     const update = parseLabelUpdate(await readJsonObject(c.req.raw));
     const row = await updateEvaluationLabel(context, id, update, write);
     return respondResource(c, 200, resourceOf(row));

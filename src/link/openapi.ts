@@ -204,7 +204,8 @@ export const paths = {
           EXAMPLE,
         ),
         400: refusals.LinkBadRequest.because(
-          'An id in the path is not a UUID, or the body or one of its properties is malformed.',
+          `An id in the path is not a UUID; ${api.NO_PRECONDITION}; or the body or one of its ` +
+            'properties is malformed.',
         ),
         404: evaluation.refusals.NotFound,
         422: refusals.LinkUnprocessable.because(
@@ -223,7 +224,9 @@ export const paths = {
         'of which no link was made is revoked too.',
       responses: {
         204: api.empty('The link does not work any more.'),
-        400: refusals.LinkBadRequest.because('An id in the path is not a UUID.'),
+        400: refusals.LinkBadRequest.because(
+          `An id in the path is not a UUID; ${api.NO_PRECONDITION}.`,
+        ),
         404: evaluation.refusals.NotFound,
       },
     }),
@@ -234,9 +237,15 @@ export const paths = {
       summary: 'Open a link',
       description:
         'A page for a person: what is asked, what is stored, and a form that posts back. Who ' +
-        'asks for JSON alone gets the evaluation. Never writes.',
+        'asks for JSON alone gets the evaluation, and may send preconditions. Never writes.',
+      parameters: [api.parameters.IfMatchToRead, api.parameters.IfNoneMatch],
       responses: {
         200: evaluated('The page, or the evaluation.'),
+        304: api.NOT_MODIFIED,
+        400: refusals.LinkBadRequest.because(
+          `${api.MALFORMED.read}; or a precondition is sent to the page.`,
+        ),
+        412: refusals.LinkPreconditionFailed,
         404: refusals.LinkNotFound,
         429: refusals.LinkTooManyRequests,
         500: refusals.LinkServerFault,

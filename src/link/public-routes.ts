@@ -9,9 +9,13 @@ import { isCompactJws } from '../http/bearer-auth.ts';
 import { parseJson, readText } from '../http/body.ts';
 import { type AppEnv, Hono, type OpenSession, operationContext } from '../http/context.ts';
 import { describeFailure, methodNotAllowed, renderFailure } from '../http/errors.ts';
-import { readPreconditions } from '../http/preconditions.ts';
+import {
+  parseReadPreconditions,
+  parseUpdatePreconditions,
+  refusePreconditions,
+} from '../http/preconditions.ts';
 import type { RateLimiter } from '../http/rate-limit.ts';
-import { respond, respondResource } from '../http/response.ts';
+import { respond, respondResource, respondToRead } from '../http/response.ts';
 import { LINK_BODY_MAX_BYTES } from '../limits.ts';
 import { answerOnPage, readLinkPage, updateEvaluationByLink } from './answer.ts';
 import { type Answer, parseAnswer } from './input.ts';
@@ -50,9 +54,13 @@ export function publicLinkRoutes({ session, rateLimit, linkKeys }: Dependencies)
 
   // On the primary: what a person has just answered is on the page, and a revoked link opens nowhere.
   routes.get(LINK_PATH, requireKey('getEvaluationByLink'), session('write'), async (c) => {
-    const row = await readLinkPage(operationContext(c), c.get('link'));
-    if (wantsPage(c))
-      return respondPage(c, 200, await linkPage(row, c.get('link'), { kind: 'asked' }));
+    const link = c.get('link');
+    if (wantsPage(c)) {
+      refusePreconditions(c);
+      const row = await readLinkPage(operationContext(c), link);
+      return respondPage(c, 200, await linkPage(row, link, { kind: 'asked' }));
+    }
+    const preconditions = parseReadPreconditions(c);
     const {
       name,
       description,
@@ -62,8 +70,8 @@ export function publicLinkRoutes({ session, rateLimit, linkKeys }: Dependencies)
       categories,
       earlier,
       ...evaluation
-    } = row;
-    return respondResource(c, 200, resourceOf(evaluation));
+    } = await readLinkPage(operationContext(c), link);
+    return respondToRead(c, resourceOf(evaluation), 'evaluation', preconditions);
   });
 
   routes.post(LINK_PATH, requireKey('updateEvaluationByLink'), session('write'), async (c) => {
@@ -72,6 +80,7 @@ export function publicLinkRoutes({ session, rateLimit, linkKeys }: Dependencies)
     const answer = readAnswer(c, text);
     c.set('answer', answer);
     if (answer) {
+      refusePreconditions(c);
       const answered = await answerOnPage(operationContext(c), link, answer);
       if (!answered.refusal) {
         return respondPage(
@@ -87,7 +96,7 @@ export function publicLinkRoutes({ session, rateLimit, linkKeys }: Dependencies)
         await linkPage(answered.row, link, stateOf(answered.refusal, error, answer)),
       );
     }
-    const preconditions = readPreconditions(c);
+    const preconditions = parseUpdatePreconditions(c);
     const row = await updateEvaluationByLink(
       operationContext(c),
       link,

@@ -5,6 +5,7 @@ import { readJsonObject } from '../http/body.ts';
 import { type AppEnv, Hono, type OpenSession, operationContext } from '../http/context.ts';
 import { methodNotAllowed } from '../http/errors.ts';
 import { uuidOf } from '../http/params.ts';
+import { refusePreconditions } from '../http/preconditions.ts';
 import type { RateLimiter } from '../http/rate-limit.ts';
 import { respond, respondJson } from '../http/response.ts';
 import { createEvaluationLink } from './create.ts';
@@ -36,6 +37,7 @@ export function linkRoutes({ requireAuth, session, rateLimit, prepareKeys }: Dep
   routes.post(LINKS, requireAuth('createEvaluationLink'), session('write'), async (c) => {
     const { sign } = await linkKeys();
     const path = evaluationPath(c, c.req.param());
+    refusePreconditions(c);
     const create = parseLinkCreate(await readJsonObject(c.req.raw, { isOptional: true }));
     const urlOf = (key: string) => `${new URL(c.req.url).origin}${LINK_PATH}?key=${key}`;
     const link = await createEvaluationLink(operationContext(c), path, create, sign, urlOf);
@@ -48,6 +50,7 @@ export function linkRoutes({ requireAuth, session, rateLimit, prepareKeys }: Dep
     const path = evaluationPath(c, c.req.param());
     const id = uuidOf('link_id', c.req.param('link_id'));
     c.get('log').link = id;
+    refusePreconditions(c);
     await revokeEvaluationLink(operationContext(c), path, id);
     return respond(c, 204, null);
   });

@@ -44,15 +44,18 @@ afterAll(async () => {
   issuer.close();
 });
 
-/** The Worker refuses the path only after authentication, so 400 means that it accepted the token. */
-async function ask(kid: string): Promise<number> {
-  const token = await new SignJWT({ account_id: 'acc_a' })
+const tokenOf = (kid: string) =>
+  new SignJWT({ account_id: 'acc_a' })
     .setProtectedHeader({ alg: 'ES256', kid })
     .setSubject('user-1')
     .setIssuer('https://issuer.example')
     .setAudience('run-evaluation')
     .setExpirationTime('5m')
     .sign(key);
+
+/** The Worker refuses the path only after authentication, so 400 means that it accepted the token. */
+async function ask(kid: string): Promise<number> {
+  const token = await tokenOf(kid);
   const response = await server.fetch('/v1/run/x/evaluation/y', {
     headers: { authorization: `Bearer ${token}` },
   });
@@ -69,10 +72,14 @@ it('ten concurrent requests are verified with the keys of a real issuer, which t
 });
 
 /** Sends an Authorization header byte for byte. Resolves with the status line and the milliseconds until it came. */
-async function sendRaw(authorization: Buffer): Promise<{ line: string; milliseconds: number }> {
+async function sendRaw(
+  authorization: Buffer,
+  path = '/v1/run/x/evaluation/y',
+  more = '',
+): Promise<{ line: string; milliseconds: number }> {
   const socket = connect(Number(url.port), url.hostname);
   const started = performance.now();
-  const head = `PUT /v1/run/x/evaluation/y HTTP/1.1\r\nHost: ${url.host}\r\nConnection: close\r\nContent-Length: 0\r\nAuthorization: `;
+  const head = `PUT ${path} HTTP/1.1\r\nHost: ${url.host}\r\nConnection: close\r\nContent-Length: 0\r\n${more}Authorization: `;
   socket.write(Buffer.concat([Buffer.from(head), authorization, Buffer.from('\r\n\r\n')]));
   const [chunk] = await once(socket, 'data');
   socket.destroy();
@@ -95,4 +102,22 @@ it.each([
   }
 
   expect(Math.min(...times)).toBeLessThan(BACKTRACKING_MS);
+});
+
+it('an empty If-Match never reaches the Worker, which so cannot refuse it as it refuses a malformed one', async () => {
+  const bearer = Buffer.from(`Bearer ${await tokenOf('key-1')}`);
+  const path = `/v1/run/${crypto.randomUUID()}/evaluation/${crypto.randomUUID()}`;
+  const errorOf = async (ifMatch: string) => {
+    const response = await fetch(new URL(path, url), {
+      method: 'PUT',
+      headers: { authorization: String(bearer), 'if-match': ifMatch },
+    });
+    const { error }: { error?: string } = JSON.parse(await response.text());
+    return error;
+  };
+  const [empty, none] = [await sendRaw(bearer, path, 'If-Match:\r\n'), await sendRaw(bearer, path)];
+
+  expect(await errorOf('x')).toMatch(/^If-Match must be/);
+  expect(await errorOf('')).toMatch(/^The body must be/);
+  expect([empty.line, none.line]).toEqual(Array(2).fill('HTTP/1.1 400 Bad Request'));
 });

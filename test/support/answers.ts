@@ -78,6 +78,13 @@ export const invalidToken = (error: string) => ({
   headers: { 'www-authenticate': `Bearer error="invalid_token", error_description="${error}"` },
 });
 
+/** The refusal of an evaluation whose stored version is this one. */
+export const preconditionFailed = (version: string) => ({
+  status: 412,
+  error: 'The evaluation is not as If-Match expects it: get it again, and send its present ETag.',
+  headers: { etag: `"${version}"`, 'cache-control': 'no-store, no-transform' },
+});
+
 export const databaseUnavailable = (retryAfter: number) => ({
   status: 503,
   error:

@@ -45,6 +45,8 @@ type Operation = {
   readonly access: 'read' | 'write';
   /** Of a write that asks the primary and stores nothing. */
   readonly storesNothing?: boolean;
+  /** The preconditions that it evaluates; it refuses any other. */
+  readonly evaluates?: readonly string[];
   /** What it answers to a request that it accepts. */
   readonly success: 200 | 201 | 204;
   /** What it answers about something that does not exist; null where nothing has to exist. */
@@ -157,6 +159,7 @@ const UPDATE = {
   path: EVALUATION_PATH,
   resource: EVALUATION,
   access: 'write',
+  evaluates: ['If-Match'],
   success: 200,
   missing: NOT_FOUND,
   body: () => ({ value: 9 }),
@@ -173,7 +176,7 @@ const UPDATE = {
     'an Idempotency-Key with a space': BAD_KEY,
     'If-None-Match': {
       headers: { 'if-none-match': '*' },
-      error: 'An update takes If-Match, not If-None-Match: what it changes must exist.',
+      error: 'This operation takes If-Match, not If-None-Match.',
     },
   },
   forbidden: {
@@ -263,6 +266,7 @@ const ENTRIES: readonly Operation[] = [
     path: EVALUATION_PATH,
     resource: EVALUATION,
     access: 'read',
+    evaluates: ['If-Match', 'If-None-Match'],
     success: 200,
     missing: NOT_FOUND,
     malformed: {},
@@ -332,6 +336,7 @@ const ENTRIES: readonly Operation[] = [
     path: LABEL_PATH,
     resource: labels('read', labelIds),
     access: 'read',
+    evaluates: ['If-Match', 'If-None-Match'],
     success: 200,
     missing: NOT_FOUND,
     prepare: storeLabelOf,
@@ -344,6 +349,7 @@ const ENTRIES: readonly Operation[] = [
     path: LABEL_PATH,
     resource: labels('write', labelIds),
     access: 'write',
+    evaluates: ['If-Match'],
     success: 200,
     missing: NOT_FOUND,
     body: () => ({ name: 'tone of voice' }),
