@@ -1,6 +1,7 @@
 /**
- * Bearer authentication (RFC 6750 §2.1): one header and nothing else, Authorization unless the deployment names another; not
- * a query parameter, not a form field. A handler behind it has a principal; before it nothing is parsed and D1 is not asked.
+ * Bearer authentication (RFC 6750 §2.1). The token comes in one header: Authorization, or the
+ * header that JWT_HEADER names. A token in a query parameter or a form field is ignored. A handler
+ * behind this middleware has a principal. Before it, nothing parses the body or calls D1.
  */
 import type { MiddlewareHandler } from 'hono';
 import { NOT_A_JWT, type VerifyToken } from '../auth/verifier.ts';
@@ -12,26 +13,34 @@ import type { RateLimiter } from './rate-limit.ts';
 const SCHEME = 'bearer';
 
 /**
- * A non-empty part in base64url as RFC 4648 §3.5 has it: no padding, no white space, no stray bits in the last
- * character. jose's decoder lets all three pass, and then several texts would be one and the same token.
+ * Matches one part of the token: non-empty base64url without padding, white space or stray bits in
+ * the last character (RFC 4648 §3.5). jose's decoder accepts all three. Without this check, several
+ * texts would be the same token.
  */
-const PART = '(?=[\\w-])(?:[\\w-]{4})*(?:[\\w-][AQgw]|[\\w-]{2}[AEIMQUYcgkosw048])?';
-const COMPACT_JWS = new RegExp(`^${PART}\\.${PART}\\.${PART}$`);
+const BASE64URL_PART = '(?=[\\w-])(?:[\\w-]{4})*(?:[\\w-][AQgw]|[\\w-]{2}[AEIMQUYcgkosw048])?';
+const COMPACT_JWS = new RegExp(`^${BASE64URL_PART}\\.${BASE64URL_PART}\\.${BASE64URL_PART}$`);
 
+/** Returns true if the text has the form of a compact JWS (RFC 7515 §7.1). Verifies nothing. */
 export const isCompactJws = (text: string) => COMPACT_JWS.test(text);
 
-/** Middleware for one operation, named by its operationId: sets the principal, or throws. */
+/**
+ * Makes the middleware of one operation, which sets the principal and counts the request.
+ * `operation` is the operationId, for the log.
+ * @throws {Failure} `no_credentials`, `invalid_token`, `insufficient_scope`, `keys_unavailable`,
+ * `misconfigured` or `rate_limited`.
+ */
 export type RequireAuth = (operation: string) => MiddlewareHandler<AppEnv>;
 
-/** `tokenHeader` is the header that holds the token and nothing else; undefined where it is Authorization. */
 export type Authentication = {
   readonly verify: VerifyToken;
+  /** The header that contains only the token; undefined if the token comes in Authorization. */
   readonly tokenHeader: string | undefined;
 };
 
 /**
- * `prepare` is called by the first request and its result kept for the isolate: the result and not its promise, which
- * would never settle should that request be cancelled. While it throws, every request is refused.
+ * Makes the authentication of an isolate. The first request calls `prepare`, and the isolate keeps
+ * the result. It does not keep the promise, which never settles if that request is cancelled. As
+ * long as `prepare` throws, every request is refused.
  */
 export function bearerAuth(
   prepare: () => Promise<Authentication>,
@@ -44,14 +53,14 @@ export function bearerAuth(
       log.operation = operation;
       if (!authentication) {
         const prepared = await prepare();
-        // The first one stays, so that simultaneous requests share its token cache.
+        // The first result stays, so that simultaneous requests share its token cache.
         authentication ??= prepared;
       }
       const { verify, tokenHeader } = authentication;
       const principal = await verify(
         tokenHeader === undefined
-          ? bearerTokenOf(c.req.header('authorization'))
-          : tokenOf(c.req.header(tokenHeader), `${tokenHeader}: <JWT>`),
+          ? readBearerToken(c.req.header('authorization'))
+          : checkToken(c.req.header(tokenHeader), `${tokenHeader}: <JWT>`),
       );
       c.set('principal', principal);
       log.account = principal.account;
@@ -61,22 +70,23 @@ export function bearerAuth(
     };
 }
 
-function bearerTokenOf(header = ''): string {
-  // By hand and not by a pattern: whatever a stranger sends must be checked in linear time.
+function readBearerToken(header = ''): string {
+  // Not a regular expression: strangers send this header, so the check must take linear time.
   const [scheme, rest] = [header.slice(0, SCHEME.length), header.slice(SCHEME.length)];
-  // RFC 9110 §11.1: the scheme is matched without regard to case.
+  // RFC 9110 §11.1: the scheme is case-insensitive.
   const isBearer = scheme.toLowerCase() === SCHEME && (rest === '' || rest.startsWith(' '));
-  // The header and not the token: a token cut out of it would keep all of it in memory (auth/verifier.ts).
-  if (isBearer && header.length > SCHEME.length + 1 + TOKEN_MAX_CHARS) throw tooLong();
-  return tokenOf(isBearer ? rest.replace(/^ +/, '') : undefined, 'Authorization: Bearer <JWT>');
+  // Checks the whole header, not the token alone. The token is a slice of the header, so the token
+  // cache would keep the whole header in memory (auth/verifier.ts).
+  if (isBearer && header.length > SCHEME.length + 1 + TOKEN_MAX_CHARS) throw tokenIsTooLong();
+  return checkToken(isBearer ? rest.replace(/^ +/, '') : undefined, 'Authorization: Bearer <JWT>');
 }
 
-function tokenOf(token: string | undefined, header: string): string {
+function checkToken(token: string | undefined, header: string): string {
   if (token === undefined) throw new Failure('no_credentials', `Send the header ${header}.`);
-  if (token.length > TOKEN_MAX_CHARS) throw tooLong();
+  if (token.length > TOKEN_MAX_CHARS) throw tokenIsTooLong();
   if (!isCompactJws(token)) throw new Failure('invalid_token', NOT_A_JWT);
   return token;
 }
 
-const tooLong = () =>
+const tokenIsTooLong = () =>
   new Failure('invalid_token', `The token is longer than ${TOKEN_MAX_CHARS} characters.`);

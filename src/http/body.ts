@@ -1,17 +1,18 @@
 /**
- * A request's body as text or as JSON, or a failure that says what to change. Reads at most the limit, and refuses invalid
- * UTF-8 instead of replacing it as `Request.json()` would.
+ * Reads a request's body as text or as JSON. Stops reading as soon as the body is over its limit.
+ * Refuses invalid UTF-8, which `Request.json()` would replace. A refusal says what to change.
  */
 import { Failure, malformed } from '../failure.ts';
 import { BODY_MAX_BYTES } from '../limits.ts';
 
-/** `application/json` and any `+json` (RFC 6839 §3.1), with or without parameters. */
+/** Matches `application/json` and any `+json` (RFC 6839 §3.1), with or without parameters. */
 const JSON_MEDIA_TYPE = /^(?:application\/json|[\w!#$&^.-]+\/[\w!#$&^.+-]+\+json)[ \t]*(?:;|$)/i;
 
 export type JsonObject = { readonly [name: string]: unknown };
 
 /**
- * `isOptional` makes an empty body an empty object.
+ * Reads a body of at most BODY_MAX_BYTES as a JSON object. If `isOptional`, an empty body counts as
+ * an empty object.
  * @throws {Failure} `unsupported_media_type`, `body_too_large` or `malformed`.
  */
 export async function readJsonObject(
@@ -19,7 +20,7 @@ export async function readJsonObject(
   { isOptional = false } = {},
 ): Promise<JsonObject> {
   const mediaType = request.headers.get('content-type');
-  // A missing Content-Type is taken as JSON: small senders forget it and mean nothing else.
+  // A missing Content-Type counts as JSON: small senders forget the header.
   if (mediaType && !JSON_MEDIA_TYPE.test(mediaType)) {
     throw new Failure(
       'unsupported_media_type',
@@ -34,7 +35,11 @@ export async function readJsonObject(
   return { ...parsed };
 }
 
-/** Whatever its media type. @throws {Failure} `unsupported_media_type`, `body_too_large` or `malformed`. */
+/**
+ * Reads a body of any media type as UTF-8 text.
+ * @throws {Failure} `unsupported_media_type` for a Content-Encoding, `body_too_large`, or
+ * `malformed`.
+ */
 export async function readText(request: Request, maxBytes: number): Promise<string> {
   const encoding = request.headers.get('content-encoding');
   if (encoding && encoding.toLowerCase() !== 'identity') {
@@ -43,7 +48,7 @@ export async function readText(request: Request, maxBytes: number): Promise<stri
       'Send the body uncompressed, without the header Content-Encoding.',
     );
   }
-  // RFC 9110 §14.5: a part must not be taken for the whole.
+  // RFC 9110 §14.5: a server must not store a part as if it were the whole.
   if (request.headers.has('content-range')) {
     throw malformed('Send the whole body, without the header Content-Range.');
   }
@@ -55,7 +60,10 @@ export async function readText(request: Request, maxBytes: number): Promise<stri
   }
 }
 
-/** @throws {Failure} `malformed`. */
+/**
+ * Parses JSON.
+ * @throws {Failure} `malformed`.
+ */
 export function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
@@ -72,9 +80,10 @@ async function readBytes(request: Request, maxBytes: number): Promise<ArrayBuffe
   const claimed = request.headers.get('content-length');
   if (Number(claimed) > maxBytes) throw tooLarge(maxBytes);
   try {
-    // HTTP holds a body to its Content-Length, so this one is short, and to read it at once costs far less.
-    const isTold = claimed !== null && /^\d+$/.test(claimed);
-    const bytes = isTold ? await request.arrayBuffer() : await readChunks(request, maxBytes);
+    // HTTP limits a body to its Content-Length, which is checked above. Reading the body in one
+    // piece costs far less than reading chunks.
+    const hasLength = claimed !== null && /^\d+$/.test(claimed);
+    const bytes = hasLength ? await request.arrayBuffer() : await readChunks(request, maxBytes);
     if (bytes.byteLength <= maxBytes) return bytes;
   } catch {
     throw malformed('The body ended before it was complete: send it again.');
@@ -82,7 +91,7 @@ async function readBytes(request: Request, maxBytes: number): Promise<ArrayBuffe
   throw tooLarge(maxBytes);
 }
 
-/** The body; of one that is over the limit, as much as shows that it is. */
+/** Returns the body. If the body is over the limit, returns what was read until then. */
 async function readChunks(request: Request, maxBytes: number): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   let length = 0;

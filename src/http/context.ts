@@ -12,7 +12,7 @@ import type { Principal } from '../principal.ts';
 
 export type LogLine = {
   request_id: string;
-  /** Cloudflare's own id of the request, by which its support finds it. */
+  /** Cloudflare's id of the request, by which Cloudflare's support finds the request. */
   ray?: string | undefined;
   version?: string | undefined;
   method: string;
@@ -30,19 +30,25 @@ export type LogLine = {
   rows_written?: number;
   refusal?: string;
   code?: string;
-  /** For a refused token: the claim, what the claim had to be, and what it was (auth/claims.ts). */
+  /** The claim because of which a token was refused, with its expected and its actual value. */
   claim?: string;
   expected?: string;
   actual?: string;
   cause?: string;
 };
 
-/** What a handler finds, once authentication has set the principal, and the session the connection. */
+/**
+ * The variables of a request. Authentication sets `principal`, and the session sets `connection`:
+ * before that, both are undefined.
+ */
 export type AppEnv = {
   Variables: { clock: Clock; log: LogLine; principal: Principal; connection: Connection };
 };
 
-/** PatternRouter ignores a slash at the end of a path. Here that is another path, without a route. */
+/**
+ * PatternRouter ignores a slash at the end of a path. Here, a path with that slash is another path,
+ * and no route has it.
+ */
 class StrictPatternRouter<Handler> extends PatternRouter<Handler> {
   override match(method: string, path: string) {
     return super.match(method, path.endsWith('/') ? '/' : path);
@@ -50,8 +56,8 @@ class StrictPatternRouter<Handler> extends PatternRouter<Handler> {
 }
 
 /**
- * Hono with its smallest router. Its usual class brings three others and chooses one at the first
- * request, which would add 2.4 KiB (gzip) to the bundle and a quarter to the start-up.
+ * Hono with its smallest router. hono's usual class brings three others and chooses one at the
+ * first request. That would add 2.4 KiB (gzip) to the bundle and a quarter to the start-up.
  */
 export class Hono<E extends Env> extends HonoBase<E> {
   constructor() {
@@ -72,6 +78,11 @@ export const operationContext = (c: AppContext): OperationContext => ({
 /** A caller may send its own `x-request-id`. Anything else is replaced by a fresh UUID. */
 const SANE_REQUEST_ID = /^[\w.:-]{1,128}$/;
 
+/**
+ * Gives each request its id and its log line. Writes the line when the response is ready, or when
+ * the caller disconnects.
+ * @param version the id of the deployed version, for the log
+ */
 export function requestContext(
   clock: Clock,
   version: string | undefined,
@@ -115,7 +126,10 @@ export function requestContext(
  */
 export const BOOKMARK_HEADER = 'x-d1-bookmark';
 
-/** The form of D1's bookmarks. Another text is ignored: D1 does not document what it does with it. */
+/**
+ * Matches the form of D1's bookmarks. Any other text is ignored, because D1 does not document how
+ * it treats such a text.
+ */
 const BOOKMARK = /^[0-9a-f]{8}-[0-9a-f]{8}-[0-9a-f]{8}-[0-9a-f]{32}$/;
 
 export type OpenSession = (purpose: 'read' | 'write') => MiddlewareHandler<AppEnv>;

@@ -1,6 +1,6 @@
 /**
- * Cross-origin access for browsers (Fetch standard §3.2), off unless CORS_ORIGINS names origins. Never with
- * credentials: a token travels in the Authorization header, so no cookie is ever needed.
+ * Cross-origin access for browsers (Fetch standard §3.2), off unless CORS_ORIGINS names origins.
+ * Credentials are never allowed: the token comes in a header, so no cookie is needed.
  */
 import type { Context, MiddlewareHandler } from 'hono';
 import { cors } from 'hono/cors';
@@ -9,6 +9,9 @@ import { sharedHeaders } from './response.ts';
 
 const PREFLIGHT_MAX_AGE_SECONDS = 3600;
 
+/**
+ * Makes the middleware that answers preflights and adds the CORS headers. `*` allows any origin.
+ */
 export function crossOrigin(origins: readonly string[]): MiddlewareHandler<AppEnv> {
   const handle = cors({
     origin: origins.includes('*') ? '*' : [...origins],
@@ -33,7 +36,8 @@ export function crossOrigin(origins: readonly string[]): MiddlewareHandler<AppEn
     ],
     maxAge: PREFLIGHT_MAX_AGE_SECONDS,
   });
-  // An OPTIONS that no browser sends before it calls is a method like another, which no path has.
+  // An OPTIONS request that is not a preflight is refused like any method that a path does not
+  // have.
   const isPreflight = (c: Context) =>
     c.req.header('origin') && c.req.header('access-control-request-method');
   return async function crossOrigin(c, next) {

@@ -1,6 +1,7 @@
 /**
- * The one place where a failure becomes a response: its code decides the status, its sentence is the body. An error that
- * nobody expected is one constant sentence on the wire and complete in the log.
+ * Turns failures into responses. No other file maps a failure's code to a status. The failure's
+ * sentence is the body. For an unexpected error the caller reads one constant sentence, and the log
+ * has the complete error.
  */
 import { Failure, type FailureCode, INTERNAL_ERROR } from '../failure.ts';
 import type { AppContext } from './context.ts';
@@ -26,7 +27,7 @@ const STATUS: { readonly [code in FailureCode]: number } = {
 
 function headersOf({ code, message, headers }: Failure): Record<string, string> {
   const { retryAfterSeconds, allow, scope, version } = headers;
-  const challenge = challengeOf(code, message, scope);
+  const challenge = createChallenge(code, message, scope);
   return {
     ...(challenge === undefined ? {} : { 'www-authenticate': challenge }),
     ...(retryAfterSeconds === undefined ? {} : { 'retry-after': String(retryAfterSeconds) }),
@@ -35,15 +36,17 @@ function headersOf({ code, message, headers }: Failure): Record<string, string> 
   };
 }
 
-/** RFC 6750 §3. Without a realm by decision: it would say nothing. */
-function challengeOf(
+/**
+ * Returns the value of WWW-Authenticate (RFC 6750 §3). It has no realm, which would say nothing.
+ */
+function createChallenge(
   code: FailureCode,
   sentence: string,
   scope: string | undefined,
 ): string | undefined {
   switch (code) {
     case 'no_credentials':
-      // RFC 6750 §3.1: no error code where no credentials came.
+      // RFC 6750 §3.1: a response to a request without credentials has no error code.
       return 'Bearer';
     case 'invalid_token':
       return `Bearer error="invalid_token", error_description="${sentence}"`;
@@ -54,7 +57,10 @@ function challengeOf(
   }
 }
 
-/** What a response says of a failure, for whatever renders it; the log says more. */
+/**
+ * Returns the status, sentence and headers of the response to a failure, and adds the failure to
+ * the log line.
+ */
 export function describeFailure(thrown: Error, c: AppContext) {
   const log = c.get('log');
   if (!(thrown instanceof Failure)) {
@@ -66,12 +72,16 @@ export function describeFailure(thrown: Error, c: AppContext) {
   return { status: STATUS[thrown.code], error: thrown.message, headers: headersOf(thrown) };
 }
 
+/** Responds to a failure with JSON: `{"error": "<sentence>"}`. */
 export function renderFailure(thrown: Error, c: AppContext): Response {
   const { status, error, headers } = describeFailure(thrown, c);
   return respondJson(c, status, { error }, headers);
 }
 
-/** For every method that a path does not have (RFC 9110 §15.5.6). */
+/**
+ * Makes the handler of all methods that a path does not have (RFC 9110 §15.5.6).
+ * @param allow the methods that the path has, separated by commas
+ */
 export const methodNotAllowed = (allow: string) => () => {
   throw new Failure('method_not_allowed', `This path does not have that method; it has ${allow}.`, {
     allow,
@@ -84,7 +94,7 @@ export const renderPathNotFound = (c: AppContext): Response =>
     c,
   );
 
-/** The whole chain of causes: a library's wrapper alone seldom says what happened. */
+/** Returns the stacks of an error and of its causes: a library's wrapper alone seldom explains. */
 function stackOf(thrown: Error): string {
   const own = thrown.stack ?? String(thrown);
   return thrown.cause instanceof Error ? `${own}\ncaused by ${stackOf(thrown.cause)}` : own;

@@ -1,20 +1,21 @@
 /**
- * How many requests a subject of an account may make, counted by the Workers rate limiting binding: in each Cloudflare
- * location, without a round trip, and approximately (Workers: Rate Limiting). If it is not bound, nothing is limited. The
- * trade: an account's total is bounded only by how many subjects its issuer has.
+ * Limits the requests of each subject of an account. The Workers rate limiting binding counts them
+ * in each Cloudflare location, without a round trip, and approximately (Workers: Rate Limiting). If
+ * the binding is missing, nothing is limited. The trade-off: only the number of subjects that the
+ * issuer has limits an account's total.
  */
 import { type Clock, withTimeout } from '../clock.ts';
 import { Failure, messageOf } from '../failure.ts';
 import { allows, type Principal } from '../principal.ts';
 
-/** The period of the limit in wrangler.toml: after it, the count starts anew. */
+/** The period of the limit in wrangler.toml. After each period the count starts from 0. */
 const RATE_LIMIT_PERIOD_SECONDS = 10;
 
-/** The count is kept in the same location: what takes longer is broken. */
+/** The count is in the same location, so a limiter that takes longer is broken. */
 const LIMITER_TIMEOUT_MS = 500;
 
 /**
- * `params` are those of the path.
+ * Counts a request. `params` are the parameters of the path.
  * @throws {Failure} `rate_limited`.
  */
 export type RateLimiter = (principal: Principal, params: Params) => Promise<void>;
@@ -28,8 +29,8 @@ export function createRateLimiter(
   if (!limiter) return undefined;
   return async function rateLimit(principal, params) {
     if (isOutside(principal, params)) return;
-    // A limiter that fails must not take the service down: the request goes on, with a warning.
-    const { success } = await ask(limiter, keyOf(principal), clock).catch((thrown: unknown) => {
+    // A limiter that fails must not take the service down: the request continues, with a warning.
+    const { success } = await count(limiter, keyOf(principal), clock).catch((thrown: unknown) => {
       console.warn(JSON.stringify({ warning: 'rate_limiter_failed', cause: messageOf(thrown) }));
       return { success: true };
     });
@@ -46,8 +47,9 @@ export function createRateLimiter(
 }
 
 /**
- * What a token's restriction refuses never reaches D1, and does not use up the allowance of whoever it was made for. A path
- * without a run is counted: `id` is that of a run, other resources name theirs otherwise.
+ * Returns true if the token's restriction refuses the path. Such a request never reaches D1, and it
+ * must not use up the token's limit. `id` is a run's id: other resources name their parameters
+ * differently. A path without a run is never outside.
  */
 function isOutside(principal: Principal, { run_id, id, evaluation_id }: Params): boolean {
   const asked = run_id ?? id;
@@ -60,12 +62,14 @@ function isOutside(principal: Principal, { run_id, id, evaluation_id }: Params):
 }
 
 /**
- * A restricted token is counted apart from its account: it may be in many hands. As JSON, so that no two principals share
- * a key whatever their names hold.
+ * Returns the key that the binding counts by. Restricted tokens have a count of their own, because
+ * many people may have them. JSON keeps the keys of different principals apart.
  */
 const keyOf = ({ account, subject, run, evaluation }: Principal) =>
   JSON.stringify([account, subject, run, evaluation]);
 
-/** Async, so that what the binding throws at once is a rejection too. */
-const ask = async (limiter: RateLimit, key: string, clock: Clock) =>
+/**
+ * Calls the binding. `async` turns an error that the binding throws synchronously into a rejection.
+ */
+const count = async (limiter: RateLimit, key: string, clock: Clock) =>
   withTimeout(clock, LIMITER_TIMEOUT_MS, limiter.limit({ key }));

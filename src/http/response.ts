@@ -1,6 +1,7 @@
 /**
- * The one place where responses are made, with the headers that all of them share. Each is made in one piece: setting a
- * header on a finished Response costs more CPU than creating it with that header.
+ * Makes every response, with the headers that all responses share; only hono makes preflights
+ * (cors.ts). Each response is made in one piece: setting a header on a finished Response costs more
+ * CPU than creating it with that header.
  */
 import type { Connection } from '../db/connection.ts';
 import { versionOf } from '../db/write.ts';
@@ -26,16 +27,18 @@ export const respondJson = (
   respond(c, status, JSON.stringify(value), { 'content-type': 'application/json', ...headers });
 
 /**
- * The headers of a response with a version. An edge that compresses a response makes its strong
- * entity tag a weak one, which If-Match never matches: hence `no-transform`.
+ * Returns the headers of a response with a version. `no-transform` keeps an edge from compressing
+ * the response: that would weaken the entity tag, and If-Match never matches a weak tag.
  */
 export const validatorsOf = (version: string) => ({
   etag: `"${version}"`,
   'cache-control': 'no-store, no-transform',
 });
 
+/** The fields of a resource that are its version (db/write.ts). */
 type Resource = { readonly created_at: string; readonly updated_at?: string };
 
+/** Responds with a resource and its ETag. */
 export const respondResource = (
   c: AppContext,
   status: 200 | 201,
@@ -60,7 +63,7 @@ export function respondToRead(
   return respond(c, 304, null, validatorsOf(version));
 }
 
-/** The request id, what forbids caching and sniffing, and the database's bookmark. */
+/** Returns the request id, the headers that forbid caching and sniffing, and D1's bookmark. */
 export function sharedHeaders(c: AppContext, status: number): Headers {
   const connection: Connection | undefined = c.get('connection');
   const bookmark = connection?.bookmark();
@@ -68,7 +71,8 @@ export function sharedHeaders(c: AppContext, status: number): Headers {
     'cache-control': 'no-store',
     'x-content-type-options': 'nosniff',
     'x-request-id': c.get('log').request_id,
-    // Not on a 404: it must be the same bytes whether the row is missing, another account's, or outside the restriction.
+    // A 404 has no bookmark. Its bytes must be the same for a missing row, another account's row,
+    // and a row outside the token's restriction.
     ...(bookmark && status !== 404 ? { [BOOKMARK_HEADER]: bookmark } : {}),
   };
 }
