@@ -1,8 +1,8 @@
 /**
  * Makes a principal from the claims of a verified token, and refuses tokens. A claim that cannot be
- * read is a broken token, never a default. A stranger whose token is refused reads one of a few
- * fixed sentences; the log says which claim was expected to be what, and what it was. A stranger
- * may choose what the log shows.
+ * read makes the token invalid: there is never a default. The caller of a refused token reads one
+ * of a few fixed sentences. The log has the claim, its expected value and its actual value. A
+ * stranger may choose that actual value.
  */
 
 import { Failure, type FailureLog } from '../failure.ts';
@@ -13,27 +13,31 @@ import type { ClaimSetting, Settings } from '../settings.ts';
 
 export type Claims = { readonly [claim: string]: unknown };
 
-/** @throws {Failure} `invalid_token` or `insufficient_scope`. */
+/**
+ * Makes the principal of a token whose signature and times are verified.
+ * @throws {Failure} `invalid_token` or `insufficient_scope`.
+ */
 export function principalOf(
   payload: Claims,
   { account, subject, run, clients, requiredScope }: Settings,
   keyId: string | undefined,
 ): Principal {
-  // jose takes any number for exp, and JSON can spell infinity (1e400): a token without an end.
+  // jose accepts any number as exp, and JSON can spell infinity (1e400): such a token never
+  // expires.
   if (!Number.isFinite(payload['exp']))
     throw claimRefused('exp', 'a finite number', payload['exp']);
   refuseOtherTokens(payload);
   if (clients) refuseOtherClients(payload, clients);
   const principal = {
-    account: nonEmptyString(
+    account: requireText(
       account,
-      accountIn(valueAt(payload, account.steps)),
+      readAccount(valueAt(payload, account.steps)),
       ACCOUNT_MAX_CHARS,
     ) as AccountId,
-    subject: nonEmptyString(subject, valueAt(payload, subject.steps), SUBJECT_MAX_CHARS),
-    evaluator: uuidOrAbsent('evaluator_id', payload['evaluator_id']),
-    run: uuidOrAbsent(run.name, valueAt(payload, run.steps)),
-    evaluation: uuidOrAbsent('evaluation_id', payload['evaluation_id']),
+    subject: requireText(subject, valueAt(payload, subject.steps), SUBJECT_MAX_CHARS),
+    evaluator: readOptionalUuid('evaluator_id', payload['evaluator_id']),
+    run: readOptionalUuid(run.name, valueAt(payload, run.steps)),
+    evaluation: readOptionalUuid('evaluation_id', payload['evaluation_id']),
     keyId,
   };
   if (requiredScope !== undefined && !scopesOf(payload).includes(requiredScope)) {
@@ -45,12 +49,13 @@ export function principalOf(
 }
 
 /**
- * An ID token tells a client who signed in, and a refresh token is for the issuer alone: neither gives access, though the
- * same key may sign them. OpenID Connect Core §2 for `nonce` and `at_hash`, Cognito for `token_use`, Keycloak for `typ`.
+ * Refuses ID tokens and refresh tokens. Neither gives access: an ID token tells a client who signed
+ * in, and a refresh token is for the issuer only. The same key may sign both. The claims come from
+ * OpenID Connect Core §2 (`nonce`, `at_hash`), Cognito (`token_use`) and Keycloak (`typ`).
  */
 function refuseOtherTokens(payload: Claims): void {
   const refuse = (claim: string, expected: string) => {
-    const log = { claim, expected, actual: shown(payload[claim]) };
+    const log = { claim, expected, actual: toPrintable(payload[claim]) };
     return invalidToken('The token is an ID or refresh token: send an access token.', 'claim', log);
   };
   if (Object.hasOwn(payload, 'token_use') && payload['token_use'] !== 'access')
@@ -68,7 +73,7 @@ function refuseOtherClients(
 ): void {
   const client = valueAt(payload, claim.steps);
   if (typeof client === 'string' && accepted.includes(client)) return;
-  const log = { claim: claim.name, expected: accepted.join(' '), actual: shown(client) };
+  const log = { claim: claim.name, expected: accepted.join(' '), actual: toPrintable(client) };
   throw invalidToken(
     client === undefined
       ? `The token lacks the claim ${claim.name}.`
@@ -79,11 +84,12 @@ function refuseOtherClients(
 }
 
 /**
- * What stands for the account in its claim. Keycloak's `organization` has the account as its one key, over an object:
- * over anything else a single key is some other claim, and its name would be the account of everybody.
+ * Reads the account from its claim. Keycloak's `organization` is an object whose one key is the
+ * account, and the key's value is an object. A single key with any other value belongs to some
+ * other claim, and its name would become the account of every caller.
  */
-function accountIn(value: unknown): unknown {
-  // An unsafe integer may stand for several.
+function readAccount(value: unknown): unknown {
+  // Several numbers in JSON may parse to the same unsafe integer.
   if (Number.isSafeInteger(value)) return String(value);
   if (!isObject(value)) return value;
   const [first, second] = Object.entries(value);
@@ -93,8 +99,8 @@ function accountIn(value: unknown): unknown {
 const isObject = (value: unknown): value is object =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-function nonEmptyString({ name }: ClaimSetting, value: unknown, maxChars: number): string {
-  // Half of a surrogate pair would be another character in the database, and so perhaps another's name.
+function requireText({ name }: ClaimSetting, value: unknown, maxChars: number): string {
+  // The database would store half of a surrogate pair as another character: perhaps another name.
   const isNonEmpty = typeof value === 'string' && value.trim() !== '' && value.isWellFormed();
   if (!isNonEmpty) throw claimRefused(name, 'a non-empty string', value);
   if (!isAtMost(value, maxChars))
@@ -102,16 +108,17 @@ function nonEmptyString({ name }: ClaimSetting, value: unknown, maxChars: number
   return value;
 }
 
-/** A restriction that cannot be read is a broken token, never an unrestricted one. */
-function uuidOrAbsent(claim: string, value: unknown): string | undefined {
+/** Reads a UUID claim. A restriction that cannot be read must never make an unrestricted token. */
+function readOptionalUuid(claim: string, value: unknown): string | undefined {
   if (value === undefined) return undefined;
   if (typeof value !== 'string' || !UUID.test(value)) throw claimRefused(claim, 'a UUID', value);
   return value.toLowerCase();
 }
 
 /**
- * RFC 8693 §4.2: `scope` is one space-separated string. Some issuers send `scp` instead, Auth0 with RBAC `permissions`,
- * Entra for an application `roles`, as that or as a list.
+ * Returns the scopes of a token. `scope` is one string with spaces (RFC 8693 §4.2). Some issuers
+ * send `scp` instead, Auth0 with RBAC sends `permissions`, and Entra sends `roles` for an
+ * application. Each may be such a string or a list.
  */
 const scopesOf = ({ scope, scp, permissions, roles }: Claims): unknown[] =>
   [scope, scp, permissions, roles].flatMap((scopes) =>
@@ -121,18 +128,26 @@ const scopesOf = ({ scope, scp, permissions, roles }: Claims): unknown[] =>
 const SHOWN_MAX_CHARS = 200;
 const SHOWN_MAX_ITEMS = 8;
 
+/** Makes the failure of a refused token. `code` is for the log only. */
 export const invalidToken = (sentence: string, code: string, log: FailureLog = {}) =>
   new Failure('invalid_token', sentence, {}, { code, ...log });
 
-/** For a claim that is of the wrong kind: its value stays out of the log. */
+/**
+ * Makes the failure of a claim of the wrong kind. The log has the kind of the value, not the value.
+ */
 export const claimRefused = (claim: string, expected: string, value: unknown) =>
   invalidToken(`The token's claim ${claim} must be ${expected}.`, 'claim', {
     claim,
     expected,
-    actual: kindOf(value),
+    actual: describeKind(value),
   });
 
-/** RFC 8725 §3.11: a JWT of another kind, a logout token for instance, is no access token even where all else is right. */
+/**
+ * Refuses a `typ` that is neither `JWT` nor `at+jwt`, with or without `application/`, in any case.
+ * A logout token, for example, is not an access token even if everything else is right (RFC 8725
+ * §3.11).
+ * @throws {Failure} `invalid_token`.
+ */
 export function refuseOtherTypes(typ: unknown): void {
   if (typ === undefined) return;
   const kind =
@@ -141,11 +156,14 @@ export function refuseOtherTypes(typ: unknown): void {
     throw invalidToken('The token is a JWT of another kind (typ).', 'typ');
 }
 
-/** A claim's value as printable ASCII of bounded length: texts as they are, of anything else the kind. */
-export function shown(value: unknown): string {
+/**
+ * Returns a claim's value for the log, as at most 200 characters of printable ASCII. Shows a text,
+ * or the first eight items of a list. Of a value that is no text, only the kind is shown.
+ */
+export function toPrintable(value: unknown): string {
   const items = Array.isArray(value) ? value.slice(0, SHOWN_MAX_ITEMS) : [value];
   const texts = items.map((item) =>
-    typeof item === 'string' ? item.slice(0, SHOWN_MAX_CHARS) : kindOf(item),
+    typeof item === 'string' ? item.slice(0, SHOWN_MAX_CHARS) : describeKind(item),
   );
   const text = Array.isArray(value) ? `[${texts.join(', ')}]` : texts.join();
   return text
@@ -153,7 +171,7 @@ export function shown(value: unknown): string {
     .slice(0, SHOWN_MAX_CHARS);
 }
 
-function kindOf(value: unknown): string {
+function describeKind(value: unknown): string {
   if (value === undefined) return 'absent';
   if (value === null) return 'null';
   if (typeof value === 'string') return value.trim() === '' ? 'a blank string' : 'a string';

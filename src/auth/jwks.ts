@@ -1,10 +1,14 @@
 /**
- * JSON Web Key Sets (RFC 7517) as verification keys: checked, imported once, and found by algorithm and key id. Not by
- * jose's key sets, which import a key only when a token asks for it: here a set is judged as a whole when it comes, so
- * that a set without one key that works never takes the place of a good one, and a broken key never fails a request.
+ * Reads JSON Web Key Sets (RFC 7517), imports their keys once, and finds a key by algorithm and key
+ * id. jose's key sets import a key only when a token asks for it. This file judges the whole set
+ * when it arrives. So a set without a working key never replaces a good one, and a broken key never
+ * fails a request.
  */
 
-/** What a key must be for an algorithm (RFC 7518 §3.1, RFC 8037 §3.1). HMAC is not among them: a key set is public. */
+/**
+ * The kind of key that each algorithm needs (RFC 7518 §3.1, RFC 8037 §3.1). HMAC is missing on
+ * purpose: a key set is public.
+ */
 const ALGORITHMS = {
   RS256: { kty: 'RSA', crv: undefined, params: { name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256' } },
   RS384: { kty: 'RSA', crv: undefined, params: { name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-384' } },
@@ -16,22 +20,28 @@ const ALGORITHMS = {
   ES384: { kty: 'EC', crv: 'P-384', params: { name: 'ECDSA', namedCurve: 'P-384' } },
   ES512: { kty: 'EC', crv: 'P-521', params: { name: 'ECDSA', namedCurve: 'P-521' } },
   EdDSA: { kty: 'OKP', crv: 'Ed25519', params: { name: 'Ed25519' } },
-  // RFC 9864: the fully specified name of the same.
+  // RFC 9864: the fully specified name of EdDSA with this curve.
   Ed25519: { kty: 'OKP', crv: 'Ed25519', params: { name: 'Ed25519' } },
 } as const;
 
 type Algorithm = keyof typeof ALGORITHMS;
 
+/** The names of the algorithms that a token may be signed with if the keys come from a key set. */
 export const JWKS_ALGORITHMS = Object.keys(ALGORITHMS).filter(
   (name): name is Algorithm => name in ALGORITHMS,
 );
 
-/** RFC 7518 §3.3. */
+/** The minimum of RFC 7518 §3.3. */
 const RSA_MIN_BITS = 2048;
-/** More keys than any issuer publishes. An RSA key that names no algorithm is imported once for each of six. */
+/**
+ * No issuer publishes this many keys. The import is expensive: an RSA key that names no algorithm
+ * is imported once for each of six algorithms.
+ */
 const KEYS_MAX = 64;
 
-/** What is wrong with a key set, in words of ours: a parser's message would quote the text. */
+/**
+ * Says what is wrong with a key set. A parser's message would quote the text, and so a private key.
+ */
 export class JwksError extends Error {}
 
 export type VerificationKey = {
@@ -41,9 +51,10 @@ export type VerificationKey = {
 };
 export type KeySet = readonly VerificationKey[];
 
-/** The key that fits, or why there is none. */
+/** The result of a search for a key: the key, or why there is none. */
 export type Found = CryptoKey | 'unknown' | 'ambiguous';
 
+/** Finds the key for an algorithm and a key id. Without a key id, exactly one key must fit. */
 export function findKey(keys: KeySet, alg: string, kid: string | undefined): Found {
   const [first, second] = keys.filter(
     (key) => key.alg === alg && (kid === undefined || key.kid === kid),
@@ -53,57 +64,64 @@ export function findKey(keys: KeySet, alg: string, kid: string | undefined): Fou
 }
 
 /**
- * A key set of our own configuration: every key in it has to be right.
- * @throws {JwksError} or a parser's own error, where the text is not a key set, or any key is private, symmetric,
- * broken or weak, or none could verify.
+ * Reads a key set from our own configuration, in which every key must be right.
+ * @throws {JwksError} or a parser's own error if the text is not a key set, if a key is private,
+ * symmetric, broken or weak, or if no key could verify.
  */
 export async function readConfiguredJwks(json: string): Promise<KeySet> {
-  const candidates = candidatesIn(json);
+  const candidates = parseCandidates(json);
   if (candidates.some(isSecret)) throw new JwksError('holds a private or symmetric key');
-  return nonEmpty(await Promise.all(candidates.flatMap(importsOf)));
+  return requireKeys(await Promise.all(candidates.flatMap(importKeys)));
 }
 
 /**
- * A key set that somebody else publishes. A key that could not verify is passed over, as RFC 7517 §5 wants: one
- * that is broken, weak or for another purpose must not take the good ones down. So is one whose private part is out.
- * @throws {JwksError} or a parser's own error, where the text is not a key set, or no key in it could verify.
+ * Reads a key set that an issuer publishes. Ignores keys that could not verify a token, as RFC 7517
+ * §5 recommends: a broken or weak key, or a key for another purpose, must not disable the good
+ * keys. Also ignores symmetric keys, and keys whose private part is published.
+ * @throws {JwksError} or a parser's own error if the text is not a key set, or if no key in it
+ * could verify a token.
  */
 export async function readRemoteJwks(json: string): Promise<KeySet> {
-  const imports = candidatesIn(json)
+  const imports = parseCandidates(json)
     .filter((jwk) => !isSecret(jwk))
-    .flatMap(importsOf);
+    .flatMap(importKeys);
   const settled = await Promise.allSettled(imports);
-  return nonEmpty(
+  return requireKeys(
     settled.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : [])),
   );
 }
 
-function candidatesIn(json: string): Properties[] {
-  const { keys } = propertiesOf(JSON.parse(json));
+function parseCandidates(json: string): Properties[] {
+  const { keys } = requireObject(JSON.parse(json));
   if (!Array.isArray(keys)) throw new JwksError('is not a JSON Web Key Set: it has no array keys');
   if (keys.length > KEYS_MAX) throw new JwksError(`holds more than ${KEYS_MAX} keys`);
-  return keys.map(propertiesOf);
+  return keys.map(requireObject);
 }
 
 const isSecret = (jwk: Properties) => 'd' in jwk || 'k' in jwk;
 
-const importsOf = (jwk: Properties) =>
-  JWKS_ALGORITHMS.filter((alg) => isFor(jwk, alg)).map((alg) => importKey(jwk, alg));
+const importKeys = (jwk: Properties) =>
+  JWKS_ALGORITHMS.filter((alg) => canVerify(jwk, alg)).map((alg) => importKey(jwk, alg));
 
-function nonEmpty(keys: KeySet): KeySet {
+function requireKeys(keys: KeySet): KeySet {
   if (keys.length === 0) throw new JwksError('holds no key that could verify a token');
   return keys;
 }
 
 type Properties = { readonly [name: string]: unknown };
 
-function propertiesOf(value: unknown): Properties {
+function requireObject(value: unknown): Properties {
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return { ...value };
   throw new JwksError('is not a JSON Web Key Set: an object is missing');
 }
 
-/** Whether the key says that it verifies signatures of this algorithm (RFC 7517 §4). */
-function isFor({ kty, crv, use, alg, key_ops: operations }: Properties, name: Algorithm): boolean {
+/**
+ * Returns true if the key's members allow it to verify signatures of the algorithm (RFC 7517 §4).
+ */
+function canVerify(
+  { kty, crv, use, alg, key_ops: operations }: Properties,
+  name: Algorithm,
+): boolean {
   const wanted = ALGORITHMS[name];
   return (
     kty === wanted.kty &&
@@ -117,7 +135,7 @@ function isFor({ kty, crv, use, alg, key_ops: operations }: Properties, name: Al
 async function importKey({ kid, ...jwk }: Properties, alg: Algorithm): Promise<VerificationKey> {
   const { kty, crv, params } = ALGORITHMS[alg];
   const text = (name: string) => (typeof jwk[name] === 'string' ? { [name]: jwk[name] } : {});
-  // Only the public members go in: alg, use and the rest have been judged above.
+  // Only the public members are imported: canVerify has judged alg, use and the others.
   const material = {
     kty,
     ...(crv === undefined ? { ...text('n'), ...text('e') } : { crv, ...text('x'), ...text('y') }),

@@ -1,31 +1,39 @@
 /**
- * Verifies a bearer token with jose and returns its principal. A stranger whose token is refused
- * reads one of the fixed sentences below; jose's own error code goes to the log. Each isolate
- * remembers the tokens that it has verified, because callers repeat theirs and a signature is the
- * most expensive step of a request. Only verified tokens are remembered, so a stranger cannot fill
- * the memory, and what can change is checked each time: a token's times, and its key.
+ * Verifies a bearer token with jose and returns its principal. The caller of a refused token reads
+ * one of the fixed sentences below; jose's own error code goes to the log. Each isolate caches the
+ * tokens that it has verified: callers repeat their tokens, and verifying a signature is the most
+ * expensive step of a request. A token enters the cache only after verification, so a stranger
+ * cannot fill the cache. Times pass and keys are removed, so each request checks a cached token's
+ * times and key.
  */
 import { decodeProtectedHeader, errors, type JWTVerifyOptions, jwtVerify } from 'jose';
 import type { Clock } from '../clock.ts';
 import { Failure, type FailureLog, misconfigured } from '../failure.ts';
 import type { Principal } from '../principal.ts';
 import type { KeySource, Settings } from '../settings.ts';
-import { invalidToken, principalOf, refuseOtherTypes, shown } from './claims.ts';
+import { invalidToken, principalOf, refuseOtherTypes, toPrintable } from './claims.ts';
 import { findKey, JWKS_ALGORITHMS, JwksError, readConfiguredJwks } from './jwks.ts';
 import { createRemoteJwks, type FindKey } from './remote-jwks.ts';
 
-/** How far the issuer's clock may be off from ours. */
+/** The greatest difference that is tolerated between the issuer's clock and ours. */
 const CLOCK_TOLERANCE_SECONDS = 5;
 
 export const NOT_A_JWT = 'The bearer token is not a well-formed JWT.';
 
-/** @throws {Failure} `invalid_token`, `insufficient_scope`, or `keys_unavailable`. */
+/**
+ * Verifies a token and returns its principal.
+ * @throws {Failure} `invalid_token`, `insufficient_scope` or `keys_unavailable`.
+ */
 export type VerifyToken = (token: string) => Promise<Principal>;
 
-/** @throws {Failure} `misconfigured` where the setting for the keys holds none that could verify. */
+/**
+ * Creates the verifier of an isolate, with a token cache of its own.
+ * @throws {Failure} `misconfigured` if the key set in the settings is wrong, or if no key in it
+ * could verify a token.
+ */
 export async function createVerifier(settings: Settings, clock: Clock): Promise<VerifyToken> {
   const { keys, issuers, audiences } = settings;
-  const find = await keysOf(keys, clock);
+  const find = await createFindKey(keys, clock);
   const options: JWTVerifyOptions = {
     algorithms: keys.kind === 'secret' ? ['HS256'] : JWKS_ALGORITHMS,
     clockTolerance: CLOCK_TOLERANCE_SECONDS,
@@ -53,7 +61,10 @@ export async function createVerifier(settings: Settings, clock: Clock): Promise<
     return { principal, alg, kid, key, notBefore: payload.nbf ?? 0, expires: payload.exp ?? 0 };
   }
 
-  /** The cached token if it is still valid; otherwise jose verifies it again and says what is wrong. */
+  /**
+   * Returns the cached token if its times and key are still valid. Otherwise jose verifies the
+   * token again, and its error says what is wrong.
+   */
   async function findInCache(token: string): Promise<VerifiedToken | undefined> {
     const cached = cache.get(token);
     if (!cached) return undefined;
@@ -75,8 +86,8 @@ export async function createVerifier(settings: Settings, clock: Clock): Promise<
       return verified.principal;
     } catch (thrown) {
       if (thrown instanceof errors.JOSEError) {
-        const log = { key_id: keyIdOf(token), ...claimOf(thrown, settings) };
-        throw invalidToken(sentenceOf(thrown), thrown.code, log);
+        const log = { key_id: keyIdOf(token), ...claimForLog(thrown, settings) };
+        throw invalidToken(describeError(thrown), thrown.code, log);
       }
       if (thrown instanceof Failure) Object.assign(thrown.log, { key_id: keyIdOf(token) });
       throw thrown;
@@ -84,17 +95,17 @@ export async function createVerifier(settings: Settings, clock: Clock): Promise<
   };
 }
 
-async function keysOf(source: KeySource, clock: Clock): Promise<FindKey> {
+async function createFindKey(source: KeySource, clock: Clock): Promise<FindKey> {
   switch (source.kind) {
     case 'secret': {
-      // Imported here, once: jose imports a raw secret anew on each verification.
+      // Imported once here, because jose would import a raw secret for each verification.
       const hmac = { name: 'HMAC', hash: 'SHA-256' };
       const key = await crypto.subtle.importKey('raw', source.secret, hmac, false, ['verify']);
       return async () => key;
     }
     case 'inline': {
       const keys = await readConfiguredJwks(source.json).catch((thrown: unknown) => {
-        // A parser's message quotes what it read, and a private key must not get into the log.
+        // A parser's message quotes the text, and a private key must not get into the log.
         const fault = thrown instanceof JwksError ? thrown.message : 'is not a JSON Web Key Set';
         throw misconfigured('JWT_JWKS', fault);
       });
@@ -110,12 +121,12 @@ const KEY_NOT_FOUND = {
   ambiguous: 'The token names no key id, and more than one key fits it.',
 };
 
-/** As much of a key id as the log has room for: a stranger chooses it. */
+/** Returns the first 128 characters of a key id, for the log: a stranger chooses the key id. */
 const truncated = (kid: unknown) => (typeof kid === 'string' ? kid.slice(0, 128) : undefined);
 
-function sentenceOf(thrown: errors.JOSEError): string {
+function describeError(thrown: errors.JOSEError): string {
   if (thrown instanceof errors.JWTExpired) return 'The token has expired.';
-  if (thrown instanceof errors.JWTClaimValidationFailed) return sentenceOfClaim(thrown);
+  if (thrown instanceof errors.JWTClaimValidationFailed) return describeClaimError(thrown);
   if (thrown instanceof errors.JWSSignatureVerificationFailed)
     return "The token's signature does not verify.";
   if (thrown instanceof errors.JOSEAlgNotAllowed)
@@ -123,7 +134,7 @@ function sentenceOf(thrown: errors.JOSEError): string {
   return NOT_A_JWT;
 }
 
-function sentenceOfClaim({ claim, reason }: errors.JWTClaimValidationFailed): string {
+function describeClaimError({ claim, reason }: errors.JWTClaimValidationFailed): string {
   if (reason === 'missing') return `The token lacks the claim ${claim}.`;
   if (reason === 'invalid') return `The token's claim ${claim} is not of the right type.`;
   if (claim === 'nbf') return 'The token is not valid yet.';
@@ -131,12 +142,14 @@ function sentenceOfClaim({ claim, reason }: errors.JWTClaimValidationFailed): st
   return 'The token is meant for another audience.';
 }
 
-/** What the log says of a claim that a setting decides. */
-function claimOf(thrown: errors.JOSEError, { issuers, audiences }: Settings): FailureLog {
+/** Returns the claim that jose refused, for the log, if a setting decides about that claim. */
+function claimForLog(thrown: errors.JOSEError, { issuers, audiences }: Settings): FailureLog {
   if (!(thrown instanceof errors.JWTClaimValidationFailed)) return {};
   const { claim, payload } = thrown;
   const expected = { iss: issuers, aud: audiences }[claim];
-  return expected ? { claim, expected: expected.join(' '), actual: shown(payload[claim]) } : {};
+  return expected
+    ? { claim, expected: expected.join(' '), actual: toPrintable(payload[claim]) }
+    : {};
 }
 
 function keyIdOf(token: string): string | undefined {
@@ -147,7 +160,9 @@ function keyIdOf(token: string): string | undefined {
   }
 }
 
-/** 512 tokens of 8 KiB, the longest that is accepted, are 4 MiB of an isolate's 128. */
+/**
+ * The longest accepted token has 8 KiB, so 512 tokens are at most 4 MiB of an isolate's 128 MiB.
+ */
 const TOKENS_MAX = 512;
 
 type VerifiedToken = {
