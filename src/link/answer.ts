@@ -9,13 +9,14 @@ import { type Answer, parseAnsweredValue } from './input.ts';
 import { type Link, linkNotFound, pathOf } from './key.ts';
 import * as sql from './sql.generated.ts';
 
-/** What the page shows: the evaluation, its label, and the values before. */
+/** The row that the page shows: the evaluation, its label, and the replaced values. */
 export type PageRow = RowOf<typeof sql.readLinkPage>;
 
 /**
- * The update, through a link. A key names a write of this link alone, so that a stranger who has
- * the link cannot use up the keys of its author.
- * @throws {Failure} as `updateEvaluation`; `not_found` says that the link does not work.
+ * Updates the evaluation through a link. An Idempotency-Key names a write of this link only, so a
+ * stranger who has the link cannot use up the keys of the link's author.
+ * @throws {Failure} `not_found` if the link does not work, `precondition_failed`, `unprocessable`
+ * or `database_unavailable`.
  */
 export async function updateEvaluationByLink(
   context: OperationContext,
@@ -23,14 +24,17 @@ export async function updateEvaluationByLink(
   value: number,
   { versions, key }: Parameters<typeof nameWrite>[1],
 ): Promise<EvaluationRow> {
-  // A header has no spaces, so no key of another sender is the same.
+  // A key in a header has no spaces, so no other sender can send the same text as its key.
   const ownKey = key === undefined ? undefined : `${link.id} ${key}`;
   const write = await nameWrite(context, { versions, key: ownKey });
   const update = { value, immutable: {} };
   return updateEvaluation(context, pathOf(link), update, write, { link }).catch(failAsLink);
 }
 
-/** @throws {Failure} `not_found` or `database_unavailable`. */
+/**
+ * Reads what the page shows.
+ * @throws {Failure} `not_found` or `database_unavailable`.
+ */
 export async function readLinkPage(
   { principal, connection }: OperationContext,
   link: Link,
@@ -41,7 +45,7 @@ export async function readLinkPage(
   return row;
 }
 
-/** What is stored after an answer, and the value that this answer stored, or why it was refused. */
+/** The row after an answer, with the value that the answer stored or the reason for its refusal. */
 export type Answered =
   | { readonly row: PageRow; readonly stored: number; readonly refusal?: never }
   | { readonly row: PageRow; readonly stored?: never; readonly refusal: Failure };
@@ -59,7 +63,7 @@ export async function answerOnPage(
 ): Promise<Answered> {
   const value = parseAnsweredValue(text);
   if (value instanceof Failure) return { row: await readLinkPage(context, link), refusal: value };
-  // No key of a sender is the same, because a header has no spaces.
+  // A key in a header has no spaces, so no sender can send this text as its key.
   const key = `page ${version} ${value}`;
   const write = await nameWrite(context, { versions: [version], key });
   const rows: PageRow[] = [];
@@ -77,7 +81,7 @@ export async function answerOnPage(
   }
 }
 
-/** @throws what was thrown; a `not_found` as a link that does not work. */
+/** Throws the error again, but turns `not_found` into the failure of a link that does not work. */
 function failAsLink(thrown: unknown): never {
   throw thrown instanceof Failure && thrown.code === 'not_found' ? linkNotFound('gone') : thrown;
 }

@@ -1,4 +1,4 @@
-/** Makes a link to an evaluation. Nothing is stored: D1 is asked only whether the evaluation is there. Knows nothing of HTTP. */
+/** Creates a link to an evaluation. Stores nothing: the one call to D1 reads the evaluation. */
 import type { OperationContext } from '../db/connection.ts';
 import { type EvaluationPath, getEvaluation } from '../evaluation/read.ts';
 import { notFound, unprocessable } from '../failure.ts';
@@ -8,8 +8,13 @@ import type { LinkCreate } from './input.ts';
 import { type EvaluationLink, expiryAfter, type Link, type LinkKeys, newLinkId } from './key.ts';
 
 /**
- * @throws {Failure} `not_found`, also for a token that is restricted to an evaluation: it may not be passed on.
- * `unprocessable` if the URL would be too long, or for a field that the server sets.
+ * Creates a link whose author is the token's subject, or `<subject>/<name>`. A token that is
+ * restricted to an evaluation cannot create a link: that would pass the token on.
+ * @param sign signs the key of the link
+ * @param urlOf returns the URL of the link with that key
+ * @throws {Failure} `not_found`, also for a token that is restricted to an evaluation;
+ * `unprocessable` if the URL would be too long, or for a field that the server sets; or
+ * `database_unavailable`.
  */
 export async function createEvaluationLink(
   context: OperationContext,

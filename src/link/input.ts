@@ -1,4 +1,4 @@
-/** Parses what a caller sends to create a link, and what the form of the page sends. */
+/** Parses the body that creates a link, and the form of the page. */
 import * as v from 'valibot';
 import { type Failure, malformed } from '../failure.ts';
 import {
@@ -27,7 +27,7 @@ export const POINTER =
   'pointer must be a JSON Pointer (RFC 6901): empty, or /, followed by names with ~ written ~0 and / written ~1.';
 export const VALUES = `values must be an object of at most ${VALUES_MAX_COUNT} numbers, such as {"approved":1,"rejected":0}.`;
 
-/** Nobody sets them: a link has them from the path, the token and the server. */
+/** The fields that no caller sets: they come from the path, the token and the server. */
 export const SERVER_FIELDS = {
   id: asStored.text,
   url: asStored.text,
@@ -70,6 +70,7 @@ export const LinkCreateBody = v.object(
   'The body must be an object, such as {"name":"anna"}, or empty.',
 );
 
+/** The content of a new link. `expires_in` is in seconds. */
 export type LinkCreate = {
   readonly expires_in: number;
   readonly name: string | undefined;
@@ -79,9 +80,12 @@ export type LinkCreate = {
   readonly sent: SentFields;
 };
 
-/** @throws {Failure} `malformed`, or `unprocessable` for a field that the server sets and is no text. */
+/**
+ * Parses the body that creates a link.
+ * @throws {Failure} `malformed`, or `unprocessable` for a server field that is not a string.
+ */
 export function parseLinkCreate(body: Body): LinkCreate {
-  // To valibot a list is a record.
+  // valibot accepts an array as a record.
   if (Array.isArray(body['values'])) throw malformed(VALUES);
   const { expires_in, name, pointer, values, ...sent } = parse(
     LinkCreateBody,
@@ -90,22 +94,25 @@ export function parseLinkCreate(body: Body): LinkCreate {
     fieldIsSet,
   );
   const lost = Object.keys(body['values'] ?? {}).find((key) => !Object.hasOwn(values, key));
-  // valibot leaves out what could be taken for a prototype.
+  // valibot drops keys that could change a prototype, such as __proto__.
   if (lost !== undefined) throw malformed(`values cannot have the key ${lost}.`);
   return { expires_in, name: name ?? undefined, pointer, values, sent };
 }
 
-/** What a person answers on the page: the text of a field or a button, and the version that the page showed. */
+/** A person's answer: the text of the field or the button, and the version that the page showed. */
 export type Answer = { readonly version: string; readonly text: string };
 
-/** Of a form's body; undefined if it is not that of the page. */
+/** Parses the body of a form; undefined if the form is not the page's. */
 export function parseAnswer(body: string): Answer | undefined {
   const fields = new URLSearchParams(body);
   const [version, text] = [fields.get('version'), fields.get('value')];
   return version === null || text === null ? undefined : { version, text: text.trim() };
 }
 
-/** Reads a number as a browser's number field sends it (HTML: valid floating-point number). */
+/**
+ * Parses a number as a browser's number field sends it (HTML: valid floating-point number). Returns
+ * a `malformed` failure, because the page shows the sentence.
+ */
 export function parseAnsweredValue(text: string): number | Failure {
   const value = /^-?(?:\d+|\d*\.\d+)(?:e[+-]?\d+)?$/i.test(text) ? Number(text) : Number.NaN;
   return Number.isFinite(value) ? value : malformed('value must be a number, such as 7 or 7.5.');

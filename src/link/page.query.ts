@@ -1,4 +1,4 @@
-/** What the page of a link shows: the evaluation, its label, and the values before. */
+/** The read for the page of a link: the evaluation, its label, and the replaced values. */
 import { desc, sql } from 'drizzle-orm';
 import { all, e, h, l, query, same, select } from '../db/query.ts';
 import {
@@ -10,10 +10,10 @@ import {
 } from '../evaluation/evaluation.query.ts';
 import { isLabelOf, ruleColumns } from '../label/rule.query.ts';
 
-/** How many values before the present one are shown. */
+/** The page shows at most this many replaced values: the latest ones. */
 const EARLIER_MAX_ROWS = 30;
 
-/** No row if there is no such evaluation, or if the link is revoked. */
+/** Returns no row if the account has no such evaluation, or if the link is revoked. */
 export const readLinkPage = query({ ...SCOPE, ...LINK }, (p) => {
   const { value, replaced_at, account_id, evaluation_id } = h;
   const latest = select({ value, replaced_at })

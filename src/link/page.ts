@@ -1,7 +1,7 @@
 /**
- * The page of a link, for a person: the question, what is stored, and a form. It has no script.
- * hono/html escapes every text that is not ours. Nothing of the key is on the page, because the
- * form posts to the page's own address.
+ * The page of a link, for a person: the question, the stored value, and a form. The page has no
+ * script, and hono/html escapes every text that is not ours. The key is not on the page, because
+ * the form posts to the page's own address.
  */
 import { html, raw } from 'hono/html';
 import type { PageRow } from './answer.ts';
@@ -9,18 +9,22 @@ import type { Answer } from './input.ts';
 import type { Link } from './key.ts';
 import { STYLE } from './style.ts';
 
-/** Choices that are all this short stand side by side. */
+/** If no choice is longer, the choices stand side by side. */
 const SHORT_MAX_CHARS = 24;
 
 type Html = ReturnType<typeof html>;
 
-/** What has happened before the page is shown: nothing, or the answer was stored, or was refused. */
+/**
+ * The state that the page reports. `asked`: there is no answer yet. `changed`: the answer was
+ * refused because another version is stored than the person saw.
+ */
 export type PageState =
   | { readonly kind: 'asked' }
   | { readonly kind: 'stored'; readonly value: number }
   | { readonly kind: 'refused'; readonly sentence: string; readonly text: string }
   | { readonly kind: 'changed'; readonly text: string };
 
+/** Returns the page as HTML. */
 export function linkPage(row: PageRow, link: Link, state: PageState): Promise<string> {
   const name = row.name ?? 'Evaluation';
   const output = [row.output_name, row.field_path].filter((part) => part !== null).join(' › ');
@@ -30,13 +34,17 @@ export function linkPage(row: PageRow, link: Link, state: PageState): Promise<st
 <h1 dir="auto">${name}</h1>
 ${row.description && html`<p class="about" dir="auto">${row.description}</p>`}
 ${output && html`<p><small>Output</small> <b dir="auto">${output}</b></p>`}
-<div class="now"><div><small>Now</small><strong dir="auto">${wordFor(row, row.value)}</strong></div>${drawing(row)}<small>${setBy(row)}</small></div>
-<form method="post"><input type="hidden" name="version" value="${row.updated_at ?? row.created_at}">${fields(row, state)}</form>
+<div class="now"><div><small>Now</small><strong dir="auto">${describeValue(row, row.value)}</strong></div>${drawValues(row)}<small>${describeLastChange(row)}</small></div>
+<form method="post"><input type="hidden" name="version" value="${row.updated_at ?? row.created_at}">${answerFields(row, state)}</form>
 <footer>Your answer is stored as that of <b dir="auto">${link.author}</b>. This link works until ${time(link.expires_at)}.<p>Run ${row.run_id}</p></footer>`,
   );
 }
 
-/** Instead of the page. An answer that may be stored or not can be sent again; what was not an answer, opened again. */
+/**
+ * Returns the page of a failure as HTML. If trying again may help, a button sends the answer again:
+ * the answer may or may not be stored. Without an answer, a link opens the page again.
+ * @param status the status of the response
+ */
 export function failurePage(
   status: number,
   sentence: string,
@@ -73,13 +81,13 @@ ${content}
 }
 
 function titleOf(state: PageState, row: PageRow, name: string): string {
-  if (state.kind === 'stored') return `Stored: ${wordFor(row, state.value)} – ${name}`;
+  if (state.kind === 'stored') return `Stored: ${describeValue(row, state.value)} – ${name}`;
   return state.kind === 'asked' ? name : `Not stored – ${name}`;
 }
 
-/** Focused when the page opens, so that a screen reader begins with it. */
+/** Returns the notice on top, which has the focus, so that a screen reader begins with it. */
 function noticeOf(state: PageState, row: PageRow): Html | '' {
-  const word = (value: number) => html`<b dir="auto">${wordFor(row, value)}</b>`;
+  const word = (value: number) => html`<b dir="auto">${describeValue(row, value)}</b>`;
   if (state.kind === 'stored') {
     return html`<p class="notice good" role="status" tabindex="-1" autofocus>Stored: ${word(state.value)}. Thank you. ${
       row.value === state.value
@@ -93,9 +101,10 @@ function noticeOf(state: PageState, row: PageRow): Html | '' {
   return '';
 }
 
-function fields(row: PageRow, state: PageState): Html {
+function answerFields(row: PageRow, state: PageState): Html {
   const choices = choicesOf(row);
-  // A field has the focus itself; which button was pressed is not known.
+  // With a field, the field gets the focus. With buttons, the refusal does: the button that was
+  // pressed is not known.
   const focus = choices && html` tabindex="-1" autofocus`;
   const refusal =
     state.kind === 'refused' &&
@@ -124,7 +133,7 @@ function fields(row: PageRow, state: PageState): Html {
   }${max !== null && html` max="${max}"`} value="${shown}"${invalid}><button class="send">Store</button></fieldset>${refusal}`;
 }
 
-function setBy({
+function describeLastChange({
   updated_at,
   updated_by,
   created_by,
@@ -135,12 +144,12 @@ function setBy({
   return html`set ${author === null ? '' : html`by <b dir="auto">${author}</b>, `}${time(updated_at ?? created_at)}`;
 }
 
-function drawing(row: PageRow): Html | '' {
+function drawValues(row: PageRow): Html | '' {
   const values: number[] = [...JSON.parse(row.earlier), row.value];
   if (values.length === 1) return '';
   const points = pointsOf(values, row.min_value, row.max_value);
   const [x, y] = points.at(-1)?.split(',') ?? [];
-  const words = values.map((value) => wordFor(row, value)).join(', ');
+  const words = values.map((value) => describeValue(row, value)).join(', ');
   return html`<figure><svg viewBox="0 0 ${DRAWING.width} ${DRAWING.height}" role="img" aria-label="The values so far: ${words}"><polyline points="${points.join(' ')}"/><circle cx="${x}" cy="${y}" r="3"/></svg></figure>`;
 }
 
@@ -152,8 +161,8 @@ function choicesOf({ value_type, categories }: PageRow): readonly string[] | und
   return categories === null ? undefined : JSON.parse(categories);
 }
 
-/** Returns the value as the label calls it. */
-const wordFor = (row: PageRow, value: number) => choicesOf(row)?.[value] ?? String(value);
+/** Returns the value's category, or the number as text if it has none. */
+const describeValue = (row: PageRow, value: number) => choicesOf(row)?.[value] ?? String(value);
 
 function describeBounds(min: number | null, max: number | null): string {
   if (min !== null && max !== null) return `from ${min} to ${max}`;
@@ -161,10 +170,12 @@ function describeBounds(min: number | null, max: number | null): string {
   return max === null ? 'a number' : `${max} or less`;
 }
 
-/** Kept, because creating a format costs more than using it. */
+/** The isolate keeps the format, because creating a format costs more than using it. */
 let format: Intl.DateTimeFormat | undefined;
 
-/** To the minute and in UTC, because only a script would know where the reader is. */
+/**
+ * Returns a time to the minute, in UTC, because only a script could know the reader's time zone.
+ */
 function timeInWords(at: string): string {
   format ??= new Intl.DateTimeFormat('en-GB', {
     dateStyle: 'long',
@@ -174,7 +185,7 @@ function timeInWords(at: string): string {
   return `${format.format(new Date(at))} UTC`;
 }
 
-/** The values of an evaluation as a line. */
+/** The size of the drawing: the values of an evaluation as a line. */
 const DRAWING = { width: 144, height: 48 };
 /** Room for the width of the line and the dot at its end. */
 const MARGIN = 5;
@@ -187,7 +198,7 @@ function pointsOf(
 ): readonly string[] {
   const low = Math.min(min ?? Number.POSITIVE_INFINITY, ...values);
   const high = Math.max(max ?? Number.NEGATIVE_INFINITY, ...values);
-  // Halved first: the difference of two doubles may be beyond one.
+  // Each is halved first, because the difference of two doubles may overflow to infinity.
   const range = high / 2 - low / 2;
   const step = (DRAWING.width - 2 * MARGIN) / Math.max(1, values.length - 1);
   return values.map((value, index) => {

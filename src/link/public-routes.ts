@@ -1,6 +1,7 @@
 /**
- * What a link is used for, as HTTP: a machine posts to it, a person opens it. The key in the query is all that they have. A
- * person gets a page, also of a failure; everyone else gets JSON. Only POST writes, so that who scans links changes nothing.
+ * Routes for using a link: machines post to it, people open it. The key in the query is their only
+ * credential. Only POST writes, because mail filters and chat programs open every link that they
+ * see. A person gets a page, also for a failure; a machine gets JSON.
  */
 import type { Context, MiddlewareHandler } from 'hono';
 import { resourceOf } from '../evaluation/read.ts';
@@ -22,7 +23,7 @@ import { type Answer, parseAnswer } from './input.ts';
 import { LINK_PATH, type Link, type LinkKeys, linkNotFound, principalOf } from './key.ts';
 import { failurePage, linkPage, type PageState } from './page.ts';
 import { styleSource } from './style.ts';
-import { valueIn } from './value.ts';
+import { readValue } from './value.ts';
 
 type Dependencies = {
   readonly session: OpenSession;
@@ -30,7 +31,7 @@ type Dependencies = {
   readonly linkKeys: () => Promise<LinkKeys>;
 };
 
-/** `answer` is what the form of the page sent; null once a body was read that is none. */
+/** `answer` is the answer on the page; null if the body that was read has none. */
 type LinkEnv = { Variables: AppEnv['Variables'] & { link: Link; answer?: Answer | null } };
 
 export function publicLinkRoutes({ session, rateLimit, linkKeys }: Dependencies) {
@@ -52,7 +53,8 @@ export function publicLinkRoutes({ session, rateLimit, linkKeys }: Dependencies)
       await next();
     };
 
-  // On the primary: what a person has just answered is on the page, and a revoked link opens nowhere.
+  // Reads from the primary: the page shows an answer that was just stored, and no revoked link
+  // opens.
   routes.get(LINK_PATH, requireKey('getEvaluationByLink'), session('write'), async (c) => {
     const link = c.get('link');
     if (wantsPage(c)) {
@@ -93,14 +95,14 @@ export function publicLinkRoutes({ session, rateLimit, linkKeys }: Dependencies)
       return respondPage(
         c,
         status,
-        await linkPage(answered.row, link, stateOf(answered.refusal, error, answer)),
+        await linkPage(answered.row, link, stateOfRefusal(answered.refusal, error, answer)),
       );
     }
     const preconditions = parseUpdatePreconditions(c);
     const row = await updateEvaluationByLink(
       operationContext(c),
       link,
-      valueIn(parseJson(text), link),
+      readValue(parseJson(text), link),
       preconditions,
     );
     return respondResource(c, 200, resourceOf(row));
@@ -124,7 +126,10 @@ export function publicLinkRoutes({ session, rateLimit, linkKeys }: Dependencies)
 const FORM = /^application\/x-www-form-urlencoded[ \t]*(?:;|$)/i;
 const isForm = (c: Context<LinkEnv>) => FORM.test(c.req.header('content-type') ?? '');
 
-/** The form of the page, unless the body is JSON: curl and others say that they send a form and send JSON. */
+/**
+ * Reads the answer in the form of the page; null if the body has none. A body that is JSON is not a
+ * form: curl and others send JSON with the Content-Type of a form.
+ */
 function readAnswer(c: Context<LinkEnv>, text: string): Answer | null {
   if (!isForm(c)) return null;
   try {
@@ -136,8 +141,9 @@ function readAnswer(c: Context<LinkEnv>, text: string): Answer | null {
 }
 
 /**
- * Whoever opens a link gets the page, unless they ask for JSON alone. Of those who post, a browser with the form: Java says
- * of what it posts that it is a form, and that it takes HTML, so what it is decides once it is read.
+ * Returns true if the response must be a page. A GET gets a page unless it asks for JSON only. A
+ * POST gets a page if a browser sends the form. Java's client sends JSON with the Content-Type of a
+ * form, and accepts HTML. So the body decides once it is read; until then, such a POST gets a page.
  */
 function wantsPage(c: Context<LinkEnv>): boolean {
   const accept = c.req.header('accept') ?? '';
@@ -148,7 +154,7 @@ function wantsPage(c: Context<LinkEnv>): boolean {
   );
 }
 
-const stateOf = ({ code }: Failure, sentence: string, { text }: Answer): PageState =>
+const stateOfRefusal = ({ code }: Failure, sentence: string, { text }: Answer): PageState =>
   code === 'precondition_failed' ? { kind: 'changed', text } : { kind: 'refused', sentence, text };
 
 async function respondPage(

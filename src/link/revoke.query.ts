@@ -4,7 +4,9 @@ import { revokedLink } from '../db/schema.ts';
 import { ALONE, ifNothingChanged } from '../db/write.query.ts';
 import { isInScope, isNotRevoked, SCOPE } from '../evaluation/evaluation.query.ts';
 
-/** Returns the id; nothing if the link is revoked already, or if there is no such evaluation. */
+/**
+ * Returns the id; nothing if the link is already revoked, or if the account has no such evaluation.
+ */
 export const revokeEvaluationLink = query(
   { ...SCOPE, link_id: param<string>(), link_expires_at: param<string>() },
   (p) =>
@@ -20,7 +22,9 @@ export const revokeEvaluationLink = query(
     ).returning({ id: revokedLink.id }),
 );
 
-/** The evaluation if the link is revoked already; NULL if there is no such evaluation. */
+/**
+ * Returns the evaluation's id if the link is already revoked; NULL if there is no such evaluation.
+ */
 export const explainRevokeEvaluationLink = query({ ...SCOPE, ...ALONE }, (p) =>
   select({ evaluation: { id: e.id } })
     .from(ifNothingChanged(p))

@@ -1,4 +1,4 @@
-/** Revokes a link, at once and everywhere. Knows nothing of HTTP. */
+/** Revokes a link. After the response, no edge stores anything through the link. */
 import type { OperationContext } from '../db/connection.ts';
 import type { EvaluationPath } from '../evaluation/read.ts';
 import { notFound } from '../failure.ts';
@@ -7,8 +7,10 @@ import { expiryOf } from './key.ts';
 import * as sql from './sql.generated.ts';
 
 /**
- * Safe to repeat. Which links were made is not stored, so that of an id of which none was made is revoked just the same.
- * @throws {Failure} `not_found` if the evaluation is not there, or if no link can have that id.
+ * Revokes a link by its id. The call is safe to repeat. Links are not stored, so revoking an id
+ * that was never issued also succeeds.
+ * @throws {Failure} `not_found` if the evaluation does not exist, if no link can have that id, or
+ * if the token's restriction does not allow it; or `database_unavailable`.
  */
 export async function revokeEvaluationLink(
   { principal, connection, now }: OperationContext,

@@ -1,4 +1,7 @@
-/** Links as HTTP, for who has a token: a link is made, and revoked. What a link is used for is in public-routes.ts. */
+/**
+ * Routes for creating and revoking links, with a token. public-routes.ts has the routes for using a
+ * link.
+ */
 import { evaluationPath } from '../evaluation/routes.ts';
 import type { RequireAuth } from '../http/bearer-auth.ts';
 import { readJsonObject } from '../http/body.ts';
@@ -21,7 +24,9 @@ type Dependencies = {
   readonly requireAuth: RequireAuth;
   readonly session: OpenSession;
   readonly rateLimit: RateLimiter | undefined;
-  /** Called until it returns keys, which are kept for the isolate. */
+  /**
+   * Prepares the keys of links. Requests call it until it returns keys, which the isolate keeps.
+   */
   readonly prepareKeys: () => Promise<LinkKeys>;
 };
 
@@ -33,7 +38,7 @@ export function linkRoutes({ requireAuth, session, rateLimit, prepareKeys }: Dep
     return prepared;
   };
 
-  // On the primary, so that a link can be made right after its evaluation.
+  // Reads from the primary, so that a link can be created immediately after its evaluation.
   routes.post(LINKS, requireAuth('createEvaluationLink'), session('write'), async (c) => {
     const { sign } = await linkKeys();
     const path = evaluationPath(c, c.req.param());

@@ -1,4 +1,7 @@
-/** The one style of the page of a link. Its hash stands in the Content-Security-Policy, so nothing else can style the page. */
+/**
+ * The only style of a link's page. The Content-Security-Policy has the hash of this style, so the
+ * browser applies no other style.
+ */
 export const STYLE = `
 :root{color-scheme:light dark;--paper:light-dark(#fff,#1b1d26);--ground:light-dark(#eef0f6,#101118);--ink:light-dark(#1c1e2b,#eceef7);--soft:light-dark(#575c70,#a9afc5);--line:light-dark(#d5d9e6,#373b4d);--accent:light-dark(#4338ca,#a5b4fc);--on:light-dark(#fff,#171a2e);--good:light-dark(#14693a,#86efac);--bad:light-dark(#b3261e,#ffb4ab)}
 *{box-sizing:border-box}
@@ -41,7 +44,7 @@ footer{margin-top:1.5rem;padding-top:1rem;border-top:1px solid var(--line)}
   .trim()
   .replaceAll('\n', '');
 
-/** The source of that style in a Content-Security-Policy (CSP Level 3, §2.3.1). */
+/** Returns the hash of the style as a Content-Security-Policy has it (CSP Level 3, §2.3.1). */
 export async function styleSource(): Promise<string> {
   const hash = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(STYLE));
   return `'sha256-${btoa(String.fromCharCode(...new Uint8Array(hash)))}'`;

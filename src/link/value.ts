@@ -1,13 +1,19 @@
-/** The value in a body whose shape its sender decides: what the link's pointer finds, read as a number. */
+/**
+ * Reads the value from a body whose shape the sender decides. The link's pointer says where the
+ * value is, and the link's `values` say what a text stands for.
+ */
 import { type Failure, unprocessable } from '../failure.ts';
 import { parsePointer, valueAt } from '../pointer.ts';
 import type { Link, Values } from './key.ts';
 
-/** How much of what was found a sentence shows. */
+/** A sentence shows at most this many code points of a text. */
 const SHOWN_MAX_CHARS = 64;
 
-/** @throws {Failure} `unprocessable`, saying what was found and what would do. */
-export function valueIn(
+/**
+ * Reads the value: a number, true (1), false (0), or a text that `values` has.
+ * @throws {Failure} `unprocessable`: the sentence says what was found and what is accepted.
+ */
+export function readValue(
   body: unknown,
   { pointer, values }: Pick<Link, 'pointer' | 'values'>,
 ): number {
@@ -16,18 +22,18 @@ export function valueIn(
   if (typeof found === 'number' && Number.isFinite(found)) return found;
   const value =
     typeof found === 'string' && Object.hasOwn(values, found) ? values[found] : undefined;
-  if (value === undefined) throw noValue(found, pointer, values);
+  if (value === undefined) throw valueNotFound(found, pointer, values);
   return value;
 }
 
-function noValue(found: unknown, pointer: string, values: Values): Failure {
+function valueNotFound(found: unknown, pointer: string, values: Values): Failure {
   const texts = Object.keys(values).map((text) => JSON.stringify(shortened(text)));
   const place = pointer === '' ? 'The body' : `What ${pointer} finds in the body`;
   const wanted = ['a number, true or false', ...texts].join(', or ');
-  return unprocessable(`${place} is ${kindOf(found)}: it must be ${wanted}.`);
+  return unprocessable(`${place} is ${describeFound(found)}: it must be ${wanted}.`);
 }
 
-function kindOf(found: unknown): string {
+function describeFound(found: unknown): string {
   if (found === undefined) return 'nothing';
   if (typeof found === 'string') return `the text ${JSON.stringify(shortened(found))}`;
   if (typeof found === 'number') return 'a number beyond a double';
