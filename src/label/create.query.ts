@@ -47,11 +47,13 @@ export const createEvaluationLabel = query(
     ).returning(resourceColumns),
 );
 
-/** The label that has the id. Returns nothing if the create stored the row. */
+/** Returns the label that has the id; nothing if the create stored the row. */
 export const explainCreateEvaluationLabel = query({ ...WRITE, ...ALONE }, (p) =>
   select({
     label: resourceColumns,
-    /** The account created it with the same content, even if it was updated since. */
+    /**
+     * True if the account created the label with the same content, even if it was updated since.
+     */
     is_same: all(same(l.account_id, p.account), is(l.create_digest, p.create_digest)).as('is_same'),
     is_own_write: is(l.write_id, p.write_id).as('is_own_write'),
   })

@@ -1,4 +1,4 @@
-/** Creates an evaluation label in one statement. Knows nothing of HTTP. */
+/** Creates an evaluation label in one statement. */
 import type { OperationContext } from '../db/connection.ts';
 import { digest, idOfKey, randomWriteId } from '../db/write.ts';
 import { Failure, keyIsTaken, notFound } from '../failure.ts';
@@ -8,13 +8,15 @@ import type { LabelCreate } from './input.ts';
 import type { LabelRow } from './read.ts';
 import * as sql from './sql.generated.ts';
 
-/** What an id is derived from in place of a run: an account has one collection of labels. */
+/** Stands for a run's id in the derivation of an id: an account has one collection of labels. */
 const COLLECTION = 'evaluation-labels';
 
 /**
- * The row as stored, and whether this request created it: a repeated create of the same content gets what is stored now.
- * `key` is the caller's name for the create, from which the id is derived if the caller sent none.
- * @throws {Failure} saying why nothing was stored.
+ * Returns the row as stored, and whether this request created it. A repeated create with the same
+ * content returns the row as it is now.
+ * @param key the caller's name for the create, from which the id is derived if the body has none
+ * @throws {Failure} `not_found` if the token's restriction does not allow a create, `conflict`,
+ * `unprocessable` for a field that the server sets, or `database_unavailable`.
  */
 export async function createEvaluationLabel(
   { principal, connection, now }: OperationContext,
@@ -37,7 +39,8 @@ export async function createEvaluationLabel(
     account,
     subject,
     now,
-    // A label has no history, so what it was created with is kept as a digest: name and description may change.
+    // A label has no history, and its name and description may change. The digest recognises a
+    // create with the same content.
     create_digest: await digest('label', JSON.stringify(content)),
     write_id: randomWriteId(),
   };

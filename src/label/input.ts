@@ -1,6 +1,7 @@
 /**
- * What a caller may send of a label, from `unknown` to types, once. Properties that the resource does not have are ignored,
- * and `updated_by` and `updated_at`, which each update makes out of date.
+ * Parses the bodies that create and update a label: from `unknown` to types, once. Properties that
+ * the resource does not have are ignored. So are `updated_by` and `updated_at`, because each update
+ * makes them out of date.
  */
 import * as v from 'valibot';
 import {
@@ -53,8 +54,8 @@ const Categories = v.pipe(
 );
 
 /**
- * The fields that no update changes; `archived_at` follows from `archived`. They may be sent only as they are, or will be,
- * stored.
+ * The fields that no update sets; `archived_at` follows from `archived`. A caller may send them
+ * only with the stored value.
  */
 export const IMMUTABLE = {
   id: asStored.id,
@@ -72,7 +73,10 @@ export const IMMUTABLE = {
 >;
 
 const { account_id, archived_at, created_by, created_at } = IMMUTABLE;
-/** What the server sets. May be sent only as it will be stored. */
+/**
+ * The fields that the server sets at a create. A caller may send them only with the value that will
+ * be stored. `created_at` is always refused, because the caller cannot know its value.
+ */
 export const SERVER_FIELDS = {
   account_id,
   archived: v.nullish(v.boolean()),
@@ -115,7 +119,7 @@ export const LabelCreateBody = v.pipe(
   ),
 );
 
-/** The part of a label that its caller decides. */
+/** The part of a label that the caller decides at a create. */
 export type LabelContent = Pick<
   EvaluationLabel,
   'name' | 'description' | 'value_type' | 'min_value' | 'max_value' | 'categories'
@@ -128,7 +132,11 @@ export type LabelCreate = {
   readonly sent: SentFields & { readonly created_by?: unknown };
 };
 
-/** @throws {Failure} `malformed` for what a caller sets, `unprocessable` for a field that the server sets. */
+/**
+ * Parses the body of a create.
+ * @throws {Failure} `malformed` for a field that the caller sets, `unprocessable` for a field that
+ * the server sets.
+ */
 export function parseLabelCreate(body: Body): LabelCreate {
   const parsed = parse(LabelCreateBody, body, SERVER_FIELDS, fieldIsSet);
   const { id, name, description, value_type, min_value, max_value, categories, ...sent } = parsed;
@@ -150,8 +158,8 @@ export const LabelUpdateBody = v.pipe(
   ),
 );
 
+/** The changes of an update. An undefined field keeps its value. */
 export type LabelUpdate = {
-  /** What is undefined stays as it is. */
   readonly name: string | undefined;
   readonly description: string | null | undefined;
   readonly archived: boolean | undefined;
@@ -159,7 +167,11 @@ export type LabelUpdate = {
   readonly immutable: SentFields;
 };
 
-/** @throws {Failure} `malformed` for what can change, `unprocessable` for what cannot. */
+/**
+ * Parses the body of an update.
+ * @throws {Failure} `malformed` for a field that can change, `unprocessable` for a field that
+ * cannot.
+ */
 export function parseLabelUpdate(body: Body): LabelUpdate {
   const { name, description, archived, ...immutable } = parse(
     LabelUpdateBody,

@@ -1,29 +1,37 @@
-/** The resource EvaluationLabel, and its reads: one call to the database each. */
+/** The resource EvaluationLabel and its reads. Each read is one call to the database. */
 import type { OperationContext, Page, Position } from '../db/connection.ts';
 import type { evaluationLabel } from '../db/schema.ts';
 import { notFound } from '../failure.ts';
 import { allowsLabels } from '../principal.ts';
 import * as sql from './sql.generated.ts';
 
-/** A row as the database returns it, without the columns that never leave it. `categories` is a JSON array of strings. */
+/**
+ * A row, without the columns that never leave the database. `categories` is a JSON array of
+ * strings.
+ */
 export type LabelRow = Omit<typeof evaluationLabel.$inferSelect, 'create_digest' | 'write_id'>;
 
 /**
- * What an evaluation's value means. `account_id` is `shared` if it is everyone's; `id` is a UUID in lower case, times are ISO
- * 8601 in UTC with milliseconds. `updated_at` is absent until the first update, and never null.
+ * The label as callers receive it: it says what an evaluation's value means. `account_id` is
+ * `shared` if every account may use the label. `id` is a UUID in lower case, and times are ISO 8601
+ * in UTC with milliseconds. `updated_at` is absent until the first update, and never null.
  */
 export type EvaluationLabel = Omit<LabelRow, 'categories' | 'updated_at'> & {
   categories: string[] | null;
   updated_at?: string;
 };
 
+/** Converts a row to the resource. */
 export function resourceOf(row: LabelRow): EvaluationLabel {
   const { categories, updated_at, ...fields } = row;
   const label = { ...fields, categories: categories === null ? null : JSON.parse(categories) };
   return updated_at === null ? label : { ...label, updated_at };
 }
 
-/** @throws {Failure} `not_found`. */
+/**
+ * Reads a label of the account, or a shared one.
+ * @throws {Failure} `not_found` or `database_unavailable`.
+ */
 export async function getEvaluationLabel(
   { principal, connection }: OperationContext,
   id: string,
@@ -35,8 +43,10 @@ export async function getEvaluationLabel(
 }
 
 /**
- * A page of the labels that the account may use, its own and the shared ones, oldest first, archived ones too.
- * @throws {Failure} `not_found` if the token is restricted to one evaluation.
+ * Reads a page of the labels that the account may use, oldest first: its own and the shared labels,
+ * also the archived ones.
+ * @throws {Failure} `not_found` if the token is restricted to one evaluation, or
+ * `database_unavailable`.
  */
 export async function listEvaluationLabels(
   { principal, connection }: OperationContext,

@@ -1,4 +1,6 @@
-/** The operations on evaluation labels as HTTP: each handler reads the request, calls the operation, and responds. */
+/**
+ * Routes for evaluation labels. Each handler reads the request, calls an operation, and responds.
+ */
 import type { Context } from 'hono';
 import { nameWrite } from '../db/write.ts';
 import type { RequireAuth } from '../http/bearer-auth.ts';
@@ -64,6 +66,7 @@ export function labelRoutes(requireAuth: RequireAuth, session: OpenSession) {
   return routes;
 }
 
+/** Reads the label's id in the path, and adds the id to the log line. */
 function labelId(c: Context<AppEnv, typeof LABEL>): string {
   const id = uuidOf('id', c.req.param('label_id'));
   c.get('log').label = id;

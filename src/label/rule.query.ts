@@ -1,4 +1,7 @@
-/** Which label an evaluation has, and whether the label allows a value, as SQL for any statement. */
+/**
+ * SQL conditions for any statement: which row is an evaluation's label, and which values a label
+ * allows.
+ */
 import { type SQL, sql } from 'drizzle-orm';
 import { alias } from 'drizzle-orm/sqlite-core';
 import {
@@ -40,8 +43,9 @@ const allows = (value: SQL<number>) => sql<Truth>`CASE ${l.value_type}
 END`;
 
 /**
- * Whether a condition holds for the label, or `otherwise` if there is no such label. `coalesce`
- * stops at the first label that it finds: an own label is read once, which `isLabelOf` would not.
+ * Returns SQL that is true if the label meets the condition. If there is no such label, the SQL is
+ * `otherwise`. `coalesce` stops at the first label that it finds. So an own label is read once;
+ * `isLabelOf` would read it twice.
  */
 function judge(account: Id, id: Id, condition: SQL, otherwise: 0 | 1): SQL<Truth> {
   const judgeOf = (owner: Id) =>
@@ -53,13 +57,17 @@ function judge(account: Id, id: Id, condition: SQL, otherwise: 0 | 1): SQL<Truth
   return sql<Truth>`coalesce(${judgeOf(account)}, ${judgeOf(shared)}, ${otherwise})`;
 }
 
-/** Whether a new evaluation may have the value: the label must exist and must not be archived. */
+/**
+ * Returns SQL that is true if a create may store the value: the label exists, is not archived, and
+ * allows the value.
+ */
 export const allowsCreate = (account: Id, id: Id, value: SQL<number>): SQL<Truth> =>
   judge(account, id, all(allows(value), sql`${l.archived_at} IS NULL`), 0);
 
 /**
- * Whether a correction may have the value. A label may arrive later than its evaluations; until
- * then any finite value is allowed. An archived label still judges the evaluations that it has.
+ * Returns SQL that is true if an update may store the value. A label may arrive later than its
+ * evaluations; until then any finite value is allowed. An archived label still judges the
+ * evaluations that it has.
  */
 export const allowsUpdate = (account: Id, id: Id, value: SQL<number>): SQL<Truth> =>
   judge(account, id, allows(value), 1);

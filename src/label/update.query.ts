@@ -44,8 +44,8 @@ const WRITE = {
 };
 
 /**
- * The row holds what this write stored, or what the same author sends again without a name. A label
- * has no history: a write that another one has replaced is not recognised.
+ * The row contains what this write stored, or what the same author sends again without a name. A
+ * label has no history: a write that another one has replaced is not recognised.
  */
 const isStored = (p: In<typeof WRITE>) =>
   sql<Truth>`(${same(l.write_id, p.write_id)} OR ${all(

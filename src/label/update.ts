@@ -50,7 +50,7 @@ export async function updateEvaluationLabel(
   return stored;
 }
 
-/** Whether the row has the name, the description and the state that the update asks for. */
+/** Returns true if the row has the name, the description and the state that the update asks for. */
 const isAsAsked = (row: LabelRow, { name, description, archived }: LabelUpdate): boolean =>
   (name === undefined || row.name === name) &&
   (description === undefined || row.description === description) &&
