@@ -14,8 +14,8 @@ export const isInScope = (p: In<typeof SCOPE>) =>
 export const LINK = { link_id: param<string | null>(), link_expires_at: param<string | null>() };
 
 /**
- * Holds also if there is no link, because no revocation equals NULL. Looks the revocation up by its
- * primary key, so that it reads one row or none.
+ * Returns SQL that is also true if there is no link, because no revocation equals NULL. Looks the
+ * revocation up by its primary key, so that it reads one row or none.
  */
 export function isNotRevoked(p: Omit<In<typeof SCOPE & typeof LINK>, 'run_id'>): SQL<Truth> {
   const isOfLink = all(

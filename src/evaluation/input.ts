@@ -1,6 +1,7 @@
 /**
- * What a caller may send, from `unknown` to types, once. Properties that the resource does not have are ignored: webhook
- * senders cannot shape their payload. So are `updated_by` and `updated_at`, which each update makes out of date.
+ * Parses the bodies that create and update an evaluation: from `unknown` to types, once. Properties
+ * that the resource does not have are ignored, because webhook senders cannot shape their payload.
+ * So are `updated_by` and `updated_at`, because each update makes them out of date.
  */
 import * as v from 'valibot';
 import {
@@ -17,7 +18,7 @@ import {
 import { FIELD_PATH_MAX_CHARS, OUTPUT_NAME_MAX_CHARS } from '../limits.ts';
 import type { EvaluationRow } from './read.ts';
 
-/** The fields that no update changes. They may be sent only as they are, or will be, stored. */
+/** The fields that no update changes. A caller may send them only with the stored value. */
 export const IMMUTABLE = {
   id: asStored.id,
   account_id: asStored.text,
@@ -41,14 +42,22 @@ export type EvaluationUpdate = {
   readonly immutable: SentFields;
 };
 
-/** @throws {Failure} `malformed` for the value, `unprocessable` for an immutable field that is no text. */
+/**
+ * Parses the body of an update.
+ * @throws {Failure} `malformed` for the value, `unprocessable` for an immutable field that is not a
+ * string.
+ */
 export function parseEvaluationUpdate(body: Body): EvaluationUpdate {
   const { value, ...immutable } = parse(EvaluationUpdateBody, body, IMMUTABLE, fieldIsImmutable);
   return { value, immutable };
 }
 
 const { account_id, run_id, created_by, created_by_evaluator_id, created_at } = IMMUTABLE;
-/** What the server sets. May be sent only as it will be stored: silence would hide that it is not. */
+/**
+ * The fields that the server sets at a create. A caller may send them only with the value that will
+ * be stored: ignoring another value would hide that the value was not stored. `created_at` is
+ * always refused, because the caller cannot know its value.
+ */
 export const SERVER_FIELDS = {
   account_id,
   run_id,
@@ -78,7 +87,11 @@ export type EvaluationCreate = Pick<
   readonly sent: SentFields;
 };
 
-/** @throws {Failure} `malformed` for what a caller sets, `unprocessable` for a field that the server sets and is no text. */
+/**
+ * Parses the body of a create.
+ * @throws {Failure} `malformed` for a field that the caller sets, `unprocessable` for a server
+ * field that is not a string.
+ */
 export function parseEvaluationCreate(body: Body): EvaluationCreate {
   const parsed = parse(EvaluationCreateBody, body, SERVER_FIELDS, fieldIsSet);
   const { id, evaluation_label_id, value, output_name, field_path, ...sent } = parsed;

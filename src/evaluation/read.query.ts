@@ -7,7 +7,10 @@ export const getEvaluation = query(SCOPE, (p) =>
   select(resourceColumns).from(e).where(isInScope(p)),
 );
 
-/** Oldest first; rows of the same millisecond by id, so that each page follows its cursor. */
+/**
+ * Returns the oldest row first, and rows of the same millisecond by id, so that each page follows
+ * its cursor.
+ */
 export const listEvaluations = query(
   {
     account: SCOPE.account,
@@ -36,7 +39,10 @@ export const listEvaluations = query(
 
 const { account_id, write_id, ...replacedColumns } = getTableColumns(h);
 
-/** Newest first. No row if there is no such evaluation; one row of NULLs if nothing was replaced. */
+/**
+ * Returns the newest entry first; no row if there is no such evaluation, and one row of NULLs if
+ * nothing was replaced.
+ */
 export const listReplacedValues = query(
   {
     ...SCOPE,

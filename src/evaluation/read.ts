@@ -1,4 +1,4 @@
-/** The resource RunEvaluation, and its reads: one call to the database each. */
+/** The resource RunEvaluation and its reads. Each read is one call to the database. */
 import type { OperationContext, Page, Position } from '../db/connection.ts';
 import type { runEvaluation, runEvaluationHistory } from '../db/schema.ts';
 import { notFound } from '../failure.ts';
@@ -9,24 +9,29 @@ import * as sql from './sql.generated.ts';
 export type EvaluationRow = Omit<typeof runEvaluation.$inferSelect, 'write_id'>;
 
 /**
- * The published RunEvaluation. `account_id`, `created_by` and `updated_by` are plain strings, other ids UUIDs in lower case,
- * times ISO 8601 in UTC with milliseconds, and `value` is any finite double that the label allows. `updated_at` is absent
- * until the first update, and never null.
+ * The evaluation as callers receive it. `account_id`, `created_by` and `updated_by` are plain
+ * strings. Other ids are UUIDs in lower case. Times are ISO 8601 in UTC with milliseconds. `value`
+ * is any finite double that the label allows. `updated_at` is absent until the first update, and
+ * never null.
  */
 export type RunEvaluation = Omit<EvaluationRow, 'updated_at'> & { updated_at?: string };
 
-/** Which evaluation: both ids in lower case, as they are stored. */
+/** The ids of an evaluation and its run, in lower case, as they are stored. */
 export type EvaluationPath = { readonly run_id: string; readonly id: string };
 
 /** A value that was replaced: who had set it and when, who replaced it and when. */
 export type ReplacedRow = Omit<typeof runEvaluationHistory.$inferSelect, 'account_id' | 'write_id'>;
 
+/** Converts a row to the resource. */
 export function resourceOf(row: EvaluationRow): RunEvaluation {
   const { updated_at, ...fields } = row;
   return updated_at === null ? fields : { ...fields, updated_at };
 }
 
-/** @throws {Failure} `not_found`. */
+/**
+ * Reads an evaluation.
+ * @throws {Failure} `not_found` or `database_unavailable`.
+ */
 export async function getEvaluation(
   { principal, connection }: OperationContext,
   path: EvaluationPath,
@@ -39,13 +44,14 @@ export async function getEvaluation(
 }
 
 /**
- * A page of the run's evaluations, oldest first; empty if the account has no such run.
- * @throws {Failure} `not_found` if the token is restricted to another run, or to one evaluation.
+ * Reads a page of the run's evaluations, oldest first; empty if the account has no such run.
+ * @throws {Failure} `not_found` if the token is restricted to another run, or to one evaluation; or
+ * `database_unavailable`.
  */
 export async function listEvaluations(
   { principal, connection }: OperationContext,
   run_id: string,
-  /** The label of which evaluations are listed; undefined for all. */
+  /** The label whose evaluations are listed; undefined for all labels. */
   label: string | undefined,
   { after, limit }: Page<Position>,
 ): Promise<EvaluationRow[]> {
@@ -58,8 +64,8 @@ export async function listEvaluations(
 }
 
 /**
- * A page of the replaced values of an evaluation, newest first.
- * @throws {Failure} `not_found`.
+ * Reads a page of the replaced values of an evaluation, newest first.
+ * @throws {Failure} `not_found` or `database_unavailable`.
  */
 export async function listReplacedValues(
   { principal, connection }: OperationContext,

@@ -1,4 +1,4 @@
-/** The operations on evaluations as HTTP: each handler reads the request, calls the operation, and responds. */
+/** Routes for evaluations. Each handler reads the request, calls an operation, and responds. */
 import type { Context } from 'hono';
 import { nameWrite } from '../db/write.ts';
 import type { RequireAuth } from '../http/bearer-auth.ts';
@@ -103,7 +103,10 @@ export function evaluationRoutes(requireAuth: RequireAuth, session: OpenSession)
   return routes;
 }
 
-/** The evaluation that a path names, noted in the log. @throws {Failure} `malformed`. */
+/**
+ * Reads the ids in a path, and adds the evaluation's id to the log line.
+ * @throws {Failure} `malformed`.
+ */
 export function evaluationPath(
   c: AppContext,
   { run_id, evaluation_id }: { readonly run_id: string; readonly evaluation_id: string },

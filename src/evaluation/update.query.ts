@@ -98,7 +98,7 @@ export const explainUpdateEvaluation = query({ ...WRITE, ...ALONE }, (p) =>
   select({
     evaluation: resourceColumns,
     is_own_write: isOwnWrite(p).as('is_own_write'),
-    /** As this attempt asked. */
+    /** Returns the parameter: only the first attempt may count as a retry (db/write.ts). */
     is_repeatable: p.is_repeatable.as('is_repeatable'),
     replaced_value: named(h.value, 'replaced_value'),
     replaced_updated_at: named(h.updated_at, 'replaced_updated_at'),
