@@ -1,4 +1,7 @@
-/** `.dev.vars`: the settings of the local Worker, and the secret that signs development tokens. Never committed. */
+/**
+ * Creates and reads `.dev.vars`: the settings of the local Worker, and the secret that signs
+ * development tokens. The file must never be committed.
+ */
 import { randomBytes } from 'node:crypto';
 import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { parseEnv } from 'node:util';
@@ -9,32 +12,36 @@ import { readSettings, type Settings, type Variables } from '../settings.ts';
 const FILE = '.dev.vars';
 const CONFIGURATION = 'wrangler.toml';
 
-const freshSecret = () => randomBytes(48).toString('base64url');
+const randomSecret = () => randomBytes(48).toString('base64url');
 
-/** Writes fresh secrets where there is no file yet; says whether it did. */
+/** Creates the file with random secrets. Returns false if there is a file already. */
 export function createDevVars(): boolean {
   if (existsSync(FILE)) return false;
   const header = "# The local Worker's settings, see .dev.vars.example. Not for any other place.";
-  writeFileSync(FILE, `${header}\nJWT_SECRET=${freshSecret()}\nLINK_SECRET=${freshSecret()}\n`, {
+  writeFileSync(FILE, `${header}\nJWT_SECRET=${randomSecret()}\nLINK_SECRET=${randomSecret()}\n`, {
     mode: 0o600,
   });
   return true;
 }
 
-/** Adds a LINK_SECRET to a file without a line for one; says whether it did. A blank one stays: whoever wrote it wants no links. */
+/**
+ * Adds a random LINK_SECRET to the file. Returns false if the file has a line for it already. A
+ * blank LINK_SECRET stays: it turns links off.
+ */
 export function addLinkSecret(): boolean {
   const text = readFileSync(FILE, 'utf8');
   if ('LINK_SECRET' in parseEnv(text)) return false;
   appendFileSync(
     FILE,
-    `${text === '' || text.endsWith('\n') ? '' : '\n'}LINK_SECRET=${freshSecret()}\n`,
+    `${text === '' || text.endsWith('\n') ? '' : '\n'}LINK_SECRET=${randomSecret()}\n`,
   );
   return true;
 }
 
 /**
- * The settings as the local Worker reads them.
- * @throws {Error} if the file is missing, or naming the setting that is wrong and how to fix it.
+ * Reads the settings as the local Worker does.
+ * @throws {Error} if the file is missing, or if a setting is wrong: the message names the setting
+ * and says how to fix it.
  */
 export async function readLocalSettings(): Promise<Settings> {
   if (!existsSync(FILE))
@@ -53,7 +60,10 @@ export async function readLocalSettings(): Promise<Settings> {
   }
 }
 
-/** What .dev.vars overrides. wrangler, which is slow to load, reads it only if there is any. */
+/**
+ * Reads the variables in wrangler.toml, which .dev.vars overrides. Loads wrangler, which is slow,
+ * only if wrangler.toml has variables.
+ */
 async function configuredVariables(): Promise<Variables> {
   if (!/^\s*\[?vars\b/m.test(readFileSync(CONFIGURATION, 'utf8'))) return {};
   const { unstable_readConfig } = await import('wrangler');

@@ -1,4 +1,4 @@
-/** The Worker's files name these types as global ones, which Node's types do not have. */
+/** Declares the global types that the Worker's files use and that Node's types do not have. */
 type BufferSource = import('node:crypto').webcrypto.BufferSource;
 type CryptoKey = import('node:crypto').webcrypto.CryptoKey;
 type D1Database = import('@cloudflare/workers-types').D1Database;

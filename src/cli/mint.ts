@@ -1,9 +1,12 @@
-/** Development tokens, signed with the secret in `.dev.vars` and shaped by its other settings, so that each is accepted. */
+/**
+ * Makes development tokens. The secret in `.dev.vars` signs them, and its other settings decide
+ * their claims, so that the local Worker accepts each token.
+ */
 import { SignJWT } from 'jose';
 import { UUID } from '../limits.ts';
 import type { ClaimSetting, Settings } from '../settings.ts';
 
-/** The account and the author of the sample data's first run. */
+/** An account, an author, a run and an evaluation of the sample data (sample.sql). */
 export const SAMPLE = {
   account: 'acc_01HGK2V8N5XJVB8Q2Z3R4Y5T6M',
   subject: 'user-123',
@@ -14,7 +17,7 @@ export const SAMPLE = {
 export type TokenOptions = {
   readonly account: string;
   readonly subject: string;
-  /** The one run, and the one evaluation, that the token opens. */
+  /** The run and the evaluation that the token is restricted to. */
   readonly run?: string | undefined;
   readonly evaluation?: string | undefined;
   readonly scope?: string | undefined;
@@ -22,7 +25,10 @@ export type TokenOptions = {
   readonly expires: string;
 };
 
-/** @throws {Error} when there is no secret to sign with, or an option cannot be read. */
+/**
+ * Makes a signed token.
+ * @throws {Error} if the settings have no secret, or if an option is wrong.
+ */
 export async function mintToken(settings: Settings, options: TokenOptions): Promise<string> {
   const { keys, issuers, audiences, clients, account, subject, run, requiredScope } = settings;
   if (keys.kind !== 'secret') {
@@ -36,19 +42,20 @@ export async function mintToken(settings: Settings, options: TokenOptions): Prom
   const claims: Claims = {};
   const scope = options.scope ?? requiredScope;
   if (scope) claims['scope'] = scope;
-  if (clients) set(claims, clients.claim, clients.accepted[0]);
-  if (options.run !== undefined) set(claims, run, uuid('run', options.run));
+  if (clients) setClaim(claims, clients.claim, clients.accepted[0]);
+  if (options.run !== undefined) setClaim(claims, run, requireUuid('run', options.run));
   if (options.evaluation !== undefined)
-    claims['evaluation_id'] = uuid('evaluation', options.evaluation);
-  // Last, because a setting may use one claim for two things.
-  set(claims, account, options.account);
-  set(claims, subject, options.subject);
+    claims['evaluation_id'] = requireUuid('evaluation', options.evaluation);
+  // These two are set last, because the settings may use one claim for two things.
+  setClaim(claims, account, options.account);
+  setClaim(claims, subject, options.subject);
   const token = new SignJWT(claims).setProtectedHeader({ alg: 'HS256', typ: 'JWT' });
   const [issuer] = issuers;
   const [audience] = audiences;
   if (issuer !== undefined) token.setIssuer(issuer);
   if (audience !== undefined) token.setAudience(audience);
-  // jose reads the clock for each of the two times: both must be of one second, or the token lives a second longer.
+  // jose reads the clock for the expiry only after `issued` is read. Both must be in the same
+  // second: otherwise the token is valid for a second longer.
   let issued: number;
   do {
     issued = seconds();
@@ -61,8 +68,8 @@ const seconds = () => Math.floor(Date.now() / 1000);
 
 type Claims = { [claim: string]: unknown };
 
-/** Sets a claim where its setting points. */
-function set(claims: Claims, { steps }: ClaimSetting, value: unknown): void {
+/** Sets a claim at the path that its setting names. */
+function setClaim(claims: Claims, { steps }: ClaimSetting, value: unknown): void {
   const [last = '', ...outer] = steps.toReversed();
   let object = claims;
   for (const step of outer.toReversed()) {
@@ -74,7 +81,7 @@ function set(claims: Claims, { steps }: ClaimSetting, value: unknown): void {
   object[last] = value;
 }
 
-function uuid(option: string, id: string): string {
+function requireUuid(option: string, id: string): string {
   if (UUID.test(id)) return id;
   throw new Error(`--${option} ${id} is not a UUID.`);
 }

@@ -1,4 +1,4 @@
-/** The environment of wrangler: no metrics, no look-up of where the machine stands, no prompts. */
+/** The environment of wrangler: no metrics, no look-up of the machine's location, no prompts. */
 export const OFFLINE = {
   ...process.env,
   CI: 'true',

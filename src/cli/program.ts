@@ -1,4 +1,4 @@
-/** What the programs do alike: they read their options, print their help, and say what went wrong. */
+/** The frame of each program: it reads the options, prints the help, and reports errors. */
 import { type ParseArgsOptionsConfig, parseArgs } from 'node:util';
 
 export const FLAG = { type: 'boolean', default: false } as const;
@@ -7,7 +7,10 @@ type Values<Options extends ParseArgsOptionsConfig> = ReturnType<
   typeof parseArgs<{ options: Options }>
 >['values'];
 
-/** Exits with 1 if an option is none of these, or if the program throws. */
+/**
+ * Runs a program with its options, or prints the help. If an option is unknown or the program
+ * throws, prints the message and exits with 1.
+ */
 export async function program<const Options extends ParseArgsOptionsConfig>(
   help: string,
   options: Options,

@@ -20,16 +20,22 @@ const isQuery = (exported: unknown): exported is { readonly text: string } =>
   'text' in exported &&
   typeof exported.text === 'string';
 
-/** Indents the text as an argument, with tabs: each statement goes into the bundle as it stands. */
-function readable(text: string): string {
+/**
+ * Lays out a statement and indents it with tabs. Every character of it, white space too, goes into
+ * the bundle.
+ */
+function indentStatement(text: string): string {
   const lines = layOut(text);
   if (/[`\\]|\$\{/.test(lines))
     throw new Error(`a query holds a character with a meaning in a template: ${lines}`);
   return lines.replaceAll(/^/gm, '\t');
 }
 
-/** A name for the queries of a file: `bulkDeleteQueries` for `bulk-delete.query.ts`. */
-const nameOf = (file: string) =>
+/**
+ * Returns the name that a file's queries are imported as: `bulkDeleteQueries` for
+ * `bulk-delete.query.ts`.
+ */
+const importNameOf = (file: string) =>
   `${basename(file, '.query.ts').replaceAll(/\W+(\w)/g, (_, letter) => letter.toUpperCase())}Queries`;
 
 async function generate(folder: string, files: readonly string[]): Promise<string | undefined> {
@@ -41,11 +47,11 @@ async function generate(folder: string, files: readonly string[]): Promise<strin
       isQuery(entry[1]),
     );
     if (queries.length === 0) continue;
-    const name = nameOf(file);
+    const name = importNameOf(file);
     imports.push(`import type * as ${name} from './${basename(file)}';\n`);
     for (const [query, { text }] of queries) {
       statements.push(
-        `\nexport const ${query}: StatementOf<typeof ${name}.${query}> = statement(\`\n${readable(text)}\n\`);\n`,
+        `\nexport const ${query}: StatementOf<typeof ${name}.${query}> = statement(\`\n${indentStatement(text)}\n\`);\n`,
       );
     }
   }
@@ -72,9 +78,12 @@ async function run(check: boolean): Promise<void> {
 
 const LINE_MAX_CHARS = 100;
 
-/** A line with what is indented below it, and the line that closes that. */
+/**
+ * A line, the blocks that are indented below it, and the line that closes them, if there is one.
+ */
 type Block = { readonly first: string; readonly inner: Block[]; last: string };
 
+/** Lays out SQL in lines of at most LINE_MAX_CHARS, where the parts of the statement allow it. */
 export function layOut(text: string): string {
   const broken = format(text, {
     language: 'sqlite',

@@ -1,6 +1,7 @@
 /**
- * `npm start`: from a clean clone to a Worker that responds, without an account, a network or a prompt. Creates
- * what is missing and keeps what is there: .dev.vars, the local D1 and its rows.
+ * `npm start`: takes a clean clone to a Worker that responds, without a Cloudflare account, a
+ * network or a prompt. Creates .dev.vars and the local D1 if they are missing. Keeps them, with
+ * their rows, if they exist.
  */
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -28,7 +29,10 @@ function wrangler(args: string[], options: SpawnOptions): ChildProcess {
   return running;
 }
 
-/** Ctrl-C reaches wrangler by itself, being of the same terminal; a signal sent to this process alone does not. */
+/**
+ * Passes a signal on to wrangler. Ctrl-C reaches wrangler without this, because both processes have
+ * the same terminal. A signal that is sent only to this process does not reach wrangler.
+ */
 function stop(): void {
   isStopped = true;
   running?.kill('SIGINT');
@@ -56,8 +60,11 @@ async function refuseTakenPort(port: number): Promise<void> {
   }
 }
 
-/** Waits until the Worker is healthy, a minute at most, or until the signal. */
-async function untilHealthy(url: string, signal: AbortSignal): Promise<void> {
+/**
+ * Waits until the Worker is healthy or the signal aborts.
+ * @throws {Error} if the Worker is not healthy within a minute.
+ */
+async function waitUntilHealthy(url: string, signal: AbortSignal): Promise<void> {
   const deadline = Date.now() + 60_000;
   while (Date.now() < deadline && !signal.aborted) {
     const response = await fetch(url, { signal }).catch(() => undefined);
@@ -68,16 +75,18 @@ async function untilHealthy(url: string, signal: AbortSignal): Promise<void> {
   if (!signal.aborted) throw new Error(`The Worker did not answer 200 on ${url} within a minute.`);
 }
 
-/** What to do next; a curl line only if it will work. */
-async function firstSteps(origin: string, settings: Settings): Promise<string> {
+/**
+ * Returns what to do next. Has a curl line only if `.dev.vars` has the secret that signs tokens.
+ */
+async function describeFirstSteps(origin: string, settings: Settings): Promise<string> {
   const serving = `\nServing on ${origin} until Ctrl-C. A change of .dev.vars needs a restart.`;
   if (settings.keys.kind !== 'secret') {
     return `${serving}\nTokens come from your identity provider: take one from there. The sample data is of the account ${SAMPLE.account}.\n`;
   }
-  const headers = await headersOf(settings, SAMPLE);
+  const headers = await createHeaders(settings, SAMPLE);
   const evaluation = `${origin}/v1/run/${SAMPLE.run}/evaluation/${SAMPLE.evaluation}`;
   const shown = Object.entries(headers).map(([name, value]) => `-H '${name}: ${value}'`);
-  const link = await linkTo(evaluation, settings);
+  const link = await createSampleLink(evaluation, settings);
   return `${serving} Paste this into another terminal (its token is valid for an hour):
 
 curl -i -X PUT ${evaluation} ${shown.join(' ')} -d '{"value":8}'
@@ -86,8 +95,8 @@ It answers 200 with the evaluation as stored: "value":8, "updated_by":"${SAMPLE.
 ${link}`;
 }
 
-/** Of a request with a development token, valid for an hour. */
-async function headersOf(
+/** Returns the headers of a request, with a development token that is valid for an hour. */
+async function createHeaders(
   settings: Settings,
   token: Omit<TokenOptions, 'expires'>,
 ): Promise<Record<string, string>> {
@@ -99,10 +108,10 @@ async function headersOf(
   return { ...credentials, 'Content-Type': 'application/json' };
 }
 
-/** A link for a person; nothing where LINK_SECRET is blank. */
-async function linkTo(evaluation: string, settings: Settings): Promise<string> {
+/** Creates a link for a person, and returns the text to print; empty if LINK_SECRET is blank. */
+async function createSampleLink(evaluation: string, settings: Settings): Promise<string> {
   const { account, subject } = SAMPLE;
-  const headers = await headersOf(settings, { account, subject });
+  const headers = await createHeaders(settings, { account, subject });
   const response = await fetch(`${evaluation}/links`, {
     method: 'POST',
     headers,
@@ -135,11 +144,11 @@ async function start(port: number): Promise<void> {
   );
   const waiting = new AbortController();
   const ended = once(dev, 'close').finally(() => waiting.abort());
-  await untilHealthy(`${origin}/health`, waiting.signal).catch((thrown: unknown) => {
+  await waitUntilHealthy(`${origin}/health`, waiting.signal).catch((thrown: unknown) => {
     stop();
     throw thrown;
   });
-  if (!waiting.signal.aborted) console.log(await firstSteps(origin, settings));
+  if (!waiting.signal.aborted) console.log(await describeFirstSteps(origin, settings));
   const [code, signal] = await ended;
   if (isStopped) return;
   throw new Error(
