@@ -1,6 +1,7 @@
 /**
- * All wiring, and nothing else: what every response shares, authentication, the operations, and what renders failures. Made
- * once per isolate, so that settings and keys are prepared once and not per request.
+ * All wiring, and nothing else: the parts that every response shares, authentication, the routes,
+ * and the rendering of failures. Each isolate creates one app, so it prepares settings and keys
+ * once and not for each request.
  */
 import { createVerifier } from './auth/verifier.ts';
 import { type Clock, systemClock } from './clock.ts';
@@ -19,6 +20,7 @@ import { readOrigins, readSettings } from './settings.ts';
 /** The first request for the document imports the document, so that no cold start pays for it. */
 const loadDocument = async () => (await import('./openapi.generated.json')).default;
 
+/** Creates the app from the bindings and variables of a deployment. */
 export function createApp(env: Env, clock: Clock = systemClock) {
   const app = new Hono<AppEnv>();
   app.use(requestContext(clock, env.CF_VERSION_METADATA?.id));

@@ -1,13 +1,14 @@
-/** Time as a dependency, so that a test can hold it still and move it. */
+/** Time as a dependency, so that a test can stop the clock and move it. */
 export type Clock = {
   readonly now: () => Date;
   readonly sleep: (milliseconds: number) => Promise<unknown>;
-  /** Runs the action after so many milliseconds, unless the function that it returns is called before. */
+  /** Runs `action` after the time has passed, unless the returned function is called before. */
   readonly after: (milliseconds: number, action: () => void) => () => void;
 };
 
 /**
- * Settles in time even if the work ignores `onTimeout`, as a body that trickles does.
+ * Returns the result of the work, or rejects after the timeout. Rejects on time even if the work
+ * ignores `onTimeout`, for example while a body arrives slowly.
  * @throws {Error} `did not answer within N ms`
  */
 export async function withTimeout<T>(
@@ -31,7 +32,8 @@ export async function withTimeout<T>(
 export const systemClock: Clock = {
   now: () => new Date(),
   sleep: (milliseconds) => scheduler.wait(milliseconds),
-  // Not AbortSignal.timeout, which nothing cancels: each would outlive its request by the whole timeout.
+  // Not AbortSignal.timeout, which cannot be cancelled: it would outlive its request by up to the
+  // whole timeout.
   after: (milliseconds, action) => {
     const timer = setTimeout(action, milliseconds);
     return () => clearTimeout(timer);

@@ -1,26 +1,29 @@
 /**
- * What can go wrong with a request. Whoever notices a failure throws it, with its code and the sentence that the caller
- * reads; http/errors.ts alone maps a code to its status and headers.
+ * The failures of a request. The code that notices a failure throws it, with a failure code and the
+ * sentence that the caller reads. Only http/errors.ts maps the failure code to a status and
+ * headers.
  */
 export type FailureCode =
   /** The request cannot be understood. */
   | 'malformed'
   /** No bearer token came with the request. */
   | 'no_credentials'
-  /** A token came and does not verify. */
+  /** The token does not verify. */
   | 'invalid_token'
-  /** The token verifies and lacks the scope that the deployment requires. */
+  /** The token verifies, but lacks the scope that the deployment requires. */
   | 'insufficient_scope'
-  /** It does not exist, or it is not the caller's: one code on purpose, so that nobody can tell which. */
+  /**
+   * The resource does not exist or is not the caller's: one code, so that nobody can tell which.
+   */
   | 'not_found'
   | 'method_not_allowed'
-  /** The id that the caller chose is taken. */
+  /** The id is taken, or the Idempotency-Key was sent before with other content. */
   | 'conflict'
-  /** Another version is stored than the precondition names. */
+  /** The precondition does not name the stored version. */
   | 'precondition_failed'
   | 'body_too_large'
   | 'unsupported_media_type'
-  /** The request is understood and asks for something that is not allowed. */
+  /** The request is well-formed, but asks for something that is not allowed. */
   | 'unprocessable'
   | 'rate_limited'
   /** The key set that verifies the token cannot be fetched. */
@@ -29,23 +32,25 @@ export type FailureCode =
   /** A setting is missing or wrong. */
   | 'misconfigured';
 
-/** What the response's headers say beyond the code. */
+/** Values for headers of the response. */
 export type FailureHeaders = {
-  /** For `retry-after`. */
+  /** The value of `retry-after`. */
   readonly retryAfterSeconds?: number;
   /** The methods of the path, for `allow`. */
   readonly allow?: string;
-  /** The scope that is required, for `www-authenticate`. */
+  /** The required scope, for `www-authenticate`. */
   readonly scope?: string;
-  /** The version that is stored, for `etag`. */
+  /** The stored version, for `etag`. */
   readonly version?: string;
 };
 
-/** What the log line says beyond the code. Never a token, a body or a value. */
+/** Additions to the log line. They never contain a token, a body or a value. */
 export type FailureLog = {
   readonly code?: string;
   readonly key_id?: string | undefined;
-  /** Which claim of the token was wrong, what it had to be and what it was; a stranger chooses the last. */
+  /**
+   * The wrong claim, with its expected and its actual value. A stranger chooses the actual value.
+   */
   readonly claim?: string;
   readonly expected?: string;
   readonly actual?: string;
@@ -54,14 +59,15 @@ export type FailureLog = {
 
 declare global {
   interface ErrorConstructor {
-    /** How many frames V8 captures. */
+    /** V8 captures at most this many frames. */
     stackTraceLimit: number;
   }
 }
 
 /**
- * Its message is the sentence that the caller reads: what to change, in words that are safe to show to a stranger. It has no
- * stack trace: nobody reads that of a refusal, and capturing one costs CPU for each forged token that a stranger sends.
+ * A failure of a request. The message is the sentence that the caller reads: it says what to
+ * change, and is safe to show to a stranger. A failure has no stack trace. Nobody reads the stack
+ * of a refusal, and capturing one costs CPU for each forged token that a stranger sends.
  */
 export class Failure extends Error {
   readonly code: FailureCode;
@@ -88,7 +94,7 @@ export class Failure extends Error {
 export const INTERNAL_ERROR =
   'The server failed to process the request; this is not your fault. Quote the x-request-id when you report it.';
 
-/** Missing or not yours. */
+/** Makes the same failure for a missing resource and for another account's resource. */
 export const notFound = () =>
   new Failure(
     'not_found',
@@ -97,14 +103,16 @@ export const notFound = () =>
 
 export const malformed = (sentence: string) => new Failure('malformed', sentence);
 
-/** Of a repeated create, whose id comes from its key. */
+/** Makes the failure of a create whose key was sent before with other content. */
 export const keyIsTaken = () =>
   new Failure(
     'conflict',
     'The Idempotency-Key was sent before, with other content: send a new key with new content.',
   );
 
-/** `version` is the one that is stored. */
+/**
+ * Makes the failure of an update whose If-Match does not match. `version` is the stored version.
+ */
 export const preconditionFailed = (resource: string, version: string) =>
   new Failure(
     'precondition_failed',
@@ -113,15 +121,18 @@ export const preconditionFailed = (resource: string, version: string) =>
   );
 
 /**
- * An internal error: the conditions of a statement and of the code that explains it disagree
- * (test/explanation.test.ts holds them together).
+ * Makes an internal error: the conditions of a statement and of the code that explains its refusal
+ * disagree. test/explanation.test.ts keeps the two in agreement.
  */
 export const unexplained = (write: string) =>
   new Error(`The ${write} stored nothing, and no condition explains why.`);
 
 export const unprocessable = (sentence: string) => new Failure('unprocessable', sentence);
 
-/** The write may be stored all the same. Its key, or its id, makes a retry safe. */
+/**
+ * Makes the failure of a transient error. A write may be stored nevertheless. Its key or its id
+ * makes a retry safe.
+ */
 export const databaseUnavailable = (retryAfterSeconds: number, cause: string) =>
   new Failure(
     'database_unavailable',
@@ -130,7 +141,7 @@ export const databaseUnavailable = (retryAfterSeconds: number, cause: string) =>
     { cause },
   );
 
-/** A Worker was deployed in front of a database that is older than it. */
+/** Makes the failure of a database that is older than the deployed Worker. */
 export const lacksMigrations = (cause: string) =>
   new Failure(
     'database_unavailable',
@@ -139,7 +150,10 @@ export const lacksMigrations = (cause: string) =>
     { cause },
   );
 
-/** A setting is missing or wrong. The log names it and the command that fixes it, never its value. */
+/**
+ * Makes the failure of a missing or wrong setting. The log has the setting's name and the command
+ * that fixes it, never the value.
+ */
 export const misconfigured = (setting: string, fault: string) =>
   new Failure(
     'misconfigured',
@@ -153,7 +167,7 @@ const fixOf = (setting: string) =>
     ? `run \`openssl rand -base64 48 | npx wrangler secret put ${setting} --env=<environment>\` (empty for production), or put one into .dev.vars`
     : `run \`npx wrangler secret put ${setting} --env=<environment>\` (empty for production), or fix it in wrangler.toml or .dev.vars`;
 
-/** The message of what was thrown and of each of its causes, on one line. */
+/** Returns the messages of an error and of each of its causes, separated by semicolons. */
 export function messageOf(thrown: unknown): string {
   if (!(thrown instanceof Error)) return String(thrown);
   return thrown.cause === undefined

@@ -1,15 +1,15 @@
 /**
- * What request bodies of all resources are made of: fields and how each is spelled, and what is refused of fields that are
- * not the caller's to set. Knows no resource. Each field says by its name what is wrong with it.
+ * Parses the fields of request bodies, for all resources, and refuses fields that the caller cannot
+ * set. This file must not know any resource. Each refusal names the field.
  */
 import * as v from 'valibot';
 import { type Failure, malformed, unprocessable } from './failure.ts';
 import { isAtMost, UUID } from './limits.ts';
 
-/** A JSON object, of which nothing is known yet. */
+/** A JSON object that is not yet parsed. */
 export type Body = { readonly [property: string]: unknown };
 
-/** Fields that were sent although they are not the caller's to set. */
+/** Fields that were sent although the caller cannot set them. */
 export type SentFields = { readonly [field: string]: unknown };
 
 export const uuid = (name: string) => {
@@ -20,7 +20,7 @@ export const uuid = (name: string) => {
 export const text = (name: string, maxChars: number, mustBe = 'a string') =>
   v.pipe(
     v.string(`${name} must be ${mustBe}.`),
-    // D1 would store half of a surrogate pair, which JSON can spell and UTF-8 cannot, as another character.
+    // JSON can spell half of a surrogate pair, and UTF-8 cannot: D1 would store another character.
     v.check(
       (sent) => sent.isWellFormed(),
       `${name} must be Unicode text: it holds half of a surrogate pair.`,
@@ -34,11 +34,14 @@ export const text = (name: string, maxChars: number, mustBe = 'a string') =>
 export const textOrNull = (name: string, maxChars: number) =>
   v.nullable(text(name, maxChars, 'a string, or null'));
 
-/** A number as D1 stores it: JSON.parse turns 1e400 into Infinity, which D1 would store as NULL. */
+/**
+ * Accepts only finite numbers, because JSON.parse turns 1e400 into Infinity, which D1 would store
+ * as NULL.
+ */
 export const finiteNumber = (name: string, mustBe = 'a JSON number') =>
   v.pipe(
     v.number(({ input }) =>
-      // Some senders turn every field into text.
+      // Some senders turn every field into a string.
       typeof input === 'string'
         ? `${name} must be ${mustBe}: send it without quotes.`
         : `${name} must be ${mustBe}.`,
@@ -48,13 +51,18 @@ export const finiteNumber = (name: string, mustBe = 'a JSON number') =>
 
 const ISO_8601 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,3}0*)?(?:Z|[+-]\d\d:\d\d)$/i;
 
-/** Fields that may be sent only as they are, or will be, stored. What is nothing of the kind equals no stored one. */
+/**
+ * Parses fields that a caller may send only with the value that is or will be stored. A field that
+ * is of another type equals no stored value, so it is refused.
+ */
 export const asStored = {
   text: v.nullish(v.string()),
-  /** Compared in lower case. */
+  /** A UUID in any case: the lower case is compared. */
   id: v.nullish(v.pipe(v.string(), v.toLowerCase())),
   number: v.nullish(v.pipe(v.number(), v.finite())),
-  /** The same instant in another spelling of ISO 8601 (another zone, other digits of the second) is the same field. */
+  /**
+   * Times are compared as instants, in any time zone and with any digits of the second (ISO 8601).
+   */
   timestamp: v.nullish(
     v.pipe(
       v.string(),
@@ -68,24 +76,27 @@ export const asStored = {
 };
 
 /**
- * The fields of the schema; whatever else was sent is ignored. `ours` are those that are not the caller's to set: what is
- * wrong with one of them is that it was sent.
- * @throws {Failure} `malformed`, or the refusal of one of those fields.
+ * Parses the fields of the schema, and ignores all other fields.
+ * @param readOnly the fields that the caller cannot set
+ * @param refusal makes the failure of a field that the caller cannot set
+ * @throws {Failure} `malformed`, or the refusal of a field in `readOnly`.
  */
 export function parse<T extends v.GenericSchema>(
   schema: T,
   body: Body,
-  ours: object,
+  readOnly: object,
   refusal: (field: string) => Failure,
 ): v.InferOutput<T> {
   const parsed = v.safeParse(schema, body);
   if (parsed.success) return parsed.output;
   const [issue] = parsed.issues;
   const field = String(issue.path?.[0].key);
-  throw field in ours ? refusal(field) : malformed(issue.message);
+  throw field in readOnly ? refusal(field) : malformed(issue.message);
 }
 
-/** The first field that was sent with another value than the stored one. Lists are stored as JSON. */
+/**
+ * Returns the first field whose sent value differs from the stored one. Lists are stored as JSON.
+ */
 export const differingField = (sent: SentFields, stored: SentFields): string | undefined =>
   Object.keys(sent).find((field) => {
     const value = Array.isArray(sent[field]) ? JSON.stringify(sent[field]) : sent[field];

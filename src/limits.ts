@@ -3,22 +3,25 @@
 /** A UUID of any version in any case (RFC 9562 §4). Its lower case is stored and compared. */
 export const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
-/** A request. A whole label with all its categories fits into a body. */
+/** The body of a request. The largest bodies create a label with many categories. */
 export const BODY_MAX_BYTES = 64 * 1024;
-/** A webhook sender chooses how much it sends. */
+/** The body that a machine posts to a link. A webhook sender chooses how much it sends. */
 export const LINK_BODY_MAX_BYTES = 256 * 1024;
-/** More than the identity providers in auth/README.md need. */
+/** The tokens of the identity providers in auth/README.md are shorter. */
 export const TOKEN_MAX_CHARS = 8 * 1024;
 
-/** A page of a list. With the longest texts, 1,000 evaluations are 13 MB of JSON. */
+/** The rows of one page of a list. With the longest texts, 1,000 evaluations are 13 MB of JSON. */
 export const PAGE_MAX_ROWS = 1000;
 /** A label may have 64 KiB of categories, so a page has fewer labels. */
 export const LABEL_PAGE_MAX_ROWS = 100;
 
-/** What an account stores, in Unicode code points. Validators and CHECK constraints enforce them. */
+/**
+ * The longest texts that are stored, in Unicode code points. Validators and CHECK constraints
+ * enforce these limits.
+ */
 export const ACCOUNT_MAX_CHARS = 255;
 export const SUBJECT_MAX_CHARS = 255;
-/** The name in a link: `<sub>/<name>` is the author of what arrives through the link. */
+/** The name in a link: `<sub>/<name>` is the author of each value that the link stores. */
 export const LINK_NAME_MAX_CHARS = 64;
 export const AUTHOR_MAX_CHARS = SUBJECT_MAX_CHARS + 1 + LINK_NAME_MAX_CHARS;
 export const OUTPUT_NAME_MAX_CHARS = 255;
@@ -27,19 +30,22 @@ export const LABEL_NAME_MAX_CHARS = 255;
 export const LABEL_DESCRIPTION_MAX_CHARS = 4096;
 export const CATEGORY_MAX_CHARS = 255;
 export const CATEGORIES_MAX_COUNT = 1000;
-/** All categories of a label as JSON: as much as a body, so only a CHECK constraint enforces it. */
+/**
+ * All categories of a label as JSON. A body is not larger, so only a CHECK constraint enforces this
+ * limit.
+ */
 export const CATEGORIES_MAX_BYTES = 64 * 1024;
 
-/** A link: from a minute to ninety days, and a week if the caller does not choose. */
+/** The lifetime of a link: a minute to 90 days, and a week if the caller does not choose. */
 export const LINK_MIN_SECONDS = 60;
 export const LINK_MAX_SECONDS = 7_776_000;
 export const LINK_DEFAULT_SECONDS = 604_800;
-/** The longest URL that senders and browsers are known to accept. */
+/** Senders and browsers are known to accept URLs of fewer than 2,000 characters. */
 export const LINK_URL_MAX_CHARS = 1999;
 export const POINTER_MAX_CHARS = 256;
 export const VALUES_MAX_COUNT = 32;
 
-/** Returns true if the text has at most so many code points, which is what SQLite counts. */
+/** Returns true if the text has at most this many code points. SQLite counts code points too. */
 export const isAtMost = (text: string, characters: number) =>
   // A code point is one or two UTF-16 units, so most texts need no counting.
   text.length <= characters || (text.length <= 2 * characters && [...text].length <= characters);

@@ -1,9 +1,10 @@
 /**
- * JSON Pointer (RFC 6901): one value inside a JSON document. In linear time, and never an inherited property: pointers and
- * documents may both come from strangers.
+ * JSON Pointer (RFC 6901): the path to one value in a JSON document. Pointers and documents may
+ * both come from strangers. So this file works in linear time and never reads an inherited
+ * property.
  */
 
-/** The steps of a pointer from the whole document inwards, or undefined if the text is not a pointer. */
+/** Returns the steps of a pointer, outermost first; undefined if the text is not a pointer. */
 export function parsePointer(text: string): readonly string[] | undefined {
   if (text === '') return [];
   if (!text.startsWith('/') || /~(?![01])/.test(text)) return undefined;
@@ -16,7 +17,7 @@ export function parsePointer(text: string): readonly string[] | undefined {
 
 const INDEX = /^(?:0|[1-9]\d*)$/;
 
-/** The value at the end of the steps, or undefined if the document does not have it. */
+/** Returns the value at the end of the steps; undefined if the document does not have the value. */
 export function valueAt(document: unknown, steps: readonly string[]): unknown {
   let value = document;
   for (const step of steps) {

@@ -7,14 +7,14 @@ declare const verified: unique symbol;
 
 export type AccountId = string & { readonly [verified]: 'account' };
 
-/** The account whose labels are everyone's. */
+/** The account whose labels every account may use. */
 export const SHARED_ACCOUNT = 'shared';
 
 export type Principal = {
   readonly account: AccountId;
-  /** The token's `sub`: the author of what is written. */
+  /** The token's subject: the author of what the caller writes. */
   readonly subject: string;
-  /** The evaluator that the token is issued to, if any: the author of what it creates. */
+  /** The evaluator that the token was issued to, if any: the author of what the caller creates. */
   readonly evaluator: string | undefined;
   /** The one run that the token is restricted to, if any. */
   readonly run: string | undefined;
@@ -25,8 +25,8 @@ export type Principal = {
 };
 
 /**
- * Whether the token's restriction allows an evaluation, or without an `id` a whole run. What it does not allow is
- * refused as if it did not exist.
+ * Returns true if the token's restriction allows the evaluation, or without an `id` the whole run.
+ * An operation refuses anything else as if it did not exist.
  */
 export const allows = (
   { run, evaluation }: Principal,
@@ -35,6 +35,9 @@ export const allows = (
   (run === undefined || run === path.run_id) &&
   (evaluation === undefined || evaluation === path.id);
 
-/** Whether it allows evaluation labels: for one run, to read them, so that its values can be understood. */
+/**
+ * Returns true if the token's restriction allows access to evaluation labels. A token for one run
+ * may read labels, so that its holder can understand the run's values.
+ */
 export const allowsLabels = ({ run, evaluation }: Principal, access: 'read' | 'write'): boolean =>
   evaluation === undefined && (run === undefined || access === 'read');

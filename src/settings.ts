@@ -1,15 +1,16 @@
 /**
- * The settings of a deployment, read by the first protected request of an isolate and kept. A wrong setting fails closed:
- * every protected request answers 500, and the log says what to fix. Blank counts as not set.
+ * Reads the settings of a deployment. The first protected request of an isolate reads them, and the
+ * isolate keeps them. A wrong setting fails closed: every protected request gets 500, and the log
+ * says what to fix. A blank setting counts as missing.
  */
 
 import { misconfigured } from './failure.ts';
 import { parsePointer } from './pointer.ts';
 
-/** Where keys may come from: exactly one of these is set. */
+/** The settings for the sources of keys. A deployment sets exactly one. */
 const KEY_SETTINGS = ['JWT_SECRET', 'JWT_JWKS', 'JWT_JWKS_URL'] as const;
 
-/** The variables that a deployment sets, as far as this file reads them. Env has all of them. */
+/** The variables that this file reads. Env, the type of all bindings, has them too. */
 export type Variables = {
   readonly [name in
     | (typeof KEY_SETTINGS)[number]
@@ -26,10 +27,13 @@ export type Variables = {
     | 'CORS_ORIGINS']?: string | undefined;
 } & { readonly CF_VERSION_METADATA?: { readonly id: string } };
 
-/** RFC 7518 §3.2: an HS256 key has at least as many bits as the hash. */
+/** RFC 7518 §3.2: an HS256 key must have at least as many bits as the hash. */
 const SECRET_MIN_BYTES = 32;
 
-/** Where the keys come from. Exactly one source, so that what is verified with one can never be verified with another. */
+/**
+ * The source of the keys. There is exactly one source, so a token for one source can never verify
+ * with the keys of another.
+ */
 export type KeySource =
   | { readonly kind: 'secret'; readonly secret: Uint8Array }
   /** A JSON Web Key Set (RFC 7517 §5) as text, not yet checked. */
@@ -45,49 +49,59 @@ export type RemoteKeySource = {
 
 export type Settings = {
   readonly keys: KeySource;
-  /** What `iss` may be; empty where any will do. */
+  /** The accepted values of `iss`; empty if every issuer is accepted. */
   readonly issuers: readonly string[];
-  /** What `aud` may be or contain; empty where any will do. */
+  /** The accepted audiences, of which `aud` must name one; empty if every audience is accepted. */
   readonly audiences: readonly string[];
-  /** The clients whose tokens are accepted, and the claim that says which client a token was issued to. */
+  /** The clients whose tokens are accepted, and the claim that names a token's client. */
   readonly clients:
     | { readonly claim: ClaimSetting; readonly accepted: readonly string[] }
     | undefined;
   readonly account: ClaimSetting;
   readonly subject: ClaimSetting;
-  /** What restricts a token to one run. */
+  /** The claim that restricts a token to one run. */
   readonly run: ClaimSetting;
   /** One scope that each token must carry. */
   readonly requiredScope: string | undefined;
-  /** The header that holds the token and nothing else; undefined where it is Authorization. */
+  /** The header that contains only the token; undefined if the token comes in Authorization. */
   readonly tokenHeader: string | undefined;
-  /** What signs and verifies the keys of links; undefined where there are none. */
+  /** The secret that signs and verifies the keys of links; undefined if links are off. */
   readonly linkSecret: Uint8Array | undefined;
 };
 
-/** A claim as the setting names it, and the steps to it: `https://example.com/account` is one name, `/o/id` a pointer. */
+/**
+ * A claim: its name as the setting spells it, and the steps to it. `https://example.com/account` is
+ * one name; `/o/id` is a JSON Pointer, because it starts with a slash.
+ */
 export type ClaimSetting = { readonly name: string; readonly steps: readonly string[] };
 
-/** The origins of CORS_ORIGINS, separated by commas; empty if unset, or wrong, which readSettings then reports. */
+/**
+ * Reads the origins in CORS_ORIGINS, which commas separate; none if the setting is missing or
+ * wrong. readSettings reports a wrong setting.
+ */
 export const readOrigins = (env: Variables): readonly string[] => {
-  const origins = (present(env.CORS_ORIGINS) ?? '').split(',').map((origin) => origin.trim());
+  const origins = (nonBlank(env.CORS_ORIGINS) ?? '').split(',').map((origin) => origin.trim());
   return origins.every((origin) => origin === '*' || URL.parse(origin)?.origin === origin)
     ? origins
     : [];
 };
 
-/** @throws {Failure} `misconfigured`, naming the setting and the command that fixes it. */
+/**
+ * Reads and checks all settings.
+ * @throws {Failure} `misconfigured`. The log names the setting and the command that fixes it.
+ */
 export function readSettings(env: Variables): Settings {
   const keys = readKeySource(env);
-  const issuers = words(env.JWT_ISSUER);
-  const audiences = words(env.JWT_AUDIENCE);
+  const issuers = splitWords(env.JWT_ISSUER);
+  const audiences = splitWords(env.JWT_AUDIENCE);
   const clients = readClients(env);
   if (keys.kind === 'secret') {
-    // Whoever has the secret can sign as any of them.
+    // A program that has the secret can sign in the name of any issuer.
     if (issuers.length > 1)
       throw misconfigured('JWT_ISSUER', 'may name several issuers only with a key set');
   } else {
-    // An issuer signs for many APIs: without these, a token for any other of them would be accepted here.
+    // An issuer signs for many APIs. Without these settings, this API would accept the tokens of
+    // all of them.
     if (issuers.length === 0) throw misconfigured('JWT_ISSUER', 'must be set with a key set');
     if (audiences.length === 0 && !clients) {
       throw misconfigured(
@@ -96,7 +110,7 @@ export function readSettings(env: Variables): Settings {
       );
     }
   }
-  if (present(env.CORS_ORIGINS) !== undefined && readOrigins(env).length === 0) {
+  if (nonBlank(env.CORS_ORIGINS) !== undefined && readOrigins(env).length === 0) {
     throw misconfigured(
       'CORS_ORIGINS',
       'must be origins such as https://app.example, separated by commas, or *',
@@ -107,20 +121,21 @@ export function readSettings(env: Variables): Settings {
     issuers,
     audiences,
     clients,
-    account: readClaim('JWT_ACCOUNT_CLAIM', present(env.JWT_ACCOUNT_CLAIM) ?? 'account_id'),
-    subject: readClaim('JWT_SUBJECT_CLAIM', present(env.JWT_SUBJECT_CLAIM) ?? 'sub'),
-    run: readClaim('JWT_RUN_CLAIM', present(env.JWT_RUN_CLAIM) ?? 'run_id'),
-    requiredScope: quotable('JWT_REQUIRED_SCOPE', present(env.JWT_REQUIRED_SCOPE)),
-    tokenHeader: readTokenHeader(present(env.JWT_HEADER)),
+    account: readClaim('JWT_ACCOUNT_CLAIM', nonBlank(env.JWT_ACCOUNT_CLAIM) ?? 'account_id'),
+    subject: readClaim('JWT_SUBJECT_CLAIM', nonBlank(env.JWT_SUBJECT_CLAIM) ?? 'sub'),
+    run: readClaim('JWT_RUN_CLAIM', nonBlank(env.JWT_RUN_CLAIM) ?? 'run_id'),
+    requiredScope: requireQuotable('JWT_REQUIRED_SCOPE', nonBlank(env.JWT_REQUIRED_SCOPE)),
+    tokenHeader: readTokenHeader(nonBlank(env.JWT_HEADER)),
     linkSecret: readLinkSecret(env),
   };
 }
 
 function readLinkSecret(env: Variables): Uint8Array | undefined {
-  const secret = present(env.LINK_SECRET);
+  const secret = nonBlank(env.LINK_SECRET);
   if (secret === undefined) return undefined;
-  // Whoever issues tokens with a secret could else make links in anybody's name, and the other way round.
-  if (secret === present(env.JWT_SECRET))
+  // With one secret for both, a program that issues tokens could sign links in any name, and a
+  // program that signs links could issue tokens.
+  if (secret === nonBlank(env.JWT_SECRET))
     throw misconfigured('LINK_SECRET', 'must not be the same as JWT_SECRET');
   return readSecret('LINK_SECRET', secret);
 }
@@ -135,8 +150,8 @@ function readSecret(name: string, value: string): Uint8Array {
 }
 
 function readClients(env: Variables): Settings['clients'] {
-  const name = present(env.JWT_CLIENT_CLAIM);
-  const accepted = words(env.JWT_CLIENTS);
+  const name = nonBlank(env.JWT_CLIENT_CLAIM);
+  const accepted = splitWords(env.JWT_CLIENTS);
   if (name === undefined && accepted.length === 0) return undefined;
   if (name === undefined) throw misconfigured('JWT_CLIENT_CLAIM', 'must be set with JWT_CLIENTS');
   if (accepted.length === 0)
@@ -145,7 +160,7 @@ function readClients(env: Variables): Settings['clients'] {
 }
 
 function readClaim(setting: string, value: string): ClaimSetting {
-  const name = quotable(setting, value);
+  const name = requireQuotable(setting, value);
   if (!name.startsWith('/')) return { name, steps: [name] };
   const steps = parsePointer(name);
   if (steps) return { name, steps };
@@ -156,14 +171,14 @@ function readClaim(setting: string, value: string): ClaimSetting {
 }
 
 function readTokenHeader(name: string | undefined): string | undefined {
-  // RFC 9110 §5.6.2.
+  // RFC 9110 §5.6.2 lists the characters that a header's name may have.
   if (name === undefined || /^[\w!#$%&'*+.^`|~-]+$/.test(name))
     return name?.toLowerCase() === 'authorization' ? undefined : name;
   throw misconfigured('JWT_HEADER', 'must be the name of a header');
 }
 
 function readKeySource(env: Variables): KeySource {
-  const [name, ...others] = KEY_SETTINGS.filter((setting) => present(env[setting]) !== undefined);
+  const [name, ...others] = KEY_SETTINGS.filter((setting) => nonBlank(env[setting]) !== undefined);
   if (name === undefined)
     throw misconfigured('JWT_SECRET', 'or JWT_JWKS or JWT_JWKS_URL must be set');
   if (others.length > 0)
@@ -190,13 +205,13 @@ function readUrl(value: string): URL {
   );
 }
 
-/** Refuses what cannot stand inside quotes in WWW-Authenticate (RFC 6750 §3, RFC 6749 §3.3). */
-function quotable<T extends string | undefined>(name: string, value: T): T {
+/** Refuses a text that WWW-Authenticate cannot quote (RFC 6750 §3, RFC 6749 §3.3). */
+function requireQuotable<T extends string | undefined>(name: string, value: T): T {
   if (value === undefined || /^[\x21\x23-\x5b\x5d-\x7e]+$/.test(value)) return value;
   throw misconfigured(name, 'must be one word of printable ASCII without quotes and backslashes');
 }
 
 /** Splits a setting at white space. */
-const words = (setting: string | undefined) => present(setting)?.split(/\s+/) ?? [];
+const splitWords = (setting: string | undefined) => nonBlank(setting)?.split(/\s+/) ?? [];
 
-const present = (setting: string | undefined) => setting?.trim() || undefined;
+const nonBlank = (setting: string | undefined) => setting?.trim() || undefined;
