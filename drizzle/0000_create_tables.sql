@@ -1,3 +1,16 @@
+CREATE TABLE `deleted_evaluation` (
+	`account_id` text NOT NULL,
+	`evaluation_id` text NOT NULL,
+	`write_id` text NOT NULL,
+	`deleted_at` text NOT NULL,
+	PRIMARY KEY(`account_id`, `evaluation_id`, `write_id`),
+	CONSTRAINT "deleted_evaluation_account_id_is_bounded" CHECK("account_id" <> '' AND length("account_id") <= 255 AND octet_length("account_id") <= 1020),
+	CONSTRAINT "deleted_evaluation_evaluation_id_is_uuid" CHECK("evaluation_id" LIKE '________-____-____-____-____________' AND "evaluation_id" NOT GLOB '*[^0-9a-f-]*' AND length(replace("evaluation_id", '-', '')) = 32),
+	CONSTRAINT "deleted_evaluation_write_id_is_bounded" CHECK(length("write_id") IN (24, 32) AND "write_id" NOT GLOB '*[^0-9a-f]*'),
+	CONSTRAINT "deleted_evaluation_deleted_at_is_timestamp" CHECK("deleted_at" IS strftime('%Y-%m-%dT%H:%M:%fZ', "deleted_at") AND coalesce("deleted_at", '') < '9999')
+) STRICT, WITHOUT ROWID;
+--> statement-breakpoint
+CREATE INDEX `deleted_evaluation_by_time` ON `deleted_evaluation` (`account_id`,`deleted_at`,`evaluation_id`);--> statement-breakpoint
 CREATE TABLE `evaluation_label` (
 	`id` text NOT NULL,
 	`account_id` text NOT NULL,
@@ -13,10 +26,10 @@ CREATE TABLE `evaluation_label` (
 	`updated_by` text,
 	`updated_at` text,
 	`create_digest` text,
-	`write_id` text DEFAULT (lower(hex(randomblob(16)))) NOT NULL,
+	`write_id` text DEFAULT (lower(hex(randomblob(12)))) NOT NULL,
 	PRIMARY KEY(`account_id`, `id`),
-	CONSTRAINT "evaluation_label_id_is_uuid" CHECK("id" LIKE '________-____-____-____-____________' AND "id" NOT GLOB '*[^0-9a-f-]*' AND length(replace("id", '-', '')) = 32),
 	CONSTRAINT "evaluation_label_account_id_is_bounded" CHECK("account_id" <> '' AND length("account_id") <= 255 AND octet_length("account_id") <= 1020),
+	CONSTRAINT "evaluation_label_id_is_uuid" CHECK("id" LIKE '________-____-____-____-____________' AND "id" NOT GLOB '*[^0-9a-f-]*' AND length(replace("id", '-', '')) = 32),
 	CONSTRAINT "evaluation_label_name_is_bounded" CHECK("name" <> '' AND length("name") <= 255 AND octet_length("name") <= 1020),
 	CONSTRAINT "evaluation_label_description_is_bounded" CHECK(length("description") <= 4096 AND octet_length("description") <= 16384),
 	CONSTRAINT "evaluation_label_value_type_is_known" CHECK("value_type" IN ('binary', 'continuous', 'categorical', 'ordinal')),
@@ -33,10 +46,24 @@ CREATE TABLE `evaluation_label` (
 	CONSTRAINT "evaluation_label_created_at_is_timestamp" CHECK("created_at" IS strftime('%Y-%m-%dT%H:%M:%fZ', "created_at") AND coalesce("created_at", '') < '9999'),
 	CONSTRAINT "evaluation_label_updated_by_is_bounded" CHECK(length("updated_by") <= 320 AND octet_length("updated_by") <= 1280),
 	CONSTRAINT "evaluation_label_updated_at_is_timestamp" CHECK("updated_at" IS strftime('%Y-%m-%dT%H:%M:%fZ', "updated_at") AND coalesce("updated_at", '') < '9999'),
-	CONSTRAINT "evaluation_label_write_id_is_bounded" CHECK(length("write_id") = 32 AND "write_id" NOT GLOB '*[^0-9a-f]*')
+	CONSTRAINT "evaluation_label_write_id_is_bounded" CHECK(length("write_id") IN (24, 32) AND "write_id" NOT GLOB '*[^0-9a-f]*')
 ) STRICT, WITHOUT ROWID;
 --> statement-breakpoint
 CREATE INDEX `evaluation_label_by_age` ON `evaluation_label` (`account_id`,`created_at`,`id`);--> statement-breakpoint
+CREATE TABLE `keyed_write` (
+	`account_id` text NOT NULL,
+	`evaluation_id` text NOT NULL,
+	`write_id` text NOT NULL,
+	`value` real NOT NULL,
+	`updated_at` text NOT NULL,
+	PRIMARY KEY(`account_id`, `evaluation_id`, `write_id`),
+	CONSTRAINT "keyed_write_account_id_is_bounded" CHECK("account_id" <> '' AND length("account_id") <= 255 AND octet_length("account_id") <= 1020),
+	CONSTRAINT "keyed_write_evaluation_id_is_uuid" CHECK("evaluation_id" LIKE '________-____-____-____-____________' AND "evaluation_id" NOT GLOB '*[^0-9a-f-]*' AND length(replace("evaluation_id", '-', '')) = 32),
+	CONSTRAINT "keyed_write_write_id_is_of_key" CHECK(length("write_id") = 32 AND "write_id" NOT GLOB '*[^0-9a-f]*'),
+	CONSTRAINT "keyed_write_value_is_finite" CHECK(abs("value") <= 1.7976931348623157e308),
+	CONSTRAINT "keyed_write_updated_at_is_timestamp" CHECK("updated_at" IS strftime('%Y-%m-%dT%H:%M:%fZ', "updated_at") AND coalesce("updated_at", '') < '9999')
+) STRICT, WITHOUT ROWID;
+--> statement-breakpoint
 CREATE TABLE `revoked_link` (
 	`account_id` text NOT NULL,
 	`expires_at` text NOT NULL,
@@ -62,10 +89,10 @@ CREATE TABLE `run_evaluation` (
 	`created_at` text NOT NULL,
 	`updated_by` text,
 	`updated_at` text,
-	`write_id` text DEFAULT (lower(hex(randomblob(16)))) NOT NULL,
+	`write_id` text DEFAULT (lower(hex(randomblob(12)))) NOT NULL,
 	PRIMARY KEY(`account_id`, `id`),
-	CONSTRAINT "run_evaluation_id_is_uuid" CHECK("id" LIKE '________-____-____-____-____________' AND "id" NOT GLOB '*[^0-9a-f-]*' AND length(replace("id", '-', '')) = 32),
 	CONSTRAINT "run_evaluation_account_id_is_bounded" CHECK("account_id" <> '' AND length("account_id") <= 255 AND octet_length("account_id") <= 1020),
+	CONSTRAINT "run_evaluation_id_is_uuid" CHECK("id" LIKE '________-____-____-____-____________' AND "id" NOT GLOB '*[^0-9a-f-]*' AND length(replace("id", '-', '')) = 32),
 	CONSTRAINT "run_evaluation_run_id_is_uuid" CHECK("run_id" LIKE '________-____-____-____-____________' AND "run_id" NOT GLOB '*[^0-9a-f-]*' AND length(replace("run_id", '-', '')) = 32),
 	CONSTRAINT "run_evaluation_output_name_is_bounded" CHECK(length("output_name") <= 255 AND octet_length("output_name") <= 1020),
 	CONSTRAINT "run_evaluation_field_path_is_bounded" CHECK(length("field_path") <= 1024 AND octet_length("field_path") <= 4096),
@@ -76,7 +103,7 @@ CREATE TABLE `run_evaluation` (
 	CONSTRAINT "run_evaluation_created_at_is_timestamp" CHECK("created_at" IS strftime('%Y-%m-%dT%H:%M:%fZ', "created_at") AND coalesce("created_at", '') < '9999'),
 	CONSTRAINT "run_evaluation_updated_by_is_bounded" CHECK(length("updated_by") <= 320 AND octet_length("updated_by") <= 1280),
 	CONSTRAINT "run_evaluation_updated_at_is_timestamp" CHECK("updated_at" IS strftime('%Y-%m-%dT%H:%M:%fZ', "updated_at") AND coalesce("updated_at", '') < '9999'),
-	CONSTRAINT "run_evaluation_write_id_is_bounded" CHECK(length("write_id") = 32 AND "write_id" NOT GLOB '*[^0-9a-f]*')
+	CONSTRAINT "run_evaluation_write_id_is_bounded" CHECK(length("write_id") IN (24, 32) AND "write_id" NOT GLOB '*[^0-9a-f]*')
 ) STRICT, WITHOUT ROWID;
 --> statement-breakpoint
 CREATE INDEX `run_evaluation_by_run` ON `run_evaluation` (`account_id`,`run_id`,`created_at`,`id`);--> statement-breakpoint
@@ -98,5 +125,5 @@ CREATE TABLE `run_evaluation_history` (
 	CONSTRAINT "run_evaluation_history_replaced_by_is_bounded" CHECK(length("replaced_by") <= 320 AND octet_length("replaced_by") <= 1280),
 	CONSTRAINT "run_evaluation_history_replaced_at_is_timestamp" CHECK("replaced_at" IS strftime('%Y-%m-%dT%H:%M:%fZ', "replaced_at") AND coalesce("replaced_at", '') < '9999'),
 	CONSTRAINT "run_evaluation_history_is_in_order" CHECK("updated_at" < "replaced_at"),
-	CONSTRAINT "run_evaluation_history_write_id_is_bounded" CHECK(length("write_id") = 32 AND "write_id" NOT GLOB '*[^0-9a-f]*')
+	CONSTRAINT "run_evaluation_history_write_id_is_bounded" CHECK(length("write_id") IN (24, 32) AND "write_id" NOT GLOB '*[^0-9a-f]*')
 ) STRICT, WITHOUT ROWID;

@@ -16,7 +16,7 @@ BEGIN
 			strftime('%Y-%m-%dT%H:%M:%fZ', 'now'),
 			strftime('%Y-%m-%dT%H:%M:%fZ', coalesce(OLD.`updated_at`, OLD.`created_at`), '+0.001 seconds')
 		) END,
-		`write_id` = CASE WHEN OLD.`write_id` IS NOT NEW.`write_id` THEN NEW.`write_id` ELSE lower(hex(randomblob(16))) END
+		`write_id` = CASE WHEN OLD.`write_id` IS NOT NEW.`write_id` THEN NEW.`write_id` ELSE lower(hex(randomblob(12))) END
 	WHERE `account_id` = NEW.`account_id` AND `id` = iif(
 		NEW.`updated_at` > coalesce(OLD.`updated_at`, OLD.`created_at`) AND OLD.`write_id` IS NOT NEW.`write_id`,
 		NULL, -- A write of the Worker needs nothing here, and reads no row.
@@ -37,6 +37,13 @@ BEGIN
 		) END,
 		OLD.`write_id`
 	);
+
+	-- A write of the Worker with a key: its name has 32 digits (write.ts).
+	INSERT OR IGNORE INTO `keyed_write` (`account_id`, `evaluation_id`, `write_id`, `value`, `updated_at`)
+	SELECT NEW.`account_id`, NEW.`id`, NEW.`write_id`, NEW.`value`, NEW.`updated_at`
+	WHERE length(NEW.`write_id`) = 32
+		AND NEW.`updated_at` > coalesce(OLD.`updated_at`, OLD.`created_at`)
+		AND OLD.`write_id` IS NOT NEW.`write_id`;
 END;
 --> statement-breakpoint
 -- What has happened does not change. Deleting stays possible: an account may have to be erased.
@@ -56,12 +63,31 @@ BEGIN
 	SELECT RAISE(ABORT, 'run_evaluation_history is append-only');
 END;
 --> statement-breakpoint
--- The history of an evaluation goes with it, so that nobody who creates the same id later reads it.
+-- What was noted of an evaluation goes with it, so that nobody who creates the same id later reads it.
 -- read: only the history of the evaluation that is deleted goes.
 CREATE TRIGGER `run_evaluation_takes_its_history_along`
 AFTER DELETE ON `run_evaluation`
 BEGIN
 	DELETE FROM `run_evaluation_history` WHERE `account_id` = OLD.`account_id` AND `evaluation_id` = OLD.`id`;
+	-- read: and only the writes of that evaluation.
+	DELETE FROM `keyed_write` WHERE `account_id` = OLD.`account_id` AND `evaluation_id` = OLD.`id`;
+END;
+--> statement-breakpoint
+-- A deletion is noted, and the note deletes. It also deletes notes that are too old to matter, ten at a time, so that a
+-- deletion costs the same however many there are.
+-- read: only the evaluation goes that the caller deletes.
+CREATE TRIGGER `deleted_evaluation_deletes`
+AFTER INSERT ON `deleted_evaluation`
+BEGIN
+	DELETE FROM `run_evaluation` WHERE `account_id` = NEW.`account_id` AND `id` = NEW.`evaluation_id`;
+	-- read: the notes hold no value.
+	DELETE FROM `deleted_evaluation`
+	WHERE (`account_id`, `evaluation_id`, `write_id`) IN (
+		SELECT `account_id`, `evaluation_id`, `write_id` FROM `deleted_evaluation`
+		WHERE `account_id` = NEW.`account_id` AND `deleted_at` < strftime('%Y-%m-%dT%H:%M:%fZ', NEW.`deleted_at`, '-7 days')
+		ORDER BY `deleted_at`
+		LIMIT 10
+	);
 END;
 --> statement-breakpoint
 -- To SQLite INSERT OR REPLACE is a delete, which fires no trigger, and an insert: the old value would be lost.
@@ -157,16 +183,22 @@ BEGIN
 			strftime('%Y-%m-%dT%H:%M:%fZ', 'now'),
 			strftime('%Y-%m-%dT%H:%M:%fZ', coalesce(OLD.`updated_at`, OLD.`created_at`), '+0.001 seconds')
 		) END,
-		`write_id` = CASE WHEN OLD.`write_id` IS NOT NEW.`write_id` THEN NEW.`write_id` ELSE lower(hex(randomblob(16))) END
+		`write_id` = CASE WHEN OLD.`write_id` IS NOT NEW.`write_id` THEN NEW.`write_id` ELSE lower(hex(randomblob(12))) END
 	WHERE `account_id` = NEW.`account_id` AND `id` = NEW.`id`;
 END;
 --> statement-breakpoint
--- A revocation deletes the account's revocations of links that have expired, so that they do not pile up. It waits an hour
--- after the expiry, because the clocks of the edges, which decide whether a link has expired, may differ.
+-- A revocation deletes revocations of the account's links that have expired, so that they do not pile up: twenty at a
+-- time, so that it costs the same however many there are. It waits an hour after the expiry, because the clocks of the
+-- edges, which decide whether a link has expired, may differ.
 -- read: only revocations of expired links are deleted, and no request looks for those.
 CREATE TRIGGER `revoked_link_takes_expired_along`
 AFTER INSERT ON `revoked_link`
 BEGIN
 	DELETE FROM `revoked_link`
-	WHERE `account_id` = NEW.`account_id` AND `expires_at` < strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '-1 hour');
+	WHERE (`account_id`, `expires_at`, `evaluation_id`, `id`) IN (
+		SELECT `account_id`, `expires_at`, `evaluation_id`, `id` FROM `revoked_link`
+		WHERE `account_id` = NEW.`account_id` AND `expires_at` < strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '-1 hour')
+		ORDER BY `expires_at`
+		LIMIT 20
+	);
 END;

@@ -358,7 +358,7 @@ export const parameters = named({
     'idempotency-key',
     "The caller's name for the write, 1 to 255 visible ASCII characters, in quotes or not. A " +
       'repetition by the same `sub` stores nothing. A repeated update of an evaluation gets what ' +
-      'it stored, for seven days after another write replaced it; one of a label is recognised ' +
+      'it stored, as long as the evaluation exists; one of a label is recognised ' +
       "while it is the label's last. A repeated create, whose id is derived from the key, gets " +
       "what exists now; a body's own `id` decides alone. `webhook-id` (Standard Webhooks) and " +
       '`svix-id` count as one.',

@@ -1,7 +1,7 @@
 /** listEvaluations: the order, the pages, and that no page skips or repeats an entry. */
 import { describe, expect, it } from 'vitest';
 import { BAD_CURSOR, BAD_LIMIT } from './support/answers.ts';
-import { countingD1 } from './support/d1.ts';
+import { countingD1, interceptD1 } from './support/d1.ts';
 import { CURSORS, LIMITS, pagesFrom } from './support/pages.ts';
 import {
   ACCOUNT,
@@ -124,6 +124,27 @@ describe('listEvaluations', () => {
     expect(calls).toEqual(['all']);
   });
 
+  it('reads at most 1,000 rows for a label: the page may be empty, and Link leads on', async () => {
+    const run_id = crypto.randomUUID();
+    const row = await storeEvaluation({ run_id, created_at: '2026-01-02T00:00:00.000Z' });
+    // Between many of another label: it is the last that the second request looks at.
+    await fillRun(run_id, '2026-01-01T00:00:00.000Z', 2 * 999 - 1);
+    await fillRun(run_id, '2026-01-03T00:00:00.000Z', 3001);
+    const rowsRead: number[] = [];
+    const db = interceptD1(DB, async (_, call) => {
+      const result = await call();
+      rowsRead.push((result as D1Result).meta.rows_read);
+      return result;
+    });
+    const path = `/v1/run/${run_id}/evaluations?evaluation_label_id=${row.evaluation_label_id}&limit=1`;
+
+    const pages = await pagesFrom<Row>(path, {}, workerWith({ DB: db }));
+
+    expect(pages.map((page) => page.map(({ id }) => id))).toEqual([[], [row.id], [], [], [], []]);
+    expect(rowsRead).toHaveLength(6);
+    expect(Math.max(...rowsRead)).toBeLessThanOrEqual(1000);
+  });
+
   it('answers [] for a label that the run has no evaluation of, whoever\u2019s it is', async () => {
     const { run_id } = await storeEvaluation();
     const { id } = await storeLabel({ account_id: 'acc_neighbour' });
@@ -163,3 +184,14 @@ describe('listEvaluations', () => {
     await expectRefusal(await worker(await get(path)), BAD_CURSOR);
   });
 });
+
+/** So many evaluations of a run, from that time on, by one statement. */
+const fillRun = (run_id: string, from: string, count: number) =>
+  DB.prepare(
+    `INSERT INTO run_evaluation (id, account_id, run_id, evaluation_label_id, value, created_at)
+     WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < ?1)
+     SELECT substr(?2, 1, 24) || printf('%012x', n), ?3, ?4, ?2, 5,
+       strftime('%Y-%m-%dT%H:%M:%fZ', ?5, n || ' seconds') FROM n`,
+  )
+    .bind(count, crypto.randomUUID(), ACCOUNT, run_id, from)
+    .run();

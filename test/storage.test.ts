@@ -206,6 +206,29 @@ describe('revoked_link', () => {
     expect(await revokedOf(foreign.account_id)).toEqual([{ id: foreign.id }]);
   });
 
+  it('loses twenty of them at most, so that a revocation costs the same however many there are', async () => {
+    const { account_id } = link();
+    const [old, fresh] = [-2, 2].map((hours) =>
+      new Date(Date.now() + hours * HOUR_MS).toISOString(),
+    );
+    await DB.prepare(
+      `INSERT INTO revoked_link
+       WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 1000)
+       SELECT ?1, ?2, ?3, substr(?3, 1, 24) || printf('%012x', n) FROM n`,
+    )
+      .bind(account_id, fresh, crypto.randomUUID())
+      .run();
+    // As if the time had passed since: what has expired when it is revoked goes at once.
+    await DB.prepare('UPDATE revoked_link SET expires_at = ? WHERE account_id = ?')
+      .bind(old, account_id)
+      .run();
+    const { meta } = await revoke({ ...link(), account_id });
+
+    expect(await revokedOf(account_id)).toHaveLength(1000 + 1 - 20);
+    expect(meta.rows_written).toBeLessThanOrEqual(100);
+    expect(meta.rows_read).toBeLessThanOrEqual(100);
+  });
+
   it('is asked by its primary key', async () => {
     const { results } = await DB.prepare(
       `EXPLAIN QUERY PLAN SELECT 1 FROM revoked_link

@@ -51,13 +51,17 @@ export const isArray = (column: string, maxElements: number) =>
 export const isHex = (column: string) =>
   sql.raw(`length("${column}") = 32 AND "${column}" NOT GLOB '*[^0-9a-f]*'`);
 
+/** The name of a write: 24 hexadecimal digits at random, or 32 that come from an Idempotency-Key. */
+export const isWriteId = (column: string) =>
+  sql.raw(`length("${column}") IN (24, 32) AND "${column}" NOT GLOB '*[^0-9a-f]*'`);
+
 /** Who created and last updated a row, and when. */
 export const ofWrites = {
   created_by_is_bounded: isAtMost('created_by', SUBJECT_MAX_CHARS),
   created_at_is_timestamp: isTimestamp('created_at'),
   updated_by_is_bounded: isAtMost('updated_by', AUTHOR_MAX_CHARS),
   updated_at_is_timestamp: isTimestamp('updated_at'),
-  write_id_is_bounded: isHex('write_id'),
+  write_id_is_bounded: isWriteId('write_id'),
 };
 
 /** Of a table, with the one that all have: an account's id is bounded, for it is part of every key. */

@@ -28,18 +28,32 @@ import {
   type SQLiteUpdateConfig,
 } from 'drizzle-orm/sqlite-core';
 import { SQLiteRemoteSession } from 'drizzle-orm/sqlite-proxy';
-import { evaluationLabel, revokedLink, runEvaluation, runEvaluationHistory } from './schema.ts';
+import {
+  deletedEvaluation,
+  evaluationLabel,
+  keyedWrite,
+  revokedLink,
+  runEvaluation,
+  runEvaluationHistory,
+} from './schema.ts';
 import type { OrNulls } from './statement.ts';
 
-/** The tables as statements name them: an evaluation, its history, a label, a revoked link. */
+/**
+ * The tables as statements name them: an evaluation, its history, a write with a key, a deletion, a
+ * label, a revoked link.
+ */
 export const e = alias(runEvaluation, 'e');
 export const h = alias(runEvaluationHistory, 'h');
+export const w = alias(keyedWrite, 'w');
+export const d = alias(deletedEvaluation, 'd');
 export const l = alias(evaluationLabel, 'l');
 export const k = alias(revokedLink, 'k');
 
 const ORIGINALS = new Map<SQLWrapper, SQLiteTable>([
   [e, runEvaluation],
   [h, runEvaluationHistory],
+  [w, keyedWrite],
+  [d, deletedEvaluation],
   [l, evaluationLabel],
   [k, revokedLink],
 ]);

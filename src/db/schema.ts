@@ -24,11 +24,12 @@ import {
   isHex,
   isTimestamp,
   isUuid,
+  isWriteId,
   ofWrites,
 } from './checks.ts';
 
 /** Names the write that set a value (write.ts). Never leaves the database. */
-const writeId = () => text().notNull().default(sql`(lower(hex(randomblob(16))))`);
+const writeId = () => text().notNull().default(sql`(lower(hex(randomblob(12))))`);
 
 export const runEvaluation = sqliteTable(
   'run_evaluation',
@@ -139,7 +140,56 @@ export const runEvaluationHistory = sqliteTable(
       replaced_by_is_bounded: isAtMost('replaced_by', AUTHOR_MAX_CHARS),
       replaced_at_is_timestamp: isTimestamp('replaced_at'),
       is_in_order: sql.raw(`"updated_at" < "replaced_at"`),
-      write_id_is_bounded: isHex('write_id'),
+      write_id_is_bounded: isWriteId('write_id'),
+    }),
+  ],
+);
+
+/**
+ * What each write with an Idempotency-Key stored, so that a repetition is found by its name, however
+ * long the history is. Written by a trigger alone, and deleted with the evaluation.
+ */
+export const keyedWrite = sqliteTable(
+  'keyed_write',
+  {
+    account_id: text().notNull(),
+    evaluation_id: text().notNull(),
+    write_id: text().notNull(),
+    value: real().notNull(),
+    updated_at: text().notNull(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.account_id, table.evaluation_id, table.write_id] }),
+    ...checks('keyed_write', {
+      evaluation_id_is_uuid: isUuid('evaluation_id'),
+      write_id_is_of_key: isHex('write_id'),
+      value_is_finite: isFiniteNumber('value'),
+      updated_at_is_timestamp: isTimestamp('updated_at'),
+    }),
+  ],
+);
+
+/**
+ * The evaluations that the API deleted, without their values. A row makes an attempt harmless that
+ * arrives after the deletion. A trigger deletes the evaluation when its row comes, and the rows of
+ * deletions that are older than seven days.
+ */
+export const deletedEvaluation = sqliteTable(
+  'deleted_evaluation',
+  {
+    account_id: text().notNull(),
+    evaluation_id: text().notNull(),
+    /** Of the request that deleted it. */
+    write_id: text().notNull(),
+    deleted_at: text().notNull(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.account_id, table.evaluation_id, table.write_id] }),
+    index('deleted_evaluation_by_time').on(table.account_id, table.deleted_at, table.evaluation_id),
+    ...checks('deleted_evaluation', {
+      evaluation_id_is_uuid: isUuid('evaluation_id'),
+      write_id_is_bounded: isWriteId('write_id'),
+      deleted_at_is_timestamp: isTimestamp('deleted_at'),
     }),
   ],
 );

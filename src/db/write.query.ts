@@ -36,7 +36,8 @@ type Versioned = {
 };
 
 /** The version of a row (versionOf in write.ts). */
-const versionOf = ({ updated_at, created_at }: Versioned) => coalesce(updated_at, created_at);
+export const versionOf = ({ updated_at, created_at }: Versioned) =>
+  coalesce(updated_at, created_at);
 
 /** Strictly later than the version that it replaces, even if the clocks of two edges differ. */
 export const nextVersion = (row: Versioned, { now }: Pick<In<typeof UPDATE>, 'now'>) =>

@@ -1,21 +1,23 @@
 /**
  * What all writes share. Every write has a name, which is stored with the value that it sets: in
- * the row, and in the history entry that replaces the value. A connection may be lost after the
- * commit, and an attempt that was reported lost may arrive after its retry. So every attempt first
- * looks for its own name, and stores nothing if it finds the name. The name never leaves the
- * database.
+ * the row, in the history entry that replaces the value, and if the name comes from a key also in
+ * `keyed_write`. A connection may be lost after the commit, and an attempt that was reported lost
+ * may arrive after its retry. So every attempt first looks for its own name, and stores nothing if
+ * it finds the name. The name never leaves the database.
  */
 import type { Principal } from '../principal.ts';
 import type { OperationContext } from './connection.ts';
 
-/** How long a write with a key is recognised. A write without a key is only ever retried at once. */
-const KEYED_WRITE_DAYS = 7;
-const DAY_MS = 24 * 3600 * 1000;
+/** A text after all times. */
+const AFTER_ALL_TIMES = '~';
 
 export type Write = {
-  /** The name of the write: 32 hexadecimal digits. */
+  /** The name of the write: 24 hexadecimal digits at random, or 32 that come from a key. */
   readonly write_id: string;
-  /** How far back the history is searched for the name (ISO 8601). */
+  /**
+   * Where the history is searched for the name: after the time at which the request began, because
+   * a write without a key is only ever retried at once. With a key nowhere: `keyed_write` has it.
+   */
   readonly since: string;
   /** The versions of which one must be stored; undefined if any will do. */
   readonly versions: readonly string[] | undefined;
@@ -43,13 +45,12 @@ export async function nameWrite(
     const isRepeatable = versions === undefined;
     return { write_id: randomWriteId(), since: now, versions, isRepeatable };
   }
-  const since = new Date(Date.parse(now) - KEYED_WRITE_DAYS * DAY_MS).toISOString();
   const write_id = await digest('update', principal.subject, key);
-  return { write_id, since, versions, isRepeatable: false };
+  return { write_id, since: AFTER_ALL_TIMES, versions, isRepeatable: false };
 }
 
-/** The name of a create, which is recognised by the id of its row. */
-export const randomWriteId = () => crypto.randomUUID().replaceAll('-', '');
+/** A name at random, shorter than every name that comes from a key. */
+export const randomWriteId = () => crypto.randomUUID().replaceAll('-', '').slice(8);
 
 /**
  * The parameters that the updates of all resources share (write.query.ts), for each attempt. Only

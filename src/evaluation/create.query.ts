@@ -20,7 +20,7 @@ import {
 import { runEvaluation, runEvaluationHistory } from '../db/schema.ts';
 import { ALONE, ifNothingChanged } from '../db/write.query.ts';
 import { allowsCreate, isLabelOf, ruleColumns } from '../label/rule.query.ts';
-import { resourceColumns, SCOPE } from './evaluation.query.ts';
+import { isNotDeletedSince, NOW, resourceColumns, SCOPE } from './evaluation.query.ts';
 
 const KEY = { account: SCOPE.account, id: SCOPE.id };
 const LABEL = { evaluation_label_id: param<string>() };
@@ -30,19 +30,19 @@ const hasTheId = (p: In<typeof KEY>) => all(same(e.account_id, p.account), same(
 
 /**
  * Returns the row. Returns nothing if the account has no such label, if the label is archived or
- * does not allow the value, or if the id is taken.
+ * does not allow the value, if the id is taken, or if what had it was deleted after the request began.
  */
 export const createEvaluation = query(
   {
     ...SCOPE,
     ...LABEL,
     ...WRITE,
+    ...NOW,
     output_name: param<string | null>(),
     field_path: param<string | null>(),
     value: param<number>(),
     created_by: param<string | null>(),
     created_by_evaluator_id: param<string | null>(),
-    now: param<string>(),
   },
   ({ account, now, ...values }) =>
     insertIf(
@@ -57,6 +57,7 @@ export const createEvaluation = query(
       all(
         allowsCreate(account, values.evaluation_label_id, values.value),
         sql`NOT ${some(e, hasTheId({ account, id: values.id }))}`,
+        isNotDeletedSince({ account, id: values.id, now }),
       ),
     ).returning(resourceColumns),
 );
@@ -81,16 +82,19 @@ const isFirst = all(
  * The account's evaluation with the same id and the value that it was created with, and the label.
  * Returns nothing if the create stored the row.
  */
-export const explainCreateEvaluation = query({ ...KEY, ...LABEL, ...WRITE, ...ALONE }, (p) =>
-  select({
-    evaluation: resourceColumns,
-    created_value: coalesce(f.value, e.value).as('created_value'),
-    is_own_write: is(coalesce(f.write_id, e.write_id), p.write_id).as('is_own_write'),
-    archived_at: l.archived_at,
-    rule: ruleColumns,
-  })
-    .from(ifNothingChanged(p))
-    .leftJoin(l, isLabelOf(p.account, p.evaluation_label_id))
-    .leftJoin(e, hasTheId(p))
-    .leftJoin(f, isFirst),
+export const explainCreateEvaluation = query(
+  { ...KEY, ...LABEL, ...WRITE, ...NOW, ...ALONE },
+  (p) =>
+    select({
+      evaluation: resourceColumns,
+      created_value: coalesce(f.value, e.value).as('created_value'),
+      is_own_write: is(coalesce(f.write_id, e.write_id), p.write_id).as('is_own_write'),
+      is_not_deleted: isNotDeletedSince(p).as('is_not_deleted'),
+      archived_at: l.archived_at,
+      rule: ruleColumns,
+    })
+      .from(ifNothingChanged(p))
+      .leftJoin(l, isLabelOf(p.account, p.evaluation_label_id))
+      .leftJoin(e, hasTheId(p))
+      .leftJoin(f, isFirst),
 );

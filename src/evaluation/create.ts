@@ -44,7 +44,7 @@ export async function createEvaluation(
   );
   if (row) return { row, created: true };
 
-  const { created_value, is_own_write, archived_at, ...rest } = explanation;
+  const { created_value, is_own_write, is_not_deleted, archived_at, ...rest } = explanation;
   const { value_type, min_value, max_value, categories, ...stored } = rest;
   if (stored.id !== null) {
     const { evaluation_label_id, output_name, field_path, value } = content;
@@ -60,6 +60,7 @@ export async function createEvaluation(
     // An earlier attempt of this request created the row, which may have been updated since.
     return { row: { ...stored, value, updated_by: null, updated_at: null }, created: true };
   }
+  if (!is_not_deleted) throw new Failure('conflict', ID_WAS_DELETED);
   if (value_type === null) throw new Failure('not_found', NO_SUCH_LABEL);
   if (archived_at !== null) throw unprocessable(LABEL_IS_ARCHIVED);
   throw refusalOfValue(explanation, content.value) ?? unexplained('create');
@@ -71,3 +72,5 @@ const LABEL_IS_ARCHIVED =
   'The evaluation label is archived: no new evaluation is stored under it. Use another label, or unarchive it.';
 const ID_IS_TAKEN =
   'The id is taken by another evaluation of this account, with other content: choose another id, or none.';
+const ID_WAS_DELETED =
+  'The evaluation with this id was deleted after this request began: send the create again if it shall exist again.';

@@ -1,6 +1,6 @@
 /** SQL that several statements on evaluations share. */
 import { getTableColumns, type SQL, sql } from 'drizzle-orm';
-import { all, e, type In, k, param, same, some, type Truth } from '../db/query.ts';
+import { all, d, e, type In, k, param, same, some, type Truth } from '../db/query.ts';
 import type { AccountId } from '../principal.ts';
 
 /** The evaluation that a path names, and the account of the token. */
@@ -25,6 +25,23 @@ export function isNotRevoked(p: Omit<In<typeof SCOPE & typeof LINK>, 'run_id'>):
     same(k.id, p.link_id),
   );
   return sql<Truth>`NOT ${some(k, isOfLink)}`;
+}
+
+/** When the request began. */
+export const NOW = { now: param<string>() };
+
+/**
+ * Returns SQL that is false for an attempt of a request that began before the evaluation was
+ * deleted: it may not touch what was created under the id since. Reads the account's deletions
+ * since the request began, usually none. The `+` keeps SQLite from reading all deletions of the id.
+ */
+export function isNotDeletedSince(p: Omit<In<typeof SCOPE & typeof NOW>, 'run_id'>): SQL<Truth> {
+  const isSince = all(
+    same(d.account_id, p.account),
+    sql`${d.deleted_at} >= ${p.now}`,
+    sql`+${d.evaluation_id} = ${p.id}`,
+  );
+  return sql<Truth>`NOT ${some(d, isSince)}`;
 }
 
 const { write_id, ...columns } = getTableColumns(e);

@@ -220,7 +220,8 @@ export const paths = {
       summary: 'List the evaluations of a run',
       description:
         'Of all labels, or of one. Oldest first; those of the same millisecond by id. An ' +
-        'unknown run has none.',
+        'unknown run has none. A page of one label may hold fewer than `limit`, even none: only ' +
+        '`Link` says whether there may be more.',
       parameters: [parameters.OfLabel, api.parameters.Limit, api.parameters.Cursor],
       responses: {
         200: api.page('evaluations', schemas.RunEvaluation, PAGE_MAX_ROWS, EXAMPLE),

@@ -1,6 +1,6 @@
 /** The reads: one evaluation, the evaluations of a run, and the replaced values of one. */
 import { asc, desc, getTableColumns, sql } from 'drizzle-orm';
-import { all, below, coalesce, e, h, param, query, same, select, type Truth } from '../db/query.ts';
+import { all, below, e, h, param, query, same, select, type Truth } from '../db/query.ts';
 import { isInScope, resourceColumns, SCOPE } from './evaluation.query.ts';
 
 export const getEvaluation = query(SCOPE, (p) =>
@@ -15,8 +15,6 @@ export const listEvaluations = query(
   {
     account: SCOPE.account,
     run_id: SCOPE.run_id,
-    /** The label of the listed evaluations; null for all labels. */
-    evaluation_label_id: param<string | null>(),
     /** The last row of the page before. Two empty texts come before all rows. */
     after_created_at: param<string>(),
     after_id: param<string>(),
@@ -29,7 +27,6 @@ export const listEvaluations = query(
         all(
           same(e.account_id, p.account),
           same(e.run_id, p.run_id),
-          same(e.evaluation_label_id, coalesce(p.evaluation_label_id, e.evaluation_label_id)),
           sql<Truth>`(${e.created_at}, ${e.id}) > (${p.after_created_at}, ${p.after_id})`,
         ),
       )

@@ -43,8 +43,14 @@ export async function getEvaluation(
   return row;
 }
 
+/** How many evaluations a request looks at for a label. D1 counts 1,000 rows read for them. */
+const LOOKED_AT_MAX_ROWS = 999;
+
 /**
- * Reads a page of the run's evaluations, oldest first; empty if the account has no such run.
+ * Reads a page of the run's evaluations, oldest first; empty if the account has no such run. The
+ * evaluations under one label are picked out of the next ones of the run, because no index has the
+ * label and a run may be long. If it has more than a request looks at, `end` is the last of those:
+ * after it there may be others.
  * @throws {Failure} `not_found` if the token is restricted to another run, or to one evaluation; or
  * `database_unavailable`.
  */
@@ -54,13 +60,19 @@ export async function listEvaluations(
   /** The label whose evaluations are listed; undefined for all labels. */
   label: string | undefined,
   { after, limit }: Page<Position>,
-): Promise<EvaluationRow[]> {
+): Promise<{ readonly rows: EvaluationRow[]; readonly end?: EvaluationRow | undefined }> {
   if (!allows(principal, { run_id })) throw notFound();
-  const [after_created_at, after_id] = [after?.created_at ?? '', after?.id ?? ''];
   const { account } = principal;
-  const evaluation_label_id = label ?? null;
-  const params = { run_id, account, evaluation_label_id, after_created_at, after_id, limit };
-  return connection.read(sql.listEvaluations, params);
+  const [after_created_at, after_id] = [after?.created_at ?? '', after?.id ?? ''];
+  const params = { run_id, account, after_created_at, after_id };
+  if (label === undefined)
+    return { rows: await connection.read(sql.listEvaluations, { ...params, limit }) };
+  const found = await connection.read(sql.listEvaluations, {
+    ...params,
+    limit: LOOKED_AT_MAX_ROWS,
+  });
+  const rows = found.filter(({ evaluation_label_id }) => evaluation_label_id === label);
+  return { rows: rows.slice(0, limit), end: found[LOOKED_AT_MAX_ROWS - 1] };
 }
 
 /**

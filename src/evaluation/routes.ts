@@ -23,6 +23,7 @@ import { createEvaluation } from './create.ts';
 import { parseEvaluationCreate, parseEvaluationUpdate } from './input.ts';
 import {
   type EvaluationPath,
+  type EvaluationRow,
   getEvaluation,
   listEvaluations,
   listReplacedValues,
@@ -53,13 +54,14 @@ export function evaluationRoutes(requireAuth: RequireAuth, session: OpenSession)
     const label = readUuid('evaluation_label_id', c.req.query('evaluation_label_id'));
     const limit = readLimit(c.req.query('limit'));
     const after = readPlace(c.req.query('cursor'));
-    const rows = await listEvaluations(operationContext(c), runId, label, {
+    const { rows, end } = await listEvaluations(operationContext(c), runId, label, {
       after,
       limit: limit + 1,
     });
     const query = label === undefined ? {} : { evaluation_label_id: label };
     const path = `/v1/run/${runId}/evaluations`;
-    const { page, link } = pageOf(rows, limit, path, (last) => [last.created_at, last.id], query);
+    const position = (last: EvaluationRow) => [last.created_at, last.id];
+    const { page, link } = pageOf(rows, limit, path, position, { query, end });
     return respondJson(c, 200, page.map(resourceOf), link);
   });
 

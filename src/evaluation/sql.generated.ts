@@ -45,6 +45,11 @@ export const createEvaluation: StatementOf<typeof createQueries.createEvaluation
 			0
 		)
 		AND NOT EXISTS (SELECT 1 FROM run_evaluation e WHERE (e.account_id = :account AND e.id = :id))
+		AND NOT EXISTS (
+			SELECT 1
+			FROM deleted_evaluation d
+			WHERE (d.account_id = :account AND d.deleted_at >= :now AND + d.evaluation_id = :id)
+		)
 	)
 	RETURNING
 		id, account_id, run_id, output_name, field_path, evaluation_label_id, value, created_by,
@@ -56,8 +61,13 @@ export const explainCreateEvaluation: StatementOf<typeof createQueries.explainCr
 		e.id, e.account_id, e.run_id, e.output_name, e.field_path, e.evaluation_label_id, e.value,
 		e.created_by, e.created_by_evaluator_id, e.created_at, e.updated_by, e.updated_at,
 		coalesce(f.value, e.value) AS created_value,
-		coalesce(f.write_id, e.write_id) IS :write_id AS is_own_write, l.archived_at, l.value_type,
-		l.min_value, l.max_value, l.categories
+		coalesce(f.write_id, e.write_id) IS :write_id AS is_own_write,
+		NOT EXISTS (
+			SELECT 1
+			FROM deleted_evaluation d
+			WHERE (d.account_id = :account AND d.deleted_at >= :now AND + d.evaluation_id = :id)
+		) AS is_not_deleted,
+		l.archived_at, l.value_type, l.min_value, l.max_value, l.categories
 	FROM
 		(SELECT 1 WHERE changes() = 0 OR :alone)
 		LEFT JOIN evaluation_label l ON (
@@ -99,7 +109,6 @@ export const listEvaluations: StatementOf<typeof readQueries.listEvaluations> = 
 	WHERE (
 		e.account_id = :account
 		AND e.run_id = :run_id
-		AND e.evaluation_label_id = coalesce(:evaluation_label_id, e.evaluation_label_id)
 		AND (e.created_at, e.id) > (:after_created_at, :after_id)
 	)
 	ORDER BY e.created_at ASC, e.id ASC
@@ -124,8 +133,10 @@ export const explainUpdateEvaluation: StatementOf<typeof updateQueries.explainUp
 	SELECT
 		e.id, e.account_id, e.run_id, e.output_name, e.field_path, e.evaluation_label_id, e.value,
 		e.created_by, e.created_by_evaluator_id, e.created_at, e.updated_by, e.updated_at,
-		e.write_id = :write_id AS is_own_write, :is_repeatable AS is_repeatable, h.value AS replaced_value,
-		h.updated_at AS replaced_updated_at, l.value_type, l.min_value, l.max_value, l.categories
+		e.write_id = :write_id AS is_own_write, :is_repeatable AS is_repeatable,
+		coalesce(w.value, h.value) AS earlier_value,
+		coalesce(w.updated_at, h.updated_at) AS earlier_updated_at, l.value_type, l.min_value, l.max_value,
+		l.categories
 	FROM
 		(SELECT 1 WHERE changes() = 0 OR :alone)
 		LEFT JOIN run_evaluation e ON (
@@ -140,6 +151,16 @@ export const explainUpdateEvaluation: StatementOf<typeof updateQueries.explainUp
 					AND k.id = :link_id
 				)
 			)
+			AND NOT EXISTS (
+				SELECT 1
+				FROM deleted_evaluation d
+				WHERE (d.account_id = :account AND d.deleted_at >= :now AND + d.evaluation_id = :id)
+			)
+		)
+		LEFT JOIN keyed_write w ON (
+			w.account_id = e.account_id
+			AND w.evaluation_id = e.id
+			AND w.write_id = :write_id
 		)
 		LEFT JOIN run_evaluation_history h ON (
 			h.account_id = e.account_id
@@ -179,6 +200,11 @@ export const updateEvaluation: StatementOf<typeof updateQueries.updateEvaluation
 					AND k.id = :link_id
 				)
 			)
+			AND NOT EXISTS (
+				SELECT 1
+				FROM deleted_evaluation d
+				WHERE (d.account_id = :account AND d.deleted_at >= :now AND + d.evaluation_id = :id)
+			)
 		)
 		AND NOT (
 			e.write_id = :write_id
@@ -186,12 +212,20 @@ export const updateEvaluation: StatementOf<typeof updateQueries.updateEvaluation
 		)
 		AND NOT EXISTS (
 			SELECT 1
-			FROM run_evaluation_history h
-			WHERE (
-				h.account_id = e.account_id
-				AND h.evaluation_id = e.id
-				AND h.replaced_at > :since
-				AND h.write_id = :write_id
+			FROM keyed_write w
+			WHERE (w.account_id = e.account_id AND w.evaluation_id = e.id AND w.write_id = :write_id)
+		)
+		AND (
+			coalesce(e.updated_at, e.created_at) <= :since
+			OR NOT EXISTS (
+				SELECT 1
+				FROM run_evaluation_history h
+				WHERE (
+					h.account_id = e.account_id
+					AND h.evaluation_id = e.id
+					AND h.replaced_at > :since
+					AND h.write_id = :write_id
+				)
 			)
 		)
 		AND (

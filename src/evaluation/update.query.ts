@@ -7,18 +7,19 @@ import { sql } from 'drizzle-orm';
 import {
   above,
   all,
+  coalesce,
   e,
   h,
   type In,
   is,
   l,
-  named,
   param,
   query,
   same,
   select,
   some,
   update,
+  w,
 } from '../db/query.ts';
 import {
   ALONE,
@@ -27,9 +28,18 @@ import {
   keepsImmutable,
   nextVersion,
   UPDATE,
+  versionOf,
 } from '../db/write.query.ts';
 import { allowsUpdate, isLabelOf, ruleColumns } from '../label/rule.query.ts';
-import { isInScope, isNotRevoked, LINK, resourceColumns, SCOPE } from './evaluation.query.ts';
+import {
+  isInScope,
+  isNotDeletedSince,
+  isNotRevoked,
+  LINK,
+  NOW,
+  resourceColumns,
+  SCOPE,
+} from './evaluation.query.ts';
 import { IMMUTABLE } from './input.ts';
 
 const { write_id, is_repeatable } = UPDATE;
@@ -37,22 +47,32 @@ const { write_id, is_repeatable } = UPDATE;
 const WRITE = {
   ...SCOPE,
   ...LINK,
+  ...NOW,
   write_id,
   is_repeatable,
-  /** How far back the history is searched for this write. */
+  /** After which time the history is searched for this write. */
   since: param<string>(),
 };
 type P = In<typeof WRITE>;
 
-/** The evaluation of the path; through a link only if the link is not revoked. */
-const isWritable = (p: P) => all(isInScope(p), isNotRevoked(p));
+/**
+ * The evaluation of the path that the request may write: through a link only if the link is not
+ * revoked, and not if it was created after a deletion that the request does not know of.
+ */
+const isWritable = (p: P) => all(isInScope(p), isNotRevoked(p), isNotDeletedSince(p));
 
 const isOwnWrite = (p: P) => same(e.write_id, p.write_id);
 
 /**
- * The history entry of what this write stored and another has replaced. Every attempt looks for it,
- * also the first, so that an attempt that arrives late does no harm. It is a range of the primary
- * key, usually empty, however often the row was changed.
+ * What this write stored, if it has a key. Every attempt looks for its own name, also the first, so
+ * that an attempt that arrives late does no harm.
+ */
+const isKeyedWrite = (p: P) =>
+  all(same(w.account_id, e.account_id), same(w.evaluation_id, e.id), same(w.write_id, p.write_id));
+
+/**
+ * The history entry of what this write stored and another has replaced, if it has no key: it is
+ * among those since the request began, usually none, however often the row was changed.
  */
 const isReplaced = (p: P) =>
   all(
@@ -80,7 +100,9 @@ export const updateEvaluation = query({ ...UPDATE, ...WRITE, value: param<number
       all(
         isWritable(p),
         sql`NOT (${isOwnWrite(p)} OR ${isRetry})`,
-        sql`NOT ${some(h, isReplaced(p))}`,
+        sql`NOT ${some(w, isKeyedWrite(p))}`,
+        // Looks only if the row was changed since the request began.
+        sql`(${versionOf(e)} <= ${p.since} OR NOT ${some(h, isReplaced(p))})`,
         hasVersion(e, p),
         keepsImmutable(e, IMMUTABLE, p),
         allowsUpdate(e.account_id, e.evaluation_label_id, p.value),
@@ -89,23 +111,21 @@ export const updateEvaluation = query({ ...UPDATE, ...WRITE, value: param<number
     .returning(resourceColumns);
 });
 
-/**
- * Returns nothing if the update changed the row, and a row of NULLs if there is no such evaluation.
- * A key that was used again after it was forgotten names two writes: then this returns two rows in
- * the order of the history, of which the last one counts.
- */
+/** Returns nothing if the update changed the row; NULLs if there is no such evaluation. */
 export const explainUpdateEvaluation = query({ ...WRITE, ...ALONE }, (p) =>
   select({
     evaluation: resourceColumns,
     is_own_write: isOwnWrite(p).as('is_own_write'),
     /** Returns the parameter: only the first attempt may count as a retry (db/write.ts). */
     is_repeatable: p.is_repeatable.as('is_repeatable'),
-    replaced_value: named(h.value, 'replaced_value'),
-    replaced_updated_at: named(h.updated_at, 'replaced_updated_at'),
+    /** What this write stored, if the row no longer holds it. */
+    earlier_value: coalesce(w.value, h.value).as('earlier_value'),
+    earlier_updated_at: coalesce(w.updated_at, h.updated_at).as('earlier_updated_at'),
     rule: ruleColumns,
   })
     .from(ifNothingChanged(p))
     .leftJoin(e, isWritable(p))
+    .leftJoin(w, isKeyedWrite(p))
     .leftJoin(h, isReplaced(p))
     .leftJoin(l, isLabelOf(e.account_id, e.evaluation_label_id)),
 );

@@ -57,17 +57,17 @@ function earlierRow(
   { versions }: Write,
   subject: string,
 ): EvaluationRow {
-  const { is_own_write, is_repeatable, replaced_value, replaced_updated_at, ...rest } = explanation;
+  const { is_own_write, is_repeatable, earlier_value, earlier_updated_at, ...rest } = explanation;
   const { value_type, min_value, max_value, categories, ...row } = rest;
   if (row.id === null) throw notFound();
   const changed = differingField(immutable, row);
   const isRetry = is_repeatable && row.value === value && row.updated_by === subject;
-  const [earlier_value, earlier_time] =
-    is_own_write || isRetry ? [row.value, row.updated_at] : [replaced_value, replaced_updated_at];
-  if (earlier_time !== null) {
+  const [stored, updated_at] =
+    is_own_write || isRetry ? [row.value, row.updated_at] : [earlier_value, earlier_updated_at];
+  if (updated_at !== null) {
     if (changed !== undefined) throw fieldIsImmutable(changed);
-    if (earlier_value !== value) throw keyIsOfAnotherValue(earlier_value);
-    return { ...row, value, updated_by: subject, updated_at: earlier_time };
+    if (stored !== value) throw keyIsOfAnotherValue(stored);
+    return { ...row, value, updated_by: subject, updated_at };
   }
   if (versions && !versions.includes(versionOf(row))) {
     throw preconditionFailed('evaluation', versionOf(row));

@@ -76,16 +76,17 @@ function readCursor(cursor: string | undefined, shape: RegExp): readonly string[
  * @param path the path of the list. The link is relative, so that it works behind any proxy.
  * @param positionOf returns the columns that order the list, for the cursor
  * @param query the other parameters of the request, which the link repeats
+ * @param end a row after which there may be more, if the list has not looked further
  */
 export function pageOf<Row>(
   rows: readonly Row[],
   limit: number,
   path: string,
   positionOf: (last: Row) => readonly string[],
-  query: Readonly<Record<string, string>> = {},
+  { query, end }: { query?: Readonly<Record<string, string>>; end?: Row | undefined } = {},
 ): { readonly page: readonly Row[]; readonly link: { link: string } | undefined } {
   const page = rows.slice(0, limit);
-  const last = rows.length > limit ? page.at(-1) : undefined;
+  const last = rows.length > limit ? page.at(-1) : end;
   if (last === undefined) return { page, link: undefined };
   const next = new URLSearchParams({
     ...query,

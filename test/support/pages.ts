@@ -1,15 +1,16 @@
 /** What the tests of lists share: following links, and limits and cursors that are refused. */
 import { expect } from 'vitest';
-import { get, worker } from './worker.ts';
+import { get, type Send, worker } from './worker.ts';
 
 /** Follows the links from a path to the last page, at most a few. */
 export async function pagesFrom<T>(
   path: string,
   headers: Record<string, string> = {},
+  send: Send = worker,
 ): Promise<T[][]> {
   const pages: T[][] = [];
   for (let next: string | undefined = path; next !== undefined && pages.length < 20; ) {
-    const response = await worker(await get(next, headers));
+    const response = await send(await get(next, headers));
     expect(response.status).toBe(200);
     pages.push(await response.json<T[]>());
     next = /^<([^>]+)>; rel="next"$/.exec(response.headers.get('link') ?? '')?.[1];
