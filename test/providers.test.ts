@@ -85,6 +85,9 @@ const access = {
   type: 'app',
 };
 
+/** An ID token does not say that it is an access token. */
+const ID_TOKEN = { header: { typ: 'JWT' }, claims: { typ: undefined } };
+
 const PROVIDERS: Record<string, Shape> = {
   Auth0: {
     claims: { ...auth0, scope: 'openid profile evaluations:write', org_id: 'org_example' },
@@ -249,6 +252,19 @@ const PROVIDERS: Record<string, Shape> = {
     subject: USER,
     foreign: { azp: 'another-client' },
     refusal: CLIENT,
+  },
+  'Keycloak before 24, nonce': {
+    claims: {
+      ...keycloak,
+      aud: ['evaluations', 'account'],
+      account_id: 'acc_keycloak',
+      nonce: '7f0c1d5e-0000-4000-8000-000000000000',
+      session_state: keycloak.sid,
+    },
+    account: 'acc_keycloak',
+    subject: USER,
+    foreign: { aud: 'account' },
+    refusal: AUDIENCE,
   },
   'Keycloak, organization': {
     claims: { ...keycloak, aud: 'evaluations', organization: { acme: { id: USER } } },
@@ -480,17 +496,18 @@ describe.each(Object.entries(PROVIDERS))('%s, set up from its row,', (provider, 
   });
 
   it.each([
-    ['an ID token', { nonce: 'example' }],
-    ['an ID token of the code flow', { at_hash: 'MTIzNDU2Nzg5MDEyMzQ1Ng' }],
-    ['an ID token of Cognito', { token_use: 'id' }],
-    ['an ID token of Keycloak', { typ: 'ID' }],
-    ['a refresh token of Keycloak', { typ: 'Refresh' }],
-  ])('is refused with %s', async (_, changed) => {
+    ['an ID token', { nonce: 'example' }, ID_TOKEN],
+    ['an ID token of the code flow', { at_hash: 'MTIzNDU2Nzg5MDEyMzQ1Ng' }, ID_TOKEN],
+    ['an ID token of Cognito', { token_use: 'id' }, {}],
+    ['an ID token of Keycloak', { typ: 'ID' }, {}],
+    ['a refresh token of Keycloak', { typ: 'Refresh' }, {}],
+  ])('is refused with %s', async (_, changed, { claims = {}, header = {} }: Partial<Shape>) => {
     const row = await storeEvaluation({ account_id: shape.account });
     const send = workerFor(provider, shape);
+    const other = { ...shape, header: { ...shape.header, ...header } };
 
     await expectRefusal(
-      await send(await put(provider, row, await tokenOf(shape, changed))),
+      await send(await put(provider, row, await tokenOf(other, { ...claims, ...changed }))),
       invalidToken('The token is an ID or refresh token: send an access token.'),
     );
     expect(await readEvaluation(row.id)).toEqual(row);

@@ -58,6 +58,7 @@ const ALGORITHM = "The token's algorithm is not accepted here.";
 const KIND = 'The token is a JWT of another kind (typ).';
 const UNKNOWN_KEY = 'The token is signed with a key that is not known here.';
 const AUDIENCE = 'The token is meant for another audience.';
+const NO_ACCESS_TOKEN = 'The token is an ID or refresh token: send an access token.';
 const filled = (claim: string) => `The token's claim ${claim} must be a non-empty string.`;
 
 const ISSUER = 'https://issuer.example';
@@ -789,16 +790,33 @@ describe('a token that is no access token', () => {
     ['an offline token by its typ', { typ: 'Offline' }],
     ['an ID token by its nonce', { nonce: 'n-0S6_WzA2Mj' }],
     ['a nonce that is null', { nonce: null }],
+    ['a blank nonce that is not empty', { nonce: ' ' }],
     ['an ID token by its at_hash', { at_hash: '77QmUPtjPfzWtF2AnpK9RQ' }],
+    ['an ID token whose nonce is empty and whose at_hash is not', { nonce: '', at_hash: '77Qm' }],
+    ['a nonce beside a typ that says nothing', { typ: 'JWT', nonce: 'n-0S6_WzA2Mj' }],
+    ['a nonce beside a typ that is no text', { typ: ['Bearer'], nonce: 'n-0S6_WzA2Mj' }],
   ])('is refused: %s', async (_, changed) => {
     const row = await storeEvaluation();
-    const error = 'The token is an ID or refresh token: send an access token.';
 
     await expectRefusedUpdate(
       row,
       await putValue(row, 9, await mintToken(changed)),
-      invalidToken(error),
+      invalidToken(NO_ACCESS_TOKEN),
     );
+  });
+
+  it.each([
+    { token_use: 'id' },
+    { token_use: 'id', typ: 'Bearer' },
+    { typ: 'ID' },
+    { typ: 'id' },
+    { typ: 'Refresh' },
+    { typ: 'Offline' },
+  ])('is refused by %o, although its header says that it is an access token', async (changed) => {
+    const row = await storeEvaluation();
+    const token = await mintToken(changed, { typ: 'at+jwt' });
+
+    await expectRefusedUpdate(row, await putValue(row, 9, token), invalidToken(NO_ACCESS_TOKEN));
   });
 
   it.each([
@@ -809,10 +827,31 @@ describe('a token that is no access token', () => {
     { typ: 7 },
     { typ: { toString: 'ID' } },
     { type: 'ID' },
+    { nonce: '' },
+    { at_hash: '' },
+    { nonce: '', at_hash: '' },
   ])('is not meant by %o', async (changed) => {
     const row = await storeEvaluation();
 
     expect((await worker(await putValue(row, 9, await mintToken(changed)))).status).toBe(200);
+  });
+});
+
+describe('an access token with the claims of an ID token', () => {
+  it.each<[Record<string, unknown>, Header]>([
+    [{ typ: 'Bearer' }, { typ: 'JWT' }],
+    [{ typ: 'bearer' }, {}],
+    [{ typ: 'BEARER', token_use: 'access' }, {}],
+    [{}, { typ: 'at+jwt' }],
+    [{}, { typ: 'application/AT+JWT' }],
+    [{ typ: 7 }, { typ: 'at+jwt' }],
+  ])('is accepted, because it says what it is: claims %o, header %o', async (changed, header) => {
+    const row = await storeEvaluation();
+
+    for (const copied of [{ nonce: '7f0c1d5e' }, { at_hash: '77QmUPtjPfzWtF2AnpK9RQ' }]) {
+      const token = await mintToken({ ...changed, ...copied }, header);
+      expect((await worker(await putValue(row, 9, token))).status).toBe(200);
+    }
   });
 });
 

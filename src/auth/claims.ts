@@ -14,11 +14,13 @@ import type { ClaimSetting, Settings } from '../settings.ts';
 export type Claims = { readonly [claim: string]: unknown };
 
 /**
- * Makes the principal of a token whose signature and times are verified.
+ * Makes the principal of a token whose signature and times are verified. `headerTyp` is the `typ` of
+ * the token's header.
  * @throws {Failure} `invalid_token` or `insufficient_scope`.
  */
 export function principalOf(
   payload: Claims,
+  headerTyp: unknown,
   { account, subject, run, clients, requiredScope }: Settings,
   keyId: string | undefined,
 ): Principal {
@@ -26,7 +28,7 @@ export function principalOf(
   // expires.
   if (!Number.isFinite(payload['exp']))
     throw claimRefused('exp', 'a finite number', payload['exp']);
-  refuseOtherTokens(payload);
+  refuseOtherTokens(payload, headerTyp);
   if (clients) refuseOtherClients(payload, clients);
   const principal = {
     account: requireText(
@@ -50,21 +52,26 @@ export function principalOf(
 
 /**
  * Refuses ID tokens and refresh tokens. Neither gives access: an ID token tells a client who signed
- * in, and a refresh token is for the issuer only. The same key may sign both. The claims come from
- * OpenID Connect Core §2 (`nonce`, `at_hash`), Cognito (`token_use`) and Keycloak (`typ`).
+ * in, and a refresh token is for the issuer only. The same key may sign both. Cognito marks them with
+ * `token_use`, and Keycloak with `typ`. OpenID Connect Core §2 puts `nonce` and `at_hash` into ID
+ * tokens, but these two are only a hint: Keycloak before 24 copies the nonce of the login into access
+ * tokens, and other issuers send empty strings. So a token may have both claims if its type says that
+ * it is an access token. The issuer signs the type too, and gives no ID token that type.
+ * @throws {Failure} `invalid_token`.
  */
-function refuseOtherTokens(payload: Claims): void {
+function refuseOtherTokens(payload: Claims, headerTyp: unknown): void {
   const refuse = (claim: string, expected: string) => {
     const log = { claim, expected, actual: toPrintable(payload[claim]) };
     return invalidToken('The token is an ID or refresh token: send an access token.', 'claim', log);
   };
   if (Object.hasOwn(payload, 'token_use') && payload['token_use'] !== 'access')
     throw refuse('token_use', 'access');
-  const { typ } = payload;
-  if (typeof typ === 'string' && /^(?:id|refresh|offline)$/i.test(typ))
+  const typ = toLowerCase(payload['typ']);
+  if (typ === 'id' || typ === 'refresh' || typ === 'offline')
     throw refuse('typ', 'that of an access token');
+  if (typ === 'bearer' || readMediaType(headerTyp) === 'at+jwt') return;
   for (const claim of ['nonce', 'at_hash'])
-    if (Object.hasOwn(payload, claim)) throw refuse(claim, 'absent');
+    if (Object.hasOwn(payload, claim) && payload[claim] !== '') throw refuse(claim, 'absent');
 }
 
 function refuseOtherClients(
@@ -149,12 +156,16 @@ export const claimRefused = (claim: string, expected: string, value: unknown) =>
  * @throws {Failure} `invalid_token`.
  */
 export function refuseOtherTypes(typ: unknown): void {
-  if (typ === undefined) return;
-  const kind =
-    typeof typ === 'string' ? typ.toLowerCase().replace(/^application\//, '') : undefined;
-  if (kind !== 'jwt' && kind !== 'at+jwt')
+  const kind = readMediaType(typ);
+  if (typ !== undefined && kind !== 'jwt' && kind !== 'at+jwt')
     throw invalidToken('The token is a JWT of another kind (typ).', 'typ');
 }
+
+/** Returns the media type in a header's `typ`, without the prefix that RFC 7515 §4.1.9 omits. */
+const readMediaType = (typ: unknown) => toLowerCase(typ)?.replace(/^application\//, '');
+
+const toLowerCase = (value: unknown) =>
+  typeof value === 'string' ? value.toLowerCase() : undefined;
 
 /**
  * Returns a claim's value for the log, as at most 200 characters of printable ASCII. Shows a text,

@@ -56,8 +56,8 @@ export async function createVerifier(settings: Settings, clock: Clock): Promise<
       },
       { ...options, currentDate: clock.now() },
     );
-    const { alg, kid } = protectedHeader;
-    const principal = principalOf(payload, settings, truncated(kid));
+    const { alg, kid, typ } = protectedHeader;
+    const principal = principalOf(payload, typ, settings, truncated(kid));
     return { principal, alg, kid, key, notBefore: payload.nbf ?? 0, expires: payload.exp ?? 0 };
   }
 

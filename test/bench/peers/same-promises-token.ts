@@ -83,20 +83,22 @@ export async function authenticate(
     const typ = protectedHeader.typ?.toLowerCase().replace(/^application\//, '') ?? 'jwt';
     if (typ !== 'jwt' && typ !== 'at+jwt')
       return refuseToken('The token is a JWT of another kind (typ).', 'typ');
-    return callerOf(payload, protectedHeader.kid?.slice(0, 128));
+    return callerOf(payload, typ, protectedHeader.kid?.slice(0, 128));
   } catch (thrown) {
     if (!(thrown instanceof errors.JOSEError)) throw thrown;
     return refuseToken(sentenceOf(thrown), thrown.code, keyIdOf(token));
   }
 }
 
-function callerOf(payload: JWTPayload, keyId: string | undefined): Caller | Refusal {
+function callerOf(payload: JWTPayload, kind: string, keyId: string | undefined): Caller | Refusal {
   const { sub, account_id, run_id, evaluation_id, nonce, at_hash, token_use, typ } = payload;
+  const type = typeof typ === 'string' ? typ.toLowerCase() : '';
+  const isAccess = type === 'bearer' || kind === 'at+jwt';
   const isOther =
-    nonce !== undefined ||
-    at_hash !== undefined ||
-    (token_use !== undefined && token_use !== 'access');
-  if (isOther || (typeof typ === 'string' && /^(?:id|refresh|offline)$/i.test(typ)))
+    (token_use !== undefined && token_use !== 'access') ||
+    ['id', 'refresh', 'offline'].includes(type) ||
+    (!isAccess && [nonce, at_hash].some((claim) => claim !== undefined && claim !== ''));
+  if (isOther)
     return refuseToken('The token is an ID or refresh token: send an access token.', 'claim');
   if (!Number.isFinite(payload.exp))
     return refuseToken("The token's claim exp must be a finite number.", 'claim');
