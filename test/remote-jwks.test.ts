@@ -210,6 +210,76 @@ describe('a key set with unusable keys', () => {
   });
 });
 
+describe('a key set in which several keys have one kid', () => {
+  it('verifies with each of them, in whatever order they are published', async () => {
+    const twin = await keyPair('ES256', 'key-1');
+
+    for (const published of [
+      [first, twin],
+      [twin, first],
+    ]) {
+      const clock = stillClock();
+      const send = remoteJwks(keySet(...published)).isolate(clock);
+      const row = await storeEvaluation();
+      for (const by of [first, twin, first])
+        expect((await put(send, clock, by, row)).status).toBe(200);
+    }
+  });
+
+  it('refuses a claim of a token that its second key verifies, by that claim', async () => {
+    const twin = await keyPair('ES256', 'key-1');
+    const clock = stillClock();
+    const send = remoteJwks(keySet(first, twin)).isolate(clock);
+    const row = await storeEvaluation();
+    const now = seconds(clock.now());
+
+    const token = await twin.sign(claims({ iss: ISSUER, aud: 'run-evaluation', exp: now - 60 }));
+    const expired = invalidToken('The token has expired.');
+    await expectRefusedUpdate(row, await putValue(row, 9, token), expired, send);
+  });
+
+  it('refuses a forged token after one verification for each of them', async () => {
+    const twins = await Promise.all(Array.from({ length: 63 }, () => keyPair('ES256', 'key-1')));
+    const clock = stillClock();
+    const send = remoteJwks(keySet(second, ...twins)).isolate(clock);
+    const row = await storeEvaluation();
+    const verified = vi.spyOn(crypto.subtle, 'verify');
+
+    await expectRefusedUpdate(
+      row,
+      await putValue(row, 9, await tokenOf(first, clock)),
+      invalidToken("The token's signature does not verify."),
+      send,
+    );
+
+    expect(verified).toHaveBeenCalledTimes(63);
+  });
+
+  it('verifies a repeated token once, and refuses it once its key is removed and the other stays', async () => {
+    const twin = await keyPair('ES256', 'key-1');
+    const clock = stillClock();
+    const remote = remoteJwks(keySet(first, twin));
+    const send = remote.isolate(clock);
+    const row = await storeEvaluation();
+    const token = await tokenOf(twin, clock);
+    const verified = vi.spyOn(crypto.subtle, 'verify');
+
+    for (const value of [1, 2, 3])
+      expect((await send(await putValue(row, value, token))).status).toBe(200);
+    expect(verified).toHaveBeenCalledTimes(2);
+
+    remote.answers(keySet(first));
+    clock.advance(11 * MINUTE);
+    await expectRefusedUpdate(
+      row,
+      await putValue(row, 9, token),
+      invalidToken("The token's signature does not verify."),
+      send,
+    );
+    expect((await put(send, clock, first, row)).status).toBe(200);
+  });
+});
+
 describe('the edge cache', () => {
   const copy = (body: BodyInit, fetchedAt: unknown) =>
     new Response(body, {

@@ -929,12 +929,21 @@ describe('JWT_JWKS', () => {
     );
   });
 
-  it('uses the first of two keys with one id, and never a key without an id for a token that names one', async () => {
+  it('verifies with each of two keys that have one kid, if no algorithm fits both', async () => {
     const row = await storeEvaluation();
-    const twice = workerWithKeys([pair.jwk, pair.jwk]);
+    const rsa = await keyPair('RS256', 'key-1');
+    const pss = await keyPair('PS256', 'key-1');
+    const keys = [pair.jwk, { ...rsa.jwk, alg: 'RS256' }, { ...pss.jwk, alg: 'PS256' }];
+    const send = workerWithKeys(keys);
+
+    for (const { sign } of [pair, rsa, pss])
+      expect((await send(await putValue(row, 9, await sign(scoped())))).status).toBe(200);
+  });
+
+  it('never verifies a token that names a kid with a key that has none', async () => {
+    const row = await storeEvaluation();
     const nameless = workerWithKeys([{ ...pair.jwk, kid: undefined }]);
 
-    expect((await twice(await putValue(row, 9, await pair.sign(scoped())))).status).toBe(200);
     const sent = await putValue(row, 8, await pair.sign(scoped()));
     await expectRefusedUpdate(row, sent, invalidToken(UNKNOWN_KEY), nameless);
   });
@@ -1304,6 +1313,43 @@ describe('a configuration fault', () => {
       'JWT_JWKS holds an RSA key under 2048 bits: run',
     );
   });
+
+  it.each<[string, string, () => Promise<object[]>]>([
+    [
+      'two EC keys',
+      'two keys for ES256 with the kid key-1',
+      async () => [pair.jwk, (await keyPair('ES256', 'key-1')).jwk],
+    ],
+    ['one key twice', 'two keys for ES256 with the kid key-1', async () => [pair.jwk, pair.jwk]],
+    [
+      'an RSA key for any algorithm and one for PS512',
+      'two keys for PS512 with the kid a',
+      async () => {
+        const [any, one] = [await keyPair('RS256', 'a'), await keyPair('PS512', 'a')];
+        return [pair.jwk, any.jwk, { ...one.jwk, alg: 'PS512' }];
+      },
+    ],
+    [
+      'a kid that would break the line',
+      `two keys for ES256 with the kid \\u000a${'x'.repeat(194)}:`,
+      async () => [1, 2].map(() => ({ ...pair.jwk, kid: `\n${'x'.repeat(500)}` })),
+    ],
+  ])(
+    'is 500 for everyone: two keys that fit one algorithm have one kid, which the log names: %s',
+    async (_, fault, keys) => {
+      const row = await storeEvaluation();
+      const logged = vi.spyOn(console, 'error');
+      const send = workerWithKeys(await keys());
+
+      const sent = await putValue(row, 9, await pair.sign(scoped()));
+      await expectRefusedUpdate(row, sent, INTERNAL_ERROR, send);
+
+      const { refusal, cause } = JSON.parse(String(logged.mock.calls.flat()[0]));
+      expect(refusal).toBe('misconfigured');
+      expect(cause).toContain(`JWT_JWKS has ${fault}`);
+      expect(cause).toContain(': give each key a kid of its own: run `npx wrangler secret put');
+    },
+  );
 
   it('is 500 for everyone: a symmetric key among good ones', async () => {
     const row = await storeEvaluation();

@@ -4,6 +4,7 @@
  * when it arrives. So a set without a working key never replaces a good one, and a broken key never
  * fails a request.
  */
+import { toPrintable } from './claims.ts';
 
 /**
  * The kind of key that each algorithm needs (RFC 7518 §3.1, RFC 8037 §3.1). HMAC is missing on
@@ -51,27 +52,48 @@ export type VerificationKey = {
 };
 export type KeySet = readonly VerificationKey[];
 
-/** The result of a search for a key: the key, or why there is none. */
-export type Found = CryptoKey | 'unknown' | 'ambiguous';
+/** The result of a search for keys: the keys that fit, or why there are none. */
+export type Found = readonly CryptoKey[] | 'unknown' | 'ambiguous';
 
-/** Finds the key for an algorithm and a key id. Without a key id, exactly one key must fit. */
-export function findKey(keys: KeySet, alg: string, kid: string | undefined): Found {
-  const [first, second] = keys.filter(
-    (key) => key.alg === alg && (kid === undefined || key.kid === kid),
-  );
-  if (first === undefined) return 'unknown';
-  return kid === undefined && second !== undefined ? 'ambiguous' : first.key;
+/**
+ * Finds the keys for an algorithm and a key id. Issuers should give each key its own id, but some do
+ * not (RFC 7517 §4.5). So several keys may fit, at most KEYS_MAX, and the caller tries each of them.
+ * Without a key id, exactly one key must fit.
+ */
+export function findKeys(keys: KeySet, alg: string, kid: string | undefined): Found {
+  const fitting = keys.filter((key) => key.alg === alg && (kid === undefined || key.kid === kid));
+  if (fitting.length === 0) return 'unknown';
+  return kid === undefined && fitting.length > 1 ? 'ambiguous' : fitting.map(({ key }) => key);
 }
 
 /**
  * Reads a key set from our own configuration, in which every key must be right.
  * @throws {JwksError} or a parser's own error if the text is not a key set, if a key is private,
- * symmetric, broken or weak, or if no key could verify.
+ * symmetric, broken or weak, if two keys share a `kid` and an algorithm, or if no key could verify.
  */
 export async function readConfiguredJwks(json: string): Promise<KeySet> {
   const candidates = parseCandidates(json);
   if (candidates.some(isSecret)) throw new JwksError('holds a private or symmetric key');
-  return requireKeys(await Promise.all(candidates.flatMap(importKeys)));
+  const keys = requireKeys(await Promise.all(candidates.flatMap(importKeys)));
+  refuseSharedKeyIds(keys);
+  return keys;
+}
+
+/**
+ * Refuses two keys with the same `kid` for the same algorithm. One of them is a mistake, such as a
+ * new key under the old key's id. RFC 7517 §4.5 allows keys of different types to share a `kid`. No
+ * token fits two such keys, nor two keys for different algorithms.
+ */
+function refuseSharedKeyIds(keys: KeySet): void {
+  const seen = new Set<string>();
+  for (const { alg, kid } of keys) {
+    if (kid === undefined) continue;
+    if (seen.has(`${alg} ${kid}`)) {
+      const fault = `two keys for ${alg} with the kid ${toPrintable(kid)}`;
+      throw new JwksError(`has ${fault}: give each key a kid of its own`);
+    }
+    seen.add(`${alg} ${kid}`);
+  }
 }
 
 /**

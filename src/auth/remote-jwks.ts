@@ -10,7 +10,7 @@ import { waitUntil } from 'cloudflare:workers';
 import { type Clock, withTimeout } from '../clock.ts';
 import { Failure, messageOf } from '../failure.ts';
 import type { RemoteKeySource } from '../settings.ts';
-import { type Found, findKey, type KeySet, readRemoteJwks } from './jwks.ts';
+import { type Found, findKeys, type KeySet, readRemoteJwks } from './jwks.ts';
 
 /** A set this old is not used: longer than most outages, and short enough for a removed key. */
 const KEY_SET_STALE_SECONDS = 3600;
@@ -40,9 +40,9 @@ type State = {
 };
 
 /** @throws {Failure} `keys_unavailable` where the issuer has not answered, and what is kept does not decide. */
-export type FindKey = (alg: string, kid: string | undefined) => Promise<Found>;
+export type FindKeys = (alg: string, kid: string | undefined) => Promise<Found>;
 
-export function createRemoteJwks(source: RemoteKeySource, clock: Clock): FindKey {
+export function createRemoteJwks(source: RemoteKeySource, clock: Clock): FindKeys {
   const edge = createEdgeCache(source, clock);
   let kept: Fetched | undefined;
   let state: State = { kind: 'idle', at: 0 };
@@ -116,9 +116,9 @@ export function createRemoteJwks(source: RemoteKeySource, clock: Clock): FindKey
     );
   }
 
-  return async function findRemoteKey(alg, kid) {
+  return async function findRemoteKeys(alg, kid) {
     const asked = now();
-    const find = () => findKey(usable()?.keys ?? [], alg, kid);
+    const find = () => findKeys(usable()?.keys ?? [], alg, kid);
     // That a key is unknown, only a set can say which was asked for after the token came: the key may be that new.
     const isDecided = () => find() !== 'unknown' || (usable()?.fetchedAt ?? 0) >= asked;
     /** When the oldest set was fetched that needs no refresh. */

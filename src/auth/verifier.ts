@@ -6,14 +6,20 @@
  * cannot fill the cache. Times pass and keys are removed, so each request checks a cached token's
  * times and key.
  */
-import { decodeProtectedHeader, errors, type JWTVerifyOptions, jwtVerify } from 'jose';
+import {
+  type CompactJWSHeaderParameters,
+  decodeProtectedHeader,
+  errors,
+  type JWTVerifyOptions,
+  jwtVerify,
+} from 'jose';
 import type { Clock } from '../clock.ts';
 import { Failure, type FailureLog, misconfigured } from '../failure.ts';
 import type { Principal } from '../principal.ts';
 import type { KeySource, Settings } from '../settings.ts';
 import { invalidToken, principalOf, refuseOtherTypes, toPrintable } from './claims.ts';
-import { findKey, JWKS_ALGORITHMS, JwksError, readConfiguredJwks } from './jwks.ts';
-import { createRemoteJwks, type FindKey } from './remote-jwks.ts';
+import { findKeys, JWKS_ALGORITHMS, JwksError, readConfiguredJwks } from './jwks.ts';
+import { createRemoteJwks, type FindKeys } from './remote-jwks.ts';
 
 /** The greatest difference that is tolerated between the issuer's clock and ours. */
 const CLOCK_TOLERANCE_SECONDS = 5;
@@ -33,7 +39,7 @@ export type VerifyToken = (token: string) => Promise<Principal>;
  */
 export async function createVerifier(settings: Settings, clock: Clock): Promise<VerifyToken> {
   const { keys, issuers, audiences } = settings;
-  const find = await createFindKey(keys, clock);
+  const find = await createFindKeys(keys, clock);
   const options: JWTVerifyOptions = {
     algorithms: keys.kind === 'secret' ? ['HS256'] : JWKS_ALGORITHMS,
     clockTolerance: CLOCK_TOLERANCE_SECONDS,
@@ -43,19 +49,40 @@ export async function createVerifier(settings: Settings, clock: Clock): Promise<
   };
   const cache = createTokenCache();
 
+  /**
+   * Finds the keys that fit the header of a token.
+   * @throws {Failure} `invalid_token` or `keys_unavailable`.
+   */
+  async function findKeysFor({ alg, kid, typ }: CompactJWSHeaderParameters) {
+    refuseOtherTypes(typ);
+    // RFC 7515 §4.1.4: a kid is a string.
+    if (kid !== undefined && typeof kid !== 'string') throw invalidToken(NOT_A_JWT, 'kid');
+    const found = await find(alg, kid);
+    if (typeof found === 'string') throw invalidToken(KEY_NOT_FOUND[found], `key_${found}`);
+    return found;
+  }
+
+  /** Tries each key that fits. A forged token costs one signature for each key with its key id. */
+  async function verifySignature(token: string) {
+    let untried: CryptoKey[] | undefined;
+    const nextKey = async (header: CompactJWSHeaderParameters) => {
+      untried ??= [...(await findKeysFor(header))];
+      const key = untried.shift();
+      if (!key) throw new Error('No key is left to try.');
+      return key;
+    };
+    for (;;) {
+      try {
+        return await jwtVerify(token, nextKey, { ...options, currentDate: clock.now() });
+      } catch (thrown) {
+        const isOfAnotherKey = thrown instanceof errors.JWSSignatureVerificationFailed;
+        if (!isOfAnotherKey || !untried?.length) throw thrown;
+      }
+    }
+  }
+
   async function verifyToken(token: string): Promise<VerifiedToken> {
-    const { payload, protectedHeader, key } = await jwtVerify(
-      token,
-      async ({ alg, kid, typ }) => {
-        refuseOtherTypes(typ);
-        // RFC 7515 §4.1.4: a kid is a string.
-        if (kid !== undefined && typeof kid !== 'string') throw invalidToken(NOT_A_JWT, 'kid');
-        const found = await find(alg, kid);
-        if (typeof found === 'string') throw invalidToken(KEY_NOT_FOUND[found], `key_${found}`);
-        return found;
-      },
-      { ...options, currentDate: clock.now() },
-    );
+    const { payload, protectedHeader, key } = await verifySignature(token);
     const { alg, kid, typ } = protectedHeader;
     const principal = principalOf(payload, typ, settings, truncated(kid));
     return { principal, alg, kid, key, notBefore: payload.nbf ?? 0, expires: payload.exp ?? 0 };
@@ -74,7 +101,8 @@ export async function createVerifier(settings: Settings, clock: Clock): Promise<
       now >= cached.expires + CLOCK_TOLERANCE_SECONDS
     )
       return undefined;
-    return (await find(cached.alg, cached.kid)) === cached.key ? cached : undefined;
+    const found = await find(cached.alg, cached.kid);
+    return typeof found !== 'string' && found.includes(cached.key) ? cached : undefined;
   }
 
   return async function verify(token) {
@@ -95,13 +123,13 @@ export async function createVerifier(settings: Settings, clock: Clock): Promise<
   };
 }
 
-async function createFindKey(source: KeySource, clock: Clock): Promise<FindKey> {
+async function createFindKeys(source: KeySource, clock: Clock): Promise<FindKeys> {
   switch (source.kind) {
     case 'secret': {
       // Imported once here, because jose would import a raw secret for each verification.
       const hmac = { name: 'HMAC', hash: 'SHA-256' };
       const key = await crypto.subtle.importKey('raw', source.secret, hmac, false, ['verify']);
-      return async () => key;
+      return async () => [key];
     }
     case 'inline': {
       const keys = await readConfiguredJwks(source.json).catch((thrown: unknown) => {
@@ -109,7 +137,7 @@ async function createFindKey(source: KeySource, clock: Clock): Promise<FindKey> 
         const fault = thrown instanceof JwksError ? thrown.message : 'is not a JSON Web Key Set';
         throw misconfigured('JWT_JWKS', fault);
       });
-      return async (alg, kid) => findKey(keys, alg, kid);
+      return async (alg, kid) => findKeys(keys, alg, kid);
     }
     case 'remote':
       return createRemoteJwks(source, clock);

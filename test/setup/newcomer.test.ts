@@ -147,6 +147,9 @@ describe("an identity provider's settings in .dev.vars", () => {
     'JWT_ACCOUNT_CLAIM=/o/id',
   ];
   const secret = `JWT_SECRET=${'x'.repeat(32)}`;
+  /** The public key of RFC 8037, appendix A.2. */
+  const KEY =
+    '{"kty":"OKP","crv":"Ed25519","kid":"key-1","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}';
   const write = (...lines: string[]) => writeFileSync(file, `${lines.join('\n')}\n`);
   const commands = ['node src/cli/start.ts --port 1', 'node src/cli/token.ts'];
   let before: string | undefined;
@@ -175,6 +178,11 @@ describe("an identity provider's settings in .dev.vars", () => {
       'a key set of rubbish',
       ['JWT_JWKS={', ...provider.slice(1)],
       'JWT_JWKS is not a JSON Web Key Set',
+    ],
+    [
+      'a key set in which two keys have one kid',
+      [`JWT_JWKS={"keys":[${KEY},${KEY}]}`, ...provider.slice(1)],
+      'JWT_JWKS has two keys for EdDSA with the kid key-1: give each key a kid of its own',
     ],
     [
       'a broken pointer',
