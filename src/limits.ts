@@ -7,8 +7,8 @@ export const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 export const BODY_MAX_BYTES = 64 * 1024;
 /** The body that a machine posts to a link. A webhook sender chooses how much it sends. */
 export const LINK_BODY_MAX_BYTES = 256 * 1024;
-/** The tokens of the identity providers in auth/README.md are shorter. */
-export const TOKEN_MAX_CHARS = 8 * 1024;
+/** Entra puts up to 200 groups into a token, which is then 13,000 characters long. */
+export const TOKEN_MAX_CHARS = 16 * 1024;
 
 /** The rows of one page of a list. With the longest texts, 1,000 evaluations are 13 MB of JSON. */
 export const PAGE_MAX_ROWS = 1000;

@@ -132,12 +132,12 @@ describe('a repeated token', () => {
 
   it('is refused with more white space before it than a token may be long, since it would be cached too', async () => {
     const row = await storeEvaluation();
-    const padded = `${' '.repeat(8192)}${await mintToken()}`;
+    const padded = `${' '.repeat(16_384)}${await mintToken()}`;
 
     await expectRefusedUpdate(
       row,
       await putValue(row, 9, padded),
-      invalidToken('The token is longer than 8192 characters.'),
+      invalidToken('The token is longer than 16384 characters.'),
     );
   });
 

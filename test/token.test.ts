@@ -126,9 +126,9 @@ const MATRIX: readonly Hostile[] = [
   ['plain text', NOT_A_JWT, async () => 'secret'],
   ['parts that are not JSON', NOT_A_JWT, async () => 'AAAA.AAAA.AAAA'],
   [
-    '16 KiB',
-    'The token is longer than 8192 characters.',
-    async ({ sign }) => sign(scoped({ pad: 'x'.repeat(12_000) })),
+    '17 KiB',
+    'The token is longer than 16384 characters.',
+    async ({ sign }) => sign(scoped({ pad: 'x'.repeat(13_000) })),
   ],
   ['claims that are an array', NOT_A_JWT, async ({ sign }) => sign('[1]')],
   ['claims that are not JSON', NOT_A_JWT, async ({ sign }) => sign('{')],
@@ -527,8 +527,8 @@ describe('the account and the author', () => {
     const deep = (depth: number) =>
       `{"a":${'['.repeat(depth)}${']'.repeat(depth)},"sub":"s","exp":${now() + 60}}`;
     const row = await storeEvaluation();
-    const name = `/a${'/0'.repeat(2_000)}`;
-    const token = await (await hmac(SECRET)).sign(deep(2_500));
+    const name = `/a${'/0'.repeat(5_000)}`;
+    const token = await (await hmac(SECRET)).sign(deep(6_000));
 
     const send = workerWith({ JWT_ACCOUNT_CLAIM: name });
 
@@ -733,19 +733,18 @@ describe('JWT_HEADER', () => {
     await expectRefusedUpdate(row, sent, invalidToken(NOT_A_JWT), send);
   });
 
-  it('holds at most 8,192 characters', async () => {
+  it('may have 16,384 characters and no more', async () => {
     const row = await storeEvaluation();
-    const sent = await put(row, {
-      [header]: await mintToken({ pad: 'x'.repeat(12_000) }),
-      authorization: null,
-    });
+    const [longest, longer] = [await mintLong(16_384), await mintLong(16_385)];
 
     await expectRefusedUpdate(
       row,
-      sent,
-      invalidToken('The token is longer than 8192 characters.'),
+      await put(row, { [header]: longer, authorization: null }),
+      invalidToken('The token is longer than 16384 characters.'),
       send,
     );
+    const sent = await put(row, { [header]: longest, authorization: null });
+    expect((await send(sent)).status).toBe(200);
   });
 
   it('is not read where the deployment does not name it', async () => {
@@ -777,6 +776,41 @@ describe('JWT_RUN_CLAIM', () => {
     await expectRefusedUpdate(row, await put(null), invalidToken(sentence), send);
     expect((await send(await put(row.run_id))).status).toBe(200);
     expect((await send(await put(undefined))).status).toBe(200);
+  });
+});
+
+/** A token that is exactly so long. */
+async function mintLong(characters: number): Promise<string> {
+  const pad = (length: number) => mintToken({ pad: 'x'.repeat(length) });
+  const short = await pad(0);
+  // Three bytes of a claim are four characters of a token.
+  const token = await pad(Math.floor(((characters - short.length) * 3) / 4));
+  const next = await pad(Math.floor(((characters - short.length) * 3) / 4) + 1);
+  const found = [token, next].find(({ length }) => length === characters);
+  if (found === undefined) throw new Error(`no token of ${characters} characters`);
+  return found;
+}
+
+describe('a long token', () => {
+  it('is accepted with the 157 groups that Entra puts into it', async () => {
+    const row = await storeEvaluation();
+    const groups = Array.from({ length: 157 }, () => crypto.randomUUID());
+    const token = await mintToken({ groups });
+
+    expect(token.length).toBeGreaterThan(8192);
+    expect((await worker(await putValue(row, 9, token))).status).toBe(200);
+  });
+
+  it('may have 16,384 characters and no more', async () => {
+    const row = await storeEvaluation();
+    const [longest, longer] = [await mintLong(16_384), await mintLong(16_385)];
+
+    await expectRefusedUpdate(
+      row,
+      await putValue(row, 9, longer),
+      invalidToken('The token is longer than 16384 characters.'),
+    );
+    expect((await worker(await putValue(row, 9, longest))).status).toBe(200);
   });
 });
 

@@ -189,7 +189,7 @@ function keyIdOf(token: string): string | undefined {
 }
 
 /**
- * The longest accepted token has 8 KiB, so 512 tokens are at most 4 MiB of an isolate's 128 MiB.
+ * The longest accepted token has 16 KiB, so 512 tokens are at most 8 MiB of an isolate's 128 MiB.
  */
 const TOKENS_MAX = 512;
 

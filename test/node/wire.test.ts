@@ -44,8 +44,8 @@ afterAll(async () => {
   issuer.close();
 });
 
-const tokenOf = (kid: string) =>
-  new SignJWT({ account_id: 'acc_a' })
+const tokenOf = (kid: string, claims = {}) =>
+  new SignJWT({ account_id: 'acc_a', ...claims })
     .setProtectedHeader({ alg: 'ES256', kid })
     .setSubject('user-1')
     .setIssuer('https://issuer.example')
@@ -54,8 +54,8 @@ const tokenOf = (kid: string) =>
     .sign(key);
 
 /** The Worker refuses the path only after authentication, so 400 means that it accepted the token. */
-async function ask(kid: string): Promise<number> {
-  const token = await tokenOf(kid);
+async function ask(kid: string, claims = {}): Promise<number> {
+  const token = await tokenOf(kid, claims);
   const response = await server.fetch('/v1/run/x/evaluation/y', {
     headers: { authorization: `Bearer ${token}` },
   });
@@ -69,6 +69,11 @@ it('ten concurrent requests are verified with the keys of a real issuer, which t
   expect(statuses).toEqual(Array.from({ length: 10 }, () => 400));
   expect(asked).toBe(1);
   expect(await ask('key-2')).toBe(401);
+});
+
+it('a token of nearly 16 KiB is accepted, and a longer one is refused', async () => {
+  expect(await ask('key-1', { pad: 'x'.repeat(11_800) })).toBe(400);
+  expect(await ask('key-1', { pad: 'x'.repeat(12_300) })).toBe(401);
 });
 
 /** Sends an Authorization header byte for byte. Resolves with the status line and the milliseconds until it came. */

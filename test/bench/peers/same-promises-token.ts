@@ -39,7 +39,7 @@ export class Refusal {
   }
 }
 
-const TOKEN_MAX_CHARS = 8 * 1024;
+const TOKEN_MAX_CHARS = 16 * 1024;
 const PART = '(?=[\\w-])(?:[\\w-]{4})*(?:[\\w-][AQgw]|[\\w-]{2}[AEIMQUYcgkosw048])?';
 const COMPACT_JWS = new RegExp(`^${PART}\\.${PART}\\.${PART}$`);
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
