@@ -167,6 +167,19 @@ const fixOf = (setting: string) =>
     ? `run \`openssl rand -base64 48 | npx wrangler secret put ${setting} --env=<environment>\` (empty for production), or put one into .dev.vars`
     : `run \`npx wrangler secret put ${setting} --env=<environment>\` (empty for production), or fix it in wrangler.toml or .dev.vars`;
 
+/** The characters of a key id, or of `cf-ray`, that the log shows. A stranger may choose both. */
+export const LOGGED_ID_MAX_CHARS = 128;
+
+/**
+ * Returns a text for the log as printable ASCII of at most `maxChars` characters. A stranger may have
+ * chosen the text.
+ */
+export const escapeForLog = (text: string, maxChars: number) =>
+  text
+    .slice(0, maxChars)
+    .replace(/[^\x20-\x7e]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
+    .slice(0, maxChars);
+
 /** Returns the messages of an error and of each of its causes, separated by semicolons. */
 export function messageOf(thrown: unknown): string {
   if (!(thrown instanceof Error)) return String(thrown);

@@ -97,6 +97,31 @@ describe('the log line', () => {
     },
   );
 
+  it.each([
+    ['8f1e2d3c4b5a6978', '8f1e2d3c4b5a6978'],
+    ['r'.repeat(128), 'r'.repeat(128)],
+    ['r'.repeat(10_000), 'r'.repeat(128)],
+    ['é"\\', '\\u00e9"\\'],
+  ])('has at most 128 characters of printable ASCII of a cf-ray: %j', async (sent, ray) => {
+    const row = await storeEvaluation();
+    const { line, text } = await logOf(
+      await get(pathOf(row), { 'cf-ray': sent, authorization: null }),
+    );
+
+    expect(line).toMatchObject({ ray, refusal: 'no_credentials' });
+    expect(text).toMatch(/^[\x20-\x7e]+$/);
+  });
+
+  it('has at most 128 characters of printable ASCII of a key id', async () => {
+    const row = await storeEvaluation();
+    const token = await mintToken({}, { kid: `\u2028\ud800${'k'.repeat(500)}` });
+
+    const { line, text } = await logOf(await putValue(row, 9, token));
+
+    expect(line.key_id).toBe(`\\u2028\\ud800${'k'.repeat(116)}`);
+    expect(text).toMatch(/^[\x20-\x7e]+$/);
+  });
+
   it('names the label in the path', async () => {
     const label = await storeLabel();
 

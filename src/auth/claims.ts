@@ -5,7 +5,7 @@
  * stranger may choose that actual value.
  */
 
-import { Failure, type FailureLog } from '../failure.ts';
+import { escapeForLog, Failure, type FailureLog } from '../failure.ts';
 import { ACCOUNT_MAX_CHARS, isAtMost, SUBJECT_MAX_CHARS, UUID } from '../limits.ts';
 import { valueAt } from '../pointer.ts';
 import type { AccountId, Principal } from '../principal.ts';
@@ -176,10 +176,10 @@ export function toPrintable(value: unknown): string {
   const texts = items.map((item) =>
     typeof item === 'string' ? item.slice(0, SHOWN_MAX_CHARS) : describeKind(item),
   );
-  const text = Array.isArray(value) ? `[${texts.join(', ')}]` : texts.join();
-  return text
-    .replace(/[^\x20-\x7e]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
-    .slice(0, SHOWN_MAX_CHARS);
+  return escapeForLog(
+    Array.isArray(value) ? `[${texts.join(', ')}]` : texts.join(),
+    SHOWN_MAX_CHARS,
+  );
 }
 
 function describeKind(value: unknown): string {

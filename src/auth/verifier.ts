@@ -14,7 +14,13 @@ import {
   jwtVerify,
 } from 'jose';
 import type { Clock } from '../clock.ts';
-import { Failure, type FailureLog, misconfigured } from '../failure.ts';
+import {
+  escapeForLog,
+  Failure,
+  type FailureLog,
+  LOGGED_ID_MAX_CHARS,
+  misconfigured,
+} from '../failure.ts';
 import type { Principal } from '../principal.ts';
 import type { KeySource, Settings } from '../settings.ts';
 import { invalidToken, principalOf, refuseOtherTypes, toPrintable } from './claims.ts';
@@ -84,7 +90,7 @@ export async function createVerifier(settings: Settings, clock: Clock): Promise<
   async function verifyToken(token: string): Promise<VerifiedToken> {
     const { payload, protectedHeader, key } = await verifySignature(token);
     const { alg, kid, typ } = protectedHeader;
-    const principal = principalOf(payload, typ, settings, truncated(kid));
+    const principal = principalOf(payload, typ, settings, keyIdForLog(kid));
     return { principal, alg, kid, key, notBefore: payload.nbf ?? 0, expires: payload.exp ?? 0 };
   }
 
@@ -149,8 +155,9 @@ const KEY_NOT_FOUND = {
   ambiguous: 'The token names no key id, and more than one key fits it.',
 };
 
-/** Returns the first 128 characters of a key id, for the log: a stranger chooses the key id. */
-const truncated = (kid: unknown) => (typeof kid === 'string' ? kid.slice(0, 128) : undefined);
+/** Returns a key id as the log shows it. */
+const keyIdForLog = (kid: unknown) =>
+  typeof kid === 'string' ? escapeForLog(kid, LOGGED_ID_MAX_CHARS) : undefined;
 
 function describeError(thrown: errors.JOSEError): string {
   if (thrown instanceof errors.JWTExpired) return 'The token has expired.';
@@ -182,7 +189,7 @@ function claimForLog(thrown: errors.JOSEError, { issuers, audiences }: Settings)
 
 function keyIdOf(token: string): string | undefined {
   try {
-    return truncated(decodeProtectedHeader(token).kid);
+    return keyIdForLog(decodeProtectedHeader(token).kid);
   } catch {
     return undefined;
   }

@@ -8,6 +8,7 @@ import { HonoBase } from 'hono/hono-base';
 import { PatternRouter } from 'hono/router/pattern-router';
 import type { Clock } from '../clock.ts';
 import { type Connection, connect, type OperationContext } from '../db/connection.ts';
+import { escapeForLog, LOGGED_ID_MAX_CHARS } from '../failure.ts';
 import type { Principal } from '../principal.ts';
 
 export type LogLine = {
@@ -78,6 +79,10 @@ export const operationContext = (c: AppContext): OperationContext => ({
 /** A caller may send its own `x-request-id`. Anything else is replaced by a fresh UUID. */
 const SANE_REQUEST_ID = /^[\w.:-]{1,128}$/;
 
+/** Returns `cf-ray` for the log. The caller chooses it unless a Cloudflare edge sets it. */
+const rayForLog = (ray: string | undefined) =>
+  ray === undefined ? undefined : escapeForLog(ray, LOGGED_ID_MAX_CHARS);
+
 /**
  * Gives each request its id and its log line. Writes the line when the response is ready, or when
  * the caller disconnects.
@@ -93,7 +98,7 @@ export function requestContext(
     const requestId = sent !== undefined && SANE_REQUEST_ID.test(sent) ? sent : crypto.randomUUID();
     const log: LogLine = {
       request_id: requestId,
-      ray: c.req.header('cf-ray'),
+      ray: rayForLog(c.req.header('cf-ray')),
       version,
       method: c.req.method,
     };
