@@ -135,6 +135,10 @@ describe('createEvaluationLink', () => {
     ],
     [{ values: { a: '1' } }, 'each of values must be a JSON number: send it without quotes.'],
     [{ values: { constructor: 1 } }, 'values cannot have the key constructor.'],
+    ...['\ud83d', '\ude00', 'good \ud83d', '\ude00\ud83d'].map((key): [object, string] => [
+      { values: { bad: 0, [key]: 1 } },
+      'each key of values must be Unicode text: one holds half of a surrogate pair.',
+    ]),
   ])('refuses %j, and says what would do', async (body, error) => {
     const row = await storeEvaluation();
 

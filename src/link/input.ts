@@ -37,6 +37,18 @@ export const SERVER_FIELDS = {
   author: asStored.text,
 };
 
+/**
+ * Refuses half of a surrogate pair, as `text` does for other fields: a client in another language
+ * may fail to read it.
+ */
+const unicodeKey = v.pipe(
+  v.string(),
+  v.check(
+    (key) => key.isWellFormed(),
+    'each key of values must be Unicode text: one holds half of a surrogate pair.',
+  ),
+);
+
 export const LinkCreateBody = v.object(
   {
     expires_in: v.nullish(
@@ -60,7 +72,7 @@ export const LinkCreateBody = v.object(
     ),
     values: v.nullish(
       v.pipe(
-        v.record(v.string(), finiteNumber('each of values'), VALUES),
+        v.record(unicodeKey, finiteNumber('each of values'), VALUES),
         v.maxEntries(VALUES_MAX_COUNT, VALUES),
       ),
       {},
