@@ -27,7 +27,8 @@ export const info = {
     'would make the tag weak, which `If-Match` never matches.\n\n' +
     'UUIDs are accepted in either case and returned in lower case; `account_id`, `created_by` ' +
     'and `updated_by` are plain strings. Times are ISO 8601 in UTC. Browsers may call from the ' +
-    'origins that the deployment allows.',
+    'origins that the deployment allows, also with the tracing headers `traceparent`, ' +
+    '`tracestate`, `baggage` and `sentry-trace`.',
   contact: { name: 'Whoever operates this deployment' },
   license: { name: 'MIT', identifier: 'MIT' },
 };

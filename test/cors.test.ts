@@ -47,6 +47,10 @@ describe('browsers of other origins', () => {
         'if-none-match',
         'x-d1-bookmark',
         'x-request-id',
+        'traceparent',
+        'tracestate',
+        'baggage',
+        'sentry-trace',
       ]),
     );
     expect(response.headers.get('access-control-max-age')).toBe('3600');

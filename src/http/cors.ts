@@ -10,6 +10,13 @@ import { sharedHeaders } from './response.ts';
 const PREFLIGHT_MAX_AGE_SECONDS = 3600;
 
 /**
+ * A page that traces its requests adds these headers to each of them (W3C Trace Context, W3C
+ * Baggage, Sentry). A browser blocks a request with a header that is not allowed. The Worker ignores
+ * these headers.
+ */
+const TRACING_HEADERS = ['traceparent', 'tracestate', 'baggage', 'sentry-trace'];
+
+/**
  * Makes the middleware that answers preflights and adds the CORS headers. `*` allows any origin.
  */
 export function crossOrigin(origins: readonly string[]): MiddlewareHandler<AppEnv> {
@@ -24,6 +31,7 @@ export function crossOrigin(origins: readonly string[]): MiddlewareHandler<AppEn
       'Idempotency-Key',
       BOOKMARK_HEADER,
       'x-request-id',
+      ...TRACING_HEADERS,
     ],
     exposeHeaders: [
       'ETag',
