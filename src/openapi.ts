@@ -257,6 +257,8 @@ export const count = (whole: number) => whole.toLocaleString('en');
 /** A caller with a token and a caller with a link get these sentences alike. */
 export const SENTENCES = {
   json: 'The body must be valid JSON in UTF-8.',
+  form: 'The body is a form: send JSON instead, with the header Content-Type: application/json.',
+  place: 'The body must be valid JSON: NaN at line 1, column 22 must be a number or null.',
   compressed: 'Send the body uncompressed, without the header Content-Encoding.',
   tooMany: 'Too many requests from this caller: send the same request again later.',
   fault: INTERNAL_ERROR,
@@ -294,6 +296,7 @@ export const refusals = named({
       type:
         'Send the body as JSON with the header Content-Type: application/json, which fetch and ' +
         'axios do not set for a string.',
+      form: SENTENCES.form,
       encoding: SENTENCES.compressed,
     },
   ),

@@ -226,6 +226,7 @@ describe('each example of a failure', () => {
   ];
   const [createLink, byLink] = ['createEvaluationLink', 'updateEvaluationByLink'];
   const KEY = 'key-1';
+  const NAN = '{"value":8,"latency":NaN}';
   const versions = (count: number) =>
     Array.from({ length: count }, (_, n) => `"${new Date(n).toISOString()}"`).join();
   const failing: Record<string, Record<string, () => Promise<Response>>> = {
@@ -240,6 +241,8 @@ describe('each example of a failure', () => {
       limit: () => send('listEvaluations', { path: (path) => `${path}?limit=0` }),
       cursor: () => send('listEvaluations', { path: (path) => `${path}?cursor=x` }),
       json: () => send(update, { body: '{' }),
+      form: () => send(update, { body: 'value=8' }),
+      place: () => send(update, { body: NAN }),
       value: () => send(update, { body: '{"value":"9"}' }),
       label: () => send('createEvaluation', { body: '{"evaluation_label_id":"x","value":9}' }),
     },
@@ -268,6 +271,11 @@ describe('each example of a failure', () => {
     ContentTooLarge: { size: () => send(update, { body: 'x'.repeat(65_537) }) },
     UnsupportedMediaType: {
       type: () => send(update, { headers: { 'content-type': 'text/plain' } }),
+      form: () =>
+        send(update, {
+          body: 'value=8',
+          headers: { 'content-type': 'application/x-www-form-urlencoded' },
+        }),
       encoding: () => send(update, { headers: { 'content-encoding': 'gzip' } }),
     },
     UnprocessableContent: {
@@ -319,6 +327,8 @@ describe('each example of a failure', () => {
       pointer: () => send(createLink, { body: '{"pointer":"value"}' }),
       values: () => send(createLink, { body: '{"values":[1]}' }),
       json: () => send(byLink, { body: '{' }),
+      form: () => send(byLink, { body: 'value=8' }),
+      place: () => send(byLink, { body: NAN }),
     },
     LinkNotFound: { link: () => sendToLink(byLink, { key: 'e30.e30.AAAA' }) },
     LinkPreconditionFailed: { stale: () => send(byLink, { headers: { 'if-match': '"x"' } }) },

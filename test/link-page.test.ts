@@ -729,12 +729,14 @@ describe('an answer on the page', () => {
         }),
       );
 
-    for (const body of [`version=${version}`, 'value=2', '']) {
-      await expectRefusal(await form(body), {
-        status: 400,
-        error: 'The body must be valid JSON in UTF-8.',
-      });
-    }
+    const error =
+      'The body is a form: send JSON instead, with the header Content-Type: application/json.';
+    for (const body of [`version=${version}`, 'value=2'])
+      await expectRefusal(await form(body), { status: 400, error });
+    await expectRefusal(await form(''), {
+      status: 400,
+      error: 'The body must be valid JSON in UTF-8.',
+    });
     expect((await form('{"value":2,"x":"&version=a&value=1"}')).headers.get('content-type')).toBe(
       'application/json',
     );

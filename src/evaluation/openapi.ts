@@ -137,6 +137,8 @@ export const refusals = api.named({
     limit: `limit must be a whole number from 1 to ${PAGE_MAX_ROWS}.`,
     cursor: 'cursor must be one that came in a Link header, as it came.',
     json: api.SENTENCES.json,
+    form: api.SENTENCES.form,
+    place: api.SENTENCES.place,
     value: 'value must be a JSON number: send it without quotes.',
     label: 'evaluation_label_id must be a UUID, such as 018f4d3c-7a10-7c4e-9b52-3f6e0d9a1c01.',
     key:

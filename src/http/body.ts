@@ -4,9 +4,13 @@
  */
 import { Failure, malformed } from '../failure.ts';
 import { BODY_MAX_BYTES } from '../limits.ts';
+import { describeJsonFault, IS_FORM, isForm, NOT_JSON } from './json-fault.ts';
 
 /** Matches `application/json` and any `+json` (RFC 6839 §3.1), with or without parameters. */
 const JSON_MEDIA_TYPE = /^(?:application\/json|[\w!#$&^.-]+\/[\w!#$&^.+-]+\+json)[ \t]*(?:;|$)/i;
+
+const NOT_DECLARED_AS_JSON =
+  'Send the body as JSON with the header Content-Type: application/json, which fetch and axios do not set for a string.';
 
 export type JsonObject = { readonly [name: string]: unknown };
 
@@ -22,10 +26,9 @@ export async function readJsonObject(
   const mediaType = request.headers.get('content-type');
   // A missing Content-Type counts as JSON: small senders forget the header.
   if (mediaType && !JSON_MEDIA_TYPE.test(mediaType)) {
-    throw new Failure(
-      'unsupported_media_type',
-      'Send the body as JSON with the header Content-Type: application/json, which fetch and axios do not set for a string.',
-    );
+    // curl declares every body as a form, so only the body itself tells.
+    const sent = await readText(request, BODY_MAX_BYTES).catch(() => '');
+    throw new Failure('unsupported_media_type', isForm(sent) ? IS_FORM : NOT_DECLARED_AS_JSON);
   }
   const text = await readText(request, BODY_MAX_BYTES);
   const parsed = isOptional && text === '' ? {} : parseJson(text);
@@ -56,7 +59,7 @@ export async function readText(request: Request, maxBytes: number): Promise<stri
   try {
     return utf8.decode(bytes);
   } catch {
-    throw notJson();
+    throw malformed(NOT_JSON);
   }
 }
 
@@ -68,11 +71,9 @@ export function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    throw notJson();
+    throw malformed(describeJsonFault(text));
   }
 }
-
-const notJson = () => malformed('The body must be valid JSON in UTF-8.');
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: false });
 

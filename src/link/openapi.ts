@@ -128,6 +128,8 @@ const refusals = api.named({
       pointer: POINTER,
       values: VALUES,
       json: api.SENTENCES.json,
+      form: api.SENTENCES.form,
+      place: api.SENTENCES.place,
     },
     api.IF_ASKED,
   ),
