@@ -42,6 +42,11 @@ export const LINK_MAX_SECONDS = 7_776_000;
 export const LINK_DEFAULT_SECONDS = 604_800;
 /** Senders and browsers are known to accept URLs of fewer than 2,000 characters. */
 export const LINK_URL_MAX_CHARS = 1999;
+/**
+ * A field of the page's form. The shortest form of any double is shorter, and so is a version. The
+ * page of a refusal shows the answer again, escaped.
+ */
+export const ANSWER_MAX_CHARS = 64;
 export const POINTER_MAX_CHARS = 256;
 export const VALUES_MAX_COUNT = 32;
 

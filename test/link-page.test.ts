@@ -634,6 +634,66 @@ describe('an answer on the page', () => {
   );
 
   it.each([
+    ['digits', '1'.repeat(250_000)],
+    ['quotation marks', '"'.repeat(80_000)],
+    ['one character too many', `0.${'1'.repeat(63)}`],
+  ])('that is longer than 64 characters is refused, and 64 are shown: %s', async (_, text) => {
+    const { row, url, version } = await ask({ value_type: 'continuous' });
+    const usual = await pageOf(answer(url, version, 'x'));
+
+    const { status, html } = await pageOf(answer(url, version, text));
+
+    expect(status).toBe(422);
+    expect(textOf(html)).toContain('Not stored: value must be at most 64 characters long.');
+    const shown = text.slice(0, 64).replaceAll('"', '&quot;');
+    expect(html).toContain(` value="${shown}" aria-invalid="true"`);
+    expect(html.length).toBeLessThan(usual.html.length + 512);
+    expect(await readEvaluation(row.id)).toEqual(row);
+  });
+
+  it('may have 64 characters', async () => {
+    const { row, url, version } = await ask({ value_type: 'continuous' });
+
+    expect((await pageOf(answer(url, version, `0.5${'0'.repeat(61)}`))).status).toBe(200);
+    expect(await readEvaluation(row.id)).toMatchObject({ value: 0.5 });
+  });
+
+  it('to a page whose version is longer than 64 characters is refused, and the version is not shown', async () => {
+    const { row, url } = await ask({ value_type: 'continuous' });
+
+    const { status, html } = await pageOf(answer(url, '"'.repeat(80_000), '2'));
+
+    expect(status).toBe(422);
+    expect(textOf(html)).toContain(
+      'Not stored: The answer is not to the page of this link: open the link again.',
+    );
+    expect(versionIn(html)).toBe(row.created_at);
+    expect(html.length).toBeLessThan(8 * 1024);
+    expect(await readEvaluation(row.id)).toEqual(row);
+  });
+
+  it.each([
+    ['value', (version: string) => [version, '1'.repeat(80_000)] as const],
+    ['version', () => ['"'.repeat(80_000), '2'] as const],
+  ])(
+    'with a %s that is too long is on no page of a failure, so that no part of it can be sent again',
+    async (_, answerTo) => {
+      const { url, version } = await ask({ value_type: 'continuous' });
+      const { db } = flakyD1(DB, 'D1 DB is overloaded.', 'fails');
+
+      const { status, html } = await pageOf(
+        answer(url, ...answerTo(version)),
+        workerWith({ DB: db }),
+      );
+
+      expect(status).toBe(503);
+      expect(html).not.toContain('<form');
+      expect(html).toContain('<a href="">Try again</a>');
+      expect(html.length).toBeLessThan(8 * 1024);
+    },
+  );
+
+  it.each([
     ['7', 7],
     [' 7.50 ', 7.5],
     ['-1e2', -100],

@@ -59,9 +59,10 @@ export type Answered =
 export async function answerOnPage(
   context: OperationContext,
   link: Link,
-  { text, version }: Answer,
+  answer: Answer,
 ): Promise<Answered> {
-  const value = parseAnsweredValue(text);
+  const { version } = answer;
+  const value = parseAnsweredValue(answer);
   if (value instanceof Failure) return { row: await readLinkPage(context, link), refusal: value };
   // A key in a header has no spaces, so no sender can send this text as its key.
   const key = `page ${version} ${value}`;

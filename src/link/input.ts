@@ -1,6 +1,6 @@
 /** Parses the body that creates a link, and the form of the page. */
 import * as v from 'valibot';
-import { type Failure, malformed } from '../failure.ts';
+import { type Failure, malformed, unprocessable } from '../failure.ts';
 import {
   asStored,
   type Body,
@@ -11,6 +11,8 @@ import {
   text,
 } from '../fields.ts';
 import {
+  ANSWER_MAX_CHARS,
+  isAtMost,
   LINK_DEFAULT_SECONDS,
   LINK_MAX_SECONDS,
   LINK_MIN_SECONDS,
@@ -122,10 +124,25 @@ export function parseAnswer(body: string): Answer | undefined {
 }
 
 /**
- * Parses a number as a browser's number field sends it (HTML: valid floating-point number). Returns
- * a `malformed` failure, because the page shows the sentence.
+ * Returns the refusal of an answer that is longer than any answer of the page's own form. Returns
+ * undefined for every other answer.
  */
-export function parseAnsweredValue(text: string): number | Failure {
+export function findLengthFault({ version, text }: Answer): Failure | undefined {
+  if (!isAtMost(text, ANSWER_MAX_CHARS))
+    return unprocessable(`value must be at most ${ANSWER_MAX_CHARS} characters long.`);
+  if (!isAtMost(version, ANSWER_MAX_CHARS))
+    return unprocessable('The answer is not to the page of this link: open the link again.');
+  return undefined;
+}
+
+/**
+ * Parses a number as a browser's number field sends it (HTML: valid floating-point number). Returns
+ * an `unprocessable` or `malformed` failure, because the page shows the sentence.
+ */
+export function parseAnsweredValue(answer: Answer): number | Failure {
+  const { text } = answer;
+  const fault = findLengthFault(answer);
+  if (fault) return fault;
   const value = /^-?(?:\d+|\d*\.\d+)(?:e[+-]?\d+)?$/i.test(text) ? Number(text) : Number.NaN;
   return Number.isFinite(value) ? value : malformed('value must be a number, such as 7 or 7.5.');
 }

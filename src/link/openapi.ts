@@ -5,6 +5,7 @@
 import * as evaluation from '../evaluation/openapi.ts';
 import { preconditionFailed } from '../failure.ts';
 import {
+  ANSWER_MAX_CHARS,
   AUTHOR_MAX_CHARS,
   LINK_BODY_MAX_BYTES,
   LINK_URL_MAX_CHARS,
@@ -97,7 +98,10 @@ const schemas = api.named({
   LinkAnswer: new api.Component('schemas', {
     type: 'object',
     required: ['version', 'value'],
-    properties: { version: api.text('Which the page showed'), value: api.text('A number as text') },
+    properties: {
+      version: api.text('Which the page showed', ANSWER_MAX_CHARS),
+      value: api.text('A number as text', ANSWER_MAX_CHARS),
+    },
   }),
   Page: new api.Component('schemas', { type: 'string', description: 'HTML.' }),
 });
@@ -152,7 +156,8 @@ const refusals = api.named({
   }),
   LinkUnprocessable: linkRefusal(
     'What the pointer finds is no value, or the label does not allow it: the sentence says ' +
-      'what would do. Or the `Idempotency-Key` was sent before with another value.',
+      `what would do. Or an answer on the page is longer than ${ANSWER_MAX_CHARS} characters, or the ` +
+      '`Idempotency-Key` was sent before with another value.',
     {
       nothing: 'What /value finds in the body is nothing: it must be a number, true or false.',
       text:

@@ -17,9 +17,9 @@ import {
 } from '../http/preconditions.ts';
 import type { RateLimiter } from '../http/rate-limit.ts';
 import { respond, respondResource, respondToRead } from '../http/response.ts';
-import { LINK_BODY_MAX_BYTES } from '../limits.ts';
+import { ANSWER_MAX_CHARS, LINK_BODY_MAX_BYTES } from '../limits.ts';
 import { answerOnPage, readLinkPage, updateEvaluationByLink } from './answer.ts';
-import { type Answer, parseAnswer } from './input.ts';
+import { type Answer, findLengthFault, parseAnswer } from './input.ts';
 import { LINK_PATH, type Link, type LinkKeys, linkNotFound, principalOf } from './key.ts';
 import { failurePage, linkPage, type PageState } from './page.ts';
 import { styleSource } from './style.ts';
@@ -113,12 +113,10 @@ export function publicLinkRoutes({ session, rateLimit, linkKeys }: Dependencies)
   routes.onError(async (thrown, c) => {
     if (!wantsPage(c)) return renderFailure(thrown, c);
     const { status, error, headers } = describeFailure(thrown, c);
-    return respondPage(
-      c,
-      status,
-      await failurePage(status, error, c.get('answer') ?? undefined),
-      headers,
-    );
+    const answer = c.get('answer');
+    // The first characters of a longer answer may be another number, so nobody may send them again.
+    const again = answer && !findLengthFault(answer) ? answer : undefined;
+    return respondPage(c, status, await failurePage(status, error, again), headers);
   });
   return routes;
 }
@@ -154,8 +152,12 @@ function wantsPage(c: Context<LinkEnv>): boolean {
   );
 }
 
-const stateOfRefusal = ({ code }: Failure, sentence: string, { text }: Answer): PageState =>
-  code === 'precondition_failed' ? { kind: 'changed', text } : { kind: 'refused', sentence, text };
+function stateOfRefusal({ code }: Failure, sentence: string, answer: Answer): PageState {
+  const text = answer.text.slice(0, ANSWER_MAX_CHARS);
+  return code === 'precondition_failed'
+    ? { kind: 'changed', text }
+    : { kind: 'refused', sentence, text };
+}
 
 async function respondPage(
   c: Context<LinkEnv>,
