@@ -20,6 +20,8 @@ export type Principal = {
   readonly run: string | undefined;
   /** The one evaluation that the token is restricted to, if any. */
   readonly evaluation: string | undefined;
+  /** The id of the link that the request came through, if any. */
+  readonly link: string | undefined;
   /** The `kid` of the key that verified the token, for the log. */
   readonly keyId: string | undefined;
 };

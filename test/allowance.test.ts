@@ -1,6 +1,7 @@
-/** Whose allowance a request uses up: one caller's, which is an account, a subject and a restriction; never another's. */
+/** Whose allowance a request uses up: one caller's, which is a link, or an account, a subject and a restriction; never another's. */
 import { env } from 'cloudflare:workers';
 import { describe, expect, it } from 'vitest';
+import { linkTo, open, post } from './support/links.ts';
 import {
   mintToken,
   pathOf,
@@ -8,6 +9,7 @@ import {
   request,
   type Send,
   storeEvaluation,
+  worker,
   workerWith,
 } from './support/worker.ts';
 
@@ -113,6 +115,59 @@ describe('the allowance of a caller', () => {
     expect((await send(await putValue(owner.row, 2, ours))).status).toBe(200);
   });
 
+  it('a link does not use up the allowance of another link of its author to the same evaluation', async () => {
+    const { row, token } = await account();
+    const send = limited();
+
+    for (const name of [undefined, 'anna']) {
+      const [busy, quiet] = [
+        await linkTo(row, { name }, await token()),
+        await linkTo(row, { name }, await token()),
+      ];
+      expect(await useUp(send, async () => post(busy.url, { value: 1 }))).toContain(429);
+      expect((await send(post(quiet.url, { value: 2 }))).status).toBe(200);
+    }
+  });
+
+  it('a link that was revoked does not use up the allowance of the link that replaces it', async () => {
+    const { row, token } = await account();
+    const send = limited();
+    const old = await linkTo(row, { name: 'anna' }, await token());
+    const revoked = await request(`${pathOf(row)}/links/${old.id}`, {
+      method: 'DELETE',
+      headers: { authorization: `Bearer ${await token()}`, 'content-type': null },
+    });
+    expect((await worker(revoked)).status).toBe(204);
+    const next = await linkTo(row, { name: 'anna' }, await token());
+
+    expect(await useUp(send, async () => post(old.url, { value: 1 }))).toEqual(new Set([404, 429]));
+    expect((await send(post(next.url, { value: 2 }))).status).toBe(200);
+    expect((await send(open(next.url))).status).toBe(200);
+  });
+
+  it('a link without a name and a token with its author, run and evaluation do not use up the allowance of each other', async () => {
+    const [first, second] = [await account(), await account()];
+    const send = limited();
+    const links = [
+      await linkTo(first.row, {}, await first.token()),
+      await linkTo(second.row, {}, await second.token()),
+    ];
+    const [mine = '', theirs = ''] = links.map(({ url }) => url);
+
+    expect(await useUp(send, async () => post(mine, { value: 1 }))).toContain(429);
+    expect((await send(await putValue(first.row, 2, first.restricted))).status).toBe(200);
+
+    expect(await useUp(send, () => putValue(second.row, 1, second.restricted))).toContain(429);
+    expect((await send(post(theirs, { value: 2 }))).status).toBe(200);
+  });
+
+  it('opening the page of a link uses up its allowance', async () => {
+    const { row, token } = await account();
+    const { url } = await linkTo(row, {}, await token());
+
+    expect(await useUp(limited(), async () => open(url))).toEqual(new Set([200, 429]));
+  });
+
   it('is its own whatever the names of account and subject hold', async () => {
     const keys: string[] = [];
     const limit = async ({ key }: RateLimitOptions) => {
@@ -135,7 +190,10 @@ describe('the allowance of a caller', () => {
       const headers = { authorization: `Bearer ${await mintToken(claims)}` };
       await send(await request(`/v1/run/${run_id}/evaluations`, { method: 'GET', headers }));
     }
+    const { row, token } = await account();
+    const links = [await linkTo(row, {}, await token()), await linkTo(row, {}, await token())];
+    for (const { url } of links) await send(open(url));
 
-    expect(new Set(keys).size).toBe(callers.length);
+    expect(new Set(keys).size).toBe(callers.length + links.length);
   });
 });

@@ -374,11 +374,10 @@ describe('an update by a link', () => {
     await expectRefusedUpdate(row, post(url, { value: 9 }), LINK_NOT_FOUND);
   });
 
-  it('counts for the limit of its author and evaluation, apart from the tokens of who made it', async () => {
+  it('counts for the limit of its link, apart from other links and the tokens of who made it', async () => {
     const row = await storeEvaluation();
-    const other = await storeEvaluation({ run_id: row.run_id });
     const send = workerWith({ RATE_LIMITER: SMALL_RATE_LIMITER });
-    const [first, second] = [await linkTo(row), await linkTo(other)];
+    const [first, second] = [await linkTo(row), await linkTo(row)];
     const statuses = [];
     for (let value = 0; value < 4; value += 1)
       statuses.push((await send(post(first.url, { value }))).status);

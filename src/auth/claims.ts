@@ -40,6 +40,7 @@ export function principalOf(
     evaluator: readOptionalUuid('evaluator_id', payload['evaluator_id']),
     run: readOptionalUuid(run.name, valueAt(payload, run.steps)),
     evaluation: readOptionalUuid('evaluation_id', payload['evaluation_id']),
+    link: undefined,
     keyId,
   };
   if (requiredScope !== undefined && !scopesOf(payload).includes(requiredScope)) {

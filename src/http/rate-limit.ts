@@ -1,8 +1,8 @@
 /**
- * Limits the requests of each subject of an account. The Workers rate limiting binding counts them
- * in each Cloudflare location, without a round trip, and approximately (Workers: Rate Limiting). If
- * the binding is missing, nothing is limited. The trade-off: only the number of subjects that the
- * issuer has limits an account's total.
+ * Limits the requests of each caller: a link, or a subject of an account. The Workers rate limiting
+ * binding counts them in each Cloudflare location, without a round trip, and approximately (Workers:
+ * Rate Limiting). If the binding is missing, nothing is limited. The trade-off: only the number of
+ * subjects that the issuer has, and of links that they make, limits an account's total.
  */
 import { type Clock, withTimeout } from '../clock.ts';
 import { Failure, messageOf } from '../failure.ts';
@@ -62,11 +62,13 @@ function isOutside(principal: Principal, { run_id, id, evaluation_id }: Params):
 }
 
 /**
- * Returns the key that the binding counts by. Restricted tokens have a count of their own, because
- * many people may have them. JSON keeps the keys of different principals apart.
+ * Returns the key that the binding counts by. Each link has a count of its own. So a revoked link
+ * takes nothing from the link that replaces it, and a sender that floods one link blocks no other
+ * link. Restricted tokens have a count of their own, because many people may have them. JSON keeps
+ * the keys of different callers apart.
  */
-const keyOf = ({ account, subject, run, evaluation }: Principal) =>
-  JSON.stringify([account, subject, run, evaluation]);
+const keyOf = ({ account, subject, run, evaluation, link }: Principal) =>
+  JSON.stringify(link === undefined ? [account, subject, run, evaluation] : [account, link]);
 
 /**
  * Calls the binding. `async` turns an error that the binding throws synchronously into a rejection.

@@ -130,12 +130,13 @@ export function expiryOf(id: string, now: string): string | undefined {
 }
 
 /** Returns the principal of a request through a link. A link is restricted to its evaluation. */
-export const principalOf = ({ account, author, run_id, evaluation_id }: Link): Principal => ({
+export const principalOf = ({ id, account, author, run_id, evaluation_id }: Link): Principal => ({
   account,
   subject: author,
   evaluator: undefined,
   run: run_id,
   evaluation: evaluation_id,
+  link: id,
   keyId: undefined,
 });
 

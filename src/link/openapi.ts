@@ -169,8 +169,7 @@ const refusals = api.named({
     api.IF_ASKED,
   ),
   LinkTooManyRequests: linkRefusal(
-    'Too many requests through links of this author to this evaluation: retry after ' +
-      '`Retry-After` seconds.',
+    'Too many requests through this link: retry after `Retry-After` seconds.',
     { limit: api.SENTENCES.tooMany },
     api.RETRY,
   ),
