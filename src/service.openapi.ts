@@ -33,6 +33,21 @@ export const info = {
   license: { name: 'MIT', identifier: 'MIT' },
 };
 
+/**
+ * The served document has the origin of the request here (service.ts). A reader of the file alone
+ * gets a host that can never exist (RFC 2606). An absolute URL is the only server that is right for
+ * all tools of test/clients:
+ * - swagger-typescript-api and openapi-to-postmanv2 turn `/` into `//v1/…`, a host named `v1`. A
+ *   client of @hey-api/openapi-ts then works on a page of the Worker's own origin only.
+ * - Without a server, openapi-to-postmanv2 assumes `/`, @hey-api/openapi-ts takes the path of the
+ *   file, and spectral and redocly object.
+ * - openapi-typescript and orval ignore the server.
+ */
+export const server = {
+  url: 'https://evaluations.example',
+  description: 'Where this document comes from.',
+};
+
 export const bearerAuth = {
   type: 'http',
   scheme: 'bearer',
@@ -54,7 +69,7 @@ export const bearerAuth = {
 export const tag = { name: 'service', description: 'Needs no token.' };
 
 const headers = api.named({
-  PublicCache: api.header(undefined, { const: 'public, max-age=3600' }),
+  PrivateCache: api.header(undefined, { const: 'private, max-age=3600' }),
 });
 const schemas = api.named({
   Health: api.objectSchema<{ status: 'ok' }>({ status: { type: 'string', const: 'ok' } }),
@@ -64,12 +79,14 @@ export const paths = {
   '/openapi.json': {
     get: api.publicOperation(tag, 'getDocument', {
       summary: 'This document',
-      description: 'May be cached for an hour.',
+      description:
+        'Its server is the origin of the request. A client may keep it for an hour; a shared ' +
+        'cache stores nothing.',
       responses: {
         200: api.response(
           'An OpenAPI 3.1 document.',
           { 'application/json': { schema: { type: 'object' } } },
-          { 'cache-control': headers.PublicCache },
+          { 'cache-control': headers.PrivateCache },
         ),
         405: api.refusals.MethodNotAllowed,
       },

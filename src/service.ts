@@ -1,4 +1,8 @@
-/** The routes that need no token: whether the database answers, and the OpenAPI document, which app.ts hands in. */
+/**
+ * Serves the routes that need no token: the health of the database, and the OpenAPI document, which
+ * app.ts hands in. The document names the origin of the request as its server, because generators
+ * turn the server `/` into `//v1/…`: a request, with its token, to a host named `v1`.
+ */
 import { waitUntil } from 'cloudflare:workers';
 import { type Clock, withTimeout } from './clock.ts';
 import { connect } from './db/connection.ts';
@@ -7,6 +11,12 @@ import { databaseUnavailable, Failure, lacksMigrations, messageOf } from './fail
 import { type AppEnv, Hono } from './http/context.ts';
 import { methodNotAllowed } from './http/errors.ts';
 import { respond, respondJson } from './http/response.ts';
+
+/** The generated document. Its server is only an example. */
+export type OpenApiDocument = {
+  readonly openapi: string;
+  readonly servers: readonly { readonly url: string; readonly description: string }[];
+};
 
 const DOCUMENT_MAX_AGE_SECONDS = 3600;
 
@@ -17,17 +27,22 @@ const HEALTH_TIMEOUT_MS = 5000;
 /** A probe that has not settled by then was ended by the platform, together with the request that started it. */
 const HEALTH_WAIT_MS = HEALTH_TIMEOUT_MS + 500;
 
-export function serviceRoutes(db: D1Database, clock: Clock, document: () => Promise<object>) {
+export function serviceRoutes(
+  db: D1Database,
+  clock: Clock,
+  loadDocument: () => Promise<OpenApiDocument>,
+) {
   const routes = new Hono<AppEnv>();
-  let text: string | undefined;
+  let document: ReturnType<typeof prepareDocument> | undefined;
 
   routes.get('/openapi.json', async (c) => {
     c.get('log').operation = 'getDocument';
-    // Made by the first request for it, so that it costs no isolate its start-up.
-    text ??= JSON.stringify(await document());
-    return respond(c, 200, text, {
+    // The first request for the document prepares it, so that no isolate's start-up pays for it.
+    document ??= prepareDocument(await loadDocument());
+    return respond(c, 200, document(new URL(c.req.url).origin), {
       'content-type': 'application/json',
-      'cache-control': `public, max-age=${DOCUMENT_MAX_AGE_SECONDS}`,
+      // A shared cache that ignores the host would give everybody the origin that a stranger sent.
+      'cache-control': `private, max-age=${DOCUMENT_MAX_AGE_SECONDS}`,
     });
   });
 
@@ -49,6 +64,19 @@ export function serviceRoutes(db: D1Database, clock: Clock, document: () => Prom
   routes.all('/openapi.json', methodNotAllowed('GET, HEAD'));
   routes.all('/health', methodNotAllowed('GET, HEAD'));
   return routes;
+}
+
+/**
+ * Returns a function that writes the document with an origin as its server. Only the parts that are
+ * the same for every origin are kept, so no request can fill the memory or change what others get.
+ * The origin comes from the request's own URL: `X-Forwarded-Host` and the like count for nothing.
+ */
+function prepareDocument({ openapi, servers, ...rest }: OpenApiDocument) {
+  const tail = JSON.stringify(rest).slice('{'.length);
+  return (origin: string): string => {
+    const head = { openapi, servers: servers.map((server) => ({ ...server, url: origin })) };
+    return `${JSON.stringify(head).slice(0, -'}'.length)},${tail}`;
+  };
 }
 
 /** Returns what is wrong with the database, or undefined. Never rejects. */

@@ -114,7 +114,7 @@ describe('browsers of other origins', () => {
       'no-store, no-transform',
     );
     expect(await cacheControl(pathOf(row), WITHOUT_TOKEN)).toBe('no-store');
-    expect(await cacheControl('/openapi.json')).toBe('public, max-age=3600');
+    expect(await cacheControl('/openapi.json')).toBe('private, max-age=3600');
   });
 
   it('alone may send OPTIONS: without an origin or a requested method it is 405', async () => {

@@ -13,12 +13,54 @@ function watched(): { send: Send; starts: unknown[] } {
 }
 
 describe('GET /openapi.json', () => {
-  it('needs no token and may be cached', async () => {
+  const getDocument = async (origin: string, headers = {}) =>
+    worker(new Request(`${origin}/openapi.json`, { headers }));
+  const serversOf = async (response: Response) =>
+    (await response.json<typeof generated>()).servers.map(({ url }) => url);
+
+  it('needs no token, and a browser may keep it for an hour', async () => {
     const response = await worker(await get('/openapi.json', WITHOUT_TOKEN));
 
     expect(response.status).toBe(200);
-    expect(response.headers.get('cache-control')).toBe('public, max-age=3600');
-    expect(await response.json()).toEqual(generated);
+    expect(response.headers.get('cache-control')).toBe('private, max-age=3600');
+  });
+
+  it('is the generated document with the origin of the request as its server', async () => {
+    const [server] = generated.servers;
+
+    for (const origin of ['https://api.test', 'https://other.test', 'http://127.0.0.1:8787']) {
+      const response = await getDocument(origin);
+      expect(await response.json()).toEqual({
+        ...generated,
+        servers: [{ ...server, url: origin }],
+      });
+    }
+  });
+
+  it('ignores every header that claims another origin', async () => {
+    const response = await getDocument('https://api.test', {
+      'x-forwarded-host': 'evil.example',
+      'x-forwarded-proto': 'gopher',
+      'x-forwarded-port': '666',
+      'x-original-host': 'evil.example',
+      'x-host': 'evil.example',
+      forwarded: 'host=evil.example;proto=http',
+      origin: 'https://evil.example',
+      referer: 'https://evil.example/',
+    });
+
+    expect(await response.text()).not.toContain('evil');
+  });
+
+  it('gives nobody the origin that a stranger named', async () => {
+    const responses = await Promise.all(
+      Array.from({ length: 40 }, async (_, n) => {
+        const origin = n % 2 === 0 ? 'https://api.test' : `https://evil-${n}.example`;
+        return [origin, ...(await serversOf(await getDocument(origin)))];
+      }),
+    );
+
+    expect(responses.filter(([origin, url]) => origin !== url)).toEqual([]);
   });
 });
 

@@ -50,7 +50,7 @@ function assemble({ components, ...rest }: Keywords & { readonly components: obj
 const document = assemble({
   openapi: '3.1.0',
   info: service.info,
-  servers: [{ url: '/', description: 'Where this document comes from.' }],
+  servers: [service.server],
   security: [{ BearerAuth: [] }],
   tags: [labels.tag, evaluations.tag, links.tag, service.tag],
   paths: { ...labels.paths, ...evaluations.paths, ...links.paths, ...service.paths },

@@ -1,28 +1,30 @@
 /**
- * The document as strangers' tools take it: a linter finds nothing, and three generators make clients of it that
- * type-check. All that a tool writes to the terminal is compared, so no warning passes unseen. What it generates goes
- * into a temporary folder.
+ * The document as strangers' tools take it: a linter finds nothing, four generators make clients of it that type-check, and
+ * every client sends its requests to the Worker. All that a tool writes to the terminal is compared, so no warning passes
+ * unseen. What it generates goes into a temporary folder.
  */
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, it, vi } from 'vitest';
 import { createTestHarness } from 'wrangler';
 
 const clients = resolve('test/clients');
 const folder = mkdtempSync(join(tmpdir(), 'run-evaluation-clients-'));
 afterAll(() => rmSync(folder, { recursive: true }));
+afterEach(() => vi.unstubAllGlobals());
 
 type Document = {
   readonly paths: Readonly<Record<string, Readonly<Record<string, { operationId?: string }>>>>;
 };
 
 let operations: string[];
+let origin: string;
 beforeAll(async () => {
   const server = createTestHarness({ workers: [{ configPath: 'wrangler.toml' }] });
-  await server.listen();
+  ({ origin } = (await server.listen()).url);
   const served = await (await server.fetch('/openapi.json')).text();
   await server.close();
   writeFileSync(join(folder, 'openapi.json'), served);
@@ -99,6 +101,20 @@ const GENERATORS = [
     ],
     use: (names: string[]) => `export { ${names} } from './orval.ts';`,
   },
+  {
+    tool: 'swagger-typescript-api',
+    args: ['generate', '-p', 'openapi.json', '-o', 'swagger', '-n', 'api.ts'],
+    says: [
+      'ℹ Code generator will use the default template for "api"',
+      'ℹ Code generator will use the default template for "routetypes"',
+      'ℹ try to get swagger by path "./openapi.json"',
+      'ℹ start generating your typescript api',
+      '✔ api file "api.ts" created in ./swagger',
+    ],
+    use: (names: string[]) => `import { Api } from './swagger/api.ts';
+      const { v1, openapiJson, health } = new Api();
+      export const { ${names} } = { ...v1, ...openapiJson, ...health };`,
+  },
 ];
 
 const STRICT =
@@ -113,6 +129,74 @@ it.each(GENERATORS)(
     expect(typeCheck(...STRICT.split(' '), '--types', '', 'use.ts')).toEqual(silent);
   },
 );
+
+const LABEL = '018f4d3a-0001-7000-8000-000000000001';
+const generate = (wanted: string) => {
+  const { args = [] } = GENERATORS.find(({ tool }) => tool === wanted) ?? {};
+  expect(runTool(wanted, ...args).status).toBe(0);
+};
+
+it.each([
+  {
+    tool: 'openapi-ts',
+    call: `import { getEvaluationLabel } from './hey-api/index.ts';
+      await getEvaluationLabel({ path: { id: '${LABEL}' } });`,
+  },
+  {
+    tool: 'orval',
+    call: `import { getEvaluationLabel } from './orval.ts';
+      await getEvaluationLabel('${LABEL}');`,
+  },
+  {
+    tool: 'swagger-typescript-api',
+    call: `import { Api } from './swagger/api.ts';
+      await new Api().v1.getEvaluationLabel('${LABEL}');`,
+  },
+])(
+  'sends what a client of $tool calls to the Worker and to no other host',
+  async ({ tool, call }) => {
+    generate(tool);
+    const file = join(folder, `call-${tool}.ts`);
+    writeFileSync(file, call);
+    const fetched: string[] = [];
+    vi.stubGlobal('fetch', async (input: string | URL | Request) => {
+      fetched.push(input instanceof Request ? input.url : String(input));
+      return Response.json({});
+    });
+
+    await import(file);
+
+    // A page of the Worker's own origin resolves a relative URL, which is all that orval writes.
+    expect(fetched.map((url) => new URL(url, origin).href)).toEqual([
+      `${origin}/v1/evaluation-label/${LABEL}`,
+    ]);
+  },
+);
+
+type PostmanItem = {
+  readonly item?: readonly PostmanItem[];
+  readonly request?: { readonly url: { readonly host: string[]; readonly path: string[] } };
+};
+type Collection = PostmanItem & {
+  readonly variable: readonly { readonly key: string; readonly value: string }[];
+};
+
+it('sends every request of a Postman collection to the Worker and to no other host', () => {
+  const { status } = runTool('openapi2postmanv2', '-s', 'openapi.json', '-o', 'postman.json');
+  const collection: Collection = JSON.parse(readFileSync(join(folder, 'postman.json'), 'utf8'));
+  const [baseUrl] = collection.variable;
+  const urlsIn = ({ item = [], request }: PostmanItem): string[] => [
+    ...(request ? [[...request.url.host, ...request.url.path].join('/')] : []),
+    ...item.flatMap(urlsIn),
+  ];
+  const urls = urlsIn(collection).map((url) => url.replace('{{baseUrl}}', baseUrl?.value ?? ''));
+
+  expect(status).toBe(0);
+  expect(baseUrl?.key).toBe('baseUrl');
+  expect(urls).toHaveLength(operations.length);
+  expect(urls.filter((url) => new URL(url, origin).origin !== origin)).toEqual([]);
+  expect(urls).toContain(`${origin}/v1/evaluation-labels`);
+});
 
 it('gives the types with which the example of the README is checked', () => {
   runTool('openapi-typescript', 'openapi.json', '-o', 'api.ts');

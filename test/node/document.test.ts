@@ -5,7 +5,7 @@ import { expect, it } from 'vitest';
 import { unstable_readConfig } from 'wrangler';
 import { read } from './pages.ts';
 
-const served = read('src/openapi.generated.json');
+const written = read('src/openapi.generated.json');
 
 it('is what the code describes', () => {
   expect(execFileSync('node', ['src/cli/openapi.ts', '--check'], { encoding: 'utf8' })).toBe('');
@@ -14,18 +14,27 @@ it('is what the code describes', () => {
 it('tells the rate limit that is deployed', () => {
   const { limit, period } = unstable_readConfig({ config: 'wrangler.toml' }).ratelimits[0].simple;
 
-  const { description } = JSON.parse(served).components.responses.TooManyRequests;
+  const { description } = JSON.parse(written).components.responses.TooManyRequests;
   expect(description).toContain(`${limit.toLocaleString('en')} in ${period} seconds`);
 });
 
 it('has nothing that the strict rules of a linter object to', async () => {
   const config = await createConfig({ extends: ['recommended-strict'] });
 
-  const problems = await lintFromString({ source: served, absoluteRef: 'openapi.json', config });
+  const problems = await lintFromString({ source: written, absoluteRef: 'openapi.json', config });
 
   expect(
     problems.map(
       ({ ruleId, message, location }) => `${ruleId} ${location[0]?.pointer}: ${message}`,
     ),
   ).toEqual([]);
+});
+
+it('names a server that can never exist, until the Worker serves it with its own origin', () => {
+  const { servers } = JSON.parse(written);
+
+  // RFC 2606 reserves `.example`: a token that a client made from the file sends goes nowhere.
+  expect(servers).toEqual([
+    { url: 'https://evaluations.example', description: expect.any(String) },
+  ]);
 });
