@@ -6,7 +6,6 @@
 import { type ConversionConfig, toJsonSchema } from '@valibot/to-json-schema';
 import type * as v from 'valibot';
 import { databaseUnavailable, INTERNAL_ERROR, preconditionFailed } from './failure.ts';
-import { asStored as validators } from './fields.ts';
 import { BODY_MAX_BYTES, PAGE_MAX_ROWS, UUID } from './limits.ts';
 
 export type Keywords = { readonly [keyword: string]: unknown };
@@ -49,9 +48,23 @@ export const text = (description: string, maxLength?: number) => ({
   description,
   maxLength,
 });
-export const uuid = (description: string) => ({ type: 'string', format: 'uuid', description });
+
+/** Not every validator checks `format`, and a pattern of JSON Schema cannot ignore case. */
+const UUID_SCHEMA = {
+  type: 'string',
+  format: 'uuid',
+  pattern: UUID.source.replaceAll('a-f', 'a-fA-F'),
+} as const;
+export const uuid = (description: string) => ({ ...UUID_SCHEMA, description });
 export const time = (description: string) => ({ type: 'string', format: 'date-time', description });
-export const number = (description: string) => ({ type: 'number', description });
+
+/** Bounds a number: JSON.parse turns 1e400 into Infinity, which no validator accepts. */
+const DOUBLE = {
+  type: 'number',
+  minimum: -Number.MAX_VALUE,
+  maximum: Number.MAX_VALUE,
+} as const;
+export const number = (description: string) => ({ ...DOUBLE, description });
 
 const orNull = (schema: Keywords) => ({ ...schema, type: [schema['type'], 'null'] });
 export const textOrNull = (...args: Parameters<typeof text>) => orNull(text(...args));
@@ -63,42 +76,50 @@ type Schema = Keywords | Component<'schemas'>;
 type PropertiesOf<T> = { readonly [property in keyof T]-?: Schema };
 
 /** Describes an object in a response. Only the property `optional` may be absent. */
-export const objectSchema = <T extends object>(properties: PropertiesOf<T>, optional?: keyof T) =>
+export const objectSchema = <T extends object>(
+  properties: PropertiesOf<T>,
+  optional?: keyof T,
+  rule: Keywords = {},
+) =>
   new Component('schemas', {
     type: 'object',
     required: Object.keys(properties).filter((property) => property !== optional),
     additionalProperties: false,
     properties,
+    ...rule,
   });
-/** Describes a resource, which has `updated_at` after its first update. */
+/**
+ * Describes a resource, which has `updated_at` after its first update. `rule` is what its properties
+ * require of each other.
+ */
 export const resourceSchema = <T extends { readonly updated_at?: string }>(
   properties: PropertiesOf<T>,
-) => objectSchema<T>(properties, 'updated_at');
+  rule?: Keywords,
+) => objectSchema<T>(properties, 'updated_at', rule);
 
-/** These validators do not check the format of a field, because the stored value decides. */
-const FORMATS = new Map<unknown, string>([
-  [validators.id, 'uuid'],
-  [validators.timestamp, 'date-time'],
-]);
+/**
+ * Describes some properties of an object for `if` and `then`. Without the second keyword, redocly
+ * would refuse every other property there.
+ */
+export const someProperties = (properties: Keywords) => ({
+  properties,
+  unevaluatedProperties: true,
+});
 
 /** Converts a validator to a schema. JSON Schema cannot express the checks of a validator. */
 const FROM_VALIDATOR: ConversionConfig = {
   typeMode: 'input',
   target: 'draft-2020-12',
   ignoreActions: ['check', 'to_lower_case'],
-  overrideSchema({ valibotSchema, jsonSchema: { anyOf: [wrapped, other] = [], ...more } }) {
+  overrideSchema({ jsonSchema: { anyOf: [wrapped, other] = [], ...more } }) {
     if (typeof wrapped !== 'object' || typeof other !== 'object' || other.type !== 'null') return;
     if (typeof wrapped.type !== 'string') return;
-    const type = [wrapped.type, other.type];
-    return { ...wrapped, ...more, type, format: FORMATS.get(valibotSchema) ?? wrapped.format };
+    return { ...wrapped, ...more, type: [wrapped.type, other.type] };
   },
   overrideAction({ valibotAction, jsonSchema }) {
-    // JSON.parse turns 1e400 into Infinity, which the validator refuses.
-    const bounds = { minimum: -Number.MAX_VALUE, maximum: Number.MAX_VALUE };
-    if (valibotAction.type === 'finite') return { ...jsonSchema, ...bounds };
-    // A pattern of JSON Schema cannot ignore case.
+    if (valibotAction.type === 'finite') return { ...jsonSchema, ...DOUBLE };
     const isUuid = 'requirement' in valibotAction && valibotAction.requirement === UUID;
-    return isUuid ? { type: 'string', format: 'uuid' } : undefined;
+    return isUuid ? UUID_SCHEMA : undefined;
   },
 };
 
@@ -110,23 +131,38 @@ const SENT_BACK = textOrNull('Ignored, whatever it is.');
 /** No validator reads these properties of a resource. A generated client needs their types. */
 export const IGNORED = { updated_by: SENT_BACK, updated_at: SENT_BACK };
 
+/** A create refuses every value of a field with this schema. A generated client gets `never`. */
+export const NEVER = false as const;
+
+/** A caller may send these fields only as the server has them. */
+type ServerFields<Fields extends object> = {
+  readonly fields: Fields;
+  /** Describes each of the fields. */
+  readonly sentence: string;
+  /** What the server can have. The validator accepts more, because a comparison decides later. */
+  readonly schemas: { readonly [field in keyof Fields]: Keywords | typeof NEVER };
+};
+
 /**
- * Describes a request body as its validator accepts it. `words` describes a property, and may add
- * bounds that only a check of the validator knows. `sentence` describes each of the `fields` that
- * has no words. If the validator does not read a property, its words are its whole schema.
+ * Describes a request body as the Worker accepts it. `words` describes a property that is no server
+ * field, and may add bounds that only a check of the validator knows. If the validator does not read
+ * a property, its words are its whole schema. `rule` is what the properties require of each other.
  */
 export function requestSchema<T extends v.GenericSchema<object>, Fields extends object>(
   validator: T,
-  fields: Fields,
-  sentence: string,
-  words: { readonly [property in Exclude<keyof v.InferInput<T>, keyof Fields>]-?: Words } & {
-    readonly [property in keyof Fields]?: Words;
-  },
+  { fields, sentence, schemas }: ServerFields<Fields>,
+  words: { readonly [property in Exclude<keyof v.InferInput<T>, keyof Fields>]-?: Words },
+  rule: Keywords = {},
 ) {
   const { required = [], properties = {} } = toJsonSchema(validator, FROM_VALIDATOR);
   const wordsOf = new Map(Object.entries<Words>(words));
+  const schemaOf = new Map(Object.entries<Keywords | typeof NEVER>(schemas));
   const described = mapValues(properties, (derived, property) => {
-    const own = wordsOf.get(property) ?? (property in fields ? sentence : undefined);
+    if (property in fields) {
+      const schema = schemaOf.get(property) ?? NEVER;
+      return schema === NEVER ? NEVER : { ...schema, description: sentence };
+    }
+    const own = wordsOf.get(property);
     if (own === undefined || typeof derived === 'boolean') throw new Error(`describe ${property}`);
     // A generated client must send a property with a default. Absence means null or {} anyway.
     const initial = typeof derived.default === 'object' ? undefined : derived.default;
@@ -137,6 +173,7 @@ export function requestSchema<T extends v.GenericSchema<object>, Fields extends 
     type: 'object',
     required: required.length === 0 ? undefined : required,
     properties: { ...words, ...described },
+    ...rule,
   });
 }
 
@@ -323,21 +360,54 @@ export const refusals = named({
 
 export const parameter = (definition: Keywords) => new Component('parameters', definition);
 
-const headerParameter = (name: string, description: string, example?: string) =>
-  parameter({ name, in: 'header', description, schema: { type: 'string' }, example });
+const headerParameter = (
+  name: string,
+  description: string,
+  { example, ...schema }: { readonly pattern?: string; readonly example?: string } = {},
+) => parameter({ name, in: 'header', description, schema: { type: 'string', ...schema }, example });
 
 export const queryParameter = (name: string, description: string, more: Keywords) =>
   parameter({ name, in: 'query', description, ...more });
 
-const PATH_ID = { in: 'path', required: true, schema: { type: 'string', format: 'uuid' } };
 /** Defines an id in the path. */
 export const idParameter = (name: string, noun: string, example: string) =>
-  parameter({ ...PATH_ID, name, description: `The ID of the ${noun}`, example });
+  parameter({
+    name,
+    in: 'path',
+    required: true,
+    description: `The ID of the ${noun}`,
+    schema: UUID_SCHEMA,
+    example,
+  });
+/** Defines an id in the query. */
+export const idQueryParameter = (name: string, description: string, example: string) =>
+  queryParameter(name, description, { schema: UUID_SCHEMA, example });
 
 /** Defines the parameter for the size of a page. */
 export const limitParameter = (noun: string, maximum: number, example: number) => {
   const schema = { type: 'integer', minimum: 1, maximum, default: maximum };
   return queryParameter('limit', `How many ${noun} a page may have.`, { schema, example });
+};
+
+/** Matches every cursor. Only the Worker knows what is in a cursor. */
+const CURSOR_PATTERN = '^\\w+$';
+/** Defines the parameter for the place where a page starts. `example` is the place in plain text. */
+export const cursorParameter = (example: string) =>
+  queryParameter('cursor', 'Where the page starts, as it came in a `Link` header.', {
+    schema: { type: 'string', pattern: CURSOR_PATTERN },
+    example: btoa(example).replaceAll('=', ''),
+  });
+
+/** Matches an entity tag with white space around it, or an empty list element (RFC 9110 §5.6.1). */
+const TAG_ELEMENT = String.raw`[ \t]*(?:(?:W/)?"[^\x00-\x20"\x7f]*"[ \t]*)?`;
+/** These two match what http/preconditions.ts accepts. test/request-schema.test.ts compares them. */
+const IF_MATCH = {
+  pattern: String.raw`^(?:[ \t]*\*[ \t]*|${TAG_ELEMENT}(?:,${TAG_ELEMENT})*)$`,
+  example: '*',
+};
+const KEY = {
+  pattern: '^(?:"[!#-~]{1,255}"|[!#-~]{1,255})$',
+  example: 'msg_2KWPBgLlAfxdpx2AI54pPJ85f4W',
 };
 
 export const parameters = named({
@@ -346,11 +416,13 @@ export const parameters = named({
     'Entity tags as they came in `ETag`: the update happens only if one of them is current; ' +
       'otherwise 412, also for the value that is stored. Weak tags never match; `*` matches ' +
       'every version. Without this header the last write wins.',
+    IF_MATCH,
   ),
   IfMatchToRead: headerParameter(
     'if-match',
     'Entity tags as they came in `ETag`: the response is 412 unless one of them is current. Weak ' +
       'tags never match; `*` matches every version.',
+    IF_MATCH,
   ),
   IfNoneMatch: headerParameter(
     'if-none-match',
@@ -365,12 +437,10 @@ export const parameters = named({
       "while it is the label's last. A repeated create, whose id is derived from the key, gets " +
       "what exists now; a body's own `id` decides alone. `webhook-id` (Standard Webhooks) and " +
       '`svix-id` count as one.',
-    'msg_2KWPBgLlAfxdpx2AI54pPJ85f4W',
+    KEY,
   ),
   Limit: limitParameter('entries', PAGE_MAX_ROWS, 100),
-  Cursor: queryParameter('cursor', 'Where the page starts, as it came in a `Link` header.', {
-    schema: { type: 'string' },
-  }),
+  Cursor: cursorParameter('2026-11-01T09:00:00.000Z 018f4d3d-0001-7000-8000-000000000001'),
   RequestId: headerParameter(
     'x-request-id',
     'Returned and logged if up to 128 letters, digits, `.`, `_`, `:` or `-`; otherwise replaced.',

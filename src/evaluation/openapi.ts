@@ -69,20 +69,28 @@ const target = {
   ),
 };
 
+const resource = {
+  id: api.uuid('Unique identifier for the run evaluation'),
+  account_id: api.text('ID of the account that owns this evaluation', ACCOUNT_MAX_CHARS),
+  run_id: api.uuid('ID of the run being evaluated'),
+  ...target,
+  evaluation_label_id: api.uuid('ID of the evaluation label used'),
+  value: api.number('The evaluation value'),
+  created_by: api.textOrNull('ID of the user who created the evaluation', SUBJECT_MAX_CHARS),
+  created_by_evaluator_id: api.uuidOrNull('ID of the evaluator that created this evaluation'),
+  created_at: api.time('When the evaluation was created'),
+  updated_by: api.textOrNull('ID of the user who last updated the evaluation', AUTHOR_MAX_CHARS),
+  updated_at: api.time('When the evaluation was last updated; absent while it never was'),
+};
+const stored = { fields: IMMUTABLE, sentence: api.AS_STORED, schemas: resource };
+const set = {
+  fields: SERVER_FIELDS,
+  sentence: api.AS_SET,
+  schemas: { ...resource, created_at: api.NEVER },
+};
+
 export const schemas = api.named({
-  RunEvaluation: api.resourceSchema<RunEvaluation>({
-    id: api.uuid('Unique identifier for the run evaluation'),
-    account_id: api.text('ID of the account that owns this evaluation', ACCOUNT_MAX_CHARS),
-    run_id: api.uuid('ID of the run being evaluated'),
-    ...target,
-    evaluation_label_id: api.uuid('ID of the evaluation label used'),
-    value: api.number('The evaluation value'),
-    created_by: api.textOrNull('ID of the user who created the evaluation', SUBJECT_MAX_CHARS),
-    created_by_evaluator_id: api.uuidOrNull('ID of the evaluator that created this evaluation'),
-    created_at: api.time('When the evaluation was created'),
-    updated_by: api.textOrNull('ID of the user who last updated the evaluation', AUTHOR_MAX_CHARS),
-    updated_at: api.time('When the evaluation was last updated; absent while it never was'),
-  }),
+  RunEvaluation: api.resourceSchema<RunEvaluation>(resource),
   ReplacedValue: api.objectSchema<ReplacedRow>({
     evaluation_id: api.uuid('ID of the evaluation'),
     value: api.number('The value that was replaced'),
@@ -93,16 +101,15 @@ export const schemas = api.named({
     replaced_by: api.textOrNull('Who replaced it'),
     replaced_at: api.time('When it was replaced'),
   }),
-  EvaluationUpdate: api.requestSchema(EvaluationUpdateBody, IMMUTABLE, api.AS_STORED, {
+  EvaluationUpdate: api.requestSchema(EvaluationUpdateBody, stored, {
     value: "A number in the range of a double that the evaluation's label allows.",
     ...api.IGNORED,
   }),
-  EvaluationCreate: api.requestSchema(EvaluationCreateBody, SERVER_FIELDS, api.AS_SET, {
+  EvaluationCreate: api.requestSchema(EvaluationCreateBody, set, {
     evaluation_label_id: 'A label of the account, or a shared one.',
     value: 'A number in the range of a double that the label allows.',
     ...target,
     id: "An id of the caller's own, unique in its account, which makes a repetition safe.",
-    created_at: 'Set by the server: leave it out.',
     ...api.IGNORED,
   }),
 });
@@ -111,10 +118,12 @@ export const parameters = api.named({
   Id: api.idParameter('id', 'run', EXAMPLE.run_id),
   RunId: api.idParameter('run_id', 'run', EXAMPLE.run_id),
   EvaluationId: api.idParameter('evaluation_id', 'evaluation', EXAMPLE.id),
-  OfLabel: api.queryParameter('evaluation_label_id', 'Only the evaluations under this label.', {
-    schema: { type: 'string', format: 'uuid' },
-    example: EXAMPLE.evaluation_label_id,
-  }),
+  OfLabel: api.idQueryParameter(
+    'evaluation_label_id',
+    'Only the evaluations under this label.',
+    EXAMPLE.evaluation_label_id,
+  ),
+  HistoryCursor: api.cursorParameter(REPLACED_EXAMPLE.replaced_at),
 });
 
 const headers = api.named({
@@ -323,7 +332,7 @@ export const paths = {
       description:
         'What each stored change replaced, newest first; empty if nothing was. Entries never ' +
         'change.',
-      parameters: [api.parameters.Limit, api.parameters.Cursor],
+      parameters: [api.parameters.Limit, parameters.HistoryCursor],
       responses: {
         200: api.page('replaced values', schemas.ReplacedValue, PAGE_MAX_ROWS, REPLACED_EXAMPLE),
         400: refusals.BadRequest.because(`${BAD_IDS}; ${api.MALFORMED.page(PAGE_MAX_ROWS)}.`),

@@ -56,6 +56,28 @@ const UPDATED_EXAMPLE: EvaluationLabel = {
 
 const { id, name, description, value_type, min_value, max_value } = CREATED_EXAMPLE;
 
+const NULL = { type: 'null' };
+const UNBOUNDED = { min_value: NULL, max_value: NULL };
+/** Describes which fields each `value_type` has. Generators ignore `if`: a label stays one type. */
+const RULE = {
+  if: api.someProperties({ value_type: { enum: ['categorical', 'ordinal'] } }),
+  // biome-ignore lint/suspicious/noThenProperty: a keyword of JSON Schema.
+  then: {
+    required: ['categories'],
+    ...api.someProperties({ categories: { not: NULL }, ...UNBOUNDED }),
+  },
+  else: {
+    ...api.someProperties({ categories: NULL }),
+    if: api.someProperties({ value_type: { const: 'binary' } }),
+    // biome-ignore lint/suspicious/noThenProperty: a keyword of JSON Schema.
+    then: api.someProperties(UNBOUNDED),
+  },
+};
+/** Requires one of the fields. Without `allOf`, openapi-typescript turns the body into `unknown`. */
+const ONE_CHANGE = {
+  allOf: [{ anyOf: ['name', 'description', 'archived'].map((name) => ({ required: [name] })) }],
+};
+
 /** The caller of a create chooses these fields. */
 const content = {
   name: { ...api.text('What it is called', LABEL_NAME_MAX_CHARS), minLength: 1 },
@@ -79,32 +101,55 @@ const content = {
   },
 };
 
+const resource = {
+  id: api.uuid('Unique identifier of the label'),
+  account_id: api.text(
+    "The account that it belongs to; `shared` if it is everyone's",
+    ACCOUNT_MAX_CHARS,
+  ),
+  ...content,
+  archived_at: api.timeOrNull('When it was archived; null if it takes new evaluations'),
+  created_by: api.textOrNull('Who created it', SUBJECT_MAX_CHARS),
+  created_at: api.time('When it was created'),
+  updated_by: api.textOrNull('Who last updated it', SUBJECT_MAX_CHARS),
+  updated_at: api.time('When it was last updated; absent while it never was'),
+};
+const stored = { fields: input.IMMUTABLE, sentence: api.AS_STORED, schemas: resource };
+const set = {
+  fields: input.SERVER_FIELDS,
+  sentence: api.AS_SET,
+  schemas: {
+    ...resource,
+    archived: { type: 'boolean', const: false },
+    archived_at: NULL,
+    created_by: api.text('', SUBJECT_MAX_CHARS),
+    created_at: api.NEVER,
+  },
+};
+
 const schemas = api.named({
-  EvaluationLabel: api.resourceSchema<EvaluationLabel>({
-    id: api.uuid('Unique identifier of the label'),
-    account_id: api.text(
-      "The account that it belongs to; `shared` if it is everyone's",
-      ACCOUNT_MAX_CHARS,
-    ),
-    ...content,
-    archived_at: api.timeOrNull('When it was archived; null if it takes new evaluations'),
-    created_by: api.textOrNull('Who created it', SUBJECT_MAX_CHARS),
-    created_at: api.time('When it was created'),
-    updated_by: api.textOrNull('Who last updated it', SUBJECT_MAX_CHARS),
-    updated_at: api.time('When it was last updated; absent while it never was'),
-  }),
-  EvaluationLabelCreate: api.requestSchema(input.LabelCreateBody, input.SERVER_FIELDS, api.AS_SET, {
-    ...content,
-    id: "An id of the caller's own, which makes a repetition safe.",
-    created_at: 'Set by the server: leave it out.',
-    ...api.IGNORED,
-  }),
-  EvaluationLabelUpdate: api.requestSchema(input.LabelUpdateBody, input.IMMUTABLE, api.AS_STORED, {
-    name: content.name,
-    description: content.description,
-    archived: 'Whether it takes no new evaluations',
-    ...api.IGNORED,
-  }),
+  EvaluationLabel: api.resourceSchema<EvaluationLabel>(resource, RULE),
+  EvaluationLabelCreate: api.requestSchema(
+    input.LabelCreateBody,
+    set,
+    {
+      ...content,
+      id: "An id of the caller's own, which makes a repetition safe.",
+      ...api.IGNORED,
+    },
+    RULE,
+  ),
+  EvaluationLabelUpdate: api.requestSchema(
+    input.LabelUpdateBody,
+    stored,
+    {
+      name: content.name,
+      description: content.description,
+      archived: 'Whether it takes no new evaluations',
+      ...api.IGNORED,
+    },
+    ONE_CHANGE,
+  ),
 });
 
 const parameters = api.named({

@@ -41,7 +41,8 @@ const parameters = api.named({
   LinkId: api.idParameter('link_id', 'link', EXAMPLE.id),
   LinkKey: api.queryParameter('key', "As it came in the link's `url`.", {
     required: true,
-    schema: { type: 'string' },
+    schema: { type: 'string', pattern: '^[\\w-]+\\.[\\w-]+\\.[\\w-]+$' },
+    example: new URL(EXAMPLE.url).searchParams.get('key'),
   }),
 });
 
@@ -65,6 +66,20 @@ const TAGGED_IF_JSON: api.Headers = {
   etag: headers.ETagOfJson,
 };
 
+const shown = {
+  run_id: api.uuid('ID of the run'),
+  evaluation_id: api.uuid('ID of the evaluation'),
+  author: api.text(
+    'Who the values are attributed to: the `sub` of who made it, or `<sub>/<name>`',
+    AUTHOR_MAX_CHARS,
+  ),
+};
+const set = {
+  fields: SERVER_FIELDS,
+  sentence: api.AS_SET,
+  schemas: { ...shown, id: api.NEVER, url: api.NEVER, expires_at: api.NEVER },
+};
+
 const schemas = api.named({
   EvaluationLink: api.objectSchema<EvaluationLink>({
     id: api.uuid('By which it is revoked'),
@@ -73,12 +88,7 @@ const schemas = api.named({
       format: 'uri',
     },
     expires_at: api.time('From when on it does not work'),
-    run_id: api.uuid('ID of the run'),
-    evaluation_id: api.uuid('ID of the evaluation'),
-    author: api.text(
-      'Who the values are attributed to: the `sub` of who made it, or `<sub>/<name>`',
-      AUTHOR_MAX_CHARS,
-    ),
+    ...shown,
     pointer: api.text('Where the value is in the body of who posts (RFC 6901)'),
     values: {
       type: 'object',
@@ -86,21 +96,30 @@ const schemas = api.named({
       description: 'From the text that is found there to the value',
     },
   }),
-  EvaluationLinkCreate: api.requestSchema(LinkCreateBody, SERVER_FIELDS, 'Set by the server', {
+  EvaluationLinkCreate: api.requestSchema(LinkCreateBody, set, {
     expires_in: 'For how many seconds it works',
     name: 'Who will answer: the author is then `<sub>/<name>`',
-    pointer: api.text(
-      'JSON Pointer (RFC 6901) to the value in the body of who posts',
-      POINTER_MAX_CHARS,
-    ),
-    values: 'The value of each text that may be found there',
+    pointer: {
+      ...api.text(
+        'JSON Pointer (RFC 6901) to the value in the body of who posts',
+        POINTER_MAX_CHARS,
+      ),
+      pattern: '^(/([^~]|~[01])*)?$',
+    },
+    values: {
+      description: 'The value of each text that may be found there',
+      propertyNames: { not: { enum: ['__proto__', 'constructor', 'prototype'] } },
+    },
   }),
   LinkAnswer: new api.Component('schemas', {
     type: 'object',
     required: ['version', 'value'],
     properties: {
       version: api.text('Which the page showed', ANSWER_MAX_CHARS),
-      value: api.text('A number as text', ANSWER_MAX_CHARS),
+      value: {
+        ...api.text('A number as text', ANSWER_MAX_CHARS),
+        pattern: '^-?(\\d+|\\d*\\.\\d+)([eE][+-]?\\d+)?$',
+      },
     },
   }),
   Page: new api.Component('schemas', { type: 'string', description: 'HTML.' }),
