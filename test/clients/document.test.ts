@@ -73,11 +73,48 @@ it('has nothing that spectral objects to', () => {
   });
 });
 
+const importOfSchemas = (file: string) =>
+  `import type { EvaluationUpdate as Update, EvaluationLabelCreate as LabelCreate } from '${file}';
+  import type { EvaluationLabelUpdate as LabelUpdate } from '${file}';
+  import type { EvaluationLinkCreate as LinkCreate } from '${file}';`;
+
+/** Bodies that the Worker accepts fit the generated types, and bodies that it refuses do not. */
+const BODIES = `
+  const type: LabelCreate['value_type'] = 'ordinal';
+  const id = '018f4d3a-0001-7000-8000-000000000001';
+  export const updates: Update[] = [{ value: 9 }, { value: 9, id, field_path: null }];
+  export const creates: LabelCreate[] = [
+    { name: 'tone', value_type: 'binary' },
+    { name: 'tone', value_type: type, categories: ['low', 'high'], min_value: null },
+    { name: 'tone', value_type: 'continuous', min_value: 1, max_value: 10, archived: false },
+  ];
+  export const changes: LabelUpdate[] = [{ archived: true }, { description: null, id }];
+  export const links: LinkCreate[] = [{ expires_in: 60, pointer: '/a', values: { yes: 1 } }];
+  // @ts-expect-error: a value is a number.
+  export const ofText: Update = { value: '9' };
+  // @ts-expect-error: an evaluation always has an id.
+  export const withoutId: Update = { value: 9, id: null };
+  // @ts-expect-error: a label has a type.
+  export const untyped: LabelCreate = { name: 'tone' };
+  // @ts-expect-error: no label is archived when it is made.
+  export const archived: LabelCreate = { name: 'tone', value_type: 'binary', archived: true };
+  // @ts-expect-error: the server sets the time.
+  export const dated: LabelCreate = { name: 'tone', value_type: 'binary', created_at: '2026' };
+  // @ts-expect-error: a label is archived or not.
+  export const unclear: LabelUpdate = { archived: 'yes' };
+  // @ts-expect-error: the server chooses the id of a link.
+  export const chosen: LinkCreate = { expires_in: 60, pointer: '/a', id };`;
+
 const GENERATORS = [
   {
     tool: 'openapi-typescript',
     args: ['openapi.json', '-o', 'api.ts'],
     says: ['✨ openapi-typescript N', '🚀 openapi.json → api.ts [N]'],
+    schemas: `import type { components } from './api.ts';
+      type Update = components['schemas']['EvaluationUpdate'];
+      type LabelCreate = components['schemas']['EvaluationLabelCreate'];
+      type LabelUpdate = components['schemas']['EvaluationLabelUpdate'];
+      type LinkCreate = components['schemas']['EvaluationLinkCreate'];`,
     use: (names: string[]) => `import type { operations } from './api.ts';
       export type All = operations[${names.map((name) => `'${name}'`).join('|')}];`,
   },
@@ -90,6 +127,7 @@ const GENERATORS = [
       '[Job N]   [N] openapi.json',
       '[Job N] ✓ ./hey-api · N files · N',
     ],
+    schemas: importOfSchemas('./hey-api/index.ts'),
     use: (names: string[]) => `export { ${names} } from './hey-api/index.ts';`,
   },
   {
@@ -99,6 +137,7 @@ const GENERATORS = [
       '🍻 orval vN - A swagger client generator for typescript',
       '🎉 Run evaluations - Your OpenAPI spec has been converted into ready to use orval!',
     ],
+    schemas: importOfSchemas('./orval.ts'),
     use: (names: string[]) => `export { ${names} } from './orval.ts';`,
   },
   {
@@ -111,6 +150,7 @@ const GENERATORS = [
       'ℹ start generating your typescript api',
       '✔ api file "api.ts" created in ./swagger',
     ],
+    schemas: importOfSchemas('./swagger/api.ts'),
     use: (names: string[]) => `import { Api } from './swagger/api.ts';
       const { v1, openapiJson, health } = new Api();
       export const { ${names} } = { ...v1, ...openapiJson, ...health };`,
@@ -127,6 +167,16 @@ it.each(GENERATORS)(
 
     writeFileSync(join(folder, 'use.ts'), use(operations));
     expect(typeCheck(...STRICT.split(' '), '--types', '', 'use.ts')).toEqual(silent);
+  },
+);
+
+it.each(GENERATORS)(
+  'gives types to $tool that fit the bodies that the Worker accepts',
+  ({ tool, args, schemas }) => {
+    expect(runTool(tool, ...args).status).toBe(0);
+
+    writeFileSync(join(folder, 'bodies.ts'), `${schemas}${BODIES}`);
+    expect(typeCheck(...STRICT.split(' '), '--types', '', 'bodies.ts')).toEqual(silent);
   },
 );
 
@@ -152,26 +202,23 @@ it.each([
     call: `import { Api } from './swagger/api.ts';
       await new Api().v1.getEvaluationLabel('${LABEL}');`,
   },
-])(
-  'sends what a client of $tool calls to the Worker and to no other host',
-  async ({ tool, call }) => {
-    generate(tool);
-    const file = join(folder, `call-${tool}.ts`);
-    writeFileSync(file, call);
-    const fetched: string[] = [];
-    vi.stubGlobal('fetch', async (input: string | URL | Request) => {
-      fetched.push(input instanceof Request ? input.url : String(input));
-      return Response.json({});
-    });
+])('makes a client with $tool that calls the Worker and no other host', async ({ tool, call }) => {
+  generate(tool);
+  const file = join(folder, `call-${tool}.ts`);
+  writeFileSync(file, call);
+  const fetched: string[] = [];
+  vi.stubGlobal('fetch', async (input: string | URL | Request) => {
+    fetched.push(input instanceof Request ? input.url : String(input));
+    return Response.json({});
+  });
 
-    await import(file);
+  await import(file);
 
-    // A page of the Worker's own origin resolves a relative URL, which is all that orval writes.
-    expect(fetched.map((url) => new URL(url, origin).href)).toEqual([
-      `${origin}/v1/evaluation-label/${LABEL}`,
-    ]);
-  },
-);
+  // A page of the Worker's own origin resolves a relative URL, which is all that orval writes.
+  expect(fetched.map((url) => new URL(url, origin).href)).toEqual([
+    `${origin}/v1/evaluation-label/${LABEL}`,
+  ]);
+});
 
 type PostmanItem = {
   readonly item?: readonly PostmanItem[];
@@ -181,7 +228,7 @@ type Collection = PostmanItem & {
   readonly variable: readonly { readonly key: string; readonly value: string }[];
 };
 
-it('sends every request of a Postman collection to the Worker and to no other host', () => {
+it('makes a Postman collection whose requests all go to the Worker', () => {
   const { status } = runTool('openapi2postmanv2', '-s', 'openapi.json', '-o', 'postman.json');
   const collection: Collection = JSON.parse(readFileSync(join(folder, 'postman.json'), 'utf8'));
   const [baseUrl] = collection.variable;
