@@ -82,8 +82,8 @@ BEGIN
 	DELETE FROM `run_evaluation` WHERE `account_id` = NEW.`account_id` AND `id` = NEW.`evaluation_id`;
 	-- read: the notes hold no value.
 	DELETE FROM `deleted_evaluation`
-	WHERE (`account_id`, `evaluation_id`, `write_id`) IN (
-		SELECT `account_id`, `evaluation_id`, `write_id` FROM `deleted_evaluation`
+	WHERE (`account_id`, `evaluation_id`, `deleted_at`, `write_id`) IN (
+		SELECT `account_id`, `evaluation_id`, `deleted_at`, `write_id` FROM `deleted_evaluation`
 		WHERE `account_id` = NEW.`account_id` AND `deleted_at` < strftime('%Y-%m-%dT%H:%M:%fZ', NEW.`deleted_at`, '-7 days')
 		ORDER BY `deleted_at`
 		LIMIT 10

@@ -413,7 +413,7 @@ const KEY = {
 export const parameters = named({
   IfMatch: headerParameter(
     'if-match',
-    'Entity tags as they came in `ETag`: the update happens only if one of them is current; ' +
+    'Entity tags as they came in `ETag`: the write happens only if one of them is current; ' +
       'otherwise 412, also for the value that is stored. Weak tags never match; `*` matches ' +
       'every version. Without this header the last write wins.',
     IF_MATCH,
@@ -432,10 +432,9 @@ export const parameters = named({
   IdempotencyKey: headerParameter(
     'idempotency-key',
     "The caller's name for the write, 1 to 255 visible ASCII characters, in quotes or not. A " +
-      'repetition by the same `sub` stores nothing. A repeated update of an evaluation gets what ' +
-      'it stored, as long as the evaluation exists; one of a label is recognised ' +
-      "while it is the label's last. A repeated create, whose id is derived from the key, gets " +
-      "what exists now; a body's own `id` decides alone. `webhook-id` (Standard Webhooks) and " +
+      'repetition by the same `sub` stores nothing and gets what the write stored; of the update ' +
+      'of a label it is recognised while that is the last one. A repeated create gets what exists ' +
+      "now; a body's own `id` decides alone. `webhook-id` (Standard Webhooks) and " +
       '`svix-id` count as one.',
     KEY,
   ),
@@ -452,8 +451,9 @@ export const parameters = named({
   ),
 });
 
+const BAD_KEY = '`Idempotency-Key` is not 1 to 255 visible ASCII characters';
 const BAD_BODY =
-  '`Idempotency-Key` is not 1 to 255 visible ASCII characters. The body is incomplete or only ' +
+  `${BAD_KEY}. The body is incomplete or only ` +
   'a part (`Content-Range`), is not JSON in UTF-8, or is not an object';
 const BAD_IF_MATCH =
   '`If-Match` is neither `*` nor a list of entity tags in double quotes, or names over 100 versions';
@@ -464,6 +464,7 @@ export const NO_PRECONDITION =
 export const MALFORMED = {
   create: `${NO_PRECONDITION}; ${BAD_BODY}`,
   update: `${BAD_IF_MATCH}; a precondition other than \`If-Match\` is sent; ${BAD_BODY}`,
+  delete: `${BAD_IF_MATCH}; a precondition other than \`If-Match\` is sent; ${BAD_KEY}`,
   read: `${BAD_IF_MATCH}; \`If-Modified-Since\` or \`If-Unmodified-Since\` is sent`,
   page: (maxRows: number) =>
     `${NO_PRECONDITION}; \`limit\` is not a whole number from 1 to ${maxRows}; \`cursor\` is not one that came in ` +

@@ -23,12 +23,11 @@ export const info = {
     'the database answered, except a 404, has `x-d1-bookmark`: a read that sends it back sees ' +
     'at least that state.\n\n' +
     '**Headers.** Every response has `x-request-id`: quote it in a report. All are `no-store`, ' +
-    'except this document. Those with `ETag` are `no-transform` too: compression on the way ' +
-    'would make the tag weak, which `If-Match` never matches.\n\n' +
+    'except this document. Those with `ETag` are `no-transform` too, because ' +
+    'compression would make the tag weak.\n\n' +
     'UUIDs are accepted in either case and returned in lower case; `account_id`, `created_by` ' +
     'and `updated_by` are plain strings. Times are ISO 8601 in UTC. Browsers may call from the ' +
-    'origins that the deployment allows, also with the tracing headers `traceparent`, ' +
-    '`tracestate`, `baggage` and `sentry-trace`.',
+    'origins that the deployment allows.',
   contact: { name: 'Whoever operates this deployment' },
   license: { name: 'MIT', identifier: 'MIT' },
 };
@@ -63,7 +62,7 @@ export const bearerAuth = {
     'PS512, ES256, ES384, ES512 or EdDSA (Ed25519).\n\n' +
     'The claims `run_id` and `evaluation_id` restrict it to that run or evaluation; ' +
     'elsewhere the response is 404. With `run_id` it creates and lists in that run only, and ' +
-    'reads labels; with `evaluation_id` none of these. Such a token may be long-lived.',
+    'reads labels; with `evaluation_id` it does none of these, and deletes nothing.',
 };
 
 export const tag = { name: 'service', description: 'Needs no token.' };

@@ -64,8 +64,11 @@ async function send(
   if (/ByLink$/.test(operation))
     return sendToLink(operation, { headers, ...(body === undefined ? {} : { body }), to });
   const found = OPERATIONS.find(({ name }) => name === operation);
-  if (!found)
-    return to(await request(operation === 'getHealth' ? '/health' : '/openapi.json', { method }));
+  if (!found) {
+    const path = { getHealth: '/health', getDocument: '/openapi.json' }[operation];
+    if (path === undefined) throw new Error(`test/support/operations.ts has no ${operation}`);
+    return to(await request(path, { method }));
+  }
   const sent = await found.requestFor(
     await storeLabelled({ min_value: 1, max_value: 10 }),
     headers,
@@ -177,7 +180,7 @@ const PROVOKE: Record<number, Provoke> = {
         authorization: `Bearer ${await mintToken({ evaluation_id: crypto.randomUUID() })}`,
       },
     }),
-  405: (operation) => send(operation, { method: 'DELETE' }),
+  405: (operation) => send(operation, { method: 'PATCH' }),
   409: (operation) =>
     sendInTurn(operation, ({ repeatable }) =>
       repeatable ? [repeatable, { body: repeatable.conflicting }] : [],
@@ -268,7 +271,7 @@ describe('each example of a failure', () => {
       id: () => sendTwice('createEvaluation', { value: 6 }),
       key: () => sendTwice('createEvaluation', { value: 6 }, KEY),
     },
-    MethodNotAllowed: { public: () => send('getHealth', { method: 'DELETE' }) },
+    MethodNotAllowed: { public: () => send('getHealth', { method: 'PATCH' }) },
     PreconditionFailed: { stale: () => send(update, { headers: { 'if-match': '"x"' } }) },
     ContentTooLarge: { size: () => send(update, { body: 'x'.repeat(65_537) }) },
     UnsupportedMediaType: {
@@ -784,6 +787,7 @@ describe('the parameters', () => {
       getEvaluation: [...conditional, ...everywhere],
       updateEvaluation: ['header if-match', key, ...everywhere],
       updateEvaluationByPost: ['header if-match', key, ...everywhere],
+      deleteEvaluation: ['header if-match', key, ...everywhere],
       listReplacedValues: [...page, ...everywhere],
       createEvaluationLabel: [key, ...everywhere],
       listEvaluationLabels: [...page, ...everywhere],

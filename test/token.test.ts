@@ -351,9 +351,10 @@ describe.each(['secret', 'key set'] as const)('a Worker with a %s, in each opera
   };
 
   const expectAcceptedByEach = async (authorization: string) => {
-    const row = await storeEvaluation();
-    for (const { requestFor } of OPERATIONS) {
-      expect((await deployment.send(await requestFor(row, { authorization }))).ok).toBe(true);
+    for (const { name, requestFor } of OPERATIONS) {
+      const row = await storeEvaluation();
+      const { ok } = await deployment.send(await requestFor(row, { authorization }));
+      expect({ name, ok }).toEqual({ name, ok: true });
     }
   };
 

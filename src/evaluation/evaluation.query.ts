@@ -32,14 +32,14 @@ export const NOW = { now: param<string>() };
 
 /**
  * Returns SQL that is false for an attempt of a request that began before the evaluation was
- * deleted: it may not touch what was created under the id since. Reads the account's deletions
- * since the request began, usually none. The `+` keeps SQLite from reading all deletions of the id.
+ * deleted: it may not touch what was created under the id since. Reads a range of the primary key,
+ * usually empty.
  */
 export function isNotDeletedSince(p: Omit<In<typeof SCOPE & typeof NOW>, 'run_id'>): SQL<Truth> {
   const isSince = all(
     same(d.account_id, p.account),
+    same(d.evaluation_id, p.id),
     sql`${d.deleted_at} >= ${p.now}`,
-    sql`+${d.evaluation_id} = ${p.id}`,
   );
   return sql<Truth>`NOT ${some(d, isSince)}`;
 }

@@ -320,9 +320,22 @@ export const paths = {
       ...update,
       summary: 'Update run evaluation, for senders that can only POST',
       description:
-        'Exactly the update, for webhook and callback senders that can only `POST`; give them ' +
-        'a token restricted to the evaluation. In a payload, a field of an evaluation counts ' +
-        'as that field (an `id` that differs gets 422); unknown properties are ignored.',
+        'Exactly the update. Give the sender a token restricted to the evaluation. In a payload, ' +
+        'a field of an evaluation counts as that field (an `id` that differs gets 422); unknown ' +
+        'properties are ignored.',
+    }),
+    delete: api.operation(tag, 'deleteEvaluation', {
+      summary: 'Delete an evaluation',
+      description:
+        'With its history. Repeated it gets 404, with its `Idempotency-Key` 204 for seven days. ' +
+        'A request that began before the deletion and arrives after it changes nothing.',
+      parameters: [api.parameters.IfMatch, api.parameters.IdempotencyKey],
+      responses: {
+        204: api.empty('The evaluation and its history are deleted.'),
+        400: refusals.BadRequest.because(`${BAD_IDS}; ${api.MALFORMED.delete}.`),
+        404: refusals.NotFound,
+        412: refusals.PreconditionFailed,
+      },
     }),
   },
   '/v1/run/{run_id}/evaluation/{evaluation_id}/history': {

@@ -18,8 +18,9 @@ import {
   readIdempotencyKey,
   refusePreconditions,
 } from '../http/preconditions.ts';
-import { respondJson, respondResource, respondToRead } from '../http/response.ts';
+import { respond, respondJson, respondResource, respondToRead } from '../http/response.ts';
 import { createEvaluation } from './create.ts';
+import { deleteEvaluation } from './delete.ts';
 import { parseEvaluationCreate, parseEvaluationUpdate } from './input.ts';
 import {
   type EvaluationPath,
@@ -84,6 +85,14 @@ export function evaluationRoutes(requireAuth: RequireAuth, session: OpenSession)
   // The same for senders of webhooks and callbacks, most of which can only POST.
   routes.post(EVALUATION, requireAuth('updateEvaluationByPost'), session('write'), update);
 
+  routes.delete(EVALUATION, requireAuth('deleteEvaluation'), session('write'), async (c) => {
+    const context = operationContext(c);
+    const path = evaluationPath(c, c.req.param());
+    const write = await nameWrite(context, parseUpdatePreconditions(c));
+    await deleteEvaluation(context, path, write);
+    return respond(c, 204, null);
+  });
+
   routes.get(HISTORY, requireAuth('listReplacedValues'), session('read'), async (c) => {
     const path = evaluationPath(c, c.req.param());
     refusePreconditions(c);
@@ -100,7 +109,7 @@ export function evaluationRoutes(requireAuth: RequireAuth, session: OpenSession)
   });
 
   routes.all(EVALUATIONS, methodNotAllowed('GET, HEAD, POST'));
-  routes.all(EVALUATION, methodNotAllowed('GET, HEAD, POST, PUT'));
+  routes.all(EVALUATION, methodNotAllowed('DELETE, GET, HEAD, POST, PUT'));
   routes.all(HISTORY, methodNotAllowed('GET, HEAD'));
   return routes;
 }

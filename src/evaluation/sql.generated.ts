@@ -1,6 +1,7 @@
 // generated: do not edit. Written by `npm run sql` from the drizzle queries in src/evaluation/*.query.ts.
 import { type StatementOf, statement } from '../db/statement.ts';
 import type * as createQueries from './create.query.ts';
+import type * as deleteQueries from './delete.query.ts';
 import type * as readQueries from './read.query.ts';
 import type * as updateQueries from './update.query.ts';
 
@@ -48,7 +49,7 @@ export const createEvaluation: StatementOf<typeof createQueries.createEvaluation
 		AND NOT EXISTS (
 			SELECT 1
 			FROM deleted_evaluation d
-			WHERE (d.account_id = :account AND d.deleted_at >= :now AND + d.evaluation_id = :id)
+			WHERE (d.account_id = :account AND d.evaluation_id = :id AND d.deleted_at >= :now)
 		)
 	)
 	RETURNING
@@ -65,7 +66,7 @@ export const explainCreateEvaluation: StatementOf<typeof createQueries.explainCr
 		NOT EXISTS (
 			SELECT 1
 			FROM deleted_evaluation d
-			WHERE (d.account_id = :account AND d.deleted_at >= :now AND + d.evaluation_id = :id)
+			WHERE (d.account_id = :account AND d.evaluation_id = :id AND d.deleted_at >= :now)
 		) AS is_not_deleted,
 		l.archived_at, l.value_type, l.min_value, l.max_value, l.categories
 	FROM
@@ -90,6 +91,62 @@ export const explainCreateEvaluation: StatementOf<typeof createQueries.explainCr
 				FROM run_evaluation_history h
 				WHERE (h.account_id = e.account_id AND h.evaluation_id = e.id)
 			)
+		)
+`);
+
+export const deleteEvaluation: StatementOf<typeof deleteQueries.deleteEvaluation> = statement(`
+	INSERT INTO deleted_evaluation (account_id, evaluation_id, deleted_at, write_id)
+	SELECT
+		:account, :id,
+		iif(
+			strftime('%Y-%m-%dT%H:%M:%fZ', 'now') BETWEEN :now AND strftime('%Y-%m-%dT%H:%M:%fZ', :now, '+1 minute'),
+			strftime('%Y-%m-%dT%H:%M:%fZ', 'now'), :now
+		),
+		:write_id
+	WHERE (
+		EXISTS (
+			SELECT 1
+			FROM run_evaluation e
+			WHERE (
+				(
+					(e.account_id = :account AND e.id = :id AND e.run_id = :run_id)
+					AND NOT EXISTS (
+						SELECT 1
+						FROM deleted_evaluation d
+						WHERE (d.account_id = :account AND d.evaluation_id = :id AND d.deleted_at >= :now)
+					)
+				)
+				AND (
+					:versions IS NULL
+					OR coalesce(e.updated_at, e.created_at) IN (SELECT value FROM json_each(:versions))
+				)
+			)
+		)
+		AND NOT EXISTS (
+			SELECT 1
+			FROM deleted_evaluation d
+			WHERE (d.account_id = :account AND d.evaluation_id = :id AND d.write_id = :write_id)
+		)
+	)
+	RETURNING evaluation_id
+`);
+
+export const explainDeleteEvaluation: StatementOf<typeof deleteQueries.explainDeleteEvaluation> = statement(`
+	SELECT e.id, e.created_at, e.updated_at, d.deleted_at
+	FROM
+		(SELECT 1 WHERE changes() = 0 OR :alone)
+		LEFT JOIN run_evaluation e ON (
+			(e.account_id = :account AND e.id = :id AND e.run_id = :run_id)
+			AND NOT EXISTS (
+				SELECT 1
+				FROM deleted_evaluation d
+				WHERE (d.account_id = :account AND d.evaluation_id = :id AND d.deleted_at >= :now)
+			)
+		)
+		LEFT JOIN deleted_evaluation d ON (
+			d.account_id = :account
+			AND d.evaluation_id = :id
+			AND d.write_id = :write_id
 		)
 `);
 
@@ -154,7 +211,7 @@ export const explainUpdateEvaluation: StatementOf<typeof updateQueries.explainUp
 			AND NOT EXISTS (
 				SELECT 1
 				FROM deleted_evaluation d
-				WHERE (d.account_id = :account AND d.deleted_at >= :now AND + d.evaluation_id = :id)
+				WHERE (d.account_id = :account AND d.evaluation_id = :id AND d.deleted_at >= :now)
 			)
 		)
 		LEFT JOIN keyed_write w ON (
@@ -203,7 +260,7 @@ export const updateEvaluation: StatementOf<typeof updateQueries.updateEvaluation
 			AND NOT EXISTS (
 				SELECT 1
 				FROM deleted_evaluation d
-				WHERE (d.account_id = :account AND d.deleted_at >= :now AND + d.evaluation_id = :id)
+				WHERE (d.account_id = :account AND d.evaluation_id = :id AND d.deleted_at >= :now)
 			)
 		)
 		AND NOT (

@@ -111,6 +111,9 @@ const labelIds = ({ evaluation_label_id }: Row) => ({ id: evaluation_label_id })
 const EVALUATIONS_PATH = '/v1/run/{id}/evaluations';
 const EVALUATION_PATH = '/v1/run/{run_id}/evaluation/{evaluation_id}';
 
+/** An evaluation that is deleted, which a token for it alone may not do. */
+const DELETED: Resource = { ...LINKS, idsOf: EVALUATION.idsOf };
+
 const LINKS_PATH = `${EVALUATION_PATH}/links`;
 
 const NOT_JSON = { body: () => '{', error: 'The body must be valid JSON in UTF-8.' };
@@ -119,6 +122,11 @@ const BAD_KEY = {
   headers: { 'idempotency-key': 'a b' },
   error:
     'The header idempotency-key must be 1 to 255 visible ASCII characters without quotes inside; quotes around them are optional.',
+};
+
+const BAD_IF_MATCH = {
+  headers: { 'if-match': 'x' },
+  error: 'If-Match must be * or a list of entity tags in double quotes, as they came in ETag.',
 };
 
 /** A label of that id that allows any value, unless some account has one. */
@@ -169,10 +177,7 @@ const UPDATE = {
       body: () => ({}),
       error: 'The body must have the property value, a JSON number.',
     },
-    'If-Match without quotes': {
-      headers: { 'if-match': 'x' },
-      error: 'If-Match must be * or a list of entity tags in double quotes, as they came in ETag.',
-    },
+    'If-Match without quotes': BAD_IF_MATCH,
     'an Idempotency-Key with a space': BAD_KEY,
     'If-None-Match': {
       headers: { 'if-none-match': '*' },
@@ -274,6 +279,21 @@ const ENTRIES: readonly Operation[] = [
   },
   { name: 'updateEvaluation', method: 'PUT', ...UPDATE },
   { name: 'updateEvaluationByPost', method: 'POST', ...UPDATE },
+  {
+    name: 'deleteEvaluation',
+    method: 'DELETE',
+    path: EVALUATION_PATH,
+    resource: DELETED,
+    access: 'write',
+    evaluates: ['If-Match'],
+    success: 204,
+    missing: NOT_FOUND,
+    malformed: {
+      'If-Match without quotes': BAD_IF_MATCH,
+      'an Idempotency-Key with a space': BAD_KEY,
+    },
+    forbidden: {},
+  },
   {
     name: 'listReplacedValues',
     method: 'GET',

@@ -1,0 +1,38 @@
+/** Deletes an evaluation, with its history, in one statement that carries every condition. */
+import type { OperationContext } from '../db/connection.ts';
+import { versionOf, type Write } from '../db/write.ts';
+import { notFound, preconditionFailed, unexplained } from '../failure.ts';
+import { allows } from '../principal.ts';
+import type { EvaluationPath } from './read.ts';
+import * as sql from './sql.generated.ts';
+
+/**
+ * Deletes the evaluation. A retry, or for seven days a repetition with the same key, succeeds again
+ * and deletes nothing.
+ * @throws {Failure} `not_found` (also if the token is restricted to an evaluation),
+ * `precondition_failed` or `database_unavailable`.
+ */
+export async function deleteEvaluation(
+  { principal, connection, now }: OperationContext,
+  path: EvaluationPath,
+  { write_id, versions }: Write,
+): Promise<void> {
+  if (principal.evaluation !== undefined || !allows(principal, path)) throw notFound();
+  const params = {
+    ...path,
+    account: principal.account,
+    now,
+    write_id,
+    versions: versions === undefined ? null : JSON.stringify(versions),
+  };
+  const { row, explanation } = await connection.write(
+    sql.deleteEvaluation,
+    sql.explainDeleteEvaluation,
+    () => params,
+  );
+  if (row || explanation.deleted_at !== null) return;
+  if (explanation.id === null) throw notFound();
+  const version = versionOf(explanation);
+  if (!versions || versions.includes(version)) throw unexplained('delete');
+  throw preconditionFailed('evaluation', version);
+}

@@ -1,0 +1,355 @@
+/** deleteEvaluation: what goes and what stays, and that a late or repeated request does no harm. */
+import { describe, expect, it } from 'vitest';
+import { NOT_FOUND } from './support/answers.ts';
+import { countingD1, flakyD1, interceptD1 } from './support/d1.ts';
+import { linkTo, open, post } from './support/links.ts';
+import {
+  DB,
+  expectRefusal,
+  freshAccount,
+  get,
+  mintToken,
+  pathOf,
+  putValue,
+  type Row,
+  readEvaluation,
+  readHistory,
+  readRows,
+  readRun,
+  request,
+  storeEvaluation,
+  storeLabel,
+  worker,
+  workerWith,
+} from './support/worker.ts';
+
+type Sent = { claims?: object; headers?: Record<string, string> };
+
+const remove = async (row: Pick<Row, 'run_id' | 'id'>, { claims = {}, headers = {} }: Sent = {}) =>
+  request(pathOf(row), {
+    method: 'DELETE',
+    headers: { authorization: `Bearer ${await mintToken({ ...claims })}`, ...headers },
+  });
+
+const KEY = { headers: { 'idempotency-key': 'a' } };
+
+/** Creates an evaluation of that id and run again, under a label that is there. */
+const createAgain = async (row: Row, value = 2) =>
+  request(`/v1/run/${row.run_id}/evaluations`, {
+    method: 'POST',
+    body: JSON.stringify({ id: row.id, evaluation_label_id: row.evaluation_label_id, value }),
+  });
+
+/** Stores an evaluation whose label exists, so that it can be created again. */
+async function storeWithLabel(fields: Partial<Row> = {}): Promise<Row> {
+  const row = await storeEvaluation(fields);
+  await storeLabel({ id: row.evaluation_label_id, account_id: row.account_id });
+  return row;
+}
+
+const LOST = 'Network connection lost.';
+const lossy = (...fates: Parameters<typeof flakyD1>[2][]) => {
+  const { db, arrive } = flakyD1(DB, LOST, ...fates);
+  return { send: workerWith({ DB: db }), arrive };
+};
+
+const ID_WAS_DELETED = {
+  status: 409,
+  error:
+    'The evaluation with this id was deleted after this request began: send the create again if it shall exist again.',
+};
+
+/** The real database, with the rows that each call read and wrote. */
+function countingRows() {
+  const rows: { read: number; written: number }[] = [];
+  const db = interceptD1(DB, async (_, call) => {
+    const results = await call();
+    const metas = (results as D1Result[]).map(({ meta }) => meta);
+    const sum = (name: 'rows_read' | 'rows_written') =>
+      metas.reduce((total, meta) => total + meta[name], 0);
+    rows.push({ read: sum('rows_read'), written: sum('rows_written') });
+    return results;
+  });
+  return { db, rows };
+}
+
+const writesOf = (row: Row) =>
+  readRows('SELECT * FROM keyed_write WHERE evaluation_id = ?', row.id);
+
+describe('deleteEvaluation', () => {
+  it('deletes the evaluation with its history, in one call to D1, and nothing else', async () => {
+    const row = await storeEvaluation();
+    const sibling = await storeEvaluation({ run_id: row.run_id });
+    const foreign = await storeEvaluation({ ...row, account_id: freshAccount() });
+    await worker(await putKeyed(row, 4));
+    await worker(await putValue(sibling, 4));
+    const before = await readRun(row.run_id);
+    const { db, calls } = countingD1(DB);
+
+    const response = await workerWith({ DB: db })(await remove(row));
+
+    expect(response.status).toBe(204);
+    expect(await response.text()).toBe('');
+    expect(calls).toEqual(['batch']);
+    const isOfRow = ({ id, account_id }: Row) => id === row.id && account_id === row.account_id;
+    expect(await readRun(row.run_id)).toEqual(before.filter((one) => !isOfRow(one)));
+    expect(await readHistory(row.id)).toEqual([]);
+    expect(await writesOf(row)).toEqual([]);
+    expect(await readHistory(sibling.id)).toHaveLength(1);
+    expect(foreign.id).toBe(row.id);
+    for (const path of [pathOf(row), `${pathOf(row)}/history`])
+      await expectRefusal(await worker(await get(path)), NOT_FOUND);
+    await expectRefusal(await worker(await putValue(row, 5)), NOT_FOUND);
+  });
+
+  it('keeps a note that holds no value', async () => {
+    const row = await storeEvaluation({ account_id: freshAccount() });
+    await worker(await remove(row, { claims: { account_id: row.account_id } }));
+
+    const notes = await readRows<object>(
+      'SELECT * FROM deleted_evaluation WHERE account_id = ?',
+      row.account_id,
+    );
+
+    expect(notes.map((note) => Object.keys(note))).toEqual([
+      ['account_id', 'evaluation_id', 'deleted_at', 'write_id'],
+    ]);
+  });
+
+  it('ends the links to the evaluation', async () => {
+    const row = await storeEvaluation();
+    const { url } = await linkTo(row);
+    await worker(await remove(row));
+
+    expect((await worker(open(url))).status).toBe(404);
+    expect((await worker(post(url, { value: 7 }))).status).toBe(404);
+  });
+
+  it('is 404 with a token that is restricted to the evaluation, and deletes nothing', async () => {
+    const row = await storeEvaluation();
+
+    const response = await worker(await remove(row, { claims: { evaluation_id: row.id } }));
+
+    await expectRefusal(response, NOT_FOUND);
+    expect(await readEvaluation(row.id)).toEqual(row);
+  });
+
+  it('deletes only the version that If-Match names: otherwise 412 with the current ETag', async () => {
+    const row = await storeEvaluation();
+    const { headers } = await worker(await putValue(row, 4));
+    const etag = headers.get('etag') ?? '';
+    const stale = { headers: { 'if-match': `"${row.created_at}"` } };
+
+    const refused = await worker(await remove(row, stale));
+    expect(refused.status).toBe(412);
+    expect(refused.headers.get('etag')).toBe(etag);
+    expect((await readEvaluation(row.id))?.value).toBe(4);
+
+    const current = { headers: { 'if-match': `"x", ${etag}` } };
+    expect((await worker(await remove(row, current))).status).toBe(204);
+    expect(await readEvaluation(row.id)).toBe(null);
+  });
+
+  it('costs the same however often the id was used and deleted before, and so does each write', async () => {
+    const account_id = freshAccount();
+    const row = await storeEvaluation({ account_id });
+    const headers = { 'idempotency-key': 'b' };
+    await DB.prepare(
+      `INSERT INTO deleted_evaluation (account_id, evaluation_id, deleted_at, write_id)
+       WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 1000)
+       SELECT ?1, ?2, ?3, printf('%032x', n) FROM n`,
+    )
+      .bind(account_id, row.id, new Date(Date.now() - 3_600_000).toISOString())
+      .run();
+    await storeEvaluation(row);
+    const { db, rows } = countingRows();
+    const token = await mintToken({ account_id });
+
+    await workerWith({ DB: db })(await putValue(row, 9, token));
+    await workerWith({ DB: db })(await remove(row, { claims: { account_id }, headers }));
+    await workerWith({ DB: db })(await remove(row, { claims: { account_id }, headers }));
+
+    expect(rows).toEqual([
+      { read: 3, written: 2 },
+      { read: 9, written: 5 },
+      { read: 3, written: 0 },
+    ]);
+  });
+
+  it('costs the same however much was deleted before: ten notes go that are older than seven days', async () => {
+    const account_id = freshAccount();
+    const row = await storeEvaluation({ account_id });
+    await DB.prepare(
+      `INSERT INTO deleted_evaluation (account_id, evaluation_id, write_id, deleted_at)
+       WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 1000)
+       SELECT ?1, ?2, printf('%024x', n), '2026-01-01T00:00:00.000Z' FROM n`,
+    )
+      .bind(account_id, crypto.randomUUID())
+      .run();
+    await DB.prepare(`UPDATE deleted_evaluation SET deleted_at = ?2 WHERE account_id = ?1`)
+      .bind(account_id, new Date(Date.now() - 8 * 24 * 3600 * 1000).toISOString())
+      .run();
+    const { db, rows } = countingRows();
+
+    await workerWith({ DB: db })(await remove(row, { claims: { account_id } }));
+
+    const sql = 'SELECT 1 FROM deleted_evaluation WHERE account_id = ?';
+    expect(await readRows(sql, account_id)).toHaveLength(1000 - 10 + 1);
+    expect(rows).toEqual([{ read: 55, written: 14 }]);
+  });
+});
+
+describe('a deletion that is sent again', () => {
+  it.each([
+    [404, 'without a key', {}],
+    [204, 'with its Idempotency-Key', KEY],
+  ])('is %i %s', async (status, _, sent) => {
+    const row = await storeEvaluation();
+
+    expect((await worker(await remove(row, sent))).status).toBe(204);
+    expect((await worker(await remove(row, sent))).status).toBe(status);
+  });
+
+  it('is 204 if the response to its first attempt was lost after the commit', async () => {
+    const row = await storeEvaluation();
+
+    expect((await lossy('is lost', 'succeeds').send(await remove(row))).status).toBe(204);
+    expect(await readEvaluation(row.id)).toBe(null);
+  });
+
+  it('with its key leaves alone what was created under the id since, also after another deletion', async () => {
+    const row = await storeWithLabel();
+    await worker(await remove(row, KEY));
+    await worker(await createAgain(row));
+    expect((await worker(await remove(row, KEY))).status).toBe(204);
+    expect((await readEvaluation(row.id))?.value).toBe(2);
+
+    await worker(await remove(row, { headers: { 'idempotency-key': 'b' } }));
+    await worker(await createAgain(row));
+    expect((await worker(await remove(row, KEY))).status).toBe(204);
+    expect((await readEvaluation(row.id))?.value).toBe(2);
+  });
+
+  it('with the key of another author, or to another evaluation, is another deletion', async () => {
+    const [row, other] = [await storeEvaluation(), await storeEvaluation()];
+    await worker(await remove(row, KEY));
+
+    const reviewer = { claims: { sub: 'reviewer' }, ...KEY };
+    await expectRefusal(await worker(await remove(row, reviewer)), NOT_FOUND);
+    expect((await worker(await remove(other, KEY))).status).toBe(204);
+    expect(await readEvaluation(other.id)).toBe(null);
+  });
+
+  it('with a key that an update has is a deletion all the same', async () => {
+    const row = await storeEvaluation();
+    await worker(await putKeyed(row, 4));
+
+    expect((await worker(await remove(row, KEY))).status).toBe(204);
+    expect(await readEvaluation(row.id)).toBe(null);
+  });
+});
+
+describe('an attempt of a request that began before the deletion and arrives after it', () => {
+  it.each<[string, (row: Row) => Promise<Request>]>([
+    ['an update', (row) => putValue(row, 9)],
+    ['an update with a key', async (row) => putKeyed(row, 9)],
+    ['a deletion', (row) => remove(row)],
+    ['a deletion with a key', (row) => remove(row, KEY)],
+    ['a create of the same id', (row) => createAgain(row, row.value)],
+  ])('changes nothing and brings nothing back: %s', async (_, sent) => {
+    const row = await storeWithLabel();
+    const { send, arrive } = lossy('is late', 'is late', 'fails');
+    expect((await send(await sent(row))).status).toBe(503);
+    await worker(await remove(row, { claims: { sub: 'reviewer' } }));
+
+    await arrive();
+
+    expect(await readEvaluation(row.id)).toBe(null);
+    expect(await readHistory(row.id)).toEqual([]);
+  });
+
+  it.each<[string, (row: Row) => Promise<Request>]>([
+    ['an update', (row) => putValue(row, 9)],
+    ['an update with a key', async (row) => putKeyed(row, 9)],
+    ['a deletion', (row) => remove(row)],
+    ['a deletion with a key', (row) => remove(row, KEY)],
+    ['an update through a link', async (row) => post((await linkTo(row)).url, { value: 9 })],
+  ])('leaves alone what was created under the id since: %s', async (_, sent) => {
+    const row = await storeWithLabel();
+    const { send, arrive } = lossy('is late', 'fails');
+    expect((await send(await sent(row))).status).toBe(503);
+    await worker(await remove(row, { claims: { sub: 'reviewer' } }));
+    const created = await worker(await createAgain(row));
+    expect(created.status).toBe(201);
+
+    await arrive();
+
+    expect(await readEvaluation(row.id)).toEqual({
+      ...(await created.json<Row>()),
+      updated_at: null,
+    });
+    expect(await readHistory(row.id)).toEqual([]);
+  });
+
+  it('stores nothing, if its retry was stored before the deletion: a create', async () => {
+    const row = await storeWithLabel();
+    await worker(await remove(row));
+    const { send, arrive } = lossy('is late', 'succeeds');
+    expect((await send(await createAgain(row))).status).toBe(201);
+    await worker(await remove(row));
+
+    await arrive();
+
+    expect(await readEvaluation(row.id)).toBe(null);
+  });
+
+  it('may have begun while the deletion was on its way', async () => {
+    const row = await storeWithLabel();
+    const update = lossy('is late', 'fails');
+    const slow = interceptD1(DB, async (_, call) => {
+      expect((await update.send(await putValue(row, 9))).status).toBe(503);
+      return call();
+    });
+    expect((await workerWith({ DB: slow })(await remove(row))).status).toBe(204);
+    await worker(await createAgain(row));
+
+    await update.arrive();
+
+    expect((await readEvaluation(row.id))?.value).toBe(2);
+  });
+
+  it.each<[string, (row: Row) => Promise<Request>, { status: number; error: string }]>([
+    ['an update is 404', (row) => putValue(row, 9), NOT_FOUND],
+    ['a deletion is 404', (row) => remove(row), NOT_FOUND],
+    ['a create is 409', (row) => createAgain(row), ID_WAS_DELETED],
+  ])('says so: %s', async (_, sent, refusal) => {
+    const row = await storeWithLabel();
+    const db = interceptD1(DB, async (_, call) => {
+      await worker(await remove(row));
+      return call();
+    });
+
+    await expectRefusal(await workerWith({ DB: db })(await sent(row)), refusal);
+  });
+
+  it('is stored, if it is to another evaluation, or to one of another account with the same id', async () => {
+    const row = await storeEvaluation();
+    const other = await storeEvaluation();
+    const foreign = await storeEvaluation({ ...row, account_id: freshAccount() });
+    const token = await mintToken({ account_id: foreign.account_id });
+    const { send, arrive } = lossy('is late', 'is late', 'is late', 'is late', 'is late');
+    await send(await putValue(other, 9));
+    await send(await putValue(foreign, 9, token));
+    await worker(await remove(row));
+
+    await arrive();
+
+    const sql = 'SELECT value FROM run_evaluation WHERE id IN (?, ?) ORDER BY account_id';
+    expect(await readRows(sql, other.id, row.id)).toEqual([{ value: 9 }, { value: 9 }]);
+  });
+});
+
+async function putKeyed(row: Row, value: number): Promise<Request> {
+  const headers = { authorization: `Bearer ${await mintToken()}`, ...KEY.headers };
+  return request(pathOf(row), { body: JSON.stringify({ value }), headers });
+}
