@@ -42,8 +42,7 @@ function importsIn(text: string): string[] {
   const found: string[] = [];
   // Only nodes that import have a source, in whatever place of the tree they are.
   JSON.stringify(parseAst(text, { lang: 'ts' }), (key, node) => {
-    if (key === 'source' && node !== null)
-      found.push(typeof node.value === 'string' ? node.value : '?');
+    if (key === 'source' && node !== null) found.push(node.value ?? '?');
     return node;
   });
   return found;
@@ -51,11 +50,8 @@ function importsIn(text: string): string[] {
 
 /** The name by which a row allows an import: `../http/body.ts` is `http`, `hono/html` is `hono`. */
 function nameOf(imported: string, file: string): string {
-  if (!imported.startsWith('.')) return /^@[^/]+\/[^/]+|^[^/]+/.exec(imported)?.[0] ?? imported;
-  const path = posix.join(posix.dirname(file), imported);
-  return path.includes('/') && path.endsWith('.ts')
-    ? (path.split('/')[0] ?? '')
-    : path.replace(/\.ts$/, '');
+  if (!imported.startsWith('.')) return /^(?:@[^/]+\/)?[^/]+/.exec(imported)?.[0] ?? imported;
+  return posix.join(posix.dirname(file), imported).replace(/(\.ts|\/.*)$/, '');
 }
 
 function refusedIn(file: string, text: string): string[] {
