@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { measureCpu } from './cpu.ts';
 import { measureDistance } from './distance.ts';
 import { countInstructions } from './instructions.ts';
+import { measurePage } from './page.ts';
 import { measureScale } from './scale.ts';
 import { measureStartup } from './startup.ts';
 import { type Bundle, bundle, type Name, WORKERS } from './workers.ts';
@@ -21,6 +22,7 @@ const PARTS: { readonly [name: string]: Part } = {
   startup: measureStartup,
   distance: measureDistance,
   d1: (_, root) => measureScale(root),
+  page: measurePage,
   instructions: (made) => countInstructions(made, only),
 };
 const [, , asked, only] = process.argv;

@@ -109,7 +109,7 @@ async function measureNamed({ port, lines }: Database, token: string): Promise<s
     ];
     return `${name}: ${reads.toLocaleString('en')} rows read, ${latency.toFixed(2)} ms`;
   });
-  return `An update of an evaluation that was changed ${CHANGES.toLocaleString('en')} times in seven days, ${told.join('; ')}`;
+  return `An update of an evaluation that was changed ${CHANGES.toLocaleString('en')} times, ${told.join('; ')}.`;
 }
 
 export async function measureScale(root: string): Promise<string> {

@@ -12,7 +12,6 @@ export type Update = {
 };
 
 const BODY_MAX_BYTES = 64 * 1024;
-const WEEK_MS = 7 * 24 * 3600 * 1000;
 const JSON_MEDIA_TYPE = /^(?:application\/json|[\w!#$&^.-]+\/[\w!#$&^.+-]+\+json)[ \t]*(?:;|$)/i;
 const TAG = /[ \t]*(?:(W\/)?"([\x21\x23-\x7e\x80-\uffff]*)"[ \t]*)?(?:,|$)/y;
 const KEY = /^(?:"([\x21\x23-\x7e]{1,255})"|([\x21\x23-\x7e]{1,255}))$/;
@@ -45,8 +44,10 @@ export async function parseUpdate(request: Request, subject: string): Promise<Up
     versions: versions && JSON.stringify(versions),
     now: now.toISOString(),
     write_id:
-      key === undefined ? crypto.randomUUID().replaceAll('-', '') : await nameOf(subject, key),
-    since: key === undefined ? now.toISOString() : new Date(now.getTime() - WEEK_MS).toISOString(),
+      key === undefined
+        ? crypto.randomUUID().replaceAll('-', '').slice(8)
+        : await nameOf(subject, key),
+    since: key === undefined ? now.toISOString() : '~',
     is_repeatable: key === undefined && versions === null ? 1 : 0,
   };
 }

@@ -68,7 +68,7 @@ async function handle(request: Request, settings: Settings, state: State): Promi
 }
 
 function resultOf(explanation: Explanation, update: Update, subject: string): Row | Refusal {
-  const { is_own_write, is_repeatable, replaced_value, replaced_updated_at, ...rest } = explanation;
+  const { is_own_write, is_repeatable, earlier_value, earlier_updated_at, ...rest } = explanation;
   const { value_type, min_value, max_value, categories, ...row } = rest;
   if (row.id === null) return NOT_FOUND;
   const { value, versions } = update;
@@ -77,13 +77,13 @@ function resultOf(explanation: Explanation, update: Update, subject: string): Ro
   const changed = Object.keys(immutable).find((field) => immutable[field] !== stored[field]);
   const isImmutable = `${changed} cannot be changed: leave it out, or send it as it is stored.`;
   const isRetry = is_repeatable && row.value === value && row.updated_by === subject;
-  const [earlier_value, earlier_time] =
-    is_own_write || isRetry ? [row.value, row.updated_at] : [replaced_value, replaced_updated_at];
-  if (earlier_time !== null) {
+  const [written, updated_at] =
+    is_own_write || isRetry ? [row.value, row.updated_at] : [earlier_value, earlier_updated_at];
+  if (updated_at !== null) {
     if (changed !== undefined) return unprocessable(isImmutable);
-    if (earlier_value !== value)
-      return unprocessable(`The Idempotency-Key came before with the value ${earlier_value}.`);
-    return { ...row, value, updated_by: subject, updated_at: earlier_time };
+    if (written !== value)
+      return unprocessable(`The Idempotency-Key came before with the value ${written}.`);
+    return { ...row, value, updated_by: subject, updated_at };
   }
   const version = row.updated_at ?? row.created_at;
   if (versions !== null && !JSON.parse(versions).includes(version)) {
