@@ -91,7 +91,7 @@ CREATE TABLE `run_evaluation` (
 	`updated_by` text,
 	`updated_at` text,
 	`write_id` text DEFAULT (lower(hex(randomblob(12)))) NOT NULL,
-	PRIMARY KEY(`account_id`, `id`),
+	PRIMARY KEY(`account_id`, `run_id`, `created_at`, `id`),
 	CONSTRAINT "run_evaluation_account_id_is_bounded" CHECK("account_id" <> '' AND length("account_id") <= 255 AND octet_length("account_id") <= 1020),
 	CONSTRAINT "run_evaluation_id_is_uuid" CHECK("id" LIKE '________-____-____-____-____________' AND "id" NOT GLOB '*[^0-9a-f-]*' AND length(replace("id", '-', '')) = 32),
 	CONSTRAINT "run_evaluation_run_id_is_uuid" CHECK("run_id" LIKE '________-____-____-____-____________' AND "run_id" NOT GLOB '*[^0-9a-f-]*' AND length(replace("run_id", '-', '')) = 32),
@@ -107,7 +107,7 @@ CREATE TABLE `run_evaluation` (
 	CONSTRAINT "run_evaluation_write_id_is_bounded" CHECK(length("write_id") IN (24, 32) AND "write_id" NOT GLOB '*[^0-9a-f]*')
 ) STRICT, WITHOUT ROWID;
 --> statement-breakpoint
-CREATE INDEX `run_evaluation_by_run` ON `run_evaluation` (`account_id`,`run_id`,`created_at`,`id`);--> statement-breakpoint
+CREATE UNIQUE INDEX `run_evaluation_by_id` ON `run_evaluation` (`account_id`,`id`);--> statement-breakpoint
 CREATE TABLE `run_evaluation_history` (
 	`account_id` text NOT NULL,
 	`evaluation_id` text NOT NULL,

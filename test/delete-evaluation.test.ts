@@ -172,7 +172,7 @@ describe('deleteEvaluation', () => {
     expect(rows).toEqual([
       { read: 3, written: 2 },
       { read: 9, written: 5 },
-      { read: 3, written: 0 },
+      { read: 4, written: 0 },
     ]);
   });
 

@@ -111,22 +111,22 @@ describe('run_evaluation', () => {
     return results.map(({ detail }) => detail);
   };
 
-  it('finds an evaluation by its primary key', async () => {
+  it('finds an evaluation by its account and id', async () => {
     expect(
       await planOf(
         `UPDATE run_evaluation SET value = 1 WHERE id = 'a' AND run_id = 'b' AND account_id = 'c'`,
       ),
-    ).toEqual(['SEARCH run_evaluation USING PRIMARY KEY (account_id=? AND id=?)']);
+    ).toEqual([
+      'SEARCH run_evaluation USING COVERING INDEX run_evaluation_by_id (account_id=? AND id=?)',
+    ]);
   });
 
-  it('finds all evaluations of a run of an account by an index, in order', async () => {
+  it('finds all evaluations of a run of an account side by side, in order', async () => {
     expect(
       await planOf(
         `SELECT * FROM run_evaluation WHERE account_id = 'a' AND run_id = 'b' ORDER BY created_at, id`,
       ),
-    ).toEqual([
-      'SEARCH run_evaluation USING INDEX run_evaluation_by_run (account_id=? AND run_id=?)',
-    ]);
+    ).toEqual(['SEARCH run_evaluation USING PRIMARY KEY (account_id=? AND run_id=?)']);
   });
 });
 
