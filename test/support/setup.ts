@@ -1,7 +1,8 @@
-/** Applies the migrations before each file. */
+/** Applies the migrations before each file, and has a test print what it wrote to the console only if it fails. */
 import { applyD1Migrations, type D1Migration } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
 import { inject } from 'vitest';
+import { printIfFailed } from './console.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -15,4 +16,5 @@ declare module 'vitest' {
   }
 }
 
+printIfFailed();
 await applyD1Migrations(env.DB, inject('migrations'));
