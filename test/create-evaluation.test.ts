@@ -8,8 +8,10 @@ import {
   claims,
   DB,
   expectRefusal,
+  get,
   mintToken,
   pathOf,
+  present,
   putValue,
   type Row,
   readEvaluation,
@@ -17,6 +19,7 @@ import {
   readRun,
   request,
   type Send,
+  storeEvaluation,
   storeLabel,
   worker,
   workerWith,
@@ -414,4 +417,61 @@ describe('the id that a key gives', () => {
 
     expect((await response.json<Row>()).id).toBe(expected);
   });
+});
+
+describe('a create with the token of an evaluator', () => {
+  const evaluator_id = '018f4d3b-0001-7000-8000-000000000001';
+  const createWith = async (claims: Record<string, unknown>, content: object = {}) => {
+    const run = crypto.randomUUID();
+    const evaluation_label_id = await label({ account_id: 'shared' });
+    const body = { evaluation_label_id, value: 5, ...content };
+    return { run, response: await create(body, { run, token: await mintToken(claims) }) };
+  };
+
+  it('stores the evaluator as the author, and history names it', async () => {
+    const { response, run } = await createWith({
+      sub: 'judge',
+      evaluator_id: evaluator_id.toUpperCase(),
+    });
+    const row = present((await readRun(run))[0]);
+
+    expect(response.status).toBe(201);
+    expect(row).toMatchObject({ created_by: null, created_by_evaluator_id: evaluator_id });
+    await worker(await putValue(row, 7));
+    const history = await worker(await get(`${pathOf(row)}/history`));
+    expect(await history.json()).toMatchObject([
+      { value: 5, updated_by: evaluator_id, replaced_by: 'user-123' },
+    ]);
+  });
+
+  it('takes the evaluator from the token alone, never from a body', async () => {
+    const refusal = (field: string) =>
+      unprocessable(`${field} is set by the server: leave it out.`);
+    const others = { created_by_evaluator_id: crypto.randomUUID() };
+    const own = { created_by_evaluator_id: evaluator_id };
+
+    for (const [claims, content, field] of [
+      [{}, own, 'created_by_evaluator_id'],
+      [{ evaluator_id }, others, 'created_by_evaluator_id'],
+      [{ sub: 'judge', evaluator_id }, { created_by: 'judge' }, 'created_by'],
+    ] as const)
+      await expectRefusal((await createWith(claims, content)).response, refusal(field));
+    expect((await createWith({ evaluator_id }, { ...own, created_by: null })).response.status).toBe(
+      201,
+    );
+  });
+
+  it('names the subject of the token, not its evaluator, as the author of an update', async () => {
+    const row = await storeEvaluation();
+    await worker(await putValue(row, 7, await mintToken({ sub: 'judge', evaluator_id })));
+
+    expect(await readEvaluation(row.id)).toMatchObject({ value: 7, updated_by: 'judge' });
+  });
+
+  it.each([['judge'], [''], [null], [7], [[evaluator_id]]])(
+    'refuses a token whose evaluator_id is no UUID: %j',
+    async (broken) => {
+      expect((await createWith({ evaluator_id: broken })).response.status).toBe(401);
+    },
+  );
 });

@@ -1,7 +1,7 @@
 /** D1 failing: transient errors are retried for a bounded time, and a 200 is only given for a stored row. */
 import { describe, expect, it, vi } from 'vitest';
 import { databaseUnavailable, INTERNAL_ERROR, unprocessable } from './support/answers.ts';
-import { stillClock, until } from './support/clock.ts';
+import { hanging, stillClock, until } from './support/clock.ts';
 import { type Fate, flakyD1, interceptD1 } from './support/d1.ts';
 import { OPERATIONS } from './support/operations.ts';
 import {
@@ -275,7 +275,7 @@ describe('a database that never answers', () => {
     let calls = 0;
     const db = interceptD1(DB, () => {
       calls += 1;
-      return new Promise(() => {});
+      return hanging();
     });
     const token = await mintToken({ exp: claims({}, clock.now()).exp });
     const sent = await putValue(row, 9, token);

@@ -3,7 +3,7 @@ import { applyD1Migrations } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
 import { describe, expect, inject, it, vi } from 'vitest';
 import { databaseUnavailable, INTERNAL_ERROR } from './support/answers.ts';
-import { stillClock, until } from './support/clock.ts';
+import { hanging, stillClock, until } from './support/clock.ts';
 import { countingD1, flakyD1, interceptD1 } from './support/d1.ts';
 import { expectRefusal, request, workerWith } from './support/worker.ts';
 
@@ -65,7 +65,7 @@ describe('GET /health of a database that cannot answer', () => {
     const asked: string[] = [];
     const silent = interceptD1(env.DB, (method) => {
       asked.push(method);
-      return new Promise(() => {});
+      return hanging();
     });
     const answer = workerWith({ DB: silent }, clock)(await probe());
 

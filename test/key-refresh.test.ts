@@ -1,7 +1,7 @@
 /** Who waits for a refresh of the issuer's key set, for how long, and what an unknown key id may cost. */
 import { env } from 'cloudflare:workers';
 import { describe, expect, it, vi } from 'vitest';
-import { type StillClock, stillClock, until } from './support/clock.ts';
+import { hanging, type StillClock, stillClock, until } from './support/clock.ts';
 import { type KeyPair, keyPair } from './support/signer.ts';
 import {
   claims,
@@ -30,7 +30,7 @@ const keySet =
 const down = () => {
   throw new TypeError('Network connection lost.');
 };
-const hangs = () => new Promise<Response>(() => {});
+const hangs = () => hanging<Response>();
 
 /** An isolate that has the first key of its issuer, and a row to update. */
 async function start(version = env.CF_VERSION_METADATA) {

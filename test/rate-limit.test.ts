@@ -2,7 +2,7 @@
 import { env } from 'cloudflare:workers';
 import { describe, expect, it, vi } from 'vitest';
 import { RATE_LIMITED } from './support/answers.ts';
-import { stillClock, until } from './support/clock.ts';
+import { hanging, stillClock, until } from './support/clock.ts';
 import { OPERATIONS } from './support/operations.ts';
 import {
   expectRefusedUpdate,
@@ -103,7 +103,7 @@ describe('the limit of an account', () => {
   it('waits at most half a second for a limiter that does not answer', async () => {
     const { row } = await accountOf();
     const clock = stillClock();
-    const limit = vi.fn(() => new Promise<RateLimitOutcome>(() => {}));
+    const limit = vi.fn(() => hanging<RateLimitOutcome>());
     const claims = { account_id: row.account_id, exp: seconds(clock.now()) + 60 };
     const answer = workerWith(
       { RATE_LIMITER: { limit } },

@@ -2,7 +2,7 @@
 import { env } from 'cloudflare:workers';
 import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { invalidToken } from './support/answers.ts';
-import { type StillClock, stillClock, until } from './support/clock.ts';
+import { hanging, type StillClock, stillClock, until } from './support/clock.ts';
 import { type KeyPair, keyPair } from './support/signer.ts';
 import {
   claims,
@@ -180,7 +180,7 @@ describe('a key set with unusable keys', () => {
   it.each<[string, () => Promise<object> | object]>([
     ['a broken one', () => BROKEN],
     ['one without its material', () => ({ kty: 'RSA', kid: 'key-1' })],
-    ['a weak one', async () => (await keyPair('RS256', 'key-1', 1024)).jwk],
+    ['a weak one', async () => (await keyPair('RS256', 'key-1', { modulusLength: 1024 })).jwk],
     ['a symmetric one', () => ({ kty: 'oct', kid: 'key-1', k: 'c2VjcmV0' })],
     ['one of an unknown type', () => ({ kty: 'XYZ' })],
   ])('verifies with its good keys, whatever else is in it: %s', async (_, other) => {
@@ -342,8 +342,8 @@ describe('the edge cache', () => {
     const clock = stillClock();
     const remote = remoteJwks(keySet(first));
     const row = await storeEvaluation();
-    const match = vi.spyOn(caches.default, 'match').mockReturnValue(new Promise(() => {}));
-    const store = vi.spyOn(caches.default, 'put').mockReturnValue(new Promise(() => {}));
+    const match = vi.spyOn(caches.default, 'match').mockReturnValue(hanging());
+    const store = vi.spyOn(caches.default, 'put').mockReturnValue(hanging());
 
     const answer = put(remote.isolate(clock), clock, first, row);
     await until(() => expect(match).toHaveBeenCalled());
@@ -546,8 +546,8 @@ describe('an outage of the remote key set', () => {
   });
 
   it.each<[string, () => Response | Promise<Response>]>([
-    ['its headers', () => new Promise(() => {})],
-    ['its body', () => new Response(new ReadableStream({ pull: () => new Promise(() => {}) }))],
+    ['its headers', () => hanging()],
+    ['its body', () => new Response(new ReadableStream({ pull: () => hanging() }))],
   ])('begins after three seconds without %s', async (_, slow) => {
     const clock = stillClock();
     const remote = remoteJwks(slow);
@@ -566,7 +566,7 @@ describe('an outage of the remote key set', () => {
   it('does not delay a known key while the search for an unknown one is slow', async () => {
     const { clock, remote, send, row } = await warmIsolate(first);
     clock.advance(31);
-    remote.answers(() => new Promise(() => {}));
+    remote.answers(() => hanging());
 
     const search = put(send, clock, second, row, 2);
     await until(() => expect(remote.fetches()).toBe(2));
@@ -578,7 +578,7 @@ describe('an outage of the remote key set', () => {
 
   it('does not block other requests when the one that fetches is cut off', async () => {
     const clock = stillClock();
-    const remote = remoteJwks(() => new Promise<Response>(() => {}));
+    const remote = remoteJwks(() => hanging<Response>());
     // Its timers never fire, like those of a request that the platform has ended.
     const send = remote.isolate({ ...clock, after: () => () => {} });
     const row = await storeEvaluation();
@@ -598,7 +598,7 @@ describe('an outage of the remote key set', () => {
     remote.answers(down);
     clock.advance(10 * MINUTE);
     await put(send, clock, first, row, 2);
-    remote.answers(() => new Promise(() => {}));
+    remote.answers(() => hanging());
     clock.advance(30);
 
     const asking = put(send, clock, first, row, 3);

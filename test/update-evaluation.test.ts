@@ -1,6 +1,6 @@
-/** What an accepted update does, and what it can never do. */
+/** What an accepted update does, and what it can never do; by POST exactly as by PUT. */
 import { describe, expect, it } from 'vitest';
-import { NOT_FOUND } from './support/answers.ts';
+import { NOT_FOUND, unprocessable } from './support/answers.ts';
 import { stillClock } from './support/clock.ts';
 import { countingD1 } from './support/d1.ts';
 import {
@@ -11,9 +11,11 @@ import {
   pathOf,
   putValue,
   readEvaluation,
+  readHistory,
   request,
   seconds,
   storeEvaluation,
+  storeLabelled,
   worker,
   workerWith,
 } from './support/worker.ts';
@@ -218,5 +220,24 @@ describe('an evaluation that is missing or not yours', () => {
     );
 
     expect(new Set(answers.map((answer) => JSON.stringify(answer))).size).toBe(1);
+  });
+});
+
+describe('updateEvaluationByPost', () => {
+  it('answers POST exactly as PUT: same response, same preconditions, same history', async () => {
+    const row = await storeLabelled({ min_value: 1, max_value: 10 });
+    const post = async (value: number, headers: Record<string, string> = {}) =>
+      worker(
+        await request(pathOf(row), { method: 'POST', headers, body: JSON.stringify({ value }) }),
+      );
+
+    const posted = await post(5);
+    expect(posted.status).toBe(200);
+    const put = await worker(await putValue(row, 5));
+    expect(await put.json()).toEqual(await posted.json());
+    expect(put.headers.get('etag')).toBe(posted.headers.get('etag'));
+    expect((await post(6, { 'if-match': '"x"' })).status).toBe(412);
+    await expectRefusal(await post(11), unprocessable('value must be between 1 and 10.'));
+    expect(await readHistory(row.id)).toHaveLength(1);
   });
 });

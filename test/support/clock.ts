@@ -1,5 +1,5 @@
 /** A clock that a test moves, so that no test waits. */
-import { vi } from 'vitest';
+import { onTestFinished, vi } from 'vitest';
 import type { Clock } from '../../src/clock.ts';
 
 /** A clock that stands still until it is told to move on; nothing that waits on it takes real time. */
@@ -31,3 +31,14 @@ export function stillClock(start = new Date('2026-11-22T10:11:12.345Z')): StillC
 /** Waits until something has happened, for as long as a busy machine may need. */
 export const until = (happened: () => void) =>
   vi.waitFor(happened, { timeout: 20_000, interval: 5 });
+
+/**
+ * A promise that stays pending for as long as the test runs. It fails after that, because workerd reports each promise
+ * that nothing can settle any more ("Promise will never complete").
+ */
+export function hanging<T = never>(): Promise<T> {
+  const { promise, reject } = Promise.withResolvers<T>();
+  promise.catch(() => {});
+  onTestFinished(() => reject(new Error('the test is over')));
+  return promise;
+}

@@ -2,7 +2,17 @@
 import { createLinkKeys, type EvaluationLink, type Link } from '../../src/link/key.ts';
 import type { AccountId } from '../../src/principal.ts';
 import { LINK_SECRET } from './secret.ts';
-import { ACCOUNT, DB, pathOf, type Row, request, type Send, SUBJECT, worker } from './worker.ts';
+import {
+  ACCOUNT,
+  DB,
+  pathOf,
+  present,
+  type Row,
+  request,
+  type Send,
+  SUBJECT,
+  worker,
+} from './worker.ts';
 
 /** A link to the evaluation, made through the API by the sample account, or with this token. */
 export async function linkTo(
@@ -18,6 +28,9 @@ export async function linkTo(
   if (made.status !== 201) throw new Error(`no link: ${made.status} ${await made.text()}`);
   return made.json();
 }
+
+/** The key in the URL of a link. */
+export const keyOf = (url: string) => present(new URL(url).searchParams.get('key'));
 
 /** A request to the URL of a link, with the headers that are given and no other. */
 export const visit = (url: string, init: RequestInit = {}) => {

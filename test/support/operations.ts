@@ -11,7 +11,7 @@ import {
   LABEL_ID_IS_TAKEN,
   NOT_FOUND,
 } from './answers.ts';
-import { ACCOUNT, type Row, readRows, request, storeLabel } from './worker.ts';
+import { ACCOUNT, DB, newLabel, type Row, request } from './worker.ts';
 
 type Headers = Record<string, string | null>;
 
@@ -129,22 +129,33 @@ const BAD_IF_MATCH = {
   error: 'If-Match must be * or a list of entity tags in double quotes, as they came in ETag.',
 };
 
-/** A label of that id that allows any value, unless some account has one. */
-async function storeLabelUnlessThere(id: string, account_id: string): Promise<void> {
-  const there = await readRows('SELECT 1 FROM evaluation_label WHERE id = ?', id);
-  if (there.length === 0) await storeLabel({ id, account_id });
+/** Stores a label that allows any value in the account that the query finds, unless some account has one of that id. */
+async function storeLabelFor(query: string, params: string[], id: string): Promise<void> {
+  const { account_id: _, ...label } = newLabel({ id });
+  const columns = Object.keys(label);
+  const sql = `INSERT INTO evaluation_label (account_id, ${columns})
+    SELECT account_id, ${columns.map(() => '?')} FROM (${query})
+    WHERE NOT EXISTS (SELECT 1 FROM evaluation_label WHERE id = ?)`;
+  await DB.prepare(sql)
+    .bind(...Object.values(label), ...params, id)
+    .run();
 }
 
-/** The label that the row names: of the account of the suite, or shared for a row of another. */
+/** Stores the label that the row names: in the account of the suite, or shared for a row of another account. */
 const storeUsableLabel = ({ evaluation_label_id, account_id }: Row) =>
-  storeLabelUnlessThere(evaluation_label_id, account_id === ACCOUNT ? ACCOUNT : 'shared');
+  storeLabelFor(
+    'SELECT ? AS account_id',
+    [account_id === ACCOUNT ? ACCOUNT : 'shared'],
+    evaluation_label_id,
+  );
 
-/** The label of a stored evaluation, in its account; of a row that is not stored there is none. */
-async function storeLabelOf({ id, evaluation_label_id }: Row): Promise<void> {
-  const sql = 'SELECT account_id FROM run_evaluation WHERE id = ? AND evaluation_label_id = ?';
-  const [stored] = await readRows<Row>(sql, id, evaluation_label_id);
-  if (stored) await storeLabelUnlessThere(evaluation_label_id, stored.account_id);
-}
+/** Stores the label of a stored evaluation in its account. A row that is not stored gets none. */
+const storeLabelOf = ({ id, evaluation_label_id }: Row) =>
+  storeLabelFor(
+    'SELECT account_id FROM run_evaluation WHERE id = ? AND evaluation_label_id = ? LIMIT 1',
+    [id, evaluation_label_id],
+    evaluation_label_id,
+  );
 
 const creation =
   (change: object = {}) =>
@@ -450,11 +461,12 @@ const ENTRIES: readonly Operation[] = [
 export const fill = (template: string, ids: Record<string, string>) =>
   template.replaceAll(/\{(\w+)\}/g, (_, name: string) => ids[name] ?? '');
 
-/** Each operation with `requestFor`: a request about a stored row that it accepts, or one that differs from it. */
-export const OPERATIONS = ENTRIES.map((operation) => ({
-  ...operation,
-  requestFor: async (row: Row, headers: Headers = {}, change: Change = {}): Promise<Request> => {
-    await operation.prepare?.(row);
+/**
+ * Each operation with two ways to make a request about a row: `requestFor` stores what the operation needs besides the
+ * row, so that it accepts the request; `requestAlone` stores nothing, for a request that is refused without the database.
+ */
+export const OPERATIONS = ENTRIES.map((operation) => {
+  const requestAlone = async (row: Row, headers: Headers = {}, change: Change = {}) => {
     const { method, path, resource, body } = operation;
     const content = (change.body ?? body)?.(row);
     return request(`${fill(path, resource.idsOf(row))}${change.query ?? ''}`, {
@@ -464,5 +476,19 @@ export const OPERATIONS = ENTRIES.map((operation) => ({
         ? {}
         : { body: typeof content === 'string' ? content : JSON.stringify(content) }),
     });
-  },
-}));
+  };
+  const requestFor: typeof requestAlone = async (row, ...changes) => {
+    await operation.prepare?.(row);
+    return requestAlone(row, ...changes);
+  };
+  return { ...operation, requestAlone, requestFor };
+});
+
+/** Runs something for each operation, one after the other. The results have its name, so that a difference names it. */
+export async function byOperation<T>(
+  run: (operation: (typeof OPERATIONS)[number]) => T | Promise<T>,
+): Promise<Record<string, T>> {
+  const results: Record<string, T> = {};
+  for (const operation of OPERATIONS) results[operation.name] = await run(operation);
+  return results;
+}

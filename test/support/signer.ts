@@ -41,27 +41,48 @@ export type Signer = {
 
 export type KeyPair = Signer & { readonly jwk: JsonWebKey & { kid: string } };
 
-export async function keyPair(alg: Algorithm, kid: string, modulusLength = 2048): Promise<KeyPair> {
+/** A key pair. Two pairs of one algorithm differ, unless both are RSA keys of the same owner and length. */
+export async function keyPair(
+  alg: Algorithm,
+  kid: string,
+  { modulusLength = 2048, owner = 'the issuer' } = {},
+): Promise<KeyPair> {
   const { generate, sign } = ALGORITHMS[alg];
-  const pair = await crypto.subtle.generateKey({ ...generate, modulusLength }, true, [
-    'sign',
-    'verify',
-  ]);
-  if (!('publicKey' in pair)) throw new Error(`${alg} has no key pair`);
-  // As an issuer publishes it: without WebCrypto's own members.
-  const { ext: _, key_ops: __, alg: ___, ...jwk } = await exportJwk(pair.publicKey);
-  return { jwk: { ...jwk, kid }, ...signer({ alg, kid }, pair.privateKey, sign) };
+  const { publicJwk, privateJwk } =
+    'hash' in generate ? await rsaKeys(owner, modulusLength) : await newKeys(generate);
+  const key = await crypto.subtle.importKey('jwk', privateJwk, generate, false, ['sign']);
+  return { jwk: { ...publicJwk, kid }, ...signer({ alg, kid }, key, sign) };
 }
 
-export async function privateJwk(): Promise<JsonWebKey> {
-  const pair = await crypto.subtle.generateKey(ALGORITHMS.ES256.generate, true, ['sign', 'verify']);
-  if (!('privateKey' in pair)) throw new Error('no private key');
-  return exportJwk(pair.privateKey);
+type Keys = { readonly publicJwk: JsonWebKey; readonly privateJwk: JsonWebKey };
+
+async function newKeys(algorithm: Parameters<typeof crypto.subtle.generateKey>[0]): Promise<Keys> {
+  const pair = await crypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
+  if (!('publicKey' in pair)) throw new Error('no key pair');
+  return {
+    publicJwk: await exportJwk(pair.publicKey),
+    privateJwk: await exportJwk(pair.privateKey),
+  };
 }
 
+const made = new Map<string, Keys>();
+
+/** An RSA key takes up to half a second to make, so each owner has one of each length, for all algorithms. */
+async function rsaKeys(owner: string, modulusLength: number): Promise<Keys> {
+  const name = `${owner} ${modulusLength}`;
+  const keys = made.get(name) ?? (await newKeys({ ...ALGORITHMS.RS256.generate, modulusLength }));
+  made.set(name, keys);
+  return keys;
+}
+
+export const privateJwk = async (): Promise<JsonWebKey> =>
+  (await newKeys(ALGORITHMS.ES256.generate)).privateJwk;
+
+/** A key as an issuer publishes it: without WebCrypto's own members. */
 async function exportJwk(key: CryptoKey): Promise<JsonWebKey> {
-  const jwk = await crypto.subtle.exportKey('jwk', key);
-  if (jwk instanceof ArrayBuffer) throw new Error('not a JWK');
+  const exported = await crypto.subtle.exportKey('jwk', key);
+  if (exported instanceof ArrayBuffer) throw new Error('not a JWK');
+  const { ext: _, key_ops: __, alg: ___, ...jwk } = exported;
   return jwk;
 }
 

@@ -63,31 +63,50 @@ export const claims = (changed: Record<string, unknown> = {}, now = new Date()) 
   ...changed,
 });
 
+const { sign } = await hmac(SECRET);
+
 /** A token that the Worker under test accepts, unless its claims say otherwise. */
 export const mintToken = async (changed: Record<string, unknown> = {}, header: Header = {}) =>
-  (await hmac(SECRET)).sign(claims(changed), header);
+  sign(claims(changed), header);
 
 export type Row = EvaluationRow;
 
+/** The value, which has to be there: a test fails where a row or a header is missing. */
+export function present<T>(value: T | null | undefined): T {
+  if (value === null || value === undefined)
+    throw new Error('a value that should be there is missing');
+  return value;
+}
+
+/** A row that no other test knows, never updated unless `fields` say otherwise. */
+const newRow = (fields: Partial<Row>): Row => ({
+  id: crypto.randomUUID(),
+  account_id: ACCOUNT,
+  run_id: crypto.randomUUID(),
+  output_name: 'summary',
+  field_path: '$.text',
+  evaluation_label_id: crypto.randomUUID(),
+  value: 3,
+  created_by: 'user-7',
+  created_by_evaluator_id: crypto.randomUUID(),
+  created_at: '2026-01-02T03:04:05.678Z',
+  updated_by: null,
+  updated_at: null,
+  ...fields,
+});
+
 /** Stores a row that no other test knows, never updated unless `fields` say otherwise. */
 export async function storeEvaluation(fields: Partial<Row> = {}): Promise<Row> {
-  const row: Row = {
-    id: crypto.randomUUID(),
-    account_id: ACCOUNT,
-    run_id: crypto.randomUUID(),
-    output_name: 'summary',
-    field_path: '$.text',
-    evaluation_label_id: crypto.randomUUID(),
-    value: 3,
-    created_by: 'user-7',
-    created_by_evaluator_id: crypto.randomUUID(),
-    created_at: '2026-01-02T03:04:05.678Z',
-    updated_by: null,
-    updated_at: null,
-    ...fields,
-  };
-  await insert('run_evaluation', row);
+  const row = newRow(fields);
+  await insert('run_evaluation', row).run();
   return row;
+}
+
+/** Stores several such rows in one call. */
+export async function storeEvaluations(...all: Partial<Row>[]): Promise<Row[]> {
+  const rows = all.map(newRow);
+  await DB.batch(rows.map((row) => insert('run_evaluation', row)));
+  return rows;
 }
 
 /** A label as D1 has it, but for what never leaves it; its type may be one that the table refuses. */
@@ -98,30 +117,36 @@ export async function storeLabelled(
   label: Partial<Label>,
   fields: Partial<Row> = {},
 ): Promise<Row> {
-  const row = await storeEvaluation(fields);
-  await storeLabel({ id: row.evaluation_label_id, ...label });
+  const row = newRow(fields);
+  await DB.batch([
+    insert('run_evaluation', row),
+    insert('evaluation_label', newLabel({ id: row.evaluation_label_id, ...label })),
+  ]);
   return row;
 }
 
+/** A label of the sample account that no other test knows, never updated unless `fields` say otherwise. */
+export const newLabel = (fields: Partial<Label> = {}): Label => ({
+  id: crypto.randomUUID(),
+  account_id: ACCOUNT,
+  name: 'tone',
+  description: null,
+  value_type: 'continuous',
+  min_value: null,
+  max_value: null,
+  categories: null,
+  archived_at: null,
+  created_by: 'user-7',
+  created_at: '2026-01-02T03:04:05.678Z',
+  updated_by: null,
+  updated_at: null,
+  ...fields,
+});
+
 /** Stores a label of the sample account that no other test knows, never updated unless `fields` say otherwise. */
 export async function storeLabel(fields: Partial<Label> = {}): Promise<Label> {
-  const label: Label = {
-    id: crypto.randomUUID(),
-    account_id: ACCOUNT,
-    name: 'tone',
-    description: null,
-    value_type: 'continuous',
-    min_value: null,
-    max_value: null,
-    categories: null,
-    archived_at: null,
-    created_by: 'user-7',
-    created_at: '2026-01-02T03:04:05.678Z',
-    updated_by: null,
-    updated_at: null,
-    ...fields,
-  };
-  await insert('evaluation_label', label);
+  const label = newLabel(fields);
+  await insert('evaluation_label', label).run();
   return label;
 }
 
@@ -142,12 +167,12 @@ export const readLabel = (id: string, account_id = ACCOUNT) =>
 
 export const labelPathOf = ({ id }: { readonly id: string }) => `/v1/evaluation-label/${id}`;
 
-async function insert(table: string, row: object): Promise<void> {
+const insert = (table: string, row: object) => {
   const columns = Object.keys(row);
-  await DB.prepare(`INSERT INTO ${table} (${columns}) VALUES (${columns.map(() => '?')})`)
-    .bind(...Object.values(row))
-    .run();
-}
+  return DB.prepare(`INSERT INTO ${table} (${columns}) VALUES (${columns.map(() => '?')})`).bind(
+    ...Object.values(row),
+  );
+};
 
 const HISTORY = `SELECT evaluation_id, value, updated_by, updated_at, replaced_by, replaced_at FROM run_evaluation_history
   WHERE evaluation_id = ? ORDER BY replaced_at`;
@@ -159,8 +184,11 @@ export const readHistory = (id: string) => readRows<ReplacedRow>(HISTORY, id);
 const COLUMNS = `id, account_id, run_id, output_name, field_path, evaluation_label_id, value, created_by,
   created_by_evaluator_id, created_at, updated_by, updated_at`;
 
+const EVALUATION = `SELECT ${COLUMNS} FROM run_evaluation WHERE id = ?`;
+const RUN = `SELECT ${COLUMNS} FROM run_evaluation WHERE run_id = ? ORDER BY id`;
+
 export const readEvaluation = async (id: string): Promise<Row | null> =>
-  (await readRows<Row>(`SELECT ${COLUMNS} FROM run_evaluation WHERE id = ?`, id))[0] ?? null;
+  (await readRows<Row>(EVALUATION, id))[0] ?? null;
 
 /** Each entry was replaced by what the next one, and at last the row, says was set: by whom, and when. */
 export function expectUnbroken(history: ReplacedRow[], row: Row | null): void {
@@ -182,10 +210,11 @@ export async function request(
   }: Omit<RequestInit, 'headers'> & { headers?: Record<string, string | null> } = {},
 ): Promise<Request> {
   const all = {
-    authorization: `Bearer ${await mintToken()}`,
+    authorization: headers['authorization'] ?? null,
     'content-type': 'application/json',
     ...headers,
   };
+  if (headers['authorization'] === undefined) all.authorization = `Bearer ${await mintToken()}`;
   const sent = Object.entries(all).filter(
     (header): header is [string, string] => header[1] !== null,
   );
@@ -211,40 +240,52 @@ const COMMON_HEADERS = {
   'x-content-type-options': 'nosniff',
 };
 
-/** The whole response of a refusal: status, headers and body, and nothing else. */
-export async function expectRefusal(
-  response: Response,
-  refusal: { status: number; error: string; headers?: Record<string, string> },
-): Promise<void> {
+export type Refusal = {
+  readonly status: number;
+  readonly error: string;
+  readonly headers?: Readonly<Record<string, string>>;
+};
+
+/** A refusal as `readRefusal` returns it. */
+export const refusalAs = ({ status, error, headers }: Refusal) => ({
+  status,
+  headers: { ...COMMON_HEADERS, ...headers },
+  body: { error },
+});
+
+/** The status, headers and body of a response, without the request id and the bookmark, which must be well-formed. */
+export async function readRefusal(response: Response) {
   const {
     'x-request-id': requestId,
     'x-d1-bookmark': bookmark,
     ...headers
   } = Object.fromEntries(response.headers);
-  expect({ status: response.status, headers, body: await response.json() }).toEqual({
-    status: refusal.status,
-    headers: { ...COMMON_HEADERS, ...refusal.headers },
-    body: { error: refusal.error },
-  });
   expect(requestId).toMatch(/^[\w.:-]+$/);
   expect(bookmark ?? BOOKMARK_EXAMPLE).toMatch(/^[0-9a-f-]{59}$/);
+  return { status: response.status, headers, body: await response.json() };
+}
+
+/** Compares the whole of a response with a refusal: status, headers and body, and nothing else. */
+export async function expectRefusal(response: Response, refusal: Refusal): Promise<void> {
+  expect(await readRefusal(response)).toEqual(refusalAs(refusal));
 }
 
 const BOOKMARK_EXAMPLE = '00000000-00000000-00000000-00000000000000000000000000000000';
 
 /** All evaluations of a run, whoever's. */
-export const readRun = (runId: string) =>
-  readRows<Row>(`SELECT ${COLUMNS} FROM run_evaluation WHERE run_id = ? ORDER BY id`, runId);
+export const readRun = (runId: string) => readRows<Row>(RUN, runId);
 
 /** Everything that a request about a row could have changed. */
 export async function stateOf({ id, run_id, evaluation_label_id }: Row) {
-  const [run, row, history, label, labels] = await Promise.all([
-    readRun(run_id),
-    readRows(`SELECT ${COLUMNS} FROM run_evaluation WHERE id = ?`, id),
-    readHistory(id),
-    readRows('SELECT * FROM evaluation_label WHERE id = ?', evaluation_label_id),
-    readRows('SELECT count(*) AS count FROM evaluation_label'),
+  const statement = (sql: string, ...params: string[]) => DB.prepare(sql).bind(...params);
+  const results = await DB.batch([
+    statement(RUN, run_id),
+    statement(EVALUATION, id),
+    statement(HISTORY, id),
+    statement('SELECT * FROM evaluation_label WHERE id = ?', evaluation_label_id),
+    statement('SELECT count(*) AS count FROM evaluation_label'),
   ]);
+  const [run, row, history, label, labels] = results.map((result) => result.results);
   return { run, row, history, label, labels };
 }
 
@@ -252,7 +293,7 @@ export async function stateOf({ id, run_id, evaluation_label_id }: Row) {
 export async function expectRefusedUpdate(
   row: Row,
   sent: Request,
-  refusal: Parameters<typeof expectRefusal>[1],
+  refusal: Refusal,
   send: Send = worker,
 ): Promise<void> {
   const before = await stateOf(row);

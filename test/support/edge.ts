@@ -1,0 +1,48 @@
+/** Writes from edges whose clocks differ, all at one moment, and what is stored of them. */
+import { stillClock } from './clock.ts';
+import {
+  claims,
+  DB,
+  mintToken,
+  pathOf,
+  type Row,
+  readEvaluation,
+  readHistory,
+  request,
+  type Send,
+  workerWith,
+} from './worker.ts';
+
+/** A transient error of D1: the Worker sends the call again. */
+export const LOST = 'Network connection lost.';
+
+export const NOW = stillClock().now();
+
+/** A Worker whose clock is so many seconds ahead, with a way to the database of its own. */
+export function edge(secondsAhead = 0, db: D1Database = DB): Send {
+  const clock = stillClock(NOW);
+  clock.advance(secondsAhead);
+  return workerWith({ DB: db }, clock);
+}
+
+/** A token that is valid at that moment, and so many seconds later. */
+export const mintTokenAt = (changed: Record<string, unknown>, secondsLater = 0) =>
+  mintToken({ exp: claims({}, NOW).exp + secondsLater, ...changed });
+
+type Put = { readonly sub?: string; readonly headers?: Readonly<Record<string, string>> };
+
+/** An update of a row at that moment. */
+export async function updateOf(
+  row: Row,
+  value: number,
+  { sub = 'user-a', headers = {} }: Put = {},
+): Promise<Request> {
+  return request(pathOf(row), {
+    body: JSON.stringify({ value }),
+    headers: { authorization: `Bearer ${await mintTokenAt({ sub })}`, ...headers },
+  });
+}
+
+/** The values of a row, from the oldest to the present one. */
+export const valuesOf = async (row: Row) =>
+  [...(await readHistory(row.id)), await readEvaluation(row.id)].map((entry) => entry?.value);

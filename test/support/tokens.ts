@@ -1,0 +1,56 @@
+/**
+ * What the tests of tokens share: an issuer with one key pair, claims that it signs, Workers that accept its tokens, and
+ * the sentences that a refused caller reads. All of it at one moment, so that no test depends on the real time.
+ */
+import { stillClock } from './clock.ts';
+import { type KeyPair, keyPair } from './signer.ts';
+import { claims, mintToken, type Send, seconds, workerWith } from './worker.ts';
+
+export const NOT_A_JWT = 'The bearer token is not a well-formed JWT.';
+export const SIGNATURE = "The token's signature does not verify.";
+export const ALGORITHM = "The token's algorithm is not accepted here.";
+export const KIND = 'The token is a JWT of another kind (typ).';
+export const UNKNOWN_KEY = 'The token is signed with a key that is not known here.';
+export const AUDIENCE = 'The token is meant for another audience.';
+export const NO_ACCESS_TOKEN = 'The token is an ID or refresh token: send an access token.';
+export const filled = (claim: string) => `The token's claim ${claim} must be a non-empty string.`;
+
+export const ISSUER = 'https://issuer.example';
+
+const NOW = stillClock().now();
+
+/** The moment of these tests, in seconds since 1970. */
+export const now = seconds(NOW);
+
+/** Claims for the sample account from the issuer, valid for ten minutes. */
+export const scoped = (changed: Record<string, unknown> = {}) =>
+  claims({ iss: ISSUER, aud: 'run-evaluation', ...changed }, NOW);
+
+/** The key pair of the issuer. */
+export const pair: KeyPair = await keyPair('ES256', 'key-1');
+
+/** A Worker at the moment of these tests. */
+export const workerNow = (settings: Parameters<typeof workerWith>[0]): Send =>
+  workerWith(settings, stillClock(NOW));
+
+/** A Worker that verifies tokens with these keys. */
+export const workerWithKeys = (keys: object[], settings: Partial<Env> = {}): Send =>
+  workerNow({
+    JWT_SECRET: '',
+    JWT_JWKS: JSON.stringify({ keys }),
+    JWT_ISSUER: ISSUER,
+    JWT_AUDIENCE: 'run-evaluation',
+    ...settings,
+  });
+
+/** A token that is exactly so long. */
+export async function mintLong(characters: number): Promise<string> {
+  const pad = (length: number) => mintToken({ pad: 'x'.repeat(length) });
+  const short = await pad(0);
+  // Three bytes of a claim are four characters of a token.
+  const token = await pad(Math.floor(((characters - short.length) * 3) / 4));
+  const next = await pad(Math.floor(((characters - short.length) * 3) / 4) + 1);
+  const found = [token, next].find(({ length }) => length === characters);
+  if (found === undefined) throw new Error(`no token of ${characters} characters`);
+  return found;
+}

@@ -1,0 +1,138 @@
+/** What a write costs: calls to D1, and the rows that it reads and writes. */
+import { describe, expect, it } from 'vitest';
+import { NOT_FOUND } from './support/answers.ts';
+import { countingD1, interceptD1 } from './support/d1.ts';
+import { edge, updateOf } from './support/edge.ts';
+import {
+  DB,
+  expectRefusal,
+  pathOf,
+  type Row,
+  readEvaluation,
+  request,
+  storeEvaluation,
+  storeLabel,
+  workerWith,
+} from './support/worker.ts';
+
+describe('the cost of a write', () => {
+  it('reads three rows and writes two for an update of a row that was changed 10,000 times', async () => {
+    const row = await storeEvaluation({ value: 1 });
+    await fillHistory(row, 10_000);
+    const { rows, calls } = countingRows();
+
+    await edge(0, rows.db)(await updateOf(row, 5));
+
+    expect(calls()).toEqual([{ rows_read: 3, rows_written: 2 }]);
+  });
+
+  it('costs the same with a key for a row that was changed 300,000 times, and one written row more', async () => {
+    const row = await storeEvaluation({ value: 1 });
+    await fillHistory(row, 300_000);
+    const { rows, calls } = countingRows();
+    const headers = { 'idempotency-key': 'a' };
+
+    await edge(0, rows.db)(await updateOf(row, 5, { headers }));
+    await edge(1)(await updateOf(row, 7));
+    await edge(2, rows.db)(await updateOf(row, 5, { headers }));
+
+    expect(calls()).toEqual([
+      { rows_read: 3, rows_written: 3 },
+      { rows_read: 8, rows_written: 0 },
+    ]);
+    expect((await readEvaluation(row.id))?.value).toBe(7);
+  });
+
+  it('reads four rows and writes two for a create', async () => {
+    const row = await storeEvaluation();
+    await storeLabel({ id: row.evaluation_label_id });
+    const { rows, calls } = countingRows();
+    const body = JSON.stringify({ evaluation_label_id: row.evaluation_label_id, value: 5 });
+
+    await workerWith({ DB: rows.db })(
+      await request(`/v1/run/${row.run_id}/evaluations`, { method: 'POST', body }),
+    );
+
+    expect(calls()).toEqual([{ rows_read: 4, rows_written: 2 }]);
+  });
+
+  it('calls D1 once for any write, accepted or refused', async () => {
+    const row = await storeEvaluation({ value: 1 });
+    await storeLabel({ id: row.evaluation_label_id, min_value: 0, max_value: 10 });
+    const id = crypto.randomUUID();
+    const create = (more: object) => ({
+      method: 'POST',
+      body: JSON.stringify({ id, evaluation_label_id: row.evaluation_label_id, value: 5, ...more }),
+    });
+    const collection = `/v1/run/${row.run_id}/evaluations`;
+    const cases: [number, string, Parameters<typeof request>[1]][] = [
+      [200, pathOf(row), { body: '{"value":2}' }],
+      [200, pathOf(row), { body: '{"value":2}' }],
+      [404, pathOf({ ...row, id }), { body: '{"value":2}' }],
+      [412, pathOf(row), { body: '{"value":2}', headers: { 'if-match': '"x"' } }],
+      [422, pathOf(row), { body: '{"value":11}' }],
+      [422, pathOf(row), { body: '{"value":2,"output_name":"x"}' }],
+      [201, collection, create({})],
+      [200, collection, create({})],
+      [409, collection, create({ value: 6 })],
+      [404, collection, create({ id: crypto.randomUUID(), evaluation_label_id: id })],
+      [422, collection, create({ id: crypto.randomUUID(), value: 11 })],
+    ];
+
+    for (const [status, path, init] of cases) {
+      const { db, calls } = countingD1(DB);
+      const response = await workerWith({ DB: db })(await request(path, init));
+      expect({ status: response.status, calls }).toEqual({ status, calls: ['batch'] });
+    }
+  });
+
+  it('calls D1 again if nothing explains a refusal, and answers 500 if that call explains nothing either', async () => {
+    const row = { ...(await storeEvaluation({ value: 1 })), id: crypto.randomUUID() };
+    const send = (unexplained: number) => {
+      const { db, calls } = countingD1(DB);
+      const silent = interceptD1(db, async (method, call) => {
+        const results = await call();
+        if (calls.length > unexplained) return results;
+        const nothing = { ...(Array.isArray(results) ? results[0] : results), results: [] };
+        return method === 'batch' ? [nothing, nothing] : nothing;
+      });
+      return { calls, send: workerWith({ DB: silent }) };
+    };
+
+    const once = send(1);
+    await expectRefusal(
+      await once.send(await request(pathOf(row), { body: '{"value":2}' })),
+      NOT_FOUND,
+    );
+    expect(once.calls).toEqual(['batch', 'all']);
+    expect((await send(2).send(await request(pathOf(row), { body: '{"value":2}' }))).status).toBe(
+      500,
+    );
+  });
+});
+
+/** A row that was changed so many times in the last days, by statements of its own. */
+async function fillHistory(row: Row, entries: number): Promise<void> {
+  await DB.prepare(
+    `INSERT INTO run_evaluation_history (account_id, evaluation_id, value, updated_by, updated_at, replaced_by, replaced_at, write_id)
+     WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < ?1)
+     SELECT ?2, ?3, n, 'someone', strftime('%Y-%m-%dT%H:%M:%fZ', '2026-11-22T00:00:00.000Z', n || ' seconds'), 'someone',
+       strftime('%Y-%m-%dT%H:%M:%fZ', '2026-11-22T00:00:00.000Z', (n + 1) || ' seconds'), lower(hex(randomblob(16))) FROM n`,
+  )
+    .bind(entries, row.account_id, row.id)
+    .run();
+}
+
+/** The real database, with what each call cost. */
+function countingRows() {
+  const costs: { rows_read: number; rows_written: number }[] = [];
+  const db = interceptD1(DB, async (_, call) => {
+    const results = await call();
+    const metas = (results as D1Result[]).map(({ meta }) => meta);
+    const sum = (name: 'rows_read' | 'rows_written') =>
+      metas.reduce((total, meta) => total + meta[name], 0);
+    costs.push({ rows_read: sum('rows_read'), rows_written: sum('rows_written') });
+    return results;
+  });
+  return { rows: { db }, calls: () => costs };
+}
