@@ -14,6 +14,7 @@ import {
   labelPathOf,
   labelSent,
   mintToken,
+  present,
   readLabel,
   request,
   type Send,
@@ -109,7 +110,7 @@ describe('createEvaluationLabel', () => {
 
     const absent = { description: null, min_value: null, max_value: null, categories: null };
     expect(got).toMatchObject({ ...absent, ...content });
-    expect(labelSent((await readLabel(id)) ?? (await storeLabel()))).toEqual(got);
+    expect(labelSent(present(await readLabel(id)))).toEqual(got);
   });
 
   const NEEDED = 'The body must have the properties name, a string, and value_type.';
@@ -304,7 +305,7 @@ describe('a repeated create of a label', () => {
       description: null,
       archived_at: expect.any(String),
     });
-    expect(await again.json()).toEqual(labelSent(stored ?? (await storeLabel())));
+    expect(await again.json()).toEqual(labelSent(present(stored)));
   });
 
   it.each<[string, object]>([

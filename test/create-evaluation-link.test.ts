@@ -2,7 +2,7 @@
 import { describe, expect, it, vi } from 'vitest';
 import { INTERNAL_ERROR, NOT_FOUND, unprocessable } from './support/answers.ts';
 import { stillClock } from './support/clock.ts';
-import { linkTo, post } from './support/links.ts';
+import { keyOf, linkTo, post } from './support/links.ts';
 import { SECRET } from './support/secret.ts';
 import {
   claims,
@@ -10,6 +10,7 @@ import {
   expectRefusedUpdate,
   mintToken,
   pathOf,
+  present,
   readEvaluation,
   request,
   SUBJECT,
@@ -229,13 +230,12 @@ describe('createEvaluationLink', () => {
     const link = await linkTo(await storeEvaluation());
     const lines = logged.mock.calls.flat().map(String);
 
-    expect(JSON.parse(lines.at(-1) ?? '')).toMatchObject({
+    expect(JSON.parse(present(lines.at(-1)))).toMatchObject({
       operation: 'createEvaluationLink',
       link: link.id,
       status: 201,
     });
-    for (const part of link.url.split('key=')[1]?.split('.') ?? [])
-      expect(lines.join()).not.toContain(part);
+    for (const part of keyOf(link.url).split('.')) expect(lines.join()).not.toContain(part);
   });
 
   it('has authors of up to 320 characters, which the row holds', async () => {

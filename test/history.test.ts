@@ -6,6 +6,7 @@ import {
   DB,
   expectUnbroken,
   mintToken,
+  present,
   putValue,
   readEvaluation,
   readHistory,
@@ -139,7 +140,7 @@ describe('a console or a seed script', () => {
 
     await sql('UPDATE run_evaluation SET value = 4 WHERE id = ?', row.id);
 
-    const updatedAt = (await readEvaluation(row.id))?.updated_at ?? '';
+    const updatedAt = present(present(await readEvaluation(row.id)).updated_at);
     expect(updatedAt >= before).toBe(true);
     expect(updatedAt <= new Date().toISOString()).toBe(true);
   });

@@ -2,7 +2,7 @@
 import { describe, expect, it, vi } from 'vitest';
 import { INTERNAL_ERROR, invalidToken, LINK_NOT_FOUND } from './support/answers.ts';
 import { stillClock } from './support/clock.ts';
-import { answer, BROWSER, linkTo, open, post, signedLink, visit } from './support/links.ts';
+import { answer, BROWSER, keyOf, linkTo, open, post, signedLink, visit } from './support/links.ts';
 import { LINK_SECRET, SECRET } from './support/secret.ts';
 import { hmac, keyPair, unsigned } from './support/signer.ts';
 import {
@@ -12,6 +12,7 @@ import {
   expectRefusedUpdate,
   mintToken,
   pathOf,
+  present,
   type Row,
   readEvaluation,
   request,
@@ -38,7 +39,6 @@ const payload = (row: Row, changed: object = {}) => ({
 const signed = async (row: Row, changed: object = {}, header: object = {}, secret = LINK_SECRET) =>
   (await hmac(secret)).sign(payload(row, changed), { ...HEADER, ...header });
 
-const keyOf = (url: string) => new URL(url).searchParams.get('key') ?? '';
 const parts = async (row: Row) => (await signed(row)).split('.');
 
 const HOSTILE: Record<string, (row: Row) => Promise<string | undefined>> = {
@@ -220,7 +220,7 @@ describe('a key of a link', () => {
     expect((await send(post(url, { value: 8 }))).status).toBe(200);
     clock.advance(left());
     await expectRefusedUpdate(
-      (await readEvaluation(row.id)) ?? row,
+      present(await readEvaluation(row.id)),
       post(url, { value: 9 }),
       LINK_NOT_FOUND,
       send,

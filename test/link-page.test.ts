@@ -8,6 +8,7 @@ import {
   DB,
   expectRefusal,
   pathOf,
+  present,
   putValue,
   type Row,
   readEvaluation,
@@ -36,7 +37,7 @@ const textOf = (html: string) =>
     .replaceAll(/<[^>]+>/g, ' ')
     .replaceAll(/\s+/g, ' ');
 
-const versionIn = (html: string) => /name="version" value="([^"]*)"/.exec(html)?.[1] ?? '';
+const versionIn = (html: string) => present(/name="version" value="([^"]*)"/.exec(html)?.[1]);
 const buttonsIn = (html: string) =>
   [...html.matchAll(/<button name="value" value="([^"]*)"[^>]*>(.*?)<\/button>/g)].map(
     ([, value, name]) => [value, name],
@@ -74,7 +75,7 @@ describe('the page of a link, to the letter', () => {
 
     const { html } = await pageOf(open(url));
 
-    const at = row.updated_at ?? '';
+    const at = present(row.updated_at);
     const inWords = /<time[^>]*>([^<]*)</.exec(html)?.[1];
     expect(mainOf(html)).toBe(`
 <h1 dir="auto">Tone</h1>
@@ -267,7 +268,7 @@ describe('the page of a link', () => {
 
     const { headers, html } = await pageOf(open(url));
 
-    const style = /<style>(.*?)<\/style>/s.exec(html)?.[1] ?? '';
+    const style = present(/<style>(.*?)<\/style>/s.exec(html)?.[1]);
     const hash = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(style));
     const base64 = btoa(String.fromCharCode(...new Uint8Array(hash)));
     const { 'x-request-id': _, 'x-d1-bookmark': __, ...rest } = Object.fromEntries(headers);

@@ -12,6 +12,7 @@ import {
   expectRefusedUpdate,
   mintToken,
   pathOf,
+  present,
   type Row,
   readEvaluation,
   request,
@@ -31,7 +32,7 @@ describe('revokeEvaluationLink', () => {
     const row = await storeEvaluation();
     const { id, url } = await linkTo(row);
     expect((await worker(post(url, { value: 7 }))).status).toBe(200);
-    const stored = (await readEvaluation(row.id)) ?? row;
+    const stored = present(await readEvaluation(row.id));
 
     const response = await worker(await revoke(row, id));
 
@@ -40,7 +41,7 @@ describe('revokeEvaluationLink', () => {
     await expectRefusedUpdate(stored, post(url, { value: 9 }), LINK_NOT_FOUND);
     await expectRefusedUpdate(stored, post(url, { value: 9 }), LINK_NOT_FOUND, workerWith({}));
     expect((await worker(open(url))).status).toBe(404);
-    expect((await worker(answer(url, stored.updated_at ?? '', '9'))).status).toBe(404);
+    expect((await worker(answer(url, present(stored.updated_at), '9'))).status).toBe(404);
     expect(await readEvaluation(row.id)).toEqual(stored);
   });
 
@@ -74,7 +75,7 @@ describe('revokeEvaluationLink', () => {
     const { id, url } = await linkTo(row);
     const sent = () => post(url, { value: 7 }, { 'idempotency-key': 'k' });
     await worker(sent());
-    const stored = (await readEvaluation(row.id)) ?? row;
+    const stored = present(await readEvaluation(row.id));
 
     await worker(await revoke(row, id));
 

@@ -7,6 +7,7 @@ import {
   claims,
   expectRefusedUpdate,
   mintToken,
+  present,
   putValue,
   seconds,
   storeEvaluation,
@@ -157,7 +158,7 @@ describe('a repeated token', () => {
     await get(token);
     expect(count()).toBe(511);
 
-    await get(others[0] ?? '');
+    await get(present(others[0]));
     await get(token);
     expect(count()).toBe(513);
   });

@@ -4,13 +4,14 @@ import { env } from 'cloudflare:workers';
 import { describe, expect, it, vi } from 'vitest';
 import { LINK_NOT_FOUND, unprocessable } from './support/answers.ts';
 import { flakyD1 } from './support/d1.ts';
-import { linkTo, post, visit } from './support/links.ts';
+import { keyOf, linkTo, post, visit } from './support/links.ts';
 import { REQUESTS } from './support/senders.ts';
 import {
   DB,
   expectRefusedUpdate,
   expectUnbroken,
   pathOf,
+  present,
   putValue,
   readEvaluation,
   readHistory,
@@ -262,7 +263,7 @@ describe('an update by a link', () => {
     await worker(post(url, { value: 7 }, key));
 
     await expectRefusedUpdate(
-      (await readEvaluation(row.id)) ?? row,
+      present(await readEvaluation(row.id)),
       post(url, { value: 8 }, key),
       unprocessable(
         'The Idempotency-Key was sent to this evaluation before, with the value 7: send a new key with a new value.',
@@ -336,7 +337,7 @@ describe('an update by a link', () => {
     const body = frame.replace('""', `"${'x'.repeat(256 * 1024 - frame.length)}"`);
 
     expect((await worker(post(url, body))).status).toBe(200);
-    await expectRefusedUpdate((await readEvaluation(row.id)) ?? row, post(url, `${body} `), {
+    await expectRefusedUpdate(present(await readEvaluation(row.id)), post(url, `${body} `), {
       status: 413,
       error: 'The body must be at most 262144 bytes.',
     });
@@ -402,7 +403,7 @@ describe('an update by a link', () => {
       evaluation: row.id,
       link: id,
     });
-    for (const secret of [...(url.split('key=')[1]?.split('.') ?? []), '4321.5', 'a secret'])
+    for (const secret of [...keyOf(url).split('.'), '4321.5', 'a secret'])
       expect(text).not.toContain(secret);
   });
 });

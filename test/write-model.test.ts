@@ -16,6 +16,7 @@ import {
   expectUnbroken,
   mintToken,
   pathOf,
+  present,
   type Row,
   readEvaluation,
   readHistory,
@@ -140,8 +141,8 @@ class World {
 
   private async version(precondition: 'current' | 'stale'): Promise<string> {
     if (precondition === 'stale') return this.row.created_at;
-    const stored = await readEvaluation(this.row.id);
-    return stored?.updated_at ?? this.row.created_at;
+    const { updated_at, created_at } = present(await readEvaluation(this.row.id));
+    return updated_at ?? created_at;
   }
 }
 
