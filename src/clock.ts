@@ -29,6 +29,23 @@ export async function withTimeout<T>(
   }
 }
 
+/** How long a request waits before it looks again whether work that several share has ended. */
+const POLL_MS = 10;
+
+/**
+ * Waits while work runs that several requests share, for so long at most. Each request waits with
+ * timers of its own and awaits no promise of another: workerd cancels what a request does when its
+ * caller disconnects, and writes a warning for each promise that it leaves behind.
+ */
+export async function waitWhile(
+  clock: Clock,
+  milliseconds: number,
+  isRunning: () => boolean,
+): Promise<void> {
+  const end = clock.now().getTime() + milliseconds;
+  while (isRunning() && clock.now().getTime() < end) await clock.sleep(POLL_MS);
+}
+
 export const systemClock: Clock = {
   now: () => new Date(),
   sleep: (milliseconds) => scheduler.wait(milliseconds),

@@ -4,7 +4,7 @@
  * turn the server `/` into `//v1/…`: a request, with its token, to a host named `v1`.
  */
 import { waitUntil } from 'cloudflare:workers';
-import { type Clock, withTimeout } from './clock.ts';
+import { type Clock, waitWhile, withTimeout } from './clock.ts';
 import { connect } from './db/connection.ts';
 import { countNewestMigration } from './db/sql.generated.ts';
 import { databaseUnavailable, Failure, lacksMigrations, messageOf } from './failure.ts';
@@ -46,18 +46,21 @@ export function serviceRoutes(
     });
   });
 
-  let probe: { readonly at: number; readonly failure: Promise<Failure | undefined> } | undefined;
+  let probe: Probe | undefined;
 
   routes.get('/health', async (c) => {
     c.get('log').operation = 'getHealth';
     const at = clock.now().getTime();
     if (!probe || Math.abs(at - probe.at) >= HEALTH_SECONDS * 1000) {
-      probe = { at, failure: probeDatabase(db, clock) };
-      // It belongs to the isolate: a caller that disconnects must not take it from the others who wait for it.
-      waitUntil(probe.failure);
+      probe = { at, result: undefined };
+      // It belongs to the isolate: a caller that disconnects must not take it from the others who
+      // wait for it.
+      waitUntil(runProbe(probe, db, clock));
     }
-    const failure = await withTimeout(clock, HEALTH_WAIT_MS, probe.failure).catch(asFailure);
-    if (failure) throw failure;
+    const awaited = probe;
+    await waitWhile(clock, HEALTH_WAIT_MS, () => awaited.result === undefined);
+    const result = awaited.result ?? databaseUnavailable(5, 'the probe was ended');
+    if (result !== 'ok') throw result;
     return respondJson(c, 200, { status: 'ok' });
   });
 
@@ -79,13 +82,19 @@ function prepareDocument({ openapi, servers, ...rest }: OpenApiDocument) {
   };
 }
 
-/** Returns what is wrong with the database, or undefined. Never rejects. */
-async function probeDatabase(db: D1Database, clock: Clock): Promise<Failure | undefined> {
+type Probe = { readonly at: number; result: 'ok' | Failure | undefined };
+
+async function runProbe(probe: Probe, db: D1Database, clock: Clock): Promise<void> {
+  probe.result = await probeDatabase(db, clock);
+}
+
+/** Returns what is wrong with the database, or `ok`. Never rejects. */
+async function probeDatabase(db: D1Database, clock: Clock): Promise<'ok' | Failure> {
   try {
     // A stranger's bookmark could be from the future, so the probe reads none and returns none.
     const probe = connect(db, clock, 'first-unconstrained').read(countNewestMigration, {});
     const [row] = await withTimeout(clock, HEALTH_TIMEOUT_MS, probe);
-    return row?.applied === 1 ? undefined : lacksMigrations('the newest is not applied');
+    return row?.applied === 1 ? 'ok' : lacksMigrations('the newest is not applied');
   } catch (thrown) {
     const hasNone = messageOf(thrown).includes('no such table: d1_migrations');
     return hasNone ? lacksMigrations('none is applied') : asFailure(thrown);

@@ -1,13 +1,13 @@
 /**
  * The key set of an issuer as one isolate keeps it; README.md draws the states. A refresh belongs to the isolate and not
  * to the request that starts it: `waitUntil` keeps it going when that caller disconnects, and every request waits for it
- * with a timer of its own. The trade: a removed key verifies for KEY_SET_FRESH_SECONDS more, or for
+ * with timers of its own. The trade: a removed key verifies for KEY_SET_FRESH_SECONDS more, or for
  * KEY_SET_STALE_SECONDS while the issuer cannot be reached. The issuer is not trusted before status,
  * size and shape of its answer are checked, and neither the issuer nor the edge cache may hold a
  * request up for longer than its time.
  */
 import { waitUntil } from 'cloudflare:workers';
-import { type Clock, withTimeout } from '../clock.ts';
+import { type Clock, waitWhile, withTimeout } from '../clock.ts';
 import { Failure, messageOf } from '../failure.ts';
 import type { RemoteKeySource } from '../settings.ts';
 import { type Found, findKeys, type KeySet, readRemoteJwks } from './jwks.ts';
@@ -36,7 +36,6 @@ type Fetched = { readonly json: string; readonly keys: KeySet; readonly fetchedA
 type State = {
   readonly kind: keyof typeof STATE_SECONDS;
   readonly at: number;
-  readonly settled?: Promise<void>;
 };
 
 /** @throws {Failure} `keys_unavailable` where the issuer has not answered, and what is kept does not decide. */
@@ -90,22 +89,23 @@ export function createRemoteJwks(source: RemoteKeySource, clock: Clock): FindKey
     }
   }
 
-  /** The refresh that runs, or a new one; undefined right after a failure. */
-  function refresh(notBefore: number): Promise<void> | undefined {
-    if (stateNow() === 'failed') return undefined;
-    if (stateNow() === 'refreshing') return state.settled;
+  /** Starts a refresh, unless one is running or the last one has just failed. */
+  function startRefresh(notBefore: number): void {
+    if (stateNow() === 'failed' || stateNow() === 'refreshing') return;
+    const mine: State = { kind: 'refreshing', at: now() };
+    state = mine;
     const settled = fetchNewer(notBefore).then((kind) => {
-      // One that was given up may settle late: the state is another's by then.
+      // A refresh that was given up may settle late: the state belongs to another refresh by then.
       if (state === mine) state = { kind, at: now() };
     });
-    const mine: State = { kind: 'refreshing', at: now(), settled };
-    state = mine;
     waitUntil(settled);
-    return settled;
   }
 
-  const wait = (settled: Promise<void> | undefined, milliseconds: number) =>
-    withTimeout(clock, milliseconds, Promise.resolve(settled)).catch(() => undefined);
+  /** Waits until the refresh that is running has ended, for so long at most. */
+  function waitForRefresh(milliseconds: number): Promise<void> {
+    const awaited = state;
+    return waitWhile(clock, milliseconds, () => state === awaited && stateNow() === 'refreshing');
+  }
 
   function unavailable(): Failure {
     return new Failure(
@@ -125,14 +125,15 @@ export function createRemoteJwks(source: RemoteKeySource, clock: Clock): FindKey
     const youngSince = asked - KEY_SET_REFRESH_SECONDS * 1000 + 1;
 
     if (usable() && !isYounger(KEY_SET_REFRESH_SECONDS)) {
-      const settled = refresh(youngSince);
+      startRefresh(youngSince);
       if (!isYounger(KEY_SET_FRESH_SECONDS) && fault === undefined)
-        await wait(settled, STALE_WAIT_MS);
+        await waitForRefresh(STALE_WAIT_MS);
     }
     // Twice: the first may have begun before the token came, or may have been ended by the platform.
     for (let attempt = 1; attempt <= 2 && !isDecided(); attempt += 1) {
       if (stateNow() === 'refreshed') await clock.sleep(stateEndsInMs());
-      await wait(refresh(usable() ? asked : youngSince), stateEndsInMs());
+      startRefresh(usable() ? asked : youngSince);
+      await waitForRefresh(stateEndsInMs());
     }
     if (!isDecided()) throw unavailable();
     return find();

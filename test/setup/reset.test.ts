@@ -73,7 +73,7 @@ const send = (path: string, init: RequestInit = {}) =>
 const advance = async (seconds: number) =>
   (await send(`/test/advance?seconds=${seconds}`, { method: 'POST' })).text();
 const readState = async () =>
-  (await (await send('/test/state')).json()) as { received: number; timers: number };
+  (await (await send('/test/state')).json()) as Record<'received' | 'timers' | 'looking', number>;
 
 const tokenOf = (kid: string) =>
   new SignJWT({ account_id: 'acc_a' })
@@ -105,10 +105,10 @@ const UNAVAILABLE = { status: 503, retryAfter: '5' };
 
 /** Sends honest requests. Resolves once each of them waits in the Worker; `answers` resolves once they are answered. */
 async function startToAsk(kid: string, count = 1) {
-  const { timers } = await readState();
+  const { looking } = await readState();
   const answers = Promise.all(Array.from({ length: count }, () => ask(kid)));
   await until(async () =>
-    expect((await readState()).timers).toBeGreaterThanOrEqual(timers + count),
+    expect((await readState()).looking).toBeGreaterThanOrEqual(looking + count),
   );
   return { answers };
 }

@@ -8,11 +8,16 @@ import { createApp } from '../../src/app.ts';
 import type { Clock } from '../../src/clock.ts';
 
 const POLL_MS = 5;
+/** A request that sleeps no longer than this looks again and again whether work has ended. */
+const LOOK_MS = 10;
 
 let start: number | undefined;
 let advancedMs = 0;
-/** Requests received and timers set so far: a test waits for them instead of for time to pass. */
-const state = { received: 0, timers: 0 };
+/**
+ * Requests received and timers set so far, and how many requests are looking now or were when their
+ * caller left: a test waits for these numbers instead of for time to pass.
+ */
+const state = { received: 0, timers: 0, looking: 0 };
 
 function now(): number {
   // Outside of a request workerd has no time.
@@ -23,6 +28,13 @@ function now(): number {
 const clock: Clock = {
   now: () => new Date(now()),
   async sleep(milliseconds) {
+    if (milliseconds <= LOOK_MS) {
+      // The clock stands still, but the work goes on.
+      state.looking += 1;
+      await scheduler.wait(POLL_MS);
+      state.looking -= 1;
+      return;
+    }
     state.timers += 1;
     const end = now() + milliseconds;
     while (now() < end) await scheduler.wait(POLL_MS);
