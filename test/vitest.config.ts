@@ -21,7 +21,7 @@ export default defineConfig(
   async ({ mode }): Promise<ViteUserConfig> => ({
     root,
     test: {
-      // The Worker writes one log line a request: shown only for a test that fails.
+      // For the tests in Node: support/console.ts does the same in workerd, and faster.
       silent: 'passed-only',
       // The tests in Node wait for other processes most of the time.
       maxWorkers: 2,
@@ -49,9 +49,11 @@ export default defineConfig(
             restoreMocks: true,
             // For a machine that is busy with other things; nothing here waits for time to pass.
             testTimeout: mode === 'random' ? 600_000 : 30_000,
+            hookTimeout: 30_000,
             // Each test has rows of its own, so the files may share an isolate, which saves its start for each.
             isolate: false,
             setupFiles: ['test/support/setup.ts'],
+            globalSetup: ['test/support/quiet.node.ts'],
             provide: {
               migrations: await readD1Migrations(`${root}/drizzle`),
               properties: mode === 'random' ? random() : FIXED,

@@ -1,0 +1,39 @@
+/**
+ * Makes a passing run fail if the runtime printed something: a warning that comes with each run hides the one that
+ * matters. Vitest loads this file in its main process, where its plugin passes on what workerd writes. What the Worker
+ * writes to the console is not part of that (console.ts).
+ */
+import { stripVTControlCharacters } from 'node:util';
+
+/** Messages that a test causes on purpose. */
+const EXPECTED = [
+  // The Worker refuses a key that is not of ASCII. workerd warns of such a header only if a test sets it, not if it
+  // comes over a wire.
+  /^A header value for "(?:idempotency-key|webhook-id|svix-id)" contains non-ASCII characters: "ké"/,
+];
+
+const isFromRuntime = () => /vitest-plugin|miniflare/.test(new Error().stack ?? '');
+
+/** Vitest calls this once, before the first test. */
+export function setup(): void {
+  const printed: string[] = [];
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.write = new Proxy(stream.write, {
+      apply: (write, _, args) => {
+        if (isFromRuntime()) {
+          const text = stripVTControlCharacters(String(args[0]));
+          if (EXPECTED.some((message) => message.test(text))) return true;
+          printed.push(text);
+        }
+        return Reflect.apply(write, stream, args);
+      },
+    });
+  }
+  process.on('exit', (code) => {
+    if (code !== 0 || printed.length === 0) return;
+    process.exitCode = 1;
+    console.error(
+      `All tests passed, but the runtime printed this. Change the test that causes it:\n${printed.join('')}`,
+    );
+  });
+}
