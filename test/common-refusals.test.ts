@@ -29,18 +29,19 @@ async function expectRefused(
 }
 
 const refusalsOf = (kind: 'malformed' | 'forbidden') =>
-  OPERATIONS.flatMap(({ name, requestFor, [kind]: refused }) =>
+  OPERATIONS.flatMap(({ name, requestAlone, requestFor, [kind]: refused }) =>
     Object.entries(refused).map(([what, { error, ...change }]) => ({
       name,
       what,
       error,
-      requestFor: (row: Row) => requestFor(row, {}, change),
+      requestFor: (row: Row) =>
+        kind === 'malformed' ? requestAlone(row, {}, change) : requestFor(row, {}, change),
     })),
   );
 
 describe('a malformed request', () => {
   it.each(refusalsOf('malformed'))(
-    'is refused by $name with 400, before D1 is asked: $what',
+    '$name refuses with 400, before it asks D1: $what',
     async ({ error, requestFor }) => {
       expect(await expectRefused({ status: 400, error }, requestFor)).toEqual([]);
     },
@@ -50,10 +51,10 @@ describe('a malformed request', () => {
     [...operation.path.matchAll(/\{(\w+)\}/g)].map(([, id = '']) => ({ ...operation, id })),
   );
   it.each(pathIds)(
-    'is refused by $name with 400, before D1 is asked: a path whose $id is no UUID',
-    async ({ id, path, resource, requestFor }) => {
+    '$name refuses with 400, before it asks D1: a path whose $id is no UUID',
+    async ({ id, path, resource, requestAlone }) => {
       const withoutId = async (row: Row) => {
-        const sent = await requestFor(row);
+        const sent = await requestAlone(row);
         return new Request(
           new URL(fill(path, { ...resource.idsOf(row), [id]: 'x' }), sent.url),
           sent,
@@ -69,18 +70,18 @@ describe('a body', () => {
   const withBody = OPERATIONS.filter(({ body }) => body);
 
   it.each(withBody)(
-    'of more than 64 KiB is refused by $name with 413, before D1 is asked',
-    async ({ requestFor }) => {
+    '$name refuses a body of more than 64 KiB with 413, before it asks D1',
+    async ({ requestAlone }) => {
       const long = { body: () => 'x'.repeat(64 * 1024 + 1) };
 
-      expect(await expectRefused(TOO_LARGE, (row) => requestFor(row, {}, long))).toEqual([]);
+      expect(await expectRefused(TOO_LARGE, (row) => requestAlone(row, {}, long))).toEqual([]);
     },
   );
 
   it.each(withBody)(
-    'that is not JSON is refused by $name with 415, before D1 is asked',
-    async ({ requestFor }) => {
-      const asText = (row: Row) => requestFor(row, { 'content-type': 'text/plain' });
+    '$name refuses a body that is not JSON with 415, before it asks D1',
+    async ({ requestAlone }) => {
+      const asText = (row: Row) => requestAlone(row, { 'content-type': 'text/plain' });
 
       expect(await expectRefused(UNSUPPORTED, asText)).toEqual([]);
     },
@@ -93,7 +94,7 @@ describe('what does not exist', () => {
   );
 
   it.each(needing)(
-    'is refused by $name as missing, and nothing is stored',
+    '$name refuses what does not exist, and stores nothing',
     async ({ missing, requestFor }) => {
       const [run_id, evaluation_label_id] = [crypto.randomUUID(), crypto.randomUUID()];
       const elsewhere = (row: Row) => requestFor({ ...row, run_id, evaluation_label_id });
@@ -105,7 +106,7 @@ describe('what does not exist', () => {
 
 describe('what is well-formed and not allowed', () => {
   it.each(refusalsOf('forbidden'))(
-    'is refused by $name with 422: $what',
+    '$name refuses with 422: $what',
     async ({ error, requestFor }) => {
       await expectRefused(unprocessable(error), requestFor);
     },
@@ -118,7 +119,7 @@ describe('a create that is sent again', () => {
   );
 
   it.each(repeatable)(
-    'is 200 from $name for the same content, and 409 for other content',
+    '$name answers a repeated create with 200 for the same content, and with 409 for other content',
     async ({ success, repeatable: { body, conflicting, error }, requestFor }) => {
       const row = await storeLabelled({});
       const statuses = [];
@@ -139,16 +140,19 @@ describe('a method that a path does not have', () => {
   const methodsOf = (path: string) =>
     OPERATIONS.filter((other) => other.path === path).map(({ method }) => method);
 
-  it.each(paths)('is refused with 405 and the ones that it has: %s', async (path) => {
-    const methods = methodsOf(path);
-    const allow = [...methods, ...(methods.includes('GET') ? ['HEAD'] : [])].sort().join(', ');
-    const refusal = {
-      status: 405,
-      error: `This path does not have that method; it has ${allow}.`,
-      headers: { allow },
-    };
-    const patch = async () => new Request(`https://api.test${path}`, { method: 'PATCH' });
+  it.each(paths)(
+    'refuses with 405 a method that the path does not have, and names its methods: %s',
+    async (path) => {
+      const methods = methodsOf(path);
+      const allow = [...methods, ...(methods.includes('GET') ? ['HEAD'] : [])].sort().join(', ');
+      const refusal = {
+        status: 405,
+        error: `This path does not have that method; it has ${allow}.`,
+        headers: { allow },
+      };
+      const patch = async () => new Request(`https://api.test${path}`, { method: 'PATCH' });
 
-    expect(await expectRefused(refusal, patch)).toEqual([]);
-  });
+      expect(await expectRefused(refusal, patch)).toEqual([]);
+    },
+  );
 });

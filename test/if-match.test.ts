@@ -176,7 +176,7 @@ describe('If-Match', () => {
     };
     const client = async () => {
       const statuses: number[] = [];
-      for (let n = 0; n < 15; n += 1) statuses.push(await increment());
+      for (let n = 0; n < 8; n += 1) statuses.push(await increment());
       return statuses;
     };
 

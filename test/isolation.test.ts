@@ -8,18 +8,21 @@
  * restriction that allows a request is also tried on a foreign row and in a wrong run, since it must not replace a check.
  */
 import { describe, expect, it } from 'vitest';
-import { OPERATIONS, type Restriction } from './support/operations.ts';
+import { byOperation, OPERATIONS, type Restriction } from './support/operations.ts';
 import {
   ACCOUNT,
   get,
   labelPathOf,
   mintToken,
+  pathOf,
+  present,
   type Row,
-  readEvaluation,
+  readEvaluations,
   readLabel,
   readRun,
   request,
   storeEvaluation,
+  storeEvaluations,
   storeLabel,
   worker,
 } from './support/worker.ts';
@@ -72,67 +75,91 @@ async function bytesOf(response: Response) {
   return { status: response.status, headers, body: await response.text() };
 }
 
-describe.each(OPERATIONS)('$name', ({ resource, requestFor }) => {
-  const ask = async (row: Row, restriction: Restriction) =>
-    worker(
-      await requestFor(row, {
-        authorization: `Bearer ${await mintToken(restriction)}`,
-        'x-request-id': 'same-for-all',
-      }),
-    );
-
-  it.each(CASES)(
-    'of a row of the %s account (%s), by its %s run, with a token restricted to %s',
-    async (_, account_id, run, token) => {
-      const row = await storeEvaluation({ account_id });
-      const sibling = await storeEvaluation({ account_id, run_id: row.run_id });
-      const restriction: Restriction = RESTRICTIONS[token](row, sibling);
-      const asked = run === 'right' ? row : { ...row, run_id: crypto.randomUUID() };
-      const nowhere = {
-        ...row,
-        id: crypto.randomUUID(),
-        run_id: crypto.randomUUID(),
-        evaluation_label_id: crypto.randomUUID(),
-      };
-      const isAccepted = resource.isAllowedBy(restriction, asked) && resource.exists(row, asked);
-
-      const response = await ask(asked, restriction);
-
-      // What does not exist, asked for with a token that is restricted to something else: the reference for every refusal.
-      const refusal = await bytesOf(await ask(nowhere, { evaluation_id: crypto.randomUUID() }));
-      expect(refusal.status).toBe(404);
-      expect(response.ok ? 'accepted' : await bytesOf(response)).toEqual(
-        isAccepted ? 'accepted' : refusal,
-      );
-      // A bookmark would tell that the database was asked.
-      expect(response.headers.has('x-d1-bookmark')).toBe(isAccepted);
-      const untouched = isAccepted && account_id === ACCOUNT ? [sibling] : [row, sibling];
-      for (const stored of untouched) expect(await readEvaluation(stored.id)).toEqual(stored);
-    },
+const ask = async (
+  requestFor: (typeof OPERATIONS)[number]['requestFor'],
+  row: Row,
+  restriction: Restriction,
+): Promise<Response> =>
+  worker(
+    await requestFor(row, {
+      authorization: `Bearer ${await mintToken(restriction)}`,
+      'x-request-id': 'same-for-all',
+    }),
   );
-});
 
-describe('what is missing', () => {
-  it('gets the same bytes from every operation, with a token that allows it and with one that does not', async () => {
-    const nowhere = await storeEvaluation({ account_id: FOREIGN });
-    const ask = async ({ requestFor }: (typeof OPERATIONS)[number], restriction: Restriction) =>
-      bytesOf(
-        await worker(
-          await requestFor(nowhere, {
-            authorization: `Bearer ${await mintToken(restriction)}`,
-            'x-request-id': 'same-for-all',
-          }),
+/** What a token that is restricted to something else gets of a row that does not exist: the refusal to compare with. */
+async function refusalOfNothing() {
+  const path = pathOf({ run_id: crypto.randomUUID(), id: crypto.randomUUID() });
+  const headers = {
+    authorization: `Bearer ${await mintToken({ evaluation_id: crypto.randomUUID() })}`,
+    'x-request-id': 'same-for-all',
+  };
+  return bytesOf(await worker(await get(path, headers)));
+}
+
+describe('each operation', () => {
+  it.each(CASES)(
+    'accepts or refuses, and reads and changes nothing else: a row of the %s account (%s), by its %s run, with a token restricted to %s',
+    async (_, account_id, run, token) => {
+      const rows = await storeEvaluations(...OPERATIONS.map(() => ({ account_id })));
+      const siblings = await storeEvaluations(
+        ...rows.map(({ run_id }) => ({ account_id, run_id })),
+      );
+      const cases = OPERATIONS.map(({ name, resource, requestFor }, n) => {
+        const [row, sibling] = [present(rows[n]), present(siblings[n])];
+        const restriction: Restriction = RESTRICTIONS[token](row, sibling);
+        const asked = run === 'right' ? row : { ...row, run_id: crypto.randomUUID() };
+        const isAccepted = resource.isAllowedBy(restriction, asked) && resource.exists(row, asked);
+        return { name, row, sibling, asked, restriction, isAccepted, requestFor };
+      });
+      const refusal = await refusalOfNothing();
+
+      const answers = [];
+      for (const { name, asked, restriction, requestFor } of cases) {
+        const response = await ask(requestFor, asked, restriction);
+        // A bookmark would tell that the database was asked.
+        const hasBookmark = response.headers.has('x-d1-bookmark');
+        const answer = response.ok ? 'accepted' : await bytesOf(response);
+        answers.push([name, { answer, hasBookmark }] as const);
+      }
+
+      expect(Object.fromEntries(answers)).toEqual(
+        Object.fromEntries(
+          cases.map(({ name, isAccepted }) => [
+            name,
+            { answer: isAccepted ? 'accepted' : refusal, hasBookmark: isAccepted },
+          ]),
         ),
       );
+      const untouched = cases.flatMap(({ name, row, sibling, isAccepted }) =>
+        (isAccepted && account_id === ACCOUNT ? [sibling] : [row, sibling]).map((stored) => ({
+          name,
+          stored,
+        })),
+      );
+      const now = await readEvaluations(untouched.map(({ stored }) => stored.id));
+      expect(untouched.map(({ name, stored }) => ({ name, stored: now.get(stored.id) }))).toEqual(
+        untouched,
+      );
+    },
+  );
 
-    const responses: Awaited<ReturnType<typeof ask>>[] = [];
+  it('refuses what is missing with the same bytes, with a token that allows it and with a token that does not', async () => {
+    const nowhere = await storeEvaluation({ account_id: FOREIGN });
+    const refusal = await refusalOfNothing();
+    const elsewhere = { evaluation_id: crypto.randomUUID() };
+
     // One after the other: what an operation prepares, the next one finds.
-    for (const operation of OPERATIONS)
-      if (operation.missing !== null) responses.push(await ask(operation, {}));
-    for (const operation of OPERATIONS)
-      responses.push(await ask(operation, { evaluation_id: crypto.randomUUID() }));
+    const allowed = await byOperation(async ({ missing, requestFor }) =>
+      missing === null ? refusal : bytesOf(await ask(requestFor, nowhere, {})),
+    );
+    const restricted = await byOperation(async ({ requestFor }) =>
+      bytesOf(await ask(requestFor, nowhere, elsewhere)),
+    );
 
-    expect(new Set(responses.map((response) => JSON.stringify(response))).size).toBe(1);
+    const expected = await byOperation(() => refusal);
+    expect(refusal.status).toBe(404);
+    expect({ allowed, restricted }).toEqual({ allowed: expected, restricted: expected });
   });
 });
 

@@ -470,7 +470,7 @@ describe('the page of a link', () => {
 });
 
 describe('who opens or scans a link', () => {
-  it('writes nothing, with a thousand requests of GET and HEAD', { timeout: 60_000 }, async () => {
+  it('stores nothing for GET and HEAD, whatever a scanner sends', async () => {
     const row = await storeLabelled({ value_type: 'ordinal', ...CATEGORIES });
     const { url } = await linkTo(row);
     const before = await stateOf(row);
@@ -491,16 +491,13 @@ describe('who opens or scans a link', () => {
       return (await worker(visit(url + query, { method: n % 5 === 0 ? 'HEAD' : 'GET', headers })))
         .status;
     };
-    const statuses = [];
-    for (let n = 0; n < 1000; n += 50)
-      statuses.push(
-        ...(await Promise.all(Array.from({ length: 50 }, (_, index) => scan(n + index)))),
-      );
+    // Each combination of agent, method, headers and query, twice.
+    const statuses = await Promise.all(Array.from({ length: 120 }, (_, n) => scan(n)));
 
     expect(new Set(statuses)).toEqual(new Set([200]));
     expect(await stateOf(row)).toEqual(before);
     const lines = logged.mock.calls.flat().map((line) => JSON.parse(String(line)));
-    expect(lines).toHaveLength(1000);
+    expect(lines).toHaveLength(120);
     expect(lines.filter(({ rows_written }) => rows_written !== 0)).toEqual([]);
   });
 

@@ -190,6 +190,15 @@ const RUN = `SELECT ${COLUMNS} FROM run_evaluation WHERE run_id = ? ORDER BY id`
 export const readEvaluation = async (id: string): Promise<Row | null> =>
   (await readRows<Row>(EVALUATION, id))[0] ?? null;
 
+/** The rows of these ids, by id. */
+export async function readEvaluations(ids: readonly string[]): Promise<ReadonlyMap<string, Row>> {
+  const rows = await readRows<Row>(
+    `SELECT ${COLUMNS} FROM run_evaluation WHERE id IN (SELECT value FROM json_each(?))`,
+    JSON.stringify(ids),
+  );
+  return new Map(rows.map((row) => [row.id, row]));
+}
+
 /** Each entry was replaced by what the next one, and at last the row, says was set: by whom, and when. */
 export function expectUnbroken(history: ReplacedRow[], row: Row | null): void {
   const setters = [...history.slice(1), row].map((next) => [next?.updated_by, next?.updated_at]);
