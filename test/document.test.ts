@@ -804,7 +804,7 @@ describe('the parameters', () => {
 });
 
 describe('the judge', () => {
-  it('would not let pass an answer that the document does not have', async () => {
+  it('refuses a response that the document does not describe', async () => {
     const row = await storeEvaluation();
     const clock = stillClock();
     const token = await mintToken({ exp: claims({}, clock.now()).exp });
@@ -827,23 +827,23 @@ describe('the judge', () => {
       'getEvaluation 418 is not in the document',
     );
     await expect(judge(await changed((headers) => headers.delete('etag')))).rejects.toThrow(
-      'lacks etag',
+      'lacks the header etag',
     );
     await expect(judge(await changed((headers) => headers.set('etag', 'weak')))).rejects.toThrow(
-      'etag',
+      'header etag',
     );
     await expect(
       judge(await changed((headers) => headers.set('x-powered-by', 'x'))),
-    ).rejects.toThrow('not in the document');
+    ).rejects.toThrow('has the header x-powered-by');
     await expect(
       judge(await changed((headers) => headers.set('content-type', 'text/plain'))),
-    ).rejects.toThrow();
+    ).rejects.toThrow('has the content type text/plain');
     await expect(judge(await changed(nothing, { id: 1 }))).rejects.toThrow('getEvaluation 200');
     await expect(
       judge(await changed(nothing, { ...(await good.clone().json<object>()), extra: 1 })),
-    ).rejects.toThrow();
+    ).rejects.toThrow('extra');
     await expect(
       judge(await changed(nothing, { ...(await good.clone().json<object>()), run_id: 'x' })),
-    ).rejects.toThrow();
+    ).rejects.toThrow('run_id');
   });
 });
