@@ -389,7 +389,7 @@ describe('a repeated create of a label', () => {
 
     const response = await create(QUALITY, {
       claims: { account_id },
-      send: workerWith({ DB: db }),
+      send: workerWith({ DB: db }, stillClock(new Date())),
     });
 
     expect(response.status).toBe(201);

@@ -388,7 +388,7 @@ describe('a repeated create with an id of the caller\u2019s own', () => {
 
       const response = await create(
         { id, evaluation_label_id: await label(), value: 5 },
-        { run, send: workerWith({ DB: db }) },
+        { run, send: workerWith({ DB: db }, stillClock(new Date())) },
       );
 
       expect(response.status).toBe(201);

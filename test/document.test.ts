@@ -119,7 +119,8 @@ const PROVOKE_OF_LINK: Record<number, Provoke> = {
   422: (operation) => sendToLink(operation, { body: '{}' }),
 };
 
-const downD1 = (message: string) => workerWith({ DB: flakyD1(DB, message, 'fails').db });
+const downD1 = (message: string) =>
+  workerWith({ DB: flakyD1(DB, message, 'fails').db }, stillClock(new Date()));
 
 const limited = workerWith({ RATE_LIMITER: { limit: async () => ({ success: false }) } });
 

@@ -23,10 +23,10 @@ import {
 } from './support/worker.ts';
 
 const HEADER = { alg: 'HS256', typ: 'link+jwt' };
-const inAMinute = () => Math.floor(Date.now() / 1000) + 60;
+const inAnHour = () => Math.floor(Date.now() / 1000) + 3600;
 const payload = (row: Row, changed: object = {}) => ({
   jti: crypto.randomUUID(),
-  exp: inAMinute(),
+  exp: inAnHour(),
   account_id: ACCOUNT,
   sub: 'user-123',
   run_id: row.run_id,
@@ -91,9 +91,9 @@ const HOSTILE: Record<string, (row: Row) => Promise<string | undefined>> = {
   expired: (row) => signed(row, { exp: Math.floor(Date.now() / 1000) - 1 }),
   'expired this second': (row) => signed(row, { exp: Math.floor(Date.now() / 1000) }),
   'no exp': (row) => signed(row, { exp: undefined }),
-  'exp as text': (row) => signed(row, { exp: `${inAMinute()}` }),
+  'exp as text': (row) => signed(row, { exp: `${inAnHour()}` }),
   'an exp that is no date': (row) => signed(row, { exp: 8_640_000_000_001 }),
-  'not valid yet': (row) => signed(row, { nbf: inAMinute() }),
+  'not valid yet': (row) => signed(row, { nbf: inAnHour() }),
   'no jti': (row) => signed(row, { jti: undefined }),
   'no account': (row) => signed(row, { account_id: undefined }),
   'no author': (row) => signed(row, { sub: undefined }),

@@ -1,5 +1,6 @@
 /** The log line of a request: what an operator finds by its id, and what is never in it. */
 import { describe, expect, it, vi } from 'vitest';
+import { stillClock } from './support/clock.ts';
 import { flakyD1 } from './support/d1.ts';
 import { OPERATIONS } from './support/operations.ts';
 import {
@@ -134,7 +135,9 @@ describe('the log line', () => {
     const row = await storeEvaluation();
     const { db } = flakyD1(DB, 'Network connection lost.', 'fails', 'fails', 'succeeds');
 
-    const { line } = await logOf(await putValue(row, 9), workerWith({ DB: db }));
+    const send = workerWith({ DB: db }, stillClock(new Date()));
+
+    const { line } = await logOf(await putValue(row, 9), send);
 
     expect(line).toMatchObject({ status: 200, d1_calls: 1, d1_attempts: 3, rows_written: 2 });
   });

@@ -4,6 +4,7 @@
  */
 import { beforeAll, describe, expect, inject, it, vi } from 'vitest';
 import { invalidToken } from './support/answers.ts';
+import { stillClock } from './support/clock.ts';
 import { type Algorithm, type Header, type KeyPair, keyPair } from './support/signer.ts';
 import {
   expectRefusal,
@@ -441,8 +442,11 @@ const keyOf = ({ alg = 'RS256' }: Shape): KeyPair => {
   return key;
 };
 
+/** It stands still in all tests. */
+const clock = stillClock();
+
 const tokenOf = (shape: Shape, changed: Record<string, unknown> = {}) => {
-  const now = seconds(new Date());
+  const now = seconds(clock.now());
   const claims = { ...shape.claims, iat: now, nbf: now, exp: now + 300, ...changed };
   return keyOf(shape).sign(claims, { typ: 'JWT', ...shape.header });
 };
@@ -455,7 +459,7 @@ function workerFor(provider: string, shape: Shape, changed: Partial<Env> = {}): 
     return Response.json({ keys: [{ ...keyOf(shape).jwk, use: 'sig' }] });
   });
   // Without a version nothing is kept in the edge cache, which outlives a test.
-  return workerWith({ JWT_SECRET: '', CF_VERSION_METADATA: undefined, ...settings });
+  return workerWith({ JWT_SECRET: '', CF_VERSION_METADATA: undefined, ...settings }, clock);
 }
 
 async function put(provider: string, row: Row, token: string): Promise<Request> {

@@ -2,6 +2,7 @@
 import { describe, expect, it, vi } from 'vitest';
 import generated from '../src/openapi.generated.json';
 import { databaseUnavailable } from './support/answers.ts';
+import { stillClock } from './support/clock.ts';
 import { flakyD1, watchedSessions } from './support/d1.ts';
 import { DB, expectRefusal, get, type Send, worker, workerWith } from './support/worker.ts';
 
@@ -99,7 +100,7 @@ describe('GET /health', () => {
     const { db } = flakyD1(DB, message, 'fails');
 
     await expectRefusal(
-      await workerWith({ DB: db })(await get('/health', WITHOUT_TOKEN)),
+      await workerWith({ DB: db }, stillClock())(await get('/health', WITHOUT_TOKEN)),
       databaseUnavailable(retryAfter),
     );
 

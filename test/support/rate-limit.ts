@@ -1,0 +1,22 @@
+/** The rate limiter of the local runtime, with a limit that a test can reach. */
+import { env } from 'cloudflare:workers';
+import type { Send } from './worker.ts';
+
+/** Three requests in ten seconds of the real time (vitest.config.ts). */
+export const { SMALL_RATE_LIMITER } = env as typeof env & {
+  readonly SMALL_RATE_LIMITER: RateLimit;
+};
+
+/**
+ * Sends requests until one is refused, and returns the statuses. Each ten seconds the limiter allows three more, so the
+ * number of requests that are accepted depends on how busy the machine is.
+ */
+export async function sendUntilLimited(
+  send: Send,
+  make: (n: number) => Request | Promise<Request>,
+): Promise<number[]> {
+  const statuses: number[] = [];
+  while (statuses.at(-1) !== 429 && statuses.length < 100)
+    statuses.push((await send(await make(statuses.length))).status);
+  return statuses;
+}
