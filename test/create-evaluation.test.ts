@@ -192,10 +192,10 @@ describe('createEvaluation', () => {
   it.each<[string, unknown]>([
     ['account_id', 'acc_neighbour'],
     ['account_id', null],
-    ['run_id', crypto.randomUUID()],
+    ['run_id', '018f4d3c-7a10-7c4e-9b52-3f6e0d9a1c01'],
     ['created_by', 'mallory'],
     ['created_by', 7],
-    ['created_by_evaluator_id', crypto.randomUUID()],
+    ['created_by_evaluator_id', '018f4d3c-7a10-7c4e-9b52-3f6e0d9a1c01'],
     ['created_at', '2020-01-01T00:00:00.000Z'],
   ])(
     'refuses what the server sets with 422, by name, and stores nothing: %s (%s)',
@@ -380,9 +380,13 @@ describe('a repeated create with an id of the caller\u2019s own', () => {
     expect(await readRun(run)).toHaveLength(1);
   });
 
-  it.each([undefined, crypto.randomUUID()])(
-    'is made by the Worker itself if a response is lost after the commit (id %s)',
-    async (id) => {
+  it.each([
+    ['with an id', () => crypto.randomUUID()],
+    ['without an id', () => undefined],
+  ])(
+    'is repeated by the Worker if a response is lost after the commit, and stores one row: %s',
+    async (_, idOf) => {
+      const id = idOf();
       const run = crypto.randomUUID();
       const { db } = flakyD1(DB, 'Network connection lost.', 'is lost', 'succeeds');
 

@@ -158,7 +158,7 @@ describe('updateEvaluationLabel', () => {
   });
 
   it.each<[keyof Label, unknown]>([
-    ['id', crypto.randomUUID()],
+    ['id', '018f4d3c-7a10-7c4e-9b52-3f6e0d9a1c01'],
     ['account_id', 'shared'],
     ['value_type', 'ordinal'],
     ['value_type', null],

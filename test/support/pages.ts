@@ -19,7 +19,7 @@ export async function pagesFrom<T>(
 }
 
 export const LIMITS = ['0', '007', '1001', '-1', '1.5', '1e2', 'ten', '', '99999', '٣'];
-const PADDED = btoa(`2026-01-01T00:00:00.000Z ${crypto.randomUUID()}`);
+const PADDED = btoa('2026-01-01T00:00:00.000Z 018f4d3c-7a10-7c4e-9b52-3f6e0d9a1c01');
 export const CURSORS = [
   '',
   'x',
