@@ -43,12 +43,17 @@ export const DOCUMENTED = Object.entries(document.paths).flatMap(([template, ite
   }),
 );
 
-/** What the reference names: `#/components/headers/ETag` and the like. */
-function resolve<T>(reference: { $ref: string }): T {
-  const [, , kind = '', name = ''] = reference.$ref.split('/');
-  const found = (components as unknown as Record<string, Record<string, T>>)[kind]?.[name];
-  if (found === undefined) throw new Error(`${reference.$ref} is not in the document`);
-  return found;
+/** The components by the references that name them: `#/components/headers/ETag` and the like. */
+const referenced = new Map<string, unknown>(
+  Object.entries(components).flatMap(([kind, named]) =>
+    Object.entries(named).map(([name, component]) => [`#/components/${kind}/${name}`, component]),
+  ),
+);
+
+/** Returns what the reference names. */
+function resolve<T>({ $ref }: { $ref: string }): T {
+  if (!referenced.has($ref)) throw new Error(`${$ref} is not in the document`);
+  return referenced.get($ref) as T;
 }
 
 export const describedResponse = (operation: Operation, status: number): Described | undefined => {
