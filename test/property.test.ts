@@ -546,7 +546,7 @@ describe('any headers', () => {
     if (list.trim() === '*') return true;
     const rest = list.replaceAll(/(?:W\/)?"[^"\s]*"/g, (tag) => (tag === TAG ? '+' : '-'));
     return (
-      /^[-+, \t]*$/.test(list.replaceAll(/(?:W\/)?"[^"\s]*"/g, '')) &&
+      /^[, \t]*$/.test(list.replaceAll(/(?:W\/)?"[^"\s]*"/g, '')) &&
       !/[-+][ \t]*[-+]/.test(rest) &&
       rest.includes('+')
     );
