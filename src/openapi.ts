@@ -338,9 +338,8 @@ export const refusals = named({
     },
   ),
   TooManyRequests: refusal(
-    'This caller (account, subject and restriction of the token) has sent more requests than ' +
-      'it may: 2,000 in 10 seconds to one Cloudflare location, unless configured otherwise. Send ' +
-      'the same request again after `Retry-After` seconds.',
+    'This caller has sent more requests to one Cloudflare location than it may: 2,000 in 10 ' +
+      'seconds, unless configured otherwise. Repeat after `Retry-After` seconds.',
     { limit: SENTENCES.tooMany },
     RETRY,
   ),

@@ -19,8 +19,7 @@ export const tag = {
     'What values evaluations may have, and what they mean. The rule (`value_type`, ' +
     '`min_value`, `max_value`, `categories`) never changes, for it would change what stored ' +
     'values say: make another label, and archive the old one. An account sees its own labels ' +
-    'and those of the account `shared`; of two with one id, its own. A token restricted to a ' +
-    'run reads labels and makes none; one restricted to an evaluation gets 404.',
+    'and those of the account `shared`; of two with one id, its own.',
 };
 
 const SHARED_EXAMPLE: EvaluationLabel = {

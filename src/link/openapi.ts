@@ -212,9 +212,7 @@ export const paths = {
     parameters: ids,
     post: api.operation(tag, 'createEvaluationLink', {
       summary: 'Make a link to an evaluation',
-      description:
-        'Every request makes another link; nothing of it is stored. A token restricted to an ' +
-        'evaluation makes none.',
+      description: 'Every request makes another link; nothing of it is stored.',
       requestBody: {
         ...api.body(schemas.EvaluationLinkCreate, {
           sender: api.example('For a webhook of a code review', { pointer, values, name: 'anna' }),
