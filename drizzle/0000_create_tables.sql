@@ -1,16 +1,18 @@
 CREATE TABLE `deleted_evaluation` (
 	`account_id` text NOT NULL,
 	`evaluation_id` text NOT NULL,
+	`run_id` text NOT NULL,
 	`deleted_at` text NOT NULL,
 	`write_id` text NOT NULL,
 	PRIMARY KEY(`account_id`, `evaluation_id`, `deleted_at`, `write_id`),
 	CONSTRAINT "deleted_evaluation_account_id_is_bounded" CHECK("account_id" <> '' AND length("account_id") <= 255 AND octet_length("account_id") <= 1020),
 	CONSTRAINT "deleted_evaluation_evaluation_id_is_uuid" CHECK("evaluation_id" LIKE '________-____-____-____-____________' AND "evaluation_id" NOT GLOB '*[^0-9a-f-]*' AND length(replace("evaluation_id", '-', '')) = 32),
+	CONSTRAINT "deleted_evaluation_run_id_is_uuid" CHECK("run_id" LIKE '________-____-____-____-____________' AND "run_id" NOT GLOB '*[^0-9a-f-]*' AND length(replace("run_id", '-', '')) = 32),
 	CONSTRAINT "deleted_evaluation_write_id_is_bounded" CHECK(length("write_id") IN (24, 32) AND "write_id" NOT GLOB '*[^0-9a-f]*'),
 	CONSTRAINT "deleted_evaluation_deleted_at_is_timestamp" CHECK("deleted_at" IS strftime('%Y-%m-%dT%H:%M:%fZ', "deleted_at") AND coalesce("deleted_at", '') < '9999')
 ) STRICT, WITHOUT ROWID;
 --> statement-breakpoint
-CREATE INDEX `deleted_evaluation_by_write` ON `deleted_evaluation` (`account_id`,`evaluation_id`,`write_id`);--> statement-breakpoint
+CREATE INDEX `deleted_evaluation_by_write` ON `deleted_evaluation` (`account_id`,`evaluation_id`,`run_id`,`write_id`);--> statement-breakpoint
 CREATE INDEX `deleted_evaluation_by_time` ON `deleted_evaluation` (`account_id`,`deleted_at`);--> statement-breakpoint
 CREATE TABLE `evaluation_label` (
 	`id` text NOT NULL,

@@ -26,8 +26,7 @@ export const info = {
     'except this document. Those with `ETag` are `no-transform` too, because ' +
     'compression would make the tag weak.\n\n' +
     'UUIDs are accepted in either case and returned in lower case; `account_id`, `created_by` ' +
-    'and `updated_by` are plain strings. Times are ISO 8601 in UTC. Browsers may call from the ' +
-    'origins that the deployment allows.',
+    'and `updated_by` are plain strings. Times are ISO 8601 in UTC.',
   contact: { name: 'Whoever operates this deployment' },
   license: { name: 'MIT', identifier: 'MIT' },
 };

@@ -112,7 +112,7 @@ describe('deleteEvaluation', () => {
     );
 
     expect(notes.map((note) => Object.keys(note))).toEqual([
-      ['account_id', 'evaluation_id', 'deleted_at', 'write_id'],
+      ['account_id', 'evaluation_id', 'run_id', 'deleted_at', 'write_id'],
     ]);
   });
 
@@ -155,9 +155,9 @@ describe('deleteEvaluation', () => {
     const row = await storeEvaluation({ account_id });
     const headers = { 'idempotency-key': 'b' };
     await DB.prepare(
-      `INSERT INTO deleted_evaluation (account_id, evaluation_id, deleted_at, write_id)
+      `INSERT INTO deleted_evaluation (account_id, evaluation_id, run_id, deleted_at, write_id)
        WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 1000)
-       SELECT ?1, ?2, ?3, printf('%032x', n) FROM n`,
+       SELECT ?1, ?2, ?2, ?3, printf('%032x', n) FROM n`,
     )
       .bind(account_id, row.id, new Date(Date.now() - 3_600_000).toISOString())
       .run();
@@ -180,9 +180,9 @@ describe('deleteEvaluation', () => {
     const account_id = freshAccount();
     const row = await storeEvaluation({ account_id });
     await DB.prepare(
-      `INSERT INTO deleted_evaluation (account_id, evaluation_id, write_id, deleted_at)
+      `INSERT INTO deleted_evaluation (account_id, evaluation_id, run_id, write_id, deleted_at)
        WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 1000)
-       SELECT ?1, ?2, printf('%024x', n), '2026-01-01T00:00:00.000Z' FROM n`,
+       SELECT ?1, ?2, ?2, printf('%024x', n), '2026-01-01T00:00:00.000Z' FROM n`,
     )
       .bind(account_id, crypto.randomUUID())
       .run();
@@ -195,7 +195,7 @@ describe('deleteEvaluation', () => {
 
     const sql = 'SELECT 1 FROM deleted_evaluation WHERE account_id = ?';
     expect(await readRows(sql, account_id)).toHaveLength(1000 - 10 + 1);
-    expect(rows).toEqual([{ read: 55, written: 14 }]);
+    expect(rows).toEqual([{ read: 45, written: 14 }]);
   });
 });
 
@@ -238,6 +238,17 @@ describe('a deletion that is sent again', () => {
     await expectRefusal(await worker(await remove(row, reviewer)), NOT_FOUND);
     expect((await worker(await remove(other, KEY))).status).toBe(204);
     expect(await readEvaluation(other.id)).toBe(null);
+  });
+
+  it('with its key to the same id in another run is another deletion', async () => {
+    const row = await storeWithLabel();
+    await worker(await remove(row, KEY));
+    const moved = { ...row, run_id: crypto.randomUUID() };
+    await expectRefusal(await worker(await remove(moved, KEY)), NOT_FOUND);
+    expect((await worker(await createAgain(moved))).status).toBe(201);
+
+    expect((await worker(await remove(moved, KEY))).status).toBe(204);
+    expect(await readEvaluation(row.id)).toBe(null);
   });
 
   it('with a key that an update has is a deletion all the same', async () => {
@@ -301,6 +312,39 @@ describe('an attempt of a request that began before the deletion and arrives aft
     await arrive();
 
     expect(await readEvaluation(row.id)).toBe(null);
+  });
+
+  it('may have sent its body slowly: a create, and an update through a link', async () => {
+    const row = await storeWithLabel();
+    const { url } = await linkTo(row);
+    const again = { id: row.id, evaluation_label_id: row.evaluation_label_id, value: 9 };
+    const whileDeleted = async (
+      sent: Request,
+      body: object,
+      afterwards?: () => Promise<unknown>,
+    ) => {
+      const text = new TextEncoder().encode(JSON.stringify(body));
+      const slow = new ReadableStream<Uint8Array>({
+        async pull(controller) {
+          await worker(await remove(row));
+          await afterwards?.();
+          controller.enqueue(text);
+          controller.close();
+        },
+      });
+      return workerWith({})(new Request(sent, { body: slow }));
+    };
+
+    const create = await request(`/v1/run/${row.run_id}/evaluations`, { method: 'POST' });
+    await expectRefusal(await whileDeleted(create, again), ID_WAS_DELETED);
+    await worker(await createAgain(row));
+    const post = new Request(url, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+    });
+    const late = await whileDeleted(post, { value: 9 }, async () => worker(await createAgain(row)));
+    expect(late.status).toBe(404);
+    expect((await readEvaluation(row.id))?.value).toBe(2);
   });
 
   it('may have begun while the deletion was on its way', async () => {

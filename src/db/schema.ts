@@ -180,6 +180,7 @@ export const deletedEvaluation = sqliteTable(
   {
     account_id: text().notNull(),
     evaluation_id: text().notNull(),
+    run_id: text().notNull(),
     deleted_at: text().notNull(),
     /** Of the request that deleted it. */
     write_id: text().notNull(),
@@ -188,10 +189,16 @@ export const deletedEvaluation = sqliteTable(
     primaryKey({
       columns: [table.account_id, table.evaluation_id, table.deleted_at, table.write_id],
     }),
-    index('deleted_evaluation_by_write').on(table.account_id, table.evaluation_id, table.write_id),
+    index('deleted_evaluation_by_write').on(
+      table.account_id,
+      table.evaluation_id,
+      table.run_id,
+      table.write_id,
+    ),
     index('deleted_evaluation_by_time').on(table.account_id, table.deleted_at),
     ...checks('deleted_evaluation', {
       evaluation_id_is_uuid: isUuid('evaluation_id'),
+      run_id_is_uuid: isUuid('run_id'),
       write_id_is_bounded: isWriteId('write_id'),
       deleted_at_is_timestamp: isTimestamp('deleted_at'),
     }),

@@ -12,17 +12,22 @@ type P = In<typeof WRITE>;
 const isDeletable = (p: P) => all(isInScope(p), isNotDeletedSince(p));
 
 const isOwnDeletion = (p: P) =>
-  all(same(d.account_id, p.account), same(d.evaluation_id, p.id), same(d.write_id, p.write_id));
+  all(
+    same(d.account_id, p.account),
+    same(d.evaluation_id, p.id),
+    same(d.run_id, p.run_id),
+    same(d.write_id, p.write_id),
+  );
 
 const DATABASE_NOW = sql`strftime('%Y-%m-%dT%H:%M:%fZ', 'now')`;
 
 /**
  * The time of a deletion is when this statement runs, not when its request began: the deletion comes
  * after all requests that began before it runs. So it is by the clock of the database. If that is
- * behind the clock of the edge, or over a minute ahead, they do not agree, and the edge's counts.
+ * behind the clock of the edge, or over an hour ahead, they do not agree, and the edge's counts.
  */
 const deletedAt = ({ now }: Pick<P, 'now'>) => sql<string>`iif(
-  ${DATABASE_NOW} BETWEEN ${now} AND strftime('%Y-%m-%dT%H:%M:%fZ', ${now}, '+1 minute'),
+  ${DATABASE_NOW} BETWEEN ${now} AND strftime('%Y-%m-%dT%H:%M:%fZ', ${now}, '+1 hour'),
   ${DATABASE_NOW}, ${now}
 )`;
 
@@ -36,6 +41,7 @@ export const deleteEvaluation = query({ ...WRITE, versions: UPDATE.versions }, (
     {
       account_id: p.account,
       evaluation_id: p.id,
+      run_id: p.run_id,
       deleted_at: deletedAt(p),
       write_id: p.write_id,
     },

@@ -327,7 +327,7 @@ export const paths = {
     delete: api.operation(tag, 'deleteEvaluation', {
       summary: 'Delete an evaluation',
       description:
-        'With its history. Repeated it gets 404, with its `Idempotency-Key` 204 for seven days. ' +
+        'With its history. Repeated it gets 404, with its `Idempotency-Key` 204. ' +
         'A request that began before the deletion and arrives after it changes nothing.',
       parameters: [api.parameters.IfMatch, api.parameters.IdempotencyKey],
       responses: {

@@ -95,11 +95,11 @@ export const explainCreateEvaluation: StatementOf<typeof createQueries.explainCr
 `);
 
 export const deleteEvaluation: StatementOf<typeof deleteQueries.deleteEvaluation> = statement(`
-	INSERT INTO deleted_evaluation (account_id, evaluation_id, deleted_at, write_id)
+	INSERT INTO deleted_evaluation (account_id, evaluation_id, run_id, deleted_at, write_id)
 	SELECT
-		:account, :id,
+		:account, :id, :run_id,
 		iif(
-			strftime('%Y-%m-%dT%H:%M:%fZ', 'now') BETWEEN :now AND strftime('%Y-%m-%dT%H:%M:%fZ', :now, '+1 minute'),
+			strftime('%Y-%m-%dT%H:%M:%fZ', 'now') BETWEEN :now AND strftime('%Y-%m-%dT%H:%M:%fZ', :now, '+1 hour'),
 			strftime('%Y-%m-%dT%H:%M:%fZ', 'now'), :now
 		),
 		:write_id
@@ -125,7 +125,12 @@ export const deleteEvaluation: StatementOf<typeof deleteQueries.deleteEvaluation
 		AND NOT EXISTS (
 			SELECT 1
 			FROM deleted_evaluation d
-			WHERE (d.account_id = :account AND d.evaluation_id = :id AND d.write_id = :write_id)
+			WHERE (
+				d.account_id = :account
+				AND d.evaluation_id = :id
+				AND d.run_id = :run_id
+				AND d.write_id = :write_id
+			)
 		)
 	)
 	RETURNING evaluation_id
@@ -146,6 +151,7 @@ export const explainDeleteEvaluation: StatementOf<typeof deleteQueries.explainDe
 		LEFT JOIN deleted_evaluation d ON (
 			d.account_id = :account
 			AND d.evaluation_id = :id
+			AND d.run_id = :run_id
 			AND d.write_id = :write_id
 		)
 `);

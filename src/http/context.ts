@@ -43,7 +43,14 @@ export type LogLine = {
  * before that, both are undefined.
  */
 export type AppEnv = {
-  Variables: { clock: Clock; log: LogLine; principal: Principal; connection: Connection };
+  Variables: {
+    clock: Clock;
+    /** When the request began. */
+    started: Date;
+    log: LogLine;
+    principal: Principal;
+    connection: Connection;
+  };
 };
 
 /**
@@ -73,7 +80,7 @@ export type AppContext = Pick<Context<AppEnv>, 'get' | 'req'>;
 export const operationContext = (c: AppContext): OperationContext => ({
   principal: c.get('principal'),
   connection: c.get('connection'),
-  now: c.get('clock').now().toISOString(),
+  now: c.get('started').toISOString(),
 });
 
 /** A caller may send its own `x-request-id`. Anything else is replaced by a fresh UUID. */
@@ -93,7 +100,7 @@ export function requestContext(
   version: string | undefined,
 ): MiddlewareHandler<AppEnv> {
   return async function requestContext(c, next) {
-    const started = clock.now().getTime();
+    const started = clock.now();
     const sent = c.req.header('x-request-id');
     const requestId = sent !== undefined && SANE_REQUEST_ID.test(sent) ? sent : crypto.randomUUID();
     const log: LogLine = {
@@ -103,6 +110,7 @@ export function requestContext(
       method: c.req.method,
     };
     c.set('clock', clock);
+    c.set('started', started);
     c.set('log', log);
 
     let isWritten = false;
@@ -111,7 +119,7 @@ export function requestContext(
       isWritten = true;
       const connection: Connection | undefined = c.get('connection');
       Object.assign(log, connection?.cost, ending, {
-        duration_ms: clock.now().getTime() - started,
+        duration_ms: clock.now().getTime() - started.getTime(),
       });
       const write = (log.status ?? 0) >= 500 ? console.error : console.log;
       write(JSON.stringify(log));

@@ -43,10 +43,11 @@ export function describeJsonFault(body: string): string {
   const lines = parts.split('\n');
   const column = (lines.at(-1) ?? '').length + 1;
   const shown = found.length > WORD_MAX_CHARS ? `${found.slice(0, WORD_MAX_CHARS)}…` : found;
-  return `The body must be valid JSON: ${shown} at line ${lines.length}, column ${column} must ${adviceFor(found)}.`;
+  return `The body must be valid JSON: ${shown} at line ${lines.length}, column ${column} must ${adviceFor(found, parts)}.`;
 }
 
-function adviceFor(found: string): string {
+function adviceFor(found: string, before: string): string {
+  if (/\d$/.test(before) && /^\w/.test(found)) return 'not follow a number';
   switch (found.toLowerCase().replace(/^[+-]/, '')) {
     case ',':
       return 'not come before a closing bracket';
