@@ -16,11 +16,10 @@ export const info = {
     "token's restriction and what is stored.\n\n" +
     '**Retries.** After a 503 or a lost response a write may be stored or not: send the same ' +
     'request again. A create is safe to repeat with an `id` or an `Idempotency-Key`; without ' +
-    'either, each makes another one. An update is safe to repeat; that of an evaluation with ' +
-    'an `Idempotency-Key` also late, after another caller has written: it gets what it stored ' +
-    'and undoes nothing.\n\n' +
-    '**Bookmarks.** Reads may come from a replica that lags behind. Every response for which ' +
-    'the database answered, except a 404, has `x-d1-bookmark`: a read that sends it back sees ' +
+    'either, each makes another one. An update is safe to repeat, that of an evaluation with an ' +
+    '`Idempotency-Key` also late: it gets what it stored and undoes nothing.\n\n' +
+    '**Bookmarks.** Reads may come from a replica that lags behind. Every response of the ' +
+    'database, except a 404, has `x-d1-bookmark`: a read that sends it back sees ' +
     'at least that state.\n\n' +
     '**Headers.** Every response has `x-request-id`: quote it in a report. All are `no-store`, ' +
     'except this document. Those with `ETag` are `no-transform` too, because ' +
