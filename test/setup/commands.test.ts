@@ -199,13 +199,13 @@ describe('an operator', () => {
       const results = JSON.parse(
         await outputOf(`wrangler d1 execute DB --local --json --command "${sql}"`),
       );
-      return results.at(-1).results;
+      return results.flatMap(({ results: rows }: { results: object[] }) => rows);
     };
     const isOf = (row: string) =>
       `iif(account_id = '${account}', 'its', 'of others') AS whose, '${row}' AS row`;
     const counts = TABLES.map(
       (table) => `SELECT ${isOf(table)}, count(*) AS count FROM ${table} GROUP BY 1`,
-    ).join(' UNION ALL ');
+    ).join('; ');
     await outputOf('npm run migrate');
     await outputOf('wrangler d1 execute DB --local --file src/cli/sample.sql');
     const before = await execute(`UPDATE run_evaluation SET value = 1; ${counts}`);

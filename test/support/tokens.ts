@@ -43,7 +43,7 @@ export const workerWithKeys = (keys: object[], settings: Partial<Env> = {}): Sen
     ...settings,
   });
 
-/** A token that is exactly so long. */
+/** A token that is exactly so long, for a Worker with the real time. */
 export async function mintLong(characters: number): Promise<string> {
   const pad = (length: number) => mintToken({ pad: 'x'.repeat(length) });
   const short = await pad(0);
