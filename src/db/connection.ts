@@ -171,9 +171,9 @@ export function connect(db: D1Database, clock: Clock, from: string): Connection 
         return results;
       } catch (thrown) {
         const message = messageOf(thrown);
-        if (FINAL.some((text) => message.includes(text))) throw thrown;
         const notNow = NOT_NOW.find(({ text }) => message.includes(text));
         if (notNow) throw databaseUnavailable(notNow.wait, message);
+        if (FINAL.some((text) => message.includes(text))) throw thrown;
         // Full jitter: writers that failed together must not retry together.
         const pause = Math.random() * BACKOFF_MS * 2 ** attempt;
         const late = clock.now().getTime() - started + pause > RETRY_MAX_MS;
