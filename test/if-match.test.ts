@@ -1,47 +1,23 @@
 /** Entity tags and preconditions: an update is stored only if its If-Match names the present version. */
 import { describe, expect, it } from 'vitest';
 import { NOT_FOUND, unprocessable } from './support/answers.ts';
+import { currentTag, put, sendPut, stale, tagOf } from './support/conditional.ts';
 import { countingD1, flakyD1 } from './support/d1.ts';
 import { edge, LOST, NOW, updateOf, valuesOf } from './support/edge.ts';
 import {
   DB,
   expectRefusal,
   expectRefusedUpdate,
-  mintToken,
   pathOf,
   type Row,
   readEvaluation,
   readHistory,
   request,
-  type Send,
   storeEvaluation,
   storeLabelled,
   worker,
   workerWith,
 } from './support/worker.ts';
-
-type Put = { ifMatch?: string | null; sub?: string; send?: Send };
-
-const sendPut = async (
-  row: Row,
-  value: number,
-  { ifMatch = null, sub = 'user-123', send = worker }: Put = {},
-) => send(await put(row, value, ifMatch, sub));
-
-const put = async (row: Row, value: number, ifMatch: string | null, sub = 'user-123') =>
-  request(pathOf(row), {
-    body: JSON.stringify({ value }),
-    headers: { authorization: `Bearer ${await mintToken({ sub })}`, 'if-match': ifMatch },
-  });
-
-const tagOf = (response: Response) => response.headers.get('etag') ?? '';
-const currentTag = async (row: Row) => tagOf(await sendPut(row, 1));
-
-const stale = (etag: string) => ({
-  status: 412,
-  error: 'The evaluation is not as If-Match expects it: get it again, and send its present ETag.',
-  headers: { etag, 'cache-control': 'no-store, no-transform' },
-});
 
 describe('the entity tag', () => {
   it('gives a strong tag that changes with every stored change and with nothing else', async () => {

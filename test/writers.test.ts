@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { unprocessable } from './support/answers.ts';
 import { stillClock } from './support/clock.ts';
+import { currentTag, put, sendPut, stale, tagOf } from './support/conditional.ts';
 import { countingD1 } from './support/d1.ts';
 import {
   claims,
@@ -10,39 +11,14 @@ import {
   expectUnbroken,
   mintToken,
   pathOf,
-  type Row,
   readEvaluation,
   readHistory,
   request,
-  type Send,
   storeEvaluation,
   storeLabel,
   worker,
   workerWith,
 } from './support/worker.ts';
-
-type Put = { ifMatch?: string | null; sub?: string; send?: Send };
-
-const sendPut = async (
-  row: Row,
-  value: number,
-  { ifMatch = null, sub = 'user-123', send = worker }: Put = {},
-) => send(await put(row, value, ifMatch, sub));
-
-const put = async (row: Row, value: number, ifMatch: string | null, sub = 'user-123') =>
-  request(pathOf(row), {
-    body: JSON.stringify({ value }),
-    headers: { authorization: `Bearer ${await mintToken({ sub })}`, 'if-match': ifMatch },
-  });
-
-const tagOf = (response: Response) => response.headers.get('etag') ?? '';
-const currentTag = async (row: Row) => tagOf(await sendPut(row, 1));
-
-const stale = (etag: string) => ({
-  status: 412,
-  error: 'The evaluation is not as If-Match expects it: get it again, and send its present ETag.',
-  headers: { etag, 'cache-control': 'no-store, no-transform' },
-});
 
 describe('concurrent writers', () => {
   const writers = Array.from({ length: 50 }, (_, n) => n);

@@ -11,6 +11,36 @@ it('is what the code describes', () => {
   expect(execFileSync('node', ['src/cli/openapi.ts', '--check'], { encoding: 'utf8' })).toBe('');
 });
 
+type Documented = { readonly operationId: string; readonly responses: object };
+const documented: Documented[] = Object.values<object>(JSON.parse(written).paths)
+  .flatMap((methods) => Object.values(methods))
+  .filter((operation) => 'operationId' in operation);
+
+it('has the operations of the README', () => {
+  const rows = [...read('README.md').matchAll(/^\| `[A-Z]+ \/\S+` (\w+) \|/gm)];
+
+  expect(rows.map(([, name]) => name).sort()).toEqual(
+    documented.map(({ operationId }) => operationId).sort(),
+  );
+});
+
+it('refuses an operation on evaluations with what their page says', () => {
+  const rows = [
+    ...read('src/evaluation/README.md').matchAll(/^\| (\w+(?:, \w+)*) \| ([\d ]+) \|$/gm),
+  ];
+  const told = rows.flatMap(([, names = '', codes = '']) =>
+    names.split(', ').map((name) => [name, codes.split(' ')]),
+  );
+
+  const refusals = documented
+    .filter(({ operationId }) => /Evaluations?(?:ByPost)?$|ReplacedValues$/.test(operationId))
+    .map(({ operationId, responses }) => [
+      operationId,
+      Object.keys(responses).filter((code) => /^4(?!29)/.test(code)),
+    ]);
+  expect(Object.fromEntries(told)).toEqual(Object.fromEntries(refusals));
+});
+
 it('tells the rate limit that is deployed', () => {
   const { limit, period } = unstable_readConfig({ config: 'wrangler.toml' }).ratelimits[0].simple;
 

@@ -55,7 +55,7 @@ function inputs(
     { status: 404, body: legal, path: path.replace(run, `/v1/run/${randomUUID()}`) },
     { status: 404, body: legal, path: `${path}/value` },
     { status: 404, ...creation({ id: randomUUID(), evaluation_label_id: randomUUID() }) },
-    { status: 405, method: 'DELETE' },
+    { status: 405, method: 'PATCH' },
     { status: 409, ...creation({}) },
     { status: 412, body: legal, headers: { 'if-match': '"1970-01-01T00:00:00.000Z"' } },
     { status: 412, body: legal, headers: { 'if-match': 'W/"2026-11-01T09:00:00.000Z"' } },

@@ -1,0 +1,25 @@
+/** Updates with If-Match, and the refusal of one that does not name the present version. */
+import { mintToken, pathOf, type Row, request, type Send, worker } from './worker.ts';
+
+export const put = async (row: Row, value: number, ifMatch: string | null, sub = 'user-123') =>
+  request(pathOf(row), {
+    body: JSON.stringify({ value }),
+    headers: { authorization: `Bearer ${await mintToken({ sub })}`, 'if-match': ifMatch },
+  });
+
+type Put = { readonly ifMatch?: string | null; readonly sub?: string; readonly send?: Send };
+
+export const sendPut = async (
+  row: Row,
+  value: number,
+  { ifMatch = null, sub = 'user-123', send = worker }: Put = {},
+) => send(await put(row, value, ifMatch, sub));
+
+export const tagOf = (response: Response) => response.headers.get('etag') ?? '';
+export const currentTag = async (row: Row) => tagOf(await sendPut(row, 1));
+
+export const stale = (etag: string) => ({
+  status: 412,
+  error: 'The evaluation is not as If-Match expects it: get it again, and send its present ETag.',
+  headers: { etag, 'cache-control': 'no-store, no-transform' },
+});
