@@ -1,7 +1,7 @@
 /** deleteEvaluation: what goes and what stays, and that a late or repeated request does no harm. */
 import { describe, expect, it } from 'vitest';
 import { NOT_FOUND } from './support/answers.ts';
-import { countingD1, flakyD1, interceptD1 } from './support/d1.ts';
+import { countingD1, countingRows, flakyD1, interceptD1 } from './support/d1.ts';
 import { linkTo, open, post } from './support/links.ts';
 import {
   DB,
@@ -56,22 +56,8 @@ const lossy = (...fates: Parameters<typeof flakyD1>[2][]) => {
 const ID_WAS_DELETED = {
   status: 409,
   error:
-    'The evaluation with this id was deleted after this request began: send the create again if it shall exist again.',
+    'The evaluation with this id was deleted after this request began: send the create again to store it anew.',
 };
-
-/** The real database, with the rows that each call read and wrote. */
-function countingRows() {
-  const rows: { read: number; written: number }[] = [];
-  const db = interceptD1(DB, async (_, call) => {
-    const results = await call();
-    const metas = (results as D1Result[]).map(({ meta }) => meta);
-    const sum = (name: 'rows_read' | 'rows_written') =>
-      metas.reduce((total, meta) => total + meta[name], 0);
-    rows.push({ read: sum('rows_read'), written: sum('rows_written') });
-    return results;
-  });
-  return { db, rows };
-}
 
 const writesOf = (row: Row) =>
   readRows('SELECT * FROM keyed_write WHERE evaluation_id = ?', row.id);
@@ -162,7 +148,7 @@ describe('deleteEvaluation', () => {
       .bind(account_id, row.id, new Date(Date.now() - 3_600_000).toISOString())
       .run();
     await storeEvaluation(row);
-    const { db, rows } = countingRows();
+    const { db, rows } = countingRows(DB);
     const token = await mintToken({ account_id });
 
     await workerWith({ DB: db })(await putValue(row, 9, token));
@@ -186,7 +172,7 @@ describe('deleteEvaluation', () => {
     await DB.prepare(`UPDATE deleted_evaluation SET deleted_at = ?2 WHERE account_id = ?1`)
       .bind(account_id, new Date(Date.now() - 8 * 24 * 3600 * 1000).toISOString())
       .run();
-    const { db, rows } = countingRows();
+    const { db, rows } = countingRows(DB);
 
     await workerWith({ DB: db })(await remove(row, { claims: { account_id } }));
 

@@ -1,8 +1,9 @@
 /** What a write costs: calls to D1, and the rows that it reads and writes. */
 import { describe, expect, it } from 'vitest';
 import { NOT_FOUND } from './support/answers.ts';
-import { countingD1, interceptD1 } from './support/d1.ts';
+import { countingD1, countingRows, interceptD1 } from './support/d1.ts';
 import { edge, updateOf } from './support/edge.ts';
+import { answer, linkTo } from './support/links.ts';
 import {
   DB,
   expectRefusal,
@@ -19,41 +20,55 @@ describe('the cost of a write', () => {
   it('reads three rows and writes two for an update of a row that was changed 10,000 times', async () => {
     const row = await storeEvaluation({ value: 1 });
     await fillHistory(row, 10_000);
-    const { rows, calls } = countingRows();
+    const { db, rows } = countingRows(DB);
 
-    await edge(0, rows.db)(await updateOf(row, 5));
+    await edge(0, db)(await updateOf(row, 5));
 
-    expect(calls()).toEqual([{ rows_read: 3, rows_written: 2 }]);
+    expect(rows).toEqual([{ read: 3, written: 2 }]);
   });
 
   it('costs the same with a key for a row that was changed 300,000 times, and one written row more', async () => {
     const row = await storeEvaluation({ value: 1 });
     await fillHistory(row, 300_000);
-    const { rows, calls } = countingRows();
+    const { db, rows } = countingRows(DB);
     const headers = { 'idempotency-key': 'a' };
 
-    await edge(0, rows.db)(await updateOf(row, 5, { headers }));
+    await edge(0, db)(await updateOf(row, 5, { headers }));
     await edge(1)(await updateOf(row, 7));
-    await edge(2, rows.db)(await updateOf(row, 5, { headers }));
+    await edge(2, db)(await updateOf(row, 5, { headers }));
 
-    expect(calls()).toEqual([
-      { rows_read: 3, rows_written: 3 },
-      { rows_read: 8, rows_written: 0 },
+    expect(rows).toEqual([
+      { read: 3, written: 3 },
+      { read: 8, written: 0 },
     ]);
     expect((await readEvaluation(row.id))?.value).toBe(7);
+  });
+
+  it('is as flat for an answer on a page, which also shows the last thirty values', async () => {
+    const row = await storeEvaluation({ value: 1 });
+    await fillHistory(row, 10_000);
+    const { url } = await linkTo(row);
+    const { db, rows } = countingRows(DB);
+
+    await workerWith({ DB: db })(answer(url, row.created_at, '5'));
+    await workerWith({ DB: db })(answer(url, row.created_at, '5'));
+
+    expect((await readEvaluation(row.id))?.value).toBe(5);
+    expect(rows.map(({ written }) => written)).toEqual([3, 0]);
+    expect(Math.max(...rows.map(({ read }) => read))).toBeLessThanOrEqual(10 + 2 * 30);
   });
 
   it('reads four rows and writes two for a create', async () => {
     const row = await storeEvaluation();
     await storeLabel({ id: row.evaluation_label_id });
-    const { rows, calls } = countingRows();
+    const { db, rows } = countingRows(DB);
     const body = JSON.stringify({ evaluation_label_id: row.evaluation_label_id, value: 5 });
 
-    await workerWith({ DB: rows.db })(
+    await workerWith({ DB: db })(
       await request(`/v1/run/${row.run_id}/evaluations`, { method: 'POST', body }),
     );
 
-    expect(calls()).toEqual([{ rows_read: 4, rows_written: 2 }]);
+    expect(rows).toEqual([{ read: 4, written: 2 }]);
   });
 
   it('calls D1 once for any write, accepted or refused', async () => {
@@ -121,18 +136,4 @@ async function fillHistory(row: Row, entries: number): Promise<void> {
   )
     .bind(entries, row.account_id, row.id)
     .run();
-}
-
-/** The real database, with what each call cost. */
-function countingRows() {
-  const costs: { rows_read: number; rows_written: number }[] = [];
-  const db = interceptD1(DB, async (_, call) => {
-    const results = await call();
-    const metas = (results as D1Result[]).map(({ meta }) => meta);
-    const sum = (name: 'rows_read' | 'rows_written') =>
-      metas.reduce((total, meta) => total + meta[name], 0);
-    costs.push({ rows_read: sum('rows_read'), rows_written: sum('rows_written') });
-    return results;
-  });
-  return { rows: { db }, calls: () => costs };
 }

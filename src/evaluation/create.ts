@@ -73,4 +73,4 @@ const LABEL_IS_ARCHIVED =
 const ID_IS_TAKEN =
   'The id is taken by another evaluation of this account, with other content: choose another id, or none.';
 const ID_WAS_DELETED =
-  'The evaluation with this id was deleted after this request began: send the create again if it shall exist again.';
+  'The evaluation with this id was deleted after this request began: send the create again to store it anew.';

@@ -10,6 +10,20 @@ export function countingD1(db: D1Database): { db: D1Database; calls: string[] } 
   return { db: counted, calls };
 }
 
+/** The real database, with the rows that each call read and wrote, as D1 counts them. */
+export function countingRows(db: D1Database) {
+  const rows: { read: number; written: number }[] = [];
+  const counted = interceptD1(db, async (_, call) => {
+    const results = await call();
+    const metas = (results as D1Result[]).map(({ meta }) => meta);
+    const sum = (name: 'rows_read' | 'rows_written') =>
+      metas.reduce((total, meta) => total + meta[name], 0);
+    rows.push({ read: sum('rows_read'), written: sum('rows_written') });
+    return results;
+  });
+  return { db: counted, rows };
+}
+
 /**
  * What happens to one call: it succeeds, it fails before D1 saw it, its response is lost after the commit, or it is reported
  * lost and reaches D1 only when `arrive` is called.
