@@ -30,7 +30,8 @@ const hasTheId = (p: In<typeof KEY>) => all(same(e.account_id, p.account), same(
 
 /**
  * Returns the row. Returns nothing if the account has no such label, if the label is archived or
- * does not allow the value, if the id is taken, or if what had it was deleted after the request began.
+ * does not allow the value, if the id is taken, or if the evaluation that had it was deleted after
+ * the request began.
  */
 export const createEvaluation = query(
   {
