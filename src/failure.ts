@@ -171,8 +171,8 @@ const fixOf = (setting: string) =>
 export const LOGGED_ID_MAX_CHARS = 128;
 
 /**
- * Returns a text for the log as printable ASCII of at most `maxChars` characters. A stranger may have
- * chosen the text.
+ * Returns a text for the log as printable ASCII of at most `maxChars` characters. A stranger may
+ * have chosen the text.
  */
 export const escapeForLog = (text: string, maxChars: number) =>
   text

@@ -89,8 +89,8 @@ export const objectSchema = <T extends object>(
     ...rule,
   });
 /**
- * Describes a resource, which has `updated_at` after its first update. `rule` is what its properties
- * require of each other.
+ * Describes a resource, which has `updated_at` after its first update. `rule` is what its
+ * properties require of each other.
  */
 export const resourceSchema = <T extends { readonly updated_at?: string }>(
   properties: PropertiesOf<T>,
@@ -145,8 +145,9 @@ type ServerFields<Fields extends object> = {
 
 /**
  * Describes a request body as the Worker accepts it. `words` describes a property that is no server
- * field, and may add bounds that only a check of the validator knows. If the validator does not read
- * a property, its words are its whole schema. `rule` is what the properties require of each other.
+ * field, and may add bounds that only a check of the validator knows. If the validator does not
+ * read a property, its words are its whole schema. `rule` is what the properties require of each
+ * other.
  */
 export function requestSchema<T extends v.GenericSchema<object>, Fields extends object>(
   validator: T,
@@ -390,7 +391,9 @@ export const limitParameter = (noun: string, maximum: number, example: number) =
 
 /** Matches every cursor. Only the Worker knows what is in a cursor. */
 const CURSOR_PATTERN = '^\\w+$';
-/** Defines the parameter for the place where a page starts. `example` is the place in plain text. */
+/**
+ * Defines the parameter for the place where a page starts. `example` is the place in plain text.
+ */
 export const cursorParameter = (example: string) =>
   queryParameter('cursor', 'Where the page starts, as it came in a `Link` header.', {
     schema: { type: 'string', pattern: CURSOR_PATTERN },
@@ -399,7 +402,9 @@ export const cursorParameter = (example: string) =>
 
 /** Matches an entity tag with white space around it, or an empty list element (RFC 9110 §5.6.1). */
 const TAG_ELEMENT = String.raw`[ \t]*(?:(?:W/)?"[^\x00-\x20"\x7f]*"[ \t]*)?`;
-/** These two match what http/preconditions.ts accepts. test/request-schema.test.ts compares them. */
+/**
+ * These two match what http/preconditions.ts accepts. test/request-schema.test.ts compares them.
+ */
 const IF_MATCH = {
   pattern: String.raw`^(?:[ \t]*\*[ \t]*|${TAG_ELEMENT}(?:,${TAG_ELEMENT})*)$`,
   example: '*',

@@ -20,11 +20,17 @@ export type OpenApiDocument = {
 
 const DOCUMENT_MAX_AGE_SECONDS = 3600;
 
-/** Each isolate asks the database at most once in this time, however many callers ask for the health. */
+/**
+ * Each isolate asks the database at most once in this time, however many callers ask for the
+ * health.
+ */
 const HEALTH_SECONDS = 1;
 /** The same as for one attempt of a connection (db/connection.ts). */
 const HEALTH_TIMEOUT_MS = 5000;
-/** A probe that has not settled by then was ended by the platform, together with the request that started it. */
+/**
+ * A probe that has not settled by then was ended by the platform, together with the request that
+ * started it.
+ */
 const HEALTH_WAIT_MS = HEALTH_TIMEOUT_MS + 500;
 
 export function serviceRoutes(

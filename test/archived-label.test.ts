@@ -1,4 +1,7 @@
-/** An archived label: no new evaluation is stored under it, and those that it has are corrected and judged as before. */
+/**
+ * An archived label: no new evaluation is stored under it, and those that it has are corrected and
+ * judged as before.
+ */
 import { describe, expect, it } from 'vitest';
 import { LABEL_IS_ARCHIVED, unprocessable } from './support/answers.ts';
 import { countingD1, interceptD1 } from './support/d1.ts';

@@ -1,4 +1,7 @@
-/** What an account may store is bounded, and so is the largest page that anybody can be made to send or read. */
+/**
+ * What an account may store is bounded, and so is the largest page that anybody can be made to send
+ * or read.
+ */
 import { describe, expect, it } from 'vitest';
 import {
   BODY_MAX_BYTES,

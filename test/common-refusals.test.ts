@@ -1,6 +1,7 @@
 /**
- * What operations refuse alike: status, headers and sentence of each refusal, with what is stored as it was, and without a
- * call to D1 where the request alone shows it. 401 is in token.test.ts, 404 for what is not yours in isolation.test.ts.
+ * What operations refuse alike: status, headers and sentence of each refusal, with what is stored
+ * as it was, and without a call to D1 where the request alone shows it. 401 is in token.test.ts,
+ * 404 for what is not yours in isolation.test.ts.
  */
 import { describe, expect, it } from 'vitest';
 import { badPathId, TOO_LARGE, UNSUPPORTED, unprocessable } from './support/answers.ts';

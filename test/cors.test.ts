@@ -3,7 +3,10 @@ import { describe, expect, it } from 'vitest';
 import { OPERATIONS } from './support/operations.ts';
 import { get, pathOf, storeEvaluation, worker, workerWith } from './support/worker.ts';
 
-/** Headers that a page may always read (Fetch standard, CORS-safelisted), and those for the browser alone. */
+/**
+ * Headers that a page may always read (Fetch standard, CORS-safelisted), and those for the browser
+ * alone.
+ */
 const READABLE =
   /^(cache-control|content-(language|length|type)|vary|x-content-type-options|access-control-.*)$/;
 

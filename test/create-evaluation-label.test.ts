@@ -1,4 +1,7 @@
-/** createEvaluationLabel: what is stored and by whom, what is refused, and when the same create again is a repetition. */
+/**
+ * createEvaluationLabel: what is stored and by whom, what is refused, and when the same create
+ * again is a repetition.
+ */
 import { describe, expect, it } from 'vitest';
 import { LABEL_ID_IS_TAKEN, NOT_FOUND, unprocessable } from './support/answers.ts';
 import { stillClock } from './support/clock.ts';

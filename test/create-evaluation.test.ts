@@ -1,4 +1,7 @@
-/** createEvaluation: what is stored and by whom, what is refused, and when the same create again is a repetition. */
+/**
+ * createEvaluation: what is stored and by whom, what is refused, and when the same create again is
+ * a repetition.
+ */
 import { describe, expect, it } from 'vitest';
 import { ID_IS_TAKEN, unprocessable } from './support/answers.ts';
 import { stillClock } from './support/clock.ts';

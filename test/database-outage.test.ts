@@ -1,4 +1,7 @@
-/** D1 failing: transient errors are retried for a bounded time, and a 200 is only given for a stored row. */
+/**
+ * D1 failing: transient errors are retried for a bounded time, and a 200 is only given for a stored
+ * row.
+ */
 import { describe, expect, it, vi } from 'vitest';
 import { databaseUnavailable, INTERNAL_ERROR, unprocessable } from './support/answers.ts';
 import { hanging, stillClock, until } from './support/clock.ts';

@@ -1,6 +1,7 @@
 /**
- * The document and the Worker, held together in both directions. Each answer of the whole suite is held against the
- * document where it is given (test/support/document.ts); here each status and each example that it declares is provoked.
+ * The document and the Worker, held together in both directions. Each answer of the whole suite is
+ * held against the document where it is given (test/support/document.ts); here each status and each
+ * example that it declares is provoked.
  */
 import { beforeAll, describe, expect, inject, it, vi } from 'vitest';
 import { parseEvaluationCreate, parseEvaluationUpdate } from '../src/evaluation/input.ts';
@@ -124,7 +125,10 @@ const downD1 = (message: string) =>
 
 const limited = workerWith({ RATE_LIMITER: { limit: async () => ({ success: false }) } });
 
-/** What an operation accepts, and then the same with a change, about one row; made repeatable by an id or by the key. */
+/**
+ * What an operation accepts, and then the same with a change, about one row; made repeatable by an
+ * id or by the key.
+ */
 async function sendTwice(
   operation: string,
   change: object,
@@ -145,7 +149,10 @@ async function sendTwice(
 type Entry = (typeof OPERATIONS)[number];
 type Changes = readonly Parameters<Entry['requestFor']>[2][];
 
-/** Sends these requests to one operation, about one row and one after another; the last response counts. */
+/**
+ * Sends these requests to one operation, about one row and one after another; the last response
+ * counts.
+ */
 async function sendInTurn(
   operation: string,
   changesOf: (entry: Entry) => Changes,

@@ -103,7 +103,8 @@ const send = async (row: Row, body: object, headers: Record<string, string | nul
 async function check<T>(input: Arbitrary<T>, holds: (input: T) => Promise<void>): Promise<void> {
   const result = await fc.check(fc.asyncProperty(input, holds), { seed, numRuns: RUNS });
   if (result.failed) {
-    // Not fc.assert: what it throws may hold lone surrogates, which vitest cannot carry out of workerd.
+    // Not fc.assert: what it throws may hold lone surrogates, which vitest cannot carry out of
+    // workerd.
     throw new Error(`${fc.defaultReportMessage(result)}\n${result.errorInstance}`.toWellFormed());
   }
 }

@@ -1,4 +1,7 @@
-/** Writes with a key: a repetition is told from a new write, and undoes nothing that another caller has stored since. */
+/**
+ * Writes with a key: a repetition is told from a new write, and undoes nothing that another caller
+ * has stored since.
+ */
 import { describe, expect, it } from 'vitest';
 import { unprocessable } from './support/answers.ts';
 import { interceptD1 } from './support/d1.ts';

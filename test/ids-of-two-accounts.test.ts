@@ -1,4 +1,7 @@
-/** An id is unique within its account: no account can take the id of another, learn of it, or reach what it names. */
+/**
+ * An id is unique within its account: no account can take the id of another, learn of it, or reach
+ * what it names.
+ */
 import { describe, expect, it } from 'vitest';
 import { unprocessable } from './support/answers.ts';
 import { edge, NOW, updateOf } from './support/edge.ts';

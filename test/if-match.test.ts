@@ -1,4 +1,7 @@
-/** Entity tags and preconditions: an update is stored only if its If-Match names the present version. */
+/**
+ * Entity tags and preconditions: an update is stored only if its If-Match names the present
+ * version.
+ */
 import { describe, expect, it } from 'vitest';
 import { NOT_FOUND, unprocessable } from './support/answers.ts';
 import { currentTag, put, sendPut, stale, tagOf } from './support/conditional.ts';

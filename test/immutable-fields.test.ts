@@ -1,4 +1,7 @@
-/** Only the value can change: a caller can send back what it got, and a field that cannot change is refused by name. */
+/**
+ * Only the value can change: a caller can send back what it got, and a field that cannot change is
+ * refused by name.
+ */
 import { describe, expect, it } from 'vitest';
 import { unprocessable } from './support/answers.ts';
 import {

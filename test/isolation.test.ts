@@ -1,11 +1,13 @@
 /**
- * Who sees what, for each operation: whose the row is × its own or another run × what the token is restricted to. What is
- * missing and what is not yours get the same bytes, and no other account's row is ever read or changed.
+ * Who sees what, for each operation: whose the row is × its own or another run × what the token is
+ * restricted to. What is missing and what is not yours get the same bytes, and no other account's
+ * row is ever read or changed.
  *
- * Not the full product. A request is refused for its token's restriction, for its account or for its run, and a case with
- * two of these reasons passes though one of the checks is missing: the other one refuses. So each case has at most one
- * reason, but for a wrong run with a token of the right one, which shows that the path counts and not the token. Every
- * restriction that allows a request is also tried on a foreign row and in a wrong run, since it must not replace a check.
+ * Not the full product. A request is refused for its token's restriction, for its account or for
+ * its run, and a case with two of these reasons passes though one of the checks is missing: the
+ * other one refuses. So each case has at most one reason, but for a wrong run with a token of the
+ * right one, which shows that the path counts and not the token. Every restriction that allows a
+ * request is also tried on a foreign row and in a wrong run, since it must not replace a check.
  */
 import { describe, expect, it } from 'vitest';
 import { byOperation, OPERATIONS, type Restriction } from './support/operations.ts';
@@ -87,7 +89,10 @@ const ask = async (
     }),
   );
 
-/** What a token that is restricted to something else gets of a row that does not exist: the refusal to compare with. */
+/**
+ * What a token that is restricted to something else gets of a row that does not exist: the refusal
+ * to compare with.
+ */
 async function refusalOfNothing() {
   const path = pathOf({ run_id: crypto.randomUUID(), id: crypto.randomUUID() });
   const headers = {

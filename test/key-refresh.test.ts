@@ -1,4 +1,7 @@
-/** Who waits for a refresh of the issuer's key set, for how long, and what an unknown key id may cost. */
+/**
+ * Who waits for a refresh of the issuer's key set, for how long, and what an unknown key id may
+ * cost.
+ */
 import { env } from 'cloudflare:workers';
 import { describe, expect, it, vi } from 'vitest';
 import { hanging, type StillClock, stillClock, until } from './support/clock.ts';

@@ -1,6 +1,7 @@
 /**
- * No sequence of operations changes what a stored value means: whatever accounts create, rename, archive and correct under the
- * same few ids, and whatever a console tries, each value keeps the rule under which it was stored.
+ * No sequence of operations changes what a stored value means: whatever accounts create, rename,
+ * archive and correct under the same few ids, and whatever a console tries, each value keeps the
+ * rule under which it was stored.
  */
 import fc from 'fast-check';
 import { describe, expect, inject, it } from 'vitest';

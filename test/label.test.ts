@@ -1,4 +1,7 @@
-/** The label's rule: a legal value is stored exactly, an illegal one is refused with a sentence that says what is legal. */
+/**
+ * The label's rule: a legal value is stored exactly, an illegal one is refused with a sentence that
+ * says what is legal.
+ */
 import { describe, expect, it } from 'vitest';
 import { unprocessable } from './support/answers.ts';
 import { countingD1 } from './support/d1.ts';

@@ -1,6 +1,7 @@
 /**
- * A write that is retried: an attempt may fail, lose its response after the commit, or arrive after its retry. Each 200
- * still tells what was stored. The faults come from stand-ins for D1, and the clocks of edges differ by seconds.
+ * A write that is retried: an attempt may fail, lose its response after the commit, or arrive after
+ * its retry. Each 200 still tells what was stored. The faults come from stand-ins for D1, and the
+ * clocks of edges differ by seconds.
  */
 import { describe, expect, it } from 'vitest';
 import { flakyD1, interceptD1 } from './support/d1.ts';

@@ -1,4 +1,7 @@
-/** The key of a link: a matrix of hostile keys against every use of it. One answer for all, and nothing of the key in it. */
+/**
+ * The key of a link: a matrix of hostile keys against every use of it. One answer for all, and
+ * nothing of the key in it.
+ */
 import { describe, expect, it, vi } from 'vitest';
 import { INTERNAL_ERROR, invalidToken, LINK_NOT_FOUND } from './support/answers.ts';
 import { stillClock } from './support/clock.ts';

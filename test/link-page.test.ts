@@ -1,4 +1,7 @@
-/** The page of a link: what it shows, what its form stores, and what can never happen to who opens or scans it. */
+/**
+ * The page of a link: what it shows, what its form stores, and what can never happen to who opens
+ * or scans it.
+ */
 import { describe, expect, it, vi } from 'vitest';
 import type { AccountId } from '../src/principal.ts';
 import { LINK_NOT_FOUND } from './support/answers.ts';

@@ -1,7 +1,8 @@
 /**
- * What holds for any body that is posted to a link, any pointer and any values: the value at the end of the pointer is
- * stored, and nothing else of the body has an effect; or it is refused and nothing changes. The rule in this file walks the
- * body and writes the pointer down, the Worker reads the pointer and walks the body.
+ * What holds for any body that is posted to a link, any pointer and any values: the value at the
+ * end of the pointer is stored, and nothing else of the body has an effect; or it is refused and
+ * nothing changes. The rule in this file walks the body and writes the pointer down, the Worker
+ * reads the pointer and walks the body.
  */
 import fc from 'fast-check';
 import { expect, inject, it } from 'vitest';

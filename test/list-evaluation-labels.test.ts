@@ -1,4 +1,7 @@
-/** listEvaluationLabels: the own and the shared labels merged, the order, the pages, and what a page costs. */
+/**
+ * listEvaluationLabels: the own and the shared labels merged, the order, the pages, and what a page
+ * costs.
+ */
 import { beforeEach, describe, expect, it } from 'vitest';
 import { listEvaluationLabels } from '../src/label/sql.generated.ts';
 import { BAD_CURSOR, BAD_LABEL_LIMIT, NOT_FOUND } from './support/answers.ts';

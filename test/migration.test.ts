@@ -1,4 +1,7 @@
-/** The migrations on databases of every age: what is stored stays as it is, and the Worker serves it at once. */
+/**
+ * The migrations on databases of every age: what is stored stays as it is, and the Worker serves it
+ * at once.
+ */
 import { applyD1Migrations } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
 import { expect, inject, it } from 'vitest';

@@ -1,8 +1,9 @@
 /**
- * What holds for any input: no 5xx, a refused request changes nothing, and an accepted one changes only what it asks for.
- * fast-check makes bodies, path ids, headers, tokens and queries; a second, independent rule in this file says what has to
- * follow from each. A failure prints its seed and the smallest counterexample. Each property also proves that it saw both
- * acceptance and refusal. `npm test` has the same inputs each time, `npm run check:random` new ones.
+ * What holds for any input: no 5xx, a refused request changes nothing, and an accepted one changes
+ * only what it asks for. fast-check makes bodies, path ids, headers, tokens and queries; a second,
+ * independent rule in this file says what has to follow from each. A failure prints its seed and
+ * the smallest counterexample. Each property also proves that it saw both acceptance and refusal.
+ * `npm test` has the same inputs each time, `npm run check:random` new ones.
  */
 import fc, { type Arbitrary } from 'fast-check';
 import { beforeAll, describe, expect, inject, it } from 'vitest';
@@ -56,7 +57,10 @@ const { seed, factor } = inject('properties');
 /** Ids that are the same for the same seed, so that a failure can be repeated. */
 const fixedIds = (count: number) => fc.sample(fc.uuid(), { seed, numRuns: count });
 
-/** Tries the property with at least so many inputs, and proves that these statuses were among the responses. */
+/**
+ * Tries the property with at least so many inputs, and proves that these statuses were among the
+ * responses.
+ */
 async function assertProperty<T>(
   { runs, sees }: { readonly runs: number; readonly sees: readonly number[] },
   input: Arbitrary<T>,
@@ -71,7 +75,8 @@ async function assertProperty<T>(
     numRuns: runs * factor,
     includeErrorInReport: true,
   });
-  // Not fc.assert: what it throws may hold lone surrogates, which vitest cannot carry out of workerd.
+  // Not fc.assert: what it throws may hold lone surrogates, which vitest cannot carry out of
+  // workerd.
   if (result.failed)
     throw new Error(
       `${fc.defaultReportMessage(result)}\n${differenceIn(result.errorInstance)}`.toWellFormed(),
@@ -91,14 +96,17 @@ type Answered = { readonly [field: string]: unknown } & {
   readonly updated_at?: string;
 };
 
-/** One of the documented refusals, which 500 and 503 are not: nothing here is the Worker's fault or D1's. */
+/**
+ * One of the documented refusals, which 500 and 503 are not: nothing here is the Worker's fault or
+ * D1's.
+ */
 const expectedStatus = (accepted: boolean, status = 200): unknown =>
   accepted ? status : expect.toSatisfy((refused: number) => refused >= 400 && refused <= 422);
 const refusal = { error: expect.any(String) };
 
 /**
- * The whole of what an update answers, and all that it leaves in D1, of a row that no request changed before: the write,
- * if there is to be one, and nothing besides.
+ * The whole of what an update answers, and all that it leaves in D1, of a row that no request
+ * changed before: the write, if there is to be one, and nothing besides.
  */
 async function expectOutcome(
   row: Row,
@@ -200,7 +208,10 @@ const IMMUTABLE = [
   'created_at',
 ] as const;
 
-/** The value that a body has, where the row's label allows it; a label that is not there allows any finite number. */
+/**
+ * The value that a body has, where the row's label allows it; a label that is not there allows any
+ * finite number.
+ */
 function legalValue(
   { value }: { readonly [name: string]: unknown },
   { evaluation_label_id }: Row,
@@ -220,11 +231,15 @@ function updateIn(bytes: Uint8Array, row: Row): Write | undefined {
     : undefined;
 }
 
-/** Text of Unicode, which alone can be stored as it was sent: JSON can also spell half a character. */
+/**
+ * Text of Unicode, which alone can be stored as it was sent: JSON can also spell half a character.
+ */
 const isText = (sent: unknown): sent is string => typeof sent === 'string' && sent.isWellFormed();
 const isTextOrNothing = (sent: unknown): sent is string | null | undefined => isText(sent ?? '');
 
-/** The row that a body asks for, if it may have one; what it leaves to the server is as in `row`. */
+/**
+ * The row that a body asks for, if it may have one; what it leaves to the server is as in `row`.
+ */
 function creationIn(bytes: Uint8Array, row: Row): Row | undefined {
   const body = objectIn(bytes) ?? {};
   const { id, evaluation_label_id, output_name, field_path } = body;
@@ -472,7 +487,10 @@ describe('any path', () => {
     }
   }
   const ids = fixedIds(4);
-  /** The row is as the writes below would leave it, so that an accepted one is a repetition, and no run depends on another. */
+  /**
+   * The row is as the writes below would leave it, so that an accepted one is a repetition, and no
+   * run depends on another.
+   */
   const storeRepeated = (id = '', run_id = '') =>
     storeEvaluation({
       id,
@@ -541,7 +559,10 @@ describe('any headers', () => {
   const created_at = '2026-01-02T03:04:05.678Z';
   const TAG = `"${created_at}"`;
 
-  /** Whether the elements of a list of entity tags have the row's, by strong comparison (RFC 9110 §8.8.3.2). */
+  /**
+   * Whether the elements of a list of entity tags have the row's, by strong comparison (RFC 9110
+   * §8.8.3.2).
+   */
   function namesTag(list: string): boolean {
     if (list.trim() === '*') return true;
     const rest = list.replaceAll(/(?:W\/)?"[^"\s]*"/g, (tag) => (tag === TAG ? '+' : '-'));
@@ -714,7 +735,10 @@ describe('any query', () => {
     });
   });
 
-  /** What a query asks for: how many rows, and after which entry; a cursor is a time and an id, in base64. */
+  /**
+   * What a query asks for: how many rows, and after which entry; a cursor is a time and an id, in
+   * base64.
+   */
   function pageIn(
     limit: string,
     cursor?: string,

@@ -1,6 +1,7 @@
 /**
- * The tokens of identity providers as they come. The settings of each test are the lines of its row in
- * src/auth/README.md, and its token has the shape that the provider documents. No person or tenant in it is real.
+ * The tokens of identity providers as they come. The settings of each test are the lines of its row
+ * in src/auth/README.md, and its token has the shape that the provider documents. No person or
+ * tenant in it is real.
  */
 import { beforeAll, describe, expect, inject, it, vi } from 'vitest';
 import { invalidToken } from './support/answers.ts';
@@ -25,7 +26,10 @@ type Shape = {
   /** What the token must come out as. */
   readonly account: string;
   readonly subject: string;
-  /** Claims that make it a token for somebody else's API or of somebody else's client, and what the caller is told. */
+  /**
+   * Claims that make it a token for somebody else's API or of somebody else's client, and what the
+   * caller is told.
+   */
   readonly foreign: Record<string, unknown>;
   readonly refusal: string;
 };

@@ -1,4 +1,7 @@
-/** 429: what an account may send, with the limiter of the local runtime (vitest.config.ts has its bindings). */
+/**
+ * 429: what an account may send, with the limiter of the local runtime (vitest.config.ts has its
+ * bindings).
+ */
 import { describe, expect, it, vi } from 'vitest';
 import { RATE_LIMITED } from './support/answers.ts';
 import { hanging, stillClock, until } from './support/clock.ts';

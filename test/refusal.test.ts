@@ -1,6 +1,6 @@
 /**
- * The refusals of an update, status by status, with their sentences and with the row as it was. What operations refuse alike
- * is in common-refusals.test.ts, 401 in token.test.ts.
+ * The refusals of an update, status by status, with their sentences and with the row as it was.
+ * What operations refuse alike is in common-refusals.test.ts, 401 in token.test.ts.
  */
 import { describe, expect, it, vi } from 'vitest';
 import {

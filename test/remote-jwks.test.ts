@@ -1,4 +1,7 @@
-/** JWT_JWKS_URL: the remote key set through rotation, outage, garbage and concurrent requests, counted in fetches. */
+/**
+ * JWT_JWKS_URL: the remote key set through rotation, outage, garbage and concurrent requests,
+ * counted in fetches.
+ */
 import { env } from 'cloudflare:workers';
 import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { invalidToken } from './support/answers.ts';
@@ -62,7 +65,10 @@ function remoteJwks(answer: () => Response | Promise<Response>) {
   };
 }
 
-/** Sends an update with a token of that key pair; the value says that it was this one which was stored. */
+/**
+ * Sends an update with a token of that key pair; the value says that it was this one which was
+ * stored.
+ */
 async function put(
   send: Send,
   clock: StillClock,

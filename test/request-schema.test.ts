@@ -1,7 +1,8 @@
 /**
- * The document and the Worker judge the form of a request alike: bodies, headers, ids, sizes and cursors. Random requests are
- * made of what the document itself names. JSON Schema cannot express that `min_value` is at most `max_value`, that a text has
- * no half of a surrogate pair, how many versions If-Match names, and what is in a cursor.
+ * The document and the Worker judge the form of a request alike: bodies, headers, ids, sizes and
+ * cursors. Random requests are made of what the document itself names. JSON Schema cannot express
+ * that `min_value` is at most `max_value`, that a text has no half of a surrogate pair, how many
+ * versions If-Match names, and what is in a cursor.
  */
 import type { Schema } from '@cfworker/json-schema';
 import fc, { type Arbitrary } from 'fast-check';
@@ -42,7 +43,8 @@ function assertProperty<T>(
     seen[`${judge(given)}`] += 1;
   });
   const result = fc.check(property, { seed, numRuns: runs * factor, includeErrorInReport: true });
-  // Not fc.assert: what it throws may hold lone surrogates, which vitest cannot carry out of workerd.
+  // Not fc.assert: what it throws may hold lone surrogates, which vitest cannot carry out of
+  // workerd.
   if (result.failed) throw new Error(`${fc.defaultReportMessage(result)}`.toWellFormed());
   expect(Math.min(seen.true, seen.false), `of each kind, with seed ${seed}`).toBeGreaterThan(
     ofEach,

@@ -1,4 +1,6 @@
-/** D1 sessions: from where each one starts, and the bookmark that lets a caller read its own writes. */
+/**
+ * D1 sessions: from where each one starts, and the bookmark that lets a caller read its own writes.
+ */
 import { describe, expect, it } from 'vitest';
 import { flakyD1, watchedSessions } from './support/d1.ts';
 import { answer, linkTo, open, post } from './support/links.ts';

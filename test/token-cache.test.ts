@@ -1,4 +1,7 @@
-/** A repeated token: its signature is verified once an isolate, and everything that can change is checked each time. */
+/**
+ * A repeated token: its signature is verified once an isolate, and everything that can change is
+ * checked each time.
+ */
 import { describe, expect, it, vi } from 'vitest';
 import { invalidToken } from './support/answers.ts';
 import { stillClock } from './support/clock.ts';

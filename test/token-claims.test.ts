@@ -1,4 +1,7 @@
-/** The claims of a token: which of them are the account, the author and the restriction, and which a setting requires. */
+/**
+ * The claims of a token: which of them are the account, the author and the restriction, and which a
+ * setting requires.
+ */
 import { describe, expect, it } from 'vitest';
 import { invalidToken, NOT_FOUND } from './support/answers.ts';
 import { SECRET } from './support/secret.ts';

@@ -1,4 +1,7 @@
-/** The log line of a refused token: it explains the refusal to an operator, and never contains the token. */
+/**
+ * The log line of a refused token: it explains the refusal to an operator, and never contains the
+ * token.
+ */
 import { describe, expect, it, vi } from 'vitest';
 import { keyPair } from './support/signer.ts';
 import { ISSUER, pair, scoped, workerWithKeys } from './support/tokens.ts';

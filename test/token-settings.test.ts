@@ -1,4 +1,6 @@
-/** Wrong settings of tokens: each fails closed, and the log names the setting and never its content. */
+/**
+ * Wrong settings of tokens: each fails closed, and the log names the setting and never its content.
+ */
 import { describe, expect, it, vi } from 'vitest';
 import { INTERNAL_ERROR } from './support/answers.ts';
 import { SECRET } from './support/secret.ts';

@@ -1,9 +1,9 @@
 /**
- * Which tokens are refused: a matrix of hostile tokens against every operation that needs a token, once for a Worker with
- * a shared secret and once for a Worker with a key set.
+ * Which tokens are refused: a matrix of hostile tokens against every operation that needs a token,
+ * once for a Worker with a shared secret and once for a Worker with a key set.
  *
- * RFC 8725, JSON Web Token Best Current Practices: the sections that apply, and the tests that show it. A quoted name is
- * a test of this file.
+ * RFC 8725, JSON Web Token Best Current Practices: the sections that apply, and the tests that show
+ * it. A quoted name is a test of this file.
  * | section | here |
  * | --- | --- |
  * | 3.1 perform algorithm verification | "alg none", "another algorithm", "HS256 with the public key as the secret" |
@@ -82,7 +82,10 @@ const DEPLOYMENTS: Readonly<Record<'a secret' | 'a key set', () => Promise<Deplo
 
 type Hostile = readonly [name: string, error: string, token: (by: Deployment) => Promise<string>];
 
-/** Changes the last character of a token: for many of them the lowest bits are not part of the signature. */
+/**
+ * Changes the last character of a token: for many of them the lowest bits are not part of the
+ * signature.
+ */
 const lastCharacters = (token: string) =>
   ['A', 'B', 'Q', 'R', 'g', 'w', 'x', '8', '9', '_']
     .filter((end) => !token.endsWith(end))
@@ -313,7 +316,10 @@ describe.each(['a secret', 'a key set'] as const)('a Worker with %s', (kind) => 
     deployment = await DEPLOYMENTS[kind]();
   });
 
-  /** Sends the credentials to every operation, and proves that each refused them and that nothing changed. */
+  /**
+   * Sends the credentials to every operation, and proves that each refused them and that nothing
+   * changed.
+   */
   const expectRefusedByEach = async (
     authorization: string | null,
     refusal: Refusal,

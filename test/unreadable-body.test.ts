@@ -1,4 +1,7 @@
-/** What a caller reads whose body is not JSON: what was found, and where. The same for each operation and for links. */
+/**
+ * What a caller reads whose body is not JSON: what was found, and where. The same for each
+ * operation and for links.
+ */
 import { describe, expect, it } from 'vitest';
 import { UNSUPPORTED } from './support/answers.ts';
 import { linkTo, post } from './support/links.ts';

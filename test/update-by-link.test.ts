@@ -1,4 +1,7 @@
-/** updateEvaluationByLink: whatever a sender posts, what is stored and by whom; repetitions; and what is refused. */
+/**
+ * updateEvaluationByLink: whatever a sender posts, what is stored and by whom; repetitions; and
+ * what is refused.
+ */
 import { describe, expect, it, vi } from 'vitest';
 import { LINK_NOT_FOUND, unprocessable } from './support/answers.ts';
 import { stillClock } from './support/clock.ts';

@@ -1,4 +1,7 @@
-/** updateEvaluationLabel: what an accepted update changes, what it can never change, and what a repetition does. */
+/**
+ * updateEvaluationLabel: what an accepted update changes, what it can never change, and what a
+ * repetition does.
+ */
 import { describe, expect, it } from 'vitest';
 import { NOT_FOUND, unprocessable } from './support/answers.ts';
 import { stillClock } from './support/clock.ts';

@@ -1,4 +1,7 @@
-/** Two projects: the suite proper inside workerd on a real local D1; in Node what works on the Worker from outside. */
+/**
+ * Two projects: the suite proper inside workerd on a real local D1; in Node what works on the
+ * Worker from outside.
+ */
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { cloudflareTest, readD1Migrations } from '@cloudflare/vitest-plugin';
@@ -50,7 +53,8 @@ export default defineConfig(
             // For a machine that is busy with other things; nothing here waits for time to pass.
             testTimeout: mode === 'random' ? 600_000 : 30_000,
             hookTimeout: 30_000,
-            // Each test has rows of its own, so the files may share an isolate, which saves its start for each.
+            // Each test has rows of its own, so the files may share an isolate, which saves its
+            // start for each.
             isolate: false,
             setupFiles: ['test/support/setup.ts'],
             globalSetup: ['test/support/quiet.node.ts'],

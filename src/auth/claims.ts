@@ -14,8 +14,8 @@ import type { ClaimSetting, Settings } from '../settings.ts';
 export type Claims = { readonly [claim: string]: unknown };
 
 /**
- * Makes the principal of a token whose signature and times are verified. `headerTyp` is the `typ` of
- * the token's header.
+ * Makes the principal of a token whose signature and times are verified. `headerTyp` is the `typ`
+ * of the token's header.
  * @throws {Failure} `invalid_token` or `insufficient_scope`.
  */
 export function principalOf(
@@ -53,11 +53,11 @@ export function principalOf(
 
 /**
  * Refuses ID tokens and refresh tokens. Neither gives access: an ID token tells a client who signed
- * in, and a refresh token is for the issuer only. The same key may sign both. Cognito marks them with
- * `token_use`, and Keycloak with `typ`. OpenID Connect Core §2 puts `nonce` and `at_hash` into ID
- * tokens, but these two are only a hint: Keycloak before 24 copies the nonce of the login into access
- * tokens, and other issuers send empty strings. So a token may have both claims if its type says that
- * it is an access token. The issuer signs the type too, and gives no ID token that type.
+ * in, and a refresh token is for the issuer only. The same key may sign both. Cognito marks them
+ * with `token_use`, and Keycloak with `typ`. OpenID Connect Core §2 puts `nonce` and `at_hash` into
+ * ID tokens, but these two are only a hint: Keycloak before 24 copies the nonce of the login into
+ * access tokens, and other issuers send empty strings. So a token may have both claims if its type
+ * says that it is an access token. The issuer signs the type too, and gives no ID token that type.
  * @throws {Failure} `invalid_token`.
  */
 function refuseOtherTokens(payload: Claims, headerTyp: unknown): void {

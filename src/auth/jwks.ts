@@ -56,9 +56,9 @@ export type KeySet = readonly VerificationKey[];
 export type Found = readonly CryptoKey[] | 'unknown' | 'ambiguous';
 
 /**
- * Finds the keys for an algorithm and a key id. Issuers should give each key its own id, but some do
- * not (RFC 7517 §4.5). So several keys may fit, at most KEYS_MAX, and the caller tries each of them.
- * Without a key id, exactly one key must fit.
+ * Finds the keys for an algorithm and a key id. Issuers should give each key its own id, but some
+ * do not (RFC 7517 §4.5). So several keys may fit, at most KEYS_MAX, and the caller tries each of
+ * them. Without a key id, exactly one key must fit.
  */
 export function findKeys(keys: KeySet, alg: string, kid: string | undefined): Found {
   const fitting = keys.filter((key) => key.alg === alg && (kid === undefined || key.kid === kid));

@@ -1,10 +1,10 @@
 /**
- * The key set of an issuer as one isolate keeps it; README.md draws the states. A refresh belongs to the isolate and not
- * to the request that starts it: `waitUntil` keeps it going when that caller disconnects, and every request waits for it
- * with timers of its own. The trade: a removed key verifies for KEY_SET_FRESH_SECONDS more, or for
- * KEY_SET_STALE_SECONDS while the issuer cannot be reached. The issuer is not trusted before status,
- * size and shape of its answer are checked, and neither the issuer nor the edge cache may hold a
- * request up for longer than its time.
+ * The key set of an issuer as one isolate keeps it; README.md draws the states. A refresh belongs
+ * to the isolate and not to the request that starts it: `waitUntil` keeps it going when that caller
+ * disconnects, and every request waits for it with timers of its own. The trade: a removed key
+ * verifies for KEY_SET_FRESH_SECONDS more, or for KEY_SET_STALE_SECONDS while the issuer cannot be
+ * reached. The issuer is not trusted before status, size and shape of its answer are checked, and
+ * neither the issuer nor the edge cache may hold a request up for longer than its time.
  */
 import { waitUntil } from 'cloudflare:workers';
 import { type Clock, waitWhile, withTimeout } from '../clock.ts';
@@ -14,16 +14,19 @@ import { type Found, findKeys, type KeySet, readRemoteJwks } from './jwks.ts';
 
 /** A set this old is not used: longer than most outages, and short enough for a removed key. */
 const KEY_SET_STALE_SECONDS = 3600;
-/** From this age on a set is refreshed in the background, so that in a steady stream of requests none waits. */
+/**
+ * From this age on a set is refreshed in the background, so that in a steady stream of requests
+ * none waits.
+ */
 const KEY_SET_REFRESH_SECONDS = 540;
 /** From this age on a set is used only after the refresh has had STALE_WAIT_MS, or has failed. */
 const KEY_SET_FRESH_SECONDS = 600;
 const STALE_WAIT_MS = 1000;
 
 /**
- * How long each state lasts before it is `idle` again. `refreshing`: longer than a refresh can take; one that the platform
- * has ended would never settle. `refreshed`: a flood of unknown key ids reaches the issuer once in this time. `failed`: so
- * does a flood of requests during an outage.
+ * How long each state lasts before it is `idle` again. `refreshing`: longer than a refresh can
+ * take; one that the platform has ended would never settle. `refreshed`: a flood of unknown key ids
+ * reaches the issuer once in this time. `failed`: so does a flood of requests during an outage.
  */
 const STATE_SECONDS = { idle: 0, refreshing: 4, refreshed: 2, failed: 5 };
 
@@ -38,7 +41,10 @@ type State = {
   readonly at: number;
 };
 
-/** @throws {Failure} `keys_unavailable` where the issuer has not answered, and what is kept does not decide. */
+/**
+ * @throws {Failure} `keys_unavailable` where the issuer has not answered, and what is kept does not
+ * decide.
+ */
 export type FindKeys = (alg: string, kid: string | undefined) => Promise<Found>;
 
 export function createRemoteJwks(source: RemoteKeySource, clock: Clock): FindKeys {
@@ -62,7 +68,10 @@ export function createRemoteJwks(source: RemoteKeySource, clock: Clock): FindKey
       kept = fetched;
   }
 
-  /** From the edge cache if its copy is not older than `notBefore`, or else from the issuer. Never rejects. */
+  /**
+   * From the edge cache if its copy is not older than `notBefore`, or else from the issuer. Never
+   * rejects.
+   */
   async function fetchNewer(notBefore: number): Promise<State['kind']> {
     try {
       const cached = await edge.read();
@@ -77,7 +86,8 @@ export function createRemoteJwks(source: RemoteKeySource, clock: Clock): FindKey
       return isEnough ? 'idle' : 'refreshed';
     } catch (thrown) {
       fault = messageOf(thrown);
-      // A request that the kept set still serves has no failure to log: an operator has to hear of the outage.
+      // A request that the kept set still serves has no failure to log: an operator has to hear of
+      // the outage.
       console.warn(
         JSON.stringify({
           warning: 'key_set_not_refreshed',
@@ -119,7 +129,8 @@ export function createRemoteJwks(source: RemoteKeySource, clock: Clock): FindKey
   return async function findRemoteKeys(alg, kid) {
     const asked = now();
     const find = () => findKeys(usable()?.keys ?? [], alg, kid);
-    // That a key is unknown, only a set can say which was asked for after the token came: the key may be that new.
+    // That a key is unknown, only a set can say which was asked for after the token came: the key
+    // may be that new.
     const isDecided = () => find() !== 'unknown' || (usable()?.fetchedAt ?? 0) >= asked;
     /** When the oldest set was fetched that needs no refresh. */
     const youngSince = asked - KEY_SET_REFRESH_SECONDS * 1000 + 1;
@@ -129,7 +140,8 @@ export function createRemoteJwks(source: RemoteKeySource, clock: Clock): FindKey
       if (!isYounger(KEY_SET_FRESH_SECONDS) && fault === undefined)
         await waitForRefresh(STALE_WAIT_MS);
     }
-    // Twice: the first may have begun before the token came, or may have been ended by the platform.
+    // Twice: the first may have begun before the token came, or may have been ended by the
+    // platform.
     for (let attempt = 1; attempt <= 2 && !isDecided(); attempt += 1) {
       if (stateNow() === 'refreshed') await clock.sleep(stateEndsInMs());
       startRefresh(usable() ? asked : youngSince);

@@ -1,14 +1,15 @@
 /**
- * What CHECK constraints say of a column, for schema.ts. A column that may be NULL passes, unless a check says otherwise: in
- * SQL a condition on NULL is not false.
+ * What CHECK constraints say of a column, for schema.ts. A column that may be NULL passes, unless a
+ * check says otherwise: in SQL a condition on NULL is not false.
  */
 import { type SQL, sql } from 'drizzle-orm';
 import { check } from 'drizzle-orm/sqlite-core';
 import { ACCOUNT_MAX_CHARS, AUTHOR_MAX_CHARS, SUBJECT_MAX_CHARS } from '../limits.ts';
 
 /**
- * A UUID in the one spelling that is stored: lower case (RFC 9562 §4), so that equal ids are equal text.
- * In three short steps because D1 refuses a LIKE or GLOB pattern of over 50 bytes (D1 limits).
+ * A UUID in the one spelling that is stored: lower case (RFC 9562 §4), so that equal ids are equal
+ * text. In three short steps because D1 refuses a LIKE or GLOB pattern of over 50 bytes (D1
+ * limits).
  */
 export const isUuid = (column: string) =>
   sql.raw(
@@ -16,8 +17,8 @@ export const isUuid = (column: string) =>
   );
 
 /**
- * A date-time in the one spelling that is stored: real, UTC, milliseconds, `Z`; so that text order is time order.
- * Before the year 9999, in which SQLite's date functions end.
+ * A date-time in the one spelling that is stored: real, UTC, milliseconds, `Z`; so that text order
+ * is time order. Before the year 9999, in which SQLite's date functions end.
  */
 export const isTimestamp = (column: string) =>
   sql.raw(
@@ -28,7 +29,10 @@ export const isTimestamp = (column: string) =>
 export const isFiniteNumber = (column: string) =>
   sql.raw(`abs("${column}") <= 1.7976931348623157e308`);
 
-/** At most so many characters. SQLite counts them up to the first NUL only, so the bytes (UTF-8, 4 each) are bounded too. */
+/**
+ * At most so many characters. SQLite counts them up to the first NUL only, so the bytes (UTF-8, 4
+ * each) are bounded too.
+ */
 export const isAtMost = (column: string, characters: number) =>
   sql.raw(
     `length("${column}") <= ${characters} AND octet_length("${column}") <= ${4 * characters}`,
@@ -39,8 +43,8 @@ export const isFilled = (column: string, characters: number) =>
   sql`${sql.raw(`"${column}" <> ''`)} AND ${isAtMost(column, characters)}`;
 
 /**
- * A JSON array with 1 to so many elements, without white space, as JSON.stringify writes it: so that equal arrays are equal
- * text. JSON in SQLite ends at a NUL, whatever follows.
+ * A JSON array with 1 to so many elements, without white space, as JSON.stringify writes it: so
+ * that equal arrays are equal text. JSON in SQLite ends at a NUL, whatever follows.
  */
 export const isArray = (column: string, maxElements: number) =>
   sql.raw(
@@ -51,7 +55,9 @@ export const isArray = (column: string, maxElements: number) =>
 export const isHex = (column: string) =>
   sql.raw(`length("${column}") = 32 AND "${column}" NOT GLOB '*[^0-9a-f]*'`);
 
-/** The name of a write: 24 hexadecimal digits at random, or 32 that come from an Idempotency-Key. */
+/**
+ * The name of a write: 24 hexadecimal digits at random, or 32 that come from an Idempotency-Key.
+ */
 export const isWriteId = (column: string) =>
   sql.raw(`length("${column}") IN (24, 32) AND "${column}" NOT GLOB '*[^0-9a-f]*'`);
 
@@ -64,7 +70,9 @@ export const ofWrites = {
   write_id_is_bounded: isWriteId('write_id'),
 };
 
-/** Of a table, with the one that all have: an account's id is bounded, for it is part of every key. */
+/**
+ * Of a table, with the one that all have: an account's id is bounded, for it is part of every key.
+ */
 export const checks = (table: string, conditions: Readonly<Record<string, SQL>>) =>
   Object.entries({
     account_id_is_bounded: isFilled('account_id', ACCOUNT_MAX_CHARS),

@@ -1,8 +1,8 @@
 /**
- * The tables, column for column. Property names, column names and JSON names are the same words, so a row is a resource
- * and nothing is mapped. The account is the first column of every key: an id is unique within its account, and an account
- * is erased, counted or moved by its key alone. `STRICT` and `WITHOUT ROWID`, which drizzle-kit cannot write, are added by
- * hand in the migrations.
+ * The tables, column for column. Property names, column names and JSON names are the same words, so
+ * a row is a resource and nothing is mapped. The account is the first column of every key: an id is
+ * unique within its account, and an account is erased, counted or moved by its key alone. `STRICT`
+ * and `WITHOUT ROWID`, which drizzle-kit cannot write, are added by hand in the migrations.
  */
 import { sql } from 'drizzle-orm';
 import { index, primaryKey, real, sqliteTable, text, uniqueIndex } from 'drizzle-orm/sqlite-core';
@@ -66,7 +66,10 @@ export const runEvaluation = sqliteTable(
   ],
 );
 
-/** What values an evaluation may have. It may arrive later than the evaluations that use it, from a script. */
+/**
+ * What values an evaluation may have. It may arrive later than the evaluations that use it, from a
+ * script.
+ */
 export const evaluationLabel = sqliteTable(
   'evaluation_label',
   {
@@ -77,14 +80,20 @@ export const evaluationLabel = sqliteTable(
     value_type: text({ enum: ['binary', 'continuous', 'categorical', 'ordinal'] }).notNull(),
     min_value: real(),
     max_value: real(),
-    /** A JSON array of different non-empty strings: a trigger looks at each of them, which a CHECK cannot. */
+    /**
+     * A JSON array of different non-empty strings: a trigger looks at each of them, which a CHECK
+     * cannot.
+     */
     categories: text(),
     archived_at: text(),
     created_by: text(),
     created_at: text().notNull().default(sql`(strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))`),
     updated_by: text(),
     updated_at: text(),
-    /** Of what it was created with (label/create.ts). Never leaves the database; NULL if it was not created by the API. */
+    /**
+     * Of what it was created with (label/create.ts). Never leaves the database; NULL if it was not
+     * created by the API.
+     */
     create_digest: text(),
     write_id: writeId(),
   },
@@ -116,14 +125,20 @@ export const evaluationLabel = sqliteTable(
   ],
 );
 
-/** Each value that was replaced. Written by a trigger alone, whoever changes an evaluation, and never updated. */
+/**
+ * Each value that was replaced. Written by a trigger alone, whoever changes an evaluation, and
+ * never updated.
+ */
 export const runEvaluationHistory = sqliteTable(
   'run_evaluation_history',
   {
     account_id: text().notNull(),
     evaluation_id: text().notNull(),
     value: real().notNull(),
-    /** Who had set the value: its last author, or if it was never updated its creator, person or evaluator. */
+    /**
+     * Who had set the value: its last author, or if it was never updated its creator, person or
+     * evaluator.
+     */
     updated_by: text(),
     updated_at: text().notNull(),
     replaced_by: text(),
@@ -147,8 +162,8 @@ export const runEvaluationHistory = sqliteTable(
 );
 
 /**
- * What each write with an Idempotency-Key stored, so that a repetition is found by its name, however
- * long the history is. Written by a trigger alone, and deleted with the evaluation.
+ * What each write with an Idempotency-Key stored, so that a repetition is found by its name,
+ * however long the history is. Written by a trigger alone, and deleted with the evaluation.
  */
 export const keyedWrite = sqliteTable(
   'keyed_write',

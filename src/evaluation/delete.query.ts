@@ -8,7 +8,9 @@ import { isInScope, isNotDeletedSince, NOW, SCOPE } from './evaluation.query.ts'
 const WRITE = { ...SCOPE, ...NOW, write_id: UPDATE.write_id };
 type P = In<typeof WRITE>;
 
-/** The evaluation of the path, but not if it was created after a deletion unknown to the request. */
+/**
+ * The evaluation of the path, but not if it was created after a deletion unknown to the request.
+ */
 const isDeletable = (p: P) => all(isInScope(p), isNotDeletedSince(p));
 
 const isOwnDeletion = (p: P) =>
@@ -22,9 +24,10 @@ const isOwnDeletion = (p: P) =>
 const DATABASE_NOW = sql`strftime('%Y-%m-%dT%H:%M:%fZ', 'now')`;
 
 /**
- * The time of a deletion is when this statement runs, not when its request began: the deletion comes
- * after all requests that began before it runs. So it is by the clock of the database. If that is
- * behind the clock of the edge, or over an hour ahead, they do not agree, and the edge's counts.
+ * The time of a deletion is when this statement runs, not when its request began: the deletion
+ * comes after all requests that began before it runs. So it is by the clock of the database. If
+ * that is behind the clock of the edge, or over an hour ahead, they do not agree, and the edge's
+ * counts.
  */
 const deletedAt = ({ now }: Pick<P, 'now'>) => sql<string>`iif(
   ${DATABASE_NOW} BETWEEN ${now} AND strftime('%Y-%m-%dT%H:%M:%fZ', ${now}, '+1 hour'),
@@ -32,8 +35,8 @@ const deletedAt = ({ now }: Pick<P, 'now'>) => sql<string>`iif(
 )`;
 
 /**
- * Notes the deletion; a trigger then deletes the evaluation, its history and its writes. Returns the
- * id; nothing if a condition failed, or if this request has deleted it already.
+ * Notes the deletion; a trigger then deletes the evaluation, its history and its writes. Returns
+ * the id; nothing if a condition failed, or if this request has deleted it already.
  */
 export const deleteEvaluation = query({ ...WRITE, versions: UPDATE.versions }, (p) =>
   insertIf(

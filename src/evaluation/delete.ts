@@ -7,8 +7,8 @@ import type { EvaluationPath } from './read.ts';
 import * as sql from './sql.generated.ts';
 
 /**
- * Deletes the evaluation. A retry, or for at least seven days a repetition with the same key, succeeds
- * again and deletes nothing.
+ * Deletes the evaluation. A retry, or for at least seven days a repetition with the same key,
+ * succeeds again and deletes nothing.
  * @throws {Failure} `not_found` (also if the token is restricted to an evaluation),
  * `precondition_failed` or `database_unavailable`.
  */

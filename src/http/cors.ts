@@ -11,8 +11,8 @@ const PREFLIGHT_MAX_AGE_SECONDS = 3600;
 
 /**
  * A page that traces its requests adds these headers to each of them (W3C Trace Context, W3C
- * Baggage, Sentry). A browser blocks a request with a header that is not allowed. The Worker ignores
- * these headers.
+ * Baggage, Sentry). A browser blocks a request with a header that is not allowed. The Worker
+ * ignores these headers.
  */
 const TRACING_HEADERS = ['traceparent', 'tracestate', 'baggage', 'sentry-trace'];
 

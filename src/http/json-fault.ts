@@ -1,7 +1,7 @@
 /**
  * Says why a body is not JSON, and where. Runs only after JSON.parse has failed: the messages of
- * JSON.parse differ between engines and quote the body. Each pattern takes linear time, at most 4 ms
- * for the largest body.
+ * JSON.parse differ between engines and quote the body. Each pattern takes linear time, at most 4
+ * ms for the largest body.
  */
 
 export const NOT_JSON = 'The body must be valid JSON in UTF-8.';
@@ -9,8 +9,8 @@ export const IS_FORM =
   'The body is a form: send JSON instead, with the header Content-Type: application/json.';
 
 /**
- * Matches a name, `=` and the start of a value, which is not the padding of base64. Also matches the
- * first part of multipart/form-data.
+ * Matches a name, `=` and the start of a value, which is not the padding of base64. Also matches
+ * the first part of multipart/form-data.
  */
 const FORM =
   /^\s*(?:[^\s=&"'{}[\]:,<>][^\s=&"'{}:,<>]*=[^=]|--[^\r\n]+\r?\ncontent-disposition:[ \t]*form-data)/i;

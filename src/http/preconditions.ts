@@ -120,7 +120,9 @@ function readTags(header: string): readonly Tag[] | undefined {
  */
 const KEY_HEADERS = ['idempotency-key', 'webhook-id', 'svix-id'] as const;
 
-/** Visible ASCII without quotes, or the same in quotes, as the draft writes it (RFC 9651 §3.3.3). */
+/**
+ * Visible ASCII without quotes, or the same in quotes, as the draft writes it (RFC 9651 §3.3.3).
+ */
 const KEY = /^(?:"([\x21\x23-\x7e]{1,255})"|([\x21\x23-\x7e]{1,255}))$/;
 
 /** @throws {Failure} `malformed` for a header that is no key: ignoring it could store a retry. */

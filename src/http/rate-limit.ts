@@ -1,8 +1,8 @@
 /**
  * Limits the requests of each caller: a link, or a subject of an account. The Workers rate limiting
- * binding counts them in each Cloudflare location, without a round trip, and approximately (Workers:
- * Rate Limiting). If the binding is missing, nothing is limited. The trade-off: only the number of
- * subjects that the issuer has, and of links that they make, limits an account's total.
+ * binding counts them in each Cloudflare location, without a round trip, and approximately
+ * (Workers: Rate Limiting). If the binding is missing, nothing is limited. The trade-off: only the
+ * number of subjects that the issuer has, and of links that they make, limits an account's total.
  */
 import { type Clock, withTimeout } from '../clock.ts';
 import { Failure, messageOf } from '../failure.ts';

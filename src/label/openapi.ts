@@ -72,7 +72,9 @@ const RULE = {
     then: api.someProperties(UNBOUNDED),
   },
 };
-/** Requires one of the fields. Without `allOf`, openapi-typescript turns the body into `unknown`. */
+/**
+ * Requires one of the fields. Without `allOf`, openapi-typescript turns the body into `unknown`.
+ */
 const ONE_CHANGE = {
   allOf: [{ anyOf: ['name', 'description', 'archived'].map((name) => ({ required: [name] })) }],
 };

@@ -1,4 +1,6 @@
-/** The processes that the bench starts: however it ends, by Ctrl-C too, none of them is left behind. */
+/**
+ * The processes that the bench starts: however it ends, by Ctrl-C too, none of them is left behind.
+ */
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 
@@ -9,7 +11,10 @@ process.once('exit', () => {
 });
 for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1));
 
-/** Keeps in mind a process that has been started, and by which signal it ends if the bench ends before it. */
+/**
+ * Keeps in mind a process that has been started, and by which signal it ends if the bench ends
+ * before it.
+ */
 export function mind<T extends ChildProcess>(child: T, signal: NodeJS.Signals = 'SIGTERM'): T {
   running.set(child, signal);
   child.once('close', () => running.delete(child));

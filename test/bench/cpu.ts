@@ -1,4 +1,7 @@
-/** CPU per request: each Worker in a workerd of its own, in front of a D1 that answers at once, in interleaved rounds. */
+/**
+ * CPU per request: each Worker in a workerd of its own, in front of a D1 that answers at once, in
+ * interleaved rounds.
+ */
 import {
   createCredentialsOf,
   expectSamePromises,

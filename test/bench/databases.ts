@@ -1,4 +1,7 @@
-/** Real local databases of a given size, each with this Worker in front of it, and what its log says of D1. */
+/**
+ * Real local databases of a given size, each with this Worker in front of it, and what its log says
+ * of D1.
+ */
 import { execFileSync, spawn } from 'node:child_process';
 import { mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

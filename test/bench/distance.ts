@@ -1,4 +1,7 @@
-/** How long an answer takes where D1 is far away: a stand-in that answers after the time of a round trip, and counts. */
+/**
+ * How long an answer takes where D1 is far away: a stand-in that answers after the time of a round
+ * trip, and counts.
+ */
 import { createCredentialsOf, linesOf, portOf, settingsOf } from './lines.ts';
 import { sendOne } from './load.ts';
 import { progress, Rounds, table } from './measure.ts';

@@ -1,6 +1,7 @@
 /**
- * Instructions per request, counted by valgrind on workerd with one thread: what else the machine does hardly matters, so the
- * best figure for what a change costs. Only the floors and this Worker, because it is slow.
+ * Instructions per request, counted by valgrind on workerd with one thread: what else the machine
+ * does hardly matters, so the best figure for what a change costs. Only the floors and this Worker,
+ * because it is slow.
  */
 import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync, rmSync } from 'node:fs';

@@ -119,7 +119,10 @@ export function portOf(started: ReadonlyMap<Name, Workerd>, name: Name, alg: Alg
   return port;
 }
 
-/** @throws {Error} where same-promises answers with another header or body than this Worker: then it promises something else. */
+/**
+ * @throws {Error} where same-promises answers with another header or body than this Worker: then it
+ * promises something else.
+ */
 export async function expectSamePromises(
   lines: readonly Line[],
   started: ReadonlyMap<Name, Workerd>,

@@ -1,4 +1,7 @@
-/** Figures of rounds: what is compared runs in turn in each round, so that what else the machine does hits all alike. */
+/**
+ * Figures of rounds: what is compared runs in turn in each round, so that what else the machine
+ * does hits all alike.
+ */
 
 export function median(figures: readonly number[]): number {
   const sorted = [...figures].sort((a, b) => a - b);

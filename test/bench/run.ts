@@ -1,7 +1,8 @@
 /**
- * `npm run bench`: what a request, a cold start, a large and a distant database cost, beside hand-written Workers and two
- * usual stacks. `npm run bench -- distance` prints one part alone, and `npm run bench -- instructions 404` some lines of one.
- * Loopback only; Linux, because it reads the CPU of a process there.
+ * `npm run bench`: what a request, a cold start, a large and a distant database cost, beside
+ * hand-written Workers and two usual stacks. `npm run bench -- distance` prints one part alone, and
+ * `npm run bench -- instructions 404` some lines of one. Loopback only; Linux, because it reads the
+ * CPU of a process there.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';

@@ -1,4 +1,7 @@
-/** This Worker on real local databases of several sizes: what each operation asks of D1, and how long it takes. */
+/**
+ * This Worker on real local databases of several sizes: what each operation asks of D1, and how
+ * long it takes.
+ */
 
 import { setTimeout as pause } from 'node:timers/promises';
 import {
@@ -74,7 +77,10 @@ function costOf({ lines }: Database, operation: string): string {
   return `${most((line) => line.d1_calls)} call, ${most((line) => line.rows_read)} read, ${most((line) => line.rows_written)} written`;
 }
 
-/** What the search for a named write costs if there is most to search, beside an unnamed one, in turn. */
+/**
+ * What the search for a named write costs if there is most to search, beside an unnamed one, in
+ * turn.
+ */
 async function measureNamed({ port, lines }: Database, token: string): Promise<string> {
   const rounds = new Rounds();
   const before = lines.length;

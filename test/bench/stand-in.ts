@@ -1,12 +1,15 @@
 /**
- * A stand-in for D1 that answers at once, or after the time of a round trip. It knows no SQL: it looks for a few texts in what
- * was asked. A batch is a write and what explains why it stored nothing.
+ * A stand-in for D1 that answers at once, or after the time of a round trip. It knows no SQL: it
+ * looks for a few texts in what was asked. A batch is a write and what explains why it stored
+ * nothing.
  */
 export const RUN = '018f4d3c-0001-7000-8000-000000000001';
 export const STORED = '018f4d3d-0001-7000-8000-000000000001';
 export const LABEL = '018f4d3b-0001-7000-8000-000000000001';
 
-/** An id that is not there, a version that was replaced, and a value that the label does not allow. */
+/**
+ * An id that is not there, a version that was replaced, and a value that the label does not allow.
+ */
 export const MISSING = '018f4d3d-0001-7000-8000-00000000ffff';
 export const OLD_VERSION = '2026-01-01T00:00:00.001Z';
 export const ILLEGAL_VALUE = 987_654_321_987;
@@ -62,7 +65,9 @@ const NOT_THERE = Object.fromEntries(Object.keys(REFUSED).map((column) => [colum
 
 type Row = { readonly [column: string]: unknown };
 
-/** D1's result of a statement that finds the row, or of one that does not, as the binding reads it. */
+/**
+ * D1's result of a statement that finds the row, or of one that does not, as the binding reads it.
+ */
 const resultOf = (row?: Row) => ({
   success: true,
   results: { columns: Object.keys(row ?? EVALUATION), rows: row ? [Object.values(row)] : [] },

@@ -1,4 +1,7 @@
-/** What a cold start costs: the CPU that workerd uses until its first answer, over that of an empty Worker. */
+/**
+ * What a cold start costs: the CPU that workerd uses until its first answer, over that of an empty
+ * Worker.
+ */
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -73,7 +76,10 @@ type Profile = {
   timeDeltas: number[];
 };
 
-/** Milliseconds that were not idle, of each of a few profiles. It samples each 10 ms: coarser than what it measures. */
+/**
+ * Milliseconds that were not idle, of each of a few profiles. It samples each 10 ms: coarser than
+ * what it measures.
+ */
 function profile(name: Name, config: string, root: string): number[] {
   return Array.from({ length: PROFILES }, () => {
     progress(`wrangler check startup, ${name}`);

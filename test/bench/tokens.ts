@@ -7,7 +7,10 @@ export type Alg = (typeof ALGORITHMS)[number];
 const SECRET = 'a-secret-of-the-bench-and-of-nothing-else';
 /** Of links. */
 const LINK_SECRET = 'another-secret-of-the-bench-and-of-nothing-else';
-/** More than a Worker that remembers tokens remembers, so that none of them is repeated before it is forgotten. */
+/**
+ * More than a Worker that remembers tokens remembers, so that none of them is repeated before it is
+ * forgotten.
+ */
 const TOKENS = 2000;
 
 export type Credentials = {

@@ -1,4 +1,7 @@
-/** One workerd process for one Worker, with a socket for each of its settings, and the CPU that the process has used. */
+/**
+ * One workerd process for one Worker, with a socket for each of its settings, and the CPU that the
+ * process has used.
+ */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -30,7 +33,10 @@ type Options = {
   readonly v8Flags?: readonly string[];
 };
 
-/** `folder` holds the bundle, index.js; what else is needed is written there. The port `d1` is that of the stand-in itself. */
+/**
+ * `folder` holds the bundle, index.js; what else is needed is written there. The port `d1` is that
+ * of the stand-in itself.
+ */
 export async function startWorkerd(
   folder: string,
   settings: ReadonlyMap<string, Settings>,

@@ -1,4 +1,7 @@
-/** What a person does with a link in Chromium, and what is stored then. In each test the page shows itself and does nothing else. */
+/**
+ * What a person does with a link in Chromium, and what is stored then. In each test the page shows
+ * itself and does nothing else.
+ */
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { failurePage } from '../../src/link/page.ts';

@@ -1,6 +1,6 @@
 /**
- * How the page looks in each of its states: to axe-core, in light, in dark, on a phone, on narrow and enlarged screens. With
- * SCREENSHOTS=<folder> a picture of each is written there.
+ * How the page looks in each of its states: to axe-core, in light, in dark, on a phone, on narrow
+ * and enlarged screens. With SCREENSHOTS=<folder> a picture of each is written there.
  */
 import { mkdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';

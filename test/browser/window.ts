@@ -4,7 +4,9 @@ import type { Browser, BrowserContext, BrowserContextOptions, Page } from 'playw
 export type Window = {
   readonly context: BrowserContext;
   readonly page: Page;
-  /** Every message of the console, dialog, and request for anything but a link's page, in all tabs. */
+  /**
+   * Every message of the console, dialog, and request for anything but a link's page, in all tabs.
+   */
   readonly noted: string[];
 };
 
@@ -33,7 +35,10 @@ export async function openWindow(
   return { context, page: await context.newPage(), noted };
 }
 
-/** Presses a button of the form, and waits for the page that it leads to: a click returns when the form is sent. */
+/**
+ * Presses a button of the form, and waits for the page that it leads to: a click returns when the
+ * form is sent.
+ */
 export async function press(page: Page, name: string): Promise<void> {
   const arrived = page.waitForEvent('framenavigated');
   await page.getByRole('button', { name, exact: true }).click();

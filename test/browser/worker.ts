@@ -1,4 +1,7 @@
-/** The built Worker over HTTP with a real local D1, and what the browser tests store through its API. */
+/**
+ * The built Worker over HTTP with a real local D1, and what the browser tests store through its
+ * API.
+ */
 import { createTestHarness } from 'wrangler';
 import { mintToken } from '../../src/cli/mint.ts';
 import { createLinkKeys, type EvaluationLink, newLinkId } from '../../src/link/key.ts';

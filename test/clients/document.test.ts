@@ -1,7 +1,8 @@
 /**
- * The document as strangers' tools take it: a linter finds nothing, four generators make clients of it that type-check, and
- * every client sends its requests to the Worker. All that a tool writes to the terminal is compared, so no warning passes
- * unseen. What it generates goes into a temporary folder.
+ * The document as strangers' tools take it: a linter finds nothing, four generators make clients of
+ * it that type-check, and every client sends its requests to the Worker. All that a tool writes to
+ * the terminal is compared, so no warning passes unseen. What it generates goes into a temporary
+ * folder.
  */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -34,7 +35,10 @@ beforeAll(async () => {
     .flatMap(({ operationId }) => operationId ?? []);
 });
 
-/** How a program of that folder ends, and the lines that it writes, without colors and with N for numbers and times. */
+/**
+ * How a program of that folder ends, and the lines that it writes, without colors and with N for
+ * numbers and times.
+ */
 function run(bin: string, name: string, ...args: string[]) {
   const env = { PATH: process.env['PATH'] };
   const { status, stdout, stderr } = spawnSync(join(bin, name), args, {

@@ -1,4 +1,7 @@
-/** What "Use" in the README does with curl, by a client whose types come from the document: openapi-typescript, openapi-fetch. */
+/**
+ * What "Use" in the README does with curl, by a client whose types come from the document:
+ * openapi-typescript, openapi-fetch.
+ */
 import { readFileSync } from 'node:fs';
 import createClient from 'openapi-fetch';
 import { afterAll, beforeAll, expect, it } from 'vitest';

@@ -1,4 +1,7 @@
-/** Tokens of a real OpenID provider (oidc-provider) and the keys that it publishes: rotation, outage, return. */
+/**
+ * Tokens of a real OpenID provider (oidc-provider) and the keys that it publishes: rotation,
+ * outage, return.
+ */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type Bundle, bundleWorker, type Isolate } from '../setup/workerd.ts';
 import { ACCOUNT, createProvider, newKey } from './provider.ts';

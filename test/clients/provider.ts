@@ -1,4 +1,7 @@
-/** A real OpenID provider on loopback, which issues tokens to one client, changes its keys, and is down at times. */
+/**
+ * A real OpenID provider on loopback, which issues tokens to one client, changes its keys, and is
+ * down at times.
+ */
 import { generateKeyPairSync } from 'node:crypto';
 import { once } from 'node:events';
 import type { Server } from 'node:http';
@@ -73,7 +76,8 @@ export async function createProvider() {
     async start(...keys: [Key, ...Key[]]): Promise<void> {
       await stop();
       server = new Provider(issuer, configurationWith(keys)).listen(port, '127.0.0.1');
-      // A connection that is kept would be lost at the next start, and with it a request of the Worker or of the test.
+      // A connection that is kept would be lost at the next start, and with it a request of the
+      // Worker or of the test.
       server.maxRequestsPerSocket = 1;
       await once(server, 'listening');
     },

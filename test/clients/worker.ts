@@ -1,4 +1,7 @@
-/** The built Worker over HTTP with the sample data in a real local D1, and a token for it: what `npm start` gives. */
+/**
+ * The built Worker over HTTP with the sample data in a real local D1, and a token for it: what `npm
+ * start` gives.
+ */
 import { readFileSync } from 'node:fs';
 import { createTestHarness } from 'wrangler';
 import { mintToken, SAMPLE } from '../../src/cli/mint.ts';

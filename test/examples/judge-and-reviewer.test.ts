@@ -1,7 +1,8 @@
 /**
- * A worked integration, to copy from: a judge model's score arrives by webhook, a reviewer gets a link and corrects it, the
- * judge's late repetition does not undo the correction, and the history tells the story. Plain fetch over HTTP against the
- * built Worker. The same with curl is in README.md, under Links.
+ * A worked integration, to copy from: a judge model's score arrives by webhook, a reviewer gets a
+ * link and corrects it, the judge's late repetition does not undo the correction, and the history
+ * tells the story. Plain fetch over HTTP against the built Worker. The same with curl is in
+ * README.md, under Links.
  */
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { createTestHarness } from 'wrangler';
@@ -21,7 +22,10 @@ async function call(method: string, path: string, body?: object): Promise<Answer
   );
 }
 
-/** The judge model's service: it knows a URL, sends what it always sends, and repeats a delivery under the same webhook-id. */
+/**
+ * The judge model's service: it knows a URL, sends what it always sends, and repeats a delivery
+ * under the same webhook-id.
+ */
 async function deliver(url: string, id: string, score: number): Promise<Answer> {
   const headers = { 'content-type': 'application/json', 'webhook-id': id };
   const body = JSON.stringify({
@@ -31,7 +35,10 @@ async function deliver(url: string, id: string, score: number): Promise<Answer> 
   return read(await fetch(url, { method: 'POST', headers, body }));
 }
 
-/** The reviewer's browser: it opens the link, and sends the form with the version that the page showed. */
+/**
+ * The reviewer's browser: it opens the link, and sends the form with the version that the page
+ * showed.
+ */
 async function open(url: string): Promise<Page> {
   return pageOf(await fetch(url, { headers: { accept: 'text/html' } }));
 }

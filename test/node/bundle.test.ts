@@ -13,7 +13,10 @@ const BUNDLE_MAX_KIB = 54;
 const folder = mkdtempSync(join(tmpdir(), 'run-evaluation-bundle-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-/** Does what `npm run deploy` and `npm run deploy:staging` do, except the upload. Resolves with what wrangler prints. */
+/**
+ * Does what `npm run deploy` and `npm run deploy:staging` do, except the upload. Resolves with what
+ * wrangler prints.
+ */
 async function deploy(environment: string): Promise<string> {
   const output = join(folder, environment);
   const args = ['deploy', '--dry-run', `--env=${environment}`, '--outdir', output];

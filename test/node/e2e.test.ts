@@ -1,4 +1,7 @@
-/** The built bundle as a client meets it: over HTTP, with a real D1, from the first label to an evaluation's history. */
+/**
+ * The built bundle as a client meets it: over HTTP, with a real D1, from the first label to an
+ * evaluation's history.
+ */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createTestHarness } from 'wrangler';
 import { mintToken, SAMPLE } from '../../src/cli/mint.ts';

@@ -37,7 +37,7 @@ const RULES: readonly (readonly [files: string, mayImport: string])[] = [
   ['link/*.ts', `valibot link evaluation label ${RESOURCE}`],
 ];
 
-/** Every import and re-export of a text: of types too, without `from`, or by a call. A computed one counts as `?`. */
+/** Every import and re-export of a text, of types too, or by a call; `?` if it is computed. */
 function importsIn(text: string): string[] {
   const found: string[] = [];
   // Only nodes that import have a source, in whatever place of the tree they are.

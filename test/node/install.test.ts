@@ -17,7 +17,8 @@ it.each(LOCKFILES)('each package of %s has a hash', (file) => {
   const entries = entriesOf(file);
 
   expect(entries.length).toBeGreaterThan(0);
-  // npm leaves the hash out where it finds the package in node_modules: write the lockfile where there are none.
+  // npm leaves the hash out where it finds the package in node_modules: write the lockfile where
+  // there are none.
   expect(entries.filter(([, { integrity }]) => !integrity?.startsWith('sha512-'))).toEqual([]);
 });
 

@@ -1,4 +1,7 @@
-/** The migrations as files: consistent, complete, and none rebuilds or drops a table unless somebody has read it. */
+/**
+ * The migrations as files: consistent, complete, and none rebuilds or drops a table unless somebody
+ * has read it.
+ */
 import { execFileSync } from 'node:child_process';
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,6 +1,7 @@
 /**
- * The migrations as they are, and what makes one dangerous. A rebuild (a new table, a copy, a rename), which drizzle-kit likes to write, drops
- * triggers silently and fires ON DELETE CASCADE; a drop loses data, and breaks the version that still runs.
+ * The migrations as they are, and what makes one dangerous. A rebuild (a new table, a copy, a
+ * rename), which drizzle-kit likes to write, drops triggers silently and fires ON DELETE CASCADE; a
+ * drop loses data, and breaks the version that still runs.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 
@@ -11,7 +12,10 @@ export const migrationStatements = (): string[] =>
     .sort()
     .flatMap((name) => readFileSync(`drizzle/${name}`, 'utf8').split('--> statement-breakpoint'));
 
-/** What has to stand before such a statement, with the reason why it loses nothing: somebody has read it. */
+/**
+ * What has to stand before such a statement, with the reason why it loses nothing: somebody has
+ * read it.
+ */
 const READ = /^-- read: \S/;
 
 const DANGEROUS = [

@@ -1,4 +1,6 @@
-/** The pages: every link, command and test file that they name exists, and the README stays short. */
+/**
+ * The pages: every link, command and test file that they name exists, and the README stays short.
+ */
 import { posix } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import {
@@ -18,8 +20,8 @@ const COMMANDS = 'test/setup/commands.test.ts';
 const NEWCOMER = 'test/setup/newcomer.test.ts';
 
 /**
- * The file that executes each command, and the text of the command there if it differs from that of the pages. A command
- * that is executed without --remote counts as executed with --remote too.
+ * The file that executes each command, and the text of the command there if it differs from that of
+ * the pages. A command that is executed without --remote counts as executed with --remote too.
  */
 const EXECUTED: readonly (readonly [command: string | RegExp, file: string, as?: string])[] = [
   ['npm ci', '.ci/run'],
@@ -117,7 +119,10 @@ const anchorsOf = (page: string) =>
       .replaceAll(' ', '-'),
   );
 
-/** The links of a page that do not leave the project, each as written, with the path and the anchor that it leads to. */
+/**
+ * The links of a page that do not leave the project, each as written, with the path and the anchor
+ * that it leads to.
+ */
 const linksOf = (page: string) =>
   [...withoutCodeBlocks(read(page)).matchAll(/\]\((?!https?:)([^)]*)\)/g)].map(([, link = '']) => {
     const [relative = '', anchor] = link.split('#');

@@ -42,11 +42,17 @@ const NEEDS = /\bneeds? (?:an?|the) (?:\w+ )?(?:account|network)\b/;
 export type Command = {
   readonly page: string;
   readonly text: string;
-  /** Whether the page says, in the section of the command or before its first section, that it needs an account or the network. */
+  /**
+   * Whether the page says, in the section of the command or before its first section, that it needs
+   * an account or the network.
+   */
   readonly isMarked: boolean;
 };
 
-/** The commands of a page: of each shell block those that begin a line, and each that stands in backquotes. */
+/**
+ * The commands of a page: of each shell block those that begin a line, and each that stands in
+ * backquotes.
+ */
 export function commandsOf(page: string): Command[] {
   const [intro = '', ...sections] = read(page).split(/^(?=##+ )/m);
   return [intro, ...sections].flatMap((section) => {

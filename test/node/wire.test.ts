@@ -1,4 +1,7 @@
-/** The built Worker on a real wire: it fetches a remote key set, and reads the raw bytes of a header. No mock can show either. */
+/**
+ * The built Worker on a real wire: it fetches a remote key set, and reads the raw bytes of a
+ * header. No mock can show either.
+ */
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import { connect } from 'node:net';
@@ -6,7 +9,10 @@ import { type CryptoKey, exportJWK, generateKeyPair, SignJWT } from 'jose';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { createTestHarness } from 'wrangler';
 
-/** A regular expression that backtracks at each space takes twice as long in every attempt; a linear one a few milliseconds. */
+/**
+ * A regular expression that backtracks at each space takes twice as long in every attempt; a linear
+ * one a few milliseconds.
+ */
 const BACKTRACKING_MS = 1000;
 /** On a busy machine any attempt may be slow, but not all. */
 const ATTEMPTS = 5;
@@ -53,7 +59,9 @@ const tokenOf = (kid: string, claims = {}) =>
     .setExpirationTime('5m')
     .sign(key);
 
-/** The Worker refuses the path only after authentication, so 400 means that it accepted the token. */
+/**
+ * The Worker refuses the path only after authentication, so 400 means that it accepted the token.
+ */
 async function ask(kid: string, claims = {}): Promise<number> {
   const token = await tokenOf(kid, claims);
   const response = await server.fetch('/v1/run/x/evaluation/y', {
@@ -76,7 +84,10 @@ it('a token of nearly 16 KiB is accepted, and a longer one is refused', async ()
   expect(await ask('key-1', { pad: 'x'.repeat(12_300) })).toBe(401);
 });
 
-/** Sends an Authorization header byte for byte. Resolves with the status line and the milliseconds until it came. */
+/**
+ * Sends an Authorization header byte for byte. Resolves with the status line and the milliseconds
+ * until it came.
+ */
 async function sendRaw(
   authorization: Buffer,
   path = '/v1/run/x/evaluation/y',

@@ -1,6 +1,6 @@
 /**
- * The commands that a test runs. Each has a process group of its own, so that it ends with all that it started. What it
- * prints is kept, and shown only for a test that fails.
+ * The commands that a test runs. Each has a process group of its own, so that it ends with all that
+ * it started. What it prints is kept, and shown only for a test that fails.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -16,11 +16,16 @@ export type Child = {
   readonly pid: number;
   /** What it has printed to its standard output so far. */
   readonly stdout: () => string;
-  /** Resolves once the output matches. @throws {Error} with the output if the command ends before */
+  /**
+   * Resolves once the output matches. @throws {Error} with the output if the command ends before
+   */
   readonly printed: (pattern: RegExp) => Promise<void>;
   /** Sends a signal to the whole process group, as a terminal does for Ctrl-C. */
   readonly signal: (signal: NodeJS.Signals) => void;
-  /** Resolves with its status once the command itself has ended, though a process that it started may go on. */
+  /**
+   * Resolves with its status once the command itself has ended, though a process that it started
+   * may go on.
+   */
   readonly exited: Promise<number | null>;
   /** Resolves once nothing can print any more. */
   readonly closed: Promise<Ended>;
@@ -97,7 +102,8 @@ export async function killChildren(): Promise<void> {
   await Promise.all(children.map(({ closed }) => closed));
 }
 
-// A terminal's Ctrl-C reaches the test runner and not the commands, which have process groups of their own.
+// A terminal's Ctrl-C reaches the test runner and not the commands, which have process groups of
+// their own.
 for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   process.once(name, () => {
     for (const { signal } of running) signal('SIGKILL');

@@ -1,6 +1,6 @@
 /**
- * A copy of the project that has only the files that git knows, as a newcomer has it. Its packages are those of the
- * project, because a test must not need the network; `.ci/run` installs them anew.
+ * A copy of the project that has only the files that git knows, as a newcomer has it. Its packages
+ * are those of the project, because a test must not need the network; `.ci/run` installs them anew.
  */
 import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -23,7 +23,8 @@ export function cloneProject() {
       ...process.env,
       // Node and the tools that the project pins, whatever runs the test.
       PATH: [join(project, 'node_modules/.bin'), process.env['PATH']].join(delimiter),
-      // What wrangler writes apart from the project goes with the copy, and no login of this machine is used.
+      // What wrangler writes apart from the project goes with the copy, and no login of this
+      // machine is used.
       TMPDIR: temporary,
       XDG_CONFIG_HOME: temporary,
     },

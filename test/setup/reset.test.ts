@@ -1,7 +1,8 @@
 /**
- * Strangers reset their connections while the Worker fetches the issuer's key set, in workerd itself and over a real wire.
- * An honest caller still gets the right answer in time, and the issuer gets no extra request. No test waits for time to
- * pass: the Worker's clock stands still until a test moves it, and the issuer answers when a test says so.
+ * Strangers reset their connections while the Worker fetches the issuer's key set, in workerd
+ * itself and over a real wire. An honest caller still gets the right answer in time, and the issuer
+ * gets no extra request. No test waits for time to pass: the Worker's clock stands still until a
+ * test moves it, and the issuer answers when a test says so.
  */
 import { once } from 'node:events';
 import { createServer, type Server, type ServerResponse } from 'node:http';
@@ -10,7 +11,10 @@ import { type CryptoKey, exportJWK, generateKeyPair, SignJWT } from 'jose';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type Bundle, bundleWorker, type Isolate } from './workerd.ts';
 
-/** From this age on the Worker refreshes a key set before it uses it, and waits STALE_WAIT_SECONDS for that. */
+/**
+ * From this age on the Worker refreshes a key set before it uses it, and waits STALE_WAIT_SECONDS
+ * for that.
+ */
 const FRESH_SECONDS = 600;
 const STALE_WAIT_SECONDS = 1;
 /** The Worker searches for unknown keys once in this time. */
@@ -93,7 +97,10 @@ const forge = (kid: string) =>
 const withKnownKey = () => forge('key-1');
 const withUnknownKey = () => forge(crypto.randomUUID());
 
-/** An honest caller's request. The Worker refuses its path only after authentication, so 400 means a good token. */
+/**
+ * An honest caller's request. The Worker refuses its path only after authentication, so 400 means a
+ * good token.
+ */
 async function ask(kid: string) {
   const headers = { authorization: `Bearer ${await tokenOf(kid)}` };
   const response = await send('/v1/run/x/evaluation/y', { headers });
@@ -103,7 +110,10 @@ async function ask(kid: string) {
 const ACCEPTED = { status: 400, retryAfter: null };
 const UNAVAILABLE = { status: 503, retryAfter: '5' };
 
-/** Sends honest requests. Resolves once each of them waits in the Worker; `answers` resolves once they are answered. */
+/**
+ * Sends honest requests. Resolves once each of them waits in the Worker; `answers` resolves once
+ * they are answered.
+ */
 async function startToAsk(kid: string, count = 1) {
   const { looking } = await readState();
   const answers = Promise.all(Array.from({ length: count }, () => ask(kid)));
@@ -116,7 +126,10 @@ async function startToAsk(kid: string, count = 1) {
 /** Strangers send PUT, honest callers GET. */
 const linesOfStrangers = () => isolate.logLines().filter(({ method }) => method === 'PUT');
 
-/** Strangers connect, the Worker receives their requests, and they reset. Resolves once the Worker has noticed. */
+/**
+ * Strangers connect, the Worker receives their requests, and they reset. Resolves once the Worker
+ * has noticed.
+ */
 async function attack(token: () => string, count = STRANGERS) {
   const { received } = await readState();
   const logged = linesOfStrangers().length;

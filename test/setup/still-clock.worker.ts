@@ -1,7 +1,8 @@
 /**
- * The Worker as deployed, with two differences. Its clock stands still until a test moves it, and it has no database: it
- * refuses a malformed id before it would read one. A timer looks at the clock from within the request that set it, so
- * that workerd ends the timer together with the request, as it does with a timer of the system clock.
+ * The Worker as deployed, with two differences. Its clock stands still until a test moves it, and
+ * it has no database: it refuses a malformed id before it would read one. A timer looks at the
+ * clock from within the request that set it, so that workerd ends the timer together with the
+ * request, as it does with a timer of the system clock.
  */
 import { env } from 'cloudflare:workers';
 import { createApp } from '../../src/app.ts';

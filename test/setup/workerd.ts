@@ -1,6 +1,7 @@
 /**
- * The Worker in workerd itself. workerd cancels the request of a connection that is reset, as the platform does. The
- * servers of wrangler and Miniflare stand in front of the Worker and do not pass the reset on.
+ * The Worker in workerd itself. workerd cancels the request of a connection that is reset, as the
+ * platform does. The servers of wrangler and Miniflare stand in front of the Worker and do not pass
+ * the reset on.
  */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -33,7 +34,10 @@ type LogLine = { readonly [field: string]: unknown };
 
 export type Bundle = Awaited<ReturnType<typeof bundleWorker>>;
 
-/** Bundles the Worker of a file of this project. The result starts isolates of it, and removes what was written. */
+/**
+ * Bundles the Worker of a file of this project. The result starts isolates of it, and removes what
+ * was written.
+ */
 export async function bundleWorker(main: string) {
   const folder = mkdtempSync(join(tmpdir(), 'run-evaluation-workerd-'));
   const config = join(folder, 'wrangler.json');

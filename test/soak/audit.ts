@@ -1,6 +1,7 @@
 /**
- * Every evaluation and its history, read through the API while nobody writes, against what its callers know of it. Each
- * acknowledged update is there once, with its author and time; nothing is there that nobody sent.
+ * Every evaluation and its history, read through the API while nobody writes, against what its
+ * callers know of it. Each acknowledged update is there once, with its author and time; nothing is
+ * there that nobody sent.
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import type { ReplacedRow, RunEvaluation } from '../../src/evaluation/read.ts';

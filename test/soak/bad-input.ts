@@ -1,6 +1,7 @@
 /**
- * What careless and hostile callers send, and the one status that each must get. None of it may leave a trace: the
- * values stand in no ledger, so that the audit would find a stored one to be invented.
+ * What careless and hostile callers send, and the one status that each must get. None of it may
+ * leave a trace: the values stand in no ledger, so that the audit would find a stored one to be
+ * invented.
  */
 import { randomUUID } from 'node:crypto';
 import type { Call } from './caller.ts';

@@ -1,6 +1,7 @@
 /**
- * Requests over a bounded number of kept connections. Every answer is held against the document; a 503 is answered as a
- * real caller would: with the same request once more, after what Retry-After says, scaled down.
+ * Requests over a bounded number of kept connections. Every answer is held against the document; a
+ * 503 is answered as a real caller would: with the same request once more, after what Retry-After
+ * says, scaled down.
  */
 import { Agent, type IncomingHttpHeaders, request } from 'node:http';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -23,7 +24,10 @@ export type Answer = {
   readonly body: unknown;
 };
 
-/** The last answer, and how many tries before it ended in 503: whatever those wrote may be stored or not. */
+/**
+ * The last answer, and how many tries before it ended in 503: whatever those wrote may be stored or
+ * not.
+ */
 export type Outcome = { readonly answer: Answer; readonly uncertain: number };
 
 export type Caller = {

@@ -1,7 +1,8 @@
 /**
- * workerd is killed (SIGKILL) while callers write, and started again on the same files, again and again. After each start
- * comes an audit, before anybody writes; then each caller whose request was cut off sends it again. It shows what a crash of
- * the process does, and nothing about power failures: what SQLite gave to the kernel outlives the process.
+ * workerd is killed (SIGKILL) while callers write, and started again on the same files, again and
+ * again. After each start comes an audit, before anybody writes; then each caller whose request was
+ * cut off sends it again. It shows what a crash of the process does, and nothing about power
+ * failures: what SQLite gave to the kernel outlives the process.
  */
 import { copyFileSync, mkdirSync, mkdtempSync, readdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
@@ -112,7 +113,10 @@ function killWorkerd(): void {
   process.kill(workerd.pid, 'SIGKILL');
 }
 
-/** What SQLite finds wrong with a copy of the files as the kill left them: opened, they would be repaired. */
+/**
+ * What SQLite finds wrong with a copy of the files as the kill left them: opened, they would be
+ * repaired.
+ */
 function checkFiles(folder: string): string[] {
   const [store, copy] = [storeOf(folder), mkdtempSync(join(folder, 'copy-'))];
   const files = readdirSync(store, { recursive: true, encoding: 'utf8' });

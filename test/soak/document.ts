@@ -1,7 +1,7 @@
 /**
- * The document that the Worker gives, as a judge of every other answer: status, headers, body, and nothing besides. The
- * same rules as test/support/document.ts, which needs vitest; here each schema is compiled once, because it judges a thousand
- * answers a second.
+ * The document that the Worker gives, as a judge of every other answer: status, headers, body, and
+ * nothing besides. The same rules as test/support/document.ts, which needs vitest; here each schema
+ * is compiled once, because it judges a thousand answers a second.
  */
 import { type Schema, Validator } from '@cfworker/json-schema';
 import type { Answer, Call } from './caller.ts';

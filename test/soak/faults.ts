@@ -1,9 +1,13 @@
 /**
- * How often D1 fails, and in which way. Apart from the Worker that does it, because the report in Node tells it too.
- * Between the spells a request meets a fault now and then; in a spell it may meet four in a row, and hears 503.
+ * How often D1 fails, and in which way. Apart from the Worker that does it, because the report in
+ * Node tells it too. Between the spells a request meets a fault now and then; in a spell it may
+ * meet four in a row, and hears 503.
  */
 
-/** What happens to a call: D1 never saw it, its answer is lost after the commit, D1 refuses it, D1 stays silent. */
+/**
+ * What happens to a call: D1 never saw it, its answer is lost after the commit, D1 refuses it, D1
+ * stays silent.
+ */
 export const FATES = ['fails', 'is lost', 'is too much', 'hangs'] as const;
 export type Fate = (typeof FATES)[number];
 

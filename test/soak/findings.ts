@@ -1,10 +1,16 @@
-/** What the soak has counted, and what it has found wrong: sentences by rule, of which the report shows the first few. */
+/**
+ * What the soak has counted, and what it has found wrong: sentences by rule, of which the report
+ * shows the first few.
+ */
 
 export type Findings = {
   readonly requests: ReadonlyMap<string, number>;
   readonly statuses: ReadonlyMap<number, number>;
   readonly violations: ReadonlyMap<string, readonly string[]>;
-  /** Requests that heard 503 and were repeated, by whether a repetition succeeded, was refused or gave up. */
+  /**
+   * Requests that heard 503 and were repeated, by whether a repetition succeeded, was refused or
+   * gave up.
+   */
   readonly repeated: Readonly<Record<'succeeded' | 'refused' | 'gave up', number>>;
   readonly count: (kind: string, status: number) => void;
   readonly settle: (status: number) => void;

@@ -1,6 +1,7 @@
 /**
- * Labels as their callers know them. A label has no history: what is stored is its last change. Each is created with an
- * Idempotency-Key and without an id, so that its name, which is unique, tells whether it was created twice.
+ * Labels as their callers know them. A label has no history: what is stored is its last change.
+ * Each is created with an Idempotency-Key and without an id, so that its name, which is unique,
+ * tells whether it was created twice.
  */
 import { randomUUID } from 'node:crypto';
 import type { EvaluationLabel } from '../../src/label/read.ts';
@@ -8,7 +9,10 @@ import { readAll } from './audit.ts';
 import { headersOf, pickAuthor, type World } from './world.ts';
 import { told } from './writes.ts';
 
-/** A description that was sent, unique over the soak; `at` is undefined while it is not acknowledged. */
+/**
+ * A description that was sent, unique over the soak; `at` is undefined while it is not
+ * acknowledged.
+ */
 type Sent = { readonly author: string; at: string | undefined };
 
 type Known = {
@@ -81,7 +85,10 @@ export function createLabels() {
       world.findings.violate('acknowledgement', `${description} of ${author}: ${told(answer)}`);
   }
 
-  /** How many labels there are; each is stored once, as its last acknowledged change or one in doubt left it. */
+  /**
+   * How many labels there are; each is stored once, as its last acknowledged change or one in doubt
+   * left it.
+   */
   async function audit(world: World): Promise<number> {
     const violate = (sentence: string) => world.findings.violate('audit', sentence);
     const rows = await readAll<EvaluationLabel>(world, `${LABELS}?limit=100`);

@@ -1,13 +1,19 @@
 /**
- * A caller that outlives the Worker. While workerd is down it waits; a request that was cut off it sends again, the same,
- * once workerd is up.
+ * A caller that outlives the Worker. While workerd is down it waits; a request that was cut off it
+ * sends again, the same, once workerd is up.
  */
 import type { Call, Caller, Outcome } from './caller.ts';
 
 type LastingCaller = Pick<Caller, 'call'> & {
-  /** Called with the kill. Resolves when no request is under way: with the number of writes that were cut off. */
+  /**
+   * Called with the kill. Resolves when no request is under way: with the number of writes that
+   * were cut off.
+   */
   readonly goDown: () => Promise<number>;
-  /** Lets everybody send again. Resolves when what was cut off is answered, so that no request is cut off twice. */
+  /**
+   * Lets everybody send again. Resolves when what was cut off is answered, so that no request is
+   * cut off twice.
+   */
   readonly goUp: (caller: Caller) => Promise<void>;
 };
 

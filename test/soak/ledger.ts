@@ -1,10 +1,14 @@
 /**
- * What the callers know of an evaluation: what they sent, what was acknowledged, what they were shown. At the end the
- * row and its history are held against it (audit.ts). Values are unique over the whole soak, so each tells its sender.
+ * What the callers know of an evaluation: what they sent, what was acknowledged, what they were
+ * shown. At the end the row and its history are held against it (audit.ts). Values are unique over
+ * the whole soak, so each tells its sender.
  */
 import type { RunEvaluation } from '../../src/evaluation/read.ts';
 
-/** What an evaluation was at a time: by the rules of the history, its creator set the first value when it was created. */
+/**
+ * What an evaluation was at a time: by the rules of the history, its creator set the first value
+ * when it was created.
+ */
 export type Version = { readonly value: number; readonly by: string | null; readonly at: string };
 
 export const versionOf = ({
@@ -26,7 +30,9 @@ export type Sent = {
   isUnderWay: boolean;
   /** Tries that ended in 503: each of them may have been stored or not. */
   uncertain: number;
-  /** The times under which the value was acknowledged; several only where it was sent several times. */
+  /**
+   * The times under which the value was acknowledged; several only where it was sent several times.
+   */
   readonly acknowledged: Set<string>;
 };
 

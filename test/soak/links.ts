@@ -1,4 +1,7 @@
-/** Links as their callers know them: made, used, revoked. What a revoked one is sent must never be stored again. */
+/**
+ * Links as their callers know them: made, used, revoked. What a revoked one is sent must never be
+ * stored again.
+ */
 import { randomUUID } from 'node:crypto';
 import type { Ledger } from './ledger.ts';
 import { headersOf, pathOf, pickAuthor, pickLedger, type World } from './world.ts';

@@ -5,7 +5,10 @@ import { getEvaluation, getIfChanged, listEvaluations } from './reads.ts';
 import { pickLedger, type World } from './world.ts';
 import { createEvaluation, updateEvaluation } from './writes.ts';
 
-/** Of all turns. A turn of a conditional update is two requests, so this makes five in a hundred requests. */
+/**
+ * Of all turns. A turn of a conditional update is two requests, so this makes five in a hundred
+ * requests.
+ */
 const BAD_INPUT = 0.0625;
 const FIRST_EVALUATIONS = 48;
 /** Where workerd is gone, 64 loops must not spin. */

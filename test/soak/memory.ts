@@ -1,6 +1,7 @@
 /**
- * The memory of workerd: the resident pages of what this process has started of that name (Linux: proc(5)). It is one
- * process, which holds the Worker and its D1; were it more, they are summed, so that no growth hides in another.
+ * The memory of workerd: the resident pages of what this process has started of that name (Linux:
+ * proc(5)). It is one process, which holds the Worker and its D1; were it more, they are summed, so
+ * that no growth hides in another.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 
@@ -41,7 +42,10 @@ const MIB_PER_KIB = 1 / 1024;
 export type Memory = {
   /** Takes a sample, which it returns in MiB; one of the warm-up is not kept. */
   readonly sample: (warm: boolean) => number;
-  /** What it was after the warm-up and what it was at last, in MiB; undefined where that was too short a time. */
+  /**
+   * What it was after the warm-up and what it was at last, in MiB; undefined where that was too
+   * short a time.
+   */
   readonly growth: () => Growth | undefined;
 };
 

@@ -1,4 +1,7 @@
-/** Choices that a seed repeats. What the 64 connections make of them is as concurrent as ever, and does not repeat. */
+/**
+ * Choices that a seed repeats. What the 64 connections make of them is as concurrent as ever, and
+ * does not repeat.
+ */
 
 export type Random = {
   readonly chance: (odds: number) => boolean;

@@ -1,4 +1,7 @@
-/** Gets and lists, and what each must show: nothing older than what was acknowledged before, and every entry once. */
+/**
+ * Gets and lists, and what each must show: nothing older than what was acknowledged before, and
+ * every entry once.
+ */
 import type { RunEvaluation } from '../../src/evaluation/read.ts';
 import { advance, type Ledger, type Version, versionOf } from './ledger.ts';
 import {

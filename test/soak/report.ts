@@ -1,4 +1,7 @@
-/** What the soak says at the end: load held, faults survived, bad inputs refused, and what it proved or found wrong. */
+/**
+ * What the soak says at the end: load held, faults survived, bad inputs refused, and what it proved
+ * or found wrong.
+ */
 import type { Tally } from './audit.ts';
 import type { Crashes } from './crash.ts';
 import type { Faults } from './faults.ts';
@@ -12,7 +15,10 @@ export type Results = {
   readonly seed: number;
   readonly findings: Findings;
   readonly faults: Faults;
-  /** Requests that met a fault, and were answered as if there had been none, by the Worker's own log. */
+  /**
+   * Requests that met a fault, and were answered as if there had been none, by the Worker's own
+   * log.
+   */
   readonly absorbed: number;
   readonly bad: BadInputs;
   readonly tally: Tally;

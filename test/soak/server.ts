@@ -1,7 +1,7 @@
 /**
- * A Worker in workerd with a real local D1, on loopback, bundled as `wrangler deploy` would.
- * By Miniflare itself, in one process: with wrangler's development server there is a proxy in front, and memory grows
- * with each request whatever the Worker keeps.
+ * A Worker in workerd with a real local D1, on loopback, bundled as `wrangler deploy` would. By
+ * Miniflare itself, in one process: with wrangler's development server there is a proxy in front,
+ * and memory grows with each request whatever the Worker keeps.
  */
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -15,8 +15,8 @@ import type { Faults } from './faults.ts';
 const { Miniflare } = createRequire(import.meta.url)('miniflare');
 
 /**
- * Left to itself V8 lets garbage pile up for minutes, and so hides what is kept. A heap of this size has to be collected
- * all the time; one that is outgrown ends workerd, and with it the soak.
+ * Left to itself V8 lets garbage pile up for minutes, and so hides what is kept. A heap of this
+ * size has to be collected all the time; one that is outgrown ends workerd, and with it the soak.
  */
 const HEAP_MAX_MIB = 24;
 
@@ -30,7 +30,9 @@ type LogLine = {
 export type Server = {
   readonly url: URL;
   readonly readFaults: () => Promise<Faults>;
-  /** Requests that met a fault and were answered as if there had been none, by the Worker's own log. */
+  /**
+   * Requests that met a fault and were answered as if there had been none, by the Worker's own log.
+   */
   readonly countAbsorbed: () => number;
   readonly stop: () => Promise<void>;
 };

@@ -1,9 +1,9 @@
 /**
- * `npm run soak` checks the promises in three parts, on loopback alone. First come 1,000 runs of the
- * write model (test/write-model.test.ts). Then callers write to the real Worker while the soak kills
- * its workerd (crash.ts). Then a mixed load runs for a bounded time on a D1 that fails now and then.
- * An audit reads everything that the Worker acknowledged. The program exits with 1 if the Worker
- * broke a promise.
+ * `npm run soak` checks the promises in three parts, on loopback alone. First come 1,000 runs of
+ * the write model (test/write-model.test.ts). Then callers write to the real Worker while the soak
+ * kills its workerd (crash.ts). Then a mixed load runs for a bounded time on a D1 that fails now
+ * and then. An audit reads everything that the Worker acknowledged. The program exits with 1 if the
+ * Worker broke a promise.
  */
 import { spawnSync } from 'node:child_process';
 import { randomInt, randomUUID } from 'node:crypto';
@@ -35,13 +35,15 @@ input, a D1 that fails now and then; then an audit.
   --help           this text`;
 
 /**
- * How much workerd may grow after its warm-up: a third of the load, and so many requests. Measured: under 10 MiB, with a
- * heap that V8 must keep small (server.ts). A Worker that keeps 4 KiB of each request outgrows that heap within 45
- * seconds, which ends workerd.
+ * How much workerd may grow after its warm-up: a third of the load, and so many requests. Measured:
+ * under 10 MiB, with a heap that V8 must keep small (server.ts). A Worker that keeps 4 KiB of each
+ * request outgrows that heap within 45 seconds, which ends workerd.
  */
 const GROWTH_MAX_MIB = 24;
 const WARM_UP_REQUESTS = 4000;
-/** Bounds the start before the load and the audit after the load. A longer load has a longer audit. */
+/**
+ * Bounds the start before the load and the audit after the load. A longer load has a longer audit.
+ */
 const AROUND_LOAD_MAX_SECONDS = 120;
 const CLOSE_MAX_SECONDS = 10;
 const MODEL_MAX_SECONDS = 900;
@@ -113,7 +115,9 @@ async function soak(
 const violations = () =>
   [...findings.violations.values()].reduce((sum, { length }) => sum + length, 0);
 
-/** 1,000 random sequences of writes, faults and late attempts; prints the one that breaks a promise. */
+/**
+ * 1,000 random sequences of writes, faults and late attempts; prints the one that breaks a promise.
+ */
 function runModel(seed: number): void {
   console.error('the write model: 1,000 runs');
   const args = [

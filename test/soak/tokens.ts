@@ -1,6 +1,6 @@
 /**
- * The authors that compete, and their tokens. A token is used a few times and then minted anew, so that the Worker meets
- * more of them than it remembers; the hostile ones are made once.
+ * The authors that compete, and their tokens. A token is used a few times and then minted anew, so
+ * that the Worker meets more of them than it remembers; the hostile ones are made once.
  */
 import { randomBytes, randomUUID } from 'node:crypto';
 import { SignJWT } from 'jose';

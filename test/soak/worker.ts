@@ -1,7 +1,7 @@
 /**
- * Runs the app as deployed on a D1 that fails now and then: before D1 sees a call, after the commit,
- * by overload, or by silence. The path /soak/faults, outside of the app, returns the number of
- * injected faults. The app sees only a wrapped binding, so src/ contains nothing for the soak.
+ * Runs the app as deployed on a D1 that fails now and then: before D1 sees a call, after the
+ * commit, by overload, or by silence. The path /soak/faults, outside of the app, returns the number
+ * of injected faults. The app sees only a wrapped binding, so src/ contains nothing for the soak.
  */
 import { env } from 'cloudflare:workers';
 import { createApp } from '../../src/app.ts';

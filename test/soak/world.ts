@@ -1,4 +1,7 @@
-/** What the 64 loops share: the runs and their evaluations as the callers know them, and who may call. */
+/**
+ * What the 64 loops share: the runs and their evaluations as the callers know them, and who may
+ * call.
+ */
 import { randomUUID } from 'node:crypto';
 import type { Caller } from './caller.ts';
 import type { Findings } from './findings.ts';

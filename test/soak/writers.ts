@@ -1,4 +1,7 @@
-/** Callers that write in every way there is while workerd is killed (crash.ts), and the audit of what they were told. */
+/**
+ * Callers that write in every way there is while workerd is killed (crash.ts), and the audit of
+ * what they were told.
+ */
 import { audit, type Tally } from './audit.ts';
 import type { Caller } from './caller.ts';
 import { createLabels } from './labels.ts';

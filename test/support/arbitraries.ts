@@ -1,7 +1,8 @@
 /**
- * What anyone may send, as fast-check makes it: texts, bodies, labels, ids, headers and tokens, honest and absurd. The
- * honest is made on purpose and often, so that a property sees acceptance as well as refusal. What a row holds is only
- * named, and put in once the row is there: its ids are fresh in each run, so that no run meets another one's.
+ * What anyone may send, as fast-check makes it: texts, bodies, labels, ids, headers and tokens,
+ * honest and absurd. The honest is made on purpose and often, so that a property sees acceptance as
+ * well as refusal. What a row holds is only named, and put in once the row is there: its ids are
+ * fresh in each run, so that no run meets another one's.
  */
 import fc, { type Arbitrary } from 'fast-check';
 import { ACCOUNT, type Label, type Row, SUBJECT } from './worker.ts';
@@ -15,7 +16,10 @@ const mostly = <T>(usual: Arbitrary<T> | T, other: Arbitrary<T>): Arbitrary<T> =
 
 export const utf8 = (text: string) => new TextEncoder().encode(text);
 
-/** Any character of Unicode. The unit `binary` of fast-check does the same, but takes a second to make its tables. */
+/**
+ * Any character of Unicode. The unit `binary` of fast-check does the same, but takes a second to
+ * make its tables.
+ */
 const anyCharacter = fc.nat(0x10ffff - 0x800).map(
   (n) => String.fromCodePoint(n < 0xd800 ? n : n + 0x800),
   (character) => {
@@ -117,7 +121,10 @@ type Member =
   | { readonly name: string; readonly raw: string }
   | { readonly name: keyof Row; readonly as: Spelling };
 
-/** Bytes, or the members of an object, also with a name twice, with what may stand around it or be damaged on its way. */
+/**
+ * Bytes, or the members of an object, also with a name twice, with what may stand around it or be
+ * damaged on its way.
+ */
 type Body =
   | Uint8Array
   | {
@@ -168,7 +175,10 @@ const value = rawMember(
 );
 const anyMember = rawMember(fc.oneof(fc.constant('value'), immutableName, anyText), rawText);
 
-/** A value among properties without effect, with at most one that may have an effect, or anything at all. */
+/**
+ * A value among properties without effect, with at most one that may have an effect, or anything at
+ * all.
+ */
 function bodyOf(sentAlong: Arbitrary<Member>, ...needed: Arbitrary<Member>[]): Arbitrary<Body> {
   const plain = fc
     .tuple(
@@ -391,7 +401,9 @@ const INSERTED = [
   '\\',
 ];
 
-/** A segment of a path, or what a URL takes for several, that is almost an id or nothing like one. */
+/**
+ * A segment of a path, or what a URL takes for several, that is almost an id or nothing like one.
+ */
 export const strangeId = (id: string): Arbitrary<string> =>
   fc.oneof(
     fc
@@ -415,8 +427,9 @@ export const strangeId = (id: string): Arbitrary<string> =>
   );
 
 /**
- * What a header may hold (RFC 9110 §5.5), delimiters often. Nothing beyond ASCII: of each such character that a test
- * sends workerd warns on the console; raw bytes are in test/node/wire.test.ts.
+ * What a header may hold (RFC 9110 §5.5), delimiters often. Nothing beyond ASCII: of each such
+ * character that a test sends workerd warns on the console; raw bytes are in
+ * test/node/wire.test.ts.
  */
 const headerText = fc.string({
   unit: fc.oneof(
@@ -454,8 +467,8 @@ const tagList = (tag: string): Arbitrary<string> => {
 };
 
 /**
- * The headers of an update; null for one that is left out. `valid` is an Authorization for the row, `tag` the
- * row's entity tag.
+ * The headers of an update; null for one that is left out. `valid` is an Authorization for the row,
+ * `tag` the row's entity tag.
  */
 export const headersOf = (valid: string, tag: string): Arbitrary<Record<string, string | null>> => {
   const seldom = (...odd: readonly string[]) =>
@@ -517,7 +530,8 @@ export const mutilated = (token: string): Arbitrary<string> => {
           ([at, removed, inserted]) => token.slice(0, at) + inserted + token.slice(at + removed),
         ),
     },
-    // The last character has two bits to spare: decoded carelessly, four characters are one and the same.
+    // The last character has two bits to spare: decoded carelessly, four characters are one and the
+    // same.
     {
       weight: 1,
       arbitrary: fc.nat(3).map((bits) => token.slice(0, -1) + BASE64URL.charAt(last ^ bits)),
@@ -527,7 +541,10 @@ export const mutilated = (token: string): Arbitrary<string> => {
   );
 };
 
-/** Stands for a number that JSON can spell and no double can hold: as `exp`, a token that never expires. */
+/**
+ * Stands for a number that JSON can spell and no double can hold: as `exp`, a token that never
+ * expires.
+ */
 export const FOR_EVER = '1e400';
 
 /** A time in seconds, as far from another one as decides. */
@@ -539,8 +556,9 @@ const timeNear = (now: number) =>
   );
 
 /**
- * What a token says that whoever has a secret may sign: claims, or another text in their place; and whose the row is.
- * `own` in a restriction stands for the row's id. A third of them is right in all but the account and the restrictions.
+ * What a token says that whoever has a secret may sign: claims, or another text in their place; and
+ * whose the row is. `own` in a restriction stands for the row's id. A third of them is right in all
+ * but the account and the restrictions.
  */
 export const signedAt = (now: number) =>
   filledText.chain((owner) => {

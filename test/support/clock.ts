@@ -2,7 +2,9 @@
 import { onTestFinished, vi } from 'vitest';
 import type { Clock } from '../../src/clock.ts';
 
-/** A clock that stands still until it is told to move on; nothing that waits on it takes real time. */
+/**
+ * A clock that stands still until it is told to move on; nothing that waits on it takes real time.
+ */
 export type StillClock = Clock & { readonly advance: (seconds: number) => void };
 
 export function stillClock(start = new Date('2026-11-22T10:11:12.345Z')): StillClock {
@@ -33,8 +35,8 @@ export const until = (happened: () => void) =>
   vi.waitFor(happened, { timeout: 20_000, interval: 5 });
 
 /**
- * A promise that stays pending for as long as the test runs. It fails after that, because workerd reports each promise
- * that nothing can settle any more ("Promise will never complete").
+ * A promise that stays pending for as long as the test runs. It fails after that, because workerd
+ * reports each promise that nothing can settle any more ("Promise will never complete").
  */
 export function hanging<T = never>(): Promise<T> {
   const { promise, reject } = Promise.withResolvers<T>();

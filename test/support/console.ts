@@ -1,7 +1,8 @@
 /**
- * Keeps what a test writes to the console, and prints it only if the test fails. Vitest's own `silent: 'passed-only'`
- * prints the same, but sends each line to its main process first: a tenth of the time of the suite. The files of a worker
- * share this module, so the console is replaced once.
+ * Keeps what a test writes to the console, and prints it only if the test fails. Vitest's own
+ * `silent: 'passed-only'` prints the same, but sends each line to its main process first: a tenth
+ * of the time of the suite. The files of a worker share this module, so the console is replaced
+ * once.
  */
 import { beforeEach } from 'vitest';
 

@@ -25,12 +25,15 @@ export function countingRows(db: D1Database) {
 }
 
 /**
- * What happens to one call: it succeeds, it fails before D1 saw it, its response is lost after the commit, or it is reported
- * lost and reaches D1 only when `arrive` is called.
+ * What happens to one call: it succeeds, it fails before D1 saw it, its response is lost after the
+ * commit, or it is reported lost and reaches D1 only when `arrive` is called.
  */
 export type Fate = 'succeeds' | 'fails' | 'is lost' | 'is late';
 
-/** The real database, but for what `fates` says of its first, second, … call; the last fate is that of all that follow. */
+/**
+ * The real database, but for what `fates` says of its first, second, … call; the last fate is that
+ * of all that follow.
+ */
 export function flakyD1(
   db: D1Database,
   message: string,
@@ -57,7 +60,10 @@ const CALLS = new Set(['all', 'run', 'first', 'raw', 'batch', 'exec']);
 
 type OnCall = (method: string, call: () => Promise<unknown>) => Promise<unknown>;
 
-/** Wraps a database, a session or a statement so that each method that goes to D1 passes through `onCall`. */
+/**
+ * Wraps a database, a session or a statement so that each method that goes to D1 passes through
+ * `onCall`.
+ */
 export function interceptD1<T extends object>(target: T, onCall: OnCall): T {
   return new Proxy(target, {
     get(_, property) {

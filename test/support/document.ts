@@ -61,7 +61,10 @@ export const describedResponse = (operation: Operation, status: number): Describ
   return response && '$ref' in response ? resolve<Described>(response) : response;
 };
 
-/** Made once a schema: to resolve all references again for each response takes as long as the response itself. */
+/**
+ * Made once a schema: to resolve all references again for each response takes as long as the
+ * response itself.
+ */
 const validators = new WeakMap<Schema, Validator>();
 function validatorOf(schema: Schema): Validator {
   const validator =
@@ -79,8 +82,8 @@ export function errorsOf(schema: Schema, instance: unknown): string[] {
 const UNDECLARED = /^(content-type|content-length|vary|access-control-.*)$/;
 
 /**
- * Fails the test if the response is not one that the document describes.
- * It compares without `expect`, which would take longer for ten comparisons than the response itself.
+ * Fails the test if the response is not one that the document describes. It compares without
+ * `expect`, which would take longer for ten comparisons than the response itself.
  */
 export async function expectDocumented(request: Request, response: Response): Promise<void> {
   const { pathname } = new URL(request.url);
@@ -132,7 +135,10 @@ async function contentFaults({ content }: Described, response: Response): Promis
   return errorsOf(content['application/json'].schema, await response.clone().json());
 }
 
-/** Fails the test if the response of no operation is not 404 or 405, or the answer to a browser that asks before it calls. */
+/**
+ * Fails the test if the response of no operation is not 404 or 405, or the answer to a browser that
+ * asks before it calls.
+ */
 async function expectUndocumented(request: Request, response: Response): Promise<void> {
   if (
     request.method === 'OPTIONS' &&

@@ -65,7 +65,10 @@ export const answer = (url: string, version: string, value: string) =>
     body: new URLSearchParams({ version, value }),
   });
 
-/** The URL of a link that the Worker under test has not made: signed by the secret, whatever it holds. */
+/**
+ * The URL of a link that the Worker under test has not made: signed by the secret, whatever it
+ * holds.
+ */
 export async function signedLink(
   row: Row,
   changed: Partial<Link> = {},

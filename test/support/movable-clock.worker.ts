@@ -1,6 +1,6 @@
 /**
- * The Worker as deployed, but for a clock that a test moves on (POST /test/advance?seconds=600), and without a database:
- * ids that are none are refused before it is asked.
+ * The Worker as deployed, but for a clock that a test moves on (POST /test/advance?seconds=600),
+ * and without a database: ids that are none are refused before it is asked.
  */
 import { env } from 'cloudflare:workers';
 import { createApp } from '../../src/app.ts';

@@ -1,7 +1,7 @@
 /**
- * Every operation that needs a token, with all that differs between them. An entry joins each matrix: tokens, isolation,
- * refusals, outage, log, rate limit, CORS, sessions, document. So no matrix names an operation; what only one operation
- * does is in the test named after it.
+ * Every operation that needs a token, with all that differs between them. An entry joins each
+ * matrix: tokens, isolation, refusals, outage, log, rate limit, CORS, sessions, document. So no
+ * matrix names an operation; what only one operation does is in the test named after it.
  */
 import {
   BAD_CURSOR,
@@ -18,7 +18,10 @@ type Headers = Record<string, string | null>;
 /** What a token is restricted to. */
 export type Restriction = { readonly run_id?: string; readonly evaluation_id?: string };
 
-/** What an operation is about. A stored evaluation names one of each kind: itself, its run, its label, its account. */
+/**
+ * What an operation is about. A stored evaluation names one of each kind: itself, its run, its
+ * label, its account.
+ */
 type Resource = {
   /** The ids in a path that leads to it, by their names there. */
   readonly idsOf: (row: Row) => Record<string, string>;
@@ -129,7 +132,10 @@ const BAD_IF_MATCH = {
   error: 'If-Match must be * or a list of entity tags in double quotes, as they came in ETag.',
 };
 
-/** Stores a label that allows any value in the account that the query finds, unless some account has one of that id. */
+/**
+ * Stores a label that allows any value in the account that the query finds, unless some account has
+ * one of that id.
+ */
 async function storeLabelFor(query: string, params: string[], id: string): Promise<void> {
   const { account_id: _, ...label } = newLabel({ id });
   const columns = Object.keys(label);
@@ -141,7 +147,10 @@ async function storeLabelFor(query: string, params: string[], id: string): Promi
     .run();
 }
 
-/** Stores the label that the row names: in the account of the suite, or shared for a row of another account. */
+/**
+ * Stores the label that the row names: in the account of the suite, or shared for a row of another
+ * account.
+ */
 const storeUsableLabel = ({ evaluation_label_id, account_id }: Row) =>
   storeLabelFor(
     'SELECT ? AS account_id',
@@ -462,8 +471,9 @@ export const fill = (template: string, ids: Record<string, string>) =>
   template.replaceAll(/\{(\w+)\}/g, (_, name: string) => ids[name] ?? '');
 
 /**
- * Each operation with two ways to make a request about a row: `requestFor` stores what the operation needs besides the
- * row, so that it accepts the request; `requestAlone` stores nothing, for a request that is refused without the database.
+ * Each operation with two ways to make a request about a row: `requestFor` stores what the
+ * operation needs besides the row, so that it accepts the request; `requestAlone` stores nothing,
+ * for a request that is refused without the database.
  */
 export const OPERATIONS = ENTRIES.map((operation) => {
   const requestAlone = async (row: Row, headers: Headers = {}, change: Change = {}) => {
@@ -484,7 +494,10 @@ export const OPERATIONS = ENTRIES.map((operation) => {
   return { ...operation, requestAlone, requestFor };
 });
 
-/** Runs something for each operation, one after the other. The results have its name, so that a difference names it. */
+/**
+ * Runs something for each operation, one after the other. The results have its name, so that a
+ * difference names it.
+ */
 export async function byOperation<T>(
   run: (operation: (typeof OPERATIONS)[number]) => T | Promise<T>,
 ): Promise<Record<string, T>> {

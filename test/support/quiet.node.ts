@@ -1,14 +1,14 @@
 /**
- * Makes a passing run fail if the runtime printed something: a warning that comes with each run hides the one that
- * matters. Vitest loads this file in its main process, where its plugin passes on what workerd writes. What the Worker
- * writes to the console is not part of that (console.ts).
+ * Makes a passing run fail if the runtime printed something: a warning that comes with each run
+ * hides the one that matters. Vitest loads this file in its main process, where its plugin passes
+ * on what workerd writes. What the Worker writes to the console is not part of that (console.ts).
  */
 import { stripVTControlCharacters } from 'node:util';
 
 /** Messages that a test causes on purpose. */
 const EXPECTED = [
-  // The Worker refuses a key that is not of ASCII, and logs a cf-ray as ASCII. workerd warns of such
-  // a header only if a test sets it, not if it comes over a wire.
+  // The Worker refuses a key that is not of ASCII, and logs a cf-ray as ASCII. workerd warns of
+  // such a header only if a test sets it, not if it comes over a wire.
   /^A header value for "(?:idempotency-key|webhook-id|svix-id)" contains non-ASCII characters: "ké"/,
   /^A header value for "cf-ray" contains non-ASCII characters: "é/,
 ];

@@ -8,8 +8,9 @@ export const { SMALL_RATE_LIMITER } = env as typeof env & {
 };
 
 /**
- * Sends requests until one is refused, and returns the statuses. Each ten seconds the limiter allows three more, so the
- * number of requests that are accepted depends on how busy the machine is.
+ * Sends requests until one is refused, and returns the statuses. Each ten seconds the limiter
+ * allows three more, so the number of requests that are accepted depends on how busy the machine
+ * is.
  */
 export async function sendUntilLimited(
   send: Send,

@@ -1,7 +1,8 @@
 /**
- * What webhook senders really send to a link: made for the purpose after what each one documents or its source does, with
- * no real person, host, token or secret in it. Bodies are cut to their outline, and nothing in them is renamed. Each one
- * says what it was taken from and what of it could not be confirmed. Knows nothing of links: a test makes one and sends.
+ * What webhook senders really send to a link: made for the purpose after what each one documents or
+ * its source does, with no real person, host, token or secret in it. Bodies are cut to their
+ * outline, and nothing in them is renamed. Each one says what it was taken from and what of it
+ * could not be confirmed. Knows nothing of links: a test makes one and sends.
  */
 import type { Label } from './worker.ts';
 
@@ -164,7 +165,10 @@ const typeform = sender(
   reading('Typeform, a no', '/form_response/answers/3/boolean', binary, 0),
 );
 
-/** A choice is known by its option's id. Forms were also seen to send that without an array around it. */
+/**
+ * A choice is known by its option's id. Forms were also seen to send that without an array around
+ * it.
+ */
 const [GOOD, BAD] = [
   'aa746040-0000-4000-8000-000000000001',
   'aa746040-0000-4000-8000-000000000002',
@@ -311,7 +315,10 @@ const langfuse = sender(
   ),
 );
 
-/** Passes on what another node put out, whatever that is. A form's answers are named by its questions as they were typed. */
+/**
+ * Passes on what another node put out, whatever that is. A form's answers are named by its
+ * questions as they were typed.
+ */
 const n8n = (file: string, body: object, read: Reading): Sender[] => {
   const source = `n8n-io/n8n, packages/nodes-base: nodes/HttpRequest/V3/HttpRequestV3.node.ts, ${file}`;
   return sender({ source, headers: JSON_TYPE, body }, read);
@@ -343,7 +350,10 @@ const n8nRow = n8n(
   reading('n8n, a row with an id and a value of its own', '/rating', range(-1, 1), -0.25),
 );
 
-/** The record comes along whole. Each retry has a new webhook-id: the job that makes it is run again. */
+/**
+ * The record comes along whole. Each retry has a new webhook-id: the job that makes it is run
+ * again.
+ */
 const argilla = sender(
   {
     source:
@@ -452,7 +462,10 @@ const VARIANTS: readonly {
   { name: 'after a byte order mark', headers: JSON_TYPE, before: '\ufeff' },
 ];
 
-/** Each as its sender sends it; and a text, a number and a boolean as others would. All of them are to be stored. */
+/**
+ * Each as its sender sends it; and a text, a number and a boolean as others would. All of them are
+ * to be stored.
+ */
 export const REQUESTS: readonly SentRequest[] = [
   ...SENDERS.map((sent) => ({ ...sent, body: bytesOf(sent) })),
   ...[...labelStudio, ...n8nApproval].flatMap((sent) =>

@@ -1,4 +1,7 @@
-/** Applies the migrations before each file, and has a test print what it wrote to the console only if it fails. */
+/**
+ * Applies the migrations before each file, and has a test print what it wrote to the console only
+ * if it fails.
+ */
 import { applyD1Migrations, type D1Migration } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
 import { inject } from 'vitest';

@@ -1,6 +1,6 @@
 /**
- * Signers of tokens, good and hostile. Signs any header over any text, which libraries rightly refuse to do:
- * a matrix of hostile tokens needs it.
+ * Signers of tokens, good and hostile. Signs any header over any text, which libraries rightly
+ * refuse to do: a matrix of hostile tokens needs it.
  */
 
 export type Header = { readonly [name: string]: unknown };
@@ -41,7 +41,10 @@ export type Signer = {
 
 export type KeyPair = Signer & { readonly jwk: JsonWebKey & { kid: string } };
 
-/** A key pair. Two pairs of one algorithm differ, unless both are RSA keys of the same owner and length. */
+/**
+ * A key pair. Two pairs of one algorithm differ, unless both are RSA keys of the same owner and
+ * length.
+ */
 export async function keyPair(
   alg: Algorithm,
   kid: string,
@@ -67,7 +70,10 @@ async function newKeys(algorithm: Parameters<typeof crypto.subtle.generateKey>[0
 
 const made = new Map<string, Keys>();
 
-/** An RSA key takes up to half a second to make, so each owner has one of each length, for all algorithms. */
+/**
+ * An RSA key takes up to half a second to make, so each owner has one of each length, for all
+ * algorithms.
+ */
 async function rsaKeys(owner: string, modulusLength: number): Promise<Keys> {
   const name = `${owner} ${modulusLength}`;
   const keys = made.get(name) ?? (await newKeys({ ...ALGORITHMS.RS256.generate, modulusLength }));

@@ -1,6 +1,7 @@
 /**
- * What the tests of tokens share: an issuer with one key pair, claims that it signs, Workers that accept its tokens, and
- * the sentences that a refused caller reads. All of it at one moment, so that no test depends on the real time.
+ * What the tests of tokens share: an issuer with one key pair, claims that it signs, Workers that
+ * accept its tokens, and the sentences that a refused caller reads. All of it at one moment, so
+ * that no test depends on the real time.
  */
 import { stillClock } from './clock.ts';
 import { type KeyPair, keyPair } from './signer.ts';

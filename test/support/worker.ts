@@ -1,6 +1,6 @@
 /**
- * How a test talks to the Worker: black-box, through fetch. Also what every test needs to start from, a token
- * and a row of its own, and what it ends with, the row as D1 has it.
+ * How a test talks to the Worker: black-box, through fetch. Also what every test needs to start
+ * from, a token and a row of its own, and what it ends with, the row as D1 has it.
  */
 import { env, exports } from 'cloudflare:workers';
 import { expect } from 'vitest';
@@ -121,7 +121,9 @@ export async function storeEvaluations(...all: Partial<Row>[]): Promise<Row[]> {
   return rows;
 }
 
-/** A label as D1 has it, but for what never leaves it; its type may be one that the table refuses. */
+/**
+ * A label as D1 has it, but for what never leaves it; its type may be one that the table refuses.
+ */
 export type Label = Omit<LabelRow, 'value_type'> & { value_type: string };
 
 /** Stores a label of the sample account and an evaluation under it. */
@@ -137,7 +139,10 @@ export async function storeLabelled(
   return row;
 }
 
-/** A label of the sample account that no other test knows, never updated unless `fields` say otherwise. */
+/**
+ * A label of the sample account that no other test knows, never updated unless `fields` say
+ * otherwise.
+ */
 export const newLabel = (fields: Partial<Label> = {}): Label => ({
   id: crypto.randomUUID(),
   account_id: ACCOUNT,
@@ -155,14 +160,20 @@ export const newLabel = (fields: Partial<Label> = {}): Label => ({
   ...fields,
 });
 
-/** Stores a label of the sample account that no other test knows, never updated unless `fields` say otherwise. */
+/**
+ * Stores a label of the sample account that no other test knows, never updated unless `fields` say
+ * otherwise.
+ */
 export async function storeLabel(fields: Partial<Label> = {}): Promise<Label> {
   const label = newLabel(fields);
   await insert('evaluation_label', label).run();
   return label;
 }
 
-/** A label as it is sent: its categories as an array, and no time of the last update where there was none. */
+/**
+ * A label as it is sent: its categories as an array, and no time of the last update where there was
+ * none.
+ */
 export function labelSent({ categories, updated_at, ...label }: Label): object {
   const sent = { ...label, categories: categories === null ? null : JSON.parse(categories) };
   return updated_at === null ? sent : { ...sent, updated_at };
@@ -211,7 +222,10 @@ export async function readEvaluations(ids: readonly string[]): Promise<ReadonlyM
   return new Map(rows.map((row) => [row.id, row]));
 }
 
-/** Each entry was replaced by what the next one, and at last the row, says was set: by whom, and when. */
+/**
+ * Each entry was replaced by what the next one, and at last the row, says was set: by whom, and
+ * when.
+ */
 export function expectUnbroken(history: ReplacedRow[], row: Row | null): void {
   const setters = [...history.slice(1), row].map((next) => [next?.updated_by, next?.updated_at]);
   expect(history.map(({ replaced_by, replaced_at }) => [replaced_by, replaced_at])).toEqual(
@@ -222,7 +236,10 @@ export function expectUnbroken(history: ReplacedRow[], row: Row | null): void {
 export const pathOf = ({ run_id, id }: Pick<Row, 'run_id' | 'id'>) =>
   `/v1/run/${run_id}/evaluation/${id}`;
 
-/** A request to the Worker, by default an authorized PUT of JSON; a header given as null is left out. */
+/**
+ * A request to the Worker, by default an authorized PUT of JSON; a header given as null is left
+ * out.
+ */
 export async function request(
   path: string,
   {
@@ -274,7 +291,10 @@ export const refusalAs = ({ status, error, headers }: Refusal) => ({
   body: { error },
 });
 
-/** The status, headers and body of a response, without the request id and the bookmark, which must be well-formed. */
+/**
+ * The status, headers and body of a response, without the request id and the bookmark, which must
+ * be well-formed.
+ */
 export async function readRefusal(response: Response) {
   const {
     'x-request-id': requestId,
@@ -310,7 +330,10 @@ export async function stateOf({ id, run_id, evaluation_label_id }: Row) {
   return { run, row, history, label, labels };
 }
 
-/** Sends a request that must be refused, and proves that the row, its history and its run are as they were. */
+/**
+ * Sends a request that must be refused, and proves that the row, its history and its run are as
+ * they were.
+ */
 export async function expectRefusedUpdate(
   row: Row,
   sent: Request,

@@ -1,7 +1,8 @@
 /**
- * The floor: one Worker written by hand for one route, to be as fast as possible while it keeps the published contract (200,
- * 401, 404) and checks of the token and the body what a careful author would. WebCrypto and no library; no session, no
- * retry, no request id, no log line, no history.
+ * The floor: one Worker written by hand for one route, to be as fast as possible while it keeps the
+ * published contract (200,
+ * 401, 404) and checks of the token and the body what a careful author would. WebCrypto and no
+ * library; no session, no retry, no request id, no log line, no history.
  */
 import { algorithmOf, importKey, PATH, type Settings } from './by-hand.ts';
 

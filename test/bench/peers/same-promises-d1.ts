@@ -1,6 +1,7 @@
 /**
- * D1 for same-promises: a session, a limit to D1's time, transient errors retried, what it cost. The statements are this
- * Worker's own, because what they check and explain in one call is what is promised.
+ * D1 for same-promises: a session, a limit to D1's time, transient errors retried, what it cost.
+ * The statements are this Worker's own, because what they check and explain in one call is what is
+ * promised.
  */
 import type { RowOf, Statement } from '../../../src/db/statement.ts';
 import type { EvaluationRow as Row } from '../../../src/evaluation/read.ts';

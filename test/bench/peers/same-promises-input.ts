@@ -1,4 +1,7 @@
-/** What an update sends, for same-promises: headers and body, read by hand as this Worker reads them. */
+/**
+ * What an update sends, for same-promises: headers and body, read by hand as this Worker reads
+ * them.
+ */
 import { Refusal } from './same-promises-token.ts';
 
 export type Update = {

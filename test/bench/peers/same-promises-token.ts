@@ -1,6 +1,6 @@
 /**
- * Bearer authentication of same-promises: jose's jwtVerify with its key imported once, and around it by hand what this Worker
- * promises of a token. No token cache: nothing promises one.
+ * Bearer authentication of same-promises: jose's jwtVerify with its key imported once, and around
+ * it by hand what this Worker promises of a token. No token cache: nothing promises one.
  */
 import {
   decodeProtectedHeader,

@@ -1,13 +1,17 @@
 /**
- * The same promises by hand: a Worker for one route that answers as this one does, header by header, with jose for its tokens
- * and no other library. What it costs over the floor is what the promises cost.
+ * The same promises by hand: a Worker for one route that answers as this one does, header by
+ * header, with jose for its tokens and no other library. What it costs over the floor is what the
+ * promises cost.
  */
 import { PATH, type Settings } from './by-hand.ts';
 import { type Cost, type Explanation, get, type Row, update } from './same-promises-d1.ts';
 import { parseUpdate, type Update } from './same-promises-input.ts';
 import { authenticate, Refusal } from './same-promises-token.ts';
 
-/** What a request has gathered so far: its log line, what D1 cost, and the bookmark once D1 has answered. */
+/**
+ * What a request has gathered so far: its log line, what D1 cost, and the bookmark once D1 has
+ * answered.
+ */
 type State = {
   readonly log: { [name: string]: unknown };
   readonly cost: Cost;

@@ -1,6 +1,6 @@
 /**
- * @hono/zod-openapi as its README has it, with hono/jwt and a drizzle query built for each request. An update is read, check,
- * write, in three calls to D1.
+ * The library `@hono/zod-openapi` as its README has it, with hono/jwt and a drizzle query built for
+ * each request. An update is read, check, write, in three calls to D1.
  */
 import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi';
 import { and, eq } from 'drizzle-orm';
