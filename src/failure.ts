@@ -33,7 +33,7 @@ export type FailureCode =
   | 'misconfigured';
 
 /** Values for headers of the response. */
-export type FailureHeaders = {
+type FailureHeaders = {
   /** The value of `retry-after`. */
   readonly retryAfterSeconds?: number;
   /** The methods of the path, for `allow`. */

@@ -436,9 +436,9 @@ export const parameters = named({
   IdempotencyKey: headerParameter(
     'idempotency-key',
     "The caller's name for the write, 1 to 255 visible ASCII characters, in quotes or not. A " +
-      'repetition by the same `sub` stores nothing and gets what the write stored; of the update ' +
-      'of a label it is recognised while that is the last one. A repeated create gets what exists ' +
-      "now; a body's own `id` decides alone. `webhook-id` (Standard Webhooks) and " +
+      'repetition by the same `sub`, or through the same link, stores nothing and gets what the ' +
+      'write stored; of the update of a label it is recognised while that is the last one. A ' +
+      "repeated create gets what exists now; a body's own `id` decides alone. `webhook-id` (Standard Webhooks) and " +
       '`svix-id` count as one.',
     KEY,
   ),

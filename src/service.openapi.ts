@@ -19,7 +19,7 @@ export const info = {
     'either, each makes another one. An update is safe to repeat, that of an evaluation with an ' +
     '`Idempotency-Key` also late: it gets what it stored and undoes nothing.\n\n' +
     '**Bookmarks.** Reads may come from a replica that lags behind. Every response of the ' +
-    'database, except a 404, has `x-d1-bookmark`: a read that sends it back sees ' +
+    'database, except a 404 and `/health`, has `x-d1-bookmark`: a read that sends it back sees ' +
     'at least that state.\n\n' +
     '**Headers.** Every response has `x-request-id`: quote it in a report. All are `no-store`, ' +
     'except this document. Those with `ETag` are `no-transform` too, because ' +

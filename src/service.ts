@@ -13,7 +13,7 @@ import { methodNotAllowed } from './http/errors.ts';
 import { respond, respondJson } from './http/response.ts';
 
 /** The generated document. Its server is only an example. */
-export type OpenApiDocument = {
+type OpenApiDocument = {
   readonly openapi: string;
   readonly servers: readonly { readonly url: string; readonly description: string }[];
 };

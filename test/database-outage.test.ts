@@ -327,6 +327,23 @@ describe('a response lost after the commit', () => {
     expect(await readHistory(row.id)).toHaveLength(1);
   });
 
+  it('is 503, whatever D1 says later, because the lost attempt may be stored', async () => {
+    const row = await storeEvaluation();
+    let attempts = 0;
+    const db = interceptD1(DB, async (_, call) => {
+      attempts += 1;
+      if (attempts > 1) throw new Error('D1_ERROR: CHECK constraint failed: SQLITE_CONSTRAINT');
+      await call();
+      throw new Error('D1_ERROR: Network connection lost.');
+    });
+
+    const response = await workerWith({ DB: db })(await putValue(row, 9));
+
+    expect(response.status).toBe(503);
+    expect(response.headers.has('retry-after')).toBe(true);
+    expect((await readEvaluation(row.id))?.value).toBe(9);
+  });
+
   it('does not undo what another writer has stored since, and returns what it had stored itself', async () => {
     const row = await storeEvaluation();
     const clock = stillClock();

@@ -143,7 +143,7 @@ export const invalidToken = (sentence: string, code: string, log: FailureLog = {
 /**
  * Makes the failure of a claim of the wrong kind. The log has the kind of the value, not the value.
  */
-export const claimRefused = (claim: string, expected: string, value: unknown) =>
+const claimRefused = (claim: string, expected: string, value: unknown) =>
   invalidToken(`The token's claim ${claim} must be ${expected}.`, 'claim', {
     claim,
     expected,

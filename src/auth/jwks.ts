@@ -45,7 +45,7 @@ const KEYS_MAX = 64;
  */
 export class JwksError extends Error {}
 
-export type VerificationKey = {
+type VerificationKey = {
   readonly alg: string;
   readonly kid: string | undefined;
   readonly key: CryptoKey;

@@ -84,7 +84,7 @@ const LINE_MAX_CHARS = 100;
 type Block = { readonly first: string; readonly inner: Block[]; last: string };
 
 /** Lays out SQL in lines of at most LINE_MAX_CHARS, where the parts of the statement allow it. */
-export function layOut(text: string): string {
+function layOut(text: string): string {
   const broken = format(text, {
     language: 'sqlite',
     keywordCase: 'upper',

@@ -2,8 +2,8 @@
  * One request's access to the database, a D1 session: its statements see each other, and its
  * bookmark lets the caller's next request see them too. A connection may be lost after the commit,
  * so every statement must be harmless when it runs twice. Then a retry is harmless as well, and
- * every error is retried but those that no retry can help: at most four attempts, the last starting
- * within 2 s, with a timeout of 5 s each.
+ * every error that may pass soon is retried: at most four attempts, the last starting within 2 s,
+ * with a timeout of 5 s each.
  */
 import { type Clock, withTimeout } from '../clock.ts';
 import { databaseUnavailable, messageOf } from '../failure.ts';
@@ -173,7 +173,8 @@ export function connect(db: D1Database, clock: Clock, from: string): Connection 
         const message = messageOf(thrown);
         const notNow = NOT_NOW.find(({ text }) => message.includes(text));
         if (notNow) throw databaseUnavailable(notNow.wait, message);
-        if (FINAL.some((text) => message.includes(text))) throw thrown;
+        // After a lost attempt the write may be stored: then no error says that it is not.
+        if (attempt === 1 && FINAL.some((text) => message.includes(text))) throw thrown;
         // Full jitter: writers that failed together must not retry together.
         const pause = Math.random() * BACKOFF_MS * 2 ** attempt;
         const late = clock.now().getTime() - started + pause > RETRY_MAX_MS;

@@ -162,7 +162,7 @@ export const runEvaluationHistory = sqliteTable(
 );
 
 /**
- * What each write with an Idempotency-Key stored, so that a repetition is found by its name,
+ * What each update with an Idempotency-Key stored, so that a repetition is found by its name,
  * however long the history is. Written by a trigger alone, and deleted with the evaluation.
  */
 export const keyedWrite = sqliteTable(
@@ -187,8 +187,8 @@ export const keyedWrite = sqliteTable(
 
 /**
  * The evaluations that the API deleted, without their values. A row makes an attempt harmless that
- * arrives after the deletion. A trigger deletes the evaluation when its row comes, and the rows of
- * deletions that are older than seven days.
+ * arrives after the deletion. A trigger deletes the evaluation when its row comes, and up to ten
+ * rows that are older than seven days.
  */
 export const deletedEvaluation = sqliteTable(
   'deleted_evaluation',

@@ -167,7 +167,7 @@ export const refusals = api.named({
   Conflict: api.refusal(
     'The `id` is taken by another evaluation of this account, with other content: send another ' +
       '`id`, or none. Or the `Idempotency-Key` was sent before with other content: send a new ' +
-      'key.',
+      'key. Or the evaluation was deleted after the request began: send it again.',
     {
       id:
         'The id is taken by another evaluation of this account, with other content: choose ' +
@@ -251,7 +251,7 @@ export const paths = {
       description:
         "Sets `created_by` to the token's `sub`; or if the token has `evaluator_id`, " +
         "`created_by_evaluator_id` to that. With an `id` of the caller's own or an " +
-        '`Idempotency-Key` (the id is then derived from `sub`, run and key), a repeated create ' +
+        '`Idempotency-Key` (the id is then derived from `sub`, evaluator, run and key), a repeated create ' +
         'is safe: the same content (run, label, first value, `output_name`, `field_path`) gets ' +
         "200, whatever was updated since; other content gets 409. An id is the account's own " +
         'business: another account may use the same. Unknown properties are ignored.',
@@ -327,7 +327,7 @@ export const paths = {
     delete: api.operation(tag, 'deleteEvaluation', {
       summary: 'Delete an evaluation',
       description:
-        'With its history. Repeated it gets 404, with its `Idempotency-Key` 204. ' +
+        'With its history. Repeated it gets 404, with its `Idempotency-Key` 204, for at least seven days. ' +
         'A request that began before the deletion and arrives after it changes nothing.',
       parameters: [api.parameters.IfMatch, api.parameters.IdempotencyKey],
       responses: {

@@ -118,7 +118,7 @@ export const explainUpdateEvaluation = query({ ...WRITE, ...ALONE }, (p) =>
     is_own_write: isOwnWrite(p).as('is_own_write'),
     /** Returns the parameter: only the first attempt may count as a retry (db/write.ts). */
     is_repeatable: p.is_repeatable.as('is_repeatable'),
-    /** What this write stored, if the row no longer holds it. */
+    /** What this write stored, if it was found by its name. */
     earlier_value: coalesce(w.value, h.value).as('earlier_value'),
     earlier_updated_at: coalesce(w.updated_at, h.updated_at).as('earlier_updated_at'),
     rule: ruleColumns,

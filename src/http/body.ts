@@ -12,7 +12,7 @@ const JSON_MEDIA_TYPE = /^(?:application\/json|[\w!#$&^.-]+\/[\w!#$&^.+-]+\+json
 const NOT_DECLARED_AS_JSON =
   'Send the body as JSON with the header Content-Type: application/json, which fetch and axios do not set for a string.';
 
-export type JsonObject = { readonly [name: string]: unknown };
+type JsonObject = { readonly [name: string]: unknown };
 
 /**
  * Reads a body of at most BODY_MAX_BYTES as a JSON object. If `isOptional`, an empty body counts as

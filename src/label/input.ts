@@ -120,7 +120,7 @@ export const LabelCreateBody = v.pipe(
 );
 
 /** The part of a label that the caller decides at a create. */
-export type LabelContent = Pick<
+type LabelContent = Pick<
   EvaluationLabel,
   'name' | 'description' | 'value_type' | 'min_value' | 'max_value' | 'categories'
 >;

@@ -287,12 +287,10 @@ export const paths = {
         'Sets what is sent of `name`, `description` and `archived`, at least one of them, and ' +
         '`updated_by` and `updated_at`. The other fields may be sent as they are stored, so ' +
         'that the whole object can be put back. `updated_by`, `updated_at` and unknown ' +
-        'properties are ignored. An archived label takes no new evaluations; those that it has ' +
-        'can still be corrected, under its rule.\n\n' +
+        'properties are ignored. An archived label takes no new evaluations.\n\n' +
         'Without `If-Match` and `Idempotency-Key`, the same content from the same caller again ' +
-        "changes nothing. A label has no history: a repetition after another caller's update " +
-        'is an update of its own, unless it has `If-Match`. A shared label is changed by a ' +
-        'token of the account `shared`; for others it is missing here.',
+        "changes nothing, but after another caller's update it is an update of its own. A shared " +
+        'label is changed by a token of the account `shared`; for others it is missing here.',
       parameters: [api.parameters.IfMatch, api.parameters.IdempotencyKey],
       requestBody: api.body(schemas.EvaluationLabelUpdate, {
         whole: api.example('The whole object put back, edited', {

@@ -10,7 +10,7 @@ import type { LabelRow } from './read.ts';
 const SHOWN_MAX_CATEGORIES = 20;
 
 /** The columns of a label that are its rule. */
-export type RuleRow = Pick<LabelRow, 'value_type' | 'min_value' | 'max_value' | 'categories'>;
+type RuleRow = Pick<LabelRow, 'value_type' | 'min_value' | 'max_value' | 'categories'>;
 
 /** Returns why the label does not allow the value; undefined if it does, or if there is none. */
 export function refusalOfValue(rule: OrNulls<RuleRow>, value: number): Failure | undefined {
