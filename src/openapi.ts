@@ -139,7 +139,7 @@ type ServerFields<Fields extends object> = {
   readonly fields: Fields;
   /** Describes each of the fields. */
   readonly sentence: string;
-  /** What the server can have. The validator accepts more, because a comparison decides later. */
+  /** The values that the server can have. The validator accepts more, because a comparison decides later. */
   readonly schemas: { readonly [field in keyof Fields]: Keywords | typeof NEVER };
 };
 

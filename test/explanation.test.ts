@@ -71,7 +71,7 @@ const binary: Arbitrary<Case> = fc
 
 const anyCase = fc.oneof(continuous, indexed, binary);
 
-/** What is sent of the immutable fields: nothing, all as stored, or one that differs. */
+/** The immutable fields that are sent: none, all as stored, or one that differs. */
 const immutable: Arbitrary<(row: object) => { sent: object; differs: string | undefined }> =
   fc.oneof(
     fc.constant(() => ({ sent: {}, differs: undefined })),

@@ -25,7 +25,7 @@ import {
 const HEADERS = ['If-Match', 'If-None-Match', 'If-Modified-Since', 'If-Unmodified-Since'];
 const VALUES = ['*', '"a"', 'Sun, 22 Nov 2026 10:11:12 GMT', 'no precondition'];
 
-/** What the refusal of a precondition says, where the operation takes only `evaluated`. */
+/** Returns the refusal of a precondition by an operation that takes only `evaluated`. */
 const refusalOf = (header: string, evaluated: readonly string[]) => ({
   status: 400,
   error:

@@ -1,5 +1,5 @@
 /**
- * What a caller reads whose body is not JSON: what was found, and where. The same for each
+ * A caller whose body is not JSON reads what was found, and where. The same for each
  * operation and for links.
  */
 import { describe, expect, it } from 'vitest';

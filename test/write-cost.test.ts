@@ -1,4 +1,4 @@
-/** What a write costs: calls to D1, and the rows that it reads and writes. */
+/** The cost of a write: calls to D1, and the rows that it reads and writes. */
 import { describe, expect, it } from 'vitest';
 import { NOT_FOUND } from './support/answers.ts';
 import { countingD1, countingRows, interceptD1 } from './support/d1.ts';

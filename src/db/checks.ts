@@ -1,6 +1,6 @@
 /**
- * What CHECK constraints say of a column, for schema.ts. A column that may be NULL passes, unless a
- * check says otherwise: in SQL a condition on NULL is not false.
+ * Writes the CHECK constraints of columns, for schema.ts. A column that may be NULL passes, unless
+ * a check says otherwise: in SQL a condition on NULL is not false.
  */
 import { type SQL, sql } from 'drizzle-orm';
 import { check } from 'drizzle-orm/sqlite-core';
@@ -61,7 +61,7 @@ export const isHex = (column: string) =>
 export const isWriteId = (column: string) =>
   sql.raw(`length("${column}") IN (24, 32) AND "${column}" NOT GLOB '*[^0-9a-f]*'`);
 
-/** Who created and last updated a row, and when. */
+/** Checks who created and last updated a row, and when. */
 export const ofWrites = {
   created_by_is_bounded: isAtMost('created_by', SUBJECT_MAX_CHARS),
   created_at_is_timestamp: isTimestamp('created_at'),
@@ -71,7 +71,8 @@ export const ofWrites = {
 };
 
 /**
- * Of a table, with the one that all have: an account's id is bounded, for it is part of every key.
+ * Returns a table's checks, and the one that all tables have: an account's id is part of every key,
+ * so its length is bounded.
  */
 export const checks = (table: string, conditions: Readonly<Record<string, SQL>>) =>
   Object.entries({

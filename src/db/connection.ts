@@ -49,7 +49,9 @@ const NOT_NOW = [
   { text: 'long-running export', wait: 60 },
 ];
 
-/** What every operation is given: who asks, the way to the database, and the time (ISO 8601). */
+/**
+ * Every operation gets the caller, the way to the database, and when the request began (ISO 8601).
+ */
 export type OperationContext = {
   readonly principal: Principal;
   readonly connection: Connection;
@@ -64,13 +66,15 @@ export type Position = { readonly created_at: string; readonly id: string };
 
 type Params = { readonly [name: string]: unknown };
 
-/** What a write stored, or why it stored nothing. `read` has the rows of the further read. */
+/**
+ * The row that a write stored, or why it stored nothing. `read` has the rows of the further read.
+ */
 export type Written<Row, Explanation, Read> = { readonly read: readonly Read[] } & (
   | { readonly row: Row; readonly explanation?: never }
   | { readonly row: undefined; readonly explanation: Explanation }
 );
 
-/** In the order of the statements. */
+/** The results, in the order of the statements. */
 type Batch<Row, Explanation, Read> = [D1Result<Row>, D1Result<Explanation>, ...D1Result<Read>[]];
 
 export type Connection = {
@@ -95,7 +99,7 @@ export type Connection = {
   ) => Promise<Written<Row, Explanation, Read>>;
   /** The database's state when it last answered this request, as a bookmark; null before that. */
   readonly bookmark: () => string | null;
-  /** What the request has cost so far. */
+  /** The cost of the request so far. */
   readonly cost: Readonly<Cost>;
 };
 

@@ -1,4 +1,4 @@
-/** Whether the database has the migrations that the Worker needs. */
+/** Asks the database for the newest migration that the Worker needs. */
 import { count } from 'drizzle-orm';
 import { sqliteTable, text } from 'drizzle-orm/sqlite-core';
 import { literal, query, same, select } from './query.ts';

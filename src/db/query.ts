@@ -191,7 +191,7 @@ const leavesOf = (fields: object): [string, unknown][] =>
 /** SQL with a value of type T: a column, a parameter or a fragment. */
 export type Expression<T> = SQL<T> | (SQLiteColumn & { readonly _: { readonly data: T } });
 
-/** What a condition yields: SQLite's truth values, and NULL for unknown. */
+/** The values of a condition: SQLite's truth values, and NULL for unknown. */
 export type Truth = 0 | 1 | null;
 
 /** drizzle's operators take any SQL on their right side, also text where a number belongs. */
@@ -218,7 +218,7 @@ export const coalesce = <T>(
 
 export const literal = (text: string): SQL<string> => sql<string>`${sql.raw(`'${text}'`)}`;
 
-/** Whether the table has a row for which the condition holds. */
+/** Returns SQL that is true if the table has a row for which the condition holds. */
 export const some = (table: SQLiteTable, condition: SQL): SQL<Truth> =>
   sql<Truth>`${exists(orm.select({ one: sql`1` }).from(table).where(condition))}`;
 

@@ -67,8 +67,8 @@ export const runEvaluation = sqliteTable(
 );
 
 /**
- * What values an evaluation may have. It may arrive later than the evaluations that use it, from a
- * script.
+ * A label says which values its evaluations may have. A label from a script may arrive later than
+ * its evaluations.
  */
 export const evaluationLabel = sqliteTable(
   'evaluation_label',
@@ -91,8 +91,8 @@ export const evaluationLabel = sqliteTable(
     updated_by: text(),
     updated_at: text(),
     /**
-     * Of what it was created with (label/create.ts). Never leaves the database; NULL if it was not
-     * created by the API.
+     * The digest of the label's first content (label/create.ts), which never leaves the database;
+     * NULL if the label was not created by the API.
      */
     create_digest: text(),
     write_id: writeId(),
@@ -136,14 +136,14 @@ export const runEvaluationHistory = sqliteTable(
     evaluation_id: text().notNull(),
     value: real().notNull(),
     /**
-     * Who had set the value: its last author, or if it was never updated its creator, person or
+     * The author of the value: the last one, or if it was never updated its creator, person or
      * evaluator.
      */
     updated_by: text(),
     updated_at: text().notNull(),
     replaced_by: text(),
     replaced_at: text().notNull(),
-    /** Of the write that had set the value. */
+    /** The name of the write that had set the value. */
     write_id: text().notNull(),
   },
   (table) => [
@@ -162,8 +162,8 @@ export const runEvaluationHistory = sqliteTable(
 );
 
 /**
- * What each update with an Idempotency-Key stored, so that a repetition is found by its name,
- * however long the history is. Written by a trigger alone, and deleted with the evaluation.
+ * Remembers what each update with an Idempotency-Key stored, so that a repetition is found by its
+ * name, however long the history is. Only a trigger writes the rows; they go with the evaluation.
  */
 export const keyedWrite = sqliteTable(
   'keyed_write',
@@ -197,7 +197,7 @@ export const deletedEvaluation = sqliteTable(
     evaluation_id: text().notNull(),
     run_id: text().notNull(),
     deleted_at: text().notNull(),
-    /** Of the request that deleted it. */
+    /** The name of the deletion. */
     write_id: text().notNull(),
   },
   (table) => [

@@ -15,7 +15,7 @@ export const UPDATE = {
   /** The time of the request, the same in each attempt. */
   now: param<string>(),
   write_id: param<string>(),
-  /** Whether the same content by the same author counts as a retry. */
+  /** Is 1 if the same content by the same author counts as a retry. */
   is_repeatable: param<0 | 1>(),
   /** The immutable fields that were sent, as a JSON object. */
   immutable: param<string>(),

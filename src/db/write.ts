@@ -1,9 +1,9 @@
 /**
- * What all writes share. Every write has a name, which is stored with the value that it sets: in
- * the row, in the history entry that replaces the value, and if the name comes from a key also in
- * `keyed_write`. A connection may be lost after the commit, and an attempt that was reported lost
- * may arrive after its retry. So every attempt first looks for its own name, and stores nothing if
- * it finds the name. The name never leaves the database.
+ * Names writes, and makes the parameters that all updates share. Every write has a name, which is
+ * stored with the value that it sets: in the row, in the history entry that replaces the value, and
+ * if the name comes from a key also in `keyed_write`. A connection may be lost after the commit,
+ * and an attempt that was reported lost may arrive after its retry. So every attempt first looks
+ * for its own name, and stores nothing if it finds the name. The name never leaves the database.
  */
 import type { Principal } from '../principal.ts';
 import type { OperationContext } from './connection.ts';
@@ -15,17 +15,18 @@ export type Write = {
   /** The name of the write: 24 hexadecimal digits at random, or 32 that come from a key. */
   readonly write_id: string;
   /**
-   * Where the history is searched for the name: after the time at which the request began, because
-   * a write without a key is only ever retried at once. With a key nowhere: `keyed_write` has it.
+   * The time after which the history is searched for the name. Without a key this is when the
+   * request began, because such a write is only ever retried at once. With a key the time is after
+   * all entries, because `keyed_write` has the name.
    */
   readonly since: string;
   /** The versions of which one must be stored; undefined if any will do. */
   readonly versions: readonly string[] | undefined;
-  /** Whether the same content by the same author counts as a retry. */
+  /** Is true if the same content by the same author counts as a retry. */
   readonly isRepeatable: boolean;
 };
 
-/** What a caller asks of an update besides its content. */
+/** The headers of an update that decide whether and as which write it is stored. */
 type Preconditions = {
   readonly versions: readonly string[] | undefined;
   /** The caller's name for the write: its Idempotency-Key. */

@@ -49,8 +49,7 @@ const LOOKED_AT_MAX_ROWS = 999;
 /**
  * Reads a page of the run's evaluations, oldest first; empty if the account has no such run. The
  * evaluations under one label are picked out of the next ones of the run, because no index has the
- * label and a run may be long. If it has more than a request looks at, `end` is the last of those:
- * after it there may be others.
+ * label and a run may be long. If the run may go on after these, `end` is the last of them.
  * @throws {Failure} `not_found` if the token is restricted to another run, or to one evaluation; or
  * `database_unavailable`.
  */

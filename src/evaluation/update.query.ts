@@ -50,7 +50,7 @@ const WRITE = {
   ...NOW,
   write_id,
   is_repeatable,
-  /** After which time the history is searched for this write. */
+  /** The time after which the history is searched for this write. */
   since: param<string>(),
 };
 type P = In<typeof WRITE>;
@@ -64,15 +64,15 @@ const isWritable = (p: P) => all(isInScope(p), isNotRevoked(p), isNotDeletedSinc
 const isOwnWrite = (p: P) => same(e.write_id, p.write_id);
 
 /**
- * What this write stored, if it has a key. Every attempt looks for its own name, also the first, so
- * that an attempt that arrives late does no harm.
+ * Finds what this write stored, if it has a key. Every attempt looks for its own name, also the
+ * first, so that an attempt that arrives late does no harm.
  */
 const isKeyedWrite = (p: P) =>
   all(same(w.account_id, e.account_id), same(w.evaluation_id, e.id), same(w.write_id, p.write_id));
 
 /**
- * The history entry of what this write stored and another has replaced, if it has no key: it is
- * among those since the request began, usually none, however often the row was changed.
+ * Finds the history entry of what this write stored and another has replaced, if the write has no
+ * key. The entry is among those since the request began, usually none, however long the history is.
  */
 const isReplaced = (p: P) =>
   all(
@@ -118,7 +118,7 @@ export const explainUpdateEvaluation = query({ ...WRITE, ...ALONE }, (p) =>
     is_own_write: isOwnWrite(p).as('is_own_write'),
     /** Returns the parameter: only the first attempt may count as a retry (db/write.ts). */
     is_repeatable: p.is_repeatable.as('is_repeatable'),
-    /** What this write stored, if it was found by its name. */
+    /** The value that this write stored, if it was found by its name. */
     earlier_value: coalesce(w.value, h.value).as('earlier_value'),
     earlier_updated_at: coalesce(w.updated_at, h.updated_at).as('earlier_updated_at'),
     rule: ruleColumns,

@@ -1,6 +1,6 @@
 /**
- * What a request asks of a write or a read besides its content: preconditions on entity tags (RFC
- * 9110 §8.8.3, §13.1), and the caller's name for the write. A resource has a version, a short text
+ * Reads the headers that guard a write or a read: preconditions on entity tags (RFC 9110 §8.8.3,
+ * §13.1), and the caller's name for the write. A resource has a version, a short text
  * that differs between any two of its states; its strong entity tag is that text in quotes.
  */
 import { malformed } from '../failure.ts';
@@ -78,7 +78,7 @@ function readIfMatch(header: string | undefined): readonly string[] | undefined 
   throw malformed(`If-Match must name at most ${VERSIONS_MAX_COUNT} entity tags.`);
 }
 
-/** What a caller asks of a read of one resource: its preconditions, of which each is evaluated. */
+/** The preconditions of a read of one resource. Each is evaluated. */
 export type ReadPreconditions = {
   readonly versions: readonly string[] | undefined;
   /** Returns true if the caller has the version already. */

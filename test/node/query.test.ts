@@ -105,7 +105,7 @@ describe('the text of a query', () => {
   });
 });
 
-/** What a caller of a statement sees: the rows that it returns and the parameters that it takes. */
+/** A caller of a statement sees the rows that it returns and the parameters that it takes. */
 type Rows<Q> = RowOf<StatementOf<Q>>;
 type Params<Q> = StatementOf<Q> extends Statement<infer P, unknown> ? P : never;
 

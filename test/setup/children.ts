@@ -14,7 +14,7 @@ export type Ended = {
 };
 export type Child = {
   readonly pid: number;
-  /** What it has printed to its standard output so far. */
+  /** The text that it has printed to its standard output so far. */
   readonly stdout: () => string;
   /**
    * Resolves once the output matches. @throws {Error} with the output if the command ends before

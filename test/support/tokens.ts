@@ -1,5 +1,5 @@
 /**
- * What the tests of tokens share: an issuer with one key pair, claims that it signs, Workers that
+ * The tests of tokens share this: an issuer with one key pair, claims that it signs, Workers that
  * accept its tokens, and the sentences that a refused caller reads. All of it at one moment, so
  * that no test depends on the real time.
  */
