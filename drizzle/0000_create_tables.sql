@@ -1,3 +1,14 @@
+CREATE TABLE `account_object` (
+	`account_id` text PRIMARY KEY NOT NULL,
+	`place` text NOT NULL,
+	`life` text NOT NULL,
+	`arrived_at` text,
+	CONSTRAINT "account_object_account_id_is_bounded" CHECK("account_id" <> '' AND length("account_id") <= 255 AND octet_length("account_id") <= 1020),
+	CONSTRAINT "account_object_place_is_known" CHECK(length("place") <= 16 AND "place" NOT GLOB '*[^a-z-]*'),
+	CONSTRAINT "account_object_life_is_random" CHECK(length("life") = 32 AND "life" NOT GLOB '*[^0-9a-f]*'),
+	CONSTRAINT "account_object_arrived_at_is_timestamp" CHECK("arrived_at" IS strftime('%Y-%m-%dT%H:%M:%fZ', "arrived_at") AND coalesce("arrived_at", '') < '9999')
+) STRICT, WITHOUT ROWID;
+--> statement-breakpoint
 CREATE TABLE `deleted_evaluation` (
 	`account_id` text NOT NULL,
 	`evaluation_id` text NOT NULL,

@@ -202,3 +202,47 @@ BEGIN
 		LIMIT 20
 	);
 END;
+--> statement-breakpoint
+-- An account that lives in an object (src/db/account-object.ts) is written only there, whichever version of the Worker asks.
+-- Deleting stays possible: the object deletes what it has copied.
+CREATE TRIGGER `run_evaluation_insert_is_of_account_in_d1`
+BEFORE INSERT ON `run_evaluation`
+WHEN EXISTS (SELECT 1 FROM `account_object` WHERE `account_id` = NEW.`account_id`)
+BEGIN
+	SELECT RAISE(ABORT, 'the account lives in an object');
+END;
+--> statement-breakpoint
+CREATE TRIGGER `run_evaluation_update_is_of_account_in_d1`
+BEFORE UPDATE ON `run_evaluation`
+WHEN EXISTS (SELECT 1 FROM `account_object` WHERE `account_id` = NEW.`account_id`)
+BEGIN
+	SELECT RAISE(ABORT, 'the account lives in an object');
+END;
+--> statement-breakpoint
+CREATE TRIGGER `deleted_evaluation_insert_is_of_account_in_d1`
+BEFORE INSERT ON `deleted_evaluation`
+WHEN EXISTS (SELECT 1 FROM `account_object` WHERE `account_id` = NEW.`account_id`)
+BEGIN
+	SELECT RAISE(ABORT, 'the account lives in an object');
+END;
+--> statement-breakpoint
+CREATE TRIGGER `evaluation_label_insert_is_of_account_in_d1`
+BEFORE INSERT ON `evaluation_label`
+WHEN EXISTS (SELECT 1 FROM `account_object` WHERE `account_id` = NEW.`account_id`)
+BEGIN
+	SELECT RAISE(ABORT, 'the account lives in an object');
+END;
+--> statement-breakpoint
+CREATE TRIGGER `evaluation_label_update_is_of_account_in_d1`
+BEFORE UPDATE ON `evaluation_label`
+WHEN EXISTS (SELECT 1 FROM `account_object` WHERE `account_id` = NEW.`account_id`)
+BEGIN
+	SELECT RAISE(ABORT, 'the account lives in an object');
+END;
+--> statement-breakpoint
+CREATE TRIGGER `revoked_link_insert_is_of_account_in_d1`
+BEFORE INSERT ON `revoked_link`
+WHEN EXISTS (SELECT 1 FROM `account_object` WHERE `account_id` = NEW.`account_id`)
+BEGIN
+	SELECT RAISE(ABORT, 'the account lives in an object');
+END;

@@ -5,9 +5,10 @@
  */
 import { createVerifier } from './auth/verifier.ts';
 import { type Clock, systemClock } from './clock.ts';
+import { d1Store } from './db/d1.ts';
 import { evaluationRoutes } from './evaluation/routes.ts';
 import { bearerAuth } from './http/bearer-auth.ts';
-import { type AppEnv, d1Session, Hono, requestContext } from './http/context.ts';
+import { type AppEnv, Hono, openSession, requestContext } from './http/context.ts';
 import { crossOrigin } from './http/cors.ts';
 import { renderFailure, renderPathNotFound } from './http/errors.ts';
 import { createRateLimiter } from './http/rate-limit.ts';
@@ -26,7 +27,7 @@ export function createApp(env: Env, clock: Clock = systemClock) {
   app.use(requestContext(clock, env.CF_VERSION_METADATA?.id));
   const origins = readOrigins(env);
   if (origins.length > 0) app.use(crossOrigin(origins));
-  const session = d1Session(env.DB, clock);
+  const session = openSession((_, from) => d1Store(env.DB, from), clock);
   const rateLimit = createRateLimiter(env.RATE_LIMITER, clock);
   const requireAuth = bearerAuth(async () => {
     const settings = readSettings(env);

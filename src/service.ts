@@ -6,6 +6,7 @@
 import { waitUntil } from 'cloudflare:workers';
 import { type Clock, waitWhile, withTimeout } from './clock.ts';
 import { connect } from './db/connection.ts';
+import { d1Store } from './db/d1.ts';
 import { countNewestMigration } from './db/sql.generated.ts';
 import { databaseUnavailable, Failure, lacksMigrations, messageOf } from './failure.ts';
 import { type AppEnv, Hono } from './http/context.ts';
@@ -98,7 +99,7 @@ async function runProbe(probe: Probe, db: D1Database, clock: Clock): Promise<voi
 async function probeDatabase(db: D1Database, clock: Clock): Promise<'ok' | Failure> {
   try {
     // A stranger's bookmark could be from the future, so the probe reads none and returns none.
-    const probe = connect(db, clock, 'first-unconstrained').read(countNewestMigration, {});
+    const probe = connect(d1Store(db, 'first-unconstrained'), clock).read(countNewestMigration, {});
     const [row] = await withTimeout(clock, HEALTH_TIMEOUT_MS, probe);
     return row?.applied === 1 ? 'ok' : lacksMigrations('the newest is not applied');
   } catch (thrown) {

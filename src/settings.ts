@@ -6,6 +6,7 @@
 
 import { misconfigured } from './failure.ts';
 import { parsePointer } from './pointer.ts';
+import { SHARED_ACCOUNT } from './principal.ts';
 
 /** The settings for the sources of keys. A deployment sets exactly one. */
 const KEY_SETTINGS = ['JWT_SECRET', 'JWT_JWKS', 'JWT_JWKS_URL'] as const;
@@ -24,6 +25,7 @@ export type Variables = {
     | 'JWT_REQUIRED_SCOPE'
     | 'JWT_HEADER'
     | 'LINK_SECRET'
+    | 'ACCOUNT_OBJECTS'
     | 'CORS_ORIGINS']?: string | undefined;
 } & { readonly CF_VERSION_METADATA?: { readonly id: string } };
 
@@ -67,6 +69,35 @@ export type Settings = {
   readonly tokenHeader: string | undefined;
   /** The secret that signs and verifies the keys of links; undefined if links are off. */
   readonly linkSecret: Uint8Array | undefined;
+  readonly accountObjects: AccountObjects;
+};
+
+/** Places in which an object can be kept by law (Durable Objects: Data location). */
+export const JURISDICTIONS = ['eu', 'fedramp', 'fedramp-high', 'us'] as const;
+
+/** Places near which an object can be made (Durable Objects: Data location). */
+export const LOCATIONS = [
+  'wnam',
+  'enam',
+  'sam',
+  'weur',
+  'eeur',
+  'apac',
+  'apac-ne',
+  'apac-se',
+  'oc',
+  'afr',
+  'me',
+] as const;
+
+/** Where an object is; empty for near its first request. */
+export type Place = (typeof JURISDICTIONS)[number] | (typeof LOCATIONS)[number] | '';
+
+/** The accounts that live in Durable Objects of their own, by their names. */
+export type AccountObjects = {
+  readonly places: ReadonlyMap<string, Place>;
+  /** The place of every other account; undefined if the others live in D1. */
+  readonly otherwise: Place | undefined;
 };
 
 /**
@@ -127,7 +158,52 @@ export function readSettings(env: Variables): Settings {
     requiredScope: requireQuotable('JWT_REQUIRED_SCOPE', nonBlank(env.JWT_REQUIRED_SCOPE)),
     tokenHeader: readTokenHeader(nonBlank(env.JWT_HEADER)),
     linkSecret: readLinkSecret(env),
+    accountObjects: readAccountObjects(env),
   };
+}
+
+/** Returns the place of the account's object; undefined if the account lives in D1. */
+export function placeOf({ places, otherwise }: AccountObjects, account: string): Place | undefined {
+  // Every account judges by the shared labels, and finds them in D1.
+  return account === SHARED_ACCOUNT ? undefined : (places.get(account) ?? otherwise);
+}
+
+/** Stands for every account that has no entry. The account `*` is written `%2A`. */
+const ALL_ACCOUNTS = '*';
+
+/** Writes the entry of ACCOUNT_OBJECTS that puts the account there. */
+export const accountObjectEntry = (account: string, place: string): string =>
+  encodeURIComponent(account).replaceAll('*', '%2A') + (place === '' ? '' : `@${place}`);
+
+function readAccountObjects(env: Variables): AccountObjects {
+  const places = new Map<string, Place>();
+  let otherwise: Place | undefined;
+  for (const entry of splitWords(env.ACCOUNT_OBJECTS)) {
+    const [, name = '', place = ''] = /^([^@]+)(?:@([a-z-]+))?$/.exec(entry) ?? [];
+    const account = decodeName(name);
+    if (!account || !isPlace(place)) throw misconfigured('ACCOUNT_OBJECTS', ENTRIES);
+    if (account === SHARED_ACCOUNT)
+      throw misconfigured('ACCOUNT_OBJECTS', 'cannot name shared, whose labels stay in D1');
+    if (name === ALL_ACCOUNTS ? otherwise !== undefined : places.has(account))
+      throw misconfigured('ACCOUNT_OBJECTS', 'names an account twice');
+    if (name === ALL_ACCOUNTS) otherwise = place;
+    else places.set(account, place);
+  }
+  return { places, otherwise };
+}
+
+const ENTRIES = `must be accounts such as acc_berlin or acc_berlin@eu, separated by spaces, or * for all; places are ${[...JURISDICTIONS, ...LOCATIONS].join(' ')}; a space, @, * or % in a name is percent-encoded`;
+
+const isPlace = (text: string): text is Place =>
+  ['', ...JURISDICTIONS, ...LOCATIONS].some((place) => place === text);
+
+/** Returns the account that an entry names; undefined if the encoding is wrong. */
+function decodeName(name: string): string | undefined {
+  try {
+    return decodeURIComponent(name);
+  } catch {
+    return undefined;
+  }
 }
 
 function readLinkSecret(env: Variables): Uint8Array | undefined {

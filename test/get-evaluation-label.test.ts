@@ -41,7 +41,7 @@ describe('getEvaluationLabel', () => {
       expect(response.status).toBe(200);
       expect(await response.json()).toEqual(labelSent(label));
       expect(response.headers.get('etag')).toBe(`"${label.updated_at ?? label.created_at}"`);
-      expect(calls).toEqual(['all']);
+      expect(calls).toEqual(['batch']);
     },
   );
 

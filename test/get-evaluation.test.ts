@@ -24,7 +24,7 @@ describe('getEvaluation', () => {
     expect(response.status).toBe(200);
     expect(await response.json()).toEqual(row);
     expect(response.headers.get('etag')).toBe(`"${row.created_at}"`);
-    expect(calls).toEqual(['all']);
+    expect(calls).toEqual(['batch']);
     expect(updated_at).toBeNull();
   });
 

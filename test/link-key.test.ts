@@ -249,8 +249,8 @@ describe('a key of a link', () => {
     await worker(post(await signedLink(row, { evaluation_id: crypto.randomUUID() }), { value: 9 }));
 
     const [forged, foreign] = logged.mock.calls.flat().map((line) => JSON.parse(String(line)));
-    expect(forged).not.toHaveProperty('d1_calls');
-    expect(foreign).toMatchObject({ d1_calls: 1, code: 'gone' });
+    expect(forged).not.toHaveProperty('db_calls');
+    expect(foreign).toMatchObject({ db_calls: 1, code: 'gone' });
   });
 
   it('is read from the query alone', async () => {

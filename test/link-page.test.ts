@@ -723,7 +723,7 @@ describe('an answer on the page', () => {
 
     const lines = logged.mock.calls.flat().map((line) => JSON.parse(String(line)));
     expect(
-      lines.map(({ status, d1_calls, d1_attempts }) => [status, d1_calls, d1_attempts]),
+      lines.map(({ status, db_calls, db_attempts }) => [status, db_calls, db_attempts]),
     ).toEqual([
       [200, 1, 1],
       [412, 1, 1],

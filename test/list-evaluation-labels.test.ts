@@ -75,7 +75,7 @@ describe('listEvaluationLabels', () => {
     expect(response.status).toBe(200);
     expect(await response.json()).toEqual([shared, archived, own].map(labelSent));
     expect(response.headers.has('link')).toBe(false);
-    expect(calls).toEqual(['all']);
+    expect(calls).toEqual(['batch']);
   });
 
   it('answers [] where there is none', async () => {

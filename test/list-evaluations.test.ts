@@ -1,7 +1,7 @@
 /** listEvaluations: the order, the pages, and that no page skips or repeats an entry. */
 import { describe, expect, it } from 'vitest';
 import { BAD_CURSOR, BAD_LIMIT } from './support/answers.ts';
-import { countingD1, interceptD1 } from './support/d1.ts';
+import { countingD1, countingRows } from './support/d1.ts';
 import { CURSORS, LIMITS, pagesFrom } from './support/pages.ts';
 import {
   ACCOUNT,
@@ -36,7 +36,7 @@ describe('listEvaluations', () => {
       .map(({ updated_at: _, ...row } = {} as Row) => row);
     expect(await response.json()).toEqual(withoutTime);
     expect(response.headers.has('link')).toBe(false);
-    expect(calls).toEqual(['all']);
+    expect(calls).toEqual(['batch']);
   });
 
   it('answers [] for an unknown run', async () => {
@@ -121,7 +121,7 @@ describe('listEvaluations', () => {
     expect(pages.map((page) => page.map(({ id }) => id))).toEqual(
       [[0, 1], [2, 3], [4]].map((page) => page.map((n) => rows[n]?.id)),
     );
-    expect(calls).toEqual(['all']);
+    expect(calls).toEqual(['batch']);
   });
 
   it('reads at most 1,000 rows for a label: the page may be empty, and Link leads on', async () => {
@@ -130,19 +130,14 @@ describe('listEvaluations', () => {
     // Between many of another label: it is the last that the second request looks at.
     await fillRun(run_id, '2026-01-01T00:00:00.000Z', 2 * 999 - 1);
     await fillRun(run_id, '2026-01-03T00:00:00.000Z', 3001);
-    const rowsRead: number[] = [];
-    const db = interceptD1(DB, async (_, call) => {
-      const result = await call();
-      rowsRead.push((result as D1Result).meta.rows_read);
-      return result;
-    });
+    const { db, rows } = countingRows(DB);
     const path = `/v1/run/${run_id}/evaluations?evaluation_label_id=${row.evaluation_label_id}&limit=1`;
 
     const pages = await pagesFrom<Row>(path, {}, workerWith({ DB: db }));
 
     expect(pages.map((page) => page.map(({ id }) => id))).toEqual([[], [row.id], [], [], [], []]);
-    expect(rowsRead).toHaveLength(6);
-    expect(Math.max(...rowsRead)).toBeLessThanOrEqual(1000);
+    expect(rows).toHaveLength(6);
+    expect(Math.max(...rows.map(({ read }) => read))).toBeLessThanOrEqual(1000);
   });
 
   it('answers [] for a label that the run has no evaluation of, whoever\u2019s it is', async () => {

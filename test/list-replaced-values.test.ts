@@ -30,7 +30,7 @@ describe('listReplacedValues', () => {
     expect(history.map(({ value }) => value)).toEqual([5, 4, 3]);
     expectUnbroken(history.toReversed(), await readEvaluation(row.id));
     expect(history).toEqual((await readHistory(row.id)).toReversed());
-    expect(calls).toEqual(['all']);
+    expect(calls).toEqual(['batch']);
   });
 
   it('answers [] if nothing was replaced yet, and 404 if there is no such evaluation', async () => {

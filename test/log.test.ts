@@ -53,8 +53,9 @@ describe('the log line', () => {
       account: row.account_id,
       key_id: 'key-1',
       evaluation: row.id,
-      d1_calls: 1,
-      d1_attempts: 1,
+      store: 'd1',
+      db_calls: 1,
+      db_attempts: 1,
       rows_read: 3,
       rows_written: 2,
     });
@@ -75,8 +76,8 @@ describe('the log line', () => {
         method,
         status: success,
         account: row.account_id,
-        d1_calls: 1,
-        d1_attempts: 1,
+        db_calls: 1,
+        db_attempts: 1,
       });
     },
   );
@@ -94,7 +95,7 @@ describe('the log line', () => {
         status: 401,
         refusal: 'no_credentials',
       });
-      expect(line).not.toHaveProperty('d1_calls');
+      expect(line).not.toHaveProperty('db_calls');
     },
   );
 
@@ -139,7 +140,7 @@ describe('the log line', () => {
 
     const { line } = await logOf(await putValue(row, 9), send);
 
-    expect(line).toMatchObject({ status: 200, d1_calls: 1, d1_attempts: 3, rows_written: 2 });
+    expect(line).toMatchObject({ status: 200, db_calls: 1, db_attempts: 3, rows_written: 2 });
   });
 
   it('counts the calls of a refusal, and names its reason', async () => {
@@ -155,8 +156,8 @@ describe('the log line', () => {
     expect(line).toMatchObject({
       status: 404,
       refusal: 'not_found',
-      d1_calls: 1,
-      d1_attempts: 1,
+      db_calls: 1,
+      db_attempts: 1,
       rows_written: 0,
     });
   });

@@ -351,8 +351,8 @@ describe('an update by a link', () => {
 
     const lines = logged.mock.calls.flat().map((line) => JSON.parse(String(line)));
     expect(lines).toMatchObject([
-      { status: 200, d1_calls: 1, d1_attempts: 1, rows_read: 4, rows_written: 2 },
-      { status: 422, d1_calls: 1, d1_attempts: 1, rows_written: 0 },
+      { status: 200, db_calls: 1, db_attempts: 1, rows_read: 4, rows_written: 2 },
+      { status: 422, db_calls: 1, db_attempts: 1, rows_written: 0 },
     ]);
   });
 

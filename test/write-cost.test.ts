@@ -119,7 +119,7 @@ describe('the cost of a write', () => {
       await once.send(await request(pathOf(row), { body: '{"value":2}' })),
       NOT_FOUND,
     );
-    expect(once.calls).toEqual(['batch', 'all']);
+    expect(once.calls).toEqual(['batch', 'batch']);
     expect((await send(2).send(await request(pathOf(row), { body: '{"value":2}' }))).status).toBe(
       500,
     );

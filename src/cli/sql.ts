@@ -1,13 +1,17 @@
 /**
  * `npm run sql`: writes the SQL of each folder's drizzle queries (`*.query.ts`) into its
- * `sql.generated.ts`, as sqlc does. With `--check` it writes nothing, and fails if a file is stale.
+ * `sql.generated.ts`, as sqlc does, and the migrations into `db/migrations.generated.ts`. With
+ * `--check` it writes nothing, and fails if a file is stale.
  */
 import { existsSync, globSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, dirname, resolve } from 'node:path';
 import { format } from 'sql-formatter';
 import { FLAG, program } from './program.ts';
 
-const HELP = `Writes the SQL of the drizzle queries in src/*/*.query.ts into src/*/sql.generated.ts.
+const MIGRATIONS = 'src/db/migrations.generated.ts';
+
+const HELP = `Writes the SQL of the drizzle queries in src/*/*.query.ts into src/*/sql.generated.ts,
+and the migrations of drizzle/ into ${MIGRATIONS}.
 
   npm run sql -- [options]
 
@@ -61,19 +65,41 @@ import { type StatementOf, statement } from '../db/statement.ts';
 ${imports.join('')}${statements.join('')}`;
 }
 
+/**
+ * Writes the migrations as an account object applies them, without comments and indentation, which
+ * would go into the bundle.
+ */
+function generateMigrations(): string {
+  const files = globSync('drizzle/*.sql').sort();
+  const migrations = files.map((file) => {
+    const lines = readFileSync(file, 'utf8').split('\n');
+    const sql = lines.map((line) => line.replace(/--.*/, '').trim()).filter((line) => line !== '');
+    return `  {\n    name: '${basename(file)}',\n    sql: ${JSON.stringify(sql.join('\n'))},\n  },\n`;
+  });
+  return `// generated: do not edit. Written by \`npm run sql\` from the migrations in drizzle/.
+export const MIGRATIONS = [
+${migrations.join('')}] as const;
+
+/** The migration that the Worker needs to be applied. */
+export const NEWEST_MIGRATION = '${basename(files.at(-1) ?? '')}';
+`;
+}
+
 async function run(check: boolean): Promise<void> {
+  // First, because a query names the newest migration.
+  write(MIGRATIONS, generateMigrations(), check);
   const folders = Map.groupBy(globSync('src/*/*.query.ts').sort(), (file) => dirname(file));
-  for (const [folder, files] of folders) {
-    const text = await generate(folder, files);
-    const target = `${folder}/sql.generated.ts`;
-    const present = existsSync(target) ? readFileSync(target, 'utf8') : undefined;
-    if (text === present) continue;
-    if (check)
-      throw new Error(`${target} is stale: run \`npm run sql\`, and read what it changed.`);
-    if (text === undefined) throw new Error(`${target} has no query left: delete it.`);
-    writeFileSync(target, text);
-    console.log(`Wrote ${target}.`);
-  }
+  for (const [folder, files] of folders)
+    write(`${folder}/sql.generated.ts`, await generate(folder, files), check);
+}
+
+function write(target: string, text: string | undefined, check: boolean): void {
+  const present = existsSync(target) ? readFileSync(target, 'utf8') : undefined;
+  if (text === present) return;
+  if (check) throw new Error(`${target} is stale: run \`npm run sql\`, and read what it changed.`);
+  if (text === undefined) throw new Error(`${target} has no query left: delete it.`);
+  writeFileSync(target, text);
+  console.log(`Wrote ${target}.`);
 }
 
 const LINE_MAX_CHARS = 100;

@@ -1,19 +1,18 @@
 /**
- * One request's access to the database, a D1 session: its statements see each other, and its
- * bookmark lets the caller's next request see them too. A connection may be lost after the commit,
- * so every statement must be harmless when it runs twice. Then a retry is harmless as well, and
- * every error that may pass soon is retried: at most four attempts, the last starting within 2 s,
- * with a timeout of 5 s each.
+ * One request's access to the store that has its account's rows. A connection may be lost after the
+ * commit, so every statement must be harmless when it runs twice. Then a retry is harmless as well,
+ * and every error that may pass soon is retried: at most four attempts, the last starting within
+ * 2 s, with a timeout of 5 s each. Stores (d1.ts, account-object.ts) make single attempts.
  */
 import { type Clock, withTimeout } from '../clock.ts';
-import { databaseUnavailable, messageOf } from '../failure.ts';
+import { databaseUnavailable, Failure, messageOf } from '../failure.ts';
 import type { Principal } from '../principal.ts';
 import type { Statement } from './statement.ts';
 
 const ATTEMPTS_MAX = 4;
 /** No attempt starts later than this after the connection was opened. */
 const RETRY_MAX_MS = 2000;
-/** An attempt that takes longer is abandoned: D1 may never answer. */
+/** An attempt that takes longer is abandoned: the database may never answer. */
 const ANSWER_MAX_MS = 5000;
 const BACKOFF_MS = 50;
 const RETRY_AFTER_TRANSIENT_SECONDS = 1;
@@ -64,7 +63,43 @@ export type Page<Cursor> = { readonly after: Cursor | undefined; readonly limit:
 /** The position of an entry in a list that is ordered by time, and by id in one millisecond. */
 export type Position = { readonly created_at: string; readonly id: string };
 
-type Params = { readonly [name: string]: unknown };
+/** The values of a call's parameters, by name. */
+export type Params = { readonly [name: string]: unknown };
+
+type AnyStatement = Statement<never, unknown>;
+
+/**
+ * What one attempt asks of a store, in one transaction and in this order. `explain` runs at least
+ * if `store` returns no row.
+ */
+export type Call = {
+  readonly params: Params;
+  readonly store?: AnyStatement | undefined;
+  readonly explain?: AnyStatement | undefined;
+  readonly read?: AnyStatement | undefined;
+};
+
+/** The rows of each statement of a call, and the rows that it read and wrote, as billed. */
+export type Rows = {
+  readonly store: readonly unknown[];
+  readonly explain: readonly unknown[];
+  readonly read: readonly unknown[];
+  readonly rows_read: number;
+  readonly rows_written: number;
+};
+
+/** A place that has the rows of an account. */
+export type Store = {
+  readonly name: 'd1' | 'object';
+  /**
+   * Makes one attempt. The attempts of a request may overlap, because one may be given up.
+   * @throws {Failure} `database_unavailable` if no other attempt of this request can help. Throws
+   * the store's own error if a statement fails, or if nobody knows what became of it.
+   */
+  readonly run: (call: Call) => Promise<Rows>;
+  /** The state that the last answered attempt saw; null if reads cannot be stale. */
+  readonly bookmark: () => string | null;
+};
 
 /**
  * The row that a write stored, or why it stored nothing. `read` has the rows of the further read.
@@ -74,9 +109,6 @@ export type Written<Row, Explanation, Read> = { readonly read: readonly Read[] }
   | { readonly row: undefined; readonly explanation: Explanation }
 );
 
-/** The results, in the order of the statements. */
-type Batch<Row, Explanation, Read> = [D1Result<Row>, D1Result<Explanation>, ...D1Result<Read>[]];
-
 export type Connection = {
   /**
    * Returns the rows of a statement.
@@ -85,8 +117,8 @@ export type Connection = {
   readonly read: <P extends Params, Row>(statement: Statement<P, Row>, params: P) => Promise<Row[]>;
   /**
    * Returns the row that a write stored, or if it stored nothing the last row of what explains
-   * that: in one call and one transaction (D1: batch). If the write did its work, the explanation
-   * reads and returns nothing (write.query.ts, ifNothingChanged).
+   * that: in one call and one transaction. If the write did its work, the explanation reads and
+   * returns nothing (write.query.ts, ifNothingChanged).
    * @param paramsOf is called for each attempt, with its number, from 1.
    * @param read runs after the write, in the same transaction.
    * @throws {Failure} `database_unavailable`; an error that no retry can help passes through.
@@ -103,77 +135,73 @@ export type Connection = {
   readonly cost: Readonly<Cost>;
 };
 
-/** Calls, attempts at them, and rows as D1 counts and bills them (D1: Return object, meta). */
-type Cost = { d1_calls: number; d1_attempts: number; rows_read: number; rows_written: number };
+/** Calls of the store, attempts at them, and rows as the store counts and bills them. */
+type Cost = {
+  readonly store: Store['name'];
+  db_calls: number;
+  db_attempts: number;
+  rows_read: number;
+  rows_written: number;
+};
 
-/**
- * @param from a bookmark; `first-primary` for a request that writes; or `first-unconstrained` for a
- * request that the nearest replica may answer.
- */
-export function connect(db: D1Database, clock: Clock, from: string): Connection {
-  const cost: Cost = { d1_calls: 0, d1_attempts: 0, rows_read: 0, rows_written: 0 };
-  const session = db.withSession(from);
+/** Opens the connection of one request. */
+export function connect(store: Store, clock: Clock): Connection {
+  const cost: Cost = {
+    store: store.name,
+    db_calls: 0,
+    db_attempts: 0,
+    rows_read: 0,
+    rows_written: 0,
+  };
   const started = clock.now().getTime();
-  let answered = false;
-  // Until D1 has answered, a session's bookmark is only the one that it was asked to start from.
-  const bookmark = () => (answered ? session.getBookmark() : null);
-  return { read, write, bookmark, cost };
+  return { read, write, bookmark: store.bookmark, cost };
 
   async function read<P extends Params, Row>(statement: Statement<P, Row>, params: P) {
-    const [result] = await call(() => oneOf(bind(statement, params).all<Row>()));
-    return result.results;
+    const rows = await call(() => ({ params, read: statement }));
+    return rowsOf(statement, rows.read);
   }
 
   async function write<P extends Params, Q extends Params, Row, Explanation, Read = never>(
-    store: Statement<P, Row>,
+    statement: Statement<P, Row>,
     explain: Statement<Q, Explanation>,
     paramsOf: (attempt: number) => P & Omit<Q, 'alone'>,
     readToo?: Statement<P, Read>,
   ): Promise<Written<Row, Explanation, Read>> {
-    const [stored, explained, ...others] = await call((attempt) => {
-      const params = paramsOf(attempt);
-      const batch = [bind(store, params), bind(explain, { ...params, alone: 0 })];
-      if (readToo) batch.push(bind(readToo, params));
-      // D1 types all results of a batch alike.
-      return session.batch(batch) as Promise<Batch<Row, Explanation, Read>>;
-    });
-    const rows = others.flatMap(({ results }) => results);
-    const [row] = stored.results;
-    if (row !== undefined) return { row, read: rows };
+    const rows = await call((attempt) => ({
+      params: { ...paramsOf(attempt), alone: 0 },
+      store: statement,
+      explain,
+      read: readToo,
+    }));
+    const read = readToo ? rowsOf(readToo, rows.read) : [];
+    const [row] = rowsOf(statement, rows.store);
+    if (row !== undefined) return { row, read };
     // The explanation was never seen to be missing here. If it is, it is asked for alone.
-    const explanation = explained.results.at(-1) ?? (await explainAlone(explain, paramsOf(1)));
+    const explanation =
+      rowsOf(explain, rows.explain).at(-1) ?? (await explainAlone(explain, paramsOf(1)));
     if (explanation === undefined)
       throw new Error('a write stored nothing, and nothing explains it');
-    return { row: undefined, explanation, read: rows };
+    return { row: undefined, explanation, read };
   }
 
   async function explainAlone<E>(explain: Statement<never, E>, params: Params) {
-    const [result] = await call(() => oneOf(bind(explain, { ...params, alone: 1 }).all<E>()));
-    return result.results.at(-1);
+    const rows = await call(() => ({ params: { ...params, alone: 1 }, read: explain }));
+    return rowsOf(explain, rows.read).at(-1);
   }
 
-  function bind({ sql, params: names }: Statement<never, unknown>, params: Params) {
-    // D1 throws if a value is missing: no parameter can become NULL by mistake.
-    return session.prepare(sql).bind(...names.map((name) => params[name]));
-  }
-
-  /** Makes one call, in as many attempts as it needs. A fault before `send` returns is ours. */
-  async function call<Results extends readonly D1Result[]>(
-    send: (attempt: number) => Promise<Results>,
-  ): Promise<Results> {
-    cost.d1_calls += 1;
+  /** Makes one call, in as many attempts as it needs. A fault before the attempt is ours. */
+  async function call(callOf: (attempt: number) => Call): Promise<Rows> {
+    cost.db_calls += 1;
     for (let attempt = 1; ; attempt += 1) {
-      cost.d1_attempts += 1;
-      const sent = send(attempt);
+      cost.db_attempts += 1;
+      const sent = store.run(checked(callOf(attempt)));
       try {
-        const results = await withTimeout(clock, ANSWER_MAX_MS, sent);
-        answered = true;
-        for (const { meta } of results) {
-          cost.rows_read += meta.rows_read;
-          cost.rows_written += meta.rows_written;
-        }
-        return results;
+        const rows = await withTimeout(clock, ANSWER_MAX_MS, sent);
+        cost.rows_read += rows.rows_read;
+        cost.rows_written += rows.rows_written;
+        return rows;
       } catch (thrown) {
+        if (thrown instanceof Failure) throw thrown;
         const message = messageOf(thrown);
         const notNow = NOT_NOW.find(({ text }) => message.includes(text));
         if (notNow) throw databaseUnavailable(notNow.wait, message);
@@ -190,6 +218,21 @@ export function connect(db: D1Database, clock: Clock, from: string): Connection 
   }
 }
 
-const oneOf = async <Row>(result: Promise<D1Result<Row>>): Promise<[D1Result<Row>]> => [
-  await result,
-];
+/** Gives the rows of a store their type: the statement's text and type come from one query. */
+const rowsOf = <Row>(_: Statement<never, Row>, rows: readonly unknown[]) => rows as Row[];
+
+/**
+ * Returns the call if every parameter has a value that SQLite stores as it is. An account object
+ * would store `true` as a text, and undefined and NaN as NULL.
+ */
+function checked(call: Call): Call {
+  const { params, store, explain, read } = call;
+  for (const statement of [store, explain, read]) {
+    const wrong = statement?.params.find((name) => !isStorable(params[name]));
+    if (wrong !== undefined) throw new TypeError(`the parameter ${wrong} cannot be stored`);
+  }
+  return call;
+}
+
+const isStorable = (value: unknown) =>
+  typeof value === 'string' || value === null || Number.isFinite(value);

@@ -1,10 +1,8 @@
 /** Asks the database for the newest migration that the Worker needs. */
 import { count } from 'drizzle-orm';
 import { sqliteTable, text } from 'drizzle-orm/sqlite-core';
+import { NEWEST_MIGRATION } from './migrations.generated.ts';
 import { literal, query, same, select } from './query.ts';
-
-/** The newest migration of drizzle/, by the name under which wrangler notes it as applied. */
-export const NEWEST_MIGRATION = '0001_create_triggers.sql';
 
 /** Wrangler's own table. It is not in schema.ts, because no migration of ours creates it. */
 const migrations = sqliteTable('d1_migrations', { name: text().notNull() });

@@ -29,6 +29,7 @@ import {
 } from 'drizzle-orm/sqlite-core';
 import { SQLiteRemoteSession } from 'drizzle-orm/sqlite-proxy';
 import {
+  accountObject,
   deletedEvaluation,
   evaluationLabel,
   keyedWrite,
@@ -40,7 +41,7 @@ import type { OrNulls } from './statement.ts';
 
 /**
  * The tables as statements name them: an evaluation, its history, a write with a key, a deletion, a
- * label, a revoked link.
+ * label, a revoked link, an account in an object.
  */
 export const e = alias(runEvaluation, 'e');
 export const h = alias(runEvaluationHistory, 'h');
@@ -48,6 +49,7 @@ export const w = alias(keyedWrite, 'w');
 export const d = alias(deletedEvaluation, 'd');
 export const l = alias(evaluationLabel, 'l');
 export const k = alias(revokedLink, 'k');
+export const a = alias(accountObject, 'a');
 
 const ORIGINALS = new Map<SQLWrapper, SQLiteTable>([
   [e, runEvaluation],
@@ -56,6 +58,7 @@ const ORIGINALS = new Map<SQLWrapper, SQLiteTable>([
   [d, deletedEvaluation],
   [l, evaluationLabel],
   [k, revokedLink],
+  [a, accountObject],
 ]);
 
 /** Writes text to read: names without quotes, and parameters by name instead of `?`. */

@@ -238,3 +238,26 @@ export const revokedLink = sqliteTable(
     }),
   ],
 );
+
+/**
+ * The accounts that live in a Durable Object of their own (account-object.ts). Triggers refuse every
+ * write for such an account in D1. In an object the table is empty.
+ */
+export const accountObject = sqliteTable(
+  'account_object',
+  {
+    account_id: text().primaryKey(),
+    /** The place of the object as ACCOUNT_OBJECTS names it; empty for anywhere. */
+    place: text().notNull(),
+    /** A random name that the object has too: an object that was lost or set back has another. */
+    life: text().notNull(),
+    /** When the object had all rows of the account; NULL while it copies them. */
+    arrived_at: text(),
+  },
+  () =>
+    checks('account_object', {
+      place_is_known: sql.raw(`length("place") <= 16 AND "place" NOT GLOB '*[^a-z-]*'`),
+      life_is_random: isHex('life'),
+      arrived_at_is_timestamp: isTimestamp('arrived_at'),
+    }),
+);

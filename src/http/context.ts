@@ -1,15 +1,15 @@
 /**
- * The app's class, and what every request has: an id, one structured log line, and a session of the
- * database. The line never contains a token, a body or a value. A request whose caller disconnects
+ * The app's class, and what every request has: an id, one structured log line, and a connection to
+ * the database. The line never contains a token, a body or a value. A request whose caller disconnects
  * has its line too, which needs enable_request_signal (wrangler.toml).
  */
 import type { Context, Env, MiddlewareHandler } from 'hono';
 import { HonoBase } from 'hono/hono-base';
 import { PatternRouter } from 'hono/router/pattern-router';
 import type { Clock } from '../clock.ts';
-import { type Connection, connect, type OperationContext } from '../db/connection.ts';
+import { type Connection, connect, type OperationContext, type Store } from '../db/connection.ts';
 import { escapeForLog, LOGGED_ID_MAX_CHARS } from '../failure.ts';
-import type { Principal } from '../principal.ts';
+import type { AccountId, Principal } from '../principal.ts';
 
 export type LogLine = {
   request_id: string;
@@ -25,8 +25,9 @@ export type LogLine = {
   evaluation?: string;
   label?: string;
   link?: string;
-  d1_calls?: number;
-  d1_attempts?: number;
+  store?: Store['name'];
+  db_calls?: number;
+  db_attempts?: number;
   rows_read?: number;
   rows_written?: number;
   refusal?: string;
@@ -147,13 +148,20 @@ const BOOKMARK = /^[0-9a-f]{8}-[0-9a-f]{8}-[0-9a-f]{8}-[0-9a-f]{32}$/;
 
 export type OpenSession = (purpose: 'read' | 'write') => MiddlewareHandler<AppEnv>;
 
-/** Opens the D1 session of a request, on the primary for a request that writes. */
-export function d1Session(db: D1Database, clock: Clock): OpenSession {
-  return (purpose) =>
-    function d1Session(c, next) {
+/**
+ * Returns the store that has the rows of an account.
+ * @param from where a D1 session starts (db/d1.ts)
+ */
+export type StoreOf = (account: AccountId, from: string) => Store;
+
+/** Opens a request's connection to its account's store. A write starts at the primary of D1. */
+export const openSession =
+  (storeOf: StoreOf, clock: Clock): OpenSession =>
+  (purpose) =>
+    function openSession(c, next) {
       const sent = c.req.header(BOOKMARK_HEADER) ?? '';
       const start = BOOKMARK.test(sent) ? sent : 'first-unconstrained';
-      c.set('connection', connect(db, clock, purpose === 'write' ? 'first-primary' : start));
+      const from = purpose === 'write' ? 'first-primary' : start;
+      c.set('connection', connect(storeOf(c.get('principal').account, from), clock));
       return next();
     };
-}

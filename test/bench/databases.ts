@@ -31,7 +31,7 @@ export type Database = {
 /** What is read of a log line here. */
 export type LogLine = {
   readonly operation: string;
-  readonly d1_calls: number;
+  readonly db_calls: number;
   readonly rows_read: number;
   readonly rows_written: number;
 };

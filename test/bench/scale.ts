@@ -74,7 +74,7 @@ const OPERATIONS: readonly Operation[] = [
 function costOf({ lines }: Database, operation: string): string {
   const own = lines.filter((line) => line.operation === operation);
   const most = (read: (line: (typeof own)[number]) => number) => Math.max(...own.map(read));
-  return `${most((line) => line.d1_calls)} call, ${most((line) => line.rows_read)} read, ${most((line) => line.rows_written)} written`;
+  return `${most((line) => line.db_calls)} call, ${most((line) => line.rows_read)} read, ${most((line) => line.rows_written)} written`;
 }
 
 /**

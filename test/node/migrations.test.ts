@@ -7,7 +7,7 @@ import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { NEWEST_MIGRATION } from '../../src/db/migration.query.ts';
+import { NEWEST_MIGRATION } from '../../src/db/migrations.generated.ts';
 import { unreadStatements } from './migrations.ts';
 
 const FILES = readdirSync('drizzle').filter((name) => name.endsWith('.sql'));

@@ -23,8 +23,8 @@ const HEAP_MAX_MIB = 24;
 /** The fields of a request's log line that tell how often the Worker tried. */
 type LogLine = {
   readonly status: number;
-  readonly d1_calls?: number;
-  readonly d1_attempts?: number;
+  readonly db_calls?: number;
+  readonly db_attempts?: number;
 };
 
 export type Server = {
@@ -98,8 +98,8 @@ export async function startServer({ folder, config }: Build, label?: Label): Pro
   let absorbed = 0;
   const read = (line: string) => {
     if (!line.startsWith('{')) return;
-    const { status, d1_calls = 0, d1_attempts = 0 }: LogLine = JSON.parse(line);
-    if (status < 500 && d1_attempts > d1_calls) absorbed += 1;
+    const { status, db_calls = 0, db_attempts = 0 }: LogLine = JSON.parse(line);
+    if (status < 500 && db_attempts > db_calls) absorbed += 1;
   };
   const miniflare = new Miniflare({
     host: '127.0.0.1',

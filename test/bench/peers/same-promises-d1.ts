@@ -16,8 +16,8 @@ const TRANSIENT =
   /Network connection lost|was updated|caused object to be reset|transient issue|client disconnected/;
 
 export type Cost = {
-  d1_calls: number;
-  d1_attempts: number;
+  db_calls: number;
+  db_attempts: number;
   rows_read: number;
   rows_written: number;
 };
@@ -40,9 +40,9 @@ async function inTime<T>(work: Promise<T>): Promise<T> {
 }
 
 async function call<T>(cost: Cost, send: () => Promise<D1Result<T>[]>): Promise<D1Result<T>[]> {
-  cost.d1_calls += 1;
+  cost.db_calls += 1;
   for (let attempt = 1; ; attempt += 1) {
-    cost.d1_attempts += 1;
+    cost.db_attempts += 1;
     try {
       const results = await inTime(send());
       for (const { meta } of results) {

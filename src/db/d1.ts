@@ -1,0 +1,69 @@
+/**
+ * The store over D1. The statements of a call go in one batch, which is one transaction (D1: batch).
+ * The session's bookmark lets the caller's next request see what this one saw. Each batch also asks
+ * whether the account lives in an object: what D1 still has of such an account is out of date.
+ */
+import { databaseUnavailable, messageOf } from '../failure.ts';
+import { accountObjectEntry } from '../settings.ts';
+import type { Call, Params, Rows, Store } from './connection.ts';
+import { readAccountObject } from './sql.generated.ts';
+import type { RowOf, Statement } from './statement.ts';
+
+/** The message of the triggers that refuse a write for such an account. */
+const LIVES_IN_OBJECT = 'the account lives in an object';
+const RETRY_AFTER_SECONDS = 5;
+
+/** Prepares a statement for D1. Every parameter must have a value (connection.ts). */
+export const prepare = (
+  db: D1Database | D1DatabaseSession,
+  { sql, params: names }: Statement<never, unknown>,
+  params: Params,
+): D1PreparedStatement => db.prepare(sql).bind(...names.map((name) => params[name]));
+
+/**
+ * @param from a bookmark; `first-primary` for a request that writes; or `first-unconstrained` for a
+ * request that the nearest replica may answer.
+ */
+export function d1Store(db: D1Database, from: string): Store {
+  const session = db.withSession(from);
+  let answered = false;
+  return {
+    name: 'd1',
+    // Until D1 has answered, a session's bookmark is only the one that it was asked to start from.
+    bookmark: () => (answered ? session.getBookmark() : null),
+    run,
+  };
+
+  async function run({ params, store, explain, read }: Call): Promise<Rows> {
+    const statements = [store, explain, read].filter((statement) => statement !== undefined);
+    const own = typeof params['account'] === 'string' ? [readAccountObject] : [];
+    const batch = [...statements, ...own].map((statement) => prepare(session, statement, params));
+    const results = await session.batch(batch).catch(async (thrown: unknown) => {
+      // The batch failed as a whole, so the place is asked for alone.
+      if (messageOf(thrown).includes(LIVES_IN_OBJECT))
+        return [await prepare(session, readAccountObject, params).all()];
+      throw thrown;
+    });
+    answered = true;
+    const [object] = own.length > 0 ? (results.pop()?.results ?? []) : [];
+    if (object) throw livesInObject(params, object as RowOf<typeof readAccountObject>);
+    const rowsOf = (statement: Statement<never, unknown> | undefined) =>
+      statement === undefined ? [] : (results[statements.indexOf(statement)]?.results ?? []);
+    const sum = (name: 'rows_read' | 'rows_written') =>
+      results.reduce((total, { meta }) => total + meta[name], 0);
+    return {
+      store: rowsOf(store),
+      explain: rowsOf(explain),
+      read: rowsOf(read),
+      rows_read: sum('rows_read'),
+      rows_written: sum('rows_written'),
+    };
+  }
+}
+
+/** Refuses to serve an account from D1 that an object has. The log says which setting is missing. */
+const livesInObject = ({ account }: Params, { place }: RowOf<typeof readAccountObject>) =>
+  databaseUnavailable(
+    RETRY_AFTER_SECONDS,
+    `${LIVES_IN_OBJECT}: ACCOUNT_OBJECTS must have ${accountObjectEntry(String(account), place)}`,
+  );
