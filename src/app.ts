@@ -5,10 +5,11 @@
  */
 import { createVerifier } from './auth/verifier.ts';
 import { type Clock, systemClock } from './clock.ts';
+import { objectStore } from './db/account-object.ts';
 import { d1Store } from './db/d1.ts';
 import { evaluationRoutes } from './evaluation/routes.ts';
 import { bearerAuth } from './http/bearer-auth.ts';
-import { type AppEnv, Hono, openSession, requestContext } from './http/context.ts';
+import { type AppEnv, Hono, openSession, requestContext, type StoreOf } from './http/context.ts';
 import { crossOrigin } from './http/cors.ts';
 import { renderFailure, renderPathNotFound } from './http/errors.ts';
 import { createRateLimiter } from './http/rate-limit.ts';
@@ -16,10 +17,22 @@ import { labelRoutes } from './label/routes.ts';
 import { createLinkKeys } from './link/key.ts';
 import { linkRoutes } from './link/routes.ts';
 import { serviceRoutes } from './service.ts';
-import { readOrigins, readSettings } from './settings.ts';
+import { type AccountObjects, placeOf, readOrigins, readSettings } from './settings.ts';
 
 /** The first request for the document imports the document, so that no cold start pays for it. */
 const loadDocument = async () => (await import('./openapi.generated.json')).default;
+
+/** Returns how an account's store is found. Settings are right once a request has a principal. */
+function createStores(env: Env): StoreOf {
+  let accountObjects: AccountObjects | undefined;
+  return (account, from) => {
+    accountObjects ??= readSettings(env).accountObjects;
+    const place = placeOf(accountObjects, account);
+    return place === undefined
+      ? d1Store(env.DB, from)
+      : objectStore(env.ACCOUNT_OBJECT, account, place);
+  };
+}
 
 /** Creates the app from the bindings and variables of a deployment. */
 export function createApp(env: Env, clock: Clock = systemClock) {
@@ -27,7 +40,7 @@ export function createApp(env: Env, clock: Clock = systemClock) {
   app.use(requestContext(clock, env.CF_VERSION_METADATA?.id));
   const origins = readOrigins(env);
   if (origins.length > 0) app.use(crossOrigin(origins));
-  const session = openSession((_, from) => d1Store(env.DB, from), clock);
+  const session = openSession(createStores(env), clock);
   const rateLimit = createRateLimiter(env.RATE_LIMITER, clock);
   const requireAuth = bearerAuth(async () => {
     const settings = readSettings(env);

@@ -204,8 +204,9 @@ export const headers = named({
     { pattern: '^Bearer' },
   ),
   Allow: header('The methods that the path has.'),
-  BookmarkIfAsked: optionalHeader('As `Bookmark`; absent if the database did not answer.'),
-  Bookmark: header('The state of the database that the response is from.'),
+  Bookmark: optionalHeader(
+    'The state of the database that the response is from; absent if the database did not answer, or if the account lives in a Durable Object.',
+  ),
   Link: optionalHeader('The next page (RFC 8288); absent on the last one.', {
     pattern: '^</v1/.+>; rel="next"$',
   }),
@@ -217,7 +218,7 @@ export type Headers = { readonly [name: string]: Header };
 /** A response with one resource has these headers too. */
 export const TAGGED: Headers = { 'cache-control': headers.NoTransform, etag: headers.ETag };
 /** A refusal has this header too if the database may have answered before. */
-export const IF_ASKED: Headers = { 'x-d1-bookmark': headers.BookmarkIfAsked };
+export const IF_ASKED: Headers = { 'x-d1-bookmark': headers.Bookmark };
 /** A refusal that a caller may retry has this header too. */
 export const RETRY: Headers = { 'retry-after': headers.RetryAfter };
 

@@ -66,15 +66,16 @@ ${imports.join('')}${statements.join('')}`;
 }
 
 /**
- * Writes the migrations as an account object applies them, without comments and indentation, which
- * would go into the bundle.
+ * Writes the migrations as an account object applies them, without what would only make the bundle
+ * larger: comments, indentation, and quotes around names.
  */
 function generateMigrations(): string {
   const files = globSync('drizzle/*.sql').sort();
   const migrations = files.map((file) => {
     const lines = readFileSync(file, 'utf8').split('\n');
     const sql = lines.map((line) => line.replace(/--.*/, '').trim()).filter((line) => line !== '');
-    return `  {\n    name: '${basename(file)}',\n    sql: ${JSON.stringify(sql.join('\n'))},\n  },\n`;
+    const text = sql.join('\n').replaceAll(/[`"]/g, '');
+    return `  {\n    name: '${basename(file)}',\n    sql: \`\n${text}\n\`,\n  },\n`;
   });
   return `// generated: do not edit. Written by \`npm run sql\` from the migrations in drizzle/.
 export const MIGRATIONS = [

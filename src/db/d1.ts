@@ -7,7 +7,7 @@ import { databaseUnavailable, messageOf } from '../failure.ts';
 import { accountObjectEntry } from '../settings.ts';
 import type { Call, Params, Rows, Store } from './connection.ts';
 import { readAccountObject } from './sql.generated.ts';
-import type { RowOf, Statement } from './statement.ts';
+import { type RowOf, type Statement, valuesOf } from './statement.ts';
 
 /** The message of the triggers that refuse a write for such an account. */
 const LIVES_IN_OBJECT = 'the account lives in an object';
@@ -16,9 +16,9 @@ const RETRY_AFTER_SECONDS = 5;
 /** Prepares a statement for D1. Every parameter must have a value (connection.ts). */
 export const prepare = (
   db: D1Database | D1DatabaseSession,
-  { sql, params: names }: Statement<never, unknown>,
+  statement: Statement<never, unknown>,
   params: Params,
-): D1PreparedStatement => db.prepare(sql).bind(...names.map((name) => params[name]));
+): D1PreparedStatement => db.prepare(statement.sql).bind(...valuesOf(statement, params));
 
 /**
  * @param from a bookmark; `first-primary` for a request that writes; or `first-unconstrained` for a

@@ -11,6 +11,12 @@ export type Statement<Params, Row> = {
   readonly types?: { readonly params: (params: Params) => void; readonly row: Row };
 };
 
+/** The values of a statement's parameters, in the order in which they are bound. */
+export const valuesOf = (
+  { params: names }: Statement<never, unknown>,
+  params: { readonly [name: string]: unknown },
+): unknown[] => names.map((name) => params[name]);
+
 /** The statement of a query, by the query's type. */
 export type StatementOf<Q> = Q extends {
   readonly types?: { params: (params: infer P) => void; row: infer R };

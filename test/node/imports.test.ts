@@ -11,13 +11,14 @@ const ROUTES = `http auth hono ${RESOURCE}`;
 
 /** The first row that matches a file counts: a name is a folder or a file of src, or a package. */
 const RULES: readonly (readonly [files: string, mayImport: string])[] = [
-  ['index.ts', 'app cloudflare:workers'],
+  ['index.ts', 'app db cloudflare:workers'],
   ['app.ts', `service openapi.generated.json link evaluation label http ${AUTH}`],
   ['service.ts', `cloudflare:workers http db ${BASE}`],
   ['service.openapi.ts', `openapi ${BASE}`],
   ['openapi.ts', `@valibot/to-json-schema valibot fields ${BASE}`],
   ['fields.ts', `valibot ${BASE}`],
   ['{settings,principal,failure,limits,clock,pointer}.ts', BASE],
+  ['db/account-object.ts', `cloudflare:workers db ${BASE}`],
   ['db/*.ts', `drizzle-orm db ${BASE}`],
   ['auth/verifier.ts', `jose ${AUTH}`],
   ['auth/*.ts', `cloudflare:workers ${AUTH}`],

@@ -1,0 +1,112 @@
+/**
+ * The store of an account that lives in a Durable Object of its own, and the object. The object runs
+ * the statements that D1 runs, unchanged. It refuses by returning a reason: the platform logs an
+ * exception as uncaught. A newer Worker may call an object that still runs older code, so a call
+ * brings its SQL, and names the newest migration that the SQL needs.
+ */
+import { DurableObject } from 'cloudflare:workers';
+import { databaseUnavailable } from '../failure.ts';
+import { JURISDICTIONS, LOCATIONS, type Place } from '../settings.ts';
+import { createArrival } from './arrival.ts';
+import type { Call, Store } from './connection.ts';
+import { MIGRATIONS, NEWEST_MIGRATION } from './migrations.generated.ts';
+import { createSharedLabels } from './shared-labels.ts';
+import { type Statement, valuesOf } from './statement.ts';
+
+/** Why an object does not serve now. `wait` is in seconds, and `cause` is for the log. */
+export type Refusal = { readonly wait: number; readonly cause: string };
+
+type ObjectCall = Call & {
+  readonly account: string;
+  /** Where ACCOUNT_OBJECTS puts the account. */
+  readonly place: Place;
+  readonly migration: string;
+};
+
+type ObjectRows = {
+  store: Record<string, SqlStorageValue>[];
+  explain: Record<string, SqlStorageValue>[];
+  read: Record<string, SqlStorageValue>[];
+  rows_read: number;
+  rows_written: number;
+};
+
+type Answer = { rows: ObjectRows; refusal?: never } | { rows?: never; refusal: Refusal };
+
+/** The store of one account. An object is one place, so no read of it is stale. */
+export function objectStore(
+  namespace: DurableObjectNamespace<AccountObject>,
+  account: string,
+  place: Place,
+): Store {
+  return {
+    name: 'object',
+    bookmark: () => null,
+    run(call) {
+      // An attempt gets a stub of its own: after an exception a stub may be broken for good
+      // (Durable Objects: Error handling).
+      const stub = stubOf(namespace, account, place);
+      return rowsOf(stub.run({ ...call, account, place, migration: NEWEST_MIGRATION }));
+    },
+  };
+}
+
+async function rowsOf(answer: Promise<Answer>): Promise<ObjectRows> {
+  const { rows, refusal } = await answer;
+  if (refusal) throw databaseUnavailable(refusal.wait, refusal.cause);
+  return rows;
+}
+
+function stubOf(namespace: DurableObjectNamespace<AccountObject>, account: string, place: Place) {
+  const jurisdiction = JURISDICTIONS.find((name) => name === place);
+  if (jurisdiction !== undefined) return namespace.jurisdiction(jurisdiction).getByName(account);
+  const locationHint = LOCATIONS.find((name) => name === place);
+  return namespace.getByName(account, locationHint === undefined ? {} : { locationHint });
+}
+
+export class AccountObject extends DurableObject<Env> {
+  readonly #arrival: ReturnType<typeof createArrival>;
+  readonly #labels: ReturnType<typeof createSharedLabels>;
+
+  constructor(state: DurableObjectState, env: Env) {
+    super(state, env);
+    this.#arrival = createArrival(state.storage, env.DB);
+    this.#labels = createSharedLabels(state.storage, env.DB);
+  }
+
+  /** Runs the statements of a call in one transaction. */
+  async run(call: ObjectCall): Promise<Answer> {
+    const refusal = await this.#refusalOf(call);
+    if (refusal) return { refusal };
+    const { storage } = this.ctx;
+    return { rows: storage.transactionSync(() => runStatements(storage.sql, call)) };
+  }
+
+  override alarm(): Promise<void> {
+    return this.#arrival.goOn();
+  }
+
+  async #refusalOf(call: ObjectCall): Promise<Refusal | undefined> {
+    if (!MIGRATIONS.some(({ name }) => name === call.migration))
+      return {
+        wait: 5,
+        cause: `the object runs a version of the Worker without ${call.migration}`,
+      };
+    return (await this.#arrival.refusalOf(call)) ?? (await this.#labels.refusalOf(call));
+  }
+}
+
+function runStatements(sql: SqlStorage, { params, store, explain, read }: Call): ObjectRows {
+  const cost = { rows_read: 0, rows_written: 0 };
+  const run = (statement: Statement<never, unknown> | undefined) => {
+    if (!statement) return [];
+    const cursor = sql.exec(statement.sql, ...valuesOf(statement, params));
+    const rows = cursor.toArray();
+    cost.rows_read += cursor.rowsRead;
+    cost.rows_written += cursor.rowsWritten;
+    return rows;
+  };
+  const stored = run(store);
+  const explained = stored.length === 0 ? run(explain) : [];
+  return { store: stored, explain: explained, read: run(read), ...cost };
+}

@@ -1,0 +1,359 @@
+/**
+ * Brings an account from D1 into its object. The object closes D1 for the account first, so that no
+ * version of the Worker can write there. Then it copies the rows, compares every row, notes in D1
+ * that the account has arrived, and only then serves. At last it deletes the rows in D1. Each step
+ * is stored with its result, so an object that is killed goes on where it was.
+ *
+ * The row in D1 has a random name of the object's life. An object that was lost, or restored to a
+ * time before the account arrived, does not know the right name or time, and does not serve.
+ */
+import { messageOf } from '../failure.ts';
+import { accountObjectEntry, type Place } from '../settings.ts';
+import type { Refusal } from './account-object.ts';
+import { prepare } from './d1.ts';
+import { MIGRATIONS } from './migrations.generated.ts';
+import { closeAccount, noteArrival, readAccountObject } from './sql.generated.ts';
+
+/** Rows in one read or one deletion in D1. */
+const PAGE_MAX_ROWS = 500;
+/** D1 allows 50 queries per invocation on the Free plan (D1: Limits). */
+const SLICE_MAX_CALLS = 40;
+const SLICE_MAX_MS = 5000;
+/** A request does not wait longer for the copy. */
+const WAIT_MAX_MS = 400;
+/** If the object is killed in a slice, an alarm goes on after this time. */
+const STALLED_MS = 10_000;
+
+const COPYING: Refusal = { wait: 1, cause: 'the account is being copied into its object' };
+
+/** What an object must do next. `serving` and `done` are the steps in which the account is there. */
+type Step = 'closing' | 'copying' | 'comparing' | 'noting' | 'deleting' | 'done';
+
+type State = {
+  readonly step: Step;
+  /** 32 random hexadecimal digits. */
+  readonly life: string;
+  /** The time that D1 will have as the time of arrival. */
+  readonly at: string;
+  readonly account: string;
+  readonly place: Place;
+  /** Progress within a step: how many tables are finished, and the key of the last row. */
+  readonly table: number;
+  readonly after: readonly SqlStorageValue[];
+  readonly copied: number;
+};
+
+const STATE = 'arrival';
+
+/** Where the account of a call has to be. */
+type Address = { readonly account: string; readonly place: Place };
+
+export function createArrival(storage: DurableObjectStorage, d1: D1Database) {
+  const db = d1.withSession('first-primary');
+  let state = storage.kv.get<State>(STATE);
+  /** The slice that runs now. All requests wait for the same one. */
+  let slice: Promise<Refusal | undefined> | undefined;
+  if (state && state.step !== 'closing') storage.transactionSync(() => migrate(storage));
+  if (state && isUnderWay(state)) storage.setAlarm(Date.now() + STALLED_MS);
+  return { refusalOf, goOn };
+
+  /** Returns why the account is not served here now. Brings the account over if it can. */
+  async function refusalOf(address: Address): Promise<Refusal | undefined> {
+    if (state && hasArrived(state)) return refusalOfPlace(address, state.place);
+    const timeout = scheduler.wait(WAIT_MAX_MS).then(() => COPYING);
+    return Promise.race([runSlice(address), timeout]);
+  }
+
+  /** Goes on with what is under way. Never rejects: the platform gives up an alarm that does. */
+  async function goOn(): Promise<void> {
+    if (state && isUnderWay(state)) await runSlice(state);
+  }
+
+  function runSlice(address: Address): Promise<Refusal | undefined> {
+    slice ??= advance(address)
+      .catch((thrown: unknown): Refusal => {
+        const cause = `the account cannot be copied from D1: ${messageOf(thrown)}`;
+        console.error(JSON.stringify({ warning: 'account_not_copied', ...address, cause }));
+        return { wait: 5, cause };
+      })
+      .finally(() => {
+        slice = undefined;
+      });
+    return slice;
+  }
+
+  /** Works until the account has arrived, or from then until D1 is empty, or for one slice. */
+  async function advance(address: Address): Promise<Refusal | undefined> {
+    let now = state ?? begin(address);
+    if (isUnderWay(now)) await storage.setAlarm(Date.now() + STALLED_MS);
+    const started = Date.now();
+    const goal = hasArrived(now) ? isUnderWay : (next: State) => !hasArrived(next);
+    for (let calls = 0; goal(now); calls += 1) {
+      if (calls === SLICE_MAX_CALLS || Date.now() - started > SLICE_MAX_MS) break;
+      const refusal = await stepOf(now, address);
+      if (refusal) {
+        await storage.deleteAlarm();
+        return refusal;
+      }
+      now = state ?? now;
+    }
+    await (isUnderWay(now) ? storage.setAlarm(Date.now()) : storage.deleteAlarm());
+    return hasArrived(now) ? undefined : COPYING;
+  }
+
+  function begin({ account, place }: Address): State {
+    const life = crypto.randomUUID().replaceAll('-', '');
+    const at = new Date().toISOString();
+    const progress = { table: 0, after: [], copied: 0 };
+    return save({ step: 'closing', life, at, account, place, ...progress });
+  }
+
+  /** Stores the next state, in one transaction with the change that leads to it. */
+  function save(next: State, change: () => void = () => {}): State {
+    storage.transactionSync(() => {
+      change();
+      storage.kv.put(STATE, next);
+    });
+    state = next;
+    return next;
+  }
+
+  async function stepOf(now: State, address: Address): Promise<Refusal | undefined> {
+    switch (now.step) {
+      case 'closing':
+        return close(now, address);
+      case 'copying':
+        return copy(now);
+      case 'comparing':
+        return compare(now);
+      case 'noting':
+        return note(now);
+      case 'deleting':
+        return remove(now);
+      case 'done':
+        return undefined;
+    }
+  }
+
+  /** Closes D1 for the account. */
+  async function close(now: State, { account, place }: Address): Promise<Refusal | undefined> {
+    const { life, at } = now;
+    const params = { account, place, life, arrived_at: at };
+    const found = await askD1(prepare(db, closeAccount, params), params);
+    if (found?.life !== life) {
+      // Nothing was copied. An object without anything stored costs nothing.
+      await storage.deleteAll();
+      state = undefined;
+      return isLost(account);
+    }
+    const isElsewhere = refusalOfPlace({ account, place }, found.place);
+    if (isElsewhere) return isElsewhere;
+    if (found.arrived_at !== null && found.arrived_at !== at) return isLost(account);
+    const step = found.arrived_at === null ? 'copying' : 'done';
+    save({ ...now, place, step }, () => migrate(storage));
+    if (step === 'copying') await storage.setAlarm(Date.now() + STALLED_MS);
+    return undefined;
+  }
+
+  /** Runs a statement in D1, and returns the account's row of `account_object` after it. */
+  async function askD1(statement: D1PreparedStatement, params: { readonly account: string }) {
+    const row = prepare(db, readAccountObject, params);
+    const [, found] = await db.batch<{ place: string; life: string; arrived_at: string | null }>([
+      statement,
+      row,
+    ]);
+    return found?.results[0];
+  }
+
+  async function copy(now: State): Promise<undefined> {
+    const table = tableAt(now);
+    const rows = await readPage(table, now);
+    const next = nextOf(now, table, rows, 'comparing');
+    save({ ...next, copied: now.copied + rows.length }, () => insertRows(storage.sql, table, rows));
+  }
+
+  async function compare(now: State): Promise<undefined> {
+    const table = tableAt(now);
+    const rows = await readPage(table, now);
+    const { sql, values } = pageOf(table, now);
+    const copies = storage.sql.exec(sql, ...values).toArray();
+    if (JSON.stringify(rows) === JSON.stringify(copies)) {
+      save({ ...nextOf(now, table, rows, 'noting'), at: new Date().toISOString() });
+      return;
+    }
+    // Somebody has deleted rows in D1, past the API. The copy begins again.
+    save({ ...now, step: 'copying', table: 0, after: [], copied: 0 }, () => {
+      for (const { name } of tablesIn(storage.sql))
+        withoutTriggers(storage.sql, name, () => storage.sql.exec(`DELETE FROM ${name}`));
+    });
+  }
+
+  /** Notes in D1 that the account has arrived, unless D1 has what this version does not copy. */
+  async function note(now: State): Promise<Refusal | undefined> {
+    const { account, life, at } = now;
+    const columns = (await db.prepare(COLUMNS).all<Column>()).results;
+    if (JSON.stringify(tablesOf(columns)) !== JSON.stringify(tablesIn(storage.sql))) {
+      save({ ...now, step: 'comparing', table: 0, after: [] });
+      return { wait: 60, cause: 'D1 has a migration that the object does not know: deploy it' };
+    }
+    const params = { account, life, arrived_at: at };
+    const found = await askD1(prepare(db, noteArrival, params), params);
+    if (found?.life !== life || found.arrived_at !== at) return isLost(account);
+    save({ ...now, step: 'deleting', table: 0, after: [] });
+    console.log(JSON.stringify({ arrived: account, rows: now.copied }));
+    return undefined;
+  }
+
+  /** Deletes a page of the account's rows in D1. */
+  async function remove(now: State): Promise<undefined> {
+    const { name, key } = tableAt(now);
+    const columns = ['account_id', ...key].join(', ');
+    const { meta } = await db
+      .prepare(
+        `DELETE FROM ${name} WHERE (${columns}) IN (
+          SELECT ${columns} FROM ${name} WHERE account_id = ?1 LIMIT ${PAGE_MAX_ROWS}
+        ) AND EXISTS (
+          SELECT 1 FROM account_object WHERE account_id = ?1 AND life = ?2 AND arrived_at = ?3
+        )`,
+      )
+      .bind(now.account, now.life, now.at)
+      .run();
+    if (meta.changes > 0) return;
+    const table = now.table + 1;
+    const isLast = table === tablesIn(storage.sql).length;
+    save({ ...now, table, step: isLast ? 'done' : 'deleting' });
+  }
+
+  function tableAt(now: State): Table {
+    const table = tablesIn(storage.sql)[now.table];
+    if (!table) throw new Error(`no table ${now.table} to copy`);
+    return table;
+  }
+
+  /** Returns the state after a page: the next page, the next table, or the next step. */
+  function nextOf(now: State, table: Table, rows: readonly Row[], step: Step): State {
+    const last = rows.at(-1);
+    if (last && rows.length === PAGE_MAX_ROWS)
+      return { ...now, after: table.key.map((column) => last[column] ?? null) };
+    const next = now.table + 1;
+    return next < tablesIn(storage.sql).length
+      ? { ...now, table: next, after: [] }
+      : { ...now, step, table: 0, after: [] };
+  }
+
+  async function readPage(table: Table, now: State): Promise<Row[]> {
+    const { sql, values } = pageOf(table, now);
+    return (
+      await db
+        .prepare(sql)
+        .bind(...values)
+        .all<Row>()
+    ).results;
+  }
+}
+
+const hasArrived = ({ step }: State) => step === 'deleting' || step === 'done';
+const isUnderWay = ({ step }: State) => step !== 'closing' && step !== 'done';
+
+/** Applies the migrations that are new to the object. Migrations only add (drizzle/README.md). */
+function migrate({ sql }: DurableObjectStorage): void {
+  sql.exec('CREATE TABLE IF NOT EXISTS applied_migration (name TEXT PRIMARY KEY) STRICT');
+  const applied = new Set(
+    sql
+      .exec<{ name: string }>('SELECT name FROM applied_migration')
+      .toArray()
+      .map(({ name }) => name),
+  );
+  for (const migration of MIGRATIONS) {
+    if (applied.has(migration.name)) continue;
+    sql.exec(migration.sql);
+    sql.exec('INSERT INTO applied_migration VALUES (?)', migration.name);
+  }
+}
+
+type Row = Readonly<Record<string, SqlStorageValue>>;
+
+/** A table with rows of accounts. `key` is its primary key after `account_id`. */
+type Table = {
+  readonly name: string;
+  readonly key: readonly string[];
+  readonly columns: readonly string[];
+};
+
+type Column = { readonly table: string; readonly column: string; readonly pk: number };
+
+/**
+ * Returns the columns of all tables. Evaluations come last: what a trigger would delete with them is
+ * deleted by then.
+ */
+const COLUMNS = `
+  SELECT t.name AS "table", c.name AS "column", c.pk
+  FROM sqlite_master AS t JOIN pragma_table_info(t.name) AS c
+  WHERE t.type = 'table' AND t.name NOT GLOB '_cf*'
+  ORDER BY t.name = 'run_evaluation', t.name, c.cid`;
+
+const tablesIn = (sql: SqlStorage) => tablesOf(sql.exec<Column>(COLUMNS).toArray());
+
+/** Finds the tables with rows of accounts, so that no table is forgotten that a migration adds. */
+const tablesOf = (columns: readonly Column[]): Table[] =>
+  [...Map.groupBy(columns, ({ table }) => table)]
+    .filter(([name, of]) => name !== 'account_object' && of.some(isAccount))
+    .map(([name, of]) => ({
+      name,
+      key: of
+        .filter((column) => column.pk > 0 && !isAccount(column))
+        .sort((one, other) => one.pk - other.pk)
+        .map(({ column }) => column),
+      columns: of.map(({ column }) => column),
+    }));
+
+const isAccount = ({ column }: { readonly column: string }) => column === 'account_id';
+
+/** Writes the statement that reads a page of a table, for D1 and for the object. */
+function pageOf({ name, key, columns }: Table, { account, after }: State) {
+  const numbers = after.map((_, index) => `?${index + 2}`);
+  const isAfter = after.length === 0 ? '' : `AND (${key}) > (${numbers})`;
+  const sql = `SELECT ${columns} FROM ${name} WHERE account_id = ?1 ${isAfter} ORDER BY ${key} LIMIT ${PAGE_MAX_ROWS}`;
+  return { sql, values: [account, ...after] };
+}
+
+/** Inserts rows as they are. What triggers would do was done when the rows were made. */
+export function insertRows(
+  sql: SqlStorage,
+  { name }: { readonly name: string },
+  rows: readonly Row[],
+) {
+  withoutTriggers(sql, name, () => {
+    for (const row of rows) {
+      const columns = Object.keys(row);
+      const values = columns.map(() => '?');
+      sql.exec(`INSERT INTO ${name} (${columns}) VALUES (${values})`, ...Object.values(row));
+    }
+  });
+}
+
+/** Runs a change in a transaction, in which the table's triggers are missing. */
+export function withoutTriggers(sql: SqlStorage, table: string, change: () => void): void {
+  const triggers = sql
+    .exec<{ name: string; sql: string }>(
+      `SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name = ?`,
+      table,
+    )
+    .toArray();
+  for (const { name } of triggers) sql.exec(`DROP TRIGGER ${name}`);
+  change();
+  for (const trigger of triggers) sql.exec(trigger.sql);
+}
+
+const refusalOfPlace = ({ account, place }: Address, right: string): Refusal | undefined =>
+  place === right
+    ? undefined
+    : {
+        wait: 5,
+        cause: `the account lives in another object: ACCOUNT_OBJECTS must have ${accountObjectEntry(account, right)}`,
+      };
+
+const isLost = (account: string): Refusal => ({
+  wait: 60,
+  cause: `the object of ${account} was lost or set back, or ACCOUNT_OBJECTS names another place than before: compare the row of account_object in D1`,
+});

@@ -1,0 +1,109 @@
+/**
+ * The copy of the shared labels that each account object keeps. D1 has the labels, and every account
+ * judges by them. A label's rule never changes, so an old copy is never wrong about a value: while
+ * D1 does not answer, the object goes on with the copy that it has.
+ */
+import { systemClock, withTimeout } from '../clock.ts';
+import { messageOf } from '../failure.ts';
+import { SHARED_ACCOUNT } from '../principal.ts';
+import type { Refusal } from './account-object.ts';
+import { insertRows, withoutTriggers } from './arrival.ts';
+import type { Call } from './connection.ts';
+import { prepare } from './d1.ts';
+import { findMissingLabel, readSharedLabel, readSharedLabels } from './sql.generated.ts';
+import { type RowOf, valuesOf } from './statement.ts';
+
+type LabelRow = RowOf<typeof readSharedLabels>;
+
+/** After this time a shared label counts in every object as D1 has it. */
+const COPY_MAX_AGE_MS = 60_000;
+/** After a failure the object asks D1 again at most this often. */
+const RETRY_MS = 1000;
+const ANSWER_MAX_MS = 1000;
+const PAGE_MAX_ROWS = 500;
+/** Labels that neither the object nor D1 has, so that nobody makes the object ask for each. */
+const MISSING_MAX_COUNT = 1000;
+
+const TABLE = { name: 'evaluation_label' };
+const HAS_COPY = 'has_shared_labels';
+
+export function createSharedLabels(storage: DurableObjectStorage, d1: D1Database) {
+  const db = d1.withSession('first-primary');
+  let nextRefresh = 0;
+  let refreshing: Promise<void> | undefined;
+  const missing = new Map<unknown, number>();
+  return { refusalOf };
+
+  /** Returns why the call cannot be judged now. Fetches what it needs. */
+  async function refusalOf(call: Call): Promise<Refusal | undefined> {
+    try {
+      if (Date.now() >= nextRefresh) await refreshIfPossible();
+      const label = call.store && labelToFetch(call.params);
+      if (label) await withTimeout(systemClock, ANSWER_MAX_MS, fetchLabel(label));
+      return undefined;
+    } catch (thrown) {
+      return { wait: 1, cause: `the shared labels cannot be read from D1: ${messageOf(thrown)}` };
+    }
+  }
+
+  async function refreshIfPossible(): Promise<void> {
+    refreshing ??= refresh().finally(() => {
+      refreshing = undefined;
+    });
+    try {
+      await withTimeout(systemClock, ANSWER_MAX_MS, refreshing);
+    } catch (thrown) {
+      nextRefresh = Date.now() + RETRY_MS;
+      if (storage.kv.get(HAS_COPY) === undefined) throw thrown;
+    }
+  }
+
+  /** Reads all shared labels, and replaces the copy if anything is different. */
+  async function refresh(): Promise<void> {
+    const began = Date.now();
+    const rows: LabelRow[] = [];
+    let page: readonly LabelRow[];
+    do {
+      const params = { after: rows.at(-1)?.id ?? '', limit: PAGE_MAX_ROWS };
+      page = (await prepare(db, readSharedLabels, params).all<LabelRow>()).results;
+      rows.push(...page);
+    } while (page.length === PAGE_MAX_ROWS);
+    const all = valuesOf(readSharedLabels, { after: '', limit: rows.length + 1 });
+    const copy = storage.sql.exec(readSharedLabels.sql, ...all).toArray();
+    if (JSON.stringify(copy) !== JSON.stringify(rows)) replace(rows, null);
+    if (storage.kv.get(HAS_COPY) === undefined) storage.kv.put(HAS_COPY, true);
+    nextRefresh = began + COPY_MAX_AGE_MS;
+  }
+
+  /** Replaces one shared label of the copy, or without an id all of them. */
+  function replace(rows: readonly LabelRow[], id: string | null): void {
+    const { sql } = storage;
+    const isReplaced = `account_id = '${SHARED_ACCOUNT}' AND (?1 IS NULL OR id = ?1)`;
+    storage.transactionSync(() => {
+      withoutTriggers(sql, TABLE.name, () => {
+        sql.exec(`DELETE FROM ${TABLE.name} WHERE ${isReplaced}`, id);
+      });
+      insertRows(sql, TABLE, rows);
+    });
+  }
+
+  /** Returns the label that will judge the call's value, if only D1 can have it. */
+  function labelToFetch(params: Call['params']): string | undefined {
+    if (params['value'] === undefined) return undefined;
+    const values = valuesOf(findMissingLabel, { evaluation_label_id: null, ...params });
+    const [row] = storage.sql.exec(findMissingLabel.sql, ...values).toArray();
+    const id = row?.['id'];
+    const asked = missing.get(id) ?? 0;
+    return typeof id === 'string' && Date.now() >= asked + COPY_MAX_AGE_MS ? id : undefined;
+  }
+
+  async function fetchLabel(id: string): Promise<void> {
+    const label = await prepare(db, readSharedLabel, { id }).first<LabelRow>();
+    if (label) {
+      replace([label], id);
+      return;
+    }
+    if (missing.size >= MISSING_MAX_COUNT) missing.clear();
+    missing.set(id, Date.now());
+  }
+}
