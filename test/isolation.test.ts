@@ -23,6 +23,7 @@ import {
   readLabel,
   readRun,
   request,
+  STORE,
   storeEvaluation,
   storeEvaluations,
   storeLabel,
@@ -132,7 +133,10 @@ describe('each operation', () => {
         Object.fromEntries(
           cases.map(({ name, isAccepted }) => [
             name,
-            { answer: isAccepted ? 'accepted' : refusal, hasBookmark: isAccepted },
+            {
+              answer: isAccepted ? 'accepted' : refusal,
+              hasBookmark: isAccepted && STORE === 'd1',
+            },
           ]),
         ),
       );

@@ -10,6 +10,11 @@ import { LINK_SECRET, SECRET } from './support/secret.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
+/** The files about D1 itself, which `npm run check:objects` leaves out. */
+const OF_D1 = ['session', 'health', 'migration', 'account-object'].map(
+  (name) => `test/${name}.test.ts`,
+);
+
 /**
  * The inputs of the property tests: the same in each `npm test`; others, and twenty times as many, in each `npm run
  * check:random`. A failure prints its seed, and `SEED=<seed> npm run check:random` repeats it.
@@ -20,8 +25,9 @@ const random = () => ({
   factor: 20,
 });
 
-export default defineConfig(
-  async ({ mode }): Promise<ViteUserConfig> => ({
+export default defineConfig(async ({ mode }): Promise<ViteUserConfig> => {
+  const inObjects = mode === 'objects';
+  return {
     root,
     test: {
       // For the tests in Node: support/console.ts does the same in workerd, and faster.
@@ -32,9 +38,13 @@ export default defineConfig(
         {
           plugins: [
             cloudflareTest({
+              ...(inObjects && { main: `${root}/test/support/all-accounts.worker.ts` }),
               wrangler: { configPath: `${root}/wrangler.toml` },
               miniflare: {
                 bindings: { JWT_SECRET: SECRET, LINK_SECRET },
+                ...(inObjects && {
+                  durableObjects: { ALL_ACCOUNTS: { className: 'AllAccounts', useSQLite: true } },
+                }),
                 // For tests that apply the migrations themselves.
                 d1Databases: { OLD_DB: 'old', EMPTY_DB: 'empty' },
                 // The suite is one account that sends more than an account may.
@@ -49,6 +59,7 @@ export default defineConfig(
             name: 'workerd',
             root,
             include: ['test/*.test.ts'],
+            exclude: inObjects ? OF_D1 : [],
             restoreMocks: true,
             // For a machine that is busy with other things; nothing here waits for time to pass.
             testTimeout: mode === 'random' ? 600_000 : 30_000,
@@ -60,6 +71,7 @@ export default defineConfig(
             globalSetup: ['test/support/quiet.node.ts'],
             provide: {
               migrations: await readD1Migrations(`${root}/drizzle`),
+              store: inObjects ? 'object' : 'd1',
               properties: mode === 'random' ? random() : FIXED,
               sample: readFileSync(`${root}/src/cli/sample.sql`, 'utf8'),
               authPage: readFileSync(`${root}/src/auth/README.md`, 'utf8'),
@@ -80,5 +92,5 @@ export default defineConfig(
         },
       ],
     },
-  }),
-);
+  };
+});

@@ -1,11 +1,11 @@
 /**
  * The store of an account that lives in a Durable Object of its own, and the object. The object runs
- * the statements that D1 runs, unchanged. It refuses by returning a reason: the platform logs an
- * exception as uncaught. A newer Worker may call an object that still runs older code, so a call
- * brings its SQL, and names the newest migration that the SQL needs.
+ * the statements that D1 runs, unchanged. It returns its refusals and the errors of statements,
+ * because the platform logs an exception as uncaught. A newer Worker may call an object that still
+ * runs older code, so a call brings its SQL, and names the newest migration that the SQL needs.
  */
 import { DurableObject } from 'cloudflare:workers';
-import { databaseUnavailable } from '../failure.ts';
+import { databaseUnavailable, messageOf } from '../failure.ts';
 import { JURISDICTIONS, LOCATIONS, type Place } from '../settings.ts';
 import { createArrival } from './arrival.ts';
 import type { Call, Store } from './connection.ts';
@@ -16,7 +16,7 @@ import { type Statement, valuesOf } from './statement.ts';
 /** Why an object does not serve now. `wait` is in seconds, and `cause` is for the log. */
 export type Refusal = { readonly wait: number; readonly cause: string };
 
-type ObjectCall = Call & {
+export type ObjectCall = Call & {
   readonly account: string;
   /** Where ACCOUNT_OBJECTS puts the account. */
   readonly place: Place;
@@ -31,7 +31,11 @@ type ObjectRows = {
   rows_written: number;
 };
 
-type Answer = { rows: ObjectRows; refusal?: never } | { rows?: never; refusal: Refusal };
+/** The rows, or why there are none: a refusal, or the message of a statement that failed. */
+type Answer =
+  | { rows: ObjectRows; refusal?: never; fault?: never }
+  | { rows?: never; refusal: Refusal; fault?: never }
+  | { rows?: never; refusal?: never; fault: string };
 
 /** The store of one account. An object is one place, so no read of it is stale. */
 export function objectStore(
@@ -52,8 +56,9 @@ export function objectStore(
 }
 
 async function rowsOf(answer: Promise<Answer>): Promise<ObjectRows> {
-  const { rows, refusal } = await answer;
+  const { rows, refusal, fault } = await answer;
   if (refusal) throw databaseUnavailable(refusal.wait, refusal.cause);
+  if (fault !== undefined) throw new Error(fault);
   return rows;
 }
 
@@ -65,34 +70,38 @@ function stubOf(namespace: DurableObjectNamespace<AccountObject>, account: strin
 }
 
 export class AccountObject extends DurableObject<Env> {
-  readonly #arrival: ReturnType<typeof createArrival>;
-  readonly #labels: ReturnType<typeof createSharedLabels>;
+  protected readonly arrival: ReturnType<typeof createArrival>;
+  protected readonly labels: ReturnType<typeof createSharedLabels>;
 
   constructor(state: DurableObjectState, env: Env) {
     super(state, env);
-    this.#arrival = createArrival(state.storage, env.DB);
-    this.#labels = createSharedLabels(state.storage, env.DB);
+    this.arrival = createArrival(state.storage, env.DB);
+    this.labels = createSharedLabels(state.storage, env.DB);
   }
 
   /** Runs the statements of a call in one transaction. */
   async run(call: ObjectCall): Promise<Answer> {
-    const refusal = await this.#refusalOf(call);
+    const refusal = await this.refusalOf(call);
     if (refusal) return { refusal };
     const { storage } = this.ctx;
-    return { rows: storage.transactionSync(() => runStatements(storage.sql, call)) };
+    try {
+      return { rows: storage.transactionSync(() => runStatements(storage.sql, call)) };
+    } catch (thrown) {
+      return { fault: messageOf(thrown) };
+    }
   }
 
   override alarm(): Promise<void> {
-    return this.#arrival.goOn();
+    return this.arrival.goOn();
   }
 
-  async #refusalOf(call: ObjectCall): Promise<Refusal | undefined> {
+  protected async refusalOf(call: ObjectCall): Promise<Refusal | undefined> {
     if (!MIGRATIONS.some(({ name }) => name === call.migration))
       return {
         wait: 5,
         cause: `the object runs a version of the Worker without ${call.migration}`,
       };
-    return (await this.#arrival.refusalOf(call)) ?? (await this.#labels.refusalOf(call));
+    return (await this.arrival.refusalOf(call)) ?? (await this.labels.refusalOf(call));
   }
 }
 

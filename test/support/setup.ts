@@ -12,6 +12,8 @@ declare module 'vitest' {
     migrations: D1Migration[];
     /** The seed of the property tests, and by what the number of their inputs is multiplied. */
     properties: { readonly seed: number; readonly factor: number };
+    /** Where the accounts of the tests live. */
+    store: 'd1' | 'object';
     /** The sample data, as SQL. */
     sample: string;
     /** The page with the table of identity providers. */

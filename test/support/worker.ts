@@ -3,12 +3,14 @@
  * from, a token and a row of its own, and what it ends with, the row as D1 has it.
  */
 import { env, exports } from 'cloudflare:workers';
-import { expect } from 'vitest';
+import { expect, inject } from 'vitest';
 import { createApp } from '../../src/app.ts';
 import type { Clock } from '../../src/clock.ts';
 import type { EvaluationRow, ReplacedRow } from '../../src/evaluation/read.ts';
 import type { LabelRow } from '../../src/label/read.ts';
+import type { AllAccounts } from './all-accounts.worker.ts';
 import { expectDocumented } from './document.ts';
+import { databaseOver, namespaceOver } from './objects.ts';
 import { SECRET } from './secret.ts';
 import { type Header, hmac } from './signer.ts';
 
@@ -24,8 +26,14 @@ async function documented(
   return response;
 }
 
+/** Whether all accounts live in objects (`npm run check:objects`), or in D1. */
+export const STORE = inject('store');
+
+type ObjectsEnv = { readonly ALL_ACCOUNTS: DurableObjectNamespace<AllAccounts> };
+
 /** The database of the Worker. */
-export const { DB } = env;
+export const DB =
+  STORE === 'd1' ? env.DB : databaseOver((env as unknown as ObjectsEnv).ALL_ACCOUNTS, env.DB);
 
 /** The rows that a query returns. */
 export const readRows = async <T>(sql: string, ...params: readonly unknown[]): Promise<T[]> =>
@@ -35,17 +43,24 @@ export const readRows = async <T>(sql: string, ...params: readonly unknown[]): P
       .all<T>()
   ).results;
 
-/** The Worker as deployed. */
-export const worker: Send = (request) => documented(request, (sent) => exports.default.fetch(sent));
-
 /** A binding that is given as undefined is not bound. */
 type Settings = { [name in keyof Env]?: Env[name] | undefined };
 
 /** The same Worker under other settings or another clock. */
 export function workerWith(settings: Settings, clock?: Clock): Send {
-  const app = createApp({ ...env, ...settings } as Env, clock);
+  const app = createApp({ ...env, ...withObjects(settings), ...settings } as Env, clock);
   return (request) => documented(request, (sent) => app.fetch(sent));
 }
+
+/** Where all accounts live in objects, they do under every setting. */
+const withObjects = ({ DB: db = DB }: Settings) =>
+  STORE === 'd1' ? {} : { DB: db, ACCOUNT_OBJECTS: '*', ACCOUNT_OBJECT: namespaceOver(db) };
+
+/** The Worker as deployed. */
+export const worker: Send =
+  STORE === 'd1'
+    ? (request) => documented(request, (sent) => exports.default.fetch(sent))
+    : workerWith({});
 
 export const ACCOUNT = 'acc_01HGK2V8N5XJVB8Q2Z3R4Y5T6M';
 export const SUBJECT = 'user-123';
