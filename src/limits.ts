@@ -40,7 +40,10 @@ export const CATEGORIES_MAX_BYTES = 64 * 1024;
 export const LINK_MIN_SECONDS = 60;
 export const LINK_MAX_SECONDS = 7_776_000;
 export const LINK_DEFAULT_SECONDS = 604_800;
-/** Senders and browsers are known to accept URLs of fewer than 2,000 characters. */
+/**
+ * Every browser opens a URL of this length. Many senders store 255 characters: a link with the
+ * default options is shorter, and long `values` make it longer.
+ */
 export const LINK_URL_MAX_CHARS = 1999;
 /**
  * A field of the page's form. The shortest form of any double is shorter, and so is a version. The

@@ -28,11 +28,11 @@ export type Principal = {
 
 /**
  * Returns true if the token's restriction allows the evaluation, or without an `id` the whole run.
- * An operation refuses anything else as if it did not exist.
+ * An operation refuses anything else as if it did not exist. A link names no run: null.
  */
 export const allows = (
   { run, evaluation }: Principal,
-  path: { readonly run_id: string; readonly id?: string },
+  path: { readonly run_id: string | null; readonly id?: string },
 ): boolean =>
   (run === undefined || run === path.run_id) &&
   (evaluation === undefined || evaluation === path.id);

@@ -1,10 +1,11 @@
 /** createEvaluationLink: what a link is, who may make one, and that it is nowhere stored. */
 import { describe, expect, it, vi } from 'vitest';
-import { INTERNAL_ERROR, NOT_FOUND, unprocessable } from './support/answers.ts';
+import { INTERNAL_ERROR, LINK_INCOMPLETE, NOT_FOUND, unprocessable } from './support/answers.ts';
 import { stillClock } from './support/clock.ts';
 import { keyOf, linkTo, post } from './support/links.ts';
 import { SECRET } from './support/secret.ts';
 import {
+  ACCOUNT,
   claims,
   expectRefusal,
   expectRefusedUpdate,
@@ -17,6 +18,7 @@ import {
   seconds,
   stateOf,
   storeEvaluation,
+  storeLabelled,
   worker,
   workerWith,
 } from './support/worker.ts';
@@ -51,7 +53,7 @@ describe('createEvaluationLink', () => {
     expect(response.status).toBe(201);
     expect(await response.json()).toEqual({
       id: expect.stringMatching(UUID_V8),
-      url: expect.stringMatching(/^https:\/\/api\.test\/v1\/link\?key=[\w-]+\.[\w-]+\.[\w-]+$/),
+      url: expect.stringMatching(/^https:\/\/api\.test\/v1\/link\?key=[\w-]+\.[\w-]{43}$/),
       expires_at: new Date(
         Math.floor(clock.now().getTime() / 1000) * 1000 + 604_800_000,
       ).toISOString(),
@@ -84,6 +86,41 @@ describe('createEvaluationLink', () => {
       expect(link).toMatchObject({ author: `${SUBJECT}/${name}`, pointer, values, expires_at });
       expect(link.url.length).toBeLessThan(2000);
     }
+  });
+
+  const ON_WORKERS_DEV = 'https://run-evaluation.example-team.workers.dev';
+  const AUTHORS = ['user-123', 'auth0|64f1c2a9b8e7d6c5a4b3c2d1', crypto.randomUUID()];
+
+  it.each(
+    [ACCOUNT, 'org_2vF9KxQ3mZ7pLw8NcR4tYb6H', crypto.randomUUID()].flatMap((account_id) =>
+      AUTHORS.map((sub) => [account_id, sub] as const),
+    ),
+  )(
+    'makes a link to /value whose URL has at most 255 characters on workers.dev, for the account %s and the author %s/anna',
+    async (account_id, sub) => {
+      const row = await storeEvaluation({ account_id });
+
+      const { url } = await linkTo(row, { name: 'anna' }, await mintToken({ account_id, sub }));
+
+      expect(url.replace('https://api.test', ON_WORKERS_DEV).length).toBeLessThanOrEqual(255);
+    },
+  );
+
+  it('makes a link that works for a sender that stores 255 characters of its URL', async () => {
+    const row = await storeLabelled({ min_value: 0, max_value: 10 });
+    const { url } = await linkTo(row);
+
+    const stored = url.replace('https://api.test', ON_WORKERS_DEV).slice(0, 255);
+
+    expect((await worker(post(stored, { value: 7 }))).status).toBe(200);
+    expect(await readEvaluation(row.id)).toMatchObject({ value: 7 });
+  });
+
+  it('tells a sender that stores 255 characters of a longer URL that the link is incomplete', async () => {
+    const row = await storeEvaluation();
+    const { url } = await linkTo(row, { pointer: `/${'a'.repeat(200)}` });
+
+    await expectRefusedUpdate(row, post(url.slice(0, 255), { value: 7 }), LINK_INCOMPLETE);
   });
 
   it('takes an empty body, and null for what is left out', async () => {

@@ -106,6 +106,9 @@ async function sendToLink(
   );
 }
 
+/** A key that nobody has signed. */
+const NO_KEY = `e30.${'A'.repeat(43)}`;
+
 const AS_JSON = { accept: 'application/json' };
 
 /** What provokes a status of a link, where it is not what provokes it elsewhere. */
@@ -114,7 +117,7 @@ const PROVOKE_OF_LINK: Record<number, Provoke> = {
   400: (operation) =>
     sendToLink(operation, { headers: { ...AS_JSON, 'if-match': 'x' }, body: '{' }),
   412: (operation) => sendToLink(operation, { headers: { ...AS_JSON, 'if-match': '"x"' } }),
-  404: (operation) => sendToLink(operation, { key: 'e30.e30.AAAA' }),
+  404: (operation) => sendToLink(operation, { key: NO_KEY }),
   413: (operation) => sendToLink(operation, { body: 'x'.repeat(LINK_BODY_MAX_BYTES + 1) }),
   415: (operation) => sendToLink(operation, { headers: { 'content-encoding': 'gzip' } }),
   422: (operation) => sendToLink(operation, { body: '{}' }),
@@ -342,8 +345,9 @@ describe('each example of a failure', () => {
       json: () => send(byLink, { body: '{' }),
       form: () => send(byLink, { body: 'value=8' }),
       place: () => send(byLink, { body: NAN }),
+      incomplete: () => sendToLink(byLink, { key: 'e30' }),
     },
-    LinkNotFound: { link: () => sendToLink(byLink, { key: 'e30.e30.AAAA' }) },
+    LinkNotFound: { link: () => sendToLink(byLink, { key: NO_KEY }) },
     LinkPreconditionFailed: { stale: () => send(byLink, { headers: { 'if-match': '"x"' } }) },
     LinkContentTooLarge: {
       size: () => send(byLink, { body: 'x'.repeat(LINK_BODY_MAX_BYTES + 1) }),
@@ -751,7 +755,7 @@ describe('the schema of a request', () => {
           [name]: null,
         })),
         { id: ID },
-        { url: 'https://api.test/v1/link?key=e30.e30.AAAA' },
+        { url: `https://api.test/v1/link?key=${NO_KEY}` },
         { expires_at: '2026-11-01T10:00:00.000Z' },
         { evaluation_id: 'x' },
       ],

@@ -3,11 +3,16 @@
  * nothing of the key in it.
  */
 import { describe, expect, it, vi } from 'vitest';
-import { INTERNAL_ERROR, invalidToken, LINK_NOT_FOUND } from './support/answers.ts';
+import {
+  INTERNAL_ERROR,
+  invalidToken,
+  LINK_INCOMPLETE,
+  LINK_NOT_FOUND,
+} from './support/answers.ts';
 import { stillClock } from './support/clock.ts';
 import { answer, BROWSER, keyOf, linkTo, open, post, signedLink, visit } from './support/links.ts';
 import { LINK_SECRET, SECRET } from './support/secret.ts';
-import { hmac, keyPair, unsigned } from './support/signer.ts';
+import { base64url, hmac, keyPair } from './support/signer.ts';
 import {
   ACCOUNT,
   claims,
@@ -19,104 +24,124 @@ import {
   type Row,
   readEvaluation,
   request,
+  seconds,
   stateOf,
   storeEvaluation,
   worker,
   workerWith,
 } from './support/worker.ts';
 
-const HEADER = { alg: 'HS256', typ: 'link+jwt' };
-const inAnHour = () => Math.floor(Date.now() / 1000) + 3600;
-const payload = (row: Row, changed: object = {}) => ({
-  jti: crypto.randomUUID(),
-  exp: inAnHour(),
-  account_id: ACCOUNT,
-  sub: 'user-123',
-  run_id: row.run_id,
-  evaluation_id: row.id,
-  pointer: '/value',
-  values: {},
-  ...changed,
-});
+const HEADER = { alg: 'HS256', typ: 'link' };
+const inAnHour = () => (seconds(new Date()) + 3600) * 1000;
+const utf8 = (value: object) => new TextEncoder().encode(JSON.stringify(value));
+const hexOf = (uuid: string) => uuid.replaceAll('-', '');
+/** The id of a link that expires then, in hexadecimal. */
+const idOf = (expires: number) =>
+  `${expires.toString(16).padStart(12, '0')}8${hexOf(crypto.randomUUID()).slice(13)}`;
 
-const signed = async (row: Row, changed: object = {}, header: object = {}, secret = LINK_SECRET) =>
-  (await hmac(secret)).sign(payload(row, changed), { ...HEADER, ...header });
+type Content = { id: string; evaluation: string; texts: readonly string[] };
+/** What a key holds, as src/link/README.md has it. */
+const payload = (row: Row, changed: Partial<Content> = {}): Uint8Array => {
+  const { id, evaluation, texts } = {
+    id: idOf(inAnHour()),
+    evaluation: hexOf(row.id),
+    texts: [ACCOUNT, 'user-123'],
+    ...changed,
+  };
+  const separated = texts.flatMap((text) => [0xff, ...new TextEncoder().encode(text)]).slice(1);
+  return new Uint8Array([...Uint8Array.fromHex(id + evaluation), ...separated]);
+};
 
-const parts = async (row: Row) => (await signed(row)).split('.');
+type Signing = { header?: object; secret?: string; alg?: string };
+/** A key with any payload, signed under any header, which it leaves out. */
+async function signedBytes(
+  bytes: Uint8Array | string,
+  { header = {}, secret = LINK_SECRET, alg = 'HS256' }: Signing = {},
+): Promise<string> {
+  const jws = await (await hmac(secret, alg)).sign(bytes, { ...HEADER, alg, ...header });
+  return jws.slice(jws.indexOf('.') + 1);
+}
+const signed = (row: Row, changed: Partial<Content> = {}, signing: Signing = {}) =>
+  signedBytes(payload(row, changed), signing);
+const withTexts = (row: Row, ...texts: string[]) => signed(row, { texts });
+const withOptions = (row: Row, options: string) => withTexts(row, ACCOUNT, 'user-123', options);
 
-const HOSTILE: Record<string, (row: Row) => Promise<string | undefined>> = {
-  'no key': async () => undefined,
-  'an empty key': async () => '',
-  'no JWT': async () => 'x',
-  'two parts': async (row) => (await parts(row)).slice(0, 2).join('.'),
-  'four parts': async (row) => `${await signed(row)}.AAAA`,
-  'no signature': async (row) => `${(await parts(row)).slice(0, 2).join('.')}.`,
-  'a cut signature': async (row) => (await signed(row)).slice(0, -4),
+const BASE64URL = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
+const withAnotherLastBit = (text: string) =>
+  text.slice(0, -1) + BASE64URL[BASE64URL.indexOf(text.at(-1) ?? '') ^ 1];
+const parts = async (row: Row) => {
+  const [content = '', signature = ''] = (await signed(row)).split('.');
+  return { content, signature };
+};
+const withoutHeader = (token: string) => token.slice(token.indexOf('.') + 1);
+
+const HOSTILE: Record<string, (row: Row) => Promise<string>> = {
+  'no base64url': async () => 'é'.repeat(300),
+  'three parts': async (row) => `${await signed(row)}.AAAA`,
+  'a header before it': async (row) => `${base64url(utf8(HEADER))}.${await signed(row)}`,
+  'no content': async (row) => `.${(await parts(row)).signature}`,
+  'no dot': async (row) => (await signed(row)).replace('.', '*'),
+  'a longer signature': async (row) => `${await signed(row)}A`,
   'a padded signature': async (row) => `${await signed(row)}=`,
-  'another last bit': async (row) => {
-    const key = await signed(row);
-    const last = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'.indexOf(
-      key.at(-1) ?? '',
-    );
-    return (
-      key.slice(0, -1) +
-      'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'[last + 1]
-    );
+  'another last bit of the signature': async (row) => withAnotherLastBit(await signed(row)),
+  'another last bit of the content': async (row) => {
+    // One byte more than a multiple of three, so that the last character has four stray bits.
+    const author = 'x'.repeat(4 + 2 * (ACCOUNT.length % 3));
+    const [content = '', signature] = (await withTexts(row, ACCOUNT, author)).split('.');
+    return `${withAnotherLastBit(content)}.${signature}`;
   },
-  'white space around it': async (row) => ` ${await signed(row)}`,
-  'the claims of one and the signature of another': async (row) => {
-    const [header, , signature] = await parts(row);
-    const other = await storeEvaluation();
-    return `${header}.${(await parts(other))[1]}.${signature}`;
-  },
-  'the signature of another secret': (row) => signed(row, {}, {}, SECRET),
+  'white space before it': async (row) => ` ${await signed(row)}`,
+  'white space after it': async (row) => `${await signed(row)}\n`,
+  'the content of one and the signature of another': async (row) =>
+    `${(await parts(await storeEvaluation())).content}.${(await parts(row)).signature}`,
+  'the signature of another secret': (row) => signed(row, {}, { secret: SECRET }),
   'the signature of a secret that begins with this one': (row) =>
-    signed(row, {}, {}, `${LINK_SECRET}0`),
-  'alg none': async (row) => `${unsigned({ ...HEADER, alg: 'none' }, payload(row))}.`,
-  'alg none, signed': async (row) => signed(row, {}, { alg: 'none' }),
-  HS512: async (row) =>
-    (await hmac(LINK_SECRET, 'HS512')).sign(payload(row), HEADER.typ ? { typ: HEADER.typ } : {}),
-  'HS256 over what says HS512': (row) => signed(row, {}, { alg: 'HS512' }),
-  'a key pair of its own': async (row) => {
-    const { sign, jwk } = await keyPair('ES256', 'k');
-    return sign(payload(row), { typ: HEADER.typ, jwk });
-  },
-  'an extension that must be understood': (row) => signed(row, {}, { crit: ['x'], x: 1 }),
-  'no typ': (row) => signed(row, {}, { typ: undefined }),
-  'the typ of a token': (row) => signed(row, {}, { typ: 'JWT' }),
-  'the typ of an access token': (row) => signed(row, {}, { typ: 'at+jwt' }),
-  'a typ that begins like it': (row) => signed(row, {}, { typ: 'link+jwt+x' }),
+    signed(row, {}, { secret: `${LINK_SECRET}0` }),
+  HS512: (row) => signed(row, {}, { alg: 'HS512' }),
+  'HS256 under a header that says HS512': (row) => signed(row, {}, { header: { alg: 'HS512' } }),
+  'a header that says none': (row) => signed(row, {}, { header: { alg: 'none' } }),
+  'a header without typ': (row) => signed(row, {}, { header: { typ: undefined } }),
+  'a header with the typ of a token': (row) => signed(row, {}, { header: { typ: 'JWT' } }),
+  'a header with the typ of an access token': (row) =>
+    signed(row, {}, { header: { typ: 'at+jwt' } }),
+  'a header with a typ that begins like it': (row) =>
+    signed(row, {}, { header: { typ: 'link+jwt' } }),
+  'a header with more in it': (row) => signed(row, {}, { header: { kid: 'k' } }),
   'an access token': () => mintToken(),
-  'an access token for this evaluation': (row) =>
-    mintToken({ run_id: row.run_id, evaluation_id: row.id }),
-  'an access token by the secret of links': async (row) =>
-    (await hmac(LINK_SECRET)).sign({ ...claims(), run_id: row.run_id, evaluation_id: row.id }),
-  expired: (row) => signed(row, { exp: Math.floor(Date.now() / 1000) - 1 }),
-  'expired this second': (row) => signed(row, { exp: Math.floor(Date.now() / 1000) }),
-  'no exp': (row) => signed(row, { exp: undefined }),
-  'exp as text': (row) => signed(row, { exp: `${inAnHour()}` }),
-  'an exp that is no date': (row) => signed(row, { exp: 8_640_000_000_001 }),
-  'not valid yet': (row) => signed(row, { nbf: inAnHour() }),
-  'no jti': (row) => signed(row, { jti: undefined }),
-  'no account': (row) => signed(row, { account_id: undefined }),
-  'no author': (row) => signed(row, { sub: undefined }),
-  'no run': (row) => signed(row, { run_id: undefined }),
-  'no evaluation': (row) => signed(row, { evaluation_id: undefined }),
-  'no pointer': (row) => signed(row, { pointer: undefined }),
-  'values that are no numbers': (row) => signed(row, { values: { yes: '1' } }),
-  'another account': (row) => signed(row, { account_id: 'acc_neighbour' }),
-  'another run': (row) => signed(row, { run_id: crypto.randomUUID() }),
-  'another evaluation': (row) => signed(row, { evaluation_id: crypto.randomUUID() }),
-  'claims that are no object': async () => (await hmac(LINK_SECRET)).sign('[]', HEADER),
-  'claims that are no JSON': async () => (await hmac(LINK_SECRET)).sign('{', HEADER),
-  'a key of 100,000 characters': async (row) => signed(row, { x: 'x'.repeat(75_000) }, {}, SECRET),
+  'an access token without its header': async (row) =>
+    withoutHeader(await mintToken({ run_id: row.run_id, evaluation_id: row.id })),
+  'an access token by the secret of links, without its header': async (row) =>
+    withoutHeader(
+      await (await hmac(LINK_SECRET)).sign({ ...claims(), run_id: row.run_id }, { typ: 'JWT' }),
+    ),
+  'an access token of an issuer that has the secret and the typ of links': async () =>
+    signedBytes(JSON.stringify(claims())),
+  expired: (row) => signed(row, { id: idOf(Date.now() - 1000) }),
+  'expired this millisecond': (row) => signed(row, { id: idOf(Date.now()) }),
+  'expired before there were times': (row) => signed(row, { id: idOf(0) }),
+  'an account that has no such evaluation': (row) => withTexts(row, 'acc_neighbour', 'user-123'),
+  'another evaluation': (row) => signed(row, { evaluation: hexOf(crypto.randomUUID()) }),
+  'the evaluation and the link exchanged': (row) =>
+    signed(row, { id: hexOf(row.id), evaluation: idOf(inAnHour()) }),
+  'no author': (row) => withTexts(row, ACCOUNT),
+  'neither account nor author': (row) => withTexts(row),
+  'one text too many': (row) => withTexts(row, ACCOUNT, 'user-123', '{}', ''),
+  'options that are no JSON': (row) => withOptions(row, '{'),
+  'options that are no object': (row) => withOptions(row, '[]'),
+  'options of null': (row) => withOptions(row, 'null'),
+  'an option that this Worker does not have': (row) => withOptions(row, '{"only":1}'),
+  'a pointer that is no text': (row) => withOptions(row, '{"pointer":1}'),
+  'values that are no numbers': (row) => withOptions(row, '{"values":{"yes":"1"}}'),
+  'one id alone': (row) => signedBytes(payload(row).subarray(0, 16)),
+  'a part of an id': (row) => signedBytes(payload(row).subarray(0, 5)),
+  'a key of 100,000 characters': (row) =>
+    signed(row, { texts: ['x'.repeat(75_000)] }, { secret: SECRET }),
 };
 
 /** What the log says is a word of jose's or of ours, in which a stranger has no say. */
-const LOGGED = expect.stringMatching(/^(?:ERR_[A-Z_]+|malformed|claims|gone)$/);
+const LOGGED = expect.stringMatching(/^(?:ERR_[A-Z_]+|malformed|expired|payload|gone)$/);
 
-const urlOf = (key: string | undefined) =>
-  `https://api.test/v1/link${key === undefined ? '' : `?key=${encodeURIComponent(key)}`}`;
+const urlOf = (key: string) => `https://api.test/v1/link?key=${encodeURIComponent(key)}`;
 
 describe('a hostile key', () => {
   it.each(Object.entries(HOSTILE))(
@@ -142,7 +167,7 @@ describe('a hostile key', () => {
       expect(await stateOf(row)).toEqual(before);
       for (const line of logged.mock.calls.flat().map(String)) {
         expect(JSON.parse(line)).toMatchObject({ status: 404, refusal: 'not_found', code: LOGGED });
-        for (const part of (await keyFor(row))?.split('.') ?? [])
+        for (const part of (await keyFor(row)).split('.'))
           expect(part.length > 8 && line.includes(part)).toBe(false);
       }
     },
@@ -166,13 +191,54 @@ describe('a hostile key', () => {
     const row = await storeEvaluation();
 
     expect((await worker(post(urlOf(await signed(row)), { value: 9 }))).status).toBe(200);
-    expect(
-      (
-        await worker(
-          post(urlOf(await signed(row, {}, { typ: 'application/link+jwt' })), { value: 9 }),
-        )
-      ).status,
-    ).toBe(200);
+    const options = '{"values":{"yes":8},"pointer":"/a"}';
+    const sent = post(urlOf(await withOptions(row, options)), { a: 'yes' });
+    expect((await worker(sent)).status).toBe(200);
+    expect(await readEvaluation(row.id)).toMatchObject({ value: 8 });
+  });
+});
+
+describe('a key whose end was cut off', () => {
+  it('gets the same refusal wherever it was cut, which says so, and stores nothing', async () => {
+    const row = await storeEvaluation();
+    const key = await signed(row);
+    const logged = vi.spyOn(console, 'log');
+
+    for (let length = 0; length < key.length; length += 1)
+      await expectRefusedUpdate(
+        row,
+        post(urlOf(key.slice(0, length)), { value: 9 }),
+        LINK_INCOMPLETE,
+      );
+    await expectRefusedUpdate(row, post('https://api.test/v1/link', { value: 9 }), LINK_INCOMPLETE);
+
+    const lines = logged.mock.calls.flat().map((line) => JSON.parse(String(line)));
+    expect(lines).toHaveLength(key.length + 1);
+    for (const line of lines) {
+      expect(line).toMatchObject({ status: 400, refusal: 'malformed', code: 'incomplete' });
+      expect(line).not.toHaveProperty('d1_calls');
+    }
+  });
+
+  it('gets the same refusal whether it is a key of ours, a forged one or no key at all', async () => {
+    const row = await storeEvaluation();
+    const [ours, forged] = [await signed(row), await signed(row, {}, { secret: SECRET })];
+
+    for (const key of [ours.slice(0, -1), forged.slice(0, -1), 'x', 'e30.e30', '', '.'])
+      await expectRefusal(await worker(post(urlOf(key), { value: 9 })), LINK_INCOMPLETE);
+  });
+
+  it('gets a page that says so, whether the person opens it or answers', async () => {
+    const row = await storeEvaluation();
+    const url = urlOf((await signed(row)).slice(0, 100));
+
+    for (const sent of [open(url), answer(url, row.created_at, '9')]) {
+      const response = await worker(sent);
+      expect(response.status).toBe(400);
+      expect(response.headers.get('content-type')).toBe('text/html; charset=utf-8');
+      expect(await response.text()).toContain(LINK_INCOMPLETE.error);
+    }
+    expect(await readEvaluation(row.id)).toEqual(row);
   });
 });
 
@@ -180,20 +246,22 @@ describe('a key of a link', () => {
   it('is no token: every operation refuses it as one', async () => {
     const row = await storeEvaluation();
     const key = keyOf((await linkTo(row)).url);
-    const sent = await request(pathOf(row), {
-      body: '{"value":9}',
-      headers: { authorization: `Bearer ${key}` },
-    });
-
-    await expectRefusedUpdate(row, sent, invalidToken('The token is a JWT of another kind (typ).'));
+    for (const [token, error] of [
+      [key, 'The bearer token is not a well-formed JWT.'],
+      [`${base64url(utf8(HEADER))}.${key}`, 'The token is a JWT of another kind (typ).'],
+    ] as const) {
+      const headers = { authorization: `Bearer ${token}` };
+      const sent = await request(pathOf(row), { body: '{"value":9}', headers });
+      await expectRefusedUpdate(row, sent, invalidToken(error));
+    }
   });
 
   it('is no token where the secret of tokens signed it either', async () => {
     const row = await storeEvaluation();
-    const key = await signed(row, claims({ run_id: row.run_id }), {}, SECRET);
+    const token = await (await hmac(SECRET)).sign(claims({ run_id: row.run_id }), HEADER);
     const sent = await request(pathOf(row), {
       body: '{"value":9}',
-      headers: { authorization: `Bearer ${key}` },
+      headers: { authorization: `Bearer ${token}` },
     });
 
     await expectRefusedUpdate(row, sent, invalidToken('The token is a JWT of another kind (typ).'));
@@ -245,7 +313,7 @@ describe('a key of a link', () => {
   it('is refused without a call to D1, unless it verifies', async () => {
     const row = await storeEvaluation();
     const logged = vi.spyOn(console, 'log');
-    await worker(post(urlOf(await signed(row, {}, {}, SECRET)), { value: 9 }));
+    await worker(post(urlOf(await signed(row, {}, { secret: SECRET })), { value: 9 }));
     await worker(post(await signedLink(row, { evaluation_id: crypto.randomUUID() }), { value: 9 }));
 
     const [forged, foreign] = logged.mock.calls.flat().map((line) => JSON.parse(String(line)));
@@ -261,7 +329,7 @@ describe('a key of a link', () => {
     await expectRefusedUpdate(
       row,
       post('https://api.test/v1/link', { value: 9, key }, headers),
-      LINK_NOT_FOUND,
+      LINK_INCOMPLETE,
     );
   });
 
@@ -289,23 +357,64 @@ describe('a key of a link', () => {
     );
   });
 
-  it('has the claims that a reader of it may see, and no others', async () => {
+  it('is the ids as bytes, the account, the author and what is no default, and nothing else', async () => {
     const row = await storeEvaluation();
+    const plain = await linkTo(row);
     const link = await linkTo(row, { name: 'anna', pointer: '/a', values: { yes: 1 } });
-    const [header = '', body = ''] = keyOf(link.url).split('.');
-    const decoded = (part: string) =>
-      JSON.parse(atob(part.replaceAll('-', '+').replaceAll('_', '/')));
+    const contentOf = async (texts: string[], { id }: { id: string }) =>
+      base64url(payload(row, { id: hexOf(id), texts }));
 
-    expect(decoded(header)).toEqual(HEADER);
-    expect(decoded(body)).toEqual({
-      jti: link.id,
-      exp: Date.parse(link.expires_at) / 1000,
-      account_id: row.account_id,
-      sub: 'user-123/anna',
-      run_id: row.run_id,
-      evaluation_id: row.id,
-      pointer: '/a',
-      values: { yes: 1 },
-    });
+    expect(keyOf(plain.url).split('.')).toEqual([
+      await contentOf([row.account_id, 'user-123'], plain),
+      expect.stringMatching(/^[\w-]{43}$/),
+    ]);
+    const options = '{"pointer":"/a","values":{"yes":1}}';
+    expect(keyOf(link.url).split('.')[0]).toBe(
+      await contentOf([row.account_id, 'user-123/anna', options], link),
+    );
+    expect(link.id.slice(0, 13).replace('-', '')).toBe(
+      Date.parse(link.expires_at).toString(16).padStart(12, '0'),
+    );
+  });
+
+  it.each(['', '/value', '/', '/value/0', '/{}'])(
+    'keeps the pointer %j as it is, whether or not it is the default',
+    async (pointer) => {
+      const row = await storeEvaluation();
+      const { url } = await linkTo(row, { pointer });
+
+      const { error } = await (await worker(post(url, []))).json<{ error: string }>();
+
+      expect(error).toMatch(pointer === '' ? /^The body is / : `What ${pointer} finds in the body`);
+    },
+  );
+
+  it('keeps an account and an author of any characters as they are', async () => {
+    const texts = [
+      'a',
+      'é',
+      '💥',
+      '"',
+      '\\',
+      '\n',
+      '\0',
+      ' ',
+      '\ufffd',
+      '\ufeff',
+      '\u00ff',
+      '{}',
+      '["',
+      ',',
+    ];
+    for (const text of texts) {
+      const account = `${text}acc${text}`;
+      const sub = `${text}${crypto.randomUUID()}${text}`;
+      const row = await storeEvaluation({ account_id: account });
+      const token = await mintToken({ account_id: account, sub });
+      const { url } = await linkTo(row, {}, token);
+
+      expect((await worker(post(url, { value: 9 }))).status).toBe(200);
+      expect(await readEvaluation(row.id)).toMatchObject({ value: 9, updated_by: sub });
+    }
   });
 });

@@ -3,10 +3,10 @@
  * what is refused.
  */
 import { describe, expect, it, vi } from 'vitest';
-import { LINK_NOT_FOUND, unprocessable } from './support/answers.ts';
+import { LINK_NOT_FOUND, NOT_FOUND, unprocessable } from './support/answers.ts';
 import { stillClock } from './support/clock.ts';
 import { flakyD1 } from './support/d1.ts';
-import { keyOf, linkTo, post, visit } from './support/links.ts';
+import { keyOf, linkTo, open, post, visit } from './support/links.ts';
 import { SMALL_RATE_LIMITER, sendUntilLimited } from './support/rate-limit.ts';
 import { REQUESTS } from './support/senders.ts';
 import {
@@ -16,6 +16,7 @@ import {
   pathOf,
   present,
   putValue,
+  type Row,
   readEvaluation,
   readHistory,
   request,
@@ -375,6 +376,36 @@ describe('an update by a link', () => {
     await DB.prepare('DELETE FROM run_evaluation WHERE id = ?').bind(row.id).run();
 
     await expectRefusedUpdate(row, post(url, { value: 9 }), LINK_NOT_FOUND);
+  });
+
+  it.each([
+    ['its run', (row: Row) => row.run_id],
+    ['another run', () => crypto.randomUUID()],
+  ])(
+    'works again when its evaluation is created again under its id, in %s, and the page shows that run',
+    async (_, runOf) => {
+      const row = await storeEvaluation();
+      const { url } = await linkTo(row);
+      await DB.prepare('DELETE FROM run_evaluation WHERE id = ?').bind(row.id).run();
+      const created = await storeEvaluation({ ...row, run_id: runOf(row), value: 4 });
+
+      const response = await worker(post(url, { value: 9 }));
+
+      expect(response.status).toBe(200);
+      expect(await response.json()).toMatchObject({ run_id: created.run_id, value: 9 });
+      expect(await (await worker(open(url))).text()).toContain(`Run ${created.run_id}<`);
+    },
+  );
+
+  it('is the only update that needs no run: with a token and another run there is no such evaluation', async () => {
+    const row = await storeEvaluation();
+    const path = pathOf({ ...row, run_id: crypto.randomUUID() });
+    for (const method of ['PUT', 'POST'])
+      await expectRefusedUpdate(
+        row,
+        await request(path, { method, body: '{"value":9}' }),
+        NOT_FOUND,
+      );
   });
 
   it('counts the requests of a link apart from other links and the tokens of its maker', async () => {

@@ -10,6 +10,7 @@
 import fc from 'fast-check';
 import { expect, inject, it } from 'vitest';
 import type { ReplacedRow } from '../src/evaluation/read.ts';
+import { newLinkId } from '../src/link/key.ts';
 import { stillClock } from './support/clock.ts';
 import { interceptD1 } from './support/d1.ts';
 import { answer, post, signedLink } from './support/links.ts';
@@ -211,8 +212,12 @@ class World {
 /** Never, so that no revocation is forgotten whenever this runs. */
 const LINKS_EXPIRE = '2999-01-01T00:00:00.000Z';
 const CALLERS = ['a', 'b', 'c'] as const;
+/** Each begins with the time of expiry. */
 const LINK_IDS: Readonly<Record<string, string>> = Object.fromEntries(
-  CALLERS.map((caller) => [caller, `00000000-0000-8000-8000-00000000000${caller}`]),
+  CALLERS.map((caller) => [
+    caller,
+    `${newLinkId(LINKS_EXPIRE).slice(0, 13)}-8000-8000-00000000000${caller}`,
+  ]),
 );
 
 async function newWorld(): Promise<World> {

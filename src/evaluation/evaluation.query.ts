@@ -10,14 +10,22 @@ export const SCOPE = { account: param<AccountId>(), id: param<string>(), run_id:
 export const isInScope = (p: In<typeof SCOPE>) =>
   all(same(e.account_id, p.account), same(e.id, p.id), same(e.run_id, p.run_id));
 
-/** A link to the evaluation, and when it expires; nulls if the request comes through none. */
-export const LINK = { link_id: param<string | null>(), link_expires_at: param<string | null>() };
+/**
+ * The evaluation, the link through which the request comes, and when that link expires; nulls if the
+ * request comes through none.
+ */
+export const LINKED = {
+  account: SCOPE.account,
+  id: SCOPE.id,
+  link_id: param<string | null>(),
+  link_expires_at: param<string | null>(),
+};
 
 /**
  * Returns SQL that is also true if there is no link, because no revocation equals NULL. Looks the
  * revocation up by its primary key, so that it reads one row or none.
  */
-export function isNotRevoked(p: Omit<In<typeof SCOPE & typeof LINK>, 'run_id'>): SQL<Truth> {
+export function isNotRevoked(p: In<typeof LINKED>): SQL<Truth> {
   const isOfLink = all(
     same(k.account_id, p.account),
     same(k.expires_at, p.link_expires_at),

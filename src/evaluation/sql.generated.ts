@@ -203,7 +203,7 @@ export const explainUpdateEvaluation: StatementOf<typeof updateQueries.explainUp
 	FROM
 		(SELECT 1 WHERE changes() = 0 OR :alone)
 		LEFT JOIN run_evaluation e ON (
-			(e.account_id = :account AND e.id = :id AND e.run_id = :run_id)
+			(e.account_id = :account AND e.id = :id AND (e.run_id = :run_id OR :link_id IS NOT NULL))
 			AND NOT EXISTS (
 				SELECT 1
 				FROM revoked_link k
@@ -252,7 +252,7 @@ export const updateEvaluation: StatementOf<typeof updateQueries.updateEvaluation
 		write_id = :write_id
 	WHERE (
 		(
-			(e.account_id = :account AND e.id = :id AND e.run_id = :run_id)
+			(e.account_id = :account AND e.id = :id AND (e.run_id = :run_id OR :link_id IS NOT NULL))
 			AND NOT EXISTS (
 				SELECT 1
 				FROM revoked_link k

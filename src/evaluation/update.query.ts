@@ -32,22 +32,21 @@ import {
 } from '../db/write.query.ts';
 import { allowsUpdate, isLabelOf, ruleColumns } from '../label/rule.query.ts';
 import {
-  isInScope,
   isNotDeletedSince,
   isNotRevoked,
-  LINK,
+  LINKED,
   NOW,
   resourceColumns,
-  SCOPE,
 } from './evaluation.query.ts';
 import { IMMUTABLE } from './input.ts';
 
 const { write_id, is_repeatable } = UPDATE;
 /** The parameters of both statements. */
 const WRITE = {
-  ...SCOPE,
-  ...LINK,
+  ...LINKED,
   ...NOW,
+  /** Null if the request comes through a link. */
+  run_id: param<string | null>(),
   write_id,
   is_repeatable,
   /** The time after which the history is searched for this write. */
@@ -55,11 +54,19 @@ const WRITE = {
 };
 type P = In<typeof WRITE>;
 
+/** The evaluation with that id. Only a request through a link may leave out its run. */
+const isTarget = (p: P) =>
+  all(
+    same(e.account_id, p.account),
+    same(e.id, p.id),
+    sql`(${same(e.run_id, p.run_id)} OR ${p.link_id} IS NOT NULL)`,
+  );
+
 /**
  * The evaluation of the path that the request may write: through a link only if the link is not
  * revoked, and not if it was created after a deletion that the request does not know of.
  */
-const isWritable = (p: P) => all(isInScope(p), isNotRevoked(p), isNotDeletedSince(p));
+const isWritable = (p: P) => all(isTarget(p), isNotRevoked(p), isNotDeletedSince(p));
 
 const isOwnWrite = (p: P) => same(e.write_id, p.write_id);
 

@@ -12,13 +12,18 @@ import * as sql from './sql.generated.ts';
 
 type UpdateParams = typeof sql.updateEvaluation extends Statement<infer P, unknown> ? P : never;
 
-/** The link through which a request comes, and which may have been revoked. */
-export type LinkId = { readonly id: string; readonly expires_at: string };
+/** The evaluation of a link, which names no run, and the link, which may have been revoked. */
+export type LinkedPath = {
+  readonly run_id: null;
+  readonly id: string;
+  readonly link_id: string;
+  readonly link_expires_at: string;
+};
 
-type Options<Read> = {
-  readonly link?: LinkId;
-  /** A further read in the same transaction. Its rows are added even if the write is refused. */
-  readonly read?: { readonly statement: Statement<UpdateParams, Read>; readonly rows: Read[] };
+/** A further read in the same transaction. Its rows are added even if the write is refused. */
+type FurtherRead<Row> = {
+  readonly statement: Statement<UpdateParams, Row>;
+  readonly rows: Row[];
 };
 
 /**
@@ -27,15 +32,15 @@ type Options<Read> = {
  * @throws {Failure} `not_found` (also if the link is revoked), `precondition_failed`,
  * `unprocessable` or `database_unavailable`.
  */
-export async function updateEvaluation<Read = never>(
+export async function updateEvaluation<Row = never>(
   context: OperationContext,
-  path: EvaluationPath,
+  path: EvaluationPath | LinkedPath,
   update: EvaluationUpdate,
   write: Write,
-  { link, read }: Options<Read> = {},
+  read?: FurtherRead<Row>,
 ): Promise<EvaluationRow> {
   if (!allows(context.principal, path)) throw notFound();
-  const scope = { ...path, link_id: link?.id ?? null, link_expires_at: link?.expires_at ?? null };
+  const scope = { link_id: null, link_expires_at: null, ...path };
   const paramsOf = updateParams(context, write, update.immutable);
   const written = await context.connection.write(
     sql.updateEvaluation,

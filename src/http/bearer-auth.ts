@@ -18,10 +18,8 @@ const SCHEME = 'bearer';
  * texts would be the same token.
  */
 const BASE64URL_PART = '(?=[\\w-])(?:[\\w-]{4})*(?:[\\w-][AQgw]|[\\w-]{2}[AEIMQUYcgkosw048])?';
+/** Matches the form of a compact JWS (RFC 7515 §7.1). */
 const COMPACT_JWS = new RegExp(`^${BASE64URL_PART}\\.${BASE64URL_PART}\\.${BASE64URL_PART}$`);
-
-/** Returns true if the text has the form of a compact JWS (RFC 7515 §7.1). Verifies nothing. */
-export const isCompactJws = (text: string) => COMPACT_JWS.test(text);
 
 /**
  * Makes the middleware of one operation, which sets the principal and counts the request.
@@ -84,7 +82,7 @@ function readBearerToken(header = ''): string {
 function checkToken(token: string | undefined, header: string): string {
   if (token === undefined) throw new Failure('no_credentials', `Send the header ${header}.`);
   if (token.length > TOKEN_MAX_CHARS) throw tokenIsTooLong();
-  if (!isCompactJws(token)) throw new Failure('invalid_token', NOT_A_JWT);
+  if (!COMPACT_JWS.test(token)) throw new Failure('invalid_token', NOT_A_JWT);
   return token;
 }
 

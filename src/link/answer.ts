@@ -28,7 +28,7 @@ export async function updateEvaluationByLink(
   const ownKey = key === undefined ? undefined : `${link.id} ${key}`;
   const write = await nameWrite(context, { versions, key: ownKey });
   const update = { value, immutable: {} };
-  return updateEvaluation(context, pathOf(link), update, write, { link }).catch(failAsLink);
+  return updateEvaluation(context, pathOf(link), update, write).catch(failAsLink);
 }
 
 /**
@@ -39,8 +39,8 @@ export async function readLinkPage(
   { principal, connection }: OperationContext,
   link: Link,
 ): Promise<PageRow> {
-  const scope = { account: principal.account, link_id: link.id, link_expires_at: link.expires_at };
-  const [row] = await connection.read(sql.readLinkPage, { ...pathOf(link), ...scope });
+  const { account } = principal;
+  const [row] = await connection.read(sql.readLinkPage, { ...pathOf(link), account });
   if (!row) throw linkNotFound('gone');
   return row;
 }
@@ -68,10 +68,10 @@ export async function answerOnPage(
   const key = `page ${version} ${value}`;
   const write = await nameWrite(context, { versions: [version], key });
   const rows: PageRow[] = [];
-  const options = { link, read: { statement: sql.readLinkPage, rows } };
+  const read = { statement: sql.readLinkPage, rows };
   const update = { value, immutable: {} };
   try {
-    const stored = await updateEvaluation(context, pathOf(link), update, write, options);
+    const stored = await updateEvaluation(context, pathOf(link), update, write, read);
     const [row] = rows;
     if (!row) throw linkNotFound('gone');
     return { row, stored: stored.value };

@@ -5,7 +5,7 @@ import { notFound, unprocessable } from '../failure.ts';
 import { refuseServerFields } from '../fields.ts';
 import { LINK_URL_MAX_CHARS } from '../limits.ts';
 import type { LinkCreate } from './input.ts';
-import { type EvaluationLink, expiryAfter, type Link, type LinkKeys, newLinkId } from './key.ts';
+import { type EvaluationLink, expiryAfter, type LinkKeys, newLinkId } from './key.ts';
 
 /**
  * Creates a link whose author is the token's subject, or `<subject>/<name>`. A token that is
@@ -27,22 +27,15 @@ export async function createEvaluationLink(
   if (evaluation !== undefined) throw notFound();
   const author = name === undefined ? subject : `${subject}/${name}`;
   const expires_at = expiryAfter(context.now, expires_in);
-  const shown = { author, run_id: path.run_id, evaluation_id: path.id };
+  const shown = { run_id: path.run_id, evaluation_id: path.id, author };
   refuseServerFields(sent, shown);
-  const link: Link = { ...shown, id: newLinkId(expires_at), account, expires_at, pointer, values };
+  const id = newLinkId(expires_at);
+  const options = { pointer, values };
+  const link = { id, account, author, expires_at, evaluation_id: path.id, ...options };
   const url = urlOf(await sign(link));
   if (url.length > LINK_URL_MAX_CHARS) throw urlIsTooLong(url);
   await getEvaluation(context, path);
-  return {
-    id: link.id,
-    url,
-    expires_at,
-    run_id: path.run_id,
-    evaluation_id: path.id,
-    author,
-    pointer,
-    values,
-  };
+  return { id, url, expires_at, ...shown, ...options };
 }
 
 const urlIsTooLong = ({ length }: string) =>

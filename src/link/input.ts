@@ -21,7 +21,7 @@ import {
   VALUES_MAX_COUNT,
 } from '../limits.ts';
 import { parsePointer } from '../pointer.ts';
-import type { Values } from './key.ts';
+import { LINK_DEFAULTS, type Values } from './key.ts';
 
 export const EXPIRES_IN = `expires_in must be a whole number of seconds from ${LINK_MIN_SECONDS} to ${LINK_MAX_SECONDS}.`;
 export const NAME = `name must be 1 to ${LINK_NAME_MAX_CHARS} letters, digits, or any of . _ @ + -`;
@@ -70,14 +70,14 @@ export const LinkCreateBody = v.object(
         text('pointer', POINTER_MAX_CHARS),
         v.check((sent) => parsePointer(sent) !== undefined, POINTER),
       ),
-      '/value',
+      LINK_DEFAULTS.pointer,
     ),
     values: v.nullish(
       v.pipe(
         v.record(unicodeKey, finiteNumber('each of values'), VALUES),
         v.maxEntries(VALUES_MAX_COUNT, VALUES),
       ),
-      {},
+      LINK_DEFAULTS.values,
     ),
     ...SERVER_FIELDS,
   },

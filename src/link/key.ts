@@ -1,13 +1,13 @@
 /**
- * A link, and its key: a JWT that this Worker signs with LINK_SECRET, and nobody else. Nothing of a
- * link is stored, because its key contains it. The `typ` of the key keeps it from being taken for
- * an access token, and an access token from being taken for it (RFC 8725 §3.11). `exp` is exact,
- * because both clocks are ours.
+ * A link, and its key: a text that this Worker signs with LINK_SECRET, and nobody else. Nothing of a
+ * link is stored, because its key contains it. Many senders store URLs of at most 255 characters, so
+ * the key is packed. It is a JWS without its protected header: the header is the same for every key,
+ * and verification adds it again. Its `typ` keeps a key from being taken for an access token, and an
+ * access token from being taken for a key (RFC 8725 §3.11).
  */
-import { errors, jwtVerify, SignJWT } from 'jose';
+import { base64url, errors, FlattenedSign, flattenedVerify } from 'jose';
 import * as v from 'valibot';
-import type { EvaluationPath } from '../evaluation/read.ts';
-import type { LinkId } from '../evaluation/update.ts';
+import type { LinkedPath } from '../evaluation/update.ts';
 import { Failure } from '../failure.ts';
 import { LINK_MAX_SECONDS } from '../limits.ts';
 import type { AccountId, Principal } from '../principal.ts';
@@ -16,32 +16,58 @@ import type { AccountId, Principal } from '../principal.ts';
 export type Values = { readonly [text: string]: number };
 
 /**
- * Lets anybody who has it give one evaluation a value, in one author's name, until it expires.
- * `expires_at` is ISO 8601 in UTC, in whole seconds.
+ * The fields of a link that its creator may leave out, with their defaults. A key leaves defaults
+ * out. A key with any other field does not work: a Worker of another version that ignored the field
+ * could store a value that the field forbids.
  */
-export type Link = LinkId & {
+const Options = v.strictObject({
+  /** Where the value is in a sender's body (RFC 6901). */
+  pointer: v.optional(v.string(), '/value'),
+  values: v.optional(v.record(v.string(), v.number()), {}),
+});
+type Options = Readonly<v.InferOutput<typeof Options>>;
+
+export const LINK_DEFAULTS: Options = v.parse(Options, {});
+
+/**
+ * Lets anybody who has it give one evaluation a value, in one author's name, until it expires.
+ * `id` begins with the time of expiry, and `expires_at` is that time: ISO 8601 in UTC, in whole
+ * seconds. The link has no run, because an evaluation's id is unique in its account.
+ */
+export type Link = Options & {
+  readonly id: string;
+  readonly expires_at: string;
   readonly account: AccountId;
   /** The author of the values: the `sub` of the link's creator, or `<sub>/<name>`. */
   readonly author: string;
-  readonly run_id: string;
   readonly evaluation_id: string;
-  /** Where the value is in a sender's body (RFC 6901). */
-  readonly pointer: string;
-  readonly values: Values;
 };
 
 /** The link as its creator receives it. */
-export type EvaluationLink = Omit<Link, 'account'> & { readonly url: string };
+export type EvaluationLink = Omit<Link, 'account'> & {
+  readonly url: string;
+  readonly run_id: string;
+};
 
 /** The path of a link, without its key. */
 export const LINK_PATH = '/v1/link';
 
 const ALGORITHM = 'HS256';
-const TYPE = 'link+jwt';
+/** The protected header of every key. Another format of the payload needs another `typ`. */
+const HEADER = { alg: ALGORITHM, typ: 'link' };
+const ENCODED_HEADER = base64url.encode(JSON.stringify(HEADER));
+
+/**
+ * Matches a key: a payload and a signature of 32 bytes, in base64url without stray bits in the last
+ * character (RFC 4648 §3.5). jose's decoder accepts them, and two texts would be the same key.
+ */
+const KEY = /^([\w-]+)\.([\w-]{42}[AEIMQUYcgkosw048])$/;
+/** Matches the beginning of a key: nothing, a part of the payload, or a part of the signature. */
+const INCOMPLETE_KEY = /^[\w-]*(?:\.[\w-]{0,42})?$/;
 
 export type LinkKeys = {
   readonly sign: (link: Link) => Promise<string>;
-  /** @throws {Failure} `not_found`. */
+  /** @throws {Failure} `malformed` if the key is incomplete, or `not_found`. */
   readonly verify: (key: string, now: Date) => Promise<Link>;
 };
 
@@ -54,55 +80,89 @@ export async function createLinkKeys(secret: BufferSource | undefined): Promise<
   const hmac = { name: 'HMAC', hash: 'SHA-256' };
   const cryptoKey = await crypto.subtle.importKey('raw', secret, hmac, false, ['sign', 'verify']);
   return {
-    sign: ({ id, account, author, expires_at, ...claims }) =>
-      new SignJWT({ ...claims, account_id: account })
-        .setProtectedHeader({ alg: ALGORITHM, typ: TYPE })
-        .setSubject(author)
-        .setJti(id)
-        .setExpirationTime(new Date(expires_at))
-        .sign(cryptoKey),
-    verify: async (key, currentDate) => {
-      const expected = { algorithms: [ALGORITHM], typ: TYPE, requiredClaims: ['exp'], currentDate };
-      try {
-        return linkOfClaims((await jwtVerify(key, cryptoKey, expected)).payload);
-      } catch (thrown) {
-        if (thrown instanceof errors.JOSEError) throw linkNotFound(thrown.code);
-        throw thrown;
-      }
+    sign: async (link) => {
+      const jws = new FlattenedSign(pack(link)).setProtectedHeader(HEADER);
+      const { payload, signature } = await jws.sign(cryptoKey);
+      return `${payload}.${signature}`;
+    },
+    verify: async (key, now) => {
+      const [, payload, signature] = KEY.exec(key) ?? [];
+      if (payload === undefined || signature === undefined)
+        throw INCOMPLETE_KEY.test(key) ? linkIsIncomplete() : linkNotFound('malformed');
+      const jws = { protected: ENCODED_HEADER, payload, signature };
+      const verified = await flattenedVerify(jws, cryptoKey, { algorithms: [ALGORITHM] }).catch(
+        (thrown: unknown) => {
+          throw thrown instanceof errors.JOSEError ? linkNotFound(thrown.code) : thrown;
+        },
+      );
+      const link = unpack(verified.payload);
+      if (now >= new Date(link.expires_at)) throw linkNotFound('expired');
+      return link;
     },
   };
 }
 
-/** The last second that a Date can contain. */
-const EXPIRES_MAX_SECONDS = 8_640_000_000_000;
+const UUID_BYTES = 16;
+/** Stands between the texts of a payload. No text in UTF-8 contains this byte. */
+const SEPARATOR = 0xff;
 
-const LinkClaims = v.object({
-  jti: v.string(),
-  exp: v.pipe(v.number(), v.maxValue(EXPIRES_MAX_SECONDS)),
-  account_id: v.string(),
-  sub: v.string(),
-  run_id: v.string(),
-  evaluation_id: v.string(),
-  pointer: v.string(),
-  values: v.record(v.string(), v.number()),
-});
+/**
+ * Returns the payload of a key: the ids of the link and of the evaluation as bytes, the account, the
+ * author, and as JSON the options that are no defaults, if there are any.
+ */
+function pack({ id, evaluation_id, account, author, expires_at, ...options }: Link): Uint8Array {
+  const chosen = Object.entries<unknown>(options).filter(
+    ([name, value]) =>
+      JSON.stringify(value) !== JSON.stringify(LINK_DEFAULTS[name as keyof Options]),
+  );
+  const texts = [account, author];
+  if (chosen.length > 0) texts.push(JSON.stringify(Object.fromEntries(chosen)));
+  const separated = texts.flatMap((text) => [SEPARATOR, ...new TextEncoder().encode(text)]);
+  return new Uint8Array([...bytesOf(id), ...bytesOf(evaluation_id), ...separated.slice(1)]);
+}
 
-/** @throws {Failure} `not_found` if a program that has the secret signed something else. */
-function linkOfClaims(payload: unknown): Link {
-  const { success, output } = v.safeParse(LinkClaims, payload);
-  if (!success) throw linkNotFound('claims');
-  const { jti, exp, account_id, sub, ...rest } = output;
+/** The texts of a payload. */
+const Texts = v.strictTuple([
+  v.string(),
+  v.string(),
+  v.optional(v.pipe(v.string(), v.parseJson(), Options), '{}'),
+]);
+
+/** @throws {Failure} `not_found` if another version of this Worker signed another payload. */
+function unpack(payload: Uint8Array): Link {
+  const [id, evaluation_id] = [uuidAt(payload, 0), uuidAt(payload, UUID_BYTES)];
+  const { success, output } = v.safeParse(Texts, textsIn(payload.subarray(2 * UUID_BYTES)));
+  if (!success) throw linkNotFound('payload');
+  const [account, author, options] = output;
   return {
-    id: jti,
-    expires_at: new Date(exp * 1000).toISOString(),
+    id,
+    expires_at: expiryIn(id).toISOString(),
+    evaluation_id,
     // The key verifies, so the account comes from a token that verified.
-    account: account_id as AccountId,
-    author: sub,
-    ...rest,
+    account: account as AccountId,
+    author,
+    ...options,
   };
 }
 
-/** Returns a time in whole seconds, as a JWT has it. */
+/** Keeps a byte order mark: an account that begins with one is not the account without it. */
+const utf8 = new TextDecoder('utf-8', { fatal: false, ignoreBOM: true });
+
+function textsIn(bytes: Uint8Array): readonly string[] {
+  const end = bytes.indexOf(SEPARATOR);
+  const text = utf8.decode(end === -1 ? bytes : bytes.subarray(0, end));
+  return end === -1 ? [text] : [text, ...textsIn(bytes.subarray(end + 1))];
+}
+
+const bytesOf = (uuid: string) => Uint8Array.fromHex(uuid.replaceAll('-', ''));
+
+const uuidAt = (bytes: Uint8Array, index: number) =>
+  bytes
+    .subarray(index, index + UUID_BYTES)
+    .toHex()
+    .replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
+
+/** Returns a time in whole seconds. */
 export const expiryAfter = (now: string, seconds: number) =>
   new Date((Math.floor(Date.parse(now) / 1000) + seconds) * 1000).toISOString();
 
@@ -124,32 +184,49 @@ const CLOCK_SKEW_MAX_SECONDS = 3600;
 
 /** Returns when the link with that id expires; undefined if no link can have that id now. */
 export function expiryOf(id: string, now: string): string | undefined {
-  const expires = Number.parseInt(id.replace('-', '').slice(0, 12), 16);
+  const expires = expiryIn(id);
   const latest = Date.parse(now) + (LINK_MAX_SECONDS + CLOCK_SKEW_MAX_SECONDS) * 1000;
-  return expires <= latest ? new Date(expires).toISOString() : undefined;
+  return expires.getTime() <= latest ? expires.toISOString() : undefined;
 }
 
+/** Returns the time with which the id of a link begins. */
+const expiryIn = (id: string) => new Date(Number.parseInt(id.replace('-', '').slice(0, 12), 16));
+
 /** Returns the principal of a request through a link. A link is restricted to its evaluation. */
-export const principalOf = ({ id, account, author, run_id, evaluation_id }: Link): Principal => ({
+export const principalOf = ({ id, account, author, evaluation_id }: Link): Principal => ({
   account,
   subject: author,
   evaluator: undefined,
-  run: run_id,
+  run: undefined,
   evaluation: evaluation_id,
   link: id,
   keyId: undefined,
 });
 
-export const pathOf = ({ run_id, evaluation_id }: Link): EvaluationPath => ({
-  run_id,
+export const pathOf = ({ id, expires_at, evaluation_id }: Link): LinkedPath => ({
+  run_id: null,
   id: evaluation_id,
+  link_id: id,
+  link_expires_at: expires_at,
 });
+
+/**
+ * Makes the failure of a key whose end is missing. It follows from the text of the key alone, so it
+ * tells a stranger nothing.
+ */
+export const linkIsIncomplete = () =>
+  new Failure(
+    'malformed',
+    'The link is incomplete: its end was cut off, perhaps by a program that takes only shorter links. Use the whole link, or ask whoever sent it for a shorter one.',
+    {},
+    { code: 'incomplete' },
+  );
 
 /** The same sentence for every reason, so that a stranger learns nothing. The log has `code`. */
 export const linkNotFound = (code: string) =>
   new Failure(
     'not_found',
-    'The link does not work: it is incomplete, has expired or was revoked, or what it was for is gone. Ask whoever sent it for another.',
+    'The link does not work: it was altered, has expired or was revoked, or what it was for is gone. Ask whoever sent it for another.',
     {},
     { code },
   );

@@ -13,7 +13,7 @@ import {
 } from '../limits.ts';
 import * as api from '../openapi.ts';
 import { EXPIRES_IN, LinkCreateBody, NAME, POINTER, SERVER_FIELDS, VALUES } from './input.ts';
-import { type EvaluationLink, linkNotFound } from './key.ts';
+import { type EvaluationLink, linkIsIncomplete, linkNotFound } from './key.ts';
 
 export const tag = {
   name: 'links',
@@ -25,8 +25,8 @@ export const tag = {
 };
 
 const EXAMPLE: EvaluationLink = {
-  id: '01a2340a-2b00-8d3c-9b52-3f6e0d9a1c01',
-  url: 'https://evaluations.example/v1/link?key=eyJhbGciOiJIUzI1NiIsInR5cCI6Imxpbmsrand0In0.e30.AAAA',
+  id: '01a2340d-0c00-8d3c-9b52-3f6e0d9a1c01',
+  url: `https://evaluations.example/v1/link?key=AaI0DQwAjTybUj9uDZocAQ.${'A'.repeat(43)}`,
   expires_at: '2026-12-02T00:00:00.000Z',
   run_id: '018f4d3c-0001-7000-8000-000000000001',
   evaluation_id: '018f4d3d-0001-7000-8000-000000000001',
@@ -41,7 +41,7 @@ const parameters = api.named({
   LinkId: api.idParameter('link_id', 'link', EXAMPLE.id),
   LinkKey: api.queryParameter('key', "As it came in the link's `url`.", {
     required: true,
-    schema: { type: 'string', pattern: '^[\\w-]+\\.[\\w-]+\\.[\\w-]+$' },
+    schema: { type: 'string', pattern: '^[\\w-]+\\.[\\w-]{43}$' },
     example: new URL(EXAMPLE.url).searchParams.get('key'),
   }),
 });
@@ -84,7 +84,11 @@ const schemas = api.named({
   EvaluationLink: api.objectSchema<EvaluationLink>({
     id: api.uuid('By which it is revoked'),
     url: {
-      ...api.text('Where a machine posts, and what a person opens', LINK_URL_MAX_CHARS),
+      ...api.text(
+        'Where a machine posts, and what a person opens. A chosen `pointer` and `values` make it ' +
+          'longer than the 255 characters that many senders store',
+        LINK_URL_MAX_CHARS,
+      ),
       format: 'uri',
     },
     expires_at: api.time('From when on it does not work'),
@@ -143,8 +147,8 @@ const linkRefusal = (...args: Parameters<typeof api.refused>) =>
 
 const refusals = api.named({
   LinkBadRequest: linkRefusal(
-    'An id in the path, a header or the body is malformed, or a text was answered where a ' +
-      'number belongs.',
+    'The key is incomplete, because its end was cut off; or an id in the path, a header or the ' +
+      'body is malformed; or a text was answered where a number belongs.',
     {
       expires: EXPIRES_IN,
       name: NAME,
@@ -153,12 +157,13 @@ const refusals = api.named({
       json: api.SENTENCES.json,
       form: api.SENTENCES.form,
       place: api.SENTENCES.place,
+      incomplete: linkIsIncomplete().message,
     },
     api.IF_ASKED,
   ),
   LinkNotFound: linkRefusal(
-    'The key is missing, broken, expired, revoked, or no key of a link, or the evaluation is ' +
-      'gone: always the same response.',
+    'The key is expired, revoked, altered, or no key of a link, or the evaluation is gone: ' +
+      'always the same response.',
     { link: linkNotFound('').message },
   ),
   LinkPreconditionFailed: linkRefusal(
@@ -266,7 +271,7 @@ export const paths = {
         200: evaluated('The page, or the evaluation.'),
         304: api.NOT_MODIFIED,
         400: refusals.LinkBadRequest.because(
-          `${api.MALFORMED.read}; or a precondition is sent to the page.`,
+          `The key is incomplete; ${api.MALFORMED.read}; or a precondition is sent to the page.`,
         ),
         412: refusals.LinkPreconditionFailed,
         404: refusals.LinkNotFound,

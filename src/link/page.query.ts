@@ -1,20 +1,14 @@
 /** The read for the page of a link: the evaluation, its label, and the replaced values. */
 import { desc, sql } from 'drizzle-orm';
 import { all, e, h, l, query, same, select } from '../db/query.ts';
-import {
-  isInScope,
-  isNotRevoked,
-  LINK,
-  resourceColumns,
-  SCOPE,
-} from '../evaluation/evaluation.query.ts';
+import { isNotRevoked, LINKED, resourceColumns } from '../evaluation/evaluation.query.ts';
 import { isLabelOf, ruleColumns } from '../label/rule.query.ts';
 
 /** The page shows at most this many replaced values: the latest ones. */
 const EARLIER_MAX_ROWS = 30;
 
 /** Returns no row if the account has no such evaluation, or if the link is revoked. */
-export const readLinkPage = query({ ...SCOPE, ...LINK }, (p) => {
+export const readLinkPage = query(LINKED, (p) => {
   const { value, replaced_at, account_id, evaluation_id } = h;
   const latest = select({ value, replaced_at })
     .from(h)
@@ -32,5 +26,5 @@ export const readLinkPage = query({ ...SCOPE, ...LINK }, (p) => {
   })
     .from(e)
     .leftJoin(l, isLabelOf(e.account_id, e.evaluation_label_id))
-    .where(all(isInScope(p), isNotRevoked(p)));
+    .where(all(same(e.account_id, p.account), same(e.id, p.id), isNotRevoked(p)));
 });

@@ -32,7 +32,8 @@ export const readLinkPage: StatementOf<typeof pageQueries.readLinkPage> = statem
 			AND l.id = e.evaluation_label_id
 		)
 	WHERE (
-		(e.account_id = :account AND e.id = :id AND e.run_id = :run_id)
+		e.account_id = :account
+		AND e.id = :id
 		AND NOT EXISTS (
 			SELECT 1
 			FROM revoked_link k

@@ -103,7 +103,7 @@ export async function startWorker() {
     change: (path: string, value: number) => send('PUT', path, { value }, other),
     revoke: (path: string, { id }: EvaluationLink) => send('DELETE', `${path}/links/${id}`),
     /** The URL of a link that expired before the test, signed as the Worker would have. */
-    async expiredUrl({ run_id, evaluation_id, author }: EvaluationLink): Promise<string> {
+    async expiredUrl({ evaluation_id, author }: EvaluationLink): Promise<string> {
       const { sign } = await createLinkKeys(new TextEncoder().encode(LINK_SECRET));
       const expires_at = '2026-11-01T09:00:00.000Z';
       const link = {
@@ -113,7 +113,7 @@ export async function startWorker() {
         pointer: '/value',
         values: {},
       };
-      return `${url.origin}/v1/link?key=${await sign({ ...link, run_id, evaluation_id, author })}`;
+      return `${url.origin}/v1/link?key=${await sign({ ...link, evaluation_id, author })}`;
     },
     /** While it lasts every update fails in D1, with that message. */
     async whileFailing(message: string, work: () => Promise<void>): Promise<void> {

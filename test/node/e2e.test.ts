@@ -7,8 +7,10 @@ import { createTestHarness } from 'wrangler';
 import { mintToken, SAMPLE } from '../../src/cli/mint.ts';
 import { readSettings } from '../../src/settings.ts';
 import { migrationStatements } from './migrations.ts';
+import { exampleOf, read } from './pages.ts';
 
 const JWT_SECRET = 'a-secret-of-the-end-to-end-suite-and-nothing-else';
+const LINK_SECRET = 'a-secret-of-links-in-the-end-to-end-suite-alone';
 const LABEL = '018f4d3a-0001-7000-8000-000000000001';
 
 /** The part of D1 that this file uses; the types of D1 belong to the runtime. */
@@ -20,7 +22,7 @@ let token: string;
 
 beforeAll(async () => {
   server = createTestHarness({
-    workers: [{ configPath: 'wrangler.toml', secrets: { JWT_SECRET } }],
+    workers: [{ configPath: 'wrangler.toml', secrets: { JWT_SECRET, LINK_SECRET } }],
   });
   ({ url } = await server.listen());
   const { DB } = await server.getWorker<Bindings>().getEnv();
@@ -83,6 +85,20 @@ describe('the built Worker', () => {
       status: 422,
       body: { error: 'value must be between 1 and 10.' },
     });
+  });
+
+  it("the built Worker makes the links of the README's example, each with a URL of at most 255 characters on workers.dev", async () => {
+    const { headers } = await create(crypto.randomUUID(), 3);
+    const bodies = [...exampleOf(read('README.md')).matchAll(/\$\(link '(.*?)'\)/g)];
+    const lengths = [];
+    for (const [, body = ''] of bodies) {
+      const made = await send(`${headers.get('location')}/links`, { method: 'POST', body });
+      const origin = `https://run-evaluation.${'x'.repeat(20)}.workers.dev`;
+      lengths.push(made.body.url.replace(url.origin, origin).length);
+    }
+
+    expect(lengths).toHaveLength(2);
+    expect(Math.max(...lengths)).toBeLessThanOrEqual(255);
   });
 
   it.each([

@@ -95,5 +95,11 @@ export const databaseUnavailable = (retryAfter: number) => ({
 export const LINK_NOT_FOUND = {
   status: 404,
   error:
-    'The link does not work: it is incomplete, has expired or was revoked, or what it was for is gone. Ask whoever sent it for another.',
+    'The link does not work: it was altered, has expired or was revoked, or what it was for is gone. Ask whoever sent it for another.',
+};
+
+export const LINK_INCOMPLETE = {
+  status: 400,
+  error:
+    'The link is incomplete: its end was cut off, perhaps by a program that takes only shorter links. Use the whole link, or ask whoever sent it for a shorter one.',
 };

@@ -1,5 +1,5 @@
 /** How a test makes a link, posts to it as a machine, and opens it as a person does. */
-import { createLinkKeys, type EvaluationLink, type Link } from '../../src/link/key.ts';
+import { createLinkKeys, type EvaluationLink, type Link, newLinkId } from '../../src/link/key.ts';
 import type { AccountId } from '../../src/principal.ts';
 import { LINK_SECRET } from './secret.ts';
 import {
@@ -71,16 +71,15 @@ export const answer = (url: string, version: string, value: string) =>
  */
 export async function signedLink(
   row: Row,
-  changed: Partial<Link> = {},
+  { expires_at = new Date(Date.now() + 600_000).toISOString(), ...changed }: Partial<Link> = {},
   secret = LINK_SECRET,
 ): Promise<string> {
   const { sign } = await createLinkKeys(new TextEncoder().encode(secret));
   const key = await sign({
-    id: crypto.randomUUID(),
+    id: newLinkId(expires_at),
     account: ACCOUNT as AccountId,
     author: SUBJECT,
-    expires_at: new Date(Date.now() + 600_000).toISOString(),
-    run_id: row.run_id,
+    expires_at,
     evaluation_id: row.id,
     pointer: '/value',
     values: {},

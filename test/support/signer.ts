@@ -35,8 +35,8 @@ function rsa(name: string, hash = 'SHA-256') {
 }
 
 export type Signer = {
-  /** A token over the claims, or over the text as it is. */
-  readonly sign: (claims: object | string, header?: Header) => Promise<string>;
+  /** A token over the claims, or over the text or the bytes as they are. */
+  readonly sign: (claims: object | string | Uint8Array, header?: Header) => Promise<string>;
 };
 
 export type KeyPair = Signer & { readonly jwk: JsonWebKey & { kid: string } };
@@ -110,10 +110,11 @@ function signer(header: Header, key: CryptoKey, params: { name: string }): Signe
 }
 
 /** The first two parts of a token: what a signature is over. */
-export const unsigned = (header: Header, claims: object | string) =>
-  [JSON.stringify(header), typeof claims === 'string' ? claims : JSON.stringify(claims)]
-    .map((part) => base64url(utf8(part)))
-    .join('.');
+export const unsigned = (header: Header, claims: object | string | Uint8Array) =>
+  [header, claims].map((part) => base64url(bytesOf(part))).join('.');
+
+const bytesOf = (part: object | string | Uint8Array) =>
+  part instanceof Uint8Array ? part : utf8(typeof part === 'string' ? part : JSON.stringify(part));
 
 export const base64url = (bytes: Uint8Array) =>
   btoa(String.fromCharCode(...bytes))
