@@ -10,7 +10,10 @@ import { answer, openWindow, press, type Window } from './window.ts';
 import { AUTHOR, type Label, SUBJECT, startWorker, type Worker } from './worker.ts';
 
 const GONE =
-  'The link does not work: it is incomplete, has expired or was revoked, or what it was for is gone. Ask whoever sent it for another.';
+  'The link does not work: it was altered, has expired or was revoked, or what it was for is gone. Ask whoever sent it for another.';
+
+const INCOMPLETE =
+  'The link is incomplete: its end was cut off, perhaps by a program that takes only shorter links. Use the whole link, or ask whoever sent it for a shorter one.';
 
 const BINARY: Label = { name: 'Correct', value_type: 'binary' };
 const CATEGORICAL: Label = {
@@ -389,14 +392,26 @@ describe('a link that does not work', () => {
 
   it.each<[string, (url: string, expired: string) => string]>([
     ['expired', (_, expired) => expired],
-    ['broken', (url) => url.slice(0, -1)],
-    ['without a key', (url) => url.replace(/\?.*/, '')],
+    ['longer', (url) => `${url}A`],
+    ['altered', (url) => url.replace('key=A', 'key=B')],
   ])('says the same sentence: %s', async (_, change) => {
     const { link } = await worker.ask(BINARY, 0);
 
     const page = await open(change(link.url, await worker.expiredUrl(link)));
 
     expect(await text(page)).toBe(`Please ask for another link\n${GONE}`);
+  });
+
+  it.each<[string, (url: string) => string]>([
+    ['without its last character', (url) => url.slice(0, -1)],
+    ['without most of it', (url) => url.slice(0, 80)],
+    ['without a key', (url) => url.replace(/\?.*/, '')],
+  ])('says that it is incomplete: %s', async (_, cut) => {
+    const { link } = await worker.ask(BINARY, 0);
+
+    const page = await open(cut(link.url));
+
+    expect(await text(page)).toBe(`That did not work\n${INCOMPLETE}`);
   });
 });
 

@@ -126,6 +126,10 @@ const STATES: { readonly [state: string]: (page: Page) => Promise<unknown> } = {
     await worker.revoke(path, link);
     await page.goto(link.url);
   },
+  incomplete: async (page) => {
+    const { link } = await worker.ask(YES_OR_NO, 0);
+    await page.goto(link.url.slice(0, -20));
+  },
   'try again': async (page) => {
     await open(page, YES_OR_NO, 0);
     await worker.whileFailing('D1 DB is overloaded.', () => press(page, 'Yes'));
