@@ -217,7 +217,7 @@ export const pathOf = ({ id, expires_at, evaluation_id }: Link): LinkedPath => (
 export const linkIsIncomplete = () =>
   new Failure(
     'malformed',
-    'The link is incomplete: its end was cut off, perhaps by a program that takes only shorter links. Use the whole link, or ask whoever sent it for a shorter one.',
+    'The link is incomplete: its end was cut off, perhaps by a program that takes only shorter links. Use the whole link, or ask for a shorter one.',
     {},
     { code: 'incomplete' },
   );

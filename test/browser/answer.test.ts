@@ -13,7 +13,7 @@ const GONE =
   'The link does not work: it was altered, has expired or was revoked, or what it was for is gone. Ask whoever sent it for another.';
 
 const INCOMPLETE =
-  'The link is incomplete: its end was cut off, perhaps by a program that takes only shorter links. Use the whole link, or ask whoever sent it for a shorter one.';
+  'The link is incomplete: its end was cut off, perhaps by a program that takes only shorter links. Use the whole link, or ask for a shorter one.';
 
 const BINARY: Label = { name: 'Correct', value_type: 'binary' };
 const CATEGORICAL: Label = {

@@ -101,5 +101,5 @@ export const LINK_NOT_FOUND = {
 export const LINK_INCOMPLETE = {
   status: 400,
   error:
-    'The link is incomplete: its end was cut off, perhaps by a program that takes only shorter links. Use the whole link, or ask whoever sent it for a shorter one.',
+    'The link is incomplete: its end was cut off, perhaps by a program that takes only shorter links. Use the whole link, or ask for a shorter one.',
 };
