@@ -50,7 +50,7 @@ const CATEGORIES = { categories: JSON.stringify(['formal', 'casual', 'friendly']
 
 /** The page between its frame, which is the same for all. */
 const mainOf = (html: string) =>
-  /^<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>[^<]+<\/title><style>[^<]+<\/style><\/head>\n<body><main>\n(.*)\n<\/main><\/body><\/html>\n$/s.exec(
+  /^<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><link rel="icon" href="data:,"><title>[^<]+<\/title><style>[^<]+<\/style><\/head>\n<body><main>\n(.*)\n<\/main><\/body><\/html>\n$/s.exec(
     html,
   )?.[1];
 
@@ -60,7 +60,7 @@ describe('the page of a link, to the letter', () => {
   const formOf = (row: Row, content: string) =>
     `<form method="post"><input type="hidden" name="version" value="${row.updated_at ?? row.created_at}">${content}</form>`;
   const input = (attributes: string) =>
-    `<fieldset><input id="value" name="value" type="number"${attributes}><button class="send">Store</button></fieldset>`;
+    `<div class="field"><input id="value" name="value" type="number"${attributes}><button class="send">Store</button></div>`;
 
   async function footerOf(row: Row, until: string) {
     const { html } = await pageOf(open((await linkTo(row)).url));
@@ -277,14 +277,17 @@ describe('the page of a link', () => {
     const { 'x-request-id': _, 'x-d1-bookmark': __, ...rest } = Object.fromEntries(headers);
     expect(rest).toEqual({
       'cache-control': 'no-store',
-      'content-security-policy': `default-src 'none'; style-src 'sha256-${base64}'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'`,
+      'content-security-policy': `default-src 'none'; img-src data:; style-src 'sha256-${base64}'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'`,
       'content-type': 'text/html; charset=utf-8',
       'referrer-policy': 'no-referrer',
       'x-content-type-options': 'nosniff',
       'x-frame-options': 'DENY',
       'x-robots-tag': 'noindex, nofollow',
     });
-    expect(html.match(/ style=|<link|<img|<a |https?:/g)).toBeNull();
+    expect(html.match(/ style=|<link[^>]*>|<img|<a |https?:/g)).toEqual([
+      // Otherwise a browser asks for /favicon.ico, which the policy refuses.
+      '<link rel="icon" href="data:,">',
+    ]);
   });
 
   it.each([
@@ -345,6 +348,27 @@ describe('the page of a link', () => {
     expect(textOf(html)).toContain('Your answer, a number');
     expect(textOf(html)).toContain('set 2 January 2026');
     expect(html).not.toContain('Output');
+  });
+
+  it('says that an evaluator has set the value, without its id, until somebody changes it', async () => {
+    const created_by_evaluator_id = crypto.randomUUID();
+    const row = await storeEvaluation({ created_by: null, created_by_evaluator_id });
+    const { url } = await linkTo(row);
+
+    const { html } = await pageOf(open(url));
+    const answered = await pageOf(answer(url, row.created_at, '7'));
+
+    expect(textOf(html)).toContain('set by an evaluator, 2 January 2026');
+    expect(html).not.toContain(created_by_evaluator_id);
+    expect(textOf(answered.html)).toContain(`set by ${SUBJECT} ,`);
+  });
+
+  it('names the person who created the evaluation with an evaluator', async () => {
+    const row = await storeEvaluation({ created_by_evaluator_id: crypto.randomUUID() });
+
+    const { html } = await pageOf(open((await linkTo(row)).url));
+
+    expect(textOf(html)).toContain(`set by ${row.created_by} ,`);
   });
 
   it('shows a shared label, and goes by the own one of the same id where there is one', async () => {

@@ -48,7 +48,7 @@ const parameters = api.named({
 
 const headers = api.named({
   PagePolicy: api.optionalHeader('Of a page: nothing is loaded or run, and its form posts here.', {
-    pattern: "^default-src 'none'; style-src 'sha256-",
+    pattern: "^default-src 'none'; img-src data:; style-src 'sha256-",
   }),
   PageReferrer: api.optionalHeader('Of a page.', { const: 'no-referrer' }),
   PageRobots: api.optionalHeader('Of a page.', { const: 'noindex, nofollow' }),

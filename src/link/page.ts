@@ -69,10 +69,14 @@ ${isOurs && again}`,
   );
 }
 
+/**
+ * Returns a page around the content. A page without an icon makes browsers look for /favicon.ico,
+ * and Firefox reports that the policy refuses that. The icon is empty, and the policy allows it.
+ */
 async function htmlDocument(title: string, content: Html): Promise<string> {
   return String(
     await html`<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>${title}</title><style>${raw(STYLE)}</style></head>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><link rel="icon" href="data:,"><title>${title}</title><style>${raw(STYLE)}</style></head>
 <body><main>
 ${content}
 </main></body></html>
@@ -128,20 +132,22 @@ function answerFields(row: PageRow, state: PageState): Html {
   const invalid =
     state.kind === 'refused' && html` aria-invalid="true" aria-describedby="error" autofocus`;
   return html`<label for="value">Your answer, ${describeBounds(min, max)}</label>
-<fieldset><input id="value" name="value" type="number"${hasNoMinus && html` inputmode="decimal"`} step="any" required autocomplete="off"${
+<div class="field"><input id="value" name="value" type="number"${hasNoMinus && html` inputmode="decimal"`} step="any" required autocomplete="off"${
     min !== null && html` min="${min}"`
-  }${max !== null && html` max="${max}"`} value="${shown}"${invalid}><button class="send">Store</button></fieldset>${refusal}`;
+  }${max !== null && html` max="${max}"`} value="${shown}"${invalid}><button class="send">Store</button></div>${refusal}`;
 }
 
-function describeLastChange({
-  updated_at,
-  updated_by,
-  created_by,
-  created_by_evaluator_id,
-  created_at,
-}: PageRow): Html {
-  const author = updated_at === null ? (created_by ?? created_by_evaluator_id) : updated_by;
-  return html`set ${author === null ? '' : html`by <b dir="auto">${author}</b>, `}${time(updated_at ?? created_at)}`;
+function describeLastChange(row: PageRow): Html {
+  const { updated_at, created_at } = row;
+  return html`set ${describeAuthor(row)}${time(updated_at ?? created_at)}`;
+}
+
+/** Returns who set the value. Leaves out an evaluator's id, which means nothing to a person. */
+function describeAuthor(row: PageRow): Html | '' {
+  const author = row.updated_at === null ? row.created_by : row.updated_by;
+  if (author !== null) return html`by <b dir="auto">${author}</b>, `;
+  const isByEvaluator = row.updated_at === null && row.created_by_evaluator_id !== null;
+  return isByEvaluator ? html`by an evaluator, ` : '';
 }
 
 function drawValues(row: PageRow): Html | '' {

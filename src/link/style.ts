@@ -19,7 +19,7 @@ footer p{margin:.25rem 0 0;font-size:.8125rem}
 figure{max-width:100%;margin:0;color:var(--accent)}
 svg{display:block;width:9rem;max-width:100%;height:3rem;fill:none;stroke:currentColor;stroke-width:2;stroke-linecap:round;stroke-linejoin:round}
 circle{fill:currentColor}
-fieldset{display:flex;flex-wrap:wrap;gap:.625rem;min-width:0;margin:0;padding:0;border:0}
+fieldset,.field{display:flex;flex-wrap:wrap;gap:.625rem;min-width:0;margin:0;padding:0;border:0}
 legend,label{padding:0;margin-bottom:.625rem;font-weight:600}
 label{display:block}
 button,input{min-height:3rem;max-width:100%;padding:.625rem 1.25rem;border:1px solid var(--soft);border-radius:.75rem;background:var(--paper);color:var(--ink);font:inherit}
