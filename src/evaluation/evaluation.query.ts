@@ -11,8 +11,8 @@ export const isInScope = (p: In<typeof SCOPE>) =>
   all(same(e.account_id, p.account), same(e.id, p.id), same(e.run_id, p.run_id));
 
 /**
- * The evaluation, the link through which the request comes, and when that link expires; nulls if the
- * request comes through none.
+ * The evaluation, the link through which the request comes, and when that link expires; nulls if
+ * the request comes through none.
  */
 export const LINKED = {
   account: SCOPE.account,

@@ -1,9 +1,9 @@
 /**
- * A link, and its key: a text that this Worker signs with LINK_SECRET, and nobody else. Nothing of a
- * link is stored, because its key contains it. Many senders store URLs of at most 255 characters, so
- * the key is packed. It is a JWS without its protected header: the header is the same for every key,
- * and verification adds it again. Its `typ` keeps a key from being taken for an access token, and an
- * access token from being taken for a key (RFC 8725 §3.11).
+ * A link, and its key: a text that this Worker signs with LINK_SECRET, and nobody else. Nothing of
+ * a link is stored, because its key contains it. Many senders store URLs of at most 255 characters,
+ * so the key is packed. It is a JWS without its protected header: the header is the same for every
+ * key, and verification adds it again. Its `typ` keeps a key from being taken for an access token,
+ * and an access token from being taken for a key (RFC 8725 §3.11).
  */
 import { base64url, errors, FlattenedSign, flattenedVerify } from 'jose';
 import * as v from 'valibot';
@@ -107,8 +107,8 @@ const UUID_BYTES = 16;
 const SEPARATOR = 0xff;
 
 /**
- * Returns the payload of a key: the ids of the link and of the evaluation as bytes, the account, the
- * author, and as JSON the options that are no defaults, if there are any.
+ * Returns the payload of a key: the ids of the link and of the evaluation as bytes, the account,
+ * the author, and as JSON the options that are no defaults, if there are any.
  */
 function pack({ id, evaluation_id, account, author, expires_at, ...options }: Link): Uint8Array {
   const chosen = Object.entries<unknown>(options).filter(
@@ -125,7 +125,7 @@ function pack({ id, evaluation_id, account, author, expires_at, ...options }: Li
 const Texts = v.strictTuple([
   v.string(),
   v.string(),
-  v.optional(v.pipe(v.string(), v.parseJson(), Options), '{}'),
+  v.optional(v.pipe(v.string(), v.parseJson(), Options)),
 ]);
 
 /** @throws {Failure} `not_found` if another version of this Worker signed another payload. */
@@ -133,7 +133,7 @@ function unpack(payload: Uint8Array): Link {
   const [id, evaluation_id] = [uuidAt(payload, 0), uuidAt(payload, UUID_BYTES)];
   const { success, output } = v.safeParse(Texts, textsIn(payload.subarray(2 * UUID_BYTES)));
   if (!success) throw linkNotFound('payload');
-  const [account, author, options] = output;
+  const [account, author, options = LINK_DEFAULTS] = output;
   return {
     id,
     expires_at: expiryIn(id).toISOString(),
