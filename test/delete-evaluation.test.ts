@@ -34,11 +34,14 @@ const remove = async (row: Pick<Row, 'run_id' | 'id'>, { claims = {}, headers = 
 const KEY = { headers: { 'idempotency-key': 'a' } };
 
 /** Creates an evaluation of that id and run again, under a label that is there. */
-const createAgain = async (row: Row, value = 2) =>
-  request(`/v1/run/${row.run_id}/evaluations`, {
+async function createAgain(row: Row, value = 2): Promise<Request> {
+  // A create in the millisecond of a deletion counts as begun before it.
+  await scheduler.wait(2);
+  return request(`/v1/run/${row.run_id}/evaluations`, {
     method: 'POST',
     body: JSON.stringify({ id: row.id, evaluation_label_id: row.evaluation_label_id, value }),
   });
+}
 
 /** Stores an evaluation whose label exists, so that it can be created again. */
 async function storeWithLabel(fields: Partial<Row> = {}): Promise<Row> {

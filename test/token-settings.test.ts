@@ -92,6 +92,15 @@ describe('a wrong setting of tokens', () => {
     ['a pointer that ends in a tilde', 'JWT_SUBJECT_CLAIM', { JWT_SUBJECT_CLAIM: '/a~' }],
     ['a run claim with a space', 'JWT_RUN_CLAIM', { JWT_RUN_CLAIM: 'a b' }],
     ['a header that is none', 'JWT_HEADER', { JWT_HEADER: 'Cf-Access: Jwt' }],
+    ['a place that is none', 'ACCOUNT_OBJECTS', { ACCOUNT_OBJECTS: 'acc_berlin@europe' }],
+    ['an empty place', 'ACCOUNT_OBJECTS', { ACCOUNT_OBJECTS: 'acc_berlin@' }],
+    ['a place without an account', 'ACCOUNT_OBJECTS', { ACCOUNT_OBJECTS: '@eu' }],
+    ['an account with an @ in it', 'ACCOUNT_OBJECTS', { ACCOUNT_OBJECTS: 'a@b.example@eu' }],
+    ['an account that is encoded wrongly', 'ACCOUNT_OBJECTS', { ACCOUNT_OBJECTS: 'a%zz' }],
+    ['an account that is named twice', 'ACCOUNT_OBJECTS', { ACCOUNT_OBJECTS: 'a@eu b %61' }],
+    ['all accounts twice', 'ACCOUNT_OBJECTS', { ACCOUNT_OBJECTS: '* *@eu' }],
+    ['the account shared in an object', 'ACCOUNT_OBJECTS', { ACCOUNT_OBJECTS: 'shared@eu' }],
+    ['accounts separated by commas', 'ACCOUNT_OBJECTS', { ACCOUNT_OBJECTS: 'a@eu,b@eu' }],
   ])(
     'answers 500 to everyone because of %s; the log names %s and the command that fixes it',
     async (_, setting, settings) => {

@@ -1,0 +1,752 @@
+/** An account in an object: how it is brought over from D1, what it may never do, and its faults. */
+import { applyD1Migrations, evictDurableObject, runInDurableObject } from 'cloudflare:test';
+import { env } from 'cloudflare:workers';
+import { afterEach, describe, expect, inject, it, vi } from 'vitest';
+import { systemClock } from '../src/clock.ts';
+import { type AccountObject, type ObjectCall, objectStore } from '../src/db/account-object.ts';
+import { createArrival } from '../src/db/arrival.ts';
+import { connect } from '../src/db/connection.ts';
+import { MIGRATIONS } from '../src/db/migrations.generated.ts';
+import { createSharedLabels } from '../src/db/shared-labels.ts';
+import { countingD1, flakyD1, interceptD1 } from './support/d1.ts';
+import { linkTo, post } from './support/links.ts';
+import { OPERATIONS } from './support/operations.ts';
+import {
+  DB,
+  freshAccount,
+  get,
+  labelPathOf,
+  mintToken,
+  pathOf,
+  putValue,
+  type Row,
+  readRows,
+  request,
+  type Send,
+  storeEvaluation,
+  storeLabel,
+  worker,
+  workerWith,
+} from './support/worker.ts';
+
+const { ACCOUNT_OBJECT } = env;
+const { OLD_DB } = env as typeof env & { readonly OLD_DB: D1Database };
+
+const TABLES = [
+  'deleted_evaluation',
+  'evaluation_label',
+  'keyed_write',
+  'revoked_link',
+  'run_evaluation',
+  'run_evaluation_history',
+];
+
+const select = (table: string) => `SELECT * FROM ${table} WHERE account_id = ? ORDER BY 1, 2, 3, 4`;
+
+/** All rows of an account in D1, by table. */
+const inD1 = async (account: string, db = DB) =>
+  Object.fromEntries(
+    await Promise.all(
+      TABLES.map(async (table) => {
+        const { results } = await db.prepare(select(table)).bind(account).all();
+        return [table, results] as const;
+      }),
+    ),
+  );
+
+const objectOf = (account: string) => ACCOUNT_OBJECT.getByName(account);
+
+/** All rows of an account in its object, by table. */
+const inObject = (account: string) =>
+  runInDurableObject(objectOf(account), (_, { storage }) =>
+    Object.fromEntries(
+      TABLES.map((table) => [table, storage.sql.exec(select(table), account).toArray()] as const),
+    ),
+  );
+
+const rowsIn = (tables: Readonly<Record<string, readonly unknown[]>>) =>
+  Object.values(tables).reduce((sum, { length }) => sum + length, 0);
+
+const withToken = async (account_id: string, more: object = {}) => ({
+  authorization: `Bearer ${await mintToken({ account_id, ...more })}`,
+});
+
+/** A Worker under a setting that puts the account into an object. */
+const inObjects = (entry: string, more: object = {}): Send =>
+  workerWith({ ACCOUNT_OBJECTS: entry, ...more });
+
+/** An account with rows in every table: changed, with a key, deleted, and with a revoked link. */
+async function storeAccount() {
+  const account = freshAccount();
+  const headers = await withToken(account);
+  const label = await storeLabel({ account_id: account, min_value: 0, max_value: 10 });
+  const fields = { account_id: account, evaluation_label_id: label.id };
+  const rows = await Promise.all([1, 2, 3].map((value) => storeEvaluation({ ...fields, value })));
+  const [row, deleted] = rows as [Row, Row, Row];
+  const put = async (value: number, key?: string) =>
+    request(pathOf(row), {
+      body: JSON.stringify({ value }),
+      headers: { ...headers, ...(key === undefined ? {} : { 'idempotency-key': key }) },
+    });
+  await worker(await put(4, 'first'));
+  await worker(await put(5));
+  await worker(await request(pathOf(deleted), { method: 'DELETE', headers }));
+  await DB.prepare('INSERT INTO revoked_link VALUES (?, ?, ?, ?)')
+    .bind(account, '2999-01-01T00:00:00.000Z', row.id, crypto.randomUUID())
+    .run();
+  return { account, headers, label, row, deleted, put, before: await inD1(account) };
+}
+
+/** Has the alarm of an object delete what is left in D1. */
+const finish = (account: string) =>
+  runInDurableObject(objectOf(account), async (_, { storage }) => {
+    await createArrival(storage, DB).goOn();
+  });
+
+/** The status of the response, and the causes in the log. */
+async function causesOf(send: Send, sent: Request) {
+  const log = vi.spyOn(console, 'error').mockImplementation(() => {});
+  log.mockClear();
+  const { status } = await send(sent);
+  return { status, causes: log.mock.calls.map(([line]) => JSON.parse(String(line)).cause) };
+}
+
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+describe('an account that the setting names', () => {
+  it('keeps every row, in every table, and leaves none in D1', async () => {
+    const { account, before, row, headers } = await storeAccount();
+
+    const response = await inObjects(account)(await get(pathOf(row), headers));
+
+    expect(await response.json()).toMatchObject({ id: row.id, value: 5 });
+    expect(response.headers.has('x-d1-bookmark')).toBe(false);
+    for (const table of TABLES) expect(before[table]).not.toEqual([]);
+    expect(await inObject(account)).toEqual(before);
+    await finish(account);
+    expect(rowsIn(await inD1(account))).toBe(0);
+    expect(await inObject(account)).toEqual(before);
+  });
+
+  it('knows each repetition, deletion and revocation from before', async () => {
+    const { account, row, put, deleted, headers } = await storeAccount();
+    const { url } = await linkTo(row, {}, await mintToken({ account_id: account }));
+    const send = inObjects(account);
+
+    expect(await (await send(await put(4, 'first'))).json()).toMatchObject({ value: 4 });
+    expect(await (await send(await get(pathOf(row), headers))).json()).toMatchObject({ value: 5 });
+    expect((await send(await get(pathOf(deleted), headers))).status).toBe(404);
+    expect((await send(await put(11))).status).toBe(422);
+    expect((await send(await post(url, { value: 7 }))).status).toBe(200);
+    const { run_evaluation } = await inObject(account);
+    expect(run_evaluation?.find(({ id }) => id === row.id)).toMatchObject({ value: 7 });
+  });
+
+  it('that has no rows costs one row written in D1, once', async () => {
+    const account = freshAccount();
+    const written: number[] = [];
+    const db = interceptD1(DB, async (_, call) => {
+      const results = (await call()) as D1Result[];
+      for (const { meta } of results) written.push(meta.rows_written);
+      return results;
+    });
+
+    const refusals = await runInDurableObject(objectOf(account), async (_, { storage }) => {
+      const arrival = createArrival(storage, db);
+      return [
+        await arrival.refusalOf({ account, place: '' }),
+        await arrival.refusalOf({ account, place: '' }),
+      ];
+    });
+
+    expect(refusals).toEqual([undefined, undefined]);
+    expect(written).toEqual([1, 0]);
+  });
+
+  it.each(OPERATIONS)('is served by the object alone: $name', async ({ requestFor, success }) => {
+    const account_id = freshAccount();
+    const row = await storeEvaluation({ account_id });
+    await storeLabel({ account_id, id: row.evaluation_label_id });
+    const line = vi.spyOn(console, 'log');
+    const send = inObjects(account_id);
+
+    const response = await send(await requestFor(row, await withToken(account_id)));
+
+    expect(response.status).toBe(success);
+    expect(JSON.parse(String(line.mock.calls.at(-1)))).toMatchObject({
+      store: 'object',
+      db_calls: 1,
+    });
+    await finish(account_id);
+    expect(rowsIn(await inD1(account_id))).toBe(0);
+  });
+
+  it('may be any account, if the setting is *, but never the account shared', async () => {
+    const account_id = freshAccount();
+    const row = await storeEvaluation({ account_id });
+    const label = await storeLabel({ account_id: 'shared' });
+    const line = vi.spyOn(console, 'log');
+    const send = inObjects('*');
+
+    expect((await send(await putValue(row, 9, await mintToken({ account_id })))).status).toBe(200);
+    const read = await send(await get(labelPathOf(label), await withToken('shared')));
+
+    expect(read.status).toBe(200);
+    expect(JSON.parse(String(line.mock.calls.at(-1)))).toMatchObject({ store: 'd1' });
+    expect(await inObject(account_id)).toMatchObject({ run_evaluation: [{ value: 9 }] });
+  });
+
+  it('may have a name with a space, an @, a % or a *', async () => {
+    const account_id = `a b@eu%*${crypto.randomUUID()}`;
+    const row = await storeEvaluation({ account_id });
+    const entry = encodeURIComponent(account_id).replaceAll('*', '%2A');
+
+    const response = await inObjects(entry)(
+      await putValue(row, 9, await mintToken({ account_id })),
+    );
+
+    expect(response.status).toBe(200);
+    expect(await inObject(account_id)).toMatchObject({ run_evaluation: [{ value: 9 }] });
+  });
+
+  it('leaves an account that the setting does not name in D1', async () => {
+    const row = await storeEvaluation();
+
+    expect((await inObjects(freshAccount())(await putValue(row, 9))).status).toBe(200);
+    expect(await readRows('SELECT value FROM run_evaluation WHERE id = ?', row.id)).toEqual([
+      { value: 9 },
+    ]);
+  });
+});
+
+describe('D1 once an account has left it', () => {
+  it.each(OPERATIONS)(
+    'answers 503 and stores nothing, and the log names the entry: $name',
+    async ({ requestFor }) => {
+      const { account, row, before, headers } = await storeAccount();
+      const ready = await requestFor(row, headers);
+      await DB.prepare('INSERT INTO account_object VALUES (?, ?, ?, ?)')
+        .bind(account, 'apac', 'a'.repeat(32), '2026-01-01T00:00:00.000Z')
+        .run();
+
+      const { status, causes } = await causesOf(worker, ready);
+
+      expect(status).toBe(503);
+      expect(causes).toEqual([
+        expect.stringContaining(`ACCOUNT_OBJECTS must have ${account}@apac`),
+      ]);
+      expect(await inD1(account)).toEqual(before);
+    },
+  );
+
+  it.each(OPERATIONS)(
+    'answers 503 and never 404 or [] when D1 is empty: $name',
+    async ({ requestFor }) => {
+      const account_id = freshAccount();
+      const row = await storeEvaluation({ account_id });
+      const ready = await requestFor(row, await withToken(account_id));
+      await inObjects(account_id)(await get(pathOf(row), await withToken(account_id)));
+      await finish(account_id);
+
+      const { status, causes } = await causesOf(worker, ready);
+
+      expect(status).toBe(503);
+      expect(causes).toEqual([expect.stringContaining(`ACCOUNT_OBJECTS must have ${account_id}`)]);
+      expect(rowsIn(await inD1(account_id))).toBe(0);
+    },
+  );
+
+  it('refuses what any other program writes: inserts and updates, but no deletion', async () => {
+    const { account, row, label } = await storeAccount();
+    await DB.prepare('INSERT INTO account_object VALUES (?, ?, ?, NULL)')
+      .bind(account, '', 'a'.repeat(32))
+      .run();
+    const run = (sql: string) => DB.prepare(sql).bind(account).run();
+
+    for (const [table, column] of [
+      ['run_evaluation', 'value = 6'],
+      ['evaluation_label', `name = 'x'`],
+    ])
+      await expect(run(`UPDATE ${table} SET ${column} WHERE account_id = ?`)).rejects.toThrow(
+        'the account lives in an object',
+      );
+    await expect(storeEvaluation({ account_id: account })).rejects.toThrow('lives in an object');
+    await expect(storeLabel({ account_id: account })).rejects.toThrow('lives in an object');
+    for (const insert of [
+      `INSERT INTO deleted_evaluation VALUES (?1, '${row.id}', '${row.run_id}', '2026-01-01T00:00:00.000Z', '${'b'.repeat(24)}')`,
+      `INSERT INTO revoked_link VALUES (?1, '2999-01-01T00:00:00.000Z', '${row.id}', '${label.id}')`,
+    ])
+      await expect(run(insert)).rejects.toThrow('the account lives in an object');
+    await run('DELETE FROM run_evaluation WHERE account_id = ?');
+    expect((await inD1(account))['run_evaluation']).toEqual([]);
+  });
+});
+
+describe('a setting that says another place than before', () => {
+  it('is refused with 503, and the log says which entry to restore', async () => {
+    const { account, row, headers } = await storeAccount();
+    await inObjects(`${account}@apac`)(await get(pathOf(row), headers));
+    await evictDurableObject(objectOf(account));
+
+    for (const place of ['', '@weur']) {
+      const sent = await get(pathOf(row), headers);
+      const { status, causes } = await causesOf(inObjects(`${account}${place}`), sent);
+      expect(status).toBe(503);
+      expect(causes).toEqual([
+        expect.stringContaining(`ACCOUNT_OBJECTS must have ${account}@apac`),
+      ]);
+    }
+    expect((await inObjects(`${account}@apac`)(await get(pathOf(row), headers))).status).toBe(200);
+  });
+
+  it('is refused too if the object of that place is another one', async () => {
+    const { account, row, headers } = await storeAccount();
+    await inObjects(account)(await get(pathOf(row), headers));
+    const elsewhere = `elsewhere ${account}`;
+
+    const refusal = await runInDurableObject(objectOf(elsewhere), async (_, { storage }) => {
+      const found = await createArrival(storage, DB).refusalOf({ account, place: 'eu' });
+      return { found, left: storage.sql.databaseSize, state: storage.kv.get('arrival') };
+    });
+
+    expect(refusal.found?.cause).toContain('names another place than before');
+    expect(refusal.state).toBeUndefined();
+  });
+});
+
+describe('an object that was lost or set back', () => {
+  it.each<[string, (storage: DurableObjectStorage, early: unknown) => Promise<void> | void]>([
+    ['lost', (storage) => storage.deleteAll()],
+    [
+      'set back to before the account arrived',
+      (storage, early) => storage.kv.put('arrival', early),
+    ],
+  ])('answers 503 and never an empty account: %s', async (_, setBack) => {
+    const { account, row, headers } = await storeAccount();
+    const [early] = await stateAfter(account, 2);
+    await evictDurableObject(objectOf(account));
+    await inObjects(account)(await get(pathOf(row), headers));
+    await finish(account);
+    await runInDurableObject(objectOf(account), async (_object, { storage }) => {
+      for (const table of TABLES) storage.sql.exec(`DROP TABLE ${table}`);
+      storage.sql.exec('DROP TABLE applied_migration');
+      storage.sql.exec('DROP TABLE account_object');
+      await setBack(storage, early);
+    });
+    await evictDurableObject(objectOf(account));
+
+    for (let attempt = 0; attempt < 3; attempt += 1) {
+      const sent = await get(pathOf(row), headers);
+      const { status, causes } = await causesOf(inObjects(account), sent);
+      expect(status).toBe(503);
+      expect(causes).toEqual([expect.stringContaining('was lost or set back')]);
+    }
+  });
+});
+
+/** Runs the arrival until D1 fails its call of that number; returns the states of that object. */
+async function stateAfter(account: string, calls: number, fate: 'fails' | 'is lost' = 'fails') {
+  const fates = [...Array.from({ length: calls - 1 }, () => 'succeeds' as const), fate];
+  return runInDurableObject(objectOf(account), async (_, { storage }) => {
+    const { db, calls: made } = flakyD1(DB, 'Network connection lost.', ...fates);
+    await createArrival(storage, db).refusalOf({ account, place: '' });
+    return [storage.kv.get('arrival'), made.length] as const;
+  });
+}
+
+const HERE = { place: '' } as const;
+
+/** A new life of the object's code over the same storage, as after a kill. */
+const arriveWith = (account: string, db: D1Database) =>
+  runInDurableObject(objectOf(account), (_, { storage }) =>
+    createArrival(storage, db).refusalOf({ account, ...HERE }),
+  );
+
+describe('an object that is killed while it brings an account over', () => {
+  const CALLS = 20;
+
+  it.each(['fails', 'is lost'] as const)(
+    'goes on where it was, whichever call to D1 %s, with nothing lost and nothing twice',
+    async (fate) => {
+      for (let call = 1; call <= CALLS; call += 1) {
+        const { account, before } = await storeAccount();
+        const [, made] = await stateAfter(account, call, fate);
+        await arriveWith(account, DB);
+        expect({ call, rows: await inObject(account) }).toEqual({ call, rows: before });
+        await finish(account);
+        expect({ call, left: rowsIn(await inD1(account)) }).toEqual({ call, left: 0 });
+        if (made < call) return;
+      }
+      throw new Error(`bringing an account over takes more than ${CALLS} calls`);
+    },
+  );
+
+  it('goes on from each call while an old version of the Worker writes all the while', async () => {
+    const { account, put, row } = await storeAccount();
+    const answers: number[] = [];
+    const db = interceptD1(DB, async (_, call) => {
+      answers.push((await worker(await put(answers.length))).status);
+      const results = await call();
+      answers.push((await worker(await put(answers.length))).status);
+      return results;
+    });
+    vi.spyOn(console, 'error').mockImplementation(() => {});
+
+    expect(await arriveWith(account, db)).toBeUndefined();
+
+    const accepted = answers.flatMap((status, value) => (status === 200 ? [value] : []));
+    expect(new Set(answers)).toEqual(new Set([200, 503]));
+    expect(accepted.every((value, index) => value === index)).toBe(true);
+    const { run_evaluation, run_evaluation_history } = await inObject(account);
+    const values = [...(run_evaluation_history ?? []), ...(run_evaluation ?? [])]
+      .filter(({ id, evaluation_id }) => (id ?? evaluation_id) === row.id)
+      .map(({ value }) => value);
+    expect(values).toEqual(
+      [1, 4, 5, ...accepted].filter((value, at, all) => value !== all[at - 1]),
+    );
+  });
+
+  it('copies once for any number of requests at once', async () => {
+    const { account, before, row, headers } = await storeAccount();
+    const send = inObjects(account);
+    const requests = await Promise.all(Array.from({ length: 20 }, () => get(pathOf(row), headers)));
+
+    const responses = await Promise.all(requests.map((sent) => send(sent)));
+
+    expect(responses.map(({ status }) => status)).toEqual(Array.from({ length: 20 }, () => 200));
+    expect(await inObject(account)).toEqual(before);
+  });
+
+  it('answers 503 with Retry-After within half a second while a copy takes long', async () => {
+    const { account, row, headers } = await storeAccount();
+    const slow = interceptD1(DB, async (_, call) => {
+      await scheduler.wait(200);
+      return call();
+    });
+    await runInDurableObject(objectOf(account), (object, { storage }) => {
+      Reflect.set(object, 'arrival', createArrival(storage, slow));
+    });
+    const sent = await get(pathOf(row), headers);
+    const started = Date.now();
+
+    const response = await inObjects(account)(sent);
+
+    expect(Date.now() - started).toBeLessThan(500);
+    expect(response.status).toBe(503);
+    expect(response.headers.get('retry-after')).toBe('1');
+    expect(await response.json()).toEqual({
+      error: expect.stringContaining('send the same request'),
+    });
+  });
+
+  it('begins the copy again if somebody deletes rows in D1 past the API', async () => {
+    const { account, row } = await storeAccount();
+    let isDeleted = false;
+
+    const refusal = await runInDurableObject(objectOf(account), (_, { storage }) => {
+      const db = interceptD1(DB, async (_method, call) => {
+        if (storage.kv.get<State>('arrival')?.step === 'comparing' && !isDeleted) {
+          isDeleted = true;
+          await DB.prepare('DELETE FROM run_evaluation WHERE id = ?').bind(row.id).run();
+        }
+        return call();
+      });
+      return createArrival(storage, db).refusalOf({ account, ...HERE });
+    });
+
+    expect([refusal, isDeleted]).toEqual([undefined, true]);
+    const { run_evaluation, run_evaluation_history } = await inObject(account);
+    expect(run_evaluation).toHaveLength(1);
+    expect(run_evaluation_history).toEqual([]);
+  });
+
+  it('copies page after page, and a page that ends with the table', async () => {
+    for (const rows of [499, 500, 501, 1100]) {
+      const account = freshAccount();
+      const run_id = crypto.randomUUID();
+      await DB.prepare(
+        `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?3)
+        INSERT INTO run_evaluation (id, account_id, run_id, evaluation_label_id, value, created_by, created_at)
+        SELECT printf('00000000-0000-4000-8000-%012d', i), ?1, ?2, ?2, i, 'a', '2026-01-01T00:00:00.000Z' FROM n`,
+      )
+        .bind(account, run_id, rows)
+        .run();
+      const before = await inD1(account);
+
+      expect(await arriveWith(account, DB)).toBeUndefined();
+
+      expect(await inObject(account)).toEqual(before);
+      await finish(account);
+      expect(rowsIn(await inD1(account))).toBe(0);
+    }
+  });
+
+  it('does not arrive while D1 has a column that it does not know', async () => {
+    const [account, run_id] = [freshAccount(), crypto.randomUUID()];
+    await applyD1Migrations(OLD_DB, inject('migrations'));
+    await OLD_DB.prepare(
+      `INSERT INTO revoked_link VALUES (?1, '2999-01-01T00:00:00.000Z', '${run_id}', '${run_id}')`,
+    )
+      .bind(account)
+      .run();
+    await OLD_DB.exec('ALTER TABLE revoked_link ADD COLUMN reason text');
+
+    const refusals = [await arriveWith(account, OLD_DB), await arriveWith(account, OLD_DB)];
+
+    const unknown = {
+      wait: 60,
+      cause: expect.stringContaining('a migration that the object does not know'),
+    };
+    expect(refusals).toEqual([unknown, unknown]);
+    expect((await inD1(account, OLD_DB))['revoked_link']).toHaveLength(1);
+    await runInDurableObject(objectOf(account), (_, { storage }) => {
+      storage.sql.exec('ALTER TABLE revoked_link ADD COLUMN reason text');
+    });
+    expect(await arriveWith(account, OLD_DB)).toBeUndefined();
+    expect((await inObject(account))['revoked_link']).toHaveLength(1);
+  });
+});
+
+type State = { readonly step: string };
+
+describe('the migrations of an object', () => {
+  const schemaOf = async (run: (sql: string) => Promise<unknown[]> | unknown[]) =>
+    Promise.all([
+      run(`SELECT type, name, tbl_name FROM sqlite_master WHERE name NOT LIKE '\\_cf%' ESCAPE '\\'
+        AND name NOT LIKE 'sqlite_%' AND tbl_name NOT IN ('d1_migrations', 'applied_migration') ORDER BY 1, 2`),
+      ...TABLES.map((table) => run(`PRAGMA table_info(${table})`)),
+    ]);
+
+  it('make the tables, indexes and triggers that D1 has', async () => {
+    const { account } = await storeAccount();
+    await arriveWith(account, DB);
+
+    const theirs = await schemaOf(async (sql) => (await DB.prepare(sql).all()).results);
+    const own = await runInDurableObject(objectOf(account), (_, { storage }) =>
+      schemaOf((sql) => storage.sql.exec(sql).toArray()),
+    );
+
+    expect(own).toEqual(theirs);
+    expect(own[0]?.length).toBeGreaterThan(25);
+  });
+
+  it('are applied when the object starts, also those that are newer than its rows', async () => {
+    const account = freshAccount();
+    const [tables, triggers] = MIGRATIONS;
+    const applied = await runInDurableObject(objectOf(account), (_, { storage }) => {
+      const { sql, kv } = storage;
+      sql.exec('CREATE TABLE applied_migration (name TEXT PRIMARY KEY) STRICT');
+      sql.exec(tables.sql);
+      sql.exec(`INSERT INTO applied_migration VALUES ('${tables.name}'), ('9999_unknown.sql')`);
+      kv.put('arrival', { step: 'done', life: 'a', at: '', account, place: '' });
+      createArrival(storage, DB);
+      createArrival(storage, DB);
+      return [
+        sql.exec('SELECT name FROM applied_migration ORDER BY 1').toArray(),
+        sql.exec(`SELECT count(*) AS n FROM sqlite_master WHERE type = 'trigger'`).one()['n'],
+      ];
+    });
+
+    expect(applied).toEqual([
+      [{ name: tables.name }, { name: triggers.name }, { name: '9999_unknown.sql' }],
+      triggers.sql.match(/CREATE TRIGGER/g)?.length,
+    ]);
+  });
+
+  it('that a call needs and the object does not have are waited for with 503', async () => {
+    const account = freshAccount();
+    const call: ObjectCall = { account, place: '', migration: '9999_new.sql', params: {} };
+
+    const answer = await objectOf(account).run(call);
+
+    expect(answer).toEqual({
+      refusal: { wait: 5, cause: 'the object runs a version of the Worker without 9999_new.sql' },
+    });
+  });
+});
+
+describe('a shared label', () => {
+  const createUnder = async (account_id: string, evaluation_label_id: string, value: number) =>
+    request(`/v1/run/${crypto.randomUUID()}/evaluations`, {
+      method: 'POST',
+      body: JSON.stringify({ evaluation_label_id, value }),
+      headers: await withToken(account_id),
+    });
+  /** A moment from now, to the objects. */
+  const later = (milliseconds: number) => vi.setSystemTime(Date.now() + milliseconds);
+
+  it('counts in every object a minute after it was changed', async () => {
+    vi.useFakeTimers({ toFake: ['Date'] });
+    const account = freshAccount();
+    const label = await storeLabel({ account_id: 'shared', value_type: 'binary' });
+    const send = inObjects(account);
+    expect((await send(await createUnder(account, label.id, 2))).status).toBe(422);
+    expect((await send(await createUnder(account, label.id, 1))).status).toBe(201);
+
+    await DB.prepare('UPDATE evaluation_label SET archived_at = ?2 WHERE id = ?1')
+      .bind(label.id, '2026-02-01T00:00:00.000Z')
+      .run();
+    later(60_000);
+    const archived = await send(await createUnder(account, label.id, 1));
+    await DB.prepare('DELETE FROM evaluation_label WHERE id = ?').bind(label.id).run();
+    later(60_000);
+    const gone = await send(await createUnder(account, label.id, 1));
+
+    expect([archived.status, gone.status]).toEqual([422, 404]);
+  });
+
+  it('that the object does not know is fetched before a value is judged by it', async () => {
+    const account = freshAccount();
+    const row = await storeEvaluation({ account_id: account });
+    const send = inObjects(account);
+    const token = await mintToken({ account_id: account });
+    expect((await send(await putValue(row, 9, token))).status).toBe(200);
+    await send(await get(pathOf(row), await withToken(account)));
+
+    const label = await storeLabel({ account_id: 'shared', value_type: 'binary' });
+    expect((await send(await createUnder(account, label.id, 2))).status).toBe(422);
+    expect((await send(await createUnder(account, label.id, 1))).status).toBe(201);
+  });
+
+  it('that nobody has is looked up once in a minute, and an evaluation under it is free', async () => {
+    vi.useFakeTimers({ toFake: ['Date'] });
+    const account = freshAccount();
+    const row = await storeEvaluation({ account_id: account });
+    const { db, calls } = countingD1(DB);
+    const send = inObjects(account);
+    const token = await mintToken({ account_id: account });
+    await send(await get(pathOf(row), await withToken(account)));
+    await runInDurableObject(objectOf(account), (object, { storage }) => {
+      Reflect.set(object, 'labels', createSharedLabels(storage, db));
+    });
+
+    for (const value of [70, 80, 90]) await send(await putValue(row, value, token));
+    expect(calls).toEqual(['all', 'first']);
+    later(59_000);
+    await storeLabel({ id: row.evaluation_label_id, account_id: 'shared', value_type: 'binary' });
+    expect((await send(await putValue(row, 5, token))).status).toBe(200);
+    later(1000);
+    expect((await send(await putValue(row, 6, token))).status).toBe(422);
+  });
+
+  it('judges by the old copy while D1 does not answer, and is 503 only if there is none', async () => {
+    vi.useFakeTimers({ toFake: ['Date'] });
+    const account = freshAccount();
+    const label = await storeLabel({ account_id: 'shared', value_type: 'binary' });
+    const row = await storeEvaluation({ account_id: account, evaluation_label_id: label.id });
+    const { db } = flakyD1(DB, 'Network connection lost.', 'fails');
+    const send = inObjects(account);
+    const put = async (value: number) =>
+      (await send(await putValue(row, value, await mintToken({ account_id: account })))).status;
+    vi.spyOn(console, 'error').mockImplementation(() => {});
+    const breakD1 = () =>
+      runInDurableObject(objectOf(account), (object, { storage }) => {
+        Reflect.set(object, 'labels', createSharedLabels(storage, db));
+      });
+
+    expect(await arriveWith(account, DB)).toBeUndefined();
+    await evictDurableObject(objectOf(account));
+    await breakD1();
+    expect(await put(1)).toBe(503);
+    await evictDurableObject(objectOf(account));
+    expect(await put(1)).toBe(200);
+    await breakD1();
+    expect([await put(0), await put(2)]).toEqual([200, 422]);
+  });
+});
+
+describe('an object that fails', () => {
+  type Run = AccountObject['run'];
+  /** The objects, with each call passed through `run`, and a note of how they were found. */
+  const failing = (run: (call: ObjectCall, send: Run) => ReturnType<Run>) => {
+    const found: unknown[] = [];
+    const namespace = (jurisdiction?: string): object => ({
+      jurisdiction: (name: string) => namespace(name),
+      getByName: (name: string, options?: object) => {
+        found.push([jurisdiction, name, options]);
+        const stub = ACCOUNT_OBJECT.getByName(name);
+        return {
+          run: (call: ObjectCall) => run(call, (sent) => stub.run(sent) as ReturnType<Run>),
+        };
+      },
+    });
+    return { found, settings: { ACCOUNT_OBJECT: namespace() as typeof ACCOUNT_OBJECT } };
+  };
+
+  it.each([
+    ['Network connection lost.', 200, 2],
+    ['Durable Object reset because its code was updated.', 200, 2],
+    ['internal error; reference = abc123', 200, 2],
+    ['Durable Object is overloaded. Requests queued for too long.', 503, 1],
+    ['Durable Object exceeded its CPU time limit and was reset.', 503, 1],
+  ])('is called again or answers 503, as D1 would: %s', async (message, status, attempts) => {
+    const { account, row } = await storeAccount();
+    vi.spyOn(console, 'error').mockImplementation(() => {});
+    let calls = 0;
+    const { settings, found } = failing(async (call, send) => {
+      calls += 1;
+      if (calls === 1) throw Object.assign(new Error(message), { remote: true });
+      return send(call);
+    });
+
+    const token = await mintToken({ account_id: account });
+    const response = await inObjects(account, settings)(await putValue(row, 9, token));
+
+    expect([response.status, calls, found.length]).toEqual([status, attempts, attempts]);
+    if (status === 503) expect(response.headers.get('retry-after')).toBe('5');
+  });
+
+  it('after the commit has stored the write once', async () => {
+    const { account, row } = await storeAccount();
+    let calls = 0;
+    const { settings } = failing(async (call, send) => {
+      calls += 1;
+      const answer = await send(call);
+      if (calls === 1) throw new Error('Network connection lost.');
+      return answer;
+    });
+
+    const token = await mintToken({ account_id: account });
+    const response = await inObjects(account, settings)(await putValue(row, 9, token));
+
+    expect([response.status, calls]).toEqual([200, 2]);
+    const { run_evaluation_history } = await inObject(account);
+    expect(run_evaluation_history?.map(({ value }) => value)).toEqual([1, 4, 5]);
+  });
+
+  it('is found in its jurisdiction or near its place, anew for each attempt', async () => {
+    const { account, row, headers } = await storeAccount();
+    const { settings, found } = failing(async () => ({ fault: 'Network connection lost.' }));
+    vi.spyOn(console, 'error').mockImplementation(() => {});
+
+    for (const place of ['@eu', '@apac-ne', ''])
+      await inObjects(`${account}${place}`, settings)(await get(pathOf(row), headers));
+
+    expect(found).toEqual([
+      ...Array.from({ length: 4 }, () => ['eu', account, undefined]),
+      ...Array.from({ length: 4 }, () => [undefined, account, { locationHint: 'apac-ne' }]),
+      ...Array.from({ length: 4 }, () => [undefined, account, {}]),
+    ]);
+  });
+
+  it('does not bind what SQLite would store as something else', async () => {
+    const { account } = await storeAccount();
+    await arriveWith(account, DB);
+    const store = objectStore(ACCOUNT_OBJECT, account, '');
+    for (const value of [true, undefined, Number.NaN, Number.POSITIVE_INFINITY, 1n, {}]) {
+      const connection = connect(store, systemClock);
+      const read = connection.read({ sql: 'SELECT ?1 AS value', params: ['value'] }, { value });
+      await expect(read).rejects.toThrow('the parameter value cannot be stored');
+    }
+  });
+});
+
+it('GET /health asks D1 alone, whatever the setting', async () => {
+  const response = await inObjects('*', { ACCOUNT_OBJECT: undefined })(
+    new Request('https://api.test/health'),
+  );
+
+  expect(response.status).toBe(200);
+});
