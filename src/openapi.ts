@@ -205,7 +205,7 @@ export const headers = named({
   ),
   Allow: header('The methods that the path has.'),
   Bookmark: optionalHeader(
-    'The state of the database that the response is from; absent if the database did not answer, or if the account lives in a Durable Object.',
+    'The state of D1 that the response is from; absent if D1 did not answer.',
   ),
   Link: optionalHeader('The next page (RFC 8288); absent on the last one.', {
     pattern: '^</v1/.+>; rel="next"$',

@@ -19,8 +19,9 @@ export const info = {
     'either, each makes another one. An update is safe to repeat, that of an evaluation with an ' +
     '`Idempotency-Key` also late: it gets what it stored and undoes nothing.\n\n' +
     '**Bookmarks.** Reads may come from a replica that lags behind. Every response of the ' +
-    'database, except a 404 and `/health`, has `x-d1-bookmark`: a read that sends it back sees ' +
-    'at least that state.\n\n' +
+    'database D1, except a 404 and `/health`, has `x-d1-bookmark`: a read that sends it back ' +
+    'sees at least that state. An account in a Durable Object has no replicas and no bookmarks.' +
+    '\n\n' +
     '**Headers.** Every response has `x-request-id`: quote it in a report. All are `no-store`, ' +
     'except this document. Those with `ETag` are `no-transform` too, because ' +
     'compression would make the tag weak.\n\n' +
@@ -92,7 +93,7 @@ export const paths = {
   '/health': {
     get: api.publicOperation(tag, 'getHealth', {
       summary: 'Whether the database answers',
-      description: 'Asks it at most once a second.',
+      description: 'Asks D1 at most once a second, and no Durable Object.',
       responses: {
         200: api.response('The database answers.', {
           'application/json': { schema: schemas.Health, example: { status: 'ok' } },

@@ -179,7 +179,7 @@ function readAccountObjects(env: Variables): AccountObjects {
   const places = new Map<string, Place>();
   let otherwise: Place | undefined;
   for (const entry of splitWords(env.ACCOUNT_OBJECTS)) {
-    const [, name = '', place = ''] = /^([^@]+)(?:@([a-z-]+))?$/.exec(entry) ?? [];
+    const [, name = '', place = ''] = /^([^@,]+)(?:@([a-z-]+))?$/.exec(entry) ?? [];
     const account = decodeName(name);
     if (!account || !isPlace(place)) throw misconfigured('ACCOUNT_OBJECTS', ENTRIES);
     if (account === SHARED_ACCOUNT)
@@ -192,7 +192,7 @@ function readAccountObjects(env: Variables): AccountObjects {
   return { places, otherwise };
 }
 
-const ENTRIES = `must be accounts such as acc_berlin or acc_berlin@eu, separated by spaces, or * for all; places are ${[...JURISDICTIONS, ...LOCATIONS].join(' ')}; a space, @, * or % in a name is percent-encoded`;
+const ENTRIES = `must be accounts such as acc_berlin or acc_berlin@eu, separated by spaces, or * for all; places are ${[...JURISDICTIONS, ...LOCATIONS].join(' ')}; a space, comma, @, * or % in a name is percent-encoded`;
 
 const isPlace = (text: string): text is Place =>
   ['', ...JURISDICTIONS, ...LOCATIONS].some((place) => place === text);

@@ -53,6 +53,7 @@ const EXECUTED: readonly (readonly [command: string | RegExp, file: string, as?:
   ['npm run migration -- --name verb_noun', COMMANDS],
   ['npm run migration -- --custom --name verb_noun', COMMANDS],
   ['npm test -- test/label.test.ts', COMMANDS],
+  ['npm run check:objects', '.ci/run'],
   ['npm run check:random', COMMANDS],
   ['npm run soak', COMMANDS],
   ['npm run bench', COMMANDS],
