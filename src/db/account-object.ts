@@ -92,7 +92,7 @@ export class AccountObject extends DurableObject<Env> {
   }
 
   override alarm(): Promise<void> {
-    return this.arrival.goOn();
+    return this.arrival.resume();
   }
 
   protected async refusalOf(call: ObjectCall): Promise<Refusal | undefined> {

@@ -26,7 +26,7 @@ const STALLED_MS = 10_000;
 
 const COPYING: Refusal = { wait: 1, cause: 'the account is being copied into its object' };
 
-/** What an object must do next. `serving` and `done` are the steps in which the account is there. */
+/** What the object must do next. The account is there from `deleting` on. */
 type Step = 'closing' | 'copying' | 'comparing' | 'noting' | 'deleting' | 'done';
 
 type State = {
@@ -55,25 +55,29 @@ export function createArrival(storage: DurableObjectStorage, d1: D1Database) {
   let slice: Promise<Refusal | undefined> | undefined;
   if (state && state.step !== 'closing') storage.transactionSync(() => migrate(storage));
   if (state && isUnderWay(state)) storage.setAlarm(Date.now() + STALLED_MS);
-  return { refusalOf, goOn };
+  return { refusalOf, resume };
 
   /** Returns why the account is not served here now. Brings the account over if it can. */
   async function refusalOf(address: Address): Promise<Refusal | undefined> {
-    if (state && hasArrived(state)) return refusalOfPlace(address, state.place);
-    const timeout = scheduler.wait(WAIT_MAX_MS).then(() => COPYING);
-    return Promise.race([runSlice(address), timeout]);
+    if (!state || !hasArrived(state)) {
+      const timeout = scheduler.wait(WAIT_MAX_MS).then(() => COPYING);
+      const refusal = await Promise.race([runSlice(address), timeout]);
+      if (refusal) return refusal;
+    }
+    return state && refusalOfPlace(address, state.place);
   }
 
   /** Goes on with what is under way. Never rejects: the platform gives up an alarm that does. */
-  async function goOn(): Promise<void> {
+  async function resume(): Promise<void> {
     if (state && isUnderWay(state)) await runSlice(state);
   }
 
   function runSlice(address: Address): Promise<Refusal | undefined> {
     slice ??= advance(address)
       .catch((thrown: unknown): Refusal => {
+        const { account, place } = address;
         const cause = `the account cannot be copied from D1: ${messageOf(thrown)}`;
-        console.error(JSON.stringify({ warning: 'account_not_copied', ...address, cause }));
+        console.error(JSON.stringify({ warning: 'account_not_copied', account, place, cause }));
         return { wait: 5, cause };
       })
       .finally(() => {
@@ -144,11 +148,10 @@ export function createArrival(storage: DurableObjectStorage, d1: D1Database) {
       // Nothing was copied. An object without anything stored costs nothing.
       await storage.deleteAll();
       state = undefined;
-      return isLost(account);
     }
-    const isElsewhere = refusalOfPlace({ account, place }, found.place);
-    if (isElsewhere) return isElsewhere;
-    if (found.arrived_at !== null && found.arrived_at !== at) return isLost(account);
+    const elsewhere = found && refusalOfPlace({ account, place }, found.place);
+    if (elsewhere) return elsewhere;
+    if (found?.life !== life || (found.arrived_at ?? at) !== at) return lostObject(account);
     const step = found.arrived_at === null ? 'copying' : 'done';
     save({ ...now, place, step }, () => migrate(storage));
     if (step === 'copying') await storage.setAlarm(Date.now() + STALLED_MS);
@@ -198,7 +201,7 @@ export function createArrival(storage: DurableObjectStorage, d1: D1Database) {
     }
     const params = { account, life, arrived_at: at };
     const found = await askD1(prepare(db, noteArrival, params), params);
-    if (found?.life !== life || found.arrived_at !== at) return isLost(account);
+    if (found?.life !== life || found.arrived_at !== at) return lostObject(account);
     save({ ...now, step: 'deleting', table: 0, after: [] });
     console.log(JSON.stringify({ arrived: account, rows: now.copied }));
     return undefined;
@@ -353,7 +356,7 @@ const refusalOfPlace = ({ account, place }: Address, right: string): Refusal | u
         cause: `the account lives in another object: ACCOUNT_OBJECTS must have ${accountObjectEntry(account, right)}`,
       };
 
-const isLost = (account: string): Refusal => ({
+const lostObject = (account: string): Refusal => ({
   wait: 60,
-  cause: `the object of ${account} was lost or set back, or ACCOUNT_OBJECTS names another place than before: compare the row of account_object in D1`,
+  cause: `the object of ${account} was lost or set back: compare its row of account_object in D1`,
 });

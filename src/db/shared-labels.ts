@@ -28,7 +28,6 @@ const TABLE = { name: 'evaluation_label' };
 const HAS_COPY = 'has_shared_labels';
 
 export function createSharedLabels(storage: DurableObjectStorage, d1: D1Database) {
-  const db = d1.withSession('first-primary');
   let nextRefresh = 0;
   let refreshing: Promise<void> | undefined;
   const missing = new Map<unknown, number>();
@@ -61,6 +60,8 @@ export function createSharedLabels(storage: DurableObjectStorage, d1: D1Database
   /** Reads all shared labels, and replaces the copy if anything is different. */
   async function refresh(): Promise<void> {
     const began = Date.now();
+    // The first query of a session asks the primary, and a later one may ask an older replica.
+    const db = d1.withSession('first-primary');
     const rows: LabelRow[] = [];
     let page: readonly LabelRow[];
     do {
@@ -98,6 +99,7 @@ export function createSharedLabels(storage: DurableObjectStorage, d1: D1Database
   }
 
   async function fetchLabel(id: string): Promise<void> {
+    const db = d1.withSession('first-primary');
     const label = await prepare(db, readSharedLabel, { id }).first<LabelRow>();
     if (label) {
       replace([label], id);
