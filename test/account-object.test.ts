@@ -1,7 +1,7 @@
 /** An account in an object: how it is brought over from D1, what it may never do, and its faults. */
 import { applyD1Migrations, evictDurableObject, runInDurableObject } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
-import { afterEach, describe, expect, inject, it, vi } from 'vitest';
+import { afterEach, describe, expect, inject, it, onTestFinished, vi } from 'vitest';
 import { systemClock } from '../src/clock.ts';
 import { type AccountObject, type ObjectCall, objectStore } from '../src/db/account-object.ts';
 import { createArrival } from '../src/db/arrival.ts';
@@ -12,6 +12,7 @@ import { countingD1, flakyD1, interceptD1 } from './support/d1.ts';
 import { linkTo, post } from './support/links.ts';
 import { OPERATIONS } from './support/operations.ts';
 import {
+  ACCOUNT,
   DB,
   freshAccount,
   get,
@@ -759,6 +760,22 @@ describe('an object that fails', () => {
       await expect(read).rejects.toThrow('the parameter value cannot be stored');
     }
   });
+});
+
+it('npm start loads the sample data again, without the rows of an account in an object', async () => {
+  await DB.prepare('INSERT INTO account_object VALUES (?, ?, ?, NULL)')
+    .bind(ACCOUNT, '', 'a'.repeat(32))
+    .run();
+  onTestFinished(async () => {
+    await DB.prepare('DELETE FROM account_object WHERE account_id = ?').bind(ACCOUNT).run();
+  });
+
+  for (const sql of inject('sample').split(/;\n/))
+    if (sql.trim() !== '') await DB.prepare(sql).run();
+
+  expect(
+    await readRows(`SELECT count(*) AS n FROM run_evaluation WHERE id LIKE '018f4d3d%'`),
+  ).toEqual([{ n: 4 }]);
 });
 
 it('GET /health asks D1 alone, whatever the setting', async () => {

@@ -1,5 +1,5 @@
 -- Sample data: four labels, one of each type, two accounts, four runs, nine evaluations. Nobody's real data. Adds what
--- is missing and changes nothing.
+-- is missing and changes nothing. An account that lives in an object has its rows there.
 INSERT INTO evaluation_label
   (id, account_id, name, description, value_type, min_value, max_value, categories, created_at)
 SELECT * FROM (VALUES
@@ -8,7 +8,8 @@ SELECT * FROM (VALUES
   ('018f4d3a-0003-7000-8000-000000000003', 'shared', 'register', 'How the reply speaks', 'categorical', NULL, NULL, '["formal","casual","rude"]', '2026-11-01T08:00:02.000Z'),
   ('018f4d3a-0004-7000-8000-000000000004', 'acc_01HGK2V8N5XJVB8Q2Z3R4Y5T6M', 'severity', 'How bad a mistake is', 'ordinal', NULL, NULL, '["none","minor","major"]', '2026-11-01T08:00:03.000Z')
 )
-WHERE column1 NOT IN (SELECT id FROM evaluation_label);
+WHERE column1 NOT IN (SELECT id FROM evaluation_label)
+  AND column2 NOT IN (SELECT account_id FROM account_object);
 
 INSERT INTO run_evaluation
   (id, account_id, run_id, output_name, field_path, evaluation_label_id, value, created_by, created_by_evaluator_id, created_at, updated_by, updated_at)
@@ -23,4 +24,5 @@ SELECT * FROM (VALUES
   ('018f4d3d-0008-7000-8000-000000000008', 'acc_01J9ZQ4T7B3W5K8M2N6P1R0S9D', '018f4d3c-0004-7000-8000-000000000004', NULL, NULL, '018f4d3a-0003-7000-8000-000000000003', 1, NULL, '018f4d3b-0002-7000-8000-000000000002', '2026-11-05T12:00:00.000Z', NULL, NULL),
   ('018f4d3d-0009-7000-8000-000000000009', 'acc_01J9ZQ4T7B3W5K8M2N6P1R0S9D', '018f4d3c-0004-7000-8000-000000000004', NULL, NULL, '018f4d3a-0001-7000-8000-000000000001', 10, NULL, '018f4d3b-0002-7000-8000-000000000002', '2026-11-05T12:00:01.000Z', 'user-789', '2026-11-06T07:45:30.125Z')
 )
-WHERE column1 NOT IN (SELECT id FROM run_evaluation);
+WHERE column1 NOT IN (SELECT id FROM run_evaluation)
+  AND column2 NOT IN (SELECT account_id FROM account_object);

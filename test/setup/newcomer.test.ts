@@ -189,6 +189,11 @@ describe("an identity provider's settings in .dev.vars", () => {
       [secret, 'JWT_ACCOUNT_CLAIM=/o~id'],
       'JWT_ACCOUNT_CLAIM must be a JSON Pointer',
     ],
+    [
+      'an account in a place that is none',
+      [secret, 'ACCOUNT_OBJECTS=acc_berlin@europe'],
+      'ACCOUNT_OBJECTS must be accounts such as acc_berlin',
+    ],
   ])(
     'npm start and npm run token refuse a wrong setting, name it, and leave .dev.vars as it is: %s',
     async (_, lines, fault) => {
