@@ -47,7 +47,7 @@ const leaf = fc.oneof(
   fc.double({ noNaN: true, noDefaultInfinity: true }),
   fc.integer(),
   fc.boolean(),
-  fc.constantFrom('approved', 'rejected', '', '7', 'true', null),
+  fc.constantFrom('approved', 'rejected', '', '7', '-0', '1e3', '1.', 'true', null),
   fc.string({ maxLength: 80 }),
 );
 const { document } = fc.letrec<{ document: unknown }>((tie) => ({
@@ -59,7 +59,7 @@ const { document } = fc.letrec<{ document: unknown }>((tie) => ({
   ),
 }));
 const values = fc.dictionary(
-  fc.constantFrom('approved', 'rejected', '', '7', 'true', 'other'),
+  fc.constantFrom('approved', 'rejected', '', '7', '0', '-1', 'true', 'false', 'null', 'other'),
   fc.double({ noNaN: true, noDefaultInfinity: true }),
   { noNullPrototype: true },
 );
@@ -84,9 +84,22 @@ function expectedValue(
   found: unknown,
   given: Readonly<Record<string, number>>,
 ): number | undefined {
-  if (typeof found === 'number') return found;
-  if (typeof found === 'boolean') return Number(found);
-  return new Map(Object.entries(given)).get(found as string);
+  const isScalar = ['string', 'number', 'boolean'].includes(typeof found);
+  const mapped = isScalar && new Map(Object.entries(given)).get(`${found}`);
+  if (mapped !== undefined && mapped !== false) return mapped;
+  if (typeof found === 'number' || typeof found === 'boolean') return Number(found);
+  return typeof found === 'string' ? numberThatJsonReads(found) : undefined;
+}
+
+/** The number that a JSON parser reads in a text without white space; undefined if there is none. */
+function numberThatJsonReads(text: string): number | undefined {
+  if (/\s/.test(text)) return undefined;
+  try {
+    const read = JSON.parse(text);
+    return Number.isFinite(read) ? read : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 it('stores what the pointer leads to, and nothing else of what is posted, or refuses it and changes nothing', async () => {

@@ -86,6 +86,10 @@ describe('what the pointer finds', () => {
     ['{"a":""}', 2],
     ['{"a":" yes"}', 3],
     ['{"a":"8"}', 4],
+    ['{"a":"0.82"}', 0.82],
+    ['{"a":"-1.5e-1"}', -0.15],
+    ['{"a":"-0"}', 0],
+    ['{"a":"9"}', 9],
     [
       '{"a":5,"id":"x","value":9,"account_id":"acc_neighbour","run_id":1,"updated_by":"mallory","created_at":0}',
       5,
@@ -106,6 +110,44 @@ describe('what the pointer finds', () => {
       updated_at: expect.any(String),
     });
   });
+
+  it.each([
+    ['{"a":1}', 0.5],
+    ['{"a":1.0}', 0.5],
+    ['{"a":"1"}', 0.5],
+    ['{"a":1.50}', 0.25],
+    ['{"a":"1.50"}', 1.5],
+    ['{"a":"1.0"}', 20],
+    ['{"a":-0.0}', 7],
+    ['{"a":"-0"}', 0],
+    ['{"a":2}', 2],
+    ['{"a":true}', 10],
+    ['{"a":"true"}', 10],
+    ['{"a":false}', 0],
+    ['{"a":1e21}', 3],
+  ])(
+    'is looked up in values before anything else, as its text or JSON text: %s',
+    async (body, value) => {
+      const row = await storeEvaluation({ value: 99 });
+      const values = { 1: 0.5, '1.5': 0.25, '1.0': 20, 0: 7, true: 10, '1e+21': 3 };
+      const { url } = await linkTo(row, { pointer: '/a', values });
+
+      expect((await worker(post(url, body))).status).toBe(200);
+      expect(await readEvaluation(row.id)).toMatchObject({ value });
+    },
+  );
+
+  it.each(['{"a":null}', '{"a":1e400}', '{"a":[1]}', '{"a":{}}', '{}'])(
+    'is never looked up in values unless it is a text, a number or a boolean: %s',
+    async (body) => {
+      const row = await storeEvaluation();
+      const values = { null: 1, Infinity: 1, '[1]': 1, '1': 1, '{}': 1, undefined: 1, '': 1 };
+      const { url } = await linkTo(row, { pointer: '/a', values });
+
+      expect((await worker(post(url, body))).status).toBe(422);
+      expect(await readEvaluation(row.id)).toEqual(row);
+    },
+  );
 
   it.each([
     ['', '8', 8],
@@ -133,7 +175,11 @@ describe('what the pointer finds', () => {
     ['{"a":[1]}', 'What /a finds in the body is an array'],
     ['{"a":{"value":1}}', 'What /a finds in the body is an object'],
     ['{"a":1e400}', 'What /a finds in the body is a number beyond a double'],
-    ['{"a":"8"}', 'What /a finds in the body is the text "8"'],
+    ['{"a":"5/10"}', 'What /a finds in the body is the text "5/10"'],
+    ['{"a":"1e400"}', 'What /a finds in the body is the text "1e400"'],
+    ...['+1', '01', '.5', '1.', '0x10', ' 8', '8\\n', '1_000', '1,5', 'Infinity', 'NaN', ''].map(
+      (text) => [`{"a":"${text}"}`, `What /a finds in the body is the text "${text}"`],
+    ),
     ['{"a":"Approved"}', 'What /a finds in the body is the text "Approved"'],
     ['{"a":"toString"}', 'What /a finds in the body is the text "toString"'],
     ['{"a":"__proto__"}', 'What /a finds in the body is the text "__proto__"'],

@@ -12,7 +12,7 @@ import { Failure } from '../failure.ts';
 import { LINK_MAX_SECONDS } from '../limits.ts';
 import type { AccountId, Principal } from '../principal.ts';
 
-/** Texts that may be found in a sender's body, and the values that they stand for. */
+/** What may be found in a sender's body, as text, and the values that it stands for. */
 export type Values = { readonly [text: string]: number };
 
 /**

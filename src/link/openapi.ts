@@ -97,7 +97,7 @@ const schemas = api.named({
     values: {
       type: 'object',
       additionalProperties: { type: 'number' },
-      description: 'From the text that is found there to the value',
+      description: 'From what is found there to the value',
     },
   }),
   EvaluationLinkCreate: api.requestSchema(LinkCreateBody, set, {
@@ -111,7 +111,8 @@ const schemas = api.named({
       pattern: '^(/([^~]|~[01])*)?$',
     },
     values: {
-      description: 'The value of each text that may be found there',
+      description:
+        'The value of what may be found there: a text, or the JSON text of a number or boolean',
       propertyNames: { not: { enum: ['__proto__', 'constructor', 'prototype'] } },
     },
   }),
@@ -284,9 +285,9 @@ export const paths = {
       summary: 'Update run evaluation, by a link',
       description:
         "For senders of webhooks and callbacks: any JSON, of which only what the link's " +
-        '`pointer` names is read. A number is the value, true and false are 1 and 0, a text is ' +
-        "looked up in the link's `values`. Then it is the update, as of the link's author. A " +
-        'form is the answer on the page.',
+        '`pointer` names is read. It is looked up in the `values` of the link. Otherwise a number ' +
+        'is the value, also as text, and true and false are 1 and 0. Then it is the update, as ' +
+        "of the link's author. A form is the answer on the page.",
       parameters: [api.parameters.IfMatch, api.parameters.IdempotencyKey],
       requestBody: {
         required: true,

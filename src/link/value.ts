@@ -1,6 +1,6 @@
 /**
  * Reads the value from a body whose shape the sender decides. The link's pointer says where the
- * value is, and the link's `values` say what a text stands for.
+ * value is, and the link's `values` say what is found there stands for.
  */
 import { type Failure, unprocessable } from '../failure.ts';
 import { parsePointer, valueAt } from '../pointer.ts';
@@ -9,8 +9,12 @@ import type { Link, Values } from './key.ts';
 /** A sentence shows at most this many code points of a text. */
 const SHOWN_MAX_CHARS = 64;
 
+/** Matches a number as JSON writes it (RFC 8259 §6), and nothing around it. */
+const JSON_NUMBER = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
+
 /**
- * Reads the value: a number, true (1), false (0), or a text that `values` has.
+ * Reads the value: what `values` has for the text, number or boolean that was found; otherwise the
+ * number, also if a text spells it as JSON does, or 1 for true and 0 for false.
  * @throws {Failure} `unprocessable`: the sentence says what was found and what is accepted.
  */
 export function readValue(
@@ -18,12 +22,25 @@ export function readValue(
   { pointer, values }: Pick<Link, 'pointer' | 'values'>,
 ): number {
   const found = valueAt(body, parsePointer(pointer) ?? []);
-  if (typeof found === 'boolean') return found ? 1 : 0;
-  if (typeof found === 'number' && Number.isFinite(found)) return found;
-  const value =
-    typeof found === 'string' && Object.hasOwn(values, found) ? values[found] : undefined;
+  const value = mappedValue(found, values) ?? numberIn(found);
   if (value === undefined) throw valueNotFound(found, pointer, values);
   return value;
+}
+
+/** Returns what `values` has for a text, or for the JSON text of a number or a boolean. */
+function mappedValue(found: unknown, values: Values): number | undefined {
+  const key = typeof found === 'string' ? found : JSON.stringify(scalarIn(found));
+  return key !== undefined && Object.hasOwn(values, key) ? values[key] : undefined;
+}
+
+/** Returns a boolean or a finite number. JSON.parse reads 1e400 as Infinity, which is neither. */
+const scalarIn = (found: unknown) =>
+  typeof found === 'boolean' || Number.isFinite(found) ? found : undefined;
+
+function numberIn(found: unknown): number | undefined {
+  const isNumber = typeof found !== 'string' || JSON_NUMBER.test(found);
+  const number = isNumber && typeof found !== 'object' ? Number(found) : Number.NaN;
+  return Number.isFinite(number) ? number : undefined;
 }
 
 function valueNotFound(found: unknown, pointer: string, values: Values): Failure {
@@ -41,9 +58,10 @@ function describeFound(found: unknown): string {
   return Array.isArray(found) ? 'an array' : 'an object';
 }
 
-const shortened = (text: string) => {
-  const characters = [...text];
+/** Returns at most SHOWN_MAX_CHARS code points, in a time that does not grow with the text. */
+function shortened(text: string): string {
+  const characters = [...text.slice(0, 2 * SHOWN_MAX_CHARS + 2)];
   return characters.length <= SHOWN_MAX_CHARS
     ? text
     : `${characters.slice(0, SHOWN_MAX_CHARS).join('')}…`;
-};
+}
