@@ -52,6 +52,8 @@ export const LINK_URL_MAX_CHARS = 1999;
 export const ANSWER_MAX_CHARS = 64;
 export const POINTER_MAX_CHARS = 256;
 export const VALUES_MAX_COUNT = 32;
+/** The conditions of a link, and the scalars of which one condition accepts any. */
+export const WHERE_MAX_COUNT = 8;
 
 /** Returns true if the text has at most this many code points. SQLite counts code points too. */
 export const isAtMost = (text: string, characters: number) =>

@@ -78,12 +78,12 @@ type PropertiesOf<T> = { readonly [property in keyof T]-?: Schema };
 /** Describes an object in a response. Only the property `optional` may be absent. */
 export const objectSchema = <T extends object>(
   properties: PropertiesOf<T>,
-  optional?: keyof T,
+  optional: readonly (keyof T)[] = [],
   rule: Keywords = {},
 ) =>
   new Component('schemas', {
     type: 'object',
-    required: Object.keys(properties).filter((property) => property !== optional),
+    required: Object.keys(properties).filter((name) => !optional.some((other) => other === name)),
     additionalProperties: false,
     properties,
     ...rule,
@@ -95,7 +95,7 @@ export const objectSchema = <T extends object>(
 export const resourceSchema = <T extends { readonly updated_at?: string }>(
   properties: PropertiesOf<T>,
   rule?: Keywords,
-) => objectSchema<T>(properties, 'updated_at', rule);
+) => objectSchema<T>(properties, ['updated_at'], rule);
 
 /**
  * Describes some properties of an object for `if` and `then`. Without the second keyword, redocly

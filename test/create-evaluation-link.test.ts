@@ -125,7 +125,7 @@ describe('createEvaluationLink', () => {
 
   it('takes an empty body, and null for what is left out', async () => {
     const row = await storeEvaluation();
-    const nulls = { expires_in: null, name: null, pointer: null, values: null };
+    const nulls = { expires_in: null, name: null, pointer: null, values: null, where: null };
 
     for (const body of [undefined, {}, nulls]) {
       const response = await worker(await make(row, body));
@@ -237,7 +237,7 @@ describe('createEvaluationLink', () => {
 
     expect(lengths).toContain(1999);
     expect(lengths).toContain(
-      'The URL of the link would be 2000 characters long and may be 1999: send a shorter name or pointer, or fewer or shorter values.',
+      'The URL of the link would be 2000 characters long and may be 1999: send a shorter name or pointer, or fewer or shorter values and conditions.',
     );
     expect(lengths.filter((length) => Number(length) >= 2000)).toEqual([]);
   });

@@ -92,10 +92,11 @@ async function sendToLink(
     body = '{"value":9}',
     to = worker,
     key,
-  }: { headers?: object; body?: BodyInit; to?: Send; key?: string },
+    where = null,
+  }: { headers?: object; body?: BodyInit; to?: Send; key?: string; where?: object | null },
 ): Promise<Response> {
   const row = await storeLabelled({ min_value: 1, max_value: 10 });
-  const { url } = await linkTo(row, { values: { yes: 10, no: 1 } });
+  const { url } = await linkTo(row, { values: { yes: 10, no: 1 }, where });
   const sent = Object.entries(headers).filter(([, value]) => value !== null);
   const init = operation === 'getEvaluationByLink' ? {} : { method: 'POST', body };
   return to(
@@ -113,6 +114,7 @@ const AS_JSON = { accept: 'application/json' };
 
 /** What provokes a status of a link, where it is not what provokes it elsewhere. */
 const PROVOKE_OF_LINK: Record<number, Provoke> = {
+  204: (operation) => sendToLink(operation, { where: { '/value': 8 } }),
   304: (operation) => sendToLink(operation, { headers: { ...AS_JSON, 'if-none-match': '*' } }),
   400: (operation) =>
     sendToLink(operation, { headers: { ...AS_JSON, 'if-match': 'x' }, body: '{' }),
@@ -342,6 +344,7 @@ describe('each example of a failure', () => {
       name: () => send(createLink, { body: '{"name":"a b"}' }),
       pointer: () => send(createLink, { body: '{"pointer":"value"}' }),
       values: () => send(createLink, { body: '{"values":[1]}' }),
+      where: () => send(createLink, { body: '{"where":{"/a":[]}}' }),
       json: () => send(byLink, { body: '{' }),
       form: () => send(byLink, { body: 'value=8' }),
       place: () => send(byLink, { body: NAN }),
@@ -651,6 +654,10 @@ describe('the schema of a request', () => {
         { values: valuesOf(32) },
         { pointer: '' },
         { pointer: '/a~0b/~1//\n\u{1f600}' },
+        { where: {} },
+        { where: null },
+        { where: { '': null, '/a~1b': 'x', '/c': [1, true, 'x', null], '/d': 2 ** 53 - 1 } },
+        { where: Object.fromEntries(texts(8).map((text) => [`/${text}`, texts(8)])) },
       ],
       refused: [
         { expires_in: 59 },

@@ -69,6 +69,8 @@ const ANYTHING: readonly unknown[] = [
   ...['2026-11-01T10:00:00+01:00', '2026-11-01T10:00:00.000Z', '2026-11-01', 'yesterday'],
   ...[[], ['a'], ['a', 'b'], ['a', 'a'], ['', 'a'], [1], [null], ['\u{1f600}']],
   ...[{}, { yes: 1 }, { yes: '1' }, { yes: Number.POSITIVE_INFINITY }, { '': 0 }, { toString: 1 }],
+  ...[{ '/a': 'x', '': null }, { '/a~1b': [1, false, null, 'x'] }, { '/a': [] }, { '/a': [[1]] }],
+  ...[{ '/a': 2 ** 53 }, { '/a': 2 ** 53 - 1 }, { '/a~2': 1 }, { '/a': {} }, { a: true }],
   ...[JSON.parse('{"__proto__":1}'), { constructor: 1 }, { prototype: 1, yes: 1 }],
 ];
 

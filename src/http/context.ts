@@ -30,6 +30,8 @@ export type LogLine = {
   db_attempts?: number;
   rows_read?: number;
   rows_written?: number;
+  /** The pointer of the condition because of which a link ignored the request. */
+  ignored?: string;
   refusal?: string;
   code?: string;
   /** The claim because of which a token was refused, with its expected and its actual value. */

@@ -19,7 +19,7 @@ import { type EvaluationLink, expiryAfter, type LinkKeys, newLinkId } from './ke
 export async function createEvaluationLink(
   context: OperationContext,
   path: EvaluationPath,
-  { expires_in, name, pointer, values, sent }: LinkCreate,
+  { expires_in, name, pointer, values, where, sent }: LinkCreate,
   sign: LinkKeys['sign'],
   urlOf: (key: string) => string,
 ): Promise<EvaluationLink> {
@@ -30,7 +30,7 @@ export async function createEvaluationLink(
   const shown = { run_id: path.run_id, evaluation_id: path.id, author };
   refuseServerFields(sent, shown);
   const id = newLinkId(expires_at);
-  const options = { pointer, values };
+  const options = { pointer, values, where };
   const link = { id, account, author, expires_at, evaluation_id: path.id, ...options };
   const url = urlOf(await sign(link));
   if (url.length > LINK_URL_MAX_CHARS) throw urlIsTooLong(url);
@@ -40,5 +40,5 @@ export async function createEvaluationLink(
 
 const urlIsTooLong = ({ length }: string) =>
   unprocessable(
-    `The URL of the link would be ${length} characters long and may be ${LINK_URL_MAX_CHARS}: send a shorter name or pointer, or fewer or shorter values.`,
+    `The URL of the link would be ${length} characters long and may be ${LINK_URL_MAX_CHARS}: send a shorter name or pointer, or fewer or shorter values and conditions.`,
   );

@@ -19,15 +19,18 @@ import {
   LINK_NAME_MAX_CHARS,
   POINTER_MAX_CHARS,
   VALUES_MAX_COUNT,
+  WHERE_MAX_COUNT,
 } from '../limits.ts';
 import { parsePointer } from '../pointer.ts';
-import { LINK_DEFAULTS, type Values } from './key.ts';
+import { LINK_DEFAULTS, type Values, type Where } from './key.ts';
 
 export const EXPIRES_IN = `expires_in must be a whole number of seconds from ${LINK_MIN_SECONDS} to ${LINK_MAX_SECONDS}.`;
 export const NAME = `name must be 1 to ${LINK_NAME_MAX_CHARS} letters, digits, or any of . _ @ + -`;
 export const POINTER =
   'pointer must be a JSON Pointer (RFC 6901): empty, or /, followed by names with ~ written ~0 and / written ~1.';
 export const VALUES = `values must be an object of at most ${VALUES_MAX_COUNT} numbers, such as {"approved":1,"rejected":0}.`;
+export const WHERE = `where must be an object of at most ${WHERE_MAX_COUNT} JSON Pointers, each with a text, a number, true, false, null, or a list of 1 to ${WHERE_MAX_COUNT} of these, such as {"/review/state":["approved","rejected"]}.`;
+export const WHERE_NUMBER = `A number in where must be from -${Number.MAX_SAFE_INTEGER} to ${Number.MAX_SAFE_INTEGER}: beyond these, different numbers are read as the same one.`;
 
 /** The fields that no caller sets: they come from the path, the token and the server. */
 export const SERVER_FIELDS = {
@@ -40,15 +43,37 @@ export const SERVER_FIELDS = {
 };
 
 /**
- * Refuses half of a surrogate pair, as `text` does for other fields: a client in another language
+ * Accepts a text, but refuses half of a surrogate pair, as `text` does for other fields: a client in another language
  * may fail to read it.
  */
-const unicodeKey = v.pipe(
-  v.string(),
-  v.check(
-    (key) => key.isWellFormed(),
-    'each key of values must be Unicode text: one holds half of a surrogate pair.',
-  ),
+const unicode = (name: string) =>
+  v.pipe(
+    v.string(),
+    v.check(
+      (sent) => sent.isWellFormed(),
+      `each ${name} must be Unicode text: one holds half of a surrogate pair.`,
+    ),
+  );
+
+/**
+ * A double is not exact beyond these bounds. There a condition on one item's id would also fit the
+ * ids of others.
+ */
+const exactNumber = v.pipe(
+  v.number(),
+  v.minValue(Number.MIN_SAFE_INTEGER, WHERE_NUMBER),
+  v.maxValue(Number.MAX_SAFE_INTEGER, WHERE_NUMBER),
+);
+
+const scalar = v.union([unicode('text of where'), exactNumber, v.boolean(), v.null()], WHERE);
+const scalars = v.pipe(
+  v.array(scalar, WHERE),
+  v.minLength(1, WHERE),
+  v.maxLength(WHERE_MAX_COUNT, WHERE),
+);
+const pointerKey = v.pipe(
+  text('each pointer of where', POINTER_MAX_CHARS),
+  v.check((sent) => parsePointer(sent) !== undefined, WHERE),
 );
 
 export const LinkCreateBody = v.object(
@@ -74,10 +99,16 @@ export const LinkCreateBody = v.object(
     ),
     values: v.nullish(
       v.pipe(
-        v.record(unicodeKey, finiteNumber('each of values'), VALUES),
+        v.record(unicode('key of values'), finiteNumber('each of values'), VALUES),
         v.maxEntries(VALUES_MAX_COUNT, VALUES),
       ),
       LINK_DEFAULTS.values,
+    ),
+    where: v.nullish(
+      v.pipe(
+        v.record(pointerKey, v.union([scalar, scalars], WHERE), WHERE),
+        v.maxEntries(WHERE_MAX_COUNT, WHERE),
+      ),
     ),
     ...SERVER_FIELDS,
   },
@@ -90,6 +121,7 @@ export type LinkCreate = {
   readonly name: string | undefined;
   readonly pointer: string;
   readonly values: Values;
+  readonly where: Where | undefined;
   /** The fields that were sent although the server sets them. */
   readonly sent: SentFields;
 };
@@ -101,17 +133,29 @@ export type LinkCreate = {
 export function parseLinkCreate(body: Body): LinkCreate {
   // valibot accepts an array as a record.
   if (Array.isArray(body['values'])) throw malformed(VALUES);
-  const { expires_in, name, pointer, values, ...sent } = parse(
+  if (Array.isArray(body['where'])) throw malformed(WHERE);
+  const { expires_in, name, pointer, values, where, ...sent } = parse(
     LinkCreateBody,
     body,
     SERVER_FIELDS,
     fieldIsSet,
   );
-  const lost = Object.keys(body['values'] ?? {}).find((key) => !Object.hasOwn(values, key));
-  // valibot drops keys that could change a prototype, such as __proto__.
+  const lost = findLostKey(body['values'], values);
   if (lost !== undefined) throw malformed(`values cannot have the key ${lost}.`);
-  return { expires_in, name: name ?? undefined, pointer, values, sent };
+  if (findLostKey(body['where'], where) !== undefined) throw malformed(WHERE);
+  return {
+    expires_in,
+    name: name ?? undefined,
+    pointer,
+    values,
+    where: where ?? undefined,
+    sent,
+  };
 }
+
+/** Returns a key that valibot dropped: one that could change a prototype, such as __proto__. */
+const findLostKey = (sent: unknown, parsed: object | null | undefined) =>
+  Object.keys(sent ?? {}).find((key) => !Object.hasOwn(parsed ?? {}, key));
 
 /** A person's answer: the text of the field or the button, and the version that the page showed. */
 export type Answer = { readonly version: string; readonly text: string };

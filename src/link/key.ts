@@ -15,6 +15,13 @@ import type { AccountId, Principal } from '../principal.ts';
 /** What may be found in a sender's body, as text, and the values that it stands for. */
 export type Values = { readonly [text: string]: number };
 
+/** A JSON value without parts. */
+const Scalar = v.union([v.string(), v.number(), v.boolean(), v.null()]);
+type Scalar = v.InferOutput<typeof Scalar>;
+
+/** What a sender's body must have: the place of each scalar, and the scalars that fit. */
+export type Where = { readonly [pointer: string]: Scalar | readonly Scalar[] };
+
 /**
  * The fields of a link that its creator may leave out, with their defaults. A key leaves defaults
  * out. A key with any other field does not work: a Worker of another version that ignored the field
@@ -24,8 +31,12 @@ const Options = v.strictObject({
   /** Where the value is in a sender's body (RFC 6901). */
   pointer: v.optional(v.string(), '/value'),
   values: v.optional(v.record(v.string(), v.number()), {}),
+  /** Bodies that do not fit are ignored. */
+  where: v.optional(v.record(v.string(), v.union([Scalar, v.array(Scalar)]))),
 });
-type Options = Readonly<v.InferOutput<typeof Options>>;
+type Options = Readonly<Omit<v.InferOutput<typeof Options>, 'where'>> & {
+  readonly where?: Where | undefined;
+};
 
 export const LINK_DEFAULTS: Options = v.parse(Options, {});
 

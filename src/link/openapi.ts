@@ -10,9 +10,18 @@ import {
   LINK_BODY_MAX_BYTES,
   LINK_URL_MAX_CHARS,
   POINTER_MAX_CHARS,
+  WHERE_MAX_COUNT,
 } from '../limits.ts';
 import * as api from '../openapi.ts';
-import { EXPIRES_IN, LinkCreateBody, NAME, POINTER, SERVER_FIELDS, VALUES } from './input.ts';
+import {
+  EXPIRES_IN,
+  LinkCreateBody,
+  NAME,
+  POINTER,
+  SERVER_FIELDS,
+  VALUES,
+  WHERE,
+} from './input.ts';
 import { type EvaluationLink, linkIsIncomplete, linkNotFound } from './key.ts';
 
 export const tag = {
@@ -33,8 +42,9 @@ const EXAMPLE: EvaluationLink = {
   author: 'user-123/anna',
   pointer: '/review/state',
   values: { approved: 1, changes_requested: 0 },
+  where: { '/pull_request/id': 279147437, '/review/state': ['approved', 'changes_requested'] },
 };
-const { pointer, values } = EXAMPLE;
+const { pointer, values, where } = EXAMPLE;
 const ANSWERED_EXAMPLE = { ...evaluation.UPDATED_EXAMPLE, updated_by: EXAMPLE.author };
 
 const parameters = api.named({
@@ -80,26 +90,39 @@ const set = {
   schemas: { ...shown, id: api.NEVER, url: api.NEVER, expires_at: api.NEVER },
 };
 
+const POINTER_PATTERN = '^(/([^~]|~[01])*)?$';
+const SCALAR = { type: ['string', 'number', 'boolean', 'null'] };
+
 const schemas = api.named({
-  EvaluationLink: api.objectSchema<EvaluationLink>({
-    id: api.uuid('By which it is revoked'),
-    url: {
-      ...api.text(
-        'Where a machine posts, and what a person opens. A chosen `pointer` and `values` make it ' +
-          'longer than the 255 characters that many senders store',
-        LINK_URL_MAX_CHARS,
-      ),
-      format: 'uri',
+  EvaluationLink: api.objectSchema<EvaluationLink>(
+    {
+      id: api.uuid('By which it is revoked'),
+      url: {
+        ...api.text(
+          'Where a machine posts, and what a person opens. A chosen `pointer` and `values` make it ' +
+            'longer than the 255 characters that many senders store',
+          LINK_URL_MAX_CHARS,
+        ),
+        format: 'uri',
+      },
+      expires_at: api.time('From when on it does not work'),
+      ...shown,
+      pointer: api.text('Where the value is in the body of who posts (RFC 6901)'),
+      values: {
+        type: 'object',
+        additionalProperties: { type: 'number' },
+        description: 'From what is found there to the value',
+      },
+      where: {
+        type: 'object',
+        additionalProperties: {
+          anyOf: [SCALAR, { type: 'array', items: SCALAR, maxItems: WHERE_MAX_COUNT }],
+        },
+        description: 'What a body must have; absent if the link has no conditions',
+      },
     },
-    expires_at: api.time('From when on it does not work'),
-    ...shown,
-    pointer: api.text('Where the value is in the body of who posts (RFC 6901)'),
-    values: {
-      type: 'object',
-      additionalProperties: { type: 'number' },
-      description: 'From what is found there to the value',
-    },
-  }),
+    ['where'],
+  ),
   EvaluationLinkCreate: api.requestSchema(LinkCreateBody, set, {
     expires_in: 'For how many seconds it works',
     name: 'Who will answer: the author is then `<sub>/<name>`',
@@ -108,12 +131,18 @@ const schemas = api.named({
         'JSON Pointer (RFC 6901) to the value in the body of who posts',
         POINTER_MAX_CHARS,
       ),
-      pattern: '^(/([^~]|~[01])*)?$',
+      pattern: POINTER_PATTERN,
     },
     values: {
       description:
         'The value of what may be found there: a text, or the JSON text of a number or boolean',
       propertyNames: { not: { enum: ['__proto__', 'constructor', 'prototype'] } },
+    },
+    where: {
+      description:
+        'What a body must have, each by its JSON Pointer, equal in type and value: a scalar, or ' +
+        'a list of those that fit. Any other body is ignored, with a 204',
+      propertyNames: { maxLength: POINTER_MAX_CHARS, pattern: POINTER_PATTERN },
     },
   }),
   LinkAnswer: new api.Component('schemas', {
@@ -155,6 +184,7 @@ const refusals = api.named({
       name: NAME,
       pointer: POINTER,
       values: VALUES,
+      where: WHERE,
       json: api.SENTENCES.json,
       form: api.SENTENCES.form,
       place: api.SENTENCES.place,
@@ -221,7 +251,12 @@ export const paths = {
       description: 'Every request makes another link; nothing of it is stored.',
       requestBody: {
         ...api.body(schemas.EvaluationLinkCreate, {
-          sender: api.example('For a webhook of a code review', { pointer, values, name: 'anna' }),
+          sender: api.example('For a webhook of a code review', {
+            pointer,
+            values,
+            where,
+            name: 'anna',
+          }),
           person: api.example('For a person, for a day', { name: 'anna', expires_in: 86400 }),
         }),
         required: false,
@@ -301,6 +336,7 @@ export const paths = {
               sender: api.example('What a code review sends, for the link above', {
                 action: 'submitted',
                 review: { id: 17, state: 'approved' },
+                pull_request: { id: 279147437 },
               }),
             },
           },
@@ -308,6 +344,7 @@ export const paths = {
         },
       },
       responses: {
+        204: api.response('The body does not fit the `where` of the link. Nothing is stored.'),
         200: evaluated("The evaluation as this write stored it; for the page's form, the page."),
         400: refusals.LinkBadRequest,
         404: refusals.LinkNotFound,

@@ -23,6 +23,7 @@ import { LINK_PATH, type Link, type LinkKeys, principalOf } from './key.ts';
 import { failurePage, linkPage, type PageState } from './page.ts';
 import { styleSource } from './style.ts';
 import { readValue } from './value.ts';
+import { findUnmetCondition } from './where.ts';
 
 type Dependencies = {
   readonly session: OpenSession;
@@ -96,12 +97,14 @@ export function publicLinkRoutes({ session, rateLimit, linkKeys }: Dependencies)
       );
     }
     const preconditions = parseUpdatePreconditions(c);
-    const row = await updateEvaluationByLink(
-      operationContext(c),
-      link,
-      readValue(parseJson(text), link),
-      preconditions,
-    );
+    const body = parseJson(text);
+    const unmet = findUnmetCondition(body, link.where);
+    if (unmet !== undefined) {
+      c.get('log').ignored = unmet;
+      return respond(c, 204, null);
+    }
+    const value = readValue(body, link);
+    const row = await updateEvaluationByLink(operationContext(c), link, value, preconditions);
     return respondResource(c, 200, resourceOf(row));
   });
 
