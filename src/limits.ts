@@ -6,7 +6,7 @@ export const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 /** The body of a request. The largest bodies create a label with many categories. */
 export const BODY_MAX_BYTES = 64 * 1024;
 /** The body that a machine posts to a link. A webhook sender chooses how much it sends. */
-export const LINK_BODY_MAX_BYTES = 256 * 1024;
+export const LINK_BODY_MAX_BYTES = 1024 * 1024;
 /** Entra puts up to 200 groups into a token, which is then 13,000 characters long. */
 export const TOKEN_MAX_CHARS = 16 * 1024;
 
@@ -51,6 +51,12 @@ export const LINK_URL_MAX_CHARS = 1999;
  */
 export const ANSWER_MAX_CHARS = 64;
 export const POINTER_MAX_CHARS = 256;
+export const PATH_MAX_CHARS = 512;
+/**
+ * The steps that a JSONPath takes in a body. Each element at which a wildcard, a slice or a filter
+ * looks is a step, and so is each part of the filter for each element.
+ */
+export const PATH_MAX_STEPS = 20_000;
 export const VALUES_MAX_COUNT = 32;
 /** The conditions of a link, and the scalars of which one condition accepts any. */
 export const WHERE_MAX_COUNT = 8;

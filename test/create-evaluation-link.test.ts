@@ -237,7 +237,7 @@ describe('createEvaluationLink', () => {
 
     expect(lengths).toContain(1999);
     expect(lengths).toContain(
-      'The URL of the link would be 2000 characters long and may be 1999: send a shorter name or pointer, or fewer or shorter values and conditions.',
+      'The URL of the link would be 2000 characters long and may be 1999: send a shorter name, pointer or path, or fewer or shorter values and conditions.',
     );
     expect(lengths.filter((length) => Number(length) >= 2000)).toEqual([]);
   });

@@ -343,6 +343,7 @@ describe('each example of a failure', () => {
       expires: () => send(createLink, { body: '{"expires_in":59}' }),
       name: () => send(createLink, { body: '{"name":"a b"}' }),
       pointer: () => send(createLink, { body: '{"pointer":"value"}' }),
+      place_of_value: () => send(createLink, { body: '{"pointer":"/a","path":"$.a"}' }),
       values: () => send(createLink, { body: '{"values":[1]}' }),
       where: () => send(createLink, { body: '{"where":{"/a":[]}}' }),
       json: () => send(byLink, { body: '{' }),
@@ -364,6 +365,11 @@ describe('each example of a failure', () => {
       text: () => send(byLink, { body: '{"value":"maybe"}' }),
       label: () => send(byLink, { body: '{"value":11}' }),
       field: () => send(createLink, { body: '{"author":"mallory"}' }),
+      path: () => send(createLink, { body: '{"path":"a.b"}' }),
+      several: async () => {
+        const { url } = await linkTo(await storeLabelled({}), { path: '$.*' });
+        return worker(visit(url, { method: 'POST', body: '[7,8]' }));
+      },
     },
     LinkTooManyRequests: { limit: () => send(byLink, { to: limited }) },
     LinkServerFault: { fault: () => send(byLink, { to: workerWith({ JWT_SECRET: '' }) }) },
@@ -654,6 +660,9 @@ describe('the schema of a request', () => {
         { values: valuesOf(32) },
         { pointer: '' },
         { pointer: '/a~0b/~1//\n\u{1f600}' },
+        { path: `$.${'x'.repeat(510)}` },
+        { path: '$.a', pointer: null },
+        { path: null, pointer: '/a' },
         { where: {} },
         { where: null },
         { where: { '': null, '/a~1b': 'x', '/c': [1, true, 'x', null], '/d': 2 ** 53 - 1 } },

@@ -369,7 +369,7 @@ describe('an update by a link', () => {
     ['{"a":', 400, 'The body must be valid JSON in UTF-8.'],
     ['', 400, 'The body must be valid JSON in UTF-8.'],
     [new Uint8Array([0x22, 0xff, 0x22]), 400, 'The body must be valid JSON in UTF-8.'],
-    [`"${'x'.repeat(262_143)}"`, 413, 'The body must be at most 262144 bytes.'],
+    [`"${'x'.repeat(1_048_575)}"`, 413, 'The body must be at most 1048576 bytes.'],
   ])('refuses a body that cannot be read', async (body, status, error) => {
     const row = await storeEvaluation();
     const { url } = await linkTo(row);
@@ -377,16 +377,16 @@ describe('an update by a link', () => {
     await expectRefusedUpdate(row, visit(url, { method: 'POST', body }), { status, error });
   });
 
-  it('takes a body of 256 KiB', async () => {
+  it('takes a body of 1 MiB', async () => {
     const row = await storeEvaluation();
     const { url } = await linkTo(row);
     const frame = '{"value":9,"text":""}';
-    const body = frame.replace('""', `"${'x'.repeat(256 * 1024 - frame.length)}"`);
+    const body = frame.replace('""', `"${'x'.repeat(1024 * 1024 - frame.length)}"`);
 
     expect((await worker(post(url, body))).status).toBe(200);
     await expectRefusedUpdate(present(await readEvaluation(row.id)), post(url, `${body} `), {
       status: 413,
-      error: 'The body must be at most 262144 bytes.',
+      error: 'The body must be at most 1048576 bytes.',
     });
   });
 

@@ -1,6 +1,6 @@
 /**
  * Says why a body is not JSON, and where. Runs only after JSON.parse has failed: the messages of
- * JSON.parse differ between engines and quote the body. Each pattern takes linear time, at most 4
+ * JSON.parse differ between engines and quote the body. Each pattern takes linear time, at most 20
  * ms for the largest body.
  */
 

@@ -13,13 +13,13 @@ import { type EvaluationLink, expiryAfter, type LinkKeys, newLinkId } from './ke
  * @param sign signs the key of the link
  * @param urlOf returns the URL of the link with that key
  * @throws {Failure} `not_found`, also for a token that is restricted to an evaluation;
- * `unprocessable` if the URL would be too long, or for a field that the server sets; or
- * `database_unavailable`.
+ * `unprocessable` if the URL would be too long, for a JSONPath that is not allowed, or for a field
+ * that the server sets; or `database_unavailable`.
  */
 export async function createEvaluationLink(
   context: OperationContext,
   path: EvaluationPath,
-  { expires_in, name, pointer, values, where, sent }: LinkCreate,
+  { expires_in, name, pointer, path: valuePath, values, where, sent }: LinkCreate,
   sign: LinkKeys['sign'],
   urlOf: (key: string) => string,
 ): Promise<EvaluationLink> {
@@ -29,16 +29,18 @@ export async function createEvaluationLink(
   const expires_at = expiryAfter(context.now, expires_in);
   const shown = { run_id: path.run_id, evaluation_id: path.id, author };
   refuseServerFields(sent, shown);
+  if (valuePath !== undefined) (await import('./path.ts')).refuseCostlyPath(valuePath);
   const id = newLinkId(expires_at);
-  const options = { pointer, values, where };
+  const options = { pointer, path: valuePath, values, where };
   const link = { id, account, author, expires_at, evaluation_id: path.id, ...options };
   const url = urlOf(await sign(link));
   if (url.length > LINK_URL_MAX_CHARS) throw urlIsTooLong(url);
   await getEvaluation(context, path);
-  return { id, url, expires_at, ...shown, ...options };
+  const place = valuePath === undefined ? { pointer } : { path: valuePath };
+  return { id, url, expires_at, ...shown, ...place, values, where };
 }
 
 const urlIsTooLong = ({ length }: string) =>
   unprocessable(
-    `The URL of the link would be ${length} characters long and may be ${LINK_URL_MAX_CHARS}: send a shorter name or pointer, or fewer or shorter values and conditions.`,
+    `The URL of the link would be ${length} characters long and may be ${LINK_URL_MAX_CHARS}: send a shorter name, pointer or path, or fewer or shorter values and conditions.`,
   );

@@ -17,6 +17,7 @@ import {
   LINK_MAX_SECONDS,
   LINK_MIN_SECONDS,
   LINK_NAME_MAX_CHARS,
+  PATH_MAX_CHARS,
   POINTER_MAX_CHARS,
   VALUES_MAX_COUNT,
   WHERE_MAX_COUNT,
@@ -28,6 +29,7 @@ export const EXPIRES_IN = `expires_in must be a whole number of seconds from ${L
 export const NAME = `name must be 1 to ${LINK_NAME_MAX_CHARS} letters, digits, or any of . _ @ + -`;
 export const POINTER =
   'pointer must be a JSON Pointer (RFC 6901): empty, or /, followed by names with ~ written ~0 and / written ~1.';
+export const ONE_PLACE = 'Send pointer or path, not both: each says where the value is.';
 export const VALUES = `values must be an object of at most ${VALUES_MAX_COUNT} numbers, such as {"approved":1,"rejected":0}.`;
 export const WHERE = `where must be an object of at most ${WHERE_MAX_COUNT} JSON Pointers, each with a text, a number, true, false, null, or a list of 1 to ${WHERE_MAX_COUNT} of these, such as {"/review/state":["approved","rejected"]}.`;
 export const WHERE_NUMBER = `A number in where must be from -${Number.MAX_SAFE_INTEGER} to ${Number.MAX_SAFE_INTEGER}: beyond these, different numbers are read as the same one.`;
@@ -97,6 +99,7 @@ export const LinkCreateBody = v.object(
       ),
       LINK_DEFAULTS.pointer,
     ),
+    path: v.nullish(text('path', PATH_MAX_CHARS)),
     values: v.nullish(
       v.pipe(
         v.record(unicode('key of values'), finiteNumber('each of values'), VALUES),
@@ -120,6 +123,7 @@ export type LinkCreate = {
   readonly expires_in: number;
   readonly name: string | undefined;
   readonly pointer: string;
+  readonly path: string | undefined;
   readonly values: Values;
   readonly where: Where | undefined;
   /** The fields that were sent although the server sets them. */
@@ -134,12 +138,13 @@ export function parseLinkCreate(body: Body): LinkCreate {
   // valibot accepts an array as a record.
   if (Array.isArray(body['values'])) throw malformed(VALUES);
   if (Array.isArray(body['where'])) throw malformed(WHERE);
-  const { expires_in, name, pointer, values, where, ...sent } = parse(
+  const { expires_in, name, pointer, path, values, where, ...sent } = parse(
     LinkCreateBody,
     body,
     SERVER_FIELDS,
     fieldIsSet,
   );
+  if (typeof path === 'string' && typeof body['pointer'] === 'string') throw malformed(ONE_PLACE);
   const lost = findLostKey(body['values'], values);
   if (lost !== undefined) throw malformed(`values cannot have the key ${lost}.`);
   if (findLostKey(body['where'], where) !== undefined) throw malformed(WHERE);
@@ -147,6 +152,7 @@ export function parseLinkCreate(body: Body): LinkCreate {
     expires_in,
     name: name ?? undefined,
     pointer,
+    path: path ?? undefined,
     values,
     where: where ?? undefined,
     sent,

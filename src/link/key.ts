@@ -28,8 +28,10 @@ export type Where = { readonly [pointer: string]: Scalar | readonly Scalar[] };
  * could store a value that the field forbids.
  */
 const Options = v.strictObject({
-  /** Where the value is in a sender's body (RFC 6901). */
+  /** Where the value is in a sender's body (RFC 6901), unless there is a path. */
   pointer: v.optional(v.string(), '/value'),
+  /** A JSONPath (RFC 9535) to the value. */
+  path: v.optional(v.string()),
   values: v.optional(v.record(v.string(), v.number()), {}),
   /** Bodies that do not fit are ignored. */
   where: v.optional(v.record(v.string(), v.union([Scalar, v.array(Scalar)]))),
@@ -55,9 +57,10 @@ export type Link = Options & {
 };
 
 /** The link as its creator receives it. */
-export type EvaluationLink = Omit<Link, 'account'> & {
+export type EvaluationLink = Omit<Link, 'account' | 'pointer'> & {
   readonly url: string;
   readonly run_id: string;
+  readonly pointer?: string;
 };
 
 /** The path of a link, without its key. */

@@ -9,6 +9,7 @@ import {
   AUTHOR_MAX_CHARS,
   LINK_BODY_MAX_BYTES,
   LINK_URL_MAX_CHARS,
+  PATH_MAX_CHARS,
   POINTER_MAX_CHARS,
   WHERE_MAX_COUNT,
 } from '../limits.ts';
@@ -17,12 +18,14 @@ import {
   EXPIRES_IN,
   LinkCreateBody,
   NAME,
+  ONE_PLACE,
   POINTER,
   SERVER_FIELDS,
   VALUES,
   WHERE,
 } from './input.ts';
 import { type EvaluationLink, linkIsIncomplete, linkNotFound } from './key.ts';
+import { NOT_A_PATH } from './path.ts';
 
 export const tag = {
   name: 'links',
@@ -90,7 +93,17 @@ const set = {
   schemas: { ...shown, id: api.NEVER, url: api.NEVER, expires_at: api.NEVER },
 };
 
+const PATH =
+  'JSONPath (RFC 9535) to the value in the body of who posts, instead of a pointer; it must find ' +
+  'exactly one';
 const POINTER_PATTERN = '^(/([^~]|~[01])*)?$';
+/** A body with both a pointer and a path is refused; null counts as absent. */
+const ONE_PLACE_RULE = {
+  not: {
+    required: ['pointer', 'path'],
+    ...api.someProperties({ pointer: { type: 'string' }, path: { type: 'string' } }),
+  },
+};
 const SCALAR = { type: ['string', 'number', 'boolean', 'null'] };
 
 const schemas = api.named({
@@ -108,6 +121,7 @@ const schemas = api.named({
       expires_at: api.time('From when on it does not work'),
       ...shown,
       pointer: api.text('Where the value is in the body of who posts (RFC 6901)'),
+      path: api.text(PATH, PATH_MAX_CHARS),
       values: {
         type: 'object',
         additionalProperties: { type: 'number' },
@@ -121,30 +135,36 @@ const schemas = api.named({
         description: 'What a body must have; absent if the link has no conditions',
       },
     },
-    ['where'],
+    ['pointer', 'path', 'where'],
   ),
-  EvaluationLinkCreate: api.requestSchema(LinkCreateBody, set, {
-    expires_in: 'For how many seconds it works',
-    name: 'Who will answer: the author is then `<sub>/<name>`',
-    pointer: {
-      ...api.text(
-        'JSON Pointer (RFC 6901) to the value in the body of who posts',
-        POINTER_MAX_CHARS,
-      ),
-      pattern: POINTER_PATTERN,
+  EvaluationLinkCreate: api.requestSchema(
+    LinkCreateBody,
+    set,
+    {
+      expires_in: 'For how many seconds it works',
+      name: 'Who will answer: the author is then `<sub>/<name>`',
+      pointer: {
+        ...api.text(
+          'JSON Pointer (RFC 6901) to the value in the body of who posts',
+          POINTER_MAX_CHARS,
+        ),
+        pattern: POINTER_PATTERN,
+      },
+      path: api.text(PATH, PATH_MAX_CHARS),
+      values: {
+        description:
+          'The value of what may be found there: a text, or the JSON text of a number or boolean',
+        propertyNames: { not: { enum: ['__proto__', 'constructor', 'prototype'] } },
+      },
+      where: {
+        description:
+          'What a body must have, each by its JSON Pointer, equal in type and value: a scalar, or ' +
+          'a list of those that fit. Any other body is ignored, with a 204',
+        propertyNames: { maxLength: POINTER_MAX_CHARS, pattern: POINTER_PATTERN },
+      },
     },
-    values: {
-      description:
-        'The value of what may be found there: a text, or the JSON text of a number or boolean',
-      propertyNames: { not: { enum: ['__proto__', 'constructor', 'prototype'] } },
-    },
-    where: {
-      description:
-        'What a body must have, each by its JSON Pointer, equal in type and value: a scalar, or ' +
-        'a list of those that fit. Any other body is ignored, with a 204',
-      propertyNames: { maxLength: POINTER_MAX_CHARS, pattern: POINTER_PATTERN },
-    },
-  }),
+    ONE_PLACE_RULE,
+  ),
   LinkAnswer: new api.Component('schemas', {
     type: 'object',
     required: ['version', 'value'],
@@ -183,6 +203,7 @@ const refusals = api.named({
       expires: EXPIRES_IN,
       name: NAME,
       pointer: POINTER,
+      place_of_value: ONE_PLACE,
       values: VALUES,
       where: WHERE,
       json: api.SENTENCES.json,
@@ -210,7 +231,7 @@ const refusals = api.named({
     encoding: api.SENTENCES.compressed,
   }),
   LinkUnprocessable: linkRefusal(
-    'What the pointer finds is no value, or the label does not allow it: the sentence says ' +
+    'What the pointer or path finds is no value, or the label does not allow it: the sentence says ' +
       `what would do. Or an answer on the page is longer than ${ANSWER_MAX_CHARS} characters, or the ` +
       '`Idempotency-Key` was sent before with another value.',
     {
@@ -218,7 +239,9 @@ const refusals = api.named({
       text:
         'What /value finds in the body is the text "maybe": it must be a number, true or false, ' +
         'or "yes", or "no".',
+      several: 'What $.* finds in the body is 2 values: it must be exactly one.',
       label: 'value must be between 1 and 10.',
+      path: NOT_A_PATH,
       field: 'author is set by the server: leave it out.',
     },
     api.IF_ASKED,
@@ -273,8 +296,8 @@ export const paths = {
         ),
         404: evaluation.refusals.NotFound,
         422: refusals.LinkUnprocessable.because(
-          `The URL would be longer than ${api.count(LINK_URL_MAX_CHARS)} characters, or a ` +
-            'field that the server sets is sent.',
+          `The URL would be longer than ${api.count(LINK_URL_MAX_CHARS)} characters, the \`path\` ` +
+            'is no JSONPath or could be costly, or a field that the server sets is sent.',
         ),
       },
     }),

@@ -103,7 +103,7 @@ export function publicLinkRoutes({ session, rateLimit, linkKeys }: Dependencies)
       c.get('log').ignored = unmet;
       return respond(c, 204, null);
     }
-    const value = readValue(body, link);
+    const value = await readValue(body, link);
     const row = await updateEvaluationByLink(operationContext(c), link, value, preconditions);
     return respondResource(c, 200, resourceOf(row));
   });

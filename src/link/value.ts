@@ -1,6 +1,6 @@
 /**
- * Reads the value from a body whose shape the sender decides. The link's pointer says where the
- * value is, and the link's `values` say what is found there stands for.
+ * Reads the value from a body whose shape the sender decides. The link's pointer or path says
+ * where the value is, and the link's `values` say what is found there stands for.
  */
 import { type Failure, unprocessable } from '../failure.ts';
 import { parsePointer, valueAt } from '../pointer.ts';
@@ -17,14 +17,26 @@ const JSON_NUMBER = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
  * number, also if a text spells it as JSON does, or 1 for true and 0 for false.
  * @throws {Failure} `unprocessable`: the sentence says what was found and what is accepted.
  */
-export function readValue(
+export async function readValue(
   body: unknown,
-  { pointer, values }: Pick<Link, 'pointer' | 'values'>,
-): number {
-  const found = valueAt(body, parsePointer(pointer) ?? []);
+  { pointer, path, values }: Pick<Link, 'pointer' | 'path' | 'values'>,
+): Promise<number> {
+  const found =
+    path === undefined ? valueAt(body, parsePointer(pointer) ?? []) : await findOne(body, path);
   const value = mappedValue(found, values) ?? numberIn(found);
-  if (value === undefined) throw valueNotFound(found, pointer, values);
+  if (value === undefined) throw valueNotFound(found, path ?? pointer, values);
   return value;
+}
+
+/** @throws {Failure} `unprocessable` unless the path finds exactly one value. */
+async function findOne(body: unknown, path: string): Promise<unknown> {
+  // Only requests that need the library pay for it.
+  const { findByPath } = await import('./path.ts');
+  const found = findByPath(body, path);
+  if (found.length === 1) return found[0];
+  throw unprocessable(
+    `What ${path} finds in the body is ${found.length} values: it must be exactly one.`,
+  );
 }
 
 /** Returns what `values` has for a text, or for the JSON text of a number or a boolean. */
@@ -43,9 +55,9 @@ function numberIn(found: unknown): number | undefined {
   return Number.isFinite(number) ? number : undefined;
 }
 
-function valueNotFound(found: unknown, pointer: string, values: Values): Failure {
+function valueNotFound(found: unknown, where: string, values: Values): Failure {
   const texts = Object.keys(values).map((text) => JSON.stringify(shortened(text)));
-  const place = pointer === '' ? 'The body' : `What ${pointer} finds in the body`;
+  const place = where === '' ? 'The body' : `What ${where} finds in the body`;
   const wanted = ['a number, true or false', ...texts].join(', or ');
   return unprocessable(`${place} is ${describeFound(found)}: it must be ${wanted}.`);
 }

@@ -34,14 +34,14 @@ const RULES: readonly (readonly [files: string, mayImport: string])[] = [
   ['link/*.query.ts', `drizzle-orm link evaluation label ${RESOURCE}`],
   ['link/{routes,public-routes,page}.ts', `link evaluation label ${ROUTES}`],
   ['link/key.ts', `jose valibot evaluation ${BASE}`],
+  ['link/path.ts', `json-p3 ${BASE}`],
   ['link/openapi.ts', `openapi link evaluation label ${RESOURCE}`],
   ['link/*.ts', `valibot link evaluation label ${RESOURCE}`],
 ];
 
-/** Every import and re-export of a text, of types too, or by a call; `?` if it is computed. */
+/** Each import and re-export, of types or by a call; `?` if computed. No other node has a source. */
 function importsIn(text: string): string[] {
   const found: string[] = [];
-  // Only nodes that import have a source, in whatever place of the tree they are.
   JSON.stringify(parseAst(text, { lang: 'ts' }), (key, node) => {
     if (key === 'source' && node !== null) found.push(node.value ?? '?');
     return node;

@@ -1,0 +1,129 @@
+/**
+ * Finds the value by a JSONPath (RFC 9535), which json-p3 parses and evaluates. A sender may leave
+ * out a question that was skipped, so that an index leads to another question's answer; a filter
+ * does not. Paths and bodies come from strangers. A path may have only parts that read each value
+ * of the body at most once, and a request takes no more than PATH_MAX_STEPS.
+ * value.ts loads this file only for a link that has a path.
+ */
+import {
+  compile,
+  JSONPathError,
+  JSONPathNode,
+  type JSONPathQuery,
+  type JSONValue,
+  jsonpath,
+  TokenKind,
+} from 'json-p3';
+import { unprocessable } from '../failure.ts';
+import { PATH_MAX_STEPS } from '../limits.ts';
+
+const { expressions, selectors } = jsonpath;
+
+type Segment = JSONPathQuery['segments'][number];
+type Expression = InstanceType<typeof expressions.FilterExpression>;
+
+export const NOT_A_PATH =
+  "path must be a JSONPath (RFC 9535), such as $.answers[?@.field.ref=='usefulness'].number.";
+
+/**
+ * Refuses a path that is no JSONPath, or whose evaluation could take more time than reading the
+ * body.
+ * @throws {Failure} `unprocessable`: the sentence names what is not allowed.
+ */
+export function refuseCostlyPath(path: string): void {
+  const fault = findFault(path);
+  if (fault !== undefined) {
+    throw unprocessable(
+      `path cannot have ${fault}. It may have names, indexes, * and slices, and filters that compare @ and names below it with a text, a number, true, false or null.`,
+    );
+  }
+}
+
+function findFault(path: string): string | undefined {
+  const { segments } = parse(path);
+  if (segments.some(({ token }) => token.kind === TokenKind.DDOT)) return '.., which searches';
+  if (segments.some((segment) => segment.selectors.length > 1)) return 'a list in brackets';
+  return segments
+    .flatMap(filterPartsOf)
+    .map(findFaultOfPart)
+    .find((fault) => fault !== undefined);
+}
+
+function parse(path: string) {
+  try {
+    return compile(path);
+  } catch (thrown) {
+    if (thrown instanceof JSONPathError) throw unprocessable(NOT_A_PATH);
+    throw thrown;
+  }
+}
+
+/** Returns the expressions in the filters of a segment. */
+const filterPartsOf = ({ selectors: [selector] }: Segment): Expression[] =>
+  selector instanceof selectors.FilterSelector ? partsOf(selector.expression) : [];
+
+/** Returns the expressions inside an expression, but not the arguments of functions; then itself. */
+function partsOf(expression: Expression): Expression[] {
+  if (expression instanceof expressions.LogicalExpression) return partsOf(expression.expression);
+  if (expression instanceof expressions.PrefixExpression)
+    return [expression, ...partsOf(expression.right)];
+  if (!(expression instanceof expressions.InfixExpression)) return [expression];
+  return [...partsOf(expression.left), ...partsOf(expression.right), expression];
+}
+
+function findFaultOfPart(part: Expression): string | undefined {
+  if (part instanceof expressions.FunctionExtension) return 'a function such as match()';
+  if (part instanceof expressions.RootQuery) return '$ in a filter';
+  if (part instanceof expressions.FilterQuery && !part.path.singularQuery())
+    return 'a filter, *, a slice or a list in a filter';
+  if (part instanceof expressions.NumberLiteral && !isExact(part.value))
+    return `a number beyond ${Number.MAX_SAFE_INTEGER}`;
+  if (part instanceof expressions.InfixExpression && !part.logical && isOfQueries(part))
+    return 'a comparison of two places';
+  return undefined;
+}
+
+/** Returns true unless several integers are read as this number. */
+const isExact = (number: number) => Math.abs(number) <= Number.MAX_SAFE_INTEGER;
+
+/** Returns true if both sides may be objects: comparing these costs more than one step. */
+const isOfQueries = ({ left, right }: InstanceType<typeof expressions.InfixExpression>) =>
+  left instanceof expressions.FilterQuery && right instanceof expressions.FilterQuery;
+
+/**
+ * Returns what the path finds in a body. The path is one that `refuseCostlyPath` accepts.
+ * @throws {Failure} `unprocessable` if the path takes too many steps.
+ */
+export function findByPath(body: unknown, path: string): readonly unknown[] {
+  const root = body as JSONValue;
+  let nodes = [new JSONPathNode(root, [], root)];
+  let steps = 0;
+  for (const segment of parse(path).segments) {
+    const [selector] = segment.selectors;
+    const isOneStep =
+      selector instanceof selectors.NameSelector || selector instanceof selectors.IndexSelector;
+    const stepsPerElement =
+      1 + filterPartsOf(segment).reduce((sum, part) => sum + stepsOf(part), 0);
+    // The library does not stop by itself, so steps are counted before they are taken.
+    for (const { value } of isOneStep ? [] : nodes) {
+      steps += stepsPerElement * countElements(value);
+      if (steps > PATH_MAX_STEPS) throw tooManySteps();
+    }
+    nodes = segment.resolve(nodes);
+  }
+  return nodes.map(({ value }) => value);
+}
+
+/** Returns 1, and for a query as many more as it has names and indexes. */
+const stepsOf = (part: Expression) =>
+  part instanceof expressions.FilterQuery ? 1 + part.path.segments.length : 1;
+
+function countElements(value: JSONValue): number {
+  if (typeof value !== 'object' || value === null) return 0;
+  return Array.isArray(value) ? value.length : Object.keys(value).length;
+}
+
+const tooManySteps = () =>
+  unprocessable(
+    `The path takes more than ${PATH_MAX_STEPS} steps in the body: lead it to a shorter list, or shorten its filter.`,
+  );

@@ -1,0 +1,103 @@
+/**
+ * A stranger who chooses the path of a link, or what is posted to it, makes no request expensive.
+ * A path is timed against a pointer into the same body. A body is timed against a transcript with a
+ * time for each word, as a sender of call analyses posts it.
+ */
+import { expect, it } from 'vitest';
+import { LINK_BODY_MAX_BYTES } from '../src/limits.ts';
+import { linkTo, post } from './support/links.ts';
+import { storeEvaluation, worker } from './support/worker.ts';
+
+/** At most this many times the cost. */
+const RATIO_MAX = 4;
+/** The time of one pair of requests says little, and a busy machine disturbs a whole attempt. */
+const PAIRS = 15;
+const ATTEMPTS = 5;
+
+const median = (times: number[]) => times.sort((a, b) => a - b)[Math.floor(times.length / 2)] ?? 0;
+
+type Sent = { readonly url: string; readonly body: string };
+
+async function timeOf({ url, body }: Sent): Promise<number> {
+  const started = performance.now();
+  expect((await worker(post(url, body))).status).toBeLessThan(500);
+  return performance.now() - started;
+}
+
+/** How many times as long one request takes as the other, by the best of a few attempts. */
+async function ratioOf(one: Sent, other: Sent): Promise<number> {
+  const ratios: number[] = [];
+  while (ratios.length < ATTEMPTS && !(Math.min(...ratios) <= RATIO_MAX)) {
+    const [times, otherTimes]: [number[], number[]] = [[], []];
+    for (let pair = 0; pair < PAIRS; pair += 1) {
+      times.push(await timeOf(one));
+      otherTimes.push(await timeOf(other));
+    }
+    // The clock of the runtime may tick in whole milliseconds.
+    ratios.push(median(times) / Math.max(1, median(otherTimes)));
+  }
+  return Math.min(...ratios);
+}
+
+const listOf = (count: number, element: string) => `[${`${element},`.repeat(count - 1)}${element}]`;
+const fill = (element: string, bytes: number) =>
+  listOf(Math.floor(bytes / (element.length + 1)) - 1, element);
+const nested = (open: string, close: string, inner: string, bytes: number) => {
+  const depth = Math.floor((bytes - inner.length) / (open.length + close.length));
+  return `${open.repeat(depth)}${inner}${close.repeat(depth)}`;
+};
+const members = (count: number) =>
+  JSON.stringify(Object.fromEntries(Array.from({ length: count }, (_, n) => [`k${n}`, 1])));
+const tests = (count: number) => Array.from({ length: count }, () => '@.a==2').join('||');
+
+/** What is beside the value in a body. */
+const MOST = LINK_BODY_MAX_BYTES - 100;
+const withValue = (inner: string) => `{"value":5,"x":${inner}}`;
+
+it.each([
+  ['as many elements as a wildcard may look at', '.*', listOf(19_000, '{}')],
+  ['as many elements as a filter may look at', '[?@.a==2]', listOf(4000, '{"a":1}')],
+  ['as many elements as a long filter may look at', `[?${tests(40)}]`, listOf(100, '{"a":1}')],
+  [
+    'as many elements as a deep filter may look at',
+    `[?@${'.a'.repeat(240)}==1]`,
+    listOf(80, `${'{"a":'.repeat(240)}1${'}'.repeat(240)}`),
+  ],
+  ['wildcards level by level', '[*]'.repeat(169), listOf(9000, '[1]')],
+  ['more elements than a wildcard may look at', '.*', fill('1', MOST)],
+  ['more elements than a filter may look at', `[?${tests(50)}]`, fill('{"a":1}', MOST)],
+  ['more members than a filter may look at', '[?@==2]', members(90_000)],
+  ['arrays in arrays', '[*]'.repeat(169), nested('[', ']', '', MOST)],
+  ['objects in objects', '.a'.repeat(254), nested('{"a":', '}', '1', MOST)],
+  ['one long text', '[?@ < "x"]', `["${'x'.repeat(MOST - 4)}"]`],
+  ['a deep parenthesis', `[?${'('.repeat(250)}@${')'.repeat(250)}]`, listOf(6000, '1')],
+])('a path costs at most 4 times a pointer into the same body: %s', async (_, path, inner) => {
+  const row = await storeEvaluation();
+  const [hostile, usual] = [await linkTo(row, { path: `$.x${path}` }), await linkTo(row)];
+  const body = withValue(inner);
+
+  const ratio = await ratioOf({ url: hostile.url, body }, { url: usual.url, body });
+  expect(ratio).toBeLessThanOrEqual(RATIO_MAX);
+});
+
+/** JSON.parse needs 3 to 4 times as long for the worst body of 1 MiB: too close for a test. */
+const HALF = LINK_BODY_MAX_BYTES / 2;
+
+it.each([
+  ['arrays in arrays', nested('[', ']', '', HALF)],
+  ['objects in objects', nested('{"a":', '}', '1', HALF)],
+  ['many elements', fill('1', HALF)],
+  ['many empty objects', fill('{}', HALF)],
+  ['many members', members(45_000)],
+  ['one long text', `"${'x'.repeat(HALF)}"`],
+  ['text that is all escapes', `"${'\\u0061'.repeat(HALF / 6)}"`],
+])('a body costs at most 4 times a transcript of its size: %s', async (_, inner) => {
+  const { url } = await linkTo(await storeEvaluation());
+  const transcript = fill('{"word":"answer","start":12.34,"end":12.71}', HALF);
+
+  const ratio = await ratioOf(
+    { url, body: withValue(inner) },
+    { url, body: withValue(transcript) },
+  );
+  expect(ratio).toBeLessThanOrEqual(RATIO_MAX);
+});
