@@ -343,6 +343,7 @@ describe('each example of a failure', () => {
       expires: () => send(createLink, { body: '{"expires_in":59}' }),
       name: () => send(createLink, { body: '{"name":"a b"}' }),
       pointer: () => send(createLink, { body: '{"pointer":"value"}' }),
+      delivery: () => send(createLink, { body: '{"delivery":"id"}' }),
       place_of_value: () => send(createLink, { body: '{"pointer":"/a","path":"$.a"}' }),
       values: () => send(createLink, { body: '{"values":[1]}' }),
       where: () => send(createLink, { body: '{"where":{"/a":[]}}' }),
@@ -366,6 +367,10 @@ describe('each example of a failure', () => {
       label: () => send(byLink, { body: '{"value":11}' }),
       field: () => send(createLink, { body: '{"author":"mallory"}' }),
       path: () => send(createLink, { body: '{"path":"a.b"}' }),
+      name: async () => {
+        const { url } = await linkTo(await storeLabelled({}), { delivery: '/id' });
+        return worker(visit(url, { method: 'POST', body: '{"value":7}' }));
+      },
       several: async () => {
         const { url } = await linkTo(await storeLabelled({}), { path: '$.*' });
         return worker(visit(url, { method: 'POST', body: '[7,8]' }));
@@ -664,6 +669,8 @@ describe('the schema of a request', () => {
         { path: '$.a', pointer: null },
         { path: null, pointer: '/a' },
         { where: {} },
+        { delivery: '/a~1b' },
+        { delivery: null },
         { where: null },
         { where: { '': null, '/a~1b': 'x', '/c': [1, true, 'x', null], '/d': 2 ** 53 - 1 } },
         { where: Object.fromEntries(texts(8).map((text) => [`/${text}`, texts(8)])) },

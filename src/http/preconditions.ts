@@ -41,12 +41,18 @@ export function refusePreconditions({ req }: AppContext, ...evaluated: readonly 
  * Reads what a caller asks of an update: the versions of which one must be stored, and the key.
  * @throws {Failure} `malformed`.
  */
-export function parseUpdatePreconditions(c: AppContext) {
+export const parseUpdatePreconditions = (c: AppContext) => ({
+  versions: parseIfMatch(c),
+  key: readIdempotencyKey(c.req.raw.headers),
+});
+
+/**
+ * Reads the versions of which one must be stored; undefined if any will do.
+ * @throws {Failure} `malformed`, also for another precondition.
+ */
+export function parseIfMatch(c: AppContext): readonly string[] | undefined {
   refusePreconditions(c, 'If-Match');
-  return {
-    versions: readIfMatch(c.req.header('if-match')),
-    key: readIdempotencyKey(c.req.raw.headers),
-  };
+  return readIfMatch(c.req.header('if-match'));
 }
 
 /** The versions that If-Match may name: more are no list that a caller has gathered. */
@@ -125,14 +131,26 @@ const KEY_HEADERS = ['idempotency-key', 'webhook-id', 'svix-id'] as const;
  */
 const KEY = /^(?:"([\x21\x23-\x7e]{1,255})"|([\x21\x23-\x7e]{1,255}))$/;
 
-/** @throws {Failure} `malformed` for a header that is no key: ignoring it could store a retry. */
-export function readIdempotencyKey(headers: Headers): string | undefined {
-  const name = KEY_HEADERS.find((header) => headers.has(header));
-  if (name === undefined) return undefined;
-  const [, quoted, plain] = KEY.exec(headers.get(name) ?? '') ?? [];
+/** The header that names a write, and the name. */
+export type Key = { readonly header: string; readonly key: string };
+
+/**
+ * Reads the first of the headers that was sent.
+ * @throws {Failure} `malformed` for a header that is no key: ignoring it could store a retry.
+ */
+export function readKey(headers: Headers, names: readonly string[]): Key | undefined {
+  const header = names.find((name) => headers.has(name));
+  if (header === undefined) return undefined;
+  const [, quoted, plain] = KEY.exec(headers.get(header) ?? '') ?? [];
   const key = quoted ?? plain;
-  if (key !== undefined) return key;
+  if (key !== undefined) return { header, key };
   throw malformed(
-    `The header ${name} must be 1 to 255 visible ASCII characters without quotes inside; quotes around them are optional.`,
+    `The header ${header} must be 1 to 255 visible ASCII characters without quotes inside; quotes around them are optional.`,
   );
 }
+
+/**
+ * Reads the caller's name for a write.
+ * @throws {Failure} `malformed`.
+ */
+export const readIdempotencyKey = (headers: Headers) => readKey(headers, KEY_HEADERS)?.key;

@@ -13,8 +13,8 @@ import * as sql from './sql.generated.ts';
 export type PageRow = RowOf<typeof sql.readLinkPage>;
 
 /**
- * Updates the evaluation through a link. An Idempotency-Key names a write of this link only, so a
- * stranger who has the link cannot use up the keys of the link's author.
+ * Updates the evaluation through a link. `key` is the name of the delivery, and names a write of
+ * this link only: a stranger who has the link cannot use up the keys of the link's author.
  * @throws {Failure} `not_found` if the link does not work, `precondition_failed`, `unprocessable`
  * or `database_unavailable`.
  */
@@ -24,7 +24,7 @@ export async function updateEvaluationByLink(
   value: number,
   { versions, key }: Parameters<typeof nameWrite>[1],
 ): Promise<EvaluationRow> {
-  // A key in a header has no spaces, so no other sender can send the same text as its key.
+  // A key in the header of a token has no spaces, so no other caller can send the same text.
   const ownKey = key === undefined ? undefined : `${link.id} ${key}`;
   const write = await nameWrite(context, { versions, key: ownKey });
   const update = { value, immutable: {} };

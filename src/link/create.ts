@@ -19,7 +19,7 @@ import { type EvaluationLink, expiryAfter, type LinkKeys, newLinkId } from './ke
 export async function createEvaluationLink(
   context: OperationContext,
   path: EvaluationPath,
-  { expires_in, name, pointer, path: valuePath, values, where, sent }: LinkCreate,
+  { expires_in, name, pointer, path: valuePath, values, where, delivery, sent }: LinkCreate,
   sign: LinkKeys['sign'],
   urlOf: (key: string) => string,
 ): Promise<EvaluationLink> {
@@ -31,13 +31,13 @@ export async function createEvaluationLink(
   refuseServerFields(sent, shown);
   if (valuePath !== undefined) (await import('./path.ts')).refuseCostlyPath(valuePath);
   const id = newLinkId(expires_at);
-  const options = { pointer, path: valuePath, values, where };
+  const options = { pointer, path: valuePath, values, where, delivery };
   const link = { id, account, author, expires_at, evaluation_id: path.id, ...options };
   const url = urlOf(await sign(link));
   if (url.length > LINK_URL_MAX_CHARS) throw urlIsTooLong(url);
   await getEvaluation(context, path);
   const place = valuePath === undefined ? { pointer } : { path: valuePath };
-  return { id, url, expires_at, ...shown, ...place, values, where };
+  return { id, url, expires_at, ...shown, ...place, values, where, delivery };
 }
 
 const urlIsTooLong = ({ length }: string) =>

@@ -27,8 +27,10 @@ import { LINK_DEFAULTS, type Values, type Where } from './key.ts';
 
 export const EXPIRES_IN = `expires_in must be a whole number of seconds from ${LINK_MIN_SECONDS} to ${LINK_MAX_SECONDS}.`;
 export const NAME = `name must be 1 to ${LINK_NAME_MAX_CHARS} letters, digits, or any of . _ @ + -`;
-export const POINTER =
-  'pointer must be a JSON Pointer (RFC 6901): empty, or /, followed by names with ~ written ~0 and / written ~1.';
+const pointerSentence = (field: string) =>
+  `${field} must be a JSON Pointer (RFC 6901): empty, or /, followed by names with ~ written ~0 and / written ~1.`;
+export const POINTER = pointerSentence('pointer');
+export const DELIVERY_POINTER = pointerSentence('delivery');
 export const ONE_PLACE = 'Send pointer or path, not both: each says where the value is.';
 export const VALUES = `values must be an object of at most ${VALUES_MAX_COUNT} numbers, such as {"approved":1,"rejected":0}.`;
 export const WHERE = `where must be an object of at most ${WHERE_MAX_COUNT} JSON Pointers, each with a text, a number, true, false, null, or a list of 1 to ${WHERE_MAX_COUNT} of these, such as {"/review/state":["approved","rejected"]}.`;
@@ -73,10 +75,11 @@ const scalars = v.pipe(
   v.minLength(1, WHERE),
   v.maxLength(WHERE_MAX_COUNT, WHERE),
 );
-const pointerKey = v.pipe(
-  text('each pointer of where', POINTER_MAX_CHARS),
-  v.check((sent) => parsePointer(sent) !== undefined, WHERE),
-);
+const jsonPointer = (field: string, sentence: string) =>
+  v.pipe(
+    text(field, POINTER_MAX_CHARS),
+    v.check((sent) => parsePointer(sent) !== undefined, sentence),
+  );
 
 export const LinkCreateBody = v.object(
   {
@@ -92,13 +95,7 @@ export const LinkCreateBody = v.object(
     name: v.nullish(
       v.pipe(v.string(NAME), v.regex(new RegExp(`^[\\w.@+-]{1,${LINK_NAME_MAX_CHARS}}$`), NAME)),
     ),
-    pointer: v.nullish(
-      v.pipe(
-        text('pointer', POINTER_MAX_CHARS),
-        v.check((sent) => parsePointer(sent) !== undefined, POINTER),
-      ),
-      LINK_DEFAULTS.pointer,
-    ),
+    pointer: v.nullish(jsonPointer('pointer', POINTER), LINK_DEFAULTS.pointer),
     path: v.nullish(text('path', PATH_MAX_CHARS)),
     values: v.nullish(
       v.pipe(
@@ -109,10 +106,15 @@ export const LinkCreateBody = v.object(
     ),
     where: v.nullish(
       v.pipe(
-        v.record(pointerKey, v.union([scalar, scalars], WHERE), WHERE),
+        v.record(
+          jsonPointer('each pointer of where', WHERE),
+          v.union([scalar, scalars], WHERE),
+          WHERE,
+        ),
         v.maxEntries(WHERE_MAX_COUNT, WHERE),
       ),
     ),
+    delivery: v.nullish(jsonPointer('delivery', DELIVERY_POINTER)),
     ...SERVER_FIELDS,
   },
   'The body must be an object, such as {"name":"anna"}, or empty.',
@@ -126,6 +128,7 @@ export type LinkCreate = {
   readonly path: string | undefined;
   readonly values: Values;
   readonly where: Where | undefined;
+  readonly delivery: string | undefined;
   /** The fields that were sent although the server sets them. */
   readonly sent: SentFields;
 };
@@ -138,7 +141,7 @@ export function parseLinkCreate(body: Body): LinkCreate {
   // valibot accepts an array as a record.
   if (Array.isArray(body['values'])) throw malformed(VALUES);
   if (Array.isArray(body['where'])) throw malformed(WHERE);
-  const { expires_in, name, pointer, path, values, where, ...sent } = parse(
+  const { expires_in, name, pointer, path, values, where, delivery, ...sent } = parse(
     LinkCreateBody,
     body,
     SERVER_FIELDS,
@@ -155,6 +158,7 @@ export function parseLinkCreate(body: Body): LinkCreate {
     path: path ?? undefined,
     values,
     where: where ?? undefined,
+    delivery: delivery ?? undefined,
     sent,
   };
 }

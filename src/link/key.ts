@@ -33,6 +33,8 @@ const Options = v.strictObject({
   /** A JSONPath (RFC 9535) to the value. */
   path: v.optional(v.string()),
   values: v.optional(v.record(v.string(), v.number()), {}),
+  /** Where the body names the delivery (RFC 6901). Then no header does. */
+  delivery: v.optional(v.string()),
   /** Bodies that do not fit are ignored. */
   where: v.optional(v.record(v.string(), v.union([Scalar, v.array(Scalar)]))),
 });

@@ -15,6 +15,7 @@ import {
 } from '../limits.ts';
 import * as api from '../openapi.ts';
 import {
+  DELIVERY_POINTER,
   EXPIRES_IN,
   LinkCreateBody,
   NAME,
@@ -96,6 +97,9 @@ const set = {
 const PATH =
   'JSONPath (RFC 9535) to the value in the body of who posts, instead of a pointer; it must find ' +
   'exactly one';
+const DELIVERY =
+  'JSON Pointer (RFC 6901) to the text or whole number by which the body names the delivery; then ' +
+  'no header does';
 const POINTER_PATTERN = '^(/([^~]|~[01])*)?$';
 /** A body with both a pointer and a path is refused; null counts as absent. */
 const ONE_PLACE_RULE = {
@@ -134,8 +138,9 @@ const schemas = api.named({
         },
         description: 'What a body must have; absent if the link has no conditions',
       },
+      delivery: api.text(DELIVERY, POINTER_MAX_CHARS),
     },
-    ['pointer', 'path', 'where'],
+    ['pointer', 'path', 'where', 'delivery'],
   ),
   EvaluationLinkCreate: api.requestSchema(
     LinkCreateBody,
@@ -162,6 +167,7 @@ const schemas = api.named({
           'a list of those that fit. Any other body is ignored, with a 204',
         propertyNames: { maxLength: POINTER_MAX_CHARS, pattern: POINTER_PATTERN },
       },
+      delivery: { ...api.text(DELIVERY, POINTER_MAX_CHARS), pattern: POINTER_PATTERN },
     },
     ONE_PLACE_RULE,
   ),
@@ -204,6 +210,7 @@ const refusals = api.named({
       name: NAME,
       pointer: POINTER,
       place_of_value: ONE_PLACE,
+      delivery: DELIVERY_POINTER,
       values: VALUES,
       where: WHERE,
       json: api.SENTENCES.json,
@@ -239,6 +246,9 @@ const refusals = api.named({
       text:
         'What /value finds in the body is the text "maybe": it must be a number, true or false, ' +
         'or "yes", or "no".',
+      name:
+        'What /id finds in the body is nothing: it must be the text or whole number that names ' +
+        'the delivery.',
       several: 'What $.* finds in the body is 2 values: it must be exactly one.',
       label: 'value must be between 1 and 10.',
       path: NOT_A_PATH,
@@ -345,7 +355,9 @@ export const paths = {
         "For senders of webhooks and callbacks: any JSON, of which only what the link's " +
         '`pointer` names is read. It is looked up in the `values` of the link. Otherwise a number ' +
         'is the value, also as text, and true and false are 1 and 0. Then it is the update, as ' +
-        "of the link's author. A form is the answer on the page.",
+        "of the link's author. A form is the answer on the page. A delivery is named by the " +
+        '`delivery` of the link, by `Idempotency-Key`, or by the header in which its sender names ' +
+        'it, such as `webhook-id` or `x-github-delivery`.',
       parameters: [api.parameters.IfMatch, api.parameters.IdempotencyKey],
       requestBody: {
         required: true,

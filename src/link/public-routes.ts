@@ -10,14 +10,16 @@ import { parseJson, readText } from '../http/body.ts';
 import { type AppEnv, Hono, type OpenSession, operationContext } from '../http/context.ts';
 import { describeFailure, methodNotAllowed, renderFailure } from '../http/errors.ts';
 import {
+  parseIfMatch,
   parseReadPreconditions,
-  parseUpdatePreconditions,
+  readKey,
   refusePreconditions,
 } from '../http/preconditions.ts';
 import type { RateLimiter } from '../http/rate-limit.ts';
 import { respond, respondResource, respondToRead } from '../http/response.ts';
 import { ANSWER_MAX_CHARS, LINK_BODY_MAX_BYTES } from '../limits.ts';
 import { answerOnPage, readLinkPage, updateEvaluationByLink } from './answer.ts';
+import { DELIVERY_HEADERS, nameByBody, nameByHeader } from './delivery.ts';
 import { type Answer, findLengthFault, parseAnswer } from './input.ts';
 import { LINK_PATH, type Link, type LinkKeys, principalOf } from './key.ts';
 import { failurePage, linkPage, type PageState } from './page.ts';
@@ -96,7 +98,8 @@ export function publicLinkRoutes({ session, rateLimit, linkKeys }: Dependencies)
         await linkPage(answered.row, link, stateOfRefusal(answered.refusal, error, answer)),
       );
     }
-    const preconditions = parseUpdatePreconditions(c);
+    const versions = parseIfMatch(c);
+    const named = link.delivery === undefined ? nameOfHeader(c) : undefined;
     const body = parseJson(text);
     const unmet = findUnmetCondition(body, link.where);
     if (unmet !== undefined) {
@@ -104,7 +107,11 @@ export function publicLinkRoutes({ session, rateLimit, linkKeys }: Dependencies)
       return respond(c, 204, null);
     }
     const value = await readValue(body, link);
-    const row = await updateEvaluationByLink(operationContext(c), link, value, preconditions);
+    const delivery = link.delivery === undefined ? named : nameByBody(body, link.delivery);
+    const row = await updateEvaluationByLink(operationContext(c), link, value, {
+      versions,
+      key: delivery,
+    });
     return respondResource(c, 200, resourceOf(row));
   });
 
@@ -119,6 +126,12 @@ export function publicLinkRoutes({ session, rateLimit, linkKeys }: Dependencies)
     return respondPage(c, status, await failurePage(status, error, again), headers);
   });
   return routes;
+}
+
+/** Returns the name of the delivery, if a header has one. */
+function nameOfHeader({ req }: Context<LinkEnv>): string | undefined {
+  const sent = readKey(req.raw.headers, DELIVERY_HEADERS);
+  return sent && nameByHeader(sent.header, sent.key, req.header('ce-source'));
 }
 
 const FORM = /^application\/x-www-form-urlencoded[ \t]*(?:;|$)/i;

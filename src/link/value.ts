@@ -62,10 +62,13 @@ function valueNotFound(found: unknown, where: string, values: Values): Failure {
   return unprocessable(`${place} is ${describeFound(found)}: it must be ${wanted}.`);
 }
 
-function describeFound(found: unknown): string {
+/** Describes what was found, for a sentence that says what is accepted. */
+export function describeFound(found: unknown): string {
   if (found === undefined) return 'nothing';
+  if (typeof found === 'boolean') return `${found}`;
   if (typeof found === 'string') return `the text ${JSON.stringify(shortened(found))}`;
-  if (typeof found === 'number') return 'a number beyond a double';
+  if (typeof found === 'number')
+    return Number.isFinite(found) ? `the number ${found}` : 'a number beyond a double';
   if (found === null) return 'null';
   return Array.isArray(found) ? 'an array' : 'an object';
 }

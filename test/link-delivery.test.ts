@@ -1,0 +1,205 @@
+/**
+ * The name of a delivery through a link: where senders put it, and that a repetition does not undo
+ * what another caller has stored since.
+ */
+import { describe, expect, it } from 'vitest';
+import { unprocessable } from './support/answers.ts';
+import { linkTo, post } from './support/links.ts';
+import {
+  expectRefusedUpdate,
+  pathOf,
+  putValue,
+  readEvaluation,
+  readHistory,
+  request,
+  storeEvaluation,
+  worker,
+} from './support/worker.ts';
+
+const HEADERS = [
+  'idempotency-key',
+  'webhook-id',
+  'svix-id',
+  'x-github-delivery',
+  'x-gitlab-event-uuid',
+  'ce-id',
+  'x-amz-sns-message-id',
+  'linear-delivery',
+  'x-shopify-webhook-id',
+  'upstash-message-id',
+  'x-atlassian-webhook-identifier',
+  'x-contentful-idempotency-key',
+  'x-pandadoc-webhook-event-id',
+  'i-twilio-idempotency-token',
+];
+
+type Sent = { readonly body: object; readonly headers?: Record<string, string> };
+
+/** Sends one, lets another caller correct it, sends the other; returns whether that one is stored. */
+async function isStoredAfterCorrection(link: object, first: Sent, second: Sent): Promise<boolean> {
+  const row = await storeEvaluation({ value: 1 });
+  const { url } = await linkTo(row, link);
+  expect((await worker(post(url, first.body, first.headers))).status).toBe(200);
+  expect((await worker(await putValue(row, 4))).status).toBe(200);
+  expect((await worker(post(url, second.body, second.headers))).status).toBe(200);
+  return (await readHistory(row.id)).length === 3;
+}
+
+describe('a header that names a delivery', () => {
+  it.each(HEADERS)('makes a repetition harmless after a correction: %s', async (header) => {
+    const sent = { body: { value: 9 }, headers: { [header]: 'd-1' } };
+    const next = { body: { value: 9 }, headers: { [header]: 'd-2' } };
+
+    expect(await isStoredAfterCorrection({}, sent, sent)).toBe(false);
+    expect(await isStoredAfterCorrection({}, sent, next)).toBe(true);
+  });
+
+  it.each(HEADERS)('is refused if it is no name, and is not ignored: %s', async (header) => {
+    const row = await storeEvaluation();
+    const { url } = await linkTo(row);
+
+    for (const key of ['', 'a b', 'k'.repeat(256)])
+      await expectRefusedUpdate(row, post(url, { value: 9 }, { [header]: key }), {
+        status: 400,
+        error: `The header ${header} must be 1 to 255 visible ASCII characters without quotes inside; quotes around them are optional.`,
+      });
+  });
+
+  it('counts only if no header before it was sent', async () => {
+    const [first = '', ...others] = HEADERS;
+    const sentWith = (renewed: string) => ({
+      body: { value: 9 },
+      headers: { [first]: 'same', ...Object.fromEntries(others.map((name) => [name, renewed])) },
+    });
+
+    expect(await isStoredAfterCorrection({}, sentWith('a'), sentWith('b'))).toBe(false);
+  });
+
+  it('does not name the delivery that another header names with the same text', async () => {
+    const sentBy = (header: string) => ({ body: { value: 9 }, headers: { [header]: '1' } });
+
+    expect(
+      await isStoredAfterCorrection({}, sentBy('x-github-delivery'), sentBy('linear-delivery')),
+    ).toBe(true);
+  });
+
+  it('names a CloudEvent only together with its source', async () => {
+    const sentFrom = (source: string) => ({
+      body: { value: 9 },
+      headers: { 'ce-id': '1', 'ce-source': source },
+    });
+
+    expect(await isStoredAfterCorrection({}, sentFrom('/a'), sentFrom('/a'))).toBe(false);
+    expect(await isStoredAfterCorrection({}, sentFrom('/a'), sentFrom('/b'))).toBe(true);
+  });
+
+  it('is not looked at in a request with a token, unless it is one of the first three', async () => {
+    const row = await storeEvaluation({ value: 1 });
+    const put = async (value: number) =>
+      worker(
+        await request(pathOf(row), {
+          body: JSON.stringify({ value }),
+          headers: { 'x-github-delivery': 'same' },
+        }),
+      );
+
+    expect([(await put(2)).status, (await put(3)).status]).toEqual([200, 200]);
+  });
+
+  it.each(['x-gitlab-webhook-uuid', 'box-delivery-id', 'x-hook-uuid', 'x-request-id'])(
+    'is not taken if a retry renews it or if it names the webhook: %s',
+    async (header) => {
+      const sent = { body: { value: 9 }, headers: { [header]: 'd-1' } };
+
+      expect(await isStoredAfterCorrection({}, sent, sent)).toBe(true);
+    },
+  );
+});
+
+describe('a delivery that the body names', () => {
+  const link = { delivery: '/id' };
+
+  it.each<[string, unknown, unknown, boolean]>([
+    ['the same text', 'evt_1', 'evt_1', false],
+    ['another text', 'evt_1', 'evt_2', true],
+    ['the same number', 17, 17, false],
+    ['another number', 17, 18, true],
+    ['the text of the number', 17, '17', true],
+    ['a long text', 'é'.repeat(5000), 'é'.repeat(5000), false],
+  ])('is recognised by its name: %s', async (_, first, second, isStored) => {
+    const sent = (id: unknown) => ({ body: { id, value: 9 } });
+
+    expect(await isStoredAfterCorrection(link, sent(first), sent(second))).toBe(isStored);
+  });
+
+  it('is returned to the creator of the link', async () => {
+    const row = await storeEvaluation();
+
+    expect(await linkTo(row, link)).toMatchObject(link);
+    expect(await linkTo(row)).not.toHaveProperty('delivery');
+  });
+
+  it('is named by the body alone, because a sender such as Argilla renews its header', async () => {
+    const sent = (id: string, key: string) => ({
+      body: { id, value: 9 },
+      headers: { 'webhook-id': key, 'idempotency-key': 'not a key' },
+    });
+
+    expect(await isStoredAfterCorrection(link, sent('a', 'k-1'), sent('a', 'k-2'))).toBe(false);
+    expect(await isStoredAfterCorrection(link, sent('a', 'k-1'), sent('b', 'k-1'))).toBe(true);
+  });
+
+  it('is never the delivery that a header names with the same text', async () => {
+    const row = await storeEvaluation({ value: 1 });
+    const [inBody, inHeader] = [await linkTo(row, link), await linkTo(row)];
+    await worker(post(inBody.url, { id: '1', value: 8 }));
+
+    for (const header of HEADERS)
+      expect((await worker(post(inHeader.url, { value: 9 }, { [header]: '1' }))).status).toBe(200);
+    expect(await readEvaluation(row.id)).toMatchObject({ value: 9 });
+  });
+
+  it.each([
+    ['{"value":9}', 'nothing'],
+    ['{"value":9,"id":null}', 'null'],
+    ['{"value":9,"id":""}', 'the text ""'],
+    ['{"value":9,"id":true}', 'true'],
+    ['{"value":9,"id":["a"]}', 'an array'],
+    ['{"value":9,"id":9007199254740993}', 'the number 9007199254740992'],
+    ['{"value":9,"id":1e400}', 'a number beyond a double'],
+  ])('is refused without a name: %s', async (body, found) => {
+    const row = await storeEvaluation();
+    const { url } = await linkTo(row, link);
+
+    const error = `What /id finds in the body is ${found}: it must be the text or whole number that names the delivery.`;
+    await expectRefusedUpdate(row, post(url, body), unprocessable(error));
+  });
+
+  it('is refused with another value than it had', async () => {
+    const row = await storeEvaluation({ value: 1 });
+    const { url } = await linkTo(row, link);
+    await worker(post(url, { id: 'a', value: 9 }));
+
+    const response = await worker(post(url, { id: 'a', value: 8 }));
+
+    expect(response.status).toBe(422);
+    expect(await readEvaluation(row.id)).toMatchObject({ value: 9 });
+  });
+
+  it.each([
+    [
+      'id',
+      'delivery must be a JSON Pointer (RFC 6901): empty, or /, followed by names with ~ written ~0 and / written ~1.',
+    ],
+    [`/${'a'.repeat(256)}`, 'delivery must be at most 256 characters long.'],
+    [1, 'delivery must be a string.'],
+  ])('cannot be at a place that is no pointer: %s', async (delivery, error) => {
+    const row = await storeEvaluation();
+    const sent = request(`${pathOf(row)}/links`, {
+      method: 'POST',
+      body: JSON.stringify({ delivery }),
+    });
+
+    await expectRefusedUpdate(row, await sent, { status: 400, error });
+  });
+});
