@@ -61,6 +61,9 @@ export const VALUES_MAX_COUNT = 32;
 /** The conditions of a link, and the scalars of which one condition accepts any. */
 export const WHERE_MAX_COUNT = 8;
 
+/** The fields of a form that a sender posts to a link. PHP and others have the same limit. */
+export const FORM_MAX_FIELDS = 1000;
+
 /** Returns true if the text has at most this many code points. SQLite counts code points too. */
 export const isAtMost = (text: string, characters: number) =>
   // A code point is one or two UTF-16 units, so most texts need no counting.

@@ -121,7 +121,7 @@ const PROVOKE_OF_LINK: Record<number, Provoke> = {
   412: (operation) => sendToLink(operation, { headers: { ...AS_JSON, 'if-match': '"x"' } }),
   404: (operation) => sendToLink(operation, { key: NO_KEY }),
   413: (operation) => sendToLink(operation, { body: 'x'.repeat(LINK_BODY_MAX_BYTES + 1) }),
-  415: (operation) => sendToLink(operation, { headers: { 'content-encoding': 'gzip' } }),
+  415: (operation) => sendToLink(operation, { headers: { 'content-encoding': 'br' } }),
   422: (operation) => sendToLink(operation, { body: '{}' }),
 };
 
@@ -343,6 +343,7 @@ describe('each example of a failure', () => {
       expires: () => send(createLink, { body: '{"expires_in":59}' }),
       name: () => send(createLink, { body: '{"name":"a b"}' }),
       pointer: () => send(createLink, { body: '{"pointer":"value"}' }),
+      gzip: () => send(byLink, { headers: { 'content-encoding': 'gzip' } }),
       delivery: () => send(createLink, { body: '{"delivery":"id"}' }),
       place_of_value: () => send(createLink, { body: '{"pointer":"/a","path":"$.a"}' }),
       values: () => send(createLink, { body: '{"values":[1]}' }),
@@ -358,7 +359,7 @@ describe('each example of a failure', () => {
       size: () => send(byLink, { body: 'x'.repeat(LINK_BODY_MAX_BYTES + 1) }),
     },
     LinkUnsupportedMediaType: {
-      encoding: () => send(byLink, { headers: { 'content-encoding': 'gzip' } }),
+      encoding: () => send(byLink, { headers: { 'content-encoding': 'br' } }),
     },
     LinkUnprocessable: {
       nothing: async () =>

@@ -814,10 +814,8 @@ describe('an answer on the page', () => {
         }),
       );
 
-    const error =
-      'The body is a form: send JSON instead, with the header Content-Type: application/json.';
-    for (const body of [`version=${version}`, 'value=2'])
-      await expectRefusal(await form(body), { status: 400, error });
+    const error = 'What /value finds in the body is nothing: it must be a number, true or false.';
+    await expectRefusal(await form(`version=${version}`), { status: 422, error });
     await expectRefusal(await form(''), {
       status: 400,
       error: 'The body must be valid JSON in UTF-8.',

@@ -12,6 +12,9 @@ const JSON_MEDIA_TYPE = /^(?:application\/json|[\w!#$&^.-]+\/[\w!#$&^.+-]+\+json
 const NOT_DECLARED_AS_JSON =
   'Send the body as JSON with the header Content-Type: application/json, which fetch and axios do not set for a string.';
 
+const COMPRESSED = 'Send the body uncompressed, without the header Content-Encoding.';
+const NOT_GZIP = 'Send the body uncompressed or as gzip, without any other Content-Encoding.';
+
 type JsonObject = { readonly [name: string]: unknown };
 
 /**
@@ -38,24 +41,30 @@ export async function readJsonObject(
   return { ...parsed };
 }
 
+/** RFC 9110 §8.4.1.3: a recipient should treat the second as the first. */
+const GZIP = /^(?:x-)?gzip$/i;
+
 /**
- * Reads a body of any media type as UTF-8 text.
- * @throws {Failure} `unsupported_media_type` for a Content-Encoding, `body_too_large`, or
+ * Reads a body of any media type as UTF-8 text. If `takesGzip`, the body may be packed: a sender of
+ * webhooks chooses that itself. `maxBytes` limits the packed and the unpacked body.
+ * @throws {Failure} `unsupported_media_type` for another Content-Encoding, `body_too_large`, or
  * `malformed`.
  */
-export async function readText(request: Request, maxBytes: number): Promise<string> {
+export async function readText(
+  request: Request,
+  maxBytes: number,
+  { takesGzip = false } = {},
+): Promise<string> {
   const encoding = request.headers.get('content-encoding');
-  if (encoding && encoding.toLowerCase() !== 'identity') {
-    throw new Failure(
-      'unsupported_media_type',
-      'Send the body uncompressed, without the header Content-Encoding.',
-    );
+  const isPacked = takesGzip && encoding !== null && GZIP.test(encoding);
+  if (encoding && !isPacked && encoding.toLowerCase() !== 'identity') {
+    throw new Failure('unsupported_media_type', takesGzip ? NOT_GZIP : COMPRESSED);
   }
   // RFC 9110 §14.5: a server must not store a part as if it were the whole.
   if (request.headers.has('content-range')) {
     throw malformed('Send the whole body, without the header Content-Range.');
   }
-  const bytes = await readBytes(request, maxBytes);
+  const bytes = await (isPacked ? unpack(request, maxBytes) : readBytes(request, maxBytes));
   try {
     return utf8.decode(bytes);
   } catch {
@@ -84,7 +93,9 @@ async function readBytes(request: Request, maxBytes: number): Promise<ArrayBuffe
     // HTTP limits a body to its Content-Length, which is checked above. Reading the body in one
     // piece costs far less than reading chunks.
     const hasLength = claimed !== null && /^\d+$/.test(claimed);
-    const bytes = hasLength ? await request.arrayBuffer() : await readChunks(request, maxBytes);
+    const bytes = hasLength
+      ? await request.arrayBuffer()
+      : await readChunks(request.body ?? [], maxBytes);
     if (bytes.byteLength <= maxBytes) return bytes;
   } catch {
     throw malformed('The body ended before it was complete: send it again.');
@@ -92,11 +103,27 @@ async function readBytes(request: Request, maxBytes: number): Promise<ArrayBuffe
   throw tooLarge(maxBytes);
 }
 
+/** Unpacks a body, and stops as soon as it is over the limit, however much is packed into it. */
+async function unpack(request: Request, maxBytes: number): Promise<Uint8Array> {
+  if (Number(request.headers.get('content-length')) > maxBytes) throw tooLarge(maxBytes);
+  try {
+    const unpacked = request.body?.pipeThrough(new DecompressionStream('gzip'));
+    const bytes = await readChunks(unpacked ?? [], maxBytes);
+    if (bytes.byteLength <= maxBytes) return bytes;
+  } catch {
+    throw malformed('The body must be complete gzip, as its Content-Encoding says.');
+  }
+  throw tooLarge(maxBytes);
+}
+
 /** Returns the body. If the body is over the limit, returns what was read until then. */
-async function readChunks(request: Request, maxBytes: number): Promise<Uint8Array> {
+async function readChunks(
+  body: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+  maxBytes: number,
+): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   let length = 0;
-  for await (const chunk of request.body ?? []) {
+  for await (const chunk of body) {
     chunks.push(chunk);
     length += chunk.byteLength;
     if (length > maxBytes) break;

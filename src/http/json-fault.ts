@@ -8,15 +8,17 @@ export const NOT_JSON = 'The body must be valid JSON in UTF-8.';
 export const IS_FORM =
   'The body is a form: send JSON instead, with the header Content-Type: application/json.';
 
-/**
- * Matches a name, `=` and the start of a value, which is not the padding of base64. Also matches
- * the first part of multipart/form-data.
- */
-const FORM =
-  /^\s*(?:[^\s=&"'{}[\]:,<>][^\s=&"'{}:,<>]*=[^=]|--[^\r\n]+\r?\ncontent-disposition:[ \t]*form-data)/i;
+/** Matches a name, `=` and the start of a value, which is not the padding of base64. */
+const URLENCODED = /^\s*[^\s=&"'{}[\]:,<>][^\s=&"'{}:,<>]*=[^=]/;
+
+/** Matches the first part of multipart/form-data. */
+const MULTIPART = /^\s*--[^\r\n]+\r?\ncontent-disposition:[ \t]*form-data/i;
+
+/** Returns true if a body is application/x-www-form-urlencoded. JSON never is. */
+export const isUrlEncoded = (body: string) => URLENCODED.test(body) && !MULTIPART.test(body);
 
 /** Returns true if a body is a form, whatever its Content-Type says. JSON never is. */
-export const isForm = (body: string) => FORM.test(body);
+export const isForm = (body: string) => isUrlEncoded(body) || MULTIPART.test(body);
 
 /**
  * Matches the beginning of a body that consists of parts of JSON, in any order. A comma before a

@@ -1,4 +1,4 @@
-/** Parses the body that creates a link, and the form of the page. */
+/** Parses the body that creates a link, and the answer on the page. */
 import * as v from 'valibot';
 import { type Failure, malformed, unprocessable } from '../failure.ts';
 import {
@@ -170,11 +170,10 @@ const findLostKey = (sent: unknown, parsed: object | null | undefined) =>
 /** A person's answer: the text of the field or the button, and the version that the page showed. */
 export type Answer = { readonly version: string; readonly text: string };
 
-/** Parses the body of a form; undefined if the form is not the page's. */
-export function parseAnswer(body: string): Answer | undefined {
-  const fields = new URLSearchParams(body);
-  const [version, text] = [fields.get('version'), fields.get('value')];
-  return version === null || text === null ? undefined : { version, text: text.trim() };
+/** Reads the answer in a form; null if the form is not the page's. */
+export function readAnswer(form: URLSearchParams): Answer | null {
+  const [version, text] = [form.get('version'), form.get('value')];
+  return version === null || text === null ? null : { version, text: text.trim() };
 }
 
 /**

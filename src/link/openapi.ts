@@ -234,8 +234,8 @@ const refusals = api.named({
     `The body is larger than ${api.count(LINK_BODY_MAX_BYTES)} bytes: send less.`,
     { size: `The body must be at most ${LINK_BODY_MAX_BYTES} bytes.` },
   ),
-  LinkUnsupportedMediaType: linkRefusal('The body is compressed: send it as it is.', {
-    encoding: api.SENTENCES.compressed,
+  LinkUnsupportedMediaType: linkRefusal('The body is compressed, but not as gzip.', {
+    encoding: 'Send the body uncompressed or as gzip, without any other Content-Encoding.',
   }),
   LinkUnprocessable: linkRefusal(
     'What the pointer or path finds is no value, or the label does not allow it: the sentence says ' +
@@ -355,15 +355,16 @@ export const paths = {
         "For senders of webhooks and callbacks: any JSON, of which only what the link's " +
         '`pointer` names is read. It is looked up in the `values` of the link. Otherwise a number ' +
         'is the value, also as text, and true and false are 1 and 0. Then it is the update, as ' +
-        "of the link's author. A form is the answer on the page. A delivery is named by the " +
+        "of the link's author. The form of the page is its answer. A delivery is named by the " +
         '`delivery` of the link, by `Idempotency-Key`, or by the header in which its sender names ' +
         'it, such as `webhook-id` or `x-github-delivery`.',
       parameters: [api.parameters.IfMatch, api.parameters.IdempotencyKey],
       requestBody: {
         required: true,
         description:
-          `At most ${api.count(LINK_BODY_MAX_BYTES)} bytes. ` +
-          'JSON whatever `Content-Type` says.',
+          `At most ${api.count(LINK_BODY_MAX_BYTES)} bytes, packed as gzip or not. ` +
+          'JSON whatever `Content-Type` says; or a form that says that it is one. A form with ' +
+          'nothing but `payload` is the JSON in it. Any other form is an object of texts.',
         content: {
           'application/json': {
             schema: {},
@@ -375,7 +376,14 @@ export const paths = {
               }),
             },
           },
-          'application/x-www-form-urlencoded': { schema: schemas.LinkAnswer },
+          'application/x-www-form-urlencoded': {
+            schema: {
+              anyOf: [
+                schemas.LinkAnswer,
+                { type: 'object', additionalProperties: { type: ['string', 'array'] } },
+              ],
+            },
+          },
         },
       },
       responses: {

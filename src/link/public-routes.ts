@@ -9,6 +9,7 @@ import type { Failure } from '../failure.ts';
 import { parseJson, readText } from '../http/body.ts';
 import { type AppEnv, Hono, type OpenSession, operationContext } from '../http/context.ts';
 import { describeFailure, methodNotAllowed, renderFailure } from '../http/errors.ts';
+import { bodyOfForm, parseForm } from '../http/form.ts';
 import {
   parseIfMatch,
   parseReadPreconditions,
@@ -20,7 +21,7 @@ import { respond, respondResource, respondToRead } from '../http/response.ts';
 import { ANSWER_MAX_CHARS, LINK_BODY_MAX_BYTES } from '../limits.ts';
 import { answerOnPage, readLinkPage, updateEvaluationByLink } from './answer.ts';
 import { DELIVERY_HEADERS, nameByBody, nameByHeader } from './delivery.ts';
-import { type Answer, findLengthFault, parseAnswer } from './input.ts';
+import { type Answer, findLengthFault, readAnswer } from './input.ts';
 import { LINK_PATH, type Link, type LinkKeys, principalOf } from './key.ts';
 import { failurePage, linkPage, type PageState } from './page.ts';
 import { styleSource } from './style.ts';
@@ -78,8 +79,9 @@ export function publicLinkRoutes({ session, rateLimit, linkKeys }: Dependencies)
 
   routes.post(LINK_PATH, requireKey('updateEvaluationByLink'), session('write'), async (c) => {
     const link = c.get('link');
-    const text = await readText(c.req.raw, LINK_BODY_MAX_BYTES);
-    const answer = readAnswer(c, text);
+    const text = await readText(c.req.raw, LINK_BODY_MAX_BYTES, { takesGzip: true });
+    const form = declaresForm(c) ? parseForm(text) : undefined;
+    const answer = form === undefined ? null : readAnswer(form);
     c.set('answer', answer);
     if (answer) {
       refusePreconditions(c);
@@ -100,7 +102,7 @@ export function publicLinkRoutes({ session, rateLimit, linkKeys }: Dependencies)
     }
     const versions = parseIfMatch(c);
     const named = link.delivery === undefined ? nameOfHeader(c) : undefined;
-    const body = parseJson(text);
+    const body = form === undefined ? parseJson(text) : bodyOfForm(form);
     const unmet = findUnmetCondition(body, link.where);
     if (unmet !== undefined) {
       c.get('log').ignored = unmet;
@@ -135,21 +137,7 @@ function nameOfHeader({ req }: Context<LinkEnv>): string | undefined {
 }
 
 const FORM = /^application\/x-www-form-urlencoded[ \t]*(?:;|$)/i;
-const isForm = (c: Context<LinkEnv>) => FORM.test(c.req.header('content-type') ?? '');
-
-/**
- * Reads the answer in the form of the page; null if the body has none. A body that is JSON is not a
- * form: curl and others send JSON with the Content-Type of a form.
- */
-function readAnswer(c: Context<LinkEnv>, text: string): Answer | null {
-  if (!isForm(c)) return null;
-  try {
-    parseJson(text);
-    return null;
-  } catch {
-    return parseAnswer(text) ?? null;
-  }
-}
+const declaresForm = (c: Context<LinkEnv>) => FORM.test(c.req.header('content-type') ?? '');
 
 /**
  * Returns true if the response must be a page. A GET gets a page unless it asks for JSON only. A
@@ -159,7 +147,7 @@ function readAnswer(c: Context<LinkEnv>, text: string): Answer | null {
 function wantsPage(c: Context<LinkEnv>): boolean {
   const accept = c.req.header('accept') ?? '';
   const takesHtml = accept.includes('text/html');
-  if (c.req.method === 'POST') return takesHtml && isForm(c) && c.get('answer') !== null;
+  if (c.req.method === 'POST') return takesHtml && declaresForm(c) && c.get('answer') !== null;
   return (
     (c.req.method === 'GET' || c.req.method === 'HEAD') && (takesHtml || !accept.includes('json'))
   );

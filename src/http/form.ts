@@ -1,0 +1,37 @@
+/**
+ * Reads a form as if its sender had sent JSON: `payload=<JSON>` (Slack, GitHub) as that JSON, any
+ * other form (Twilio) as an object of texts.
+ */
+import { malformed } from '../failure.ts';
+import { FORM_MAX_FIELDS } from '../limits.ts';
+import { parseJson } from './body.ts';
+import { isUrlEncoded } from './json-fault.ts';
+
+/**
+ * Parses a form. Returns undefined if the body is none, whatever its Content-Type says: curl and
+ * Java send JSON with the Content-Type of a form.
+ * @throws {Failure} `malformed` if the form has too many fields.
+ */
+export function parseForm(body: string): URLSearchParams | undefined {
+  if (!isUrlEncoded(body)) return undefined;
+  if (body.split('&', FORM_MAX_FIELDS + 1).length > FORM_MAX_FIELDS)
+    throw malformed(`A form must have at most ${FORM_MAX_FIELDS} fields.`);
+  return new URLSearchParams(body.trim());
+}
+
+/**
+ * Returns the JSON in `payload` if that is the only field. Otherwise returns the texts of the
+ * fields by name; a field that is sent several times is a list of its texts.
+ * @throws {Failure} `malformed` if the only field is a `payload` that is no JSON.
+ */
+export function bodyOfForm(form: URLSearchParams): unknown {
+  const [[name, payload] = ['', ''], ...others] = form;
+  if (name === 'payload' && others.length === 0) return parseJson(payload);
+  const grouped = [...Map.groupBy(form, ([field]) => field)];
+  return Object.fromEntries(
+    grouped.map(([field, entries]) => {
+      const texts = entries.map(([, text]) => text);
+      return [field, texts.length === 1 ? texts[0] : texts];
+    }),
+  );
+}

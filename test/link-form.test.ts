@@ -1,0 +1,193 @@
+/** Bodies that are not plain JSON: forms, and what is packed as gzip. */
+import { describe, expect, it } from 'vitest';
+import { unprocessable } from './support/answers.ts';
+import { answer, linkTo, post, visit } from './support/links.ts';
+import { expectRefusedUpdate, readEvaluation, storeEvaluation, worker } from './support/worker.ts';
+
+const FORM = { 'content-type': 'application/x-www-form-urlencoded' };
+
+describe('a form', () => {
+  it.each([
+    ['/actions/0/value', `payload=${encodeURIComponent('{"actions":[{"value":7}]}')}`],
+    ['/a', 'payload=%7B%22a%22:+7%7D'],
+    ['', 'payload=7'],
+    ['/Body', 'ToCountry=&From=%2B15005550006&Body=7'],
+    ['/Body', 'Body=7&payload=%7B%22Body%22%3A1%7D'],
+    ['/payload', 'payload=7&x='],
+    ['/payload/1', 'payload=1&payload=7'],
+    ['/score/2', 'score=1&score=2&score=7'],
+    ['/a b', 'a+b=7'],
+    ['/é', '%C3%A9=7'],
+    ['/data[0][score]', 'data[0][score]=7'],
+    ['/__proto__', 'x=1&__proto__=7'],
+    ['/value', 'value=7'],
+    ['/value', ' value=7\r\n'],
+  ])('is read as JSON of its fields: %s in %s', async (pointer, body) => {
+    const row = await storeEvaluation({ value: 1 });
+    const { url } = await linkTo(row, { pointer });
+
+    const response = await worker(post(url, body, FORM));
+
+    expect(response.headers.get('content-type')).toBe('application/json');
+    expect(response.status).toBe(200);
+    expect(await readEvaluation(row.id)).toMatchObject({ value: 7 });
+  });
+
+  it('is judged by where, mapped by values and named by delivery like JSON', async () => {
+    const row = await storeEvaluation({ value: 1 });
+    const { url } = await linkTo(row, {
+      path: "$['Body']",
+      values: { good: 7 },
+      where: { '/To': ['+1', '+2'] },
+      delivery: '/MessageSid',
+    });
+    const send = async (fields: Record<string, string>) =>
+      (await worker(post(url, `${new URLSearchParams(fields)}`, FORM))).status;
+
+    expect(await send({ To: '+3', Body: 'good', MessageSid: 'a' })).toBe(204);
+    expect(await send({ To: '+2', Body: 'good' })).toBe(422);
+    expect(await send({ To: '+2', Body: 'good', MessageSid: 'a' })).toBe(200);
+    expect(await readEvaluation(row.id)).toMatchObject({ value: 7 });
+  });
+
+  it.each([
+    ['', 'The body must be valid JSON in UTF-8.'],
+    ['payload=%7B', 'The body must be valid JSON in UTF-8.'],
+    [
+      'payload=hello',
+      'The body must be valid JSON: hello at line 1, column 1 must be in double quotes.',
+    ],
+    ['{"value":', 'The body must be valid JSON in UTF-8.'],
+  ])('is refused if nothing can be read in it: %s', async (body, error) => {
+    const row = await storeEvaluation();
+    const { url } = await linkTo(row);
+
+    await expectRefusedUpdate(row, post(url, body, FORM), { status: 400, error });
+  });
+
+  it('has at most 1,000 fields', async () => {
+    const row = await storeEvaluation();
+    const { url } = await linkTo(row, { pointer: '/x' });
+    const form = (count: number) => `${'a=1&'.repeat(count - 1)}x=y`;
+
+    await expectRefusedUpdate(
+      row,
+      post(url, form(1000), FORM),
+      unprocessable(
+        'What /x finds in the body is the text "y": it must be a number, true or false.',
+      ),
+    );
+    await expectRefusedUpdate(row, post(url, form(1001), FORM), {
+      status: 400,
+      error: 'A form must have at most 1000 fields.',
+    });
+  });
+
+  it('of the page is its answer, whatever the conditions of the link are', async () => {
+    const row = await storeEvaluation();
+    const { url } = await linkTo(row, { pointer: '/version', where: { '/x': 1 } });
+
+    const response = await worker(answer(url, row.created_at, '9'));
+
+    expect(response.headers.get('content-type')).toBe('text/html; charset=utf-8');
+    expect(await readEvaluation(row.id)).toMatchObject({ value: 9 });
+  });
+});
+
+const packed = async (body: string | Uint8Array, format: 'gzip' | 'deflate' = 'gzip') =>
+  new Uint8Array(
+    await new Response(
+      new Response(body).body?.pipeThrough(new CompressionStream(format)),
+    ).arrayBuffer(),
+  );
+
+describe('a packed body', () => {
+  const send = async (url: string, body: BodyInit, encoding = 'gzip', headers = {}) =>
+    visit(url, { method: 'POST', body, headers: { 'content-encoding': encoding, ...headers } });
+
+  it.each(['gzip', 'GZIP', 'x-gzip'])('is unpacked: %s', async (encoding) => {
+    const row = await storeEvaluation();
+    const { url } = await linkTo(row);
+
+    expect((await worker(await send(url, await packed('{"value":9}'), encoding))).status).toBe(200);
+    expect(await readEvaluation(row.id)).toMatchObject({ value: 9 });
+  });
+
+  it('may be a form, and may come without its length', async () => {
+    const row = await storeEvaluation();
+    const { url } = await linkTo(row);
+    const stream = new Response(await packed('value=9')).body ?? '';
+
+    expect((await worker(await send(url, stream, 'gzip', FORM))).status).toBe(200);
+    expect(await readEvaluation(row.id)).toMatchObject({ value: 9 });
+  });
+
+  it('is read up to 1 MiB unpacked, and no further', async () => {
+    const row = await storeEvaluation();
+    const { url } = await linkTo(row, { where: { '/never': 1 } });
+    const most = `{"value":9,"text":"${'x'.repeat(1024 * 1024 - 21)}"}`;
+    const TOO_LARGE = { status: 413, error: 'The body must be at most 1048576 bytes.' };
+
+    expect(most).toHaveLength(1024 * 1024);
+    expect((await worker(await send(url, await packed(most)))).status).toBe(204);
+    await expectRefusedUpdate(row, await send(url, await packed(`${most} `)), TOO_LARGE);
+  });
+
+  it('costs no more than 1 MiB, however much is packed into it', async () => {
+    const row = await storeEvaluation();
+    const { url } = await linkTo(row);
+    const bomb = await packed(new Uint8Array(100 * 1024 * 1024));
+    const started = performance.now();
+
+    await expectRefusedUpdate(row, await send(url, bomb), {
+      status: 413,
+      error: 'The body must be at most 1048576 bytes.',
+    });
+    // Unpacking all of it takes half a second.
+    expect(performance.now() - started).toBeLessThan(250);
+  });
+
+  it('is refused with 413 if it is over 1 MiB as it is sent', async () => {
+    const row = await storeEvaluation();
+    const { url } = await linkTo(row);
+    const random = new Uint8Array(1024 * 1024 + 1);
+
+    await expectRefusedUpdate(row, await send(url, random), {
+      status: 413,
+      error: 'The body must be at most 1048576 bytes.',
+    });
+  });
+
+  it.each<[string, (gzip: Uint8Array) => Uint8Array]>([
+    ['not packed at all', () => new TextEncoder().encode('{"value":9}')],
+    ['empty', () => new Uint8Array()],
+    ['cut off', (gzip) => gzip.subarray(0, -4)],
+    ['altered', (gzip) => gzip.with(-6, (gzip.at(-6) ?? 0) ^ 1)],
+    ['followed by something else', (gzip) => new Uint8Array([...gzip, 1])],
+  ])('is refused with 400 if it is %s', async (_, change) => {
+    const row = await storeEvaluation();
+    const { url } = await linkTo(row);
+
+    await expectRefusedUpdate(row, await send(url, change(await packed('{"value":9}'))), {
+      status: 400,
+      error: 'The body must be complete gzip, as its Content-Encoding says.',
+    });
+  });
+
+  it.each(['br', 'deflate', 'zstd', 'gzip, gzip', 'gzip;q=1'])(
+    'is refused with 415 if it is packed otherwise: %s',
+    async (encoding) => {
+      const row = await storeEvaluation();
+      const { url } = await linkTo(row);
+
+      await expectRefusedUpdate(
+        row,
+        await send(url, await packed('{"value":9}', 'deflate'), encoding),
+        {
+          status: 415,
+          error: 'Send the body uncompressed or as gzip, without any other Content-Encoding.',
+        },
+      );
+    },
+  );
+});
