@@ -4,8 +4,6 @@
  * outline, and nothing in them is renamed. Each one says what it was taken from and what of it
  * could not be confirmed. Knows nothing of links: a test makes one and sends.
  */
-import type { Label } from './worker.ts';
-
 type Recorded = {
   /** A page, or a repository and the files in it. */
   readonly source: string;
@@ -15,7 +13,13 @@ type Recorded = {
   readonly body: unknown;
 };
 
-type Rule = Partial<Label>;
+/** What a label allows, as `storeLabelled` takes it. */
+type Rule = {
+  readonly value_type?: string;
+  readonly min_value?: number;
+  readonly max_value?: number;
+  readonly categories?: string;
+};
 type Numbers = { readonly [text: string]: number };
 
 type Reading = {
@@ -477,3 +481,313 @@ export const REQUESTS: readonly SentRequest[] = [
     })),
   ),
 ];
+
+type OtherEvent = {
+  readonly what: string;
+  /** 204: it is not for the link. 422: the value is missing. */
+  readonly status: 204 | 422;
+  /** Where the body differs (RFC 6901), and what is there; nothing if undefined. */
+  readonly at: string;
+  readonly is: unknown;
+};
+
+/** A row of the table in src/link/README.md. */
+export type SenderLink = {
+  readonly name: string;
+  readonly link: {
+    readonly pointer?: string;
+    readonly path?: string;
+    readonly values?: Numbers;
+    readonly where?: object;
+    readonly delivery?: string;
+  };
+  readonly label: Rule;
+  /** JSON if undefined; a form with the fields of the body, or with a field that has its JSON. */
+  readonly as?: 'form' | 'payload';
+  readonly sent: Recorded;
+  readonly value: number;
+  readonly others: readonly OtherEvent[];
+};
+
+const other = (
+  what: string,
+  status: OtherEvent['status'],
+  at: string,
+  is?: unknown,
+): OtherEvent => ({ what, status, at, is });
+
+const only = ([first]: readonly Sender[]): Recorded => {
+  if (first === undefined) throw new Error('no sender');
+  return first;
+};
+
+const slack: Recorded = {
+  source:
+    'https://api.slack.com/reference/interaction-payloads/block-actions (from memory), ' +
+    'slackapi/node-slack-sdk#1407',
+  headers: { 'content-type': 'application/x-www-form-urlencoded' },
+  body: {
+    type: 'block_actions',
+    user: { id: 'U17' },
+    trigger_id: '12466734323.1395872398',
+    container: { type: 'message', message_ts: '1548261231.000200', channel_id: 'C17' },
+    actions: [{ action_id: 'rate', block_id: 'b1', type: 'button', value: 'good' }],
+  },
+};
+
+const twilio: Recorded = {
+  source: 'https://www.twilio.com/docs/messaging/guides/webhook-request (from memory)',
+  headers: {
+    'content-type': 'application/x-www-form-urlencoded; charset=UTF-8',
+    'i-twilio-idempotency-token': '5fe9b7f5-0000-4000-8000-000000000017',
+  },
+  body: { MessageSid: 'SM17', From: '+15005550006', To: '+15005550001', Body: '4' },
+};
+
+const gitlab: Recorded = {
+  source: 'https://docs.gitlab.com/user/project/integrations/webhook_events/ (from memory)',
+  headers: {
+    ...JSON_TYPE,
+    'idempotency-key': 'f5e5f430-0000-4000-8000-000000000017',
+    'x-gitlab-event': 'Merge Request Hook',
+    'x-gitlab-event-uuid': '13792a34-0000-4000-8000-000000000017',
+  },
+  body: {
+    object_kind: 'merge_request',
+    project: { id: 1, name: 'answers' },
+    object_attributes: { id: 93, iid: 16, action: 'approved', state: 'opened' },
+  },
+};
+
+const retell: Recorded = {
+  source: 'https://docs.retellai.com/features/webhook-overview (from memory)',
+  headers: JSON_TYPE,
+  body: {
+    event: 'call_analyzed',
+    call: {
+      call_id: 'call_17',
+      transcript_object: Array.from({ length: 6000 }, (_, at) => ({ word: 'answer', start: at })),
+      call_analysis: { user_sentiment: 'Positive', custom_analysis_data: { score: '8' } },
+    },
+  },
+};
+
+export const SENDER_LINKS: readonly SenderLink[] = [
+  {
+    name: 'Label Studio, a choice',
+    link: {
+      path: "$.annotation.result[?@.from_name=='verdict'].value.choices[0]",
+      values: { Bad: 0, Neutral: 1, Good: 2 },
+      where: {
+        '/annotation/task': 119,
+        '/action': ['ANNOTATION_CREATED', 'ANNOTATION_UPDATED'],
+      },
+    },
+    label: { value_type: 'ordinal', categories: '["Bad","Neutral","Good"]' },
+    sent: only(labelStudio),
+    value: 2,
+    others: [
+      other('the next task', 204, '/annotation/task', 120),
+      other('a choice that was skipped', 422, '/annotation/result/0'),
+    ],
+  },
+  {
+    name: 'Typeform, an opinion scale',
+    link: {
+      path: "$.form_response.answers[?@.field.ref=='usefulness'].number",
+      where: { '/form_response/hidden/run': 'run-17' },
+      delivery: '/event_id',
+    },
+    label: range(0, 10),
+    sent: only(typeform),
+    value: 7,
+    others: [
+      other('another run', 204, '/form_response/hidden/run', 'run-18'),
+      other('a question that was skipped', 422, '/form_response/answers/0'),
+    ],
+  },
+  {
+    name: 'Tally, a linear scale',
+    link: {
+      path: "$.data.fields[?@.key=='question_2B6KAX'].value",
+      where: { '/data/fields/0/key': 'question_oDj1BX', '/data/fields/0/value': 'run-17' },
+      delivery: '/eventId',
+    },
+    label: range(0, 10),
+    sent: only(tally),
+    value: 8,
+    others: [
+      other('another run', 204, '/data/fields/0/value', 'run-18'),
+      other('a question that was skipped', 422, '/data/fields/1'),
+    ],
+  },
+  {
+    name: 'GitHub, a review',
+    link: {
+      pointer: '/review/state',
+      values: { approved: 1, changes_requested: 0 },
+      where: {
+        '/repository/id': 186853002,
+        '/pull_request/number': 2,
+        '/review/state': ['approved', 'changes_requested'],
+      },
+    },
+    label: binary,
+    sent: only(githubReview),
+    value: 1,
+    others: [
+      other('another pull request', 204, '/pull_request/number', 3),
+      other('a comment', 204, '/review/state', 'commented'),
+    ],
+  },
+  {
+    name: 'GitHub, a workflow run',
+    link: {
+      pointer: '/workflow_run/conclusion',
+      values: { success: 1, failure: 0 },
+      where: { '/workflow_run/id': 289782451, '/workflow_run/conclusion': ['success', 'failure'] },
+    },
+    label: binary,
+    sent: only(githubRun),
+    value: 0,
+    others: [
+      other('another run', 204, '/workflow_run/id', 18),
+      other('a run that is not completed', 204, '/workflow_run/conclusion', null),
+    ],
+  },
+  {
+    name: 'GitLab, an approval',
+    link: {
+      pointer: '/object_attributes/action',
+      values: { approved: 1, unapproved: 0 },
+      where: {
+        '/project/id': 1,
+        '/object_attributes/iid': 16,
+        '/object_attributes/action': ['approved', 'unapproved'],
+      },
+    },
+    label: binary,
+    sent: gitlab,
+    value: 1,
+    others: [
+      other('another merge request', 204, '/object_attributes/iid', 17),
+      other('an update', 204, '/object_attributes/action', 'update'),
+    ],
+  },
+  {
+    name: 'Stripe, a closed review',
+    link: {
+      pointer: '/data/object/closed_reason',
+      values: { approved: 1, disputed: 0 },
+      where: { '/type': 'review.closed', '/data/object/id': 'prv_1MadeUp17' },
+      delivery: '/id',
+    },
+    label: binary,
+    sent: only(stripe),
+    value: 1,
+    others: [
+      other('another review', 204, '/data/object/id', 'prv_1MadeUp18'),
+      other('another type of event', 204, '/type', 'review.opened'),
+    ],
+  },
+  {
+    name: "Langfuse, a monitor's alert",
+    link: {
+      pointer: '/payload/severity',
+      values: { OK: 0, WARNING: 1, ALERT: 2 },
+      where: { '/payload/monitorId': 'monitor_17' },
+      delivery: '/id',
+    },
+    label: { value_type: 'ordinal', categories: '["OK","WARNING","ALERT"]' },
+    sent: only(langfuse),
+    value: 1,
+    others: [other('another monitor', 204, '/payload/monitorId', 'monitor_18')],
+  },
+  {
+    name: 'Argilla, a response',
+    link: {
+      pointer: '/data/values/quality/value',
+      where: {
+        '/data/record/id': '54b137ae-0000-4000-8000-000000000017',
+        '/data/status': 'submitted',
+      },
+      delivery: '/timestamp',
+    },
+    label: range(1, 5),
+    sent: only(argilla),
+    value: 5,
+    others: [
+      other('another record', 204, '/data/record/id', 'another'),
+      other('a draft', 204, '/data/status', 'draft'),
+    ],
+  },
+  {
+    name: 'Slack, a button',
+    link: {
+      path: "$.actions[?@.action_id=='rate'].value",
+      values: { good: 1, bad: 0 },
+      where: { '/container/message_ts': '1548261231.000200', '/type': 'block_actions' },
+      delivery: '/trigger_id',
+    },
+    label: binary,
+    as: 'payload',
+    sent: slack,
+    value: 1,
+    others: [
+      other('a button of another message', 204, '/container/message_ts', '1548261232.000100'),
+      other('another button', 422, '/actions/0/action_id', 'open'),
+    ],
+  },
+  {
+    name: 'Twilio, an answer by SMS',
+    link: { pointer: '/Body', where: { '/From': '+15005550006' } },
+    label: range(1, 5),
+    as: 'form',
+    sent: twilio,
+    value: 4,
+    others: [other('another person', 204, '/From', '+15005550007')],
+  },
+  {
+    name: 'Retell, the analysis of a call',
+    link: {
+      pointer: '/call/call_analysis/custom_analysis_data/score',
+      where: { '/event': 'call_analyzed', '/call/call_id': 'call_17' },
+    },
+    label: range(0, 10),
+    sent: retell,
+    value: 8,
+    others: [
+      other('another call', 204, '/call/call_id', 'call_18'),
+      other('the end of the call', 204, '/event', 'call_ended'),
+    ],
+  },
+  {
+    name: 'n8n, a row of data',
+    link: { pointer: '/rating', where: { '/run_id': 'run-17' } },
+    label: range(-1, 1),
+    sent: only(n8nRow),
+    value: -0.25,
+    others: [other('another row', 204, '/run_id', 'run-18')],
+  },
+  {
+    name: "re-factor, a run's callback",
+    link: {
+      pointer: '/outputs/summary/confidence',
+      where: { '/id': '0197c3e0-0000-7000-8000-000000000017', '/status': 'completed' },
+    },
+    label: range(0, 1),
+    sent: only(refactor),
+    value: 0.82,
+    others: [
+      other('another run', 204, '/id', 'another'),
+      other('a run that failed', 204, '/status', 'failed'),
+    ],
+  },
+];
+
+/** Returns the body as its sender encodes it. */
+export function bytesAs(as: SenderLink['as'], body: unknown): Uint8Array {
+  const json = JSON.stringify(body);
+  const fields = as === 'payload' ? { payload: json } : JSON.parse(json);
+  return new TextEncoder().encode(as === undefined ? json : `${new URLSearchParams(fields)}`);
+}

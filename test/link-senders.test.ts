@@ -1,0 +1,74 @@
+/**
+ * The table of senders in src/link/README.md: each stores the value of its own event, ignores the
+ * events of other items, refuses a question that was skipped, and a redelivery undoes nothing.
+ */
+import { describe, expect, it } from 'vitest';
+import { parsePointer, valueAt } from '../src/pointer.ts';
+import { linkTo, visit } from './support/links.ts';
+import { bytesAs, SENDER_LINKS, type SenderLink } from './support/senders.ts';
+import {
+  present,
+  putValue,
+  readEvaluation,
+  readHistory,
+  storeLabelled,
+  worker,
+} from './support/worker.ts';
+
+const prepare = async ({ label, link }: SenderLink) => {
+  const row = await storeLabelled(label);
+  return { row, ...(await linkTo(row, { ...link, name: 'hook' })) };
+};
+
+const send = (url: string, { as, sent }: SenderLink, body: unknown = sent.body) =>
+  worker(visit(url, { method: 'POST', headers: sent.headers, body: bytesAs(as, body) }));
+
+/** A copy of the body with another value at the pointer, or without it if that is undefined. */
+function changed(body: unknown, pointer: string, value: unknown): unknown {
+  const copy: unknown = structuredClone(body);
+  const steps = [...present(parsePointer(pointer))];
+  const last = present(steps.pop());
+  const parent = valueAt(copy, steps);
+  if (Array.isArray(parent))
+    parent.splice(Number(last), 1, ...(value === undefined ? [] : [value]));
+  else Reflect.set(present(parent) as object, last, value);
+  return copy;
+}
+
+const isNamed = ({ link, sent }: SenderLink) =>
+  link.delivery !== undefined ||
+  Object.keys(sent.headers).some((name) => /-delivery$|^idempotency-key$|-token$/.test(name));
+
+describe('a sender of the table', () => {
+  it.each(SENDER_LINKS)('stores the value of its own event: $name', async (sender) => {
+    const { row, url } = await prepare(sender);
+
+    expect((await send(url, sender)).status).toBe(200);
+    expect(await readEvaluation(row.id)).toMatchObject({ value: sender.value });
+  });
+
+  it.each(SENDER_LINKS.flatMap((sender) => sender.others.map((event) => ({ ...event, sender }))))(
+    'does not store another event: $sender.name, $what',
+    async ({ sender, at, is, status }) => {
+      const { row, url } = await prepare(sender);
+      const body = changed(sender.sent.body, at, is);
+
+      expect((await send(url, sender, body)).status).toBe(status);
+      expect(await readEvaluation(row.id)).toEqual(row);
+    },
+  );
+
+  it.each(SENDER_LINKS.filter(isNamed))(
+    "does not undo a person's correction by a redelivery: $name",
+    async (sender) => {
+      const { row, url } = await prepare(sender);
+      await send(url, sender);
+      const corrected = sender.value === 1 ? 0 : 1;
+      expect((await worker(await putValue(row, corrected))).status).toBe(200);
+
+      expect((await send(url, sender)).status).toBe(200);
+      expect(await readEvaluation(row.id)).toMatchObject({ value: corrected });
+      expect(await readHistory(row.id)).toHaveLength(2);
+    },
+  );
+});
