@@ -1,8 +1,8 @@
 /**
- * What holds for any body that is posted to a link, any pointer and any values: the value at the
- * end of the pointer is stored, and nothing else of the body has an effect; or it is refused and
- * nothing changes. The rule in this file walks the body and writes the pointer down, the Worker
- * reads the pointer and walks the body.
+ * What holds for any body that is posted to a link, any pointer, path, values and conditions: the
+ * value at that place is stored, and nothing else of the body has an effect; or the body is ignored
+ * or refused, and nothing changes. The rule in this file walks the body and writes the pointer down,
+ * the Worker reads the pointer and walks the body.
  */
 import fc from 'fast-check';
 import { expect, inject, it } from 'vitest';
@@ -102,18 +102,30 @@ function numberThatJsonReads(text: string): number | undefined {
   }
 }
 
-it('stores what the pointer leads to, and nothing else of what is posted, or refuses it and changes nothing', async () => {
+type Input = {
+  readonly body: unknown;
+  readonly given: Readonly<Record<string, number>>;
+  readonly pointer: string;
+  readonly found: unknown;
+  /** What of the link says where the value is, and what the body must have. */
+  readonly link: object;
+  /** Is true if the body fits the conditions of the link. */
+  readonly fits: boolean;
+};
+
+/** Checks that the value is stored, ignored or refused, as the rule of this file says. */
+async function check(inputs: fc.Arbitrary<Input>, statuses: readonly number[]): Promise<void> {
   const seen = new Set<number>();
-  const property = fc.asyncProperty(input, async ({ body, given, pointer, found }) => {
+  const property = fc.asyncProperty(inputs, async ({ body, given, found, link, fits }) => {
     const row = await storeEvaluation();
     const value = expectedValue(found, given);
-    const { url } = await linkTo(row, { pointer, values: given });
+    const { url } = await linkTo(row, { ...link, values: given });
 
     const response = await worker(post(url, JSON.stringify(body)));
 
     seen.add(response.status);
-    const isStored = value !== undefined;
-    expect(response.status).toBe(isStored ? 200 : 422);
+    const isStored = fits && value !== undefined;
+    expect(response.status).toBe(isStored ? 200 : fits ? 422 : 204);
     // D1 has no negative zero.
     const changes = isStored
       ? { value: value + 0, updated_by: SUBJECT, updated_at: expect.any(String) }
@@ -127,5 +139,94 @@ it('stores what the pointer leads to, and nothing else of what is posted, or ref
   });
 
   if (result.failed) throw new Error(`${fc.defaultReportMessage(result)}`.toWellFormed());
-  expect([...seen].sort()).toEqual([200, 422]);
+  expect([...seen].sort()).toEqual(statuses);
+}
+
+it('stores what the pointer leads to, and nothing else of what is posted, or refuses it and changes nothing', async () => {
+  const inputs = input.map((sent) => ({ ...sent, link: { pointer: sent.pointer }, fits: true }));
+
+  await check(inputs, [200, 422]);
+});
+
+it('stores what a path of names and indexes leads to, as a pointer to the same place does', async () => {
+  /** The place of the pointer as a JSONPath: a name in an object, an index in an array. */
+  const pathTo = (body: unknown, pointer: string): string => {
+    const [, ...steps] = pointer.split('/');
+    let path = '$';
+    let value = body;
+    for (const step of steps) {
+      const name = step.replaceAll('~1', '/').replaceAll('~0', '~');
+      path +=
+        Array.isArray(value) && /^\d+$/.test(name) ? `[${name}]` : `[${JSON.stringify(name)}]`;
+      value = new Map(Object.entries(Object(value))).get(name);
+    }
+    return path;
+  };
+  const inputs = input
+    .map((sent) => ({ ...sent, link: { path: pathTo(sent.body, sent.pointer) }, fits: true }))
+    // An index with a leading zero is no path.
+    .filter(({ link: { path } }) => path.length <= 512 && !/\[0\d/.test(path));
+
+  await check(inputs, [200, 422]);
+});
+
+it('stores what a filter picks out of a list, if that is exactly one', async () => {
+  const element = fc.record(
+    {
+      ref: fc.constantFrom('a', 'b', 1, null, true),
+      n: fc.constantFrom(0, 1, 2, '1'),
+      v: fc.oneof(leaf, fc.constant({})),
+    },
+    { requiredKeys: [] },
+  );
+  const literal = fc.constantFrom('a', 'b', 1, null, true);
+  const inputs = fc
+    .tuple(fc.array(element, { maxLength: 6 }), literal, literal, values)
+    .map(([list, one, other, given]) => {
+      const literals = [one, other].map((sent) => JSON.stringify(sent));
+      const path = `$.list[?(@.ref==${literals[0]} || @.ref==${literals[1]}) && @.n>0 && !(@.n==2)].v`;
+      const picked = list.filter(
+        ({ ref, n }) => (ref === one || ref === other) && typeof n === 'number' && n > 0 && n !== 2,
+      );
+      const found = picked.flatMap((item) => ('v' in item ? [item.v] : []));
+      return {
+        body: { list },
+        given,
+        pointer: '',
+        found: found.length === 1 ? found[0] : undefined,
+        link: { path },
+        fits: true,
+      };
+    });
+
+  await check(inputs, [200, 422]);
+});
+
+it('ignores every body that does not fit a condition, and reads every other one', async () => {
+  const isScalar = (found: unknown) =>
+    found === null || !['object', 'undefined'].includes(typeof found);
+  const isExact = (found: unknown) =>
+    typeof found !== 'number' || Math.abs(found) <= Number.MAX_SAFE_INTEGER;
+  const condition = fc.tuple(fc.nat(), fc.array(leaf, { maxLength: 2 }), fc.integer({ max: 9 }));
+  const inputs = fc
+    .tuple(input, fc.array(condition, { maxLength: 3 }))
+    .map(([sent, conditions]) => {
+      const places = placesIn(JSON.parse(JSON.stringify(sent.body)));
+      const chosen = conditions.flatMap(([index, others, luck]) => {
+        const place = places[index % places.length];
+        if (place === undefined || [...place.pointer].length > 256) return [];
+        const own = isScalar(place.found) && luck > 1 ? [place.found] : [];
+        const accepted = [...others, ...own].filter(isExact);
+        if (accepted.length === 0) return [];
+        return [{ ...place, accepted: accepted.length === 1 ? accepted[0] : accepted }];
+      });
+      const where = Object.fromEntries(chosen.map(({ pointer, accepted }) => [pointer, accepted]));
+      const fits = Object.entries(where).every(([pointer, accepted]) => {
+        const { found } = places.find((place) => place.pointer === pointer) ?? {};
+        return [accepted].flat().some((one) => JSON.stringify(one) === JSON.stringify(found));
+      });
+      return { ...sent, link: { pointer: sent.pointer, where }, fits };
+    });
+
+  await check(inputs, [200, 204, 422]);
 });
