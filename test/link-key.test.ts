@@ -216,7 +216,7 @@ describe('a key whose end was cut off', () => {
     expect(lines).toHaveLength(key.length + 1);
     for (const line of lines) {
       expect(line).toMatchObject({ status: 400, refusal: 'malformed', code: 'incomplete' });
-      expect(line).not.toHaveProperty('d1_calls');
+      expect(line).not.toHaveProperty('db_calls');
     }
   });
 

@@ -119,7 +119,7 @@ describe('the conditions of a link', () => {
 
     expect(calls).not.toHaveBeenCalled();
     const text = logged.mock.calls.flat().join();
-    expect(JSON.parse(text)).toMatchObject({ status: 204, ignored: '/secret', d1_calls: 0 });
+    expect(JSON.parse(text)).toMatchObject({ status: 204, ignored: '/secret', db_calls: 0 });
     expect(text).not.toContain('of the sender');
   });
 
