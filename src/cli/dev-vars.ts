@@ -46,18 +46,33 @@ export function addLinkSecret(): boolean {
 export async function readLocalSettings(): Promise<Settings> {
   if (!existsSync(FILE))
     throw new Error(`There is no ${FILE} yet: run \`npm start\` once, which makes it.`);
+  const text = readFileSync(FILE, 'utf8');
+  const line = findUnreadableLine(text);
+  if (line !== undefined)
+    throw new Error(
+      `Line ${line} of ${FILE} cannot be read: write NAME=value, or # and a comment.`,
+    );
   try {
-    const settings = readSettings({
-      ...(await configuredVariables()),
-      ...parseEnv(readFileSync(FILE, 'utf8')),
-    });
+    const settings = readSettings({ ...(await configuredVariables()), ...parseEnv(text) });
     if (settings.keys.kind === 'inline') await checkKeySet(settings.keys.json);
     return settings;
   } catch (thrown) {
     if (!(thrown instanceof Failure)) throw thrown;
-    const cause = thrown.log.cause ?? thrown.message;
-    throw new Error(`A setting in ${FILE} is wrong: ${cause}.`);
+    // The end of the cause says how to change a setting of a deployment.
+    const fault = (thrown.log.cause ?? thrown.message).replace(/: run `.*/s, '');
+    throw new Error(`A setting in ${FILE} is wrong: ${fault}. Correct it there, and start again.`);
   }
+}
+
+/** Returns the number of the first line that is no setting, no comment and not blank. */
+function findUnreadableLine(text: string): number | undefined {
+  // A value in quotes may have several lines: the others count as comments.
+  const quoted = /^[ \t]*(?:export\s+)?[\w.-]+[ \t]*=[ \t]*(["'`])[\s\S]*?\1/gm;
+  const oneLine = text.replace(quoted, (found) => found.replace(/\n.*/g, '\n#'));
+  const index = oneLine
+    .split('\n')
+    .findIndex((line) => !/^\s*(?:#.*|(?:export\s+)?[\w.-]+\s*=.*)?$/.test(line));
+  return index < 0 ? undefined : index + 1;
 }
 
 /**

@@ -1,7 +1,8 @@
-/** The environment of wrangler: no metrics, no look-up of the machine's location, no prompts. */
+/** The environment of wrangler: no look-up of a newer version or the machine's location, no metrics, no prompts. */
 export const OFFLINE = {
   ...process.env,
   CI: 'true',
   CLOUDFLARE_CF_FETCH_ENABLED: 'false',
+  WRANGLER_HIDE_BANNER: 'true',
   WRANGLER_SEND_METRICS: 'false',
 };

@@ -3,12 +3,14 @@
  * network or a prompt. Creates .dev.vars and the local D1 if they are missing. Keeps them, with
  * their rows, if they exist.
  */
-import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Settings } from '../settings.ts';
 import { addLinkSecret, createDevVars, readLocalSettings } from './dev-vars.ts';
+import { isUpToDate, updateLocalDatabase } from './local-database.ts';
 import { mintToken, SAMPLE, type TokenOptions } from './mint.ts';
 import { OFFLINE } from './offline.ts';
 import { program } from './program.ts';
@@ -21,13 +23,13 @@ const HELP = `Serves the Worker on ${HOST} with a local D1 until Ctrl-C.
   --port N   the port (8787)
   --help     this text`;
 
+/** Nobody who looks at the terminal waits longer for a sign. */
+const SILENCE_MAX_MS = 1500;
+/** A response and the line of the log that belongs to it come at most this far apart. */
+const OWN_LINE_MAX_MS = 5000;
+
 let running: ChildProcess | undefined;
 let isStopped = false;
-
-function wrangler(args: string[], options: SpawnOptions): ChildProcess {
-  running = spawn('wrangler', args, { env: OFFLINE, ...options });
-  return running;
-}
 
 /**
  * Passes a signal on to wrangler. Ctrl-C reaches wrangler without this, because both processes have
@@ -38,14 +40,14 @@ function stop(): void {
   running?.kill('SIGINT');
 }
 
-async function runWrangler(...args: string[]): Promise<void> {
-  const child = wrangler(args, { stdio: ['ignore', 'pipe', 'pipe'] });
-  let output = '';
-  child.stdout?.on('data', (chunk) => (output += chunk));
-  child.stderr?.on('data', (chunk) => (output += chunk));
-  const [code, signal] = await once(child, 'close');
-  if (code !== 0 && !isStopped)
-    throw new Error(`wrangler ${args.join(' ')} ended with ${code ?? signal}:\n${output}`);
+/** Says what is being done, and again how long it has taken so far. */
+async function during<T>(step: string, work: Promise<T>): Promise<T> {
+  const started = performance.now();
+  console.log(`${step} ...`);
+  const timer = setInterval(() => {
+    console.log(`${step} ... ${((performance.now() - started) / 1000).toFixed(0)} s`);
+  }, SILENCE_MAX_MS);
+  return work.finally(() => clearInterval(timer));
 }
 
 async function refuseTakenPort(port: number): Promise<void> {
@@ -61,18 +63,35 @@ async function refuseTakenPort(port: number): Promise<void> {
 }
 
 /**
- * Waits until the Worker is healthy or the signal aborts.
- * @throws {Error} if the Worker is not healthy within a minute.
+ * Waits until our own Worker is healthy, or until the signal aborts. The Worker writes the request's
+ * id into its log, so another program that has taken the port is told apart.
+ * @param hasPrinted returns true if wrangler has printed the text
+ * @throws {Error} if the Worker is not healthy within a minute, or if another program answers.
  */
-async function waitUntilHealthy(url: string, signal: AbortSignal): Promise<void> {
+async function waitUntilHealthy(
+  url: string,
+  hasPrinted: (text: string) => boolean,
+  signal: AbortSignal,
+): Promise<void> {
+  const id = randomUUID();
+  const headers = { 'x-request-id': id };
   const deadline = Date.now() + 60_000;
   while (Date.now() < deadline && !signal.aborted) {
-    const response = await fetch(url, { signal }).catch(() => undefined);
+    const response = await fetch(url, { headers, signal }).catch(() => undefined);
     await response?.body?.cancel();
-    if (response?.ok || signal.aborted) return;
-    await pause(200);
+    if (response?.ok) {
+      await waitWhileMissing(() => hasPrinted(id), signal);
+      if (hasPrinted(id) || signal.aborted) return;
+      throw new Error(`Another program answers on ${url}: stop it, or choose another port.`);
+    }
+    await pause(100);
   }
   if (!signal.aborted) throw new Error(`The Worker did not answer 200 on ${url} within a minute.`);
+}
+
+async function waitWhileMissing(isThere: () => boolean, signal: AbortSignal): Promise<void> {
+  const deadline = Date.now() + OWN_LINE_MAX_MS;
+  while (!isThere() && Date.now() < deadline && !signal.aborted) await pause(10);
 }
 
 /**
@@ -128,26 +147,31 @@ async function start(port: number): Promise<void> {
   if (createDevVars()) console.log('Made .dev.vars with random secrets.');
   const settings = await readLocalSettings();
   if (addLinkSecret()) console.log('Added a random LINK_SECRET to .dev.vars.');
-  console.log('The settings in .dev.vars are right.\nMigrating the local D1 ...');
-  await runWrangler('d1', 'migrations', 'apply', 'DB', '--local');
+  console.log('The settings in .dev.vars are right.');
+  if (isUpToDate()) console.log('The local D1 is up to date.');
+  else await during('Bringing the local D1 up to date', updateLocalDatabase());
   if (isStopped) return;
-  console.log('Loading the sample data ...');
-  await runWrangler('d1', 'execute', 'DB', '--local', '--file', 'src/cli/sample.sql');
-  if (isStopped) return;
-  console.log('Starting the Worker ...');
   const origin = `http://${HOST}:${port}`;
-  const dev = wrangler(
-    ['dev', '--local', '--ip', HOST, '--port', String(port), '--inspector-port', '0'],
-    {
-      stdio: ['ignore', 'inherit', 'inherit'],
-    },
-  );
+  const options = ['--ip', HOST, '--port', String(port), '--inspector-port', '0'];
+  const dev = spawn('wrangler', ['dev', '--local', ...options], {
+    env: process.stdout.isTTY ? { ...OFFLINE, FORCE_COLOR: '1' } : OFFLINE,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  running = dev;
+  let printed: string | undefined = '';
+  dev.stdout.on('data', (chunk: Buffer) => {
+    process.stdout.write(chunk);
+    if (printed !== undefined) printed += chunk;
+  });
   const waiting = new AbortController();
   const ended = once(dev, 'close').finally(() => waiting.abort());
-  await waitUntilHealthy(`${origin}/health`, waiting.signal).catch((thrown: unknown) => {
+  const hasPrinted = (text: string) => printed?.includes(text) ?? false;
+  const healthy = waitUntilHealthy(`${origin}/health`, hasPrinted, waiting.signal);
+  await during('Starting the Worker', healthy).catch((thrown: unknown) => {
     stop();
     throw thrown;
   });
+  printed = undefined;
   if (!waiting.signal.aborted) console.log(await describeFirstSteps(origin, settings));
   const [code, signal] = await ended;
   if (isStopped) return;

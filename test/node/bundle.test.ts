@@ -17,17 +17,19 @@ afterAll(() => rmSync(folder, { recursive: true }));
  * Does what `npm run deploy` and `npm run deploy:staging` do, except the upload. Resolves with what
  * wrangler prints.
  */
-async function deploy(environment: string): Promise<string> {
-  const output = join(folder, environment);
-  const args = ['deploy', '--dry-run', `--env=${environment}`, '--outdir', output];
-  return (await promisify(execFile)('wrangler', args, { env: OFFLINE })).stdout;
+async function deploy(...environment: readonly string[]): Promise<string> {
+  const output = join(folder, ...environment);
+  const args = ['deploy', '--dry-run', ...environment, '--outdir', output];
+  const { stdout, stderr } = await promisify(execFile)('wrangler', args, { env: OFFLINE });
+  expect(stdout + stderr).not.toContain('WARNING');
+  return stdout;
 }
 
 let bundle: Buffer;
 let production: string;
 let staging: string;
 beforeAll(async () => {
-  [production, staging] = await Promise.all([deploy(''), deploy('staging')]);
+  [production, staging] = await Promise.all([deploy(), deploy('--env=staging')]);
   bundle = readFileSync(join(folder, 'index.js'));
 });
 

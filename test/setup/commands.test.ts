@@ -78,6 +78,14 @@ describe('a contributor', () => {
     expect(written.map(inClone)).toEqual(written.map(read));
   });
 
+  it('npx wrangler types and npx wrangler deploy --dry-run, as typed elsewhere, break nothing', async () => {
+    await outputOf('npx wrangler types');
+    await outputOf('npx wrangler deploy --dry-run');
+
+    await outputOf('npm run lint && npm run types');
+    expect(inClone('src/env.d.ts')).toBe(read('src/env.d.ts'));
+  });
+
   it('npm run migration writes a migration for a change of the schema, and an empty one with --custom', async () => {
     const copy = cloneProject();
     onTestFinished(copy.remove);

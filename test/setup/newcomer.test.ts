@@ -1,5 +1,7 @@
 /** A newcomer's way: the commands of the README, run in a copy of the project. */
+import { once } from 'node:events';
 import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { decodeJwt } from 'jose';
@@ -17,6 +19,8 @@ afterAll(remove);
 
 type Running = {
   readonly port: number;
+  /** From the command to what to do next, in seconds. */
+  readonly seconds: number;
   readonly output: string;
   readonly curl: string;
   readonly npm: Child;
@@ -25,14 +29,16 @@ type Running = {
 
 /** Starts the Worker. Resolves once it has printed what to do next. */
 async function start(port: number): Promise<Running> {
+  const started = performance.now();
   const npm = startChild(place, 'npm', 'start', '--', '--port', String(port));
   await npm.printed(/^(http:.*\/v1\/link\?key=|Tokens come from)/m);
+  const seconds = (performance.now() - started) / 1000;
   const output = npm.stdout();
   const stop = async () => {
     npm.signal('SIGINT');
     await npm.closed;
   };
-  return { port, output, curl: /^curl .*$/m.exec(output)?.[0] ?? 'false', npm, stop };
+  return { port, seconds, output, curl: /^curl .*$/m.exec(output)?.[0] ?? 'false', npm, stop };
 }
 
 async function send(curl: string) {
@@ -49,7 +55,7 @@ describe('npm start', () => {
 
   it('npm start says what it does while it does it, and serves once the database responds', () => {
     const steps =
-      /^Made \.dev\.vars.*^The settings in.*^Migrating the local D1.*^Loading the sample data.*^Starting the Worker.*"operation":"getHealth","status":200.*^Serving on/ms;
+      /^Made \.dev\.vars.*^The settings in.*^Bringing the local D1 up to date.*^Starting the Worker.*"operation":"getHealth","status":200.*^Serving on/ms;
 
     expect(running.output).toMatch(steps);
     expect(running.output).not.toContain('"refusal"');
@@ -78,8 +84,13 @@ describe('npm start', () => {
     const vars = readFileSync(join(clone, '.dev.vars'), 'utf8');
 
     await running.stop();
+    const first = running.seconds;
     running = await start(running.port);
 
+    process.stdout.write(
+      `npm start: ${first.toFixed(1)} s, its restart: ${running.seconds.toFixed(1)} s\n`,
+    );
+    expect(running.output).toContain('The local D1 is up to date.');
     expect(readFileSync(join(clone, '.dev.vars'), 'utf8')).toBe(vars);
     const kept = await send(running.curl.replace('-X PUT', '-X GET').replace(/ -d '.*'$/, ''));
     expect(kept.body).toEqual(body);
@@ -92,6 +103,26 @@ describe('npm start', () => {
     expect(taken.stderr).toContain(
       `Port ${running.port} is taken. Choose another: npm start -- --port ${running.port + 1}`,
     );
+  });
+
+  it('npm start tells another program apart that takes the port meanwhile', async () => {
+    const port = await freePort();
+    const taker = createServer((_, response) => response.end('{"status":"ok"}'));
+    const npm = startChild(place, 'npm', 'start', '--', '--port', String(port));
+    await npm.printed(/^The settings in/m);
+    taker.listen(port, '127.0.0.1');
+    await once(taker, 'listening');
+
+    const { status, stdout } = await npm.closed;
+    taker.close();
+
+    expect(status).toBe(1);
+    expect(stdout).not.toContain('Serving on');
+  });
+
+  it('npm start looks up nothing, and says at each step and every two seconds what it does', () => {
+    expect(running.output).not.toContain('update available');
+    expect(running.output).toMatch(/^The local D1 is up to date\.\nStarting the Worker \.\.\.$/m);
   });
 
   it('the example of the README works as pasted: each line gets the status that its comment promises', async () => {
@@ -203,11 +234,26 @@ describe("an identity provider's settings in .dev.vars", () => {
       for (const { status, stderr } of await Promise.all(commands.map(shell))) {
         expect(status).toBe(1);
         expect(stderr).toContain(`A setting in .dev.vars is wrong: ${fault}`);
+        expect(stderr).toContain('Correct it there, and start again.');
+        expect(stderr).not.toContain('wrangler secret put');
         expect(stderr).not.toContain('delete the file');
       }
       expect(readFileSync(file, 'utf8')).toBe(kept);
     },
   );
+
+  it.each([
+    ['a value without a name', [secret, '# a note', '=x'], 3],
+    ['a name without a value', [secret, '', 'JWT_ISSUER'], 3],
+    ['a line after a value of several lines', [secret, "JWT_JWKS='{", "}'", 'JWT_ISSUER: x'], 4],
+  ])('npm start and npm run token name a line that cannot be read: %s', async (_, lines, line) => {
+    write(...lines);
+
+    for (const { status, stderr } of await Promise.all(commands.map(shell))) {
+      expect(status).toBe(1);
+      expect(stderr).toContain(`Line ${line} of .dev.vars cannot be read: write NAME=value`);
+    }
+  });
 
   it('npm run token prints no token for an identity provider, and no advice that would lose its settings', async () => {
     write(...provider);
