@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { NOT_FOUND } from './support/answers.ts';
 import { countingD1, countingRows, interceptD1 } from './support/d1.ts';
 import { edge, updateOf } from './support/edge.ts';
-import { answer, linkTo } from './support/links.ts';
+import { answer, linkTo, post } from './support/links.ts';
 import {
   DB,
   expectRefusal,
@@ -98,6 +98,31 @@ describe('the cost of a write', () => {
       const { db, calls } = countingD1(DB);
       const response = await workerWith({ DB: db })(await request(path, init));
       expect({ status: response.status, calls }).toEqual({ status, calls: ['batch'] });
+    }
+  });
+
+  it('calls D1 once for a body through a link with every option, and never for one that it ignores', async () => {
+    const row = await storeEvaluation({ value: 1 });
+    await storeLabel({ id: row.evaluation_label_id, min_value: 0, max_value: 10 });
+    const { url } = await linkTo(row, {
+      path: "$.answers[?@.ref=='x'].n",
+      values: { good: 5 },
+      where: { '/item': 1 },
+      delivery: '/id',
+    });
+    const event = (n: unknown, item = 1) => ({ id: `${n}`, item, answers: [{ ref: 'x', n }] });
+    const cases: [number, object, string[]][] = [
+      [200, event('good'), ['batch']],
+      [200, event('good'), ['batch']],
+      [422, event(11), ['batch']],
+      [422, event('bad'), []],
+      [204, event('good', 2), []],
+    ];
+
+    for (const [status, body, expected] of cases) {
+      const { db, calls } = countingD1(DB);
+      const response = await workerWith({ DB: db })(post(url, body));
+      expect({ status: response.status, calls }).toEqual({ status, calls: expected });
     }
   });
 
