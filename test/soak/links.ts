@@ -16,6 +16,19 @@ type Link = {
   revocation: 'none' | 'sent' | 'acknowledged';
 };
 
+/** What each link asks of a body. */
+const FOR_SCORES = { path: "$.answers[?@.ref=='score'].number", where: { '/kind': 'answers' } };
+
+/** A body that fits each link. */
+const eventOf = (value: number) =>
+  JSON.stringify({
+    kind: 'answers',
+    answers: [
+      { ref: 'stars', number: 0 },
+      { ref: 'score', number: value },
+    ],
+  });
+
 export function createLinks() {
   const links: Link[] = [];
   const pickOpen = ({ random }: World): Link | undefined => {
@@ -31,7 +44,7 @@ export function createLinks() {
       method: 'POST',
       path: `${pathOf(ledger)}/links`,
       headers,
-      body: '{}',
+      body: JSON.stringify(FOR_SCORES),
     };
     const { answer } = await world.caller.call(call);
     if (answer.status !== 201)
@@ -55,7 +68,7 @@ export function createLinks() {
       method: 'POST',
       path,
       headers,
-      body: JSON.stringify({ value }),
+      body: eventOf(value),
     };
     const mayBeGone = () => link.revocation !== 'none';
     await sendUpdate(world, ledger, { call, author, value, once: true, mayBeGone });
@@ -87,7 +100,7 @@ export function createLinks() {
         method: 'POST',
         path,
         headers,
-        body: JSON.stringify({ value: nextValue() }),
+        body: eventOf(nextValue()),
       };
       const { answer } = await caller.call(call);
       if (answer.status !== 404)
