@@ -135,17 +135,20 @@ describe('a packed body', () => {
 
   it('costs no more than 1 MiB, however much is packed into it', async () => {
     const { url } = await linkTo(await storeEvaluation());
-    const timeOf = async (mebibytes: number) => {
+    const timesOf = async (mebibytes: number) => {
       const bomb = await packed(new Uint8Array(mebibytes * 1024 * 1024));
-      const started = performance.now();
-      const response = await worker(await send(url, bomb));
-      expect(response.status).toBe(413);
-      return performance.now() - started;
+      const times: number[] = [];
+      for (let run = 0; run < 5; run += 1) {
+        const started = performance.now();
+        expect((await worker(await send(url, bomb))).status).toBe(413);
+        times.push(performance.now() - started);
+      }
+      return times;
     };
 
-    // Unpacking all of it takes 50 times as long.
-    const [small, large] = [await timeOf(2), await timeOf(100)];
-    expect(large).toBeLessThan(100 + 10 * small);
+    // Unpacking all of it takes 50 times as long. Another program may slow one run down.
+    const [small, large] = [await timesOf(2), await timesOf(100)];
+    expect(Math.min(...large)).toBeLessThan(20 + 10 * Math.min(...small));
   });
 
   it('is refused with 413 by its length, before it is unpacked', async () => {
