@@ -674,6 +674,25 @@ describe('a shared label', () => {
     await breakD1();
     expect([await put(0), await put(2)]).toEqual([200, 422]);
   });
+
+  it('is never 404 from an object that has not read the shared labels yet', async () => {
+    const account = freshAccount();
+    const label = await storeLabel({ account_id: 'shared', value_type: 'binary' });
+    const { db } = flakyD1(DB, 'Network connection lost.', 'fails');
+    expect(await arriveWith(account, DB)).toBeUndefined();
+    await evictDurableObject(objectOf(account));
+    await runInDurableObject(objectOf(account), (object, { storage }) => {
+      Reflect.set(object, 'labels', createSharedLabels(storage, db));
+    });
+    vi.spyOn(console, 'error').mockImplementation(() => {});
+    const send = inObjects(account);
+    const read = async () => {
+      const { status } = await send(await get(labelPathOf(label), await withToken(account)));
+      return status;
+    };
+
+    expect([await read(), await read(), await read()]).toEqual([503, 503, 503]);
+  });
 });
 
 describe('an object that fails', () => {

@@ -29,6 +29,7 @@ const HAS_COPY = 'has_shared_labels';
 
 export function createSharedLabels(storage: DurableObjectStorage, d1: D1Database) {
   let nextRefresh = 0;
+  let hasCopy = storage.kv.get(HAS_COPY) !== undefined;
   let refreshing: Promise<void> | undefined;
   const missing = new Map<unknown, number>();
   return { refusalOf };
@@ -36,7 +37,7 @@ export function createSharedLabels(storage: DurableObjectStorage, d1: D1Database
   /** Returns why the call cannot be judged now. Fetches what it needs. */
   async function refusalOf(call: Call): Promise<Refusal | undefined> {
     try {
-      if (Date.now() >= nextRefresh) await refreshIfPossible();
+      if (!hasCopy || Date.now() >= nextRefresh) await refreshIfPossible();
       const label = call.store && labelToFetch(call.params);
       if (label) await withTimeout(systemClock, ANSWER_MAX_MS, fetchLabel(label));
       return undefined;
@@ -53,7 +54,7 @@ export function createSharedLabels(storage: DurableObjectStorage, d1: D1Database
       await withTimeout(systemClock, ANSWER_MAX_MS, refreshing);
     } catch (thrown) {
       nextRefresh = Date.now() + RETRY_MS;
-      if (storage.kv.get(HAS_COPY) === undefined) throw thrown;
+      if (!hasCopy) throw thrown;
     }
   }
 
@@ -72,7 +73,8 @@ export function createSharedLabels(storage: DurableObjectStorage, d1: D1Database
     const all = valuesOf(readSharedLabels, { after: '', limit: rows.length + 1 });
     const copy = storage.sql.exec(readSharedLabels.sql, ...all).toArray();
     if (JSON.stringify(copy) !== JSON.stringify(rows)) replace(rows, null);
-    if (storage.kv.get(HAS_COPY) === undefined) storage.kv.put(HAS_COPY, true);
+    if (!hasCopy) storage.kv.put(HAS_COPY, true);
+    hasCopy = true;
     nextRefresh = began + COPY_MAX_AGE_MS;
   }
 
