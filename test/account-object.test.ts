@@ -460,6 +460,26 @@ describe('an object that is killed while it brings an account over', () => {
     });
   });
 
+  it('goes on if D1 never answers a call', async () => {
+    const { account, before } = await storeAccount();
+    vi.spyOn(console, 'error').mockImplementation(() => {});
+    let calls = 0;
+    const silent = interceptD1(DB, (_, call) => {
+      calls += 1;
+      return calls === 3 ? new Promise(() => {}) : call();
+    });
+
+    const refusal = await runInDurableObject(objectOf(account), async (_, { storage }) => {
+      const arrival = createArrival(storage, silent);
+      await arrival.refusalOf({ account, ...HERE });
+      await scheduler.wait(5000);
+      return arrival.refusalOf({ account, ...HERE });
+    });
+
+    expect(refusal).toBeUndefined();
+    expect(await inObject(account)).toEqual(before);
+  });
+
   it('begins the copy again if somebody deletes rows in D1 past the API', async () => {
     const { account, row } = await storeAccount();
     let isDeleted = false;
@@ -692,6 +712,57 @@ describe('a shared label', () => {
     };
 
     expect([await read(), await read(), await read()]).toEqual([503, 503, 503]);
+  });
+
+  it('is read again once D1 answers, although an earlier call was never answered', async () => {
+    vi.useFakeTimers({ toFake: ['Date'] });
+    const account = freshAccount();
+    const label = await storeLabel({ account_id: 'shared', value_type: 'binary' });
+    expect((await inObjects(account)(await createUnder(account, label.id, 1))).status).toBe(201);
+    await DB.prepare('UPDATE evaluation_label SET archived_at = ?2 WHERE id = ?1')
+      .bind(label.id, '2026-02-01T00:00:00.000Z')
+      .run();
+    let calls = 0;
+    const silent = interceptD1(DB, (_, call) => {
+      calls += 1;
+      return calls === 1 ? new Promise(() => {}) : call();
+    });
+
+    const archived = await runInDurableObject(objectOf(account), async (_, { storage }) => {
+      const labels = createSharedLabels(storage, silent);
+      const refusals = [await labels.refusalOf({ params: {} })];
+      await scheduler.wait(5000);
+      later(60_000);
+      refusals.push(await labels.refusalOf({ params: {} }));
+      const sql = 'SELECT archived_at FROM evaluation_label WHERE id = ?';
+      return [...refusals, storage.sql.exec(sql, label.id).one()['archived_at']];
+    });
+
+    expect(archived).toEqual([undefined, undefined, '2026-02-01T00:00:00.000Z']);
+  });
+
+  it('is waited for at most once in five seconds while D1 does not answer', async () => {
+    const account = freshAccount();
+    expect(
+      (await inObjects(account)(await get('/v1/evaluation-labels', await withToken(account))))
+        .status,
+    ).toBe(200);
+    const silent = interceptD1(DB, () => new Promise(() => {}));
+
+    const waits = await runInDurableObject(objectOf(account), async (_, { storage }) => {
+      const labels = createSharedLabels(storage, silent);
+      const times: number[] = [];
+      const started = Date.now();
+      while (Date.now() - started < 4500) {
+        const asked = Date.now();
+        expect(await labels.refusalOf({ params: {} })).toBeUndefined();
+        times.push(Date.now() - asked);
+        await scheduler.wait(100);
+      }
+      return times.filter((time) => time > 500);
+    });
+
+    expect(waits).toHaveLength(1);
   });
 });
 

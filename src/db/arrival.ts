@@ -10,9 +10,10 @@
 import { messageOf } from '../failure.ts';
 import { accountObjectEntry, type Place } from '../settings.ts';
 import type { Refusal } from './account-object.ts';
-import { prepare } from './d1.ts';
+import { awaitAnswer, prepare } from './d1.ts';
 import { MIGRATIONS } from './migrations.generated.ts';
 import { closeAccount, noteArrival, readAccountObject } from './sql.generated.ts';
+import type { RowOf } from './statement.ts';
 
 /** Rows in one read or one deletion in D1. */
 const PAGE_MAX_ROWS = 500;
@@ -161,10 +162,9 @@ export function createArrival(storage: DurableObjectStorage, d1: D1Database) {
   /** Runs a statement in D1, and returns the account's row of `account_object` after it. */
   async function askD1(statement: D1PreparedStatement, params: { readonly account: string }) {
     const row = prepare(db, readAccountObject, params);
-    const [, found] = await db.batch<{ place: string; life: string; arrived_at: string | null }>([
-      statement,
-      row,
-    ]);
+    const [, found] = await awaitAnswer(
+      db.batch<RowOf<typeof readAccountObject>>([statement, row]),
+    );
     return found?.results[0];
   }
 
@@ -194,7 +194,7 @@ export function createArrival(storage: DurableObjectStorage, d1: D1Database) {
   /** Notes in D1 that the account has arrived, unless D1 has what this version does not copy. */
   async function note(now: State): Promise<Refusal | undefined> {
     const { account, life, at } = now;
-    const columns = (await db.prepare(COLUMNS).all<Column>()).results;
+    const columns = (await awaitAnswer(db.prepare(COLUMNS).all<Column>())).results;
     if (JSON.stringify(tablesOf(columns)) !== JSON.stringify(tablesIn(storage.sql))) {
       save({ ...now, step: 'comparing', table: 0, after: [] });
       return { wait: 60, cause: 'D1 has a migration that the object does not know: deploy it' };
@@ -211,7 +211,7 @@ export function createArrival(storage: DurableObjectStorage, d1: D1Database) {
   async function remove(now: State): Promise<undefined> {
     const { name, key } = tableAt(now);
     const columns = ['account_id', ...key].join(', ');
-    const { meta } = await db
+    const deletion = db
       .prepare(
         `DELETE FROM ${name} WHERE (${columns}) IN (
           SELECT ${columns} FROM ${name} WHERE account_id = ?1 LIMIT ${PAGE_MAX_ROWS}
@@ -219,8 +219,8 @@ export function createArrival(storage: DurableObjectStorage, d1: D1Database) {
           SELECT 1 FROM account_object WHERE account_id = ?1 AND life = ?2 AND arrived_at = ?3
         )`,
       )
-      .bind(now.account, now.life, now.at)
-      .run();
+      .bind(now.account, now.life, now.at);
+    const { meta } = await awaitAnswer(deletion.run());
     if (meta.changes > 0) return;
     const table = now.table + 1;
     const isLast = table === tablesIn(storage.sql).length;
@@ -246,12 +246,8 @@ export function createArrival(storage: DurableObjectStorage, d1: D1Database) {
 
   async function readPage(table: Table, now: State): Promise<Row[]> {
     const { sql, values } = pageOf(table, now);
-    return (
-      await db
-        .prepare(sql)
-        .bind(...values)
-        .all<Row>()
-    ).results;
+    const page = db.prepare(sql).bind(...values);
+    return (await awaitAnswer(page.all<Row>())).results;
   }
 }
 

@@ -3,6 +3,7 @@
  * The session's bookmark lets the caller's next request see what this one saw. Each batch also asks
  * whether the account lives in an object: what D1 still has of such an account is out of date.
  */
+import { systemClock, withTimeout } from '../clock.ts';
 import { databaseUnavailable, messageOf } from '../failure.ts';
 import { accountObjectEntry } from '../settings.ts';
 import type { Call, Params, Rows, Store } from './connection.ts';
@@ -12,6 +13,16 @@ import { type RowOf, type Statement, valuesOf } from './statement.ts';
 /** The message of the triggers that refuse a write for such an account. */
 const LIVES_IN_OBJECT = 'the account lives in an object';
 const RETRY_AFTER_SECONDS = 5;
+/** The same as for one attempt of a connection (connection.ts). */
+const ANSWER_MAX_MS = 5000;
+
+/**
+ * Returns the answer to a call that an account object makes. D1 may never answer, and the object's
+ * next attempt waits for this one.
+ * @throws {Error} `did not answer within 5000 ms`
+ */
+export const awaitAnswer = <T>(call: Promise<T>): Promise<T> =>
+  withTimeout(systemClock, ANSWER_MAX_MS, call);
 
 /** Prepares a statement for D1. Every parameter must have a value (connection.ts). */
 export const prepare = (

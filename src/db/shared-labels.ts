@@ -9,7 +9,7 @@ import { SHARED_ACCOUNT } from '../principal.ts';
 import type { Refusal } from './account-object.ts';
 import { insertRows, withoutTriggers } from './arrival.ts';
 import type { Call } from './connection.ts';
-import { prepare } from './d1.ts';
+import { awaitAnswer, prepare } from './d1.ts';
 import { findMissingLabel, readSharedLabel, readSharedLabels } from './sql.generated.ts';
 import { type RowOf, valuesOf } from './statement.ts';
 
@@ -17,9 +17,10 @@ type LabelRow = RowOf<typeof readSharedLabels>;
 
 /** After this time a shared label counts in every object as D1 has it. */
 const COPY_MAX_AGE_MS = 60_000;
-/** After a failure the object asks D1 again at most this often. */
-const RETRY_MS = 1000;
-const ANSWER_MAX_MS = 1000;
+/** After a failure no request waits for D1 in this time: the copy serves. */
+const RETRY_MS = 5000;
+/** A request does not wait longer for a label. */
+const WAIT_MAX_MS = 1000;
 const PAGE_MAX_ROWS = 500;
 /** Labels that neither the object nor D1 has, so that nobody makes the object ask for each. */
 const MISSING_MAX_COUNT = 1000;
@@ -39,7 +40,7 @@ export function createSharedLabels(storage: DurableObjectStorage, d1: D1Database
     try {
       if (!hasCopy || Date.now() >= nextRefresh) await refreshIfPossible();
       const label = call.store && labelToFetch(call.params);
-      if (label) await withTimeout(systemClock, ANSWER_MAX_MS, fetchLabel(label));
+      if (label) await withTimeout(systemClock, WAIT_MAX_MS, fetchLabel(label));
       return undefined;
     } catch (thrown) {
       return { wait: 1, cause: `the shared labels cannot be read from D1: ${messageOf(thrown)}` };
@@ -51,7 +52,7 @@ export function createSharedLabels(storage: DurableObjectStorage, d1: D1Database
       refreshing = undefined;
     });
     try {
-      await withTimeout(systemClock, ANSWER_MAX_MS, refreshing);
+      await withTimeout(systemClock, WAIT_MAX_MS, refreshing);
     } catch (thrown) {
       nextRefresh = Date.now() + RETRY_MS;
       if (!hasCopy) throw thrown;
@@ -67,7 +68,8 @@ export function createSharedLabels(storage: DurableObjectStorage, d1: D1Database
     let page: readonly LabelRow[];
     do {
       const params = { after: rows.at(-1)?.id ?? '', limit: PAGE_MAX_ROWS };
-      page = (await prepare(db, readSharedLabels, params).all<LabelRow>()).results;
+      const answer = await awaitAnswer(prepare(db, readSharedLabels, params).all<LabelRow>());
+      page = answer.results;
       rows.push(...page);
     } while (page.length === PAGE_MAX_ROWS);
     const all = valuesOf(readSharedLabels, { after: '', limit: rows.length + 1 });
