@@ -480,6 +480,75 @@ describe('an object that is killed while it brings an account over', () => {
     expect(await inObject(account)).toEqual(before);
   });
 
+  it('copies a table that a migration adds while the copy is under way', async () => {
+    await applyD1Migrations(OLD_DB, inject('migrations'));
+    const table = `CREATE TABLE IF NOT EXISTS a_note (
+      account_id text NOT NULL, id text NOT NULL, PRIMARY KEY (account_id, id)
+    ) STRICT, WITHOUT ROWID`;
+    for (const step of ['copying', 'comparing', 'noting']) {
+      const account = freshAccount();
+      const id = crypto.randomUUID();
+      await OLD_DB.prepare(
+        `INSERT INTO revoked_link (account_id, expires_at, evaluation_id, id)
+        VALUES (?, '2999-01-01T00:00:00.000Z', '${id}', '${id}')`,
+      )
+        .bind(account)
+        .run();
+      await runInDurableObject(objectOf(account), async (_, { storage }) => {
+        const db = interceptD1(OLD_DB, (_method, call) => {
+          const now = storage.kv.get<State & { table: number }>('arrival');
+          if (now?.step === step && (step === 'noting' || now.table === 4))
+            throw new Error('Network connection lost.');
+          return call();
+        });
+        vi.spyOn(console, 'error').mockImplementation(() => {});
+        await createArrival(storage, db).refusalOf({ account, ...HERE });
+        expect(storage.kv.get<State>('arrival')?.step).toBe(step);
+        storage.sql.exec(table);
+      });
+      await OLD_DB.prepare(table).run();
+      await OLD_DB.prepare('INSERT INTO a_note VALUES (?, ?)').bind(account, id).run();
+
+      expect({ step, refusal: await arriveWith(account, OLD_DB) }).toEqual({ step });
+
+      const [notes, links] = await runInDurableObject(
+        objectOf(account),
+        (_, { storage: { sql } }) =>
+          ['a_note', 'revoked_link'].map((name) => sql.exec(`SELECT id FROM ${name}`).toArray()),
+      );
+      expect({ step, notes, links }).toEqual({ step, notes: [{ id }], links: [{ id }] });
+      await OLD_DB.prepare('DROP TABLE a_note').run();
+    }
+  });
+
+  it('arrives if a migration comes after D1 noted the arrival, and the answer was lost', async () => {
+    const [account, id] = [freshAccount(), crypto.randomUUID()];
+    await applyD1Migrations(OLD_DB, inject('migrations'));
+    await OLD_DB.prepare(
+      `INSERT INTO revoked_link VALUES (?, '2999-01-01T00:00:00.000Z', '${id}', '${id}')`,
+    )
+      .bind(account)
+      .run();
+    await runInDurableObject(objectOf(account), async (_, { storage }) => {
+      const db = interceptD1(OLD_DB, async (method, call) => {
+        const answer = await call();
+        if (method === 'batch' && storage.kv.get<State>('arrival')?.step === 'noting')
+          throw new Error('Network connection lost.');
+        return answer;
+      });
+      vi.spyOn(console, 'error').mockImplementation(() => {});
+      await createArrival(storage, db).refusalOf({ account, ...HERE });
+      storage.sql.exec('ALTER TABLE deleted_evaluation ADD COLUMN reason text');
+    });
+    await OLD_DB.exec('ALTER TABLE deleted_evaluation ADD COLUMN reason text');
+    onTestFinished(async () => {
+      await OLD_DB.exec('ALTER TABLE deleted_evaluation DROP COLUMN reason');
+    });
+
+    expect(await arriveWith(account, OLD_DB)).toBeUndefined();
+    expect((await inObject(account))['revoked_link']).toHaveLength(1);
+  });
+
   it('begins the copy again if somebody deletes rows in D1 past the API', async () => {
     const { account, row } = await storeAccount();
     let isDeleted = false;

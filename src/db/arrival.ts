@@ -38,6 +38,8 @@ type State = {
   readonly at: string;
   readonly account: string;
   readonly place: Place;
+  /** The tables and columns when the copy began, as JSON. */
+  readonly schema: string;
   /** Progress within a step: how many tables are finished, and the key of the last row. */
   readonly table: number;
   readonly after: readonly SqlStorageValue[];
@@ -56,6 +58,8 @@ export function createArrival(storage: DurableObjectStorage, d1: D1Database) {
   let slice: Promise<Refusal | undefined> | undefined;
   if (state && state.step !== 'closing') storage.transactionSync(() => migrate(storage));
   if (state && isUnderWay(state)) storage.setAlarm(Date.now() + STALLED_MS);
+  const isCopying = state?.step === 'copying' || state?.step === 'comparing';
+  if (state && isCopying && state.schema !== schemaOf(storage.sql)) copyAgain(state);
   return { refusalOf, resume };
 
   /** Returns why the account is not served here now. Brings the account over if it can. */
@@ -109,7 +113,7 @@ export function createArrival(storage: DurableObjectStorage, d1: D1Database) {
   function begin({ account, place }: Address): State {
     const life = crypto.randomUUID().replaceAll('-', '');
     const at = new Date().toISOString();
-    const progress = { table: 0, after: [], copied: 0 };
+    const progress = { schema: '', table: 0, after: [], copied: 0 };
     return save({ step: 'closing', life, at, account, place, ...progress });
   }
 
@@ -154,7 +158,8 @@ export function createArrival(storage: DurableObjectStorage, d1: D1Database) {
     if (elsewhere) return elsewhere;
     if (found?.life !== life || (found.arrived_at ?? at) !== at) return lostObject(account);
     const step = found.arrived_at === null ? 'copying' : 'done';
-    save({ ...now, place, step }, () => migrate(storage));
+    storage.transactionSync(() => migrate(storage));
+    save({ ...now, place, step, schema: schemaOf(storage.sql) });
     if (step === 'copying') await storage.setAlarm(Date.now() + STALLED_MS);
     return undefined;
   }
@@ -184,8 +189,14 @@ export function createArrival(storage: DurableObjectStorage, d1: D1Database) {
       save({ ...nextOf(now, table, rows, 'noting'), at: new Date().toISOString() });
       return;
     }
-    // Somebody has deleted rows in D1, past the API. The copy begins again.
-    save({ ...now, step: 'copying', table: 0, after: [], copied: 0 }, () => {
+    // Somebody has deleted rows in D1, past the API.
+    copyAgain(now);
+  }
+
+  /** Empties the tables, which a migration may have changed, and begins the copy again. */
+  function copyAgain(now: State): void {
+    const schema = schemaOf(storage.sql);
+    save({ ...now, step: 'copying', schema, table: 0, after: [], copied: 0 }, () => {
       for (const { name } of tablesIn(storage.sql))
         withoutTriggers(storage.sql, name, () => storage.sql.exec(`DELETE FROM ${name}`));
     });
@@ -194,13 +205,18 @@ export function createArrival(storage: DurableObjectStorage, d1: D1Database) {
   /** Notes in D1 that the account has arrived, unless D1 has what this version does not copy. */
   async function note(now: State): Promise<Refusal | undefined> {
     const { account, life, at } = now;
-    const columns = (await awaitAnswer(db.prepare(COLUMNS).all<Column>())).results;
-    if (JSON.stringify(tablesOf(columns)) !== JSON.stringify(tablesIn(storage.sql))) {
-      save({ ...now, step: 'comparing', table: 0, after: [] });
-      return { wait: 60, cause: 'D1 has a migration that the object does not know: deploy it' };
-    }
     const params = { account, life, arrived_at: at };
-    const found = await askD1(prepare(db, noteArrival, params), params);
+    const columns = (await awaitAnswer(db.prepare(COLUMNS).all<Column>())).results;
+    const isComplete = JSON.stringify(tablesOf(columns)) === now.schema;
+    const statement = isComplete ? noteArrival : readAccountObject;
+    const found = await askD1(prepare(db, statement, params), params);
+    // If the answer to an earlier attempt was lost, D1 has noted the arrival, and rightly.
+    if (!isComplete && found?.arrived_at === null) {
+      if (schemaOf(storage.sql) === now.schema)
+        return { wait: 60, cause: 'D1 has a migration that the object does not know: deploy it' };
+      copyAgain(now);
+      return undefined;
+    }
     if (found?.life !== life || found.arrived_at !== at) return lostObject(account);
     save({ ...now, step: 'deleting', table: 0, after: [] });
     console.log(JSON.stringify({ arrived: account, rows: now.copied }));
@@ -292,6 +308,7 @@ const COLUMNS = `
   ORDER BY t.name = 'run_evaluation', t.name, c.cid`;
 
 const tablesIn = (sql: SqlStorage) => tablesOf(sql.exec<Column>(COLUMNS).toArray());
+const schemaOf = (sql: SqlStorage) => JSON.stringify(tablesIn(sql));
 
 /** Finds the tables with rows of accounts, so that no table is forgotten that a migration adds. */
 const tablesOf = (columns: readonly Column[]): Table[] =>
