@@ -549,6 +549,49 @@ describe('an object that is killed while it brings an account over', () => {
     expect((await inObject(account))['revoked_link']).toHaveLength(1);
   });
 
+  it('never reads more of the largest labels at a time than fit into its memory', async () => {
+    const account = freshAccount();
+    const categories = JSON.stringify(
+      Array.from({ length: 240 }, (_, index) => String(index).padStart(255, 'x')),
+    );
+    const storeLabels = (account_id: string) =>
+      DB.prepare(
+        `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 201)
+        INSERT INTO evaluation_label (id, account_id, name, value_type, categories)
+        SELECT printf('%08x-0000-4000-8000-%012d', 16 + i, abs(random() % 1000000000)), ?1, 'tone', 'ordinal', ?2 FROM n`,
+      )
+        .bind(account_id, categories)
+        .run();
+    await storeLabels(account);
+    await storeLabels('shared');
+    onTestFinished(async () => {
+      const sql = `DELETE FROM evaluation_label WHERE account_id = 'shared' AND categories = ?`;
+      await DB.prepare(sql).bind(categories).run();
+    });
+    const before = await inD1(account);
+    const sizes: number[] = [];
+    const db = interceptD1(DB, async (_, call) => {
+      const answer = await call();
+      sizes.push(JSON.stringify(answer).length);
+      return answer;
+    });
+
+    const refusals = await runInDurableObject(objectOf(account), async (_, { storage }) => {
+      const arrival = createArrival(storage, db);
+      let refusal = await arrival.refusalOf({ account, ...HERE });
+      while (refusal) refusal = await arrival.refusalOf({ account, ...HERE });
+      return [refusal, await createSharedLabels(storage, db).refusalOf({ params: {} })];
+    });
+
+    expect(refusals).toEqual([undefined, undefined]);
+    expect(await inObject(account)).toEqual(before);
+    const shared = await runInDurableObject(objectOf(account), (_, { storage }) =>
+      storage.sql.exec(select('evaluation_label'), 'shared').toArray(),
+    );
+    expect(shared).toEqual((await inD1('shared'))['evaluation_label']);
+    expect(Math.max(...sizes)).toBeLessThan(8 * 1024 * 1024);
+  });
+
   it('begins the copy again if somebody deletes rows in D1 past the API', async () => {
     const { account, row } = await storeAccount();
     let isDeleted = false;

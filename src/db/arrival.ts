@@ -8,6 +8,7 @@
  * time before the account arrived, does not know the right name or time, and does not serve.
  */
 import { messageOf } from '../failure.ts';
+import { LABEL_PAGE_MAX_ROWS } from '../limits.ts';
 import { accountObjectEntry, type Place } from '../settings.ts';
 import type { Refusal } from './account-object.ts';
 import { awaitAnswer, prepare } from './d1.ts';
@@ -15,8 +16,10 @@ import { MIGRATIONS } from './migrations.generated.ts';
 import { closeAccount, noteArrival, readAccountObject } from './sql.generated.ts';
 import type { RowOf } from './statement.ts';
 
-/** Rows in one read or one deletion in D1. */
+/** Rows in one read or one deletion in D1. An object has 128 MB (Durable Objects: Limits). */
 const PAGE_MAX_ROWS = 500;
+const pageSizeOf = ({ name }: { readonly name: string }) =>
+  name === 'evaluation_label' ? LABEL_PAGE_MAX_ROWS : PAGE_MAX_ROWS;
 /** D1 allows 50 queries per invocation on the Free plan (D1: Limits). */
 const SLICE_MAX_CALLS = 40;
 const SLICE_MAX_MS = 5000;
@@ -252,7 +255,7 @@ export function createArrival(storage: DurableObjectStorage, d1: D1Database) {
   /** Returns the state after a page: the next page, the next table, or the next step. */
   function nextOf(now: State, table: Table, rows: readonly Row[], step: Step): State {
     const last = rows.at(-1);
-    if (last && rows.length === PAGE_MAX_ROWS)
+    if (last && rows.length === pageSizeOf(table))
       return { ...now, after: table.key.map((column) => last[column] ?? null) };
     const next = now.table + 1;
     return next < tablesIn(storage.sql).length
@@ -326,10 +329,11 @@ const tablesOf = (columns: readonly Column[]): Table[] =>
 const isAccount = ({ column }: { readonly column: string }) => column === 'account_id';
 
 /** Writes the statement that reads a page of a table, for D1 and for the object. */
-function pageOf({ name, key, columns }: Table, { account, after }: State) {
+function pageOf(table: Table, { account, after }: State) {
+  const { name, key, columns } = table;
   const numbers = after.map((_, index) => `?${index + 2}`);
   const isAfter = after.length === 0 ? '' : `AND (${key}) > (${numbers})`;
-  const sql = `SELECT ${columns} FROM ${name} WHERE account_id = ?1 ${isAfter} ORDER BY ${key} LIMIT ${PAGE_MAX_ROWS}`;
+  const sql = `SELECT ${columns} FROM ${name} WHERE account_id = ?1 ${isAfter} ORDER BY ${key} LIMIT ${pageSizeOf(table)}`;
   return { sql, values: [account, ...after] };
 }
 

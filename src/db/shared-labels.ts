@@ -5,6 +5,7 @@
  */
 import { systemClock, withTimeout } from '../clock.ts';
 import { messageOf } from '../failure.ts';
+import { LABEL_PAGE_MAX_ROWS } from '../limits.ts';
 import { SHARED_ACCOUNT } from '../principal.ts';
 import type { Refusal } from './account-object.ts';
 import { insertRows, withoutTriggers } from './arrival.ts';
@@ -21,7 +22,8 @@ const COPY_MAX_AGE_MS = 60_000;
 const RETRY_MS = 5000;
 /** A request does not wait longer for a label. */
 const WAIT_MAX_MS = 1000;
-const PAGE_MAX_ROWS = 500;
+/** Ids are hexadecimal digits and hyphens. */
+const AFTER_EVERY_ID = '~';
 /** Labels that neither the object nor D1 has, so that nobody makes the object ask for each. */
 const MISSING_MAX_COUNT = 1000;
 
@@ -59,34 +61,38 @@ export function createSharedLabels(storage: DurableObjectStorage, d1: D1Database
     }
   }
 
-  /** Reads all shared labels, and replaces the copy if anything is different. */
+  /** Reads all shared labels, and replaces what is different in the copy. */
   async function refresh(): Promise<void> {
     const began = Date.now();
     // The first query of a session asks the primary, and a later one may ask an older replica.
     const db = d1.withSession('first-primary');
-    const rows: LabelRow[] = [];
-    let page: readonly LabelRow[];
-    do {
-      const params = { after: rows.at(-1)?.id ?? '', limit: PAGE_MAX_ROWS };
-      const answer = await awaitAnswer(prepare(db, readSharedLabels, params).all<LabelRow>());
-      page = answer.results;
-      rows.push(...page);
-    } while (page.length === PAGE_MAX_ROWS);
-    const all = valuesOf(readSharedLabels, { after: '', limit: rows.length + 1 });
-    const copy = storage.sql.exec(readSharedLabels.sql, ...all).toArray();
-    if (JSON.stringify(copy) !== JSON.stringify(rows)) replace(rows, null);
+    let after: string | undefined = '';
+    while (after !== undefined) after = await refreshPage(db, after);
     if (!hasCopy) storage.kv.put(HAS_COPY, true);
     hasCopy = true;
     nextRefresh = began + COPY_MAX_AGE_MS;
   }
 
-  /** Replaces one shared label of the copy, or without an id all of them. */
-  function replace(rows: readonly LabelRow[], id: string | null): void {
+  /** Returns the last id of the page; undefined if no page follows. */
+  async function refreshPage(db: D1DatabaseSession, after: string): Promise<string | undefined> {
+    const params = { after, limit: LABEL_PAGE_MAX_ROWS };
+    const page = prepare(db, readSharedLabels, params).all<LabelRow>();
+    const { results: rows } = await awaitAnswer(page);
+    const values = valuesOf(readSharedLabels, params);
+    const copies = storage.sql.exec(readSharedLabels.sql, ...values).toArray();
+    const last = rows.length === LABEL_PAGE_MAX_ROWS ? rows.at(-1)?.id : undefined;
+    if (JSON.stringify(copies) !== JSON.stringify(rows))
+      replace(rows, 'id > ? AND id <= ?', after, last ?? AFTER_EVERY_ID);
+    return last;
+  }
+
+  /** Replaces the shared labels of the copy for which the condition is true. */
+  function replace(rows: readonly LabelRow[], condition: string, ...values: string[]): void {
     const { sql } = storage;
-    const isReplaced = `account_id = '${SHARED_ACCOUNT}' AND (?1 IS NULL OR id = ?1)`;
     storage.transactionSync(() => {
       withoutTriggers(sql, TABLE.name, () => {
-        sql.exec(`DELETE FROM ${TABLE.name} WHERE ${isReplaced}`, id);
+        const deletion = `DELETE FROM ${TABLE.name} WHERE account_id = '${SHARED_ACCOUNT}'`;
+        sql.exec(`${deletion} AND ${condition}`, ...values);
       });
       insertRows(sql, TABLE, rows);
     });
@@ -106,7 +112,7 @@ export function createSharedLabels(storage: DurableObjectStorage, d1: D1Database
     const db = d1.withSession('first-primary');
     const label = await prepare(db, readSharedLabel, { id }).first<LabelRow>();
     if (label) {
-      replace([label], id);
+      replace([label], 'id = ?', id);
       return;
     }
     if (missing.size >= MISSING_MAX_COUNT) missing.clear();
