@@ -17,7 +17,7 @@ import { labelRoutes } from './label/routes.ts';
 import { createLinkKeys } from './link/key.ts';
 import { linkRoutes } from './link/routes.ts';
 import { serviceRoutes } from './service.ts';
-import { type AccountObjects, placeOf, readOrigins, readSettings } from './settings.ts';
+import { type AccountObjects, findPlace, readOrigins, readSettings } from './settings.ts';
 
 /** The first request for the document imports the document, so that no cold start pays for it. */
 const loadDocument = async () => (await import('./openapi.generated.json')).default;
@@ -27,7 +27,7 @@ function createStores(env: Env): StoreOf {
   let accountObjects: AccountObjects | undefined;
   return (account, from) => {
     accountObjects ??= readSettings(env).accountObjects;
-    const place = placeOf(accountObjects, account);
+    const place = findPlace(accountObjects, account);
     return place === undefined
       ? d1Store(env.DB, from)
       : objectStore(env.ACCOUNT_OBJECT, account, place);

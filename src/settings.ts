@@ -163,7 +163,10 @@ export function readSettings(env: Variables): Settings {
 }
 
 /** Returns the place of the account's object; undefined if the account lives in D1. */
-export function placeOf({ places, otherwise }: AccountObjects, account: string): Place | undefined {
+export function findPlace(
+  { places, otherwise }: AccountObjects,
+  account: string,
+): Place | undefined {
   // Every account judges by the shared labels, and finds them in D1.
   return account === SHARED_ACCOUNT ? undefined : (places.get(account) ?? otherwise);
 }

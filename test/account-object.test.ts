@@ -157,8 +157,8 @@ describe('an account that the setting names', () => {
     const refusals = await runInDurableObject(objectOf(account), async (_, { storage }) => {
       const arrival = createArrival(storage, db);
       return [
-        await arrival.refusalOf({ account, place: '' }),
-        await arrival.refusalOf({ account, place: '' }),
+        await arrival.findRefusal({ account, place: '' }),
+        await arrival.findRefusal({ account, place: '' }),
       ];
     });
 
@@ -308,7 +308,7 @@ describe('a setting that says another place than before', () => {
     const elsewhere = `elsewhere ${account}`;
 
     const refusal = await runInDurableObject(objectOf(elsewhere), async (_, { storage }) => {
-      const found = await createArrival(storage, DB).refusalOf({ account, place: 'eu' });
+      const found = await createArrival(storage, DB).findRefusal({ account, place: 'eu' });
       return { found, left: storage.sql.databaseSize, state: storage.kv.get('arrival') };
     });
 
@@ -369,7 +369,7 @@ async function stateAfter(account: string, calls: number, fate: 'fails' | 'is lo
   const fates = [...Array.from({ length: calls - 1 }, () => 'succeeds' as const), fate];
   return runInDurableObject(objectOf(account), async (_, { storage }) => {
     const { db, calls: made } = flakyD1(DB, 'Network connection lost.', ...fates);
-    await createArrival(storage, db).refusalOf({ account, place: '' });
+    await createArrival(storage, db).findRefusal({ account, place: '' });
     return [storage.kv.get('arrival'), made.length] as const;
   });
 }
@@ -379,7 +379,7 @@ const HERE = { place: '' } as const;
 /** A new life of the object's code over the same storage, as after a kill. */
 const arriveWith = (account: string, db: D1Database) =>
   runInDurableObject(objectOf(account), (_, { storage }) =>
-    createArrival(storage, db).refusalOf({ account, ...HERE }),
+    createArrival(storage, db).findRefusal({ account, ...HERE }),
   );
 
 describe('an object that is killed while it brings an account over', () => {
@@ -471,9 +471,9 @@ describe('an object that is killed while it brings an account over', () => {
 
     const refusal = await runInDurableObject(objectOf(account), async (_, { storage }) => {
       const arrival = createArrival(storage, silent);
-      await arrival.refusalOf({ account, ...HERE });
+      await arrival.findRefusal({ account, ...HERE });
       await scheduler.wait(5000);
-      return arrival.refusalOf({ account, ...HERE });
+      return arrival.findRefusal({ account, ...HERE });
     });
 
     expect(refusal).toBeUndefined();
@@ -502,7 +502,7 @@ describe('an object that is killed while it brings an account over', () => {
           return call();
         });
         vi.spyOn(console, 'error').mockImplementation(() => {});
-        await createArrival(storage, db).refusalOf({ account, ...HERE });
+        await createArrival(storage, db).findRefusal({ account, ...HERE });
         expect(storage.kv.get<State>('arrival')?.step).toBe(step);
         storage.sql.exec(table);
       });
@@ -537,7 +537,7 @@ describe('an object that is killed while it brings an account over', () => {
         return answer;
       });
       vi.spyOn(console, 'error').mockImplementation(() => {});
-      await createArrival(storage, db).refusalOf({ account, ...HERE });
+      await createArrival(storage, db).findRefusal({ account, ...HERE });
       storage.sql.exec('ALTER TABLE deleted_evaluation ADD COLUMN reason text');
     });
     await OLD_DB.exec('ALTER TABLE deleted_evaluation ADD COLUMN reason text');
@@ -578,9 +578,9 @@ describe('an object that is killed while it brings an account over', () => {
 
     const refusals = await runInDurableObject(objectOf(account), async (_, { storage }) => {
       const arrival = createArrival(storage, db);
-      let refusal = await arrival.refusalOf({ account, ...HERE });
-      while (refusal) refusal = await arrival.refusalOf({ account, ...HERE });
-      return [refusal, await createSharedLabels(storage, db).refusalOf({ params: {} })];
+      let refusal = await arrival.findRefusal({ account, ...HERE });
+      while (refusal) refusal = await arrival.findRefusal({ account, ...HERE });
+      return [refusal, await createSharedLabels(storage, db).findRefusal({ params: {} })];
     });
 
     expect(refusals).toEqual([undefined, undefined]);
@@ -604,7 +604,7 @@ describe('an object that is killed while it brings an account over', () => {
         }
         return call();
       });
-      return createArrival(storage, db).refusalOf({ account, ...HERE });
+      return createArrival(storage, db).findRefusal({ account, ...HERE });
     });
 
     expect([refusal, isDeleted]).toEqual([undefined, true]);
@@ -842,10 +842,10 @@ describe('a shared label', () => {
 
     const archived = await runInDurableObject(objectOf(account), async (_, { storage }) => {
       const labels = createSharedLabels(storage, silent);
-      const refusals = [await labels.refusalOf({ params: {} })];
+      const refusals = [await labels.findRefusal({ params: {} })];
       await scheduler.wait(5000);
       later(60_000);
-      refusals.push(await labels.refusalOf({ params: {} }));
+      refusals.push(await labels.findRefusal({ params: {} }));
       const sql = 'SELECT archived_at FROM evaluation_label WHERE id = ?';
       return [...refusals, storage.sql.exec(sql, label.id).one()['archived_at']];
     });
@@ -867,7 +867,7 @@ describe('a shared label', () => {
       const started = Date.now();
       while (Date.now() - started < 4500) {
         const asked = Date.now();
-        expect(await labels.refusalOf({ params: {} })).toBeUndefined();
+        expect(await labels.findRefusal({ params: {} })).toBeUndefined();
         times.push(Date.now() - asked);
         await scheduler.wait(100);
       }

@@ -49,20 +49,20 @@ export function objectStore(
     run(call) {
       // An attempt gets a stub of its own: after an exception a stub may be broken for good
       // (Durable Objects: Error handling).
-      const stub = stubOf(namespace, account, place);
-      return rowsOf(stub.run({ ...call, account, place, migration: NEWEST_MIGRATION }));
+      const stub = getStub(namespace, account, place);
+      return readAnswer(stub.run({ ...call, account, place, migration: NEWEST_MIGRATION }));
     },
   };
 }
 
-async function rowsOf(answer: Promise<Answer>): Promise<ObjectRows> {
+async function readAnswer(answer: Promise<Answer>): Promise<ObjectRows> {
   const { rows, refusal, fault } = await answer;
   if (refusal) throw databaseUnavailable(refusal.wait, refusal.cause);
   if (fault !== undefined) throw new Error(fault);
   return rows;
 }
 
-function stubOf(namespace: DurableObjectNamespace<AccountObject>, account: string, place: Place) {
+function getStub(namespace: DurableObjectNamespace<AccountObject>, account: string, place: Place) {
   const jurisdiction = JURISDICTIONS.find((name) => name === place);
   if (jurisdiction !== undefined) return namespace.jurisdiction(jurisdiction).getByName(account);
   const locationHint = LOCATIONS.find((name) => name === place);
@@ -81,7 +81,7 @@ export class AccountObject extends DurableObject<Env> {
 
   /** Runs the statements of a call in one transaction. */
   async run(call: ObjectCall): Promise<Answer> {
-    const refusal = await this.refusalOf(call);
+    const refusal = await this.findRefusal(call);
     if (refusal) return { refusal };
     const { storage } = this.ctx;
     try {
@@ -95,13 +95,13 @@ export class AccountObject extends DurableObject<Env> {
     return this.arrival.resume();
   }
 
-  protected async refusalOf(call: ObjectCall): Promise<Refusal | undefined> {
+  protected async findRefusal(call: ObjectCall): Promise<Refusal | undefined> {
     if (!MIGRATIONS.some(({ name }) => name === call.migration))
       return {
         wait: 5,
         cause: `the object runs a version of the Worker without ${call.migration}`,
       };
-    return (await this.arrival.refusalOf(call)) ?? (await this.labels.refusalOf(call));
+    return (await this.arrival.findRefusal(call)) ?? (await this.labels.findRefusal(call));
   }
 }
 

@@ -18,7 +18,7 @@ import type { RowOf } from './statement.ts';
 
 /** Rows in one read or one deletion in D1. An object has 128 MB (Durable Objects: Limits). */
 const PAGE_MAX_ROWS = 500;
-const pageSizeOf = ({ name }: { readonly name: string }) =>
+const choosePageSize = ({ name }: { readonly name: string }) =>
   name === 'evaluation_label' ? LABEL_PAGE_MAX_ROWS : PAGE_MAX_ROWS;
 /** D1 allows 50 queries per invocation on the Free plan (D1: Limits). */
 const SLICE_MAX_CALLS = 40;
@@ -62,17 +62,17 @@ export function createArrival(storage: DurableObjectStorage, d1: D1Database) {
   if (state && state.step !== 'closing') storage.transactionSync(() => migrate(storage));
   if (state && isUnderWay(state)) storage.setAlarm(Date.now() + STALLED_MS);
   const isCopying = state?.step === 'copying' || state?.step === 'comparing';
-  if (state && isCopying && state.schema !== schemaOf(storage.sql)) copyAgain(state);
-  return { refusalOf, resume };
+  if (state && isCopying && state.schema !== describeTables(storage.sql)) copyAgain(state);
+  return { findRefusal, resume };
 
   /** Returns why the account is not served here now. Brings the account over if it can. */
-  async function refusalOf(address: Address): Promise<Refusal | undefined> {
+  async function findRefusal(address: Address): Promise<Refusal | undefined> {
     if (!state || !hasArrived(state)) {
       const timeout = scheduler.wait(WAIT_MAX_MS).then(() => COPYING);
       const refusal = await Promise.race([runSlice(address), timeout]);
       if (refusal) return refusal;
     }
-    return state && refusalOfPlace(address, state.place);
+    return state && findPlaceRefusal(address, state.place);
   }
 
   /** Goes on with what is under way. Never rejects: the platform gives up an alarm that does. */
@@ -81,7 +81,7 @@ export function createArrival(storage: DurableObjectStorage, d1: D1Database) {
   }
 
   function runSlice(address: Address): Promise<Refusal | undefined> {
-    slice ??= advance(address)
+    slice ??= runSteps(address)
       .catch((thrown: unknown): Refusal => {
         const { account, place } = address;
         const cause = `the account cannot be copied from D1: ${messageOf(thrown)}`;
@@ -95,33 +95,33 @@ export function createArrival(storage: DurableObjectStorage, d1: D1Database) {
   }
 
   /** Works until the account has arrived, or from then until D1 is empty, or for one slice. */
-  async function advance(address: Address): Promise<Refusal | undefined> {
-    let now = state ?? begin(address);
-    if (isUnderWay(now)) await storage.setAlarm(Date.now() + STALLED_MS);
+  async function runSteps(address: Address): Promise<Refusal | undefined> {
+    let current = state ?? beginArrival(address);
+    if (isUnderWay(current)) await storage.setAlarm(Date.now() + STALLED_MS);
     const started = Date.now();
-    const goal = hasArrived(now) ? isUnderWay : (next: State) => !hasArrived(next);
-    for (let calls = 0; goal(now); calls += 1) {
+    const goal = hasArrived(current) ? isUnderWay : (next: State) => !hasArrived(next);
+    for (let calls = 0; goal(current); calls += 1) {
       if (calls === SLICE_MAX_CALLS || Date.now() - started > SLICE_MAX_MS) break;
-      const refusal = await stepOf(now, address);
+      const refusal = await runStep(current, address);
       if (refusal) {
         await storage.deleteAlarm();
         return refusal;
       }
-      now = state ?? now;
+      current = state ?? current;
     }
-    await (isUnderWay(now) ? storage.setAlarm(Date.now()) : storage.deleteAlarm());
-    return hasArrived(now) ? undefined : COPYING;
+    await (isUnderWay(current) ? storage.setAlarm(Date.now()) : storage.deleteAlarm());
+    return hasArrived(current) ? undefined : COPYING;
   }
 
-  function begin({ account, place }: Address): State {
+  function beginArrival({ account, place }: Address): State {
     const life = crypto.randomUUID().replaceAll('-', '');
     const at = new Date().toISOString();
     const progress = { schema: '', table: 0, after: [], copied: 0 };
-    return save({ step: 'closing', life, at, account, place, ...progress });
+    return saveState({ step: 'closing', life, at, account, place, ...progress });
   }
 
   /** Stores the next state, in one transaction with the change that leads to it. */
-  function save(next: State, change: () => void = () => {}): State {
+  function saveState(next: State, change: () => void = () => {}): State {
     storage.transactionSync(() => {
       change();
       storage.kv.put(STATE, next);
@@ -130,26 +130,29 @@ export function createArrival(storage: DurableObjectStorage, d1: D1Database) {
     return next;
   }
 
-  async function stepOf(now: State, address: Address): Promise<Refusal | undefined> {
-    switch (now.step) {
+  async function runStep(current: State, address: Address): Promise<Refusal | undefined> {
+    switch (current.step) {
       case 'closing':
-        return close(now, address);
+        return closeD1(current, address);
       case 'copying':
-        return copy(now);
+        return copyPage(current);
       case 'comparing':
-        return compare(now);
+        return comparePage(current);
       case 'noting':
-        return note(now);
+        return confirmArrival(current);
       case 'deleting':
-        return remove(now);
+        return deletePage(current);
       case 'done':
         return undefined;
     }
   }
 
   /** Closes D1 for the account. */
-  async function close(now: State, { account, place }: Address): Promise<Refusal | undefined> {
-    const { life, at } = now;
+  async function closeD1(
+    current: State,
+    { account, place }: Address,
+  ): Promise<Refusal | undefined> {
+    const { life, at } = current;
     const params = { account, place, life, arrived_at: at };
     const found = await askD1(prepare(db, closeAccount, params), params);
     if (found?.life !== life) {
@@ -157,12 +160,12 @@ export function createArrival(storage: DurableObjectStorage, d1: D1Database) {
       await storage.deleteAll();
       state = undefined;
     }
-    const elsewhere = found && refusalOfPlace({ account, place }, found.place);
+    const elsewhere = found && findPlaceRefusal({ account, place }, found.place);
     if (elsewhere) return elsewhere;
-    if (found?.life !== life || (found.arrived_at ?? at) !== at) return lostObject(account);
+    if (found?.life !== life || (found.arrived_at ?? at) !== at) return refuseLostObject(account);
     const step = found.arrived_at === null ? 'copying' : 'done';
     storage.transactionSync(() => migrate(storage));
-    save({ ...now, place, step, schema: schemaOf(storage.sql) });
+    saveState({ ...current, place, step, schema: describeTables(storage.sql) });
     if (step === 'copying') await storage.setAlarm(Date.now() + STALLED_MS);
     return undefined;
   }
@@ -176,59 +179,64 @@ export function createArrival(storage: DurableObjectStorage, d1: D1Database) {
     return found?.results[0];
   }
 
-  async function copy(now: State): Promise<undefined> {
-    const table = tableAt(now);
-    const rows = await readPage(table, now);
-    const next = nextOf(now, table, rows, 'comparing');
-    save({ ...next, copied: now.copied + rows.length }, () => insertRows(storage.sql, table, rows));
+  async function copyPage(current: State): Promise<undefined> {
+    const table = currentTable(current);
+    const rows = await readPage(table, current);
+    const next = stateAfterPage(current, table, rows, 'comparing');
+    saveState({ ...next, copied: current.copied + rows.length }, () =>
+      insertRows(storage.sql, table, rows),
+    );
   }
 
-  async function compare(now: State): Promise<undefined> {
-    const table = tableAt(now);
-    const rows = await readPage(table, now);
-    const { sql, values } = pageOf(table, now);
+  async function comparePage(current: State): Promise<undefined> {
+    const table = currentTable(current);
+    const rows = await readPage(table, current);
+    const { sql, values } = writePageQuery(table, current);
     const copies = storage.sql.exec(sql, ...values).toArray();
     if (JSON.stringify(rows) === JSON.stringify(copies)) {
-      save({ ...nextOf(now, table, rows, 'noting'), at: new Date().toISOString() });
+      saveState({
+        ...stateAfterPage(current, table, rows, 'noting'),
+        at: new Date().toISOString(),
+      });
       return;
     }
     // Somebody has deleted rows in D1, past the API.
-    copyAgain(now);
+    copyAgain(current);
   }
 
   /** Empties the tables, which a migration may have changed, and begins the copy again. */
-  function copyAgain(now: State): void {
-    const schema = schemaOf(storage.sql);
-    save({ ...now, step: 'copying', schema, table: 0, after: [], copied: 0 }, () => {
-      for (const { name } of tablesIn(storage.sql))
+  function copyAgain(current: State): void {
+    const schema = describeTables(storage.sql);
+    saveState({ ...current, step: 'copying', schema, table: 0, after: [], copied: 0 }, () => {
+      for (const { name } of readTables(storage.sql))
         withoutTriggers(storage.sql, name, () => storage.sql.exec(`DELETE FROM ${name}`));
     });
   }
 
   /** Notes in D1 that the account has arrived, unless D1 has what this version does not copy. */
-  async function note(now: State): Promise<Refusal | undefined> {
-    const { account, life, at } = now;
+  async function confirmArrival(current: State): Promise<Refusal | undefined> {
+    const { account, life, at } = current;
     const params = { account, life, arrived_at: at };
     const columns = (await awaitAnswer(db.prepare(COLUMNS).all<Column>())).results;
-    const isComplete = JSON.stringify(tablesOf(columns)) === now.schema;
+    const isComplete = JSON.stringify(groupColumns(columns)) === current.schema;
     const statement = isComplete ? noteArrival : readAccountObject;
     const found = await askD1(prepare(db, statement, params), params);
     // If the answer to an earlier attempt was lost, D1 has noted the arrival, and rightly.
     if (!isComplete && found?.arrived_at === null) {
-      if (schemaOf(storage.sql) === now.schema)
+      if (describeTables(storage.sql) === current.schema)
         return { wait: 60, cause: 'D1 has a migration that the object does not know: deploy it' };
-      copyAgain(now);
+      copyAgain(current);
       return undefined;
     }
-    if (found?.life !== life || found.arrived_at !== at) return lostObject(account);
-    save({ ...now, step: 'deleting', table: 0, after: [] });
-    console.log(JSON.stringify({ arrived: account, rows: now.copied }));
+    if (found?.life !== life || found.arrived_at !== at) return refuseLostObject(account);
+    saveState({ ...current, step: 'deleting', table: 0, after: [] });
+    console.log(JSON.stringify({ arrived: account, rows: current.copied }));
     return undefined;
   }
 
   /** Deletes a page of the account's rows in D1. */
-  async function remove(now: State): Promise<undefined> {
-    const { name, key } = tableAt(now);
+  async function deletePage(current: State): Promise<undefined> {
+    const { name, key } = currentTable(current);
     const columns = ['account_id', ...key].join(', ');
     const deletion = db
       .prepare(
@@ -238,33 +246,33 @@ export function createArrival(storage: DurableObjectStorage, d1: D1Database) {
           SELECT 1 FROM account_object WHERE account_id = ?1 AND life = ?2 AND arrived_at = ?3
         )`,
       )
-      .bind(now.account, now.life, now.at);
+      .bind(current.account, current.life, current.at);
     const { meta } = await awaitAnswer(deletion.run());
     if (meta.changes > 0) return;
-    const table = now.table + 1;
-    const isLast = table === tablesIn(storage.sql).length;
-    save({ ...now, table, step: isLast ? 'done' : 'deleting' });
+    const table = current.table + 1;
+    const isLast = table === readTables(storage.sql).length;
+    saveState({ ...current, table, step: isLast ? 'done' : 'deleting' });
   }
 
-  function tableAt(now: State): Table {
-    const table = tablesIn(storage.sql)[now.table];
-    if (!table) throw new Error(`no table ${now.table} to copy`);
+  function currentTable(current: State): Table {
+    const table = readTables(storage.sql)[current.table];
+    if (!table) throw new Error(`no table ${current.table} to copy`);
     return table;
   }
 
   /** Returns the state after a page: the next page, the next table, or the next step. */
-  function nextOf(now: State, table: Table, rows: readonly Row[], step: Step): State {
+  function stateAfterPage(current: State, table: Table, rows: readonly Row[], step: Step): State {
     const last = rows.at(-1);
-    if (last && rows.length === pageSizeOf(table))
-      return { ...now, after: table.key.map((column) => last[column] ?? null) };
-    const next = now.table + 1;
-    return next < tablesIn(storage.sql).length
-      ? { ...now, table: next, after: [] }
-      : { ...now, step, table: 0, after: [] };
+    if (last && rows.length === choosePageSize(table))
+      return { ...current, after: table.key.map((column) => last[column] ?? null) };
+    const next = current.table + 1;
+    return next < readTables(storage.sql).length
+      ? { ...current, table: next, after: [] }
+      : { ...current, step, table: 0, after: [] };
   }
 
-  async function readPage(table: Table, now: State): Promise<Row[]> {
-    const { sql, values } = pageOf(table, now);
+  async function readPage(table: Table, current: State): Promise<Row[]> {
+    const { sql, values } = writePageQuery(table, current);
     const page = db.prepare(sql).bind(...values);
     return (await awaitAnswer(page.all<Row>())).results;
   }
@@ -310,30 +318,30 @@ const COLUMNS = `
   WHERE t.type = 'table' AND t.name NOT GLOB '_cf*'
   ORDER BY t.name = 'run_evaluation', t.name, c.cid`;
 
-const tablesIn = (sql: SqlStorage) => tablesOf(sql.exec<Column>(COLUMNS).toArray());
-const schemaOf = (sql: SqlStorage) => JSON.stringify(tablesIn(sql));
+const readTables = (sql: SqlStorage) => groupColumns(sql.exec<Column>(COLUMNS).toArray());
+const describeTables = (sql: SqlStorage) => JSON.stringify(readTables(sql));
 
 /** Finds the tables with rows of accounts, so that no table is forgotten that a migration adds. */
-const tablesOf = (columns: readonly Column[]): Table[] =>
+const groupColumns = (columns: readonly Column[]): Table[] =>
   [...Map.groupBy(columns, ({ table }) => table)]
-    .filter(([name, of]) => name !== 'account_object' && of.some(isAccount))
-    .map(([name, of]) => ({
+    .filter(([name, own]) => name !== 'account_object' && own.some(isAccountColumn))
+    .map(([name, own]) => ({
       name,
-      key: of
-        .filter((column) => column.pk > 0 && !isAccount(column))
+      key: own
+        .filter((column) => column.pk > 0 && !isAccountColumn(column))
         .sort((one, other) => one.pk - other.pk)
         .map(({ column }) => column),
-      columns: of.map(({ column }) => column),
+      columns: own.map(({ column }) => column),
     }));
 
-const isAccount = ({ column }: { readonly column: string }) => column === 'account_id';
+const isAccountColumn = ({ column }: { readonly column: string }) => column === 'account_id';
 
 /** Writes the statement that reads a page of a table, for D1 and for the object. */
-function pageOf(table: Table, { account, after }: State) {
+function writePageQuery(table: Table, { account, after }: State) {
   const { name, key, columns } = table;
   const numbers = after.map((_, index) => `?${index + 2}`);
   const isAfter = after.length === 0 ? '' : `AND (${key}) > (${numbers})`;
-  const sql = `SELECT ${columns} FROM ${name} WHERE account_id = ?1 ${isAfter} ORDER BY ${key} LIMIT ${pageSizeOf(table)}`;
+  const sql = `SELECT ${columns} FROM ${name} WHERE account_id = ?1 ${isAfter} ORDER BY ${key} LIMIT ${choosePageSize(table)}`;
   return { sql, values: [account, ...after] };
 }
 
@@ -365,7 +373,7 @@ export function withoutTriggers(sql: SqlStorage, table: string, change: () => vo
   for (const trigger of triggers) sql.exec(trigger.sql);
 }
 
-const refusalOfPlace = ({ account, place }: Address, right: string): Refusal | undefined =>
+const findPlaceRefusal = ({ account, place }: Address, right: string): Refusal | undefined =>
   place === right
     ? undefined
     : {
@@ -373,7 +381,7 @@ const refusalOfPlace = ({ account, place }: Address, right: string): Refusal | u
         cause: `the account lives in another object: ACCOUNT_OBJECTS must have ${accountObjectEntry(account, right)}`,
       };
 
-const lostObject = (account: string): Refusal => ({
+const refuseLostObject = (account: string): Refusal => ({
   wait: 60,
   cause: `the object of ${account} was lost or set back: compare its row of account_object in D1`,
 });

@@ -47,8 +47,8 @@ export function d1Store(db: D1Database, from: string): Store {
 
   async function run({ params, store, explain, read }: Call): Promise<Rows> {
     const statements = [store, explain, read].filter((statement) => statement !== undefined);
-    const own = typeof params['account'] === 'string' ? [readAccountObject] : [];
-    const batch = [...statements, ...own].map((statement) => prepare(session, statement, params));
+    const fence = typeof params['account'] === 'string' ? [readAccountObject] : [];
+    const batch = [...statements, ...fence].map((statement) => prepare(session, statement, params));
     const results = await session.batch(batch).catch(async (thrown: unknown) => {
       // The batch failed as a whole, so the place is asked for alone.
       if (messageOf(thrown).includes(LIVES_IN_OBJECT))
@@ -56,16 +56,16 @@ export function d1Store(db: D1Database, from: string): Store {
       throw thrown;
     });
     answered = true;
-    const [object] = own.length > 0 ? (results.pop()?.results ?? []) : [];
-    if (object) throw livesInObject(params, object as RowOf<typeof readAccountObject>);
-    const rowsOf = (statement: Statement<never, unknown> | undefined) =>
+    const [object] = fence.length > 0 ? (results.pop()?.results ?? []) : [];
+    if (object) throw accountLeft(params, object as RowOf<typeof readAccountObject>);
+    const readRows = (statement: Statement<never, unknown> | undefined) =>
       statement === undefined ? [] : (results[statements.indexOf(statement)]?.results ?? []);
     const sum = (name: 'rows_read' | 'rows_written') =>
       results.reduce((total, { meta }) => total + meta[name], 0);
     return {
-      store: rowsOf(store),
-      explain: rowsOf(explain),
-      read: rowsOf(read),
+      store: readRows(store),
+      explain: readRows(explain),
+      read: readRows(read),
       rows_read: sum('rows_read'),
       rows_written: sum('rows_written'),
     };
@@ -73,7 +73,7 @@ export function d1Store(db: D1Database, from: string): Store {
 }
 
 /** Refuses to serve an account from D1 that an object has. The log says which setting is missing. */
-const livesInObject = ({ account }: Params, { place }: RowOf<typeof readAccountObject>) =>
+const accountLeft = ({ account }: Params, { place }: RowOf<typeof readAccountObject>) =>
   databaseUnavailable(
     RETRY_AFTER_SECONDS,
     `${LIVES_IN_OBJECT}: ACCOUNT_OBJECTS must have ${accountObjectEntry(String(account), place)}`,

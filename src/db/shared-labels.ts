@@ -35,13 +35,13 @@ export function createSharedLabels(storage: DurableObjectStorage, d1: D1Database
   let hasCopy = storage.kv.get(HAS_COPY) !== undefined;
   let refreshing: Promise<void> | undefined;
   const missing = new Map<unknown, number>();
-  return { refusalOf };
+  return { findRefusal };
 
   /** Returns why the call cannot be judged now. Fetches what it needs. */
-  async function refusalOf(call: Call): Promise<Refusal | undefined> {
+  async function findRefusal(call: Call): Promise<Refusal | undefined> {
     try {
       if (!hasCopy || Date.now() >= nextRefresh) await refreshIfPossible();
-      const label = call.store && labelToFetch(call.params);
+      const label = call.store && findLabelToFetch(call.params);
       if (label) await withTimeout(systemClock, WAIT_MAX_MS, fetchLabel(label));
       return undefined;
     } catch (thrown) {
@@ -99,7 +99,7 @@ export function createSharedLabels(storage: DurableObjectStorage, d1: D1Database
   }
 
   /** Returns the label that will judge the call's value, if only D1 can have it. */
-  function labelToFetch(params: Call['params']): string | undefined {
+  function findLabelToFetch(params: Call['params']): string | undefined {
     if (params['value'] === undefined) return undefined;
     const values = valuesOf(findMissingLabel, { evaluation_label_id: null, ...params });
     const [row] = storage.sql.exec(findMissingLabel.sql, ...values).toArray();

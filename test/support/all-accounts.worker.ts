@@ -15,7 +15,7 @@ type Sql = { rows: Record<string, SqlStorageValue>[]; read: number; written: num
 export class AllAccounts extends AccountObject {
   /** Runs what a test sends past the API, in one transaction. */
   async execute(statements: readonly { sql: string; params: unknown[] }[]): Promise<Outcome> {
-    await this.arrival.refusalOf(EVERYONE);
+    await this.arrival.findRefusal(EVERYONE);
     try {
       return { results: this.ctx.storage.transactionSync(() => statements.map(this.#one)) };
     } catch (thrown) {
@@ -30,8 +30,8 @@ export class AllAccounts extends AccountObject {
   };
 
   /** The object has arrived for all accounts, and has the shared labels itself. */
-  protected override async refusalOf(_: ObjectCall) {
-    return this.arrival.refusalOf(EVERYONE);
+  protected override async findRefusal(_: ObjectCall) {
+    return this.arrival.findRefusal(EVERYONE);
   }
 }
 
