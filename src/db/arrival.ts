@@ -60,10 +60,18 @@ export function createArrival(storage: DurableObjectStorage, d1: D1Database) {
   /** The slice that runs now. All requests wait for the same one. */
   let slice: Promise<Refusal | undefined> | undefined;
   if (state && state.step !== 'closing') storage.transactionSync(() => migrate(storage));
-  if (state && isUnderWay(state)) storage.setAlarm(Date.now() + STALLED_MS);
+  if (state && isUnderWay(state)) void setMissingAlarm();
   const isCopying = state?.step === 'copying' || state?.step === 'comparing';
   if (state && isCopying && state.schema !== describeTables(storage.sql)) copyAgain(state);
   return { findRefusal, resume };
+
+  /**
+   * Leaves an alarm that is set. A due alarm starts the object, and putting it off would cancel it:
+   * an object that is evicted before its alarm would never go on.
+   */
+  async function setMissingAlarm(): Promise<void> {
+    if ((await storage.getAlarm()) === null) await storage.setAlarm(Date.now() + STALLED_MS);
+  }
 
   /** Returns why the account is not served here now. Brings the account over if it can. */
   async function findRefusal(address: Address): Promise<Refusal | undefined> {
