@@ -5,6 +5,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import type { Call } from './caller.ts';
+import type { Ledger } from './ledger.ts';
 import { headersOf, pathOf, pickAuthor, pickLedger, type World } from './world.ts';
 
 type Bad = {
@@ -18,15 +19,13 @@ type Bad = {
 
 const OVER_64_KIB = ' '.repeat(64 * 1024);
 
-function inputs(
-  { tokens, label, random, existing, nextValue }: World,
-  path: string,
-): readonly Bad[] {
+function inputs({ tokens, label, nextValue }: World, ledger: Ledger): readonly Bad[] {
   const { stranger, expired, forged, confined } = tokens.hostile;
   const legal = JSON.stringify({ value: nextValue() });
+  const path = pathOf(ledger);
   const run = path.slice(0, path.indexOf('/evaluation/'));
   const list = `${run}/evaluations`;
-  const taken = { id: random.pick(existing).id, evaluation_label_id: label.id, value: nextValue() };
+  const taken = { id: ledger.id, evaluation_label_id: label.id, value: nextValue() };
   const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
   const creation = (fields: object) => ({
     method: 'POST',
@@ -73,8 +72,8 @@ function inputs(
 /** Whether it was refused as it must be; undefined where the database did not answer. */
 export async function sendBadInput(world: World): Promise<boolean | undefined> {
   const ledger = pickLedger(world);
-  const { status, headers = {}, ...bad } = world.random.pick(inputs(world, pathOf(ledger)));
-  const all = { ...(await headersOf(world, pickAuthor(world))), ...headers };
+  const { status, headers = {}, ...bad } = world.random.pick(inputs(world, ledger));
+  const all = { ...(await headersOf(world, pickAuthor(world), ledger.account)), ...headers };
   const sent = Object.entries(all).filter(
     (header): header is [string, string] => header[1] !== null,
   );

@@ -7,6 +7,7 @@ import { Agent, type IncomingHttpHeaders, request } from 'node:http';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Judge } from './document.ts';
 import type { Findings } from './findings.ts';
+import type { Objects } from './objects.ts';
 
 export type Call = {
   /** What the report counts it as. */
@@ -43,11 +44,16 @@ const SECOND_MS = 20;
 /** Four tries, each given up after five seconds, and some room. */
 const ANSWER_MAX_MS = 30_000;
 
+type Created = {
+  readonly findings: Findings;
+  readonly judge: Judge;
+  readonly objects: Objects;
+};
+
 export function createCaller(
   url: URL,
   connections: number,
-  findings: Findings,
-  judge: Judge,
+  { findings, judge, objects }: Created,
 ): Caller {
   const agent = new Agent({ keepAlive: true, maxSockets: connections });
 
@@ -70,7 +76,13 @@ export function createCaller(
     return new Promise((resolve, reject) => {
       const length =
         body === undefined ? {} : { 'content-length': String(Buffer.byteLength(body)) };
-      const options = { agent, method, headers: { ...headers, ...length }, timeout: ANSWER_MAX_MS };
+      const version = { 'x-account-objects': objects.drawSetting() };
+      const options = {
+        agent,
+        method,
+        headers: { ...headers, ...length, ...version },
+        timeout: ANSWER_MAX_MS,
+      };
       const sent = request(new URL(path, url), options, (response) => {
         let text = '';
         response.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));

@@ -13,6 +13,7 @@ import { fetchJudge } from './document.ts';
 import { createFindings, type Findings } from './findings.ts';
 import { createLastingCaller } from './lasting-caller.ts';
 import { readWorkerd } from './memory.ts';
+import { auditD1, createObjects } from './objects.ts';
 import { seeded } from './random.ts';
 import { build, type Label, startServer, storeOf } from './server.ts';
 import { createSecret, createTokens } from './tokens.ts';
@@ -25,12 +26,16 @@ const KILLS = 10;
 /** How long they write before a kill. */
 const WRITING_MIN_MS = 150;
 const WRITING_MAX_MS = 1150;
+/** A kill comes so soon after the soak begins to bring an account over. */
+const BRINGING_MAX_MS = 400;
 
 export type Crashes = {
   /** As the last audit found it. */
   readonly last: Audited;
   readonly requests: ReadonlyMap<string, number>;
   readonly kills: number;
+  /** Kills that found an account that was being brought over. */
+  readonly midway: number;
   /** Writes that ended by a reset connection. */
   readonly cutOff: number;
   /** Updates of evaluations among them that were stored. */
@@ -46,11 +51,16 @@ export async function crash(
 ): Promise<Crashes> {
   mkdirSync(folder);
   const secret = createSecret();
-  const worker = build(folder, 'src/index.ts', { JWT_SECRET: secret, LINK_SECRET: createSecret() });
+  const worker = build(folder, 'test/soak/worker.ts', {
+    JWT_SECRET: secret,
+    LINK_SECRET: createSecret(),
+  });
   let server = await startServer(worker, label);
   const judge = await fetchJudge(server.url);
   const findings = { ...createFindings(), violate: onceEach(all) };
-  const createCallerNow = () => createCaller(server.url, WRITERS, findings, judge);
+  // Seeds of their own: what the writers draw depends on how fast they are answered.
+  const [moments, objects] = [seeded(seed), createObjects(seeded(seed))];
+  const createCallerNow = () => createCaller(server.url, WRITERS, { findings, judge, objects });
   let caller = createCallerNow();
   const lasting = createLastingCaller(caller);
   const tokens = await createTokens(secret, CRASH_MAX_SECONDS);
@@ -58,13 +68,13 @@ export async function crash(
     createWorld({ caller: lasting, findings, random: seeded(seed), tokens, label }),
   );
 
-  const counts = { kills: 0, cutOff: 0, stored: 0 };
-  // A seed of their own: what the writers draw depends on how fast they are answered.
-  const moments = seeded(seed);
+  const counts = { kills: 0, midway: 0, cutOff: 0, stored: 0 };
   try {
     while (counts.kills < KILLS) {
       const moment = WRITING_MIN_MS + moments.below(WRITING_MAX_MS - WRITING_MIN_MS);
       await pause(moment);
+      objects.bringOver();
+      await pause(moments.below(BRINGING_MAX_MS));
       killWorkerd();
       // At once, so that Miniflare does not start workerd by itself.
       const stopped = server.stop();
@@ -74,7 +84,9 @@ export async function crash(
       // One that came between writes is not counted.
       if (cutOff > 0) counts.kills += 1;
       counts.cutOff += cutOff;
-      for (const problem of checkFiles(folder)) findings.violate('integrity_check', problem);
+      const { problems, isMidway } = checkFiles(folder);
+      for (const problem of problems) findings.violate('integrity_check', problem);
+      if (isMidway) counts.midway += 1;
 
       server = await startServer(worker);
       caller = createCallerNow();
@@ -91,6 +103,7 @@ export async function crash(
   }
   await writers.stopped;
   const last = await writers.audit(caller);
+  await auditD1(server, objects, findings);
   caller.close();
   await server.stop();
   return { ...counts, last, requests: findings.requests };
@@ -115,27 +128,27 @@ function killWorkerd(): void {
 
 /**
  * What SQLite finds wrong with a copy of the files as the kill left them: opened, they would be
- * repaired.
+ * repaired. The copy of D1 also tells whether an account is being brought over.
  */
-function checkFiles(folder: string): string[] {
+function checkFiles(folder: string) {
   const [store, copy] = [storeOf(folder), mkdtempSync(join(folder, 'copy-'))];
-  const files = readdirSync(store, { recursive: true, encoding: 'utf8' });
-  const [database, ...others] = files.filter(
-    (file) => file.endsWith('.sqlite') && !file.endsWith('metadata.sqlite'),
+  const files = readdirSync(store, { recursive: true, encoding: 'utf8' }).filter(
+    (file) => /^(d1|do)\b.*\.sqlite(-wal)?$/.test(file) && !file.includes('metadata.sqlite'),
   );
-  if (database === undefined || others.length > 0)
-    throw new Error(`There is not one database among ${files}.`);
-  for (const file of [database, `${database}-wal`].filter((name) => files.includes(name))) {
-    copyFileSync(join(store, file), join(copy, basename(file)));
+  for (const file of files) copyFileSync(join(store, file), join(copy, basename(file)));
+  const problems: string[] = [];
+  let isMidway = false;
+  for (const file of files.filter((name) => name.endsWith('.sqlite'))) {
+    const db = new DatabaseSync(join(copy, basename(file)));
+    try {
+      const found = db.prepare('PRAGMA integrity_check').all();
+      problems.push(...found.map((row) => String(row['integrity_check'])));
+      if (file.startsWith('d1')) isMidway = db.prepare(UNDER_WAY).all().length > 0;
+    } finally {
+      db.close();
+    }
   }
-  const db = new DatabaseSync(join(copy, basename(database)));
-  try {
-    const found = db
-      .prepare('PRAGMA integrity_check')
-      .all()
-      .map((row) => String(row['integrity_check']));
-    return found.filter((problem) => problem !== 'ok');
-  } finally {
-    db.close();
-  }
+  return { problems: problems.filter((problem) => problem !== 'ok'), isMidway };
 }
+
+const UNDER_WAY = 'SELECT 1 FROM account_object WHERE arrived_at IS NULL';

@@ -6,6 +6,7 @@
 import { randomUUID } from 'node:crypto';
 import type { EvaluationLabel } from '../../src/label/read.ts';
 import { readAll } from './audit.ts';
+import { ACCOUNTS } from './tokens.ts';
 import { headersOf, pickAuthor, type World } from './world.ts';
 import { told } from './writes.ts';
 
@@ -16,6 +17,7 @@ import { told } from './writes.ts';
 type Sent = { readonly author: string; at: string | undefined };
 
 type Known = {
+  readonly account: string;
   readonly name: string;
   /** Undefined while no creation has been acknowledged. */
   id: string | undefined;
@@ -31,6 +33,7 @@ export function createLabels() {
 
   async function create(world: World): Promise<void> {
     const label: Known = {
+      account: world.random.pick(ACCOUNTS),
       name: `label ${world.nextValue()}`,
       id: undefined,
       sent: new Map(),
@@ -69,9 +72,13 @@ export function createLabels() {
     const [author, description] = [pickAuthor(world), `description ${world.nextValue()}`];
     const sent: Sent = { author, at: undefined };
     label.sent.set(description, sent);
-    const headers = { ...(await headersOf(world, author)), 'idempotency-key': randomUUID() };
+    const headers = {
+      ...(await headersOf(world, author, label.account)),
+      'idempotency-key': randomUUID(),
+    };
     const body = JSON.stringify({ ...fields, description });
     const { answer, uncertain } = await world.caller.call({ kind, ...target, headers, body });
+    if (answer.status === 503) return;
     const legal = target.method === 'PUT' ? [200] : uncertain === 0 ? [201] : [200, 201];
     if (!legal.includes(answer.status))
       return world.findings.violate('refused', `${kind} answered ${told(answer)}`);
@@ -91,7 +98,9 @@ export function createLabels() {
    */
   async function audit(world: World): Promise<number> {
     const violate = (sentence: string) => world.findings.violate('audit', sentence);
-    const rows = await readAll<EvaluationLabel>(world, `${LABELS}?limit=100`);
+    const rows: EvaluationLabel[] = [];
+    for (const account of ACCOUNTS)
+      rows.push(...(await readAll<EvaluationLabel>(world, account, `${LABELS}?limit=100`)));
     const own = rows.filter(({ id }) => id !== world.label.id);
     for (const { id, name } of own) {
       if (!known.some((label) => label.name === name))

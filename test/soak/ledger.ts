@@ -39,6 +39,7 @@ export type Sent = {
 export type Ledger = {
   readonly id: string;
   readonly run_id: string;
+  readonly account: string;
   readonly created: { readonly value: number; readonly author: string };
   /** Undefined while no creation has been acknowledged. */
   created_at: string | undefined;
@@ -50,11 +51,18 @@ export type Ledger = {
   /** The latest time that was acknowledged: what is read or written after that is not older. */
   latest: string;
   bookmark: string | undefined;
+  /** Its deletion was acknowledged. */
+  isDeleted: boolean;
 };
 
-export const openLedger = (run_id: string, id: string, created: Ledger['created']): Ledger => ({
+export const openLedger = (
+  run: { readonly id: string; readonly account: string },
+  id: string,
+  created: Ledger['created'],
+): Ledger => ({
   id,
-  run_id,
+  run_id: run.id,
+  account: run.account,
   created,
   created_at: undefined,
   sent: new Map(),
@@ -62,6 +70,7 @@ export const openLedger = (run_id: string, id: string, created: Ledger['created'
   replaced: new Map(),
   latest: '',
   bookmark: undefined,
+  isDeleted: false,
 });
 
 /** Notes the version of an answer and, where it tells one, how far the database had got. */

@@ -3,7 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { sendBadInput } from './bad-input.ts';
 import { getEvaluation, getIfChanged, listEvaluations } from './reads.ts';
 import { pickLedger, type World } from './world.ts';
-import { createEvaluation, updateEvaluation } from './writes.ts';
+import { createEvaluation, deleteEvaluation, updateEvaluation } from './writes.ts';
 
 /**
  * Of all turns. A turn of a conditional update is two requests, so this makes five in a hundred
@@ -24,6 +24,7 @@ export const weighted = (turns: readonly (readonly [number, Turn])[]): Turn[] =>
 
 const TURNS = weighted([
   [10, createEvaluation],
+  [3, deleteEvaluation],
   [20, (world) => updateEvaluation(world, 'update')],
   [10, (world) => updateEvaluation(world, 'update with a key')],
   [22, (world) => updateEvaluation(world, 'conditional update')],

@@ -21,7 +21,7 @@ export async function getEvaluation(world: World, ledger: Ledger): Promise<Read 
   const { caller, findings } = world;
   const [before, bookmark] = [ledger.latest, ledger.bookmark];
   const headers = {
-    ...(await headersOf(world, pickAuthor(world))),
+    ...(await headersOf(world, pickAuthor(world), ledger.account)),
     ...(bookmark && { 'x-d1-bookmark': bookmark }),
   };
   const { answer } = await caller.call({
@@ -50,7 +50,11 @@ export async function getEvaluation(world: World, ledger: Ledger): Promise<Read 
 export async function getIfChanged(world: World): Promise<void> {
   const ledger = pickLedger(world);
   const known = `"${ledger.latest}"`;
-  const headers = { ...(await headersOf(world, pickAuthor(world))), 'if-none-match': known };
+  const author = pickAuthor(world);
+  const headers = {
+    ...(await headersOf(world, author, ledger.account)),
+    'if-none-match': known,
+  };
   const { answer } = await world.caller.call({
     kind: 'get',
     method: 'GET',
@@ -73,7 +77,7 @@ export async function listEvaluations(world: World): Promise<void> {
   const run = random.pick(world.runs);
   const { path, after } = run.next;
   const existed = [...run.ledgers.values()].filter(({ created_at }) => created_at !== undefined);
-  const headers = await headersOf(world, pickAuthor(world));
+  const headers = await headersOf(world, pickAuthor(world), run.account);
   const { answer } = await caller.call({ kind: 'list', method: 'GET', path, headers });
   if (answer.status === 503) return;
   if (answer.status !== 200)

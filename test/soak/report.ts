@@ -8,6 +8,8 @@ import type { Faults } from './faults.ts';
 import type { Findings } from './findings.ts';
 import type { BadInputs } from './load.ts';
 import type { Growth } from './memory.ts';
+import type { Objects } from './objects.ts';
+import { ACCOUNTS } from './tokens.ts';
 
 export type Results = {
   readonly seconds: number;
@@ -15,6 +17,7 @@ export type Results = {
   readonly seed: number;
   readonly findings: Findings;
   readonly faults: Faults;
+  readonly objects: Objects;
   /**
    * Requests that met a fault, and were answered as if there had been none, by the Worker's own
    * log.
@@ -33,7 +36,7 @@ const list = (counts: Iterable<readonly [string | number, number]>) =>
   [...counts].map(([name, count]) => `${name} ${count}`).join(', ');
 
 export function reportOf(results: Results): string {
-  const { seconds, connections, seed, findings, faults, absorbed, bad, tally } = results;
+  const { seconds, connections, seed, findings, faults, objects, absorbed, bad, tally } = results;
   const { requests, statuses, repeated } = findings;
   const audited = requests.get('audit') ?? 0;
   const held = sum(requests.values()) - audited;
@@ -43,25 +46,27 @@ export function reportOf(results: Results): string {
 load held      ${held} requests in ${seconds} s over ${connections} connections, ${Math.round(held / seconds)} a second (seed ${seed})
   requests     ${list([...requests].sort(([, a], [, b]) => b - a))}
   answers      ${list([...statuses].sort(([a], [b]) => a - b))}
+objects        ${objects.accounts().length} of ${ACCOUNTS.length} accounts live in objects at the end
 faults         ${injected} injected into ${faults.calls} D1 calls: ${faults.fails} before the call, ${faults['is lost']} after the commit, ${faults['is too much']} overloads, ${faults.hangs} hung
   survived     ${absorbed} requests answered by the Worker's own retries, ${repeated.succeeded} by the caller's after 503
   not survived ${repeated['gave up']} requests given up after 503 (${repeated.refused} refused on repetition)
 bad inputs     ${bad.sent} sent (${share} % of the requests), ${bad.refused} refused as they must be, ${bad.unanswered} given up after 503
 updates        ${tally.acknowledged} acknowledged in ${tally.evaluations} evaluations: ${tally['in rows']} in rows, ${tally['in history']} in history
+  deleted      ${tally.deleted} evaluations, and none of them is there
   in doubt     ${tally.uncertain} answered 503 and never acknowledged, of which ${tally['uncertain, stored']} were stored
   shown        ${tally['versions shown']} versions in answers, each of them in a row or in history
 memory         ${memoryOf(results)}
 ${verdictOf(findings)}`;
 }
 
-export function crashReportOf({ kills, cutOff, stored, requests, last }: Crashes): string {
+export function crashReportOf({ kills, midway, cutOff, stored, requests, last }: Crashes): string {
   const { tally, revoked, labels } = last;
   return `
-kills          ${kills} of workerd (SIGKILL) while callers wrote; ${cutOff} writes cut off, and sent again after the audit
+kills          ${kills} of workerd (SIGKILL) while callers wrote, ${midway} of them while an account was brought over; ${cutOff} writes cut off, and sent again after the audit
   requests     ${list([...requests].sort(([, a], [, b]) => b - a))}
   in doubt     ${stored} of them are updates that were stored and not yet answered
   updates      ${tally.acknowledged} acknowledged in ${tally.evaluations} evaluations: ${tally['in rows']} in rows, ${tally['in history']} in history
-  others       ${revoked} links still revoked, ${labels} labels as their last change left them`;
+  others       ${revoked} links still revoked, ${labels} labels as their last change left them, ${tally.deleted} evaluations still deleted`;
 }
 
 function memoryOf({ growth, growthMaxMiB }: Results): string {

@@ -1,7 +1,7 @@
 /**
- * A Worker in workerd with a real local D1, on loopback, bundled as `wrangler deploy` would. By
- * Miniflare itself, in one process: with wrangler's development server there is a proxy in front,
- * and memory grows with each request whatever the Worker keeps.
+ * A Worker in workerd with a real local D1 and account objects, on loopback, bundled as `wrangler
+ * deploy` would. By Miniflare itself, in one process: with wrangler's development server there is a
+ * proxy in front, and memory grows with each request whatever the Worker keeps.
  */
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -13,12 +13,6 @@ import type { Faults } from './faults.ts';
 
 /** The one that wrangler brings. */
 const { Miniflare } = createRequire(import.meta.url)('miniflare');
-
-/**
- * Left to itself V8 lets garbage pile up for minutes, and so hides what is kept. A heap of this
- * size has to be collected all the time; one that is outgrown ends workerd, and with it the soak.
- */
-const HEAP_MAX_MIB = 24;
 
 /** The fields of a request's log line that tell how often the Worker tried. */
 type LogLine = {
@@ -34,6 +28,8 @@ export type Server = {
    * Requests that met a fault and were answered as if there had been none, by the Worker's own log.
    */
   readonly countAbsorbed: () => number;
+  /** Counts the rows that D1 has of these accounts. */
+  readonly countInD1: (accounts: readonly string[]) => Promise<number>;
   readonly stop: () => Promise<void>;
 };
 
@@ -45,7 +41,10 @@ export type Build = {
   readonly config: unknown;
 };
 
-/** Bundles an entry module and binds one D1, `DB`. `settings` are the variables of the Worker. */
+/**
+ * Bundles an entry module, and binds one D1, `DB`, and the class of account objects. `settings` are
+ * the variables of the Worker.
+ */
 export function build(
   folder: string,
   entry: string,
@@ -78,15 +77,17 @@ export function build(
       },
       env: {
         DB: { type: 'd1', id: 'soak' },
+        ACCOUNT_OBJECT: { type: 'durable-object', worker: 'soak', exportName: 'AccountObject' },
         ...Object.fromEntries(
           Object.entries(settings).map(([setting, value]) => [setting, { type: 'text', value }]),
         ),
       },
+      exports: { AccountObject: { type: 'durable-object', storage: 'sqlite' } },
     },
   };
 }
 
-/** Returns the folder in which Miniflare stores the database. */
+/** Returns the folder in which Miniflare stores D1, in `d1`, and the objects, in `do`. */
 export const storeOf = (folder: string) => join(folder, 'store');
 
 /**
@@ -94,7 +95,6 @@ export const storeOf = (folder: string) => join(folder, 'store');
  * function applies the migrations and stores the label.
  */
 export async function startServer({ folder, config }: Build, label?: Label): Promise<Server> {
-  Object.assign(process.env, { MINIFLARE_WORKERD_V8_FLAGS: `--max-heap-size=${HEAP_MAX_MIB}` });
   let absorbed = 0;
   const read = (line: string) => {
     if (!line.startsWith('{')) return;
@@ -114,10 +114,17 @@ export async function startServer({ folder, config }: Build, label?: Label): Pro
   const stop = async () => miniflare.dispose();
   try {
     const url: URL = await miniflare.ready;
-    if (label) await prepare(await miniflare.getD1Database('DB'), label);
+    const db: Database = await miniflare.getD1Database('DB');
+    if (label) await prepare(db, label);
     const readFaults = async (): Promise<Faults> =>
       (await fetch(new URL('/soak/faults', url))).json() as Promise<Faults>;
-    return { url, readFaults, countAbsorbed: () => absorbed, stop };
+    return {
+      url,
+      readFaults,
+      countAbsorbed: () => absorbed,
+      countInD1: (accounts) => countRows(db, accounts),
+      stop,
+    };
   } catch (thrown) {
     await stop();
     throw thrown;
@@ -126,8 +133,27 @@ export async function startServer({ folder, config }: Build, label?: Label): Pro
 
 /** As much of D1 as is needed here; its types belong to the runtime. */
 type Database = {
-  prepare: (sql: string) => { bind: (...values: unknown[]) => { run: () => Promise<unknown> } };
+  prepare: (sql: string) => {
+    bind: (...values: unknown[]) => {
+      run: () => Promise<unknown>;
+      all: () => Promise<{ results: { name: string; rows: number }[] }>;
+    };
+  };
 };
+
+const TABLES_OF_ACCOUNTS = `SELECT t.name FROM sqlite_master AS t JOIN pragma_table_info(t.name) AS c
+  WHERE t.type = 'table' AND t.name NOT GLOB '_cf*' AND c.name = 'account_id' AND t.name <> 'account_object'`;
+
+async function countRows(db: Database, accounts: readonly string[]): Promise<number> {
+  const tables = (await db.prepare(TABLES_OF_ACCOUNTS).bind().all()).results;
+  let count = 0;
+  for (const { name } of tables) {
+    const sql = `SELECT count(*) AS rows FROM ${name} WHERE account_id IN (SELECT value FROM json_each(?))`;
+    const { results } = await db.prepare(sql).bind(JSON.stringify(accounts)).all();
+    count += results[0]?.rows ?? 0;
+  }
+  return count;
+}
 
 /** Applies the migrations, and stores the label. */
 async function prepare(db: Database, { id, min, max }: Label): Promise<void> {

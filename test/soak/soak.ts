@@ -18,6 +18,7 @@ import { fetchJudge } from './document.ts';
 import { createFindings } from './findings.ts';
 import { applyLoad } from './load.ts';
 import { readWorkerd, watchMemory } from './memory.ts';
+import { auditD1, createObjects, LATER } from './objects.ts';
 import { seeded } from './random.ts';
 import { crashReportOf, reportOf, verdictOf } from './report.ts';
 import { build, type Server, startServer } from './server.ts';
@@ -25,7 +26,7 @@ import { createSecret, createTokens } from './tokens.ts';
 import { createWorld } from './world.ts';
 
 const HELP = `Soaks the Worker: the write model; callers that write while workerd is killed ten times; mixed load, 5 % bad
-input, a D1 that fails now and then; then an audit.
+input, a D1 that fails now and then; then an audit. Accounts are brought into objects all the while.
 
   npm run soak -- [options]
 
@@ -35,9 +36,15 @@ input, a D1 that fails now and then; then an audit.
   --help           this text`;
 
 /**
+ * Left to itself V8 lets garbage pile up for minutes, and so hides what is kept. A heap of this
+ * size has to be collected all the time; one that is outgrown ends workerd, and with it the soak.
+ */
+const HEAP_MAX_MIB = 24;
+
+/**
  * How much workerd may grow after its warm-up: a third of the load, and so many requests. Measured:
- * under 10 MiB, with a heap that V8 must keep small (server.ts). A Worker that keeps 4 KiB of each
- * request outgrows that heap within 45 seconds, which ends workerd.
+ * under 10 MiB, with a heap that V8 must keep small. A Worker that keeps 4 KiB of each request
+ * outgrows that heap within 45 seconds, which ends workerd.
  */
 const GROWTH_MAX_MIB = 24;
 const WARM_UP_REQUESTS = 4000;
@@ -62,12 +69,14 @@ async function soak(
   const { seconds, connections, seed } = options;
   const secret = createSecret();
   const server = await startServer(
-    build(folder, 'test/soak/worker.ts', { JWT_SECRET: secret }),
+    build(folder, 'test/soak/worker.ts', { JWT_SECRET: secret, D1_FAULTS: 'on' }),
     LABEL,
   );
   started(server);
   const tokens = await createTokens(secret, seconds + AROUND_LOAD_MAX_SECONDS);
-  const caller = createCaller(server.url, connections, findings, await fetchJudge(server.url));
+  const objects = createObjects(seeded(seed));
+  const judge = await fetchJudge(server.url);
+  const caller = createCaller(server.url, connections, { findings, judge, objects });
   const world = createWorld({ caller, findings, random: seeded(seed), tokens, label: LABEL });
 
   const memory = watchMemory();
@@ -81,10 +90,13 @@ async function soak(
       `${ticks} s: ${requests} requests, ${resident.toFixed(0)} MiB, ${violations()} violations`,
     );
   };
-  const timer = setInterval(tick, 1000);
+  const timers = [
+    setInterval(tick, 1000),
+    setInterval(objects.bringOver, (seconds * 1000) / (LATER + 1)),
+  ];
   const end = Date.now() + seconds * 1000;
   const bad = await applyLoad(world, connections, () => Date.now() > end).finally(() =>
-    clearInterval(timer),
+    timers.map(clearInterval),
   );
   const held = Math.round((Date.now() - end) / 1000) + seconds;
   const [faults, absorbed] = [await server.readFaults(), server.countAbsorbed()];
@@ -97,12 +109,14 @@ async function soak(
     );
   }
   const tally = await audit(world, connections);
+  await auditD1(server, objects, findings);
   caller.close();
   const told = {
     connections,
     seed,
     findings,
     faults,
+    objects,
     absorbed,
     bad,
     tally,
@@ -140,6 +154,7 @@ function runModel(seed: number): void {
 
 /** Runs it to its end or its deadline, whichever comes first. */
 async function run(options: Options): Promise<never> {
+  Object.assign(process.env, { MINIFLARE_WORKERD_V8_FLAGS: `--max-heap-size=${HEAP_MAX_MIB}` });
   const folder = mkdtempSync(join(tmpdir(), 'run-evaluation-soak-'));
   // However this ends, by Ctrl-C too: no process is left behind, and no file.
   process.once('exit', () => {

@@ -5,7 +5,8 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { SignJWT } from 'jose';
 
-const ACCOUNT = 'acc_soak';
+/** A third of them live in objects from the start (objects.ts). */
+export const ACCOUNTS = Array.from({ length: 12 }, (_, index) => `acc_soak_${index + 1}`);
 export const AUTHORS = [
   'user-1',
   'user-2',
@@ -21,7 +22,7 @@ const USES_MAX = 25;
 
 export type Tokens = {
   /** A token of the author that opens the account. */
-  readonly of: (author: string) => Promise<string>;
+  readonly of: (author: string, account: string) => Promise<string>;
   readonly hostile: Readonly<Record<'stranger' | 'expired' | 'forged' | 'confined', string>>;
 };
 
@@ -31,19 +32,22 @@ export async function createTokens(secret: string, seconds: number): Promise<Tok
   const key = new TextEncoder().encode(secret);
   const expires = Math.floor(Date.now() / 1000) + seconds;
   const mint = (claims: Record<string, unknown>, exp = expires, signedWith = key) =>
-    new SignJWT({ account_id: ACCOUNT, sub: AUTHORS[0], jti: randomUUID(), ...claims })
+    new SignJWT({ account_id: ACCOUNTS[0], sub: AUTHORS[0], jti: randomUUID(), ...claims })
       .setProtectedHeader({ alg: 'HS256', typ: 'JWT' })
       .setExpirationTime(exp)
       .sign(signedWith);
 
   const current = new Map<string, { token: Promise<string>; uses: number }>();
   return {
-    of: (author) => {
-      const known = current.get(author);
+    of: (author, account) => {
+      const name = `${account} ${author}`;
+      const known = current.get(name);
       const used =
-        known && known.uses < USES_MAX ? known : { token: mint({ sub: author }), uses: 0 };
+        known && known.uses < USES_MAX
+          ? known
+          : { token: mint({ account_id: account, sub: author }), uses: 0 };
       used.uses += 1;
-      current.set(author, used);
+      current.set(name, used);
       return used.token;
     },
     hostile: {

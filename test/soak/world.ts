@@ -8,10 +8,11 @@ import type { Findings } from './findings.ts';
 import type { Ledger } from './ledger.ts';
 import type { Random } from './random.ts';
 import type { Label } from './server.ts';
-import { AUTHORS, type Tokens } from './tokens.ts';
+import { ACCOUNTS, AUTHORS, type Tokens } from './tokens.ts';
 
 export type Run = {
   readonly id: string;
+  readonly account: string;
   readonly ledgers: Map<string, Ledger>;
   /** Where the next walk through its list goes on: the path, and the last entry before it. */
   next: { readonly path: string; readonly after: string };
@@ -30,14 +31,14 @@ export type World = {
   readonly nextValue: () => number;
 };
 
-const RUNS = 24;
+const RUNS_PER_ACCOUNT = 2;
 const HOT = 8;
 
 export function createWorld(given: Omit<World, 'runs' | 'existing' | 'nextValue'>): World {
   let value = 0;
-  const runs = Array.from({ length: RUNS }, () => {
-    const id = randomUUID();
-    return { id, ledgers: new Map(), next: { path: listOf(id), after: '' } };
+  const runs = Array.from({ length: ACCOUNTS.length * RUNS_PER_ACCOUNT }, (_, index) => {
+    const [id, account] = [randomUUID(), ACCOUNTS[index % ACCOUNTS.length] ?? ''];
+    return { id, account, ledgers: new Map(), next: { path: listOf(id), after: '' } };
   });
   return { ...given, runs, existing: [], nextValue: () => ++value };
 }
@@ -55,6 +56,8 @@ export const pickLedger = ({ random, existing }: World): Ledger =>
 export async function headersOf(
   { tokens }: World,
   author: string,
+  account: string,
 ): Promise<Record<string, string>> {
-  return { authorization: `Bearer ${await tokens.of(author)}`, 'content-type': 'application/json' };
+  const authorization = `Bearer ${await tokens.of(author, account)}`;
+  return { authorization, 'content-type': 'application/json' };
 }

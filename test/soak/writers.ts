@@ -8,7 +8,7 @@ import { createLabels } from './labels.ts';
 import { createLinks } from './links.ts';
 import { createFirst, runLoops, weighted } from './load.ts';
 import type { World } from './world.ts';
-import { createEvaluation, updateEvaluation } from './writes.ts';
+import { createEvaluation, deleteEvaluation, updateEvaluation } from './writes.ts';
 
 export const WRITERS = 16;
 /** Far more than fit into the time. */
@@ -20,6 +20,7 @@ export async function createWriters(world: World) {
   const [links, labels] = [createLinks(), createLabels()];
   const turns = weighted([
     [12, createEvaluation],
+    [4, deleteEvaluation],
     [20, (given) => updateEvaluation(given, 'update')],
     [20, (given) => updateEvaluation(given, 'conditional update')],
     [20, (given) => updateEvaluation(given, 'update with a key')],

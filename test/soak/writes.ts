@@ -10,6 +10,30 @@ import { headersOf, pathOf, pickAuthor, pickLedger, type World } from './world.t
 const REPEATED = 0.1;
 
 export async function createEvaluation(world: World): Promise<void> {
+  const created = await create(world);
+  if (!created) return;
+  created.ledger.created_at = created.row.created_at;
+  world.existing.push(created.ledger);
+}
+
+/** Creates an evaluation that no other caller uses, changes it, and deletes it. */
+export async function deleteEvaluation(world: World): Promise<void> {
+  const created = await create(world);
+  if (!created) return;
+  const { ledger } = created;
+  await updateEvaluation(world, 'update', ledger);
+  const headers = await headersOf(world, pickAuthor(world), ledger.account);
+  const call = { kind: 'delete', method: 'DELETE', path: pathOf(ledger), headers };
+  const { answer, uncertain } = await world.caller.call(call);
+  if (answer.status === 503) return;
+  if (answer.status === 204 || (answer.status === 404 && uncertain > 0)) ledger.isDeleted = true;
+  else world.findings.violate('refused', `delete answered ${told(answer)}`);
+}
+
+/** Returns undefined if nobody acknowledged the creation. */
+async function create(
+  world: World,
+): Promise<{ readonly ledger: Ledger; readonly row: RunEvaluation } | undefined> {
   const { caller, findings, random } = world;
   const run = random.pick(world.runs);
   const [id, author, value] = [randomUUID(), pickAuthor(world), world.nextValue()];
@@ -18,35 +42,36 @@ export async function createEvaluation(world: World): Promise<void> {
     kind: 'create',
     method: 'POST',
     path: `/v1/run/${run.id}/evaluations`,
-    headers: await headersOf(world, author),
+    headers: await headersOf(world, author, run.account),
     body: JSON.stringify({ id, evaluation_label_id: world.label.id, value, output_name }),
   };
-  const ledger = openLedger(run.id, id, { value, author });
+  const ledger = openLedger(run, id, { value, author });
   // Already now: a list may show it before this caller hears of it.
   run.ledgers.set(id, ledger);
 
   const { answer, uncertain } = await caller.call(call);
-  if (answer.status === 503) return;
+  if (answer.status === 503) return undefined;
   const legal = uncertain === 0 ? [201] : [200, 201];
-  if (!legal.includes(answer.status))
-    return findings.violate('refused', `create answered ${told(answer)}`);
+  if (!legal.includes(answer.status)) {
+    findings.violate('refused', `create answered ${told(answer)}`);
+    return undefined;
+  }
   const row = answer.body as RunEvaluation;
-  ledger.created_at = row.created_at;
   advance(ledger, versionOf(row), answer.headers['x-d1-bookmark']);
-  world.existing.push(ledger);
-  if (!random.chance(REPEATED)) return;
+  if (!random.chance(REPEATED)) return { ledger, row };
 
   const again = (await caller.call({ ...call, kind: 'repeated create' })).answer;
-  if (again.status === 503) return;
   const same = again.status === 200 && (again.body as RunEvaluation).created_at === row.created_at;
-  if (!same) findings.violate('repetition', `the same create again answered ${told(again)}`);
+  if (!same && again.status !== 503)
+    findings.violate('repetition', `the same create again answered ${told(again)}`);
+  return { ledger, row };
 }
 
 export async function updateEvaluation(
   world: World,
   kind: 'update' | 'conditional update' | 'update with a key',
+  ledger = pickLedger(world),
 ): Promise<void> {
-  const ledger = pickLedger(world);
   const read = kind === 'conditional update' ? await getEvaluation(world, ledger) : undefined;
   if (kind === 'conditional update' && !read) return;
   const [author, value, once] = [
@@ -54,7 +79,7 @@ export async function updateEvaluation(
     world.nextValue(),
     kind === 'update with a key',
   ];
-  const headers = await headersOf(world, author);
+  const headers = await headersOf(world, author, ledger.account);
   if (read) headers['if-match'] = `"${read.version.at}"`;
   if (once) headers['idempotency-key'] = randomUUID();
   await sendUpdate(world, ledger, {
