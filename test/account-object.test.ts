@@ -662,6 +662,36 @@ describe('an object that is killed while it brings an account over', () => {
 
 type State = { readonly step: string };
 
+describe('the alarm of an object that is killed', () => {
+  /** An object with rows in D1 that its alarm will delete. */
+  async function storeArrived() {
+    const { account } = await storeAccount();
+    await arriveWith(account, DB);
+    return objectOf(account);
+  }
+  const alarmOf = (stub: ReturnType<typeof objectOf>) =>
+    runInDurableObject(stub, (_, { storage }) => storage.getAlarm());
+
+  it('is not put off if it is set, so that it is never cancelled by its own object', async () => {
+    const stub = await storeArrived();
+    const at = Date.now() + 5000;
+    await runInDurableObject(stub, (_, { storage }) => storage.setAlarm(at));
+
+    await evictDurableObject(stub);
+
+    expect(await alarmOf(stub)).toBe(at);
+  });
+
+  it('is set if there is none and work is left', async () => {
+    const stub = await storeArrived();
+    await runInDurableObject(stub, (_, { storage }) => storage.deleteAlarm());
+
+    await evictDurableObject(stub);
+
+    await expect.poll(() => alarmOf(stub)).toBeLessThan(Date.now() + 60_000);
+  });
+});
+
 describe('the migrations of an object', () => {
   const schemaOf = async (run: (sql: string) => Promise<unknown[]> | unknown[]) =>
     Promise.all([
