@@ -778,6 +778,26 @@ describe('a shared label', () => {
     expect([archived.status, gone.status]).toEqual([422, 404]);
   });
 
+  it('counts in an object although the clock of the object was set back', async () => {
+    vi.useFakeTimers({ toFake: ['Date'] });
+    const account = freshAccount();
+    const row = await storeEvaluation({ account_id: account });
+    const label = await storeLabel({ account_id: 'shared', value_type: 'binary' });
+    const send = inObjects(account);
+    const token = await mintToken({ account_id: account });
+    expect((await send(await createUnder(account, label.id, 1))).status).toBe(201);
+    expect((await send(await putValue(row, 9, token))).status).toBe(200);
+
+    later(-120_000);
+    await DB.prepare('UPDATE evaluation_label SET archived_at = ?2 WHERE id = ?1')
+      .bind(label.id, '2026-02-01T00:00:00.000Z')
+      .run();
+    await storeLabel({ id: row.evaluation_label_id, account_id: 'shared', value_type: 'binary' });
+
+    expect((await send(await createUnder(account, label.id, 1))).status).toBe(422);
+    expect((await send(await putValue(row, 8, token))).status).toBe(422);
+  });
+
   it('that the object does not know is fetched before a value is judged by it', async () => {
     const account = freshAccount();
     const row = await storeEvaluation({ account_id: account });

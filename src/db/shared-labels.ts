@@ -40,13 +40,19 @@ export function createSharedLabels(storage: DurableObjectStorage, d1: D1Database
   /** Returns why the call cannot be judged now. Fetches what it needs. */
   async function findRefusal(call: Call): Promise<Refusal | undefined> {
     try {
-      if (!hasCopy || Date.now() >= nextRefresh) await refreshIfPossible();
+      if (!hasCopy || isRefreshDue()) await refreshIfPossible();
       const label = call.store && findLabelToFetch(call.params);
       if (label) await withTimeout(systemClock, WAIT_MAX_MS, fetchLabel(label));
       return undefined;
     } catch (thrown) {
       return { wait: 1, cause: `the shared labels cannot be read from D1: ${messageOf(thrown)}` };
     }
+  }
+
+  /** Returns true also if the clock was set back: then the time of the refresh means nothing. */
+  function isRefreshDue(): boolean {
+    const wait = nextRefresh - Date.now();
+    return wait <= 0 || wait > COPY_MAX_AGE_MS;
   }
 
   async function refreshIfPossible(): Promise<void> {
@@ -105,7 +111,8 @@ export function createSharedLabels(storage: DurableObjectStorage, d1: D1Database
     const [row] = storage.sql.exec(findMissingLabel.sql, ...values).toArray();
     const id = row?.['id'];
     const asked = missing.get(id) ?? 0;
-    return typeof id === 'string' && Date.now() >= asked + COPY_MAX_AGE_MS ? id : undefined;
+    const isDue = Math.abs(Date.now() - asked) >= COPY_MAX_AGE_MS;
+    return typeof id === 'string' && isDue ? id : undefined;
   }
 
   async function fetchLabel(id: string): Promise<void> {
