@@ -8,6 +8,9 @@ import { cloudflareTest, readD1Migrations } from '@cloudflare/vitest-plugin';
 import { defineConfig, type ViteUserConfig } from 'vitest/config';
 import { LINK_SECRET, SECRET } from './support/secret.ts';
 
+// Otherwise each run prints that it uses .env, which has no settings of the Worker.
+process.env['CLOUDFLARE_LOAD_DEV_VARS_FROM_DOT_ENV'] = 'false';
+
 const root = fileURLToPath(new URL('..', import.meta.url));
 
 /** The files about D1 itself, which `npm run check:objects` leaves out. */

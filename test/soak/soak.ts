@@ -154,7 +154,6 @@ function runModel(seed: number): void {
 
 /** Runs it to its end or its deadline, whichever comes first. */
 async function run(options: Options): Promise<never> {
-  Object.assign(process.env, { MINIFLARE_WORKERD_V8_FLAGS: `--max-heap-size=${HEAP_MAX_MIB}` });
   const folder = mkdtempSync(join(tmpdir(), 'run-evaluation-soak-'));
   // However this ends, by Ctrl-C too: no process is left behind, and no file.
   process.once('exit', () => {
@@ -166,6 +165,8 @@ async function run(options: Options): Promise<never> {
   let server: Server | undefined;
   try {
     runModel(options.seed);
+    // The Worker's own limit; the runner of the model needs more.
+    Object.assign(process.env, { MINIFLARE_WORKERD_V8_FLAGS: `--max-heap-size=${HEAP_MAX_MIB}` });
     const crashes = crash(join(folder, 'crash'), options.seed, LABEL, findings);
     console.log(crashReportOf(await before(CRASH_MAX_SECONDS, crashes)));
     const begin = (begun: Server) => (server = begun);
