@@ -259,6 +259,22 @@ describe('D1 once an account has left it', () => {
     },
   );
 
+  it('has a trigger for each table that the Worker writes, also for one that a migration adds', async () => {
+    const triggers = await readRows<{ tbl_name: string }>(
+      `SELECT DISTINCT tbl_name FROM sqlite_master WHERE type = 'trigger' AND sql LIKE '%the account lives in an object%'`,
+    );
+    // Only triggers write these two, when they change an evaluation.
+    const written = TABLES.filter((name) => !/^(?:keyed_write|run_evaluation_history)$/.test(name));
+
+    expect(triggers.map(({ tbl_name }) => tbl_name).sort()).toEqual(written);
+    const tables = await readRows<{ name: string }>(
+      `SELECT t.name FROM sqlite_master AS t JOIN pragma_table_info(t.name) AS c
+      WHERE t.type = 'table' AND t.name NOT GLOB '_cf*' AND c.name = 'account_id' AND t.name <> 'account_object'
+      ORDER BY 1`,
+    );
+    expect(tables.map(({ name }) => name)).toEqual(TABLES);
+  });
+
   it('refuses what any other program writes: inserts and updates, but no deletion', async () => {
     const { account, row, label } = await storeAccount();
     await DB.prepare('INSERT INTO account_object VALUES (?, ?, ?, NULL)')
@@ -648,7 +664,7 @@ describe('an object that is killed while it brings an account over', () => {
 
     const unknown = {
       wait: 60,
-      cause: expect.stringContaining('a migration that the object does not know'),
+      cause: expect.stringContaining('tables or columns of accounts that the object does not'),
     };
     expect(refusals).toEqual([unknown, unknown]);
     expect((await inD1(account, OLD_DB))['revoked_link']).toHaveLength(1);

@@ -5,7 +5,8 @@
  * is stored with its result, so an object that is killed goes on where it was.
  *
  * The row in D1 has a random name of the object's life. An object that was lost, or restored to a
- * time before the account arrived, does not know the right name or time, and does not serve.
+ * time before the account arrived, does not know the right name or time, and does not serve. One
+ * moment cannot be told: while D1 closes an account without rows. That arrival is one write in D1.
  */
 import { messageOf } from '../failure.ts';
 import { LABEL_PAGE_MAX_ROWS } from '../limits.ts';
@@ -50,6 +51,9 @@ type State = {
 };
 
 const STATE = 'arrival';
+
+const OTHER_TABLES =
+  'D1 has tables or columns of accounts that the object does not: deploy the version with their migration';
 
 /** Where the account of a call has to be. */
 type Address = { readonly account: string; readonly place: Place };
@@ -231,14 +235,15 @@ export function createArrival(storage: DurableObjectStorage, d1: D1Database) {
     const found = await askD1(prepare(db, statement, params), params);
     // If the answer to an earlier attempt was lost, D1 has noted the arrival, and rightly.
     if (!isComplete && found?.arrived_at === null) {
-      if (describeTables(storage.sql) === current.schema)
-        return { wait: 60, cause: 'D1 has a migration that the object does not know: deploy it' };
+      if (describeTables(storage.sql) === current.schema) return { wait: 60, cause: OTHER_TABLES };
       copyAgain(current);
       return undefined;
     }
     if (found?.life !== life || found.arrived_at !== at) return refuseLostObject(account);
     saveState({ ...current, step: 'deleting', table: 0, after: [] });
-    console.log(JSON.stringify({ arrived: account, rows: current.copied }));
+    const { place, copied: rows } = current;
+    // An operator who restores D1 needs this to write the row of account_object again.
+    console.log(JSON.stringify({ arrived: account, place, life, at, rows }));
     return undefined;
   }
 
