@@ -5,16 +5,13 @@
  * README.md, under Links.
  */
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { createTestHarness } from 'wrangler';
-import { mintToken } from '../../src/cli/mint.ts';
-import { readSettings } from '../../src/settings.ts';
-import { migrationStatements } from '../node/migrations.ts';
+import { startWorker } from './worker.ts';
 
 /** Your application: the only one of the three that has a token. */
 async function call(method: string, path: string, body?: object): Promise<Answer> {
   const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
   return read(
-    await fetch(new URL(path, origin), {
+    await fetch(new URL(path, worker.url), {
       method,
       headers,
       body: body ? JSON.stringify(body) : null,
@@ -173,24 +170,12 @@ async function pageOf(response: Response): Promise<Page> {
 }
 
 // What your application has already: the Worker, and a token from its identity provider.
-const JWT_SECRET = 'a-secret-of-the-worked-integration-and-nothing-else';
-const LINK_SECRET = 'a-secret-for-the-links-of-the-worked-integration';
-
-type Bindings = { readonly DB: { prepare: (sql: string) => { run: () => Promise<unknown> } } };
-
-let server: ReturnType<typeof createTestHarness>;
-let origin: URL;
+let worker: Awaited<ReturnType<typeof startWorker>>;
 let token: string;
 
 beforeAll(async () => {
-  server = createTestHarness({
-    workers: [{ configPath: 'wrangler.toml', secrets: { JWT_SECRET, LINK_SECRET } }],
-  });
-  ({ url: origin } = await server.listen());
-  const { DB } = await server.getWorker<Bindings>().getEnv();
-  for (const statement of migrationStatements()) await DB.prepare(statement).run();
-  const options = { account: 'acc_example', subject: 'application', expires: '5m' };
-  token = await mintToken(readSettings({ JWT_SECRET }), options);
+  worker = await startWorker();
+  token = await worker.tokenOf('application');
 });
 
-afterAll(() => server.close());
+afterAll(() => worker.close());

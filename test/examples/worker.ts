@@ -1,0 +1,26 @@
+/** The built Worker over HTTP with a real local D1, and tokens of one account for it. */
+import { createTestHarness } from 'wrangler';
+import { mintToken } from '../../src/cli/mint.ts';
+import { readSettings } from '../../src/settings.ts';
+import { migrationStatements } from '../node/migrations.ts';
+
+const JWT_SECRET = 'a-secret-of-the-examples-to-copy-and-nothing-else';
+const LINK_SECRET = 'a-secret-for-the-links-of-the-examples-to-copy';
+
+type Bindings = { readonly DB: { prepare: (sql: string) => { run: () => Promise<unknown> } } };
+
+export async function startWorker() {
+  const server = createTestHarness({
+    workers: [{ configPath: 'wrangler.toml', secrets: { JWT_SECRET, LINK_SECRET } }],
+  });
+  const { url } = await server.listen();
+  const { DB } = await server.getWorker<Bindings>().getEnv();
+  for (const statement of migrationStatements()) await DB.prepare(statement).run();
+  const settings = readSettings({ JWT_SECRET });
+  return {
+    url,
+    tokenOf: (subject: string) =>
+      mintToken(settings, { account: 'acc_example', subject, expires: '5m' }),
+    close: () => server.close(),
+  };
+}
