@@ -43,6 +43,11 @@ const EXECUTED: readonly (readonly [command: string | RegExp, file: string, as?:
     '.ci/run',
     'apt-get install --yes --no-install-recommends chromium fonts-dejavu-core',
   ],
+  [
+    'apt-get install --no-install-recommends python3-requests',
+    '.ci/run',
+    'apt-get install --yes --no-install-recommends python3-requests',
+  ],
   ['npm start', NEWCOMER, "startChild(place, 'npm', 'start', "],
   ['npm start -- --port 8788', NEWCOMER, "startChild(place, 'npm', 'start', '--', '--port', "],
   ['npm run token', NEWCOMER, 'npm run -s token'],

@@ -1,0 +1,59 @@
+# Reads an evaluation, decides on a new value, and stores it once, whatever the network does:
+#   TOKEN=<JWT> python3 update.py https://<host>/v1/run/<run_id>/evaluation/<evaluation_id>
+# If it gives up after a lost response or a 503, the value may be stored: read it first.
+import os
+import random
+import sys
+import time
+
+import requests
+
+RETRIES, WAIT_MAX_SECONDS = 5, 60
+session = requests.Session()
+
+
+def send(method, url, **request):
+    """Repeats the same request, with the same key, until somebody can say whether it succeeded."""
+    for retry in range(RETRIES + 1):
+        wait = 2**retry
+        try:
+            answer = session.request(method, url, timeout=30, **request)
+            if answer.status_code == 200:
+                answer.json()  # Fails if the connection was lost in the middle.
+            after = answer.headers.get("Retry-After", "")
+            wait = max(wait, int(after) if after.isdecimal() else 0)
+            # Another 4xx, or a 500, would be the same the next time.
+            is_final = answer.status_code != 429 and answer.status_code <= 500
+            if is_final or retry == RETRIES or wait > WAIT_MAX_SECONDS:
+                return answer
+        except (requests.RequestException, ValueError):
+            if retry == RETRIES:
+                raise
+        time.sleep(wait + random.random())  # Callers that were refused together come apart.
+
+
+def update(url, decide):
+    bookmark = ""
+    for _ in range(10):
+        found = send("GET", url, headers={"x-d1-bookmark": bookmark})
+        if found.status_code != 200:
+            sys.exit(f"{found.status_code} {found.text}")
+        now = found.json()["value"]
+        value = decide(now)
+        if value == now:
+            return value
+        # The key names this decision: all its retries are one write.
+        headers = {"If-Match": found.headers["ETag"], "Idempotency-Key": os.urandom(16).hex()}
+        stored = send("PUT", url, headers=headers, json={"value": value})
+        if stored.status_code == 200:
+            return value
+        if stored.status_code != 412:
+            sys.exit(f"{stored.status_code} {stored.text}")
+        # Somebody else was first. Read at least what they stored, and decide again.
+        bookmark = stored.headers.get("x-d1-bookmark", "")
+    sys.exit("Ten times somebody else was first.")
+
+
+session.headers["Authorization"] = f"Bearer {os.environ['TOKEN']}"
+url = requests.Request("GET", sys.argv[1]).prepare().url
+print(update(url, lambda now: min(now + 1, 10)))

@@ -1,0 +1,57 @@
+// Reads an evaluation, decides on a new value, and stores it once, whatever the network does:
+//   TOKEN=<JWT> node update.ts https://<host>/v1/run/<run_id>/evaluation/<evaluation_id>
+// If it gives up after a lost response or a 503, the value may be stored: read it first.
+
+const RETRIES = 5;
+const WAIT_MAX_SECONDS = 60;
+
+type Answer = { readonly status: number; readonly headers: Headers; readonly body: string };
+
+/** Repeats the same request, with the same key, until somebody can say whether it succeeded. */
+async function send(request: Request): Promise<Answer> {
+  for (let retry = 0; ; retry += 1) {
+    let wait = 2 ** retry;
+    try {
+      const response = await fetch(request.clone(), { signal: AbortSignal.timeout(30_000) });
+      const { status, headers } = response;
+      const answer = { status, headers, body: await response.text() };
+      // Another 4xx, or a 500, would be the same the next time.
+      if (status !== 429 && status <= 500) return answer;
+      wait = Math.max(wait, Number(headers.get('retry-after')) || 0);
+      if (retry === RETRIES || wait > WAIT_MAX_SECONDS) return answer;
+    } catch (lost) {
+      if (retry === RETRIES) throw lost;
+    }
+    // The fraction keeps callers apart that were refused together.
+    await new Promise((resolve) => setTimeout(resolve, 1000 * (wait + Math.random())));
+  }
+}
+
+export async function update(url: URL, token: string, decide: (now: number) => number) {
+  const authorization = `Bearer ${token}`;
+  let bookmark = '';
+  for (let round = 0; round < 10; round += 1) {
+    const read = { authorization, 'x-d1-bookmark': bookmark };
+    const found = await send(new Request(url, { headers: read }));
+    if (found.status !== 200) throw new Error(`${found.status} ${found.body}`);
+    const etag = found.headers.get('etag');
+    if (!etag) throw new Error('The response has no ETag, so an update would not be guarded.');
+    const now: number = JSON.parse(found.body).value;
+    const value = decide(now);
+    if (value === now) return value;
+    // The key names this decision: all its retries are one write.
+    const write = { 'if-match': etag, 'idempotency-key': crypto.randomUUID() };
+    const headers = { authorization, 'content-type': 'application/json', ...write };
+    const body = JSON.stringify({ value });
+    const stored = await send(new Request(url, { method: 'PUT', headers, body }));
+    if (stored.status === 200) return value;
+    if (stored.status !== 412) throw new Error(`${stored.status} ${stored.body}`);
+    // Somebody else was first. Read at least what they stored, and decide again.
+    bookmark = stored.headers.get('x-d1-bookmark') ?? '';
+  }
+  throw new Error('Ten times somebody else was first.');
+}
+
+const [, , url = ''] = process.argv;
+const onePointMore = (now: number) => Math.min(now + 1, 10);
+console.log(await update(new URL(url), process.env['TOKEN'] ?? '', onePointMore));
