@@ -16,6 +16,7 @@ import { createRateLimiter } from './http/rate-limit.ts';
 import { labelRoutes } from './label/routes.ts';
 import { createLinkKeys } from './link/key.ts';
 import { linkRoutes } from './link/routes.ts';
+import { referenceRoutes } from './reference/routes.ts';
 import { serviceRoutes } from './service.ts';
 import { type AccountObjects, findPlace, readOrigins, readSettings } from './settings.ts';
 
@@ -46,6 +47,7 @@ export function createApp(env: Env, clock: Clock = systemClock) {
     const settings = readSettings(env);
     return { verify: await createVerifier(settings, clock), tokenHeader: settings.tokenHeader };
   }, rateLimit);
+  app.route('/', referenceRoutes());
   app.route('/', serviceRoutes(env.DB, clock, loadDocument));
   app.route('/', labelRoutes(requireAuth, session));
   app.route('/', evaluationRoutes(requireAuth, session));

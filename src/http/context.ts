@@ -58,11 +58,11 @@ export type AppEnv = {
 
 /**
  * PatternRouter ignores a slash at the end of a path. Here, a path with that slash is another path,
- * and no route has it.
+ * and only `/` is a route. The middleware of every path still runs.
  */
 class StrictPatternRouter<Handler> extends PatternRouter<Handler> {
   override match(method: string, path: string) {
-    return super.match(method, path.endsWith('/') ? '/' : path);
+    return super.match(method, path.endsWith('/') && path !== '/' ? '//' : path);
   }
 }
 

@@ -48,6 +48,11 @@ it('the bundle has the OpenAPI document once, and nothing of what writes it', ()
   expect(bundle.includes('json-schema.org')).toBe(false);
 });
 
+it('production and staging get the scripts of the page, and the rule for their headers', () => {
+  for (const output of [production, staging])
+    expect(output).toContain('Read 3 files from the assets directory');
+});
+
 it('production and staging get the same bindings, each with a database of its own', () => {
   const bindingsOf = (output: string) =>
     [...output.matchAll(/^env\.(\w+)(?: \((.+?)\))?/gm)].map(([, ...of]) => of.join(' '));

@@ -119,3 +119,44 @@ describe('the built Worker', () => {
     },
   );
 });
+
+describe('the scripts of the page at /', () => {
+  const get = (path: string, headers = {}) => fetch(new URL(path, url), { headers });
+
+  it.each(['/reference.js', '/scalar.js'])(
+    'the Worker is not invoked for %s, which a browser may keep but has to revalidate',
+    async (path) => {
+      const response = await get(path);
+      const tag = response.headers.get('etag') ?? '';
+
+      expect(response.status).toBe(200);
+      expect((await response.text()).length).toBeGreaterThan(1000);
+      expect(Object.fromEntries(response.headers)).toMatchObject({
+        'content-type': 'text/javascript; charset=utf-8',
+        'cache-control': 'public, max-age=0, must-revalidate',
+        'x-content-type-options': 'nosniff',
+      });
+      expect(response.headers.has('x-request-id')).toBe(false);
+      expect((await get(path, { 'if-none-match': tag })).status).toBe(304);
+    },
+  );
+
+  it.each([
+    '/health',
+    '/openapi.json',
+    '/v1/evaluation-labels',
+    '/_headers',
+    '/reference',
+    '/scalar',
+    '/scalar.js/',
+    '/scalar.js.map',
+    '/index.html',
+    '/assets/scalar.js',
+  ])('no static asset answers for %s', async (path) => {
+    const response = await get(path);
+    await response.body?.cancel();
+
+    expect(response.headers.has('x-request-id')).toBe(true);
+    expect(response.headers.get('content-type')).toBe('application/json');
+  });
+});

@@ -12,7 +12,8 @@ const ROUTES = `http auth hono ${RESOURCE}`;
 /** The first row that matches a file counts: a name is a folder or a file of src, or a package. */
 const RULES: readonly (readonly [files: string, mayImport: string])[] = [
   ['index.ts', 'app db cloudflare:workers'],
-  ['app.ts', `service openapi.generated.json link evaluation label http ${AUTH}`],
+  ['app.ts', `reference service openapi.generated.json link evaluation label http ${AUTH}`],
+  ['reference/*.ts', 'http'],
   ['service.ts', `cloudflare:workers http db ${BASE}`],
   ['service.openapi.ts', `openapi ${BASE}`],
   ['openapi.ts', `@valibot/to-json-schema valibot fields ${BASE}`],

@@ -79,6 +79,17 @@ describe('npm start', () => {
     expect(page).toContain(`<b dir="auto">${SAMPLE.subject}/anna</b>`);
   });
 
+  it('npm start serves the API reference to a browser, with its scripts', async () => {
+    const origin = `http://127.0.0.1:${running.port}`;
+
+    const page = await outputOf(`curl -s -H 'Accept: text/html' ${origin}`);
+
+    const scripts = [...page.matchAll(/<script src="([^"]+)"/g)].map(([, path = '']) => path);
+    expect(scripts).toHaveLength(2);
+    for (const path of scripts)
+      expect(await outputOf(`curl -s -o /dev/null -w '%{http_code}' ${origin}${path}`)).toBe('200');
+  });
+
   it('a restart of npm start keeps its data and its secrets', async () => {
     const { body } = await send(running.curl);
     const vars = readFileSync(join(clone, '.dev.vars'), 'utf8');

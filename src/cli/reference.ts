@@ -1,0 +1,43 @@
+/**
+ * Writes the script that draws the API reference into the folder of static assets. wrangler runs
+ * this program before it bundles the Worker (wrangler.toml). The script has 5 MB, so it is not
+ * checked in: npm brings it. @scalar/api-reference would bring 284 packages (311 MB) with it. The
+ * plugin for fastify contains the same script in one file and brings 15 (24 MB).
+ */
+import { readFile, rename, writeFile } from 'node:fs/promises';
+import plugin from '@scalar/fastify-api-reference';
+import { program } from './program.ts';
+
+const TARGET = 'src/reference/assets/scalar.js';
+
+const HELP = `Writes Scalar's script into ${TARGET}. wrangler runs this by itself.
+
+  --help   this text`;
+
+type Route = { readonly url: string; readonly handler: (request: unknown, reply: Reply) => string };
+type Reply = { readonly header: () => Reply; readonly send: (body: string) => string };
+
+/** Returns the script, which the plugin serves as one of its routes. */
+function readScript(): string {
+  const reply: Reply = { header: () => reply, send: (body) => body };
+  let script: string | undefined;
+  const route = ({ url, handler }: Route) => {
+    if (url.endsWith('.js')) script = handler(undefined, reply);
+  };
+  // The stand-in for fastify has only what the plugin calls.
+  Reflect.apply(plugin, undefined, [{ route }, { configuration: { url: '/' } }, () => undefined]);
+  if (!script) throw new Error('@scalar/fastify-api-reference serves no script any more.');
+  // The source map is not served, so nothing may ask for it.
+  return script.replace(/\n\/\/# sourceMappingURL=.*\s*$/, '\n');
+}
+
+async function run(): Promise<void> {
+  const script = readScript();
+  if ((await readFile(TARGET, 'utf8').catch(() => undefined)) === script) return;
+  // Several programs may do this at the same time. Each must find a whole file and no other.
+  const temporary = `src/reference/scalar.js.${process.pid}`;
+  await writeFile(temporary, script);
+  await rename(temporary, TARGET);
+}
+
+await program(HELP, {}, run);

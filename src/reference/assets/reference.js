@@ -1,0 +1,50 @@
+/**
+ * Shows the API reference on the page of ../routes.ts: hands this deployment's document to Scalar,
+ * with everything off that would call a server of Scalar. The browser runs this file as it is.
+ */
+
+/** Some of Scalar's own colours have too little contrast for WCAG 2.2 AA (1.4.3). */
+const CONTRAST = `
+.light-mode {
+  --scalar-color-2: #5c5c5c;
+  --scalar-color-3: #646464;
+  --scalar-color-green: #046a45;
+  --scalar-color-orange: #a34a00;
+  --scalar-color-red: #c00000;
+}
+.dark-mode {
+  --scalar-color-3: #9b9b9b;
+  --scalar-color-red: #ff6464;
+}`;
+
+/**
+ * Marks the optional parameters of the document as not chosen. The form would otherwise send the
+ * example of each: a cursor that skips entries, and one Idempotency-Key for different writes.
+ */
+function deselectOptionalParameters({ components }) {
+  for (const parameter of Object.values(components.parameters)) {
+    const { example: value } = parameter;
+    if (parameter.required || value === undefined) continue;
+    delete parameter.example;
+    parameter.examples = { default: { value, 'x-disabled': true } };
+  }
+}
+
+const response = await fetch('/openapi.json');
+const content = await response.json();
+deselectOptionalParameters(content);
+globalThis.Scalar.createApiReference('#reference', {
+  content,
+  customCss: CONTRAST,
+  agent: { disabled: true },
+  mcp: { disabled: true },
+  telemetry: false,
+  withDefaultFonts: false,
+  hideClientButton: true,
+  showDeveloperTools: 'never',
+  // A download would have the change above. /openapi.json is the document itself.
+  documentDownloadType: 'none',
+  // A token that is pasted is gone with the tab.
+  persistAuth: false,
+});
+document.querySelector('#fallback').remove();
