@@ -2,16 +2,22 @@
  * How the page looks in each of its states: to axe-core, in light, in dark, on a phone, on narrow
  * and enlarged screens. With SCREENSHOTS=<folder> a picture of each is written there.
  */
-import { mkdirSync, readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { join } from 'node:path';
 import type { Browser, Page, Response } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { launchChromium } from './chromium.ts';
+import {
+  CONTEXT,
+  LOOKS,
+  loadAxe,
+  overflowOf,
+  PHONE,
+  show,
+  takePicture,
+  violationsOf,
+} from './looks.ts';
 import { answer, openWindow, press, type Window } from './window.ts';
 import { type Label, startWorker, type Worker } from './worker.ts';
 
-const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const PAGE_MAX_BYTES = 8 * 1024;
 
 let browser: Browser;
@@ -136,37 +142,6 @@ const STATES: { readonly [state: string]: (page: Page) => Promise<unknown> } = {
   },
 };
 
-/** One context for all looks: a phone's screen is as sharp as the pictures of the others. */
-const CONTEXT = { deviceScaleFactor: 2, isMobile: true, hasTouch: true } as const;
-const DESKTOP = { width: 1024, height: 768 };
-const PHONE = { width: 390, height: 844 };
-const LOOKS = [
-  { look: 'light', colorScheme: 'light', size: DESKTOP },
-  { look: 'dark', colorScheme: 'dark', size: DESKTOP },
-  { look: 'phone', colorScheme: 'light', size: PHONE },
-  { look: 'phone-dark', colorScheme: 'dark', size: PHONE },
-] as const;
-
-/** The violations that axe-core finds, each with its elements. */
-const violationsOf = (page: Page): Promise<string[]> =>
-  page.evaluate(`axe
-    .run(document, { rules: { 'target-size': { enabled: true } } })
-    .then(({ violations }) => violations.map(({ id, nodes }) => id + ': ' + nodes.map(({ html }) => html).join(' ')))`);
-
-/** How many pixels of the page are beyond the right edge of the screen. */
-const overflowOf = (page: Page): Promise<number> =>
-  page.evaluate('document.documentElement.scrollWidth - document.documentElement.clientWidth');
-
-async function takePicture(page: Page, name: string): Promise<void> {
-  const folder = process.env['SCREENSHOTS'];
-  if (!folder) return;
-  mkdirSync(folder, { recursive: true });
-  await page.screenshot({
-    path: join(folder, `${name.replaceAll(/\W+/g, '-')}.png`),
-    fullPage: true,
-  });
-}
-
 /** One for all states, because a new one takes longer than to show the page. */
 let window: Window;
 let last: Response;
@@ -184,13 +159,13 @@ describe.each(Object.entries(STATES))('the page: %s', (state, bring) => {
 
   it('has nothing that axe-core objects to, in light, in dark and on a phone', async () => {
     const { page } = window;
-    await page.evaluate(AXE);
+    await loadAxe(page);
     const violations: string[] = [];
-    for (const { look, colorScheme, size } of LOOKS) {
-      await page.setViewportSize(size);
-      await page.emulateMedia({ colorScheme });
-      await takePicture(page, `${state} ${look}`);
-      violations.push(...(await violationsOf(page)).map((violation) => `${look}: ${violation}`));
+    for (const look of LOOKS) {
+      await show(page, look);
+      await takePicture(page, `${state} ${look.name}`, { fullPage: true });
+      for (const { id, elements } of await violationsOf(page))
+        violations.push(`${look.name}: ${id}: ${elements}`);
     }
 
     expect(violations).toEqual([]);
@@ -204,7 +179,7 @@ describe.each(Object.entries(STATES))('the page: %s', (state, bring) => {
 
     await page.setViewportSize(PHONE);
     await page.evaluate("document.documentElement.style.fontSize = '200%'");
-    await takePicture(page, `${state} 200`);
+    await takePicture(page, `${state} 200`, { fullPage: true });
     expect(await overflowOf(page)).toBe(0);
   });
 
@@ -218,7 +193,7 @@ describe('the page', () => {
   it('in forced colors marks the present value by more than its colour, and draws as it writes', async () => {
     const { page, context } = await openWindow(browser, { ...CONTEXT, forcedColors: 'active' });
     await STATES['stored']?.(page);
-    await takePicture(page, 'forced colors');
+    await takePicture(page, 'forced colors', { fullPage: true });
 
     const marks = `[...document.querySelectorAll('button')].map((button) => getComputedStyle(button, '::before').content)`;
     expect(await page.evaluate(marks)).toEqual(['none', '"✓\u00a0" / ""']);

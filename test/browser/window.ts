@@ -1,11 +1,18 @@
 /** A person's browser window, which notes what a page must never do. */
-import type { Browser, BrowserContext, BrowserContextOptions, Page } from 'playwright-core';
+import type {
+  Browser,
+  BrowserContext,
+  BrowserContextOptions,
+  Page,
+  Request,
+} from 'playwright-core';
 
 export type Window = {
   readonly context: BrowserContext;
   readonly page: Page;
   /**
-   * Every message of the console, dialog, and request for anything but a link's page, in all tabs.
+   * Every message of the console, every dialog, and every request that the test does not expect, in
+   * all tabs.
    */
   readonly noted: string[];
 };
@@ -13,9 +20,14 @@ export type Window = {
 /** What Chromium itself says of any page whose status is a failure. */
 const STATUS_OF_PAGE = /^Failed to load resource: the server responded with a status of [45]\d\d /;
 
+const isLinkPage = (request: Request) =>
+  new URL(request.url()).pathname === '/v1/link' && request.isNavigationRequest();
+
+/** Opens a window. Unless `isExpected` says otherwise, it expects the page of a link alone. */
 export async function openWindow(
   browser: Browser,
   options: BrowserContextOptions = {},
+  isExpected: (request: Request) => boolean = isLinkPage,
 ): Promise<Window> {
   const context = await browser.newContext(options);
   const noted: string[] = [];
@@ -28,9 +40,7 @@ export async function openWindow(
     await dialog.dismiss();
   });
   context.on('request', (request) => {
-    const { pathname } = new URL(request.url());
-    if (pathname !== '/v1/link' || !request.isNavigationRequest())
-      noted.push(`${request.method()} ${request.url()}`);
+    if (!isExpected(request)) noted.push(`${request.method()} ${request.url()}`);
   });
   return { context, page: await context.newPage(), noted };
 }

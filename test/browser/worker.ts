@@ -85,6 +85,8 @@ export async function startWorker() {
 
   return {
     url,
+    /** The token of the maker. */
+    token: maker,
     send,
     ask,
     linkTo,
