@@ -85,7 +85,7 @@ export default defineConfig(async ({ mode }): Promise<ViteUserConfig> => {
           test: {
             name: 'node',
             root,
-            include: ['test/node/*.test.ts', 'test/examples/*.test.ts'],
+            include: ['test/node/*.test.ts'],
             // The longest test takes 2.5 s on a quiet machine with two cores.
             testTimeout: 60_000,
             hookTimeout: 60_000,

@@ -2,7 +2,7 @@
  * The examples to copy, run as they are, against the built Worker behind a proxy that loses and
  * refuses requests. What is stored afterwards counts, not what an example prints.
  */
-import { execFile, spawnSync } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
@@ -28,12 +28,6 @@ const EXAMPLES = [
   { language: 'shell', file: 'update.sh', program: 'sh' },
 ] as const;
 type Example = (typeof EXAMPLES)[number];
-
-/** Only a machine without `requests` may leave the Python example out. CI has it: .ci/run. */
-const isMissing = ({ language }: Example) =>
-  language === 'Python' &&
-  !process.env['CI'] &&
-  spawnSync('python3', ['-c', 'import requests']).status !== 0;
 
 const folder = mkdtempSync(join(tmpdir(), 'run-evaluation-examples-'));
 const { PATH = '', HOME = '' } = process.env;
@@ -100,10 +94,9 @@ const run = ({ program, file }: Example, url: string, TOKEN = token) =>
   execute(program, [resolve('test/examples', file), url], { TOKEN });
 
 describe.concurrent.each(EXAMPLES)('the example in $language', (example) => {
-  const test = it.skipIf(isMissing(example));
   const the = `the ${example.language} example`;
 
-  test.each([
+  it.each([
     ['a request that was lost', loseRequest()],
     ['a response that was lost after the commit', loseResponse()],
     ['a response that broke off', cutResponse],
@@ -125,7 +118,7 @@ describe.concurrent.each(EXAMPLES)('the example in $language', (example) => {
     },
   );
 
-  test(`${the} repeats a read that broke off`, async () => {
+  it(`${the} repeats a read that broke off`, async () => {
     const path = await evaluationOf(5);
     const { origin, seen } = await proxyWith(cutResponse);
 
@@ -133,7 +126,7 @@ describe.concurrent.each(EXAMPLES)('the example in $language', (example) => {
     expect(seen.map(({ method }) => method)).toEqual(['GET', 'GET', 'PUT']);
   });
 
-  test(`${the} leaves a correction alone that came between its update and the repetition`, async () => {
+  it(`${the} leaves a correction alone that came between its update and the repetition`, async () => {
     const path = await evaluationOf(5);
     const { origin } = await proxyWith(
       pass,
@@ -146,7 +139,7 @@ describe.concurrent.each(EXAMPLES)('the example in $language', (example) => {
     expect(await storedIn(path)).toEqual(['5 by job', '6 by job', '9 by anna']);
   });
 
-  test(`${the} reads and decides again after a 412, with the new tag, a new key and the bookmark`, async () => {
+  it(`${the} reads and decides again after a 412, with the new tag, a new key and the bookmark`, async () => {
     const path = await evaluationOf(5);
     const { origin, seen } = await proxyWith(
       pass,
@@ -168,7 +161,7 @@ describe.concurrent.each(EXAMPLES)('the example in $language', (example) => {
     expect(stored?.headers['idempotency-key']).not.toBe(lost?.headers['idempotency-key']);
   });
 
-  test(`${the} waits as long as Retry-After says after a 429 and a 503`, async () => {
+  it(`${the} waits as long as Retry-After says after a 429 and a 503`, async () => {
     const path = await evaluationOf(5);
     const { origin, seen } = await proxyWith(refuse(429, 2), pass, refuse(503, 2));
 
@@ -181,7 +174,7 @@ describe.concurrent.each(EXAMPLES)('the example in $language', (example) => {
     expect(stored - unavailable).toBeGreaterThanOrEqual(1990);
   });
 
-  test(`${the} gives up when Retry-After asks for more than it can wait`, async () => {
+  it(`${the} gives up when Retry-After asks for more than it can wait`, async () => {
     const path = await evaluationOf(5);
     const { origin, seen } = await proxyWith(pass, refuse(503, 3600));
 
@@ -193,7 +186,7 @@ describe.concurrent.each(EXAMPLES)('the example in $language', (example) => {
     expect(await storedIn(path)).toEqual(['5 by job']);
   });
 
-  test.each([404, 413])(`${the} never repeats a %s, even with Retry-After`, async (status) => {
+  it.each([404, 413])(`${the} never repeats a %s, even with Retry-After`, async (status) => {
     const path = await evaluationOf(5);
     const { origin, seen } = await proxyWith(pass, refuse(status, 1));
 
@@ -204,7 +197,7 @@ describe.concurrent.each(EXAMPLES)('the example in $language', (example) => {
     expect(seen).toHaveLength(2);
   });
 
-  test(`${the} ends with the sentence of a value that the label does not allow, and of a token that is not valid`, async () => {
+  it(`${the} ends with the sentence of a value that the label does not allow, and of a token that is not valid`, async () => {
     const path = await evaluationOf(5, 5);
     const { origin, seen } = await proxyWith();
 
@@ -219,7 +212,7 @@ describe.concurrent.each(EXAMPLES)('the example in $language', (example) => {
     expect(await storedIn(path)).toEqual(['5 by job']);
   });
 
-  test(`${the} sends no update without the guard, and none that would change nothing`, async () => {
+  it(`${the} sends no update without the guard, and none that would change nothing`, async () => {
     const [path, highest] = [await evaluationOf(5), await evaluationOf(10)];
     const { origin, seen } = await proxyWith(dropEtag);
 
@@ -243,8 +236,7 @@ describe.concurrent.each(EXAMPLES)('the example in $language', (example) => {
 it('six examples that change one evaluation at the same time each add one point', async () => {
   const path = await evaluationOf(1);
   const { origin } = await proxyWith();
-  const present = EXAMPLES.filter((example) => !isMissing(example));
-  const callers = [...present, ...present];
+  const callers = [...EXAMPLES, ...EXAMPLES];
 
   const ended = await Promise.all(callers.map((example) => run(example, origin + path)));
 

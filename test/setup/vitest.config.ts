@@ -1,9 +1,9 @@
-/** The tests that run the project's own commands, apart from `npm test`: `npm run check:setup`. */
+/** The tests that run the project's commands and examples, apart from `npm test`: `npm run check:setup`. */
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
   test: {
-    include: ['test/setup/*.test.ts'],
+    include: ['test/setup/*.test.ts', 'test/examples/*.test.ts'],
     silent: 'passed-only',
     maxWorkers: 2,
     // The longest test takes 12 s on a quiet machine with two cores.
