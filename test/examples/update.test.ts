@@ -283,7 +283,7 @@ async function runWorkflow(path: string, API: string, attempt = 1) {
     GITHUB_OUTPUT: outputs,
     GITHUB_RUN_ID: '1658821493',
     GITHUB_RUN_ATTEMPT: String(attempt),
-    RUNNER_TEMP: folder,
+    RUNNER_TEMP: mkdtempSync(join(folder, 'runner-')),
     ACTIONS_ID_TOKEN_REQUEST_URL: `http://127.0.0.1:${port}/token?api-version=2.0`,
     ACTIONS_ID_TOKEN_REQUEST_TOKEN: 'of-the-job',
   };
