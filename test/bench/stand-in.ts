@@ -1,7 +1,7 @@
 /**
  * A stand-in for D1 that answers at once, or after the time of a round trip. It knows no SQL: it
- * looks for a few texts in what was asked. A batch is a write and what explains why it stored
- * nothing.
+ * looks for a few texts in what was asked. A batch is a read, or a write and what explains why it
+ * stored nothing; its last statement looks for the account's object, and finds none.
  */
 export const RUN = '018f4d3c-0001-7000-8000-000000000001';
 export const STORED = '018f4d3d-0001-7000-8000-000000000001';
@@ -58,8 +58,8 @@ const REFUSED = {
   ...RULE,
   is_own_write: 0,
   is_repeatable: 0,
-  replaced_value: null,
-  replaced_updated_at: null,
+  earlier_value: null,
+  earlier_updated_at: null,
 };
 const NOT_THERE = Object.fromEntries(Object.keys(REFUSED).map((column) => [column, null]));
 
@@ -88,12 +88,15 @@ const answer = (...rows: (Row | undefined)[]) => JSON.stringify(rows.map(resultO
 const ANSWERS = {
   evaluation: answer(EVALUATION),
   label: answer(LABEL_ROW),
-  page: answer(PAGE),
   nothing: answer(undefined),
-  evaluationStored: answer(EVALUATION, undefined),
-  labelStored: answer(LABEL_ROW, undefined),
-  missing: answer(undefined, NOT_THERE),
-  refused: answer(undefined, REFUSED),
+  evaluationRead: answer(EVALUATION, undefined),
+  labelRead: answer(LABEL_ROW, undefined),
+  pageRead: answer(PAGE, undefined),
+  nothingRead: answer(undefined, undefined),
+  evaluationStored: answer(EVALUATION, undefined, undefined),
+  labelStored: answer(LABEL_ROW, undefined, undefined),
+  missing: answer(undefined, NOT_THERE, undefined),
+  refused: answer(undefined, REFUSED, undefined),
 };
 
 /** A GET is not from D1's binding: it asks how many calls there were. */
@@ -106,8 +109,12 @@ function answerTo(asked) {
   const isAboutLabel = !asked.includes('run_evaluation');
   if (!asked.startsWith('[')) {
     if (isMissing) return ANSWERS.nothing;
-    if (isAboutLabel) return ANSWERS.label;
-    return asked.includes(' AS earlier ') ? ANSWERS.page : ANSWERS.evaluation;
+    return isAboutLabel ? ANSWERS.label : ANSWERS.evaluation;
+  }
+  if (asked.startsWith('[{"sql":"SELECT')) {
+    if (isMissing) return ANSWERS.nothingRead;
+    if (isAboutLabel) return ANSWERS.labelRead;
+    return asked.includes(' AS earlier ') ? ANSWERS.pageRead : ANSWERS.evaluationRead;
   }
   if (isAboutLabel) return ANSWERS.labelStored;
   if (isMissing) return ANSWERS.missing;

@@ -110,7 +110,7 @@ export default {
     const request_id = sent !== null && REQUEST_ID.test(sent) ? sent : crypto.randomUUID();
     const operation = method === 'GET' ? 'getEvaluation' : 'updateEvaluation';
     const log = { request_id, ray: headers.get('cf-ray') ?? undefined, method, operation };
-    const cost = { db_calls: 0, db_attempts: 0, rows_read: 0, rows_written: 0 };
+    const cost: Cost = { store: 'd1', db_calls: 0, db_attempts: 0, rows_read: 0, rows_written: 0 };
     const state: State = { log, cost, bookmark: null };
     let isWritten = false;
     const writeLog = (ending: object) => {
