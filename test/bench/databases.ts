@@ -43,7 +43,7 @@ export const evaluationId = (n: number) =>
   `${hex(Math.imul(n, SCATTER) >>> 0, 8)}-0001-7000-8000-${hex(n)}`;
 export const runId = (n: number) => `018f4d3c-0001-7000-8000-${hex(Math.floor(n / PER_RUN))}`;
 
-function seedOf(size: number): string {
+export function seedOf(size: number): string {
   const chunks = Array.from({ length: Math.ceil(size / CHUNK_ROWS) }, (_, chunk) => {
     const [from, to] = [chunk * CHUNK_ROWS, Math.min(size, (chunk + 1) * CHUNK_ROWS)];
     return `INSERT INTO run_evaluation (id, account_id, run_id, output_name, field_path, evaluation_label_id, value, created_by, created_at)
@@ -63,7 +63,7 @@ const CHANGE_ONE = `INSERT INTO run_evaluation_history (account_id, evaluation_i
   FROM (WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < ${CHANGES}) SELECT n FROM c)`;
 
 /** Each evaluation has been changed once, so that its history is as large as the table. */
-const UPDATE_ALL = `UPDATE run_evaluation SET value = 6, updated_by = 'user-123', updated_at = '2026-01-03T03:04:05.678Z'`;
+export const CHANGE_ALL = `UPDATE run_evaluation SET value = 6, updated_by = 'user-123', updated_at = '2026-01-03T03:04:05.678Z'`;
 
 function bytesIn(folder: string): number {
   const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) =>
@@ -94,7 +94,7 @@ export async function startDatabase(
     stdio: 'ignore',
   });
   const bytesOfRows = bytesIn(folder);
-  execFileSync('wrangler', ['d1', 'execute', 'DB', ...local, '--command', UPDATE_ALL], {
+  execFileSync('wrangler', ['d1', 'execute', 'DB', ...local, '--command', CHANGE_ALL], {
     env: OFFLINE,
     stdio: 'ignore',
   });

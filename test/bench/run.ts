@@ -1,5 +1,5 @@
 /**
- * `npm run bench`: what a request, a cold start, a large and a distant database cost, beside
+ * `npm run bench`: what a request, a cold start, a large and a distant database, and an account in an object cost, beside
  * hand-written Workers and two usual stacks. `npm run bench -- distance` prints one part alone, and
  * `npm run bench -- instructions 404` some lines of one. Loopback only; Linux, because it reads the
  * CPU of a process there.
@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import { measureCpu } from './cpu.ts';
 import { measureDistance } from './distance.ts';
 import { countInstructions } from './instructions.ts';
+import { measureObjects } from './objects.ts';
 import { measurePage } from './page.ts';
 import { measureScale } from './scale.ts';
 import { measureStartup } from './startup.ts';
@@ -24,6 +25,7 @@ const PARTS: { readonly [name: string]: Part } = {
   distance: measureDistance,
   d1: (_, root) => measureScale(root),
   page: measurePage,
+  objects: (_, root) => measureObjects(root),
   instructions: (made) => countInstructions(made, only),
 };
 const [, , asked, only] = process.argv;

@@ -104,7 +104,8 @@ async function listening(child: ChildProcess, count: number): Promise<ReadonlyMa
   throw new Error('workerd ended before it listened');
 }
 
-function cpuOf({ pid }: ChildProcess): number {
+/** User and system time of all threads so far, in nanoseconds. */
+export function cpuOf({ pid }: Pick<ChildProcess, 'pid'>): number {
   const tasks = `/proc/${pid}/task`;
   return readdirSync(tasks)
     .map((task) => Number(readFileSync(`${tasks}/${task}/schedstat`, 'utf8').split(' ')[0]))
