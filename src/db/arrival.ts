@@ -25,7 +25,7 @@ const choosePageSize = ({ name }: { readonly name: string }) =>
 const SLICE_MAX_CALLS = 40;
 const SLICE_MAX_MS = 5000;
 /** A request does not wait longer for the copy. */
-const WAIT_MAX_MS = 400;
+const WAIT_MAX_MS = 300;
 /** If the object is killed in a slice, an alarm goes on after this time. */
 const STALLED_MS = 10_000;
 
@@ -120,6 +120,8 @@ export function createArrival(storage: DurableObjectStorage, d1: D1Database) {
         return refusal;
       }
       current = state ?? current;
+      // Without a pause, workerd may come to the timers of waiting requests only after the slice.
+      await scheduler.wait(0);
     }
     await (isUnderWay(current) ? storage.setAlarm(Date.now()) : storage.deleteAlarm());
     return hasArrived(current) ? undefined : COPYING;

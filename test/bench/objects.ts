@@ -27,11 +27,6 @@ const ALL = { ACCOUNT_OBJECTS: '*' };
 
 /** As long as a commit that keeps the CPU idle: ten databases commit 200 times a second. */
 const SLOW = { CALL_MS: '50' };
-/**
- * A short way to D1. If D1 is in the same process and no way away, workerd comes to its timers only
- * when the object pauses, and a request that waits for the copy waits too long.
- */
-const NEAR = { CALL_MS: '1' };
 
 export async function measureObjects(root: string): Promise<string> {
   const credentials = await createCredentials('HS256');
@@ -141,12 +136,8 @@ async function measureLargeAccount(
   fillD1(storeOf(inD1.folder));
   cpSync(storeOf(inD1.folder), storeOf(folder), { recursive: true });
 
-  const near = { ...settings, ...ALL, ...NEAR };
-  const arriving = await start(build(folder, 'test/bench/objects.worker.ts', near));
-  const arrival = await bringOver(arriving, token);
-  await arriving.stop();
-
   const objects = await start(build(folder, 'src/index.ts', { ...settings, ...ALL }));
+  const arrival = await bringOver(objects, token);
   const objectPid = newestPid([]);
   const d1 = await start(inD1);
   const rounds = new Rounds();
