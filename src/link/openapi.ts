@@ -182,6 +182,12 @@ const schemas = api.named({
       },
     },
   }),
+  LinkForm: new api.Component('schemas', {
+    type: 'object',
+    additionalProperties: {
+      anyOf: [{ type: 'string' }, { type: 'array', items: { type: 'string' } }],
+    },
+  }),
   Page: new api.Component('schemas', { type: 'string', description: 'HTML.' }),
 });
 
@@ -377,12 +383,7 @@ export const paths = {
             },
           },
           'application/x-www-form-urlencoded': {
-            schema: {
-              anyOf: [
-                schemas.LinkAnswer,
-                { type: 'object', additionalProperties: { type: ['string', 'array'] } },
-              ],
-            },
+            schema: { anyOf: [schemas.LinkAnswer, schemas.LinkForm] },
           },
         },
       },
