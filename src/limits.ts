@@ -54,7 +54,8 @@ export const POINTER_MAX_CHARS = 256;
 export const PATH_MAX_CHARS = 512;
 /**
  * The steps that a JSONPath takes in a body. Each element at which a wildcard, a slice or a filter
- * looks is a step, and so is each part of the filter for each element.
+ * looks is a step, and so is each part of the filter for each element. A name or an index is a step
+ * for each value in which it is looked up.
  */
 export const PATH_MAX_STEPS = 20_000;
 export const VALUES_MAX_COUNT = 32;

@@ -105,8 +105,8 @@ export function findByPath(body: unknown, path: string): readonly unknown[] {
     const stepsPerElement =
       1 + filterPartsOf(segment).reduce((sum, part) => sum + stepsOf(part), 0);
     // The library does not stop by itself, so steps are counted before they are taken.
-    for (const { value } of isOneStep ? [] : nodes) {
-      steps += stepsPerElement * countElements(value);
+    for (const { value } of nodes) {
+      steps += isOneStep ? 1 : stepsPerElement * countElements(value);
       if (steps > PATH_MAX_STEPS) throw tooManySteps();
     }
     nodes = segment.resolve(nodes);
