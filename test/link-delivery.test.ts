@@ -166,6 +166,7 @@ describe('a delivery that the body names', () => {
     ['{"value":9,"id":true}', 'true'],
     ['{"value":9,"id":["a"]}', 'an array'],
     ['{"value":9,"id":9007199254740993}', 'the number 9007199254740992'],
+    ['{"value":9,"id":1764298800.25}', 'the number 1764298800.25'],
     ['{"value":9,"id":1e400}', 'a number beyond a double'],
   ])('is refused without a name: %s', async (body, found) => {
     const row = await storeEvaluation();

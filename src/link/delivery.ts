@@ -42,8 +42,7 @@ export const nameByHeader = (header: string, key: string, source: string | undef
  */
 export function nameByBody(body: unknown, pointer: string): string {
   const found = valueAt(body, parsePointer(pointer) ?? []);
-  const isExact = typeof found === 'number' && Math.abs(found) <= Number.MAX_SAFE_INTEGER;
-  if (isExact || (typeof found === 'string' && found !== ''))
+  if (Number.isSafeInteger(found) || (typeof found === 'string' && found !== ''))
     return `body ${JSON.stringify(found)}`;
   throw unprocessable(
     `What ${pointer} finds in the body is ${describeFound(found)}: it must be the text or whole number that names the delivery.`,
