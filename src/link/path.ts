@@ -49,9 +49,23 @@ function findFault(path: string): string | undefined {
     .find((fault) => fault !== undefined);
 }
 
+/** Matches a text, or a number that begins with 0, such as 0.5. */
+const TEXT_OR_NUMBER_FROM_0 =
+  /'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|(?<![-.\w\u{80}-\u{10ffff}])0(?:\.\d+)?(?:[eE][+-]?\d+)?(?=[^.\w]|$)/gsu;
+
+/**
+ * json-p3 2.3.1 refuses numbers that begin with 0, except 0. So they are written otherwise: 0.5 as
+ * 5e-1, and 0.0 as -0.0, which is equal to it.
+ */
+const withoutLeadingZeros = (path: string) =>
+  path.replace(TEXT_OR_NUMBER_FROM_0, (found) => {
+    if (found === '0' || !found.startsWith('0')) return found;
+    return Number(found) === 0 ? '-0.0' : Number(found).toExponential();
+  });
+
 function parse(path: string) {
   try {
-    return compile(path);
+    return compile(withoutLeadingZeros(path));
   } catch (thrown) {
     if (thrown instanceof JSONPathError) throw unprocessable(NOT_A_PATH);
     throw thrown;
