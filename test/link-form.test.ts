@@ -83,6 +83,16 @@ describe('a form', () => {
     });
   });
 
+  it('of a sender that has a version and a value beside others is no answer on the page', async () => {
+    const row = await storeEvaluation();
+    const { url } = await linkTo(row, { where: { '/item': '119' } });
+    const send = async (item: string) =>
+      (await worker(post(url, `version=2&value=7&item=${item}`, FORM))).status;
+
+    expect([await send('120'), await send('119')]).toEqual([204, 200]);
+    expect(await readEvaluation(row.id)).toMatchObject({ value: 7 });
+  });
+
   it('of the page is its answer, whatever the conditions of the link are', async () => {
     const row = await storeEvaluation();
     const { url } = await linkTo(row, { pointer: '/version', where: { '/x': 1 } });

@@ -170,10 +170,12 @@ const findLostKey = (sent: unknown, parsed: object | null | undefined) =>
 /** A person's answer: the text of the field or the button, and the version that the page showed. */
 export type Answer = { readonly version: string; readonly text: string };
 
-/** Reads the answer in a form; null if the form is not the page's. */
+/** Reads the answer in a form; null if the form is not the page's, which has two fields. */
 export function readAnswer(form: URLSearchParams): Answer | null {
   const [version, text] = [form.get('version'), form.get('value')];
-  return version === null || text === null ? null : { version, text: text.trim() };
+  return version === null || text === null || form.size !== 2
+    ? null
+    : { version, text: text.trim() };
 }
 
 /**
