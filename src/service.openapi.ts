@@ -27,7 +27,7 @@ export const info = {
     'compression would make the tag weak.\n\n' +
     'UUIDs are accepted in either case and returned in lower case; `account_id`, `created_by` ' +
     'and `updated_by` are plain strings. Times are ISO 8601 in UTC.',
-  contact: { name: 'Whoever operates this deployment' },
+  contact: { name: 'The operator of this deployment' },
   license: { name: 'MIT', identifier: 'MIT' },
 };
 

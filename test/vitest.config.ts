@@ -4,6 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { parseEnv } from 'node:util';
 import { cloudflareTest, readD1Migrations } from '@cloudflare/vitest-plugin';
 import { defineConfig, type ViteUserConfig } from 'vitest/config';
 import { LINK_SECRET, SECRET } from './support/secret.ts';
@@ -12,6 +13,9 @@ import { LINK_SECRET, SECRET } from './support/secret.ts';
 process.env['CLOUDFLARE_LOAD_DEV_VARS_FROM_DOT_ENV'] = 'false';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
+
+/** Every setting, blank: those of a developer's own .dev.vars must not reach a test. */
+const NO_SETTINGS = parseEnv(readFileSync(`${root}/.dev.vars.example`, 'utf8'));
 
 /** The files about D1 itself, which `npm run check:objects` leaves out. */
 const OF_D1 = ['session', 'health', 'migration', 'account-object'].map(
@@ -44,7 +48,7 @@ export default defineConfig(async ({ mode }): Promise<ViteUserConfig> => {
               ...(inObjects && { main: `${root}/test/support/all-accounts.worker.ts` }),
               wrangler: { configPath: `${root}/wrangler.toml` },
               miniflare: {
-                bindings: { JWT_SECRET: SECRET, LINK_SECRET },
+                bindings: { ...NO_SETTINGS, JWT_SECRET: SECRET, LINK_SECRET },
                 ...(inObjects && {
                   durableObjects: { ALL_ACCOUNTS: { className: 'AllAccounts', useSQLite: true } },
                 }),

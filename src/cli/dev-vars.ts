@@ -52,6 +52,9 @@ export async function readLocalSettings(): Promise<Settings> {
     throw new Error(
       `Line ${line} of ${FILE} cannot be read: write NAME=value, or # and a comment.`,
     );
+  const unknown = Object.keys(parseEnv(text)).find((name) => !(name in parseEnv(readExample())));
+  if (unknown !== undefined)
+    throw new Error(`${FILE} sets ${unknown}, which is no setting: .dev.vars.example lists them.`);
   try {
     const settings = readSettings({ ...(await configuredVariables()), ...parseEnv(text) });
     if (settings.keys.kind === 'inline') await checkKeySet(settings.keys.json);
@@ -63,6 +66,8 @@ export async function readLocalSettings(): Promise<Settings> {
     throw new Error(`A setting in ${FILE} is wrong: ${fault}. Correct it there, and start again.`);
   }
 }
+
+const readExample = () => readFileSync('.dev.vars.example', 'utf8');
 
 /** Returns the number of the first line that is no setting, no comment and not blank. */
 function findUnreadableLine(text: string): number | undefined {

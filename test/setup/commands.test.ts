@@ -9,6 +9,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  rmSync,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
@@ -103,7 +104,13 @@ describe('a contributor', () => {
     ]);
   });
 
-  it('npm test with the name of a file runs only the tests of that file', async () => {
+  it('npm test with the name of a file runs only the tests of that file, whatever is in .dev.vars', async () => {
+    writeFileSync(
+      join(folder, '.dev.vars'),
+      'JWT_JWKS_URL=https://issuer.example\nACCOUNT_OBJECTS=*\n',
+    );
+    onTestFinished(() => rmSync(join(folder, '.dev.vars')));
+
     expect(await outputOf('npm test -- test/label.test.ts')).toMatch(/Test Files .*1 passed/);
   });
 

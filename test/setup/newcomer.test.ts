@@ -266,6 +266,15 @@ describe("an identity provider's settings in .dev.vars", () => {
     }
   });
 
+  it('npm start and npm run token name a setting that does not exist, such as a misspelled one', async () => {
+    write(secret, 'JWT_ISUER=https://issuer.example');
+
+    for (const { status, stderr } of await Promise.all(commands.map(shell))) {
+      expect(status).toBe(1);
+      expect(stderr).toContain('.dev.vars sets JWT_ISUER, which is no setting');
+    }
+  });
+
   it('npm run token prints no token for an identity provider, and no advice that would lose its settings', async () => {
     write(...provider);
 
