@@ -1,8 +1,8 @@
 /**
  * Finds the value by a JSONPath (RFC 9535), which json-p3 parses and evaluates. A sender may leave
  * out a question that was skipped, so that an index leads to another question's answer; a filter
- * does not. Paths and bodies come from strangers. A path may have only parts that read each value
- * of the body at most once, and a request takes no more than PATH_MAX_STEPS.
+ * does not. Paths and bodies come from strangers. A path may have only parts whose cost grows no
+ * faster than the body, and a request takes no more than PATH_MAX_STEPS.
  * value.ts loads this file only for a link that has a path.
  */
 import {
