@@ -17,6 +17,10 @@ export function parsePointer(text: string): readonly string[] | undefined {
 
 const INDEX = /^(?:0|[1-9]\d*)$/;
 
+/** Returns the value to which a pointer leads; undefined if the document does not have it. */
+export const valueAtPointer = (document: unknown, pointer: string): unknown =>
+  valueAt(document, parsePointer(pointer) ?? []);
+
 /** Returns the value at the end of the steps; undefined if the document does not have the value. */
 export function valueAt(document: unknown, steps: readonly string[]): unknown {
   let value = document;

@@ -40,7 +40,7 @@ const idOf = (expires: number) =>
   `${expires.toString(16).padStart(12, '0')}8${hexOf(crypto.randomUUID()).slice(13)}`;
 
 type Content = { id: string; evaluation: string; texts: readonly string[] };
-/** What a key holds, as src/link/README.md has it. */
+/** Writes the payload of a key, as src/link/README.md describes it. */
 const payload = (row: Row, changed: Partial<Content> = {}): Uint8Array => {
   const { id, evaluation, texts } = {
     id: idOf(inAnHour()),

@@ -50,7 +50,7 @@ const members = (count: number) =>
   JSON.stringify(Object.fromEntries(Array.from({ length: count }, (_, n) => [`k${n}`, 1])));
 const tests = (count: number) => Array.from({ length: count }, () => '@.a==2').join('||');
 
-/** What is beside the value in a body. */
+/** The rest of a body, beside the value. */
 const MOST = LINK_BODY_MAX_BYTES - 100;
 const withValue = (inner: string) => `{"value":5,"x":${inner}}`;
 

@@ -107,7 +107,7 @@ type Input = {
   readonly given: Readonly<Record<string, number>>;
   readonly pointer: string;
   readonly found: unknown;
-  /** What of the link says where the value is, and what the body must have. */
+  /** The link's fields that say where the value is, and which bodies fit. */
   readonly link: object;
   /** Is true if the body fits the conditions of the link. */
   readonly fits: boolean;

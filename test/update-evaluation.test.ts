@@ -1,4 +1,4 @@
-/** What an accepted update does, and what it can never do; by POST exactly as by PUT. */
+/** Shows what an accepted update does and can never do, by POST exactly as by PUT. */
 import { describe, expect, it } from 'vitest';
 import { NOT_FOUND, unprocessable } from './support/answers.ts';
 import { stillClock } from './support/clock.ts';

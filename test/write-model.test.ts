@@ -33,7 +33,7 @@ import {
 type Write = {
   /** A PUT updates, a POST creates the evaluation again under its id. */
   readonly method: 'PUT' | 'DELETE' | 'POST';
-  /** As a machine through the caller's link, or on its page, which has its own key and version. */
+  /** Comes from a machine through the caller's link, or from its page, with a key of its own. */
   readonly by: 'token' | 'link' | 'page';
   readonly caller: string;
   readonly value: number;

@@ -31,7 +31,7 @@ const STALLED_MS = 10_000;
 
 const COPYING: Refusal = { wait: 1, cause: 'the account is being copied into its object' };
 
-/** What the object must do next. The account is there from `deleting` on. */
+/** The object's next step. It serves the account from `deleting` on. */
 type Step = 'closing' | 'copying' | 'comparing' | 'noting' | 'deleting' | 'done';
 
 type State = {

@@ -13,7 +13,7 @@ const ATTEMPTS_MAX = 4;
 /** No attempt starts later than this after the connection was opened. */
 const RETRY_MAX_MS = 2000;
 /** An attempt that takes longer is abandoned: the database may never answer. */
-const ANSWER_MAX_MS = 5000;
+export const ANSWER_MAX_MS = 5000;
 const BACKOFF_MS = 50;
 const RETRY_AFTER_TRANSIENT_SECONDS = 1;
 
@@ -194,7 +194,7 @@ export function connect(store: Store, clock: Clock): Connection {
     cost.db_calls += 1;
     for (let attempt = 1; ; attempt += 1) {
       cost.db_attempts += 1;
-      const sent = store.run(checked(callOf(attempt)));
+      const sent = store.run(requireStorable(callOf(attempt)));
       try {
         const rows = await withTimeout(clock, ANSWER_MAX_MS, sent);
         cost.rows_read += rows.rows_read;
@@ -225,7 +225,7 @@ const rowsOf = <Row>(_: Statement<never, Row>, rows: readonly unknown[]) => rows
  * Returns the call if every parameter has a value that SQLite stores as it is. An account object
  * would store `true` as a text, and undefined and NaN as NULL.
  */
-function checked(call: Call): Call {
+function requireStorable(call: Call): Call {
   const { params, store, explain, read } = call;
   for (const statement of [store, explain, read]) {
     const wrong = statement?.params.find((name) => !isStorable(params[name]));

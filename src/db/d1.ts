@@ -6,15 +6,13 @@
 import { systemClock, withTimeout } from '../clock.ts';
 import { databaseUnavailable, messageOf } from '../failure.ts';
 import { accountObjectEntry } from '../settings.ts';
-import type { Call, Params, Rows, Store } from './connection.ts';
+import { ANSWER_MAX_MS, type Call, type Params, type Rows, type Store } from './connection.ts';
 import { readAccountObject } from './sql.generated.ts';
 import { type RowOf, type Statement, valuesOf } from './statement.ts';
 
 /** The message of the triggers that refuse a write for such an account. */
 const LIVES_IN_OBJECT = 'the account lives in an object';
 const RETRY_AFTER_SECONDS = 5;
-/** The same as for one attempt of a connection (connection.ts). */
-const ANSWER_MAX_MS = 5000;
 
 /**
  * Returns the answer to a call that an account object makes. D1 may never answer, and the object's
@@ -57,7 +55,7 @@ export function d1Store(db: D1Database, from: string): Store {
     });
     answered = true;
     const [object] = fence.length > 0 ? (results.pop()?.results ?? []) : [];
-    if (object) throw accountLeft(params, object as RowOf<typeof readAccountObject>);
+    if (object) throw refuseLeftAccount(params, object as RowOf<typeof readAccountObject>);
     const readRows = (statement: Statement<never, unknown> | undefined) =>
       statement === undefined ? [] : (results[statements.indexOf(statement)]?.results ?? []);
     const sum = (name: 'rows_read' | 'rows_written') =>
@@ -73,7 +71,7 @@ export function d1Store(db: D1Database, from: string): Store {
 }
 
 /** Refuses to serve an account from D1 that an object has. The log says which setting is missing. */
-const accountLeft = ({ account }: Params, { place }: RowOf<typeof readAccountObject>) =>
+const refuseLeftAccount = ({ account }: Params, { place }: RowOf<typeof readAccountObject>) =>
   databaseUnavailable(
     RETRY_AFTER_SECONDS,
     `${LIVES_IN_OBJECT}: ACCOUNT_OBJECTS must have ${accountObjectEntry(String(account), place)}`,

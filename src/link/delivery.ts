@@ -4,7 +4,7 @@
  * keeps.
  */
 import { unprocessable } from '../failure.ts';
-import { parsePointer, valueAt } from '../pointer.ts';
+import { valueAtPointer } from '../pointer.ts';
 import { describeFound } from './value.ts';
 
 /**
@@ -41,7 +41,7 @@ export const nameByHeader = (header: string, key: string, source: string | undef
  * name, a repetition could undo what was stored since.
  */
 export function nameByBody(body: unknown, pointer: string): string {
-  const found = valueAt(body, parsePointer(pointer) ?? []);
+  const found = valueAtPointer(body, pointer);
   if (Number.isSafeInteger(found) || (typeof found === 'string' && found !== ''))
     return `body ${JSON.stringify(found)}`;
   throw unprocessable(

@@ -12,14 +12,14 @@ import { Failure } from '../failure.ts';
 import { LINK_MAX_SECONDS } from '../limits.ts';
 import type { AccountId, Principal } from '../principal.ts';
 
-/** What may be found in a sender's body, as text, and the values that it stands for. */
+/** Maps the text of a scalar in a sender's body to the value that it stands for. */
 export type Values = { readonly [text: string]: number };
 
 /** A JSON value without parts. */
 const Scalar = v.union([v.string(), v.number(), v.boolean(), v.null()]);
 type Scalar = v.InferOutput<typeof Scalar>;
 
-/** What a sender's body must have: the place of each scalar, and the scalars that fit. */
+/** Conditions on a sender's body: the pointer to each scalar, and the scalars that fit. */
 export type Where = { readonly [pointer: string]: Scalar | readonly Scalar[] };
 
 /**

@@ -3,7 +3,7 @@
  * where the value is, and the link's `values` say what is found there stands for.
  */
 import { type Failure, unprocessable } from '../failure.ts';
-import { parsePointer, valueAt } from '../pointer.ts';
+import { valueAtPointer } from '../pointer.ts';
 import type { Link, Values } from './key.ts';
 
 /** A sentence shows at most this many code points of a text. */
@@ -21,8 +21,7 @@ export async function readValue(
   body: unknown,
   { pointer, path, values }: Pick<Link, 'pointer' | 'path' | 'values'>,
 ): Promise<number> {
-  const found =
-    path === undefined ? valueAt(body, parsePointer(pointer) ?? []) : await findOne(body, path);
+  const found = path === undefined ? valueAtPointer(body, pointer) : await findOne(body, path);
   const value = mappedValue(found, values) ?? numberIn(found);
   if (value === undefined) throw valueNotFound(found, path ?? pointer, values);
   return value;

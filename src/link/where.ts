@@ -2,7 +2,7 @@
  * Decides whether a sender's body is for a link. A webhook is usually set up once for a project or
  * a form, so a link also gets the events of other items, and events without a value.
  */
-import { parsePointer, valueAt } from '../pointer.ts';
+import { valueAtPointer } from '../pointer.ts';
 import type { Where } from './key.ts';
 
 /**
@@ -11,7 +11,7 @@ import type { Where } from './key.ts';
  */
 export function findUnmetCondition(body: unknown, where: Where = {}): string | undefined {
   const unmet = Object.entries(where).find(([pointer, accepted]) => {
-    const found = valueAt(body, parsePointer(pointer) ?? []);
+    const found = valueAtPointer(body, pointer);
     return ![accepted].flat().some((scalar) => scalar === found);
   });
   return unmet?.[0];

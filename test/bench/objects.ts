@@ -25,7 +25,7 @@ const ROUND_UPDATES = 50;
 const SHARED_LABEL = { id: '018f4d3b-0002-7000-8000-000000000002', min: 0, max: 1e12 };
 const ALL = { ACCOUNT_OBJECTS: '*' };
 
-/** As long as a commit that keeps the CPU idle: ten databases commit 200 times a second. */
+/** The time of a call that keeps the CPU idle: ten databases make 200 calls a second. */
 const SLOW = { CALL_MS: '50' };
 
 export async function measureObjects(root: string): Promise<string> {

@@ -17,7 +17,7 @@ type Link = {
   revocation: 'none' | 'sent' | 'acknowledged';
 };
 
-/** What each link asks of a body. */
+/** The conditions of each link. */
 const FOR_SCORES = { path: "$.answers[?@.ref=='score'].number", where: { '/kind': 'answers' } };
 
 /** A body that fits each link. */

@@ -13,7 +13,7 @@ type Recorded = {
   readonly body: unknown;
 };
 
-/** What a label allows, as `storeLabelled` takes it. */
+/** The rule of a label, as `storeLabelled` takes it. */
 type Rule = {
   readonly value_type?: string;
   readonly min_value?: number;

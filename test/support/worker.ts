@@ -26,7 +26,7 @@ async function documented(
   return response;
 }
 
-/** Whether all accounts live in objects (`npm run check:objects`), or in D1. */
+/** The store of all accounts: `object` in `npm run check:objects`, otherwise `d1`. */
 export const STORE = inject('store');
 
 type ObjectsEnv = { readonly ALL_ACCOUNTS: DurableObjectNamespace<AllAccounts> };
