@@ -159,10 +159,10 @@ export const misconfigured = (setting: string, fault: string) =>
     'misconfigured',
     INTERNAL_ERROR,
     {},
-    { cause: `${setting} ${fault}: ${fixOf(setting)}` },
+    { cause: `${setting} ${fault}: ${describeFix(setting)}` },
   );
 
-const fixOf = (setting: string) =>
+const describeFix = (setting: string) =>
   setting === 'JWT_SECRET' || setting === 'LINK_SECRET'
     ? `run \`openssl rand -base64 48 | npx wrangler secret put ${setting} --env=<environment>\` (empty for production), or put one into .dev.vars`
     : `run \`npx wrangler secret put ${setting} --env=<environment>\` (empty for production), or fix it in wrangler.toml or .dev.vars`;

@@ -55,7 +55,7 @@ const ISO_8601 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,3}0*)?(?:Z|[+-]\d\d:\
  * Parses fields that a caller may send only with the value that is or will be stored. A field that
  * is of another type equals no stored value, so it is refused.
  */
-export const asStored = {
+export const storedField = {
   text: v.nullish(v.string()),
   /** A UUID in any case: the lower case is compared. */
   id: v.nullish(v.pipe(v.string(), v.toLowerCase())),
@@ -97,7 +97,7 @@ export function parse<T extends v.GenericSchema>(
 /**
  * Returns the first field whose sent value differs from the stored one. Lists are stored as JSON.
  */
-export const differingField = (sent: SentFields, stored: SentFields): string | undefined =>
+export const findDifferingField = (sent: SentFields, stored: SentFields): string | undefined =>
   Object.keys(sent).find((field) => {
     const value = Array.isArray(sent[field]) ? JSON.stringify(sent[field]) : sent[field];
     return value !== undefined && value !== stored[field];
@@ -108,7 +108,7 @@ export const differingField = (sent: SentFields, stored: SentFields): string | u
  * @throws {Failure} `unprocessable`.
  */
 export function refuseServerFields(sent: SentFields, stored: SentFields): void {
-  const field = differingField(sent, stored);
+  const field = findDifferingField(sent, stored);
   if (field !== undefined) throw fieldIsSet(field);
 }
 

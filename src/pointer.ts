@@ -19,10 +19,10 @@ const INDEX = /^(?:0|[1-9]\d*)$/;
 
 /** Returns the value to which a pointer leads; undefined if the document does not have it. */
 export const valueAtPointer = (document: unknown, pointer: string): unknown =>
-  valueAt(document, parsePointer(pointer) ?? []);
+  followSteps(document, parsePointer(pointer) ?? []);
 
 /** Returns the value at the end of the steps; undefined if the document does not have the value. */
-export function valueAt(document: unknown, steps: readonly string[]): unknown {
+export function followSteps(document: unknown, steps: readonly string[]): unknown {
   let value = document;
   for (const step of steps) {
     if (typeof value !== 'object' || value === null || !Object.hasOwn(value, step))

@@ -104,10 +104,10 @@ async function probeDatabase(db: D1Database, clock: Clock): Promise<'ok' | Failu
     return row?.applied === 1 ? 'ok' : lacksMigrations('the newest is not applied');
   } catch (thrown) {
     const hasNone = messageOf(thrown).includes('no such table: d1_migrations');
-    return hasNone ? lacksMigrations('none is applied') : asFailure(thrown);
+    return hasNone ? lacksMigrations('none is applied') : toFailure(thrown);
   }
 }
 
 /** Turns any fault of the probe into a 503. */
-const asFailure = (thrown: unknown): Failure =>
+const toFailure = (thrown: unknown): Failure =>
   thrown instanceof Failure ? thrown : databaseUnavailable(5, messageOf(thrown));

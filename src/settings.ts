@@ -175,7 +175,7 @@ export function findPlace(
 const ALL_ACCOUNTS = '*';
 
 /** Writes the entry of ACCOUNT_OBJECTS that puts the account there. */
-export const accountObjectEntry = (account: string, place: string): string =>
+export const formatAccountObjectEntry = (account: string, place: string): string =>
   encodeURIComponent(account).replaceAll('*', '%2A') + (place === '' ? '' : `@${place}`);
 
 function readAccountObjects(env: Variables): AccountObjects {

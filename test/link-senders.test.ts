@@ -3,7 +3,7 @@
  * events of other items, refuses a question that was skipped, and a redelivery undoes nothing.
  */
 import { describe, expect, it } from 'vitest';
-import { parsePointer, valueAt } from '../src/pointer.ts';
+import { followSteps, parsePointer } from '../src/pointer.ts';
 import { linkTo, visit } from './support/links.ts';
 import { bytesAs, SENDER_LINKS, type SenderLink } from './support/senders.ts';
 import {
@@ -28,7 +28,7 @@ function changed(body: unknown, pointer: string, value: unknown): unknown {
   const copy: unknown = structuredClone(body);
   const steps = [...present(parsePointer(pointer))];
   const last = present(steps.pop());
-  const parent = valueAt(copy, steps);
+  const parent = followSteps(copy, steps);
   if (Array.isArray(parent))
     parent.splice(Number(last), 1, ...(value === undefined ? [] : [value]));
   else Reflect.set(present(parent) as object, last, value);

@@ -10,7 +10,14 @@ import { describe, expect, inject, it } from 'vitest';
 import * as evaluation from '../src/evaluation/input.ts';
 import { Failure } from '../src/failure.ts';
 import type { AppContext } from '../src/http/context.ts';
-import { pageOf, readLimit, readPlace, readTime, readUuid, uuidOf } from '../src/http/params.ts';
+import {
+  cutPage,
+  readLimit,
+  readOptionalUuid,
+  readPositionCursor,
+  readTimeCursor,
+  requireUuid,
+} from '../src/http/params.ts';
 import { parseReadPreconditions, parseUpdatePreconditions } from '../src/http/preconditions.ts';
 import * as label from '../src/label/input.ts';
 import { LABEL_PAGE_MAX_ROWS } from '../src/limits.ts';
@@ -267,8 +274,8 @@ describe('ids and queries', () => {
     for (const { schema } of [...ids, parameters.LinkId, parameters.OfLabel]) {
       assertProperty({ runs: 500, ofEach: 50 }, id, (text) => {
         const isValid = errorsOf(schema as Schema, text).length === 0;
-        expect(isAccepted(() => uuidOf('id', text))).toBe(isValid);
-        expect(isAccepted(() => readUuid('id', text))).toBe(isValid);
+        expect(isAccepted(() => requireUuid('id', text))).toBe(isValid);
+        expect(isAccepted(() => readOptionalUuid('id', text))).toBe(isValid);
         return isValid;
       });
     }
@@ -300,7 +307,9 @@ describe('ids and queries', () => {
 
     expect(parameters.HistoryCursor.schema.pattern).toBe(pattern);
     assertProperty({ runs: 1000, ofEach: 50 }, cursorText([time, `${time} ${id}`]), (text) => {
-      const isRead = [readPlace, readTime].some((read) => isAccepted(() => read(text)));
+      const isRead = [readPositionCursor, readTimeCursor].some((read) =>
+        isAccepted(() => read(text)),
+      );
       const isValid = errorsOf(parameters.Cursor.schema as Schema, text).length === 0;
       expect(isValid || !isRead).toBe(true);
       return isRead;
@@ -309,13 +318,13 @@ describe('ids and queries', () => {
 
   it('the example of a cursor is one that the Worker makes and reads', () => {
     const { link: next = '' } =
-      pageOf([1, 2], 1, '/', () =>
-        [readPlace(parameters.Cursor.example)].flatMap((place) =>
+      cutPage([1, 2], 1, '/', () =>
+        [readPositionCursor(parameters.Cursor.example)].flatMap((place) =>
           place ? [place.created_at, place.id] : [],
         ),
       ).link ?? {};
 
     expect(next).toContain(`cursor=${parameters.Cursor.example}>`);
-    expect(readTime(parameters.HistoryCursor.example)).toBe('2026-11-22T14:31:55.173Z');
+    expect(readTimeCursor(parameters.HistoryCursor.example)).toBe('2026-11-22T14:31:55.173Z');
   });
 });

@@ -1,6 +1,6 @@
 /** revokeEvaluationLink: at once, everywhere, and for this link alone. */
 import { describe, expect, it, vi } from 'vitest';
-import { type EvaluationLink, newLinkId } from '../src/link/key.ts';
+import { createLinkId, type EvaluationLink } from '../src/link/key.ts';
 import { LINK_NOT_FOUND, NOT_FOUND } from './support/answers.ts';
 import { stillClock } from './support/clock.ts';
 import { countingD1 } from './support/d1.ts';
@@ -138,7 +138,7 @@ describe('revokeEvaluationLink', () => {
     const now = new Date();
     const send = workerWith({}, stillClock(now));
     const latest = now.getTime() + (90 * 24 + 1) * 3_600_000;
-    const idOf = (expires: number) => newLinkId(new Date(expires).toISOString());
+    const idOf = (expires: number) => createLinkId(new Date(expires).toISOString());
 
     for (const id of [idOf(latest + 1), 'ffffffff-ffff-8fff-bfff-ffffffffffff'])
       await expectRefusedUpdate(row, await revoke(row, id), NOT_FOUND, send);

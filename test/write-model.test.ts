@@ -10,7 +10,7 @@
 import fc from 'fast-check';
 import { expect, inject, it } from 'vitest';
 import type { ReplacedRow } from '../src/evaluation/read.ts';
-import { newLinkId } from '../src/link/key.ts';
+import { createLinkId } from '../src/link/key.ts';
 import { stillClock } from './support/clock.ts';
 import { interceptD1 } from './support/d1.ts';
 import { answer, post, signedLink } from './support/links.ts';
@@ -216,7 +216,7 @@ const CALLERS = ['a', 'b', 'c'] as const;
 const LINK_IDS: Readonly<Record<string, string>> = Object.fromEntries(
   CALLERS.map((caller) => [
     caller,
-    `${newLinkId(LINKS_EXPIRE).slice(0, 13)}-8000-8000-00000000000${caller}`,
+    `${createLinkId(LINKS_EXPIRE).slice(0, 13)}-8000-8000-00000000000${caller}`,
   ]),
 );
 

@@ -7,7 +7,7 @@
 
 import { escapeForLog, Failure, type FailureLog } from '../failure.ts';
 import { ACCOUNT_MAX_CHARS, isAtMost, SUBJECT_MAX_CHARS, UUID } from '../limits.ts';
-import { valueAt } from '../pointer.ts';
+import { followSteps } from '../pointer.ts';
 import type { AccountId, Principal } from '../principal.ts';
 import type { ClaimSetting, Settings } from '../settings.ts';
 
@@ -18,7 +18,7 @@ export type Claims = { readonly [claim: string]: unknown };
  * of the token's header.
  * @throws {Failure} `invalid_token` or `insufficient_scope`.
  */
-export function principalOf(
+export function readPrincipal(
   payload: Claims,
   headerTyp: unknown,
   { account, subject, run, clients, requiredScope }: Settings,
@@ -33,17 +33,17 @@ export function principalOf(
   const principal = {
     account: requireText(
       account,
-      readAccount(valueAt(payload, account.steps)),
+      readAccount(followSteps(payload, account.steps)),
       ACCOUNT_MAX_CHARS,
     ) as AccountId,
-    subject: requireText(subject, valueAt(payload, subject.steps), SUBJECT_MAX_CHARS),
+    subject: requireText(subject, followSteps(payload, subject.steps), SUBJECT_MAX_CHARS),
     evaluator: readOptionalUuid('evaluator_id', payload['evaluator_id']),
-    run: readOptionalUuid(run.name, valueAt(payload, run.steps)),
+    run: readOptionalUuid(run.name, followSteps(payload, run.steps)),
     evaluation: readOptionalUuid('evaluation_id', payload['evaluation_id']),
     link: undefined,
     keyId,
   };
-  if (requiredScope !== undefined && !scopesOf(payload).includes(requiredScope)) {
+  if (requiredScope !== undefined && !readScopes(payload).includes(requiredScope)) {
     throw new Failure('insufficient_scope', `The token lacks the scope ${requiredScope}.`, {
       scope: requiredScope,
     });
@@ -79,7 +79,7 @@ function refuseOtherClients(
   payload: Claims,
   { claim, accepted }: NonNullable<Settings['clients']>,
 ): void {
-  const client = valueAt(payload, claim.steps);
+  const client = followSteps(payload, claim.steps);
   if (typeof client === 'string' && accepted.includes(client)) return;
   const log = { claim: claim.name, expected: accepted.join(' '), actual: toPrintable(client) };
   throw invalidToken(
@@ -128,7 +128,7 @@ function readOptionalUuid(claim: string, value: unknown): string | undefined {
  * send `scp` instead, Auth0 with RBAC sends `permissions`, and Entra sends `roles` for an
  * application. Each may be such a string or a list.
  */
-const scopesOf = ({ scope, scp, permissions, roles }: Claims): unknown[] =>
+const readScopes = ({ scope, scp, permissions, roles }: Claims): unknown[] =>
   [scope, scp, permissions, roles].flatMap((scopes) =>
     typeof scopes === 'string' ? scopes.split(' ') : scopes,
   );

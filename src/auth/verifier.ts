@@ -23,7 +23,7 @@ import {
 } from '../failure.ts';
 import type { Principal } from '../principal.ts';
 import type { KeySource, Settings } from '../settings.ts';
-import { invalidToken, principalOf, refuseOtherTypes, toPrintable } from './claims.ts';
+import { invalidToken, readPrincipal, refuseOtherTypes, toPrintable } from './claims.ts';
 import { findKeys, JWKS_ALGORITHMS, JwksError, readConfiguredJwks } from './jwks.ts';
 import { createRemoteJwks, type FindKeys } from './remote-jwks.ts';
 
@@ -90,7 +90,7 @@ export async function createVerifier(settings: Settings, clock: Clock): Promise<
   async function verifyToken(token: string): Promise<VerifiedToken> {
     const { payload, protectedHeader, key } = await verifySignature(token);
     const { alg, kid, typ } = protectedHeader;
-    const principal = principalOf(payload, typ, settings, keyIdForLog(kid));
+    const principal = readPrincipal(payload, typ, settings, escapeKeyId(kid));
     return { principal, alg, kid, key, notBefore: payload.nbf ?? 0, expires: payload.exp ?? 0 };
   }
 
@@ -120,10 +120,10 @@ export async function createVerifier(settings: Settings, clock: Clock): Promise<
       return verified.principal;
     } catch (thrown) {
       if (thrown instanceof errors.JOSEError) {
-        const log = { key_id: keyIdOf(token), ...claimForLog(thrown, settings) };
+        const log = { key_id: readKeyId(token), ...describeClaim(thrown, settings) };
         throw invalidToken(describeError(thrown), thrown.code, log);
       }
-      if (thrown instanceof Failure) Object.assign(thrown.log, { key_id: keyIdOf(token) });
+      if (thrown instanceof Failure) Object.assign(thrown.log, { key_id: readKeyId(token) });
       throw thrown;
     }
   };
@@ -156,7 +156,7 @@ const KEY_NOT_FOUND = {
 };
 
 /** Returns a key id as the log shows it. */
-const keyIdForLog = (kid: unknown) =>
+const escapeKeyId = (kid: unknown) =>
   typeof kid === 'string' ? escapeForLog(kid, LOGGED_ID_MAX_CHARS) : undefined;
 
 function describeError(thrown: errors.JOSEError): string {
@@ -178,7 +178,7 @@ function describeClaimError({ claim, reason }: errors.JWTClaimValidationFailed):
 }
 
 /** Returns the claim that jose refused, for the log, if a setting decides about that claim. */
-function claimForLog(thrown: errors.JOSEError, { issuers, audiences }: Settings): FailureLog {
+function describeClaim(thrown: errors.JOSEError, { issuers, audiences }: Settings): FailureLog {
   if (!(thrown instanceof errors.JWTClaimValidationFailed)) return {};
   const { claim, payload } = thrown;
   const expected = { iss: issuers, aud: audiences }[claim];
@@ -187,9 +187,9 @@ function claimForLog(thrown: errors.JOSEError, { issuers, audiences }: Settings)
     : {};
 }
 
-function keyIdOf(token: string): string | undefined {
+function readKeyId(token: string): string | undefined {
   try {
-    return keyIdForLog(decodeProtectedHeader(token).kid);
+    return escapeKeyId(decodeProtectedHeader(token).kid);
   } catch {
     return undefined;
   }

@@ -12,13 +12,13 @@ import { readSettings, type Settings, type Variables } from '../settings.ts';
 const FILE = '.dev.vars';
 const CONFIGURATION = 'wrangler.toml';
 
-const randomSecret = () => randomBytes(48).toString('base64url');
+const createSecret = () => randomBytes(48).toString('base64url');
 
 /** Creates the file with random secrets. Returns false if there is a file already. */
 export function createDevVars(): boolean {
   if (existsSync(FILE)) return false;
   const header = "# The local Worker's settings, see .dev.vars.example. Not for any other place.";
-  writeFileSync(FILE, `${header}\nJWT_SECRET=${randomSecret()}\nLINK_SECRET=${randomSecret()}\n`, {
+  writeFileSync(FILE, `${header}\nJWT_SECRET=${createSecret()}\nLINK_SECRET=${createSecret()}\n`, {
     mode: 0o600,
   });
   return true;
@@ -33,7 +33,7 @@ export function addLinkSecret(): boolean {
   if ('LINK_SECRET' in parseEnv(text)) return false;
   appendFileSync(
     FILE,
-    `${text === '' || text.endsWith('\n') ? '' : '\n'}LINK_SECRET=${randomSecret()}\n`,
+    `${text === '' || text.endsWith('\n') ? '' : '\n'}LINK_SECRET=${createSecret()}\n`,
   );
   return true;
 }
@@ -56,7 +56,7 @@ export async function readLocalSettings(): Promise<Settings> {
   if (unknown !== undefined)
     throw new Error(`${FILE} sets ${unknown}, which is no setting: .dev.vars.example lists them.`);
   try {
-    const settings = readSettings({ ...(await configuredVariables()), ...parseEnv(text) });
+    const settings = readSettings({ ...(await readConfiguredVariables()), ...parseEnv(text) });
     if (settings.keys.kind === 'inline') await checkKeySet(settings.keys.json);
     return settings;
   } catch (thrown) {
@@ -84,7 +84,7 @@ function findUnreadableLine(text: string): number | undefined {
  * Reads the variables in wrangler.toml, which .dev.vars overrides. Loads wrangler, which is slow,
  * only if wrangler.toml has variables.
  */
-async function configuredVariables(): Promise<Variables> {
+async function readConfiguredVariables(): Promise<Variables> {
   if (!/^\s*\[?vars\b/m.test(readFileSync(CONFIGURATION, 'utf8'))) return {};
   const { unstable_readConfig } = await import('wrangler');
   return unstable_readConfig({ config: CONFIGURATION }).vars;

@@ -15,17 +15,17 @@ const APPLIED = `${STATE}/applied`;
 const CONFIG = '.wrangler/local-database.json';
 const SAMPLE = 'src/cli/sample.sql';
 
-const migrationFiles = () => globSync('drizzle/*.sql').sort();
+const listMigrationFiles = () => globSync('drizzle/*.sql').sort();
 
-function digestOfFiles(): string {
+function digestFiles(): string {
   const hash = createHash('sha256');
-  for (const file of [...migrationFiles(), SAMPLE]) hash.update(readFileSync(file));
+  for (const file of [...listMigrationFiles(), SAMPLE]) hash.update(readFileSync(file));
   return hash.digest('hex');
 }
 
 /** Returns true if the local D1 has every migration and the sample data. */
 export const isUpToDate = (): boolean =>
-  existsSync(APPLIED) && readFileSync(APPLIED, 'utf8') === digestOfFiles();
+  existsSync(APPLIED) && readFileSync(APPLIED, 'utf8') === digestFiles();
 
 /**
  * Applies the missing migrations, and adds the sample data that is missing. Each migration is one
@@ -47,7 +47,7 @@ export async function updateLocalDatabase(): Promise<void> {
   } finally {
     await dispose();
   }
-  writeFileSync(APPLIED, digestOfFiles());
+  writeFileSync(APPLIED, digestFiles());
 }
 
 async function migrate(db: D1Database): Promise<void> {
@@ -59,7 +59,7 @@ async function migrate(db: D1Database): Promise<void> {
     .run();
   const { results } = await db.prepare('SELECT name FROM d1_migrations').all<{ name: string }>();
   const applied = new Set(results.map(({ name }) => name));
-  for (const file of migrationFiles()) {
+  for (const file of listMigrationFiles()) {
     const name = file.replace(/^.*[\\/]/, '');
     if (applied.has(name)) continue;
     const note = db.prepare('INSERT INTO d1_migrations (name) VALUES (?)').bind(name);

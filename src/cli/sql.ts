@@ -39,7 +39,7 @@ function indentStatement(text: string): string {
  * Returns the name that a file's queries are imported as: `bulkDeleteQueries` for
  * `bulk-delete.query.ts`.
  */
-const importNameOf = (file: string) =>
+const createImportName = (file: string) =>
   `${basename(file, '.query.ts').replaceAll(/\W+(\w)/g, (_, letter) => letter.toUpperCase())}Queries`;
 
 async function generate(folder: string, files: readonly string[]): Promise<string | undefined> {
@@ -51,7 +51,7 @@ async function generate(folder: string, files: readonly string[]): Promise<strin
       isQuery(entry[1]),
     );
     if (queries.length === 0) continue;
-    const name = importNameOf(file);
+    const name = createImportName(file);
     imports.push(`import type * as ${name} from './${basename(file)}';\n`);
     for (const [query, { text }] of queries) {
       statements.push(
@@ -119,10 +119,10 @@ function layOut(text: string): string {
     expressionWidth: LINE_MAX_CHARS,
     useTabs: true,
   });
-  return linesOf(blocksIn(broken.split('\n'))).join('\n');
+  return splitLines(splitBlocks(broken.split('\n'))).join('\n');
 }
 
-function blocksIn(lines: readonly string[], depth = 0): Block[] {
+function splitBlocks(lines: readonly string[], depth = 0): Block[] {
   const blocks: Block[] = [];
   for (let at = 0; at < lines.length; ) {
     const line = lines[at]?.trim() ?? '';
@@ -133,18 +133,22 @@ function blocksIn(lines: readonly string[], depth = 0): Block[] {
     const above = blocks.at(-1);
     if (above && /^(?:\)|END\b)/.test(line) && end === at + 1) above.last = line;
     else
-      blocks.push({ first: line, inner: blocksIn(lines.slice(at + 1, end), depth + 1), last: '' });
+      blocks.push({
+        first: line,
+        inner: splitBlocks(lines.slice(at + 1, end), depth + 1),
+        last: '',
+      });
     at = end;
   }
   return blocks;
 }
 
-function linesOf(blocks: readonly Block[]): string[] {
+function splitLines(blocks: readonly Block[]): string[] {
   const isList = blocks.slice(0, -1).every((block) => oneLine(block).endsWith(','));
   const lines: string[][] = [];
   for (const block of blocks) {
     const line = oneLine(block);
-    const next = line.length <= LINE_MAX_CHARS ? [line] : linesOfLong(block);
+    const next = line.length <= LINE_MAX_CHARS ? [line] : breakLongLine(block);
     const above = lines.at(-1);
     const joined = `${above} ${line}`;
     if (isList && above?.length === 1 && joined.length <= LINE_MAX_CHARS) above[0] = joined;
@@ -153,15 +157,15 @@ function linesOf(blocks: readonly Block[]): string[] {
   return lines.flat();
 }
 
-function linesOfLong({ first, inner, last }: Block): string[] {
+function breakLongLine({ first, inner, last }: Block): string[] {
   const [only, ...others] = inner;
   if (only && others.length === 0 && last === '')
-    return linesOfLong({ ...only, first: `${first} ${only.first}` });
+    return breakLongLine({ ...only, first: `${first} ${only.first}` });
   const select = inner.map(oneLine).join(' ');
   const isShort = select.startsWith('SELECT') && select.length <= LINE_MAX_CHARS;
   return [
     first,
-    ...(isShort ? [select] : linesOf(inner)).map((line) => `\t${line}`),
+    ...(isShort ? [select] : splitLines(inner)).map((line) => `\t${line}`),
     ...(last === '' ? [] : [last]),
   ];
 }

@@ -28,11 +28,11 @@ import { accountObject } from './schema.ts';
 
 const ACCOUNT = { account: param<AccountId>() };
 
-const isOfAccount = (p: In<typeof ACCOUNT>) => same(a.account_id, p.account);
+const isInAccount = (p: In<typeof ACCOUNT>) => same(a.account_id, p.account);
 
 /** Returns one row if the account lives in an object. Otherwise reads nothing. */
 export const readAccountObject = query(ACCOUNT, (p) =>
-  select({ place: a.place, life: a.life, arrived_at: a.arrived_at }).from(a).where(isOfAccount(p)),
+  select({ place: a.place, life: a.life, arrived_at: a.arrived_at }).from(a).where(isInAccount(p)),
 );
 
 /** The history and the noted writes of an evaluation are never without the evaluation. */
@@ -56,7 +56,7 @@ export const closeAccount = query(
         life: p.life,
         arrived_at: sql<null>`iif(${hasRows(p)}, NULL, ${p.arrived_at})`,
       },
-      sql`NOT ${some(a, isOfAccount(p))}`,
+      sql`NOT ${some(a, isInAccount(p))}`,
     ).returning({ account_id: accountObject.account_id }),
 );
 
@@ -65,7 +65,7 @@ export const noteArrival = query(
   { ...ACCOUNT, life: param<string>(), arrived_at: param<string>() },
   (p) =>
     update(a, { arrived_at: p.arrived_at })
-      .where(all(isOfAccount(p), same(a.life, p.life), sql`${a.arrived_at} IS NULL`))
+      .where(all(isInAccount(p), same(a.life, p.life), sql`${a.arrived_at} IS NULL`))
       .returning({ account_id: a.account_id }),
 );
 

@@ -11,7 +11,7 @@ import { createArrival } from './arrival.ts';
 import type { Call, Store } from './connection.ts';
 import { MIGRATIONS, NEWEST_MIGRATION } from './migrations.generated.ts';
 import { createSharedLabels } from './shared-labels.ts';
-import { type Statement, valuesOf } from './statement.ts';
+import { bindValues, type Statement } from './statement.ts';
 
 /** Why an object does not serve now. `wait` is in seconds, and `cause` is for the log. */
 export type Refusal = { readonly wait: number; readonly cause: string };
@@ -109,7 +109,7 @@ function runStatements(sql: SqlStorage, { params, store, explain, read }: Call):
   const cost = { rows_read: 0, rows_written: 0 };
   const run = (statement: Statement<never, unknown> | undefined) => {
     if (!statement) return [];
-    const cursor = sql.exec(statement.sql, ...valuesOf(statement, params));
+    const cursor = sql.exec(statement.sql, ...bindValues(statement, params));
     const rows = cursor.toArray();
     cost.rows_read += cursor.rowsRead;
     cost.rows_written += cursor.rowsWritten;

@@ -10,7 +10,7 @@
  */
 import { messageOf } from '../failure.ts';
 import { LABEL_PAGE_MAX_ROWS } from '../limits.ts';
-import { accountObjectEntry, type Place } from '../settings.ts';
+import { formatAccountObjectEntry, type Place } from '../settings.ts';
 import type { Refusal } from './account-object.ts';
 import { awaitAnswer, prepare } from './d1.ts';
 import { MIGRATIONS } from './migrations.generated.ts';
@@ -223,7 +223,7 @@ export function createArrival(storage: DurableObjectStorage, d1: D1Database) {
     const schema = describeTables(storage.sql);
     saveState({ ...current, step: 'copying', schema, table: 0, after: [], copied: 0 }, () => {
       for (const { name } of readTables(storage.sql))
-        withoutTriggers(storage.sql, name, () => storage.sql.exec(`DELETE FROM ${name}`));
+        runWithoutTriggers(storage.sql, name, () => storage.sql.exec(`DELETE FROM ${name}`));
     });
   }
 
@@ -366,7 +366,7 @@ export function insertRows(
   { name }: { readonly name: string },
   rows: readonly Row[],
 ) {
-  withoutTriggers(sql, name, () => {
+  runWithoutTriggers(sql, name, () => {
     for (const row of rows) {
       const columns = Object.keys(row);
       const values = columns.map(() => '?');
@@ -376,7 +376,7 @@ export function insertRows(
 }
 
 /** Runs a change in a transaction, in which the table's triggers are missing. */
-export function withoutTriggers(sql: SqlStorage, table: string, change: () => void): void {
+export function runWithoutTriggers(sql: SqlStorage, table: string, change: () => void): void {
   const triggers = sql
     .exec<{ name: string; sql: string }>(
       `SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name = ?`,
@@ -393,7 +393,7 @@ const findPlaceRefusal = ({ account, place }: Address, right: string): Refusal |
     ? undefined
     : {
         wait: 5,
-        cause: `the account lives in another object: ACCOUNT_OBJECTS must have ${accountObjectEntry(account, right)}`,
+        cause: `the account lives in another object: ACCOUNT_OBJECTS must have ${formatAccountObjectEntry(account, right)}`,
       };
 
 const refuseLostObject = (account: string): Refusal => ({

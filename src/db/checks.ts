@@ -62,7 +62,7 @@ export const isWriteId = (column: string) =>
   sql.raw(`length("${column}") IN (24, 32) AND "${column}" NOT GLOB '*[^0-9a-f]*'`);
 
 /** Checks who created and last updated a row, and when. */
-export const ofWrites = {
+export const writeIdChecks = {
   created_by_is_bounded: isAtMost('created_by', SUBJECT_MAX_CHARS),
   created_at_is_timestamp: isTimestamp('created_at'),
   updated_by_is_bounded: isAtMost('updated_by', AUTHOR_MAX_CHARS),

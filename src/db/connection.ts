@@ -158,7 +158,7 @@ export function connect(store: Store, clock: Clock): Connection {
 
   async function read<P extends Params, Row>(statement: Statement<P, Row>, params: P) {
     const rows = await call(() => ({ params, read: statement }));
-    return rowsOf(statement, rows.read);
+    return typeRows(statement, rows.read);
   }
 
   async function write<P extends Params, Q extends Params, Row, Explanation, Read = never>(
@@ -173,12 +173,12 @@ export function connect(store: Store, clock: Clock): Connection {
       explain,
       read: readToo,
     }));
-    const read = readToo ? rowsOf(readToo, rows.read) : [];
-    const [row] = rowsOf(statement, rows.store);
+    const read = readToo ? typeRows(readToo, rows.read) : [];
+    const [row] = typeRows(statement, rows.store);
     if (row !== undefined) return { row, read };
     // The explanation was never seen to be missing here. If it is, it is asked for alone.
     const explanation =
-      rowsOf(explain, rows.explain).at(-1) ?? (await explainAlone(explain, paramsOf(1)));
+      typeRows(explain, rows.explain).at(-1) ?? (await explainAlone(explain, paramsOf(1)));
     if (explanation === undefined)
       throw new Error('a write stored nothing, and nothing explains it');
     return { row: undefined, explanation, read };
@@ -186,7 +186,7 @@ export function connect(store: Store, clock: Clock): Connection {
 
   async function explainAlone<E>(explain: Statement<never, E>, params: Params) {
     const rows = await call(() => ({ params: { ...params, alone: 1 }, read: explain }));
-    return rowsOf(explain, rows.read).at(-1);
+    return typeRows(explain, rows.read).at(-1);
   }
 
   /** Makes one call, in as many attempts as it needs. A fault before the attempt is ours. */
@@ -219,7 +219,7 @@ export function connect(store: Store, clock: Clock): Connection {
 }
 
 /** Gives the rows of a store their type: the statement's text and type come from one query. */
-const rowsOf = <Row>(_: Statement<never, Row>, rows: readonly unknown[]) => rows as Row[];
+const typeRows = <Row>(_: Statement<never, Row>, rows: readonly unknown[]) => rows as Row[];
 
 /**
  * Returns the call if every parameter has a value that SQLite stores as it is. An account object

@@ -5,10 +5,10 @@
  */
 import { systemClock, withTimeout } from '../clock.ts';
 import { databaseUnavailable, messageOf } from '../failure.ts';
-import { accountObjectEntry } from '../settings.ts';
+import { formatAccountObjectEntry } from '../settings.ts';
 import { ANSWER_MAX_MS, type Call, type Params, type Rows, type Store } from './connection.ts';
 import { readAccountObject } from './sql.generated.ts';
-import { type RowOf, type Statement, valuesOf } from './statement.ts';
+import { bindValues, type RowOf, type Statement } from './statement.ts';
 
 /** The message of the triggers that refuse a write for such an account. */
 const LIVES_IN_OBJECT = 'the account lives in an object';
@@ -27,7 +27,7 @@ export const prepare = (
   db: D1Database | D1DatabaseSession,
   statement: Statement<never, unknown>,
   params: Params,
-): D1PreparedStatement => db.prepare(statement.sql).bind(...valuesOf(statement, params));
+): D1PreparedStatement => db.prepare(statement.sql).bind(...bindValues(statement, params));
 
 /**
  * @param from a bookmark; `first-primary` for a request that writes; or `first-unconstrained` for a
@@ -74,5 +74,5 @@ export function d1Store(db: D1Database, from: string): Store {
 const refuseLeftAccount = ({ account }: Params, { place }: RowOf<typeof readAccountObject>) =>
   databaseUnavailable(
     RETRY_AFTER_SECONDS,
-    `${LIVES_IN_OBJECT}: ACCOUNT_OBJECTS must have ${accountObjectEntry(String(account), place)}`,
+    `${LIVES_IN_OBJECT}: ACCOUNT_OBJECTS must have ${formatAccountObjectEntry(String(account), place)}`,
   );

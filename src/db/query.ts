@@ -141,7 +141,7 @@ export function query<K extends Kinds, Q extends Rows>(
   kinds: K,
   build: (p: In<K>) => Q,
 ): Query<ParamsOf<K>, Flat<Q['_']['result'][number]>> {
-  const built = build(parametersOf(kinds));
+  const built = build(listParameters(kinds));
   refuseOtherNames(built);
   const { sql: text } = dialect.sqlToQuery(built.getSQL());
   const unused = Object.keys(kinds).find((name) => !new RegExp(`:${name}\\b`).test(text));
@@ -157,7 +157,7 @@ export function query<K extends Kinds, Q extends Rows>(
   return { text };
 }
 
-function parametersOf<K extends Kinds>(kinds: K): In<K> {
+function listParameters<K extends Kinds>(kinds: K): In<K> {
   const named = Object.keys(kinds).map((name) => [name, new Parameter(name)]);
   return Object.fromEntries(named);
 }
@@ -170,7 +170,7 @@ function refuseOtherNames(built: object): void {
   const { fields, returning, table, joins = [] } = Reflect.get(built, 'config');
   const selected = returning?.map(({ path, field }: Selected) => [path.at(-1), field]);
   const names = new Set<string>();
-  for (const [key, field] of selected ?? leavesOf(fields)) {
+  for (const [key, field] of selected ?? listLeaves(fields)) {
     const name = isA(field, Column) ? field.name : isA(field, SQL.Aliased) ? field.fieldAlias : '';
     if (name !== key) throw new Error(`a query returns ${key} under the name "${name}"`);
     if (names.has(key)) throw new Error(`a query returns two results with the name ${key}`);
@@ -184,11 +184,11 @@ function refuseOtherNames(built: object): void {
 type Selected = { readonly path: readonly string[]; readonly field: unknown };
 
 /** The results of a selection, without their groups. */
-const leavesOf = (fields: object): [string, unknown][] =>
+const listLeaves = (fields: object): [string, unknown][] =>
   Object.entries(fields).flatMap(([key, field]) =>
     isA(field, Column) || isA(field, SQL) || isA(field, SQL.Aliased)
       ? [[key, field]]
-      : leavesOf(field),
+      : listLeaves(field),
   );
 
 /** SQL with a value of type T: a column, a parameter or a fragment. */

@@ -25,7 +25,7 @@ import {
   isTimestamp,
   isUuid,
   isWriteId,
-  ofWrites,
+  writeIdChecks,
 } from './checks.ts';
 
 /** Names the write that set a value (write.ts). Never leaves the database. */
@@ -61,7 +61,7 @@ export const runEvaluation = sqliteTable(
       // D1 stores a bound NaN or Infinity as NULL, which NOT NULL refuses.
       value_is_finite: isFiniteNumber('value'),
       evaluator_id_is_uuid: sql`"created_by_evaluator_id" IS NULL OR ${isUuid('created_by_evaluator_id')}`,
-      ...ofWrites,
+      ...writeIdChecks,
     }),
   ],
 );
@@ -120,7 +120,7 @@ export const evaluationLabel = sqliteTable(
       categories_are_array: isArray('categories', CATEGORIES_MAX_COUNT),
       archived_at_is_timestamp: isTimestamp('archived_at'),
       create_digest_is_bounded: isHex('create_digest'),
-      ...ofWrites,
+      ...writeIdChecks,
     }),
   ],
 );

@@ -8,11 +8,11 @@ import { messageOf } from '../failure.ts';
 import { LABEL_PAGE_MAX_ROWS } from '../limits.ts';
 import { SHARED_ACCOUNT } from '../principal.ts';
 import type { Refusal } from './account-object.ts';
-import { insertRows, withoutTriggers } from './arrival.ts';
+import { insertRows, runWithoutTriggers } from './arrival.ts';
 import type { Call } from './connection.ts';
 import { awaitAnswer, prepare } from './d1.ts';
 import { findMissingLabel, readSharedLabel, readSharedLabels } from './sql.generated.ts';
-import { type RowOf, valuesOf } from './statement.ts';
+import { bindValues, type RowOf } from './statement.ts';
 
 type LabelRow = RowOf<typeof readSharedLabels>;
 
@@ -84,7 +84,7 @@ export function createSharedLabels(storage: DurableObjectStorage, d1: D1Database
     const params = { after, limit: LABEL_PAGE_MAX_ROWS };
     const page = prepare(db, readSharedLabels, params).all<LabelRow>();
     const { results: rows } = await awaitAnswer(page);
-    const values = valuesOf(readSharedLabels, params);
+    const values = bindValues(readSharedLabels, params);
     const copies = storage.sql.exec(readSharedLabels.sql, ...values).toArray();
     const last = rows.length === LABEL_PAGE_MAX_ROWS ? rows.at(-1)?.id : undefined;
     if (JSON.stringify(copies) !== JSON.stringify(rows))
@@ -96,7 +96,7 @@ export function createSharedLabels(storage: DurableObjectStorage, d1: D1Database
   function replace(rows: readonly LabelRow[], condition: string, ...values: string[]): void {
     const { sql } = storage;
     storage.transactionSync(() => {
-      withoutTriggers(sql, TABLE.name, () => {
+      runWithoutTriggers(sql, TABLE.name, () => {
         const deletion = `DELETE FROM ${TABLE.name} WHERE account_id = '${SHARED_ACCOUNT}'`;
         sql.exec(`${deletion} AND ${condition}`, ...values);
       });
@@ -107,7 +107,7 @@ export function createSharedLabels(storage: DurableObjectStorage, d1: D1Database
   /** Returns the label that will judge the call's value, if only D1 can have it. */
   function findLabelToFetch(params: Call['params']): string | undefined {
     if (params['value'] === undefined) return undefined;
-    const values = valuesOf(findMissingLabel, { evaluation_label_id: null, ...params });
+    const values = bindValues(findMissingLabel, { evaluation_label_id: null, ...params });
     const [row] = storage.sql.exec(findMissingLabel.sql, ...values).toArray();
     const id = row?.['id'];
     const asked = missing.get(id) ?? 0;

@@ -12,7 +12,7 @@ export type Statement<Params, Row> = {
 };
 
 /** The values of a statement's parameters, in the order in which they are bound. */
-export const valuesOf = (
+export const bindValues = (
   { params: names }: Statement<never, unknown>,
   params: { readonly [name: string]: unknown },
 ): unknown[] => names.map((name) => params[name]);

@@ -35,16 +35,16 @@ type Versioned = {
   readonly created_at: Expression<string>;
 };
 
-/** The version of a row (versionOf in write.ts). */
-export const versionOf = ({ updated_at, created_at }: Versioned) =>
+/** The version of a row (getVersion in write.ts). */
+export const currentVersion = ({ updated_at, created_at }: Versioned) =>
   coalesce(updated_at, created_at);
 
 /** Strictly later than the version that it replaces, even if the clocks of two edges differ. */
 export const nextVersion = (row: Versioned, { now }: Pick<In<typeof UPDATE>, 'now'>) =>
-  sql<string>`max(${now}, strftime('%Y-%m-%dT%H:%M:%fZ', ${versionOf(row)}, '+0.001 seconds'))`;
+  sql<string>`max(${now}, strftime('%Y-%m-%dT%H:%M:%fZ', ${currentVersion(row)}, '+0.001 seconds'))`;
 
 export const hasVersion = (row: Versioned, { versions }: Pick<In<typeof UPDATE>, 'versions'>) =>
-  sql<Truth>`(${versions} IS NULL OR ${versionOf(row)} IN (SELECT value FROM json_each(${versions})))`;
+  sql<Truth>`(${versions} IS NULL OR ${currentVersion(row)} IN (SELECT value FROM json_each(${versions})))`;
 
 /**
  * No immutable field was sent with another value than the stored one. A JSON number is compared as

@@ -44,14 +44,14 @@ export async function nameWrite(
 ): Promise<Write> {
   if (key === undefined) {
     const isRepeatable = versions === undefined;
-    return { write_id: randomWriteId(), since: now, versions, isRepeatable };
+    return { write_id: createWriteId(), since: now, versions, isRepeatable };
   }
   const write_id = await digest('update', principal.subject, key);
   return { write_id, since: AFTER_ALL_TIMES, versions, isRepeatable: false };
 }
 
 /** A name at random, shorter than every name that comes from a key. */
-export const randomWriteId = () => crypto.randomUUID().replaceAll('-', '').slice(8);
+export const createWriteId = () => crypto.randomUUID().replaceAll('-', '').slice(8);
 
 /**
  * The parameters that the updates of all resources share (write.query.ts), for each attempt. Only
@@ -79,7 +79,7 @@ export function updateParams(
 }
 
 /** The version of a row: it grows with each stored change and with nothing else. */
-export const versionOf = (row: {
+export const getVersion = (row: {
   readonly updated_at?: string | null;
   readonly created_at: string;
 }): string => row.updated_at ?? row.created_at;
@@ -88,7 +88,7 @@ export const versionOf = (row: {
  * Derives the id of what is created with a key: a UUID of version 8 (RFC 9562 §5.8), the same for
  * each retry. `collection` keeps collections apart: the id of a run, or the name of a collection.
  */
-export async function idOfKey(
+export async function deriveId(
   { account, subject, evaluator }: Principal,
   collection: string,
   key: string,

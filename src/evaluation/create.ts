@@ -1,9 +1,9 @@
 /** Creates an evaluation in one statement, which carries its label's rule. */
 import type { OperationContext } from '../db/connection.ts';
-import { idOfKey, randomWriteId } from '../db/write.ts';
+import { createWriteId, deriveId } from '../db/write.ts';
 import { Failure, keyIsTaken, notFound, unexplained, unprocessable } from '../failure.ts';
 import { refuseServerFields } from '../fields.ts';
-import { refusalOfValue } from '../label/rule.ts';
+import { findValueRefusal } from '../label/rule.ts';
 import { allows } from '../principal.ts';
 import type { EvaluationCreate } from './input.ts';
 import type { EvaluationRow } from './read.ts';
@@ -31,11 +31,11 @@ export async function createEvaluation(
   const params = {
     ...content,
     ...author,
-    id: id ?? (key === undefined ? crypto.randomUUID() : await idOfKey(principal, run_id, key)),
+    id: id ?? (key === undefined ? crypto.randomUUID() : await deriveId(principal, run_id, key)),
     run_id,
     account,
     now,
-    write_id: randomWriteId(),
+    write_id: createWriteId(),
   };
   const { row, explanation } = await connection.write(
     sql.createEvaluation,
@@ -63,7 +63,7 @@ export async function createEvaluation(
   if (!is_not_deleted) throw new Failure('conflict', ID_WAS_DELETED);
   if (value_type === null) throw new Failure('not_found', NO_SUCH_LABEL);
   if (archived_at !== null) throw unprocessable(LABEL_IS_ARCHIVED);
-  throw refusalOfValue(explanation, content.value) ?? unexplained('create');
+  throw findValueRefusal(explanation, content.value) ?? unexplained('create');
 }
 
 const NO_SUCH_LABEL =

@@ -1,6 +1,6 @@
 /** Deletes an evaluation, with its history, in one statement that carries every condition. */
 import type { OperationContext } from '../db/connection.ts';
-import { versionOf, type Write } from '../db/write.ts';
+import { getVersion, type Write } from '../db/write.ts';
 import { notFound, preconditionFailed, unexplained } from '../failure.ts';
 import { allows } from '../principal.ts';
 import type { EvaluationPath } from './read.ts';
@@ -32,7 +32,7 @@ export async function deleteEvaluation(
   );
   if (row || explanation.deleted_at !== null) return;
   if (explanation.id === null) throw notFound();
-  const version = versionOf(explanation);
+  const version = getVersion(explanation);
   if (!versions || versions.includes(version)) throw unexplained('delete');
   throw preconditionFailed('evaluation', version);
 }

@@ -5,13 +5,13 @@
  */
 import * as v from 'valibot';
 import {
-  asStored,
   type Body,
   fieldIsImmutable,
   fieldIsSet,
   finiteNumber,
   parse,
   type SentFields,
+  storedField,
   textOrNull,
   uuid,
 } from '../fields.ts';
@@ -20,15 +20,15 @@ import type { EvaluationRow } from './read.ts';
 
 /** The fields that no update changes. A caller may send them only with the stored value. */
 export const IMMUTABLE = {
-  id: asStored.id,
-  account_id: asStored.text,
-  run_id: asStored.id,
-  output_name: asStored.text,
-  field_path: asStored.text,
-  evaluation_label_id: asStored.id,
-  created_by: asStored.text,
-  created_by_evaluator_id: asStored.id,
-  created_at: asStored.timestamp,
+  id: storedField.id,
+  account_id: storedField.text,
+  run_id: storedField.id,
+  output_name: storedField.text,
+  field_path: storedField.text,
+  evaluation_label_id: storedField.id,
+  created_by: storedField.text,
+  created_by_evaluator_id: storedField.id,
+  created_at: storedField.timestamp,
 } satisfies Record<Exclude<keyof EvaluationRow, 'value' | 'updated_by' | 'updated_at'>, unknown>;
 
 export const EvaluationUpdateBody = v.object(

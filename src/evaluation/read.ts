@@ -23,7 +23,7 @@ export type EvaluationPath = { readonly run_id: string; readonly id: string };
 export type ReplacedRow = Omit<typeof runEvaluationHistory.$inferSelect, 'account_id' | 'write_id'>;
 
 /** Converts a row to the resource. */
-export function resourceOf(row: EvaluationRow): RunEvaluation {
+export function toResource(row: EvaluationRow): RunEvaluation {
   const { updated_at, ...fields } = row;
   return updated_at === null ? fields : { ...fields, updated_at };
 }

@@ -6,12 +6,19 @@ import { readJsonObject } from '../http/body.ts';
 import {
   type AppContext,
   type AppEnv,
+  getOperationContext,
   Hono,
   type OpenSession,
-  operationContext,
 } from '../http/context.ts';
 import { methodNotAllowed } from '../http/errors.ts';
-import { pageOf, readLimit, readPlace, readTime, readUuid, uuidOf } from '../http/params.ts';
+import {
+  cutPage,
+  readLimit,
+  readOptionalUuid,
+  readPositionCursor,
+  readTimeCursor,
+  requireUuid,
+} from '../http/params.ts';
 import {
   parseReadPreconditions,
   parseUpdatePreconditions,
@@ -28,7 +35,7 @@ import {
   getEvaluation,
   listEvaluations,
   listReplacedValues,
-  resourceOf,
+  toResource,
 } from './read.ts';
 import { updateEvaluation } from './update.ts';
 
@@ -40,53 +47,53 @@ export function evaluationRoutes(requireAuth: RequireAuth, session: OpenSession)
   const routes = new Hono<AppEnv>();
 
   routes.post(EVALUATIONS, requireAuth('createEvaluation'), session('write'), async (c) => {
-    const runId = uuidOf('id', c.req.param('id'));
+    const runId = requireUuid('id', c.req.param('id'));
     refusePreconditions(c);
     const key = readIdempotencyKey(c.req.raw.headers);
     const create = parseEvaluationCreate(await readJsonObject(c.req.raw));
-    const { row, created } = await createEvaluation(operationContext(c), runId, create, key);
+    const { row, created } = await createEvaluation(getOperationContext(c), runId, create, key);
     const location = `/v1/run/${row.run_id}/evaluation/${row.id}`;
-    return respondResource(c, created ? 201 : 200, resourceOf(row), { location });
+    return respondResource(c, created ? 201 : 200, toResource(row), { location });
   });
 
   routes.get(EVALUATIONS, requireAuth('listEvaluations'), session('read'), async (c) => {
-    const runId = uuidOf('id', c.req.param('id'));
+    const runId = requireUuid('id', c.req.param('id'));
     refusePreconditions(c);
-    const label = readUuid('evaluation_label_id', c.req.query('evaluation_label_id'));
+    const label = readOptionalUuid('evaluation_label_id', c.req.query('evaluation_label_id'));
     const limit = readLimit(c.req.query('limit'));
-    const after = readPlace(c.req.query('cursor'));
-    const { rows, end } = await listEvaluations(operationContext(c), runId, label, {
+    const after = readPositionCursor(c.req.query('cursor'));
+    const { rows, end } = await listEvaluations(getOperationContext(c), runId, label, {
       after,
       limit: limit + 1,
     });
     const query = label === undefined ? {} : { evaluation_label_id: label };
     const path = `/v1/run/${runId}/evaluations`;
     const position = (last: EvaluationRow) => [last.created_at, last.id];
-    const { page, link } = pageOf(rows, limit, path, position, { query, end });
-    return respondJson(c, 200, page.map(resourceOf), link);
+    const { page, link } = cutPage(rows, limit, path, position, { query, end });
+    return respondJson(c, 200, page.map(toResource), link);
   });
 
   routes.get(EVALUATION, requireAuth('getEvaluation'), session('read'), async (c) => {
     const path = evaluationPath(c, c.req.param());
     const preconditions = parseReadPreconditions(c);
-    const row = await getEvaluation(operationContext(c), path);
-    return respondToRead(c, resourceOf(row), 'evaluation', preconditions);
+    const row = await getEvaluation(getOperationContext(c), path);
+    return respondToRead(c, toResource(row), 'evaluation', preconditions);
   });
 
   const update = async (c: Context<AppEnv, typeof EVALUATION>) => {
-    const context = operationContext(c);
+    const context = getOperationContext(c);
     const path = evaluationPath(c, c.req.param());
     const write = await nameWrite(context, parseUpdatePreconditions(c));
     const update = parseEvaluationUpdate(await readJsonObject(c.req.raw));
     const row = await updateEvaluation(context, path, update, write);
-    return respondResource(c, 200, resourceOf(row));
+    return respondResource(c, 200, toResource(row));
   };
   routes.put(EVALUATION, requireAuth('updateEvaluation'), session('write'), update);
   // The same for senders of webhooks and callbacks, most of which can only POST.
   routes.post(EVALUATION, requireAuth('updateEvaluationByPost'), session('write'), update);
 
   routes.delete(EVALUATION, requireAuth('deleteEvaluation'), session('write'), async (c) => {
-    const context = operationContext(c);
+    const context = getOperationContext(c);
     const path = evaluationPath(c, c.req.param());
     const write = await nameWrite(context, parseUpdatePreconditions(c));
     await deleteEvaluation(context, path, write);
@@ -97,14 +104,14 @@ export function evaluationRoutes(requireAuth: RequireAuth, session: OpenSession)
     const path = evaluationPath(c, c.req.param());
     refusePreconditions(c);
     const limit = readLimit(c.req.query('limit'));
-    const replaced_at = readTime(c.req.query('cursor'));
+    const replaced_at = readTimeCursor(c.req.query('cursor'));
     const after = replaced_at === undefined ? undefined : { replaced_at };
-    const entries = await listReplacedValues(operationContext(c), path, {
+    const entries = await listReplacedValues(getOperationContext(c), path, {
       after,
       limit: limit + 1,
     });
     const self = `/v1/run/${path.run_id}/evaluation/${path.id}/history`;
-    const { page, link } = pageOf(entries, limit, self, (last) => [last.replaced_at]);
+    const { page, link } = cutPage(entries, limit, self, (last) => [last.replaced_at]);
     return respondJson(c, 200, page, link);
   });
 
@@ -122,7 +129,10 @@ export function evaluationPath(
   c: AppContext,
   { run_id, evaluation_id }: { readonly run_id: string; readonly evaluation_id: string },
 ): EvaluationPath {
-  const path = { run_id: uuidOf('run_id', run_id), id: uuidOf('evaluation_id', evaluation_id) };
+  const path = {
+    run_id: requireUuid('run_id', run_id),
+    id: requireUuid('evaluation_id', evaluation_id),
+  };
   c.get('log').evaluation = path.id;
   return path;
 }

@@ -23,12 +23,12 @@ import {
 } from '../db/query.ts';
 import {
   ALONE,
+  currentVersion,
   hasVersion,
   ifNothingChanged,
   keepsImmutable,
   nextVersion,
   UPDATE,
-  versionOf,
 } from '../db/write.query.ts';
 import { allowsUpdate, isLabelOf, ruleColumns } from '../label/rule.query.ts';
 import {
@@ -109,7 +109,7 @@ export const updateEvaluation = query({ ...UPDATE, ...WRITE, value: param<number
         sql`NOT (${isOwnWrite(p)} OR ${isRetry})`,
         sql`NOT ${some(w, isKeyedWrite(p))}`,
         // Looks only if the row was changed since the request began.
-        sql`(${versionOf(e)} <= ${p.since} OR NOT ${some(h, isReplaced(p))})`,
+        sql`(${currentVersion(e)} <= ${p.since} OR NOT ${some(h, isReplaced(p))})`,
         hasVersion(e, p),
         keepsImmutable(e, IMMUTABLE, p),
         allowsUpdate(e.account_id, e.evaluation_label_id, p.value),

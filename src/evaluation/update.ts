@@ -1,10 +1,10 @@
 /** Updates an evaluation's value in one statement that carries every condition. */
 import type { OperationContext } from '../db/connection.ts';
 import type { RowOf, Statement } from '../db/statement.ts';
-import { updateParams, versionOf, type Write } from '../db/write.ts';
+import { getVersion, updateParams, type Write } from '../db/write.ts';
 import { notFound, preconditionFailed, unexplained, unprocessable } from '../failure.ts';
-import { differingField, fieldIsImmutable } from '../fields.ts';
-import { refusalOfValue } from '../label/rule.ts';
+import { fieldIsImmutable, findDifferingField } from '../fields.ts';
+import { findValueRefusal } from '../label/rule.ts';
 import { allows } from '../principal.ts';
 import type { EvaluationUpdate } from './input.ts';
 import type { EvaluationPath, EvaluationRow } from './read.ts';
@@ -49,14 +49,16 @@ export async function updateEvaluation<Row = never>(
     read?.statement,
   );
   read?.rows.push(...written.read);
-  return written.row ?? earlierRow(written.explanation, update, write, context.principal.subject);
+  return (
+    written.row ?? findEarlierRow(written.explanation, update, write, context.principal.subject)
+  );
 }
 
 /**
  * Returns the row as an earlier attempt or request stored it, or throws because of the first
  * condition that failed, in the order of README.md. The conditions are those of update.query.ts.
  */
-function earlierRow(
+function findEarlierRow(
   explanation: RowOf<typeof sql.explainUpdateEvaluation>,
   { value, immutable }: EvaluationUpdate,
   { versions }: Write,
@@ -65,7 +67,7 @@ function earlierRow(
   const { is_own_write, is_repeatable, earlier_value, earlier_updated_at, ...rest } = explanation;
   const { value_type, min_value, max_value, categories, ...row } = rest;
   if (row.id === null) throw notFound();
-  const changed = differingField(immutable, row);
+  const changed = findDifferingField(immutable, row);
   const isRetry = is_repeatable && row.value === value && row.updated_by === subject;
   const [stored, updated_at] =
     is_own_write || isRetry ? [row.value, row.updated_at] : [earlier_value, earlier_updated_at];
@@ -74,11 +76,11 @@ function earlierRow(
     if (stored !== value) throw keyIsOfAnotherValue(stored);
     return { ...row, value, updated_by: subject, updated_at };
   }
-  if (versions && !versions.includes(versionOf(row))) {
-    throw preconditionFailed('evaluation', versionOf(row));
+  if (versions && !versions.includes(getVersion(row))) {
+    throw preconditionFailed('evaluation', getVersion(row));
   }
   if (changed !== undefined) throw fieldIsImmutable(changed);
-  throw refusalOfValue(explanation, value) ?? unexplained('update');
+  throw findValueRefusal(explanation, value) ?? unexplained('update');
 }
 
 const keyIsOfAnotherValue = (value: number | null) =>

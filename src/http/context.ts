@@ -80,7 +80,7 @@ export class Hono<E extends Env> extends HonoBase<E> {
 export type AppContext = Pick<Context<AppEnv>, 'get' | 'req'>;
 
 /** Returns what an operation needs. The handler must be behind authentication and session. */
-export const operationContext = (c: AppContext): OperationContext => ({
+export const getOperationContext = (c: AppContext): OperationContext => ({
   principal: c.get('principal'),
   connection: c.get('connection'),
   now: c.get('started').toISOString(),
@@ -90,7 +90,7 @@ export const operationContext = (c: AppContext): OperationContext => ({
 const SANE_REQUEST_ID = /^[\w.:-]{1,128}$/;
 
 /** Returns `cf-ray` for the log. The caller chooses it unless a Cloudflare edge sets it. */
-const rayForLog = (ray: string | undefined) =>
+const escapeRay = (ray: string | undefined) =>
   ray === undefined ? undefined : escapeForLog(ray, LOGGED_ID_MAX_CHARS);
 
 /**
@@ -108,7 +108,7 @@ export function requestContext(
     const requestId = sent !== undefined && SANE_REQUEST_ID.test(sent) ? sent : crypto.randomUUID();
     const log: LogLine = {
       request_id: requestId,
-      ray: rayForLog(c.req.header('cf-ray')),
+      ray: escapeRay(c.req.header('cf-ray')),
       version,
       method: c.req.method,
     };

@@ -5,7 +5,7 @@
 import type { Context, MiddlewareHandler } from 'hono';
 import { cors } from 'hono/cors';
 import { type AppEnv, BOOKMARK_HEADER } from './context.ts';
-import { sharedHeaders } from './response.ts';
+import { createSharedHeaders } from './response.ts';
 
 const PREFLIGHT_MAX_AGE_SECONDS = 3600;
 
@@ -52,7 +52,7 @@ export function crossOrigin(origins: readonly string[]): MiddlewareHandler<AppEn
     if (c.req.method === 'OPTIONS' && !isPreflight(c)) return next();
     const preflight = await handle(c, next);
     if (preflight)
-      for (const header of Object.entries(sharedHeaders(c, preflight.status)))
+      for (const header of Object.entries(createSharedHeaders(c, preflight.status)))
         preflight.headers.set(...header);
     return preflight;
   };

@@ -5,7 +5,7 @@
  */
 import { Failure, type FailureCode, INTERNAL_ERROR } from '../failure.ts';
 import type { AppContext } from './context.ts';
-import { respondJson, validatorsOf } from './response.ts';
+import { createValidators, respondJson } from './response.ts';
 
 const STATUS: { readonly [code in FailureCode]: number } = {
   malformed: 400,
@@ -25,14 +25,14 @@ const STATUS: { readonly [code in FailureCode]: number } = {
   database_unavailable: 503,
 };
 
-function headersOf({ code, message, headers }: Failure): Record<string, string> {
+function createFailureHeaders({ code, message, headers }: Failure): Record<string, string> {
   const { retryAfterSeconds, allow, scope, version } = headers;
   const challenge = createChallenge(code, message, scope);
   return {
     ...(challenge === undefined ? {} : { 'www-authenticate': challenge }),
     ...(retryAfterSeconds === undefined ? {} : { 'retry-after': String(retryAfterSeconds) }),
     ...(allow === undefined ? {} : { allow }),
-    ...(version === undefined ? {} : validatorsOf(version)),
+    ...(version === undefined ? {} : createValidators(version)),
   };
 }
 
@@ -65,11 +65,15 @@ export function describeFailure(thrown: Error, c: AppContext) {
   const log = c.get('log');
   if (!(thrown instanceof Failure)) {
     log.refusal = 'unexpected';
-    log.cause = stackOf(thrown);
+    log.cause = collectStacks(thrown);
     return { status: 500, error: INTERNAL_ERROR, headers: {} };
   }
   Object.assign(log, { refusal: thrown.code }, thrown.log);
-  return { status: STATUS[thrown.code], error: thrown.message, headers: headersOf(thrown) };
+  return {
+    status: STATUS[thrown.code],
+    error: thrown.message,
+    headers: createFailureHeaders(thrown),
+  };
 }
 
 /** Responds to a failure with JSON: `{"error": "<sentence>"}`. */
@@ -95,7 +99,7 @@ export const renderPathNotFound = (c: AppContext): Response =>
   );
 
 /** Returns the stacks of an error and of its causes: a library's wrapper alone seldom explains. */
-function stackOf(thrown: Error): string {
+function collectStacks(thrown: Error): string {
   const own = thrown.stack ?? String(thrown);
-  return thrown.cause instanceof Error ? `${own}\ncaused by ${stackOf(thrown.cause)}` : own;
+  return thrown.cause instanceof Error ? `${own}\ncaused by ${collectStacks(thrown.cause)}` : own;
 }

@@ -24,7 +24,7 @@ export function parseForm(body: string): URLSearchParams | undefined {
  * fields by name; a field that is sent several times is a list of its texts.
  * @throws {Failure} `malformed` if the only field is a `payload` that is no JSON.
  */
-export function bodyOfForm(form: URLSearchParams): unknown {
+export function readFormBody(form: URLSearchParams): unknown {
   const [[name, payload] = ['', ''], ...others] = form;
   if (name === 'payload' && others.length === 0) return parseJson(payload);
   const grouped = [...Map.groupBy(form, ([field]) => field)];

@@ -11,7 +11,7 @@ import { PAGE_MAX_ROWS, UUID } from '../limits.ts';
  * §4).
  * @throws {Failure} `malformed`.
  */
-export function uuidOf(name: string, parameter: string): string {
+export function requireUuid(name: string, parameter: string): string {
   if (!UUID.test(parameter)) {
     throw malformed(
       `The ${name} in the path must be a UUID, such as 018f4d3c-7a10-7c4e-9b52-3f6e0d9a1c01.`,
@@ -24,7 +24,7 @@ export function uuidOf(name: string, parameter: string): string {
  * Reads a UUID in the query, in lower case; undefined if the parameter was not sent.
  * @throws {Failure} `malformed`.
  */
-export function readUuid(name: string, parameter: string | undefined): string | undefined {
+export function readOptionalUuid(name: string, parameter: string | undefined): string | undefined {
   if (parameter === undefined || UUID.test(parameter)) return parameter?.toLowerCase();
   throw malformed(`${name} must be a UUID, such as 018f4d3c-7a10-7c4e-9b52-3f6e0d9a1c01.`);
 }
@@ -48,7 +48,7 @@ const POSITION_CURSOR = new RegExp(`^${TIME} ([0-9a-f-]{36})$`);
  * Reads the position after which a page starts; undefined if no cursor was sent.
  * @throws {Failure} `malformed`.
  */
-export function readPlace(
+export function readPositionCursor(
   cursor: string | undefined,
 ): { created_at: string; id: string } | undefined {
   const [created_at, id] = readCursor(cursor, POSITION_CURSOR);
@@ -60,7 +60,7 @@ export function readPlace(
  * cursor was sent.
  * @throws {Failure} `malformed`.
  */
-export const readTime = (cursor: string | undefined): string | undefined =>
+export const readTimeCursor = (cursor: string | undefined): string | undefined =>
   readCursor(cursor, TIME_CURSOR)[0];
 
 function readCursor(cursor: string | undefined, shape: RegExp): readonly string[] {
@@ -74,15 +74,15 @@ function readCursor(cursor: string | undefined, shape: RegExp): readonly string[
  * Returns a page of the rows, and the header Link if there is a next page.
  * @param rows up to `limit + 1` rows: the additional row shows that there is a next page
  * @param path the path of the list. The link is relative, so that it works behind any proxy.
- * @param positionOf returns the columns that order the list, for the cursor
+ * @param getPosition returns the columns that order the list, for the cursor
  * @param query the other parameters of the request, which the link repeats
  * @param end a row after which there may be more, if the list has not looked further
  */
-export function pageOf<Row>(
+export function cutPage<Row>(
   rows: readonly Row[],
   limit: number,
   path: string,
-  positionOf: (last: Row) => readonly string[],
+  getPosition: (last: Row) => readonly string[],
   { query, end }: { query?: Readonly<Record<string, string>>; end?: Row | undefined } = {},
 ): { readonly page: readonly Row[]; readonly link: { link: string } | undefined } {
   const page = rows.slice(0, limit);
@@ -91,7 +91,7 @@ export function pageOf<Row>(
   const next = new URLSearchParams({
     ...query,
     limit: `${limit}`,
-    cursor: encodeCursor(positionOf(last).join(' ')),
+    cursor: encodeCursor(getPosition(last).join(' ')),
   });
   return { page, link: { link: `<${path}?${next}>; rel="next"` } };
 }

@@ -30,10 +30,12 @@ export function createRateLimiter(
   return async function rateLimit(principal, params) {
     if (isOutside(principal, params)) return;
     // A limiter that fails must not take the service down: the request continues, with a warning.
-    const { success } = await count(limiter, keyOf(principal), clock).catch((thrown: unknown) => {
-      console.warn(JSON.stringify({ warning: 'rate_limiter_failed', cause: messageOf(thrown) }));
-      return { success: true };
-    });
+    const { success } = await count(limiter, createCounterKey(principal), clock).catch(
+      (thrown: unknown) => {
+        console.warn(JSON.stringify({ warning: 'rate_limiter_failed', cause: messageOf(thrown) }));
+        return { success: true };
+      },
+    );
     if (!success) {
       throw new Failure(
         'rate_limited',
@@ -67,7 +69,7 @@ function isOutside(principal: Principal, { run_id, id, evaluation_id }: Params):
  * link. Restricted tokens have a count of their own, because many people may have them. JSON keeps
  * the keys of different callers apart.
  */
-const keyOf = ({ account, subject, run, evaluation, link }: Principal) =>
+const createCounterKey = ({ account, subject, run, evaluation, link }: Principal) =>
   JSON.stringify(link === undefined ? [account, subject, run, evaluation] : [account, link]);
 
 /**

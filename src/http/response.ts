@@ -4,7 +4,7 @@
  * CPU than creating it with that header.
  */
 import type { Connection } from '../db/connection.ts';
-import { versionOf } from '../db/write.ts';
+import { getVersion } from '../db/write.ts';
 import { preconditionFailed } from '../failure.ts';
 import { type AppContext, BOOKMARK_HEADER } from './context.ts';
 import type { ReadPreconditions } from './preconditions.ts';
@@ -16,7 +16,8 @@ export const respond = (
   status: number,
   body: string | null,
   headers?: Headers,
-): Response => new Response(body, { status, headers: { ...sharedHeaders(c, status), ...headers } });
+): Response =>
+  new Response(body, { status, headers: { ...createSharedHeaders(c, status), ...headers } });
 
 export const respondJson = (
   c: AppContext,
@@ -30,7 +31,7 @@ export const respondJson = (
  * Returns the headers of a response with a version. `no-transform` keeps an edge from compressing
  * the response: that would weaken the entity tag, and If-Match never matches a weak tag.
  */
-export const validatorsOf = (version: string) => ({
+export const createValidators = (version: string) => ({
   etag: `"${version}"`,
   'cache-control': 'no-store, no-transform',
 });
@@ -45,7 +46,7 @@ export const respondResource = (
   resource: Resource,
   headers?: Headers,
 ): Response =>
-  respondJson(c, status, resource, { ...validatorsOf(versionOf(resource)), ...headers });
+  respondJson(c, status, resource, { ...createValidators(getVersion(resource)), ...headers });
 
 /**
  * Responds to a read of one resource, in the order of RFC 9110 §13.2.2. `noun` names the resource.
@@ -57,14 +58,14 @@ export function respondToRead(
   noun: string,
   { versions, isKnown }: ReadPreconditions,
 ): Response {
-  const version = versionOf(resource);
+  const version = getVersion(resource);
   if (versions && !versions.includes(version)) throw preconditionFailed(noun, version);
   if (!isKnown(version)) return respondResource(c, 200, resource);
-  return respond(c, 304, null, validatorsOf(version));
+  return respond(c, 304, null, createValidators(version));
 }
 
 /** Returns the request id, the headers that forbid caching and sniffing, and D1's bookmark. */
-export function sharedHeaders(c: AppContext, status: number): Headers {
+export function createSharedHeaders(c: AppContext, status: number): Headers {
   const connection: Connection | undefined = c.get('connection');
   const bookmark = connection?.bookmark();
   return {

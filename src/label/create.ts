@@ -1,6 +1,6 @@
 /** Creates an evaluation label in one statement. */
 import type { OperationContext } from '../db/connection.ts';
-import { digest, idOfKey, randomWriteId } from '../db/write.ts';
+import { createWriteId, deriveId, digest } from '../db/write.ts';
 import { Failure, keyIsTaken, notFound } from '../failure.ts';
 import { refuseServerFields } from '../fields.ts';
 import { allowsLabels } from '../principal.ts';
@@ -35,14 +35,15 @@ export async function createEvaluationLabel(
   const params = {
     ...content,
     categories,
-    id: id ?? (key === undefined ? crypto.randomUUID() : await idOfKey(principal, COLLECTION, key)),
+    id:
+      id ?? (key === undefined ? crypto.randomUUID() : await deriveId(principal, COLLECTION, key)),
     account,
     subject,
     now,
     // A label has no history, and its name and description may change. The digest recognises a
     // create with the same content.
     create_digest: await digest('label', JSON.stringify(content)),
-    write_id: randomWriteId(),
+    write_id: createWriteId(),
   };
   const { row, explanation } = await connection.write(
     sql.createEvaluationLabel,

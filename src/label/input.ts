@@ -5,13 +5,13 @@
  */
 import * as v from 'valibot';
 import {
-  asStored,
   type Body,
   fieldIsImmutable,
   fieldIsSet,
   finiteNumber,
   parse,
   type SentFields,
+  storedField,
   text,
   textOrNull,
   uuid,
@@ -58,15 +58,15 @@ const Categories = v.pipe(
  * only with the stored value.
  */
 export const IMMUTABLE = {
-  id: asStored.id,
-  account_id: asStored.text,
-  value_type: asStored.text,
-  min_value: asStored.number,
-  max_value: asStored.number,
+  id: storedField.id,
+  account_id: storedField.text,
+  value_type: storedField.text,
+  min_value: storedField.number,
+  max_value: storedField.number,
   categories: v.nullish(v.array(v.string())),
-  archived_at: asStored.timestamp,
-  created_by: asStored.text,
-  created_at: asStored.timestamp,
+  archived_at: storedField.timestamp,
+  created_by: storedField.text,
+  created_at: storedField.timestamp,
 } satisfies Record<
   Exclude<keyof EvaluationLabel, 'name' | 'description' | 'updated_by' | 'updated_at'>,
   unknown

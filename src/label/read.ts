@@ -22,7 +22,7 @@ export type EvaluationLabel = Omit<LabelRow, 'categories' | 'updated_at'> & {
 };
 
 /** Converts a row to the resource. */
-export function resourceOf(row: LabelRow): EvaluationLabel {
+export function toResource(row: LabelRow): EvaluationLabel {
   const { categories, updated_at, ...fields } = row;
   const label = { ...fields, categories: categories === null ? null : JSON.parse(categories) };
   return updated_at === null ? label : { ...label, updated_at };

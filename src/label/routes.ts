@@ -5,9 +5,9 @@ import type { Context } from 'hono';
 import { nameWrite } from '../db/write.ts';
 import type { RequireAuth } from '../http/bearer-auth.ts';
 import { readJsonObject } from '../http/body.ts';
-import { type AppEnv, Hono, type OpenSession, operationContext } from '../http/context.ts';
+import { type AppEnv, getOperationContext, Hono, type OpenSession } from '../http/context.ts';
 import { methodNotAllowed } from '../http/errors.ts';
-import { pageOf, readLimit, readPlace, uuidOf } from '../http/params.ts';
+import { cutPage, readLimit, readPositionCursor, requireUuid } from '../http/params.ts';
 import {
   parseReadPreconditions,
   parseUpdatePreconditions,
@@ -18,7 +18,7 @@ import { respondJson, respondResource, respondToRead } from '../http/response.ts
 import { LABEL_PAGE_MAX_ROWS } from '../limits.ts';
 import { createEvaluationLabel } from './create.ts';
 import { parseLabelCreate, parseLabelUpdate } from './input.ts';
-import { getEvaluationLabel, listEvaluationLabels, resourceOf } from './read.ts';
+import { getEvaluationLabel, listEvaluationLabels, toResource } from './read.ts';
 import { updateEvaluationLabel } from './update.ts';
 
 const LABELS = '/v1/evaluation-labels';
@@ -31,34 +31,34 @@ export function labelRoutes(requireAuth: RequireAuth, session: OpenSession) {
     refusePreconditions(c);
     const key = readIdempotencyKey(c.req.raw.headers);
     const create = parseLabelCreate(await readJsonObject(c.req.raw));
-    const { row, created } = await createEvaluationLabel(operationContext(c), create, key);
+    const { row, created } = await createEvaluationLabel(getOperationContext(c), create, key);
     const location = `/v1/evaluation-label/${row.id}`;
-    return respondResource(c, created ? 201 : 200, resourceOf(row), { location });
+    return respondResource(c, created ? 201 : 200, toResource(row), { location });
   });
 
   routes.get(LABELS, requireAuth('listEvaluationLabels'), session('read'), async (c) => {
     refusePreconditions(c);
     const limit = readLimit(c.req.query('limit'), LABEL_PAGE_MAX_ROWS);
-    const after = readPlace(c.req.query('cursor'));
-    const rows = await listEvaluationLabels(operationContext(c), { after, limit: limit + 1 });
-    const { page, link } = pageOf(rows, limit, LABELS, (last) => [last.created_at, last.id]);
-    return respondJson(c, 200, page.map(resourceOf), link);
+    const after = readPositionCursor(c.req.query('cursor'));
+    const rows = await listEvaluationLabels(getOperationContext(c), { after, limit: limit + 1 });
+    const { page, link } = cutPage(rows, limit, LABELS, (last) => [last.created_at, last.id]);
+    return respondJson(c, 200, page.map(toResource), link);
   });
 
   routes.get(LABEL, requireAuth('getEvaluationLabel'), session('read'), async (c) => {
     const id = labelId(c);
     const preconditions = parseReadPreconditions(c);
-    const row = await getEvaluationLabel(operationContext(c), id);
-    return respondToRead(c, resourceOf(row), 'evaluation label', preconditions);
+    const row = await getEvaluationLabel(getOperationContext(c), id);
+    return respondToRead(c, toResource(row), 'evaluation label', preconditions);
   });
 
   routes.put(LABEL, requireAuth('updateEvaluationLabel'), session('write'), async (c) => {
     const id = labelId(c);
-    const context = operationContext(c);
+    const context = getOperationContext(c);
     const write = await nameWrite(context, parseUpdatePreconditions(c));
     const update = parseLabelUpdate(await readJsonObject(c.req.raw));
     const row = await updateEvaluationLabel(context, id, update, write);
-    return respondResource(c, 200, resourceOf(row));
+    return respondResource(c, 200, toResource(row));
   });
 
   routes.all(LABELS, methodNotAllowed('GET, HEAD, POST'));
@@ -68,7 +68,7 @@ export function labelRoutes(requireAuth: RequireAuth, session: OpenSession) {
 
 /** Reads the label's id in the path, and adds the id to the log line. */
 function labelId(c: Context<AppEnv, typeof LABEL>): string {
-  const id = uuidOf('id', c.req.param('label_id'));
+  const id = requireUuid('id', c.req.param('label_id'));
   c.get('log').label = id;
   return id;
 }

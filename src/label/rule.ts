@@ -13,7 +13,7 @@ const SHOWN_MAX_CATEGORIES = 20;
 type RuleRow = Pick<LabelRow, 'value_type' | 'min_value' | 'max_value' | 'categories'>;
 
 /** Returns why the label does not allow the value; undefined if it does, or if there is none. */
-export function refusalOfValue(rule: OrNulls<RuleRow>, value: number): Failure | undefined {
+export function findValueRefusal(rule: OrNulls<RuleRow>, value: number): Failure | undefined {
   const { value_type, min_value: min, max_value: max } = rule;
   if (value_type === null) return undefined;
   if (value_type === 'binary') {

@@ -1,8 +1,8 @@
 /** Changes a label's name, description or archived state in one statement. */
 import type { OperationContext } from '../db/connection.ts';
-import { updateParams, versionOf, type Write } from '../db/write.ts';
+import { getVersion, updateParams, type Write } from '../db/write.ts';
 import { notFound, preconditionFailed, unexplained, unprocessable } from '../failure.ts';
-import { differingField, fieldIsImmutable } from '../fields.ts';
+import { fieldIsImmutable, findDifferingField } from '../fields.ts';
 import { allowsLabels } from '../principal.ts';
 import type { LabelUpdate } from './input.ts';
 import type { LabelRow } from './read.ts';
@@ -40,18 +40,18 @@ export async function updateEvaluationLabel(
 
   const { is_stored, ...stored } = explanation;
   if (stored.id === null) throw notFound();
-  if (!is_stored && write.versions && !write.versions.includes(versionOf(stored))) {
-    throw preconditionFailed('evaluation label', versionOf(stored));
+  if (!is_stored && write.versions && !write.versions.includes(getVersion(stored))) {
+    throw preconditionFailed('evaluation label', getVersion(stored));
   }
-  const changed = differingField(immutable, stored);
+  const changed = findDifferingField(immutable, stored);
   if (changed !== undefined) throw fieldIsImmutable(changed);
   if (!is_stored) throw unexplained('update');
-  if (!isAsAsked(stored, update)) throw unprocessable(KEY_IS_OF_ANOTHER_UPDATE);
+  if (!hasRequestedFields(stored, update)) throw unprocessable(KEY_IS_OF_ANOTHER_UPDATE);
   return stored;
 }
 
 /** Returns true if the row has the name, the description and the state that the update asks for. */
-const isAsAsked = (row: LabelRow, { name, description, archived }: LabelUpdate): boolean =>
+const hasRequestedFields = (row: LabelRow, { name, description, archived }: LabelUpdate): boolean =>
   (name === undefined || row.name === name) &&
   (description === undefined || row.description === description) &&
   (archived === undefined || (row.archived_at !== null) === archived);

@@ -6,7 +6,7 @@ import type { EvaluationRow } from '../evaluation/read.ts';
 import { updateEvaluation } from '../evaluation/update.ts';
 import { Failure } from '../failure.ts';
 import { type Answer, parseAnsweredValue } from './input.ts';
-import { type Link, linkNotFound, pathOf } from './key.ts';
+import { getLinkedPath, type Link, linkNotFound } from './key.ts';
 import * as sql from './sql.generated.ts';
 
 /** The row that the page shows: the evaluation, its label, and the replaced values. */
@@ -28,7 +28,7 @@ export async function updateEvaluationByLink(
   const ownKey = key === undefined ? undefined : `${link.id} ${key}`;
   const write = await nameWrite(context, { versions, key: ownKey });
   const update = { value, immutable: {} };
-  return updateEvaluation(context, pathOf(link), update, write).catch(failAsLink);
+  return updateEvaluation(context, getLinkedPath(link), update, write).catch(rethrowForLink);
 }
 
 /**
@@ -40,7 +40,7 @@ export async function readLinkPage(
   link: Link,
 ): Promise<PageRow> {
   const { account } = principal;
-  const [row] = await connection.read(sql.readLinkPage, { ...pathOf(link), account });
+  const [row] = await connection.read(sql.readLinkPage, { ...getLinkedPath(link), account });
   if (!row) throw linkNotFound('gone');
   return row;
 }
@@ -71,18 +71,18 @@ export async function answerOnPage(
   const read = { statement: sql.readLinkPage, rows };
   const update = { value, immutable: {} };
   try {
-    const stored = await updateEvaluation(context, pathOf(link), update, write, read);
+    const stored = await updateEvaluation(context, getLinkedPath(link), update, write, read);
     const [row] = rows;
     if (!row) throw linkNotFound('gone');
     return { row, stored: stored.value };
   } catch (thrown) {
     const [row] = rows;
-    if (!row || !(thrown instanceof Failure)) return failAsLink(thrown);
+    if (!row || !(thrown instanceof Failure)) return rethrowForLink(thrown);
     return { row, refusal: thrown };
   }
 }
 
 /** Throws the error again, but turns `not_found` into the failure of a link that does not work. */
-function failAsLink(thrown: unknown): never {
+function rethrowForLink(thrown: unknown): never {
   throw thrown instanceof Failure && thrown.code === 'not_found' ? linkNotFound('gone') : thrown;
 }

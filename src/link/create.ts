@@ -5,7 +5,7 @@ import { notFound, unprocessable } from '../failure.ts';
 import { refuseServerFields } from '../fields.ts';
 import { LINK_URL_MAX_CHARS } from '../limits.ts';
 import type { LinkCreate } from './input.ts';
-import { type EvaluationLink, expiryAfter, type LinkKeys, newLinkId } from './key.ts';
+import { computeExpiry, createLinkId, type EvaluationLink, type LinkKeys } from './key.ts';
 
 /**
  * Creates a link whose author is the token's subject, or `<subject>/<name>`. A token that is
@@ -26,11 +26,11 @@ export async function createEvaluationLink(
   const { account, subject, evaluation } = context.principal;
   if (evaluation !== undefined) throw notFound();
   const author = name === undefined ? subject : `${subject}/${name}`;
-  const expires_at = expiryAfter(context.now, expires_in);
+  const expires_at = computeExpiry(context.now, expires_in);
   const shown = { run_id: path.run_id, evaluation_id: path.id, author };
   refuseServerFields(sent, shown);
   if (valuePath !== undefined) (await import('./path.ts')).refuseCostlyPath(valuePath);
-  const id = newLinkId(expires_at);
+  const id = createLinkId(expires_at);
   const options = { pointer, path: valuePath, values, where, delivery };
   const link = { id, account, author, expires_at, evaluation_id: path.id, ...options };
   const url = urlOf(await sign(link));

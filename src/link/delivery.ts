@@ -32,7 +32,7 @@ export const DELIVERY_HEADERS = [
  * Returns the name of a delivery that came with a header. Two headers never give the same name. The
  * id of a CloudEvent is unique only together with its source (CloudEvents 1.0, id).
  */
-export const nameByHeader = (header: string, key: string, source: string | undefined) =>
+export const nameDeliveryByHeader = (header: string, key: string, source: string | undefined) =>
   header === 'ce-id' ? `${header} ${key} ${source ?? ''}` : `${header} ${key}`;
 
 /**
@@ -40,7 +40,7 @@ export const nameByHeader = (header: string, key: string, source: string | undef
  * @throws {Failure} `unprocessable` if there is no text and no whole number that is exact: without the
  * name, a repetition could undo what was stored since.
  */
-export function nameByBody(body: unknown, pointer: string): string {
+export function nameDeliveryByBody(body: unknown, pointer: string): string {
   const found = valueAtPointer(body, pointer);
   if (Number.isSafeInteger(found) || (typeof found === 'string' && found !== ''))
     return `body ${JSON.stringify(found)}`;

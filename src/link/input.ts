@@ -2,12 +2,12 @@
 import * as v from 'valibot';
 import { type Failure, malformed, unprocessable } from '../failure.ts';
 import {
-  asStored,
   type Body,
   fieldIsSet,
   finiteNumber,
   parse,
   type SentFields,
+  storedField,
   text,
 } from '../fields.ts';
 import {
@@ -38,12 +38,12 @@ export const WHERE_NUMBER = `A number in where must be from -${Number.MAX_SAFE_I
 
 /** The fields that no caller sets: they come from the path, the token and the server. */
 export const SERVER_FIELDS = {
-  id: asStored.text,
-  url: asStored.text,
-  expires_at: asStored.text,
-  run_id: asStored.id,
-  evaluation_id: asStored.id,
-  author: asStored.text,
+  id: storedField.text,
+  url: storedField.text,
+  expires_at: storedField.text,
+  run_id: storedField.id,
+  evaluation_id: storedField.id,
+  author: storedField.text,
 };
 
 /**

@@ -134,7 +134,7 @@ function pack({ id, evaluation_id, account, author, expires_at, ...options }: Li
   const texts = [account, author];
   if (chosen.length > 0) texts.push(JSON.stringify(Object.fromEntries(chosen)));
   const separated = texts.flatMap((text) => [SEPARATOR, ...new TextEncoder().encode(text)]);
-  return new Uint8Array([...bytesOf(id), ...bytesOf(evaluation_id), ...separated.slice(1)]);
+  return new Uint8Array([...encodeUuid(id), ...encodeUuid(evaluation_id), ...separated.slice(1)]);
 }
 
 /** The texts of a payload. */
@@ -146,13 +146,13 @@ const Texts = v.strictTuple([
 
 /** @throws {Failure} `not_found` if another version of this Worker signed another payload. */
 function unpack(payload: Uint8Array): Link {
-  const [id, evaluation_id] = [uuidAt(payload, 0), uuidAt(payload, UUID_BYTES)];
-  const { success, output } = v.safeParse(Texts, textsIn(payload.subarray(2 * UUID_BYTES)));
+  const [id, evaluation_id] = [decodeUuid(payload, 0), decodeUuid(payload, UUID_BYTES)];
+  const { success, output } = v.safeParse(Texts, splitTexts(payload.subarray(2 * UUID_BYTES)));
   if (!success) throw linkNotFound('payload');
   const [account, author, options = LINK_DEFAULTS] = output;
   return {
     id,
-    expires_at: expiryIn(id).toISOString(),
+    expires_at: decodeExpiry(id).toISOString(),
     evaluation_id,
     // The key verifies, so the account comes from a token that verified.
     account: account as AccountId,
@@ -164,22 +164,22 @@ function unpack(payload: Uint8Array): Link {
 /** Keeps a byte order mark: an account that begins with one is not the account without it. */
 const utf8 = new TextDecoder('utf-8', { fatal: false, ignoreBOM: true });
 
-function textsIn(bytes: Uint8Array): readonly string[] {
+function splitTexts(bytes: Uint8Array): readonly string[] {
   const end = bytes.indexOf(SEPARATOR);
   const text = utf8.decode(end === -1 ? bytes : bytes.subarray(0, end));
-  return end === -1 ? [text] : [text, ...textsIn(bytes.subarray(end + 1))];
+  return end === -1 ? [text] : [text, ...splitTexts(bytes.subarray(end + 1))];
 }
 
-const bytesOf = (uuid: string) => Uint8Array.fromHex(uuid.replaceAll('-', ''));
+const encodeUuid = (uuid: string) => Uint8Array.fromHex(uuid.replaceAll('-', ''));
 
-const uuidAt = (bytes: Uint8Array, index: number) =>
+const decodeUuid = (bytes: Uint8Array, index: number) =>
   bytes
     .subarray(index, index + UUID_BYTES)
     .toHex()
     .replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
 
 /** Returns a time in whole seconds. */
-export const expiryAfter = (now: string, seconds: number) =>
+export const computeExpiry = (now: string, seconds: number) =>
   new Date((Math.floor(Date.parse(now) / 1000) + seconds) * 1000).toISOString();
 
 /**
@@ -187,7 +187,7 @@ export const expiryAfter = (now: string, seconds: number) =>
  * milliseconds, as version 7 does with the present. So a link can be revoked by its id alone, and
  * the revocation is forgotten when the link would have expired.
  */
-export function newLinkId(expires_at: string): string {
+export function createLinkId(expires_at: string): string {
   const time = Date.parse(expires_at).toString(16).padStart(12, '0');
   return `${time.slice(0, 8)}-${time.slice(8)}-8${crypto.randomUUID().slice(15)}`;
 }
@@ -199,17 +199,18 @@ export function newLinkId(expires_at: string): string {
 const CLOCK_SKEW_MAX_SECONDS = 3600;
 
 /** Returns when the link with that id expires; undefined if no link can have that id now. */
-export function expiryOf(id: string, now: string): string | undefined {
-  const expires = expiryIn(id);
+export function readExpiry(id: string, now: string): string | undefined {
+  const expires = decodeExpiry(id);
   const latest = Date.parse(now) + (LINK_MAX_SECONDS + CLOCK_SKEW_MAX_SECONDS) * 1000;
   return expires.getTime() <= latest ? expires.toISOString() : undefined;
 }
 
 /** Returns the time with which the id of a link begins. */
-const expiryIn = (id: string) => new Date(Number.parseInt(id.replace('-', '').slice(0, 12), 16));
+const decodeExpiry = (id: string) =>
+  new Date(Number.parseInt(id.replace('-', '').slice(0, 12), 16));
 
 /** Returns the principal of a request through a link. A link is restricted to its evaluation. */
-export const principalOf = ({ id, account, author, evaluation_id }: Link): Principal => ({
+export const createLinkPrincipal = ({ id, account, author, evaluation_id }: Link): Principal => ({
   account,
   subject: author,
   evaluator: undefined,
@@ -219,7 +220,7 @@ export const principalOf = ({ id, account, author, evaluation_id }: Link): Princ
   keyId: undefined,
 });
 
-export const pathOf = ({ id, expires_at, evaluation_id }: Link): LinkedPath => ({
+export const getLinkedPath = ({ id, expires_at, evaluation_id }: Link): LinkedPath => ({
   run_id: null,
   id: evaluation_id,
   link_id: id,

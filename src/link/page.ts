@@ -25,17 +25,17 @@ export type PageState =
   | { readonly kind: 'changed'; readonly text: string };
 
 /** Returns the page as HTML. */
-export function linkPage(row: PageRow, link: Link, state: PageState): Promise<string> {
+export function renderLinkPage(row: PageRow, link: Link, state: PageState): Promise<string> {
   const name = row.name ?? 'Evaluation';
   const output = [row.output_name, row.field_path].filter((part) => part !== null).join(' › ');
-  return htmlDocument(
-    titleOf(state, row, name),
-    html`${noticeOf(state, row)}
+  return renderDocument(
+    writeTitle(state, row, name),
+    html`${renderNotice(state, row)}
 <h1 dir="auto">${name}</h1>
 ${row.description && html`<p class="about" dir="auto">${row.description}</p>`}
 ${output && html`<p><small>Output</small> <b dir="auto">${output}</b></p>`}
 <div class="now"><div><small>Now</small><strong dir="auto">${describeValue(row, row.value)}</strong></div>${drawValues(row)}<small>${describeLastChange(row)}</small></div>
-<form method="post"><input type="hidden" name="version" value="${row.updated_at ?? row.created_at}">${answerFields(row, state)}</form>
+<form method="post"><input type="hidden" name="version" value="${row.updated_at ?? row.created_at}">${renderAnswerFields(row, state)}</form>
 <footer>Your answer is stored as that of <b dir="auto">${link.author}</b>. This link works until ${time(link.expires_at)}.<p>Run ${row.run_id}</p></footer>`,
   );
 }
@@ -45,7 +45,7 @@ ${output && html`<p><small>Output</small> <b dir="auto">${output}</b></p>`}
  * the answer may or may not be stored. Without an answer, a link opens the page again.
  * @param status the status of the response
  */
-export function failurePage(
+export function renderFailurePage(
   status: number,
   sentence: string,
   answer: Answer | undefined,
@@ -61,7 +61,7 @@ export function failurePage(
   const again = answer
     ? html`<form method="post"><input type="hidden" name="version" value="${answer.version}"><input type="hidden" name="value" value="${answer.text}"><button class="send">Try again</button></form>`
     : html`<p><a href="">Try again</a></p>`;
-  return htmlDocument(
+  return renderDocument(
     heading,
     html`<h1>${heading}</h1>
 <p>${isOurs ? `${what} Trying again does no harm: an answer is stored once.` : sentence}</p>
@@ -73,7 +73,7 @@ ${isOurs && again}`,
  * Returns a page around the content. A page without an icon makes browsers look for /favicon.ico,
  * and Firefox reports that the policy refuses that. The icon is empty, and the policy allows it.
  */
-async function htmlDocument(title: string, content: Html): Promise<string> {
+async function renderDocument(title: string, content: Html): Promise<string> {
   return String(
     await html`<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><link rel="icon" href="data:,"><title>${title}</title><style>${raw(STYLE)}</style></head>
@@ -84,13 +84,13 @@ ${content}
   );
 }
 
-function titleOf(state: PageState, row: PageRow, name: string): string {
+function writeTitle(state: PageState, row: PageRow, name: string): string {
   if (state.kind === 'stored') return `Stored: ${describeValue(row, state.value)} – ${name}`;
   return state.kind === 'asked' ? name : `Not stored – ${name}`;
 }
 
 /** Returns the notice on top, which has the focus, so that a screen reader begins with it. */
-function noticeOf(state: PageState, row: PageRow): Html | '' {
+function renderNotice(state: PageState, row: PageRow): Html | '' {
   const word = (value: number) => html`<b dir="auto">${describeValue(row, value)}</b>`;
   if (state.kind === 'stored') {
     return html`<p class="notice good" role="status" tabindex="-1" autofocus>Stored: ${word(state.value)}. Thank you. ${
@@ -105,8 +105,8 @@ function noticeOf(state: PageState, row: PageRow): Html | '' {
   return '';
 }
 
-function answerFields(row: PageRow, state: PageState): Html {
-  const choices = choicesOf(row);
+function renderAnswerFields(row: PageRow, state: PageState): Html {
+  const choices = readChoices(row);
   // With a field, the field gets the focus. With buttons, the refusal does: the button that was
   // pressed is not known.
   const focus = choices && html` tabindex="-1" autofocus`;
@@ -153,22 +153,22 @@ function describeAuthor(row: PageRow): Html | '' {
 function drawValues(row: PageRow): Html | '' {
   const values: number[] = [...JSON.parse(row.earlier), row.value];
   if (values.length === 1) return '';
-  const points = pointsOf(values, row.min_value, row.max_value);
+  const points = computePoints(values, row.min_value, row.max_value);
   const [x, y] = points.at(-1)?.split(',') ?? [];
   const words = values.map((value) => describeValue(row, value)).join(', ');
   return html`<figure><svg viewBox="0 0 ${DRAWING.width} ${DRAWING.height}" role="img" aria-label="The values so far: ${words}"><polyline points="${points.join(' ')}"/><circle cx="${x}" cy="${y}" r="3"/></svg></figure>`;
 }
 
-const time = (at: string) => html`<time datetime="${at}">${timeInWords(at)}</time>`;
+const time = (at: string) => html`<time datetime="${at}">${formatTime(at)}</time>`;
 
 /** Returns the categories in the order of their values; undefined if the value is a number. */
-function choicesOf({ value_type, categories }: PageRow): readonly string[] | undefined {
+function readChoices({ value_type, categories }: PageRow): readonly string[] | undefined {
   if (value_type === 'binary') return ['No', 'Yes'];
   return categories === null ? undefined : JSON.parse(categories);
 }
 
 /** Returns the value's category, or the number as text if it has none. */
-const describeValue = (row: PageRow, value: number) => choicesOf(row)?.[value] ?? String(value);
+const describeValue = (row: PageRow, value: number) => readChoices(row)?.[value] ?? String(value);
 
 function describeBounds(min: number | null, max: number | null): string {
   if (min !== null && max !== null) return `from ${min} to ${max}`;
@@ -182,7 +182,7 @@ let format: Intl.DateTimeFormat | undefined;
 /**
  * Returns a time to the minute, in UTC, because only a script could know the reader's time zone.
  */
-function timeInWords(at: string): string {
+function formatTime(at: string): string {
   format ??= new Intl.DateTimeFormat('en-GB', {
     dateStyle: 'long',
     timeStyle: 'short',
@@ -197,7 +197,7 @@ const DRAWING = { width: 144, height: 48 };
 const MARGIN = 5;
 
 /** Returns the points of the line as `x,y`, oldest first, between the bounds of the label. */
-function pointsOf(
+function computePoints(
   values: readonly number[],
   min: number | null,
   max: number | null,

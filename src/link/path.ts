@@ -44,7 +44,7 @@ function findFault(path: string): string | undefined {
   if (segments.some(({ token }) => token.kind === TokenKind.DDOT)) return '.., which searches';
   if (segments.some((segment) => segment.selectors.length > 1)) return 'a list in brackets';
   return segments
-    .flatMap(filterPartsOf)
+    .flatMap(listFilterParts)
     .map(findFaultOfPart)
     .find((fault) => fault !== undefined);
 }
@@ -57,7 +57,7 @@ const TEXT_OR_NUMBER_FROM_0 =
  * json-p3 2.3.1 refuses numbers that begin with 0, except 0. So they are written otherwise: 0.5 as
  * 5e-1, and 0.0 as -0.0, which is equal to it.
  */
-const withoutLeadingZeros = (path: string) =>
+const rewriteLeadingZeros = (path: string) =>
   path.replace(TEXT_OR_NUMBER_FROM_0, (found) => {
     if (found === '0' || !found.startsWith('0')) return found;
     return Number(found) === 0 ? '-0.0' : Number(found).toExponential();
@@ -65,7 +65,7 @@ const withoutLeadingZeros = (path: string) =>
 
 function parse(path: string) {
   try {
-    return compile(withoutLeadingZeros(path));
+    return compile(rewriteLeadingZeros(path));
   } catch (thrown) {
     if (thrown instanceof JSONPathError) throw unprocessable(NOT_A_PATH);
     throw thrown;
@@ -73,16 +73,16 @@ function parse(path: string) {
 }
 
 /** Returns the expressions in the filters of a segment. */
-const filterPartsOf = ({ selectors: [selector] }: Segment): Expression[] =>
-  selector instanceof selectors.FilterSelector ? partsOf(selector.expression) : [];
+const listFilterParts = ({ selectors: [selector] }: Segment): Expression[] =>
+  selector instanceof selectors.FilterSelector ? listParts(selector.expression) : [];
 
 /** Returns the expressions inside an expression, but not the arguments of functions; then itself. */
-function partsOf(expression: Expression): Expression[] {
-  if (expression instanceof expressions.LogicalExpression) return partsOf(expression.expression);
+function listParts(expression: Expression): Expression[] {
+  if (expression instanceof expressions.LogicalExpression) return listParts(expression.expression);
   if (expression instanceof expressions.PrefixExpression)
-    return [expression, ...partsOf(expression.right)];
+    return [expression, ...listParts(expression.right)];
   if (!(expression instanceof expressions.InfixExpression)) return [expression];
-  return [...partsOf(expression.left), ...partsOf(expression.right), expression];
+  return [...listParts(expression.left), ...listParts(expression.right), expression];
 }
 
 function findFaultOfPart(part: Expression): string | undefined {
@@ -92,7 +92,7 @@ function findFaultOfPart(part: Expression): string | undefined {
     return 'a filter, *, a slice or a list in a filter';
   if (part instanceof expressions.NumberLiteral && !isExact(part.value))
     return `a number beyond ${Number.MAX_SAFE_INTEGER}`;
-  if (part instanceof expressions.InfixExpression && !part.logical && isOfQueries(part))
+  if (part instanceof expressions.InfixExpression && !part.logical && hasTwoQueries(part))
     return 'a comparison of two places';
   return undefined;
 }
@@ -101,7 +101,7 @@ function findFaultOfPart(part: Expression): string | undefined {
 const isExact = (number: number) => Math.abs(number) <= Number.MAX_SAFE_INTEGER;
 
 /** Returns true if both sides may be objects: comparing these costs more than one step. */
-const isOfQueries = ({ left, right }: InstanceType<typeof expressions.InfixExpression>) =>
+const hasTwoQueries = ({ left, right }: InstanceType<typeof expressions.InfixExpression>) =>
   left instanceof expressions.FilterQuery && right instanceof expressions.FilterQuery;
 
 /**
@@ -117,7 +117,7 @@ export function findByPath(body: unknown, path: string): readonly unknown[] {
     const isOneStep =
       selector instanceof selectors.NameSelector || selector instanceof selectors.IndexSelector;
     const stepsPerElement =
-      1 + filterPartsOf(segment).reduce((sum, part) => sum + stepsOf(part), 0);
+      1 + listFilterParts(segment).reduce((sum, part) => sum + countSteps(part), 0);
     // The library does not stop by itself, so steps are counted before they are taken.
     for (const { value } of nodes) {
       steps += isOneStep ? 1 : stepsPerElement * countElements(value);
@@ -129,7 +129,7 @@ export function findByPath(body: unknown, path: string): readonly unknown[] {
 }
 
 /** Returns 1, and for a query as many more as it has names and indexes. */
-const stepsOf = (part: Expression) =>
+const countSteps = (part: Expression) =>
   part instanceof expressions.FilterQuery ? 1 + part.path.segments.length : 1;
 
 function countElements(value: JSONValue): number {

@@ -4,12 +4,12 @@
  * see. A person gets a page, also for a failure; a machine gets JSON.
  */
 import type { Context, MiddlewareHandler } from 'hono';
-import { resourceOf } from '../evaluation/read.ts';
+import { toResource } from '../evaluation/read.ts';
 import type { Failure } from '../failure.ts';
 import { parseJson, readText } from '../http/body.ts';
-import { type AppEnv, Hono, type OpenSession, operationContext } from '../http/context.ts';
+import { type AppEnv, getOperationContext, Hono, type OpenSession } from '../http/context.ts';
 import { describeFailure, methodNotAllowed, renderFailure } from '../http/errors.ts';
-import { bodyOfForm, parseForm } from '../http/form.ts';
+import { parseForm, readFormBody } from '../http/form.ts';
 import {
   parseIfMatch,
   parseReadPreconditions,
@@ -20,10 +20,10 @@ import type { RateLimiter } from '../http/rate-limit.ts';
 import { respond, respondResource, respondToRead } from '../http/response.ts';
 import { ANSWER_MAX_CHARS, LINK_BODY_MAX_BYTES } from '../limits.ts';
 import { answerOnPage, readLinkPage, updateEvaluationByLink } from './answer.ts';
-import { DELIVERY_HEADERS, nameByBody, nameByHeader } from './delivery.ts';
+import { DELIVERY_HEADERS, nameDeliveryByBody, nameDeliveryByHeader } from './delivery.ts';
 import { type Answer, findLengthFault, readAnswer } from './input.ts';
-import { LINK_PATH, type Link, type LinkKeys, principalOf } from './key.ts';
-import { failurePage, linkPage, type PageState } from './page.ts';
+import { createLinkPrincipal, LINK_PATH, type Link, type LinkKeys } from './key.ts';
+import { type PageState, renderFailurePage, renderLinkPage } from './page.ts';
 import { styleSource } from './style.ts';
 import { readValue } from './value.ts';
 import { findUnmetCondition } from './where.ts';
@@ -46,7 +46,7 @@ export function publicLinkRoutes({ session, rateLimit, linkKeys }: Dependencies)
       log.operation = operation;
       const { verify } = await linkKeys();
       const link = await verify(c.req.query('key') ?? '', c.get('clock').now());
-      const principal = principalOf(link);
+      const principal = createLinkPrincipal(link);
       Object.assign(log, { account: link.account, evaluation: link.evaluation_id, link: link.id });
       if (rateLimit) await rateLimit(principal, {});
       c.set('link', link);
@@ -60,8 +60,8 @@ export function publicLinkRoutes({ session, rateLimit, linkKeys }: Dependencies)
     const link = c.get('link');
     if (wantsPage(c)) {
       refusePreconditions(c);
-      const row = await readLinkPage(operationContext(c), link);
-      return respondPage(c, 200, await linkPage(row, link, { kind: 'asked' }));
+      const row = await readLinkPage(getOperationContext(c), link);
+      return respondPage(c, 200, await renderLinkPage(row, link, { kind: 'asked' }));
     }
     const preconditions = parseReadPreconditions(c);
     const {
@@ -73,8 +73,8 @@ export function publicLinkRoutes({ session, rateLimit, linkKeys }: Dependencies)
       categories,
       earlier,
       ...evaluation
-    } = await readLinkPage(operationContext(c), link);
-    return respondToRead(c, resourceOf(evaluation), 'evaluation', preconditions);
+    } = await readLinkPage(getOperationContext(c), link);
+    return respondToRead(c, toResource(evaluation), 'evaluation', preconditions);
   });
 
   routes.post(LINK_PATH, requireKey('updateEvaluationByLink'), session('write'), async (c) => {
@@ -85,36 +85,40 @@ export function publicLinkRoutes({ session, rateLimit, linkKeys }: Dependencies)
     c.set('answer', answer);
     if (answer) {
       refusePreconditions(c);
-      const answered = await answerOnPage(operationContext(c), link, answer);
+      const answered = await answerOnPage(getOperationContext(c), link, answer);
       if (!answered.refusal) {
         return respondPage(
           c,
           200,
-          await linkPage(answered.row, link, { kind: 'stored', value: answered.stored }),
+          await renderLinkPage(answered.row, link, { kind: 'stored', value: answered.stored }),
         );
       }
       const { status, error } = describeFailure(answered.refusal, c);
       return respondPage(
         c,
         status,
-        await linkPage(answered.row, link, stateOfRefusal(answered.refusal, error, answer)),
+        await renderLinkPage(
+          answered.row,
+          link,
+          createRefusedState(answered.refusal, error, answer),
+        ),
       );
     }
     const versions = parseIfMatch(c);
-    const named = link.delivery === undefined ? nameOfHeader(c) : undefined;
-    const body = form === undefined ? parseJson(text) : bodyOfForm(form);
+    const named = link.delivery === undefined ? readDeliveryName(c) : undefined;
+    const body = form === undefined ? parseJson(text) : readFormBody(form);
     const unmet = findUnmetCondition(body, link.where);
     if (unmet !== undefined) {
       c.get('log').ignored = unmet;
       return respond(c, 204, null);
     }
     const value = await readValue(body, link);
-    const delivery = link.delivery === undefined ? named : nameByBody(body, link.delivery);
-    const row = await updateEvaluationByLink(operationContext(c), link, value, {
+    const delivery = link.delivery === undefined ? named : nameDeliveryByBody(body, link.delivery);
+    const row = await updateEvaluationByLink(getOperationContext(c), link, value, {
       versions,
       key: delivery,
     });
-    return respondResource(c, 200, resourceOf(row));
+    return respondResource(c, 200, toResource(row));
   });
 
   routes.all(LINK_PATH, methodNotAllowed('GET, HEAD, POST'));
@@ -125,15 +129,15 @@ export function publicLinkRoutes({ session, rateLimit, linkKeys }: Dependencies)
     const answer = c.get('answer');
     // The first characters of a longer answer may be another number, so nobody may send them again.
     const again = answer && !findLengthFault(answer) ? answer : undefined;
-    return respondPage(c, status, await failurePage(status, error, again), headers);
+    return respondPage(c, status, await renderFailurePage(status, error, again), headers);
   });
   return routes;
 }
 
 /** Returns the name of the delivery, if a header has one. */
-function nameOfHeader({ req }: Context<LinkEnv>): string | undefined {
+function readDeliveryName({ req }: Context<LinkEnv>): string | undefined {
   const sent = readKey(req.raw.headers, DELIVERY_HEADERS);
-  return sent && nameByHeader(sent.header, sent.key, req.header('ce-source'));
+  return sent && nameDeliveryByHeader(sent.header, sent.key, req.header('ce-source'));
 }
 
 const FORM = /^application\/x-www-form-urlencoded[ \t]*(?:;|$)/i;
@@ -153,7 +157,7 @@ function wantsPage(c: Context<LinkEnv>): boolean {
   );
 }
 
-function stateOfRefusal({ code }: Failure, sentence: string, answer: Answer): PageState {
+function createRefusedState({ code }: Failure, sentence: string, answer: Answer): PageState {
   const text = answer.text.slice(0, ANSWER_MAX_CHARS);
   return code === 'precondition_failed'
     ? { kind: 'changed', text }

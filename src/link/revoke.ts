@@ -3,7 +3,7 @@ import type { OperationContext } from '../db/connection.ts';
 import type { EvaluationPath } from '../evaluation/read.ts';
 import { notFound } from '../failure.ts';
 import { allows } from '../principal.ts';
-import { expiryOf } from './key.ts';
+import { readExpiry } from './key.ts';
 import * as sql from './sql.generated.ts';
 
 /**
@@ -18,7 +18,7 @@ export async function revokeEvaluationLink(
   link_id: string,
 ): Promise<void> {
   const { account, evaluation } = principal;
-  const link_expires_at = expiryOf(link_id, now);
+  const link_expires_at = readExpiry(link_id, now);
   if (evaluation !== undefined || !allows(principal, path) || link_expires_at === undefined)
     throw notFound();
   const params = { ...path, account, link_id, link_expires_at };

@@ -5,9 +5,9 @@
 import { evaluationPath } from '../evaluation/routes.ts';
 import type { RequireAuth } from '../http/bearer-auth.ts';
 import { readJsonObject } from '../http/body.ts';
-import { type AppEnv, Hono, type OpenSession, operationContext } from '../http/context.ts';
+import { type AppEnv, getOperationContext, Hono, type OpenSession } from '../http/context.ts';
 import { methodNotAllowed } from '../http/errors.ts';
-import { uuidOf } from '../http/params.ts';
+import { requireUuid } from '../http/params.ts';
 import { refusePreconditions } from '../http/preconditions.ts';
 import type { RateLimiter } from '../http/rate-limit.ts';
 import { respond, respondJson } from '../http/response.ts';
@@ -45,7 +45,7 @@ export function linkRoutes({ requireAuth, session, rateLimit, prepareKeys }: Dep
     refusePreconditions(c);
     const create = parseLinkCreate(await readJsonObject(c.req.raw, { isOptional: true }));
     const urlOf = (key: string) => `${new URL(c.req.url).origin}${LINK_PATH}?key=${key}`;
-    const link = await createEvaluationLink(operationContext(c), path, create, sign, urlOf);
+    const link = await createEvaluationLink(getOperationContext(c), path, create, sign, urlOf);
     c.get('log').link = link.id;
     return respondJson(c, 201, link);
   });
@@ -53,10 +53,10 @@ export function linkRoutes({ requireAuth, session, rateLimit, prepareKeys }: Dep
   routes.delete(LINK, requireAuth('revokeEvaluationLink'), session('write'), async (c) => {
     await linkKeys();
     const path = evaluationPath(c, c.req.param());
-    const id = uuidOf('link_id', c.req.param('link_id'));
+    const id = requireUuid('link_id', c.req.param('link_id'));
     c.get('log').link = id;
     refusePreconditions(c);
-    await revokeEvaluationLink(operationContext(c), path, id);
+    await revokeEvaluationLink(getOperationContext(c), path, id);
     return respond(c, 204, null);
   });
 

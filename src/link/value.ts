@@ -22,7 +22,7 @@ export async function readValue(
   { pointer, path, values }: Pick<Link, 'pointer' | 'path' | 'values'>,
 ): Promise<number> {
   const found = path === undefined ? valueAtPointer(body, pointer) : await findOne(body, path);
-  const value = mappedValue(found, values) ?? numberIn(found);
+  const value = mapValue(found, values) ?? readNumber(found);
   if (value === undefined) throw valueNotFound(found, path ?? pointer, values);
   return value;
 }
@@ -39,23 +39,23 @@ async function findOne(body: unknown, path: string): Promise<unknown> {
 }
 
 /** Returns what `values` has for a text, or for the JSON text of a number or a boolean. */
-function mappedValue(found: unknown, values: Values): number | undefined {
-  const key = typeof found === 'string' ? found : JSON.stringify(scalarIn(found));
+function mapValue(found: unknown, values: Values): number | undefined {
+  const key = typeof found === 'string' ? found : JSON.stringify(readScalar(found));
   return key !== undefined && Object.hasOwn(values, key) ? values[key] : undefined;
 }
 
 /** Returns a boolean or a finite number. JSON.parse reads 1e400 as Infinity, which is neither. */
-const scalarIn = (found: unknown) =>
+const readScalar = (found: unknown) =>
   typeof found === 'boolean' || Number.isFinite(found) ? found : undefined;
 
-function numberIn(found: unknown): number | undefined {
+function readNumber(found: unknown): number | undefined {
   const isNumber = typeof found !== 'string' || JSON_NUMBER.test(found);
   const number = isNumber && typeof found !== 'object' ? Number(found) : Number.NaN;
   return Number.isFinite(number) ? number : undefined;
 }
 
 function valueNotFound(found: unknown, where: string, values: Values): Failure {
-  const texts = Object.keys(values).map((text) => JSON.stringify(shortened(text)));
+  const texts = Object.keys(values).map((text) => JSON.stringify(shorten(text)));
   const place = where === '' ? 'The body' : `What ${where} finds in the body`;
   const wanted = ['a number, true or false', ...texts].join(', or ');
   return unprocessable(`${place} is ${describeFound(found)}: it must be ${wanted}.`);
@@ -65,7 +65,7 @@ function valueNotFound(found: unknown, where: string, values: Values): Failure {
 export function describeFound(found: unknown): string {
   if (found === undefined) return 'nothing';
   if (typeof found === 'boolean') return `${found}`;
-  if (typeof found === 'string') return `the text ${JSON.stringify(shortened(found))}`;
+  if (typeof found === 'string') return `the text ${JSON.stringify(shorten(found))}`;
   if (typeof found === 'number')
     return Number.isFinite(found) ? `the number ${found}` : 'a number beyond a double';
   if (found === null) return 'null';
@@ -73,7 +73,7 @@ export function describeFound(found: unknown): string {
 }
 
 /** Returns at most SHOWN_MAX_CHARS code points, in a time that does not grow with the text. */
-function shortened(text: string): string {
+function shorten(text: string): string {
   const characters = [...text.slice(0, 2 * SHOWN_MAX_CHARS + 2)];
   return characters.length <= SHOWN_MAX_CHARS
     ? text

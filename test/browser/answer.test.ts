@@ -4,7 +4,7 @@
  */
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { failurePage } from '../../src/link/page.ts';
+import { renderFailurePage } from '../../src/link/page.ts';
 import { findChromium, launchChromium } from './chromium.ts';
 import { answer, openWindow, press, type Window } from './window.ts';
 import { AUTHOR, type Label, SUBJECT, startWorker, type Worker } from './worker.ts';
@@ -438,7 +438,7 @@ describe('where the database fails', () => {
   it('a page that did not open can be opened again', async () => {
     const { link } = await worker.ask(BINARY, 0);
     const page = await open('about:blank');
-    const body = await failurePage(503, '', undefined);
+    const body = await renderFailurePage(503, '', undefined);
     await page.route(
       link.url,
       (route) => route.fulfill({ status: 503, contentType: 'text/html', body }),

@@ -4,7 +4,7 @@
  */
 import { createTestHarness } from 'wrangler';
 import { mintToken } from '../../src/cli/mint.ts';
-import { createLinkKeys, type EvaluationLink, newLinkId } from '../../src/link/key.ts';
+import { createLinkId, createLinkKeys, type EvaluationLink } from '../../src/link/key.ts';
 import type { AccountId } from '../../src/principal.ts';
 import { readSettings } from '../../src/settings.ts';
 import { migrationStatements } from '../node/migrations.ts';
@@ -109,7 +109,7 @@ export async function startWorker() {
       const { sign } = await createLinkKeys(new TextEncoder().encode(LINK_SECRET));
       const expires_at = '2026-11-01T09:00:00.000Z';
       const link = {
-        id: newLinkId(expires_at),
+        id: createLinkId(expires_at),
         account: ACCOUNT as AccountId,
         expires_at,
         pointer: '/value',

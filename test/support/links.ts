@@ -1,5 +1,10 @@
 /** How a test makes a link, posts to it as a machine, and opens it as a person does. */
-import { createLinkKeys, type EvaluationLink, type Link, newLinkId } from '../../src/link/key.ts';
+import {
+  createLinkId,
+  createLinkKeys,
+  type EvaluationLink,
+  type Link,
+} from '../../src/link/key.ts';
 import type { AccountId } from '../../src/principal.ts';
 import { LINK_SECRET } from './secret.ts';
 import {
@@ -76,7 +81,7 @@ export async function signedLink(
 ): Promise<string> {
   const { sign } = await createLinkKeys(new TextEncoder().encode(secret));
   const key = await sign({
-    id: newLinkId(expires_at),
+    id: createLinkId(expires_at),
     account: ACCOUNT as AccountId,
     author: SUBJECT,
     expires_at,
