@@ -9,7 +9,13 @@ import { objectStore } from './db/account-object.ts';
 import { d1Store } from './db/d1.ts';
 import { evaluationRoutes } from './evaluation/routes.ts';
 import { bearerAuth } from './http/bearer-auth.ts';
-import { type AppEnv, Hono, openSession, requestContext, type StoreOf } from './http/context.ts';
+import {
+  type AppEnv,
+  createOpenConnection,
+  type FindStore,
+  Hono,
+  requestContext,
+} from './http/context.ts';
 import { crossOrigin } from './http/cors.ts';
 import { renderFailure, renderPathNotFound } from './http/errors.ts';
 import { createRateLimiter } from './http/rate-limit.ts';
@@ -24,7 +30,7 @@ import { type AccountObjects, findPlace, readOrigins, readSettings } from './set
 const loadDocument = async () => (await import('./openapi.generated.json')).default;
 
 /** Returns how an account's store is found. Settings are right once a request has a principal. */
-function createStores(env: Env): StoreOf {
+function createFindStore(env: Env): FindStore {
   let accountObjects: AccountObjects | undefined;
   return (account, from) => {
     accountObjects ??= readSettings(env).accountObjects;
@@ -41,18 +47,21 @@ export function createApp(env: Env, clock: Clock = systemClock) {
   app.use(requestContext(clock, env.CF_VERSION_METADATA?.id));
   const origins = readOrigins(env);
   if (origins.length > 0) app.use(crossOrigin(origins));
-  const session = openSession(createStores(env), clock);
+  const openConnection = createOpenConnection(createFindStore(env), clock);
   const rateLimit = createRateLimiter(env.RATE_LIMITER, clock);
-  const requireAuth = bearerAuth(async () => {
-    const settings = readSettings(env);
-    return { verify: await createVerifier(settings, clock), tokenHeader: settings.tokenHeader };
-  }, rateLimit);
+  const requireAuth = bearerAuth(
+    async () => {
+      const settings = readSettings(env);
+      return { verify: await createVerifier(settings, clock), tokenHeader: settings.tokenHeader };
+    },
+    { rateLimit, openConnection },
+  );
   app.route('/', referenceRoutes());
   app.route('/', serviceRoutes(env.DB, clock, loadDocument));
-  app.route('/', labelRoutes(requireAuth, session));
-  app.route('/', evaluationRoutes(requireAuth, session));
+  app.route('/', labelRoutes(requireAuth));
+  app.route('/', evaluationRoutes(requireAuth));
   const prepareKeys = async () => createLinkKeys(readSettings(env).linkSecret);
-  app.route('/', linkRoutes({ requireAuth, session, rateLimit, prepareKeys }));
+  app.route('/', linkRoutes({ requireAuth, openConnection, rateLimit, prepareKeys }));
   app.notFound(renderPathNotFound);
   app.onError(renderFailure);
   return app;

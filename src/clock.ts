@@ -11,22 +11,19 @@ export type Clock = {
  * ignores `onTimeout`, for example while a body arrives slowly.
  * @throws {Error} `did not answer within N ms`
  */
-export async function withTimeout<T>(
+export function withTimeout<T>(
   clock: Clock,
   milliseconds: number,
   work: Promise<T>,
   onTimeout: () => void = () => {},
 ): Promise<T> {
-  const timeout = Promise.withResolvers<never>();
-  const cancel = clock.after(milliseconds, () => {
-    onTimeout();
-    timeout.reject(new Error(`did not answer within ${milliseconds} ms`));
+  return new Promise((resolve, reject) => {
+    const cancel = clock.after(milliseconds, () => {
+      onTimeout();
+      reject(new Error(`did not answer within ${milliseconds} ms`));
+    });
+    work.then(resolve, reject).finally(cancel);
   });
-  try {
-    return await Promise.race([work, timeout.promise]);
-  } finally {
-    cancel();
-  }
 }
 
 /** How long a request waits before it looks again whether work that several share has ended. */

@@ -30,7 +30,16 @@ import { createRemoteJwks, type FindKeys } from './remote-jwks.ts';
 /** The greatest difference that is tolerated between the issuer's clock and ours. */
 const CLOCK_TOLERANCE_SECONDS = 5;
 
-export const NOT_A_JWT = 'The bearer token is not a well-formed JWT.';
+const NOT_A_JWT = 'The bearer token is not a well-formed JWT.';
+
+/**
+ * Matches one part of the token: non-empty base64url without padding, white space or stray bits in
+ * the last character (RFC 4648 §3.5). jose's decoder accepts all three. Without this check, several
+ * texts would be the same token.
+ */
+const BASE64URL_PART = '(?=[\\w-])(?:[\\w-]{4})*(?:[\\w-][AQgw]|[\\w-]{2}[AEIMQUYcgkosw048])?';
+/** Matches the form of a compact JWS (RFC 7515 §7.1). */
+const COMPACT_JWS = new RegExp(`^${BASE64URL_PART}\\.${BASE64URL_PART}\\.${BASE64URL_PART}$`);
 
 /**
  * Verifies a token and returns its principal.
@@ -112,6 +121,9 @@ export async function createVerifier(settings: Settings, clock: Clock): Promise<
   }
 
   return async function verify(token) {
+    // A token in the cache has been checked already.
+    if (!cache.get(token) && !COMPACT_JWS.test(token))
+      throw new Failure('invalid_token', NOT_A_JWT);
     try {
       const cached = await findInCache(token);
       if (cached) return cached.principal;

@@ -49,12 +49,14 @@ const NOT_NOW = [
 ];
 
 /**
- * Every operation gets the caller, the way to the database, and when the request began (ISO 8601).
+ * Every operation gets the caller, the way to the database, when the request began (ISO 8601), and
+ * a random UUID of the request.
  */
 export type OperationContext = {
   readonly principal: Principal;
   readonly connection: Connection;
   readonly now: string;
+  readonly uuid: string;
 };
 
 /** Where a page of a list starts, after the last entry of the page before, and its size. */

@@ -31,10 +31,30 @@ export type RowOf<S> = S extends Statement<never, infer Row> ? Row : never;
 export type OrNulls<Row> = Row | { readonly [column in keyof Row]: null };
 
 /**
- * Turns the names of parameters into numbers, because D1 binds by number (D1: Prepared statements).
- * A parameter is written `:name`; a name that occurs twice is bound once.
+ * Makes a statement of a text in which a parameter is written `:name`. The text is numbered when
+ * the statement is first used, so that a cold start does not number all of them.
  */
 export function statement<Params, Row>(text: string): Statement<Params, Row> {
+  let numbered: Statement<Params, Row> | undefined;
+  const number = () => {
+    numbered ??= numberParameters(text);
+    return numbered;
+  };
+  return {
+    get sql() {
+      return number().sql;
+    },
+    get params() {
+      return number().params;
+    },
+  };
+}
+
+/**
+ * Turns the names of parameters into numbers, because D1 binds by number (D1: Prepared statements).
+ * A name that occurs twice is bound once.
+ */
+function numberParameters<Params, Row>(text: string): Statement<Params, Row> {
   const params: string[] = [];
   const sql = text
     .trim()

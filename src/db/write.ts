@@ -39,19 +39,19 @@ type Preconditions = {
  * because a write is looked up in one row and its history only.
  */
 export async function nameWrite(
-  { principal, now }: OperationContext,
+  { principal, now, uuid }: OperationContext,
   { versions, key }: Preconditions,
 ): Promise<Write> {
   if (key === undefined) {
     const isRepeatable = versions === undefined;
-    return { write_id: createWriteId(), since: now, versions, isRepeatable };
+    return { write_id: createWriteId(uuid), since: now, versions, isRepeatable };
   }
   const write_id = await digest('update', principal.subject, key);
   return { write_id, since: AFTER_ALL_TIMES, versions, isRepeatable: false };
 }
 
-/** A name at random, shorter than every name that comes from a key. */
-export const createWriteId = () => crypto.randomUUID().replaceAll('-', '').slice(8);
+/** Makes a name from the UUID of a request. It is shorter than every name that comes from a key. */
+export const createWriteId = (uuid: string) => uuid.replaceAll('-', '').slice(8);
 
 /**
  * The parameters that the updates of all resources share (write.query.ts), for each attempt. Only

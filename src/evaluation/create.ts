@@ -16,7 +16,7 @@ import * as sql from './sql.generated.ts';
  * @throws {Failure} `not_found`, `conflict`, `unprocessable` or `database_unavailable`.
  */
 export async function createEvaluation(
-  { principal, connection, now }: OperationContext,
+  { principal, connection, now, uuid }: OperationContext,
   run_id: string,
   { id, sent, ...content }: EvaluationCreate,
   key: string | undefined,
@@ -35,7 +35,7 @@ export async function createEvaluation(
     run_id,
     account,
     now,
-    write_id: createWriteId(),
+    write_id: createWriteId(uuid),
   };
   const { row, explanation } = await connection.write(
     sql.createEvaluation,

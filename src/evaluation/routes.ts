@@ -3,13 +3,7 @@ import type { Context } from 'hono';
 import { nameWrite } from '../db/write.ts';
 import type { RequireAuth } from '../http/bearer-auth.ts';
 import { readJsonObject } from '../http/body.ts';
-import {
-  type AppContext,
-  type AppEnv,
-  getOperationContext,
-  Hono,
-  type OpenSession,
-} from '../http/context.ts';
+import { type AppContext, type AppEnv, getOperationContext, Hono } from '../http/context.ts';
 import { methodNotAllowed } from '../http/errors.ts';
 import {
   cutPage,
@@ -43,10 +37,10 @@ const EVALUATIONS = '/v1/run/:id/evaluations';
 const EVALUATION = '/v1/run/:run_id/evaluation/:evaluation_id';
 const HISTORY = `${EVALUATION}/history` as const;
 
-export function evaluationRoutes(requireAuth: RequireAuth, session: OpenSession) {
+export function evaluationRoutes(requireAuth: RequireAuth) {
   const routes = new Hono<AppEnv>();
 
-  routes.post(EVALUATIONS, requireAuth('createEvaluation'), session('write'), async (c) => {
+  routes.post(EVALUATIONS, requireAuth('createEvaluation', 'write'), async (c) => {
     const runId = requireUuid('id', c.req.param('id'));
     refusePreconditions(c);
     const key = readIdempotencyKey(c.req.raw.headers);
@@ -56,7 +50,7 @@ export function evaluationRoutes(requireAuth: RequireAuth, session: OpenSession)
     return respondResource(c, created ? 201 : 200, toResource(row), { location });
   });
 
-  routes.get(EVALUATIONS, requireAuth('listEvaluations'), session('read'), async (c) => {
+  routes.get(EVALUATIONS, requireAuth('listEvaluations', 'read'), async (c) => {
     const runId = requireUuid('id', c.req.param('id'));
     refusePreconditions(c);
     const label = readOptionalUuid('evaluation_label_id', c.req.query('evaluation_label_id'));
@@ -73,7 +67,7 @@ export function evaluationRoutes(requireAuth: RequireAuth, session: OpenSession)
     return respondJson(c, 200, page.map(toResource), link);
   });
 
-  routes.get(EVALUATION, requireAuth('getEvaluation'), session('read'), async (c) => {
+  routes.get(EVALUATION, requireAuth('getEvaluation', 'read'), async (c) => {
     const path = evaluationPath(c, c.req.param());
     const preconditions = parseReadPreconditions(c);
     const row = await getEvaluation(getOperationContext(c), path);
@@ -88,11 +82,11 @@ export function evaluationRoutes(requireAuth: RequireAuth, session: OpenSession)
     const row = await updateEvaluation(context, path, update, write);
     return respondResource(c, 200, toResource(row));
   };
-  routes.put(EVALUATION, requireAuth('updateEvaluation'), session('write'), update);
+  routes.put(EVALUATION, requireAuth('updateEvaluation', 'write'), update);
   // The same for senders of webhooks and callbacks, most of which can only POST.
-  routes.post(EVALUATION, requireAuth('updateEvaluationByPost'), session('write'), update);
+  routes.post(EVALUATION, requireAuth('updateEvaluationByPost', 'write'), update);
 
-  routes.delete(EVALUATION, requireAuth('deleteEvaluation'), session('write'), async (c) => {
+  routes.delete(EVALUATION, requireAuth('deleteEvaluation', 'write'), async (c) => {
     const context = getOperationContext(c);
     const path = evaluationPath(c, c.req.param());
     const write = await nameWrite(context, parseUpdatePreconditions(c));
@@ -100,7 +94,7 @@ export function evaluationRoutes(requireAuth: RequireAuth, session: OpenSession)
     return respond(c, 204, null);
   });
 
-  routes.get(HISTORY, requireAuth('listReplacedValues'), session('read'), async (c) => {
+  routes.get(HISTORY, requireAuth('listReplacedValues', 'read'), async (c) => {
     const path = evaluationPath(c, c.req.param());
     refusePreconditions(c);
     const limit = readLimit(c.req.query('limit'));

@@ -42,14 +42,16 @@ export type LogLine = {
 };
 
 /**
- * The variables of a request. Authentication sets `principal`, and the session sets `connection`:
- * before that, both are undefined.
+ * The variables of a request. Authentication sets `principal` and `connection`: before that, both
+ * are undefined.
  */
 export type AppEnv = {
   Variables: {
     clock: Clock;
     /** When the request began. */
     started: Date;
+    /** A random UUID of this request alone. It names the request and its write. */
+    uuid: string;
     log: LogLine;
     principal: Principal;
     connection: Connection;
@@ -79,11 +81,12 @@ export class Hono<E extends Env> extends HonoBase<E> {
 /** The part of a context that responses and operations need. A route may add its own variables. */
 export type AppContext = Pick<Context<AppEnv>, 'get' | 'req'>;
 
-/** Returns what an operation needs. The handler must be behind authentication and session. */
+/** Returns what an operation needs. The handler must be behind authentication. */
 export const getOperationContext = (c: AppContext): OperationContext => ({
   principal: c.get('principal'),
   connection: c.get('connection'),
   now: c.get('started').toISOString(),
+  uuid: c.get('uuid'),
 });
 
 /** A caller may send its own `x-request-id`. Anything else is replaced by a fresh UUID. */
@@ -105,15 +108,17 @@ export function requestContext(
   return async function requestContext(c, next) {
     const started = clock.now();
     const sent = c.req.header('x-request-id');
-    const requestId = sent !== undefined && SANE_REQUEST_ID.test(sent) ? sent : crypto.randomUUID();
+    // One for both purposes, because a random UUID costs about as much as a middleware.
+    const uuid = crypto.randomUUID();
     const log: LogLine = {
-      request_id: requestId,
+      request_id: sent !== undefined && SANE_REQUEST_ID.test(sent) ? sent : uuid,
       ray: escapeRay(c.req.header('cf-ray')),
       version,
       method: c.req.method,
     };
     c.set('clock', clock);
     c.set('started', started);
+    c.set('uuid', uuid);
     c.set('log', log);
 
     let isWritten = false;
@@ -148,22 +153,24 @@ export const BOOKMARK_HEADER = 'x-d1-bookmark';
  */
 const BOOKMARK = /^[0-9a-f]{8}-[0-9a-f]{8}-[0-9a-f]{8}-[0-9a-f]{32}$/;
 
-export type OpenSession = (purpose: 'read' | 'write') => MiddlewareHandler<AppEnv>;
+/** A write starts at the primary of D1. A read may start at a replica. */
+export type Purpose = 'read' | 'write';
+
+/** Opens a request's connection to the store of an account. */
+export type OpenConnection = (c: AppContext, account: AccountId, purpose: Purpose) => Connection;
 
 /**
  * Returns the store that has the rows of an account.
  * @param from where a D1 session starts (db/d1.ts)
  */
-export type StoreOf = (account: AccountId, from: string) => Store;
+export type FindStore = (account: AccountId, from: string) => Store;
 
-/** Opens a request's connection to its account's store. A write starts at the primary of D1. */
-export const openSession =
-  (storeOf: StoreOf, clock: Clock): OpenSession =>
-  (purpose) =>
-    function openSession(c, next) {
-      const sent = c.req.header(BOOKMARK_HEADER) ?? '';
-      const start = BOOKMARK.test(sent) ? sent : 'first-unconstrained';
-      const from = purpose === 'write' ? 'first-primary' : start;
-      c.set('connection', connect(storeOf(c.get('principal').account, from), clock));
-      return next();
-    };
+export const createOpenConnection =
+  (findStore: FindStore, clock: Clock): OpenConnection =>
+  (c, account, purpose) => {
+    const from =
+      purpose === 'write' ? 'first-primary' : readBookmark(c.req.header(BOOKMARK_HEADER));
+    return connect(findStore(account, from), clock);
+  };
+
+const readBookmark = (sent = '') => (BOOKMARK.test(sent) ? sent : 'first-unconstrained');

@@ -19,7 +19,7 @@ const COLLECTION = 'evaluation-labels';
  * `unprocessable` for a field that the server sets, or `database_unavailable`.
  */
 export async function createEvaluationLabel(
-  { principal, connection, now }: OperationContext,
+  { principal, connection, now, uuid }: OperationContext,
   { id, sent, content }: LabelCreate,
   key: string | undefined,
 ): Promise<{ row: LabelRow; created: boolean }> {
@@ -43,7 +43,7 @@ export async function createEvaluationLabel(
     // A label has no history, and its name and description may change. The digest recognises a
     // create with the same content.
     create_digest: await digest('label', JSON.stringify(content)),
-    write_id: createWriteId(),
+    write_id: createWriteId(uuid),
   };
   const { row, explanation } = await connection.write(
     sql.createEvaluationLabel,

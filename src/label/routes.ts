@@ -5,7 +5,7 @@ import type { Context } from 'hono';
 import { nameWrite } from '../db/write.ts';
 import type { RequireAuth } from '../http/bearer-auth.ts';
 import { readJsonObject } from '../http/body.ts';
-import { type AppEnv, getOperationContext, Hono, type OpenSession } from '../http/context.ts';
+import { type AppEnv, getOperationContext, Hono } from '../http/context.ts';
 import { methodNotAllowed } from '../http/errors.ts';
 import { cutPage, readLimit, readPositionCursor, requireUuid } from '../http/params.ts';
 import {
@@ -24,10 +24,10 @@ import { updateEvaluationLabel } from './update.ts';
 const LABELS = '/v1/evaluation-labels';
 const LABEL = '/v1/evaluation-label/:label_id';
 
-export function labelRoutes(requireAuth: RequireAuth, session: OpenSession) {
+export function labelRoutes(requireAuth: RequireAuth) {
   const routes = new Hono<AppEnv>();
 
-  routes.post(LABELS, requireAuth('createEvaluationLabel'), session('write'), async (c) => {
+  routes.post(LABELS, requireAuth('createEvaluationLabel', 'write'), async (c) => {
     refusePreconditions(c);
     const key = readIdempotencyKey(c.req.raw.headers);
     const create = parseLabelCreate(await readJsonObject(c.req.raw));
@@ -36,7 +36,7 @@ export function labelRoutes(requireAuth: RequireAuth, session: OpenSession) {
     return respondResource(c, created ? 201 : 200, toResource(row), { location });
   });
 
-  routes.get(LABELS, requireAuth('listEvaluationLabels'), session('read'), async (c) => {
+  routes.get(LABELS, requireAuth('listEvaluationLabels', 'read'), async (c) => {
     refusePreconditions(c);
     const limit = readLimit(c.req.query('limit'), LABEL_PAGE_MAX_ROWS);
     const after = readPositionCursor(c.req.query('cursor'));
@@ -45,14 +45,14 @@ export function labelRoutes(requireAuth: RequireAuth, session: OpenSession) {
     return respondJson(c, 200, page.map(toResource), link);
   });
 
-  routes.get(LABEL, requireAuth('getEvaluationLabel'), session('read'), async (c) => {
+  routes.get(LABEL, requireAuth('getEvaluationLabel', 'read'), async (c) => {
     const id = labelId(c);
     const preconditions = parseReadPreconditions(c);
     const row = await getEvaluationLabel(getOperationContext(c), id);
     return respondToRead(c, toResource(row), 'evaluation label', preconditions);
   });
 
-  routes.put(LABEL, requireAuth('updateEvaluationLabel'), session('write'), async (c) => {
+  routes.put(LABEL, requireAuth('updateEvaluationLabel', 'write'), async (c) => {
     const id = labelId(c);
     const context = getOperationContext(c);
     const write = await nameWrite(context, parseUpdatePreconditions(c));

@@ -7,7 +7,7 @@ import type { Context, MiddlewareHandler } from 'hono';
 import { toResource } from '../evaluation/read.ts';
 import type { Failure } from '../failure.ts';
 import { parseJson, readText } from '../http/body.ts';
-import { type AppEnv, getOperationContext, Hono, type OpenSession } from '../http/context.ts';
+import { type AppEnv, getOperationContext, Hono, type OpenConnection } from '../http/context.ts';
 import { describeFailure, methodNotAllowed, renderFailure } from '../http/errors.ts';
 import { parseForm, readFormBody } from '../http/form.ts';
 import {
@@ -29,7 +29,7 @@ import { readValue } from './value.ts';
 import { findUnmetCondition } from './where.ts';
 
 type Dependencies = {
-  readonly session: OpenSession;
+  readonly openConnection: OpenConnection;
   readonly rateLimit: RateLimiter | undefined;
   readonly linkKeys: () => Promise<LinkKeys>;
 };
@@ -37,7 +37,7 @@ type Dependencies = {
 /** `answer` is the answer on the page; null if the body that was read has none. */
 type LinkEnv = { Variables: AppEnv['Variables'] & { link: Link; answer?: Answer | null } };
 
-export function publicLinkRoutes({ session, rateLimit, linkKeys }: Dependencies) {
+export function publicLinkRoutes({ openConnection, rateLimit, linkKeys }: Dependencies) {
   const routes = new Hono<LinkEnv>();
 
   const requireKey = (operation: string): MiddlewareHandler<LinkEnv> =>
@@ -50,13 +50,13 @@ export function publicLinkRoutes({ session, rateLimit, linkKeys }: Dependencies)
       Object.assign(log, { account: link.account, evaluation: link.evaluation_id, link: link.id });
       if (rateLimit) await rateLimit(principal, {});
       c.set('link', link);
+      // From the primary: the page shows an answer that was just stored, and no revoked link opens.
       c.set('principal', principal);
+      c.set('connection', openConnection(c, link.account, 'write'));
       await next();
     };
 
-  // Reads from the primary: the page shows an answer that was just stored, and no revoked link
-  // opens.
-  routes.get(LINK_PATH, requireKey('getEvaluationByLink'), session('write'), async (c) => {
+  routes.get(LINK_PATH, requireKey('getEvaluationByLink'), async (c) => {
     const link = c.get('link');
     if (wantsPage(c)) {
       refusePreconditions(c);
@@ -77,7 +77,7 @@ export function publicLinkRoutes({ session, rateLimit, linkKeys }: Dependencies)
     return respondToRead(c, toResource(evaluation), 'evaluation', preconditions);
   });
 
-  routes.post(LINK_PATH, requireKey('updateEvaluationByLink'), session('write'), async (c) => {
+  routes.post(LINK_PATH, requireKey('updateEvaluationByLink'), async (c) => {
     const link = c.get('link');
     const text = await readText(c.req.raw, LINK_BODY_MAX_BYTES, { takesGzip: true });
     const form = declaresForm(c) ? parseForm(text) : undefined;

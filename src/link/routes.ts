@@ -5,7 +5,7 @@
 import { evaluationPath } from '../evaluation/routes.ts';
 import type { RequireAuth } from '../http/bearer-auth.ts';
 import { readJsonObject } from '../http/body.ts';
-import { type AppEnv, getOperationContext, Hono, type OpenSession } from '../http/context.ts';
+import { type AppEnv, getOperationContext, Hono, type OpenConnection } from '../http/context.ts';
 import { methodNotAllowed } from '../http/errors.ts';
 import { requireUuid } from '../http/params.ts';
 import { refusePreconditions } from '../http/preconditions.ts';
@@ -22,7 +22,7 @@ const LINK = `${LINKS}/:link_id` as const;
 
 type Dependencies = {
   readonly requireAuth: RequireAuth;
-  readonly session: OpenSession;
+  readonly openConnection: OpenConnection;
   readonly rateLimit: RateLimiter | undefined;
   /**
    * Prepares the keys of links. Requests call it until it returns keys, which the isolate keeps.
@@ -30,7 +30,7 @@ type Dependencies = {
   readonly prepareKeys: () => Promise<LinkKeys>;
 };
 
-export function linkRoutes({ requireAuth, session, rateLimit, prepareKeys }: Dependencies) {
+export function linkRoutes({ requireAuth, openConnection, rateLimit, prepareKeys }: Dependencies) {
   const routes = new Hono<AppEnv>();
   let prepared: LinkKeys | undefined;
   const linkKeys = async (): Promise<LinkKeys> => {
@@ -39,7 +39,7 @@ export function linkRoutes({ requireAuth, session, rateLimit, prepareKeys }: Dep
   };
 
   // Reads from the primary, so that a link can be created immediately after its evaluation.
-  routes.post(LINKS, requireAuth('createEvaluationLink'), session('write'), async (c) => {
+  routes.post(LINKS, requireAuth('createEvaluationLink', 'write'), async (c) => {
     const { sign } = await linkKeys();
     const path = evaluationPath(c, c.req.param());
     refusePreconditions(c);
@@ -50,7 +50,7 @@ export function linkRoutes({ requireAuth, session, rateLimit, prepareKeys }: Dep
     return respondJson(c, 201, link);
   });
 
-  routes.delete(LINK, requireAuth('revokeEvaluationLink'), session('write'), async (c) => {
+  routes.delete(LINK, requireAuth('revokeEvaluationLink', 'write'), async (c) => {
     await linkKeys();
     const path = evaluationPath(c, c.req.param());
     const id = requireUuid('link_id', c.req.param('link_id'));
@@ -62,6 +62,6 @@ export function linkRoutes({ requireAuth, session, rateLimit, prepareKeys }: Dep
 
   routes.all(LINKS, methodNotAllowed('POST'));
   routes.all(LINK, methodNotAllowed('DELETE'));
-  routes.route('/', publicLinkRoutes({ session, rateLimit, linkKeys }));
+  routes.route('/', publicLinkRoutes({ openConnection, rateLimit, linkKeys }));
   return routes;
 }
