@@ -2,13 +2,13 @@
 export type Clock = {
   readonly now: () => Date;
   readonly sleep: (milliseconds: number) => Promise<unknown>;
-  /** Runs `action` after the time has passed, unless the returned function is called before. */
+  /** Runs `action` after the time has passed. The returned function cancels the action. */
   readonly after: (milliseconds: number, action: () => void) => () => void;
 };
 
 /**
- * Returns the result of the work, or rejects after the timeout. Rejects on time even if the work
- * ignores `onTimeout`, for example while a body arrives slowly.
+ * Returns the result of the work, or calls `onTimeout` and rejects after the timeout. Rejects on
+ * time even if the work does not stop, for example while a body arrives slowly.
  * @throws {Error} `did not answer within N ms`
  */
 export function withTimeout<T>(
@@ -26,13 +26,14 @@ export function withTimeout<T>(
   });
 }
 
-/** How long a request waits before it looks again whether work that several share has ended. */
+/** A waiting request checks this often whether the shared work has ended. */
 const POLL_MS = 10;
 
 /**
- * Waits while work runs that several requests share, for so long at most. Each request waits with
- * timers of its own and awaits no promise of another: workerd cancels what a request does when its
- * caller disconnects, and writes a warning for each promise that it leaves behind.
+ * Waits until work that several requests share has ended, but at most `milliseconds`. Each request
+ * waits with its own timers and awaits no promise of another request. When a caller disconnects,
+ * workerd cancels its request, and writes a warning for each promise that the request leaves
+ * behind.
  */
 export async function waitWhile(
   clock: Clock,
@@ -46,8 +47,8 @@ export async function waitWhile(
 export const systemClock: Clock = {
   now: () => new Date(),
   sleep: (milliseconds) => scheduler.wait(milliseconds),
-  // Not AbortSignal.timeout, which cannot be cancelled: it would outlive its request by up to the
-  // whole timeout.
+  // AbortSignal.timeout cannot be cancelled: it would outlive its request by up to the whole
+  // timeout.
   after: (milliseconds, action) => {
     const timer = setTimeout(action, milliseconds);
     return () => clearTimeout(timer);

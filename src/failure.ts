@@ -13,7 +13,8 @@ export type FailureCode =
   /** The token verifies, but lacks the scope that the deployment requires. */
   | 'insufficient_scope'
   /**
-   * The resource does not exist or is not the caller's: one code, so that nobody can tell which.
+   * The resource does not exist, or belongs to another account. Both have one code, so that nobody
+   * can tell which.
    */
   | 'not_found'
   | 'method_not_allowed'
@@ -23,7 +24,7 @@ export type FailureCode =
   | 'precondition_failed'
   | 'body_too_large'
   | 'unsupported_media_type'
-  /** The request is well-formed, but asks for something that is not allowed. */
+  /** The request is well-formed, but breaks a rule: of the API, of a label or of a link. */
   | 'unprocessable'
   | 'rate_limited'
   /** The key set that verifies the token cannot be fetched. */
@@ -91,6 +92,7 @@ export class Failure extends Error {
   }
 }
 
+/** The sentence for every unexpected error. The log has the details. */
 export const INTERNAL_ERROR =
   'The server failed to process the request; this is not your fault. Quote the x-request-id when you report it.';
 
@@ -121,8 +123,8 @@ export const preconditionFailed = (resource: string, version: string) =>
   );
 
 /**
- * Makes an internal error: the conditions of a statement and of the code that explains its refusal
- * disagree. test/explanation.test.ts keeps the two in agreement.
+ * Makes an internal error: a statement stored nothing, but the code that explains refusals finds no
+ * condition that failed. test/explanation.test.ts tests that this never happens.
  */
 export const unexplained = (write: string) =>
   new Error(`The ${write} stored nothing, and no condition explains why.`);
@@ -130,8 +132,8 @@ export const unexplained = (write: string) =>
 export const unprocessable = (sentence: string) => new Failure('unprocessable', sentence);
 
 /**
- * Makes the failure of a transient error. A write may be stored nevertheless. Its key or its id
- * makes a retry safe.
+ * Makes the failure of a transient error. A write may be stored nevertheless, so the sentence names
+ * the header that makes a retry safe. `cause` is for the log.
  */
 export const databaseUnavailable = (retryAfterSeconds: number, cause: string) =>
   new Failure(
@@ -141,7 +143,9 @@ export const databaseUnavailable = (retryAfterSeconds: number, cause: string) =>
     { cause },
   );
 
-/** Makes the failure of a database that is older than the deployed Worker. */
+/**
+ * Makes the failure of a database that is older than the deployed Worker. `cause` is for the log.
+ */
 export const lacksMigrations = (cause: string) =>
   new Failure(
     'database_unavailable',

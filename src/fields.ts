@@ -1,6 +1,6 @@
 /**
  * Parses the fields of request bodies, for all resources, and refuses fields that the caller cannot
- * set. This file must not know any resource. Each refusal names the field.
+ * set. Each refusal names the field. This file must not know any resource.
  */
 import * as v from 'valibot';
 import { type Failure, malformed, unprocessable } from './failure.ts';
@@ -12,18 +12,20 @@ export type Body = { readonly [property: string]: unknown };
 /** Fields that were sent although the caller cannot set them. */
 export type SentFields = { readonly [field: string]: unknown };
 
+/** Accepts a UUID in any case, and returns it in lower case. */
 export const uuid = (name: string) => {
   const sentence = `${name} must be a UUID, such as 018f4d3c-7a10-7c4e-9b52-3f6e0d9a1c01.`;
   return v.pipe(v.string(sentence), v.regex(UUID, sentence), v.toLowerCase());
 };
 
+/** Accepts a string of at most `maxChars` code points. */
 export const text = (name: string, maxChars: number, mustBe = 'a string') =>
   v.pipe(
     v.string(`${name} must be ${mustBe}.`),
     // JSON can spell half of a surrogate pair, and UTF-8 cannot: D1 would store another character.
     v.check(
       (sent) => sent.isWellFormed(),
-      `${name} must be Unicode text: it holds half of a surrogate pair.`,
+      `${name} must be Unicode text: it contains half of a surrogate pair.`,
     ),
     v.check(
       (sent) => isAtMost(sent, maxChars),
@@ -52,17 +54,15 @@ export const finiteNumber = (name: string, mustBe = 'a JSON number') =>
 const ISO_8601 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,3}0*)?(?:Z|[+-]\d\d:\d\d)$/i;
 
 /**
- * Parses fields that a caller may send only with the value that is or will be stored. A field that
- * is of another type equals no stored value, so it is refused.
+ * Parses fields that a caller may send only with the value that is or will be stored. A value of
+ * another type can never equal the stored value, so the parser refuses it.
  */
 export const storedField = {
   text: v.nullish(v.string()),
-  /** A UUID in any case: the lower case is compared. */
+  /** Accepts a UUID in any case, because the lower case is compared. */
   id: v.nullish(v.pipe(v.string(), v.toLowerCase())),
   number: v.nullish(v.pipe(v.number(), v.finite())),
-  /**
-   * Times are compared as instants, in any time zone and with any digits of the second (ISO 8601).
-   */
+  /** Turns a time of ISO 8601 in any time zone into UTC with milliseconds, as times are stored. */
   timestamp: v.nullish(
     v.pipe(
       v.string(),
@@ -76,7 +76,7 @@ export const storedField = {
 };
 
 /**
- * Parses the fields of the schema, and ignores all other fields.
+ * Parses the fields of the schema, and ignores all other fields of the body.
  * @param readOnly the fields that the caller cannot set
  * @param refusal makes the failure of a field that the caller cannot set
  * @throws {Failure} `malformed`, or the refusal of a field in `readOnly`.
@@ -95,7 +95,7 @@ export function parse<T extends v.GenericSchema>(
 }
 
 /**
- * Returns the first field whose sent value differs from the stored one. Lists are stored as JSON.
+ * Returns the first field whose sent value differs from the stored value. Lists are stored as JSON.
  */
 export const findDifferingField = (sent: SentFields, stored: SentFields): string | undefined =>
   Object.keys(sent).find((field) => {
@@ -104,7 +104,7 @@ export const findDifferingField = (sent: SentFields, stored: SentFields): string
   });
 
 /**
- * Refuses a field that the server sets and that was sent with another value.
+ * Refuses a field that the caller sent with another value than the server sets.
  * @throws {Failure} `unprocessable`.
  */
 export function refuseServerFields(sent: SentFields, stored: SentFields): void {

@@ -3,16 +3,27 @@
 /** A UUID of any version in any case (RFC 9562 §4). Its lower case is stored and compared. */
 export const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
-/** The body of a request. The largest bodies create a label with many categories. */
+/**
+ * The largest body of a request with a token. The largest bodies create a label with many
+ * categories.
+ */
 export const BODY_MAX_BYTES = 64 * 1024;
-/** The body that a machine posts to a link. A webhook sender chooses how much it sends. */
+/**
+ * The largest body that a machine may post to a link. A webhook sender chooses how much it sends.
+ */
 export const LINK_BODY_MAX_BYTES = 1024 * 1024;
-/** Entra puts up to 200 groups into a token, which is then 13,000 characters long. */
+/**
+ * The longest token. Entra puts up to 200 groups into a token, which is then 13,000 characters
+ * long.
+ */
 export const TOKEN_MAX_CHARS = 16 * 1024;
 
-/** The rows of one page of a list. With the longest texts, 1,000 evaluations are 13 MB of JSON. */
+/** The largest page of a list. With the longest texts, 1,000 evaluations are 13 MB of JSON. */
 export const PAGE_MAX_ROWS = 1000;
-/** A label may have 64 KiB of categories, so a page has fewer labels. */
+/**
+ * The largest page of labels, in rows. A label may have 64 KiB of categories, so the page is
+ * smaller.
+ */
 export const LABEL_PAGE_MAX_ROWS = 100;
 
 /**
@@ -21,7 +32,7 @@ export const LABEL_PAGE_MAX_ROWS = 100;
  */
 export const ACCOUNT_MAX_CHARS = 255;
 export const SUBJECT_MAX_CHARS = 255;
-/** The name in a link: `<sub>/<name>` is the author of each value that the link stores. */
+/** The longest name of a link: `<sub>/<name>` is the author of each value that the link stores. */
 export const LINK_NAME_MAX_CHARS = 64;
 export const AUTHOR_MAX_CHARS = SUBJECT_MAX_CHARS + 1 + LINK_NAME_MAX_CHARS;
 export const OUTPUT_NAME_MAX_CHARS = 255;
@@ -31,41 +42,49 @@ export const LABEL_DESCRIPTION_MAX_CHARS = 4096;
 export const CATEGORY_MAX_CHARS = 255;
 export const CATEGORIES_MAX_COUNT = 1000;
 /**
- * All categories of a label as JSON. A body is not larger, so only a CHECK constraint enforces this
- * limit.
+ * The size of all categories of a label, as JSON. No request body is larger, so only a CHECK
+ * constraint enforces this limit.
  */
 export const CATEGORIES_MAX_BYTES = 64 * 1024;
 
-/** The lifetime of a link: a minute to 90 days, and a week if the caller does not choose. */
+/** The lifetime of a link is one minute to 90 days, and a week if the caller does not choose. */
 export const LINK_MIN_SECONDS = 60;
 export const LINK_MAX_SECONDS = 7_776_000;
 export const LINK_DEFAULT_SECONDS = 604_800;
 /**
- * Every browser opens a URL of this length. Many senders store 255 characters: a link with the
- * default options is shorter, and long `values` make it longer.
+ * The longest URL of a link: every browser opens a URL of this length. Many senders store at most
+ * 255 characters of a URL. A link with the default options is shorter than that, and long `values`
+ * make a link longer.
  */
 export const LINK_URL_MAX_CHARS = 1999;
 /**
- * A field of the page's form. The shortest form of any double is shorter, and so is a version. The
- * page of a refusal shows the answer again, escaped.
+ * The longest field in the form of a link's page. Every double and every version has a shorter
+ * text. The page of a refusal shows the sent text again, escaped, so the text needs a bound.
  */
 export const ANSWER_MAX_CHARS = 64;
+/** The longest JSON Pointer in a link, and the longest JSONPath. Both become part of the URL. */
 export const POINTER_MAX_CHARS = 256;
 export const PATH_MAX_CHARS = 512;
 /**
- * The steps that a JSONPath takes in a body. Each element at which a wildcard, a slice or a filter
- * looks is a step, and so is each part of the filter for each element. A name or an index is a step
- * for each value in which it is looked up.
+ * The steps that a JSONPath may take in one body. A wildcard, a slice or a filter takes one step
+ * for each element that it visits. For each element, each part of a filter takes one step more. A
+ * name or an index takes one step for each value in which the path looks it up.
  */
 export const PATH_MAX_STEPS = 20_000;
+/** The entries of a link's `values`. */
 export const VALUES_MAX_COUNT = 32;
-/** The conditions of a link, and the scalars of which one condition accepts any. */
+/** The conditions in a link's `where`, and the scalars that one condition may list. */
 export const WHERE_MAX_COUNT = 8;
 
-/** The fields of a form that a sender posts to a link. PHP and others have the same limit. */
+/**
+ * The fields of a form that a sender posts to a link. PHP has the same limit (`max_input_vars`).
+ */
 export const FORM_MAX_FIELDS = 1000;
 
-/** Returns true if the text has at most this many code points. SQLite counts code points too. */
+/**
+ * Returns true if the text has at most `characters` code points. SQLite's length() counts code
+ * points too.
+ */
 export const isAtMost = (text: string, characters: number) =>
   // A code point is one or two UTF-16 units, so most texts need no counting.
   text.length <= characters || (text.length <= 2 * characters && [...text].length <= characters);

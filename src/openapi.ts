@@ -1,5 +1,5 @@
 /**
- * The OpenAPI document has these schemas, headers, refusals and parameters for all its operations.
+ * The schemas, headers, refusals and parameters that all operations of the OpenAPI document share.
  * Each resource describes its operations in its own `openapi.ts`. `npm run openapi` writes the
  * document before the build, so that the Worker contains none of these files.
  */
@@ -25,7 +25,7 @@ export class Component<S extends Section = Section> {
   }
 
   /** Returns the same component with a description for one operation. */
-  because(description: string): Component<S> {
+  withDescription(description: string): Component<S> {
     const { name } = this;
     return Object.assign(new Component(this.section, this.definition), { name, description });
   }
@@ -38,7 +38,7 @@ export const mapValues = <T, R>(
   Object.fromEntries(Object.entries(object).map(([key, value]) => [key, map(value, key)]));
 
 /** Gives each component the name of its key. */
-export function named<T extends { readonly [name: string]: Component }>(components: T): T {
+export function nameComponents<T extends { readonly [name: string]: Component }>(components: T): T {
   for (const [name, component] of Object.entries(components)) component.name = name;
   return components;
 }
@@ -49,7 +49,10 @@ export const text = (description: string, maxLength?: number) => ({
   maxLength,
 });
 
-/** Not every validator checks `format`, and a pattern of JSON Schema cannot ignore case. */
+/**
+ * The schema has a pattern too, because not every validator checks `format`. The pattern lists both
+ * cases, because JSON Schema cannot ignore case.
+ */
 const UUID_SCHEMA = {
   type: 'string',
   format: 'uuid',
@@ -75,7 +78,7 @@ export const numberOrNull = (description: string) => orNull(number(description))
 type Schema = Keywords | Component<'schemas'>;
 type PropertiesOf<T> = { readonly [property in keyof T]-?: Schema };
 
-/** Describes an object in a response. Only the property `optional` may be absent. */
+/** Describes an object in a response. Only the properties in `optional` may be absent. */
 export const objectSchema = <T extends object>(
   properties: PropertiesOf<T>,
   optional: readonly (keyof T)[] = [],
@@ -89,8 +92,8 @@ export const objectSchema = <T extends object>(
     ...rule,
   });
 /**
- * Describes a resource, which has `updated_at` after its first update. `rule` is what its
- * properties require of each other.
+ * Describes a resource, which has `updated_at` after its first update. `rule` contains the keywords
+ * for what the properties require of each other.
  */
 export const resourceSchema = <T extends { readonly updated_at?: string }>(
   properties: PropertiesOf<T>,
@@ -98,15 +101,18 @@ export const resourceSchema = <T extends { readonly updated_at?: string }>(
 ) => objectSchema<T>(properties, ['updated_at'], rule);
 
 /**
- * Describes some properties of an object for `if` and `then`. Without the second keyword, redocly
- * would refuse every other property there.
+ * Describes some properties of an object for `if` and `then`. Without `unevaluatedProperties`,
+ * redocly would refuse every other property there.
  */
 export const someProperties = (properties: Keywords) => ({
   properties,
   unevaluatedProperties: true,
 });
 
-/** Converts a validator to a schema. JSON Schema cannot express the checks of a validator. */
+/**
+ * Options that convert a validator to a schema. The schema leaves out `check`, which JSON Schema
+ * cannot express.
+ */
 const FROM_VALIDATOR: ConversionConfig = {
   typeMode: 'input',
   target: 'draft-2020-12',
@@ -124,30 +130,34 @@ const FROM_VALIDATOR: ConversionConfig = {
 };
 
 /** An update refuses to change a field with this description. */
-export const AS_STORED = 'Only as it is stored.';
+export const IMMUTABLE_FIELD = 'Cannot be changed: leave it out, or send it as it is stored.';
 /** A create refuses another value of a field with this description. */
-export const AS_SET = 'Set by the server; only as it sets it.';
-const SENT_BACK = textOrNull('Ignored, whatever it is.');
-/** No validator reads these properties of a resource. A generated client needs their types. */
+export const SERVER_FIELD = 'Set by the server: leave it out, or send the same value.';
+const SENT_BACK = textOrNull('Ignored.');
+/** No validator reads these properties of a resource, but a generated client needs their types. */
 export const IGNORED = { updated_by: SENT_BACK, updated_at: SENT_BACK };
 
 /** A create refuses every value of a field with this schema. A generated client gets `never`. */
 export const NEVER = false as const;
 
-/** A caller may send these fields only as the server has them. */
+/** Fields that a caller may send only with the value that the server has. */
 type ServerFields<Fields extends object> = {
   readonly fields: Fields;
   /** Describes each of the fields. */
   readonly sentence: string;
-  /** The values that the server can have. The validator accepts more, because a comparison decides later. */
+  /**
+   * The values that the server can have. The validator accepts more values, because the operation
+   * compares them later.
+   */
   readonly schemas: { readonly [field in keyof Fields]: Keywords | typeof NEVER };
 };
 
 /**
- * Describes a request body as the Worker accepts it. `words` describes a property that is no server
- * field, and may add bounds that only a check of the validator knows. If the validator does not
- * read a property, its words are its whole schema. `rule` is what the properties require of each
- * other.
+ * Describes a request body as the Worker accepts it. `words` describes each property that the
+ * server does not set, and may add bounds that the validator has as a `check`. If the validator
+ * does not read a property, `words` has the property's whole schema. `rule` contains the keywords
+ * for what the properties require of each other.
+ * @throws {Error} if `words` lacks a property.
  */
 export function requestSchema<T extends v.GenericSchema<object>, Fields extends object>(
   validator: T,
@@ -165,7 +175,7 @@ export function requestSchema<T extends v.GenericSchema<object>, Fields extends 
     }
     const own = wordsOf.get(property);
     if (own === undefined || typeof derived === 'boolean') throw new Error(`describe ${property}`);
-    // A generated client must send a property with a default. Absence means null or {} anyway.
+    // A property with a default becomes required in generated clients, so null and {} are left out.
     const initial = typeof derived.default === 'object' ? undefined : derived.default;
     const more = typeof own === 'string' ? { description: own } : own;
     return { ...derived, ...more, type: derived.type, default: initial };
@@ -180,12 +190,12 @@ export function requestSchema<T extends v.GenericSchema<object>, Fields extends 
 
 export const header = (description: string | undefined, schema?: Keywords) =>
   new Component('headers', { required: true, description, schema: { type: 'string', ...schema } });
-/** Defines a header that a response may lack. */
+/** Defines a response header that may be absent. */
 export const optionalHeader = (description: string, schema?: Keywords) =>
   new Component('headers', { description, schema: { type: 'string', ...schema } });
 
 export const ETAG_PATTERN = '^"[^"]+"$';
-export const headers = named({
+export const headers = nameComponents({
   RequestId: header('Quote it in a report.', { pattern: '^[\\w.:-]{1,128}$' }),
   NoStore: header(undefined, { const: 'no-store' }),
   ContentTypeOptions: header(undefined, { const: 'nosniff' }),
@@ -217,8 +227,8 @@ export type Headers = { readonly [name: string]: Header };
 
 /** A response with one resource has these headers too. */
 export const TAGGED: Headers = { 'cache-control': headers.NoTransform, etag: headers.ETag };
-/** A refusal has this header too if the database may have answered before. */
-export const IF_ASKED: Headers = { 'x-d1-bookmark': headers.Bookmark };
+/** A refusal may have this header too: the database may have answered before the refusal. */
+export const BOOKMARK: Headers = { 'x-d1-bookmark': headers.Bookmark };
 /** A refusal that a caller may retry has this header too. */
 export const RETRY: Headers = { 'retry-after': headers.RetryAfter };
 
@@ -234,66 +244,77 @@ export const response = (description: string, content?: object, more: Headers = 
   content,
 });
 
-/** Describes a response without a body. The database has answered. */
-export const empty = (description: string, more: Headers = {}) =>
+/** Describes a response without a body that comes after an answer of the database. */
+export const emptyResponse = (description: string, more: Headers = {}) =>
   response(description, undefined, { 'x-d1-bookmark': headers.Bookmark, ...more });
 
-/** Describes a response with JSON. The database has answered. */
-export const json = (description: string, schema: Schema, example: unknown, more?: Headers) => ({
-  ...empty(description, more),
+/** Describes a response with JSON that comes after an answer of the database. */
+export const jsonResponse = (
+  description: string,
+  schema: Schema,
+  example: unknown,
+  more?: Headers,
+) => ({
+  ...emptyResponse(description, more),
   content: { 'application/json': { schema, example } },
 });
 
 /** Describes a page of a list. */
-export const page = (noun: string, items: Schema, maxItems: number, example: object) => {
+export const pageResponse = (noun: string, items: Schema, maxItems: number, example: object) => {
   const description = `A page of ${noun}; \`Link\` has the next one.`;
   const schema = { type: 'array', maxItems, items };
-  return json(description, schema, [example], { link: headers.Link });
+  return jsonResponse(description, schema, [example], { link: headers.Link });
 };
 
-/** Describes both responses of a create that is safe to repeat. */
-export const created = (noun: string, schema: Schema, example: object, location: Header) => {
+/** Describes the two responses of a create: 201 to the first request, 200 to a retry. */
+export const createdResponses = (
+  noun: string,
+  schema: Schema,
+  example: object,
+  location: Header,
+) => {
   const stored = (description: string) =>
-    json(description, schema, example, { ...TAGGED, location });
+    jsonResponse(description, schema, example, { ...TAGGED, location });
   return {
     200: stored(`This \`id\` and content were created before: the ${noun} as it is stored now.`),
     201: stored(`Created: the ${noun} as stored.`),
   };
 };
 
-export const NOT_MODIFIED = empty(
+export const NOT_MODIFIED = emptyResponse(
   '`If-None-Match` names the current version, or is `*`: the caller has it already.',
   TAGGED,
 );
 
-const schemas = named({
+const schemas = nameComponents({
   Error: objectSchema<{ error: string }>({
     error: text('A sentence that tells the caller what to change.'),
   }),
 });
 
 type Sentences = { readonly [example: string]: string };
-/** Describes a response that refuses the request. A caller may get each of the sentences. */
-export const refused = (description: string, sentences: Sentences, more: Headers = {}) => {
+/** Describes a response that refuses the request, with each sentence that a caller may get. */
+export const refusalResponse = (description: string, sentences: Sentences, more: Headers = {}) => {
   const examples = mapValues(sentences, (error) => ({ value: { error } }));
   return response(description, { 'application/json': { schema: schemas.Error, examples } }, more);
 };
-export const refusal = (...args: Parameters<typeof refused>) =>
-  new Component('responses', refused(...args));
+/** Describes a refusal that several operations share, as a component. */
+export const refusal = (...args: Parameters<typeof refusalResponse>) =>
+  new Component('responses', refusalResponse(...args));
 
-/** Refuses an update whose precondition failed. */
+/** Describes the refusal of an update whose precondition failed. */
 export const staleRefusal = (noun: string, resource = noun) =>
   refusal(
     `\`If-Match\` does not name the current version, whose tag is in \`ETag\`: get the ${noun} ` +
       'again, decide again, and send that tag.',
     { stale: preconditionFailed(resource, '').message },
-    { ...IF_ASKED, ...TAGGED },
+    { ...BOOKMARK, ...TAGGED },
   );
 
-/** Writes a whole number as people do. */
-export const count = (whole: number) => whole.toLocaleString('en');
+/** Writes a whole number with commas, as people do: 65,536. */
+export const formatCount = (whole: number) => whole.toLocaleString('en');
 
-/** A caller with a token and a caller with a link get these sentences alike. */
+/** The sentences that both a caller with a token and a caller with a link may get. */
 export const SENTENCES = {
   json: 'The body must be valid JSON in UTF-8.',
   form: 'The body is a form: send JSON instead, with the header Content-Type: application/json.',
@@ -306,11 +327,11 @@ export const SENTENCES = {
 
 export const SERVER_FAULT =
   'A fault of the service: a wrong setting, an unexpected error. Report the `x-request-id`.';
-export const refusals = named({
+export const refusals = nameComponents({
   Unauthorized: refusal(
-    'No bearer token in `Authorization`, or one that does not verify: malformed, expired, not ' +
-      'valid yet, signed with an unknown key, or otherwise not as BearerAuth asks. Get a fresh ' +
-      'token.',
+    'There is no bearer token in `Authorization`, or the token does not verify: it is malformed, ' +
+      'expired, not valid yet, signed with an unknown key, or otherwise not as BearerAuth ' +
+      'requires. Get a fresh token.',
     { none: 'Send the header Authorization: Bearer <JWT>.', expired: 'The token has expired.' },
     { 'www-authenticate': headers.Challenge },
   ),
@@ -321,13 +342,16 @@ export const refusals = named({
     { 'www-authenticate': headers.Challenge },
   ),
   MethodNotAllowed: refusal(
-    'The path was asked with another method: use one from `Allow`.',
+    'The path does not have this method: use a method from `Allow`.',
     { public: 'This path does not have that method; it has GET, HEAD.' },
     { allow: headers.Allow },
   ),
-  ContentTooLarge: refusal(`The body is larger than ${count(BODY_MAX_BYTES)} bytes: send less.`, {
-    size: `The body must be at most ${BODY_MAX_BYTES} bytes.`,
-  }),
+  ContentTooLarge: refusal(
+    `The body is larger than ${formatCount(BODY_MAX_BYTES)} bytes: send less.`,
+    {
+      size: `The body must be at most ${BODY_MAX_BYTES} bytes.`,
+    },
+  ),
   UnsupportedMediaType: refusal(
     '`Content-Type` is not JSON (`application/json` or any `+json`; absent means JSON), or the ' +
       'body is compressed. Send plain JSON.',
@@ -345,7 +369,7 @@ export const refusals = named({
     { limit: SENTENCES.tooMany },
     RETRY,
   ),
-  ServerFault: refusal(SERVER_FAULT, { fault: SENTENCES.fault }, IF_ASKED),
+  ServerFault: refusal(SERVER_FAULT, { fault: SENTENCES.fault }, BOOKMARK),
   Unavailable: refusal(
     "The database is overloaded or does not answer, or the issuer's keys cannot be fetched. " +
       'Send the same request again after `Retry-After` seconds.',
@@ -355,7 +379,7 @@ export const refusals = named({
         "The token cannot be verified now, because its issuer's keys cannot be fetched: try " +
         'again later.',
     },
-    { ...RETRY, ...IF_ASKED },
+    { ...RETRY, ...BOOKMARK },
   ),
 });
 
@@ -390,10 +414,11 @@ export const limitParameter = (noun: string, maximum: number, example: number) =
   return queryParameter('limit', `How many ${noun} a page may have.`, { schema, example });
 };
 
-/** Matches every cursor. Only the Worker knows what is in a cursor. */
+/** Matches every cursor. A cursor is opaque to the caller. */
 const CURSOR_PATTERN = '^\\w+$';
 /**
- * Defines the parameter for the place where a page starts. `example` is the place in plain text.
+ * Defines the parameter for the position where a page starts. `example` is the position as plain
+ * text.
  */
 export const cursorParameter = (example: string) =>
   queryParameter('cursor', 'Where the page starts, as it came in a `Link` header.', {
@@ -404,7 +429,8 @@ export const cursorParameter = (example: string) =>
 /** Matches an entity tag with white space around it, or an empty list element (RFC 9110 §5.6.1). */
 const TAG_ELEMENT = String.raw`[ \t]*(?:(?:W/)?"[^\x00-\x20"\x7f]*"[ \t]*)?`;
 /**
- * These two match what http/preconditions.ts accepts. test/request-schema.test.ts compares them.
+ * IF_MATCH and KEY match what http/preconditions.ts accepts. test/request-schema.test.ts compares
+ * them with it.
  */
 const IF_MATCH = {
   pattern: String.raw`^(?:[ \t]*\*[ \t]*|${TAG_ELEMENT}(?:,${TAG_ELEMENT})*)$`,
@@ -415,11 +441,11 @@ const KEY = {
   example: 'msg_2KWPBgLlAfxdpx2AI54pPJ85f4W',
 };
 
-export const parameters = named({
+export const parameters = nameComponents({
   IfMatch: headerParameter(
     'if-match',
     'Entity tags as they came in `ETag`: the write happens only if one of them is current; ' +
-      'otherwise 412, also for the value that is stored. Weak tags never match; `*` matches ' +
+      'otherwise the response is 412, even if the stored value is the same. Weak tags never match; `*` matches ' +
       'every version. Without this header the last write wins.',
     IF_MATCH,
   ),
@@ -437,10 +463,10 @@ export const parameters = named({
   IdempotencyKey: headerParameter(
     'idempotency-key',
     "The caller's name for the write, 1 to 255 visible ASCII characters, in quotes or not. A " +
-      'repetition by the same `sub`, or through the same link, stores nothing and gets what the ' +
-      'write stored; of the update of a label it is recognised while that is the last one. A ' +
-      "repeated create gets what exists now; a body's own `id` decides alone. `webhook-id` (Standard Webhooks) and " +
-      '`svix-id` count as one.',
+      'retry by the same `sub`, or through the same link, stores nothing and gets what the first ' +
+      'attempt stored. A label recognises only the key of its last update. A retried create gets ' +
+      'the resource as it is now. If the body has an `id`, the `id` counts instead of the key. ' +
+      '`webhook-id` (Standard Webhooks) and `svix-id` count as this header.',
     KEY,
   ),
   Limit: limitParameter('entries', PAGE_MAX_ROWS, 100),
@@ -451,8 +477,8 @@ export const parameters = named({
   ),
   Bookmark: headerParameter(
     'x-d1-bookmark',
-    'From an earlier response: a read then sees at least that state. Ignored by writes, and if ' +
-      'malformed.',
+    'From an earlier response: a read then sees at least that state. Writes ignore it, and every ' +
+      'request ignores a malformed one.',
   ),
 });
 
@@ -462,10 +488,10 @@ const BAD_BODY =
   'a part (`Content-Range`), is not JSON in UTF-8, or is not an object';
 const BAD_IF_MATCH =
   '`If-Match` is neither `*` nor a list of entity tags in double quotes, or names over 100 versions';
-/** Preconditions guard one resource: a list and a create take none. */
+/** Lists and creates refuse preconditions, because a precondition guards one resource. */
 export const NO_PRECONDITION =
-  'a precondition is sent, such as `If-Match`, which is not taken here';
-/** These are the faults of a malformed request that several resources share. */
+  'the request has a precondition such as `If-Match`, which this operation does not take';
+/** The faults of a malformed request that several resources share. */
 export const MALFORMED = {
   create: `${NO_PRECONDITION}; ${BAD_BODY}`,
   update: `${BAD_IF_MATCH}; a precondition other than \`If-Match\` is sent; ${BAD_BODY}`,
@@ -476,12 +502,12 @@ export const MALFORMED = {
     'a `Link` header',
 };
 
-/** Gives an example of a request body. */
+/** Defines an example of a request body. */
 export const example = (summary: string, value: unknown) => ({ summary, value });
 
 export const body = (schema: Schema, examples: object) => ({
   required: true,
-  description: `At most ${count(BODY_MAX_BYTES)} bytes.`,
+  description: `At most ${formatCount(BODY_MAX_BYTES)} bytes.`,
   content: { 'application/json': { schema, examples } },
 });
 

@@ -8,7 +8,7 @@
 export function parsePointer(text: string): readonly string[] | undefined {
   if (text === '') return [];
   if (!text.startsWith('/') || /~(?![01])/.test(text)) return undefined;
-  // RFC 6901 §4: `~1` first, so that `~01` is `~1` and not a slash.
+  // RFC 6901 §4: `~1` is decoded first, so that `~01` becomes `~1` and not a slash.
   return text
     .slice(1)
     .split('/')

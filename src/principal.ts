@@ -1,7 +1,7 @@
 /**
  * The caller of a request. Only auth/claims.ts makes a principal, from a verified token, and
- * link/key.ts, from the verified key of a link. The type of an account keeps any other text from
- * reaching the database.
+ * link/key.ts, from the verified key of a link. `AccountId` is a branded type, so the compiler
+ * keeps any other text from reaching the database as an account.
  */
 declare const verified: unique symbol;
 
@@ -28,7 +28,8 @@ export type Principal = {
 
 /**
  * Returns true if the token's restriction allows the evaluation, or without an `id` the whole run.
- * An operation refuses anything else as if it did not exist. A link names no run: null.
+ * An operation answers everything else with `not_found`. `run_id` is null in a link, which names no
+ * run.
  */
 export const allows = (
   { run, evaluation }: Principal,

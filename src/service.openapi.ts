@@ -1,5 +1,5 @@
 /**
- * The OpenAPI document introduces the service in these words. The file also describes bearer
+ * Describes the service as a whole in the OpenAPI document: the introduction, bearer
  * authentication, and the operations that need neither a token nor a link.
  */
 import { ACCOUNT_MAX_CHARS, TOKEN_MAX_CHARS } from './limits.ts';
@@ -16,8 +16,9 @@ export const info = {
     "token's restriction and what is stored.\n\n" +
     '**Retries.** After a 503 or a lost response a write may be stored or not: send the same ' +
     'request again. A create is safe to repeat with an `id` or an `Idempotency-Key`; without ' +
-    'either, each makes another one. An update is safe to repeat, that of an evaluation with an ' +
-    '`Idempotency-Key` also late: it gets what it stored and undoes nothing.\n\n' +
+    'either, each request creates another resource. An update is safe to repeat. With an ' +
+    '`Idempotency-Key`, the update of an evaluation is safe to repeat late too: the response is ' +
+    'what the first attempt stored, and the retry undoes nothing.\n\n' +
     '**Bookmarks.** Reads may come from a replica that lags behind. Every response of the ' +
     'database D1, except a 404 and `/health`, has `x-d1-bookmark`: a read that sends it back ' +
     'sees at least that state. An account in a Durable Object has no replicas and no bookmarks.' +
@@ -33,8 +34,8 @@ export const info = {
 
 /**
  * The served document has the origin of the request here (service.ts). A reader of the file alone
- * gets a host that can never exist (RFC 2606). An absolute URL is the only server that is right for
- * all tools of test/clients:
+ * gets a host that can never exist (RFC 2606). Only an absolute URL works for all tools of
+ * test/clients:
  * - swagger-typescript-api and openapi-to-postmanv2 turn `/` into `//v1/…`, a host named `v1`. A
  *   client of @hey-api/openapi-ts then works on a page of the Worker's own origin only.
  * - Without a server, openapi-to-postmanv2 assumes `/`, @hey-api/openapi-ts takes the path of the
@@ -51,7 +52,7 @@ export const bearerAuth = {
   scheme: 'bearer',
   bearerFormat: 'JWT',
   description:
-    `A JWT of at most ${api.count(TOKEN_MAX_CHARS)} characters with \`exp\`, \`sub\` (the author ` +
+    `A JWT of at most ${api.formatCount(TOKEN_MAX_CHARS)} characters with \`exp\`, \`sub\` (the author ` +
     'of what is written) and `account_id` (the account), each of the two at most ' +
     `${ACCOUNT_MAX_CHARS} characters; the deployment may name other claims, and another header ` +
     'than `Authorization`. An ID token is refused. The claim `evaluator_id`, a UUID, makes ' +
@@ -59,17 +60,17 @@ export const bearerAuth = {
     'the deployment expects, `nbf` past if present; clocks may differ by 5 seconds. `typ` is ' +
     '`JWT`, `at+jwt` or absent. HS256 or, with a key set, RS256, RS384, RS512, PS256, PS384, ' +
     'PS512, ES256, ES384, ES512 or EdDSA (Ed25519).\n\n' +
-    'The claims `run_id` and `evaluation_id` restrict it to that run or evaluation; ' +
-    'elsewhere the response is 404. With `run_id` it creates and lists in that run only, and ' +
-    'reads labels; with `evaluation_id` it does none of these, and deletes nothing.',
+    'The claims `run_id` and `evaluation_id` restrict the token to that run or evaluation; ' +
+    'elsewhere the response is 404. A token with `run_id` creates and lists in that run only, ' +
+    'and reads labels. A token with `evaluation_id` does none of these, and deletes nothing.',
 };
 
 export const tag = { name: 'service', description: 'Needs no token.' };
 
-const headers = api.named({
+const headers = api.nameComponents({
   PrivateCache: api.header(undefined, { const: 'private, max-age=3600' }),
 });
-const schemas = api.named({
+const schemas = api.nameComponents({
   Health: api.objectSchema<{ status: 'ok' }>({ status: { type: 'string', const: 'ok' } }),
 });
 
@@ -92,14 +93,14 @@ export const paths = {
   },
   '/health': {
     get: api.publicOperation(tag, 'getHealth', {
-      summary: 'Whether the database answers',
-      description: 'Asks D1 at most once a second, and no Durable Object.',
+      summary: 'The health of the database',
+      description: 'Probes D1 at most once a second, and no Durable Object.',
       responses: {
         200: api.response('The database answers.', {
           'application/json': { schema: schemas.Health, example: { status: 'ok' } },
         }),
         405: api.refusals.MethodNotAllowed,
-        503: api.refusals.Unavailable.because(
+        503: api.refusals.Unavailable.withDescription(
           'The database does not answer, or lacks migrations. Ask again after `Retry-After` ' +
             'seconds.',
         ),

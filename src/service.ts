@@ -1,7 +1,7 @@
 /**
  * Serves the routes that need no token: the health of the database, and the OpenAPI document, which
- * app.ts hands in. The document names the origin of the request as its server, because generators
- * turn the server `/` into `//v1/…`: a request, with its token, to a host named `v1`.
+ * app.ts passes in. The document names the origin of the request as its server. With the server
+ * `/`, some generators write `//v1/…`: their clients would send the token to a host named `v1`.
  */
 import { waitUntil } from 'cloudflare:workers';
 import { type Clock, waitWhile, withTimeout } from './clock.ts';
@@ -21,19 +21,20 @@ type OpenApiDocument = {
 
 const DOCUMENT_MAX_AGE_SECONDS = 3600;
 
-/**
- * Each isolate asks the database at most once in this time, however many callers ask for the
- * health.
- */
+/** Each isolate probes the database at most once in this time, no matter how many callers ask. */
 const HEALTH_SECONDS = 1;
-/** The same as for one attempt of a connection (db/connection.ts). */
+/** The timeout of a probe, the same as that of one attempt of a connection (db/connection.ts). */
 const HEALTH_TIMEOUT_MS = 5000;
 /**
- * A probe that has not settled by then was ended by the platform, together with the request that
- * started it.
+ * If a probe has not settled after this time, the platform has ended it together with the request
+ * that started it.
  */
 const HEALTH_WAIT_MS = HEALTH_TIMEOUT_MS + 500;
 
+/**
+ * Creates the routes `/openapi.json` and `/health`. `/health` throws {Failure}
+ * `database_unavailable` if D1 does not answer or lacks migrations.
+ */
 export function serviceRoutes(
   db: D1Database,
   clock: Clock,
@@ -60,8 +61,8 @@ export function serviceRoutes(
     const at = clock.now().getTime();
     if (!probe || Math.abs(at - probe.at) >= HEALTH_SECONDS * 1000) {
       probe = { at, result: undefined };
-      // It belongs to the isolate: a caller that disconnects must not take it from the others who
-      // wait for it.
+      // The probe belongs to the isolate. It must go on if the caller that started it disconnects,
+      // because other callers wait for it too.
       waitUntil(runProbe(probe, db, clock));
     }
     const awaited = probe;
@@ -77,9 +78,10 @@ export function serviceRoutes(
 }
 
 /**
- * Returns a function that writes the document with an origin as its server. Only the parts that are
- * the same for every origin are kept, so no request can fill the memory or change what others get.
- * The origin comes from the request's own URL: `X-Forwarded-Host` and the like count for nothing.
+ * Returns a function that writes the document with an origin as its server. The function keeps only
+ * the parts that are the same for every origin, so no request can fill the memory or change what
+ * other callers get. The origin comes from the request's own URL, never from a header such as
+ * `X-Forwarded-Host`.
  */
 function prepareDocument({ openapi, servers, ...rest }: OpenApiDocument) {
   const tail = JSON.stringify(rest).slice('{'.length);
@@ -98,7 +100,7 @@ async function runProbe(probe: Probe, db: D1Database, clock: Clock): Promise<voi
 /** Returns what is wrong with the database, or `ok`. Never rejects. */
 async function probeDatabase(db: D1Database, clock: Clock): Promise<'ok' | Failure> {
   try {
-    // A stranger's bookmark could be from the future, so the probe reads none and returns none.
+    // A stranger could send a bookmark from the future, so the probe uses no bookmark.
     const probe = connect(d1Store(db, 'first-unconstrained'), clock).read(countNewestMigration, {});
     const [row] = await withTimeout(clock, HEALTH_TIMEOUT_MS, probe);
     return row?.applied === 1 ? 'ok' : lacksMigrations('the newest is not applied');

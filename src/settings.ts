@@ -1,17 +1,22 @@
 /**
- * Reads the settings of a deployment. The first protected request of an isolate reads them, and the
- * isolate keeps them. A wrong setting fails closed: every protected request gets 500, and the log
- * says what to fix. A blank setting counts as missing.
+ * Reads the settings of a deployment. The first protected request of an isolate reads the settings,
+ * and the isolate keeps the result. A wrong setting fails closed: every protected request gets 500,
+ * and the log tells what to fix. A blank setting counts as missing.
  */
 
 import { misconfigured } from './failure.ts';
 import { parsePointer } from './pointer.ts';
 import { SHARED_ACCOUNT } from './principal.ts';
 
-/** The settings for the sources of keys. A deployment sets exactly one. */
+/**
+ * The settings that can name the source of the keys. A deployment sets exactly one of the three.
+ */
 const KEY_SETTINGS = ['JWT_SECRET', 'JWT_JWKS', 'JWT_JWKS_URL'] as const;
 
-/** The variables that this file reads. Env, the type of all bindings, has them too. */
+/**
+ * The environment variables that this file reads. `Env`, the type of all bindings, has the same
+ * variables.
+ */
 export type Variables = {
   readonly [name in
     | (typeof KEY_SETTINGS)[number]
@@ -33,8 +38,8 @@ export type Variables = {
 const SECRET_MIN_BYTES = 32;
 
 /**
- * The source of the keys. There is exactly one source, so a token for one source can never verify
- * with the keys of another.
+ * The source of the keys that verify tokens. A deployment has exactly one source, so no token can
+ * verify with the keys of another source.
  */
 export type KeySource =
   | { readonly kind: 'secret'; readonly secret: Uint8Array }
@@ -45,7 +50,7 @@ export type KeySource =
 export type RemoteKeySource = {
   readonly kind: 'remote';
   readonly url: URL;
-  /** The id of the deployed version. */
+  /** The id of the Worker's deployed version; undefined without a version_metadata binding. */
   readonly version: string | undefined;
 };
 
@@ -55,15 +60,20 @@ export type Settings = {
   readonly issuers: readonly string[];
   /** The accepted audiences, of which `aud` must name one; empty if every audience is accepted. */
   readonly audiences: readonly string[];
-  /** The clients whose tokens are accepted, and the claim that names a token's client. */
+  /**
+   * The clients whose tokens are accepted, and the claim that names a token's client; undefined if
+   * every client is accepted.
+   */
   readonly clients:
     | { readonly claim: ClaimSetting; readonly accepted: readonly string[] }
     | undefined;
+  /** The claim that names the account. */
   readonly account: ClaimSetting;
+  /** The claim that names the subject, which is the author of what the caller writes. */
   readonly subject: ClaimSetting;
   /** The claim that restricts a token to one run. */
   readonly run: ClaimSetting;
-  /** One scope that each token must carry. */
+  /** One scope that each token must carry; undefined if none is required. */
   readonly requiredScope: string | undefined;
   /** The header that contains only the token; undefined if the token comes in Authorization. */
   readonly tokenHeader: string | undefined;
@@ -72,10 +82,15 @@ export type Settings = {
   readonly accountObjects: AccountObjects;
 };
 
-/** Places in which an object can be kept by law (Durable Objects: Data location). */
+/**
+ * Jurisdictions: the platform keeps an object's data inside the place (Durable Objects: Data
+ * location).
+ */
 export const JURISDICTIONS = ['eu', 'fedramp', 'fedramp-high', 'us'] as const;
 
-/** Places near which an object can be made (Durable Objects: Data location). */
+/**
+ * Location hints: the platform creates an object near the place (Durable Objects: Data location).
+ */
 export const LOCATIONS = [
   'wnam',
   'enam',
@@ -90,25 +105,30 @@ export const LOCATIONS = [
   'me',
 ] as const;
 
-/** Where an object is; empty for near its first request. */
+/**
+ * The place of an object. If the place is empty, the platform creates the object near its first
+ * request.
+ */
 export type Place = (typeof JURISDICTIONS)[number] | (typeof LOCATIONS)[number] | '';
 
-/** The accounts that live in Durable Objects of their own, by their names. */
+/** The accounts that live in Durable Objects of their own. */
 export type AccountObjects = {
+  /** The place of each account that has an entry, by the account's name. */
   readonly places: ReadonlyMap<string, Place>;
-  /** The place of every other account; undefined if the others live in D1. */
+  /** The place of every account without an entry; undefined if these accounts live in D1. */
   readonly otherwise: Place | undefined;
 };
 
 /**
- * A claim: its name as the setting spells it, and the steps to it. `https://example.com/account` is
- * one name; `/o/id` is a JSON Pointer, because it starts with a slash.
+ * A claim: its name as the setting spells it, and the property names that lead to it in a token.
+ * `https://example.com/account` is one name. `/o/id` is a JSON Pointer, because it starts with a
+ * slash.
  */
 export type ClaimSetting = { readonly name: string; readonly steps: readonly string[] };
 
 /**
- * Reads the origins in CORS_ORIGINS, which commas separate; none if the setting is missing or
- * wrong. readSettings reports a wrong setting.
+ * Reads the origins in CORS_ORIGINS, which commas separate. Returns an empty list if the setting is
+ * missing or wrong; readSettings reports a wrong setting.
  */
 export const readOrigins = (env: Variables): readonly string[] => {
   const origins = (nonBlank(env.CORS_ORIGINS) ?? '').split(',').map((origin) => origin.trim());
@@ -119,7 +139,8 @@ export const readOrigins = (env: Variables): readonly string[] => {
 
 /**
  * Reads and checks all settings.
- * @throws {Failure} `misconfigured`. The log names the setting and the command that fixes it.
+ * @throws {Failure} `misconfigured`. Its log names the setting and the command that fixes the
+ * setting.
  */
 export function readSettings(env: Variables): Settings {
   const keys = readKeySource(env);
@@ -131,8 +152,8 @@ export function readSettings(env: Variables): Settings {
     if (issuers.length > 1)
       throw misconfigured('JWT_ISSUER', 'may name several issuers only with a key set');
   } else {
-    // An issuer signs for many APIs. Without these settings, this API would accept the tokens of
-    // all of them.
+    // An issuer signs for many APIs. Without these settings, this API would accept the tokens for
+    // all of these APIs.
     if (issuers.length === 0) throw misconfigured('JWT_ISSUER', 'must be set with a key set');
     if (audiences.length === 0 && !clients) {
       throw misconfigured(
@@ -167,14 +188,16 @@ export function findPlace(
   { places, otherwise }: AccountObjects,
   account: string,
 ): Place | undefined {
-  // Every account judges by the shared labels, and finds them in D1.
+  // Every account uses the shared labels, which stay in D1.
   return account === SHARED_ACCOUNT ? undefined : (places.get(account) ?? otherwise);
 }
 
-/** Stands for every account that has no entry. The account `*` is written `%2A`. */
+/**
+ * The entry for every account without an entry of its own. An account named `*` is written `%2A`.
+ */
 const ALL_ACCOUNTS = '*';
 
-/** Writes the entry of ACCOUNT_OBJECTS that puts the account there. */
+/** Returns the entry of ACCOUNT_OBJECTS that puts the account into an object at the place. */
 export const formatAccountObjectEntry = (account: string, place: string): string =>
   encodeURIComponent(account).replaceAll('*', '%2A') + (place === '' ? '' : `@${place}`);
 
@@ -222,10 +245,7 @@ function readLinkSecret(env: Variables): Uint8Array | undefined {
 function readSecret(name: string, value: string): Uint8Array {
   const secret = new TextEncoder().encode(value);
   if (secret.byteLength >= SECRET_MIN_BYTES) return secret;
-  throw misconfigured(
-    name,
-    `holds ${secret.byteLength} bytes and needs ${SECRET_MIN_BYTES} or more`,
-  );
+  throw misconfigured(name, `has ${secret.byteLength} bytes and needs ${SECRET_MIN_BYTES} or more`);
 }
 
 function readClients(env: Variables): Settings['clients'] {

@@ -141,7 +141,7 @@ describe('createEvaluationLabel', () => {
     [
       'a name that is no Unicode text',
       { name: 'a\ud800', value_type: 'binary' },
-      'name must be Unicode text: it holds half of a surrogate pair.',
+      'name must be Unicode text: it contains half of a surrogate pair.',
     ],
     [
       'a description that is a list',

@@ -174,7 +174,7 @@ describe('createEvaluationLink', () => {
     [{ values: { constructor: 1 } }, 'values cannot have the key constructor.'],
     ...['\ud83d', '\ude00', 'good \ud83d', '\ude00\ud83d'].map((key): [object, string] => [
       { values: { bad: 0, [key]: 1 } },
-      'each key of values must be Unicode text: one holds half of a surrogate pair.',
+      'each key of values must be Unicode text: one contains half of a surrogate pair.',
     ]),
   ])('refuses %j, and says what would do', async (body, error) => {
     const row = await storeEvaluation();
@@ -318,11 +318,11 @@ describe('without LINK_SECRET', () => {
   });
 
   it.each([
-    ['too short', 'x'.repeat(31), 'LINK_SECRET holds 31 bytes and needs 32 or more'],
+    ['too short', 'x'.repeat(31), 'LINK_SECRET has 31 bytes and needs 32 or more'],
     [
       'too short in bytes',
       ` ${'é'.repeat(15)}\n`,
-      'LINK_SECRET holds 30 bytes and needs 32 or more',
+      'LINK_SECRET has 30 bytes and needs 32 or more',
     ],
     ['the secret of the tokens', SECRET, 'LINK_SECRET must not be the same as JWT_SECRET'],
     [

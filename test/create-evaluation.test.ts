@@ -170,7 +170,7 @@ describe('createEvaluation', () => {
     [
       'an output_name that is no Unicode text',
       { output_name: 'a\ud800' },
-      'output_name must be Unicode text: it holds half of a surrogate pair.',
+      'output_name must be Unicode text: it contains half of a surrogate pair.',
     ],
     [
       'an output_name that is a number',

@@ -211,7 +211,7 @@ describe('a path that cannot be', () => {
   it.each([
     [{ path: 1 }, 'path must be a string.'],
     [{ path: `$.${'a'.repeat(511)}` }, 'path must be at most 512 characters long.'],
-    [{ path: '$\ud83d' }, 'path must be Unicode text: it holds half of a surrogate pair.'],
+    [{ path: '$\ud83d' }, 'path must be Unicode text: it contains half of a surrogate pair.'],
     [
       { path: '$.a', pointer: '/value' },
       'Send pointer or path, not both: each says where the value is.',

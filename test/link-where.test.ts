@@ -181,11 +181,11 @@ describe('a link with a condition that cannot be', () => {
     ['{"/a":1e400}', NUMBER],
     [
       '{"/a":"\\ud83d"}',
-      'each text of where must be Unicode text: one holds half of a surrogate pair.',
+      'each text of where must be Unicode text: one contains half of a surrogate pair.',
     ],
     [
       '{"/\\ud83d":1}',
-      'each pointer of where must be Unicode text: it holds half of a surrogate pair.',
+      'each pointer of where must be Unicode text: it contains half of a surrogate pair.',
     ],
     [`{"/${'a'.repeat(256)}":1}`, 'each pointer of where must be at most 256 characters long.'],
   ])('is refused: %s', async (where, error) => {

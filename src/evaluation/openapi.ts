@@ -82,14 +82,14 @@ const resource = {
   updated_by: api.textOrNull('ID of the user who last updated the evaluation', AUTHOR_MAX_CHARS),
   updated_at: api.time('When the evaluation was last updated; absent while it never was'),
 };
-const stored = { fields: IMMUTABLE, sentence: api.AS_STORED, schemas: resource };
+const stored = { fields: IMMUTABLE, sentence: api.IMMUTABLE_FIELD, schemas: resource };
 const set = {
   fields: SERVER_FIELDS,
-  sentence: api.AS_SET,
+  sentence: api.SERVER_FIELD,
   schemas: { ...resource, created_at: api.NEVER },
 };
 
-export const schemas = api.named({
+export const schemas = api.nameComponents({
   RunEvaluation: api.resourceSchema<RunEvaluation>(resource),
   ReplacedValue: api.objectSchema<ReplacedRow>({
     evaluation_id: api.uuid('ID of the evaluation'),
@@ -114,7 +114,7 @@ export const schemas = api.named({
   }),
 });
 
-export const parameters = api.named({
+export const parameters = api.nameComponents({
   Id: api.idParameter('id', 'run', EXAMPLE.run_id),
   RunId: api.idParameter('run_id', 'run', EXAMPLE.run_id),
   EvaluationId: api.idParameter('evaluation_id', 'evaluation', EXAMPLE.id),
@@ -126,13 +126,13 @@ export const parameters = api.named({
   HistoryCursor: api.cursorParameter(REPLACED_EXAMPLE.replaced_at),
 });
 
-const headers = api.named({
+const headers = api.nameComponents({
   Location: api.header('The path of the evaluation.', {
     pattern: '^/v1/run/[0-9a-f-]{36}/evaluation/[0-9a-f-]{36}$',
   }),
 });
 
-export const refusals = api.named({
+export const refusals = api.nameComponents({
   BadRequest: api.refusal('An id in the path, the query, a header or the body is malformed.', {
     path:
       'The evaluation_id in the path must be a UUID, such as ' +
@@ -174,7 +174,7 @@ export const refusals = api.named({
         'another id, or none.',
       key: keyIsTaken().message,
     },
-    api.IF_ASKED,
+    api.BOOKMARK,
   ),
   PreconditionFailed: api.staleRefusal('evaluation'),
   UnprocessableContent: api.refusal(
@@ -189,7 +189,7 @@ export const refusals = api.named({
         'The evaluation label is archived: no new evaluation is stored under it. Use another ' +
         'label, or unarchive it.',
     },
-    api.IF_ASKED,
+    api.BOOKMARK,
   ),
 });
 
@@ -206,17 +206,17 @@ const update = {
     }),
   }),
   responses: {
-    200: api.json(
+    200: api.jsonResponse(
       'The evaluation as this write stored it; or unchanged, if the same caller has sent the ' +
         'same value again.',
       schemas.RunEvaluation,
       UPDATED_EXAMPLE,
       api.TAGGED,
     ),
-    400: refusals.BadRequest.because(`${BAD_IDS}; ${api.MALFORMED.update}; ${BAD_VALUE}.`),
+    400: refusals.BadRequest.withDescription(`${BAD_IDS}; ${api.MALFORMED.update}; ${BAD_VALUE}.`),
     404: refusals.NotFound,
     412: refusals.PreconditionFailed,
-    422: refusals.UnprocessableContent.because(
+    422: refusals.UnprocessableContent.withDescription(
       'A field that cannot be changed is sent and differs from what is stored: leave it out, ' +
         'or send it as it is stored. The `Idempotency-Key` was sent before with another value: ' +
         'send a new key. Or the label does not allow the value: the sentence says what it allows.',
@@ -235,12 +235,12 @@ export const paths = {
         '`Link` says whether there may be more.',
       parameters: [parameters.OfLabel, api.parameters.Limit, api.parameters.Cursor],
       responses: {
-        200: api.page('evaluations', schemas.RunEvaluation, PAGE_MAX_ROWS, EXAMPLE),
-        400: refusals.BadRequest.because(
+        200: api.pageResponse('evaluations', schemas.RunEvaluation, PAGE_MAX_ROWS, EXAMPLE),
+        400: refusals.BadRequest.withDescription(
           '`id` in the path or `evaluation_label_id` is not a UUID; ' +
             `${api.MALFORMED.page(PAGE_MAX_ROWS)}.`,
         ),
-        404: refusals.NotFound.because(
+        404: refusals.NotFound.withDescription(
           'The token is restricted to another run, or to one evaluation: use one that may list ' +
             'the run.',
         ),
@@ -267,21 +267,26 @@ export const paths = {
         least: api.example('What is required', { evaluation_label_id, value }),
       }),
       responses: {
-        ...api.created('evaluation', schemas.RunEvaluation, CREATED_EXAMPLE, headers.Location),
-        400: refusals.BadRequest.because(
+        ...api.createdResponses(
+          'evaluation',
+          schemas.RunEvaluation,
+          CREATED_EXAMPLE,
+          headers.Location,
+        ),
+        400: refusals.BadRequest.withDescription(
           `\`id\` in the path is not a UUID; ${api.MALFORMED.create}; ${BAD_VALUE}; ` +
             '`evaluation_label_id` is missing or not a UUID; `id` is sent and not a UUID; ' +
             '`output_name` or `field_path` is neither null nor a string of valid Unicode, or ' +
-            `is longer than ${api.count(OUTPUT_NAME_MAX_CHARS)} or ` +
-            `${api.count(FIELD_PATH_MAX_CHARS)} characters.`,
+            `is longer than ${api.formatCount(OUTPUT_NAME_MAX_CHARS)} or ` +
+            `${api.formatCount(FIELD_PATH_MAX_CHARS)} characters.`,
         ),
-        404: refusals.NotFound.because(
+        404: refusals.NotFound.withDescription(
           'The token is restricted to another run, or to one evaluation: use one that may ' +
             'create in the run. Or `evaluation_label_id` names no label of the account and no ' +
             'shared one.',
         ),
         409: refusals.Conflict,
-        422: refusals.UnprocessableContent.because(
+        422: refusals.UnprocessableContent.withDescription(
           '`account_id`, `run_id`, `created_by` or `created_by_evaluator_id` is sent and ' +
             'differs from what the server sets, or `created_at` is sent: leave it out. Or the ' +
             'label is archived, or does not allow the value: the sentence says what it allows.',
@@ -297,9 +302,9 @@ export const paths = {
         'May be answered by a replica: send the bookmark of a write to be sure to see it.',
       parameters: [api.parameters.IfMatchToRead, api.parameters.IfNoneMatch],
       responses: {
-        200: api.json('The evaluation.', schemas.RunEvaluation, EXAMPLE, api.TAGGED),
+        200: api.jsonResponse('The evaluation.', schemas.RunEvaluation, EXAMPLE, api.TAGGED),
         304: api.NOT_MODIFIED,
-        400: refusals.BadRequest.because(`${BAD_IDS}; ${api.MALFORMED.read}.`),
+        400: refusals.BadRequest.withDescription(`${BAD_IDS}; ${api.MALFORMED.read}.`),
         404: refusals.NotFound,
         412: refusals.PreconditionFailed,
       },
@@ -331,8 +336,8 @@ export const paths = {
         'A request that began before the deletion and arrives after it changes nothing.',
       parameters: [api.parameters.IfMatch, api.parameters.IdempotencyKey],
       responses: {
-        204: api.empty('The evaluation and its history are deleted.'),
-        400: refusals.BadRequest.because(`${BAD_IDS}; ${api.MALFORMED.delete}.`),
+        204: api.emptyResponse('The evaluation and its history are deleted.'),
+        400: refusals.BadRequest.withDescription(`${BAD_IDS}; ${api.MALFORMED.delete}.`),
         404: refusals.NotFound,
         412: refusals.PreconditionFailed,
       },
@@ -347,8 +352,15 @@ export const paths = {
         'change.',
       parameters: [api.parameters.Limit, parameters.HistoryCursor],
       responses: {
-        200: api.page('replaced values', schemas.ReplacedValue, PAGE_MAX_ROWS, REPLACED_EXAMPLE),
-        400: refusals.BadRequest.because(`${BAD_IDS}; ${api.MALFORMED.page(PAGE_MAX_ROWS)}.`),
+        200: api.pageResponse(
+          'replaced values',
+          schemas.ReplacedValue,
+          PAGE_MAX_ROWS,
+          REPLACED_EXAMPLE,
+        ),
+        400: refusals.BadRequest.withDescription(
+          `${BAD_IDS}; ${api.MALFORMED.page(PAGE_MAX_ROWS)}.`,
+        ),
         404: refusals.NotFound,
       },
     }),

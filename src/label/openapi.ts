@@ -115,10 +115,10 @@ const resource = {
   updated_by: api.textOrNull('Who last updated it', SUBJECT_MAX_CHARS),
   updated_at: api.time('When it was last updated; absent while it never was'),
 };
-const stored = { fields: input.IMMUTABLE, sentence: api.AS_STORED, schemas: resource };
+const stored = { fields: input.IMMUTABLE, sentence: api.IMMUTABLE_FIELD, schemas: resource };
 const set = {
   fields: input.SERVER_FIELDS,
-  sentence: api.AS_SET,
+  sentence: api.SERVER_FIELD,
   schemas: {
     ...resource,
     archived: { type: 'boolean', const: false },
@@ -128,7 +128,7 @@ const set = {
   },
 };
 
-const schemas = api.named({
+const schemas = api.nameComponents({
   EvaluationLabel: api.resourceSchema<EvaluationLabel>(resource, RULE),
   EvaluationLabelCreate: api.requestSchema(
     input.LabelCreateBody,
@@ -153,18 +153,18 @@ const schemas = api.named({
   ),
 });
 
-const parameters = api.named({
+const parameters = api.nameComponents({
   LabelId: api.idParameter('id', 'evaluation label', SHARED_EXAMPLE.id),
   LabelLimit: api.limitParameter('labels', LABEL_PAGE_MAX_ROWS, 10),
 });
 
-const headers = api.named({
+const headers = api.nameComponents({
   LabelLocation: api.header('The path of the label.', {
     pattern: '^/v1/evaluation-label/[0-9a-f-]{36}$',
   }),
 });
 
-const refusals = api.named({
+const refusals = api.nameComponents({
   LabelBadRequest: api.refusal('An id in the path, the query, a header or the body is malformed.', {
     limit: `limit must be a whole number from 1 to ${LABEL_PAGE_MAX_ROWS}.`,
     type: 'value_type must be binary, continuous, categorical or ordinal.',
@@ -187,7 +187,7 @@ const refusals = api.named({
         'none.',
       key: keyIsTaken().message,
     },
-    api.IF_ASKED,
+    api.BOOKMARK,
   ),
   LabelPreconditionFailed: api.staleRefusal('label', 'evaluation label'),
   LabelUnprocessable: api.refusal(
@@ -199,7 +199,7 @@ const refusals = api.named({
         'The Idempotency-Key was sent to this label before, with another update: send a new key ' +
         'with a new update.',
     },
-    api.IF_ASKED,
+    api.BOOKMARK,
   ),
 });
 
@@ -212,9 +212,16 @@ export const paths = {
         'same millisecond by id.',
       parameters: [parameters.LabelLimit, api.parameters.Cursor],
       responses: {
-        200: api.page('labels', schemas.EvaluationLabel, LABEL_PAGE_MAX_ROWS, SHARED_EXAMPLE),
-        400: refusals.LabelBadRequest.because(`${api.MALFORMED.page(LABEL_PAGE_MAX_ROWS)}.`),
-        404: refusals.LabelNotFound.because(
+        200: api.pageResponse(
+          'labels',
+          schemas.EvaluationLabel,
+          LABEL_PAGE_MAX_ROWS,
+          SHARED_EXAMPLE,
+        ),
+        400: refusals.LabelBadRequest.withDescription(
+          `${api.MALFORMED.page(LABEL_PAGE_MAX_ROWS)}.`,
+        ),
+        404: refusals.LabelNotFound.withDescription(
           'The token is restricted to one evaluation: use one that may read labels.',
         ),
       },
@@ -250,15 +257,22 @@ export const paths = {
         }),
       }),
       responses: {
-        ...api.created('label', schemas.EvaluationLabel, CREATED_EXAMPLE, headers.LabelLocation),
-        400: refusals.LabelBadRequest.because(
+        ...api.createdResponses(
+          'label',
+          schemas.EvaluationLabel,
+          CREATED_EXAMPLE,
+          headers.LabelLocation,
+        ),
+        400: refusals.LabelBadRequest.withDescription(
           `${api.MALFORMED.create}; a property is missing or not as the schema has it; ` +
             '`min_value` and `max_value` are out of order, or sent for a label that is not ' +
             'continuous; `categories` are missing, or sent for a label without them.',
         ),
-        404: refusals.LabelNotFound.because('The token is restricted to a run or an evaluation.'),
+        404: refusals.LabelNotFound.withDescription(
+          'The token is restricted to a run or an evaluation.',
+        ),
         409: refusals.LabelConflict,
-        422: refusals.LabelUnprocessable.because(
+        422: refusals.LabelUnprocessable.withDescription(
           '`account_id`, `created_by`, `archived` or `archived_at` is sent and differs from ' +
             'what the server sets, or `created_at` is sent: leave it out.',
         ),
@@ -272,9 +286,9 @@ export const paths = {
       description: "The account's own or a shared one, archived or not.",
       parameters: [api.parameters.IfMatchToRead, api.parameters.IfNoneMatch],
       responses: {
-        200: api.json('The label.', schemas.EvaluationLabel, SHARED_EXAMPLE, api.TAGGED),
+        200: api.jsonResponse('The label.', schemas.EvaluationLabel, SHARED_EXAMPLE, api.TAGGED),
         304: api.NOT_MODIFIED,
-        400: refusals.LabelBadRequest.because(
+        400: refusals.LabelBadRequest.withDescription(
           `\`id\` in the path is not a UUID; ${api.MALFORMED.read}.`,
         ),
         404: refusals.LabelNotFound,
@@ -301,21 +315,21 @@ export const paths = {
         archive: api.example('Renamed and archived', { name: 'Quality', archived: true }),
       }),
       responses: {
-        200: api.json(
+        200: api.jsonResponse(
           'The label as this write stored it; or unchanged, if the same caller has sent the ' +
             'same again.',
           schemas.EvaluationLabel,
           UPDATED_EXAMPLE,
           api.TAGGED,
         ),
-        400: refusals.LabelBadRequest.because(
+        400: refusals.LabelBadRequest.withDescription(
           `\`id\` in the path is not a UUID; ${api.MALFORMED.update}; \`name\`, ` +
             '`description` or `archived` is not as the schema has it, or none of them is ' +
             'sent.',
         ),
         404: refusals.LabelNotFound,
         412: refusals.LabelPreconditionFailed,
-        422: refusals.LabelUnprocessable.because(
+        422: refusals.LabelUnprocessable.withDescription(
           'A field that cannot be changed is sent and differs from what is stored: leave it ' +
             'out, or send it as it is stored. Or the `Idempotency-Key` was sent before with ' +
             'another update: send a new key.',

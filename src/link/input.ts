@@ -55,7 +55,7 @@ const unicode = (name: string) =>
     v.string(),
     v.check(
       (sent) => sent.isWellFormed(),
-      `each ${name} must be Unicode text: one holds half of a surrogate pair.`,
+      `each ${name} must be Unicode text: one contains half of a surrogate pair.`,
     ),
   );
 

@@ -51,7 +51,7 @@ const EXAMPLE: EvaluationLink = {
 const { pointer, values, where } = EXAMPLE;
 const ANSWERED_EXAMPLE = { ...evaluation.UPDATED_EXAMPLE, updated_by: EXAMPLE.author };
 
-const parameters = api.named({
+const parameters = api.nameComponents({
   LinkId: api.idParameter('link_id', 'link', EXAMPLE.id),
   LinkKey: api.queryParameter('key', "As it came in the link's `url`.", {
     required: true,
@@ -60,7 +60,7 @@ const parameters = api.named({
   }),
 });
 
-const headers = api.named({
+const headers = api.nameComponents({
   PagePolicy: api.optionalHeader('Of a page: nothing is loaded or run, and its form posts here.', {
     pattern: "^default-src 'none'; img-src data:; style-src 'sha256-",
   }),
@@ -90,7 +90,7 @@ const shown = {
 };
 const set = {
   fields: SERVER_FIELDS,
-  sentence: api.AS_SET,
+  sentence: api.SERVER_FIELD,
   schemas: { ...shown, id: api.NEVER, url: api.NEVER, expires_at: api.NEVER },
 };
 
@@ -110,7 +110,7 @@ const ONE_PLACE_RULE = {
 };
 const SCALAR = { type: ['string', 'number', 'boolean', 'null'] };
 
-const schemas = api.named({
+const schemas = api.nameComponents({
   EvaluationLink: api.objectSchema<EvaluationLink>(
     {
       id: api.uuid('By which it is revoked'),
@@ -204,10 +204,10 @@ const orPage = (json: ReturnType<typeof api.response>) => ({
   content: { ...json.content, 'text/html': { schema: schemas.Page } },
 });
 
-const linkRefusal = (...args: Parameters<typeof api.refused>) =>
-  new api.Component('responses', orPage(api.refused(...args)));
+const linkRefusal = (...args: Parameters<typeof api.refusalResponse>) =>
+  new api.Component('responses', orPage(api.refusalResponse(...args)));
 
-const refusals = api.named({
+const refusals = api.nameComponents({
   LinkBadRequest: linkRefusal(
     'The key is incomplete, because its end was cut off; or an id in the path, a header or the ' +
       'body is malformed; or a text was answered where a number belongs.',
@@ -224,7 +224,7 @@ const refusals = api.named({
       place: api.SENTENCES.place,
       incomplete: linkIsIncomplete().message,
     },
-    api.IF_ASKED,
+    api.BOOKMARK,
   ),
   LinkNotFound: linkRefusal(
     'The key is expired, revoked, altered, or no key of a link, or the evaluation is gone: ' +
@@ -237,7 +237,7 @@ const refusals = api.named({
     { 'x-d1-bookmark': api.headers.Bookmark, ...TAGGED_IF_JSON },
   ),
   LinkContentTooLarge: linkRefusal(
-    `The body is larger than ${api.count(LINK_BODY_MAX_BYTES)} bytes: send less.`,
+    `The body is larger than ${api.formatCount(LINK_BODY_MAX_BYTES)} bytes: send less.`,
     { size: `The body must be at most ${LINK_BODY_MAX_BYTES} bytes.` },
   ),
   LinkUnsupportedMediaType: linkRefusal('The body is compressed, but not as gzip.', {
@@ -260,19 +260,19 @@ const refusals = api.named({
       path: NOT_A_PATH,
       field: 'author is set by the server: leave it out.',
     },
-    api.IF_ASKED,
+    api.BOOKMARK,
   ),
   LinkTooManyRequests: linkRefusal(
     'Too many requests through this link: retry after `Retry-After` seconds.',
     { limit: api.SENTENCES.tooMany },
     api.RETRY,
   ),
-  LinkServerFault: linkRefusal(api.SERVER_FAULT, { fault: api.SENTENCES.fault }, api.IF_ASKED),
+  LinkServerFault: linkRefusal(api.SERVER_FAULT, { fault: api.SENTENCES.fault }, api.BOOKMARK),
   LinkUnavailable: linkRefusal(
     'The database is overloaded or does not answer. Send the same request again after ' +
       '`Retry-After` seconds.',
     { database: api.SENTENCES.database },
-    { ...api.RETRY, ...api.IF_ASKED },
+    { ...api.RETRY, ...api.BOOKMARK },
   ),
 });
 
@@ -280,7 +280,14 @@ const ids = [evaluation.parameters.RunId, evaluation.parameters.EvaluationId];
 
 /** Describes a response with the evaluation. */
 const evaluated = (description: string) =>
-  orPage(api.json(description, evaluation.schemas.RunEvaluation, ANSWERED_EXAMPLE, TAGGED_IF_JSON));
+  orPage(
+    api.jsonResponse(
+      description,
+      evaluation.schemas.RunEvaluation,
+      ANSWERED_EXAMPLE,
+      TAGGED_IF_JSON,
+    ),
+  );
 
 export const paths = {
   '/v1/run/{run_id}/evaluation/{evaluation_id}/links': {
@@ -301,18 +308,18 @@ export const paths = {
         required: false,
       },
       responses: {
-        201: api.json(
+        201: api.jsonResponse(
           'The link. Its URL is a secret: whoever has it can answer.',
           schemas.EvaluationLink,
           EXAMPLE,
         ),
-        400: refusals.LinkBadRequest.because(
+        400: refusals.LinkBadRequest.withDescription(
           `An id in the path is not a UUID; ${api.NO_PRECONDITION}; or the body or one of its ` +
             'properties is malformed.',
         ),
         404: evaluation.refusals.NotFound,
-        422: refusals.LinkUnprocessable.because(
-          `The URL would be longer than ${api.count(LINK_URL_MAX_CHARS)} characters, the \`path\` ` +
+        422: refusals.LinkUnprocessable.withDescription(
+          `The URL would be longer than ${api.formatCount(LINK_URL_MAX_CHARS)} characters, the \`path\` ` +
             'is no JSONPath or could be costly, or a field that the server sets is sent.',
         ),
       },
@@ -326,8 +333,8 @@ export const paths = {
         'At once and everywhere. Safe to repeat. Which links were made is not stored, so an id ' +
         'of which no link was made is revoked too.',
       responses: {
-        204: api.empty('The link does not work any more.'),
-        400: refusals.LinkBadRequest.because(
+        204: api.emptyResponse('The link does not work any more.'),
+        400: refusals.LinkBadRequest.withDescription(
           `An id in the path is not a UUID; ${api.NO_PRECONDITION}.`,
         ),
         404: evaluation.refusals.NotFound,
@@ -345,7 +352,7 @@ export const paths = {
       responses: {
         200: evaluated('The page, or the evaluation.'),
         304: api.NOT_MODIFIED,
-        400: refusals.LinkBadRequest.because(
+        400: refusals.LinkBadRequest.withDescription(
           `The key is incomplete; ${api.MALFORMED.read}; or a precondition is sent to the page.`,
         ),
         412: refusals.LinkPreconditionFailed,
@@ -368,7 +375,7 @@ export const paths = {
       requestBody: {
         required: true,
         description:
-          `At most ${api.count(LINK_BODY_MAX_BYTES)} bytes, packed as gzip or not. ` +
+          `At most ${api.formatCount(LINK_BODY_MAX_BYTES)} bytes, packed as gzip or not. ` +
           'JSON whatever `Content-Type` says; or a form that says that it is one. A form with ' +
           'nothing but `payload` is the JSON in it. Any other form is an object of texts.',
         content: {
