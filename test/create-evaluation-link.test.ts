@@ -319,11 +319,7 @@ describe('without LINK_SECRET', () => {
 
   it.each([
     ['too short', 'x'.repeat(31), 'LINK_SECRET has 31 bytes and needs 32 or more'],
-    [
-      'too short in bytes',
-      ` ${'é'.repeat(15)}\n`,
-      'LINK_SECRET has 30 bytes and needs 32 or more',
-    ],
+    ['too short in bytes', ` ${'é'.repeat(15)}\n`, 'LINK_SECRET has 30 bytes and needs 32 or more'],
     ['the secret of the tokens', SECRET, 'LINK_SECRET must not be the same as JWT_SECRET'],
     [
       'that with white space around it',

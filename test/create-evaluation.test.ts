@@ -31,7 +31,7 @@ import {
 const LABEL_NOT_FOUND = {
   status: 404,
   error:
-    'No such evaluation label: evaluation_label_id must name a label of the account, or a shared one.',
+    'No such evaluation label: evaluation_label_id must name a label of the account, or a shared label.',
 };
 
 async function label(fields: Parameters<typeof storeLabel>[0] = {}): Promise<string> {

@@ -59,7 +59,7 @@ const lossy = (...fates: Parameters<typeof flakyD1>[2][]) => {
 const ID_WAS_DELETED = {
   status: 409,
   error:
-    'The evaluation with this id was deleted after this request began: send the create again to store it anew.',
+    'The evaluation with this id was deleted after this request began: send the request again to create a new one.',
 };
 
 const writesOf = (row: Row) =>

@@ -1,4 +1,7 @@
-/** The create, and the read that explains why it stored nothing. Both run in one transaction. */
+/**
+ * The SQL of the create, and of the read that explains why the create stored nothing. Both
+ * statements run in one transaction.
+ */
 import { min, sql } from 'drizzle-orm';
 import { alias } from 'drizzle-orm/sqlite-core';
 import {
@@ -29,9 +32,10 @@ const WRITE = { write_id: param<string>() };
 const hasTheId = (p: In<typeof KEY>) => all(same(e.account_id, p.account), same(e.id, p.id));
 
 /**
- * Returns the row. Returns nothing if the account has no such label, if the label is archived or
- * does not allow the value, if the id is taken, or if the evaluation that had it was deleted after
- * the request began.
+ * Returns the created row; nothing unless all conditions are true:
+ * - the account has the label, or the label is shared;
+ * - the label is not archived, and allows the value;
+ * - the id is free, and no evaluation with this id was deleted after the request began.
  */
 export const createEvaluation = query(
   {
@@ -63,7 +67,7 @@ export const createEvaluation = query(
     ).returning(resourceColumns),
 );
 
-/** The first value of a changed evaluation: its oldest history entry. */
+/** `f` (first) is the oldest history entry of an evaluation: it has the value of the create. */
 const f = alias(runEvaluationHistory, 'f');
 const isHistory = all(same(h.account_id, e.account_id), same(h.evaluation_id, e.id));
 const isFirst = all(
@@ -80,8 +84,8 @@ const isFirst = all(
 );
 
 /**
- * The account's evaluation with the same id and the value that it was created with, and the label.
- * Returns nothing if the create stored the row.
+ * Returns the label, and the account's evaluation with the same id, with the value that the
+ * evaluation was created with. Returns nothing if the create stored the row.
  */
 export const explainCreateEvaluation = query(
   { ...KEY, ...LABEL, ...WRITE, ...NOW, ...ALONE },

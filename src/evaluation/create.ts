@@ -1,4 +1,4 @@
-/** Creates an evaluation in one statement, which carries its label's rule. */
+/** Creates an evaluation in one statement, whose conditions include the label's rule. */
 import type { OperationContext } from '../db/connection.ts';
 import { createWriteId, deriveId } from '../db/write.ts';
 import { Failure, keyIsTaken, notFound, unexplained, unprocessable } from '../failure.ts';
@@ -10,8 +10,8 @@ import type { EvaluationRow } from './read.ts';
 import * as sql from './sql.generated.ts';
 
 /**
- * Returns the row as stored, and whether this request created it. A repeated create with the same
- * content returns what is stored.
+ * Creates an evaluation. Returns the row as stored; `created` is true if this request stored the
+ * row. A retry with the same content returns the stored row.
  * @param key the caller's name for the create, from which the id is derived if the body has none
  * @throws {Failure} `not_found`, `conflict`, `unprocessable` or `database_unavailable`.
  */
@@ -67,10 +67,10 @@ export async function createEvaluation(
 }
 
 const NO_SUCH_LABEL =
-  'No such evaluation label: evaluation_label_id must name a label of the account, or a shared one.';
+  'No such evaluation label: evaluation_label_id must name a label of the account, or a shared label.';
 const LABEL_IS_ARCHIVED =
-  'The evaluation label is archived: no new evaluation is stored under it. Use another label, or unarchive it.';
+  'The evaluation label is archived and takes no new evaluations: use another label, or unarchive this one.';
 const ID_IS_TAKEN =
-  'The id is taken by another evaluation of this account, with other content: choose another id, or none.';
+  'Another evaluation of this account has this id, with other content: choose another id, or leave it out.';
 const ID_WAS_DELETED =
-  'The evaluation with this id was deleted after this request began: send the create again to store it anew.';
+  'The evaluation with this id was deleted after this request began: send the request again to create a new one.';

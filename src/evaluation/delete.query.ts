@@ -1,4 +1,7 @@
-/** The delete, and the read that explains why it deleted nothing. Both run in one transaction. */
+/**
+ * The SQL of the delete, and of the read that explains why the delete did nothing. Both statements
+ * run in one transaction.
+ */
 import { sql } from 'drizzle-orm';
 import { all, d, e, type In, insertIf, query, same, select, some } from '../db/query.ts';
 import { deletedEvaluation } from '../db/schema.ts';
@@ -9,7 +12,8 @@ const WRITE = { ...SCOPE, ...NOW, write_id: UPDATE.write_id };
 type P = In<typeof WRITE>;
 
 /**
- * The evaluation of the path, but not if it was created after a deletion unknown to the request.
+ * Matches the evaluation of the path, unless an evaluation with this id was deleted after the
+ * request began: then the present evaluation is a later one.
  */
 const isDeletable = (p: P) => all(isInScope(p), isNotDeletedSince(p));
 
@@ -24,10 +28,10 @@ const isOwnDeletion = (p: P) =>
 const DATABASE_NOW = sql`strftime('%Y-%m-%dT%H:%M:%fZ', 'now')`;
 
 /**
- * The time of a deletion is when this statement runs, not when its request began: the deletion
- * comes after all requests that began before it runs. So it is by the clock of the database. If
- * that is behind the clock of the edge, or over an hour ahead, they do not agree, and the edge's
- * counts.
+ * The time of a deletion is when this statement runs, by the clock of the database. Its request may
+ * have begun earlier, and other requests began in between: they must count as earlier than the
+ * deletion. If the database's clock is behind the request's time, or over an hour ahead, the clocks
+ * disagree. Then the request's time counts.
  */
 const deletedAt = ({ now }: Pick<P, 'now'>) => sql<string>`iif(
   ${DATABASE_NOW} BETWEEN ${now} AND strftime('%Y-%m-%dT%H:%M:%fZ', ${now}, '+1 hour'),
@@ -35,8 +39,9 @@ const deletedAt = ({ now }: Pick<P, 'now'>) => sql<string>`iif(
 )`;
 
 /**
- * Notes the deletion; a trigger then deletes the evaluation, its history and its writes. Returns
- * the id; nothing if a condition failed, or if this request has deleted it already.
+ * Inserts a row for the deletion. A trigger then deletes the evaluation, its history and its keyed
+ * writes. Returns the id; nothing if a condition failed, or if this request has deleted the
+ * evaluation already.
  */
 export const deleteEvaluation = query({ ...WRITE, versions: UPDATE.versions }, (p) =>
   insertIf(
@@ -52,7 +57,10 @@ export const deleteEvaluation = query({ ...WRITE, versions: UPDATE.versions }, (
   ).returning({ evaluation_id: deletedEvaluation.evaluation_id }),
 );
 
-/** Returns nothing if the delete did its work; NULLs if there is no such evaluation. */
+/**
+ * Returns the version of the evaluation, and the time of this request's own deletion. Returns NULLs
+ * for what is missing, and no row if the delete inserted its row.
+ */
 export const explainDeleteEvaluation = query({ ...WRITE, ...ALONE }, (p) =>
   select({
     evaluation: { id: e.id, created_at: e.created_at, updated_at: e.updated_at },

@@ -1,4 +1,4 @@
-/** Deletes an evaluation, with its history, in one statement that carries every condition. */
+/** Deletes an evaluation with its history, in one statement that carries every condition. */
 import type { OperationContext } from '../db/connection.ts';
 import { getVersion, type Write } from '../db/write.ts';
 import { notFound, preconditionFailed, unexplained } from '../failure.ts';
@@ -7,8 +7,8 @@ import type { EvaluationPath } from './read.ts';
 import * as sql from './sql.generated.ts';
 
 /**
- * Deletes the evaluation. A retry, or for at least seven days a repetition with the same key,
- * succeeds again and deletes nothing.
+ * Deletes the evaluation. A retry succeeds again and deletes nothing: within the request, or with
+ * the same key for at least seven days.
  * @throws {Failure} `not_found` (also if the token is restricted to an evaluation),
  * `precondition_failed` or `database_unavailable`.
  */

@@ -3,16 +3,16 @@ import { getTableColumns, type SQL, sql } from 'drizzle-orm';
 import { all, d, e, type In, k, param, same, some, type Truth } from '../db/query.ts';
 import type { AccountId } from '../principal.ts';
 
-/** The evaluation that a path names, and the account of the token. */
+/** Parameters: the evaluation that a path names, and the account of the token. */
 export const SCOPE = { account: param<AccountId>(), id: param<string>(), run_id: param<string>() };
 
-/** The evaluation of that path, if it is the account's. */
+/** Matches the evaluation that the path names, if it belongs to the account. */
 export const isInScope = (p: In<typeof SCOPE>) =>
   all(same(e.account_id, p.account), same(e.id, p.id), same(e.run_id, p.run_id));
 
 /**
- * The evaluation, the link through which the request comes, and when that link expires; nulls if
- * the request comes through none.
+ * Parameters: the evaluation, the link through which the request comes, and when the link expires.
+ * Without a link, both parameters of the link are null.
  */
 export const LINKED = {
   account: SCOPE.account,
@@ -22,8 +22,9 @@ export const LINKED = {
 };
 
 /**
- * Returns SQL that is also true if there is no link, because no revocation equals NULL. Looks the
- * revocation up by its primary key, so that it reads one row or none.
+ * Returns SQL that is true if the link is not revoked, or if there is no link, because no
+ * revocation equals NULL. The SQL looks up the revocation by its primary key, so it reads at most
+ * one row.
  */
 export function isNotRevoked(p: In<typeof LINKED>): SQL<Truth> {
   const isOfLink = all(
@@ -35,13 +36,13 @@ export function isNotRevoked(p: In<typeof LINKED>): SQL<Truth> {
   return sql<Truth>`NOT ${some(k, isOfLink)}`;
 }
 
-/** When the request began. */
+/** Parameter: the time when the request began. */
 export const NOW = { now: param<string>() };
 
 /**
- * Returns SQL that is false for an attempt of a request that began before the evaluation was
- * deleted: it may not touch what was created under the id since. Reads a range of the primary key,
- * usually empty.
+ * Returns SQL that is false if an evaluation with this id was deleted after the request began. A
+ * late attempt must not touch an evaluation that was created under the same id later. The SQL reads
+ * a range of the primary key, which is usually empty.
  */
 export function isNotDeletedSince(p: Omit<In<typeof SCOPE & typeof NOW>, 'run_id'>): SQL<Truth> {
   const isSince = all(
@@ -53,5 +54,5 @@ export function isNotDeletedSince(p: Omit<In<typeof SCOPE & typeof NOW>, 'run_id
 }
 
 const { write_id, ...columns } = getTableColumns(e);
-/** The twelve columns that are the resource. */
+/** The twelve columns that the resource has. */
 export const resourceColumns = columns;

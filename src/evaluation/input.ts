@@ -1,7 +1,8 @@
 /**
- * Parses the bodies that create and update an evaluation: from `unknown` to types, once. Properties
- * that the resource does not have are ignored, because webhook senders cannot shape their payload.
- * So are `updated_by` and `updated_at`, because each update makes them out of date.
+ * Parses the bodies that create and update an evaluation: from `unknown` to types, once. The
+ * parsers ignore properties that the resource does not have, because many webhook senders cannot
+ * change their payload. They also ignore `updated_by` and `updated_at`, which are out of date after
+ * each update.
  */
 import * as v from 'valibot';
 import {
@@ -31,6 +32,7 @@ export const IMMUTABLE = {
   created_at: storedField.timestamp,
 } satisfies Record<Exclude<keyof EvaluationRow, 'value' | 'updated_by' | 'updated_at'>, unknown>;
 
+/** The body of an update. `value` is a finite double. */
 export const EvaluationUpdateBody = v.object(
   { value: finiteNumber('value'), ...IMMUTABLE },
   'The body must have the property value, a JSON number.',
@@ -38,7 +40,7 @@ export const EvaluationUpdateBody = v.object(
 
 export type EvaluationUpdate = {
   readonly value: number;
-  /** The immutable fields that were sent, which must equal the stored ones. */
+  /** The immutable fields that the caller sent. They must equal the stored fields. */
   readonly immutable: SentFields;
 };
 
@@ -55,8 +57,8 @@ export function parseEvaluationUpdate(body: Body): EvaluationUpdate {
 const { account_id, run_id, created_by, created_by_evaluator_id, created_at } = IMMUTABLE;
 /**
  * The fields that the server sets at a create. A caller may send them only with the value that will
- * be stored: ignoring another value would hide that the value was not stored. `created_at` is
- * always refused, because the caller cannot know its value.
+ * be stored: if the API ignored another value, the caller would believe that it was stored. The API
+ * always refuses `created_at`, because the caller cannot know its value.
  */
 export const SERVER_FIELDS = {
   account_id,
@@ -66,6 +68,7 @@ export const SERVER_FIELDS = {
   created_at,
 };
 
+/** The body of a create. An absent `output_name` or `field_path` becomes null. */
 export const EvaluationCreateBody = v.object(
   {
     evaluation_label_id: uuid('evaluation_label_id'),
@@ -83,7 +86,7 @@ export type EvaluationCreate = Pick<
   'evaluation_label_id' | 'value' | 'output_name' | 'field_path'
 > & {
   readonly id: string | undefined;
-  /** The fields that were sent although the server sets them. */
+  /** The fields that the caller sent although the server sets them. */
   readonly sent: SentFields;
 };
 

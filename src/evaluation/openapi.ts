@@ -15,7 +15,7 @@ import type { ReplacedRow, RunEvaluation } from './read.ts';
 export const tag = {
   name: 'evaluations',
   description:
-    'One value of a run under one label. The `value_type` of the label says which values are ' +
+    'One value of a run under one label. The `value_type` of the label determines which values are ' +
     'allowed: `binary`, 0 or 1; `continuous`, from `min_value` to `max_value`, both included, ' +
     'an absent bound being open; `categorical` and `ordinal`, an index into `categories`, ' +
     "counted from 0. A value is never rounded or clamped. A label is the account's own or " +
@@ -80,7 +80,7 @@ const resource = {
   created_by_evaluator_id: api.uuidOrNull('ID of the evaluator that created this evaluation'),
   created_at: api.time('When the evaluation was created'),
   updated_by: api.textOrNull('ID of the user who last updated the evaluation', AUTHOR_MAX_CHARS),
-  updated_at: api.time('When the evaluation was last updated; absent while it never was'),
+  updated_at: api.time('When the evaluation was last updated; absent until the first update'),
 };
 const stored = { fields: IMMUTABLE, sentence: api.IMMUTABLE_FIELD, schemas: resource };
 const set = {
@@ -95,18 +95,18 @@ export const schemas = api.nameComponents({
     evaluation_id: api.uuid('ID of the evaluation'),
     value: api.number('The value that was replaced'),
     updated_by: api.textOrNull(
-      'Who had set it: a user, or the evaluator that created the evaluation',
+      'Who had set the value: a user, or the evaluator that created the evaluation',
     ),
-    updated_at: api.time('When it had been set'),
-    replaced_by: api.textOrNull('Who replaced it'),
-    replaced_at: api.time('When it was replaced'),
+    updated_at: api.time('When the value had been set'),
+    replaced_by: api.textOrNull('Who replaced the value'),
+    replaced_at: api.time('When the value was replaced'),
   }),
   EvaluationUpdate: api.requestSchema(EvaluationUpdateBody, stored, {
     value: "A number in the range of a double that the evaluation's label allows.",
     ...api.IGNORED,
   }),
   EvaluationCreate: api.requestSchema(EvaluationCreateBody, set, {
-    evaluation_label_id: 'A label of the account, or a shared one.',
+    evaluation_label_id: 'A label of the account, or a shared label.',
     value: 'A number in the range of a double that the label allows.',
     ...target,
     id: "An id of the caller's own, unique in its account, which makes a repetition safe.",
@@ -161,17 +161,17 @@ export const refusals = api.nameComponents({
       evaluation: notFound().message,
       label:
         'No such evaluation label: evaluation_label_id must name a label of the account, or a ' +
-        'shared one.',
+        'shared label.',
     },
   ),
   Conflict: api.refusal(
-    'The `id` is taken by another evaluation of this account, with other content: send another ' +
-      '`id`, or none. Or the `Idempotency-Key` was sent before with other content: send a new ' +
+    'Another evaluation of this account has this `id`, with other content: send another ' +
+      '`id`, or leave it out. Or the `Idempotency-Key` was sent before with other content: send a new ' +
       'key. Or the evaluation was deleted after the request began: send it again.',
     {
       id:
-        'The id is taken by another evaluation of this account, with other content: choose ' +
-        'another id, or none.',
+        'Another evaluation of this account has this id, with other content: choose another id, ' +
+        'or leave it out.',
       key: keyIsTaken().message,
     },
     api.BOOKMARK,
@@ -186,8 +186,8 @@ export const refusals = api.nameComponents({
         'The Idempotency-Key was sent to this evaluation before, with the value 9: send a new ' +
         'key with a new value.',
       archived:
-        'The evaluation label is archived: no new evaluation is stored under it. Use another ' +
-        'label, or unarchive it.',
+        'The evaluation label is archived and takes no new evaluations: use another label, or ' +
+        'unarchive this one.',
     },
     api.BOOKMARK,
   ),
@@ -207,8 +207,8 @@ const update = {
   }),
   responses: {
     200: api.jsonResponse(
-      'The evaluation as this write stored it; or unchanged, if the same caller has sent the ' +
-        'same value again.',
+      'The evaluation as this write stored it. If the same caller has sent the same value again, ' +
+        'the evaluation is unchanged.',
       schemas.RunEvaluation,
       UPDATED_EXAMPLE,
       api.TAGGED,
@@ -217,9 +217,9 @@ const update = {
     404: refusals.NotFound,
     412: refusals.PreconditionFailed,
     422: refusals.UnprocessableContent.withDescription(
-      'A field that cannot be changed is sent and differs from what is stored: leave it out, ' +
-        'or send it as it is stored. The `Idempotency-Key` was sent before with another value: ' +
-        'send a new key. Or the label does not allow the value: the sentence says what it allows.',
+      'The body has a field that cannot be changed, with another value than the stored one: ' +
+        'leave it out, or send it as it is stored. The `Idempotency-Key` was sent before with another value: ' +
+        'send a new key. Or the label does not allow the value: the sentence tells what it allows.',
     ),
   },
 };
@@ -230,9 +230,9 @@ export const paths = {
     get: api.operation(tag, 'listEvaluations', {
       summary: 'List the evaluations of a run',
       description:
-        'Of all labels, or of one. Oldest first; those of the same millisecond by id. An ' +
-        'unknown run has none. A page of one label may hold fewer than `limit`, even none: only ' +
-        '`Link` says whether there may be more.',
+        'Lists the oldest first, and evaluations of the same millisecond by id. An unknown run has ' +
+        'none. A page of one label may have fewer entries than `limit`, even none: only `Link` ' +
+        'tells whether there may be more.',
       parameters: [parameters.OfLabel, api.parameters.Limit, api.parameters.Cursor],
       responses: {
         200: api.pageResponse('evaluations', schemas.RunEvaluation, PAGE_MAX_ROWS, EXAMPLE),
@@ -249,8 +249,8 @@ export const paths = {
     post: api.operation(tag, 'createEvaluation', {
       summary: 'Create an evaluation',
       description:
-        "Sets `created_by` to the token's `sub`; or if the token has `evaluator_id`, " +
-        "`created_by_evaluator_id` to that. With an `id` of the caller's own or an " +
+        "Sets `created_by` to the token's `sub`. If the token has `evaluator_id`, sets " +
+        "`created_by_evaluator_id` to that instead. With an `id` of the caller's own or an " +
         '`Idempotency-Key` (the id is then derived from `sub`, evaluator, run and key), a repeated create ' +
         'is safe: the same content (run, label, first value, `output_name`, `field_path`) gets ' +
         "200, whatever was updated since; other content gets 409. An id is the account's own " +
@@ -283,13 +283,13 @@ export const paths = {
         404: refusals.NotFound.withDescription(
           'The token is restricted to another run, or to one evaluation: use one that may ' +
             'create in the run. Or `evaluation_label_id` names no label of the account and no ' +
-            'shared one.',
+            'shared label.',
         ),
         409: refusals.Conflict,
         422: refusals.UnprocessableContent.withDescription(
           '`account_id`, `run_id`, `created_by` or `created_by_evaluator_id` is sent and ' +
             'differs from what the server sets, or `created_at` is sent: leave it out. Or the ' +
-            'label is archived, or does not allow the value: the sentence says what it allows.',
+            'label is archived, or does not allow the value: the sentence tells what it allows.',
         ),
       },
     }),
@@ -299,7 +299,7 @@ export const paths = {
     get: api.operation(tag, 'getEvaluation', {
       summary: 'Get an evaluation',
       description:
-        'May be answered by a replica: send the bookmark of a write to be sure to see it.',
+        'A replica may answer: send the bookmark of a write to be sure to see that write.',
       parameters: [api.parameters.IfMatchToRead, api.parameters.IfNoneMatch],
       responses: {
         200: api.jsonResponse('The evaluation.', schemas.RunEvaluation, EXAMPLE, api.TAGGED),
@@ -325,14 +325,15 @@ export const paths = {
       ...update,
       summary: 'Update run evaluation, for senders that can only POST',
       description:
-        'Exactly the update. Give the sender a token restricted to the evaluation. In a payload, ' +
+        'Does the same as the update by PUT. Give the sender a token restricted to the evaluation. In a payload, ' +
         'a field of an evaluation counts as that field (an `id` that differs gets 422); unknown ' +
         'properties are ignored.',
     }),
     delete: api.operation(tag, 'deleteEvaluation', {
       summary: 'Delete an evaluation',
       description:
-        'With its history. Repeated it gets 404, with its `Idempotency-Key` 204, for at least seven days. ' +
+        'Deletes the history too. A repeated deletion gets 404; with the same `Idempotency-Key` it ' +
+        'gets 204, for at least seven days. ' +
         'A request that began before the deletion and arrives after it changes nothing.',
       parameters: [api.parameters.IfMatch, api.parameters.IdempotencyKey],
       responses: {
@@ -348,8 +349,8 @@ export const paths = {
     get: api.operation(tag, 'listReplacedValues', {
       summary: 'List the replaced values of an evaluation',
       description:
-        'What each stored change replaced, newest first; empty if nothing was. Entries never ' +
-        'change.',
+        'Lists what each stored change replaced, newest first; empty if nothing was replaced. ' +
+        'Entries never change.',
       parameters: [api.parameters.Limit, parameters.HistoryCursor],
       responses: {
         200: api.pageResponse(

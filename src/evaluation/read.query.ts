@@ -1,4 +1,7 @@
-/** The reads: one evaluation, the evaluations of a run, and the replaced values of one. */
+/**
+ * The SQL of the reads: one evaluation, the evaluations of a run, and the replaced values of an
+ * evaluation.
+ */
 import { asc, desc, getTableColumns, sql } from 'drizzle-orm';
 import { all, below, e, h, param, query, same, select, type Truth } from '../db/query.ts';
 import { isInScope, resourceColumns, SCOPE } from './evaluation.query.ts';
@@ -8,14 +11,14 @@ export const getEvaluation = query(SCOPE, (p) =>
 );
 
 /**
- * Returns the oldest row first, and rows of the same millisecond by id, so that each page follows
- * its cursor.
+ * Returns the oldest row first, and rows of the same millisecond in the order of their ids, so that
+ * each page continues after its cursor.
  */
 export const listEvaluations = query(
   {
     account: SCOPE.account,
     run_id: SCOPE.run_id,
-    /** The last row of the page before. Two empty texts come before all rows. */
+    /** The last row of the previous page. Two empty texts come before all rows. */
     after_created_at: param<string>(),
     after_id: param<string>(),
     limit: param<number>(),
@@ -37,13 +40,13 @@ export const listEvaluations = query(
 const { account_id, write_id, ...replacedColumns } = getTableColumns(h);
 
 /**
- * Returns the newest entry first; no row if there is no such evaluation, and one row of NULLs if
- * nothing was replaced.
+ * Returns the newest entry first. Returns no row if the evaluation does not exist, and one row of
+ * NULLs if no value was replaced.
  */
 export const listReplacedValues = query(
   {
     ...SCOPE,
-    /** The `replaced_at` of the last entry of the page before; `~` comes after all times. */
+    /** The `replaced_at` of the last entry of the previous page; `~` comes after all times. */
     before: param<string>(),
     limit: param<number>(),
   },

@@ -5,13 +5,13 @@ import { notFound } from '../failure.ts';
 import { allows } from '../principal.ts';
 import * as sql from './sql.generated.ts';
 
-/** A row as the database returns it, without the column that never leaves it. */
+/** A row as the database returns it, without `write_id`, which never leaves the database. */
 export type EvaluationRow = Omit<typeof runEvaluation.$inferSelect, 'write_id'>;
 
 /**
  * The evaluation as callers receive it. `account_id`, `created_by` and `updated_by` are plain
  * strings. Other ids are UUIDs in lower case. Times are ISO 8601 in UTC with milliseconds. `value`
- * is any finite double that the label allows. `updated_at` is absent until the first update, and
+ * is a finite double that the label allows. `updated_at` is absent until the first update, and
  * never null.
  */
 export type RunEvaluation = Omit<EvaluationRow, 'updated_at'> & { updated_at?: string };
@@ -19,7 +19,7 @@ export type RunEvaluation = Omit<EvaluationRow, 'updated_at'> & { updated_at?: s
 /** The ids of an evaluation and its run, in lower case, as they are stored. */
 export type EvaluationPath = { readonly run_id: string; readonly id: string };
 
-/** A value that was replaced: who had set it and when, who replaced it and when. */
+/** A replaced value: who had set the value and when, and who replaced it and when. */
 export type ReplacedRow = Omit<typeof runEvaluationHistory.$inferSelect, 'account_id' | 'write_id'>;
 
 /** Converts a row to the resource. */
@@ -43,20 +43,24 @@ export async function getEvaluation(
   return row;
 }
 
-/** How many evaluations a request looks at for a label. D1 counts 1,000 rows read for them. */
+/**
+ * The evaluations that a request reads to find those of one label. D1 bills 1,000 rows read for
+ * them.
+ */
 const LOOKED_AT_MAX_ROWS = 999;
 
 /**
- * Reads a page of the run's evaluations, oldest first; empty if the account has no such run. The
- * evaluations under one label are picked out of the next ones of the run, because no index has the
- * label and a run may be long. If the run may go on after these, `end` is the last of them.
+ * Reads a page of the run's evaluations, oldest first; empty if the account has no such run. No
+ * index has the label, and a run may be long. So a request for one label reads the next
+ * LOOKED_AT_MAX_ROWS evaluations of the run and returns those with the label. If the run may have
+ * more evaluations, `end` is the last one that was read.
  * @throws {Failure} `not_found` if the token is restricted to another run, or to one evaluation; or
  * `database_unavailable`.
  */
 export async function listEvaluations(
   { principal, connection }: OperationContext,
   run_id: string,
-  /** The label whose evaluations are listed; undefined for all labels. */
+  /** The label whose evaluations the page has; undefined for all labels. */
   label: string | undefined,
   { after, limit }: Page<Position>,
 ): Promise<{ readonly rows: EvaluationRow[]; readonly end?: EvaluationRow | undefined }> {

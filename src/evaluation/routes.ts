@@ -83,7 +83,7 @@ export function evaluationRoutes(requireAuth: RequireAuth) {
     return respondResource(c, 200, toResource(row));
   };
   routes.put(EVALUATION, requireAuth('updateEvaluation', 'write'), update);
-  // The same for senders of webhooks and callbacks, most of which can only POST.
+  // POST does the same, because most senders of webhooks and callbacks can only POST.
   routes.post(EVALUATION, requireAuth('updateEvaluationByPost', 'write'), update);
 
   routes.delete(EVALUATION, requireAuth('deleteEvaluation', 'write'), async (c) => {
@@ -116,7 +116,7 @@ export function evaluationRoutes(requireAuth: RequireAuth) {
 }
 
 /**
- * Reads the ids in a path, and adds the evaluation's id to the log line.
+ * Reads the ids in a path, in lower case, and adds the evaluation's id to the log line.
  * @throws {Failure} `malformed`.
  */
 export function evaluationPath(

@@ -1,7 +1,7 @@
 /**
- * The update, and the read that explains why it stored nothing. Both run in one transaction, so
- * nothing changes in between. The update carries every condition; update.ts finds in the
- * explanation which of them failed.
+ * The SQL of the update, and of the read that explains why the update stored nothing. Both
+ * statements run in one transaction, so no row changes in between. The update carries every
+ * condition; update.ts finds in the explanation which condition failed.
  */
 import { sql } from 'drizzle-orm';
 import {
@@ -54,7 +54,10 @@ const WRITE = {
 };
 type P = In<typeof WRITE>;
 
-/** The evaluation with that id. Only a request through a link may leave out its run. */
+/**
+ * Matches the evaluation that the request names. Only a request through a link may leave out the
+ * run.
+ */
 const isTarget = (p: P) =>
   all(
     same(e.account_id, p.account),
@@ -63,23 +66,25 @@ const isTarget = (p: P) =>
   );
 
 /**
- * The evaluation of the path that the request may write: through a link only if the link is not
- * revoked, and not if it was created after a deletion that the request does not know of.
+ * Matches the evaluation if the request may write it. Excludes a request through a revoked link.
+ * Excludes a request that began before an evaluation with this id was deleted: the present
+ * evaluation is a later one.
  */
 const isWritable = (p: P) => all(isTarget(p), isNotRevoked(p), isNotDeletedSince(p));
 
 const isOwnWrite = (p: P) => same(e.write_id, p.write_id);
 
 /**
- * Finds what this write stored, if it has a key. Every attempt looks for its own name, also the
- * first, so that an attempt that arrives late does no harm.
+ * Matches the row that this write stored in `keyed_write`, if the write has a key. Every attempt
+ * looks for its own name, even the first attempt, because an attempt may arrive late.
  */
 const isKeyedWrite = (p: P) =>
   all(same(w.account_id, e.account_id), same(w.evaluation_id, e.id), same(w.write_id, p.write_id));
 
 /**
- * Finds the history entry of what this write stored and another has replaced, if the write has no
- * key. The entry is among those since the request began, usually none, however long the history is.
+ * Matches the history entry of a value that this write stored and another write replaced, if this
+ * write has no key. The search covers only the entries since the request began. Usually there are
+ * none, no matter how long the history is.
  */
 const isReplaced = (p: P) =>
   all(
@@ -89,7 +94,7 @@ const isReplaced = (p: P) =>
     same(h.write_id, p.write_id),
   );
 
-/** Returns the changed row; nothing if a condition failed, or if this write is stored already. */
+/** Returns the changed row; no row if a condition failed, or if this write is stored already. */
 export const updateEvaluation = query({ ...UPDATE, ...WRITE, value: param<number>() }, (p) => {
   const isRetry = all(
     p.is_repeatable,
@@ -108,7 +113,7 @@ export const updateEvaluation = query({ ...UPDATE, ...WRITE, value: param<number
         isWritable(p),
         sql`NOT (${isOwnWrite(p)} OR ${isRetry})`,
         sql`NOT ${some(w, isKeyedWrite(p))}`,
-        // Looks only if the row was changed since the request began.
+        // The search runs only if the row was changed since the request began.
         sql`(${currentVersion(e)} <= ${p.since} OR NOT ${some(h, isReplaced(p))})`,
         hasVersion(e, p),
         keepsImmutable(e, IMMUTABLE, p),
@@ -118,14 +123,17 @@ export const updateEvaluation = query({ ...UPDATE, ...WRITE, value: param<number
     .returning(resourceColumns);
 });
 
-/** Returns nothing if the update changed the row; NULLs if there is no such evaluation. */
+/**
+ * Returns what update.ts needs to name the failed condition. Returns NULLs if the request may not
+ * write the evaluation, and no row if the update changed the row.
+ */
 export const explainUpdateEvaluation = query({ ...WRITE, ...ALONE }, (p) =>
   select({
     evaluation: resourceColumns,
     is_own_write: isOwnWrite(p).as('is_own_write'),
-    /** Returns the parameter: only the first attempt may count as a retry (db/write.ts). */
+    /** Repeats the parameter: only the first attempt may count as a retry (db/write.ts). */
     is_repeatable: p.is_repeatable.as('is_repeatable'),
-    /** The value that this write stored, if it was found by its name. */
+    /** The value that this write stored, if its name was found. */
     earlier_value: coalesce(w.value, h.value).as('earlier_value'),
     earlier_updated_at: coalesce(w.updated_at, h.updated_at).as('earlier_updated_at'),
     rule: ruleColumns,

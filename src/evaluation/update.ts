@@ -1,4 +1,4 @@
-/** Updates an evaluation's value in one statement that carries every condition. */
+/** Updates an evaluation's value in one statement, which carries every condition. */
 import type { OperationContext } from '../db/connection.ts';
 import type { RowOf, Statement } from '../db/statement.ts';
 import { getVersion, updateParams, type Write } from '../db/write.ts';
@@ -12,7 +12,7 @@ import * as sql from './sql.generated.ts';
 
 type UpdateParams = typeof sql.updateEvaluation extends Statement<infer P, unknown> ? P : never;
 
-/** The evaluation of a link, which names no run, and the link, which may have been revoked. */
+/** The evaluation of a link, and the link. A link names no run, and may have been revoked. */
 export type LinkedPath = {
   readonly run_id: null;
   readonly id: string;
@@ -20,15 +20,19 @@ export type LinkedPath = {
   readonly link_expires_at: string;
 };
 
-/** A further read in the same transaction. Its rows are added even if the write is refused. */
+/**
+ * A further read in the same transaction. Its rows are added to `rows` even if the database refuses
+ * the write.
+ */
 type FurtherRead<Row> = {
   readonly statement: Statement<UpdateParams, Row>;
   readonly rows: Row[];
 };
 
 /**
- * Returns the row as this write stored it: now, or in an earlier attempt. Without a precondition
- * and a key, the same value by the same author changes nothing, and the row is returned as it is.
+ * Updates the value, and returns the row as this write stored it: now, or in an earlier attempt.
+ * Without a precondition or a key, the same value by the same author changes nothing. Then the
+ * function returns the stored row.
  * @throws {Failure} `not_found` (also if the link is revoked), `precondition_failed`,
  * `unprocessable` or `database_unavailable`.
  */
@@ -55,8 +59,9 @@ export async function updateEvaluation<Row = never>(
 }
 
 /**
- * Returns the row as an earlier attempt or request stored it, or throws because of the first
- * condition that failed, in the order of README.md. The conditions are those of update.query.ts.
+ * Returns the row as an earlier attempt or request stored it. Otherwise throws the failure of the
+ * first condition that failed, in the order of README.md. The conditions are those of
+ * update.query.ts.
  */
 function findEarlierRow(
   explanation: RowOf<typeof sql.explainUpdateEvaluation>,

@@ -1,4 +1,7 @@
-/** The create, and the read that explains why it stored nothing. Both run in one transaction. */
+/**
+ * The SQL of the create, and of the read that explains why the create stored nothing. Both
+ * statements run in one transaction.
+ */
 import { sql } from 'drizzle-orm';
 import { all, insertIf, is, l, param, query, same, select, some } from '../db/query.ts';
 import { evaluationLabel } from '../db/schema.ts';
@@ -15,8 +18,9 @@ const WRITE = {
 };
 
 /**
- * Returns the row, or nothing if the id is taken: by a label of the account, or by a shared one. An
- * own label with the id of a shared one would change the rule of what is stored under that id.
+ * Returns the created row; nothing if the account or the shared account has a label with this id.
+ * An own label takes precedence over a shared label with the same id. So it would change the rule
+ * of the evaluations that the account has under the shared label.
  */
 export const createEvaluationLabel = query(
   {
@@ -47,12 +51,13 @@ export const createEvaluationLabel = query(
     ).returning(resourceColumns),
 );
 
-/** Returns the label that has the id; nothing if the create stored the row. */
+/** Returns the label that has the id already; no row if the create stored its row. */
 export const explainCreateEvaluationLabel = query({ ...WRITE, ...ALONE }, (p) =>
   select({
     label: resourceColumns,
     /**
-     * True if the account created the label with the same content, even if it was updated since.
+     * Is 1 if the account created the label with the same content, even if the label was updated
+     * later.
      */
     is_same: all(same(l.account_id, p.account), is(l.create_digest, p.create_digest)).as('is_same'),
     is_own_write: is(l.write_id, p.write_id).as('is_own_write'),

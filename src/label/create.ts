@@ -8,12 +8,15 @@ import type { LabelCreate } from './input.ts';
 import type { LabelRow } from './read.ts';
 import * as sql from './sql.generated.ts';
 
-/** Stands for a run's id in the derivation of an id: an account has one collection of labels. */
+/**
+ * The name of the collection from which deriveId derives a label's id. An account has one
+ * collection.
+ */
 const COLLECTION = 'evaluation-labels';
 
 /**
- * Returns the row as stored, and whether this request created it. A repeated create with the same
- * content returns the row as it is now.
+ * Creates a label. Returns the row as stored; `created` is true if this request stored the row. A
+ * retry with the same content returns the row as it is now.
  * @param key the caller's name for the create, from which the id is derived if the body has none
  * @throws {Failure} `not_found` if the token's restriction does not allow a create, `conflict`,
  * `unprocessable` for a field that the server sets, or `database_unavailable`.
@@ -60,4 +63,4 @@ export async function createEvaluationLabel(
 }
 
 const ID_IS_TAKEN =
-  'The id is taken by another label of the account, or a shared one: choose another, or none.';
+  'Another label of the account, or a shared label, has this id: choose another id, or leave it out.';

@@ -1,7 +1,7 @@
 /**
- * Parses the bodies that create and update a label: from `unknown` to types, once. Properties that
- * the resource does not have are ignored. So are `updated_by` and `updated_at`, because each update
- * makes them out of date.
+ * Parses the bodies that create and update a label: from `unknown` to types, once. The parsers
+ * ignore properties that the resource does not have. They also ignore `updated_by` and
+ * `updated_at`, which are out of date after each update.
  */
 import * as v from 'valibot';
 import {
@@ -54,8 +54,8 @@ const Categories = v.pipe(
 );
 
 /**
- * The fields that no update sets; `archived_at` follows from `archived`. A caller may send them
- * only with the stored value.
+ * The fields that no caller can change. A caller may send them only with the stored value.
+ * `archived_at` changes only through `archived`.
  */
 export const IMMUTABLE = {
   id: storedField.id,
@@ -75,7 +75,7 @@ export const IMMUTABLE = {
 const { account_id, archived_at, created_by, created_at } = IMMUTABLE;
 /**
  * The fields that the server sets at a create. A caller may send them only with the value that will
- * be stored. `created_at` is always refused, because the caller cannot know its value.
+ * be stored. The API always refuses `created_at`, because the caller cannot know its value.
  */
 export const SERVER_FIELDS = {
   account_id,
@@ -119,7 +119,7 @@ export const LabelCreateBody = v.pipe(
   ),
 );
 
-/** The part of a label that the caller decides at a create. */
+/** The fields of a label that the caller sets at a create. */
 type LabelContent = Pick<
   EvaluationLabel,
   'name' | 'description' | 'value_type' | 'min_value' | 'max_value' | 'categories'
@@ -128,7 +128,7 @@ type LabelContent = Pick<
 export type LabelCreate = {
   readonly id: string | undefined;
   readonly content: LabelContent;
-  /** The fields that were sent although the server sets them. */
+  /** The fields that the caller sent although the server sets them. */
   readonly sent: SentFields & { readonly created_by?: unknown };
 };
 
@@ -163,7 +163,7 @@ export type LabelUpdate = {
   readonly name: string | undefined;
   readonly description: string | null | undefined;
   readonly archived: boolean | undefined;
-  /** The immutable fields that were sent, which must equal the stored ones. */
+  /** The immutable fields that the caller sent. They must equal the stored fields. */
   readonly immutable: SentFields;
 };
 

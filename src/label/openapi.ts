@@ -94,7 +94,7 @@ const content = {
   max_value: api.numberOrNull('The greatest value of a continuous label; null is open'),
   categories: {
     type: ['array', 'null'],
-    description: 'Of a categorical or ordinal label, counted from 0',
+    description: 'The categories of a categorical or ordinal label, counted from 0',
     minItems: 1,
     maxItems: CATEGORIES_MAX_COUNT,
     uniqueItems: true,
@@ -105,7 +105,7 @@ const content = {
 const resource = {
   id: api.uuid('Unique identifier of the label'),
   account_id: api.text(
-    "The account that it belongs to; `shared` if it is everyone's",
+    'The account that owns the label; `shared` if every account may use it',
     ACCOUNT_MAX_CHARS,
   ),
   ...content,
@@ -135,7 +135,7 @@ const schemas = api.nameComponents({
     set,
     {
       ...content,
-      id: "An id of the caller's own, which makes a repetition safe.",
+      id: 'An id that the caller chooses, which makes a retry safe.',
       ...api.IGNORED,
     },
     RULE,
@@ -146,7 +146,7 @@ const schemas = api.nameComponents({
     {
       name: content.name,
       description: content.description,
-      archived: 'Whether it takes no new evaluations',
+      archived: 'True if the label takes no new evaluations',
       ...api.IGNORED,
     },
     ONE_CHANGE,
@@ -174,17 +174,17 @@ const refusals = api.nameComponents({
       'The body must have name, description or archived: nothing else of a label can change.',
   }),
   LabelNotFound: api.refusal(
-    "It does not exist, belongs to another account, or is outside the token's restriction: " +
+    "The label does not exist, belongs to another account, or is outside the token's restriction: " +
       'always the same response. Check the ids and the token.',
     { label: notFound().message },
   ),
   LabelConflict: api.refusal(
-    'The `id` is taken by another label of the account, or a shared one: choose another, or ' +
-      'none. Or the `Idempotency-Key` was sent before, with other content: send a new key.',
+    'Another label of the account, or a shared label, has this `id`: choose another `id`, or ' +
+      'leave it out. Or the `Idempotency-Key` was sent before, with other content: send a new key.',
     {
       taken:
-        'The id is taken by another label of the account, or a shared one: choose another, or ' +
-        'none.',
+        'Another label of the account, or a shared label, has this id: choose another id, or ' +
+        'leave it out.',
       key: keyIsTaken().message,
     },
     api.BOOKMARK,
@@ -208,8 +208,8 @@ export const paths = {
     get: api.operation(tag, 'listEvaluationLabels', {
       summary: 'List the evaluation labels',
       description:
-        "The account's own and the shared ones, archived ones too. Oldest first; those of the " +
-        'same millisecond by id.',
+        "Lists the account's own and the shared labels, archived labels too. Oldest first; labels " +
+        'of the same millisecond by id.',
       parameters: [parameters.LabelLimit, api.parameters.Cursor],
       responses: {
         200: api.pageResponse(
@@ -283,7 +283,7 @@ export const paths = {
     parameters: [parameters.LabelId],
     get: api.operation(tag, 'getEvaluationLabel', {
       summary: 'Get an evaluation label',
-      description: "The account's own or a shared one, archived or not.",
+      description: "Returns the account's own label or a shared label, archived or not.",
       parameters: [api.parameters.IfMatchToRead, api.parameters.IfNoneMatch],
       responses: {
         200: api.jsonResponse('The label.', schemas.EvaluationLabel, SHARED_EXAMPLE, api.TAGGED),
@@ -298,13 +298,13 @@ export const paths = {
     put: api.operation(tag, 'updateEvaluationLabel', {
       summary: 'Update an evaluation label',
       description:
-        'Sets what is sent of `name`, `description` and `archived`, at least one of them, and ' +
+        'Sets `name`, `description` and `archived`, of which the body must have at least one, and ' +
         '`updated_by` and `updated_at`. The other fields may be sent as they are stored, so ' +
         'that the whole object can be put back. `updated_by`, `updated_at` and unknown ' +
         'properties are ignored. An archived label takes no new evaluations.\n\n' +
         'Without `If-Match` and `Idempotency-Key`, the same content from the same caller again ' +
-        "changes nothing, but after another caller's update it is an update of its own. A shared " +
-        'label is changed by a token of the account `shared`; for others it is missing here.',
+        'changes nothing, unless another caller has updated the label since. Only a token of the ' +
+        'account `shared` can change a shared label; every other token gets 404.',
       parameters: [api.parameters.IfMatch, api.parameters.IdempotencyKey],
       requestBody: api.body(schemas.EvaluationLabelUpdate, {
         whole: api.example('The whole object put back, edited', {
@@ -316,22 +316,22 @@ export const paths = {
       }),
       responses: {
         200: api.jsonResponse(
-          'The label as this write stored it; or unchanged, if the same caller has sent the ' +
-            'same again.',
+          'The label as this write stored it. If the same caller has sent the same content ' +
+            'again, the label is unchanged.',
           schemas.EvaluationLabel,
           UPDATED_EXAMPLE,
           api.TAGGED,
         ),
         400: refusals.LabelBadRequest.withDescription(
           `\`id\` in the path is not a UUID; ${api.MALFORMED.update}; \`name\`, ` +
-            '`description` or `archived` is not as the schema has it, or none of them is ' +
-            'sent.',
+            '`description` or `archived` does not fit the schema, or the body has none of the ' +
+            'three.',
         ),
         404: refusals.LabelNotFound,
         412: refusals.LabelPreconditionFailed,
         422: refusals.LabelUnprocessable.withDescription(
-          'A field that cannot be changed is sent and differs from what is stored: leave it ' +
-            'out, or send it as it is stored. Or the `Idempotency-Key` was sent before with ' +
+          'The body has a field that cannot be changed, with another value than the stored one: ' +
+            'leave it out, or send it as it is stored. Or the `Idempotency-Key` was sent before with ' +
             'another update: send a new key.',
         ),
       },

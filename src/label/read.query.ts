@@ -1,4 +1,4 @@
-/** The reads: one label, and the labels that an account sees. */
+/** The SQL of the reads: one label, and the labels that an account may use. */
 import { asc, sql } from 'drizzle-orm';
 import { alias, unionAll } from 'drizzle-orm/sqlite-core';
 import { all, l, param, query, same, select, some, type Truth } from '../db/query.ts';
@@ -13,14 +13,14 @@ export const getEvaluationLabel = query(SCOPE, (p) =>
 const own = alias(evaluationLabel, 'o');
 
 /**
- * The account's labels and the shared ones that no own label hides. Oldest first; labels of the
- * same millisecond by id. SQLite merges two searches of one index and reads no further than the
- * limit.
+ * Returns the account's labels, and the shared labels except those whose id an own label has. The
+ * oldest label comes first, and labels of the same millisecond are in the order of their ids.
+ * SQLite merges two searches of one index and reads no further than the limit.
  */
 export const listEvaluationLabels = query(
   {
     account: SCOPE.account,
-    /** The last row of the page before. Two empty texts come before all rows. */
+    /** The last row of the previous page. Two empty texts come before all rows. */
     after_created_at: param<string>(),
     after_id: param<string>(),
     limit: param<number>(),

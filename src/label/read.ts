@@ -12,9 +12,9 @@ import * as sql from './sql.generated.ts';
 export type LabelRow = Omit<typeof evaluationLabel.$inferSelect, 'create_digest' | 'write_id'>;
 
 /**
- * The label as callers receive it: it says what an evaluation's value means. `account_id` is
- * `shared` if every account may use the label. `id` is a UUID in lower case, and times are ISO 8601
- * in UTC with milliseconds. `updated_at` is absent until the first update, and never null.
+ * The label as callers receive it. A label defines what an evaluation's value means. `account_id`
+ * is `shared` if every account may use the label. `id` is a UUID in lower case, and times are ISO
+ * 8601 in UTC with milliseconds. `updated_at` is absent until the first update, and never null.
  */
 export type EvaluationLabel = Omit<LabelRow, 'categories' | 'updated_at'> & {
   categories: string[] | null;
@@ -29,7 +29,7 @@ export function toResource(row: LabelRow): EvaluationLabel {
 }
 
 /**
- * Reads a label of the account, or a shared one.
+ * Reads a label of the account, or a shared label.
  * @throws {Failure} `not_found` or `database_unavailable`.
  */
 export async function getEvaluationLabel(
@@ -44,7 +44,7 @@ export async function getEvaluationLabel(
 
 /**
  * Reads a page of the labels that the account may use, oldest first: its own and the shared labels,
- * also the archived ones.
+ * including archived labels.
  * @throws {Failure} `not_found` if the token is restricted to one evaluation, or
  * `database_unavailable`.
  */

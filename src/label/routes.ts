@@ -66,7 +66,10 @@ export function labelRoutes(requireAuth: RequireAuth) {
   return routes;
 }
 
-/** Reads the label's id in the path, and adds the id to the log line. */
+/**
+ * Reads the label's id in the path, in lower case, and adds the id to the log line.
+ * @throws {Failure} `malformed`.
+ */
 function labelId(c: Context<AppEnv, typeof LABEL>): string {
   const id = requireUuid('id', c.req.param('label_id'));
   c.get('log').label = id;

@@ -1,6 +1,6 @@
 /**
- * SQL conditions for any statement: which row is an evaluation's label, and which values a label
- * allows.
+ * SQL conditions for any statement: they find an evaluation's label, and decide which values the
+ * label allows. Table `o` is the account's own label with the id of a label.
  */
 import { type SQL, sql } from 'drizzle-orm';
 import { alias } from 'drizzle-orm/sqlite-core';
@@ -25,8 +25,9 @@ export const shared = literal(SHARED_ACCOUNT);
 const own = alias(evaluationLabel, 'o');
 
 /**
- * The label with that id that the account uses. Its own label takes precedence over a shared one. A
- * label of another account counts as missing: its rule would reveal a stranger's categories.
+ * Matches the label that the account uses under this id: its own label or, if it has none, the
+ * shared label. A label of another account never matches, because its rule would reveal a
+ * stranger's categories.
  */
 export function isLabelOf(account: Id, id: Id): SQL<Truth> {
   const isOwn = all(same(own.account_id, account), same(own.id, id));
@@ -34,7 +35,10 @@ export function isLabelOf(account: Id, id: Id): SQL<Truth> {
   return all(same(l.account_id, coalesce(owner, shared)), same(l.id, id));
 }
 
-/** The rule of a label. Bounds are inclusive, and categories are counted from 0. */
+/**
+ * Returns SQL that is true if the rule of the label `l` allows the value. Bounds are inclusive. The
+ * value of a categorical or ordinal label is an index into its categories, from 0.
+ */
 const allows = (value: SQL<number>) => sql<Truth>`CASE ${l.value_type}
   WHEN 'binary' THEN ${value} IN (0, 1)
   WHEN 'continuous' THEN ${value} BETWEEN coalesce(${l.min_value}, ${value})
@@ -43,9 +47,9 @@ const allows = (value: SQL<number>) => sql<Truth>`CASE ${l.value_type}
 END`;
 
 /**
- * Returns SQL that is true if the label meets the condition. If there is no such label, the SQL is
- * `otherwise`. `coalesce` stops at the first label that it finds. So an own label is read once;
- * `isLabelOf` would read it twice.
+ * Returns SQL that is true if the label meets the condition; `otherwise` if the label is missing.
+ * The account's own label takes precedence. `coalesce` stops at the first label that it finds, so
+ * the SQL reads an own label once. `isLabelOf` would read the label twice.
  */
 function judge(account: Id, id: Id, condition: SQL, otherwise: 0 | 1): SQL<Truth> {
   const judgeOf = (owner: Id) =>
@@ -66,13 +70,13 @@ export const allowsCreate = (account: Id, id: Id, value: SQL<number>): SQL<Truth
 
 /**
  * Returns SQL that is true if an update may store the value. A label may arrive later than its
- * evaluations; until then any finite value is allowed. An archived label still judges the
- * evaluations that it has.
+ * evaluations: while the label is missing, every finite value is allowed. An archived label still
+ * applies to updates of its evaluations.
  */
 export const allowsUpdate = (account: Id, id: Id, value: SQL<number>): SQL<Truth> =>
   judge(account, id, allows(value), 1);
 
-/** The columns that are a label's rule (rule.ts). */
+/** The columns that make up a label's rule (rule.ts). */
 export const ruleColumns = {
   value_type: l.value_type,
   min_value: l.min_value,

@@ -1,18 +1,23 @@
 /**
- * The rule of a label in TypeScript. The statement that writes decides whether a value is legal
- * (rule.query.ts); this file says what is allowed once the statement has refused.
+ * The rule of a label in TypeScript. The statement that writes decides whether a value is allowed
+ * (rule.query.ts). After the statement has refused a value, this file tells what the label allows.
  */
 import type { OrNulls } from '../db/statement.ts';
 import { type Failure, unprocessable } from '../failure.ts';
 import type { LabelRow } from './read.ts';
 
-/** How many categories a sentence names. Beyond that the last one stands for the rest. */
+/**
+ * The most categories that a sentence lists. A longer list is cut, and ends with the last category.
+ */
 const SHOWN_MAX_CATEGORIES = 20;
 
-/** The columns of a label that are its rule. */
+/** The columns that make up a label's rule. */
 type RuleRow = Pick<LabelRow, 'value_type' | 'min_value' | 'max_value' | 'categories'>;
 
-/** Returns why the label does not allow the value; undefined if it does, or if there is none. */
+/**
+ * Returns a failure `unprocessable` if the label does not allow the value; undefined if the label
+ * allows the value or is missing.
+ */
 export function findValueRefusal(rule: OrNulls<RuleRow>, value: number): Failure | undefined {
   const { value_type, min_value: min, max_value: max } = rule;
   if (value_type === null) return undefined;
@@ -28,7 +33,10 @@ export function findValueRefusal(rule: OrNulls<RuleRow>, value: number): Failure
   return isIndex ? undefined : unprocessable(describeCategories(categories));
 }
 
-/** At least one bound is there: without any, every value is legal. */
+/**
+ * Describes the allowed range. At least one bound is not null, because a label without bounds
+ * allows every value.
+ */
 function describeRange(min: number | null, max: number | null): string {
   if (min !== null && max !== null) return `value must be between ${min} and ${max}.`;
   return min === null ? `value must be at most ${max}.` : `value must be at least ${min}.`;

@@ -1,7 +1,7 @@
 /**
- * The update, and the read that explains why it stored nothing. Both run in one transaction, so
- * nothing changes in between. The update carries every condition; update.ts finds in the
- * explanation which of them failed.
+ * The SQL of the update, and of the read that explains why the update stored nothing. Both
+ * statements run in one transaction, so no row changes in between. The update carries every
+ * condition; update.ts finds in the explanation which condition failed.
  */
 import { sql } from 'drizzle-orm';
 import {
@@ -29,23 +29,24 @@ import { IMMUTABLE } from './input.ts';
 import { isOwn, resourceColumns, SCOPE } from './label.query.ts';
 
 const { subject, write_id, is_repeatable } = UPDATE;
-/** The parameters by which both statements find the row, and what this write stored already. */
+/** The parameters of both statements. */
 const WRITE = {
   ...SCOPE,
   subject,
   write_id,
   is_repeatable,
-  /** Null to keep the name. */
+  /** Null if the name stays. */
   name: param<string | null>(),
   has_description: param<0 | 1>(),
   description: param<string | null>(),
-  /** Null to keep the state. */
+  /** Null if the archived state stays. */
   archived: param<0 | 1 | null>(),
 };
 
 /**
- * The row contains what this write stored, or what the same author sends again without a name. A
- * label has no history: a write that another one has replaced is not recognised.
+ * Returns SQL that is true if the row contains what this write stored, or what the same author
+ * sends again without a key. A label has no history, so a write is not recognised after another
+ * write has replaced it.
  */
 const isStored = (p: In<typeof WRITE>) =>
   sql<Truth>`(${same(l.write_id, p.write_id)} OR ${all(
@@ -56,7 +57,7 @@ const isStored = (p: In<typeof WRITE>) =>
     is(l.updated_by, p.subject),
   )})`;
 
-/** Returns the changed row; nothing if a condition failed, or if this write is stored already. */
+/** Returns the changed row; no row if a condition failed, or if this write is stored already. */
 export const updateEvaluationLabel = query({ ...UPDATE, ...WRITE }, (p) =>
   update(l, {
     name: coalesce(p.name, l.name),
@@ -73,7 +74,10 @@ export const updateEvaluationLabel = query({ ...UPDATE, ...WRITE }, (p) =>
     .returning(resourceColumns),
 );
 
-/** Returns nothing if the update changed the row; NULLs if the account has no such label. */
+/**
+ * Returns the label, and whether this write is stored already. Returns NULLs if the account does
+ * not have the label, and no row if the update changed the row.
+ */
 export const explainUpdateEvaluationLabel = query({ ...WRITE, ...ALONE }, (p) =>
   select({ label: resourceColumns, is_stored: isStored(p).as('is_stored') })
     .from(ifNothingChanged(p))

@@ -1,4 +1,7 @@
-/** Changes a label's name, description or archived state in one statement. */
+/**
+ * Changes a label's name, description or archived state in one statement, which carries every
+ * condition.
+ */
 import type { OperationContext } from '../db/connection.ts';
 import { getVersion, updateParams, type Write } from '../db/write.ts';
 import { notFound, preconditionFailed, unexplained, unprocessable } from '../failure.ts';
@@ -9,9 +12,9 @@ import type { LabelRow } from './read.ts';
 import * as sql from './sql.generated.ts';
 
 /**
- * Returns the row as this write stored it. Without a precondition and a key, the same content by
- * the same author changes nothing, and the row is returned as it is. A write with a key is
- * recognised as long as it is the label's last one.
+ * Updates the label, and returns the row as this write stored it. Without a precondition or a key,
+ * the same content by the same author changes nothing. Then the function returns the stored row. A
+ * write with a key is recognised as long as it is the label's last write.
  * @throws {Failure} `not_found`, `precondition_failed`, `unprocessable` or `database_unavailable`.
  */
 export async function updateEvaluationLabel(
@@ -50,7 +53,10 @@ export async function updateEvaluationLabel(
   return stored;
 }
 
-/** Returns true if the row has the name, the description and the state that the update asks for. */
+/**
+ * Returns true if the row has the name, the description and the archived state that the update
+ * sets.
+ */
 const hasRequestedFields = (row: LabelRow, { name, description, archived }: LabelUpdate): boolean =>
   (name === undefined || row.name === name) &&
   (description === undefined || row.description === description) &&

@@ -15,19 +15,19 @@ export const INTERNAL_ERROR = {
 export const ID_IS_TAKEN = {
   status: 409,
   error:
-    'The id is taken by another evaluation of this account, with other content: choose another id, or none.',
+    'Another evaluation of this account has this id, with other content: choose another id, or leave it out.',
 };
 
 export const LABEL_ID_IS_TAKEN = {
   status: 409,
   error:
-    'The id is taken by another label of the account, or a shared one: choose another, or none.',
+    'Another label of the account, or a shared label, has this id: choose another id, or leave it out.',
 };
 
 export const LABEL_IS_ARCHIVED = {
   status: 422,
   error:
-    'The evaluation label is archived: no new evaluation is stored under it. Use another label, or unarchive it.',
+    'The evaluation label is archived and takes no new evaluations: use another label, or unarchive this one.',
 };
 
 export const BAD_LIMIT = { status: 400, error: 'limit must be a whole number from 1 to 1000.' };
