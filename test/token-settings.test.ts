@@ -134,9 +134,9 @@ describe('a wrong setting of tokens', () => {
     ['is not a JSON Web Key Set: an object is missing', 'null'],
     ['is not a JSON Web Key Set: an object is missing', '{"keys":["key"]}'],
     ['is not a JSON Web Key Set: it has no array keys', '{}'],
-    ['holds no key that could verify a token', '{"keys":[]}'],
-    ['holds a private or symmetric key', '{"keys":[{"kty":"oct","k":"c2VjcmV0"}]}'],
-    ['holds more than 64 keys', JSON.stringify({ keys: Array(65).fill({}) })],
+    ['contains no key that could verify a token', '{"keys":[]}'],
+    ['contains a private or symmetric key', '{"keys":[{"kty":"oct","k":"c2VjcmV0"}]}'],
+    ['contains more than 64 keys', JSON.stringify({ keys: Array(65).fill({}) })],
   ])('logs that JWT_JWKS %s', async (fault, keys) => {
     const logged = vi.spyOn(console, 'error');
 
@@ -154,7 +154,7 @@ describe('a wrong setting of tokens', () => {
     await workerWithKeys([jwk])(await putValue(await storeEvaluation(), 9));
 
     expect(JSON.parse(String(logged.mock.calls.flat()[0])).cause).toContain(
-      'JWT_JWKS holds an RSA key under 2048 bits: run',
+      'JWT_JWKS contains an RSA key under 2048 bits: run',
     );
   });
 

@@ -1,8 +1,8 @@
 /**
- * Makes a principal from the claims of a verified token, and refuses tokens. A claim that cannot be
- * read makes the token invalid: there is never a default. The caller of a refused token reads one
- * of a few fixed sentences. The log has the claim, its expected value and its actual value. A
- * stranger may choose that actual value.
+ * Makes a principal from the claims of a verified token, and refuses tokens. A claim that this file
+ * cannot read makes the token invalid: no claim has a default. The caller of a refused token reads
+ * one of a few fixed sentences. The log has the claim, its expected value and its actual value. A
+ * stranger may have chosen the actual value.
  */
 
 import { escapeForLog, Failure, type FailureLog } from '../failure.ts';
@@ -24,8 +24,8 @@ export function readPrincipal(
   { account, subject, run, clients, requiredScope }: Settings,
   keyId: string | undefined,
 ): Principal {
-  // jose accepts any number as exp, and JSON can spell infinity (1e400): such a token never
-  // expires.
+  // jose accepts any number as exp, and JSON can spell infinity (1e400): such a token would never
+  // expire.
   if (!Number.isFinite(payload['exp']))
     throw claimRefused('exp', 'a finite number', payload['exp']);
   refuseOtherTokens(payload, headerTyp);
@@ -52,12 +52,13 @@ export function readPrincipal(
 }
 
 /**
- * Refuses ID tokens and refresh tokens. Neither gives access: an ID token tells a client who signed
- * in, and a refresh token is for the issuer only. The same key may sign both. Cognito marks them
- * with `token_use`, and Keycloak with `typ`. OpenID Connect Core §2 puts `nonce` and `at_hash` into
- * ID tokens, but these two are only a hint: Keycloak before 24 copies the nonce of the login into
- * access tokens, and other issuers send empty strings. So a token may have both claims if its type
- * says that it is an access token. The issuer signs the type too, and gives no ID token that type.
+ * Refuses ID tokens and refresh tokens, which the issuer may sign with the same key. An ID token
+ * tells a client who signed in, and a refresh token is for the issuer only. Cognito marks both
+ * kinds with `token_use`, and Keycloak marks them with `typ`. OpenID Connect Core §2 puts `nonce`
+ * and `at_hash` into ID tokens, but these two claims are only a hint. Keycloak before 24 copies the
+ * nonce of the login into access tokens, and other issuers send empty strings. So a token may have
+ * both claims if its type is that of an access token. The issuer signs the type too, and gives no
+ * ID token that type.
  * @throws {Failure} `invalid_token`.
  */
 function refuseOtherTokens(payload: Claims, headerTyp: unknown): void {
@@ -93,8 +94,8 @@ function refuseOtherClients(
 
 /**
  * Reads the account from its claim. Keycloak's `organization` is an object whose one key is the
- * account, and the key's value is an object. A single key with any other value belongs to some
- * other claim, and its name would become the account of every caller.
+ * account, and the key's value is an object. If the single key has another value, the setting names
+ * the wrong claim: the key would become the account of every caller.
  */
 function readAccount(value: unknown): unknown {
   // Several numbers in JSON may parse to the same unsafe integer.
@@ -108,7 +109,8 @@ const isObject = (value: unknown): value is object =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
 function requireText({ name }: ClaimSetting, value: unknown, maxChars: number): string {
-  // The database would store half of a surrogate pair as another character: perhaps another name.
+  // The database would store half of a surrogate pair as another character, and so perhaps as
+  // another account.
   const isNonEmpty = typeof value === 'string' && value.trim() !== '' && value.isWellFormed();
   if (!isNonEmpty) throw claimRefused(name, 'a non-empty string', value);
   if (!isAtMost(value, maxChars))
@@ -126,22 +128,24 @@ function readOptionalUuid(claim: string, value: unknown): string | undefined {
 /**
  * Returns the scopes of a token. `scope` is one string with spaces (RFC 8693 §4.2). Some issuers
  * send `scp` instead, Auth0 with RBAC sends `permissions`, and Entra sends `roles` for an
- * application. Each may be such a string or a list.
+ * application. Each claim may be a string with spaces or a list.
  */
 const readScopes = ({ scope, scp, permissions, roles }: Claims): unknown[] =>
   [scope, scp, permissions, roles].flatMap((scopes) =>
     typeof scopes === 'string' ? scopes.split(' ') : scopes,
   );
 
+/** The log shows at most this much of a claim, because a stranger chooses it. */
 const SHOWN_MAX_CHARS = 200;
 const SHOWN_MAX_ITEMS = 8;
 
-/** Makes the failure of a refused token. `code` is for the log only. */
+/** Makes the failure `invalid_token`. `code` is for the log only. */
 export const invalidToken = (sentence: string, code: string, log: FailureLog = {}) =>
   new Failure('invalid_token', sentence, {}, { code, ...log });
 
 /**
- * Makes the failure of a claim of the wrong kind. The log has the kind of the value, not the value.
+ * Makes the failure `invalid_token` for a claim of the wrong kind. The log has the kind of the
+ * value, not the value.
  */
 const claimRefused = (claim: string, expected: string, value: unknown) =>
   invalidToken(`The token's claim ${claim} must be ${expected}.`, 'claim', {
@@ -170,7 +174,7 @@ const toLowerCase = (value: unknown) =>
 
 /**
  * Returns a claim's value for the log, as at most 200 characters of printable ASCII. Shows a text,
- * or the first eight items of a list. Of a value that is no text, only the kind is shown.
+ * or the first eight items of a list. If a value is not a text, shows only its kind.
  */
 export function toPrintable(value: unknown): string {
   const items = Array.isArray(value) ? value.slice(0, SHOWN_MAX_ITEMS) : [value];

@@ -1,14 +1,14 @@
 /**
  * Reads JSON Web Key Sets (RFC 7517), imports their keys once, and finds a key by algorithm and key
- * id. jose's key sets import a key only when a token asks for it. This file judges the whole set
- * when it arrives. So a set without a working key never replaces a good one, and a broken key never
- * fails a request.
+ * id. jose's key sets import a key only when a token asks for it. This file checks the whole set
+ * when the set arrives. So a set without a working key never replaces a good set, and a broken key
+ * never fails a request.
  */
 import { toPrintable } from './claims.ts';
 
 /**
  * The kind of key that each algorithm needs (RFC 7518 §3.1, RFC 8037 §3.1). HMAC is missing on
- * purpose: a key set is public.
+ * purpose: its key is a secret, and a key set is public.
  */
 const ALGORITHMS = {
   RS256: { kty: 'RSA', crv: undefined, params: { name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256' } },
@@ -32,16 +32,17 @@ export const JWKS_ALGORITHMS = Object.keys(ALGORITHMS).filter(
   (name): name is Algorithm => name in ALGORITHMS,
 );
 
-/** The minimum of RFC 7518 §3.3. */
+/** The minimum size of an RSA key (RFC 7518 §3.3). */
 const RSA_MIN_BITS = 2048;
 /**
- * No issuer publishes this many keys. The import is expensive: an RSA key that names no algorithm
- * is imported once for each of six algorithms.
+ * The most keys of a set; no issuer publishes so many. Each import is expensive: an RSA key without
+ * `alg` is imported six times, once for each RSA algorithm.
  */
-const KEYS_MAX = 64;
+const KEYS_MAX_COUNT = 64;
 
 /**
- * Says what is wrong with a key set. A parser's message would quote the text, and so a private key.
+ * Describes what is wrong with a key set, without quoting the set. A parser's message would quote
+ * the text, and perhaps a private key.
  */
 export class JwksError extends Error {}
 
@@ -57,8 +58,8 @@ export type Found = readonly CryptoKey[] | 'unknown' | 'ambiguous';
 
 /**
  * Finds the keys for an algorithm and a key id. Issuers should give each key its own id, but some
- * do not (RFC 7517 §4.5). So several keys may fit, at most KEYS_MAX, and the caller tries each of
- * them. Without a key id, exactly one key must fit.
+ * do not (RFC 7517 §4.5). So several keys may fit, at most KEYS_MAX_COUNT, and the caller tries
+ * each of them. Without a key id, exactly one key must fit.
  */
 export function findKeys(keys: KeySet, alg: string, kid: string | undefined): Found {
   const fitting = keys.filter((key) => key.alg === alg && (kid === undefined || key.kid === kid));
@@ -67,22 +68,22 @@ export function findKeys(keys: KeySet, alg: string, kid: string | undefined): Fo
 }
 
 /**
- * Reads a key set from our own configuration, in which every key must be right.
+ * Reads a key set from the settings, in which every key must be right.
  * @throws {JwksError} or a parser's own error if the text is not a key set, if a key is private,
  * symmetric, broken or weak, if two keys share a `kid` and an algorithm, or if no key could verify.
  */
 export async function readConfiguredJwks(json: string): Promise<KeySet> {
   const candidates = parseCandidates(json);
-  if (candidates.some(isSecret)) throw new JwksError('holds a private or symmetric key');
+  if (candidates.some(isSecret)) throw new JwksError('contains a private or symmetric key');
   const keys = requireKeys(await Promise.all(candidates.flatMap(importKeys)));
   refuseSharedKeyIds(keys);
   return keys;
 }
 
 /**
- * Refuses two keys with the same `kid` for the same algorithm. One of them is a mistake, such as a
- * new key under the old key's id. RFC 7517 §4.5 allows keys of different types to share a `kid`. No
- * token fits two such keys, nor two keys for different algorithms.
+ * Refuses two keys with the same `kid` for the same algorithm. One of the two is a mistake, such as
+ * a new key under the old key's id. Keys for different algorithms may share a `kid`, because no
+ * token fits both (RFC 7517 §4.5).
  */
 function refuseSharedKeyIds(keys: KeySet): void {
   const seen = new Set<string>();
@@ -116,7 +117,8 @@ export async function readRemoteJwks(json: string): Promise<KeySet> {
 function parseCandidates(json: string): Properties[] {
   const { keys } = requireObject(JSON.parse(json));
   if (!Array.isArray(keys)) throw new JwksError('is not a JSON Web Key Set: it has no array keys');
-  if (keys.length > KEYS_MAX) throw new JwksError(`holds more than ${KEYS_MAX} keys`);
+  if (keys.length > KEYS_MAX_COUNT)
+    throw new JwksError(`contains more than ${KEYS_MAX_COUNT} keys`);
   return keys.map(requireObject);
 }
 
@@ -126,7 +128,7 @@ const importKeys = (jwk: Properties) =>
   JWKS_ALGORITHMS.filter((alg) => canVerify(jwk, alg)).map((alg) => importKey(jwk, alg));
 
 function requireKeys(keys: KeySet): KeySet {
-  if (keys.length === 0) throw new JwksError('holds no key that could verify a token');
+  if (keys.length === 0) throw new JwksError('contains no key that could verify a token');
   return keys;
 }
 
@@ -157,14 +159,14 @@ function canVerify(
 async function importKey({ kid, ...jwk }: Properties, alg: Algorithm): Promise<VerificationKey> {
   const { kty, crv, params } = ALGORITHMS[alg];
   const text = (name: string) => (typeof jwk[name] === 'string' ? { [name]: jwk[name] } : {});
-  // Only the public members are imported: canVerify has judged alg, use and the others.
+  // Only the public members are imported: canVerify has checked alg, use and key_ops.
   const material = {
     kty,
     ...(crv === undefined ? { ...text('n'), ...text('e') } : { crv, ...text('x'), ...text('y') }),
   };
   const key = await crypto.subtle.importKey('jwk', material, params, false, ['verify']);
   if ('modulusLength' in key.algorithm && Number(key.algorithm.modulusLength) < RSA_MIN_BITS) {
-    throw new JwksError(`holds an RSA key under ${RSA_MIN_BITS} bits`);
+    throw new JwksError(`contains an RSA key under ${RSA_MIN_BITS} bits`);
   }
   return { alg, kid: typeof kid === 'string' ? kid : undefined, key };
 }

@@ -1,10 +1,10 @@
 /**
- * The key set of an issuer as one isolate keeps it; README.md draws the states. A refresh belongs
- * to the isolate and not to the request that starts it: `waitUntil` keeps it going when that caller
- * disconnects, and every request waits for it with timers of its own. The trade: a removed key
- * verifies for KEY_SET_FRESH_SECONDS more, or for KEY_SET_STALE_SECONDS while the issuer cannot be
- * reached. The issuer is not trusted before status, size and shape of its answer are checked, and
- * neither the issuer nor the edge cache may hold a request up for longer than its time.
+ * Fetches and keeps the key set of an issuer, once for each isolate; README.md draws the states. A
+ * refresh belongs to the isolate, not to the request that starts it. `waitUntil` keeps the refresh
+ * going if the caller disconnects, and each request waits with its own timers. The trade-off: a
+ * removed key verifies for KEY_SET_FRESH_SECONDS more, or for KEY_SET_STALE_SECONDS while the
+ * issuer does not answer. This file checks the status, size and shape of the issuer's response, and
+ * bounds how long a request waits.
  */
 import { waitUntil } from 'cloudflare:workers';
 import { type Clock, waitWhile, withTimeout } from '../clock.ts';
@@ -12,26 +12,36 @@ import { Failure, messageOf } from '../failure.ts';
 import type { RemoteKeySource } from '../settings.ts';
 import { type Found, findKeys, type KeySet, readRemoteJwks } from './jwks.ts';
 
-/** A set this old is not used: longer than most outages, and short enough for a removed key. */
+/**
+ * From this age on a set is not used. The time is longer than most outages, and short enough for a
+ * removed key.
+ */
 const KEY_SET_STALE_SECONDS = 3600;
 /**
- * From this age on a set is refreshed in the background, so that in a steady stream of requests
- * none waits.
+ * From this age on a request refreshes the set in the background. So no request waits in a steady
+ * stream of requests.
  */
 const KEY_SET_REFRESH_SECONDS = 540;
-/** From this age on a set is used only after the refresh has had STALE_WAIT_MS, or has failed. */
+/**
+ * From this age on a request uses the set only after it has waited STALE_WAIT_MS for the refresh,
+ * or after the refresh has failed.
+ */
 const KEY_SET_FRESH_SECONDS = 600;
 const STALE_WAIT_MS = 1000;
 
 /**
- * How long each state lasts before it is `idle` again. `refreshing`: longer than a refresh can
- * take; one that the platform has ended would never settle. `refreshed`: a flood of unknown key ids
- * reaches the issuer once in this time. `failed`: so does a flood of requests during an outage.
+ * The time after which each state becomes `idle` again.
+ * - `refreshing` lasts longer than a refresh can take, because a refresh that the platform has
+ *   ended never settles.
+ * - `refreshed`: a flood of unknown key ids reaches the issuer once in this time.
+ * - `failed`: a flood of requests during an outage reaches the issuer once in this time.
  */
 const STATE_SECONDS = { idle: 0, refreshing: 4, refreshed: 2, failed: 5 };
 
+/** A request waits this long for the issuer and for the edge cache. */
 const ISSUER_TIMEOUT_MS = 3000;
 const EDGE_TIMEOUT_MS = 500;
+/** An issuer's key set may have this size. Large issuers publish a few KiB. */
 const KEY_SET_MAX_BYTES = 64 * 1024;
 
 type Fetched = { readonly json: string; readonly keys: KeySet; readonly fetchedAt: number };
@@ -42,35 +52,40 @@ type State = {
 };
 
 /**
- * @throws {Failure} `keys_unavailable` where the issuer has not answered, and what is kept does not
+ * Finds the keys for an algorithm and a key id.
+ * @throws {Failure} `keys_unavailable` if the issuer has not answered, and the kept set does not
  * decide.
  */
 export type FindKeys = (alg: string, kid: string | undefined) => Promise<Found>;
 
+/** Creates the search in an issuer's key set. Fetches the set when the first token asks for it. */
 export function createRemoteJwks(source: RemoteKeySource, clock: Clock): FindKeys {
   const edge = createEdgeCache(source, clock);
   let kept: Fetched | undefined;
   let state: State = { kind: 'idle', at: 0 };
-  /** Why the last refresh failed; undefined after one that did not. */
+  /** Why the last refresh failed; undefined if the last refresh succeeded. */
   let fault: string | undefined;
 
   const now = () => clock.now().getTime();
-  /** A time in the future does not count: a clock may have been set back, or be another's. */
+  /**
+   * Returns true if `at` was less than `seconds` ago. A time in the future does not count: the
+   * clock was set back, or another machine wrote the time.
+   */
   const isRecent = (at: number, seconds: number) => now() >= at && now() - at < seconds * 1000;
   const isYounger = (seconds: number) => kept !== undefined && isRecent(kept.fetchedAt, seconds);
   const usable = () => (isYounger(KEY_SET_STALE_SECONDS) ? kept : undefined);
   const stateNow = () => (isRecent(state.at, STATE_SECONDS[state.kind]) ? state.kind : 'idle');
   const stateEndsInMs = () => Math.max(0, state.at + STATE_SECONDS[state.kind] * 1000 - now());
 
-  /** Keeps the newer one: what two refreshes learn may arrive in any order. */
+  /** Keeps the newer set, because two refreshes may end in any order. */
   function keep(fetched: Fetched): void {
     if (fetched.fetchedAt <= now() && !(kept && usable() && kept.fetchedAt >= fetched.fetchedAt))
       kept = fetched;
   }
 
   /**
-   * From the edge cache if its copy is not older than `notBefore`, or else from the issuer. Never
-   * rejects.
+   * Fetches the set from the edge cache if its copy is not older than `notBefore`, otherwise from
+   * the issuer. Never rejects.
    */
   async function fetchNewer(notBefore: number): Promise<State['kind']> {
     try {
@@ -86,8 +101,8 @@ export function createRemoteJwks(source: RemoteKeySource, clock: Clock): FindKey
       return isEnough ? 'idle' : 'refreshed';
     } catch (thrown) {
       fault = messageOf(thrown);
-      // A request that the kept set still serves has no failure to log: an operator has to hear of
-      // the outage.
+      // While the kept set serves requests, no request fails. This line tells the operator of the
+      // outage.
       console.warn(
         JSON.stringify({
           warning: 'key_set_not_refreshed',
@@ -99,19 +114,19 @@ export function createRemoteJwks(source: RemoteKeySource, clock: Clock): FindKey
     }
   }
 
-  /** Starts a refresh, unless one is running or the last one has just failed. */
+  /** Starts a refresh, unless a refresh is running or has just failed. */
   function startRefresh(notBefore: number): void {
     if (stateNow() === 'failed' || stateNow() === 'refreshing') return;
     const mine: State = { kind: 'refreshing', at: now() };
     state = mine;
     const settled = fetchNewer(notBefore).then((kind) => {
-      // A refresh that was given up may settle late: the state belongs to another refresh by then.
+      // A refresh may settle after its state has ended. The state belongs to another refresh then.
       if (state === mine) state = { kind, at: now() };
     });
     waitUntil(settled);
   }
 
-  /** Waits until the refresh that is running has ended, for so long at most. */
+  /** Waits until the running refresh has ended, but at most `milliseconds`. */
   function waitForRefresh(milliseconds: number): Promise<void> {
     const awaited = state;
     return waitWhile(clock, milliseconds, () => state === awaited && stateNow() === 'refreshing');
@@ -129,10 +144,10 @@ export function createRemoteJwks(source: RemoteKeySource, clock: Clock): FindKey
   return async function findRemoteKeys(alg, kid) {
     const asked = now();
     const find = () => findKeys(usable()?.keys ?? [], alg, kid);
-    // That a key is unknown, only a set can say which was asked for after the token came: the key
-    // may be that new.
+    // Only a set that was fetched after the token arrived shows that a key is unknown: the issuer
+    // may have published the key just before.
     const isDecided = () => find() !== 'unknown' || (usable()?.fetchedAt ?? 0) >= asked;
-    /** When the oldest set was fetched that needs no refresh. */
+    /** A set that was fetched at this time or later needs no refresh. */
     const youngSince = asked - KEY_SET_REFRESH_SECONDS * 1000 + 1;
 
     if (usable() && !isYounger(KEY_SET_REFRESH_SECONDS)) {
@@ -140,8 +155,8 @@ export function createRemoteJwks(source: RemoteKeySource, clock: Clock): FindKey
       if (!isYounger(KEY_SET_FRESH_SECONDS) && fault === undefined)
         await waitForRefresh(STALE_WAIT_MS);
     }
-    // Twice: the first may have begun before the token came, or may have been ended by the
-    // platform.
+    // A second attempt is needed if the first refresh began before the token arrived, or if the
+    // platform ended it.
     for (let attempt = 1; attempt <= 2 && !isDecided(); attempt += 1) {
       if (stateNow() === 'refreshed') await clock.sleep(stateEndsInMs());
       startRefresh(usable() ? asked : youngSince);
@@ -155,10 +170,10 @@ export function createRemoteJwks(source: RemoteKeySource, clock: Clock): FindKey
 const FETCHED_AT = 'x-fetched-at';
 
 /**
- * The set in the edge cache. All Workers of a zone share the cache, and a Worker that writes our
- * entry plants a key. So the name of the entry contains the id of the deployed version, a random
- * UUID that nobody outside the account learns. Without the id nothing is cached. A cache that does
- * not work costs speed, not correctness.
+ * Reads and writes the set in the edge cache. All Workers of a zone share the cache, and a Worker
+ * that can write our entry can plant a key. So the name of the entry contains the id of the
+ * deployed version, a random UUID that nobody outside the Cloudflare account learns. Without the
+ * id, nothing is cached. A cache that fails costs speed, not correctness.
  */
 function createEdgeCache({ url, version }: RemoteKeySource, clock: Clock) {
   const name = `https://key-set.invalid/${version}?url=${encodeURIComponent(url.href)}`;
@@ -166,7 +181,7 @@ function createEdgeCache({ url, version }: RemoteKeySource, clock: Clock) {
     version ? withTimeout(clock, EDGE_TIMEOUT_MS, work()).catch(() => undefined) : undefined;
 
   return {
-    /** Undefined where there is none, or none that can be read. */
+    /** Returns undefined if there is no entry, or if the entry cannot be read. */
     read: () =>
       inTime(async (): Promise<Fetched | undefined> => {
         const response = await caches.default.match(name);
@@ -189,9 +204,13 @@ function createEdgeCache({ url, version }: RemoteKeySource, clock: Clock) {
   };
 }
 
-/** @throws {Error} saying what the issuer did instead of answering with a key set. */
+/**
+ * Fetches the set from the issuer.
+ * @throws {Error} The message tells what the issuer answered instead of a key set.
+ */
 async function fetchJwks(url: URL, clock: Clock): Promise<Fetched> {
-  // The set is as old as the question: what the issuer changes while it answers may not be in it.
+  // The age of the set counts from the request: the response may lack what the issuer changed
+  // since.
   const fetchedAt = clock.now().getTime();
   const controller = new AbortController();
   const json = await withTimeout(clock, ISSUER_TIMEOUT_MS, fetchJson(url, controller.signal), () =>
@@ -201,7 +220,7 @@ async function fetchJwks(url: URL, clock: Clock): Promise<Fetched> {
 }
 
 async function fetchJson(url: URL, signal: AbortSignal): Promise<string> {
-  // Not from a cache of the platform's own, whose copies do not say how old they are.
+  // The platform's own cache is not used, because its copies do not tell their age.
   const init = {
     headers: { accept: 'application/json' },
     cache: 'no-store',
