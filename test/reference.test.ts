@@ -6,7 +6,7 @@ const CHROMIUM =
   'text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8';
 const NO_SUCH_PATH = {
   status: 404,
-  error: 'No such path: GET /openapi.json describes those there are.',
+  error: 'No such path: GET /openapi.json describes the paths that exist.',
 };
 
 /** Without a token, and without settings: nobody has to sign in to read about the API. */

@@ -150,7 +150,7 @@ describe('404: an unknown path', () => {
   ])('refuses %s, with a token and without', async (path) => {
     const refusal = {
       status: 404,
-      error: 'No such path: GET /openapi.json describes those there are.',
+      error: 'No such path: GET /openapi.json describes the paths that exist.',
     };
 
     await expectRefusal(await worker(await request(path, { body: '{"value":9}' })), refusal);

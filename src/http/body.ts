@@ -1,6 +1,7 @@
 /**
  * Reads a request's body as text or as JSON. Stops reading as soon as the body is over its limit.
- * Refuses invalid UTF-8, which `Request.json()` would replace. A refusal says what to change.
+ * Refuses invalid UTF-8, which `Request.json()` would replace. The sentence of a refusal tells what
+ * to change.
  */
 import { Failure, malformed } from '../failure.ts';
 import { BODY_MAX_BYTES } from '../limits.ts';
@@ -29,7 +30,7 @@ export async function readJsonObject(
   const mediaType = request.headers.get('content-type');
   // A missing Content-Type counts as JSON: small senders forget the header.
   if (mediaType && !JSON_MEDIA_TYPE.test(mediaType)) {
-    // curl declares every body as a form, so only the body itself tells.
+    // curl declares every body as a form, so only the body tells whether it is one.
     const sent = await readText(request, BODY_MAX_BYTES).catch(() => '');
     throw new Failure('unsupported_media_type', isForm(sent) ? IS_FORM : NOT_DECLARED_AS_JSON);
   }
@@ -41,12 +42,12 @@ export async function readJsonObject(
   return { ...parsed };
 }
 
-/** RFC 9110 §8.4.1.3: a recipient should treat the second as the first. */
+/** RFC 9110 §8.4.1.3: a recipient should treat `x-gzip` as `gzip`. */
 const GZIP = /^(?:x-)?gzip$/i;
 
 /**
- * Reads a body of any media type as UTF-8 text. If `takesGzip`, the body may be packed: a sender of
- * webhooks chooses that itself. `maxBytes` limits the packed and the unpacked body.
+ * Reads a body of any media type as UTF-8 text. If `takesGzip`, the body may be compressed, because
+ * a webhook sender decides that. `maxBytes` limits both the compressed and the decompressed body.
  * @throws {Failure} `unsupported_media_type` for another Content-Encoding, `body_too_large`, or
  * `malformed`.
  */
@@ -60,7 +61,7 @@ export async function readText(
   if (encoding && !isPacked && encoding.toLowerCase() !== 'identity') {
     throw new Failure('unsupported_media_type', takesGzip ? NOT_GZIP : COMPRESSED);
   }
-  // RFC 9110 §14.5: a server must not store a part as if it were the whole.
+  // RFC 9110 §14.5: a server must not store a part as if the part were the whole.
   if (request.headers.has('content-range')) {
     throw malformed('Send the whole body, without the header Content-Range.');
   }
@@ -103,7 +104,10 @@ async function readBytes(request: Request, maxBytes: number): Promise<ArrayBuffe
   throw tooLarge(maxBytes);
 }
 
-/** Unpacks a body, and stops as soon as it is over the limit, however much is packed into it. */
+/**
+ * Decompresses a body. Stops as soon as the result is over the limit, so a small body cannot become
+ * a huge one.
+ */
 async function unpack(request: Request, maxBytes: number): Promise<Uint8Array> {
   if (Number(request.headers.get('content-length')) > maxBytes) throw tooLarge(maxBytes);
   try {
@@ -116,7 +120,7 @@ async function unpack(request: Request, maxBytes: number): Promise<Uint8Array> {
   throw tooLarge(maxBytes);
 }
 
-/** Returns the body. If the body is over the limit, returns what was read until then. */
+/** Returns the body. If the body is over the limit, returns the bytes that were read until then. */
 async function readChunks(
   body: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
   maxBytes: number,

@@ -1,6 +1,6 @@
 /**
- * Cross-origin access for browsers (Fetch standard §3.2), off unless CORS_ORIGINS names origins.
- * Credentials are never allowed: the token comes in a header, so no cookie is needed.
+ * Allows browsers cross-origin access (Fetch standard §3.2) if CORS_ORIGINS names origins. Never
+ * allows credentials: the token comes in a header, so no cookie is needed.
  */
 import type { Context, MiddlewareHandler } from 'hono';
 import { cors } from 'hono/cors';
@@ -11,8 +11,8 @@ const PREFLIGHT_MAX_AGE_SECONDS = 3600;
 
 /**
  * A page that traces its requests adds these headers to each of them (W3C Trace Context, W3C
- * Baggage, Sentry). A browser blocks a request with a header that is not allowed. The Worker
- * ignores these headers.
+ * Baggage, Sentry). A browser blocks a request with a header that the server does not allow. The
+ * Worker ignores these headers.
  */
 const TRACING_HEADERS = ['traceparent', 'tracestate', 'baggage', 'sentry-trace'];
 
@@ -44,8 +44,7 @@ export function crossOrigin(origins: readonly string[]): MiddlewareHandler<AppEn
     ],
     maxAge: PREFLIGHT_MAX_AGE_SECONDS,
   });
-  // An OPTIONS request that is not a preflight is refused like any method that a path does not
-  // have.
+  // An OPTIONS request that is not a preflight gets 405, like any method that a path does not have.
   const isPreflight = (c: Context) =>
     c.req.header('origin') && c.req.header('access-control-request-method');
   return async function crossOrigin(c, next) {

@@ -1,7 +1,7 @@
 /**
  * Turns failures into responses. No other file maps a failure's code to a status. The failure's
- * sentence is the body. For an unexpected error the caller reads one constant sentence, and the log
- * has the complete error.
+ * sentence is the body. After an unexpected error, the caller reads one constant sentence, and the
+ * log has the complete error.
  */
 import { Failure, type FailureCode, INTERNAL_ERROR } from '../failure.ts';
 import type { AppContext } from './context.ts';
@@ -37,7 +37,8 @@ function createFailureHeaders({ code, message, headers }: Failure): Record<strin
 }
 
 /**
- * Returns the value of WWW-Authenticate (RFC 6750 §3). It has no realm, which would say nothing.
+ * Returns the value of WWW-Authenticate (RFC 6750 §3). The value has no realm, which would tell the
+ * caller nothing.
  */
 function createChallenge(
   code: FailureCode,
@@ -76,15 +77,16 @@ export function describeFailure(thrown: Error, c: AppContext) {
   };
 }
 
-/** Responds to a failure with JSON: `{"error": "<sentence>"}`. */
+/** Creates the response to a failure: `{"error": "<sentence>"}` as JSON. */
 export function renderFailure(thrown: Error, c: AppContext): Response {
   const { status, error, headers } = describeFailure(thrown, c);
   return respondJson(c, status, { error }, headers);
 }
 
 /**
- * Makes the handler of all methods that a path does not have (RFC 9110 §15.5.6).
+ * Creates the handler of all methods that a path does not have (RFC 9110 §15.5.6).
  * @param allow the methods that the path has, separated by commas
+ * @throws {Failure} `method_not_allowed`, when the handler runs.
  */
 export const methodNotAllowed = (allow: string) => () => {
   throw new Failure('method_not_allowed', `This path does not have that method; it has ${allow}.`, {
@@ -94,7 +96,7 @@ export const methodNotAllowed = (allow: string) => () => {
 
 export const renderPathNotFound = (c: AppContext): Response =>
   renderFailure(
-    new Failure('not_found', 'No such path: GET /openapi.json describes those there are.'),
+    new Failure('not_found', 'No such path: GET /openapi.json describes the paths that exist.'),
     c,
   );
 

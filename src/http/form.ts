@@ -1,6 +1,6 @@
 /**
- * Reads a form as if its sender had sent JSON: `payload=<JSON>` (Slack, GitHub) as that JSON, any
- * other form (Twilio) as an object of texts.
+ * Reads a form as if its sender had sent JSON. `payload=<JSON>` (Slack, GitHub) becomes that JSON,
+ * and any other form (Twilio) becomes an object of texts.
  */
 import { malformed } from '../failure.ts';
 import { FORM_MAX_FIELDS } from '../limits.ts';
@@ -8,7 +8,7 @@ import { parseJson } from './body.ts';
 import { isUrlEncoded } from './json-fault.ts';
 
 /**
- * Parses a form. Returns undefined if the body is none, whatever its Content-Type says: curl and
+ * Parses a form; undefined if the body is not a form. Ignores the Content-Type, because curl and
  * Java send JSON with the Content-Type of a form.
  * @throws {Failure} `malformed` if the form has too many fields.
  */
@@ -21,8 +21,8 @@ export function parseForm(body: string): URLSearchParams | undefined {
 
 /**
  * Returns the JSON in `payload` if that is the only field. Otherwise returns the texts of the
- * fields by name; a field that is sent several times is a list of its texts.
- * @throws {Failure} `malformed` if the only field is a `payload` that is no JSON.
+ * fields by name; a repeated field becomes a list of its texts.
+ * @throws {Failure} `malformed` if the only field is a `payload` that is not JSON.
  */
 export function readFormBody(form: URLSearchParams): unknown {
   const [[name, payload] = ['', ''], ...others] = form;

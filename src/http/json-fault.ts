@@ -1,28 +1,31 @@
 /**
- * Says why a body is not JSON, and where. Runs only after JSON.parse has failed: the messages of
- * JSON.parse differ between engines and quote the body. Each pattern takes linear time, at most 20
- * ms for the largest body.
+ * Tells why a body is not JSON, and where. This file runs only after JSON.parse has failed. The
+ * messages of JSON.parse differ between engines and quote the body. Each pattern takes linear time,
+ * at most 20 ms for the largest body.
  */
 
 export const NOT_JSON = 'The body must be valid JSON in UTF-8.';
 export const IS_FORM =
   'The body is a form: send JSON instead, with the header Content-Type: application/json.';
 
-/** Matches a name, `=` and the start of a value, which is not the padding of base64. */
+/**
+ * Matches a name, `=` and the start of a value. Base64 does not match: its padding has no value
+ * after `=`.
+ */
 const URLENCODED = /^\s*[^\s=&"'{}[\]:,<>][^\s=&"'{}:,<>]*=[^=]/;
 
 /** Matches the first part of multipart/form-data. */
 const MULTIPART = /^\s*--[^\r\n]+\r?\ncontent-disposition:[ \t]*form-data/i;
 
-/** Returns true if a body is application/x-www-form-urlencoded. JSON never is. */
+/** Returns true if a body is application/x-www-form-urlencoded. JSON never matches. */
 export const isUrlEncoded = (body: string) => URLENCODED.test(body) && !MULTIPART.test(body);
 
-/** Returns true if a body is a form, whatever its Content-Type says. JSON never is. */
+/** Returns true if a body is a form, regardless of its Content-Type. JSON never matches. */
 export const isForm = (body: string) => isUrlEncoded(body) || MULTIPART.test(body);
 
 /**
- * Matches the beginning of a body that consists of parts of JSON, in any order. A comma before a
- * closing bracket is not such a part.
+ * Matches the beginning of a body as long as it consists of tokens of JSON, in any order. Stops at
+ * a comma before a closing bracket, which JSON does not allow.
  */
 const PARTS =
   /^(?:[ \t\n\r{}[\]:]|,(?![ \t\n\r]*[}\]])|"[^"\\]*(?:\\.[^"\\]*)*"|-?\d[\d.eE+-]*|(?:true|false|null)(?![\w$]))*/s;
@@ -30,6 +33,7 @@ const PARTS =
 /** Matches a word or a sign that JavaScript, Python or a word processor writes, and JSON lacks. */
 const FOREIGN = /^(?:[+-]?[A-Za-z_$][\w$]*|['`‘’“”]|\/[/*]|#|,)/;
 
+/** The sentence shows at most this much of a word. */
 const WORD_MAX_CHARS = 16;
 
 /**

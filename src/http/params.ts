@@ -1,14 +1,14 @@
 /**
- * The parameters of a URL: ids in the path, `limit` and `cursor` in the query, and the link to the
- * next page (RFC 8288). A cursor is the position of a page's last entry. So pages neither skip nor
- * repeat an entry while entries are added.
+ * Reads the parameters of a URL: ids in the path, `limit` and `cursor` in the query. Also writes
+ * the link to the next page (RFC 8288). A cursor is the position of a page's last entry, so pages
+ * neither skip nor repeat an entry while entries are added.
  */
 import { malformed } from '../failure.ts';
 import { PAGE_MAX_ROWS, UUID } from '../limits.ts';
 
 /**
- * Returns the UUID in a path parameter, in lower case, as it is stored. Accepts any case (RFC 9562
- * §4).
+ * Returns the UUID in a path parameter, in lower case, as UUIDs are stored. Accepts any case (RFC
+ * 9562 §4).
  * @throws {Failure} `malformed`.
  */
 export function requireUuid(name: string, parameter: string): string {
@@ -21,7 +21,7 @@ export function requireUuid(name: string, parameter: string): string {
 }
 
 /**
- * Reads a UUID in the query, in lower case; undefined if the parameter was not sent.
+ * Reads a UUID in the query, in lower case; undefined if the parameter is absent.
  * @throws {Failure} `malformed`.
  */
 export function readOptionalUuid(name: string, parameter: string | undefined): string | undefined {
@@ -30,7 +30,7 @@ export function readOptionalUuid(name: string, parameter: string | undefined): s
 }
 
 /**
- * Reads the number of rows of a page, from 1 to `maxRows`; `maxRows` if the parameter was not sent.
+ * Reads the number of rows of a page, from 1 to `maxRows`; `maxRows` if the parameter is absent.
  * @throws {Failure} `malformed`.
  */
 export function readLimit(limit: string | undefined, maxRows = PAGE_MAX_ROWS): number {
@@ -45,7 +45,7 @@ const TIME_CURSOR = new RegExp(`^${TIME}$`);
 const POSITION_CURSOR = new RegExp(`^${TIME} ([0-9a-f-]{36})$`);
 
 /**
- * Reads the position after which a page starts; undefined if no cursor was sent.
+ * Reads the position after which a page starts; undefined if the cursor is absent.
  * @throws {Failure} `malformed`.
  */
 export function readPositionCursor(
@@ -56,8 +56,8 @@ export function readPositionCursor(
 }
 
 /**
- * Reads the time after which a page starts, in a list that is ordered by one time; undefined if no
- * cursor was sent.
+ * Reads the time after which a page starts, for a list in the order of one time; undefined if the
+ * cursor is absent.
  * @throws {Failure} `malformed`.
  */
 export const readTimeCursor = (cursor: string | undefined): string | undefined =>
@@ -72,11 +72,11 @@ function readCursor(cursor: string | undefined, shape: RegExp): readonly string[
 
 /**
  * Returns a page of the rows, and the header Link if there is a next page.
- * @param rows up to `limit + 1` rows: the additional row shows that there is a next page
+ * @param rows up to `limit + 1` rows: the additional row shows that a next page exists
  * @param path the path of the list. The link is relative, so that it works behind any proxy.
  * @param getPosition returns the columns that order the list, for the cursor
  * @param query the other parameters of the request, which the link repeats
- * @param end a row after which there may be more, if the list has not looked further
+ * @param end the last row that the list has read, if the list may have more rows after it
  */
 export function cutPage<Row>(
   rows: readonly Row[],

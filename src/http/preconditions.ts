@@ -1,12 +1,12 @@
 /**
  * Reads the headers that guard a write or a read: preconditions on entity tags (RFC 9110 §8.8.3,
- * §13.1), and the caller's name for the write. A resource has a version, a short text
- * that differs between any two of its states; its strong entity tag is that text in quotes.
+ * §13.1), and the caller's name for the write. Each state of a resource has its own version, a
+ * short text. The strong entity tag is the version in quotes.
  */
 import { malformed } from '../failure.ts';
 import type { AppContext } from './context.ts';
 
-/** Matches `*` with the white space of HTTP around it, which is less than JavaScript's. */
+/** Matches `*` with HTTP's white space around it. JavaScript's `\s` matches more. */
 const ANY = /^[ \t]*\*[ \t]*$/;
 
 /** Matches an entity tag, weak or strong, or an empty list element, which §5.6.1 permits. */
@@ -15,15 +15,15 @@ const ELEMENT = /[ \t]*(?:(W\/)?"([\x21\x23-\x7e\x80-\uffff]*)"[ \t]*)?(?:,|$)/y
 type Tag = { readonly weak: boolean; readonly version: string };
 
 /**
- * The preconditions of RFC 9110 §13.1. If-Range is not among them: a request without Range must
- * ignore it (§13.1.5), and no operation takes Range.
+ * The preconditions of RFC 9110 §13.1, without If-Range. No operation takes Range, and a server
+ * must ignore If-Range without Range (§13.1.5).
  */
 const PRECONDITIONS = ['If-Match', 'If-None-Match', 'If-Modified-Since', 'If-Unmodified-Since'];
 
 /**
- * Refuses every precondition that the operation cannot evaluate: a caller that sends a guard relies
- * on it. `evaluated` are the preconditions that the operation takes.
- * @throws {Failure} `malformed`, naming the ones to use.
+ * Refuses every precondition that the operation cannot evaluate, because the caller relies on its
+ * precondition. `evaluated` contains the preconditions that the operation takes.
+ * @throws {Failure} `malformed`. The sentence names the preconditions that the operation takes.
  */
 export function refusePreconditions({ req }: AppContext, ...evaluated: readonly string[]): void {
   const other = PRECONDITIONS.find(
@@ -38,7 +38,7 @@ export function refusePreconditions({ req }: AppContext, ...evaluated: readonly 
 }
 
 /**
- * Reads what a caller asks of an update: the versions of which one must be stored, and the key.
+ * Reads the headers of an update: `versions`, one of which must be stored, and the caller's `key`.
  * @throws {Failure} `malformed`.
  */
 export const parseUpdatePreconditions = (c: AppContext) => ({
@@ -47,7 +47,8 @@ export const parseUpdatePreconditions = (c: AppContext) => ({
 });
 
 /**
- * Reads the versions of which one must be stored; undefined if any will do.
+ * Reads the versions in If-Match, one of which must be stored; undefined if every version is
+ * accepted.
  * @throws {Failure} `malformed`, also for another precondition.
  */
 export function parseIfMatch(c: AppContext): readonly string[] | undefined {
@@ -55,18 +56,18 @@ export function parseIfMatch(c: AppContext): readonly string[] | undefined {
   return readIfMatch(c.req.header('if-match'));
 }
 
-/** The versions that If-Match may name: more are no list that a caller has gathered. */
+/** The most versions in If-Match. No honest caller has gathered more. */
 const VERSIONS_MAX_COUNT = 100;
 
-/** The form of every version: a time (db/write.ts). */
+/** Matches every version. A version is a time (db/write.ts). */
 const VERSION = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
 
 /**
- * Reads the versions in If-Match; undefined if there is no header, or `*`. A weak tag never matches
- * (§13.1.1). Neither does a tag that cannot be a version: it is dropped, as a repeated one is, so
- * that a long header costs the database nothing.
- * @throws {Failure} `malformed` if the header is no list of entity tags: a guess could overwrite
- * what the caller wants to keep. Also if more than 100 versions are left.
+ * Reads the versions in If-Match; undefined if the header is absent or `*`. A weak tag never
+ * matches (§13.1.1), and neither does a tag that cannot be a version. The result leaves out such
+ * tags and repeated tags, so a long header costs the database nothing.
+ * @throws {Failure} `malformed` if the header is not a list of entity tags, because a guess could
+ * overwrite what the caller wants to keep; or if more than 100 versions are left.
  */
 function readIfMatch(header: string | undefined): readonly string[] | undefined {
   if (header === undefined || ANY.test(header)) return undefined;
@@ -84,7 +85,7 @@ function readIfMatch(header: string | undefined): readonly string[] | undefined 
   throw malformed(`If-Match must name at most ${VERSIONS_MAX_COUNT} entity tags.`);
 }
 
-/** The preconditions of a read of one resource. Each is evaluated. */
+/** The preconditions of a read of one resource. */
 export type ReadPreconditions = {
   readonly versions: readonly string[] | undefined;
   /** Returns true if the caller has the version already. */
@@ -92,9 +93,9 @@ export type ReadPreconditions = {
 };
 
 /**
- * Reads what a caller asks of a read: If-Match, and If-None-Match, for which weak tags match too
- * (§13.1.2), because an edge may have weakened ours. A malformed If-None-Match matches nothing:
- * then the caller gets the full response.
+ * Reads If-Match and If-None-Match. Weak tags match If-None-Match too (§13.1.2), because an edge
+ * may have weakened our tag. A malformed If-None-Match matches nothing, so the caller gets the full
+ * response.
  * @throws {Failure} `malformed`.
  */
 export function parseReadPreconditions(c: AppContext): ReadPreconditions {
@@ -122,12 +123,14 @@ function readTags(header: string): readonly Tag[] | undefined {
 
 /**
  * The headers that name a write: Idempotency-Key (IETF draft idempotency-key-header), and the names
- * that webhook senders use (Standard Webhooks, Svix). The first one that was sent counts.
+ * that webhook senders use (Standard Webhooks, Svix). If a request has several of them, the first
+ * in this list counts.
  */
 const KEY_HEADERS = ['idempotency-key', 'webhook-id', 'svix-id'] as const;
 
 /**
- * Visible ASCII without quotes, or the same in quotes, as the draft writes it (RFC 9651 §3.3.3).
+ * Matches visible ASCII without quotes, or the same in quotes, as the draft writes it (RFC 9651
+ * §3.3.3).
  */
 const KEY = /^(?:"([\x21\x23-\x7e]{1,255})"|([\x21\x23-\x7e]{1,255}))$/;
 
@@ -135,8 +138,9 @@ const KEY = /^(?:"([\x21\x23-\x7e]{1,255})"|([\x21\x23-\x7e]{1,255}))$/;
 export type Key = { readonly header: string; readonly key: string };
 
 /**
- * Reads the first of the headers that was sent.
- * @throws {Failure} `malformed` for a header that is no key: ignoring it could store a retry.
+ * Reads the first of the named headers that the request has; undefined if it has none.
+ * @throws {Failure} `malformed` if the header is not a key: if it were ignored, a retry could be
+ * stored twice.
  */
 export function readKey(headers: Headers, names: readonly string[]): Key | undefined {
   const header = names.find((name) => headers.has(name));
@@ -150,7 +154,8 @@ export function readKey(headers: Headers, names: readonly string[]): Key | undef
 }
 
 /**
- * Reads the caller's name for a write.
+ * Reads the caller's name for a write, 1 to 255 visible ASCII characters; undefined if the request
+ * has none.
  * @throws {Failure} `malformed`.
  */
 export const readIdempotencyKey = (headers: Headers) => readKey(headers, KEY_HEADERS)?.key;

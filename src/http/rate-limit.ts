@@ -1,8 +1,8 @@
 /**
  * Limits the requests of each caller: a link, or a subject of an account. The Workers rate limiting
- * binding counts them in each Cloudflare location, without a round trip, and approximately
- * (Workers: Rate Limiting). If the binding is missing, nothing is limited. The trade-off: only the
- * number of subjects that the issuer has, and of links that they make, limits an account's total.
+ * binding counts the requests in each Cloudflare location, without a round trip, and approximately
+ * (Workers: Rate Limiting). If the binding is missing, nothing is limited. The trade-off: an
+ * account has no limit of its own. Its total grows with the number of its subjects and links.
  */
 import { type Clock, withTimeout } from '../clock.ts';
 import { Failure, messageOf } from '../failure.ts';
@@ -11,17 +11,18 @@ import { allows, type Principal } from '../principal.ts';
 /** The period of the limit in wrangler.toml. After each period the count starts from 0. */
 const RATE_LIMIT_PERIOD_SECONDS = 10;
 
-/** The count is in the same location, so a limiter that takes longer is broken. */
+/** The binding counts in the same location, so a limiter that takes longer is broken. */
 const LIMITER_TIMEOUT_MS = 500;
 
 /**
- * Counts a request. `params` are the parameters of the path.
+ * Counts a request. `params` contains the parameters of the path.
  * @throws {Failure} `rate_limited`.
  */
 export type RateLimiter = (principal: Principal, params: Params) => Promise<void>;
 
 type Params = { readonly [name: string]: string };
 
+/** Creates the rate limiter; undefined if the deployment has no binding for it. */
 export function createRateLimiter(
   limiter: RateLimit | undefined,
   clock: Clock,
@@ -49,9 +50,9 @@ export function createRateLimiter(
 }
 
 /**
- * Returns true if the token's restriction refuses the path. Such a request never reaches D1, and it
- * must not use up the token's limit. `id` is a run's id: other resources name their parameters
- * differently. A path without a run is never outside.
+ * Returns true if the path is outside the token's restriction. Such a request never reaches D1, and
+ * must not use up the token's limit. `id` is a run's id, because other resources name their
+ * parameters differently. A path without a run is never outside.
  */
 function isOutside(principal: Principal, { run_id, id, evaluation_id }: Params): boolean {
   const asked = run_id ?? id;
@@ -64,10 +65,10 @@ function isOutside(principal: Principal, { run_id, id, evaluation_id }: Params):
 }
 
 /**
- * Returns the key that the binding counts by. Each link has a count of its own. So a revoked link
- * takes nothing from the link that replaces it, and a sender that floods one link blocks no other
- * link. Restricted tokens have a count of their own, because many people may have them. JSON keeps
- * the keys of different callers apart.
+ * Returns the key that the binding counts by. Each link has its own count. So a revoked link does
+ * not use up the limit of its replacement, and a sender that floods one link blocks no other link.
+ * Each restriction has its own count too, because many people may have restricted tokens. JSON
+ * keeps the keys of different callers apart.
  */
 const createCounterKey = ({ account, subject, run, evaluation, link }: Principal) =>
   JSON.stringify(link === undefined ? [account, subject, run, evaluation] : [account, link]);
