@@ -65,7 +65,7 @@ describe('the page of a link, to the letter', () => {
   async function footerOf(row: Row, until: string) {
     const { html } = await pageOf(open((await linkTo(row)).url));
     const inWords = /This link works until <time[^>]*>([^<]*)</.exec(html)?.[1];
-    return `<footer>Your answer is stored as that of <b dir="auto">${SUBJECT}</b>. This link works until <time datetime="${until}">${inWords}</time>.<p>Run ${row.run_id}</p></footer>`;
+    return `<footer>Your answer is stored under the name <b dir="auto">${SUBJECT}</b>. This link works until <time datetime="${until}">${inWords}</time>.<p>Run ${row.run_id}</p></footer>`;
   }
 
   it('asks for a number between bounds, and draws the values before', async () => {

@@ -214,7 +214,7 @@ describe('a path that cannot be', () => {
     [{ path: '$\ud83d' }, 'path must be Unicode text: it contains half of a surrogate pair.'],
     [
       { path: '$.a', pointer: '/value' },
-      'Send pointer or path, not both: each says where the value is.',
+      'Send pointer or path, not both: each names the place of the value.',
     ],
   ])('is malformed: %j', async (body, error) => {
     const row = await storeEvaluation();

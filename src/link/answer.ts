@@ -1,4 +1,6 @@
-/** Uses a link: a machine posts a value, and a person reads the page and answers on it. */
+/**
+ * The operations of a link: a machine posts a value, and a person reads the page and answers there.
+ */
 import type { OperationContext } from '../db/connection.ts';
 import type { RowOf } from '../db/statement.ts';
 import { nameWrite } from '../db/write.ts';
@@ -13,8 +15,9 @@ import * as sql from './sql.generated.ts';
 export type PageRow = RowOf<typeof sql.readLinkPage>;
 
 /**
- * Updates the evaluation through a link. `key` is the name of the delivery, and names a write of
- * this link only: a stranger who has the link cannot use up the keys of the link's author.
+ * Updates the evaluation through a link, and returns the row as this write stored it. `key` is the
+ * name of the delivery. It names a write of this link only, so a stranger who has the link cannot
+ * use up the keys of the link's author.
  * @throws {Failure} `not_found` if the link does not work, `precondition_failed`, `unprocessable`
  * or `database_unavailable`.
  */
@@ -24,7 +27,8 @@ export async function updateEvaluationByLink(
   value: number,
   { versions, key }: Parameters<typeof nameWrite>[1],
 ): Promise<EvaluationRow> {
-  // A key in the header of a token has no spaces, so no other caller can send the same text.
+  // A request with a token cannot send this text as its key, because a key in a header has no
+  // spaces.
   const ownKey = key === undefined ? undefined : `${link.id} ${key}`;
   const write = await nameWrite(context, { versions, key: ownKey });
   const update = { value, immutable: {} };
@@ -32,7 +36,7 @@ export async function updateEvaluationByLink(
 }
 
 /**
- * Reads what the page shows.
+ * Reads the row that the page shows.
  * @throws {Failure} `not_found` or `database_unavailable`.
  */
 export async function readLinkPage(
@@ -51,9 +55,9 @@ export type Answered =
   | { readonly row: PageRow; readonly stored?: never; readonly refusal: Failure };
 
 /**
- * Stores an answer on the page if the page showed what is stored, and reads the page to show next
- * in the same transaction. The same answer to the same page is one write, however often the form is
- * sent. Returns a refusal of the value or of the version.
+ * Stores an answer if the page showed the stored version. Reads the row for the next page in the
+ * same transaction. The same answer to the same page is one write, no matter how often the browser
+ * sends the form. If the value or the version is refused, returns the failure.
  * @throws {Failure} `not_found` or `database_unavailable`.
  */
 export async function answerOnPage(

@@ -9,9 +9,10 @@ import { computeExpiry, createLinkId, type EvaluationLink, type LinkKeys } from 
 
 /**
  * Creates a link whose author is the token's subject, or `<subject>/<name>`. A token that is
- * restricted to an evaluation cannot create a link: that would pass the token on.
+ * restricted to an evaluation cannot create a link, because its holder would hand on the right to
+ * write.
  * @param sign signs the key of the link
- * @param urlOf returns the URL of the link with that key
+ * @param urlOf returns the URL of the link for a key
  * @throws {Failure} `not_found`, also for a token that is restricted to an evaluation;
  * `unprocessable` if the URL would be too long, for a JSONPath that is not allowed, or for a field
  * that the server sets; or `database_unavailable`.

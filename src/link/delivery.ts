@@ -1,15 +1,15 @@
 /**
- * Names a delivery, so that a sender that repeats it undoes nothing that was stored since. Senders
- * name a delivery in a header of their own, or in the body. README.md says of each what a retry
- * keeps.
+ * Names a delivery, so that a sender that repeats the delivery undoes no later write. Senders name
+ * a delivery in a header of their own, or in the body. README.md lists what each sender keeps in a
+ * retry.
  */
 import { unprocessable } from '../failure.ts';
 import { valueAtPointer } from '../pointer.ts';
 import { describeFound } from './value.ts';
 
 /**
- * The headers that name a delivery and that a retry keeps. The first one that was sent counts.
- * GitLab sends two of them, and a retry renews the second.
+ * The headers that name a delivery and that a retry keeps. If a request has several of them, the
+ * first in this list counts. GitLab sends two of them, and changes the later one in a retry.
  */
 export const DELIVERY_HEADERS = [
   'idempotency-key',
@@ -29,16 +29,16 @@ export const DELIVERY_HEADERS = [
 ] as const;
 
 /**
- * Returns the name of a delivery that came with a header. Two headers never give the same name. The
- * id of a CloudEvent is unique only together with its source (CloudEvents 1.0, id).
+ * Returns the name of a delivery that a header names. Names from two different headers are never
+ * equal. The id of a CloudEvent is unique only together with its source (CloudEvents 1.0, id).
  */
 export const nameDeliveryByHeader = (header: string, key: string, source: string | undefined) =>
   header === 'ce-id' ? `${header} ${key} ${source ?? ''}` : `${header} ${key}`;
 
 /**
- * Returns the name of a delivery that the body names. No header gives the same name.
- * @throws {Failure} `unprocessable` if there is no text and no whole number that is exact: without the
- * name, a repetition could undo what was stored since.
+ * Returns the name of a delivery that the body names. A name from a header is never equal to it.
+ * @throws {Failure} `unprocessable` if the pointer finds neither a text nor an exact whole number.
+ * Without a name, a retry could undo a later write.
  */
 export function nameDeliveryByBody(body: unknown, pointer: string): string {
   const found = valueAtPointer(body, pointer);

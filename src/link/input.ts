@@ -31,12 +31,12 @@ const pointerSentence = (field: string) =>
   `${field} must be a JSON Pointer (RFC 6901): empty, or /, followed by names with ~ written ~0 and / written ~1.`;
 export const POINTER = pointerSentence('pointer');
 export const DELIVERY_POINTER = pointerSentence('delivery');
-export const ONE_PLACE = 'Send pointer or path, not both: each says where the value is.';
+export const ONE_PLACE = 'Send pointer or path, not both: each names the place of the value.';
 export const VALUES = `values must be an object of at most ${VALUES_MAX_COUNT} numbers, such as {"approved":1,"rejected":0}.`;
 export const WHERE = `where must be an object of at most ${WHERE_MAX_COUNT} JSON Pointers, each with a text, a number, true, false, null, or a list of 1 to ${WHERE_MAX_COUNT} of these, such as {"/review/state":["approved","rejected"]}.`;
 export const WHERE_NUMBER = `A number in where must be from -${Number.MAX_SAFE_INTEGER} to ${Number.MAX_SAFE_INTEGER}: beyond these, different numbers are read as the same one.`;
 
-/** The fields that no caller sets: they come from the path, the token and the server. */
+/** The fields that a caller cannot set. They come from the path, the token and the server. */
 export const SERVER_FIELDS = {
   id: storedField.text,
   url: storedField.text,
@@ -47,8 +47,8 @@ export const SERVER_FIELDS = {
 };
 
 /**
- * Accepts a text, but refuses half of a surrogate pair, as `text` does for other fields: a client in another language
- * may fail to read it.
+ * Accepts a text, but refuses half of a surrogate pair, which a client in another language may fail
+ * to read.
  */
 const unicode = (name: string) =>
   v.pipe(
@@ -60,8 +60,8 @@ const unicode = (name: string) =>
   );
 
 /**
- * A double is not exact beyond these bounds. There a condition on one item's id would also fit the
- * ids of others.
+ * A double is not exact beyond these bounds, so a condition on one item's id would also fit other
+ * ids.
  */
 const exactNumber = v.pipe(
   v.number(),
@@ -129,7 +129,7 @@ export type LinkCreate = {
   readonly values: Values;
   readonly where: Where | undefined;
   readonly delivery: string | undefined;
-  /** The fields that were sent although the server sets them. */
+  /** The fields that the caller sent although the server sets them. */
   readonly sent: SentFields;
 };
 
@@ -163,14 +163,17 @@ export function parseLinkCreate(body: Body): LinkCreate {
   };
 }
 
-/** Returns a key that valibot dropped: one that could change a prototype, such as __proto__. */
+/** Returns a key that valibot dropped because it could change a prototype, such as __proto__. */
 const findLostKey = (sent: unknown, parsed: object | null | undefined) =>
   Object.keys(sent ?? {}).find((key) => !Object.hasOwn(parsed ?? {}, key));
 
 /** A person's answer: the text of the field or the button, and the version that the page showed. */
 export type Answer = { readonly version: string; readonly text: string };
 
-/** Reads the answer in a form; null if the form is not the page's, which has two fields. */
+/**
+ * Reads the answer in a form; null if the form does not have exactly the two fields of the page's
+ * form.
+ */
 export function readAnswer(form: URLSearchParams): Answer | null {
   const [version, text] = [form.get('version'), form.get('value')];
   return version === null || text === null || form.size !== 2
@@ -179,8 +182,8 @@ export function readAnswer(form: URLSearchParams): Answer | null {
 }
 
 /**
- * Returns the refusal of an answer that is longer than any answer of the page's own form. Returns
- * undefined for every other answer.
+ * Returns a failure `unprocessable` for an answer that is longer than any answer from the page's
+ * own form; otherwise undefined.
  */
 export function findLengthFault({ version, text }: Answer): Failure | undefined {
   if (!isAtMost(text, ANSWER_MAX_CHARS))
@@ -192,7 +195,8 @@ export function findLengthFault({ version, text }: Answer): Failure | undefined 
 
 /**
  * Parses a number as a browser's number field sends it (HTML: valid floating-point number). Returns
- * an `unprocessable` or `malformed` failure, because the page shows the sentence.
+ * a failure `unprocessable` or `malformed` instead of throwing, because the page shows the
+ * sentence.
  */
 export function parseAnsweredValue(answer: Answer): number | Failure {
   const { text } = answer;

@@ -1,9 +1,9 @@
 /**
- * A link, and its key: a text that this Worker signs with LINK_SECRET, and nobody else. Nothing of
- * a link is stored, because its key contains it. Many senders store URLs of at most 255 characters,
- * so the key is packed. It is a JWS without its protected header: the header is the same for every
- * key, and verification adds it again. Its `typ` keeps a key from being taken for an access token,
- * and an access token from being taken for a key (RFC 8725 §3.11).
+ * Defines a link and its key, a text that only this Worker can sign, with LINK_SECRET. The key
+ * contains the whole link, so the database stores nothing of a link. Many senders store URLs of at
+ * most 255 characters, so the key is packed: it is a JWS without its protected header. The header
+ * is the same for every key, and verification adds the header again. The header's `typ` keeps a key
+ * from passing as an access token, and an access token from passing as a key (RFC 8725 §3.11).
  */
 import { base64url, errors, FlattenedSign, flattenedVerify } from 'jose';
 import * as v from 'valibot';
@@ -12,42 +12,51 @@ import { Failure } from '../failure.ts';
 import { LINK_MAX_SECONDS } from '../limits.ts';
 import type { AccountId, Principal } from '../principal.ts';
 
-/** Maps the text of a scalar in a sender's body to the value that it stands for. */
+/** Maps the text of a scalar in a sender's body to the evaluation's value. */
 export type Values = { readonly [text: string]: number };
 
 /** A JSON value without parts. */
 const Scalar = v.union([v.string(), v.number(), v.boolean(), v.null()]);
 type Scalar = v.InferOutput<typeof Scalar>;
 
-/** Conditions on a sender's body: the pointer to each scalar, and the scalars that fit. */
+/**
+ * Conditions on a sender's body: each JSON Pointer, with the scalar or scalars that it must find.
+ */
 export type Where = { readonly [pointer: string]: Scalar | readonly Scalar[] };
 
 /**
  * The fields of a link that its creator may leave out, with their defaults. A key leaves defaults
- * out. A key with any other field does not work: a Worker of another version that ignored the field
- * could store a value that the field forbids.
+ * out. A key with an unknown field does not work: an older Worker that ignored the field could
+ * store a value that the field forbids.
  */
 const Options = v.strictObject({
-  /** Where the value is in a sender's body (RFC 6901), unless there is a path. */
+  /**
+   * A JSON Pointer to the value in a sender's body (RFC 6901). A link with a path does not use the
+   * pointer.
+   */
   pointer: v.optional(v.string(), '/value'),
   /** A JSONPath (RFC 9535) to the value. */
   path: v.optional(v.string()),
   values: v.optional(v.record(v.string(), v.number()), {}),
-  /** Where the body names the delivery (RFC 6901). Then no header does. */
+  /**
+   * A JSON Pointer to the name of the delivery in the body (RFC 6901). With it, no header names the
+   * delivery.
+   */
   delivery: v.optional(v.string()),
-  /** Bodies that do not fit are ignored. */
+  /** The conditions on a body. The Worker ignores bodies that do not fit. */
   where: v.optional(v.record(v.string(), v.union([Scalar, v.array(Scalar)]))),
 });
 type Options = Readonly<Omit<v.InferOutput<typeof Options>, 'where'>> & {
   readonly where?: Where | undefined;
 };
 
+/** The options of a link whose creator chose none. */
 export const LINK_DEFAULTS: Options = v.parse(Options, {});
 
 /**
- * Lets anybody who has it give one evaluation a value, in one author's name, until it expires.
- * `id` begins with the time of expiry, and `expires_at` is that time: ISO 8601 in UTC, in whole
- * seconds. The link has no run, because an evaluation's id is unique in its account.
+ * A link lets everybody who has it give one evaluation a value, in one author's name, until the
+ * link expires. `id` begins with the time of expiry. `expires_at` is the same time: ISO 8601 in
+ * UTC, in whole seconds. A link has no run, because an evaluation's id is unique in its account.
  */
 export type Link = Options & {
   readonly id: string;
@@ -75,7 +84,8 @@ const ENCODED_HEADER = base64url.encode(JSON.stringify(HEADER));
 
 /**
  * Matches a key: a payload and a signature of 32 bytes, in base64url without stray bits in the last
- * character (RFC 4648 §3.5). jose's decoder accepts them, and two texts would be the same key.
+ * character (RFC 4648 §3.5). jose's decoder accepts stray bits, and so would accept two texts as
+ * the same key.
  */
 const KEY = /^([\w-]+)\.([\w-]{42}[AEIMQUYcgkosw048])$/;
 /** Matches the beginning of a key: nothing, a part of the payload, or a part of the signature. */
@@ -83,11 +93,17 @@ const INCOMPLETE_KEY = /^[\w-]*(?:\.[\w-]{0,42})?$/;
 
 export type LinkKeys = {
   readonly sign: (link: Link) => Promise<string>;
-  /** @throws {Failure} `malformed` if the key is incomplete, or `not_found`. */
+  /**
+   * Returns the link in a key.
+   * @throws {Failure} `malformed` if the key is incomplete, or `not_found`.
+   */
   readonly verify: (key: string, now: Date) => Promise<Link>;
 };
 
-/** @throws {Failure} `not_found` if there is no secret. */
+/**
+ * Creates the functions that sign and verify keys.
+ * @throws {Failure} `not_found` if the secret is missing.
+ */
 export async function createLinkKeys(secret: BufferSource | undefined): Promise<LinkKeys> {
   if (!secret) {
     const sentence = 'This deployment has no links: its setting LINK_SECRET is missing.';
@@ -119,12 +135,13 @@ export async function createLinkKeys(secret: BufferSource | undefined): Promise<
 }
 
 const UUID_BYTES = 16;
-/** Stands between the texts of a payload. No text in UTF-8 contains this byte. */
+/** Separates the texts of a payload. No text in UTF-8 contains this byte. */
 const SEPARATOR = 0xff;
 
 /**
- * Returns the payload of a key: the ids of the link and of the evaluation as bytes, the account,
- * the author, and as JSON the options that are no defaults, if there are any.
+ * Returns the payload of a key. The ids of the link and the evaluation come first, as 16 bytes
+ * each. Then come the account, the author, and the options that differ from their defaults, as
+ * JSON.
  */
 function pack({ id, evaluation_id, account, author, expires_at, ...options }: Link): Uint8Array {
   const chosen = Object.entries<unknown>(options).filter(
@@ -137,14 +154,17 @@ function pack({ id, evaluation_id, account, author, expires_at, ...options }: Li
   return new Uint8Array([...encodeUuid(id), ...encodeUuid(evaluation_id), ...separated.slice(1)]);
 }
 
-/** The texts of a payload. */
+/** The texts of a payload: account, author, and the options as JSON. */
 const Texts = v.strictTuple([
   v.string(),
   v.string(),
   v.optional(v.pipe(v.string(), v.parseJson(), Options)),
 ]);
 
-/** @throws {Failure} `not_found` if another version of this Worker signed another payload. */
+/**
+ * Reads a payload.
+ * @throws {Failure} `not_found` if another version of the Worker signed a payload of another form.
+ */
 function unpack(payload: Uint8Array): Link {
   const [id, evaluation_id] = [decodeUuid(payload, 0), decodeUuid(payload, UUID_BYTES)];
   const { success, output } = v.safeParse(Texts, splitTexts(payload.subarray(2 * UUID_BYTES)));
@@ -154,7 +174,7 @@ function unpack(payload: Uint8Array): Link {
     id,
     expires_at: decodeExpiry(id).toISOString(),
     evaluation_id,
-    // The key verifies, so the account comes from a token that verified.
+    // This Worker signed the key, so the account comes from a verified token.
     account: account as AccountId,
     author,
     ...options,
@@ -178,14 +198,14 @@ const decodeUuid = (bytes: Uint8Array, index: number) =>
     .toHex()
     .replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
 
-/** Returns a time in whole seconds. */
+/** Returns the time of expiry in ISO 8601, in whole seconds. */
 export const computeExpiry = (now: string, seconds: number) =>
   new Date((Math.floor(Date.parse(now) / 1000) + seconds) * 1000).toISOString();
 
 /**
- * Returns a fresh id: a UUID of version 8 (RFC 9562 §5.8) that begins with the time of expiry in
- * milliseconds, as version 7 does with the present. So a link can be revoked by its id alone, and
- * the revocation is forgotten when the link would have expired.
+ * Returns a new id: a UUID of version 8 (RFC 9562 §5.8) that begins with the time of expiry in
+ * milliseconds. (A UUID of version 7 begins with the present time.) So the id is enough to revoke a
+ * link, and tells when the revocation can be deleted.
  */
 export function createLinkId(expires_at: string): string {
   const time = Date.parse(expires_at).toString(16).padStart(12, '0');
@@ -193,19 +213,19 @@ export function createLinkId(expires_at: string): string {
 }
 
 /**
- * The clock of the edge that created a link may be ahead of the edge that revokes it. The trigger
- * that deletes expired revocations waits as long.
+ * The clock of the edge that created a link may be ahead of the clock of the edge that revokes the
+ * link. The trigger that deletes expired revocations waits as long.
  */
 const CLOCK_SKEW_MAX_SECONDS = 3600;
 
-/** Returns when the link with that id expires; undefined if no link can have that id now. */
+/** Returns when the link with this id expires; undefined if no link can have this id now. */
 export function readExpiry(id: string, now: string): string | undefined {
   const expires = decodeExpiry(id);
   const latest = Date.parse(now) + (LINK_MAX_SECONDS + CLOCK_SKEW_MAX_SECONDS) * 1000;
   return expires.getTime() <= latest ? expires.toISOString() : undefined;
 }
 
-/** Returns the time with which the id of a link begins. */
+/** Returns the time of expiry, with which the id of a link begins. */
 const decodeExpiry = (id: string) =>
   new Date(Number.parseInt(id.replace('-', '').slice(0, 12), 16));
 
@@ -228,8 +248,8 @@ export const getLinkedPath = ({ id, expires_at, evaluation_id }: Link): LinkedPa
 });
 
 /**
- * Makes the failure of a key whose end is missing. It follows from the text of the key alone, so it
- * tells a stranger nothing.
+ * Makes the failure of a key whose end is missing. The text of the key alone decides that, so the
+ * failure tells a stranger nothing.
  */
 export const linkIsIncomplete = () =>
   new Failure(
@@ -239,11 +259,14 @@ export const linkIsIncomplete = () =>
     { code: 'incomplete' },
   );
 
-/** The same sentence for every reason, so that a stranger learns nothing. The log has `code`. */
+/**
+ * Makes the failure of a link that does not work. The sentence is the same for every reason, so
+ * that a stranger learns nothing. The log has the reason, `code`.
+ */
 export const linkNotFound = (code: string) =>
   new Failure(
     'not_found',
-    'The link does not work: it was altered, has expired or was revoked, or what it was for is gone. Ask whoever sent it for another.',
+    'The link does not work: it was altered, has expired or was revoked, or its evaluation is gone. Ask the sender for a new link.',
     {},
     { code },
   );

@@ -31,10 +31,10 @@ import { NOT_A_PATH } from './path.ts';
 export const tag = {
   name: 'links',
   description:
-    "A URL that lets whoever has it give one evaluation a value, in one author's name: a " +
-    'machine posts to it what it sends anyway, a person opens it and answers on a page. Where ' +
-    'the deployment has no links, these operations answer 404 and say which setting is ' +
-    'missing. In a browser the failures of `/v1/link` are pages, with the same status.',
+    "A link is a URL that lets everybody who has it give one evaluation a value, in one author's " +
+    'name. A machine posts its usual payload to the link; a person opens the link and answers on ' +
+    'a page. If the deployment has no links, these operations answer 404 and name the missing ' +
+    'setting. In a browser the failures of `/v1/link` are pages, with the same status.',
 };
 
 const EXAMPLE: EvaluationLink = {
@@ -61,17 +61,22 @@ const parameters = api.nameComponents({
 });
 
 const headers = api.nameComponents({
-  PagePolicy: api.optionalHeader('Of a page: nothing is loaded or run, and its form posts here.', {
-    pattern: "^default-src 'none'; img-src data:; style-src 'sha256-",
-  }),
-  PageReferrer: api.optionalHeader('Of a page.', { const: 'no-referrer' }),
-  PageRobots: api.optionalHeader('Of a page.', { const: 'noindex, nofollow' }),
-  PageFrame: api.optionalHeader('Of a page.', { const: 'DENY' }),
+  PagePolicy: api.optionalHeader(
+    'Only on a page: the page loads and runs nothing, and its form posts here.',
+    {
+      pattern: "^default-src 'none'; img-src data:; style-src 'sha256-",
+    },
+  ),
+  PageReferrer: api.optionalHeader('Only on a page.', { const: 'no-referrer' }),
+  PageRobots: api.optionalHeader('Only on a page.', { const: 'noindex, nofollow' }),
+  PageFrame: api.optionalHeader('Only on a page.', { const: 'DENY' }),
   NoStoreOrTransform: api.header(
     '`no-transform` with an entity tag, which a transformation would weaken.',
     { pattern: '^no-store(, no-transform)?$' },
   ),
-  ETagOfJson: api.optionalHeader('As `ETag`; not of a page.', { pattern: api.ETAG_PATTERN }),
+  ETagOfJson: api.optionalHeader('The same as `ETag`; absent on a page.', {
+    pattern: api.ETAG_PATTERN,
+  }),
 });
 
 /** JSON has an entity tag, and a page has none. */
@@ -84,7 +89,7 @@ const shown = {
   run_id: api.uuid('ID of the run'),
   evaluation_id: api.uuid('ID of the evaluation'),
   author: api.text(
-    'Who the values are attributed to: the `sub` of who made it, or `<sub>/<name>`',
+    'The author of the values: the `sub` of the creator of the link, or `<sub>/<name>`',
     AUTHOR_MAX_CHARS,
   ),
 };
@@ -95,11 +100,11 @@ const set = {
 };
 
 const PATH =
-  'JSONPath (RFC 9535) to the value in the body of who posts, instead of a pointer; it must find ' +
-  'exactly one';
+  'JSONPath (RFC 9535) to the value in the posted body, instead of a pointer; it must find ' +
+  'exactly one value';
 const DELIVERY =
-  'JSON Pointer (RFC 6901) to the text or whole number by which the body names the delivery; then ' +
-  'no header does';
+  'JSON Pointer (RFC 6901) to the text or whole number that names the delivery in the body; with ' +
+  'it, no header names the delivery';
 const POINTER_PATTERN = '^(/([^~]|~[01])*)?$';
 /** A body with both a pointer and a path is refused; null counts as absent. */
 const ONE_PLACE_RULE = {
@@ -116,27 +121,27 @@ const schemas = api.nameComponents({
       id: api.uuid('By which it is revoked'),
       url: {
         ...api.text(
-          'Where a machine posts, and what a person opens. A chosen `pointer` and `values` make it ' +
-            'longer than the 255 characters that many senders store',
+          'The URL to which a machine posts, and which a person opens. A chosen `pointer` and `values` ' +
+            'may make it longer than the 255 characters that many senders store',
           LINK_URL_MAX_CHARS,
         ),
         format: 'uri',
       },
-      expires_at: api.time('From when on it does not work'),
+      expires_at: api.time('When the link stops working'),
       ...shown,
       pointer: api.text('Where the value is in the body of who posts (RFC 6901)'),
       path: api.text(PATH, PATH_MAX_CHARS),
       values: {
         type: 'object',
         additionalProperties: { type: 'number' },
-        description: 'From what is found there to the value',
+        description: 'Maps the scalar that is found to the value',
       },
       where: {
         type: 'object',
         additionalProperties: {
           anyOf: [SCALAR, { type: 'array', items: SCALAR, maxItems: WHERE_MAX_COUNT }],
         },
-        description: 'What a body must have; absent if the link has no conditions',
+        description: 'The conditions on a body; absent if the link has none',
       },
       delivery: api.text(DELIVERY, POINTER_MAX_CHARS),
     },
@@ -149,22 +154,19 @@ const schemas = api.nameComponents({
       expires_in: 'For how many seconds it works',
       name: 'Who will answer: the author is then `<sub>/<name>`',
       pointer: {
-        ...api.text(
-          'JSON Pointer (RFC 6901) to the value in the body of who posts',
-          POINTER_MAX_CHARS,
-        ),
+        ...api.text('JSON Pointer (RFC 6901) to the value in the posted body', POINTER_MAX_CHARS),
         pattern: POINTER_PATTERN,
       },
       path: api.text(PATH, PATH_MAX_CHARS),
       values: {
         description:
-          'The value of what may be found there: a text, or the JSON text of a number or boolean',
+          'Maps what may be found, a text or the JSON text of a number or boolean, to the value',
         propertyNames: { not: { enum: ['__proto__', 'constructor', 'prototype'] } },
       },
       where: {
         description:
-          'What a body must have, each by its JSON Pointer, equal in type and value: a scalar, or ' +
-          'a list of those that fit. Any other body is ignored, with a 204',
+          'Conditions on a body: each JSON Pointer must find the scalar, or a scalar of the list, ' +
+          'equal in type and value. Any other body is ignored, with a 204',
         propertyNames: { maxLength: POINTER_MAX_CHARS, pattern: POINTER_PATTERN },
       },
       delivery: { ...api.text(DELIVERY, POINTER_MAX_CHARS), pattern: POINTER_PATTERN },
@@ -210,7 +212,7 @@ const linkRefusal = (...args: Parameters<typeof api.refusalResponse>) =>
 const refusals = api.nameComponents({
   LinkBadRequest: linkRefusal(
     'The key is incomplete, because its end was cut off; or an id in the path, a header or the ' +
-      'body is malformed; or a text was answered where a number belongs.',
+      'body is malformed; or the answer on the page is not a number.',
     {
       expires: EXPIRES_IN,
       name: NAME,
@@ -227,12 +229,12 @@ const refusals = api.nameComponents({
     api.BOOKMARK,
   ),
   LinkNotFound: linkRefusal(
-    'The key is expired, revoked, altered, or no key of a link, or the evaluation is gone: ' +
-      'always the same response.',
+    'The link has expired or was revoked, the key was altered or is not the key of a link, or the ' +
+      'evaluation is gone: always the same response.',
     { link: linkNotFound('').message },
   ),
   LinkPreconditionFailed: linkRefusal(
-    'Another version is stored than `If-Match`, or the page that was answered, names.',
+    'The stored version is not the version in `If-Match`, or the version that the page showed.',
     { stale: preconditionFailed('evaluation', '').message },
     { 'x-d1-bookmark': api.headers.Bookmark, ...TAGGED_IF_JSON },
   ),
@@ -244,8 +246,8 @@ const refusals = api.nameComponents({
     encoding: 'Send the body uncompressed or as gzip, without any other Content-Encoding.',
   }),
   LinkUnprocessable: linkRefusal(
-    'What the pointer or path finds is no value, or the label does not allow it: the sentence says ' +
-      `what would do. Or an answer on the page is longer than ${ANSWER_MAX_CHARS} characters, or the ` +
+    'The pointer or path finds no value, or the label does not allow the value: the sentence tells ' +
+      `what is accepted. Or an answer on the page is longer than ${ANSWER_MAX_CHARS} characters, or the ` +
       '`Idempotency-Key` was sent before with another value.',
     {
       nothing: 'What /value finds in the body is nothing: it must be a number, true or false.',
@@ -294,7 +296,7 @@ export const paths = {
     parameters: ids,
     post: api.operation(tag, 'createEvaluationLink', {
       summary: 'Make a link to an evaluation',
-      description: 'Every request makes another link; nothing of it is stored.',
+      description: 'Every request makes another link. The database stores no links.',
       requestBody: {
         ...api.body(schemas.EvaluationLinkCreate, {
           sender: api.example('For a webhook of a code review', {
@@ -309,7 +311,7 @@ export const paths = {
       },
       responses: {
         201: api.jsonResponse(
-          'The link. Its URL is a secret: whoever has it can answer.',
+          'The link. Its URL is a secret: everybody who has the URL can answer.',
           schemas.EvaluationLink,
           EXAMPLE,
         ),
@@ -320,7 +322,7 @@ export const paths = {
         404: evaluation.refusals.NotFound,
         422: refusals.LinkUnprocessable.withDescription(
           `The URL would be longer than ${api.formatCount(LINK_URL_MAX_CHARS)} characters, the \`path\` ` +
-            'is no JSONPath or could be costly, or a field that the server sets is sent.',
+            'is not a JSONPath or could be costly, or the body has a field that the server sets.',
         ),
       },
     }),
@@ -330,8 +332,8 @@ export const paths = {
     delete: api.operation(tag, 'revokeEvaluationLink', {
       summary: 'Revoke a link',
       description:
-        'At once and everywhere. Safe to repeat. Which links were made is not stored, so an id ' +
-        'of which no link was made is revoked too.',
+        'Takes effect immediately and everywhere. Safe to repeat. The database stores no links, so ' +
+        'revoking an id that was never issued also succeeds.',
       responses: {
         204: api.emptyResponse('The link does not work any more.'),
         400: refusals.LinkBadRequest.withDescription(
@@ -346,14 +348,15 @@ export const paths = {
     get: api.publicOperation(tag, 'getEvaluationByLink', {
       summary: 'Open a link',
       description:
-        'A page for a person: what is asked, what is stored, and a form that posts back. Who ' +
-        'asks for JSON alone gets the evaluation, and may send preconditions. Never writes.',
+        'Returns a page for a person: the question, the stored value, and a form for the answer. A ' +
+        'caller that accepts only JSON gets the evaluation, and may send preconditions. Never ' +
+        'writes.',
       parameters: [api.parameters.IfMatchToRead, api.parameters.IfNoneMatch],
       responses: {
         200: evaluated('The page, or the evaluation.'),
         304: api.NOT_MODIFIED,
         400: refusals.LinkBadRequest.withDescription(
-          `The key is incomplete; ${api.MALFORMED.read}; or a precondition is sent to the page.`,
+          `The key is incomplete; ${api.MALFORMED.read}; or the request for the page has a precondition.`,
         ),
         412: refusals.LinkPreconditionFailed,
         404: refusals.LinkNotFound,
@@ -365,19 +368,21 @@ export const paths = {
     post: api.publicOperation(tag, 'updateEvaluationByLink', {
       summary: 'Update run evaluation, by a link',
       description:
-        "For senders of webhooks and callbacks: any JSON, of which only what the link's " +
-        '`pointer` names is read. It is looked up in the `values` of the link. Otherwise a number ' +
-        'is the value, also as text, and true and false are 1 and 0. Then it is the update, as ' +
-        "of the link's author. The form of the page is its answer. A delivery is named by the " +
-        '`delivery` of the link, by `Idempotency-Key`, or by the header in which its sender names ' +
-        'it, such as `webhook-id` or `x-github-delivery`.',
+        "For senders of webhooks and callbacks. The body may be any JSON. The link's `pointer` or " +
+        '`path` finds a scalar in it, and the `values` of the link map the scalar to the value. ' +
+        'Without an entry in `values`, a number counts as it is, also as text, and true and false ' +
+        "count as 1 and 0. The update is made in the name of the link's author. The form of the " +
+        'page posts here too. The name of a delivery comes from the `delivery` of the link, from ' +
+        "`Idempotency-Key`, or from the sender's own header, such as `webhook-id` or " +
+        '`x-github-delivery`.',
       parameters: [api.parameters.IfMatch, api.parameters.IdempotencyKey],
       requestBody: {
         required: true,
         description:
-          `At most ${api.formatCount(LINK_BODY_MAX_BYTES)} bytes, packed as gzip or not. ` +
-          'JSON whatever `Content-Type` says; or a form that says that it is one. A form with ' +
-          'nothing but `payload` is the JSON in it. Any other form is an object of texts.',
+          `At most ${api.formatCount(LINK_BODY_MAX_BYTES)} bytes, with or without gzip. ` +
+          'Either JSON, with any `Content-Type`, or a form with the `Content-Type` of a form. A ' +
+          'form whose only field is `payload` counts as the JSON in it. Any other form counts as ' +
+          'an object of texts.',
         content: {
           'application/json': {
             schema: {},
@@ -396,7 +401,7 @@ export const paths = {
       },
       responses: {
         204: api.response('The body does not fit the `where` of the link. Nothing is stored.'),
-        200: evaluated("The evaluation as this write stored it; for the page's form, the page."),
+        200: evaluated("The evaluation as this write stored it; after the page's form, the page."),
         400: refusals.LinkBadRequest,
         404: refusals.LinkNotFound,
         412: refusals.LinkPreconditionFailed,

@@ -1,13 +1,19 @@
-/** The read for the page of a link: the evaluation, its label, and the replaced values. */
+/**
+ * The SQL of the read for a link's page: the evaluation, its label, and the replaced values. Table
+ * `r` contains the latest replaced values.
+ */
 import { desc, sql } from 'drizzle-orm';
 import { all, e, h, l, query, same, select } from '../db/query.ts';
 import { isNotRevoked, LINKED, resourceColumns } from '../evaluation/evaluation.query.ts';
 import { isLabelOf, ruleColumns } from '../label/rule.query.ts';
 
-/** The page shows at most this many replaced values: the latest ones. */
+/** The page shows at most this many of the latest replaced values. */
 const EARLIER_MAX_ROWS = 30;
 
-/** Returns no row if the account has no such evaluation, or if the link is revoked. */
+/**
+ * Returns the row that the page shows; no row if the evaluation does not exist, or if the link is
+ * revoked.
+ */
 export const readLinkPage = query(LINKED, (p) => {
   const { value, replaced_at, account_id, evaluation_id } = h;
   const latest = select({ value, replaced_at })

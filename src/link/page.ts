@@ -9,14 +9,16 @@ import type { Answer } from './input.ts';
 import type { Link } from './key.ts';
 import { STYLE } from './style.ts';
 
-/** If no choice is longer, the choices stand side by side. */
+/** If no choice is longer than this, the page shows the choices side by side. */
 const SHORT_MAX_CHARS = 24;
 
 type Html = ReturnType<typeof html>;
 
 /**
- * The state that the page reports. `asked`: there is no answer yet. `changed`: the answer was
- * refused because another version is stored than the person saw.
+ * The state that the page reports.
+ * - `asked`: the person has not answered yet.
+ * - `refused`: the answer is not a legal value.
+ * - `changed`: the stored version is not the version that the person saw.
  */
 export type PageState =
   | { readonly kind: 'asked' }
@@ -24,7 +26,7 @@ export type PageState =
   | { readonly kind: 'refused'; readonly sentence: string; readonly text: string }
   | { readonly kind: 'changed'; readonly text: string };
 
-/** Returns the page as HTML. */
+/** Returns the page of a link as HTML. */
 export function renderLinkPage(row: PageRow, link: Link, state: PageState): Promise<string> {
   const name = row.name ?? 'Evaluation';
   const output = [row.output_name, row.field_path].filter((part) => part !== null).join(' › ');
@@ -36,14 +38,15 @@ ${row.description && html`<p class="about" dir="auto">${row.description}</p>`}
 ${output && html`<p><small>Output</small> <b dir="auto">${output}</b></p>`}
 <div class="now"><div><small>Now</small><strong dir="auto">${describeValue(row, row.value)}</strong></div>${drawValues(row)}<small>${describeLastChange(row)}</small></div>
 <form method="post"><input type="hidden" name="version" value="${row.updated_at ?? row.created_at}">${renderAnswerFields(row, state)}</form>
-<footer>Your answer is stored as that of <b dir="auto">${link.author}</b>. This link works until ${time(link.expires_at)}.<p>Run ${row.run_id}</p></footer>`,
+<footer>Your answer is stored under the name <b dir="auto">${link.author}</b>. This link works until ${time(link.expires_at)}.<p>Run ${row.run_id}</p></footer>`,
   );
 }
 
 /**
- * Returns the page of a failure as HTML. If trying again may help, a button sends the answer again:
- * the answer may or may not be stored. Without an answer, a link opens the page again.
- * @param status the status of the response
+ * Returns the page of a failure as HTML. If a retry may help, the page has a button that sends the
+ * answer again, which is safe even if the answer is stored already. Without an answer, the page has
+ * a link that opens it again.
+ * @param status the HTTP status of the response
  */
 export function renderFailurePage(
   status: number,
@@ -70,8 +73,8 @@ ${isOurs && again}`,
 }
 
 /**
- * Returns a page around the content. A page without an icon makes browsers look for /favicon.ico,
- * and Firefox reports that the policy refuses that. The icon is empty, and the policy allows it.
+ * Returns a page around the content. The icon is empty. Without it, browsers would look for
+ * /favicon.ico, which the policy refuses, and Firefox would report an error.
  */
 async function renderDocument(title: string, content: Html): Promise<string> {
   return String(
@@ -107,8 +110,8 @@ function renderNotice(state: PageState, row: PageRow): Html | '' {
 
 function renderAnswerFields(row: PageRow, state: PageState): Html {
   const choices = readChoices(row);
-  // With a field, the field gets the focus. With buttons, the refusal does: the button that was
-  // pressed is not known.
+  // A number field gets the focus. With buttons, the refusal gets the focus, because the pressed
+  // button is not known.
   const focus = choices && html` tabindex="-1" autofocus`;
   const refusal =
     state.kind === 'refused' &&
@@ -167,7 +170,7 @@ function readChoices({ value_type, categories }: PageRow): readonly string[] | u
   return categories === null ? undefined : JSON.parse(categories);
 }
 
-/** Returns the value's category, or the number as text if it has none. */
+/** Returns the value's category, or the number as text if the value has no category. */
 const describeValue = (row: PageRow, value: number) => readChoices(row)?.[value] ?? String(value);
 
 function describeBounds(min: number | null, max: number | null): string {
@@ -204,7 +207,7 @@ function computePoints(
 ): readonly string[] {
   const low = Math.min(min ?? Number.POSITIVE_INFINITY, ...values);
   const high = Math.max(max ?? Number.NEGATIVE_INFINITY, ...values);
-  // Each is halved first, because the difference of two doubles may overflow to infinity.
+  // Both are halved first, because the difference of two doubles may overflow to infinity.
   const range = high / 2 - low / 2;
   const step = (DRAWING.width - 2 * MARGIN) / Math.max(1, values.length - 1);
   return values.map((value, index) => {

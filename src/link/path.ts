@@ -1,9 +1,9 @@
 /**
- * Finds the value by a JSONPath (RFC 9535), which json-p3 parses and evaluates. A sender may leave
- * out a question that was skipped, so that an index leads to another question's answer; a filter
- * does not. Paths and bodies come from strangers. A path may have only parts whose cost grows no
- * faster than the body, and a request takes no more than PATH_MAX_STEPS.
- * value.ts loads this file only for a link that has a path.
+ * Finds the value by a JSONPath (RFC 9535), which json-p3 parses and evaluates. Paths and bodies
+ * come from strangers. So a path may have only parts whose cost grows no faster than the body, and
+ * a request takes at most PATH_MAX_STEPS. A JSONPath can select by a filter. An index would lead to
+ * another question's answer if the sender leaves out a skipped question. value.ts loads this file
+ * only for a link that has a path.
  */
 import {
   compile,
@@ -26,9 +26,9 @@ export const NOT_A_PATH =
   "path must be a JSONPath (RFC 9535), such as $.answers[?@.field.ref=='usefulness'].number.";
 
 /**
- * Refuses a path that is no JSONPath, or whose evaluation could take more time than reading the
- * body.
- * @throws {Failure} `unprocessable`: the sentence names what is not allowed.
+ * Refuses a text that is not a JSONPath, or a path whose evaluation could take longer than reading
+ * the body.
+ * @throws {Failure} `unprocessable`. The sentence names the part that is not allowed.
  */
 export function refuseCostlyPath(path: string): void {
   const fault = findFault(path);
@@ -54,8 +54,8 @@ const TEXT_OR_NUMBER_FROM_0 =
   /'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|(?<![-.\w\u{80}-\u{10ffff}])0(?:\.\d+)?(?:[eE][+-]?\d+)?(?=[^.\w]|$)/gsu;
 
 /**
- * json-p3 2.3.1 refuses numbers that begin with 0, except 0. So they are written otherwise: 0.5 as
- * 5e-1, and 0.0 as -0.0, which is equal to it.
+ * Writes numbers that begin with 0 in another form, because json-p3 2.3.1 refuses all of them
+ * except 0. 0.5 becomes 5e-1, and 0.0 becomes -0.0, which is equal.
  */
 const rewriteLeadingZeros = (path: string) =>
   path.replace(TEXT_OR_NUMBER_FROM_0, (found) => {
@@ -76,7 +76,10 @@ function parse(path: string) {
 const listFilterParts = ({ selectors: [selector] }: Segment): Expression[] =>
   selector instanceof selectors.FilterSelector ? listParts(selector.expression) : [];
 
-/** Returns the expressions inside an expression, but not the arguments of functions; then itself. */
+/**
+ * Returns the expressions inside an expression, and then the expression. Leaves out the arguments
+ * of functions.
+ */
 function listParts(expression: Expression): Expression[] {
   if (expression instanceof expressions.LogicalExpression) return listParts(expression.expression);
   if (expression instanceof expressions.PrefixExpression)
@@ -97,15 +100,15 @@ function findFaultOfPart(part: Expression): string | undefined {
   return undefined;
 }
 
-/** Returns true unless several integers are read as this number. */
+/** Returns true if no other integer is read as the same double. */
 const isExact = (number: number) => Math.abs(number) <= Number.MAX_SAFE_INTEGER;
 
-/** Returns true if both sides may be objects: comparing these costs more than one step. */
+/** Returns true if both sides may be objects, whose comparison costs more than one step. */
 const hasTwoQueries = ({ left, right }: InstanceType<typeof expressions.InfixExpression>) =>
   left instanceof expressions.FilterQuery && right instanceof expressions.FilterQuery;
 
 /**
- * Returns what the path finds in a body. The path is one that `refuseCostlyPath` accepts.
+ * Returns the values that the path finds in a body. The path must have passed `refuseCostlyPath`.
  * @throws {Failure} `unprocessable` if the path takes too many steps.
  */
 export function findByPath(body: unknown, path: string): readonly unknown[] {
@@ -118,7 +121,7 @@ export function findByPath(body: unknown, path: string): readonly unknown[] {
       selector instanceof selectors.NameSelector || selector instanceof selectors.IndexSelector;
     const stepsPerElement =
       1 + listFilterParts(segment).reduce((sum, part) => sum + countSteps(part), 0);
-    // The library does not stop by itself, so steps are counted before they are taken.
+    // The library has no limit of its own, so steps are counted before the library takes them.
     for (const { value } of nodes) {
       steps += isOneStep ? 1 : stepsPerElement * countElements(value);
       if (steps > PATH_MAX_STEPS) throw tooManySteps();
@@ -128,7 +131,7 @@ export function findByPath(body: unknown, path: string): readonly unknown[] {
   return nodes.map(({ value }) => value);
 }
 
-/** Returns 1, and for a query as many more as it has names and indexes. */
+/** Returns 1, or for a query 1 more than the names and indexes that it has. */
 const countSteps = (part: Expression) =>
   part instanceof expressions.FilterQuery ? 1 + part.path.segments.length : 1;
 

@@ -1,7 +1,7 @@
 /**
- * Routes for using a link: machines post to it, people open it. The key in the query is their only
+ * Routes for using a link: machines post to it, people open it. The key in the query is the only
  * credential. Only POST writes, because mail filters and chat programs open every link that they
- * see. A person gets a page, also for a failure; a machine gets JSON.
+ * see. A person gets a page, even for a failure; a machine gets JSON.
  */
 import type { Context, MiddlewareHandler } from 'hono';
 import { toResource } from '../evaluation/read.ts';
@@ -34,7 +34,10 @@ type Dependencies = {
   readonly linkKeys: () => Promise<LinkKeys>;
 };
 
-/** `answer` is the answer on the page; null if the body that was read has none. */
+/**
+ * `answer` is the answer from the page's form; null if the body has no answer, undefined before the
+ * body is read.
+ */
 type LinkEnv = { Variables: AppEnv['Variables'] & { link: Link; answer?: Answer | null } };
 
 export function publicLinkRoutes({ openConnection, rateLimit, linkKeys }: Dependencies) {
@@ -50,7 +53,8 @@ export function publicLinkRoutes({ openConnection, rateLimit, linkKeys }: Depend
       Object.assign(log, { account: link.account, evaluation: link.evaluation_id, link: link.id });
       if (rateLimit) await rateLimit(principal, {});
       c.set('link', link);
-      // From the primary: the page shows an answer that was just stored, and no revoked link opens.
+      // The primary answers, so the page shows an answer that was just stored, and a revoked link
+      // never opens.
       c.set('principal', principal);
       c.set('connection', openConnection(c, link.account, 'write'));
       await next();
@@ -127,14 +131,15 @@ export function publicLinkRoutes({ openConnection, rateLimit, linkKeys }: Depend
     if (!wantsPage(c)) return renderFailure(thrown, c);
     const { status, error, headers } = describeFailure(thrown, c);
     const answer = c.get('answer');
-    // The first characters of a longer answer may be another number, so nobody may send them again.
+    // The form would cut a longer answer, and the rest may be another number. So the page offers no
+    // retry.
     const again = answer && !findLengthFault(answer) ? answer : undefined;
     return respondPage(c, status, await renderFailurePage(status, error, again), headers);
   });
   return routes;
 }
 
-/** Returns the name of the delivery, if a header has one. */
+/** Returns the name of the delivery in a header; undefined if no header names the delivery. */
 function readDeliveryName({ req }: Context<LinkEnv>): string | undefined {
   const sent = readKey(req.raw.headers, DELIVERY_HEADERS);
   return sent && nameDeliveryByHeader(sent.header, sent.key, req.header('ce-source'));
@@ -146,7 +151,8 @@ const declaresForm = (c: Context<LinkEnv>) => FORM.test(c.req.header('content-ty
 /**
  * Returns true if the response must be a page. A GET gets a page unless it asks for JSON only. A
  * POST gets a page if a browser sends the form. Java's client sends JSON with the Content-Type of a
- * form, and accepts HTML. So the body decides once it is read; until then, such a POST gets a page.
+ * form, and accepts HTML. So the body decides, once it is read. Before that, such a POST gets a
+ * page.
  */
 function wantsPage(c: Context<LinkEnv>): boolean {
   const accept = c.req.header('accept') ?? '';

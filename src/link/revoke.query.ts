@@ -1,12 +1,10 @@
-/** Revokes a link: stores the row that every update through the link looks for. */
+/** The SQL that revokes a link: it stores the row that every update through the link looks for. */
 import { all, e, insertIf, param, query, select, some } from '../db/query.ts';
 import { revokedLink } from '../db/schema.ts';
 import { ALONE, ifNothingChanged } from '../db/write.query.ts';
 import { isInScope, isNotRevoked, SCOPE } from '../evaluation/evaluation.query.ts';
 
-/**
- * Returns the id; nothing if the link is already revoked, or if the account has no such evaluation.
- */
+/** Returns the id; no row if the link is already revoked, or if the evaluation does not exist. */
 export const revokeEvaluationLink = query(
   { ...SCOPE, link_id: param<string>(), link_expires_at: param<string>() },
   (p) =>
@@ -23,7 +21,8 @@ export const revokeEvaluationLink = query(
 );
 
 /**
- * Returns the evaluation's id if the link is already revoked; NULL if there is no such evaluation.
+ * Returns the evaluation's id if the link is already revoked; NULL if the evaluation does not
+ * exist.
  */
 export const explainRevokeEvaluationLink = query({ ...SCOPE, ...ALONE }, (p) =>
   select({ evaluation: { id: e.id } })

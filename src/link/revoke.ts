@@ -7,10 +7,10 @@ import { readExpiry } from './key.ts';
 import * as sql from './sql.generated.ts';
 
 /**
- * Revokes a link by its id. The call is safe to repeat. Links are not stored, so revoking an id
- * that was never issued also succeeds.
- * @throws {Failure} `not_found` if the evaluation does not exist, if no link can have that id, or
- * if the token's restriction does not allow it; or `database_unavailable`.
+ * Revokes a link by its id. A retry is safe. The database stores no links, so revoking an id that
+ * was never issued also succeeds.
+ * @throws {Failure} `not_found` if the evaluation does not exist, if no link can have this id, or
+ * if the token's restriction does not allow revoking; or `database_unavailable`.
  */
 export async function revokeEvaluationLink(
   { principal, connection, now }: OperationContext,

@@ -25,7 +25,8 @@ type Dependencies = {
   readonly openConnection: OpenConnection;
   readonly rateLimit: RateLimiter | undefined;
   /**
-   * Prepares the keys of links. Requests call it until it returns keys, which the isolate keeps.
+   * Prepares the functions that sign and verify keys. Requests call `prepareKeys` until it
+   * succeeds, and the isolate keeps the result.
    */
   readonly prepareKeys: () => Promise<LinkKeys>;
 };
@@ -38,7 +39,7 @@ export function linkRoutes({ requireAuth, openConnection, rateLimit, prepareKeys
     return prepared;
   };
 
-  // Reads from the primary, so that a link can be created immediately after its evaluation.
+  // The primary answers, so a link can be created immediately after its evaluation.
   routes.post(LINKS, requireAuth('createEvaluationLink', 'write'), async (c) => {
     const { sign } = await linkKeys();
     const path = evaluationPath(c, c.req.param());

@@ -1,6 +1,6 @@
 /**
- * Reads the value from a body whose shape the sender decides. The link's pointer or path says
- * where the value is, and the link's `values` say what is found there stands for.
+ * Reads the value from a body whose shape the sender decides. The link's pointer or path leads to a
+ * scalar in the body, and the link's `values` may map the scalar to a value.
  */
 import { type Failure, unprocessable } from '../failure.ts';
 import { valueAtPointer } from '../pointer.ts';
@@ -13,9 +13,10 @@ const SHOWN_MAX_CHARS = 64;
 const JSON_NUMBER = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
 
 /**
- * Reads the value: what `values` has for the text, number or boolean that was found; otherwise the
- * number, also if a text spells it as JSON does, or 1 for true and 0 for false.
- * @throws {Failure} `unprocessable`: the sentence says what was found and what is accepted.
+ * Reads the value. If `values` maps the scalar that was found, returns the mapped value. Otherwise
+ * returns a number as it is, the number that a text spells as JSON does, 1 for true, and 0 for
+ * false.
+ * @throws {Failure} `unprocessable`. The sentence names what was found and what is accepted.
  */
 export async function readValue(
   body: unknown,
@@ -27,9 +28,12 @@ export async function readValue(
   return value;
 }
 
-/** @throws {Failure} `unprocessable` unless the path finds exactly one value. */
+/**
+ * Returns the one value that the path finds.
+ * @throws {Failure} `unprocessable` if the path finds another number of values.
+ */
 async function findOne(body: unknown, path: string): Promise<unknown> {
-  // Only requests that need the library pay for it.
+  // Only requests that need the library load it.
   const { findByPath } = await import('./path.ts');
   const found = findByPath(body, path);
   if (found.length === 1) return found[0];
@@ -38,13 +42,16 @@ async function findOne(body: unknown, path: string): Promise<unknown> {
   );
 }
 
-/** Returns what `values` has for a text, or for the JSON text of a number or a boolean. */
+/** Returns the entry in `values` for a text, or for the JSON text of a number or a boolean. */
 function mapValue(found: unknown, values: Values): number | undefined {
   const key = typeof found === 'string' ? found : JSON.stringify(readScalar(found));
   return key !== undefined && Object.hasOwn(values, key) ? values[key] : undefined;
 }
 
-/** Returns a boolean or a finite number. JSON.parse reads 1e400 as Infinity, which is neither. */
+/**
+ * Returns a boolean or a finite number; otherwise undefined. JSON.parse reads 1e400 as Infinity,
+ * which is not finite.
+ */
 const readScalar = (found: unknown) =>
   typeof found === 'boolean' || Number.isFinite(found) ? found : undefined;
 
@@ -61,7 +68,9 @@ function valueNotFound(found: unknown, where: string, values: Values): Failure {
   return unprocessable(`${place} is ${describeFound(found)}: it must be ${wanted}.`);
 }
 
-/** Describes what was found, for a sentence that says what is accepted. */
+/**
+ * Describes what was found, for the sentence of a refusal. Shows at most SHOWN_MAX_CHARS of a text.
+ */
 export function describeFound(found: unknown): string {
   if (found === undefined) return 'nothing';
   if (typeof found === 'boolean') return `${found}`;

@@ -10,7 +10,7 @@ import { answer, openWindow, press, type Window } from './window.ts';
 import { AUTHOR, type Label, SUBJECT, startWorker, type Worker } from './worker.ts';
 
 const GONE =
-  'The link does not work: it was altered, has expired or was revoked, or what it was for is gone. Ask whoever sent it for another.';
+  'The link does not work: it was altered, has expired or was revoked, or its evaluation is gone. Ask the sender for a new link.';
 
 const INCOMPLETE =
   'The link is incomplete: its end was cut off, perhaps by a program that takes only shorter links. Use the whole link, or ask for a shorter one.';

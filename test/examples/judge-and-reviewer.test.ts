@@ -87,14 +87,14 @@ it('a judge scores, a reviewer corrects, the late repetition of the score undoes
 
   expect(asked.status).toBe(200);
   expect(asked.text).toBe(
-    `Answer quality Output reply Now 9 set by application/judge , … Your answer, from 1 to 10 Store Your answer is stored as that of application/anna . This link works until …. Run ${run_id}`,
+    `Answer quality Output reply Now 9 set by application/judge , … Your answer, from 1 to 10 Store Your answer is stored under the name application/anna . This link works until …. Run ${run_id}`,
   );
 
   const answered = await answer(anna.body.url, asked, '4');
 
   expect(answered.status).toBe(200);
   expect(answered.text).toBe(
-    `Stored: 4 . Thank you. You can change it below. Answer quality Output reply Now 4 set by application/anna , … Your answer, from 1 to 10 Store Your answer is stored as that of application/anna . This link works until …. Run ${run_id}`,
+    `Stored: 4 . Thank you. You can change it below. Answer quality Output reply Now 4 set by application/anna , … Your answer, from 1 to 10 Store Your answer is stored under the name application/anna . This link works until …. Run ${run_id}`,
   );
   const corrected = await call('GET', path);
   expect(corrected).toEqual({

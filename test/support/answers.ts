@@ -95,7 +95,7 @@ export const databaseUnavailable = (retryAfter: number) => ({
 export const LINK_NOT_FOUND = {
   status: 404,
   error:
-    'The link does not work: it was altered, has expired or was revoked, or what it was for is gone. Ask whoever sent it for another.',
+    'The link does not work: it was altered, has expired or was revoked, or its evaluation is gone. Ask the sender for a new link.',
 };
 
 export const LINK_INCOMPLETE = {
