@@ -1,6 +1,6 @@
 /**
- * Statements about accounts that live in objects: the row in D1 that keeps everyone else out, and
- * the labels that an object looks up. An object runs the statements of all other files unchanged.
+ * The SQL for accounts that live in objects: the row in D1 that closes D1 for an account, and the
+ * labels that an object looks up. An object runs the statements of all other files unchanged.
  */
 import { asc, getTableColumns, sql } from 'drizzle-orm';
 import { type AccountId, SHARED_ACCOUNT } from '../principal.ts';
@@ -30,20 +30,23 @@ const ACCOUNT = { account: param<AccountId>() };
 
 const isInAccount = (p: In<typeof ACCOUNT>) => same(a.account_id, p.account);
 
-/** Returns one row if the account lives in an object. Otherwise reads nothing. */
+/** Returns the account's row of `account_object`; no row if the account lives in D1. */
 export const readAccountObject = query(ACCOUNT, (p) =>
   select({ place: a.place, life: a.life, arrived_at: a.arrived_at }).from(a).where(isInAccount(p)),
 );
 
-/** The history and the noted writes of an evaluation are never without the evaluation. */
+/**
+ * Returns SQL that is true if D1 has rows of the account. The history and the keyed writes of an
+ * evaluation never exist without the evaluation.
+ */
 const hasRows = (p: In<typeof ACCOUNT>) => {
   const tables = [e, d, l, k].map((table) => some(table, same(table.account_id, p.account)));
   return sql`(${sql.join(tables, sql` OR `)})`;
 };
 
 /**
- * Closes D1 for the account, unless an object has done so already. An account without rows has
- * arrived with that.
+ * Closes D1 for the account, unless an object has done so already. If the account has no rows, it
+ * arrives with the same statement.
  */
 export const closeAccount = query(
   { ...ACCOUNT, place: param<string>(), life: param<string>(), arrived_at: param<string>() },
@@ -60,7 +63,7 @@ export const closeAccount = query(
     ).returning({ account_id: accountObject.account_id }),
 );
 
-/** Notes that the object has all rows. From then on the object alone is right. */
+/** Records that the object has all rows. From then on only the object serves the account. */
 export const noteArrival = query(
   { ...ACCOUNT, life: param<string>(), arrived_at: param<string>() },
   (p) =>
@@ -70,8 +73,9 @@ export const noteArrival = query(
 );
 
 /**
- * Returns the label by which a value will be judged, if the object does not have it: the label that
- * a create names, or the label of the evaluation. The id is NULL if there is no evaluation.
+ * Returns the id of the label whose rule the value must meet, if the object does not have that
+ * label. A create names its label; an update uses the label of the evaluation. The id is NULL if
+ * the evaluation does not exist. Returns no row if the object has the label.
  */
 export const findMissingLabel = query(
   { ...ACCOUNT, id: param<string>(), evaluation_label_id: param<string | null>() },
@@ -90,7 +94,7 @@ export const findMissingLabel = query(
 
 const isShared = same(l.account_id, literal(SHARED_ACCOUNT));
 
-/** Returns a page of the shared labels, complete rows, by id. */
+/** Returns a page of the shared labels, as complete rows in the order of their ids. */
 export const readSharedLabels = query({ after: param<string>(), limit: param<number>() }, (p) =>
   select(getTableColumns(l))
     .from(l)

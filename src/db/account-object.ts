@@ -1,8 +1,9 @@
 /**
- * The store of an account that lives in a Durable Object of its own, and the object. The object runs
- * the statements that D1 runs, unchanged. It returns its refusals and the errors of statements,
- * because the platform logs an exception as uncaught. A newer Worker may call an object that still
- * runs older code, so a call brings its SQL, and names the newest migration that the SQL needs.
+ * The store of an account that lives in a Durable Object of its own, and the class of that object.
+ * The object runs the statements that D1 runs, unchanged. The object returns refusals and errors
+ * instead of throwing, because the platform would log an exception as uncaught. A newer Worker may
+ * call an object that still runs older code. So each call contains its SQL, and names the newest
+ * migration that the SQL needs.
  */
 import { DurableObject } from 'cloudflare:workers';
 import { databaseUnavailable, messageOf } from '../failure.ts';
@@ -13,12 +14,14 @@ import { MIGRATIONS, NEWEST_MIGRATION } from './migrations.generated.ts';
 import { createSharedLabels } from './shared-labels.ts';
 import { bindValues, type Statement } from './statement.ts';
 
-/** Why an object does not serve now. `wait` is in seconds, and `cause` is for the log. */
+/**
+ * The reason why an object does not serve now. `wait` is in seconds, and `cause` is for the log.
+ */
 export type Refusal = { readonly wait: number; readonly cause: string };
 
 export type ObjectCall = Call & {
   readonly account: string;
-  /** Where ACCOUNT_OBJECTS puts the account. */
+  /** The place of the account's object, from ACCOUNT_OBJECTS. */
   readonly place: Place;
   readonly migration: string;
 };
@@ -31,13 +34,16 @@ type ObjectRows = {
   rows_written: number;
 };
 
-/** The rows, or why there are none: a refusal, or the message of a statement that failed. */
+/** The rows, or a refusal, or the message of a statement that failed. */
 type Answer =
   | { rows: ObjectRows; refusal?: never; fault?: never }
   | { rows?: never; refusal: Refusal; fault?: never }
   | { rows?: never; refusal?: never; fault: string };
 
-/** The store of one account. An object is one place, so no read of it is stale. */
+/**
+ * Creates the store of one account. An object has no replicas, so no read is stale.
+ * Calls throw {Failure} `database_unavailable` if the object refuses to serve.
+ */
 export function objectStore(
   namespace: DurableObjectNamespace<AccountObject>,
   account: string,
@@ -47,8 +53,8 @@ export function objectStore(
     name: 'object',
     bookmark: () => null,
     run(call) {
-      // An attempt gets a stub of its own: after an exception a stub may be broken for good
-      // (Durable Objects: Error handling).
+      // Each attempt gets a new stub, because an exception may break a stub for good (Durable
+      // Objects: Error handling).
       const stub = getStub(namespace, account, place);
       return readAnswer(stub.run({ ...call, account, place, migration: NEWEST_MIGRATION }));
     },
@@ -69,6 +75,7 @@ function getStub(namespace: DurableObjectNamespace<AccountObject>, account: stri
   return namespace.getByName(account, locationHint === undefined ? {} : { locationHint });
 }
 
+/** A Durable Object with the rows of one account. */
 export class AccountObject extends DurableObject<Env> {
   protected readonly arrival: ReturnType<typeof createArrival>;
   protected readonly labels: ReturnType<typeof createSharedLabels>;
@@ -79,7 +86,9 @@ export class AccountObject extends DurableObject<Env> {
     this.labels = createSharedLabels(state.storage, env.DB);
   }
 
-  /** Runs the statements of a call in one transaction. */
+  /**
+   * Runs the statements of a call in one transaction. Never throws: returns refusals and errors.
+   */
   async run(call: ObjectCall): Promise<Answer> {
     const refusal = await this.findRefusal(call);
     if (refusal) return { refusal };

@@ -1,12 +1,14 @@
 /**
- * Brings an account from D1 into its object. The object closes D1 for the account first, so that no
- * version of the Worker can write there. Then it copies the rows, compares every row, notes in D1
- * that the account has arrived, and only then serves. At last it deletes the rows in D1. Each step
- * is stored with its result, so an object that is killed goes on where it was.
+ * Brings an account from D1 into its object. The object first closes D1 for the account, so that no
+ * version of the Worker can write there. Then the object copies the rows, compares every row, and
+ * records the arrival in D1. Only then does the object serve the account. Last, it deletes the rows
+ * in D1. The object stores each step with the step's result, and resumes there after the platform
+ * has killed it.
  *
- * The row in D1 has a random name of the object's life. An object that was lost, or restored to a
- * time before the account arrived, does not know the right name or time, and does not serve. One
- * moment cannot be told: while D1 closes an account without rows. That arrival is one write in D1.
+ * D1's row of `account_object` has `life`, a random name of the object, and the time of arrival. An
+ * object that was lost, or restored to a time before the arrival, has another name or time, and
+ * does not serve. One case cannot be detected: an account without rows arrives in one write to D1,
+ * and a restore to that moment looks the same.
  */
 import { messageOf } from '../failure.ts';
 import { LABEL_PAGE_MAX_ROWS } from '../limits.ts';
@@ -17,16 +19,23 @@ import { MIGRATIONS } from './migrations.generated.ts';
 import { closeAccount, noteArrival, readAccountObject } from './sql.generated.ts';
 import type { RowOf } from './statement.ts';
 
-/** Rows in one read or one deletion in D1. An object has 128 MB (Durable Objects: Limits). */
+/**
+ * The rows of one read or one deletion in D1. An object has 128 MB of memory (Durable Objects:
+ * Limits).
+ */
 const PAGE_MAX_ROWS = 500;
 const choosePageSize = ({ name }: { readonly name: string }) =>
   name === 'evaluation_label' ? LABEL_PAGE_MAX_ROWS : PAGE_MAX_ROWS;
-/** D1 allows 50 queries per invocation on the Free plan (D1: Limits). */
+/**
+ * The calls to D1 in one slice of work. D1 allows 50 queries per invocation on the Free plan (D1:
+ * Limits).
+ */
 const SLICE_MAX_CALLS = 40;
+/** One slice of work ends after this time, and an alarm starts the next slice. */
 const SLICE_MAX_MS = 5000;
-/** A request does not wait longer for the copy. */
+/** A request waits at most this long for the copy. */
 const WAIT_MAX_MS = 300;
-/** If the object is killed in a slice, an alarm goes on after this time. */
+/** If the platform kills the object in a slice, an alarm resumes the work after this time. */
 const STALLED_MS = 10_000;
 
 const COPYING: Refusal = { wait: 1, cause: 'the account is being copied into its object' };
@@ -38,13 +47,13 @@ type State = {
   readonly step: Step;
   /** 32 random hexadecimal digits. */
   readonly life: string;
-  /** The time that D1 will have as the time of arrival. */
+  /** The time of arrival, as D1 will store it. */
   readonly at: string;
   readonly account: string;
   readonly place: Place;
   /** The tables and columns when the copy began, as JSON. */
   readonly schema: string;
-  /** Progress within a step: how many tables are finished, and the key of the last row. */
+  /** The progress within a step: the number of finished tables, and the key of the last row. */
   readonly table: number;
   readonly after: readonly SqlStorageValue[];
   readonly copied: number;
@@ -55,13 +64,17 @@ const STATE = 'arrival';
 const OTHER_TABLES =
   'D1 has tables or columns of accounts that the object does not: deploy the version with their migration';
 
-/** Where the account of a call has to be. */
+/** The account of a call, and the place where its object has to be. */
 type Address = { readonly account: string; readonly place: Place };
 
+/**
+ * Creates the arrival of one object's account, which resumes from the state that the object has
+ * stored.
+ */
 export function createArrival(storage: DurableObjectStorage, d1: D1Database) {
   const db = d1.withSession('first-primary');
   let state = storage.kv.get<State>(STATE);
-  /** The slice that runs now. All requests wait for the same one. */
+  /** The running slice. All requests wait for the same slice. */
   let slice: Promise<Refusal | undefined> | undefined;
   if (state && state.step !== 'closing') storage.transactionSync(() => migrate(storage));
   if (state && isUnderWay(state)) void setMissingAlarm();
@@ -70,14 +83,17 @@ export function createArrival(storage: DurableObjectStorage, d1: D1Database) {
   return { findRefusal, resume };
 
   /**
-   * Leaves an alarm that is set. A due alarm starts the object, and putting it off would cancel it:
-   * an object that is evicted before its alarm would never go on.
+   * Sets an alarm if none is set. A due alarm starts the object. If the new start postponed the
+   * alarm each time, an object that is evicted early would never resume.
    */
   async function setMissingAlarm(): Promise<void> {
     if ((await storage.getAlarm()) === null) await storage.setAlarm(Date.now() + STALLED_MS);
   }
 
-  /** Returns why the account is not served here now. Brings the account over if it can. */
+  /**
+   * Returns why the object does not serve the account now; undefined if it serves. Copies the
+   * account first if necessary.
+   */
   async function findRefusal(address: Address): Promise<Refusal | undefined> {
     if (!state || !hasArrived(state)) {
       const timeout = scheduler.wait(WAIT_MAX_MS).then(() => COPYING);
@@ -87,7 +103,10 @@ export function createArrival(storage: DurableObjectStorage, d1: D1Database) {
     return state && findPlaceRefusal(address, state.place);
   }
 
-  /** Goes on with what is under way. Never rejects: the platform gives up an alarm that does. */
+  /**
+   * Resumes the work that is under way. Never rejects, because the platform gives up an alarm whose
+   * handler rejects.
+   */
   async function resume(): Promise<void> {
     if (state && isUnderWay(state)) await runSlice(state);
   }
@@ -106,7 +125,10 @@ export function createArrival(storage: DurableObjectStorage, d1: D1Database) {
     return slice;
   }
 
-  /** Works until the account has arrived, or from then until D1 is empty, or for one slice. */
+  /**
+   * Works for at most one slice. Stops when the account has arrived; after the arrival, stops when
+   * D1 has no rows of the account.
+   */
   async function runSteps(address: Address): Promise<Refusal | undefined> {
     let current = state ?? beginArrival(address);
     if (isUnderWay(current)) await storage.setAlarm(Date.now() + STALLED_MS);
@@ -120,7 +142,7 @@ export function createArrival(storage: DurableObjectStorage, d1: D1Database) {
         return refusal;
       }
       current = state ?? current;
-      // Without a pause, workerd may come to the timers of waiting requests only after the slice.
+      // Without a pause, workerd may run the timers of waiting requests only after the slice.
       await scheduler.wait(0);
     }
     await (isUnderWay(current) ? storage.setAlarm(Date.now()) : storage.deleteAlarm());
@@ -170,7 +192,7 @@ export function createArrival(storage: DurableObjectStorage, d1: D1Database) {
     const params = { account, place, life, arrived_at: at };
     const found = await askD1(prepare(db, closeAccount, params), params);
     if (found?.life !== life) {
-      // Nothing was copied. An object without anything stored costs nothing.
+      // The object has copied nothing. An object with an empty storage costs nothing.
       await storage.deleteAll();
       state = undefined;
     }
@@ -214,7 +236,7 @@ export function createArrival(storage: DurableObjectStorage, d1: D1Database) {
       });
       return;
     }
-    // Somebody has deleted rows in D1, past the API.
+    // Somebody has deleted rows in D1 without the API.
     copyAgain(current);
   }
 
@@ -227,7 +249,7 @@ export function createArrival(storage: DurableObjectStorage, d1: D1Database) {
     });
   }
 
-  /** Notes in D1 that the account has arrived, unless D1 has what this version does not copy. */
+  /** Records the arrival in D1, unless D1 has tables or columns that this version does not copy. */
   async function confirmArrival(current: State): Promise<Refusal | undefined> {
     const { account, life, at } = current;
     const params = { account, life, arrived_at: at };
@@ -235,7 +257,7 @@ export function createArrival(storage: DurableObjectStorage, d1: D1Database) {
     const isComplete = JSON.stringify(groupColumns(columns)) === current.schema;
     const statement = isComplete ? noteArrival : readAccountObject;
     const found = await askD1(prepare(db, statement, params), params);
-    // If the answer to an earlier attempt was lost, D1 has noted the arrival, and rightly.
+    // If the response to an earlier attempt was lost, D1 has recorded the arrival already.
     if (!isComplete && found?.arrived_at === null) {
       if (describeTables(storage.sql) === current.schema) return { wait: 60, cause: OTHER_TABLES };
       copyAgain(current);
@@ -244,7 +266,7 @@ export function createArrival(storage: DurableObjectStorage, d1: D1Database) {
     if (found?.life !== life || found.arrived_at !== at) return refuseLostObject(account);
     saveState({ ...current, step: 'deleting', table: 0, after: [] });
     const { place, copied: rows } = current;
-    // An operator who restores D1 needs this to write the row of account_object again.
+    // An operator who restores D1 needs this line to write the row of account_object again.
     console.log(JSON.stringify({ arrived: account, place, life, at, rows }));
     return undefined;
   }
@@ -324,8 +346,8 @@ type Table = {
 type Column = { readonly table: string; readonly column: string; readonly pk: number };
 
 /**
- * Returns the columns of all tables. Evaluations come last: what a trigger would delete with them is
- * deleted by then.
+ * Returns the columns of all tables. Evaluations come last, because a trigger deletes other rows
+ * with an evaluation: these rows are gone by then.
  */
 const COLUMNS = `
   SELECT t.name AS "table", c.name AS "column", c.pk
@@ -336,7 +358,10 @@ const COLUMNS = `
 const readTables = (sql: SqlStorage) => groupColumns(sql.exec<Column>(COLUMNS).toArray());
 const describeTables = (sql: SqlStorage) => JSON.stringify(readTables(sql));
 
-/** Finds the tables with rows of accounts, so that no table is forgotten that a migration adds. */
+/**
+ * Returns the tables that have an `account_id`. So a table that a later migration adds is copied
+ * too.
+ */
 const groupColumns = (columns: readonly Column[]): Table[] =>
   [...Map.groupBy(columns, ({ table }) => table)]
     .filter(([name, own]) => name !== 'account_object' && own.some(isAccountColumn))
@@ -360,7 +385,9 @@ function writePageQuery(table: Table, { account, after }: State) {
   return { sql, values: [account, ...after] };
 }
 
-/** Inserts rows as they are. What triggers would do was done when the rows were made. */
+/**
+ * Inserts rows as they are, without triggers: the triggers ran when the rows were created in D1.
+ */
 export function insertRows(
   sql: SqlStorage,
   { name }: { readonly name: string },
@@ -375,7 +402,7 @@ export function insertRows(
   });
 }
 
-/** Runs a change in a transaction, in which the table's triggers are missing. */
+/** Runs a change without the table's triggers. The caller must run this in a transaction. */
 export function runWithoutTriggers(sql: SqlStorage, table: string, change: () => void): void {
   const triggers = sql
     .exec<{ name: string; sql: string }>(

@@ -1,15 +1,15 @@
 /**
- * Writes the CHECK constraints of columns, for schema.ts. A column that may be NULL passes, unless
- * a check says otherwise: in SQL a condition on NULL is not false.
+ * Writes the CHECK constraints of columns, for schema.ts. NULL passes a constraint, unless the
+ * constraint tests for NULL: in SQL, a condition on NULL is unknown, and only false fails.
  */
 import { type SQL, sql } from 'drizzle-orm';
 import { check } from 'drizzle-orm/sqlite-core';
 import { ACCOUNT_MAX_CHARS, AUTHOR_MAX_CHARS, SUBJECT_MAX_CHARS } from '../limits.ts';
 
 /**
- * A UUID in the one spelling that is stored: lower case (RFC 9562 §4), so that equal ids are equal
- * text. In three short steps because D1 refuses a LIKE or GLOB pattern of over 50 bytes (D1
- * limits).
+ * Accepts a UUID in lower case (RFC 9562 §4), the only spelling that is stored, so that equal ids
+ * are equal texts. The condition has three short parts, because D1 refuses a LIKE or GLOB pattern
+ * of over 50 bytes (D1: Limits).
  */
 export const isUuid = (column: string) =>
   sql.raw(
@@ -17,51 +17,58 @@ export const isUuid = (column: string) =>
   );
 
 /**
- * A date-time in the one spelling that is stored: real, UTC, milliseconds, `Z`; so that text order
- * is time order. Before the year 9999, in which SQLite's date functions end.
+ * Accepts an existing time in UTC with milliseconds and `Z`, the only spelling that is stored, so
+ * that the order of texts is the order of times. The year must be before 9999, the last year of
+ * SQLite's date functions.
  */
 export const isTimestamp = (column: string) =>
   sql.raw(
     `"${column}" IS strftime('%Y-%m-%dT%H:%M:%fZ', "${column}") AND coalesce("${column}", '') < '9999'`,
   );
 
-/** A finite number, or NULL. SQL itself can write an infinity (9e999), which no JSON number is. */
+/**
+ * Accepts a finite number, or NULL. SQL can write an infinity (9e999), which JSON cannot represent.
+ */
 export const isFiniteNumber = (column: string) =>
   sql.raw(`abs("${column}") <= 1.7976931348623157e308`);
 
 /**
- * At most so many characters. SQLite counts them up to the first NUL only, so the bytes (UTF-8, 4
- * each) are bounded too.
+ * Accepts at most this many code points. SQLite counts them only up to the first NUL, so the
+ * condition bounds the bytes too: at most 4 for each code point in UTF-8.
  */
 export const isAtMost = (column: string, characters: number) =>
   sql.raw(
     `length("${column}") <= ${characters} AND octet_length("${column}") <= ${4 * characters}`,
   );
 
-/** Not empty, and at most so many characters. */
+/** Accepts a text that is not empty and has at most this many code points. */
 export const isFilled = (column: string, characters: number) =>
   sql`${sql.raw(`"${column}" <> ''`)} AND ${isAtMost(column, characters)}`;
 
 /**
- * A JSON array with 1 to so many elements, without white space, as JSON.stringify writes it: so
- * that equal arrays are equal text. JSON in SQLite ends at a NUL, whatever follows.
+ * Accepts a JSON array with 1 to `maxElements` elements, without white space, as JSON.stringify
+ * writes it. So equal arrays are equal texts. The condition refuses a NUL, because SQLite reads
+ * JSON only up to the first NUL.
  */
 export const isArray = (column: string, maxElements: number) =>
   sql.raw(
     `"${column}" IS NULL OR CASE WHEN json_valid("${column}") AND instr("${column}", char(0)) = 0 THEN json_type("${column}") = 'array' AND json_array_length("${column}") BETWEEN 1 AND ${maxElements} AND json("${column}") = "${column}" ELSE 0 END`,
   );
 
-/** 128 bits in hexadecimal. */
+/** Accepts 128 bits as 32 hexadecimal digits in lower case. */
 export const isHex = (column: string) =>
   sql.raw(`length("${column}") = 32 AND "${column}" NOT GLOB '*[^0-9a-f]*'`);
 
 /**
- * The name of a write: 24 hexadecimal digits at random, or 32 that come from an Idempotency-Key.
+ * Accepts the name of a write: 24 random hexadecimal digits, or 32 digits that come from an
+ * Idempotency-Key.
  */
 export const isWriteId = (column: string) =>
   sql.raw(`length("${column}") IN (24, 32) AND "${column}" NOT GLOB '*[^0-9a-f]*'`);
 
-/** Checks who created and last updated a row, and when. */
+/**
+ * The checks on who created and last updated a row, and when, and on the name of the last write.
+ */
 export const writeIdChecks = {
   created_by_is_bounded: isAtMost('created_by', SUBJECT_MAX_CHARS),
   created_at_is_timestamp: isTimestamp('created_at'),
@@ -71,8 +78,7 @@ export const writeIdChecks = {
 };
 
 /**
- * Returns a table's checks, and the one that all tables have: an account's id is part of every key,
- * so its length is bounded.
+ * Returns a table's CHECK constraints, including the bound on `account_id` that every table has.
  */
 export const checks = (table: string, conditions: Readonly<Record<string, SQL>>) =>
   Object.entries({

@@ -1,4 +1,4 @@
-/** Asks the database for the newest migration that the Worker needs. */
+/** The SQL that checks whether the database has the newest migration that the Worker needs. */
 import { count } from 'drizzle-orm';
 import { sqliteTable, text } from 'drizzle-orm/sqlite-core';
 import { NEWEST_MIGRATION } from './migrations.generated.ts';
@@ -7,7 +7,7 @@ import { literal, query, same, select } from './query.ts';
 /** Wrangler's own table. It is not in schema.ts, because no migration of ours creates it. */
 const migrations = sqliteTable('d1_migrations', { name: text().notNull() });
 
-/** Reads one row at most: the name is unique. */
+/** Returns `applied`: 1 if the newest migration is applied, otherwise 0. The name is unique. */
 export const countNewestMigration = query({}, () =>
   select({ applied: count().as('applied') })
     .from(migrations)

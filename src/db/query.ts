@@ -1,9 +1,9 @@
 /**
- * Writes the SQL of the Worker before the build. The type of a statement's rows comes from its
- * query, and its parameters from what the query declares, so `tsc` refuses a statement that does
- * not fit its caller. Only `*.query.ts` files and `npm run sql` import this file: at run time
- * drizzle would add 19 KiB (gzip) to the bundle, double the start-up, and cost 1.9 times the CPU of
- * an update for each query that it builds.
+ * Writes the SQL of the Worker before the build. drizzle infers the type of a statement's rows from
+ * its query, and the query declares its parameters. So `tsc` refuses a statement that does not fit
+ * its caller. Only `*.query.ts` files and `npm run sql` import this file: at run time drizzle would
+ * add 19 KiB (gzip) to the bundle, double the start-up, and cost 1.9 times the CPU of an update for
+ * each query that it builds.
  */
 import {
   Column,
@@ -40,8 +40,14 @@ import {
 import type { OrNulls } from './statement.ts';
 
 /**
- * The tables as statements name them: an evaluation, its history, a write with a key, a deletion, a
- * label, a revoked link, an account in an object.
+ * The tables under the one-letter names that every statement uses:
+ * - `e`: an evaluation
+ * - `h`: the history of an evaluation
+ * - `w`: a write with a key
+ * - `d`: a deletion
+ * - `l`: a label
+ * - `k`: a revoked link ("k" as in key)
+ * - `a`: an account that lives in an object
  */
 export const e = alias(runEvaluation, 'e');
 export const h = alias(runEvaluationHistory, 'h');
@@ -61,7 +67,7 @@ const ORIGINALS = new Map<SQLWrapper, SQLiteTable>([
   [a, accountObject],
 ]);
 
-/** Writes text to read: names without quotes, and parameters by name instead of `?`. */
+/** Writes readable SQL: names without quotes, and parameters by name instead of `?`. */
 class ReadableDialect extends SQLiteAsyncDialect {
   override escapeName(name: string): string {
     return name;
@@ -69,7 +75,7 @@ class ReadableDialect extends SQLiteAsyncDialect {
   override escapeParam(_: number, param?: unknown): string {
     if (isA(param, Placeholder)) return `:${param.name}`;
     if (typeof param === 'number') return `${param}`;
-    throw new Error(`a query holds the value ${JSON.stringify(param)}: use a parameter`);
+    throw new Error(`a query contains the value ${JSON.stringify(param)}: use a parameter`);
   }
   /** Writes `UPDATE run_evaluation AS e`; drizzle alone would write `UPDATE e`. */
   override buildUpdateQuery(config: SQLiteUpdateConfig): SQL {
@@ -82,13 +88,14 @@ class ReadableDialect extends SQLiteAsyncDialect {
 
 const dialect = new ReadableDialect();
 
-/** Builds queries. There is no database behind it. */
+/** Builds queries, but never runs one: the session has no database. */
 const session = new SQLiteRemoteSession(async () => ({ rows: [] }), dialect, undefined);
 const orm = new BaseSQLiteDatabase('async', dialect, session, undefined);
 
-/** The type of a parameter. */
+/** The type of a parameter's value. No value has the property `type`. */
 type Kind<T> = { readonly type?: T };
 type Kinds = { readonly [name: string]: Kind<unknown> };
+/** Declares a parameter whose values have type T. */
 export const param = <T>(): Kind<T> => ({});
 
 /** The values that the caller of a statement binds. */
@@ -96,7 +103,7 @@ export type ParamsOf<K> = {
   readonly [name in keyof K]: K[name] extends Kind<infer T> ? T : never;
 };
 
-/** A parameter inside a query. `placeholder` is for LIMIT, where drizzle takes no other SQL. */
+/** A parameter inside a query. `placeholder` is for LIMIT, where drizzle accepts no other SQL. */
 class Parameter<T> extends SQL<T> {
   readonly placeholder: Placeholder;
   constructor(name: string) {
@@ -107,15 +114,16 @@ class Parameter<T> extends SQL<T> {
 }
 type Parameters<P> = { readonly [name in keyof P]: Parameter<P[name]> };
 
-/** The parameters of these kinds, as a fragment that several queries share takes them. */
+/** The parameters of a query, by name, as a shared fragment of SQL receives them. */
 export type In<K> = Parameters<ParamsOf<K>>;
 
 /** A query with the type of its rows, which drizzle infers. */
 type Rows = SQLWrapper & { readonly _: { readonly result: readonly object[] } };
 
 /**
- * D1 returns flat rows. So the columns of each group in a selection stand beside the others: as
- * they are, or all NULL if drizzle infers that the group's table may be missing.
+ * The type of a flat row, as D1 returns it. `Flat` lifts the columns of each group in a selection
+ * to the top level. If drizzle infers that a group may be null, all columns of the group may be
+ * NULL.
  */
 type Flat<R> = [Groups<R>] extends [never] ? R : Omit<R, Groups<R>> & Merged<Pick<R, Groups<R>>>;
 type Groups<R> = { [n in keyof R]: NonNullable<R[n]> extends object ? n : never }[keyof R];
@@ -132,10 +140,12 @@ export type Query<Params, Row> = {
 };
 
 /**
+ * Writes the SQL of a query.
  * @param kinds the parameters that the query uses, by name
- * @param build makes the query from them
- * @throws {Error} if a parameter is not used, if a result would have another name in the database
- * than in its type, or if the text holds what `statement` (statement.ts) would change.
+ * @param build makes the query from the parameters
+ * @throws {Error} if the query does not use a parameter, if a result would have another name in the
+ * database than in its type, or if the text contains something that `statement` (statement.ts)
+ * would change.
  */
 export function query<K extends Kinds, Q extends Rows>(
   kinds: K,
@@ -147,12 +157,12 @@ export function query<K extends Kinds, Q extends Rows>(
   const unused = Object.keys(kinds).find((name) => !new RegExp(`:${name}\\b`).test(text));
   if (unused !== undefined)
     throw new Error(`a query does not use its parameter ${unused}: ${text}`);
-  if (/--|\/\*/.test(text)) throw new Error(`a query holds a comment: ${text}`);
+  if (/--|\/\*/.test(text)) throw new Error(`a query contains a comment: ${text}`);
   const changed = text
     .match(/'[^']*'/g)
     ?.find((found) => /\s\s|[^\S ]|\( | \)|:[a-z_]/.test(found));
   if (changed !== undefined) {
-    throw new Error(`a query holds the literal ${changed}, which would be changed`);
+    throw new Error(`a query contains the literal ${changed}, which would be changed`);
   }
   return { text };
 }
@@ -163,8 +173,9 @@ function listParameters<K extends Kinds>(kinds: K): In<K> {
 }
 
 /**
- * The database names a result by its column or alias, and drizzle's types by the key of the
- * selection. A query from one table prints the columns of other tables without their table.
+ * Refuses two faults of a query that types cannot show. The database names a result by its column
+ * or alias, but drizzle's type names it by the key of the selection. In a query from one table,
+ * drizzle prints columns of other tables without the name of their table.
  */
 function refuseOtherNames(built: object): void {
   const { fields, returning, table, joins = [] } = Reflect.get(built, 'config');
@@ -183,7 +194,7 @@ function refuseOtherNames(built: object): void {
 
 type Selected = { readonly path: readonly string[]; readonly field: unknown };
 
-/** The results of a selection, without their groups. */
+/** Returns the results of a selection, with the groups flattened. */
 const listLeaves = (fields: object): [string, unknown][] =>
   Object.entries(fields).flatMap(([key, field]) =>
     isA(field, Column) || isA(field, SQL) || isA(field, SQL.Aliased)
@@ -194,10 +205,13 @@ const listLeaves = (fields: object): [string, unknown][] =>
 /** SQL with a value of type T: a column, a parameter or a fragment. */
 export type Expression<T> = SQL<T> | (SQLiteColumn & { readonly _: { readonly data: T } });
 
-/** The values of a condition: SQLite's truth values, and NULL for unknown. */
+/** The values of a condition in SQLite: false, true and unknown. */
 export type Truth = 0 | 1 | null;
 
-/** drizzle's operators take any SQL on their right side, also text where a number belongs. */
+/**
+ * A comparison of two values of the same type. drizzle's own operators accept any SQL on the right,
+ * even a text beside a number.
+ */
 type Comparison = <T>(left: Expression<T>, right: Expression<NoInfer<T> | null>) => SQL<Truth>;
 const comparison =
   (operator: (left: SQLWrapper, right: SQLWrapper) => SQL): Comparison =>
@@ -207,10 +221,10 @@ const comparison =
 export const same = comparison(eq);
 export const above = comparison(gt);
 export const below = comparison(lt);
-/** Equal, where NULL equals NULL. */
+/** Compares with IS, so NULL equals NULL. */
 export const is = comparison((left, right) => sql`${left} IS ${right}`);
 
-/** All conditions. Not drizzle's `and()`, which drops a condition that is undefined. */
+/** Joins conditions with AND. drizzle's `and()` would silently drop an undefined condition. */
 export const all = (...conditions: SQL[]): SQL<Truth> =>
   sql<Truth>`(${sql.join(conditions, sql` AND `)})`;
 
@@ -221,16 +235,19 @@ export const coalesce = <T>(
 
 export const literal = (text: string): SQL<string> => sql<string>`${sql.raw(`'${text}'`)}`;
 
-/** Returns SQL that is true if the table has a row for which the condition holds. */
+/** Returns SQL that is true if the table has a row that meets the condition. */
 export const some = (table: SQLiteTable, condition: SQL): SQL<Truth> =>
   sql<Truth>`${exists(orm.select({ one: sql`1` }).from(table).where(condition))}`;
 
-/** The value of a query that returns one column of at most one row; NULL if there is no row. */
+/**
+ * Returns the value of a query with one column and at most one row; NULL if the query returns no
+ * row.
+ */
 export const scalar = <T>(
   one: SQLWrapper & { readonly _: { readonly result: readonly { readonly [name: string]: T }[] } },
 ): SQL<T | null> => sql<T | null>`${one}`;
 
-/** A column under another name in the result. */
+/** Gives a column another name in the result. */
 export const named = <T, N extends string>(column: Expression<T>, name: N) =>
   sql<T | null>`${column}`.as(name);
 
@@ -240,11 +257,14 @@ type Values<T extends SQLiteTable> = {
   readonly [column in keyof T['$inferSelect']]: Expression<T['$inferSelect'][column]>;
 };
 
-/** Starts an UPDATE; drizzle's own `set` takes any SQL for any column. */
+/** Starts an UPDATE with checked types: drizzle's own `set` accepts any SQL for any column. */
 export const update = <T extends SQLiteTable>(table: T, values: Partial<Values<T>>) =>
   orm.update(table).set(values);
 
-/** Starts an INSERT of one row if the condition holds. It has to name every column. */
+/**
+ * Starts an INSERT of one row, which happens only if the condition is true. `values` must have
+ * every column.
+ */
 export const insertIf = <T extends SQLiteTable>(table: T, values: Values<T>, condition: SQL) => {
   const named: { readonly [column: string]: SQLWrapper } = values;
   const ordered = Object.keys(getTableColumns(table)).map((column) => named[column]);

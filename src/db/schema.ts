@@ -1,8 +1,8 @@
 /**
- * The tables, column for column. Property names, column names and JSON names are the same words, so
- * a row is a resource and nothing is mapped. The account is the first column of every key: an id is
- * unique within its account, and an account is erased, counted or moved by its key alone. `STRICT`
- * and `WITHOUT ROWID`, which drizzle-kit cannot write, are added by hand in the migrations.
+ * Defines the tables. Properties, columns and JSON have the same names, so a row is a resource and
+ * no code maps names. The account is the first column of every key. So an id is unique within its
+ * account, and a search by account finds every row to erase, count or move. drizzle-kit cannot
+ * write `STRICT` and `WITHOUT ROWID`: the migrations have these words by hand.
  */
 import { sql } from 'drizzle-orm';
 import { index, primaryKey, real, sqliteTable, text, uniqueIndex } from 'drizzle-orm/sqlite-core';
@@ -28,7 +28,10 @@ import {
   writeIdChecks,
 } from './checks.ts';
 
-/** Names the write that set a value (write.ts). Never leaves the database. */
+/**
+ * The column with the name of the write that set a value (write.ts). The name never leaves the
+ * database.
+ */
 const writeId = () => text().notNull().default(sql`(lower(hex(randomblob(12))))`);
 
 export const runEvaluation = sqliteTable(
@@ -49,7 +52,7 @@ export const runEvaluation = sqliteTable(
     write_id: writeId(),
   },
   (table) => [
-    // In the order of a page: one of 1,000 is read in one piece.
+    // Rows are stored in the order of a page, so a page of 1,000 rows is read in one piece.
     primaryKey({ columns: [table.account_id, table.run_id, table.created_at, table.id] }),
     uniqueIndex('run_evaluation_by_id').on(table.account_id, table.id),
     ...checks('run_evaluation', {
@@ -67,8 +70,8 @@ export const runEvaluation = sqliteTable(
 );
 
 /**
- * A label says which values its evaluations may have. A label from a script may arrive later than
- * its evaluations.
+ * Labels define which values their evaluations may have. A label may arrive later than its
+ * evaluations, if a script inserts both.
  */
 export const evaluationLabel = sqliteTable(
   'evaluation_label',
@@ -81,8 +84,8 @@ export const evaluationLabel = sqliteTable(
     min_value: real(),
     max_value: real(),
     /**
-     * A JSON array of different non-empty strings: a trigger looks at each of them, which a CHECK
-     * cannot.
+     * A JSON array of different non-empty strings. A trigger checks each string, because a CHECK
+     * cannot look into an array.
      */
     categories: text(),
     archived_at: text(),
@@ -91,8 +94,8 @@ export const evaluationLabel = sqliteTable(
     updated_by: text(),
     updated_at: text(),
     /**
-     * The digest of the label's first content (label/create.ts), which never leaves the database;
-     * NULL if the label was not created by the API.
+     * The digest of the content at the create (label/create.ts); NULL if a script created the
+     * label. The digest never leaves the database.
      */
     create_digest: text(),
     write_id: writeId(),
@@ -126,8 +129,8 @@ export const evaluationLabel = sqliteTable(
 );
 
 /**
- * Each value that was replaced. Written by a trigger alone, whoever changes an evaluation, and
- * never updated.
+ * The replaced values of evaluations. Only a trigger writes rows, for every change and every
+ * writer. No row is ever updated.
  */
 export const runEvaluationHistory = sqliteTable(
   'run_evaluation_history',
@@ -136,14 +139,14 @@ export const runEvaluationHistory = sqliteTable(
     evaluation_id: text().notNull(),
     value: real().notNull(),
     /**
-     * The author of the value: the last one, or if it was never updated its creator, person or
+     * The author of the replaced value. For the first value this is the creator: a person or an
      * evaluator.
      */
     updated_by: text(),
     updated_at: text().notNull(),
     replaced_by: text(),
     replaced_at: text().notNull(),
-    /** The name of the write that had set the value. */
+    /** The name of the write that had set the replaced value. */
     write_id: text().notNull(),
   },
   (table) => [
@@ -162,8 +165,9 @@ export const runEvaluationHistory = sqliteTable(
 );
 
 /**
- * Remembers what each update with an Idempotency-Key stored, so that a repetition is found by its
- * name, however long the history is. Only a trigger writes the rows; they go with the evaluation.
+ * The values that updates with an Idempotency-Key stored, so that a retry is found by its name, no
+ * matter how long the history is. Only a trigger writes rows. Another trigger deletes them with the
+ * evaluation.
  */
 export const keyedWrite = sqliteTable(
   'keyed_write',
@@ -186,9 +190,9 @@ export const keyedWrite = sqliteTable(
 );
 
 /**
- * The evaluations that the API deleted, without their values. A row makes an attempt harmless that
- * arrives after the deletion. A trigger deletes the evaluation when its row comes, and up to ten
- * rows that are older than seven days.
+ * The deletions of evaluations, without the values. Because of a row, an attempt that arrives after
+ * the deletion does nothing. When a row is inserted, a trigger deletes the evaluation, and up to
+ * ten rows that are older than seven days.
  */
 export const deletedEvaluation = sqliteTable(
   'deleted_evaluation',
@@ -220,7 +224,7 @@ export const deletedEvaluation = sqliteTable(
   ],
 );
 
-/** The links that were revoked. A trigger deletes those that have expired since. */
+/** The revoked links. A trigger deletes the rows of links that have expired. */
 export const revokedLink = sqliteTable(
   'revoked_link',
   {
@@ -240,18 +244,20 @@ export const revokedLink = sqliteTable(
 );
 
 /**
- * The accounts that live in a Durable Object of their own (account-object.ts). Triggers refuse every
- * write for such an account in D1. In an object the table is empty.
+ * The accounts that live in a Durable Object of their own (account-object.ts). In D1, triggers
+ * refuse every write for such an account. In an object the table is empty.
  */
 export const accountObject = sqliteTable(
   'account_object',
   {
     account_id: text().primaryKey(),
-    /** The place of the object as ACCOUNT_OBJECTS names it; empty for anywhere. */
+    /** The place of the object as ACCOUNT_OBJECTS names it; empty if the platform chooses. */
     place: text().notNull(),
-    /** A random name that the object has too: an object that was lost or set back has another. */
+    /**
+     * A random name that the object has too. An object that was lost or restored has another name.
+     */
     life: text().notNull(),
-    /** When the object had all rows of the account; NULL while it copies them. */
+    /** The time when the object had all rows of the account; NULL while the object copies them. */
     arrived_at: text(),
   },
   () =>

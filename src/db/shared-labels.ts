@@ -1,7 +1,7 @@
 /**
- * The copy of the shared labels that each account object keeps. D1 has the labels, and every account
- * judges by them. A label's rule never changes, so an old copy is never wrong about a value: while
- * D1 does not answer, the object goes on with the copy that it has.
+ * Keeps a copy of the shared labels in each account object. The shared labels live in D1, and every
+ * account uses them. A label's rule never changes, so an old copy is never wrong about a value.
+ * While D1 does not answer, the object uses the copy that it has.
  */
 import { systemClock, withTimeout } from '../clock.ts';
 import { messageOf } from '../failure.ts';
@@ -16,20 +16,26 @@ import { bindValues, type RowOf } from './statement.ts';
 
 type LabelRow = RowOf<typeof readSharedLabels>;
 
-/** After this time a shared label counts in every object as D1 has it. */
+/**
+ * The oldest age of a copy. After this time a change of a shared label has reached every object.
+ */
 const COPY_MAX_AGE_MS = 60_000;
-/** After a failure no request waits for D1 in this time: the copy serves. */
+/** After a failure, no request waits for D1 during this time, and the copy is used. */
 const RETRY_MS = 5000;
-/** A request does not wait longer for a label. */
+/** A request waits at most this long for a label. */
 const WAIT_MAX_MS = 1000;
-/** Ids are hexadecimal digits and hyphens. */
+/** A text after every id: ids are hexadecimal digits and hyphens. */
 const AFTER_EVERY_ID = '~';
-/** Labels that neither the object nor D1 has, so that nobody makes the object ask for each. */
+/**
+ * The ids that the object remembers as missing in D1. So a flood of unknown ids does not query D1
+ * for each request.
+ */
 const MISSING_MAX_COUNT = 1000;
 
 const TABLE = { name: 'evaluation_label' };
 const HAS_COPY = 'has_shared_labels';
 
+/** Creates the keeper of one object's copy. */
 export function createSharedLabels(storage: DurableObjectStorage, d1: D1Database) {
   let nextRefresh = 0;
   let hasCopy = storage.kv.get(HAS_COPY) !== undefined;
@@ -37,7 +43,10 @@ export function createSharedLabels(storage: DurableObjectStorage, d1: D1Database
   const missing = new Map<unknown, number>();
   return { findRefusal };
 
-  /** Returns why the call cannot be judged now. Fetches what it needs. */
+  /**
+   * Returns why the object cannot serve the call now; undefined if it can. Fetches the labels that
+   * the call needs.
+   */
   async function findRefusal(call: Call): Promise<Refusal | undefined> {
     try {
       if (!hasCopy || isRefreshDue()) await refreshIfPossible();
@@ -49,7 +58,10 @@ export function createSharedLabels(storage: DurableObjectStorage, d1: D1Database
     }
   }
 
-  /** Returns true also if the clock was set back: then the time of the refresh means nothing. */
+  /**
+   * Returns true if the copy must be refreshed. If the clock was set back, the time of the next
+   * refresh means nothing, so the result is true too.
+   */
   function isRefreshDue(): boolean {
     const wait = nextRefresh - Date.now();
     return wait <= 0 || wait > COPY_MAX_AGE_MS;
@@ -67,10 +79,11 @@ export function createSharedLabels(storage: DurableObjectStorage, d1: D1Database
     }
   }
 
-  /** Reads all shared labels, and replaces what is different in the copy. */
+  /** Reads all shared labels, and replaces the pages that differ in the copy. */
   async function refresh(): Promise<void> {
     const began = Date.now();
-    // The first query of a session asks the primary, and a later one may ask an older replica.
+    // Each refresh opens a session of its own, because only the first query of a session asks the
+    // primary.
     const db = d1.withSession('first-primary');
     let after: string | undefined = '';
     while (after !== undefined) after = await refreshPage(db, after);
@@ -79,7 +92,7 @@ export function createSharedLabels(storage: DurableObjectStorage, d1: D1Database
     nextRefresh = began + COPY_MAX_AGE_MS;
   }
 
-  /** Returns the last id of the page; undefined if no page follows. */
+  /** Refreshes one page. Returns the last id of the page; undefined if no page follows. */
   async function refreshPage(db: D1DatabaseSession, after: string): Promise<string | undefined> {
     const params = { after, limit: LABEL_PAGE_MAX_ROWS };
     const page = prepare(db, readSharedLabels, params).all<LabelRow>();
@@ -92,7 +105,7 @@ export function createSharedLabels(storage: DurableObjectStorage, d1: D1Database
     return last;
   }
 
-  /** Replaces the shared labels of the copy for which the condition is true. */
+  /** Replaces the shared labels in the copy that meet the condition. */
   function replace(rows: readonly LabelRow[], condition: string, ...values: string[]): void {
     const { sql } = storage;
     storage.transactionSync(() => {
@@ -104,7 +117,10 @@ export function createSharedLabels(storage: DurableObjectStorage, d1: D1Database
     });
   }
 
-  /** Returns the label that will judge the call's value, if only D1 can have it. */
+  /**
+   * Returns the id of the label whose rule the call's value must meet, if only D1 can have that
+   * label.
+   */
   function findLabelToFetch(params: Call['params']): string | undefined {
     if (params['value'] === undefined) return undefined;
     const values = bindValues(findMissingLabel, { evaluation_label_id: null, ...params });

@@ -1,5 +1,5 @@
 /**
- * SQL statements as the Worker carries them: text that drizzle wrote before the build (query.ts,
+ * The SQL statements that the Worker contains: text that drizzle wrote before the build (query.ts,
  * `npm run sql`), with the types of its parameters and rows.
  */
 export type Statement<Params, Row> = {
@@ -11,7 +11,9 @@ export type Statement<Params, Row> = {
   readonly types?: { readonly params: (params: Params) => void; readonly row: Row };
 };
 
-/** The values of a statement's parameters, in the order in which they are bound. */
+/**
+ * Returns the values of a statement's parameters, in the order in which the statement binds them.
+ */
 export const bindValues = (
   { params: names }: Statement<never, unknown>,
   params: { readonly [name: string]: unknown },

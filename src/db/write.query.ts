@@ -4,7 +4,10 @@ import type { SQLiteTable } from 'drizzle-orm/sqlite-core';
 import type { AccountId } from '../principal.ts';
 import { coalesce, type Expression, type In, literal, param, type Truth } from './query.ts';
 
-/** The parameter of what explains a refused write (connection.ts). */
+/**
+ * The parameter of each statement that explains a refused write. `alone` is 1 if the statement runs
+ * without the write (connection.ts).
+ */
 export const ALONE = { alone: param<0 | 1>() };
 
 /** The parameters of every update. */
@@ -17,15 +20,18 @@ export const UPDATE = {
   write_id: param<string>(),
   /** Is 1 if the same content by the same author counts as a retry. */
   is_repeatable: param<0 | 1>(),
-  /** The immutable fields that were sent, as a JSON object. */
+  /** The immutable fields that the caller sent, as a JSON object. */
   immutable: param<string>(),
-  /** The versions of which one must be stored, as a JSON array; null if any will do. */
+  /**
+   * The versions, one of which must be stored, as a JSON array; null if every version is accepted.
+   */
   versions: param<string | null>(),
 };
 
 /**
- * One row if the statement before it in the batch changed none, else nothing, so that what is
- * joined to it is not read. `changes()` does not count what triggers wrote (SQLite: changes).
+ * Returns SQL with one row if the previous statement of the batch changed no row. Otherwise the SQL
+ * has no row, so SQLite does not read the tables that are joined to it. `changes()` does not count
+ * what triggers wrote (SQLite: changes).
  */
 export const ifNothingChanged = (p: In<typeof ALONE>) =>
   sql`(SELECT 1 WHERE changes() = 0 OR ${p.alone})`;
@@ -35,21 +41,25 @@ type Versioned = {
   readonly created_at: Expression<string>;
 };
 
-/** The version of a row (getVersion in write.ts). */
+/** Returns the SQL of a row's version, as getVersion in write.ts. */
 export const currentVersion = ({ updated_at, created_at }: Versioned) =>
   coalesce(updated_at, created_at);
 
-/** Strictly later than the version that it replaces, even if the clocks of two edges differ. */
+/**
+ * Returns the SQL of the next version: the time of the request, but always later than the version
+ * that it replaces, even if the clocks of two edges differ.
+ */
 export const nextVersion = (row: Versioned, { now }: Pick<In<typeof UPDATE>, 'now'>) =>
   sql<string>`max(${now}, strftime('%Y-%m-%dT%H:%M:%fZ', ${currentVersion(row)}, '+0.001 seconds'))`;
 
+/** Returns SQL that is true if the row has one of the versions, or if `versions` is null. */
 export const hasVersion = (row: Versioned, { versions }: Pick<In<typeof UPDATE>, 'versions'>) =>
   sql<Truth>`(${versions} IS NULL OR ${currentVersion(row)} IN (SELECT value FROM json_each(${versions})))`;
 
 /**
- * No immutable field was sent with another value than the stored one. A JSON number is compared as
- * the double that its column holds: SQLite reads an integer beyond 2^53 exactly, and it would
- * differ from the double that the caller sent.
+ * Returns SQL that is true if every immutable field that the caller sent equals the stored value.
+ * The SQL compares a JSON integer as a double, as its column stores it. Otherwise an integer beyond
+ * 2^53, which SQLite reads exactly, would differ from the stored double.
  */
 export function keepsImmutable(
   row: SQLiteTable,

@@ -1,26 +1,27 @@
 /**
- * Names writes, and makes the parameters that all updates share. Every write has a name, which is
- * stored with the value that it sets: in the row, in the history entry that replaces the value, and
- * if the name comes from a key also in `keyed_write`. A connection may be lost after the commit,
- * and an attempt that was reported lost may arrive after its retry. So every attempt first looks
- * for its own name, and stores nothing if it finds the name. The name never leaves the database.
+ * Names writes, and makes the parameters that all updates share. Every write has a name, which the
+ * database stores with the value: in the row, and later in the history entry of the replaced value.
+ * If the name comes from a key, `keyed_write` has the name too. A connection may be lost after the
+ * commit, and an attempt that was reported lost may arrive after its retry. So every attempt first
+ * looks for its own name, and stores nothing if it finds the name. The name never leaves the
+ * database.
  */
 import type { Principal } from '../principal.ts';
 import type { OperationContext } from './connection.ts';
 
-/** A text after all times. */
+/** A text that sorts after all times. */
 const AFTER_ALL_TIMES = '~';
 
 export type Write = {
-  /** The name of the write: 24 hexadecimal digits at random, or 32 that come from a key. */
+  /** The name of the write: 24 random hexadecimal digits, or 32 digits that come from a key. */
   readonly write_id: string;
   /**
-   * The time after which the history is searched for the name. Without a key this is when the
-   * request began, because such a write is only ever retried at once. With a key the time is after
-   * all entries, because `keyed_write` has the name.
+   * The time after which the statement searches the history for the name. Without a key this is
+   * when the request began, because only the request itself retries such a write. With a key it is
+   * after all times, so the search finds nothing: `keyed_write` has the name.
    */
   readonly since: string;
-  /** The versions of which one must be stored; undefined if any will do. */
+  /** The versions, one of which must be stored; undefined if every version is accepted. */
   readonly versions: readonly string[] | undefined;
   /** Is true if the same content by the same author counts as a retry. */
   readonly isRepeatable: boolean;
@@ -34,9 +35,9 @@ type Preconditions = {
 };
 
 /**
- * Names a write: at random for each request, or by the caller's key and subject, so that the same
- * key of another caller is another write. The account and the content are not part of the name,
- * because a write is looked up in one row and its history only.
+ * Names a write: at random for each request, or by the caller's key and subject. So the same key of
+ * another caller names another write. The account and the content are not part of the name, because
+ * the database looks for a name only in one row and its history.
  */
 export async function nameWrite(
   { principal, now, uuid }: OperationContext,
@@ -54,9 +55,9 @@ export async function nameWrite(
 export const createWriteId = (uuid: string) => uuid.replaceAll('-', '').slice(8);
 
 /**
- * The parameters that the updates of all resources share (write.query.ts), for each attempt. Only
- * the first attempt may count as a retry of an earlier request. A later one stores its name, so
- * that an attempt that was reported lost and arrives after it finds the name.
+ * Returns the parameters that all updates share (write.query.ts), as a function of the attempt's
+ * number. Only the first attempt may count as a retry of an earlier request. A later attempt always
+ * stores its name, so that a lost attempt that arrives last finds the name.
  */
 export function updateParams(
   { principal, now }: OperationContext,
@@ -78,15 +79,15 @@ export function updateParams(
   };
 }
 
-/** The version of a row: it grows with each stored change and with nothing else. */
+/** Returns the version of a row, which grows with each stored change and with nothing else. */
 export const getVersion = (row: {
   readonly updated_at?: string | null;
   readonly created_at: string;
 }): string => row.updated_at ?? row.created_at;
 
 /**
- * Derives the id of what is created with a key: a UUID of version 8 (RFC 9562 §5.8), the same for
- * each retry. `collection` keeps collections apart: the id of a run, or the name of a collection.
+ * Derives the id of a resource that is created with a key: a UUID of version 8 (RFC 9562 §5.8), the
+ * same for each retry. `collection` is the id of the run, or the name of another collection.
  */
 export async function deriveId(
   { account, subject, evaluator }: Principal,
@@ -104,7 +105,10 @@ export async function deriveId(
   ].join('-');
 }
 
-/** The first 128 bits of SHA-256 over the parts as JSON, which keeps them apart, in hexadecimal. */
+/**
+ * Returns the first 128 bits of SHA-256 over the parts, as 32 hexadecimal digits. JSON keeps the
+ * parts apart.
+ */
 export async function digest(...parts: readonly string[]): Promise<string> {
   const text = new TextEncoder().encode(JSON.stringify(parts));
   const hash = await crypto.subtle.digest('SHA-256', text);
