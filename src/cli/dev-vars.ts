@@ -14,7 +14,7 @@ const CONFIGURATION = 'wrangler.toml';
 
 const createSecret = () => randomBytes(48).toString('base64url');
 
-/** Creates the file with random secrets. Returns false if there is a file already. */
+/** Creates the file with random secrets. Returns false if the file exists already. */
 export function createDevVars(): boolean {
   if (existsSync(FILE)) return false;
   const header = "# The local Worker's settings, see .dev.vars.example. Not for any other place.";
@@ -39,13 +39,13 @@ export function addLinkSecret(): boolean {
 }
 
 /**
- * Reads the settings as the local Worker does.
- * @throws {Error} if the file is missing, or if a setting is wrong: the message names the setting
- * and says how to fix it.
+ * Reads the settings as the local Worker reads them.
+ * @throws {Error} if the file is missing, or if a setting is wrong. The message names the setting
+ * and the fix.
  */
 export async function readLocalSettings(): Promise<Settings> {
   if (!existsSync(FILE))
-    throw new Error(`There is no ${FILE} yet: run \`npm start\` once, which makes it.`);
+    throw new Error(`There is no ${FILE} yet: run \`npm start\` once, which creates the file.`);
   const text = readFileSync(FILE, 'utf8');
   const line = findUnreadableLine(text);
   if (line !== undefined)
@@ -61,7 +61,7 @@ export async function readLocalSettings(): Promise<Settings> {
     return settings;
   } catch (thrown) {
     if (!(thrown instanceof Failure)) throw thrown;
-    // The end of the cause says how to change a setting of a deployment.
+    // The end of the cause tells how to change a deployed setting, which does not help here.
     const fault = (thrown.log.cause ?? thrown.message).replace(/: run `.*/s, '');
     throw new Error(`A setting in ${FILE} is wrong: ${fault}. Correct it there, and start again.`);
   }
@@ -69,9 +69,9 @@ export async function readLocalSettings(): Promise<Settings> {
 
 const readExample = () => readFileSync('.dev.vars.example', 'utf8');
 
-/** Returns the number of the first line that is no setting, no comment and not blank. */
+/** Returns the number of the first line that is neither a setting, nor a comment, nor blank. */
 function findUnreadableLine(text: string): number | undefined {
-  // A value in quotes may have several lines: the others count as comments.
+  // A value in quotes may have several lines: all but the first count as comments.
   const quoted = /^[ \t]*(?:export\s+)?[\w.-]+[ \t]*=[ \t]*(["'`])[\s\S]*?\1/gm;
   const oneLine = text.replace(quoted, (found) => found.replace(/\n.*/g, '\n#'));
   const index = oneLine

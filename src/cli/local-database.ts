@@ -1,7 +1,7 @@
 /**
- * Brings the local D1 up to date: migrations and sample data, in this process, because each process
- * of wrangler takes seconds to start. What was applied is noted beside the database, so a restart
- * with the same files loads nothing of wrangler.
+ * Applies migrations and sample data to the local D1. This happens in the present process, because
+ * each process of wrangler takes seconds to start. A file beside the database records what was
+ * applied, so a restart with the same files does not load wrangler.
  */
 import { createHash } from 'node:crypto';
 import { existsSync, globSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -9,9 +9,12 @@ import { OFFLINE } from './offline.ts';
 
 /** The folder in which `wrangler dev` keeps the local state. */
 const STATE = '.wrangler/state/v3';
-/** The digest of the files that were applied. It goes when somebody deletes the state. */
+/** Contains the digest of the applied files. Deleting the state deletes this file too. */
 const APPLIED = `${STATE}/applied`;
-/** Names the database as wrangler.toml does. Without the rest of it no other binding is made. */
+/**
+ * A configuration that names the database as wrangler.toml does, and nothing else, so that wrangler
+ * creates no other binding.
+ */
 const CONFIG = '.wrangler/local-database.json';
 const SAMPLE = 'src/cli/sample.sql';
 
@@ -28,8 +31,8 @@ export const isUpToDate = (): boolean =>
   existsSync(APPLIED) && readFileSync(APPLIED, 'utf8') === digestFiles();
 
 /**
- * Applies the missing migrations, and adds the sample data that is missing. Each migration is one
- * transaction, and is noted as wrangler notes it.
+ * Applies the missing migrations, and adds the missing sample data. Each migration is one
+ * transaction, which also adds the row that wrangler would add.
  */
 export async function updateLocalDatabase(): Promise<void> {
   mkdirSync(STATE, { recursive: true });
@@ -51,7 +54,7 @@ export async function updateLocalDatabase(): Promise<void> {
 }
 
 async function migrate(db: D1Database): Promise<void> {
-  // As wrangler makes it (`wrangler d1 migrations apply`).
+  // The same table as `wrangler d1 migrations apply` creates.
   await db
     .prepare(
       'CREATE TABLE IF NOT EXISTS d1_migrations (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT UNIQUE, applied_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP NOT NULL)',

@@ -1,6 +1,6 @@
 /**
- * Makes development tokens. The secret in `.dev.vars` signs them, and its other settings decide
- * their claims, so that the local Worker accepts each token.
+ * Makes development tokens. The secret in `.dev.vars` signs each token, and the other settings
+ * decide the claims, so that the local Worker accepts the token.
  */
 import { SignJWT } from 'jose';
 import { UUID } from '../limits.ts';
@@ -54,8 +54,8 @@ export async function mintToken(settings: Settings, options: TokenOptions): Prom
   const [audience] = audiences;
   if (issuer !== undefined) token.setIssuer(issuer);
   if (audience !== undefined) token.setAudience(audience);
-  // jose reads the clock for the expiry only after `issued` is read. Both must be in the same
-  // second: otherwise the token is valid for a second longer.
+  // jose reads the clock again for the expiry. Both times must be in the same second: otherwise the
+  // token is valid for a second longer.
   let issued: number;
   do {
     issued = seconds();

@@ -1,4 +1,7 @@
-/** The environment of wrangler: no look-up of a newer version or the machine's location, no metrics, no prompts. */
+/**
+ * The environment of wrangler without prompts and metrics, and without look-ups of a newer version
+ * or the machine's location.
+ */
 export const OFFLINE = {
   ...process.env,
   CI: 'true',

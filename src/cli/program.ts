@@ -9,7 +9,7 @@ type Values<Options extends ParseArgsOptionsConfig> = ReturnType<
 
 /**
  * Runs a program with its options, or prints the help. If an option is unknown or the program
- * throws, prints the message and exits with 1.
+ * throws, prints the message and sets the exit code to 1.
  */
 export async function program<const Options extends ParseArgsOptionsConfig>(
   help: string,

@@ -1,8 +1,8 @@
 /**
  * Writes the script that draws the API reference into the folder of static assets. wrangler runs
- * this program before it bundles the Worker (wrangler.toml). The script has 5 MB, so it is not
- * checked in: npm brings it. @scalar/api-reference would bring 284 packages (311 MB) with it. The
- * plugin for fastify contains the same script in one file and brings 15 (24 MB).
+ * this program before it bundles the Worker (wrangler.toml). The script has 5 MB, so npm installs
+ * it and git does not contain it. @scalar/api-reference would install 284 packages (311 MB). The
+ * plugin for fastify contains the same script in one file and installs 15 packages (24 MB).
  */
 import { readFile, rename, writeFile } from 'node:fs/promises';
 import plugin from '@scalar/fastify-api-reference';
@@ -10,7 +10,7 @@ import { program } from './program.ts';
 
 const TARGET = 'src/reference/assets/scalar.js';
 
-const HELP = `Writes Scalar's script into ${TARGET}. wrangler runs this by itself.
+const HELP = `Writes Scalar's script into ${TARGET}. wrangler runs this program before each build.
 
   --help   this text`;
 
@@ -24,17 +24,17 @@ function readScript(): string {
   const route = ({ url, handler }: Route) => {
     if (url.endsWith('.js')) script = handler(undefined, reply);
   };
-  // The stand-in for fastify has only what the plugin calls.
+  // This object replaces fastify and has only what the plugin calls.
   Reflect.apply(plugin, undefined, [{ route }, { configuration: { url: '/' } }, () => undefined]);
   if (!script) throw new Error('@scalar/fastify-api-reference serves no script any more.');
-  // The source map is not served, so nothing may ask for it.
+  // The Worker does not serve the source map, so the script must not name it.
   return script.replace(/\n\/\/# sourceMappingURL=.*\s*$/, '\n');
 }
 
 async function run(): Promise<void> {
   const script = readScript();
   if ((await readFile(TARGET, 'utf8').catch(() => undefined)) === script) return;
-  // Several programs may do this at the same time. Each must find a whole file and no other.
+  // Several programs may write the file at the same time, and none may read an incomplete file.
   const temporary = `src/reference/scalar.js.${process.pid}`;
   await writeFile(temporary, script);
   await rename(temporary, TARGET);

@@ -1,5 +1,6 @@
--- Sample data: four labels, one of each type, two accounts, four runs, nine evaluations. Nobody's real data. Adds what
--- is missing and changes nothing. An account that lives in an object has its rows there.
+-- Sample data: four labels, one of each type, two accounts, four runs, nine evaluations. No row is
+-- real data. The statements add missing rows and change none. They add no row for an account that
+-- lives in an object.
 INSERT INTO evaluation_label
   (id, account_id, name, description, value_type, min_value, max_value, categories, created_at)
 SELECT * FROM (VALUES

@@ -25,13 +25,13 @@ const isQuery = (exported: unknown): exported is { readonly text: string } =>
   typeof exported.text === 'string';
 
 /**
- * Lays out a statement and indents it with tabs. Every character of it, white space too, goes into
- * the bundle.
+ * Lays out a statement and indents it with tabs, which are short: the bundle contains the white
+ * space too.
  */
 function indentStatement(text: string): string {
   const lines = layOut(text);
   if (/[`\\]|\$\{/.test(lines))
-    throw new Error(`a query holds a character with a meaning in a template: ${lines}`);
+    throw new Error(`a query contains a character with a meaning in a template: ${lines}`);
   return lines.replaceAll(/^/gm, '\t');
 }
 
@@ -66,8 +66,8 @@ ${imports.join('')}${statements.join('')}`;
 }
 
 /**
- * Writes the migrations as an account object applies them, without what would only make the bundle
- * larger: comments, indentation, and quotes around names.
+ * Writes the migrations as an account object applies them. Leaves out comments, indentation, and
+ * quotes around names, which would only make the bundle larger.
  */
 function generateMigrations(): string {
   const files = globSync('drizzle/*.sql').sort();
@@ -87,7 +87,7 @@ export const NEWEST_MIGRATION = '${basename(files.at(-1) ?? '')}';
 }
 
 async function run(check: boolean): Promise<void> {
-  // First, because a query names the newest migration.
+  // The migrations come first, because a query names the newest migration.
   write(MIGRATIONS, generateMigrations(), check);
   const folders = Map.groupBy(globSync('src/*/*.query.ts').sort(), (file) => dirname(file));
   for (const [folder, files] of folders)
@@ -106,11 +106,11 @@ function write(target: string, text: string | undefined, check: boolean): void {
 const LINE_MAX_CHARS = 100;
 
 /**
- * A line, the blocks that are indented below it, and the line that closes them, if there is one.
+ * A line, the blocks that are indented below the line, and the line that closes the blocks, or ''.
  */
 type Block = { readonly first: string; readonly inner: Block[]; last: string };
 
-/** Lays out SQL in lines of at most LINE_MAX_CHARS, where the parts of the statement allow it. */
+/** Lays out SQL in lines of at most LINE_MAX_CHARS, if the parts of the statement allow that. */
 function layOut(text: string): string {
   const broken = format(text, {
     language: 'sqlite',

@@ -1,7 +1,7 @@
 /**
- * `npm start`: takes a clean clone to a Worker that responds, without a Cloudflare account, a
- * network or a prompt. Creates .dev.vars and the local D1 if they are missing. Keeps them, with
- * their rows, if they exist.
+ * `npm start`: starts a local Worker from a clean clone, without a Cloudflare account, a network or
+ * a prompt. Creates .dev.vars and the local D1 if they are missing. Keeps existing settings and
+ * rows.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
@@ -23,25 +23,25 @@ const HELP = `Serves the Worker on ${HOST} with a local D1 until Ctrl-C.
   --port N   the port (8787)
   --help     this text`;
 
-/** Nobody who looks at the terminal waits longer for a sign. */
+/** The terminal shows at least this often that the work continues. */
 const SILENCE_MAX_MS = 1500;
-/** A response and the line of the log that belongs to it come at most this far apart. */
+/** wrangler prints the log line of a response at most this much later than the response. */
 const OWN_LINE_MAX_MS = 5000;
 
 let running: ChildProcess | undefined;
 let isStopped = false;
 
 /**
- * Passes a signal on to wrangler. Ctrl-C reaches wrangler without this, because both processes have
- * the same terminal. A signal that is sent only to this process does not reach wrangler.
+ * Passes a signal on to wrangler. Ctrl-C reaches both processes, because they share the terminal. A
+ * signal that is sent only to this process would not reach wrangler.
  */
 function stop(): void {
   isStopped = true;
   running?.kill('SIGINT');
 }
 
-/** Says what is being done, and again how long it has taken so far. */
-async function during<T>(step: string, work: Promise<T>): Promise<T> {
+/** Prints the step while the work runs, and repeatedly how long the work has taken so far. */
+async function reportProgress<T>(step: string, work: Promise<T>): Promise<T> {
   const started = performance.now();
   console.log(`${step} ...`);
   const timer = setInterval(() => {
@@ -63,8 +63,8 @@ async function refuseTakenPort(port: number): Promise<void> {
 }
 
 /**
- * Waits until our own Worker is healthy, or until the signal aborts. The Worker writes the request's
- * id into its log, so another program that has taken the port is told apart.
+ * Waits until our own Worker is healthy, or until the signal aborts. Our Worker writes the
+ * request's id into its log, and another program on the same port does not.
  * @param hasPrinted returns true if wrangler has printed the text
  * @throws {Error} if the Worker is not healthy within a minute, or if another program answers.
  */
@@ -95,12 +95,13 @@ async function waitWhileMissing(isThere: () => boolean, signal: AbortSignal): Pr
 }
 
 /**
- * Returns what to do next. Has a curl line only if `.dev.vars` has the secret that signs tokens.
+ * Returns the text that tells what to do next. The text has a curl line only if `.dev.vars` has the
+ * secret that signs tokens.
  */
 async function describeFirstSteps(origin: string, settings: Settings): Promise<string> {
   const serving = `\nServing on ${origin} until Ctrl-C. A change of .dev.vars needs a restart.`;
   if (settings.keys.kind !== 'secret') {
-    return `${serving}\nTokens come from your identity provider: take one from there. The sample data is of the account ${SAMPLE.account}.\n`;
+    return `${serving}\nTokens come from your identity provider: take one from there. The sample data belongs to the account ${SAMPLE.account}.\n`;
   }
   const headers = await createHeaders(settings, SAMPLE);
   const evaluation = `${origin}/v1/run/${SAMPLE.run}/evaluation/${SAMPLE.evaluation}`;
@@ -138,18 +139,18 @@ async function createSampleLink(evaluation: string, settings: Settings): Promise
   });
   if (!response.ok) return '';
   const { url } = (await response.json()) as { url: string };
-  return `\nOpen this in a browser: what a person gets who is asked for a value. A machine may post to it instead.\n\n${url}\n`;
+  return `\nOpen this link in a browser: on its page, a person gives a value. A machine may post to the same link.\n\n${url}\n`;
 }
 
 async function start(port: number): Promise<void> {
   process.on('SIGINT', stop).on('SIGTERM', stop);
   await refuseTakenPort(port);
-  if (createDevVars()) console.log('Made .dev.vars with random secrets.');
+  if (createDevVars()) console.log('Created .dev.vars with random secrets.');
   const settings = await readLocalSettings();
   if (addLinkSecret()) console.log('Added a random LINK_SECRET to .dev.vars.');
   console.log('The settings in .dev.vars are right.');
   if (isUpToDate()) console.log('The local D1 is up to date.');
-  else await during('Bringing the local D1 up to date', updateLocalDatabase());
+  else await reportProgress('Bringing the local D1 up to date', updateLocalDatabase());
   if (isStopped) return;
   const origin = `http://${HOST}:${port}`;
   const options = ['--ip', HOST, '--port', String(port), '--inspector-port', '0'];
@@ -167,7 +168,7 @@ async function start(port: number): Promise<void> {
   const ended = once(dev, 'close').finally(() => waiting.abort());
   const hasPrinted = (text: string) => printed?.includes(text) ?? false;
   const healthy = waitUntilHealthy(`${origin}/health`, hasPrinted, waiting.signal);
-  await during('Starting the Worker', healthy).catch((thrown: unknown) => {
+  await reportProgress('Starting the Worker', healthy).catch((thrown: unknown) => {
     stop();
     throw thrown;
   });

@@ -7,12 +7,12 @@ const HELP = `Mints a development token with the secret in .dev.vars.
 
   npm run -s token -- [options]
 
-  --account ID     the account it opens (${SAMPLE.account})
-  --subject ID     its author, the sub claim (${SAMPLE.subject})
+  --account ID     the account of the token (${SAMPLE.account})
+  --subject ID     the author, the sub claim (${SAMPLE.subject})
   --expires SPAN   how long it is valid: 90s, 15m, 1h, 30d (1h)
-  --run ID         opens that run only
-  --evaluation ID  opens that evaluation only; with --run, what to give to a webhook sender
-  --scope SCOPES   its scopes, separated by spaces (JWT_REQUIRED_SCOPE where that is set)
+  --run ID         restricts the token to this run
+  --evaluation ID  restricts the token to this evaluation; use it with --run for a webhook sender
+  --scope SCOPES   the scopes, separated by spaces (JWT_REQUIRED_SCOPE if that is set)
   --help           this text`;
 
 const OPTIONS = {

@@ -1,6 +1,6 @@
 /**
- * Shows the API reference on the page of ../routes.ts: hands this deployment's document to Scalar,
- * with everything off that would call a server of Scalar. The browser runs this file as it is.
+ * Shows the API reference on the page of ../routes.ts. Passes this deployment's document to Scalar,
+ * and turns off everything that would call a server of Scalar. The browser runs this file as it is.
  */
 
 /** Some of Scalar's own colours have too little contrast for WCAG 2.2 AA (1.4.3). */
@@ -18,8 +18,8 @@ const CONTRAST = `
 }`;
 
 /**
- * Marks the optional parameters of the document as not chosen. The form would otherwise send the
- * example of each: a cursor that skips entries, and one Idempotency-Key for different writes.
+ * Deselects the optional parameters of the document. Otherwise the form would send the example of
+ * each parameter, such as a cursor that skips entries, or one Idempotency-Key for different writes.
  */
 function deselectOptionalParameters({ components }) {
   for (const parameter of Object.values(components.parameters)) {
@@ -42,9 +42,9 @@ globalThis.Scalar.createApiReference('#reference', {
   withDefaultFonts: false,
   hideClientButton: true,
   showDeveloperTools: 'never',
-  // A download would have the change above. /openapi.json is the document itself.
+  // A download would contain the change above. /openapi.json is the document itself.
   documentDownloadType: 'none',
-  // A token that is pasted is gone with the tab.
+  // Scalar forgets a pasted token when the tab is closed.
   persistAuth: false,
 });
 document.querySelector('#fallback').remove();
