@@ -1,8 +1,9 @@
--- Each stored change of an evaluation appends what it replaced, in the same transaction, whoever writes: the Worker, a
--- console or a script. A writer that does not move updated_at on, or does not name its write, has that done here: the
--- entity tag, the chain of the history and the recognition of retries stand on them. The update inside does not fire the
--- trigger again, because SQLite has recursive_triggers off. A table rebuild drops triggers silently: test/history.test.ts
--- fails then.
+-- Each stored change of an evaluation appends the replaced value to the history, in the same
+-- transaction, for every writer: the Worker, a console or a script. If a writer does not increase
+-- updated_at or does not name its write, the trigger does so. Entity tags, the order of the history
+-- and the recognition of retries depend on both columns. The update inside does not fire the
+-- trigger again, because SQLite's recursive_triggers is off. A table rebuild drops triggers
+-- silently: then test/history.test.ts fails.
 CREATE TRIGGER `run_evaluation_keeps_history`
 AFTER UPDATE ON `run_evaluation`
 WHEN OLD.`value` IS NOT NEW.`value`
@@ -19,7 +20,7 @@ BEGIN
 		`write_id` = CASE WHEN OLD.`write_id` IS NOT NEW.`write_id` THEN NEW.`write_id` ELSE lower(hex(randomblob(12))) END
 	WHERE `account_id` = NEW.`account_id` AND `id` = iif(
 		NEW.`updated_at` > coalesce(OLD.`updated_at`, OLD.`created_at`) AND OLD.`write_id` IS NOT NEW.`write_id`,
-		NULL, -- A write of the Worker needs nothing here, and reads no row.
+		NULL, -- The Worker has set both columns, so its write updates and reads no row.
 		NEW.`id`
 	);
 
@@ -38,7 +39,7 @@ BEGIN
 		OLD.`write_id`
 	);
 
-	-- A write of the Worker with a key: its name has 32 digits (write.ts).
+	-- The name of a write with a key has 32 digits (write.ts). Only the Worker makes such names.
 	INSERT OR IGNORE INTO `keyed_write` (`account_id`, `evaluation_id`, `write_id`, `value`, `updated_at`)
 	SELECT NEW.`account_id`, NEW.`id`, NEW.`write_id`, NEW.`value`, NEW.`updated_at`
 	WHERE length(NEW.`write_id`) = 32
@@ -46,7 +47,8 @@ BEGIN
 		AND OLD.`write_id` IS NOT NEW.`write_id`;
 END;
 --> statement-breakpoint
--- What has happened does not change. Deleting stays possible: an account may have to be erased.
+-- No entry of the history ever changes. A deletion stays possible, because an operator may have to
+-- erase an account.
 CREATE TRIGGER `run_evaluation_history_is_append_only`
 BEFORE UPDATE ON `run_evaluation_history`
 BEGIN
@@ -63,24 +65,25 @@ BEGIN
 	SELECT RAISE(ABORT, 'run_evaluation_history is append-only');
 END;
 --> statement-breakpoint
--- What was noted of an evaluation goes with it, so that nobody who creates the same id later reads it.
--- read: only the history of the evaluation that is deleted goes.
+-- The history and the keyed writes of an evaluation are deleted with it, so that nobody who creates
+-- the same id later can read them.
+-- read: deletes only the history of the deleted evaluation.
 CREATE TRIGGER `run_evaluation_takes_its_history_along`
 AFTER DELETE ON `run_evaluation`
 BEGIN
 	DELETE FROM `run_evaluation_history` WHERE `account_id` = OLD.`account_id` AND `evaluation_id` = OLD.`id`;
-	-- read: and only the writes of that evaluation.
+	-- read: deletes only the keyed writes of the same evaluation.
 	DELETE FROM `keyed_write` WHERE `account_id` = OLD.`account_id` AND `evaluation_id` = OLD.`id`;
 END;
 --> statement-breakpoint
--- A deletion is noted, and the note deletes. It also deletes notes that are too old to matter, ten at a time, so that a
--- deletion costs the same however many there are.
--- read: only the evaluation goes that the caller deletes.
+-- A row for a deletion deletes the evaluation. The trigger also deletes up to ten rows that are too
+-- old to matter, so that a deletion costs the same no matter how many rows are old.
+-- read: deletes only the evaluation that the caller deletes.
 CREATE TRIGGER `deleted_evaluation_deletes`
 AFTER INSERT ON `deleted_evaluation`
 BEGIN
 	DELETE FROM `run_evaluation` WHERE `account_id` = NEW.`account_id` AND `id` = NEW.`evaluation_id`;
-	-- read: the notes hold no value.
+	-- read: rows of deletions contain no value.
 	DELETE FROM `deleted_evaluation`
 	WHERE (`account_id`, `evaluation_id`, `deleted_at`, `write_id`) IN (
 		SELECT `account_id`, `evaluation_id`, `deleted_at`, `write_id` FROM `deleted_evaluation`
@@ -90,7 +93,8 @@ BEGIN
 	);
 END;
 --> statement-breakpoint
--- To SQLite INSERT OR REPLACE is a delete, which fires no trigger, and an insert: the old value would be lost.
+-- SQLite runs INSERT OR REPLACE as a delete that fires no trigger, and an insert: the old value
+-- would be lost.
 CREATE TRIGGER `run_evaluation_is_not_replaced`
 BEFORE INSERT ON `run_evaluation`
 WHEN EXISTS (SELECT 1 FROM `run_evaluation` WHERE `account_id` = NEW.`account_id` AND `id` = NEW.`id`)
@@ -98,7 +102,8 @@ BEGIN
 	SELECT RAISE(ABORT, 'run_evaluation exists: update it');
 END;
 --> statement-breakpoint
--- History keeps values and authors; nothing else of an evaluation can change, so nothing else can be lost.
+-- The history keeps only values and authors. So no other column of an evaluation may change, and
+-- nothing can be lost.
 CREATE TRIGGER `run_evaluation_changes_value_only`
 BEFORE UPDATE ON `run_evaluation`
 WHEN OLD.`id` IS NOT NEW.`id`
@@ -114,8 +119,8 @@ BEGIN
 	SELECT RAISE(ABORT, 'only value, updated_by and updated_at of a run_evaluation can change');
 END;
 --> statement-breakpoint
--- A stored value is a number or an index into categories: under another rule it would say what nobody said. Who needs
--- another rule makes another label.
+-- A stored value is a number or an index into categories: under another rule it would get another
+-- meaning. For another rule, create another label.
 CREATE TRIGGER `evaluation_label_keeps_its_rule`
 BEFORE UPDATE ON `evaluation_label`
 WHEN OLD.`id` IS NOT NEW.`id`
@@ -149,7 +154,8 @@ BEGIN
 	SELECT RAISE(ABORT, 'a shared evaluation_label has this id: choose another');
 END;
 --> statement-breakpoint
--- What a CHECK cannot see. What is no JSON, a CHECK refuses.
+-- A CHECK constraint cannot look at each category, so this trigger does. A CHECK refuses text that
+-- is not JSON.
 CREATE TRIGGER `evaluation_label_has_distinct_categories`
 BEFORE INSERT ON `evaluation_label`
 WHEN NEW.`categories` IS NOT NULL AND json_valid(NEW.`categories`)
@@ -162,8 +168,8 @@ BEGIN
 	);
 END;
 --> statement-breakpoint
--- As with evaluations: a writer that does not move updated_at on, or does not name its write, has that done here. A write of
--- the Worker needs nothing here.
+-- If a writer does not increase updated_at or does not name its write, the trigger does so, as for
+-- evaluations. The Worker does both, so its writes do not fire this trigger.
 CREATE TRIGGER `evaluation_label_moves_on`
 AFTER UPDATE ON `evaluation_label`
 WHEN (
@@ -187,10 +193,10 @@ BEGIN
 	WHERE `account_id` = NEW.`account_id` AND `id` = NEW.`id`;
 END;
 --> statement-breakpoint
--- A revocation deletes revocations of the account's links that have expired, so that they do not pile up: twenty at a
--- time, so that it costs the same however many there are. It waits an hour after the expiry, because the clocks of the
--- edges, which decide whether a link has expired, may differ.
--- read: only revocations of expired links are deleted, and no request looks for those.
+-- Each revocation deletes up to twenty revocations of the account's expired links, so that old rows
+-- do not pile up, and each revocation costs the same. The trigger waits an hour after the expiry:
+-- the clocks of the edges decide whether a link has expired, and they may differ.
+-- read: deletes only revocations of expired links, which no request looks for.
 CREATE TRIGGER `revoked_link_takes_expired_along`
 AFTER INSERT ON `revoked_link`
 BEGIN
@@ -203,8 +209,9 @@ BEGIN
 	);
 END;
 --> statement-breakpoint
--- An account that lives in an object (src/db/account-object.ts) is written only there, whichever version of the Worker asks.
--- Deleting stays possible: the object deletes what it has copied.
+-- The next six triggers refuse every write for an account that lives in an object
+-- (src/db/account-object.ts), even by an old version of the Worker. A deletion stays possible,
+-- because the object deletes the rows that it has copied.
 CREATE TRIGGER `run_evaluation_insert_is_of_account_in_d1`
 BEFORE INSERT ON `run_evaluation`
 WHEN EXISTS (SELECT 1 FROM `account_object` WHERE `account_id` = NEW.`account_id`)

@@ -55,7 +55,7 @@ describe('npm start', () => {
 
   it('npm start says what it does while it does it, and serves once the database responds', () => {
     const steps =
-      /^Made \.dev\.vars.*^The settings in.*^Bringing the local D1 up to date.*^Starting the Worker.*"operation":"getHealth","status":200.*^Serving on/ms;
+      /^Created \.dev\.vars.*^The settings in.*^Bringing the local D1 up to date.*^Starting the Worker.*"operation":"getHealth","status":200.*^Serving on/ms;
 
     expect(running.output).toMatch(steps);
     expect(running.output).not.toContain('"refusal"');
