@@ -1,8 +1,8 @@
 /**
- * One request's access to the store that has its account's rows. A connection may be lost after the
- * commit, so every statement must be harmless when it runs twice. Then a retry is harmless as well,
- * and every error that may pass soon is retried: at most four attempts, the last starting within
- * 2 s, with a timeout of 5 s each. Stores (d1.ts, account-object.ts) make single attempts.
+ * Gives one request access to the store that has its account's rows. A connection may be lost after
+ * the commit, so every statement must be harmless if it runs twice. So a connection can retry every
+ * error that may pass soon. It makes at most four attempts with a timeout of 5 s each, and starts
+ * the last attempt within 2 s. Stores (d1.ts, account-object.ts) make single attempts.
  */
 import { type Clock, withTimeout } from '../clock.ts';
 import { databaseUnavailable, Failure, messageOf } from '../failure.ts';
@@ -12,15 +12,16 @@ import type { Statement } from './statement.ts';
 const ATTEMPTS_MAX = 4;
 /** No attempt starts later than this after the connection was opened. */
 const RETRY_MAX_MS = 2000;
-/** An attempt that takes longer is abandoned: the database may never answer. */
+/** A connection abandons an attempt that takes longer, because the database may never answer. */
 export const ANSWER_MAX_MS = 5000;
 const BACKOFF_MS = 50;
 const RETRY_AFTER_TRANSIENT_SECONDS = 1;
 
 /**
- * Parts of the messages of errors that no retry can help. SQLite's words and result codes say that
- * a constraint or a type is violated, that SQL does not compile, that a table is missing, that a
- * text is too large; D1 says that it cannot bind a value. Nothing was stored then.
+ * Parts of the messages of errors that no retry can help, and after which nothing was stored.
+ * SQLite's words and result codes stand for a violated constraint or type, SQL that does not
+ * compile, a missing table, or a text that is too large. `D1_TYPE_ERROR` means that D1 cannot bind
+ * a value.
  */
 const FINAL = [
   'constraint failed',
@@ -37,7 +38,10 @@ const FINAL = [
   'D1_TYPE_ERROR',
 ];
 
-/** Errors that pass, but not soon: an immediate retry makes them worse. `wait` is in seconds. */
+/**
+ * Errors that pass, but not soon: an immediate retry would make the state worse. `wait` is in
+ * seconds.
+ */
 const NOT_NOW = [
   { text: 'overloaded', wait: 5 },
   { text: 'exceeded timeout', wait: 5 },
@@ -49,8 +53,8 @@ const NOT_NOW = [
 ];
 
 /**
- * Every operation gets the caller, the way to the database, when the request began (ISO 8601), and
- * a random UUID of the request.
+ * The context of every operation: the caller, the connection, the time when the request began (ISO
+ * 8601 in UTC), and a random UUID of the request.
  */
 export type OperationContext = {
   readonly principal: Principal;
@@ -59,10 +63,13 @@ export type OperationContext = {
   readonly uuid: string;
 };
 
-/** Where a page of a list starts, after the last entry of the page before, and its size. */
+/** A page of a list: the last entry of the previous page, and the number of rows. */
 export type Page<Cursor> = { readonly after: Cursor | undefined; readonly limit: number };
 
-/** The position of an entry in a list that is ordered by time, and by id in one millisecond. */
+/**
+ * The position of an entry in a list. Lists are in the order of time, and within a millisecond in
+ * the order of ids.
+ */
 export type Position = { readonly created_at: string; readonly id: string };
 
 /** The values of a call's parameters, by name. */
@@ -71,8 +78,8 @@ export type Params = { readonly [name: string]: unknown };
 type AnyStatement = Statement<never, unknown>;
 
 /**
- * What one attempt asks of a store, in one transaction and in this order. `explain` runs at least
- * if `store` returns no row.
+ * The statements of one attempt, which a store runs in this order in one transaction. `explain` may
+ * be skipped if `store` returns a row.
  */
 export type Call = {
   readonly params: Params;
@@ -81,7 +88,10 @@ export type Call = {
   readonly read?: AnyStatement | undefined;
 };
 
-/** The rows of each statement of a call, and the rows that it read and wrote, as billed. */
+/**
+ * The rows of each statement of a call, and how many rows the call read and wrote, as Cloudflare
+ * bills them.
+ */
 export type Rows = {
   readonly store: readonly unknown[];
   readonly explain: readonly unknown[];
@@ -90,13 +100,14 @@ export type Rows = {
   readonly rows_written: number;
 };
 
-/** A place that has the rows of an account. */
+/** The store that has the rows of an account. */
 export type Store = {
   readonly name: 'd1' | 'object';
   /**
-   * Makes one attempt. The attempts of a request may overlap, because one may be given up.
+   * Makes one attempt. Attempts of a request may overlap, because an abandoned attempt may still
+   * run.
    * @throws {Failure} `database_unavailable` if no other attempt of this request can help. Throws
-   * the store's own error if a statement fails, or if nobody knows what became of it.
+   * the store's own error if a statement fails, or if its result is unknown.
    */
   readonly run: (call: Call) => Promise<Rows>;
   /** The state that the last answered attempt saw; null if reads cannot be stale. */
@@ -104,7 +115,8 @@ export type Store = {
 };
 
 /**
- * The row that a write stored, or why it stored nothing. `read` has the rows of the further read.
+ * The row that a write stored, or the explanation why it stored nothing. `read` has the rows of the
+ * further read.
  */
 export type Written<Row, Explanation, Read> = { readonly read: readonly Read[] } & (
   | { readonly row: Row; readonly explanation?: never }
@@ -118,10 +130,10 @@ export type Connection = {
    */
   readonly read: <P extends Params, Row>(statement: Statement<P, Row>, params: P) => Promise<Row[]>;
   /**
-   * Returns the row that a write stored, or if it stored nothing the last row of what explains
-   * that: in one call and one transaction. If the write did its work, the explanation reads and
-   * returns nothing (write.query.ts, ifNothingChanged).
-   * @param paramsOf is called for each attempt, with its number, from 1.
+   * Runs a write and its explanation in one call, which is one transaction. Returns the row that
+   * the write stored; if the write stored nothing, the last row of the explanation. If the write
+   * stored a row, the explanation reads and returns nothing (write.query.ts, ifNothingChanged).
+   * @param paramsOf returns the parameters of each attempt, by the attempt's number from 1.
    * @param read runs after the write, in the same transaction.
    * @throws {Failure} `database_unavailable`; an error that no retry can help passes through.
    */
@@ -131,13 +143,16 @@ export type Connection = {
     paramsOf: (attempt: number) => P & Omit<Q, 'alone'>,
     read?: Statement<P, Read>,
   ) => Promise<Written<Row, Explanation, Read>>;
-  /** The database's state when it last answered this request, as a bookmark; null before that. */
+  /**
+   * Returns the state of D1 when it last answered this request, as a bookmark; null before an
+   * answer.
+   */
   readonly bookmark: () => string | null;
   /** The cost of the request so far. */
   readonly cost: Readonly<Cost>;
 };
 
-/** Calls of the store, attempts at them, and rows as the store counts and bills them. */
+/** The number of calls, of attempts, and of rows as Cloudflare bills them. */
 type Cost = {
   readonly store: Store['name'];
   db_calls: number;
@@ -178,7 +193,7 @@ export function connect(store: Store, clock: Clock): Connection {
     const read = readToo ? typeRows(readToo, rows.read) : [];
     const [row] = typeRows(statement, rows.store);
     if (row !== undefined) return { row, read };
-    // The explanation was never seen to be missing here. If it is, it is asked for alone.
+    // No run has ever lacked the explanation here. If it is missing, another call reads it alone.
     const explanation =
       typeRows(explain, rows.explain).at(-1) ?? (await explainAlone(explain, paramsOf(1)));
     if (explanation === undefined)
@@ -191,7 +206,10 @@ export function connect(store: Store, clock: Clock): Connection {
     return typeRows(explain, rows.read).at(-1);
   }
 
-  /** Makes one call, in as many attempts as it needs. A fault before the attempt is ours. */
+  /**
+   * Makes one call, in as many attempts as necessary. Does not retry an error of `callOf` or
+   * `requireStorable`, which is our own fault.
+   */
   async function call(callOf: (attempt: number) => Call): Promise<Rows> {
     cost.db_calls += 1;
     for (let attempt = 1; ; attempt += 1) {
@@ -207,7 +225,8 @@ export function connect(store: Store, clock: Clock): Connection {
         const message = messageOf(thrown);
         const notNow = NOT_NOW.find(({ text }) => message.includes(text));
         if (notNow) throw databaseUnavailable(notNow.wait, message);
-        // After a lost attempt the write may be stored: then no error says that it is not.
+        // After a lost attempt the write may be stored, so an error of a later attempt proves
+        // nothing.
         if (attempt === 1 && FINAL.some((text) => message.includes(text))) throw thrown;
         // Full jitter: writers that failed together must not retry together.
         const pause = Math.random() * BACKOFF_MS * 2 ** attempt;
@@ -220,12 +239,15 @@ export function connect(store: Store, clock: Clock): Connection {
   }
 }
 
-/** Gives the rows of a store their type: the statement's text and type come from one query. */
+/**
+ * Gives rows their type. The assertion is safe because the statement's text and type come from one
+ * query.
+ */
 const typeRows = <Row>(_: Statement<never, Row>, rows: readonly unknown[]) => rows as Row[];
 
 /**
- * Returns the call if every parameter has a value that SQLite stores as it is. An account object
- * would store `true` as a text, and undefined and NaN as NULL.
+ * Returns the call if SQLite stores the value of every parameter unchanged; otherwise throws a
+ * TypeError. An account object would store `true` as a text, and undefined and NaN as NULL.
  */
 function requireStorable(call: Call): Call {
   const { params, store, explain, read } = call;

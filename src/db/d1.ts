@@ -1,7 +1,8 @@
 /**
- * The store over D1. The statements of a call go in one batch, which is one transaction (D1: batch).
- * The session's bookmark lets the caller's next request see what this one saw. Each batch also asks
- * whether the account lives in an object: what D1 still has of such an account is out of date.
+ * The store over D1. One batch, which is one transaction, runs the statements of a call (D1:
+ * batch). The session's bookmark lets the caller's next request see the same state. Each batch also
+ * checks whether the account lives in an object, because D1's rows of such an account are out of
+ * date.
  */
 import { systemClock, withTimeout } from '../clock.ts';
 import { databaseUnavailable, messageOf } from '../failure.ts';
@@ -10,19 +11,22 @@ import { ANSWER_MAX_MS, type Call, type Params, type Rows, type Store } from './
 import { readAccountObject } from './sql.generated.ts';
 import { bindValues, type RowOf, type Statement } from './statement.ts';
 
-/** The message of the triggers that refuse a write for such an account. */
+/** The message of the triggers that refuse a write for an account that lives in an object. */
 const LIVES_IN_OBJECT = 'the account lives in an object';
 const RETRY_AFTER_SECONDS = 5;
 
 /**
- * Returns the answer to a call that an account object makes. D1 may never answer, and the object's
- * next attempt waits for this one.
+ * Returns D1's answer to a call that an account object makes. The timeout is needed because D1 may
+ * never answer, and the object's next attempt waits for this answer.
  * @throws {Error} `did not answer within 5000 ms`
  */
 export const awaitAnswer = <T>(call: Promise<T>): Promise<T> =>
   withTimeout(systemClock, ANSWER_MAX_MS, call);
 
-/** Prepares a statement for D1. Every parameter must have a value (connection.ts). */
+/**
+ * Prepares a statement for D1, with its parameters bound. Every parameter must have a value
+ * (connection.ts).
+ */
 export const prepare = (
   db: D1Database | D1DatabaseSession,
   statement: Statement<never, unknown>,
@@ -30,6 +34,8 @@ export const prepare = (
 ): D1PreparedStatement => db.prepare(statement.sql).bind(...bindValues(statement, params));
 
 /**
+ * Creates the store of one request. Calls throw {Failure} `database_unavailable` if the account
+ * lives in an object.
  * @param from a bookmark; `first-primary` for a request that writes; or `first-unconstrained` for a
  * request that the nearest replica may answer.
  */
@@ -38,7 +44,8 @@ export function d1Store(db: D1Database, from: string): Store {
   let answered = false;
   return {
     name: 'd1',
-    // Until D1 has answered, a session's bookmark is only the one that it was asked to start from.
+    // Until D1 has answered, the session's bookmark is only the bookmark from which the session
+    // starts.
     bookmark: () => (answered ? session.getBookmark() : null),
     run,
   };
@@ -48,7 +55,7 @@ export function d1Store(db: D1Database, from: string): Store {
     const fence = typeof params['account'] === 'string' ? [readAccountObject] : [];
     const batch = [...statements, ...fence].map((statement) => prepare(session, statement, params));
     const results = await session.batch(batch).catch(async (thrown: unknown) => {
-      // The batch failed as a whole, so the place is asked for alone.
+      // The whole batch failed, so another query reads the account's place.
       if (messageOf(thrown).includes(LIVES_IN_OBJECT))
         return [await prepare(session, readAccountObject, params).all()];
       throw thrown;
@@ -70,7 +77,7 @@ export function d1Store(db: D1Database, from: string): Store {
   }
 }
 
-/** Refuses to serve an account from D1 that an object has. The log says which setting is missing. */
+/** Makes the failure for an account that lives in an object. The log names the missing setting. */
 const refuseLeftAccount = ({ account }: Params, { place }: RowOf<typeof readAccountObject>) =>
   databaseUnavailable(
     RETRY_AFTER_SECONDS,
