@@ -1,7 +1,8 @@
 /**
  * Bearer authentication (RFC 6750 §2.1). The token comes in one header: Authorization, or the
- * header that JWT_HEADER names. A token in a query parameter or a form field is ignored. A handler
- * behind this middleware has a principal. Before it, nothing parses the body or calls D1.
+ * header that JWT_HEADER names. The middleware ignores a token in a query parameter or a form
+ * field. Every handler after this middleware has a principal. Before authentication, nothing parses
+ * the body or calls D1.
  */
 import type { MiddlewareHandler } from 'hono';
 import type { VerifyToken } from '../auth/verifier.ts';
@@ -33,8 +34,8 @@ type Dependencies = {
 
 /**
  * Makes the authentication of an isolate. The first request calls `prepare`, and the isolate keeps
- * the result. It does not keep the promise, which never settles if that request is cancelled. As
- * long as `prepare` throws, every request is refused.
+ * the result. The isolate does not keep the promise, which never settles if the platform cancels
+ * the request. As long as `prepare` throws, every request fails.
  */
 export function bearerAuth(
   prepare: () => Promise<Authentication>,
@@ -66,12 +67,12 @@ export function bearerAuth(
 }
 
 function readBearerToken(header = ''): string {
-  // Not a regular expression: strangers send this header, so the check must take linear time.
+  // Strangers send this header, so the check must take linear time. A regular expression may not.
   const [scheme, rest] = [header.slice(0, SCHEME.length), header.slice(SCHEME.length)];
   // RFC 9110 §11.1: the scheme is case-insensitive.
   const isBearer = scheme.toLowerCase() === SCHEME && (rest === '' || rest.startsWith(' '));
-  // Checks the whole header, not the token alone. The token is a slice of the header, so the token
-  // cache would keep the whole header in memory (auth/verifier.ts).
+  // The limit applies to the whole header. The token is a slice of the header, so the token cache
+  // would keep the whole header in memory (auth/verifier.ts).
   if (isBearer && header.length > SCHEME.length + 1 + TOKEN_MAX_CHARS) throw tokenIsTooLong();
   return checkToken(isBearer ? rest.replace(/^ +/, '') : undefined, 'Authorization: Bearer <JWT>');
 }

@@ -1,7 +1,8 @@
 /**
- * The app's class, and what every request has: an id, one structured log line, and a connection to
- * the database. The line never contains a token, a body or a value. A request whose caller disconnects
- * has its line too, which needs enable_request_signal (wrangler.toml).
+ * Gives each request its id, one structured log line, and a connection to the database. Also has
+ * the app's class. The log line never contains a token, a body or a value. If the caller
+ * disconnects, the request still writes its line, which needs enable_request_signal
+ * (wrangler.toml).
  */
 import type { Context, Env, MiddlewareHandler } from 'hono';
 import { HonoBase } from 'hono/hono-base';
@@ -30,11 +31,11 @@ export type LogLine = {
   db_attempts?: number;
   rows_read?: number;
   rows_written?: number;
-  /** The pointer of the condition because of which a link ignored the request. */
+  /** The JSON Pointer of the condition in a link's `where` that the body did not meet. */
   ignored?: string;
   refusal?: string;
   code?: string;
-  /** The claim because of which a token was refused, with its expected and its actual value. */
+  /** The claim that made the token invalid, with its expected and its actual value. */
   claim?: string;
   expected?: string;
   actual?: string;
@@ -59,8 +60,8 @@ export type AppEnv = {
 };
 
 /**
- * PatternRouter ignores a slash at the end of a path. Here, a path with that slash is another path,
- * and only `/` is a route. The middleware of every path still runs.
+ * A router for which a slash at the end makes another path, so that only `/` is a route with such a
+ * slash. PatternRouter alone would ignore the slash. The middleware for every path still runs.
  */
 class StrictPatternRouter<Handler> extends PatternRouter<Handler> {
   override match(method: string, path: string) {
@@ -69,8 +70,8 @@ class StrictPatternRouter<Handler> extends PatternRouter<Handler> {
 }
 
 /**
- * Hono with its smallest router. hono's usual class brings three others and chooses one at the
- * first request. That would add 2.4 KiB (gzip) to the bundle and a quarter to the start-up.
+ * Hono with its smallest router. hono's usual class has three more routers and chooses one at the
+ * first request. These would add 2.4 KiB (gzip) to the bundle and a quarter to the start-up.
  */
 export class Hono<E extends Env> extends HonoBase<E> {
   constructor() {
@@ -81,7 +82,7 @@ export class Hono<E extends Env> extends HonoBase<E> {
 /** The part of a context that responses and operations need. A route may add its own variables. */
 export type AppContext = Pick<Context<AppEnv>, 'get' | 'req'>;
 
-/** Returns what an operation needs. The handler must be behind authentication. */
+/** Returns the context of an operation. Call it only after authentication. */
 export const getOperationContext = (c: AppContext): OperationContext => ({
   principal: c.get('principal'),
   connection: c.get('connection'),
@@ -89,10 +90,13 @@ export const getOperationContext = (c: AppContext): OperationContext => ({
   uuid: c.get('uuid'),
 });
 
-/** A caller may send its own `x-request-id`. Anything else is replaced by a fresh UUID. */
+/** Matches an `x-request-id` that the Worker accepts. Otherwise the Worker makes a new UUID. */
 const SANE_REQUEST_ID = /^[\w.:-]{1,128}$/;
 
-/** Returns `cf-ray` for the log. The caller chooses it unless a Cloudflare edge sets it. */
+/**
+ * Returns `cf-ray` for the log. Without a Cloudflare edge in front, the caller chooses the header's
+ * text.
+ */
 const escapeRay = (ray: string | undefined) =>
   ray === undefined ? undefined : escapeForLog(ray, LOGGED_ID_MAX_CHARS);
 
@@ -142,14 +146,14 @@ export function requestContext(
 }
 
 /**
- * Carries the state of the database: a read may come from a replica, and a caller that sends the
- * bookmark of its write back reads that write.
+ * The header with the state of D1. A replica may answer a read. If a caller sends the bookmark of
+ * its write back, the read sees that write.
  */
 export const BOOKMARK_HEADER = 'x-d1-bookmark';
 
 /**
- * Matches the form of D1's bookmarks. Any other text is ignored, because D1 does not document how
- * it treats such a text.
+ * Matches the form of D1's bookmarks. The Worker ignores any other text, because D1 does not
+ * document how it treats such a text.
  */
 const BOOKMARK = /^[0-9a-f]{8}-[0-9a-f]{8}-[0-9a-f]{8}-[0-9a-f]{32}$/;
 
@@ -165,6 +169,10 @@ export type OpenConnection = (c: AppContext, account: AccountId, purpose: Purpos
  */
 export type FindStore = (account: AccountId, from: string) => Store;
 
+/**
+ * Creates the function that opens connections. In D1, a write goes to the primary, and a read starts
+ * at the caller's bookmark.
+ */
 export const createOpenConnection =
   (findStore: FindStore, clock: Clock): OpenConnection =>
   (c, account, purpose) => {

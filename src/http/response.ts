@@ -1,7 +1,7 @@
 /**
- * Makes every response, with the headers that all responses share; only hono makes preflights
- * (cors.ts). Each response is made in one piece: setting a header on a finished Response costs more
- * CPU than creating it with that header.
+ * Makes every response except preflights, which hono makes (cors.ts). Adds the headers that all
+ * responses share. Each response is created with all its headers, because setting a header on a
+ * finished Response costs more CPU.
  */
 import type { Connection } from '../db/connection.ts';
 import { getVersion } from '../db/write.ts';
@@ -29,17 +29,17 @@ export const respondJson = (
 
 /**
  * Returns the headers of a response with a version. `no-transform` keeps an edge from compressing
- * the response: that would weaken the entity tag, and If-Match never matches a weak tag.
+ * the response. Compression would weaken the entity tag, and If-Match never matches a weak tag.
  */
 export const createValidators = (version: string) => ({
   etag: `"${version}"`,
   'cache-control': 'no-store, no-transform',
 });
 
-/** The fields of a resource that are its version (db/write.ts). */
+/** The fields of a resource from which getVersion reads the version (db/write.ts). */
 type Resource = { readonly created_at: string; readonly updated_at?: string };
 
-/** Responds with a resource and its ETag. */
+/** Creates the response with a resource and its ETag. */
 export const respondResource = (
   c: AppContext,
   status: 200 | 201,
@@ -49,7 +49,8 @@ export const respondResource = (
   respondJson(c, status, resource, { ...createValidators(getVersion(resource)), ...headers });
 
 /**
- * Responds to a read of one resource, in the order of RFC 9110 §13.2.2. `noun` names the resource.
+ * Creates the response to a read of one resource: 200 or 304. Evaluates preconditions in the order
+ * of RFC 9110 §13.2.2. `noun` names the resource in a refusal.
  * @throws {Failure} `precondition_failed`.
  */
 export function respondToRead(
@@ -72,7 +73,7 @@ export function createSharedHeaders(c: AppContext, status: number): Headers {
     'cache-control': 'no-store',
     'x-content-type-options': 'nosniff',
     'x-request-id': c.get('log').request_id,
-    // A 404 has no bookmark. Its bytes must be the same for a missing row, another account's row,
+    // A 404 has no bookmark: its bytes must be the same for a missing row, another account's row,
     // and a row outside the token's restriction.
     ...(bookmark && status !== 404 ? { [BOOKMARK_HEADER]: bookmark } : {}),
   };
