@@ -1,7 +1,7 @@
 /**
- * All wiring, and nothing else: the parts that every response shares, authentication, the routes,
- * and the rendering of failures. Each isolate creates one app, so it prepares settings and keys
- * once and not for each request.
+ * Wires the parts of the Worker together, and does nothing else: middleware, authentication,
+ * routes, and the rendering of failures. Each isolate creates one app, so settings and keys are
+ * prepared once and not for each request.
  */
 import { createVerifier } from './auth/verifier.ts';
 import { type Clock, systemClock } from './clock.ts';
@@ -26,10 +26,16 @@ import { referenceRoutes } from './reference/routes.ts';
 import { serviceRoutes } from './service.ts';
 import { type AccountObjects, findPlace, readOrigins, readSettings } from './settings.ts';
 
-/** The first request for the document imports the document, so that no cold start pays for it. */
+/**
+ * Imports the document. Only the first request for the document calls this, so no cold start pays
+ * for the import.
+ */
 const loadDocument = async () => (await import('./openapi.generated.json')).default;
 
-/** Returns how an account's store is found. Settings are right once a request has a principal. */
+/**
+ * Returns the function that finds an account's store. It runs after authentication, which has
+ * checked the settings.
+ */
 function createFindStore(env: Env): FindStore {
   let accountObjects: AccountObjects | undefined;
   return (account, from) => {
@@ -41,7 +47,10 @@ function createFindStore(env: Env): FindStore {
   };
 }
 
-/** Creates the app from the bindings and variables of a deployment. */
+/**
+ * Creates the app from the bindings and variables of a deployment. Never throws: a wrong setting
+ * fails the requests that need it.
+ */
 export function createApp(env: Env, clock: Clock = systemClock) {
   const app = new Hono<AppEnv>();
   app.use(requestContext(clock, env.CF_VERSION_METADATA?.id));

@@ -1,10 +1,10 @@
 /**
  * Verifies a bearer token with jose and returns its principal. The caller of a refused token reads
  * one of the fixed sentences below; jose's own error code goes to the log. Each isolate caches the
- * tokens that it has verified: callers repeat their tokens, and verifying a signature is the most
- * expensive step of a request. A token enters the cache only after verification, so a stranger
- * cannot fill the cache. Times pass and keys are removed, so each request checks a cached token's
- * times and key.
+ * tokens that it has verified, because callers repeat their tokens, and verifying a signature is
+ * the most expensive step of a request. A token enters the cache only after verification, so a
+ * stranger cannot fill the cache. Each request checks a cached token's times and key, because a
+ * token expires and an issuer may remove a key.
  */
 import {
   type CompactJWSHeaderParameters,
@@ -27,7 +27,7 @@ import { invalidToken, readPrincipal, refuseOtherTypes, toPrintable } from './cl
 import { findKeys, JWKS_ALGORITHMS, JwksError, readConfiguredJwks } from './jwks.ts';
 import { createRemoteJwks, type FindKeys } from './remote-jwks.ts';
 
-/** The greatest difference that is tolerated between the issuer's clock and ours. */
+/** The greatest accepted difference between the issuer's clock and ours. */
 const CLOCK_TOLERANCE_SECONDS = 5;
 
 const NOT_A_JWT = 'The bearer token is not a well-formed JWT.';
@@ -77,7 +77,10 @@ export async function createVerifier(settings: Settings, clock: Clock): Promise<
     return found;
   }
 
-  /** Tries each key that fits. A forged token costs one signature for each key with its key id. */
+  /**
+   * Verifies the signature with each key that fits, until one succeeds. A forged token costs one
+   * verification for each key with its key id.
+   */
   async function verifySignature(token: string) {
     let untried: CryptoKey[] | undefined;
     const nextKey = async (header: CompactJWSHeaderParameters) => {
@@ -105,7 +108,7 @@ export async function createVerifier(settings: Settings, clock: Clock): Promise<
 
   /**
    * Returns the cached token if its times and key are still valid. Otherwise jose verifies the
-   * token again, and its error says what is wrong.
+   * token again, and its error tells what is wrong.
    */
   async function findInCache(token: string): Promise<VerifiedToken | undefined> {
     const cached = cache.get(token);
@@ -144,7 +147,8 @@ export async function createVerifier(settings: Settings, clock: Clock): Promise<
 async function createFindKeys(source: KeySource, clock: Clock): Promise<FindKeys> {
   switch (source.kind) {
     case 'secret': {
-      // Imported once here, because jose would import a raw secret for each verification.
+      // The secret is imported once here, because jose would import a raw secret for each
+      // verification.
       const hmac = { name: 'HMAC', hash: 'SHA-256' };
       const key = await crypto.subtle.importKey('raw', source.secret, hmac, false, ['verify']);
       return async () => [key];
@@ -189,7 +193,7 @@ function describeClaimError({ claim, reason }: errors.JWTClaimValidationFailed):
   return 'The token is meant for another audience.';
 }
 
-/** Returns the claim that jose refused, for the log, if a setting decides about that claim. */
+/** Returns the claim that jose refused, for the log, if a setting determines the claim's value. */
 function describeClaim(thrown: errors.JOSEError, { issuers, audiences }: Settings): FailureLog {
   if (!(thrown instanceof errors.JWTClaimValidationFailed)) return {};
   const { claim, payload } = thrown;
@@ -208,7 +212,8 @@ function readKeyId(token: string): string | undefined {
 }
 
 /**
- * The longest accepted token has 16 KiB, so 512 tokens are at most 8 MiB of an isolate's 128 MiB.
+ * The most tokens in the cache. The longest token has 16 KiB, so 512 tokens are at most 8 MiB of an
+ * isolate's 128 MiB.
  */
 const TOKENS_MAX = 512;
 
