@@ -33,8 +33,8 @@ import { type AccountObjects, findPlace, readOrigins, readSettings } from './set
 const loadDocument = async () => (await import('./openapi.generated.json')).default;
 
 /**
- * Returns the function that finds an account's store. It runs after authentication, which has
- * checked the settings.
+ * Returns the function that finds an account's store. A request calls the function after
+ * authentication, which has checked the settings.
  */
 function createFindStore(env: Env): FindStore {
   let accountObjects: AccountObjects | undefined;

@@ -45,7 +45,7 @@ type FailureHeaders = {
   readonly version?: string;
 };
 
-/** Additions to the log line. They never contain a token, a body or a value. */
+/** Additions to the log line, which never contain a token, a body or a value. */
 export type FailureLog = {
   readonly code?: string;
   readonly key_id?: string | undefined;
@@ -66,9 +66,9 @@ declare global {
 }
 
 /**
- * A failure of a request. The message is the sentence that the caller reads: it says what to
- * change, and is safe to show to a stranger. A failure has no stack trace. Nobody reads the stack
- * of a refusal, and capturing one costs CPU for each forged token that a stranger sends.
+ * A failure of a request. The message is the sentence that the caller reads. The sentence tells
+ * what to change, and is safe to show to a stranger. A failure has no stack trace. Nobody reads the
+ * stack of a refusal, and capturing one costs CPU for each forged token that a stranger sends.
  */
 export class Failure extends Error {
   readonly code: FailureCode;

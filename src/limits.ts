@@ -62,7 +62,9 @@ export const LINK_URL_MAX_CHARS = 1999;
  * text. The page of a refusal shows the sent text again, escaped, so the text needs a bound.
  */
 export const ANSWER_MAX_CHARS = 64;
-/** The longest JSON Pointer in a link, and the longest JSONPath. Both become part of the URL. */
+/**
+ * The longest JSON Pointer in a link, and the longest JSONPath. The URL of the link contains both.
+ */
 export const POINTER_MAX_CHARS = 256;
 export const PATH_MAX_CHARS = 512;
 /**

@@ -166,14 +166,14 @@ export function requestSchema<T extends v.GenericSchema<object>, Fields extends 
   rule: Keywords = {},
 ) {
   const { required = [], properties = {} } = toJsonSchema(validator, FROM_VALIDATOR);
-  const wordsOf = new Map(Object.entries<Words>(words));
-  const schemaOf = new Map(Object.entries<Keywords | typeof NEVER>(schemas));
+  const wordsByName = new Map(Object.entries<Words>(words));
+  const schemasByName = new Map(Object.entries<Keywords | typeof NEVER>(schemas));
   const described = mapValues(properties, (derived, property) => {
     if (property in fields) {
-      const schema = schemaOf.get(property) ?? NEVER;
+      const schema = schemasByName.get(property) ?? NEVER;
       return schema === NEVER ? NEVER : { ...schema, description: sentence };
     }
-    const own = wordsOf.get(property);
+    const own = wordsByName.get(property);
     if (own === undefined || typeof derived === 'boolean') throw new Error(`describe ${property}`);
     // A property with a default becomes required in generated clients, so null and {} are left out.
     const initial = typeof derived.default === 'object' ? undefined : derived.default;

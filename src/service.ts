@@ -61,8 +61,8 @@ export function serviceRoutes(
     const at = clock.now().getTime();
     if (!probe || Math.abs(at - probe.at) >= HEALTH_SECONDS * 1000) {
       probe = { at, result: undefined };
-      // The probe belongs to the isolate. It must go on if the caller that started it disconnects,
-      // because other callers wait for it too.
+      // The probe belongs to the isolate. If the caller that started the probe disconnects, the
+      // probe must continue, because other callers wait for it.
       waitUntil(runProbe(probe, db, clock));
     }
     const awaited = probe;

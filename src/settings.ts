@@ -58,7 +58,7 @@ export type Settings = {
   readonly keys: KeySource;
   /** The accepted values of `iss`; empty if every issuer is accepted. */
   readonly issuers: readonly string[];
-  /** The accepted audiences, of which `aud` must name one; empty if every audience is accepted. */
+  /** The accepted audiences, one of which `aud` must name; empty if every audience is accepted. */
   readonly audiences: readonly string[];
   /**
    * The clients whose tokens are accepted, and the claim that names a token's client; undefined if
@@ -73,7 +73,7 @@ export type Settings = {
   readonly subject: ClaimSetting;
   /** The claim that restricts a token to one run. */
   readonly run: ClaimSetting;
-  /** One scope that each token must carry; undefined if none is required. */
+  /** One scope that each token must carry; undefined if the deployment requires no scope. */
   readonly requiredScope: string | undefined;
   /** The header that contains only the token; undefined if the token comes in Authorization. */
   readonly tokenHeader: string | undefined;

@@ -53,7 +53,7 @@ type VerificationKey = {
 };
 export type KeySet = readonly VerificationKey[];
 
-/** The result of a search for keys: the keys that fit, or why there are none. */
+/** The result of a search for keys: the keys that fit, or why no key fits. */
 export type Found = readonly CryptoKey[] | 'unknown' | 'ambiguous';
 
 /**

@@ -1,7 +1,7 @@
 /**
- * Applies migrations and sample data to the local D1. This happens in the present process, because
- * each process of wrangler takes seconds to start. A file beside the database records what was
- * applied, so a restart with the same files does not load wrangler.
+ * Applies migrations and sample data to the local D1. This program uses wrangler as a library,
+ * because each process of wrangler takes seconds to start. A file beside the database records what
+ * was applied, so a restart with the same files does not load wrangler.
  */
 import { createHash } from 'node:crypto';
 import { existsSync, globSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';

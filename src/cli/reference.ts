@@ -34,7 +34,8 @@ function readScript(): string {
 async function run(): Promise<void> {
   const script = readScript();
   if ((await readFile(TARGET, 'utf8').catch(() => undefined)) === script) return;
-  // Several programs may write the file at the same time, and none may read an incomplete file.
+  // Several programs may write the file at the same time, and no program may read an incomplete
+  // file.
   const temporary = `src/reference/scalar.js.${process.pid}`;
   await writeFile(temporary, script);
   await rename(temporary, TARGET);

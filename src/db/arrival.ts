@@ -40,7 +40,7 @@ const STALLED_MS = 10_000;
 
 const COPYING: Refusal = { wait: 1, cause: 'the account is being copied into its object' };
 
-/** The object's next step. It serves the account from `deleting` on. */
+/** The object's next step. The object serves the account from `deleting` on. */
 type Step = 'closing' | 'copying' | 'comparing' | 'noting' | 'deleting' | 'done';
 
 type State = {

@@ -7,9 +7,9 @@ import { check } from 'drizzle-orm/sqlite-core';
 import { ACCOUNT_MAX_CHARS, AUTHOR_MAX_CHARS, SUBJECT_MAX_CHARS } from '../limits.ts';
 
 /**
- * Accepts a UUID in lower case (RFC 9562 §4), the only spelling that is stored, so that equal ids
- * are equal texts. The condition has three short parts, because D1 refuses a LIKE or GLOB pattern
- * of over 50 bytes (D1: Limits).
+ * Accepts a UUID in lower case (RFC 9562 §4). Only this spelling is stored, so equal ids are equal
+ * texts. The condition has three short parts, because D1 refuses a LIKE or GLOB pattern of over 50
+ * bytes (D1: Limits).
  */
 export const isUuid = (column: string) =>
   sql.raw(
@@ -17,9 +17,9 @@ export const isUuid = (column: string) =>
   );
 
 /**
- * Accepts an existing time in UTC with milliseconds and `Z`, the only spelling that is stored, so
- * that the order of texts is the order of times. The year must be before 9999, the last year of
- * SQLite's date functions.
+ * Accepts an existing time in UTC with milliseconds and `Z`. Only this spelling is stored, so the
+ * order of texts is the order of times. The year must be before 9999, the last year of SQLite's
+ * date functions.
  */
 export const isTimestamp = (column: string) =>
   sql.raw(

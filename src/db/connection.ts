@@ -1,8 +1,8 @@
 /**
  * Gives one request access to the store that has its account's rows. A connection may be lost after
  * the commit, so every statement must be harmless if it runs twice. So a connection can retry every
- * error that may pass soon. It makes at most four attempts with a timeout of 5 s each, and starts
- * the last attempt within 2 s. Stores (d1.ts, account-object.ts) make single attempts.
+ * error that may pass soon. A call makes at most four attempts with a timeout of 5 s each, and
+ * starts the last attempt within 2 s. Stores (d1.ts, account-object.ts) make single attempts.
  */
 import { type Clock, withTimeout } from '../clock.ts';
 import { databaseUnavailable, Failure, messageOf } from '../failure.ts';
@@ -18,10 +18,9 @@ const BACKOFF_MS = 50;
 const RETRY_AFTER_TRANSIENT_SECONDS = 1;
 
 /**
- * Parts of the messages of errors that no retry can help, and after which nothing was stored.
- * SQLite's words and result codes stand for a violated constraint or type, SQL that does not
- * compile, a missing table, or a text that is too large. `D1_TYPE_ERROR` means that D1 cannot bind
- * a value.
+ * Parts of the messages of errors that no retry can help, and after which nothing was stored. The
+ * words and result codes of SQLite mean a violated constraint or type, SQL that does not compile, a
+ * missing table, or too large a text. `D1_TYPE_ERROR` means that D1 cannot bind a value.
  */
 const FINAL = [
   'constraint failed',

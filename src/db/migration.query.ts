@@ -4,7 +4,10 @@ import { sqliteTable, text } from 'drizzle-orm/sqlite-core';
 import { NEWEST_MIGRATION } from './migrations.generated.ts';
 import { literal, query, same, select } from './query.ts';
 
-/** Wrangler's own table. It is not in schema.ts, because no migration of ours creates it. */
+/**
+ * The table in which wrangler records the applied migrations. schema.ts does not have this table,
+ * because wrangler creates it.
+ */
 const migrations = sqliteTable('d1_migrations', { name: text().notNull() });
 
 /** Returns `applied`: 1 if the newest migration is applied, otherwise 0. The name is unique. */

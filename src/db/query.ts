@@ -1,9 +1,9 @@
 /**
  * Writes the SQL of the Worker before the build. drizzle infers the type of a statement's rows from
  * its query, and the query declares its parameters. So `tsc` refuses a statement that does not fit
- * its caller. Only `*.query.ts` files and `npm run sql` import this file: at run time drizzle would
- * add 19 KiB (gzip) to the bundle, double the start-up, and cost 1.9 times the CPU of an update for
- * each query that it builds.
+ * its caller. Only `*.query.ts` files and `npm run sql` import this file. At run time, drizzle
+ * would add 19 KiB (gzip) to the bundle and double the start-up. Each query that it builds would
+ * cost 1.9 times the CPU of an update.
  */
 import {
   Column,
@@ -144,8 +144,7 @@ export type Query<Params, Row> = {
  * @param kinds the parameters that the query uses, by name
  * @param build makes the query from the parameters
  * @throws {Error} if the query does not use a parameter, if a result would have another name in the
- * database than in its type, or if the text contains something that `statement` (statement.ts)
- * would change.
+ * database than in its type, or if `statement` (statement.ts) would change a part of the text.
  */
 export function query<K extends Kinds, Q extends Rows>(
   kinds: K,

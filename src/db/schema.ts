@@ -1,8 +1,8 @@
 /**
  * Defines the tables. Properties, columns and JSON have the same names, so a row is a resource and
  * no code maps names. The account is the first column of every key. So an id is unique within its
- * account, and a search by account finds every row to erase, count or move. drizzle-kit cannot
- * write `STRICT` and `WITHOUT ROWID`: the migrations have these words by hand.
+ * account, and a search by account finds every row to erase, count or move. The words `STRICT` and
+ * `WITHOUT ROWID`, which drizzle-kit cannot write, are added to the migrations by hand.
  */
 import { sql } from 'drizzle-orm';
 import { index, primaryKey, real, sqliteTable, text, uniqueIndex } from 'drizzle-orm/sqlite-core';

@@ -46,8 +46,8 @@ export const currentVersion = ({ updated_at, created_at }: Versioned) =>
   coalesce(updated_at, created_at);
 
 /**
- * Returns the SQL of the next version: the time of the request, but always later than the version
- * that it replaces, even if the clocks of two edges differ.
+ * Returns the SQL of the next version: the time of the request. If the clocks of two edges differ,
+ * the next version is at least a millisecond later than the version that it replaces.
  */
 export const nextVersion = (row: Versioned, { now }: Pick<In<typeof UPDATE>, 'now'>) =>
   sql<string>`max(${now}, strftime('%Y-%m-%dT%H:%M:%fZ', ${currentVersion(row)}, '+0.001 seconds'))`;

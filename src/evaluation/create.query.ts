@@ -32,10 +32,10 @@ const WRITE = { write_id: param<string>() };
 const hasTheId = (p: In<typeof KEY>) => all(same(e.account_id, p.account), same(e.id, p.id));
 
 /**
- * Returns the created row; nothing unless all conditions are true:
- * - the account has the label, or the label is shared;
- * - the label is not archived, and allows the value;
- * - the id is free, and no evaluation with this id was deleted after the request began.
+ * Returns the created row; no row unless all of these conditions are true:
+ * - The account has the label, or the label is shared.
+ * - The label is not archived, and allows the value.
+ * - The id is free, and no evaluation with this id was deleted after the request began.
  */
 export const createEvaluation = query(
   {

@@ -12,8 +12,8 @@ const WRITE = { ...SCOPE, ...NOW, write_id: UPDATE.write_id };
 type P = In<typeof WRITE>;
 
 /**
- * Matches the evaluation of the path, unless an evaluation with this id was deleted after the
- * request began: then the present evaluation is a later one.
+ * Matches the evaluation of the path. If an evaluation with this id was deleted after the request
+ * began, matches nothing, because the present evaluation was created later.
  */
 const isDeletable = (p: P) => all(isInScope(p), isNotDeletedSince(p));
 
@@ -28,10 +28,10 @@ const isOwnDeletion = (p: P) =>
 const DATABASE_NOW = sql`strftime('%Y-%m-%dT%H:%M:%fZ', 'now')`;
 
 /**
- * The time of a deletion is when this statement runs, by the clock of the database. Its request may
- * have begun earlier, and other requests began in between: they must count as earlier than the
- * deletion. If the database's clock is behind the request's time, or over an hour ahead, the clocks
- * disagree. Then the request's time counts.
+ * The time of a deletion is when this statement runs, by the clock of the database. Other requests
+ * may have begun between the start of the request and the deletion, and must count as earlier than
+ * the deletion. If the database's clock is behind the request's time, or over an hour ahead, the
+ * clocks disagree. Then the request's time counts.
  */
 const deletedAt = ({ now }: Pick<P, 'now'>) => sql<string>`iif(
   ${DATABASE_NOW} BETWEEN ${now} AND strftime('%Y-%m-%dT%H:%M:%fZ', ${now}, '+1 hour'),

@@ -57,8 +57,8 @@ export function parseEvaluationUpdate(body: Body): EvaluationUpdate {
 const { account_id, run_id, created_by, created_by_evaluator_id, created_at } = IMMUTABLE;
 /**
  * The fields that the server sets at a create. A caller may send them only with the value that will
- * be stored: if the API ignored another value, the caller would believe that it was stored. The API
- * always refuses `created_at`, because the caller cannot know its value.
+ * be stored. If the API ignored another value, the caller would believe that the API had stored it.
+ * The API always refuses `created_at`, because the caller cannot know its value.
  */
 export const SERVER_FIELDS = {
   account_id,

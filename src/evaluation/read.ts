@@ -44,16 +44,15 @@ export async function getEvaluation(
 }
 
 /**
- * The evaluations that a request reads to find those of one label. D1 bills 1,000 rows read for
- * them.
+ * A request that lists one label reads this many evaluations. D1 bills 1,000 rows read for them.
  */
 const LOOKED_AT_MAX_ROWS = 999;
 
 /**
  * Reads a page of the run's evaluations, oldest first; empty if the account has no such run. No
  * index has the label, and a run may be long. So a request for one label reads the next
- * LOOKED_AT_MAX_ROWS evaluations of the run and returns those with the label. If the run may have
- * more evaluations, `end` is the last one that was read.
+ * LOOKED_AT_MAX_ROWS evaluations of the run and returns the evaluations with the label. If the run
+ * may have more evaluations, `end` is the last evaluation that was read.
  * @throws {Failure} `not_found` if the token is restricted to another run, or to one evaluation; or
  * `database_unavailable`.
  */

@@ -67,8 +67,8 @@ const isTarget = (p: P) =>
 
 /**
  * Matches the evaluation if the request may write it. Excludes a request through a revoked link.
- * Excludes a request that began before an evaluation with this id was deleted: the present
- * evaluation is a later one.
+ * Excludes a request that began before an evaluation with this id was deleted, because the present
+ * evaluation was created later.
  */
 const isWritable = (p: P) => all(isTarget(p), isNotRevoked(p), isNotDeletedSince(p));
 
@@ -83,8 +83,8 @@ const isKeyedWrite = (p: P) =>
 
 /**
  * Matches the history entry of a value that this write stored and another write replaced, if this
- * write has no key. The search covers only the entries since the request began. Usually there are
- * none, no matter how long the history is.
+ * write has no key. The search covers only the entries since the request began: usually no entry,
+ * no matter how long the history is.
  */
 const isReplaced = (p: P) =>
   all(

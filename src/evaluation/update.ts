@@ -60,8 +60,8 @@ export async function updateEvaluation<Row = never>(
 
 /**
  * Returns the row as an earlier attempt or request stored it. Otherwise throws the failure of the
- * first condition that failed, in the order of README.md. The conditions are those of
- * update.query.ts.
+ * first condition that failed, in the order of README.md. update.query.ts has the same conditions
+ * in SQL.
  */
 function findEarlierRow(
   explanation: RowOf<typeof sql.explainUpdateEvaluation>,

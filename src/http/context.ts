@@ -136,7 +136,7 @@ export function requestContext(
       const write = (log.status ?? 0) >= 500 ? console.error : console.log;
       write(JSON.stringify(log));
     };
-    // Nothing may run after this once the caller has disconnected.
+    // Once the caller has disconnected, nothing may run after this listener.
     c.req.raw.signal.addEventListener('abort', () => writeLog({ refusal: 'disconnected' }));
 
     await next();

@@ -66,8 +66,8 @@ const VERSION = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
  * Reads the versions in If-Match; undefined if the header is absent or `*`. A weak tag never
  * matches (§13.1.1), and neither does a tag that cannot be a version. The result leaves out such
  * tags and repeated tags, so a long header costs the database nothing.
- * @throws {Failure} `malformed` if the header is not a list of entity tags, because a guess could
- * overwrite what the caller wants to keep; or if more than 100 versions are left.
+ * @throws {Failure} `malformed` if the header is not a list of entity tags, or if more than 100
+ * versions are left. A guess could overwrite what the caller wants to keep.
  */
 function readIfMatch(header: string | undefined): readonly string[] | undefined {
   if (header === undefined || ANY.test(header)) return undefined;
@@ -138,7 +138,7 @@ const KEY = /^(?:"([\x21\x23-\x7e]{1,255})"|([\x21\x23-\x7e]{1,255}))$/;
 export type Key = { readonly header: string; readonly key: string };
 
 /**
- * Reads the first of the named headers that the request has; undefined if it has none.
+ * Reads the first of the named headers that the request has; undefined if all of them are absent.
  * @throws {Failure} `malformed` if the header is not a key: if it were ignored, a retry could be
  * stored twice.
  */

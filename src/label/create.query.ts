@@ -19,8 +19,8 @@ const WRITE = {
 
 /**
  * Returns the created row; nothing if the account or the shared account has a label with this id.
- * An own label takes precedence over a shared label with the same id. So it would change the rule
- * of the evaluations that the account has under the shared label.
+ * An own label takes precedence over a shared label with the same id. So a new own label would
+ * change the rule of the evaluations that the account has under the shared label.
  */
 export const createEvaluationLabel = query(
   {

@@ -13,7 +13,7 @@ export const getEvaluationLabel = query(SCOPE, (p) =>
 const own = alias(evaluationLabel, 'o');
 
 /**
- * Returns the account's labels, and the shared labels except those whose id an own label has. The
+ * Returns the account's labels, and every shared label whose id no label of the account has. The
  * oldest label comes first, and labels of the same millisecond are in the order of their ids.
  * SQLite merges two searches of one index and reads no further than the limit.
  */

@@ -25,9 +25,8 @@ export const shared = literal(SHARED_ACCOUNT);
 const own = alias(evaluationLabel, 'o');
 
 /**
- * Matches the label that the account uses under this id: its own label or, if it has none, the
- * shared label. A label of another account never matches, because its rule would reveal a
- * stranger's categories.
+ * Matches the label that the account uses under this id: its own label, otherwise the shared label.
+ * A label of another account never matches, because its rule would reveal a stranger's categories.
  */
 export function isLabelOf(account: Id, id: Id): SQL<Truth> {
   const isOwn = all(same(own.account_id, account), same(own.id, id));
@@ -51,14 +50,14 @@ END`;
  * The account's own label takes precedence. `coalesce` stops at the first label that it finds, so
  * the SQL reads an own label once. `isLabelOf` would read the label twice.
  */
-function judge(account: Id, id: Id, condition: SQL, otherwise: 0 | 1): SQL<Truth> {
-  const judgeOf = (owner: Id) =>
+function labelMeets(account: Id, id: Id, condition: SQL, otherwise: 0 | 1): SQL<Truth> {
+  const lookUp = (owner: Id) =>
     scalar(
       select({ holds: sql<0 | 1>`${condition} IS TRUE` })
         .from(l)
         .where(all(same(l.account_id, owner), same(l.id, id))),
     );
-  return sql<Truth>`coalesce(${judgeOf(account)}, ${judgeOf(shared)}, ${otherwise})`;
+  return sql<Truth>`coalesce(${lookUp(account)}, ${lookUp(shared)}, ${otherwise})`;
 }
 
 /**
@@ -66,7 +65,7 @@ function judge(account: Id, id: Id, condition: SQL, otherwise: 0 | 1): SQL<Truth
  * allows the value.
  */
 export const allowsCreate = (account: Id, id: Id, value: SQL<number>): SQL<Truth> =>
-  judge(account, id, all(allows(value), sql`${l.archived_at} IS NULL`), 0);
+  labelMeets(account, id, all(allows(value), sql`${l.archived_at} IS NULL`), 0);
 
 /**
  * Returns SQL that is true if an update may store the value. A label may arrive later than its
@@ -74,7 +73,7 @@ export const allowsCreate = (account: Id, id: Id, value: SQL<number>): SQL<Truth
  * applies to updates of its evaluations.
  */
 export const allowsUpdate = (account: Id, id: Id, value: SQL<number>): SQL<Truth> =>
-  judge(account, id, allows(value), 1);
+  labelMeets(account, id, allows(value), 1);
 
 /** The columns that make up a label's rule (rule.ts). */
 export const ruleColumns = {

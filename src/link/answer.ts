@@ -57,7 +57,7 @@ export type Answered =
 /**
  * Stores an answer if the page showed the stored version. Reads the row for the next page in the
  * same transaction. The same answer to the same page is one write, no matter how often the browser
- * sends the form. If the value or the version is refused, returns the failure.
+ * sends the form. Returns, rather than throws, a failure because of the value or the version.
  * @throws {Failure} `not_found` or `database_unavailable`.
  */
 export async function answerOnPage(

@@ -12,7 +12,7 @@ import { computeExpiry, createLinkId, type EvaluationLink, type LinkKeys } from 
  * restricted to an evaluation cannot create a link, because its holder would hand on the right to
  * write.
  * @param sign signs the key of the link
- * @param urlOf returns the URL of the link for a key
+ * @param createUrl returns the URL of the link for a key
  * @throws {Failure} `not_found`, also for a token that is restricted to an evaluation;
  * `unprocessable` if the URL would be too long, for a JSONPath that is not allowed, or for a field
  * that the server sets; or `database_unavailable`.
@@ -22,7 +22,7 @@ export async function createEvaluationLink(
   path: EvaluationPath,
   { expires_in, name, pointer, path: valuePath, values, where, delivery, sent }: LinkCreate,
   sign: LinkKeys['sign'],
-  urlOf: (key: string) => string,
+  createUrl: (key: string) => string,
 ): Promise<EvaluationLink> {
   const { account, subject, evaluation } = context.principal;
   if (evaluation !== undefined) throw notFound();
@@ -34,7 +34,7 @@ export async function createEvaluationLink(
   const id = createLinkId(expires_at);
   const options = { pointer, path: valuePath, values, where, delivery };
   const link = { id, account, author, expires_at, evaluation_id: path.id, ...options };
-  const url = urlOf(await sign(link));
+  const url = createUrl(await sign(link));
   if (url.length > LINK_URL_MAX_CHARS) throw urlIsTooLong(url);
   await getEvaluation(context, path);
   const place = valuePath === undefined ? { pointer } : { path: valuePath };

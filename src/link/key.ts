@@ -50,7 +50,7 @@ type Options = Readonly<Omit<v.InferOutput<typeof Options>, 'where'>> & {
   readonly where?: Where | undefined;
 };
 
-/** The options of a link whose creator chose none. */
+/** The defaults of a link's options. */
 export const LINK_DEFAULTS: Options = v.parse(Options, {});
 
 /**
@@ -84,8 +84,8 @@ const ENCODED_HEADER = base64url.encode(JSON.stringify(HEADER));
 
 /**
  * Matches a key: a payload and a signature of 32 bytes, in base64url without stray bits in the last
- * character (RFC 4648 §3.5). jose's decoder accepts stray bits, and so would accept two texts as
- * the same key.
+ * character (RFC 4648 §3.5). With stray bits, which jose's decoder accepts, two texts would be the
+ * same key.
  */
 const KEY = /^([\w-]+)\.([\w-]{42}[AEIMQUYcgkosw048])$/;
 /** Matches the beginning of a key: nothing, a part of the payload, or a part of the signature. */
@@ -204,8 +204,8 @@ export const computeExpiry = (now: string, seconds: number) =>
 
 /**
  * Returns a new id: a UUID of version 8 (RFC 9562 §5.8) that begins with the time of expiry in
- * milliseconds. (A UUID of version 7 begins with the present time.) So the id is enough to revoke a
- * link, and tells when the revocation can be deleted.
+ * milliseconds. So the id is enough to revoke a link, and tells when the revocation can be deleted.
+ * (A UUID of version 7 begins with the present time instead.)
  */
 export function createLinkId(expires_at: string): string {
   const time = Date.parse(expires_at).toString(16).padStart(12, '0');

@@ -106,7 +106,7 @@ const DELIVERY =
   'JSON Pointer (RFC 6901) to the text or whole number that names the delivery in the body; with ' +
   'it, no header names the delivery';
 const POINTER_PATTERN = '^(/([^~]|~[01])*)?$';
-/** A body with both a pointer and a path is refused; null counts as absent. */
+/** The API refuses a body with both a pointer and a path; null counts as absent. */
 const ONE_PLACE_RULE = {
   not: {
     required: ['pointer', 'path'],

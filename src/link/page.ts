@@ -1,7 +1,7 @@
 /**
  * The page of a link, for a person: the question, the stored value, and a form. The page has no
- * script, and hono/html escapes every text that is not ours. The key is not on the page, because
- * the form posts to the page's own address.
+ * script, and hono/html escapes every text from the database and the request. The key is not on the
+ * page, because the form posts to the page's own address.
  */
 import { html, raw } from 'hono/html';
 import type { PageRow } from './answer.ts';

@@ -1,9 +1,9 @@
 /**
  * Finds the value by a JSONPath (RFC 9535), which json-p3 parses and evaluates. Paths and bodies
  * come from strangers. So a path may have only parts whose cost grows no faster than the body, and
- * a request takes at most PATH_MAX_STEPS. A JSONPath can select by a filter. An index would lead to
- * another question's answer if the sender leaves out a skipped question. value.ts loads this file
- * only for a link that has a path.
+ * a request takes at most PATH_MAX_STEPS. A filter finds an answer even if the sender leaves out a
+ * skipped question; an index would lead to another question's answer. value.ts loads this file only
+ * for a link that has a path.
  */
 import {
   compile,

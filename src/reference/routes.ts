@@ -7,7 +7,7 @@ import { type AppEnv, Hono } from '../http/context.ts';
 import { respond } from '../http/response.ts';
 
 /**
- * The page may talk to this origin and to no other, so a pasted token cannot leave it.
+ * The page may send requests only to this origin, so a pasted token cannot go anywhere else.
  * - `script-src` allows our two scripts, nothing inline, and no `eval`.
  * - `style-src` allows inline styles: Scalar writes `<style>` elements and `style` attributes, most
  *   of them without a nonce. A style can send nothing, because the policy allows no image, font or
