@@ -94,6 +94,7 @@ export const methodNotAllowed = (allow: string) => () => {
   });
 };
 
+/** Creates the 404 of a path that does not exist. */
 export const renderPathNotFound = (c: AppContext): Response =>
   renderFailure(
     new Failure('not_found', 'No such path: GET /openapi.json describes the paths that exist.'),

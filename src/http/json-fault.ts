@@ -4,6 +4,10 @@
  * at most 20 ms for the largest body.
  */
 
+/**
+ * The sentences for a body that is not JSON. describeJsonFault returns a more exact sentence if it
+ * can.
+ */
 export const NOT_JSON = 'The body must be valid JSON in UTF-8.';
 export const IS_FORM =
   'The body is a form: send JSON instead, with the header Content-Type: application/json.';

@@ -11,6 +11,7 @@ import type { ReadPreconditions } from './preconditions.ts';
 
 type Headers = Readonly<Record<string, string>>;
 
+/** Creates a response with a text body, or without a body for null. */
 export const respond = (
   c: AppContext,
   status: number,
@@ -19,6 +20,7 @@ export const respond = (
 ): Response =>
   new Response(body, { status, headers: { ...createSharedHeaders(c, status), ...headers } });
 
+/** Creates a response with a value as JSON. */
 export const respondJson = (
   c: AppContext,
   status: number,
