@@ -112,8 +112,10 @@ export function refuseServerFields(sent: SentFields, stored: SentFields): void {
   if (field !== undefined) throw fieldIsSet(field);
 }
 
+/** Makes the failure of a field that the server sets. */
 export const fieldIsSet = (field: string) =>
   unprocessable(`${field} is set by the server: leave it out.`);
 
+/** Makes the failure of a field that no update can change. */
 export const fieldIsImmutable = (field: string) =>
   unprocessable(`${field} cannot be changed: leave it out, or send it as it is stored.`);

@@ -232,6 +232,7 @@ export const coalesce = <T>(
   otherwise: Expression<NoInfer<T>>,
 ): SQL<T> => sql<T>`coalesce(${value}, ${otherwise})`;
 
+/** Writes a text as an SQL literal. The text must not contain a quote. */
 export const literal = (text: string): SQL<string> => sql<string>`${sql.raw(`'${text}'`)}`;
 
 /** Returns SQL that is true if the table has a row that meets the condition. */

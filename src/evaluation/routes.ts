@@ -37,6 +37,7 @@ const EVALUATIONS = '/v1/run/:id/evaluations';
 const EVALUATION = '/v1/run/:run_id/evaluation/:evaluation_id';
 const HISTORY = `${EVALUATION}/history` as const;
 
+/** Creates the routes for evaluations. Handlers throw failures, which http/errors.ts renders. */
 export function evaluationRoutes(requireAuth: RequireAuth) {
   const routes = new Hono<AppEnv>();
 

@@ -40,6 +40,7 @@ const Description = textOrNull('description', LABEL_DESCRIPTION_MAX_CHARS);
 const Archived = v.boolean('archived must be true or false.');
 
 const BOUND = 'a JSON number, or null';
+/** The sentence for wrong categories. */
 export const CATEGORIES = `categories must be 1 to ${CATEGORIES_MAX_COUNT} different strings of Unicode text, each of 1 to ${CATEGORY_MAX_CHARS} characters.`;
 const Categories = v.pipe(
   v.array(v.string(CATEGORIES), CATEGORIES),

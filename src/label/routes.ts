@@ -24,6 +24,7 @@ import { updateEvaluationLabel } from './update.ts';
 const LABELS = '/v1/evaluation-labels';
 const LABEL = '/v1/evaluation-label/:label_id';
 
+/** Creates the routes for labels. Handlers throw failures, which http/errors.ts renders. */
 export function labelRoutes(requireAuth: RequireAuth) {
   const routes = new Hono<AppEnv>();
 

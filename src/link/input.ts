@@ -25,6 +25,7 @@ import {
 import { parsePointer } from '../pointer.ts';
 import { LINK_DEFAULTS, type Values, type Where } from './key.ts';
 
+/** The sentences for wrong fields of a new link. openapi.ts shows them as examples. */
 export const EXPIRES_IN = `expires_in must be a whole number of seconds from ${LINK_MIN_SECONDS} to ${LINK_MAX_SECONDS}.`;
 export const NAME = `name must be 1 to ${LINK_NAME_MAX_CHARS} letters, digits, or any of . _ @ + -`;
 const pointerSentence = (field: string) =>

@@ -240,6 +240,7 @@ export const createLinkPrincipal = ({ id, account, author, evaluation_id }: Link
   keyId: undefined,
 });
 
+/** Returns the evaluation and the link, as the SQL of a request through a link takes them. */
 export const getLinkedPath = ({ id, expires_at, evaluation_id }: Link): LinkedPath => ({
   run_id: null,
   id: evaluation_id,

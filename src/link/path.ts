@@ -22,6 +22,7 @@ const { expressions, selectors } = jsonpath;
 type Segment = JSONPathQuery['segments'][number];
 type Expression = InstanceType<typeof expressions.FilterExpression>;
 
+/** The sentence for a text that is not a JSONPath. */
 export const NOT_A_PATH =
   "path must be a JSONPath (RFC 9535), such as $.answers[?@.field.ref=='usefulness'].number.";
 

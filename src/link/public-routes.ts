@@ -40,6 +40,7 @@ type Dependencies = {
  */
 type LinkEnv = { Variables: AppEnv['Variables'] & { link: Link; answer?: Answer | null } };
 
+/** Creates the routes for using a link, which render their own failures: as a page or as JSON. */
 export function publicLinkRoutes({ openConnection, rateLimit, linkKeys }: Dependencies) {
   const routes = new Hono<LinkEnv>();
 

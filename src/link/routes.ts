@@ -31,6 +31,7 @@ type Dependencies = {
   readonly prepareKeys: () => Promise<LinkKeys>;
 };
 
+/** Creates all routes for links. Handlers throw failures, which http/errors.ts renders. */
 export function linkRoutes({ requireAuth, openConnection, rateLimit, prepareKeys }: Dependencies) {
   const routes = new Hono<AppEnv>();
   let prepared: LinkKeys | undefined;

@@ -29,6 +29,7 @@ const PAGE = `<!doctype html>
 <body><p id="fallback">The API reference needs JavaScript. <a href="/openapi.json">The same as JSON</a></p><div id="reference"></div></body></html>
 `;
 
+/** Creates the route `/`. */
 export function referenceRoutes() {
   const routes = new Hono<AppEnv>();
   routes.get('/', (c) => {
