@@ -17,7 +17,8 @@ import { bindValues, type RowOf } from './statement.ts';
 type LabelRow = RowOf<typeof readSharedLabels>;
 
 /**
- * The oldest age of a copy. After this time a change of a shared label has reached every object.
+ * An object refreshes its copy at this age. So while D1 answers, a change of a shared label reaches
+ * every object within this time.
  */
 const COPY_MAX_AGE_MS = 60_000;
 /** After a failure, no request waits for D1 during this time, and the copy is used. */
