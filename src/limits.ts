@@ -63,7 +63,8 @@ export const LINK_URL_MAX_CHARS = 1999;
  */
 export const ANSWER_MAX_CHARS = 64;
 /**
- * The longest JSON Pointer in a link, and the longest JSONPath. The URL of the link contains both.
+ * The longest JSON Pointer in a link, and the longest JSONPath. The URL of a link contains its
+ * pointer or path.
  */
 export const POINTER_MAX_CHARS = 256;
 export const PATH_MAX_CHARS = 512;

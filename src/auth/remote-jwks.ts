@@ -41,7 +41,9 @@ const STATE_SECONDS = { idle: 0, refreshing: 4, refreshed: 2, failed: 5 };
 /** A request waits this long for the issuer and for the edge cache. */
 const ISSUER_TIMEOUT_MS = 3000;
 const EDGE_TIMEOUT_MS = 500;
-/** An issuer's key set may have this size. Large issuers publish a few KiB. */
+/**
+ * The largest key set that the Worker reads from an issuer: enough for 64 RSA keys of 4,096 bits.
+ */
 const KEY_SET_MAX_BYTES = 64 * 1024;
 
 type Fetched = { readonly json: string; readonly keys: KeySet; readonly fetchedAt: number };

@@ -30,6 +30,7 @@ import { createRemoteJwks, type FindKeys } from './remote-jwks.ts';
 /** The greatest accepted difference between the issuer's clock and ours. */
 const CLOCK_TOLERANCE_SECONDS = 5;
 
+/** The sentence for a text that is not a compact JWS, or whose header or payload is malformed. */
 const NOT_A_JWT = 'The bearer token is not a well-formed JWT.';
 
 /**
