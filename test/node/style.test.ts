@@ -1,0 +1,117 @@
+/**
+ * The style of docstrings and of commit subjects, as far as a machine can check it: no docstring
+ * begins with a word that starts a fragment, each `@throws {Failure}` names a failure code, and
+ * each new commit names its area.
+ */
+import { execFileSync } from 'node:child_process';
+import { describe, expect, it } from 'vitest';
+import { FILES, read } from './pages.ts';
+
+const FRAGMENT =
+  /^(?:Of|What|Who|Whoever|Whether|Whatever|As|That|Those|None|Nothing|By|For|In|On|To)\b/;
+
+const CODES = [...read('src/failure.ts').matchAll(/^ {2}\| '(\w+)'/gm)].map(([, code]) => code);
+
+/** The docstrings of a file, each as one line without its asterisks. */
+const docstringsIn = (text: string) =>
+  [...text.matchAll(/^[ \t]*\/\*\*(\s.*?)\*\//gms)].map(([, doc = '']) =>
+    doc.replaceAll(/\s*\n\s*(?:\* ?)?/g, ' ').trim(),
+  );
+
+const hasCode = (thrown: string) =>
+  [...thrown.matchAll(/`(\w+)`/g)].some(([, word]) => CODES.includes(word));
+
+/** Returns a sentence for each docstring of a file that breaks a rule. */
+const faultsIn = (text: string) =>
+  docstringsIn(text).flatMap((doc) => [
+    ...(FRAGMENT.test(doc) ? [`begins as a fragment: ${doc.slice(0, 60)}`] : []),
+    ...doc
+      .split(/(?<!`)@throws {Failure}/)
+      .slice(1)
+      .filter((rest) => !hasCode(rest.split(/ @[a-z]/, 1)[0] ?? ''))
+      .map((rest) => `@throws names no failure code:${rest.slice(0, 60)}`),
+  ]);
+
+const OWN = FILES.filter(
+  (file) => /^(?:src|test)\/.*\.[jt]s$/.test(file) && !/\.generated\.ts$|\/env\.d\.ts$/.test(file),
+);
+
+it.each(OWN)('%s has no docstring that is a fragment or hides what it throws', (file) => {
+  expect(faultsIn(read(file))).toEqual([]);
+});
+
+describe('the check of docstrings', () => {
+  it.each([
+    ['/** Of a table, with the one that all have. */', 'begins as a fragment: Of a table'],
+    ['  /**\n   * Whether\n   * it matches.\n   */', 'begins as a fragment: Whether it matches.'],
+    ['/** Reads. @throws {Failure} saying why */', '@throws names no failure code: saying why'],
+    [
+      '/**\n * @throws {Failure} `not_a_code`.\n */',
+      '@throws names no failure code: `not_a_code`.',
+    ],
+    [
+      '/**\n * @throws {Failure} for an id.\n * @throws {Error} `malformed`\n */',
+      '@throws names no failure code: for an id.',
+    ],
+  ])('refuses %j', (text, fault) => {
+    expect(faultsIn(text)).toEqual([expect.stringContaining(fault)]);
+  });
+
+  it.each([
+    '/** Offers a place. */\n/** Formats a time. */\n/** Inserts a row. */',
+    '// Of what is no docstring, nothing is asked.\n/* By hand. */',
+    '/**\n * Reads the row.\n *\n * @throws {Failure} if the row\n * is gone, `not_found`.\n */',
+    '/** @throws {Error} with the output */',
+  ])('accepts %j', (text) => {
+    expect(faultsIn(text)).toEqual([]);
+  });
+});
+
+/** The last commit before the rule for subjects. Older subjects stay as they are. */
+const BASE = '1d5e688';
+
+const SUBJECT = /^[a-z][a-z0-9-]*: (?!(?:hold|say|let)\b)\S/i;
+
+const isSubject = (subject: string) => subject.length <= 72 && SUBJECT.test(subject);
+
+/**
+ * Returns the subjects of the commits after BASE. Returns undefined if git or BASE is missing, as
+ * in a shallow clone: then the test below reports itself as skipped.
+ */
+function readNewSubjects(): string[] | undefined {
+  try {
+    const args = ['log', '--no-merges', '--format=%s', `${BASE}..HEAD`];
+    return execFileSync('git', args, { encoding: 'utf8', stdio: 'pipe' }).split('\n').slice(0, -1);
+  } catch {
+    return undefined;
+  }
+}
+
+const subjects = readNewSubjects();
+
+describe('commit subjects', () => {
+  it.skipIf(subjects === undefined)(
+    `each commit after ${BASE} has a subject of the form "area: what changes"`,
+    () => {
+      expect(subjects?.filter((subject) => !isSubject(subject))).toEqual([]);
+    },
+  );
+
+  it.each([
+    'Name the area',
+    'test: hold the order of pages',
+    'docs: Say what a link costs',
+    'http: let a caller disconnect',
+    `test: ${'x'.repeat(67)}`,
+    'test:no space',
+  ])('a subject is refused: %s', (subject) => {
+    expect(isSubject(subject)).toBe(false);
+  });
+
+  it.each(['auth: accept tokens that carry a nonce', 'db: letter', `test: ${'x'.repeat(66)}`])(
+    'a subject is accepted: %s',
+    (subject) => {
+      expect(isSubject(subject)).toBe(true);
+    },
+  );
+});
