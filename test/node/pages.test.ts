@@ -1,15 +1,16 @@
-/**
- * The pages: every link, command and test file that they name exists, and the README stays short.
- */
+/** Checks that the links, commands and test files that the pages name exist, and the README's size. */
 import { posix } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import {
   type Command,
+  commandsIn,
   commandsOf,
   exampleOf,
   FILES,
   PAGES,
   read,
+  sectionOf,
+  shellBlocksOf,
   withoutCodeBlocks,
 } from './pages.ts';
 
@@ -72,22 +73,31 @@ const EXECUTED: readonly (readonly [command: string | RegExp, file: string, as?:
   ['npm run migrate', COMMANDS],
 ];
 
-/** Commands that no test can execute. The page of each says what the command needs. */
-const NEEDS_ACCOUNT = [
+/** Sections whose blocks a test reads from the page and executes as they are. */
+const EXECUTED_AS_PASTED: readonly (readonly [
+  page: string,
+  heading: string,
+  file: string,
+  call: string,
+])[] = [
+  ['README.md', 'Use', NEWCOMER, "exampleOf(read('README.md'))"],
+  ['README.md', 'Links', NEWCOMER, "exampleOf(read('README.md'))"],
+  ...['Ask the log', 'A flood of bad tokens'].map(
+    (heading) =>
+      ['.github/OPERATING.md', heading, COMMANDS, `sectionOf(OPERATING, '${heading}')`] as const,
+  ),
+];
+
+/** Commands that no test can execute: each needs an account or the network. */
+const UNTESTABLE = [
   /^npx wrangler (?:login|tail|rollback|secret put|d1 create|d1 time-travel (?:info|restore))\b/,
   /^npm run deploy(?::staging)?$/,
-  /^curl .*https:\/\/(?:api\.cloudflare\.com|run-evaluation\.<your subdomain>\.workers\.dev)\//,
-  /^gh /,
-  /^kubectl /,
-];
-const NEEDS_NETWORK = [
+  /^curl .*https:\/\/run-evaluation\.<your subdomain>\.workers\.dev\//,
+  /^(?:gh|kubectl|aws) /,
   /^rm -r node_modules package-lock\.json$/,
   /^npm install --package-lock-only$/,
   /^apt-get install valgrind$/,
 ];
-
-/** NEWCOMER executes the README's example as a whole. */
-const EXAMPLE = exampleOf(read('README.md')).split('\n');
 
 const SCRIPTS: { readonly [name: string]: string } = JSON.parse(read('package.json')).scripts;
 
@@ -103,15 +113,24 @@ function isExecuted(command: string): boolean {
   return parts.length > 1 && parts.every(isExecuted);
 }
 
-/** Says how to correct a command that breaks the rule; undefined if there is nothing to correct. */
+/** Says how to correct a command that no test executes. Returns undefined for a correct command. */
 function faultOf({ page, text, isMarked }: Command): string | undefined {
-  if (EXAMPLE.includes(text) || isExecuted(text)) return undefined;
-  if (![...NEEDS_ACCOUNT, ...NEEDS_NETWORK].some((pattern) => pattern.test(text))) {
+  if (isExecuted(text)) return undefined;
+  if (!UNTESTABLE.some((pattern) => pattern.test(text))) {
     return `${page}: no test executes \`${text}\`. Execute it in ${COMMANDS} (a slow program in the list "%s says with --help what it does") or in .ci/run, and add ['${text}', '<that file>'] to EXECUTED in test/node/pages.test.ts.`;
   }
   return isMarked
     ? undefined
-    : `${page}: no test executes \`${text}\`. Say beside it "needs a Cloudflare account" ("an account", "the network").`;
+    : `${page}: no test executes \`${text}\`. Say in its section "needs a Cloudflare account" ("an account", "the network").`;
+}
+
+/** Returns the faults of a page, or of another text in its place. */
+function faultsIn(page: string, text = read(page)): string[] {
+  const pasted = EXECUTED_AS_PASTED.filter(([of]) => of === page).flatMap(([of, heading]) =>
+    shellBlocksOf(sectionOf(of, heading)),
+  );
+  const rest = pasted.reduce((left, block) => left.replace(block, ''), text);
+  return commandsIn(page, rest).flatMap((command) => faultOf(command) ?? []);
 }
 
 const exists = (path: string) => FILES.some((file) => file === path || file.startsWith(`${path}/`));
@@ -149,7 +168,8 @@ describe('README.md', () => {
   it('no comment in the README example opens a quote, for which a shell without comments (zsh) would wait', () => {
     const isOpen = (line: string) =>
       [`'`, '"', '`'].some((quote) => line.split(quote).length % 2 === 0);
-    expect(EXAMPLE.filter((line) => line.startsWith('#') && isOpen(line))).toEqual([]);
+    const example = exampleOf(read('README.md')).split('\n');
+    expect(example.filter((line) => line.startsWith('#') && isOpen(line))).toEqual([]);
   });
 });
 
@@ -169,11 +189,29 @@ describe.each(PAGES)('the page %s', (page) => {
   });
 
   it(`a test executes each command of ${page}, or the page says that it needs an account or the network`, () => {
-    expect(
-      commandsOf(page)
-        .map(faultOf)
-        .filter((fault) => fault !== undefined),
-    ).toEqual([]);
+    expect(faultsIn(page)).toEqual([]);
+  });
+});
+
+describe('the check of commands', () => {
+  it.each([
+    ['```sh\nmake all\n```', 'make all'],
+    ['```sh\nnpm test # quick\nnpm ci && sh it.sh\n```', 'sh it.sh'],
+    ['```\nnpm run other\n```', 'npm run other'],
+    ['Run `npm start -- --prot 1`.', 'npm start -- --prot 1'],
+    ['Run `npx wrangler login`.', 'npx wrangler login'],
+    ['# Page\n## One\nIt needs an account.\n## Two\n`npm run deploy`', 'npm run deploy'],
+  ])('refuses a command that no test executes, without a mark: %j', (text, command) => {
+    expect(faultsIn('x.md', text)).toEqual([expect.stringContaining(`executes \`${command}\`.`)]);
+  });
+
+  it.each([
+    '```sh\n# nothing but a comment\nnpm ci && npm start   # serve\n```',
+    'Run `npx wrangler login`, which needs a Cloudflare account.',
+    'It needs the network.\n## One\n`npm install --package-lock-only`',
+    '```ts\nconst npm = 1;\n```\n`a && b`',
+  ])('accepts commands that a test executes, and commands with a mark: %j', (text) => {
+    expect(faultsIn('x.md', text)).toEqual([]);
   });
 });
 
@@ -185,6 +223,14 @@ describe('the table of executed commands', () => {
     ({ file, text }) => {
       // The formatter may break the line of a command.
       expect(oneLine(read(file))).toContain(text);
+    },
+  );
+
+  it.each(EXECUTED_AS_PASTED)(
+    '%s, %s: %s executes what the reader pastes',
+    (page, heading, file, call) => {
+      expect(shellBlocksOf(sectionOf(page, heading))).not.toEqual([]);
+      expect(oneLine(read(file))).toContain(call);
     },
   );
 

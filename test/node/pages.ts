@@ -1,4 +1,4 @@
-/** The pages as the tests read them, and the commands that they name. */
+/** Reads the pages, and the commands that they name. */
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 
@@ -17,59 +17,61 @@ export const read = (file: string) => readFileSync(file, 'utf8');
 
 export const withoutCodeBlocks = (page: string) => page.replaceAll(/^```.*?^```$/gms, '');
 
-/** The blocks of a page that are for a shell, each as it is pasted. */
+/** Returns the `sh` blocks of a page, each as a reader pastes it. */
 export const shellBlocksOf = (page: string) =>
   [...page.matchAll(/^```sh\n(.*?)^```$/gms)].map(([, block = '']) => block);
 
-/** What the README has to paste while `npm start` runs. */
+/** Returns the lines of the README that a reader pastes while `npm start` runs. */
 export const exampleOf = (readme: string) =>
   shellBlocksOf(readme.slice(readme.indexOf('## Use'), readme.indexOf('## What a 200 means'))).join(
     '\n',
   );
 
-/** What is under a heading, up to the next one. */
+/** Returns a section of a page with its heading, up to the next heading. */
 export const sectionOf = (page: string, heading: string) =>
   read(page)
     .split(/^(?=##+ )/m)
     .find((section) => section.split('\n', 1)[0]?.replace(/^#+ /, '') === heading) ?? '';
 
 const PROGRAM =
-  /^(?:[A-Z]+=\S+ )*(?:npm|npx|node|curl|wrangler|openssl|apt-get|git|gh|kubectl|rm|logs) \S/;
+  /^(?:[A-Z]+=\S+ )*(?:npm|npx|node|curl|wrangler|openssl|apt-get|git|gh|kubectl|aws|rm|logs) \S/;
 
-/** `needs a Cloudflare account`, and the like. */
-const NEEDS = /\bneeds? (?:an?|the) (?:\w+ )?(?:account|network)\b/;
+/** The mark of a command that no test can execute, such as "needs a Cloudflare account". */
+const MARK = /\bneeds? (?:an?|the) (?:\w+ )?(?:account|network)\b/;
 
 export type Command = {
   readonly page: string;
   readonly text: string;
-  /**
-   * Whether the page says, in the section of the command or before its first section, that it needs
-   * an account or the network.
-   */
+  /** True if the section of the command, or the page before its first section, has the mark. */
   readonly isMarked: boolean;
 };
 
 /**
- * The commands of a page: of each shell block those that begin a line, and each that stands in
- * backquotes.
+ * Returns the commands of a text in the form of a page. Each line of an `sh` block is a command,
+ * except a comment. So is inline code, and a line of another block, that begins with a program.
  */
-export function commandsOf(page: string): Command[] {
-  const [intro = '', ...sections] = read(page).split(/^(?=##+ )/m);
+export function commandsIn(page: string, text: string): Command[] {
+  const [intro = '', ...sections] = text.split(/^(?=##+ )/m);
   return [intro, ...sections].flatMap((section) => {
-    const isMarked = NEEDS.test(intro) || NEEDS.test(section);
-    const lines = shellBlocksOf(section).flatMap((block) => block.split('\n'));
-    const inline = [...withoutCodeBlocks(section).matchAll(/`([^`\n]+)`/g)].map(
-      ([, code = '']) => code,
-    );
-    return [...lines, ...inline]
+    const isMarked = MARK.test(intro) || MARK.test(section);
+    const pasted = shellBlocksOf(section).flatMap((block) => block.split('\n'));
+    const blocks = section.match(/^```(?!sh\n).*?^```$/gms) ?? [];
+    const inline = [...withoutCodeBlocks(section).matchAll(/`([^`\n]+)`/g)];
+    const other = [
+      ...blocks.flatMap((block) => block.split('\n')),
+      ...inline.map(([, code = '']) => code),
+    ].filter((code) => PROGRAM.test(code));
+    return [...pasted, ...other]
       .flatMap((line) => line.replaceAll('\\|', '|').split(/ && | \| /))
       .map((part) =>
         part
-          .replace(/ +#.*$/, '')
+          .replace(/(?:^| +)#.*$/, '')
           .replace(/^npm run -s /, 'npm run ')
           .trim(),
       )
-      .filter((part) => PROGRAM.test(part))
-      .map((text) => ({ page, text, isMarked }));
+      .filter((part) => part !== '')
+      .map((command) => ({ page, text: command, isMarked }));
   });
 }
+
+export const commandsOf = (page: string) => commandsIn(page, read(page));
