@@ -99,7 +99,7 @@ type Kinds = { readonly [name: string]: Kind<unknown> };
 export const param = <T>(): Kind<T> => ({});
 
 /** The values that the caller of a statement binds. */
-export type ParamsOf<K> = {
+type ParamsOf<K> = {
   readonly [name in keyof K]: K[name] extends Kind<infer T> ? T : never;
 };
 
@@ -134,7 +134,7 @@ type Merged<R> = {
   : never;
 
 /** The text of a statement, for `npm run sql`, with the types of its parameters and rows. */
-export type Query<Params, Row> = {
+type Query<Params, Row> = {
   readonly text: string;
   readonly types?: { readonly params: (params: Params) => void; readonly row: Row };
 };

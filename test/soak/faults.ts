@@ -8,7 +8,7 @@
  * What happens to a call: D1 never saw it, its answer is lost after the commit, D1 refuses it, D1
  * stays silent.
  */
-export const FATES = ['fails', 'is lost', 'is too much', 'hangs'] as const;
+const FATES = ['fails', 'is lost', 'is too much', 'hangs'] as const;
 export type Fate = (typeof FATES)[number];
 
 export type Faults = { calls: number } & Record<Fate, number>;

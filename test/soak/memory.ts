@@ -39,7 +39,7 @@ export function readWorkerd(): Process[] {
 
 const MIB_PER_KIB = 1 / 1024;
 
-export type Memory = {
+type Memory = {
   /** Takes a sample, which it returns in MiB; one of the warm-up is not kept. */
   readonly sample: (warm: boolean) => number;
   /**

@@ -11,7 +11,7 @@ import type { Growth } from './memory.ts';
 import type { Objects } from './objects.ts';
 import { ACCOUNTS } from './tokens.ts';
 
-export type Results = {
+type Results = {
   readonly seconds: number;
   readonly connections: number;
   readonly seed: number;

@@ -35,7 +35,7 @@ export type Server = {
 
 export type Label = { readonly id: string; readonly min: number; readonly max: number };
 
-export type Build = {
+type Build = {
   /** Takes all files, and goes when nobody needs them. */
   readonly folder: string;
   readonly config: unknown;

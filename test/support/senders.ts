@@ -438,7 +438,7 @@ const SENDERS: readonly Sender[] = [
 ].flat();
 
 /** Bytes, because a request that is made of a text gets a Content-Type of its own. */
-export type SentRequest = Omit<Sender, 'body'> & { readonly body: Uint8Array };
+type SentRequest = Omit<Sender, 'body'> & { readonly body: Uint8Array };
 
 const bytesOf = ({ body }: Recorded, before = '') =>
   new TextEncoder().encode(before + (typeof body === 'string' ? body : JSON.stringify(body)));
