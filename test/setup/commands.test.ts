@@ -120,7 +120,7 @@ describe('a contributor', () => {
     );
   });
 
-  it.each(['npm run soak', 'npm run bench'])(
+  it.each(['npm run soak', 'npm run simulate', 'npm run bench'])(
     '%s says with --help what it does',
     async (command) => {
       const { scripts } = JSON.parse(read('package.json'));

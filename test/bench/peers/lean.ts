@@ -1,0 +1,64 @@
+/**
+ * A lean Worker, as a careful author writes it who wants one fast route and promises nothing else:
+ * jose for the token, one UPDATE … RETURNING, no framework. It has no label rule, no precondition,
+ * no retry, no request id and no log line.
+ */
+import { type CryptoKey, createLocalJWKSet, type JWTPayload, jwtVerify } from 'jose';
+import type { Bindings } from './schema.ts';
+
+const UUID = '([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})';
+const PATH = new RegExp(`^https?://[^/]+/v1/run/${UUID}/evaluation/${UUID}$`, 'i');
+
+const COLUMNS =
+  'id, account_id, run_id, output_name, field_path, evaluation_label_id, value, created_by, created_by_evaluator_id, created_at, updated_by, updated_at';
+const SCOPE = 'account_id = ?1 AND run_id = ?2 AND id = ?3';
+const GET = `SELECT ${COLUMNS} FROM run_evaluation WHERE ${SCOPE}`;
+/** A writer of this database names each write; another name would make the trigger add one. */
+const UPDATE = `UPDATE run_evaluation SET value = ?4, updated_by = ?5, updated_at = ?6, write_id = lower(hex(randomblob(12)))
+  WHERE ${SCOPE} RETURNING ${COLUMNS}`;
+
+const refuse = (status: number, error: string) => Response.json({ error }, { status });
+
+type FindKey = CryptoKey | ReturnType<typeof createLocalJWKSet>;
+let key: FindKey | undefined;
+
+async function prepareKey({ JWT_SECRET, JWT_JWKS }: Bindings): Promise<FindKey> {
+  if (JWT_SECRET === undefined) return createLocalJWKSet(JSON.parse(JWT_JWKS ?? ''));
+  const secret = new TextEncoder().encode(JWT_SECRET);
+  const hmac = { name: 'HMAC', hash: 'SHA-256' };
+  return crypto.subtle.importKey('raw', secret, hmac, false, ['verify']);
+}
+
+async function verify(request: Request, env: Bindings): Promise<JWTPayload | undefined> {
+  const [, token = ''] = request.headers.get('authorization')?.split(' ') ?? [];
+  key ??= await prepareKey(env);
+  const options = { issuer: env.JWT_ISSUER, audience: env.JWT_AUDIENCE, algorithms: [env.JWT_ALG] };
+  try {
+    const { payload } =
+      typeof key === 'function'
+        ? await jwtVerify(token, key, options)
+        : await jwtVerify(token, key, options);
+    return payload;
+  } catch {
+    return undefined;
+  }
+}
+
+export default {
+  async fetch(request: Request, env: Bindings): Promise<Response> {
+    const [, run, id] = PATH.exec(request.url) ?? [];
+    if (run === undefined || id === undefined) return refuse(404, 'No such path.');
+    const claims = await verify(request, env);
+    if (!claims) return refuse(401, 'The token does not verify.');
+    const scope = [claims['account_id'], run.toLowerCase(), id.toLowerCase()];
+    let statement = env.DB.prepare(GET).bind(...scope);
+    if (request.method === 'PUT') {
+      const { value } = await request.json<{ value?: unknown }>();
+      if (!Number.isFinite(value)) return refuse(400, 'value must be a number.');
+      const change = [value, claims.sub, new Date().toISOString()];
+      statement = env.DB.prepare(UPDATE).bind(...scope, ...change);
+    }
+    const row = await statement.first();
+    return row ? Response.json(row) : refuse(404, 'Not found.');
+  },
+};

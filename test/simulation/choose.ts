@@ -1,0 +1,122 @@
+/** Chooses what a caller wants next. No two wants give an evaluation the same value and author. */
+import type { Random } from '../soak/random.ts';
+import type { Intent, Operation, Target } from './world.ts';
+
+/** How often each operation is chosen. */
+const WEIGHTS: Readonly<Record<Operation, number>> = {
+  update: 52,
+  get: 12,
+  list: 4,
+  history: 4,
+  delete: 3,
+  create: 3,
+  'open page': 3,
+  'create link': 2,
+  'revoke link': 1,
+  'create label': 1,
+  'update label': 3,
+  'read labels': 1,
+};
+const OPERATIONS = Object.entries(WEIGHTS).flatMap(([operation, weight]) =>
+  Array.from({ length: weight }, () => operation as Operation),
+);
+
+const ODDS = {
+  repeated: 0.08,
+  created: 0.4,
+  throughLink: 0.25,
+  onPage: 0.4,
+  key: 0.3,
+  sameKey: 0.1,
+  conditional: 0.35,
+  current: 0.75,
+  illegal: 0.06,
+  changesRun: 0.03,
+  changesArchived: 0.5,
+  archived: 0.3,
+};
+
+/** The last wants of all callers, of which one may be repeated. */
+const REMEMBERED_COUNT = 40;
+const REPEATABLE = new Set<Operation>(['update', 'create', 'delete', 'revoke link']);
+
+/** Returns a function of the caller, and of a number that differs from call to call. */
+export function createChooser({ chance, below, pick }: Random, targets: readonly Target[]) {
+  const remembered: Intent[] = [];
+  return choose;
+
+  function choose(caller: string, number: number): Intent {
+    if (remembered.length > 0 && chance(ODDS.repeated)) return pick(remembered);
+    const intent = chooseNew(caller, number);
+    if (REPEATABLE.has(intent.operation) && remembered.push(intent) > REMEMBERED_COUNT)
+      remembered.shift();
+    return intent;
+  }
+
+  function chooseNew(caller: string, number: number): Intent {
+    const target = pick(targets);
+    const { label } = target;
+    const isMissing = target.versions.length === 0 && chance(ODDS.created);
+    const operation = isMissing ? chooseFirst(target) : pick(OPERATIONS);
+    const author = label.hasManyValues ? caller : `${caller}/${number}`;
+    const value = chance(ODDS.illegal) ? -1 - number : label.valueOf(number);
+    const intent = { operation, target, author, value };
+    const key = chance(ODDS.key) ? `key-${number}` : undefined;
+    switch (operation) {
+      case 'update':
+        return chooseUpdate(intent, key);
+      case 'create':
+        return target.key === undefined ? intent : { ...intent, author: 'creator' };
+      case 'delete':
+        return { ...intent, key, versions: chooseVersions(target) };
+      case 'open page':
+      case 'revoke link':
+        return target.links.length > 0
+          ? { ...intent, link: pick(target.links) }
+          : { ...intent, operation: 'get' };
+      case 'create link':
+        return label.hasManyValues ? intent : { ...intent, operation: 'get' };
+      case 'update label':
+        return {
+          ...intent,
+          key,
+          versions: label.version && chance(ODDS.conditional) ? [label.version] : undefined,
+          archived: chance(ODDS.changesArchived) ? chance(ODDS.archived) : undefined,
+        };
+      default:
+        return intent;
+    }
+  }
+
+  /** An evaluation needs its label first. */
+  function chooseFirst({ label }: Target): Operation {
+    return label.owner === 'shared' || label.version !== undefined || chance(0.5)
+      ? 'create'
+      : 'create label';
+  }
+
+  function chooseUpdate(intent: Intent, key: string | undefined): Intent {
+    const { target } = intent;
+    const versions = chooseVersions(target);
+    if (target.links.length > 0 && chance(ODDS.throughLink)) {
+      const link = pick(target.links);
+      const shown = target.versions.at(-1);
+      const isOnPage = shown !== undefined && chance(ODDS.onPage);
+      const sent = isOnPage ? { isOnPage, versions: [shown] } : { key, versions };
+      return { ...intent, link, author: link.author, ...sent };
+    }
+    const other = remembered.findLast(
+      (one) => one.target === target && one.operation === 'update' && one.key && !one.link,
+    );
+    if (other && target.label.hasManyValues && chance(ODDS.sameKey))
+      return { ...intent, author: other.author, key: other.key, versions };
+    return { ...intent, key, versions, changesRun: chance(ODDS.changesRun) };
+  }
+
+  /** Chooses what If-Match names: the newest version that callers know, or one before it. */
+  function chooseVersions({ versions }: Target): readonly string[] | undefined {
+    const current = versions.at(-1);
+    if (current === undefined || !chance(ODDS.conditional)) return undefined;
+    return [chance(ODDS.current) ? current : (versions[below(versions.length)] ?? current)];
+  }
+}

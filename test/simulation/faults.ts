@@ -1,0 +1,81 @@
+/**
+ * Faults to plant in the SQL, each with the kind that the checker has to find. A checker that finds
+ * nothing shows nothing, unless it is known to find these.
+ */
+import type { Kind } from './check.ts';
+import type { Alter } from './database.ts';
+
+type Fault = { readonly kind: Kind; readonly changes: readonly (readonly [RegExp, string])[] };
+
+export const FAULTS = {
+  'a replaced value leaves the history': {
+    kind: 'lost',
+    changes: [
+      [
+        /INSERT OR IGNORE INTO keyed_write/,
+        'DELETE FROM run_evaluation_history WHERE value % 20 = 3; $&',
+      ],
+    ],
+  },
+  'an account comes into its object without some of its history': {
+    kind: 'lost',
+    changes: [
+      [/^SELECT .* FROM run_evaluation_history WHERE account_id = \?1/, '$& AND value % 20 <> 3'],
+    ],
+  },
+  'an attempt does not find its own name in the row': {
+    kind: 'doubled',
+    changes: [[/NOT \(e\.write_id = \?\d+ OR/, 'NOT (0 OR']],
+  },
+  'another value is stored than the caller sent': {
+    kind: 'invented',
+    changes: [[/SET value = (\?\d+)/, 'SET value = iif($1 % 20 = 3, $1 + 0.5, $1)']],
+  },
+  'a write is stored by the clock of its edge alone': {
+    kind: 'out of order',
+    changes: [
+      [/updated_at = max\((\?\d+), strftime\([^)]*\)[^)]*\)\)/, 'updated_at = $1'],
+      [
+        /NEW\.updated_at > coalesce\(OLD\.updated_at, OLD\.created_at\)/g,
+        'NEW.updated_at <> coalesce(OLD.updated_at, OLD.created_at)',
+      ],
+      [/CHECK\(updated_at < replaced_at\)/, 'CHECK(1)'],
+    ],
+  },
+  'If-Match is not compared': {
+    kind: 'two callers with one tag',
+    changes: [[/\(\?\d+ IS NULL OR coalesce\(e\.updated_at/, '(1 OR coalesce(e.updated_at']],
+  },
+  'an attempt does not find its own name in the history': {
+    kind: 'undone by a late attempt',
+    changes: [[/OR NOT EXISTS \(SELECT 1 FROM run_evaluation_history/, 'OR 1 $&']],
+  },
+  'an attempt does not find its own key': {
+    kind: 'undone by a late attempt',
+    changes: [[/w\.write_id = \?\d+\)\)/, 'w.write_id IS NULL))']],
+  },
+  'an attempt does not look for a deletion': {
+    kind: 'undone by a late attempt',
+    changes: [[/d\.deleted_at >= \?\d+/, "d.deleted_at >= '9'"]],
+  },
+  'a revoked link goes on': {
+    kind: 'undone by a late attempt',
+    changes: [[/^UPDATE .*k\.id = (?=\?\d+)/, '$&1 + ']],
+  },
+  'a label allows every number': {
+    kind: 'illegal value',
+    changes: [[/WHEN 'continuous' THEN/g, '$& 1 OR']],
+  },
+  'an archived label takes new evaluations': {
+    kind: 'illegal value',
+    changes: [[/l\.archived_at IS NULL/g, '1']],
+  },
+} satisfies Record<string, Fault>;
+
+export type FaultName = keyof typeof FAULTS;
+
+/** Returns what plants the fault. */
+export function plant(name: FaultName): Alter {
+  const { changes }: Fault = FAULTS[name];
+  return (sql) => changes.reduce((text, [found, put]) => text.replace(found, put), sql);
+}

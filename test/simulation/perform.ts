@@ -1,0 +1,133 @@
+/** Sends one request through the Worker's operations, as the routes do, without HTTP. */
+
+import type { Clock } from '../../src/clock.ts';
+import { connect, type OperationContext, type Store } from '../../src/db/connection.ts';
+import { nameWrite } from '../../src/db/write.ts';
+import { createEvaluation } from '../../src/evaluation/create.ts';
+import { deleteEvaluation } from '../../src/evaluation/delete.ts';
+import {
+  type EvaluationRow,
+  getEvaluation,
+  listEvaluations,
+  listReplacedValues,
+} from '../../src/evaluation/read.ts';
+import { updateEvaluation } from '../../src/evaluation/update.ts';
+import { Failure } from '../../src/failure.ts';
+import { createEvaluationLabel } from '../../src/label/create.ts';
+import { listEvaluationLabels } from '../../src/label/read.ts';
+import { updateEvaluationLabel } from '../../src/label/update.ts';
+import { answerOnPage, readLinkPage, updateEvaluationByLink } from '../../src/link/answer.ts';
+import { createEvaluationLink } from '../../src/link/create.ts';
+import { principalOf } from '../../src/link/key.ts';
+import { revokeEvaluationLink } from '../../src/link/revoke.ts';
+import type { Principal } from '../../src/principal.ts';
+import type { Intent, Outcome, Request } from './world.ts';
+
+type Answer = Pick<Request, 'row' | 'replaced'> & { readonly outcome: Outcome };
+
+/** @param store is the one that the request's edge has for the account */
+export async function perform(request: Request, store: Store, clock: Clock): Promise<void> {
+  const connection = connect(store, clock);
+  const context = { principal: principalFor(request.intent), connection, now: request.now };
+  try {
+    Object.assign(request, await answer(request, context));
+  } catch (thrown) {
+    request.outcome = thrown instanceof Failure ? thrown.code : 'broken';
+    if (!(thrown instanceof Failure)) request.error = String(thrown);
+  }
+}
+
+function principalFor({ operation, link, author, target }: Intent): Principal {
+  const isThroughLink = operation === 'update' || operation === 'open page';
+  if (link && isThroughLink) return principalOf(link);
+  const none = { evaluator: undefined, run: undefined, evaluation: undefined, link: undefined };
+  return { account: target.account, subject: author, ...none, keyId: undefined };
+}
+
+const ok = (row: EvaluationRow): Answer => ({ outcome: 'ok', row });
+const LIMIT = 50;
+const LINK_SECONDS = 86_400;
+
+async function answer(request: Request, context: OperationContext): Promise<Answer> {
+  const { operation, target, value, key, versions, link, isOnPage } = request.intent;
+  const { id, run: run_id, label } = target;
+  const path = { run_id, id };
+  const page = { after: undefined, limit: LIMIT };
+  switch (operation) {
+    case 'create': {
+      const content = { evaluation_label_id: label.id, output_name: null, field_path: null };
+      const body = { ...content, value, id: target.key === undefined ? id : undefined, sent: {} };
+      const { row, created } = await createEvaluation(context, run_id, body, target.key);
+      return { outcome: created ? 'created' : 'ok', row };
+    }
+    case 'update': {
+      if (link && isOnPage) {
+        const sent = { version: versions?.[0] ?? '', text: `${value}` };
+        const { row, refusal } = await answerOnPage(context, link, sent);
+        return { outcome: refusal ? refusal.code : 'ok', row: resourceIn(row) };
+      }
+      if (link) return ok(await updateEvaluationByLink(context, link, value, { versions, key }));
+      const write = await nameWrite(context, { versions, key });
+      const immutable = request.intent.changesRun ? { run_id: id } : { run_id };
+      return ok(await updateEvaluation(context, path, { value, immutable }, write));
+    }
+    case 'delete': {
+      const write = await nameWrite(context, { versions, key });
+      request.writeId = write.write_id;
+      await deleteEvaluation(context, path, write);
+      return { outcome: 'ok' };
+    }
+    case 'get':
+      return ok(await getEvaluation(context, path));
+    case 'list': {
+      const { rows } = await listEvaluations(context, run_id, undefined, page);
+      const row = rows.find((one) => one.id === id);
+      return row ? ok(row) : { outcome: 'not_found' };
+    }
+    case 'history': {
+      const replaced = await listReplacedValues(context, path, page);
+      return { outcome: 'ok', replaced: replaced.map(({ replaced_at }) => replaced_at) };
+    }
+    case 'open page':
+      return link ? ok(resourceIn(await readLinkPage(context, link))) : { outcome: 'ok' };
+    case 'create link': {
+      const options = { name: undefined, pointer: '/value', path: undefined, values: {} };
+      const more = { where: undefined, delivery: undefined, sent: {}, expires_in: LINK_SECONDS };
+      let made = link;
+      const sign = async (signed: typeof made & object) => {
+        made = signed;
+        return 'key';
+      };
+      await createEvaluationLink(context, path, { ...options, ...more }, sign, (text) => text);
+      if (made) target.links.push(made);
+      return { outcome: 'ok' };
+    }
+    case 'revoke link':
+      if (link) await revokeEvaluationLink(context, path, link.id);
+      return { outcome: 'ok' };
+    case 'create label': {
+      const create = { id: label.id, content: label.content, sent: {} };
+      const { row } = await createEvaluationLabel(context, create, undefined);
+      label.version = row.updated_at ?? row.created_at;
+      return { outcome: 'ok' };
+    }
+    case 'update label': {
+      const { archived } = request.intent;
+      const name = archived === undefined ? `name ${request.intent.value}` : undefined;
+      const update = { name, description: undefined, archived, immutable: {} };
+      const write = await nameWrite(context, { versions, key });
+      const row = await updateEvaluationLabel(context, label.id, update, write);
+      label.version = row.updated_at ?? row.created_at;
+      return { outcome: 'ok' };
+    }
+    case 'read labels':
+      await listEvaluationLabels(context, page);
+      return { outcome: 'ok' };
+  }
+}
+
+/** Returns the evaluation in the row of a page, which also has its label and earlier values. */
+function resourceIn(row: Awaited<ReturnType<typeof readLinkPage>>): EvaluationRow {
+  const { name, description, value_type, min_value, max_value, categories, earlier, ...own } = row;
+  return own;
+}

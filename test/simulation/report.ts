@@ -1,0 +1,55 @@
+/** Tells what is wrong, with the seed that repeats it and the requests around it. */
+import type { Finding } from './check.ts';
+import { type Request, START } from './world.ts';
+
+const SHOWN_MAX_REQUESTS = 40;
+
+export function describeFinding(seed: number, { target, fault }: Finding): string {
+  const [kind, sentence, requests] = fault;
+  const from = Math.min(...requests.map(({ begin }) => begin));
+  const to = Math.max(...requests.map(lastOf));
+  const around = target.requests.filter(
+    (request) => lastOf(request) >= from && request.begin <= to,
+  );
+  const shown =
+    around.length > SHOWN_MAX_REQUESTS
+      ? around.filter((one) => requests.includes(one) || isWrite(one))
+      : around;
+  return [
+    `seed ${seed}: ${kind}: ${sentence}`,
+    `evaluation ${target.id} of ${target.account}; * marks the requests that the sentence is about`,
+    ...shown
+      .slice(0, SHOWN_MAX_REQUESTS)
+      .map((one) => `${requests.includes(one) ? '*' : ' '} ${describeRequest(one)}`),
+    `npm run simulate -- --seed ${seed}`,
+  ].join('\n');
+}
+
+const isWrite = ({ intent, outcome }: Request) =>
+  ['create', 'update', 'delete'].includes(intent.operation) &&
+  (outcome === 'ok' || outcome === 'created' || outcome === 'database_unavailable');
+
+const lastOf = ({ end, calls }: Request) => Math.max(end, ...calls.arrivals);
+
+const secondsOf = (time: number) => ((time - START) / 1000).toFixed(3);
+
+function describeRequest(request: Request): string {
+  const { number, intent, edge, begin, end, now, calls, outcome, row, error } = request;
+  const { operation, author, value, key, versions, link, isOnPage } = intent;
+  const version =
+    row &&
+    `${row.value} by ${row.updated_by ?? row.created_by} at ${row.updated_at ?? row.created_at}`;
+  return [
+    `#${number} ${secondsOf(begin)} to ${secondsOf(end)} s, edge ${edge} at ${now}:`,
+    operation,
+    `${value} by ${author}`,
+    link ? `${isOnPage ? 'on the page of' : 'through'} link ${link.id}` : '',
+    key ? `with ${key}` : '',
+    versions ? `if ${versions}` : '',
+    `-> ${outcome}`,
+    version ?? error ?? '',
+    `[${calls.fates.join(', ')}]`,
+  ]
+    .filter((part) => part !== '')
+    .join(' ');
+}

@@ -1,0 +1,99 @@
+/** What is wrong with the responses, by the tables: what they show was there, and at that time. */
+import type { EvaluationRow } from '../../src/evaluation/read.ts';
+import type { Fault } from './check.ts';
+import { type Course, describe, findShown, mayBeSeen, shownBy } from './states.ts';
+import { identityOf, type Request } from './world.ts';
+
+const COLUMNS = 12;
+
+export function* checkResponses(course: Course): Generator<Fault> {
+  for (const request of course.target.requests) {
+    const { outcome, row, replaced, error } = request;
+    const about = [request];
+    if (outcome === 'broken') yield ['broken', `${error}`, about];
+    const shown = row && findRowFault(course, request, row);
+    if (shown) yield [...shown, about];
+    if (replaced && !isHistory(course, request, replaced))
+      yield ['stale', `the history was never ${replaced}`, about];
+    const refusal = findRefusalFault(course, request);
+    if (refusal) yield ['wrongly refused', refusal, about];
+  }
+}
+
+type Wrong = readonly [Fault[0], Fault[1]];
+
+function findRowFault(
+  { target, states }: Course,
+  request: Request,
+  row: EvaluationRow,
+): Wrong | undefined {
+  const { intent, outcome } = request;
+  const isOfTarget =
+    row.account_id === target.account &&
+    row.id === target.id &&
+    row.run_id === target.run &&
+    row.evaluation_label_id === target.label.id;
+  if (!isOfTarget || Object.keys(row).length !== COLUMNS)
+    return ['broken', `the response is ${JSON.stringify(row)}`];
+  const shown = shownBy(row);
+  const what = describe(shown);
+  const state = findShown(states, shown);
+  if (!state) return ['lost', `a caller saw ${what}, and no row has it`];
+  const isUpdate = intent.operation === 'update' && outcome === 'ok';
+  if (isUpdate && !intent.isOnPage && identityOf(intent) !== `${shown.value} by ${shown.author}`)
+    return ['invented', `${identityOf(intent)} was acknowledged as ${what}`];
+  const isCause = states.some(
+    ({ causes, created_at }) => created_at === row.created_at && causes.includes(request),
+  );
+  if ((isUpdate || outcome === 'created') && !isCause)
+    return ['lost', `${identityOf(intent)} was acknowledged, and no row has it`];
+  // An update is answered with what it stored, which others may have replaced since.
+  const isNow = !isUpdate && outcome !== 'created';
+  if (isNow && !mayBeSeen(state, request))
+    return ['stale', `a caller saw ${what} after what replaced it was shown`];
+  return undefined;
+}
+
+/** Returns true if the evaluation had these versions, newest first, at some moment of the request. */
+const isHistory = ({ states }: Course, request: Request, replaced: readonly string[]): boolean =>
+  states.some(
+    (state) =>
+      mayBeSeen(state, request) &&
+      (replaced.length === 0
+        ? state.kind === 'created'
+        : replaced.every((version, index) => states[state.index - index]?.version === version)),
+  );
+
+function findRefusalFault(course: Course, request: Request): string | undefined {
+  const { target, states } = course;
+  const { intent, outcome } = request;
+  const { operation, versions = [] } = intent;
+  const isOther = (version: string) => version !== '' && !versions.includes(version);
+  const seen = () => states.filter((state) => mayBeSeen(state, request));
+  if (operation === 'delete' && outcome === 'ok') {
+    const isDone = states.some(({ kind, causes }) => kind === 'absent' && causes.includes(request));
+    return isDone ? undefined : 'a deletion was acknowledged, and deleted nothing';
+  }
+  if (outcome === 'precondition_failed')
+    return seen().some(({ version }) => isOther(version)) ? undefined : `it was ${versions}`;
+  if (outcome === 'not_found')
+    return mayBeMissing(course, request) ? undefined : 'the evaluation was there';
+  if (outcome !== 'unprocessable' || operation !== 'update') return undefined;
+  const { value, key, changesRun } = intent;
+  const isKeyTaken = target.requests.some(
+    (one) => key !== undefined && one.intent.key === key && one.intent.value !== value,
+  );
+  return changesRun || isKeyTaken || !target.label.allows(value) ? undefined : 'the value is legal';
+}
+
+/** Returns true if the evaluation, the link or the label may have been missing. */
+function mayBeMissing({ target, lives, states }: Course, request: Request): boolean {
+  const { operation, link } = request.intent;
+  const isRevoked = target.requests.some(
+    ({ intent, begin }) =>
+      intent.operation === 'revoke link' && intent.link === link && begin <= request.end,
+  );
+  const isLate = lives.some(({ deleted_at }) => (deleted_at ?? '') >= request.now);
+  const isAbsent = states.some((state) => state.kind === 'absent' && mayBeSeen(state, request));
+  return operation === 'create' || isAbsent || isLate || (link !== undefined && isRevoked);
+}

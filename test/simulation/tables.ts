@@ -1,0 +1,130 @@
+/** What is wrong with the tables, whatever callers were told: each stored state has its one cause. */
+import type { Fault } from './check.ts';
+import { type Course, describe, type State } from './states.ts';
+import { identityOf, type Request } from './world.ts';
+
+/** An object may let a call wait for so long before it runs the statements. */
+const OBJECT_WAITS_MAX_MS = 2000;
+const REFUSALS = ['precondition_failed', 'unprocessable', 'conflict', 'malformed'];
+const NEVER = Number.POSITIVE_INFINITY;
+
+export function* checkTables(course: Course): Generator<Fault> {
+  const { lives, states } = course;
+  if (lives.filter(({ write_id }) => write_id === null).length > 1)
+    yield ['doubled', 'D1 and the object both have the evaluation', []];
+  for (const state of states.slice(1)) {
+    const origin = findOriginFault(course, state);
+    if (origin) yield origin;
+    else yield* checkState(course, state);
+  }
+}
+
+/** Returns why no request may have caused the state. */
+function findOriginFault({ target, states }: Course, state: State): Fault | undefined {
+  const { kind, causes, value, author, version, announced } = state;
+  const what = describe(state);
+  if (kind !== 'absent' && (announced[0] !== author || announced[1] !== version)) {
+    const isElsewhere = states.some((other) => other.version === announced[1]);
+    return [
+      isElsewhere ? 'out of order' : 'lost',
+      `${announced[1]} should come, not ${what}`,
+      causes,
+    ];
+  }
+  if (causes.length === 0) return ['invented', `nobody sent ${what}`, []];
+  if (kind !== 'absent' && !target.label.allows(value))
+    return ['illegal value', `the label does not allow ${what}`, causes];
+  if (kind === 'created' && causes.every(isArchivedAllTheWhile))
+    return ['illegal value', `the label of ${what} was archived`, causes];
+  if (kind === 'updated' && causes.every((request) => isRefused(states, state, request)))
+    return ['invented', `${what} was refused, and is stored`, causes];
+  return undefined;
+}
+
+function* checkState({ target, lives, states }: Course, state: State): Generator<Fault> {
+  const { kind, causes, life, version, index } = state;
+  const what = describe(state);
+  const before = states[index - 1]?.version ?? '';
+  const repeated = findRepetition(states, state);
+  if (repeated) {
+    const isUndone = repeated.index !== index - 1;
+    yield [isUndone ? 'undone by a late attempt' : 'doubled', `${what} is stored twice`, causes];
+  }
+  const deletions = lives.slice(0, life - 1).map(({ deleted_at }) => deleted_at ?? '');
+  if (causes.every(({ now }) => deletions.some((deleted_at) => deleted_at >= now)))
+    yield ['undone by a late attempt', `${what} began before a deletion`, causes];
+  const revoked = Math.min(...causes.map((cause) => revocationOf(cause)));
+  if (causes.every(({ calls }) => calls.arrivals.every((at) => at > revoked)))
+    yield ['undone by a late attempt', `${what} arrived after its link was revoked`, causes];
+  const tags = causes.map(({ intent }) => intent.versions);
+  if (kind !== 'created' && tags.every((tag) => tag && !tag.includes(before)))
+    yield ['two callers with one tag', `${what} replaced ${before}, not ${tags}`, causes];
+  if (kind === 'updated' && version <= before)
+    yield ['out of order', `${what} is not later than ${before}`, causes];
+  if (state.over < state.begin)
+    yield ['out of order', `${what} began after what replaced it was shown`, causes];
+
+  function revocationOf({ intent: { link } }: Request): number {
+    if (!link) return NEVER;
+    const revocations = target.requests.filter(
+      ({ intent, outcome }) =>
+        intent.operation === 'revoke link' && intent.link?.id === link.id && outcome === 'ok',
+    );
+    return Math.min(...revocations.map(({ end }) => end));
+  }
+}
+
+/** Returns the last earlier state of the same life that only another request may have stored. */
+function findRepetition(states: readonly State[], state: State): State | undefined {
+  const name = nameOf(state.causes);
+  const isSame = ({ causes, value, author }: State) =>
+    name === undefined ? value === state.value && author === state.author : nameOf(causes) === name;
+  const earlier = states.filter(
+    (other) =>
+      other.kind === 'updated' &&
+      other.life === state.life &&
+      other.index < state.index &&
+      isSame(other),
+  );
+  const allowed = name === undefined ? state.causes.length : 1;
+  return state.kind === 'updated' && earlier.length >= allowed ? earlier.at(-1) : undefined;
+}
+
+/** Returns the caller's name of a write; undefined if a repetition is another write. */
+function nameOf([cause]: readonly Request[]): string | undefined {
+  if (!cause) return undefined;
+  const { intent } = cause;
+  const { key, author, link, isOnPage, versions } = intent;
+  if (isOnPage) return `page ${link?.id} ${versions} ${identityOf(intent)}`;
+  return key === undefined ? undefined : `${link?.id} ${author} ${key}`;
+}
+
+/**
+ * Returns true if the request was refused in the life of the state. It may be stored in an earlier
+ * or a later life: by the clock of its edge it may have begun after a deletion that came later.
+ */
+function isRefused(states: readonly State[], { life }: State, request: Request): boolean {
+  const [creation, ...later] = states.filter((state) => state.life === life);
+  const last = later.at(-1);
+  const isDeleted = last?.kind === 'absent' && last.begin <= request.end;
+  const isOfLife = creation !== undefined && creation.known < request.begin && !isDeleted;
+  return isOfLife && REFUSALS.includes(request.outcome ?? '');
+}
+
+/**
+ * Returns true if no attempt of the create can have met the label while it was not archived. A late
+ * attempt may arrive when the label that refused the create is archived no more.
+ */
+function isArchivedAllTheWhile({ calls, begin, intent }: Request): boolean {
+  const lastEffectOf = ({ arrivals }: Request['calls']) =>
+    Math.max(...arrivals) + OBJECT_WAITS_MAX_MS;
+  const changes = intent.target.label.requests.filter((one) => one.intent.archived !== undefined);
+  return changes.some((archiving) => {
+    const mayUndo = (change: Request) =>
+      change.intent.archived === false &&
+      change.begin < lastEffectOf(calls) &&
+      lastEffectOf(change.calls) > archiving.begin;
+    const isDone = archiving.intent.archived && archiving.outcome === 'ok';
+    return isDone && archiving.end < begin && !changes.some(mayUndo);
+  });
+}
