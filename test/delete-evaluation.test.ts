@@ -1,6 +1,8 @@
 /** deleteEvaluation: what goes and what stays, and that a late or repeated request does no harm. */
 import { describe, expect, it } from 'vitest';
+import { type Clock, systemClock } from '../src/clock.ts';
 import { NOT_FOUND } from './support/answers.ts';
+import { stillClock } from './support/clock.ts';
 import { countingD1, countingRows, flakyD1, interceptD1 } from './support/d1.ts';
 import { linkTo, open, post } from './support/links.ts';
 import {
@@ -51,10 +53,12 @@ async function storeWithLabel(fields: Partial<Row> = {}): Promise<Row> {
 }
 
 const LOST = 'Network connection lost.';
-const lossy = (...fates: Parameters<typeof flakyD1>[2][]) => {
+const lossyAt = (clock: Clock, ...fates: Parameters<typeof flakyD1>[2][]) => {
   const { db, arrive } = flakyD1(DB, LOST, ...fates);
-  return { send: workerWith({ DB: db }), arrive };
+  return { send: workerWith({ DB: db }, clock), arrive };
 };
+const lossy = (...fates: Parameters<typeof flakyD1>[2][]) => lossyAt(systemClock, ...fates);
+const clockAhead = (seconds: number) => stillClock(new Date(Date.now() + 1000 * seconds));
 
 const ID_WAS_DELETED = {
   status: 409,
@@ -159,7 +163,7 @@ describe('deleteEvaluation', () => {
     await workerWith({ DB: db })(await remove(row, { claims: { account_id }, headers }));
 
     expect(rows.map(({ written }) => written)).toEqual([2, 5, 0]);
-    expect(Math.max(...rows.map(({ read }) => read))).toBeLessThanOrEqual(10);
+    expect(Math.max(...rows.map(({ read }) => read))).toBeLessThanOrEqual(11);
   });
 
   it('costs the same however much was deleted before: ten notes go that are older than seven days', async () => {
@@ -299,6 +303,32 @@ describe('an attempt of a request that began before the deletion and arrives aft
     await arrive();
 
     expect(await readEvaluation(row.id)).toBe(null);
+  });
+
+  it('stores nothing again, even if the clock of its edge is ahead: a create', async () => {
+    const row = await storeWithLabel();
+    await worker(await remove(row));
+    const { send, arrive } = lossyAt(clockAhead(3), 'is late', 'succeeds');
+    expect((await send(await createAgain(row))).status).toBe(201);
+    expect((await worker(await remove(row))).status).toBe(204);
+
+    await arrive();
+
+    expect(await readEvaluation(row.id)).toBe(null);
+  });
+
+  it('stores nothing again, even if the clock of its edge is ahead: an update with a key', async () => {
+    const row = await storeWithLabel();
+    const { send, arrive } = lossyAt(clockAhead(3), 'is late', 'succeeds');
+    expect((await send(await putKeyed(row, 9))).status).toBe(200);
+    expect((await worker(await remove(row))).status).toBe(204);
+    expect((await lossyAt(clockAhead(4), 'succeeds').send(await createAgain(row))).status).toBe(
+      201,
+    );
+
+    await arrive();
+
+    expect((await readEvaluation(row.id))?.value).toBe(2);
   });
 
   it('may have sent its body slowly: a create, and an update through a link', async () => {

@@ -2,10 +2,23 @@
  * The SQL of the delete, and of the read that explains why the delete did nothing. Both statements
  * run in one transaction.
  */
-import { sql } from 'drizzle-orm';
-import { all, d, e, type In, insertIf, query, same, select, some } from '../db/query.ts';
+import { type SQL, sql } from 'drizzle-orm';
+import {
+  all,
+  coalesce,
+  d,
+  e,
+  type In,
+  insertIf,
+  query,
+  same,
+  scalar,
+  select,
+  some,
+  type Truth,
+} from '../db/query.ts';
 import { deletedEvaluation } from '../db/schema.ts';
-import { ALONE, hasVersion, ifNothingChanged, UPDATE } from '../db/write.query.ts';
+import { ALONE, currentVersion, hasVersion, ifNothingChanged, UPDATE } from '../db/write.query.ts';
 import { isInScope, isNotDeletedSince, NOW, SCOPE } from './evaluation.query.ts';
 
 const WRITE = { ...SCOPE, ...NOW, write_id: UPDATE.write_id };
@@ -28,15 +41,24 @@ const isOwnDeletion = (p: P) =>
 const DATABASE_NOW = sql`strftime('%Y-%m-%dT%H:%M:%fZ', 'now')`;
 
 /**
- * The time of a deletion is when this statement runs, by the clock of the database. Other requests
- * may have begun between the start of the request and the deletion, and must count as earlier than
- * the deletion. If the database's clock is behind the request's time, or over an hour ahead, the
- * clocks disagree. Then the request's time counts.
+ * The time of a deletion is the latest of three: when the request began, the database's clock when
+ * this statement runs, and the version that is deleted. Requests that began before the deletion must
+ * count as earlier. The version counts because its edge may be ahead of the database: a late attempt
+ * of its write could otherwise store it again. If a time is over an hour ahead of the request, a
+ * clock is wrong, and the time does not count.
  */
-const deletedAt = ({ now }: Pick<P, 'now'>) => sql<string>`iif(
-  ${DATABASE_NOW} BETWEEN ${now} AND strftime('%Y-%m-%dT%H:%M:%fZ', ${now}, '+1 hour'),
-  ${DATABASE_NOW}, ${now}
-)`;
+function deletedAt(p: Omit<P, 'write_id'>): SQL<string> {
+  const latest = sql<string>`strftime('%Y-%m-%dT%H:%M:%fZ', ${p.now}, '+1 hour')`;
+  const isUsable = sql<Truth>`${currentVersion(e)} <= ${latest}`;
+  const version = scalar(
+    select({ version: sql<string>`${currentVersion(e)}`.as('version') })
+      .from(e)
+      .where(all(isInScope(p), isUsable)),
+  );
+  return sql<string>`max(
+    ${p.now}, iif(${DATABASE_NOW} <= ${latest}, ${DATABASE_NOW}, ${p.now}), ${coalesce(version, p.now)}
+  )`;
+}
 
 /**
  * Inserts a row for the deletion. A trigger then deletes the evaluation, its history and its keyed

@@ -98,9 +98,23 @@ export const deleteEvaluation: StatementOf<typeof deleteQueries.deleteEvaluation
 	INSERT INTO deleted_evaluation (account_id, evaluation_id, run_id, deleted_at, write_id)
 	SELECT
 		:account, :id, :run_id,
-		iif(
-			strftime('%Y-%m-%dT%H:%M:%fZ', 'now') BETWEEN :now AND strftime('%Y-%m-%dT%H:%M:%fZ', :now, '+1 hour'),
-			strftime('%Y-%m-%dT%H:%M:%fZ', 'now'), :now
+		max(
+			:now,
+			iif(
+				strftime('%Y-%m-%dT%H:%M:%fZ', 'now') <= strftime('%Y-%m-%dT%H:%M:%fZ', :now, '+1 hour'),
+				strftime('%Y-%m-%dT%H:%M:%fZ', 'now'), :now
+			),
+			coalesce(
+				(
+					SELECT coalesce(e.updated_at, e.created_at) AS version
+					FROM run_evaluation e
+					WHERE (
+						(e.account_id = :account AND e.id = :id AND e.run_id = :run_id)
+						AND coalesce(e.updated_at, e.created_at) <= strftime('%Y-%m-%dT%H:%M:%fZ', :now, '+1 hour')
+					)
+				),
+				:now
+			)
 		),
 		:write_id
 	WHERE (
