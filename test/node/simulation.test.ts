@@ -36,10 +36,11 @@ it('a fault of each kind is planted', () => {
 });
 
 it.each(Object.keys(FAULTS) as FaultName[])('finds the planted fault: %s', async (fault) => {
+  const { kind } = FAULTS[fault];
   let report = await thread.run({ seed: 3, fault });
-  for (let seed = 4; seed < 15 && report.kind === undefined; seed += 1)
+  for (let seed = 4; seed < 15 && report.kind !== kind; seed += 1)
     report = await thread.run({ seed, fault });
 
-  expect(report.text).toMatch(/^seed \d+: /);
-  expect(report.kind).toBe(FAULTS[fault].kind);
+  expect(report.kind).toBe(kind);
+  expect(report.text).toMatch(new RegExp(`^seed \\d+: ${kind}: [^]*\\n\\*? +#\\d+ `));
 });

@@ -58,6 +58,10 @@ export const FAULTS = {
     kind: 'undone by a late attempt',
     changes: [[/d\.deleted_at >= \?\d+/, "d.deleted_at >= '9'"]],
   },
+  'a deletion is timed by the clock of the database alone': {
+    kind: 'undone by a late attempt',
+    changes: [[/AS version FROM run_evaluation e WHERE \(/, '$&0 AND ']],
+  },
   'a revoked link goes on': {
     kind: 'undone by a late attempt',
     changes: [[/^UPDATE .*k\.id = (?=\?\d+)/, '$&1 + ']],

@@ -8,19 +8,14 @@ export function describeFinding(seed: number, { target, fault }: Finding): strin
   const [kind, sentence, requests] = fault;
   const from = Math.min(...requests.map(({ begin }) => begin));
   const to = Math.max(...requests.map(lastOf));
-  const around = target.requests.filter(
-    (request) => lastOf(request) >= from && request.begin <= to,
-  );
-  const shown =
-    around.length > SHOWN_MAX_REQUESTS
-      ? around.filter((one) => requests.includes(one) || isWrite(one))
-      : around;
+  const around = target.requests.filter((one) => lastOf(one) >= from && one.begin <= to);
+  const isAll = around.length <= SHOWN_MAX_REQUESTS;
+  const shown = isAll ? around : around.filter((one) => requests.includes(one) || isWrite(one));
+  const mark = (request: Request) => (requests.includes(request) ? '*' : ' ');
   return [
     `seed ${seed}: ${kind}: ${sentence}`,
-    `evaluation ${target.id} of ${target.account}; * marks the requests that the sentence is about`,
-    ...shown
-      .slice(0, SHOWN_MAX_REQUESTS)
-      .map((one) => `${requests.includes(one) ? '*' : ' '} ${describeRequest(one)}`),
+    `evaluation ${target.id} of ${target.account}; the sentence is about the requests with *`,
+    ...shown.slice(-SHOWN_MAX_REQUESTS).map((one) => `${mark(one)} ${describeRequest(one)}`),
     `npm run simulate -- --seed ${seed}`,
   ].join('\n');
 }

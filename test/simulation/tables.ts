@@ -6,7 +6,6 @@ import { identityOf, type Request } from './world.ts';
 /** An object may let a call wait for so long before it runs the statements. */
 const OBJECT_WAITS_MAX_MS = 2000;
 const REFUSALS = ['precondition_failed', 'unprocessable', 'conflict', 'malformed'];
-const NEVER = Number.POSITIVE_INFINITY;
 
 export function* checkTables(course: Course): Generator<Fault> {
   const { lives, states } = course;
@@ -23,15 +22,17 @@ export function* checkTables(course: Course): Generator<Fault> {
 function findOriginFault({ target, states }: Course, state: State): Fault | undefined {
   const { kind, causes, value, author, version, announced } = state;
   const what = describe(state);
+  const around = states.slice(state.index - 1, state.index + 2).flatMap((one) => one.causes);
   if (kind !== 'absent' && (announced[0] !== author || announced[1] !== version)) {
     const isElsewhere = states.some((other) => other.version === announced[1]);
     return [
       isElsewhere ? 'out of order' : 'lost',
       `${announced[1]} should come, not ${what}`,
-      causes,
+      around,
     ];
   }
-  if (causes.length === 0) return ['invented', `nobody sent ${what}`, []];
+  if (causes.every(({ calls }) => calls.arrivals.length === 0))
+    return ['invented', `nobody sent ${what}`, around];
   if (kind !== 'absent' && !target.label.allows(value))
     return ['illegal value', `the label does not allow ${what}`, causes];
   if (kind === 'created' && causes.every(isArchivedAllTheWhile))
@@ -50,12 +51,32 @@ function* checkState({ target, lives, states }: Course, state: State): Generator
     const isUndone = repeated.index !== index - 1;
     yield [isUndone ? 'undone by a late attempt' : 'doubled', `${what} is stored twice`, causes];
   }
-  const deletions = lives.slice(0, life - 1).map(({ deleted_at }) => deleted_at ?? '');
-  if (causes.every(({ now }) => deletions.some((deleted_at) => deleted_at >= now)))
-    yield ['undone by a late attempt', `${what} began before a deletion`, causes];
-  const revoked = Math.min(...causes.map((cause) => revocationOf(cause)));
+  const deletions = states
+    .filter((other) => other.kind === 'absent' && other.life < life)
+    .flatMap((deletion) => deletion.causes);
+  // A deletion comes after what it deletes, also by the clock of an edge that is ahead.
+  const times = lives
+    .slice(0, life - 1)
+    .map(({ deleted_at, updated_at, created_at }) => [deleted_at ?? '', updated_at ?? created_at]);
+  if (causes.every(({ now }) => times.flat().some((time) => time >= now)))
+    yield [
+      'undone by a late attempt',
+      `${what} began before a deletion`,
+      [...causes, ...deletions],
+    ];
+  const revocations = target.requests.filter(
+    ({ intent, outcome }) =>
+      intent.operation === 'revoke link' &&
+      intent.link === causes[0]?.intent.link &&
+      outcome === 'ok',
+  );
+  const revoked = Math.min(...revocations.map(({ end }) => end));
   if (causes.every(({ calls }) => calls.arrivals.every((at) => at > revoked)))
-    yield ['undone by a late attempt', `${what} arrived after its link was revoked`, causes];
+    yield [
+      'undone by a late attempt',
+      `${what} came by a revoked link`,
+      [...causes, ...revocations],
+    ];
   const tags = causes.map(({ intent }) => intent.versions);
   if (kind !== 'created' && tags.every((tag) => tag && !tag.includes(before)))
     yield ['two callers with one tag', `${what} replaced ${before}, not ${tags}`, causes];
@@ -63,15 +84,6 @@ function* checkState({ target, lives, states }: Course, state: State): Generator
     yield ['out of order', `${what} is not later than ${before}`, causes];
   if (state.over < state.begin)
     yield ['out of order', `${what} began after what replaced it was shown`, causes];
-
-  function revocationOf({ intent: { link } }: Request): number {
-    if (!link) return NEVER;
-    const revocations = target.requests.filter(
-      ({ intent, outcome }) =>
-        intent.operation === 'revoke link' && intent.link?.id === link.id && outcome === 'ok',
-    );
-    return Math.min(...revocations.map(({ end }) => end));
-  }
 }
 
 /** Returns the last earlier state of the same life that only another request may have stored. */
