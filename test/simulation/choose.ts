@@ -32,12 +32,13 @@ const ODDS = {
   current: 0.75,
   illegal: 0.06,
   changesRun: 0.03,
+  astray: 0.02,
   changesArchived: 0.5,
   archived: 0.3,
 };
 
 /** The last wants of all callers, of which one may be repeated. */
-const REMEMBERED_COUNT = 40;
+const REMEMBERED_COUNT = 200;
 const REPEATABLE = new Set<Operation>(['update', 'create', 'delete', 'revoke link']);
 
 /** Returns a function of the caller, and of a number that differs from call to call. */
@@ -59,7 +60,7 @@ export function createChooser({ chance, below, pick }: Random, targets: readonly
     const isMissing = target.versions.length === 0 && chance(ODDS.created);
     const operation = isMissing ? chooseFirst(target) : pick(OPERATIONS);
     const author = label.hasManyValues ? caller : `${caller}/${number}`;
-    const value = chance(ODDS.illegal) ? -1 - number : label.valueOf(number);
+    const value = chance(ODDS.illegal) ? label.illegalOf(number) : label.valueOf(number);
     const intent = { operation, target, author, value };
     const key = chance(ODDS.key) ? `key-${number}` : undefined;
     switch (operation) {
@@ -68,7 +69,10 @@ export function createChooser({ chance, below, pick }: Random, targets: readonly
       case 'create':
         return target.key === undefined ? intent : { ...intent, author: 'creator' };
       case 'delete':
-        return { ...intent, key, versions: chooseVersions(target) };
+        return { ...intent, key, versions: chooseVersions(target), isAstray: chance(ODDS.astray) };
+      case 'get':
+      case 'history':
+        return { ...intent, isAstray: chance(ODDS.astray) };
       case 'open page':
       case 'revoke link':
         return target.links.length > 0
@@ -110,7 +114,13 @@ export function createChooser({ chance, below, pick }: Random, targets: readonly
     );
     if (other && target.label.hasManyValues && chance(ODDS.sameKey))
       return { ...intent, author: other.author, key: other.key, versions };
-    return { ...intent, key, versions, changesRun: chance(ODDS.changesRun) };
+    return {
+      ...intent,
+      key,
+      versions,
+      changesRun: chance(ODDS.changesRun),
+      isAstray: chance(ODDS.astray),
+    };
   }
 
   /** Chooses what If-Match names: the newest version that callers know, or one before it. */

@@ -21,9 +21,9 @@ import { createEvaluationLink } from '../../src/link/create.ts';
 import { principalOf } from '../../src/link/key.ts';
 import { revokeEvaluationLink } from '../../src/link/revoke.ts';
 import type { Principal } from '../../src/principal.ts';
-import type { Intent, Outcome, Request } from './world.ts';
+import { type Intent, LIMIT, type Outcome, type Request } from './world.ts';
 
-type Answer = Pick<Request, 'row' | 'replaced'> & { readonly outcome: Outcome };
+type Answer = Pick<Request, 'row' | 'replaced' | 'updatedLabel'> & { readonly outcome: Outcome };
 
 /** @param store is the one that the request's edge has for the account */
 export async function perform(request: Request, store: Store, clock: Clock): Promise<void> {
@@ -45,13 +45,12 @@ function principalFor({ operation, link, author, target }: Intent): Principal {
 }
 
 const ok = (row: EvaluationRow): Answer => ({ outcome: 'ok', row });
-const LIMIT = 50;
 const LINK_SECONDS = 86_400;
 
 async function answer(request: Request, context: OperationContext): Promise<Answer> {
   const { operation, target, value, key, versions, link, isOnPage } = request.intent;
   const { id, run: run_id, label } = target;
-  const path = { run_id, id };
+  const path = { run_id: request.intent.isAstray ? label.id : run_id, id };
   const page = { after: undefined, limit: LIMIT };
   switch (operation) {
     case 'create': {
@@ -118,7 +117,7 @@ async function answer(request: Request, context: OperationContext): Promise<Answ
       const write = await nameWrite(context, { versions, key });
       const row = await updateEvaluationLabel(context, label.id, update, write);
       label.version = row.updated_at ?? row.created_at;
-      return { outcome: 'ok' };
+      return { outcome: 'ok', updatedLabel: row };
     }
     case 'read labels':
       await listEvaluationLabels(context, page);

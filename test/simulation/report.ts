@@ -4,17 +4,17 @@ import { type Request, START } from './world.ts';
 
 const SHOWN_MAX_REQUESTS = 40;
 
-export function describeFinding(seed: number, { target, fault }: Finding): string {
+export function describeFinding(seed: number, { of, fault }: Finding): string {
   const [kind, sentence, requests] = fault;
   const from = Math.min(...requests.map(({ begin }) => begin));
   const to = Math.max(...requests.map(lastOf));
-  const around = target.requests.filter((one) => lastOf(one) >= from && one.begin <= to);
+  const around = of.requests.filter((one) => lastOf(one) >= from && one.begin <= to);
   const isAll = around.length <= SHOWN_MAX_REQUESTS;
   const shown = isAll ? around : around.filter((one) => requests.includes(one) || isWrite(one));
   const mark = (request: Request) => (requests.includes(request) ? '*' : ' ');
   return [
     `seed ${seed}: ${kind}: ${sentence}`,
-    `evaluation ${target.id} of ${target.account}; the sentence is about the requests with *`,
+    `${'run' in of ? `evaluation ${of.id} of ${of.account}` : `label ${of.id} of ${of.owner}`}; the sentence is about the requests with *`,
     ...shown.slice(-SHOWN_MAX_REQUESTS).map((one) => `${mark(one)} ${describeRequest(one)}`),
     `npm run simulate -- --seed ${seed}`,
   ].join('\n');

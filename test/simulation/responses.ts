@@ -1,8 +1,8 @@
 /** What is wrong with the responses, by the tables: what they show was there, and at that time. */
 import type { EvaluationRow } from '../../src/evaluation/read.ts';
 import type { Fault } from './check.ts';
-import { type Course, describe, findShown, mayBeSeen, shownBy } from './states.ts';
-import { identityOf, type Request } from './world.ts';
+import { type Course, describe, findShown, mayBeSeen, type State, shownBy } from './states.ts';
+import { identityOf, LIMIT, MOVER, type Request } from './world.ts';
 
 const COLUMNS = 12;
 
@@ -11,6 +11,8 @@ export function* checkResponses(course: Course): Generator<Fault> {
     const { outcome, row, replaced, error } = request;
     const about = [request];
     if (outcome === 'broken') yield ['broken', `${error}`, about];
+    if (request.intent.isAstray && outcome !== 'not_found' && outcome !== 'database_unavailable')
+      yield ['broken', 'another run has the evaluation', about];
     const shown = row && findRowFault(course, request, row);
     if (shown) yield [...shown, about];
     if (replaced && !isHistory(course, request, replaced))
@@ -61,7 +63,8 @@ const isHistory = ({ states }: Course, request: Request, replaced: readonly stri
       mayBeSeen(state, request) &&
       (replaced.length === 0
         ? state.kind === 'created'
-        : replaced.every((version, index) => states[state.index - index]?.version === version)),
+        : replaced.every((version, index) => states[state.index - index]?.version === version) &&
+          (replaced.length === LIMIT || states[state.index - replaced.length]?.kind === 'created')),
   );
 
 function findRefusalFault(course: Course, request: Request): string | undefined {
@@ -76,6 +79,14 @@ function findRefusalFault(course: Course, request: Request): string | undefined 
   }
   if (outcome === 'precondition_failed')
     return seen().some(({ version }) => isOther(version)) ? undefined : `it was ${versions}`;
+  if (outcome === 'database_unavailable')
+    return isTroubled(request) ? undefined : 'all calls arrived';
+  if (outcome === 'conflict')
+    return mayConflict(course, request) ? undefined : 'the content is the same';
+  if (operation === 'create' && outcome === 'ok') {
+    const isRepeated = target.requests.some((one) => one.intent === intent && one !== request);
+    return isRepeated || !target.label.hasManyValues ? undefined : 'nobody else sent the create';
+  }
   if (outcome === 'not_found')
     return mayBeMissing(course, request) ? undefined : 'the evaluation was there';
   if (outcome !== 'unprocessable' || operation !== 'update') return undefined;
@@ -86,14 +97,40 @@ function findRefusalFault(course: Course, request: Request): string | undefined 
   return changesRun || isKeyTaken || !target.label.allows(value) ? undefined : 'the value is legal';
 }
 
+/** Returns true if a call met trouble, or the account was on its way into its object. */
+const isTroubled = ({ intent, calls }: Request): boolean =>
+  intent.target.account === MOVER || calls.fates.some((fate) => fate !== 'arrives');
+
+/** Returns true if another create, or a deletion since, may have been in the way. */
+function mayConflict({ lives, states }: Course, request: Request): boolean {
+  const isLate = lives.some(({ deleted_at }) => (deleted_at ?? '') >= request.now);
+  const isOther = ({ life }: State) =>
+    !states.some(
+      ({ kind, life: other, causes }) =>
+        kind === 'created' &&
+        other === life &&
+        causes.some(({ intent }) => intent === request.intent),
+    );
+  return (
+    isLate ||
+    states.some((state) => state.kind !== 'absent' && mayBeSeen(state, request) && isOther(state))
+  );
+}
+
 /** Returns true if the evaluation, the link or the label may have been missing. */
 function mayBeMissing({ target, lives, states }: Course, request: Request): boolean {
-  const { operation, link } = request.intent;
+  const { operation, link, isAstray } = request.intent;
   const isRevoked = target.requests.some(
     ({ intent, begin }) =>
       intent.operation === 'revoke link' && intent.link === link && begin <= request.end,
   );
   const isLate = lives.some(({ deleted_at }) => (deleted_at ?? '') >= request.now);
   const isAbsent = states.some((state) => state.kind === 'absent' && mayBeSeen(state, request));
-  return operation === 'create' || isAbsent || isLate || (link !== undefined && isRevoked);
+  return (
+    operation === 'create' ||
+    isAstray === true ||
+    isAbsent ||
+    isLate ||
+    (link !== undefined && isRevoked)
+  );
 }

@@ -23,8 +23,10 @@ import {
   createLabels,
   type Intent,
   type Label,
+  MOVER,
   type Request,
   START,
+  STAYER,
   type Target,
 } from './world.ts';
 
@@ -37,8 +39,6 @@ const SKEW_LASTS_MS = 3000;
 const LIFE_OF_OBJECT_MS = 2000;
 /** The edges learn within this time that an account has moved. */
 const DEPLOYMENT_MS = 2000;
-/** The account that may live in an object, and the one that never does. */
-const ACCOUNTS = ['acc_mover', 'acc_stayer'] as AccountId[];
 
 export type Result = {
   readonly operations: number;
@@ -72,12 +72,12 @@ export async function run(
   if (seed % 3 !== 0) killObject();
   await timeline.run();
 
-  const home = objects.databaseOf(ACCOUNTS[0] ?? '');
+  const home = objects.databaseOf(MOVER);
   const stored = [...database.readAll(), ...(home?.readAll() ?? [])];
   return {
     operations: requests.length,
     digest: digestOf(requests, stored),
-    findings: check(targets, stored),
+    findings: check(targets, labels, stored),
   };
 
   async function call(caller: string): Promise<void> {
@@ -106,7 +106,7 @@ export async function run(
   }
 
   function storeOf(account: AccountId, hasObjects: boolean, { calls }: Request): Store {
-    return hasObjects && account === ACCOUNTS[0]
+    return hasObjects && account === MOVER
       ? objectStore(objects.namespace(calls), account, '')
       : d1Store(createD1(database, network, calls), 'first-primary');
   }
@@ -128,7 +128,7 @@ export async function run(
 
   function killObject(): void {
     if (isOver()) return;
-    objects.kill(ACCOUNTS[0] ?? '');
+    objects.kill(MOVER);
     timeline.after(random.below(LIFE_OF_OBJECT_MS), killObject);
   }
 
@@ -139,7 +139,7 @@ export async function run(
     const ids = [newId(), newId(), newId(), newId()];
     const labels: Label[] = shared ? [shared] : [];
     const targets: Target[] = [];
-    for (const account of ACCOUNTS) {
+    for (const account of [MOVER, STAYER]) {
       const own = createLabels(account, newId);
       labels.push(...own);
       const used = [shared, ...own];
@@ -169,6 +169,7 @@ export async function run(
 function learn({ intent, outcome, row }: Request): void {
   const { operation, target } = intent;
   const isGone = outcome === 'not_found' || (operation === 'delete' && outcome === 'ok');
+  if (intent.isAstray) return;
   if (row) target.versions.push(row.updated_at ?? row.created_at);
   else if (isGone && !intent.link) target.versions = [];
 }

@@ -65,7 +65,9 @@ export const mayBeSeen = ({ over, begin }: State, request: Request): boolean =>
 /** @param lives what is stored of the evaluation, in the order of its creations */
 export function courseOf(target: Target, lives: readonly Stored[]): Course {
   const { requests } = target;
-  const updates = requests.filter(({ intent }) => intent.operation === 'update');
+  const updates = requests.filter(
+    ({ intent }) => intent.operation === 'update' && !intent.isAstray,
+  );
   const byIdentity = Map.groupBy(updates, ({ intent }) => identityOf(intent));
   const shown = new Map<string, number>();
   for (const { row, end } of requests) {
@@ -95,7 +97,9 @@ export function courseOf(target: Target, lives: readonly Stored[]): Course {
       else addUpdated(state);
     }
     if (write_id === null) return;
-    const deletions = requests.filter((request) => request.writeId === write_id);
+    const deletions = requests.filter(
+      ({ intent, writeId }) => writeId === write_id && !intent.isAstray,
+    );
     const known = deletions.filter(({ outcome }) => outcome === 'ok').map(({ end }) => end);
     add({ ...ABSENT, ...NOTHING, life, causes: deletions, known: Math.min(...known) });
   }

@@ -37,6 +37,8 @@ function findOriginFault({ target, states }: Course, state: State): Fault | unde
     return ['illegal value', `the label does not allow ${what}`, causes];
   if (kind === 'created' && causes.every(isArchivedAllTheWhile))
     return ['illegal value', `the label of ${what} was archived`, causes];
+  if (causes.every(({ intent }) => intent.changesRun))
+    return ['invented', `${what} came with another run`, causes];
   if (kind === 'updated' && causes.every((request) => isRefused(states, state, request)))
     return ['invented', `${what} was refused, and is stored`, causes];
   return undefined;

@@ -1,9 +1,17 @@
 /** What a simulated world is made of: accounts, labels, evaluations, edges, and requests. */
 import type { EvaluationRow } from '../../src/evaluation/read.ts';
 import type { FailureCode } from '../../src/failure.ts';
+import type { LabelRow } from '../../src/label/read.ts';
 import type { Link } from '../../src/link/key.ts';
 import type { AccountId } from '../../src/principal.ts';
 import type { Calls } from './network.ts';
+
+/** The account that may live in an object, and the one that never does. */
+export const MOVER = 'acc_mover' as AccountId;
+export const STAYER = 'acc_stayer' as AccountId;
+
+/** Entries in a page of a list. */
+export const LIMIT = 50;
 
 /** The first moment of every run. */
 export const START = Date.UTC(2026, 10, 22);
@@ -23,6 +31,8 @@ export type Label = {
   readonly allows: (value: number) => boolean;
   /** Returns a value that the label allows; different for each number if the label allows many. */
   readonly valueOf: (number: number) => number;
+  /** Returns a value that the label refuses; as different as those of `valueOf`. */
+  readonly illegalOf: (number: number) => number;
   readonly hasManyValues: boolean;
   /** What callers last heard of. */
   version: string | undefined;
@@ -72,6 +82,8 @@ export type Intent = {
   /** Sends an immutable field with another value than the stored one. */
   readonly changesRun?: boolean;
   readonly archived?: boolean | undefined;
+  /** Names the evaluation in a run that does not have it. */
+  readonly isAstray?: boolean;
 };
 
 /** `broken` is an error that is no answer of the API. */
@@ -93,9 +105,12 @@ export type Request = {
   row?: EvaluationRow | undefined;
   /** The versions in the response to a history, newest first. */
   replaced?: readonly string[];
+  /** The label as the response to its update shows it. */
+  updatedLabel?: Pick<LabelRow, 'name' | 'archived_at' | 'updated_at'>;
   error?: string;
 };
 
+const SCORE_MAX = 1e6;
 const CATEGORIES = ['bad', 'poor', 'fair', 'good', 'best'];
 
 const BARE = { description: null, min_value: null, max_value: null, categories: null };
@@ -107,9 +122,16 @@ export function createLabels(owner: string, newId: () => string): Label[] {
     {
       ...state,
       id: newId(),
-      content: { ...BARE, name: 'score', value_type: 'continuous', min_value: 0, max_value: 1e6 },
-      allows: (value) => value >= 0 && value <= 1e6,
+      content: {
+        ...BARE,
+        name: 'score',
+        value_type: 'continuous',
+        min_value: 0,
+        max_value: SCORE_MAX,
+      },
+      allows: (value) => value >= 0 && value <= SCORE_MAX,
       valueOf: (number) => number,
+      illegalOf: (number) => (number % 2 === 0 ? -1 - number : SCORE_MAX + 1 + number),
       hasManyValues: true,
       requests: [],
     },
@@ -119,6 +141,7 @@ export function createLabels(owner: string, newId: () => string): Label[] {
       content: { ...BARE, name: 'grade', value_type: 'ordinal', categories: CATEGORIES },
       allows: (value) => CATEGORIES[value] !== undefined,
       valueOf: (number) => number % CATEGORIES.length,
+      illegalOf: (number) => [-1, 0.5, CATEGORIES.length][number % 3] ?? -1,
       hasManyValues: false,
       requests: [],
     },
@@ -128,6 +151,7 @@ export function createLabels(owner: string, newId: () => string): Label[] {
       content: { ...BARE, name: 'passed', value_type: 'binary' },
       allows: (value) => value === 0 || value === 1,
       valueOf: (number) => number % 2,
+      illegalOf: (number) => [-1, 0.5, 2][number % 3] ?? -1,
       hasManyValues: false,
       requests: [],
     },
