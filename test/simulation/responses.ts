@@ -10,6 +10,7 @@ export function* checkResponses(course: Course): Generator<Fault> {
   for (const request of course.target.requests) {
     const { outcome, row, replaced, error } = request;
     const about = [request];
+    if (outcome === undefined) yield ['broken', 'the request was never answered', about];
     if (outcome === 'broken') yield ['broken', `${error}`, about];
     if (request.intent.isAstray && outcome !== 'not_found' && outcome !== 'database_unavailable')
       yield ['broken', 'another run has the evaluation', about];

@@ -4,6 +4,9 @@
  */
 import type { Clock } from '../../src/clock.ts';
 
+/** A run takes about two minutes of virtual time. */
+const RUN_MAX_MS = 3_600_000;
+
 /** An event without an action was cancelled. */
 type Event = { readonly at: number; readonly order: number; action: (() => void) | undefined };
 
@@ -48,6 +51,7 @@ export function createTimeline(start: number) {
           while (event && !event.action) event = takeNext();
           if (!event) return resolve();
           time = event.at;
+          if (time - start > RUN_MAX_MS) throw new Error('events follow each other for ever');
           event.action?.();
           queueMicrotask(() => process.nextTick(step));
         } catch (thrown) {
