@@ -10,9 +10,9 @@ import type { Bundle, Name } from './workers.ts';
 
 const ROUND_TRIP_MS = 100;
 const ROUNDS = 7;
-const WORKERS = ['run-evaluation', 'tutorial', 'zod-openapi'] as const;
+const WORKERS = ['engineer', 'tutorial', 'run-evaluation'] as const;
 /** One statement, one call, and nothing else. */
-const FLOOR = 'get';
+const NEAREST = 'get';
 
 export async function measureDistance(bundles: ReadonlyMap<Name, Bundle>): Promise<string> {
   progress('distance');
@@ -20,7 +20,7 @@ export async function measureDistance(bundles: ReadonlyMap<Name, Bundle>): Promi
   const started = new Map<Name, Workerd>();
   const rounds = new Rounds();
   try {
-    for (const name of ['floor', ...WORKERS] as const) {
+    for (const name of ['lean', ...WORKERS] as const) {
       const folder = bundles.get(name)?.folder ?? '';
       started.set(
         name,
@@ -31,13 +31,13 @@ export async function measureDistance(bundles: ReadonlyMap<Name, Bundle>): Promi
     const lines = all.filter(
       ({ call, title }) => call.status !== 401 && !title.endsWith('new token'),
     );
-    const floor = all.find(({ title }) => title === FLOOR);
-    if (!floor) throw new Error('no floor');
+    const nearest = all.find(({ title }) => title === NEAREST);
+    if (!nearest) throw new Error(`no line ${NEAREST}`);
     // The first round warms up.
     for (let round = 0; round <= ROUNDS; round += 1) {
       for (const line of lines) {
         for (const [name, workerd] of started) {
-          const { alg, call, workers } = name === 'floor' ? floor : line;
+          const { alg, call, workers } = name === 'lean' ? nearest : line;
           if (!workers.includes(name)) continue;
           const before = await callsOf(workerd);
           const begun = performance.now();
@@ -52,7 +52,7 @@ export async function measureDistance(bundles: ReadonlyMap<Name, Bundle>): Promi
       [`D1 ${ROUND_TRIP_MS} ms away`, 'one round trip', ...WORKERS],
       lines.map(({ title, workers }) => [
         title,
-        `${rounds.median(title, 'floor').toFixed(1)} ms`,
+        `${rounds.median(title, 'lean').toFixed(1)} ms`,
         ...WORKERS.map((name) => {
           if (!workers.includes(name)) return '–';
           const calls = rounds.median(`${title}, calls`, name);

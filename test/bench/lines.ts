@@ -1,5 +1,4 @@
 /** What is asked of each Worker: the lines of the tables, and which Workers have them. */
-import { isDeepStrictEqual } from 'node:util';
 import { type Call, sendOne } from './load.ts';
 import { ILLEGAL_VALUE, LABEL, MISSING, OLD_VERSION, RUN, STORED } from './stand-in.ts';
 import { type Alg, type Credentials, createCredentials } from './tokens.ts';
@@ -14,8 +13,8 @@ export type Line = {
   readonly workers: readonly Name[];
 };
 
-/** The floor knows the published contract, and not what only this project promises: 412 and 422. */
-const BUT_THE_FLOOR = WORKERS.filter((name) => name !== 'floor');
+/** The lean Worker has no precondition and no label rule. */
+const BUT_LEAN = WORKERS.filter((name) => name !== 'lean');
 const OWN: readonly Name[] = ['run-evaluation'];
 
 const path = (id: string) => `/v1/run/${RUN}/evaluation/${id}`;
@@ -70,12 +69,12 @@ export async function linesOf(
     line(
       'update of another version: 412',
       { ...put, headers: { 'if-match': `"${OLD_VERSION}"` }, status: 412 },
-      BUT_THE_FLOOR,
+      BUT_LEAN,
     ),
     line(
       'refused update: 422',
       { ...put, body: `{"value":${ILLEGAL_VALUE}}`, status: 422 },
-      BUT_THE_FLOOR,
+      BUT_LEAN,
     ),
     line('forged token: 401', { ...put, token: forged, status: 401 }),
     line('expired token: 401', { ...put, token: expired, status: 401 }),
@@ -117,30 +116,4 @@ export function portOf(started: ReadonlyMap<Name, Workerd>, name: Name, alg: Alg
   const port = started.get(name)?.ports.get(alg);
   if (port === undefined) throw new Error(`${name} does not listen for ${alg}`);
   return port;
-}
-
-/**
- * @throws {Error} where same-promises answers with another header or body than this Worker: then it
- * promises something else.
- */
-export async function expectSamePromises(
-  lines: readonly Line[],
-  started: ReadonlyMap<Name, Workerd>,
-): Promise<void> {
-  for (const { title, alg, call } of lines.filter(({ workers }) =>
-    workers.includes('same-promises'),
-  )) {
-    const answerOf = async (name: Name) => {
-      const sent = { ...call, headers: { ...call.headers, 'x-request-id': 'the-same' } };
-      const { headers, text } = await sendOne(portOf(started, name, alg), sent);
-      return [headers, text];
-    };
-    const [expected, answered] = [
-      await answerOf('run-evaluation'),
-      await answerOf('same-promises'),
-    ];
-    if (!isDeepStrictEqual(expected, answered)) {
-      throw new Error(`${title}: answers differ: ${JSON.stringify([expected, answered], null, 2)}`);
-    }
-  }
 }

@@ -83,10 +83,20 @@ const resultOf = (row?: Row) => ({
   },
 });
 
+/** An evaluation and its label in one row, for the engineer's second statement. */
+const JOINED = {
+  ...resultOf(EVALUATION),
+  results: {
+    columns: [...Object.keys(EVALUATION), 'write_id', ...Object.keys(LABEL_ROW).slice(0, 8)],
+    rows: [[...Object.values(EVALUATION), 'a'.repeat(24), ...Object.values(LABEL_ROW).slice(0, 8)]],
+  },
+};
+
 const answer = (...rows: (Row | undefined)[]) => JSON.stringify(rows.map(resultOf));
 
 const ANSWERS = {
   evaluation: answer(EVALUATION),
+  joined: JSON.stringify([JOINED]),
   label: answer(LABEL_ROW),
   nothing: answer(undefined),
   evaluationRead: answer(EVALUATION, undefined),
@@ -107,8 +117,10 @@ const init = { headers: { 'content-type': 'application/json', 'x-cf-d1-session-c
 function answerTo(asked) {
   const isMissing = asked.includes('${MISSING}');
   const isAboutLabel = !asked.includes('run_evaluation');
+  const isRefused = asked.includes('${OLD_VERSION}') || asked.includes('${ILLEGAL_VALUE}');
   if (!asked.startsWith('[')) {
-    if (isMissing) return ANSWERS.nothing;
+    if (isMissing || isRefused) return ANSWERS.nothing;
+    if (asked.includes(' left join ')) return ANSWERS.joined;
     return isAboutLabel ? ANSWERS.label : ANSWERS.evaluation;
   }
   if (asked.startsWith('[{"sql":"SELECT')) {
@@ -118,7 +130,6 @@ function answerTo(asked) {
   }
   if (isAboutLabel) return ANSWERS.labelStored;
   if (isMissing) return ANSWERS.missing;
-  const isRefused = asked.includes('${OLD_VERSION}') || asked.includes('${ILLEGAL_VALUE}');
   return isRefused ? ANSWERS.refused : ANSWERS.evaluationStored;
 }
 

@@ -48,7 +48,7 @@ export async function measureStartup(
         'start-up CPU over an empty Worker',
         ...WORKERS.map(
           (name) =>
-            `${over(name).toFixed(1)} ms, ${(over(name) / over('zod-openapi')).toFixed(2)} of zod-openapi`,
+            `${over(name).toFixed(1)} ms, ${(over(name) / over('engineer')).toFixed(2)} of engineer`,
         ),
       ],
       [

@@ -4,14 +4,9 @@ import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { OFFLINE } from '../../src/cli/offline.ts';
 
-/** The floor first: the others are told as ratios to it. */
-export const WORKERS = [
-  'floor',
-  'same-promises',
-  'run-evaluation',
-  'tutorial',
-  'zod-openapi',
-] as const;
+/** In the order of the columns. The peers are what a user would write. */
+export const PEERS = ['lean', 'engineer', 'tutorial'] as const;
+export const WORKERS = [...PEERS, 'run-evaluation'] as const;
 export type Name = (typeof WORKERS)[number];
 
 export type Bundle = { readonly folder: string; readonly config: string; readonly gzipKiB: number };

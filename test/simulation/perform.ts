@@ -18,7 +18,7 @@ import { listEvaluationLabels } from '../../src/label/read.ts';
 import { updateEvaluationLabel } from '../../src/label/update.ts';
 import { answerOnPage, readLinkPage, updateEvaluationByLink } from '../../src/link/answer.ts';
 import { createEvaluationLink } from '../../src/link/create.ts';
-import { principalOf } from '../../src/link/key.ts';
+import { createLinkPrincipal } from '../../src/link/key.ts';
 import { revokeEvaluationLink } from '../../src/link/revoke.ts';
 import type { Principal } from '../../src/principal.ts';
 import { type Intent, LIMIT, type Outcome, type Request } from './world.ts';
@@ -28,7 +28,8 @@ type Answer = Pick<Request, 'row' | 'replaced' | 'updatedLabel'> & { readonly ou
 /** @param store is the one that the request's edge has for the account */
 export async function perform(request: Request, store: Store, clock: Clock): Promise<void> {
   const connection = connect(store, clock);
-  const context = { principal: principalFor(request.intent), connection, now: request.now };
+  const [principal, uuid] = [principalFor(request.intent), crypto.randomUUID()];
+  const context = { principal, connection, now: request.now, uuid };
   try {
     Object.assign(request, await answer(request, context));
   } catch (thrown) {
@@ -39,7 +40,7 @@ export async function perform(request: Request, store: Store, clock: Clock): Pro
 
 function principalFor({ operation, link, author, target }: Intent): Principal {
   const isThroughLink = operation === 'update' || operation === 'open page';
-  if (link && isThroughLink) return principalOf(link);
+  if (link && isThroughLink) return createLinkPrincipal(link);
   const none = { evaluator: undefined, run: undefined, evaluation: undefined, link: undefined };
   return { account: target.account, subject: author, ...none, keyId: undefined };
 }

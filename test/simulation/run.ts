@@ -8,7 +8,7 @@ import { objectStore } from '../../src/db/account-object.ts';
 import type { Store } from '../../src/db/connection.ts';
 import { d1Store } from '../../src/db/d1.ts';
 import { MIGRATIONS } from '../../src/db/migrations.generated.ts';
-import { idOfKey } from '../../src/db/write.ts';
+import { deriveId } from '../../src/db/write.ts';
 import { type AccountId, SHARED_ACCOUNT } from '../../src/principal.ts';
 import { type Random, seeded } from '../soak/random.ts';
 import { check, type Finding } from './check.ts';
@@ -150,7 +150,7 @@ export async function run(
         const plain = { account, run, label, versions: [] };
         targets.push({ ...plain, id: ids[index] ?? '', key: undefined, links: [], requests: [] });
         const key = `key ${index}`;
-        const id = await idOfKey(creator, run, key);
+        const id = await deriveId(creator, run, key);
         targets.push({ ...plain, id, key, versions: [], links: [], requests: [] });
       }
     }

@@ -14,7 +14,7 @@ what is stored. If a run breaks a promise, prints its seed and the requests arou
 
   --operations N  how many requests in all (1,000,000)
   --seconds N     how long instead
-  --seed N        this one run again, exactly as it was
+  --seed N        this one run again, exactly as it was; with --operations, the runs from this seed on
   --help          this text`;
 
 const OPERATIONS = 1_000_000;
@@ -28,10 +28,10 @@ await program(
   { operations: { type: 'string' }, seconds: { type: 'string' }, seed: { type: 'string' } },
   async (options) => {
     const seed = readNumber('seed', options.seed);
-    if (seed !== undefined) return replay(seed);
+    if (seed !== undefined && options.operations === undefined) return replay(seed);
     const seconds = readNumber('seconds', options.seconds);
     const operations = readNumber('operations', options.operations) ?? OPERATIONS;
-    return simulate((done, elapsed) =>
+    return simulate(seed ?? randomInt(SEEDS), (done, elapsed) =>
       seconds === undefined ? done >= operations : elapsed >= seconds,
     );
   },
@@ -47,11 +47,14 @@ async function replay(seed: number): Promise<void> {
 }
 
 /**
- * Runs seeds on all cores until it is over.
+ * Runs the seeds from the first on, on all cores, until it is over.
  * @throws {Error} with the description of the first fault.
  */
-async function simulate(isOver: (done: number, elapsed: number) => boolean): Promise<void> {
-  const [first, began] = [randomInt(SEEDS), performance.now()];
+async function simulate(
+  first: number,
+  isOver: (done: number, elapsed: number) => boolean,
+): Promise<void> {
+  const began = performance.now();
   const elapsed = () => (performance.now() - began) / 1000;
   const cores = availableParallelism();
   let [next, done] = [first, 0];

@@ -1,4 +1,5 @@
-/** The tables and the label's rule, as both peers would write them. */
+/** The tables, bindings and label rule of the peers. */
+import { getTableColumns } from 'drizzle-orm';
 import { real, sqliteTable, text } from 'drizzle-orm/sqlite-core';
 
 export const runEvaluation = sqliteTable('run_evaluation', {
@@ -14,7 +15,12 @@ export const runEvaluation = sqliteTable('run_evaluation', {
   created_at: text().notNull(),
   updated_by: text(),
   updated_at: text(),
+  write_id: text().notNull(),
 });
+
+const { write_id, ...columns } = getTableColumns(runEvaluation);
+/** The twelve columns that are the resource. */
+export const resource = columns;
 
 export const evaluationLabel = sqliteTable('evaluation_label', {
   id: text().primaryKey(),

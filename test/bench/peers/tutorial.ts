@@ -2,11 +2,11 @@
  * The usual tutorial stack: Hono, hono/jwt, and a drizzle query built for each request. An update
  * is read, check, write, in three calls to D1.
  */
-import { and, eq } from 'drizzle-orm';
+import { and, eq, sql } from 'drizzle-orm';
 import { drizzle } from 'drizzle-orm/d1';
 import { Hono } from 'hono';
 import { type JwtVariables, jwt } from 'hono/jwt';
-import { type Bindings, evaluationLabel, isAllowed, runEvaluation } from './schema.ts';
+import { type Bindings, evaluationLabel, isAllowed, resource, runEvaluation } from './schema.ts';
 
 const app = new Hono<{ Bindings: Bindings; Variables: JwtVariables }>();
 
@@ -29,7 +29,7 @@ app.get('/v1/run/:run_id/evaluation/:evaluation_id', async (c) => {
   const { run_id, evaluation_id } = c.req.param();
   const { account_id } = c.get('jwtPayload');
   const [row] = await drizzle(c.env.DB)
-    .select()
+    .select(resource)
     .from(runEvaluation)
     .where(isEvaluation(account_id, run_id, evaluation_id));
   return row ? c.json(row) : c.json({ error: 'Not found' }, 404);
@@ -57,9 +57,14 @@ app.put('/v1/run/:run_id/evaluation/:evaluation_id', async (c) => {
 
   const [row] = await db
     .update(runEvaluation)
-    .set({ value, updated_by: sub, updated_at: new Date().toISOString() })
+    .set({
+      value,
+      updated_by: sub,
+      updated_at: new Date().toISOString(),
+      write_id: sql`lower(hex(randomblob(12)))`,
+    })
     .where(condition)
-    .returning();
+    .returning(resource);
   return row ? c.json(row) : c.json({ error: 'Not found' }, 404);
 });
 
