@@ -63,7 +63,7 @@ const EXECUTED: readonly (readonly [command: string | RegExp, file: string, as?:
   ['npm run check:random', COMMANDS],
   ['npm run soak', COMMANDS],
   ['npm run simulate', COMMANDS],
-  [/^npm run simulate -- --/, '.ci/run', 'npm run simulate -- --operations 1000000'],
+  [/^npm run simulate -- --/, '.ci/run', 'npm run simulate -- --seed 1 --operations 1000000'],
   ['npm run bench', COMMANDS],
   [/^npm run bench -- \w/, COMMANDS, 'npm run bench has each part that a page names'],
   ['wrangler check startup', 'test/bench/startup.ts', "['check', 'startup', "],
