@@ -1,4 +1,8 @@
-/** An account in an object: how it is brought over from D1, what it may never do, and its faults. */
+/**
+ * Tests an account that lives in a Durable Object. The object copies the account's rows from D1 and
+ * loses none. A failed call, a kill or a write of an old Worker meanwhile makes no difference. An
+ * object that lost its rows, or was set back to an older state, refuses to serve the account.
+ */
 import { applyD1Migrations, evictDurableObject, runInDurableObject } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
 import { afterEach, describe, expect, inject, it, onTestFinished, vi } from 'vitest';
@@ -44,7 +48,7 @@ const TABLES = [
 
 const select = (table: string) => `SELECT * FROM ${table} WHERE account_id = ? ORDER BY 1, 2, 3, 4`;
 
-/** All rows of an account in D1, by table. */
+/** Reads all rows of an account in D1, by table. */
 const inD1 = async (account: string, db = DB) =>
   Object.fromEntries(
     await Promise.all(
@@ -57,7 +61,7 @@ const inD1 = async (account: string, db = DB) =>
 
 const objectOf = (account: string) => ACCOUNT_OBJECT.getByName(account);
 
-/** All rows of an account in its object, by table. */
+/** Reads all rows of an account in its object, by table. */
 const inObject = (account: string) =>
   runInDurableObject(objectOf(account), (_, { storage }) =>
     Object.fromEntries(
@@ -73,8 +77,8 @@ const withToken = async (account_id: string, more: object = {}) => ({
 });
 
 /**
- * A Worker under a setting that puts the account into an object. On a busy machine a request may
- * have to come again while the account is copied.
+ * Makes a Worker whose setting puts the account into an object. On a busy machine the copy of the
+ * account takes long, so the sender repeats a request that gets `Retry-After: 1`.
  */
 function inObjects(entry: string, more: object = {}): Send {
   const send = workerWith({ ACCOUNT_OBJECTS: entry, ...more });
@@ -87,7 +91,10 @@ function inObjects(entry: string, more: object = {}): Send {
   };
 }
 
-/** An account with rows in every table: changed, with a key, deleted, and with a revoked link. */
+/**
+ * Stores an account with rows in every table: a changed row, a keyed write, a deleted row and a
+ * revoked link.
+ */
 async function storeAccount() {
   const account = freshAccount();
   const headers = await withToken(account);
@@ -109,7 +116,7 @@ async function storeAccount() {
   return { account, headers, label, row, deleted, put, before: await inD1(account) };
 }
 
-/** Has an object that starts again bring the account over, and delete what is left in D1. */
+/** Restarts the object, which brings the account over and deletes what is left in D1. */
 async function finish(account: string): Promise<void> {
   await evictDurableObject(objectOf(account));
   const goOn = () =>
@@ -122,7 +129,7 @@ async function finish(account: string): Promise<void> {
   await expect.poll(goOn, { timeout: 20_000 }).toBe('done');
 }
 
-/** The status of the response, and the causes in the log. */
+/** Returns the status of the response, and the causes that the log names. */
 async function causesOf(send: Send, sent: Request) {
   const log = vi.spyOn(console, 'error').mockImplementation(() => {});
   log.mockClear();
@@ -281,7 +288,7 @@ describe('D1 once an account has left it', () => {
     const triggers = await readRows<{ tbl_name: string }>(
       `SELECT DISTINCT tbl_name FROM sqlite_master WHERE type = 'trigger' AND sql LIKE '%the account lives in an object%'`,
     );
-    // Only triggers write these two, when they change an evaluation.
+    // Only triggers write these two tables, when a statement changes an evaluation.
     const written = TABLES.filter((name) => !/^(?:keyed_write|run_evaluation_history)$/.test(name));
 
     expect(triggers.map(({ tbl_name }) => tbl_name).sort()).toEqual(written);
@@ -398,7 +405,10 @@ describe('an object that was lost or set back', () => {
   });
 });
 
-/** Runs the arrival until D1 fails its call of that number; returns the states of that object. */
+/**
+ * Runs the arrival until D1 fails the call with this number. Returns the object's state then, and
+ * the number of calls made.
+ */
 async function stateAfter(account: string, calls: number, fate: 'fails' | 'is lost' = 'fails') {
   const fates = [...Array.from({ length: calls - 1 }, () => 'succeeds' as const), fate];
   return runInDurableObject(objectOf(account), async (_, { storage }) => {
@@ -410,7 +420,7 @@ async function stateAfter(account: string, calls: number, fate: 'fails' | 'is lo
 
 const HERE = { place: '' } as const;
 
-/** A new life of the object's code over the same storage, as after a kill. */
+/** Runs the object's code anew over the same storage, as after a kill. */
 const arriveWith = (account: string, db: D1Database) =>
   runInDurableObject(objectOf(account), (_, { storage }) =>
     createArrival(storage, db).findRefusal({ account, ...HERE }),
@@ -485,7 +495,7 @@ describe('an object that is killed while it brings an account over', () => {
 
     const response = await workerWith({ ACCOUNT_OBJECTS: account })(sent);
 
-    // Half a second on a quiet machine, and in any case before the first answer of D1.
+    // The Worker needs half a second on a quiet machine. In any case it answers before D1 does.
     expect(Date.now() - started).toBeLessThan(2000);
     expect(response.status).toBe(503);
     expect(response.headers.get('retry-after')).toBe('1');
@@ -697,7 +707,10 @@ describe('an object that is killed while it brings an account over', () => {
 type State = { readonly step: string };
 
 describe('the alarm of an object that is killed', () => {
-  /** An object with rows in D1 that its alarm will delete. */
+  /**
+   * Stores an account that its object has already copied, with rows left in D1 that the object's
+   * alarm will delete.
+   */
   async function storeArrived() {
     const { account } = await storeAccount();
     await arriveWith(account, DB);
@@ -789,7 +802,7 @@ describe('a shared label', () => {
       body: JSON.stringify({ evaluation_label_id, value }),
       headers: await withToken(account_id),
     });
-  /** A moment from now, to the objects. */
+  /** Moves the clock that the objects see. */
   const later = (milliseconds: number) => vi.setSystemTime(Date.now() + milliseconds);
 
   it('counts in every object a minute after it was changed', async () => {
@@ -964,7 +977,7 @@ describe('a shared label', () => {
 
 describe('an object that fails', () => {
   type Run = AccountObject['run'];
-  /** The objects, with each call passed through `run`, and a note of how they were found. */
+  /** Passes each call to an object through `run`, and notes how the Worker looked the object up. */
   const failing = (run: (call: ObjectCall, send: Run) => ReturnType<Run>) => {
     const found: unknown[] = [];
     const namespace = (jurisdiction?: string): object => ({

@@ -1,6 +1,6 @@
 /**
- * Whose allowance a request uses up: one caller's, which is a link, or an account, a subject and a
- * restriction; never another's.
+ * Tests whose rate limit a request counts against. A link counts alone; otherwise an account, a
+ * subject and a restriction count together. No caller uses up the limit of another one.
  */
 import { describe, expect, it } from 'vitest';
 import { linkTo, open, post } from './support/links.ts';
@@ -18,7 +18,7 @@ import {
 
 const limited = (): Send => workerWith({ RATE_LIMITER: SMALL_RATE_LIMITER });
 
-/** An account with two evaluations, and tokens for it. */
+/** Stores an account with two evaluations, and mints tokens for the account. */
 async function account() {
   const account_id = `acc_${crypto.randomUUID()}`;
   const [row, other] = [
@@ -84,7 +84,7 @@ describe('the rate limit of a caller', () => {
     ];
 
     for (const make of foreign) {
-      // More than the limit, were they counted.
+      // These are more requests than the limit would allow if the Worker counted them.
       for (let n = 0; n < 7; n += 1) expect((await send(await make())).status).toBe(404);
     }
     expect((await send(await putValue(row, 2, restricted))).status).toBe(200);

@@ -1,6 +1,6 @@
 /**
- * An archived label: no new evaluation is stored under it, and those that it has are corrected and
- * judged as before.
+ * Tests an archived label. The Worker stores no new evaluation under the label. Callers still
+ * correct the evaluations that already have the label, and the label's rule still applies to them.
  */
 import { describe, expect, it } from 'vitest';
 import { LABEL_IS_ARCHIVED, unprocessable } from './support/answers.ts';
@@ -135,7 +135,7 @@ describe('archiving while evaluations are created', () => {
     const label = await storeLabel();
     const run = crypto.randomUUID();
     const order: string[] = [];
-    // What D1 stored, in the order of its answers.
+    // This database notes what D1 stored, in the order of D1's answers.
     const db = interceptD1(DB, async (_, call) => {
       const answer = (await call()) as D1Result<{ id: string }>[];
       const [row] = answer[0]?.results ?? [];

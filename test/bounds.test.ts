@@ -1,6 +1,6 @@
 /**
- * What an account may store is bounded, and so is the largest page that anybody can be made to send
- * or read.
+ * Tests that an account cannot store more than the documented limits allow. The limits also bound
+ * the largest page that the Worker sends.
  */
 import { describe, expect, it } from 'vitest';
 import {
@@ -22,7 +22,7 @@ import {
   worker,
 } from './support/worker.ts';
 
-/** One character of two UTF-16 units and four bytes. */
+/** A character that takes two UTF-16 units and four bytes. */
 const EMOJI = '\u{1f600}';
 
 async function create(content: object, claims = {}): Promise<{ response: Response; run: string }> {
@@ -64,7 +64,10 @@ async function createLabel(content: object, claims = {}): Promise<Response> {
   return worker(await request('/v1/evaluation-labels', { method: 'POST', body, headers }));
 }
 
-/** So many different categories that are as long as possible, in bytes and when spelled in JSON. */
+/**
+ * Makes this many different categories, each as long as the limit allows, in bytes and when spelled
+ * in JSON.
+ */
 const categories = (count: number, character: string) =>
   Array.from({ length: count }, (_, n) => character.repeat(251) + `${n}`.padStart(4, '0'));
 
@@ -120,7 +123,7 @@ describe.each(['sub', 'account_id'])('the claim %s', (claim) => {
 });
 
 describe('the largest page', () => {
-  // The longest spelling of a character in JSON, six bytes.
+  // U+0001 has the longest spelling of a character in JSON: six bytes.
   const longest = (characters: number) => '\u0001'.repeat(characters);
 
   it('of evaluations is 13 MB', async () => {

@@ -1,7 +1,7 @@
 /**
- * What operations refuse alike: status, headers and sentence of each refusal, with what is stored
- * as it was, and without a call to D1 where the request alone shows it. 401 is in token.test.ts,
- * 404 for what is not yours in isolation.test.ts.
+ * Tests the refusals that all operations have in common: the status, the headers and the sentence
+ * of each. A refused request changes no row. If the request alone shows the fault, the Worker makes
+ * no call to D1. 401 is in token.test.ts; 404 for rows of other accounts is in isolation.test.ts.
  */
 import { describe, expect, it } from 'vitest';
 import { badPathId, TOO_LARGE, UNSUPPORTED, unprocessable } from './support/answers.ts';
@@ -18,7 +18,10 @@ import {
 
 type Refusal = Parameters<typeof expectRefusedUpdate>[2];
 
-/** Sends what must be refused, about a row whose label allows 1 to 10; returns the calls to D1. */
+/**
+ * Sends a request that the Worker must refuse, about a row whose label allows 1 to 10. Returns the
+ * calls to D1.
+ */
 async function expectRefused(
   refusal: Refusal,
   requestFor: (row: Row) => Promise<Request>,

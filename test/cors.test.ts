@@ -1,11 +1,14 @@
-/** Browsers of other origins: which are allowed, what they may send and what they may read. */
+/**
+ * Tests browser requests from other origins (CORS). Only the configured origins are allowed. A page
+ * of these origins can call every operation and read every header of the response.
+ */
 import { describe, expect, it } from 'vitest';
 import { OPERATIONS } from './support/operations.ts';
 import { get, pathOf, storeEvaluation, worker, workerWith } from './support/worker.ts';
 
 /**
- * Headers that a page may always read (Fetch standard, CORS-safelisted), and those for the browser
- * alone.
+ * Headers that a page can always read (Fetch standard, CORS-safelisted), and headers that are only
+ * for the browser.
  */
 const READABLE =
   /^(cache-control|content-(language|length|type)|vary|x-content-type-options|access-control-.*)$/;

@@ -1,6 +1,7 @@
 /**
- * createEvaluationLabel: what is stored and by whom, what is refused, and when the same create
- * again is a repetition.
+ * Tests createEvaluationLabel. The Worker stores the label with its author, or refuses it and
+ * stores nothing. If a caller sends the same create again, the Worker recognises the repetition and
+ * stores no second label.
  */
 import { describe, expect, it } from 'vitest';
 import { LABEL_ID_IS_TAKEN, NOT_FOUND, unprocessable } from './support/answers.ts';
@@ -354,7 +355,7 @@ describe('a repeated create of a label', () => {
     await create(body);
 
     expect((await create(body, { claims: { account_id: freshAccount() } })).status).toBe(201);
-    // An account that comes before in the key, with other content.
+    // This account sorts first in the table's primary key, and its write has other content.
     expect((await create({ ...body, name: 'x' }, { claims: { account_id: 'acc_0' } })).status).toBe(
       201,
     );

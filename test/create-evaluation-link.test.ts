@@ -1,4 +1,7 @@
-/** createEvaluationLink: what a link is, who may make one, and that it is nowhere stored. */
+/**
+ * Tests createEvaluationLink. The link's key contains everything about the link, so the database
+ * stores nothing. A token that is restricted to one evaluation cannot create links.
+ */
 import { describe, expect, it, vi } from 'vitest';
 import { INTERNAL_ERROR, LINK_INCOMPLETE, NOT_FOUND, unprocessable } from './support/answers.ts';
 import { stillClock } from './support/clock.ts';
@@ -221,7 +224,7 @@ describe('createEvaluationLink', () => {
   it('makes a URL of 1,999 characters, and refuses one of 2,000, saying how long it would be', async () => {
     const row = await storeEvaluation();
     const { url } = await linkTo(row, { values: { '': 1 } });
-    // Three bytes of a claim are four characters of the key.
+    // Three bytes of a claim take four characters of the key.
     const most = Math.floor(((1999 - url.length) * 3) / 4);
 
     const lengths = [];

@@ -1,6 +1,7 @@
 /**
- * createEvaluation: what is stored and by whom, what is refused, and when the same create again is
- * a repetition.
+ * Tests createEvaluation. The Worker stores the evaluation with its author, or refuses it and
+ * stores nothing. If a caller sends the same create again, the Worker recognises the repetition and
+ * stores no second row.
  */
 import { describe, expect, it } from 'vitest';
 import { ID_IS_TAKEN, unprocessable } from './support/answers.ts';
@@ -312,7 +313,7 @@ describe('a repeated create with an id of the caller\u2019s own', () => {
   it('is no repetition for another account, to which the id is free', async () => {
     const evaluation_label_id = await label({ account_id: 'shared' });
     const { run, body } = await first({ evaluation_label_id });
-    // It comes before in the key of the history.
+    // This account sorts first in the primary key of the history.
     const token = await mintToken({ account_id: 'acc_0' });
 
     expect((await create({ ...body, value: 2 }, { run, token })).status).toBe(201);

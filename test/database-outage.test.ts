@@ -1,6 +1,6 @@
 /**
- * D1 failing: transient errors are retried for a bounded time, and a 200 is only given for a stored
- * row.
+ * Tests the Worker while D1 fails. The Worker retries transient errors for a bounded time. It
+ * answers 200 only if the row is stored.
  */
 import { describe, expect, it, vi } from 'vitest';
 import { databaseUnavailable, INTERNAL_ERROR, unprocessable } from './support/answers.ts';
@@ -30,7 +30,7 @@ const TRANSIENT = [
   'Internal error in D1 DB storage caused object to be reset.',
   'Cannot resolve D1 DB due to transient issue on remote node.',
   "Can't read from request stream because client disconnected.",
-  // On no list of Cloudflare's, and reported by operators.
+  // Operators have reported this error. It is on none of Cloudflare's lists.
   'internal error; reference = 0123456789abcdef',
   'Internal error in Durable Object storage caused object to be reset.',
   'database is locked: SQLITE_BUSY',
@@ -38,7 +38,7 @@ const TRANSIENT = [
   'something that nobody has seen yet',
 ];
 
-/** Errors that no retry can help, as D1 words them. */
+/** Errors of D1 that no retry can help, in D1's own words. */
 const FINAL = [
   'UNIQUE constraint failed: run_evaluation.id: SQLITE_CONSTRAINT',
   'run_evaluation exists: update it: SQLITE_CONSTRAINT_TRIGGER',

@@ -1,4 +1,7 @@
-/** deleteEvaluation: what goes and what stays, and that a late or repeated request does no harm. */
+/**
+ * Tests deleteEvaluation. A deletion removes the evaluation with its history and leaves all other
+ * rows. A late or repeated request cannot bring the deleted row back or delete a new one.
+ */
 import { describe, expect, it } from 'vitest';
 import { type Clock, systemClock } from '../src/clock.ts';
 import { NOT_FOUND } from './support/answers.ts';
@@ -35,9 +38,9 @@ const remove = async (row: Pick<Row, 'run_id' | 'id'>, { claims = {}, headers = 
 
 const KEY = { headers: { 'idempotency-key': 'a' } };
 
-/** Creates an evaluation of that id and run again, under a label that is there. */
+/** Creates an evaluation with the id and the run of the row again, under a label that exists. */
 async function createAgain(row: Row, value = 2): Promise<Request> {
-  // A create in the millisecond of a deletion counts as begun before it.
+  // A create in the millisecond of a deletion counts as begun before the deletion.
   await scheduler.wait(2);
   return request(`/v1/run/${row.run_id}/evaluations`, {
     method: 'POST',
@@ -45,7 +48,7 @@ async function createAgain(row: Row, value = 2): Promise<Request> {
   });
 }
 
-/** Stores an evaluation whose label exists, so that it can be created again. */
+/** Stores an evaluation whose label exists, so that a caller can create the evaluation again. */
 async function storeWithLabel(fields: Partial<Row> = {}): Promise<Row> {
   const row = await storeEvaluation(fields);
   await storeLabel({ id: row.evaluation_label_id, account_id: row.account_id });

@@ -1,7 +1,7 @@
 /**
- * The document and the Worker, held together in both directions. Each answer of the whole suite is
- * held against the document where it is given (test/support/document.ts); here each status and each
- * example that it declares is provoked.
+ * Tests that the OpenAPI document and the Worker agree in both directions. test/support/document.ts
+ * compares every response of the suite with the document. This file provokes every status and every
+ * example that the document declares.
  */
 import { beforeAll, describe, expect, inject, it, vi } from 'vitest';
 import { parseEvaluationCreate, parseEvaluationUpdate } from '../src/evaluation/input.ts';
@@ -50,7 +50,7 @@ const ORDER = DOCUMENTED.flatMap(({ operation }) =>
 
 type Provoke = (operation: string) => Promise<Response>;
 
-/** The plain request of an operation about a fresh row, as it is or changed. */
+/** Sends the plain request of an operation about a new row, unchanged or with the change. */
 async function send(
   operation: string,
   change: {
@@ -84,7 +84,10 @@ async function send(
   );
 }
 
-/** The same through a link, which a rule of 1 to 10 and the texts yes and no go with. */
+/**
+ * Sends the plain request through a link. The link's label allows 1 to 10, and the link maps the
+ * texts yes and no to numbers.
+ */
 async function sendToLink(
   operation: string,
   {
@@ -107,12 +110,12 @@ async function sendToLink(
   );
 }
 
-/** A key that nobody has signed. */
+/** A link key whose signature nobody has made. */
 const NO_KEY = `e30.${'A'.repeat(43)}`;
 
 const AS_JSON = { accept: 'application/json' };
 
-/** What provokes a status of a link, where it is not what provokes it elsewhere. */
+/** Statuses of a link that need another request than for the other operations. */
 const PROVOKE_OF_LINK: Record<number, Provoke> = {
   204: (operation) => sendToLink(operation, { where: { '/value': 8 } }),
   304: (operation) => sendToLink(operation, { headers: { ...AS_JSON, 'if-none-match': '*' } }),
@@ -131,8 +134,8 @@ const downD1 = (message: string) =>
 const limited = workerWith({ RATE_LIMITER: { limit: async () => ({ success: false }) } });
 
 /**
- * What an operation accepts, and then the same with a change, about one row; made repeatable by an
- * id or by the key.
+ * Sends a request that the operation accepts, then the same with a change, about one row. An id or
+ * the idempotency key makes the pair repeatable.
  */
 async function sendTwice(
   operation: string,
@@ -155,8 +158,8 @@ type Entry = (typeof OPERATIONS)[number];
 type Changes = readonly Parameters<Entry['requestFor']>[2][];
 
 /**
- * Sends these requests to one operation, about one row and one after another; the last response
- * counts.
+ * Sends these requests to one operation, one after another and about one row. Returns the last
+ * response.
  */
 async function sendInTurn(
   operation: string,
@@ -410,7 +413,7 @@ describe('each example of a failure', () => {
 
 describe('the examples of a success', () => {
   beforeAll(async () => {
-    // Whatever another file has left for everyone.
+    // Another test file may have left shared labels.
     await DB.exec(`DELETE FROM evaluation_label WHERE account_id = 'shared'`);
     const statements = inject('sample').split(/;\n/);
     for (const sql of statements) if (sql.trim() !== '') await DB.prepare(sql).run();
@@ -520,7 +523,7 @@ describe('the examples of a success', () => {
     }
   });
 
-  /** Which no example can know. */
+  /** Reads the time of creation, which no example of the document can know. */
   const createdAt = (id: string) =>
     DB.prepare('SELECT created_at FROM evaluation_label WHERE id = ?').bind(id).first<object>();
 
@@ -535,7 +538,7 @@ describe('the examples of a success', () => {
   });
 });
 
-/** So many different texts. */
+/** Makes this many different texts. */
 const texts = (count: number) => Array.from({ length: count }, (_, n) => `${n}`);
 
 describe('the schema of a request', () => {
@@ -546,7 +549,7 @@ describe('the schema of a request', () => {
   const CONTINUOUS = { name: 'tone', value_type: 'continuous' };
   const valuesOf = (count: number) => Object.fromEntries(texts(count).map((text) => [text, 1]));
 
-  /** JSON.parse reads 1e400 as this. */
+  /** JSON.parse reads 1e400 as this number. */
   const BEYOND_DOUBLE = Number.POSITIVE_INFINITY;
 
   it.each([

@@ -1,7 +1,7 @@
 /**
- * The conditions of a write stand in its statement (SQL), and once more in the code that says which
- * of them failed (TypeScript). Here random requests hold the two together: whichever conditions
- * fail, the response names the first one, and none is the internal error of a disagreement.
+ * The SQL statement of a write contains its conditions. TypeScript code repeats the conditions to
+ * explain which one failed. This file sends random requests to both. Whichever conditions fail, the
+ * response names the first one, and SQL and TypeScript never disagree, which would be a 500.
  */
 import fc, { type Arbitrary } from 'fast-check';
 import { describe, expect, inject, it } from 'vitest';
@@ -21,7 +21,7 @@ import {
 const { seed, factor } = inject('properties');
 const RUNS = 60 * factor;
 
-/** A rule, with a value that it allows and one that it does not. */
+/** A label's rule, with a value that the rule allows and one that it refuses. */
 type Case = { readonly rule: Partial<Label>; readonly legal: number; readonly illegal: number };
 
 const double = fc.oneof(
@@ -71,7 +71,7 @@ const binary: Arbitrary<Case> = fc
 
 const anyCase = fc.oneof(continuous, indexed, binary);
 
-/** The immutable fields that are sent: none, all as stored, or one that differs. */
+/** Draws the immutable fields to send: none, all as stored, or one that differs. */
 const immutable: Arbitrary<(row: object) => { sent: object; differs: string | undefined }> =
   fc.oneof(
     fc.constant(() => ({ sent: {}, differs: undefined })),
@@ -96,15 +96,15 @@ const given = fc.record({
   isReplaced: fc.boolean(),
 });
 
-/** Sends an update of the row, with an entity tag or a key if there is one. */
+/** Sends an update of the row, with an entity tag or an idempotency key if the headers have one. */
 const send = async (row: Row, body: object, headers: Record<string, string | null>) =>
   worker(await request(pathOf(row), { body: JSON.stringify(body), headers }));
 
 async function check<T>(input: Arbitrary<T>, holds: (input: T) => Promise<void>): Promise<void> {
   const result = await fc.check(fc.asyncProperty(input, holds), { seed, numRuns: RUNS });
   if (result.failed) {
-    // Not fc.assert: what it throws may hold lone surrogates, which vitest cannot carry out of
-    // workerd.
+    // fc.assert would throw an error that may contain lone surrogates, and vitest cannot carry
+    // those out of workerd.
     throw new Error(`${fc.defaultReportMessage(result)}\n${result.errorInstance}`.toWellFormed());
   }
 }

@@ -1,4 +1,7 @@
-/** getEvaluationLabel: the own label or the shared one, its entity tag, If-None-Match and HEAD. */
+/**
+ * Tests getEvaluationLabel. A caller reads its own label or a shared one, with an entity tag.
+ * If-None-Match saves the body, and HEAD answers like GET.
+ */
 import { describe, expect, it } from 'vitest';
 import { NOT_FOUND } from './support/answers.ts';
 import { countingD1 } from './support/d1.ts';

@@ -1,4 +1,7 @@
-/** getEvaluation: the row, its entity tag, If-None-Match and HEAD. */
+/**
+ * Tests getEvaluation. A caller reads the row with its entity tag. If-None-Match saves the body,
+ * and HEAD answers like GET.
+ */
 import { describe, expect, it } from 'vitest';
 import { NOT_FOUND } from './support/answers.ts';
 import { countingD1 } from './support/d1.ts';

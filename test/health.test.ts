@@ -1,4 +1,7 @@
-/** GET /health: what a probe costs, and what it answers while the database cannot. */
+/**
+ * Tests GET /health. Any number of probes makes one call to D1 a second. While the database fails,
+ * the probe answers 503 after five seconds at most.
+ */
 import { applyD1Migrations } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
 import { describe, expect, inject, it, vi } from 'vitest';

@@ -1,4 +1,7 @@
-/** Nothing is lost: each stored change appends what it replaced, whoever writes. */
+/**
+ * Tests the history of an evaluation. Each stored change appends the value that it replaced,
+ * whichever client writes. No value is lost.
+ */
 import { describe, expect, it } from 'vitest';
 import { stillClock } from './support/clock.ts';
 import {

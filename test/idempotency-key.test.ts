@@ -1,6 +1,6 @@
 /**
- * Writes with a key: a repetition is told from a new write, and undoes nothing that another caller
- * has stored since.
+ * Tests writes with an idempotency key. The Worker tells a repetition from a new write. A
+ * repetition does not undo what another caller has stored since.
  */
 import { describe, expect, it } from 'vitest';
 import { unprocessable } from './support/answers.ts';

@@ -1,6 +1,6 @@
 /**
- * An id is unique within its account: no account can take the id of another, learn of it, or reach
- * what it names.
+ * Tests that an id is unique within its account only. No account can take the id of another
+ * account, learn that the id exists, or reach the row with that id.
  */
 import { describe, expect, it } from 'vitest';
 import { unprocessable } from './support/answers.ts';

@@ -1,6 +1,6 @@
 /**
- * Entity tags and preconditions: an update is stored only if its If-Match names the present
- * version.
+ * Tests entity tags and preconditions. The Worker stores an update only if its If-Match names the
+ * present version.
  */
 import { describe, expect, it } from 'vitest';
 import { NOT_FOUND, unprocessable } from './support/answers.ts';

@@ -1,6 +1,6 @@
 /**
- * Only the value can change: a caller can send back what it got, and a field that cannot change is
- * refused by name.
+ * Tests that an update changes only the value. A caller can send back the whole resource that it
+ * read. If a field that cannot change differs, the Worker refuses the update and names the field.
  */
 import { describe, expect, it } from 'vitest';
 import { unprocessable } from './support/answers.ts';
@@ -19,7 +19,7 @@ const immutable = (field: string) =>
 
 const put = async (row: Row, body: object) => request(pathOf(row), { body: JSON.stringify(body) });
 
-/** Every field that an update does not change, with another value than a fresh row has. */
+/** Every field that an update cannot change, with a value that differs from a new row's. */
 const CHANGED: [keyof Row, unknown][] = [
   ['id', crypto.randomUUID()],
   ['account_id', 'acc_neighbour'],

@@ -1,13 +1,13 @@
 /**
- * Who sees what, for each operation: whose the row is × its own or another run × what the token is
- * restricted to. What is missing and what is not yours get the same bytes, and no other account's
- * row is ever read or changed.
+ * Tests who can see and change which row, for each operation. The cases combine the row's account,
+ * its own or another run, and the token's restriction. A row of another account gets the same bytes
+ * as a missing row, and no request reads or changes such a row.
  *
- * Not the full product. A request is refused for its token's restriction, for its account or for
- * its run, and a case with two of these reasons passes though one of the checks is missing: the
- * other one refuses. So each case has at most one reason, but for a wrong run with a token of the
- * right one, which shows that the path counts and not the token. Every restriction that allows a
- * request is also tried on a foreign row and in a wrong run, since it must not replace a check.
+ * The cases are not the full product. A request may fail for its token's restriction, its account
+ * or its run. With two of these reasons, a case would pass even if one check were missing. So each
+ * case has at most one reason. The only exception is a wrong run with a token for the right run: it
+ * shows that the path counts and not the token. Every restriction that allows a request also meets
+ * a foreign row and a wrong run, because a restriction must not replace a check.
  */
 import { describe, expect, it } from 'vitest';
 import { byOperation, OPERATIONS, type Restriction } from './support/operations.ts';
@@ -32,7 +32,7 @@ import {
 
 const FOREIGN = 'acc_neighbour';
 
-/** The restrictions of a token, given a row and another evaluation of its run. */
+/** The restrictions that a token can have, for a row and another evaluation of its run. */
 const RESTRICTIONS = {
   nothing: () => ({}),
   'its run': ({ run_id }) => ({ run_id }),
@@ -72,7 +72,7 @@ const CASES = [
   ['differently spelled', ACCOUNT.toLowerCase(), 'right', 'nothing'] as const,
 ];
 
-/** Everything of a response but what is different each time. */
+/** Reads everything of a response except the bookmark, which is different each time. */
 async function bytesOf(response: Response) {
   const headers = [...response.headers].filter(([name]) => name !== 'x-d1-bookmark');
   return { status: response.status, headers, body: await response.text() };
@@ -91,8 +91,8 @@ const ask = async (
   );
 
 /**
- * What a token that is restricted to something else gets of a row that does not exist: the refusal
- * to compare with.
+ * Reads the refusal of a row that does not exist, sent with a token that is restricted to another
+ * row. The tests compare other refusals with this one.
  */
 async function refusalOfNothing() {
   const path = pathOf({ run_id: crypto.randomUUID(), id: crypto.randomUUID() });
@@ -123,7 +123,7 @@ describe('each operation', () => {
       const answers = [];
       for (const { name, asked, restriction, requestFor } of cases) {
         const response = await ask(requestFor, asked, restriction);
-        // A bookmark would tell that the database was asked.
+        // A bookmark would tell the caller that the Worker has asked the database.
         const hasBookmark = response.headers.has('x-d1-bookmark');
         const answer = response.ok ? 'accepted' : await bytesOf(response);
         answers.push([name, { answer, hasBookmark }] as const);
@@ -158,7 +158,8 @@ describe('each operation', () => {
     const refusal = await refusalOfNothing();
     const elsewhere = { evaluation_id: crypto.randomUUID() };
 
-    // One after the other: what an operation prepares, the next one finds.
+    // The requests run one after the other, because an operation finds what an earlier one has
+    // stored.
     const allowed = await byOperation(async ({ missing, requestFor }) =>
       missing === null ? refusal : bytesOf(await ask(requestFor, nowhere, {})),
     );
@@ -207,7 +208,7 @@ describe('a create', () => {
 describe('a label', () => {
   it('is used, read and listed by its own account alone, unless it is shared', async () => {
     const [own, foreign, shared] = [
-      // Older than the labels of all other tests, so that they are on the first page.
+      // These labels are older than those of all other tests, so they are on the first page.
       await storeLabel({ created_at: '2020-01-01T00:00:00.000Z' }),
       await storeLabel({ account_id: FOREIGN, created_at: '2020-01-01T00:00:00.000Z' }),
       await storeLabel({ account_id: 'shared', created_at: '2020-01-01T00:00:00.000Z' }),

@@ -1,6 +1,6 @@
 /**
- * Who waits for a refresh of the issuer's key set, for how long, and what an unknown key id may
- * cost.
+ * Tests the refresh of the issuer's key set. A request waits only if it needs the new set, and only
+ * for a bounded time. Unknown key ids cannot make the Worker fetch the set more often.
  */
 import { env } from 'cloudflare:workers';
 import { describe, expect, it, vi } from 'vitest';
@@ -35,7 +35,7 @@ const down = () => {
 };
 const hangs = () => hanging<Response>();
 
-/** An isolate that has the first key of its issuer, and a row to update. */
+/** Starts an isolate that has fetched the first key of its issuer, and stores a row to update. */
 async function start(version = env.CF_VERSION_METADATA) {
   const clock = stillClock();
   const [first, second] = [await keyPair('ES256', 'key-1'), await keyPair('ES256', 'key-2')];

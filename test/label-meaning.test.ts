@@ -1,7 +1,7 @@
 /**
- * No sequence of operations changes what a stored value means: whatever accounts create, rename,
- * archive and correct under the same few ids, and whatever a console tries, each value keeps the
- * rule under which it was stored.
+ * Tests that no sequence of operations changes what a stored value means. Accounts create, rename,
+ * archive and correct under the same few ids, and a database console tries the rest. Each value
+ * keeps the rule under which it was stored.
  */
 import fc from 'fast-check';
 import { describe, expect, inject, it } from 'vitest';
@@ -36,7 +36,7 @@ class World {
   readonly accounts = [`acc_${crypto.randomUUID()}`, `acc_${crypto.randomUUID()}`, 'shared'];
   readonly ids = [crypto.randomUUID(), crypto.randomUUID(), crypto.randomUUID()];
   readonly evaluations: Stored[] = [];
-  /** What each evaluation said when it was last stored. */
+  /** The meaning of each evaluation when a caller last stored it. */
   readonly said = new Map<Stored, unknown>();
   readonly statuses = new Set<string>();
   private readonly tokens = new Map<string, string>();
@@ -61,7 +61,7 @@ class World {
     return response;
   }
 
-  /** An evaluation's value with the rule of its label, as its account gets them. */
+  /** Reads an evaluation's value with the rule of its label, as its account reads them. */
   async meaningOf({ account, path, label }: Stored): Promise<unknown> {
     const headers = await this.authorize(account);
     const { value } = await (await worker(await get(path, headers))).json<{ value: number }>();
@@ -70,7 +70,7 @@ class World {
     return { value, value_type, min_value, max_value, categories };
   }
 
-  /** A step must leave every meaning as it was, but that of the evaluation which it stored. */
+  /** Runs a step. Only the evaluation that the step stored may have a new meaning. */
   async step(run: () => Promise<Stored | undefined>): Promise<void> {
     const stored = await run();
     if (stored) this.said.set(stored, await this.meaningOf(stored));
@@ -81,7 +81,7 @@ class World {
   }
 }
 
-/** There is no other model than what was said. */
+/** The model has no state of its own: the notes of the world are enough. */
 type Command = fc.AsyncCommand<Record<string, never>, World>;
 const command = (name: string, run: (world: World) => Promise<Stored | undefined>): Command => ({
   check: () => true,
@@ -144,7 +144,10 @@ const corrections = fc.record({ at: fc.nat(), value }).map((made) =>
   }),
 );
 
-/** What a console may try: the table refuses it, or it changes nothing that a value means. */
+/**
+ * Statements that a person may try in a database console. The table refuses each, or the meaning of
+ * all values stays the same.
+ */
 const CONSOLE = [
   `UPDATE evaluation_label SET categories = '["casual","formal"]', value_type = 'categorical' WHERE id = ?1`,
   `UPDATE OR REPLACE evaluation_label SET min_value = 5, value_type = 'continuous', categories = NULL WHERE id = ?1`,
@@ -187,7 +190,7 @@ describe('what a stored value means', () => {
       }),
       { numRuns: 20 * factor, seed },
     );
-    // It saw acceptance and refusal of each.
+    // The run saw acceptance and refusal of each operation.
     expect([...statuses]).toEqual(
       expect.arrayContaining([
         ...['POST label 201', 'POST label 409', 'PUT label 200', 'PUT label 404', 'PUT label 422'],

@@ -1,6 +1,6 @@
 /**
- * The label's rule: a legal value is stored exactly, an illegal one is refused with a sentence that
- * says what is legal.
+ * Tests the rule of a label. The Worker stores a legal value exactly. It refuses an illegal value
+ * with a sentence that says what is legal.
  */
 import { describe, expect, it } from 'vitest';
 import { unprocessable } from './support/answers.ts';

@@ -1,7 +1,7 @@
 /**
- * A write that is retried: an attempt may fail, lose its response after the commit, or arrive after
- * its retry. Each 200 still tells what was stored. The faults come from stand-ins for D1, and the
- * clocks of edges differ by seconds.
+ * Tests a write that the Worker retries. An attempt may fail, lose its response after the commit,
+ * or arrive after its retry. Each 200 still tells what is stored. Simulated databases cause the
+ * faults, and the clocks of the edges differ by seconds.
  */
 import { describe, expect, it } from 'vitest';
 import { flakyD1, interceptD1 } from './support/d1.ts';
@@ -18,7 +18,7 @@ import {
 describe('an attempt of a write', () => {
   it('stores the retry of an attempt that failed, though an older write had the same value and author', async () => {
     const row = await storeEvaluation({ value: 1 });
-    // The row's version is ahead of the clock of the edge that the others use.
+    // The row's version is ahead of the clock of the edge that the other callers use.
     await edge(1)(await updateOf(row, 2, { sub: 'user-c' }));
     await edge()(await updateOf(row, 5));
     await edge()(await updateOf(row, 7, { sub: 'user-b' }));

@@ -1,13 +1,14 @@
 /**
- * Requests through links that failed for others, rebuilt from public reports. Personal details are
- * made up, and no text is copied. Each says where it was reported.
+ * Rebuilds requests that failed for users of other products, from public reports. Personal details
+ * are invented and no text is copied. Each case names the report. The Worker must answer each case
+ * as `right` requires.
  */
 import { expect, it } from 'vitest';
 import { linkTo, visit } from './support/links.ts';
 import { present, readEvaluation, storeLabelled, worker } from './support/worker.ts';
 
 type Step = {
-  /** The name of a link; the only one if undefined. */
+  /** The name of the link; a case with a single link omits it. */
   readonly to?: string;
   readonly headers?: { readonly [name: string]: string };
   readonly body: unknown;
@@ -19,7 +20,7 @@ type Case = {
   readonly label: object;
   readonly links: { readonly [name: string]: object };
   readonly steps: readonly Step[];
-  /** The status of the last response, and what is stored after it. */
+  /** The correct status of the last response, and the value that must be stored after it. */
   readonly right: { readonly status: number; readonly stored: number };
 };
 

@@ -1,6 +1,6 @@
 /**
- * The name of a delivery through a link: where senders put it, and that a repetition does not undo
- * what another caller has stored since.
+ * Tests how a link recognises a repeated delivery. The Worker finds the delivery's name where
+ * senders put it. A repeated delivery does not undo what another caller has stored since.
  */
 import { describe, expect, it } from 'vitest';
 import { unprocessable } from './support/answers.ts';
@@ -35,7 +35,10 @@ const HEADERS = [
 
 type Sent = { readonly body: object; readonly headers?: Record<string, string> };
 
-/** Sends one, lets another caller correct it, sends the other; returns whether that one is stored. */
+/**
+ * Sends the first delivery, lets another caller correct the value, and sends the second. Returns
+ * true if the second delivery was stored.
+ */
 async function isStoredAfterCorrection(link: object, first: Sent, second: Sent): Promise<boolean> {
   const row = await storeEvaluation({ value: 1 });
   const { url } = await linkTo(row, link);

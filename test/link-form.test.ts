@@ -1,4 +1,7 @@
-/** Bodies that are not plain JSON: forms, and what is packed as gzip. */
+/**
+ * Tests bodies of links that are not plain JSON: forms, and bodies packed with gzip. The Worker
+ * reads the value from a form, and unpacks at most 1 MiB.
+ */
 import { describe, expect, it } from 'vitest';
 import { unprocessable } from './support/answers.ts';
 import { answer, linkTo, post, visit } from './support/links.ts';
@@ -156,7 +159,7 @@ describe('a packed body', () => {
       return times;
     };
 
-    // Unpacking all of it takes 50 times as long. Another program may slow one run down.
+    // Unpacking the whole body would take 50 times as long. Another program may slow one run down.
     const [small, large] = [await timesOf(2), await timesOf(100)];
     expect(Math.min(...large)).toBeLessThan(20 + 10 * Math.min(...small));
   });

@@ -1,6 +1,6 @@
 /**
- * The key of a link: a matrix of hostile keys against every use of it. One answer for all, and
- * nothing of the key in it.
+ * Tests hostile keys of links against every use of a link. All get the same answer, and the answer
+ * and the log contain nothing of the key.
  */
 import { describe, expect, it, vi } from 'vitest';
 import {
@@ -35,12 +35,12 @@ const HEADER = { alg: 'HS256', typ: 'link' };
 const inAnHour = () => (seconds(new Date()) + 3600) * 1000;
 const utf8 = (value: object) => new TextEncoder().encode(JSON.stringify(value));
 const hexOf = (uuid: string) => uuid.replaceAll('-', '');
-/** The id of a link that expires then, in hexadecimal. */
+/** Makes the hexadecimal id of a link that expires at this time. */
 const idOf = (expires: number) =>
   `${expires.toString(16).padStart(12, '0')}8${hexOf(crypto.randomUUID()).slice(13)}`;
 
 type Content = { id: string; evaluation: string; texts: readonly string[] };
-/** Writes the payload of a key, as src/link/README.md describes it. */
+/** Writes the payload of a key in the format that src/link/README.md describes. */
 const payload = (row: Row, changed: Partial<Content> = {}): Uint8Array => {
   const { id, evaluation, texts } = {
     id: idOf(inAnHour()),
@@ -53,7 +53,10 @@ const payload = (row: Row, changed: Partial<Content> = {}): Uint8Array => {
 };
 
 type Signing = { header?: object; secret?: string; alg?: string };
-/** A key with any payload, signed under any header, which it leaves out. */
+/**
+ * Makes a key with any payload, signed under any header. The key leaves the header out, as all keys
+ * do.
+ */
 async function signedBytes(
   bytes: Uint8Array | string,
   { header = {}, secret = LINK_SECRET, alg = 'HS256' }: Signing = {},
@@ -85,7 +88,8 @@ const HOSTILE: Record<string, (row: Row) => Promise<string>> = {
   'a padded signature': async (row) => `${await signed(row)}=`,
   'another last bit of the signature': async (row) => withAnotherLastBit(await signed(row)),
   'another last bit of the content': async (row) => {
-    // One byte more than a multiple of three, so that the last character has four stray bits.
+    // The content is one byte longer than a multiple of three, so the last character has four
+    // unused bits.
     const author = 'x'.repeat(4 + 2 * (ACCOUNT.length % 3));
     const [content = '', signature] = (await withTexts(row, ACCOUNT, author)).split('.');
     return `${withAnotherLastBit(content)}.${signature}`;
@@ -138,7 +142,7 @@ const HOSTILE: Record<string, (row: Row) => Promise<string>> = {
     signed(row, { texts: ['x'.repeat(75_000)] }, { secret: SECRET }),
 };
 
-/** What the log says is a word of jose's or of ours, in which a stranger has no say. */
+/** The reason that the log gives: a code of jose or a word of ours. A stranger cannot choose it. */
 const LOGGED = expect.stringMatching(/^(?:ERR_[A-Z_]+|malformed|expired|payload|gone)$/);
 
 const urlOf = (key: string) => `https://api.test/v1/link?key=${encodeURIComponent(key)}`;

@@ -1,6 +1,6 @@
 /**
- * The page of a link: what it shows, what its form stores, and what can never happen to who opens
- * or scans it.
+ * Tests the page of a link. The page shows the present value, and its form stores an answer. A
+ * person who opens the page, or a scanner that fetches it, changes nothing.
  */
 import { describe, expect, it, vi } from 'vitest';
 import type { AccountId } from '../src/principal.ts';
@@ -33,7 +33,7 @@ async function pageOf(sent: Request, send: Send = worker) {
   return { status: response.status, headers: response.headers, html: await response.text() };
 }
 
-/** The text of a page, without its markup and style. */
+/** Extracts the text of a page, without its markup and style. */
 const textOf = (html: string) =>
   html
     .replace(/<style>.*?<\/style>/s, '')
@@ -48,7 +48,7 @@ const buttonsIn = (html: string) =>
 
 const CATEGORIES = { categories: JSON.stringify(['formal', 'casual', 'friendly']) };
 
-/** The page between its frame, which is the same for all. */
+/** Extracts the content of a page from its frame, which all pages share. */
 const mainOf = (html: string) =>
   /^<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><link rel="icon" href="data:,"><title>[^<]+<\/title><style>[^<]+<\/style><\/head>\n<body><main>\n(.*)\n<\/main><\/body><\/html>\n$/s.exec(
     html,
@@ -285,7 +285,7 @@ describe('the page of a link', () => {
       'x-robots-tag': 'noindex, nofollow',
     });
     expect(html.match(/ style=|<link[^>]*>|<img|<a |https?:/g)).toEqual([
-      // Otherwise a browser asks for /favicon.ico, which the policy refuses.
+      // Without this link a browser asks for /favicon.ico, which the policy refuses.
       '<link rel="icon" href="data:,">',
     ]);
   });
@@ -518,7 +518,7 @@ describe('who opens or scans a link', () => {
       return (await worker(visit(url + query, { method: n % 5 === 0 ? 'HEAD' : 'GET', headers })))
         .status;
     };
-    // Each combination of agent, method, headers and query, twice.
+    // The requests try each combination of agent, method, headers and query twice.
     const statuses = await Promise.all(Array.from({ length: 120 }, (_, n) => scan(n)));
 
     expect(new Set(statuses)).toEqual(new Set([200]));

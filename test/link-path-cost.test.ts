@@ -1,16 +1,19 @@
 /**
- * A stranger who chooses the path of a link, or what is posted to it, makes no request expensive.
- * A path is timed against a pointer into the same body. A body is timed against a transcript with a
- * time for each word, as a sender of call analyses posts it.
+ * Tests that a stranger cannot make a request expensive, by the path of a link or by the posted
+ * body. The test times a path against a pointer into the same body. It times a body against a
+ * transcript with a time for each word, as a sender of call analyses posts it.
  */
 import { expect, it } from 'vitest';
 import { LINK_BODY_MAX_BYTES } from '../src/limits.ts';
 import { linkTo, post } from './support/links.ts';
 import { storeEvaluation, worker } from './support/worker.ts';
 
-/** At most this many times the cost. */
+/** The largest allowed ratio of the two times. */
 const RATIO_MAX = 4;
-/** The time of one pair of requests says little, and a busy machine disturbs a whole attempt. */
+/**
+ * The number of pairs of requests in an attempt. One pair tells little, and a busy machine disturbs
+ * a whole attempt.
+ */
 const PAIRS = 15;
 const ATTEMPTS = 5;
 
@@ -24,7 +27,10 @@ async function timeOf({ url, body }: Sent): Promise<number> {
   return performance.now() - started;
 }
 
-/** How many times as long one request takes as the other, by the best of a few attempts. */
+/**
+ * Measures how many times as long one request takes as the other. Returns the smallest ratio of a
+ * few attempts.
+ */
 async function ratioOf(one: Sent, other: Sent): Promise<number> {
   const ratios: number[] = [];
   while (ratios.length < ATTEMPTS && !(Math.min(...ratios) <= RATIO_MAX)) {
@@ -50,7 +56,7 @@ const members = (count: number) =>
   JSON.stringify(Object.fromEntries(Array.from({ length: count }, (_, n) => [`k${n}`, 1])));
 const tests = (count: number) => Array.from({ length: count }, () => '@.a==2').join('||');
 
-/** The rest of a body, beside the value. */
+/** The size of the rest of a body, which leaves room for the value. */
 const MOST = LINK_BODY_MAX_BYTES - 100;
 const withValue = (inner: string) => `{"value":5,"x":${inner}}`;
 
@@ -82,7 +88,10 @@ it.each([
   expect(ratio).toBeLessThanOrEqual(RATIO_MAX);
 });
 
-/** JSON.parse needs 3 to 4 times as long for the worst body of 1 MiB: too close for a test. */
+/**
+ * The size of a body half as long as the limit. JSON.parse needs 3 to 4 times as long for the worst
+ * body of 1 MiB, which is too close to the ratio.
+ */
 const HALF = LINK_BODY_MAX_BYTES / 2;
 
 it.each([

@@ -1,4 +1,7 @@
-/** A link with a JSONPath: what it finds, what it may not have, and that it finds exactly one. */
+/**
+ * Tests a link with a JSONPath. The path must find exactly one value. The Worker refuses to create
+ * a link whose path could be expensive.
+ */
 import { describe, expect, it } from 'vitest';
 import { unprocessable } from './support/answers.ts';
 import { linkTo, post } from './support/links.ts';

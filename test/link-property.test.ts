@@ -1,7 +1,7 @@
 /**
- * What holds for any body that is posted to a link, any pointer, path, values and conditions: the
- * value at that place is stored, and nothing else of the body has an effect; or the body is ignored
- * or refused, and nothing changes. The rule in this file walks the body and writes the pointer down,
+ * Tests what is true for any body, pointer, path, values and conditions of a link. The Worker
+ * stores the value at that place, and nothing else in the body has an effect. Otherwise it ignores
+ * or refuses the body, and nothing changes. The rule here walks the body and writes the pointer;
  * the Worker reads the pointer and walks the body.
  */
 import fc from 'fast-check';
@@ -13,7 +13,7 @@ const { seed, factor } = inject('properties');
 
 type Place = { readonly pointer: string; readonly found: unknown };
 
-/** Every place in a document. */
+/** Lists every place in a document. */
 function placesIn(document: unknown, pointer = ''): Place[] {
   const inner = typeof document === 'object' && document !== null ? Object.entries(document) : [];
   const places = inner.flatMap(([key, value]) =>
@@ -63,7 +63,7 @@ const values = fc.dictionary(
   fc.double({ noNaN: true, noDefaultInfinity: true }),
   { noNullPrototype: true },
 );
-/** Where the pointer leads: to a place in the document, or perhaps to none. */
+/** Draws a body and a pointer, which leads to a place in the body or perhaps to none. */
 const input = fc
   .tuple(document, values, fc.nat(), fc.option(key, { freq: 5 }))
   .map(([body, given, index, beside]) => {
@@ -79,7 +79,7 @@ const input = fc
   })
   .filter(({ pointer }) => [...pointer].length <= 256);
 
-/** The value that is to be stored; undefined if there is none. */
+/** Returns the value that the Worker must store; undefined if there is none. */
 function expectedValue(
   found: unknown,
   given: Readonly<Record<string, number>>,
@@ -91,7 +91,10 @@ function expectedValue(
   return typeof found === 'string' ? numberThatJsonReads(found) : undefined;
 }
 
-/** The number that a JSON parser reads in a text without white space; undefined if there is none. */
+/**
+ * Returns the number that a JSON parser reads in a text without white space; undefined if there is
+ * none.
+ */
 function numberThatJsonReads(text: string): number | undefined {
   if (/\s/.test(text)) return undefined;
   try {
@@ -107,13 +110,15 @@ type Input = {
   readonly given: Readonly<Record<string, number>>;
   readonly pointer: string;
   readonly found: unknown;
-  /** The link's fields that say where the value is, and which bodies fit. */
+  /** The link's fields that tell where the value is, and which bodies fit. */
   readonly link: object;
   /** Is true if the body fits the conditions of the link. */
   readonly fits: boolean;
 };
 
-/** Checks that the value is stored, ignored or refused, as the rule of this file says. */
+/**
+ * Checks that the Worker stores, ignores or refuses the value, as the rule of this file requires.
+ */
 async function check(inputs: fc.Arbitrary<Input>, statuses: readonly number[]): Promise<void> {
   const seen = new Set<number>();
   const property = fc.asyncProperty(inputs, async ({ body, given, found, link, fits }) => {
@@ -126,7 +131,7 @@ async function check(inputs: fc.Arbitrary<Input>, statuses: readonly number[]): 
     seen.add(response.status);
     const isStored = fits && value !== undefined;
     expect(response.status).toBe(isStored ? 200 : fits ? 422 : 204);
-    // D1 has no negative zero.
+    // D1 stores no negative zero.
     const changes = isStored
       ? { value: value + 0, updated_by: SUBJECT, updated_at: expect.any(String) }
       : {};
@@ -149,7 +154,7 @@ it('stores what the pointer leads to, and nothing else of what is posted, or ref
 });
 
 it('stores what a path of names and indexes leads to, as a pointer to the same place does', async () => {
-  /** The place of the pointer as a JSONPath: a name in an object, an index in an array. */
+  /** Writes the pointer as a JSONPath: a name for an object, an index for an array. */
   const pathTo = (body: unknown, pointer: string): string => {
     const [, ...steps] = pointer.split('/');
     let path = '$';
@@ -164,7 +169,7 @@ it('stores what a path of names and indexes leads to, as a pointer to the same p
   };
   const inputs = input
     .map((sent) => ({ ...sent, link: { path: pathTo(sent.body, sent.pointer) }, fits: true }))
-    // An index with a leading zero is no path.
+    // A JSONPath has no index with a leading zero.
     .filter(({ link: { path } }) => path.length <= 512 && !/\[0\d/.test(path));
 
   await check(inputs, [200, 422]);

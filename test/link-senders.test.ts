@@ -1,6 +1,7 @@
 /**
- * The table of senders in src/link/README.md: each stores the value of its own event, ignores the
- * events of other items, refuses a question that was skipped, and a redelivery undoes nothing.
+ * Tests the table of senders in src/link/README.md. Each link stores the value of its sender's
+ * event and ignores events about other items. It refuses a skipped question, and a redelivery
+ * undoes nothing.
  */
 import { describe, expect, it } from 'vitest';
 import { followSteps, parsePointer } from '../src/pointer.ts';
@@ -23,7 +24,10 @@ const prepare = async ({ label, link }: SenderLink) => {
 const send = (url: string, { as, sent }: SenderLink, body: unknown = sent.body) =>
   worker(visit(url, { method: 'POST', headers: sent.headers, body: bytesAs(as, body) }));
 
-/** A copy of the body with another value at the pointer, or without it if that is undefined. */
+/**
+ * Copies the body with another value at the pointer. If the value is undefined, the copy has
+ * nothing there.
+ */
 function changed(body: unknown, pointer: string, value: unknown): unknown {
   const copy: unknown = structuredClone(body);
   const steps = [...present(parsePointer(pointer))];

@@ -1,4 +1,7 @@
-/** A link with conditions: which bodies are stored, which are ignored, and which are refused. */
+/**
+ * Tests a link with conditions. The Worker judges a body that meets the conditions and ignores any
+ * other. It refuses to create a link with a condition that no body could meet.
+ */
 import { describe, expect, it, vi } from 'vitest';
 import { LINK_NOT_FOUND } from './support/answers.ts';
 import { interceptD1 } from './support/d1.ts';

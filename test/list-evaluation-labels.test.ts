@@ -1,6 +1,6 @@
 /**
- * listEvaluationLabels: the own and the shared labels merged, the order, the pages, and what a page
- * costs.
+ * Tests listEvaluationLabels. The list merges the account's own labels with the shared ones, in a
+ * stable order. The pages skip and repeat nothing, and the cost of a page is bounded.
  */
 import { beforeEach, describe, expect, it } from 'vitest';
 import { listEvaluationLabels } from '../src/label/sql.generated.ts';
@@ -22,7 +22,7 @@ import {
 
 const PATH = '/v1/evaluation-labels';
 
-/** An account of one test alone; what is shared is the test's too. */
+/** The account of one test. Each test also starts without shared labels. */
 let account_id: string;
 beforeEach(async () => {
   account_id = freshAccount();
@@ -35,7 +35,7 @@ const authorize = async (said: Record<string, unknown> = {}) => ({
 const store = (fields: Partial<Label>) => storeLabel({ account_id, ...fields });
 const day = (n: number) => `2026-01-0${n}T00:00:00.000Z`;
 
-/** So many labels of an account, oldest first. */
+/** Stores this many labels of an account, oldest first. */
 const fill = (owner: string, count: number) =>
   DB.prepare(
     `WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < ?2 - 1)

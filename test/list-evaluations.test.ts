@@ -1,4 +1,6 @@
-/** listEvaluations: the order, the pages, and that no page skips or repeats an entry. */
+/**
+ * Tests listEvaluations: the order of the list, and its pages. No page skips or repeats an entry.
+ */
 import { describe, expect, it } from 'vitest';
 import { BAD_CURSOR, BAD_LIMIT } from './support/answers.ts';
 import { countingD1, countingRows } from './support/d1.ts';
@@ -127,7 +129,7 @@ describe('listEvaluations', () => {
   it('reads at most 1,000 rows for a label: the page may be empty, and Link leads on', async () => {
     const run_id = crypto.randomUUID();
     const row = await storeEvaluation({ run_id, created_at: '2026-01-02T00:00:00.000Z' });
-    // Between many of another label: it is the last that the second request looks at.
+    // The row is between many rows of another label: the second request looks at it last.
     await fillRun(run_id, '2026-01-01T00:00:00.000Z', 2 * 999 - 1);
     await fillRun(run_id, '2026-01-03T00:00:00.000Z', 3001);
     const { db, rows } = countingRows(DB);
@@ -180,7 +182,7 @@ describe('listEvaluations', () => {
   });
 });
 
-/** So many evaluations of a run, from that time on, by one statement. */
+/** Stores this many evaluations of a run from a start time on, in one statement. */
 const fillRun = (run_id: string, from: string, count: number) =>
   DB.prepare(
     `INSERT INTO run_evaluation (id, account_id, run_id, evaluation_label_id, value, created_at)

@@ -1,4 +1,4 @@
-/** listReplacedValues: what was replaced, newest first, in pages. */
+/** Tests listReplacedValues. The list has every replaced value, newest first, in pages. */
 import { describe, expect, it } from 'vitest';
 import { BAD_CURSOR, BAD_LIMIT, NOT_FOUND } from './support/answers.ts';
 import { countingD1 } from './support/d1.ts';

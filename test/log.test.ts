@@ -1,4 +1,7 @@
-/** The log line of a request: what an operator finds by its id, and what is never in it. */
+/**
+ * Tests the log line of a request. An operator finds the line by the request id. The line never
+ * contains the token, the body or the value.
+ */
 import { describe, expect, it, vi } from 'vitest';
 import { stillClock } from './support/clock.ts';
 import { flakyD1 } from './support/d1.ts';
@@ -20,7 +23,9 @@ import {
   workerWith,
 } from './support/worker.ts';
 
-/** Sends the request and returns the one line it left in the log, parsed and as text. */
+/**
+ * Sends the request. Returns the single line that the request left in the log, parsed and as text.
+ */
 async function logOf(sent: Request, send: Send = worker) {
   const id = crypto.randomUUID();
   sent.headers.set('x-request-id', id);

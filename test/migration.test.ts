@@ -1,6 +1,6 @@
 /**
- * The migrations on databases of every age: what is stored stays as it is, and the Worker serves it
- * at once.
+ * Tests the migrations on databases of every age. Stored rows stay as they are, and the Worker
+ * serves them immediately.
  */
 import { applyD1Migrations } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
@@ -18,7 +18,7 @@ async function emptyOldDatabase(): Promise<void> {
   await OLD_DB.prepare('DROP TABLE IF EXISTS d1_migrations').run();
 }
 
-/** A row that the first schema, and so every later one, can hold. */
+/** Makes a row that fits the first schema, and so every later one. */
 function rowOf(updated_at: string | null) {
   return {
     id: crypto.randomUUID(),

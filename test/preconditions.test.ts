@@ -1,6 +1,7 @@
 /**
- * A guard that a caller sends is applied, or refused: never ignored (RFC 9110 §13.1). Which
- * preconditions an operation takes is part of its entry in support/operations.ts.
+ * Tests preconditions. The Worker either applies a precondition or refuses the request: it never
+ * ignores one (RFC 9110 §13.1). The entry of an operation in support/operations.ts lists the
+ * preconditions that the operation takes.
  */
 import { describe, expect, it, vi } from 'vitest';
 import { preconditionFailed } from './support/answers.ts';

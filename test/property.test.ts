@@ -1,9 +1,12 @@
 /**
- * What holds for any input: no 5xx, a refused request changes nothing, and an accepted one changes
- * only what it asks for. fast-check makes bodies, path ids, headers, tokens and queries; a second,
- * independent rule in this file says what has to follow from each. A failure prints its seed and
- * the smallest counterexample. Each property also proves that it saw both acceptance and refusal.
- * `npm test` has the same inputs each time, `npm run check:random` new ones.
+ * Tests what is true for any input. The Worker never answers 5xx. A refused request changes
+ * nothing, and an accepted one changes only what the caller asked for. fast-check makes bodies,
+ * path ids, headers, tokens and queries. A second, independent rule in this file computes the right
+ * result.
+ *
+ * A failure prints its seed and the smallest counterexample. Each property also proves that it saw
+ * both acceptance and refusal. `npm test` tries the same inputs each time, `npm run check:random`
+ * new ones.
  */
 import fc, { type Arbitrary } from 'fast-check';
 import { beforeAll, describe, expect, inject, it } from 'vitest';
@@ -54,11 +57,11 @@ import {
 
 const { seed, factor } = inject('properties');
 
-/** Ids that are the same for the same seed, so that a failure can be repeated. */
+/** Makes ids that are the same for the same seed, so that a failure can be repeated. */
 const fixedIds = (count: number) => fc.sample(fc.uuid(), { seed, numRuns: count });
 
 /**
- * Tries the property with at least so many inputs, and proves that these statuses were among the
+ * Tries the property with at least this many inputs, and proves that these statuses were among the
  * responses.
  */
 async function assertProperty<T>(
@@ -75,8 +78,8 @@ async function assertProperty<T>(
     numRuns: runs * factor,
     includeErrorInReport: true,
   });
-  // Not fc.assert: what it throws may hold lone surrogates, which vitest cannot carry out of
-  // workerd.
+  // fc.assert would throw an error that may contain lone surrogates, and vitest cannot carry those
+  // out of workerd.
   if (result.failed)
     throw new Error(
       `${fc.defaultReportMessage(result)}\n${differenceIn(result.errorInstance)}`.toWellFormed(),
@@ -97,16 +100,17 @@ type Answered = { readonly [field: string]: unknown } & {
 };
 
 /**
- * One of the documented refusals, which 500 and 503 are not: nothing here is the Worker's fault or
- * D1's.
+ * Matches one of the documented refusals. 500 and 503 are none: no input here is the fault of the
+ * Worker or of D1.
  */
 const expectedStatus = (accepted: boolean, status = 200): unknown =>
   accepted ? status : expect.toSatisfy((refused: number) => refused >= 400 && refused <= 422);
 const refusal = { error: expect.any(String) };
 
 /**
- * The whole of what an update answers, and all that it leaves in D1, of a row that no request
- * changed before: the write, if there is to be one, and nothing besides.
+ * Checks the whole answer to an update, and all that the update leaves in D1. No request has
+ * changed the row before. If `write` is given, the row and the history contain this write and
+ * nothing else is different.
  */
 async function expectOutcome(
   row: Row,
@@ -138,7 +142,7 @@ async function expectOutcome(
   return response.status;
 }
 
-/** As it is sent: without the time of the last update where there was none. */
+/** Returns the row as the API sends it: without the time of the last update if there was none. */
 const resourceOf = ({ updated_at, ...row }: Row): Answered =>
   updated_at === null ? row : { ...row, updated_at };
 
@@ -169,7 +173,7 @@ const AT_LEAST_MINUS_100: Rule = {
 const label = crypto.randomUUID();
 beforeAll(() => storeLabel({ ...AT_LEAST_MINUS_100, id: label }));
 
-/** The object that the bytes are in JSON and UTF-8. */
+/** Parses the bytes as UTF-8 and JSON. Returns the object, if they contain one. */
 function objectIn(bytes: Uint8Array): { readonly [name: string]: unknown } | undefined {
   try {
     const parsed = JSON.parse(
@@ -183,7 +187,10 @@ function objectIn(bytes: Uint8Array): { readonly [name: string]: unknown } | und
   }
 }
 
-/** Whether what is sent under these names, if anything, is what is stored; ids in either case. */
+/**
+ * Returns true if the body sends nothing under these names but what is stored. Ids may be in either
+ * case.
+ */
 const sendsOnly = (
   body: { readonly [name: string]: unknown },
   row: Row,
@@ -209,8 +216,8 @@ const IMMUTABLE = [
 ] as const;
 
 /**
- * The value that a body has, where the row's label allows it; a label that is not there allows any
- * finite number.
+ * Returns the value of a body if the row's label allows it. A missing label allows any finite
+ * number.
  */
 function legalValue(
   { value }: { readonly [name: string]: unknown },
@@ -222,7 +229,7 @@ function legalValue(
     : undefined;
 }
 
-/** The write that a body asks of a row, if it may have one. */
+/** Returns the write that a body asks for; undefined if the Worker must refuse it. */
 function updateIn(bytes: Uint8Array, row: Row): Write | undefined {
   const body = objectIn(bytes);
   const value = body && legalValue(body, row);
@@ -232,13 +239,15 @@ function updateIn(bytes: Uint8Array, row: Row): Write | undefined {
 }
 
 /**
- * Text of Unicode, which alone can be stored as it was sent: JSON can also spell half a character.
+ * Returns true for text of Unicode, the only text that D1 stores as it was sent. JSON can also
+ * spell half a character.
  */
 const isText = (sent: unknown): sent is string => typeof sent === 'string' && sent.isWellFormed();
 const isTextOrNothing = (sent: unknown): sent is string | null | undefined => isText(sent ?? '');
 
 /**
- * The row that a body asks for, if it may have one; what it leaves to the server is as in `row`.
+ * Returns the row that a body asks for; undefined if the Worker must refuse it. What the body
+ * leaves to the server is as in `row`.
  */
 function creationIn(bytes: Uint8Array, row: Row): Row | undefined {
   const body = objectIn(bytes) ?? {};
@@ -370,7 +379,7 @@ describe('any body of a label', () => {
     sent === null || (typeof sent === 'number' && Number.isFinite(sent));
   const isCategory = (sent: unknown) => isText(sent) && sent !== '' && [...sent].length <= 255;
 
-  /** The label that a body asks for, if it may have one. */
+  /** Returns the label that a body asks for; undefined if the Worker must refuse it. */
   function labelIn(bytes: Uint8Array): { readonly [field: string]: unknown } | undefined {
     const body = objectIn(bytes) ?? {};
     const {
@@ -398,7 +407,7 @@ describe('any body of a label', () => {
         : categories === null) &&
       isSame(body['account_id'], ACCOUNT) &&
       isSame(body['archived'], false);
-    // D1 keeps no sign of a zero.
+    // D1 does not store the sign of a zero.
     const stored = (bound: unknown) => (typeof bound === 'number' ? bound + 0 : bound);
     const bounds = { min_value: stored(min_value), max_value: stored(max_value) };
     return mayBe ? { name, description, value_type, ...bounds, categories } : undefined;
@@ -477,7 +486,7 @@ describe('any value', () => {
 });
 
 describe('any path', () => {
-  /** The id that a segment of a path is, if it is one. */
+  /** Returns the id in a segment of a path; undefined if the segment is no id. */
   function idIn(segment = ''): string | undefined {
     try {
       const text = decodeURIComponent(segment);
@@ -488,8 +497,8 @@ describe('any path', () => {
   }
   const ids = fixedIds(4);
   /**
-   * The row is as the writes below would leave it, so that an accepted one is a repetition, and no
-   * run depends on another.
+   * Stores the row as the writes below would leave it. An accepted write is then a repetition, and
+   * no run depends on another.
    */
   const storeRepeated = (id = '', run_id = '') =>
     storeEvaluation({
@@ -560,7 +569,7 @@ describe('any headers', () => {
   const TAG = `"${created_at}"`;
 
   /**
-   * Whether the elements of a list of entity tags have the row's, by strong comparison (RFC 9110
+   * Returns true if the list of entity tags contains the row's, by strong comparison (RFC 9110
    * §8.8.3.2).
    */
   function namesTag(list: string): boolean {
@@ -624,7 +633,7 @@ describe('any token', () => {
     await assertProperty({ runs: 50, sees: [200, 401] }, input, async (given) => {
       const row = await storeEvaluation();
       const sent = await putWith(row, given);
-      // White space around a token is the header's, not the token's.
+      // White space around a token belongs to the header and not to the token.
       const isWhole =
         /^Bearer +([^ ]*)$/.exec(sent.headers.get('authorization') ?? '')?.[1] === token;
 
@@ -641,7 +650,7 @@ describe('any token', () => {
   const isTime = (time: unknown, least: number, most: number) =>
     typeof time === 'number' && time >= least && time <= most;
 
-  /** Whether a token that says this, rightly signed, is one of this API's. */
+  /** Returns true if the Worker must accept a token with these claims and a right signature. */
   const isValid = (
     { alg, typ, kid, crit }: Said,
     { iss, aud, sub, account_id, exp, nbf, iat, ...others }: Said,
@@ -736,8 +745,8 @@ describe('any query', () => {
   });
 
   /**
-   * What a query asks for: how many rows, and after which entry; a cursor is a time and an id, in
-   * base64.
+   * Reads from a query how many rows it asks for, and after which entry. A cursor is a time and an
+   * id, in base64.
    */
   function pageIn(
     limit: string,
@@ -753,14 +762,17 @@ describe('any query', () => {
     return isPage && (cursor === undefined || isPlace) ? { rows, after } : undefined;
   }
 
-  /** What all pages hold, one after another as each one's Link leads to the next. */
+  /**
+   * Follows the Link header from page to page. Returns the entries of all pages, and how many each
+   * page had.
+   */
   async function readPages(
     path: string,
     limit: number,
   ): Promise<{ readonly entries: unknown[]; readonly sizes: number[] }> {
     const [entries, sizes]: [unknown[], number[]] = [[], []];
     let next: string | undefined = `${path}?limit=${limit}`;
-    // A link that leads in a circle must fail, not go on for ever.
+    // A link that leads in a circle must fail the test and not run for ever.
     while (next !== undefined && sizes.length < 10) {
       const response = await worker(await request(next, { method: 'GET' }));
       const page = await response.json<unknown[]>();

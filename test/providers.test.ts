@@ -1,7 +1,7 @@
 /**
- * The tokens of identity providers as they come. The settings of each test are the lines of its row
- * in src/auth/README.md, and its token has the shape that the provider documents. No person or
- * tenant in it is real.
+ * Tests tokens as identity providers issue them. The settings of each test are the lines of the
+ * provider's row in src/auth/README.md. The token has the shape that the provider documents. No
+ * person or tenant in it is real.
  */
 import { beforeAll, describe, expect, inject, it, vi } from 'vitest';
 import { invalidToken } from './support/answers.ts';
@@ -23,12 +23,12 @@ type Shape = {
   readonly alg?: Algorithm;
   readonly header?: Header;
   readonly claims: Record<string, unknown>;
-  /** What the token must come out as. */
+  /** The account that the Worker must read from the token. */
   readonly account: string;
   readonly subject: string;
   /**
-   * Claims that make it a token for somebody else's API or of somebody else's client, and what the
-   * caller is told.
+   * Claims that make the token one for another API or from another client, and the sentence that
+   * the caller reads.
    */
   readonly foreign: Record<string, unknown>;
   readonly refusal: string;
@@ -90,7 +90,7 @@ const access = {
   type: 'app',
 };
 
-/** An ID token does not say that it is an access token. */
+/** An ID token does not tell that it is no access token. */
 const ID_TOKEN = { header: { typ: 'JWT' }, claims: { typ: undefined } };
 
 const PROVIDERS: Record<string, Shape> = {
@@ -446,7 +446,7 @@ const keyOf = ({ alg = 'RS256' }: Shape): KeyPair => {
   return key;
 };
 
-/** It stands still in all tests. */
+/** The clock stands still in all tests. */
 const clock = stillClock();
 
 const tokenOf = (shape: Shape, changed: Record<string, unknown> = {}) => {
@@ -455,14 +455,14 @@ const tokenOf = (shape: Shape, changed: Record<string, unknown> = {}) => {
   return keyOf(shape).sign(claims, { typ: 'JWT', ...shape.header });
 };
 
-/** The Worker with the lines of the row, and the key set behind its URL. */
+/** Makes a Worker with the lines of the row as settings, and puts the key set behind its URL. */
 function workerFor(provider: string, shape: Shape, changed: Partial<Env> = {}): Send {
   const settings = { ...rows[provider], ...changed };
   vi.spyOn(globalThis, 'fetch').mockImplementation(async (input) => {
     expect(String(input)).toBe(settings.JWT_JWKS_URL);
     return Response.json({ keys: [{ ...keyOf(shape).jwk, use: 'sig' }] });
   });
-  // Without a version nothing is kept in the edge cache, which outlives a test.
+  // Without a version the Worker stores nothing in the edge cache, which outlives a test.
   return workerWith({ JWT_SECRET: '', CF_VERSION_METADATA: undefined, ...settings }, clock);
 }
 

@@ -1,6 +1,6 @@
 /**
- * 429: what an account may send, with the limiter of the local runtime (vitest.config.ts has its
- * bindings).
+ * Tests the rate limit of an account: the Worker answers 429 beyond it. The tests use the limiter
+ * of the local runtime; vitest.config.ts has its bindings.
  */
 import { describe, expect, it, vi } from 'vitest';
 import { RATE_LIMITED } from './support/answers.ts';

@@ -1,4 +1,7 @@
-/** The page at `/`: which requests get the API reference, and what the page may do in a browser. */
+/**
+ * Tests the page at `/`. A browser gets the API reference, and other programs are sent to the
+ * OpenAPI document. The page may load and call nothing outside its own origin.
+ */
 import { describe, expect, it } from 'vitest';
 import { expectRefusal, request, workerWith } from './support/worker.ts';
 
@@ -9,7 +12,10 @@ const NO_SUCH_PATH = {
   error: 'No such path: GET /openapi.json describes the paths that exist.',
 };
 
-/** Without a token, and without settings: nobody has to sign in to read about the API. */
+/**
+ * Sends a request without a token to a Worker without settings. Nobody has to sign in to read about
+ * the API.
+ */
 const send = async (path: string, accept: string | null, method = 'GET') =>
   workerWith({ JWT_SECRET: '' })(
     await request(path, { method, headers: { accept, authorization: null } }),

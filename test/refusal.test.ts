@@ -1,6 +1,7 @@
 /**
- * The refusals of an update, status by status, with their sentences and with the row as it was.
- * What operations refuse alike is in common-refusals.test.ts, 401 in token.test.ts.
+ * Tests the refusals of an update, status by status. Each refusal has its sentence and leaves the
+ * row as it was. Refusals that all operations have in common are in common-refusals.test.ts, 401 in
+ * token.test.ts.
  */
 import { describe, expect, it, vi } from 'vitest';
 import {
@@ -254,7 +255,7 @@ describe('415: a body that is not declared as JSON', () => {
     const { headers, url, method } = await request(pathOf(row), {
       headers: { 'content-type': null },
     });
-    // As fetch does it: text/plain, because nobody said otherwise.
+    // fetch sets text/plain for a text body, if the caller sets no media type.
     const sent = new Request(url, { method, headers, body: '{"value":9}' });
 
     expect(sent.headers.get('content-type')).toBe('text/plain;charset=UTF-8');

@@ -1,6 +1,6 @@
 /**
- * JWT_JWKS_URL: the remote key set through rotation, outage, garbage and concurrent requests,
- * counted in fetches.
+ * Tests JWT_JWKS_URL, the URL of a remote key set. The tests cover rotation, outages, garbage and
+ * concurrent requests, and count the fetches.
  */
 import { env } from 'cloudflare:workers';
 import { beforeAll, describe, expect, it, vi } from 'vitest';
@@ -39,7 +39,10 @@ const down = () => {
 const edgeKey = (url: string) =>
   `https://key-set.invalid/${env.CF_VERSION_METADATA.id}?url=${encodeURIComponent(url)}`;
 
-/** A remote key set for one test alone, since the edge cache outlives a test. */
+/**
+ * Sets up a remote key set for one test. The edge cache outlives a test, so each test has another
+ * URL.
+ */
 function remoteJwks(answer: () => Response | Promise<Response>) {
   const url = `https://issuer.example/${crypto.randomUUID()}/keys`;
   const state = { answer };
@@ -49,7 +52,7 @@ function remoteJwks(answer: () => Response | Promise<Response>) {
   });
   return {
     url,
-    /** A new isolate, which knows nothing yet. */
+    /** Makes a new isolate, which has fetched nothing yet. */
     isolate: (clock: StillClock): Send =>
       workerWith(
         { JWT_SECRET: '', JWT_JWKS_URL: url, JWT_ISSUER: ISSUER, JWT_AUDIENCE: 'run-evaluation' },
@@ -59,15 +62,18 @@ function remoteJwks(answer: () => Response | Promise<Response>) {
       state.answer = next;
     },
     fetches: () => fetched.mock.calls.length,
-    /** Nobody waits for the copy in the edge cache: it is written in the background. */
+    /**
+     * Waits for the copy in the edge cache. The Worker writes the copy in the background, and no
+     * request waits for it.
+     */
     isCached: () =>
       until(async () => expect(await caches.default.match(edgeKey(url))).toBeDefined()),
   };
 }
 
 /**
- * Sends an update with a token of that key pair; the value says that it was this one which was
- * stored.
+ * Sends an update with a token of this key pair. Different values let a test tell its updates
+ * apart.
  */
 async function put(
   send: Send,
@@ -79,7 +85,7 @@ async function put(
   return send(await putValue(row, value, await tokenOf(by, clock)));
 }
 
-/** A remote key set, and an isolate that has fetched it. */
+/** Sets up a remote key set, and an isolate that has fetched it. */
 async function warmIsolate(...pairs: KeyPair[]) {
   const clock = stillClock();
   const remote = remoteJwks(keySet(...pairs));
@@ -565,7 +571,7 @@ describe('an outage of the remote key set', () => {
     await until(() => expect(remote.fetches()).toBe(1));
     clock.advance(3);
     await refused;
-    // What is too late is not read either.
+    // The Worker does not read a response that comes too late either.
     expect(vi.mocked(fetch).mock.calls[0]?.[1]?.signal?.aborted).toBe(true);
   });
 
@@ -585,7 +591,7 @@ describe('an outage of the remote key set', () => {
   it('does not block other requests when the one that fetches is cut off', async () => {
     const clock = stillClock();
     const remote = remoteJwks(() => hanging<Response>());
-    // Its timers never fire, like those of a request that the platform has ended.
+    // The timers of this request never fire: the platform has ended the request.
     const send = remote.isolate({ ...clock, after: () => () => {} });
     const row = await storeEvaluation();
     void put(send, clock, first, row, 1);
@@ -675,7 +681,7 @@ describe('an outage of the remote key set', () => {
       asked += 1;
       return answers[asked - 1]?.promise ?? down();
     });
-    // Its timers never fire, like those of a request that the platform holds up.
+    // The timers of this request never fire: the platform holds the request up.
     const send = remote.isolate({ ...clock, after: () => () => {} });
     const row = await storeEvaluation();
     const late = put(send, clock, first, row, 1);

@@ -1,8 +1,9 @@
 /**
- * The document and the Worker judge the form of a request alike: bodies, headers, ids, sizes and
- * cursors. Random requests are made of what the document itself names. JSON Schema cannot express
- * that `min_value` is at most `max_value`, that a text has no half of a surrogate pair, how many
- * versions If-Match names, and what is in a cursor.
+ * Tests that the document and the Worker judge the form of a request alike: bodies, headers, ids,
+ * sizes and cursors. The test makes random requests from what the document itself names.
+ *
+ * JSON Schema cannot express four rules. `min_value` is at most `max_value`. A text has no half of
+ * a surrogate pair. If-Match names a bounded number of versions. A cursor has a certain content.
  */
 import type { Schema } from '@cfworker/json-schema';
 import fc, { type Arbitrary } from 'fast-check';
@@ -39,7 +40,9 @@ function isAccepted(read: () => unknown): boolean {
   }
 }
 
-/** Tries the property, and proves that it saw inputs of both kinds, each at least so many times. */
+/**
+ * Tries the property, and proves that it saw inputs of both kinds, each at least this many times.
+ */
 function assertProperty<T>(
   { runs, ofEach }: { readonly runs: number; readonly ofEach: number },
   input: Arbitrary<T>,
@@ -50,8 +53,8 @@ function assertProperty<T>(
     seen[`${judge(given)}`] += 1;
   });
   const result = fc.check(property, { seed, numRuns: runs * factor, includeErrorInReport: true });
-  // Not fc.assert: what it throws may hold lone surrogates, which vitest cannot carry out of
-  // workerd.
+  // fc.assert would throw an error that may contain lone surrogates, and vitest cannot carry those
+  // out of workerd.
   if (result.failed) throw new Error(`${fc.defaultReportMessage(result)}`.toWellFormed());
   expect(Math.min(seen.true, seen.false), `of each kind, with seed ${seed}`).toBeGreaterThan(
     ofEach,
@@ -108,7 +111,7 @@ function namedBy(schema: Vocabulary): unknown[] {
 const often = <T>(usual: Arbitrary<T>, seldom: Arbitrary<T>) =>
   fc.oneof({ weight: 40, arbitrary: usual }, { weight: 1, arbitrary: seldom });
 
-/** Makes bodies that usually have what they must have, and legal properties; sometimes any. */
+/** Makes bodies. Most have every required property and legal values; some have any. */
 function bodiesOf({ properties, required = [] }: RequestSchema): Arbitrary<object> {
   const absent = fc.constant(undefined);
   const members = Object.entries(properties).map(([name, given]) => {
@@ -154,7 +157,7 @@ describe('request bodies', () => {
     'the schema accepts a body exactly if the Worker finds no fault in its form: $name',
     ({ name, parse, compared }) => {
       const schema = { $ref: `#/components/schemas/${name}` };
-      /** The Worker compares these with what is stored, or ignores them. */
+      /** Returns true unless the Worker compares the field with what is stored, or ignores it. */
       const isCallers = (field: string) => !(field in compared) && !/^updated_(at|by)$/.test(field);
 
       assertProperty({ runs: 1500, ofEach: 100 }, bodiesOf(schemas[name]), (body) => {
@@ -202,7 +205,7 @@ describe('forms', () => {
 });
 
 describe('headers', () => {
-  /** Reads one header, also of characters that the test's own `Headers` would refuse. */
+  /** Makes a context with one header, which may have characters that `Headers` refuses. */
   const contextOf = (name: string, text: string) => {
     const header = (asked: string) => (asked.toLowerCase() === name ? text : undefined);
     const headers = { has: (asked: string) => asked.toLowerCase() === name, get: header };

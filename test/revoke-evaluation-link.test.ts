@@ -1,4 +1,7 @@
-/** revokeEvaluationLink: at once, everywhere, and for this link alone. */
+/**
+ * Tests revokeEvaluationLink. The revocation has an effect immediately, on every edge and for this
+ * link alone.
+ */
 import { describe, expect, it, vi } from 'vitest';
 import { createLinkId, type EvaluationLink } from '../src/link/key.ts';
 import { LINK_NOT_FOUND, NOT_FOUND } from './support/answers.ts';

@@ -1,4 +1,7 @@
-/** The paths without a token: the OpenAPI document and the health of the service. */
+/**
+ * Tests the paths that need no token: the OpenAPI document and the health of the service. Neither
+ * depends on the settings for tokens.
+ */
 import { describe, expect, it, vi } from 'vitest';
 import generated from '../src/openapi.generated.json';
 import { databaseUnavailable } from './support/answers.ts';

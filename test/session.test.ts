@@ -1,5 +1,6 @@
 /**
- * D1 sessions: from where each one starts, and the bookmark that lets a caller read its own writes.
+ * Tests D1 sessions and bookmarks. A read starts at the nearest replica and a write at the primary.
+ * The bookmark of a response lets a caller read its own writes.
  */
 import { describe, expect, it } from 'vitest';
 import { flakyD1, watchedSessions } from './support/d1.ts';

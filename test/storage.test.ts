@@ -1,4 +1,7 @@
-/** What the table itself refuses, whoever writes, and which index a search uses. */
+/**
+ * Tests what the tables themselves refuse, whichever program writes. Also tests which index a
+ * search uses.
+ */
 import { getTableColumns } from 'drizzle-orm';
 import { describe, expect, it } from 'vitest';
 import { evaluationLabel, runEvaluation } from '../src/db/schema.ts';
@@ -193,7 +196,8 @@ describe('revoked_link', () => {
     const { account_id } = fresh;
     await revoke({ ...recent, account_id, ...at(0.9) });
     for (const row of [{ ...old, account_id }, foreign]) await revoke(row);
-    // As if the time had passed since: what has expired when it is revoked goes at once.
+    // The statement makes the rows expire, as if time had passed. A revocation that has already
+    // expired when the Worker stores it would be deleted immediately.
     await DB.prepare('UPDATE revoked_link SET expires_at = ? WHERE id IN (?, ?)')
       .bind(at(1.1).expires_at, old.id, foreign.id)
       .run();
@@ -218,7 +222,8 @@ describe('revoked_link', () => {
     )
       .bind(account_id, fresh, crypto.randomUUID())
       .run();
-    // As if the time had passed since: what has expired when it is revoked goes at once.
+    // The statement makes the rows expire, as if time had passed. A revocation that has already
+    // expired when the Worker stores it would be deleted immediately.
     await DB.prepare('UPDATE revoked_link SET expires_at = ? WHERE account_id = ?')
       .bind(old, account_id)
       .run();

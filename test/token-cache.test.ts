@@ -1,6 +1,6 @@
 /**
- * A repeated token: its signature is verified once an isolate, and everything that can change is
- * checked each time.
+ * Tests a repeated token. An isolate verifies the signature once. It checks everything that can
+ * change with each request.
  */
 import { describe, expect, it, vi } from 'vitest';
 import { invalidToken } from './support/answers.ts';
@@ -17,7 +17,7 @@ import {
   workerWith,
 } from './support/worker.ts';
 
-/** Counts the signatures that are verified from now on. */
+/** Counts the signatures that the Worker verifies from now on. */
 function countVerifications() {
   const verify = vi.spyOn(crypto.subtle, 'verify');
   return () => verify.mock.calls.length;

@@ -1,6 +1,6 @@
 /**
- * The claims of a token: which of them are the account, the author and the restriction, and which a
- * setting requires.
+ * Tests the claims of a token. The settings name the claims that are the account, the author and
+ * the restriction, and the claims that a token must have.
  */
 import { describe, expect, it } from 'vitest';
 import { invalidToken, NOT_FOUND } from './support/answers.ts';

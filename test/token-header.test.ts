@@ -1,4 +1,7 @@
-/** JWT_HEADER: the header that holds a token. */
+/**
+ * Tests JWT_HEADER, the setting that names the header with the token. The Worker reads the token
+ * from this header only.
+ */
 import { describe, expect, it } from 'vitest';
 import { invalidToken, NO_CREDENTIALS } from './support/answers.ts';
 import { mintLong, NOT_A_JWT } from './support/tokens.ts';

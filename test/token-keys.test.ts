@@ -1,4 +1,7 @@
-/** JWT_JWKS: which key of a set verifies a token. */
+/**
+ * Tests JWT_JWKS, the setting with a fixed key set. The key id and the algorithm of a token choose
+ * the key that verifies it.
+ */
 import { describe, expect, it } from 'vitest';
 import { invalidToken } from './support/answers.ts';
 import { type Algorithm, keyPair } from './support/signer.ts';

@@ -1,6 +1,6 @@
 /**
- * The log line of a refused token: it explains the refusal to an operator, and never contains the
- * token.
+ * Tests the log line of a refused token. It explains the refusal to an operator, and never contains
+ * the token.
  */
 import { describe, expect, it, vi } from 'vitest';
 import { keyPair } from './support/signer.ts';

@@ -1,5 +1,6 @@
 /**
- * Wrong settings of tokens: each fails closed, and the log names the setting and never its content.
+ * Tests wrong settings for tokens. With each of them the Worker answers 500 and accepts no token.
+ * The log names the setting and never its content.
  */
 import { describe, expect, it, vi } from 'vitest';
 import { INTERNAL_ERROR } from './support/answers.ts';

@@ -60,7 +60,7 @@ import {
   workerWith,
 } from './support/worker.ts';
 
-/** A Worker, who signs for it, and the secret or public key as an attacker may know it. */
+/** A Worker, a signer of its tokens, and the secret or public key as an attacker may know it. */
 type Deployment = {
   readonly send: Send;
   readonly sign: (claims: object | string, header?: Header) => Promise<string>;
@@ -83,8 +83,8 @@ const DEPLOYMENTS: Readonly<Record<'a secret' | 'a key set', () => Promise<Deplo
 type Hostile = readonly [name: string, error: string, token: (by: Deployment) => Promise<string>];
 
 /**
- * Changes the last character of a token: for many of them the lowest bits are not part of the
- * signature.
+ * Changes the last character of a token in several ways. For many characters the lowest bits are
+ * not part of the signature.
  */
 const lastCharacters = (token: string) =>
   ['A', 'B', 'Q', 'R', 'g', 'w', 'x', '8', '9', '_']

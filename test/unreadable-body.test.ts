@@ -1,6 +1,6 @@
 /**
- * A caller whose body is not JSON reads what was found, and where. The same for each
- * operation and for links.
+ * Tests the sentence for a body that is not JSON. The sentence tells what the Worker found and
+ * where, so that the caller can correct the body. It is the same for each operation and for links.
  */
 import { describe, expect, it } from 'vitest';
 import { UNSUPPORTED } from './support/answers.ts';
@@ -67,7 +67,7 @@ const BODIES: readonly [body: string, error: string][] = [
   ['eyJ2YWx1ZSI6OX00NA==', found('eyJ2YWx1ZSI6OX00…', 1, 1, QUOTED)],
 ];
 
-/** Bodies in which nothing stands that JSON does not have, or whose fault is something else. */
+/** Bodies that contain nothing unknown to JSON, or whose fault is something else. */
 const OTHERS = [
   '',
   ' ',
@@ -154,7 +154,7 @@ describe('400: a body that is not JSON', () => {
     for (const body of [`[${long}`, `"${long}`, long])
       expect((await worker(post(url, body))).status).toBe(400);
 
-    // A pattern that backtracks takes minutes for these, a linear one milliseconds.
+    // A pattern that backtracks takes minutes for these bodies, a linear one milliseconds.
     expect(performance.now() - started).toBeLessThan(2000);
   });
 });

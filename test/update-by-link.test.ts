@@ -1,6 +1,7 @@
 /**
- * updateEvaluationByLink: whatever a sender posts, what is stored and by whom; repetitions; and
- * what is refused.
+ * Tests updateEvaluationByLink. Whichever body a sender posts, the Worker stores the value that the
+ * link points to, with the link's author. A repetition is stored once. A refused body changes
+ * nothing.
  */
 import { describe, expect, it, vi } from 'vitest';
 import { LINK_NOT_FOUND, NOT_FOUND, unprocessable } from './support/answers.ts';

@@ -1,6 +1,6 @@
 /**
- * updateEvaluationLabel: what an accepted update changes, what it can never change, and what a
- * repetition does.
+ * Tests updateEvaluationLabel. An accepted update changes the fields that it sends and never the
+ * label's rule. A caller's repeated update changes nothing.
  */
 import { describe, expect, it } from 'vitest';
 import { NOT_FOUND, unprocessable } from './support/answers.ts';
@@ -47,7 +47,7 @@ const RULED = {
   description: 'How it sounds',
 };
 
-/** The label must be as it was. */
+/** Sends an update that the Worker must refuse, and proves that the label is as it was. */
 async function expectRefusedPut(
   label: Label,
   response: Response,

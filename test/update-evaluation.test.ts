@@ -1,4 +1,7 @@
-/** Shows what an accepted update does and can never do, by POST exactly as by PUT. */
+/**
+ * Tests updateEvaluation. An accepted update changes the value, its author and its time, and
+ * nothing else. POST does exactly what PUT does.
+ */
 import { describe, expect, it } from 'vitest';
 import { NOT_FOUND, unprocessable } from './support/answers.ts';
 import { stillClock } from './support/clock.ts';

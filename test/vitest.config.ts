@@ -1,6 +1,6 @@
 /**
- * Two projects: the suite proper inside workerd on a real local D1; in Node what works on the
- * Worker from outside.
+ * Configures two projects. The project `workerd` runs the suite inside workerd on a real local D1.
+ * The project `node` runs the tests that look at the Worker from outside.
  */
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -9,12 +9,12 @@ import { cloudflareTest, readD1Migrations } from '@cloudflare/vitest-plugin';
 import { defineConfig, type ViteUserConfig } from 'vitest/config';
 import { LINK_SECRET, SECRET } from './support/secret.ts';
 
-// Otherwise each run prints that it uses .env, which has no settings of the Worker.
+// Without this, each run prints that it uses .env, which has no settings of the Worker.
 process.env['CLOUDFLARE_LOAD_DEV_VARS_FROM_DOT_ENV'] = 'false';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
-/** Every setting, blank: those of a developer's own .dev.vars must not reach a test. */
+/** Every setting, blank. The settings of a developer's own .dev.vars must not reach a test. */
 const NO_SETTINGS = parseEnv(readFileSync(`${root}/.dev.vars.example`, 'utf8'));
 
 /** The files about D1 itself, which `npm run check:objects` leaves out. */
@@ -23,8 +23,9 @@ const OF_D1 = ['session', 'health', 'migration', 'account-object'].map(
 );
 
 /**
- * The inputs of the property tests: the same in each `npm test`; others, and twenty times as many, in each `npm run
- * check:random`. A failure prints its seed, and `SEED=<seed> npm run check:random` repeats it.
+ * The seed and the number of inputs of the property tests. `npm test` always has the same inputs.
+ * `npm run check:random` has other ones, twenty times as many. A failure prints its seed, and
+ * `SEED=<seed> npm run check:random` repeats it.
  */
 const FIXED = { seed: 1, factor: 1 };
 const random = () => ({
@@ -37,7 +38,8 @@ export default defineConfig(async ({ mode }): Promise<ViteUserConfig> => {
   return {
     root,
     test: {
-      // For the tests in Node: support/console.ts does the same in workerd, and faster.
+      // The tests in Node need this setting. In workerd support/console.ts does the same, and
+      // faster.
       silent: 'passed-only',
       // The tests in Node wait for other processes most of the time.
       maxWorkers: 2,
@@ -52,7 +54,7 @@ export default defineConfig(async ({ mode }): Promise<ViteUserConfig> => {
                 ...(inObjects && {
                   durableObjects: { ALL_ACCOUNTS: { className: 'AllAccounts', useSQLite: true } },
                 }),
-                // For tests that apply the migrations themselves.
+                // Some tests apply the migrations themselves.
                 d1Databases: { OLD_DB: 'old', EMPTY_DB: 'empty' },
                 // The suite is one account that sends more than an account may.
                 ratelimits: {
@@ -68,11 +70,11 @@ export default defineConfig(async ({ mode }): Promise<ViteUserConfig> => {
             include: ['test/*.test.ts'],
             exclude: inObjects ? OF_D1 : [],
             restoreMocks: true,
-            // For a machine that is busy with other things; nothing here waits for time to pass.
+            // The bound allows for a busy machine: no test here waits for time to pass.
             testTimeout: mode === 'random' ? 600_000 : 30_000,
             hookTimeout: 30_000,
-            // Each test has rows of its own, so the files may share an isolate, which saves its
-            // start for each.
+            // Each test has rows of its own, so the files may share an isolate. This saves the
+            // start of an isolate for each file.
             isolate: false,
             setupFiles: ['test/support/setup.ts'],
             globalSetup: ['test/support/quiet.node.ts'],

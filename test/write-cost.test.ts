@@ -1,4 +1,7 @@
-/** The cost of a write: calls to D1, and the rows that it reads and writes. */
+/**
+ * Tests the cost of a write. The Worker makes one call to D1. The number of rows that the call
+ * reads and writes is bounded and does not grow with the history.
+ */
 import { describe, expect, it } from 'vitest';
 import { NOT_FOUND } from './support/answers.ts';
 import { countingD1, countingRows, interceptD1 } from './support/d1.ts';
@@ -151,7 +154,9 @@ describe('the cost of a write', () => {
   });
 });
 
-/** A row that was changed so many times in the last days, by statements of its own. */
+/**
+ * Adds this many entries from the last days to the history of a row, with statements of its own.
+ */
 async function fillHistory(row: Row, entries: number): Promise<void> {
   await DB.prepare(
     `INSERT INTO run_evaluation_history (account_id, evaluation_id, value, updated_by, updated_at, replaced_by, replaced_at, write_id)

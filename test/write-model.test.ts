@@ -1,11 +1,13 @@
 /**
- * A model of writes to one evaluation under everything that can go wrong on their way: several
- * callers, edges whose clocks differ by up to 5 s, attempts that fail before or after the commit or
- * arrive late, other writes between two attempts, named and unnamed writes, preconditions; with
- * tokens, through links, on the pages of links, and links that are revoked meanwhile; deletions,
- * and creates under the same id. Whatever happens, each 200 of an update stands exactly once in an
- * unbroken chain of stored values, and nothing else does; each 204 deleted exactly once; and what
- * began before a deletion changes nothing after it.
+ * Models writes to one evaluation under everything that can go wrong. Several callers write through
+ * edges whose clocks differ by up to 5 s. Attempts fail before or after the commit, or arrive late,
+ * with other writes in between. Writes are keyed or not, with preconditions or without, by token,
+ * by link or on the page of a link. Links are revoked meanwhile, and evaluations are deleted and
+ * created again under the same id.
+ *
+ * Each 200 of an update appears exactly once in an unbroken chain of stored values, and nothing
+ * else is in the chain. Each 204 deleted exactly once. A request that began before a deletion
+ * changes nothing after it.
  */
 import fc from 'fast-check';
 import { expect, inject, it } from 'vitest';
@@ -31,54 +33,69 @@ import {
 } from './support/worker.ts';
 
 type Write = {
-  /** A PUT updates, a POST creates the evaluation again under its id. */
+  /** PUT updates. POST creates the evaluation again under its id. */
   readonly method: 'PUT' | 'DELETE' | 'POST';
-  /** Comes from a machine through the caller's link, or from its page, with a key of its own. */
+  /**
+   * `link`: a machine posts to the caller's link. `page`: the caller sends the form, which has its
+   * own key.
+   */
   readonly by: 'token' | 'link' | 'page';
   readonly caller: string;
   readonly value: number;
   readonly key: string | undefined;
   readonly precondition: 'none' | 'current' | 'stale';
-  /** How far the clock of its edge is ahead, in seconds. */
+  /** How far the clock of the write's edge is ahead, in seconds. */
   readonly skew: number;
-  /** What happens to its attempts before one passes, and what else happens meanwhile. */
+  /** The fate of each attempt before one succeeds, and the event that happens meanwhile. */
   readonly faults: readonly {
     fate: 'fails' | 'is lost' | 'is late';
     meanwhile: number | 'revoked' | 'deleted' | 'replaced' | undefined;
   }[];
 };
 
-/** The evaluation from one create to the next: the same id, but nothing else of what was before. */
+/**
+ * An evaluation from one create to the next. It has the same id as the previous one and nothing
+ * else of it.
+ */
 type Incarnation = {
   readonly created: Row;
-  /** What D1 holds at the end, or held right before the deletion. */
+  /** The rows in D1 at the end, or right before the deletion. */
   last?: { readonly history: ReplacedRow[]; readonly row: Row | null };
 };
 
-/** What is known of a request whenever one of its attempts reaches D1, and when it is answered. */
+/** The state of a request whenever one of its attempts reaches D1, and when it is answered. */
 type Seen = {
   readonly write: Write;
-  /** The name of the write. */
+  /** The idempotency key, or the name that the link or the page gives the write. */
   readonly key: string | undefined;
-  /** What stands then, or stood last. */
+  /** The present evaluation, or the last one if it is deleted. */
   readonly incarnation: Incarnation;
   readonly isAbsent: boolean;
-  /** It began before a deletion that has run, by its edge's clock and the time of the deletion. */
+  /**
+   * The write began before a deletion that has run. The edge's clock and the deletion's time
+   * decide.
+   */
   readonly isTooLate: boolean;
   readonly isRevoked: boolean;
 };
-/** `version` is what the write was to replace; `body` is undefined if the response is no JSON. */
+/**
+ * `version` is the version that the write was to replace. `body` is undefined if the response is no
+ * JSON.
+ */
 type Answered = Seen & {
   readonly version: string | null;
   readonly status: number;
   readonly body: Row | undefined;
 };
-/** `row` is what D1 returned: of a deletion only the id. */
+/** `row` is the row that D1 returned; for a deletion it has only the id. */
 type Stored = Seen & { readonly row: Row };
 
-/** The evaluation, the way to it, and what was seen. */
+/** The evaluation, the callers' way to it, and notes of what the test saw. */
 class World {
-  /** The real time: so edges are behind or ahead of the database, whose time a deletion has. */
+  /**
+   * The real time. So edges are behind or ahead of the database, whose clock sets the time of a
+   * deletion.
+   */
   readonly start = new Date();
   readonly row: Row;
   readonly links: Readonly<Record<string, string>>;
@@ -88,7 +105,7 @@ class World {
   /** The times of all deletions. */
   deletions: readonly string[] = [];
   readonly answered: Answered[] = [];
-  /** What D1 said it stored or deleted, in its order. */
+  /** The rows that D1 stored or deleted, in its order. */
   readonly stored: Stored[] = [];
   readonly late: (() => Promise<unknown>)[] = [];
 
@@ -143,14 +160,14 @@ class World {
     this.answered.push({ ...see(), version, status: response.status, body });
   }
 
-  /** A named write that was answered before, as it was: 0 is the last. */
+  /** Sends a named write again that was answered before. The index counts from the last one. */
   async sendAgain(index: number): Promise<void> {
     const named = this.answered.filter(({ key }) => key !== undefined);
     const sent = named.at(-1 - (index % named.length));
     if (sent) await this.send({ ...sent.write, faults: [] }, sent.version);
   }
 
-  /** Deletes the evaluation and creates it again: 6 s are more than clocks differ. */
+  /** Deletes the evaluation and creates it again. The pause of 6 s is longer than clocks differ. */
   async replace(): Promise<void> {
     await this.send(plain({ method: 'DELETE' }));
     this.seconds += 6;
@@ -209,10 +226,10 @@ class World {
   }
 }
 
-/** Never, so that no revocation is forgotten whenever this runs. */
+/** Links never expire here, so the database keeps each revocation whenever the test runs. */
 const LINKS_EXPIRE = '2999-01-01T00:00:00.000Z';
 const CALLERS = ['a', 'b', 'c'] as const;
-/** Each begins with the time of expiry. */
+/** Ids of links. Each begins with the time of expiry. */
 const LINK_IDS: Readonly<Record<string, string>> = Object.fromEntries(
   CALLERS.map((caller) => [
     caller,
@@ -233,7 +250,10 @@ async function newWorld(): Promise<World> {
   return new World(row, Object.fromEntries(await Promise.all(urls)));
 }
 
-/** The keys of a link are its own, and a page names its answers itself. */
+/**
+ * Returns the name under which the Worker stores a write. A link has keys of its own, and a page
+ * names its answers itself.
+ */
 function nameOf({ by, value, key }: Write, version: string | null): string | undefined {
   if (by === 'page') return `page ${version} ${value}`;
   return key === undefined || by === 'token' ? key : `link ${key}`;
@@ -251,7 +271,7 @@ const plain = (changed: Partial<Write>): Write => ({
   ...changed,
 });
 
-/** There is no other model than what was seen: the checks at the end are the model. */
+/** The model has no state of its own: the checks at the end compare what the test saw. */
 type Command = fc.AsyncCommand<Record<string, never>, World>;
 
 const command = (name: string, run: (world: World) => Promise<void>): Command => ({
@@ -347,7 +367,7 @@ const STATUSES = {
   POST: [200, 201, 409, 503],
 } as const;
 
-/** What makes two requests one write. */
+/** Returns the same result for two requests that are one write. */
 const identityOf = ({ write, key }: Seen) => (key === undefined ? write : `${write.caller} ${key}`);
 
 async function expectExact(world: World): Promise<void> {
@@ -361,7 +381,7 @@ async function expectExact(world: World): Promise<void> {
     expectChain(incarnation, answered.filter(isOfIt), stored.filter(isOfIt));
   }
 
-  // Not even late: nothing through a revoked link, and nothing that began before a deletion.
+  // No late attempt stores anything through a revoked link, or from before a deletion.
   expect(stored.filter(({ isRevoked, isTooLate }) => isRevoked || isTooLate)).toEqual([]);
   // A deletion comes after all that began before it ran, although its edge may be behind.
   expect(deletions.filter((deleted_at) => deleted_at < start.toISOString())).toEqual([]);
@@ -377,8 +397,8 @@ async function expectExact(world: World): Promise<void> {
     const isGone = isAbsent || isTooLate;
     expect(STATUSES[write.method]).toContain(status);
     if (status === 404) expect(isGone || isRevoked).toBe(true);
-    // Refused is not stored, not even late, in that incarnation. After a 404 a late attempt is, if
-    // the evaluation is created meanwhile.
+    // A refused write is not stored in that incarnation, not even late. After a 404 a late attempt
+    // may be stored, if a caller creates the evaluation meanwhile.
     if (status === 412 || status === 422) expect(isOwn || isGone).toBe(false);
     if (status === 204) expect(deleted).toContain(identityOf(one));
     if (write.method === 'PUT' && status === 200) expect(isGone).toBe(false);
@@ -415,7 +435,7 @@ function expectChain(incarnation: Incarnation, answered: Answered[], stored: Sto
   const versions = versionsOf(incarnation);
   if (last && chain.length > 0) expectUnbroken(last.history, last.row);
 
-  // The chain is what D1 stored, in that order: the row is what the last accepted write stored.
+  // The chain is what D1 stored, in that order. The row is what the last accepted write stored.
   expect((last?.history[0] ?? last?.row)?.value).toBe(created.value);
   expect(chain).toEqual(
     stored.map(({ write, row }) => ({ ...claimOf(row), updated_by: write.caller })),
@@ -425,7 +445,7 @@ function expectChain(incarnation: Incarnation, answered: Answered[], stored: Sto
   expect(new Set(stored.map(({ write }) => write)).size).toBe(stored.length);
   expect(new Set(stored.map(identityOf)).size).toBe(stored.length);
 
-  // A page says what it stored only by its version: it stands in the chain after that.
+  // A page tells only the version that it stored; the chain contains the body.
   const accepted = answered
     .filter(({ status }) => status === 200)
     .map(({ body, version, ...one }) => ({
@@ -446,7 +466,7 @@ function expectChain(incarnation: Incarnation, answered: Answered[], stored: Sto
     expect(version).toBe(versions[versions.indexOf(body?.updated_at ?? '') - 1]);
   }
 
-  // One stored write answers for several requests only if they are the same named one, or plain.
+  // One stored write answers several requests only if they have the same name, or are plain.
   for (const together of Map.groupBy(accepted, ({ body }) => body?.updated_at).values()) {
     const writers = together.filter(({ key, version }) => key !== undefined || version !== null);
     expect(new Set(writers.map(({ key }) => key)).size).toBeLessThanOrEqual(1);

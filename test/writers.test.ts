@@ -1,4 +1,7 @@
-/** Concurrent writers, repeated writes, and clocks that disagree. */
+/**
+ * Tests concurrent writers, repeated writes and clocks that disagree. Every accepted write is in
+ * the history once, and the version of a row always grows.
+ */
 import { describe, expect, it } from 'vitest';
 import { unprocessable } from './support/answers.ts';
 import { stillClock } from './support/clock.ts';
