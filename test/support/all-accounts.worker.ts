@@ -1,6 +1,6 @@
 /**
- * The Worker for `npm run check:objects`, with one object that has the rows of all accounts. The
- * tests store and read rows past the API, without naming an account, so they need one place.
+ * Runs the Worker for `npm run check:objects`: one object contains the rows of all accounts. The
+ * tests store and read rows past the API, without naming an account, so they need a single place.
  */
 import { AccountObject, type ObjectCall } from '../../src/db/account-object.ts';
 
@@ -8,12 +8,15 @@ import { AccountObject, type ObjectCall } from '../../src/db/account-object.ts';
 export { AccountObject } from '../../src/db/account-object.ts';
 export { default } from '../../src/index.ts';
 
-/** Statements of a test. An error is returned, because the platform logs an exception. */
+/**
+ * The result of a test's statements. The object returns an error instead of throwing it, because
+ * the platform logs an exception.
+ */
 export type Outcome = { results: Sql[]; error?: never } | { results?: never; error: string };
 type Sql = { rows: Record<string, SqlStorageValue>[]; read: number; written: number };
 
 export class AllAccounts extends AccountObject {
-  /** Runs what a test sends past the API, in one transaction. */
+  /** Runs the statements that a test sends past the API, in one transaction. */
   async execute(statements: readonly { sql: string; params: unknown[] }[]): Promise<Outcome> {
     await this.arrival.findRefusal(EVERYONE);
     try {
@@ -29,7 +32,7 @@ export class AllAccounts extends AccountObject {
     return { rows, read: cursor.rowsRead, written: cursor.rowsWritten };
   };
 
-  /** The object has arrived for all accounts, and has the shared labels itself. */
+  /** This object needs no arrival for any account, and contains the shared labels itself. */
   protected override async findRefusal(_: ObjectCall) {
     return this.arrival.findRefusal(EVERYONE);
   }

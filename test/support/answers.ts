@@ -78,7 +78,7 @@ export const invalidToken = (error: string) => ({
   headers: { 'www-authenticate': `Bearer error="invalid_token", error_description="${error}"` },
 });
 
-/** The refusal of an evaluation whose stored version is this one. */
+/** Makes the refusal of a precondition about an evaluation with this stored version. */
 export const preconditionFailed = (version: string) => ({
   status: 412,
   error: 'The evaluation is not as If-Match expects it: get it again, and send its present ETag.',

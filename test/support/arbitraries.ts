@@ -1,8 +1,8 @@
 /**
- * What anyone may send, as fast-check makes it: texts, bodies, labels, ids, headers and tokens,
- * honest and absurd. The honest is made on purpose and often, so that a property sees acceptance as
- * well as refusal. What a row holds is only named, and put in once the row is there: its ids are
- * fresh in each run, so that no run meets another one's.
+ * Generates what anyone may send: texts, bodies, labels, ids, headers and tokens, honest and
+ * absurd. Honest input is generated on purpose and often, so that a property sees acceptance as
+ * well as refusal. Values of a row are only named here. A test fills them in once it has stored the
+ * row, because the ids of a row are new in each run.
  */
 import fc, { type Arbitrary } from 'fast-check';
 import { ACCOUNT, type Label, type Row, SUBJECT } from './worker.ts';
@@ -10,15 +10,15 @@ import { ACCOUNT, type Label, type Row, SUBJECT } from './worker.ts';
 const arbitraryOf = <T>(given: Arbitrary<T> | T): Arbitrary<T> =>
   given instanceof fc.Arbitrary ? given : fc.constant(given);
 
-/** The usual thing, but for one time in a dozen. */
+/** Draws from the first generator, except for one time in a dozen. */
 const mostly = <T>(usual: Arbitrary<T> | T, other: Arbitrary<T>): Arbitrary<T> =>
   fc.oneof({ weight: 11, arbitrary: arbitraryOf(usual) }, { weight: 1, arbitrary: other });
 
 export const utf8 = (text: string) => new TextEncoder().encode(text);
 
 /**
- * Any character of Unicode. The unit `binary` of fast-check does the same, but takes a second to
- * make its tables.
+ * Draws any character of Unicode. The unit `binary` of fast-check does the same, but takes a second
+ * to make its tables.
  */
 const anyCharacter = fc.nat(0x10ffff - 0x800).map(
   (n) => String.fromCodePoint(n < 0xd800 ? n : n + 0x800),
@@ -30,7 +30,7 @@ const anyCharacter = fc.nat(0x10ffff - 0x800).map(
   },
 );
 
-/** Any text of Unicode, and often one over which JSON, SQL, HTTP or a URL could stumble. */
+/** Draws any text of Unicode, and often one over which JSON, SQL, HTTP or a URL could stumble. */
 const anyText: Arbitrary<string> = fc.oneof(
   fc.string({ unit: anyCharacter, maxLength: 20 }),
   fc.constantFrom(
@@ -51,13 +51,13 @@ const anyText: Arbitrary<string> = fc.oneof(
   ),
 );
 const filledText = anyText.filter((text) => text.trim() !== '');
-/** What a JSON string can hold and no text of Unicode can. */
+/** Text that a JSON string can contain and no text of Unicode can. */
 const loneSurrogates = fc.constantFrom('\ud800', 'a\udfff', '\udc00\ud800');
 const anyJson = fc.jsonValue({ maxDepth: 1 });
 
 const finiteNumber = fc.double({ noNaN: true, noDefaultInfinity: true });
 
-/** A number as JSON spells it: in one way of several. */
+/** Draws one of several spellings of a number in JSON. */
 export const spellingOf = (value: number): Arbitrary<string> =>
   fc.constantFrom(
     ...(Object.is(value, -0)
@@ -104,7 +104,7 @@ const rawText = fc.oneof(
   ),
 );
 
-/** How what a row holds may be spelled in JSON: as the same, and as almost the same. */
+/** Spellings of a row's value in JSON: some mean the same value, others almost the same. */
 const SPELLINGS = {
   stored: (held: unknown) => JSON.stringify(held),
   shouted: (held: unknown) => JSON.stringify(held).toUpperCase(),
@@ -116,14 +116,14 @@ const SPELLINGS = {
 };
 type Spelling = keyof typeof SPELLINGS;
 
-/** Raw text under a name, or what the row holds under it. */
+/** A property: raw text under a name, or the row's value under that name. */
 type Member =
   | { readonly name: string; readonly raw: string }
   | { readonly name: keyof Row; readonly as: Spelling };
 
 /**
- * Bytes, or the members of an object, also with a name twice, with what may stand around it or be
- * damaged on its way.
+ * A body: bytes, or the members of an object. A name may come twice. Other text may stand around
+ * the object, and transport may damage it.
  */
 type Body =
   | Uint8Array
@@ -176,8 +176,8 @@ const value = rawMember(
 const anyMember = rawMember(fc.oneof(fc.constant('value'), immutableName, anyText), rawText);
 
 /**
- * A value among properties without effect, with at most one that may have an effect, or anything at
- * all.
+ * Draws a body with a value, with properties without effect, and with at most one that may have an
+ * effect. Some bodies contain anything at all.
  */
 function bodyOf(sentAlong: Arbitrary<Member>, ...needed: Arbitrary<Member>[]): Arbitrary<Body> {
   const plain = fc
@@ -216,10 +216,12 @@ function bodyOf(sentAlong: Arbitrary<Member>, ...needed: Arbitrary<Member>[]): A
   );
 }
 
-/** What may be sent as an update: all that is stored may come along. */
+/** Draws the body of an update, which may contain every stored field. */
 export const updateBody = bodyOf(stored(immutableName));
 
-/** What may be sent as a creation: some of what will be stored may come along. */
+/**
+ * Draws the body of a creation, which may contain some of the fields that the Worker will store.
+ */
 export const createBody = bodyOf(
   fc.oneof(
     stored(fc.constantFrom('id', 'account_id', 'run_id', 'created_by', 'created_by_evaluator_id')),
@@ -241,7 +243,7 @@ const categoriesText = fc.oneof(
   fc.constantFrom('[]', 'null', '7'),
 );
 
-/** What may be sent as a new label, as JSON: the rule of each type, and what does not fit it. */
+/** Draws the JSON of a new label: the rule of each type, and rules that do not fit the type. */
 export const labelBody: Arbitrary<string> = fc
   .record(
     {
@@ -281,7 +283,7 @@ export function bytesOf(body: Body, row: Row): Uint8Array {
   ]);
 }
 
-/** What a row may hold that an update does not change, and whether it was updated before. */
+/** Draws fields of a row that an update cannot change, and whether the row was updated before. */
 export const rowFields: Arbitrary<Partial<Row>> = fc
   .record({
     output_name: fc.option(anyText),
@@ -336,7 +338,7 @@ const rule: Arbitrary<Omit<Rule, 'account_id'>> = fc.oneof(
     })),
 );
 
-/** The doubles beside a number, and itself. */
+/** Returns the number and the doubles beside it. */
 function neighbours(value: number): number[] {
   const view = new DataView(new ArrayBuffer(8));
   view.setFloat64(0, value);
@@ -348,7 +350,7 @@ function neighbours(value: number): number[] {
   return found.filter(Number.isFinite);
 }
 
-/** A label, whoever's, and a number that often lies at an edge of its rule. */
+/** Draws a label of any account, and a number that is often at an edge of the label's rule. */
 export const ruleAndValue: Arbitrary<readonly [Rule, number]> = rule.chain((made) => {
   const count = made.categories === null ? 1 : JSON.parse(made.categories).length;
   const edges = [made.min_value ?? 0, made.max_value ?? count];
@@ -367,7 +369,7 @@ export const ruleAndValue: Arbitrary<readonly [Rule, number]> = rule.chain((made
 const percent = (text: string) =>
   utf8(text).reduce((all, byte) => `${all}%${byte.toString(16).padStart(2, '0')}`, '');
 
-/** A segment of a path that is an id, in one of the spellings that a URL allows it. */
+/** Draws a segment of a path that is the id, in one of the spellings that a URL allows. */
 export const spelledId = (id: string): Arbitrary<string> =>
   fc
     .array(fc.constantFrom('as it is', 'as it is', 'shouted', 'encoded', 'shouted and encoded'), {
@@ -402,7 +404,8 @@ const INSERTED = [
 ];
 
 /**
- * A segment of a path, or what a URL takes for several, that is almost an id or nothing like one.
+ * Draws a segment of a path that is almost the id or nothing like an id. A URL may read it as
+ * several segments.
  */
 export const strangeId = (id: string): Arbitrary<string> =>
   fc.oneof(
@@ -427,9 +430,9 @@ export const strangeId = (id: string): Arbitrary<string> =>
   );
 
 /**
- * What a header may hold (RFC 9110 §5.5), delimiters often. Nothing beyond ASCII: of each such
- * character that a test sends workerd warns on the console; raw bytes are in
- * test/node/wire.test.ts.
+ * Draws the text of a header (RFC 9110 §5.5), often with delimiters. The text is ASCII only,
+ * because workerd warns on the console of any other character that a test sends.
+ * test/node/wire.test.ts sends raw bytes.
  */
 const headerText = fc.string({
   unit: fc.oneof(
@@ -439,7 +442,9 @@ const headerText = fc.string({
   maxLength: 40,
 });
 
-/** A list of entity tags that often has the tag, strong or weak, whole or within another. */
+/**
+ * Draws a list of entity tags that often contains the tag, strong or weak, whole or within another.
+ */
 const tagList = (tag: string): Arbitrary<string> => {
   const [space, tail] = [fc.constantFrom('', '', ' ', '\t '), tag.slice(1)];
   const element = fc.oneof(
@@ -467,8 +472,8 @@ const tagList = (tag: string): Arbitrary<string> => {
 };
 
 /**
- * The headers of an update; null for one that is left out. `valid` is an Authorization for the row,
- * `tag` the row's entity tag.
+ * Draws the headers of an update; a header that is null is left out. `valid` is an Authorization
+ * for the row, `tag` the row's entity tag.
  */
 export const headersOf = (valid: string, tag: string): Arbitrary<Record<string, string | null>> => {
   const seldom = (...odd: readonly string[]) =>
@@ -513,7 +518,9 @@ export const headersOf = (valid: string, tag: string): Arbitrary<Record<string, 
 
 const BASE64URL = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
 
-/** A token that differs from the given one in a few characters, or is no token at all. */
+/**
+ * Draws a token that differs from the given one in a few characters, or a text that is no token.
+ */
 export const mutilated = (token: string): Arbitrary<string> => {
   const last = BASE64URL.indexOf(token.slice(-1));
   const part = fc.string({ unit: fc.constantFrom(...'AQgwZz09-_=+/ {"'), maxLength: 12 });
@@ -530,8 +537,7 @@ export const mutilated = (token: string): Arbitrary<string> => {
           ([at, removed, inserted]) => token.slice(0, at) + inserted + token.slice(at + removed),
         ),
     },
-    // The last character has two bits to spare: decoded carelessly, four characters are one and the
-    // same.
+    // The last character has two unused bits. A careless decoder reads four characters as the same.
     {
       weight: 1,
       arbitrary: fc.nat(3).map((bits) => token.slice(0, -1) + BASE64URL.charAt(last ^ bits)),
@@ -542,12 +548,15 @@ export const mutilated = (token: string): Arbitrary<string> => {
 };
 
 /**
- * Stands for a number that JSON can spell and no double can hold: as `exp`, a token that never
- * expires.
+ * Marks a number that JSON can spell and no double can represent. As `exp`, it makes a token that
+ * never expires.
  */
 export const FOR_EVER = '1e400';
 
-/** A time in seconds, as far from another one as decides. */
+/**
+ * Draws a time in seconds, mostly at the distances from `now` at which the Worker decides
+ * differently.
+ */
 const timeNear = (now: number) =>
   fc.oneof(
     fc.constantFrom(-6, -5, -4.5, -4, 0, 4, 4.5, 5, 5.5, 6).map((apart): unknown => now + apart),
@@ -556,9 +565,9 @@ const timeNear = (now: number) =>
   );
 
 /**
- * What a token says that whoever has a secret may sign: claims, or another text in their place; and
- * whose the row is. `own` in a restriction stands for the row's id. A third of them is right in all
- * but the account and the restrictions.
+ * Draws the claims that a signer with the secret may sign, or another text in their place, and the
+ * account of the row. `own` in a restriction means the row's id. In a third of the draws only the
+ * account and the restrictions may be wrong.
  */
 export const signedAt = (now: number) =>
   filledText.chain((owner) => {
@@ -626,7 +635,7 @@ export const signedAt = (now: number) =>
     );
   });
 
-/** What a query may hold for a number of rows. */
+/** Draws the number of rows that a query asks for. */
 export const limitText = fc.oneof(
   fc.integer({ min: -2, max: 1100 }).map(String),
   fc.constantFrom(
@@ -647,7 +656,7 @@ export const limitText = fc.oneof(
   anyText,
 );
 
-/** What a query may hold for a place in a list: made as the Worker makes them, or otherwise. */
+/** Draws a cursor of a list: made as the Worker makes cursors, or differently. */
 export const cursorText = (places: readonly string[]): Arbitrary<string> =>
   fc.oneof(
     fc.constantFrom(...places).map((place) => btoa(place).replaceAll('=', '')),

@@ -1,9 +1,10 @@
-/** A clock that a test moves, so that no test waits. */
+/** Moves time for the tests, so that no test waits. */
 import { onTestFinished, vi } from 'vitest';
 import type { Clock } from '../../src/clock.ts';
 
 /**
- * A clock that stands still until it is told to move on; nothing that waits on it takes real time.
+ * A clock that stands still until a test advances it. Work that waits on this clock takes no real
+ * time.
  */
 export type StillClock = Clock & { readonly advance: (seconds: number) => void };
 
@@ -12,7 +13,7 @@ export function stillClock(start = new Date('2026-11-22T10:11:12.345Z')): StillC
   let timers: { readonly at: number; readonly action: () => void }[] = [];
   return {
     now: () => new Date(time),
-    // Long enough for other requests to get on, and no longer.
+    // The pause lets other requests continue, and is no longer than that.
     sleep: () => scheduler.wait(0),
     after: (milliseconds, action) => {
       const timer = { at: time + milliseconds, action };
@@ -35,8 +36,9 @@ export const until = (happened: () => void) =>
   vi.waitFor(happened, { timeout: 20_000, interval: 5 });
 
 /**
- * A promise that stays pending for as long as the test runs. It fails after that, because workerd
- * reports each promise that nothing can settle any more ("Promise will never complete").
+ * Returns a promise that stays pending for as long as the test runs, and rejects after it. workerd
+ * would otherwise report a promise that nothing can settle any more ("Promise will never
+ * complete").
  */
 export function hanging<T = never>(): Promise<T> {
   const { promise, reject } = Promise.withResolvers<T>();

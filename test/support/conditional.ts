@@ -1,4 +1,7 @@
-/** Updates with If-Match, and the refusal of one that does not name the present version. */
+/**
+ * Sends updates with If-Match, and makes the refusal of an update that does not name the present
+ * version.
+ */
 import { mintToken, pathOf, type Row, request, type Send, worker } from './worker.ts';
 
 export const put = async (row: Row, value: number, ifMatch: string | null, sub = 'user-123') =>

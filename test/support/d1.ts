@@ -1,6 +1,6 @@
-/** The real D1 with failures added, or with its calls counted. */
+/** Wraps the real D1: adds failures, or counts the calls. */
 
-/** The real database, with every call that leaves the Worker noted by the method that made it. */
+/** Wraps the real database, and notes the method of every call that leaves the Worker. */
 export function countingD1(db: D1Database): { db: D1Database; calls: string[] } {
   const calls: string[] = [];
   const counted = interceptD1(db, (method, call) => {
@@ -10,7 +10,7 @@ export function countingD1(db: D1Database): { db: D1Database; calls: string[] } 
   return { db: counted, calls };
 }
 
-/** The real database, with the rows that each call read and wrote, as D1 counts them. */
+/** Wraps the real database, and notes the rows that each call read and wrote, as D1 counts them. */
 export function countingRows(db: D1Database) {
   const rows: { read: number; written: number }[] = [];
   const counted = interceptD1(db, async (_, call) => {
@@ -25,14 +25,15 @@ export function countingRows(db: D1Database) {
 }
 
 /**
- * What happens to one call: it succeeds, it fails before D1 saw it, its response is lost after the
- * commit, or it is reported lost and reaches D1 only when `arrive` is called.
+ * The fate of one call. It succeeds; it fails before D1 sees it; or its response is lost after the
+ * commit. `is late`: the Worker hears that the call is lost, but it reaches D1 when the test calls
+ * `arrive`.
  */
 export type Fate = 'succeeds' | 'fails' | 'is lost' | 'is late';
 
 /**
- * The real database, but for what `fates` says of its first, second, … call; the last fate is that
- * of all that follow.
+ * Wraps the real database. `fates` decides the first, second, … call; the last fate is that of all
+ * further calls.
  */
 export function flakyD1(
   db: D1Database,
@@ -47,7 +48,7 @@ export function flakyD1(
     if (fate === 'is late') late.push(call);
     const answer = fate === 'succeeds' || fate === 'is lost' ? await call() : undefined;
     if (fate === 'succeeds') return answer;
-    // As D1 throws: what happened is in the cause.
+    // D1 throws errors like this: the cause names the fault.
     throw new Error(`D1_ERROR: ${message}`, { cause: new Error(message) });
   });
   const arrive = async () => {
@@ -61,8 +62,7 @@ const CALLS = new Set(['all', 'run', 'first', 'raw', 'batch', 'exec']);
 type OnCall = (method: string, call: () => Promise<unknown>) => Promise<unknown>;
 
 /**
- * Wraps a database, a session or a statement so that each method that goes to D1 passes through
- * `onCall`.
+ * Wraps a database, a session or a statement. Each method that goes to D1 passes through `onCall`.
  */
 export function interceptD1<T extends object>(target: T, onCall: OnCall): T {
   return new Proxy(target, {
@@ -79,7 +79,7 @@ export function interceptD1<T extends object>(target: T, onCall: OnCall): T {
   });
 }
 
-/** The real database, with a note of where each session was asked to start. */
+/** Wraps the real database, and notes where the Worker asked each session to start. */
 export function watchedSessions(db: D1Database): { db: D1Database; starts: unknown[] } {
   const starts: unknown[] = [];
   const watched = new Proxy(db, {

@@ -1,4 +1,7 @@
-/** The OpenAPI document as a judge: it describes each response in full, and nothing else. */
+/**
+ * Judges responses by the OpenAPI document: it must describe each response in full, and nothing
+ * else may be in the response.
+ */
 import { exports } from 'cloudflare:workers';
 import { type Schema, Validator } from '@cfworker/json-schema';
 import { expect } from 'vitest';
@@ -34,7 +37,7 @@ export const document: Document = await (
 const METHODS = ['get', 'put', 'post', 'delete'] as const;
 const { components } = document;
 
-/** Every operation of the document, with the path it answers. */
+/** Every operation of the document, with a pattern of its path. */
 export const DOCUMENTED = Object.entries(document.paths).flatMap(([template, item]) =>
   METHODS.flatMap((method) => {
     const operation = item[method];
@@ -50,7 +53,7 @@ const referenced = new Map<string, unknown>(
   ),
 );
 
-/** Returns what the reference names. */
+/** Returns the component that the reference names. */
 function resolve<T>({ $ref }: { $ref: string }): T {
   if (!referenced.has($ref)) throw new Error(`${$ref} is not in the document`);
   return referenced.get($ref) as T;
@@ -62,8 +65,8 @@ export const describedResponse = (operation: Operation, status: number): Describ
 };
 
 /**
- * Made once a schema: to resolve all references again for each response takes as long as the
- * response itself.
+ * One validator for each schema. To resolve all references again for each response would take as
+ * long as the response itself.
  */
 const validators = new WeakMap<Schema, Validator>();
 function validatorOf(schema: Schema): Validator {
@@ -82,7 +85,7 @@ export function errorsOf(schema: Schema, instance: unknown): string[] {
 const UNDECLARED = /^(content-type|content-length|vary|access-control-.*)$/;
 
 /**
- * Fails the test if the response is not one that the document describes. It compares without
+ * Fails the test if the document does not describe the response. The function compares without
  * `expect`, which would take longer for ten comparisons than the response itself.
  */
 export async function expectDocumented(request: Request, response: Response): Promise<void> {
@@ -102,7 +105,7 @@ export async function expectDocumented(request: Request, response: Response): Pr
     throw new Error(`${where} is not as in the document: ${faults.join('; ')}`);
 }
 
-/** The values that a header's schema has accepted: most of them come with each response. */
+/** The header values that a schema has already accepted: most of them come with each response. */
 const accepted = new Map<Schema, Set<string>>();
 
 function headerFaults(declared: NonNullable<Described['headers']>, headers: Headers): string[] {
@@ -136,8 +139,8 @@ async function contentFaults({ content }: Described, response: Response): Promis
 }
 
 /**
- * Fails the test if the response of no operation is not 404 or 405, the answer to a browser that
- * asks before it calls, or the page at `/`.
+ * Checks a response that belongs to no operation. It must be 404 or 405, the answer to a browser's
+ * preflight, or the page at `/`.
  */
 async function expectUndocumented(request: Request, response: Response): Promise<void> {
   if (

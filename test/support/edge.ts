@@ -1,4 +1,4 @@
-/** Writes from edges whose clocks differ, all at one moment, and what is stored of them. */
+/** Sends writes from edges whose clocks differ, all at one moment, and reads what is stored. */
 import { stillClock } from './clock.ts';
 import {
   claims,
@@ -18,20 +18,23 @@ export const LOST = 'Network connection lost.';
 
 export const NOW = stillClock().now();
 
-/** A Worker whose clock is so many seconds ahead, with a way to the database of its own. */
+/**
+ * Makes a Worker whose clock is this many seconds ahead. The Worker reaches the database through
+ * `db`.
+ */
 export function edge(secondsAhead = 0, db: D1Database = DB): Send {
   const clock = stillClock(NOW);
   clock.advance(secondsAhead);
   return workerWith({ DB: db }, clock);
 }
 
-/** A token that is valid at that moment, and so many seconds later. */
+/** Mints a token that is valid at that moment, and for this many seconds longer. */
 export const mintTokenAt = (changed: Record<string, unknown>, secondsLater = 0) =>
   mintToken({ exp: claims({}, NOW).exp + secondsLater, ...changed });
 
 type Put = { readonly sub?: string; readonly headers?: Readonly<Record<string, string>> };
 
-/** An update of a row at that moment. */
+/** Makes an update of a row at that moment. */
 export async function updateOf(
   row: Row,
   value: number,
@@ -43,6 +46,6 @@ export async function updateOf(
   });
 }
 
-/** The values of a row, from the oldest to the present one. */
+/** Reads the values of a row, from the oldest to the present one. */
 export const valuesOf = async (row: Row) =>
   [...(await readHistory(row.id)), await readEvaluation(row.id)].map((entry) => entry?.value);

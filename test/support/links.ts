@@ -1,4 +1,4 @@
-/** How a test makes a link, posts to it as a machine, and opens it as a person does. */
+/** Creates a link, posts to it as a machine does, and opens it as a person does. */
 import {
   createLinkId,
   createLinkKeys,
@@ -19,7 +19,7 @@ import {
   worker,
 } from './worker.ts';
 
-/** A link to the evaluation, made through the API by the sample account, or with this token. */
+/** Creates a link to the evaluation through the API, by the sample account or with this token. */
 export async function linkTo(
   row: Row,
   body: object = {},
@@ -34,20 +34,20 @@ export async function linkTo(
   return made.json();
 }
 
-/** The key in the URL of a link. */
+/** Returns the key in the URL of a link. */
 export const keyOf = (url: string) => present(new URL(url).searchParams.get('key'));
 
-/** A request to the URL of a link, with the headers that are given and no other. */
+/** Makes a request to the URL of a link, with the given headers and no others. */
 export const visit = (url: string, init: RequestInit = {}) => {
   const { body, ...rest } = init;
-  // A text would bring a Content-Type of its own.
+  // A text would get a Content-Type of its own.
   return new Request(
     url,
     typeof body === 'string' ? { ...rest, body: new TextEncoder().encode(body) } : init,
   );
 };
 
-/** What a sender posts to the link. */
+/** Makes the request with which a sender posts to the link. */
 export const post = (url: string, body: unknown, headers: Record<string, string> = {}) =>
   visit(url, {
     method: 'POST',
@@ -55,14 +55,14 @@ export const post = (url: string, body: unknown, headers: Record<string, string>
     headers,
   });
 
-/** As a browser asks for a page. */
+/** The headers with which a browser asks for a page. */
 export const BROWSER = {
   accept: 'text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8',
 };
 
 export const open = (url: string) => visit(url, { headers: BROWSER });
 
-/** What the form of the page sends. */
+/** Makes the request that the form of the page sends. */
 export const answer = (url: string, version: string, value: string) =>
   new Request(url, {
     method: 'POST',
@@ -71,8 +71,8 @@ export const answer = (url: string, version: string, value: string) =>
   });
 
 /**
- * The URL of a link that the Worker under test has not made: signed by the secret, whatever it
- * holds.
+ * Returns the URL of a link that the Worker under test has not created. The secret signs any
+ * content.
  */
 export async function signedLink(
   row: Row,
@@ -93,6 +93,6 @@ export async function signedLink(
   return `https://api.test/v1/link?key=${key}`;
 }
 
-/** The links that are stored as revoked of an evaluation. */
+/** Reads the revocations of an evaluation's links. */
 export const revokedOf = async ({ id }: Row) =>
   (await DB.prepare('SELECT * FROM revoked_link WHERE evaluation_id = ?').bind(id).all()).results;

@@ -1,6 +1,7 @@
 /**
- * The Worker as deployed, but for a clock that a test moves on (POST /test/advance?seconds=600),
- * and without a database: ids that are none are refused before it is asked.
+ * Runs the Worker as deployed, with two differences. A test moves its clock (POST
+ * /test/advance?seconds=600), and it has no database. The Worker refuses malformed ids before it
+ * would ask the database.
  */
 import { env } from 'cloudflare:workers';
 import { createApp } from '../../src/app.ts';

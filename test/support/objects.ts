@@ -1,6 +1,7 @@
 /**
- * `npm run check:objects`: a face of D1 before the object that has all accounts, so that tests that
- * store rows, count calls or make them fail need not know where the rows are.
+ * Lets the suite run as `npm run check:objects`: looks like D1, and passes every call to the object
+ * with all accounts. Tests store rows, count calls and make calls fail without knowing where the
+ * rows are.
  */
 import type { AccountObject, ObjectCall } from '../../src/db/account-object.ts';
 import type { AllAccounts } from './all-accounts.worker.ts';
@@ -9,7 +10,7 @@ type Statement =
   | { readonly sql: string; readonly params: unknown[] }
   | { readonly call: ObjectCall };
 
-/** The face of D1. A statement may also be a call of the Worker. */
+/** Makes an object that looks like D1. A statement may also be a call of the Worker. */
 export function databaseOver(namespace: DurableObjectNamespace<AllAccounts>, d1: D1Database) {
   const send = async (statements: readonly Statement[]) => {
     const stub = namespace.getByName('all');
@@ -52,7 +53,7 @@ const resultOf = (results: readonly object[], rows_read: number, rows_written: n
 
 type Answer = Awaited<ReturnType<AccountObject['run']>>;
 
-/** The results as D1 would return them: one for each statement of the call. */
+/** Returns the results as D1 would: one for each statement of the call. */
 function resultsOf(call: ObjectCall, { rows, refusal, fault }: Answer) {
   if (!rows) throw new Error(refusal?.cause ?? fault);
   const parts = (['store', 'explain', 'read'] as const).filter((part) => call[part]);
@@ -61,7 +62,9 @@ function resultsOf(call: ObjectCall, { rows, refusal, fault }: Answer) {
   );
 }
 
-/** The namespace that a Worker gets: each call passes through the database, faults and all. */
+/**
+ * Makes the namespace that a Worker gets. Each call passes through the database, with its faults.
+ */
 export const namespaceOver = (db: D1Database): DurableObjectNamespace<AccountObject> =>
   ({
     getByName: () => ({

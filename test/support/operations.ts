@@ -1,7 +1,8 @@
 /**
- * Every operation that needs a token, with all that differs between them. An entry joins each
- * matrix: tokens, isolation, refusals, outage, log, rate limit, CORS, sessions, document. So no
- * matrix names an operation; what only one operation does is in the test named after it.
+ * Lists every operation that needs a token, with everything in which operations differ. An entry
+ * joins each matrix: tokens, isolation, refusals, outage, log, rate limit, CORS, sessions,
+ * document. So no matrix names an operation. The promises of a single operation are in the test
+ * file with its name.
  */
 import {
   BAD_CURSOR,
@@ -15,54 +16,57 @@ import { ACCOUNT, DB, newLabel, type Row, request } from './worker.ts';
 
 type Headers = Record<string, string | null>;
 
-/** What a token is restricted to. */
+/** The restriction of a token. */
 export type Restriction = { readonly run_id?: string; readonly evaluation_id?: string };
 
 /**
- * What an operation is about. A stored evaluation names one of each kind: itself, its run, its
- * label, its account.
+ * The thing that an operation is about. A stored evaluation names one of each kind: itself, its
+ * run, its label, its account.
  */
 type Resource = {
-  /** The ids in a path that leads to it, by their names there. */
+  /** Returns the ids in the path of the resource, by their names there. */
   readonly idsOf: (row: Row) => Record<string, string>;
   readonly isAllowedBy: (restriction: Restriction, asked: Row) => boolean;
-  /** Whether the account of the suite has what is asked for, where this row is stored. */
+  /**
+   * Returns true if the suite's account has the resource that `asked` names, where the row `stored`
+   * is stored.
+   */
   readonly exists: (stored: Row, asked: Row) => boolean;
 };
 
-/** How a request differs from the one that is accepted. */
+/** The differences between a request and the one that the operation accepts. */
 type Change = {
   readonly query?: string;
   readonly headers?: Headers;
-  /** Sent instead of the body, as JSON unless it is text. */
+  /** The body that replaces the usual one: text as it is, anything else as JSON. */
   readonly body?: (row: Row) => object | string;
 };
 
 type Operation = {
-  /** Its operationId. */
+  /** The operationId in the document. */
   readonly name: string;
   readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
-  /** As in the document: `/v1/run/{run_id}/evaluation/{evaluation_id}`. */
+  /** The path in the document: `/v1/run/{run_id}/evaluation/{evaluation_id}`. */
   readonly path: string;
   readonly resource: Resource;
   readonly access: 'read' | 'write';
-  /** Of a write that asks the primary and stores nothing. */
+  /** Is true for a write that asks the primary and stores nothing. */
   readonly storesNothing?: boolean;
-  /** The preconditions that it evaluates; it refuses any other. */
+  /** The preconditions that the operation evaluates; it refuses any other. */
   readonly evaluates?: readonly string[];
-  /** What it answers to a request that it accepts. */
+  /** The status of an accepted request. */
   readonly success: 200 | 201 | 204;
-  /** What it answers about something that does not exist; null where nothing has to exist. */
+  /** The answer about a missing resource; null if the operation needs no stored resource. */
   readonly missing: { readonly status: number; readonly error: string } | null;
-  /** What an accepted request sends. */
+  /** The body of an accepted request. */
   readonly body?: (row: Row) => object;
-  /** Stores what has to be there besides the row. */
+  /** Stores what the operation needs besides the row. */
   readonly prepare?: (row: Row) => Promise<unknown>;
-  /** What it refuses with 400, besides a path with an id that is no UUID. */
+  /** Requests that the operation refuses with 400, besides a path with an id that is no UUID. */
   readonly malformed: Record<string, Change & { readonly error: string }>;
-  /** What it refuses with 422 about a row whose label allows 1 to 10. */
+  /** Requests that the operation refuses with 422 about a row whose label allows 1 to 10. */
   readonly forbidden: Record<string, Change & { readonly error: string }>;
-  /** A body that may be sent twice, and one that is refused with 409 after it. */
+  /** A body that a caller may send twice, and one that the operation refuses with 409 after it. */
   readonly repeatable?: {
     readonly body: (row: Row) => object;
     readonly conflicting: (row: Row) => object;
@@ -88,17 +92,17 @@ const EVALUATION: Resource = {
     stored.account_id === ACCOUNT && stored.id === asked.id && stored.run_id === asked.run_id,
 };
 
-/** The links of an evaluation, which a token for that evaluation alone may not make or revoke. */
+/** The links of an evaluation. A token for that evaluation alone cannot create or revoke them. */
 const LINKS: Resource = {
   idsOf: ({ run_id, id }) => ({ run_id, evaluation_id: id, link_id: LINK_ID }),
   isAllowedBy: ({ run_id, evaluation_id }, asked) =>
     evaluation_id === undefined && same(run_id, asked.run_id),
   exists: EVALUATION.exists,
 };
-/** Of no link that was made, which makes no difference. */
+/** The id of a link that nobody has created. Revoking it also succeeds. */
 const LINK_ID = '01000000-0000-8000-8000-000000000001';
 
-/** A label, or all of them: for one run they can be read, and nothing else. */
+/** A label, or all labels. A token for one run can read labels and do nothing else with them. */
 const labels = (access: 'read' | 'write', idsOf: Resource['idsOf']): Resource => ({
   idsOf,
   isAllowedBy: ({ run_id, evaluation_id }) =>
@@ -114,7 +118,7 @@ const labelIds = ({ evaluation_label_id }: Row) => ({ id: evaluation_label_id })
 const EVALUATIONS_PATH = '/v1/run/{id}/evaluations';
 const EVALUATION_PATH = '/v1/run/{run_id}/evaluation/{evaluation_id}';
 
-/** An evaluation that is deleted, which a token for it alone may not do. */
+/** An evaluation to delete. A token for the evaluation alone cannot delete it. */
 const DELETED: Resource = { ...LINKS, idsOf: EVALUATION.idsOf };
 
 const LINKS_PATH = `${EVALUATION_PATH}/links`;
@@ -133,8 +137,8 @@ const BAD_IF_MATCH = {
 };
 
 /**
- * Stores a label that allows any value in the account that the query finds, unless some account has
- * one of that id.
+ * Stores a label that allows any value, in the account that the query finds. If any account has a
+ * label with that id, the function stores nothing.
  */
 async function storeLabelFor(query: string, params: string[], id: string): Promise<void> {
   const { account_id: _, ...label } = newLabel({ id });
@@ -148,8 +152,8 @@ async function storeLabelFor(query: string, params: string[], id: string): Promi
 }
 
 /**
- * Stores the label that the row names: in the account of the suite, or shared for a row of another
- * account.
+ * Stores the label that the row names. The label is in the account of the suite, or shared for a
+ * row of another account.
  */
 const storeUsableLabel = ({ evaluation_label_id, account_id }: Row) =>
   storeLabelFor(
@@ -158,7 +162,10 @@ const storeUsableLabel = ({ evaluation_label_id, account_id }: Row) =>
     evaluation_label_id,
   );
 
-/** Stores the label of a stored evaluation in its account. A row that is not stored gets none. */
+/**
+ * Stores the label of a stored evaluation in the evaluation's account. A row that is not stored
+ * gets no label.
+ */
 const storeLabelOf = ({ id, evaluation_label_id }: Row) =>
   storeLabelFor(
     'SELECT account_id FROM run_evaluation WHERE id = ? AND evaluation_label_id = ? LIMIT 1',
@@ -466,14 +473,14 @@ const ENTRIES: readonly Operation[] = [
   },
 ];
 
-/** The path of a template, with these ids. */
+/** Fills these ids into the template of a path. */
 export const fill = (template: string, ids: Record<string, string>) =>
   template.replaceAll(/\{(\w+)\}/g, (_, name: string) => ids[name] ?? '');
 
 /**
- * Each operation with two ways to make a request about a row: `requestFor` stores what the
- * operation needs besides the row, so that it accepts the request; `requestAlone` stores nothing,
- * for a request that is refused without the database.
+ * Each operation with two functions that make a request about a row. `requestFor` stores what the
+ * operation needs besides the row, so that the operation accepts the request. `requestAlone` stores
+ * nothing: the Worker refuses its request without the database.
  */
 export const OPERATIONS = ENTRIES.map((operation) => {
   const requestAlone = async (row: Row, headers: Headers = {}, change: Change = {}) => {
@@ -495,8 +502,8 @@ export const OPERATIONS = ENTRIES.map((operation) => {
 });
 
 /**
- * Runs something for each operation, one after the other. The results have its name, so that a
- * difference names it.
+ * Runs a function for each operation, one after the other. The result has the operation's name as a
+ * key, so that a difference names the operation.
  */
 export async function byOperation<T>(
   run: (operation: (typeof OPERATIONS)[number]) => T | Promise<T>,

@@ -1,4 +1,4 @@
-/** What the tests of lists share: following links, and limits and cursors that are refused. */
+/** Follows the links of lists, and lists the limits and cursors that every list refuses. */
 import { expect } from 'vitest';
 import { get, type Send, worker } from './worker.ts';
 

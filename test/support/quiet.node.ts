@@ -1,23 +1,23 @@
 /**
  * Makes a passing run fail if the runtime printed something: a warning that comes with each run
- * hides the one that matters. Vitest loads this file in its main process, where its plugin passes
- * on what workerd writes. What the Worker writes to the console is not part of that (console.ts).
+ * hides an important one. Vitest loads this file in its main process, where its plugin passes on
+ * what workerd writes. What the Worker writes to the console goes another way (console.ts).
  */
 import { stripVTControlCharacters } from 'node:util';
 
-/** Messages that a test causes on purpose, or that say how a developer's copy is set up. */
+/** Messages that a test causes on purpose, or that tell how a developer's copy is set up. */
 const EXPECTED = [
   // `npm start` has made the file. Its settings do not count here (test/vitest.config.ts).
   /^\s*Using secrets defined in \.dev\.vars\s*$/,
-  // The Worker refuses a key that is not of ASCII, and logs a cf-ray as ASCII. workerd warns of
-  // such a header only if a test sets it, not if it comes over a wire.
+  // The Worker refuses a key that is not ASCII, and logs a cf-ray as ASCII. workerd warns of such a
+  // header only if a test sets it, not if the header comes over a wire.
   /^A header value for "(?:idempotency-key|webhook-id|svix-id)" contains non-ASCII characters: "ké"/,
   /^A header value for "cf-ray" contains non-ASCII characters: "é/,
 ];
 
 const isFromRuntime = () => /vitest-plugin|miniflare/.test(new Error().stack ?? '');
 
-/** Vitest calls this once, before the first test. */
+/** Vitest calls this function once, before the first test. */
 export function setup(): void {
   const printed: string[] = [];
   for (const stream of [process.stdout, process.stderr]) {

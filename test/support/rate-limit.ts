@@ -1,16 +1,15 @@
-/** The rate limiter of the local runtime, with a limit that a test can reach. */
+/** Wraps the rate limiter of the local runtime, with a limit that a test can reach. */
 import { env } from 'cloudflare:workers';
 import type { Send } from './worker.ts';
 
-/** Three requests in ten seconds of the real time (vitest.config.ts). */
+/** The limiter allows three requests in ten seconds of real time (vitest.config.ts). */
 export const { SMALL_RATE_LIMITER } = env as typeof env & {
   readonly SMALL_RATE_LIMITER: RateLimit;
 };
 
 /**
- * Sends requests until one is refused, and returns the statuses. Each ten seconds the limiter
- * allows three more, so the number of requests that are accepted depends on how busy the machine
- * is.
+ * Sends requests until the Worker refuses one, and returns the statuses. Each ten seconds the
+ * limiter allows three more, so the number of accepted requests depends on how busy the machine is.
  */
 export async function sendUntilLimited(
   send: Send,

@@ -1,19 +1,19 @@
 /**
- * What webhook senders really send to a link: made for the purpose after what each one documents or
- * its source does, with no real person, host, token or secret in it. Bodies are cut to their
- * outline, and nothing in them is renamed. Each one says what it was taken from and what of it
- * could not be confirmed. Knows nothing of links: a test makes one and sends.
+ * Contains what webhook senders really send to a link. The requests were written for the tests,
+ * after each sender's documentation or source, with no real person, host, token or secret. Bodies
+ * are cut to their outline, and no field is renamed. Each sender names its source and what could
+ * not be confirmed. This file knows nothing about links: a test creates one and sends.
  */
 type Recorded = {
   /** A page, or a repository and the files in it. */
   readonly source: string;
-  /** The media type and what names the delivery; signatures are left out. */
+  /** The media type and the name of the delivery, without signatures. */
   readonly headers: { readonly [name: string]: string };
   /** A text is sent as it is, anything else as JSON. */
   readonly body: unknown;
 };
 
-/** The rule of a label, as `storeLabelled` takes it. */
+/** The rule of a label, in the form that `storeLabelled` takes. */
 type Rule = {
   readonly value_type?: string;
   readonly min_value?: number;
@@ -24,13 +24,13 @@ type Numbers = { readonly [text: string]: number };
 
 type Reading = {
   readonly name: string;
-  /** Where the value is in the body (RFC 6901). */
+  /** The place of the value in the body (RFC 6901). */
   readonly pointer: string;
-  /** From a text that may stand there to its number. */
+  /** The numbers for the texts that the body may have at the pointer. */
   readonly values: Numbers;
-  /** What the values fit, as `storeLabelled` takes it. */
+  /** The rule that the values fit, in the form that `storeLabelled` takes. */
   readonly label: Rule;
-  /** What must be stored. */
+  /** The value that the Worker must store. */
   readonly value: number;
 };
 
@@ -56,7 +56,7 @@ const range = (min_value: number, max_value: number) => ({
   max_value,
 });
 
-/** Of a label whose categories are the texts that may be sent. */
+/** Describes how to read a text that is one of a label's categories. */
 function category(
   name: string,
   pointer: string,
@@ -170,8 +170,7 @@ const typeform = sender(
 );
 
 /**
- * A choice is known by its option's id. Forms were also seen to send that without an array around
- * it.
+ * The id of a chosen option names the choice. Some forms send the id without an array around it.
  */
 const [GOOD, BAD] = [
   'aa746040-0000-4000-8000-000000000001',
@@ -320,8 +319,8 @@ const langfuse = sender(
 );
 
 /**
- * Passes on what another node put out, whatever that is. A form's answers are named by its
- * questions as they were typed.
+ * Describes an HTTP request of n8n, which passes on the output of another node. The answers of a
+ * form have the questions as names, as their author typed them.
  */
 const n8n = (file: string, body: object, read: Reading): Sender[] => {
   const source = `n8n-io/n8n, packages/nodes-base: nodes/HttpRequest/V3/HttpRequestV3.node.ts, ${file}`;
@@ -355,8 +354,8 @@ const n8nRow = n8n(
 );
 
 /**
- * The record comes along whole. Each retry has a new webhook-id: the job that makes it is run
- * again.
+ * Argilla sends the whole record. Each retry has a new webhook-id, because Argilla runs the job
+ * again that makes the id.
  */
 const argilla = sender(
   {
@@ -437,13 +436,16 @@ const SENDERS: readonly Sender[] = [
   ...[n8nApproval, n8nForm, n8nRow, argilla, svix, refactor, curl],
 ].flat();
 
-/** Bytes, because a request that is made of a text gets a Content-Type of its own. */
+/** The body is bytes, because a request that is made of a text gets a Content-Type of its own. */
 type SentRequest = Omit<Sender, 'body'> & { readonly body: Uint8Array };
 
 const bytesOf = ({ body }: Recorded, before = '') =>
   new TextEncoder().encode(before + (typeof body === 'string' ? body : JSON.stringify(body)));
 
-/** How else the same JSON arrives, from senders that do not know or say what they send. */
+/**
+ * Other ways in which the same JSON arrives, from senders that do not know or tell their media
+ * type.
+ */
 const VARIANTS: readonly {
   readonly name: string;
   readonly headers: Recorded['headers'];
@@ -467,8 +469,8 @@ const VARIANTS: readonly {
 ];
 
 /**
- * Each as its sender sends it; and a text, a number and a boolean as others would. All of them are
- * to be stored.
+ * Each event as its sender sends it, and a text, a number and a boolean as other senders would. A
+ * link must store all of them.
  */
 export const REQUESTS: readonly SentRequest[] = [
   ...SENDERS.map((sent) => ({ ...sent, body: bytesOf(sent) })),
@@ -484,9 +486,9 @@ export const REQUESTS: readonly SentRequest[] = [
 
 type OtherEvent = {
   readonly what: string;
-  /** 204: it is not for the link. 422: the value is missing. */
+  /** 204: the event is not for the link. 422: the value is missing. */
   readonly status: 204 | 422;
-  /** Where the body differs (RFC 6901), and what is there; nothing if undefined. */
+  /** The place where the body differs (RFC 6901), and the value there; nothing if undefined. */
   readonly at: string;
   readonly is: unknown;
 };
@@ -502,7 +504,10 @@ export type SenderLink = {
     readonly delivery?: string;
   };
   readonly label: Rule;
-  /** JSON if undefined; a form with the fields of the body, or with a field that has its JSON. */
+  /**
+   * The encoding: JSON if undefined, a form with the fields of the body, or a form with one field
+   * that contains the JSON.
+   */
   readonly as?: 'form' | 'payload';
   readonly sent: Recorded;
   readonly value: number;

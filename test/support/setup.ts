@@ -1,6 +1,6 @@
 /**
- * Applies the migrations before each file, and has a test print what it wrote to the console only
- * if it fails.
+ * Applies the migrations before each file, and makes a test print its console output only if it
+ * fails.
  */
 import { applyD1Migrations, type D1Migration } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
@@ -10,9 +10,11 @@ import { printIfFailed } from './console.ts';
 declare module 'vitest' {
   interface ProvidedContext {
     migrations: D1Migration[];
-    /** The seed of the property tests, and by what the number of their inputs is multiplied. */
+    /**
+     * The seed of the property tests, and the factor that multiplies the number of their inputs.
+     */
     properties: { readonly seed: number; readonly factor: number };
-    /** Where the accounts of the tests live. */
+    /** The place where the accounts of the tests live. */
     store: 'd1' | 'object';
     /** The sample data, as SQL. */
     sample: string;

@@ -1,6 +1,6 @@
 /**
- * Signers of tokens, good and hostile. Signs any header over any text, which libraries rightly
- * refuse to do: a matrix of hostile tokens needs it.
+ * Signs tokens, good and hostile. The signers sign any header over any text, which libraries
+ * rightly refuse to do. A matrix of hostile tokens needs this.
  */
 
 export type Header = { readonly [name: string]: unknown };
@@ -35,15 +35,15 @@ function rsa(name: string, hash = 'SHA-256') {
 }
 
 export type Signer = {
-  /** A token over the claims, or over the text or the bytes as they are. */
+  /** Signs a token over the claims, or over the text or the bytes as they are. */
   readonly sign: (claims: object | string | Uint8Array, header?: Header) => Promise<string>;
 };
 
 export type KeyPair = Signer & { readonly jwk: JsonWebKey & { kid: string } };
 
 /**
- * A key pair. Two pairs of one algorithm differ, unless both are RSA keys of the same owner and
- * length.
+ * Makes a key pair. Two pairs of one algorithm differ, unless both are RSA keys of the same owner
+ * and length.
  */
 export async function keyPair(
   alg: Algorithm,
@@ -71,8 +71,8 @@ async function newKeys(algorithm: Parameters<typeof crypto.subtle.generateKey>[0
 const made = new Map<string, Keys>();
 
 /**
- * An RSA key takes up to half a second to make, so each owner has one of each length, for all
- * algorithms.
+ * Makes an RSA key, which takes up to half a second. So each owner has one key of each length, for
+ * all algorithms.
  */
 async function rsaKeys(owner: string, modulusLength: number): Promise<Keys> {
   const name = `${owner} ${modulusLength}`;
@@ -84,7 +84,7 @@ async function rsaKeys(owner: string, modulusLength: number): Promise<Keys> {
 export const privateJwk = async (): Promise<JsonWebKey> =>
   (await newKeys(ALGORITHMS.ES256.generate)).privateJwk;
 
-/** A key as an issuer publishes it: without WebCrypto's own members. */
+/** Exports a key as an issuer publishes it: without WebCrypto's own members. */
 async function exportJwk(key: CryptoKey): Promise<JsonWebKey> {
   const exported = await crypto.subtle.exportKey('jwk', key);
   if (exported instanceof ArrayBuffer) throw new Error('not a JWK');
@@ -109,7 +109,7 @@ function signer(header: Header, key: CryptoKey, params: { name: string }): Signe
   };
 }
 
-/** The first two parts of a token: what a signature is over. */
+/** Returns the first two parts of a token, which the signature covers. */
 export const unsigned = (header: Header, claims: object | string | Uint8Array) =>
   [header, claims].map((part) => base64url(bytesOf(part))).join('.');
 

@@ -1,7 +1,7 @@
 /**
- * The tests of tokens share this: an issuer with one key pair, claims that it signs, Workers that
- * accept its tokens, and the sentences that a refused caller reads. All of it at one moment, so
- * that no test depends on the real time.
+ * Gives the tests of tokens an issuer with one key pair, claims that it signs, and Workers that
+ * accept its tokens. It also has the sentences that a refused caller reads. All happens at one
+ * moment, so no test depends on the real time.
  */
 import { stillClock } from './clock.ts';
 import { type KeyPair, keyPair } from './signer.ts';
@@ -23,18 +23,18 @@ const NOW = stillClock().now();
 /** The moment of these tests, in seconds since 1970. */
 export const now = seconds(NOW);
 
-/** Claims for the sample account from the issuer, valid for ten minutes. */
+/** Makes claims for the sample account from the issuer, valid for ten minutes. */
 export const scoped = (changed: Record<string, unknown> = {}) =>
   claims({ iss: ISSUER, aud: 'run-evaluation', ...changed }, NOW);
 
 /** The key pair of the issuer. */
 export const pair: KeyPair = await keyPair('ES256', 'key-1');
 
-/** A Worker at the moment of these tests. */
+/** Makes a Worker at the moment of these tests. */
 export const workerNow = (settings: Parameters<typeof workerWith>[0]): Send =>
   workerWith(settings, stillClock(NOW));
 
-/** A Worker that verifies tokens with these keys. */
+/** Makes a Worker that verifies tokens with these keys. */
 export const workerWithKeys = (keys: object[], settings: Partial<Env> = {}): Send =>
   workerNow({
     JWT_SECRET: '',
@@ -44,11 +44,11 @@ export const workerWithKeys = (keys: object[], settings: Partial<Env> = {}): Sen
     ...settings,
   });
 
-/** A token that is exactly so long, for a Worker with the real time. */
+/** Mints a token that is exactly this long, for a Worker with the real time. */
 export async function mintLong(characters: number): Promise<string> {
   const pad = (length: number) => mintToken({ pad: 'x'.repeat(length) });
   const short = await pad(0);
-  // Three bytes of a claim are four characters of a token.
+  // Three bytes of a claim take four characters of a token.
   const token = await pad(Math.floor(((characters - short.length) * 3) / 4));
   const next = await pad(Math.floor(((characters - short.length) * 3) / 4) + 1);
   const found = [token, next].find(({ length }) => length === characters);

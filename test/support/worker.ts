@@ -1,6 +1,6 @@
 /**
- * How a test talks to the Worker: black-box, through fetch. Also what every test needs to start
- * from, a token and a row of its own, and what it ends with, the row as D1 has it.
+ * Lets a test talk to the Worker as a black box, through fetch. Every test begins with a token and
+ * a row of its own, and ends with the row as D1 stores it. The functions here make and read these.
  */
 import { env, exports } from 'cloudflare:workers';
 import { expect, inject } from 'vitest';
@@ -35,7 +35,7 @@ type ObjectsEnv = { readonly ALL_ACCOUNTS: DurableObjectNamespace<AllAccounts> }
 export const DB =
   STORE === 'd1' ? env.DB : databaseOver((env as unknown as ObjectsEnv).ALL_ACCOUNTS, env.DB);
 
-/** The rows that a query returns. */
+/** Returns the rows that a query finds. */
 export const readRows = async <T>(sql: string, ...params: readonly unknown[]): Promise<T[]> =>
   (
     await DB.prepare(sql)
@@ -43,16 +43,19 @@ export const readRows = async <T>(sql: string, ...params: readonly unknown[]): P
       .all<T>()
   ).results;
 
-/** A binding that is given as undefined is not bound. */
+/** A binding that is undefined is not bound. */
 type Settings = { [name in keyof Env]?: Env[name] | undefined };
 
-/** The same Worker under other settings or another clock. */
+/** Makes the same Worker under other settings or another clock. */
 export function workerWith(settings: Settings, clock?: Clock): Send {
   const app = createApp({ ...env, ...withObjects(settings), ...settings } as Env, clock);
   return (request) => documented(request, (sent) => app.fetch(sent));
 }
 
-/** Where all accounts live in objects, they do under every setting. */
+/**
+ * Adds the settings for objects. In `npm run check:objects` all accounts live in objects under
+ * every setting.
+ */
 const withObjects = ({ DB: db = DB }: Settings) =>
   STORE === 'd1' ? {} : { DB: db, ACCOUNT_OBJECTS: '*', ACCOUNT_OBJECT: namespaceOver(db) };
 
@@ -65,12 +68,15 @@ export const worker: Send =
 export const ACCOUNT = 'acc_01HGK2V8N5XJVB8Q2Z3R4Y5T6M';
 export const SUBJECT = 'user-123';
 
-/** An account that no other test uses. */
+/** Makes the id of an account that no other test uses. */
 export const freshAccount = () => `acc_${crypto.randomUUID()}`;
 
 export const seconds = (date: Date) => Math.floor(date.getTime() / 1000);
 
-/** Claims for the sample account, valid for ten minutes; one given as undefined is left out. */
+/**
+ * Makes claims for the sample account, valid for ten minutes. A claim that is undefined is left
+ * out.
+ */
 export const claims = (changed: Record<string, unknown> = {}, now = new Date()) => ({
   sub: SUBJECT,
   account_id: ACCOUNT,
@@ -80,10 +86,10 @@ export const claims = (changed: Record<string, unknown> = {}, now = new Date()) 
 
 const { sign } = await hmac(SECRET);
 
-/** The plain tokens by the second in which they expire: most requests of a second have the same. */
+/** The plain tokens by the second in which they expire: most requests of a second share one. */
 const plainTokens = new Map<number, string>();
 
-/** A token that the Worker under test accepts, unless its claims say otherwise. */
+/** Mints a token that the Worker under test accepts, unless `changed` makes it a bad one. */
 export async function mintToken(
   changed: Record<string, unknown> = {},
   header: Header = {},
@@ -98,14 +104,16 @@ export async function mintToken(
 
 export type Row = EvaluationRow;
 
-/** The value, which has to be there: a test fails where a row or a header is missing. */
+/** Returns the value. Fails the test if a row or a header is missing. */
 export function present<T>(value: T | null | undefined): T {
   if (value === null || value === undefined)
     throw new Error('a value that should be there is missing');
   return value;
 }
 
-/** A row that no other test knows, never updated unless `fields` say otherwise. */
+/**
+ * Makes a row that no other test knows. The row was never updated, unless `fields` has an update.
+ */
 const newRow = (fields: Partial<Row>): Row => ({
   id: crypto.randomUUID(),
   account_id: ACCOUNT,
@@ -122,7 +130,9 @@ const newRow = (fields: Partial<Row>): Row => ({
   ...fields,
 });
 
-/** Stores a row that no other test knows, never updated unless `fields` say otherwise. */
+/**
+ * Stores a row that no other test knows. The row was never updated, unless `fields` has an update.
+ */
 export async function storeEvaluation(fields: Partial<Row> = {}): Promise<Row> {
   const row = newRow(fields);
   await insert('run_evaluation', row).run();
@@ -137,7 +147,8 @@ export async function storeEvaluations(...all: Partial<Row>[]): Promise<Row[]> {
 }
 
 /**
- * A label as D1 has it, but for what never leaves it; its type may be one that the table refuses.
+ * A label as D1 stores it, without the columns that never leave D1. Its type may be one that the
+ * table refuses.
  */
 export type Label = Omit<LabelRow, 'value_type'> & { value_type: string };
 
@@ -155,8 +166,8 @@ export async function storeLabelled(
 }
 
 /**
- * A label of the sample account that no other test knows, never updated unless `fields` say
- * otherwise.
+ * Makes a label of the sample account that no other test knows. The label was never updated, unless
+ * `fields` has an update.
  */
 export const newLabel = (fields: Partial<Label> = {}): Label => ({
   id: crypto.randomUUID(),
@@ -176,8 +187,8 @@ export const newLabel = (fields: Partial<Label> = {}): Label => ({
 });
 
 /**
- * Stores a label of the sample account that no other test knows, never updated unless `fields` say
- * otherwise.
+ * Stores a label of the sample account that no other test knows. The label was never updated,
+ * unless `fields` has an update.
  */
 export async function storeLabel(fields: Partial<Label> = {}): Promise<Label> {
   const label = newLabel(fields);
@@ -186,15 +197,15 @@ export async function storeLabel(fields: Partial<Label> = {}): Promise<Label> {
 }
 
 /**
- * A label as it is sent: its categories as an array, and no time of the last update where there was
- * none.
+ * Returns a label as the API sends it: its categories as an array, and without the time of an
+ * update that never happened.
  */
 export function labelSent({ categories, updated_at, ...label }: Label): object {
   const sent = { ...label, categories: categories === null ? null : JSON.parse(categories) };
   return updated_at === null ? sent : { ...sent, updated_at };
 }
 
-/** The thirteen columns that are the resource. */
+/** Reads the thirteen columns of a label that the API sends. */
 export const readLabel = (id: string, account_id = ACCOUNT) =>
   DB.prepare(
     `SELECT id, account_id, name, description, value_type, min_value, max_value, categories, archived_at, created_by,
@@ -215,10 +226,10 @@ const insert = (table: string, row: object) => {
 const HISTORY = `SELECT evaluation_id, value, updated_by, updated_at, replaced_by, replaced_at FROM run_evaluation_history
   WHERE evaluation_id = ? ORDER BY replaced_at`;
 
-/** What was replaced of an evaluation, oldest first. */
+/** Reads the replaced values of an evaluation, oldest first. */
 export const readHistory = (id: string) => readRows<ReplacedRow>(HISTORY, id);
 
-/** The twelve columns that are the resource. */
+/** The twelve columns of an evaluation that the API sends. */
 const COLUMNS = `id, account_id, run_id, output_name, field_path, evaluation_label_id, value, created_by,
   created_by_evaluator_id, created_at, updated_by, updated_at`;
 
@@ -228,7 +239,7 @@ const RUN = `SELECT ${COLUMNS} FROM run_evaluation WHERE run_id = ? ORDER BY id`
 export const readEvaluation = async (id: string): Promise<Row | null> =>
   (await readRows<Row>(EVALUATION, id))[0] ?? null;
 
-/** The rows of these ids, by id. */
+/** Reads the rows with these ids, by id. */
 export async function readEvaluations(ids: readonly string[]): Promise<ReadonlyMap<string, Row>> {
   const rows = await readRows<Row>(
     `SELECT ${COLUMNS} FROM run_evaluation WHERE id IN (SELECT value FROM json_each(?))`,
@@ -238,8 +249,8 @@ export async function readEvaluations(ids: readonly string[]): Promise<ReadonlyM
 }
 
 /**
- * Each entry was replaced by what the next one, and at last the row, says was set: by whom, and
- * when.
+ * Checks the history: each entry names as its replacement the author and the time of the next
+ * entry. The last entry names those of the row.
  */
 export function expectUnbroken(history: ReplacedRow[], row: Row | null): void {
   const setters = [...history.slice(1), row].map((next) => [next?.updated_by, next?.updated_at]);
@@ -252,8 +263,8 @@ export const pathOf = ({ run_id, id }: Pick<Row, 'run_id' | 'id'>) =>
   `/v1/run/${run_id}/evaluation/${id}`;
 
 /**
- * A request to the Worker, by default an authorized PUT of JSON; a header given as null is left
- * out.
+ * Makes a request to the Worker, by default an authorized PUT of JSON. A header that is null is
+ * left out.
  */
 export async function request(
   path: string,
@@ -272,12 +283,12 @@ export async function request(
     (header): header is [string, string] => header[1] !== null,
   );
   const made = new Request(`https://api.test${path}`, { method: 'PUT', ...init, headers: sent });
-  // A string body brings a content-type of its own.
+  // A string body gets a content-type of its own.
   if (all['content-type'] === null) made.headers.delete('content-type');
   return made;
 }
 
-/** A request without a body. */
+/** Makes a GET request, which has no body. */
 export const get = async (path: string, headers: Record<string, string | null> = {}) =>
   request(path, { method: 'GET', headers: { 'content-type': null, ...headers } });
 
@@ -299,7 +310,7 @@ export type Refusal = {
   readonly headers?: Readonly<Record<string, string>>;
 };
 
-/** A refusal as `readRefusal` returns it. */
+/** Returns a refusal in the form in which `readRefusal` returns it. */
 export const refusalAs = ({ status, error, headers }: Refusal) => ({
   status,
   headers: { ...COMMON_HEADERS, ...headers },
@@ -307,8 +318,8 @@ export const refusalAs = ({ status, error, headers }: Refusal) => ({
 });
 
 /**
- * The status, headers and body of a response, without the request id and the bookmark, which must
- * be well-formed.
+ * Reads the status, headers and body of a response. The request id and the bookmark must be
+ * well-formed, and are left out.
  */
 export async function readRefusal(response: Response) {
   const {
@@ -321,17 +332,17 @@ export async function readRefusal(response: Response) {
   return { status: response.status, headers, body: await response.json() };
 }
 
-/** Compares the whole of a response with a refusal: status, headers and body, and nothing else. */
+/** Compares the whole response with a refusal: status, headers and body, and nothing else. */
 export async function expectRefusal(response: Response, refusal: Refusal): Promise<void> {
   expect(await readRefusal(response)).toEqual(refusalAs(refusal));
 }
 
 const BOOKMARK_EXAMPLE = '00000000-00000000-00000000-00000000000000000000000000000000';
 
-/** All evaluations of a run, whoever's. */
+/** Reads the evaluations of a run, of all accounts. */
 export const readRun = (runId: string) => readRows<Row>(RUN, runId);
 
-/** Everything that a request about a row could have changed. */
+/** Reads everything that a request about a row could have changed. */
 export async function stateOf({ id, run_id, evaluation_label_id }: Row) {
   const statement = (sql: string, ...params: string[]) => DB.prepare(sql).bind(...params);
   const results = await DB.batch([
@@ -346,8 +357,8 @@ export async function stateOf({ id, run_id, evaluation_label_id }: Row) {
 }
 
 /**
- * Sends a request that must be refused, and proves that the row, its history and its run are as
- * they were.
+ * Sends a request that the Worker must refuse, and proves that the row, its history and its run are
+ * as they were.
  */
 export async function expectRefusedUpdate(
   row: Row,
