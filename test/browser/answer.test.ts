@@ -1,6 +1,6 @@
 /**
- * What a person does with a link in Chromium, and what is stored then. In each test the page shows
- * itself and does nothing else.
+ * Tests what a person does with a link in Chromium, and what the Worker stores then. In each test
+ * the page shows itself and sends nothing that the person did not ask for.
  */
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
@@ -30,7 +30,7 @@ beforeAll(async () => {
 });
 afterAll(() => Promise.all([browser.close(), worker.close()]));
 
-/** One for all tests, because a new one takes longer than most of them. */
+/** All tests share one window, because a new one takes longer than most of them. */
 let window: Window;
 beforeAll(async () => {
   window = await openWindow(browser);
@@ -45,15 +45,18 @@ async function open(url: string): Promise<Page> {
 const field = (page: Page) => page.getByRole('spinbutton');
 const heading = (page: Page) => page.getByRole('heading').textContent();
 const notice = (page: Page) => page.locator('.notice').textContent();
-/** All that the page says. */
+/** Reads the whole text of the page. */
 const text = async (page: Page) => (await page.locator('main').textContent())?.trim();
-/** The present value, as the page shows it. */
+/** Reads the present value that the page shows. */
 const shown = (page: Page) => page.locator('.now strong').textContent();
-/** The text of what has the focus. */
+/** Reads the text of the element that has the focus. */
 const focused = (page: Page) => page.locator(':focus').textContent();
 
 type Stored = { readonly value: number; readonly updated_by: string | null };
-/** What the API says is stored: the present value, then those before, each with who set it. */
+/**
+ * Reads what is stored through the API: the present value, then the earlier ones, each with its
+ * author.
+ */
 async function stored(path: string): Promise<[number, string | null][]> {
   const [{ value, created_by, updated_by, updated_at }, history] = await Promise.all([
     worker.send('GET', path),

@@ -1,11 +1,14 @@
-/** An installed Chromium. None is downloaded: playwright-core only drives it. */
+/**
+ * Finds an installed Chromium and starts it. Nothing is downloaded: playwright-core only drives the
+ * browser.
+ */
 import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { type Browser, chromium } from 'playwright-core';
 
 const NAMES = ['chromium', 'chromium-browser', 'google-chrome'];
 
-/** @throws {Error} saying how to get one. */
+/** Returns the path of the program. @throws {Error} with a sentence on how to get one */
 export function findChromium({ CHROMIUM, PATH = '' }: NodeJS.ProcessEnv): string {
   const paths = PATH.split(delimiter).flatMap((folder) => NAMES.map((name) => join(folder, name)));
   const found = CHROMIUM || paths.find(isExecutable);

@@ -1,6 +1,7 @@
 /**
- * How the page looks in each of its states: to axe-core, in light, in dark, on a phone, on narrow
- * and enlarged screens. With SCREENSHOTS=<folder> a picture of each is written there.
+ * Tests how the page looks in each of its states. axe-core finds no fault and nothing overflows, in
+ * light, in dark, on a phone, on narrow and on enlarged screens. With SCREENSHOTS=<folder> the test
+ * writes a picture of each there.
  */
 import type { Browser, Page, Response } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -73,7 +74,7 @@ const open = async (page: Page, label: Label, value: number, changes: readonly n
   return asked;
 };
 
-/** What brings the page there, by its name. */
+/** Brings the page into each state, by the state's name. */
 const STATES: { readonly [state: string]: (page: Page) => Promise<unknown> } = {
   binary: (page) => open(page, YES_OR_NO, 0),
   categorical: (page) => open(page, REGISTER, 1, [0, 2, 1]),
@@ -142,7 +143,7 @@ const STATES: { readonly [state: string]: (page: Page) => Promise<unknown> } = {
   },
 };
 
-/** One for all states, because a new one takes longer than to show the page. */
+/** All states share one window, because a new one takes longer than to show the page. */
 let window: Window;
 let last: Response;
 beforeAll(async () => {

@@ -1,4 +1,4 @@
-/** The looks of a page that the browser tests examine, and what they measure of each. */
+/** Lists the looks of a page that the browser tests examine, and measures each of them. */
 import { mkdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
@@ -6,7 +6,7 @@ import type { Page } from 'playwright-core';
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
-/** One context for all looks: a phone's screen is as sharp as the pictures of the others. */
+/** One context for all looks: the pictures of the other looks are as sharp as a phone's screen. */
 export const CONTEXT = { deviceScaleFactor: 2, isMobile: true, hasTouch: true } as const;
 const DESKTOP = { width: 1024, height: 768 };
 export const PHONE = { width: 390, height: 844 };
@@ -23,7 +23,9 @@ export async function show(page: Page, look: (typeof LOOKS)[number]): Promise<vo
   await page.emulateMedia({ colorScheme: look.colorScheme });
 }
 
-/** Brings axe-core into the page, which `violationsOf` needs. A policy of the page does not apply. */
+/**
+ * Brings axe-core into the page, which `findViolations` needs. The page's policy does not stop it.
+ */
 export const loadAxe = (page: Page) => page.evaluate(AXE);
 
 type Violation = { readonly id: string; readonly elements: string };

@@ -1,6 +1,7 @@
 /**
- * The API reference in Chromium: how it looks, what it sends and to whom. The form sends a request
- * with a pasted token. Scalar can call servers of its own, so every other request is a fault.
+ * Tests the API reference in Chromium: how it looks, what it sends and to whom. The form sends a
+ * request with a pasted token. Scalar, the library of the page, could call servers of its own. So
+ * every other request fails the test.
  */
 import type { Browser, Page, Request } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
@@ -51,7 +52,7 @@ async function openUpdate(page: Page): Promise<void> {
 const pasteToken = (page: Page, token: string) =>
   page.getByPlaceholder('Token').first().fill(token);
 
-/** The form, in front of the page. */
+/** Finds the form in front of the page. */
 const formOf = (page: Page) => page.getByRole('dialog');
 const buttonOf = (page: Page) => formOf(page).getByRole('button', { name: /^Send/ }).first();
 
@@ -65,7 +66,7 @@ async function openForm(page: Page): Promise<void> {
 const fill = (page: Page, parameter: string, value: string) =>
   formOf(page).locator(`tr[id="${parameter}"]`).getByRole('combobox').last().fill(value);
 
-/** Sends the request of the form, and resolves with the status that it shows. */
+/** Sends the request of the form. Resolves with the status that the form shows. */
 async function send(page: Page): Promise<string | null> {
   await buttonOf(page).click();
   const status = formOf(page)
@@ -75,14 +76,14 @@ async function send(page: Page): Promise<string | null> {
   return status.textContent();
 }
 
-/** Sends the example of the document without a token, which gets 401. */
+/** Sends the example of the document without a token. The answer is 401. */
 async function openAndSend(page: Page): Promise<void> {
   await page.setViewportSize(WIDE);
   await openForm(page);
   await send(page);
 }
 
-/** The rules of axe-core that Scalar itself breaks, each with the element that does. */
+/** The rules of axe-core that Scalar itself breaks, each with the element that breaks it. */
 const OF_PAGE = [
   // The button "More" under a description is 18 px high.
   'target-size',
@@ -102,9 +103,9 @@ const OF_FORM = [
   'aria-input-field-name',
   // The field of a header or parameter is a combobox without aria-expanded.
   'aria-required-attr',
-  // The button "Copy code" refers to a description that is not there.
+  // The button "Copy code" refers to a description that does not exist.
   'aria-valid-attr-value',
-  // The form has a <main> of its own, in front of that of the page.
+  // The form has a <main> of its own, in front of the page's.
   'landmark-no-duplicate-main',
   // The keyboard cannot scroll the body of the response.
   'scrollable-region-focusable',
@@ -140,7 +141,7 @@ describe.each(Object.entries(STATES))('the API reference: %s', (state, { bring, 
   });
 });
 
-/** Everything that the browser keeps for the page, apart from the page itself. */
+/** Reads everything that the browser stores for the page, apart from the page itself. */
 const keptBy = async (page: Page): Promise<string> =>
   JSON.stringify([
     await page.context().storageState({ indexedDB: true }),

@@ -1,10 +1,13 @@
-/** The tests that need an installed Chromium, apart from `npm test`: `npm run test:browser`. */
+/**
+ * Configures the tests that need an installed Chromium, apart from `npm test`: `npm run
+ * test:browser`.
+ */
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
   test: {
     include: ['test/browser/*.test.ts'],
-    // The Worker writes one log line a request: shown only for a test that fails.
+    // The Worker writes one log line for each request. Only a failing test shows its lines.
     silent: 'passed-only',
     testTimeout: 60_000,
     hookTimeout: 60_000,

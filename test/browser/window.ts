@@ -1,4 +1,4 @@
-/** A person's browser window, which notes what a page must never do. */
+/** Opens a person's browser window, and notes what a page must never do. */
 import type {
   Browser,
   BrowserContext,
@@ -10,20 +10,19 @@ import type {
 export type Window = {
   readonly context: BrowserContext;
   readonly page: Page;
-  /**
-   * Every message of the console, every dialog, and every request that the test does not expect, in
-   * all tabs.
-   */
+  /** Every message of the console, every dialog, and every unexpected request, in all tabs. */
   readonly noted: string[];
 };
 
-/** What Chromium itself says of any page whose status is a failure. */
+/** Chromium itself writes this message for any page whose status is a failure. */
 const STATUS_OF_PAGE = /^Failed to load resource: the server responded with a status of [45]\d\d /;
 
 const isLinkPage = (request: Request) =>
   new URL(request.url()).pathname === '/v1/link' && request.isNavigationRequest();
 
-/** Opens a window. Unless `isExpected` says otherwise, it expects the page of a link alone. */
+/**
+ * Opens a window. It expects only requests of a link's page, unless `isExpected` allows other ones.
+ */
 export async function openWindow(
   browser: Browser,
   options: BrowserContextOptions = {},
@@ -46,8 +45,7 @@ export async function openWindow(
 }
 
 /**
- * Presses a button of the form, and waits for the page that it leads to: a click returns when the
- * form is sent.
+ * Presses a button of the form, and waits for the next page: a click returns when the form is sent.
  */
 export async function press(page: Page, name: string): Promise<void> {
   const arrived = page.waitForEvent('framenavigated');

@@ -1,6 +1,6 @@
 /**
- * The built Worker over HTTP with a real local D1, and what the browser tests store through its
- * API.
+ * Runs the built Worker over HTTP with a real local D1, and stores through its API what the browser
+ * tests need.
  */
 import { createTestHarness } from 'wrangler';
 import { mintToken } from '../../src/cli/mint.ts';
@@ -14,7 +14,7 @@ const LINK_SECRET = 'a-secret-for-the-links-of-the-browser-suite-alone';
 
 const ACCOUNT = 'acc_browser';
 export const SUBJECT = 'maker';
-/** Who makes a link sees this of who answers through it. */
+/** The creator of a link sees this name for the person who answers through it. */
 const ANSWERER = 'anna@example.com';
 export const AUTHOR = `${SUBJECT}/${ANSWERER}`;
 
@@ -51,7 +51,7 @@ export async function startWorker() {
     mintToken(settings, { account: ACCOUNT, subject, expires: '1h' });
   const [maker, other] = await Promise.all([tokenOf(SUBJECT), tokenOf('somebody-else')]);
 
-  /** @throws {Error} unless it succeeds. */
+  /** Sends a request through the API. @throws {Error} unless the request succeeds */
   async function send(method: string, path: string, body?: object, token = maker) {
     const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
     const response = await fetch(new URL(path, url), {
@@ -85,12 +85,15 @@ export async function startWorker() {
 
   return {
     url,
-    /** The token of the maker. */
+    /** The token of the links' creator. */
     token: maker,
     send,
     ask,
     linkTo,
-    /** As a console could leave one: the API makes no evaluation without a label. */
+    /**
+     * Stores an evaluation without a label and links to it. A database console could leave such a
+     * row; the API creates none.
+     */
     async askWithoutLabel(value: number): Promise<Omit<Asked, 'label'>> {
       const [run, id] = [crypto.randomUUID(), crypto.randomUUID()];
       await DB.prepare(
@@ -101,10 +104,10 @@ export async function startWorker() {
       const path = `/v1/run/${run}/evaluation/${id}`;
       return { path, link: await linkTo(path) };
     },
-    /** As its maker's colleague. */
+    /** Updates an evaluation as a colleague of the link's creator. */
     change: (path: string, value: number) => send('PUT', path, { value }, other),
     revoke: (path: string, { id }: EvaluationLink) => send('DELETE', `${path}/links/${id}`),
-    /** The URL of a link that expired before the test, signed as the Worker would have. */
+    /** Signs the URL of a link that expired before the test, as the Worker would have. */
     async expiredUrl({ evaluation_id, author }: EvaluationLink): Promise<string> {
       const { sign } = await createLinkKeys(new TextEncoder().encode(LINK_SECRET));
       const expires_at = '2026-11-01T09:00:00.000Z';
@@ -117,7 +120,7 @@ export async function startWorker() {
       };
       return `${url.origin}/v1/link?key=${await sign({ ...link, evaluation_id, author })}`;
     },
-    /** While it lasts every update fails in D1, with that message. */
+    /** Makes every update fail in D1 with this message until the work is done. */
     async whileFailing(message: string, work: () => Promise<void>): Promise<void> {
       await DB.prepare(
         `CREATE TRIGGER failing BEFORE UPDATE ON run_evaluation BEGIN SELECT RAISE(ABORT, '${message}'); END`,
