@@ -1,8 +1,8 @@
 /**
- * The document as strangers' tools take it: a linter finds nothing, four generators make clients of
- * it that type-check, and every client sends its requests to the Worker. All that a tool writes to
- * the terminal is compared, so no warning passes unseen. What it generates goes into a temporary
- * folder.
+ * Tests that other people's tools can use the document. A linter finds nothing. Four generators
+ * make clients that type-check, and every client sends its requests to the Worker. The test
+ * compares everything that a tool writes to the terminal, so no warning goes unseen. Generated
+ * files go into a temporary folder.
  */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -36,8 +36,8 @@ beforeAll(async () => {
 });
 
 /**
- * How a program of that folder ends, and the lines that it writes, without colors and with N for
- * numbers and times.
+ * Runs a program of that folder. Returns its status and the lines that it writes, without colors
+ * and with N for numbers and times.
  */
 function run(bin: string, name: string, ...args: string[]) {
   const env = { PATH: process.env['PATH'] };
@@ -57,7 +57,7 @@ function run(bin: string, name: string, ...args: string[]) {
 
 const runTool = (name: string, ...args: string[]) =>
   run(join(clients, 'node_modules/.bin'), name, ...args);
-/** TypeScript as the project has it. */
+/** Runs TypeScript in the project's version. */
 const typeCheck = (...args: string[]) => run(resolve('node_modules/.bin'), 'tsc', ...args);
 
 const silent = { status: 0, stdout: [], stderr: [] };
@@ -82,7 +82,10 @@ const importOfSchemas = (file: string) =>
   import type { EvaluationLabelUpdate as LabelUpdate } from '${file}';
   import type { EvaluationLinkCreate as LinkCreate } from '${file}';`;
 
-/** Bodies that the Worker accepts fit the generated types, and bodies that it refuses do not. */
+/**
+ * TypeScript code that uses the generated types. Bodies that the Worker accepts fit the types, and
+ * bodies that it refuses do not.
+ */
 const BODIES = `
   const type: LabelCreate['value_type'] = 'ordinal';
   const id = '018f4d3a-0001-7000-8000-000000000001';
@@ -218,7 +221,7 @@ it.each([
 
   await import(file);
 
-  // A page of the Worker's own origin resolves a relative URL, which is all that orval writes.
+  // orval writes only relative URLs. A page of the Worker's own origin resolves them.
   expect(fetched.map((url) => new URL(url, origin).href)).toEqual([
     `${origin}/v1/evaluation-label/${LABEL}`,
   ]);

@@ -1,16 +1,18 @@
 /**
- * Tokens of a real OpenID provider (oidc-provider) and the keys that it publishes: rotation,
- * outage, return.
+ * Tests tokens of a real OpenID provider (oidc-provider) and the keys that it publishes. The Worker
+ * accepts the right tokens while the provider rotates its keys, is down, and returns.
  */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type Bundle, bundleWorker, type Isolate } from '../setup/workerd.ts';
 import { ACCOUNT, createProvider, newKey } from './provider.ts';
 
-/** From then on a key set is fetched anew, though it holds the key of a token. */
+/** From this age on the Worker fetches a key set anew, even if the set contains a token's key. */
 const FRESH_SECONDS = 600;
-/** For so long a key set serves while the provider is down. */
+/** The Worker uses a key set for this long while the provider is down. */
 const STALE_SECONDS = 3600;
-/** An unknown key, or a provider that is down, is not asked for again any sooner. */
+/**
+ * The Worker waits at least this long before it asks again for an unknown key or after an outage.
+ */
 const PAUSE_SECONDS = 5;
 
 const [first, second] = [newKey('key-1'), newKey('key-2')];
@@ -53,7 +55,7 @@ const advance = async (seconds: number) =>
     })
   ).text();
 
-/** Past authentication the path is refused. */
+/** The Worker refuses the path after it has accepted the token. */
 const accepted = {
   status: 400,
   challenge: null,

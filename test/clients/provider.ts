@@ -1,5 +1,5 @@
 /**
- * A real OpenID provider on loopback, which issues tokens to one client, changes its keys, and is
+ * Runs a real OpenID provider on loopback. It issues tokens to one client, changes its keys, and is
  * down at times.
  */
 import { generateKeyPairSync } from 'node:crypto';
@@ -14,10 +14,10 @@ const CLIENT = {
   client_id: 'judge',
   client_secret: 'a-secret-of-the-client-in-this-test-and-of-nothing-else',
 };
-/** Longer than the clock of any test moves. */
+/** Tokens last longer than any test moves the clock. */
 const TOKEN_SECONDS = 24 * 60 * 60;
 
-/** A private key, made anew. */
+/** Makes a new private key. */
 export const newKey = (kid: string) => ({
   ...generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey.export({ format: 'jwk' }),
   kid,
@@ -25,7 +25,7 @@ export const newKey = (kid: string) => ({
 
 type Key = ReturnType<typeof newKey>;
 
-/** Signs with the first of the keys, and publishes all. */
+/** Makes a configuration that signs with the first of the keys and publishes all. */
 const configurationWith = (keys: [Key, ...Key[]]): Configuration => ({
   jwks: { keys },
   clients: [
@@ -72,16 +72,16 @@ export async function createProvider() {
 
   return {
     stop,
-    /** With these keys instead of those before. */
+    /** Starts the provider with these keys. Stops it first if it runs. */
     async start(...keys: [Key, ...Key[]]): Promise<void> {
       await stop();
       server = new Provider(issuer, configurationWith(keys)).listen(port, '127.0.0.1');
-      // A connection that is kept would be lost at the next start, and with it a request of the
-      // Worker or of the test.
+      // The next start would cut a kept connection, and with it a request of the Worker or of the
+      // test.
       server.maxRequestsPerSocket = 1;
       await once(server, 'listening');
     },
-    /** What an operator reads in its metadata and sets. */
+    /** Returns the settings that an operator reads in the provider's metadata. */
     async settings(): Promise<Record<string, string>> {
       const { issuer, jwks_uri } = await ask<Metadata>('/.well-known/openid-configuration');
       return { JWT_ISSUER: issuer, JWT_JWKS_URL: jwks_uri, JWT_AUDIENCE: AUDIENCE };

@@ -1,6 +1,6 @@
 /**
- * The built Worker over HTTP with the sample data in a real local D1, and a token for it: what `npm
- * start` gives.
+ * Runs the built Worker over HTTP with the sample data in a real local D1, and mints a token for
+ * it. `npm start` gives a person the same.
  */
 import { readFileSync } from 'node:fs';
 import { createTestHarness } from 'wrangler';
