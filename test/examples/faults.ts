@@ -1,6 +1,6 @@
 /**
- * A proxy in front of the Worker that loses and refuses requests as networks and servers do. The
- * faults are those of the first requests, in their order; later requests pass.
+ * Runs a proxy in front of the Worker that loses and refuses requests as networks and servers do.
+ * Each fault is for one of the first requests, in their order; later requests pass.
  */
 import { once } from 'node:events';
 import { createServer, type IncomingHttpHeaders } from 'node:http';
@@ -10,7 +10,7 @@ type Reply = {
   readonly status: number;
   readonly headers: { readonly [name: string]: string };
   readonly body: string;
-  /** The connection is reset in the middle of the body. */
+  /** The proxy resets the connection in the middle of the body. */
   readonly isCut?: boolean;
 };
 /**
@@ -37,14 +37,14 @@ export const refuse =
   (status: number, seconds: number): Fault =>
   async () =>
     refusal(status, seconds);
-/** The request never arrives. `meanwhile` is what another caller does then. */
+/** Makes a fault: the request never arrives. `meanwhile` is what another caller does then. */
 export const loseRequest =
   (meanwhile: () => Promise<unknown> = async () => undefined): Fault =>
   async () => {
     await meanwhile();
     return undefined;
   };
-/** The Worker commits, and the caller does not learn of it. */
+/** Makes a fault: the Worker commits, and the caller does not learn of it. */
 export const loseResponse =
   (meanwhile: () => Promise<unknown> = async () => undefined): Fault =>
   async (forward) => {
@@ -63,7 +63,10 @@ export const dropEtag: Fault = async (forward) => {
   return { ...reply, headers: others };
 };
 
-/** Headers of one connection. The Worker must not compress: fetch would decompress. */
+/**
+ * Headers that belong to one connection. The Worker must not compress, because fetch would
+ * decompress.
+ */
 const OF_CONNECTION = [
   'host',
   'connection',

@@ -1,13 +1,13 @@
 /**
- * A worked integration, to copy from: a judge model's score arrives by webhook, a reviewer gets a
- * link and corrects it, the judge's late repetition does not undo the correction, and the history
- * tells the story. Plain fetch over HTTP against the built Worker. The same with curl is in
- * README.md, under Links.
+ * Shows a worked integration, to copy from. A judge model sends a score by webhook. A reviewer gets
+ * a link and corrects the score. The judge's late repetition does not undo the correction, and the
+ * history tells the story. The test uses plain fetch over HTTP against the built Worker. README.md
+ * shows the same with curl, under Links.
  */
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { startWorker } from './worker.ts';
 
-/** Your application: the only one of the three that has a token. */
+/** Your application calls the API. It is the only one of the three that has a token. */
 async function call(method: string, path: string, body?: object): Promise<Answer> {
   const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
   return read(
@@ -20,8 +20,8 @@ async function call(method: string, path: string, body?: object): Promise<Answer
 }
 
 /**
- * The judge model's service: it knows a URL, sends what it always sends, and repeats a delivery
- * under the same webhook-id.
+ * The judge model's service delivers a score. It knows a URL, sends what it always sends, and
+ * repeats a delivery under the same webhook-id.
  */
 async function deliver(url: string, id: string, score: number): Promise<Answer> {
   const headers = { 'content-type': 'application/json', 'webhook-id': id };
@@ -33,7 +33,7 @@ async function deliver(url: string, id: string, score: number): Promise<Answer> 
 }
 
 /**
- * The reviewer's browser: it opens the link, and sends the form with the version that the page
+ * The reviewer's browser opens the link. The form it sends contains the version that the page
  * showed.
  */
 async function open(url: string): Promise<Page> {
@@ -109,7 +109,7 @@ it('a judge scores, a reviewer corrects, the late repetition of the score undoes
 
   const repeated = await deliver(judge.body.url, 'msg_1', 9);
 
-  // The response of then, so that the judge stops repeating; what is stored is Anna's.
+  // The judge gets the first response again, so that it stops repeating. Anna's value stays stored.
   expect(repeated).toEqual(scored);
   expect(await call('GET', path)).toEqual(corrected);
 
@@ -147,7 +147,7 @@ const NEW = {
 };
 const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
 
-/** Of the body what is used here; an evaluation, a label and a link have different ones. */
+/** The fields of a body that this test uses. Evaluations, labels and links have different ones. */
 type Body = { [field in 'id' | 'run_id' | 'url' | 'created_at' | 'updated_at']: string };
 type Answer = { readonly status: number; readonly body: Body };
 type Page = { readonly status: number; readonly html: string; readonly text: string };
@@ -157,7 +157,7 @@ const read = async (response: Response): Promise<Answer> => ({
   body: (await response.json()) as Body,
 });
 
-/** Its text is what a person reads, without the times. */
+/** Reads a page. Its text is what a person reads, without the times. */
 async function pageOf(response: Response): Promise<Page> {
   const html = await response.text();
   const [, main = ''] = html.split('<main>');
@@ -169,7 +169,7 @@ async function pageOf(response: Response): Promise<Page> {
   return { status: response.status, html, text };
 }
 
-// What your application has already: the Worker, and a token from its identity provider.
+// Your application already has the Worker, and a token from its identity provider.
 let worker: Awaited<ReturnType<typeof startWorker>>;
 let token: string;
 

@@ -12,7 +12,7 @@ trap 'rm -rf "$dir"' EXIT
 printf 'Authorization: Bearer %s\n' "$TOKEN" > "$dir/token"
 
 # Prints the status. curl repeats the same request, with the same key, after 429, 5xx and a lost
-# connection. It waits as long as Retry-After says, and gives up after five retries or two minutes.
+# connection. It waits as long as Retry-After asks, and gives up after five retries or two minutes.
 send() {
   curl --silent --show-error --max-time 30 --retry 5 --retry-all-errors --retry-max-time 120 \
     --header "@$dir/token" --dump-header "$dir/headers" --output "$dir/body" \

@@ -1,6 +1,7 @@
 /**
- * The examples to copy, run as they are, against the built Worker behind a proxy that loses and
- * refuses requests. What is stored afterwards counts, not what an example prints.
+ * Tests the examples that readers copy. The tests run them unchanged against the built Worker,
+ * behind a proxy that loses and refuses requests. The stored values count, and not what an example
+ * prints.
  */
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
@@ -67,7 +68,7 @@ async function evaluationOf(value: number, max_value = 10): Promise<string> {
 
 const correct = (path: string, value: number) => call('PUT', path, { value }, annasToken);
 
-/** All values that were ever stored, oldest first, with their authors. */
+/** Reads all values that were ever stored, oldest first, with their authors. */
 async function storedIn(path: string): Promise<string[]> {
   const history = await call('GET', `${path}/history`);
   const now = await call('GET', path);
@@ -245,7 +246,7 @@ it('six examples that change one evaluation at the same time each add one point'
   expect(await storedIn(path)).toEqual([1, ...values].map((value) => `${value} by job`));
 });
 
-/** The workflow as GitHub reads it, as far as the tests need it. */
+/** The workflow as GitHub reads it, with the parts that the tests need. */
 type Workflow = {
   readonly permissions: { readonly [scope: string]: string };
   readonly jobs: { readonly evaluate: { readonly steps: readonly Step[] } };

@@ -8,7 +8,7 @@ const WAIT_MAX_SECONDS = 60;
 
 type Answer = { readonly status: number; readonly headers: Headers; readonly body: string };
 
-/** Repeats the same request, with the same key, until somebody can say whether it succeeded. */
+/** Repeats the same request, with the same key, until the answer tells whether it succeeded. */
 async function send(request: Request): Promise<Answer> {
   for (let retry = 0; ; retry += 1) {
     let wait = 2 ** retry;
@@ -23,7 +23,7 @@ async function send(request: Request): Promise<Answer> {
     } catch (lost) {
       if (retry === RETRIES) throw lost;
     }
-    // The fraction keeps callers apart that were refused together.
+    // The random fraction keeps callers apart that the Worker refused at the same time.
     await new Promise((resolve) => setTimeout(resolve, 1000 * (wait + Math.random())));
   }
 }

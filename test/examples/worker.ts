@@ -1,4 +1,4 @@
-/** The built Worker over HTTP with a real local D1, and tokens of one account for it. */
+/** Runs the built Worker over HTTP with a real local D1, and mints tokens of one account for it. */
 import { createTestHarness } from 'wrangler';
 import { mintToken } from '../../src/cli/mint.ts';
 import { readSettings } from '../../src/settings.ts';
