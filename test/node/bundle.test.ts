@@ -1,4 +1,7 @@
-/** The bundle as a deployment would upload it, and the bindings of the deployment. */
+/**
+ * Tests the bundle that a deployment would upload, and its bindings. The bundle stays below its
+ * size, and contains nothing that only builds or tests need.
+ */
 import { execFile } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

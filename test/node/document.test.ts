@@ -1,4 +1,7 @@
-/** The OpenAPI document as tools see it: current, and without anything that a linter objects to. */
+/**
+ * Tests the OpenAPI document as tools see it. The committed file is current, and a linter finds
+ * nothing.
+ */
 import { execFileSync } from 'node:child_process';
 import { createConfig, lintFromString } from '@redocly/openapi-core';
 import { expect, it } from 'vitest';
@@ -63,7 +66,8 @@ it('has nothing that the strict rules of a linter object to', async () => {
 it('names a server that can never exist, until the Worker serves it with its own origin', () => {
   const { servers } = JSON.parse(written);
 
-  // RFC 2606 reserves `.example`: a token that a client made from the file sends goes nowhere.
+  // RFC 2606 reserves `.example`. A token that a client sends to the file's server therefore
+  // reaches nobody.
   expect(servers).toEqual([
     { url: 'https://evaluations.example', description: expect.any(String) },
   ]);

@@ -1,6 +1,6 @@
 /**
- * The built bundle as a client meets it: over HTTP, with a real D1, from the first label to an
- * evaluation's history.
+ * Tests the built bundle as a client meets it: over HTTP, with a real D1, from the first label to
+ * an evaluation's history.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createTestHarness } from 'wrangler';
@@ -13,7 +13,7 @@ const JWT_SECRET = 'a-secret-of-the-end-to-end-suite-and-nothing-else';
 const LINK_SECRET = 'a-secret-of-links-in-the-end-to-end-suite-alone';
 const LABEL = '018f4d3a-0001-7000-8000-000000000001';
 
-/** The part of D1 that this file uses; the types of D1 belong to the runtime. */
+/** The part of D1 that this file uses. The types of D1 belong to the runtime. */
 type Bindings = { readonly DB: { prepare: (sql: string) => { run: () => Promise<unknown> } } };
 
 let server: ReturnType<typeof createTestHarness>;

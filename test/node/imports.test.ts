@@ -1,4 +1,6 @@
-/** The import rule of src/README.md. A file may import what its row allows and nothing else. */
+/**
+ * Tests the import rule of src/README.md. A file may import what its row allows and nothing else.
+ */
 import { globSync, readFileSync } from 'node:fs';
 import { matchesGlob, posix } from 'node:path';
 import { expect, it } from 'vitest';
@@ -9,7 +11,7 @@ const AUTH = `auth db ${BASE}`;
 const RESOURCE = `db fields ${BASE}`;
 const ROUTES = `http auth hono ${RESOURCE}`;
 
-/** The first row that matches a file counts: a name is a folder or a file of src, or a package. */
+/** The first row that matches a file counts. A name is a folder or a file of src, or a package. */
 const RULES: readonly (readonly [files: string, mayImport: string])[] = [
   ['index.ts', 'app db cloudflare:workers'],
   ['app.ts', `reference service openapi.generated.json link evaluation label http ${AUTH}`],
@@ -38,7 +40,10 @@ const RULES: readonly (readonly [files: string, mayImport: string])[] = [
   ['link/*.ts', `valibot link evaluation label ${RESOURCE}`],
 ];
 
-/** Each import and re-export, of types or by a call; `?` if computed. No other node has a source. */
+/**
+ * Lists each import and re-export, also of types and by a call; `?` if its source is computed. No
+ * other syntax has a source.
+ */
 function importsIn(text: string): string[] {
   const found: string[] = [];
   JSON.stringify(parseAst(text, { lang: 'ts' }), (key, node) => {
@@ -48,7 +53,10 @@ function importsIn(text: string): string[] {
   return found;
 }
 
-/** The name by which a row allows an import: `../http/body.ts` is `http`, `hono/html` is `hono`. */
+/**
+ * Returns the name by which a row allows an import: `../http/body.ts` is `http`, `hono/html` is
+ * `hono`.
+ */
 function nameOf(imported: string, file: string): string {
   if (!imported.startsWith('.')) return /^(?:@[^/]+\/)?[^/]+/.exec(imported)?.[0] ?? imported;
   return posix.join(posix.dirname(file), imported).replace(/(\.ts|\/.*)$/, '');

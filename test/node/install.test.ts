@@ -1,4 +1,6 @@
-/** An install takes each package by its hash, and runs no program of a package. */
+/**
+ * Tests the lockfiles. An install takes each package by its hash, and runs no program of a package.
+ */
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
@@ -17,8 +19,8 @@ it.each(LOCKFILES)('each package of %s has a hash', (file) => {
   const entries = entriesOf(file);
 
   expect(entries.length).toBeGreaterThan(0);
-  // npm leaves the hash out where it finds the package in node_modules: write the lockfile where
-  // there are none.
+  // If npm finds a package in node_modules, it leaves the hash out. Write the lockfile without
+  // node_modules.
   expect(entries.filter(([, { integrity }]) => !integrity?.startsWith('sha512-'))).toEqual([]);
 });
 

@@ -1,6 +1,6 @@
 /**
- * The migrations as files: consistent, complete, and none rebuilds or drops a table unless somebody
- * has read it.
+ * Tests the migrations as files. They are consistent and complete. No migration rebuilds or drops a
+ * table unless somebody has read the statement.
  */
 import { execFileSync } from 'node:child_process';
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';

@@ -1,11 +1,11 @@
 /**
- * The migrations as they are, and what makes one dangerous. A rebuild (a new table, a copy, a
- * rename), which drizzle-kit likes to write, drops triggers silently and fires ON DELETE CASCADE; a
+ * Reads the migrations, and finds their dangerous statements. drizzle-kit likes to rebuild a table:
+ * a new table, a copy, a rename. A rebuild silently drops triggers and fires ON DELETE CASCADE. A
  * drop loses data, and breaks the version that still runs.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 
-/** All statements of drizzle/, in their order. */
+/** Lists all statements of drizzle/, in their order. */
 export const migrationStatements = (): string[] =>
   readdirSync('drizzle')
     .filter((name) => name.endsWith('.sql'))
@@ -13,8 +13,8 @@ export const migrationStatements = (): string[] =>
     .flatMap((name) => readFileSync(`drizzle/${name}`, 'utf8').split('--> statement-breakpoint'));
 
 /**
- * What has to stand before such a statement, with the reason why it loses nothing: somebody has
- * read it.
+ * The comment that must precede such a statement. A person writes it after reading the statement,
+ * with the reason why no data is lost.
  */
 const READ = /^-- read: \S/;
 
@@ -27,7 +27,7 @@ const DANGEROUS = [
   /\bPRAGMA\s+foreign_keys\b/i,
 ];
 
-/** The statements that nobody has read. */
+/** Returns the dangerous statements that nobody has read. */
 export function unreadStatements(migration: string): string[] {
   return migration
     .split(/--> statement-breakpoint|;/)

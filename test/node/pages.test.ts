@@ -21,8 +21,8 @@ const COMMANDS = 'test/setup/commands.test.ts';
 const NEWCOMER = 'test/setup/newcomer.test.ts';
 
 /**
- * The file that executes each command, and the text of the command there if it differs from that of
- * the pages. A command that is executed without --remote counts as executed with --remote too.
+ * The file that executes each command. `as` is the command's text there, if it differs from the
+ * page's. A command that is executed without --remote counts as executed with --remote too.
  */
 const EXECUTED: readonly (readonly [command: string | RegExp, file: string, as?: string])[] = [
   ['npm ci', '.ci/run'],
@@ -137,7 +137,7 @@ function faultsIn(page: string, text = read(page)): string[] {
 
 const exists = (path: string) => FILES.some((file) => file === path || file.startsWith(`${path}/`));
 
-/** The anchors of a page's headings, as GitHub makes them. */
+/** Lists the anchors of a page's headings, as GitHub makes them. */
 const anchorsOf = (page: string) =>
   [...withoutCodeBlocks(page).matchAll(/^#+ (.+)$/gm)].map(([, heading = '']) =>
     heading
@@ -147,8 +147,8 @@ const anchorsOf = (page: string) =>
   );
 
 /**
- * The links of a page that do not leave the project, each as written, with the path and the anchor
- * that it leads to.
+ * Lists the links of a page that do not leave the project. Each has its text, and the path and the
+ * anchor that it leads to.
  */
 const linksOf = (page: string) =>
   [...withoutCodeBlocks(read(page)).matchAll(/\]\((?!https?:)([^)]*)\)/g)].map(([, link = '']) => {

@@ -1,6 +1,7 @@
 /**
- * The SQL that the Worker carries: written by drizzle before the build, with the types of its
- * queries. Each `@ts-expect-error` is a promise that `tsc` holds: it fails if the line compiles.
+ * Tests the SQL in the bundle. drizzle writes the SQL before the build, with the types of its
+ * queries. Each `@ts-expect-error` is a promise that `tsc` checks: `tsc` fails if the line
+ * compiles.
  */
 import { execFileSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -105,7 +106,7 @@ describe('the text of a query', () => {
   });
 });
 
-/** A caller of a statement sees the rows that it returns and the parameters that it takes. */
+/** Tells a caller of a statement the rows that it returns and the parameters that it takes. */
 type Rows<Q> = RowOf<StatementOf<Q>>;
 type Params<Q> = StatementOf<Q> extends Statement<infer P, unknown> ? P : never;
 

@@ -1,4 +1,7 @@
-/** The table of senders in src/link/README.md has the links that test/link-senders.test.ts tries. */
+/**
+ * Tests the table of senders in src/link/README.md. It has the same links that
+ * test/link-senders.test.ts tries.
+ */
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { SENDER_LINKS } from '../support/senders.ts';

@@ -1,6 +1,6 @@
 /**
- * The built Worker on a real wire: it fetches a remote key set, and reads the raw bytes of a
- * header. No mock can show either.
+ * Tests the built Worker on a real wire. The Worker fetches a remote key set, and reads the raw
+ * bytes of a header. No mock can show either.
  */
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
@@ -10,11 +10,11 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { createTestHarness } from 'wrangler';
 
 /**
- * A regular expression that backtracks at each space takes twice as long in every attempt; a linear
- * one a few milliseconds.
+ * The bound between two kinds of regular expressions. One that backtracks at each space takes twice
+ * as long in every attempt; a linear one takes a few milliseconds.
  */
 const BACKTRACKING_MS = 1000;
-/** On a busy machine any attempt may be slow, but not all. */
+/** Any attempt may be slow on a busy machine, but not all. */
 const ATTEMPTS = 5;
 
 let issuer: Server;
@@ -60,7 +60,8 @@ const tokenOf = (kid: string, claims = {}) =>
     .sign(key);
 
 /**
- * The Worker refuses the path only after authentication, so 400 means that it accepted the token.
+ * Sends a request whose path the Worker refuses after authentication: 400 means that it accepted
+ * the token.
  */
 async function ask(kid: string, claims = {}): Promise<number> {
   const token = await tokenOf(kid, claims);
