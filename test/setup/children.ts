@@ -1,6 +1,6 @@
 /**
- * The commands that a test runs. Each has a process group of its own, so that it ends with all that
- * it started. What it prints is kept, and shown only for a test that fails.
+ * Runs the commands of a test. Each has a process group of its own, so that it ends with everything
+ * that it started. The module keeps the output of a command, and shows it only if the test fails.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -14,17 +14,18 @@ export type Ended = {
 };
 export type Child = {
   readonly pid: number;
-  /** The text that it has printed to its standard output so far. */
+  /** Returns the text that the command has printed to its standard output so far. */
   readonly stdout: () => string;
   /**
-   * Resolves once the output matches. @throws {Error} with the output if the command ends before
+   * Resolves once the output matches.
+   * @throws {Error} with the output if the command ends before
    */
   readonly printed: (pattern: RegExp) => Promise<void>;
   /** Sends a signal to the whole process group, as a terminal does for Ctrl-C. */
   readonly signal: (signal: NodeJS.Signals) => void;
   /**
-   * Resolves with its status once the command itself has ended, though a process that it started
-   * may go on.
+   * Resolves with the status once the command itself has ended. A process that it started may still
+   * run.
    */
   readonly exited: Promise<number | null>;
   /** Resolves once nothing can print any more. */
@@ -87,7 +88,7 @@ export function startChild({ cwd, env }: Place, command: string, ...args: string
   return started;
 }
 
-/** Runs a command to its end. What it started and left running is killed. */
+/** Runs a command to its end. Kills the processes that the command left running. */
 export async function run(place: Place, command: string, ...args: string[]): Promise<Ended> {
   const child = startChild(place, command, ...args);
   await child.exited;
@@ -95,7 +96,7 @@ export async function run(place: Place, command: string, ...args: string[]): Pro
   return child.closed;
 }
 
-/** Kills all commands that still run, with all that they started. */
+/** Kills all commands that still run, with all processes that they started. */
 export async function killChildren(): Promise<void> {
   const children = [...running];
   for (const { signal } of children) signal('SIGKILL');

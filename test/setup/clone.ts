@@ -1,6 +1,7 @@
 /**
- * A copy of the project that has only the files that git knows, as a newcomer has it. Its packages
- * are those of the project, because a test must not need the network; `.ci/run` installs them anew.
+ * Copies the project for a test. The copy has only the files in git, as a newcomer has them. It
+ * uses the project's installed packages, because a test must not need the network; `.ci/run`
+ * installs them anew.
  */
 import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -21,10 +22,10 @@ export function cloneProject() {
     cwd: folder,
     env: {
       ...process.env,
-      // Node and the tools that the project pins, whatever runs the test.
+      // The copy finds the Node and the tools that the project pins, whichever program runs the
+      // test.
       PATH: [join(project, 'node_modules/.bin'), process.env['PATH']].join(delimiter),
-      // What wrangler writes apart from the project goes with the copy, and no login of this
-      // machine is used.
+      // wrangler writes its other files into the copy too, and uses no login of this machine.
       TMPDIR: temporary,
       XDG_CONFIG_HOME: temporary,
     },
@@ -34,7 +35,10 @@ export function cloneProject() {
     folder,
     place,
     shell,
-    /** The standard output. @throws {Error} with all output unless the command succeeds */
+    /**
+     * Returns the standard output.
+     * @throws {Error} with all output unless the command succeeds
+     */
     async outputOf(command: string): Promise<string> {
       const { status, stdout, stderr } = await shell(command);
       if (status !== 0) throw new Error(`${command} ended with ${status}: ${stdout}${stderr}`);

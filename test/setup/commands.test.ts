@@ -1,7 +1,7 @@
 /**
- * The commands of the pages that no other test executes: those of a contributor, and those of an
- * operator as far as they go without an account. Of a slow program only `--help` runs.
- * test/node/pages.test.ts fails for a command of a page that no test executes.
+ * Tests the commands of the pages that no other test executes. Some are a contributor's. An
+ * operator's commands run as far as they can without an account. A slow program runs with `--help`
+ * only. test/node/pages.test.ts fails for a command of a page that no test executes.
  */
 import {
   appendFileSync,
@@ -49,8 +49,8 @@ const WRANGLER = [
 });
 
 /**
- * Runs a script with a stand-in for curl, and returns the URL and the body that curl would have
- * sent.
+ * Runs a script with a program in the place of curl. Returns the URL and the body that curl would
+ * have sent.
  */
 async function readRequest(script: string) {
   const bin = join(folder, '.stand-ins');

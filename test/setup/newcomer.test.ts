@@ -1,4 +1,4 @@
-/** A newcomer's way: the commands of the README, run in a copy of the project. */
+/** Tests the way of a newcomer: the commands of the README, run in a copy of the project. */
 import { once } from 'node:events';
 import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
@@ -19,7 +19,7 @@ afterAll(remove);
 
 type Running = {
   readonly port: number;
-  /** From the command to what to do next, in seconds. */
+  /** The seconds from the command until it prints what to do next. */
   readonly seconds: number;
   readonly output: string;
   readonly curl: string;
@@ -27,7 +27,7 @@ type Running = {
   readonly stop: () => Promise<void>;
 };
 
-/** Starts the Worker. Resolves once it has printed what to do next. */
+/** Starts the Worker. Resolves once the command has printed what to do next. */
 async function start(port: number): Promise<Running> {
   const started = performance.now();
   const npm = startChild(place, 'npm', 'start', '--', '--port', String(port));
@@ -328,7 +328,8 @@ describe("an identity provider's settings in .dev.vars", () => {
 
     expect(status).toBe(1);
     expect(stderr).toContain("mkdir '/dev/null/.wrangler'");
-    // Not at the start of a line: what wrangler leaves running may be writing to the same stream.
+    // The text may not begin a line: a process that wrangler leaves running may be writing to the
+    // same stream.
     expect(stderr).toContain(
       'wrangler dev ended with 1, and the Worker with it: its own message is above.',
     );

@@ -1,8 +1,8 @@
 /**
- * Strangers reset their connections while the Worker fetches the issuer's key set, in workerd
- * itself and over a real wire. An honest caller still gets the right answer in time, and the issuer
- * gets no extra request. No test waits for time to pass: the Worker's clock stands still until a
- * test moves it, and the issuer answers when a test says so.
+ * Tests strangers who reset their connections while the Worker fetches the issuer's key set. The
+ * tests run in workerd itself and over a real wire. An honest caller still gets the right answer in
+ * time, and the issuer gets no extra request. No test waits for time to pass: a test moves the
+ * Worker's clock, and decides when the issuer answers.
  */
 import { once } from 'node:events';
 import { createServer, type Server, type ServerResponse } from 'node:http';
@@ -12,14 +12,14 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } 
 import { type Bundle, bundleWorker, type Isolate } from './workerd.ts';
 
 /**
- * From this age on the Worker refreshes a key set before it uses it, and waits STALE_WAIT_SECONDS
- * for that.
+ * From this age on the Worker refreshes a key set before it uses the set, and waits
+ * STALE_WAIT_SECONDS for that.
  */
 const FRESH_SECONDS = 600;
 const STALE_WAIT_SECONDS = 1;
 /** The Worker searches for unknown keys once in this time. */
 const SEARCH_PAUSE_SECONDS = 2;
-/** The Worker gives up an answer of the issuer that takes longer. */
+/** The Worker gives up on the issuer after this time. */
 const ISSUER_TIMEOUT_SECONDS = 3;
 const STRANGERS = 20;
 
@@ -98,8 +98,8 @@ const withKnownKey = () => forge('key-1');
 const withUnknownKey = () => forge(crypto.randomUUID());
 
 /**
- * An honest caller's request. The Worker refuses its path only after authentication, so 400 means a
- * good token.
+ * Sends an honest caller's request. The Worker refuses its path after authentication, so 400 means
+ * a good token.
  */
 async function ask(kid: string) {
   const headers = { authorization: `Bearer ${await tokenOf(kid)}` };
@@ -111,7 +111,7 @@ const ACCEPTED = { status: 400, retryAfter: null };
 const UNAVAILABLE = { status: 503, retryAfter: '5' };
 
 /**
- * Sends honest requests. Resolves once each of them waits in the Worker; `answers` resolves once
+ * Sends honest requests. Resolves once each of them waits in the Worker. `answers` resolves once
  * they are answered.
  */
 async function startToAsk(kid: string, count = 1) {
@@ -123,12 +123,12 @@ async function startToAsk(kid: string, count = 1) {
   return { answers };
 }
 
-/** Strangers send PUT, honest callers GET. */
+/** Returns the log lines of strangers: they send PUT, honest callers GET. */
 const linesOfStrangers = () => isolate.logLines().filter(({ method }) => method === 'PUT');
 
 /**
- * Strangers connect, the Worker receives their requests, and they reset. Resolves once the Worker
- * has noticed.
+ * Lets strangers connect, waits until the Worker has their requests, and resets their connections.
+ * Resolves once the Worker has noticed.
  */
 async function attack(token: () => string, count = STRANGERS) {
   const { received } = await readState();
@@ -144,13 +144,13 @@ async function attack(token: () => string, count = STRANGERS) {
   await until(() => expect(linesOfStrangers()).toHaveLength(logged + count));
 }
 
-/** Resolves with the response that the issuer owes for a fetch: the first is 1. */
+/** Resolves with the response that the issuer owes for a fetch. The first fetch is number 1. */
 async function fetchNumber(number: number) {
   await until(() => expect(fetches).toHaveLength(number));
   return fetches[number - 1];
 }
 
-/** Fills the isolate's key set, and lets it grow old. */
+/** Fills the isolate's key set, and lets the set grow old. */
 async function keepKeySet(ageSeconds: number) {
   onFetch = (response) => publish(response, 'key-1');
   expect(await ask('key-1')).toEqual(ACCEPTED);

@@ -1,8 +1,9 @@
 /**
- * The Worker as deployed, with two differences. Its clock stands still until a test moves it, and
- * it has no database: it refuses a malformed id before it would read one. A timer looks at the
- * clock from within the request that set it, so that workerd ends the timer together with the
- * request, as it does with a timer of the system clock.
+ * Runs the Worker as deployed, with two differences. Its clock stands still until a test moves it,
+ * and it has no database. The Worker refuses a malformed id before it would read a row.
+ *
+ * A timer looks at the clock from within the request that set it. So workerd ends the timer
+ * together with the request, as it ends a timer of the system clock.
  */
 import { env } from 'cloudflare:workers';
 import { createApp } from '../../src/app.ts';
@@ -15,8 +16,8 @@ const LOOK_MS = 10;
 let start: number | undefined;
 let advancedMs = 0;
 /**
- * Requests received and timers set so far, and how many requests are looking now or were when their
- * caller left: a test waits for these numbers instead of for time to pass.
+ * The number of requests received and of timers set so far. `looking` counts the requests that look
+ * now or looked when their caller left. A test waits for these numbers instead of for time to pass.
  */
 const state = { received: 0, timers: 0, looking: 0 };
 
@@ -30,7 +31,7 @@ const clock: Clock = {
   now: () => new Date(now()),
   async sleep(milliseconds) {
     if (milliseconds <= LOOK_MS) {
-      // The clock stands still, but the work goes on.
+      // The clock stands still, but the work continues.
       state.looking += 1;
       await scheduler.wait(POLL_MS);
       state.looking -= 1;

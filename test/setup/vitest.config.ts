@@ -1,4 +1,7 @@
-/** The tests that run the project's commands and examples, apart from `npm test`: `npm run check:setup`. */
+/**
+ * Configures the tests that run the project's commands and examples, apart from `npm test`: `npm
+ * run check:setup`.
+ */
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig({

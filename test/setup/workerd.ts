@@ -1,7 +1,7 @@
 /**
- * The Worker in workerd itself. workerd cancels the request of a connection that is reset, as the
- * platform does. The servers of wrangler and Miniflare stand in front of the Worker and do not pass
- * the reset on.
+ * Runs the Worker in workerd itself. workerd cancels the request of a connection that is reset, as
+ * the platform does. wrangler and Miniflare put a server in front of the Worker, which does not
+ * pass the reset on.
  */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -23,9 +23,9 @@ const { compatibility_date, compatibility_flags, minify, keep_names } = unstable
 
 export type Isolate = {
   readonly port: number;
-  /** The log lines of requests so far. */
+  /** Returns the log lines of requests so far. */
   readonly logLines: () => LogLine[];
-  /** All that workerd has printed so far, warnings of the runtime included. */
+  /** Returns everything that workerd has printed so far, including warnings of the runtime. */
   readonly output: () => string;
   readonly stop: () => Promise<void>;
 };
@@ -35,8 +35,8 @@ type LogLine = { readonly [field: string]: unknown };
 export type Bundle = Awaited<ReturnType<typeof bundleWorker>>;
 
 /**
- * Bundles the Worker of a file of this project. The result starts isolates of it, and removes what
- * was written.
+ * Bundles the Worker of a file of this project. The result starts isolates of it, and removes the
+ * written files.
  */
 export async function bundleWorker(main: string) {
   const folder = mkdtempSync(join(tmpdir(), 'run-evaluation-workerd-'));
@@ -108,7 +108,10 @@ const config :Workerd.Config = (
 `;
 }
 
-/** Resolves with the port once workerd listens. @throws {Error} if workerd ends before that */
+/**
+ * Resolves with the port once workerd listens.
+ * @throws {Error} if workerd ends before that
+ */
 async function readPort(child: ChildProcess): Promise<number> {
   const control = child.stdio[3];
   if (!control || !('read' in control)) throw new Error('workerd has no control channel');
