@@ -1,7 +1,7 @@
 /**
- * Every evaluation and its history, read through the API while nobody writes, against what its
- * callers know of it. Each acknowledged update is there once, with its author and time; nothing is
- * there that nobody sent.
+ * Reads every evaluation and its history through the API while nobody writes, and compares them
+ * with what the callers know. Each acknowledged update is stored once, with its author and time.
+ * Nothing is stored that nobody sent.
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import type { ReplacedRow, RunEvaluation } from '../../src/evaluation/read.ts';
@@ -9,7 +9,7 @@ import type { Answer, Call } from './caller.ts';
 import { type Ledger, type Version, versionOf } from './ledger.ts';
 import { headersOf, pathOf, pickAuthor, type World } from './world.ts';
 
-/** Longer together than any spell of faults. */
+/** All rounds together last longer than any spell of faults. */
 const ROUNDS_MAX = 20;
 const ROUND_MS = 200;
 
@@ -26,7 +26,9 @@ export type Tally = Record<
   number
 >;
 
-/** @throws {Error} where a page cannot be had: then nothing is proved. */
+/**
+ * Reads and compares everything. @throws {Error} if a page cannot be read: then nothing is proved
+ */
 export async function audit(world: World, connections: number): Promise<Tally> {
   const tally = {
     evaluations: 0,
@@ -68,7 +70,7 @@ export async function audit(world: World, connections: number): Promise<Tally> {
   return tally;
 }
 
-/** All pages, from the first one. */
+/** Reads all pages, from the first one. */
 export async function readAll<Entry>(
   world: World,
   account: string,
@@ -90,7 +92,10 @@ async function readPage(world: World, account: string, path: string): Promise<An
   throw new Error(`The audit could not read ${path}: ${answer.status} ${answer.text}`);
 }
 
-/** D1 fails now too, accounts are brought over, and the audit has to outlast both. */
+/**
+ * Repeats a call until it succeeds. D1 fails during an audit too, and objects bring accounts over
+ * meanwhile.
+ */
 export async function callInAudit(caller: World['caller'], call: Call): Promise<Answer> {
   for (let rounds = 1; ; rounds += 1) {
     const { answer } = await caller.call(call);
@@ -101,7 +106,7 @@ export async function callInAudit(caller: World['caller'], call: Call): Promise<
 
 type Replaced = Version & { readonly next?: { readonly by: string | null; readonly at: string } };
 
-/** All versions of an evaluation, oldest first; each but the last says what replaced it. */
+/** Reads all versions of an evaluation, oldest first. Each but the last tells what replaced it. */
 async function readVersions(world: World, ledger: Ledger, row: RunEvaluation): Promise<Replaced[]> {
   const history = await readAll<ReplacedRow>(
     world,

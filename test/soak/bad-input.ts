@@ -1,7 +1,7 @@
 /**
- * What careless and hostile callers send, and the one status that each must get. None of it may
- * leave a trace: the values stand in no ledger, so that the audit would find a stored one to be
- * invented.
+ * Sends what careless and hostile callers send, each with the one status that it must get. The
+ * inputs may leave no trace. Their values are in no ledger, so the audit would report a stored one
+ * as invented.
  */
 import { randomUUID } from 'node:crypto';
 import type { Call } from './caller.ts';
@@ -12,7 +12,9 @@ type Bad = {
   readonly status: number;
   readonly method?: string;
   readonly path?: string;
-  /** Over or in place of the usual ones; one given as null is left out. */
+  /**
+   * Headers that are added to the usual ones or replace them. A header that is null is left out.
+   */
   readonly headers?: Readonly<Record<string, string | null>>;
   readonly body?: string;
 };
@@ -69,7 +71,10 @@ function inputs({ tokens, label, nextValue }: World, ledger: Ledger): readonly B
   ];
 }
 
-/** Whether it was refused as it must be; undefined where the database did not answer. */
+/**
+ * Returns true if the Worker refused the input as it must; undefined if the database did not
+ * answer.
+ */
 export async function sendBadInput(world: World): Promise<boolean | undefined> {
   const ledger = pickLedger(world);
   const { status, headers = {}, ...bad } = world.random.pick(inputs(world, ledger));

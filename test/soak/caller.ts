@@ -1,7 +1,7 @@
 /**
- * Requests over a bounded number of kept connections. Every answer is held against the document; a
- * 503 is answered as a real caller would: with the same request once more, after what Retry-After
- * says, scaled down.
+ * Sends requests over a bounded number of kept connections, and compares every answer with the
+ * document. After a 503 the caller does what a real one would: it sends the same request again
+ * after Retry-After, scaled down.
  */
 import { Agent, type IncomingHttpHeaders, request } from 'node:http';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -10,7 +10,7 @@ import type { Findings } from './findings.ts';
 import type { Objects } from './objects.ts';
 
 export type Call = {
-  /** What the report counts it as. */
+  /** The name under which the report counts the request. */
   readonly kind: string;
   readonly method: string;
   readonly path: string;
@@ -26,22 +26,25 @@ export type Answer = {
 };
 
 /**
- * The last answer, and how many tries before it ended in 503: whatever those wrote may be stored or
- * not.
+ * The last answer, and how many tries before it ended in 503. The writes of those tries may be
+ * stored or not.
  */
 export type Outcome = { readonly answer: Answer; readonly uncertain: number };
 
 export type Caller = {
-  /** @throws {Error} where the connection breaks or nobody answers: a Worker answers always. */
+  /**
+   * Sends a request. @throws {Error} if the connection breaks or nobody answers: a Worker always
+   * answers
+   */
   readonly call: (call: Call) => Promise<Outcome>;
   readonly close: () => void;
 };
 
-/** Few, so that some are given up and stay in doubt. */
+/** The number is small, so that callers give up on some requests and these stay in doubt. */
 const TRIES_MAX = 3;
-/** What a second of Retry-After is here. */
+/** The duration of a second of Retry-After in the soak. */
 const SECOND_MS = 20;
-/** Four tries, each given up after five seconds, and some room. */
+/** The time for four tries, each of which a caller gives up after five seconds, and some room. */
 const ANSWER_MAX_MS = 30_000;
 
 type Created = {

@@ -1,8 +1,8 @@
 /**
- * workerd is killed (SIGKILL) while callers write, and started again on the same files, again and
- * again. After each start comes an audit, before anybody writes; then each caller whose request was
- * cut off sends it again. It shows what a crash of the process does, and nothing about power
- * failures: what SQLite gave to the kernel outlives the process.
+ * Kills workerd (SIGKILL) while callers write, and starts it again on the same files, again and
+ * again. After each start comes an audit, before anybody writes. Then each caller whose request was
+ * cut off sends it again. The test shows the effect of a crash of the process, and not of a power
+ * failure: what SQLite gave to the kernel outlives the process.
  */
 import { copyFileSync, mkdirSync, mkdtempSync, readdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
@@ -20,29 +20,34 @@ import { createSecret, createTokens } from './tokens.ts';
 import { createWorld } from './world.ts';
 import { type Audited, createWriters, WRITERS } from './writers.ts';
 
-/** Measured on two cores: 37 at a load average of 4, 150 at 14. More is a program that hangs. */
+/**
+ * Measured on two cores: 37 s at a load average of 4, 150 s at 14. A longer run means a program
+ * that hangs.
+ */
 export const CRASH_MAX_SECONDS = 240;
 const KILLS = 10;
-/** How long they write before a kill. */
+/** How long callers write before a kill. */
 const WRITING_MIN_MS = 150;
 const WRITING_MAX_MS = 1150;
-/** A kill comes so soon after the soak begins to bring an account over. */
+/** The longest time between the start of bringing an account over and the kill. */
 const BRINGING_MAX_MS = 400;
 
 export type Crashes = {
-  /** As the last audit found it. */
+  /** The rows as the last audit found them. */
   readonly last: Audited;
   readonly requests: ReadonlyMap<string, number>;
   readonly kills: number;
-  /** Kills that found an account that was being brought over. */
+  /** Kills while an object was bringing an account over. */
   readonly midway: number;
   /** Writes that ended by a reset connection. */
   readonly cutOff: number;
-  /** Updates of evaluations among them that were stored. */
+  /** The writes among them that updated an evaluation and were stored. */
   readonly stored: number;
 };
 
-/** @throws {Error} where workerd does not start, or the audit cannot read. */
+/**
+ * Runs all kills and audits. @throws {Error} if workerd does not start, or the audit cannot read
+ */
 export async function crash(
   folder: string,
   seed: number,
@@ -58,7 +63,8 @@ export async function crash(
   let server = await startServer(worker, label);
   const judge = await fetchJudge(server.url);
   const findings = { ...createFindings(), violate: onceEach(all) };
-  // Seeds of their own: what the writers draw depends on how fast they are answered.
+  // The kills and the objects have seeds of their own: the writers draw more or less often,
+  // depending on how fast the Worker answers them.
   const [moments, objects] = [seeded(seed), createObjects(seeded(seed))];
   const createCallerNow = () => createCaller(server.url, WRITERS, { findings, judge, objects });
   let caller = createCallerNow();
@@ -76,12 +82,12 @@ export async function crash(
       objects.bringOver();
       await pause(moments.below(BRINGING_MAX_MS));
       killWorkerd();
-      // At once, so that Miniflare does not start workerd by itself.
+      // The stop follows immediately, so that Miniflare does not start workerd on its own.
       const stopped = server.stop();
       const cutOff = await lasting.goDown();
       await stopped;
       caller.close();
-      // One that came between writes is not counted.
+      // A kill that came between writes does not count.
       if (cutOff > 0) counts.kills += 1;
       counts.cutOff += cutOff;
       const { problems, isMidway } = checkFiles(folder);
@@ -109,7 +115,7 @@ export async function crash(
   return { ...counts, last, requests: findings.requests };
 }
 
-/** What one audit finds the next one finds again. */
+/** Reports a violation once, although each later audit finds it again. */
 function onceEach({ violate }: Findings): Findings['violate'] {
   const told = new Set<string>();
   return (rule, sentence) => {
@@ -118,7 +124,7 @@ function onceEach({ violate }: Findings): Findings['violate'] {
   };
 }
 
-/** By its process id, which is that of the only workerd that this process has started. */
+/** Kills workerd by its process id. This process must have started only one workerd. */
 function killWorkerd(): void {
   const [workerd, ...others] = readWorkerd();
   if (!workerd || others.length > 0)
@@ -127,8 +133,9 @@ function killWorkerd(): void {
 }
 
 /**
- * What SQLite finds wrong with a copy of the files as the kill left them: opened, they would be
- * repaired. The copy of D1 also tells whether an account is being brought over.
+ * Returns what SQLite finds wrong with a copy of the files as the kill left them. Opening the files
+ * themselves would repair them. The copy of D1 also tells whether an object is bringing an account
+ * over.
  */
 function checkFiles(folder: string) {
   const [store, copy] = [storeOf(folder), mkdtempSync(join(folder, 'copy-'))];

@@ -1,7 +1,7 @@
 /**
- * The document that the Worker gives, as a judge of every other answer: status, headers, body, and
- * nothing besides. The same rules as test/support/document.ts, which needs vitest; here each schema
- * is compiled once, because it judges a thousand answers a second.
+ * Judges every other answer by the document that the Worker serves: status, headers, body, and
+ * nothing besides. The rules are those of test/support/document.ts, which needs vitest. Here each
+ * schema is compiled once, because the judge reads a thousand answers a second.
  */
 import { type Schema, Validator } from '@cfworker/json-schema';
 import type { Answer, Call } from './caller.ts';
@@ -21,7 +21,10 @@ type Document = {
   readonly components: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
 };
 
-/** What is wrong with the answer, as sentences; none where it is as the document has it. */
+/**
+ * Returns what is wrong with the answer, as sentences. The list is empty if the answer is as the
+ * document describes it.
+ */
 export type Judge = (call: Call, answer: Answer) => string[];
 
 export async function fetchJudge(url: URL): Promise<Judge> {
@@ -55,7 +58,7 @@ const compile = (schema: Schema, components: Components) =>
 
 type JudgeAnswer = (answer: Answer) => string[];
 
-/** What Node and HTTP bring with any answer, which no document declares. */
+/** Headers that Node and HTTP add to any answer, and that no document declares. */
 const UNDECLARED = new Set([
   'content-type',
   'content-length',
@@ -106,7 +109,7 @@ function judgeBody(answer: Answer, validator: Validator | undefined): string[] {
     .errors.map(({ instanceLocation, error }) => `${instanceLocation}: ${error}`);
 }
 
-/** A path or a method that does not exist. */
+/** Judges the answer for a path or a method that does not exist. */
 function judgeUndocumented(answer: Answer, error: Validator): string[] {
   const known = answer.status === 404 || answer.status === 405;
   const allows = answer.headers['allow'] !== undefined;

@@ -1,11 +1,11 @@
 /**
- * How often D1 fails, and in which way. Apart from the Worker that does it, because the report in
- * Node tells it too. Between the spells a request meets a fault now and then; in a spell it may
- * meet four in a row, and hears 503.
+ * Decides how often D1 fails, and in which way. The report in Node uses the numbers too, so they
+ * are not in the Worker's file. Between the spells a request meets a fault now and then. In a spell
+ * it may meet four in a row, and gets 503.
  */
 
 /**
- * What happens to a call: D1 never saw it, its answer is lost after the commit, D1 refuses it, D1
+ * The fates of a call: D1 never sees it, its answer is lost after the commit, D1 refuses it, or D1
  * stays silent.
  */
 const FATES = ['fails', 'is lost', 'is too much', 'hangs'] as const;
@@ -20,7 +20,9 @@ const SPELL: Odds = { fails: 0.35, 'is lost': 0.25, 'is too much': 0.15, hangs: 
 const SPELL_EVERY_MS = 8000;
 const SPELL_MS = 900;
 
-/** The fate of a call that is made now, by a number from 0 to 1; undefined where it passes. */
+/**
+ * Draws the fate of a call that is made now, by a number from 0 to 1; undefined if the call passes.
+ */
 export function drawFate(now: number, chance: number): Fate | undefined {
   const odds = now % SPELL_EVERY_MS < SPELL_MS ? SPELL : USUAL;
   let left = chance;

@@ -1,6 +1,6 @@
 /**
- * What the soak has counted, and what it has found wrong: sentences by rule, of which the report
- * shows the first few.
+ * Counts what happens in the soak, and notes what is wrong: sentences by rule. The report shows the
+ * first few.
  */
 
 export type Findings = {
@@ -8,7 +8,7 @@ export type Findings = {
   readonly statuses: ReadonlyMap<number, number>;
   readonly violations: ReadonlyMap<string, readonly string[]>;
   /**
-   * Requests that heard 503 and were repeated, by whether a repetition succeeded, was refused or
+   * Requests that got 503 and were repeated, by the result: a repetition succeeded, was refused, or
    * gave up.
    */
   readonly repeated: Readonly<Record<'succeeded' | 'refused' | 'gave up', number>>;

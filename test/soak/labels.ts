@@ -1,7 +1,7 @@
 /**
- * Labels as their callers know them. A label has no history: what is stored is its last change.
- * Each is created with an Idempotency-Key and without an id, so that its name, which is unique,
- * tells whether it was created twice.
+ * Creates and changes labels, and notes what their callers know. A label has no history: the row is
+ * its last change. Each is created with an Idempotency-Key and without an id. The name is unique,
+ * so it tells whether a label was created twice.
  */
 import { randomUUID } from 'node:crypto';
 import type { EvaluationLabel } from '../../src/label/read.ts';
@@ -11,15 +11,15 @@ import { headersOf, pickAuthor, type World } from './world.ts';
 import { told } from './writes.ts';
 
 /**
- * A description that was sent, unique over the soak; `at` is undefined while it is not
- * acknowledged.
+ * The author of a sent description, which is unique over the soak. `at` is undefined until the
+ * Worker acknowledges it.
  */
 type Sent = { readonly author: string; at: string | undefined };
 
 type Known = {
   readonly account: string;
   readonly name: string;
-  /** Undefined while no creation has been acknowledged. */
+  /** The id is undefined until the Worker acknowledges a creation. */
   id: string | undefined;
   readonly sent: Map<string, Sent>;
   /** The latest time that was acknowledged. */
@@ -93,8 +93,8 @@ export function createLabels() {
   }
 
   /**
-   * How many labels there are; each is stored once, as its last acknowledged change or one in doubt
-   * left it.
+   * Returns how many labels there are. Each must be stored once, as its last acknowledged change or
+   * one in doubt left it.
    */
   async function audit(world: World): Promise<number> {
     const violate = (sentence: string) => world.findings.violate('audit', sentence);

@@ -1,18 +1,18 @@
 /**
- * A caller that outlives the Worker. While workerd is down it waits; a request that was cut off it
- * sends again, the same, once workerd is up.
+ * Outlives the Worker. While workerd is down the caller waits. Once workerd is up, it sends a
+ * request that was cut off again, unchanged.
  */
 import type { Call, Caller, Outcome } from './caller.ts';
 
 type LastingCaller = Pick<Caller, 'call'> & {
   /**
-   * Called with the kill. Resolves when no request is under way: with the number of writes that
-   * were cut off.
+   * Is called with the kill. Resolves with the number of writes that were cut off, once no request
+   * is under way.
    */
   readonly goDown: () => Promise<number>;
   /**
-   * Lets everybody send again. Resolves when what was cut off is answered, so that no request is
-   * cut off twice.
+   * Lets everybody send again. Resolves once the cut-off requests are answered, so that no request
+   * is cut off twice.
    */
   readonly goUp: (caller: Caller) => Promise<void>;
 };
@@ -31,7 +31,7 @@ export function createLastingCaller(first: Caller): LastingCaller {
     try {
       return await outcome;
     } catch (thrown) {
-      // Nobody killed it.
+      // The connection broke without a kill.
       if (life === sentIn) throw thrown;
       const again = life.promise.then((next) => next.call(wanted));
       repeated.add(again);

@@ -1,13 +1,13 @@
 /**
- * What the callers know of an evaluation: what they sent, what was acknowledged, what they were
- * shown. At the end the row and its history are held against it (audit.ts). Values are unique over
- * the whole soak, so each tells its sender.
+ * Notes what the callers know of an evaluation: what they sent, what was acknowledged, what they
+ * were shown. At the end the audit compares the row and its history with these notes (audit.ts).
+ * Values are unique over the whole soak, so each tells its sender.
  */
 import type { RunEvaluation } from '../../src/evaluation/read.ts';
 
 /**
- * What an evaluation was at a time: by the rules of the history, its creator set the first value
- * when it was created.
+ * An evaluation at a time. In the rules of the history, its creator set the first value when it was
+ * created.
  */
 export type Version = { readonly value: number; readonly by: string | null; readonly at: string };
 
@@ -24,14 +24,15 @@ export const versionOf = ({
 
 export type Sent = {
   readonly author: string;
-  /** Sent with an Idempotency-Key: however often, it is stored once at most. */
+  /** The update has an Idempotency-Key: it is stored once at most, however often it is sent. */
   readonly once: boolean;
-  /** About to be sent, or sent and not answered yet. */
+  /** The request is about to be sent, or has no answer yet. */
   isUnderWay: boolean;
-  /** Tries that ended in 503: each of them may have been stored or not. */
+  /** The number of tries that ended in 503. Each of them may have been stored or not. */
   uncertain: number;
   /**
-   * The times under which the value was acknowledged; several only where it was sent several times.
+   * The times under which the value was acknowledged. Only a value that was sent several times has
+   * several.
    */
   readonly acknowledged: Set<string>;
 };
@@ -41,17 +42,17 @@ export type Ledger = {
   readonly run_id: string;
   readonly account: string;
   readonly created: { readonly value: number; readonly author: string };
-  /** Undefined while no creation has been acknowledged. */
+  /** The time is undefined until the Worker acknowledges the creation. */
   created_at: string | undefined;
   readonly sent: Map<number, Sent>;
   /** Every version that any answer showed. */
   readonly shown: Version[];
-  /** By the time of an acknowledged conditional update, the version that it was to replace. */
+  /** Maps the time of an acknowledged conditional update to the version that it was to replace. */
   readonly replaced: Map<string, string>;
-  /** The latest time that was acknowledged: what is read or written after that is not older. */
+  /** The latest time that was acknowledged. Anything read or written after that is not older. */
   latest: string;
   bookmark: string | undefined;
-  /** Its deletion was acknowledged. */
+  /** The Worker acknowledged the deletion. */
   isDeleted: boolean;
 };
 
@@ -73,7 +74,7 @@ export const openLedger = (
   isDeleted: false,
 });
 
-/** Notes the version of an answer and, where it tells one, how far the database had got. */
+/** Notes the version of an answer. If the answer has a bookmark, the ledger keeps it. */
 export function advance(ledger: Ledger, version: Version, bookmark: unknown): void {
   ledger.shown.push(version);
   if (version.at < ledger.latest) return;

@@ -1,6 +1,6 @@
 /**
- * Links as their callers know them: made, used, revoked. What a revoked one is sent must never be
- * stored again.
+ * Creates, uses and revokes links, and notes what their callers know. A value sent through a
+ * revoked link must never be stored.
  */
 import { randomUUID } from 'node:crypto';
 import { callInAudit } from './audit.ts';
@@ -10,7 +10,7 @@ import { sendUpdate, told } from './writes.ts';
 
 type Link = {
   readonly id: string;
-  /** Where a value is posted to, with the key. */
+  /** The path, with the key, to which a machine posts a value. */
   readonly path: string;
   readonly author: string;
   readonly ledger: Ledger;
@@ -20,7 +20,7 @@ type Link = {
 /** The conditions of each link. */
 const FOR_SCORES = { path: "$.answers[?@.ref=='score'].number", where: { '/kind': 'answers' } };
 
-/** A body that fits each link. */
+/** Makes a body that fits each link. */
 const eventOf = (value: number) =>
   JSON.stringify({
     kind: 'answers',
@@ -93,7 +93,7 @@ export function createLinks() {
       world.findings.violate('refused', `revoke link answered ${told(answer)}`);
   }
 
-  /** How many revocations were acknowledged; each of them still holds. */
+  /** Returns how many revocations were acknowledged. Each of them must still be in force. */
   async function audit({ caller, findings, nextValue }: World): Promise<number> {
     const revoked = links.filter(({ revocation }) => revocation === 'acknowledged');
     for (const { id, path } of revoked) {

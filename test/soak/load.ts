@@ -1,4 +1,4 @@
-/** The load: so many loops, each with one request at a time, until the time is over. */
+/** Makes the load: many loops, each with one request at a time, until the time is over. */
 import { setTimeout as pause } from 'node:timers/promises';
 import { sendBadInput } from './bad-input.ts';
 import { getEvaluation, getIfChanged, listEvaluations } from './reads.ts';
@@ -6,19 +6,19 @@ import { pickLedger, type World } from './world.ts';
 import { createEvaluation, deleteEvaluation, updateEvaluation } from './writes.ts';
 
 /**
- * Of all turns. A turn of a conditional update is two requests, so this makes five in a hundred
- * requests.
+ * The share of all turns. A turn of a conditional update is two requests, so five in a hundred
+ * requests are bad.
  */
 const BAD_INPUT = 0.0625;
 const FIRST_EVALUATIONS = 48;
-/** Where workerd is gone, 64 loops must not spin. */
+/** If workerd is gone, the pause keeps 64 loops from spinning. */
 const BROKEN_PAUSE_MS = 500;
 
 export type BadInputs = { sent: number; refused: number; unanswered: number };
 
 type Turn = (world: World) => Promise<unknown>;
 
-/** Each as often as its weight says. */
+/** Lists each turn as often as its weight says. */
 export const weighted = (turns: readonly (readonly [number, Turn])[]): Turn[] =>
   turns.flatMap(([weight, turn]) => Array.from({ length: weight }, () => turn));
 
@@ -58,7 +58,7 @@ export async function createFirst(world: World): Promise<void> {
   while (world.existing.length < FIRST_EVALUATIONS) await createEvaluation(world);
 }
 
-/** So many loops, each with one turn at a time. */
+/** Runs this many loops, each with one turn at a time. */
 export async function runLoops(
   world: World,
   loops: number,

@@ -1,7 +1,7 @@
 /**
- * The memory of workerd: the resident pages of what this process has started of that name (Linux:
- * proc(5)). It is one process, which holds the Worker and its D1; were it more, they are summed, so
- * that no growth hides in another.
+ * Measures the memory of workerd: the resident pages of the workerd that this process has started
+ * (Linux: proc(5)). One process contains the Worker and its D1. If there were more, the module
+ * would add them up, so that no growth hides in another process.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 
@@ -23,13 +23,13 @@ function readProcesses(): Process[] {
       const [parent, rssKiB] = [Number(field(status, 'PPid')), Number(field(status, 'VmRSS'))];
       return [{ pid: Number(pid), parent, name: field(status, 'Name'), rssKiB }];
     } catch {
-      // It ended meanwhile.
+      // The process ended meanwhile.
       return [];
     }
   });
 }
 
-/** The workerd processes that this one has started, itself or through others. */
+/** Reads the workerd processes that this process has started, directly or through others. */
 export function readWorkerd(): Process[] {
   const all = readProcesses();
   const below = (pid: number): Process[] =>
@@ -40,11 +40,11 @@ export function readWorkerd(): Process[] {
 const MIB_PER_KIB = 1 / 1024;
 
 type Memory = {
-  /** Takes a sample, which it returns in MiB; one of the warm-up is not kept. */
+  /** Takes a sample, and returns it in MiB. A sample of the warm-up is not kept. */
   readonly sample: (warm: boolean) => number;
   /**
-   * What it was after the warm-up and what it was at last, in MiB; undefined where that was too
-   * short a time.
+   * Returns the memory after the warm-up and at the end, in MiB; undefined if the time was too
+   * short.
    */
   readonly growth: () => Growth | undefined;
 };

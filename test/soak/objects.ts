@@ -1,7 +1,7 @@
 /**
- * The accounts that live in objects: a third of all from the start, and then one more after
- * another, each brought over under load. Meanwhile some requests meet the version of the Worker
- * from the start, which goes on with D1.
+ * Decides which accounts live in objects: a third from the start, and then one after another, each
+ * brought over under load. Meanwhile some requests meet the version of the Worker from the start,
+ * which still uses D1.
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Findings } from './findings.ts';
@@ -10,11 +10,14 @@ import type { Server } from './server.ts';
 import { ACCOUNTS } from './tokens.ts';
 
 const FIRST = ACCOUNTS.length / 3;
-/** How many there are to bring over. */
+/** The number of accounts to bring over. */
 export const LATER = ACCOUNTS.length - FIRST;
 /** The share of the requests that meet the old version. */
 const OLD_VERSION = 0.1;
-/** Longer than an object waits that was killed, or met a fault, while it deleted rows in D1. */
+/**
+ * The time is longer than the wait of an object that was killed, or met a fault, while it deleted
+ * rows in D1.
+ */
 const CLEANED_MAX_MS = 40_000;
 const CLEANED_EVERY_MS = 500;
 
@@ -22,7 +25,7 @@ export type Objects = {
   readonly accounts: () => readonly string[];
   /** Draws the version that answers a request: its ACCOUNT_OBJECTS. */
   readonly drawSetting: () => string;
-  /** The next request of the new version brings over one account more, while there is one. */
+  /** Lets the next request of the new version bring one more account over, if any is left. */
   readonly bringOver: () => void;
 };
 

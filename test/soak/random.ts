@@ -1,16 +1,16 @@
 /**
- * Choices that a seed repeats. What the 64 connections make of them is as concurrent as ever, and
- * does not repeat.
+ * Makes choices that a seed repeats. The 64 connections still run concurrently, so their order does
+ * not repeat.
  */
 
 export type Random = {
   readonly chance: (odds: number) => boolean;
-  /** A whole number from 0 to below the bound. */
+  /** Draws a whole number from 0 to below the bound. */
   readonly below: (bound: number) => number;
   readonly pick: <T>(list: readonly T[]) => T;
 };
 
-/** Mulberry32: small, and good enough to choose operations. */
+/** Makes a Mulberry32 generator: small, and good enough to choose operations. */
 export function seeded(seed: number): Random {
   let state = seed;
   const next = () => {

@@ -1,6 +1,6 @@
 /**
- * Gets and lists, and what each must show: nothing older than what was acknowledged before, and
- * every entry once.
+ * Gets and lists evaluations, and checks each answer. It is never older than what was acknowledged
+ * before, and a list has every entry once.
  */
 import type { RunEvaluation } from '../../src/evaluation/read.ts';
 import { advance, type Ledger, type Version, versionOf } from './ledger.ts';
@@ -16,7 +16,7 @@ import {
 
 type Read = { readonly row: RunEvaluation; readonly version: Version };
 
-/** Undefined where the database did not answer. */
+/** Returns undefined if the database did not answer. */
 export async function getEvaluation(world: World, ledger: Ledger): Promise<Read | undefined> {
   const { caller, findings } = world;
   const [before, bookmark] = [ledger.latest, ledger.bookmark];
@@ -46,7 +46,10 @@ export async function getEvaluation(world: World, ledger: Ledger): Promise<Read 
   return { row, version };
 }
 
-/** A caller that may have the present version: 304 exactly where it does. */
+/**
+ * Gets an evaluation as a caller that may already have the present version. The answer must be 304
+ * exactly if it has.
+ */
 export async function getIfChanged(world: World): Promise<void> {
   const ledger = pickLedger(world);
   const known = `"${ledger.latest}"`;
@@ -71,7 +74,7 @@ export async function getIfChanged(world: World): Promise<void> {
   }
 }
 
-/** One page of a run, from where the walk before it ended. */
+/** Reads one page of a run, from the end of the page before. */
 export async function listEvaluations(world: World): Promise<void> {
   const { caller, findings, random } = world;
   const run = random.pick(world.runs);
@@ -90,12 +93,15 @@ export async function listEvaluations(world: World): Promise<void> {
     findings.violate('list', `${run.id}: ${problem}`);
 }
 
-/** Where it stands in the list. */
+/** Returns the position of the row in the list. */
 const placeOf = (
   row: { readonly id: string; readonly created_at?: string | undefined } | undefined,
 ) => `${row?.created_at} ${row?.id}`;
 
-/** The page must hold, in order and once, what lay after the one place and up to the other. */
+/**
+ * Checks that the page contains, in order and once, the entries after the first position and up to
+ * the second.
+ */
 function judgePage(
   run: Run,
   rows: readonly RunEvaluation[],

@@ -1,5 +1,5 @@
 /**
- * What the soak says at the end: load held, faults survived, bad inputs refused, and what it proved
+ * Writes the report of the soak: the load, the faults, the refused inputs, and what the soak proved
  * or found wrong.
  */
 import type { Tally } from './audit.ts';
@@ -19,8 +19,7 @@ type Results = {
   readonly faults: Faults;
   readonly objects: Objects;
   /**
-   * Requests that met a fault, and were answered as if there had been none, by the Worker's own
-   * log.
+   * Requests that met a fault and were answered as if there had been none, by the Worker's own log.
    */
   readonly absorbed: number;
   readonly bad: BadInputs;

@@ -1,7 +1,7 @@
 /**
- * A Worker in workerd with a real local D1 and account objects, on loopback, bundled as `wrangler
- * deploy` would. By Miniflare itself, in one process: with wrangler's development server there is a
- * proxy in front, and memory grows with each request whatever the Worker keeps.
+ * Runs a Worker in workerd with a real local D1 and account objects, on loopback, bundled as
+ * `wrangler deploy` would. Miniflare runs it in one process. wrangler's development server would
+ * put a proxy in front, whose memory grows with each request whatever the Worker keeps.
  */
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -11,7 +11,7 @@ import { unstable_readConfig } from 'wrangler';
 import { migrationStatements } from '../node/migrations.ts';
 import type { Faults } from './faults.ts';
 
-/** The one that wrangler brings. */
+/** The Miniflare that wrangler brings. */
 const { Miniflare } = createRequire(import.meta.url)('miniflare');
 
 /** The fields of a request's log line that tell how often the Worker tried. */
@@ -25,7 +25,8 @@ export type Server = {
   readonly url: URL;
   readonly readFaults: () => Promise<Faults>;
   /**
-   * Requests that met a fault and were answered as if there had been none, by the Worker's own log.
+   * Counts the requests that met a fault and were answered as if there had been none, by the
+   * Worker's own log.
    */
   readonly countAbsorbed: () => number;
   /** Counts the rows that D1 has of these accounts. */
@@ -36,7 +37,7 @@ export type Server = {
 export type Label = { readonly id: string; readonly min: number; readonly max: number };
 
 type Build = {
-  /** Takes all files, and goes when nobody needs them. */
+  /** The folder of all files. Its creator deletes it at the end. */
   readonly folder: string;
   readonly config: unknown;
 };
@@ -50,7 +51,7 @@ export function build(
   entry: string,
   settings: Readonly<Record<string, string>>,
 ): Build {
-  // Keeps it to this machine and to that folder.
+  // The settings keep wrangler to this machine and to that folder.
   const own = { TMPDIR: folder, WRANGLER_LOG_PATH: join(folder, 'logs') };
   Object.assign(process.env, { ...own, CI: 'true', WRANGLER_SEND_METRICS: 'false' });
   const { compatibility_date, minify, keep_names } = unstable_readConfig({
@@ -131,7 +132,7 @@ export async function startServer({ folder, config }: Build, label?: Label): Pro
   }
 }
 
-/** As much of D1 as is needed here; its types belong to the runtime. */
+/** The part of D1 that this file uses. The types of D1 belong to the runtime. */
 type Database = {
   prepare: (sql: string) => {
     bind: (...values: unknown[]) => {

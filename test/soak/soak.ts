@@ -36,15 +36,15 @@ input, a D1 that fails now and then; then an audit. Accounts are brought into ob
   --help           this text`;
 
 /**
- * Left to itself V8 lets garbage pile up for minutes, and so hides what is kept. A heap of this
- * size has to be collected all the time; one that is outgrown ends workerd, and with it the soak.
+ * Left alone, V8 lets garbage pile up for minutes, which hides a leak. V8 has to collect a heap of
+ * this size all the time. If the Worker outgrows the heap, workerd ends, and with it the soak.
  */
 const HEAP_MAX_MIB = 24;
 
 /**
- * How much workerd may grow after its warm-up: a third of the load, and so many requests. Measured:
- * under 10 MiB, with a heap that V8 must keep small. A Worker that keeps 4 KiB of each request
- * outgrows that heap within 45 seconds, which ends workerd.
+ * The most that workerd may grow after its warm-up, which is a third of the load and a number of
+ * requests. Measured: under 10 MiB, with a heap that V8 must keep small. A Worker that keeps 4 KiB
+ * of each request outgrows that heap within 45 seconds, which ends workerd.
  */
 const GROWTH_MAX_MIB = 24;
 const WARM_UP_REQUESTS = 4000;
@@ -130,7 +130,8 @@ const violations = () =>
   [...findings.violations.values()].reduce((sum, { length }) => sum + length, 0);
 
 /**
- * 1,000 random sequences of writes, faults and late attempts; prints the one that breaks a promise.
+ * Runs 1,000 random sequences of writes, faults and late attempts. Prints the sequence that breaks
+ * a promise.
  */
 function runModel(seed: number): void {
   console.error('the write model: 1,000 runs');
@@ -152,10 +153,10 @@ function runModel(seed: number): void {
     findings.violate('the write model', `a run of seed ${seed} broke a promise, or did not end`);
 }
 
-/** Runs it to its end or its deadline, whichever comes first. */
+/** Runs the soak to its end or its deadline, whichever comes first. */
 async function run(options: Options): Promise<never> {
   const folder = mkdtempSync(join(tmpdir(), 'run-evaluation-soak-'));
-  // However this ends, by Ctrl-C too: no process is left behind, and no file.
+  // However the soak ends, also by Ctrl-C, it leaves no process and no file.
   process.once('exit', () => {
     for (const { pid } of readWorkerd()) process.kill(pid, 'SIGKILL');
     rmSync(folder, { recursive: true, force: true });
@@ -165,7 +166,7 @@ async function run(options: Options): Promise<never> {
   let server: Server | undefined;
   try {
     runModel(options.seed);
-    // The Worker's own limit; the runner of the model needs more.
+    // The limit is the Worker's own; the runner of the model needs more.
     Object.assign(process.env, { MINIFLARE_WORKERD_V8_FLAGS: `--max-heap-size=${HEAP_MAX_MIB}` });
     const crashes = crash(join(folder, 'crash'), options.seed, LABEL, findings);
     console.log(crashReportOf(await before(CRASH_MAX_SECONDS, crashes)));
@@ -176,11 +177,11 @@ async function run(options: Options): Promise<never> {
     console.error(verdictOf(findings));
   }
   await before(CLOSE_MAX_SECONDS, Promise.resolve(server?.stop())).catch(() => {});
-  // Not only the exit code: what hangs would keep this process from ending.
+  // An exit code alone would not end this process if something hangs.
   process.exit(violations() === 0 ? 0 : 1);
 }
 
-/** @throws {Error} where the work takes longer. */
+/** Waits for the work. @throws {Error} if the work takes longer */
 async function before<T>(seconds: number, work: Promise<T>): Promise<T> {
   const late = Promise.withResolvers<never>();
   const timer = setTimeout(

@@ -1,11 +1,11 @@
 /**
- * The authors that compete, and their tokens. A token is used a few times and then minted anew, so
- * that the Worker meets more of them than it remembers; the hostile ones are made once.
+ * Mints the tokens of the authors that compete. A token is used a few times and then minted anew,
+ * so that the Worker meets more tokens than it remembers. The hostile ones are made once.
  */
 import { randomBytes, randomUUID } from 'node:crypto';
 import { SignJWT } from 'jose';
 
-/** A third of them live in objects from the start (objects.ts). */
+/** A third of the accounts live in objects from the start (objects.ts). */
 export const ACCOUNTS = Array.from({ length: 12 }, (_, index) => `acc_soak_${index + 1}`);
 export const AUTHORS = [
   'user-1',
@@ -21,7 +21,7 @@ export const AUTHORS = [
 const USES_MAX = 25;
 
 export type Tokens = {
-  /** A token of the author that opens the account. */
+  /** Returns a token of the author that opens the account. */
   readonly of: (author: string, account: string) => Promise<string>;
   readonly hostile: Readonly<Record<'stranger' | 'expired' | 'forged' | 'confined', string>>;
 };

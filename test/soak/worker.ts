@@ -11,7 +11,7 @@ import { AccountObject as DeployedObject } from '../../src/db/account-object.ts'
 import { interceptD1 } from '../support/d1.ts';
 import { drawFate, type Faults } from './faults.ts';
 
-/** Longer than the Worker waits for D1. */
+/** A call hangs longer than the Worker waits for D1. */
 const HANG_MS = 6000;
 
 const { D1_FAULTS } = env as Env & { readonly D1_FAULTS?: string };
@@ -30,7 +30,7 @@ const faultyD1 = () =>
     throw d1Error('Network connection lost.');
   });
 
-/** Builds an error as D1 throws it: the cause names the fault. */
+/** Makes an error as D1 throws it: the cause names the fault. */
 const d1Error = (message: string) =>
   new Error(`D1_ERROR: ${message}`, { cause: new Error(message) });
 

@@ -1,6 +1,6 @@
 /**
- * What the 64 loops share: the runs and their evaluations as the callers know them, and who may
- * call.
+ * Contains what the 64 loops share: the runs and their evaluations as the callers know them, and
+ * who may call.
  */
 import { randomUUID } from 'node:crypto';
 import type { Caller } from './caller.ts';
@@ -14,7 +14,7 @@ export type Run = {
   readonly id: string;
   readonly account: string;
   readonly ledgers: Map<string, Ledger>;
-  /** Where the next walk through its list goes on: the path, and the last entry before it. */
+  /** The start of the next page of the run's list: the path, and the last entry before it. */
   next: { readonly path: string; readonly after: string };
 };
 
@@ -27,7 +27,7 @@ export type World = {
   readonly runs: readonly Run[];
   /** Evaluations that exist. The first few get half of all updates, so that writers meet. */
   readonly existing: Ledger[];
-  /** Never the same twice. */
+  /** Returns a value that it never returned before. */
   readonly nextValue: () => number;
 };
 

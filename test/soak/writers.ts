@@ -1,6 +1,6 @@
 /**
- * Callers that write in every way there is while workerd is killed (crash.ts), and the audit of
- * what they were told.
+ * Runs callers that write in every possible way while workerd is killed (crash.ts), and audits what
+ * they were told.
  */
 import { audit, type Tally } from './audit.ts';
 import type { Caller } from './caller.ts';
@@ -11,7 +11,7 @@ import type { World } from './world.ts';
 import { createEvaluation, deleteEvaluation, updateEvaluation } from './writes.ts';
 
 export const WRITERS = 16;
-/** Far more than fit into the time. */
+/** The number is far more than fits into the time. */
 const TURNS_MAX = 50_000;
 
 export type Audited = { readonly tally: Tally; readonly revoked: number; readonly labels: number };
@@ -38,12 +38,12 @@ export async function createWriters(world: World) {
 
   await createFirst(world);
   return {
-    /** Resolves when they have stopped and each has been answered. */
+    /** Resolves once the writers have stopped and each has its answer. */
     stopped: runLoops(world, WRITERS, turn, () => left <= 0),
     stop: () => {
       left = 0;
     },
-    /** While they wait; so the caller is not theirs. */
+    /** Audits while the writers wait, so it uses another caller. */
     audit: async (caller: Caller): Promise<Audited> => {
       const given: World = { ...world, caller };
       const tally = await audit(given, WRITERS);

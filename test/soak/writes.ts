@@ -1,4 +1,4 @@
-/** Creates and updates, as callers send them, and what each may be answered. */
+/** Creates and updates evaluations as callers do, and checks each answer. */
 import { randomUUID } from 'node:crypto';
 import type { RunEvaluation } from '../../src/evaluation/read.ts';
 import type { Answer, Call } from './caller.ts';
@@ -6,7 +6,10 @@ import { advance, type Ledger, openLedger, type Sent, versionOf } from './ledger
 import { getEvaluation } from './reads.ts';
 import { headersOf, pathOf, pickAuthor, pickLedger, type World } from './world.ts';
 
-/** Now and then a caller does not know that it was answered, and sends the same again. */
+/**
+ * The share of requests whose caller does not know that the Worker answered, and sends the same
+ * again.
+ */
 const REPEATED = 0.1;
 
 export async function createEvaluation(world: World): Promise<void> {
@@ -46,7 +49,8 @@ async function create(
     body: JSON.stringify({ id, evaluation_label_id: world.label.id, value, output_name }),
   };
   const ledger = openLedger(run, id, { value, author });
-  // Already now: a list may show it before this caller hears of it.
+  // The ledger exists before the answer: a list may show the evaluation before this caller hears of
+  // it.
   run.ledgers.set(id, ledger);
 
   const { answer, uncertain } = await caller.call(call);
@@ -95,15 +99,15 @@ export type Update = {
   readonly call: Call;
   readonly author: string;
   readonly value: number;
-  /** It has an Idempotency-Key. */
+  /** Is true if the update has an Idempotency-Key. */
   readonly once: boolean;
   /** The version that its If-Match names. */
   readonly expected?: string | undefined;
-  /** It may be refused with 404: its link is being revoked. */
+  /** Returns true if the Worker may answer 404, because the update's link is being revoked. */
   readonly mayBeGone?: () => boolean;
 };
 
-/** Sends an update, now and then repeatedly, and notes what becomes of it. */
+/** Sends an update, now and then repeatedly, and notes its result. */
 export async function sendUpdate(world: World, ledger: Ledger, update: Update): Promise<void> {
   const { findings, random } = world;
   const { call, author, value, once, expected, mayBeGone } = update;
@@ -114,7 +118,8 @@ export async function sendUpdate(world: World, ledger: Ledger, update: Update): 
     const before = ledger.latest;
     sent.isUnderWay = true;
     const { answer, uncertain } = await world.caller.call(call).catch((thrown: unknown) => {
-      // A violation of its own; how often it is stored then, nobody can say.
+      // The failed call is a violation of its own. Nobody can tell how often the update is stored
+      // then.
       sent.uncertain = Number.POSITIVE_INFINITY;
       throw thrown;
     });
@@ -150,7 +155,7 @@ type Asked = {
   readonly expected: string | undefined;
 };
 
-/** Notes the acknowledgement; says what is wrong with it. */
+/** Notes the acknowledgement, and returns what is wrong with it. */
 function acknowledge(
   ledger: Ledger,
   answer: Answer,
