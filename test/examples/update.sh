@@ -1,5 +1,5 @@
 #!/bin/sh
-# Reads an evaluation, decides on a new value, and stores it once, whatever the network does:
+# Reads an evaluation, decides on a new value, and stores it once, even if responses get lost:
 #   TOKEN=<JWT> sh update.sh https://<host>/v1/run/<run_id>/evaluation/<evaluation_id>
 # If it gives up after a lost response or a 503, the value may be stored: read it first.
 # It needs curl 7.71 or newer.
@@ -8,7 +8,7 @@ export LC_ALL=C
 url=${1:?must be the URL of an evaluation}
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
-# In a file, because every user of the machine can read the arguments of a program.
+# A file keeps the token secret: every user of the machine can read the arguments of a program.
 printf 'Authorization: Bearer %s\n' "$TOKEN" > "$dir/token"
 
 # Prints the status. curl repeats the same request, with the same key, after 429, 5xx and a lost
@@ -19,7 +19,7 @@ send() {
     --write-out '%{http_code}' "$@" "$url"
 }
 
-# Prints a header of the last response: curl writes those of each attempt.
+# Prints a header of the last response. curl writes the headers of each attempt.
 header() {
   tr -d '\r' < "$dir/headers" | awk -F ': ' -v name="$1" '
     /^HTTP\// { value = "" } tolower($1) == name { value = $2 } END { print value }'
@@ -36,7 +36,7 @@ for _ in 1 2 3 4 5 6 7 8 9 10; do
   [ "$status" = 200 ] || fail
   etag=$(header etag)
   now=$(sed 's/.*"value":\([^,}]*\).*/\1/' "$dir/body")
-  # Your decision: here one point more, up to 10.
+  # Your decision goes here: this one adds a point, up to 10.
   value=$(awk -v now="$now" 'BEGIN { printf "%.15g", (now < 9 ? now + 1 : 10) }')
   [ "$value" != "$now" ] || break
   # The key names this decision: all its retries are one write.

@@ -1,4 +1,4 @@
-// Reads an evaluation, decides on a new value, and stores it once, whatever the network does.
+// Reads an evaluation, decides on a new value, and stores it once, even if responses get lost.
 // Needs Node 22.18, Deno or Bun:
 //   TOKEN=<JWT> node update.ts https://<host>/v1/run/<run_id>/evaluation/<evaluation_id>
 // If it gives up after a lost response or a 503, the value may be stored: read it first.
