@@ -12,17 +12,18 @@ import { createArrival } from '../src/db/arrival.ts';
 import { connect } from '../src/db/connection.ts';
 import { MIGRATIONS } from '../src/db/migrations.generated.ts';
 import { createSharedLabels } from '../src/db/shared-labels.ts';
-import { countingD1, flakyD1, interceptD1 } from './support/d1.ts';
-import { linkTo, post } from './support/links.ts';
+import { countCalls, interceptD1, makeFlakyD1 } from './support/d1.ts';
+import { createLinkTo, post } from './support/links.ts';
 import { OPERATIONS } from './support/operations.ts';
 import {
   ACCOUNT,
+  buildLabelPath,
+  buildPath,
+  createWorker,
   DB,
-  freshAccount,
   get,
-  labelPathOf,
+  makeAccount,
   mintToken,
-  pathOf,
   putValue,
   type Row,
   readRows,
@@ -31,7 +32,6 @@ import {
   storeEvaluation,
   storeLabel,
   worker,
-  workerWith,
 } from './support/worker.ts';
 
 const { ACCOUNT_OBJECT } = env;
@@ -49,7 +49,7 @@ const TABLES = [
 const select = (table: string) => `SELECT * FROM ${table} WHERE account_id = ? ORDER BY 1, 2, 3, 4`;
 
 /** Reads all rows of an account in D1, by table. */
-const inD1 = async (account: string, db = DB) =>
+const readFromD1 = async (account: string, db = DB) =>
   Object.fromEntries(
     await Promise.all(
       TABLES.map(async (table) => {
@@ -59,20 +59,20 @@ const inD1 = async (account: string, db = DB) =>
     ),
   );
 
-const objectOf = (account: string) => ACCOUNT_OBJECT.getByName(account);
+const getObject = (account: string) => ACCOUNT_OBJECT.getByName(account);
 
 /** Reads all rows of an account in its object, by table. */
-const inObject = (account: string) =>
-  runInDurableObject(objectOf(account), (_, { storage }) =>
+const readFromObject = (account: string) =>
+  runInDurableObject(getObject(account), (_, { storage }) =>
     Object.fromEntries(
       TABLES.map((table) => [table, storage.sql.exec(select(table), account).toArray()] as const),
     ),
   );
 
-const rowsIn = (tables: Readonly<Record<string, readonly unknown[]>>) =>
+const countRows = (tables: Readonly<Record<string, readonly unknown[]>>) =>
   Object.values(tables).reduce((sum, { length }) => sum + length, 0);
 
-const withToken = async (account_id: string, more: object = {}) => ({
+const buildHeaders = async (account_id: string, more: object = {}) => ({
   authorization: `Bearer ${await mintToken({ account_id, ...more })}`,
 });
 
@@ -80,8 +80,8 @@ const withToken = async (account_id: string, more: object = {}) => ({
  * Makes a Worker whose setting puts the account into an object. On a busy machine the copy of the
  * account takes long, so the sender repeats a request that gets `Retry-After: 1`.
  */
-function inObjects(entry: string, more: object = {}): Send {
-  const send = workerWith({ ACCOUNT_OBJECTS: entry, ...more });
+function createObjectWorker(entry: string, more: object = {}): Send {
+  const send = createWorker({ ACCOUNT_OBJECTS: entry, ...more });
   return async (request) => {
     for (let attempt = 1; ; attempt += 1) {
       const response = await send(request.clone());
@@ -96,31 +96,31 @@ function inObjects(entry: string, more: object = {}): Send {
  * revoked link.
  */
 async function storeAccount() {
-  const account = freshAccount();
-  const headers = await withToken(account);
+  const account = makeAccount();
+  const headers = await buildHeaders(account);
   const label = await storeLabel({ account_id: account, min_value: 0, max_value: 10 });
   const fields = { account_id: account, evaluation_label_id: label.id };
   const rows = await Promise.all([1, 2, 3].map((value) => storeEvaluation({ ...fields, value })));
   const [row, deleted] = rows as [Row, Row, Row];
   const put = async (value: number, key?: string) =>
-    request(pathOf(row), {
+    request(buildPath(row), {
       body: JSON.stringify({ value }),
       headers: { ...headers, ...(key === undefined ? {} : { 'idempotency-key': key }) },
     });
   await worker(await put(4, 'first'));
   await worker(await put(5));
-  await worker(await request(pathOf(deleted), { method: 'DELETE', headers }));
+  await worker(await request(buildPath(deleted), { method: 'DELETE', headers }));
   await DB.prepare('INSERT INTO revoked_link VALUES (?, ?, ?, ?)')
     .bind(account, '2999-01-01T00:00:00.000Z', row.id, crypto.randomUUID())
     .run();
-  return { account, headers, label, row, deleted, put, before: await inD1(account) };
+  return { account, headers, label, row, deleted, put, before: await readFromD1(account) };
 }
 
 /** Restarts the object, which brings the account over and deletes what is left in D1. */
 async function finish(account: string): Promise<void> {
-  await evictDurableObject(objectOf(account));
+  await evictDurableObject(getObject(account));
   const goOn = () =>
-    runInDurableObject(objectOf(account), async (object, { storage }) => {
+    runInDurableObject(getObject(account), async (object, { storage }) => {
       const arrival: ReturnType<typeof createArrival> = Reflect.get(object, 'arrival');
       await arrival.findRefusal({ account, ...HERE });
       await arrival.resume();
@@ -130,7 +130,7 @@ async function finish(account: string): Promise<void> {
 }
 
 /** Returns the status of the response, and the causes that the log names. */
-async function causesOf(send: Send, sent: Request) {
+async function readCauses(send: Send, sent: Request) {
   const log = vi.spyOn(console, 'error').mockImplementation(() => {});
   log.mockClear();
   const { status } = await send(sent);
@@ -145,33 +145,35 @@ describe('an account that the setting names', () => {
   it('keeps every row, in every table, and leaves none in D1', async () => {
     const { account, before, row, headers } = await storeAccount();
 
-    const response = await inObjects(account)(await get(pathOf(row), headers));
+    const response = await createObjectWorker(account)(await get(buildPath(row), headers));
 
     expect(await response.json()).toMatchObject({ id: row.id, value: 5 });
     expect(response.headers.has('x-d1-bookmark')).toBe(false);
     for (const table of TABLES) expect(before[table]).not.toEqual([]);
-    expect(await inObject(account)).toEqual(before);
+    expect(await readFromObject(account)).toEqual(before);
     await finish(account);
-    expect(rowsIn(await inD1(account))).toBe(0);
-    expect(await inObject(account)).toEqual(before);
+    expect(countRows(await readFromD1(account))).toBe(0);
+    expect(await readFromObject(account)).toEqual(before);
   });
 
   it('knows each repetition, deletion and revocation from before', async () => {
     const { account, row, put, deleted, headers } = await storeAccount();
-    const { url } = await linkTo(row, {}, await mintToken({ account_id: account }));
-    const send = inObjects(account);
+    const { url } = await createLinkTo(row, {}, await mintToken({ account_id: account }));
+    const send = createObjectWorker(account);
 
     expect(await (await send(await put(4, 'first'))).json()).toMatchObject({ value: 4 });
-    expect(await (await send(await get(pathOf(row), headers))).json()).toMatchObject({ value: 5 });
-    expect((await send(await get(pathOf(deleted), headers))).status).toBe(404);
+    expect(await (await send(await get(buildPath(row), headers))).json()).toMatchObject({
+      value: 5,
+    });
+    expect((await send(await get(buildPath(deleted), headers))).status).toBe(404);
     expect((await send(await put(11))).status).toBe(422);
     expect((await send(await post(url, { value: 7 }))).status).toBe(200);
-    const { run_evaluation } = await inObject(account);
+    const { run_evaluation } = await readFromObject(account);
     expect(run_evaluation?.find(({ id }) => id === row.id)).toMatchObject({ value: 7 });
   });
 
   it('that has no rows costs one row written in D1, once', async () => {
-    const account = freshAccount();
+    const account = makeAccount();
     const written: number[] = [];
     const db = interceptD1(DB, async (_, call) => {
       const results = (await call()) as D1Result[];
@@ -179,7 +181,7 @@ describe('an account that the setting names', () => {
       return results;
     });
 
-    const refusals = await runInDurableObject(objectOf(account), async (_, { storage }) => {
+    const refusals = await runInDurableObject(getObject(account), async (_, { storage }) => {
       const arrival = createArrival(storage, db);
       return [
         await arrival.findRefusal({ account, place: '' }),
@@ -192,13 +194,13 @@ describe('an account that the setting names', () => {
   });
 
   it.each(OPERATIONS)('is served by the object alone: $name', async ({ requestFor, success }) => {
-    const account_id = freshAccount();
+    const account_id = makeAccount();
     const row = await storeEvaluation({ account_id });
     await storeLabel({ account_id, id: row.evaluation_label_id });
     const line = vi.spyOn(console, 'log');
-    const send = inObjects(account_id);
+    const send = createObjectWorker(account_id);
 
-    const response = await send(await requestFor(row, await withToken(account_id)));
+    const response = await send(await requestFor(row, await buildHeaders(account_id)));
 
     expect(response.status).toBe(success);
     expect(JSON.parse(String(line.mock.calls.at(-1)))).toMatchObject({
@@ -206,22 +208,22 @@ describe('an account that the setting names', () => {
       db_calls: 1,
     });
     await finish(account_id);
-    expect(rowsIn(await inD1(account_id))).toBe(0);
+    expect(countRows(await readFromD1(account_id))).toBe(0);
   });
 
   it('may be any account, if the setting is *, but never the account shared', async () => {
-    const account_id = freshAccount();
+    const account_id = makeAccount();
     const row = await storeEvaluation({ account_id });
     const label = await storeLabel({ account_id: 'shared' });
     const line = vi.spyOn(console, 'log');
-    const send = inObjects('*');
+    const send = createObjectWorker('*');
 
     expect((await send(await putValue(row, 9, await mintToken({ account_id })))).status).toBe(200);
-    const read = await send(await get(labelPathOf(label), await withToken('shared')));
+    const read = await send(await get(buildLabelPath(label), await buildHeaders('shared')));
 
     expect(read.status).toBe(200);
     expect(JSON.parse(String(line.mock.calls.at(-1)))).toMatchObject({ store: 'd1' });
-    expect(await inObject(account_id)).toMatchObject({ run_evaluation: [{ value: 9 }] });
+    expect(await readFromObject(account_id)).toMatchObject({ run_evaluation: [{ value: 9 }] });
   });
 
   it('may have a name with a space, an @, a % or a *', async () => {
@@ -229,18 +231,18 @@ describe('an account that the setting names', () => {
     const row = await storeEvaluation({ account_id });
     const entry = encodeURIComponent(account_id).replaceAll('*', '%2A');
 
-    const response = await inObjects(entry)(
+    const response = await createObjectWorker(entry)(
       await putValue(row, 9, await mintToken({ account_id })),
     );
 
     expect(response.status).toBe(200);
-    expect(await inObject(account_id)).toMatchObject({ run_evaluation: [{ value: 9 }] });
+    expect(await readFromObject(account_id)).toMatchObject({ run_evaluation: [{ value: 9 }] });
   });
 
   it('leaves an account that the setting does not name in D1', async () => {
     const row = await storeEvaluation();
 
-    expect((await inObjects(freshAccount())(await putValue(row, 9))).status).toBe(200);
+    expect((await createObjectWorker(makeAccount())(await putValue(row, 9))).status).toBe(200);
     expect(await readRows('SELECT value FROM run_evaluation WHERE id = ?', row.id)).toEqual([
       { value: 9 },
     ]);
@@ -257,30 +259,32 @@ describe('D1 once an account has left it', () => {
         .bind(account, 'apac', 'a'.repeat(32), '2026-01-01T00:00:00.000Z')
         .run();
 
-      const { status, causes } = await causesOf(worker, ready);
+      const { status, causes } = await readCauses(worker, ready);
 
       expect(status).toBe(503);
       expect(causes).toEqual([
         expect.stringContaining(`ACCOUNT_OBJECTS must have ${account}@apac`),
       ]);
-      expect(await inD1(account)).toEqual(before);
+      expect(await readFromD1(account)).toEqual(before);
     },
   );
 
   it.each(OPERATIONS)(
     'answers 503 and never 404 or [] when D1 is empty: $name',
     async ({ requestFor }) => {
-      const account_id = freshAccount();
+      const account_id = makeAccount();
       const row = await storeEvaluation({ account_id });
-      const ready = await requestFor(row, await withToken(account_id));
-      await inObjects(account_id)(await get(pathOf(row), await withToken(account_id)));
+      const ready = await requestFor(row, await buildHeaders(account_id));
+      await createObjectWorker(account_id)(
+        await get(buildPath(row), await buildHeaders(account_id)),
+      );
       await finish(account_id);
 
-      const { status, causes } = await causesOf(worker, ready);
+      const { status, causes } = await readCauses(worker, ready);
 
       expect(status).toBe(503);
       expect(causes).toEqual([expect.stringContaining(`ACCOUNT_OBJECTS must have ${account_id}`)]);
-      expect(rowsIn(await inD1(account_id))).toBe(0);
+      expect(countRows(await readFromD1(account_id))).toBe(0);
     },
   );
 
@@ -322,33 +326,35 @@ describe('D1 once an account has left it', () => {
     ])
       await expect(run(insert)).rejects.toThrow('the account lives in an object');
     await run('DELETE FROM run_evaluation WHERE account_id = ?');
-    expect((await inD1(account))['run_evaluation']).toEqual([]);
+    expect((await readFromD1(account))['run_evaluation']).toEqual([]);
   });
 });
 
 describe('a setting that says another place than before', () => {
   it('is refused with 503, and the log says which entry to restore', async () => {
     const { account, row, headers } = await storeAccount();
-    await inObjects(`${account}@apac`)(await get(pathOf(row), headers));
-    await evictDurableObject(objectOf(account));
+    await createObjectWorker(`${account}@apac`)(await get(buildPath(row), headers));
+    await evictDurableObject(getObject(account));
 
     for (const place of ['', '@weur']) {
-      const sent = await get(pathOf(row), headers);
-      const { status, causes } = await causesOf(inObjects(`${account}${place}`), sent);
+      const sent = await get(buildPath(row), headers);
+      const { status, causes } = await readCauses(createObjectWorker(`${account}${place}`), sent);
       expect(status).toBe(503);
       expect(causes).toEqual([
         expect.stringContaining(`ACCOUNT_OBJECTS must have ${account}@apac`),
       ]);
     }
-    expect((await inObjects(`${account}@apac`)(await get(pathOf(row), headers))).status).toBe(200);
+    expect(
+      (await createObjectWorker(`${account}@apac`)(await get(buildPath(row), headers))).status,
+    ).toBe(200);
   });
 
   it('is refused too if the object of that place is another one', async () => {
     const { account, row, headers } = await storeAccount();
-    await inObjects(account)(await get(pathOf(row), headers));
+    await createObjectWorker(account)(await get(buildPath(row), headers));
     const elsewhere = `elsewhere ${account}`;
 
-    const refusal = await runInDurableObject(objectOf(elsewhere), async (_, { storage }) => {
+    const refusal = await runInDurableObject(getObject(elsewhere), async (_, { storage }) => {
       const found = await createArrival(storage, DB).findRefusal({ account, place: 'eu' });
       return { found, left: storage.sql.databaseSize, state: storage.kv.get('arrival') };
     });
@@ -361,17 +367,19 @@ describe('a setting that says another place than before', () => {
 describe('a request for another place while the account is being copied', () => {
   it('is refused, although its copy is done within the request', async () => {
     const { account, row, headers } = await storeAccount();
-    await stateAfter(account, 3);
-    await evictDurableObject(objectOf(account));
+    await runUntilFault(account, 3);
+    await evictDurableObject(getObject(account));
 
-    const { status, causes } = await causesOf(
-      inObjects(`${account}@apac`),
-      await get(pathOf(row), headers),
+    const { status, causes } = await readCauses(
+      createObjectWorker(`${account}@apac`),
+      await get(buildPath(row), headers),
     );
 
     expect(status).toBe(503);
     expect(causes).toEqual([expect.stringMatching(`ACCOUNT_OBJECTS must have ${account}$`)]);
-    expect((await inObjects(account)(await get(pathOf(row), headers))).status).toBe(200);
+    expect((await createObjectWorker(account)(await get(buildPath(row), headers))).status).toBe(
+      200,
+    );
   });
 });
 
@@ -384,21 +392,21 @@ describe('an object that was lost or set back', () => {
     ],
   ])('answers 503 and never an empty account: %s', async (_, setBack) => {
     const { account, row, headers } = await storeAccount();
-    const [early] = await stateAfter(account, 2);
-    await evictDurableObject(objectOf(account));
-    await inObjects(account)(await get(pathOf(row), headers));
+    const [early] = await runUntilFault(account, 2);
+    await evictDurableObject(getObject(account));
+    await createObjectWorker(account)(await get(buildPath(row), headers));
     await finish(account);
-    await runInDurableObject(objectOf(account), async (_object, { storage }) => {
+    await runInDurableObject(getObject(account), async (_object, { storage }) => {
       for (const table of TABLES) storage.sql.exec(`DROP TABLE ${table}`);
       storage.sql.exec('DROP TABLE applied_migration');
       storage.sql.exec('DROP TABLE account_object');
       await setBack(storage, early);
     });
-    await evictDurableObject(objectOf(account));
+    await evictDurableObject(getObject(account));
 
     for (let attempt = 0; attempt < 3; attempt += 1) {
-      const sent = await get(pathOf(row), headers);
-      const { status, causes } = await causesOf(inObjects(account), sent);
+      const sent = await get(buildPath(row), headers);
+      const { status, causes } = await readCauses(createObjectWorker(account), sent);
       expect(status).toBe(503);
       expect(causes).toEqual([expect.stringContaining('was lost or set back')]);
     }
@@ -409,10 +417,10 @@ describe('an object that was lost or set back', () => {
  * Runs the arrival until D1 fails the call with this number. Returns the object's state then, and
  * the number of calls made.
  */
-async function stateAfter(account: string, calls: number, fate: 'fails' | 'is lost' = 'fails') {
+async function runUntilFault(account: string, calls: number, fate: 'fails' | 'is lost' = 'fails') {
   const fates = [...Array.from({ length: calls - 1 }, () => 'succeeds' as const), fate];
-  return runInDurableObject(objectOf(account), async (_, { storage }) => {
-    const { db, calls: made } = flakyD1(DB, 'Network connection lost.', ...fates);
+  return runInDurableObject(getObject(account), async (_, { storage }) => {
+    const { db, calls: made } = makeFlakyD1(DB, 'Network connection lost.', ...fates);
     await createArrival(storage, db).findRefusal({ account, place: '' });
     return [storage.kv.get('arrival'), made.length] as const;
   });
@@ -422,7 +430,7 @@ const HERE = { place: '' } as const;
 
 /** Runs the object's code anew over the same storage, as after a kill. */
 const arriveWith = (account: string, db: D1Database) =>
-  runInDurableObject(objectOf(account), (_, { storage }) =>
+  runInDurableObject(getObject(account), (_, { storage }) =>
     createArrival(storage, db).findRefusal({ account, ...HERE }),
   );
 
@@ -434,11 +442,11 @@ describe('an object that is killed while it brings an account over', () => {
     async (fate) => {
       for (let call = 1; call <= CALLS; call += 1) {
         const { account, before } = await storeAccount();
-        const [, made] = await stateAfter(account, call, fate);
+        const [, made] = await runUntilFault(account, call, fate);
         await arriveWith(account, DB);
-        expect({ call, rows: await inObject(account) }).toEqual({ call, rows: before });
+        expect({ call, rows: await readFromObject(account) }).toEqual({ call, rows: before });
         await finish(account);
-        expect({ call, left: rowsIn(await inD1(account)) }).toEqual({ call, left: 0 });
+        expect({ call, left: countRows(await readFromD1(account)) }).toEqual({ call, left: 0 });
         if (made < call) return;
       }
       throw new Error(`bringing an account over takes more than ${CALLS} calls`);
@@ -461,7 +469,7 @@ describe('an object that is killed while it brings an account over', () => {
     const accepted = answers.flatMap((status, value) => (status === 200 ? [value] : []));
     expect(new Set(answers)).toEqual(new Set([200, 503]));
     expect(accepted.every((value, index) => value === index)).toBe(true);
-    const { run_evaluation, run_evaluation_history } = await inObject(account);
+    const { run_evaluation, run_evaluation_history } = await readFromObject(account);
     const values = [...(run_evaluation_history ?? []), ...(run_evaluation ?? [])]
       .filter(({ id, evaluation_id }) => (id ?? evaluation_id) === row.id)
       .map(({ value }) => value);
@@ -472,13 +480,15 @@ describe('an object that is killed while it brings an account over', () => {
 
   it('copies once for any number of requests at once', async () => {
     const { account, before, row, headers } = await storeAccount();
-    const send = inObjects(account);
-    const requests = await Promise.all(Array.from({ length: 20 }, () => get(pathOf(row), headers)));
+    const send = createObjectWorker(account);
+    const requests = await Promise.all(
+      Array.from({ length: 20 }, () => get(buildPath(row), headers)),
+    );
 
     const responses = await Promise.all(requests.map((sent) => send(sent)));
 
     expect(responses.map(({ status }) => status)).toEqual(Array.from({ length: 20 }, () => 200));
-    expect(await inObject(account)).toEqual(before);
+    expect(await readFromObject(account)).toEqual(before);
   });
 
   it('answers 503 with Retry-After within half a second while a copy takes long', async () => {
@@ -487,13 +497,13 @@ describe('an object that is killed while it brings an account over', () => {
       await scheduler.wait(2000);
       return call();
     });
-    await runInDurableObject(objectOf(account), (object, { storage }) => {
+    await runInDurableObject(getObject(account), (object, { storage }) => {
       Reflect.set(object, 'arrival', createArrival(storage, slow));
     });
-    const sent = await get(pathOf(row), headers);
+    const sent = await get(buildPath(row), headers);
     const started = Date.now();
 
-    const response = await workerWith({ ACCOUNT_OBJECTS: account })(sent);
+    const response = await createWorker({ ACCOUNT_OBJECTS: account })(sent);
 
     // The Worker needs half a second on a quiet machine. In any case it answers before D1 does.
     expect(Date.now() - started).toBeLessThan(2000);
@@ -513,7 +523,7 @@ describe('an object that is killed while it brings an account over', () => {
       return calls === 3 ? new Promise(() => {}) : call();
     });
 
-    const refusal = await runInDurableObject(objectOf(account), async (_, { storage }) => {
+    const refusal = await runInDurableObject(getObject(account), async (_, { storage }) => {
       const arrival = createArrival(storage, silent);
       await arrival.findRefusal({ account, ...HERE });
       await scheduler.wait(5000);
@@ -521,7 +531,7 @@ describe('an object that is killed while it brings an account over', () => {
     });
 
     expect(refusal).toBeUndefined();
-    expect(await inObject(account)).toEqual(before);
+    expect(await readFromObject(account)).toEqual(before);
   });
 
   it('copies a table that a migration adds while the copy is under way', async () => {
@@ -530,7 +540,7 @@ describe('an object that is killed while it brings an account over', () => {
       account_id text NOT NULL, id text NOT NULL, PRIMARY KEY (account_id, id)
     ) STRICT, WITHOUT ROWID`;
     for (const step of ['copying', 'comparing', 'noting']) {
-      const account = freshAccount();
+      const account = makeAccount();
       const id = crypto.randomUUID();
       await OLD_DB.prepare(
         `INSERT INTO revoked_link (account_id, expires_at, evaluation_id, id)
@@ -538,7 +548,7 @@ describe('an object that is killed while it brings an account over', () => {
       )
         .bind(account)
         .run();
-      await runInDurableObject(objectOf(account), async (_, { storage }) => {
+      await runInDurableObject(getObject(account), async (_, { storage }) => {
         const db = interceptD1(OLD_DB, (_method, call) => {
           const now = storage.kv.get<State & { table: number }>('arrival');
           if (now?.step === step && (step === 'noting' || now.table === 4))
@@ -556,7 +566,7 @@ describe('an object that is killed while it brings an account over', () => {
       expect({ step, refusal: await arriveWith(account, OLD_DB) }).toEqual({ step });
 
       const [notes, links] = await runInDurableObject(
-        objectOf(account),
+        getObject(account),
         (_, { storage: { sql } }) =>
           ['a_note', 'revoked_link'].map((name) => sql.exec(`SELECT id FROM ${name}`).toArray()),
       );
@@ -566,14 +576,14 @@ describe('an object that is killed while it brings an account over', () => {
   });
 
   it('arrives if a migration comes after D1 noted the arrival, and the answer was lost', async () => {
-    const [account, id] = [freshAccount(), crypto.randomUUID()];
+    const [account, id] = [makeAccount(), crypto.randomUUID()];
     await applyD1Migrations(OLD_DB, inject('migrations'));
     await OLD_DB.prepare(
       `INSERT INTO revoked_link VALUES (?, '2999-01-01T00:00:00.000Z', '${id}', '${id}')`,
     )
       .bind(account)
       .run();
-    await runInDurableObject(objectOf(account), async (_, { storage }) => {
+    await runInDurableObject(getObject(account), async (_, { storage }) => {
       const db = interceptD1(OLD_DB, async (method, call) => {
         const answer = await call();
         if (method === 'batch' && storage.kv.get<State>('arrival')?.step === 'noting')
@@ -590,11 +600,11 @@ describe('an object that is killed while it brings an account over', () => {
     });
 
     expect(await arriveWith(account, OLD_DB)).toBeUndefined();
-    expect((await inObject(account))['revoked_link']).toHaveLength(1);
+    expect((await readFromObject(account))['revoked_link']).toHaveLength(1);
   });
 
   it('never reads more of the largest labels at a time than fit into its memory', async () => {
-    const account = freshAccount();
+    const account = makeAccount();
     const categories = JSON.stringify(
       Array.from({ length: 240 }, (_, index) => String(index).padStart(255, 'x')),
     );
@@ -612,7 +622,7 @@ describe('an object that is killed while it brings an account over', () => {
       const sql = `DELETE FROM evaluation_label WHERE account_id = 'shared' AND categories = ?`;
       await DB.prepare(sql).bind(categories).run();
     });
-    const before = await inD1(account);
+    const before = await readFromD1(account);
     const sizes: number[] = [];
     const db = interceptD1(DB, async (_, call) => {
       const answer = await call();
@@ -620,7 +630,7 @@ describe('an object that is killed while it brings an account over', () => {
       return answer;
     });
 
-    const refusals = await runInDurableObject(objectOf(account), async (_, { storage }) => {
+    const refusals = await runInDurableObject(getObject(account), async (_, { storage }) => {
       const arrival = createArrival(storage, db);
       let refusal = await arrival.findRefusal({ account, ...HERE });
       while (refusal) refusal = await arrival.findRefusal({ account, ...HERE });
@@ -628,11 +638,11 @@ describe('an object that is killed while it brings an account over', () => {
     });
 
     expect(refusals).toEqual([undefined, undefined]);
-    expect(await inObject(account)).toEqual(before);
-    const shared = await runInDurableObject(objectOf(account), (_, { storage }) =>
+    expect(await readFromObject(account)).toEqual(before);
+    const shared = await runInDurableObject(getObject(account), (_, { storage }) =>
       storage.sql.exec(select('evaluation_label'), 'shared').toArray(),
     );
-    expect(shared).toEqual((await inD1('shared'))['evaluation_label']);
+    expect(shared).toEqual((await readFromD1('shared'))['evaluation_label']);
     expect(Math.max(...sizes)).toBeLessThan(8 * 1024 * 1024);
   });
 
@@ -640,7 +650,7 @@ describe('an object that is killed while it brings an account over', () => {
     const { account, row } = await storeAccount();
     let isDeleted = false;
 
-    const refusal = await runInDurableObject(objectOf(account), (_, { storage }) => {
+    const refusal = await runInDurableObject(getObject(account), (_, { storage }) => {
       const db = interceptD1(DB, async (_method, call) => {
         if (storage.kv.get<State>('arrival')?.step === 'comparing' && !isDeleted) {
           isDeleted = true;
@@ -652,14 +662,14 @@ describe('an object that is killed while it brings an account over', () => {
     });
 
     expect([refusal, isDeleted]).toEqual([undefined, true]);
-    const { run_evaluation, run_evaluation_history } = await inObject(account);
+    const { run_evaluation, run_evaluation_history } = await readFromObject(account);
     expect(run_evaluation).toHaveLength(1);
     expect(run_evaluation_history).toEqual([]);
   });
 
   it('copies page after page, and a page that ends with the table', async () => {
     for (const rows of [499, 500, 501, 1100]) {
-      const account = freshAccount();
+      const account = makeAccount();
       const run_id = crypto.randomUUID();
       await DB.prepare(
         `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?3)
@@ -668,18 +678,18 @@ describe('an object that is killed while it brings an account over', () => {
       )
         .bind(account, run_id, rows)
         .run();
-      const before = await inD1(account);
+      const before = await readFromD1(account);
 
       expect(await arriveWith(account, DB)).toBeUndefined();
 
-      expect(await inObject(account)).toEqual(before);
+      expect(await readFromObject(account)).toEqual(before);
       await finish(account);
-      expect(rowsIn(await inD1(account))).toBe(0);
+      expect(countRows(await readFromD1(account))).toBe(0);
     }
   });
 
   it('does not arrive while D1 has a column that it does not know', async () => {
-    const [account, run_id] = [freshAccount(), crypto.randomUUID()];
+    const [account, run_id] = [makeAccount(), crypto.randomUUID()];
     await applyD1Migrations(OLD_DB, inject('migrations'));
     await OLD_DB.prepare(
       `INSERT INTO revoked_link VALUES (?1, '2999-01-01T00:00:00.000Z', '${run_id}', '${run_id}')`,
@@ -695,12 +705,12 @@ describe('an object that is killed while it brings an account over', () => {
       cause: expect.stringContaining('tables or columns of accounts that the object does not'),
     };
     expect(refusals).toEqual([unknown, unknown]);
-    expect((await inD1(account, OLD_DB))['revoked_link']).toHaveLength(1);
-    await runInDurableObject(objectOf(account), (_, { storage }) => {
+    expect((await readFromD1(account, OLD_DB))['revoked_link']).toHaveLength(1);
+    await runInDurableObject(getObject(account), (_, { storage }) => {
       storage.sql.exec('ALTER TABLE revoked_link ADD COLUMN reason text');
     });
     expect(await arriveWith(account, OLD_DB)).toBeUndefined();
-    expect((await inObject(account))['revoked_link']).toHaveLength(1);
+    expect((await readFromObject(account))['revoked_link']).toHaveLength(1);
   });
 });
 
@@ -714,9 +724,9 @@ describe('the alarm of an object that is killed', () => {
   async function storeArrived() {
     const { account } = await storeAccount();
     await arriveWith(account, DB);
-    return objectOf(account);
+    return getObject(account);
   }
-  const alarmOf = (stub: ReturnType<typeof objectOf>) =>
+  const readAlarm = (stub: ReturnType<typeof getObject>) =>
     runInDurableObject(stub, (_, { storage }) => storage.getAlarm());
 
   it('is not put off if it is set, so that it is never cancelled by its own object', async () => {
@@ -726,7 +736,7 @@ describe('the alarm of an object that is killed', () => {
 
     await evictDurableObject(stub);
 
-    expect(await alarmOf(stub)).toBe(at);
+    expect(await readAlarm(stub)).toBe(at);
   });
 
   it('is set if there is none and work is left', async () => {
@@ -735,12 +745,12 @@ describe('the alarm of an object that is killed', () => {
 
     await evictDurableObject(stub);
 
-    await expect.poll(() => alarmOf(stub)).toBeLessThan(Date.now() + 60_000);
+    await expect.poll(() => readAlarm(stub)).toBeLessThan(Date.now() + 60_000);
   });
 });
 
 describe('the migrations of an object', () => {
-  const schemaOf = async (run: (sql: string) => Promise<unknown[]> | unknown[]) =>
+  const readSchema = async (run: (sql: string) => Promise<unknown[]> | unknown[]) =>
     Promise.all([
       run(`SELECT type, name, tbl_name FROM sqlite_master WHERE name NOT LIKE '\\_cf%' ESCAPE '\\'
         AND name NOT LIKE 'sqlite_%' AND tbl_name NOT IN ('d1_migrations', 'applied_migration') ORDER BY 1, 2`),
@@ -751,9 +761,9 @@ describe('the migrations of an object', () => {
     const { account } = await storeAccount();
     await arriveWith(account, DB);
 
-    const theirs = await schemaOf(async (sql) => (await DB.prepare(sql).all()).results);
-    const own = await runInDurableObject(objectOf(account), (_, { storage }) =>
-      schemaOf((sql) => storage.sql.exec(sql).toArray()),
+    const theirs = await readSchema(async (sql) => (await DB.prepare(sql).all()).results);
+    const own = await runInDurableObject(getObject(account), (_, { storage }) =>
+      readSchema((sql) => storage.sql.exec(sql).toArray()),
     );
 
     expect(own).toEqual(theirs);
@@ -761,9 +771,9 @@ describe('the migrations of an object', () => {
   });
 
   it('are applied when the object starts, also those that are newer than its rows', async () => {
-    const account = freshAccount();
+    const account = makeAccount();
     const [tables, triggers] = MIGRATIONS;
-    const applied = await runInDurableObject(objectOf(account), (_, { storage }) => {
+    const applied = await runInDurableObject(getObject(account), (_, { storage }) => {
       const { sql, kv } = storage;
       sql.exec('CREATE TABLE applied_migration (name TEXT PRIMARY KEY) STRICT');
       sql.exec(tables.sql);
@@ -784,10 +794,10 @@ describe('the migrations of an object', () => {
   });
 
   it('that a call needs and the object does not have are waited for with 503', async () => {
-    const account = freshAccount();
+    const account = makeAccount();
     const call: ObjectCall = { account, place: '', migration: '9999_new.sql', params: {} };
 
-    const answer = await objectOf(account).run(call);
+    const answer = await getObject(account).run(call);
 
     expect(answer).toEqual({
       refusal: { wait: 5, cause: 'the object runs a version of the Worker without 9999_new.sql' },
@@ -800,16 +810,16 @@ describe('a shared label', () => {
     request(`/v1/run/${crypto.randomUUID()}/evaluations`, {
       method: 'POST',
       body: JSON.stringify({ evaluation_label_id, value }),
-      headers: await withToken(account_id),
+      headers: await buildHeaders(account_id),
     });
   /** Moves the clock that the objects see. */
   const later = (milliseconds: number) => vi.setSystemTime(Date.now() + milliseconds);
 
   it('counts in every object a minute after it was changed', async () => {
     vi.useFakeTimers({ toFake: ['Date'] });
-    const account = freshAccount();
+    const account = makeAccount();
     const label = await storeLabel({ account_id: 'shared', value_type: 'binary' });
-    const send = inObjects(account);
+    const send = createObjectWorker(account);
     expect((await send(await createUnder(account, label.id, 2))).status).toBe(422);
     expect((await send(await createUnder(account, label.id, 1))).status).toBe(201);
 
@@ -827,10 +837,10 @@ describe('a shared label', () => {
 
   it('counts in an object although the clock of the object was set back', async () => {
     vi.useFakeTimers({ toFake: ['Date'] });
-    const account = freshAccount();
+    const account = makeAccount();
     const row = await storeEvaluation({ account_id: account });
     const label = await storeLabel({ account_id: 'shared', value_type: 'binary' });
-    const send = inObjects(account);
+    const send = createObjectWorker(account);
     const token = await mintToken({ account_id: account });
     expect((await send(await createUnder(account, label.id, 1))).status).toBe(201);
     expect((await send(await putValue(row, 9, token))).status).toBe(200);
@@ -846,12 +856,12 @@ describe('a shared label', () => {
   });
 
   it('that the object does not know is fetched before a value is judged by it', async () => {
-    const account = freshAccount();
+    const account = makeAccount();
     const row = await storeEvaluation({ account_id: account });
-    const send = inObjects(account);
+    const send = createObjectWorker(account);
     const token = await mintToken({ account_id: account });
     expect((await send(await putValue(row, 9, token))).status).toBe(200);
-    await send(await get(pathOf(row), await withToken(account)));
+    await send(await get(buildPath(row), await buildHeaders(account)));
 
     const label = await storeLabel({ account_id: 'shared', value_type: 'binary' });
     expect((await send(await createUnder(account, label.id, 2))).status).toBe(422);
@@ -860,13 +870,13 @@ describe('a shared label', () => {
 
   it('that nobody has is looked up once in a minute, and an evaluation under it is free', async () => {
     vi.useFakeTimers({ toFake: ['Date'] });
-    const account = freshAccount();
+    const account = makeAccount();
     const row = await storeEvaluation({ account_id: account });
-    const { db, calls } = countingD1(DB);
-    const send = inObjects(account);
+    const { db, calls } = countCalls(DB);
+    const send = createObjectWorker(account);
     const token = await mintToken({ account_id: account });
-    await send(await get(pathOf(row), await withToken(account)));
-    await runInDurableObject(objectOf(account), (object, { storage }) => {
+    await send(await get(buildPath(row), await buildHeaders(account)));
+    await runInDurableObject(getObject(account), (object, { storage }) => {
       Reflect.set(object, 'labels', createSharedLabels(storage, db));
     });
 
@@ -881,42 +891,42 @@ describe('a shared label', () => {
 
   it('judges by the old copy while D1 does not answer, and is 503 only if there is none', async () => {
     vi.useFakeTimers({ toFake: ['Date'] });
-    const account = freshAccount();
+    const account = makeAccount();
     const label = await storeLabel({ account_id: 'shared', value_type: 'binary' });
     const row = await storeEvaluation({ account_id: account, evaluation_label_id: label.id });
-    const { db } = flakyD1(DB, 'Network connection lost.', 'fails');
-    const send = inObjects(account);
+    const { db } = makeFlakyD1(DB, 'Network connection lost.', 'fails');
+    const send = createObjectWorker(account);
     const put = async (value: number) =>
       (await send(await putValue(row, value, await mintToken({ account_id: account })))).status;
     vi.spyOn(console, 'error').mockImplementation(() => {});
     const breakD1 = () =>
-      runInDurableObject(objectOf(account), (object, { storage }) => {
+      runInDurableObject(getObject(account), (object, { storage }) => {
         Reflect.set(object, 'labels', createSharedLabels(storage, db));
       });
 
     expect(await arriveWith(account, DB)).toBeUndefined();
-    await evictDurableObject(objectOf(account));
+    await evictDurableObject(getObject(account));
     await breakD1();
     expect(await put(1)).toBe(503);
-    await evictDurableObject(objectOf(account));
+    await evictDurableObject(getObject(account));
     expect(await put(1)).toBe(200);
     await breakD1();
     expect([await put(0), await put(2)]).toEqual([200, 422]);
   });
 
   it('is never 404 from an object that has not read the shared labels yet', async () => {
-    const account = freshAccount();
+    const account = makeAccount();
     const label = await storeLabel({ account_id: 'shared', value_type: 'binary' });
-    const { db } = flakyD1(DB, 'Network connection lost.', 'fails');
+    const { db } = makeFlakyD1(DB, 'Network connection lost.', 'fails');
     expect(await arriveWith(account, DB)).toBeUndefined();
-    await evictDurableObject(objectOf(account));
-    await runInDurableObject(objectOf(account), (object, { storage }) => {
+    await evictDurableObject(getObject(account));
+    await runInDurableObject(getObject(account), (object, { storage }) => {
       Reflect.set(object, 'labels', createSharedLabels(storage, db));
     });
     vi.spyOn(console, 'error').mockImplementation(() => {});
-    const send = inObjects(account);
+    const send = createObjectWorker(account);
     const read = async () => {
-      const { status } = await send(await get(labelPathOf(label), await withToken(account)));
+      const { status } = await send(await get(buildLabelPath(label), await buildHeaders(account)));
       return status;
     };
 
@@ -925,9 +935,11 @@ describe('a shared label', () => {
 
   it('is read again once D1 answers, although an earlier call was never answered', async () => {
     vi.useFakeTimers({ toFake: ['Date'] });
-    const account = freshAccount();
+    const account = makeAccount();
     const label = await storeLabel({ account_id: 'shared', value_type: 'binary' });
-    expect((await inObjects(account)(await createUnder(account, label.id, 1))).status).toBe(201);
+    expect(
+      (await createObjectWorker(account)(await createUnder(account, label.id, 1))).status,
+    ).toBe(201);
     await DB.prepare('UPDATE evaluation_label SET archived_at = ?2 WHERE id = ?1')
       .bind(label.id, '2026-02-01T00:00:00.000Z')
       .run();
@@ -937,7 +949,7 @@ describe('a shared label', () => {
       return calls === 1 ? new Promise(() => {}) : call();
     });
 
-    const archived = await runInDurableObject(objectOf(account), async (_, { storage }) => {
+    const archived = await runInDurableObject(getObject(account), async (_, { storage }) => {
       const labels = createSharedLabels(storage, silent);
       const refusals = [await labels.findRefusal({ params: {} })];
       await scheduler.wait(5000);
@@ -951,14 +963,17 @@ describe('a shared label', () => {
   });
 
   it('is waited for at most once in five seconds while D1 does not answer', async () => {
-    const account = freshAccount();
+    const account = makeAccount();
     expect(
-      (await inObjects(account)(await get('/v1/evaluation-labels', await withToken(account))))
-        .status,
+      (
+        await createObjectWorker(account)(
+          await get('/v1/evaluation-labels', await buildHeaders(account)),
+        )
+      ).status,
     ).toBe(200);
     const silent = interceptD1(DB, () => new Promise(() => {}));
 
-    const waits = await runInDurableObject(objectOf(account), async (_, { storage }) => {
+    const waits = await runInDurableObject(getObject(account), async (_, { storage }) => {
       const labels = createSharedLabels(storage, silent);
       const times: number[] = [];
       const started = Date.now();
@@ -1010,7 +1025,7 @@ describe('an object that fails', () => {
     });
 
     const token = await mintToken({ account_id: account });
-    const response = await inObjects(account, settings)(await putValue(row, 9, token));
+    const response = await createObjectWorker(account, settings)(await putValue(row, 9, token));
 
     expect([response.status, calls, found.length]).toEqual([status, attempts, attempts]);
     if (status === 503) expect(response.headers.get('retry-after')).toBe('5');
@@ -1027,10 +1042,10 @@ describe('an object that fails', () => {
     });
 
     const token = await mintToken({ account_id: account });
-    const response = await inObjects(account, settings)(await putValue(row, 9, token));
+    const response = await createObjectWorker(account, settings)(await putValue(row, 9, token));
 
     expect([response.status, calls]).toEqual([200, 2]);
-    const { run_evaluation_history } = await inObject(account);
+    const { run_evaluation_history } = await readFromObject(account);
     expect(run_evaluation_history?.map(({ value }) => value)).toEqual([1, 4, 5]);
   });
 
@@ -1040,8 +1055,8 @@ describe('an object that fails', () => {
     vi.spyOn(console, 'error').mockImplementation(() => {});
 
     for (const place of ['@eu', '@apac-ne', ''])
-      await workerWith({ ACCOUNT_OBJECTS: `${account}${place}`, ...settings })(
-        await get(pathOf(row), headers),
+      await createWorker({ ACCOUNT_OBJECTS: `${account}${place}`, ...settings })(
+        await get(buildPath(row), headers),
       );
 
     expect(found).toEqual([
@@ -1080,7 +1095,7 @@ it('npm start loads the sample data again, without the rows of an account in an 
 });
 
 it('GET /health asks D1 alone, whatever the setting', async () => {
-  const response = await inObjects('*', { ACCOUNT_OBJECT: undefined })(
+  const response = await createObjectWorker('*', { ACCOUNT_OBJECT: undefined })(
     new Request('https://api.test/health'),
   );
 

@@ -3,20 +3,20 @@
  * subject and a restriction count together. No caller uses up the limit of another one.
  */
 import { describe, expect, it } from 'vitest';
-import { linkTo, open, post } from './support/links.ts';
+import { createLinkTo, open, post } from './support/links.ts';
 import { SMALL_RATE_LIMITER, sendUntilLimited } from './support/rate-limit.ts';
 import {
+  buildPath,
+  createWorker,
   mintToken,
-  pathOf,
   putValue,
   request,
   type Send,
   storeEvaluation,
   worker,
-  workerWith,
 } from './support/worker.ts';
 
-const limited = (): Send => workerWith({ RATE_LIMITER: SMALL_RATE_LIMITER });
+const limited = (): Send => createWorker({ RATE_LIMITER: SMALL_RATE_LIMITER });
 
 /** Stores an account with two evaluations, and mints tokens for the account. */
 async function account() {
@@ -92,7 +92,10 @@ describe('the rate limit of a caller', () => {
 
   it('counts the requests of a restricted token about its own evaluation, with its id in any case', async () => {
     const { row, restricted } = await account();
-    const [path, body] = [pathOf(row).toUpperCase().replace('/V1/RUN', '/v1/run'), '{"value":1}'];
+    const [path, body] = [
+      buildPath(row).toUpperCase().replace('/V1/RUN', '/v1/run'),
+      '{"value":1}',
+    ];
     const upper = () =>
       request(path.replace('EVALUATION', 'evaluation'), {
         body,
@@ -119,8 +122,8 @@ describe('the rate limit of a caller', () => {
 
     for (const name of [undefined, 'anna']) {
       const [busy, quiet] = [
-        await linkTo(row, { name }, await token()),
-        await linkTo(row, { name }, await token()),
+        await createLinkTo(row, { name }, await token()),
+        await createLinkTo(row, { name }, await token()),
       ];
       expect(await sendUntilLimited(send, () => post(busy.url, { value: 1 }))).toContain(429);
       expect((await send(post(quiet.url, { value: 2 }))).status).toBe(200);
@@ -130,13 +133,13 @@ describe('the rate limit of a caller', () => {
   it('does not count the requests of a revoked link for the link that replaces it', async () => {
     const { row, token } = await account();
     const send = limited();
-    const old = await linkTo(row, { name: 'anna' }, await token());
-    const revoked = await request(`${pathOf(row)}/links/${old.id}`, {
+    const old = await createLinkTo(row, { name: 'anna' }, await token());
+    const revoked = await request(`${buildPath(row)}/links/${old.id}`, {
       method: 'DELETE',
       headers: { authorization: `Bearer ${await token()}`, 'content-type': null },
     });
     expect((await worker(revoked)).status).toBe(204);
-    const next = await linkTo(row, { name: 'anna' }, await token());
+    const next = await createLinkTo(row, { name: 'anna' }, await token());
 
     const statuses = await sendUntilLimited(send, () => post(old.url, { value: 1 }));
 
@@ -149,8 +152,8 @@ describe('the rate limit of a caller', () => {
     const [first, second] = [await account(), await account()];
     const send = limited();
     const links = [
-      await linkTo(first.row, {}, await first.token()),
-      await linkTo(second.row, {}, await second.token()),
+      await createLinkTo(first.row, {}, await first.token()),
+      await createLinkTo(second.row, {}, await second.token()),
     ];
     const [mine = '', theirs = ''] = links.map(({ url }) => url);
 
@@ -165,7 +168,7 @@ describe('the rate limit of a caller', () => {
 
   it('counts each time the page of a link is opened', async () => {
     const { row, token } = await account();
-    const { url } = await linkTo(row, {}, await token());
+    const { url } = await createLinkTo(row, {}, await token());
 
     const statuses = await sendUntilLimited(limited(), () => open(url));
 
@@ -178,7 +181,7 @@ describe('the rate limit of a caller', () => {
       keys.push(key);
       return { success: true };
     };
-    const send = workerWith({ RATE_LIMITER: { limit } });
+    const send = createWorker({ RATE_LIMITER: { limit } });
     const run_id = crypto.randomUUID();
     const callers = [
       { account_id: 'a', sub: 'b:c' },
@@ -195,7 +198,10 @@ describe('the rate limit of a caller', () => {
       await send(await request(`/v1/run/${run_id}/evaluations`, { method: 'GET', headers }));
     }
     const { row, token } = await account();
-    const links = [await linkTo(row, {}, await token()), await linkTo(row, {}, await token())];
+    const links = [
+      await createLinkTo(row, {}, await token()),
+      await createLinkTo(row, {}, await token()),
+    ];
     for (const { url } of links) await send(open(url));
 
     expect(new Set(keys).size).toBe(callers.length + links.length);

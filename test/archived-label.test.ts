@@ -3,14 +3,15 @@
  * correct the evaluations that already have the label, and the label's rule still applies to them.
  */
 import { describe, expect, it } from 'vitest';
-import { LABEL_IS_ARCHIVED, unprocessable } from './support/answers.ts';
-import { countingD1, interceptD1 } from './support/d1.ts';
+import { LABEL_IS_ARCHIVED, makeUnprocessable } from './support/answers.ts';
+import { countCalls, interceptD1 } from './support/d1.ts';
 import {
   ACCOUNT,
+  buildLabelPath,
+  createWorker,
   DB,
   expectRefusal,
   expectRefusedUpdate,
-  labelPathOf,
   mintToken,
   putValue,
   readEvaluation,
@@ -20,7 +21,6 @@ import {
   storeLabel,
   storeLabelled,
   worker,
-  workerWith,
 } from './support/worker.ts';
 
 const ARCHIVED = { archived_at: '2026-02-01T00:00:00.000Z', min_value: 1, max_value: 10 };
@@ -36,7 +36,7 @@ const create = async (
 };
 
 const archive = async (label: { id: string }, archived = true) =>
-  worker(await request(labelPathOf(label), { body: JSON.stringify({ archived }) }));
+  worker(await request(buildLabelPath(label), { body: JSON.stringify({ archived }) }));
 
 describe('a new evaluation under an archived label', () => {
   it.each([ACCOUNT, 'shared'])(
@@ -44,9 +44,12 @@ describe('a new evaluation under an archived label', () => {
     async (account_id) => {
       const label = await storeLabel({ ...ARCHIVED, account_id });
       const run = crypto.randomUUID();
-      const { db, calls } = countingD1(DB);
+      const { db, calls } = countCalls(DB);
 
-      await expectRefusal(await create(label, run, {}, workerWith({ DB: db })), LABEL_IS_ARCHIVED);
+      await expectRefusal(
+        await create(label, run, {}, createWorker({ DB: db })),
+        LABEL_IS_ARCHIVED,
+      );
 
       expect(calls).toEqual(['batch']);
       expect(await readRun(run)).toEqual([]);
@@ -82,7 +85,7 @@ describe('an evaluation that was there before its label was archived', () => {
     await expectRefusedUpdate(
       row,
       await putValue(row, 11),
-      unprocessable('value must be between 1 and 10.'),
+      makeUnprocessable('value must be between 1 and 10.'),
     );
   });
 
@@ -110,7 +113,7 @@ describe('an evaluation that was there before its label was archived', () => {
       throw new Error('D1_ERROR: Network connection lost.');
     });
 
-    expect((await create(label, run, {}, workerWith({ DB: db }))).status).toBe(201);
+    expect((await create(label, run, {}, createWorker({ DB: db }))).status).toBe(201);
     expect(await readRun(run)).toHaveLength(1);
   });
 });
@@ -127,7 +130,7 @@ describe('archiving while evaluations are created', () => {
       throw new Error('D1_ERROR: Network connection lost.');
     });
 
-    await expectRefusal(await create(label, run, {}, workerWith({ DB: db })), LABEL_IS_ARCHIVED);
+    await expectRefusal(await create(label, run, {}, createWorker({ DB: db })), LABEL_IS_ARCHIVED);
     expect(await readRun(run)).toEqual([]);
   });
 
@@ -142,11 +145,11 @@ describe('archiving while evaluations are created', () => {
       if (row) order.push('archived_at' in row ? 'archived' : row.id);
       return answer;
     });
-    const send = workerWith({ DB: db });
+    const send = createWorker({ DB: db });
     const requests = await Promise.all(
       Array.from({ length: 40 }, async (_, n) =>
         n === 20
-          ? request(labelPathOf(label), { body: '{"archived":true}' })
+          ? request(buildLabelPath(label), { body: '{"archived":true}' })
           : request(`/v1/run/${run}/evaluations`, {
               method: 'POST',
               body: JSON.stringify({ evaluation_label_id: label.id, value: n }),
@@ -170,7 +173,7 @@ describe('a token for one run', () => {
     const headers = { authorization: `Bearer ${await mintToken({ run_id: row.run_id })}` };
 
     const got = await worker(
-      await request(labelPathOf({ id: row.evaluation_label_id }), { method: 'GET', headers }),
+      await request(buildLabelPath({ id: row.evaluation_label_id }), { method: 'GET', headers }),
     );
     expect(await got.json()).toMatchObject({ archived_at: ARCHIVED.archived_at });
     expect(

@@ -4,16 +4,16 @@
  * no call to D1. 401 is in token.test.ts; 404 for rows of other accounts is in isolation.test.ts.
  */
 import { describe, expect, it } from 'vitest';
-import { badPathId, TOO_LARGE, UNSUPPORTED, unprocessable } from './support/answers.ts';
-import { countingD1 } from './support/d1.ts';
+import { makeUnprocessable, refuseBadPathId, TOO_LARGE, UNSUPPORTED } from './support/answers.ts';
+import { countCalls } from './support/d1.ts';
 import { fill, OPERATIONS } from './support/operations.ts';
 import {
+  createWorker,
   DB,
   expectRefusedUpdate,
   type Row,
   storeLabelled,
   worker,
-  workerWith,
 } from './support/worker.ts';
 
 type Refusal = Parameters<typeof expectRefusedUpdate>[2];
@@ -27,12 +27,12 @@ async function expectRefused(
   requestFor: (row: Row) => Promise<Request>,
 ): Promise<string[]> {
   const row = await storeLabelled({ min_value: 1, max_value: 10 });
-  const { db, calls } = countingD1(DB);
-  await expectRefusedUpdate(row, await requestFor(row), refusal, workerWith({ DB: db }));
+  const { db, calls } = countCalls(DB);
+  await expectRefusedUpdate(row, await requestFor(row), refusal, createWorker({ DB: db }));
   return calls;
 }
 
-const refusalsOf = (kind: 'malformed' | 'forbidden') =>
+const listRefusals = (kind: 'malformed' | 'forbidden') =>
   OPERATIONS.flatMap(({ name, requestAlone, requestFor, [kind]: refused }) =>
     Object.entries(refused).map(([what, { error, ...change }]) => ({
       name,
@@ -44,7 +44,7 @@ const refusalsOf = (kind: 'malformed' | 'forbidden') =>
   );
 
 describe('a malformed request', () => {
-  it.each(refusalsOf('malformed'))(
+  it.each(listRefusals('malformed'))(
     '$name refuses with 400, before it asks D1: $what',
     async ({ error, requestFor }) => {
       expect(await expectRefused({ status: 400, error }, requestFor)).toEqual([]);
@@ -57,7 +57,7 @@ describe('a malformed request', () => {
   it.each(pathIds)(
     '$name refuses with 400, before it asks D1: a path whose $id is no UUID',
     async ({ id, path, resource, requestAlone }) => {
-      const withoutId = async (row: Row) => {
+      const removeId = async (row: Row) => {
         const sent = await requestAlone(row);
         return new Request(
           new URL(fill(path, { ...resource.idsOf(row), [id]: 'x' }), sent.url),
@@ -65,7 +65,7 @@ describe('a malformed request', () => {
         );
       };
 
-      expect(await expectRefused(badPathId(id), withoutId)).toEqual([]);
+      expect(await expectRefused(refuseBadPathId(id), removeId)).toEqual([]);
     },
   );
 });
@@ -85,9 +85,9 @@ describe('a body', () => {
   it.each(withBody)(
     '$name refuses a body that is not JSON with 415, before it asks D1',
     async ({ requestAlone }) => {
-      const asText = (row: Row) => requestAlone(row, { 'content-type': 'text/plain' });
+      const makeTextRequest = (row: Row) => requestAlone(row, { 'content-type': 'text/plain' });
 
-      expect(await expectRefused(UNSUPPORTED, asText)).toEqual([]);
+      expect(await expectRefused(UNSUPPORTED, makeTextRequest)).toEqual([]);
     },
   );
 });
@@ -109,10 +109,10 @@ describe('what does not exist', () => {
 });
 
 describe('what is well-formed and not allowed', () => {
-  it.each(refusalsOf('forbidden'))(
+  it.each(listRefusals('forbidden'))(
     '$name refuses with 422: $what',
     async ({ error, requestFor }) => {
-      await expectRefused(unprocessable(error), requestFor);
+      await expectRefused(makeUnprocessable(error), requestFor);
     },
   );
 });
@@ -141,13 +141,13 @@ describe('a create that is sent again', () => {
 
 describe('a method that a path does not have', () => {
   const paths = [...new Set(OPERATIONS.map(({ path }) => path))];
-  const methodsOf = (path: string) =>
+  const listMethods = (path: string) =>
     OPERATIONS.filter((other) => other.path === path).map(({ method }) => method);
 
   it.each(paths)(
     'refuses with 405 a method that the path does not have, and names its methods: %s',
     async (path) => {
-      const methods = methodsOf(path);
+      const methods = listMethods(path);
       const allow = [...methods, ...(methods.includes('GET') ? ['HEAD'] : [])].sort().join(', ');
       const refusal = {
         status: 405,

@@ -4,7 +4,7 @@
  */
 import { describe, expect, it } from 'vitest';
 import { OPERATIONS } from './support/operations.ts';
-import { get, pathOf, storeEvaluation, worker, workerWith } from './support/worker.ts';
+import { buildPath, createWorker, get, storeEvaluation, worker } from './support/worker.ts';
 
 /**
  * Headers that a page can always read (Fetch standard, CORS-safelisted), and headers that are only
@@ -17,7 +17,7 @@ const WITHOUT_TOKEN = { authorization: null };
 
 describe('browsers of other origins', () => {
   const ORIGIN = 'https://app.example';
-  const open = workerWith({ CORS_ORIGINS: `https://other.example, ${ORIGIN}` });
+  const open = createWorker({ CORS_ORIGINS: `https://other.example, ${ORIGIN}` });
   const preflight = (path: string, origin = ORIGIN) =>
     new Request(`https://api.test${path}`, {
       method: 'OPTIONS',
@@ -32,15 +32,17 @@ describe('browsers of other origins', () => {
   it('are not allowed unless CORS_ORIGINS names them', async () => {
     const row = await storeEvaluation();
 
-    expect((await worker(preflight(pathOf(row)))).status).toBe(405);
-    expect(allowed(await worker(await get(pathOf(row), { origin: ORIGIN })))).toBeNull();
+    expect((await worker(preflight(buildPath(row)))).status).toBe(405);
+    expect(allowed(await worker(await get(buildPath(row), { origin: ORIGIN })))).toBeNull();
     expect(
-      allowed(await workerWith({ CORS_ORIGINS: '' })(await get(pathOf(row), { origin: ORIGIN }))),
+      allowed(
+        await createWorker({ CORS_ORIGINS: '' })(await get(buildPath(row), { origin: ORIGIN })),
+      ),
     ).toBeNull();
   });
 
   it('get a response to a preflight without a token, which says what is allowed', async () => {
-    const response = await open(preflight(pathOf(await storeEvaluation())));
+    const response = await open(preflight(buildPath(await storeEvaluation())));
 
     expect(response.status).toBe(204);
     expect(allowed(response)).toBe(ORIGIN);
@@ -87,9 +89,9 @@ describe('browsers of other origins', () => {
     const row = await storeEvaluation();
 
     for (const [path, headers] of [
-      [pathOf(row), {}],
-      [pathOf(row), WITHOUT_TOKEN],
-      [pathOf({ ...row, id: crypto.randomUUID() }), {}],
+      [buildPath(row), {}],
+      [buildPath(row), WITHOUT_TOKEN],
+      [buildPath({ ...row, id: crypto.randomUUID() }), {}],
       ['/nowhere', {}],
     ] as const) {
       const response = await open(await get(path, { origin: ORIGIN, ...headers }));
@@ -115,16 +117,16 @@ describe('browsers of other origins', () => {
     const cacheControl = async (path: string, headers = {}) =>
       (await open(await get(path, { origin: ORIGIN, ...headers }))).headers.get('cache-control');
 
-    expect(await cacheControl(pathOf(row))).toBe('no-store, no-transform');
-    expect(await cacheControl(pathOf(row), { 'if-none-match': '*' })).toBe(
+    expect(await cacheControl(buildPath(row))).toBe('no-store, no-transform');
+    expect(await cacheControl(buildPath(row), { 'if-none-match': '*' })).toBe(
       'no-store, no-transform',
     );
-    expect(await cacheControl(pathOf(row), WITHOUT_TOKEN)).toBe('no-store');
+    expect(await cacheControl(buildPath(row), WITHOUT_TOKEN)).toBe('no-store');
     expect(await cacheControl('/openapi.json')).toBe('private, max-age=3600');
   });
 
   it('alone may send OPTIONS: without an origin or a requested method it is 405', async () => {
-    const path = pathOf(await storeEvaluation());
+    const path = buildPath(await storeEvaluation());
     for (const headers of [{}, { origin: ORIGIN }, { 'access-control-request-method': 'PUT' }]) {
       expect(
         (await open(new Request(`https://api.test${path}`, { method: 'OPTIONS', headers }))).status,
@@ -138,15 +140,15 @@ describe('browsers of other origins', () => {
     'http://app.example',
     'null',
   ])('of an origin that is not named are not allowed: %s', async (origin) => {
-    const path = pathOf(await storeEvaluation());
+    const path = buildPath(await storeEvaluation());
 
     expect(allowed(await open(preflight(path, origin)))).toBeNull();
     expect(allowed(await open(await get(path, { origin })))).toBeNull();
   });
 
   it('of any origin are allowed by *, never with credentials', async () => {
-    const response = await workerWith({ CORS_ORIGINS: '*' })(
-      preflight(pathOf(await storeEvaluation())),
+    const response = await createWorker({ CORS_ORIGINS: '*' })(
+      preflight(buildPath(await storeEvaluation())),
     );
 
     expect(allowed(response)).toBe('*');

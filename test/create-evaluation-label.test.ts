@@ -4,27 +4,27 @@
  * stores no second label.
  */
 import { describe, expect, it } from 'vitest';
-import { LABEL_ID_IS_TAKEN, NOT_FOUND, unprocessable } from './support/answers.ts';
-import { stillClock } from './support/clock.ts';
-import { countingD1, flakyD1 } from './support/d1.ts';
+import { LABEL_ID_IS_TAKEN, makeUnprocessable, NOT_FOUND } from './support/answers.ts';
+import { createStillClock } from './support/clock.ts';
+import { countCalls, makeFlakyD1 } from './support/d1.ts';
 import {
   ACCOUNT,
+  buildLabelPath,
   claims,
+  createWorker,
   DB,
   expectRefusal,
-  freshAccount,
+  formatLabel,
   get,
   type Label,
-  labelPathOf,
-  labelSent,
+  makeAccount,
   mintToken,
-  present,
   readLabel,
   request,
+  requirePresent,
   type Send,
   storeLabel,
   worker,
-  workerWith,
 } from './support/worker.ts';
 
 type Create = { claims?: Record<string, unknown>; key?: string; send?: Send };
@@ -43,7 +43,7 @@ async function create(
 }
 
 const update = async (id: string, body: object) =>
-  worker(await request(labelPathOf({ id }), { body: JSON.stringify(body) }));
+  worker(await request(buildLabelPath({ id }), { body: JSON.stringify(body) }));
 
 const countOf = async (account_id: string) =>
   DB.prepare('SELECT count(*) AS count FROM evaluation_label WHERE account_id = ?')
@@ -54,12 +54,12 @@ const QUALITY = { name: 'Response Quality', value_type: 'continuous', min_value:
 
 describe('createEvaluationLabel', () => {
   it('answers 201 with the label as stored, its place and its entity tag, in one call to D1', async () => {
-    const { db, calls } = countingD1(DB);
-    const clock = stillClock();
+    const { db, calls } = countCalls(DB);
+    const clock = createStillClock();
     const said = { sub: 'user-42', exp: claims({}, clock.now()).exp };
     const content = { ...QUALITY, description: 'Overall quality of the response' };
 
-    const response = await create(content, { claims: said, send: workerWith({ DB: db }, clock) });
+    const response = await create(content, { claims: said, send: createWorker({ DB: db }, clock) });
 
     expect(response.status).toBe(201);
     const label = await response.json<Label>();
@@ -110,11 +110,11 @@ describe('createEvaluationLabel', () => {
   ])('stores $name, and returns it exactly as it was sent', async (content) => {
     const { id } = await (await create(content)).json<Label>();
 
-    const got = await (await worker(await get(labelPathOf({ id })))).json();
+    const got = await (await worker(await get(buildLabelPath({ id })))).json();
 
     const absent = { description: null, min_value: null, max_value: null, categories: null };
     expect(got).toMatchObject({ ...absent, ...content });
-    expect(labelSent(present(await readLabel(id)))).toEqual(got);
+    expect(formatLabel(requirePresent(await readLabel(id)))).toEqual(got);
   });
 
   const NEEDED = 'The body must have the properties name, a string, and value_type.';
@@ -199,7 +199,7 @@ describe('createEvaluationLabel', () => {
       'id must be a UUID, such as 018f4d3c-7a10-7c4e-9b52-3f6e0d9a1c01.',
     ],
   ])('answers 400 to %s, and stores nothing', async (_, body, error) => {
-    const account_id = freshAccount();
+    const account_id = makeAccount();
 
     await expectRefusal(await create(body, { claims: { account_id } }), { status: 400, error });
 
@@ -229,11 +229,14 @@ describe('createEvaluationLabel', () => {
   ])(
     'refuses what the server sets with 422, by name, and stores nothing: %s (%s)',
     async (field, sent) => {
-      const account_id = freshAccount();
+      const account_id = makeAccount();
 
       const response = await create({ ...QUALITY, [field]: sent }, { claims: { account_id } });
 
-      await expectRefusal(response, unprocessable(`${field} is set by the server: leave it out.`));
+      await expectRefusal(
+        response,
+        makeUnprocessable(`${field} is set by the server: leave it out.`),
+      );
       expect(await countOf(account_id)).toBe(0);
     },
   );
@@ -264,7 +267,7 @@ describe('createEvaluationLabel', () => {
     ).json<Label>();
 
     expect(account_id).toBe('shared');
-    expect(await (await worker(await get(labelPathOf({ id })))).json()).toMatchObject({
+    expect(await (await worker(await get(buildLabelPath({ id })))).json()).toMatchObject({
       id,
       account_id: 'shared',
     });
@@ -272,7 +275,7 @@ describe('createEvaluationLabel', () => {
 
   it('is 404 for a token that is restricted to a run or an evaluation', async () => {
     for (const restriction of ['run_id', 'evaluation_id']) {
-      const account_id = freshAccount();
+      const account_id = makeAccount();
       const restricted = { account_id, [restriction]: crypto.randomUUID() };
 
       await expectRefusal(await create(QUALITY, { claims: restricted }), NOT_FOUND);
@@ -282,7 +285,7 @@ describe('createEvaluationLabel', () => {
   });
 
   it('stores one label for each create without an id and a key', async () => {
-    const account_id = freshAccount();
+    const account_id = makeAccount();
     for (const _ of [1, 2])
       expect((await create(QUALITY, { claims: { account_id } })).status).toBe(201);
 
@@ -291,10 +294,10 @@ describe('createEvaluationLabel', () => {
 });
 
 describe('a repeated create of a label', () => {
-  const withId = () => ({ id: crypto.randomUUID(), ...QUALITY, description: 'first' });
+  const makeBodyWithId = () => ({ id: crypto.randomUUID(), ...QUALITY, description: 'first' });
 
   it('of the same content answers 200 with the label as it is now, whatever was updated since', async () => {
-    const body = withId();
+    const body = makeBodyWithId();
     const first = await create(body);
     expect((await create(body)).status).toBe(200);
     await update(body.id, { name: 'Quality', description: null, archived: true });
@@ -309,7 +312,7 @@ describe('a repeated create of a label', () => {
       description: null,
       archived_at: expect.any(String),
     });
-    expect(await again.json()).toEqual(labelSent(present(stored)));
+    expect(await again.json()).toEqual(formatLabel(requirePresent(stored)));
   });
 
   it.each<[string, object]>([
@@ -322,7 +325,7 @@ describe('a repeated create of a label', () => {
   ])(
     'answers 409 where another %s is sent, also after it was updated to that, and stores nothing',
     async (_, change) => {
-      const body = withId();
+      const body = makeBodyWithId();
       await create(body);
       const stored = await readLabel(body.id);
 
@@ -351,10 +354,10 @@ describe('a repeated create of a label', () => {
   });
 
   it('is no repetition for another account, to which the id is free', async () => {
-    const body = withId();
+    const body = makeBodyWithId();
     await create(body);
 
-    expect((await create(body, { claims: { account_id: freshAccount() } })).status).toBe(201);
+    expect((await create(body, { claims: { account_id: makeAccount() } })).status).toBe(201);
     // This account sorts first in the table's primary key, and its write has other content.
     expect((await create({ ...body, name: 'x' }, { claims: { account_id: 'acc_0' } })).status).toBe(
       201,
@@ -363,11 +366,11 @@ describe('a repeated create of a label', () => {
   });
 
   it('refuses to a caller the own name as author of a label that somebody else created', async () => {
-    const body = withId();
+    const body = makeBodyWithId();
     await create(body);
 
     expect((await create(body, { claims: { sub: 'other' } })).status).toBe(200);
-    const refusal = unprocessable('created_by is set by the server: leave it out.');
+    const refusal = makeUnprocessable('created_by is set by the server: leave it out.');
     await expectRefusal(
       await create({ ...body, created_by: 'other' }, { claims: { sub: 'other' } }),
       refusal,
@@ -375,8 +378,8 @@ describe('a repeated create of a label', () => {
   });
 
   it('stores one label, even 20 times at once', async () => {
-    const account_id = freshAccount();
-    const body = withId();
+    const account_id = makeAccount();
+    const body = makeBodyWithId();
 
     const answers = await Promise.all(
       Array.from({ length: 20 }, () => create(body, { claims: { account_id } })),
@@ -388,12 +391,12 @@ describe('a repeated create of a label', () => {
   });
 
   it('is made by the Worker itself if a response is lost after the commit, and is 201', async () => {
-    const account_id = freshAccount();
-    const { db, calls } = flakyD1(DB, 'Network connection lost.', 'is lost', 'succeeds');
+    const account_id = makeAccount();
+    const { db, calls } = makeFlakyD1(DB, 'Network connection lost.', 'is lost', 'succeeds');
 
     const response = await create(QUALITY, {
       claims: { account_id },
-      send: workerWith({ DB: db }, stillClock(new Date())),
+      send: createWorker({ DB: db }, createStillClock(new Date())),
     });
 
     expect(response.status).toBe(201);
@@ -402,7 +405,7 @@ describe('a repeated create of a label', () => {
   });
 
   it('with an Idempotency-Key gets its id from it, a UUID of version 8, so that a repetition is 200', async () => {
-    const said = { account_id: freshAccount() };
+    const said = { account_id: makeAccount() };
     const first = await create(QUALITY, { claims: said, key: 'setup-1' });
     const again = await create(QUALITY, { claims: said, key: 'setup-1' });
 
@@ -420,7 +423,7 @@ describe('a repeated create of a label', () => {
           'The Idempotency-Key was sent before, with other content: send a new key with new content.',
       },
     );
-    for (const other of [{ ...said, sub: 'other' }, { account_id: freshAccount() }]) {
+    for (const other of [{ ...said, sub: 'other' }, { account_id: makeAccount() }]) {
       expect((await create(QUALITY, { claims: other, key: 'setup-1' })).status).toBe(201);
     }
   });
@@ -445,6 +448,6 @@ describe('the id of a shared label', () => {
     const response = await create(shared, { claims: { account_id: 'shared' } });
 
     expect(response.status).toBe(201);
-    expect(await (await worker(await get(labelPathOf(own)))).json()).toEqual(labelSent(own));
+    expect(await (await worker(await get(buildLabelPath(own)))).json()).toEqual(formatLabel(own));
   });
 });

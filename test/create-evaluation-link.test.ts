@@ -3,27 +3,32 @@
  * stores nothing. A token that is restricted to one evaluation cannot create links.
  */
 import { describe, expect, it, vi } from 'vitest';
-import { INTERNAL_ERROR, LINK_INCOMPLETE, NOT_FOUND, unprocessable } from './support/answers.ts';
-import { stillClock } from './support/clock.ts';
-import { keyOf, linkTo, post } from './support/links.ts';
+import {
+  INTERNAL_ERROR,
+  LINK_INCOMPLETE,
+  makeUnprocessable,
+  NOT_FOUND,
+} from './support/answers.ts';
+import { createStillClock } from './support/clock.ts';
+import { createLinkTo, post, readKey } from './support/links.ts';
 import { SECRET } from './support/secret.ts';
 import {
   ACCOUNT,
+  buildPath,
   claims,
+  createWorker,
   expectRefusal,
   expectRefusedUpdate,
   mintToken,
-  pathOf,
-  present,
   readEvaluation,
+  readState,
   request,
+  requirePresent,
   SUBJECT,
   seconds,
-  stateOf,
   storeEvaluation,
   storeLabelled,
   worker,
-  workerWith,
 } from './support/worker.ts';
 
 const make = async (
@@ -31,7 +36,7 @@ const make = async (
   body?: object,
   claims: object = {},
 ) =>
-  request(`${pathOf(row)}/links`, {
+  request(`${buildPath(row)}/links`, {
     method: 'POST',
     headers: { authorization: `Bearer ${await mintToken({ ...claims })}` },
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
@@ -42,16 +47,16 @@ const UUID_V8 = /^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f
 describe('createEvaluationLink', () => {
   it('makes a link for a week, to the value at /value, in the name of its maker, and stores nothing', async () => {
     const row = await storeEvaluation();
-    const before = await stateOf(row);
-    const clock = stillClock();
+    const before = await readState(row);
+    const clock = createStillClock();
     const headers = {
       authorization: `Bearer ${await mintToken({ exp: claims({}, clock.now()).exp })}`,
     };
 
-    const response = await workerWith(
+    const response = await createWorker(
       {},
       clock,
-    )(await request(`${pathOf(row)}/links`, { method: 'POST', headers, body: '{}' }));
+    )(await request(`${buildPath(row)}/links`, { method: 'POST', headers, body: '{}' }));
 
     expect(response.status).toBe(201);
     expect(await response.json()).toEqual({
@@ -66,12 +71,12 @@ describe('createEvaluationLink', () => {
       pointer: '/value',
       values: {},
     });
-    expect(await stateOf(row)).toEqual(before);
+    expect(await readState(row)).toEqual(before);
   });
 
   it('takes a name, a pointer, values and a time, each at its edges', async () => {
     const row = await storeEvaluation();
-    const clock = stillClock();
+    const clock = createStillClock();
     const token = await mintToken(claims({}, clock.now()));
     const values = Object.fromEntries(
       Array.from({ length: 32 }, (_, index) => [`${index}`, 0.5 - index]),
@@ -83,7 +88,7 @@ describe('createEvaluationLink', () => {
     ] as const) {
       const name = `A9_.@+-${'a'.repeat(57)}`;
       const body = { expires_in, name, pointer, values };
-      const link = await linkTo(row, body, token, workerWith({}, clock));
+      const link = await createLinkTo(row, body, token, createWorker({}, clock));
 
       const expires_at = new Date((seconds(clock.now()) + expires_in) * 1000).toISOString();
       expect(link).toMatchObject({ author: `${SUBJECT}/${name}`, pointer, values, expires_at });
@@ -103,7 +108,11 @@ describe('createEvaluationLink', () => {
     async (account_id, sub) => {
       const row = await storeEvaluation({ account_id });
 
-      const { url } = await linkTo(row, { name: 'anna' }, await mintToken({ account_id, sub }));
+      const { url } = await createLinkTo(
+        row,
+        { name: 'anna' },
+        await mintToken({ account_id, sub }),
+      );
 
       expect(url.replace('https://api.test', ON_WORKERS_DEV).length).toBeLessThanOrEqual(255);
     },
@@ -111,7 +120,7 @@ describe('createEvaluationLink', () => {
 
   it('makes a link that works for a sender that stores 255 characters of its URL', async () => {
     const row = await storeLabelled({ min_value: 0, max_value: 10 });
-    const { url } = await linkTo(row);
+    const { url } = await createLinkTo(row);
 
     const stored = url.replace('https://api.test', ON_WORKERS_DEV).slice(0, 255);
 
@@ -121,7 +130,7 @@ describe('createEvaluationLink', () => {
 
   it('tells a sender that stores 255 characters of a longer URL that the link is incomplete', async () => {
     const row = await storeEvaluation();
-    const { url } = await linkTo(row, { pointer: `/${'a'.repeat(200)}` });
+    const { url } = await createLinkTo(row, { pointer: `/${'a'.repeat(200)}` });
 
     await expectRefusedUpdate(row, post(url.slice(0, 255), { value: 7 }), LINK_INCOMPLETE);
   });
@@ -187,7 +196,7 @@ describe('createEvaluationLink', () => {
 
   it('refuses a body of white space, which is no JSON', async () => {
     const row = await storeEvaluation();
-    const sent = await request(`${pathOf(row)}/links`, { method: 'POST', body: ' \n' });
+    const sent = await request(`${buildPath(row)}/links`, { method: 'POST', body: ' \n' });
 
     await expectRefusedUpdate(row, sent, {
       status: 400,
@@ -197,7 +206,7 @@ describe('createEvaluationLink', () => {
 
   it('refuses the key __proto__ among the values, which no object of JavaScript can hold', async () => {
     const row = await storeEvaluation();
-    const sent = await request(`${pathOf(row)}/links`, {
+    const sent = await request(`${buildPath(row)}/links`, {
       method: 'POST',
       body: '{"values":{"__proto__":1}}',
     });
@@ -216,14 +225,14 @@ describe('createEvaluationLink', () => {
       await expectRefusedUpdate(
         row,
         await make(row, { [field]: 'x' }),
-        unprocessable(`${field} is set by the server: leave it out.`),
+        makeUnprocessable(`${field} is set by the server: leave it out.`),
       );
     },
   );
 
   it('makes a URL of 1,999 characters, and refuses one of 2,000, saying how long it would be', async () => {
     const row = await storeEvaluation();
-    const { url } = await linkTo(row, { values: { '': 1 } });
+    const { url } = await createLinkTo(row, { values: { '': 1 } });
     // Three bytes of a claim take four characters of the key.
     const most = Math.floor(((1999 - url.length) * 3) / 4);
 
@@ -258,7 +267,7 @@ describe('createEvaluationLink', () => {
 
   it('makes another link each time', async () => {
     const row = await storeEvaluation();
-    const links = [await linkTo(row), await linkTo(row)];
+    const links = [await createLinkTo(row), await createLinkTo(row)];
 
     expect(new Set(links.map(({ id }) => id)).size).toBe(2);
     expect(new Set(links.map(({ url }) => url)).size).toBe(2);
@@ -266,21 +275,21 @@ describe('createEvaluationLink', () => {
 
   it('leaves the id of the link in the log, and nothing of its key', async () => {
     const logged = vi.spyOn(console, 'log');
-    const link = await linkTo(await storeEvaluation());
+    const link = await createLinkTo(await storeEvaluation());
     const lines = logged.mock.calls.flat().map(String);
 
-    expect(JSON.parse(present(lines.at(-1)))).toMatchObject({
+    expect(JSON.parse(requirePresent(lines.at(-1)))).toMatchObject({
       operation: 'createEvaluationLink',
       link: link.id,
       status: 201,
     });
-    for (const part of keyOf(link.url).split('.')) expect(lines.join()).not.toContain(part);
+    for (const part of readKey(link.url).split('.')) expect(lines.join()).not.toContain(part);
   });
 
   it('has authors of up to 320 characters, which the row holds', async () => {
     const row = await storeEvaluation();
     const [sub, name] = ['s'.repeat(255), 'n'.repeat(64)];
-    const { url } = await linkTo(row, { name }, await mintToken({ sub }));
+    const { url } = await createLinkTo(row, { name }, await mintToken({ sub }));
 
     expect((await worker(post(url, { value: 9 }))).status).toBe(200);
     expect(await readEvaluation(row.id)).toMatchObject({ value: 9, updated_by: `${sub}/${name}` });
@@ -296,10 +305,10 @@ describe('without LINK_SECRET', () => {
   it.each(['', ' \n'])(
     'links are neither made nor revoked nor used, and each answer names the setting: %j',
     async (LINK_SECRET) => {
-      const off = workerWith({ LINK_SECRET });
+      const off = createWorker({ LINK_SECRET });
       const row = await storeEvaluation();
-      const { id, url } = await linkTo(row);
-      const revoke = await request(`${pathOf(row)}/links/${id}`, { method: 'DELETE' });
+      const { id, url } = await createLinkTo(row);
+      const revoke = await request(`${buildPath(row)}/links/${id}`, { method: 'DELETE' });
 
       await expectRefusedUpdate(row, await make(row, {}), REFUSAL, off);
       await expectRefusedUpdate(row, revoke, REFUSAL, off);
@@ -315,9 +324,9 @@ describe('without LINK_SECRET', () => {
 
   it('nothing else changes', async () => {
     const row = await storeEvaluation();
-    const sent = await request(pathOf(row), { body: '{"value":9}' });
+    const sent = await request(buildPath(row), { body: '{"value":9}' });
 
-    expect((await workerWith({ LINK_SECRET: '' })(sent)).status).toBe(200);
+    expect((await createWorker({ LINK_SECRET: '' })(sent)).status).toBe(200);
   });
 
   it.each([
@@ -333,9 +342,9 @@ describe('without LINK_SECRET', () => {
     'one that is %s is a fault of the deployment, and lets nobody in',
     async (_, LINK_SECRET, cause) => {
       const row = await storeEvaluation();
-      const { url } = await linkTo(row);
+      const { url } = await createLinkTo(row);
       const logged = vi.spyOn(console, 'error');
-      const send = workerWith({ LINK_SECRET });
+      const send = createWorker({ LINK_SECRET });
 
       await expectRefusedUpdate(row, await make(row, {}), INTERNAL_ERROR, send);
       await expectRefusedUpdate(row, post(url, { value: 9 }), INTERNAL_ERROR, send);

@@ -4,29 +4,29 @@
  * stores no second row.
  */
 import { describe, expect, it } from 'vitest';
-import { ID_IS_TAKEN, unprocessable } from './support/answers.ts';
-import { stillClock } from './support/clock.ts';
-import { countingD1, flakyD1, interceptD1 } from './support/d1.ts';
+import { ID_IS_TAKEN, makeUnprocessable } from './support/answers.ts';
+import { createStillClock } from './support/clock.ts';
+import { countCalls, interceptD1, makeFlakyD1 } from './support/d1.ts';
 import {
   ACCOUNT,
+  buildPath,
   claims,
+  createWorker,
   DB,
   expectRefusal,
   get,
   mintToken,
-  pathOf,
-  present,
   putValue,
   type Row,
   readEvaluation,
   readHistory,
   readRun,
   request,
+  requirePresent,
   type Send,
   storeEvaluation,
   storeLabel,
   worker,
-  workerWith,
 } from './support/worker.ts';
 
 const LABEL_NOT_FOUND = {
@@ -61,12 +61,12 @@ describe('createEvaluation', () => {
   it('answers 201 with the row as stored, its place and its entity tag, in one call to D1', async () => {
     const run = crypto.randomUUID();
     const evaluation_label_id = await label();
-    const { db, calls } = countingD1(DB);
-    const clock = stillClock();
+    const { db, calls } = countCalls(DB);
+    const clock = createStillClock();
     const token = await mintToken({ sub: 'user-42', exp: claims({}, clock.now()).exp });
 
     const content = { evaluation_label_id, value: 7.5, output_name: 'reply', field_path: '$.text' };
-    const response = await create(content, { run, token, send: workerWith({ DB: db }, clock) });
+    const response = await create(content, { run, token, send: createWorker({ DB: db }, clock) });
 
     const created = {
       id: expect.stringMatching(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/),
@@ -119,7 +119,7 @@ describe('createEvaluation', () => {
     const headers = { 'if-match': response.headers.get('etag') };
 
     expect(
-      (await worker(await request(pathOf(row), { body: '{"value":2}', headers }))).status,
+      (await worker(await request(buildPath(row), { body: '{"value":2}', headers }))).status,
     ).toBe(200);
   });
 
@@ -142,7 +142,7 @@ describe('createEvaluation', () => {
     async (value) => {
       const run = crypto.randomUUID();
 
-      const refusal = unprocessable('value must be between 1 and 10.');
+      const refusal = makeUnprocessable('value must be between 1 and 10.');
       await expectRefusal(
         await create({ evaluation_label_id: await label(), value }, { run }),
         refusal,
@@ -207,7 +207,7 @@ describe('createEvaluation', () => {
       const run = crypto.randomUUID();
       const body = { evaluation_label_id: await label(), value: 5, [field]: sent };
 
-      const refusal = unprocessable(`${field} is set by the server: leave it out.`);
+      const refusal = makeUnprocessable(`${field} is set by the server: leave it out.`);
       await expectRefusal(await create(body, { run }), refusal);
 
       expect(await readRun(run)).toEqual([]);
@@ -326,7 +326,7 @@ describe('a repeated create with an id of the caller\u2019s own', () => {
     const other = await mintToken({ sub: 'other' });
 
     expect((await create(body, { run, token: other })).status).toBe(200);
-    const refusal = unprocessable('created_by is set by the server: leave it out.');
+    const refusal = makeUnprocessable('created_by is set by the server: leave it out.');
     await expectRefusal(
       await create({ ...body, created_by: 'other' }, { run, token: other }),
       refusal,
@@ -334,7 +334,7 @@ describe('a repeated create with an id of the caller\u2019s own', () => {
   });
 
   it('is recognized after a retry of a create that failed, though another caller made the row', async () => {
-    const clock = stillClock();
+    const clock = createStillClock();
     const exp = claims({}, clock.now()).exp;
     const body = { id: crypto.randomUUID(), evaluation_label_id: await label(), value: 5 };
     const run = crypto.randomUUID();
@@ -345,7 +345,7 @@ describe('a repeated create with an id of the caller\u2019s own', () => {
       await create(body, {
         run,
         token: await mintToken({ sub: 'other', exp }),
-        send: workerWith({}, clock),
+        send: createWorker({}, clock),
       });
       throw new Error('D1_ERROR: Network connection lost.');
     });
@@ -353,7 +353,7 @@ describe('a repeated create with an id of the caller\u2019s own', () => {
     const response = await create(body, {
       run,
       token: await mintToken({ exp }),
-      send: workerWith({ DB: db }, clock),
+      send: createWorker({ DB: db }, clock),
     });
 
     expect(response.status).toBe(200);
@@ -361,8 +361,8 @@ describe('a repeated create with an id of the caller\u2019s own', () => {
   });
 
   it('in the same millisecond is still a repetition, and 200', async () => {
-    const clock = stillClock();
-    const send = workerWith({}, clock);
+    const clock = createStillClock();
+    const send = createWorker({}, clock);
     const token = await mintToken({ exp: claims({}, clock.now()).exp });
     const body = { id: crypto.randomUUID(), evaluation_label_id: await label(), value: 5 };
     const run = crypto.randomUUID();
@@ -392,11 +392,11 @@ describe('a repeated create with an id of the caller\u2019s own', () => {
     async (_, idOf) => {
       const id = idOf();
       const run = crypto.randomUUID();
-      const { db } = flakyD1(DB, 'Network connection lost.', 'is lost', 'succeeds');
+      const { db } = makeFlakyD1(DB, 'Network connection lost.', 'is lost', 'succeeds');
 
       const response = await create(
         { id, evaluation_label_id: await label(), value: 5 },
-        { run, send: workerWith({ DB: db }, stillClock(new Date())) },
+        { run, send: createWorker({ DB: db }, createStillClock(new Date())) },
       );
 
       expect(response.status).toBe(201);
@@ -441,12 +441,12 @@ describe('a create with the token of an evaluator', () => {
       sub: 'judge',
       evaluator_id: evaluator_id.toUpperCase(),
     });
-    const row = present((await readRun(run))[0]);
+    const row = requirePresent((await readRun(run))[0]);
 
     expect(response.status).toBe(201);
     expect(row).toMatchObject({ created_by: null, created_by_evaluator_id: evaluator_id });
     await worker(await putValue(row, 7));
-    const history = await worker(await get(`${pathOf(row)}/history`));
+    const history = await worker(await get(`${buildPath(row)}/history`));
     expect(await history.json()).toMatchObject([
       { value: 5, updated_by: evaluator_id, replaced_by: 'user-123' },
     ]);
@@ -454,7 +454,7 @@ describe('a create with the token of an evaluator', () => {
 
   it('takes the evaluator from the token alone, never from a body', async () => {
     const refusal = (field: string) =>
-      unprocessable(`${field} is set by the server: leave it out.`);
+      makeUnprocessable(`${field} is set by the server: leave it out.`);
     const others = { created_by_evaluator_id: crypto.randomUUID() };
     const own = { created_by_evaluator_id: evaluator_id };
 

@@ -3,24 +3,24 @@
  * answers 200 only if the row is stored.
  */
 import { describe, expect, it, vi } from 'vitest';
-import { databaseUnavailable, INTERNAL_ERROR, unprocessable } from './support/answers.ts';
-import { hanging, stillClock, until } from './support/clock.ts';
-import { type Fate, flakyD1, interceptD1 } from './support/d1.ts';
+import { INTERNAL_ERROR, makeDatabaseUnavailable, makeUnprocessable } from './support/answers.ts';
+import { createStillClock, makePending, waitUntil } from './support/clock.ts';
+import { type Fate, interceptD1, makeFlakyD1 } from './support/d1.ts';
 import { OPERATIONS } from './support/operations.ts';
 import {
+  buildPath,
   claims,
+  createWorker,
   DB,
   expectRefusedUpdate,
   expectUnbroken,
   mintToken,
-  pathOf,
   putValue,
   readEvaluation,
   readHistory,
   request,
   storeEvaluation,
   storeLabelled,
-  workerWith,
 } from './support/worker.ts';
 
 const TRANSIENT = [
@@ -59,15 +59,15 @@ const OVERLOAD = [
   'D1 DB exceeded its CPU time limit and was reset.',
 ];
 
-function workerOn(message: string, ...fates: Fate[]) {
-  const { db, calls } = flakyD1(DB, message, ...fates);
-  const clock = stillClock();
+function createWorkerOn(message: string, ...fates: Fate[]) {
+  const { db, calls } = makeFlakyD1(DB, message, ...fates);
+  const clock = createStillClock();
   const paused: number[] = [];
   const sleep = async (milliseconds: number) => {
     paused.push(milliseconds);
     clock.advance(milliseconds / 1000);
   };
-  const send = workerWith({ DB: db }, { ...clock, sleep });
+  const send = createWorker({ DB: db }, { ...clock, sleep });
   const token = () => mintToken({ exp: claims({}, clock.now()).exp });
   return { send, calls, paused, token };
 }
@@ -80,7 +80,7 @@ describe('a transient error', () => {
       ['fails', 'fails', 'fails', 'succeeds'],
     ] as Fate[][]) {
       const row = await storeEvaluation();
-      const { send, calls, token } = workerOn(message, ...fates);
+      const { send, calls, token } = createWorkerOn(message, ...fates);
 
       const response = await send(await putValue(row, 9, await token()));
 
@@ -95,12 +95,12 @@ describe('a transient error', () => {
     'is 503 with Retry-After after four attempts, and nothing is stored: %s',
     async (message) => {
       const row = await storeEvaluation();
-      const { send, calls, paused, token } = workerOn(message, 'fails');
+      const { send, calls, paused, token } = createWorkerOn(message, 'fails');
 
       await expectRefusedUpdate(
         row,
         await putValue(row, 9, await token()),
-        databaseUnavailable(1),
+        makeDatabaseUnavailable(1),
         send,
       );
 
@@ -112,19 +112,19 @@ describe('a transient error', () => {
 
   it('is retried after random pauses', async () => {
     const row = await storeEvaluation();
-    const pausesOf = async () => {
-      const { send, paused, token } = workerOn('Network connection lost.', 'fails');
+    const listPauses = async () => {
+      const { send, paused, token } = createWorkerOn('Network connection lost.', 'fails');
       await send(await putValue(row, 9, await token()));
       return paused.join();
     };
 
-    expect(await pausesOf()).not.toBe(await pausesOf());
+    expect(await listPauses()).not.toBe(await listPauses());
   });
 
   it('is retried after pauses that double', async () => {
     const row = await storeEvaluation();
     vi.spyOn(Math, 'random').mockReturnValue(0.5);
-    const { send, paused, token } = workerOn('Network connection lost.', 'fails');
+    const { send, paused, token } = createWorkerOn('Network connection lost.', 'fails');
 
     await send(await putValue(row, 9, await token()));
 
@@ -140,7 +140,7 @@ describe('a transient error', () => {
       return calls === 1 ? Promise.reject(new Error('D1_ERROR', { cause })) : call();
     });
 
-    const send = workerWith({ DB: db }, stillClock(new Date()));
+    const send = createWorker({ DB: db }, createStillClock(new Date()));
 
     expect((await send(await putValue(row, 9))).status).toBe(200);
     expect(calls).toBe(2);
@@ -154,8 +154,8 @@ describe('a transient error', () => {
     async (seconds, attempts) => {
       const row = await storeEvaluation();
       vi.spyOn(Math, 'random').mockReturnValue(0.9);
-      const clock = stillClock();
-      const { db, calls } = flakyD1(DB, 'Network connection lost.', 'fails');
+      const clock = createStillClock();
+      const { db, calls } = makeFlakyD1(DB, 'Network connection lost.', 'fails');
       const slow = interceptD1(db, (_, call) => {
         clock.advance(seconds);
         return call();
@@ -165,8 +165,8 @@ describe('a transient error', () => {
       await expectRefusedUpdate(
         row,
         await putValue(row, 9, token),
-        databaseUnavailable(1),
-        workerWith({ DB: slow }, clock),
+        makeDatabaseUnavailable(1),
+        createWorker({ DB: slow }, clock),
       );
 
       expect(calls).toHaveLength(attempts);
@@ -175,7 +175,7 @@ describe('a transient error', () => {
 
   it('is retried for a refusal too', async () => {
     const row = await storeLabelled({ value_type: 'binary' });
-    const { send, calls, token } = workerOn(
+    const { send, calls, token } = createWorkerOn(
       'Network connection lost.',
       'fails',
       'is lost',
@@ -185,7 +185,7 @@ describe('a transient error', () => {
     await expectRefusedUpdate(
       row,
       await putValue(row, 7, await token()),
-      unprocessable('value must be 0 or 1.'),
+      makeUnprocessable('value must be 0 or 1.'),
       send,
     );
 
@@ -196,7 +196,7 @@ describe('a transient error', () => {
 describe('an error that no retry can help', () => {
   it.each(FINAL)('is 500 after one attempt, and nothing is stored: %s', async (message) => {
     const row = await storeEvaluation();
-    const { send, calls, token } = workerOn(message, 'fails');
+    const { send, calls, token } = createWorkerOn(message, 'fails');
     vi.spyOn(console, 'error').mockImplementation(() => {});
 
     await expectRefusedUpdate(row, await putValue(row, 9, await token()), INTERNAL_ERROR, send);
@@ -208,10 +208,13 @@ describe('an error that no retry can help', () => {
 describe('a long-running export of the database', () => {
   it('is not waited for: 503 after one attempt, with Retry-After of a minute', async () => {
     const row = await storeEvaluation();
-    const { send, calls, token } = workerOn('Currently processing a long-running export.', 'fails');
+    const { send, calls, token } = createWorkerOn(
+      'Currently processing a long-running export.',
+      'fails',
+    );
     const sent = await putValue(row, 9, await token());
 
-    await expectRefusedUpdate(row, sent, databaseUnavailable(60), send);
+    await expectRefusedUpdate(row, sent, makeDatabaseUnavailable(60), send);
 
     expect(calls).toHaveLength(1);
   });
@@ -220,7 +223,7 @@ describe('a long-running export of the database', () => {
 describe('every operation', () => {
   it.each(OPERATIONS)('is retried on a transient error: $name', async ({ requestFor }) => {
     const row = await storeEvaluation();
-    const { send, calls, token } = workerOn(
+    const { send, calls, token } = createWorkerOn(
       'Network connection lost.',
       'fails',
       'fails',
@@ -239,13 +242,13 @@ describe('every operation', () => {
     'is 503 while D1 is overloaded, with nothing stored: $name',
     async ({ requestFor }) => {
       const row = await storeEvaluation();
-      const { send, calls, token } = workerOn(
+      const { send, calls, token } = createWorkerOn(
         'D1 DB is overloaded. Too many requests queued.',
         'fails',
       );
       const sent = await requestFor(row, { authorization: `Bearer ${await token()}` });
 
-      await expectRefusedUpdate(row, sent, databaseUnavailable(5), send);
+      await expectRefusedUpdate(row, sent, makeDatabaseUnavailable(5), send);
 
       expect(calls).toEqual(['batch']);
     },
@@ -253,7 +256,7 @@ describe('every operation', () => {
 
   it.each(OPERATIONS)('is one call to D1 if it is accepted: $name', async ({ requestFor }) => {
     const row = await storeEvaluation();
-    const { send, calls, token } = workerOn('', 'succeeds');
+    const { send, calls, token } = createWorkerOn('', 'succeeds');
 
     expect(
       (await send(await requestFor(row, { authorization: `Bearer ${await token()}` }))).ok,
@@ -265,11 +268,11 @@ describe('every operation', () => {
 describe('a database that never answers', () => {
   it('has five seconds, then the caller gets 503 and may retry later', async () => {
     const row = await storeEvaluation();
-    const clock = stillClock();
+    const clock = createStillClock();
     let calls = 0;
     const db = interceptD1(DB, () => {
       calls += 1;
-      return hanging();
+      return makePending();
     });
     const token = await mintToken({ exp: claims({}, clock.now()).exp });
     const sent = await putValue(row, 9, token);
@@ -277,10 +280,10 @@ describe('a database that never answers', () => {
     const refused = expectRefusedUpdate(
       row,
       sent,
-      databaseUnavailable(5),
-      workerWith({ DB: db }, clock),
+      makeDatabaseUnavailable(5),
+      createWorker({ DB: db }, clock),
     );
-    await until(() => expect(calls).toBe(1));
+    await waitUntil(() => expect(calls).toBe(1));
     clock.advance(5);
     await refused;
 
@@ -295,7 +298,7 @@ describe('a response lost after the commit', () => {
     ['is lost', 'fails', 'succeeds'],
   ])('is retried, and nothing is stored twice (%s, %s)', async (...fates) => {
     const row = await storeEvaluation();
-    const { send, token } = workerOn('Network connection lost.', ...fates);
+    const { send, token } = createWorkerOn('Network connection lost.', ...fates);
 
     const response = await send(await putValue(row, 9, await token()));
 
@@ -307,12 +310,12 @@ describe('a response lost after the commit', () => {
 
   it('does not make a conditional write refuse itself', async () => {
     const row = await storeEvaluation();
-    const { send, token } = workerOn('Network connection lost.', 'is lost', 'succeeds');
+    const { send, token } = createWorkerOn('Network connection lost.', 'is lost', 'succeeds');
     const headers = { authorization: `Bearer ${await token()}`, 'if-match': `"${row.created_at}"` };
 
-    expect((await send(await request(pathOf(row), { body: '{"value":9}', headers }))).status).toBe(
-      200,
-    );
+    expect(
+      (await send(await request(buildPath(row), { body: '{"value":9}', headers }))).status,
+    ).toBe(200);
     expect(await readHistory(row.id)).toHaveLength(1);
   });
 
@@ -326,7 +329,7 @@ describe('a response lost after the commit', () => {
       throw new Error('D1_ERROR: Network connection lost.');
     });
 
-    const response = await workerWith({ DB: db })(await putValue(row, 9));
+    const response = await createWorker({ DB: db })(await putValue(row, 9));
 
     expect(response.status).toBe(503);
     expect(response.headers.has('retry-after')).toBe(true);
@@ -335,7 +338,7 @@ describe('a response lost after the commit', () => {
 
   it('does not undo what another writer has stored since, and returns what it had stored itself', async () => {
     const row = await storeEvaluation();
-    const clock = stillClock();
+    const clock = createStillClock();
     const exp = claims({}, clock.now()).exp;
     let calls = 0;
     const db = interceptD1(DB, async (_, call) => {
@@ -344,11 +347,11 @@ describe('a response lost after the commit', () => {
       if (calls > 1) return answer;
       clock.advance(1);
       const other = await putValue(row, 8, await mintToken({ sub: 'other', exp }));
-      expect((await workerWith({}, clock)(other)).status).toBe(200);
+      expect((await createWorker({}, clock)(other)).status).toBe(200);
       throw new Error('D1_ERROR: Network connection lost.');
     });
 
-    const response = await workerWith(
+    const response = await createWorker(
       { DB: db },
       { ...clock, sleep: async () => clock.advance(1) },
     )(await putValue(row, 5, await mintToken({ exp })));
@@ -364,8 +367,8 @@ describe('a response lost after the commit', () => {
     expect((await readHistory(row.id)).map(({ value }) => value)).toEqual([3, 5]);
   });
 
-  const lostThen = (
-    clock: ReturnType<typeof stillClock>,
+  const loseThen = (
+    clock: ReturnType<typeof createStillClock>,
     fate: 'is lost' | 'fails',
     meanwhile: () => Promise<unknown>,
   ) => {
@@ -386,17 +389,17 @@ describe('a response lost after the commit', () => {
         updated_by: 'judge',
         updated_at: '2026-12-01T00:00:00.000Z',
       });
-      const clock = stillClock();
+      const clock = createStillClock();
       const exp = claims({}, clock.now()).exp;
-      const db = lostThen(clock, 'is lost', async () =>
-        workerWith({}, clock)(await putValue(row, 8, await mintToken({ sub: 'other', exp }))),
+      const db = loseThen(clock, 'is lost', async () =>
+        createWorker({}, clock)(await putValue(row, 8, await mintToken({ sub: 'other', exp }))),
       );
       const headers = { authorization: `Bearer ${await mintToken({ exp })}`, 'if-match': ifMatch };
 
-      const response = await workerWith(
+      const response = await createWorker(
         { DB: db },
         clock,
-      )(await request(pathOf(row), { body: '{"value":5}', headers }));
+      )(await request(buildPath(row), { body: '{"value":5}', headers }));
 
       expect(response.status).toBe(200);
       expect(await response.json()).toMatchObject({
@@ -413,25 +416,25 @@ describe('a response lost after the commit', () => {
     ['the same author', 'the same value', 'another millisecond', 'user-123', 5, 1],
   ])('is not taken for stored if %s stored %s in %s', async (_, __, ___, sub, value, later) => {
     const row = await storeEvaluation();
-    const clock = stillClock();
+    const clock = createStillClock();
     const exp = claims({}, clock.now()).exp;
-    const elsewhere = stillClock();
+    const elsewhere = createStillClock();
     elsewhere.advance(later);
-    const other = workerWith({}, elsewhere);
-    const db = lostThen(clock, 'fails', async () => {
+    const other = createWorker({}, elsewhere);
+    const db = loseThen(clock, 'fails', async () => {
       await other(await putValue(row, value, await mintToken({ sub, exp })));
       await other(await putValue(row, 8, await mintToken({ sub: 'other', exp })));
     });
 
-    await workerWith({ DB: db }, clock)(await putValue(row, 5, await mintToken({ exp })));
+    await createWorker({ DB: db }, clock)(await putValue(row, 5, await mintToken({ exp })));
 
     expect(await readEvaluation(row.id)).toMatchObject({ value: 5, updated_by: 'user-123' });
   });
 
   it('is never looked for by a first attempt: the same value sent again after another one is stored again', async () => {
     const row = await storeEvaluation();
-    const clock = stillClock();
-    const send = workerWith({}, clock);
+    const clock = createStillClock();
+    const send = createWorker({}, clock);
     const exp = claims({}, clock.now()).exp;
 
     for (const [value, sub] of [
@@ -448,7 +451,7 @@ describe('a response lost after the commit', () => {
 
   it('is 503 if it stays lost, and the caller may send the same again', async () => {
     const row = await storeEvaluation();
-    const { send, calls, token } = workerOn(
+    const { send, calls, token } = createWorkerOn(
       'Network connection lost.',
       'is lost',
       'is lost',
@@ -474,12 +477,12 @@ describe('an overload', () => {
     async (message) => {
       const row = await storeEvaluation();
       const logged = vi.spyOn(console, 'error');
-      const { send, calls, token } = workerOn(message, 'fails');
+      const { send, calls, token } = createWorkerOn(message, 'fails');
 
       await expectRefusedUpdate(
         row,
         await putValue(row, 9, await token()),
-        databaseUnavailable(5),
+        makeDatabaseUnavailable(5),
         send,
       );
 
@@ -495,7 +498,7 @@ describe('an overload', () => {
 describe('an error that is not transient', () => {
   it('is not retried', async () => {
     const row = await storeEvaluation();
-    const { send, calls, token } = workerOn('no such column: value: SQLITE_ERROR', 'fails');
+    const { send, calls, token } = createWorkerOn('no such column: value: SQLITE_ERROR', 'fails');
 
     await expectRefusedUpdate(row, await putValue(row, 9, await token()), INTERNAL_ERROR, send);
 

@@ -5,16 +5,17 @@
 import { describe, expect, it } from 'vitest';
 import { type Clock, systemClock } from '../src/clock.ts';
 import { NOT_FOUND } from './support/answers.ts';
-import { stillClock } from './support/clock.ts';
-import { countingD1, countingRows, flakyD1, interceptD1 } from './support/d1.ts';
-import { linkTo, open, post } from './support/links.ts';
+import { createStillClock } from './support/clock.ts';
+import { countCalls, countRows, interceptD1, makeFlakyD1 } from './support/d1.ts';
+import { createLinkTo, open, post } from './support/links.ts';
 import {
+  buildPath,
+  createWorker,
   DB,
   expectRefusal,
-  freshAccount,
   get,
+  makeAccount,
   mintToken,
-  pathOf,
   putValue,
   type Row,
   readEvaluation,
@@ -25,13 +26,12 @@ import {
   storeEvaluation,
   storeLabel,
   worker,
-  workerWith,
 } from './support/worker.ts';
 
 type Sent = { claims?: object; headers?: Record<string, string> };
 
 const remove = async (row: Pick<Row, 'run_id' | 'id'>, { claims = {}, headers = {} }: Sent = {}) =>
-  request(pathOf(row), {
+  request(buildPath(row), {
     method: 'DELETE',
     headers: { authorization: `Bearer ${await mintToken({ ...claims })}`, ...headers },
   });
@@ -56,12 +56,12 @@ async function storeWithLabel(fields: Partial<Row> = {}): Promise<Row> {
 }
 
 const LOST = 'Network connection lost.';
-const lossyAt = (clock: Clock, ...fates: Parameters<typeof flakyD1>[2][]) => {
-  const { db, arrive } = flakyD1(DB, LOST, ...fates);
-  return { send: workerWith({ DB: db }, clock), arrive };
+const lossyAt = (clock: Clock, ...fates: Parameters<typeof makeFlakyD1>[2][]) => {
+  const { db, arrive } = makeFlakyD1(DB, LOST, ...fates);
+  return { send: createWorker({ DB: db }, clock), arrive };
 };
-const lossy = (...fates: Parameters<typeof flakyD1>[2][]) => lossyAt(systemClock, ...fates);
-const clockAhead = (seconds: number) => stillClock(new Date(Date.now() + 1000 * seconds));
+const lossy = (...fates: Parameters<typeof makeFlakyD1>[2][]) => lossyAt(systemClock, ...fates);
+const clockAhead = (seconds: number) => createStillClock(new Date(Date.now() + 1000 * seconds));
 
 const ID_WAS_DELETED = {
   status: 409,
@@ -69,20 +69,20 @@ const ID_WAS_DELETED = {
     'The evaluation with this id was deleted after this request began: send the request again to create a new one.',
 };
 
-const writesOf = (row: Row) =>
+const listWrites = (row: Row) =>
   readRows('SELECT * FROM keyed_write WHERE evaluation_id = ?', row.id);
 
 describe('deleteEvaluation', () => {
   it('deletes the evaluation with its history, in one call to D1, and nothing else', async () => {
     const row = await storeEvaluation();
     const sibling = await storeEvaluation({ run_id: row.run_id });
-    const foreign = await storeEvaluation({ ...row, account_id: freshAccount() });
+    const foreign = await storeEvaluation({ ...row, account_id: makeAccount() });
     await worker(await putKeyed(row, 4));
     await worker(await putValue(sibling, 4));
     const before = await readRun(row.run_id);
-    const { db, calls } = countingD1(DB);
+    const { db, calls } = countCalls(DB);
 
-    const response = await workerWith({ DB: db })(await remove(row));
+    const response = await createWorker({ DB: db })(await remove(row));
 
     expect(response.status).toBe(204);
     expect(await response.text()).toBe('');
@@ -90,16 +90,16 @@ describe('deleteEvaluation', () => {
     const isOfRow = ({ id, account_id }: Row) => id === row.id && account_id === row.account_id;
     expect(await readRun(row.run_id)).toEqual(before.filter((one) => !isOfRow(one)));
     expect(await readHistory(row.id)).toEqual([]);
-    expect(await writesOf(row)).toEqual([]);
+    expect(await listWrites(row)).toEqual([]);
     expect(await readHistory(sibling.id)).toHaveLength(1);
     expect(foreign.id).toBe(row.id);
-    for (const path of [pathOf(row), `${pathOf(row)}/history`])
+    for (const path of [buildPath(row), `${buildPath(row)}/history`])
       await expectRefusal(await worker(await get(path)), NOT_FOUND);
     await expectRefusal(await worker(await putValue(row, 5)), NOT_FOUND);
   });
 
   it('keeps a note that holds no value', async () => {
-    const row = await storeEvaluation({ account_id: freshAccount() });
+    const row = await storeEvaluation({ account_id: makeAccount() });
     await worker(await remove(row, { claims: { account_id: row.account_id } }));
 
     const notes = await readRows<object>(
@@ -114,7 +114,7 @@ describe('deleteEvaluation', () => {
 
   it('ends the links to the evaluation', async () => {
     const row = await storeEvaluation();
-    const { url } = await linkTo(row);
+    const { url } = await createLinkTo(row);
     await worker(await remove(row));
 
     expect((await worker(open(url))).status).toBe(404);
@@ -147,7 +147,7 @@ describe('deleteEvaluation', () => {
   });
 
   it('costs the same however often the id was used and deleted before, and so does each write', async () => {
-    const account_id = freshAccount();
+    const account_id = makeAccount();
     const row = await storeEvaluation({ account_id });
     const headers = { 'idempotency-key': 'b' };
     await DB.prepare(
@@ -158,19 +158,19 @@ describe('deleteEvaluation', () => {
       .bind(account_id, row.id, new Date(Date.now() - 3_600_000).toISOString())
       .run();
     await storeEvaluation(row);
-    const { db, rows } = countingRows(DB);
+    const { db, rows } = countRows(DB);
     const token = await mintToken({ account_id });
 
-    await workerWith({ DB: db })(await putValue(row, 9, token));
-    await workerWith({ DB: db })(await remove(row, { claims: { account_id }, headers }));
-    await workerWith({ DB: db })(await remove(row, { claims: { account_id }, headers }));
+    await createWorker({ DB: db })(await putValue(row, 9, token));
+    await createWorker({ DB: db })(await remove(row, { claims: { account_id }, headers }));
+    await createWorker({ DB: db })(await remove(row, { claims: { account_id }, headers }));
 
     expect(rows.map(({ written }) => written)).toEqual([2, 5, 0]);
     expect(Math.max(...rows.map(({ read }) => read))).toBeLessThanOrEqual(11);
   });
 
   it('costs the same however much was deleted before: ten notes go that are older than seven days', async () => {
-    const account_id = freshAccount();
+    const account_id = makeAccount();
     const row = await storeEvaluation({ account_id });
     await DB.prepare(
       `INSERT INTO deleted_evaluation (account_id, evaluation_id, run_id, write_id, deleted_at)
@@ -182,9 +182,9 @@ describe('deleteEvaluation', () => {
     await DB.prepare(`UPDATE deleted_evaluation SET deleted_at = ?2 WHERE account_id = ?1`)
       .bind(account_id, new Date(Date.now() - 8 * 24 * 3600 * 1000).toISOString())
       .run();
-    const { db, rows } = countingRows(DB);
+    const { db, rows } = countRows(DB);
 
-    await workerWith({ DB: db })(await remove(row, { claims: { account_id } }));
+    await createWorker({ DB: db })(await remove(row, { claims: { account_id } }));
 
     const sql = 'SELECT 1 FROM deleted_evaluation WHERE account_id = ?';
     expect(await readRows(sql, account_id)).toHaveLength(1000 - 10 + 1);
@@ -278,7 +278,7 @@ describe('an attempt of a request that began before the deletion and arrives aft
     ['an update with a key', async (row) => putKeyed(row, 9)],
     ['a deletion', (row) => remove(row)],
     ['a deletion with a key', (row) => remove(row, KEY)],
-    ['an update through a link', async (row) => post((await linkTo(row)).url, { value: 9 })],
+    ['an update through a link', async (row) => post((await createLinkTo(row)).url, { value: 9 })],
   ])('leaves alone what was created under the id since: %s', async (_, sent) => {
     const row = await storeWithLabel();
     const { send, arrive } = lossy('is late', 'fails');
@@ -336,9 +336,9 @@ describe('an attempt of a request that began before the deletion and arrives aft
 
   it('may have sent its body slowly: a create, and an update through a link', async () => {
     const row = await storeWithLabel();
-    const { url } = await linkTo(row);
+    const { url } = await createLinkTo(row);
     const again = { id: row.id, evaluation_label_id: row.evaluation_label_id, value: 9 };
-    const whileDeleted = async (
+    const deleteMeanwhile = async (
       sent: Request,
       body: object,
       afterwards?: () => Promise<unknown>,
@@ -352,17 +352,19 @@ describe('an attempt of a request that began before the deletion and arrives aft
           controller.close();
         },
       });
-      return workerWith({})(new Request(sent, { body: slow }));
+      return createWorker({})(new Request(sent, { body: slow }));
     };
 
     const create = await request(`/v1/run/${row.run_id}/evaluations`, { method: 'POST' });
-    await expectRefusal(await whileDeleted(create, again), ID_WAS_DELETED);
+    await expectRefusal(await deleteMeanwhile(create, again), ID_WAS_DELETED);
     await worker(await createAgain(row));
     const post = new Request(url, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
     });
-    const late = await whileDeleted(post, { value: 9 }, async () => worker(await createAgain(row)));
+    const late = await deleteMeanwhile(post, { value: 9 }, async () =>
+      worker(await createAgain(row)),
+    );
     expect(late.status).toBe(404);
     expect((await readEvaluation(row.id))?.value).toBe(2);
   });
@@ -374,7 +376,7 @@ describe('an attempt of a request that began before the deletion and arrives aft
       expect((await update.send(await putValue(row, 9))).status).toBe(503);
       return call();
     });
-    expect((await workerWith({ DB: slow })(await remove(row))).status).toBe(204);
+    expect((await createWorker({ DB: slow })(await remove(row))).status).toBe(204);
     await worker(await createAgain(row));
 
     await update.arrive();
@@ -393,13 +395,13 @@ describe('an attempt of a request that began before the deletion and arrives aft
       return call();
     });
 
-    await expectRefusal(await workerWith({ DB: db })(await sent(row)), refusal);
+    await expectRefusal(await createWorker({ DB: db })(await sent(row)), refusal);
   });
 
   it('is stored, if it is to another evaluation, or to one of another account with the same id', async () => {
     const row = await storeEvaluation();
     const other = await storeEvaluation();
-    const foreign = await storeEvaluation({ ...row, account_id: freshAccount() });
+    const foreign = await storeEvaluation({ ...row, account_id: makeAccount() });
     const token = await mintToken({ account_id: foreign.account_id });
     const { send, arrive } = lossy('is late', 'is late', 'is late', 'is late', 'is late');
     await send(await putValue(other, 9));
@@ -415,5 +417,5 @@ describe('an attempt of a request that began before the deletion and arrives aft
 
 async function putKeyed(row: Row, value: number): Promise<Request> {
   const headers = { authorization: `Bearer ${await mintToken()}`, ...KEY.headers };
-  return request(pathOf(row), { body: JSON.stringify({ value }), headers });
+  return request(buildPath(row), { body: JSON.stringify({ value }), headers });
 }

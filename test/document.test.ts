@@ -23,23 +23,23 @@ import {
 } from '../src/limits.ts';
 import { parseLinkCreate } from '../src/link/input.ts';
 import generated from '../src/openapi.generated.json';
-import { stillClock } from './support/clock.ts';
-import { flakyD1 } from './support/d1.ts';
-import { DOCUMENTED, describedResponse, document, errorsOf } from './support/document.ts';
-import { linkTo, visit } from './support/links.ts';
+import { createStillClock } from './support/clock.ts';
+import { makeFlakyD1 } from './support/d1.ts';
+import { DOCUMENTED, document, findResponse, listErrors } from './support/document.ts';
+import { createLinkTo, visit } from './support/links.ts';
 import { OPERATIONS } from './support/operations.ts';
 import {
   ACCOUNT,
+  buildPath,
   claims,
+  createWorker,
   DB,
   mintToken,
-  pathOf,
   request,
   type Send,
   storeEvaluation,
   storeLabelled,
   worker,
-  workerWith,
 } from './support/worker.ts';
 
 const ORDER = DOCUMENTED.flatMap(({ operation }) =>
@@ -99,7 +99,7 @@ async function sendToLink(
   }: { headers?: object; body?: BodyInit; to?: Send; key?: string; where?: object | null },
 ): Promise<Response> {
   const row = await storeLabelled({ min_value: 1, max_value: 10 });
-  const { url } = await linkTo(row, { values: { yes: 10, no: 1 }, where });
+  const { url } = await createLinkTo(row, { values: { yes: 10, no: 1 }, where });
   const sent = Object.entries(headers).filter(([, value]) => value !== null);
   const init = operation === 'getEvaluationByLink' ? {} : { method: 'POST', body };
   return to(
@@ -128,10 +128,10 @@ const PROVOKE_OF_LINK: Record<number, Provoke> = {
   422: (operation) => sendToLink(operation, { body: '{}' }),
 };
 
-const downD1 = (message: string) =>
-  workerWith({ DB: flakyD1(DB, message, 'fails').db }, stillClock(new Date()));
+const makeDownD1 = (message: string) =>
+  createWorker({ DB: makeFlakyD1(DB, message, 'fails').db }, createStillClock(new Date()));
 
-const limited = workerWith({ RATE_LIMITER: { limit: async () => ({ success: false }) } });
+const limited = createWorker({ RATE_LIMITER: { limit: async () => ({ success: false }) } });
 
 /**
  * Sends a request that the operation accepts, then the same with a change, about one row. An id or
@@ -189,7 +189,7 @@ const PROVOKE: Record<number, Provoke> = {
     send(operation, { path: (path) => `${path.replace(/[0-9a-f-]{36}/, 'x')}?limit=0`, body: '{' }),
   401: (operation) => send(operation, { headers: { authorization: null } }),
   403: (operation) =>
-    send(operation, { to: workerWith({ JWT_REQUIRED_SCOPE: 'evaluations:write' }) }),
+    send(operation, { to: createWorker({ JWT_REQUIRED_SCOPE: 'evaluations:write' }) }),
   404: async (operation) =>
     send(operation, {
       headers: {
@@ -207,8 +207,8 @@ const PROVOKE: Record<number, Provoke> = {
   422: (operation) =>
     sendInTurn(operation, ({ forbidden }) => Object.values(forbidden).slice(0, 1)),
   429: (operation) => send(operation, { to: limited }),
-  500: (operation) => send(operation, { to: workerWith({ JWT_SECRET: '' }) }),
-  503: (operation) => send(operation, { to: downD1('D1 DB is overloaded.') }),
+  500: (operation) => send(operation, { to: createWorker({ JWT_SECRET: '' }) }),
+  503: (operation) => send(operation, { to: makeDownD1('D1 DB is overloaded.') }),
 };
 
 describe('each status that is declared', () => {
@@ -273,7 +273,7 @@ describe('each example of a failure', () => {
         send(update, { headers: { authorization: `Bearer ${await mintToken({ exp: 1 })}` } }),
     },
     Forbidden: {
-      scope: () => send(update, { to: workerWith({ JWT_REQUIRED_SCOPE: 'evaluations:write' }) }),
+      scope: () => send(update, { to: createWorker({ JWT_REQUIRED_SCOPE: 'evaluations:write' }) }),
     },
     NotFound: {
       evaluation: () =>
@@ -366,27 +366,31 @@ describe('each example of a failure', () => {
     },
     LinkUnprocessable: {
       nothing: async () =>
-        worker(visit((await linkTo(await storeLabelled({}))).url, { method: 'POST', body: '{}' })),
+        worker(
+          visit((await createLinkTo(await storeLabelled({}))).url, { method: 'POST', body: '{}' }),
+        ),
       text: () => send(byLink, { body: '{"value":"maybe"}' }),
       label: () => send(byLink, { body: '{"value":11}' }),
       field: () => send(createLink, { body: '{"author":"mallory"}' }),
       path: () => send(createLink, { body: '{"path":"a.b"}' }),
       name: async () => {
-        const { url } = await linkTo(await storeLabelled({}), { delivery: '/id' });
+        const { url } = await createLinkTo(await storeLabelled({}), { delivery: '/id' });
         return worker(visit(url, { method: 'POST', body: '{"value":7}' }));
       },
       several: async () => {
-        const { url } = await linkTo(await storeLabelled({}), { path: '$.*' });
+        const { url } = await createLinkTo(await storeLabelled({}), { path: '$.*' });
         return worker(visit(url, { method: 'POST', body: '[7,8]' }));
       },
     },
     LinkTooManyRequests: { limit: () => send(byLink, { to: limited }) },
-    LinkServerFault: { fault: () => send(byLink, { to: workerWith({ JWT_SECRET: '' }) }) },
-    LinkUnavailable: { database: () => send(byLink, { to: downD1('Network connection lost.') }) },
+    LinkServerFault: { fault: () => send(byLink, { to: createWorker({ JWT_SECRET: '' }) }) },
+    LinkUnavailable: {
+      database: () => send(byLink, { to: makeDownD1('Network connection lost.') }),
+    },
     TooManyRequests: { limit: () => send(update, { to: limited }) },
-    ServerFault: { fault: () => send(update, { to: workerWith({ JWT_SECRET: '' }) }) },
+    ServerFault: { fault: () => send(update, { to: createWorker({ JWT_SECRET: '' }) }) },
     Unavailable: {
-      database: () => send(update, { to: downD1('Network connection lost.') }),
+      database: () => send(update, { to: makeDownD1('Network connection lost.') }),
       keys: () => {
         vi.spyOn(globalThis, 'fetch').mockRejectedValue(new TypeError('Network connection lost.'));
         const settings = { JWT_SECRET: '', JWT_ISSUER: 'a', JWT_AUDIENCE: 'b' };
@@ -394,7 +398,7 @@ describe('each example of a failure', () => {
         const authorization = 'Bearer eyJhbGciOiJFUzI1NiJ9.e30.AAAA';
         return send(update, {
           headers: { authorization },
-          to: workerWith({ ...settings, JWT_JWKS_URL }),
+          to: createWorker({ ...settings, JWT_JWKS_URL }),
         });
       },
     },
@@ -424,7 +428,7 @@ describe('the examples of a success', () => {
     run_id: '018f4d3c-0001-7000-8000-000000000001',
     evaluation_id: '018f4d3d-0001-7000-8000-000000000001',
   };
-  const pathTo = (template: string) =>
+  const buildPathTo = (template: string) =>
     template.replaceAll(
       /\{(\w+)\}/g,
       (_, name: string) => Object.entries(EXAMPLE).find(([key]) => key === name)?.[1] ?? '',
@@ -441,7 +445,7 @@ describe('the examples of a success', () => {
   it('are what the sample data gives, in the order of the worked example', async () => {
     const ask = async (method: string, template: string, body?: object) => {
       const init = body === undefined ? { method } : { method, body: JSON.stringify(body) };
-      return worker(await request(pathTo(template), init));
+      return worker(await request(buildPathTo(template), init));
     };
     const { paths } = generated;
     const item = '/v1/run/{run_id}/evaluation/{evaluation_id}';
@@ -489,7 +493,7 @@ describe('the examples of a success', () => {
         body === undefined ? { method, headers } : { method, headers, body: JSON.stringify(body) };
       return worker(await request(path, init));
     };
-    const exampleOf = ({ content }: { content: { 'application/json': { example: object } } }) =>
+    const readExample = ({ content }: { content: { 'application/json': { example: object } } }) =>
       anyTime(content['application/json'].example);
     const { binary, continuous, categorical } =
       all.post.requestBody.content['application/json'].examples;
@@ -502,11 +506,11 @@ describe('the examples of a success', () => {
       'GET',
       `/v1/evaluation-label/${generated.components.parameters.LabelId.example}`,
     );
-    expect(await got.json()).toEqual(exampleOf(one.get.responses[200]));
+    expect(await got.json()).toEqual(readExample(one.get.responses[200]));
     for (const status of [201, 200] as const) {
       const answer = await ask('POST', '/v1/evaluation-labels', continuous.value);
       expect(answer.status).toBe(status);
-      expect(await answer.json()).toEqual(exampleOf(all.post.responses[status]));
+      expect(await answer.json()).toEqual(readExample(all.post.responses[status]));
     }
     for (const { value } of [binary, categorical]) {
       expect((await ask('POST', '/v1/evaluation-labels', value)).status).toBe(201);
@@ -516,23 +520,23 @@ describe('the examples of a success', () => {
     )) {
       const answer = await ask('PUT', `/v1/evaluation-label/${continuous.value.id}`, {
         ...value,
-        ...('created_at' in value ? await createdAt(continuous.value.id) : {}),
+        ...('created_at' in value ? await readCreatedAt(continuous.value.id) : {}),
       });
       expect(answer.status).toBe(200);
-      expect(await answer.json()).toEqual(exampleOf(one.put.responses[200]));
+      expect(await answer.json()).toEqual(readExample(one.put.responses[200]));
     }
   });
 
   /** Reads the time of creation, which no example of the document can know. */
-  const createdAt = (id: string) =>
+  const readCreatedAt = (id: string) =>
     DB.prepare('SELECT created_at FROM evaluation_label WHERE id = ?').bind(id).first<object>();
 
   it('fit their own schemas', () => {
     for (const { operation } of DOCUMENTED) {
       for (const status of Object.keys(operation.responses)) {
-        const content = describedResponse(operation, Number(status))?.content?.['application/json'];
+        const content = findResponse(operation, Number(status))?.content?.['application/json'];
         if (content && 'example' in content)
-          expect(errorsOf(content.schema, content.example)).toEqual([]);
+          expect(listErrors(content.schema, content.example)).toEqual([]);
       }
     }
   });
@@ -547,7 +551,7 @@ describe('the schema of a request', () => {
   const LABEL = { name: 'tone', value_type: 'binary' };
   const CATEGORICAL = { name: 'tone', value_type: 'categorical' };
   const CONTINUOUS = { name: 'tone', value_type: 'continuous' };
-  const valuesOf = (count: number) => Object.fromEntries(texts(count).map((text) => [text, 1]));
+  const listValues = (count: number) => Object.fromEntries(texts(count).map((text) => [text, 1]));
 
   /** JSON.parse reads 1e400 as this number. */
   const BEYOND_DOUBLE = Number.POSITIVE_INFINITY;
@@ -666,7 +670,7 @@ describe('the schema of a request', () => {
         { expires_in: 60, name: 'x'.repeat(LINK_NAME_MAX_CHARS) },
         { expires_in: LINK_MAX_SECONDS, pointer: `/${'x'.repeat(POINTER_MAX_CHARS - 1)}` },
         { expires_in: null, name: null, pointer: null, values: null },
-        { values: valuesOf(32) },
+        { values: listValues(32) },
         { pointer: '' },
         { pointer: '/a~0b/~1//\n\u{1f600}' },
         { path: `$.${'x'.repeat(510)}` },
@@ -688,7 +692,7 @@ describe('the schema of a request', () => {
         { pointer: `/${'x'.repeat(POINTER_MAX_CHARS)}` },
         { values: { yes: '1' } },
         { values: { yes: BEYOND_DOUBLE } },
-        { values: valuesOf(33) },
+        { values: listValues(33) },
         { values: ['a'] },
         { values: JSON.parse('{"__proto__":1}') },
         { values: { constructor: 1 } },
@@ -703,7 +707,7 @@ describe('the schema of a request', () => {
     'a request schema accepts and refuses what the Worker does: $name',
     ({ name, parse, accepted, refused }) => {
       const schema = { $ref: `#/components/schemas/${name}` };
-      const isValid = (body: unknown) => errorsOf(schema, body).length === 0;
+      const isValid = (body: unknown) => listErrors(schema, body).length === 0;
       const isParsed = (body: object) => {
         try {
           return parse({ ...body }) !== undefined;
@@ -796,16 +800,16 @@ describe('the schema of a request', () => {
         async (sent) => (await send(operation, { body: JSON.stringify(sent) })).status,
       );
 
-      expect(errorsOf(schema, body)).toEqual([]);
+      expect(listErrors(schema, body)).toEqual([]);
       expect(await Promise.all(statuses)).toEqual(bodies.map(() => 422));
-      expect(bodies.filter((sent) => errorsOf(schema, sent).length === 0)).toEqual([]);
+      expect(bodies.filter((sent) => listErrors(schema, sent).length === 0)).toEqual([]);
     },
   );
 });
 
 describe('the parameters', () => {
   const { parameters } = document.components;
-  const namesOf = (references: { $ref: string }[] = []) =>
+  const listNames = (references: { $ref: string }[] = []) =>
     references
       .map(({ $ref }) => parameters[$ref.split('/').at(-1) ?? ''])
       .map((one) => `${one?.in} ${one?.name}`);
@@ -817,7 +821,7 @@ describe('the parameters', () => {
     const conditional = ['header if-match', 'header if-none-match'];
     const declared = DOCUMENTED.map(({ operation }) => [
       operation.operationId,
-      namesOf(operation.parameters),
+      listNames(operation.parameters),
     ]);
 
     expect(Object.fromEntries(declared)).toEqual({
@@ -845,14 +849,14 @@ describe('the parameters', () => {
 describe('the judge', () => {
   it('refuses a response that the document does not describe', async () => {
     const row = await storeEvaluation();
-    const clock = stillClock();
+    const clock = createStillClock();
     const token = await mintToken({ exp: claims({}, clock.now()).exp });
     const { expectDocumented } = await import('./support/document.ts');
-    const sent = await request(pathOf(row), {
+    const sent = await request(buildPath(row), {
       method: 'GET',
       headers: { authorization: `Bearer ${token}` },
     });
-    const good = await workerWith({}, clock)(sent.clone());
+    const good = await createWorker({}, clock)(sent.clone());
     const judge = (response: Response) => expectDocumented(sent, response);
     const changed = async (change: (headers: Headers) => void, body?: object, status = 200) => {
       const headers = new Headers(good.headers);

@@ -6,10 +6,10 @@
 import fc, { type Arbitrary } from 'fast-check';
 import { describe, expect, inject, it } from 'vitest';
 import {
+  buildLabelPath,
+  buildPath,
+  formatLabel,
   type Label,
-  labelPathOf,
-  labelSent,
-  pathOf,
   type Row,
   readEvaluation,
   request,
@@ -98,7 +98,7 @@ const given = fc.record({
 
 /** Sends an update of the row, with an entity tag or an idempotency key if the headers have one. */
 const send = async (row: Row, body: object, headers: Record<string, string | null>) =>
-  worker(await request(pathOf(row), { body: JSON.stringify(body), headers }));
+  worker(await request(buildPath(row), { body: JSON.stringify(body), headers }));
 
 async function check<T>(input: Arbitrary<T>, holds: (input: T) => Promise<void>): Promise<void> {
   const result = await fc.check(fc.asyncProperty(input, holds), { seed, numRuns: RUNS });
@@ -207,8 +207,8 @@ describe('the statement and the explanation of a refused write agree', () => {
       const label = await storeLabel(rule);
       const put = async (change: object) =>
         worker(
-          await request(labelPathOf(label), {
-            body: JSON.stringify({ ...labelSent(label), name: 'new', ...change }),
+          await request(buildLabelPath(label), {
+            body: JSON.stringify({ ...formatLabel(label), name: 'new', ...change }),
           }),
         );
 

@@ -4,18 +4,18 @@
  */
 import { describe, expect, it } from 'vitest';
 import { NOT_FOUND } from './support/answers.ts';
-import { countingD1 } from './support/d1.ts';
+import { countCalls } from './support/d1.ts';
 import {
+  buildLabelPath,
+  createWorker,
   DB,
   expectRefusal,
+  formatLabel,
   get,
-  labelPathOf,
-  labelSent,
   mintToken,
   request,
   storeLabel,
   worker,
-  workerWith,
 } from './support/worker.ts';
 
 const FOREIGN = 'acc_neighbour';
@@ -37,12 +37,12 @@ describe('getEvaluationLabel', () => {
     'answers 200 with %s, updated_at left out while there is none, in one call to D1',
     async (_, fields) => {
       const label = await storeLabel(fields);
-      const { db, calls } = countingD1(DB);
+      const { db, calls } = countCalls(DB);
 
-      const response = await workerWith({ DB: db })(await get(labelPathOf(label)));
+      const response = await createWorker({ DB: db })(await get(buildLabelPath(label)));
 
       expect(response.status).toBe(200);
-      expect(await response.json()).toEqual(labelSent(label));
+      expect(await response.json()).toEqual(formatLabel(label));
       expect(response.headers.get('etag')).toBe(`"${label.updated_at ?? label.created_at}"`);
       expect(calls).toEqual(['batch']);
     },
@@ -52,17 +52,19 @@ describe('getEvaluationLabel', () => {
     const own = await storeLabel(CATEGORIES);
     const shared = await storeLabel({ id: own.id, account_id: 'shared', name: 'everyone\u2019s' });
 
-    expect(await (await worker(await get(labelPathOf(own)))).json()).toEqual(labelSent(own));
+    expect(await (await worker(await get(buildLabelPath(own)))).json()).toEqual(formatLabel(own));
     const authorization = `Bearer ${await mintToken({ account_id: FOREIGN })}`;
-    expect(await (await worker(await get(labelPathOf(own), { authorization }))).json()).toEqual(
-      labelSent(shared),
+    expect(await (await worker(await get(buildLabelPath(own), { authorization }))).json()).toEqual(
+      formatLabel(shared),
     );
   });
 
   it('accepts the id in upper case', async () => {
     const label = await storeLabel();
 
-    expect((await worker(await get(labelPathOf({ id: label.id.toUpperCase() })))).status).toBe(200);
+    expect((await worker(await get(buildLabelPath({ id: label.id.toUpperCase() })))).status).toBe(
+      200,
+    );
   });
 
   it('answers 304 without a body if the caller has the label already', async () => {
@@ -71,37 +73,37 @@ describe('getEvaluationLabel', () => {
 
     for (const ifNoneMatch of [tag, `W/${tag}`, '*']) {
       const response = await worker(
-        await get(labelPathOf(label), { 'if-none-match': ifNoneMatch }),
+        await get(buildLabelPath(label), { 'if-none-match': ifNoneMatch }),
       );
       expect(response.status).toBe(304);
       expect(response.headers.get('etag')).toBe(tag);
       expect(await response.text()).toBe('');
     }
     expect(
-      (await worker(await get(labelPathOf(label), { 'if-none-match': '"other"' }))).status,
+      (await worker(await get(buildLabelPath(label), { 'if-none-match': '"other"' }))).status,
     ).toBe(200);
   });
 
   it('is missing, byte for byte, if it is another account\u2019s, also with a known tag', async () => {
     const { id } = await storeLabel({ account_id: FOREIGN });
-    const bytesOf = async (path: string, headers = {}) => {
+    const readBytes = async (path: string, headers = {}) => {
       const response = await worker(
         await get(path, { 'x-request-id': 'same-for-all', ...headers }),
       );
       return [response.status, [...response.headers], await response.text()];
     };
 
-    const missing = await bytesOf(labelPathOf({ id: crypto.randomUUID() }));
-    expect(await bytesOf(labelPathOf({ id }))).toEqual(missing);
-    expect(await bytesOf(labelPathOf({ id }), { 'if-none-match': '*' })).toEqual(missing);
-    await expectRefusal(await worker(await get(labelPathOf({ id }))), NOT_FOUND);
+    const missing = await readBytes(buildLabelPath({ id: crypto.randomUUID() }));
+    expect(await readBytes(buildLabelPath({ id }))).toEqual(missing);
+    expect(await readBytes(buildLabelPath({ id }), { 'if-none-match': '*' })).toEqual(missing);
+    await expectRefusal(await worker(await get(buildLabelPath({ id }))), NOT_FOUND);
   });
 
   it('is for a token of one run too, and for none of one evaluation', async () => {
     const label = await storeLabel();
     const ask = async (restriction: object) => {
       const authorization = `Bearer ${await mintToken({ ...restriction })}`;
-      return worker(await get(labelPathOf(label), { authorization }));
+      return worker(await get(buildLabelPath(label), { authorization }));
     };
 
     expect((await ask({ run_id: crypto.randomUUID() })).status).toBe(200);
@@ -111,7 +113,7 @@ describe('getEvaluationLabel', () => {
   it('answers HEAD with the headers alone', async () => {
     const label = await storeLabel();
 
-    const response = await worker(await request(labelPathOf(label), { method: 'HEAD' }));
+    const response = await worker(await request(buildLabelPath(label), { method: 'HEAD' }));
 
     expect(response.status).toBe(200);
     expect(response.headers.get('etag')).toBe(`"${label.created_at}"`);

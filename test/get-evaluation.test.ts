@@ -4,25 +4,25 @@
  */
 import { describe, expect, it } from 'vitest';
 import { NOT_FOUND } from './support/answers.ts';
-import { countingD1 } from './support/d1.ts';
+import { countCalls } from './support/d1.ts';
 import {
+  buildPath,
+  createWorker,
   DB,
   expectRefusal,
   get,
-  pathOf,
   putValue,
   request,
   storeEvaluation,
   worker,
-  workerWith,
 } from './support/worker.ts';
 
 describe('getEvaluation', () => {
   it('answers 200 with the row, updated_at left out while there is none, in one call to D1', async () => {
     const { updated_at, ...row } = await storeEvaluation();
-    const { db, calls } = countingD1(DB);
+    const { db, calls } = countCalls(DB);
 
-    const response = await workerWith({ DB: db })(await get(pathOf(row)));
+    const response = await createWorker({ DB: db })(await get(buildPath(row)));
 
     expect(response.status).toBe(200);
     expect(await response.json()).toEqual(row);
@@ -35,7 +35,7 @@ describe('getEvaluation', () => {
     const row = await storeEvaluation();
     const updated = await worker(await putValue(row, 5));
 
-    const got = await worker(await get(pathOf(row)));
+    const got = await worker(await get(buildPath(row)));
 
     expect(got.headers.get('etag')).toBe(updated.headers.get('etag'));
     expect(await got.json()).toEqual(await updated.json());
@@ -50,7 +50,7 @@ describe('getEvaluation', () => {
     const row = await storeEvaluation();
     const tag = `"${row.created_at}"`;
 
-    const response = await worker(await get(pathOf(row), { 'if-none-match': ifNoneMatch(tag) }));
+    const response = await worker(await get(buildPath(row), { 'if-none-match': ifNoneMatch(tag) }));
 
     expect(response.status).toBe(304);
     expect(response.headers.get('etag')).toBe(tag);
@@ -62,22 +62,25 @@ describe('getEvaluation', () => {
     async (ifNoneMatch) => {
       const row = await storeEvaluation();
 
-      expect((await worker(await get(pathOf(row), { 'if-none-match': ifNoneMatch }))).status).toBe(
-        200,
-      );
+      expect(
+        (await worker(await get(buildPath(row), { 'if-none-match': ifNoneMatch }))).status,
+      ).toBe(200);
     },
   );
 
   it('answers 404 to a known tag of a row that is not yours', async () => {
     const row = await storeEvaluation({ account_id: 'acc_neighbour' });
 
-    await expectRefusal(await worker(await get(pathOf(row), { 'if-none-match': '*' })), NOT_FOUND);
+    await expectRefusal(
+      await worker(await get(buildPath(row), { 'if-none-match': '*' })),
+      NOT_FOUND,
+    );
   });
 
   it('answers HEAD with the headers alone', async () => {
     const row = await storeEvaluation();
 
-    const response = await worker(await request(pathOf(row), { method: 'HEAD' }));
+    const response = await worker(await request(buildPath(row), { method: 'HEAD' }));
 
     expect(response.status).toBe(200);
     expect(response.headers.get('etag')).toBe(`"${row.created_at}"`);

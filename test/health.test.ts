@@ -5,10 +5,10 @@
 import { applyD1Migrations } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
 import { describe, expect, inject, it, vi } from 'vitest';
-import { databaseUnavailable, INTERNAL_ERROR } from './support/answers.ts';
-import { hanging, stillClock, until } from './support/clock.ts';
-import { countingD1, flakyD1, interceptD1 } from './support/d1.ts';
-import { expectRefusal, request, workerWith } from './support/worker.ts';
+import { INTERNAL_ERROR, makeDatabaseUnavailable } from './support/answers.ts';
+import { createStillClock, makePending, waitUntil } from './support/clock.ts';
+import { countCalls, interceptD1, makeFlakyD1 } from './support/d1.ts';
+import { createWorker, expectRefusal, request } from './support/worker.ts';
 
 const { EMPTY_DB } = env as typeof env & { readonly EMPTY_DB: D1Database };
 
@@ -20,9 +20,9 @@ const probe = () =>
 
 describe('GET /health', () => {
   it('asks D1 once a second, two hundred probes or one, and gives no bookmark away', async () => {
-    const clock = stillClock();
-    const { db, calls } = countingD1(env.DB);
-    const send = workerWith({ DB: db }, clock);
+    const clock = createStillClock();
+    const { db, calls } = countCalls(env.DB);
+    const send = createWorker({ DB: db }, clock);
 
     const answers = await Promise.all(Array.from({ length: 200 }, async () => send(await probe())));
 
@@ -38,9 +38,9 @@ describe('GET /health', () => {
   });
 
   it('is 503 for a second while D1 fails, and 200 in the next', async () => {
-    const clock = stillClock();
-    const { db } = flakyD1(env.DB, 'D1 DB is overloaded.', 'fails', 'succeeds');
-    const send = workerWith({ DB: db }, clock);
+    const clock = createStillClock();
+    const { db } = makeFlakyD1(env.DB, 'D1 DB is overloaded.', 'fails', 'succeeds');
+    const send = createWorker({ DB: db }, clock);
 
     expect((await send(await probe())).status).toBe(503);
     expect((await send(await probe())).status).toBe(503);
@@ -49,9 +49,9 @@ describe('GET /health', () => {
   });
 
   it('asks D1 again when the clock is set back', async () => {
-    const clock = stillClock();
-    const { db, calls } = countingD1(env.DB);
-    const send = workerWith({ DB: db }, clock);
+    const clock = createStillClock();
+    const { db, calls } = countCalls(env.DB);
+    const send = createWorker({ DB: db }, clock);
 
     await send(await probe());
     clock.advance(-3600);
@@ -63,26 +63,29 @@ describe('GET /health', () => {
 
 describe('GET /health of a database that cannot answer', () => {
   it('is 503 after five seconds if the database does not answer, and the log says so', async () => {
-    const clock = stillClock();
+    const clock = createStillClock();
     const logged = vi.spyOn(console, 'error');
     const asked: string[] = [];
     const silent = interceptD1(env.DB, (method) => {
       asked.push(method);
-      return hanging();
+      return makePending();
     });
-    const answer = workerWith({ DB: silent }, clock)(await probe());
+    const answer = createWorker({ DB: silent }, clock)(await probe());
 
-    await until(() => expect(asked).toHaveLength(1));
+    await waitUntil(() => expect(asked).toHaveLength(1));
     clock.advance(5);
 
-    await expectRefusal(await answer, databaseUnavailable(5));
+    await expectRefusal(await answer, makeDatabaseUnavailable(5));
     expect(causes(logged)).toEqual(['did not answer within 5000 ms']);
   });
 
   it('is 503 if no database is bound', async () => {
     const logged = vi.spyOn(console, 'error');
 
-    await expectRefusal(await workerWith({ DB: undefined })(await probe()), databaseUnavailable(5));
+    await expectRefusal(
+      await createWorker({ DB: undefined })(await probe()),
+      makeDatabaseUnavailable(5),
+    );
 
     expect(causes(logged)).toEqual([expect.stringContaining('undefined')]);
   });
@@ -95,7 +98,7 @@ describe('GET /health of a database that cannot answer', () => {
     };
     const migrations = inject('migrations');
     const logged = vi.spyOn(console, 'error');
-    const health = async () => workerWith({ DB: EMPTY_DB })(await probe());
+    const health = async () => createWorker({ DB: EMPTY_DB })(await probe());
 
     await expectRefusal(await health(), lacksMigrations);
     await applyD1Migrations(EMPTY_DB, migrations.slice(0, -1));
@@ -109,12 +112,12 @@ describe('GET /health of a database that cannot answer', () => {
 
 describe('an update on a database without tables', () => {
   it('is 500 after one attempt, as D1 itself words the error', async () => {
-    const { db, calls } = countingD1(EMPTY_DB);
+    const { db, calls } = countCalls(EMPTY_DB);
     const logged = vi.spyOn(console, 'error');
     const path = `/v1/run/${crypto.randomUUID()}/evaluation/${crypto.randomUUID()}`;
     await EMPTY_DB.exec('DROP TABLE IF EXISTS run_evaluation');
 
-    const response = await workerWith({ DB: db })(await request(path, { body: '{"value":1}' }));
+    const response = await createWorker({ DB: db })(await request(path, { body: '{"value":1}' }));
 
     await expectRefusal(response, INTERNAL_ERROR);
     expect(calls).toHaveLength(1);

@@ -3,19 +3,19 @@
  * whichever client writes. No value is lost.
  */
 import { describe, expect, it } from 'vitest';
-import { stillClock } from './support/clock.ts';
+import { createStillClock } from './support/clock.ts';
 import {
   claims,
+  createWorker,
   DB,
   expectUnbroken,
   mintToken,
-  present,
   putValue,
   readEvaluation,
   readHistory,
+  requirePresent,
   storeEvaluation,
   worker,
-  workerWith,
 } from './support/worker.ts';
 
 const sql = (query: string, ...values: unknown[]) =>
@@ -26,8 +26,8 @@ const sql = (query: string, ...values: unknown[]) =>
 describe('the history of an evaluation', () => {
   it('keeps each replaced value, who had set it and when, who replaced it and when', async () => {
     const row = await storeEvaluation();
-    const clock = stillClock();
-    const send = workerWith({}, clock);
+    const clock = createStillClock();
+    const send = createWorker({}, clock);
     const exp = claims({}, clock.now()).exp;
 
     await send(await putValue(row, 5, await mintToken({ sub: 'judge', exp })));
@@ -84,10 +84,10 @@ describe('the history of an evaluation', () => {
         SELECT account_id, id, 1, '2026-11-22T10:00:00.000Z', '2026-11-22T10:11:12.345Z', write_id FROM run_evaluation WHERE id = ?`,
       row.id,
     );
-    const clock = stillClock(new Date('2026-11-22T10:11:12.345Z'));
+    const clock = createStillClock(new Date('2026-11-22T10:11:12.345Z'));
     const token = await mintToken({ exp: claims({}, clock.now()).exp });
 
-    expect((await workerWith({}, clock)(await putValue(row, 5, token))).status).toBe(500);
+    expect((await createWorker({}, clock)(await putValue(row, 5, token))).status).toBe(500);
 
     expect(await readEvaluation(row.id)).toEqual(row);
   });
@@ -143,7 +143,7 @@ describe('a console or a seed script', () => {
 
     await sql('UPDATE run_evaluation SET value = 4 WHERE id = ?', row.id);
 
-    const updatedAt = present(present(await readEvaluation(row.id)).updated_at);
+    const updatedAt = requirePresent(requirePresent(await readEvaluation(row.id)).updated_at);
     expect(updatedAt >= before).toBe(true);
     expect(updatedAt <= new Date().toISOString()).toBe(true);
   });
@@ -237,7 +237,7 @@ describe('a console or a seed script', () => {
 });
 
 describe('the name of a write', () => {
-  const namesOf = async (id: string) => {
+  const listNames = async (id: string) => {
     const query = `SELECT value, write_id FROM run_evaluation_history WHERE evaluation_id = ?1
       UNION ALL SELECT value, write_id FROM run_evaluation WHERE id = ?1`;
     return (await DB.prepare(query).bind(id).all<{ value: number; write_id: string }>()).results;
@@ -254,16 +254,19 @@ describe('the name of a write', () => {
       row.id,
     );
 
-    const names = await namesOf(row.id);
+    const names = await listNames(row.id);
     expect(names.map(({ value }) => value)).toEqual([row.value, 5, 6]);
     expect(new Set(names.map(({ write_id }) => write_id)).size).toBe(3);
   });
 
   it('is kept in the history, also where a console changes nothing else', async () => {
     const row = await storeEvaluation();
-    const [before] = await namesOf(row.id);
+    const [before] = await listNames(row.id);
     await sql(`UPDATE run_evaluation SET write_id = '${'0'.repeat(32)}' WHERE id = ?`, row.id);
 
-    expect(await namesOf(row.id)).toEqual([before, { value: row.value, write_id: '0'.repeat(32) }]);
+    expect(await listNames(row.id)).toEqual([
+      before,
+      { value: row.value, write_id: '0'.repeat(32) },
+    ]);
   });
 });

@@ -3,15 +3,15 @@
  * repetition does not undo what another caller has stored since.
  */
 import { describe, expect, it } from 'vitest';
-import { unprocessable } from './support/answers.ts';
+import { makeUnprocessable } from './support/answers.ts';
 import { interceptD1 } from './support/d1.ts';
-import { edge, LOST, mintTokenAt, NOW, updateOf, valuesOf } from './support/edge.ts';
+import { edge, LOST, makeUpdate, mintTokenAt, NOW, readValues } from './support/edge.ts';
 import {
+  buildPath,
   claims,
   DB,
   expectRefusedUpdate,
   mintToken,
-  pathOf,
   type Row,
   readEvaluation,
   readRun,
@@ -29,37 +29,37 @@ describe.each(['idempotency-key', 'webhook-id', 'svix-id'])(
     it('returns what a write stored if it is repeated after a correction by another caller, and undoes nothing', async () => {
       const row = await storeEvaluation({ value: 1 });
       const delivery = { ...keyed('msg_2KWPBgLlAfxdpx2AI54pPJ85f4W'), sub: 'late-judge' };
-      const first = await edge()(await updateOf(row, 4, delivery));
-      await edge()(await updateOf(row, 8, { sub: 'reviewer' }));
+      const first = await edge()(await makeUpdate(row, 4, delivery));
+      await edge()(await makeUpdate(row, 8, { sub: 'reviewer' }));
 
-      const repeated = await edge(300)(await updateOf(row, 4, delivery));
+      const repeated = await edge(300)(await makeUpdate(row, 4, delivery));
 
       expect(repeated.status).toBe(200);
       expect(await repeated.json()).toEqual(await first.json());
       expect(repeated.headers.get('etag')).toBe(first.headers.get('etag'));
       expect(await readEvaluation(row.id)).toMatchObject({ value: 8, updated_by: 'reviewer' });
-      expect(await valuesOf(row)).toEqual([1, 4, 8]);
+      expect(await readValues(row)).toEqual([1, 4, 8]);
     });
 
     it('refuses a key that is repeated with another value', async () => {
       const row = await storeEvaluation({ value: 1 });
-      await edge()(await updateOf(row, 4, keyed('a')));
-      const refusal = unprocessable(
+      await edge()(await makeUpdate(row, 4, keyed('a')));
+      const refusal = makeUnprocessable(
         'The Idempotency-Key was sent to this evaluation before, with the value 4: send a new key with a new value.',
       );
 
-      await expectRefusedUpdate(row, await updateOf(row, 5, keyed('a')), refusal, edge());
-      await edge()(await updateOf(row, 8, { sub: 'reviewer' }));
-      await expectRefusedUpdate(row, await updateOf(row, 5, keyed('a')), refusal, edge());
+      await expectRefusedUpdate(row, await makeUpdate(row, 5, keyed('a')), refusal, edge());
+      await edge()(await makeUpdate(row, 8, { sub: 'reviewer' }));
+      await expectRefusedUpdate(row, await makeUpdate(row, 5, keyed('a')), refusal, edge());
     });
 
     it('stores a new key as a new write, also of the same value by the same author', async () => {
       const row = await storeEvaluation({ value: 1 });
-      const first = await edge()(await updateOf(row, 4, keyed('a')));
-      const second = await edge()(await updateOf(row, 4, keyed('b')));
+      const first = await edge()(await makeUpdate(row, 4, keyed('a')));
+      const second = await edge()(await makeUpdate(row, 4, keyed('b')));
 
       expect(second.headers.get('etag')).not.toBe(first.headers.get('etag'));
-      expect(await valuesOf(row)).toEqual([1, 4, 4]);
+      expect(await readValues(row)).toEqual([1, 4, 4]);
     });
 
     it('stores the same key of another author, or for another evaluation, as another write', async () => {
@@ -67,37 +67,37 @@ describe.each(['idempotency-key', 'webhook-id', 'svix-id'])(
         await storeEvaluation({ value: 1 }),
         await storeEvaluation({ value: 1 }),
       ];
-      await edge()(await updateOf(row, 4, keyed('a')));
+      await edge()(await makeUpdate(row, 4, keyed('a')));
 
-      expect((await edge()(await updateOf(row, 5, { ...keyed('a'), sub: 'user-b' }))).status).toBe(
-        200,
-      );
-      expect((await edge()(await updateOf(sibling, 6, keyed('a')))).status).toBe(200);
+      expect(
+        (await edge()(await makeUpdate(row, 5, { ...keyed('a'), sub: 'user-b' }))).status,
+      ).toBe(200);
+      expect((await edge()(await makeUpdate(sibling, 6, keyed('a')))).status).toBe(200);
 
-      expect(await valuesOf(row)).toEqual([1, 4, 5]);
-      expect(await valuesOf(sibling)).toEqual([1, 6]);
+      expect(await readValues(row)).toEqual([1, 4, 5]);
+      expect(await readValues(sibling)).toEqual([1, 6]);
     });
 
     it('accepts a repetition under a precondition that was true only before it, and stores nothing', async () => {
       const row = await storeEvaluation({ value: 1 });
       const headers = { [header]: 'a', 'if-match': `"${row.created_at}"` };
-      const first = await edge()(await updateOf(row, 4, { headers }));
+      const first = await edge()(await makeUpdate(row, 4, { headers }));
 
-      const repeated = await edge()(await updateOf(row, 4, { headers }));
+      const repeated = await edge()(await makeUpdate(row, 4, { headers }));
 
       expect(repeated.status).toBe(200);
       expect(repeated.headers.get('etag')).toBe(first.headers.get('etag'));
-      expect(await valuesOf(row)).toEqual([1, 4]);
+      expect(await readValues(row)).toEqual([1, 4]);
     });
 
     it('takes a key with quotes around it for the same key', async () => {
       const row = await storeEvaluation({ value: 1 });
-      const first = await edge()(await updateOf(row, 4, keyed('"a"')));
+      const first = await edge()(await makeUpdate(row, 4, keyed('"a"')));
 
-      expect((await edge()(await updateOf(row, 4, keyed('a')))).headers.get('etag')).toBe(
+      expect((await edge()(await makeUpdate(row, 4, keyed('a')))).headers.get('etag')).toBe(
         first.headers.get('etag'),
       );
-      expect(await valuesOf(row)).toEqual([1, 4]);
+      expect(await readValues(row)).toEqual([1, 4]);
     });
 
     it.each([
@@ -114,7 +114,7 @@ describe.each(['idempotency-key', 'webhook-id', 'svix-id'])(
 
       await expectRefusedUpdate(
         row,
-        await updateOf(row, 4, keyed(key)),
+        await makeUpdate(row, 4, keyed(key)),
         {
           status: 400,
           error: `The header ${header} must be 1 to 255 visible ASCII characters without quotes inside; quotes around them are optional.`,
@@ -126,21 +126,21 @@ describe.each(['idempotency-key', 'webhook-id', 'svix-id'])(
     it('accepts a key of 255 characters', async () => {
       const row = await storeEvaluation();
 
-      expect((await edge()(await updateOf(row, 4, keyed('k'.repeat(255))))).status).toBe(200);
+      expect((await edge()(await makeUpdate(row, 4, keyed('k'.repeat(255))))).status).toBe(200);
     });
 
     it('recognizes a repetition as long as the evaluation exists, whatever was written since', async () => {
       const row = await storeEvaluation({ value: 1 });
-      await edge()(await updateOf(row, 4, keyed('a')));
-      await edge(1)(await updateOf(row, 8, { sub: 'reviewer' }));
+      await edge()(await makeUpdate(row, 4, keyed('a')));
+      await edge(1)(await makeUpdate(row, 8, { sub: 'reviewer' }));
       const year = 365 * 24 * 3600;
       const token = await mintTokenAt({ sub: 'user-a' }, year);
       const headers = { authorization: `Bearer ${token}`, ...keyed('a').headers };
 
-      const response = await edge(year)(await updateOf(row, 4, { headers }));
+      const response = await edge(year)(await makeUpdate(row, 4, { headers }));
 
       expect(await response.json()).toMatchObject({ value: 4, updated_at: NOW.toISOString() });
-      expect(await valuesOf(row)).toEqual([1, 4, 8]);
+      expect(await readValues(row)).toEqual([1, 4, 8]);
     });
   },
 );
@@ -150,7 +150,7 @@ describe('an Idempotency-Key', () => {
     const row = await storeEvaluation();
 
     await edge()(
-      await updateOf(row, 4, { sub: 'user-123', headers: { 'idempotency-key': 'key-1' } }),
+      await makeUpdate(row, 4, { sub: 'user-123', headers: { 'idempotency-key': 'key-1' } }),
     );
 
     const stored = DB.prepare('SELECT write_id FROM run_evaluation WHERE id = ?').bind(row.id);
@@ -160,27 +160,27 @@ describe('an Idempotency-Key', () => {
   it('takes an Idempotency-Key before a webhook-id, and a webhook-id before a svix-id', async () => {
     const row = await storeEvaluation({ value: 1 });
     await edge()(
-      await updateOf(row, 4, {
+      await makeUpdate(row, 4, {
         headers: { 'idempotency-key': 'a', 'webhook-id': 'b', 'svix-id': 'c' },
       }),
     );
 
     expect(
-      (await edge()(await updateOf(row, 4, { headers: { 'webhook-id': 'a', 'svix-id': 'd' } })))
+      (await edge()(await makeUpdate(row, 4, { headers: { 'webhook-id': 'a', 'svix-id': 'd' } })))
         .status,
     ).toBe(200);
-    expect(await valuesOf(row)).toEqual([1, 4]);
+    expect(await readValues(row)).toEqual([1, 4]);
   });
 
   it('refuses a repetition that changes another field', async () => {
     const row = await storeEvaluation({ value: 1 });
     const headers = { authorization: `Bearer ${await mintToken()}`, 'idempotency-key': 'a' };
-    await worker(await request(pathOf(row), { body: '{"value":4}', headers }));
+    await worker(await request(buildPath(row), { body: '{"value":4}', headers }));
 
     await expectRefusedUpdate(
       row,
-      await request(pathOf(row), { body: '{"value":4,"output_name":"other"}', headers }),
-      unprocessable('output_name cannot be changed: leave it out, or send it as it is stored.'),
+      await request(buildPath(row), { body: '{"value":4,"output_name":"other"}', headers }),
+      makeUnprocessable('output_name cannot be changed: leave it out, or send it as it is stored.'),
     );
   });
 });
@@ -188,27 +188,29 @@ describe('an Idempotency-Key', () => {
 describe('a write at a console', () => {
   it('gives a write at a console a name of its own, so that no repetition takes it for the write before', async () => {
     const row = await storeEvaluation({ value: 1 });
-    await edge()(await updateOf(row, 4, { headers: { 'idempotency-key': 'a' } }));
+    await edge()(await makeUpdate(row, 4, { headers: { 'idempotency-key': 'a' } }));
     await DB.prepare('UPDATE run_evaluation SET value = 6 WHERE id = ?').bind(row.id).run();
 
-    const repeated = await edge()(await updateOf(row, 4, { headers: { 'idempotency-key': 'a' } }));
+    const repeated = await edge()(
+      await makeUpdate(row, 4, { headers: { 'idempotency-key': 'a' } }),
+    );
 
     expect(await repeated.json()).toMatchObject({ value: 4, updated_at: NOW.toISOString() });
-    expect(await valuesOf(row)).toEqual([1, 4, 6]);
-    expect(new Set(await writeIdsOf(row)).size).toBe(3);
+    expect(await readValues(row)).toEqual([1, 4, 6]);
+    expect(new Set(await readWriteIds(row)).size).toBe(3);
   });
 });
 
 describe('a named write', () => {
   it('tells two writes apart whose author and key give the same text together', async () => {
     const row = await storeEvaluation({ value: 1 });
-    await edge()(await updateOf(row, 4, { sub: 'a', headers: { 'idempotency-key': 'bc' } }));
+    await edge()(await makeUpdate(row, 4, { sub: 'a', headers: { 'idempotency-key': 'bc' } }));
 
     expect(
-      (await edge()(await updateOf(row, 5, { sub: 'ab', headers: { 'idempotency-key': 'c' } })))
+      (await edge()(await makeUpdate(row, 5, { sub: 'ab', headers: { 'idempotency-key': 'c' } })))
         .status,
     ).toBe(200);
-    expect(await valuesOf(row)).toEqual([1, 4, 5]);
+    expect(await readValues(row)).toEqual([1, 4, 5]);
   });
 });
 
@@ -284,7 +286,7 @@ describe('a create with an Idempotency-Key', () => {
       const answer = await call();
       if (calls > 1) return answer;
       const [row] = await readRun(run);
-      if (row) await edge()(await updateOf(row, 9, { sub: 'user-b' }));
+      if (row) await edge()(await makeUpdate(row, 9, { sub: 'user-b' }));
       throw new Error(`D1_ERROR: ${LOST}`);
     });
 
@@ -297,7 +299,7 @@ describe('a create with an Idempotency-Key', () => {
   });
 });
 
-const writeIdsOf = async (row: Row) => {
+const readWriteIds = async (row: Row) => {
   const query = `SELECT write_id FROM run_evaluation_history WHERE evaluation_id = ?1
     UNION ALL SELECT write_id FROM run_evaluation WHERE id = ?1`;
   return (await DB.prepare(query).bind(row.id).all<{ write_id: string }>()).results.map(

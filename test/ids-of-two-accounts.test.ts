@@ -3,15 +3,15 @@
  * account, learn that the id exists, or reach the row with that id.
  */
 import { describe, expect, it } from 'vitest';
-import { unprocessable } from './support/answers.ts';
-import { edge, NOW, updateOf } from './support/edge.ts';
+import { makeUnprocessable } from './support/answers.ts';
+import { edge, makeUpdate, NOW } from './support/edge.ts';
 import {
   ACCOUNT,
+  buildPath,
   claims,
   DB,
   expectRefusedUpdate,
   mintToken,
-  pathOf,
   type Row,
   readHistory,
   readRows,
@@ -31,7 +31,7 @@ describe('an id of two accounts', () => {
         'x-request-id': 'same-for-all',
       },
     });
-  const bytesOf = async (response: Response) => ({
+  const readBytes = async (response: Response) => ({
     status: response.status,
     headers: [...response.headers].filter(([name]) => name !== 'x-d1-bookmark'),
     body: await response.text(),
@@ -44,8 +44,8 @@ describe('an id of two accounts', () => {
     await edge()(await create(id, label, 'acc_neighbour', 3));
 
     const unknownLabel = crypto.randomUUID();
-    expect(await bytesOf(await edge()(await create(id, unknownLabel, ACCOUNT)))).toEqual(
-      await bytesOf(await edge()(await create(free, unknownLabel, ACCOUNT))),
+    expect(await readBytes(await edge()(await create(id, unknownLabel, ACCOUNT)))).toEqual(
+      await readBytes(await edge()(await create(free, unknownLabel, ACCOUNT))),
     );
     expect((await edge()(await create(id, label, ACCOUNT))).status).toBe(201);
 
@@ -63,7 +63,7 @@ describe('an id of two accounts', () => {
     const mine = await storeEvaluation({ value: 1 });
     const theirs = { ...mine, account_id: 'acc_neighbour', value: 2 };
     await storeEvaluation(theirs);
-    await edge()(await updateOf(mine, 5));
+    await edge()(await makeUpdate(mine, 5));
 
     const read = async (account: string) =>
       DB.prepare('SELECT value FROM run_evaluation WHERE account_id = ? AND id = ?')
@@ -71,7 +71,7 @@ describe('an id of two accounts', () => {
         .first('value');
     expect([await read(ACCOUNT), await read('acc_neighbour')]).toEqual([5, 2]);
     const history = await worker(
-      await request(`${pathOf(mine)}/history`, {
+      await request(`${buildPath(mine)}/history`, {
         method: 'GET',
         headers: {
           'content-type': null,
@@ -93,7 +93,7 @@ describe('an id of two accounts', () => {
       const token = await mintToken({ sub: 'user-a', account_id, exp: claims({}, NOW).exp });
       const sent = { authorization: `Bearer ${token}`, ...headers };
       return edge()(
-        await request(pathOf(mine), { body: JSON.stringify({ value }), headers: sent }),
+        await request(buildPath(mine), { body: JSON.stringify({ value }), headers: sent }),
       );
     };
     const key = { 'idempotency-key': 'same' };
@@ -143,7 +143,7 @@ describe('an id of two accounts', () => {
     await storeLabel({ id: label, account_id: 'shared' });
     const update = async (account_id: string, value: number) =>
       edge()(
-        await request(pathOf({ run_id: id, id }), {
+        await request(buildPath({ run_id: id, id }), {
           body: JSON.stringify({ value }),
           headers: {
             authorization: `Bearer ${await mintToken({ account_id, exp: claims({}, NOW).exp })}`,
@@ -165,12 +165,12 @@ describe('an id of two accounts', () => {
 
   it('returns no history of an evaluation that was deleted and created again', async () => {
     const row = await storeEvaluation({ value: 1 });
-    await edge()(await updateOf(row, 5));
+    await edge()(await makeUpdate(row, 5));
     await DB.prepare('DELETE FROM run_evaluation WHERE id = ?').bind(row.id).run();
 
     expect(await readHistory(row.id)).toEqual([]);
     await storeEvaluation({ ...row, value: 9 });
-    const get = await request(`${pathOf(row)}/history`, {
+    const get = await request(`${buildPath(row)}/history`, {
       method: 'GET',
       headers: { 'content-type': null },
     });
@@ -187,11 +187,13 @@ describe('an id of two accounts', () => {
       max_value: 10,
     });
 
-    expect((await worker(await request(pathOf(row), { body: '{"value":150}' }))).status).toBe(200);
+    expect((await worker(await request(buildPath(row), { body: '{"value":150}' }))).status).toBe(
+      200,
+    );
     await expectRefusedUpdate(
       row,
-      await request(pathOf(row), { body: '{"value":5}' }),
-      unprocessable('value must be between 100 and 200.'),
+      await request(buildPath(row), { body: '{"value":5}' }),
+      makeUnprocessable('value must be between 100 and 200.'),
     );
   });
 });

@@ -3,15 +3,16 @@
  * present version.
  */
 import { describe, expect, it } from 'vitest';
-import { NOT_FOUND, unprocessable } from './support/answers.ts';
-import { currentTag, put, sendPut, stale, tagOf } from './support/conditional.ts';
-import { countingD1, flakyD1 } from './support/d1.ts';
-import { edge, LOST, NOW, updateOf, valuesOf } from './support/edge.ts';
+import { makeUnprocessable, NOT_FOUND } from './support/answers.ts';
+import { makeStaleRefusal, put, readCurrentTag, readTag, sendPut } from './support/conditional.ts';
+import { countCalls, makeFlakyD1 } from './support/d1.ts';
+import { edge, LOST, makeUpdate, NOW, readValues } from './support/edge.ts';
 import {
+  buildPath,
+  createWorker,
   DB,
   expectRefusal,
   expectRefusedUpdate,
-  pathOf,
   type Row,
   readEvaluation,
   readHistory,
@@ -19,14 +20,13 @@ import {
   storeEvaluation,
   storeLabelled,
   worker,
-  workerWith,
 } from './support/worker.ts';
 
 describe('the entity tag', () => {
   it('gives a strong tag that changes with every stored change and with nothing else', async () => {
     const row = await storeEvaluation();
     const tags = [];
-    for (const value of [1, 2, 1, 1, 2]) tags.push(tagOf(await sendPut(row, value)));
+    for (const value of [1, 2, 1, 1, 2]) tags.push(readTag(await sendPut(row, value)));
 
     expect(tags.every((tag) => /^"[\x21\x23-\x7e]+"$/.test(tag))).toBe(true);
     expect(tags[3]).toBe(tags[2]);
@@ -35,7 +35,7 @@ describe('the entity tag', () => {
 
   it('gives another tag if a console changes the row', async () => {
     const row = await storeEvaluation();
-    const before = await currentTag(row);
+    const before = await readCurrentTag(row);
 
     await DB.prepare('UPDATE run_evaluation SET value = 7 WHERE id = ?').bind(row.id).run();
 
@@ -52,13 +52,16 @@ describe('If-Match', () => {
     ['*', () => '*'],
   ])('accepts an update if If-Match has %s, in one call to D1', async (_, ifMatch) => {
     const row = await storeEvaluation();
-    const tag = await currentTag(row);
-    const { db, calls } = countingD1(DB);
+    const tag = await readCurrentTag(row);
+    const { db, calls } = countCalls(DB);
 
-    const response = await sendPut(row, 9, { ifMatch: ifMatch(tag), send: workerWith({ DB: db }) });
+    const response = await sendPut(row, 9, {
+      ifMatch: ifMatch(tag),
+      send: createWorker({ DB: db }),
+    });
 
     expect(response.status).toBe(200);
-    expect(tagOf(response)).not.toBe(tag);
+    expect(readTag(response)).not.toBe(tag);
     expect(await readEvaluation(row.id)).toMatchObject({ value: 9 });
     expect(calls).toEqual(['batch']);
   });
@@ -75,9 +78,9 @@ describe('If-Match', () => {
     ['a tag with a comma inside', (tag) => tag.replace(/^"/, '"x,')],
   ])('refuses an update if If-Match has %s, and returns the present tag', async (_, ifMatch) => {
     const row = await storeEvaluation();
-    const tag = await currentTag(row);
+    const tag = await readCurrentTag(row);
 
-    await expectRefusedUpdate(row, await put(row, 9, ifMatch(tag)), stale(tag));
+    await expectRefusedUpdate(row, await put(row, 9, ifMatch(tag)), makeStaleRefusal(tag));
   });
 
   it.each(['abc', '"abc', 'abc"', '"a" "b"', 'w/"a"', '*, "a"', "'a'"])(
@@ -98,19 +101,23 @@ describe('If-Match', () => {
     const refused = await sendPut(row, 9, { ifMatch: '"x"' });
 
     expect(refused.status).toBe(412);
-    expect((await sendPut(row, 9, { ifMatch: tagOf(refused) })).status).toBe(200);
+    expect((await sendPut(row, 9, { ifMatch: readTag(refused) })).status).toBe(200);
   });
 
   it('compares If-Match after it has found the row, and before it applies the label', async () => {
     const row = await storeLabelled({ value_type: 'binary' });
-    const tag = await currentTag(row);
+    const tag = await readCurrentTag(row);
 
     await expectRefusal(
       await sendPut({ ...row, id: crypto.randomUUID() }, 1, { ifMatch: '*' }),
       NOT_FOUND,
     );
-    await expectRefusedUpdate(row, await put(row, 7, '"x"'), stale(tag));
-    await expectRefusedUpdate(row, await put(row, 7, tag), unprocessable('value must be 0 or 1.'));
+    await expectRefusedUpdate(row, await put(row, 7, '"x"'), makeStaleRefusal(tag));
+    await expectRefusedUpdate(
+      row,
+      await put(row, 7, tag),
+      makeUnprocessable('value must be 0 or 1.'),
+    );
   });
 
   it('answers If-Match on a row of another account with 404 and no tag', async () => {
@@ -123,12 +130,12 @@ describe('If-Match', () => {
     const row = await storeEvaluation({ value: 1 });
     const ifMatch = `"${row.created_at}"`;
     expect(
-      (await edge()(await updateOf(row, 2, { headers: { 'if-match': ifMatch } }))).status,
+      (await edge()(await makeUpdate(row, 2, { headers: { 'if-match': ifMatch } }))).status,
     ).toBe(200);
 
     await expectRefusedUpdate(
       row,
-      await updateOf(row, 2, { headers: { 'if-match': ifMatch } }),
+      await makeUpdate(row, 2, { headers: { 'if-match': ifMatch } }),
       {
         status: 412,
         error:
@@ -143,13 +150,13 @@ describe('If-Match', () => {
     const row = await storeEvaluation({ value: 0 });
     const increment = async () => {
       const got = await worker(
-        await request(pathOf(row), { method: 'GET', headers: { 'content-type': null } }),
+        await request(buildPath(row), { method: 'GET', headers: { 'content-type': null } }),
       );
       const { value } = await got.json<Row>();
       const headers = { 'if-match': got.headers.get('etag') ?? '' };
       return (
         await worker(
-          await request(pathOf(row), { body: JSON.stringify({ value: value + 1 }), headers }),
+          await request(buildPath(row), { body: JSON.stringify({ value: value + 1 }), headers }),
         )
       ).status;
     };
@@ -169,28 +176,28 @@ describe('If-Match', () => {
 
   it('stores an update with the present tag as a new write, also of the value and the author that are stored', async () => {
     const row = await storeEvaluation({ value: 1 });
-    const first = await edge()(await updateOf(row, 2));
+    const first = await edge()(await makeUpdate(row, 2));
     const headers = { 'if-match': first.headers.get('etag') ?? '' };
 
-    const second = await edge()(await updateOf(row, 2, { headers }));
+    const second = await edge()(await makeUpdate(row, 2, { headers }));
 
     expect(second.status).toBe(200);
     expect(second.headers.get('etag')).not.toBe(first.headers.get('etag'));
-    expect((await edge()(await updateOf(row, 2, { headers }))).status).toBe(412);
+    expect((await edge()(await makeUpdate(row, 2, { headers }))).status).toBe(412);
   });
 
   it('accepts the retry of a conditional update whose response was lost', async () => {
     const row = await storeEvaluation({ value: 1 });
-    const { db, calls } = flakyD1(DB, LOST, 'is lost', 'succeeds');
+    const { db, calls } = makeFlakyD1(DB, LOST, 'is lost', 'succeeds');
 
     const response = await edge(
       0,
       db,
-    )(await updateOf(row, 2, { headers: { 'if-match': `"${row.created_at}"` } }));
+    )(await makeUpdate(row, 2, { headers: { 'if-match': `"${row.created_at}"` } }));
 
     expect(response.status).toBe(200);
     expect(calls).toEqual(['batch', 'batch']);
-    expect(await valuesOf(row)).toEqual([1, 2]);
+    expect(await readValues(row)).toEqual([1, 2]);
   });
 });
 
@@ -199,7 +206,7 @@ describe('If-None-Match on an update', () => {
     'refuses If-None-Match on an update with 400, and does not ignore it: %s',
     async (ifNoneMatch) => {
       const row = await storeEvaluation();
-      const sent = await request(pathOf(row), {
+      const sent = await request(buildPath(row), {
         body: '{"value":9}',
         headers: { 'if-none-match': ifNoneMatch },
       });

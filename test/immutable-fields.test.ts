@@ -3,10 +3,10 @@
  * read. If a field that cannot change differs, the Worker refuses the update and names the field.
  */
 import { describe, expect, it } from 'vitest';
-import { unprocessable } from './support/answers.ts';
+import { makeUnprocessable } from './support/answers.ts';
 import {
+  buildPath,
   expectRefusedUpdate,
-  pathOf,
   type Row,
   readEvaluation,
   request,
@@ -15,9 +15,10 @@ import {
 } from './support/worker.ts';
 
 const immutable = (field: string) =>
-  unprocessable(`${field} cannot be changed: leave it out, or send it as it is stored.`);
+  makeUnprocessable(`${field} cannot be changed: leave it out, or send it as it is stored.`);
 
-const put = async (row: Row, body: object) => request(pathOf(row), { body: JSON.stringify(body) });
+const put = async (row: Row, body: object) =>
+  request(buildPath(row), { body: JSON.stringify(body) });
 
 /** Every field that an update cannot change, with a value that differs from a new row's. */
 const CHANGED: [keyof Row, unknown][] = [

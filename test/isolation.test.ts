@@ -10,19 +10,19 @@
  * a foreign row and a wrong run, because a restriction must not replace a check.
  */
 import { describe, expect, it } from 'vitest';
-import { byOperation, OPERATIONS, type Restriction } from './support/operations.ts';
+import { OPERATIONS, type Restriction, runByOperation } from './support/operations.ts';
 import {
   ACCOUNT,
+  buildLabelPath,
+  buildPath,
   get,
-  labelPathOf,
   mintToken,
-  pathOf,
-  present,
   type Row,
   readEvaluations,
   readLabel,
   readRun,
   request,
+  requirePresent,
   STORE,
   storeEvaluation,
   storeEvaluations,
@@ -73,7 +73,7 @@ const CASES = [
 ];
 
 /** Reads everything of a response except the bookmark, which is different each time. */
-async function bytesOf(response: Response) {
+async function readBytes(response: Response) {
   const headers = [...response.headers].filter(([name]) => name !== 'x-d1-bookmark');
   return { status: response.status, headers, body: await response.text() };
 }
@@ -94,13 +94,13 @@ const ask = async (
  * Reads the refusal of a row that does not exist, sent with a token that is restricted to another
  * row. The tests compare other refusals with this one.
  */
-async function refusalOfNothing() {
-  const path = pathOf({ run_id: crypto.randomUUID(), id: crypto.randomUUID() });
+async function readMissingRefusal() {
+  const path = buildPath({ run_id: crypto.randomUUID(), id: crypto.randomUUID() });
   const headers = {
     authorization: `Bearer ${await mintToken({ evaluation_id: crypto.randomUUID() })}`,
     'x-request-id': 'same-for-all',
   };
-  return bytesOf(await worker(await get(path, headers)));
+  return readBytes(await worker(await get(path, headers)));
 }
 
 describe('each operation', () => {
@@ -112,20 +112,20 @@ describe('each operation', () => {
         ...rows.map(({ run_id }) => ({ account_id, run_id })),
       );
       const cases = OPERATIONS.map(({ name, resource, requestFor }, n) => {
-        const [row, sibling] = [present(rows[n]), present(siblings[n])];
+        const [row, sibling] = [requirePresent(rows[n]), requirePresent(siblings[n])];
         const restriction: Restriction = RESTRICTIONS[token](row, sibling);
         const asked = run === 'right' ? row : { ...row, run_id: crypto.randomUUID() };
         const isAccepted = resource.isAllowedBy(restriction, asked) && resource.exists(row, asked);
         return { name, row, sibling, asked, restriction, isAccepted, requestFor };
       });
-      const refusal = await refusalOfNothing();
+      const refusal = await readMissingRefusal();
 
       const answers = [];
       for (const { name, asked, restriction, requestFor } of cases) {
         const response = await ask(requestFor, asked, restriction);
         // A bookmark would tell the caller that the Worker has asked the database.
         const hasBookmark = response.headers.has('x-d1-bookmark');
-        const answer = response.ok ? 'accepted' : await bytesOf(response);
+        const answer = response.ok ? 'accepted' : await readBytes(response);
         answers.push([name, { answer, hasBookmark }] as const);
       }
 
@@ -155,19 +155,19 @@ describe('each operation', () => {
 
   it('refuses what is missing with the same bytes, with a token that allows it and with a token that does not', async () => {
     const nowhere = await storeEvaluation({ account_id: FOREIGN });
-    const refusal = await refusalOfNothing();
+    const refusal = await readMissingRefusal();
     const elsewhere = { evaluation_id: crypto.randomUUID() };
 
     // The requests run one after the other, because an operation finds what an earlier one has
     // stored.
-    const allowed = await byOperation(async ({ missing, requestFor }) =>
-      missing === null ? refusal : bytesOf(await ask(requestFor, nowhere, {})),
+    const allowed = await runByOperation(async ({ missing, requestFor }) =>
+      missing === null ? refusal : readBytes(await ask(requestFor, nowhere, {})),
     );
-    const restricted = await byOperation(async ({ requestFor }) =>
-      bytesOf(await ask(requestFor, nowhere, elsewhere)),
+    const restricted = await runByOperation(async ({ requestFor }) =>
+      readBytes(await ask(requestFor, nowhere, elsewhere)),
     );
 
-    const expected = await byOperation(() => refusal);
+    const expected = await runByOperation(() => refusal);
     expect(refusal.status).toBe(404);
     expect({ allowed, restricted }).toEqual({ allowed: expected, restricted: expected });
   });
@@ -180,7 +180,7 @@ describe('a list', () => {
     await storeEvaluation({ run_id: own.run_id, account_id: 'shared' });
     const foreign = await storeEvaluation({ account_id: FOREIGN });
     const list = async (run: string) =>
-      bytesOf(
+      readBytes(
         await worker(await get(`/v1/run/${run}/evaluations`, { 'x-request-id': 'same-for-all' })),
       );
 
@@ -223,16 +223,16 @@ describe('a label', () => {
     };
     const change = async ({ id }: { id: string }) => {
       const headers = { 'x-request-id': 'same-for-all', 'if-match': '*' };
-      return worker(await request(labelPathOf({ id }), { body: '{"archived":false}', headers }));
+      return worker(await request(buildLabelPath({ id }), { body: '{"archived":false}', headers }));
     };
 
     const statuses = await Promise.all(
       [own, shared, foreign].map(async (label) => (await use(label)).status),
     );
     expect(statuses).toEqual([201, 201, 404]);
-    expect(await bytesOf(await use(foreign))).toEqual(await bytesOf(await use(nowhere)));
+    expect(await readBytes(await use(foreign))).toEqual(await readBytes(await use(nowhere)));
     for (const label of [foreign, shared]) {
-      expect(await bytesOf(await change(label))).toEqual(await bytesOf(await change(nowhere)));
+      expect(await readBytes(await change(label))).toEqual(await readBytes(await change(nowhere)));
       expect(await readLabel(label.id, label.account_id)).toEqual(label);
     }
     const listed = await (await worker(await get('/v1/evaluation-labels'))).json<

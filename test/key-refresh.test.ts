@@ -4,16 +4,16 @@
  */
 import { env } from 'cloudflare:workers';
 import { describe, expect, it, vi } from 'vitest';
-import { hanging, type StillClock, stillClock, until } from './support/clock.ts';
-import { type KeyPair, keyPair } from './support/signer.ts';
+import { createStillClock, makePending, type StillClock, waitUntil } from './support/clock.ts';
+import { type KeyPair, makeKeyPair } from './support/signer.ts';
 import {
   claims,
+  createWorker,
   expectRefusedUpdate,
   putValue,
   type Send,
   seconds,
   storeEvaluation,
-  workerWith,
 } from './support/worker.ts';
 
 const ISSUER = 'https://issuer.example';
@@ -33,12 +33,15 @@ const keySet =
 const down = () => {
   throw new TypeError('Network connection lost.');
 };
-const hangs = () => hanging<Response>();
+const hangForever = () => makePending<Response>();
 
 /** Starts an isolate that has fetched the first key of its issuer, and stores a row to update. */
 async function start(version = env.CF_VERSION_METADATA) {
-  const clock = stillClock();
-  const [first, second] = [await keyPair('ES256', 'key-1'), await keyPair('ES256', 'key-2')];
+  const clock = createStillClock();
+  const [first, second] = [
+    await makeKeyPair('ES256', 'key-1'),
+    await makeKeyPair('ES256', 'key-2'),
+  ];
   const state: { answer: () => Response | Promise<Response> } = { answer: keySet(first) };
   const fetched = vi.spyOn(globalThis, 'fetch').mockImplementation(async () => state.answer());
   const JWT_JWKS_URL = `https://issuer.example/${crypto.randomUUID()}/keys`;
@@ -48,10 +51,10 @@ async function start(version = env.CF_VERSION_METADATA) {
     JWT_ISSUER: ISSUER,
     JWT_AUDIENCE: 'run-evaluation',
   };
-  const isolate = (): Send => workerWith({ ...settings, CF_VERSION_METADATA: version }, clock);
+  const isolate = (): Send => createWorker({ ...settings, CF_VERSION_METADATA: version }, clock);
   const send = isolate();
   const row = await storeEvaluation();
-  const sent = async (by: KeyPair) => putValue(row, 9, await by.sign(tokenClaims(clock)));
+  const sent = async (by: KeyPair) => putValue(row, 9, await by.sign(buildClaims(clock)));
   const put = async (by: KeyPair) => (await send(await sent(by))).status;
   await put(first);
   return {
@@ -69,7 +72,7 @@ async function start(version = env.CF_VERSION_METADATA) {
   };
 }
 
-const tokenClaims = (clock: StillClock) =>
+const buildClaims = (clock: StillClock) =>
   claims({ iss: ISSUER, aud: 'run-evaluation', exp: seconds(clock.now()) + 24 * 60 * MINUTE });
 
 describe('a set that is being refreshed', () => {
@@ -80,20 +83,20 @@ describe('a set that is being refreshed', () => {
     clock.advance(9 * MINUTE);
 
     expect([await put(first), await put(first), await put(first)]).toEqual([200, 200, 200]);
-    await until(() => expect(fetches()).toBe(2));
+    await waitUntil(() => expect(fetches()).toBe(2));
 
     answer.resolve(keySet(second)());
-    await until(async () => expect(await put(first)).toBe(401));
+    await waitUntil(async () => expect(await put(first)).toBe(401));
     expect(await put(second)).toBe(200);
   });
 
   it('serves after a second from ten minutes on, and the issuer is asked once', async () => {
     const { clock, first, state, put, fetches } = await start();
-    state.answer = hangs;
+    state.answer = hangForever;
     clock.advance(10 * MINUTE);
 
     const answers = [put(first), put(first), put(first)];
-    await until(() => expect(fetches()).toBe(2));
+    await waitUntil(() => expect(fetches()).toBe(2));
     clock.advance(1);
 
     expect(await Promise.all(answers)).toEqual([200, 200, 200]);
@@ -105,11 +108,11 @@ describe('a set that is being refreshed', () => {
     state.answer = down;
     clock.advance(10 * MINUTE);
     await put(first);
-    state.answer = hangs;
+    state.answer = hangForever;
     clock.advance(5);
 
     expect([await put(first), await put(first)]).toEqual([200, 200]);
-    await until(() => expect(fetches()).toBe(3));
+    await waitUntil(() => expect(fetches()).toBe(3));
   });
 });
 
@@ -125,7 +128,7 @@ describe('a key that the kept set does not have', () => {
 
   it('verifies although a forged token has used up a search just before it was published', async () => {
     const { clock, first, second, state, put, fetches } = await start();
-    const stranger = await keyPair('ES256', 'key-9');
+    const stranger = await makeKeyPair('ES256', 'key-9');
     clock.advance(MINUTE);
     expect(await put(stranger)).toBe(401);
     state.answer = keySet(first, second);
@@ -151,11 +154,11 @@ describe('a key that the kept set does not have', () => {
 
   it('is 503 with Retry-After where the search does not end, and nobody with a known key waits', async () => {
     const { clock, first, second, state, send, row, sent, put, fetches } = await start();
-    state.answer = hangs;
+    state.answer = hangForever;
     clock.advance(MINUTE);
 
     const refused = expectRefusedUpdate(row, await sent(second), unavailable(5), send);
-    await until(() => expect(fetches()).toBe(2));
+    await waitUntil(() => expect(fetches()).toBe(2));
     expect(await put(first)).toBe(200);
     clock.advance(3);
     await refused;
@@ -166,8 +169,8 @@ describe('a key that the kept set does not have', () => {
     const answer = Promise.withResolvers<Response>();
     state.answer = () => answer.promise;
     clock.advance(MINUTE);
-    const stranger = put(await keyPair('ES256', 'key-9'));
-    await until(() => expect(fetches()).toBe(2));
+    const stranger = put(await makeKeyPair('ES256', 'key-9'));
+    await waitUntil(() => expect(fetches()).toBe(2));
     state.answer = keySet(first, second);
     clock.advance(0.5);
 

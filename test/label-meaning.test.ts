@@ -6,10 +6,10 @@
 import fc from 'fast-check';
 import { describe, expect, inject, it } from 'vitest';
 import {
+  buildLabelPath,
   DB,
   get,
   type Label,
-  labelPathOf,
   mintToken,
   request,
   storeLabel,
@@ -65,7 +65,9 @@ class World {
   async meaningOf({ account, path, label }: Stored): Promise<unknown> {
     const headers = await this.authorize(account);
     const { value } = await (await worker(await get(path, headers))).json<{ value: number }>();
-    const got = await (await worker(await get(labelPathOf({ id: label }), headers))).json<Rule>();
+    const got = await (
+      await worker(await get(buildLabelPath({ id: label }), headers))
+    ).json<Rule>();
     const { value_type, min_value, max_value, categories } = got;
     return { value, value_type, min_value, max_value, categories };
   }
@@ -109,7 +111,7 @@ const updates = fc.record({ account, id, change }).map((made) =>
     await world.send(
       world.account(made.account),
       'PUT',
-      labelPathOf({ id: world.id(made.id) }),
+      buildLabelPath({ id: world.id(made.id) }),
       made.change,
     );
     return undefined;

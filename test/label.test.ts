@@ -3,13 +3,14 @@
  * with a sentence that says what is legal.
  */
 import { describe, expect, it } from 'vitest';
-import { unprocessable } from './support/answers.ts';
-import { countingD1 } from './support/d1.ts';
+import { makeUnprocessable } from './support/answers.ts';
+import { countCalls } from './support/d1.ts';
 import {
+  buildPath,
+  createWorker,
   DB,
   expectRefusedUpdate,
   type Label,
-  pathOf,
   putValue,
   readEvaluation,
   request,
@@ -17,7 +18,6 @@ import {
   storeLabel,
   storeLabelled,
   worker,
-  workerWith,
 } from './support/worker.ts';
 
 const MAX = 1.7976931348623157e308;
@@ -70,7 +70,7 @@ describe('a legal value', () => {
     const row = await storeLabelled(label);
 
     const response = await worker(
-      await request(pathOf(row), { body: `{"value":${textOf(value)}}` }),
+      await request(buildPath(row), { body: `{"value":${textOf(value)}}` }),
     );
 
     expect(response.status).toBe(200);
@@ -104,14 +104,14 @@ describe('an illegal value', () => {
     async (_, value, label, sentence) => {
       const row = await storeLabelled(label);
 
-      await expectRefusedUpdate(row, await putValue(row, value), unprocessable(sentence));
+      await expectRefusedUpdate(row, await putValue(row, value), makeUnprocessable(sentence));
     },
   );
 
   it('takes one call to D1, as a legal one does', async () => {
     const row = await storeLabelled(range(1, 10));
-    const { db, calls } = countingD1(DB);
-    const send = workerWith({ DB: db });
+    const { db, calls } = countCalls(DB);
+    const send = createWorker({ DB: db });
 
     await send(await putValue(row, 11));
     expect(calls).toEqual(['batch']);
@@ -122,7 +122,7 @@ describe('an illegal value', () => {
   it('is refused as malformed, not by the label, when it is not a finite number', async () => {
     const row = await storeLabelled(binary);
 
-    await expectRefusedUpdate(row, await request(pathOf(row), { body: '{"value":1e400}' }), {
+    await expectRefusedUpdate(row, await request(buildPath(row), { body: '{"value":1e400}' }), {
       status: 400,
       error: 'value must be a finite number: it is outside the range of a double.',
     });
@@ -173,7 +173,7 @@ describe('a label with many categories', () => {
     await expectRefusedUpdate(
       row,
       await putValue(row, 1000),
-      unprocessable(`value must be one of ${first}, … 999 (category-999).`),
+      makeUnprocessable(`value must be one of ${first}, … 999 (category-999).`),
     );
     expect((await worker(await putValue(row, 999))).status).toBe(200);
   });
@@ -186,7 +186,7 @@ describe('the account of a label', () => {
     await expectRefusedUpdate(
       row,
       await putValue(row, 11),
-      unprocessable('value must be between 1 and 10.'),
+      makeUnprocessable('value must be between 1 and 10.'),
     );
   });
 
@@ -204,7 +204,7 @@ describe('the account of a label', () => {
     await expectRefusedUpdate(
       row,
       await putValue(row, 0),
-      unprocessable('value must be between 1 and 10.'),
+      makeUnprocessable('value must be between 1 and 10.'),
     );
   });
 
@@ -214,7 +214,11 @@ describe('the account of a label', () => {
 
     await storeLabel({ id: row.evaluation_label_id, ...binary });
 
-    await expectRefusedUpdate(row, await putValue(row, 2), unprocessable('value must be 0 or 1.'));
+    await expectRefusedUpdate(
+      row,
+      await putValue(row, 2),
+      makeUnprocessable('value must be 0 or 1.'),
+    );
     expect((await worker(await putValue(row, 1))).status).toBe(200);
   });
 });

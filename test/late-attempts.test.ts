@@ -4,8 +4,8 @@
  * faults, and the clocks of the edges differ by seconds.
  */
 import { describe, expect, it } from 'vitest';
-import { flakyD1, interceptD1 } from './support/d1.ts';
-import { edge, LOST, NOW, updateOf, valuesOf } from './support/edge.ts';
+import { interceptD1, makeFlakyD1 } from './support/d1.ts';
+import { edge, LOST, makeUpdate, NOW, readValues } from './support/edge.ts';
 import {
   DB,
   expectUnbroken,
@@ -19,39 +19,39 @@ describe('an attempt of a write', () => {
   it('stores the retry of an attempt that failed, though an older write had the same value and author', async () => {
     const row = await storeEvaluation({ value: 1 });
     // The row's version is ahead of the clock of the edge that the other callers use.
-    await edge(1)(await updateOf(row, 2, { sub: 'user-c' }));
-    await edge()(await updateOf(row, 5));
-    await edge()(await updateOf(row, 7, { sub: 'user-b' }));
+    await edge(1)(await makeUpdate(row, 2, { sub: 'user-c' }));
+    await edge()(await makeUpdate(row, 5));
+    await edge()(await makeUpdate(row, 7, { sub: 'user-b' }));
 
     const response = await edge(
       0,
-      flakyD1(DB, LOST, 'fails', 'succeeds').db,
-    )(await updateOf(row, 5));
+      makeFlakyD1(DB, LOST, 'fails', 'succeeds').db,
+    )(await makeUpdate(row, 5));
 
     expect(response.status).toBe(200);
     expect(await response.json()).toEqual(await readEvaluation(row.id));
-    expect(await valuesOf(row)).toEqual([1, 2, 5, 7, 5]);
+    expect(await readValues(row)).toEqual([1, 2, 5, 7, 5]);
     expectUnbroken(await readHistory(row.id), await readEvaluation(row.id));
   });
 
   it('stores nothing for an attempt that arrives after its retry and the write of another caller', async () => {
     const row = await storeEvaluation({ value: 1 });
-    const { db, arrive } = flakyD1(DB, LOST, 'is late', 'succeeds');
+    const { db, arrive } = makeFlakyD1(DB, LOST, 'is late', 'succeeds');
 
-    expect((await edge(0, db)(await updateOf(row, 5))).status).toBe(200);
-    await edge()(await updateOf(row, 7, { sub: 'user-b' }));
+    expect((await edge(0, db)(await makeUpdate(row, 5))).status).toBe(200);
+    await edge()(await makeUpdate(row, 7, { sub: 'user-b' }));
     await arrive();
 
-    expect(await valuesOf(row)).toEqual([1, 5, 7]);
+    expect(await readValues(row)).toEqual([1, 5, 7]);
   });
 
   it('stores nothing for a late attempt whose retry repeated what was stored already', async () => {
     const row = await storeEvaluation({ value: 1 });
-    await edge()(await updateOf(row, 5));
-    const { db, arrive } = flakyD1(DB, LOST, 'is late', 'succeeds');
+    await edge()(await makeUpdate(row, 5));
+    const { db, arrive } = makeFlakyD1(DB, LOST, 'is late', 'succeeds');
 
-    expect((await edge(0, db)(await updateOf(row, 5))).status).toBe(200);
-    await edge()(await updateOf(row, 7, { sub: 'user-b' }));
+    expect((await edge(0, db)(await makeUpdate(row, 5))).status).toBe(200);
+    await edge()(await makeUpdate(row, 7, { sub: 'user-b' }));
     await arrive();
 
     expect(await readEvaluation(row.id)).toMatchObject({ value: 7, updated_by: 'user-b' });
@@ -66,11 +66,11 @@ describe('an attempt of a write', () => {
         calls += 1;
         const answer = await call();
         if (calls > 1) return answer;
-        await edge(seconds)(await updateOf(row, 7, { sub: 'user-b' }));
+        await edge(seconds)(await makeUpdate(row, 7, { sub: 'user-b' }));
         throw new Error(`D1_ERROR: ${LOST}`);
       });
 
-      const response = await edge(0, db)(await updateOf(row, 5));
+      const response = await edge(0, db)(await makeUpdate(row, 5));
 
       expect(response.status).toBe(200);
       const stored = await response.json<Row>();
@@ -81,7 +81,7 @@ describe('an attempt of a write', () => {
         updated_at: NOW.toISOString(),
       });
       expect(response.headers.get('etag')).toBe(`"${stored.updated_at}"`);
-      expect(await valuesOf(row)).toEqual([1, 5, 7]);
+      expect(await readValues(row)).toEqual([1, 5, 7]);
     }
   });
 });

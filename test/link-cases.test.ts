@@ -4,8 +4,8 @@
  * as `right` requires.
  */
 import { expect, it } from 'vitest';
-import { linkTo, visit } from './support/links.ts';
-import { present, readEvaluation, storeLabelled, worker } from './support/worker.ts';
+import { createLinkTo, visit } from './support/links.ts';
+import { readEvaluation, requirePresent, storeLabelled, worker } from './support/worker.ts';
 
 type Step = {
   /** The name of the link; a case with a single link omits it. */
@@ -25,7 +25,7 @@ type Case = {
 };
 
 const JSON_TYPE = { 'content-type': 'application/json' };
-const upTo = (max_value: number) => ({ value_type: 'continuous', min_value: 0, max_value });
+const makeRuleUpTo = (max_value: number) => ({ value_type: 'continuous', min_value: 0, max_value });
 
 const delivery = { id: 'evt_made_up_1', data: { object: { score: 9 } } };
 const annotation = (task: number, choice: string) => ({
@@ -45,7 +45,7 @@ const CASES: readonly Case[] = [
   {
     name: 'a redelivery that the body names does not undo a correction',
     source: ['modelcontextprotocol/experimental-ext-triggers-events#1', 'documenso/documenso#3204'],
-    label: upTo(10),
+    label: makeRuleUpTo(10),
     links: {
       judge: { name: 'judge', pointer: '/data/object/score', delivery: '/id' },
       anna: { name: 'anna' },
@@ -60,7 +60,7 @@ const CASES: readonly Case[] = [
   {
     name: 'the answer to the next question is not stored for a question that was skipped',
     source: ['https://developers.typeform.com/webhooks/example-payload'],
-    label: upTo(10),
+    label: makeRuleUpTo(10),
     links: { form: { path: "$.form_response.answers[?@.field.ref=='usefulness'].number" } },
     steps: [
       {
@@ -102,7 +102,7 @@ const CASES: readonly Case[] = [
       'promptfoo/promptfoo#3036',
       'glific/glific#2606',
     ],
-    label: upTo(1),
+    label: makeRuleUpTo(1),
     links: { judge: { pointer: '/score' } },
     steps: [{ body: { score: '0.82' } }],
     right: { status: 200, stored: 0.82 },
@@ -128,7 +128,7 @@ const CASES: readonly Case[] = [
       'supabase/orb-sync-engine#12',
       'microsoft/ghcrawler#148',
     ],
-    label: upTo(10),
+    label: makeRuleUpTo(10),
     links: { call: { pointer: '/call/call_analysis/custom_analysis_data/score' } },
     steps: [
       {
@@ -145,7 +145,7 @@ const CASES: readonly Case[] = [
   {
     name: 'a packed body is unpacked',
     source: ['OpenFn/lightning#3937', 'TracecatHQ/tracecat#1289', 'GetStream/stream-chat-java#254'],
-    label: upTo(10),
+    label: makeRuleUpTo(10),
     links: { judge: { pointer: '/score' } },
     steps: [{ headers: { ...JSON_TYPE, 'content-encoding': 'gzip' }, body: { score: 6 } }],
     right: { status: 200, stored: 6 },
@@ -193,13 +193,13 @@ it.each(CASES)('$name', async ({ label, links, steps, right }) => {
   const row = await storeLabelled(label, { value: 0 });
   const urls = new Map<string | undefined, string>();
   for (const [name, link] of Object.entries(links)) {
-    const { url } = await linkTo(row, link);
+    const { url } = await createLinkTo(row, link);
     urls.set(name, url);
     urls.set(undefined, url);
   }
 
   const statuses: number[] = [];
-  for (const step of steps) statuses.push(await send(present(urls.get(step.to)), step));
+  for (const step of steps) statuses.push(await send(requirePresent(urls.get(step.to)), step));
 
   expect([statuses.at(-1), (await readEvaluation(row.id))?.value]).toEqual([
     right.status,

@@ -3,11 +3,11 @@
  * senders put it. A repeated delivery does not undo what another caller has stored since.
  */
 import { describe, expect, it } from 'vitest';
-import { unprocessable } from './support/answers.ts';
-import { linkTo, post } from './support/links.ts';
+import { makeUnprocessable } from './support/answers.ts';
+import { createLinkTo, post } from './support/links.ts';
 import {
+  buildPath,
   expectRefusedUpdate,
-  pathOf,
   putValue,
   readEvaluation,
   readHistory,
@@ -41,7 +41,7 @@ type Sent = { readonly body: object; readonly headers?: Record<string, string> }
  */
 async function isStoredAfterCorrection(link: object, first: Sent, second: Sent): Promise<boolean> {
   const row = await storeEvaluation({ value: 1 });
-  const { url } = await linkTo(row, link);
+  const { url } = await createLinkTo(row, link);
   expect((await worker(post(url, first.body, first.headers))).status).toBe(200);
   expect((await worker(await putValue(row, 4))).status).toBe(200);
   expect((await worker(post(url, second.body, second.headers))).status).toBe(200);
@@ -59,7 +59,7 @@ describe('a header that names a delivery', () => {
 
   it.each(HEADERS)('is refused if it is no name, and is not ignored: %s', async (header) => {
     const row = await storeEvaluation();
-    const { url } = await linkTo(row);
+    const { url } = await createLinkTo(row);
 
     for (const key of ['', 'a b', 'k'.repeat(256)])
       await expectRefusedUpdate(row, post(url, { value: 9 }, { [header]: key }), {
@@ -70,37 +70,41 @@ describe('a header that names a delivery', () => {
 
   it('counts only if no header before it was sent', async () => {
     const [first = '', ...others] = HEADERS;
-    const sentWith = (renewed: string) => ({
+    const makeSentWith = (renewed: string) => ({
       body: { value: 9 },
       headers: { [first]: 'same', ...Object.fromEntries(others.map((name) => [name, renewed])) },
     });
 
-    expect(await isStoredAfterCorrection({}, sentWith('a'), sentWith('b'))).toBe(false);
+    expect(await isStoredAfterCorrection({}, makeSentWith('a'), makeSentWith('b'))).toBe(false);
   });
 
   it('does not name the delivery that another header names with the same text', async () => {
-    const sentBy = (header: string) => ({ body: { value: 9 }, headers: { [header]: '1' } });
+    const makeSentBy = (header: string) => ({ body: { value: 9 }, headers: { [header]: '1' } });
 
     expect(
-      await isStoredAfterCorrection({}, sentBy('x-github-delivery'), sentBy('linear-delivery')),
+      await isStoredAfterCorrection(
+        {},
+        makeSentBy('x-github-delivery'),
+        makeSentBy('linear-delivery'),
+      ),
     ).toBe(true);
   });
 
   it('names a CloudEvent only together with its source', async () => {
-    const sentFrom = (source: string) => ({
+    const makeSentFrom = (source: string) => ({
       body: { value: 9 },
       headers: { 'ce-id': '1', 'ce-source': source },
     });
 
-    expect(await isStoredAfterCorrection({}, sentFrom('/a'), sentFrom('/a'))).toBe(false);
-    expect(await isStoredAfterCorrection({}, sentFrom('/a'), sentFrom('/b'))).toBe(true);
+    expect(await isStoredAfterCorrection({}, makeSentFrom('/a'), makeSentFrom('/a'))).toBe(false);
+    expect(await isStoredAfterCorrection({}, makeSentFrom('/a'), makeSentFrom('/b'))).toBe(true);
   });
 
   it('is not looked at in a request with a token, unless it is one of the first three', async () => {
     const row = await storeEvaluation({ value: 1 });
     const put = async (value: number) =>
       worker(
-        await request(pathOf(row), {
+        await request(buildPath(row), {
           body: JSON.stringify({ value }),
           headers: { 'x-github-delivery': 'same' },
         }),
@@ -138,8 +142,8 @@ describe('a delivery that the body names', () => {
   it('is returned to the creator of the link', async () => {
     const row = await storeEvaluation();
 
-    expect(await linkTo(row, link)).toMatchObject(link);
-    expect(await linkTo(row)).not.toHaveProperty('delivery');
+    expect(await createLinkTo(row, link)).toMatchObject(link);
+    expect(await createLinkTo(row)).not.toHaveProperty('delivery');
   });
 
   it('is named by the body alone, because a sender such as Argilla renews its header', async () => {
@@ -154,7 +158,7 @@ describe('a delivery that the body names', () => {
 
   it('is never the delivery that a header names with the same text', async () => {
     const row = await storeEvaluation({ value: 1 });
-    const [inBody, inHeader] = [await linkTo(row, link), await linkTo(row)];
+    const [inBody, inHeader] = [await createLinkTo(row, link), await createLinkTo(row)];
     await worker(post(inBody.url, { id: '1', value: 8 }));
 
     for (const header of HEADERS)
@@ -173,15 +177,15 @@ describe('a delivery that the body names', () => {
     ['{"value":9,"id":1e400}', 'a number beyond a double'],
   ])('is refused without a name: %s', async (body, found) => {
     const row = await storeEvaluation();
-    const { url } = await linkTo(row, link);
+    const { url } = await createLinkTo(row, link);
 
     const error = `What /id finds in the body is ${found}: it must be the text or whole number that names the delivery.`;
-    await expectRefusedUpdate(row, post(url, body), unprocessable(error));
+    await expectRefusedUpdate(row, post(url, body), makeUnprocessable(error));
   });
 
   it('is refused with another value than it had', async () => {
     const row = await storeEvaluation({ value: 1 });
-    const { url } = await linkTo(row, link);
+    const { url } = await createLinkTo(row, link);
     await worker(post(url, { id: 'a', value: 9 }));
 
     const response = await worker(post(url, { id: 'a', value: 8 }));
@@ -199,7 +203,7 @@ describe('a delivery that the body names', () => {
     [1, 'delivery must be a string.'],
   ])('cannot be at a place that is no pointer: %s', async (delivery, error) => {
     const row = await storeEvaluation();
-    const sent = request(`${pathOf(row)}/links`, {
+    const sent = request(`${buildPath(row)}/links`, {
       method: 'POST',
       body: JSON.stringify({ delivery }),
     });

@@ -3,8 +3,8 @@
  * reads the value from a form, and unpacks at most 1 MiB.
  */
 import { describe, expect, it } from 'vitest';
-import { unprocessable } from './support/answers.ts';
-import { answer, linkTo, post, visit } from './support/links.ts';
+import { makeUnprocessable } from './support/answers.ts';
+import { answer, createLinkTo, post, visit } from './support/links.ts';
 import { expectRefusedUpdate, readEvaluation, storeEvaluation, worker } from './support/worker.ts';
 
 const FORM = { 'content-type': 'application/x-www-form-urlencoded' };
@@ -27,7 +27,7 @@ describe('a form', () => {
     ['/value', ' value=7\r\n'],
   ])('is read as JSON of its fields: %s in %s', async (pointer, body) => {
     const row = await storeEvaluation({ value: 1 });
-    const { url } = await linkTo(row, { pointer });
+    const { url } = await createLinkTo(row, { pointer });
 
     const response = await worker(post(url, body, FORM));
 
@@ -38,7 +38,7 @@ describe('a form', () => {
 
   it('is judged by where, mapped by values and named by delivery like JSON', async () => {
     const row = await storeEvaluation({ value: 1 });
-    const { url } = await linkTo(row, {
+    const { url } = await createLinkTo(row, {
       path: "$['Body']",
       values: { good: 7 },
       where: { '/To': ['+1', '+2'] },
@@ -63,20 +63,20 @@ describe('a form', () => {
     ['{"value":', 'The body must be valid JSON in UTF-8.'],
   ])('is refused if nothing can be read in it: %s', async (body, error) => {
     const row = await storeEvaluation();
-    const { url } = await linkTo(row);
+    const { url } = await createLinkTo(row);
 
     await expectRefusedUpdate(row, post(url, body, FORM), { status: 400, error });
   });
 
   it('has at most 1,000 fields', async () => {
     const row = await storeEvaluation();
-    const { url } = await linkTo(row, { pointer: '/x' });
+    const { url } = await createLinkTo(row, { pointer: '/x' });
     const form = (count: number) => `${'a=1&'.repeat(count - 1)}x=y`;
 
     await expectRefusedUpdate(
       row,
       post(url, form(1000), FORM),
-      unprocessable(
+      makeUnprocessable(
         'What /x finds in the body is the text "y": it must be a number, true or false.',
       ),
     );
@@ -88,7 +88,7 @@ describe('a form', () => {
 
   it('of a sender that has a version and a value beside others is no answer on the page', async () => {
     const row = await storeEvaluation();
-    const { url } = await linkTo(row, { where: { '/item': '119' } });
+    const { url } = await createLinkTo(row, { where: { '/item': '119' } });
     const send = async (item: string) =>
       (await worker(post(url, `version=2&value=7&item=${item}`, FORM))).status;
 
@@ -98,7 +98,7 @@ describe('a form', () => {
 
   it('of the page is its answer, whatever the conditions of the link are', async () => {
     const row = await storeEvaluation();
-    const { url } = await linkTo(row, { pointer: '/version', where: { '/x': 1 } });
+    const { url } = await createLinkTo(row, { pointer: '/version', where: { '/x': 1 } });
 
     const response = await worker(answer(url, row.created_at, '9'));
 
@@ -120,7 +120,7 @@ describe('a packed body', () => {
 
   it.each(['gzip', 'GZIP', 'x-gzip'])('is unpacked: %s', async (encoding) => {
     const row = await storeEvaluation();
-    const { url } = await linkTo(row);
+    const { url } = await createLinkTo(row);
 
     expect((await worker(await send(url, await packed('{"value":9}'), encoding))).status).toBe(200);
     expect(await readEvaluation(row.id)).toMatchObject({ value: 9 });
@@ -128,7 +128,7 @@ describe('a packed body', () => {
 
   it('may be a form, and may come without its length', async () => {
     const row = await storeEvaluation();
-    const { url } = await linkTo(row);
+    const { url } = await createLinkTo(row);
     const stream = new Response(await packed('value=9')).body ?? '';
 
     expect((await worker(await send(url, stream, 'gzip', FORM))).status).toBe(200);
@@ -137,7 +137,7 @@ describe('a packed body', () => {
 
   it('is read up to 1 MiB unpacked, and no further', async () => {
     const row = await storeEvaluation();
-    const { url } = await linkTo(row, { where: { '/never': 1 } });
+    const { url } = await createLinkTo(row, { where: { '/never': 1 } });
     const most = `{"value":9,"text":"${'x'.repeat(1024 * 1024 - 21)}"}`;
     const TOO_LARGE = { status: 413, error: 'The body must be at most 1048576 bytes.' };
 
@@ -147,8 +147,8 @@ describe('a packed body', () => {
   });
 
   it('costs no more than 1 MiB, however much is packed into it', async () => {
-    const { url } = await linkTo(await storeEvaluation());
-    const timesOf = async (mebibytes: number) => {
+    const { url } = await createLinkTo(await storeEvaluation());
+    const measureTimes = async (mebibytes: number) => {
       const bomb = await packed(new Uint8Array(mebibytes * 1024 * 1024));
       const times: number[] = [];
       for (let run = 0; run < 5; run += 1) {
@@ -160,13 +160,13 @@ describe('a packed body', () => {
     };
 
     // Unpacking the whole body would take 50 times as long. Another program may slow one run down.
-    const [small, large] = [await timesOf(2), await timesOf(100)];
+    const [small, large] = [await measureTimes(2), await measureTimes(100)];
     expect(Math.min(...large)).toBeLessThan(20 + 10 * Math.min(...small));
   });
 
   it('is refused with 413 by its length, before it is unpacked', async () => {
     const row = await storeEvaluation();
-    const { url } = await linkTo(row);
+    const { url } = await createLinkTo(row);
     const length = { 'content-length': `${1024 * 1024 + 1}` };
 
     await expectRefusedUpdate(row, await send(url, 'not gzip', 'gzip', length), {
@@ -183,7 +183,7 @@ describe('a packed body', () => {
     ['followed by something else', (gzip) => new Uint8Array([...gzip, 1])],
   ])('is refused with 400 if it is %s', async (_, change) => {
     const row = await storeEvaluation();
-    const { url } = await linkTo(row);
+    const { url } = await createLinkTo(row);
 
     await expectRefusedUpdate(row, await send(url, change(await packed('{"value":9}'))), {
       status: 400,
@@ -195,7 +195,7 @@ describe('a packed body', () => {
     'is refused with 415 if it is packed otherwise: %s',
     async (encoding) => {
       const row = await storeEvaluation();
-      const { url } = await linkTo(row);
+      const { url } = await createLinkTo(row);
 
       await expectRefusedUpdate(
         row,

@@ -5,46 +5,55 @@
 import { describe, expect, it, vi } from 'vitest';
 import {
   INTERNAL_ERROR,
-  invalidToken,
   LINK_INCOMPLETE,
   LINK_NOT_FOUND,
+  makeInvalidToken,
 } from './support/answers.ts';
-import { stillClock } from './support/clock.ts';
-import { answer, BROWSER, keyOf, linkTo, open, post, signedLink, visit } from './support/links.ts';
+import { createStillClock } from './support/clock.ts';
+import {
+  answer,
+  BROWSER,
+  createLinkTo,
+  open,
+  post,
+  readKey,
+  signLink,
+  visit,
+} from './support/links.ts';
 import { LINK_SECRET, SECRET } from './support/secret.ts';
-import { base64url, hmac, keyPair } from './support/signer.ts';
+import { base64url, createHmac, makeKeyPair } from './support/signer.ts';
 import {
   ACCOUNT,
+  buildPath,
   claims,
+  createWorker,
   expectRefusal,
   expectRefusedUpdate,
   mintToken,
-  pathOf,
-  present,
   type Row,
   readEvaluation,
+  readState,
   request,
+  requirePresent,
   seconds,
-  stateOf,
   storeEvaluation,
   worker,
-  workerWith,
 } from './support/worker.ts';
 
 const HEADER = { alg: 'HS256', typ: 'link' };
-const inAnHour = () => (seconds(new Date()) + 3600) * 1000;
-const utf8 = (value: object) => new TextEncoder().encode(JSON.stringify(value));
-const hexOf = (uuid: string) => uuid.replaceAll('-', '');
+const addAnHour = () => (seconds(new Date()) + 3600) * 1000;
+const encodeUtf8 = (value: object) => new TextEncoder().encode(JSON.stringify(value));
+const encodeHex = (uuid: string) => uuid.replaceAll('-', '');
 /** Makes the hexadecimal id of a link that expires at this time. */
-const idOf = (expires: number) =>
-  `${expires.toString(16).padStart(12, '0')}8${hexOf(crypto.randomUUID()).slice(13)}`;
+const makeLinkId = (expires: number) =>
+  `${expires.toString(16).padStart(12, '0')}8${encodeHex(crypto.randomUUID()).slice(13)}`;
 
 type Content = { id: string; evaluation: string; texts: readonly string[] };
 /** Writes the payload of a key in the format that src/link/README.md describes. */
 const payload = (row: Row, changed: Partial<Content> = {}): Uint8Array => {
   const { id, evaluation, texts } = {
-    id: idOf(inAnHour()),
-    evaluation: hexOf(row.id),
+    id: makeLinkId(addAnHour()),
+    evaluation: encodeHex(row.id),
     texts: [ACCOUNT, 'user-123'],
     ...changed,
   };
@@ -57,103 +66,108 @@ type Signing = { header?: object; secret?: string; alg?: string };
  * Makes a key with any payload, signed under any header. The key leaves the header out, as all keys
  * do.
  */
-async function signedBytes(
+async function signBytes(
   bytes: Uint8Array | string,
   { header = {}, secret = LINK_SECRET, alg = 'HS256' }: Signing = {},
 ): Promise<string> {
-  const jws = await (await hmac(secret, alg)).sign(bytes, { ...HEADER, alg, ...header });
+  const jws = await (await createHmac(secret, alg)).sign(bytes, { ...HEADER, alg, ...header });
   return jws.slice(jws.indexOf('.') + 1);
 }
-const signed = (row: Row, changed: Partial<Content> = {}, signing: Signing = {}) =>
-  signedBytes(payload(row, changed), signing);
-const withTexts = (row: Row, ...texts: string[]) => signed(row, { texts });
-const withOptions = (row: Row, options: string) => withTexts(row, ACCOUNT, 'user-123', options);
+const signKey = (row: Row, changed: Partial<Content> = {}, signing: Signing = {}) =>
+  signBytes(payload(row, changed), signing);
+const signWithTexts = (row: Row, ...texts: string[]) => signKey(row, { texts });
+const signWithOptions = (row: Row, options: string) =>
+  signWithTexts(row, ACCOUNT, 'user-123', options);
 
 const BASE64URL = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
-const withAnotherLastBit = (text: string) =>
+const flipLastBit = (text: string) =>
   text.slice(0, -1) + BASE64URL[BASE64URL.indexOf(text.at(-1) ?? '') ^ 1];
 const parts = async (row: Row) => {
-  const [content = '', signature = ''] = (await signed(row)).split('.');
+  const [content = '', signature = ''] = (await signKey(row)).split('.');
   return { content, signature };
 };
-const withoutHeader = (token: string) => token.slice(token.indexOf('.') + 1);
+const removeHeader = (token: string) => token.slice(token.indexOf('.') + 1);
 
 const HOSTILE: Record<string, (row: Row) => Promise<string>> = {
   'no base64url': async () => 'é'.repeat(300),
-  'three parts': async (row) => `${await signed(row)}.AAAA`,
-  'a header before it': async (row) => `${base64url(utf8(HEADER))}.${await signed(row)}`,
+  'three parts': async (row) => `${await signKey(row)}.AAAA`,
+  'a header before it': async (row) => `${base64url(encodeUtf8(HEADER))}.${await signKey(row)}`,
   'no content': async (row) => `.${(await parts(row)).signature}`,
-  'no dot': async (row) => (await signed(row)).replace('.', '*'),
-  'a longer signature': async (row) => `${await signed(row)}A`,
-  'a padded signature': async (row) => `${await signed(row)}=`,
-  'another last bit of the signature': async (row) => withAnotherLastBit(await signed(row)),
+  'no dot': async (row) => (await signKey(row)).replace('.', '*'),
+  'a longer signature': async (row) => `${await signKey(row)}A`,
+  'a padded signature': async (row) => `${await signKey(row)}=`,
+  'another last bit of the signature': async (row) => flipLastBit(await signKey(row)),
   'another last bit of the content': async (row) => {
     // The content is one byte longer than a multiple of three, so the last character has four
     // unused bits.
     const author = 'x'.repeat(4 + 2 * (ACCOUNT.length % 3));
-    const [content = '', signature] = (await withTexts(row, ACCOUNT, author)).split('.');
-    return `${withAnotherLastBit(content)}.${signature}`;
+    const [content = '', signature] = (await signWithTexts(row, ACCOUNT, author)).split('.');
+    return `${flipLastBit(content)}.${signature}`;
   },
-  'white space before it': async (row) => ` ${await signed(row)}`,
-  'white space after it': async (row) => `${await signed(row)}\n`,
+  'white space before it': async (row) => ` ${await signKey(row)}`,
+  'white space after it': async (row) => `${await signKey(row)}\n`,
   'the content of one and the signature of another': async (row) =>
     `${(await parts(await storeEvaluation())).content}.${(await parts(row)).signature}`,
-  'the signature of another secret': (row) => signed(row, {}, { secret: SECRET }),
+  'the signature of another secret': (row) => signKey(row, {}, { secret: SECRET }),
   'the signature of a secret that begins with this one': (row) =>
-    signed(row, {}, { secret: `${LINK_SECRET}0` }),
-  HS512: (row) => signed(row, {}, { alg: 'HS512' }),
-  'HS256 under a header that says HS512': (row) => signed(row, {}, { header: { alg: 'HS512' } }),
-  'a header that says none': (row) => signed(row, {}, { header: { alg: 'none' } }),
-  'a header without typ': (row) => signed(row, {}, { header: { typ: undefined } }),
-  'a header with the typ of a token': (row) => signed(row, {}, { header: { typ: 'JWT' } }),
+    signKey(row, {}, { secret: `${LINK_SECRET}0` }),
+  HS512: (row) => signKey(row, {}, { alg: 'HS512' }),
+  'HS256 under a header that says HS512': (row) => signKey(row, {}, { header: { alg: 'HS512' } }),
+  'a header that says none': (row) => signKey(row, {}, { header: { alg: 'none' } }),
+  'a header without typ': (row) => signKey(row, {}, { header: { typ: undefined } }),
+  'a header with the typ of a token': (row) => signKey(row, {}, { header: { typ: 'JWT' } }),
   'a header with the typ of an access token': (row) =>
-    signed(row, {}, { header: { typ: 'at+jwt' } }),
+    signKey(row, {}, { header: { typ: 'at+jwt' } }),
   'a header with a typ that begins like it': (row) =>
-    signed(row, {}, { header: { typ: 'link+jwt' } }),
-  'a header with more in it': (row) => signed(row, {}, { header: { kid: 'k' } }),
+    signKey(row, {}, { header: { typ: 'link+jwt' } }),
+  'a header with more in it': (row) => signKey(row, {}, { header: { kid: 'k' } }),
   'an access token': () => mintToken(),
   'an access token without its header': async (row) =>
-    withoutHeader(await mintToken({ run_id: row.run_id, evaluation_id: row.id })),
+    removeHeader(await mintToken({ run_id: row.run_id, evaluation_id: row.id })),
   'an access token by the secret of links, without its header': async (row) =>
-    withoutHeader(
-      await (await hmac(LINK_SECRET)).sign({ ...claims(), run_id: row.run_id }, { typ: 'JWT' }),
+    removeHeader(
+      await (await createHmac(LINK_SECRET)).sign(
+        { ...claims(), run_id: row.run_id },
+        { typ: 'JWT' },
+      ),
     ),
   'an access token of an issuer that has the secret and the typ of links': async () =>
-    signedBytes(JSON.stringify(claims())),
-  expired: (row) => signed(row, { id: idOf(Date.now() - 1000) }),
-  'expired this millisecond': (row) => signed(row, { id: idOf(Date.now()) }),
-  'expired before there were times': (row) => signed(row, { id: idOf(0) }),
-  'an account that has no such evaluation': (row) => withTexts(row, 'acc_neighbour', 'user-123'),
-  'another evaluation': (row) => signed(row, { evaluation: hexOf(crypto.randomUUID()) }),
+    signBytes(JSON.stringify(claims())),
+  expired: (row) => signKey(row, { id: makeLinkId(Date.now() - 1000) }),
+  'expired this millisecond': (row) => signKey(row, { id: makeLinkId(Date.now()) }),
+  'expired before there were times': (row) => signKey(row, { id: makeLinkId(0) }),
+  'an account that has no such evaluation': (row) =>
+    signWithTexts(row, 'acc_neighbour', 'user-123'),
+  'another evaluation': (row) => signKey(row, { evaluation: encodeHex(crypto.randomUUID()) }),
   'the evaluation and the link exchanged': (row) =>
-    signed(row, { id: hexOf(row.id), evaluation: idOf(inAnHour()) }),
-  'no author': (row) => withTexts(row, ACCOUNT),
-  'neither account nor author': (row) => withTexts(row),
-  'one text too many': (row) => withTexts(row, ACCOUNT, 'user-123', '{}', ''),
-  'options that are no JSON': (row) => withOptions(row, '{'),
-  'options that are no object': (row) => withOptions(row, '[]'),
-  'options of null': (row) => withOptions(row, 'null'),
-  'an option that this Worker does not have': (row) => withOptions(row, '{"only":1}'),
-  'a pointer that is no text': (row) => withOptions(row, '{"pointer":1}'),
-  'values that are no numbers': (row) => withOptions(row, '{"values":{"yes":"1"}}'),
-  'one id alone': (row) => signedBytes(payload(row).subarray(0, 16)),
-  'a part of an id': (row) => signedBytes(payload(row).subarray(0, 5)),
+    signKey(row, { id: encodeHex(row.id), evaluation: makeLinkId(addAnHour()) }),
+  'no author': (row) => signWithTexts(row, ACCOUNT),
+  'neither account nor author': (row) => signWithTexts(row),
+  'one text too many': (row) => signWithTexts(row, ACCOUNT, 'user-123', '{}', ''),
+  'options that are no JSON': (row) => signWithOptions(row, '{'),
+  'options that are no object': (row) => signWithOptions(row, '[]'),
+  'options of null': (row) => signWithOptions(row, 'null'),
+  'an option that this Worker does not have': (row) => signWithOptions(row, '{"only":1}'),
+  'a pointer that is no text': (row) => signWithOptions(row, '{"pointer":1}'),
+  'values that are no numbers': (row) => signWithOptions(row, '{"values":{"yes":"1"}}'),
+  'one id alone': (row) => signBytes(payload(row).subarray(0, 16)),
+  'a part of an id': (row) => signBytes(payload(row).subarray(0, 5)),
   'a key of 100,000 characters': (row) =>
-    signed(row, { texts: ['x'.repeat(75_000)] }, { secret: SECRET }),
+    signKey(row, { texts: ['x'.repeat(75_000)] }, { secret: SECRET }),
 };
 
 /** The reason that the log gives: a code of jose or a word of ours. A stranger cannot choose it. */
 const LOGGED = expect.stringMatching(/^(?:ERR_[A-Z_]+|malformed|expired|payload|gone)$/);
 
-const urlOf = (key: string) => `https://api.test/v1/link?key=${encodeURIComponent(key)}`;
+const buildUrl = (key: string) => `https://api.test/v1/link?key=${encodeURIComponent(key)}`;
 
 describe('a hostile key', () => {
   it.each(Object.entries(HOSTILE))(
     'opens nothing, whoever uses it, and each gets the same: %s',
     async (_, keyFor) => {
       const row = await storeEvaluation();
-      const url = urlOf(await keyFor(row));
-      const before = await stateOf(row);
+      const url = buildUrl(await keyFor(row));
+      const before = await readState(row);
       const logged = vi.spyOn(console, 'log');
 
       await expectRefusal(await worker(post(url, { value: 9 })), LINK_NOT_FOUND);
@@ -168,7 +182,7 @@ describe('a hostile key', () => {
       expect(page).toContain(LINK_NOT_FOUND.error);
       expect((await worker(visit(url, { method: 'HEAD', headers: BROWSER }))).status).toBe(404);
 
-      expect(await stateOf(row)).toEqual(before);
+      expect(await readState(row)).toEqual(before);
       for (const line of logged.mock.calls.flat().map(String)) {
         expect(JSON.parse(line)).toMatchObject({ status: 404, refusal: 'not_found', code: LOGGED });
         for (const part of (await keyFor(row)).split('.'))
@@ -182,7 +196,7 @@ describe('a hostile key', () => {
     const bytes = await Promise.all(
       Object.values(HOSTILE).map(async (keyFor) => {
         const response = await worker(
-          post(urlOf(await keyFor(row)), { value: 9 }, { 'x-request-id': 'same-for-all' }),
+          post(buildUrl(await keyFor(row)), { value: 9 }, { 'x-request-id': 'same-for-all' }),
         );
         return JSON.stringify([response.status, [...response.headers], await response.text()]);
       }),
@@ -194,9 +208,9 @@ describe('a hostile key', () => {
   it('is not what makes the others fail: the same key, unchanged, opens its evaluation', async () => {
     const row = await storeEvaluation();
 
-    expect((await worker(post(urlOf(await signed(row)), { value: 9 }))).status).toBe(200);
+    expect((await worker(post(buildUrl(await signKey(row)), { value: 9 }))).status).toBe(200);
     const options = '{"values":{"yes":8},"pointer":"/a"}';
-    const sent = post(urlOf(await withOptions(row, options)), { a: 'yes' });
+    const sent = post(buildUrl(await signWithOptions(row, options)), { a: 'yes' });
     expect((await worker(sent)).status).toBe(200);
     expect(await readEvaluation(row.id)).toMatchObject({ value: 8 });
   });
@@ -205,13 +219,13 @@ describe('a hostile key', () => {
 describe('a key whose end was cut off', () => {
   it('gets the same refusal wherever it was cut, which says so, and stores nothing', async () => {
     const row = await storeEvaluation();
-    const key = await signed(row);
+    const key = await signKey(row);
     const logged = vi.spyOn(console, 'log');
 
     for (let length = 0; length < key.length; length += 1)
       await expectRefusedUpdate(
         row,
-        post(urlOf(key.slice(0, length)), { value: 9 }),
+        post(buildUrl(key.slice(0, length)), { value: 9 }),
         LINK_INCOMPLETE,
       );
     await expectRefusedUpdate(row, post('https://api.test/v1/link', { value: 9 }), LINK_INCOMPLETE);
@@ -226,15 +240,15 @@ describe('a key whose end was cut off', () => {
 
   it('gets the same refusal whether it is a key of ours, a forged one or no key at all', async () => {
     const row = await storeEvaluation();
-    const [ours, forged] = [await signed(row), await signed(row, {}, { secret: SECRET })];
+    const [ours, forged] = [await signKey(row), await signKey(row, {}, { secret: SECRET })];
 
     for (const key of [ours.slice(0, -1), forged.slice(0, -1), 'x', 'e30.e30', '', '.'])
-      await expectRefusal(await worker(post(urlOf(key), { value: 9 })), LINK_INCOMPLETE);
+      await expectRefusal(await worker(post(buildUrl(key), { value: 9 })), LINK_INCOMPLETE);
   });
 
   it('gets a page that says so, whether the person opens it or answers', async () => {
     const row = await storeEvaluation();
-    const url = urlOf((await signed(row)).slice(0, 100));
+    const url = buildUrl((await signKey(row)).slice(0, 100));
 
     for (const sent of [open(url), answer(url, row.created_at, '9')]) {
       const response = await worker(sent);
@@ -249,26 +263,30 @@ describe('a key whose end was cut off', () => {
 describe('a key of a link', () => {
   it('is no token: every operation refuses it as one', async () => {
     const row = await storeEvaluation();
-    const key = keyOf((await linkTo(row)).url);
+    const key = readKey((await createLinkTo(row)).url);
     for (const [token, error] of [
       [key, 'The bearer token is not a well-formed JWT.'],
-      [`${base64url(utf8(HEADER))}.${key}`, 'The token is a JWT of another kind (typ).'],
+      [`${base64url(encodeUtf8(HEADER))}.${key}`, 'The token is a JWT of another kind (typ).'],
     ] as const) {
       const headers = { authorization: `Bearer ${token}` };
-      const sent = await request(pathOf(row), { body: '{"value":9}', headers });
-      await expectRefusedUpdate(row, sent, invalidToken(error));
+      const sent = await request(buildPath(row), { body: '{"value":9}', headers });
+      await expectRefusedUpdate(row, sent, makeInvalidToken(error));
     }
   });
 
   it('is no token where the secret of tokens signed it either', async () => {
     const row = await storeEvaluation();
-    const token = await (await hmac(SECRET)).sign(claims({ run_id: row.run_id }), HEADER);
-    const sent = await request(pathOf(row), {
+    const token = await (await createHmac(SECRET)).sign(claims({ run_id: row.run_id }), HEADER);
+    const sent = await request(buildPath(row), {
       body: '{"value":9}',
       headers: { authorization: `Bearer ${token}` },
     });
 
-    await expectRefusedUpdate(row, sent, invalidToken('The token is a JWT of another kind (typ).'));
+    await expectRefusedUpdate(
+      row,
+      sent,
+      makeInvalidToken('The token is a JWT of another kind (typ).'),
+    );
   });
 
   it('opens its own evaluation, and no other of its run', async () => {
@@ -276,7 +294,7 @@ describe('a key of a link', () => {
     const sibling = await storeEvaluation({ run_id: row.run_id });
 
     await worker(
-      post((await linkTo(row)).url, { value: 9, id: sibling.id, evaluation_id: sibling.id }),
+      post((await createLinkTo(row)).url, { value: 9, id: sibling.id, evaluation_id: sibling.id }),
     );
 
     expect(await readEvaluation(sibling.id)).toEqual(sibling);
@@ -285,17 +303,17 @@ describe('a key of a link', () => {
 
   it('is valid until the second in which it expires, and not in it', async () => {
     const row = await storeEvaluation();
-    const clock = stillClock();
-    const send = workerWith({}, clock);
+    const clock = createStillClock();
+    const send = createWorker({}, clock);
     const token = await mintToken({ exp: claims({}, clock.now()).exp });
-    const { url, expires_at } = await linkTo(row, { expires_in: 60 }, token, send);
+    const { url, expires_at } = await createLinkTo(row, { expires_in: 60 }, token, send);
     const left = () => (Date.parse(expires_at) - clock.now().getTime()) / 1000;
 
     clock.advance(left() - 0.001);
     expect((await send(post(url, { value: 8 }))).status).toBe(200);
     clock.advance(left());
     await expectRefusedUpdate(
-      present(await readEvaluation(row.id)),
+      requirePresent(await readEvaluation(row.id)),
       post(url, { value: 9 }),
       LINK_NOT_FOUND,
       send,
@@ -304,21 +322,21 @@ describe('a key of a link', () => {
 
   it('is refused where the secret has changed', async () => {
     const row = await storeEvaluation();
-    const { url } = await linkTo(row);
+    const { url } = await createLinkTo(row);
 
     await expectRefusedUpdate(
       row,
       post(url, { value: 9 }),
       LINK_NOT_FOUND,
-      workerWith({ LINK_SECRET: 'n'.repeat(32) }),
+      createWorker({ LINK_SECRET: 'n'.repeat(32) }),
     );
   });
 
   it('is refused without a call to D1, unless it verifies', async () => {
     const row = await storeEvaluation();
     const logged = vi.spyOn(console, 'log');
-    await worker(post(urlOf(await signed(row, {}, { secret: SECRET })), { value: 9 }));
-    await worker(post(await signedLink(row, { evaluation_id: crypto.randomUUID() }), { value: 9 }));
+    await worker(post(buildUrl(await signKey(row, {}, { secret: SECRET })), { value: 9 }));
+    await worker(post(await signLink(row, { evaluation_id: crypto.randomUUID() }), { value: 9 }));
 
     const [forged, foreign] = logged.mock.calls.flat().map((line) => JSON.parse(String(line)));
     expect(forged).not.toHaveProperty('db_calls');
@@ -327,7 +345,7 @@ describe('a key of a link', () => {
 
   it('is read from the query alone', async () => {
     const row = await storeEvaluation();
-    const key = await signed(row);
+    const key = await signKey(row);
     const headers = { authorization: `Bearer ${key}`, cookie: `key=${key}`, 'x-key': key };
 
     await expectRefusedUpdate(
@@ -339,15 +357,15 @@ describe('a key of a link', () => {
 
   it('works beside tokens of a key set', async () => {
     const row = await storeEvaluation();
-    const { jwk } = await keyPair('ES256', 'k');
-    const send = workerWith({
+    const { jwk } = await makeKeyPair('ES256', 'k');
+    const send = createWorker({
       JWT_SECRET: '',
       JWT_JWKS: JSON.stringify({ keys: [jwk] }),
       JWT_ISSUER: 'i',
       JWT_AUDIENCE: 'a',
     });
 
-    expect((await send(post(urlOf(await signed(row)), { value: 9 }))).status).toBe(200);
+    expect((await send(post(buildUrl(await signKey(row)), { value: 9 }))).status).toBe(200);
   });
 
   it('is of no use while another setting is wrong', async () => {
@@ -355,26 +373,26 @@ describe('a key of a link', () => {
 
     await expectRefusedUpdate(
       row,
-      post(urlOf(await signed(row)), { value: 9 }),
+      post(buildUrl(await signKey(row)), { value: 9 }),
       INTERNAL_ERROR,
-      workerWith({ JWT_SECRET: '' }),
+      createWorker({ JWT_SECRET: '' }),
     );
   });
 
   it('is the ids as bytes, the account, the author and what is no default, and nothing else', async () => {
     const row = await storeEvaluation();
-    const plain = await linkTo(row);
-    const link = await linkTo(row, { name: 'anna', pointer: '/a', values: { yes: 1 } });
-    const contentOf = async (texts: string[], { id }: { id: string }) =>
-      base64url(payload(row, { id: hexOf(id), texts }));
+    const plain = await createLinkTo(row);
+    const link = await createLinkTo(row, { name: 'anna', pointer: '/a', values: { yes: 1 } });
+    const readContent = async (texts: string[], { id }: { id: string }) =>
+      base64url(payload(row, { id: encodeHex(id), texts }));
 
-    expect(keyOf(plain.url).split('.')).toEqual([
-      await contentOf([row.account_id, 'user-123'], plain),
+    expect(readKey(plain.url).split('.')).toEqual([
+      await readContent([row.account_id, 'user-123'], plain),
       expect.stringMatching(/^[\w-]{43}$/),
     ]);
     const options = '{"pointer":"/a","values":{"yes":1}}';
-    expect(keyOf(link.url).split('.')[0]).toBe(
-      await contentOf([row.account_id, 'user-123/anna', options], link),
+    expect(readKey(link.url).split('.')[0]).toBe(
+      await readContent([row.account_id, 'user-123/anna', options], link),
     );
     expect(link.id.slice(0, 13).replace('-', '')).toBe(
       Date.parse(link.expires_at).toString(16).padStart(12, '0'),
@@ -385,7 +403,7 @@ describe('a key of a link', () => {
     'keeps the pointer %j as it is, whether or not it is the default',
     async (pointer) => {
       const row = await storeEvaluation();
-      const { url } = await linkTo(row, { pointer });
+      const { url } = await createLinkTo(row, { pointer });
 
       const { error } = await (await worker(post(url, []))).json<{ error: string }>();
 
@@ -415,7 +433,7 @@ describe('a key of a link', () => {
       const sub = `${text}${crypto.randomUUID()}${text}`;
       const row = await storeEvaluation({ account_id: account });
       const token = await mintToken({ account_id: account, sub });
-      const { url } = await linkTo(row, {}, token);
+      const { url } = await createLinkTo(row, {}, token);
 
       expect((await worker(post(url, { value: 9 }))).status).toBe(200);
       expect(await readEvaluation(row.id)).toMatchObject({ value: 9, updated_by: sub });

@@ -5,43 +5,44 @@
 import { describe, expect, it, vi } from 'vitest';
 import type { AccountId } from '../src/principal.ts';
 import { LINK_NOT_FOUND } from './support/answers.ts';
-import { flakyD1 } from './support/d1.ts';
-import { answer, BROWSER, linkTo, open, post, signedLink, visit } from './support/links.ts';
+import { makeFlakyD1 } from './support/d1.ts';
+import { answer, BROWSER, createLinkTo, open, post, signLink, visit } from './support/links.ts';
 import {
+  buildPath,
+  createWorker,
   DB,
   expectRefusal,
-  pathOf,
-  present,
   putValue,
   type Row,
   readEvaluation,
   readHistory,
+  readState,
   request,
+  requirePresent,
   type Send,
   SUBJECT,
-  stateOf,
   storeEvaluation,
   storeLabel,
   storeLabelled,
   worker,
-  workerWith,
 } from './support/worker.ts';
 
-async function pageOf(sent: Request, send: Send = worker) {
+async function readPage(sent: Request, send: Send = worker) {
   const response = await send(sent);
   expect(response.headers.get('content-type')).toBe('text/html; charset=utf-8');
   return { status: response.status, headers: response.headers, html: await response.text() };
 }
 
 /** Extracts the text of a page, without its markup and style. */
-const textOf = (html: string) =>
+const extractText = (html: string) =>
   html
     .replace(/<style>.*?<\/style>/s, '')
     .replaceAll(/<[^>]+>/g, ' ')
     .replaceAll(/\s+/g, ' ');
 
-const versionIn = (html: string) => present(/name="version" value="([^"]*)"/.exec(html)?.[1]);
-const buttonsIn = (html: string) =>
+const readVersion = (html: string) =>
+  requirePresent(/name="version" value="([^"]*)"/.exec(html)?.[1]);
+const listButtons = (html: string) =>
   [...html.matchAll(/<button name="value" value="([^"]*)"[^>]*>(.*?)<\/button>/g)].map(
     ([, value, name]) => [value, name],
   );
@@ -49,7 +50,7 @@ const buttonsIn = (html: string) =>
 const CATEGORIES = { categories: JSON.stringify(['formal', 'casual', 'friendly']) };
 
 /** Extracts the content of a page from its frame, which all pages share. */
-const mainOf = (html: string) =>
+const findMain = (html: string) =>
   /^<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><link rel="icon" href="data:,"><title>[^<]+<\/title><style>[^<]+<\/style><\/head>\n<body><main>\n(.*)\n<\/main><\/body><\/html>\n$/s.exec(
     html,
   )?.[1];
@@ -57,13 +58,13 @@ const mainOf = (html: string) =>
 describe('the page of a link, to the letter', () => {
   const SET_BY =
     'set by <b dir="auto">user-7</b>, <time datetime="2026-01-02T03:04:05.678Z">2 January 2026 at 03:04 UTC</time>';
-  const formOf = (row: Row, content: string) =>
+  const findForm = (row: Row, content: string) =>
     `<form method="post"><input type="hidden" name="version" value="${row.updated_at ?? row.created_at}">${content}</form>`;
   const input = (attributes: string) =>
     `<div class="field"><input id="value" name="value" type="number"${attributes}><button class="send">Store</button></div>`;
 
-  async function footerOf(row: Row, until: string) {
-    const { html } = await pageOf(open((await linkTo(row)).url));
+  async function findFooter(row: Row, until: string) {
+    const { html } = await readPage(open((await createLinkTo(row)).url));
     const inWords = /This link works until <time[^>]*>([^<]*)</.exec(html)?.[1];
     return `<footer>Your answer is stored under the name <b dir="auto">${SUBJECT}</b>. This link works until <time datetime="${until}">${inWords}</time>.<p>Run ${row.run_id}</p></footer>`;
   }
@@ -73,29 +74,29 @@ describe('the page of a link, to the letter', () => {
       { name: 'Tone', value_type: 'continuous', min_value: 0, max_value: 100 },
       { value: 3 },
     );
-    const { url, expires_at } = await linkTo(stored);
+    const { url, expires_at } = await createLinkTo(stored);
     const row: Row = await (await worker(await putValue(stored, 60))).json();
 
-    const { html } = await pageOf(open(url));
+    const { html } = await readPage(open(url));
 
-    const at = present(row.updated_at);
+    const at = requirePresent(row.updated_at);
     const inWords = /<time[^>]*>([^<]*)</.exec(html)?.[1];
-    expect(mainOf(html)).toBe(`
+    expect(findMain(html)).toBe(`
 <h1 dir="auto">Tone</h1>
 
 <p><small>Output</small> <b dir="auto">summary › $.text</b></p>
 <div class="now"><div><small>Now</small><strong dir="auto">60</strong></div><figure><svg viewBox="0 0 144 48" role="img" aria-label="The values so far: 3, 60"><polyline points="5,41.9 139,20.2"/><circle cx="139" cy="20.2" r="3"/></svg></figure><small>set by <b dir="auto">${SUBJECT}</b>, <time datetime="${at}">${inWords}</time></small></div>
-${formOf(row, `<label for="value">Your answer, from 0 to 100</label>\n${input(' inputmode="decimal" step="any" required autocomplete="off" min="0" max="100" value=""')}`)}
-${await footerOf(row, expires_at)}`);
+${findForm(row, `<label for="value">Your answer, from 0 to 100</label>\n${input(' inputmode="decimal" step="any" required autocomplete="off" min="0" max="100" value=""')}`)}
+${await findFooter(row, expires_at)}`);
   });
 
   it('draws values that are all the same in the middle, and the newest of several at the right', async () => {
     const row = await storeEvaluation({ value: 5 });
-    const { url } = await linkTo(row);
+    const { url } = await createLinkTo(row);
     for (const value of [5, 5])
       await worker(post(url, { value }, { 'idempotency-key': crypto.randomUUID() }));
 
-    const { html } = await pageOf(open(url));
+    const { html } = await readPage(open(url));
 
     expect(html).toContain(
       '<polyline points="5,24 72,24 139,24"/><circle cx="139" cy="24" r="3"/>',
@@ -104,10 +105,10 @@ ${await footerOf(row, expires_at)}`);
 
   it('draws values that are all below zero over the whole height, where the label has no bounds', async () => {
     const row = await storeEvaluation({ value: -3 });
-    const { url } = await linkTo(row);
+    const { url } = await createLinkTo(row);
     await worker(post(url, { value: -1 }));
 
-    const { html } = await pageOf(open(url));
+    const { html } = await readPage(open(url));
 
     expect(html).toContain('<polyline points="5,43 139,5"/><circle cx="139" cy="5" r="3"/>');
   });
@@ -123,22 +124,22 @@ ${await footerOf(row, expires_at)}`);
       },
       { value: 0, output_name: null, field_path: null },
     );
-    const { url, expires_at } = await linkTo(row);
+    const { url, expires_at } = await createLinkTo(row);
 
-    const { status, html } = await pageOf(answer(url, row.created_at, '7'));
+    const { status, html } = await readPage(answer(url, row.created_at, '7'));
 
     const buttons = `<button name="value" value="0" dir="auto" aria-current="true">short</button><button name="value" value="1" dir="auto">${categories[1]}</button>`;
     const sentence = /role="alert"[^>]*>Not stored: ([^<]*)</.exec(html)?.[1];
     expect(status).toBe(422);
     expect(html).toContain('<title>Not stored – Tone</title>');
     expect(sentence).toMatch(/^value must be .+\.$/);
-    expect(mainOf(html)).toBe(`
+    expect(findMain(html)).toBe(`
 <h1 dir="auto">Tone</h1>
 <p class="about" dir="auto">How it sounds.</p>
 
 <div class="now"><div><small>Now</small><strong dir="auto">short</strong></div><small>${SET_BY}</small></div>
-${formOf(row, `<fieldset class="list"><legend>Your answer</legend>${buttons}</fieldset><p class="error" id="error" role="alert" tabindex="-1" autofocus>Not stored: ${sentence}</p>`)}
-${await footerOf(row, expires_at)}`);
+${findForm(row, `<fieldset class="list"><legend>Your answer</legend>${buttons}</fieldset><p class="error" id="error" role="alert" tabindex="-1" autofocus>Not stored: ${sentence}</p>`)}
+${await findFooter(row, expires_at)}`);
   });
 
   it('offers short categories side by side', async () => {
@@ -147,7 +148,7 @@ ${await footerOf(row, expires_at)}`);
       { value: 0 },
     );
 
-    const { html } = await pageOf(open((await linkTo(row)).url));
+    const { html } = await readPage(open((await createLinkTo(row)).url));
 
     expect(html).toContain('<fieldset><legend>Your answer</legend>');
   });
@@ -161,10 +162,12 @@ ${await footerOf(row, expires_at)}`);
     async (bounds, words, attributes) => {
       const row = await storeLabelled({ value_type: 'continuous', ...bounds });
 
-      const { html } = await pageOf(answer((await linkTo(row)).url, row.created_at, 'seven'));
+      const { html } = await readPage(
+        answer((await createLinkTo(row)).url, row.created_at, 'seven'),
+      );
 
       expect(html).toContain(
-        formOf(
+        findForm(
           row,
           `<label for="value">Your answer, ${words}</label>\n${input(`${attributes} value="seven" aria-invalid="true" aria-describedby="error" autofocus`)}<p class="error" id="error" role="alert">Not stored: value must be a number, such as 7 or 7.5.</p>`,
         ),
@@ -174,23 +177,23 @@ ${await footerOf(row, expires_at)}`);
 
   it('says what is stored, and that it was changed since or meanwhile', async () => {
     const row = await storeLabelled({ name: 'Tone', value_type: 'binary' }, { value: 0 });
-    const { url } = await linkTo(row);
+    const { url } = await createLinkTo(row);
 
-    const stored = await pageOf(answer(url, row.created_at, '1'));
+    const stored = await readPage(answer(url, row.created_at, '1'));
     await worker(await putValue(row, 0));
-    const since = await pageOf(answer(url, row.created_at, '1'));
-    const changed = await pageOf(answer(url, '2026-01-01T00:00:00.000Z', '1'));
+    const since = await readPage(answer(url, row.created_at, '1'));
+    const changed = await readPage(answer(url, '2026-01-01T00:00:00.000Z', '1'));
 
     const good =
       '<p class="notice good" role="status" tabindex="-1" autofocus>Stored: <b dir="auto">Yes</b>. Thank you. ';
     expect(stored.html).toContain('<title>Stored: Yes – Tone</title>');
-    expect(mainOf(stored.html)).toContain(
+    expect(findMain(stored.html)).toContain(
       `${good}You can change it below.</p>\n<h1 dir="auto">Tone</h1>`,
     );
-    expect(mainOf(since.html)).toContain(
+    expect(findMain(since.html)).toContain(
       `${good}Since then it was changed: it is <b dir="auto">No</b> now.</p>`,
     );
-    expect(mainOf(changed.html)).toContain(
+    expect(findMain(changed.html)).toContain(
       '<p class="notice bad" role="alert" tabindex="-1" autofocus>Not stored yet: it was changed while you had the page open. It is <b dir="auto">No</b> now, and you answered <b dir="auto">Yes</b>. Answer again if that is still right.</p>',
     );
   });
@@ -198,33 +201,33 @@ ${await footerOf(row, expires_at)}`);
   it('has the number that is stored in the field after an answer', async () => {
     const row = await storeEvaluation();
 
-    const { html } = await pageOf(answer((await linkTo(row)).url, row.created_at, ' 7.5 '));
+    const { html } = await readPage(answer((await createLinkTo(row)).url, row.created_at, ' 7.5 '));
 
     expect(html).toContain(input(' step="any" required autocomplete="off" value="7.5"'));
   });
 
   it('is short where something failed', async () => {
     const row = await storeEvaluation();
-    const { url } = await linkTo(row);
-    const down = workerWith({ DB: flakyD1(DB, 'D1 DB is overloaded.', 'fails', 'fails').db });
+    const { url } = await createLinkTo(row);
+    const down = createWorker({ DB: makeFlakyD1(DB, 'D1 DB is overloaded.', 'fails', 'fails').db });
 
     const [opened, answered, gone] = [
-      await pageOf(open(url), down),
-      await pageOf(answer(url, row.created_at, '7'), down),
-      await pageOf(open(`${url}x`)),
+      await readPage(open(url), down),
+      await readPage(answer(url, row.created_at, '7'), down),
+      await readPage(open(`${url}x`)),
     ];
 
     const sentence =
       'Too much is going on here right now. Trying again does no harm: an answer is stored once.';
     const heading = 'Please try again in a moment';
     expect(opened.html).toContain(`<title>${heading}</title>`);
-    expect(mainOf(opened.html)).toBe(
+    expect(findMain(opened.html)).toBe(
       `<h1>${heading}</h1>\n<p>${sentence}</p>\n<p><a href="">Try again</a></p>`,
     );
-    expect(mainOf(answered.html)).toBe(
+    expect(findMain(answered.html)).toBe(
       `<h1>${heading}</h1>\n<p>${sentence}</p>\n${`<form method="post"><input type="hidden" name="version" value="${row.created_at}"><input type="hidden" name="value" value="7"><button class="send">Try again</button></form>`}`,
     );
-    expect(mainOf(gone.html)).toBe(
+    expect(findMain(gone.html)).toBe(
       `<h1>Please ask for another link</h1>\n<p>${LINK_NOT_FOUND.error}</p>\n`,
     );
   });
@@ -236,13 +239,13 @@ describe('the page of a link', () => {
       { name: 'Tone', description: 'How it sounds.', value_type: 'categorical', ...CATEGORIES },
       { value: 1, output_name: 'summary', field_path: '$.text', created_by: 'user-7' },
     );
-    const { url, expires_at } = await linkTo(row, { name: 'anna' });
+    const { url, expires_at } = await createLinkTo(row, { name: 'anna' });
 
-    const { status, html } = await pageOf(open(url));
+    const { status, html } = await readPage(open(url));
 
     expect(status).toBe(200);
     expect(html).toContain('<title>Tone</title>');
-    const text = textOf(html);
+    const text = extractText(html);
     for (const part of [
       'Tone',
       'How it sounds.',
@@ -255,23 +258,23 @@ describe('the page of a link', () => {
       expect(text).toContain(part);
     expect(text).toContain('2 January 2026 at 03:04 UTC');
     expect(html).toContain(`<time datetime="${expires_at}">`);
-    expect(buttonsIn(html)).toEqual([
+    expect(listButtons(html)).toEqual([
       ['0', 'formal'],
       ['1', 'casual'],
       ['2', 'friendly'],
     ]);
     expect(/<button[^>]*aria-current="true"[^>]*>(.*?)</.exec(html)?.[1]).toBe('casual');
-    expect(versionIn(html)).toBe(row.created_at);
+    expect(readVersion(html)).toBe(row.created_at);
     expect(html).not.toContain('<script');
     expect(html).not.toContain('<svg');
   });
 
   it('may be framed, cached, indexed and styled by nobody, loads nothing, and tells nobody where it is', async () => {
-    const { url } = await linkTo(await storeEvaluation());
+    const { url } = await createLinkTo(await storeEvaluation());
 
-    const { headers, html } = await pageOf(open(url));
+    const { headers, html } = await readPage(open(url));
 
-    const style = present(/<style>(.*?)<\/style>/s.exec(html)?.[1]);
+    const style = requirePresent(/<style>(.*?)<\/style>/s.exec(html)?.[1]);
     const hash = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(style));
     const base64 = btoa(String.fromCharCode(...new Uint8Array(hash)));
     const { 'x-request-id': _, 'x-d1-bookmark': __, ...rest } = Object.fromEntries(headers);
@@ -310,9 +313,9 @@ describe('the page of a link', () => {
     ],
     ['continuous', {}, []],
   ])('of a %s label has a button for each category', async (value_type, label, buttons) => {
-    const { url } = await linkTo(await storeLabelled({ value_type, ...label }));
+    const { url } = await createLinkTo(await storeLabelled({ value_type, ...label }));
 
-    expect(buttonsIn((await pageOf(open(url))).html)).toEqual(buttons);
+    expect(listButtons((await readPage(open(url))).html)).toEqual(buttons);
   });
 
   it.each([
@@ -321,16 +324,16 @@ describe('the page of a link', () => {
     [{ max_value: -1 }, ' max="-1"', '-1 or less'],
     [{}, '', 'a number'],
   ])('of a continuous label has a field with its bounds: %j', async (label, attributes, words) => {
-    const { url } = await linkTo(await storeLabelled(label));
+    const { url } = await createLinkTo(await storeLabelled(label));
 
-    const { html } = await pageOf(open(url));
+    const { html } = await readPage(open(url));
 
     expect(
       /<input id="value"[^>]*>/
         .exec(html)?.[0]
         .replace(/^.*autocomplete="off"(.*?) value="".*$/, '$1'),
     ).toBe(attributes);
-    expect(textOf(html)).toContain(`Your answer, ${words}`);
+    expect(extractText(html)).toContain(`Your answer, ${words}`);
   });
 
   it('of an evaluation without a label asks for a number', async () => {
@@ -340,35 +343,35 @@ describe('the page of a link', () => {
       created_by: null,
       created_by_evaluator_id: null,
     });
-    const { url } = await linkTo(row);
+    const { url } = await createLinkTo(row);
 
-    const { html } = await pageOf(open(url));
+    const { html } = await readPage(open(url));
 
     expect(html).toContain('<h1 dir="auto">Evaluation</h1>');
-    expect(textOf(html)).toContain('Your answer, a number');
-    expect(textOf(html)).toContain('set 2 January 2026');
+    expect(extractText(html)).toContain('Your answer, a number');
+    expect(extractText(html)).toContain('set 2 January 2026');
     expect(html).not.toContain('Output');
   });
 
   it('says that an evaluator has set the value, without its id, until somebody changes it', async () => {
     const created_by_evaluator_id = crypto.randomUUID();
     const row = await storeEvaluation({ created_by: null, created_by_evaluator_id });
-    const { url } = await linkTo(row);
+    const { url } = await createLinkTo(row);
 
-    const { html } = await pageOf(open(url));
-    const answered = await pageOf(answer(url, row.created_at, '7'));
+    const { html } = await readPage(open(url));
+    const answered = await readPage(answer(url, row.created_at, '7'));
 
-    expect(textOf(html)).toContain('set by an evaluator, 2 January 2026');
+    expect(extractText(html)).toContain('set by an evaluator, 2 January 2026');
     expect(html).not.toContain(created_by_evaluator_id);
-    expect(textOf(answered.html)).toContain(`set by ${SUBJECT} ,`);
+    expect(extractText(answered.html)).toContain(`set by ${SUBJECT} ,`);
   });
 
   it('names the person who created the evaluation with an evaluator', async () => {
     const row = await storeEvaluation({ created_by_evaluator_id: crypto.randomUUID() });
 
-    const { html } = await pageOf(open((await linkTo(row)).url));
+    const { html } = await readPage(open((await createLinkTo(row)).url));
 
-    expect(textOf(html)).toContain(`set by ${row.created_by} ,`);
+    expect(extractText(html)).toContain(`set by ${row.created_by} ,`);
   });
 
   it('shows a shared label, and goes by the own one of the same id where there is one', async () => {
@@ -382,8 +385,8 @@ describe('the page of a link', () => {
       [shared.id, 'Shared'],
       [both.id, 'Own'],
     ] as const) {
-      const { url } = await linkTo(await storeEvaluation({ evaluation_label_id: id }));
-      expect((await pageOf(open(url))).html).toContain(`<h1 dir="auto">${name}</h1>`);
+      const { url } = await createLinkTo(await storeEvaluation({ evaluation_label_id: id }));
+      expect((await readPage(open(url))).html).toContain(`<h1 dir="auto">${name}</h1>`);
     }
   });
 
@@ -392,10 +395,10 @@ describe('the page of a link', () => {
       { value_type: 'continuous', min_value: 0, max_value: 100 },
       { value: 0 },
     );
-    const { url } = await linkTo(row);
+    const { url } = await createLinkTo(row);
     for (let value = 1; value <= 32; value += 1) await worker(await putValue(row, value));
 
-    const { html } = await pageOf(open(url));
+    const { html } = await readPage(open(url));
 
     const words = Array.from({ length: 31 }, (_, index) => index + 2).join(', ');
     expect(html).toContain(`aria-label="The values so far: ${words}"`);
@@ -409,11 +412,11 @@ describe('the page of a link', () => {
     ['very small numbers', [5e-324, 0]],
   ])('draws %s', async (_, values) => {
     const row = await storeEvaluation({ value: 1 });
-    const { url } = await linkTo(row);
+    const { url } = await createLinkTo(row);
     for (const value of values)
       await worker(post(url, { value }, { 'idempotency-key': crypto.randomUUID() }));
 
-    const { html } = await pageOf(open(url));
+    const { html } = await readPage(open(url));
 
     const points = /<polyline points="([^"]*)"/.exec(html)?.[1]?.split(/[ ,]/).map(Number) ?? [];
     expect(points).toHaveLength(2 * (values.length + 1));
@@ -427,13 +430,13 @@ describe('the page of a link', () => {
       run_id: row.run_id,
       account_id: 'acc_neighbour',
     });
-    const theirs = await signedLink(neighbour, { account: 'acc_neighbour' as AccountId });
+    const theirs = await signLink(neighbour, { account: 'acc_neighbour' as AccountId });
     expect((await worker(post(theirs, { value: 41 }))).status).toBe(200);
 
-    const { html } = await pageOf(open((await linkTo(row)).url));
+    const { html } = await readPage(open((await createLinkTo(row)).url));
 
     expect(html).not.toContain('<svg');
-    expect((await pageOf(open(theirs))).html).toContain('aria-label="The values so far: 3, 41"');
+    expect((await readPage(open(theirs))).html).toContain('aria-label="The values so far: 3, 41"');
   });
 
   it('escapes every text that is not ours', async () => {
@@ -447,10 +450,10 @@ describe('the page of a link', () => {
       },
       { output_name: evil, field_path: evil, created_by: evil, value: 0 },
     );
-    const { url } = await linkTo(row);
+    const { url } = await createLinkTo(row);
     await worker(post(url, { value: 1 }));
 
-    const { html } = await pageOf(open(url));
+    const { html } = await readPage(open(url));
 
     expect(html).not.toMatch(/<script|<img|alert\("/);
     expect(html.split('&lt;script&gt;alert(&quot;1&quot;)&lt;/script&gt;&#39;&amp;')).toHaveLength(
@@ -468,17 +471,17 @@ describe('the page of a link', () => {
       value_type: 'ordinal',
       categories: JSON.stringify(['Unusable', 'Poor', 'Acceptable', 'Good', 'Excellent']),
     });
-    const { url } = await linkTo(row, { name: 'anna.example@example.com' });
+    const { url } = await createLinkTo(row, { name: 'anna.example@example.com' });
     for (let n = 1; n <= 32; n += 1) await worker(await putValue(row, n % 5));
 
-    const { html } = await pageOf(open(url));
+    const { html } = await readPage(open(url));
 
     expect(new TextEncoder().encode(html).byteLength).toBeLessThan(8 * 1024);
   });
 
   it('is JSON for who asks for JSON: the evaluation, with its tag', async () => {
     const row = await storeEvaluation();
-    const { url } = await linkTo(row);
+    const { url } = await createLinkTo(row);
     const ask = (accept: string) => worker(visit(url, { headers: { accept } }));
 
     for (const accept of [
@@ -499,8 +502,8 @@ describe('the page of a link', () => {
 describe('who opens or scans a link', () => {
   it('stores nothing for GET and HEAD, whatever a scanner sends', async () => {
     const row = await storeLabelled({ value_type: 'ordinal', ...CATEGORIES });
-    const { url } = await linkTo(row);
-    const before = await stateOf(row);
+    const { url } = await createLinkTo(row);
+    const before = await readState(row);
     const logged = vi.spyOn(console, 'log');
     const agents = [
       'Mozilla/5.0 (compatible; Safelinks)',
@@ -522,14 +525,14 @@ describe('who opens or scans a link', () => {
     const statuses = await Promise.all(Array.from({ length: 120 }, (_, n) => scan(n)));
 
     expect(new Set(statuses)).toEqual(new Set([200]));
-    expect(await stateOf(row)).toEqual(before);
+    expect(await readState(row)).toEqual(before);
     const lines = logged.mock.calls.flat().map((line) => JSON.parse(String(line)));
     expect(lines).toHaveLength(120);
     expect(lines.filter(({ rows_written }) => rows_written !== 0)).toEqual([]);
   });
 
   it('gets headers and no body for HEAD', async () => {
-    const { url } = await linkTo(await storeEvaluation());
+    const { url } = await createLinkTo(await storeEvaluation());
     const response = await worker(visit(url, { method: 'HEAD', headers: BROWSER }));
 
     expect(response.status).toBe(200);
@@ -539,7 +542,7 @@ describe('who opens or scans a link', () => {
 
   it.each(['PUT', 'DELETE', 'PATCH', 'OPTIONS'])('is refused %s', async (method) => {
     const row = await storeEvaluation();
-    const { url } = await linkTo(row);
+    const { url } = await createLinkTo(row);
 
     await expectRefusal(await worker(visit(url, { method, headers: BROWSER })), {
       status: 405,
@@ -555,20 +558,20 @@ describe('an answer on the page', () => {
     fields: Partial<Row> = { value: 0 },
   ) => {
     const row = await storeLabelled(label, fields);
-    const { id, url } = await linkTo(row, { name: 'anna' });
-    return { row, id, url, version: versionIn((await pageOf(open(url))).html) };
+    const { id, url } = await createLinkTo(row, { name: 'anna' });
+    return { row, id, url, version: readVersion((await readPage(open(url))).html) };
   };
 
   it('is stored in the name of the link, and the page says so and can be answered again', async () => {
     const { row, url, version } = await ask();
 
-    const first = await pageOf(answer(url, version, '2'));
+    const first = await readPage(answer(url, version, '2'));
 
     expect(first.status).toBe(200);
     expect(first.html).toContain('<title>Stored: friendly – tone</title>');
-    expect(textOf(first.html)).toContain('Stored: friendly . Thank you.');
+    expect(extractText(first.html)).toContain('Stored: friendly . Thank you.');
     expect(await readEvaluation(row.id)).toMatchObject({ value: 2, updated_by: `${SUBJECT}/anna` });
-    const second = await pageOf(answer(url, versionIn(first.html), '1'));
+    const second = await readPage(answer(url, readVersion(first.html), '1'));
     expect(second.status).toBe(200);
     expect(await readEvaluation(row.id)).toMatchObject({ value: 1 });
     expect((await readHistory(row.id)).map(({ value }) => value)).toEqual([0, 2]);
@@ -577,8 +580,8 @@ describe('an answer on the page', () => {
   it('is stored once, however often the form is sent, and at once or one after another', async () => {
     const { row, url, version } = await ask();
 
-    const pages = await Promise.all([1, 2, 3].map(() => pageOf(answer(url, version, '2'))));
-    pages.push(await pageOf(answer(url, version, '2')));
+    const pages = await Promise.all([1, 2, 3].map(() => readPage(answer(url, version, '2'))));
+    pages.push(await readPage(answer(url, version, '2')));
 
     expect(pages.map(({ status }) => status)).toEqual([200, 200, 200, 200]);
     expect(new Set(pages.map(({ html }) => html)).size).toBe(1);
@@ -590,26 +593,26 @@ describe('an answer on the page', () => {
     await worker(await putValue(row, 1));
     const stored = await readEvaluation(row.id);
 
-    const { status, html } = await pageOf(answer(url, version, '2'));
+    const { status, html } = await readPage(answer(url, version, '2'));
 
     expect(status).toBe(412);
-    expect(textOf(html)).toContain('Not stored yet');
-    expect(textOf(html)).toContain('It is casual now, and you answered friendly .');
+    expect(extractText(html)).toContain('Not stored yet');
+    expect(extractText(html)).toContain('It is casual now, and you answered friendly .');
     expect(await readEvaluation(row.id)).toEqual(stored);
-    const again = await pageOf(answer(url, versionIn(html), '2'));
+    const again = await readPage(answer(url, readVersion(html), '2'));
     expect(again.status).toBe(200);
     expect(await readEvaluation(row.id)).toMatchObject({ value: 2 });
   });
 
   it('that is sent again after another was stored is told, and undoes nothing', async () => {
     const { row, url, version } = await ask();
-    await pageOf(answer(url, version, '2'));
+    await readPage(answer(url, version, '2'));
     await worker(await putValue(row, 1));
 
-    const { status, html } = await pageOf(answer(url, version, '2'));
+    const { status, html } = await readPage(answer(url, version, '2'));
 
     expect(status).toBe(200);
-    expect(textOf(html)).toContain(
+    expect(extractText(html)).toContain(
       'Stored: friendly . Thank you. Since then it was changed: it is casual now.',
     );
     expect(await readEvaluation(row.id)).toMatchObject({ value: 1 });
@@ -617,8 +620,9 @@ describe('an answer on the page', () => {
 
   it('that was given before is another on a later page: who answers 2, 1 and 2 again has 2 stored', async () => {
     const { row, url, version } = await ask();
-    let html = (await pageOf(answer(url, version, '2'))).html;
-    for (const value of ['1', '2']) html = (await pageOf(answer(url, versionIn(html), value))).html;
+    let html = (await readPage(answer(url, version, '2'))).html;
+    for (const value of ['1', '2'])
+      html = (await readPage(answer(url, readVersion(html), value))).html;
 
     expect(html).toContain('<title>Stored: friendly – tone</title>');
     expect(await readEvaluation(row.id)).toMatchObject({ value: 2 });
@@ -632,7 +636,7 @@ describe('an answer on the page', () => {
       max_value: 10,
     });
 
-    const { status, html } = await pageOf(answer(url, version, '10.5'));
+    const { status, html } = await readPage(answer(url, version, '10.5'));
 
     expect(status).toBe(422);
     expect(html).toMatch(
@@ -649,10 +653,10 @@ describe('an answer on the page', () => {
     async (text) => {
       const { row, url, version } = await ask({ value_type: 'continuous' });
 
-      const { status, html } = await pageOf(answer(url, version, text));
+      const { status, html } = await readPage(answer(url, version, text));
 
       expect(status).toBe(400);
-      expect(textOf(html)).toContain('Not stored: value must be a number, such as 7 or 7.5.');
+      expect(extractText(html)).toContain('Not stored: value must be a number, such as 7 or 7.5.');
       expect(html).not.toContain('<b>"');
       expect(await readEvaluation(row.id)).toEqual(row);
     },
@@ -664,12 +668,12 @@ describe('an answer on the page', () => {
     ['one character too many', `0.${'1'.repeat(63)}`],
   ])('that is longer than 64 characters is refused, and 64 are shown: %s', async (_, text) => {
     const { row, url, version } = await ask({ value_type: 'continuous' });
-    const usual = await pageOf(answer(url, version, 'x'));
+    const usual = await readPage(answer(url, version, 'x'));
 
-    const { status, html } = await pageOf(answer(url, version, text));
+    const { status, html } = await readPage(answer(url, version, text));
 
     expect(status).toBe(422);
-    expect(textOf(html)).toContain('Not stored: value must be at most 64 characters long.');
+    expect(extractText(html)).toContain('Not stored: value must be at most 64 characters long.');
     const shown = text.slice(0, 64).replaceAll('"', '&quot;');
     expect(html).toContain(` value="${shown}" aria-invalid="true"`);
     expect(html.length).toBeLessThan(usual.html.length + 512);
@@ -679,20 +683,20 @@ describe('an answer on the page', () => {
   it('may have 64 characters', async () => {
     const { row, url, version } = await ask({ value_type: 'continuous' });
 
-    expect((await pageOf(answer(url, version, `0.5${'0'.repeat(61)}`))).status).toBe(200);
+    expect((await readPage(answer(url, version, `0.5${'0'.repeat(61)}`))).status).toBe(200);
     expect(await readEvaluation(row.id)).toMatchObject({ value: 0.5 });
   });
 
   it('to a page whose version is longer than 64 characters is refused, and the version is not shown', async () => {
     const { row, url } = await ask({ value_type: 'continuous' });
 
-    const { status, html } = await pageOf(answer(url, '"'.repeat(80_000), '2'));
+    const { status, html } = await readPage(answer(url, '"'.repeat(80_000), '2'));
 
     expect(status).toBe(422);
-    expect(textOf(html)).toContain(
+    expect(extractText(html)).toContain(
       'Not stored: The answer is not to the page of this link: open the link again.',
     );
-    expect(versionIn(html)).toBe(row.created_at);
+    expect(readVersion(html)).toBe(row.created_at);
     expect(html.length).toBeLessThan(8 * 1024);
     expect(await readEvaluation(row.id)).toEqual(row);
   });
@@ -704,11 +708,11 @@ describe('an answer on the page', () => {
     'with a %s that is too long is on no page of a failure, so that no part of it can be sent again',
     async (_, answerTo) => {
       const { url, version } = await ask({ value_type: 'continuous' });
-      const { db } = flakyD1(DB, 'D1 DB is overloaded.', 'fails');
+      const { db } = makeFlakyD1(DB, 'D1 DB is overloaded.', 'fails');
 
-      const { status, html } = await pageOf(
+      const { status, html } = await readPage(
         answer(url, ...answerTo(version)),
-        workerWith({ DB: db }),
+        createWorker({ DB: db }),
       );
 
       expect(status).toBe(503);
@@ -729,14 +733,14 @@ describe('an answer on the page', () => {
   ])('is a number as a browser sends it: %j', async (text, value) => {
     const { row, url, version } = await ask({ value_type: 'continuous' });
 
-    expect((await pageOf(answer(url, version, text))).status).toBe(200);
+    expect((await readPage(answer(url, version, text))).status).toBe(200);
     expect(await readEvaluation(row.id)).toMatchObject({ value });
   });
 
   it('is refused with a version that no page showed', async () => {
     const { row, url } = await ask();
 
-    expect((await pageOf(answer(url, 'x', '2'))).status).toBe(412);
+    expect((await readPage(answer(url, 'x', '2'))).status).toBe(412);
     expect(await readEvaluation(row.id)).toEqual(row);
   });
 
@@ -759,45 +763,45 @@ describe('an answer on the page', () => {
 
   it('that may be stored or not can be sent again with one button, and is stored once', async () => {
     const { row, url, version } = await ask();
-    const { db } = flakyD1(DB, 'D1 DB is overloaded.', 'is lost', 'succeeds');
+    const { db } = makeFlakyD1(DB, 'D1 DB is overloaded.', 'is lost', 'succeeds');
 
-    const { status, headers, html } = await pageOf(
+    const { status, headers, html } = await readPage(
       answer(url, version, '2'),
-      workerWith({ DB: db }),
+      createWorker({ DB: db }),
     );
 
     expect(status).toBe(503);
     expect(headers.get('retry-after')).toBe('5');
-    expect(textOf(html)).toContain('Please try again in a moment');
+    expect(extractText(html)).toContain('Please try again in a moment');
     const resent = Object.fromEntries(
       [...html.matchAll(/name="(\w+)" value="([^"]*)"/g)].map(([, name, value]) => [name, value]),
     );
     expect(resent).toEqual({ version, value: '2' });
-    expect((await pageOf(answer(url, version, '2'))).status).toBe(200);
+    expect((await readPage(answer(url, version, '2'))).status).toBe(200);
     expect(await readHistory(row.id)).toHaveLength(1);
   });
 
   it('through a link that was revoked meanwhile stores nothing, and gets the page of a link that does not work', async () => {
     const { row, id, url, version } = await ask();
     await worker(
-      await request(`${pathOf(row)}/links/${id}`, {
+      await request(`${buildPath(row)}/links/${id}`, {
         method: 'DELETE',
         headers: { 'content-type': null },
       }),
     );
 
-    const { status, html } = await pageOf(answer(url, version, '2'));
+    const { status, html } = await readPage(answer(url, version, '2'));
 
     expect(status).toBe(404);
-    expect(textOf(html)).toContain(LINK_NOT_FOUND.error);
+    expect(extractText(html)).toContain(LINK_NOT_FOUND.error);
     expect(await readEvaluation(row.id)).toEqual(row);
   });
 
   it('of a fault of ours gets a page too, which tells nothing', async () => {
     const { url, version } = await ask();
-    const { db } = flakyD1(DB, 'no such table: run_evaluation', 'fails');
+    const { db } = makeFlakyD1(DB, 'no such table: run_evaluation', 'fails');
 
-    const { status, html } = await pageOf(answer(url, version, '2'), workerWith({ DB: db }));
+    const { status, html } = await readPage(answer(url, version, '2'), createWorker({ DB: db }));
 
     expect(status).toBe(500);
     expect(html).not.toContain('no such table');

@@ -5,7 +5,7 @@
  */
 import { expect, it } from 'vitest';
 import { LINK_BODY_MAX_BYTES } from '../src/limits.ts';
-import { linkTo, post } from './support/links.ts';
+import { createLinkTo, post } from './support/links.ts';
 import { storeEvaluation, worker } from './support/worker.ts';
 
 /** The largest allowed ratio of the two times. */
@@ -21,7 +21,7 @@ const median = (times: number[]) => times.sort((a, b) => a - b)[Math.floor(times
 
 type Sent = { readonly url: string; readonly body: string };
 
-async function timeOf({ url, body }: Sent): Promise<number> {
+async function measureTime({ url, body }: Sent): Promise<number> {
   const started = performance.now();
   expect((await worker(post(url, body))).status).toBeLessThan(500);
   return performance.now() - started;
@@ -31,13 +31,13 @@ async function timeOf({ url, body }: Sent): Promise<number> {
  * Measures how many times as long one request takes as the other. Returns the smallest ratio of a
  * few attempts.
  */
-async function ratioOf(one: Sent, other: Sent): Promise<number> {
+async function measureRatio(one: Sent, other: Sent): Promise<number> {
   const ratios: number[] = [];
   while (ratios.length < ATTEMPTS && !(Math.min(...ratios) <= RATIO_MAX)) {
     const [times, otherTimes]: [number[], number[]] = [[], []];
     for (let pair = 0; pair < PAIRS; pair += 1) {
-      times.push(await timeOf(one));
-      otherTimes.push(await timeOf(other));
+      times.push(await measureTime(one));
+      otherTimes.push(await measureTime(other));
     }
     // The clock of the runtime may tick in whole milliseconds.
     ratios.push(median(times) / Math.max(1, median(otherTimes)));
@@ -58,7 +58,7 @@ const tests = (count: number) => Array.from({ length: count }, () => '@.a==2').j
 
 /** The size of the rest of a body, which leaves room for the value. */
 const MOST = LINK_BODY_MAX_BYTES - 100;
-const withValue = (inner: string) => `{"value":5,"x":${inner}}`;
+const wrapValue = (inner: string) => `{"value":5,"x":${inner}}`;
 
 it.each([
   ['as many elements as a wildcard may look at', '.*', listOf(19_000, '{}')],
@@ -81,10 +81,13 @@ it.each([
   ['a deep parenthesis', `[?${'('.repeat(250)}@${')'.repeat(250)}]`, listOf(6000, '1')],
 ])('a path costs at most 4 times a pointer into the same body: %s', async (_, path, inner) => {
   const row = await storeEvaluation();
-  const [hostile, usual] = [await linkTo(row, { path: `$.x${path}` }), await linkTo(row)];
-  const body = withValue(inner);
+  const [hostile, usual] = [
+    await createLinkTo(row, { path: `$.x${path}` }),
+    await createLinkTo(row),
+  ];
+  const body = wrapValue(inner);
 
-  const ratio = await ratioOf({ url: hostile.url, body }, { url: usual.url, body });
+  const ratio = await measureRatio({ url: hostile.url, body }, { url: usual.url, body });
   expect(ratio).toBeLessThanOrEqual(RATIO_MAX);
 });
 
@@ -103,12 +106,12 @@ it.each([
   ['one long text', `"${'x'.repeat(HALF)}"`],
   ['text that is all escapes', `"${'\\u0061'.repeat(HALF / 6)}"`],
 ])('a body costs at most 4 times a transcript of its size: %s', async (_, inner) => {
-  const { url } = await linkTo(await storeEvaluation());
+  const { url } = await createLinkTo(await storeEvaluation());
   const transcript = fill('{"word":"answer","start":12.34,"end":12.71}', HALF);
 
-  const ratio = await ratioOf(
-    { url, body: withValue(inner) },
-    { url, body: withValue(transcript) },
+  const ratio = await measureRatio(
+    { url, body: wrapValue(inner) },
+    { url, body: wrapValue(transcript) },
   );
   expect(ratio).toBeLessThanOrEqual(RATIO_MAX);
 });

@@ -3,11 +3,11 @@
  * a link whose path could be expensive.
  */
 import { describe, expect, it } from 'vitest';
-import { unprocessable } from './support/answers.ts';
-import { linkTo, post } from './support/links.ts';
+import { makeUnprocessable } from './support/answers.ts';
+import { createLinkTo, post } from './support/links.ts';
 import {
+  buildPath,
   expectRefusedUpdate,
-  pathOf,
   readEvaluation,
   request,
   storeEvaluation,
@@ -21,16 +21,16 @@ const TOO_MANY_STEPS =
 
 describe('a link with a path', () => {
   it('returns the path to its creator, and no pointer', async () => {
-    const link = await linkTo(await storeEvaluation(), { path: TYPEFORM, pointer: null });
+    const link = await createLinkTo(await storeEvaluation(), { path: TYPEFORM, pointer: null });
 
     expect(link).toMatchObject({ path: TYPEFORM });
     expect(link).not.toHaveProperty('pointer');
-    expect(await linkTo(await storeEvaluation())).not.toHaveProperty('path');
+    expect(await createLinkTo(await storeEvaluation())).not.toHaveProperty('path');
   });
 
   it('finds an answer by its field, wherever it stands', async () => {
     const row = await storeEvaluation({ value: 1 });
-    const { url } = await linkTo(row, { path: TYPEFORM });
+    const { url } = await createLinkTo(row, { path: TYPEFORM });
     const stars = { number: 3, field: { ref: 'stars' } };
     const usefulness = { number: 8, field: { ref: 'usefulness' } };
 
@@ -73,7 +73,7 @@ describe('a link with a path', () => {
     ['$.a', '{"a":true}', 1],
   ])('finds one value: %s in %s', async (path, body, value) => {
     const row = await storeEvaluation({ value: 99 });
-    const { url } = await linkTo(row, { path });
+    const { url } = await createLinkTo(row, { path });
 
     expect((await worker(post(url, body))).status).toBe(200);
     expect(await readEvaluation(row.id)).toMatchObject({ value });
@@ -95,19 +95,19 @@ describe('a link with a path', () => {
     ["$[?@.ref=='x'].n", '[{"ref":"x"}]', 0],
   ])('is refused unless it finds exactly one value: %s in %s', async (path, body, count) => {
     const row = await storeEvaluation();
-    const { url } = await linkTo(row, { path });
+    const { url } = await createLinkTo(row, { path });
 
     const error = `What ${path} finds in the body is ${count} values: it must be exactly one.`;
-    await expectRefusedUpdate(row, post(url, body), unprocessable(error));
+    await expectRefusedUpdate(row, post(url, body), makeUnprocessable(error));
   });
 
   it('is refused for what it finds, in the words of a pointer', async () => {
     const row = await storeEvaluation();
-    const { url } = await linkTo(row, { path: '$.a', values: { yes: 1 } });
+    const { url } = await createLinkTo(row, { path: '$.a', values: { yes: 1 } });
 
     const error =
       'What $.a finds in the body is null: it must be a number, true or false, or "yes".';
-    await expectRefusedUpdate(row, post(url, '{"a":null}'), unprocessable(error));
+    await expectRefusedUpdate(row, post(url, '{"a":null}'), makeUnprocessable(error));
   });
 
   it.each([
@@ -120,7 +120,7 @@ describe('a link with a path', () => {
     ['$[?@.a==1 && @.b.c!=2]', 1818],
   ])('takes 20,000 steps and no more: %s', async (path, most) => {
     const row = await storeEvaluation();
-    const { url } = await linkTo(row, { path });
+    const { url } = await createLinkTo(row, { path });
     const read = async (count: number) => {
       const response = await worker(post(url, `[${'{},'.repeat(count - 1)}{}]`));
       return (await response.json<{ error: string }>()).error;
@@ -132,12 +132,12 @@ describe('a link with a path', () => {
 
   it('counts the steps of all levels, and the members of objects too', async () => {
     const row = await storeEvaluation();
-    const { url } = await linkTo(row, { path: '$.*.*' });
+    const { url } = await createLinkTo(row, { path: '$.*.*' });
     const members = (count: number) =>
       Object.fromEntries(Array.from({ length: count }, (_, n) => [`k${n}`, 1]));
     const body = { a: members(10_000), b: members(9999) };
 
-    await expectRefusedUpdate(row, post(url, body), unprocessable(TOO_MANY_STEPS));
+    await expectRefusedUpdate(row, post(url, body), makeUnprocessable(TOO_MANY_STEPS));
   });
 });
 
@@ -148,7 +148,7 @@ describe('a path that cannot be', () => {
     "path must be a JSONPath (RFC 9535), such as $.answers[?@.field.ref=='usefulness'].number.";
   const COMPARED = 'a comparison of two places';
   const NESTED = 'a filter, *, a slice or a list in a filter';
-  const or = (count: number) => Array.from({ length: count }, () => '@.a').join('||');
+  const joinTests = (count: number) => Array.from({ length: count }, () => '@.a').join('||');
 
   it.each([
     ['$..a', '.., which searches'],
@@ -181,7 +181,7 @@ describe('a path that cannot be', () => {
     await expectRefusedUpdate(
       row,
       await creation(row, { path }),
-      unprocessable(`path cannot have ${fault}. ${REST}`),
+      makeUnprocessable(`path cannot have ${fault}. ${REST}`),
     );
   });
 
@@ -208,7 +208,7 @@ describe('a path that cannot be', () => {
   ])('is refused if it is no JSONPath: %j', async (path) => {
     const row = await storeEvaluation();
 
-    await expectRefusedUpdate(row, await creation(row, { path }), unprocessable(SHAPE));
+    await expectRefusedUpdate(row, await creation(row, { path }), makeUnprocessable(SHAPE));
   });
 
   it.each([
@@ -227,7 +227,7 @@ describe('a path that cannot be', () => {
 
   it.each([
     `$.${'a'.repeat(510)}`,
-    `$[?${or(80)}]`,
+    `$[?${joinTests(80)}]`,
     `$${'[0]'.repeat(170)}`,
     `$[?${'('.repeat(200)}@.a${')'.repeat(200)}]`,
   ])('is allowed up to its bounds: %s', async (path) => {
@@ -235,5 +235,5 @@ describe('a path that cannot be', () => {
   });
 });
 
-const creation = (row: Parameters<typeof pathOf>[0], body: object) =>
-  request(`${pathOf(row)}/links`, { method: 'POST', body: JSON.stringify(body) });
+const creation = (row: Parameters<typeof buildPath>[0], body: object) =>
+  request(`${buildPath(row)}/links`, { method: 'POST', body: JSON.stringify(body) });

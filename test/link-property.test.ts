@@ -6,7 +6,7 @@
  */
 import fc from 'fast-check';
 import { expect, inject, it } from 'vitest';
-import { linkTo, post } from './support/links.ts';
+import { createLinkTo, post } from './support/links.ts';
 import { readEvaluation, SUBJECT, storeEvaluation, worker } from './support/worker.ts';
 
 const { seed, factor } = inject('properties');
@@ -14,10 +14,10 @@ const { seed, factor } = inject('properties');
 type Place = { readonly pointer: string; readonly found: unknown };
 
 /** Lists every place in a document. */
-function placesIn(document: unknown, pointer = ''): Place[] {
+function listPlaces(document: unknown, pointer = ''): Place[] {
   const inner = typeof document === 'object' && document !== null ? Object.entries(document) : [];
   const places = inner.flatMap(([key, value]) =>
-    placesIn(value, `${pointer}/${key.replaceAll('~', '~0').replaceAll('/', '~1')}`),
+    listPlaces(value, `${pointer}/${key.replaceAll('~', '~0').replaceAll('/', '~1')}`),
   );
   return [{ pointer, found: document }, ...places];
 }
@@ -67,7 +67,7 @@ const values = fc.dictionary(
 const input = fc
   .tuple(document, values, fc.nat(), fc.option(key, { freq: 5 }))
   .map(([body, given, index, beside]) => {
-    const places = placesIn(JSON.parse(JSON.stringify(body)));
+    const places = listPlaces(JSON.parse(JSON.stringify(body)));
     const place = places[index % places.length] ?? { pointer: '', found: body };
     if (beside === null) return { body, given, ...place };
     const pointer = `${place.pointer}/${beside.replaceAll('~', '~0').replaceAll('/', '~1')}`;
@@ -80,22 +80,19 @@ const input = fc
   .filter(({ pointer }) => [...pointer].length <= 256);
 
 /** Returns the value that the Worker must store; undefined if there is none. */
-function expectedValue(
-  found: unknown,
-  given: Readonly<Record<string, number>>,
-): number | undefined {
+function computeValue(found: unknown, given: Readonly<Record<string, number>>): number | undefined {
   const isScalar = ['string', 'number', 'boolean'].includes(typeof found);
   const mapped = isScalar && new Map(Object.entries(given)).get(`${found}`);
   if (mapped !== undefined && mapped !== false) return mapped;
   if (typeof found === 'number' || typeof found === 'boolean') return Number(found);
-  return typeof found === 'string' ? numberThatJsonReads(found) : undefined;
+  return typeof found === 'string' ? readJsonNumber(found) : undefined;
 }
 
 /**
  * Returns the number that a JSON parser reads in a text without white space; undefined if there is
  * none.
  */
-function numberThatJsonReads(text: string): number | undefined {
+function readJsonNumber(text: string): number | undefined {
   if (/\s/.test(text)) return undefined;
   try {
     const read = JSON.parse(text);
@@ -123,8 +120,8 @@ async function check(inputs: fc.Arbitrary<Input>, statuses: readonly number[]): 
   const seen = new Set<number>();
   const property = fc.asyncProperty(inputs, async ({ body, given, found, link, fits }) => {
     const row = await storeEvaluation();
-    const value = expectedValue(found, given);
-    const { url } = await linkTo(row, { ...link, values: given });
+    const value = computeValue(found, given);
+    const { url } = await createLinkTo(row, { ...link, values: given });
 
     const response = await worker(post(url, JSON.stringify(body)));
 
@@ -155,7 +152,7 @@ it('stores what the pointer leads to, and nothing else of what is posted, or ref
 
 it('stores what a path of names and indexes leads to, as a pointer to the same place does', async () => {
   /** Writes the pointer as a JSONPath: a name for an object, an index for an array. */
-  const pathTo = (body: unknown, pointer: string): string => {
+  const buildJsonPath = (body: unknown, pointer: string): string => {
     const [, ...steps] = pointer.split('/');
     let path = '$';
     let value = body;
@@ -168,7 +165,11 @@ it('stores what a path of names and indexes leads to, as a pointer to the same p
     return path;
   };
   const inputs = input
-    .map((sent) => ({ ...sent, link: { path: pathTo(sent.body, sent.pointer) }, fits: true }))
+    .map((sent) => ({
+      ...sent,
+      link: { path: buildJsonPath(sent.body, sent.pointer) },
+      fits: true,
+    }))
     // A JSONPath has no index with a leading zero.
     .filter(({ link: { path } }) => path.length <= 512 && !/\[0\d/.test(path));
 
@@ -216,7 +217,7 @@ it('ignores every body that does not fit a condition, and reads every other one'
   const inputs = fc
     .tuple(input, fc.array(condition, { maxLength: 3 }))
     .map(([sent, conditions]) => {
-      const places = placesIn(JSON.parse(JSON.stringify(sent.body)));
+      const places = listPlaces(JSON.parse(JSON.stringify(sent.body)));
       const chosen = conditions.flatMap(([index, others, luck]) => {
         const place = places[index % places.length];
         if (place === undefined || [...place.pointer].length > 256) return [];

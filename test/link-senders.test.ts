@@ -5,24 +5,24 @@
  */
 import { describe, expect, it } from 'vitest';
 import { followSteps, parsePointer } from '../src/pointer.ts';
-import { linkTo, visit } from './support/links.ts';
-import { bytesAs, SENDER_LINKS, type SenderLink } from './support/senders.ts';
+import { createLinkTo, visit } from './support/links.ts';
+import { encodeAs, SENDER_LINKS, type SenderLink } from './support/senders.ts';
 import {
-  present,
   putValue,
   readEvaluation,
   readHistory,
+  requirePresent,
   storeLabelled,
   worker,
 } from './support/worker.ts';
 
 const prepare = async ({ label, link }: SenderLink) => {
   const row = await storeLabelled(label);
-  return { row, ...(await linkTo(row, { ...link, name: 'hook' })) };
+  return { row, ...(await createLinkTo(row, { ...link, name: 'hook' })) };
 };
 
 const send = (url: string, { as, sent }: SenderLink, body: unknown = sent.body) =>
-  worker(visit(url, { method: 'POST', headers: sent.headers, body: bytesAs(as, body) }));
+  worker(visit(url, { method: 'POST', headers: sent.headers, body: encodeAs(as, body) }));
 
 /**
  * Copies the body with another value at the pointer. If the value is undefined, the copy has
@@ -30,12 +30,12 @@ const send = (url: string, { as, sent }: SenderLink, body: unknown = sent.body) 
  */
 function changed(body: unknown, pointer: string, value: unknown): unknown {
   const copy: unknown = structuredClone(body);
-  const steps = [...present(parsePointer(pointer))];
-  const last = present(steps.pop());
+  const steps = [...requirePresent(parsePointer(pointer))];
+  const last = requirePresent(steps.pop());
   const parent = followSteps(copy, steps);
   if (Array.isArray(parent))
     parent.splice(Number(last), 1, ...(value === undefined ? [] : [value]));
-  else Reflect.set(present(parent) as object, last, value);
+  else Reflect.set(requirePresent(parent) as object, last, value);
   return copy;
 }
 

@@ -5,18 +5,18 @@
 import { describe, expect, it, vi } from 'vitest';
 import { LINK_NOT_FOUND } from './support/answers.ts';
 import { interceptD1 } from './support/d1.ts';
-import { answer, linkTo, post, visit } from './support/links.ts';
+import { answer, createLinkTo, post, visit } from './support/links.ts';
 import {
+  buildPath,
+  createWorker,
   DB,
   expectRefusal,
   expectRefusedUpdate,
-  pathOf,
   readEvaluation,
   request,
   storeEvaluation,
   storeLabelled,
   worker,
-  workerWith,
 } from './support/worker.ts';
 
 describe('the conditions of a link', () => {
@@ -29,8 +29,8 @@ describe('the conditions of a link', () => {
       '/é💥': '',
     };
 
-    expect(await linkTo(row, { where })).toMatchObject({ where });
-    expect(await linkTo(row)).not.toHaveProperty('where');
+    expect(await createLinkTo(row, { where })).toMatchObject({ where });
+    expect(await createLinkTo(row)).not.toHaveProperty('where');
   });
 
   it.each([
@@ -47,7 +47,7 @@ describe('the conditions of a link', () => {
     [{}, '{}'],
   ])('accept %j in %s', async (where, body) => {
     const row = await storeEvaluation();
-    const { url } = await linkTo(row, { where });
+    const { url } = await createLinkTo(row, { where });
 
     const sent = body === '{}' ? '{"value":9}' : body.replace(/\}$/, ',"value":9}');
     expect((await worker(post(url, sent))).status).toBe(200);
@@ -79,7 +79,7 @@ describe('the conditions of a link', () => {
     [{ '/a': 1 }, '1'],
   ])('ignore a body with 204, and nothing is stored: %j in %s', async (where, body) => {
     const row = await storeEvaluation();
-    const { url } = await linkTo(row, { where, pointer: '' });
+    const { url } = await createLinkTo(row, { where, pointer: '' });
 
     const response = await worker(post(url, body));
 
@@ -90,7 +90,7 @@ describe('the conditions of a link', () => {
   it('are judged before the value, so that an event without a value is ignored', async () => {
     const row = await storeLabelled({ value_type: 'binary' });
     const where = { '/state': ['approved', 'rejected'] };
-    const { url } = await linkTo(row, { pointer: '/state', values: { approved: 1 }, where });
+    const { url } = await createLinkTo(row, { pointer: '/state', values: { approved: 1 }, where });
 
     expect((await worker(post(url, { state: 'commented' }))).status).toBe(204);
     expect((await worker(post(url, { state: 'rejected' }))).status).toBe(422);
@@ -99,7 +99,7 @@ describe('the conditions of a link', () => {
 
   it('are judged after the headers and the form of the body, which are wrong for every event', async () => {
     const row = await storeEvaluation();
-    const { url } = await linkTo(row, { where: { '/a': 1 } });
+    const { url } = await createLinkTo(row, { where: { '/a': 1 } });
 
     await expectRefusedUpdate(row, post(url, '{"a":'), {
       status: 400,
@@ -113,11 +113,11 @@ describe('the conditions of a link', () => {
 
   it('cost no call to D1 for a body that does not fit, and leave the condition in the log', async () => {
     const row = await storeEvaluation();
-    const { url } = await linkTo(row, { where: { '/a': 1, '/secret': 'b' } });
+    const { url } = await createLinkTo(row, { where: { '/a': 1, '/secret': 'b' } });
     const calls = vi.fn();
     const logged = vi.spyOn(console, 'log');
 
-    const send = workerWith({ DB: interceptD1(DB, calls) });
+    const send = createWorker({ DB: interceptD1(DB, calls) });
     expect((await send(post(url, { a: 1, secret: 'of the sender' }))).status).toBe(204);
 
     expect(calls).not.toHaveBeenCalled();
@@ -128,8 +128,8 @@ describe('the conditions of a link', () => {
 
   it('ignore what does not fit also when the link is revoked, and refuse what fits', async () => {
     const row = await storeEvaluation();
-    const { id, url } = await linkTo(row, { where: { '/a': 1 } });
-    await worker(await request(`${pathOf(row)}/links/${id}`, { method: 'DELETE' }));
+    const { id, url } = await createLinkTo(row, { where: { '/a': 1 } });
+    await worker(await request(`${buildPath(row)}/links/${id}`, { method: 'DELETE' }));
 
     expect((await worker(post(url, { a: 2, value: 9 }))).status).toBe(204);
     await expectRefusedUpdate(row, post(url, { a: 1, value: 9 }), LINK_NOT_FOUND);
@@ -137,14 +137,14 @@ describe('the conditions of a link', () => {
 
   it('say nothing to somebody whose key does not verify or has expired', async () => {
     const row = await storeEvaluation();
-    const { url } = await linkTo(row, { where: { '/a': 1 } });
+    const { url } = await createLinkTo(row, { where: { '/a': 1 } });
 
     await expectRefusal(await worker(post(`${url}x`, { a: 2 })), LINK_NOT_FOUND);
   });
 
   it('do not hold for a person who answers on the page', async () => {
     const row = await storeEvaluation();
-    const { url } = await linkTo(row, { where: { '/a': 1 } });
+    const { url } = await createLinkTo(row, { where: { '/a': 1 } });
 
     expect((await worker(answer(url, row.created_at, '9'))).status).toBe(200);
     expect(await readEvaluation(row.id)).toMatchObject({ value: 9 });
@@ -152,7 +152,7 @@ describe('the conditions of a link', () => {
 
   it('are judged in a body of another media type, and of none', async () => {
     const row = await storeEvaluation();
-    const { url } = await linkTo(row, { where: { '/a': 1 } });
+    const { url } = await createLinkTo(row, { where: { '/a': 1 } });
     const body = '{"a":2,"value":9}';
 
     for (const type of ['text/plain', 'application/x-www-form-urlencoded', undefined]) {
@@ -195,7 +195,7 @@ describe('a link with a condition that cannot be', () => {
     const row = await storeEvaluation();
     const body = `{"where":${where}}`;
 
-    const sent = await request(`${pathOf(row)}/links`, { method: 'POST', body });
+    const sent = await request(`${buildPath(row)}/links`, { method: 'POST', body });
     await expectRefusedUpdate(row, sent, { status: 400, error });
   });
 });

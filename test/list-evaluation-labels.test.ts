@@ -5,19 +5,19 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { listEvaluationLabels } from '../src/label/sql.generated.ts';
 import { BAD_CURSOR, BAD_LABEL_LIMIT, NOT_FOUND } from './support/answers.ts';
-import { countingD1 } from './support/d1.ts';
-import { CURSORS, LIMITS, pagesFrom } from './support/pages.ts';
+import { countCalls } from './support/d1.ts';
+import { CURSORS, LIMITS, readPages } from './support/pages.ts';
 import {
+  createWorker,
   DB,
   expectRefusal,
-  freshAccount,
+  formatLabel,
   get,
   type Label,
-  labelSent,
+  makeAccount,
   mintToken,
   storeLabel,
   worker,
-  workerWith,
 } from './support/worker.ts';
 
 const PATH = '/v1/evaluation-labels';
@@ -25,7 +25,7 @@ const PATH = '/v1/evaluation-labels';
 /** The account of one test. Each test also starts without shared labels. */
 let account_id: string;
 beforeEach(async () => {
-  account_id = freshAccount();
+  account_id = makeAccount();
   await DB.exec(`DELETE FROM evaluation_label WHERE account_id = 'shared'`);
 });
 
@@ -68,12 +68,12 @@ describe('listEvaluationLabels', () => {
     });
     const archived = await store({ created_at: day(2), archived_at: day(3), ...everything });
     await storeLabel({ account_id: 'acc_neighbour' });
-    const { db, calls } = countingD1(DB);
+    const { db, calls } = countCalls(DB);
 
-    const response = await workerWith({ DB: db })(await get(PATH, await authorize()));
+    const response = await createWorker({ DB: db })(await get(PATH, await authorize()));
 
     expect(response.status).toBe(200);
-    expect(await response.json()).toEqual([shared, archived, own].map(labelSent));
+    expect(await response.json()).toEqual([shared, archived, own].map(formatLabel));
     expect(response.headers.has('link')).toBe(false);
     expect(calls).toEqual(['batch']);
   });
@@ -88,9 +88,9 @@ describe('listEvaluationLabels', () => {
     const list = async (said: Record<string, unknown>) =>
       (await worker(await get(PATH, await authorize(said)))).json();
 
-    expect(await list({})).toEqual([labelSent(own)]);
-    expect(await list({ account_id: 'shared' })).toEqual([labelSent(hidden)]);
-    expect(await list({ account_id: 'acc_without_labels' })).toEqual([labelSent(hidden)]);
+    expect(await list({})).toEqual([formatLabel(own)]);
+    expect(await list({ account_id: 'shared' })).toEqual([formatLabel(hidden)]);
+    expect(await list({ account_id: 'acc_without_labels' })).toEqual([formatLabel(hidden)]);
   });
 
   it.each([1, 2, 3, 7, 8])(
@@ -103,7 +103,7 @@ describe('listEvaluationLabels', () => {
         ),
       );
 
-      const pages = await pagesFrom<Label>(`${PATH}?limit=${limit}`, await authorize());
+      const pages = await readPages<Label>(`${PATH}?limit=${limit}`, await authorize());
 
       const order = stored.map(({ created_at, id }) => `${created_at} ${id}`).sort();
       expect(pages.flat().map(({ created_at, id }) => `${created_at} ${id}`)).toEqual(order);
@@ -114,7 +114,7 @@ describe('listEvaluationLabels', () => {
   it('returns at most 100 labels, and a link to the rest', async () => {
     await fill(account_id, 101);
 
-    const pages = await pagesFrom<Label>(PATH, await authorize());
+    const pages = await readPages<Label>(PATH, await authorize());
 
     expect(pages.map((page) => page.length)).toEqual([100, 1]);
     expect(pages.flat().map(({ name }) => Number(name))).toEqual(
@@ -128,7 +128,7 @@ describe('listEvaluationLabels', () => {
     const next = /<(.+)>/.exec(page.headers.get('link') ?? '')?.[1] ?? '';
     const late = await store({ account_id: 'shared', created_at: day(3) });
 
-    expect((await pagesFrom(next, await authorize())).flat()).toContainEqual(labelSent(late));
+    expect((await readPages(next, await authorize())).flat()).toContainEqual(formatLabel(late));
   });
 
   it('reads two rows more than a page of ten has, of two accounts with thousands that one index merges', async () => {
@@ -163,7 +163,7 @@ describe('listEvaluationLabels', () => {
     const label = await store({});
 
     const ofRun = await authorize({ run_id: crypto.randomUUID() });
-    expect(await (await worker(await get(PATH, ofRun))).json()).toEqual([labelSent(label)]);
+    expect(await (await worker(await get(PATH, ofRun))).json()).toEqual([formatLabel(label)]);
     const ofEvaluation = await authorize({ evaluation_id: crypto.randomUUID() });
     await expectRefusal(await worker(await get(PATH, ofEvaluation)), NOT_FOUND);
   });

@@ -3,10 +3,11 @@
  */
 import { describe, expect, it } from 'vitest';
 import { BAD_CURSOR, BAD_LIMIT } from './support/answers.ts';
-import { countingD1, countingRows } from './support/d1.ts';
-import { CURSORS, LIMITS, pagesFrom } from './support/pages.ts';
+import { countCalls, countRows } from './support/d1.ts';
+import { CURSORS, LIMITS, readPages } from './support/pages.ts';
 import {
   ACCOUNT,
+  createWorker,
   DB,
   expectRefusal,
   get,
@@ -14,7 +15,6 @@ import {
   storeEvaluation,
   storeLabel,
   worker,
-  workerWith,
 } from './support/worker.ts';
 
 describe('listEvaluations', () => {
@@ -29,9 +29,9 @@ describe('listEvaluations', () => {
       times.map((created_at) => storeEvaluation({ run_id, created_at })),
     );
     await storeEvaluation();
-    const { db, calls } = countingD1(DB);
+    const { db, calls } = countCalls(DB);
 
-    const response = await workerWith({ DB: db })(await get(`/v1/run/${run_id}/evaluations`));
+    const response = await createWorker({ DB: db })(await get(`/v1/run/${run_id}/evaluations`));
 
     const withoutTime = ([1, 2, 0] as const)
       .map((n) => rows[n])
@@ -57,7 +57,7 @@ describe('listEvaluations', () => {
         days.map((day) => storeEvaluation({ run_id, created_at: `2026-01-0${day}T00:00:00.000Z` })),
       );
 
-      const pages = await pagesFrom<Row>(`/v1/run/${run_id}/evaluations?limit=${limit}`);
+      const pages = await readPages<Row>(`/v1/run/${run_id}/evaluations?limit=${limit}`);
 
       const order = rows.map(({ created_at, id }) => `${created_at} ${id}`).sort();
       expect(pages.flat().map(({ created_at, id }) => `${created_at} ${id}`)).toEqual(order);
@@ -75,7 +75,7 @@ describe('listEvaluations', () => {
       .bind(ACCOUNT, run_id, crypto.randomUUID())
       .run();
 
-    const pages = await pagesFrom<Row>(`/v1/run/${run_id}/evaluations`);
+    const pages = await readPages<Row>(`/v1/run/${run_id}/evaluations`);
 
     expect(pages.map((page) => page.length)).toEqual([1000, 1]);
     expect(pages.flat().map(({ value }) => value)).toEqual(
@@ -91,7 +91,7 @@ describe('listEvaluations', () => {
     const next = /<(.+)>/.exec(page.headers.get('link') ?? '')?.[1] ?? '';
     const late = await storeEvaluation({ run_id, created_at: '2026-01-03T00:00:00.000Z' });
 
-    expect((await pagesFrom<Row>(next)).flat()).toContainEqual(
+    expect((await readPages<Row>(next)).flat()).toContainEqual(
       expect.objectContaining({ id: late.id }),
     );
   });
@@ -114,10 +114,10 @@ describe('listEvaluations', () => {
     await storeEvaluation({ evaluation_label_id });
     await storeEvaluation({ run_id, evaluation_label_id, account_id: 'acc_neighbour' });
     const path = `/v1/run/${run_id}/evaluations?evaluation_label_id=${evaluation_label_id.toUpperCase()}`;
-    const { db, calls } = countingD1(DB);
+    const { db, calls } = countCalls(DB);
 
-    const whole = await (await workerWith({ DB: db })(await get(path))).json<Row[]>();
-    const pages = await pagesFrom<Row>(`${path}&limit=2`);
+    const whole = await (await createWorker({ DB: db })(await get(path))).json<Row[]>();
+    const pages = await readPages<Row>(`${path}&limit=2`);
 
     expect(whole.map(({ id }) => id)).toEqual(rows.map(({ id }) => id));
     expect(pages.map((page) => page.map(({ id }) => id))).toEqual(
@@ -132,10 +132,10 @@ describe('listEvaluations', () => {
     // The row is between many rows of another label: the second request looks at it last.
     await fillRun(run_id, '2026-01-01T00:00:00.000Z', 2 * 999 - 1);
     await fillRun(run_id, '2026-01-03T00:00:00.000Z', 3001);
-    const { db, rows } = countingRows(DB);
+    const { db, rows } = countRows(DB);
     const path = `/v1/run/${run_id}/evaluations?evaluation_label_id=${row.evaluation_label_id}&limit=1`;
 
-    const pages = await pagesFrom<Row>(path, {}, workerWith({ DB: db }));
+    const pages = await readPages<Row>(path, {}, createWorker({ DB: db }));
 
     expect(pages.map((page) => page.map(({ id }) => id))).toEqual([[], [row.id], [], [], [], []]);
     expect(rows).toHaveLength(6);

@@ -1,29 +1,29 @@
 /** Tests listReplacedValues. The list has every replaced value, newest first, in pages. */
 import { describe, expect, it } from 'vitest';
 import { BAD_CURSOR, BAD_LIMIT, NOT_FOUND } from './support/answers.ts';
-import { countingD1 } from './support/d1.ts';
-import { CURSORS, LIMITS, pagesFrom } from './support/pages.ts';
+import { countCalls } from './support/d1.ts';
+import { CURSORS, LIMITS, readPages } from './support/pages.ts';
 import {
+  buildPath,
+  createWorker,
   DB,
   expectRefusal,
   expectUnbroken,
   get,
-  pathOf,
   putValue,
   readEvaluation,
   readHistory,
   storeEvaluation,
   worker,
-  workerWith,
 } from './support/worker.ts';
 
 describe('listReplacedValues', () => {
   it('answers with what was replaced, newest first, in one call to D1', async () => {
     const row = await storeEvaluation();
     for (const value of [4, 5, 6]) await worker(await putValue(row, value));
-    const { db, calls } = countingD1(DB);
+    const { db, calls } = countCalls(DB);
 
-    const response = await workerWith({ DB: db })(await get(`${pathOf(row)}/history`));
+    const response = await createWorker({ DB: db })(await get(`${buildPath(row)}/history`));
 
     expect(response.status).toBe(200);
     const history = await response.json<Awaited<ReturnType<typeof readHistory>>>();
@@ -36,9 +36,9 @@ describe('listReplacedValues', () => {
   it('answers [] if nothing was replaced yet, and 404 if there is no such evaluation', async () => {
     const row = await storeEvaluation();
 
-    expect(await (await worker(await get(`${pathOf(row)}/history`))).json()).toEqual([]);
+    expect(await (await worker(await get(`${buildPath(row)}/history`))).json()).toEqual([]);
     await expectRefusal(
-      await worker(await get(`${pathOf({ ...row, id: crypto.randomUUID() })}/history`)),
+      await worker(await get(`${buildPath({ ...row, id: crypto.randomUUID() })}/history`)),
       NOT_FOUND,
     );
   });
@@ -49,7 +49,7 @@ describe('listReplacedValues', () => {
       const row = await storeEvaluation({ value: 0 });
       for (const value of [1, 2, 3, 4, 5]) await worker(await putValue(row, value));
 
-      const pages = await pagesFrom<{ value: number }>(`${pathOf(row)}/history?limit=${limit}`);
+      const pages = await readPages<{ value: number }>(`${buildPath(row)}/history?limit=${limit}`);
 
       expect(pages.flat().map(({ value }) => value)).toEqual([4, 3, 2, 1, 0]);
       expect(pages).toHaveLength(Math.ceil(5 / limit));
@@ -60,12 +60,12 @@ describe('listReplacedValues', () => {
     const row = await storeEvaluation();
     for (const limit of LIMITS)
       await expectRefusal(
-        await worker(await get(`${pathOf(row)}/history?limit=${limit}`)),
+        await worker(await get(`${buildPath(row)}/history?limit=${limit}`)),
         BAD_LIMIT,
       );
     for (const cursor of CURSORS.slice(0, 4)) {
       await expectRefusal(
-        await worker(await get(`${pathOf(row)}/history?cursor=${cursor}`)),
+        await worker(await get(`${buildPath(row)}/history?cursor=${cursor}`)),
         BAD_CURSOR,
       );
     }

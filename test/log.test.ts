@@ -3,15 +3,16 @@
  * contains the token, the body or the value.
  */
 import { describe, expect, it, vi } from 'vitest';
-import { stillClock } from './support/clock.ts';
-import { flakyD1 } from './support/d1.ts';
+import { createStillClock } from './support/clock.ts';
+import { makeFlakyD1 } from './support/d1.ts';
 import { OPERATIONS } from './support/operations.ts';
 import {
+  buildLabelPath,
+  buildPath,
+  createWorker,
   DB,
   get,
-  labelPathOf,
   mintToken,
-  pathOf,
   putValue,
   readEvaluation,
   request,
@@ -20,13 +21,12 @@ import {
   storeEvaluation,
   storeLabel,
   worker,
-  workerWith,
 } from './support/worker.ts';
 
 /**
  * Sends the request. Returns the single line that the request left in the log, parsed and as text.
  */
-async function logOf(sent: Request, send: Send = worker) {
+async function readLog(sent: Request, send: Send = worker) {
   const id = crypto.randomUUID();
   sent.headers.set('x-request-id', id);
   const [log, error] = [vi.spyOn(console, 'log'), vi.spyOn(console, 'error')];
@@ -46,7 +46,7 @@ describe('the log line', () => {
     const sent = await putValue(row, 4321.5, token);
     sent.headers.set('cf-ray', '8f1e2d3c4b5a6978-FRA');
 
-    const { id, line, text } = await logOf(sent, workerWith({ CF_VERSION_METADATA: VERSION }));
+    const { id, line, text } = await readLog(sent, createWorker({ CF_VERSION_METADATA: VERSION }));
 
     expect(line).toEqual({
       request_id: id,
@@ -75,7 +75,7 @@ describe('the log line', () => {
     async ({ name, method, success, requestFor }) => {
       const row = await storeEvaluation();
 
-      const { line } = await logOf(await requestFor(row));
+      const { line } = await readLog(await requestFor(row));
 
       expect(line).toMatchObject({
         operation: name,
@@ -91,7 +91,7 @@ describe('the log line', () => {
   it.each(OPERATIONS)(
     'names the operation that refused, and the reason: $name',
     async ({ name, method, requestFor }) => {
-      const { line } = await logOf(
+      const { line } = await readLog(
         await requestFor(await storeEvaluation(), { authorization: null }),
       );
 
@@ -112,8 +112,8 @@ describe('the log line', () => {
     ['é"\\', '\\u00e9"\\'],
   ])('has at most 128 characters of printable ASCII of a cf-ray: %j', async (sent, ray) => {
     const row = await storeEvaluation();
-    const { line, text } = await logOf(
-      await get(pathOf(row), { 'cf-ray': sent, authorization: null }),
+    const { line, text } = await readLog(
+      await get(buildPath(row), { 'cf-ray': sent, authorization: null }),
     );
 
     expect(line).toMatchObject({ ray, refusal: 'no_credentials' });
@@ -124,7 +124,7 @@ describe('the log line', () => {
     const row = await storeEvaluation();
     const token = await mintToken({}, { kid: `\u2028\ud800${'k'.repeat(500)}` });
 
-    const { line, text } = await logOf(await putValue(row, 9, token));
+    const { line, text } = await readLog(await putValue(row, 9, token));
 
     expect(line.key_id).toBe(`\\u2028\\ud800${'k'.repeat(116)}`);
     expect(text).toMatch(/^[\x20-\x7e]+$/);
@@ -133,31 +133,31 @@ describe('the log line', () => {
   it('names the label in the path', async () => {
     const label = await storeLabel();
 
-    const { line } = await logOf(await get(labelPathOf(label)));
+    const { line } = await readLog(await get(buildLabelPath(label)));
 
     expect(line).toMatchObject({ operation: 'getEvaluationLabel', label: label.id, status: 200 });
   });
 
   it('counts the attempts of a call to D1 that failed at first', async () => {
     const row = await storeEvaluation();
-    const { db } = flakyD1(DB, 'Network connection lost.', 'fails', 'fails', 'succeeds');
+    const { db } = makeFlakyD1(DB, 'Network connection lost.', 'fails', 'fails', 'succeeds');
 
-    const send = workerWith({ DB: db }, stillClock(new Date()));
+    const send = createWorker({ DB: db }, createStillClock(new Date()));
 
-    const { line } = await logOf(await putValue(row, 9), send);
+    const { line } = await readLog(await putValue(row, 9), send);
 
     expect(line).toMatchObject({ status: 200, db_calls: 1, db_attempts: 3, rows_written: 2 });
   });
 
   it('counts the calls of a refusal, and names its reason', async () => {
     const missing = await request(
-      pathOf({ ...(await storeEvaluation()), id: crypto.randomUUID() }),
+      buildPath({ ...(await storeEvaluation()), id: crypto.randomUUID() }),
       {
         body: '{"value":9}',
       },
     );
 
-    const { line } = await logOf(missing);
+    const { line } = await readLog(missing);
 
     expect(line).toMatchObject({
       status: 404,

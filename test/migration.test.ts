@@ -5,7 +5,7 @@
 import { applyD1Migrations } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
 import { expect, inject, it } from 'vitest';
-import { ACCOUNT, DB, putValue, SUBJECT, workerWith } from './support/worker.ts';
+import { ACCOUNT, createWorker, DB, putValue, SUBJECT } from './support/worker.ts';
 
 const migrations = inject('migrations');
 const { OLD_DB } = env as typeof env & { readonly OLD_DB: D1Database };
@@ -19,7 +19,7 @@ async function emptyOldDatabase(): Promise<void> {
 }
 
 /** Makes a row that fits the first schema, and so every later one. */
-function rowOf(updated_at: string | null) {
+function makeRow(updated_at: string | null) {
   return {
     id: crypto.randomUUID(),
     account_id: ACCOUNT,
@@ -46,13 +46,13 @@ it.each(ages)(
 
     await applyD1Migrations(OLD_DB, migrations);
 
-    const schemaOf = async (db: D1Database) =>
+    const readSchema = async (db: D1Database) =>
       (await db.prepare(TABLES.replace('name', 'type, name, sql')).all<{ name: string }>()).results
         .filter(({ name }) => !name.startsWith('d1_'))
         .sort((a, b) => a.name.localeCompare(b.name));
-    const schema = await schemaOf(DB);
+    const schema = await readSchema(DB);
     expect(schema.map(({ name }) => name)).toContain('run_evaluation_keeps_history');
-    expect(await schemaOf(OLD_DB)).toEqual(schema);
+    expect(await readSchema(OLD_DB)).toEqual(schema);
   },
 );
 
@@ -61,7 +61,7 @@ it.each(ages.slice(1))(
   async (age) => {
     await emptyOldDatabase();
     await applyD1Migrations(OLD_DB, migrations.slice(0, age));
-    const rows = [rowOf(null), rowOf('2026-01-03T03:04:05.678Z')];
+    const rows = [makeRow(null), makeRow('2026-01-03T03:04:05.678Z')];
     for (const row of rows) {
       const columns = Object.keys(row);
       const insert = `INSERT INTO run_evaluation (${columns}) VALUES (${columns.map(() => '?')})`;
@@ -75,7 +75,7 @@ it.each(ages.slice(1))(
     const stored = async () =>
       (await OLD_DB.prepare('SELECT * FROM run_evaluation ORDER BY updated_at').all()).results;
     expect(await stored()).toEqual(rows.map((row) => ({ ...row, write_id: expect.any(String) })));
-    const send = workerWith({ DB: OLD_DB });
+    const send = createWorker({ DB: OLD_DB });
     for (const row of rows) expect((await send(await putValue(row, 8))).status).toBe(200);
     expect(await stored()).toEqual(
       rows.map((row) => ({

@@ -4,30 +4,30 @@
  * preconditions that the operation takes.
  */
 import { describe, expect, it, vi } from 'vitest';
-import { preconditionFailed } from './support/answers.ts';
-import { countingD1 } from './support/d1.ts';
-import { linkTo, visit } from './support/links.ts';
+import { makePreconditionFailed } from './support/answers.ts';
+import { countCalls } from './support/d1.ts';
+import { createLinkTo, visit } from './support/links.ts';
 import { OPERATIONS } from './support/operations.ts';
 import {
+  buildPath,
+  createWorker,
   DB,
   expectRefusal,
   expectRefusedUpdate,
   get,
-  pathOf,
   putValue,
   readEvaluation,
   request,
   storeEvaluation,
   storeLabelled,
   worker,
-  workerWith,
 } from './support/worker.ts';
 
 const HEADERS = ['If-Match', 'If-None-Match', 'If-Modified-Since', 'If-Unmodified-Since'];
 const VALUES = ['*', '"a"', 'Sun, 22 Nov 2026 10:11:12 GMT', 'no precondition'];
 
 /** Returns the refusal of a precondition by an operation that takes only `evaluated`. */
-const refusalOf = (header: string, evaluated: readonly string[]) => ({
+const makeRefusal = (header: string, evaluated: readonly string[]) => ({
   status: 400,
   error:
     evaluated.length === 0
@@ -41,7 +41,7 @@ describe('a precondition that an operation cannot evaluate', () => {
       name,
       header,
       requestFor,
-      refusal: refusalOf(header, evaluates),
+      refusal: makeRefusal(header, evaluates),
     })),
   );
 
@@ -49,10 +49,10 @@ describe('a precondition that an operation cannot evaluate', () => {
     'is refused by $name before D1 is asked, and the sentence says what to send: $header',
     async ({ header, requestFor, refusal }) => {
       const row = await storeLabelled({ min_value: 1, max_value: 10 });
-      const { db, calls } = countingD1(DB);
+      const { db, calls } = countCalls(DB);
       for (const value of VALUES) {
         const sent = await requestFor(row, { [header]: value });
-        await expectRefusedUpdate(row, sent, refusal, workerWith({ DB: db }));
+        await expectRefusedUpdate(row, sent, refusal, createWorker({ DB: db }));
       }
       expect(calls).toEqual([]);
     },
@@ -60,7 +60,7 @@ describe('a precondition that an operation cannot evaluate', () => {
 
   it('is refused on the page of a link and in an answer there, and stores nothing', async () => {
     const row = await storeLabelled({ min_value: 1, max_value: 10 });
-    const { url } = await linkTo(row);
+    const { url } = await createLinkTo(row);
     const headers = { accept: 'text/html', 'if-match': '*' };
     const form = new URLSearchParams({ version: row.created_at, value: '9' });
 
@@ -79,7 +79,7 @@ describe('If-Match on a read', () => {
   it('is 200 if it names the current version, in a list, or is *', async () => {
     const { row, tag } = await stored();
     for (const ifMatch of [tag, `"a", ${tag}`, '*', ' * ']) {
-      const response = await worker(await get(pathOf(row), { 'if-match': ifMatch }));
+      const response = await worker(await get(buildPath(row), { 'if-match': ifMatch }));
       expect(response.status).toBe(200);
     }
   });
@@ -87,22 +87,23 @@ describe('If-Match on a read', () => {
   it('is 412 with the current ETag if it names another version, or a weak tag', async () => {
     const { row, tag } = await stored();
     for (const ifMatch of ['"a"', `W/${tag}`, '"2026-01-01T00:00:00.000Z"']) {
-      const response = await worker(await get(pathOf(row), { 'if-match': ifMatch }));
-      await expectRefusal(response, preconditionFailed(row.created_at));
+      const response = await worker(await get(buildPath(row), { 'if-match': ifMatch }));
+      await expectRefusal(response, makePreconditionFailed(row.created_at));
     }
   });
 
   it('goes before If-None-Match, which is 304 only if If-Match holds', async () => {
     const { row, tag } = await stored();
     const read = async (ifMatch: string) =>
-      (await worker(await get(pathOf(row), { 'if-match': ifMatch, 'if-none-match': tag }))).status;
+      (await worker(await get(buildPath(row), { 'if-match': ifMatch, 'if-none-match': tag })))
+        .status;
 
     expect([await read(tag), await read('"a"')]).toEqual([304, 412]);
   });
 
   it('holds for the evaluation that a link gives as JSON', async () => {
     const row = await storeEvaluation();
-    const { url } = await linkTo(row);
+    const { url } = await createLinkTo(row);
     const read = async (headers: Record<string, string>) =>
       (await worker(visit(url, { headers: { accept: 'application/json', ...headers } }))).status;
 
@@ -116,11 +117,11 @@ describe('If-Match with many tags', () => {
   const versions = (count: number) =>
     Array.from({ length: count }, (_, n) => `"${new Date(n).toISOString()}"`);
 
-  const rowsReadBy = async (ifMatch: string) => {
+  const countRowsRead = async (ifMatch: string) => {
     const row = await storeEvaluation({ value: 3 });
     const logged = vi.spyOn(console, 'log');
     const headers = { 'if-match': ifMatch.replaceAll('CURRENT', row.created_at) };
-    const sent = await request(pathOf(row), { body: '{"value":9}', headers });
+    const sent = await request(buildPath(row), { body: '{"value":9}', headers });
     const { status } = await worker(sent);
     const line = JSON.parse(String(logged.mock.calls.flat().at(-1)));
     return { status, rows: line.rows_read };
@@ -129,19 +130,19 @@ describe('If-Match with many tags', () => {
   it('drops 40,000 tags that cannot be a version, and reads no row for them', async () => {
     const none = Array.from({ length: 40_000 }, (_, n) => `"${n}"`).join();
 
-    const few = await rowsReadBy('"CURRENT"');
+    const few = await countRowsRead('"CURRENT"');
     expect(few.status).toBe(200);
-    expect(await rowsReadBy(`${none}, "CURRENT"`)).toEqual(few);
-    expect((await rowsReadBy(none)).status).toBe(412);
+    expect(await countRowsRead(`${none}, "CURRENT"`)).toEqual(few);
+    expect((await countRowsRead(none)).status).toBe(412);
   });
 
   it('drops repeated tags', async () => {
-    const { status, rows } = await rowsReadBy(Array(5000).fill('"CURRENT"').join());
-    expect([status, rows]).toEqual([200, (await rowsReadBy('"CURRENT"')).rows]);
+    const { status, rows } = await countRowsRead(Array(5000).fill('"CURRENT"').join());
+    expect([status, rows]).toEqual([200, (await countRowsRead('"CURRENT"')).rows]);
   });
 
   it('takes 100 versions, and refuses 101 of them', async () => {
-    expect((await rowsReadBy([...versions(99), '"CURRENT"'].join())).status).toBe(200);
+    expect((await countRowsRead([...versions(99), '"CURRENT"'].join())).status).toBe(200);
     const row = await storeEvaluation();
     const sent = await putValue(row, 9);
     sent.headers.set('if-match', versions(101).join());

@@ -11,54 +11,54 @@
 import fc, { type Arbitrary } from 'fast-check';
 import { beforeAll, describe, expect, inject, it } from 'vitest';
 import {
-  bytesOf,
   createBody,
-  cursorText,
+  drawCursor,
+  drawHeaders,
+  drawSignedAt,
+  drawSpelledId,
+  drawSpelling,
+  drawStrangeId,
+  encodeBody,
+  encodeUtf8,
   FOR_EVER,
-  headersOf,
   labelBody,
   limitText,
-  mutilated,
+  mutilateToken,
   type Rule,
   rowFields,
   ruleAndValue,
-  signedAt,
-  spelledId,
-  spellingOf,
-  strangeId,
   updateBody,
-  utf8,
 } from './support/arbitraries.ts';
-import { stillClock } from './support/clock.ts';
+import { createStillClock } from './support/clock.ts';
 import { OPERATIONS } from './support/operations.ts';
 import { SECRET } from './support/secret.ts';
-import { hmac } from './support/signer.ts';
+import { createHmac } from './support/signer.ts';
 import {
   ACCOUNT,
+  buildPath,
   claims,
-  labelSent,
+  createWorker,
+  formatLabel,
   mintToken,
-  pathOf,
   putValue,
   type Row,
   readHistory,
   readLabel,
   readRun,
+  readState,
   request,
   SUBJECT,
   seconds,
-  stateOf,
   storeEvaluation,
   storeLabel,
   storeLabelled,
   worker,
-  workerWith,
 } from './support/worker.ts';
 
 const { seed, factor } = inject('properties');
 
 /** Makes ids that are the same for the same seed, so that a failure can be repeated. */
-const fixedIds = (count: number) => fc.sample(fc.uuid(), { seed, numRuns: count });
+const makeFixedIds = (count: number) => fc.sample(fc.uuid(), { seed, numRuns: count });
 
 /**
  * Tries the property with at least this many inputs, and proves that these statuses were among the
@@ -82,12 +82,12 @@ async function assertProperty<T>(
   // out of workerd.
   if (result.failed)
     throw new Error(
-      `${fc.defaultReportMessage(result)}\n${differenceIn(result.errorInstance)}`.toWellFormed(),
+      `${fc.defaultReportMessage(result)}\n${findDifference(result.errorInstance)}`.toWellFormed(),
     );
   expect([...seen], `statuses seen with seed ${seed}`).toEqual(expect.arrayContaining([...sees]));
 }
 
-function differenceIn(failure: unknown): string {
+function findDifference(failure: unknown): string {
   const { actual, expected } =
     failure instanceof Error ? { actual: undefined, expected: undefined, ...failure } : {};
   return `Found ${fc.stringify(actual)}\nwhere there should be ${fc.stringify(expected)}`;
@@ -103,7 +103,7 @@ type Answered = { readonly [field: string]: unknown } & {
  * Matches one of the documented refusals. 500 and 503 are none: no input here is the fault of the
  * Worker or of D1.
  */
-const expectedStatus = (accepted: boolean, status = 200): unknown =>
+const matchStatus = (accepted: boolean, status = 200): unknown =>
   accepted ? status : expect.toSatisfy((refused: number) => refused >= 400 && refused <= 422);
 const refusal = { error: expect.any(String) };
 
@@ -133,17 +133,17 @@ async function expectOutcome(
     replaced_at: after.updated_at,
   };
 
-  const { label: _, labels: __, ...state } = await stateOf(row);
+  const { label: _, labels: __, ...state } = await readState(row);
   expect({ status: response.status, answered, state }).toEqual({
-    status: expectedStatus(write !== undefined),
-    answered: write === undefined ? refusal : resourceOf(after),
+    status: matchStatus(write !== undefined),
+    answered: write === undefined ? refusal : formatResource(after),
     state: { run: [after], row: [after], history: isChange ? [replaced] : [] },
   });
   return response.status;
 }
 
 /** Returns the row as the API sends it: without the time of the last update if there was none. */
-const resourceOf = ({ updated_at, ...row }: Row): Answered =>
+const formatResource = ({ updated_at, ...row }: Row): Answered =>
   updated_at === null ? row : { ...row, updated_at };
 
 const isUuid = (text: unknown): text is string =>
@@ -174,7 +174,7 @@ const label = crypto.randomUUID();
 beforeAll(() => storeLabel({ ...AT_LEAST_MINUS_100, id: label }));
 
 /** Parses the bytes as UTF-8 and JSON. Returns the object, if they contain one. */
-function objectIn(bytes: Uint8Array): { readonly [name: string]: unknown } | undefined {
+function readObject(bytes: Uint8Array): { readonly [name: string]: unknown } | undefined {
   try {
     const parsed = JSON.parse(
       new TextDecoder('utf-8', { fatal: true, ignoreBOM: false }).decode(bytes),
@@ -191,7 +191,7 @@ function objectIn(bytes: Uint8Array): { readonly [name: string]: unknown } | und
  * Returns true if the body sends nothing under these names but what is stored. Ids may be in either
  * case.
  */
-const sendsOnly = (
+const hasOnlyStored = (
   body: { readonly [name: string]: unknown },
   row: Row,
   names: readonly (keyof Row)[],
@@ -219,7 +219,7 @@ const IMMUTABLE = [
  * Returns the value of a body if the row's label allows it. A missing label allows any finite
  * number.
  */
-function legalValue(
+function readLegalValue(
   { value }: { readonly [name: string]: unknown },
   { evaluation_label_id }: Row,
 ): number | undefined {
@@ -231,9 +231,9 @@ function legalValue(
 
 /** Returns the write that a body asks for; undefined if the Worker must refuse it. */
 function updateIn(bytes: Uint8Array, row: Row): Write | undefined {
-  const body = objectIn(bytes);
-  const value = body && legalValue(body, row);
-  return value !== undefined && sendsOnly(body ?? {}, row, IMMUTABLE)
+  const body = readObject(bytes);
+  const value = body && readLegalValue(body, row);
+  return value !== undefined && hasOnlyStored(body ?? {}, row, IMMUTABLE)
     ? { value, updated_by: SUBJECT }
     : undefined;
 }
@@ -249,12 +249,12 @@ const isTextOrNothing = (sent: unknown): sent is string | null | undefined => is
  * Returns the row that a body asks for; undefined if the Worker must refuse it. What the body
  * leaves to the server is as in `row`.
  */
-function creationIn(bytes: Uint8Array, row: Row): Row | undefined {
-  const body = objectIn(bytes) ?? {};
+function readCreation(bytes: Uint8Array, row: Row): Row | undefined {
+  const body = readObject(bytes) ?? {};
   const { id, evaluation_label_id, output_name, field_path } = body;
-  const value = legalValue(body, row);
+  const value = readLegalValue(body, row);
   const mayBe =
-    sendsOnly(body, row, SET_BY_SERVER) &&
+    hasOnlyStored(body, row, SET_BY_SERVER) &&
     !Object.hasOwn(body, 'created_at') &&
     isUuid(evaluation_label_id) &&
     evaluation_label_id.toLowerCase() === label &&
@@ -270,7 +270,7 @@ function creationIn(bytes: Uint8Array, row: Row): Row | undefined {
   return { ...row, ...texts, value: value + 0, id: isUuid(id) ? id.toLowerCase() : row.id };
 }
 
-const inPieces = (bytes: Uint8Array) =>
+const splitBody = (bytes: Uint8Array) =>
   new ReadableStream<Uint8Array>({
     start: (controller) => {
       for (let at = 0; at < bytes.length; at += 7) controller.enqueue(bytes.subarray(at, at + 7));
@@ -283,9 +283,9 @@ describe('any request', () => {
     const input = fc.record({
       operation: fc.constantFrom(...OPERATIONS),
       body: fc.option(fc.constantFrom(updateBody, createBody).chain((body) => body)),
-      headers: headersOf(`Bearer ${await mintToken()}`, '"2026-01-02T03:04:05.678Z"'),
+      headers: drawHeaders(`Bearer ${await mintToken()}`, '"2026-01-02T03:04:05.678Z"'),
       limit: fc.option(limitText),
-      cursor: fc.option(cursorText(['2026-01-02T03:04:05.678Z'])),
+      cursor: fc.option(drawCursor(['2026-01-02T03:04:05.678Z'])),
     });
     await assertProperty(
       { runs: 80, sees: [200, 201, 400, 401, 412, 415] },
@@ -298,15 +298,15 @@ describe('any request', () => {
         );
         const sent = await operation.requestFor(row, headers, { query: `?${query.join('&')}` });
         const hasBody = body !== null && sent.body !== null;
-        const before = await stateOf(row);
+        const before = await readState(row);
 
         const response = await worker(
-          hasBody ? new Request(sent, { body: bytesOf(body, row) }) : sent,
+          hasBody ? new Request(sent, { body: encodeBody(body, row) }) : sent,
         );
 
         expect(response.status).toBeLessThan(500);
         const mayChange = response.ok && operation.access === 'write';
-        expect(await stateOf(row)).toEqual(mayChange ? expect.anything() : before);
+        expect(await readState(row)).toEqual(mayChange ? expect.anything() : before);
         return response.status;
       },
     );
@@ -315,7 +315,7 @@ describe('any request', () => {
 
 describe('any body', () => {
   it('changes the value of its evaluation if it is a valid update, and otherwise nothing', async () => {
-    const streamed = workerWith({});
+    const streamed = createWorker({});
     const input = fc.record({
       fields: rowFields,
       body: updateBody,
@@ -329,10 +329,10 @@ describe('any body', () => {
         ...fields,
         ...(isLabelled ? { evaluation_label_id: label } : {}),
       });
-      const bytes = bytesOf(body, row);
-      const sent = await request(pathOf(row), {
+      const bytes = encodeBody(body, row);
+      const sent = await request(buildPath(row), {
         method,
-        body: isStreamed ? inPieces(bytes) : bytes,
+        body: isStreamed ? splitBody(bytes) : bytes,
       });
 
       return expectOutcome(row, await (isStreamed ? streamed : worker)(sent), updateIn(bytes, row));
@@ -355,17 +355,17 @@ describe('any body', () => {
         updated_by: null,
         updated_at: null,
       };
-      const bytes = bytesOf(body, row);
+      const bytes = encodeBody(body, row);
       const response = await worker(
         await request(`/v1/run/${row.run_id}/evaluations`, { method: 'POST', body: bytes }),
       );
 
       const answered = await response.json<Partial<Row>>();
       const { id = '', created_at = '' } = answered;
-      const creation = creationIn(bytes, { ...row, id, created_at });
+      const creation = readCreation(bytes, { ...row, id, created_at });
       expect({ status: response.status, answered, run: await readRun(row.run_id) }).toEqual({
-        status: expectedStatus(creation !== undefined, 201),
-        answered: creation ? resourceOf(creation) : refusal,
+        status: matchStatus(creation !== undefined, 201),
+        answered: creation ? formatResource(creation) : refusal,
         run: creation ? [creation] : [],
       });
       return response.status;
@@ -380,8 +380,8 @@ describe('any body of a label', () => {
   const isCategory = (sent: unknown) => isText(sent) && sent !== '' && [...sent].length <= 255;
 
   /** Returns the label that a body asks for; undefined if the Worker must refuse it. */
-  function labelIn(bytes: Uint8Array): { readonly [field: string]: unknown } | undefined {
-    const body = objectIn(bytes) ?? {};
+  function readSentLabel(bytes: Uint8Array): { readonly [field: string]: unknown } | undefined {
+    const body = readObject(bytes) ?? {};
     const {
       name,
       description = null,
@@ -415,14 +415,14 @@ describe('any body of a label', () => {
 
   it('creates the label that it describes if it is a valid create, and otherwise none', async () => {
     await assertProperty({ runs: 80, sees: [201, 400, 422] }, labelBody, async (text) => {
-      const bytes = utf8(text);
+      const bytes = encodeUtf8(text);
       const response = await worker(
         await request('/v1/evaluation-labels', { method: 'POST', body: bytes }),
       );
 
       const answered = await response.json<Answered>();
       const stored = await readLabel(answered.id ?? crypto.randomUUID());
-      const label = labelIn(bytes);
+      const label = readSentLabel(bytes);
       const rest = {
         id: answered.id,
         account_id: ACCOUNT,
@@ -431,8 +431,8 @@ describe('any body of a label', () => {
         updated_by: null,
       };
       const whole = { ...label, ...rest, created_at: answered['created_at'] };
-      expect({ status: response.status, answered, stored: stored && labelSent(stored) }).toEqual({
-        status: expectedStatus(label !== undefined, 201),
+      expect({ status: response.status, answered, stored: stored && formatLabel(stored) }).toEqual({
+        status: matchStatus(label !== undefined, 201),
         answered: label ? whole : refusal,
         stored: label ? whole : null,
       });
@@ -443,7 +443,7 @@ describe('any body of a label', () => {
 
 describe('any value', () => {
   const input = ruleAndValue.chain(([rule, value]) =>
-    fc.record({ rule: fc.constant(rule), value: fc.constant(value), spelled: spellingOf(value) }),
+    fc.record({ rule: fc.constant(rule), value: fc.constant(value), spelled: drawSpelling(value) }),
   );
   const isVisible = ({ account_id }: Rule) => account_id === ACCOUNT || account_id === 'shared';
 
@@ -455,7 +455,9 @@ describe('any value', () => {
         const row = await storeEvaluation();
         await storeLabel({ ...rule, id: row.evaluation_label_id });
 
-        const response = await worker(await request(pathOf(row), { body: `{"value":${spelled}}` }));
+        const response = await worker(
+          await request(buildPath(row), { body: `{"value":${spelled}}` }),
+        );
 
         const isAllowed = !isVisible(rule) || allows(rule, value);
         return expectOutcome(row, response, isAllowed ? { value, updated_by: SUBJECT } : undefined);
@@ -477,7 +479,7 @@ describe('any value', () => {
         );
 
         const isAllowed = isVisible(rule) && allows(rule, value);
-        expect(response.status).toEqual(expectedStatus(isAllowed, 201));
+        expect(response.status).toEqual(matchStatus(isAllowed, 201));
         expect((await readRun(run)).map((row) => row.value)).toEqual(isAllowed ? [value + 0] : []);
         return response.status;
       },
@@ -487,7 +489,7 @@ describe('any value', () => {
 
 describe('any path', () => {
   /** Returns the id in a segment of a path; undefined if the segment is no id. */
-  function idIn(segment = ''): string | undefined {
+  function readId(segment = ''): string | undefined {
     try {
       const text = decodeURIComponent(segment);
       return isUuid(text) ? text.toLowerCase() : undefined;
@@ -495,7 +497,7 @@ describe('any path', () => {
       return undefined;
     }
   }
-  const ids = fixedIds(4);
+  const ids = makeFixedIds(4);
   /**
    * Stores the row as the writes below would leave it. An accepted write is then a repetition, and
    * no run depends on another.
@@ -508,7 +510,7 @@ describe('any path', () => {
       updated_by: SUBJECT,
       updated_at: '2026-02-03T04:05:06.007Z',
     });
-  const idLike = (id: string) => fc.oneof(spelledId(id), spelledId(id), strangeId(id));
+  const idLike = (id: string) => fc.oneof(drawSpelledId(id), drawSpelledId(id), drawStrangeId(id));
 
   it('leads to the evaluation whose ids it has, in upper or lower case and any encoding, and to nothing else', async () => {
     const row = await storeRepeated(ids[0], ids[1]);
@@ -531,12 +533,12 @@ describe('any path', () => {
             new URL(sent.url).pathname,
           ) ?? [];
         const isOpen =
-          idIn(run) === row.run_id &&
-          idIn(id) === row.id &&
+          readId(run) === row.run_id &&
+          readId(id) === row.id &&
           method !== 'PATCH' &&
           !(isWrite && rest);
         expect(response.status).toEqual(isOpen ? 200 : expect.toBeOneOf([400, 404, 405]));
-        expect(await stateOf(row)).toEqual({
+        expect(await readState(row)).toEqual({
           run: [row],
           row: [row],
           history: [],
@@ -554,10 +556,10 @@ describe('any path', () => {
       const sent = await request(`/v1/run/${segment}/evaluations`, { method: 'GET' });
       const response = await worker(sent);
 
-      const run = idIn(/^\/v1\/run\/([^/]+)\/evaluations$/.exec(new URL(sent.url).pathname)?.[1]);
+      const run = readId(/^\/v1\/run\/([^/]+)\/evaluations$/.exec(new URL(sent.url).pathname)?.[1]);
       expect(response.status).toEqual(run ? 200 : expect.toBeOneOf([400, 404]));
       expect(await response.json()).toEqual(
-        run ? (run === row.run_id ? [resourceOf(row)] : []) : refusal,
+        run ? (run === row.run_id ? [formatResource(row)] : []) : refusal,
       );
       return response.status;
     });
@@ -572,7 +574,7 @@ describe('any headers', () => {
    * Returns true if the list of entity tags contains the row's, by strong comparison (RFC 9110
    * §8.8.3.2).
    */
-  function namesTag(list: string): boolean {
+  function hasTag(list: string): boolean {
     if (list.trim() === '*') return true;
     const rest = list.replaceAll(/(?:W\/)?"[^"\s]*"/g, (tag) => (tag === TAG ? '+' : '-'));
     return (
@@ -586,7 +588,7 @@ describe('any headers', () => {
   const mayWrite = (headers: Headers, token: string) =>
     /^bearer +([^ ]*)$/i.exec(headers.get('authorization') ?? '')?.[1] === token &&
     !headers.has('if-none-match') &&
-    namesTag(headers.get('if-match') ?? '*') &&
+    hasTag(headers.get('if-match') ?? '*') &&
     isJson(headers.get('content-type') || 'application/json') &&
     /^(identity)?$/i.test(headers.get('content-encoding') ?? '') &&
     !headers.has('content-range');
@@ -594,16 +596,16 @@ describe('any headers', () => {
   it('let an update happen if each of them allows it, If-Match by the current tag, and otherwise change nothing', async () => {
     const token = await mintToken();
     const input = fc.record({
-      headers: headersOf(`Bearer ${token}`, TAG),
+      headers: drawHeaders(`Bearer ${token}`, TAG),
       method: fc.constantFrom('PUT', 'POST'),
     });
-    const send = workerWith({ CORS_ORIGINS: 'https://app.example' });
+    const send = createWorker({ CORS_ORIGINS: 'https://app.example' });
     await assertProperty(
       { runs: 70, sees: [200, 400, 401, 412, 415] },
       input,
       async ({ headers, method }) => {
         const row = await storeEvaluation({ created_at });
-        const sent = await request(pathOf(row), { method, headers, body: '{"value":9}' });
+        const sent = await request(buildPath(row), { method, headers, body: '{"value":9}' });
         const isAllowed = mayWrite(sent.headers, token);
 
         return expectOutcome(
@@ -617,18 +619,18 @@ describe('any headers', () => {
 });
 
 describe('any token', () => {
-  const clock = stillClock();
+  const clock = createStillClock();
   const now = seconds(clock.now());
-  const send = workerWith({ JWT_ISSUER: 'issuer', JWT_AUDIENCE: 'api' }, clock);
+  const send = createWorker({ JWT_ISSUER: 'issuer', JWT_AUDIENCE: 'api' }, clock);
   const putWith = (row: Row, token: string) =>
-    request(pathOf(row), { body: '{"value":9}', headers: { authorization: `Bearer ${token}` } });
+    request(buildPath(row), { body: '{"value":9}', headers: { authorization: `Bearer ${token}` } });
 
   it('is refused if it differs in one character from what the issuer signed', async () => {
     const token = await mintToken(claims({}, clock.now()));
-    const sendAt = workerWith({}, clock);
+    const sendAt = createWorker({}, clock);
     const input = fc.oneof(
       { weight: 1, arbitrary: fc.constant(token) },
-      { weight: 4, arbitrary: mutilated(token) },
+      { weight: 4, arbitrary: mutilateToken(token) },
     );
     await assertProperty({ runs: 50, sees: [200, 401] }, input, async (given) => {
       const row = await storeEvaluation();
@@ -670,8 +672,8 @@ describe('any token', () => {
     [others['run_id'], others['evaluation_id']].every((id) => id === undefined || isUuid(id));
 
   it('writes as its subject, in its account and within its restriction if it is valid, and otherwise nowhere', async () => {
-    const [issuer, other] = [await hmac(SECRET), await hmac(`${SECRET}.`)];
-    await assertProperty({ runs: 80, sees: [200, 401, 404] }, signedAt(now), async (made) => {
+    const [issuer, other] = [await createHmac(SECRET), await createHmac(`${SECRET}.`)];
+    await assertProperty({ runs: 80, sees: [200, 401, 404] }, drawSignedAt(now), async (made) => {
       const { owner, isForged, header, claims, otherText } = made;
       const row = await storeEvaluation({ account_id: owner });
       const own = (restriction: unknown, id: string) => (restriction === 'own' ? id : restriction);
@@ -687,7 +689,7 @@ describe('any token', () => {
 
       const response = await send(await putWith(row, token));
 
-      const said = objectIn(utf8(otherText ?? text)) ?? {};
+      const said = readObject(encodeUtf8(otherText ?? text)) ?? {};
       const isAccepted = !isForged && isValid(JSON.parse(JSON.stringify(header)), said);
       const allowedBy = (restriction: unknown, id: string) =>
         restriction === undefined || (isUuid(restriction) && restriction.toLowerCase() === id);
@@ -710,21 +712,21 @@ describe('any query', () => {
     '2026-01-02T03:04:05.679Z',
     '2026-01-02T03:04:06.000Z',
   ] as const;
-  const inOrder = (one: Row, other: Row) => (placeOf(one) < placeOf(other) ? -1 : 1);
-  const placeOf = ({ created_at, id }: Row) => `${created_at} ${id}`;
+  const isInOrder = (one: Row, other: Row) => (formatPlace(one) < formatPlace(other) ? -1 : 1);
+  const formatPlace = ({ created_at, id }: Row) => `${created_at} ${id}`;
   const storeRun = async (times: readonly string[], ids: readonly string[] = []) => {
     const run_id = crypto.randomUUID();
     const rows = [];
     for (const [n, created_at] of times.entries()) {
       rows.push(await storeEvaluation({ run_id, created_at, id: ids[n] ?? crypto.randomUUID() }));
     }
-    return { path: `/v1/run/${run_id}/evaluations`, rows: rows.sort(inOrder) };
+    return { path: `/v1/run/${run_id}/evaluations`, rows: rows.sort(isInOrder) };
   };
 
   it('gets the page that it asks for, or a refusal, whatever its limit and its cursor', async () => {
-    const { path, rows } = await storeRun([...TIMES, ...TIMES], fixedIds(10).slice(4));
+    const { path, rows } = await storeRun([...TIMES, ...TIMES], makeFixedIds(10).slice(4));
     const input = fc.record(
-      { limit: limitText, cursor: cursorText(rows.map(placeOf)) },
+      { limit: limitText, cursor: drawCursor(rows.map(formatPlace)) },
       { requiredKeys: [] },
     );
     await assertProperty({ runs: 60, sees: [200, 400] }, input, async ({ limit, cursor }) => {
@@ -734,11 +736,12 @@ describe('any query', () => {
       ].join('&');
       const response = await worker(await request(`${path}?${query}`, { method: 'GET' }));
 
-      const asked = pageIn(limit ?? '1000', cursor);
-      const page = asked && rows.filter((row) => placeOf(row) > asked.after).slice(0, asked.rows);
+      const asked = readPageQuery(limit ?? '1000', cursor);
+      const page =
+        asked && rows.filter((row) => formatPlace(row) > asked.after).slice(0, asked.rows);
       expect({ status: response.status, answered: await response.json() }).toEqual({
         status: page ? 200 : 400,
-        answered: page?.map(resourceOf) ?? refusal,
+        answered: page?.map(formatResource) ?? refusal,
       });
       return response.status;
     });
@@ -748,7 +751,7 @@ describe('any query', () => {
    * Reads from a query how many rows it asks for, and after which entry. A cursor is a time and an
    * id, in base64.
    */
-  function pageIn(
+  function readPageQuery(
     limit: string,
     cursor?: string,
   ): { readonly rows: number; readonly after: string } | undefined {
@@ -782,7 +785,7 @@ describe('any query', () => {
     }
     return { entries, sizes };
   }
-  const sizesOf = (total: number, limit: number) =>
+  const listSizes = (total: number, limit: number) =>
     Array.from({ length: Math.max(Math.ceil(total / limit), 1) }, (_, page) =>
       Math.min(limit, total - page * limit),
     );
@@ -800,10 +803,13 @@ describe('any query', () => {
         await worker(await putValue(changed, value));
 
       const pages = await readPages(path, limit);
-      expect(pages).toEqual({ entries: rows.map(resourceOf), sizes: sizesOf(rows.length, limit) });
-      expect(await readPages(`${pathOf(changed)}/history`, limit)).toEqual({
+      expect(pages).toEqual({
+        entries: rows.map(formatResource),
+        sizes: listSizes(rows.length, limit),
+      });
+      expect(await readPages(`${buildPath(changed)}/history`, limit)).toEqual({
         entries: (await readHistory(changed.id)).reverse(),
-        sizes: sizesOf(changes, limit),
+        sizes: listSizes(changes, limit),
       });
       return Math.min(pages.sizes.length, 2);
     });

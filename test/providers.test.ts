@@ -4,19 +4,19 @@
  * person or tenant in it is real.
  */
 import { beforeAll, describe, expect, inject, it, vi } from 'vitest';
-import { invalidToken } from './support/answers.ts';
-import { stillClock } from './support/clock.ts';
-import { type Algorithm, type Header, type KeyPair, keyPair } from './support/signer.ts';
+import { makeInvalidToken } from './support/answers.ts';
+import { createStillClock } from './support/clock.ts';
+import { type Algorithm, type Header, type KeyPair, makeKeyPair } from './support/signer.ts';
 import {
+  buildPath,
+  createWorker,
   expectRefusal,
-  pathOf,
   type Row,
   readEvaluation,
   request,
   type Send,
   seconds,
   storeEvaluation,
-  workerWith,
 } from './support/worker.ts';
 
 type Shape = {
@@ -437,33 +437,34 @@ const rows = Object.fromEntries(
 
 const keys: Partial<Record<Algorithm, KeyPair>> = {};
 beforeAll(async () => {
-  for (const alg of ['RS256', 'ES256', 'ES384'] as const) keys[alg] = await keyPair(alg, 'key-1');
+  for (const alg of ['RS256', 'ES256', 'ES384'] as const)
+    keys[alg] = await makeKeyPair(alg, 'key-1');
 });
 
-const keyOf = ({ alg = 'RS256' }: Shape): KeyPair => {
+const pickKey = ({ alg = 'RS256' }: Shape): KeyPair => {
   const key = keys[alg];
   if (!key) throw new Error(`no key for ${alg}`);
   return key;
 };
 
 /** The clock stands still in all tests. */
-const clock = stillClock();
+const clock = createStillClock();
 
-const tokenOf = (shape: Shape, changed: Record<string, unknown> = {}) => {
+const mintTokenFor = (shape: Shape, changed: Record<string, unknown> = {}) => {
   const now = seconds(clock.now());
   const claims = { ...shape.claims, iat: now, nbf: now, exp: now + 300, ...changed };
-  return keyOf(shape).sign(claims, { typ: 'JWT', ...shape.header });
+  return pickKey(shape).sign(claims, { typ: 'JWT', ...shape.header });
 };
 
 /** Makes a Worker with the lines of the row as settings, and puts the key set behind its URL. */
-function workerFor(provider: string, shape: Shape, changed: Partial<Env> = {}): Send {
+function createProviderWorker(provider: string, shape: Shape, changed: Partial<Env> = {}): Send {
   const settings = { ...rows[provider], ...changed };
   vi.spyOn(globalThis, 'fetch').mockImplementation(async (input) => {
     expect(String(input)).toBe(settings.JWT_JWKS_URL);
-    return Response.json({ keys: [{ ...keyOf(shape).jwk, use: 'sig' }] });
+    return Response.json({ keys: [{ ...pickKey(shape).jwk, use: 'sig' }] });
   });
   // Without a version the Worker stores nothing in the edge cache, which outlives a test.
-  return workerWith({ JWT_SECRET: '', CF_VERSION_METADATA: undefined, ...settings }, clock);
+  return createWorker({ JWT_SECRET: '', CF_VERSION_METADATA: undefined, ...settings }, clock);
 }
 
 async function put(provider: string, row: Row, token: string): Promise<Request> {
@@ -472,7 +473,7 @@ async function put(provider: string, row: Row, token: string): Promise<Request> 
     header === undefined
       ? { authorization: `Bearer ${token}` }
       : { authorization: null, [header]: token };
-  return request(pathOf(row), { body: '{"value":9}', headers: credentials });
+  return request(buildPath(row), { body: '{"value":9}', headers: credentials });
 }
 
 it('is tested for each row of the table in src/auth/README.md, and for no other provider', () => {
@@ -482,9 +483,9 @@ it('is tested for each row of the table in src/auth/README.md, and for no other 
 describe.each(Object.entries(PROVIDERS))('%s, set up from its row,', (provider, shape) => {
   it('is accepted: the account and the author are those of the token', async () => {
     const row = await storeEvaluation({ account_id: shape.account });
-    const send = workerFor(provider, shape);
+    const send = createProviderWorker(provider, shape);
 
-    const response = await send(await put(provider, row, await tokenOf(shape)));
+    const response = await send(await put(provider, row, await mintTokenFor(shape)));
 
     expect({ status: response.status, body: await response.json() }).toEqual({
       status: 200,
@@ -494,11 +495,11 @@ describe.each(Object.entries(PROVIDERS))('%s, set up from its row,', (provider, 
 
   it('is refused with a token that is for another API, of another client or of another tenant', async () => {
     const row = await storeEvaluation({ account_id: shape.account });
-    const send = workerFor(provider, shape);
+    const send = createProviderWorker(provider, shape);
 
     await expectRefusal(
-      await send(await put(provider, row, await tokenOf(shape, shape.foreign))),
-      invalidToken(shape.refusal),
+      await send(await put(provider, row, await mintTokenFor(shape, shape.foreign))),
+      makeInvalidToken(shape.refusal),
     );
     expect(await readEvaluation(row.id)).toEqual(row);
   });
@@ -511,21 +512,21 @@ describe.each(Object.entries(PROVIDERS))('%s, set up from its row,', (provider, 
     ['a refresh token of Keycloak', { typ: 'Refresh' }, {}],
   ])('is refused with %s', async (_, changed, { claims = {}, header = {} }: Partial<Shape>) => {
     const row = await storeEvaluation({ account_id: shape.account });
-    const send = workerFor(provider, shape);
+    const send = createProviderWorker(provider, shape);
     const other = { ...shape, header: { ...shape.header, ...header } };
 
     await expectRefusal(
-      await send(await put(provider, row, await tokenOf(other, { ...claims, ...changed }))),
-      invalidToken('The token is an ID or refresh token: send an access token.'),
+      await send(await put(provider, row, await mintTokenFor(other, { ...claims, ...changed }))),
+      makeInvalidToken('The token is an ID or refresh token: send an access token.'),
     );
     expect(await readEvaluation(row.id)).toEqual(row);
   });
 
   it('is refused without the scope that is required', async () => {
     const row = await storeEvaluation({ account_id: shape.account });
-    const send = workerFor(provider, shape, { JWT_REQUIRED_SCOPE: 'another:scope' });
+    const send = createProviderWorker(provider, shape, { JWT_REQUIRED_SCOPE: 'another:scope' });
 
-    const response = await send(await put(provider, row, await tokenOf(shape)));
+    const response = await send(await put(provider, row, await mintTokenFor(shape)));
 
     expect(response.status).toBe(403);
     expect(await readEvaluation(row.id)).toEqual(row);

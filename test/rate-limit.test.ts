@@ -4,10 +4,11 @@
  */
 import { describe, expect, it, vi } from 'vitest';
 import { RATE_LIMITED } from './support/answers.ts';
-import { hanging, stillClock, until } from './support/clock.ts';
+import { createStillClock, makePending, waitUntil } from './support/clock.ts';
 import { OPERATIONS } from './support/operations.ts';
 import { SMALL_RATE_LIMITER, sendUntilLimited } from './support/rate-limit.ts';
 import {
+  createWorker,
   expectRefusedUpdate,
   mintToken,
   putValue,
@@ -15,7 +16,6 @@ import {
   readEvaluation,
   seconds,
   storeEvaluation,
-  workerWith,
 } from './support/worker.ts';
 
 const accountOf = async (): Promise<{ row: Row; token: string }> => {
@@ -33,13 +33,13 @@ describe('the rate limit', () => {
       });
       const sent = await requestFor(row, { authorization: `Bearer ${token}` });
 
-      await expectRefusedUpdate(row, sent, RATE_LIMITED, workerWith({ RATE_LIMITER: { limit } }));
+      await expectRefusedUpdate(row, sent, RATE_LIMITED, createWorker({ RATE_LIMITER: { limit } }));
     },
   );
 
   it('accepts as many requests as the limit says', async () => {
     const { row, token } = await accountOf();
-    const send = workerWith({ RATE_LIMITER: SMALL_RATE_LIMITER });
+    const send = createWorker({ RATE_LIMITER: SMALL_RATE_LIMITER });
 
     const statuses = await sendUntilLimited(send, (n) => putValue(row, n + 1, token));
 
@@ -51,7 +51,7 @@ describe('the rate limit', () => {
 
   it('counts the requests of each account alone', async () => {
     const [mine, theirs] = [await accountOf(), await accountOf()];
-    const send = workerWith({ RATE_LIMITER: SMALL_RATE_LIMITER });
+    const send = createWorker({ RATE_LIMITER: SMALL_RATE_LIMITER });
     await sendUntilLimited(send, (n) => putValue(mine.row, n, mine.token));
 
     expect((await send(await putValue(theirs.row, 9, theirs.token))).status).toBe(200);
@@ -59,7 +59,7 @@ describe('the rate limit', () => {
 
   it('counts no request whose token does not verify', async () => {
     const { row, token } = await accountOf();
-    const send = workerWith({ RATE_LIMITER: SMALL_RATE_LIMITER });
+    const send = createWorker({ RATE_LIMITER: SMALL_RATE_LIMITER });
     const expired = await mintToken({ account_id: row.account_id, exp: 1 });
     for (const value of [1, 2, 3, 4, 5]) await send(await putValue(row, value, expired));
 
@@ -68,7 +68,7 @@ describe('the rate limit', () => {
 
   it('limits nothing if no limiter is bound', async () => {
     const { row, token } = await accountOf();
-    const send = workerWith({ RATE_LIMITER: undefined });
+    const send = createWorker({ RATE_LIMITER: undefined });
 
     for (const value of [1, 2, 3, 4, 5])
       expect((await send(await putValue(row, value, token))).status).toBe(200);
@@ -90,7 +90,7 @@ describe('the rate limit', () => {
       const warned = vi.spyOn(console, 'warn');
 
       expect(
-        (await workerWith({ RATE_LIMITER: { limit } })(await putValue(row, 9, token))).status,
+        (await createWorker({ RATE_LIMITER: { limit } })(await putValue(row, 9, token))).status,
       ).toBe(200);
       expect(warned.mock.calls).toEqual([
         [JSON.stringify({ warning: 'rate_limiter_failed', cause })],
@@ -100,14 +100,14 @@ describe('the rate limit', () => {
 
   it('waits at most half a second for a limiter that does not answer', async () => {
     const { row } = await accountOf();
-    const clock = stillClock();
-    const limit = vi.fn(() => hanging<RateLimitOutcome>());
+    const clock = createStillClock();
+    const limit = vi.fn(() => makePending<RateLimitOutcome>());
     const claims = { account_id: row.account_id, exp: seconds(clock.now()) + 60 };
-    const answer = workerWith(
+    const answer = createWorker(
       { RATE_LIMITER: { limit } },
       clock,
     )(await putValue(row, 9, await mintToken(claims)));
-    await until(() => expect(limit).toHaveBeenCalled());
+    await waitUntil(() => expect(limit).toHaveBeenCalled());
 
     clock.advance(0.5);
 
@@ -118,7 +118,7 @@ describe('the rate limit', () => {
     const { row, token } = await accountOf();
     const logged = vi.spyOn(console, 'log');
 
-    await workerWith({ RATE_LIMITER: { limit: async () => ({ success: false }) } })(
+    await createWorker({ RATE_LIMITER: { limit: async () => ({ success: false }) } })(
       await putValue(row, 9, token),
     );
 

@@ -3,7 +3,7 @@
  * OpenAPI document. The page may load and call nothing outside its own origin.
  */
 import { describe, expect, it } from 'vitest';
-import { expectRefusal, request, workerWith } from './support/worker.ts';
+import { createWorker, expectRefusal, request } from './support/worker.ts';
 
 const CHROMIUM =
   'text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8';
@@ -17,7 +17,7 @@ const NO_SUCH_PATH = {
  * the API.
  */
 const send = async (path: string, accept: string | null, method = 'GET') =>
-  workerWith({ JWT_SECRET: '' })(
+  createWorker({ JWT_SECRET: '' })(
     await request(path, { method, headers: { accept, authorization: null } }),
   );
 

@@ -5,28 +5,33 @@
  */
 import { describe, expect, it, vi } from 'vitest';
 import {
-  badPathId,
   COMPRESSED,
   INTERNAL_ERROR,
+  refuseBadPathId,
   TOO_LARGE,
   UNSUPPORTED,
 } from './support/answers.ts';
-import { countingD1, flakyD1, interceptD1 } from './support/d1.ts';
+import { countCalls, interceptD1, makeFlakyD1 } from './support/d1.ts';
 import {
+  buildPath,
+  createWorker,
   DB,
   expectRefusal,
   expectRefusedUpdate,
   mintToken,
-  pathOf,
   putValue,
   request,
   storeEvaluation,
   worker,
-  workerWith,
 } from './support/worker.ts';
 
-const utf8 = (text: string) => new TextEncoder().encode(text);
-const invalidUtf8 = new Uint8Array([...utf8('{"value":1,"a":"'), 0xc3, 0x28, ...utf8('"}')]);
+const encodeUtf8 = (text: string) => new TextEncoder().encode(text);
+const invalidUtf8 = new Uint8Array([
+  ...encodeUtf8('{"value":1,"a":"'),
+  0xc3,
+  0x28,
+  ...encodeUtf8('"}'),
+]);
 
 describe('400: a body that is not an update', () => {
   const NOT_JSON = 'The body must be valid JSON in UTF-8.';
@@ -43,7 +48,7 @@ describe('400: a body that is not an update', () => {
     ['truncated JSON', '{"value":9', NOT_JSON],
     ['JSON with something after it', '{"value":9}}', NOT_JSON],
     ['invalid UTF-8', invalidUtf8, NOT_JSON],
-    ['UTF-8 cut inside a character', utf8('{"value":1,"a":"é"}').slice(0, 17), NOT_JSON],
+    ['UTF-8 cut inside a character', encodeUtf8('{"value":1,"a":"é"}').slice(0, 17), NOT_JSON],
     ['UTF-16', new Uint8Array([0xff, 0xfe, 0x7b, 0x00, 0x7d, 0x00]), NOT_JSON],
     ['an array', '[{"value":9}]', NOT_AN_OBJECT],
     ['a number', '9', NOT_AN_OBJECT],
@@ -63,12 +68,12 @@ describe('400: a body that is not an update', () => {
   ])('refuses %s', async (_, body, error) => {
     const row = await storeEvaluation();
 
-    await expectRefusedUpdate(row, await request(pathOf(row), { body }), { status: 400, error });
+    await expectRefusedUpdate(row, await request(buildPath(row), { body }), { status: 400, error });
   });
 
   it('refuses a part of a body', async () => {
     const row = await storeEvaluation();
-    const sent = await request(pathOf(row), {
+    const sent = await request(buildPath(row), {
       body: '{"value":9}',
       headers: { 'content-range': 'bytes 0-10/20' },
     });
@@ -82,15 +87,15 @@ describe('400: a body that is not an update', () => {
   it('refuses a body that breaks off', async () => {
     const row = await storeEvaluation();
     const body = new ReadableStream<Uint8Array>({
-      start: (controller) => controller.enqueue(utf8('{"value":9')),
+      start: (controller) => controller.enqueue(encodeUtf8('{"value":9')),
       pull: (controller) => controller.error(new Error('connection lost')),
     });
 
     await expectRefusedUpdate(
       row,
-      await request(pathOf(row), { body }),
+      await request(buildPath(row), { body }),
       { status: 400, error: 'The body ended before it was complete: send it again.' },
-      workerWith({}),
+      createWorker({}),
     );
   });
 });
@@ -122,11 +127,11 @@ describe('400: a path id that is not a UUID', () => {
 
     await expectRefusal(
       await worker(await request(`/v1/run/${id}/evaluation/${UUID}`, { body })),
-      badPathId('run_id'),
+      refuseBadPathId('run_id'),
     );
     await expectRefusal(
       await worker(await request(`/v1/run/${UUID}/evaluation/${id}`, { body })),
-      badPathId('evaluation_id'),
+      refuseBadPathId('evaluation_id'),
     );
   });
 });
@@ -168,7 +173,7 @@ describe('405: another method on the path', () => {
     async (method) => {
       const row = await storeEvaluation();
 
-      await expectRefusedUpdate(row, await request(pathOf(row), { method }), {
+      await expectRefusedUpdate(row, await request(buildPath(row), { method }), {
         status: 405,
         error: 'This path does not have that method; it has DELETE, GET, HEAD, POST, PUT.',
         headers: { allow: 'DELETE, GET, HEAD, POST, PUT' },
@@ -198,7 +203,7 @@ describe('413: a body over 64 KiB', () => {
 
   it('refuses it with a Content-Length', async () => {
     const row = await storeEvaluation();
-    const sent = await request(pathOf(row), {
+    const sent = await request(buildPath(row), {
       body,
       headers: { 'content-length': String(body.length) },
     });
@@ -208,12 +213,12 @@ describe('413: a body over 64 KiB', () => {
 
   it('refuses it by its Content-Length alone, before it reads', async () => {
     const row = await storeEvaluation();
-    const sent = await request(pathOf(row), {
+    const sent = await request(buildPath(row), {
       body: '{"value":9}',
       headers: { 'content-length': '65537' },
     });
 
-    await expectRefusedUpdate(row, sent, TOO_LARGE, workerWith({}));
+    await expectRefusedUpdate(row, sent, TOO_LARGE, createWorker({}));
   });
 
   it('refuses it without a Content-Length, and reads no further than it must', async () => {
@@ -223,7 +228,7 @@ describe('413: a body over 64 KiB', () => {
     const endless = new ReadableStream<Uint8Array>({
       pull: (controller) => {
         pulled += 1;
-        controller.enqueue(utf8('x'.repeat(1024)));
+        controller.enqueue(encodeUtf8('x'.repeat(1024)));
       },
       cancel: () => {
         cancelled = true;
@@ -232,9 +237,9 @@ describe('413: a body over 64 KiB', () => {
 
     await expectRefusedUpdate(
       row,
-      await request(pathOf(row), { body: endless }),
+      await request(buildPath(row), { body: endless }),
       TOO_LARGE,
-      workerWith({}),
+      createWorker({}),
     );
 
     expect(pulled).toBeLessThan(80);
@@ -243,16 +248,16 @@ describe('413: a body over 64 KiB', () => {
 
   it('refuses it when its Content-Length understates it', async () => {
     const row = await storeEvaluation();
-    const sent = await request(pathOf(row), { body, headers: { 'content-length': '11' } });
+    const sent = await request(buildPath(row), { body, headers: { 'content-length': '11' } });
 
-    await expectRefusedUpdate(row, sent, TOO_LARGE, workerWith({}));
+    await expectRefusedUpdate(row, sent, TOO_LARGE, createWorker({}));
   });
 });
 
 describe('415: a body that is not declared as JSON', () => {
   it('tells a sender of a string without a Content-Type which header to set', async () => {
     const row = await storeEvaluation();
-    const { headers, url, method } = await request(pathOf(row), {
+    const { headers, url, method } = await request(buildPath(row), {
       headers: { 'content-type': null },
     });
     // fetch sets text/plain for a text body, if the caller sets no media type.
@@ -278,7 +283,7 @@ describe('415: a body that is not declared as JSON', () => {
     'text/plain; as=application/json',
   ])('refuses %s', async (contentType) => {
     const row = await storeEvaluation();
-    const sent = await request(pathOf(row), {
+    const sent = await request(buildPath(row), {
       body: '{"value":9}',
       headers: { 'content-type': contentType },
     });
@@ -288,7 +293,7 @@ describe('415: a body that is not declared as JSON', () => {
 
   it('takes a body that says it is not compressed', async () => {
     const row = await storeEvaluation();
-    const sent = await request(pathOf(row), {
+    const sent = await request(buildPath(row), {
       body: '{"value":9}',
       headers: { 'content-encoding': 'Identity' },
     });
@@ -301,7 +306,7 @@ describe('415: a body that is not declared as JSON', () => {
     const body = await new Response(
       new Response('{"value":9}').body?.pipeThrough(new CompressionStream('gzip')),
     ).arrayBuffer();
-    const sent = await request(pathOf(row), { body, headers: { 'content-encoding': 'gzip' } });
+    const sent = await request(buildPath(row), { body, headers: { 'content-encoding': 'gzip' } });
 
     await expectRefusedUpdate(row, sent, COMPRESSED);
   });
@@ -311,14 +316,14 @@ describe('500: an internal error', () => {
   it('has one constant sentence when D1 fails, and the log has the cause', async () => {
     const row = await storeEvaluation();
     const logged = vi.spyOn(console, 'error');
-    const { db, calls } = flakyD1(DB, 'no such table: run_evaluation: SQLITE_ERROR', 'fails');
+    const { db, calls } = makeFlakyD1(DB, 'no such table: run_evaluation: SQLITE_ERROR', 'fails');
     const token = await mintToken();
 
     await expectRefusedUpdate(
       row,
       await putValue(row, 4321.5, token),
       INTERNAL_ERROR,
-      workerWith({ DB: db }),
+      createWorker({ DB: db }),
     );
 
     const lines = logged.mock.calls.flat().join('\n');
@@ -338,7 +343,12 @@ describe('the log of an internal error', () => {
       Promise.reject(new Error('D1_ERROR', { cause: new Error('next', { cause: root }) })),
     );
 
-    await expectRefusedUpdate(row, await putValue(row, 9), INTERNAL_ERROR, workerWith({ DB: db }));
+    await expectRefusedUpdate(
+      row,
+      await putValue(row, 9),
+      INTERNAL_ERROR,
+      createWorker({ DB: db }),
+    );
 
     const { cause } = JSON.parse(String(logged.mock.calls.flat()[0]));
     expect(cause).toMatch(/D1_ERROR.*caused by Error: next.*caused by Error: the root of it/s);
@@ -348,20 +358,20 @@ describe('the log of an internal error', () => {
 describe('before D1 is asked', () => {
   it('everything malformed is refused; a refusal that depends on the row takes one call', async () => {
     const row = await storeEvaluation();
-    const { db, calls } = countingD1(DB);
-    const send = workerWith({ DB: db });
+    const { db, calls } = countCalls(DB);
+    const send = createWorker({ DB: db });
 
     for (const sent of [
-      await request(pathOf(row), { headers: { authorization: null } }),
-      await request(pathOf(row), { body: '{}' }),
-      await request(pathOf(row), { body: '{"value":1e400}' }),
-      await request(pathOf({ ...row, id: 'x' }), { body: '{"value":9}' }),
-      await request(pathOf(row), { body: 'x'.repeat(70_000) }),
-      await request(pathOf(row), {
+      await request(buildPath(row), { headers: { authorization: null } }),
+      await request(buildPath(row), { body: '{}' }),
+      await request(buildPath(row), { body: '{"value":1e400}' }),
+      await request(buildPath({ ...row, id: 'x' }), { body: '{"value":9}' }),
+      await request(buildPath(row), { body: 'x'.repeat(70_000) }),
+      await request(buildPath(row), {
         body: '{"value":9}',
         headers: { 'content-type': 'text/plain' },
       }),
-      await request(pathOf(row), { method: 'PATCH' }),
+      await request(buildPath(row), { method: 'PATCH' }),
     ]) {
       expect((await send(sent)).ok).toBe(false);
     }
@@ -377,7 +387,7 @@ describe('the request id', () => {
     'is the caller\u2019s if it is well-formed: %s',
     async (id) => {
       const row = await storeEvaluation();
-      const sent = await request(pathOf(row), {
+      const sent = await request(buildPath(row), {
         body: '{"value":9}',
         headers: { 'x-request-id': id },
       });
@@ -390,7 +400,7 @@ describe('the request id', () => {
     'is a new one otherwise: %s',
     async (id) => {
       const row = await storeEvaluation();
-      const sent = await request(pathOf(row), {
+      const sent = await request(buildPath(row), {
         body: '{"value":9}',
         headers: { 'x-request-id': id },
       });

@@ -4,18 +4,18 @@
  */
 import { env } from 'cloudflare:workers';
 import { beforeAll, describe, expect, it, vi } from 'vitest';
-import { invalidToken } from './support/answers.ts';
-import { hanging, type StillClock, stillClock, until } from './support/clock.ts';
-import { type KeyPair, keyPair } from './support/signer.ts';
+import { makeInvalidToken } from './support/answers.ts';
+import { createStillClock, makePending, type StillClock, waitUntil } from './support/clock.ts';
+import { type KeyPair, makeKeyPair } from './support/signer.ts';
 import {
   claims,
+  createWorker,
   expectRefusedUpdate,
   putValue,
   type Row,
   type Send,
   seconds,
   storeEvaluation,
-  workerWith,
 } from './support/worker.ts';
 
 const ISSUER = 'https://issuer.example';
@@ -24,8 +24,8 @@ const MINUTE = 60;
 let first: KeyPair;
 let second: KeyPair;
 beforeAll(async () => {
-  first = await keyPair('ES256', 'key-1');
-  second = await keyPair('ES256', 'key-2');
+  first = await makeKeyPair('ES256', 'key-1');
+  second = await makeKeyPair('ES256', 'key-2');
 });
 
 const keySet =
@@ -36,14 +36,14 @@ const down = () => {
   throw new TypeError('Network connection lost.');
 };
 
-const edgeKey = (url: string) =>
+const buildEdgeKey = (url: string) =>
   `https://key-set.invalid/${env.CF_VERSION_METADATA.id}?url=${encodeURIComponent(url)}`;
 
 /**
  * Sets up a remote key set for one test. The edge cache outlives a test, so each test has another
  * URL.
  */
-function remoteJwks(answer: () => Response | Promise<Response>) {
+function setUpRemoteJwks(answer: () => Response | Promise<Response>) {
   const url = `https://issuer.example/${crypto.randomUUID()}/keys`;
   const state = { answer };
   const fetched = vi.spyOn(globalThis, 'fetch').mockImplementation(async (input) => {
@@ -54,7 +54,7 @@ function remoteJwks(answer: () => Response | Promise<Response>) {
     url,
     /** Makes a new isolate, which has fetched nothing yet. */
     isolate: (clock: StillClock): Send =>
-      workerWith(
+      createWorker(
         { JWT_SECRET: '', JWT_JWKS_URL: url, JWT_ISSUER: ISSUER, JWT_AUDIENCE: 'run-evaluation' },
         clock,
       ),
@@ -67,7 +67,7 @@ function remoteJwks(answer: () => Response | Promise<Response>) {
      * request waits for it.
      */
     isCached: () =>
-      until(async () => expect(await caches.default.match(edgeKey(url))).toBeDefined()),
+      waitUntil(async () => expect(await caches.default.match(buildEdgeKey(url))).toBeDefined()),
   };
 }
 
@@ -82,13 +82,13 @@ async function put(
   row: Row,
   value = 9,
 ): Promise<Response> {
-  return send(await putValue(row, value, await tokenOf(by, clock)));
+  return send(await putValue(row, value, await mintTokenFor(by, clock)));
 }
 
 /** Sets up a remote key set, and an isolate that has fetched it. */
-async function warmIsolate(...pairs: KeyPair[]) {
-  const clock = stillClock();
-  const remote = remoteJwks(keySet(...pairs));
+async function startWarmIsolate(...pairs: KeyPair[]) {
+  const clock = createStillClock();
+  const remote = setUpRemoteJwks(keySet(...pairs));
   const send = remote.isolate(clock);
   const row = await storeEvaluation();
   await put(send, clock, first, row, 1);
@@ -96,12 +96,12 @@ async function warmIsolate(...pairs: KeyPair[]) {
   return { clock, remote, send, row };
 }
 
-const tokenOf = (by: KeyPair, clock: StillClock) =>
+const mintTokenFor = (by: KeyPair, clock: StillClock) =>
   by.sign(
     claims({ iss: ISSUER, aud: 'run-evaluation', exp: seconds(clock.now()) + 24 * 60 * MINUTE }),
   );
 
-const unknownKey = invalidToken('The token is signed with a key that is not known here.');
+const unknownKey = makeInvalidToken('The token is signed with a key that is not known here.');
 const unavailable = (retryAfter: number) => ({
   status: 503,
   error:
@@ -111,8 +111,8 @@ const unavailable = (retryAfter: number) => ({
 
 describe('a remote key set', () => {
   it('is fetched once for nine minutes of requests, as JSON and without following redirects', async () => {
-    const clock = stillClock();
-    const remote = remoteJwks(keySet(first));
+    const clock = createStillClock();
+    const remote = setUpRemoteJwks(keySet(first));
     const send = remote.isolate(clock);
     const row = await storeEvaluation();
 
@@ -131,8 +131,8 @@ describe('a remote key set', () => {
   });
 
   it('reaches a new isolate from the edge cache, without another fetch', async () => {
-    const clock = stillClock();
-    const remote = remoteJwks(keySet(first));
+    const clock = createStillClock();
+    const remote = setUpRemoteJwks(keySet(first));
     const row = await storeEvaluation();
     await put(remote.isolate(clock), clock, first, row);
     await remote.isCached();
@@ -144,8 +144,8 @@ describe('a remote key set', () => {
   });
 
   it('works without an edge cache', async () => {
-    const clock = stillClock();
-    const remote = remoteJwks(keySet(first));
+    const clock = createStillClock();
+    const remote = setUpRemoteJwks(keySet(first));
     const row = await storeEvaluation();
     vi.spyOn(caches.default, 'match').mockRejectedValue(new Error('no cache here'));
     vi.spyOn(caches.default, 'put').mockRejectedValue(new Error('no cache here'));
@@ -158,8 +158,8 @@ describe('a remote key set', () => {
   });
 
   it('is fetched once for five concurrent cold requests', async () => {
-    const clock = stillClock();
-    const remote = remoteJwks(keySet(first));
+    const clock = createStillClock();
+    const remote = setUpRemoteJwks(keySet(first));
     const send = remote.isolate(clock);
     const rows = await Promise.all([1, 2, 3, 4, 5].map(() => storeEvaluation()));
 
@@ -172,8 +172,8 @@ describe('a remote key set', () => {
 
 describe('the age of a key set', () => {
   it('is counted from the request, not from the response', async () => {
-    const clock = stillClock();
-    const remote = remoteJwks(() => {
+    const clock = createStillClock();
+    const remote = setUpRemoteJwks(() => {
       clock.advance(2);
       return keySet(first)();
     });
@@ -192,21 +192,21 @@ describe('a key set with unusable keys', () => {
   it.each<[string, () => Promise<object> | object]>([
     ['a broken one', () => BROKEN],
     ['one without its material', () => ({ kty: 'RSA', kid: 'key-1' })],
-    ['a weak one', async () => (await keyPair('RS256', 'key-1', { modulusLength: 1024 })).jwk],
+    ['a weak one', async () => (await makeKeyPair('RS256', 'key-1', { modulusLength: 1024 })).jwk],
     ['a symmetric one', () => ({ kty: 'oct', kid: 'key-1', k: 'c2VjcmV0' })],
     ['one of an unknown type', () => ({ kty: 'XYZ' })],
   ])('verifies with its good keys, whatever else is in it: %s', async (_, other) => {
-    const clock = stillClock();
+    const clock = createStillClock();
     const unusable = await other();
-    const remote = remoteJwks(() => Response.json({ keys: [unusable, first.jwk, unusable] }));
+    const remote = setUpRemoteJwks(() => Response.json({ keys: [unusable, first.jwk, unusable] }));
     const row = await storeEvaluation();
 
     expect((await put(remote.isolate(clock), clock, first, row)).status).toBe(200);
   });
 
   it('never verifies with a key whose private part it publishes', async () => {
-    const clock = stillClock();
-    const remote = remoteJwks(() =>
+    const clock = createStillClock();
+    const remote = setUpRemoteJwks(() =>
       Response.json({ keys: [{ ...first.jwk, d: 'AAAA' }, second.jwk] }),
     );
     const row = await storeEvaluation();
@@ -214,7 +214,7 @@ describe('a key set with unusable keys', () => {
 
     await expectRefusedUpdate(
       row,
-      await putValue(row, 9, await tokenOf(first, clock)),
+      await putValue(row, 9, await mintTokenFor(first, clock)),
       unknownKey,
       send,
     );
@@ -224,14 +224,14 @@ describe('a key set with unusable keys', () => {
 
 describe('a key set in which several keys have one kid', () => {
   it('verifies with each of them, in whatever order they are published', async () => {
-    const twin = await keyPair('ES256', 'key-1');
+    const twin = await makeKeyPair('ES256', 'key-1');
 
     for (const published of [
       [first, twin],
       [twin, first],
     ]) {
-      const clock = stillClock();
-      const send = remoteJwks(keySet(...published)).isolate(clock);
+      const clock = createStillClock();
+      const send = setUpRemoteJwks(keySet(...published)).isolate(clock);
       const row = await storeEvaluation();
       for (const by of [first, twin, first])
         expect((await put(send, clock, by, row)).status).toBe(200);
@@ -239,28 +239,30 @@ describe('a key set in which several keys have one kid', () => {
   });
 
   it('refuses a claim of a token that its second key verifies, by that claim', async () => {
-    const twin = await keyPair('ES256', 'key-1');
-    const clock = stillClock();
-    const send = remoteJwks(keySet(first, twin)).isolate(clock);
+    const twin = await makeKeyPair('ES256', 'key-1');
+    const clock = createStillClock();
+    const send = setUpRemoteJwks(keySet(first, twin)).isolate(clock);
     const row = await storeEvaluation();
     const now = seconds(clock.now());
 
     const token = await twin.sign(claims({ iss: ISSUER, aud: 'run-evaluation', exp: now - 60 }));
-    const expired = invalidToken('The token has expired.');
+    const expired = makeInvalidToken('The token has expired.');
     await expectRefusedUpdate(row, await putValue(row, 9, token), expired, send);
   });
 
   it('refuses a forged token after one verification for each of them', async () => {
-    const twins = await Promise.all(Array.from({ length: 63 }, () => keyPair('ES256', 'key-1')));
-    const clock = stillClock();
-    const send = remoteJwks(keySet(second, ...twins)).isolate(clock);
+    const twins = await Promise.all(
+      Array.from({ length: 63 }, () => makeKeyPair('ES256', 'key-1')),
+    );
+    const clock = createStillClock();
+    const send = setUpRemoteJwks(keySet(second, ...twins)).isolate(clock);
     const row = await storeEvaluation();
     const verified = vi.spyOn(crypto.subtle, 'verify');
 
     await expectRefusedUpdate(
       row,
-      await putValue(row, 9, await tokenOf(first, clock)),
-      invalidToken("The token's signature does not verify."),
+      await putValue(row, 9, await mintTokenFor(first, clock)),
+      makeInvalidToken("The token's signature does not verify."),
       send,
     );
 
@@ -268,12 +270,12 @@ describe('a key set in which several keys have one kid', () => {
   });
 
   it('verifies a repeated token once, and refuses it once its key is removed and the other stays', async () => {
-    const twin = await keyPair('ES256', 'key-1');
-    const clock = stillClock();
-    const remote = remoteJwks(keySet(first, twin));
+    const twin = await makeKeyPair('ES256', 'key-1');
+    const clock = createStillClock();
+    const remote = setUpRemoteJwks(keySet(first, twin));
     const send = remote.isolate(clock);
     const row = await storeEvaluation();
-    const token = await tokenOf(twin, clock);
+    const token = await mintTokenFor(twin, clock);
     const verified = vi.spyOn(crypto.subtle, 'verify');
 
     for (const value of [1, 2, 3])
@@ -285,7 +287,7 @@ describe('a key set in which several keys have one kid', () => {
     await expectRefusedUpdate(
       row,
       await putValue(row, 9, token),
-      invalidToken("The token's signature does not verify."),
+      makeInvalidToken("The token's signature does not verify."),
       send,
     );
     expect((await put(send, clock, first, row)).status).toBe(200);
@@ -306,16 +308,16 @@ describe('the edge cache', () => {
     ['a set without an end', () => copy(JSON.stringify({ keys: [second.jwk] }), 'Infinity')],
     ['a set too old', (now) => copy(JSON.stringify({ keys: [second.jwk] }), now - 3_600_000)],
   ])('is ignored if it holds %s: the key set is fetched', async (_, cached) => {
-    const clock = stillClock();
-    const remote = remoteJwks(keySet(first));
+    const clock = createStillClock();
+    const remote = setUpRemoteJwks(keySet(first));
     const row = await storeEvaluation();
-    await caches.default.put(edgeKey(remote.url), cached(clock.now().getTime()));
+    await caches.default.put(buildEdgeKey(remote.url), cached(clock.now().getTime()));
     const send = remote.isolate(clock);
 
     expect((await put(send, clock, first, row)).status).toBe(200);
     await expectRefusedUpdate(
       row,
-      await putValue(row, 8, await tokenOf(second, clock)),
+      await putValue(row, 8, await mintTokenFor(second, clock)),
       unknownKey,
       send,
     );
@@ -323,12 +325,12 @@ describe('the edge cache', () => {
   });
 
   it('keeps a set for as long as it may be used during an outage', async () => {
-    const clock = stillClock();
-    const remote = remoteJwks(keySet(first));
+    const clock = createStillClock();
+    const remote = setUpRemoteJwks(keySet(first));
     await put(remote.isolate(clock), clock, first, await storeEvaluation());
     await remote.isCached();
 
-    const cached = await caches.default.match(edgeKey(remote.url));
+    const cached = await caches.default.match(buildEdgeKey(remote.url));
 
     expect(cached?.headers.get('cache-control')).toBe('max-age=3600');
     expect(await cached?.json()).toEqual({ keys: [first.jwk] });
@@ -337,11 +339,11 @@ describe('the edge cache', () => {
   it.each([60_000, 50, -60_000])(
     'does not replace a kept set by one of another time (%d ms from now)',
     async (ms) => {
-      const { clock, remote, send, row } = await warmIsolate(first);
+      const { clock, remote, send, row } = await startWarmIsolate(first);
       clock.advance(10 * MINUTE);
       const age = ms < 0 ? -11 * MINUTE * 1000 : ms;
       await caches.default.put(
-        edgeKey(remote.url),
+        buildEdgeKey(remote.url),
         copy(JSON.stringify({ keys: [second.jwk] }), clock.now().getTime() + age),
       );
       remote.answers(down);
@@ -351,16 +353,16 @@ describe('the edge cache', () => {
   );
 
   it('delays nobody if it hangs', async () => {
-    const clock = stillClock();
-    const remote = remoteJwks(keySet(first));
+    const clock = createStillClock();
+    const remote = setUpRemoteJwks(keySet(first));
     const row = await storeEvaluation();
-    const match = vi.spyOn(caches.default, 'match').mockReturnValue(hanging());
-    const store = vi.spyOn(caches.default, 'put').mockReturnValue(hanging());
+    const match = vi.spyOn(caches.default, 'match').mockReturnValue(makePending());
+    const store = vi.spyOn(caches.default, 'put').mockReturnValue(makePending());
 
     const answer = put(remote.isolate(clock), clock, first, row);
-    await until(() => expect(match).toHaveBeenCalled());
+    await waitUntil(() => expect(match).toHaveBeenCalled());
     clock.advance(0.5);
-    await until(() => expect(store).toHaveBeenCalled());
+    await waitUntil(() => expect(store).toHaveBeenCalled());
     clock.advance(0.5);
 
     expect((await answer).status).toBe(200);
@@ -369,7 +371,7 @@ describe('the edge cache', () => {
 
 describe('rotation', () => {
   it('verifies a key that is published a second after the set was fetched', async () => {
-    const { clock, remote, send, row } = await warmIsolate(first);
+    const { clock, remote, send, row } = await startWarmIsolate(first);
     clock.advance(1);
     remote.answers(keySet(first, second));
 
@@ -377,7 +379,7 @@ describe('rotation', () => {
   });
 
   it('needs no downtime: a new key verifies as soon as it is used, the old one until it is removed', async () => {
-    const { clock, remote, send, row } = await warmIsolate(first);
+    const { clock, remote, send, row } = await startWarmIsolate(first);
     clock.advance(MINUTE);
     remote.answers(keySet(first, second));
 
@@ -388,7 +390,7 @@ describe('rotation', () => {
   });
 
   it('takes a removed key out of use within ten minutes, in every isolate', async () => {
-    const { clock, remote, send, row } = await warmIsolate(first, second);
+    const { clock, remote, send, row } = await startWarmIsolate(first, second);
     remote.answers(keySet(second));
     clock.advance(5 * MINUTE);
     const later = remote.isolate(clock);
@@ -398,7 +400,7 @@ describe('rotation', () => {
     for (const isolate of [send, later]) {
       await expectRefusedUpdate(
         row,
-        await putValue(row, 3, await tokenOf(first, clock)),
+        await putValue(row, 3, await mintTokenFor(first, clock)),
         unknownKey,
         isolate,
       );
@@ -407,8 +409,8 @@ describe('rotation', () => {
   });
 
   it('is fetched once for five unknown key ids at a time', async () => {
-    const { clock, remote, send, row } = await warmIsolate(first);
-    const unknown = await Promise.all([3, 4, 5, 6, 7].map((n) => keyPair('ES256', `key-${n}`)));
+    const { clock, remote, send, row } = await startWarmIsolate(first);
+    const unknown = await Promise.all([3, 4, 5, 6, 7].map((n) => makeKeyPair('ES256', `key-${n}`)));
     clock.advance(31);
 
     const answers = await Promise.all(unknown.map((pair) => put(send, clock, pair, row)));
@@ -421,8 +423,8 @@ describe('rotation', () => {
   });
 
   it('does not refuse five concurrent requests with a new key while the new set is being fetched', async () => {
-    const clock = stillClock();
-    const remote = remoteJwks(keySet(first));
+    const clock = createStillClock();
+    const remote = setUpRemoteJwks(keySet(first));
     const send = remote.isolate(clock);
     const rows = await Promise.all([1, 2, 3, 4, 5].map(() => storeEvaluation()));
     await Promise.all(rows.map((row) => put(send, clock, first, row, 1)));
@@ -488,11 +490,11 @@ describe('an outage of the remote key set', () => {
   it.each(GARBAGE)(
     'with no set kept: 503 with Retry-After when the remote %s, then recovery',
     async (_, failing) => {
-      const clock = stillClock();
-      const remote = remoteJwks(failing);
+      const clock = createStillClock();
+      const remote = setUpRemoteJwks(failing);
       const send = remote.isolate(clock);
       const row = await storeEvaluation();
-      const sent = async () => putValue(row, 9, await tokenOf(first, clock));
+      const sent = async () => putValue(row, 9, await mintTokenFor(first, clock));
 
       await expectRefusedUpdate(row, await sent(), unavailable(5), send);
       clock.advance(4);
@@ -509,8 +511,8 @@ describe('an outage of the remote key set', () => {
   it.each(GARBAGE)(
     'with a set kept: uses it for at most an hour when the remote %s, then recovery',
     async (_, failing) => {
-      const clock = stillClock();
-      const remote = remoteJwks(keySet(first));
+      const clock = createStillClock();
+      const remote = setUpRemoteJwks(keySet(first));
       const send = remote.isolate(clock);
       const row = await storeEvaluation();
       await put(send, clock, first, row, 1);
@@ -528,7 +530,7 @@ describe('an outage of the remote key set', () => {
       clock.advance(MINUTE);
       await expectRefusedUpdate(
         row,
-        await putValue(row, 6, await tokenOf(first, clock)),
+        await putValue(row, 6, await mintTokenFor(first, clock)),
         unavailable(5),
         send,
       );
@@ -540,13 +542,13 @@ describe('an outage of the remote key set', () => {
   );
 
   it('is 503 and not 401 for a key that a new set could have', async () => {
-    const { clock, remote, send, row } = await warmIsolate(first);
+    const { clock, remote, send, row } = await startWarmIsolate(first);
     remote.answers(down);
     clock.advance(31);
 
     await expectRefusedUpdate(
       row,
-      await putValue(row, 2, await tokenOf(second, clock)),
+      await putValue(row, 2, await mintTokenFor(second, clock)),
       unavailable(5),
       send,
     );
@@ -558,17 +560,17 @@ describe('an outage of the remote key set', () => {
   });
 
   it.each<[string, () => Response | Promise<Response>]>([
-    ['its headers', () => hanging()],
-    ['its body', () => new Response(new ReadableStream({ pull: () => hanging() }))],
+    ['its headers', () => makePending()],
+    ['its body', () => new Response(new ReadableStream({ pull: () => makePending() }))],
   ])('begins after three seconds without %s', async (_, slow) => {
-    const clock = stillClock();
-    const remote = remoteJwks(slow);
+    const clock = createStillClock();
+    const remote = setUpRemoteJwks(slow);
     const send = remote.isolate(clock);
     const row = await storeEvaluation();
-    const sent = await putValue(row, 9, await tokenOf(first, clock));
+    const sent = await putValue(row, 9, await mintTokenFor(first, clock));
 
     const refused = expectRefusedUpdate(row, sent, unavailable(5), send);
-    await until(() => expect(remote.fetches()).toBe(1));
+    await waitUntil(() => expect(remote.fetches()).toBe(1));
     clock.advance(3);
     await refused;
     // The Worker does not read a response that comes too late either.
@@ -576,12 +578,12 @@ describe('an outage of the remote key set', () => {
   });
 
   it('does not delay a known key while the search for an unknown one is slow', async () => {
-    const { clock, remote, send, row } = await warmIsolate(first);
+    const { clock, remote, send, row } = await startWarmIsolate(first);
     clock.advance(31);
-    remote.answers(() => hanging());
+    remote.answers(() => makePending());
 
     const search = put(send, clock, second, row, 2);
-    await until(() => expect(remote.fetches()).toBe(2));
+    await waitUntil(() => expect(remote.fetches()).toBe(2));
     expect((await put(send, clock, first, row, 3)).status).toBe(200);
 
     clock.advance(3);
@@ -589,13 +591,13 @@ describe('an outage of the remote key set', () => {
   });
 
   it('does not block other requests when the one that fetches is cut off', async () => {
-    const clock = stillClock();
-    const remote = remoteJwks(() => hanging<Response>());
+    const clock = createStillClock();
+    const remote = setUpRemoteJwks(() => makePending<Response>());
     // The timers of this request never fire: the platform has ended the request.
     const send = remote.isolate({ ...clock, after: () => () => {} });
     const row = await storeEvaluation();
     void put(send, clock, first, row, 1);
-    await until(() => expect(remote.fetches()).toBe(1));
+    await waitUntil(() => expect(remote.fetches()).toBe(1));
     remote.answers(keySet(first));
 
     const waiting = put(send, clock, first, row, 2);
@@ -606,15 +608,15 @@ describe('an outage of the remote key set', () => {
   });
 
   it('delays known keys at most once while the fetch hangs and a kept set is in use', async () => {
-    const { clock, remote, send, row } = await warmIsolate(first);
+    const { clock, remote, send, row } = await startWarmIsolate(first);
     remote.answers(down);
     clock.advance(10 * MINUTE);
     await put(send, clock, first, row, 2);
-    remote.answers(() => hanging());
+    remote.answers(() => makePending());
     clock.advance(30);
 
     const asking = put(send, clock, first, row, 3);
-    await until(() => expect(remote.fetches()).toBe(3));
+    await waitUntil(() => expect(remote.fetches()).toBe(3));
     expect((await put(send, clock, first, row, 4)).status).toBe(200);
 
     clock.advance(3);
@@ -622,7 +624,7 @@ describe('an outage of the remote key set', () => {
   });
 
   it('is over as soon as a fetch succeeds: an unknown key is 401 again', async () => {
-    const { clock, remote, send, row } = await warmIsolate(first);
+    const { clock, remote, send, row } = await startWarmIsolate(first);
     remote.answers(down);
     clock.advance(10 * MINUTE);
     await put(send, clock, first, row, 2);
@@ -632,14 +634,14 @@ describe('an outage of the remote key set', () => {
 
     await expectRefusedUpdate(
       row,
-      await putValue(row, 4, await tokenOf(second, clock)),
+      await putValue(row, 4, await mintTokenFor(second, clock)),
       unknownKey,
       send,
     );
   });
 
   it('is retried five seconds after the kept set has become too old, not thirty', async () => {
-    const { clock, remote, send, row } = await warmIsolate(first);
+    const { clock, remote, send, row } = await startWarmIsolate(first);
     remote.answers(down);
     clock.advance(59 * MINUTE + 50);
     expect((await put(send, clock, first, row, 2)).status).toBe(200);
@@ -650,7 +652,7 @@ describe('an outage of the remote key set', () => {
   });
 
   it('does not prevent a fetch when the clock is set back after a failure', async () => {
-    const { clock, remote, send, row } = await warmIsolate(first);
+    const { clock, remote, send, row } = await startWarmIsolate(first);
     remote.answers(down);
     clock.advance(61 * MINUTE);
     expect((await put(send, clock, first, row, 2)).status).toBe(503);
@@ -661,23 +663,23 @@ describe('an outage of the remote key set', () => {
   });
 
   it('does not keep a set for ever when the clock is set back', async () => {
-    const { clock, remote, send, row } = await warmIsolate(first);
+    const { clock, remote, send, row } = await startWarmIsolate(first);
     remote.answers(keySet(second));
     clock.advance(-24 * 60 * MINUTE);
 
     await expectRefusedUpdate(
       row,
-      await putValue(row, 2, await tokenOf(first, clock)),
+      await putValue(row, 2, await mintTokenFor(first, clock)),
       unknownKey,
       send,
     );
   });
 
   it('does not fail requests that wait for a second fetch, when the first one fails late', async () => {
-    const clock = stillClock();
+    const clock = createStillClock();
     const answers = [Promise.withResolvers<Response>(), Promise.withResolvers<Response>()];
     let asked = 0;
-    const remote = remoteJwks(() => {
+    const remote = setUpRemoteJwks(() => {
       asked += 1;
       return answers[asked - 1]?.promise ?? down();
     });
@@ -685,10 +687,10 @@ describe('an outage of the remote key set', () => {
     const send = remote.isolate({ ...clock, after: () => () => {} });
     const row = await storeEvaluation();
     const late = put(send, clock, first, row, 1);
-    await until(() => expect(remote.fetches()).toBe(1));
+    await waitUntil(() => expect(remote.fetches()).toBe(1));
     clock.advance(4);
     const asking = put(send, clock, first, row, 2);
-    await until(() => expect(remote.fetches()).toBe(2));
+    await waitUntil(() => expect(remote.fetches()).toBe(2));
     const waiting = put(send, clock, first, row, 3);
 
     answers[0]?.reject(new TypeError('Network connection lost.'));
@@ -704,7 +706,7 @@ describe('an outage of the remote key set', () => {
     ['answered 502', () => new Response('', { status: 502 })],
     ['answered more than 65536 bytes', () => new Response(' '.repeat(65_537))],
   ])('is logged, even while a kept set is in use: %s', async (cause, failing) => {
-    const { clock, remote, send, row } = await warmIsolate(first);
+    const { clock, remote, send, row } = await startWarmIsolate(first);
     remote.answers(failing);
     const warned = vi.spyOn(console, 'warn');
     clock.advance(10 * MINUTE);
@@ -718,8 +720,8 @@ describe('an outage of the remote key set', () => {
   });
 
   it('is never fetched for credentials that are not a token, or for another algorithm', async () => {
-    const clock = stillClock();
-    const remote = remoteJwks(keySet(first));
+    const clock = createStillClock();
+    const remote = setUpRemoteJwks(keySet(first));
     const send = remote.isolate(clock);
     const row = await storeEvaluation();
 
@@ -735,7 +737,7 @@ describe('plain http for the key set', () => {
   it.each(['http://localhost:9/keys', 'http://127.0.0.1:9/keys', 'http://[::1]:9/keys'])(
     'is allowed for %s',
     async (url) => {
-      const clock = stillClock();
+      const clock = createStillClock();
       const row = await storeEvaluation();
       vi.spyOn(globalThis, 'fetch').mockImplementation(async () => keySet(first)());
       const settings = {
@@ -745,7 +747,7 @@ describe('plain http for the key set', () => {
         JWT_AUDIENCE: 'run-evaluation',
       };
 
-      expect((await put(workerWith(settings, clock), clock, first, row)).status).toBe(200);
+      expect((await put(createWorker(settings, clock), clock, first, row)).status).toBe(200);
     },
   );
 });

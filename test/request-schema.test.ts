@@ -24,8 +24,8 @@ import * as label from '../src/label/input.ts';
 import { LABEL_PAGE_MAX_ROWS } from '../src/limits.ts';
 import * as link from '../src/link/input.ts';
 import generated from '../src/openapi.generated.json';
-import { cursorText, strangeId } from './support/arbitraries.ts';
-import { errorsOf } from './support/document.ts';
+import { drawCursor, drawStrangeId } from './support/arbitraries.ts';
+import { listErrors } from './support/document.ts';
 
 const { seed, factor } = inject('properties');
 
@@ -85,7 +85,7 @@ const ANYTHING: readonly unknown[] = [
 ];
 
 /** Returns the values that a schema names: each member, and each bound with its neighbours. */
-function namedBy(schema: Vocabulary): unknown[] {
+function listNamedValues(schema: Vocabulary): unknown[] {
   const numbers = (keyword: string) =>
     typeof schema[keyword] === 'number' ? [schema[keyword]] : [];
   const around = (bound: number) => [bound - 1, bound, bound + 1].filter((count) => count >= 0);
@@ -95,7 +95,7 @@ function namedBy(schema: Vocabulary): unknown[] {
   const list = (count: number) => Array.from({ length: count }, (_, n) => `${n}`);
   const { enum: members = [], items, additionalProperties } = schema;
   const inner = (given: unknown) =>
-    typeof given === 'object' && given !== null ? namedBy({ ...given }) : [];
+    typeof given === 'object' && given !== null ? listNamedValues({ ...given }) : [];
   return [
     ...(Array.isArray(members) ? members : []),
     ...('const' in schema ? [schema['const']] : []),
@@ -112,14 +112,14 @@ const often = <T>(usual: Arbitrary<T>, seldom: Arbitrary<T>) =>
   fc.oneof({ weight: 40, arbitrary: usual }, { weight: 1, arbitrary: seldom });
 
 /** Makes bodies. Most have every required property and legal values; some have any. */
-function bodiesOf({ properties, required = [] }: RequestSchema): Arbitrary<object> {
+function drawBodies({ properties, required = [] }: RequestSchema): Arbitrary<object> {
   const absent = fc.constant(undefined);
   const members = Object.entries(properties).map(([name, given]) => {
     const schema = typeof given === 'object' && given !== null ? { ...given } : {};
-    const all = [...ANYTHING, ...namedBy(schema)];
+    const all = [...ANYTHING, ...listNamedValues(schema)];
     // A property that nobody may send has the schema `false`.
     const judged = { allOf: [given as Schema] };
-    const legal = all.filter((value) => errorsOf(judged, value).length === 0);
+    const legal = all.filter((value) => listErrors(judged, value).length === 0);
     const member = (values: readonly unknown[]) =>
       fc.constantFrom(...values).map((sent) => [name, sent] as const);
     if (legal.length === 0) return often(absent, member(all));
@@ -160,11 +160,11 @@ describe('request bodies', () => {
       /** Returns true unless the Worker compares the field with what is stored, or ignores it. */
       const isCallers = (field: string) => !(field in compared) && !/^updated_(at|by)$/.test(field);
 
-      assertProperty({ runs: 1500, ofEach: 100 }, bodiesOf(schemas[name]), (body) => {
-        const isValid = errorsOf(schema, body).length === 0;
+      assertProperty({ runs: 1500, ofEach: 100 }, drawBodies(schemas[name]), (body) => {
+        const isValid = listErrors(schema, body).length === 0;
         const isParsed = isAccepted(() => parse({ ...body }));
         const own = Object.fromEntries(Object.entries(body).filter(([field]) => isCallers(field)));
-        const isOwnValid = errorsOf(schema, own).length === 0;
+        const isOwnValid = listErrors(schema, own).length === 0;
         const isOwnParsed = isAccepted(() => parse(own));
 
         if (isBoundedInOrder(body)) {
@@ -193,7 +193,7 @@ describe('forms', () => {
 
     // A pattern cannot bound a number.
     assertProperty({ runs: 5000, ofEach: 500 }, text.filter(isNoInfinity), (sent) => {
-      const isValid = errorsOf(schema, sent).length === 0;
+      const isValid = listErrors(schema, sent).length === 0;
       expect(typeof link.parseAnsweredValue({ version: '', text: sent }) === 'number').toBe(
         isValid,
       );
@@ -206,7 +206,7 @@ describe('forms', () => {
 
 describe('headers', () => {
   /** Makes a context with one header, which may have characters that `Headers` refuses. */
-  const contextOf = (name: string, text: string) => {
+  const makeContext = (name: string, text: string) => {
     const header = (asked: string) => (asked.toLowerCase() === name ? text : undefined);
     const headers = { has: (asked: string) => asked.toLowerCase() === name, get: header };
     return { req: { header, raw: { headers } } } as unknown as AppContext;
@@ -215,8 +215,8 @@ describe('headers', () => {
   const judge = ({ name, schema }: { name: string; schema: object }, parse: Parse) => {
     const given: Schema = schema;
     return (text: string) => {
-      const isValid = errorsOf(given, text).length === 0;
-      const isRead = isAccepted(() => parse(contextOf(name, text)));
+      const isValid = listErrors(given, text).length === 0;
+      const isRead = isAccepted(() => parse(makeContext(name, text)));
       expect({ text, isValid }).toEqual({ text, isValid: isRead });
       return isValid;
     };
@@ -270,13 +270,13 @@ describe('ids and queries', () => {
   it('the schema of an id accepts exactly what the Worker reads', () => {
     const ids = [parameters.RunId, parameters.EvaluationId, parameters.Id, parameters.LabelId];
     const id = fc.oneof(
-      strangeId(UUID),
+      drawStrangeId(UUID),
       fc.constantFrom(UUID, UUID.toUpperCase(), `urn:uuid:${UUID}`, `${UUID}\n`),
     );
 
     for (const { schema } of [...ids, parameters.LinkId, parameters.OfLabel]) {
       assertProperty({ runs: 500, ofEach: 50 }, id, (text) => {
-        const isValid = errorsOf(schema as Schema, text).length === 0;
+        const isValid = listErrors(schema as Schema, text).length === 0;
         expect(isAccepted(() => requireUuid('id', text))).toBe(isValid);
         expect(isAccepted(() => readOptionalUuid('id', text))).toBe(isValid);
         return isValid;
@@ -297,7 +297,7 @@ describe('ids and queries', () => {
       );
 
       assertProperty({ runs: 1000, ofEach: 50 }, limit, (rows) => {
-        const isValid = errorsOf(parameters[name].schema as Schema, rows).length === 0;
+        const isValid = listErrors(parameters[name].schema as Schema, rows).length === 0;
         expect(isAccepted(() => readLimit(String(rows), maxRows))).toBe(isValid);
         return isValid;
       });
@@ -309,11 +309,11 @@ describe('ids and queries', () => {
     const { pattern } = parameters.Cursor.schema;
 
     expect(parameters.HistoryCursor.schema.pattern).toBe(pattern);
-    assertProperty({ runs: 1000, ofEach: 50 }, cursorText([time, `${time} ${id}`]), (text) => {
+    assertProperty({ runs: 1000, ofEach: 50 }, drawCursor([time, `${time} ${id}`]), (text) => {
       const isRead = [readPositionCursor, readTimeCursor].some((read) =>
         isAccepted(() => read(text)),
       );
-      const isValid = errorsOf(parameters.Cursor.schema as Schema, text).length === 0;
+      const isValid = listErrors(parameters.Cursor.schema as Schema, text).length === 0;
       expect(isValid || !isRead).toBe(true);
       return isRead;
     });

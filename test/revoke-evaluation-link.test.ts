@@ -5,27 +5,27 @@
 import { describe, expect, it, vi } from 'vitest';
 import { createLinkId, type EvaluationLink } from '../src/link/key.ts';
 import { LINK_NOT_FOUND, NOT_FOUND } from './support/answers.ts';
-import { stillClock } from './support/clock.ts';
-import { countingD1 } from './support/d1.ts';
-import { answer, linkTo, open, post, revokedOf } from './support/links.ts';
+import { createStillClock } from './support/clock.ts';
+import { countCalls } from './support/d1.ts';
+import { answer, createLinkTo, open, post, readRevocations } from './support/links.ts';
 import {
+  buildPath,
   claims,
+  createWorker,
   DB,
   expectRefusal,
   expectRefusedUpdate,
   mintToken,
-  pathOf,
-  present,
   type Row,
   readEvaluation,
   request,
+  requirePresent,
   storeEvaluation,
   worker,
-  workerWith,
 } from './support/worker.ts';
 
 const revoke = async (row: Pick<Row, 'run_id' | 'id'>, link: string, claims: object = {}) =>
-  request(`${pathOf(row)}/links/${link}`, {
+  request(`${buildPath(row)}/links/${link}`, {
     method: 'DELETE',
     headers: { authorization: `Bearer ${await mintToken({ ...claims })}`, 'content-type': null },
   });
@@ -33,24 +33,24 @@ const revoke = async (row: Pick<Row, 'run_id' | 'id'>, link: string, claims: obj
 describe('revokeEvaluationLink', () => {
   it('ends a link: nothing is stored through it any more, on no edge, and its page is gone', async () => {
     const row = await storeEvaluation();
-    const { id, url } = await linkTo(row);
+    const { id, url } = await createLinkTo(row);
     expect((await worker(post(url, { value: 7 }))).status).toBe(200);
-    const stored = present(await readEvaluation(row.id));
+    const stored = requirePresent(await readEvaluation(row.id));
 
     const response = await worker(await revoke(row, id));
 
     expect(response.status).toBe(204);
     expect(await response.text()).toBe('');
     await expectRefusedUpdate(stored, post(url, { value: 9 }), LINK_NOT_FOUND);
-    await expectRefusedUpdate(stored, post(url, { value: 9 }), LINK_NOT_FOUND, workerWith({}));
+    await expectRefusedUpdate(stored, post(url, { value: 9 }), LINK_NOT_FOUND, createWorker({}));
     expect((await worker(open(url))).status).toBe(404);
-    expect((await worker(answer(url, present(stored.updated_at), '9'))).status).toBe(404);
+    expect((await worker(answer(url, requirePresent(stored.updated_at), '9'))).status).toBe(404);
     expect(await readEvaluation(row.id)).toEqual(stored);
   });
 
   it('leaves the id of the link in the log', async () => {
     const row = await storeEvaluation();
-    const { id } = await linkTo(row);
+    const { id } = await createLinkTo(row);
     const logged = vi.spyOn(console, 'log');
 
     await worker(await revoke(row, id));
@@ -66,7 +66,7 @@ describe('revokeEvaluationLink', () => {
 
   it('ends no other link, also none to the same evaluation by the same author', async () => {
     const row = await storeEvaluation();
-    const [revoked, other] = [await linkTo(row), await linkTo(row)];
+    const [revoked, other] = [await createLinkTo(row), await createLinkTo(row)];
 
     await worker(await revoke(row, revoked.id));
 
@@ -75,10 +75,10 @@ describe('revokeEvaluationLink', () => {
 
   it('refuses what was stored through the link before, when it is sent again', async () => {
     const row = await storeEvaluation();
-    const { id, url } = await linkTo(row);
+    const { id, url } = await createLinkTo(row);
     const sent = () => post(url, { value: 7 }, { 'idempotency-key': 'k' });
     await worker(sent());
-    const stored = present(await readEvaluation(row.id));
+    const stored = requirePresent(await readEvaluation(row.id));
 
     await worker(await revoke(row, id));
 
@@ -87,12 +87,12 @@ describe('revokeEvaluationLink', () => {
 
   it('is safe to repeat, and is one row that says when the link would have expired', async () => {
     const row = await storeEvaluation();
-    const link = await linkTo(row);
+    const link = await createLinkTo(row);
 
     for (const id of [link.id, link.id.toUpperCase()])
       expect((await worker(await revoke(row, id))).status).toBe(204);
 
-    expect(await revokedOf(row)).toEqual([
+    expect(await readRevocations(row)).toEqual([
       {
         account_id: row.account_id,
         evaluation_id: row.id,
@@ -104,9 +104,9 @@ describe('revokeEvaluationLink', () => {
 
   it('asks D1 once, also about an evaluation that is not there', async () => {
     const row = await storeEvaluation();
-    const { id } = await linkTo(row);
-    const { db, calls } = countingD1(DB);
-    const send = workerWith({ DB: db });
+    const { id } = await createLinkTo(row);
+    const { db, calls } = countCalls(DB);
+    const send = createWorker({ DB: db });
 
     await expectRefusal(
       await send(await revoke({ ...row, id: crypto.randomUUID() }, id)),
@@ -119,7 +119,7 @@ describe('revokeEvaluationLink', () => {
   it('does not end a link that is named under another evaluation, of the same run or not', async () => {
     const row = await storeEvaluation();
     const sibling = await storeEvaluation({ run_id: row.run_id });
-    const { id, url } = await linkTo(row);
+    const { id, url } = await createLinkTo(row);
 
     expect((await worker(await revoke(sibling, id))).status).toBe(204);
 
@@ -129,7 +129,7 @@ describe('revokeEvaluationLink', () => {
   it('ends no link of another account that has an evaluation of the same ids', async () => {
     const row = await storeEvaluation();
     await storeEvaluation({ id: row.id, run_id: row.run_id, account_id: 'acc_neighbour' });
-    const { id, url } = await linkTo(row);
+    const { id, url } = await createLinkTo(row);
 
     expect((await worker(await revoke(row, id, { account_id: 'acc_neighbour' }))).status).toBe(204);
 
@@ -139,15 +139,17 @@ describe('revokeEvaluationLink', () => {
   it('is 404 for an id that no link can have, because it would expire in more than 90 days and an hour', async () => {
     const row = await storeEvaluation();
     const now = new Date();
-    const send = workerWith({}, stillClock(now));
+    const send = createWorker({}, createStillClock(now));
     const latest = now.getTime() + (90 * 24 + 1) * 3_600_000;
-    const idOf = (expires: number) => createLinkId(new Date(expires).toISOString());
+    const readLinkId = (expires: number) => createLinkId(new Date(expires).toISOString());
 
-    for (const id of [idOf(latest + 1), 'ffffffff-ffff-8fff-bfff-ffffffffffff'])
+    for (const id of [readLinkId(latest + 1), 'ffffffff-ffff-8fff-bfff-ffffffffffff'])
       await expectRefusedUpdate(row, await revoke(row, id), NOT_FOUND, send);
-    expect(await revokedOf(row)).toEqual([]);
-    expect((await send(await revoke(row, idOf(latest)))).status).toBe(204);
-    expect(await revokedOf(row)).toMatchObject([{ expires_at: new Date(latest).toISOString() }]);
+    expect(await readRevocations(row)).toEqual([]);
+    expect((await send(await revoke(row, readLinkId(latest)))).status).toBe(204);
+    expect(await readRevocations(row)).toMatchObject([
+      { expires_at: new Date(latest).toISOString() },
+    ]);
   });
 
   it('ends the longest link at once, also on an edge whose clock is behind that of the edge that made it', async () => {
@@ -156,13 +158,13 @@ describe('revokeEvaluationLink', () => {
     const headers = {
       authorization: `Bearer ${await mintToken({ exp: claims({}, now).exp + 3600 })}`,
     };
-    const ahead = workerWith({}, stillClock(new Date(now.getTime() + 60_000)));
+    const ahead = createWorker({}, createStillClock(new Date(now.getTime() + 60_000)));
     const make = { method: 'POST', headers, body: '{"expires_in":7776000}' };
     const { id, url } = await (
-      await ahead(await request(`${pathOf(row)}/links`, make))
+      await ahead(await request(`${buildPath(row)}/links`, make))
     ).json<EvaluationLink>();
 
-    const response = await workerWith({}, stillClock(now))(await revoke(row, id));
+    const response = await createWorker({}, createStillClock(now))(await revoke(row, id));
 
     expect(response.status).toBe(204);
     await expectRefusedUpdate(row, post(url, { value: 9 }), LINK_NOT_FOUND);
@@ -170,7 +172,7 @@ describe('revokeEvaluationLink', () => {
 
   it('is 404, and stores nothing, for an evaluation that is missing, of another run, or of another account', async () => {
     const row = await storeEvaluation();
-    const { id } = await linkTo(row);
+    const { id } = await createLinkTo(row);
     const other = crypto.randomUUID();
 
     for (const path of [
@@ -183,12 +185,15 @@ describe('revokeEvaluationLink', () => {
       await revoke(row, id, { account_id: 'acc_neighbour' }),
       NOT_FOUND,
     );
-    expect([...(await revokedOf(row)), ...(await revokedOf({ ...row, id: other }))]).toEqual([]);
+    expect([
+      ...(await readRevocations(row)),
+      ...(await readRevocations({ ...row, id: other })),
+    ]).toEqual([]);
   });
 
   it('is 404 with a token for that evaluation alone, or for another run', async () => {
     const row = await storeEvaluation();
-    const { id, url } = await linkTo(row);
+    const { id, url } = await createLinkTo(row);
 
     for (const restriction of [{ evaluation_id: row.id }, { run_id: crypto.randomUUID() }])
       await expectRefusedUpdate(row, await revoke(row, id, restriction), NOT_FOUND);
@@ -197,7 +202,7 @@ describe('revokeEvaluationLink', () => {
 
   it('stays so when the evaluation is deleted and made again', async () => {
     const row = await storeEvaluation();
-    const { id, url } = await linkTo(row);
+    const { id, url } = await createLinkTo(row);
     await worker(await revoke(row, id));
     await DB.prepare('DELETE FROM run_evaluation WHERE account_id = ? AND id = ?')
       .bind(row.account_id, row.id)

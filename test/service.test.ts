@@ -4,22 +4,22 @@
  */
 import { describe, expect, it, vi } from 'vitest';
 import generated from '../src/openapi.generated.json';
-import { databaseUnavailable } from './support/answers.ts';
-import { stillClock } from './support/clock.ts';
-import { flakyD1, watchedSessions } from './support/d1.ts';
-import { DB, expectRefusal, get, type Send, worker, workerWith } from './support/worker.ts';
+import { makeDatabaseUnavailable } from './support/answers.ts';
+import { createStillClock } from './support/clock.ts';
+import { makeFlakyD1, watchSessions } from './support/d1.ts';
+import { createWorker, DB, expectRefusal, get, type Send, worker } from './support/worker.ts';
 
 const WITHOUT_TOKEN = { authorization: null };
 
-function watched(): { send: Send; starts: unknown[] } {
-  const { db, starts } = watchedSessions(DB);
-  return { send: workerWith({ DB: db }), starts };
+function watchWorker(): { send: Send; starts: unknown[] } {
+  const { db, starts } = watchSessions(DB);
+  return { send: createWorker({ DB: db }), starts };
 }
 
 describe('GET /openapi.json', () => {
   const getDocument = async (origin: string, headers = {}) =>
     worker(new Request(`${origin}/openapi.json`, { headers }));
-  const serversOf = async (response: Response) =>
+  const listServers = async (response: Response) =>
     (await response.json<typeof generated>()).servers.map(({ url }) => url);
 
   it('needs no token, and a browser may keep it for an hour', async () => {
@@ -60,7 +60,7 @@ describe('GET /openapi.json', () => {
     const responses = await Promise.all(
       Array.from({ length: 40 }, async (_, n) => {
         const origin = n % 2 === 0 ? 'https://api.test' : `https://evil-${n}.example`;
-        return [origin, ...(await serversOf(await getDocument(origin)))];
+        return [origin, ...(await listServers(await getDocument(origin)))];
       }),
     );
 
@@ -77,7 +77,7 @@ describe('GET /health', () => {
   });
 
   it('ignores the bookmark of a caller without a token, which could be from the future', async () => {
-    const { send, starts } = watched();
+    const { send, starts } = watchWorker();
     const future = `${'f'.repeat(8)}-${'f'.repeat(8)}-${'f'.repeat(8)}-${'f'.repeat(32)}`;
 
     const response = await send(
@@ -89,9 +89,9 @@ describe('GET /health', () => {
   });
 
   it('is 200 with wrong settings, which do not concern the database', async () => {
-    expect((await workerWith({ JWT_SECRET: '' })(await get('/health', WITHOUT_TOKEN))).status).toBe(
-      200,
-    );
+    expect(
+      (await createWorker({ JWT_SECRET: '' })(await get('/health', WITHOUT_TOKEN))).status,
+    ).toBe(200);
   });
 
   it.each([
@@ -100,11 +100,11 @@ describe('GET /health', () => {
     ['no such table: x: SQLITE_ERROR', 5],
   ])('is 503 while D1 does not answer: %s', async (message, retryAfter) => {
     const logged = vi.spyOn(console, 'error');
-    const { db } = flakyD1(DB, message, 'fails');
+    const { db } = makeFlakyD1(DB, message, 'fails');
 
     await expectRefusal(
-      await workerWith({ DB: db }, stillClock())(await get('/health', WITHOUT_TOKEN)),
-      databaseUnavailable(retryAfter),
+      await createWorker({ DB: db }, createStillClock())(await get('/health', WITHOUT_TOKEN)),
+      makeDatabaseUnavailable(retryAfter),
     );
 
     expect(String(logged.mock.calls.flat()[0])).toContain(message);

@@ -3,34 +3,34 @@
  * The bookmark of a response lets a caller read its own writes.
  */
 import { describe, expect, it } from 'vitest';
-import { flakyD1, watchedSessions } from './support/d1.ts';
-import { answer, linkTo, open, post } from './support/links.ts';
+import { makeFlakyD1, watchSessions } from './support/d1.ts';
+import { answer, createLinkTo, open, post } from './support/links.ts';
 import { OPERATIONS } from './support/operations.ts';
 import {
+  buildPath,
+  createWorker,
   DB,
   get,
-  pathOf,
   putValue,
   type Send,
   storeEvaluation,
   worker,
-  workerWith,
 } from './support/worker.ts';
 
 const WITHOUT_TOKEN = { authorization: null };
 
-function watched(): { send: Send; starts: unknown[] } {
-  const { db, starts } = watchedSessions(DB);
-  return { send: workerWith({ DB: db }), starts };
+function watchWorker(): { send: Send; starts: unknown[] } {
+  const { db, starts } = watchSessions(DB);
+  return { send: createWorker({ DB: db }), starts };
 }
 
 describe('the bookmark', () => {
   it('comes with every response from the database, and lets a read see the write that it came with', async () => {
     const row = await storeEvaluation();
-    const { send, starts } = watched();
+    const { send, starts } = watchWorker();
 
     const written = (await send(await putValue(row, 9))).headers.get('x-d1-bookmark') ?? '';
-    const read = await send(await get(pathOf(row), { 'x-d1-bookmark': written }));
+    const read = await send(await get(buildPath(row), { 'x-d1-bookmark': written }));
 
     expect(written).toMatch(/^(?:DB_\d:)?[0-9a-f]{8}-[0-9a-f]{8}-[0-9a-f]{8}-[0-9a-f]{32}$/);
     expect(await read.json()).toMatchObject({ value: 9 });
@@ -42,7 +42,7 @@ describe('the bookmark', () => {
     'comes with the success of $name, whose session starts at the primary if it writes',
     async ({ access, requestFor }) => {
       const row = await storeEvaluation();
-      const { send, starts } = watched();
+      const { send, starts } = watchWorker();
 
       const response = await send(await requestFor(row, {}));
 
@@ -53,8 +53,8 @@ describe('the bookmark', () => {
 
   it('of what comes through a link is that of the primary, where a revoked one opens nothing', async () => {
     const row = await storeEvaluation();
-    const { url } = await linkTo(row);
-    const { send, starts } = watched();
+    const { url } = await createLinkTo(row);
+    const { send, starts } = watchWorker();
 
     for (const sent of [open(url), post(url, { value: 9 }), answer(url, row.created_at, '8')])
       expect((await send(sent)).headers.get('x-d1-bookmark')).toMatch(/[0-9a-f-]{59}$/);
@@ -64,10 +64,10 @@ describe('the bookmark', () => {
   it('is never an echo: without a response from the database there is none', async () => {
     const row = await storeEvaluation();
     const sent = { 'x-d1-bookmark': '00000000-00000001-00000000-00000000000000000000000000000000' };
-    const down = workerWith({ DB: flakyD1(DB, 'D1 DB is overloaded.', 'fails').db });
+    const down = createWorker({ DB: makeFlakyD1(DB, 'D1 DB is overloaded.', 'fails').db });
 
     const malformed = await worker(await get(`/v1/run/${row.run_id}/evaluations?limit=0`, sent));
-    const unavailable = await down(await get(pathOf(row), sent));
+    const unavailable = await down(await get(buildPath(row), sent));
 
     expect([malformed.status, unavailable.status]).toEqual([400, 503]);
     for (const answer of [malformed, unavailable])
@@ -76,11 +76,11 @@ describe('the bookmark', () => {
 
   it('is optional: a read without one goes to the nearest replica, a write always to the primary', async () => {
     const row = await storeEvaluation();
-    const { send, starts } = watched();
+    const { send, starts } = watchWorker();
     const bookmark = '00000000-00000001-00000000-00000000000000000000000000000000';
 
-    await send(await get(pathOf(row)));
-    await send(await get(`${pathOf(row)}/history`));
+    await send(await get(buildPath(row)));
+    await send(await get(`${buildPath(row)}/history`));
     await send(await get(`/v1/run/${row.run_id}/evaluations`));
     const sent = await putValue(row, 9);
     sent.headers.set('x-d1-bookmark', bookmark);
@@ -100,9 +100,9 @@ describe('the bookmark', () => {
     `${'0'.repeat(8)}-zzzzzzzz-${'0'.repeat(8)}-${'0'.repeat(32)}`,
   ])('is ignored and not passed on if it is malformed: %s', async (bookmark) => {
     const row = await storeEvaluation();
-    const { send, starts } = watched();
+    const { send, starts } = watchWorker();
 
-    const response = await send(await get(pathOf(row), { 'x-d1-bookmark': bookmark }));
+    const response = await send(await get(buildPath(row), { 'x-d1-bookmark': bookmark }));
 
     expect(response.status).toBe(200);
     expect(response.headers.get('x-d1-bookmark')).not.toBe(bookmark);
@@ -120,8 +120,8 @@ describe('the bookmark', () => {
   it('does not come if the database was not asked', async () => {
     const row = await storeEvaluation();
 
-    expect((await worker(await get(pathOf(row), WITHOUT_TOKEN))).headers.has('x-d1-bookmark')).toBe(
-      false,
-    );
+    expect(
+      (await worker(await get(buildPath(row), WITHOUT_TOKEN))).headers.has('x-d1-bookmark'),
+    ).toBe(false);
   });
 });

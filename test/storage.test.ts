@@ -109,14 +109,14 @@ describe('run_evaluation', () => {
     expect(await readEvaluation(row.id)).toEqual(row);
   });
 
-  const planOf = async (query: string) => {
+  const explainQuery = async (query: string) => {
     const { results } = await DB.prepare(`EXPLAIN QUERY PLAN ${query}`).all<{ detail: string }>();
     return results.map(({ detail }) => detail);
   };
 
   it('finds an evaluation by its account and id', async () => {
     expect(
-      await planOf(
+      await explainQuery(
         `UPDATE run_evaluation SET value = 1 WHERE id = 'a' AND run_id = 'b' AND account_id = 'c'`,
       ),
     ).toEqual([
@@ -126,7 +126,7 @@ describe('run_evaluation', () => {
 
   it('finds all evaluations of a run of an account side by side, in order', async () => {
     expect(
-      await planOf(
+      await explainQuery(
         `SELECT * FROM run_evaluation WHERE account_id = 'a' AND run_id = 'b' ORDER BY created_at, id`,
       ),
     ).toEqual(['SEARCH run_evaluation USING PRIMARY KEY (account_id=? AND run_id=?)']);
@@ -175,7 +175,7 @@ describe('revoked_link', () => {
     DB.prepare(`INSERT INTO revoked_link (${Object.keys(row)}) VALUES (?, ?, ?, ?)`)
       .bind(...Object.values(row))
       .run();
-  const revokedOf = async (account: string) =>
+  const readRevoked = async (account: string) =>
     (await DB.prepare('SELECT id FROM revoked_link WHERE account_id = ?').bind(account).all())
       .results;
 
@@ -204,10 +204,10 @@ describe('revoked_link', () => {
 
     await revoke(fresh);
 
-    expect(new Set(await revokedOf(account_id))).toEqual(
+    expect(new Set(await readRevoked(account_id))).toEqual(
       new Set([{ id: recent.id }, { id: fresh.id }]),
     );
-    expect(await revokedOf(foreign.account_id)).toEqual([{ id: foreign.id }]);
+    expect(await readRevoked(foreign.account_id)).toEqual([{ id: foreign.id }]);
   });
 
   it('loses twenty of them at most, so that a revocation costs the same however many there are', async () => {
@@ -229,7 +229,7 @@ describe('revoked_link', () => {
       .run();
     const { meta } = await revoke({ ...link(), account_id });
 
-    expect(await revokedOf(account_id)).toHaveLength(1000 + 1 - 20);
+    expect(await readRevoked(account_id)).toHaveLength(1000 + 1 - 20);
     expect(meta.rows_written).toBeLessThanOrEqual(100);
     expect(meta.rows_read).toBeLessThanOrEqual(100);
   });

@@ -3,18 +3,18 @@
  * change with each request.
  */
 import { describe, expect, it, vi } from 'vitest';
-import { invalidToken } from './support/answers.ts';
-import { stillClock } from './support/clock.ts';
-import { keyPair } from './support/signer.ts';
+import { makeInvalidToken } from './support/answers.ts';
+import { createStillClock } from './support/clock.ts';
+import { makeKeyPair } from './support/signer.ts';
 import {
   claims,
+  createWorker,
   expectRefusedUpdate,
   mintToken,
-  present,
   putValue,
+  requirePresent,
   seconds,
   storeEvaluation,
-  workerWith,
 } from './support/worker.ts';
 
 /** Counts the signatures that the Worker verifies from now on. */
@@ -27,7 +27,7 @@ describe('a repeated token', () => {
   it('has its signature verified once', async () => {
     const row = await storeEvaluation();
     const token = await mintToken();
-    const send = workerWith({});
+    const send = createWorker({});
     const count = countVerifications();
 
     for (const value of [7, 8, 9])
@@ -37,10 +37,10 @@ describe('a repeated token', () => {
   });
 
   it('is refused as soon as it expires, after the tolerance for clocks', async () => {
-    const clock = stillClock();
+    const clock = createStillClock();
     const row = await storeEvaluation();
     const token = await mintToken({ exp: seconds(clock.now()) + 60 });
-    const send = workerWith({}, clock);
+    const send = createWorker({}, clock);
 
     expect((await send(await putValue(row, 7, token))).status).toBe(200);
     clock.advance(64);
@@ -49,16 +49,16 @@ describe('a repeated token', () => {
     await expectRefusedUpdate(
       row,
       await putValue(row, 9, token),
-      invalidToken('The token has expired.'),
+      makeInvalidToken('The token has expired.'),
       send,
     );
   });
 
   it('is refused if the clock is set back to before it was valid', async () => {
-    const clock = stillClock();
+    const clock = createStillClock();
     const row = await storeEvaluation();
     const token = await mintToken({ nbf: seconds(clock.now()), exp: seconds(clock.now()) + 60 });
-    const send = workerWith({}, clock);
+    const send = createWorker({}, clock);
 
     expect((await send(await putValue(row, 7, token))).status).toBe(200);
     clock.advance(-5);
@@ -67,7 +67,7 @@ describe('a repeated token', () => {
     await expectRefusedUpdate(
       row,
       await putValue(row, 9, token),
-      invalidToken('The token is not valid yet.'),
+      makeInvalidToken('The token is not valid yet.'),
       send,
     );
   });
@@ -76,7 +76,7 @@ describe('a repeated token', () => {
     const row = await storeEvaluation();
     const token = await mintToken();
     const [other] = (await mintToken({ sub: 'user-9' })).split('.').slice(2);
-    const send = workerWith({});
+    const send = createWorker({});
 
     expect((await send(await putValue(row, 7, token))).status).toBe(200);
 
@@ -84,7 +84,7 @@ describe('a repeated token', () => {
     await expectRefusedUpdate(
       row,
       await putValue(row, 9, forged),
-      invalidToken("The token's signature does not verify."),
+      makeInvalidToken("The token's signature does not verify."),
       send,
     );
   });
@@ -92,7 +92,7 @@ describe('a repeated token', () => {
   it('is never mixed up with another: two tokens are two callers', async () => {
     const row = await storeEvaluation();
     const [mine, theirs] = [await mintToken(), await mintToken({ account_id: 'acc_other' })];
-    const send = workerWith({});
+    const send = createWorker({});
 
     for (const _ of [1, 2]) {
       expect((await send(await putValue(row, 7, mine))).status).toBe(200);
@@ -101,8 +101,8 @@ describe('a repeated token', () => {
   });
 
   it('is verified again, and refused, once its key id stands for another key', async () => {
-    const clock = stillClock();
-    const [old, next] = [await keyPair('ES256', 'key-1'), await keyPair('ES256', 'key-1')];
+    const clock = createStillClock();
+    const [old, next] = [await makeKeyPair('ES256', 'key-1'), await makeKeyPair('ES256', 'key-1')];
     const published = [old, next].map(({ jwk }) => JSON.stringify({ keys: [jwk] }));
     vi.spyOn(globalThis, 'fetch').mockImplementation(async () => new Response(published.shift()));
     const url = `https://issuer.example/${crypto.randomUUID()}/keys`;
@@ -112,7 +112,7 @@ describe('a repeated token', () => {
       JWT_ISSUER: 'https://issuer.example',
       JWT_AUDIENCE: 'api',
     };
-    const send = workerWith(settings, clock);
+    const send = createWorker(settings, clock);
     const row = await storeEvaluation();
     const content = claims({
       iss: 'https://issuer.example',
@@ -128,7 +128,7 @@ describe('a repeated token', () => {
     await expectRefusedUpdate(
       row,
       await putValue(row, 9, token),
-      invalidToken("The token's signature does not verify."),
+      makeInvalidToken("The token's signature does not verify."),
       send,
     );
     expect((await send(await putValue(row, 9, await next.sign(content)))).status).toBe(200);
@@ -141,14 +141,14 @@ describe('a repeated token', () => {
     await expectRefusedUpdate(
       row,
       await putValue(row, 9, padded),
-      invalidToken('The token is longer than 16384 characters.'),
+      makeInvalidToken('The token is longer than 16384 characters.'),
     );
   });
 
   it('is forgotten after 512 others, so that the cache stays small', async () => {
     const row = await storeEvaluation();
     const token = await mintToken();
-    const send = workerWith({});
+    const send = createWorker({});
     const get = async (sent: string) =>
       (await send(await putValue({ ...row, id: 'x' }, 1, sent))).status;
     await get(token);
@@ -161,7 +161,7 @@ describe('a repeated token', () => {
     await get(token);
     expect(count()).toBe(511);
 
-    await get(present(others[0]));
+    await get(requirePresent(others[0]));
     await get(token);
     expect(count()).toBe(513);
   });

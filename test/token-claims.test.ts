@@ -3,38 +3,38 @@
  * the restriction, and the claims that a token must have.
  */
 import { describe, expect, it } from 'vitest';
-import { invalidToken, NOT_FOUND } from './support/answers.ts';
+import { makeInvalidToken, NOT_FOUND } from './support/answers.ts';
 import { SECRET } from './support/secret.ts';
-import { hmac } from './support/signer.ts';
+import { createHmac } from './support/signer.ts';
 import {
   AUDIENCE,
-  filled,
+  createWorkerNow,
+  createWorkerWithKeys,
   ISSUER,
+  makeScopedClaims,
   now,
   pair,
-  scoped,
-  workerNow,
-  workerWithKeys,
+  requireFilled,
 } from './support/tokens.ts';
 import {
   ACCOUNT,
+  buildPath,
+  createWorker,
   expectRefusedUpdate,
   mintToken,
-  pathOf,
   putValue,
   readEvaluation,
   request,
   storeEvaluation,
   worker,
-  workerWith,
 } from './support/worker.ts';
 
 describe('the account and the author of a token', () => {
   it('takes the account from the claim that JWT_ACCOUNT_CLAIM names, and from no other', async () => {
     const row = await storeEvaluation();
-    const send = workerWith({ JWT_ACCOUNT_CLAIM: 'https://example.com/account' });
+    const send = createWorker({ JWT_ACCOUNT_CLAIM: 'https://example.com/account' });
 
-    const refusal = invalidToken(filled('https://example.com/account'));
+    const refusal = makeInvalidToken(requireFilled('https://example.com/account'));
     await expectRefusedUpdate(row, await putValue(row, 9, await mintToken()), refusal, send);
 
     const token = await mintToken({
@@ -56,13 +56,13 @@ describe('the account and the author of a token', () => {
     'never takes the account from an inherited property, nor from a property of a text or a list: %s',
     async (name) => {
       const row = await storeEvaluation();
-      const send = workerWith({ JWT_ACCOUNT_CLAIM: name });
+      const send = createWorker({ JWT_ACCOUNT_CLAIM: name });
       const token = await mintToken({ list: [ACCOUNT] });
 
       await expectRefusedUpdate(
         row,
         await putValue(row, 9, token),
-        invalidToken(filled(name)),
+        makeInvalidToken(requireFilled(name)),
         send,
       );
     },
@@ -84,7 +84,7 @@ describe('the account and the author of a token', () => {
     const row = await storeEvaluation();
     const token = await mintToken({ account_id: 'acc_other', ...found });
 
-    const response = await workerWith({ JWT_ACCOUNT_CLAIM: name })(await putValue(row, 9, token));
+    const response = await createWorker({ JWT_ACCOUNT_CLAIM: name })(await putValue(row, 9, token));
 
     expect(response.status).toBe(200);
     expect(await readEvaluation(row.id)).toMatchObject({ value: 9, account_id: ACCOUNT });
@@ -113,12 +113,12 @@ describe('the account and the author of a token', () => {
     'refuses a token if JWT_ACCOUNT_CLAIM %s leads to no account in it: %o',
     async (name, claim) => {
       const row = await storeEvaluation();
-      const send = workerWith({ JWT_ACCOUNT_CLAIM: name });
+      const send = createWorker({ JWT_ACCOUNT_CLAIM: name });
 
       await expectRefusedUpdate(
         row,
         await putValue(row, 9, await mintToken(claim)),
-        invalidToken(filled(name)),
+        makeInvalidToken(requireFilled(name)),
         send,
       );
     },
@@ -129,12 +129,12 @@ describe('the account and the author of a token', () => {
       `{"a":${'['.repeat(depth)}${']'.repeat(depth)},"sub":"s","exp":${now + 60}}`;
     const row = await storeEvaluation();
     const name = `/a${'/0'.repeat(5_000)}`;
-    const token = await (await hmac(SECRET)).sign(deep(6_000));
+    const token = await (await createHmac(SECRET)).sign(deep(6_000));
 
-    const send = workerNow({ JWT_ACCOUNT_CLAIM: name });
+    const send = createWorkerNow({ JWT_ACCOUNT_CLAIM: name });
     const sent = await putValue(row, 9, token);
 
-    await expectRefusedUpdate(row, sent, invalidToken(filled(name)), send);
+    await expectRefusedUpdate(row, sent, makeInvalidToken(requireFilled(name)), send);
   });
 
   it.each([
@@ -151,9 +151,9 @@ describe('the account and the author of a token', () => {
 
   it('refuses an account and an author of more than 255 characters, wherever they come from', async () => {
     const row = await storeEvaluation();
-    const send = workerWith({ JWT_ACCOUNT_CLAIM: '/o', JWT_SUBJECT_CLAIM: '/who/is' });
+    const send = createWorker({ JWT_ACCOUNT_CLAIM: '/o', JWT_SUBJECT_CLAIM: '/who/is' });
     const refused = (claim: string) =>
-      invalidToken(`The token's claim ${claim} must be at most 255 characters long.`);
+      makeInvalidToken(`The token's claim ${claim} must be at most 255 characters long.`);
 
     const long = { o: { ['x'.repeat(256)]: {} }, who: { is: 'user-1' } };
     await expectRefusedUpdate(
@@ -175,12 +175,17 @@ describe('the account and the author of a token', () => {
     'takes the author from the claim that JWT_SUBJECT_CLAIM names, and not from sub: %s',
     async (name) => {
       const row = await storeEvaluation();
-      const send = workerWith({ JWT_SUBJECT_CLAIM: name });
+      const send = createWorker({ JWT_SUBJECT_CLAIM: name });
       const token = await mintToken({ sub: '', [name]: 'the author', act: { sub: 'the author' } });
 
       expect((await send(await putValue(row, 9, token))).status).toBe(200);
       expect(await readEvaluation(row.id)).toMatchObject({ value: 9, updated_by: 'the author' });
-      await expectRefusedUpdate(row, await putValue(row, 8), invalidToken(filled(name)), send);
+      await expectRefusedUpdate(
+        row,
+        await putValue(row, 8),
+        makeInvalidToken(requireFilled(name)),
+        send,
+      );
     },
   );
 
@@ -193,7 +198,7 @@ describe('the account and the author of a token', () => {
       updated_at: '1999-01-01T00:00:00.000Z',
     });
 
-    await worker(await request(pathOf(row), { body }));
+    await worker(await request(buildPath(row), { body }));
 
     const updated_at = expect.stringMatching(/^20[2-9]/);
     expect(await readEvaluation(row.id)).toMatchObject({ updated_by: 'user-123', updated_at });
@@ -206,7 +211,7 @@ describe('JWT_ISSUER and JWT_AUDIENCE', () => {
     const token = await mintToken({ iss: 'anyone', aud: 'anything' });
 
     expect(
-      (await workerWith({ JWT_ISSUER: '', JWT_AUDIENCE: ' ' })(await putValue(row, 9, token)))
+      (await createWorker({ JWT_ISSUER: '', JWT_AUDIENCE: ' ' })(await putValue(row, 9, token)))
         .status,
     ).toBe(200);
   });
@@ -224,9 +229,11 @@ describe('several issuers and audiences', () => {
     { iss: 'https://second.example', aud: ['a-third', 'run-evaluation'] },
   ])('accepts each of several issuers and audiences: %o', async (changed) => {
     const row = await storeEvaluation();
-    const send = workerWithKeys([pair.jwk], settings);
+    const send = createWorkerWithKeys([pair.jwk], settings);
 
-    expect((await send(await putValue(row, 9, await pair.sign(scoped(changed))))).status).toBe(200);
+    expect(
+      (await send(await putValue(row, 9, await pair.sign(makeScopedClaims(changed))))).status,
+    ).toBe(200);
   });
 
   it.each<[Record<string, unknown>, string]>([
@@ -237,18 +244,18 @@ describe('several issuers and audiences', () => {
     [{ aud: [] }, AUDIENCE],
   ])('refuses several issuers and audiences in any other form: %o', async (changed, error) => {
     const row = await storeEvaluation();
-    const send = workerWithKeys([pair.jwk], settings);
+    const send = createWorkerWithKeys([pair.jwk], settings);
 
-    const token = await pair.sign(scoped(changed));
-    await expectRefusedUpdate(row, await putValue(row, 9, token), invalidToken(error), send);
+    const token = await pair.sign(makeScopedClaims(changed));
+    await expectRefusedUpdate(row, await putValue(row, 9, token), makeInvalidToken(error), send);
   });
 
   it('keeps the accounts of two tenants with one key set apart', async () => {
-    const send = workerWithKeys([pair.jwk], { ...settings, JWT_ACCOUNT_CLAIM: 'tid' });
+    const send = createWorkerWithKeys([pair.jwk], { ...settings, JWT_ACCOUNT_CLAIM: 'tid' });
     const row = await storeEvaluation({ account_id: 'tenant-1' });
-    const first = await pair.sign(scoped({ tid: 'tenant-1' }));
+    const first = await pair.sign(makeScopedClaims({ tid: 'tenant-1' }));
     const second = await pair.sign(
-      scoped({ iss: 'https://second.example', tid: 'tenant-2', account_id: 'tenant-1' }),
+      makeScopedClaims({ iss: 'https://second.example', tid: 'tenant-2', account_id: 'tenant-1' }),
     );
 
     await expectRefusedUpdate(row, await putValue(row, 9, second), NOT_FOUND, send);
@@ -262,10 +269,10 @@ describe('JWT_CLIENT_CLAIM and JWT_CLIENTS', () => {
 
   it('accepts a token of any named client, with any audience, if no audience is set', async () => {
     const row = await storeEvaluation();
-    const send = workerWithKeys([pair.jwk], { ...clients, JWT_AUDIENCE: '' });
+    const send = createWorkerWithKeys([pair.jwk], { ...clients, JWT_AUDIENCE: '' });
 
     for (const azp of ['web-app', 'batch-job']) {
-      const token = await pair.sign(scoped({ azp, aud: 'anything' }));
+      const token = await pair.sign(makeScopedClaims({ azp, aud: 'anything' }));
       expect((await send(await putValue(row, 9, token))).status).toBe(200);
     }
   });
@@ -284,19 +291,24 @@ describe('JWT_CLIENT_CLAIM and JWT_CLIENTS', () => {
     'refuses a token if clients and audience are set and it has %s',
     async (_, changed, sentence) => {
       const row = await storeEvaluation();
-      const send = workerWithKeys([pair.jwk], clients);
+      const send = createWorkerWithKeys([pair.jwk], clients);
 
-      const token = await pair.sign(scoped(changed));
-      await expectRefusedUpdate(row, await putValue(row, 9, token), invalidToken(sentence), send);
+      const token = await pair.sign(makeScopedClaims(changed));
+      await expectRefusedUpdate(
+        row,
+        await putValue(row, 9, token),
+        makeInvalidToken(sentence),
+        send,
+      );
     },
   );
 
   it('checks the client of a token with a secret too', async () => {
     const row = await storeEvaluation();
-    const send = workerWith(clients);
+    const send = createWorker(clients);
 
     const token = await mintToken({ azp: 'another' });
-    await expectRefusedUpdate(row, await putValue(row, 9, token), invalidToken(error), send);
+    await expectRefusedUpdate(row, await putValue(row, 9, token), makeInvalidToken(error), send);
     expect((await send(await putValue(row, 9, await mintToken({ azp: 'web-app' })))).status).toBe(
       200,
     );
@@ -306,20 +318,20 @@ describe('JWT_CLIENT_CLAIM and JWT_CLIENTS', () => {
 describe('JWT_RUN_CLAIM', () => {
   it('restricts a token by the claim that JWT_RUN_CLAIM names, and not by run_id', async () => {
     const row = await storeEvaluation();
-    const send = workerWith({ JWT_RUN_CLAIM: 'evaluation_run_id' });
+    const send = createWorker({ JWT_RUN_CLAIM: 'evaluation_run_id' });
     const put = async (evaluation_run_id: unknown) =>
       putValue(row, 9, await mintToken({ run_id: '1234567890', evaluation_run_id }));
 
     await expectRefusedUpdate(row, await put(crypto.randomUUID()), NOT_FOUND, send);
     const sentence = "The token's claim evaluation_run_id must be a UUID.";
-    await expectRefusedUpdate(row, await put(null), invalidToken(sentence), send);
+    await expectRefusedUpdate(row, await put(null), makeInvalidToken(sentence), send);
     expect((await send(await put(row.run_id))).status).toBe(200);
     expect((await send(await put(undefined))).status).toBe(200);
   });
 });
 
 describe('JWT_REQUIRED_SCOPE', () => {
-  const send = workerWith({ JWT_REQUIRED_SCOPE: 'evaluations:write' });
+  const send = createWorker({ JWT_REQUIRED_SCOPE: 'evaluations:write' });
   const error = 'The token lacks the scope evaluations:write.';
 
   it.each<[string, Record<string, unknown>]>([
@@ -368,7 +380,7 @@ describe('JWT_REQUIRED_SCOPE', () => {
     await expectRefusedUpdate(
       row,
       await putValue(row, 9, expired),
-      invalidToken('The token has expired.'),
+      makeInvalidToken('The token has expired.'),
       send,
     );
   });

@@ -3,25 +3,25 @@
  * from this header only.
  */
 import { describe, expect, it } from 'vitest';
-import { invalidToken, NO_CREDENTIALS } from './support/answers.ts';
+import { makeInvalidToken, NO_CREDENTIALS } from './support/answers.ts';
 import { mintLong, NOT_A_JWT } from './support/tokens.ts';
 import {
+  buildPath,
+  createWorker,
   expectRefusedUpdate,
   mintToken,
-  pathOf,
   putValue,
   type Row,
   request,
   storeEvaluation,
-  workerWith,
 } from './support/worker.ts';
 
 describe('JWT_HEADER', () => {
   const header = 'Cf-Access-Jwt-Assertion';
-  const send = workerWith({ JWT_HEADER: header });
+  const send = createWorker({ JWT_HEADER: header });
   const none = { ...NO_CREDENTIALS, error: `Send the header ${header}: <JWT>.` };
   const put = async (row: Row, headers: Record<string, string | null>) =>
-    request(pathOf(row), { body: '{"value":9}', headers });
+    request(buildPath(row), { body: '{"value":9}', headers });
 
   it('reads the token from the header that JWT_HEADER names, and never from Authorization', async () => {
     const row = await storeEvaluation();
@@ -31,7 +31,7 @@ describe('JWT_HEADER', () => {
     await expectRefusedUpdate(
       row,
       await put(row, { [header]: await mintToken({ exp: 1 }) }),
-      invalidToken('The token has expired.'),
+      makeInvalidToken('The token has expired.'),
       send,
     );
     expect(
@@ -47,7 +47,7 @@ describe('JWT_HEADER', () => {
     const row = await storeEvaluation();
     const sent = await put(row, { [header]: value(await mintToken()), authorization: null });
 
-    await expectRefusedUpdate(row, sent, invalidToken(NOT_A_JWT), send);
+    await expectRefusedUpdate(row, sent, makeInvalidToken(NOT_A_JWT), send);
   });
 
   it('accepts a header of 16,384 characters, and refuses a longer one', async () => {
@@ -57,7 +57,7 @@ describe('JWT_HEADER', () => {
     await expectRefusedUpdate(
       row,
       await put(row, { [header]: longer, authorization: null }),
-      invalidToken('The token is longer than 16384 characters.'),
+      makeInvalidToken('The token is longer than 16384 characters.'),
       send,
     );
     const sent = await put(row, { [header]: longest, authorization: null });
@@ -76,7 +76,7 @@ describe('JWT_HEADER', () => {
     async (name) => {
       const row = await storeEvaluation();
 
-      expect((await workerWith({ JWT_HEADER: name })(await putValue(row, 9))).status).toBe(200);
+      expect((await createWorker({ JWT_HEADER: name })(await putValue(row, 9))).status).toBe(200);
     },
   );
 });

@@ -3,8 +3,8 @@
  * the token.
  */
 import { describe, expect, it, vi } from 'vitest';
-import { keyPair } from './support/signer.ts';
-import { ISSUER, pair, scoped, workerWithKeys } from './support/tokens.ts';
+import { makeKeyPair } from './support/signer.ts';
+import { createWorkerWithKeys, ISSUER, makeScopedClaims, pair } from './support/tokens.ts';
 import { mintToken, putValue, storeEvaluation, worker } from './support/worker.ts';
 
 describe('the log of a refused token', () => {
@@ -105,12 +105,12 @@ describe('the log of a refused token', () => {
     async (_, changed, expected) => {
       const row = await storeEvaluation();
       const logged = vi.spyOn(console, 'log');
-      const send = workerWithKeys([pair.jwk], {
+      const send = createWorkerWithKeys([pair.jwk], {
         JWT_AUDIENCE: 'run-evaluation another-api',
         JWT_CLIENT_CLAIM: 'azp',
         JWT_CLIENTS: 'web-app batch-job',
       });
-      const token = await pair.sign(scoped({ azp: 'web-app', ...changed }));
+      const token = await pair.sign(makeScopedClaims({ azp: 'web-app', ...changed }));
 
       expect((await send(await putValue(row, 9, token))).status).toBe(401);
 
@@ -151,10 +151,10 @@ describe('the log of a token whose key is not found', () => {
   ])('logs why the key is not found: %s', async (code, header) => {
     const row = await storeEvaluation();
     const logged = vi.spyOn(console, 'log');
-    const other = await keyPair('ES256', 'key-2');
+    const other = await makeKeyPair('ES256', 'key-2');
 
-    await workerWithKeys([pair.jwk, other.jwk])(
-      await putValue(row, 9, await pair.sign(scoped(), { kid: undefined, ...header })),
+    await createWorkerWithKeys([pair.jwk, other.jwk])(
+      await putValue(row, 9, await pair.sign(makeScopedClaims(), { kid: undefined, ...header })),
     );
 
     expect(JSON.parse(String(logged.mock.calls.flat()[0]))).toMatchObject({

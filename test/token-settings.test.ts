@@ -5,15 +5,15 @@
 import { describe, expect, it, vi } from 'vitest';
 import { INTERNAL_ERROR } from './support/answers.ts';
 import { SECRET } from './support/secret.ts';
-import { hmac, keyPair, privateJwk } from './support/signer.ts';
-import { ISSUER, pair, scoped, workerWithKeys } from './support/tokens.ts';
+import { createHmac, exportPrivateJwk, makeKeyPair } from './support/signer.ts';
+import { createWorkerWithKeys, ISSUER, makeScopedClaims, pair } from './support/tokens.ts';
 import {
+  buildPath,
+  createWorker,
   expectRefusedUpdate,
-  pathOf,
   putValue,
   request,
   storeEvaluation,
-  workerWith,
 } from './support/worker.ts';
 
 describe('a wrong setting of tokens', () => {
@@ -108,15 +108,15 @@ describe('a wrong setting of tokens', () => {
       const row = await storeEvaluation();
       const logged = vi.spyOn(console, 'error');
       const fetched = vi.spyOn(globalThis, 'fetch');
-      const send = workerWith(settings);
+      const send = createWorker(settings);
 
       for (const secret of [SECRET, short]) {
-        const token = await (await hmac(secret)).sign(scoped());
+        const token = await (await createHmac(secret)).sign(makeScopedClaims());
         await expectRefusedUpdate(row, await putValue(row, 9, token), INTERNAL_ERROR, send);
       }
       await expectRefusedUpdate(
         row,
-        await request(pathOf(row), { headers: { authorization: null } }),
+        await request(buildPath(row), { headers: { authorization: null } }),
         INTERNAL_ERROR,
         send,
       );
@@ -141,7 +141,7 @@ describe('a wrong setting of tokens', () => {
   ])('logs that JWT_JWKS %s', async (fault, keys) => {
     const logged = vi.spyOn(console, 'error');
 
-    await workerWith(inline(keys))(await putValue(await storeEvaluation(), 9));
+    await createWorker(inline(keys))(await putValue(await storeEvaluation(), 9));
 
     expect(JSON.parse(String(logged.mock.calls.flat()[0])).cause).toContain(
       `JWT_JWKS ${fault}: run`,
@@ -150,9 +150,9 @@ describe('a wrong setting of tokens', () => {
 
   it('logs that an RSA key is too short', async () => {
     const logged = vi.spyOn(console, 'error');
-    const { jwk } = await keyPair('RS256', 'key-1', { modulusLength: 1024 });
+    const { jwk } = await makeKeyPair('RS256', 'key-1', { modulusLength: 1024 });
 
-    await workerWithKeys([jwk])(await putValue(await storeEvaluation(), 9));
+    await createWorkerWithKeys([jwk])(await putValue(await storeEvaluation(), 9));
 
     expect(JSON.parse(String(logged.mock.calls.flat()[0])).cause).toContain(
       'JWT_JWKS contains an RSA key under 2048 bits: run',
@@ -163,15 +163,15 @@ describe('a wrong setting of tokens', () => {
     [
       'two EC keys',
       'two keys for ES256 with the kid key-1',
-      async () => [pair.jwk, (await keyPair('ES256', 'key-1')).jwk],
+      async () => [pair.jwk, (await makeKeyPair('ES256', 'key-1')).jwk],
     ],
     ['one key twice', 'two keys for ES256 with the kid key-1', async () => [pair.jwk, pair.jwk]],
     [
       'an RSA key for any algorithm and one for PS512',
       'two keys for PS512 with the kid a',
       async () => {
-        const any = await keyPair('RS256', 'a');
-        const one = await keyPair('PS512', 'a', { owner: 'the issuer for PS512' });
+        const any = await makeKeyPair('RS256', 'a');
+        const one = await makeKeyPair('PS512', 'a', { owner: 'the issuer for PS512' });
         return [pair.jwk, any.jwk, { ...one.jwk, alg: 'PS512' }];
       },
     ],
@@ -185,9 +185,9 @@ describe('a wrong setting of tokens', () => {
     async (_, fault, keys) => {
       const row = await storeEvaluation();
       const logged = vi.spyOn(console, 'error');
-      const send = workerWithKeys(await keys());
+      const send = createWorkerWithKeys(await keys());
 
-      const sent = await putValue(row, 9, await pair.sign(scoped()));
+      const sent = await putValue(row, 9, await pair.sign(makeScopedClaims()));
       await expectRefusedUpdate(row, sent, INTERNAL_ERROR, send);
 
       const { refusal, cause } = JSON.parse(String(logged.mock.calls.flat()[0]));
@@ -199,11 +199,11 @@ describe('a wrong setting of tokens', () => {
 
   it('answers 500 to everyone because of a symmetric key among good ones', async () => {
     const row = await storeEvaluation();
-    const send = workerWithKeys([pair.jwk, { kty: 'oct', kid: 'key-2', k: 'c2VjcmV0' }]);
+    const send = createWorkerWithKeys([pair.jwk, { kty: 'oct', kid: 'key-2', k: 'c2VjcmV0' }]);
 
     await expectRefusedUpdate(
       row,
-      await putValue(row, 9, await pair.sign(scoped())),
+      await putValue(row, 9, await pair.sign(makeScopedClaims())),
       INTERNAL_ERROR,
       send,
     );
@@ -212,9 +212,11 @@ describe('a wrong setting of tokens', () => {
   it('logs nothing of a broken key set, which may contain a private key', async () => {
     const row = await storeEvaluation();
     const logged = vi.spyOn(console, 'error');
-    const { d } = await privateJwk();
+    const { d } = await exportPrivateJwk();
 
-    await workerWith(inline(`${d}{"keys":[`))(await putValue(row, 9, await pair.sign(scoped())));
+    await createWorker(inline(`${d}{"keys":[`))(
+      await putValue(row, 9, await pair.sign(makeScopedClaims())),
+    );
 
     expect(String(logged.mock.calls.flat())).toContain('JWT_JWKS is not a JSON Web Key Set');
     expect(String(logged.mock.calls.flat())).not.toContain(d?.slice(0, 8));
@@ -227,14 +229,14 @@ describe('a wrong setting of tokens', () => {
       const logged = vi.spyOn(console, 'error');
       const jwk =
         kind === 'private'
-          ? await privateJwk()
-          : (await keyPair('RS256', 'key-1', { modulusLength: 1024 })).jwk;
+          ? await exportPrivateJwk()
+          : (await makeKeyPair('RS256', 'key-1', { modulusLength: 1024 })).jwk;
 
       await expectRefusedUpdate(
         row,
-        await putValue(row, 9, await pair.sign(scoped())),
+        await putValue(row, 9, await pair.sign(makeScopedClaims())),
         INTERNAL_ERROR,
-        workerWithKeys([pair.jwk, jwk]),
+        createWorkerWithKeys([pair.jwk, jwk]),
       );
 
       const lines = logged.mock.calls.flat().join();

@@ -19,45 +19,51 @@
  * 3.4 and 3.6 are about encryption, which is not accepted.
  */
 import { beforeAll, describe, expect, it, vi } from 'vitest';
-import { invalidToken, NO_CREDENTIALS } from './support/answers.ts';
-import { countingD1 } from './support/d1.ts';
-import { byOperation } from './support/operations.ts';
+import { makeInvalidToken, NO_CREDENTIALS } from './support/answers.ts';
+import { countCalls } from './support/d1.ts';
+import { runByOperation } from './support/operations.ts';
 import { SECRET } from './support/secret.ts';
-import { base64url, type Header, hmac, keyPair, unsigned } from './support/signer.ts';
+import {
+  base64url,
+  createHmac,
+  encodeUnsigned,
+  type Header,
+  makeKeyPair,
+} from './support/signer.ts';
 import {
   ALGORITHM,
   AUDIENCE,
-  filled,
+  createWorkerNow,
+  createWorkerWithKeys,
   ISSUER,
   KIND,
+  makeScopedClaims,
   mintLong,
   NO_ACCESS_TOKEN,
   NOT_A_JWT,
   now,
   pair,
+  requireFilled,
   SIGNATURE,
-  scoped,
   UNKNOWN_KEY,
-  workerNow,
-  workerWithKeys,
 } from './support/tokens.ts';
 import {
   ACCOUNT,
+  createWorker,
   DB,
   expectRefusal,
   expectRefusedUpdate,
+  formatRefusal,
   mintToken,
   putValue,
   type Refusal,
   readEvaluation,
   readRefusal,
-  refusalAs,
+  readState,
   request,
   type Send,
-  stateOf,
   storeEvaluation,
   worker,
-  workerWith,
 } from './support/worker.ts';
 
 /** A Worker, a signer of its tokens, and the secret or public key as an attacker may know it. */
@@ -69,12 +75,12 @@ type Deployment = {
 
 const DEPLOYMENTS: Readonly<Record<'a secret' | 'a key set', () => Promise<Deployment>>> = {
   'a secret': async () => ({
-    send: workerNow({ JWT_ISSUER: ISSUER, JWT_AUDIENCE: 'run-evaluation' }),
-    sign: (await hmac(SECRET)).sign,
+    send: createWorkerNow({ JWT_ISSUER: ISSUER, JWT_AUDIENCE: 'run-evaluation' }),
+    sign: (await createHmac(SECRET)).sign,
     knownText: SECRET.slice(0, -1),
   }),
   'a key set': async () => ({
-    send: workerWithKeys([pair.jwk]),
+    send: createWorkerWithKeys([pair.jwk]),
     sign: pair.sign,
     knownText: JSON.stringify(pair.jwk),
   }),
@@ -86,174 +92,240 @@ type Hostile = readonly [name: string, error: string, token: (by: Deployment) =>
  * Changes the last character of a token in several ways. For many characters the lowest bits are
  * not part of the signature.
  */
-const lastCharacters = (token: string) =>
+const changeLastCharacter = (token: string) =>
   ['A', 'B', 'Q', 'R', 'g', 'w', 'x', '8', '9', '_']
     .filter((end) => !token.endsWith(end))
     .map((end) => token.slice(0, -1) + end);
 
 const MATRIX: readonly Hostile[] = [
   ['nothing after the scheme', NOT_A_JWT, async () => ''],
-  ['two tokens', NOT_A_JWT, async ({ sign }) => `${await sign(scoped())} ${await sign(scoped())}`],
+  [
+    'two tokens',
+    NOT_A_JWT,
+    async ({ sign }) => `${await sign(makeScopedClaims())} ${await sign(makeScopedClaims())}`,
+  ],
   [
     'two tokens with a comma',
     NOT_A_JWT,
-    async ({ sign }) => `${await sign(scoped())}, Bearer ${await sign(scoped())}`,
+    async ({ sign }) =>
+      `${await sign(makeScopedClaims())}, Bearer ${await sign(makeScopedClaims())}`,
   ],
-  ['base64 padding', NOT_A_JWT, async ({ sign }) => `${await sign(scoped())}=`],
-  ['white space inside', NOT_A_JWT, async ({ sign }) => (await sign(scoped())).replace('.', '. ')],
-  ['a tab before it', NOT_A_JWT, async ({ sign }) => `\t${await sign(scoped())}`],
-  ['two parts', NOT_A_JWT, async () => unsigned({ alg: 'HS256' }, scoped())],
-  ['five parts', NOT_A_JWT, async ({ sign }) => `${await sign(scoped())}.AAAA.AAAA`],
-  ['an empty signature', NOT_A_JWT, async () => `${unsigned({ alg: 'HS256' }, scoped())}.`],
-  ['quotes', NOT_A_JWT, async ({ sign }) => `"${await sign(scoped())}"`],
+  ['base64 padding', NOT_A_JWT, async ({ sign }) => `${await sign(makeScopedClaims())}=`],
+  [
+    'white space inside',
+    NOT_A_JWT,
+    async ({ sign }) => (await sign(makeScopedClaims())).replace('.', '. '),
+  ],
+  ['a tab before it', NOT_A_JWT, async ({ sign }) => `\t${await sign(makeScopedClaims())}`],
+  ['two parts', NOT_A_JWT, async () => encodeUnsigned({ alg: 'HS256' }, makeScopedClaims())],
+  ['five parts', NOT_A_JWT, async ({ sign }) => `${await sign(makeScopedClaims())}.AAAA.AAAA`],
+  [
+    'an empty signature',
+    NOT_A_JWT,
+    async () => `${encodeUnsigned({ alg: 'HS256' }, makeScopedClaims())}.`,
+  ],
+  ['quotes', NOT_A_JWT, async ({ sign }) => `"${await sign(makeScopedClaims())}"`],
   ['plain text', NOT_A_JWT, async () => 'secret'],
   ['parts that are not JSON', NOT_A_JWT, async () => 'AAAA.AAAA.AAAA'],
   [
     '17 KiB',
     'The token is longer than 16384 characters.',
-    async ({ sign }) => sign(scoped({ pad: 'x'.repeat(13_000) })),
+    async ({ sign }) => sign(makeScopedClaims({ pad: 'x'.repeat(13_000) })),
   ],
   ['claims that are an array', NOT_A_JWT, async ({ sign }) => sign('[1]')],
   ['claims that are not JSON', NOT_A_JWT, async ({ sign }) => sign('{')],
-  ['alg none', ALGORITHM, async () => `${unsigned({ alg: 'none' }, scoped())}.AAAA`],
-  ['alg None', ALGORITHM, async () => `${unsigned({ alg: 'None' }, scoped())}.AAAA`],
-  ['alg NONE', ALGORITHM, async () => `${unsigned({ alg: 'NONE' }, scoped())}.AAAA`],
-  ['alg nOnE and no signature', NOT_A_JWT, async () => `${unsigned({ alg: 'nOnE' }, scoped())}.`],
-  ['no alg', NOT_A_JWT, async ({ sign }) => sign(scoped(), { alg: undefined })],
-  ['another algorithm', ALGORITHM, async () => (await hmac(SECRET, 'HS512')).sign(scoped())],
+  [
+    'alg none',
+    ALGORITHM,
+    async () => `${encodeUnsigned({ alg: 'none' }, makeScopedClaims())}.AAAA`,
+  ],
+  [
+    'alg None',
+    ALGORITHM,
+    async () => `${encodeUnsigned({ alg: 'None' }, makeScopedClaims())}.AAAA`,
+  ],
+  [
+    'alg NONE',
+    ALGORITHM,
+    async () => `${encodeUnsigned({ alg: 'NONE' }, makeScopedClaims())}.AAAA`,
+  ],
+  [
+    'alg nOnE and no signature',
+    NOT_A_JWT,
+    async () => `${encodeUnsigned({ alg: 'nOnE' }, makeScopedClaims())}.`,
+  ],
+  ['no alg', NOT_A_JWT, async ({ sign }) => sign(makeScopedClaims(), { alg: undefined })],
+  [
+    'another algorithm',
+    ALGORITHM,
+    async () => (await createHmac(SECRET, 'HS512')).sign(makeScopedClaims()),
+  ],
   [
     'the signature of another token',
     SIGNATURE,
     async ({ sign }) => {
-      const [header = '', , signature = ''] = (await sign(scoped())).split('.');
-      return `${header}.${unsigned({}, scoped({ account_id: 'acc_neighbour' })).split('.')[1]}.${signature}`;
+      const [header = '', , signature = ''] = (await sign(makeScopedClaims())).split('.');
+      return `${header}.${encodeUnsigned({}, makeScopedClaims({ account_id: 'acc_neighbour' })).split('.')[1]}.${signature}`;
     },
   ],
   [
     'an unknown crit',
     NOT_A_JWT,
     async ({ sign }) =>
-      sign(scoped(), { crit: ['urn:example:unknown'], 'urn:example:unknown': true }),
+      sign(makeScopedClaims(), { crit: ['urn:example:unknown'], 'urn:example:unknown': true }),
   ],
-  ['an empty crit', NOT_A_JWT, async ({ sign }) => sign(scoped(), { crit: [] })],
-  ['b64 false', NOT_A_JWT, async ({ sign }) => sign(scoped(), { crit: ['b64'], b64: false })],
-  ['a JWT of another kind: dpop', KIND, async ({ sign }) => sign(scoped(), { typ: 'dpop+jwt' })],
+  ['an empty crit', NOT_A_JWT, async ({ sign }) => sign(makeScopedClaims(), { crit: [] })],
+  [
+    'b64 false',
+    NOT_A_JWT,
+    async ({ sign }) => sign(makeScopedClaims(), { crit: ['b64'], b64: false }),
+  ],
+  [
+    'a JWT of another kind: dpop',
+    KIND,
+    async ({ sign }) => sign(makeScopedClaims(), { typ: 'dpop+jwt' }),
+  ],
   [
     'a JWT of another kind: logout',
     KIND,
-    async ({ sign }) => sign(scoped(), { typ: 'application/logout+jwt' }),
+    async ({ sign }) => sign(makeScopedClaims(), { typ: 'application/logout+jwt' }),
   ],
-  ['a JWT of another kind: a number', KIND, async ({ sign }) => sign(scoped(), { typ: 7 })],
+  [
+    'a JWT of another kind: a number',
+    KIND,
+    async ({ sign }) => sign(makeScopedClaims(), { typ: 7 }),
+  ],
   [
     'a JWT of another kind: an object',
     KIND,
-    async ({ sign }) => sign(scoped(), { typ: { toString: 'JWT' } }),
+    async ({ sign }) => sign(makeScopedClaims(), { typ: { toString: 'JWT' } }),
   ],
-  ['a kid that is a number', NOT_A_JWT, async ({ sign }) => sign(scoped(), { kid: 7 })],
+  ['a kid that is a number', NOT_A_JWT, async ({ sign }) => sign(makeScopedClaims(), { kid: 7 })],
   [
     'a kid that is an object',
     NOT_A_JWT,
-    async ({ sign }) => sign(scoped(), { kid: { toString: 'key-1' } }),
+    async ({ sign }) => sign(makeScopedClaims(), { kid: { toString: 'key-1' } }),
   ],
-  ['expired', 'The token has expired.', async ({ sign }) => sign(scoped({ exp: now - 10 }))],
+  [
+    'expired',
+    'The token has expired.',
+    async ({ sign }) => sign(makeScopedClaims({ exp: now - 10 })),
+  ],
   [
     'not valid yet',
     'The token is not valid yet.',
-    async ({ sign }) => sign(scoped({ nbf: now + 60 })),
+    async ({ sign }) => sign(makeScopedClaims({ nbf: now + 60 })),
   ],
   [
     'an nbf that is a string',
     "The token's claim nbf is not of the right type.",
-    async ({ sign }) => sign(scoped({ nbf: '0' })),
+    async ({ sign }) => sign(makeScopedClaims({ nbf: '0' })),
   ],
   [
     'no exp',
     'The token lacks the claim exp.',
-    async ({ sign }) => sign(scoped({ exp: undefined })),
+    async ({ sign }) => sign(makeScopedClaims({ exp: undefined })),
   ],
   [
     'an exp that is a string',
     "The token's claim exp is not of the right type.",
-    async ({ sign }) => sign(scoped({ exp: String(now + 60) })),
+    async ({ sign }) => sign(makeScopedClaims({ exp: String(now + 60) })),
   ],
   [
     'an exp that is null',
     "The token's claim exp is not of the right type.",
-    async ({ sign }) => sign(scoped({ exp: null })),
+    async ({ sign }) => sign(makeScopedClaims({ exp: null })),
   ],
   [
     'an exp of 1e400',
     "The token's claim exp must be a finite number.",
-    async ({ sign }) => sign(JSON.stringify(scoped({ exp: 1 })).replace('"exp":1', '"exp":1e400')),
+    async ({ sign }) =>
+      sign(JSON.stringify(makeScopedClaims({ exp: 1 })).replace('"exp":1', '"exp":1e400')),
   ],
   [
     'no issuer',
     'The token lacks the claim iss.',
-    async ({ sign }) => sign(scoped({ iss: undefined })),
+    async ({ sign }) => sign(makeScopedClaims({ iss: undefined })),
   ],
   [
     'another issuer',
     'The token comes from another issuer.',
-    async ({ sign }) => sign(scoped({ iss: `${ISSUER}/` })),
+    async ({ sign }) => sign(makeScopedClaims({ iss: `${ISSUER}/` })),
   ],
   [
     'several issuers',
     'The token comes from another issuer.',
-    async ({ sign }) => sign(scoped({ iss: [ISSUER] })),
+    async ({ sign }) => sign(makeScopedClaims({ iss: [ISSUER] })),
   ],
   [
     'no audience',
     'The token lacks the claim aud.',
-    async ({ sign }) => sign(scoped({ aud: undefined })),
+    async ({ sign }) => sign(makeScopedClaims({ aud: undefined })),
   ],
-  ['another audience', AUDIENCE, async ({ sign }) => sign(scoped({ aud: 'another-api' }))],
-  ['an empty audience', AUDIENCE, async ({ sign }) => sign(scoped({ aud: '' }))],
-  ['an empty list of audiences', AUDIENCE, async ({ sign }) => sign(scoped({ aud: [] }))],
-  ['no sub', filled('sub'), async ({ sign }) => sign(scoped({ sub: undefined }))],
+  [
+    'another audience',
+    AUDIENCE,
+    async ({ sign }) => sign(makeScopedClaims({ aud: 'another-api' })),
+  ],
+  ['an empty audience', AUDIENCE, async ({ sign }) => sign(makeScopedClaims({ aud: '' }))],
+  ['an empty list of audiences', AUDIENCE, async ({ sign }) => sign(makeScopedClaims({ aud: [] }))],
+  ['no sub', requireFilled('sub'), async ({ sign }) => sign(makeScopedClaims({ sub: undefined }))],
   [
     'a sub that is no Unicode text',
-    filled('sub'),
-    async ({ sign }) => sign(scoped({ sub: 'user-\ud800' })),
+    requireFilled('sub'),
+    async ({ sign }) => sign(makeScopedClaims({ sub: 'user-\ud800' })),
   ],
-  ['an empty sub', filled('sub'), async ({ sign }) => sign(scoped({ sub: '' }))],
-  ['a blank sub', filled('sub'), async ({ sign }) => sign(scoped({ sub: ' \t' }))],
-  ['a sub that is a number', filled('sub'), async ({ sign }) => sign(scoped({ sub: 7 }))],
-  ['no account', filled('account_id'), async ({ sign }) => sign(scoped({ account_id: undefined }))],
-  ['an empty account', filled('account_id'), async ({ sign }) => sign(scoped({ account_id: '' }))],
+  ['an empty sub', requireFilled('sub'), async ({ sign }) => sign(makeScopedClaims({ sub: '' }))],
+  ['a blank sub', requireFilled('sub'), async ({ sign }) => sign(makeScopedClaims({ sub: ' \t' }))],
+  [
+    'a sub that is a number',
+    requireFilled('sub'),
+    async ({ sign }) => sign(makeScopedClaims({ sub: 7 })),
+  ],
+  [
+    'no account',
+    requireFilled('account_id'),
+    async ({ sign }) => sign(makeScopedClaims({ account_id: undefined })),
+  ],
+  [
+    'an empty account',
+    requireFilled('account_id'),
+    async ({ sign }) => sign(makeScopedClaims({ account_id: '' })),
+  ],
   [
     'a blank account',
-    filled('account_id'),
-    async ({ sign }) => sign(scoped({ account_id: '\u00a0 ' })),
+    requireFilled('account_id'),
+    async ({ sign }) => sign(makeScopedClaims({ account_id: '\u00a0 ' })),
   ],
   [
     'a list of accounts',
-    filled('account_id'),
-    async ({ sign }) => sign(scoped({ account_id: [ACCOUNT] })),
+    requireFilled('account_id'),
+    async ({ sign }) => sign(makeScopedClaims({ account_id: [ACCOUNT] })),
   ],
   [
     'a run_id that is null',
     "The token's claim run_id must be a UUID.",
-    async ({ sign }) => sign(scoped({ run_id: null })),
+    async ({ sign }) => sign(makeScopedClaims({ run_id: null })),
   ],
   [
     'a run_id that is empty',
     "The token's claim run_id must be a UUID.",
-    async ({ sign }) => sign(scoped({ run_id: '' })),
+    async ({ sign }) => sign(makeScopedClaims({ run_id: '' })),
   ],
   [
     'a run_id that is a list',
     "The token's claim run_id must be a UUID.",
-    async ({ sign }) => sign(scoped({ run_id: [crypto.randomUUID()] })),
+    async ({ sign }) => sign(makeScopedClaims({ run_id: [crypto.randomUUID()] })),
   ],
   [
     'an evaluation_id that is a pattern',
     "The token's claim evaluation_id must be a UUID.",
-    async ({ sign }) => sign(scoped({ evaluation_id: '*' })),
+    async ({ sign }) => sign(makeScopedClaims({ evaluation_id: '*' })),
   ],
   [
     'an evaluation_id that is false',
     "The token's claim evaluation_id must be a UUID.",
-    async ({ sign }) => sign(scoped({ evaluation_id: false })),
+    async ({ sign }) => sign(makeScopedClaims({ evaluation_id: false })),
   ],
 ];
 
@@ -262,49 +334,50 @@ const KEY_SET_MATRIX: readonly Hostile[] = [
   [
     'HS256 with the public key as the secret',
     ALGORITHM,
-    async ({ knownText }) => (await hmac(knownText)).sign(scoped(), { kid: 'key-1' }),
+    async ({ knownText }) =>
+      (await createHmac(knownText)).sign(makeScopedClaims(), { kid: 'key-1' }),
   ],
   [
     'a token of the Worker with the secret',
     ALGORITHM,
-    async () => (await hmac(SECRET)).sign(scoped()),
+    async () => (await createHmac(SECRET)).sign(makeScopedClaims()),
   ],
   [
     'a zero ECDSA signature',
     SIGNATURE,
     async () =>
-      `${unsigned({ alg: 'ES256', kid: 'key-1' }, scoped())}.${base64url(new Uint8Array(64))}`,
+      `${encodeUnsigned({ alg: 'ES256', kid: 'key-1' }, makeScopedClaims())}.${base64url(new Uint8Array(64))}`,
   ],
   [
     'an algorithm of another key type',
     UNKNOWN_KEY,
-    async () => (await keyPair('RS256', 'key-1')).sign(scoped()),
+    async () => (await makeKeyPair('RS256', 'key-1')).sign(makeScopedClaims()),
   ],
-  ['an unknown kid', UNKNOWN_KEY, async ({ sign }) => sign(scoped(), { kid: 'key-2' })],
-  ['an empty kid', UNKNOWN_KEY, async ({ sign }) => sign(scoped(), { kid: '' })],
+  ['an unknown kid', UNKNOWN_KEY, async ({ sign }) => sign(makeScopedClaims(), { kid: 'key-2' })],
+  ['an empty kid', UNKNOWN_KEY, async ({ sign }) => sign(makeScopedClaims(), { kid: '' })],
   [
     'a kid that is a path',
     UNKNOWN_KEY,
-    async ({ sign }) => sign(scoped(), { kid: '../../../dev/null' }),
+    async ({ sign }) => sign(makeScopedClaims(), { kid: '../../../dev/null' }),
   ],
   [
     'a kid that is SQL',
     UNKNOWN_KEY,
-    async ({ sign }) => sign(scoped(), { kid: "key-1' OR '1'='1" }),
+    async ({ sign }) => sign(makeScopedClaims(), { kid: "key-1' OR '1'='1" }),
   ],
   [
     'a kid that is a name of the prototype',
     UNKNOWN_KEY,
-    async ({ sign }) => sign(scoped(), { kid: '__proto__' }),
+    async ({ sign }) => sign(makeScopedClaims(), { kid: '__proto__' }),
   ],
   ...(['jwk', 'jku', 'x5u'] as const).map(
     (name): Hostile => [
       `an embedded ${name}`,
       SIGNATURE,
       async () => {
-        const attacker = await keyPair('ES256', 'key-1');
+        const attacker = await makeKeyPair('ES256', 'key-1');
         const taken = name === 'jwk' ? attacker.jwk : 'https://attacker.example/keys';
-        return attacker.sign(scoped(), { [name]: taken });
+        return attacker.sign(makeScopedClaims(), { [name]: taken });
       },
     ],
   ),
@@ -326,33 +399,33 @@ describe.each(['a secret', 'a key set'] as const)('a Worker with %s', (kind) => 
     query = '',
   ) => {
     const row = await storeEvaluation();
-    const before = await stateOf(row);
-    const refusals = await byOperation(async ({ requestAlone }) =>
+    const before = await readState(row);
+    const refusals = await runByOperation(async ({ requestAlone }) =>
       readRefusal(await deployment.send(await requestAlone(row, { authorization }, { query }))),
     );
-    expect(refusals).toEqual(await byOperation(() => refusalAs(refusal)));
-    expect(await stateOf(row)).toEqual(before);
+    expect(refusals).toEqual(await runByOperation(() => formatRefusal(refusal)));
+    expect(await readState(row)).toEqual(before);
   };
 
   const expectAcceptedByEach = async (authorization: string) => {
-    const statuses = await byOperation(async ({ requestFor }) => {
+    const statuses = await runByOperation(async ({ requestFor }) => {
       const sent = await requestFor(await storeEvaluation(), { authorization });
       return (await deployment.send(sent)).status;
     });
-    expect(statuses).toEqual(await byOperation(({ success }) => success));
+    expect(statuses).toEqual(await runByOperation(({ success }) => success));
   };
 
   it.each(kind === 'a secret' ? MATRIX : [...MATRIX, ...KEY_SET_MATRIX])(
     'refuses at every operation: %s',
     async (_, error, token) => {
-      await expectRefusedByEach(`Bearer ${await token(deployment)}`, invalidToken(error));
+      await expectRefusedByEach(`Bearer ${await token(deployment)}`, makeInvalidToken(error));
     },
   );
 
   it('refuses a token whose last character is changed to any other', async () => {
     const { send, sign } = deployment;
     const row = await storeEvaluation();
-    const tokens = lastCharacters(await sign(scoped()));
+    const tokens = changeLastCharacter(await sign(makeScopedClaims()));
 
     const statuses = await Promise.all(
       tokens.map(async (token) => (await send(await putValue(row, 9, token))).status),
@@ -363,9 +436,9 @@ describe.each(['a secret', 'a key set'] as const)('a Worker with %s', (kind) => 
   });
 
   it('refuses claims in invalid UTF-8 at every operation', async () => {
-    const [header = '', , signature = ''] = (await deployment.sign(scoped())).split('.');
+    const [header = '', , signature = ''] = (await deployment.sign(makeScopedClaims())).split('.');
     const token = `${header}.${base64url(new Uint8Array([0x7b, 0xff, 0x7d]))}.${signature}`;
-    await expectRefusedByEach(`Bearer ${token}`, invalidToken(SIGNATURE));
+    await expectRefusedByEach(`Bearer ${token}`, makeInvalidToken(SIGNATURE));
   });
 
   it.each([
@@ -379,7 +452,7 @@ describe.each(['a secret', 'a key set'] as const)('a Worker with %s', (kind) => 
     const fetched = vi.spyOn(globalThis, 'fetch');
 
     await expectAcceptedByEach(
-      `bearer   ${await deployment.sign(scoped({ aud: ['another-api', 'run-evaluation'] }), header)}`,
+      `bearer   ${await deployment.sign(makeScopedClaims({ aud: ['another-api', 'run-evaluation'] }), header)}`,
     );
 
     expect(fetched).not.toHaveBeenCalled();
@@ -387,11 +460,11 @@ describe.each(['a secret', 'a key set'] as const)('a Worker with %s', (kind) => 
 
   it('tolerates clocks that are less than five seconds apart, and no more', async () => {
     const times = async (exp: number, nbf: number) =>
-      `Bearer ${await deployment.sign(scoped({ exp: now + exp, nbf: now + nbf }))}`;
+      `Bearer ${await deployment.sign(makeScopedClaims({ exp: now + exp, nbf: now + nbf }))}`;
 
     await expectAcceptedByEach(await times(-4, 5));
-    await expectRefusedByEach(await times(-5, 5), invalidToken('The token has expired.'));
-    await expectRefusedByEach(await times(-4, 6), invalidToken('The token is not valid yet.'));
+    await expectRefusedByEach(await times(-5, 5), makeInvalidToken('The token has expired.'));
+    await expectRefusedByEach(await times(-4, 6), makeInvalidToken('The token is not valid yet.'));
   });
 
   it.each([null, '', 'Basic dXNlcjpwYXNz', 'Bearertoken', 'Token abc', 'DPoP abc'])(
@@ -405,13 +478,13 @@ describe.each(['a secret', 'a key set'] as const)('a Worker with %s', (kind) => 
     await expectRefusedByEach(
       null,
       NO_CREDENTIALS,
-      `?access_token=${await deployment.sign(scoped())}`,
+      `?access_token=${await deployment.sign(makeScopedClaims())}`,
     );
   });
 });
 
 it('refuses a request without a token before it parses anything or asks D1', async () => {
-  const { db, calls } = countingD1(DB);
+  const { db, calls } = countCalls(DB);
   let pulled = false;
   const pull = () => {
     pulled = true;
@@ -423,7 +496,7 @@ it('refuses a request without a token before it parses anything or asks D1', asy
     headers: { authorization: null, 'content-type': 'text/plain' },
   });
 
-  await expectRefusal(await workerWith({ DB: db })(sent), NO_CREDENTIALS);
+  await expectRefusal(await createWorker({ DB: db })(sent), NO_CREDENTIALS);
 
   expect(pulled).toBe(false);
   expect(calls).toEqual([]);
@@ -446,7 +519,7 @@ describe('a long token', () => {
     await expectRefusedUpdate(
       row,
       await putValue(row, 9, longer),
-      invalidToken('The token is longer than 16384 characters.'),
+      makeInvalidToken('The token is longer than 16384 characters.'),
     );
     expect((await worker(await putValue(row, 9, longest))).status).toBe(200);
   });
@@ -473,7 +546,7 @@ describe('a token that is no access token', () => {
     await expectRefusedUpdate(
       row,
       await putValue(row, 9, await mintToken(changed)),
-      invalidToken(NO_ACCESS_TOKEN),
+      makeInvalidToken(NO_ACCESS_TOKEN),
     );
   });
 
@@ -490,7 +563,11 @@ describe('a token that is no access token', () => {
       const row = await storeEvaluation();
       const token = await mintToken(changed, { typ: 'at+jwt' });
 
-      await expectRefusedUpdate(row, await putValue(row, 9, token), invalidToken(NO_ACCESS_TOKEN));
+      await expectRefusedUpdate(
+        row,
+        await putValue(row, 9, token),
+        makeInvalidToken(NO_ACCESS_TOKEN),
+      );
     },
   );
 

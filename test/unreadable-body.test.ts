@@ -4,9 +4,15 @@
  */
 import { describe, expect, it } from 'vitest';
 import { UNSUPPORTED } from './support/answers.ts';
-import { linkTo, post } from './support/links.ts';
+import { createLinkTo, post } from './support/links.ts';
 import { OPERATIONS } from './support/operations.ts';
-import { expectRefusedUpdate, pathOf, request, storeEvaluation, worker } from './support/worker.ts';
+import {
+  buildPath,
+  expectRefusedUpdate,
+  request,
+  storeEvaluation,
+  worker,
+} from './support/worker.ts';
 
 const NOT_JSON = 'The body must be valid JSON in UTF-8.';
 const FORM =
@@ -91,9 +97,9 @@ describe('400: a body that is not JSON', () => {
     'names what was found in a body that is not JSON, and where: %j',
     async (body, error) => {
       const row = await storeEvaluation();
-      const { url } = await linkTo(row);
+      const { url } = await createLinkTo(row);
 
-      const sent = await request(pathOf(row), { body });
+      const sent = await request(buildPath(row), { body });
       await expectRefusedUpdate(row, sent, { status: 400, error });
       await expectRefusedUpdate(row, post(url, body), { status: 400, error });
     },
@@ -101,9 +107,9 @@ describe('400: a body that is not JSON', () => {
 
   it.each(OTHERS)('refuses a body with another fault in general words: %j', async (body) => {
     const row = await storeEvaluation();
-    const { url } = await linkTo(row);
+    const { url } = await createLinkTo(row);
 
-    const sent = await request(pathOf(row), { body });
+    const sent = await request(buildPath(row), { body });
     await expectRefusedUpdate(row, sent, { status: 400, error: NOT_JSON });
     await expectRefusedUpdate(row, post(url, body), { status: 400, error: NOT_JSON });
   });
@@ -128,7 +134,7 @@ describe('400: a body that is not JSON', () => {
     const row = await storeEvaluation();
     const word = `secret${'x'.repeat(60_000)}`;
 
-    const sent = await request(pathOf(row), { body: `{"a":"another secret","value":${word}}` });
+    const sent = await request(buildPath(row), { body: `{"a":"another secret","value":${word}}` });
 
     await expectRefusedUpdate(row, sent, {
       status: 400,
@@ -147,7 +153,7 @@ describe('400: a body that is not JSON', () => {
     ['hyphens before a form', '-'],
   ])('reads a body that is not JSON in linear time: many %s', async (_, piece) => {
     const row = await storeEvaluation();
-    const { url } = await linkTo(row);
+    const { url } = await createLinkTo(row);
     const long = piece.repeat(Math.floor((1024 * 1024 - 2) / piece.length));
     const started = performance.now();
 
@@ -166,7 +172,7 @@ describe('415: a Content-Type of a form', () => {
       const row = await storeEvaluation();
 
       for (const body of FORMS) {
-        const sent = await request(pathOf(row), { body, headers: { 'content-type': type } });
+        const sent = await request(buildPath(row), { body, headers: { 'content-type': type } });
         await expectRefusedUpdate(row, sent, { status: 415, error: FORM });
       }
     },
@@ -176,7 +182,7 @@ describe('415: a Content-Type of a form', () => {
     'refuses multipart/form-data through a link with 400, and says that it is a form: %s',
     async (type) => {
       const row = await storeEvaluation();
-      const { url } = await linkTo(row);
+      const { url } = await createLinkTo(row);
       const sent = post(url, MULTIPART, { 'content-type': type });
 
       await expectRefusedUpdate(row, sent, { status: 400, error: FORM });
@@ -191,6 +197,6 @@ describe('415: a Content-Type of a form', () => {
     const row = await storeEvaluation();
     const headers = { 'content-type': 'application/x-www-form-urlencoded' };
 
-    await expectRefusedUpdate(row, await request(pathOf(row), { body, headers }), UNSUPPORTED);
+    await expectRefusedUpdate(row, await request(buildPath(row), { body, headers }), UNSUPPORTED);
   });
 });

@@ -4,28 +4,28 @@
  * nothing.
  */
 import { describe, expect, it, vi } from 'vitest';
-import { LINK_NOT_FOUND, NOT_FOUND, unprocessable } from './support/answers.ts';
-import { stillClock } from './support/clock.ts';
-import { flakyD1 } from './support/d1.ts';
-import { keyOf, linkTo, open, post, visit } from './support/links.ts';
+import { LINK_NOT_FOUND, makeUnprocessable, NOT_FOUND } from './support/answers.ts';
+import { createStillClock } from './support/clock.ts';
+import { makeFlakyD1 } from './support/d1.ts';
+import { createLinkTo, open, post, readKey, visit } from './support/links.ts';
 import { SMALL_RATE_LIMITER, sendUntilLimited } from './support/rate-limit.ts';
 import { REQUESTS } from './support/senders.ts';
 import {
+  buildPath,
+  createWorker,
   DB,
   expectRefusedUpdate,
   expectUnbroken,
-  pathOf,
-  present,
   putValue,
   type Row,
   readEvaluation,
   readHistory,
   request,
+  requirePresent,
   SUBJECT,
   storeEvaluation,
   storeLabelled,
   worker,
-  workerWith,
 } from './support/worker.ts';
 
 describe('a sender', () => {
@@ -33,7 +33,7 @@ describe('a sender', () => {
     'is understood as it sends, and its value is stored in the name of the link: $name',
     async ({ headers, body, pointer, values, label, value }) => {
       const row = await storeLabelled(label);
-      const { url } = await linkTo(row, { pointer, values, name: 'hook' });
+      const { url } = await createLinkTo(row, { pointer, values, name: 'hook' });
 
       const response = await worker(visit(url, { method: 'POST', headers, body }));
 
@@ -58,7 +58,7 @@ describe('a sender', () => {
     'may repeat late, after another caller has written, and undoes nothing: $name',
     async ({ headers, body, pointer, values, label, value }) => {
       const row = await storeLabelled(label);
-      const { url } = await linkTo(row, { pointer, values });
+      const { url } = await createLinkTo(row, { pointer, values });
       const sent = () => visit(url, { method: 'POST', headers, body });
       await worker(sent());
       const other = value === 1 ? 0 : 1;
@@ -99,7 +99,7 @@ describe('what the pointer finds', () => {
     ['{"a":1,"a":2}', 2],
   ])('is the value: %s', async (body, value) => {
     const row = await storeEvaluation({ value: 99 });
-    const { url } = await linkTo(row, pointers);
+    const { url } = await createLinkTo(row, pointers);
 
     const response = await worker(post(url, body));
 
@@ -131,7 +131,7 @@ describe('what the pointer finds', () => {
     async (body, value) => {
       const row = await storeEvaluation({ value: 99 });
       const values = { 1: 0.5, '1.5': 0.25, '1.0': 20, 0: 7, true: 10, '1e+21': 3 };
-      const { url } = await linkTo(row, { pointer: '/a', values });
+      const { url } = await createLinkTo(row, { pointer: '/a', values });
 
       expect((await worker(post(url, body))).status).toBe(200);
       expect(await readEvaluation(row.id)).toMatchObject({ value });
@@ -143,7 +143,7 @@ describe('what the pointer finds', () => {
     async (body) => {
       const row = await storeEvaluation();
       const values = { null: 1, Infinity: 1, '[1]': 1, '1': 1, '{}': 1, undefined: 1, '': 1 };
-      const { url } = await linkTo(row, { pointer: '/a', values });
+      const { url } = await createLinkTo(row, { pointer: '/a', values });
 
       expect((await worker(post(url, body))).status).toBe(422);
       expect(await readEvaluation(row.id)).toEqual(row);
@@ -159,7 +159,7 @@ describe('what the pointer finds', () => {
     ['/__proto__', '{"__proto__":3}', 3],
   ])('may be anywhere in the body: %j in %s', async (pointer, body, value) => {
     const row = await storeEvaluation({ value: 99 });
-    const { url } = await linkTo(row, { pointer });
+    const { url } = await createLinkTo(row, { pointer });
 
     expect((await worker(post(url, body))).status).toBe(200);
     expect(await readEvaluation(row.id)).toMatchObject({ value });
@@ -187,28 +187,31 @@ describe('what the pointer finds', () => {
     [`{"a":"${'é'.repeat(65)}"}`, `What /a finds in the body is the text "${'é'.repeat(64)}…"`],
   ])('is refused, and the sentence says what it is and what would do: %s', async (body, found) => {
     const row = await storeEvaluation();
-    const { url } = await linkTo(row, { pointer: '/a', values: { approved: 1, rejected: 0 } });
+    const { url } = await createLinkTo(row, {
+      pointer: '/a',
+      values: { approved: 1, rejected: 0 },
+    });
 
-    await expectRefusedUpdate(row, post(url, body), unprocessable(`${found}: ${WANTED}`));
+    await expectRefusedUpdate(row, post(url, body), makeUnprocessable(`${found}: ${WANTED}`));
   });
 
   it('is refused of a body that is the value, where that is none', async () => {
     const row = await storeEvaluation();
-    const { url } = await linkTo(row, { pointer: '' });
+    const { url } = await createLinkTo(row, { pointer: '' });
 
     const error = 'The body is an array: it must be a number, true or false.';
-    await expectRefusedUpdate(row, post(url, '[1]'), unprocessable(error));
+    await expectRefusedUpdate(row, post(url, '[1]'), makeUnprocessable(error));
   });
 
   it('is judged by the label, like every update', async () => {
     const row = await storeLabelled({ min_value: 1, max_value: 10 });
-    const { url } = await linkTo(row, { values: { most: 11 } });
+    const { url } = await createLinkTo(row, { values: { most: 11 } });
 
     for (const body of ['{"value":11}', '{"value":"most"}', '{"value":false}'])
       await expectRefusedUpdate(
         row,
         post(url, body),
-        unprocessable('value must be between 1 and 10.'),
+        makeUnprocessable('value must be between 1 and 10.'),
       );
   });
 });
@@ -221,7 +224,7 @@ describe('a sender that says of its JSON that it is a form, and that it takes HT
 
   it('gets JSON', async () => {
     const row = await storeEvaluation();
-    const { url } = await linkTo(row);
+    const { url } = await createLinkTo(row);
 
     const response = await worker(post(url, { value: 9 }, JAVA));
 
@@ -232,15 +235,15 @@ describe('a sender that says of its JSON that it is a form, and that it takes HT
   it.each([
     [
       '{}',
-      unprocessable(
+      makeUnprocessable(
         'What /value finds in the body is nothing: it must be a number, true or false.',
       ),
     ],
-    ['{"value":11}', unprocessable('value must be between 1 and 10.')],
+    ['{"value":11}', makeUnprocessable('value must be between 1 and 10.')],
     ['{"value":', { status: 400, error: 'The body must be valid JSON in UTF-8.' }],
   ])('gets JSON of a refusal too: %s', async (body, refusal) => {
     const row = await storeLabelled({ min_value: 1, max_value: 10 });
-    const { url } = await linkTo(row);
+    const { url } = await createLinkTo(row);
 
     await expectRefusedUpdate(row, post(url, body, JAVA), refusal);
   });
@@ -249,14 +252,14 @@ describe('a sender that says of its JSON that it is a form, and that it takes HT
 describe('a sender that says of its JSON that it is JSON', () => {
   it('gets JSON of every refusal, also if it takes HTML', async () => {
     const row = await storeEvaluation();
-    const { url } = await linkTo(row);
+    const { url } = await createLinkTo(row);
     const headers = { accept: 'text/html, */*', 'content-type': 'application/json' };
 
     await expectRefusedUpdate(row, post(`${url}x`, { value: 9 }, headers), LINK_NOT_FOUND);
     await expectRefusedUpdate(
       row,
       post(url, '{}', headers),
-      unprocessable(
+      makeUnprocessable(
         'What /value finds in the body is nothing: it must be a number, true or false.',
       ),
     );
@@ -266,7 +269,7 @@ describe('a sender that says of its JSON that it is JSON', () => {
     'is not taken for the form of the page: %s',
     async (type) => {
       const row = await storeEvaluation();
-      const { url } = await linkTo(row);
+      const { url } = await createLinkTo(row);
       const body = `version=${row.created_at}&value=9`;
 
       await expectRefusedUpdate(row, post(url, body, { 'content-type': type }), {
@@ -281,7 +284,7 @@ describe('a sender that says of its JSON that it is JSON', () => {
 describe('an update by a link', () => {
   it('is the update: the replaced value is in the history, with who had set it', async () => {
     const row = await storeEvaluation({ value: 3 });
-    const { url } = await linkTo(row, { name: 'anna' });
+    const { url } = await createLinkTo(row, { name: 'anna' });
     for (const value of [4, 5]) await worker(post(url, { value }));
 
     const history = await readHistory(row.id);
@@ -294,7 +297,7 @@ describe('an update by a link', () => {
 
   it('is stored once, if it is sent again without a key and nobody has written since', async () => {
     const row = await storeEvaluation();
-    const { url } = await linkTo(row);
+    const { url } = await createLinkTo(row);
     const responses = [
       await worker(post(url, { value: 9 })),
       await worker(post(url, { value: 9 })),
@@ -306,14 +309,14 @@ describe('an update by a link', () => {
 
   it('refuses the same key with another value', async () => {
     const row = await storeEvaluation();
-    const { url } = await linkTo(row);
+    const { url } = await createLinkTo(row);
     const key = { 'webhook-id': 'msg_1' };
     await worker(post(url, { value: 7 }, key));
 
     await expectRefusedUpdate(
-      present(await readEvaluation(row.id)),
+      requirePresent(await readEvaluation(row.id)),
       post(url, { value: 8 }, key),
-      unprocessable(
+      makeUnprocessable(
         'The Idempotency-Key was sent to this evaluation before, with the value 7: send a new key with a new value.',
       ),
     );
@@ -323,7 +326,7 @@ describe('an update by a link', () => {
     const row = await storeEvaluation();
     const key = { 'idempotency-key': 'same' };
     for (const name of ['anna', 'ben']) {
-      const { url } = await linkTo(row, { name });
+      const { url } = await createLinkTo(row, { name });
       expect((await worker(post(url, { value: name.length }, key))).status).toBe(200);
     }
 
@@ -333,8 +336,8 @@ describe('an update by a link', () => {
   it('keeps its keys apart from those of who made it, and of another link', async () => {
     const row = await storeEvaluation();
     const key = { 'idempotency-key': 'guessable' };
-    const [first, second] = [await linkTo(row), await linkTo(row)];
-    const put = await request(pathOf(row), { body: '{"value":3}', headers: key });
+    const [first, second] = [await createLinkTo(row), await createLinkTo(row)];
+    const put = await request(buildPath(row), { body: '{"value":3}', headers: key });
 
     for (const sent of [
       post(first.url, { value: 1 }, key),
@@ -349,7 +352,7 @@ describe('an update by a link', () => {
 
   it('takes If-Match, and refuses If-None-Match', async () => {
     const row = await storeEvaluation();
-    const { url } = await linkTo(row);
+    const { url } = await createLinkTo(row);
 
     await expectRefusedUpdate(row, post(url, { value: 9 }, { 'if-match': '"x"' }), {
       status: 412,
@@ -373,19 +376,19 @@ describe('an update by a link', () => {
     [`"${'x'.repeat(1_048_575)}"`, 413, 'The body must be at most 1048576 bytes.'],
   ])('refuses a body that cannot be read', async (body, status, error) => {
     const row = await storeEvaluation();
-    const { url } = await linkTo(row);
+    const { url } = await createLinkTo(row);
 
     await expectRefusedUpdate(row, visit(url, { method: 'POST', body }), { status, error });
   });
 
   it('takes a body of 1 MiB', async () => {
     const row = await storeEvaluation();
-    const { url } = await linkTo(row);
+    const { url } = await createLinkTo(row);
     const frame = '{"value":9,"text":""}';
     const body = frame.replace('""', `"${'x'.repeat(1024 * 1024 - frame.length)}"`);
 
     expect((await worker(post(url, body))).status).toBe(200);
-    await expectRefusedUpdate(present(await readEvaluation(row.id)), post(url, `${body} `), {
+    await expectRefusedUpdate(requirePresent(await readEvaluation(row.id)), post(url, `${body} `), {
       status: 413,
       error: 'The body must be at most 1048576 bytes.',
     });
@@ -393,7 +396,7 @@ describe('an update by a link', () => {
 
   it('is one call to D1, accepted or refused, and reads no more than the update and its revocation', async () => {
     const row = await storeLabelled({ min_value: 1, max_value: 10 });
-    const { url } = await linkTo(row);
+    const { url } = await createLinkTo(row);
     const logged = vi.spyOn(console, 'log');
     for (const value of [9, 11]) await worker(post(url, { value }));
 
@@ -406,10 +409,10 @@ describe('an update by a link', () => {
 
   it('is stored once where D1 loses the answer after the commit', async () => {
     const row = await storeEvaluation();
-    const { url } = await linkTo(row);
-    const { db, calls } = flakyD1(DB, 'Network connection lost.', 'is lost', 'succeeds');
+    const { url } = await createLinkTo(row);
+    const { db, calls } = makeFlakyD1(DB, 'Network connection lost.', 'is lost', 'succeeds');
 
-    const send = workerWith({ DB: db }, stillClock(new Date()));
+    const send = createWorker({ DB: db }, createStillClock(new Date()));
 
     expect((await send(post(url, { value: 9 }))).status).toBe(200);
 
@@ -419,7 +422,7 @@ describe('an update by a link', () => {
 
   it('is gone with its evaluation', async () => {
     const row = await storeEvaluation();
-    const { url } = await linkTo(row);
+    const { url } = await createLinkTo(row);
     await DB.prepare('DELETE FROM run_evaluation WHERE id = ?').bind(row.id).run();
 
     await expectRefusedUpdate(row, post(url, { value: 9 }), LINK_NOT_FOUND);
@@ -432,7 +435,7 @@ describe('an update by a link', () => {
     'works again when its evaluation is created again under its id, in %s, and the page shows that run',
     async (_, runOf) => {
       const row = await storeEvaluation();
-      const { url } = await linkTo(row);
+      const { url } = await createLinkTo(row);
       await DB.prepare('DELETE FROM run_evaluation WHERE id = ?').bind(row.id).run();
       const created = await storeEvaluation({ ...row, run_id: runOf(row), value: 4 });
 
@@ -446,7 +449,7 @@ describe('an update by a link', () => {
 
   it('is the only update that needs no run: with a token and another run there is no such evaluation', async () => {
     const row = await storeEvaluation();
-    const path = pathOf({ ...row, run_id: crypto.randomUUID() });
+    const path = buildPath({ ...row, run_id: crypto.randomUUID() });
     for (const method of ['PUT', 'POST'])
       await expectRefusedUpdate(
         row,
@@ -457,19 +460,19 @@ describe('an update by a link', () => {
 
   it('counts the requests of a link apart from other links and the tokens of its maker', async () => {
     const row = await storeEvaluation();
-    const send = workerWith({ RATE_LIMITER: SMALL_RATE_LIMITER });
-    const [first, second] = [await linkTo(row), await linkTo(row)];
+    const send = createWorker({ RATE_LIMITER: SMALL_RATE_LIMITER });
+    const [first, second] = [await createLinkTo(row), await createLinkTo(row)];
 
     const statuses = await sendUntilLimited(send, (value) => post(first.url, { value }));
 
     expect(new Set(statuses)).toEqual(new Set([200, 429]));
     expect((await send(post(second.url, { value: 1 }))).status).toBe(200);
-    expect((await send(await request(pathOf(row), { body: '{"value":1}' }))).status).toBe(200);
+    expect((await send(await request(buildPath(row), { body: '{"value":1}' }))).status).toBe(200);
   });
 
   it('leaves a log line with the link and its account, without key, body and value', async () => {
     const row = await storeEvaluation();
-    const { id, url } = await linkTo(row);
+    const { id, url } = await createLinkTo(row);
     const logged = vi.spyOn(console, 'log');
 
     await worker(post(url, { value: 4321.5, text: 'a secret of the sender' }));
@@ -482,7 +485,7 @@ describe('an update by a link', () => {
       evaluation: row.id,
       link: id,
     });
-    for (const secret of [...keyOf(url).split('.'), '4321.5', 'a secret'])
+    for (const secret of [...readKey(url).split('.'), '4321.5', 'a secret'])
       expect(text).not.toContain(secret);
   });
 });

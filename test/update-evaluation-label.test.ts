@@ -3,25 +3,25 @@
  * label's rule. A caller's repeated update changes nothing.
  */
 import { describe, expect, it } from 'vitest';
-import { NOT_FOUND, unprocessable } from './support/answers.ts';
-import { stillClock } from './support/clock.ts';
-import { countingD1, flakyD1 } from './support/d1.ts';
+import { makeUnprocessable, NOT_FOUND } from './support/answers.ts';
+import { createStillClock } from './support/clock.ts';
+import { countCalls, makeFlakyD1 } from './support/d1.ts';
 import {
+  buildLabelPath,
   claims,
+  createWorker,
   DB,
   expectRefusal,
+  formatLabel,
   get,
   type Label,
-  labelPathOf,
-  labelSent,
   mintToken,
-  present,
   readLabel,
   request,
+  requirePresent,
   type Send,
   storeLabel,
   worker,
-  workerWith,
 } from './support/worker.ts';
 
 type Put = {
@@ -38,7 +38,7 @@ async function put(
 ) {
   const authorization = `Bearer ${await mintToken({ sub, ...said })}`;
   const sent = { authorization, ...headers };
-  return send(await request(labelPathOf(label), { body: JSON.stringify(body), headers: sent }));
+  return send(await request(buildLabelPath(label), { body: JSON.stringify(body), headers: sent }));
 }
 
 const RULED = {
@@ -57,7 +57,7 @@ async function expectRefusedPut(
   expect(await readLabel(label.id, label.account_id)).toEqual(label);
 }
 
-const stale = (label: Label) => ({
+const makeStaleRefusal = (label: Label) => ({
   status: 412,
   error:
     'The evaluation label is not as If-Match expects it: get it again, and send its present ETag.',
@@ -69,8 +69,8 @@ const stale = (label: Label) => ({
 
 describe('updateEvaluationLabel', () => {
   it('answers 200 with the label as stored and a new entity tag, in one call to D1, and changes only what is sent', async () => {
-    const clock = stillClock();
-    const [{ db, calls }, said] = [countingD1(DB), { exp: claims({}, clock.now()).exp }];
+    const clock = createStillClock();
+    const [{ db, calls }, said] = [countCalls(DB), { exp: claims({}, clock.now()).exp }];
     const now = '2026-11-22T10:11:12.345Z';
     for (const [body, changed] of [
       [{ name: 'Tone' }, { name: 'Tone' }],
@@ -84,12 +84,12 @@ describe('updateEvaluationLabel', () => {
       const response = await put(label, body, {
         sub: 'editor',
         said,
-        send: workerWith({ DB: db }, clock),
+        send: createWorker({ DB: db }, clock),
       });
 
       const stored = { ...label, ...changed, updated_by: 'editor', updated_at: now };
       expect(response.status).toBe(200);
-      expect(await response.json()).toEqual(labelSent(stored));
+      expect(await response.json()).toEqual(formatLabel(stored));
       expect(response.headers.get('etag')).toBe(`"${now}"`);
       expect(await readLabel(label.id)).toEqual(stored);
     }
@@ -110,10 +110,10 @@ describe('updateEvaluationLabel', () => {
 
   it('returns a time that grows with each change, even if the clocks of two edges disagree', async () => {
     const label = await storeLabel({ updated_by: 'a', updated_at: '2026-12-01T00:00:00.000Z' });
-    const clock = stillClock();
+    const clock = createStillClock();
     const said = { exp: claims({}, clock.now()).exp };
 
-    const response = await put(label, { archived: true }, { said, send: workerWith({}, clock) });
+    const response = await put(label, { archived: true }, { said, send: createWorker({}, clock) });
 
     const later = '2026-12-01T00:00:00.001Z';
     expect(await response.json()).toMatchObject({ updated_at: later, archived_at: later });
@@ -126,7 +126,7 @@ describe('updateEvaluationLabel', () => {
       { min_value: -5e-324 },
     ]) {
       const label = await storeLabel(fields);
-      const got = await (await worker(await get(labelPathOf(label)))).json<object>();
+      const got = await (await worker(await get(buildLabelPath(label)))).json<object>();
 
       const first = await put(label, { ...got, name: 'Tone', archived: true });
       expect(first.status).toBe(200);
@@ -178,14 +178,14 @@ describe('updateEvaluationLabel', () => {
     ['created_at', '2020-01-01T00:00:00.000Z'],
   ])('refuses another %s by name with 422, whatever else is sent: %j', async (field, value) => {
     const label = await storeLabel(RULED);
-    const refusal = unprocessable(
+    const refusal = makeUnprocessable(
       `${field} cannot be changed: leave it out, or send it as it is stored.`,
     );
 
     await expectRefusedPut(label, await put(label, { name: 'other', [field]: value }), refusal);
     await expectRefusedPut(
       label,
-      await put(label, { ...labelSent(label), archived: true, [field]: value }),
+      await put(label, { ...formatLabel(label), archived: true, [field]: value }),
       refusal,
     );
   });
@@ -196,9 +196,9 @@ describe('updateEvaluationLabel', () => {
     ['nothing', 'null'],
   ])('refuses %s in place of a bound', async (_, raw) => {
     const label = await storeLabel({ min_value: 0.3 });
-    const sent = await request(labelPathOf(label), { body: `{"name":"a","min_value":${raw}}` });
+    const sent = await request(buildLabelPath(label), { body: `{"name":"a","min_value":${raw}}` });
 
-    const refusal = unprocessable(
+    const refusal = makeUnprocessable(
       'min_value cannot be changed: leave it out, or send it as it is stored.',
     );
     await expectRefusedPut(label, await worker(sent), refusal);
@@ -275,7 +275,9 @@ describe('If-Match on the update of a label', () => {
 
     expect(answers.map(({ status }) => status).sort()).toEqual([200, 412]);
     const winner = answers.find(({ status }) => status === 200);
-    expect(winner && (await winner.json())).toEqual(labelSent(present(await readLabel(label.id))));
+    expect(winner && (await winner.json())).toEqual(
+      formatLabel(requirePresent(await readLabel(label.id))),
+    );
     expect(new Set(answers.map((answer) => answer.headers.get('etag'))).size).toBe(1);
   });
 
@@ -283,13 +285,17 @@ describe('If-Match on the update of a label', () => {
     const label = await storeLabel();
     const headers = { 'if-match': `"${label.created_at}"` };
     await put(label, { name: 'Tone' }, { headers });
-    const stored = present(await readLabel(label.id));
+    const stored = requirePresent(await readLabel(label.id));
 
-    await expectRefusedPut(stored, await put(label, { name: 'Tone' }, { headers }), stale(stored));
+    await expectRefusedPut(
+      stored,
+      await put(label, { name: 'Tone' }, { headers }),
+      makeStaleRefusal(stored),
+    );
     await expectRefusedPut(
       stored,
       await put(label, { name: 'a', value_type: 'binary' }, { headers }),
-      stale(stored),
+      makeStaleRefusal(stored),
     );
     await expectRefusal(
       await put({ id: crypto.randomUUID() }, { name: 'a' }, { headers }),
@@ -309,7 +315,7 @@ describe('If-Match on the update of a label', () => {
 });
 
 describe('a repeated update of a label', () => {
-  const tagOf = (response: Response) => response.headers.get('etag');
+  const readTag = (response: Response) => response.headers.get('etag');
 
   it('by the same caller changes nothing; by another, or as the first update, it is a change', async () => {
     const label = await storeLabel({ name: 'tone' });
@@ -317,9 +323,9 @@ describe('a repeated update of a label', () => {
     const again = await put(label, { name: 'tone', archived: false });
     const other = await put(label, { name: 'tone' }, { sub: 'other' });
 
-    expect(tagOf(first)).not.toBe(`"${label.created_at}"`);
-    expect(tagOf(again)).toBe(tagOf(first));
-    expect(tagOf(other)).not.toBe(tagOf(first));
+    expect(readTag(first)).not.toBe(`"${label.created_at}"`);
+    expect(readTag(again)).toBe(readTag(first));
+    expect(readTag(other)).not.toBe(readTag(first));
   });
 
   it('of the name alone changes nothing where the label has a description', async () => {
@@ -327,15 +333,15 @@ describe('a repeated update of a label', () => {
 
     const [first, again] = [await put(label, { name: 'Tone' }), await put(label, { name: 'Tone' })];
 
-    expect(tagOf(again)).toBe(tagOf(first));
+    expect(readTag(again)).toBe(readTag(first));
   });
 
   it('does not hide a field that cannot change', async () => {
     const label = await storeLabel();
     await put(label, { name: 'Tone' });
-    const stored = present(await readLabel(label.id));
+    const stored = requirePresent(await readLabel(label.id));
 
-    const refusal = unprocessable(
+    const refusal = makeUnprocessable(
       'value_type cannot be changed: leave it out, or send it as it is stored.',
     );
     await expectRefusedPut(
@@ -353,16 +359,16 @@ describe('a repeated update of a label', () => {
 
     expect([first.status, again.status]).toEqual([200, 200]);
     expect(await again.json()).toEqual(await first.json());
-    expect(tagOf(again)).toBe(tagOf(first));
+    expect(readTag(again)).toBe(readTag(first));
   });
 
   it('with an Idempotency-Key and other content is 422', async () => {
     const label = await storeLabel();
     const headers = { 'idempotency-key': 'a' };
     await put(label, { name: 'Tone' }, { headers });
-    const stored = present(await readLabel(label.id));
+    const stored = requirePresent(await readLabel(label.id));
 
-    const refusal = unprocessable(
+    const refusal = makeUnprocessable(
       'The Idempotency-Key was sent to this label before, with another update: send a new key with a new update.',
     );
     for (const body of [
@@ -379,7 +385,7 @@ describe('a repeated update of a label', () => {
     const first = await put(label, { name: 'Tone' }, { headers: { 'idempotency-key': 'a' } });
     const second = await put(label, { name: 'Tone' }, { headers: { 'idempotency-key': 'b' } });
 
-    expect(tagOf(second)).not.toBe(tagOf(first));
+    expect(readTag(second)).not.toBe(readTag(first));
   });
 
   it('is recognised while it is the label\u2019s last update: after another it is an update of its own', async () => {
@@ -396,14 +402,14 @@ describe('a repeated update of a label', () => {
   it('is made by the Worker itself if a response is lost after the commit, and stores nothing twice', async () => {
     for (const headers of [{}, { 'if-match': '"2026-01-02T03:04:05.678Z"' }]) {
       const label = await storeLabel();
-      const { db, calls } = flakyD1(DB, 'Network connection lost.', 'is lost', 'succeeds');
-      const clock = stillClock();
+      const { db, calls } = makeFlakyD1(DB, 'Network connection lost.', 'is lost', 'succeeds');
+      const clock = createStillClock();
       const said = { exp: claims({}, clock.now()).exp };
 
       const response = await put(
         label,
         { archived: true },
-        { headers, said, send: workerWith({ DB: db }, clock) },
+        { headers, said, send: createWorker({ DB: db }, clock) },
       );
 
       expect(response.status).toBe(200);
@@ -432,7 +438,7 @@ describe('a console', () => {
       `write_id = lower(hex(randomblob(16)))`,
     ]) {
       await sql(`UPDATE evaluation_label SET ${change} WHERE id = ?`, label.id);
-      seen.add(present(await readLabel(label.id)).updated_at);
+      seen.add(requirePresent(await readLabel(label.id)).updated_at);
     }
 
     expect([...seen]).toEqual(Array.from({ length: 8 }, (_, n) => `2099-01-01T00:00:00.00${n}Z`));
@@ -450,7 +456,7 @@ describe('a console', () => {
     const label = await storeLabel();
     await put(label, { name: 'Tone' }, { headers: { 'idempotency-key': 'a' } });
     await sql(`UPDATE evaluation_label SET description = 'by hand' WHERE id = ?`, label.id);
-    const { updated_at } = present(await readLabel(label.id));
+    const { updated_at } = requirePresent(await readLabel(label.id));
 
     const again = await put(label, { name: 'Tone' }, { headers: { 'idempotency-key': 'a' } });
 

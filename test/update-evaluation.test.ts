@@ -3,15 +3,16 @@
  * nothing else. POST does exactly what PUT does.
  */
 import { describe, expect, it } from 'vitest';
-import { NOT_FOUND, unprocessable } from './support/answers.ts';
-import { stillClock } from './support/clock.ts';
-import { countingD1 } from './support/d1.ts';
+import { makeUnprocessable, NOT_FOUND } from './support/answers.ts';
+import { createStillClock } from './support/clock.ts';
+import { countCalls } from './support/d1.ts';
 import {
   ACCOUNT,
+  buildPath,
+  createWorker,
   DB,
   expectRefusal,
   mintToken,
-  pathOf,
   putValue,
   readEvaluation,
   readHistory,
@@ -20,16 +21,15 @@ import {
   storeEvaluation,
   storeLabelled,
   worker,
-  workerWith,
 } from './support/worker.ts';
 
 describe('an accepted update', () => {
   it('answers 200 with the row as stored: the value, its author and the time of the write; nothing else changed', async () => {
     const row = await storeEvaluation();
-    const clock = stillClock(new Date('2026-11-22T10:11:12.345Z'));
+    const clock = createStillClock(new Date('2026-11-22T10:11:12.345Z'));
     const token = await mintToken({ sub: 'user-42', exp: seconds(clock.now()) + 60 });
 
-    const response = await workerWith({}, clock)(await putValue(row, 8.25, token));
+    const response = await createWorker({}, clock)(await putValue(row, 8.25, token));
 
     const changed = {
       ...row,
@@ -77,7 +77,7 @@ describe('an accepted update', () => {
     const row = await storeEvaluation();
 
     const response = await worker(
-      await request(pathOf(row), { body: `{"value":${Object.is(value, -0) ? '-0' : value}}` }),
+      await request(buildPath(row), { body: `{"value":${Object.is(value, -0) ? '-0' : value}}` }),
     );
 
     expect(await response.json()).toMatchObject({ value: value + 0 });
@@ -89,7 +89,7 @@ describe('an accepted update', () => {
     const body =
       '{"event":"run.scored","payload":{"deep":[1,2]},"__proto__":{"value":9},"constructor":1,"value":2}';
 
-    const response = await worker(await request(pathOf(row), { body }));
+    const response = await worker(await request(buildPath(row), { body }));
 
     expect(response.status).toBe(200);
     expect(await readEvaluation(row.id)).toMatchObject({
@@ -104,7 +104,7 @@ describe('an accepted update', () => {
     const row = await storeEvaluation();
 
     const response = await worker(
-      await request(pathOf({ run_id: row.run_id.toUpperCase(), id: row.id.toUpperCase() }), {
+      await request(buildPath({ run_id: row.run_id.toUpperCase(), id: row.id.toUpperCase() }), {
         body: '{"value":5}',
       }),
     );
@@ -124,7 +124,7 @@ describe('an accepted update', () => {
     const row = await storeEvaluation();
 
     const response = await worker(
-      await request(pathOf(row), {
+      await request(buildPath(row), {
         body: new TextEncoder().encode('{"value":6}'),
         headers: { 'content-type': contentType },
       }),
@@ -139,7 +139,7 @@ describe('an accepted update', () => {
     const body = `{"value":7,"pad":"${'x'.repeat(64 * 1024 - 20)}"}`;
     expect(body).toHaveLength(64 * 1024);
 
-    expect((await worker(await request(pathOf(row), { body }))).status).toBe(200);
+    expect((await worker(await request(buildPath(row), { body }))).status).toBe(200);
     expect(await readEvaluation(row.id)).toMatchObject({ value: 7 });
   });
 
@@ -147,7 +147,7 @@ describe('an accepted update', () => {
     const row = await storeEvaluation();
     const bytes = new TextEncoder().encode('{"note":"é","value":4}');
     const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>();
-    const sent = request(pathOf(row), { body: readable });
+    const sent = request(buildPath(row), { body: readable });
     const writer = writable.getWriter();
     const written = Promise.all([
       writer.write(bytes.slice(0, 10)),
@@ -164,9 +164,9 @@ describe('an accepted update', () => {
 
   it('is one call to D1', async () => {
     const row = await storeEvaluation();
-    const { db, calls } = countingD1(DB);
+    const { db, calls } = countCalls(DB);
 
-    expect((await workerWith({ DB: db })(await putValue(row, 9))).status).toBe(200);
+    expect((await createWorker({ DB: db })(await putValue(row, 9))).status).toBe(200);
 
     expect(calls).toEqual(['batch']);
   });
@@ -231,7 +231,7 @@ describe('updateEvaluationByPost', () => {
     const row = await storeLabelled({ min_value: 1, max_value: 10 });
     const post = async (value: number, headers: Record<string, string> = {}) =>
       worker(
-        await request(pathOf(row), { method: 'POST', headers, body: JSON.stringify({ value }) }),
+        await request(buildPath(row), { method: 'POST', headers, body: JSON.stringify({ value }) }),
       );
 
     const posted = await post(5);
@@ -240,7 +240,7 @@ describe('updateEvaluationByPost', () => {
     expect(await put.json()).toEqual(await posted.json());
     expect(put.headers.get('etag')).toBe(posted.headers.get('etag'));
     expect((await post(6, { 'if-match': '"x"' })).status).toBe(412);
-    await expectRefusal(await post(11), unprocessable('value must be between 1 and 10.'));
+    await expectRefusal(await post(11), makeUnprocessable('value must be between 1 and 10.'));
     expect(await readHistory(row.id)).toHaveLength(1);
   });
 });

@@ -4,28 +4,28 @@
  */
 import { describe, expect, it } from 'vitest';
 import { NOT_FOUND } from './support/answers.ts';
-import { countingD1, countingRows, interceptD1 } from './support/d1.ts';
-import { edge, updateOf } from './support/edge.ts';
-import { answer, linkTo, post } from './support/links.ts';
+import { countCalls, countRows, interceptD1 } from './support/d1.ts';
+import { edge, makeUpdate } from './support/edge.ts';
+import { answer, createLinkTo, post } from './support/links.ts';
 import {
+  buildPath,
+  createWorker,
   DB,
   expectRefusal,
-  pathOf,
   type Row,
   readEvaluation,
   request,
   storeEvaluation,
   storeLabel,
-  workerWith,
 } from './support/worker.ts';
 
 describe('the cost of a write', () => {
   it('reads three rows and writes two for an update of a row that was changed 10,000 times', async () => {
     const row = await storeEvaluation({ value: 1 });
     await fillHistory(row, 10_000);
-    const { db, rows } = countingRows(DB);
+    const { db, rows } = countRows(DB);
 
-    await edge(0, db)(await updateOf(row, 5));
+    await edge(0, db)(await makeUpdate(row, 5));
 
     expect(rows).toEqual([{ read: 3, written: 2 }]);
   });
@@ -33,12 +33,12 @@ describe('the cost of a write', () => {
   it('costs the same with a key for a row that was changed 300,000 times, and one written row more', async () => {
     const row = await storeEvaluation({ value: 1 });
     await fillHistory(row, 300_000);
-    const { db, rows } = countingRows(DB);
+    const { db, rows } = countRows(DB);
     const headers = { 'idempotency-key': 'a' };
 
-    await edge(0, db)(await updateOf(row, 5, { headers }));
-    await edge(1)(await updateOf(row, 7));
-    await edge(2, db)(await updateOf(row, 5, { headers }));
+    await edge(0, db)(await makeUpdate(row, 5, { headers }));
+    await edge(1)(await makeUpdate(row, 7));
+    await edge(2, db)(await makeUpdate(row, 5, { headers }));
 
     expect(rows).toEqual([
       { read: 3, written: 3 },
@@ -50,11 +50,11 @@ describe('the cost of a write', () => {
   it('is as flat for an answer on a page, which also shows the last thirty values', async () => {
     const row = await storeEvaluation({ value: 1 });
     await fillHistory(row, 10_000);
-    const { url } = await linkTo(row);
-    const { db, rows } = countingRows(DB);
+    const { url } = await createLinkTo(row);
+    const { db, rows } = countRows(DB);
 
-    await workerWith({ DB: db })(answer(url, row.created_at, '5'));
-    await workerWith({ DB: db })(answer(url, row.created_at, '5'));
+    await createWorker({ DB: db })(answer(url, row.created_at, '5'));
+    await createWorker({ DB: db })(answer(url, row.created_at, '5'));
 
     expect((await readEvaluation(row.id))?.value).toBe(5);
     expect(rows.map(({ written }) => written)).toEqual([3, 0]);
@@ -64,10 +64,10 @@ describe('the cost of a write', () => {
   it('reads four rows and writes two for a create', async () => {
     const row = await storeEvaluation();
     await storeLabel({ id: row.evaluation_label_id });
-    const { db, rows } = countingRows(DB);
+    const { db, rows } = countRows(DB);
     const body = JSON.stringify({ evaluation_label_id: row.evaluation_label_id, value: 5 });
 
-    await workerWith({ DB: db })(
+    await createWorker({ DB: db })(
       await request(`/v1/run/${row.run_id}/evaluations`, { method: 'POST', body }),
     );
 
@@ -84,12 +84,12 @@ describe('the cost of a write', () => {
     });
     const collection = `/v1/run/${row.run_id}/evaluations`;
     const cases: [number, string, Parameters<typeof request>[1]][] = [
-      [200, pathOf(row), { body: '{"value":2}' }],
-      [200, pathOf(row), { body: '{"value":2}' }],
-      [404, pathOf({ ...row, id }), { body: '{"value":2}' }],
-      [412, pathOf(row), { body: '{"value":2}', headers: { 'if-match': '"x"' } }],
-      [422, pathOf(row), { body: '{"value":11}' }],
-      [422, pathOf(row), { body: '{"value":2,"output_name":"x"}' }],
+      [200, buildPath(row), { body: '{"value":2}' }],
+      [200, buildPath(row), { body: '{"value":2}' }],
+      [404, buildPath({ ...row, id }), { body: '{"value":2}' }],
+      [412, buildPath(row), { body: '{"value":2}', headers: { 'if-match': '"x"' } }],
+      [422, buildPath(row), { body: '{"value":11}' }],
+      [422, buildPath(row), { body: '{"value":2,"output_name":"x"}' }],
       [201, collection, create({})],
       [200, collection, create({})],
       [409, collection, create({ value: 6 })],
@@ -98,8 +98,8 @@ describe('the cost of a write', () => {
     ];
 
     for (const [status, path, init] of cases) {
-      const { db, calls } = countingD1(DB);
-      const response = await workerWith({ DB: db })(await request(path, init));
+      const { db, calls } = countCalls(DB);
+      const response = await createWorker({ DB: db })(await request(path, init));
       expect({ status: response.status, calls }).toEqual({ status, calls: ['batch'] });
     }
   });
@@ -107,7 +107,7 @@ describe('the cost of a write', () => {
   it('calls D1 once for a body through a link with every option, and never for one that it ignores', async () => {
     const row = await storeEvaluation({ value: 1 });
     await storeLabel({ id: row.evaluation_label_id, min_value: 0, max_value: 10 });
-    const { url } = await linkTo(row, {
+    const { url } = await createLinkTo(row, {
       path: "$.answers[?@.ref=='x'].n",
       values: { good: 5 },
       where: { '/item': 1 },
@@ -123,8 +123,8 @@ describe('the cost of a write', () => {
     ];
 
     for (const [status, body, expected] of cases) {
-      const { db, calls } = countingD1(DB);
-      const response = await workerWith({ DB: db })(post(url, body));
+      const { db, calls } = countCalls(DB);
+      const response = await createWorker({ DB: db })(post(url, body));
       expect({ status: response.status, calls }).toEqual({ status, calls: expected });
     }
   });
@@ -132,25 +132,25 @@ describe('the cost of a write', () => {
   it('calls D1 again if nothing explains a refusal, and answers 500 if that call explains nothing either', async () => {
     const row = { ...(await storeEvaluation({ value: 1 })), id: crypto.randomUUID() };
     const send = (unexplained: number) => {
-      const { db, calls } = countingD1(DB);
+      const { db, calls } = countCalls(DB);
       const silent = interceptD1(db, async (method, call) => {
         const results = await call();
         if (calls.length > unexplained) return results;
         const nothing = { ...(Array.isArray(results) ? results[0] : results), results: [] };
         return method === 'batch' ? [nothing, nothing] : nothing;
       });
-      return { calls, send: workerWith({ DB: silent }) };
+      return { calls, send: createWorker({ DB: silent }) };
     };
 
     const once = send(1);
     await expectRefusal(
-      await once.send(await request(pathOf(row), { body: '{"value":2}' })),
+      await once.send(await request(buildPath(row), { body: '{"value":2}' })),
       NOT_FOUND,
     );
     expect(once.calls).toEqual(['batch', 'batch']);
-    expect((await send(2).send(await request(pathOf(row), { body: '{"value":2}' }))).status).toBe(
-      500,
-    );
+    expect(
+      (await send(2).send(await request(buildPath(row), { body: '{"value":2}' }))).status,
+    ).toBe(500);
   });
 });
 

@@ -13,23 +13,23 @@ import fc from 'fast-check';
 import { expect, inject, it } from 'vitest';
 import type { ReplacedRow } from '../src/evaluation/read.ts';
 import { createLinkId } from '../src/link/key.ts';
-import { stillClock } from './support/clock.ts';
+import { createStillClock } from './support/clock.ts';
 import { interceptD1 } from './support/d1.ts';
-import { answer, post, signedLink } from './support/links.ts';
+import { answer, post, signLink } from './support/links.ts';
 import {
   ACCOUNT,
+  buildPath,
   claims,
+  createWorker,
   DB,
   expectUnbroken,
   mintToken,
-  pathOf,
   type Row,
   readEvaluation,
   readHistory,
   readRows,
   request,
   storeLabelled,
-  workerWith,
 } from './support/worker.ts';
 
 type Write = {
@@ -116,12 +116,12 @@ class World {
   }
 
   async send(write: Write, shown?: string | null): Promise<void> {
-    const clock = stillClock(this.start);
+    const clock = createStillClock(this.start);
     clock.advance(this.seconds + write.skew);
     const began = clock.now().toISOString();
     const version =
       shown ?? (write.precondition === 'none' ? null : await this.version(write.precondition));
-    const key = nameOf(write, version);
+    const key = nameWrite(write, version);
     const see = (): Seen => {
       const incarnation = this.incarnations.at(-1) ?? this.incarnations[0];
       return {
@@ -154,7 +154,7 @@ class World {
       else if (fault.meanwhile !== undefined) await this.send(plain({ value: fault.meanwhile }));
       throw new Error('D1_ERROR: Network connection lost.');
     });
-    const response = await workerWith({ DB: db }, clock)(await this.requestOf(write, version));
+    const response = await createWorker({ DB: db }, clock)(await this.requestOf(write, version));
     const isJson = response.headers.get('content-type') === 'application/json';
     const body = isJson ? await response.json<Row>() : undefined;
     this.answered.push({ ...see(), version, status: response.status, body });
@@ -211,9 +211,9 @@ class World {
     if (by === 'link') return post(url, { value }, headers);
     const token = await mintToken({ sub: caller, exp: claims({}, this.start).exp + 600 });
     const init = { method, headers: { authorization: `Bearer ${token}`, ...headers } };
-    if (method === 'DELETE') return request(pathOf(this.row), init);
+    if (method === 'DELETE') return request(buildPath(this.row), init);
     if (method === 'PUT')
-      return request(pathOf(this.row), { ...init, body: JSON.stringify({ value }) });
+      return request(buildPath(this.row), { ...init, body: JSON.stringify({ value }) });
     const { run_id, id, evaluation_label_id } = this.row;
     const body = JSON.stringify({ id, evaluation_label_id, value });
     return request(`/v1/run/${run_id}/evaluations`, { ...init, body });
@@ -237,10 +237,10 @@ const LINK_IDS: Readonly<Record<string, string>> = Object.fromEntries(
   ]),
 );
 
-async function newWorld(): Promise<World> {
+async function createWorld(): Promise<World> {
   const row = await storeLabelled({}, { value: 0, output_name: null, field_path: null });
   const urls = CALLERS.map(async (author) => {
-    const url = await signedLink(row, {
+    const url = await signLink(row, {
       id: LINK_IDS[author] ?? '',
       author,
       expires_at: LINKS_EXPIRE,
@@ -254,7 +254,7 @@ async function newWorld(): Promise<World> {
  * Returns the name under which the Worker stores a write. A link has keys of its own, and a page
  * names its answers itself.
  */
-function nameOf({ by, value, key }: Write, version: string | null): string | undefined {
+function nameWrite({ by, value, key }: Write, version: string | null): string | undefined {
   if (by === 'page') return `page ${version} ${value}`;
   return key === undefined || by === 'token' ? key : `link ${key}`;
 }
@@ -349,7 +349,7 @@ it('does once what it answers is done, and nothing that began before a deletion'
       ),
       fc.boolean(),
       async (commands, isReplacedAtLast) => {
-        const world = await newWorld();
+        const world = await createWorld();
         await world.send(plain({ caller: 'first', value: 4 }));
         await fc.asyncModelRun(() => ({ model: {}, real: world }), commands);
         if (isReplacedAtLast) await world.replace();
@@ -368,7 +368,8 @@ const STATUSES = {
 } as const;
 
 /** Returns the same result for two requests that are one write. */
-const identityOf = ({ write, key }: Seen) => (key === undefined ? write : `${write.caller} ${key}`);
+const identifyWrite = ({ write, key }: Seen) =>
+  key === undefined ? write : `${write.caller} ${key}`;
 
 async function expectExact(world: World): Promise<void> {
   const { start, incarnations, deletions, answered, stored } = world;
@@ -386,7 +387,7 @@ async function expectExact(world: World): Promise<void> {
   // A deletion comes after all that began before it ran, although its edge may be behind.
   expect(deletions.filter((deleted_at) => deleted_at < start.toISOString())).toEqual([]);
 
-  const deleted = stored.filter(({ write }) => write.method === 'DELETE').map(identityOf);
+  const deleted = stored.filter(({ write }) => write.method === 'DELETE').map(identifyWrite);
   expect(new Set(deleted).size).toBe(deleted.length);
 
   for (const one of answered) {
@@ -400,50 +401,50 @@ async function expectExact(world: World): Promise<void> {
     // A refused write is not stored in that incarnation, not even late. After a 404 a late attempt
     // may be stored, if a caller creates the evaluation meanwhile.
     if (status === 412 || status === 422) expect(isOwn || isGone).toBe(false);
-    if (status === 204) expect(deleted).toContain(identityOf(one));
+    if (status === 204) expect(deleted).toContain(identifyWrite(one));
     if (write.method === 'PUT' && status === 200) expect(isGone).toBe(false);
     if (write.method !== 'POST' || status === 503) continue;
     const isSame = !isAbsent && incarnation.created.value === write.value;
     if (status === 409) expect(isTooLate || !(isAbsent || isSame)).toBe(true);
     else {
       expect([isSame, isOwn]).toEqual([true, status === 201]);
-      expect(versionsOf(incarnation)).toContain(body?.updated_at ?? body?.created_at);
+      expect(listVersions(incarnation)).toContain(body?.updated_at ?? body?.created_at);
     }
   }
 }
 
 type Claim = { readonly [name in 'value' | 'updated_by' | 'updated_at']?: Row[name] | undefined };
 
-const claimOf = (entry: Claim | null | undefined) => ({
+const pickClaim = (entry: Claim | null | undefined) => ({
   value: entry?.value,
   updated_by: entry?.updated_by,
   updated_at: entry?.updated_at,
 });
 
-const chainOf = ({ last }: Incarnation) =>
-  [...(last?.history ?? []), last?.row].slice(1).map(claimOf);
+const buildChain = ({ last }: Incarnation) =>
+  [...(last?.history ?? []), last?.row].slice(1).map(pickClaim);
 
-const versionsOf = (incarnation: Incarnation) => [
+const listVersions = (incarnation: Incarnation) => [
   incarnation.created.created_at,
-  ...chainOf(incarnation).map(({ updated_at }) => updated_at),
+  ...buildChain(incarnation).map(({ updated_at }) => updated_at),
 ];
 
 /** `answered` and `stored` are the updates of the incarnation. */
 function expectChain(incarnation: Incarnation, answered: Answered[], stored: Stored[]): void {
   const { created, last } = incarnation;
-  const chain = chainOf(incarnation);
-  const versions = versionsOf(incarnation);
+  const chain = buildChain(incarnation);
+  const versions = listVersions(incarnation);
   if (last && chain.length > 0) expectUnbroken(last.history, last.row);
 
   // The chain is what D1 stored, in that order. The row is what the last accepted write stored.
   expect((last?.history[0] ?? last?.row)?.value).toBe(created.value);
   expect(chain).toEqual(
-    stored.map(({ write, row }) => ({ ...claimOf(row), updated_by: write.caller })),
+    stored.map(({ write, row }) => ({ ...pickClaim(row), updated_by: write.caller })),
   );
 
   // No request is stored twice, and no named write.
   expect(new Set(stored.map(({ write }) => write)).size).toBe(stored.length);
-  expect(new Set(stored.map(identityOf)).size).toBe(stored.length);
+  expect(new Set(stored.map(identifyWrite)).size).toBe(stored.length);
 
   // A page tells only the version that it stored; the chain contains the body.
   const accepted = answered
@@ -454,7 +455,7 @@ function expectChain(incarnation: Incarnation, answered: Answered[], stored: Sto
       body: body ?? chain[versions.indexOf(version ?? '')],
     }));
   for (const { write, body } of accepted) {
-    const claimed = claimOf(body);
+    const claimed = pickClaim(body);
     expect(claimed).toMatchObject({ value: write.value, updated_by: write.caller });
     expect(chain.filter((entry) => entry.updated_at === body?.updated_at)).toEqual([claimed]);
   }

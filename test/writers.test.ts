@@ -3,24 +3,24 @@
  * the history once, and the version of a row always grows.
  */
 import { describe, expect, it } from 'vitest';
-import { unprocessable } from './support/answers.ts';
-import { stillClock } from './support/clock.ts';
-import { currentTag, put, sendPut, stale, tagOf } from './support/conditional.ts';
-import { countingD1 } from './support/d1.ts';
+import { makeUnprocessable } from './support/answers.ts';
+import { createStillClock } from './support/clock.ts';
+import { makeStaleRefusal, put, readCurrentTag, readTag, sendPut } from './support/conditional.ts';
+import { countCalls } from './support/d1.ts';
 import {
+  buildPath,
   claims,
+  createWorker,
   DB,
   expectRefusedUpdate,
   expectUnbroken,
   mintToken,
-  pathOf,
   readEvaluation,
   readHistory,
   request,
   storeEvaluation,
   storeLabel,
   worker,
-  workerWith,
 } from './support/worker.ts';
 
 describe('concurrent writers', () => {
@@ -29,7 +29,7 @@ describe('concurrent writers', () => {
   it('accepts exactly one of 50 writers with the same If-Match, and loses no value', async () => {
     const row = await storeEvaluation();
     for (const round of [1, 2, 3]) {
-      const ifMatch = tagOf(await sendPut(row, round, { sub: 'referee' }));
+      const ifMatch = readTag(await sendPut(row, round, { sub: 'referee' }));
 
       const answers = await Promise.all(
         writers.map((n) => sendPut(row, 100 * round + n, { ifMatch, sub: `writer-${n}` })),
@@ -59,7 +59,7 @@ describe('concurrent writers', () => {
       [3, ...writers.map((n) => 100 + n)],
     );
     expectUnbroken(history, stored);
-    expect(new Set(answers.map(tagOf)).size).toBe(50);
+    expect(new Set(answers.map(readTag)).size).toBe(50);
   });
 });
 
@@ -68,12 +68,12 @@ describe('a repeated update', () => {
     const row = await storeEvaluation();
     const first = await sendPut(row, 9);
     const history = await readHistory(row.id);
-    const { db, calls } = countingD1(DB);
+    const { db, calls } = countCalls(DB);
 
-    const second = await sendPut(row, 9, { send: workerWith({ DB: db }) });
+    const second = await sendPut(row, 9, { send: createWorker({ DB: db }) });
 
     expect(second.status).toBe(200);
-    expect(tagOf(second)).toBe(tagOf(first));
+    expect(readTag(second)).toBe(readTag(first));
     expect(await second.json()).toEqual(await first.json());
     expect(await readHistory(row.id)).toEqual(history);
     expect(calls).toEqual(['batch']);
@@ -81,11 +81,11 @@ describe('a repeated update', () => {
 
   it('refuses to repeat a conditional update if another caller has written since', async () => {
     const row = await storeEvaluation();
-    const ifMatch = await currentTag(row);
+    const ifMatch = await readCurrentTag(row);
     await sendPut(row, 9, { ifMatch });
     const other = await sendPut(row, 5, { sub: 'other' });
 
-    await expectRefusedUpdate(row, await put(row, 9, ifMatch), stale(tagOf(other)));
+    await expectRefusedUpdate(row, await put(row, 9, ifMatch), makeStaleRefusal(readTag(other)));
   });
 
   it('stores the same value from another caller as a change of the author', async () => {
@@ -94,7 +94,7 @@ describe('a repeated update', () => {
 
     const confirmed = await sendPut(row, 9, { sub: 'reviewer' });
 
-    expect(tagOf(confirmed)).not.toBe(tagOf(first));
+    expect(readTag(confirmed)).not.toBe(readTag(first));
     expect(await readEvaluation(row.id)).toMatchObject({ value: 9, updated_by: 'reviewer' });
     expect(await readHistory(row.id)).toMatchObject([
       { value: 3, replaced_by: 'judge' },
@@ -117,16 +117,16 @@ describe('a repeated update', () => {
     const first = await sendPut(row, 50);
     await storeLabel({ id: row.evaluation_label_id, min_value: 1, max_value: 10 });
 
-    expect(tagOf(await sendPut(row, 50))).toBe(tagOf(first));
+    expect(readTag(await sendPut(row, 50))).toBe(readTag(first));
     await expectRefusedUpdate(
       row,
       await put(row, 51, null),
-      unprocessable('value must be between 1 and 10.'),
+      makeUnprocessable('value must be between 1 and 10.'),
     );
     await expectRefusedUpdate(
       row,
       await put(row, 50, null, 'other'),
-      unprocessable('value must be between 1 and 10.'),
+      makeUnprocessable('value must be between 1 and 10.'),
     );
   });
 
@@ -141,25 +141,25 @@ describe('a repeated update', () => {
   it('treats 0 and -0 as the same value', async () => {
     const row = await storeEvaluation();
     const first = await sendPut(row, 0);
-    const again = await worker(await request(pathOf(row), { body: '{"value":-0}' }));
+    const again = await worker(await request(buildPath(row), { body: '{"value":-0}' }));
 
-    expect(tagOf(again)).toBe(tagOf(first));
+    expect(readTag(again)).toBe(readTag(first));
   });
 });
 
 describe('updated_at', () => {
   it('increases updated_at with each update, also if the clocks of two edges differ', async () => {
     const row = await storeEvaluation();
-    const ahead = stillClock(new Date('2026-11-22T10:00:00.000Z'));
-    const behind = stillClock(new Date('2026-11-22T09:59:59.000Z'));
+    const ahead = createStillClock(new Date('2026-11-22T10:00:00.000Z'));
+    const behind = createStillClock(new Date('2026-11-22T09:59:59.000Z'));
     const exp = claims({}, ahead.now()).exp;
     const times = [];
     for (const [n, clock] of [ahead, ahead, behind, ahead, behind, behind].entries()) {
-      const sent = await request(pathOf(row), {
+      const sent = await request(buildPath(row), {
         body: JSON.stringify({ value: n }),
         headers: { authorization: `Bearer ${await mintToken({ exp })}` },
       });
-      await workerWith({}, clock)(sent);
+      await createWorker({}, clock)(sent);
       times.push((await readEvaluation(row.id))?.updated_at);
     }
 

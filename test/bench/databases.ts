@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as pause } from 'node:timers/promises';
 import { OFFLINE } from '../../src/cli/offline.ts';
-import { freePort } from '../setup/free-port.ts';
+import { findFreePort } from '../setup/free-port.ts';
 import { mind, stop } from './children.ts';
 import { progress } from './measure.ts';
 import type { Credentials } from './tokens.ts';
@@ -104,7 +104,7 @@ export async function startDatabase(
     stdio: 'ignore',
   });
 
-  const port = await freePort();
+  const port = await findFreePort();
   const serve = [
     'dev',
     ...local,

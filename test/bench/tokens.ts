@@ -1,5 +1,5 @@
 /** Tokens for the bench, and what a Worker needs to verify them. */
-import { hmac, keyPair, type Signer } from '../support/signer.ts';
+import { createHmac, makeKeyPair, type Signer } from '../support/signer.ts';
 
 export const ALGORITHMS = ['HS256', 'RS256', 'ES256', 'EdDSA'] as const;
 export type Alg = (typeof ALGORITHMS)[number];
@@ -32,8 +32,8 @@ export async function createCredentials(alg: Alg): Promise<Credentials> {
     JWT_AUDIENCE: 'run-evaluation',
     LINK_SECRET,
   };
-  if (alg === 'HS256') return sign({ ...common, JWT_SECRET: SECRET }, await hmac(SECRET));
-  const pair = await keyPair(alg, 'key-1');
+  if (alg === 'HS256') return sign({ ...common, JWT_SECRET: SECRET }, await createHmac(SECRET));
+  const pair = await makeKeyPair(alg, 'key-1');
   return sign({ ...common, JWT_JWKS: JSON.stringify({ keys: [pair.jwk] }) }, pair);
 }
 

@@ -484,14 +484,14 @@ describe('the page', () => {
   });
 
   it('has a keyboard with a minus on a phone, unless no value is below 0', async () => {
-    const keyboardOf = async (bounds: Partial<Label>) => {
+    const readKeyboard = async (bounds: Partial<Label>) => {
       const { link } = await worker.ask({ name: 'Tone', value_type: 'continuous', ...bounds }, 2);
       return field(await open(link.url)).getAttribute('inputmode');
     };
 
-    expect(await keyboardOf({})).toBeNull();
-    expect(await keyboardOf({ min_value: -1 })).toBeNull();
-    expect(await keyboardOf({ min_value: 0 })).toBe('decimal');
+    expect(await readKeyboard({})).toBeNull();
+    expect(await readKeyboard({ min_value: -1 })).toBeNull();
+    expect(await readKeyboard({ min_value: 0 })).toBe('decimal');
   });
 
   it('is fetched 1,000 times by scanners, and nothing is stored', async () => {

@@ -8,13 +8,13 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { launchChromium } from './chromium.ts';
 import {
   CONTEXT,
+  findViolations,
   LOOKS,
   loadAxe,
-  overflowOf,
+  measureOverflow,
   PHONE,
   show,
   takePicture,
-  violationsOf,
 } from './looks.ts';
 import { answer, openWindow, press, type Window } from './window.ts';
 import { type Label, startWorker, type Worker } from './worker.ts';
@@ -165,7 +165,7 @@ describe.each(Object.entries(STATES))('the page: %s', (state, bring) => {
     for (const look of LOOKS) {
       await show(page, look);
       await takePicture(page, `${state} ${look.name}`, { fullPage: true });
-      for (const { id, elements } of await violationsOf(page))
+      for (const { id, elements } of await findViolations(page))
         violations.push(`${look.name}: ${id}: ${elements}`);
     }
 
@@ -176,12 +176,12 @@ describe.each(Object.entries(STATES))('the page: %s', (state, bring) => {
     const { page } = window;
 
     await page.setViewportSize({ width: 320, height: 568 });
-    expect(await overflowOf(page)).toBe(0);
+    expect(await measureOverflow(page)).toBe(0);
 
     await page.setViewportSize(PHONE);
     await page.evaluate("document.documentElement.style.fontSize = '200%'");
     await takePicture(page, `${state} 200`, { fullPage: true });
-    expect(await overflowOf(page)).toBe(0);
+    expect(await measureOverflow(page)).toBe(0);
   });
 
   it(`weighs at most ${PAGE_MAX_BYTES} bytes, and only shows itself`, async () => {

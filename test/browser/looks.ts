@@ -31,13 +31,13 @@ export const loadAxe = (page: Page) => page.evaluate(AXE);
 type Violation = { readonly id: string; readonly elements: string };
 
 /** Returns what axe-core objects to: the id of each rule, and the elements that violate it. */
-export const violationsOf = (page: Page): Promise<Violation[]> =>
+export const findViolations = (page: Page): Promise<Violation[]> =>
   page.evaluate(`axe
     .run(document, { rules: { 'target-size': { enabled: true } } })
     .then(({ violations }) => violations.map(({ id, nodes }) => ({ id, elements: nodes.map(({ html }) => html).join(' ') })))`);
 
 /** Returns how many pixels of the page are beyond the right edge of the screen. */
-export const overflowOf = (page: Page): Promise<number> =>
+export const measureOverflow = (page: Page): Promise<number> =>
   page.evaluate('document.documentElement.scrollWidth - document.documentElement.clientWidth');
 
 /** Writes a picture of the page into the folder SCREENSHOTS, if there is one. */

@@ -6,7 +6,15 @@
 import type { Browser, Page, Request } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { launchChromium } from './chromium.ts';
-import { CONTEXT, LOOKS, loadAxe, overflowOf, show, takePicture, violationsOf } from './looks.ts';
+import {
+  CONTEXT,
+  findViolations,
+  LOOKS,
+  loadAxe,
+  measureOverflow,
+  show,
+  takePicture,
+} from './looks.ts';
 import { openWindow, type Window } from './window.ts';
 import { SUBJECT, startWorker, type Worker } from './worker.ts';
 
@@ -53,23 +61,23 @@ const pasteToken = (page: Page, token: string) =>
   page.getByPlaceholder('Token').first().fill(token);
 
 /** Finds the form in front of the page. */
-const formOf = (page: Page) => page.getByRole('dialog');
-const buttonOf = (page: Page) => formOf(page).getByRole('button', { name: /^Send/ }).first();
+const findForm = (page: Page) => page.getByRole('dialog');
+const findButton = (page: Page) => findForm(page).getByRole('button', { name: /^Send/ }).first();
 
 async function openForm(page: Page): Promise<void> {
   await openUpdate(page);
   await page.getByRole('button', { name: `Test Request (put ${PATH})` }).click();
-  await buttonOf(page).waitFor();
+  await findButton(page).waitFor();
 }
 
 /** Writes a value into the field of a parameter. */
 const fill = (page: Page, parameter: string, value: string) =>
-  formOf(page).locator(`tr[id="${parameter}"]`).getByRole('combobox').last().fill(value);
+  findForm(page).locator(`tr[id="${parameter}"]`).getByRole('combobox').last().fill(value);
 
 /** Sends the request of the form. Resolves with the status that the form shows. */
 async function send(page: Page): Promise<string | null> {
-  await buttonOf(page).click();
-  const status = formOf(page)
+  await findButton(page).click();
+  const status = findForm(page)
     .getByText(/^\d{3} [A-Z]/)
     .first();
   await status.waitFor();
@@ -127,7 +135,7 @@ describe.each(Object.entries(STATES))('the API reference: %s', (state, { bring, 
     for (const look of LOOKS) {
       await show(page, look);
       await takePicture(page, `reference ${state} ${look.name}`, { fullPage: false });
-      for (const { id, elements } of await violationsOf(page))
+      for (const { id, elements } of await findViolations(page))
         violations.set(id, `${look.name}: ${elements.slice(0, 1000)}`);
     }
 
@@ -137,12 +145,12 @@ describe.each(Object.entries(STATES))('the API reference: %s', (state, { bring, 
 
   it('fits a screen 320 px wide', async () => {
     await window.page.setViewportSize({ width: 320, height: 568 });
-    expect(await overflowOf(window.page)).toBe(0);
+    expect(await measureOverflow(window.page)).toBe(0);
   });
 });
 
 /** Reads everything that the browser stores for the page, apart from the page itself. */
-const keptBy = async (page: Page): Promise<string> =>
+const readKeptData = async (page: Page): Promise<string> =>
   JSON.stringify([
     await page.context().storageState({ indexedDB: true }),
     await page.evaluate('({ ...sessionStorage })'),
@@ -186,7 +194,7 @@ describe('the form of the API reference', () => {
     await takePicture(page, 'reference wide', { fullPage: false });
     await pasteToken(page, 'a-token-that-nobody-keeps');
 
-    expect(await keptBy(page)).not.toContain('a-token-that-nobody-keeps');
+    expect(await readKeptData(page)).not.toContain('a-token-that-nobody-keeps');
     await page.reload();
     expect(await page.getByPlaceholder('Token').first().inputValue()).toBe('');
   });

@@ -7,7 +7,7 @@ import { mintToken } from '../../src/cli/mint.ts';
 import { createLinkId, createLinkKeys, type EvaluationLink } from '../../src/link/key.ts';
 import type { AccountId } from '../../src/principal.ts';
 import { readSettings } from '../../src/settings.ts';
-import { migrationStatements } from '../node/migrations.ts';
+import { listMigrationStatements } from '../node/migrations.ts';
 
 const JWT_SECRET = 'a-secret-of-the-browser-suite-and-of-nothing-else';
 const LINK_SECRET = 'a-secret-for-the-links-of-the-browser-suite-alone';
@@ -45,11 +45,11 @@ export async function startWorker() {
   });
   const { url } = await server.listen();
   const { DB } = await server.getWorker<Bindings>().getEnv();
-  for (const statement of migrationStatements()) await DB.prepare(statement).run();
+  for (const statement of listMigrationStatements()) await DB.prepare(statement).run();
   const settings = readSettings({ JWT_SECRET });
-  const tokenOf = (subject: string) =>
+  const mintTokenFor = (subject: string) =>
     mintToken(settings, { account: ACCOUNT, subject, expires: '1h' });
-  const [maker, other] = await Promise.all([tokenOf(SUBJECT), tokenOf('somebody-else')]);
+  const [maker, other] = await Promise.all([mintTokenFor(SUBJECT), mintTokenFor('somebody-else')]);
 
   /** Sends a request through the API. @throws {Error} unless the request succeeds */
   async function send(method: string, path: string, body?: object, token = maker) {
@@ -64,7 +64,7 @@ export async function startWorker() {
     return text === '' ? undefined : JSON.parse(text);
   }
 
-  const linkTo = (path: string, name = ANSWERER): Promise<EvaluationLink> =>
+  const createLinkTo = (path: string, name = ANSWERER): Promise<EvaluationLink> =>
     send('POST', `${path}/links`, { name });
 
   async function ask(
@@ -80,7 +80,7 @@ export async function startWorker() {
       ...output,
     });
     const path = `/v1/run/${run}/evaluation/${made.id}`;
-    return { path, link: await linkTo(path, name), label: id };
+    return { path, link: await createLinkTo(path, name), label: id };
   }
 
   return {
@@ -89,7 +89,7 @@ export async function startWorker() {
     token: maker,
     send,
     ask,
-    linkTo,
+    createLinkTo,
     /**
      * Stores an evaluation without a label and links to it. A database console could leave such a
      * row; the API creates none.
@@ -102,7 +102,7 @@ export async function startWorker() {
         .bind(id, ACCOUNT, run, crypto.randomUUID(), value, 'maker', '2026-11-01T09:00:00.000Z')
         .run();
       const path = `/v1/run/${run}/evaluation/${id}`;
-      return { path, link: await linkTo(path) };
+      return { path, link: await createLinkTo(path) };
     },
     /** Updates an evaluation as a colleague of the link's creator. */
     change: (path: string, value: number) => send('PUT', path, { value }, other),

@@ -77,7 +77,7 @@ it('has nothing that spectral objects to', () => {
   });
 });
 
-const importOfSchemas = (file: string) =>
+const writeSchemaImport = (file: string) =>
   `import type { EvaluationUpdate as Update, EvaluationLabelCreate as LabelCreate } from '${file}';
   import type { EvaluationLabelUpdate as LabelUpdate } from '${file}';
   import type { EvaluationLinkCreate as LinkCreate } from '${file}';`;
@@ -134,7 +134,7 @@ const GENERATORS = [
       '[Job N]   [N] openapi.json',
       '[Job N] ✓ ./hey-api · N files · N',
     ],
-    schemas: importOfSchemas('./hey-api/index.ts'),
+    schemas: writeSchemaImport('./hey-api/index.ts'),
     use: (names: string[]) => `export { ${names} } from './hey-api/index.ts';`,
   },
   {
@@ -144,7 +144,7 @@ const GENERATORS = [
       '🍻 orval vN - A swagger client generator for typescript',
       '🎉 Run evaluations - Your OpenAPI spec has been converted into ready to use orval!',
     ],
-    schemas: importOfSchemas('./orval.ts'),
+    schemas: writeSchemaImport('./orval.ts'),
     use: (names: string[]) => `export { ${names} } from './orval.ts';`,
   },
   {
@@ -157,7 +157,7 @@ const GENERATORS = [
       'ℹ start generating your typescript api',
       '✔ api file "api.ts" created in ./swagger',
     ],
-    schemas: importOfSchemas('./swagger/api.ts'),
+    schemas: writeSchemaImport('./swagger/api.ts'),
     use: (names: string[]) => `import { Api } from './swagger/api.ts';
       const { v1, openapiJson, health } = new Api();
       export const { ${names} } = { ...v1, ...openapiJson, ...health };`,
@@ -239,11 +239,11 @@ it('makes a Postman collection whose requests all go to the Worker', () => {
   const { status } = runTool('openapi2postmanv2', '-s', 'openapi.json', '-o', 'postman.json');
   const collection: Collection = JSON.parse(readFileSync(join(folder, 'postman.json'), 'utf8'));
   const [baseUrl] = collection.variable;
-  const urlsIn = ({ item = [], request }: PostmanItem): string[] => [
+  const listUrls = ({ item = [], request }: PostmanItem): string[] => [
     ...(request ? [[...request.url.host, ...request.url.path].join('/')] : []),
-    ...item.flatMap(urlsIn),
+    ...item.flatMap(listUrls),
   ];
-  const urls = urlsIn(collection).map((url) => url.replace('{{baseUrl}}', baseUrl?.value ?? ''));
+  const urls = listUrls(collection).map((url) => url.replace('{{baseUrl}}', baseUrl?.value ?? ''));
 
   expect(status).toBe(0);
   expect(baseUrl?.key).toBe('baseUrl');

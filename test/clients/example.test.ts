@@ -36,7 +36,7 @@ const client = () =>
   });
 
 /** Reads the statuses that the comments of the README promise. */
-function promisedStatuses(): number[] {
+function readPromisedStatuses(): number[] {
   const readme = readFileSync('README.md', 'utf8');
   const use = readme.slice(readme.indexOf('## Use'), readme.indexOf('## Operations'));
   return [...use.matchAll(/^# (\d{3}) /gm)].map(([, status]) => Number(status));
@@ -63,7 +63,7 @@ it('serves a typed client through the example of the README, from a label until 
   });
 
   const all = [label, created, repeated, page, got, updated, late, illegal, history, archived];
-  expect(all.map(({ response }) => response.status)).toEqual(promisedStatuses());
+  expect(all.map(({ response }) => response.status)).toEqual(readPromisedStatuses());
   const stored = {
     account_id: SAMPLE.account,
     created_by: SAMPLE.subject,

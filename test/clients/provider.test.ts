@@ -4,7 +4,7 @@
  */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type Bundle, bundleWorker, type Isolate } from '../setup/workerd.ts';
-import { ACCOUNT, createProvider, newKey } from './provider.ts';
+import { ACCOUNT, createProvider, makeKey } from './provider.ts';
 
 /** From this age on the Worker fetches a key set anew, even if the set contains a token's key. */
 const FRESH_SECONDS = 600;
@@ -15,7 +15,7 @@ const STALE_SECONDS = 3600;
  */
 const PAUSE_SECONDS = 5;
 
-const [first, second] = [newKey('key-1'), newKey('key-2')];
+const [first, second] = [makeKey('key-1'), makeKey('key-2')];
 
 let worker: Bundle;
 beforeAll(async () => {

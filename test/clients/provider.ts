@@ -6,7 +6,7 @@ import { generateKeyPairSync } from 'node:crypto';
 import { once } from 'node:events';
 import type { Server } from 'node:http';
 import Provider, { type Configuration } from 'oidc-provider';
-import { freePort } from '../setup/free-port.ts';
+import { findFreePort } from '../setup/free-port.ts';
 
 export const ACCOUNT = 'acc_of_the_provider';
 export const AUDIENCE = 'https://run-evaluation.example';
@@ -18,15 +18,15 @@ const CLIENT = {
 const TOKEN_SECONDS = 24 * 60 * 60;
 
 /** Makes a new private key. */
-export const newKey = (kid: string) => ({
+export const makeKey = (kid: string) => ({
   ...generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey.export({ format: 'jwk' }),
   kid,
 });
 
-type Key = ReturnType<typeof newKey>;
+type Key = ReturnType<typeof makeKey>;
 
 /** Makes a configuration that signs with the first of the keys and publishes all. */
-const configurationWith = (keys: [Key, ...Key[]]): Configuration => ({
+const buildConfiguration = (keys: [Key, ...Key[]]): Configuration => ({
   jwks: { keys },
   clients: [
     { ...CLIENT, grant_types: ['client_credentials'], response_types: [], redirect_uris: [] },
@@ -52,7 +52,7 @@ type Metadata = { readonly issuer: string; readonly jwks_uri: string };
 type Grant = { readonly access_token: string };
 
 export async function createProvider() {
-  const port = await freePort();
+  const port = await findFreePort();
   const issuer = `http://127.0.0.1:${port}`;
   let server: Server | undefined;
 
@@ -75,7 +75,7 @@ export async function createProvider() {
     /** Starts the provider with these keys. Stops it first if it runs. */
     async start(...keys: [Key, ...Key[]]): Promise<void> {
       await stop();
-      server = new Provider(issuer, configurationWith(keys)).listen(port, '127.0.0.1');
+      server = new Provider(issuer, buildConfiguration(keys)).listen(port, '127.0.0.1');
       // The next start would cut a kept connection, and with it a request of the Worker or of the
       // test.
       server.maxRequestsPerSocket = 1;

@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs';
 import { createTestHarness } from 'wrangler';
 import { mintToken, SAMPLE } from '../../src/cli/mint.ts';
 import { readSettings } from '../../src/settings.ts';
-import { migrationStatements } from '../node/migrations.ts';
+import { listMigrationStatements } from '../node/migrations.ts';
 
 const JWT_SECRET = 'a-secret-of-the-suite-of-clients-and-nothing-else';
 
@@ -19,7 +19,8 @@ export async function startWorker() {
   const { url } = await server.listen();
   const { DB } = await server.getWorker<Bindings>().getEnv();
   const sample = readFileSync('src/cli/sample.sql', 'utf8').split(/;\n/).filter(Boolean);
-  for (const statement of [...migrationStatements(), ...sample]) await DB.prepare(statement).run();
+  for (const statement of [...listMigrationStatements(), ...sample])
+    await DB.prepare(statement).run();
   const { account, subject } = SAMPLE;
   const token = await mintToken(readSettings({ JWT_SECRET }), { account, subject, expires: '1h' });
   return { url, token, close: () => server.close() };

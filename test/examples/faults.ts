@@ -74,7 +74,7 @@ const OF_CONNECTION = [
   'transfer-encoding',
   'accept-encoding',
 ];
-const endToEnd = (headers: Iterable<[string, unknown]>): [string, string][] =>
+const pickEndToEnd = (headers: Iterable<[string, unknown]>): [string, string][] =>
   [...headers]
     .filter(([name]) => !OF_CONNECTION.includes(name))
     .map(([name, value]) => [name, String(value)]);
@@ -90,12 +90,12 @@ export async function startProxy(worker: URL, faults: readonly Fault[]) {
     entry.reply = await fault(async () => {
       const answer = await fetch(new URL(url, worker), {
         method,
-        headers: [...endToEnd(Object.entries(headers)), ['accept-encoding', 'identity']],
+        headers: [...pickEndToEnd(Object.entries(headers)), ['accept-encoding', 'identity']],
         body: method === 'GET' ? null : body,
       });
       const { status } = answer;
       const text = await answer.text();
-      return { status, headers: Object.fromEntries(endToEnd(answer.headers)), body: text };
+      return { status, headers: Object.fromEntries(pickEndToEnd(answer.headers)), body: text };
     });
     const { reply } = entry;
     if (!reply) {

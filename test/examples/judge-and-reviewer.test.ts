@@ -37,12 +37,14 @@ async function deliver(url: string, id: string, score: number): Promise<Answer> 
  * showed.
  */
 async function open(url: string): Promise<Page> {
-  return pageOf(await fetch(url, { headers: { accept: 'text/html' } }));
+  return readPage(await fetch(url, { headers: { accept: 'text/html' } }));
 }
 async function answer(url: string, page: Page, value: string): Promise<Page> {
   const version = /name="version" value="([^"]*)"/.exec(page.html)?.[1] ?? '';
   const form = new URLSearchParams({ version, value });
-  return pageOf(await fetch(url, { method: 'POST', headers: { accept: 'text/html' }, body: form }));
+  return readPage(
+    await fetch(url, { method: 'POST', headers: { accept: 'text/html' }, body: form }),
+  );
 }
 
 it('a judge scores, a reviewer corrects, the late repetition of the score undoes nothing, and the history tells it', async () => {
@@ -158,7 +160,7 @@ const read = async (response: Response): Promise<Answer> => ({
 });
 
 /** Reads a page. Its text is what a person reads, without the times. */
-async function pageOf(response: Response): Promise<Page> {
+async function readPage(response: Response): Promise<Page> {
   const html = await response.text();
   const [, main = ''] = html.split('<main>');
   const text = main
@@ -175,7 +177,7 @@ let token: string;
 
 beforeAll(async () => {
   worker = await startWorker();
-  token = await worker.tokenOf('application');
+  token = await worker.mintTokenFor('application');
 });
 
 afterAll(() => worker.close());

@@ -39,7 +39,10 @@ let annasToken: string;
 const listening: { readonly close: () => unknown }[] = [];
 beforeAll(async () => {
   worker = await startWorker();
-  [token, annasToken] = await Promise.all([worker.tokenOf('job'), worker.tokenOf('anna')]);
+  [token, annasToken] = await Promise.all([
+    worker.mintTokenFor('job'),
+    worker.mintTokenFor('anna'),
+  ]);
 });
 afterAll(async () => {
   for (const server of listening) server.close();
@@ -57,7 +60,7 @@ async function call(method: string, path: string, body?: object, by = token) {
 }
 
 /** Stores an evaluation, and returns its path. The label allows 1 to `max_value`. */
-async function evaluationOf(value: number, max_value = 10): Promise<string> {
+async function storeOne(value: number, max_value = 10): Promise<string> {
   const rule = { name: 'tone', value_type: 'continuous', min_value: 1, max_value };
   const { id } = await call('POST', '/v1/evaluation-labels', rule);
   const run = crypto.randomUUID();
@@ -69,14 +72,14 @@ async function evaluationOf(value: number, max_value = 10): Promise<string> {
 const correct = (path: string, value: number) => call('PUT', path, { value }, annasToken);
 
 /** Reads all values that were ever stored, oldest first, with their authors. */
-async function storedIn(path: string): Promise<string[]> {
+async function readStoredValues(path: string): Promise<string[]> {
   const history = await call('GET', `${path}/history`);
   const now = await call('GET', path);
   const values: { value: number; updated_by: string | null }[] = [...history.reverse(), now];
   return values.map(({ value, updated_by }) => `${value} by ${updated_by ?? 'job'}`);
 }
 
-async function proxyWith(...faults: Parameters<typeof startProxy>[1]) {
+async function startProxyWith(...faults: Parameters<typeof startProxy>[1]) {
   const proxy = await startProxy(worker.url, faults);
   listening.push(proxy);
   return proxy;
@@ -105,13 +108,13 @@ describe.concurrent.each(EXAMPLES)('the example in $language', (example) => {
   ])(
     `${the} repeats an update with the same key after %s, and the value is stored once`,
     async (_, fault) => {
-      const path = await evaluationOf(5);
-      const { origin, seen } = await proxyWith(pass, fault);
+      const path = await storeOne(5);
+      const { origin, seen } = await startProxyWith(pass, fault);
 
       const ended = await run(example, origin + path);
 
       expect(ended).toMatchObject({ code: 0, stdout: '6\n' });
-      expect(await storedIn(path)).toEqual(['5 by job', '6 by job']);
+      expect(await readStoredValues(path)).toEqual(['5 by job', '6 by job']);
       expect(seen.map(({ method }) => method)).toEqual(['GET', 'PUT', 'PUT']);
       const [, first, second] = seen.map(({ headers }) => headers);
       expect(first?.['idempotency-key']).toMatch(/^[\da-f-]{32,36}$/);
@@ -120,16 +123,16 @@ describe.concurrent.each(EXAMPLES)('the example in $language', (example) => {
   );
 
   it(`${the} repeats a read that broke off`, async () => {
-    const path = await evaluationOf(5);
-    const { origin, seen } = await proxyWith(cutResponse);
+    const path = await storeOne(5);
+    const { origin, seen } = await startProxyWith(cutResponse);
 
     expect(await run(example, origin + path)).toMatchObject({ code: 0, stdout: '6\n' });
     expect(seen.map(({ method }) => method)).toEqual(['GET', 'GET', 'PUT']);
   });
 
   it(`${the} leaves a correction alone that came between its update and the repetition`, async () => {
-    const path = await evaluationOf(5);
-    const { origin } = await proxyWith(
+    const path = await storeOne(5);
+    const { origin } = await startProxyWith(
       pass,
       loseResponse(() => correct(path, 9)),
     );
@@ -137,12 +140,12 @@ describe.concurrent.each(EXAMPLES)('the example in $language', (example) => {
     const ended = await run(example, origin + path);
 
     expect(ended).toMatchObject({ code: 0, stdout: '6\n' });
-    expect(await storedIn(path)).toEqual(['5 by job', '6 by job', '9 by anna']);
+    expect(await readStoredValues(path)).toEqual(['5 by job', '6 by job', '9 by anna']);
   });
 
   it(`${the} reads and decides again after a 412, with the new tag, a new key and the bookmark`, async () => {
-    const path = await evaluationOf(5);
-    const { origin, seen } = await proxyWith(
+    const path = await storeOne(5);
+    const { origin, seen } = await startProxyWith(
       pass,
       loseRequest(() => correct(path, 2)),
     );
@@ -150,7 +153,7 @@ describe.concurrent.each(EXAMPLES)('the example in $language', (example) => {
     const ended = await run(example, origin + path);
 
     expect(ended).toMatchObject({ code: 0, stdout: '3\n' });
-    expect(await storedIn(path)).toEqual(['5 by job', '2 by anna', '3 by job']);
+    expect(await readStoredValues(path)).toEqual(['5 by job', '2 by anna', '3 by job']);
     const statuses = seen.map(({ method, reply }) => `${method} ${reply?.status}`);
     expect(statuses).toEqual(['GET 200', 'PUT undefined', 'PUT 412', 'GET 200', 'PUT 200']);
     const [found, lost, refused, again, stored] = seen;
@@ -163,33 +166,33 @@ describe.concurrent.each(EXAMPLES)('the example in $language', (example) => {
   });
 
   it(`${the} waits as long as Retry-After says after a 429 and a 503`, async () => {
-    const path = await evaluationOf(5);
-    const { origin, seen } = await proxyWith(refuse(429, 2), pass, refuse(503, 2));
+    const path = await storeOne(5);
+    const { origin, seen } = await startProxyWith(refuse(429, 2), pass, refuse(503, 2));
 
     const ended = await run(example, origin + path);
 
     expect(ended).toMatchObject({ code: 0, stdout: '6\n' });
-    expect(await storedIn(path)).toEqual(['5 by job', '6 by job']);
+    expect(await readStoredValues(path)).toEqual(['5 by job', '6 by job']);
     const [limited = 0, read = 0, unavailable = 0, stored = 0] = seen.map(({ at }) => at);
     expect(read - limited).toBeGreaterThanOrEqual(1990);
     expect(stored - unavailable).toBeGreaterThanOrEqual(1990);
   });
 
   it(`${the} gives up when Retry-After asks for more than it can wait`, async () => {
-    const path = await evaluationOf(5);
-    const { origin, seen } = await proxyWith(pass, refuse(503, 3600));
+    const path = await storeOne(5);
+    const { origin, seen } = await startProxyWith(pass, refuse(503, 3600));
 
     const { code, stdout, stderr } = await run(example, origin + path);
 
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
     expect(stderr).toContain('503 {"error":"Served 503."}');
     expect(seen).toHaveLength(2);
-    expect(await storedIn(path)).toEqual(['5 by job']);
+    expect(await readStoredValues(path)).toEqual(['5 by job']);
   });
 
   it.each([404, 413])(`${the} never repeats a %s, even with Retry-After`, async (status) => {
-    const path = await evaluationOf(5);
-    const { origin, seen } = await proxyWith(pass, refuse(status, 1));
+    const path = await storeOne(5);
+    const { origin, seen } = await startProxyWith(pass, refuse(status, 1));
 
     const { code, stdout, stderr } = await run(example, origin + path);
 
@@ -199,8 +202,8 @@ describe.concurrent.each(EXAMPLES)('the example in $language', (example) => {
   });
 
   it(`${the} ends with the sentence of a value that the label does not allow, and of a token that is not valid`, async () => {
-    const path = await evaluationOf(5, 5);
-    const { origin, seen } = await proxyWith();
+    const path = await storeOne(5, 5);
+    const { origin, seen } = await startProxyWith();
 
     const illegal = await run(example, origin + path);
     const stranger = await run(example, origin + path, 'x');
@@ -210,12 +213,12 @@ describe.concurrent.each(EXAMPLES)('the example in $language', (example) => {
     expect(stranger.stderr).toContain('401 {"error":');
     const statuses = seen.map(({ method, reply }) => `${method} ${reply?.status}`);
     expect(statuses).toEqual(['GET 200', 'PUT 422', 'GET 401']);
-    expect(await storedIn(path)).toEqual(['5 by job']);
+    expect(await readStoredValues(path)).toEqual(['5 by job']);
   });
 
   it(`${the} sends no update without the guard, and none that would change nothing`, async () => {
-    const [path, highest] = [await evaluationOf(5), await evaluationOf(10)];
-    const { origin, seen } = await proxyWith(dropEtag);
+    const [path, highest] = [await storeOne(5), await storeOne(10)];
+    const { origin, seen } = await startProxyWith(dropEtag);
 
     const unguarded = await run(example, origin + path);
     const unchanged = await run(example, origin + highest);
@@ -235,15 +238,15 @@ describe.concurrent.each(EXAMPLES)('the example in $language', (example) => {
 });
 
 it('six examples that change one evaluation at the same time each add one point', async () => {
-  const path = await evaluationOf(1);
-  const { origin } = await proxyWith();
+  const path = await storeOne(1);
+  const { origin } = await startProxyWith();
   const callers = [...EXAMPLES, ...EXAMPLES];
 
   const ended = await Promise.all(callers.map((example) => run(example, origin + path)));
 
   const values = callers.map((_, index) => index + 2);
   expect(ended.map(({ stdout }) => Number(stdout)).sort((a, b) => a - b)).toEqual(values);
-  expect(await storedIn(path)).toEqual([1, ...values].map((value) => `${value} by job`));
+  expect(await readStoredValues(path)).toEqual([1, ...values].map((value) => `${value} by job`));
 });
 
 /** The workflow as GitHub reads it, with the parts that the tests need. */
@@ -306,8 +309,8 @@ async function runWorkflow(path: string, API: string, attempt = 1) {
 
 describe.concurrent('the GitHub Actions example', () => {
   it('the GitHub Actions example stores the score once after a lost response and a 503, and masks its token', async () => {
-    const path = await evaluationOf(5);
-    const { origin, seen } = await proxyWith(
+    const path = await storeOne(5);
+    const { origin, seen } = await startProxyWith(
       loseResponse(() => correct(path, 2)),
       refuse(503, 2),
     );
@@ -315,7 +318,7 @@ describe.concurrent('the GitHub Actions example', () => {
     const { asked, ended } = await runWorkflow(path, origin);
 
     expect(ended).toMatchObject({ code: 0, stdout: `::add-mask::${token}\n` });
-    expect(await storedIn(path)).toEqual(['5 by job', '8.5 by job', '2 by anna']);
+    expect(await readStoredValues(path)).toEqual(['5 by job', '8.5 by job', '2 by anna']);
     expect(seen.map(({ method, reply }) => `${method} ${reply?.status}`)).toEqual([
       'PUT undefined',
       'PUT 503',
@@ -329,28 +332,28 @@ describe.concurrent('the GitHub Actions example', () => {
   });
 
   it('the GitHub Actions example stores the score again only in another attempt of the workflow', async () => {
-    const path = await evaluationOf(5);
-    const { origin } = await proxyWith();
+    const path = await storeOne(5);
+    const { origin } = await startProxyWith();
 
     await runWorkflow(path, origin);
     await correct(path, 2);
     await runWorkflow(path, origin);
-    expect(await storedIn(path)).toEqual(['5 by job', '8.5 by job', '2 by anna']);
+    expect(await readStoredValues(path)).toEqual(['5 by job', '8.5 by job', '2 by anna']);
 
     await runWorkflow(path, origin, 2);
-    expect((await storedIn(path)).at(-1)).toBe('8.5 by job');
+    expect((await readStoredValues(path)).at(-1)).toBe('8.5 by job');
   });
 
   it('the GitHub Actions example fails the job with the sentence of a refusal, which it does not repeat', async () => {
-    const path = await evaluationOf(5, 5);
-    const { origin, seen } = await proxyWith();
+    const path = await storeOne(5, 5);
+    const { origin, seen } = await startProxyWith();
 
     const { ended } = await runWorkflow(path, origin);
 
     expect(ended?.code).toBe(1);
     expect(ended?.stdout).toContain('::error::422 {"error":"value must be between 1 and 5."}\n');
     expect(seen).toHaveLength(1);
-    expect(await storedIn(path)).toEqual(['5 by job']);
+    expect(await readStoredValues(path)).toEqual(['5 by job']);
   });
 
   it('the GitHub Actions example asks for the permission that its token needs, and has fewer than 60 lines', () => {

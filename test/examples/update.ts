@@ -54,5 +54,5 @@ export async function update(url: URL, token: string, decide: (now: number) => n
 }
 
 const [, , url = ''] = process.argv;
-const onePointMore = (now: number) => Math.min(now + 1, 10);
-console.log(await update(new URL(url), process.env['TOKEN'] ?? '', onePointMore));
+const addPoint = (now: number) => Math.min(now + 1, 10);
+console.log(await update(new URL(url), process.env['TOKEN'] ?? '', addPoint));

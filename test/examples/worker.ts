@@ -2,7 +2,7 @@
 import { createTestHarness } from 'wrangler';
 import { mintToken } from '../../src/cli/mint.ts';
 import { readSettings } from '../../src/settings.ts';
-import { migrationStatements } from '../node/migrations.ts';
+import { listMigrationStatements } from '../node/migrations.ts';
 
 const JWT_SECRET = 'a-secret-of-the-examples-to-copy-and-nothing-else';
 const LINK_SECRET = 'a-secret-for-the-links-of-the-examples-to-copy';
@@ -15,11 +15,11 @@ export async function startWorker() {
   });
   const { url } = await server.listen();
   const { DB } = await server.getWorker<Bindings>().getEnv();
-  for (const statement of migrationStatements()) await DB.prepare(statement).run();
+  for (const statement of listMigrationStatements()) await DB.prepare(statement).run();
   const settings = readSettings({ JWT_SECRET });
   return {
     url,
-    tokenOf: (subject: string) =>
+    mintTokenFor: (subject: string) =>
       mintToken(settings, { account: 'acc_example', subject, expires: '5m' }),
     close: () => server.close(),
   };

@@ -57,16 +57,16 @@ it('production and staging get the scripts of the page, and the rule for their h
 });
 
 it('production and staging get the same bindings, each with a database of its own', () => {
-  const bindingsOf = (output: string) =>
+  const listBindings = (output: string) =>
     [...output.matchAll(/^env\.(\w+)(?: \((.+?)\))?/gm)].map(([, ...of]) => of.join(' '));
 
-  expect(bindingsOf(production)).toEqual([
+  expect(listBindings(production)).toEqual([
     'ACCOUNT_OBJECT AccountObject',
     'DB run-evaluation',
     'RATE_LIMITER 2000 requests/10s',
     'CF_VERSION_METADATA ',
   ]);
-  expect(bindingsOf(staging)).toEqual([
+  expect(listBindings(staging)).toEqual([
     'ACCOUNT_OBJECT AccountObject',
     'DB run-evaluation-staging',
     'RATE_LIMITER 2000 requests/10s',

@@ -6,8 +6,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createTestHarness } from 'wrangler';
 import { mintToken, SAMPLE } from '../../src/cli/mint.ts';
 import { readSettings } from '../../src/settings.ts';
-import { migrationStatements } from './migrations.ts';
-import { exampleOf, read } from './pages.ts';
+import { listMigrationStatements } from './migrations.ts';
+import { read, readExample } from './pages.ts';
 
 const JWT_SECRET = 'a-secret-of-the-end-to-end-suite-and-nothing-else';
 const LINK_SECRET = 'a-secret-of-links-in-the-end-to-end-suite-alone';
@@ -26,7 +26,7 @@ beforeAll(async () => {
   });
   ({ url } = await server.listen());
   const { DB } = await server.getWorker<Bindings>().getEnv();
-  for (const statement of migrationStatements()) await DB.prepare(statement).run();
+  for (const statement of listMigrationStatements()) await DB.prepare(statement).run();
   token = await mintToken(readSettings({ JWT_SECRET }), {
     account: SAMPLE.account,
     subject: SAMPLE.subject,
@@ -89,7 +89,7 @@ describe('the built Worker', () => {
 
   it("the built Worker makes the links of the README's example, each with a URL of at most 255 characters on workers.dev", async () => {
     const { headers } = await create(crypto.randomUUID(), 3);
-    const bodies = [...exampleOf(read('README.md')).matchAll(/\$\(link '(.*?)'\)/g)];
+    const bodies = [...readExample(read('README.md')).matchAll(/\$\(link '(.*?)'\)/g)];
     const lengths = [];
     for (const [, body = ''] of bodies) {
       const made = await send(`${headers.get('location')}/links`, { method: 'POST', body });

@@ -44,7 +44,7 @@ const RULES: readonly (readonly [files: string, mayImport: string])[] = [
  * Lists each import and re-export, also of types and by a call; `?` if its source is computed. No
  * other syntax has a source.
  */
-function importsIn(text: string): string[] {
+function listImports(text: string): string[] {
   const found: string[] = [];
   JSON.stringify(parseAst(text, { lang: 'ts' }), (key, node) => {
     if (key === 'source' && node !== null) found.push(node.value ?? '?');
@@ -57,20 +57,20 @@ function importsIn(text: string): string[] {
  * Returns the name by which a row allows an import: `../http/body.ts` is `http`, `hono/html` is
  * `hono`.
  */
-function nameOf(imported: string, file: string): string {
+function readName(imported: string, file: string): string {
   if (!imported.startsWith('.')) return /^(?:@[^/]+\/)?[^/]+/.exec(imported)?.[0] ?? imported;
   return posix.join(posix.dirname(file), imported).replace(/(\.ts|\/.*)$/, '');
 }
 
-function refusedIn(file: string, text: string): string[] {
+function listRefused(file: string, text: string): string[] {
   const [, mayImport = ''] = RULES.find(([files]) => matchesGlob(file, files)) ?? [];
-  return importsIn(text).filter((name) => !mayImport.split(' ').includes(nameOf(name, file)));
+  return listImports(text).filter((name) => !mayImport.split(' ').includes(readName(name, file)));
 }
 
 const FILES = globSync('**/*.ts', { cwd: 'src', exclude: ['cli/**', '*.d.ts'] });
 
 it.each(FILES)('src/%s imports only what the import rule allows', (file) => {
-  expect(refusedIn(file, readFileSync(`src/${file}`, 'utf8'))).toEqual([]);
+  expect(listRefused(file, readFileSync(`src/${file}`, 'utf8'))).toEqual([]);
 });
 
 it.each([
@@ -83,5 +83,5 @@ it.each([
   ['new/x.ts', `import { failure } from '../failure.ts'`, '../failure.ts'],
   ['http/x.ts', `import 'node:fs'`, 'node:fs'],
 ])('the import rule refuses in src/%s: %s', (file, text, imported) => {
-  expect(refusedIn(file, text)).toEqual([imported]);
+  expect(listRefused(file, text)).toEqual([imported]);
 });

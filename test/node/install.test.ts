@@ -10,13 +10,13 @@ type Entry = { readonly version: string; readonly integrity?: string; readonly r
 const FOLDERS = ['.', 'test/bench', 'test/clients'];
 const LOCKFILES = FOLDERS.map((folder) => `${folder}/package-lock.json`);
 
-const entriesOf = (file: string): [string, Entry][] =>
+const listEntries = (file: string): [string, Entry][] =>
   Object.entries<Entry>(JSON.parse(readFileSync(file, 'utf8')).packages).filter(
     ([path]) => path !== '',
   );
 
 it.each(LOCKFILES)('each package of %s has a hash', (file) => {
-  const entries = entriesOf(file);
+  const entries = listEntries(file);
 
   expect(entries.length).toBeGreaterThan(0);
   // If npm finds a package in node_modules, it leaves the hash out. Write the lockfile without
@@ -25,7 +25,7 @@ it.each(LOCKFILES)('each package of %s has a hash', (file) => {
 });
 
 it.each(LOCKFILES)('%s names no registry', (file) => {
-  expect(entriesOf(file).filter(([, { resolved }]) => resolved !== undefined)).toEqual([]);
+  expect(listEntries(file).filter(([, { resolved }]) => resolved !== undefined)).toEqual([]);
 });
 
 it.each(FOLDERS)('npm ci in the folder %s runs no install script', (folder) => {
@@ -33,7 +33,7 @@ it.each(FOLDERS)('npm ci in the folder %s runs no install script', (folder) => {
 });
 
 it('a script runs on the Node of the lockfile, whatever Node runs npm, and its status is passed on', () => {
-  const pinned = entriesOf('package-lock.json').filter(([path]) =>
+  const pinned = listEntries('package-lock.json').filter(([path]) =>
     /node_modules\/node-(bin-)?(linux|darwin|win)-/.test(path),
   );
   const run = (code: string) =>

@@ -8,18 +8,18 @@ import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { NEWEST_MIGRATION } from '../../src/db/migrations.generated.ts';
-import { unreadStatements } from './migrations.ts';
+import { listUnreadStatements } from './migrations.ts';
 
 const FILES = readdirSync('drizzle').filter((name) => name.endsWith('.sql'));
 
-const drizzleKit = (command: string, folder: string, ...options: string[]) =>
+const runDrizzleKit = (command: string, folder: string, ...options: string[]) =>
   execFileSync('drizzle-kit', [command, '--dialect', 'sqlite', '--out', folder, ...options], {
     encoding: 'utf8',
   });
 
 describe('drizzle/', () => {
   it.each(FILES)('nothing in %s rebuilds or drops a table unless somebody has read it', (file) => {
-    expect(unreadStatements(readFileSync(`drizzle/${file}`, 'utf8'))).toEqual([]);
+    expect(listUnreadStatements(readFileSync(`drizzle/${file}`, 'utf8'))).toEqual([]);
   });
 
   it('the newest migration is the one that GET /health looks for', () => {
@@ -27,7 +27,7 @@ describe('drizzle/', () => {
   });
 
   it('drizzle-kit finds the migrations consistent', () => {
-    expect(drizzleKit('check', 'drizzle')).toContain("Everything's fine");
+    expect(runDrizzleKit('check', 'drizzle')).toContain("Everything's fine");
   });
 
   it('the migrations have all that is in the schema', () => {
@@ -36,7 +36,7 @@ describe('drizzle/', () => {
     onTestFinished(() => rmSync(copy, { recursive: true }));
     cpSync('drizzle', copy, { recursive: true });
 
-    expect(drizzleKit('generate', copy, '--schema', 'src/db/schema.ts')).toContain(
+    expect(runDrizzleKit('generate', copy, '--schema', 'src/db/schema.ts')).toContain(
       'No schema changes',
     );
   });
@@ -52,7 +52,7 @@ describe('the check for unread migrations', () => {
   ];
 
   it('refuses a rebuild as drizzle-kit writes it', () => {
-    expect(unreadStatements(rebuild.join('--> statement-breakpoint\n'))).toHaveLength(4);
+    expect(listUnreadStatements(rebuild.join('--> statement-breakpoint\n'))).toHaveLength(4);
   });
 
   it.each([
@@ -67,7 +67,7 @@ describe('the check for unread migrations', () => {
     '-- a note\nDROP TABLE x',
     'CREATE TABLE y (a);\nDROP TABLE x',
   ])('refuses %s', (statement) => {
-    expect(unreadStatements(`${statement};`)).toHaveLength(1);
+    expect(listUnreadStatements(`${statement};`)).toHaveLength(1);
   });
 
   it.each([
@@ -76,12 +76,12 @@ describe('the check for unread migrations', () => {
     '-- DROP TABLE in a comment\nCREATE TABLE x (a)',
     '-- read: nothing has written this column since version 2\nALTER TABLE run_evaluation DROP COLUMN source',
   ])('accepts %s', (statement) => {
-    expect(unreadStatements(`${statement};`)).toEqual([]);
+    expect(listUnreadStatements(`${statement};`)).toEqual([]);
   });
 
   it('one note of a reader counts for one statement, not for all', () => {
     const read = '-- read: it is empty\nDROP TABLE x; DROP TABLE y;';
 
-    expect(unreadStatements(read)).toEqual(['DROP TABLE y']);
+    expect(listUnreadStatements(read)).toEqual(['DROP TABLE y']);
   });
 });

@@ -6,7 +6,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 
 /** Lists all statements of drizzle/, in their order. */
-export const migrationStatements = (): string[] =>
+export const listMigrationStatements = (): string[] =>
   readdirSync('drizzle')
     .filter((name) => name.endsWith('.sql'))
     .sort()
@@ -28,13 +28,13 @@ const DANGEROUS = [
 ];
 
 /** Returns the dangerous statements that nobody has read. */
-export function unreadStatements(migration: string): string[] {
+export function listUnreadStatements(migration: string): string[] {
   return migration
     .split(/--> statement-breakpoint|;/)
     .map((statement) => statement.trim())
     .filter((statement) => !statement.split('\n').some((line) => READ.test(line)))
-    .filter((statement) => DANGEROUS.some((pattern) => pattern.test(withoutComments(statement))));
+    .filter((statement) => DANGEROUS.some((pattern) => pattern.test(removeComments(statement))));
 }
 
-const withoutComments = (statement: string) =>
+const removeComments = (statement: string) =>
   statement.replaceAll(/--.*$/gm, '').replaceAll(/\/\*.*?\*\//gs, ' ');

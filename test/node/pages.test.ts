@@ -3,15 +3,15 @@ import { posix } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import {
   type Command,
-  commandsIn,
-  commandsOf,
-  exampleOf,
   FILES,
+  listCommands,
+  listCommandsIn,
+  listShellBlocks,
   PAGES,
   read,
-  sectionOf,
-  shellBlocksOf,
-  withoutCodeBlocks,
+  readExample,
+  readSection,
+  removeCodeBlocks,
 } from './pages.ts';
 
 const README_MAX_BYTES = 12_000;
@@ -71,7 +71,7 @@ const EXECUTED: readonly (readonly [command: string | RegExp, file: string, as?:
   ['npm run wrangler', COMMANDS, 'npm run -s wrangler -- --version'],
   ['openssl rand -base64 48', COMMANDS],
   [/^logs \w/, COMMANDS, 'it.each([...queries])'],
-  [/^npx wrangler d1 execute DB /, COMMANDS, "sectionOf(OPERATING, 'Erase an account')"],
+  [/^npx wrangler d1 execute DB /, COMMANDS, "readSection(OPERATING, 'Erase an account')"],
   ['npm run migrate', COMMANDS],
 ];
 
@@ -82,11 +82,11 @@ const EXECUTED_AS_PASTED: readonly (readonly [
   file: string,
   call: string,
 ])[] = [
-  ['README.md', 'Use', NEWCOMER, "exampleOf(read('README.md'))"],
-  ['README.md', 'Links', NEWCOMER, "exampleOf(read('README.md'))"],
+  ['README.md', 'Use', NEWCOMER, "readExample(read('README.md'))"],
+  ['README.md', 'Links', NEWCOMER, "readExample(read('README.md'))"],
   ...['Ask the log', 'A flood of bad tokens'].map(
     (heading) =>
-      ['.github/OPERATING.md', heading, COMMANDS, `sectionOf(OPERATING, '${heading}')`] as const,
+      ['.github/OPERATING.md', heading, COMMANDS, `readSection(OPERATING, '${heading}')`] as const,
   ),
 ];
 
@@ -103,20 +103,20 @@ const UNTESTABLE = [
 
 const SCRIPTS: { readonly [name: string]: string } = JSON.parse(read('package.json')).scripts;
 
-const withoutRemote = (command: string) => command.replace(/ --remote\b/, '').replace(/ --$/, '');
+const removeRemote = (command: string) => command.replace(/ --remote\b/, '').replace(/ --$/, '');
 
-const rowOf = (command: string) =>
+const findRow = (command: string) =>
   EXECUTED.find(([text]) => (typeof text === 'string' ? text === command : text.test(command)));
 
 function isExecuted(command: string): boolean {
-  if (rowOf(withoutRemote(command))) return true;
+  if (findRow(removeRemote(command))) return true;
   const [, name = ''] = /^npm run ([\w:-]+)$/.exec(command) ?? [];
   const parts = SCRIPTS[name]?.split(' && ') ?? [];
   return parts.length > 1 && parts.every(isExecuted);
 }
 
 /** Says how to correct a command that no test executes. Returns undefined for a correct command. */
-function faultOf({ page, text, isMarked }: Command): string | undefined {
+function describeFault({ page, text, isMarked }: Command): string | undefined {
   if (isExecuted(text)) return undefined;
   if (!UNTESTABLE.some((pattern) => pattern.test(text))) {
     return `${page}: no test executes \`${text}\`. Execute it in ${COMMANDS} (a slow program in the list "%s says with --help what it does") or in .ci/run, and add ['${text}', '<that file>'] to EXECUTED in test/node/pages.test.ts.`;
@@ -127,19 +127,19 @@ function faultOf({ page, text, isMarked }: Command): string | undefined {
 }
 
 /** Returns the faults of a page, or of another text in its place. */
-function faultsIn(page: string, text = read(page)): string[] {
+function listFaults(page: string, text = read(page)): string[] {
   const pasted = EXECUTED_AS_PASTED.filter(([of]) => of === page).flatMap(([of, heading]) =>
-    shellBlocksOf(sectionOf(of, heading)),
+    listShellBlocks(readSection(of, heading)),
   );
   const rest = pasted.reduce((left, block) => left.replace(block, ''), text);
-  return commandsIn(page, rest).flatMap((command) => faultOf(command) ?? []);
+  return listCommandsIn(page, rest).flatMap((command) => describeFault(command) ?? []);
 }
 
 const exists = (path: string) => FILES.some((file) => file === path || file.startsWith(`${path}/`));
 
 /** Lists the anchors of a page's headings, as GitHub makes them. */
-const anchorsOf = (page: string) =>
-  [...withoutCodeBlocks(page).matchAll(/^#+ (.+)$/gm)].map(([, heading = '']) =>
+const listAnchors = (page: string) =>
+  [...removeCodeBlocks(page).matchAll(/^#+ (.+)$/gm)].map(([, heading = '']) =>
     heading
       .toLowerCase()
       .replaceAll(/[^\p{L}\p{N}\s_-]/gu, '')
@@ -150,8 +150,8 @@ const anchorsOf = (page: string) =>
  * Lists the links of a page that do not leave the project. Each has its text, and the path and the
  * anchor that it leads to.
  */
-const linksOf = (page: string) =>
-  [...withoutCodeBlocks(read(page)).matchAll(/\]\((?!https?:)([^)]*)\)/g)].map(([, link = '']) => {
+const listLinks = (page: string) =>
+  [...removeCodeBlocks(read(page)).matchAll(/\]\((?!https?:)([^)]*)\)/g)].map(([, link = '']) => {
     const [relative = '', anchor] = link.split('#');
     return {
       link,
@@ -170,16 +170,16 @@ describe('README.md', () => {
   it('no comment in the README example opens a quote, for which a shell without comments (zsh) would wait', () => {
     const isOpen = (line: string) =>
       [`'`, '"', '`'].some((quote) => line.split(quote).length % 2 === 0);
-    const example = exampleOf(read('README.md')).split('\n');
+    const example = readExample(read('README.md')).split('\n');
     expect(example.filter((line) => line.startsWith('#') && isOpen(line))).toEqual([]);
   });
 });
 
 describe.each(PAGES)('the page %s', (page) => {
   it(`every link of ${page} leads to a file, a folder or a heading that exists`, () => {
-    const broken = linksOf(page).filter(
+    const broken = listLinks(page).filter(
       ({ path, anchor }) =>
-        !exists(path) || (anchor !== undefined && !anchorsOf(read(path)).includes(anchor)),
+        !exists(path) || (anchor !== undefined && !listAnchors(read(path)).includes(anchor)),
     );
     expect(broken.map(({ link }) => link)).toEqual([]);
   });
@@ -191,7 +191,7 @@ describe.each(PAGES)('the page %s', (page) => {
   });
 
   it(`a test executes each command of ${page}, or the page says that it needs an account or the network`, () => {
-    expect(faultsIn(page)).toEqual([]);
+    expect(listFaults(page)).toEqual([]);
   });
 });
 
@@ -204,7 +204,7 @@ describe('the check of commands', () => {
     ['Run `npx wrangler login`.', 'npx wrangler login'],
     ['# Page\n## One\nIt needs an account.\n## Two\n`npm run deploy`', 'npm run deploy'],
   ])('refuses a command that no test executes, without a mark: %j', (text, command) => {
-    expect(faultsIn('x.md', text)).toEqual([expect.stringContaining(`executes \`${command}\`.`)]);
+    expect(listFaults('x.md', text)).toEqual([expect.stringContaining(`executes \`${command}\`.`)]);
   });
 
   it.each([
@@ -213,31 +213,31 @@ describe('the check of commands', () => {
     'It needs the network.\n## One\n`npm install --package-lock-only`',
     '```ts\nconst npm = 1;\n```\n`a && b`',
   ])('accepts commands that a test executes, and commands with a mark: %j', (text) => {
-    expect(faultsIn('x.md', text)).toEqual([]);
+    expect(listFaults('x.md', text)).toEqual([]);
   });
 });
 
-const oneLine = (text: string) => text.replaceAll(/\s+/g, ' ');
+const joinLines = (text: string) => text.replaceAll(/\s+/g, ' ');
 
 describe('the table of executed commands', () => {
   it.each(EXECUTED.map(([command, file, as]) => ({ command, file, text: as ?? String(command) })))(
     'the file that the table names executes the command: $command',
     ({ file, text }) => {
       // The formatter may break the line of a command.
-      expect(oneLine(read(file))).toContain(text);
+      expect(joinLines(read(file))).toContain(text);
     },
   );
 
   it.each(EXECUTED_AS_PASTED)(
     '%s, %s: %s executes what the reader pastes',
     (page, heading, file, call) => {
-      expect(shellBlocksOf(sectionOf(page, heading))).not.toEqual([]);
-      expect(oneLine(read(file))).toContain(call);
+      expect(listShellBlocks(readSection(page, heading))).not.toEqual([]);
+      expect(joinLines(read(file))).toContain(call);
     },
   );
 
   it.each(EXECUTED.map(([command]) => command))('a page names the command: %s', (command) => {
-    const texts = PAGES.flatMap(commandsOf).map(({ text }) => withoutRemote(text));
+    const texts = PAGES.flatMap(listCommands).map(({ text }) => removeRemote(text));
     const parts = Object.values(SCRIPTS).flatMap((script) => script.split(' && '));
     const isNamed = (text: string) =>
       typeof command === 'string' ? text === command : command.test(text);
@@ -247,7 +247,7 @@ describe('the table of executed commands', () => {
 
 describe('test/README.md', () => {
   it('test/README.md has each test file under one topic, and no other file', () => {
-    const table = sectionOf('test/README.md', 'The tests by topic').matchAll(/\]\(([^)]+)\)/g);
+    const table = readSection('test/README.md', 'The tests by topic').matchAll(/\]\(([^)]+)\)/g);
     const named = [...table].map(([, path = '']) => posix.join('test', path));
     expect(named.sort()).toEqual(FILES.filter((file) => /^test\/.*\.test\.ts$/.test(file)).sort());
   });

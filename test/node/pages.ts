@@ -15,20 +15,20 @@ export const PAGES = FILES.filter((file) => file.endsWith('.md'));
 
 export const read = (file: string) => readFileSync(file, 'utf8');
 
-export const withoutCodeBlocks = (page: string) => page.replaceAll(/^```.*?^```$/gms, '');
+export const removeCodeBlocks = (page: string) => page.replaceAll(/^```.*?^```$/gms, '');
 
 /** Returns the `sh` blocks of a page, each as a reader pastes it. */
-export const shellBlocksOf = (page: string) =>
+export const listShellBlocks = (page: string) =>
   [...page.matchAll(/^```sh\n(.*?)^```$/gms)].map(([, block = '']) => block);
 
 /** Returns the lines of the README that a reader pastes while `npm start` runs. */
-export const exampleOf = (readme: string) =>
-  shellBlocksOf(readme.slice(readme.indexOf('## Use'), readme.indexOf('## What a 200 means'))).join(
-    '\n',
-  );
+export const readExample = (readme: string) =>
+  listShellBlocks(
+    readme.slice(readme.indexOf('## Use'), readme.indexOf('## What a 200 means')),
+  ).join('\n');
 
 /** Returns a section of a page with its heading, up to the next heading. */
-export const sectionOf = (page: string, heading: string) =>
+export const readSection = (page: string, heading: string) =>
   read(page)
     .split(/^(?=##+ )/m)
     .find((section) => section.split('\n', 1)[0]?.replace(/^#+ /, '') === heading) ?? '';
@@ -50,13 +50,13 @@ export type Command = {
  * Returns the commands of a text in the form of a page. Each line of an `sh` block is a command,
  * except a comment. So is inline code, and a line of another block, that begins with a program.
  */
-export function commandsIn(page: string, text: string): Command[] {
+export function listCommandsIn(page: string, text: string): Command[] {
   const [intro = '', ...sections] = text.split(/^(?=##+ )/m);
   return [intro, ...sections].flatMap((section) => {
     const isMarked = MARK.test(intro) || MARK.test(section);
-    const pasted = shellBlocksOf(section).flatMap((block) => block.split('\n'));
+    const pasted = listShellBlocks(section).flatMap((block) => block.split('\n'));
     const blocks = section.match(/^```(?!sh\n).*?^```$/gms) ?? [];
-    const inline = [...withoutCodeBlocks(section).matchAll(/`([^`\n]+)`/g)];
+    const inline = [...removeCodeBlocks(section).matchAll(/`([^`\n]+)`/g)];
     const other = [
       ...blocks.flatMap((block) => block.split('\n')),
       ...inline.map(([, code = '']) => code),
@@ -74,4 +74,4 @@ export function commandsIn(page: string, text: string): Command[] {
   });
 }
 
-export const commandsOf = (page: string) => commandsIn(page, read(page));
+export const listCommands = (page: string) => listCommandsIn(page, read(page));

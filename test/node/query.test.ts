@@ -45,7 +45,7 @@ it('npm run sql writes the queries of files with any name, also that of a reserv
 });
 
 describe('the text of a query', () => {
-  const textOf = (text: ReturnType<typeof sql>) =>
+  const readText = (text: ReturnType<typeof sql>) =>
     query({}, () => select({ x: text.as('x') }).from(e)).text;
 
   it.each([
@@ -59,7 +59,7 @@ describe('the text of a query', () => {
   ])(
     'refuses what the Worker would change, and a value that is no parameter: %#',
     (text, fault) => {
-      expect(() => textOf(text)).toThrow(fault);
+      expect(() => readText(text)).toThrow(fault);
     },
   );
 
@@ -127,13 +127,13 @@ describe('the types of a query', () => {
       .leftJoin(e, all(same(e.account_id, p.account), same(e.id, p.id)))
       .leftJoin(h, same(h.evaluation_id, e.id)),
   );
-  const asRow = (rows: EvaluationRow[]) => rows;
+  const readAsRow = (rows: EvaluationRow[]) => rows;
 
   it('refuse a row that lacks a column', () => {
-    asRow([] satisfies Rows<typeof whole>[]);
+    readAsRow([] satisfies Rows<typeof whole>[]);
     const rows: Rows<typeof idOnly>[] = [];
     // @ts-expect-error: a row with an id alone is no evaluation
-    expect(asRow(rows)).toEqual([]);
+    expect(readAsRow(rows)).toEqual([]);
   });
 
   it('refuse a computed column that the query does not have', () => {

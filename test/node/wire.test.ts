@@ -50,7 +50,7 @@ afterAll(async () => {
   issuer.close();
 });
 
-const tokenOf = (kid: string, claims = {}) =>
+const mintTokenFor = (kid: string, claims = {}) =>
   new SignJWT({ account_id: 'acc_a', ...claims })
     .setProtectedHeader({ alg: 'ES256', kid })
     .setSubject('user-1')
@@ -64,7 +64,7 @@ const tokenOf = (kid: string, claims = {}) =>
  * the token.
  */
 async function ask(kid: string, claims = {}): Promise<number> {
-  const token = await tokenOf(kid, claims);
+  const token = await mintTokenFor(kid, claims);
   const response = await server.fetch('/v1/run/x/evaluation/y', {
     headers: { authorization: `Bearer ${token}` },
   });
@@ -122,9 +122,9 @@ it.each([
 });
 
 it('an empty If-Match never reaches the Worker, which so cannot refuse it as it refuses a malformed one', async () => {
-  const bearer = Buffer.from(`Bearer ${await tokenOf('key-1')}`);
+  const bearer = Buffer.from(`Bearer ${await mintTokenFor('key-1')}`);
   const path = `/v1/run/${crypto.randomUUID()}/evaluation/${crypto.randomUUID()}`;
-  const errorOf = async (ifMatch: string) => {
+  const readError = async (ifMatch: string) => {
     const response = await fetch(new URL(path, url), {
       method: 'PUT',
       headers: { authorization: String(bearer), 'if-match': ifMatch },
@@ -134,7 +134,7 @@ it('an empty If-Match never reaches the Worker, which so cannot refuse it as it 
   };
   const [empty, none] = [await sendRaw(bearer, path, 'If-Match:\r\n'), await sendRaw(bearer, path)];
 
-  expect(await errorOf('x')).toMatch(/^If-Match must be/);
-  expect(await errorOf('')).toMatch(/^The body must be/);
+  expect(await readError('x')).toMatch(/^If-Match must be/);
+  expect(await readError('')).toMatch(/^The body must be/);
   expect([empty.line, none.line]).toEqual(Array(2).fill('HTTP/1.1 400 Bad Request'));
 });

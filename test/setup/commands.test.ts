@@ -16,14 +16,14 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it, onTestFinished } from 'vitest';
 import { SAMPLE } from '../../src/cli/mint.ts';
 import { readSettings } from '../../src/settings.ts';
-import { commandsOf, FILES, PAGES, read, sectionOf, shellBlocksOf } from '../node/pages.ts';
+import { FILES, listCommands, listShellBlocks, PAGES, read, readSection } from '../node/pages.ts';
 import { cloneProject } from './clone.ts';
 
 const { folder, outputOf, remove } = cloneProject();
 afterAll(remove);
 
 const OPERATING = '.github/OPERATING.md';
-const inClone = (file: string) => readFileSync(join(folder, file), 'utf8');
+const readFromClone = (file: string) => readFileSync(join(folder, file), 'utf8');
 
 /** Every table; each has a column for the account. */
 const TABLES = [...read('drizzle/0000_create_tables.sql').matchAll(/CREATE TABLE `(\w+)`/g)].map(
@@ -39,7 +39,7 @@ const WRANGLER = [
   ['d1 time-travel info'],
   ['d1 time-travel restore'],
 ].map(([name = '']): [string, string[]] => {
-  const used = PAGES.flatMap(commandsOf).filter(({ text }) => text.includes(`wrangler ${name}`));
+  const used = PAGES.flatMap(listCommands).filter(({ text }) => text.includes(`wrangler ${name}`));
   return [
     name,
     used.flatMap(
@@ -76,7 +76,7 @@ describe('a contributor', () => {
 
     const written = files.filter((file) => FILES.includes(file));
     expect(written.length).toBeGreaterThan(0);
-    expect(written.map(inClone)).toEqual(written.map(read));
+    expect(written.map(readFromClone)).toEqual(written.map(read));
   });
 
   it('npx wrangler types and npx wrangler deploy --dry-run, as typed elsewhere, break nothing', async () => {
@@ -84,7 +84,7 @@ describe('a contributor', () => {
     await outputOf('npx wrangler deploy --dry-run');
 
     await outputOf('npm run lint && npm run types');
-    expect(inClone('src/env.d.ts')).toBe(read('src/env.d.ts'));
+    expect(readFromClone('src/env.d.ts')).toBe(read('src/env.d.ts'));
   });
 
   it('npm run migration writes a migration for a change of the schema, and an empty one with --custom', async () => {
@@ -132,7 +132,7 @@ describe('a contributor', () => {
 
   it('npm run bench has each part that a page names', async () => {
     const help = await outputOf('node test/bench/run.ts --help');
-    const named = PAGES.flatMap(commandsOf).flatMap(
+    const named = PAGES.flatMap(listCommands).flatMap(
       ({ text }) => /^npm run bench -- (\w+)/.exec(text)?.slice(1) ?? [],
     );
 
@@ -161,10 +161,10 @@ describe('an operator', () => {
     expect(readSettings({ JWT_SECRET }).keys.kind).toBe('secret');
   });
 
-  const ask = shellBlocksOf(sectionOf(OPERATING, 'Ask the log')).join('\n');
+  const ask = listShellBlocks(readSection(OPERATING, 'Ask the log')).join('\n');
   const page = read(OPERATING);
   const queries = new Set(
-    commandsOf(OPERATING).flatMap(({ text }) => (text.startsWith('logs ') ? [text] : [])),
+    listCommands(OPERATING).flatMap(({ text }) => (text.startsWith('logs ') ? [text] : [])),
   );
 
   it.each([...queries])(
@@ -197,9 +197,9 @@ describe('an operator', () => {
   );
 
   it('the rule against a flood of bad tokens is JSON and agrees with the words of its page', async () => {
-    const section = sectionOf(OPERATING, 'A flood of bad tokens');
+    const section = readSection(OPERATING, 'A flood of bad tokens');
 
-    const { url, data } = await readRequest(`ZONE=zone\n${shellBlocksOf(section).join('\n')}`);
+    const { url, data } = await readRequest(`ZONE=zone\n${listShellBlocks(section).join('\n')}`);
 
     expect(url).toBe(
       'https://api.cloudflare.com/client/v4/zones/zone/rulesets/phases/http_ratelimit/entrypoint/rules',
@@ -228,7 +228,7 @@ describe('an operator', () => {
     await outputOf('wrangler d1 execute DB --local --file src/cli/sample.sql');
     const before = await execute(`UPDATE run_evaluation SET value = 1; ${counts}`);
 
-    const [erase = ''] = shellBlocksOf(sectionOf(OPERATING, 'Erase an account'));
+    const [erase = ''] = listShellBlocks(readSection(OPERATING, 'Erase an account'));
     await outputOf(erase.replace('--remote', '--local').replaceAll('<account>', account));
 
     const others = before.filter(({ whose }: { whose: string }) => whose === 'of others');

@@ -7,10 +7,10 @@ import { join } from 'node:path';
 import { decodeJwt } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { SAMPLE } from '../../src/cli/mint.ts';
-import { exampleOf, read } from '../node/pages.ts';
+import { read, readExample } from '../node/pages.ts';
 import { type Child, run, startChild } from './children.ts';
 import { cloneProject } from './clone.ts';
-import { freePort } from './free-port.ts';
+import { findFreePort } from './free-port.ts';
 
 const project = process.cwd();
 const WITH_NODE = ['src/cli/with-node.js', 'node'];
@@ -49,7 +49,7 @@ async function send(curl: string) {
 describe('npm start', () => {
   let running: Running;
   beforeAll(async () => {
-    running = await start(await freePort());
+    running = await start(await findFreePort());
   });
   afterAll(() => running.stop());
 
@@ -117,7 +117,7 @@ describe('npm start', () => {
   });
 
   it('npm start tells another program apart that takes the port meanwhile', async () => {
-    const port = await freePort();
+    const port = await findFreePort();
     const taker = createServer((_, response) => response.end('{"status":"ok"}'));
     const npm = startChild(place, 'npm', 'start', '--', '--port', String(port));
     await npm.printed(/^The settings in/m);
@@ -137,7 +137,7 @@ describe('npm start', () => {
   });
 
   it('the example of the README works as pasted: each line gets the status that its comment promises', async () => {
-    const example = exampleOf(read('README.md'));
+    const example = readExample(read('README.md'));
     const promised = [...example.matchAll(/^# (\d{3}) /gm)].map(([, status]) => status);
 
     const output = await outputOf(
@@ -308,7 +308,7 @@ describe("an identity provider's settings in .dev.vars", () => {
 
   it('npm start with an identity provider prints no curl line, and serves until npm gets a SIGTERM', async () => {
     write(...provider);
-    const { output, port, npm } = await start(await freePort());
+    const { output, port, npm } = await start(await findFreePort());
 
     expect(output).not.toMatch(/^curl /m);
     expect(readFileSync(file, 'utf8')).toMatch(/^JWT_JWKS_URL=[\s\S]*\nLINK_SECRET=[\w-]{64}\n$/);
@@ -322,7 +322,7 @@ describe("an identity provider's settings in .dev.vars", () => {
   it('npm start ends if wrangler ends, and says why', async () => {
     write(secret);
     const env = { ...place.env, HOME: '/dev/null', XDG_CONFIG_HOME: '/dev/null' };
-    const program = ['src/cli/start.ts', '--port', String(await freePort())];
+    const program = ['src/cli/start.ts', '--port', String(await findFreePort())];
 
     const { status, stderr } = await run({ ...place, env }, 'node', ...WITH_NODE, ...program);
 

@@ -69,7 +69,7 @@ afterEach(async () => {
   issuer.close();
 });
 
-const until = (happened: () => void | Promise<void>) =>
+const waitUntil = (happened: () => void | Promise<void>) =>
   vi.waitFor(happened, { timeout: 60_000, interval: 5 });
 
 const send = (path: string, init: RequestInit = {}) =>
@@ -79,7 +79,7 @@ const advance = async (seconds: number) =>
 const readState = async () =>
   (await (await send('/test/state')).json()) as Record<'received' | 'timers' | 'looking', number>;
 
-const tokenOf = (kid: string) =>
+const mintTokenFor = (kid: string) =>
   new SignJWT({ account_id: 'acc_a' })
     .setProtectedHeader({ alg: 'ES256', kid })
     .setSubject('user-1')
@@ -94,15 +94,15 @@ const forge = (kid: string) =>
       Buffer.from(typeof part === 'string' ? part : JSON.stringify(part)).toString('base64url'),
     )
     .join('.');
-const withKnownKey = () => forge('key-1');
-const withUnknownKey = () => forge(crypto.randomUUID());
+const mintKnownToken = () => forge('key-1');
+const mintUnknownToken = () => forge(crypto.randomUUID());
 
 /**
  * Sends an honest caller's request. The Worker refuses its path after authentication, so 400 means
  * a good token.
  */
 async function ask(kid: string) {
-  const headers = { authorization: `Bearer ${await tokenOf(kid)}` };
+  const headers = { authorization: `Bearer ${await mintTokenFor(kid)}` };
   const response = await send('/v1/run/x/evaluation/y', { headers });
   await response.text();
   return { status: response.status, retryAfter: response.headers.get('retry-after') };
@@ -117,14 +117,14 @@ const UNAVAILABLE = { status: 503, retryAfter: '5' };
 async function startToAsk(kid: string, count = 1) {
   const { looking } = await readState();
   const answers = Promise.all(Array.from({ length: count }, () => ask(kid)));
-  await until(async () =>
+  await waitUntil(async () =>
     expect((await readState()).looking).toBeGreaterThanOrEqual(looking + count),
   );
   return { answers };
 }
 
 /** Returns the log lines of strangers: they send PUT, honest callers GET. */
-const linesOfStrangers = () => isolate.logLines().filter(({ method }) => method === 'PUT');
+const listStrangerLines = () => isolate.logLines().filter(({ method }) => method === 'PUT');
 
 /**
  * Lets strangers connect, waits until the Worker has their requests, and resets their connections.
@@ -132,21 +132,21 @@ const linesOfStrangers = () => isolate.logLines().filter(({ method }) => method 
  */
 async function attack(token: () => string, count = STRANGERS) {
   const { received } = await readState();
-  const logged = linesOfStrangers().length;
+  const logged = listStrangerLines().length;
   const sockets = Array.from({ length: count }, () => {
     const socket = connect(isolate.port, '127.0.0.1').on('error', () => undefined);
     const head = 'PUT /v1/run/x/evaluation/y HTTP/1.1\r\nHost: a\r\n';
     socket.write(`${head}Authorization: Bearer ${token()}\r\n\r\n`);
     return socket;
   });
-  await until(async () => expect((await readState()).received).toBe(received + count));
+  await waitUntil(async () => expect((await readState()).received).toBe(received + count));
   for (const socket of sockets) socket.resetAndDestroy();
-  await until(() => expect(linesOfStrangers()).toHaveLength(logged + count));
+  await waitUntil(() => expect(listStrangerLines()).toHaveLength(logged + count));
 }
 
 /** Resolves with the response that the issuer owes for a fetch. The first fetch is number 1. */
 async function fetchNumber(number: number) {
-  await until(() => expect(fetches).toHaveLength(number));
+  await waitUntil(() => expect(fetches).toHaveLength(number));
   return fetches[number - 1];
 }
 
@@ -160,45 +160,45 @@ async function keepKeySet(ageSeconds: number) {
 
 describe('a crowd of strangers', () => {
   it('strangers who reset their connections keep no honest caller from an isolate without a key set, and the issuer gets one request', async () => {
-    await attack(withKnownKey);
+    await attack(mintKnownToken);
     const { answers } = await startToAsk('key-1');
-    await attack(withKnownKey);
+    await attack(mintKnownToken);
 
     publish(await fetchNumber(1), 'key-1');
 
     expect(await answers).toEqual([ACCEPTED]);
-    await attack(withKnownKey);
+    await attack(mintKnownToken);
     expect(fetches).toHaveLength(1);
   });
 
   it('strangers who reset their connections make nobody wait longer than a second at the expiry of a key set, and the issuer gets one request', async () => {
     await keepKeySet(FRESH_SECONDS);
-    await attack(withKnownKey);
+    await attack(mintKnownToken);
     const { answers } = await startToAsk('key-1', 5);
-    await attack(withKnownKey);
+    await attack(mintKnownToken);
 
     await advance(STALE_WAIT_SECONDS);
 
     expect(await answers).toEqual(Array.from({ length: 5 }, () => ACCEPTED));
-    await attack(withKnownKey);
+    await attack(mintKnownToken);
     expect(fetches).toHaveLength(2);
   });
 
   it('strangers who reset their connections make a rotation take no longer than two searches and the pause between them, and no honest caller gets 401', async () => {
     await keepKeySet(FRESH_SECONDS / 10);
-    await attack(withUnknownKey);
+    await attack(mintUnknownToken);
     const search = await fetchNumber(2);
     await advance(0.1);
     const { answers } = await startToAsk('key-2');
-    await attack(withUnknownKey);
+    await attack(mintUnknownToken);
 
     const { timers } = await readState();
     publish(search, 'key-1');
-    await until(async () => expect((await readState()).timers).toBe(timers + 1));
-    await attack(withUnknownKey);
+    await waitUntil(async () => expect((await readState()).timers).toBe(timers + 1));
+    await attack(mintUnknownToken);
     await advance(SEARCH_PAUSE_SECONDS);
     const secondSearch = await fetchNumber(3);
-    await attack(withUnknownKey);
+    await attack(mintUnknownToken);
     publish(secondSearch, 'key-1', 'key-2');
 
     expect(await answers).toEqual([ACCEPTED]);
@@ -207,14 +207,14 @@ describe('a crowd of strangers', () => {
 
   it('strangers who reset their connections change nothing in an outage: the kept key set serves, and the issuer gets one request in five seconds', async () => {
     await keepKeySet(FRESH_SECONDS);
-    await attack(withKnownKey);
+    await attack(mintKnownToken);
     const { answers } = await startToAsk('key-1');
-    await attack(withKnownKey);
+    await attack(mintKnownToken);
 
     fail(await fetchNumber(2));
 
     expect(await answers).toEqual([ACCEPTED]);
-    await attack(withKnownKey);
+    await attack(mintKnownToken);
     await advance(4.9);
     expect(await ask('key-1')).toEqual(ACCEPTED);
     expect(fetches).toHaveLength(2);
@@ -224,23 +224,23 @@ describe('a crowd of strangers', () => {
   });
 
   it('strangers who reset their connections change nothing in an outage without a key set: 503 with Retry-After, after one request', async () => {
-    await attack(withKnownKey);
+    await attack(mintKnownToken);
     const { answers } = await startToAsk('key-1');
-    await attack(withKnownKey);
+    await attack(mintKnownToken);
 
     fail(await fetchNumber(1));
 
     expect(await answers).toEqual([UNAVAILABLE]);
-    await attack(withKnownKey);
+    await attack(mintKnownToken);
     expect(fetches).toHaveLength(1);
   });
 
   it('each stranger who resets the connection leaves one log line', async () => {
-    await attack(withKnownKey);
+    await attack(mintKnownToken);
     const { answers } = await startToAsk('key-1');
     publish(await fetchNumber(1), 'key-1');
     await answers;
-    await until(() => expect(isolate.logLines()).toHaveLength(STRANGERS + 1));
+    await waitUntil(() => expect(isolate.logLines()).toHaveLength(STRANGERS + 1));
 
     const lines = isolate.logLines();
 
@@ -260,7 +260,7 @@ describe('a crowd of strangers', () => {
 
 describe('one stranger', () => {
   it('a stranger who starts a refresh and resets the connection leaves the fetched key set to later callers', async () => {
-    await attack(withKnownKey, 1);
+    await attack(mintKnownToken, 1);
     publish(await fetchNumber(1), 'key-1');
 
     expect(await ask('key-1')).toEqual(ACCEPTED);
@@ -268,7 +268,7 @@ describe('one stranger', () => {
   });
 
   it('a stranger who starts a refresh and resets the connection costs a later caller three seconds at most, although the issuer sends its answer byte by byte', async () => {
-    await attack(withKnownKey, 1);
+    await attack(mintKnownToken, 1);
     const trickling = await fetchNumber(1);
     trickling?.write(' ');
     const { answers } = await startToAsk('key-1');

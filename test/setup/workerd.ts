@@ -66,7 +66,7 @@ async function startIsolate(
   vars: Readonly<Record<string, string>>,
 ): Promise<Isolate> {
   const config = join(folder, 'config.capnp');
-  writeFileSync(config, configOf(main, vars));
+  writeFileSync(config, buildConfig(main, vars));
   const args = ['serve', '--control-fd=3', config];
   const child = spawn(WORKERD, args, { stdio: ['ignore', 'pipe', 'pipe', 'pipe'] });
   const lines: string[] = [];
@@ -87,7 +87,7 @@ async function startIsolate(
   };
 }
 
-function configOf(main: string, vars: Readonly<Record<string, string>>): string {
+function buildConfig(main: string, vars: Readonly<Record<string, string>>): string {
   const texts = Object.entries(vars).map(
     ([name, text]) => `(name = "${name}", text = ${JSON.stringify(text)})`,
   );

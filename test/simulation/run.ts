@@ -10,7 +10,7 @@ import { d1Store } from '../../src/db/d1.ts';
 import { MIGRATIONS } from '../../src/db/migrations.generated.ts';
 import { deriveId } from '../../src/db/write.ts';
 import { type AccountId, SHARED_ACCOUNT } from '../../src/principal.ts';
-import { type Random, seeded } from '../soak/random.ts';
+import { createRandom, type Random } from '../soak/random.ts';
 import { check, type Finding } from './check.ts';
 import { createChooser } from './choose.ts';
 import { createD1 } from './d1.ts';
@@ -54,7 +54,7 @@ export async function run(
   alter: Alter = (sql) => sql,
 ): Promise<Result> {
   const timeline = createTimeline(START);
-  const random = seeded(seed);
+  const random = createRandom(seed);
   enter({ timeline, random });
   const network = createNetwork(timeline, random);
   const database = createDatabase(timeline, alter);

@@ -6,8 +6,8 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { ReplacedRow, RunEvaluation } from '../../src/evaluation/read.ts';
 import type { Answer, Call } from './caller.ts';
-import { type Ledger, type Version, versionOf } from './ledger.ts';
-import { headersOf, pathOf, pickAuthor, type World } from './world.ts';
+import { type Ledger, readVersion, type Version } from './ledger.ts';
+import { buildHeaders, buildPath, pickAuthor, type World } from './world.ts';
 
 /** All rounds together last longer than any spell of faults. */
 const ROUNDS_MAX = 20;
@@ -86,7 +86,7 @@ export async function readAll<Entry>(
 }
 
 async function readPage(world: World, account: string, path: string): Promise<Answer> {
-  const headers = await headersOf(world, pickAuthor(world), account);
+  const headers = await buildHeaders(world, pickAuthor(world), account);
   const answer = await callInAudit(world.caller, { kind: 'audit', method: 'GET', path, headers });
   if (answer.status === 200) return answer;
   throw new Error(`The audit could not read ${path}: ${answer.status} ${answer.text}`);
@@ -111,13 +111,13 @@ async function readVersions(world: World, ledger: Ledger, row: RunEvaluation): P
   const history = await readAll<ReplacedRow>(
     world,
     ledger.account,
-    `${pathOf(ledger)}/history?limit=500`,
+    `${buildPath(ledger)}/history?limit=500`,
   );
   const replaced = history.reverse().map((entry) => ({
     ...{ value: entry.value, by: entry.updated_by, at: entry.updated_at },
     next: { by: entry.replaced_by, at: entry.replaced_at },
   }));
-  return [...replaced, versionOf(row)];
+  return [...replaced, readVersion(row)];
 }
 
 const words = ({ value, by, at }: Version) => `${value} of ${by} at ${at}`;

@@ -6,7 +6,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Call } from './caller.ts';
 import type { Ledger } from './ledger.ts';
-import { headersOf, pathOf, pickAuthor, pickLedger, type World } from './world.ts';
+import { buildHeaders, buildPath, pickAuthor, pickLedger, type World } from './world.ts';
 
 type Bad = {
   readonly status: number;
@@ -24,7 +24,7 @@ const OVER_64_KIB = ' '.repeat(64 * 1024);
 function inputs({ tokens, label, nextValue }: World, ledger: Ledger): readonly Bad[] {
   const { stranger, expired, forged, confined } = tokens.hostile;
   const legal = JSON.stringify({ value: nextValue() });
-  const path = pathOf(ledger);
+  const path = buildPath(ledger);
   const run = path.slice(0, path.indexOf('/evaluation/'));
   const list = `${run}/evaluations`;
   const taken = { id: ledger.id, evaluation_label_id: label.id, value: nextValue() };
@@ -78,14 +78,14 @@ function inputs({ tokens, label, nextValue }: World, ledger: Ledger): readonly B
 export async function sendBadInput(world: World): Promise<boolean | undefined> {
   const ledger = pickLedger(world);
   const { status, headers = {}, ...bad } = world.random.pick(inputs(world, ledger));
-  const all = { ...(await headersOf(world, pickAuthor(world), ledger.account)), ...headers };
+  const all = { ...(await buildHeaders(world, pickAuthor(world), ledger.account)), ...headers };
   const sent = Object.entries(all).filter(
     (header): header is [string, string] => header[1] !== null,
   );
   const call: Call = {
     kind: 'bad input',
     method: 'PUT',
-    path: pathOf(ledger),
+    path: buildPath(ledger),
     ...bad,
     headers: Object.fromEntries(sent),
   };

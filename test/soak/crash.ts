@@ -14,7 +14,7 @@ import { createFindings, type Findings } from './findings.ts';
 import { createLastingCaller } from './lasting-caller.ts';
 import { readWorkerd } from './memory.ts';
 import { auditD1, createObjects } from './objects.ts';
-import { seeded } from './random.ts';
+import { createRandom } from './random.ts';
 import { build, type Label, startServer, storeOf } from './server.ts';
 import { createSecret, createTokens } from './tokens.ts';
 import { createWorld } from './world.ts';
@@ -62,16 +62,16 @@ export async function crash(
   });
   let server = await startServer(worker, label);
   const judge = await fetchJudge(server.url);
-  const findings = { ...createFindings(), violate: onceEach(all) };
+  const findings = { ...createFindings(), violate: reportOnce(all) };
   // The kills and the objects have seeds of their own: the writers draw more or less often,
   // depending on how fast the Worker answers them.
-  const [moments, objects] = [seeded(seed), createObjects(seeded(seed))];
+  const [moments, objects] = [createRandom(seed), createObjects(createRandom(seed))];
   const createCallerNow = () => createCaller(server.url, WRITERS, { findings, judge, objects });
   let caller = createCallerNow();
   const lasting = createLastingCaller(caller);
   const tokens = await createTokens(secret, CRASH_MAX_SECONDS);
   const writers = await createWriters(
-    createWorld({ caller: lasting, findings, random: seeded(seed), tokens, label }),
+    createWorld({ caller: lasting, findings, random: createRandom(seed), tokens, label }),
   );
 
   const counts = { kills: 0, midway: 0, cutOff: 0, stored: 0 };
@@ -116,7 +116,7 @@ export async function crash(
 }
 
 /** Reports a violation once, although each later audit finds it again. */
-function onceEach({ violate }: Findings): Findings['violate'] {
+function reportOnce({ violate }: Findings): Findings['violate'] {
   const told = new Set<string>();
   return (rule, sentence) => {
     if (!told.has(sentence)) violate(rule, sentence);

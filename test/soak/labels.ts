@@ -7,7 +7,7 @@ import { randomUUID } from 'node:crypto';
 import type { EvaluationLabel } from '../../src/label/read.ts';
 import { readAll } from './audit.ts';
 import { ACCOUNTS } from './tokens.ts';
-import { headersOf, pickAuthor, type World } from './world.ts';
+import { buildHeaders, pickAuthor, type World } from './world.ts';
 import { told } from './writes.ts';
 
 /**
@@ -73,7 +73,7 @@ export function createLabels() {
     const sent: Sent = { author, at: undefined };
     label.sent.set(description, sent);
     const headers = {
-      ...(await headersOf(world, author, label.account)),
+      ...(await buildHeaders(world, author, label.account)),
       'idempotency-key': randomUUID(),
     };
     const body = JSON.stringify({ ...fields, description });

@@ -11,7 +11,7 @@ import type { RunEvaluation } from '../../src/evaluation/read.ts';
  */
 export type Version = { readonly value: number; readonly by: string | null; readonly at: string };
 
-export const versionOf = ({
+export const readVersion = ({
   value,
   created_by,
   created_at,

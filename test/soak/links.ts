@@ -5,7 +5,7 @@
 import { randomUUID } from 'node:crypto';
 import { callInAudit } from './audit.ts';
 import type { Ledger } from './ledger.ts';
-import { headersOf, pathOf, pickAuthor, pickLedger, type World } from './world.ts';
+import { buildHeaders, buildPath, pickAuthor, pickLedger, type World } from './world.ts';
 import { sendUpdate, told } from './writes.ts';
 
 type Link = {
@@ -21,7 +21,7 @@ type Link = {
 const FOR_SCORES = { path: "$.answers[?@.ref=='score'].number", where: { '/kind': 'answers' } };
 
 /** Makes a body that fits each link. */
-const eventOf = (value: number) =>
+const makeEvent = (value: number) =>
   JSON.stringify({
     kind: 'answers',
     answers: [
@@ -39,11 +39,11 @@ export function createLinks() {
 
   async function make(world: World): Promise<void> {
     const [ledger, maker] = [pickLedger(world), pickAuthor(world)];
-    const headers = await headersOf(world, maker, ledger.account);
+    const headers = await buildHeaders(world, maker, ledger.account);
     const call = {
       kind: 'create link',
       method: 'POST',
-      path: `${pathOf(ledger)}/links`,
+      path: `${buildPath(ledger)}/links`,
       headers,
       body: JSON.stringify(FOR_SCORES),
     };
@@ -70,7 +70,7 @@ export function createLinks() {
       method: 'POST',
       path,
       headers,
-      body: eventOf(value),
+      body: makeEvent(value),
     };
     const mayBeGone = () => link.revocation !== 'none';
     await sendUpdate(world, ledger, { call, author, value, once: true, mayBeGone });
@@ -80,8 +80,8 @@ export function createLinks() {
     const link = pickOpen(world);
     if (!link) return make(world);
     link.revocation = 'sent';
-    const path = `${pathOf(link.ledger)}/links/${link.id}`;
-    const headers = await headersOf(world, pickAuthor(world), link.ledger.account);
+    const path = `${buildPath(link.ledger)}/links/${link.id}`;
+    const headers = await buildHeaders(world, pickAuthor(world), link.ledger.account);
     const { answer } = await world.caller.call({
       kind: 'revoke link',
       method: 'DELETE',
@@ -103,7 +103,7 @@ export function createLinks() {
         method: 'POST',
         path,
         headers,
-        body: eventOf(nextValue()),
+        body: makeEvent(nextValue()),
       };
       const answer = await callInAudit(caller, call);
       if (answer.status !== 404)

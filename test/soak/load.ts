@@ -19,10 +19,10 @@ export type BadInputs = { sent: number; refused: number; unanswered: number };
 type Turn = (world: World) => Promise<unknown>;
 
 /** Lists each turn as often as its weight says. */
-export const weighted = (turns: readonly (readonly [number, Turn])[]): Turn[] =>
+export const repeatByWeight = (turns: readonly (readonly [number, Turn])[]): Turn[] =>
   turns.flatMap(([weight, turn]) => Array.from({ length: weight }, () => turn));
 
-const TURNS = weighted([
+const TURNS = repeatByWeight([
   [10, createEvaluation],
   [3, deleteEvaluation],
   [20, (world) => updateEvaluation(world, 'update')],

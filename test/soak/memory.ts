@@ -65,12 +65,12 @@ export function watchMemory(): Memory {
       if (samples.length < SAMPLES_MIN) return undefined;
       const quarter = Math.floor(samples.length / 4);
       return {
-        baseline: medianOf(samples.slice(0, quarter)),
-        end: medianOf(samples.slice(-quarter)),
+        baseline: computeMedian(samples.slice(0, quarter)),
+        end: computeMedian(samples.slice(-quarter)),
       };
     },
   };
 }
 
-const medianOf = (samples: number[]) =>
+const computeMedian = (samples: number[]) =>
   samples.sort((a, b) => a - b)[Math.floor(samples.length / 2)] ?? Number.NaN;

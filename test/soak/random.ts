@@ -11,7 +11,7 @@ export type Random = {
 };
 
 /** Makes a Mulberry32 generator: small, and good enough to choose operations. */
-export function seeded(seed: number): Random {
+export function createRandom(seed: number): Random {
   let state = seed;
   const next = () => {
     state = (state + 0x6d2b79f5) | 0;

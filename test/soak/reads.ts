@@ -3,11 +3,11 @@
  * before, and a list has every entry once.
  */
 import type { RunEvaluation } from '../../src/evaluation/read.ts';
-import { advance, type Ledger, type Version, versionOf } from './ledger.ts';
+import { advance, type Ledger, readVersion, type Version } from './ledger.ts';
 import {
-  headersOf,
+  buildHeaders,
+  buildPath,
   listOf,
-  pathOf,
   pickAuthor,
   pickLedger,
   type Run,
@@ -21,13 +21,13 @@ export async function getEvaluation(world: World, ledger: Ledger): Promise<Read 
   const { caller, findings } = world;
   const [before, bookmark] = [ledger.latest, ledger.bookmark];
   const headers = {
-    ...(await headersOf(world, pickAuthor(world), ledger.account)),
+    ...(await buildHeaders(world, pickAuthor(world), ledger.account)),
     ...(bookmark && { 'x-d1-bookmark': bookmark }),
   };
   const { answer } = await caller.call({
     kind: 'get',
     method: 'GET',
-    path: pathOf(ledger),
+    path: buildPath(ledger),
     headers,
   });
   if (answer.status === 503) return undefined;
@@ -39,7 +39,7 @@ export async function getEvaluation(world: World, ledger: Ledger): Promise<Read 
     return undefined;
   }
   const row = answer.body as RunEvaluation;
-  const version = versionOf(row);
+  const version = readVersion(row);
   advance(ledger, version, answer.headers['x-d1-bookmark']);
   if (version.at < before)
     findings.violate('read', `${ledger.id} was read as of ${version.at}, after ${before}`);
@@ -55,13 +55,13 @@ export async function getIfChanged(world: World): Promise<void> {
   const known = `"${ledger.latest}"`;
   const author = pickAuthor(world);
   const headers = {
-    ...(await headersOf(world, author, ledger.account)),
+    ...(await buildHeaders(world, author, ledger.account)),
     'if-none-match': known,
   };
   const { answer } = await world.caller.call({
     kind: 'get',
     method: 'GET',
-    path: pathOf(ledger),
+    path: buildPath(ledger),
     headers,
   });
   if (answer.status === 503) return;
@@ -80,21 +80,21 @@ export async function listEvaluations(world: World): Promise<void> {
   const run = random.pick(world.runs);
   const { path, after } = run.next;
   const existed = [...run.ledgers.values()].filter(({ created_at }) => created_at !== undefined);
-  const headers = await headersOf(world, pickAuthor(world), run.account);
+  const headers = await buildHeaders(world, pickAuthor(world), run.account);
   const { answer } = await caller.call({ kind: 'list', method: 'GET', path, headers });
   if (answer.status === 503) return;
   if (answer.status !== 200)
     return findings.violate('refused', `list answered ${answer.status} ${answer.text}`);
   const rows = answer.body as RunEvaluation[];
   const link = /^<([^>]+)>/.exec(String(answer.headers['link'] ?? ''))?.[1];
-  const last = link === undefined ? '~' : placeOf(rows.at(-1));
+  const last = link === undefined ? '~' : formatPlace(rows.at(-1));
   run.next = link === undefined ? { path: listOf(run.id), after: '' } : { path: link, after: last };
   for (const problem of judgePage(run, rows, existed, after, last))
     findings.violate('list', `${run.id}: ${problem}`);
 }
 
 /** Returns the position of the row in the list. */
-const placeOf = (
+const formatPlace = (
   row: { readonly id: string; readonly created_at?: string | undefined } | undefined,
 ) => `${row?.created_at} ${row?.id}`;
 
@@ -109,18 +109,18 @@ function judgePage(
   after: string,
   last: string,
 ) {
-  const places = rows.map(placeOf);
+  const places = rows.map(formatPlace);
   const shown = new Set(places);
   const problems = places.flatMap((place, index) =>
     place > (places[index - 1] ?? after) ? [] : [`${place} is not in order`],
   );
   for (const row of rows) {
     const ledger = run.ledgers.get(row.id);
-    if (ledger) ledger.shown.push(versionOf(row));
+    if (ledger) ledger.shown.push(readVersion(row));
     else problems.push(`${row.id} was never created`);
   }
   const missing = existed
-    .map(placeOf)
+    .map(formatPlace)
     .filter((place) => place > after && place <= last && !shown.has(place));
   return [...problems, ...missing.map((place) => `${place} is missing`)];
 }

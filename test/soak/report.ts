@@ -34,7 +34,7 @@ const sum = (counts: Iterable<number>) => [...counts].reduce((total, count) => t
 const list = (counts: Iterable<readonly [string | number, number]>) =>
   [...counts].map(([name, count]) => `${name} ${count}`).join(', ');
 
-export function reportOf(results: Results): string {
+export function writeReport(results: Results): string {
   const { seconds, connections, seed, findings, faults, objects, absorbed, bad, tally } = results;
   const { requests, statuses, repeated } = findings;
   const audited = requests.get('audit') ?? 0;
@@ -54,11 +54,18 @@ updates        ${tally.acknowledged} acknowledged in ${tally.evaluations} evalua
   deleted      ${tally.deleted} evaluations, and none of them is there
   in doubt     ${tally.uncertain} answered 503 and never acknowledged, of which ${tally['uncertain, stored']} were stored
   shown        ${tally['versions shown']} versions in answers, each of them in a row or in history
-memory         ${memoryOf(results)}
-${verdictOf(findings)}`;
+memory         ${writeMemory(results)}
+${writeVerdict(findings)}`;
 }
 
-export function crashReportOf({ kills, midway, cutOff, stored, requests, last }: Crashes): string {
+export function writeCrashReport({
+  kills,
+  midway,
+  cutOff,
+  stored,
+  requests,
+  last,
+}: Crashes): string {
   const { tally, revoked, labels } = last;
   return `
 kills          ${kills} of workerd (SIGKILL) while callers wrote, ${midway} of them while an account was brought over; ${cutOff} writes cut off, and sent again after the audit
@@ -68,13 +75,13 @@ kills          ${kills} of workerd (SIGKILL) while callers wrote, ${midway} of t
   others       ${revoked} links still revoked, ${labels} labels as their last change left them, ${tally.deleted} evaluations still deleted`;
 }
 
-function memoryOf({ growth, growthMaxMiB }: Results): string {
+function writeMemory({ growth, growthMaxMiB }: Results): string {
   if (!growth) return 'not judged: too short a time, or too few requests, after the warm-up';
   const [baseline, end] = [Math.round(growth.baseline), Math.round(growth.end)];
   return `workerd ${baseline} MiB after the warm-up, ${end} MiB at the end: ${end - baseline} MiB more (bound ${growthMaxMiB} MiB)`;
 }
 
-export function verdictOf({ violations }: Findings): string {
+export function writeVerdict({ violations }: Findings): string {
   if (violations.size === 0)
     return 'passed         nothing acknowledged is lost, nothing is invented, every answer is in the document';
   const rules = [...violations].map(([rule, sentences]) => {

@@ -8,7 +8,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { basename, join } from 'node:path';
 import { unstable_readConfig } from 'wrangler';
-import { migrationStatements } from '../node/migrations.ts';
+import { listMigrationStatements } from '../node/migrations.ts';
 import type { Faults } from './faults.ts';
 
 /** The Miniflare that wrangler brings. */
@@ -158,7 +158,7 @@ async function countRows(db: Database, accounts: readonly string[]): Promise<num
 
 /** Applies the migrations, and stores the label. */
 async function prepare(db: Database, { id, min, max }: Label): Promise<void> {
-  for (const statement of migrationStatements()) await db.prepare(statement).bind().run();
+  for (const statement of listMigrationStatements()) await db.prepare(statement).bind().run();
   const insert =
     "INSERT INTO evaluation_label (id, account_id, name, value_type, min_value, max_value) VALUES (?, 'shared', 'soak', 'continuous', ?, ?)";
   await db.prepare(insert).bind(id, min, max).run();

@@ -19,8 +19,8 @@ import { createFindings } from './findings.ts';
 import { applyLoad } from './load.ts';
 import { readWorkerd, watchMemory } from './memory.ts';
 import { auditD1, createObjects, LATER } from './objects.ts';
-import { seeded } from './random.ts';
-import { crashReportOf, reportOf, verdictOf } from './report.ts';
+import { createRandom } from './random.ts';
+import { writeCrashReport, writeReport, writeVerdict } from './report.ts';
 import { build, type Server, startServer } from './server.ts';
 import { createSecret, createTokens } from './tokens.ts';
 import { createWorld } from './world.ts';
@@ -74,10 +74,10 @@ async function soak(
   );
   started(server);
   const tokens = await createTokens(secret, seconds + AROUND_LOAD_MAX_SECONDS);
-  const objects = createObjects(seeded(seed));
+  const objects = createObjects(createRandom(seed));
   const judge = await fetchJudge(server.url);
   const caller = createCaller(server.url, connections, { findings, judge, objects });
-  const world = createWorld({ caller, findings, random: seeded(seed), tokens, label: LABEL });
+  const world = createWorld({ caller, findings, random: createRandom(seed), tokens, label: LABEL });
 
   const memory = watchMemory();
   let ticks = 0;
@@ -123,7 +123,7 @@ async function soak(
     growth,
     growthMaxMiB: GROWTH_MAX_MIB,
   };
-  console.log(reportOf({ seconds: held, ...told }));
+  console.log(writeReport({ seconds: held, ...told }));
 }
 
 const violations = () =>
@@ -169,12 +169,12 @@ async function run(options: Options): Promise<never> {
     // The limit is the Worker's own; the runner of the model needs more.
     Object.assign(process.env, { MINIFLARE_WORKERD_V8_FLAGS: `--max-heap-size=${HEAP_MAX_MIB}` });
     const crashes = crash(join(folder, 'crash'), options.seed, LABEL, findings);
-    console.log(crashReportOf(await before(CRASH_MAX_SECONDS, crashes)));
+    console.log(writeCrashReport(await before(CRASH_MAX_SECONDS, crashes)));
     const begin = (begun: Server) => (server = begun);
     await before(options.seconds + AROUND_LOAD_MAX_SECONDS, soak(folder, options, begin));
   } catch (thrown) {
     findings.violate('the end', thrown instanceof Error ? thrown.message : String(thrown));
-    console.error(verdictOf(findings));
+    console.error(writeVerdict(findings));
   }
   await before(CLOSE_MAX_SECONDS, Promise.resolve(server?.stop())).catch(() => {});
   // An exit code alone would not end this process if something hangs.
@@ -191,7 +191,7 @@ async function before<T>(seconds: number, work: Promise<T>): Promise<T> {
   return Promise.race([work, late.promise]).finally(() => clearTimeout(timer));
 }
 
-function numberOf(name: string, text: string, least: number): number {
+function readNumber(name: string, text: string, least: number): number {
   const number = Number(text);
   if (Number.isSafeInteger(number) && number >= least) return number;
   throw new Error(`--${name} ${text} is not a whole number of ${least} or more.`);
@@ -209,10 +209,10 @@ try {
   if (values.help) console.log(HELP);
   else {
     const [seconds, connections] = [
-      numberOf('seconds', values.seconds, 1),
-      numberOf('connections', values.connections, 1),
+      readNumber('seconds', values.seconds, 1),
+      readNumber('connections', values.connections, 1),
     ];
-    await run({ seconds, connections, seed: numberOf('seed', values.seed, 0) });
+    await run({ seconds, connections, seed: readNumber('seed', values.seed, 0) });
   }
 } catch (thrown) {
   console.error(thrown instanceof Error ? thrown.message : thrown);

@@ -18,23 +18,24 @@ const { D1_FAULTS } = env as Env & { readonly D1_FAULTS?: string };
 
 const faults: Faults = { calls: 0, fails: 0, 'is lost': 0, 'is too much': 0, hangs: 0 };
 
-const faultyD1 = () =>
+const makeFaultyD1 = () =>
   interceptD1(env.DB, async (_, call) => {
     faults.calls += 1;
     const fate = drawFate(Date.now(), Math.random());
     if (fate === undefined) return call();
     faults[fate] += 1;
-    if (fate === 'is too much') throw d1Error('D1 DB is overloaded. Requests queued for too long.');
+    if (fate === 'is too much')
+      throw makeD1Error('D1 DB is overloaded. Requests queued for too long.');
     if (fate !== 'fails') await call();
     if (fate === 'hangs') await scheduler.wait(HANG_MS);
-    throw d1Error('Network connection lost.');
+    throw makeD1Error('Network connection lost.');
   });
 
 /** Makes an error as D1 throws it: the cause names the fault. */
-const d1Error = (message: string) =>
+const makeD1Error = (message: string) =>
   new Error(`D1_ERROR: ${message}`, { cause: new Error(message) });
 
-const bindings = { ...env, DB: D1_FAULTS ? faultyD1() : env.DB };
+const bindings = { ...env, DB: D1_FAULTS ? makeFaultyD1() : env.DB };
 
 export class AccountObject extends DeployedObject {
   constructor(state: DurableObjectState) {
@@ -44,7 +45,7 @@ export class AccountObject extends DeployedObject {
 
 const versions = new Map<string, ReturnType<typeof createApp>>();
 
-function versionOf(request: Request): ReturnType<typeof createApp> {
+function pickVersion(request: Request): ReturnType<typeof createApp> {
   const ACCOUNT_OBJECTS = request.headers.get('x-account-objects') ?? '';
   const version = versions.get(ACCOUNT_OBJECTS) ?? createApp({ ...bindings, ACCOUNT_OBJECTS });
   versions.set(ACCOUNT_OBJECTS, version);
@@ -55,5 +56,5 @@ export default {
   fetch: (request: Request) =>
     new URL(request.url).pathname === '/soak/faults'
       ? Response.json(faults)
-      : versionOf(request).fetch(request),
+      : pickVersion(request).fetch(request),
 };

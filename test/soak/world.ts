@@ -45,7 +45,7 @@ export function createWorld(given: Omit<World, 'runs' | 'existing' | 'nextValue'
 
 const PAGE_ROWS = 20;
 export const listOf = (runId: string) => `/v1/run/${runId}/evaluations?limit=${PAGE_ROWS}`;
-export const pathOf = ({ run_id, id }: Pick<Ledger, 'run_id' | 'id'>) =>
+export const buildPath = ({ run_id, id }: Pick<Ledger, 'run_id' | 'id'>) =>
   `/v1/run/${run_id}/evaluation/${id}`;
 
 export const pickAuthor = ({ random }: World): string => random.pick(AUTHORS);
@@ -53,7 +53,7 @@ export const pickAuthor = ({ random }: World): string => random.pick(AUTHORS);
 export const pickLedger = ({ random, existing }: World): Ledger =>
   random.pick(random.chance(0.5) ? existing.slice(0, HOT) : existing);
 
-export async function headersOf(
+export async function buildHeaders(
   { tokens }: World,
   author: string,
   account: string,

@@ -6,7 +6,7 @@ import { audit, type Tally } from './audit.ts';
 import type { Caller } from './caller.ts';
 import { createLabels } from './labels.ts';
 import { createLinks } from './links.ts';
-import { createFirst, runLoops, weighted } from './load.ts';
+import { createFirst, repeatByWeight, runLoops } from './load.ts';
 import type { World } from './world.ts';
 import { createEvaluation, deleteEvaluation, updateEvaluation } from './writes.ts';
 
@@ -18,7 +18,7 @@ export type Audited = { readonly tally: Tally; readonly revoked: number; readonl
 
 export async function createWriters(world: World) {
   const [links, labels] = [createLinks(), createLabels()];
-  const turns = weighted([
+  const turns = repeatByWeight([
     [12, createEvaluation],
     [4, deleteEvaluation],
     [20, (given) => updateEvaluation(given, 'update')],

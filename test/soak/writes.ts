@@ -2,9 +2,9 @@
 import { randomUUID } from 'node:crypto';
 import type { RunEvaluation } from '../../src/evaluation/read.ts';
 import type { Answer, Call } from './caller.ts';
-import { advance, type Ledger, openLedger, type Sent, versionOf } from './ledger.ts';
+import { advance, type Ledger, openLedger, readVersion, type Sent } from './ledger.ts';
 import { getEvaluation } from './reads.ts';
-import { headersOf, pathOf, pickAuthor, pickLedger, type World } from './world.ts';
+import { buildHeaders, buildPath, pickAuthor, pickLedger, type World } from './world.ts';
 
 /**
  * The share of requests whose caller does not know that the Worker answered, and sends the same
@@ -25,8 +25,8 @@ export async function deleteEvaluation(world: World): Promise<void> {
   if (!created) return;
   const { ledger } = created;
   await updateEvaluation(world, 'update', ledger);
-  const headers = await headersOf(world, pickAuthor(world), ledger.account);
-  const call = { kind: 'delete', method: 'DELETE', path: pathOf(ledger), headers };
+  const headers = await buildHeaders(world, pickAuthor(world), ledger.account);
+  const call = { kind: 'delete', method: 'DELETE', path: buildPath(ledger), headers };
   const { answer, uncertain } = await world.caller.call(call);
   if (answer.status === 503) return;
   if (answer.status === 204 || (answer.status === 404 && uncertain > 0)) ledger.isDeleted = true;
@@ -45,7 +45,7 @@ async function create(
     kind: 'create',
     method: 'POST',
     path: `/v1/run/${run.id}/evaluations`,
-    headers: await headersOf(world, author, run.account),
+    headers: await buildHeaders(world, author, run.account),
     body: JSON.stringify({ id, evaluation_label_id: world.label.id, value, output_name }),
   };
   const ledger = openLedger(run, id, { value, author });
@@ -61,7 +61,7 @@ async function create(
     return undefined;
   }
   const row = answer.body as RunEvaluation;
-  advance(ledger, versionOf(row), answer.headers['x-d1-bookmark']);
+  advance(ledger, readVersion(row), answer.headers['x-d1-bookmark']);
   if (!random.chance(REPEATED)) return { ledger, row };
 
   const again = (await caller.call({ ...call, kind: 'repeated create' })).answer;
@@ -83,13 +83,18 @@ export async function updateEvaluation(
     world.nextValue(),
     kind === 'update with a key',
   ];
-  const headers = await headersOf(world, author, ledger.account);
+  const headers = await buildHeaders(world, author, ledger.account);
   if (read) headers['if-match'] = `"${read.version.at}"`;
   if (once) headers['idempotency-key'] = randomUUID();
   await sendUpdate(world, ledger, {
     ...{ author, value, once, expected: read?.version.at },
     call: {
-      ...{ kind, method: world.random.pick(['PUT', 'PUT', 'POST']), path: pathOf(ledger), headers },
+      ...{
+        kind,
+        method: world.random.pick(['PUT', 'PUT', 'POST']),
+        path: buildPath(ledger),
+        headers,
+      },
       body: JSON.stringify(read ? { ...read.row, value } : { value }),
     },
   });
@@ -161,7 +166,7 @@ function acknowledge(
   answer: Answer,
   { value, sent, before, expected }: Asked,
 ): string | undefined {
-  const version = versionOf(answer.body as RunEvaluation);
+  const version = readVersion(answer.body as RunEvaluation);
   advance(ledger, version, answer.headers['x-d1-bookmark']);
   if (version.value !== value || version.by !== sent.author) {
     return `${value} of ${sent.author} was acknowledged as ${version.value} of ${version.by}`;

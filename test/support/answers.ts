@@ -65,27 +65,27 @@ export const RATE_LIMITED = {
   headers: { 'retry-after': '10' },
 };
 
-export const unprocessable = (error: string) => ({ status: 422, error });
+export const makeUnprocessable = (error: string) => ({ status: 422, error });
 
-export const badPathId = (name: string) => ({
+export const refuseBadPathId = (name: string) => ({
   status: 400,
   error: `The ${name} in the path must be a UUID, such as 018f4d3c-7a10-7c4e-9b52-3f6e0d9a1c01.`,
 });
 
-export const invalidToken = (error: string) => ({
+export const makeInvalidToken = (error: string) => ({
   status: 401,
   error,
   headers: { 'www-authenticate': `Bearer error="invalid_token", error_description="${error}"` },
 });
 
 /** Makes the refusal of a precondition about an evaluation with this stored version. */
-export const preconditionFailed = (version: string) => ({
+export const makePreconditionFailed = (version: string) => ({
   status: 412,
   error: 'The evaluation is not as If-Match expects it: get it again, and send its present ETag.',
   headers: { etag: `"${version}"`, 'cache-control': 'no-store, no-transform' },
 });
 
-export const databaseUnavailable = (retryAfter: number) => ({
+export const makeDatabaseUnavailable = (retryAfter: number) => ({
   status: 503,
   error:
     'The database does not answer now: send the same request again later. With an Idempotency-Key a write is stored once.',

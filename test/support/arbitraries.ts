@@ -7,14 +7,14 @@
 import fc, { type Arbitrary } from 'fast-check';
 import { ACCOUNT, type Label, type Row, SUBJECT } from './worker.ts';
 
-const arbitraryOf = <T>(given: Arbitrary<T> | T): Arbitrary<T> =>
+const toArbitrary = <T>(given: Arbitrary<T> | T): Arbitrary<T> =>
   given instanceof fc.Arbitrary ? given : fc.constant(given);
 
 /** Draws from the first generator, except for one time in a dozen. */
 const mostly = <T>(usual: Arbitrary<T> | T, other: Arbitrary<T>): Arbitrary<T> =>
-  fc.oneof({ weight: 11, arbitrary: arbitraryOf(usual) }, { weight: 1, arbitrary: other });
+  fc.oneof({ weight: 11, arbitrary: toArbitrary(usual) }, { weight: 1, arbitrary: other });
 
-export const utf8 = (text: string) => new TextEncoder().encode(text);
+export const encodeUtf8 = (text: string) => new TextEncoder().encode(text);
 
 /**
  * Draws any character of Unicode. The unit `binary` of fast-check does the same, but takes a second
@@ -58,7 +58,7 @@ const anyJson = fc.jsonValue({ maxDepth: 1 });
 const finiteNumber = fc.double({ noNaN: true, noDefaultInfinity: true });
 
 /** Draws one of several spellings of a number in JSON. */
-export const spellingOf = (value: number): Arbitrary<string> =>
+export const drawSpelling = (value: number): Arbitrary<string> =>
   fc.constantFrom(
     ...(Object.is(value, -0)
       ? ['-0', '-0.0', '-0e9']
@@ -67,7 +67,7 @@ export const spellingOf = (value: number): Arbitrary<string> =>
 
 const numberText = fc.oneof(
   fc.integer({ min: -3, max: 12 }).map(String),
-  finiteNumber.chain(spellingOf),
+  finiteNumber.chain(drawSpelling),
   fc.constantFrom('-0', '1e-400', '9007199254740993', `1${'0'.repeat(40)}`),
 );
 const jsonText = fc.oneof(
@@ -144,13 +144,13 @@ const immutableName = fc.constantFrom<keyof Row>(
 );
 const stored = (name: Arbitrary<keyof Row>): Arbitrary<Member> =>
   fc.record({ name, as: fc.constant('stored' as const) });
-const rawMember = (name: Arbitrary<string>, raw: Arbitrary<string>): Arbitrary<Member> =>
+const drawRawMember = (name: Arbitrary<string>, raw: Arbitrary<string>): Arbitrary<Member> =>
   fc.record({ name, raw });
 const misspelled: Arbitrary<Member> = fc.record({
   name: immutableName,
   as: fc.constantFrom(...(Object.keys(SPELLINGS) as Spelling[])),
 });
-const ignored = rawMember(
+const ignored = drawRawMember(
   fc.oneof(
     fc.constantFrom(
       'updated_by',
@@ -165,7 +165,7 @@ const ignored = rawMember(
   ),
   fc.oneof(numberText, jsonText),
 );
-const value = rawMember(
+const value = drawRawMember(
   fc.constant('value'),
   fc.oneof(
     { weight: 6, arbitrary: numberText },
@@ -173,16 +173,16 @@ const value = rawMember(
     { weight: 1, arbitrary: rawText },
   ),
 );
-const anyMember = rawMember(fc.oneof(fc.constant('value'), immutableName, anyText), rawText);
+const anyMember = drawRawMember(fc.oneof(fc.constant('value'), immutableName, anyText), rawText);
 
 /**
  * Draws a body with a value, with properties without effect, and with at most one that may have an
  * effect. Some bodies contain anything at all.
  */
-function bodyOf(sentAlong: Arbitrary<Member>, ...needed: Arbitrary<Member>[]): Arbitrary<Body> {
+function drawBody(sentAlong: Arbitrary<Member>, ...needed: Arbitrary<Member>[]): Arbitrary<Body> {
   const plain = fc
     .tuple(
-      fc.tuple(rawMember(fc.constant('value'), numberText), ...needed),
+      fc.tuple(drawRawMember(fc.constant('value'), numberText), ...needed),
       fc.array(ignored, { maxLength: 4 }),
       fc.array(misspelled, { maxLength: 1 }),
     )
@@ -208,7 +208,7 @@ function bodyOf(sentAlong: Arbitrary<Member>, ...needed: Arbitrary<Member>[]): A
       { freq: 5 },
     ),
   });
-  const bytes = fc.oneof(fc.uint8Array(), rawText.map(utf8));
+  const bytes = fc.oneof(fc.uint8Array(), rawText.map(encodeUtf8));
   return fc.oneof(
     { weight: 6, arbitrary: plain },
     { weight: 8, arbitrary: object },
@@ -217,15 +217,15 @@ function bodyOf(sentAlong: Arbitrary<Member>, ...needed: Arbitrary<Member>[]): A
 }
 
 /** Draws the body of an update, which may contain every stored field. */
-export const updateBody = bodyOf(stored(immutableName));
+export const updateBody = drawBody(stored(immutableName));
 
 /**
  * Draws the body of a creation, which may contain some of the fields that the Worker will store.
  */
-export const createBody = bodyOf(
+export const createBody = drawBody(
   fc.oneof(
     stored(fc.constantFrom('id', 'account_id', 'run_id', 'created_by', 'created_by_evaluator_id')),
-    rawMember(
+    drawRawMember(
       fc.constantFrom('output_name', 'field_path'),
       fc.option(mostly(anyText, loneSurrogates)).map((text) => JSON.stringify(text)),
     ),
@@ -266,14 +266,14 @@ export const labelBody: Arbitrary<string> = fc
       `{${Object.entries(members).map(([name, raw]) => `${JSON.stringify(name)}:${raw}`)}}`,
   );
 
-export function bytesOf(body: Body, row: Row): Uint8Array {
+export function encodeBody(body: Body, row: Row): Uint8Array {
   if (body instanceof Uint8Array) return body;
   const { members, before, after, damage } = body;
   const texts = members.map(
     (member) =>
       `${JSON.stringify(member.name)}:${'raw' in member ? member.raw : SPELLINGS[member.as](row[member.name])}`,
   );
-  const whole = utf8(`${before}{${texts}}${after}`);
+  const whole = encodeUtf8(`${before}{${texts}}${after}`);
   if (damage === null) return whole;
   const at = damage.at % whole.length;
   return new Uint8Array([
@@ -339,7 +339,7 @@ const rule: Arbitrary<Omit<Rule, 'account_id'>> = fc.oneof(
 );
 
 /** Returns the number and the doubles beside it. */
-function neighbours(value: number): number[] {
+function listNeighbours(value: number): number[] {
   const view = new DataView(new ArrayBuffer(8));
   view.setFloat64(0, value);
   const bits = view.getBigInt64(0);
@@ -356,7 +356,7 @@ export const ruleAndValue: Arbitrary<readonly [Rule, number]> = rule.chain((made
   const edges = [made.min_value ?? 0, made.max_value ?? count];
   const value = fc.oneof(
     fc.constantFrom(...edges),
-    fc.constantFrom(...edges.flatMap(neighbours), -0, count - 1),
+    fc.constantFrom(...edges.flatMap(listNeighbours), -0, count - 1),
     fc.oneof(fc.integer({ min: -1, max: 12 }), finiteNumber),
   );
   const owner = fc.constantFrom(ACCOUNT, ACCOUNT, 'shared', 'acc_neighbour');
@@ -367,10 +367,10 @@ export const ruleAndValue: Arbitrary<readonly [Rule, number]> = rule.chain((made
 });
 
 const percent = (text: string) =>
-  utf8(text).reduce((all, byte) => `${all}%${byte.toString(16).padStart(2, '0')}`, '');
+  encodeUtf8(text).reduce((all, byte) => `${all}%${byte.toString(16).padStart(2, '0')}`, '');
 
 /** Draws a segment of a path that is the id, in one of the spellings that a URL allows. */
-export const spelledId = (id: string): Arbitrary<string> =>
+export const drawSpelledId = (id: string): Arbitrary<string> =>
   fc
     .array(fc.constantFrom('as it is', 'as it is', 'shouted', 'encoded', 'shouted and encoded'), {
       minLength: 36,
@@ -407,7 +407,7 @@ const INSERTED = [
  * Draws a segment of a path that is almost the id or nothing like an id. A URL may read it as
  * several segments.
  */
-export const strangeId = (id: string): Arbitrary<string> =>
+export const drawStrangeId = (id: string): Arbitrary<string> =>
   fc.oneof(
     fc
       .tuple(
@@ -445,7 +445,7 @@ const headerText = fc.string({
 /**
  * Draws a list of entity tags that often contains the tag, strong or weak, whole or within another.
  */
-const tagList = (tag: string): Arbitrary<string> => {
+const drawTagList = (tag: string): Arbitrary<string> => {
   const [space, tail] = [fc.constantFrom('', '', ' ', '\t '), tag.slice(1)];
   const element = fc.oneof(
     fc.constantFrom(
@@ -475,13 +475,16 @@ const tagList = (tag: string): Arbitrary<string> => {
  * Draws the headers of an update; a header that is null is left out. `valid` is an Authorization
  * for the row, `tag` the row's entity tag.
  */
-export const headersOf = (valid: string, tag: string): Arbitrary<Record<string, string | null>> => {
+export const drawHeaders = (
+  valid: string,
+  tag: string,
+): Arbitrary<Record<string, string | null>> => {
   const seldom = (...odd: readonly string[]) =>
     mostly<string | null>(null, fc.oneof(fc.constantFrom(...odd), headerText));
   const f = 'ffffffff';
   return fc.record({
-    'if-match': fc.oneof(fc.constantFrom(null, tag, `W/${tag}`, '"another"'), tagList(tag)),
-    'if-none-match': mostly<string | null>(null, tagList(tag)),
+    'if-match': fc.oneof(fc.constantFrom(null, tag, `W/${tag}`, '"another"'), drawTagList(tag)),
+    'if-none-match': mostly<string | null>(null, drawTagList(tag)),
     'content-type': fc.oneof(
       fc.constantFrom(
         'application/json',
@@ -521,7 +524,7 @@ const BASE64URL = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz012345678
 /**
  * Draws a token that differs from the given one in a few characters, or a text that is no token.
  */
-export const mutilated = (token: string): Arbitrary<string> => {
+export const mutilateToken = (token: string): Arbitrary<string> => {
   const last = BASE64URL.indexOf(token.slice(-1));
   const part = fc.string({ unit: fc.constantFrom(...'AQgwZz09-_=+/ {"'), maxLength: 12 });
   return fc.oneof(
@@ -557,7 +560,7 @@ export const FOR_EVER = '1e400';
  * Draws a time in seconds, mostly at the distances from `now` at which the Worker decides
  * differently.
  */
-const timeNear = (now: number) =>
+const drawTimeNear = (now: number) =>
   fc.oneof(
     fc.constantFrom(-6, -5, -4.5, -4, 0, 4, 4.5, 5, 5.5, 6).map((apart): unknown => now + apart),
     fc.constantFrom<unknown>(null, String(now + 60), -1, 1e300, FOR_EVER),
@@ -569,16 +572,18 @@ const timeNear = (now: number) =>
  * account of the row. `own` in a restriction means the row's id. In a third of the draws only the
  * account and the restrictions may be wrong.
  */
-export const signedAt = (now: number) =>
+export const drawSignedAt = (now: number) =>
   filledText.chain((owner) => {
-    const signedBy = (usually: <T>(usual: Arbitrary<T>, other: Arbitrary<T>) => Arbitrary<T>) => {
+    const drawSignedBy = (
+      usually: <T>(usual: Arbitrary<T>, other: Arbitrary<T>) => Arbitrary<T>,
+    ) => {
       const claim = (
         usual: Arbitrary<unknown> | unknown,
         ...others: (Arbitrary<unknown> | unknown)[]
       ) =>
         usually(
-          arbitraryOf(usual),
-          fc.oneof(...others.map(arbitraryOf), anyJson, fc.constant({ toString: 1 })),
+          toArbitrary(usual),
+          fc.oneof(...others.map(toArbitrary), anyJson, fc.constant({ toString: 1 })),
         );
       const restriction = fc.oneof(
         { weight: 9, arbitrary: fc.constantFrom(undefined, 'own') },
@@ -615,9 +620,9 @@ export const signedAt = (now: number) =>
             { weight: 1, arbitrary: claim(owner, [owner], undefined, anyText, loneSurrogates) },
           ),
           sub: claim(filledText, fc.constantFrom('', '\u00a0\t', undefined), loneSurrogates),
-          exp: claim(now + 600, timeNear(now), FOR_EVER, FOR_EVER),
-          nbf: claim(undefined, timeNear(now)),
-          iat: claim(undefined, timeNear(now)),
+          exp: claim(now + 600, drawTimeNear(now), FOR_EVER, FOR_EVER),
+          nbf: claim(undefined, drawTimeNear(now)),
+          iat: claim(undefined, drawTimeNear(now)),
           iss: claim('issuer', fc.constantFrom('Issuer', undefined), ['issuer']),
           aud: claim(
             fc.constantFrom('api', ['other', 'api']),
@@ -629,9 +634,9 @@ export const signedAt = (now: number) =>
       });
     };
     return fc.oneof(
-      signedBy((usual) => usual),
-      signedBy(mostly),
-      signedBy(mostly),
+      drawSignedBy((usual) => usual),
+      drawSignedBy(mostly),
+      drawSignedBy(mostly),
     );
   });
 
@@ -657,7 +662,7 @@ export const limitText = fc.oneof(
 );
 
 /** Draws a cursor of a list: made as the Worker makes cursors, or differently. */
-export const cursorText = (places: readonly string[]): Arbitrary<string> =>
+export const drawCursor = (places: readonly string[]): Arbitrary<string> =>
   fc.oneof(
     fc.constantFrom(...places).map((place) => btoa(place).replaceAll('=', '')),
     fc.constantFrom(...places).map((place) => btoa(place)),

@@ -8,7 +8,7 @@ import type { Clock } from '../../src/clock.ts';
  */
 export type StillClock = Clock & { readonly advance: (seconds: number) => void };
 
-export function stillClock(start = new Date('2026-11-22T10:11:12.345Z')): StillClock {
+export function createStillClock(start = new Date('2026-11-22T10:11:12.345Z')): StillClock {
   let time = start.getTime();
   let timers: { readonly at: number; readonly action: () => void }[] = [];
   return {
@@ -32,7 +32,7 @@ export function stillClock(start = new Date('2026-11-22T10:11:12.345Z')): StillC
 }
 
 /** Waits until something has happened, for as long as a busy machine may need. */
-export const until = (happened: () => void) =>
+export const waitUntil = (happened: () => void) =>
   vi.waitFor(happened, { timeout: 20_000, interval: 5 });
 
 /**
@@ -40,7 +40,7 @@ export const until = (happened: () => void) =>
  * would otherwise report a promise that nothing can settle any more ("Promise will never
  * complete").
  */
-export function hanging<T = never>(): Promise<T> {
+export function makePending<T = never>(): Promise<T> {
   const { promise, reject } = Promise.withResolvers<T>();
   promise.catch(() => {});
   onTestFinished(() => reject(new Error('the test is over')));

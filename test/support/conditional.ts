@@ -2,10 +2,10 @@
  * Sends updates with If-Match, and makes the refusal of an update that does not name the present
  * version.
  */
-import { mintToken, pathOf, type Row, request, type Send, worker } from './worker.ts';
+import { buildPath, mintToken, type Row, request, type Send, worker } from './worker.ts';
 
 export const put = async (row: Row, value: number, ifMatch: string | null, sub = 'user-123') =>
-  request(pathOf(row), {
+  request(buildPath(row), {
     body: JSON.stringify({ value }),
     headers: { authorization: `Bearer ${await mintToken({ sub })}`, 'if-match': ifMatch },
   });
@@ -18,10 +18,10 @@ export const sendPut = async (
   { ifMatch = null, sub = 'user-123', send = worker }: Put = {},
 ) => send(await put(row, value, ifMatch, sub));
 
-export const tagOf = (response: Response) => response.headers.get('etag') ?? '';
-export const currentTag = async (row: Row) => tagOf(await sendPut(row, 1));
+export const readTag = (response: Response) => response.headers.get('etag') ?? '';
+export const readCurrentTag = async (row: Row) => readTag(await sendPut(row, 1));
 
-export const stale = (etag: string) => ({
+export const makeStaleRefusal = (etag: string) => ({
   status: 412,
   error: 'The evaluation is not as If-Match expects it: get it again, and send its present ETag.',
   headers: { etag, 'cache-control': 'no-store, no-transform' },

@@ -1,7 +1,7 @@
 /** Wraps the real D1: adds failures, or counts the calls. */
 
 /** Wraps the real database, and notes the method of every call that leaves the Worker. */
-export function countingD1(db: D1Database): { db: D1Database; calls: string[] } {
+export function countCalls(db: D1Database): { db: D1Database; calls: string[] } {
   const calls: string[] = [];
   const counted = interceptD1(db, (method, call) => {
     calls.push(method);
@@ -11,7 +11,7 @@ export function countingD1(db: D1Database): { db: D1Database; calls: string[] } 
 }
 
 /** Wraps the real database, and notes the rows that each call read and wrote, as D1 counts them. */
-export function countingRows(db: D1Database) {
+export function countRows(db: D1Database) {
   const rows: { read: number; written: number }[] = [];
   const counted = interceptD1(db, async (_, call) => {
     const results = await call();
@@ -35,7 +35,7 @@ export type Fate = 'succeeds' | 'fails' | 'is lost' | 'is late';
  * Wraps the real database. `fates` decides the first, second, … call; the last fate is that of all
  * further calls.
  */
-export function flakyD1(
+export function makeFlakyD1(
   db: D1Database,
   message: string,
   ...fates: Fate[]
@@ -80,7 +80,7 @@ export function interceptD1<T extends object>(target: T, onCall: OnCall): T {
 }
 
 /** Wraps the real database, and notes where the Worker asked each session to start. */
-export function watchedSessions(db: D1Database): { db: D1Database; starts: unknown[] } {
+export function watchSessions(db: D1Database): { db: D1Database; starts: unknown[] } {
   const starts: unknown[] = [];
   const watched = new Proxy(db, {
     get: (target, property) => {

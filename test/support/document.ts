@@ -59,7 +59,7 @@ function resolve<T>({ $ref }: { $ref: string }): T {
   return referenced.get($ref) as T;
 }
 
-export const describedResponse = (operation: Operation, status: number): Described | undefined => {
+export const findResponse = (operation: Operation, status: number): Described | undefined => {
   const response = operation.responses[status];
   return response && '$ref' in response ? resolve<Described>(response) : response;
 };
@@ -69,15 +69,15 @@ export const describedResponse = (operation: Operation, status: number): Describ
  * long as the response itself.
  */
 const validators = new WeakMap<Schema, Validator>();
-function validatorOf(schema: Schema): Validator {
+function getValidator(schema: Schema): Validator {
   const validator =
     validators.get(schema) ?? new Validator({ ...schema, components } as Schema, '2020-12', false);
   validators.set(schema, validator);
   return validator;
 }
 
-export function errorsOf(schema: Schema, instance: unknown): string[] {
-  const { errors } = validatorOf(schema).validate(instance);
+export function listErrors(schema: Schema, instance: unknown): string[] {
+  const { errors } = getValidator(schema).validate(instance);
   return errors.map(({ instanceLocation, error }) => `${instanceLocation}: ${error}`);
 }
 
@@ -96,11 +96,11 @@ export async function expectDocumented(request: Request, response: Response): Pr
   );
   if (!found) return expectUndocumented(request, response);
 
-  const described = describedResponse(found.operation, response.status);
+  const described = findResponse(found.operation, response.status);
   const where = `${found.operation.operationId} ${response.status}`;
   if (!described) throw new Error(`${where} is not in the document`);
-  const faults = headerFaults(described.headers ?? {}, response.headers);
-  if (request.method !== 'HEAD') faults.push(...(await contentFaults(described, response)));
+  const faults = findHeaderFaults(described.headers ?? {}, response.headers);
+  if (request.method !== 'HEAD') faults.push(...(await findContentFaults(described, response)));
   if (faults.length > 0)
     throw new Error(`${where} is not as in the document: ${faults.join('; ')}`);
 }
@@ -108,7 +108,7 @@ export async function expectDocumented(request: Request, response: Response): Pr
 /** The header values that a schema has already accepted: most of them come with each response. */
 const accepted = new Map<Schema, Set<string>>();
 
-function headerFaults(declared: NonNullable<Described['headers']>, headers: Headers): string[] {
+function findHeaderFaults(declared: NonNullable<Described['headers']>, headers: Headers): string[] {
   const faults: string[] = [];
   for (const [name, reference] of Object.entries(declared)) {
     const { schema, required } = resolve<Header>(reference);
@@ -118,7 +118,7 @@ function headerFaults(declared: NonNullable<Described['headers']>, headers: Head
     if (value === null) {
       if (required) faults.push(`lacks the header ${name}`);
     } else if (!values.has(value)) {
-      const errors = errorsOf(schema, value);
+      const errors = listErrors(schema, value);
       faults.push(...errors.map((error) => `header ${name} ${error}`));
       if (errors.length === 0) values.add(value);
     }
@@ -130,12 +130,12 @@ function headerFaults(declared: NonNullable<Described['headers']>, headers: Head
   return faults;
 }
 
-async function contentFaults({ content }: Described, response: Response): Promise<string[]> {
+async function findContentFaults({ content }: Described, response: Response): Promise<string[]> {
   const type = response.headers.get('content-type');
   if (!content) return (await response.clone().text()) === '' ? [] : ['has a body'];
   if (content['text/html'] && type === 'text/html; charset=utf-8') return [];
   if (type !== 'application/json') return [`has the content type ${type}`];
-  return errorsOf(content['application/json'].schema, await response.clone().json());
+  return listErrors(content['application/json'].schema, await response.clone().json());
 }
 
 /**
@@ -154,7 +154,7 @@ async function expectUndocumented(request: Request, response: Response): Promise
   expect([404, 405]).toContain(response.status);
   expect(response.headers.has('allow')).toBe(response.status === 405);
   if (request.method === 'HEAD') return;
-  expect(errorsOf({ $ref: '#/components/schemas/Error' }, await response.clone().json())).toEqual(
+  expect(listErrors({ $ref: '#/components/schemas/Error' }, await response.clone().json())).toEqual(
     [],
   );
 }

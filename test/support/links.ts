@@ -9,18 +9,18 @@ import type { AccountId } from '../../src/principal.ts';
 import { LINK_SECRET } from './secret.ts';
 import {
   ACCOUNT,
+  buildPath,
   DB,
-  pathOf,
-  present,
   type Row,
   request,
+  requirePresent,
   type Send,
   SUBJECT,
   worker,
 } from './worker.ts';
 
 /** Creates a link to the evaluation through the API, by the sample account or with this token. */
-export async function linkTo(
+export async function createLinkTo(
   row: Row,
   body: object = {},
   token?: string,
@@ -28,14 +28,18 @@ export async function linkTo(
 ): Promise<EvaluationLink> {
   const headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
   const made = await send(
-    await request(`${pathOf(row)}/links`, { method: 'POST', body: JSON.stringify(body), headers }),
+    await request(`${buildPath(row)}/links`, {
+      method: 'POST',
+      body: JSON.stringify(body),
+      headers,
+    }),
   );
   if (made.status !== 201) throw new Error(`no link: ${made.status} ${await made.text()}`);
   return made.json();
 }
 
 /** Returns the key in the URL of a link. */
-export const keyOf = (url: string) => present(new URL(url).searchParams.get('key'));
+export const readKey = (url: string) => requirePresent(new URL(url).searchParams.get('key'));
 
 /** Makes a request to the URL of a link, with the given headers and no others. */
 export const visit = (url: string, init: RequestInit = {}) => {
@@ -74,7 +78,7 @@ export const answer = (url: string, version: string, value: string) =>
  * Returns the URL of a link that the Worker under test has not created. The secret signs any
  * content.
  */
-export async function signedLink(
+export async function signLink(
   row: Row,
   { expires_at = new Date(Date.now() + 600_000).toISOString(), ...changed }: Partial<Link> = {},
   secret = LINK_SECRET,
@@ -94,5 +98,5 @@ export async function signedLink(
 }
 
 /** Reads the revocations of an evaluation's links. */
-export const revokedOf = async ({ id }: Row) =>
+export const readRevocations = async ({ id }: Row) =>
   (await DB.prepare('SELECT * FROM revoked_link WHERE evaluation_id = ?').bind(id).all()).results;

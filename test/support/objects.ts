@@ -11,16 +11,19 @@ type Statement =
   | { readonly call: ObjectCall };
 
 /** Makes an object that looks like D1. A statement may also be a call of the Worker. */
-export function databaseOver(namespace: DurableObjectNamespace<AllAccounts>, d1: D1Database) {
+export function createObjectDatabase(
+  namespace: DurableObjectNamespace<AllAccounts>,
+  d1: D1Database,
+) {
   const send = async (statements: readonly Statement[]) => {
     const stub = namespace.getByName('all');
     const [first] = statements;
-    if (first && 'call' in first) return resultsOf(first.call, await stub.run(first.call));
+    if (first && 'call' in first) return buildResults(first.call, await stub.run(first.call));
     if (first?.sql.includes('d1_migrations')) return d1.batch([d1.prepare(first.sql)]);
     const sql = statements.flatMap((statement) => ('sql' in statement ? [statement] : []));
     const { results, error } = await stub.execute(sql);
     if (error !== undefined) throw new Error(`D1_ERROR: ${error}`);
-    return results.map(({ rows, read, written }) => resultOf(rows, read, written));
+    return results.map(({ rows, read, written }) => buildResult(rows, read, written));
   };
   const prepare = (sql: string, params: unknown[] = []): D1PreparedStatement => {
     const statement = { sql, params };
@@ -45,7 +48,7 @@ export function databaseOver(namespace: DurableObjectNamespace<AllAccounts>, d1:
   return { ...db, withSession: () => ({ ...db, getBookmark: () => null }) } as never;
 }
 
-const resultOf = (results: readonly object[], rows_read: number, rows_written: number) => ({
+const buildResult = (results: readonly object[], rows_read: number, rows_written: number) => ({
   results,
   success: true,
   meta: { rows_read, rows_written, changes: rows_written },
@@ -54,27 +57,31 @@ const resultOf = (results: readonly object[], rows_read: number, rows_written: n
 type Answer = Awaited<ReturnType<AccountObject['run']>>;
 
 /** Returns the results as D1 would: one for each statement of the call. */
-function resultsOf(call: ObjectCall, { rows, refusal, fault }: Answer) {
+function buildResults(call: ObjectCall, { rows, refusal, fault }: Answer) {
   if (!rows) throw new Error(refusal?.cause ?? fault);
   const parts = (['store', 'explain', 'read'] as const).filter((part) => call[part]);
   return parts.map((part, index) =>
-    resultOf(rows[part], index ? 0 : rows.rows_read, index ? 0 : rows.rows_written),
+    buildResult(rows[part], index ? 0 : rows.rows_read, index ? 0 : rows.rows_written),
   );
 }
 
 /**
  * Makes the namespace that a Worker gets. Each call passes through the database, with its faults.
  */
-export const namespaceOver = (db: D1Database): DurableObjectNamespace<AccountObject> =>
+export const createNamespace = (db: D1Database): DurableObjectNamespace<AccountObject> =>
   ({
     getByName: () => ({
       run: async (call: ObjectCall): Promise<Answer> => {
         const results = await db.batch([{ call }] as never);
         const parts = (['store', 'explain', 'read'] as const).filter((part) => call[part]);
-        const rowsOf = (part: 'store' | 'explain' | 'read') =>
+        const listRows = (part: 'store' | 'explain' | 'read') =>
           results[parts.indexOf(part)]?.results ?? [];
         const { rows_read = 0, rows_written = 0 } = results[0]?.meta ?? {};
-        const rows = { store: rowsOf('store'), explain: rowsOf('explain'), read: rowsOf('read') };
+        const rows = {
+          store: listRows('store'),
+          explain: listRows('explain'),
+          read: listRows('read'),
+        };
         return { rows: { ...rows, rows_read, rows_written } } as Answer;
       },
     }),

@@ -12,7 +12,7 @@ import {
   LABEL_ID_IS_TAKEN,
   NOT_FOUND,
 } from './answers.ts';
-import { ACCOUNT, DB, newLabel, type Row, request } from './worker.ts';
+import { ACCOUNT, DB, makeLabel, type Row, request } from './worker.ts';
 
 type Headers = Record<string, string | null>;
 
@@ -141,7 +141,7 @@ const BAD_IF_MATCH = {
  * label with that id, the function stores nothing.
  */
 async function storeLabelFor(query: string, params: string[], id: string): Promise<void> {
-  const { account_id: _, ...label } = newLabel({ id });
+  const { account_id: _, ...label } = makeLabel({ id });
   const columns = Object.keys(label);
   const sql = `INSERT INTO evaluation_label (account_id, ${columns})
     SELECT account_id, ${columns.map(() => '?')} FROM (${query})
@@ -176,7 +176,7 @@ const storeLabelOf = ({ id, evaluation_label_id }: Row) =>
 const creation =
   (change: object = {}) =>
   ({ evaluation_label_id }: Row) => ({ evaluation_label_id, value: 9, ...change });
-const repeatableCreation =
+const makeRepeatableCreation =
   (change: object = {}) =>
   (row: Row) => ({ ...creation(change)(row), id: row.run_id });
 
@@ -186,7 +186,7 @@ const LABEL_PATH = '/v1/evaluation-label/{id}';
 const labelCreation =
   (change: object = {}) =>
   () => ({ name: 'tone', value_type: 'continuous', min_value: 1, max_value: 10, ...change });
-const repeatableLabelCreation =
+const makeRepeatableLabelCreation =
   (change: object = {}) =>
   ({ run_id }: Row) => ({ ...labelCreation(change)(), id: run_id });
 
@@ -270,8 +270,8 @@ const ENTRIES: readonly Operation[] = [
       },
     },
     repeatable: {
-      body: repeatableCreation(),
-      conflicting: repeatableCreation({ value: 8 }),
+      body: makeRepeatableCreation(),
+      conflicting: makeRepeatableCreation({ value: 8 }),
       error: ID_IS_TAKEN.error,
     },
   },
@@ -358,8 +358,8 @@ const ENTRIES: readonly Operation[] = [
       },
     },
     repeatable: {
-      body: repeatableLabelCreation(),
-      conflicting: repeatableLabelCreation({ max_value: 9 }),
+      body: makeRepeatableLabelCreation(),
+      conflicting: makeRepeatableLabelCreation({ max_value: 9 }),
       error: LABEL_ID_IS_TAKEN.error,
     },
   },
@@ -505,7 +505,7 @@ export const OPERATIONS = ENTRIES.map((operation) => {
  * Runs a function for each operation, one after the other. The result has the operation's name as a
  * key, so that a difference names the operation.
  */
-export async function byOperation<T>(
+export async function runByOperation<T>(
   run: (operation: (typeof OPERATIONS)[number]) => T | Promise<T>,
 ): Promise<Record<string, T>> {
   const results: Record<string, T> = {};

@@ -3,7 +3,7 @@ import { expect } from 'vitest';
 import { get, type Send, worker } from './worker.ts';
 
 /** Follows the links from a path to the last page, at most a few. */
-export async function pagesFrom<T>(
+export async function readPages<T>(
   path: string,
   headers: Record<string, string> = {},
   send: Send = worker,

@@ -439,7 +439,7 @@ const SENDERS: readonly Sender[] = [
 /** The body is bytes, because a request that is made of a text gets a Content-Type of its own. */
 type SentRequest = Omit<Sender, 'body'> & { readonly body: Uint8Array };
 
-const bytesOf = ({ body }: Recorded, before = '') =>
+const encodeBody = ({ body }: Recorded, before = '') =>
   new TextEncoder().encode(before + (typeof body === 'string' ? body : JSON.stringify(body)));
 
 /**
@@ -473,13 +473,13 @@ const VARIANTS: readonly {
  * link must store all of them.
  */
 export const REQUESTS: readonly SentRequest[] = [
-  ...SENDERS.map((sent) => ({ ...sent, body: bytesOf(sent) })),
+  ...SENDERS.map((sent) => ({ ...sent, body: encodeBody(sent) })),
   ...[...labelStudio, ...n8nApproval].flatMap((sent) =>
     VARIANTS.map(({ name, headers, before }) => ({
       ...sent,
       name: `${sent.name}, ${name}`,
       headers,
-      body: bytesOf(sent, before),
+      body: encodeBody(sent, before),
     })),
   ),
 ];
@@ -791,7 +791,7 @@ export const SENDER_LINKS: readonly SenderLink[] = [
 ];
 
 /** Returns the body as its sender encodes it. */
-export function bytesAs(as: SenderLink['as'], body: unknown): Uint8Array {
+export function encodeAs(as: SenderLink['as'], body: unknown): Uint8Array {
   const json = JSON.stringify(body);
   const fields = as === 'payload' ? { payload: json } : JSON.parse(json);
   return new TextEncoder().encode(as === undefined ? json : `${new URLSearchParams(fields)}`);

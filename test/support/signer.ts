@@ -45,21 +45,23 @@ export type KeyPair = Signer & { readonly jwk: JsonWebKey & { kid: string } };
  * Makes a key pair. Two pairs of one algorithm differ, unless both are RSA keys of the same owner
  * and length.
  */
-export async function keyPair(
+export async function makeKeyPair(
   alg: Algorithm,
   kid: string,
   { modulusLength = 2048, owner = 'the issuer' } = {},
 ): Promise<KeyPair> {
   const { generate, sign } = ALGORITHMS[alg];
   const { publicJwk, privateJwk } =
-    'hash' in generate ? await rsaKeys(owner, modulusLength) : await newKeys(generate);
+    'hash' in generate ? await makeRsaKeys(owner, modulusLength) : await generateKeys(generate);
   const key = await crypto.subtle.importKey('jwk', privateJwk, generate, false, ['sign']);
   return { jwk: { ...publicJwk, kid }, ...signer({ alg, kid }, key, sign) };
 }
 
 type Keys = { readonly publicJwk: JsonWebKey; readonly privateJwk: JsonWebKey };
 
-async function newKeys(algorithm: Parameters<typeof crypto.subtle.generateKey>[0]): Promise<Keys> {
+async function generateKeys(
+  algorithm: Parameters<typeof crypto.subtle.generateKey>[0],
+): Promise<Keys> {
   const pair = await crypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
   if (!('publicKey' in pair)) throw new Error('no key pair');
   return {
@@ -74,15 +76,16 @@ const made = new Map<string, Keys>();
  * Makes an RSA key, which takes up to half a second. So each owner has one key of each length, for
  * all algorithms.
  */
-async function rsaKeys(owner: string, modulusLength: number): Promise<Keys> {
+async function makeRsaKeys(owner: string, modulusLength: number): Promise<Keys> {
   const name = `${owner} ${modulusLength}`;
-  const keys = made.get(name) ?? (await newKeys({ ...ALGORITHMS.RS256.generate, modulusLength }));
+  const keys =
+    made.get(name) ?? (await generateKeys({ ...ALGORITHMS.RS256.generate, modulusLength }));
   made.set(name, keys);
   return keys;
 }
 
-export const privateJwk = async (): Promise<JsonWebKey> =>
-  (await newKeys(ALGORITHMS.ES256.generate)).privateJwk;
+export const exportPrivateJwk = async (): Promise<JsonWebKey> =>
+  (await generateKeys(ALGORITHMS.ES256.generate)).privateJwk;
 
 /** Exports a key as an issuer publishes it: without WebCrypto's own members. */
 async function exportJwk(key: CryptoKey): Promise<JsonWebKey> {
@@ -92,29 +95,35 @@ async function exportJwk(key: CryptoKey): Promise<JsonWebKey> {
   return jwk;
 }
 
-export async function hmac(secret: string, alg = 'HS256'): Promise<Signer> {
+export async function createHmac(secret: string, alg = 'HS256'): Promise<Signer> {
   const hash = alg.replace('HS', 'SHA-');
-  const key = await crypto.subtle.importKey('raw', utf8(secret), { name: 'HMAC', hash }, false, [
-    'sign',
-  ]);
+  const key = await crypto.subtle.importKey(
+    'raw',
+    encodeUtf8(secret),
+    { name: 'HMAC', hash },
+    false,
+    ['sign'],
+  );
   return signer({ alg }, key, { name: 'HMAC' });
 }
 
 function signer(header: Header, key: CryptoKey, params: { name: string }): Signer {
   return {
     sign: async (claims, changed = {}) => {
-      const signed = unsigned({ ...header, ...changed }, claims);
-      return `${signed}.${base64url(new Uint8Array(await crypto.subtle.sign(params, key, utf8(signed))))}`;
+      const signed = encodeUnsigned({ ...header, ...changed }, claims);
+      return `${signed}.${base64url(new Uint8Array(await crypto.subtle.sign(params, key, encodeUtf8(signed))))}`;
     },
   };
 }
 
 /** Returns the first two parts of a token, which the signature covers. */
-export const unsigned = (header: Header, claims: object | string | Uint8Array) =>
-  [header, claims].map((part) => base64url(bytesOf(part))).join('.');
+export const encodeUnsigned = (header: Header, claims: object | string | Uint8Array) =>
+  [header, claims].map((part) => base64url(encodeClaims(part))).join('.');
 
-const bytesOf = (part: object | string | Uint8Array) =>
-  part instanceof Uint8Array ? part : utf8(typeof part === 'string' ? part : JSON.stringify(part));
+const encodeClaims = (part: object | string | Uint8Array) =>
+  part instanceof Uint8Array
+    ? part
+    : encodeUtf8(typeof part === 'string' ? part : JSON.stringify(part));
 
 export const base64url = (bytes: Uint8Array) =>
   btoa(String.fromCharCode(...bytes))
@@ -122,4 +131,4 @@ export const base64url = (bytes: Uint8Array) =>
     .replaceAll('/', '_')
     .replaceAll('=', '');
 
-const utf8 = (text: string) => new TextEncoder().encode(text);
+const encodeUtf8 = (text: string) => new TextEncoder().encode(text);

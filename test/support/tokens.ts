@@ -3,9 +3,9 @@
  * accept its tokens. It also has the sentences that a refused caller reads. All happens at one
  * moment, so no test depends on the real time.
  */
-import { stillClock } from './clock.ts';
-import { type KeyPair, keyPair } from './signer.ts';
-import { claims, mintToken, type Send, seconds, workerWith } from './worker.ts';
+import { createStillClock } from './clock.ts';
+import { type KeyPair, makeKeyPair } from './signer.ts';
+import { claims, createWorker, mintToken, type Send, seconds } from './worker.ts';
 
 export const NOT_A_JWT = 'The bearer token is not a well-formed JWT.';
 export const SIGNATURE = "The token's signature does not verify.";
@@ -14,29 +14,30 @@ export const KIND = 'The token is a JWT of another kind (typ).';
 export const UNKNOWN_KEY = 'The token is signed with a key that is not known here.';
 export const AUDIENCE = 'The token is meant for another audience.';
 export const NO_ACCESS_TOKEN = 'The token is an ID or refresh token: send an access token.';
-export const filled = (claim: string) => `The token's claim ${claim} must be a non-empty string.`;
+export const requireFilled = (claim: string) =>
+  `The token's claim ${claim} must be a non-empty string.`;
 
 export const ISSUER = 'https://issuer.example';
 
-const NOW = stillClock().now();
+const NOW = createStillClock().now();
 
 /** The moment of these tests, in seconds since 1970. */
 export const now = seconds(NOW);
 
 /** Makes claims for the sample account from the issuer, valid for ten minutes. */
-export const scoped = (changed: Record<string, unknown> = {}) =>
+export const makeScopedClaims = (changed: Record<string, unknown> = {}) =>
   claims({ iss: ISSUER, aud: 'run-evaluation', ...changed }, NOW);
 
 /** The key pair of the issuer. */
-export const pair: KeyPair = await keyPair('ES256', 'key-1');
+export const pair: KeyPair = await makeKeyPair('ES256', 'key-1');
 
 /** Makes a Worker at the moment of these tests. */
-export const workerNow = (settings: Parameters<typeof workerWith>[0]): Send =>
-  workerWith(settings, stillClock(NOW));
+export const createWorkerNow = (settings: Parameters<typeof createWorker>[0]): Send =>
+  createWorker(settings, createStillClock(NOW));
 
 /** Makes a Worker that verifies tokens with these keys. */
-export const workerWithKeys = (keys: object[], settings: Partial<Env> = {}): Send =>
-  workerNow({
+export const createWorkerWithKeys = (keys: object[], settings: Partial<Env> = {}): Send =>
+  createWorkerNow({
     JWT_SECRET: '',
     JWT_JWKS: JSON.stringify({ keys }),
     JWT_ISSUER: ISSUER,

@@ -10,9 +10,9 @@ import type { EvaluationRow, ReplacedRow } from '../../src/evaluation/read.ts';
 import type { LabelRow } from '../../src/label/read.ts';
 import type { AllAccounts } from './all-accounts.worker.ts';
 import { expectDocumented } from './document.ts';
-import { databaseOver, namespaceOver } from './objects.ts';
+import { createNamespace, createObjectDatabase } from './objects.ts';
 import { SECRET } from './secret.ts';
-import { type Header, hmac } from './signer.ts';
+import { createHmac, type Header } from './signer.ts';
 
 export type Send = (request: Request) => Promise<Response>;
 
@@ -33,7 +33,9 @@ type ObjectsEnv = { readonly ALL_ACCOUNTS: DurableObjectNamespace<AllAccounts> }
 
 /** The database of the Worker. */
 export const DB =
-  STORE === 'd1' ? env.DB : databaseOver((env as unknown as ObjectsEnv).ALL_ACCOUNTS, env.DB);
+  STORE === 'd1'
+    ? env.DB
+    : createObjectDatabase((env as unknown as ObjectsEnv).ALL_ACCOUNTS, env.DB);
 
 /** Returns the rows that a query finds. */
 export const readRows = async <T>(sql: string, ...params: readonly unknown[]): Promise<T[]> =>
@@ -47,8 +49,8 @@ export const readRows = async <T>(sql: string, ...params: readonly unknown[]): P
 type Settings = { [name in keyof Env]?: Env[name] | undefined };
 
 /** Makes the same Worker under other settings or another clock. */
-export function workerWith(settings: Settings, clock?: Clock): Send {
-  const app = createApp({ ...env, ...withObjects(settings), ...settings } as Env, clock);
+export function createWorker(settings: Settings, clock?: Clock): Send {
+  const app = createApp({ ...env, ...buildObjectSettings(settings), ...settings } as Env, clock);
   return (request) => documented(request, (sent) => app.fetch(sent));
 }
 
@@ -56,20 +58,20 @@ export function workerWith(settings: Settings, clock?: Clock): Send {
  * Adds the settings for objects. In `npm run check:objects` all accounts live in objects under
  * every setting.
  */
-const withObjects = ({ DB: db = DB }: Settings) =>
-  STORE === 'd1' ? {} : { DB: db, ACCOUNT_OBJECTS: '*', ACCOUNT_OBJECT: namespaceOver(db) };
+const buildObjectSettings = ({ DB: db = DB }: Settings) =>
+  STORE === 'd1' ? {} : { DB: db, ACCOUNT_OBJECTS: '*', ACCOUNT_OBJECT: createNamespace(db) };
 
 /** The Worker as deployed. */
 export const worker: Send =
   STORE === 'd1'
     ? (request) => documented(request, (sent) => exports.default.fetch(sent))
-    : workerWith({});
+    : createWorker({});
 
 export const ACCOUNT = 'acc_01HGK2V8N5XJVB8Q2Z3R4Y5T6M';
 export const SUBJECT = 'user-123';
 
 /** Makes the id of an account that no other test uses. */
-export const freshAccount = () => `acc_${crypto.randomUUID()}`;
+export const makeAccount = () => `acc_${crypto.randomUUID()}`;
 
 export const seconds = (date: Date) => Math.floor(date.getTime() / 1000);
 
@@ -84,7 +86,7 @@ export const claims = (changed: Record<string, unknown> = {}, now = new Date()) 
   ...changed,
 });
 
-const { sign } = await hmac(SECRET);
+const { sign } = await createHmac(SECRET);
 
 /** The plain tokens by the second in which they expire: most requests of a second share one. */
 const plainTokens = new Map<number, string>();
@@ -105,7 +107,7 @@ export async function mintToken(
 export type Row = EvaluationRow;
 
 /** Returns the value. Fails the test if a row or a header is missing. */
-export function present<T>(value: T | null | undefined): T {
+export function requirePresent<T>(value: T | null | undefined): T {
   if (value === null || value === undefined)
     throw new Error('a value that should be there is missing');
   return value;
@@ -114,7 +116,7 @@ export function present<T>(value: T | null | undefined): T {
 /**
  * Makes a row that no other test knows. The row was never updated, unless `fields` has an update.
  */
-const newRow = (fields: Partial<Row>): Row => ({
+const makeRow = (fields: Partial<Row>): Row => ({
   id: crypto.randomUUID(),
   account_id: ACCOUNT,
   run_id: crypto.randomUUID(),
@@ -134,14 +136,14 @@ const newRow = (fields: Partial<Row>): Row => ({
  * Stores a row that no other test knows. The row was never updated, unless `fields` has an update.
  */
 export async function storeEvaluation(fields: Partial<Row> = {}): Promise<Row> {
-  const row = newRow(fields);
+  const row = makeRow(fields);
   await insert('run_evaluation', row).run();
   return row;
 }
 
 /** Stores several such rows in one call. */
 export async function storeEvaluations(...all: Partial<Row>[]): Promise<Row[]> {
-  const rows = all.map(newRow);
+  const rows = all.map(makeRow);
   await DB.batch(rows.map((row) => insert('run_evaluation', row)));
   return rows;
 }
@@ -157,10 +159,10 @@ export async function storeLabelled(
   label: Partial<Label>,
   fields: Partial<Row> = {},
 ): Promise<Row> {
-  const row = newRow(fields);
+  const row = makeRow(fields);
   await DB.batch([
     insert('run_evaluation', row),
-    insert('evaluation_label', newLabel({ id: row.evaluation_label_id, ...label })),
+    insert('evaluation_label', makeLabel({ id: row.evaluation_label_id, ...label })),
   ]);
   return row;
 }
@@ -169,7 +171,7 @@ export async function storeLabelled(
  * Makes a label of the sample account that no other test knows. The label was never updated, unless
  * `fields` has an update.
  */
-export const newLabel = (fields: Partial<Label> = {}): Label => ({
+export const makeLabel = (fields: Partial<Label> = {}): Label => ({
   id: crypto.randomUUID(),
   account_id: ACCOUNT,
   name: 'tone',
@@ -191,7 +193,7 @@ export const newLabel = (fields: Partial<Label> = {}): Label => ({
  * unless `fields` has an update.
  */
 export async function storeLabel(fields: Partial<Label> = {}): Promise<Label> {
-  const label = newLabel(fields);
+  const label = makeLabel(fields);
   await insert('evaluation_label', label).run();
   return label;
 }
@@ -200,7 +202,7 @@ export async function storeLabel(fields: Partial<Label> = {}): Promise<Label> {
  * Returns a label as the API sends it: its categories as an array, and without the time of an
  * update that never happened.
  */
-export function labelSent({ categories, updated_at, ...label }: Label): object {
+export function formatLabel({ categories, updated_at, ...label }: Label): object {
   const sent = { ...label, categories: categories === null ? null : JSON.parse(categories) };
   return updated_at === null ? sent : { ...sent, updated_at };
 }
@@ -214,7 +216,7 @@ export const readLabel = (id: string, account_id = ACCOUNT) =>
     .bind(account_id, id)
     .first<Label>();
 
-export const labelPathOf = ({ id }: { readonly id: string }) => `/v1/evaluation-label/${id}`;
+export const buildLabelPath = ({ id }: { readonly id: string }) => `/v1/evaluation-label/${id}`;
 
 const insert = (table: string, row: object) => {
   const columns = Object.keys(row);
@@ -259,7 +261,7 @@ export function expectUnbroken(history: ReplacedRow[], row: Row | null): void {
   );
 }
 
-export const pathOf = ({ run_id, id }: Pick<Row, 'run_id' | 'id'>) =>
+export const buildPath = ({ run_id, id }: Pick<Row, 'run_id' | 'id'>) =>
   `/v1/run/${run_id}/evaluation/${id}`;
 
 /**
@@ -293,7 +295,7 @@ export const get = async (path: string, headers: Record<string, string | null> =
   request(path, { method: 'GET', headers: { 'content-type': null, ...headers } });
 
 export const putValue = async (row: Pick<Row, 'run_id' | 'id'>, value: unknown, token?: string) =>
-  request(pathOf(row), {
+  request(buildPath(row), {
     body: JSON.stringify({ value }),
     ...(token === undefined ? {} : { headers: { authorization: `Bearer ${token}` } }),
   });
@@ -311,7 +313,7 @@ export type Refusal = {
 };
 
 /** Returns a refusal in the form in which `readRefusal` returns it. */
-export const refusalAs = ({ status, error, headers }: Refusal) => ({
+export const formatRefusal = ({ status, error, headers }: Refusal) => ({
   status,
   headers: { ...COMMON_HEADERS, ...headers },
   body: { error },
@@ -334,7 +336,7 @@ export async function readRefusal(response: Response) {
 
 /** Compares the whole response with a refusal: status, headers and body, and nothing else. */
 export async function expectRefusal(response: Response, refusal: Refusal): Promise<void> {
-  expect(await readRefusal(response)).toEqual(refusalAs(refusal));
+  expect(await readRefusal(response)).toEqual(formatRefusal(refusal));
 }
 
 const BOOKMARK_EXAMPLE = '00000000-00000000-00000000-00000000000000000000000000000000';
@@ -343,7 +345,7 @@ const BOOKMARK_EXAMPLE = '00000000-00000000-00000000-000000000000000000000000000
 export const readRun = (runId: string) => readRows<Row>(RUN, runId);
 
 /** Reads everything that a request about a row could have changed. */
-export async function stateOf({ id, run_id, evaluation_label_id }: Row) {
+export async function readState({ id, run_id, evaluation_label_id }: Row) {
   const statement = (sql: string, ...params: string[]) => DB.prepare(sql).bind(...params);
   const results = await DB.batch([
     statement(RUN, run_id),
@@ -366,7 +368,7 @@ export async function expectRefusedUpdate(
   refusal: Refusal,
   send: Send = worker,
 ): Promise<void> {
-  const before = await stateOf(row);
+  const before = await readState(row);
   await expectRefusal(await send(sent), refusal);
-  expect(await stateOf(row)).toEqual(before);
+  expect(await readState(row)).toEqual(before);
 }
