@@ -172,7 +172,7 @@ describe('an account that the setting names', () => {
     expect(run_evaluation?.find(({ id }) => id === row.id)).toMatchObject({ value: 7 });
   });
 
-  it('that has no rows costs one row written in D1, once', async () => {
+  it('writes one row in D1 for an account without rows, once', async () => {
     const account = makeAccount();
     const written: number[] = [];
     const db = interceptD1(DB, async (_, call) => {
@@ -193,25 +193,28 @@ describe('an account that the setting names', () => {
     expect(written).toEqual([1, 0]);
   });
 
-  it.each(OPERATIONS)('is served by the object alone: $name', async ({ requestFor, success }) => {
-    const account_id = makeAccount();
-    const row = await storeEvaluation({ account_id });
-    await storeLabel({ account_id, id: row.evaluation_label_id });
-    const line = vi.spyOn(console, 'log');
-    const send = createObjectWorker(account_id);
+  it.each(OPERATIONS)(
+    'serves an operation of a moved account by its object alone: $name',
+    async ({ requestFor, success }) => {
+      const account_id = makeAccount();
+      const row = await storeEvaluation({ account_id });
+      await storeLabel({ account_id, id: row.evaluation_label_id });
+      const line = vi.spyOn(console, 'log');
+      const send = createObjectWorker(account_id);
 
-    const response = await send(await requestFor(row, await buildHeaders(account_id)));
+      const response = await send(await requestFor(row, await buildHeaders(account_id)));
 
-    expect(response.status).toBe(success);
-    expect(JSON.parse(String(line.mock.calls.at(-1)))).toMatchObject({
-      store: 'object',
-      db_calls: 1,
-    });
-    await finish(account_id);
-    expect(countRows(await readFromD1(account_id))).toBe(0);
-  });
+      expect(response.status).toBe(success);
+      expect(JSON.parse(String(line.mock.calls.at(-1)))).toMatchObject({
+        store: 'object',
+        db_calls: 1,
+      });
+      await finish(account_id);
+      expect(countRows(await readFromD1(account_id))).toBe(0);
+    },
+  );
 
-  it('may be any account, if the setting is *, but never the account shared', async () => {
+  it('moves any account if the setting is *, but never the account shared', async () => {
     const account_id = makeAccount();
     const row = await storeEvaluation({ account_id });
     const label = await storeLabel({ account_id: 'shared' });
@@ -226,7 +229,7 @@ describe('an account that the setting names', () => {
     expect(await readFromObject(account_id)).toMatchObject({ run_evaluation: [{ value: 9 }] });
   });
 
-  it('may have a name with a space, an @, a % or a *', async () => {
+  it('moves an account whose name has a space, an @, a % or a *', async () => {
     const account_id = `a b@eu%*${crypto.randomUUID()}`;
     const row = await storeEvaluation({ account_id });
     const entry = encodeURIComponent(account_id).replaceAll('*', '%2A');
@@ -288,7 +291,7 @@ describe('D1 once an account has left it', () => {
     },
   );
 
-  it('has a trigger for each table that the Worker writes, also for one that a migration adds', async () => {
+  it('D1 has a trigger for each table that the Worker writes, also for one that a migration adds', async () => {
     const triggers = await readRows<{ tbl_name: string }>(
       `SELECT DISTINCT tbl_name FROM sqlite_master WHERE type = 'trigger' AND sql LIKE '%the account lives in an object%'`,
     );
@@ -304,7 +307,7 @@ describe('D1 once an account has left it', () => {
     expect(tables.map(({ name }) => name)).toEqual(TABLES);
   });
 
-  it('refuses what any other program writes: inserts and updates, but no deletion', async () => {
+  it('D1 refuses inserts and updates of any program for an account that has left it, but no deletion', async () => {
     const { account, row, label } = await storeAccount();
     await DB.prepare('INSERT INTO account_object VALUES (?, ?, ?, NULL)')
       .bind(account, '', 'a'.repeat(32))
@@ -331,7 +334,7 @@ describe('D1 once an account has left it', () => {
 });
 
 describe('a setting that says another place than before', () => {
-  it('is refused with 503, and the log says which entry to restore', async () => {
+  it('answers 503 if the setting names another place than before, and logs which entry to restore', async () => {
     const { account, row, headers } = await storeAccount();
     await createObjectWorker(`${account}@apac`)(await get(buildPath(row), headers));
     await evictDurableObject(getObject(account));
@@ -349,7 +352,7 @@ describe('a setting that says another place than before', () => {
     ).toBe(200);
   });
 
-  it('is refused too if the object of that place is another one', async () => {
+  it('answers 503 if the setting names a place that has another object', async () => {
     const { account, row, headers } = await storeAccount();
     await createObjectWorker(account)(await get(buildPath(row), headers));
     const elsewhere = `elsewhere ${account}`;
@@ -365,7 +368,7 @@ describe('a setting that says another place than before', () => {
 });
 
 describe('a request for another place while the account is being copied', () => {
-  it('is refused, although its copy is done within the request', async () => {
+  it('refuses a request for another place although the copy is done within the request', async () => {
     const { account, row, headers } = await storeAccount();
     await runUntilFault(account, 3);
     await evictDurableObject(getObject(account));
@@ -438,7 +441,7 @@ describe('an object that is killed while it brings an account over', () => {
   const CALLS = 20;
 
   it.each(['fails', 'is lost'] as const)(
-    'goes on where it was, whichever call to D1 %s, with nothing lost and nothing twice',
+    'copies an account on, whichever call to D1 %s, with nothing lost and nothing twice',
     async (fate) => {
       for (let call = 1; call <= CALLS; call += 1) {
         const { account, before } = await storeAccount();
@@ -453,7 +456,7 @@ describe('an object that is killed while it brings an account over', () => {
     },
   );
 
-  it('goes on from each call while an old version of the Worker writes all the while', async () => {
+  it('copies an account on from each call while an old version of the Worker writes all the while', async () => {
     const { account, put, row } = await storeAccount();
     const answers: number[] = [];
     const db = interceptD1(DB, async (_, call) => {
@@ -478,7 +481,7 @@ describe('an object that is killed while it brings an account over', () => {
     );
   });
 
-  it('copies once for any number of requests at once', async () => {
+  it('copies an account once for any number of concurrent requests', async () => {
     const { account, before, row, headers } = await storeAccount();
     const send = createObjectWorker(account);
     const requests = await Promise.all(
@@ -514,7 +517,7 @@ describe('an object that is killed while it brings an account over', () => {
     });
   });
 
-  it('goes on if D1 never answers a call', async () => {
+  it('copies an account on if D1 never answers a call', async () => {
     const { account, before } = await storeAccount();
     vi.spyOn(console, 'error').mockImplementation(() => {});
     let calls = 0;
@@ -575,7 +578,7 @@ describe('an object that is killed while it brings an account over', () => {
     }
   });
 
-  it('arrives if a migration comes after D1 noted the arrival, and the answer was lost', async () => {
+  it('finishes the copy of an account if D1\u2019s answer was lost and a migration came after it', async () => {
     const [account, id] = [makeAccount(), crypto.randomUUID()];
     await applyD1Migrations(OLD_DB, inject('migrations'));
     await OLD_DB.prepare(
@@ -667,7 +670,7 @@ describe('an object that is killed while it brings an account over', () => {
     expect(run_evaluation_history).toEqual([]);
   });
 
-  it('copies page after page, and a page that ends with the table', async () => {
+  it('copies a table page by page, also if a page ends with the table', async () => {
     for (const rows of [499, 500, 501, 1100]) {
       const account = makeAccount();
       const run_id = crypto.randomUUID();
@@ -688,7 +691,7 @@ describe('an object that is killed while it brings an account over', () => {
     }
   });
 
-  it('does not arrive while D1 has a column that it does not know', async () => {
+  it('does not finish the copy while D1 has a column that the object does not know', async () => {
     const [account, run_id] = [makeAccount(), crypto.randomUUID()];
     await applyD1Migrations(OLD_DB, inject('migrations'));
     await OLD_DB.prepare(
@@ -729,7 +732,7 @@ describe('the alarm of an object that is killed', () => {
   const readAlarm = (stub: ReturnType<typeof getObject>) =>
     runInDurableObject(stub, (_, { storage }) => storage.getAlarm());
 
-  it('is not put off if it is set, so that it is never cancelled by its own object', async () => {
+  it('does not postpone an alarm that is set, so that an object never cancels its own alarm', async () => {
     const stub = await storeArrived();
     const at = Date.now() + 5000;
     await runInDurableObject(stub, (_, { storage }) => storage.setAlarm(at));
@@ -739,7 +742,7 @@ describe('the alarm of an object that is killed', () => {
     expect(await readAlarm(stub)).toBe(at);
   });
 
-  it('is set if there is none and work is left', async () => {
+  it('sets an alarm if none is set and work is left', async () => {
     const stub = await storeArrived();
     await runInDurableObject(stub, (_, { storage }) => storage.deleteAlarm());
 
@@ -757,7 +760,7 @@ describe('the migrations of an object', () => {
       ...TABLES.map((table) => run(`PRAGMA table_info(${table})`)),
     ]);
 
-  it('make the tables, indexes and triggers that D1 has', async () => {
+  it('makes the tables, indexes and triggers in an object that D1 has', async () => {
     const { account } = await storeAccount();
     await arriveWith(account, DB);
 
@@ -770,7 +773,7 @@ describe('the migrations of an object', () => {
     expect(own[0]?.length).toBeGreaterThan(25);
   });
 
-  it('are applied when the object starts, also those that are newer than its rows', async () => {
+  it('applies migrations when an object starts, also those that are newer than its rows', async () => {
     const account = makeAccount();
     const [tables, triggers] = MIGRATIONS;
     const applied = await runInDurableObject(getObject(account), (_, { storage }) => {
@@ -793,7 +796,7 @@ describe('the migrations of an object', () => {
     ]);
   });
 
-  it('that a call needs and the object does not have are waited for with 503', async () => {
+  it('answers 503 while an object lacks a migration that a call needs', async () => {
     const account = makeAccount();
     const call: ObjectCall = { account, place: '', migration: '9999_new.sql', params: {} };
 
@@ -815,7 +818,7 @@ describe('a shared label', () => {
   /** Moves the clock that the objects see. */
   const later = (milliseconds: number) => vi.setSystemTime(Date.now() + milliseconds);
 
-  it('counts in every object a minute after it was changed', async () => {
+  it('applies a changed shared label in every object after a minute', async () => {
     vi.useFakeTimers({ toFake: ['Date'] });
     const account = makeAccount();
     const label = await storeLabel({ account_id: 'shared', value_type: 'binary' });
@@ -835,7 +838,7 @@ describe('a shared label', () => {
     expect([archived.status, gone.status]).toEqual([422, 404]);
   });
 
-  it('counts in an object although the clock of the object was set back', async () => {
+  it('applies a shared label although the clock of the object was set back', async () => {
     vi.useFakeTimers({ toFake: ['Date'] });
     const account = makeAccount();
     const row = await storeEvaluation({ account_id: account });
@@ -855,7 +858,7 @@ describe('a shared label', () => {
     expect((await send(await putValue(row, 8, token))).status).toBe(422);
   });
 
-  it('that the object does not know is fetched before a value is judged by it', async () => {
+  it('fetches an unknown shared label before it judges a value by the label', async () => {
     const account = makeAccount();
     const row = await storeEvaluation({ account_id: account });
     const send = createObjectWorker(account);
@@ -868,7 +871,7 @@ describe('a shared label', () => {
     expect((await send(await createUnder(account, label.id, 1))).status).toBe(201);
   });
 
-  it('that nobody has is looked up once in a minute, and an evaluation under it is free', async () => {
+  it('looks up a missing label once a minute, and allows any value under it', async () => {
     vi.useFakeTimers({ toFake: ['Date'] });
     const account = makeAccount();
     const row = await storeEvaluation({ account_id: account });
@@ -889,7 +892,7 @@ describe('a shared label', () => {
     expect((await send(await putValue(row, 6, token))).status).toBe(422);
   });
 
-  it('judges by the old copy while D1 does not answer, and is 503 only if there is none', async () => {
+  it('judges by the old copy of a shared label while D1 does not answer, and answers 503 without a copy', async () => {
     vi.useFakeTimers({ toFake: ['Date'] });
     const account = makeAccount();
     const label = await storeLabel({ account_id: 'shared', value_type: 'binary' });
@@ -914,7 +917,7 @@ describe('a shared label', () => {
     expect([await put(0), await put(2)]).toEqual([200, 422]);
   });
 
-  it('is never 404 from an object that has not read the shared labels yet', async () => {
+  it('never answers 404 for a shared label before the object has read the shared labels', async () => {
     const account = makeAccount();
     const label = await storeLabel({ account_id: 'shared', value_type: 'binary' });
     const { db } = makeFlakyD1(DB, 'Network connection lost.', 'fails');
@@ -933,7 +936,7 @@ describe('a shared label', () => {
     expect([await read(), await read(), await read()]).toEqual([503, 503, 503]);
   });
 
-  it('is read again once D1 answers, although an earlier call was never answered', async () => {
+  it('reads shared labels again once D1 answers, although D1 never answered an earlier call', async () => {
     vi.useFakeTimers({ toFake: ['Date'] });
     const account = makeAccount();
     const label = await storeLabel({ account_id: 'shared', value_type: 'binary' });
@@ -962,7 +965,7 @@ describe('a shared label', () => {
     expect(archived).toEqual([undefined, undefined, '2026-02-01T00:00:00.000Z']);
   });
 
-  it('is waited for at most once in five seconds while D1 does not answer', async () => {
+  it('waits for shared labels at most once in five seconds while D1 does not answer', async () => {
     const account = makeAccount();
     expect(
       (
@@ -1014,24 +1017,27 @@ describe('an object that fails', () => {
     ['internal error; reference = abc123', 200, 2],
     ['Durable Object is overloaded. Requests queued for too long.', 503, 1],
     ['Durable Object exceeded its CPU time limit and was reset.', 503, 1],
-  ])('is called again or answers 503, as D1 would: %s', async (message, status, attempts) => {
-    const { account, row } = await storeAccount();
-    vi.spyOn(console, 'error').mockImplementation(() => {});
-    let calls = 0;
-    const { settings, found } = failing(async (call, send) => {
-      calls += 1;
-      if (calls === 1) throw Object.assign(new Error(message), { remote: true });
-      return send(call);
-    });
+  ])(
+    'calls a failing object again or answers 503, as for D1: %s',
+    async (message, status, attempts) => {
+      const { account, row } = await storeAccount();
+      vi.spyOn(console, 'error').mockImplementation(() => {});
+      let calls = 0;
+      const { settings, found } = failing(async (call, send) => {
+        calls += 1;
+        if (calls === 1) throw Object.assign(new Error(message), { remote: true });
+        return send(call);
+      });
 
-    const token = await mintToken({ account_id: account });
-    const response = await createObjectWorker(account, settings)(await putValue(row, 9, token));
+      const token = await mintToken({ account_id: account });
+      const response = await createObjectWorker(account, settings)(await putValue(row, 9, token));
 
-    expect([response.status, calls, found.length]).toEqual([status, attempts, attempts]);
-    if (status === 503) expect(response.headers.get('retry-after')).toBe('5');
-  });
+      expect([response.status, calls, found.length]).toEqual([status, attempts, attempts]);
+      if (status === 503) expect(response.headers.get('retry-after')).toBe('5');
+    },
+  );
 
-  it('after the commit has stored the write once', async () => {
+  it('stores a write once if the object fails after the commit', async () => {
     const { account, row } = await storeAccount();
     let calls = 0;
     const { settings } = failing(async (call, send) => {
@@ -1049,7 +1055,7 @@ describe('an object that fails', () => {
     expect(run_evaluation_history?.map(({ value }) => value)).toEqual([1, 4, 5]);
   });
 
-  it('is found in its jurisdiction or near its place, anew for each attempt', async () => {
+  it('finds an object in its jurisdiction or near its place, anew for each attempt', async () => {
     const { account, row, headers } = await storeAccount();
     const { settings, found } = failing(async () => ({ fault: 'Network connection lost.' }));
     vi.spyOn(console, 'error').mockImplementation(() => {});
@@ -1066,7 +1072,7 @@ describe('an object that fails', () => {
     ]);
   });
 
-  it('does not bind what SQLite would store as something else', async () => {
+  it('refuses to bind a value that SQLite would store as another one', async () => {
     const { account } = await storeAccount();
     await arriveWith(account, DB);
     const store = objectStore(ACCOUNT_OBJECT, account, '');

@@ -35,7 +35,7 @@ async function account() {
 }
 
 describe('the rate limit of a caller', () => {
-  it('does not count the requests of another subject of its account', async () => {
+  it('does not count the requests of another subject of the account', async () => {
     const { row, token } = await account();
     const [busy, quiet] = [await token({ sub: 'busy' }), await token({ sub: 'quiet' })];
     const send = limited();
@@ -52,7 +52,7 @@ describe('the rate limit of a caller', () => {
     expect((await send(await putValue(row, 2, await token()))).status).toBe(200);
   });
 
-  it('does not count its requests for a restricted token of the same account and subject', async () => {
+  it('does not count a subject\u2019s requests against a restricted token of the same subject', async () => {
     const { row, token, restricted } = await account();
     const whole = await token();
     const send = limited();
@@ -90,7 +90,7 @@ describe('the rate limit of a caller', () => {
     expect((await send(await putValue(row, 2, restricted))).status).toBe(200);
   });
 
-  it('counts the requests of a restricted token about its own evaluation, with its id in any case', async () => {
+  it('counts the requests of a restricted token about its own evaluation, whether the id is in upper or lower case', async () => {
     const { row, restricted } = await account();
     const [path, body] = [
       buildPath(row).toUpperCase().replace('/V1/RUN', '/v1/run'),
@@ -105,7 +105,7 @@ describe('the rate limit of a caller', () => {
     expect(new Set(await sendUntilLimited(limited(), upper))).toEqual(new Set([200, 429]));
   });
 
-  it('does not count the requests of another account about its evaluation', async () => {
+  it('does not count the requests of another account about the same evaluation', async () => {
     const [owner, stranger] = [await account(), await account()];
     const [theirs, ours] = [await stranger.token(), await owner.token()];
     const send = limited();
@@ -175,7 +175,7 @@ describe('the rate limit of a caller', () => {
     expect(new Set(statuses)).toEqual(new Set([200, 429]));
   });
 
-  it('has a key of its own, whatever characters its account and subject have', async () => {
+  it('keeps the rate limits of two callers apart, whatever characters their accounts and subjects have', async () => {
     const keys: string[] = [];
     const limit = async ({ key }: RateLimitOptions) => {
       keys.push(key);

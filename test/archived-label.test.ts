@@ -40,7 +40,7 @@ const archive = async (label: { id: string }, archived = true) =>
 
 describe('a new evaluation under an archived label', () => {
   it.each([ACCOUNT, 'shared'])(
-    'is refused with 422 that says so, in one call to D1: a label of %s',
+    'refuses an evaluation under an archived label with 422, in one call to D1: a label of %s',
     async (account_id) => {
       const label = await storeLabel({ ...ARCHIVED, account_id });
       const run = crypto.randomUUID();
@@ -56,20 +56,20 @@ describe('a new evaluation under an archived label', () => {
     },
   );
 
-  it('is refused for that before its value is judged', async () => {
+  it('refuses an evaluation because its label is archived before it judges the value', async () => {
     const label = await storeLabel(ARCHIVED);
 
     await expectRefusal(await create(label, crypto.randomUUID(), { value: 11 }), LABEL_IS_ARCHIVED);
   });
 
-  it('is not judged by the shared label of the same id instead', async () => {
+  it('does not judge an evaluation by a shared label if the own label of that id is archived', async () => {
     const label = await storeLabel(ARCHIVED);
     await storeLabel({ id: label.id, account_id: 'shared' });
 
     await expectRefusal(await create(label, crypto.randomUUID()), LABEL_IS_ARCHIVED);
   });
 
-  it('is stored again once the label is unarchived', async () => {
+  it('stores evaluations again once the label is unarchived', async () => {
     const label = await storeLabel(ARCHIVED);
     await archive(label, false);
 
@@ -78,7 +78,7 @@ describe('a new evaluation under an archived label', () => {
 });
 
 describe('an evaluation that was there before its label was archived', () => {
-  it('can be corrected, and is judged by the rule', async () => {
+  it('judges the correction of an evaluation by its archived label', async () => {
     const row = await storeLabelled(ARCHIVED);
 
     expect((await worker(await putValue(row, 7))).status).toBe(200);
@@ -89,7 +89,7 @@ describe('an evaluation that was there before its label was archived', () => {
     );
   });
 
-  it('is what a repetition of its create gets', async () => {
+  it('answers a repeated create with the evaluation, although its label was archived since', async () => {
     const label = await storeLabel({ min_value: 1, max_value: 10 });
     const [run, id] = [crypto.randomUUID(), crypto.randomUUID()];
     const first = await create(label, run, { id });
@@ -101,7 +101,7 @@ describe('an evaluation that was there before its label was archived', () => {
     expect(await again.json()).toEqual(await first.json());
   });
 
-  it('is what an attempt gets that was stored before, and reported lost', async () => {
+  it('answers with the stored evaluation if the response was lost before its label was archived', async () => {
     const label = await storeLabel();
     const run = crypto.randomUUID();
     let calls = 0;
@@ -119,7 +119,7 @@ describe('an evaluation that was there before its label was archived', () => {
 });
 
 describe('archiving while evaluations are created', () => {
-  it('stores none that comes after it: not one that was on its way, and not a retry', async () => {
+  it('stores no evaluation after its label is archived, neither one that was on its way nor a retry', async () => {
     const label = await storeLabel();
     const run = crypto.randomUUID();
     let calls = 0;
@@ -134,7 +134,7 @@ describe('archiving while evaluations are created', () => {
     expect(await readRun(run)).toEqual([]);
   });
 
-  it('has a moment before which all are stored and after which none is, in the order of D1', async () => {
+  it('stores all evaluations before the archiving and none after it, in the order of D1', async () => {
     const label = await storeLabel();
     const run = crypto.randomUUID();
     const order: string[] = [];
@@ -168,7 +168,7 @@ describe('archiving while evaluations are created', () => {
 });
 
 describe('a token for one run', () => {
-  it('reads the label of an evaluation that it corrects, and is refused a new one under it once it is archived', async () => {
+  it('lets a token for one run read an archived label and correct, but not create evaluations under it', async () => {
     const row = await storeLabelled(ARCHIVED);
     const headers = { authorization: `Bearer ${await mintToken({ run_id: row.run_id })}` };
 

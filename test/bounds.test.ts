@@ -96,20 +96,20 @@ describe('the categories of a label', () => {
     ['long ones of ASCII', categories(250, 'a')],
     ['long ones outside the BMP', categories(60, EMOJI)],
     ['long ones of control characters', categories(40, '\u0001')],
-  ])('are stored in full, as many as a body holds: %s', async (_, all) => {
+  ])('stores as many categories as a body can contain, in full: %s', async (_, all) => {
     const response = await createLabel({ value_type: 'ordinal', categories: all });
 
     expect(response.status).toBe(201);
     expect(await response.json()).toMatchObject({ categories: all });
   });
 
-  it('are bounded by the longest body: what fits into one fits into the table', () => {
+  it('stores the categories of the longest body', () => {
     expect(CATEGORIES_MAX_BYTES).toBe(BODY_MAX_BYTES);
   });
 });
 
 describe.each(['sub', 'account_id'])('the claim %s', (claim) => {
-  it('may have 255 characters and no more', async () => {
+  it('accepts a claim of 255 characters and refuses a longer one', async () => {
     const { response } = await create({}, { [claim]: EMOJI.repeat(255) });
     const error = `The token's claim ${claim} must be at most 255 characters long.`;
 
@@ -126,7 +126,7 @@ describe('the largest page', () => {
   // U+0001 has the longest spelling of a character in JSON: six bytes.
   const longest = (characters: number) => '\u0001'.repeat(characters);
 
-  it('of evaluations is 13 MB', async () => {
+  it('answers with at most 13 MB for a page of evaluations', async () => {
     const run_id = crypto.randomUUID();
     await DB.prepare(
       `WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000)
@@ -149,7 +149,7 @@ describe('the largest page', () => {
     expect(bytes).toBeLessThanOrEqual(13_000_000);
   });
 
-  it('of labels is 10 MB', async () => {
+  it('answers with at most 10 MB for a page of labels', async () => {
     await DB.prepare(
       `WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 101)
        INSERT INTO evaluation_label (id, account_id, name, description, value_type, categories, created_by, created_at,

@@ -29,7 +29,7 @@ describe('browsers of other origins', () => {
     });
   const allowed = (response: Response) => response.headers.get('access-control-allow-origin');
 
-  it('are not allowed unless CORS_ORIGINS names them', async () => {
+  it('allows no other origin unless CORS_ORIGINS names it', async () => {
     const row = await storeEvaluation();
 
     expect((await worker(preflight(buildPath(row)))).status).toBe(405);
@@ -41,7 +41,7 @@ describe('browsers of other origins', () => {
     ).toBeNull();
   });
 
-  it('get a response to a preflight without a token, which says what is allowed', async () => {
+  it('answers a preflight without a token, and names what is allowed', async () => {
     const response = await open(preflight(buildPath(await storeEvaluation())));
 
     expect(response.status).toBe(204);
@@ -66,7 +66,7 @@ describe('browsers of other origins', () => {
   });
 
   it.each(OPERATIONS)(
-    'may call $name, and may read every header of its response',
+    'lets a page call $name and read every header of its response',
     async ({ method, requestFor }) => {
       const sent = await requestFor(await storeEvaluation(), { origin: ORIGIN });
 
@@ -85,7 +85,7 @@ describe('browsers of other origins', () => {
     },
   );
 
-  it('may read the headers of a success and of a refusal', async () => {
+  it('lets a page read the headers of a success and of a refusal', async () => {
     const row = await storeEvaluation();
 
     for (const [path, headers] of [
@@ -112,7 +112,7 @@ describe('browsers of other origins', () => {
     }
   });
 
-  it('do not change what may be cached or transformed', async () => {
+  it('sends the same Cache-Control to a page of another origin', async () => {
     const row = await storeEvaluation();
     const cacheControl = async (path: string, headers = {}) =>
       (await open(await get(path, { origin: ORIGIN, ...headers }))).headers.get('cache-control');
@@ -125,7 +125,7 @@ describe('browsers of other origins', () => {
     expect(await cacheControl('/openapi.json')).toBe('private, max-age=3600');
   });
 
-  it('alone may send OPTIONS: without an origin or a requested method it is 405', async () => {
+  it('answers OPTIONS with 405 without an origin or a requested method', async () => {
     const path = buildPath(await storeEvaluation());
     for (const headers of [{}, { origin: ORIGIN }, { 'access-control-request-method': 'PUT' }]) {
       expect(
@@ -139,14 +139,14 @@ describe('browsers of other origins', () => {
     'https://app.example.evil.example',
     'http://app.example',
     'null',
-  ])('of an origin that is not named are not allowed: %s', async (origin) => {
+  ])('does not allow an origin that is not named: %s', async (origin) => {
     const path = buildPath(await storeEvaluation());
 
     expect(allowed(await open(preflight(path, origin)))).toBeNull();
     expect(allowed(await open(await get(path, { origin })))).toBeNull();
   });
 
-  it('of any origin are allowed by *, never with credentials', async () => {
+  it('allows any origin with *, never with credentials', async () => {
     const response = await createWorker({ CORS_ORIGINS: '*' })(
       preflight(buildPath(await storeEvaluation())),
     );

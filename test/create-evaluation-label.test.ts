@@ -273,7 +273,7 @@ describe('createEvaluationLabel', () => {
     });
   });
 
-  it('is 404 for a token that is restricted to a run or an evaluation', async () => {
+  it('answers 404 to the create of a label with a token that is restricted to a run or an evaluation', async () => {
     for (const restriction of ['run_id', 'evaluation_id']) {
       const account_id = makeAccount();
       const restricted = { account_id, [restriction]: crypto.randomUUID() };
@@ -296,7 +296,7 @@ describe('createEvaluationLabel', () => {
 describe('a repeated create of a label', () => {
   const makeBodyWithId = () => ({ id: crypto.randomUUID(), ...QUALITY, description: 'first' });
 
-  it('of the same content answers 200 with the label as it is now, whatever was updated since', async () => {
+  it('answers 200 to the repeated create of a label, with the label as it is now', async () => {
     const body = makeBodyWithId();
     const first = await create(body);
     expect((await create(body)).status).toBe(200);
@@ -353,7 +353,7 @@ describe('a repeated create of a label', () => {
     );
   });
 
-  it('is no repetition for another account, to which the id is free', async () => {
+  it('stores a label under an id that another account uses', async () => {
     const body = makeBodyWithId();
     await create(body);
 
@@ -377,7 +377,7 @@ describe('a repeated create of a label', () => {
     );
   });
 
-  it('stores one label, even 20 times at once', async () => {
+  it('stores one label for 20 concurrent creates with one id', async () => {
     const account_id = makeAccount();
     const body = makeBodyWithId();
 
@@ -390,7 +390,7 @@ describe('a repeated create of a label', () => {
     expect(await countOf(account_id)).toBe(1);
   });
 
-  it('is made by the Worker itself if a response is lost after the commit, and is 201', async () => {
+  it('repeats the create of a label if a response is lost after the commit, and answers 201', async () => {
     const account_id = makeAccount();
     const { db, calls } = makeFlakyD1(DB, 'Network connection lost.', 'is lost', 'succeeds');
 
@@ -404,7 +404,7 @@ describe('a repeated create of a label', () => {
     expect(await countOf(account_id)).toBe(1);
   });
 
-  it('with an Idempotency-Key gets its id from it, a UUID of version 8, so that a repetition is 200', async () => {
+  it('makes a label\u2019s id from the Idempotency-Key, and answers a repetition with 200', async () => {
     const said = { account_id: makeAccount() };
     const first = await create(QUALITY, { claims: said, key: 'setup-1' });
     const again = await create(QUALITY, { claims: said, key: 'setup-1' });
@@ -430,7 +430,7 @@ describe('a repeated create of a label', () => {
 });
 
 describe('the id of a shared label', () => {
-  it('is taken for every account, so that nobody changes the rule of what is stored under it', async () => {
+  it('refuses the id of a shared label to every account', async () => {
     const { id } = await storeLabel({ account_id: 'shared', min_value: 1, max_value: 10 });
 
     await expectRefusal(
@@ -441,7 +441,7 @@ describe('the id of a shared label', () => {
     expect(await readLabel(id)).toBeNull();
   });
 
-  it('may be one that an account has already: that account keeps its own, and nobody learns of it', async () => {
+  it('stores a shared label under an id that an account uses, and the account keeps its own label', async () => {
     const own = await storeLabel({ name: 'secret' });
     const shared = { id: own.id, ...QUALITY };
 

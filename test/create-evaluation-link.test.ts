@@ -254,7 +254,7 @@ describe('createEvaluationLink', () => {
     expect(lengths.filter((length) => Number(length) >= 2000)).toEqual([]);
   });
 
-  it('is refused to a token for one evaluation, which may not be passed on, and allowed to one for its run', async () => {
+  it('refuses a link to a token for one evaluation, and allows it to a token for the run', async () => {
     const row = await storeEvaluation();
 
     await expectRefusal(await worker(await make(row, {}, { evaluation_id: row.id })), NOT_FOUND);
@@ -286,7 +286,7 @@ describe('createEvaluationLink', () => {
     for (const part of readKey(link.url).split('.')) expect(lines.join()).not.toContain(part);
   });
 
-  it('has authors of up to 320 characters, which the row holds', async () => {
+  it('stores the author of a link of up to 320 characters', async () => {
     const row = await storeEvaluation();
     const [sub, name] = ['s'.repeat(255), 'n'.repeat(64)];
     const { url } = await createLinkTo(row, { name }, await mintToken({ sub }));
@@ -322,7 +322,7 @@ describe('without LINK_SECRET', () => {
     },
   );
 
-  it('nothing else changes', async () => {
+  it('serves everything but links without LINK_SECRET', async () => {
     const row = await storeEvaluation();
     const sent = await request(buildPath(row), { body: '{"value":9}' });
 
@@ -338,19 +338,16 @@ describe('without LINK_SECRET', () => {
       ` ${SECRET}\n`,
       'LINK_SECRET must not be the same as JWT_SECRET',
     ],
-  ])(
-    'one that is %s is a fault of the deployment, and lets nobody in',
-    async (_, LINK_SECRET, cause) => {
-      const row = await storeEvaluation();
-      const { url } = await createLinkTo(row);
-      const logged = vi.spyOn(console, 'error');
-      const send = createWorker({ LINK_SECRET });
+  ])('answers 500 to every use of links if LINK_SECRET is %s', async (_, LINK_SECRET, cause) => {
+    const row = await storeEvaluation();
+    const { url } = await createLinkTo(row);
+    const logged = vi.spyOn(console, 'error');
+    const send = createWorker({ LINK_SECRET });
 
-      await expectRefusedUpdate(row, await make(row, {}), INTERNAL_ERROR, send);
-      await expectRefusedUpdate(row, post(url, { value: 9 }), INTERNAL_ERROR, send);
+    await expectRefusedUpdate(row, await make(row, {}), INTERNAL_ERROR, send);
+    await expectRefusedUpdate(row, post(url, { value: 9 }), INTERNAL_ERROR, send);
 
-      for (const line of logged.mock.calls.flat().map(String)) expect(line).toContain(cause);
-      expect(logged.mock.calls).toHaveLength(2);
-    },
-  );
+    for (const line of logged.mock.calls.flat().map(String)) expect(line).toContain(cause);
+    expect(logged.mock.calls).toHaveLength(2);
+  });
 });

@@ -259,7 +259,7 @@ describe('a repeated create with an id of the caller\u2019s own', () => {
     return { run, body };
   };
 
-  it('of the same content answers 200 with the stored row, and stores nothing', async () => {
+  it('answers 200 to a repeated create with the same content, and stores nothing', async () => {
     const { run, body } = await first();
     const stored = await readRun(run);
 
@@ -271,7 +271,7 @@ describe('a repeated create with an id of the caller\u2019s own', () => {
     expect(await readRun(run)).toEqual(stored);
   });
 
-  it('answers 200 also where the value was updated since, or the label is gone', async () => {
+  it('answers 200 to a repeated create also if the value was updated since, or the label is gone', async () => {
     const { run, body } = await first();
     await worker(await putValue({ run_id: run, id: body.id }, 9));
     await worker(await putValue({ run_id: run, id: body.id }, 7));
@@ -310,7 +310,7 @@ describe('a repeated create with an id of the caller\u2019s own', () => {
     await expectRefusal(await create(body, { run: crypto.randomUUID() }), ID_IS_TAKEN);
   });
 
-  it('is no repetition for another account, to which the id is free', async () => {
+  it('stores an evaluation under an id that another account uses', async () => {
     const evaluation_label_id = await label({ account_id: 'shared' });
     const { run, body } = await first({ evaluation_label_id });
     // This account sorts first in the primary key of the history.
@@ -333,7 +333,7 @@ describe('a repeated create with an id of the caller\u2019s own', () => {
     );
   });
 
-  it('is recognized after a retry of a create that failed, though another caller made the row', async () => {
+  it('recognizes a repeated create after a failed attempt, though another caller created the row', async () => {
     const clock = createStillClock();
     const exp = claims({}, clock.now()).exp;
     const body = { id: crypto.randomUUID(), evaluation_label_id: await label(), value: 5 };
@@ -360,7 +360,7 @@ describe('a repeated create with an id of the caller\u2019s own', () => {
     expect(await response.json()).toMatchObject({ created_by: 'other' });
   });
 
-  it('in the same millisecond is still a repetition, and 200', async () => {
+  it('answers 200 to a repeated create in the same millisecond', async () => {
     const clock = createStillClock();
     const send = createWorker({}, clock);
     const token = await mintToken({ exp: claims({}, clock.now()).exp });
@@ -373,7 +373,7 @@ describe('a repeated create with an id of the caller\u2019s own', () => {
     expect(statuses).toEqual([201, 200]);
   });
 
-  it('stores one row, even 20 times at once', async () => {
+  it('stores one row for 20 concurrent creates with one id', async () => {
     const run = crypto.randomUUID();
     const body = { id: crypto.randomUUID(), evaluation_label_id: await label(), value: 5 };
 
@@ -388,7 +388,7 @@ describe('a repeated create with an id of the caller\u2019s own', () => {
     ['with an id', () => crypto.randomUUID()],
     ['without an id', () => undefined],
   ])(
-    'is repeated by the Worker if a response is lost after the commit, and stores one row: %s',
+    'repeats a create if a response is lost after the commit, and stores one row: %s',
     async (_, idOf) => {
       const id = idOf();
       const run = crypto.randomUUID();
@@ -415,16 +415,22 @@ describe('the id that a key gives', () => {
     ['key-5', {}, 'cb88ace4-f9b6-88f4-83c1-170267a55ae1'],
     ['key-8', {}, '5bc92697-3ed5-8935-a8af-24b2240b0c1f'],
     ['key-1', { evaluator_id: EVALUATOR }, '50d95ce6-6ef0-8439-b017-3a4fe1d28871'],
-  ])('is the same for ever: that of %s with %o', async (key, claimed, expected) => {
-    const headers = { authorization: `Bearer ${await mintToken(claimed)}`, 'idempotency-key': key };
-    const body = JSON.stringify({ evaluation_label_id: await label(), value: 3 });
+  ])(
+    'makes the same id from a key in every version: that of %s with %o',
+    async (key, claimed, expected) => {
+      const headers = {
+        authorization: `Bearer ${await mintToken(claimed)}`,
+        'idempotency-key': key,
+      };
+      const body = JSON.stringify({ evaluation_label_id: await label(), value: 3 });
 
-    const response = await worker(
-      await request(`/v1/run/${RUN}/evaluations`, { method: 'POST', headers, body }),
-    );
+      const response = await worker(
+        await request(`/v1/run/${RUN}/evaluations`, { method: 'POST', headers, body }),
+      );
 
-    expect((await response.json<Row>()).id).toBe(expected);
-  });
+      expect((await response.json<Row>()).id).toBe(expected);
+    },
+  );
 });
 
 describe('a create with the token of an evaluator', () => {

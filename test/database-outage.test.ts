@@ -73,7 +73,7 @@ function createWorkerOn(message: string, ...fates: Fate[]) {
 }
 
 describe('a transient error', () => {
-  it.each(TRANSIENT)('is retried until it is over: %s', async (message) => {
+  it.each(TRANSIENT)('retries a transient error until it is over: %s', async (message) => {
     for (const fates of [
       ['fails', 'succeeds'],
       ['fails', 'fails', 'succeeds'],
@@ -92,7 +92,7 @@ describe('a transient error', () => {
   });
 
   it.each(TRANSIENT)(
-    'is 503 with Retry-After after four attempts, and nothing is stored: %s',
+    'answers 503 with Retry-After after four failed attempts, and stores nothing: %s',
     async (message) => {
       const row = await storeEvaluation();
       const { send, calls, paused, token } = createWorkerOn(message, 'fails');
@@ -110,7 +110,7 @@ describe('a transient error', () => {
     },
   );
 
-  it('is retried after random pauses', async () => {
+  it('retries a transient error after random pauses', async () => {
     const row = await storeEvaluation();
     const listPauses = async () => {
       const { send, paused, token } = createWorkerOn('Network connection lost.', 'fails');
@@ -121,7 +121,7 @@ describe('a transient error', () => {
     expect(await listPauses()).not.toBe(await listPauses());
   });
 
-  it('is retried after pauses that double', async () => {
+  it('retries a transient error after pauses that double', async () => {
     const row = await storeEvaluation();
     vi.spyOn(Math, 'random').mockReturnValue(0.5);
     const { send, paused, token } = createWorkerOn('Network connection lost.', 'fails');
@@ -131,7 +131,7 @@ describe('a transient error', () => {
     expect(paused).toEqual([50, 100, 200]);
   });
 
-  it('is recognized by its cause if the message does not say it', async () => {
+  it('recognizes a transient error by its cause if the message does not name it', async () => {
     const row = await storeEvaluation();
     let calls = 0;
     const db = interceptD1(DB, (_, call) => {
@@ -150,7 +150,7 @@ describe('a transient error', () => {
     [1.1, 2],
     [1.95, 1],
   ])(
-    'is not retried later than two seconds after the first attempt: %d s an attempt',
+    'does not retry later than two seconds after the first attempt: %d s an attempt',
     async (seconds, attempts) => {
       const row = await storeEvaluation();
       vi.spyOn(Math, 'random').mockReturnValue(0.9);
@@ -173,7 +173,7 @@ describe('a transient error', () => {
     },
   );
 
-  it('is retried for a refusal too', async () => {
+  it('retries the call that explains a refusal', async () => {
     const row = await storeLabelled({ value_type: 'binary' });
     const { send, calls, token } = createWorkerOn(
       'Network connection lost.',
@@ -194,19 +194,22 @@ describe('a transient error', () => {
 });
 
 describe('an error that no retry can help', () => {
-  it.each(FINAL)('is 500 after one attempt, and nothing is stored: %s', async (message) => {
-    const row = await storeEvaluation();
-    const { send, calls, token } = createWorkerOn(message, 'fails');
-    vi.spyOn(console, 'error').mockImplementation(() => {});
+  it.each(FINAL)(
+    'answers 500 after one attempt that no retry can help, and stores nothing: %s',
+    async (message) => {
+      const row = await storeEvaluation();
+      const { send, calls, token } = createWorkerOn(message, 'fails');
+      vi.spyOn(console, 'error').mockImplementation(() => {});
 
-    await expectRefusedUpdate(row, await putValue(row, 9, await token()), INTERNAL_ERROR, send);
+      await expectRefusedUpdate(row, await putValue(row, 9, await token()), INTERNAL_ERROR, send);
 
-    expect(calls).toHaveLength(1);
-  });
+      expect(calls).toHaveLength(1);
+    },
+  );
 });
 
 describe('a long-running export of the database', () => {
-  it('is not waited for: 503 after one attempt, with Retry-After of a minute', async () => {
+  it('answers 503 after one attempt during an export of the database, with Retry-After of a minute', async () => {
     const row = await storeEvaluation();
     const { send, calls, token } = createWorkerOn(
       'Currently processing a long-running export.',
@@ -221,25 +224,28 @@ describe('a long-running export of the database', () => {
 });
 
 describe('every operation', () => {
-  it.each(OPERATIONS)('is retried on a transient error: $name', async ({ requestFor }) => {
-    const row = await storeEvaluation();
-    const { send, calls, token } = createWorkerOn(
-      'Network connection lost.',
-      'fails',
-      'fails',
-      'succeeds',
-    );
+  it.each(OPERATIONS)(
+    'retries an operation on a transient error: $name',
+    async ({ requestFor }) => {
+      const row = await storeEvaluation();
+      const { send, calls, token } = createWorkerOn(
+        'Network connection lost.',
+        'fails',
+        'fails',
+        'succeeds',
+      );
 
-    const response = await send(
-      await requestFor(row, { authorization: `Bearer ${await token()}` }),
-    );
+      const response = await send(
+        await requestFor(row, { authorization: `Bearer ${await token()}` }),
+      );
 
-    expect(response.ok).toBe(true);
-    expect(calls).toEqual(['batch', 'batch', 'batch']);
-  });
+      expect(response.ok).toBe(true);
+      expect(calls).toEqual(['batch', 'batch', 'batch']);
+    },
+  );
 
   it.each(OPERATIONS)(
-    'is 503 while D1 is overloaded, with nothing stored: $name',
+    'answers 503 while D1 is overloaded, and stores nothing: $name',
     async ({ requestFor }) => {
       const row = await storeEvaluation();
       const { send, calls, token } = createWorkerOn(
@@ -254,7 +260,7 @@ describe('every operation', () => {
     },
   );
 
-  it.each(OPERATIONS)('is one call to D1 if it is accepted: $name', async ({ requestFor }) => {
+  it.each(OPERATIONS)('calls D1 once for an accepted request: $name', async ({ requestFor }) => {
     const row = await storeEvaluation();
     const { send, calls, token } = createWorkerOn('', 'succeeds');
 
@@ -266,7 +272,7 @@ describe('every operation', () => {
 });
 
 describe('a database that never answers', () => {
-  it('has five seconds, then the caller gets 503 and may retry later', async () => {
+  it('answers 503 if the database does not answer within five seconds', async () => {
     const row = await storeEvaluation();
     const clock = createStillClock();
     let calls = 0;
@@ -296,19 +302,22 @@ describe('a response lost after the commit', () => {
     ['is lost', 'succeeds'],
     ['is lost', 'is lost', 'succeeds'],
     ['is lost', 'fails', 'succeeds'],
-  ])('is retried, and nothing is stored twice (%s, %s)', async (...fates) => {
-    const row = await storeEvaluation();
-    const { send, token } = createWorkerOn('Network connection lost.', ...fates);
+  ])(
+    'retries a write whose response was lost, and stores nothing twice (%s, %s)',
+    async (...fates) => {
+      const row = await storeEvaluation();
+      const { send, token } = createWorkerOn('Network connection lost.', ...fates);
 
-    const response = await send(await putValue(row, 9, await token()));
+      const response = await send(await putValue(row, 9, await token()));
 
-    expect(response.status).toBe(200);
-    expect(await response.json()).toEqual(await readEvaluation(row.id));
-    expect(await readHistory(row.id)).toHaveLength(1);
-    expectUnbroken(await readHistory(row.id), await readEvaluation(row.id));
-  });
+      expect(response.status).toBe(200);
+      expect(await response.json()).toEqual(await readEvaluation(row.id));
+      expect(await readHistory(row.id)).toHaveLength(1);
+      expectUnbroken(await readHistory(row.id), await readEvaluation(row.id));
+    },
+  );
 
-  it('does not make a conditional write refuse itself', async () => {
+  it('accepts a conditional write whose response was lost after the commit', async () => {
     const row = await storeEvaluation();
     const { send, token } = createWorkerOn('Network connection lost.', 'is lost', 'succeeds');
     const headers = { authorization: `Bearer ${await token()}`, 'if-match': `"${row.created_at}"` };
@@ -319,7 +328,7 @@ describe('a response lost after the commit', () => {
     expect(await readHistory(row.id)).toHaveLength(1);
   });
 
-  it('is 503, whatever D1 says later, because the lost attempt may be stored', async () => {
+  it('answers 503 after a lost response, whatever D1 answers later, because the attempt may be stored', async () => {
     const row = await storeEvaluation();
     let attempts = 0;
     const db = interceptD1(DB, async (_, call) => {
@@ -336,7 +345,7 @@ describe('a response lost after the commit', () => {
     expect((await readEvaluation(row.id))?.value).toBe(9);
   });
 
-  it('does not undo what another writer has stored since, and returns what it had stored itself', async () => {
+  it('does not undo what another writer has stored since a lost response, and returns its own write', async () => {
     const row = await storeEvaluation();
     const clock = createStillClock();
     const exp = claims({}, clock.now()).exp;
@@ -383,7 +392,7 @@ describe('a response lost after the commit', () => {
     });
   };
 
-  it('does not undo it either if the clock was behind the row, with a precondition and without', async () => {
+  it('undoes nothing after a lost response if the clock was behind the row, with a precondition and without', async () => {
     for (const ifMatch of [null, '"2026-12-01T00:00:00.000Z"']) {
       const row = await storeEvaluation({
         updated_by: 'judge',
@@ -414,24 +423,27 @@ describe('a response lost after the commit', () => {
     ['another author', 'the same value', 'the same millisecond', 'twin', 5, 0],
     ['the same author', 'another value', 'the same millisecond', 'user-123', 6, 0],
     ['the same author', 'the same value', 'another millisecond', 'user-123', 5, 1],
-  ])('is not taken for stored if %s stored %s in %s', async (_, __, ___, sub, value, later) => {
-    const row = await storeEvaluation();
-    const clock = createStillClock();
-    const exp = claims({}, clock.now()).exp;
-    const elsewhere = createStillClock();
-    elsewhere.advance(later);
-    const other = createWorker({}, elsewhere);
-    const db = loseThen(clock, 'fails', async () => {
-      await other(await putValue(row, value, await mintToken({ sub, exp })));
-      await other(await putValue(row, 8, await mintToken({ sub: 'other', exp })));
-    });
+  ])(
+    'does not take a lost write for stored if %s stored %s in %s',
+    async (_, __, ___, sub, value, later) => {
+      const row = await storeEvaluation();
+      const clock = createStillClock();
+      const exp = claims({}, clock.now()).exp;
+      const elsewhere = createStillClock();
+      elsewhere.advance(later);
+      const other = createWorker({}, elsewhere);
+      const db = loseThen(clock, 'fails', async () => {
+        await other(await putValue(row, value, await mintToken({ sub, exp })));
+        await other(await putValue(row, 8, await mintToken({ sub: 'other', exp })));
+      });
 
-    await createWorker({ DB: db }, clock)(await putValue(row, 5, await mintToken({ exp })));
+      await createWorker({ DB: db }, clock)(await putValue(row, 5, await mintToken({ exp })));
 
-    expect(await readEvaluation(row.id)).toMatchObject({ value: 5, updated_by: 'user-123' });
-  });
+      expect(await readEvaluation(row.id)).toMatchObject({ value: 5, updated_by: 'user-123' });
+    },
+  );
 
-  it('is never looked for by a first attempt: the same value sent again after another one is stored again', async () => {
+  it('stores the same value again after another one, without looking for a lost write', async () => {
     const row = await storeEvaluation();
     const clock = createStillClock();
     const send = createWorker({}, clock);
@@ -449,7 +461,7 @@ describe('a response lost after the commit', () => {
     expect(await readHistory(row.id)).toHaveLength(3);
   });
 
-  it('is 503 if it stays lost, and the caller may send the same again', async () => {
+  it('answers 503 if the response stays lost, and accepts the same request again', async () => {
     const row = await storeEvaluation();
     const { send, calls, token } = createWorkerOn(
       'Network connection lost.',
@@ -473,7 +485,7 @@ describe('a response lost after the commit', () => {
 
 describe('an overload', () => {
   it.each(OVERLOAD)(
-    'is not made worse by a retry: 503 at once with a longer Retry-After: %s',
+    'answers 503 to an overload without a retry, with a longer Retry-After: %s',
     async (message) => {
       const row = await storeEvaluation();
       const logged = vi.spyOn(console, 'error');
@@ -496,7 +508,7 @@ describe('an overload', () => {
 });
 
 describe('an error that is not transient', () => {
-  it('is not retried', async () => {
+  it('does not retry an error that is not transient', async () => {
     const row = await storeEvaluation();
     const { send, calls, token } = createWorkerOn('no such column: value: SQLITE_ERROR', 'fails');
 

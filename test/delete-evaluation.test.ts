@@ -121,7 +121,7 @@ describe('deleteEvaluation', () => {
     expect((await worker(post(url, { value: 7 }))).status).toBe(404);
   });
 
-  it('is 404 with a token that is restricted to the evaluation, and deletes nothing', async () => {
+  it('answers 404 to a deletion with a token that is restricted to the evaluation, and deletes nothing', async () => {
     const row = await storeEvaluation();
 
     const response = await worker(await remove(row, { claims: { evaluation_id: row.id } }));
@@ -146,7 +146,7 @@ describe('deleteEvaluation', () => {
     expect(await readEvaluation(row.id)).toBe(null);
   });
 
-  it('costs the same however often the id was used and deleted before, and so does each write', async () => {
+  it('a deletion and a write cost the same however often the id was used and deleted before', async () => {
     const account_id = makeAccount();
     const row = await storeEvaluation({ account_id });
     const headers = { 'idempotency-key': 'b' };
@@ -169,7 +169,7 @@ describe('deleteEvaluation', () => {
     expect(Math.max(...rows.map(({ read }) => read))).toBeLessThanOrEqual(11);
   });
 
-  it('costs the same however much was deleted before: ten notes go that are older than seven days', async () => {
+  it('a deletion costs the same however much was deleted before: ten notes go that are older than seven days', async () => {
     const account_id = makeAccount();
     const row = await storeEvaluation({ account_id });
     await DB.prepare(
@@ -197,21 +197,21 @@ describe('a deletion that is sent again', () => {
   it.each([
     [404, 'without a key', {}],
     [204, 'with its Idempotency-Key', KEY],
-  ])('is %i %s', async (status, _, sent) => {
+  ])('answers a repeated deletion with %i %s', async (status, _, sent) => {
     const row = await storeEvaluation();
 
     expect((await worker(await remove(row, sent))).status).toBe(204);
     expect((await worker(await remove(row, sent))).status).toBe(status);
   });
 
-  it('is 204 if the response to its first attempt was lost after the commit', async () => {
+  it('answers 204 to a deletion whose first response was lost after the commit', async () => {
     const row = await storeEvaluation();
 
     expect((await lossy('is lost', 'succeeds').send(await remove(row))).status).toBe(204);
     expect(await readEvaluation(row.id)).toBe(null);
   });
 
-  it('with its key leaves alone what was created under the id since, also after another deletion', async () => {
+  it('a repeated deletion with its key keeps what was created under the id since, also after another deletion', async () => {
     const row = await storeWithLabel();
     await worker(await remove(row, KEY));
     await worker(await createAgain(row));
@@ -224,7 +224,7 @@ describe('a deletion that is sent again', () => {
     expect((await readEvaluation(row.id))?.value).toBe(2);
   });
 
-  it('with the key of another author, or to another evaluation, is another deletion', async () => {
+  it('a deletion with the key of another author, or of another evaluation, is another deletion', async () => {
     const [row, other] = [await storeEvaluation(), await storeEvaluation()];
     await worker(await remove(row, KEY));
 
@@ -234,7 +234,7 @@ describe('a deletion that is sent again', () => {
     expect(await readEvaluation(other.id)).toBe(null);
   });
 
-  it('with its key to the same id in another run is another deletion', async () => {
+  it('a deletion with the same key and id in another run is another deletion', async () => {
     const row = await storeWithLabel();
     await worker(await remove(row, KEY));
     const moved = { ...row, run_id: crypto.randomUUID() };
@@ -245,7 +245,7 @@ describe('a deletion that is sent again', () => {
     expect(await readEvaluation(row.id)).toBe(null);
   });
 
-  it('with a key that an update has is a deletion all the same', async () => {
+  it('a deletion with the key of an update deletes all the same', async () => {
     const row = await storeEvaluation();
     await worker(await putKeyed(row, 4));
 
@@ -261,17 +261,20 @@ describe('an attempt of a request that began before the deletion and arrives aft
     ['a deletion', (row) => remove(row)],
     ['a deletion with a key', (row) => remove(row, KEY)],
     ['a create of the same id', (row) => createAgain(row, row.value)],
-  ])('changes nothing and brings nothing back: %s', async (_, sent) => {
-    const row = await storeWithLabel();
-    const { send, arrive } = lossy('is late', 'is late', 'fails');
-    expect((await send(await sent(row))).status).toBe(503);
-    await worker(await remove(row, { claims: { sub: 'reviewer' } }));
+  ])(
+    'an attempt that began before the deletion changes nothing and brings nothing back: %s',
+    async (_, sent) => {
+      const row = await storeWithLabel();
+      const { send, arrive } = lossy('is late', 'is late', 'fails');
+      expect((await send(await sent(row))).status).toBe(503);
+      await worker(await remove(row, { claims: { sub: 'reviewer' } }));
 
-    await arrive();
+      await arrive();
 
-    expect(await readEvaluation(row.id)).toBe(null);
-    expect(await readHistory(row.id)).toEqual([]);
-  });
+      expect(await readEvaluation(row.id)).toBe(null);
+      expect(await readHistory(row.id)).toEqual([]);
+    },
+  );
 
   it.each<[string, (row: Row) => Promise<Request>]>([
     ['an update', (row) => putValue(row, 9)],
@@ -279,24 +282,27 @@ describe('an attempt of a request that began before the deletion and arrives aft
     ['a deletion', (row) => remove(row)],
     ['a deletion with a key', (row) => remove(row, KEY)],
     ['an update through a link', async (row) => post((await createLinkTo(row)).url, { value: 9 })],
-  ])('leaves alone what was created under the id since: %s', async (_, sent) => {
-    const row = await storeWithLabel();
-    const { send, arrive } = lossy('is late', 'fails');
-    expect((await send(await sent(row))).status).toBe(503);
-    await worker(await remove(row, { claims: { sub: 'reviewer' } }));
-    const created = await worker(await createAgain(row));
-    expect(created.status).toBe(201);
+  ])(
+    'an attempt that began before the deletion keeps what was created under the id since: %s',
+    async (_, sent) => {
+      const row = await storeWithLabel();
+      const { send, arrive } = lossy('is late', 'fails');
+      expect((await send(await sent(row))).status).toBe(503);
+      await worker(await remove(row, { claims: { sub: 'reviewer' } }));
+      const created = await worker(await createAgain(row));
+      expect(created.status).toBe(201);
 
-    await arrive();
+      await arrive();
 
-    expect(await readEvaluation(row.id)).toEqual({
-      ...(await created.json<Row>()),
-      updated_at: null,
-    });
-    expect(await readHistory(row.id)).toEqual([]);
-  });
+      expect(await readEvaluation(row.id)).toEqual({
+        ...(await created.json<Row>()),
+        updated_at: null,
+      });
+      expect(await readHistory(row.id)).toEqual([]);
+    },
+  );
 
-  it('stores nothing, if its retry was stored before the deletion: a create', async () => {
+  it('an attempt of a create stores nothing if its retry was stored before the deletion', async () => {
     const row = await storeWithLabel();
     await worker(await remove(row));
     const { send, arrive } = lossy('is late', 'succeeds');
@@ -308,7 +314,7 @@ describe('an attempt of a request that began before the deletion and arrives aft
     expect(await readEvaluation(row.id)).toBe(null);
   });
 
-  it('stores nothing again, even if the clock of its edge is ahead: a create', async () => {
+  it('a late create from an edge that is ahead is not stored again', async () => {
     const row = await storeWithLabel();
     await worker(await remove(row));
     const { send, arrive } = lossyAt(clockAhead(3), 'is late', 'succeeds');
@@ -320,7 +326,7 @@ describe('an attempt of a request that began before the deletion and arrives aft
     expect(await readEvaluation(row.id)).toBe(null);
   });
 
-  it('stores nothing again, even if the clock of its edge is ahead: an update with a key', async () => {
+  it('a late update with a key from an edge that is ahead is not stored again', async () => {
     const row = await storeWithLabel();
     const { send, arrive } = lossyAt(clockAhead(3), 'is late', 'succeeds');
     expect((await send(await putKeyed(row, 9))).status).toBe(200);
@@ -334,7 +340,7 @@ describe('an attempt of a request that began before the deletion and arrives aft
     expect((await readEvaluation(row.id))?.value).toBe(2);
   });
 
-  it('may have sent its body slowly: a create, and an update through a link', async () => {
+  it('a create or an update through a link with a slow body stores nothing after the deletion', async () => {
     const row = await storeWithLabel();
     const { url } = await createLinkTo(row);
     const again = { id: row.id, evaluation_label_id: row.evaluation_label_id, value: 9 };
@@ -369,7 +375,7 @@ describe('an attempt of a request that began before the deletion and arrives aft
     expect((await readEvaluation(row.id))?.value).toBe(2);
   });
 
-  it('may have begun while the deletion was on its way', async () => {
+  it('an attempt that began while the deletion was on its way stores nothing', async () => {
     const row = await storeWithLabel();
     const update = lossy('is late', 'fails');
     const slow = interceptD1(DB, async (_, call) => {
@@ -388,17 +394,20 @@ describe('an attempt of a request that began before the deletion and arrives aft
     ['an update is 404', (row) => putValue(row, 9), NOT_FOUND],
     ['a deletion is 404', (row) => remove(row), NOT_FOUND],
     ['a create is 409', (row) => createAgain(row), ID_WAS_DELETED],
-  ])('says so: %s', async (_, sent, refusal) => {
-    const row = await storeWithLabel();
-    const db = interceptD1(DB, async (_, call) => {
-      await worker(await remove(row));
-      return call();
-    });
+  ])(
+    'an attempt that began before the deletion is refused with a sentence about it: %s',
+    async (_, sent, refusal) => {
+      const row = await storeWithLabel();
+      const db = interceptD1(DB, async (_, call) => {
+        await worker(await remove(row));
+        return call();
+      });
 
-    await expectRefusal(await createWorker({ DB: db })(await sent(row)), refusal);
-  });
+      await expectRefusal(await createWorker({ DB: db })(await sent(row)), refusal);
+    },
+  );
 
-  it('is stored, if it is to another evaluation, or to one of another account with the same id', async () => {
+  it('an attempt is stored if it is for another evaluation, or for the same id of another account', async () => {
     const row = await storeEvaluation();
     const other = await storeEvaluation();
     const foreign = await storeEvaluation({ ...row, account_id: makeAccount() });

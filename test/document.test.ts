@@ -212,16 +212,19 @@ const PROVOKE: Record<number, Provoke> = {
 };
 
 describe('each status that is declared', () => {
-  it.each(ORDER)('is given: %s %d', async (operation, status) => {
-    const provoke =
-      (/ByLink$/.test(operation) ? PROVOKE_OF_LINK[status] : undefined) ?? PROVOKE[status];
-    expect((await provoke?.(operation))?.status).toBe(status);
-  });
+  it.each(ORDER)(
+    'the Worker answers with each declared status: %s %d',
+    async (operation, status) => {
+      const provoke =
+        (/ByLink$/.test(operation) ? PROVOKE_OF_LINK[status] : undefined) ?? PROVOKE[status];
+      expect((await provoke?.(operation))?.status).toBe(status);
+    },
+  );
 });
 
 describe('each operationId', () => {
   it.each(DOCUMENTED.map(({ operation }) => operation.operationId))(
-    'is the name in the log: %s',
+    'the log names each operation by its operationId: %s',
     async (operationId) => {
       const logged = vi.spyOn(console, 'log');
       await send(operationId);
@@ -231,7 +234,7 @@ describe('each operationId', () => {
     },
   );
 
-  it('of a protected operation is in the matrix of tokens and in the matrix of isolation', () => {
+  it('the matrix of operations has each protected operation', () => {
     const protectedOnes = DOCUMENTED.filter(({ operation }) => !('security' in operation));
     expect(protectedOnes.map(({ operation }) => operation.operationId).sort()).toEqual(
       OPERATIONS.map(({ name }) => name).sort(),
@@ -410,9 +413,12 @@ describe('each example of a failure', () => {
       ),
   );
 
-  it.each(declared)('is given, word for word: %s, %s', async (response, name, value) => {
-    expect(await (await failing[response]?.[name]?.())?.json()).toEqual(value);
-  });
+  it.each(declared)(
+    'the Worker answers with each example of a failure, word for word: %s, %s',
+    async (response, name, value) => {
+      expect(await (await failing[response]?.[name]?.())?.json()).toEqual(value);
+    },
+  );
 });
 
 describe('the examples of a success', () => {
@@ -442,7 +448,7 @@ describe('the examples of a success', () => {
       ]),
     );
 
-  it('are what the sample data gives, in the order of the worked example', async () => {
+  it('the sample data gives the examples of a success, in the order of the worked example', async () => {
     const ask = async (method: string, template: string, body?: object) => {
       const init = body === undefined ? { method } : { method, body: JSON.stringify(body) };
       return worker(await request(buildPathTo(template), init));
@@ -485,7 +491,7 @@ describe('the examples of a success', () => {
     expect((await ask('POST', collection, creation.least.value)).status).toBe(201);
   });
 
-  it('are what the sample data gives of labels, in the order of the worked example', async () => {
+  it('the sample data gives the examples of labels, in the order of the worked example', async () => {
     const { '/v1/evaluation-labels': all, '/v1/evaluation-label/{id}': one } = generated.paths;
     const ask = async (method: string, path: string, body?: object, account_id = ACCOUNT) => {
       const headers = { authorization: `Bearer ${await mintToken({ account_id })}` };
@@ -531,7 +537,7 @@ describe('the examples of a success', () => {
   const readCreatedAt = (id: string) =>
     DB.prepare('SELECT created_at FROM evaluation_label WHERE id = ?').bind(id).first<object>();
 
-  it('fit their own schemas', () => {
+  it('each example fits its own schema', () => {
     for (const { operation } of DOCUMENTED) {
       for (const status of Object.keys(operation.responses)) {
         const content = findResponse(operation, Number(status))?.content?.['application/json'];
@@ -814,7 +820,7 @@ describe('the parameters', () => {
       .map(({ $ref }) => parameters[$ref.split('/').at(-1) ?? ''])
       .map((one) => `${one?.in} ${one?.name}`);
 
-  it('are those that the operations read', () => {
+  it('the document declares the parameters that the operations read', () => {
     const page = ['query limit', 'query cursor'];
     const everywhere = ['header x-request-id', 'header x-d1-bookmark'];
     const key = 'header idempotency-key';

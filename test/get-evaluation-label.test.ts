@@ -84,7 +84,7 @@ describe('getEvaluationLabel', () => {
     ).toBe(200);
   });
 
-  it('is missing, byte for byte, if it is another account\u2019s, also with a known tag', async () => {
+  it('answers with the bytes of a missing label for another account\u2019s, also with a known tag', async () => {
     const { id } = await storeLabel({ account_id: FOREIGN });
     const readBytes = async (path: string, headers = {}) => {
       const response = await worker(
@@ -99,7 +99,7 @@ describe('getEvaluationLabel', () => {
     await expectRefusal(await worker(await get(buildLabelPath({ id }))), NOT_FOUND);
   });
 
-  it('is for a token of one run too, and for none of one evaluation', async () => {
+  it('lets a token for one run read a label, and not a token for one evaluation', async () => {
     const label = await storeLabel();
     const ask = async (restriction: object) => {
       const authorization = `Bearer ${await mintToken({ ...restriction })}`;

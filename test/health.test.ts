@@ -19,7 +19,7 @@ const probe = () =>
   request('/health', { method: 'GET', headers: { authorization: null, 'content-type': null } });
 
 describe('GET /health', () => {
-  it('asks D1 once a second, two hundred probes or one, and gives no bookmark away', async () => {
+  it('calls D1 once a second for two hundred probes, and returns no bookmark', async () => {
     const clock = createStillClock();
     const { db, calls } = countCalls(env.DB);
     const send = createWorker({ DB: db }, clock);
@@ -37,7 +37,7 @@ describe('GET /health', () => {
     expect(calls).toHaveLength(2);
   });
 
-  it('is 503 for a second while D1 fails, and 200 in the next', async () => {
+  it('answers 503 for a second while D1 fails, and 200 in the next', async () => {
     const clock = createStillClock();
     const { db } = makeFlakyD1(env.DB, 'D1 DB is overloaded.', 'fails', 'succeeds');
     const send = createWorker({ DB: db }, clock);
@@ -48,7 +48,7 @@ describe('GET /health', () => {
     expect((await send(await probe())).status).toBe(200);
   });
 
-  it('asks D1 again when the clock is set back', async () => {
+  it('calls D1 again when the clock is set back', async () => {
     const clock = createStillClock();
     const { db, calls } = countCalls(env.DB);
     const send = createWorker({ DB: db }, clock);
@@ -62,7 +62,7 @@ describe('GET /health', () => {
 });
 
 describe('GET /health of a database that cannot answer', () => {
-  it('is 503 after five seconds if the database does not answer, and the log says so', async () => {
+  it('answers a probe with 503 after five seconds if the database does not answer, and logs why', async () => {
     const clock = createStillClock();
     const logged = vi.spyOn(console, 'error');
     const asked: string[] = [];
@@ -79,7 +79,7 @@ describe('GET /health of a database that cannot answer', () => {
     expect(causes(logged)).toEqual(['did not answer within 5000 ms']);
   });
 
-  it('is 503 if no database is bound', async () => {
+  it('answers a probe with 503 if no database is bound', async () => {
     const logged = vi.spyOn(console, 'error');
 
     await expectRefusal(
@@ -90,7 +90,7 @@ describe('GET /health of a database that cannot answer', () => {
     expect(causes(logged)).toEqual([expect.stringContaining('undefined')]);
   });
 
-  it('is 503 without migrations and without the newest migration, and 200 with all of them', async () => {
+  it('answers a probe with 503 without the newest migration, and with 200 with all migrations', async () => {
     const lacksMigrations = {
       status: 503,
       error: 'The database lacks migrations: deploy with npm run deploy, which applies them first.',
@@ -111,7 +111,7 @@ describe('GET /health of a database that cannot answer', () => {
 });
 
 describe('an update on a database without tables', () => {
-  it('is 500 after one attempt, as D1 itself words the error', async () => {
+  it('answers 500 to an update on a database without tables, after one attempt', async () => {
     const { db, calls } = countCalls(EMPTY_DB);
     const logged = vi.spyOn(console, 'error');
     const path = `/v1/run/${crypto.randomUUID()}/evaluation/${crypto.randomUUID()}`;

@@ -55,7 +55,7 @@ describe('the history of an evaluation', () => {
     expectUnbroken(await readHistory(row.id), await readEvaluation(row.id));
   });
 
-  it('names the evaluator where no person created the evaluation, and nobody where it is not known', async () => {
+  it('names the evaluator in the history if no person created the evaluation, and nobody if it is not known', async () => {
     const judged = await storeEvaluation({ created_by: null });
     const orphan = await storeEvaluation({ created_by: null, created_by_evaluator_id: null });
     for (const row of [judged, orphan]) await worker(await putValue(row, 5));
@@ -68,7 +68,7 @@ describe('the history of an evaluation', () => {
     ]);
   });
 
-  it('has no entry for an insert, and none for other evaluations', async () => {
+  it('adds no history for an insert, and none to other evaluations', async () => {
     const row = await storeEvaluation();
     const sibling = await storeEvaluation({ run_id: row.run_id });
     await worker(await putValue(row, 5));
@@ -77,7 +77,7 @@ describe('the history of an evaluation', () => {
     expect(await readHistory(row.id)).toHaveLength(1);
   });
 
-  it('is written in the same transaction: if it cannot be, the value is not changed either', async () => {
+  it('writes the history in the transaction of the change: if the history fails, the value stays', async () => {
     const row = await storeEvaluation();
     await sql(
       `INSERT INTO run_evaluation_history (account_id, evaluation_id, value, updated_at, replaced_at, write_id)
@@ -94,7 +94,7 @@ describe('the history of an evaluation', () => {
 });
 
 describe('a console or a seed script', () => {
-  it('leaves history too, and updated_at is moved on if it does not move it', async () => {
+  it('keeps the history of a change at a console, and increases updated_at', async () => {
     const row = await storeEvaluation();
 
     await sql('UPDATE run_evaluation SET value = 4 WHERE id = ?', row.id);
@@ -123,7 +123,7 @@ describe('a console or a seed script', () => {
     expect([...new Set(times)].sort()).toEqual(times);
   });
 
-  it('leaves history if only the author changes', async () => {
+  it('keeps the history if a console changes only the author', async () => {
     const row = await storeEvaluation({
       updated_by: 'judge',
       updated_at: '2026-02-01T00:00:00.000Z',
@@ -137,7 +137,7 @@ describe('a console or a seed script', () => {
     expectUnbroken(await readHistory(row.id), await readEvaluation(row.id));
   });
 
-  it('gets the time of its change if it sets none', async () => {
+  it('sets the time of a change at a console that sets none', async () => {
     const row = await storeEvaluation();
     const before = new Date().toISOString();
 
@@ -148,7 +148,7 @@ describe('a console or a seed script', () => {
     expect(updatedAt <= new Date().toISOString()).toBe(true);
   });
 
-  it('leaves one entry for each row that it changes', async () => {
+  it('adds one entry of history for each row that a console changes', async () => {
     const run_id = crypto.randomUUID();
     const rows = await Promise.all([1, 2, 3].map((value) => storeEvaluation({ run_id, value })));
 
@@ -157,7 +157,7 @@ describe('a console or a seed script', () => {
     for (const row of rows) expect(await readHistory(row.id)).toMatchObject([{ value: row.value }]);
   });
 
-  it('leaves none if nothing changes', async () => {
+  it('adds no history if a console changes nothing', async () => {
     const row = await storeEvaluation();
 
     await sql(
@@ -168,7 +168,7 @@ describe('a console or a seed script', () => {
     expect(await readHistory(row.id)).toEqual([]);
   });
 
-  it('cannot change the history', async () => {
+  it('refuses a console that changes the history', async () => {
     const row = await storeEvaluation();
     await worker(await putValue(row, 5));
     const history = await readHistory(row.id);
@@ -185,7 +185,7 @@ describe('a console or a seed script', () => {
     `REPLACE INTO run_evaluation SELECT * FROM run_evaluation WHERE id = ?`,
     `INSERT OR REPLACE INTO run_evaluation_history SELECT account_id, evaluation_id, 777, 'liar', updated_at, replaced_by, replaced_at, write_id FROM run_evaluation_history WHERE evaluation_id = ?`,
     `UPDATE OR REPLACE run_evaluation_history SET value = 0 WHERE evaluation_id = ?`,
-  ])('cannot replace what is stored: %s', async (query) => {
+  ])('refuses a console that replaces a stored row: %s', async (query) => {
     const row = await storeEvaluation();
     await worker(await putValue(row, 5));
     const state = async () => [await readEvaluation(row.id), await readHistory(row.id)];
@@ -199,7 +199,7 @@ describe('a console or a seed script', () => {
   });
 
   it.each(['IGNORE', 'REPLACE'])(
-    'cannot change a value and lose its history with UPDATE OR %s',
+    'refuses UPDATE OR %s, which would lose the history of a value',
     async (clause) => {
       const row = await storeEvaluation();
       await sql(
@@ -225,7 +225,7 @@ describe('a console or a seed script', () => {
     'created_by',
     'created_by_evaluator_id',
     'created_at',
-  ])('cannot change %s, of which no history is kept', async (column) => {
+  ])('refuses a console that changes %s, which has no history', async (column) => {
     const row = await storeEvaluation();
 
     await expect(
@@ -243,7 +243,7 @@ describe('the name of a write', () => {
     return (await DB.prepare(query).bind(id).all<{ value: number; write_id: string }>()).results;
   };
 
-  it('is a fresh one for a console that moves the time on itself', async () => {
+  it('gives a new name to the write of a console that sets the time itself', async () => {
     const row = await storeEvaluation();
     await sql(
       `UPDATE run_evaluation SET value = 5, updated_at = '2026-11-22T10:00:00.000Z' WHERE id = ?`,
@@ -259,7 +259,7 @@ describe('the name of a write', () => {
     expect(new Set(names.map(({ write_id }) => write_id)).size).toBe(3);
   });
 
-  it('is kept in the history, also where a console changes nothing else', async () => {
+  it('keeps the name of a write in the history, also if a console changes nothing else', async () => {
     const row = await storeEvaluation();
     const [before] = await listNames(row.id);
     await sql(`UPDATE run_evaluation SET write_id = '${'0'.repeat(32)}' WHERE id = ?`, row.id);

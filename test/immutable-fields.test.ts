@@ -34,7 +34,7 @@ const CHANGED: [keyof Row, unknown][] = [
 ];
 
 describe('the whole resource sent back', () => {
-  it('is accepted with only its value edited, twice in a row', async () => {
+  it('accepts the whole resource with only its value edited, twice in a row', async () => {
     const row = await storeEvaluation();
     const got: object = await (await worker(await put(row, { value: 4 }))).json();
 
@@ -46,7 +46,7 @@ describe('the whole resource sent back', () => {
     expect((await worker(await put(row, { ...gotAgain, value: 6 }))).status).toBe(200);
   });
 
-  it('is accepted for a row with every nullable field null', async () => {
+  it('accepts the whole resource of a row with every nullable field null', async () => {
     const row = await storeEvaluation({
       output_name: null,
       field_path: null,
@@ -85,7 +85,7 @@ describe('the whole resource sent back', () => {
 });
 
 describe('the time 0', () => {
-  it('is unchanged in another spelling too', async () => {
+  it('treats the time 0 in another spelling as unchanged', async () => {
     const row = await storeEvaluation({ created_at: '1970-01-01T00:00:00.000Z' });
 
     expect(
@@ -95,25 +95,18 @@ describe('the time 0', () => {
 });
 
 describe('a field that an update does not change', () => {
-  it.each(CHANGED)(
-    'is refused by name when %s is changed, and nothing is stored',
-    async (field, value) => {
-      const row = await storeEvaluation();
+  it.each(CHANGED)('refuses a changed %s by name, and stores nothing', async (field, value) => {
+    const row = await storeEvaluation();
 
-      await expectRefusedUpdate(
-        row,
-        await put(row, { value: 9, [field]: value }),
-        immutable(field),
-      );
-      await expectRefusedUpdate(
-        row,
-        await put(row, { ...row, value: 9, [field]: value }),
-        immutable(field),
-      );
-    },
-  );
+    await expectRefusedUpdate(row, await put(row, { value: 9, [field]: value }), immutable(field));
+    await expectRefusedUpdate(
+      row,
+      await put(row, { ...row, value: 9, [field]: value }),
+      immutable(field),
+    );
+  });
 
-  it.each(CHANGED)('is refused by name when %s is not text, however similar', async (field) => {
+  it.each(CHANGED)('refuses %s by name if it is not text, however similar', async (field) => {
     const row = await storeEvaluation({
       output_name: '7',
       field_path: '["a"]',
@@ -128,13 +121,13 @@ describe('a field that an update does not change', () => {
     }
   });
 
-  it.each(CHANGED)('is refused by name when %s is made null', async (field) => {
+  it.each(CHANGED)('refuses %s by name if it is null', async (field) => {
     const row = await storeEvaluation();
 
     await expectRefusedUpdate(row, await put(row, { value: 9, [field]: null }), immutable(field));
   });
 
-  it('is refused when null is changed to text, even the text null', async () => {
+  it('refuses a null field that is changed to text, even to the text null', async () => {
     const row = await storeEvaluation({ output_name: null });
 
     await expectRefusedUpdate(
@@ -156,7 +149,7 @@ describe('a field that an update does not change', () => {
     '2026-13-02T03:04:05.678Z',
     '1767323045678',
     'yesterday',
-  ])('is refused when created_at is another time, or not a time: %s', async (created_at) => {
+  ])('refuses another created_at, or one that is no time: %s', async (created_at) => {
     const row = await storeEvaluation();
 
     await expectRefusedUpdate(
@@ -166,7 +159,7 @@ describe('a field that an update does not change', () => {
     );
   });
 
-  it('does not hide a malformed value', async () => {
+  it('refuses a malformed value before an immutable field', async () => {
     const row = await storeEvaluation();
 
     await expectRefusedUpdate(row, await put(row, { value: '9', output_name: 7 }), {

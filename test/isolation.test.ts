@@ -174,7 +174,7 @@ describe('each operation', () => {
 });
 
 describe('a list', () => {
-  it('of a run has the own account\u2019s rows alone, and of a foreign run the bytes of an unknown one', async () => {
+  it('lists only the own account\u2019s rows of a run, and answers for a foreign run as for an unknown one', async () => {
     const own = await storeEvaluation();
     await storeEvaluation({ run_id: own.run_id, account_id: FOREIGN });
     await storeEvaluation({ run_id: own.run_id, account_id: 'shared' });
@@ -191,7 +191,7 @@ describe('a list', () => {
 });
 
 describe('a create', () => {
-  it('stores in the account of the token, whoever else has the run', async () => {
+  it('creates an evaluation in the account of the token, whichever account has the run', async () => {
     const foreign = await storeEvaluation({ account_id: FOREIGN });
     const evaluation_label_id = crypto.randomUUID();
     await storeLabel({ id: evaluation_label_id });
@@ -206,7 +206,7 @@ describe('a create', () => {
 });
 
 describe('a label', () => {
-  it('is used, read and listed by its own account alone, unless it is shared', async () => {
+  it('lets only the own account use, read and list a label, unless it is shared', async () => {
     const [own, foreign, shared] = [
       // These labels are older than those of all other tests, so they are on the first page.
       await storeLabel({ created_at: '2020-01-01T00:00:00.000Z' }),
@@ -243,7 +243,7 @@ describe('a label', () => {
     );
   });
 
-  it('that another account has is created again under its id, and no answer tells of it', async () => {
+  it('creates a label under the id of another account\u2019s, and no answer tells of that label', async () => {
     const foreign = await storeLabel({ account_id: FOREIGN, name: 'secret' });
     const create = async (id: string) => {
       const body = JSON.stringify({ id, name: 'mine', value_type: 'binary' });

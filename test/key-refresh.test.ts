@@ -76,7 +76,7 @@ const buildClaims = (clock: StillClock) =>
   claims({ iss: ISSUER, aud: 'run-evaluation', exp: seconds(clock.now()) + 24 * 60 * MINUTE });
 
 describe('a set that is being refreshed', () => {
-  it('serves without a wait from nine minutes on, and the new set takes over once it is there', async () => {
+  it('verifies without a wait with a set of nine minutes, and with the new set once it is fetched', async () => {
     const { clock, first, second, state, put, fetches } = await start();
     const answer = Promise.withResolvers<Response>();
     state.answer = () => answer.promise;
@@ -90,7 +90,7 @@ describe('a set that is being refreshed', () => {
     expect(await put(second)).toBe(200);
   });
 
-  it('serves after a second from ten minutes on, and the issuer is asked once', async () => {
+  it('verifies after at most a second with a set of ten minutes, and fetches once', async () => {
     const { clock, first, state, put, fetches } = await start();
     state.answer = hangForever;
     clock.advance(10 * MINUTE);
@@ -103,7 +103,7 @@ describe('a set that is being refreshed', () => {
     expect(fetches()).toBe(2);
   });
 
-  it('serves without a wait once the issuer has failed', async () => {
+  it('verifies without a wait once the issuer has failed', async () => {
     const { clock, first, state, put, fetches } = await start();
     state.answer = down;
     clock.advance(10 * MINUTE);
@@ -117,7 +117,7 @@ describe('a set that is being refreshed', () => {
 });
 
 describe('a key that the kept set does not have', () => {
-  it('is looked for at once, and verifies', async () => {
+  it('fetches an unknown key immediately, and verifies with it', async () => {
     const { clock, first, second, state, put, fetches } = await start();
     state.answer = keySet(first, second);
     clock.advance(MINUTE);
@@ -126,7 +126,7 @@ describe('a key that the kept set does not have', () => {
     expect(fetches()).toBe(2);
   });
 
-  it('verifies although a forged token has used up a search just before it was published', async () => {
+  it('verifies with a new key although a forged token used up a search just before its publication', async () => {
     const { clock, first, second, state, put, fetches } = await start();
     const stranger = await makeKeyPair('ES256', 'key-9');
     clock.advance(MINUTE);
@@ -138,7 +138,7 @@ describe('a key that the kept set does not have', () => {
     expect(fetches()).toBe(3);
   });
 
-  it('is looked for again after a search that failed, and is 503 until then, never 401', async () => {
+  it('answers 503 and never 401 for an unknown key until a search succeeds', async () => {
     const { clock, first, second, state, send, row, sent, put } = await start();
     state.answer = down;
     clock.advance(MINUTE);
@@ -152,7 +152,7 @@ describe('a key that the kept set does not have', () => {
     expect(await put(second)).toBe(200);
   });
 
-  it('is 503 with Retry-After where the search does not end, and nobody with a known key waits', async () => {
+  it('answers 503 with Retry-After if the search does not end, and nobody with a known key waits', async () => {
     const { clock, first, second, state, send, row, sent, put, fetches } = await start();
     state.answer = hangForever;
     clock.advance(MINUTE);
@@ -164,7 +164,7 @@ describe('a key that the kept set does not have', () => {
     await refused;
   });
 
-  it('verifies for a caller who came while a search that began before its publication was running', async () => {
+  it('verifies with a new key for a caller who came while an older search was running', async () => {
     const { clock, first, second, state, put, fetches } = await start();
     const answer = Promise.withResolvers<Response>();
     state.answer = () => answer.promise;
@@ -185,7 +185,7 @@ describe('a key that the kept set does not have', () => {
 
 describe('the copy in the edge cache', () => {
   it.each(['', 'undefined', '018f4d3c-7a10-7c4e-9b52-3f6e0d9a1c01'])(
-    'is not read from another version’s name: "%s"',
+    'does not read the edge cache of another version: "%s"',
     async (version) => {
       const { clock, second, url, isolate, sent } = await start();
       const headers = {
@@ -202,7 +202,7 @@ describe('the copy in the edge cache', () => {
     },
   );
 
-  it('is not used where the version is not known', async () => {
+  it('does not use the edge cache if the version is not known', async () => {
     const read = vi.spyOn(caches.default, 'match');
     const stored = vi.spyOn(caches.default, 'put');
     const { first, isolate, sent, fetches } = await start({ id: '', tag: '', timestamp: '' });
@@ -215,7 +215,7 @@ describe('the copy in the edge cache', () => {
 });
 
 describe('crowds', () => {
-  it('of fifty cold requests make one fetch', async () => {
+  it('makes one fetch for fifty cold requests', async () => {
     const { clock, first, put, fetches } = await start();
     clock.advance(2 * 60 * MINUTE);
 
@@ -225,7 +225,7 @@ describe('crowds', () => {
     expect(fetches()).toBe(2);
   });
 
-  it('of twenty requests while the issuer is down make one fetch', async () => {
+  it('makes one fetch for twenty requests while the issuer is down', async () => {
     const { clock, first, state, put, fetches } = await start();
     state.answer = down;
     clock.advance(2 * 60 * MINUTE);

@@ -175,7 +175,7 @@ const consoles = fc.record({ account, id, sql: fc.constantFrom(...CONSOLE) }).ma
 );
 
 describe('what a stored value means', () => {
-  it('is the same after any sequence of operations', async () => {
+  it('keeps the meaning of a stored value after any sequence of operations', async () => {
     const statuses = new Set<string>();
     const commands = fc.commands(
       [creates, creates, updates, evaluations, evaluations, corrections, consoles],
@@ -216,7 +216,7 @@ describe('what a stored value means', () => {
     'created_by',
     'created_at',
     'create_digest',
-  ])('is held by the table, whoever writes: %s of a label cannot change', async (column) => {
+  ])('the table refuses to change %s of a label', async (column) => {
     const label = await storeLabel();
     const change = DB.prepare(`UPDATE evaluation_label SET ${column} = 7 WHERE id = ?`).bind(
       label.id,
@@ -242,7 +242,7 @@ describe('what a stored value means', () => {
         SELECT id, 'acc_neighbour', name, 'binary' FROM evaluation_label WHERE id = ?`,
       /a shared evaluation_label has this id: choose another/,
     ],
-  ])('is held by the table, whoever inserts: %s', async (sql, refusal) => {
+  ])('the table refuses to insert: %s', async (sql, refusal) => {
     const { id } = await storeLabel({ account_id: 'shared' });
 
     await expect(DB.prepare(sql).bind(id).run()).rejects.toThrow(refusal);

@@ -66,7 +66,7 @@ describe('a legal value', () => {
       [ordinal('bad', 'good'), [0, 1]],
       [categorical('\0', '\u{1f600}'), [0, 1]],
     ]),
-  )('of a label "%s" is stored as it is: %d', async (_, value, label) => {
+  )('stores a legal value of a label "%s" as it is: %d', async (_, value, label) => {
     const row = await storeLabelled(label);
 
     const response = await worker(
@@ -100,7 +100,7 @@ describe('an illegal value', () => {
       [ordinal('bad', 'good'), [2, 0.1, -1], 'value must be one of 0 (bad), 1 (good).'],
     ]),
   )(
-    'of a label "%s" is refused, never clamped or rounded: %d',
+    'refuses an illegal value of a label "%s", never clamps or rounds it: %d',
     async (_, value, label, sentence) => {
       const row = await storeLabelled(label);
 
@@ -108,7 +108,7 @@ describe('an illegal value', () => {
     },
   );
 
-  it('takes one call to D1, as a legal one does', async () => {
+  it('refuses an illegal value in one call to D1', async () => {
     const row = await storeLabelled(range(1, 10));
     const { db, calls } = countCalls(DB);
     const send = createWorker({ DB: db });
@@ -119,7 +119,7 @@ describe('an illegal value', () => {
     expect(calls).toEqual(['batch', 'batch']);
   });
 
-  it('is refused as malformed, not by the label, when it is not a finite number', async () => {
+  it('refuses a value that is not a finite number as malformed, whatever the label', async () => {
     const row = await storeLabelled(binary);
 
     await expectRefusedUpdate(row, await request(buildPath(row), { body: '{"value":1e400}' }), {
@@ -137,34 +137,29 @@ describe.each(['own', 'shared'])('the rule of an %s label', (whose) => {
     [range(null, 1), [1, -MAX], [2]],
     [categorical('a', 'b'), [0, 1], [-1, 2, 0.5]],
     [ordinal('a', 'b'), [0, 1], [-1, 2, 0.5]],
-  ])(
-    'is the same for what is created and for what is updated: %o',
-    async (rule, legal, illegal) => {
-      const { id } = await storeLabel({
-        ...rule,
-        ...(whose === 'shared' && { account_id: 'shared' }),
-      });
-      const row = await storeEvaluation({ evaluation_label_id: id });
-      const path = `/v1/run/${row.run_id}/evaluations`;
+  ])('applies the same rule to creates and updates: %o', async (rule, legal, illegal) => {
+    const { id } = await storeLabel({
+      ...rule,
+      ...(whose === 'shared' && { account_id: 'shared' }),
+    });
+    const row = await storeEvaluation({ evaluation_label_id: id });
+    const path = `/v1/run/${row.run_id}/evaluations`;
 
-      for (const [values, created, updated] of [
-        [legal, 201, 200],
-        [illegal, 422, 422],
-      ] as const) {
-        for (const value of values) {
-          const body = JSON.stringify({ evaluation_label_id: id, value });
-          expect((await worker(await request(path, { method: 'POST', body }))).status).toBe(
-            created,
-          );
-          expect((await worker(await putValue(row, value))).status).toBe(updated);
-        }
+    for (const [values, created, updated] of [
+      [legal, 201, 200],
+      [illegal, 422, 422],
+    ] as const) {
+      for (const value of values) {
+        const body = JSON.stringify({ evaluation_label_id: id, value });
+        expect((await worker(await request(path, { method: 'POST', body }))).status).toBe(created);
+        expect((await worker(await putValue(row, value))).status).toBe(updated);
       }
-    },
-  );
+    }
+  });
 });
 
 describe('a label with many categories', () => {
-  it('is described in a sentence of bounded length', async () => {
+  it('describes a label with many categories in a sentence of bounded length', async () => {
     const row = await storeLabelled(
       categorical(...Array.from({ length: 1000 }, (_, n) => `category-${n}`)),
     );
@@ -180,7 +175,7 @@ describe('a label with many categories', () => {
 });
 
 describe('the account of a label', () => {
-  it('may be shared: its rule applies to everyone', async () => {
+  it('applies the rule of a shared label to everyone', async () => {
     const row = await storeLabelled({ ...range(1, 10), account_id: 'shared' });
 
     await expectRefusedUpdate(
@@ -190,13 +185,13 @@ describe('the account of a label', () => {
     );
   });
 
-  it('may be another one: its rule does not apply, and nothing tells of it', async () => {
+  it('does not apply the rule of another account\u2019s label, and nothing tells of that label', async () => {
     const row = await storeLabelled({ ...categorical('secret'), account_id: 'acc_neighbour' });
 
     expect((await worker(await putValue(row, 99.5))).status).toBe(200);
   });
 
-  it('decides between two of one id: the own label goes before the shared one, also where the own one is archived', async () => {
+  it('applies the own label before a shared one with the same id, also if the own one is archived', async () => {
     const row = await storeLabelled({ ...range(1, 10), archived_at: '2026-02-01T00:00:00.000Z' });
     await storeLabel({ id: row.evaluation_label_id, account_id: 'shared', ...binary });
 
@@ -208,7 +203,7 @@ describe('the account of a label', () => {
     );
   });
 
-  it('may be missing: while there is no label, any finite number is accepted', async () => {
+  it('accepts any finite number while the label is missing', async () => {
     const row = await storeEvaluation();
     expect((await worker(await putValue(row, -123.456))).status).toBe(200);
 
@@ -259,11 +254,11 @@ describe('a label that makes no sense', () => {
     ['categories that are an object', { value_type: 'ordinal', categories: '{"a":0}' }],
     ['no account', { ...binary, account_id: '' }],
     ['an id in upper case', { ...binary, id: '018F4D3C-7A10-7C4E-9B52-3F6E0D9A1C01' }],
-  ])('is refused by the table itself: %s', async (_, label) => {
+  ])('the table refuses a label that makes no sense: %s', async (_, label) => {
     await expect(storeLabel(label)).rejects.toThrow(/SQLITE_CONSTRAINT/);
   });
 
-  it('is refused by the table itself: an infinite bound', async () => {
+  it('the table refuses an infinite bound', async () => {
     const written = DB.prepare(
       `INSERT INTO evaluation_label (id, account_id, name, value_type, max_value) VALUES (?, 'a', 'b', 'continuous', 9e999)`,
     ).bind(crypto.randomUUID());

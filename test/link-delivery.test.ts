@@ -49,7 +49,7 @@ async function isStoredAfterCorrection(link: object, first: Sent, second: Sent):
 }
 
 describe('a header that names a delivery', () => {
-  it.each(HEADERS)('makes a repetition harmless after a correction: %s', async (header) => {
+  it.each(HEADERS)('undoes no correction by a repeated delivery: %s', async (header) => {
     const sent = { body: { value: 9 }, headers: { [header]: 'd-1' } };
     const next = { body: { value: 9 }, headers: { [header]: 'd-2' } };
 
@@ -57,18 +57,21 @@ describe('a header that names a delivery', () => {
     expect(await isStoredAfterCorrection({}, sent, next)).toBe(true);
   });
 
-  it.each(HEADERS)('is refused if it is no name, and is not ignored: %s', async (header) => {
-    const row = await storeEvaluation();
-    const { url } = await createLinkTo(row);
+  it.each(HEADERS)(
+    'refuses a header that cannot name a delivery, and does not ignore it: %s',
+    async (header) => {
+      const row = await storeEvaluation();
+      const { url } = await createLinkTo(row);
 
-    for (const key of ['', 'a b', 'k'.repeat(256)])
-      await expectRefusedUpdate(row, post(url, { value: 9 }, { [header]: key }), {
-        status: 400,
-        error: `The header ${header} must be 1 to 255 visible ASCII characters without quotes inside; quotes around them are optional.`,
-      });
-  });
+      for (const key of ['', 'a b', 'k'.repeat(256)])
+        await expectRefusedUpdate(row, post(url, { value: 9 }, { [header]: key }), {
+          status: 400,
+          error: `The header ${header} must be 1 to 255 visible ASCII characters without quotes inside; quotes around them are optional.`,
+        });
+    },
+  );
 
-  it('counts only if no header before it was sent', async () => {
+  it('uses a header that names a delivery only if no earlier header was sent', async () => {
     const [first = '', ...others] = HEADERS;
     const makeSentWith = (renewed: string) => ({
       body: { value: 9 },
@@ -78,7 +81,7 @@ describe('a header that names a delivery', () => {
     expect(await isStoredAfterCorrection({}, makeSentWith('a'), makeSentWith('b'))).toBe(false);
   });
 
-  it('does not name the delivery that another header names with the same text', async () => {
+  it('tells two deliveries apart that two headers name with the same text', async () => {
     const makeSentBy = (header: string) => ({ body: { value: 9 }, headers: { [header]: '1' } });
 
     expect(
@@ -90,7 +93,7 @@ describe('a header that names a delivery', () => {
     ).toBe(true);
   });
 
-  it('names a CloudEvent only together with its source', async () => {
+  it('names a CloudEvent by its id together with its source', async () => {
     const makeSentFrom = (source: string) => ({
       body: { value: 9 },
       headers: { 'ce-id': '1', 'ce-source': source },
@@ -100,7 +103,7 @@ describe('a header that names a delivery', () => {
     expect(await isStoredAfterCorrection({}, makeSentFrom('/a'), makeSentFrom('/b'))).toBe(true);
   });
 
-  it('is not looked at in a request with a token, unless it is one of the first three', async () => {
+  it('ignores the name of a delivery in a request with a token, unless it is in one of the first three headers', async () => {
     const row = await storeEvaluation({ value: 1 });
     const put = async (value: number) =>
       worker(
@@ -114,7 +117,7 @@ describe('a header that names a delivery', () => {
   });
 
   it.each(['x-gitlab-webhook-uuid', 'box-delivery-id', 'x-hook-uuid', 'x-request-id'])(
-    'is not taken if a retry renews it or if it names the webhook: %s',
+    'ignores a header that a retry renews or that names the webhook: %s',
     async (header) => {
       const sent = { body: { value: 9 }, headers: { [header]: 'd-1' } };
 
@@ -133,20 +136,23 @@ describe('a delivery that the body names', () => {
     ['another number', 17, 18, true],
     ['the text of the number', 17, '17', true],
     ['a long text', 'é'.repeat(5000), 'é'.repeat(5000), false],
-  ])('is recognised by its name: %s', async (_, first, second, isStored) => {
-    const sent = (id: unknown) => ({ body: { id, value: 9 } });
+  ])(
+    'recognises a repeated delivery by the name in its body: %s',
+    async (_, first, second, isStored) => {
+      const sent = (id: unknown) => ({ body: { id, value: 9 } });
 
-    expect(await isStoredAfterCorrection(link, sent(first), sent(second))).toBe(isStored);
-  });
+      expect(await isStoredAfterCorrection(link, sent(first), sent(second))).toBe(isStored);
+    },
+  );
 
-  it('is returned to the creator of the link', async () => {
+  it('returns the pointer to the delivery\u2019s name to the creator of the link', async () => {
     const row = await storeEvaluation();
 
     expect(await createLinkTo(row, link)).toMatchObject(link);
     expect(await createLinkTo(row)).not.toHaveProperty('delivery');
   });
 
-  it('is named by the body alone, because a sender such as Argilla renews its header', async () => {
+  it('names a delivery by the body alone, because a sender such as Argilla renews its header', async () => {
     const sent = (id: string, key: string) => ({
       body: { id, value: 9 },
       headers: { 'webhook-id': key, 'idempotency-key': 'not a key' },
@@ -156,7 +162,7 @@ describe('a delivery that the body names', () => {
     expect(await isStoredAfterCorrection(link, sent('a', 'k-1'), sent('b', 'k-1'))).toBe(true);
   });
 
-  it('is never the delivery that a header names with the same text', async () => {
+  it('tells two deliveries apart that a body and a header name with the same text', async () => {
     const row = await storeEvaluation({ value: 1 });
     const [inBody, inHeader] = [await createLinkTo(row, link), await createLinkTo(row)];
     await worker(post(inBody.url, { id: '1', value: 8 }));
@@ -175,7 +181,7 @@ describe('a delivery that the body names', () => {
     ['{"value":9,"id":9007199254740993}', 'the number 9007199254740992'],
     ['{"value":9,"id":1764298800.25}', 'the number 1764298800.25'],
     ['{"value":9,"id":1e400}', 'a number beyond a double'],
-  ])('is refused without a name: %s', async (body, found) => {
+  ])('refuses a body without the name of the delivery: %s', async (body, found) => {
     const row = await storeEvaluation();
     const { url } = await createLinkTo(row, link);
 
@@ -183,7 +189,7 @@ describe('a delivery that the body names', () => {
     await expectRefusedUpdate(row, post(url, body), makeUnprocessable(error));
   });
 
-  it('is refused with another value than it had', async () => {
+  it('refuses a repeated delivery with another value', async () => {
     const row = await storeEvaluation({ value: 1 });
     const { url } = await createLinkTo(row, link);
     await worker(post(url, { id: 'a', value: 9 }));
@@ -201,7 +207,7 @@ describe('a delivery that the body names', () => {
     ],
     [`/${'a'.repeat(256)}`, 'delivery must be at most 256 characters long.'],
     [1, 'delivery must be a string.'],
-  ])('cannot be at a place that is no pointer: %s', async (delivery, error) => {
+  ])('refuses a delivery field that is no pointer: %s', async (delivery, error) => {
     const row = await storeEvaluation();
     const sent = request(`${buildPath(row)}/links`, {
       method: 'POST',

@@ -25,7 +25,7 @@ describe('a form', () => {
     ['/__proto__', 'x=1&__proto__=7'],
     ['/value', 'value=7'],
     ['/value', ' value=7\r\n'],
-  ])('is read as JSON of its fields: %s in %s', async (pointer, body) => {
+  ])('reads a form as JSON of its fields: %s in %s', async (pointer, body) => {
     const row = await storeEvaluation({ value: 1 });
     const { url } = await createLinkTo(row, { pointer });
 
@@ -36,7 +36,7 @@ describe('a form', () => {
     expect(await readEvaluation(row.id)).toMatchObject({ value: 7 });
   });
 
-  it('is judged by where, mapped by values and named by delivery like JSON', async () => {
+  it('applies where, values and delivery to a form as to JSON', async () => {
     const row = await storeEvaluation({ value: 1 });
     const { url } = await createLinkTo(row, {
       path: "$['Body']",
@@ -61,14 +61,14 @@ describe('a form', () => {
       'The body must be valid JSON: hello at line 1, column 1 must be in double quotes.',
     ],
     ['{"value":', 'The body must be valid JSON in UTF-8.'],
-  ])('is refused if nothing can be read in it: %s', async (body, error) => {
+  ])('refuses a form that cannot be read: %s', async (body, error) => {
     const row = await storeEvaluation();
     const { url } = await createLinkTo(row);
 
     await expectRefusedUpdate(row, post(url, body, FORM), { status: 400, error });
   });
 
-  it('has at most 1,000 fields', async () => {
+  it('accepts a form of 1,000 fields and refuses a longer one', async () => {
     const row = await storeEvaluation();
     const { url } = await createLinkTo(row, { pointer: '/x' });
     const form = (count: number) => `${'a=1&'.repeat(count - 1)}x=y`;
@@ -86,7 +86,7 @@ describe('a form', () => {
     });
   });
 
-  it('of a sender that has a version and a value beside others is no answer on the page', async () => {
+  it('does not take a sender\u2019s form with a version and a value for an answer on the page', async () => {
     const row = await storeEvaluation();
     const { url } = await createLinkTo(row, { where: { '/item': '119' } });
     const send = async (item: string) =>
@@ -96,7 +96,7 @@ describe('a form', () => {
     expect(await readEvaluation(row.id)).toMatchObject({ value: 7 });
   });
 
-  it('of the page is its answer, whatever the conditions of the link are', async () => {
+  it('stores the answer of the page, whatever the conditions of the link are', async () => {
     const row = await storeEvaluation();
     const { url } = await createLinkTo(row, { pointer: '/version', where: { '/x': 1 } });
 
@@ -118,7 +118,7 @@ describe('a packed body', () => {
   const send = async (url: string, body: BodyInit, encoding = 'gzip', headers = {}) =>
     visit(url, { method: 'POST', body, headers: { 'content-encoding': encoding, ...headers } });
 
-  it.each(['gzip', 'GZIP', 'x-gzip'])('is unpacked: %s', async (encoding) => {
+  it.each(['gzip', 'GZIP', 'x-gzip'])('unpacks a body: %s', async (encoding) => {
     const row = await storeEvaluation();
     const { url } = await createLinkTo(row);
 
@@ -126,7 +126,7 @@ describe('a packed body', () => {
     expect(await readEvaluation(row.id)).toMatchObject({ value: 9 });
   });
 
-  it('may be a form, and may come without its length', async () => {
+  it('accepts a packed form without its length', async () => {
     const row = await storeEvaluation();
     const { url } = await createLinkTo(row);
     const stream = new Response(await packed('value=9')).body ?? '';
@@ -135,7 +135,7 @@ describe('a packed body', () => {
     expect(await readEvaluation(row.id)).toMatchObject({ value: 9 });
   });
 
-  it('is read up to 1 MiB unpacked, and no further', async () => {
+  it('reads a packed body up to 1 MiB unpacked, and no further', async () => {
     const row = await storeEvaluation();
     const { url } = await createLinkTo(row, { where: { '/never': 1 } });
     const most = `{"value":9,"text":"${'x'.repeat(1024 * 1024 - 21)}"}`;
@@ -146,7 +146,7 @@ describe('a packed body', () => {
     await expectRefusedUpdate(row, await send(url, await packed(`${most} `)), TOO_LARGE);
   });
 
-  it('costs no more than 1 MiB, however much is packed into it', async () => {
+  it('unpacks no more than 1 MiB, however much is packed into a body', async () => {
     const { url } = await createLinkTo(await storeEvaluation());
     const measureTimes = async (mebibytes: number) => {
       const bomb = await packed(new Uint8Array(mebibytes * 1024 * 1024));
@@ -164,7 +164,7 @@ describe('a packed body', () => {
     expect(Math.min(...large)).toBeLessThan(20 + 10 * Math.min(...small));
   });
 
-  it('is refused with 413 by its length, before it is unpacked', async () => {
+  it('refuses a packed body with 413 by its length, before it unpacks', async () => {
     const row = await storeEvaluation();
     const { url } = await createLinkTo(row);
     const length = { 'content-length': `${1024 * 1024 + 1}` };
@@ -181,7 +181,7 @@ describe('a packed body', () => {
     ['cut off', (gzip) => gzip.subarray(0, -4)],
     ['altered', (gzip) => gzip.with(-6, (gzip.at(-6) ?? 0) ^ 1)],
     ['followed by something else', (gzip) => new Uint8Array([...gzip, 1])],
-  ])('is refused with 400 if it is %s', async (_, change) => {
+  ])('answers 400 to a packed body that is %s', async (_, change) => {
     const row = await storeEvaluation();
     const { url } = await createLinkTo(row);
 
@@ -192,7 +192,7 @@ describe('a packed body', () => {
   });
 
   it.each(['br', 'deflate', 'zstd', 'gzip, gzip', 'gzip;q=1'])(
-    'is refused with 415 if it is packed otherwise: %s',
+    'answers 415 to a body that is packed otherwise: %s',
     async (encoding) => {
       const row = await storeEvaluation();
       const { url } = await createLinkTo(row);

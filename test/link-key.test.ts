@@ -163,7 +163,7 @@ const buildUrl = (key: string) => `https://api.test/v1/link?key=${encodeURICompo
 
 describe('a hostile key', () => {
   it.each(Object.entries(HOSTILE))(
-    'opens nothing, whoever uses it, and each gets the same: %s',
+    'opens nothing with a hostile key, and every use gets the same answer: %s',
     async (_, keyFor) => {
       const row = await storeEvaluation();
       const url = buildUrl(await keyFor(row));
@@ -191,7 +191,7 @@ describe('a hostile key', () => {
     },
   );
 
-  it('gets the same bytes as every other, but for the request id', async () => {
+  it('answers every hostile key with the same bytes, but for the request id', async () => {
     const row = await storeEvaluation();
     const bytes = await Promise.all(
       Object.values(HOSTILE).map(async (keyFor) => {
@@ -205,7 +205,7 @@ describe('a hostile key', () => {
     expect(new Set(bytes).size).toBe(1);
   });
 
-  it('is not what makes the others fail: the same key, unchanged, opens its evaluation', async () => {
+  it('opens the evaluation with the unchanged key that the hostile ones are made of', async () => {
     const row = await storeEvaluation();
 
     expect((await worker(post(buildUrl(await signKey(row)), { value: 9 }))).status).toBe(200);
@@ -217,7 +217,7 @@ describe('a hostile key', () => {
 });
 
 describe('a key whose end was cut off', () => {
-  it('gets the same refusal wherever it was cut, which says so, and stores nothing', async () => {
+  it('refuses a cut key with one sentence wherever it was cut, and stores nothing', async () => {
     const row = await storeEvaluation();
     const key = await signKey(row);
     const logged = vi.spyOn(console, 'log');
@@ -238,7 +238,7 @@ describe('a key whose end was cut off', () => {
     }
   });
 
-  it('gets the same refusal whether it is a key of ours, a forged one or no key at all', async () => {
+  it('refuses a cut key with one sentence, whether it is ours, forged or no key at all', async () => {
     const row = await storeEvaluation();
     const [ours, forged] = [await signKey(row), await signKey(row, {}, { secret: SECRET })];
 
@@ -246,7 +246,7 @@ describe('a key whose end was cut off', () => {
       await expectRefusal(await worker(post(buildUrl(key), { value: 9 })), LINK_INCOMPLETE);
   });
 
-  it('gets a page that says so, whether the person opens it or answers', async () => {
+  it('shows a person with a cut key a page about it, whether the person opens the link or answers', async () => {
     const row = await storeEvaluation();
     const url = buildUrl((await signKey(row)).slice(0, 100));
 
@@ -261,7 +261,7 @@ describe('a key whose end was cut off', () => {
 });
 
 describe('a key of a link', () => {
-  it('is no token: every operation refuses it as one', async () => {
+  it('every operation refuses the key of a link as a token', async () => {
     const row = await storeEvaluation();
     const key = readKey((await createLinkTo(row)).url);
     for (const [token, error] of [
@@ -274,7 +274,7 @@ describe('a key of a link', () => {
     }
   });
 
-  it('is no token where the secret of tokens signed it either', async () => {
+  it('refuses the key of a link as a token also if the secret of tokens signed it', async () => {
     const row = await storeEvaluation();
     const token = await (await createHmac(SECRET)).sign(claims({ run_id: row.run_id }), HEADER);
     const sent = await request(buildPath(row), {
@@ -289,7 +289,7 @@ describe('a key of a link', () => {
     );
   });
 
-  it('opens its own evaluation, and no other of its run', async () => {
+  it('opens only the evaluation of the key, and no other of its run', async () => {
     const row = await storeEvaluation();
     const sibling = await storeEvaluation({ run_id: row.run_id });
 
@@ -301,7 +301,7 @@ describe('a key of a link', () => {
     expect(await readEvaluation(row.id)).toMatchObject({ value: 9 });
   });
 
-  it('is valid until the second in which it expires, and not in it', async () => {
+  it('accepts a key until the second in which it expires, and not in it', async () => {
     const row = await storeEvaluation();
     const clock = createStillClock();
     const send = createWorker({}, clock);
@@ -320,7 +320,7 @@ describe('a key of a link', () => {
     );
   });
 
-  it('is refused where the secret has changed', async () => {
+  it('refuses a key if the secret has changed', async () => {
     const row = await storeEvaluation();
     const { url } = await createLinkTo(row);
 
@@ -332,7 +332,7 @@ describe('a key of a link', () => {
     );
   });
 
-  it('is refused without a call to D1, unless it verifies', async () => {
+  it('refuses a key that does not verify without a call to D1', async () => {
     const row = await storeEvaluation();
     const logged = vi.spyOn(console, 'log');
     await worker(post(buildUrl(await signKey(row, {}, { secret: SECRET })), { value: 9 }));
@@ -343,7 +343,7 @@ describe('a key of a link', () => {
     expect(foreign).toMatchObject({ db_calls: 1, code: 'gone' });
   });
 
-  it('is read from the query alone', async () => {
+  it('reads the key of a link from the query alone', async () => {
     const row = await storeEvaluation();
     const key = await signKey(row);
     const headers = { authorization: `Bearer ${key}`, cookie: `key=${key}`, 'x-key': key };
@@ -355,7 +355,7 @@ describe('a key of a link', () => {
     );
   });
 
-  it('works beside tokens of a key set', async () => {
+  it('accepts the key of a link beside tokens of a key set', async () => {
     const row = await storeEvaluation();
     const { jwk } = await makeKeyPair('ES256', 'k');
     const send = createWorker({
@@ -368,7 +368,7 @@ describe('a key of a link', () => {
     expect((await send(post(buildUrl(await signKey(row)), { value: 9 }))).status).toBe(200);
   });
 
-  it('is of no use while another setting is wrong', async () => {
+  it('refuses the key of a link while another setting is wrong', async () => {
     const row = await storeEvaluation();
 
     await expectRefusedUpdate(
@@ -379,7 +379,7 @@ describe('a key of a link', () => {
     );
   });
 
-  it('is the ids as bytes, the account, the author and what is no default, and nothing else', async () => {
+  it('writes only the ids, the account, the author and what is no default into a key', async () => {
     const row = await storeEvaluation();
     const plain = await createLinkTo(row);
     const link = await createLinkTo(row, { name: 'anna', pointer: '/a', values: { yes: 1 } });
@@ -400,7 +400,7 @@ describe('a key of a link', () => {
   });
 
   it.each(['', '/value', '/', '/value/0', '/{}'])(
-    'keeps the pointer %j as it is, whether or not it is the default',
+    'keeps the pointer %j in a key as it is, whether or not it is the default',
     async (pointer) => {
       const row = await storeEvaluation();
       const { url } = await createLinkTo(row, { pointer });
@@ -411,7 +411,7 @@ describe('a key of a link', () => {
     },
   );
 
-  it('keeps an account and an author of any characters as they are', async () => {
+  it('keeps an account and an author of any characters in a key as they are', async () => {
     const texts = [
       'a',
       'é',

@@ -69,7 +69,7 @@ describe('the page of a link, to the letter', () => {
     return `<footer>Your answer is stored under the name <b dir="auto">${SUBJECT}</b>. This link works until <time datetime="${until}">${inWords}</time>.<p>Run ${row.run_id}</p></footer>`;
   }
 
-  it('asks for a number between bounds, and draws the values before', async () => {
+  it('the page asks for a number between bounds, and draws the earlier values', async () => {
     const stored = await storeLabelled(
       { name: 'Tone', value_type: 'continuous', min_value: 0, max_value: 100 },
       { value: 3 },
@@ -90,7 +90,7 @@ ${findForm(row, `<label for="value">Your answer, from 0 to 100</label>\n${input(
 ${await findFooter(row, expires_at)}`);
   });
 
-  it('draws values that are all the same in the middle, and the newest of several at the right', async () => {
+  it('the page draws equal values in the middle, and the newest of several at the right', async () => {
     const row = await storeEvaluation({ value: 5 });
     const { url } = await createLinkTo(row);
     for (const value of [5, 5])
@@ -103,7 +103,7 @@ ${await findFooter(row, expires_at)}`);
     );
   });
 
-  it('draws values that are all below zero over the whole height, where the label has no bounds', async () => {
+  it('the page draws values below zero over the whole height if the label has no bounds', async () => {
     const row = await storeEvaluation({ value: -3 });
     const { url } = await createLinkTo(row);
     await worker(post(url, { value: -1 }));
@@ -113,7 +113,7 @@ ${await findFooter(row, expires_at)}`);
     expect(html).toContain('<polyline points="5,43 139,5"/><circle cx="139" cy="5" r="3"/>');
   });
 
-  it('offers the categories, as a list if one is long, and says what was refused', async () => {
+  it('the page offers the categories, as a list if one is long, and tells what was refused', async () => {
     const categories = ['short', 'x'.repeat(25)];
     const row = await storeLabelled(
       {
@@ -142,7 +142,7 @@ ${findForm(row, `<fieldset class="list"><legend>Your answer</legend>${buttons}</
 ${await findFooter(row, expires_at)}`);
   });
 
-  it('offers short categories side by side', async () => {
+  it('the page offers short categories side by side', async () => {
     const row = await storeLabelled(
       { value_type: 'categorical', categories: JSON.stringify(['x'.repeat(24), 'b']) },
       { value: 0 },
@@ -158,7 +158,7 @@ ${await findFooter(row, expires_at)}`);
     [{ max_value: 7.5 }, '7.5 or less', ' step="any" required autocomplete="off" max="7.5"'],
     [{}, 'a number', ' step="any" required autocomplete="off"'],
   ])(
-    'refuses beside the field what %o does not allow, or what is no number, and keeps it',
+    'the page refuses a value beside the field that %o does not allow, or that is no number, and keeps it',
     async (bounds, words, attributes) => {
       const row = await storeLabelled({ value_type: 'continuous', ...bounds });
 
@@ -175,7 +175,7 @@ ${await findFooter(row, expires_at)}`);
     },
   );
 
-  it('says what is stored, and that it was changed since or meanwhile', async () => {
+  it('the page shows the stored value, and that it was changed since or meanwhile', async () => {
     const row = await storeLabelled({ name: 'Tone', value_type: 'binary' }, { value: 0 });
     const { url } = await createLinkTo(row);
 
@@ -198,7 +198,7 @@ ${await findFooter(row, expires_at)}`);
     );
   });
 
-  it('has the number that is stored in the field after an answer', async () => {
+  it('the page has the stored number in the field after an answer', async () => {
     const row = await storeEvaluation();
 
     const { html } = await readPage(answer((await createLinkTo(row)).url, row.created_at, ' 7.5 '));
@@ -206,7 +206,7 @@ ${await findFooter(row, expires_at)}`);
     expect(html).toContain(input(' step="any" required autocomplete="off" value="7.5"'));
   });
 
-  it('is short where something failed', async () => {
+  it('the page is short if something failed', async () => {
     const row = await storeEvaluation();
     const { url } = await createLinkTo(row);
     const down = createWorker({ DB: makeFlakyD1(DB, 'D1 DB is overloaded.', 'fails', 'fails').db });
@@ -234,7 +234,7 @@ ${await findFooter(row, expires_at)}`);
 });
 
 describe('the page of a link', () => {
-  it('says what is asked, of which output, what is stored and by whom, for whom the answer counts and until when', async () => {
+  it('the page shows the question, the output, the stored value with its author, and until when the link is valid', async () => {
     const row = await storeLabelled(
       { name: 'Tone', description: 'How it sounds.', value_type: 'categorical', ...CATEGORIES },
       { value: 1, output_name: 'summary', field_path: '$.text', created_by: 'user-7' },
@@ -269,7 +269,7 @@ describe('the page of a link', () => {
     expect(html).not.toContain('<svg');
   });
 
-  it('may be framed, cached, indexed and styled by nobody, loads nothing, and tells nobody where it is', async () => {
+  it('the page forbids frames, caches, indexes and foreign styles, loads nothing, and sends no referrer', async () => {
     const { url } = await createLinkTo(await storeEvaluation());
 
     const { headers, html } = await readPage(open(url));
@@ -312,31 +312,37 @@ describe('the page of a link', () => {
       ],
     ],
     ['continuous', {}, []],
-  ])('of a %s label has a button for each category', async (value_type, label, buttons) => {
-    const { url } = await createLinkTo(await storeLabelled({ value_type, ...label }));
+  ])(
+    'the page of a %s label has a button for each category',
+    async (value_type, label, buttons) => {
+      const { url } = await createLinkTo(await storeLabelled({ value_type, ...label }));
 
-    expect(listButtons((await readPage(open(url))).html)).toEqual(buttons);
-  });
+      expect(listButtons((await readPage(open(url))).html)).toEqual(buttons);
+    },
+  );
 
   it.each([
     [{ min_value: 1, max_value: 10.5 }, ' min="1" max="10.5"', 'from 1 to 10.5'],
     [{ min_value: 0 }, ' min="0"', '0 or more'],
     [{ max_value: -1 }, ' max="-1"', '-1 or less'],
     [{}, '', 'a number'],
-  ])('of a continuous label has a field with its bounds: %j', async (label, attributes, words) => {
-    const { url } = await createLinkTo(await storeLabelled(label));
+  ])(
+    'the page of a continuous label has a field with its bounds: %j',
+    async (label, attributes, words) => {
+      const { url } = await createLinkTo(await storeLabelled(label));
 
-    const { html } = await readPage(open(url));
+      const { html } = await readPage(open(url));
 
-    expect(
-      /<input id="value"[^>]*>/
-        .exec(html)?.[0]
-        .replace(/^.*autocomplete="off"(.*?) value="".*$/, '$1'),
-    ).toBe(attributes);
-    expect(extractText(html)).toContain(`Your answer, ${words}`);
-  });
+      expect(
+        /<input id="value"[^>]*>/
+          .exec(html)?.[0]
+          .replace(/^.*autocomplete="off"(.*?) value="".*$/, '$1'),
+      ).toBe(attributes);
+      expect(extractText(html)).toContain(`Your answer, ${words}`);
+    },
+  );
 
-  it('of an evaluation without a label asks for a number', async () => {
+  it('the page of an evaluation without a label asks for a number', async () => {
     const row = await storeEvaluation({
       output_name: null,
       field_path: null,
@@ -353,7 +359,7 @@ describe('the page of a link', () => {
     expect(html).not.toContain('Output');
   });
 
-  it('says that an evaluator has set the value, without its id, until somebody changes it', async () => {
+  it('the page tells that an evaluator has set the value, without its id, until somebody changes the value', async () => {
     const created_by_evaluator_id = crypto.randomUUID();
     const row = await storeEvaluation({ created_by: null, created_by_evaluator_id });
     const { url } = await createLinkTo(row);
@@ -366,7 +372,7 @@ describe('the page of a link', () => {
     expect(extractText(answered.html)).toContain(`set by ${SUBJECT} ,`);
   });
 
-  it('names the person who created the evaluation with an evaluator', async () => {
+  it('the page names the person who created the evaluation with an evaluator', async () => {
     const row = await storeEvaluation({ created_by_evaluator_id: crypto.randomUUID() });
 
     const { html } = await readPage(open((await createLinkTo(row)).url));
@@ -374,7 +380,7 @@ describe('the page of a link', () => {
     expect(extractText(html)).toContain(`set by ${row.created_by} ,`);
   });
 
-  it('shows a shared label, and goes by the own one of the same id where there is one', async () => {
+  it('the page shows a shared label, or the own one of the same id', async () => {
     const neighbour = await storeLabel({ account_id: 'acc_0', name: 'Theirs' });
     const shared = await storeLabel({ id: neighbour.id, account_id: 'shared', name: 'Shared' });
     const both = await storeLabel({ name: 'Own' });
@@ -390,7 +396,7 @@ describe('the page of a link', () => {
     }
   });
 
-  it('draws the values before, the last thirty, and says them', async () => {
+  it('the page draws the last thirty values, and has them as text', async () => {
     const row = await storeLabelled(
       { value_type: 'continuous', min_value: 0, max_value: 100 },
       { value: 0 },
@@ -423,7 +429,7 @@ describe('the page of a link', () => {
     for (const point of points) expect(point >= 0 && point <= 144).toBe(true);
   });
 
-  it('draws nothing of another account that has an evaluation of the same ids', async () => {
+  it('the page draws nothing of another account that has an evaluation of the same ids', async () => {
     const row = await storeEvaluation();
     const neighbour = await storeEvaluation({
       id: row.id,
@@ -439,7 +445,7 @@ describe('the page of a link', () => {
     expect((await readPage(open(theirs))).html).toContain('aria-label="The values so far: 3, 41"');
   });
 
-  it('escapes every text that is not ours', async () => {
+  it('the page escapes every text that is not ours', async () => {
     const evil = `<script>alert("1")</script>'&`;
     const row = await storeLabelled(
       {
@@ -461,7 +467,7 @@ describe('the page of a link', () => {
     );
   });
 
-  it('weighs less than 8 KiB with all that a page usually has', async () => {
+  it('the page weighs less than 8 KiB with all that a page usually has', async () => {
     const row = await storeLabelled({
       name: 'Response Quality',
       description:
@@ -479,7 +485,7 @@ describe('the page of a link', () => {
     expect(new TextEncoder().encode(html).byteLength).toBeLessThan(8 * 1024);
   });
 
-  it('is JSON for who asks for JSON: the evaluation, with its tag', async () => {
+  it('answers a request for JSON with the evaluation and its tag', async () => {
     const row = await storeEvaluation();
     const { url } = await createLinkTo(row);
     const ask = (accept: string) => worker(visit(url, { headers: { accept } }));
@@ -531,7 +537,7 @@ describe('who opens or scans a link', () => {
     expect(lines.filter(({ rows_written }) => rows_written !== 0)).toEqual([]);
   });
 
-  it('gets headers and no body for HEAD', async () => {
+  it('answers HEAD with headers and no body', async () => {
     const { url } = await createLinkTo(await storeEvaluation());
     const response = await worker(visit(url, { method: 'HEAD', headers: BROWSER }));
 
@@ -540,7 +546,7 @@ describe('who opens or scans a link', () => {
     expect(response.headers.get('content-security-policy')).toContain("default-src 'none'");
   });
 
-  it.each(['PUT', 'DELETE', 'PATCH', 'OPTIONS'])('is refused %s', async (method) => {
+  it.each(['PUT', 'DELETE', 'PATCH', 'OPTIONS'])('refuses an answer %s', async (method) => {
     const row = await storeEvaluation();
     const { url } = await createLinkTo(row);
 
@@ -562,7 +568,7 @@ describe('an answer on the page', () => {
     return { row, id, url, version: readVersion((await readPage(open(url))).html) };
   };
 
-  it('is stored in the name of the link, and the page says so and can be answered again', async () => {
+  it('stores an answer in the name of the link, and the page takes another one', async () => {
     const { row, url, version } = await ask();
 
     const first = await readPage(answer(url, version, '2'));
@@ -577,7 +583,7 @@ describe('an answer on the page', () => {
     expect((await readHistory(row.id)).map(({ value }) => value)).toEqual([0, 2]);
   });
 
-  it('is stored once, however often the form is sent, and at once or one after another', async () => {
+  it('stores an answer once, however often the form is sent, concurrently or one after another', async () => {
     const { row, url, version } = await ask();
 
     const pages = await Promise.all([1, 2, 3].map(() => readPage(answer(url, version, '2'))));
@@ -588,7 +594,7 @@ describe('an answer on the page', () => {
     expect(await readHistory(row.id)).toHaveLength(1);
   });
 
-  it('overwrites nothing that was stored while the page was open: the page comes again with both values', async () => {
+  it('overwrites nothing that was stored while the page was open, and shows both values', async () => {
     const { row, url, version } = await ask();
     await worker(await putValue(row, 1));
     const stored = await readEvaluation(row.id);
@@ -604,7 +610,7 @@ describe('an answer on the page', () => {
     expect(await readEvaluation(row.id)).toMatchObject({ value: 2 });
   });
 
-  it('that is sent again after another was stored is told, and undoes nothing', async () => {
+  it('tells a person whose answer is sent again that another was stored since, and undoes nothing', async () => {
     const { row, url, version } = await ask();
     await readPage(answer(url, version, '2'));
     await worker(await putValue(row, 1));
@@ -618,7 +624,7 @@ describe('an answer on the page', () => {
     expect(await readEvaluation(row.id)).toMatchObject({ value: 1 });
   });
 
-  it('that was given before is another on a later page: who answers 2, 1 and 2 again has 2 stored', async () => {
+  it('stores the answers 2, 1 and 2 again of one person as three answers', async () => {
     const { row, url, version } = await ask();
     let html = (await readPage(answer(url, version, '2'))).html;
     for (const value of ['1', '2'])
@@ -629,7 +635,7 @@ describe('an answer on the page', () => {
     expect((await readHistory(row.id)).map(({ value }) => value)).toEqual([0, 2, 1]);
   });
 
-  it('that the label does not allow is explained beside the field, which keeps it', async () => {
+  it('explains an answer that the label does not allow beside the field, which keeps it', async () => {
     const { row, url, version } = await ask({
       value_type: 'continuous',
       min_value: 1,
@@ -649,7 +655,7 @@ describe('an answer on the page', () => {
   });
 
   it.each(['', ' ', 'seven', '7,5', '0x10', '1e400', 'Infinity', 'NaN', '<b>', '١', '+5', '5.'])(
-    'that is no number is explained beside the field: %j',
+    'explains an answer that is no number beside the field: %j',
     async (text) => {
       const { row, url, version } = await ask({ value_type: 'continuous' });
 
@@ -666,7 +672,7 @@ describe('an answer on the page', () => {
     ['digits', '1'.repeat(250_000)],
     ['quotation marks', '"'.repeat(80_000)],
     ['one character too many', `0.${'1'.repeat(63)}`],
-  ])('that is longer than 64 characters is refused, and 64 are shown: %s', async (_, text) => {
+  ])('refuses an answer of more than 64 characters, and shows 64 of them: %s', async (_, text) => {
     const { row, url, version } = await ask({ value_type: 'continuous' });
     const usual = await readPage(answer(url, version, 'x'));
 
@@ -680,14 +686,14 @@ describe('an answer on the page', () => {
     expect(await readEvaluation(row.id)).toEqual(row);
   });
 
-  it('may have 64 characters', async () => {
+  it('accepts an answer of 64 characters', async () => {
     const { row, url, version } = await ask({ value_type: 'continuous' });
 
     expect((await readPage(answer(url, version, `0.5${'0'.repeat(61)}`))).status).toBe(200);
     expect(await readEvaluation(row.id)).toMatchObject({ value: 0.5 });
   });
 
-  it('to a page whose version is longer than 64 characters is refused, and the version is not shown', async () => {
+  it('refuses an answer whose version has more than 64 characters, and does not show the version', async () => {
     const { row, url } = await ask({ value_type: 'continuous' });
 
     const { status, html } = await readPage(answer(url, '"'.repeat(80_000), '2'));
@@ -705,7 +711,7 @@ describe('an answer on the page', () => {
     ['value', (version: string) => [version, '1'.repeat(80_000)] as const],
     ['version', () => ['"'.repeat(80_000), '2'] as const],
   ])(
-    'with a %s that is too long is on no page of a failure, so that no part of it can be sent again',
+    'shows no part of an answer with a %s that is too long on the page of a failure',
     async (_, answerTo) => {
       const { url, version } = await ask({ value_type: 'continuous' });
       const { db } = makeFlakyD1(DB, 'D1 DB is overloaded.', 'fails');
@@ -730,21 +736,21 @@ describe('an answer on the page', () => {
     ['1E2', 100],
     ['.5', 0.5],
     ['-.5e1', -5],
-  ])('is a number as a browser sends it: %j', async (text, value) => {
+  ])('reads a number as a browser sends it: %j', async (text, value) => {
     const { row, url, version } = await ask({ value_type: 'continuous' });
 
     expect((await readPage(answer(url, version, text))).status).toBe(200);
     expect(await readEvaluation(row.id)).toMatchObject({ value });
   });
 
-  it('is refused with a version that no page showed', async () => {
+  it('refuses an answer with a version that no page showed', async () => {
     const { row, url } = await ask();
 
     expect((await readPage(answer(url, 'x', '2'))).status).toBe(412);
     expect(await readEvaluation(row.id)).toEqual(row);
   });
 
-  it('is one call to D1, stored or refused, with the page that follows', async () => {
+  it('calls D1 once for an answer, stored or refused, with the page that follows', async () => {
     const { row, url, version } = await ask();
     const logged = vi.spyOn(console, 'log');
     for (const value of ['2', '3', 'x']) await worker(answer(url, version, value));
@@ -761,7 +767,7 @@ describe('an answer on the page', () => {
     expect(await readHistory(row.id)).toHaveLength(1);
   });
 
-  it('that may be stored or not can be sent again with one button, and is stored once', async () => {
+  it('lets a person send an answer again that may be stored or not, and stores it once', async () => {
     const { row, url, version } = await ask();
     const { db } = makeFlakyD1(DB, 'D1 DB is overloaded.', 'is lost', 'succeeds');
 
@@ -781,7 +787,7 @@ describe('an answer on the page', () => {
     expect(await readHistory(row.id)).toHaveLength(1);
   });
 
-  it('through a link that was revoked meanwhile stores nothing, and gets the page of a link that does not work', async () => {
+  it('stores no answer through a link that was revoked meanwhile, and shows that the link does not work', async () => {
     const { row, id, url, version } = await ask();
     await worker(
       await request(`${buildPath(row)}/links/${id}`, {
@@ -797,7 +803,7 @@ describe('an answer on the page', () => {
     expect(await readEvaluation(row.id)).toEqual(row);
   });
 
-  it('of a fault of ours gets a page too, which tells nothing', async () => {
+  it('answers a fault of ours with a page that tells nothing', async () => {
     const { url, version } = await ask();
     const { db } = makeFlakyD1(DB, 'no such table: run_evaluation', 'fails');
 
@@ -807,7 +813,7 @@ describe('an answer on the page', () => {
     expect(html).not.toContain('no such table');
   });
 
-  it('is no answer where a field is missing, or where it is JSON that says that it is a form', async () => {
+  it('takes no body for an answer if a field is missing, or if JSON claims to be a form', async () => {
     const { row, url, version } = await ask();
     const form = (body: string) =>
       worker(

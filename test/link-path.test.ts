@@ -93,15 +93,18 @@ describe('a link with a path', () => {
     ['$[?@.constructor]', '[{}]', 0],
     ["$[?@.ref=='x'].n", '[{"ref":"x","n":1},{"ref":"x","n":2}]', 2],
     ["$[?@.ref=='x'].n", '[{"ref":"x"}]', 0],
-  ])('is refused unless it finds exactly one value: %s in %s', async (path, body, count) => {
-    const row = await storeEvaluation();
-    const { url } = await createLinkTo(row, { path });
+  ])(
+    'refuses a body unless the path finds exactly one value: %s in %s',
+    async (path, body, count) => {
+      const row = await storeEvaluation();
+      const { url } = await createLinkTo(row, { path });
 
-    const error = `What ${path} finds in the body is ${count} values: it must be exactly one.`;
-    await expectRefusedUpdate(row, post(url, body), makeUnprocessable(error));
-  });
+      const error = `What ${path} finds in the body is ${count} values: it must be exactly one.`;
+      await expectRefusedUpdate(row, post(url, body), makeUnprocessable(error));
+    },
+  );
 
-  it('is refused for what it finds, in the words of a pointer', async () => {
+  it('refuses a value that the path finds, in the words of a pointer', async () => {
     const row = await storeEvaluation();
     const { url } = await createLinkTo(row, { path: '$.a', values: { yes: 1 } });
 
@@ -118,7 +121,7 @@ describe('a link with a path', () => {
     ['$[?@.a]', 6666],
     ['$[?@.a==1]', 4000],
     ['$[?@.a==1 && @.b.c!=2]', 1818],
-  ])('takes 20,000 steps and no more: %s', async (path, most) => {
+  ])('lets a path take 20,000 steps and no more: %s', async (path, most) => {
     const row = await storeEvaluation();
     const { url } = await createLinkTo(row, { path });
     const read = async (count: number) => {
@@ -130,7 +133,7 @@ describe('a link with a path', () => {
     expect(await read(most + 1)).toBe(TOO_MANY_STEPS);
   });
 
-  it('counts the steps of all levels, and the members of objects too', async () => {
+  it('counts the steps of a path on all levels, and the members of objects too', async () => {
     const row = await storeEvaluation();
     const { url } = await createLinkTo(row, { path: '$.*.*' });
     const members = (count: number) =>
@@ -175,7 +178,7 @@ describe('a path that cannot be', () => {
     ['$[?@.a==9007199254740992]', 'a number beyond 9007199254740991'],
     ['$[?@.a==-1e16]', 'a number beyond 9007199254740991'],
     ['$[?@.a<1e400]', 'a number beyond 9007199254740991'],
-  ])('is refused for what a stranger could make costly: %s', async (path, fault) => {
+  ])('refuses a path that a stranger could make costly: %s', async (path, fault) => {
     const row = await storeEvaluation();
 
     await expectRefusedUpdate(
@@ -205,7 +208,7 @@ describe('a path that cannot be', () => {
     ...['@.a', '$[?nosuch(@)]', '$[?length()==1]', '$[~]', '$.a.b.[c]', '$\u0000', '$[?@.a==01]'],
     ...['$[0.5]', '$[0.0]', '$[0:0.5]', '$[?@.a==00.5]', '$[?@.a==0.]', '$[?@.a==0.5.5]', '$.0.5'],
     ...[`$${'['.repeat(511)}`, `$[?${'('.repeat(509)}`, `$[?${'!'.repeat(509)}`],
-  ])('is refused if it is no JSONPath: %j', async (path) => {
+  ])('refuses a path that is no JSONPath: %j', async (path) => {
     const row = await storeEvaluation();
 
     await expectRefusedUpdate(row, await creation(row, { path }), makeUnprocessable(SHAPE));
@@ -219,7 +222,7 @@ describe('a path that cannot be', () => {
       { path: '$.a', pointer: '/value' },
       'Send pointer or path, not both: each names the place of the value.',
     ],
-  ])('is malformed: %j', async (body, error) => {
+  ])('answers 400 to a malformed path: %j', async (body, error) => {
     const row = await storeEvaluation();
 
     await expectRefusedUpdate(row, await creation(row, body), { status: 400, error });
@@ -230,7 +233,7 @@ describe('a path that cannot be', () => {
     `$[?${joinTests(80)}]`,
     `$${'[0]'.repeat(170)}`,
     `$[?${'('.repeat(200)}@.a${')'.repeat(200)}]`,
-  ])('is allowed up to its bounds: %s', async (path) => {
+  ])('accepts a path up to its bounds: %s', async (path) => {
     expect((await worker(await creation(await storeEvaluation(), { path }))).status).toBe(201);
   });
 });

@@ -1,6 +1,6 @@
 /**
  * Tests a link with conditions. The Worker judges a body that meets the conditions and ignores any
- * other. It refuses to create a link with a condition that no body could meet.
+ * other. It refuses to create a link with a malformed condition.
  */
 import { describe, expect, it, vi } from 'vitest';
 import { LINK_NOT_FOUND } from './support/answers.ts';
@@ -20,7 +20,7 @@ import {
 } from './support/worker.ts';
 
 describe('the conditions of a link', () => {
-  it('are returned to its creator, and are absent from a link without any', async () => {
+  it('returns the conditions of a link to its creator', async () => {
     const row = await storeEvaluation();
     const where = {
       '': null,
@@ -45,7 +45,7 @@ describe('the conditions of a link', () => {
     [{ '/a/1': 2, '/a/0': 1 }, '{"a":[1,2]}'],
     [{ '/__proto__': 1 }, '{"__proto__":1}'],
     [{}, '{}'],
-  ])('accept %j in %s', async (where, body) => {
+  ])('accepts a body that meets a condition: %j in %s', async (where, body) => {
     const row = await storeEvaluation();
     const { url } = await createLinkTo(row, { where });
 
@@ -77,17 +77,20 @@ describe('the conditions of a link', () => {
     [{ '/a': 1, '/b': 2 }, '{"a":1}'],
     [{ '': 1 }, '{"a":1}'],
     [{ '/a': 1 }, '1'],
-  ])('ignore a body with 204, and nothing is stored: %j in %s', async (where, body) => {
-    const row = await storeEvaluation();
-    const { url } = await createLinkTo(row, { where, pointer: '' });
+  ])(
+    'answers 204 to a body that meets no condition, and stores nothing: %j in %s',
+    async (where, body) => {
+      const row = await storeEvaluation();
+      const { url } = await createLinkTo(row, { where, pointer: '' });
 
-    const response = await worker(post(url, body));
+      const response = await worker(post(url, body));
 
-    expect([response.status, await response.text()]).toEqual([204, '']);
-    expect(await readEvaluation(row.id)).toEqual(row);
-  });
+      expect([response.status, await response.text()]).toEqual([204, '']);
+      expect(await readEvaluation(row.id)).toEqual(row);
+    },
+  );
 
-  it('are judged before the value, so that an event without a value is ignored', async () => {
+  it('judges the conditions before the value, and ignores an event without a value', async () => {
     const row = await storeLabelled({ value_type: 'binary' });
     const where = { '/state': ['approved', 'rejected'] };
     const { url } = await createLinkTo(row, { pointer: '/state', values: { approved: 1 }, where });
@@ -97,7 +100,7 @@ describe('the conditions of a link', () => {
     expect((await worker(post(url, { state: 'approved' }))).status).toBe(200);
   });
 
-  it('are judged after the headers and the form of the body, which are wrong for every event', async () => {
+  it('judges the conditions after the headers and the form of the body', async () => {
     const row = await storeEvaluation();
     const { url } = await createLinkTo(row, { where: { '/a': 1 } });
 
@@ -111,7 +114,7 @@ describe('the conditions of a link', () => {
     });
   });
 
-  it('cost no call to D1 for a body that does not fit, and leave the condition in the log', async () => {
+  it('ignores a body without a call to D1, and logs the condition', async () => {
     const row = await storeEvaluation();
     const { url } = await createLinkTo(row, { where: { '/a': 1, '/secret': 'b' } });
     const calls = vi.fn();
@@ -126,7 +129,7 @@ describe('the conditions of a link', () => {
     expect(text).not.toContain('of the sender');
   });
 
-  it('ignore what does not fit also when the link is revoked, and refuse what fits', async () => {
+  it('ignores a body that does not fit also if the link is revoked, and refuses one that fits', async () => {
     const row = await storeEvaluation();
     const { id, url } = await createLinkTo(row, { where: { '/a': 1 } });
     await worker(await request(`${buildPath(row)}/links/${id}`, { method: 'DELETE' }));
@@ -135,14 +138,14 @@ describe('the conditions of a link', () => {
     await expectRefusedUpdate(row, post(url, { a: 1, value: 9 }), LINK_NOT_FOUND);
   });
 
-  it('say nothing to somebody whose key does not verify or has expired', async () => {
+  it('tells nothing of the conditions to somebody whose key does not verify or has expired', async () => {
     const row = await storeEvaluation();
     const { url } = await createLinkTo(row, { where: { '/a': 1 } });
 
     await expectRefusal(await worker(post(`${url}x`, { a: 2 })), LINK_NOT_FOUND);
   });
 
-  it('do not hold for a person who answers on the page', async () => {
+  it('does not apply the conditions to a person who answers on the page', async () => {
     const row = await storeEvaluation();
     const { url } = await createLinkTo(row, { where: { '/a': 1 } });
 
@@ -150,7 +153,7 @@ describe('the conditions of a link', () => {
     expect(await readEvaluation(row.id)).toMatchObject({ value: 9 });
   });
 
-  it('are judged in a body of another media type, and of none', async () => {
+  it('applies the conditions to a body of another media type, and of none', async () => {
     const row = await storeEvaluation();
     const { url } = await createLinkTo(row, { where: { '/a': 1 } });
     const body = '{"a":2,"value":9}';
@@ -191,7 +194,7 @@ describe('a link with a condition that cannot be', () => {
       'each pointer of where must be Unicode text: it contains half of a surrogate pair.',
     ],
     [`{"/${'a'.repeat(256)}":1}`, 'each pointer of where must be at most 256 characters long.'],
-  ])('is refused: %s', async (where, error) => {
+  ])('refuses a malformed condition: %s', async (where, error) => {
     const row = await storeEvaluation();
     const body = `{"where":${where}}`;
 

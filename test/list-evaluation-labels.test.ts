@@ -159,7 +159,7 @@ describe('listEvaluationLabels', () => {
     expect(meta.rows_read).toBeLessThanOrEqual(12);
   });
 
-  it('is for a token of one run too, and 404 for one of one evaluation', async () => {
+  it('lets a token for one run list labels, and answers 404 to a token for one evaluation', async () => {
     const label = await store({});
 
     const ofRun = await authorize({ run_id: crypto.randomUUID() });

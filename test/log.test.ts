@@ -40,7 +40,7 @@ async function readLog(sent: Request, send: Send = worker) {
 const VERSION = { id: 'version-1', tag: '', timestamp: '2026-11-01T00:00:00.000Z' };
 
 describe('the log line', () => {
-  it('describes a request, and has neither its token nor its body nor its value', async () => {
+  it('logs a request without its token, its body or its value', async () => {
     const row = await storeEvaluation();
     const token = await mintToken({}, { kid: 'key-1' });
     const sent = await putValue(row, 4321.5, token);
@@ -71,7 +71,7 @@ describe('the log line', () => {
   });
 
   it.each(OPERATIONS)(
-    'names the operation and the account, and counts the calls to D1: $name',
+    'logs the operation, the account and the calls to D1: $name',
     async ({ name, method, success, requestFor }) => {
       const row = await storeEvaluation();
 
@@ -89,7 +89,7 @@ describe('the log line', () => {
   );
 
   it.each(OPERATIONS)(
-    'names the operation that refused, and the reason: $name',
+    'logs the operation that refused, and the reason: $name',
     async ({ name, method, requestFor }) => {
       const { line } = await readLog(
         await requestFor(await storeEvaluation(), { authorization: null }),
@@ -110,7 +110,7 @@ describe('the log line', () => {
     ['r'.repeat(128), 'r'.repeat(128)],
     ['r'.repeat(10_000), 'r'.repeat(128)],
     ['é"\\', '\\u00e9"\\'],
-  ])('has at most 128 characters of printable ASCII of a cf-ray: %j', async (sent, ray) => {
+  ])('logs at most 128 characters of printable ASCII of a cf-ray: %j', async (sent, ray) => {
     const row = await storeEvaluation();
     const { line, text } = await readLog(
       await get(buildPath(row), { 'cf-ray': sent, authorization: null }),
@@ -120,7 +120,7 @@ describe('the log line', () => {
     expect(text).toMatch(/^[\x20-\x7e]+$/);
   });
 
-  it('has at most 128 characters of printable ASCII of a key id', async () => {
+  it('logs at most 128 characters of printable ASCII of a key id', async () => {
     const row = await storeEvaluation();
     const token = await mintToken({}, { kid: `\u2028\ud800${'k'.repeat(500)}` });
 
@@ -130,7 +130,7 @@ describe('the log line', () => {
     expect(text).toMatch(/^[\x20-\x7e]+$/);
   });
 
-  it('names the label in the path', async () => {
+  it('logs the label in the path', async () => {
     const label = await storeLabel();
 
     const { line } = await readLog(await get(buildLabelPath(label)));
@@ -138,7 +138,7 @@ describe('the log line', () => {
     expect(line).toMatchObject({ operation: 'getEvaluationLabel', label: label.id, status: 200 });
   });
 
-  it('counts the attempts of a call to D1 that failed at first', async () => {
+  it('logs the attempts of a call to D1 that failed at first', async () => {
     const row = await storeEvaluation();
     const { db } = makeFlakyD1(DB, 'Network connection lost.', 'fails', 'fails', 'succeeds');
 
@@ -149,7 +149,7 @@ describe('the log line', () => {
     expect(line).toMatchObject({ status: 200, db_calls: 1, db_attempts: 3, rows_written: 2 });
   });
 
-  it('counts the calls of a refusal, and names its reason', async () => {
+  it('logs the calls of a refusal and its reason', async () => {
     const missing = await request(
       buildPath({ ...(await storeEvaluation()), id: crypto.randomUUID() }),
       {

@@ -39,7 +39,7 @@ function makeRow(updated_at: string | null) {
 const ages = Array.from({ length: migrations.length + 1 }, (_, age) => age);
 
 it.each(ages)(
-  'lead from a database with the first %d of them to the one that a new database has',
+  'migrates a database with the first %d migrations to the schema of a new database',
   async (age) => {
     await emptyOldDatabase();
     await applyD1Migrations(OLD_DB, migrations.slice(0, age));
@@ -57,7 +57,7 @@ it.each(ages)(
 );
 
 it.each(ages.slice(1))(
-  'keep the rows of a database with the first %d of them, which can be updated',
+  'keeps the rows of a database with the first %d migrations, and updates them',
   async (age) => {
     await emptyOldDatabase();
     await applyD1Migrations(OLD_DB, migrations.slice(0, age));

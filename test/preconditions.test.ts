@@ -46,7 +46,7 @@ describe('a precondition that an operation cannot evaluate', () => {
   );
 
   it.each(cases)(
-    'is refused by $name before D1 is asked, and the sentence says what to send: $header',
+    '$name refuses a precondition that it cannot evaluate, before it calls D1: $header',
     async ({ header, requestFor, refusal }) => {
       const row = await storeLabelled({ min_value: 1, max_value: 10 });
       const { db, calls } = countCalls(DB);
@@ -58,7 +58,7 @@ describe('a precondition that an operation cannot evaluate', () => {
     },
   );
 
-  it('is refused on the page of a link and in an answer there, and stores nothing', async () => {
+  it('refuses a precondition on the page of a link and in an answer there, and stores nothing', async () => {
     const row = await storeLabelled({ min_value: 1, max_value: 10 });
     const { url } = await createLinkTo(row);
     const headers = { accept: 'text/html', 'if-match': '*' };
@@ -76,7 +76,7 @@ describe('If-Match on a read', () => {
     return { row, tag: `"${row.created_at}"` };
   };
 
-  it('is 200 if it names the current version, in a list, or is *', async () => {
+  it('answers a read with 200 if If-Match names the current version, in a list, or is *', async () => {
     const { row, tag } = await stored();
     for (const ifMatch of [tag, `"a", ${tag}`, '*', ' * ']) {
       const response = await worker(await get(buildPath(row), { 'if-match': ifMatch }));
@@ -84,7 +84,7 @@ describe('If-Match on a read', () => {
     }
   });
 
-  it('is 412 with the current ETag if it names another version, or a weak tag', async () => {
+  it('answers a read with 412 and the current ETag if If-Match names another version, or a weak tag', async () => {
     const { row, tag } = await stored();
     for (const ifMatch of ['"a"', `W/${tag}`, '"2026-01-01T00:00:00.000Z"']) {
       const response = await worker(await get(buildPath(row), { 'if-match': ifMatch }));
@@ -92,7 +92,7 @@ describe('If-Match on a read', () => {
     }
   });
 
-  it('goes before If-None-Match, which is 304 only if If-Match holds', async () => {
+  it('applies If-Match before If-None-Match on a read', async () => {
     const { row, tag } = await stored();
     const read = async (ifMatch: string) =>
       (await worker(await get(buildPath(row), { 'if-match': ifMatch, 'if-none-match': tag })))
@@ -101,7 +101,7 @@ describe('If-Match on a read', () => {
     expect([await read(tag), await read('"a"')]).toEqual([304, 412]);
   });
 
-  it('holds for the evaluation that a link gives as JSON', async () => {
+  it('applies If-Match to the evaluation that a link gives as JSON', async () => {
     const row = await storeEvaluation();
     const { url } = await createLinkTo(row);
     const read = async (headers: Record<string, string>) =>
@@ -127,7 +127,7 @@ describe('If-Match with many tags', () => {
     return { status, rows: line.rows_read };
   };
 
-  it('drops 40,000 tags that cannot be a version, and reads no row for them', async () => {
+  it('drops 40,000 tags of If-Match that cannot be a version, and reads no row for them', async () => {
     const none = Array.from({ length: 40_000 }, (_, n) => `"${n}"`).join();
 
     const few = await countRowsRead('"CURRENT"');
@@ -136,12 +136,12 @@ describe('If-Match with many tags', () => {
     expect((await countRowsRead(none)).status).toBe(412);
   });
 
-  it('drops repeated tags', async () => {
+  it('drops repeated tags of If-Match', async () => {
     const { status, rows } = await countRowsRead(Array(5000).fill('"CURRENT"').join());
     expect([status, rows]).toEqual([200, (await countRowsRead('"CURRENT"')).rows]);
   });
 
-  it('takes 100 versions, and refuses 101 of them', async () => {
+  it('accepts 100 versions in If-Match, and refuses 101', async () => {
     expect((await countRowsRead([...versions(99), '"CURRENT"'].join())).status).toBe(200);
     const row = await storeEvaluation();
     const sent = await putValue(row, 9);

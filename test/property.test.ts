@@ -279,7 +279,7 @@ const splitBody = (bytes: Uint8Array) =>
   });
 
 describe('any request', () => {
-  it('to any operation is answered without a 5xx, and changes nothing if it reads or is refused', async () => {
+  it('answers any request to any operation without a 5xx, and changes nothing by a read or a refused request', async () => {
     const input = fc.record({
       operation: fc.constantFrom(...OPERATIONS),
       body: fc.option(fc.constantFrom(updateBody, createBody).chain((body) => body)),
@@ -314,7 +314,7 @@ describe('any request', () => {
 });
 
 describe('any body', () => {
-  it('changes the value of its evaluation if it is a valid update, and otherwise nothing', async () => {
+  it('changes the value by any body that is a valid update, and otherwise nothing', async () => {
     const streamed = createWorker({});
     const input = fc.record({
       fields: rowFields,
@@ -339,7 +339,7 @@ describe('any body', () => {
     });
   });
 
-  it('creates the evaluation that it describes if it is a valid create, and otherwise none', async () => {
+  it('creates the evaluation that any valid body describes, and otherwise none', async () => {
     await assertProperty({ runs: 50, sees: [201, 400] }, createBody, async (body) => {
       const row: Row = {
         id: crypto.randomUUID(),
@@ -413,7 +413,7 @@ describe('any body of a label', () => {
     return mayBe ? { name, description, value_type, ...bounds, categories } : undefined;
   }
 
-  it('creates the label that it describes if it is a valid create, and otherwise none', async () => {
+  it('creates the label that any valid body describes, and otherwise none', async () => {
     await assertProperty({ runs: 80, sees: [201, 400, 422] }, labelBody, async (text) => {
       const bytes = encodeUtf8(text);
       const response = await worker(
@@ -447,7 +447,7 @@ describe('any value', () => {
   );
   const isVisible = ({ account_id }: Rule) => account_id === ACCOUNT || account_id === 'shared';
 
-  it('is stored by an update if and only if the label allows it, exactly as it was sent', async () => {
+  it('an update stores a value if and only if the label allows it, exactly as it was sent', async () => {
     await assertProperty(
       { runs: 50, sees: [200, 422] },
       input,
@@ -465,7 +465,7 @@ describe('any value', () => {
     );
   });
 
-  it('is stored by a create if and only if a label exists that allows it, exactly as it was sent', async () => {
+  it('a create stores a value if and only if a label exists that allows it, exactly as it was sent', async () => {
     await assertProperty(
       { runs: 40, sees: [201, 404, 422] },
       input,
@@ -512,7 +512,7 @@ describe('any path', () => {
     });
   const idLike = (id: string) => fc.oneof(drawSpelledId(id), drawSpelledId(id), drawStrangeId(id));
 
-  it('leads to the evaluation whose ids it has, in upper or lower case and any encoding, and to nothing else', async () => {
+  it('a path leads to the evaluation whose ids it has, in upper or lower case and any encoding, and to nothing else', async () => {
     const row = await storeRepeated(ids[0], ids[1]);
     const input = fc.record({
       method: fc.constantFrom('GET', 'HEAD', 'PUT', 'POST', 'PATCH'),
@@ -550,7 +550,7 @@ describe('any path', () => {
     );
   });
 
-  it('lists the run whose id it has, in upper or lower case and any encoding, and nothing else', async () => {
+  it('a path lists the run whose id it has, in upper or lower case and any encoding, and nothing else', async () => {
     const row = await storeRepeated(ids[2], ids[3]);
     await assertProperty({ runs: 40, sees: [200, 400] }, idLike(row.run_id), async (segment) => {
       const sent = await request(`/v1/run/${segment}/evaluations`, { method: 'GET' });
@@ -593,7 +593,7 @@ describe('any headers', () => {
     /^(identity)?$/i.test(headers.get('content-encoding') ?? '') &&
     !headers.has('content-range');
 
-  it('let an update happen if each of them allows it, If-Match by the current tag, and otherwise change nothing', async () => {
+  it('stores an update if each of its headers allows it, If-Match by the current tag, and otherwise changes nothing', async () => {
     const token = await mintToken();
     const input = fc.record({
       headers: drawHeaders(`Bearer ${token}`, TAG),
@@ -625,7 +625,7 @@ describe('any token', () => {
   const putWith = (row: Row, token: string) =>
     request(buildPath(row), { body: '{"value":9}', headers: { authorization: `Bearer ${token}` } });
 
-  it('is refused if it differs in one character from what the issuer signed', async () => {
+  it('refuses a token that differs in one character from what the issuer signed', async () => {
     const token = await mintToken(claims({}, clock.now()));
     const sendAt = createWorker({}, clock);
     const input = fc.oneof(
@@ -671,7 +671,7 @@ describe('any token', () => {
     (iat === undefined || isTime(iat, -Infinity, Infinity)) &&
     [others['run_id'], others['evaluation_id']].every((id) => id === undefined || isUuid(id));
 
-  it('writes as its subject, in its account and within its restriction if it is valid, and otherwise nowhere', async () => {
+  it('writes as the subject of a valid token, in its account and within its restriction, and otherwise nowhere', async () => {
     const [issuer, other] = [await createHmac(SECRET), await createHmac(`${SECRET}.`)];
     await assertProperty({ runs: 80, sees: [200, 401, 404] }, drawSignedAt(now), async (made) => {
       const { owner, isForged, header, claims, otherText } = made;
@@ -723,7 +723,7 @@ describe('any query', () => {
     return { path: `/v1/run/${run_id}/evaluations`, rows: rows.sort(isInOrder) };
   };
 
-  it('gets the page that it asks for, or a refusal, whatever its limit and its cursor', async () => {
+  it('answers any query with the page that it asks for, or refuses it, whatever its limit and its cursor', async () => {
     const { path, rows } = await storeRun([...TIMES, ...TIMES], makeFixedIds(10).slice(4));
     const input = fc.record(
       { limit: limitText, cursor: drawCursor(rows.map(formatPlace)) },
@@ -790,7 +790,7 @@ describe('any query', () => {
       Math.min(limit, total - page * limit),
     );
 
-  it('with a page size leads through the whole list, in order, with no entry twice', async () => {
+  it('leads through the whole list with any page size, in order, with no entry twice', async () => {
     const input = fc.record({
       times: fc.array(fc.constantFrom(...TIMES), { maxLength: 7 }),
       changes: fc.nat(4),

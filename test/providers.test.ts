@@ -476,12 +476,12 @@ async function put(provider: string, row: Row, token: string): Promise<Request> 
   return request(buildPath(row), { body: '{"value":9}', headers: credentials });
 }
 
-it('is tested for each row of the table in src/auth/README.md, and for no other provider', () => {
+it('the tests have each row of the table in src/auth/README.md, and no other provider', () => {
   expect(Object.keys(rows)).toEqual(Object.keys(PROVIDERS));
 });
 
 describe.each(Object.entries(PROVIDERS))('%s, set up from its row,', (provider, shape) => {
-  it('is accepted: the account and the author are those of the token', async () => {
+  it('accepts a token of the provider, with its account and author', async () => {
     const row = await storeEvaluation({ account_id: shape.account });
     const send = createProviderWorker(provider, shape);
 
@@ -493,7 +493,7 @@ describe.each(Object.entries(PROVIDERS))('%s, set up from its row,', (provider, 
     });
   });
 
-  it('is refused with a token that is for another API, of another client or of another tenant', async () => {
+  it('refuses a token of the provider for another API, from another client or of another tenant', async () => {
     const row = await storeEvaluation({ account_id: shape.account });
     const send = createProviderWorker(provider, shape);
 
@@ -510,19 +510,22 @@ describe.each(Object.entries(PROVIDERS))('%s, set up from its row,', (provider, 
     ['an ID token of Cognito', { token_use: 'id' }, {}],
     ['an ID token of Keycloak', { typ: 'ID' }, {}],
     ['a refresh token of Keycloak', { typ: 'Refresh' }, {}],
-  ])('is refused with %s', async (_, changed, { claims = {}, header = {} }: Partial<Shape>) => {
-    const row = await storeEvaluation({ account_id: shape.account });
-    const send = createProviderWorker(provider, shape);
-    const other = { ...shape, header: { ...shape.header, ...header } };
+  ])(
+    'refuses a token of the provider with %s',
+    async (_, changed, { claims = {}, header = {} }: Partial<Shape>) => {
+      const row = await storeEvaluation({ account_id: shape.account });
+      const send = createProviderWorker(provider, shape);
+      const other = { ...shape, header: { ...shape.header, ...header } };
 
-    await expectRefusal(
-      await send(await put(provider, row, await mintTokenFor(other, { ...claims, ...changed }))),
-      makeInvalidToken('The token is an ID or refresh token: send an access token.'),
-    );
-    expect(await readEvaluation(row.id)).toEqual(row);
-  });
+      await expectRefusal(
+        await send(await put(provider, row, await mintTokenFor(other, { ...claims, ...changed }))),
+        makeInvalidToken('The token is an ID or refresh token: send an access token.'),
+      );
+      expect(await readEvaluation(row.id)).toEqual(row);
+    },
+  );
 
-  it('is refused without the scope that is required', async () => {
+  it('refuses a token of the provider without the required scope', async () => {
     const row = await storeEvaluation({ account_id: shape.account });
     const send = createProviderWorker(provider, shape, { JWT_REQUIRED_SCOPE: 'another:scope' });
 

@@ -67,7 +67,7 @@ describe('GET /', () => {
   });
 
   it.each(['//', '/v1/', '/health/', '/openapi.json/', '/index.html', '/reference'])(
-    'is the page of no other path, such as %s',
+    'answers no other path with the page, such as %s',
     async (path) => {
       await expectRefusal(await send(path, CHROMIUM), NO_SUCH_PATH);
     },

@@ -186,7 +186,7 @@ describe('405: another method on the path', () => {
     ['/v1/run/x/evaluation/y/history', 'POST', 'GET, HEAD'],
     ['/openapi.json', 'POST', 'GET, HEAD'],
     ['/health', 'PUT', 'GET, HEAD'],
-  ])('refuses on %s what it does not have, without a token', async (path, method, allow) => {
+  ])('refuses a method that %s does not have, without a token', async (path, method, allow) => {
     await expectRefusal(
       await worker(await request(path, { method, headers: { authorization: null } })),
       {
@@ -201,7 +201,7 @@ describe('405: another method on the path', () => {
 describe('413: a body over 64 KiB', () => {
   const body = `{"value":9,"pad":"${'x'.repeat(64 * 1024)}"}`;
 
-  it('refuses it with a Content-Length', async () => {
+  it('refuses a body over 64 KiB with a Content-Length', async () => {
     const row = await storeEvaluation();
     const sent = await request(buildPath(row), {
       body,
@@ -211,7 +211,7 @@ describe('413: a body over 64 KiB', () => {
     await expectRefusedUpdate(row, sent, TOO_LARGE);
   });
 
-  it('refuses it by its Content-Length alone, before it reads', async () => {
+  it('refuses a body over 64 KiB by its Content-Length alone, before it reads', async () => {
     const row = await storeEvaluation();
     const sent = await request(buildPath(row), {
       body: '{"value":9}',
@@ -221,7 +221,7 @@ describe('413: a body over 64 KiB', () => {
     await expectRefusedUpdate(row, sent, TOO_LARGE, createWorker({}));
   });
 
-  it('refuses it without a Content-Length, and reads no further than it must', async () => {
+  it('refuses a body over 64 KiB without a Content-Length, and reads no further than it must', async () => {
     const row = await storeEvaluation();
     let pulled = 0;
     let cancelled = false;
@@ -246,7 +246,7 @@ describe('413: a body over 64 KiB', () => {
     expect(cancelled).toBe(true);
   });
 
-  it('refuses it when its Content-Length understates it', async () => {
+  it('refuses a body over 64 KiB whose Content-Length is too small', async () => {
     const row = await storeEvaluation();
     const sent = await request(buildPath(row), { body, headers: { 'content-length': '11' } });
 
@@ -313,7 +313,7 @@ describe('415: a body that is not declared as JSON', () => {
 });
 
 describe('500: an internal error', () => {
-  it('has one constant sentence when D1 fails, and the log has the cause', async () => {
+  it('answers 500 with one constant sentence when D1 fails, and logs the cause', async () => {
     const row = await storeEvaluation();
     const logged = vi.spyOn(console, 'error');
     const { db, calls } = makeFlakyD1(DB, 'no such table: run_evaluation: SQLITE_ERROR', 'fails');
@@ -335,7 +335,7 @@ describe('500: an internal error', () => {
 });
 
 describe('the log of an internal error', () => {
-  it('has the whole chain of causes', async () => {
+  it('logs the whole chain of causes of an internal error', async () => {
     const row = await storeEvaluation();
     const logged = vi.spyOn(console, 'error');
     const root = new Error('the root of it: SQLITE_ERROR');
@@ -384,7 +384,7 @@ describe('before D1 is asked', () => {
 
 describe('the request id', () => {
   it.each(['a', 'req-1:2.3_4', 'A'.repeat(128)])(
-    'is the caller\u2019s if it is well-formed: %s',
+    'returns the caller\u2019s request id if it is well-formed: %s',
     async (id) => {
       const row = await storeEvaluation();
       const sent = await request(buildPath(row), {
@@ -397,7 +397,7 @@ describe('the request id', () => {
   );
 
   it.each(['', 'a b', 'a"b', '<script>', '{"a":1}', 'A'.repeat(129)])(
-    'is a new one otherwise: %s',
+    'returns a new request id if the caller\u2019s is malformed: %s',
     async (id) => {
       const row = await storeEvaluation();
       const sent = await request(buildPath(row), {

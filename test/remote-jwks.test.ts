@@ -110,7 +110,7 @@ const unavailable = (retryAfter: number) => ({
 });
 
 describe('a remote key set', () => {
-  it('is fetched once for nine minutes of requests, as JSON and without following redirects', async () => {
+  it('fetches a key set once for nine minutes of requests, as JSON and without following redirects', async () => {
     const clock = createStillClock();
     const remote = setUpRemoteJwks(keySet(first));
     const send = remote.isolate(clock);
@@ -130,7 +130,7 @@ describe('a remote key set', () => {
     });
   });
 
-  it('reaches a new isolate from the edge cache, without another fetch', async () => {
+  it('a new isolate takes the key set from the edge cache, without another fetch', async () => {
     const clock = createStillClock();
     const remote = setUpRemoteJwks(keySet(first));
     const row = await storeEvaluation();
@@ -143,7 +143,7 @@ describe('a remote key set', () => {
     expect(remote.fetches()).toBe(1);
   });
 
-  it('works without an edge cache', async () => {
+  it('verifies tokens without an edge cache', async () => {
     const clock = createStillClock();
     const remote = setUpRemoteJwks(keySet(first));
     const row = await storeEvaluation();
@@ -157,7 +157,7 @@ describe('a remote key set', () => {
     expect(remote.fetches()).toBe(1);
   });
 
-  it('is fetched once for five concurrent cold requests', async () => {
+  it('fetches a key set once for five concurrent cold requests', async () => {
     const clock = createStillClock();
     const remote = setUpRemoteJwks(keySet(first));
     const send = remote.isolate(clock);
@@ -171,7 +171,7 @@ describe('a remote key set', () => {
 });
 
 describe('the age of a key set', () => {
-  it('is counted from the request, not from the response', async () => {
+  it('counts the age of a key set from the request, not from the response', async () => {
     const clock = createStillClock();
     const remote = setUpRemoteJwks(() => {
       clock.advance(2);
@@ -195,7 +195,7 @@ describe('a key set with unusable keys', () => {
     ['a weak one', async () => (await makeKeyPair('RS256', 'key-1', { modulusLength: 1024 })).jwk],
     ['a symmetric one', () => ({ kty: 'oct', kid: 'key-1', k: 'c2VjcmV0' })],
     ['one of an unknown type', () => ({ kty: 'XYZ' })],
-  ])('verifies with its good keys, whatever else is in it: %s', async (_, other) => {
+  ])('verifies with the good keys of a set, whatever else is in the set: %s', async (_, other) => {
     const clock = createStillClock();
     const unusable = await other();
     const remote = setUpRemoteJwks(() => Response.json({ keys: [unusable, first.jwk, unusable] }));
@@ -223,7 +223,7 @@ describe('a key set with unusable keys', () => {
 });
 
 describe('a key set in which several keys have one kid', () => {
-  it('verifies with each of them, in whatever order they are published', async () => {
+  it('verifies with each of several keys with one kid, in any order', async () => {
     const twin = await makeKeyPair('ES256', 'key-1');
 
     for (const published of [
@@ -250,7 +250,7 @@ describe('a key set in which several keys have one kid', () => {
     await expectRefusedUpdate(row, await putValue(row, 9, token), expired, send);
   });
 
-  it('refuses a forged token after one verification for each of them', async () => {
+  it('refuses a forged token after one verification for each key with its kid', async () => {
     const twins = await Promise.all(
       Array.from({ length: 63 }, () => makeKeyPair('ES256', 'key-1')),
     );
@@ -307,7 +307,7 @@ describe('the edge cache', () => {
     ['a set without a time', () => copy(JSON.stringify({ keys: [second.jwk] }), 'soon')],
     ['a set without an end', () => copy(JSON.stringify({ keys: [second.jwk] }), 'Infinity')],
     ['a set too old', (now) => copy(JSON.stringify({ keys: [second.jwk] }), now - 3_600_000)],
-  ])('is ignored if it holds %s: the key set is fetched', async (_, cached) => {
+  ])('fetches the key set if the edge cache contains %s', async (_, cached) => {
     const clock = createStillClock();
     const remote = setUpRemoteJwks(keySet(first));
     const row = await storeEvaluation();
@@ -324,7 +324,7 @@ describe('the edge cache', () => {
     expect(remote.fetches()).toBe(1);
   });
 
-  it('keeps a set for as long as it may be used during an outage', async () => {
+  it('the edge cache keeps a key set for as long as the Worker may use it during an outage', async () => {
     const clock = createStillClock();
     const remote = setUpRemoteJwks(keySet(first));
     await put(remote.isolate(clock), clock, first, await storeEvaluation());
@@ -337,7 +337,7 @@ describe('the edge cache', () => {
   });
 
   it.each([60_000, 50, -60_000])(
-    'does not replace a kept set by one of another time (%d ms from now)',
+    'does not replace a kept set by one from the edge cache of another time (%d ms from now)',
     async (ms) => {
       const { clock, remote, send, row } = await startWarmIsolate(first);
       clock.advance(10 * MINUTE);
@@ -352,7 +352,7 @@ describe('the edge cache', () => {
     },
   );
 
-  it('delays nobody if it hangs', async () => {
+  it('an edge cache that hangs delays nobody', async () => {
     const clock = createStillClock();
     const remote = setUpRemoteJwks(keySet(first));
     const row = await storeEvaluation();
@@ -378,7 +378,7 @@ describe('rotation', () => {
     expect((await put(send, clock, second, row, 2)).status).toBe(200);
   });
 
-  it('needs no downtime: a new key verifies as soon as it is used, the old one until it is removed', async () => {
+  it('verifies with a new key as soon as it is used, and with the old one until it is removed', async () => {
     const { clock, remote, send, row } = await startWarmIsolate(first);
     clock.advance(MINUTE);
     remote.answers(keySet(first, second));
@@ -389,7 +389,7 @@ describe('rotation', () => {
     expect(remote.fetches()).toBe(2);
   });
 
-  it('takes a removed key out of use within ten minutes, in every isolate', async () => {
+  it('stops verifying with a removed key within ten minutes, in every isolate', async () => {
     const { clock, remote, send, row } = await startWarmIsolate(first, second);
     remote.answers(keySet(second));
     clock.advance(5 * MINUTE);
@@ -408,7 +408,7 @@ describe('rotation', () => {
     expect(remote.fetches()).toBe(2);
   });
 
-  it('is fetched once for five unknown key ids at a time', async () => {
+  it('fetches the key set once for five concurrent unknown key ids', async () => {
     const { clock, remote, send, row } = await startWarmIsolate(first);
     const unknown = await Promise.all([3, 4, 5, 6, 7].map((n) => makeKeyPair('ES256', `key-${n}`)));
     clock.advance(31);
@@ -488,7 +488,7 @@ const GARBAGE: [string, () => Response | Promise<Response>][] = [
 
 describe('an outage of the remote key set', () => {
   it.each(GARBAGE)(
-    'with no set kept: 503 with Retry-After when the remote %s, then recovery',
+    'answers 503 with Retry-After without a kept set when the remote %s, then recovers',
     async (_, failing) => {
       const clock = createStillClock();
       const remote = setUpRemoteJwks(failing);
@@ -509,7 +509,7 @@ describe('an outage of the remote key set', () => {
   );
 
   it.each(GARBAGE)(
-    'with a set kept: uses it for at most an hour when the remote %s, then recovery',
+    'uses a kept set for at most an hour when the remote %s, then recovers',
     async (_, failing) => {
       const clock = createStillClock();
       const remote = setUpRemoteJwks(keySet(first));
@@ -541,7 +541,7 @@ describe('an outage of the remote key set', () => {
     },
   );
 
-  it('is 503 and not 401 for a key that a new set could have', async () => {
+  it('answers 503 and not 401 for a key that a new set could have', async () => {
     const { clock, remote, send, row } = await startWarmIsolate(first);
     remote.answers(down);
     clock.advance(31);
@@ -562,7 +562,7 @@ describe('an outage of the remote key set', () => {
   it.each<[string, () => Response | Promise<Response>]>([
     ['its headers', () => makePending()],
     ['its body', () => new Response(new ReadableStream({ pull: () => makePending() }))],
-  ])('begins after three seconds without %s', async (_, slow) => {
+  ])('gives up the fetch after three seconds without %s', async (_, slow) => {
     const clock = createStillClock();
     const remote = setUpRemoteJwks(slow);
     const send = remote.isolate(clock);
@@ -623,7 +623,7 @@ describe('an outage of the remote key set', () => {
     expect((await asking).status).toBe(200);
   });
 
-  it('is over as soon as a fetch succeeds: an unknown key is 401 again', async () => {
+  it('answers 401 to an unknown key again as soon as a fetch succeeds', async () => {
     const { clock, remote, send, row } = await startWarmIsolate(first);
     remote.answers(down);
     clock.advance(10 * MINUTE);
@@ -640,7 +640,7 @@ describe('an outage of the remote key set', () => {
     );
   });
 
-  it('is retried five seconds after the kept set has become too old, not thirty', async () => {
+  it('fetches again five seconds after the kept set has become too old, not thirty', async () => {
     const { clock, remote, send, row } = await startWarmIsolate(first);
     remote.answers(down);
     clock.advance(59 * MINUTE + 50);
@@ -651,7 +651,7 @@ describe('an outage of the remote key set', () => {
     expect((await put(send, clock, first, row, 3)).status).toBe(200);
   });
 
-  it('does not prevent a fetch when the clock is set back after a failure', async () => {
+  it('fetches again when the clock is set back after a failure', async () => {
     const { clock, remote, send, row } = await startWarmIsolate(first);
     remote.answers(down);
     clock.advance(61 * MINUTE);
@@ -705,7 +705,7 @@ describe('an outage of the remote key set', () => {
   it.each([
     ['answered 502', () => new Response('', { status: 502 })],
     ['answered more than 65536 bytes', () => new Response(' '.repeat(65_537))],
-  ])('is logged, even while a kept set is in use: %s', async (cause, failing) => {
+  ])('logs an outage, even while a kept set is in use: %s', async (cause, failing) => {
     const { clock, remote, send, row } = await startWarmIsolate(first);
     remote.answers(failing);
     const warned = vi.spyOn(console, 'warn');
@@ -719,7 +719,7 @@ describe('an outage of the remote key set', () => {
     });
   });
 
-  it('is never fetched for credentials that are not a token, or for another algorithm', async () => {
+  it('fetches no key set for credentials that are not a token, or for another algorithm', async () => {
     const clock = createStillClock();
     const remote = setUpRemoteJwks(keySet(first));
     const send = remote.isolate(clock);
@@ -735,7 +735,7 @@ describe('an outage of the remote key set', () => {
 
 describe('plain http for the key set', () => {
   it.each(['http://localhost:9/keys', 'http://127.0.0.1:9/keys', 'http://[::1]:9/keys'])(
-    'is allowed for %s',
+    'allows plain http for the key set at %s',
     async (url) => {
       const clock = createStillClock();
       const row = await storeEvaluation();

@@ -48,7 +48,7 @@ describe('revokeEvaluationLink', () => {
     expect(await readEvaluation(row.id)).toEqual(stored);
   });
 
-  it('leaves the id of the link in the log', async () => {
+  it('logs the id of the revoked link', async () => {
     const row = await storeEvaluation();
     const { id } = await createLinkTo(row);
     const logged = vi.spyOn(console, 'log');
@@ -85,7 +85,7 @@ describe('revokeEvaluationLink', () => {
     await expectRefusedUpdate(stored, sent(), LINK_NOT_FOUND);
   });
 
-  it('is safe to repeat, and is one row that says when the link would have expired', async () => {
+  it('stores one row for a repeated revocation, with the time at which the link would have expired', async () => {
     const row = await storeEvaluation();
     const link = await createLinkTo(row);
 
@@ -102,7 +102,7 @@ describe('revokeEvaluationLink', () => {
     ]);
   });
 
-  it('asks D1 once, also about an evaluation that is not there', async () => {
+  it('revokes in one call to D1, also for a missing evaluation', async () => {
     const row = await storeEvaluation();
     const { id } = await createLinkTo(row);
     const { db, calls } = countCalls(DB);
@@ -136,7 +136,7 @@ describe('revokeEvaluationLink', () => {
     expect((await worker(post(url, { value: 9 }))).status).toBe(200);
   });
 
-  it('is 404 for an id that no link can have, because it would expire in more than 90 days and an hour', async () => {
+  it('answers 404 for an id that no link can have, because it would expire in more than 90 days and an hour', async () => {
     const row = await storeEvaluation();
     const now = new Date();
     const send = createWorker({}, createStillClock(now));
@@ -152,7 +152,7 @@ describe('revokeEvaluationLink', () => {
     ]);
   });
 
-  it('ends the longest link at once, also on an edge whose clock is behind that of the edge that made it', async () => {
+  it('ends the longest link immediately, also on an edge whose clock is behind the creating one', async () => {
     const row = await storeEvaluation();
     const now = new Date();
     const headers = {
@@ -170,7 +170,7 @@ describe('revokeEvaluationLink', () => {
     await expectRefusedUpdate(row, post(url, { value: 9 }), LINK_NOT_FOUND);
   });
 
-  it('is 404, and stores nothing, for an evaluation that is missing, of another run, or of another account', async () => {
+  it('answers 404 and stores nothing for an evaluation that is missing, of another run, or of another account', async () => {
     const row = await storeEvaluation();
     const { id } = await createLinkTo(row);
     const other = crypto.randomUUID();
@@ -191,7 +191,7 @@ describe('revokeEvaluationLink', () => {
     ]).toEqual([]);
   });
 
-  it('is 404 with a token for that evaluation alone, or for another run', async () => {
+  it('answers 404 to a revocation with a token for that evaluation alone, or for another run', async () => {
     const row = await storeEvaluation();
     const { id, url } = await createLinkTo(row);
 
@@ -200,7 +200,7 @@ describe('revokeEvaluationLink', () => {
     expect((await worker(post(url, { value: 9 }))).status).toBe(200);
   });
 
-  it('stays so when the evaluation is deleted and made again', async () => {
+  it('keeps a link revoked when the evaluation is deleted and created again', async () => {
     const row = await storeEvaluation();
     const { id, url } = await createLinkTo(row);
     await worker(await revoke(row, id));

@@ -22,14 +22,14 @@ describe('GET /openapi.json', () => {
   const listServers = async (response: Response) =>
     (await response.json<typeof generated>()).servers.map(({ url }) => url);
 
-  it('needs no token, and a browser may keep it for an hour', async () => {
+  it('serves the document without a token, and lets a browser keep it for an hour', async () => {
     const response = await worker(await get('/openapi.json', WITHOUT_TOKEN));
 
     expect(response.status).toBe(200);
     expect(response.headers.get('cache-control')).toBe('private, max-age=3600');
   });
 
-  it('is the generated document with the origin of the request as its server', async () => {
+  it('serves the generated document with the origin of the request as its server', async () => {
     const [server] = generated.servers;
 
     for (const origin of ['https://api.test', 'https://other.test', 'http://127.0.0.1:8787']) {
@@ -56,7 +56,7 @@ describe('GET /openapi.json', () => {
     expect(await response.text()).not.toContain('evil');
   });
 
-  it('gives nobody the origin that a stranger named', async () => {
+  it('puts the origin of a stranger into nobody else\u2019s document', async () => {
     const responses = await Promise.all(
       Array.from({ length: 40 }, async (_, n) => {
         const origin = n % 2 === 0 ? 'https://api.test' : `https://evil-${n}.example`;
@@ -69,7 +69,7 @@ describe('GET /openapi.json', () => {
 });
 
 describe('GET /health', () => {
-  it('needs no token, and is 200 if D1 answers', async () => {
+  it('answers a probe without a token with 200 if D1 answers', async () => {
     const response = await worker(await get('/health', WITHOUT_TOKEN));
 
     expect(response.status).toBe(200);
@@ -88,7 +88,7 @@ describe('GET /health', () => {
     expect(response.headers.get('x-d1-bookmark')).not.toBe(future);
   });
 
-  it('is 200 with wrong settings, which do not concern the database', async () => {
+  it('answers a probe with 200 although other settings are wrong', async () => {
     expect(
       (await createWorker({ JWT_SECRET: '' })(await get('/health', WITHOUT_TOKEN))).status,
     ).toBe(200);
@@ -98,7 +98,7 @@ describe('GET /health', () => {
     ['Network connection lost.', 1],
     ['D1 DB is overloaded. Requests queued for too long.', 5],
     ['no such table: x: SQLITE_ERROR', 5],
-  ])('is 503 while D1 does not answer: %s', async (message, retryAfter) => {
+  ])('answers a probe with 503 while D1 does not answer: %s', async (message, retryAfter) => {
     const logged = vi.spyOn(console, 'error');
     const { db } = makeFlakyD1(DB, message, 'fails');
 

@@ -25,7 +25,7 @@ function watchWorker(): { send: Send; starts: unknown[] } {
 }
 
 describe('the bookmark', () => {
-  it('comes with every response from the database, and lets a read see the write that it came with', async () => {
+  it('returns a bookmark with every response from the database, and a read with it sees the write', async () => {
     const row = await storeEvaluation();
     const { send, starts } = watchWorker();
 
@@ -39,7 +39,7 @@ describe('the bookmark', () => {
   });
 
   it.each(OPERATIONS)(
-    'comes with the success of $name, whose session starts at the primary if it writes',
+    'returns a bookmark with the success of $name, whose session starts at the primary if it writes',
     async ({ access, requestFor }) => {
       const row = await storeEvaluation();
       const { send, starts } = watchWorker();
@@ -51,7 +51,7 @@ describe('the bookmark', () => {
     },
   );
 
-  it('of what comes through a link is that of the primary, where a revoked one opens nothing', async () => {
+  it('reads through a link from the primary, where a revoked link opens nothing', async () => {
     const row = await storeEvaluation();
     const { url } = await createLinkTo(row);
     const { send, starts } = watchWorker();
@@ -61,7 +61,7 @@ describe('the bookmark', () => {
     expect(starts).toEqual(['first-primary', 'first-primary', 'first-primary']);
   });
 
-  it('is never an echo: without a response from the database there is none', async () => {
+  it('never returns the caller\u2019s bookmark: without a response from the database there is none', async () => {
     const row = await storeEvaluation();
     const sent = { 'x-d1-bookmark': '00000000-00000001-00000000-00000000000000000000000000000000' };
     const down = createWorker({ DB: makeFlakyD1(DB, 'D1 DB is overloaded.', 'fails').db });
@@ -74,7 +74,7 @@ describe('the bookmark', () => {
       expect(answer.headers.has('x-d1-bookmark')).toBe(false);
   });
 
-  it('is optional: a read without one goes to the nearest replica, a write always to the primary', async () => {
+  it('reads without a bookmark from the nearest replica, and writes always to the primary', async () => {
     const row = await storeEvaluation();
     const { send, starts } = watchWorker();
     const bookmark = '00000000-00000001-00000000-00000000000000000000000000000000';
@@ -98,7 +98,7 @@ describe('the bookmark', () => {
     `${'0'.repeat(8)}-${'0'.repeat(8)}-${'0'.repeat(8)}-${'A'.repeat(32)}`,
     `${'0'.repeat(8)}-${'0'.repeat(8)}-${'0'.repeat(8)}-${'0'.repeat(33)}`,
     `${'0'.repeat(8)}-zzzzzzzz-${'0'.repeat(8)}-${'0'.repeat(32)}`,
-  ])('is ignored and not passed on if it is malformed: %s', async (bookmark) => {
+  ])('ignores a malformed bookmark: %s', async (bookmark) => {
     const row = await storeEvaluation();
     const { send, starts } = watchWorker();
 
@@ -109,7 +109,7 @@ describe('the bookmark', () => {
     expect(starts).toEqual(['first-unconstrained']);
   });
 
-  it('comes with a 412, so that the caller can read the row that refused it', async () => {
+  it('returns a bookmark with a 412, so that the caller can read the row that refused it', async () => {
     const row = await storeEvaluation();
     const sent = await putValue(row, 9);
     sent.headers.set('if-match', '"x"');
@@ -117,7 +117,7 @@ describe('the bookmark', () => {
     expect((await worker(sent)).headers.get('x-d1-bookmark')).toMatch(/^(?:DB_\d:)?[0-9a-f-]{59}$/);
   });
 
-  it('does not come if the database was not asked', async () => {
+  it('returns no bookmark if the Worker did not call the database', async () => {
     const row = await storeEvaluation();
 
     expect(

@@ -51,7 +51,7 @@ describe.each([
     ],
   ],
 ])('%s', (table, schema, columns) => {
-  it('has the columns of its resource and what never leaves it, the same in the migration and in the schema', async () => {
+  it('the table has the same columns in the migration and in the schema', async () => {
     const { results } = await DB.prepare(`PRAGMA table_info(${table})`).all<{ name: string }>();
 
     expect(results.map(({ name }) => name)).toEqual(columns);
@@ -188,7 +188,7 @@ describe('revoked_link', () => {
     await expect(revoke({ ...link(), ...fields })).rejects.toThrow(/SQLITE_CONSTRAINT/);
   });
 
-  it('loses the links of an account that expired over an hour ago when it revokes another, and no others', async () => {
+  it('a revocation deletes the account\u2019s revocations that expired over an hour ago, and no others', async () => {
     const [old, recent, fresh, foreign] = [link(), link(), link(), link()];
     const at = (hours: number) => ({
       expires_at: new Date(Date.now() - hours * HOUR_MS).toISOString(),
@@ -210,7 +210,7 @@ describe('revoked_link', () => {
     expect(await readRevoked(foreign.account_id)).toEqual([{ id: foreign.id }]);
   });
 
-  it('loses twenty of them at most, so that a revocation costs the same however many there are', async () => {
+  it('a revocation deletes at most twenty expired ones, so that its cost is bounded', async () => {
     const { account_id } = link();
     const [old, fresh] = [-2, 2].map((hours) =>
       new Date(Date.now() + hours * HOUR_MS).toISOString(),
@@ -234,7 +234,7 @@ describe('revoked_link', () => {
     expect(meta.rows_read).toBeLessThanOrEqual(100);
   });
 
-  it('is asked by its primary key', async () => {
+  it('finds a revocation by its primary key', async () => {
     const { results } = await DB.prepare(
       `EXPLAIN QUERY PLAN SELECT 1 FROM revoked_link
       WHERE account_id = 'a' AND expires_at = 'b' AND evaluation_id = 'c' AND id = 'd'`,

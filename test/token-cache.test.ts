@@ -24,7 +24,7 @@ function countVerifications() {
 }
 
 describe('a repeated token', () => {
-  it('has its signature verified once', async () => {
+  it('verifies the signature of a repeated token once', async () => {
     const row = await storeEvaluation();
     const token = await mintToken();
     const send = createWorker({});
@@ -36,7 +36,7 @@ describe('a repeated token', () => {
     expect(count()).toBe(1);
   });
 
-  it('is refused as soon as it expires, after the tolerance for clocks', async () => {
+  it('refuses a repeated token as soon as it expires, after the tolerance for clocks', async () => {
     const clock = createStillClock();
     const row = await storeEvaluation();
     const token = await mintToken({ exp: seconds(clock.now()) + 60 });
@@ -54,7 +54,7 @@ describe('a repeated token', () => {
     );
   });
 
-  it('is refused if the clock is set back to before it was valid', async () => {
+  it('refuses a repeated token if the clock is set back to before it was valid', async () => {
     const clock = createStillClock();
     const row = await storeEvaluation();
     const token = await mintToken({ nbf: seconds(clock.now()), exp: seconds(clock.now()) + 60 });
@@ -72,7 +72,7 @@ describe('a repeated token', () => {
     );
   });
 
-  it('does not make a token valid that differs from it only in its signature', async () => {
+  it('refuses a token that differs from a verified one only in its signature', async () => {
     const row = await storeEvaluation();
     const token = await mintToken();
     const [other] = (await mintToken({ sub: 'user-9' })).split('.').slice(2);
@@ -89,7 +89,7 @@ describe('a repeated token', () => {
     );
   });
 
-  it('is never mixed up with another: two tokens are two callers', async () => {
+  it('never mixes up two tokens: they are two callers', async () => {
     const row = await storeEvaluation();
     const [mine, theirs] = [await mintToken(), await mintToken({ account_id: 'acc_other' })];
     const send = createWorker({});
@@ -100,7 +100,7 @@ describe('a repeated token', () => {
     }
   });
 
-  it('is verified again, and refused, once its key id stands for another key', async () => {
+  it('refuses a repeated token once its key id names another key', async () => {
     const clock = createStillClock();
     const [old, next] = [await makeKeyPair('ES256', 'key-1'), await makeKeyPair('ES256', 'key-1')];
     const published = [old, next].map(({ jwk }) => JSON.stringify({ keys: [jwk] }));
@@ -134,7 +134,7 @@ describe('a repeated token', () => {
     expect((await send(await putValue(row, 9, await next.sign(content)))).status).toBe(200);
   });
 
-  it('is refused with more white space before it than a token may be long, since it would be cached too', async () => {
+  it('refuses a token with more white space before it than a token may be long', async () => {
     const row = await storeEvaluation();
     const padded = `${' '.repeat(16_384)}${await mintToken()}`;
 
@@ -145,7 +145,7 @@ describe('a repeated token', () => {
     );
   });
 
-  it('is forgotten after 512 others, so that the cache stays small', async () => {
+  it('forgets a token after 512 others, so that the cache stays small', async () => {
     const row = await storeEvaluation();
     const token = await mintToken();
     const send = createWorker({});

@@ -30,7 +30,7 @@ import {
 
 describe('a sender', () => {
   it.each(REQUESTS)(
-    'is understood as it sends, and its value is stored in the name of the link: $name',
+    'stores the value of a sender\u2019s request in the name of the link: $name',
     async ({ headers, body, pointer, values, label, value }) => {
       const row = await storeLabelled(label);
       const { url } = await createLinkTo(row, { pointer, values, name: 'hook' });
@@ -55,7 +55,7 @@ describe('a sender', () => {
       Object.keys(headers).some((name) => /^(webhook|svix)-id$/.test(name)),
     ),
   )(
-    'may repeat late, after another caller has written, and undoes nothing: $name',
+    'undoes nothing if a sender repeats late, after another caller has written: $name',
     async ({ headers, body, pointer, values, label, value }) => {
       const row = await storeLabelled(label);
       const { url } = await createLinkTo(row, { pointer, values });
@@ -97,7 +97,7 @@ describe('what the pointer finds', () => {
     ],
     [`\ufeff {"a":6} \n`, 6],
     ['{"a":1,"a":2}', 2],
-  ])('is the value: %s', async (body, value) => {
+  ])('stores the value at the pointer: %s', async (body, value) => {
     const row = await storeEvaluation({ value: 99 });
     const { url } = await createLinkTo(row, pointers);
 
@@ -127,7 +127,7 @@ describe('what the pointer finds', () => {
     ['{"a":false}', 0],
     ['{"a":1e21}', 3],
   ])(
-    'is looked up in values before anything else, as its text or JSON text: %s',
+    'looks the value up in values before anything else, as its text or JSON text: %s',
     async (body, value) => {
       const row = await storeEvaluation({ value: 99 });
       const values = { 1: 0.5, '1.5': 0.25, '1.0': 20, 0: 7, true: 10, '1e+21': 3 };
@@ -139,7 +139,7 @@ describe('what the pointer finds', () => {
   );
 
   it.each(['{"a":null}', '{"a":1e400}', '{"a":[1]}', '{"a":{}}', '{}'])(
-    'is never looked up in values unless it is a text, a number or a boolean: %s',
+    'looks up only a text, a number or a boolean in values: %s',
     async (body) => {
       const row = await storeEvaluation();
       const values = { null: 1, Infinity: 1, '[1]': 1, '1': 1, '{}': 1, undefined: 1, '': 1 };
@@ -157,7 +157,7 @@ describe('what the pointer finds', () => {
     ['/', '{"":5}', 5],
     ['/a/1/b', '{"a":[0,{"b":4}]}', 4],
     ['/__proto__', '{"__proto__":3}', 3],
-  ])('may be anywhere in the body: %j in %s', async (pointer, body, value) => {
+  ])('finds the value anywhere in the body: %j in %s', async (pointer, body, value) => {
     const row = await storeEvaluation({ value: 99 });
     const { url } = await createLinkTo(row, { pointer });
 
@@ -185,17 +185,20 @@ describe('what the pointer finds', () => {
     ['{"a":"toString"}', 'What /a finds in the body is the text "toString"'],
     ['{"a":"__proto__"}', 'What /a finds in the body is the text "__proto__"'],
     [`{"a":"${'é'.repeat(65)}"}`, `What /a finds in the body is the text "${'é'.repeat(64)}…"`],
-  ])('is refused, and the sentence says what it is and what would do: %s', async (body, found) => {
-    const row = await storeEvaluation();
-    const { url } = await createLinkTo(row, {
-      pointer: '/a',
-      values: { approved: 1, rejected: 0 },
-    });
+  ])(
+    'refuses what the pointer finds, and names what would be accepted: %s',
+    async (body, found) => {
+      const row = await storeEvaluation();
+      const { url } = await createLinkTo(row, {
+        pointer: '/a',
+        values: { approved: 1, rejected: 0 },
+      });
 
-    await expectRefusedUpdate(row, post(url, body), makeUnprocessable(`${found}: ${WANTED}`));
-  });
+      await expectRefusedUpdate(row, post(url, body), makeUnprocessable(`${found}: ${WANTED}`));
+    },
+  );
 
-  it('is refused of a body that is the value, where that is none', async () => {
+  it('refuses a body that should be the value and is none', async () => {
     const row = await storeEvaluation();
     const { url } = await createLinkTo(row, { pointer: '' });
 
@@ -203,7 +206,7 @@ describe('what the pointer finds', () => {
     await expectRefusedUpdate(row, post(url, '[1]'), makeUnprocessable(error));
   });
 
-  it('is judged by the label, like every update', async () => {
+  it('judges the value of a link by the label, like every update', async () => {
     const row = await storeLabelled({ min_value: 1, max_value: 10 });
     const { url } = await createLinkTo(row, { values: { most: 11 } });
 
@@ -222,7 +225,7 @@ describe('a sender that says of its JSON that it is a form, and that it takes HT
     'content-type': 'application/x-www-form-urlencoded',
   };
 
-  it('gets JSON', async () => {
+  it('answers a sender that takes HTML with JSON', async () => {
     const row = await storeEvaluation();
     const { url } = await createLinkTo(row);
 
@@ -241,7 +244,7 @@ describe('a sender that says of its JSON that it is a form, and that it takes HT
     ],
     ['{"value":11}', makeUnprocessable('value must be between 1 and 10.')],
     ['{"value":', { status: 400, error: 'The body must be valid JSON in UTF-8.' }],
-  ])('gets JSON of a refusal too: %s', async (body, refusal) => {
+  ])('refuses a sender that takes HTML with JSON: %s', async (body, refusal) => {
     const row = await storeLabelled({ min_value: 1, max_value: 10 });
     const { url } = await createLinkTo(row);
 
@@ -250,7 +253,7 @@ describe('a sender that says of its JSON that it is a form, and that it takes HT
 });
 
 describe('a sender that says of its JSON that it is JSON', () => {
-  it('gets JSON of every refusal, also if it takes HTML', async () => {
+  it('answers every refusal of a JSON sender with JSON, also if it takes HTML', async () => {
     const row = await storeEvaluation();
     const { url } = await createLinkTo(row);
     const headers = { accept: 'text/html, */*', 'content-type': 'application/json' };
@@ -266,7 +269,7 @@ describe('a sender that says of its JSON that it is JSON', () => {
   });
 
   it.each(['application/json', 'text/plain', 'application/x-www-form-urlencoded-not'])(
-    'is not taken for the form of the page: %s',
+    'does not take a sender\u2019s request for the form of the page: %s',
     async (type) => {
       const row = await storeEvaluation();
       const { url } = await createLinkTo(row);
@@ -282,7 +285,7 @@ describe('a sender that says of its JSON that it is JSON', () => {
 });
 
 describe('an update by a link', () => {
-  it('is the update: the replaced value is in the history, with who had set it', async () => {
+  it('keeps the value that a link replaced in the history, with its author', async () => {
     const row = await storeEvaluation({ value: 3 });
     const { url } = await createLinkTo(row, { name: 'anna' });
     for (const value of [4, 5]) await worker(post(url, { value }));
@@ -295,7 +298,7 @@ describe('an update by a link', () => {
     expectUnbroken(history, await readEvaluation(row.id));
   });
 
-  it('is stored once, if it is sent again without a key and nobody has written since', async () => {
+  it('stores an update by a link once if it is sent again without a key and nobody has written since', async () => {
     const row = await storeEvaluation();
     const { url } = await createLinkTo(row);
     const responses = [
@@ -307,7 +310,7 @@ describe('an update by a link', () => {
     expect(await readHistory(row.id)).toHaveLength(1);
   });
 
-  it('refuses the same key with another value', async () => {
+  it('refuses a repeated key through a link with another value', async () => {
     const row = await storeEvaluation();
     const { url } = await createLinkTo(row);
     const key = { 'webhook-id': 'msg_1' };
@@ -322,7 +325,7 @@ describe('an update by a link', () => {
     );
   });
 
-  it('keeps the same key of two authors apart', async () => {
+  it('keeps the same key of two links\u2019 authors apart', async () => {
     const row = await storeEvaluation();
     const key = { 'idempotency-key': 'same' };
     for (const name of ['anna', 'ben']) {
@@ -333,7 +336,7 @@ describe('an update by a link', () => {
     expect(await readHistory(row.id)).toHaveLength(2);
   });
 
-  it('keeps its keys apart from those of who made it, and of another link', async () => {
+  it('keeps the keys of a link apart from those of its creator and of another link', async () => {
     const row = await storeEvaluation();
     const key = { 'idempotency-key': 'guessable' };
     const [first, second] = [await createLinkTo(row), await createLinkTo(row)];
@@ -350,7 +353,7 @@ describe('an update by a link', () => {
     expect(await readEvaluation(row.id)).toMatchObject({ value: 3 });
   });
 
-  it('takes If-Match, and refuses If-None-Match', async () => {
+  it('applies If-Match to an update by a link, and refuses If-None-Match', async () => {
     const row = await storeEvaluation();
     const { url } = await createLinkTo(row);
 
@@ -394,7 +397,7 @@ describe('an update by a link', () => {
     });
   });
 
-  it('is one call to D1, accepted or refused, and reads no more than the update and its revocation', async () => {
+  it('calls D1 once for an update by a link, and reads no more than the update and its revocation', async () => {
     const row = await storeLabelled({ min_value: 1, max_value: 10 });
     const { url } = await createLinkTo(row);
     const logged = vi.spyOn(console, 'log');
@@ -407,7 +410,7 @@ describe('an update by a link', () => {
     ]);
   });
 
-  it('is stored once where D1 loses the answer after the commit', async () => {
+  it('stores an update by a link once if D1 loses the answer after the commit', async () => {
     const row = await storeEvaluation();
     const { url } = await createLinkTo(row);
     const { db, calls } = makeFlakyD1(DB, 'Network connection lost.', 'is lost', 'succeeds');
@@ -420,7 +423,7 @@ describe('an update by a link', () => {
     expect(await readHistory(row.id)).toHaveLength(1);
   });
 
-  it('is gone with its evaluation', async () => {
+  it('answers 404 to a link whose evaluation is deleted', async () => {
     const row = await storeEvaluation();
     const { url } = await createLinkTo(row);
     await DB.prepare('DELETE FROM run_evaluation WHERE id = ?').bind(row.id).run();
@@ -432,7 +435,7 @@ describe('an update by a link', () => {
     ['its run', (row: Row) => row.run_id],
     ['another run', () => crypto.randomUUID()],
   ])(
-    'works again when its evaluation is created again under its id, in %s, and the page shows that run',
+    'opens a link again when its evaluation is created again under its id, in %s, and the page shows that run',
     async (_, runOf) => {
       const row = await storeEvaluation();
       const { url } = await createLinkTo(row);
@@ -447,7 +450,7 @@ describe('an update by a link', () => {
     },
   );
 
-  it('is the only update that needs no run: with a token and another run there is no such evaluation', async () => {
+  it('updates by a link without a run, and refuses a token with another run', async () => {
     const row = await storeEvaluation();
     const path = buildPath({ ...row, run_id: crypto.randomUUID() });
     for (const method of ['PUT', 'POST'])
@@ -470,7 +473,7 @@ describe('an update by a link', () => {
     expect((await send(await request(buildPath(row), { body: '{"value":1}' }))).status).toBe(200);
   });
 
-  it('leaves a log line with the link and its account, without key, body and value', async () => {
+  it('logs the link and its account, without key, body and value', async () => {
     const row = await storeEvaluation();
     const { id, url } = await createLinkTo(row);
     const logged = vi.spyOn(console, 'log');

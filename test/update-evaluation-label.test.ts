@@ -256,7 +256,7 @@ describe('updateEvaluationLabel', () => {
       expect(await readLabel(own.id, other.account_id)).toEqual(other);
   });
 
-  it('is 404 for a token that is restricted to a run or an evaluation', async () => {
+  it('answers 404 to the update of a label with a token that is restricted to a run or an evaluation', async () => {
     const label = await storeLabel();
     for (const restriction of ['run_id', 'evaluation_id']) {
       const said = { [restriction]: crypto.randomUUID() };
@@ -281,7 +281,7 @@ describe('If-Match on the update of a label', () => {
     expect(new Set(answers.map((answer) => answer.headers.get('etag'))).size).toBe(1);
   });
 
-  it('is strict: 412 also for what is stored already, and before a field that cannot change', async () => {
+  it('answers 412 to an old tag also for a label that is stored already, and before a field that cannot change', async () => {
     const label = await storeLabel();
     const headers = { 'if-match': `"${label.created_at}"` };
     await put(label, { name: 'Tone' }, { headers });
@@ -317,7 +317,7 @@ describe('If-Match on the update of a label', () => {
 describe('a repeated update of a label', () => {
   const readTag = (response: Response) => response.headers.get('etag');
 
-  it('by the same caller changes nothing; by another, or as the first update, it is a change', async () => {
+  it('changes nothing by the same caller\u2019s repeated update, and changes the author by another\u2019s', async () => {
     const label = await storeLabel({ name: 'tone' });
     const first = await put(label, { name: 'tone' });
     const again = await put(label, { name: 'tone', archived: false });
@@ -328,7 +328,7 @@ describe('a repeated update of a label', () => {
     expect(readTag(other)).not.toBe(readTag(first));
   });
 
-  it('of the name alone changes nothing where the label has a description', async () => {
+  it('changes nothing by a repeated update of the name alone if the label has a description', async () => {
     const label = await storeLabel({ name: 'tone', description: 'How it sounds' });
 
     const [first, again] = [await put(label, { name: 'Tone' }), await put(label, { name: 'Tone' })];
@@ -336,7 +336,7 @@ describe('a repeated update of a label', () => {
     expect(readTag(again)).toBe(readTag(first));
   });
 
-  it('does not hide a field that cannot change', async () => {
+  it('refuses a field that cannot change in a repeated update', async () => {
     const label = await storeLabel();
     await put(label, { name: 'Tone' });
     const stored = requirePresent(await readLabel(label.id));
@@ -351,7 +351,7 @@ describe('a repeated update of a label', () => {
     );
   });
 
-  it('with an Idempotency-Key gets what it stored, also under a precondition that held only before it', async () => {
+  it('answers a repeated key with what it stored, also under a precondition that was true only before it', async () => {
     const label = await storeLabel();
     const headers = { 'idempotency-key': 'a', 'if-match': `"${label.created_at}"` };
     const first = await put(label, { name: 'Tone', archived: true }, { headers });
@@ -362,7 +362,7 @@ describe('a repeated update of a label', () => {
     expect(readTag(again)).toBe(readTag(first));
   });
 
-  it('with an Idempotency-Key and other content is 422', async () => {
+  it('answers 422 to a repeated key with other content', async () => {
     const label = await storeLabel();
     const headers = { 'idempotency-key': 'a' };
     await put(label, { name: 'Tone' }, { headers });
@@ -380,7 +380,7 @@ describe('a repeated update of a label', () => {
     }
   });
 
-  it('with a new key is a new update, also of the same content by the same caller', async () => {
+  it('stores a new key as a new update, also of the same content by the same caller', async () => {
     const label = await storeLabel();
     const first = await put(label, { name: 'Tone' }, { headers: { 'idempotency-key': 'a' } });
     const second = await put(label, { name: 'Tone' }, { headers: { 'idempotency-key': 'b' } });
@@ -388,7 +388,7 @@ describe('a repeated update of a label', () => {
     expect(readTag(second)).not.toBe(readTag(first));
   });
 
-  it('is recognised while it is the label\u2019s last update: after another it is an update of its own', async () => {
+  it('recognises a repetition only of the label\u2019s last update', async () => {
     const label = await storeLabel();
     const headers = { 'idempotency-key': 'a' };
     await put(label, { name: 'first' }, { headers });
@@ -399,7 +399,7 @@ describe('a repeated update of a label', () => {
     });
   });
 
-  it('is made by the Worker itself if a response is lost after the commit, and stores nothing twice', async () => {
+  it('repeats the update of a label if a response is lost after the commit, and stores nothing twice', async () => {
     for (const headers of [{}, { 'if-match': '"2026-01-02T03:04:05.678Z"' }]) {
       const label = await storeLabel();
       const { db, calls } = makeFlakyD1(DB, 'Network connection lost.', 'is lost', 'succeeds');
@@ -425,7 +425,7 @@ describe('a console', () => {
       .bind(...values)
       .run();
 
-  it('moves the entity tag on with each change, whether it sets updated_at or not', async () => {
+  it('changes the entity tag with each change at a console, whether it sets updated_at or not', async () => {
     const label = await storeLabel({ updated_by: 'a', updated_at: '2099-01-01T00:00:00.000Z' });
     const seen = new Set([label.updated_at]);
     for (const change of [
@@ -444,7 +444,7 @@ describe('a console', () => {
     expect([...seen]).toEqual(Array.from({ length: 8 }, (_, n) => `2099-01-01T00:00:00.00${n}Z`));
   });
 
-  it('leaves it where nothing changes', async () => {
+  it('keeps the entity tag if a console changes nothing', async () => {
     const label = await storeLabel();
 
     await sql('UPDATE evaluation_label SET name = name WHERE id = ?', label.id);
@@ -452,7 +452,7 @@ describe('a console', () => {
     expect(await readLabel(label.id)).toEqual(label);
   });
 
-  it('names its write, so that no repetition takes it for the update before', async () => {
+  it('gives the write of a console a name, so that no repetition takes it for the update before', async () => {
     const label = await storeLabel();
     await put(label, { name: 'Tone' }, { headers: { 'idempotency-key': 'a' } });
     await sql(`UPDATE evaluation_label SET description = 'by hand' WHERE id = ?`, label.id);

@@ -162,7 +162,7 @@ describe('an accepted update', () => {
     expect(await readEvaluation(row.id)).toMatchObject({ value: 4 });
   });
 
-  it('is one call to D1', async () => {
+  it('calls D1 once for an update', async () => {
     const row = await storeEvaluation();
     const { db, calls } = countCalls(DB);
 
@@ -200,7 +200,7 @@ describe('an evaluation that is missing or not yours', () => {
     expect(await readEvaluation(row.id)).toEqual(row);
   });
 
-  it('answers with the same bytes and headers in each of these cases', async () => {
+  it('answers a missing and a foreign evaluation with the same bytes and headers', async () => {
     const mine = await storeEvaluation();
     const foreign = await storeEvaluation({ account_id: 'acc_neighbour' });
     const targets = [

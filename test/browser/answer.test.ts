@@ -78,7 +78,7 @@ describe('a person rates', () => {
       value: 1,
     },
   ])(
-    'with a button: a label that is $label.value_type',
+    'a person rates with a button: a label that is $label.value_type',
     async ({ label, press: choice, value }) => {
       const { path, link } = await worker.ask(label, 0);
       const page = await open(link.url);
@@ -117,24 +117,27 @@ describe('a person rates', () => {
       value: -3,
     },
     { name: 'no bound', bounds: {}, asks: 'Your answer, a number', sent: '-0.25', value: -0.25 },
-  ])('with a field: a continuous label with $name', async ({ bounds, asks, sent, value }) => {
-    const { path, link } = await worker.ask(
-      { name: 'Tone', value_type: 'continuous', ...bounds },
-      2,
-    );
-    const page = await open(link.url);
+  ])(
+    'a person rates with a field: a continuous label with $name',
+    async ({ bounds, asks, sent, value }) => {
+      const { path, link } = await worker.ask(
+        { name: 'Tone', value_type: 'continuous', ...bounds },
+        2,
+      );
+      const page = await open(link.url);
 
-    await page.getByLabel(asks).fill(sent);
-    await press(page, 'Store');
+      await page.getByLabel(asks).fill(sent);
+      await press(page, 'Store');
 
-    expect(await notice(page)).toBe(`Stored: ${value}. Thank you. You can change it below.`);
-    expect(await stored(path)).toEqual([
-      [value, AUTHOR],
-      [2, SUBJECT],
-    ]);
-  });
+      expect(await notice(page)).toBe(`Stored: ${value}. Thank you. You can change it below.`);
+      expect(await stored(path)).toEqual([
+        [value, AUTHOR],
+        [2, SUBJECT],
+      ]);
+    },
+  );
 
-  it('with a field: an evaluation whose label is gone', async () => {
+  it('a person rates with a field: an evaluation whose label is gone', async () => {
     const { path, link } = await worker.askWithoutLabel(2);
     const page = await open(link.url);
 
@@ -148,7 +151,7 @@ describe('a person rates', () => {
     ]);
   });
 
-  it('with the keyboard alone: a button', async () => {
+  it('a person rates with the keyboard alone: a button', async () => {
     const { path, link } = await worker.ask(BINARY, 0);
     const page = await open(link.url);
 
@@ -163,7 +166,7 @@ describe('a person rates', () => {
     ]);
   });
 
-  it('with the keyboard alone: a field', async () => {
+  it('a person rates with the keyboard alone: a field', async () => {
     const { path, link } = await worker.ask(CONTINUOUS, 2);
     const page = await open(link.url);
 
@@ -178,7 +181,7 @@ describe('a person rates', () => {
     ]);
   });
 
-  it('with JavaScript switched off', async () => {
+  it('a person rates with JavaScript switched off', async () => {
     const { path, link } = await worker.ask(CATEGORICAL, 0);
     const { page, context, noted } = await openWindow(browser, { javaScriptEnabled: false });
     await page.goto(link.url);
@@ -196,7 +199,7 @@ describe('a person rates', () => {
 });
 
 describe('after an answer', () => {
-  it('the focus is on the sentence that says what is stored, and the title says it too', async () => {
+  it('the sentence about the stored value has the focus after an answer, and the title has it too', async () => {
     const { link } = await worker.ask(BINARY, 0);
     const page = await open(link.url);
 
@@ -206,7 +209,7 @@ describe('after an answer', () => {
     expect(await page.title()).toBe('Stored: Yes – Correct');
   });
 
-  it('a person comes back, sees it, and changes it', async () => {
+  it('a person comes back, sees the stored answer, and changes it', async () => {
     const { path, link } = await worker.ask(CONTINUOUS, 2);
     await answer(await open(link.url), '7');
 
@@ -223,7 +226,7 @@ describe('after an answer', () => {
     ]);
   });
 
-  it('the back button leads to a page that shows it, and takes another answer', async () => {
+  it('the back button leads to a page that shows the stored answer and takes another one', async () => {
     const { path, link } = await worker.ask(BINARY, 0);
     const page = await open(link.url);
     await press(page, 'Yes');
@@ -240,7 +243,7 @@ describe('after an answer', () => {
     ]);
   });
 
-  it('"reload and resend" stores it once', async () => {
+  it('"reload and resend" stores an answer once', async () => {
     const { path, link } = await worker.ask(CONTINUOUS, 2);
     const page = await open(link.url);
     await answer(page, '7');
@@ -254,7 +257,7 @@ describe('after an answer', () => {
     ]);
   });
 
-  it('"reload and resend" after somebody else has changed it overwrites nothing, and says both', async () => {
+  it('"reload and resend" overwrites nothing after somebody else has changed the value, and shows both values', async () => {
     const { path, link } = await worker.ask(CONTINUOUS, 2);
     const page = await open(link.url);
     await answer(page, '7');
@@ -268,7 +271,7 @@ describe('after an answer', () => {
     expect((await stored(path)).map(([value]) => value)).toEqual([4, 7, 2]);
   });
 
-  it('a double click stores it once', async () => {
+  it('a double click stores an answer once', async () => {
     const { path, link } = await worker.ask(BINARY, 0);
     const page = await open(link.url);
 
@@ -285,7 +288,7 @@ describe('after an answer', () => {
 });
 
 describe('where somebody else was faster', () => {
-  it('a person is told of both values, nothing is overwritten, and another answer is stored', async () => {
+  it('a person who was slower sees both values, overwrites nothing, and stores another answer', async () => {
     const { path, link } = await worker.ask(CATEGORICAL, 0);
     const page = await open(link.url);
     await worker.change(path, 2);
@@ -306,7 +309,7 @@ describe('where somebody else was faster', () => {
     ]);
   });
 
-  it('the number that was answered is still in the field', async () => {
+  it('the number of a slower person is still in the field', async () => {
     const { path, link } = await worker.ask(CONTINUOUS, 2);
     const page = await open(link.url);
     await worker.change(path, 4);
@@ -318,7 +321,7 @@ describe('where somebody else was faster', () => {
     expect((await stored(path)).map(([value]) => value)).toEqual([9, 4, 2]);
   });
 
-  it('it may have been the same person, in another tab', async () => {
+  it('a person who answered in another tab sees both values', async () => {
     const { path, link } = await worker.ask(CONTINUOUS, 2);
     const page = await open(link.url);
     const tab = await page.context().newPage();
@@ -334,7 +337,7 @@ describe('where somebody else was faster', () => {
 });
 
 describe('a value that the label does not allow', () => {
-  it('is stopped by the browser, before anything is sent', async () => {
+  it('the browser stops an illegal value before it sends anything', async () => {
     const { path, link } = await worker.ask(CONTINUOUS, 2);
     const page = await open(link.url);
 
@@ -346,7 +349,7 @@ describe('a value that the label does not allow', () => {
     expect(await stored(path)).toEqual([[2, SUBJECT]]);
   });
 
-  it('is explained beside the field, which keeps it and has the focus', async () => {
+  it('the page explains an illegal value beside the field, which keeps the value and has the focus', async () => {
     const { path, link } = await worker.ask(CONTINUOUS, 2);
     const page = await open(link.url);
     await field(page).evaluate((input) => input.removeAttribute('max'));
@@ -365,7 +368,7 @@ describe('a value that the label does not allow', () => {
     expect(await stored(path)).toEqual([[2, SUBJECT]]);
   });
 
-  it('is explained below the buttons, and the explanation has the focus', async () => {
+  it('the page explains an illegal value below the buttons, and the explanation has the focus', async () => {
     const { path, link } = await worker.ask(CATEGORICAL, 0);
     const page = await open(link.url);
     await page
@@ -380,7 +383,7 @@ describe('a value that the label does not allow', () => {
 });
 
 describe('a link that does not work', () => {
-  it('stores nothing after it was revoked, although the page is open, and does not open again', async () => {
+  it('a revoked link stores nothing although its page is open, and does not open again', async () => {
     const { path, link } = await worker.ask(BINARY, 0);
     const page = await open(link.url);
     await worker.revoke(path, link);
@@ -397,7 +400,7 @@ describe('a link that does not work', () => {
     ['expired', (_, expired) => expired],
     ['longer', (url) => `${url}A`],
     ['altered', (url) => url.replace('key=A', 'key=B')],
-  ])('says the same sentence: %s', async (_, change) => {
+  ])('a link that does not work shows the same sentence: %s', async (_, change) => {
     const { link } = await worker.ask(BINARY, 0);
 
     const page = await open(change(link.url, await worker.expiredUrl(link)));
@@ -409,7 +412,7 @@ describe('a link that does not work', () => {
     ['without its last character', (url) => url.slice(0, -1)],
     ['without most of it', (url) => url.slice(0, 80)],
     ['without a key', (url) => url.replace(/\?.*/, '')],
-  ])('says that it is incomplete: %s', async (_, cut) => {
+  ])('a link whose end is missing tells that it is incomplete: %s', async (_, cut) => {
     const { link } = await worker.ask(BINARY, 0);
 
     const page = await open(cut(link.url));
@@ -422,23 +425,26 @@ describe('where the database fails', () => {
   it.each([
     ['for a moment', 'D1 DB is overloaded.', 'Please try again in a moment'],
     ['for an unknown reason', 'unheard of', 'That did not work'],
-  ])('an answer can be sent again, and is stored once: %s', async (_, message, title) => {
-    const { path, link } = await worker.ask(BINARY, 0);
-    const page = await open(link.url);
+  ])(
+    'a person can send an answer again after a fault of the database, and it is stored once: %s',
+    async (_, message, title) => {
+      const { path, link } = await worker.ask(BINARY, 0);
+      const page = await open(link.url);
 
-    await worker.whileFailing(message, () => press(page, 'Yes'));
-    expect(await heading(page)).toBe(title);
-    expect(await stored(path)).toEqual([[0, SUBJECT]]);
-    await press(page, 'Try again');
+      await worker.whileFailing(message, () => press(page, 'Yes'));
+      expect(await heading(page)).toBe(title);
+      expect(await stored(path)).toEqual([[0, SUBJECT]]);
+      await press(page, 'Try again');
 
-    expect(await notice(page)).toBe('Stored: Yes. Thank you. You can change it below.');
-    expect(await stored(path)).toEqual([
-      [1, AUTHOR],
-      [0, SUBJECT],
-    ]);
-  });
+      expect(await notice(page)).toBe('Stored: Yes. Thank you. You can change it below.');
+      expect(await stored(path)).toEqual([
+        [1, AUTHOR],
+        [0, SUBJECT],
+      ]);
+    },
+  );
 
-  it('a page that did not open can be opened again', async () => {
+  it('a person can open a page again after a fault of the database', async () => {
     const { link } = await worker.ask(BINARY, 0);
     const page = await open('about:blank');
     const body = await renderFailurePage(503, '', undefined);
@@ -457,7 +463,7 @@ describe('where the database fails', () => {
 });
 
 describe('the page', () => {
-  it('runs nothing of a text from the database, and shows it as it is', async () => {
+  it('the page runs nothing of a text from the database, and shows it as it is', async () => {
     const markup = '<script>alert(1)</script>';
     const description = `"><img src=x onerror=alert(2)><style>*{display:none}</style></p>&lt;b&gt; ${markup}`;
     const { path, link } = await worker.ask(
@@ -483,7 +489,7 @@ describe('the page', () => {
     expect((await stored(path)).map(([value]) => value)).toEqual([1, 0]);
   });
 
-  it('has a keyboard with a minus on a phone, unless no value is below 0', async () => {
+  it('the page asks for a phone keyboard with a minus, unless no value is below 0', async () => {
     const readKeyboard = async (bounds: Partial<Label>) => {
       const { link } = await worker.ask({ name: 'Tone', value_type: 'continuous', ...bounds }, 2);
       return field(await open(link.url)).getAttribute('inputmode');
@@ -494,7 +500,7 @@ describe('the page', () => {
     expect(await readKeyboard({ min_value: 0 })).toBe('decimal');
   });
 
-  it('is fetched 1,000 times by scanners, and nothing is stored', async () => {
+  it('scanners fetch the page 1,000 times, and nothing is stored', async () => {
     const { path, link } = await worker.ask(BINARY, 0);
     const scanners = [
       'Mozilla/5.0 (compatible; Barracuda Sentinel)',
@@ -529,7 +535,7 @@ describe('the page', () => {
 });
 
 describe('npm run test:browser', () => {
-  it('says how to get a Chromium where there is none', () => {
+  it('npm run test:browser tells how to get a Chromium if none is installed', () => {
     expect(() => findChromium({ PATH: '/nowhere' })).toThrow(
       'No Chromium is installed: `apt-get install --no-install-recommends chromium fonts-dejavu-core`, or set CHROMIUM to the path of one.',
     );

@@ -158,7 +158,7 @@ describe.each(Object.entries(STATES))('the page: %s', (state, bring) => {
     await bring(window.page);
   });
 
-  it('has nothing that axe-core objects to, in light, in dark and on a phone', async () => {
+  it('axe-core finds no fault in light, in dark and on a phone', async () => {
     const { page } = window;
     await loadAxe(page);
     const violations: string[] = [];
@@ -191,7 +191,7 @@ describe.each(Object.entries(STATES))('the page: %s', (state, bring) => {
 });
 
 describe('the page', () => {
-  it('in forced colors marks the present value by more than its colour, and draws as it writes', async () => {
+  it('the page in forced colors marks the present value by more than its colour, and draws as it writes', async () => {
     const { page, context } = await openWindow(browser, { ...CONTEXT, forcedColors: 'active' });
     await STATES['stored']?.(page);
     await takePicture(page, 'forced colors', { fullPage: true });
@@ -204,7 +204,7 @@ describe('the page', () => {
     await context.close();
   });
 
-  it('has nothing that moves', async () => {
+  it('the page has nothing that moves', async () => {
     await STATES['stored']?.(window.page);
 
     const moving = `[...document.querySelectorAll('*')].map((element) => getComputedStyle(element))

@@ -128,7 +128,7 @@ const STATES: { readonly [state: string]: State } = {
 describe.each(Object.entries(STATES))('the API reference: %s', (state, { bring, faults }) => {
   beforeAll(() => bring(window.page));
 
-  it('breaks no rule of axe-core but those that are listed as broken by Scalar, each of them', async () => {
+  it('axe-core finds only the faults that are listed as Scalar\u2019s, and each of them', async () => {
     const { page } = window;
     await loadAxe(page);
     const violations = new Map<string, string>();
@@ -158,7 +158,7 @@ const readKeptData = async (page: Page): Promise<string> =>
   ]);
 
 describe('the form of the API reference', () => {
-  it('sends what a person fills in, with the pasted token, to this deployment and to nobody else', async () => {
+  it('the form sends what a person fills in, with the pasted token, to this deployment and to nobody else', async () => {
     const { page } = window;
     const { path } = await worker.ask({ name: 'Tone', value_type: 'continuous' }, 2);
     const [, , , run = '', , evaluation = ''] = path.split('/');
@@ -178,7 +178,7 @@ describe('the form of the API reference', () => {
     ]);
   });
 
-  it('leaves out the headers and parameters that are optional, though the document has examples', async () => {
+  it('the form leaves out optional headers and parameters, though the document has examples', async () => {
     await openAndSend(window.page);
 
     const [request] = sent.filter((one) => one.method() === 'PUT');
@@ -187,7 +187,7 @@ describe('the form of the API reference', () => {
     expect(request?.url()).not.toContain('?');
   });
 
-  it('forgets the token with the page: nothing that the browser keeps has it', async () => {
+  it('the browser stores the pasted token nowhere', async () => {
     const { page } = window;
     await page.setViewportSize(WIDE);
     await openUpdate(page);
@@ -201,7 +201,7 @@ describe('the form of the API reference', () => {
 });
 
 describe('the page of the API reference', () => {
-  it('loads nothing that a link to it names, and runs nothing of it', async () => {
+  it('the page loads nothing that a link to it names, and runs nothing of it', async () => {
     const { page } = window;
     const foreign = encodeURIComponent('https://elsewhere.example/openapi.json');
     const script = encodeURIComponent('<img src=x onerror=alert(1)>');
@@ -215,7 +215,7 @@ describe('the page of the API reference', () => {
     expect(await page.locator('img').count()).toBe(0);
   });
 
-  it('needs nothing that its policy forbids: Scalar only asks whether eval works', async () => {
+  it('the page needs nothing that its policy forbids: Scalar only asks whether eval works', async () => {
     const { page, context, noted } = await openWindow(browser, {}, () => true);
     await page.addInitScript(`globalThis.refused = [];
       document.addEventListener('securitypolicyviolation', (event) => refused.push(event.effectiveDirective + ' ' + event.blockedURI))`);
@@ -227,7 +227,7 @@ describe('the page of the API reference', () => {
     await context.close();
   });
 
-  it('says without JavaScript where the same is as JSON', async () => {
+  it('the page without JavaScript tells where the document is as JSON', async () => {
     const { page, context } = await openWindow(browser, { javaScriptEnabled: false }, () => true);
     await page.goto(String(worker.url));
 

@@ -62,7 +62,7 @@ const typeCheck = (...args: string[]) => run(resolve('node_modules/.bin'), 'tsc'
 
 const silent = { status: 0, stdout: [], stderr: [] };
 
-it('has nothing that spectral objects to', () => {
+it('spectral finds no fault in the document', () => {
   const args = [
     'openapi.json',
     '--ruleset',
@@ -168,7 +168,7 @@ const STRICT =
   '--ignoreConfig --strict --noEmit --allowImportingTsExtensions --target es2024 --module preserve --lib es2024,dom,dom.iterable';
 
 it.each(GENERATORS)(
-  'is all that $tool needs for a client: no warning, and every operation',
+  '$tool makes a client with every operation, without a warning',
   ({ tool, args, says, use }) => {
     expect(runTool(tool, ...args)).toEqual({ ...silent, stdout: says });
 
@@ -178,7 +178,7 @@ it.each(GENERATORS)(
 );
 
 it.each(GENERATORS)(
-  'gives types to $tool that fit the bodies that the Worker accepts',
+  '$tool makes types that fit the bodies that the Worker accepts',
   ({ tool, args, schemas }) => {
     expect(runTool(tool, ...args).status).toBe(0);
 

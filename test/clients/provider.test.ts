@@ -82,14 +82,14 @@ const unavailable = {
 };
 
 describe('a token of the provider', () => {
-  it('is accepted, for the account that it names', async () => {
+  it('accepts a token of the provider, for the account that the token names', async () => {
     expect(await ask(await provider.token())).toEqual(accepted);
     await expect
       .poll(() => isolate.logLines())
       .toMatchObject([{ account: ACCOUNT, key_id: 'key-1' }]);
   });
 
-  it('is refused if it is for another API', async () => {
+  it('refuses a token of the provider for another API', async () => {
     expect(await ask(await provider.token('https://other.example'))).toEqual(
       refused('The token is meant for another audience.'),
     );
@@ -97,7 +97,7 @@ describe('a token of the provider', () => {
 });
 
 describe('a rotation', () => {
-  it('is followed at once by new tokens, and ends the old ones with the age of the key set', async () => {
+  it('accepts new tokens immediately after a rotation, and old ones until the key set is too old', async () => {
     const old = await provider.token();
     expect(await ask(old)).toEqual(accepted);
 
@@ -114,7 +114,7 @@ describe('a rotation', () => {
     expect([await ask(old), await ask(fresh)]).toEqual([unknownKey, accepted]);
   });
 
-  it('needs no time in which both keys are published', async () => {
+  it('rotates keys without a time in which both keys are published', async () => {
     const old = await provider.token();
     expect(await ask(old)).toEqual(accepted);
 
@@ -128,7 +128,7 @@ describe('a rotation', () => {
 });
 
 describe('an outage', () => {
-  it('leaves known keys an hour, and refuses nobody for good', async () => {
+  it('accepts known keys for an hour of an outage, and refuses nobody for good', async () => {
     const known = await provider.token();
     expect(await ask(known)).toEqual(accepted);
     await provider.start(second, first);
@@ -143,7 +143,7 @@ describe('an outage', () => {
     expect([await ask(unknown), await ask(known)]).toEqual([unavailable, unavailable]);
   });
 
-  it('is over as soon as the provider is back, with the keys that it then has', async () => {
+  it('accepts tokens of the provider\u2019s new keys as soon as the provider is back', async () => {
     const old = await provider.token();
     await provider.stop();
     expect(await ask(old)).toEqual(unavailable);

@@ -10,7 +10,7 @@ import { read } from './pages.ts';
 
 const written = read('src/openapi.generated.json');
 
-it('is what the code describes', () => {
+it('the committed document is the one that the code describes', () => {
   expect(execFileSync('node', ['src/cli/openapi.ts', '--check'], { encoding: 'utf8' })).toBe('');
 });
 
@@ -19,7 +19,7 @@ const documented: Documented[] = Object.values<object>(JSON.parse(written).paths
   .flatMap((methods) => Object.values(methods))
   .filter((operation) => 'operationId' in operation);
 
-it('has the operations of the README', () => {
+it('the document has the operations of the README', () => {
   const rows = [...read('README.md').matchAll(/^\| `[A-Z]+ \/\S+` (\w+) \|/gm)];
 
   expect(rows.map(([, name]) => name).sort()).toEqual(
@@ -27,7 +27,7 @@ it('has the operations of the README', () => {
   );
 });
 
-it('refuses an operation on evaluations with what their page says', () => {
+it('the document refuses an operation on evaluations with the sentences of their page', () => {
   const rows = [
     ...read('src/evaluation/README.md').matchAll(/^\| (\w+(?:, \w+)*) \| ([\d ]+) \|$/gm),
   ];
@@ -44,14 +44,14 @@ it('refuses an operation on evaluations with what their page says', () => {
   expect(Object.fromEntries(told)).toEqual(Object.fromEntries(refusals));
 });
 
-it('tells the rate limit that is deployed', () => {
+it('the document has the rate limit that is deployed', () => {
   const { limit, period } = unstable_readConfig({ config: 'wrangler.toml' }).ratelimits[0].simple;
 
   const { description } = JSON.parse(written).components.responses.TooManyRequests;
   expect(description).toContain(`${limit.toLocaleString('en')} in ${period} seconds`);
 });
 
-it('has nothing that the strict rules of a linter object to', async () => {
+it('a linter with strict rules finds no fault in the document', async () => {
   const config = await createConfig({ extends: ['recommended-strict'] });
 
   const problems = await lintFromString({ source: written, absoluteRef: 'openapi.json', config });
@@ -63,7 +63,7 @@ it('has nothing that the strict rules of a linter object to', async () => {
   ).toEqual([]);
 });
 
-it('names a server that can never exist, until the Worker serves it with its own origin', () => {
+it('the committed document names a server that can never exist', () => {
   const { servers } = JSON.parse(written);
 
   // RFC 2606 reserves `.example`. A token that a client sends to the file's server therefore

@@ -129,28 +129,28 @@ describe('the types of a query', () => {
   );
   const readAsRow = (rows: EvaluationRow[]) => rows;
 
-  it('refuse a row that lacks a column', () => {
+  it('tsc refuses a row that lacks a column', () => {
     readAsRow([] satisfies Rows<typeof whole>[]);
     const rows: Rows<typeof idOnly>[] = [];
     // @ts-expect-error: a row with an id alone is no evaluation
     expect(readAsRow(rows)).toEqual([]);
   });
 
-  it('refuse a computed column that the query does not have', () => {
+  it('tsc refuses a computed column that the query does not have', () => {
     const rows: Rows<typeof joined>[] = [];
     expect(rows.map((row) => row.replaced_value)).toEqual([]);
     // @ts-expect-error: the query has no such column
     expect(rows.map((row) => row.is_own_write)).toEqual([]);
   });
 
-  it('know that an outer join may have found nothing, until one column is checked', () => {
+  it('tsc knows that an outer join may have found nothing, until one column is checked', () => {
     const rows: Rows<typeof joined>[] = [];
     expect(rows.map((row) => (row.id === null ? null : row.run_id.length))).toEqual([]);
     // @ts-expect-error: there may be no evaluation
     expect(rows.map((row) => row.run_id.length)).toEqual([]);
   });
 
-  it('refuse a parameter that is misspelt, missing or of another type', () => {
+  it('tsc refuses a parameter that is misspelt, missing or of another type', () => {
     const bind = (params: Params<typeof whole>) => params;
     bind({ account: 'a', id: 'b' });
     // @ts-expect-error: a parameter is missing
@@ -164,7 +164,7 @@ describe('the types of a query', () => {
     expect(misspelt).toThrow();
   });
 
-  it('refuse a comparison or an assignment of another type', () => {
+  it('tsc refuses a comparison or an assignment of another type', () => {
     const wrong = [
       // @ts-expect-error: a number is compared with a text
       () => query(KEY, (p) => select({ id: e.id }).from(e).where(same(e.value, p.id))),
