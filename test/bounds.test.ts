@@ -39,23 +39,26 @@ async function create(content: object, claims = {}): Promise<{ response: Respons
 describe.each([
   ['output_name', OUTPUT_NAME_MAX_CHARS],
   ['field_path', FIELD_PATH_MAX_CHARS],
-])('%s', (field, max) => {
+])('the %s of an evaluation', (field, max) => {
   it.each([
     ['ASCII', 'a'],
     ['characters outside the BMP', EMOJI],
     ['control characters', '\u0001'],
-  ])('is stored in full with %s up to its bound, and refused beyond it', async (_, character) => {
-    const text = character.repeat(max);
-    const fits = await create({ [field]: text });
-    const tooLong = await create({ [field]: text + character });
+  ])(
+    'stores a field of an evaluation in full with %s up to its bound, and refuses a longer one',
+    async (_, character) => {
+      const text = character.repeat(max);
+      const fits = await create({ [field]: text });
+      const tooLong = await create({ [field]: text + character });
 
-    expect(await fits.response.json()).toMatchObject({ [field]: text });
-    await expectRefusal(tooLong.response, {
-      status: 400,
-      error: `${field} must be at most ${max} characters long.`,
-    });
-    expect(await readRun(tooLong.run)).toEqual([]);
-  });
+      expect(await fits.response.json()).toMatchObject({ [field]: text });
+      await expectRefusal(tooLong.response, {
+        status: 400,
+        error: `${field} must be at most ${max} characters long.`,
+      });
+      expect(await readRun(tooLong.run)).toEqual([]);
+    },
+  );
 });
 
 async function createLabel(content: object, claims = {}): Promise<Response> {
@@ -79,15 +82,18 @@ describe.each([
     ['ASCII', 'a'],
     ['characters outside the BMP', EMOJI],
     ['control characters', '\u0001'],
-  ])('is stored in full with %s up to its bound, and refused beyond it', async (_, character) => {
-    const text = character.repeat(max);
+  ])(
+    'stores a field of a label in full with %s up to its bound, and refuses a longer one',
+    async (_, character) => {
+      const text = character.repeat(max);
 
-    expect(await (await createLabel({ [field]: text })).json()).toMatchObject({ [field]: text });
-    await expectRefusal(await createLabel({ [field]: text + character }), {
-      status: 400,
-      error: `${field} must be at most ${max} characters long.`,
-    });
-  });
+      expect(await (await createLabel({ [field]: text })).json()).toMatchObject({ [field]: text });
+      await expectRefusal(await createLabel({ [field]: text + character }), {
+        status: 400,
+        error: `${field} must be at most ${max} characters long.`,
+      });
+    },
+  );
 });
 
 describe('the categories of a label', () => {

@@ -82,7 +82,7 @@ describe('listEvaluationLabels', () => {
     expect(await (await worker(await get(PATH, await authorize()))).text()).toBe('[]');
   });
 
-  it('has each shared label once for the account shared, and each id once for everyone: the own label hides a shared one', async () => {
+  it('lists each shared label once for the account shared, and each id once for everyone: the own label hides a shared one', async () => {
     const own = await store({ created_at: day(1) });
     const hidden = await store({ id: own.id, account_id: 'shared', created_at: day(2) });
     const list = async (said: Record<string, unknown>) =>

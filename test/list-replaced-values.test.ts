@@ -18,7 +18,7 @@ import {
 } from './support/worker.ts';
 
 describe('listReplacedValues', () => {
-  it('answers with what was replaced, newest first, in one call to D1', async () => {
+  it('answers with the replaced values, newest first, in one call to D1', async () => {
     const row = await storeEvaluation();
     for (const value of [4, 5, 6]) await worker(await putValue(row, value));
     const { db, calls } = countCalls(DB);

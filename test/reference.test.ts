@@ -62,7 +62,7 @@ describe('GET /', () => {
     },
   );
 
-  it.each(['POST', 'PUT', 'DELETE', 'OPTIONS'])('has no %s', async (method) => {
+  it.each(['POST', 'PUT', 'DELETE', 'OPTIONS'])('answers 404 to %s at /', async (method) => {
     await expectRefusal(await send('/', CHROMIUM, method), NO_SUCH_PATH);
   });
 

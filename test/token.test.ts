@@ -1,9 +1,9 @@
 /**
- * Which tokens are refused: a matrix of hostile tokens against every operation that needs a token,
+ * Tests hostile tokens: every operation that needs a token refuses each of them. The matrix runs
  * once for a Worker with a shared secret and once for a Worker with a key set.
  *
- * RFC 8725, JSON Web Token Best Current Practices: the sections that apply, and the tests that show
- * it. A quoted name is a test of this file.
+ * The table lists the sections of RFC 8725 (JSON Web Token Best Current Practices) that apply, and
+ * the tests that show it. A quoted name is a test of this file.
  * | section | here |
  * | --- | --- |
  * | 3.1 perform algorithm verification | "alg none", "another algorithm", "HS256 with the public key as the secret" |

@@ -102,7 +102,7 @@ it('serves a typed client through the example of the README, from a label until 
   expect(archived.data).toEqual({ ...label.data, ...changed, archived_at: expect.any(String) });
 });
 
-it('has types that know what the Worker refuses', async () => {
+it('the types of a client refuse what the Worker refuses', async () => {
   const params = { path: { run_id: SAMPLE.run, evaluation_id: SAMPLE.evaluation } };
 
   // @ts-expect-error: a value is a number.

@@ -1,9 +1,10 @@
 /**
- * Runs the app in several versions at a time, as during a deployment: the header
- * `x-account-objects` of a request is the setting ACCOUNT_OBJECTS of the version that answers. If
- * the variable D1_FAULTS is set, D1 fails now and then, for the app and for the objects: before D1
- * sees a call, after the commit, by overload, or by silence. The path /soak/faults, outside of the
- * app, returns the number of injected faults. src/ contains nothing for the soak.
+ * Runs the app in several versions at a time, as during a deployment. The header
+ * `x-account-objects` of a request chooses the version: it is that version's ACCOUNT_OBJECTS.
+ *
+ * If the variable D1_FAULTS is set, D1 fails now and then, for the app and for the objects. It
+ * fails before D1 sees a call, after the commit, by overload, or by silence. The path /soak/faults,
+ * outside of the app, returns the number of injected faults. src/ contains nothing for the soak.
  */
 import { env } from 'cloudflare:workers';
 import { createApp } from '../../src/app.ts';
