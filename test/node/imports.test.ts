@@ -1,6 +1,4 @@
-/**
- * Tests the import rule of src/README.md. A file may import what its row allows and nothing else.
- */
+/** Tests the import rule of src/README.md: a file imports only what its row allows. */
 import { globSync, readFileSync } from 'node:fs';
 import { matchesGlob, posix } from 'node:path';
 import { expect, it } from 'vitest';
@@ -40,10 +38,7 @@ const RULES: readonly (readonly [files: string, mayImport: string])[] = [
   ['link/*.ts', `valibot link evaluation label ${RESOURCE}`],
 ];
 
-/**
- * Lists each import and re-export, also of types and by a call; `?` if its source is computed. No
- * other syntax has a source.
- */
+/** Lists each import and re-export, also of types and by a call; `?` if its source is computed. */
 function listImports(text: string): string[] {
   const found: string[] = [];
   JSON.stringify(parseAst(text, { lang: 'ts' }), (key, node) => {
@@ -53,10 +48,7 @@ function listImports(text: string): string[] {
   return found;
 }
 
-/**
- * Returns the name by which a row allows an import: `../http/body.ts` is `http`, `hono/html` is
- * `hono`.
- */
+/** Returns the name in a row that allows an import: `http` for `../http/body.ts`. */
 function readName(imported: string, file: string): string {
   if (!imported.startsWith('.')) return /^(?:@[^/]+\/)?[^/]+/.exec(imported)?.[0] ?? imported;
   return posix.join(posix.dirname(file), imported).replace(/(\.ts|\/.*)$/, '');
