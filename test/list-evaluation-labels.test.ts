@@ -154,7 +154,8 @@ describe('listEvaluationLabels', () => {
     const search =
       'SEARCH l USING INDEX evaluation_label_by_age (account_id=? AND (created_at,id)>(?,?))';
     expect(steps.filter((detail) => detail.startsWith('SEARCH l '))).toEqual([search, search]);
-    expect(steps.filter((detail) => /SCAN|TEMP B-TREE/.test(detail))).toEqual([]);
+    // The rows of the page are read once more from the merge, which stops at the limit.
+    expect(steps.filter((detail) => /SCAN (?!\(subquery)|TEMP B-TREE/.test(detail))).toEqual([]);
     expect(results).toHaveLength(11);
     expect(meta.rows_read).toBeLessThanOrEqual(12);
   });

@@ -1,18 +1,16 @@
 /**
  * The store over D1. One batch, which is one transaction, runs the statements of a call (D1:
- * batch). The session's bookmark lets the caller's next request see the same state. Each batch also
- * checks whether the account lives in an object, because D1's rows of such an account are out of
- * date.
+ * batch). The session's bookmark lets the caller's next request see the same state. D1's rows of an
+ * account that lives in an object are out of date: triggers refuse its writes, and each read returns
+ * a row that says so (query.ts, accountQuery).
  */
 import { systemClock, withTimeout } from '../clock.ts';
 import { databaseUnavailable, messageOf } from '../failure.ts';
 import { formatAccountObjectEntry } from '../settings.ts';
 import { ANSWER_MAX_MS, type Call, type Params, type Rows, type Store } from './connection.ts';
 import { readAccountObject } from './sql.generated.ts';
-import { bindValues, type RowOf, type Statement } from './statement.ts';
+import { bindValues, LIVES_IN_OBJECT, type Statement } from './statement.ts';
 
-/** The message of the triggers that refuse a write for an account that lives in an object. */
-const LIVES_IN_OBJECT = 'the account lives in an object';
 const RETRY_AFTER_SECONDS = 5;
 
 /**
@@ -52,17 +50,16 @@ export function d1Store(db: D1Database, from: string): Store {
 
   async function run({ params, store, explain, read }: Call): Promise<Rows> {
     const statements = [store, explain, read].filter((statement) => statement !== undefined);
-    const fence = typeof params['account'] === 'string' ? [readAccountObject] : [];
-    const batch = [...statements, ...fence].map((statement) => prepare(session, statement, params));
-    const results = await session.batch(batch).catch(async (thrown: unknown) => {
-      // The whole batch failed, so another query reads the account's place.
-      if (messageOf(thrown).includes(LIVES_IN_OBJECT))
-        return [await prepare(session, readAccountObject, params).all()];
-      throw thrown;
+    const batch = statements.map((statement) => prepare(session, statement, params));
+    const results = await session.batch<object>(batch).catch(async (thrown: unknown) => {
+      if (!messageOf(thrown).includes(LIVES_IN_OBJECT)) throw thrown;
+      // A trigger failed the whole batch, so another query reads the account's place.
+      const rows = prepare(session, readAccountObject, params).all<{ place: string }>();
+      throw refuseLeftAccount(params, (await rows).results[0]?.place ?? '');
     });
     answered = true;
-    const [object] = fence.length > 0 ? (results.pop()?.results ?? []) : [];
-    if (object) throw refuseLeftAccount(params, object as RowOf<typeof readAccountObject>);
+    const place = results.map(findPlace).find((found) => found !== undefined);
+    if (place !== undefined) throw refuseLeftAccount(params, place);
     const readRows = (statement: Statement<never, unknown> | undefined) =>
       statement === undefined ? [] : (results[statements.indexOf(statement)]?.results ?? []);
     const sum = (name: 'rows_read' | 'rows_written') =>
@@ -77,8 +74,16 @@ export function d1Store(db: D1Database, from: string): Store {
   }
 }
 
+/** Returns the place of the account's object if the last row names it; otherwise undefined. */
+function findPlace({ results }: D1Result<object>): string | undefined {
+  const [first] = Object.values(results.at(-1) ?? {});
+  return typeof first === 'string' && first.startsWith(LIVES_IN_OBJECT)
+    ? first.slice(LIVES_IN_OBJECT.length)
+    : undefined;
+}
+
 /** Makes the failure for an account that lives in an object. The log names the missing setting. */
-const refuseLeftAccount = ({ account }: Params, { place }: RowOf<typeof readAccountObject>) =>
+const refuseLeftAccount = ({ account }: Params, place: string) =>
   databaseUnavailable(
     RETRY_AFTER_SECONDS,
     `${LIVES_IN_OBJECT}: ACCOUNT_OBJECTS must have ${formatAccountObjectEntry(String(account), place)}`,

@@ -28,6 +28,7 @@ import {
   type SQLiteUpdateConfig,
 } from 'drizzle-orm/sqlite-core';
 import { SQLiteRemoteSession } from 'drizzle-orm/sqlite-proxy';
+import type { AccountId } from '../principal.ts';
 import {
   accountObject,
   deletedEvaluation,
@@ -37,7 +38,7 @@ import {
   runEvaluation,
   runEvaluationHistory,
 } from './schema.ts';
-import type { OrNulls } from './statement.ts';
+import { LIVES_IN_OBJECT, type OrNulls } from './statement.ts';
 
 /**
  * The tables under the one-letter names that every statement uses:
@@ -165,6 +166,30 @@ export function query<K extends Kinds, Q extends Rows>(
   }
   return { text };
 }
+
+/**
+ * Writes the SQL of a read in one account's rows. If the account lives in an object, what D1 still
+ * has of these rows is out of date. Then one more row comes last, and its first column says so
+ * (d1.ts). In an object, no such row ever comes.
+ */
+export function accountQuery<
+  K extends Kinds & { readonly account: Kind<AccountId> },
+  Q extends Rows,
+>(kinds: K, build: (p: In<K>) => Q): Query<ParamsOf<K>, Flat<Q['_']['result'][number]>> {
+  let width = 0;
+  const { text } = query(kinds, (p) => {
+    const built = build(p);
+    width = countColumns(built);
+    return built;
+  });
+  const rows = / (?:ORDER BY|LIMIT) /i.test(text) ? `SELECT * FROM (${text})` : text;
+  const fence = `SELECT '${LIVES_IN_OBJECT}' || place${', NULL'.repeat(width - 1)}`;
+  return { text: `${rows} UNION ALL ${fence} FROM account_object WHERE account_id = :account` };
+}
+
+/** Returns the number of columns that a SELECT returns. */
+const countColumns = (built: object): number =>
+  listLeaves(Reflect.get(built, 'config').fields).length;
 
 function listParameters<K extends Kinds>(kinds: K): In<K> {
   const named = Object.keys(kinds).map((name) => [name, new Parameter(name)]);

@@ -12,6 +12,12 @@ export type Statement<Params, Row> = {
 };
 
 /**
+ * How D1 refuses an account that lives in an object. Triggers raise this text for a write. A read
+ * returns a last row whose first column is this text and the place of the object (query.ts).
+ */
+export const LIVES_IN_OBJECT = 'the account lives in an object';
+
+/**
  * Returns the values of a statement's parameters, in the order in which the statement binds them.
  */
 export const bindValues = (

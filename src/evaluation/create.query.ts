@@ -5,6 +5,7 @@
 import { min, sql } from 'drizzle-orm';
 import { alias } from 'drizzle-orm/sqlite-core';
 import {
+  accountQuery,
   all,
   coalesce,
   e,
@@ -87,7 +88,7 @@ const isFirst = all(
  * Returns the label, and the account's evaluation with the same id, with the value that the
  * evaluation was created with. Returns nothing if the create stored the row.
  */
-export const explainCreateEvaluation = query(
+export const explainCreateEvaluation = accountQuery(
   { ...KEY, ...LABEL, ...WRITE, ...NOW, ...ALONE },
   (p) =>
     select({

@@ -4,6 +4,7 @@
  */
 import { type SQL, sql } from 'drizzle-orm';
 import {
+  accountQuery,
   all,
   coalesce,
   d,
@@ -83,7 +84,7 @@ export const deleteEvaluation = query({ ...WRITE, versions: UPDATE.versions }, (
  * Returns the version of the evaluation, and the time of this request's own deletion. Returns NULLs
  * for what is missing, and no row if the delete inserted its row.
  */
-export const explainDeleteEvaluation = query({ ...WRITE, ...ALONE }, (p) =>
+export const explainDeleteEvaluation = accountQuery({ ...WRITE, ...ALONE }, (p) =>
   select({
     evaluation: { id: e.id, created_at: e.created_at, updated_at: e.updated_at },
     own: { deleted_at: d.deleted_at },

@@ -3,10 +3,10 @@
  * evaluation.
  */
 import { asc, desc, getTableColumns, sql } from 'drizzle-orm';
-import { all, below, e, h, param, query, same, select, type Truth } from '../db/query.ts';
+import { accountQuery, all, below, e, h, param, same, select, type Truth } from '../db/query.ts';
 import { isInScope, resourceColumns, SCOPE } from './evaluation.query.ts';
 
-export const getEvaluation = query(SCOPE, (p) =>
+export const getEvaluation = accountQuery(SCOPE, (p) =>
   select(resourceColumns).from(e).where(isInScope(p)),
 );
 
@@ -14,7 +14,7 @@ export const getEvaluation = query(SCOPE, (p) =>
  * Returns the oldest row first, and rows of the same millisecond in the order of their ids, so that
  * each page continues after its cursor.
  */
-export const listEvaluations = query(
+export const listEvaluations = accountQuery(
   {
     account: SCOPE.account,
     run_id: SCOPE.run_id,
@@ -43,7 +43,7 @@ const { account_id, write_id, ...replacedColumns } = getTableColumns(h);
  * Returns the newest entry first. Returns no row if the evaluation does not exist, and one row of
  * NULLs if no value was replaced.
  */
-export const listReplacedValues = query(
+export const listReplacedValues = accountQuery(
   {
     ...SCOPE,
     /** The `replaced_at` of the last entry of the previous page; `~` comes after all times. */

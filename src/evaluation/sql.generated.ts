@@ -92,6 +92,12 @@ export const explainCreateEvaluation: StatementOf<typeof createQueries.explainCr
 				WHERE (h.account_id = e.account_id AND h.evaluation_id = e.id)
 			)
 		)
+	UNION ALL
+	SELECT
+		'the account lives in an object' || place, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+		NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+	FROM account_object
+	WHERE account_id = :account
 `);
 
 export const deleteEvaluation: StatementOf<typeof deleteQueries.deleteEvaluation> = statement(`
@@ -168,6 +174,10 @@ export const explainDeleteEvaluation: StatementOf<typeof deleteQueries.explainDe
 			AND d.run_id = :run_id
 			AND d.write_id = :write_id
 		)
+	UNION ALL
+	SELECT 'the account lives in an object' || place, NULL, NULL, NULL
+	FROM account_object
+	WHERE account_id = :account
 `);
 
 export const getEvaluation: StatementOf<typeof readQueries.getEvaluation> = statement(`
@@ -176,34 +186,56 @@ export const getEvaluation: StatementOf<typeof readQueries.getEvaluation> = stat
 		created_by_evaluator_id, created_at, updated_by, updated_at
 	FROM run_evaluation e
 	WHERE (e.account_id = :account AND e.id = :id AND e.run_id = :run_id)
+	UNION ALL
+	SELECT
+		'the account lives in an object' || place, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+		NULL, NULL
+	FROM account_object
+	WHERE account_id = :account
 `);
 
 export const listEvaluations: StatementOf<typeof readQueries.listEvaluations> = statement(`
-	SELECT
-		id, account_id, run_id, output_name, field_path, evaluation_label_id, value, created_by,
-		created_by_evaluator_id, created_at, updated_by, updated_at
-	FROM run_evaluation e
-	WHERE (
-		e.account_id = :account
-		AND e.run_id = :run_id
-		AND (e.created_at, e.id) > (:after_created_at, :after_id)
+	SELECT *
+	FROM (
+		SELECT
+			id, account_id, run_id, output_name, field_path, evaluation_label_id, value, created_by,
+			created_by_evaluator_id, created_at, updated_by, updated_at
+		FROM run_evaluation e
+		WHERE (
+			e.account_id = :account
+			AND e.run_id = :run_id
+			AND (e.created_at, e.id) > (:after_created_at, :after_id)
+		)
+		ORDER BY e.created_at ASC, e.id ASC
+		LIMIT :limit
 	)
-	ORDER BY e.created_at ASC, e.id ASC
-	LIMIT :limit
+	UNION ALL
+	SELECT
+		'the account lives in an object' || place, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+		NULL, NULL
+	FROM account_object
+	WHERE account_id = :account
 `);
 
 export const listReplacedValues: StatementOf<typeof readQueries.listReplacedValues> = statement(`
-	SELECT h.evaluation_id, h.value, h.updated_by, h.updated_at, h.replaced_by, h.replaced_at
-	FROM
-		run_evaluation e
-		LEFT JOIN run_evaluation_history h ON (
-			h.account_id = e.account_id
-			AND h.evaluation_id = e.id
-			AND h.replaced_at < :before
-		)
-	WHERE (e.account_id = :account AND e.id = :id AND e.run_id = :run_id)
-	ORDER BY h.replaced_at DESC
-	LIMIT :limit
+	SELECT *
+	FROM (
+		SELECT h.evaluation_id, h.value, h.updated_by, h.updated_at, h.replaced_by, h.replaced_at
+		FROM
+			run_evaluation e
+			LEFT JOIN run_evaluation_history h ON (
+				h.account_id = e.account_id
+				AND h.evaluation_id = e.id
+				AND h.replaced_at < :before
+			)
+		WHERE (e.account_id = :account AND e.id = :id AND e.run_id = :run_id)
+		ORDER BY h.replaced_at DESC
+		LIMIT :limit
+	)
+	UNION ALL
+	SELECT 'the account lives in an object' || place, NULL, NULL, NULL, NULL, NULL
+	FROM account_object
+	WHERE account_id = :account
 `);
 
 export const explainUpdateEvaluation: StatementOf<typeof updateQueries.explainUpdateEvaluation> = statement(`
@@ -256,6 +288,12 @@ export const explainUpdateEvaluation: StatementOf<typeof updateQueries.explainUp
 			)
 			AND l.id = e.evaluation_label_id
 		)
+	UNION ALL
+	SELECT
+		'the account lives in an object' || place, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+		NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+	FROM account_object
+	WHERE account_id = :account
 `);
 
 export const updateEvaluation: StatementOf<typeof updateQueries.updateEvaluation> = statement(`

@@ -6,6 +6,7 @@
 import { sql } from 'drizzle-orm';
 import {
   above,
+  accountQuery,
   all,
   coalesce,
   e,
@@ -127,7 +128,7 @@ export const updateEvaluation = query({ ...UPDATE, ...WRITE, value: param<number
  * Returns what update.ts needs to name the failed condition. Returns NULLs if the request may not
  * write the evaluation, and no row if the update changed the row.
  */
-export const explainUpdateEvaluation = query({ ...WRITE, ...ALONE }, (p) =>
+export const explainUpdateEvaluation = accountQuery({ ...WRITE, ...ALONE }, (p) =>
   select({
     evaluation: resourceColumns,
     is_own_write: isOwnWrite(p).as('is_own_write'),

@@ -3,7 +3,18 @@
  * statements run in one transaction.
  */
 import { sql } from 'drizzle-orm';
-import { all, insertIf, is, l, param, query, same, select, some } from '../db/query.ts';
+import {
+  accountQuery,
+  all,
+  insertIf,
+  is,
+  l,
+  param,
+  query,
+  same,
+  select,
+  some,
+} from '../db/query.ts';
 import { evaluationLabel } from '../db/schema.ts';
 import { ALONE, ifNothingChanged } from '../db/write.query.ts';
 import { resourceColumns, SCOPE } from './label.query.ts';
@@ -52,7 +63,7 @@ export const createEvaluationLabel = query(
 );
 
 /** Returns the label that has the id already; no row if the create stored its row. */
-export const explainCreateEvaluationLabel = query({ ...WRITE, ...ALONE }, (p) =>
+export const explainCreateEvaluationLabel = accountQuery({ ...WRITE, ...ALONE }, (p) =>
   select({
     label: resourceColumns,
     /**

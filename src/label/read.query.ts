@@ -1,12 +1,12 @@
 /** The SQL of the reads: one label, and the labels that an account may use. */
 import { asc, sql } from 'drizzle-orm';
 import { alias, unionAll } from 'drizzle-orm/sqlite-core';
-import { all, l, param, query, same, select, some, type Truth } from '../db/query.ts';
+import { accountQuery, all, l, param, same, select, some, type Truth } from '../db/query.ts';
 import { evaluationLabel } from '../db/schema.ts';
 import { resourceColumns, SCOPE } from './label.query.ts';
 import { isLabelOf, shared } from './rule.query.ts';
 
-export const getEvaluationLabel = query(SCOPE, (p) =>
+export const getEvaluationLabel = accountQuery(SCOPE, (p) =>
   select(resourceColumns).from(l).where(isLabelOf(p.account, p.id)),
 );
 
@@ -17,7 +17,7 @@ const own = alias(evaluationLabel, 'o');
  * oldest label comes first, and labels of the same millisecond are in the order of their ids.
  * SQLite merges two searches of one index and reads no further than the limit.
  */
-export const listEvaluationLabels = query(
+export const listEvaluationLabels = accountQuery(
   {
     account: SCOPE.account,
     /** The last row of the previous page. Two empty texts come before all rows. */

@@ -41,6 +41,12 @@ export const explainCreateEvaluationLabel: StatementOf<typeof createQueries.expl
 			)
 			AND l.id = :id
 		)
+	UNION ALL
+	SELECT
+		'the account lives in an object' || place, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+		NULL, NULL, NULL, NULL, NULL
+	FROM account_object
+	WHERE account_id = :account
 `);
 
 export const getEvaluationLabel: StatementOf<typeof readQueries.getEvaluationLabel> = statement(`
@@ -54,26 +60,41 @@ export const getEvaluationLabel: StatementOf<typeof readQueries.getEvaluationLab
 		)
 		AND l.id = :id
 	)
+	UNION ALL
+	SELECT
+		'the account lives in an object' || place, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+		NULL, NULL, NULL
+	FROM account_object
+	WHERE account_id = :account
 `);
 
 export const listEvaluationLabels: StatementOf<typeof readQueries.listEvaluationLabels> = statement(`
-	SELECT
-		id, account_id, name, description, value_type, min_value, max_value, categories, archived_at,
-		created_by, created_at, updated_by, updated_at
-	FROM evaluation_label l
-	WHERE (l.account_id = :account AND (l.created_at, l.id) > (:after_created_at, :after_id))
+	SELECT *
+	FROM (
+		SELECT
+			id, account_id, name, description, value_type, min_value, max_value, categories, archived_at,
+			created_by, created_at, updated_by, updated_at
+		FROM evaluation_label l
+		WHERE (l.account_id = :account AND (l.created_at, l.id) > (:after_created_at, :after_id))
+		UNION ALL
+		SELECT
+			id, account_id, name, description, value_type, min_value, max_value, categories, archived_at,
+			created_by, created_at, updated_by, updated_at
+		FROM evaluation_label l
+		WHERE (
+			l.account_id = 'shared'
+			AND NOT EXISTS (SELECT 1 FROM evaluation_label o WHERE (o.account_id = :account AND o.id = l.id))
+			AND (l.created_at, l.id) > (:after_created_at, :after_id)
+		)
+		ORDER BY created_at ASC, id ASC
+		LIMIT :limit
+	)
 	UNION ALL
 	SELECT
-		id, account_id, name, description, value_type, min_value, max_value, categories, archived_at,
-		created_by, created_at, updated_by, updated_at
-	FROM evaluation_label l
-	WHERE (
-		l.account_id = 'shared'
-		AND NOT EXISTS (SELECT 1 FROM evaluation_label o WHERE (o.account_id = :account AND o.id = l.id))
-		AND (l.created_at, l.id) > (:after_created_at, :after_id)
-	)
-	ORDER BY created_at ASC, id ASC
-	LIMIT :limit
+		'the account lives in an object' || place, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+		NULL, NULL, NULL
+	FROM account_object
+	WHERE account_id = :account
 `);
 
 export const explainUpdateEvaluationLabel: StatementOf<typeof updateQueries.explainUpdateEvaluationLabel> = statement(`
@@ -93,6 +114,12 @@ export const explainUpdateEvaluationLabel: StatementOf<typeof updateQueries.expl
 	FROM
 		(SELECT 1 WHERE changes() = 0 OR :alone)
 		LEFT JOIN evaluation_label l ON (l.account_id = :account AND l.id = :id)
+	UNION ALL
+	SELECT
+		'the account lives in an object' || place, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+		NULL, NULL, NULL, NULL
+	FROM account_object
+	WHERE account_id = :account
 `);
 
 export const updateEvaluationLabel: StatementOf<typeof updateQueries.updateEvaluationLabel> = statement(`

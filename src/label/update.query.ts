@@ -5,6 +5,7 @@
  */
 import { sql } from 'drizzle-orm';
 import {
+  accountQuery,
   all,
   coalesce,
   type In,
@@ -78,7 +79,7 @@ export const updateEvaluationLabel = query({ ...UPDATE, ...WRITE }, (p) =>
  * Returns the label, and whether this write is stored already. Returns NULLs if the account does
  * not have the label, and no row if the update changed the row.
  */
-export const explainUpdateEvaluationLabel = query({ ...WRITE, ...ALONE }, (p) =>
+export const explainUpdateEvaluationLabel = accountQuery({ ...WRITE, ...ALONE }, (p) =>
   select({ label: resourceColumns, is_stored: isStored(p).as('is_stored') })
     .from(ifNothingChanged(p))
     .leftJoin(l, isOwn(p)),

@@ -3,7 +3,7 @@
  * `r` contains the latest replaced values.
  */
 import { desc, sql } from 'drizzle-orm';
-import { all, e, h, l, query, same, select } from '../db/query.ts';
+import { accountQuery, all, e, h, l, same, select } from '../db/query.ts';
 import { isNotRevoked, LINKED, resourceColumns } from '../evaluation/evaluation.query.ts';
 import { isLabelOf, ruleColumns } from '../label/rule.query.ts';
 
@@ -14,7 +14,7 @@ const EARLIER_MAX_ROWS = 30;
  * Returns the row that the page shows; no row if the evaluation does not exist, or if the link is
  * revoked.
  */
-export const readLinkPage = query(LINKED, (p) => {
+export const readLinkPage = accountQuery(LINKED, (p) => {
   const { value, replaced_at, account_id, evaluation_id } = h;
   const latest = select({ value, replaced_at })
     .from(h)

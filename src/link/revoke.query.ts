@@ -1,5 +1,5 @@
 /** The SQL that revokes a link: it stores the row that every update through the link looks for. */
-import { all, e, insertIf, param, query, select, some } from '../db/query.ts';
+import { accountQuery, all, e, insertIf, param, query, select, some } from '../db/query.ts';
 import { revokedLink } from '../db/schema.ts';
 import { ALONE, ifNothingChanged } from '../db/write.query.ts';
 import { isInScope, isNotRevoked, SCOPE } from '../evaluation/evaluation.query.ts';
@@ -24,7 +24,7 @@ export const revokeEvaluationLink = query(
  * Returns the evaluation's id if the link is already revoked; NULL if the evaluation does not
  * exist.
  */
-export const explainRevokeEvaluationLink = query({ ...SCOPE, ...ALONE }, (p) =>
+export const explainRevokeEvaluationLink = accountQuery({ ...SCOPE, ...ALONE }, (p) =>
   select({ evaluation: { id: e.id } })
     .from(ifNothingChanged(p))
     .leftJoin(e, isInScope(p)),
