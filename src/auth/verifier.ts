@@ -26,6 +26,7 @@ import type { KeySource, Settings } from '../settings.ts';
 import { invalidToken, readPrincipal, refuseOtherTypes, toPrintable } from './claims.ts';
 import { findKeys, JWKS_ALGORITHMS, JwksError, readConfiguredJwks } from './jwks.ts';
 import { createRemoteJwks, type FindKeys } from './remote-jwks.ts';
+import { createTokenCache } from './token-cache.ts';
 
 /** The greatest accepted difference between the issuer's clock and ours. */
 const CLOCK_TOLERANCE_SECONDS = 5;
@@ -63,7 +64,7 @@ export async function createVerifier(settings: Settings, clock: Clock): Promise<
     ...(issuers.length === 0 ? {} : { issuer: [...issuers] }),
     ...(audiences.length === 0 ? {} : { audience: [...audiences] }),
   };
-  const cache = createTokenCache();
+  const cache = createTokenCache<VerifiedToken>();
 
   /**
    * Finds the keys that fit the header of a token.
@@ -82,9 +83,10 @@ export async function createVerifier(settings: Settings, clock: Clock): Promise<
    * Verifies the signature with each key that fits, until one succeeds. A forged token costs one
    * verification for each key with its key id.
    */
-  async function verifySignature(token: string) {
+  async function verifySignature(attempt: Attempt) {
     let untried: CryptoKey[] | undefined;
     const nextKey = async (header: CompactJWSHeaderParameters) => {
+      attempt.header = header;
       untried ??= [...(await findKeysFor(header))];
       const key = untried.shift();
       if (!key) throw new Error('No key is left to try.');
@@ -92,7 +94,7 @@ export async function createVerifier(settings: Settings, clock: Clock): Promise<
     };
     for (;;) {
       try {
-        return await jwtVerify(token, nextKey, { ...options, currentDate: clock.now() });
+        return await jwtVerify(attempt.token, nextKey, { ...options, currentDate: clock.now() });
       } catch (thrown) {
         const isOfAnotherKey = thrown instanceof errors.JWSSignatureVerificationFailed;
         if (!isOfAnotherKey || !untried?.length) throw thrown;
@@ -100,8 +102,8 @@ export async function createVerifier(settings: Settings, clock: Clock): Promise<
     }
   }
 
-  async function verifyToken(token: string): Promise<VerifiedToken> {
-    const { payload, protectedHeader, key } = await verifySignature(token);
+  async function verifyToken(attempt: Attempt): Promise<VerifiedToken> {
+    const { payload, protectedHeader, key } = await verifySignature(attempt);
     const { alg, kid, typ } = protectedHeader;
     const principal = readPrincipal(payload, typ, settings, escapeKeyId(kid));
     return { principal, alg, kid, key, notBefore: payload.nbf ?? 0, expires: payload.exp ?? 0 };
@@ -128,18 +130,19 @@ export async function createVerifier(settings: Settings, clock: Clock): Promise<
     // A token in the cache has been checked already.
     if (!cache.get(token) && !COMPACT_JWS.test(token))
       throw new Failure('invalid_token', NOT_A_JWT);
+    const attempt: Attempt = { token, header: undefined };
     try {
       const cached = await findInCache(token);
       if (cached) return cached.principal;
-      const verified = await verifyToken(token);
+      const verified = await verifyToken(attempt);
       cache.set(token, verified);
       return verified.principal;
     } catch (thrown) {
       if (thrown instanceof errors.JOSEError) {
-        const log = { key_id: readKeyId(token), ...describeClaim(thrown, settings) };
+        const log = { key_id: readKeyId(attempt), ...describeClaim(thrown, settings) };
         throw invalidToken(describeError(thrown), thrown.code, log);
       }
-      if (thrown instanceof Failure) Object.assign(thrown.log, { key_id: readKeyId(token) });
+      if (thrown instanceof Failure) Object.assign(thrown.log, { key_id: readKeyId(attempt) });
       throw thrown;
     }
   };
@@ -204,19 +207,16 @@ function describeClaim(thrown: errors.JOSEError, { issuers, audiences }: Setting
     : {};
 }
 
-function readKeyId(token: string): string | undefined {
+function readKeyId({ token, header }: Attempt): string | undefined {
   try {
-    return escapeKeyId(decodeProtectedHeader(token).kid);
+    return escapeKeyId((header ?? decodeProtectedHeader(token)).kid);
   } catch {
     return undefined;
   }
 }
 
-/**
- * The most tokens in the cache. The longest token has 16 KiB, so 512 tokens are at most 8 MiB of an
- * isolate's 128 MiB.
- */
-const TOKENS_MAX = 512;
+/** A token, and its header once jose has decoded it. */
+type Attempt = { readonly token: string; header: CompactJWSHeaderParameters | undefined };
 
 type VerifiedToken = {
   readonly principal: Principal;
@@ -228,16 +228,3 @@ type VerifiedToken = {
   readonly notBefore: number;
   readonly expires: number;
 };
-
-function createTokenCache() {
-  const tokens = new Map<string, VerifiedToken>();
-  return {
-    get: (token: string): VerifiedToken | undefined => tokens.get(token),
-    set: (token: string, verified: VerifiedToken): void => {
-      const [oldest] = tokens.keys();
-      if (oldest !== undefined && tokens.size >= TOKENS_MAX && !tokens.has(token))
-        tokens.delete(oldest);
-      tokens.set(token, verified);
-    },
-  };
-}

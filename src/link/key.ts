@@ -7,6 +7,7 @@
  */
 import { base64url, errors, FlattenedSign, flattenedVerify } from 'jose';
 import * as v from 'valibot';
+import { createTokenCache } from '../auth/token-cache.ts';
 import type { LinkedPath } from '../evaluation/update.ts';
 import { Failure } from '../failure.ts';
 import { LINK_MAX_SECONDS } from '../limits.ts';
@@ -111,6 +112,22 @@ export async function createLinkKeys(secret: BufferSource | undefined): Promise<
   }
   const hmac = { name: 'HMAC', hash: 'SHA-256' };
   const cryptoKey = await crypto.subtle.importKey('raw', secret, hmac, false, ['sign', 'verify']);
+  const cache = createTokenCache<Link>();
+
+  /** @throws {Failure} `malformed` if the key is incomplete, or `not_found`. */
+  async function verifySignature(key: string): Promise<Link> {
+    const [, payload, signature] = KEY.exec(key) ?? [];
+    if (payload === undefined || signature === undefined)
+      throw INCOMPLETE_KEY.test(key) ? linkIsIncomplete() : linkNotFound('malformed');
+    const jws = { protected: ENCODED_HEADER, payload, signature };
+    const verified = await flattenedVerify(jws, cryptoKey, { algorithms: [ALGORITHM] }).catch(
+      (thrown: unknown) => {
+        throw thrown instanceof errors.JOSEError ? linkNotFound(thrown.code) : thrown;
+      },
+    );
+    return unpack(verified.payload);
+  }
+
   return {
     sign: async (link) => {
       const jws = new FlattenedSign(pack(link)).setProtectedHeader(HEADER);
@@ -118,16 +135,8 @@ export async function createLinkKeys(secret: BufferSource | undefined): Promise<
       return `${payload}.${signature}`;
     },
     verify: async (key, now) => {
-      const [, payload, signature] = KEY.exec(key) ?? [];
-      if (payload === undefined || signature === undefined)
-        throw INCOMPLETE_KEY.test(key) ? linkIsIncomplete() : linkNotFound('malformed');
-      const jws = { protected: ENCODED_HEADER, payload, signature };
-      const verified = await flattenedVerify(jws, cryptoKey, { algorithms: [ALGORITHM] }).catch(
-        (thrown: unknown) => {
-          throw thrown instanceof errors.JOSEError ? linkNotFound(thrown.code) : thrown;
-        },
-      );
-      const link = unpack(verified.payload);
+      const link = cache.get(key) ?? (await verifySignature(key));
+      cache.set(key, link);
       if (now >= new Date(link.expires_at)) throw linkNotFound('expired');
       return link;
     },
