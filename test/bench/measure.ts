@@ -24,6 +24,11 @@ export class Rounds {
     return median(this.of(row, column));
   }
 
+  /** The least figure of all rounds: V8 compiles or collects garbage in some of them. */
+  least(row: string, column: string): number {
+    return Math.min(...this.of(row, column));
+  }
+
   /** The median of the ratios within each round. */
   ratio(row: string, column: string, to: string): number {
     const base = this.of(row, to);

@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import { measureCpu } from './cpu.ts';
 import { measureDistance } from './distance.ts';
 import { countInstructions } from './instructions.ts';
+import { measureLocal } from './local.ts';
 import { measureObjects } from './objects.ts';
 import { measurePage } from './page.ts';
 import { measureScale } from './scale.ts';
@@ -21,6 +22,7 @@ const DEADLINE_MS = 60 * 60 * 1000;
 type Part = (bundles: ReadonlyMap<Name, Bundle>, root: string) => Promise<string>;
 const PARTS: { readonly [name: string]: Part } = {
   cpu: measureCpu,
+  local: measureLocal,
   startup: measureStartup,
   distance: measureDistance,
   d1: (_, root) => measureScale(root),

@@ -1,7 +1,7 @@
 /**
- * A stand-in for D1 that answers at once, or after the time of a round trip. It knows no SQL: it
- * looks for a few texts in what was asked. A batch is a read, or a write and what explains why it
- * stored nothing; its last statement looks for the account's object, and finds none.
+ * A stand-in for D1 that answers immediately, or after the time of a round trip. It parses no SQL:
+ * it looks for a few texts in the request. A batch that does not begin with a read is a write and
+ * the statement that explains a refusal.
  */
 export const RUN = '018f4d3c-0001-7000-8000-000000000001';
 export const STORED = '018f4d3d-0001-7000-8000-000000000001';
@@ -98,15 +98,12 @@ const ANSWERS = {
   evaluation: answer(EVALUATION),
   joined: JSON.stringify([JOINED]),
   label: answer(LABEL_ROW),
+  page: answer(PAGE),
   nothing: answer(undefined),
-  evaluationRead: answer(EVALUATION, undefined),
-  labelRead: answer(LABEL_ROW, undefined),
-  pageRead: answer(PAGE, undefined),
-  nothingRead: answer(undefined, undefined),
-  evaluationStored: answer(EVALUATION, undefined, undefined),
-  labelStored: answer(LABEL_ROW, undefined, undefined),
-  missing: answer(undefined, NOT_THERE, undefined),
-  refused: answer(undefined, REFUSED, undefined),
+  evaluationStored: answer(EVALUATION, undefined),
+  labelStored: answer(LABEL_ROW, undefined),
+  missing: answer(undefined, NOT_THERE),
+  refused: answer(undefined, REFUSED),
 };
 
 /** A GET is not from D1's binding: it asks how many calls there were. */
@@ -118,15 +115,12 @@ function answerTo(asked) {
   const isMissing = asked.includes('${MISSING}');
   const isAboutLabel = !asked.includes('run_evaluation');
   const isRefused = asked.includes('${OLD_VERSION}') || asked.includes('${ILLEGAL_VALUE}');
-  if (!asked.startsWith('[')) {
+  const isExplainedWrite = asked.startsWith('[') && !asked.startsWith('[{"sql":"SELECT');
+  if (!isExplainedWrite) {
     if (isMissing || isRefused) return ANSWERS.nothing;
+    if (isAboutLabel) return ANSWERS.label;
     if (asked.includes(' left join ')) return ANSWERS.joined;
-    return isAboutLabel ? ANSWERS.label : ANSWERS.evaluation;
-  }
-  if (asked.startsWith('[{"sql":"SELECT')) {
-    if (isMissing) return ANSWERS.nothingRead;
-    if (isAboutLabel) return ANSWERS.labelRead;
-    return asked.includes(' AS earlier ') ? ANSWERS.pageRead : ANSWERS.evaluationRead;
+    return asked.includes(' AS earlier ') ? ANSWERS.page : ANSWERS.evaluation;
   }
   if (isAboutLabel) return ANSWERS.labelStored;
   if (isMissing) return ANSWERS.missing;

@@ -1,0 +1,192 @@
+/**
+ * CPU per request on a real local D1, with the database's own CPU in it: what statements, triggers
+ * and explanations cost beside what a user would write. All Workers have the same tables, triggers
+ * and rows. They run in turn in each round.
+ */
+import { cpSync, globSync, mkdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { readWorkerd } from '../soak/memory.ts';
+import { type Server, startServer, storeOf } from '../soak/server.ts';
+import { CHANGE_ALL, evaluationId, LABEL, runId, seedOf } from './databases.ts';
+import { type Call, sendOne } from './load.ts';
+import { progress, Rounds, table } from './measure.ts';
+import { type Credentials, createCredentials } from './tokens.ts';
+import { cpuOf } from './workerd.ts';
+import {
+  type Bundle,
+  COMPATIBILITY_DATE,
+  COMPATIBILITY_FLAGS,
+  type Name,
+  WORKERS,
+} from './workers.ts';
+
+const EVALUATIONS = 10_000;
+const LISTED = 1_000;
+const LISTED_RUN = '018f4d3c-0002-7000-8000-000000000002';
+const ROUNDS = 20;
+const REQUESTS = 40;
+/** A list costs as much as many other requests. */
+const LISTS = 8;
+
+type Line = {
+  readonly title: string;
+  readonly requests: number;
+  /** Returns the call of the n-th request. */
+  readonly call: (n: number) => Omit<Call, 'token'>;
+  readonly workers: readonly Name[];
+};
+
+const path = (n: number) => `/v1/run/${runId(n)}/evaluation/${evaluationId(n)}`;
+const put = (n: number, status: number, value = n + 100) => ({
+  method: 'PUT',
+  path: path((n * 7919) % EVALUATIONS),
+  body: `{"value":${value}}`,
+  status,
+});
+
+const BUT_LEAN = WORKERS.filter((name) => name !== 'lean');
+const LINES: readonly Line[] = [
+  { title: 'accepted update', requests: REQUESTS, call: (n) => put(n, 200), workers: WORKERS },
+  {
+    title: 'get',
+    requests: REQUESTS,
+    call: (n) => ({ method: 'GET', path: path(n % EVALUATIONS), status: 200 }),
+    workers: WORKERS,
+  },
+  {
+    title: 'update of a missing row: 404',
+    requests: REQUESTS,
+    call: (n) => ({ ...put(n, 404), path: path(EVALUATIONS + n) }),
+    workers: WORKERS,
+  },
+  {
+    title: 'update of another version: 412',
+    requests: REQUESTS,
+    call: (n) => ({ ...put(n, 412), headers: { 'if-match': '"2026-01-01T00:00:00.001Z"' } }),
+    workers: BUT_LEAN,
+  },
+  {
+    title: 'refused update: 422',
+    requests: REQUESTS,
+    call: (n) => put(n, 422, 2_000_000),
+    workers: BUT_LEAN,
+  },
+  {
+    title: `list of ${LISTED.toLocaleString('en')}`,
+    requests: LISTS,
+    call: () => ({ method: 'GET', path: `/v1/run/${LISTED_RUN}/evaluations`, status: 200 }),
+    workers: ['engineer', 'run-evaluation'],
+  },
+];
+
+type Running = { readonly name: Name; readonly server: Server; readonly pid: number };
+
+/** Returns the table: microseconds of CPU, and this Worker's as ratios to its peers. */
+export async function measureLocal(
+  bundles: ReadonlyMap<Name, Bundle>,
+  root: string,
+): Promise<string> {
+  const credentials = await createCredentials('HS256');
+  const running: Running[] = [];
+  const rounds = new Rounds();
+  try {
+    for (const name of WORKERS)
+      running.push(await start(name, bundles, root, credentials, running));
+    // The first round warms up.
+    for (let round = 0; round <= ROUNDS; round += 1) {
+      if (round % 5 === 0) progress(`a real local D1, round ${round} of ${ROUNDS}`);
+      for (const { title, requests, call, workers } of LINES) {
+        for (const { name, server, pid } of running) {
+          if (!workers.includes(name)) continue;
+          const before = cpuOf({ pid });
+          for (let n = round * requests; n < (round + 1) * requests; n += 1)
+            await sendOne(Number(server.url.port), { ...call(n), token: credentials.token });
+          const cpu = (cpuOf({ pid }) - before) / requests / 1000;
+          if (round > 0) rounds.add(title, name, cpu);
+        }
+      }
+    }
+  } finally {
+    for (const { server } of running) await server.stop();
+  }
+  const cell = (title: string, name: Name) =>
+    rounds.of(title, name).length === 0 ? '–' : `${rounds.median(title, name).toFixed(0)} µs`;
+  const ratio = (title: string, peer: Name) =>
+    rounds.of(title, peer).length === 0
+      ? '–'
+      : rounds.ratio(title, 'run-evaluation', peer).toFixed(2);
+  return table(
+    ['CPU per request, local D1 included', ...WORKERS, 'to lean', 'to engineer'],
+    LINES.map(({ title }) => [
+      title,
+      ...WORKERS.map((name) => cell(title, name)),
+      ratio(title, 'lean'),
+      ratio(title, 'engineer'),
+    ]),
+  );
+}
+
+/** Starts a Worker on a database of its own. The first one's rows are copied for the others. */
+async function start(
+  name: Name,
+  bundles: ReadonlyMap<Name, Bundle>,
+  root: string,
+  { settings }: Credentials,
+  running: readonly Running[],
+): Promise<Running> {
+  const folder = join(root, `local-${name}`);
+  const seeded = join(root, 'local-seed');
+  mkdirSync(folder);
+  const contents = readFileSync(join(bundles.get(name)?.folder ?? '', 'index.js'), 'utf8');
+  const made = { folder, config: configOf(contents, folder, settings) };
+  if (running.length === 0) {
+    const shared = { id: '018f4d3b-0002-7000-8000-000000000002', min: 0, max: 1 };
+    await (await startServer(made, shared)).stop();
+    seed(storeOf(folder));
+    cpSync(storeOf(folder), seeded, { recursive: true });
+  } else {
+    cpSync(seeded, storeOf(folder), { recursive: true });
+  }
+  const server = await startServer(made);
+  const others = running.map(({ pid }) => pid);
+  const pid = readWorkerd().find((found) => !others.includes(found.pid))?.pid;
+  if (pid === undefined) throw new Error('there is no workerd');
+  return { name, server, pid };
+}
+
+const configOf = (contents: string, folder: string, settings: Credentials['settings']) => ({
+  name: 'bench',
+  compatibilityDate: COMPATIBILITY_DATE,
+  compatibilityFlags: COMPATIBILITY_FLAGS,
+  manifest: {
+    mainModule: 'index.js',
+    modulesRoot: folder,
+    modules: { 'index.js': { type: 'esm', contents } },
+  },
+  env: {
+    DB: { type: 'd1', id: 'bench' },
+    ...Object.fromEntries(
+      Object.entries(settings).map(([name, value]) => [name, { type: 'text', value }]),
+    ),
+  },
+});
+
+/** Stores evaluations that were each changed once, and a run with a full page of them. */
+function seed(store: string): void {
+  const [file = ''] = globSync(join(store, 'd1/**/[0-9a-f]*.sqlite'));
+  const db = new DatabaseSync(file);
+  db.exec(`BEGIN; ${seedOf(EVALUATIONS)} ${CHANGE_ALL}; COMMIT`);
+  const insert = db.prepare(
+    `INSERT INTO run_evaluation (id, account_id, run_id, output_name, field_path, evaluation_label_id, value, created_by, created_at)
+     VALUES (?, 'acc_bench', ?, 'summary', '$.text', ?, 5, 'user-7', ?)`,
+  );
+  for (let n = 0; n < LISTED; n += 1)
+    insert.run(
+      crypto.randomUUID(),
+      LISTED_RUN,
+      LABEL,
+      new Date(Date.UTC(2026, 0, 1) + n).toISOString(),
+    );
+  db.close();
+}
