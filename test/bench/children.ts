@@ -1,6 +1,4 @@
-/**
- * The processes that the bench starts: however it ends, by Ctrl-C too, none of them is left behind.
- */
+/** Ends the processes that the bench starts, however the bench ends. */
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 
@@ -11,11 +9,8 @@ process.once('exit', () => {
 });
 for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1));
 
-/**
- * Keeps in mind a process that has been started, and by which signal it ends if the bench ends
- * before it.
- */
-export function mind<T extends ChildProcess>(child: T, signal: NodeJS.Signals = 'SIGTERM'): T {
+/** Registers a process, and the signal that ends it if the bench ends first. */
+export function register<T extends ChildProcess>(child: T, signal: NodeJS.Signals = 'SIGTERM'): T {
   running.set(child, signal);
   child.once('close', () => running.delete(child));
   return child;

@@ -1,28 +1,28 @@
 /**
- * CPU per request: each Worker in a workerd of its own, in front of a D1 that answers at once, in
- * interleaved rounds.
+ * Measures the CPU time of a request. Each Worker has a workerd and a stand-in for D1 that answers
+ * immediately. The Workers run in turn in each round.
  */
-import { createCredentialsOf, type Line, linesOf, portOf, settingsOf } from './lines.ts';
+import { createAllCredentials, createLines, findPort, type Line, readSettings } from './lines.ts';
 import { send } from './load.ts';
 import { progress, Rounds, table } from './measure.ts';
 import { ALGORITHMS } from './tokens.ts';
 import { startWorkerd, type Workerd } from './workerd.ts';
 import { type Bundle, type Name, WORKERS } from './workers.ts';
 
-const ROUNDS = 30;
-const REQUESTS = 150;
-const WARM_UP_REQUESTS = 1000;
+const ROUNDS = 15;
+const REQUESTS = 100;
+const WARM_UP_REQUESTS = 400;
 
-/** The table, in microseconds, and this Worker's as ratios to its peers. */
+/** Returns the table: microseconds, and the ratios of this Worker to its peers. */
 export async function measureCpu(bundles: ReadonlyMap<Name, Bundle>): Promise<string> {
-  const credentials = await createCredentialsOf(ALGORITHMS);
+  const credentials = await createAllCredentials(ALGORITHMS);
   const started = new Map<Name, Workerd>();
   const rounds = new Rounds();
   let lines: Line[] = [];
   try {
     for (const [name, { folder }] of bundles)
-      started.set(name, await startWorkerd(folder, settingsOf(credentials)));
-    lines = await linesOf(credentials, portOf(started, 'run-evaluation', 'HS256'));
+      started.set(name, await startWorkerd(folder, readSettings(credentials)));
+    lines = await createLines(credentials, findPort(started, 'run-evaluation', 'HS256'));
     for (let round = 0; round <= ROUNDS; round += 1) {
       if (round % 10 === 0)
         progress(round === 0 ? 'warming up' : `CPU, round ${round} of ${ROUNDS}`);
@@ -31,7 +31,7 @@ export async function measureCpu(bundles: ReadonlyMap<Name, Bundle>): Promise<st
           if (!workers.includes(name)) continue;
           const count = round === 0 ? WARM_UP_REQUESTS : REQUESTS;
           const before = workerd.cpu();
-          await send(portOf(started, name, alg), call, count);
+          await send(findPort(started, name, alg), call, count);
           if (round > 0) rounds.add(title, name, (workerd.cpu() - before) / count / 1000);
         }
       }

@@ -1,6 +1,6 @@
 /**
- * Real local databases of a given size, each with this Worker in front of it, and what its log says
- * of D1.
+ * Starts this Worker on real local databases of a given size, and reads what its log tells about
+ * D1.
  */
 import { execFileSync, spawn } from 'node:child_process';
 import { mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
@@ -9,7 +9,7 @@ import { createInterface } from 'node:readline';
 import { setTimeout as pause } from 'node:timers/promises';
 import { OFFLINE } from '../../src/cli/offline.ts';
 import { findFreePort } from '../setup/free-port.ts';
-import { mind, stop } from './children.ts';
+import { register, stop } from './children.ts';
 import { progress } from './measure.ts';
 import type { Credentials } from './tokens.ts';
 
@@ -22,13 +22,13 @@ export type Database = {
   readonly port: number;
   /** The log lines so far. */
   readonly lines: readonly LogLine[];
-  /** Of the database on disk: an evaluation with its index, and a value that was replaced. */
+  /** The size on disk of an evaluation with its index, and of a replaced value, in bytes. */
   readonly bytesPerRow: number;
   readonly bytesPerReplaced: number;
   readonly stop: () => Promise<void>;
 };
 
-/** What is read of a log line here. */
+/** The fields of a log line that the bench reads. */
 export type LogLine = {
   readonly operation: string;
   readonly db_calls: number;
@@ -38,12 +38,12 @@ export type LogLine = {
 
 const SCATTER = 2_654_435_761;
 const hex = (n: number, digits = 12) => n.toString(16).padStart(digits, '0');
-/** Scattered over the table, as random UUIDs are. */
+/** Returns ids that are scattered over the table, as random UUIDs are. */
 export const evaluationId = (n: number) =>
   `${hex(Math.imul(n, SCATTER) >>> 0, 8)}-0001-7000-8000-${hex(n)}`;
 export const runId = (n: number) => `018f4d3c-0001-7000-8000-${hex(Math.floor(n / PER_RUN))}`;
 
-export function seedOf(size: number): string {
+export function writeSeed(size: number): string {
   const chunks = Array.from({ length: Math.ceil(size / CHUNK_ROWS) }, (_, chunk) => {
     const [from, to] = [chunk * CHUNK_ROWS, Math.min(size, (chunk + 1) * CHUNK_ROWS)];
     return `INSERT INTO run_evaluation (id, account_id, run_id, output_name, field_path, evaluation_label_id, value, created_by, created_at)
@@ -54,7 +54,7 @@ export function seedOf(size: number): string {
   return `INSERT INTO evaluation_label (id, account_id, name, value_type, min_value, max_value) VALUES ('${LABEL}', 'acc_bench', 'tone', 'continuous', 0, 1000000);\n${chunks.join('\n')}\n`;
 }
 
-/** One evaluation that has been changed so often. */
+/** The evaluation that has been changed CHANGES times. */
 export const CHANGED = 1;
 export const CHANGES = 10_000;
 const CHANGE_ONE = `INSERT INTO run_evaluation_history (account_id, evaluation_id, value, updated_by, updated_at, replaced_by, replaced_at, write_id)
@@ -62,7 +62,7 @@ const CHANGE_ONE = `INSERT INTO run_evaluation_history (account_id, evaluation_i
     strftime('%Y-%m-%dT%H:%M:%fZ', 'now', (-n) || ' seconds'), lower(hex(randomblob(16)))
   FROM (WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < ${CHANGES}) SELECT n FROM c)`;
 
-/** Each evaluation has been changed once, so that its history is as large as the table. */
+/** Changes each evaluation once, so that the history is as large as the table. */
 export const CHANGE_ALL = `UPDATE run_evaluation SET value = 6, updated_by = 'user-123', updated_at = '2026-01-03T03:04:05.678Z'`;
 
 function bytesIn(folder: string): number {
@@ -81,7 +81,7 @@ export async function startDatabase(
   const folder = join(root, `d1-${size}`);
   mkdirSync(folder);
   const [seed, vars] = [join(folder, 'seed.sql'), join(folder, 'vars')];
-  writeFileSync(seed, seedOf(size));
+  writeFileSync(seed, writeSeed(size));
   const settings = Object.entries(credentials.settings).filter(([name]) => name !== 'JWT_ALG');
   writeFileSync(vars, settings.map(([name, text]) => `${name}=${text}\n`).join(''));
   const local = ['--env=', '--local', '--persist-to', folder];
@@ -117,7 +117,9 @@ export async function startDatabase(
     '--inspector-port',
     '0',
   ];
-  const child = mind(spawn('wrangler', serve, { env: OFFLINE, stdio: ['ignore', 'pipe', 'pipe'] }));
+  const child = register(
+    spawn('wrangler', serve, { env: OFFLINE, stdio: ['ignore', 'pipe', 'pipe'] }),
+  );
   const lines: LogLine[] = [];
   createInterface({ input: child.stdout }).on('line', (line) => {
     if (line.startsWith('{"request_id"')) lines.push(JSON.parse(line));
@@ -133,7 +135,7 @@ export async function startDatabase(
   return { size, port, lines, bytesPerRow, bytesPerReplaced, stop: () => stop(child) };
 }
 
-/** Waits for it, a minute at most. */
+/** Waits until the URL answers, for a minute at most. */
 async function isAnswering(url: string): Promise<boolean> {
   const deadline = Date.now() + 60_000;
   while (Date.now() < deadline) {

@@ -1,8 +1,8 @@
 /**
- * How long an answer takes where D1 is far away: a stand-in that answers after the time of a round
- * trip, and counts.
+ * Measures how long a response takes if D1 is far away. The stand-in answers after the time of a
+ * round trip, and counts its calls.
  */
-import { createCredentialsOf, linesOf, portOf, settingsOf } from './lines.ts';
+import { createAllCredentials, createLines, findPort, readSettings } from './lines.ts';
 import { sendOne } from './load.ts';
 import { progress, Rounds, table } from './measure.ts';
 import { startWorkerd, type Workerd } from './workerd.ts';
@@ -11,12 +11,12 @@ import type { Bundle, Name } from './workers.ts';
 const ROUND_TRIP_MS = 100;
 const ROUNDS = 7;
 const WORKERS = ['engineer', 'tutorial', 'run-evaluation'] as const;
-/** One statement, one call, and nothing else. */
+/** The line with one statement, one call, and nothing else. */
 const NEAREST = 'get';
 
 export async function measureDistance(bundles: ReadonlyMap<Name, Bundle>): Promise<string> {
   progress('distance');
-  const credentials = await createCredentialsOf(['HS256']);
+  const credentials = await createAllCredentials(['HS256']);
   const started = new Map<Name, Workerd>();
   const rounds = new Rounds();
   try {
@@ -24,10 +24,10 @@ export async function measureDistance(bundles: ReadonlyMap<Name, Bundle>): Promi
       const folder = bundles.get(name)?.folder ?? '';
       started.set(
         name,
-        await startWorkerd(folder, settingsOf(credentials), { roundTripMs: ROUND_TRIP_MS }),
+        await startWorkerd(folder, readSettings(credentials), { roundTripMs: ROUND_TRIP_MS }),
       );
     }
-    const all = await linesOf(credentials, portOf(started, 'run-evaluation', 'HS256'));
+    const all = await createLines(credentials, findPort(started, 'run-evaluation', 'HS256'));
     const lines = all.filter(
       ({ call, title }) => call.status !== 401 && !title.endsWith('new token'),
     );
@@ -41,7 +41,7 @@ export async function measureDistance(bundles: ReadonlyMap<Name, Bundle>): Promi
           if (!workers.includes(name)) continue;
           const before = await callsOf(workerd);
           const begun = performance.now();
-          await sendOne(portOf(started, name, alg), call);
+          await sendOne(findPort(started, name, alg), call);
           if (round > 0) rounds.add(line.title, name, performance.now() - begun);
           if (round > 0)
             rounds.add(`${line.title}, calls`, name, (await callsOf(workerd)) - before);

@@ -1,4 +1,7 @@
-/** What is asked of each Worker: the lines of the tables, and which Workers have them. */
+/**
+ * Lists the requests that are measured, which are the lines of the tables, and the Workers of each
+ * line.
+ */
 import { type Call, sendOne } from './load.ts';
 import { ILLEGAL_VALUE, LABEL, MISSING, OLD_VERSION, RUN, STORED } from './stand-in.ts';
 import { type Alg, type Credentials, createCredentials } from './tokens.ts';
@@ -11,6 +14,8 @@ export type Line = {
   readonly alg: Alg;
   readonly call: Call;
   readonly workers: readonly Name[];
+  /** The title of the line with which a peer that has no such line is compared. */
+  readonly beside?: string;
 };
 
 /** The lean Worker has no precondition and no label rule. */
@@ -21,7 +26,7 @@ const path = (id: string) => `/v1/run/${RUN}/evaluation/${id}`;
 const put = { method: 'PUT', path: path(STORED), body: '{"value":8}', status: 200 };
 const get = { method: 'GET', path: path(STORED), status: 200 };
 
-export async function createCredentialsOf(
+export async function createAllCredentials(
   algorithms: readonly Alg[],
 ): Promise<ReadonlyMap<Alg, Credentials>> {
   return new Map(
@@ -29,7 +34,7 @@ export async function createCredentialsOf(
   );
 }
 
-export const settingsOf = (
+export const readSettings = (
   credentials: ReadonlyMap<Alg, Credentials>,
 ): ReadonlyMap<Alg, Credentials['settings']> =>
   new Map([...credentials].map(([alg, { settings }]) => [alg, settings]));
@@ -40,8 +45,8 @@ function first(credentials: ReadonlyMap<Alg, Credentials>): Credentials {
   return hmac;
 }
 
-/** `port` is that of this Worker, which makes the link that the lines use. */
-export async function linesOf(
+/** Creates the lines. `port` leads to this Worker, which creates the link that the lines use. */
+export async function createLines(
   credentials: ReadonlyMap<Alg, Credentials>,
   port: number,
 ): Promise<Line[]> {
@@ -91,11 +96,14 @@ export async function linesOf(
     ),
     line('get a label', { ...get, path: `/v1/evaluation-label/${LABEL}` }, OWN),
     // A sender of webhooks, and a browser, have the key of the link and no token.
-    line(
-      'update by a link',
-      { method: 'POST', path: link, body: put.body, status: 200, token: undefined },
-      OWN,
-    ),
+    {
+      ...line(
+        'update by a link',
+        { method: 'POST', path: link, body: put.body, status: 200, token: undefined },
+        OWN,
+      ),
+      beside: 'update, HS256, repeated token',
+    },
     line('page of a link', { method: 'GET', path: link, status: 200, token: undefined }, OWN),
   ];
 }
@@ -112,7 +120,7 @@ async function makeLink(port: number, token: string): Promise<string> {
   return pathname + search;
 }
 
-export function portOf(started: ReadonlyMap<Name, Workerd>, name: Name, alg: Alg): number {
+export function findPort(started: ReadonlyMap<Name, Workerd>, name: Name, alg: Alg): number {
   const port = started.get(name)?.ports.get(alg);
   if (port === undefined) throw new Error(`${name} does not listen for ${alg}`);
   return port;

@@ -1,4 +1,4 @@
-/** Requests over a few kept connections, each answer held against the status it must have. */
+/** Sends requests over a few connections, and checks the status of each response. */
 import { Agent, type IncomingHttpHeaders, request } from 'node:http';
 
 const CONNECTIONS = 16;
@@ -7,14 +7,17 @@ const agent = new Agent({ keepAlive: true, maxSockets: CONNECTIONS });
 export type Call = {
   readonly method: string;
   readonly path: string;
-  /** One for all requests, or many in turn. */
+  /** One token for all requests, or many in turn. */
   readonly token?: string | readonly string[] | undefined;
   readonly body?: string;
   readonly headers?: { readonly [name: string]: string };
   readonly status: number;
 };
 
-/** How many tokens of its list each Worker has got: none may get the same few in each round. */
+/**
+ * The number of tokens of its list that each Worker has received, by port. So no round repeats the
+ * tokens of the round before.
+ */
 const used = new Map<number, number>();
 
 function authorization(port: number, token: Call['token']) {
@@ -25,7 +28,7 @@ function authorization(port: number, token: Call['token']) {
   return { authorization: `Bearer ${token[at % token.length]}` };
 }
 
-/** @throws {Error} where an answer has another status: what is measured must be what is meant. */
+/** @throws {Error} if a response has another status, because then something else is measured. */
 export async function send(port: number, call: Call, count: number): Promise<void> {
   let left = count;
   const sender = async () => {

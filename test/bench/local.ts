@@ -1,18 +1,17 @@
 /**
- * CPU per request on a real local D1, with the database's own CPU in it: what statements, triggers
- * and explanations cost beside what a user would write. All Workers have the same tables, triggers
- * and rows. They run in turn in each round.
+ * Measures the CPU time of a request on a real local D1, with the CPU of the database in it. All
+ * Workers have the same tables, triggers and rows. They run in turn in each round.
  */
 import { cpSync, globSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { readWorkerd } from '../soak/memory.ts';
 import { type Server, startServer, storeOf } from '../soak/server.ts';
-import { CHANGE_ALL, evaluationId, LABEL, runId, seedOf } from './databases.ts';
+import { CHANGE_ALL, evaluationId, LABEL, runId, writeSeed } from './databases.ts';
 import { type Call, sendOne } from './load.ts';
 import { progress, Rounds, table } from './measure.ts';
 import { type Credentials, createCredentials } from './tokens.ts';
-import { cpuOf } from './workerd.ts';
+import { readCpu } from './workerd.ts';
 import {
   type Bundle,
   COMPATIBILITY_DATE,
@@ -99,10 +98,10 @@ export async function measureLocal(
       for (const { title, requests, call, workers } of LINES) {
         for (const { name, server, pid } of running) {
           if (!workers.includes(name)) continue;
-          const before = cpuOf({ pid });
+          const before = readCpu({ pid });
           for (let n = round * requests; n < (round + 1) * requests; n += 1)
             await sendOne(Number(server.url.port), { ...call(n), token: credentials.token });
-          const cpu = (cpuOf({ pid }) - before) / requests / 1000;
+          const cpu = (readCpu({ pid }) - before) / requests / 1000;
           if (round > 0) rounds.add(title, name, cpu);
         }
       }
@@ -139,7 +138,7 @@ async function start(
   const seeded = join(root, 'local-seed');
   mkdirSync(folder);
   const contents = readFileSync(join(bundles.get(name)?.folder ?? '', 'index.js'), 'utf8');
-  const made = { folder, config: configOf(contents, folder, settings) };
+  const made = { folder, config: createConfig(contents, folder, settings) };
   if (running.length === 0) {
     const shared = { id: '018f4d3b-0002-7000-8000-000000000002', min: 0, max: 1 };
     await (await startServer(made, shared)).stop();
@@ -155,7 +154,7 @@ async function start(
   return { name, server, pid };
 }
 
-const configOf = (contents: string, folder: string, settings: Credentials['settings']) => ({
+const createConfig = (contents: string, folder: string, settings: Credentials['settings']) => ({
   name: 'bench',
   compatibilityDate: COMPATIBILITY_DATE,
   compatibilityFlags: COMPATIBILITY_FLAGS,
@@ -176,7 +175,7 @@ const configOf = (contents: string, folder: string, settings: Credentials['setti
 function seed(store: string): void {
   const [file = ''] = globSync(join(store, 'd1/**/[0-9a-f]*.sqlite'));
   const db = new DatabaseSync(file);
-  db.exec(`BEGIN; ${seedOf(EVALUATIONS)} ${CHANGE_ALL}; COMMIT`);
+  db.exec(`BEGIN; ${writeSeed(EVALUATIONS)} ${CHANGE_ALL}; COMMIT`);
   const insert = db.prepare(
     `INSERT INTO run_evaluation (id, account_id, run_id, output_name, field_path, evaluation_label_id, value, created_by, created_at)
      VALUES (?, 'acc_bench', ?, 'summary', '$.text', ?, 5, 'user-7', ?)`,

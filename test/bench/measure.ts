@@ -1,6 +1,6 @@
 /**
- * Figures of rounds: what is compared runs in turn in each round, so that what else the machine
- * does hits all alike.
+ * Collects the figures of rounds. All Workers run in turn in each round, so that other load on the
+ * machine hits all alike.
  */
 
 export function median(figures: readonly number[]): number {
@@ -24,12 +24,15 @@ export class Rounds {
     return median(this.of(row, column));
   }
 
-  /** The least figure of all rounds: V8 compiles or collects garbage in some of them. */
+  /**
+   * Returns the least figure of all rounds. In the other rounds V8 also compiles or collects
+   * garbage.
+   */
   least(row: string, column: string): number {
     return Math.min(...this.of(row, column));
   }
 
-  /** The median of the ratios within each round. */
+  /** Returns the median of the ratios within each round. */
   ratio(row: string, column: string, to: string): number {
     const base = this.of(row, to);
     return median(

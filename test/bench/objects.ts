@@ -1,6 +1,6 @@
 /**
- * Accounts in objects on real local databases: what bringing an account over takes, whether an
- * account waits for others, and what an update costs beside D1.
+ * Measures accounts in objects on real local databases: how long bringing an account over takes,
+ * whether an account waits for others, and what an update costs.
  */
 import { cpSync, globSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -8,11 +8,11 @@ import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as pause } from 'node:timers/promises';
 import { readWorkerd } from '../soak/memory.ts';
 import { build, type Server, startServer, storeOf } from '../soak/server.ts';
-import { CHANGE_ALL, evaluationId, runId, seedOf } from './databases.ts';
+import { CHANGE_ALL, evaluationId, runId, writeSeed } from './databases.ts';
 import { type Call, sendOne } from './load.ts';
 import { median, progress, Rounds, table } from './measure.ts';
 import { type Credentials, createCredentials } from './tokens.ts';
-import { cpuOf } from './workerd.ts';
+import { readCpu } from './workerd.ts';
 
 const EVALUATIONS = 100_000;
 const CALLERS = 8;
@@ -36,28 +36,28 @@ export async function measureObjects(root: string): Promise<string> {
     started.push(server);
     return server;
   };
-  const folderOf = (name: string) => {
+  const createFolder = (name: string) => {
     const folder = join(root, name);
     mkdirSync(folder);
     return folder;
   };
   try {
     return [
-      await measureWaiting(credentials, folderOf, start),
-      await measureLargeAccount(credentials, folderOf, start),
+      await measureWaiting(credentials, createFolder, start),
+      await measureLargeAccount(credentials, createFolder, start),
     ].join('\n\n');
   } finally {
     for (const server of started) await server.stop();
   }
 }
 
-type FolderOf = (name: string) => string;
+type CreateFolder = (name: string) => string;
 type Start = typeof startServer;
 
-const portOf = ({ url }: Server) => Number(url.port);
+const findPort = ({ url }: Server) => Number(url.port);
 
 /** Times an update of one account, alone and while ten others send one update after another. */
-async function measureWaiting(credentials: Credentials, folderOf: FolderOf, start: Start) {
+async function measureWaiting(credentials: Credentials, createFolder: CreateFolder, start: Start) {
   const rows: string[][] = [];
   for (const [title, setting] of [
     ['all in one D1', {}],
@@ -65,7 +65,7 @@ async function measureWaiting(credentials: Credentials, folderOf: FolderOf, star
   ] as const) {
     progress(`an account beside ten others, ${title}`);
     const settings = { ...credentials.settings, ...SLOW, ...setting };
-    const made = build(folderOf(title), 'test/bench/objects.worker.ts', settings);
+    const made = build(createFolder(title), 'test/bench/objects.worker.ts', settings);
     const server = await start(made, SHARED_LABEL);
     const own = await createUpdate(server, await credentials.tokenOf('acc_own'));
     const others: (typeof own)[] = [];
@@ -97,7 +97,7 @@ async function createUpdate(server: Server, token: string): Promise<() => Promis
   const body = JSON.stringify({ evaluation_label_id: SHARED_LABEL.id, value: 1 });
   const path = `/v1/run/${run}/evaluations`;
   const create = { method: 'POST', path, body, token, status: 201 };
-  const { text } = await sendOne(portOf(server), create);
+  const { text } = await sendOne(findPort(server), create);
   const update = `/v1/run/${run}/evaluation/${JSON.parse(text).id}`;
   let value = 1;
   return () => {
@@ -109,7 +109,7 @@ async function createUpdate(server: Server, token: string): Promise<() => Promis
       token,
       status: 200,
     };
-    return sendOne(portOf(server), call);
+    return sendOne(findPort(server), call);
   };
 }
 
@@ -126,12 +126,12 @@ async function timeUpdates(update: () => Promise<unknown>): Promise<number> {
 /** Brings a large account over, and then updates it there and in D1. */
 async function measureLargeAccount(
   { settings, token }: Credentials,
-  folderOf: FolderOf,
+  createFolder: CreateFolder,
   start: Start,
 ): Promise<string> {
   progress(`an account of ${EVALUATIONS} evaluations`);
-  const inD1 = build(folderOf('in D1'), 'src/index.ts', settings);
-  const folder = folderOf('in an object');
+  const inD1 = build(createFolder('in D1'), 'src/index.ts', settings);
+  const folder = createFolder('in an object');
   await (await startServer(inD1, SHARED_LABEL)).stop();
   fillD1(storeOf(inD1.folder));
   cpSync(storeOf(inD1.folder), storeOf(folder), { recursive: true });
@@ -142,20 +142,20 @@ async function measureLargeAccount(
   const d1 = await start(inD1);
   const rounds = new Rounds();
   const servers = [
-    { name: 'D1', pid: newestPid([objectPid]), port: portOf(d1) },
-    { name: 'object', pid: objectPid, port: portOf(objects) },
+    { name: 'D1', pid: newestPid([objectPid]), port: findPort(d1) },
+    { name: 'object', pid: objectPid, port: findPort(objects) },
   ];
   // The first round warms up.
   for (let round = 0; round <= ROUNDS; round += 1) {
     for (const { name, pid, port } of servers) {
-      const before = cpuOf({ pid });
+      const before = readCpu({ pid });
       const begun = performance.now();
       for (let n = 0; n < ROUND_UPDATES; n += 1) {
-        await sendOne(port, { ...updateOf(round * ROUND_UPDATES + n), token });
+        await sendOne(port, { ...createUpdateCall(round * ROUND_UPDATES + n), token });
       }
       if (round === 0) continue;
       rounds.add('time', name, (performance.now() - begun) / ROUND_UPDATES);
-      rounds.add('cpu', name, (cpuOf({ pid }) - before) / ROUND_UPDATES / 1000);
+      rounds.add('cpu', name, (readCpu({ pid }) - before) / ROUND_UPDATES / 1000);
     }
   }
   const cells = (row: string, digits: number, unit: string) => [
@@ -176,7 +176,7 @@ async function measureLargeAccount(
 function fillD1(store: string): void {
   const [file = ''] = globSync(join(store, 'd1/**/[0-9a-f]*.sqlite'));
   const db = new DatabaseSync(file);
-  db.exec(`BEGIN; ${seedOf(EVALUATIONS)} ${CHANGE_ALL}; COMMIT`);
+  db.exec(`BEGIN; ${writeSeed(EVALUATIONS)} ${CHANGE_ALL}; COMMIT`);
   db.close();
 }
 
@@ -187,7 +187,7 @@ function newestPid(others: readonly number[]): number {
   return found.pid;
 }
 
-const updateOf = (n: number): Omit<Call, 'token'> => {
+const createUpdateCall = (n: number): Omit<Call, 'token'> => {
   const row = (n * 7919) % EVALUATIONS;
   const path = `/v1/run/${runId(row)}/evaluation/${evaluationId(row)}`;
   return { method: 'PUT', path, body: `{"value":${n + 100}}`, status: 200 };
@@ -197,7 +197,7 @@ const updateOf = (n: number): Omit<Call, 'token'> => {
 async function bringOver(server: Server, token: string): Promise<string> {
   const accounts = ['acc_bench'];
   const rows = await server.countInD1(accounts);
-  const { path } = updateOf(1);
+  const { path } = createUpdateCall(1);
   let [waited, longest] = [0, 0];
   const begun = performance.now();
   const call = async () => {

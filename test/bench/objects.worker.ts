@@ -1,7 +1,8 @@
 /**
- * Runs the app on databases that each make one call at a time and take a while for it, as for a
- * commit: D1 for all accounts, and each object for its own. The time of a response then tells which
- * databases the request waited for, although all of them share the CPU of one machine.
+ * Runs the app on slow databases: D1 for all accounts, and one object for each account. Each
+ * database makes one call at a time and waits during the call, as for a commit. The time of a
+ * response then shows for which databases the request waited, although all of them share the CPU of
+ * one machine.
  */
 import { env } from 'cloudflare:workers';
 import { createApp } from '../../src/app.ts';

@@ -1,4 +1,4 @@
-/** A page of 1,000 evaluations, and one evaluation, from the table as it is and from others. */
+/** Measures a page of 1,000 evaluations, and one evaluation, in several tables. */
 import { randomUUID } from 'node:crypto';
 import { DatabaseSync } from 'node:sqlite';
 import { Rounds } from './measure.ts';

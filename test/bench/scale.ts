@@ -1,6 +1,6 @@
 /**
- * This Worker on real local databases of several sizes: what each operation asks of D1, and how
- * long it takes.
+ * Measures this Worker on real local databases of several sizes: what each operation costs in D1,
+ * and how long it takes.
  */
 
 import { setTimeout as pause } from 'node:timers/promises';
@@ -18,8 +18,8 @@ import { type Call, sendOne } from './load.ts';
 import { progress, Rounds, table } from './measure.ts';
 import { createCredentials } from './tokens.ts';
 
-const SIZES = [1_000, 100_000, 1_000_000];
-const ROUNDS = 500;
+const SIZES = [1_000, 100_000];
+const ROUNDS = 200;
 const WARM_UP_ROUNDS = 50;
 const NAMED_ROUNDS = 200;
 
@@ -29,8 +29,8 @@ type Operation = {
   readonly call: (size: number, round: number) => Omit<Call, 'token'>;
 };
 
-/** Rows far from each other, no two of them the same, at any size. */
-const rowOf = (size: number, round: number) => (round * 7_919) % size;
+/** Returns a row for each round. Rows of different rounds are far from each other, at any size. */
+const chooseRow = (size: number, round: number) => (round * 7_919) % size;
 const path = (n: number) => `/v1/run/${runId(n)}/evaluation/${evaluationId(n)}`;
 
 const OPERATIONS: readonly Operation[] = [
@@ -39,7 +39,7 @@ const OPERATIONS: readonly Operation[] = [
     operation: 'updateEvaluation',
     call: (size, round) => ({
       method: 'PUT',
-      path: path(rowOf(size, round)),
+      path: path(chooseRow(size, round)),
       body: `{"value":${round + 100}}`,
       status: 200,
     }),
@@ -57,30 +57,27 @@ const OPERATIONS: readonly Operation[] = [
   {
     title: 'get',
     operation: 'getEvaluation',
-    call: (size, round) => ({ method: 'GET', path: path(rowOf(size, round)), status: 200 }),
+    call: (size, round) => ({ method: 'GET', path: path(chooseRow(size, round)), status: 200 }),
   },
   {
     title: `list, a run of ${PER_RUN}`,
     operation: 'listEvaluations',
     call: (size, round) => ({
       method: 'GET',
-      path: `/v1/run/${runId(rowOf(size, round))}/evaluations`,
+      path: `/v1/run/${runId(chooseRow(size, round))}/evaluations`,
       status: 200,
     }),
   },
 ];
 
-/** The most that any request of the operation has cost. */
-function costOf({ lines }: Database, operation: string): string {
+/** Returns the most that any request of the operation has cost. */
+function readCost({ lines }: Database, operation: string): string {
   const own = lines.filter((line) => line.operation === operation);
   const most = (read: (line: (typeof own)[number]) => number) => Math.max(...own.map(read));
   return `${most((line) => line.db_calls)} call, ${most((line) => line.rows_read)} read, ${most((line) => line.rows_written)} written`;
 }
 
-/**
- * What the search for a named write costs if there is most to search, beside an unnamed one, in
- * turn.
- */
+/** Measures an update with a key and one without, in turn, on an evaluation with a long history. */
 async function measureNamed({ port, lines }: Database, token: string): Promise<string> {
   const rounds = new Rounds();
   const before = lines.length;
@@ -135,7 +132,7 @@ export async function measureScale(root: string): Promise<string> {
         }
       }
     }
-    costs = costsOf(databases, rounds);
+    costs = writeCosts(databases, rounds);
     const [smallest] = databases;
     if (smallest) named = await measureNamed(smallest, credentials.token);
   } finally {
@@ -146,7 +143,7 @@ export async function measureScale(root: string): Promise<string> {
   return `${costs}\n\n${named}\n\n${storage}`;
 }
 
-function costsOf(databases: readonly Database[], rounds: Rounds): string {
+function writeCosts(databases: readonly Database[], rounds: Rounds): string {
   const smallest = String(SIZES[0]);
   return table(
     ['D1, and median latency', ...SIZES.map((size) => `${size.toLocaleString('en')} evaluations`)],
@@ -154,7 +151,7 @@ function costsOf(databases: readonly Database[], rounds: Rounds): string {
       title,
       ...databases.map((database) => {
         const latency = rounds.median(title, String(database.size));
-        return `${costOf(database, operation)}; ${latency.toFixed(2)} ms, ${(latency / rounds.median(title, smallest)).toFixed(2)}`;
+        return `${readCost(database, operation)}; ${latency.toFixed(2)} ms, ${(latency / rounds.median(title, smallest)).toFixed(2)}`;
       }),
     ]),
   );

@@ -7,9 +7,7 @@ export const RUN = '018f4d3c-0001-7000-8000-000000000001';
 export const STORED = '018f4d3d-0001-7000-8000-000000000001';
 export const LABEL = '018f4d3b-0001-7000-8000-000000000001';
 
-/**
- * An id that is not there, a version that was replaced, and a value that the label does not allow.
- */
+/** A missing id, a version that was replaced, and a value that the label does not allow. */
 export const MISSING = '018f4d3d-0001-7000-8000-00000000ffff';
 export const OLD_VERSION = '2026-01-01T00:00:00.001Z';
 export const ILLEGAL_VALUE = 987_654_321_987;
@@ -52,7 +50,7 @@ const PAGE = {
   earlier: '[5,6,7]',
 };
 
-/** What explains a refused update: the row and its label's rule, of a write that is not stored. */
+/** The explanation of a refused update: the row and its label's rule. */
 const REFUSED = {
   ...EVALUATION,
   ...RULE,
@@ -66,9 +64,10 @@ const NOT_THERE = Object.fromEntries(Object.keys(REFUSED).map((column) => [colum
 type Row = { readonly [column: string]: unknown };
 
 /**
- * D1's result of a statement that finds the row, or of one that does not, as the binding reads it.
+ * Returns D1's result of a statement that finds the row, or finds nothing, in the format of the
+ * binding.
  */
-const resultOf = (row?: Row) => ({
+const createResult = (row?: Row) => ({
   success: true,
   results: { columns: Object.keys(row ?? EVALUATION), rows: row ? [Object.values(row)] : [] },
   meta: {
@@ -85,14 +84,14 @@ const resultOf = (row?: Row) => ({
 
 /** An evaluation and its label in one row, for the engineer's second statement. */
 const JOINED = {
-  ...resultOf(EVALUATION),
+  ...createResult(EVALUATION),
   results: {
     columns: [...Object.keys(EVALUATION), 'write_id', ...Object.keys(LABEL_ROW).slice(0, 8)],
     rows: [[...Object.values(EVALUATION), 'a'.repeat(24), ...Object.values(LABEL_ROW).slice(0, 8)]],
   },
 };
 
-const answer = (...rows: (Row | undefined)[]) => JSON.stringify(rows.map(resultOf));
+const answer = (...rows: (Row | undefined)[]) => JSON.stringify(rows.map(createResult));
 
 const ANSWERS = {
   evaluation: answer(EVALUATION),
@@ -106,7 +105,10 @@ const ANSWERS = {
   refused: answer(undefined, REFUSED),
 };
 
-/** A GET is not from D1's binding: it asks how many calls there were. */
+/**
+ * Returns the source of the stand-in. A GET does not come from the binding: it asks for the number
+ * of calls.
+ */
 export const standIn = (roundTripMs: number) => `
 const ANSWERS = ${JSON.stringify(ANSWERS)};
 const init = { headers: { 'content-type': 'application/json', 'x-cf-d1-session-commit-token': '00000001-00000000-00004f00-00000000000000000000000000000000' } };

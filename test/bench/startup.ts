@@ -1,104 +1,59 @@
 /**
- * What a cold start costs: the CPU that workerd uses until its first answer, over that of an empty
- * Worker.
+ * Counts what a cold start costs: the instructions of workerd until its first response, over those
+ * of an empty Worker. The request has a path that no Worker has.
  */
-import { execFileSync } from 'node:child_process';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { OFFLINE } from '../../src/cli/offline.ts';
-import { median, progress, Rounds, table } from './measure.ts';
+import { countWith, dump, hasValgrind, NO_VALGRIND } from './callgrind.ts';
+import { progress, Rounds, table } from './measure.ts';
 import { startWorkerd } from './workerd.ts';
 import { type Bundle, type Name, WORKERS } from './workers.ts';
 
-const ROUNDS = 21;
-const PROFILES = 5;
+const ROUNDS = 2;
 const EMPTY = 'export default { fetch: () => new Response(null, { status: 404 }) };';
 
+/** Returns the table: sizes, and million instructions. */
 export async function measureStartup(
   bundles: ReadonlyMap<Name, Bundle>,
   root: string,
 ): Promise<string> {
+  if (!hasValgrind()) return NO_VALGRIND;
   const empty = join(root, 'empty');
   mkdirSync(empty);
   writeFileSync(join(empty, 'index.js'), EMPTY);
-  const folders = [
-    ['empty', empty],
-    ...[...bundles].map(([name, { folder }]) => [name, folder]),
-  ] as const;
   const rounds = new Rounds();
   for (let round = 1; round <= ROUNDS; round += 1) {
-    progress(`start-up, round ${round} of ${ROUNDS}`);
-    for (const [name = '', folder = ''] of folders)
-      rounds.add('start', name, await cpuToFirstAnswer(folder));
+    rounds.add('start', 'empty', await countStart(empty));
+    for (const [name, { folder }] of bundles) {
+      progress(`start-up of ${name}, round ${round} of ${ROUNDS}`);
+      rounds.add('start', name, await countStart(folder));
+    }
   }
-  const idle = rounds.of('start', 'empty');
-  const over = (name: Name) =>
-    median(rounds.of('start', name).map((cpu, round) => cpu - (idle[round] ?? 0)));
-  const profiled = new Map(
-    [...bundles].map(([name, { config }]) => [name, median(profile(name, config, root))]),
-  );
+  const over = (name: Name) => rounds.least('start', name) - rounds.least('start', 'empty');
+  const cells = (write: (name: Name) => string) => WORKERS.map(write);
   return table(
-    ['', ...WORKERS],
+    ['a cold start', ...WORKERS],
     [
       [
         'bundle, minified, gzip',
-        ...WORKERS.map((name) => `${bundles.get(name)?.gzipKiB.toFixed(1)} KiB`),
+        ...cells((name) => `${bundles.get(name)?.gzipKiB.toFixed(1)} KiB`),
       ],
-      [
-        'start-up CPU over an empty Worker',
-        ...WORKERS.map(
-          (name) =>
-            `${over(name).toFixed(1)} ms, ${(over(name) / over('engineer')).toFixed(2)} of engineer`,
-        ),
-      ],
-      [
-        '`wrangler check startup`, active',
-        ...WORKERS.map((name) => `${profiled.get(name)?.toFixed(1)} ms`),
-      ],
+      ['million instructions over an empty Worker', ...cells((name) => over(name).toFixed(1))],
+      ['to engineer', ...cells((name) => (over(name) / over('engineer')).toFixed(2))],
     ],
   );
 }
 
-/** In milliseconds. */
-async function cpuToFirstAnswer(folder: string): Promise<number> {
-  const workerd = await startWorkerd(folder, new Map([['main', {}]]));
+/** Returns million instructions. */
+async function countStart(folder: string): Promise<number> {
+  const workerd = await startWorkerd(folder, new Map([['main', {}]]), {
+    under: countWith(folder),
+    v8Flags: ['--single-threaded'],
+  });
   try {
-    await (await fetch(`http://127.0.0.1:${workerd.ports.get('main')}/`)).text();
-    return workerd.cpu() / 1e6;
+    await (await fetch(`http://127.0.0.1:${workerd.ports.get('main')}/nothing`)).text();
+    return dump(workerd, folder) / 1e6;
   } finally {
     await workerd.stop();
   }
-}
-
-type Profile = {
-  nodes: { id: number; callFrame: { functionName: string } }[];
-  samples: number[];
-  timeDeltas: number[];
-};
-
-/**
- * Milliseconds that were not idle, of each of a few profiles. It samples each 10 ms: coarser than
- * what it measures.
- */
-function profile(name: Name, config: string, root: string): number[] {
-  return Array.from({ length: PROFILES }, () => {
-    progress(`wrangler check startup, ${name}`);
-    const outfile = join(root, 'startup.cpuprofile');
-    execFileSync(
-      'wrangler',
-      ['check', 'startup', '--config', config, '--env=', '--outfile', outfile],
-      {
-        env: OFFLINE,
-        stdio: 'ignore',
-      },
-    );
-    const { nodes, samples, timeDeltas }: Profile = JSON.parse(readFileSync(outfile, 'utf8'));
-    const idle = new Set(
-      nodes.filter(({ callFrame }) => callFrame.functionName === '(idle)').map(({ id }) => id),
-    );
-    return (
-      timeDeltas.reduce((sum, delta, at) => (idle.has(samples[at] ?? 0) ? sum : sum + delta), 0) /
-      1000
-    );
-  });
 }

@@ -1,16 +1,13 @@
-/** Tokens for the bench, and what a Worker needs to verify them. */
+/** Creates the tokens of the bench, and the settings that verify them. */
 import { createHmac, makeKeyPair, type Signer } from '../support/signer.ts';
 
 export const ALGORITHMS = ['HS256', 'RS256', 'ES256', 'EdDSA'] as const;
 export type Alg = (typeof ALGORITHMS)[number];
 
 const SECRET = 'a-secret-of-the-bench-and-of-nothing-else';
-/** Of links. */
+/** The secret that signs the keys of links. */
 const LINK_SECRET = 'another-secret-of-the-bench-and-of-nothing-else';
-/**
- * More than a Worker that remembers tokens remembers, so that none of them is repeated before it is
- * forgotten.
- */
+/** More tokens than a Worker caches, so that no token is repeated while it is in the cache. */
 const TOKENS = 2000;
 
 export type Credentials = {

@@ -1,21 +1,21 @@
 /**
- * One workerd process for one Worker, with a socket for each of its settings, and the CPU that the
- * process has used.
+ * Starts one workerd process for one Worker, with a socket for each of its settings, and reads the
+ * CPU time of the process.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { mind, stop } from './children.ts';
+import { register, stop } from './children.ts';
 import { standIn } from './stand-in.ts';
 import { COMPATIBILITY_DATE, COMPATIBILITY_FLAGS } from './workers.ts';
 
-/** The one that wrangler brings; its command of the same name is a Node process around it. */
+/** The workerd that wrangler brings. The command of the same name is a Node process around it. */
 const { default: WORKERD } = createRequire(import.meta.url)('workerd');
 
 export type Workerd = {
-  /** The port of each of the settings. */
+  /** The port of each setting, by its name. */
   readonly ports: ReadonlyMap<string, number>;
   readonly pid: number;
   /** User and system time of all threads so far, in nanoseconds (Linux: proc(5), schedstat). */
@@ -28,14 +28,14 @@ type Settings = { readonly [name: string]: string };
 type Options = {
   /** A command under which workerd runs. */
   readonly under?: readonly string[];
-  /** How far away the stand-in for D1 is; it answers at once where nothing is said. */
+  /** The time of a round trip to the stand-in for D1; 0 by default. */
   readonly roundTripMs?: number;
   readonly v8Flags?: readonly string[];
 };
 
 /**
- * `folder` holds the bundle, index.js; what else is needed is written there. The port `d1` is that
- * of the stand-in itself.
+ * Starts workerd. `folder` contains the bundle, index.js, and takes the other files. The port `d1`
+ * leads to the stand-in itself.
  */
 export async function startWorkerd(
   folder: string,
@@ -43,12 +43,12 @@ export async function startWorkerd(
   { under = [], roundTripMs = 0, v8Flags = [] }: Options = {},
 ): Promise<Workerd> {
   writeFileSync(join(folder, 'd1.js'), standIn(roundTripMs));
-  writeFileSync(join(folder, 'config.capnp'), configOf(settings, v8Flags));
+  writeFileSync(join(folder, 'config.capnp'), createConfig(settings, v8Flags));
   const [command = '', ...args] = [...under, WORKERD, 'serve', '--experimental', '--control-fd=3'];
   // What the Worker logs is written, as it would be, and read by nobody.
   const stdio = ['ignore', 'ignore', 'inherit', 'pipe'] as const;
   // Under valgrind a SIGTERM that interrupts a count is not heard.
-  const child = mind(
+  const child = register(
     spawn(command, [...args, join(folder, 'config.capnp')], { stdio: [...stdio] }),
     'SIGKILL',
   );
@@ -56,7 +56,7 @@ export async function startWorkerd(
   return {
     ports,
     pid: child.pid ?? 0,
-    cpu: () => cpuOf(child),
+    cpu: () => readCpu(child),
     stop: () => stop(child),
   };
 }
@@ -65,7 +65,7 @@ export async function startWorkerd(
 const DATABASE_BINDING =
   '(name = "DB", wrapped = (moduleName = "cloudflare-internal:d1-api", innerBindings = [(name = "fetcher", service = "d1")]))';
 
-function configOf(settings: ReadonlyMap<string, Settings>, v8Flags: readonly string[]): string {
+function createConfig(settings: ReadonlyMap<string, Settings>, v8Flags: readonly string[]): string {
   const services = [...settings].map(([name, vars]) => {
     const texts = Object.entries(vars).map(
       ([key, text]) => `(name = "${key}", text = ${JSON.stringify(text)})`,
@@ -105,7 +105,7 @@ async function listening(child: ChildProcess, count: number): Promise<ReadonlyMa
 }
 
 /** User and system time of all threads so far, in nanoseconds. */
-export function cpuOf({ pid }: Pick<ChildProcess, 'pid'>): number {
+export function readCpu({ pid }: Pick<ChildProcess, 'pid'>): number {
   const tasks = `/proc/${pid}/task`;
   return readdirSync(tasks)
     .map((task) => Number(readFileSync(`${tasks}/${task}/schedstat`, 'utf8').split(' ')[0]))

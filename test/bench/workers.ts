@@ -1,22 +1,22 @@
-/** The Workers that are compared, and their bundles as `wrangler deploy` would upload them. */
+/** Bundles the Workers that are compared, as `wrangler deploy` would upload them. */
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { OFFLINE } from '../../src/cli/offline.ts';
 
-/** In the order of the columns. The peers are what a user would write. */
+/** The peers, in the order of the columns: each is a Worker as a user would write it. */
 export const PEERS = ['lean', 'engineer', 'tutorial'] as const;
 export const WORKERS = [...PEERS, 'run-evaluation'] as const;
 export type Name = (typeof WORKERS)[number];
 
 export type Bundle = { readonly folder: string; readonly config: string; readonly gzipKiB: number };
 
-/** As in wrangler.toml. */
+/** The date and the flags of wrangler.toml. */
 export const COMPATIBILITY_DATE = '2026-11-09';
 export const COMPATIBILITY_FLAGS = ['enable_request_signal'];
 
-/** The project's own configuration, or for a peer the same build settings. */
-function configOf(name: Name, folder: string): string {
+/** Returns the project's own configuration, or the same build settings for a peer. */
+function createConfig(name: Name, folder: string): string {
   if (name === 'run-evaluation') return 'wrangler.toml';
   const config = join(folder, 'wrangler.json');
   const main = join(process.cwd(), `test/bench/peers/${name}.ts`);
@@ -33,7 +33,7 @@ function configOf(name: Name, folder: string): string {
 export function bundle(name: Name, root: string): Bundle {
   const folder = join(root, name);
   mkdirSync(folder);
-  const config = configOf(name, folder);
+  const config = createConfig(name, folder);
   const args = ['deploy', '--config', config, '--env=', '--dry-run', '--outdir', folder];
   const output = execFileSync('wrangler', args, { encoding: 'utf8', env: OFFLINE });
   const gzip = /gzip: ([\d.]+) KiB/.exec(output)?.[1];

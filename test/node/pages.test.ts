@@ -66,7 +66,6 @@ const EXECUTED: readonly (readonly [command: string | RegExp, file: string, as?:
   [/^npm run simulate -- --/, '.ci/run', 'npm run simulate -- --seed 1 --operations 1000000'],
   ['npm run bench', COMMANDS],
   [/^npm run bench -- \w/, COMMANDS, 'npm run bench has each part that a page names'],
-  ['wrangler check startup', 'test/bench/startup.ts', "['check', 'startup', "],
   ['npx wrangler', COMMANDS, 'npx wrangler --version'],
   ['npm run wrangler', COMMANDS, 'npm run -s wrangler -- --version'],
   ['openssl rand -base64 48', COMMANDS],

@@ -13,7 +13,9 @@ const COLUMNS =
   'id, account_id, run_id, output_name, field_path, evaluation_label_id, value, created_by, created_by_evaluator_id, created_at, updated_by, updated_at';
 const SCOPE = 'account_id = ?1 AND run_id = ?2 AND id = ?3';
 const GET = `SELECT ${COLUMNS} FROM run_evaluation WHERE ${SCOPE}`;
-/** A writer of this database names each write; another name would make the trigger add one. */
+/**
+ * Names the write, as every writer of this database should. Otherwise a trigger does, at a cost.
+ */
 const UPDATE = `UPDATE run_evaluation SET value = ?4, updated_by = ?5, updated_at = ?6, write_id = lower(hex(randomblob(12)))
   WHERE ${SCOPE} RETURNING ${COLUMNS}`;
 

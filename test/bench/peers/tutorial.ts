@@ -1,6 +1,6 @@
 /**
- * The usual tutorial stack: Hono, hono/jwt, and a drizzle query built for each request. An update
- * is read, check, write, in three calls to D1.
+ * The usual tutorial: Hono, hono/jwt, and a drizzle query that is built for each request. An update
+ * reads, checks and writes, in three calls to D1.
  */
 import { and, eq, sql } from 'drizzle-orm';
 import { drizzle } from 'drizzle-orm/d1';
