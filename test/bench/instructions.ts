@@ -56,7 +56,7 @@ export async function countInstructions(
     }
   }
   const write = (figure: number, digits: number) =>
-    Number.isFinite(figure) ? figure.toFixed(digits) : '–';
+    Number.isFinite(figure) && figure > 0 ? figure.toFixed(digits) : '–';
   const own = (title: string) => counts.least(title, 'run-evaluation');
   return table(
     ['thousand instructions per request', ...COLUMNS, 'to lean', 'to engineer'],
