@@ -19,6 +19,9 @@ const ALL_KINDS = [
   'two callers with one tag',
   'undone by a late attempt',
   'illegal value',
+  'stale',
+  'wrongly refused',
+  'broken',
 ];
 
 it.each(SEEDS)('seed %i gives the same run again, which has no fault', async (seed) => {

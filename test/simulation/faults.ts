@@ -74,6 +74,18 @@ export const FAULTS = {
     kind: 'illegal value',
     changes: [[/l\.archived_at IS NULL/g, '1']],
   },
+  'a response leaves out some of the history': {
+    kind: 'stale',
+    changes: [[/AND h\.replaced_at < \?\d+/, '$& AND h.value % 20 <> 3']],
+  },
+  'a read overlooks some evaluations': {
+    kind: 'wrongly refused',
+    changes: [[/^SELECT id, .* FROM run_evaluation e WHERE \(/, '$&e.value % 20 <> 3 AND ']],
+  },
+  'a read finds an evaluation in every run': {
+    kind: 'broken',
+    changes: [[/^(SELECT .*)(e\.run_id = \?\d+)/, '$1($2 OR 1)']],
+  },
 } satisfies Record<string, Fault>;
 
 export type FaultName = keyof typeof FAULTS;
