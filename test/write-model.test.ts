@@ -5,6 +5,9 @@
  * by link or on the page of a link. Links are revoked meanwhile, and evaluations are deleted and
  * created again under the same id.
  *
+ * The model runs the whole Worker over HTTP in workerd. The simulation (test/simulation/) runs only
+ * the operations, on simulated clocks, and much more often.
+ *
  * Each 200 of an update appears exactly once in an unbroken chain of stored values, and nothing
  * else is in the chain. Each 204 deleted exactly once. A request that began before a deletion
  * changes nothing after it.

@@ -1,6 +1,6 @@
 /**
- * The simulation (test/README.md) can be trusted: it repeats a seed exactly, and finds each kind of
- * fault that is planted. Each run is the one of `npm run simulate`, in a thread of its own.
+ * Shows that the simulation (test/README.md) repeats a seed exactly, and finds a planted fault of
+ * each kind. The runs are those of `npm run simulate`, one after the other in one thread.
  */
 import { afterAll, expect, it } from 'vitest';
 import { FAULTS, type FaultName } from '../simulation/faults.ts';
@@ -9,7 +9,7 @@ import { startThread } from '../simulation/thread.ts';
 const thread = startThread();
 afterAll(() => thread.stop());
 
-/** An account lives in D1 in the first, in an object in the second, and moves in the third. */
+/** With the first seed an account lives in D1, with the second in an object; with the third it moves. */
 const SEEDS = [3, 4, 5];
 const ALL_KINDS = [
   'lost',
@@ -24,7 +24,7 @@ const ALL_KINDS = [
   'broken',
 ];
 
-it.each(SEEDS)('seed %i gives the same run again, which has no fault', async (seed) => {
+it.each(SEEDS)('seed %i repeats its run exactly, and the run has no fault', async (seed) => {
   const run = await thread.run({ seed });
 
   expect(run).toMatchObject({ kind: undefined, operations: 3000 });
@@ -32,7 +32,7 @@ it.each(SEEDS)('seed %i gives the same run again, which has no fault', async (se
   expect((await thread.run({ seed: seed + SEEDS.length })).digest).not.toBe(run.digest);
 });
 
-it('a fault of each kind is planted', () => {
+it('the planted faults cover every kind', () => {
   const planted = new Set(Object.values(FAULTS).map(({ kind }) => kind));
 
   expect([...planted].sort()).toEqual(ALL_KINDS.sort());

@@ -1,11 +1,11 @@
 /**
- * Compares what callers were told with what the tables have. Nothing here asks the Worker or knows
- * its SQL: only requests, responses and rows count.
+ * Compares the responses that callers received with the rows in the tables. The checks use only
+ * requests, responses and rows: they never call the Worker, and do not depend on its SQL.
  */
 import type { Stored } from './database.ts';
 import { checkLabel } from './labels.ts';
 import { checkResponses } from './responses.ts';
-import { type Course, courseOf, type State } from './states.ts';
+import { buildCourse, type Course, type State } from './states.ts';
 import { checkTables } from './tables.ts';
 import type { Label, Request, Target } from './world.ts';
 
@@ -21,35 +21,38 @@ export type Kind =
   | 'wrongly refused'
   | 'broken';
 
-/** What is wrong, and the requests that the sentence is about. */
+/** A broken promise: its kind, a sentence that describes it, and the requests that show it. */
 export type Fault = readonly [kind: Kind, sentence: string, requests: readonly Request[]];
 
-/** A fault of an evaluation, or of a label. */
-export type Finding = { readonly of: Target | Label; readonly fault: Fault };
+/** A fault, and the evaluation or the label that has it. */
+export type Finding = { readonly owner: Target | Label; readonly fault: Fault };
 
-/** Returns what is wrong, the faults of an evaluation's rows before those of its responses. */
-export function check(
+/** Returns all faults of a run. An evaluation's rows come before its responses. */
+export function checkRun(
   targets: readonly Target[],
   labels: readonly Label[],
   stored: readonly Stored[],
 ): Finding[] {
   const rows = Map.groupBy(stored, ({ account_id, id }) => `${account_id} ${id}`);
-  const ofTargets = targets.flatMap((target) => {
+  const targetFindings = targets.flatMap((target) => {
     const lives = rows.get(`${target.account} ${target.id}`) ?? [];
-    const course = courseOf(target, lives);
+    const course = buildCourse(target, lives);
     if (hasTwins(course)) return [];
     return [...checkTables(course), ...checkResponses(course)].map((fault) => ({
-      of: target,
+      owner: target,
       fault,
     }));
   });
-  const ofLabels = labels.flatMap((label) =>
-    [...checkLabel(label)].map((fault) => ({ of: label, fault })),
+  const labelFindings = labels.flatMap((label) =>
+    [...checkLabel(label)].map((fault) => ({ owner: label, fault })),
   );
-  return [...ofTargets, ...ofLabels];
+  return [...targetFindings, ...labelFindings];
 }
 
-/** Returns true if two requests created it in one millisecond: nobody can tell the two apart. */
+/**
+ * Returns true if two requests created the evaluation in the same millisecond. No check can tell
+ * the two rows apart.
+ */
 const hasTwins = ({ states }: Course): boolean =>
   states.some(({ kind, created_at, causes }, index) => {
     const isTwin = (one: State) =>

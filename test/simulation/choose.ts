@@ -1,8 +1,11 @@
-/** Chooses what a caller wants next. No two wants give an evaluation the same value and author. */
+/**
+ * Chooses the next intent of a caller. No two intents to update an evaluation have the same value
+ * and the same author, so a stored value shows its intent.
+ */
 import type { Random } from '../soak/random.ts';
 import type { Intent, Operation, Target } from './world.ts';
 
-/** How often each operation is chosen. */
+/** The relative frequency of each operation. */
 const WEIGHTS: Readonly<Record<Operation, number>> = {
   update: 52,
   get: 12,
@@ -37,16 +40,19 @@ const ODDS = {
   archived: 0.3,
 };
 
-/** The last wants of all callers, of which one may be repeated. */
+/** A caller may repeat one of this many last intents of all callers. */
 const REMEMBERED_COUNT = 200;
 const REPEATABLE = new Set<Operation>(['update', 'create', 'delete', 'revoke link']);
 
-/** Returns a function of the caller, and of a number that differs from call to call. */
+/**
+ * Creates the function that chooses intents. The function takes the caller and a number, which
+ * differs from call to call.
+ */
 export function createChooser({ chance, below, pick }: Random, targets: readonly Target[]) {
   const remembered: Intent[] = [];
-  return choose;
+  return chooseIntent;
 
-  function choose(caller: string, number: number): Intent {
+  function chooseIntent(caller: string, number: number): Intent {
     if (remembered.length > 0 && chance(ODDS.repeated)) return pick(remembered);
     const intent = chooseNew(caller, number);
     if (REPEATABLE.has(intent.operation) && remembered.push(intent) > REMEMBERED_COUNT)
@@ -60,7 +66,7 @@ export function createChooser({ chance, below, pick }: Random, targets: readonly
     const isMissing = target.versions.length === 0 && chance(ODDS.created);
     const operation = isMissing ? chooseFirst(target) : pick(OPERATIONS);
     const author = label.hasManyValues ? caller : `${caller}/${number}`;
-    const value = chance(ODDS.illegal) ? label.illegalOf(number) : label.valueOf(number);
+    const value = chance(ODDS.illegal) ? label.makeIllegalValue(number) : label.makeValue(number);
     const intent = { operation, target, author, value };
     const key = chance(ODDS.key) ? `key-${number}` : undefined;
     switch (operation) {
@@ -92,7 +98,7 @@ export function createChooser({ chance, below, pick }: Random, targets: readonly
     }
   }
 
-  /** An evaluation needs its label first. */
+  /** Chooses the operation for a missing evaluation, which may first need its label. */
   function chooseFirst({ label }: Target): Operation {
     return label.owner === 'shared' || label.version !== undefined || chance(0.5)
       ? 'create'
@@ -123,7 +129,7 @@ export function createChooser({ chance, below, pick }: Random, targets: readonly
     };
   }
 
-  /** Chooses what If-Match names: the newest version that callers know, or one before it. */
+  /** Chooses the version in If-Match: the newest version that callers know, or an earlier one. */
   function chooseVersions({ versions }: Target): readonly string[] | undefined {
     const current = versions.at(-1);
     if (current === undefined || !chance(ODDS.conditional)) return undefined;

@@ -1,20 +1,20 @@
-/** D1 as the Worker calls it (src/db/d1.ts): a batch is one transaction, behind a network. */
+/** Simulates D1 as the Worker calls it (src/db/d1.ts): a batch is one transaction. */
 import type { SQLInputValue } from 'node:sqlite';
 import type { Database, Row } from './database.ts';
 import type { Calls, Network } from './network.ts';
 
-type Bound = { readonly sql: string; readonly values: readonly SQLInputValue[] };
+type BoundStatement = { readonly sql: string; readonly values: readonly SQLInputValue[] };
 
 const META = { rows_read: 0, rows_written: 0 };
 
-/** The binding of one request, whose calls are noted. */
+/** Creates the binding of one request. `calls` records the fates of its calls. */
 export function createD1(database: Database, network: Network, calls: Calls): D1Database {
   const session = {
     prepare: (sql: string) => createStatement(sql, []),
-    batch: (statements: readonly Bound[]) => send(() => statements.map(run)),
+    batch: (statements: readonly BoundStatement[]) => sendWork(() => statements.map(runStatement)),
     getBookmark: () => 'bookmark',
   };
-  // The Worker uses this part of D1, and no other.
+  // The Worker uses only this part of D1.
   return { ...session, withSession: () => session } as unknown as D1Database;
 
   function createStatement(sql: string, values: readonly SQLInputValue[]): object {
@@ -22,23 +22,23 @@ export function createD1(database: Database, network: Network, calls: Calls): D1
     return {
       ...bound,
       bind: (...bindings: SQLInputValue[]) => createStatement(sql, bindings),
-      all: () => send(() => run(bound)),
-      first: async () => (await send(() => run(bound))).results[0] ?? null,
-      run: () => send(() => ({ meta: { changes: database.change(sql, ...values) } })),
+      all: () => sendWork(() => runStatement(bound)),
+      first: async () => (await sendWork(() => runStatement(bound))).results[0] ?? null,
+      run: () => sendWork(() => ({ meta: { changes: database.changeRows(sql, ...values) } })),
     };
   }
 
-  function send<T>(work: () => T): Promise<T> {
-    return network.send(() => {
+  function sendWork<T>(work: () => T): Promise<T> {
+    return network.sendCall(() => {
       try {
-        return database.transaction(work);
+        return database.runTransaction(work);
       } catch (thrown) {
         throw new Error(`D1_ERROR: ${thrown instanceof Error ? thrown.message : thrown}`);
       }
     }, calls);
   }
 
-  function run({ sql, values }: Bound): { results: Row[]; meta: object } {
-    return { results: database.all(sql, ...values), meta: META };
+  function runStatement({ sql, values }: BoundStatement): { results: Row[]; meta: object } {
+    return { results: database.readRows(sql, ...values), meta: META };
   }
 }

@@ -1,10 +1,10 @@
-/** A SQLite database with the real tables and triggers, whose clock is the timeline. */
+/** Opens SQLite databases whose clock is the timeline. */
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
 import type { Timeline } from './timeline.ts';
 
 export type Row = Record<string, null | number | string>;
 
-/** The value and the author of a row, and what followed it, as JSON. */
+/** Reads the history as JSON: value, author and time, and author and time of the replacement. */
 const HISTORY = `(
   SELECT json_group_array(json_array(value, updated_by, updated_at, replaced_by, replaced_at)
     ORDER BY replaced_at)
@@ -13,7 +13,7 @@ const HISTORY = `(
 const STATE = `e.account_id, e.id, e.created_at, coalesce(e.created_by, '') AS created_by, e.value,
   e.updated_by, e.updated_at, ${HISTORY} AS history`;
 
-/** An evaluation with its history, as it stands or as it was when it was deleted. */
+/** An evaluation with its history: the current row, or the row just before its deletion. */
 export type Stored = {
   readonly account_id: string;
   readonly id: string;
@@ -23,14 +23,15 @@ export type Stored = {
   readonly updated_by: string | null;
   readonly updated_at: string | null;
   readonly history: string;
-  /** The name and the time of the deletion; null while the evaluation stands. */
+  /** The name of the write that deleted the evaluation; null if the evaluation exists. */
   readonly write_id: string | null;
   readonly deleted_at: string | null;
 };
 
 /**
- * Keeps each evaluation as it was when it was deleted. The temporary trigger belongs to the
- * simulation's connection alone. An object that copies a note has no evaluation yet.
+ * Keeps a copy of each evaluation just before its deletion. The temporary trigger exists only on
+ * the simulation's connection. When an object copies a row of `deleted_evaluation`, the evaluation
+ * is not there, so the trigger copies nothing.
  */
 const WATCH = `
   CREATE TEMP TABLE deleted AS
@@ -42,15 +43,15 @@ const WATCH = `
 const READ_ALL = `SELECT * FROM (SELECT * FROM deleted ORDER BY rowid)
   UNION ALL SELECT ${STATE}, NULL, NULL FROM run_evaluation AS e`;
 
-/** Changes a text of SQL, to plant a fault (faults.ts). */
-export type Alter = (sql: string) => string;
+/** Changes the text of a statement to plant a fault (faults.ts). */
+export type Alteration = (sql: string) => string;
 
 export type Database = ReturnType<typeof createDatabase>;
 
-export function createDatabase(timeline: Timeline, alter: Alter) {
+export function createDatabase(timeline: Timeline, alterSql: Alteration) {
   let sqlite = open();
   let prepared = new Map<string, StatementSync>();
-  return { exec, all, change, transaction, erase, readAll: () => all(READ_ALL) as Stored[] };
+  return { executeSql, readRows, changeRows, runTransaction, erase, readStored };
 
   function open(): DatabaseSync {
     const opened = new DatabaseSync(':memory:');
@@ -58,35 +59,35 @@ export function createDatabase(timeline: Timeline, alter: Alter) {
     return opened;
   }
 
-  /** SQLite's own clock would be the real time. */
-  function write(sql: string): string {
-    return alter(sql).replaceAll("'now'", 'simulated_now()');
+  /** Replaces SQLite's own clock, which shows the real time. */
+  function adaptSql(sql: string): string {
+    return alterSql(sql).replaceAll("'now'", 'simulated_now()');
   }
 
   /** Runs any number of statements. */
-  function exec(sql: string): void {
-    sqlite.exec(write(sql));
+  function executeSql(sql: string): void {
+    sqlite.exec(adaptSql(sql));
     if (sql.includes('CREATE TABLE deleted_evaluation')) sqlite.exec(WATCH);
   }
 
   function prepare(sql: string): StatementSync {
     const known = prepared.get(sql);
     if (known) return known;
-    const statement = sqlite.prepare(write(sql));
+    const statement = sqlite.prepare(adaptSql(sql));
     prepared.set(sql, statement);
     return statement;
   }
 
-  function all(sql: string, ...values: readonly SQLInputValue[]): Row[] {
+  function readRows(sql: string, ...values: readonly SQLInputValue[]): Row[] {
     return prepare(sql).all(...values) as Row[];
   }
 
   /** Returns the number of changed rows. */
-  function change(sql: string, ...values: readonly SQLInputValue[]): number {
+  function changeRows(sql: string, ...values: readonly SQLInputValue[]): number {
     return Number(prepare(sql).run(...values).changes);
   }
 
-  function transaction<T>(work: () => T): T {
+  function runTransaction<T>(work: () => T): T {
     prepare('BEGIN').run();
     try {
       const result = work();
@@ -98,7 +99,12 @@ export function createDatabase(timeline: Timeline, alter: Alter) {
     }
   }
 
-  /** Deletes everything, the tables too. */
+  /** Returns each life of each evaluation, in the order of the lives. */
+  function readStored(): Stored[] {
+    return readRows(READ_ALL) as Stored[];
+  }
+
+  /** Deletes everything, including the tables. */
   function erase(): void {
     sqlite.close();
     sqlite = open();

@@ -1,11 +1,14 @@
 /**
- * Faults to plant in the SQL, each with the kind that the checker has to find. A checker that finds
- * nothing shows nothing, unless it is known to find these.
+ * Lists faults to plant in the SQL, each with the kind that the checks must find. A run without a
+ * finding shows something only because the checks find these faults.
  */
 import type { Kind } from './check.ts';
-import type { Alter } from './database.ts';
+import type { Alteration } from './database.ts';
 
-type Fault = { readonly kind: Kind; readonly changes: readonly (readonly [RegExp, string])[] };
+type PlantedFault = {
+  readonly kind: Kind;
+  readonly changes: readonly (readonly [RegExp, string])[];
+};
 
 export const FAULTS = {
   'a replaced value leaves the history': {
@@ -17,13 +20,13 @@ export const FAULTS = {
       ],
     ],
   },
-  'an account comes into its object without some of its history': {
+  'an account arrives in its object without some of its history': {
     kind: 'lost',
     changes: [
       [/^SELECT .* FROM run_evaluation_history WHERE account_id = \?1/, '$& AND value % 20 <> 3'],
     ],
   },
-  'an attempt does not find its own name in the row': {
+  'an attempt does not find its own write in the row': {
     kind: 'doubled',
     changes: [[/NOT \(e\.write_id = \?\d+ OR/, 'NOT (0 OR']],
   },
@@ -31,7 +34,7 @@ export const FAULTS = {
     kind: 'invented',
     changes: [[/SET value = (\?\d+)/, 'SET value = iif($1 % 20 = 3, $1 + 0.5, $1)']],
   },
-  'a write is stored by the clock of its edge alone': {
+  'a write takes its time only from the clock of its edge': {
     kind: 'out of order',
     changes: [
       [/updated_at = max\((\?\d+), strftime\([^)]*\)[^)]*\)\)/, 'updated_at = $1'],
@@ -46,7 +49,7 @@ export const FAULTS = {
     kind: 'two callers with one tag',
     changes: [[/\(\?\d+ IS NULL OR coalesce\(e\.updated_at/, '(1 OR coalesce(e.updated_at']],
   },
-  'an attempt does not find its own name in the history': {
+  'an attempt does not find its own write in the history': {
     kind: 'undone by a late attempt',
     changes: [[/OR NOT EXISTS \(SELECT 1 FROM run_evaluation_history/, 'OR 1 $&']],
   },
@@ -58,11 +61,11 @@ export const FAULTS = {
     kind: 'undone by a late attempt',
     changes: [[/d\.deleted_at >= \?\d+/, "d.deleted_at >= '9'"]],
   },
-  'a deletion is timed by the clock of the database alone': {
+  'a deletion ignores the time of the row that it deletes': {
     kind: 'undone by a late attempt',
     changes: [[/AS version FROM run_evaluation e WHERE \(/, '$&0 AND ']],
   },
-  'a revoked link goes on': {
+  'a revoked link still works': {
     kind: 'undone by a late attempt',
     changes: [[/^UPDATE .*k\.id = (?=\?\d+)/, '$&1 + ']],
   },
@@ -86,12 +89,12 @@ export const FAULTS = {
     kind: 'broken',
     changes: [[/^(SELECT .*)(e\.run_id = \?\d+)/, '$1($2 OR 1)']],
   },
-} satisfies Record<string, Fault>;
+} satisfies Record<string, PlantedFault>;
 
 export type FaultName = keyof typeof FAULTS;
 
-/** Returns what plants the fault. */
-export function plant(name: FaultName): Alter {
-  const { changes }: Fault = FAULTS[name];
+/** Returns a function that plants the fault in a statement. */
+export function plantFault(name: FaultName): Alteration {
+  const { changes }: PlantedFault = FAULTS[name];
   return (sql) => changes.reduce((text, [found, put]) => text.replace(found, put), sql);
 }

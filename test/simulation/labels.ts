@@ -1,4 +1,4 @@
-/** What is wrong with the updates of a label. It has no history, so only responses are compared. */
+/** Checks the updates of a label. A label has no history, so the checks compare responses only. */
 import type { Fault } from './check.ts';
 import type { Label, Request } from './world.ts';
 
@@ -7,17 +7,17 @@ export function* checkLabel({ requests }: Label): Generator<Fault> {
   for (const update of updates) {
     const { intent, updatedLabel, begin } = update;
     const { archived, versions, value } = intent;
-    const isAsAsked =
+    const isAsRequested =
       archived === undefined
         ? updatedLabel?.name === `name ${value}`
         : (updatedLabel?.archived_at !== null) === archived;
-    if (!isAsAsked) yield ['lost', `the label is ${JSON.stringify(updatedLabel)}`, [update]];
+    if (!isAsRequested) yield ['lost', `the label is ${JSON.stringify(updatedLabel)}`, [update]];
     const others = updates.filter((one) => one.intent !== intent);
     const rival = others.find((one) => versions && one.intent.versions?.[0] === versions[0]);
     if (rival) yield ['two callers with one tag', `both replaced ${versions}`, [update, rival]];
-    const later = others.find((one) => one.end < begin && versionOf(one) > versionOf(update));
-    if (later) yield ['out of order', `${versionOf(later)} was shown before`, [update, later]];
+    const later = others.find((one) => one.end < begin && readVersion(one) > readVersion(update));
+    if (later) yield ['out of order', `${readVersion(later)} was shown before`, [update, later]];
   }
 }
 
-const versionOf = ({ updatedLabel }: Request) => updatedLabel?.updated_at ?? '';
+const readVersion = ({ updatedLabel }: Request) => updatedLabel?.updated_at ?? '';

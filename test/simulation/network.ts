@@ -1,28 +1,28 @@
 /**
- * The way between an edge and a database. A call can be lost on its way there, or its answer on the
- * way back. A call can be slow, arrive after its sender has given up, or arrive twice.
+ * Simulates the network between an edge and a database. The network can lose a call or its answer.
+ * A call can be slow, arrive after its sender has given up, or arrive twice.
  */
 import type { Random } from '../soak/random.ts';
 import type { Timeline } from './timeline.ts';
 
-/** The fates of a call. Three calls of four have the first one. */
+/** The fates of a call. At least three calls of four simply arrive. */
 const FATES = ['arrives', 'is lost', 'answer is lost', 'is slow', 'is late', 'is doubled'] as const;
 const TROUBLE_ODDS = 0.25;
 const USUAL_MAX_MS = 20;
-/** An attempt is given up after 5 s (connection.ts). */
+/** The Worker gives up an attempt after 5 s (connection.ts). */
 const SLOW_MAX_MS = 7000;
 const LATE_MAX_MS = 8000;
 
-/** What became of a request's calls. */
+/** The fates of a request's calls, and the times when calls arrived. */
 export type Calls = { readonly fates: string[]; readonly arrivals: number[] };
 
 export type Network = ReturnType<typeof createNetwork>;
 
 export function createNetwork(timeline: Timeline, random: Random) {
-  return { send };
+  return { sendCall };
 
-  /** Takes the work to its database, and the result back. */
-  function send<T>(work: () => T | Promise<T>, { fates, arrivals }: Calls): Promise<T> {
+  /** Runs the work at its database, and returns the result to the sender. */
+  function sendCall<T>(work: () => T | Promise<T>, { fates, arrivals }: Calls): Promise<T> {
     const fate = random.chance(TROUBLE_ODDS) ? random.pick(FATES) : 'arrives';
     const there = random.below(USUAL_MAX_MS) + 1;
     const back = random.below(USUAL_MAX_MS) + 1;

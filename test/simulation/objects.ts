@@ -1,15 +1,15 @@
 /**
- * The real account objects, each over a database of its own. An object can be killed at any moment:
- * it is then started again on what it has stored, and what it was doing is lost.
+ * Runs the real account objects, each on its own database. The simulation can kill an object at any
+ * moment. The next call starts the object again on its stored data, and work in progress is lost.
  */
 import type { SQLInputValue } from 'node:sqlite';
 import { AccountObject, type ObjectCall } from '../../src/db/account-object.ts';
-import { type Alter, createDatabase, type Database } from './database.ts';
+import { type Alteration, createDatabase, type Database } from './database.ts';
 import type { Calls, Network } from './network.ts';
 import type { Timeline } from './timeline.ts';
 
-/** What outlives an object, and the object while it lives. */
-type Kept = {
+/** The data that outlives an object, and the running instance. */
+type StoredObject = {
   readonly database: Database;
   readonly values: Map<string, unknown>;
   alarm: { readonly at: number; readonly cancel: () => void } | undefined;
@@ -18,34 +18,49 @@ type Kept = {
 
 export type Objects = ReturnType<typeof createObjects>;
 
-/** @param d1 the binding of the objects themselves */
-export function createObjects(timeline: Timeline, network: Network, d1: D1Database, alter: Alter) {
-  const accounts = new Map<string, Kept>();
-  return { namespace, kill, databaseOf: (account: string) => accounts.get(account)?.database };
+/** Creates the objects of a run. `d1` is the binding that the objects themselves use. */
+export function createObjects(
+  timeline: Timeline,
+  network: Network,
+  d1: D1Database,
+  alterSql: Alteration,
+) {
+  const accounts = new Map<string, StoredObject>();
+  return { createNamespace, killObject, findDatabase };
 
-  /** The binding of one request, whose calls are noted. */
-  function namespace(calls: Calls): DurableObjectNamespace<AccountObject> {
+  function findDatabase(account: string): Database | undefined {
+    return accounts.get(account)?.database;
+  }
+
+  /** Creates the binding of one request. `calls` records the fates of its calls. */
+  function createNamespace(calls: Calls): DurableObjectNamespace<AccountObject> {
     const getByName = (account: string) => ({
-      run: (call: ObjectCall) => network.send(() => start(find(account)).run(call), calls),
+      run: (call: ObjectCall) =>
+        network.sendCall(() => startObject(openObject(account)).run(call), calls),
     });
     return { getByName } as unknown as DurableObjectNamespace<AccountObject>;
   }
 
-  function kill(account: string): void {
+  function killObject(account: string): void {
     const kept = accounts.get(account);
     if (kept) kept.instance = undefined;
   }
 
-  function find(account: string): Kept {
+  function openObject(account: string): StoredObject {
     const known = accounts.get(account);
     if (known) return known;
-    const database = createDatabase(timeline, alter);
-    const kept: Kept = { database, values: new Map(), alarm: undefined, instance: undefined };
+    const database = createDatabase(timeline, alterSql);
+    const kept: StoredObject = {
+      database,
+      values: new Map(),
+      alarm: undefined,
+      instance: undefined,
+    };
     accounts.set(account, kept);
     return kept;
   }
 
-  function start(kept: Kept): AccountObject {
+  function startObject(kept: StoredObject): AccountObject {
     if (kept.instance) return kept.instance;
     let instance: AccountObject | undefined;
     const requireAlive = () => {
@@ -57,8 +72,8 @@ export function createObjects(timeline: Timeline, network: Network, d1: D1Databa
     return instance;
   }
 
-  /** The part of an object's storage that the Worker uses. A killed object has no access to it. */
-  function createStorage(kept: Kept, requireAlive: () => void): object {
+  /** Creates the part of the storage that the Worker uses. A killed object has no access. */
+  function createStorage(kept: StoredObject, requireAlive: () => void): object {
     const { database, values } = kept;
     const guarded =
       <A extends readonly unknown[], T>(work: (...args: A) => T) =>
@@ -74,7 +89,7 @@ export function createObjects(timeline: Timeline, network: Network, d1: D1Databa
       await cancelAlarm();
       const ring = () => {
         kept.alarm = undefined;
-        void start(kept).alarm();
+        void startObject(kept).alarm();
       };
       kept.alarm = { at, cancel: timeline.after(at - timeline.now(), ring) };
     };
@@ -83,8 +98,8 @@ export function createObjects(timeline: Timeline, network: Network, d1: D1Databa
         get: guarded((key: string) => values.get(key)),
         put: guarded((key: string, value: unknown) => values.set(key, value)),
       },
-      sql: { exec: guarded(exec) },
-      transactionSync: guarded(database.transaction),
+      sql: { exec: guarded(executeSql) },
+      transactionSync: guarded(database.runTransaction),
       getAlarm: guarded(async () => kept.alarm?.at ?? null),
       setAlarm: guarded(setAlarm),
       deleteAlarm: guarded(cancelAlarm),
@@ -94,10 +109,10 @@ export function createObjects(timeline: Timeline, network: Network, d1: D1Databa
       }),
     };
 
-    /** A text with a semicolon has several statements or a trigger, and neither returns rows. */
-    function exec(sql: string, ...bindings: SQLInputValue[]): object {
-      const rows = sql.includes(';') ? [] : database.all(sql, ...bindings);
-      if (sql.includes(';')) database.exec(sql);
+    /** Runs SQL. Text with a semicolon has several statements or a trigger, and returns no rows. */
+    function executeSql(sql: string, ...bindings: SQLInputValue[]): object {
+      const rows = sql.includes(';') ? [] : database.readRows(sql, ...bindings);
+      if (sql.includes(';')) database.executeSql(sql);
       return { toArray: () => rows, rowsRead: 0, rowsWritten: 0 };
     }
   }

@@ -1,5 +1,4 @@
-/** Sends one request through the Worker's operations, as the routes do, without HTTP. */
-
+/** Calls the Worker's operations as the routes do, without HTTP. */
 import type { Clock } from '../../src/clock.ts';
 import { connect, type OperationContext, type Store } from '../../src/db/connection.ts';
 import { nameWrite } from '../../src/db/write.ts';
@@ -23,32 +22,36 @@ import { revokeEvaluationLink } from '../../src/link/revoke.ts';
 import type { Principal } from '../../src/principal.ts';
 import { type Intent, LIMIT, type Outcome, type Request } from './world.ts';
 
-type Answer = Pick<Request, 'row' | 'replaced' | 'updatedLabel'> & { readonly outcome: Outcome };
+type Reply = Pick<Request, 'row' | 'replaced' | 'updatedLabel'> & { readonly outcome: Outcome };
 
-/** @param store is the one that the request's edge has for the account */
-export async function perform(request: Request, store: Store, clock: Clock): Promise<void> {
+/**
+ * Performs one request, and records its outcome in the request. `store` is the place where the
+ * request's edge looks for the account.
+ */
+export async function performRequest(request: Request, store: Store, clock: Clock): Promise<void> {
   const connection = connect(store, clock);
-  const [principal, uuid] = [principalFor(request.intent), crypto.randomUUID()];
+  const [principal, uuid] = [createPrincipal(request.intent), crypto.randomUUID()];
   const context = { principal, connection, now: request.now, uuid };
   try {
-    Object.assign(request, await answer(request, context));
+    Object.assign(request, await runOperation(request, context));
   } catch (thrown) {
     request.outcome = thrown instanceof Failure ? thrown.code : 'broken';
     if (!(thrown instanceof Failure)) request.error = String(thrown);
   }
 }
 
-function principalFor({ operation, link, author, target }: Intent): Principal {
+function createPrincipal({ operation, link, author, target }: Intent): Principal {
   const isThroughLink = operation === 'update' || operation === 'open page';
   if (link && isThroughLink) return createLinkPrincipal(link);
   const none = { evaluator: undefined, run: undefined, evaluation: undefined, link: undefined };
   return { account: target.account, subject: author, ...none, keyId: undefined };
 }
 
-const ok = (row: EvaluationRow): Answer => ({ outcome: 'ok', row });
+const showRow = (row: EvaluationRow): Reply => ({ outcome: 'ok', row });
+/** A link outlives every run. */
 const LINK_SECONDS = 86_400;
 
-async function answer(request: Request, context: OperationContext): Promise<Answer> {
+async function runOperation(request: Request, context: OperationContext): Promise<Reply> {
   const { operation, target, value, key, versions, link, isOnPage } = request.intent;
   const { id, run: run_id, label } = target;
   const path = { run_id: request.intent.isAstray ? label.id : run_id, id };
@@ -64,12 +67,13 @@ async function answer(request: Request, context: OperationContext): Promise<Answ
       if (link && isOnPage) {
         const sent = { version: versions?.[0] ?? '', text: `${value}` };
         const { row, refusal } = await answerOnPage(context, link, sent);
-        return { outcome: refusal ? refusal.code : 'ok', row: resourceIn(row) };
+        return { outcome: refusal ? refusal.code : 'ok', row: pickEvaluation(row) };
       }
-      if (link) return ok(await updateEvaluationByLink(context, link, value, { versions, key }));
+      if (link)
+        return showRow(await updateEvaluationByLink(context, link, value, { versions, key }));
       const write = await nameWrite(context, { versions, key });
       const immutable = request.intent.changesRun ? { run_id: id } : { run_id };
-      return ok(await updateEvaluation(context, path, { value, immutable }, write));
+      return showRow(await updateEvaluation(context, path, { value, immutable }, write));
     }
     case 'delete': {
       const write = await nameWrite(context, { versions, key });
@@ -78,18 +82,18 @@ async function answer(request: Request, context: OperationContext): Promise<Answ
       return { outcome: 'ok' };
     }
     case 'get':
-      return ok(await getEvaluation(context, path));
+      return showRow(await getEvaluation(context, path));
     case 'list': {
       const { rows } = await listEvaluations(context, run_id, undefined, page);
       const row = rows.find((one) => one.id === id);
-      return row ? ok(row) : { outcome: 'not_found' };
+      return row ? showRow(row) : { outcome: 'not_found' };
     }
     case 'history': {
       const replaced = await listReplacedValues(context, path, page);
       return { outcome: 'ok', replaced: replaced.map(({ replaced_at }) => replaced_at) };
     }
     case 'open page':
-      return link ? ok(resourceIn(await readLinkPage(context, link))) : { outcome: 'ok' };
+      return link ? showRow(pickEvaluation(await readLinkPage(context, link))) : { outcome: 'ok' };
     case 'create link': {
       const options = { name: undefined, pointer: '/value', path: undefined, values: {} };
       const more = { where: undefined, delivery: undefined, sent: {}, expires_in: LINK_SECONDS };
@@ -126,8 +130,8 @@ async function answer(request: Request, context: OperationContext): Promise<Answ
   }
 }
 
-/** Returns the evaluation in the row of a page, which also has its label and earlier values. */
-function resourceIn(row: Awaited<ReturnType<typeof readLinkPage>>): EvaluationRow {
+/** Returns the evaluation without the label and the earlier values in the row of a page. */
+function pickEvaluation(row: Awaited<ReturnType<typeof readLinkPage>>): EvaluationRow {
   const { name, description, value_type, min_value, max_value, categories, earlier, ...own } = row;
   return own;
 }

@@ -1,20 +1,20 @@
-/** Tells what is wrong, with the seed that repeats it and the requests around it. */
+/** Describes a fault, with the seed that repeats the run and the requests around the fault. */
 import type { Finding } from './check.ts';
 import { type Request, START } from './world.ts';
 
 const SHOWN_MAX_REQUESTS = 40;
 
-export function describeFinding(seed: number, { of, fault }: Finding): string {
+export function describeFinding(seed: number, { owner, fault }: Finding): string {
   const [kind, sentence, requests] = fault;
   const from = Math.min(...requests.map(({ begin }) => begin));
-  const to = Math.max(...requests.map(lastOf));
-  const around = of.requests.filter((one) => lastOf(one) >= from && one.begin <= to);
+  const to = Math.max(...requests.map(findLastMoment));
+  const around = owner.requests.filter((one) => findLastMoment(one) >= from && one.begin <= to);
   const isAll = around.length <= SHOWN_MAX_REQUESTS;
   const shown = isAll ? around : around.filter((one) => requests.includes(one) || isWrite(one));
   const mark = (request: Request) => (requests.includes(request) ? '*' : ' ');
   return [
     `seed ${seed}: ${kind}: ${sentence}`,
-    `${'run' in of ? `evaluation ${of.id} of ${of.account}` : `label ${of.id} of ${of.owner}`}; the sentence is about the requests with *`,
+    `${'run' in owner ? `evaluation ${owner.id} of ${owner.account}` : `label ${owner.id} of ${owner.owner}`}; * marks the requests that show the fault`,
     ...shown.slice(-SHOWN_MAX_REQUESTS).map((one) => `${mark(one)} ${describeRequest(one)}`),
     `npm run simulate -- --seed ${seed}`,
   ].join('\n');
@@ -24,9 +24,9 @@ const isWrite = ({ intent, outcome }: Request) =>
   ['create', 'update', 'delete'].includes(intent.operation) &&
   (outcome === 'ok' || outcome === 'created' || outcome === 'database_unavailable');
 
-const lastOf = ({ end, calls }: Request) => Math.max(end, ...calls.arrivals);
+const findLastMoment = ({ end, calls }: Request) => Math.max(end, ...calls.arrivals);
 
-const secondsOf = (time: number) => ((time - START) / 1000).toFixed(3);
+const formatSeconds = (time: number) => ((time - START) / 1000).toFixed(3);
 
 function describeRequest(request: Request): string {
   const { number, intent, edge, begin, end, now, calls, outcome, row, error } = request;
@@ -35,7 +35,7 @@ function describeRequest(request: Request): string {
     row &&
     `${row.value} by ${row.updated_by ?? row.created_by} at ${row.updated_at ?? row.created_at}`;
   return [
-    `#${number} ${secondsOf(begin)} to ${secondsOf(end)} s, edge ${edge} at ${now}:`,
+    `#${number} ${formatSeconds(begin)} to ${formatSeconds(end)} s, edge ${edge} at ${now}:`,
     operation,
     `${value} by ${author}`,
     link ? `${isOnPage ? 'on the page of' : 'through'} link ${link.id}` : '',

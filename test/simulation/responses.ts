@@ -1,10 +1,17 @@
-/** What is wrong with the responses, by the tables: what they show was there, and at that time. */
+/** Checks responses against the tables: the shown row was stored, and was current at that time. */
 import type { EvaluationRow } from '../../src/evaluation/read.ts';
 import type { Fault } from './check.ts';
-import { type Course, describe, findShown, mayBeSeen, type State, shownBy } from './states.ts';
-import { identityOf, LIMIT, MOVER, type Request } from './world.ts';
+import {
+  type Course,
+  canBeSeen,
+  describeState,
+  findShown,
+  readShown,
+  type State,
+} from './states.ts';
+import { formatIdentity, LIMIT, MOVER, type Request } from './world.ts';
 
-const COLUMNS = 12;
+const COLUMN_COUNT = 12;
 
 export function* checkResponses(course: Course): Generator<Fault> {
   for (const request of course.target.requests) {
@@ -36,32 +43,36 @@ function findRowFault(
     row.id === target.id &&
     row.run_id === target.run &&
     row.evaluation_label_id === target.label.id;
-  if (!isOfTarget || Object.keys(row).length !== COLUMNS)
+  if (!isOfTarget || Object.keys(row).length !== COLUMN_COUNT)
     return ['broken', `the response is ${JSON.stringify(row)}`];
-  const shown = shownBy(row);
-  const what = describe(shown);
+  const shown = readShown(row);
+  const what = describeState(shown);
   const state = findShown(states, shown);
   if (!state) return ['lost', `a caller saw ${what}, and no row has it`];
   const isUpdate = intent.operation === 'update' && outcome === 'ok';
-  if (isUpdate && !intent.isOnPage && identityOf(intent) !== `${shown.value} by ${shown.author}`)
-    return ['invented', `${identityOf(intent)} was acknowledged as ${what}`];
+  if (
+    isUpdate &&
+    !intent.isOnPage &&
+    formatIdentity(intent) !== `${shown.value} by ${shown.author}`
+  )
+    return ['invented', `${formatIdentity(intent)} was acknowledged as ${what}`];
   const isCause = states.some(
     ({ causes, created_at }) => created_at === row.created_at && causes.includes(request),
   );
   if ((isUpdate || outcome === 'created') && !isCause)
-    return ['lost', `${identityOf(intent)} was acknowledged, and no row has it`];
-  // An update is answered with what it stored, which others may have replaced since.
+    return ['lost', `${formatIdentity(intent)} was acknowledged, and no row has it`];
+  // The response to an update shows the stored row, even if another caller has replaced it since.
   const isNow = !isUpdate && outcome !== 'created';
-  if (isNow && !mayBeSeen(state, request))
+  if (isNow && !canBeSeen(state, request))
     return ['stale', `a caller saw ${what} after what replaced it was shown`];
   return undefined;
 }
 
-/** Returns true if the evaluation had these versions, newest first, at some moment of the request. */
+/** Returns true if the history had these versions, newest first, at a moment of the request. */
 const isHistory = ({ states }: Course, request: Request, replaced: readonly string[]): boolean =>
   states.some(
     (state) =>
-      mayBeSeen(state, request) &&
+      canBeSeen(state, request) &&
       (replaced.length === 0
         ? state.kind === 'created'
         : replaced.every((version, index) => states[state.index - index]?.version === version) &&
@@ -73,7 +84,7 @@ function findRefusalFault(course: Course, request: Request): string | undefined 
   const { intent, outcome } = request;
   const { operation, versions = [] } = intent;
   const isOther = (version: string) => version !== '' && !versions.includes(version);
-  const seen = () => states.filter((state) => mayBeSeen(state, request));
+  const seen = () => states.filter((state) => canBeSeen(state, request));
   if (operation === 'delete' && outcome === 'ok') {
     const isDone = states.some(({ kind, causes }) => kind === 'absent' && causes.includes(request));
     return isDone ? undefined : 'a deletion was acknowledged, and deleted nothing';
@@ -83,13 +94,13 @@ function findRefusalFault(course: Course, request: Request): string | undefined 
   if (outcome === 'database_unavailable')
     return isTroubled(request) ? undefined : 'all calls arrived';
   if (outcome === 'conflict')
-    return mayConflict(course, request) ? undefined : 'the content is the same';
+    return canConflict(course, request) ? undefined : 'the content is the same';
   if (operation === 'create' && outcome === 'ok') {
     const isRepeated = target.requests.some((one) => one.intent === intent && one !== request);
     return isRepeated || !target.label.hasManyValues ? undefined : 'nobody else sent the create';
   }
   if (outcome === 'not_found')
-    return mayBeMissing(course, request) ? undefined : 'the evaluation was there';
+    return canBeMissing(course, request) ? undefined : 'the evaluation was there';
   if (outcome !== 'unprocessable' || operation !== 'update') return undefined;
   const { value, key, changesRun } = intent;
   const isKeyTaken = target.requests.some(
@@ -98,12 +109,12 @@ function findRefusalFault(course: Course, request: Request): string | undefined 
   return changesRun || isKeyTaken || !target.label.allows(value) ? undefined : 'the value is legal';
 }
 
-/** Returns true if a call met trouble, or the account was on its way into its object. */
+/** Returns true if the network disturbed a call, or if the account may be moving. */
 const isTroubled = ({ intent, calls }: Request): boolean =>
   intent.target.account === MOVER || calls.fates.some((fate) => fate !== 'arrives');
 
-/** Returns true if another create, or a deletion since, may have been in the way. */
-function mayConflict({ lives, states }: Course, request: Request): boolean {
+/** Returns true if another create or a later deletion may explain the conflict. */
+function canConflict({ lives, states }: Course, request: Request): boolean {
   const isLate = lives.some(({ deleted_at }) => (deleted_at ?? '') >= request.now);
   const isOther = ({ life }: State) =>
     !states.some(
@@ -114,19 +125,19 @@ function mayConflict({ lives, states }: Course, request: Request): boolean {
     );
   return (
     isLate ||
-    states.some((state) => state.kind !== 'absent' && mayBeSeen(state, request) && isOther(state))
+    states.some((state) => state.kind !== 'absent' && canBeSeen(state, request) && isOther(state))
   );
 }
 
 /** Returns true if the evaluation, the link or the label may have been missing. */
-function mayBeMissing({ target, lives, states }: Course, request: Request): boolean {
+function canBeMissing({ target, lives, states }: Course, request: Request): boolean {
   const { operation, link, isAstray } = request.intent;
   const isRevoked = target.requests.some(
     ({ intent, begin }) =>
       intent.operation === 'revoke link' && intent.link === link && begin <= request.end,
   );
   const isLate = lives.some(({ deleted_at }) => (deleted_at ?? '') >= request.now);
-  const isAbsent = states.some((state) => state.kind === 'absent' && mayBeSeen(state, request));
+  const isAbsent = states.some((state) => state.kind === 'absent' && canBeSeen(state, request));
   return (
     operation === 'create' ||
     isAstray === true ||

@@ -1,9 +1,10 @@
 /**
- * One run: some thousand requests of some callers at a few evaluations, from a seed. Two accounts
- * have evaluations with the same ids. In two runs of three, one account lives in an object: from the
- * start, or from the middle on, and then each edge learns of that at another time.
+ * Runs one seed: eight callers send some thousand requests to a few evaluations. Two accounts have
+ * evaluations with the same ids. In one run of three, an account lives in an object. In another run
+ * of three, the account moves in the middle, and each edge learns about the move at its own time.
+ * The model in test/write-model.test.ts runs the whole Worker over HTTP in workerd. The simulation
+ * runs only the operations, on simulated clocks, and much more often.
  */
-
 import { objectStore } from '../../src/db/account-object.ts';
 import type { Store } from '../../src/db/connection.ts';
 import { d1Store } from '../../src/db/d1.ts';
@@ -11,13 +12,13 @@ import { MIGRATIONS } from '../../src/db/migrations.generated.ts';
 import { deriveId } from '../../src/db/write.ts';
 import { type AccountId, SHARED_ACCOUNT } from '../../src/principal.ts';
 import { createRandom, type Random } from '../soak/random.ts';
-import { check, type Finding } from './check.ts';
+import { checkRun, type Finding } from './check.ts';
 import { createChooser } from './choose.ts';
 import { createD1 } from './d1.ts';
-import { type Alter, createDatabase } from './database.ts';
+import { type Alteration, createDatabase } from './database.ts';
 import { createNetwork } from './network.ts';
 import { createObjects } from './objects.ts';
-import { perform } from './perform.ts';
+import { performRequest } from './perform.ts';
 import { createTimeline, type Timeline } from './timeline.ts';
 import {
   createLabels,
@@ -35,63 +36,63 @@ const CALLERS = 8;
 const PAUSE_MAX_MS = 40;
 const EDGES = [0, 1, 2, 3];
 const SKEW_MAX_MS = 5000;
-const SKEW_LASTS_MS = 3000;
-const LIFE_OF_OBJECT_MS = 2000;
-/** The edges learn within this time that an account has moved. */
-const DEPLOYMENT_MS = 2000;
+const SKEW_LIFE_MAX_MS = 3000;
+const OBJECT_LIFE_MAX_MS = 2000;
+/** All edges learn about a move within this time. */
+const DEPLOYMENT_MAX_MS = 2000;
 
 export type Result = {
   readonly operations: number;
-  /** Differs if anything in the run does: a response, its time, a stored value. */
+  /** Two runs with one digest had the same responses at the same times, and stored the same. */
   readonly digest: string;
   readonly findings: readonly Finding[];
 };
 
-/** @param enter makes the globals belong to the run's world */
-export async function run(
+/** Runs a seed. `enterWorld` connects the thread's globals to the run's time and chance. */
+export async function runSeed(
   seed: number,
-  enter: (world: { timeline: Timeline; random: Random }) => void,
-  alter: Alter = (sql) => sql,
+  enterWorld: (world: { timeline: Timeline; random: Random }) => void,
+  alterSql: Alteration = (sql) => sql,
 ): Promise<Result> {
   const timeline = createTimeline(START);
   const random = createRandom(seed);
-  enter({ timeline, random });
+  enterWorld({ timeline, random });
   const network = createNetwork(timeline, random);
-  const database = createDatabase(timeline, alter);
-  for (const { sql } of MIGRATIONS) database.exec(sql);
+  const database = createDatabase(timeline, alterSql);
+  for (const { sql } of MIGRATIONS) database.executeSql(sql);
   const d1 = createD1(database, network, { fates: [], arrivals: [] });
-  const objects = createObjects(timeline, network, d1, alter);
+  const objects = createObjects(timeline, network, d1, alterSql);
   const { labels, targets } = await createTargets();
   for (const label of labels) if (label.owner === SHARED_ACCOUNT) storeShared(label);
 
   const edges = EDGES.map(() => ({ skew: 0, hasObjects: seed % 3 === 1 }));
-  const choose = createChooser(random, targets);
+  const chooseIntent = createChooser(random, targets);
   const requests: Request[] = [];
-  for (let caller = 0; caller < CALLERS; caller += 1) void call(`caller-${caller}`);
-  for (const edge of edges) turnClock(edge);
+  for (let caller = 0; caller < CALLERS; caller += 1) void runCaller(`caller-${caller}`);
+  for (const edge of edges) setClock(edge);
   if (seed % 3 !== 0) killObject();
-  await timeline.run();
+  await timeline.runEvents();
 
-  const home = objects.databaseOf(MOVER);
-  const stored = [...database.readAll(), ...(home?.readAll() ?? [])];
+  const home = objects.findDatabase(MOVER);
+  const stored = [...database.readStored(), ...(home?.readStored() ?? [])];
   return {
     operations: requests.length,
-    digest: digestOf(requests, stored),
-    findings: check(targets, labels, stored),
+    digest: computeDigest(requests, stored),
+    findings: checkRun(targets, labels, stored),
   };
 
-  async function call(caller: string): Promise<void> {
+  async function runCaller(caller: string): Promise<void> {
     await timeline.sleep(random.below(PAUSE_MAX_MS));
     if (isOver()) return;
-    await send(choose(caller, requests.length));
-    return call(caller);
+    await sendRequest(chooseIntent(caller, requests.length));
+    return runCaller(caller);
   }
 
-  async function send(intent: Intent): Promise<void> {
+  async function sendRequest(intent: Intent): Promise<void> {
     const number = requests.length;
     const index = random.pick(EDGES);
     const edge = edges[index] ?? { skew: 0, hasObjects: false };
-    const clock = timeline.clockOf(() => edge.skew);
+    const clock = timeline.createClock(() => edge.skew);
     const request: Request = {
       ...{ number, intent, edge: index, begin: timeline.now(), now: clock.now().toISOString() },
       ...{ calls: { fates: [], arrivals: [] }, end: Number.POSITIVE_INFINITY, outcome: undefined },
@@ -100,14 +101,18 @@ export async function run(
     const { target } = intent;
     const list = intent.operation.endsWith('label') ? target.label.requests : target.requests;
     list.push(request);
-    await perform(request, storeOf(intent.target.account, edge.hasObjects, request), clock);
+    await performRequest(
+      request,
+      createStore(intent.target.account, edge.hasObjects, request),
+      clock,
+    );
     request.end = timeline.now();
-    learn(request);
+    noteVersions(request);
   }
 
-  function storeOf(account: AccountId, hasObjects: boolean, { calls }: Request): Store {
+  function createStore(account: AccountId, hasObjects: boolean, { calls }: Request): Store {
     return hasObjects && account === MOVER
-      ? objectStore(objects.namespace(calls), account, '')
+      ? objectStore(objects.createNamespace(calls), account, '')
       : d1Store(createD1(database, network, calls), 'first-primary');
   }
 
@@ -115,21 +120,21 @@ export async function run(
     return requests.length >= RUN_OPERATIONS;
   }
 
-  /** Sets an edge's clock now and then, also back. In the middle of a run it learns of the move. */
-  function turnClock(edge: { skew: number; hasObjects: boolean }): void {
+  /** Sets an edge's clock forward or back, and again later. After half of a run, shows the move. */
+  function setClock(edge: { skew: number; hasObjects: boolean }): void {
     if (isOver()) return;
     edge.skew = random.below(2 * SKEW_MAX_MS) - SKEW_MAX_MS;
     if (seed % 3 === 2 && requests.length > RUN_OPERATIONS / 2)
-      timeline.after(random.below(DEPLOYMENT_MS), () => {
+      timeline.after(random.below(DEPLOYMENT_MAX_MS), () => {
         edge.hasObjects = true;
       });
-    timeline.after(random.below(SKEW_LASTS_MS), () => turnClock(edge));
+    timeline.after(random.below(SKEW_LIFE_MAX_MS), () => setClock(edge));
   }
 
   function killObject(): void {
     if (isOver()) return;
-    objects.kill(MOVER);
-    timeline.after(random.below(LIFE_OF_OBJECT_MS), killObject);
+    objects.killObject(MOVER);
+    timeline.after(random.below(OBJECT_LIFE_MAX_MS), killObject);
   }
 
   async function createTargets(): Promise<{ labels: Label[]; targets: Target[] }> {
@@ -161,12 +166,12 @@ export async function run(
     const { name, value_type, min_value, max_value } = content;
     const columns = 'account_id, id, name, value_type, min_value, max_value';
     const sql = `INSERT INTO evaluation_label (${columns}) VALUES (?, ?, ?, ?, ?, ?)`;
-    database.change(sql, SHARED_ACCOUNT, id, name, value_type, min_value, max_value);
+    database.changeRows(sql, SHARED_ACCOUNT, id, name, value_type, min_value, max_value);
   }
 }
 
-/** Notes what callers know now. */
-function learn({ intent, outcome, row }: Request): void {
+/** Records the versions that callers know after the response. */
+function noteVersions({ intent, outcome, row }: Request): void {
   const { operation, target } = intent;
   const isGone = outcome === 'not_found' || (operation === 'delete' && outcome === 'ok');
   if (intent.isAstray) return;
@@ -174,8 +179,8 @@ function learn({ intent, outcome, row }: Request): void {
   else if (isGone && !intent.link) target.versions = [];
 }
 
-/** FNV-1a over what happened. */
-function digestOf(requests: readonly Request[], stored: readonly object[]): string {
+/** Computes FNV-1a over the requests and the stored rows. */
+function computeDigest(requests: readonly Request[], stored: readonly object[]): string {
   let hash = 0x811c9dc5;
   const add = (text: string) => {
     for (let index = 0; index < text.length; index += 1)

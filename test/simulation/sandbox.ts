@@ -1,7 +1,6 @@
 /**
- * Replaces what a thread has of the real world: time, chance, digests in another thread, and the
- * console. The code under test then depends on the seed alone. A thread that calls this is good for
- * nothing else, so only worker.ts does.
+ * Replaces a thread's time, chance, digests and console, so that the code under test depends only
+ * on the seed. Nothing else can run in such a thread, so only worker.ts calls these functions.
  */
 import { hash } from 'node:crypto';
 import { registerHooks } from 'node:module';
@@ -12,7 +11,7 @@ type World = { readonly timeline: Timeline; readonly random: Random };
 
 const RealDate = Date;
 
-/** Replaces the globals. The returned function chooses the world that they belong to. */
+/** Replaces the globals. The returned function connects the globals to a world. */
 export function replaceGlobals(): (world: World) => void {
   let timeline: Timeline | undefined;
   let random: Random | undefined;
@@ -33,7 +32,7 @@ export function replaceGlobals(): (world: World) => void {
   const crypto = {
     randomUUID: () => `${hex(8)}-${hex(4)}-4${hex(3)}-8${hex(3)}-${hex(6)}${hex(6)}`,
     subtle: {
-      /** Node's own digest runs in a pool of threads, whose order no seed decides. */
+      /** Replaces Node's digest, which runs in a pool of threads in no fixed order. */
       digest: async (_: string, text: Uint8Array) => {
         const bytes = hash('sha256', text, 'buffer');
         return bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length);
@@ -55,7 +54,7 @@ export function replaceGlobals(): (world: World) => void {
   };
 }
 
-/** Gives `cloudflare:workers`, which only workerd has, the one class that the Worker extends. */
+/** Replaces `cloudflare:workers`, which exists only in workerd, by the class that `src/` needs. */
 export function replaceRuntime(): void {
   const source = `export class DurableObject {
     constructor(ctx, env) { Object.assign(this, { ctx, env }); }

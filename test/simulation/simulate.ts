@@ -1,25 +1,25 @@
 /**
- * `npm run simulate` runs the write model in a simulated world (test/README.md, The simulation).
- * Each run has a seed, and the seed alone decides what happens in the run.
+ * Runs seeds for `npm run simulate` (test/README.md, The simulation). A run depends only on its seed
+ * and on the code.
  */
 import { randomInt } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import { program } from '../../src/cli/program.ts';
 import { startThread } from './thread.ts';
 
-const HELP = `Runs the Worker's operations on a simulated network with simulated clocks, and compares what callers were told with
-what is stored. If a run breaks a promise, prints its seed and the requests around the fault, and exits with 1.
+const HELP = `Runs the Worker's operations on a simulated network with simulated clocks, and compares responses with stored rows.
+If a run breaks a promise, prints its seed and the requests around the fault, and exits with 1.
 
   npm run simulate -- [options]
 
-  --operations N  how many requests in all (1,000,000)
-  --seconds N     how long instead
-  --seed N        this one run again, exactly as it was; with --operations, the runs from this seed on
-  --help          this text`;
+  --operations N  send at least N requests (1,000,000)
+  --seconds N     run for N seconds instead
+  --seed N        repeat this run exactly; with --operations, start with this seed and count up
+  --help          print this text`;
 
 const OPERATIONS = 1_000_000;
-/** Chosen seeds are below this bound, so that they are short to type. */
-const SEEDS = 2 ** 31;
+/** Random seeds are below this bound, so that a seed is short to type. */
+const RANDOM_SEED_MAX = 2 ** 31;
 
 const number = new Intl.NumberFormat('en', { maximumFractionDigits: 0 });
 
@@ -31,13 +31,13 @@ await program(
     if (seed !== undefined && options.operations === undefined) return replay(seed);
     const seconds = readNumber('seconds', options.seconds);
     const operations = readNumber('operations', options.operations) ?? OPERATIONS;
-    return simulate(seed ?? randomInt(SEEDS), (done, elapsed) =>
+    return simulate(seed ?? randomInt(RANDOM_SEED_MAX), (done, elapsed) =>
       seconds === undefined ? done >= operations : elapsed >= seconds,
     );
   },
 );
 
-/** @throws {Error} with the description of a fault. */
+/** Runs one seed. @throws {Error} with the description of a fault. */
 async function replay(seed: number): Promise<void> {
   const thread = startThread();
   const { digest, text, operations } = await thread.run({ seed });
@@ -47,7 +47,7 @@ async function replay(seed: number): Promise<void> {
 }
 
 /**
- * Runs the seeds from the first on, on all cores, until it is over.
+ * Runs seeds on all cores, from `first` upwards, until `isOver` returns true.
  * @throws {Error} with the description of the first fault.
  */
 async function simulate(
@@ -78,7 +78,7 @@ async function simulate(
   );
 }
 
-/** @throws {Error} if the text is no whole number. */
+/** Reads the number of an option. @throws {Error} if the text is not a whole number. */
 function readNumber(name: string, text: string | undefined): number | undefined {
   const value = Number(text);
   if (text === undefined || (Number.isSafeInteger(value) && value >= 0))

@@ -1,43 +1,43 @@
 /**
- * The states that an evaluation went through, in the order of the tables: absent, created, each
- * stored value, deleted, and so on. Each state knows the requests that can have caused it.
+ * Builds the list of an evaluation's states from the tables: absent, created, each stored value,
+ * deleted, and so on. Each state has the requests that may have caused it.
  */
 import type { Stored } from './database.ts';
-import { identityOf, type Request, type Target } from './world.ts';
+import { formatIdentity, type Request, type Target } from './world.ts';
 
-/** What a row shows. */
+/** The fields of a row that identify a state. */
 type Shown = {
   readonly value: number;
   readonly author: string | null;
-  /** The time of the row, which is its entity tag; empty while there is no evaluation. */
+  /** The time of the row, which is its entity tag; empty if the evaluation does not exist. */
   readonly version: string;
   readonly created_at: string;
 };
 
 export type State = Shown & {
   readonly index: number;
-  /** Counts the creations of the evaluation, from 1. A deletion belongs to what it deleted. */
+  /** The number of creations up to this state. A deletion belongs to the life that it ends. */
   readonly life: number;
   readonly kind: 'created' | 'updated' | 'absent';
-  /** The author and the version that the entry before it announces. */
+  /** The author and the version that the previous entry of the history announces. */
   readonly announced: readonly [author: string | null, version: string];
   readonly causes: readonly Request[];
-  /** The first of the causes began then. */
+  /** The time when the first cause began. */
   readonly begin: number;
-  /** A response showed the state then. */
+  /** The time when a response first showed the state. */
   readonly known: number;
-  /** A response showed a later state then. No later request may see this state. */
+  /** The time when a response first showed a later state. No later request may see this state. */
   over: number;
 };
 
-/** An evaluation, what is stored of each of its lives, and its states. */
+/** An evaluation with the stored row of each life, and its states. */
 export type Course = {
   readonly target: Target;
   readonly lives: readonly Stored[];
   readonly states: readonly State[];
 };
 
-/** A row of the history: value, author and time, and author and time of what replaced it. */
+/** A row of the history: value, author and time, and author and time of the replacement. */
 type Entry = readonly [number, string | null, string, string | null, string];
 
 const NEVER = Number.POSITIVE_INFINITY;
@@ -45,10 +45,10 @@ const ALWAYS = Number.NEGATIVE_INFINITY;
 const ABSENT = { value: 0, author: null, version: '', created_at: '' };
 const NOTHING = { kind: 'absent', announced: [null, ''] } as const;
 
-export const describe = ({ value, author, version, created_at }: Shown) =>
+export const describeState = ({ value, author, version, created_at }: Shown) =>
   version === '' ? 'the deletion' : `${value} by ${author} at ${version} of ${created_at}`;
 
-export const shownBy = (row: NonNullable<Request['row']>): Shown => ({
+export const readShown = (row: NonNullable<Request['row']>): Shown => ({
   value: row.value,
   author: row.updated_at === null ? row.created_by : row.updated_by,
   version: row.updated_at ?? row.created_at,
@@ -56,23 +56,25 @@ export const shownBy = (row: NonNullable<Request['row']>): Shown => ({
 });
 
 export const findShown = (states: readonly State[], shown: Shown): State | undefined =>
-  states.find((state) => state.version === shown.version && describe(state) === describe(shown));
+  states.find(
+    (state) => state.version === shown.version && describeState(state) === describeState(shown),
+  );
 
-/** Returns true if the state may have stood at some moment of the request. */
-export const mayBeSeen = ({ over, begin }: State, request: Request): boolean =>
+/** Returns true if the state may have been current at some moment of the request. */
+export const canBeSeen = ({ over, begin }: State, request: Request): boolean =>
   over >= request.begin && begin <= request.end;
 
-/** @param lives what is stored of the evaluation, in the order of its creations */
-export function courseOf(target: Target, lives: readonly Stored[]): Course {
+/** Builds the course of an evaluation. `lives` is in the order of the creations. */
+export function buildCourse(target: Target, lives: readonly Stored[]): Course {
   const { requests } = target;
   const updates = requests.filter(
     ({ intent }) => intent.operation === 'update' && !intent.isAstray,
   );
-  const byIdentity = Map.groupBy(updates, ({ intent }) => identityOf(intent));
+  const byIdentity = Map.groupBy(updates, ({ intent }) => formatIdentity(intent));
   const shown = new Map<string, number>();
   for (const { row, end } of requests) {
     if (!row) continue;
-    const key = describe(shownBy(row));
+    const key = describeState(readShown(row));
     shown.set(key, Math.min(end, shown.get(key) ?? NEVER));
   }
   const first = { ...ABSENT, ...NOTHING, index: 0, life: 0, causes: [] };
@@ -109,12 +111,12 @@ export function courseOf(target: Target, lives: readonly Stored[]): Course {
       ({ intent, now }) =>
         intent.operation === 'create' &&
         now === state.created_at &&
-        identityOf(intent) === `${state.value} by ${state.author}`,
+        formatIdentity(intent) === `${state.value} by ${state.author}`,
     );
-    add({ ...state, kind: 'created', causes, known: shown.get(describe(state)) ?? NEVER });
+    add({ ...state, kind: 'created', causes, known: shown.get(describeState(state)) ?? NEVER });
   }
 
-  /** A page that stored the value shows what has been stored since. */
+  /** Adds an update. The page that stored the value may show a later value. */
   function addUpdated(state: Shown & Pick<State, 'life' | 'announced'>): void {
     const causes = byIdentity.get(`${state.value} by ${state.author}`) ?? [];
     const pages = causes.filter(
@@ -122,7 +124,7 @@ export function courseOf(target: Target, lives: readonly Stored[]): Course {
         intent.isOnPage && outcome === 'ok' && row?.created_at === state.created_at,
     );
     const ends = pages.map(({ end }) => end);
-    const known = Math.min(shown.get(describe(state)) ?? NEVER, ...ends);
+    const known = Math.min(shown.get(describeState(state)) ?? NEVER, ...ends);
     add({ ...state, kind: 'updated', causes, known });
   }
 

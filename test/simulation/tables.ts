@@ -1,9 +1,9 @@
-/** What is wrong with the tables, whatever callers were told: each stored state has its one cause. */
+/** Checks the tables alone: each stored state has exactly one request that may have caused it. */
 import type { Fault } from './check.ts';
-import { type Course, describe, type State } from './states.ts';
-import { identityOf, type Request } from './world.ts';
+import { type Course, describeState, type State } from './states.ts';
+import { formatIdentity, type Request } from './world.ts';
 
-/** An object may let a call wait for so long before it runs the statements. */
+/** An object may delay a call by this time before it runs the statements. */
 const OBJECT_WAITS_MAX_MS = 2000;
 const REFUSALS = ['precondition_failed', 'unprocessable', 'conflict', 'malformed'];
 
@@ -18,10 +18,10 @@ export function* checkTables(course: Course): Generator<Fault> {
   }
 }
 
-/** Returns why no request may have caused the state. */
+/** Returns a fault if no request may have caused the state. */
 function findOriginFault({ target, states }: Course, state: State): Fault | undefined {
   const { kind, causes, value, author, version, announced } = state;
-  const what = describe(state);
+  const what = describeState(state);
   const around = states.slice(state.index - 1, state.index + 2).flatMap((one) => one.causes);
   if (kind !== 'absent' && (announced[0] !== author || announced[1] !== version)) {
     const isElsewhere = states.some((other) => other.version === announced[1]);
@@ -35,7 +35,7 @@ function findOriginFault({ target, states }: Course, state: State): Fault | unde
     return ['invented', `nobody sent ${what}`, around];
   if (kind !== 'absent' && !target.label.allows(value))
     return ['illegal value', `the label does not allow ${what}`, causes];
-  if (kind === 'created' && causes.every(isArchivedAllTheWhile))
+  if (kind === 'created' && causes.every(isAlwaysArchived))
     return ['illegal value', `the label of ${what} was archived`, causes];
   if (causes.every(({ intent }) => intent.changesRun))
     return ['invented', `${what} came with another run`, causes];
@@ -46,7 +46,7 @@ function findOriginFault({ target, states }: Course, state: State): Fault | unde
 
 function* checkState({ target, lives, states }: Course, state: State): Generator<Fault> {
   const { kind, causes, life, version, index } = state;
-  const what = describe(state);
+  const what = describeState(state);
   const before = states[index - 1]?.version ?? '';
   const repeated = findRepetition(states, state);
   if (repeated) {
@@ -56,7 +56,7 @@ function* checkState({ target, lives, states }: Course, state: State): Generator
   const deletions = states
     .filter((other) => other.kind === 'absent' && other.life < life)
     .flatMap((deletion) => deletion.causes);
-  // A deletion comes after what it deletes, also by the clock of an edge that is ahead.
+  // The time of a deletion is later than the row, even if the row came from an edge that is ahead.
   const times = lives
     .slice(0, life - 1)
     .map(({ deleted_at, updated_at, created_at }) => [deleted_at ?? '', updated_at ?? created_at]);
@@ -88,11 +88,13 @@ function* checkState({ target, lives, states }: Course, state: State): Generator
     yield ['out of order', `${what} began after what replaced it was shown`, causes];
 }
 
-/** Returns the last earlier state of the same life that only another request may have stored. */
+/** Returns an earlier state of the same life that the same write stored. */
 function findRepetition(states: readonly State[], state: State): State | undefined {
-  const name = nameOf(state.causes);
+  const name = readWriteName(state.causes);
   const isSame = ({ causes, value, author }: State) =>
-    name === undefined ? value === state.value && author === state.author : nameOf(causes) === name;
+    name === undefined
+      ? value === state.value && author === state.author
+      : readWriteName(causes) === name;
   const earlier = states.filter(
     (other) =>
       other.kind === 'updated' &&
@@ -104,18 +106,18 @@ function findRepetition(states: readonly State[], state: State): State | undefin
   return state.kind === 'updated' && earlier.length >= allowed ? earlier.at(-1) : undefined;
 }
 
-/** Returns the caller's name of a write; undefined if a repetition is another write. */
-function nameOf([cause]: readonly Request[]): string | undefined {
+/** Returns the key that identifies the write; undefined if the caller sent no key. */
+function readWriteName([cause]: readonly Request[]): string | undefined {
   if (!cause) return undefined;
   const { intent } = cause;
   const { key, author, link, isOnPage, versions } = intent;
-  if (isOnPage) return `page ${link?.id} ${versions} ${identityOf(intent)}`;
+  if (isOnPage) return `page ${link?.id} ${versions} ${formatIdentity(intent)}`;
   return key === undefined ? undefined : `${link?.id} ${author} ${key}`;
 }
 
 /**
- * Returns true if the request was refused in the life of the state. It may be stored in an earlier
- * or a later life: by the clock of its edge it may have begun after a deletion that came later.
+ * Returns true if the Worker refused the request during the life of the state. An attempt of the
+ * same request may still be stored in an earlier or a later life, because clocks differ.
  */
 function isRefused(states: readonly State[], { life }: State, request: Request): boolean {
   const [creation, ...later] = states.filter((state) => state.life === life);
@@ -126,18 +128,18 @@ function isRefused(states: readonly State[], { life }: State, request: Request):
 }
 
 /**
- * Returns true if no attempt of the create can have met the label while it was not archived. A late
- * attempt may arrive when the label that refused the create is archived no more.
+ * Returns true if the label was archived whenever an attempt of the create may have arrived. A late
+ * attempt may arrive after another caller has made the label usable again.
  */
-function isArchivedAllTheWhile({ calls, begin, intent }: Request): boolean {
-  const lastEffectOf = ({ arrivals }: Request['calls']) =>
+function isAlwaysArchived({ calls, begin, intent }: Request): boolean {
+  const findLastEffect = ({ arrivals }: Request['calls']) =>
     Math.max(...arrivals) + OBJECT_WAITS_MAX_MS;
   const changes = intent.target.label.requests.filter((one) => one.intent.archived !== undefined);
   return changes.some((archiving) => {
     const mayUndo = (change: Request) =>
       change.intent.archived === false &&
-      change.begin < lastEffectOf(calls) &&
-      lastEffectOf(change.calls) > archiving.begin;
+      change.begin < findLastEffect(calls) &&
+      findLastEffect(change.calls) > archiving.begin;
     const isDone = archiving.intent.archived && archiving.outcome === 'ok';
     return isDone && archiving.end < begin && !changes.some(mayUndo);
   });

@@ -1,4 +1,4 @@
-/** Starts threads that run simulations, each with globals of its own. */
+/** Starts threads that run seeds. Each thread has its own globals. */
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
@@ -9,9 +9,9 @@ export type Order = { readonly seed: number; readonly fault?: FaultName };
 
 export type Report = {
   readonly operations: number;
-  /** Differs if anything in the run does: a response, its time, a stored value. */
+  /** Two runs with one digest had the same responses at the same times, and stored the same. */
   readonly digest: string;
-  /** The first fault that was found, and the text that describes it. */
+  /** The kind and the description of the first fault. */
   readonly kind: Kind | undefined;
   readonly text: string | undefined;
 };
@@ -19,7 +19,7 @@ export type Report = {
 export function startThread() {
   const worker = new Worker(join(import.meta.dirname, 'worker.ts'));
   return {
-    /** Runs one seed. A thread runs one at a time. */
+    /** Runs one seed. Call it again only after the report of the last seed. */
     run: async (order: Order): Promise<Report> => {
       worker.postMessage(order);
       const [report] = await once(worker, 'message');

@@ -1,24 +1,24 @@
 /**
- * Virtual time. Every wait in the simulated world is an event on one timeline, so a run of minutes
- * takes milliseconds, and the same seed gives the same order of events.
+ * Simulates time. Every wait in the simulated world is an event on one timeline. So a run of minutes
+ * takes less than a second, and the same seed gives the same order of events.
  */
 import type { Clock } from '../../src/clock.ts';
 
-/** A run takes about two minutes of virtual time. */
+/** The bound for a run, which usually takes about two minutes of simulated time. */
 const RUN_MAX_MS = 3_600_000;
 
 type Event = { readonly at: number; readonly action: () => void };
 
 export type Timeline = ReturnType<typeof createTimeline>;
 
-/** @param start the first time, in milliseconds since 1970 */
+/** Creates a timeline that begins at `start`, in milliseconds since 1970. */
 export function createTimeline(start: number) {
-  /** The events to come, the next one last. */
+  /** The events to come. The next event is the last of the list. */
   const events: Event[] = [];
   let time = start;
-  return { now: () => time, after, sleep, clockOf, run };
+  return { now: () => time, after, sleep, createClock, runEvents };
 
-  /** Runs the action after the time has passed, unless the returned function is called before. */
+  /** Runs the action after the time has passed. The returned function cancels the action. */
   function after(milliseconds: number, action: () => void): () => void {
     const event = { at: time + Math.max(milliseconds, 0), action };
     // Events of one moment run in the order in which they were added.
@@ -33,8 +33,8 @@ export function createTimeline(start: number) {
     return new Promise((resolve) => after(milliseconds, resolve));
   }
 
-  /** Returns the clock of a machine that is ahead by so many milliseconds. */
-  function clockOf(skew: () => number): Clock {
+  /** Creates the clock of a machine that is ahead by `skew` milliseconds. */
+  function createClock(skew: () => number): Clock {
     return { now: () => new Date(time + skew()), sleep, after };
   }
 
@@ -42,14 +42,14 @@ export function createTimeline(start: number) {
    * Runs all events. The next event waits until all promises of the last one have settled: Node runs
    * a tick only when no microtask is left (Node: process.nextTick).
    */
-  function run(): Promise<void> {
+  function runEvents(): Promise<void> {
     return new Promise((resolve, reject) => {
       const step = () => {
         try {
           const event = events.pop();
           if (!event) return resolve();
           time = event.at;
-          if (time - start > RUN_MAX_MS) throw new Error('events follow each other for ever');
+          if (time - start > RUN_MAX_MS) throw new Error('the events never end');
           event.action();
           queueMicrotask(() => process.nextTick(step));
         } catch (thrown) {

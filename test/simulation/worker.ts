@@ -1,18 +1,18 @@
-/** A thread that runs the seeds that it is sent, one after the other, and answers with reports. */
+/** Runs in a thread: receives a seed, runs it, and sends a report. */
 import { parentPort } from 'node:worker_threads';
 import { messageOf } from '../../src/failure.ts';
-import { plant } from './faults.ts';
+import { plantFault } from './faults.ts';
 import { replaceGlobals, replaceRuntime } from './sandbox.ts';
 import type { Order, Report } from './thread.ts';
 
 replaceRuntime();
-// Their imports need what was replaced.
-const { run } = await import('./run.ts');
+// These modules import `cloudflare:workers`.
+const { runSeed } = await import('./run.ts');
 const { describeFinding } = await import('./report.ts');
-const enter = replaceGlobals();
+const enterWorld = replaceGlobals();
 
 parentPort?.on('message', async ({ seed, fault }: Order) => {
-  const result = run(seed, enter, fault && plant(fault)).catch((thrown: unknown) => {
+  const result = runSeed(seed, enterWorld, fault && plantFault(fault)).catch((thrown: unknown) => {
     throw new Error(`seed ${seed}: ${messageOf(thrown)}`);
   });
   const { operations, digest, findings } = await result;

@@ -1,4 +1,4 @@
-/** What a simulated world is made of: accounts, labels, evaluations, edges, and requests. */
+/** Defines the accounts, labels, evaluations, intents and requests of a simulated world. */
 import type { EvaluationRow } from '../../src/evaluation/read.ts';
 import type { FailureCode } from '../../src/failure.ts';
 import type { LabelRow } from '../../src/label/read.ts';
@@ -6,11 +6,11 @@ import type { Link } from '../../src/link/key.ts';
 import type { AccountId } from '../../src/principal.ts';
 import type { Calls } from './network.ts';
 
-/** The account that may live in an object, and the one that never does. */
+/** The account that may live in an object, and the account that always lives in D1. */
 export const MOVER = 'acc_mover' as AccountId;
 export const STAYER = 'acc_stayer' as AccountId;
 
-/** Entries in a page of a list. */
+/** The number of entries in a page of a list. */
 export const LIMIT = 50;
 
 /** The first moment of every run. */
@@ -18,7 +18,7 @@ export const START = Date.UTC(2026, 10, 22);
 
 export type Label = {
   readonly id: string;
-  /** Is `shared` for the label that every account may use. */
+  /** The account of the label; `shared` for a label that every account may use. */
   readonly owner: string;
   readonly content: {
     readonly name: string;
@@ -30,25 +30,25 @@ export type Label = {
   };
   readonly allows: (value: number) => boolean;
   /** Returns a value that the label allows; different for each number if the label allows many. */
-  readonly valueOf: (number: number) => number;
-  /** Returns a value that the label refuses; as different as those of `valueOf`. */
-  readonly illegalOf: (number: number) => number;
+  readonly makeValue: (number: number) => number;
+  /** Returns a value that the label refuses; different for each number if the label allows many. */
+  readonly makeIllegalValue: (number: number) => number;
   readonly hasManyValues: boolean;
-  /** What callers last heard of. */
+  /** The last version that a response showed. */
   version: string | undefined;
   readonly requests: Request[];
 };
 
-/** An id of an evaluation, which may be created, deleted and created again. */
+/** An id that callers create, delete and create again. */
 export type Target = {
   readonly account: AccountId;
   readonly run: string;
   readonly id: string;
   readonly label: Label;
-  /** Creates the evaluation by this key instead of by its id. */
+  /** The Idempotency-Key of the create; undefined if the create sends the id. */
   readonly key: string | undefined;
   readonly links: Link[];
-  /** The versions that callers have heard of; empty if the evaluation is gone. */
+  /** The versions that responses showed; empty after a response without the evaluation. */
   versions: string[];
   readonly requests: Request[];
 };
@@ -67,7 +67,7 @@ export type Operation =
   | 'update label'
   | 'read labels';
 
-/** What a caller wants. It may send several requests for it. */
+/** A write or a read that a caller intends. Callers may send several requests for one intent. */
 export type Intent = {
   readonly operation: Operation;
   readonly target: Target;
@@ -76,17 +76,17 @@ export type Intent = {
   readonly key?: string | undefined;
   /** The versions of If-Match. */
   readonly versions?: readonly string[] | undefined;
-  /** Comes through this link, as a machine or on its page. */
+  /** The link that the caller uses, as a machine or on its page. */
   readonly link?: Link | undefined;
   readonly isOnPage?: boolean;
   /** Sends an immutable field with another value than the stored one. */
   readonly changesRun?: boolean;
   readonly archived?: boolean | undefined;
-  /** Names the evaluation in a run that does not have it. */
+  /** Sends the id of another run in the path. */
   readonly isAstray?: boolean;
 };
 
-/** `broken` is an error that is no answer of the API. */
+/** The result of a request. `broken` means an error that is not a Failure. */
 export type Outcome = 'ok' | 'created' | 'broken' | FailureCode;
 
 export type Request = {
@@ -94,18 +94,18 @@ export type Request = {
   readonly intent: Intent;
   readonly edge: number;
   readonly begin: number;
-  /** When it began by the clock of its edge. */
+  /** The time of the beginning on the clock of the edge. */
   readonly now: string;
   readonly calls: Calls;
-  /** The name of the write, if the simulation asked for it. */
+  /** The name of the write (src/db/write.ts), recorded for deletions only. */
   writeId?: string;
   end: number;
   outcome: Outcome | undefined;
-  /** The evaluation as the response shows it. */
+  /** The evaluation in the response. */
   row?: EvaluationRow | undefined;
   /** The versions in the response to a history, newest first. */
   replaced?: readonly string[];
-  /** The label as the response to its update shows it. */
+  /** The label in the response to its update. */
   updatedLabel?: Pick<LabelRow, 'name' | 'archived_at' | 'updated_at'>;
   error?: string;
 };
@@ -115,7 +115,7 @@ const CATEGORIES = ['bad', 'poor', 'fair', 'good', 'best'];
 
 const BARE = { description: null, min_value: null, max_value: null, categories: null };
 
-/** Returns labels of each kind that judges values. */
+/** Creates a label of each value type that restricts values. */
 export function createLabels(owner: string, newId: () => string): Label[] {
   const state = { owner, version: undefined };
   return [
@@ -130,8 +130,8 @@ export function createLabels(owner: string, newId: () => string): Label[] {
         max_value: SCORE_MAX,
       },
       allows: (value) => value >= 0 && value <= SCORE_MAX,
-      valueOf: (number) => number,
-      illegalOf: (number) => (number % 2 === 0 ? -1 - number : SCORE_MAX + 1 + number),
+      makeValue: (number) => number,
+      makeIllegalValue: (number) => (number % 2 === 0 ? -1 - number : SCORE_MAX + 1 + number),
       hasManyValues: true,
       requests: [],
     },
@@ -140,8 +140,8 @@ export function createLabels(owner: string, newId: () => string): Label[] {
       id: newId(),
       content: { ...BARE, name: 'grade', value_type: 'ordinal', categories: CATEGORIES },
       allows: (value) => CATEGORIES[value] !== undefined,
-      valueOf: (number) => number % CATEGORIES.length,
-      illegalOf: (number) => [-1, 0.5, CATEGORIES.length][number % 3] ?? -1,
+      makeValue: (number) => number % CATEGORIES.length,
+      makeIllegalValue: (number) => [-1, 0.5, CATEGORIES.length][number % 3] ?? -1,
       hasManyValues: false,
       requests: [],
     },
@@ -150,14 +150,14 @@ export function createLabels(owner: string, newId: () => string): Label[] {
       id: newId(),
       content: { ...BARE, name: 'passed', value_type: 'binary' },
       allows: (value) => value === 0 || value === 1,
-      valueOf: (number) => number % 2,
-      illegalOf: (number) => [-1, 0.5, 2][number % 3] ?? -1,
+      makeValue: (number) => number % 2,
+      makeIllegalValue: (number) => [-1, 0.5, 2][number % 3] ?? -1,
       hasManyValues: false,
       requests: [],
     },
   ];
 }
 
-/** The caller's write, as rows show it: no two intents share it. */
-export const identityOf = ({ value, author }: Pick<Intent, 'value' | 'author'>) =>
+/** Formats value and author. Together they identify the intent of an update. */
+export const formatIdentity = ({ value, author }: Pick<Intent, 'value' | 'author'>) =>
   `${value} by ${author}`;
