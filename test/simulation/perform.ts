@@ -19,7 +19,7 @@ import { answerOnPage, readLinkPage, updateEvaluationByLink } from '../../src/li
 import { createEvaluationLink } from '../../src/link/create.ts';
 import { createLinkPrincipal } from '../../src/link/key.ts';
 import { revokeEvaluationLink } from '../../src/link/revoke.ts';
-import type { Principal } from '../../src/principal.ts';
+import type { AccountId, Principal } from '../../src/principal.ts';
 import { type Intent, LIMIT, type Outcome, type Request } from './world.ts';
 
 type Reply = Pick<Request, 'row' | 'replaced' | 'updatedLabel'> & { readonly outcome: Outcome };
@@ -30,7 +30,7 @@ type Reply = Pick<Request, 'row' | 'replaced' | 'updatedLabel'> & { readonly out
  */
 export async function performRequest(request: Request, store: Store, clock: Clock): Promise<void> {
   const connection = connect(store, clock);
-  const [principal, uuid] = [createPrincipal(request.intent), crypto.randomUUID()];
+  const [principal, uuid] = [findPrincipal(request.intent), crypto.randomUUID()];
   const context = { principal, connection, now: request.now, uuid };
   try {
     Object.assign(request, await runOperation(request, context));
@@ -40,11 +40,17 @@ export async function performRequest(request: Request, store: Store, clock: Cloc
   }
 }
 
-function createPrincipal({ operation, link, author, target }: Intent): Principal {
-  const isThroughLink = operation === 'update' || operation === 'open page';
-  if (link && isThroughLink) return createLinkPrincipal(link);
+/** Creates the principal of a token without restrictions. */
+export function createPrincipal(account: AccountId, subject: string): Principal {
   const none = { evaluator: undefined, run: undefined, evaluation: undefined, link: undefined };
-  return { account: target.account, subject: author, ...none, keyId: undefined };
+  return { account, subject, ...none, keyId: undefined };
+}
+
+function findPrincipal({ operation, link, author, target }: Intent): Principal {
+  const isThroughLink = operation === 'update' || operation === 'open page';
+  return link && isThroughLink
+    ? createLinkPrincipal(link)
+    : createPrincipal(target.account, author);
 }
 
 const showRow = (row: EvaluationRow): Reply => ({ outcome: 'ok', row });

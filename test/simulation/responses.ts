@@ -50,11 +50,7 @@ function findRowFault(
   const state = findShown(states, shown);
   if (!state) return ['lost', `a caller saw ${what}, and no row has it`];
   const isUpdate = intent.operation === 'update' && outcome === 'ok';
-  if (
-    isUpdate &&
-    !intent.isOnPage &&
-    formatIdentity(intent) !== `${shown.value} by ${shown.author}`
-  )
+  if (isUpdate && !intent.isOnPage && formatIdentity(intent) !== formatIdentity(shown))
     return ['invented', `${formatIdentity(intent)} was acknowledged as ${what}`];
   const isCause = states.some(
     ({ causes, created_at }) => created_at === row.created_at && causes.includes(request),
@@ -113,9 +109,12 @@ function findRefusalFault(course: Course, request: Request): string | undefined 
 const isTroubled = ({ intent, calls }: Request): boolean =>
   intent.target.account === MOVER || calls.fates.some((fate) => fate !== 'arrives');
 
+/** Returns true if a deletion is not earlier than the request by the clock of its edge. */
+const isLate = (lives: Course['lives'], { now }: Request): boolean =>
+  lives.some(({ deleted_at }) => (deleted_at ?? '') >= now);
+
 /** Returns true if another create or a later deletion may explain the conflict. */
 function canConflict({ lives, states }: Course, request: Request): boolean {
-  const isLate = lives.some(({ deleted_at }) => (deleted_at ?? '') >= request.now);
   const isOther = ({ life }: State) =>
     !states.some(
       ({ kind, life: other, causes }) =>
@@ -124,7 +123,7 @@ function canConflict({ lives, states }: Course, request: Request): boolean {
         causes.some(({ intent }) => intent === request.intent),
     );
   return (
-    isLate ||
+    isLate(lives, request) ||
     states.some((state) => state.kind !== 'absent' && canBeSeen(state, request) && isOther(state))
   );
 }
@@ -136,13 +135,12 @@ function canBeMissing({ target, lives, states }: Course, request: Request): bool
     ({ intent, begin }) =>
       intent.operation === 'revoke link' && intent.link === link && begin <= request.end,
   );
-  const isLate = lives.some(({ deleted_at }) => (deleted_at ?? '') >= request.now);
   const isAbsent = states.some((state) => state.kind === 'absent' && canBeSeen(state, request));
   return (
     operation === 'create' ||
     isAstray === true ||
     isAbsent ||
-    isLate ||
+    isLate(lives, request) ||
     (link !== undefined && isRevoked)
   );
 }

@@ -12,13 +12,13 @@ import { MIGRATIONS } from '../../src/db/migrations.generated.ts';
 import { deriveId } from '../../src/db/write.ts';
 import { type AccountId, SHARED_ACCOUNT } from '../../src/principal.ts';
 import { createRandom, type Random } from '../soak/random.ts';
-import { checkRun, type Finding } from './check.ts';
+import { checkRun } from './check.ts';
 import { createChooser } from './choose.ts';
 import { createD1 } from './d1.ts';
 import { type Alteration, createDatabase } from './database.ts';
 import { createNetwork } from './network.ts';
 import { createObjects } from './objects.ts';
-import { performRequest } from './perform.ts';
+import { createPrincipal, performRequest } from './perform.ts';
 import { createTimeline, type Timeline } from './timeline.ts';
 import {
   createLabels,
@@ -41,19 +41,12 @@ const OBJECT_LIFE_MAX_MS = 2000;
 /** All edges learn about a move within this time. */
 const DEPLOYMENT_MAX_MS = 2000;
 
-export type Result = {
-  readonly operations: number;
-  /** Two runs with one digest had the same responses at the same times, and stored the same. */
-  readonly digest: string;
-  readonly findings: readonly Finding[];
-};
-
 /** Runs a seed. `enterWorld` connects the thread's globals to the run's time and chance. */
 export async function runSeed(
   seed: number,
   enterWorld: (world: { timeline: Timeline; random: Random }) => void,
   alterSql: Alteration = (sql) => sql,
-): Promise<Result> {
+) {
   const timeline = createTimeline(START);
   const random = createRandom(seed);
   enterWorld({ timeline, random });
@@ -137,26 +130,22 @@ export async function runSeed(
     timeline.after(random.below(OBJECT_LIFE_MAX_MS), killObject);
   }
 
-  async function createTargets(): Promise<{ labels: Label[]; targets: Target[] }> {
+  async function createTargets() {
     const newId = () => crypto.randomUUID();
-    const [shared] = createLabels(SHARED_ACCOUNT, newId);
+    const shared = createLabels(SHARED_ACCOUNT, newId).slice(0, 1);
     const run = newId();
     const ids = [newId(), newId(), newId(), newId()];
-    const labels: Label[] = shared ? [shared] : [];
+    const labels = [...shared];
     const targets: Target[] = [];
     for (const account of [MOVER, STAYER]) {
       const own = createLabels(account, newId);
       labels.push(...own);
-      const used = [shared, ...own];
-      for (const [index, label] of used.entries()) {
-        if (!label) continue;
-        const none = { evaluator: undefined, run: undefined, evaluation: undefined };
-        const creator = { account, subject: 'creator', link: undefined, keyId: undefined, ...none };
-        const plain = { account, run, label, versions: [] };
-        targets.push({ ...plain, id: ids[index] ?? '', key: undefined, links: [], requests: [] });
+      for (const [index, label] of [...shared, ...own].entries()) {
+        const add = (id: string, key: string | undefined) =>
+          targets.push({ account, run, label, id, key, versions: [], links: [], requests: [] });
         const key = `key ${index}`;
-        const id = await deriveId(creator, run, key);
-        targets.push({ ...plain, id, key, versions: [], links: [], requests: [] });
+        add(ids[index] ?? '', undefined);
+        add(await deriveId(createPrincipal(account, 'creator'), run, key), key);
       }
     }
     return { labels, targets };

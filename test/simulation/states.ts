@@ -111,14 +111,14 @@ export function buildCourse(target: Target, lives: readonly Stored[]): Course {
       ({ intent, now }) =>
         intent.operation === 'create' &&
         now === state.created_at &&
-        formatIdentity(intent) === `${state.value} by ${state.author}`,
+        formatIdentity(intent) === formatIdentity(state),
     );
     add({ ...state, kind: 'created', causes, known: shown.get(describeState(state)) ?? NEVER });
   }
 
   /** Adds an update. The page that stored the value may show a later value. */
   function addUpdated(state: Shown & Pick<State, 'life' | 'announced'>): void {
-    const causes = byIdentity.get(`${state.value} by ${state.author}`) ?? [];
+    const causes = byIdentity.get(formatIdentity(state)) ?? [];
     const pages = causes.filter(
       ({ intent, outcome, row }) =>
         intent.isOnPage && outcome === 'ok' && row?.created_at === state.created_at,

@@ -117,47 +117,36 @@ const BARE = { description: null, min_value: null, max_value: null, categories: 
 
 /** Creates a label of each value type that restricts values. */
 export function createLabels(owner: string, newId: () => string): Label[] {
-  const state = { owner, version: undefined };
+  const createState = () => ({ id: newId(), owner, version: undefined, requests: [] });
+  const range = { min_value: 0, max_value: SCORE_MAX };
   return [
     {
-      ...state,
-      id: newId(),
-      content: {
-        ...BARE,
-        name: 'score',
-        value_type: 'continuous',
-        min_value: 0,
-        max_value: SCORE_MAX,
-      },
+      ...createState(),
+      content: { ...BARE, name: 'score', value_type: 'continuous', ...range },
       allows: (value) => value >= 0 && value <= SCORE_MAX,
       makeValue: (number) => number,
       makeIllegalValue: (number) => (number % 2 === 0 ? -1 - number : SCORE_MAX + 1 + number),
       hasManyValues: true,
-      requests: [],
     },
     {
-      ...state,
-      id: newId(),
+      ...createState(),
       content: { ...BARE, name: 'grade', value_type: 'ordinal', categories: CATEGORIES },
       allows: (value) => CATEGORIES[value] !== undefined,
       makeValue: (number) => number % CATEGORIES.length,
       makeIllegalValue: (number) => [-1, 0.5, CATEGORIES.length][number % 3] ?? -1,
       hasManyValues: false,
-      requests: [],
     },
     {
-      ...state,
-      id: newId(),
+      ...createState(),
       content: { ...BARE, name: 'passed', value_type: 'binary' },
       allows: (value) => value === 0 || value === 1,
       makeValue: (number) => number % 2,
       makeIllegalValue: (number) => [-1, 0.5, 2][number % 3] ?? -1,
       hasManyValues: false,
-      requests: [],
     },
   ];
 }
 
 /** Formats value and author. Together they identify the intent of an update. */
-export const formatIdentity = ({ value, author }: Pick<Intent, 'value' | 'author'>) =>
-  `${value} by ${author}`;
+export const formatIdentity = (one: { readonly value: number; readonly author: string | null }) =>
+  `${one.value} by ${one.author}`;
