@@ -6,6 +6,7 @@ import { execFileSync, spawn } from 'node:child_process';
 import { mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as pause } from 'node:timers/promises';
 import { OFFLINE } from '../../src/cli/offline.ts';
 import { findFreePort } from '../setup/free-port.ts';
@@ -65,11 +66,17 @@ const CHANGE_ONE = `INSERT INTO run_evaluation_history (account_id, evaluation_i
 /** Changes each evaluation once, so that the history is as large as the table. */
 export const CHANGE_ALL = `UPDATE run_evaluation SET value = 6, updated_by = 'user-123', updated_at = '2026-01-03T03:04:05.678Z'`;
 
+/** Returns the size of the databases in a folder, in bytes, with their write-ahead logs merged. */
 function bytesIn(folder: string): number {
-  const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) =>
-    name.includes('.sqlite'),
-  );
-  return files.reduce((sum, name) => sum + statSync(join(folder, name)).size, 0);
+  const files = readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.sqlite'))
+    .map((name) => join(folder, name));
+  for (const file of files) {
+    const db = new DatabaseSync(file);
+    db.exec('PRAGMA wal_checkpoint(TRUNCATE)');
+    db.close();
+  }
+  return files.reduce((sum, file) => sum + statSync(file).size, 0);
 }
 
 export async function startDatabase(
