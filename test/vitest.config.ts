@@ -71,8 +71,8 @@ export default defineConfig(async ({ mode }): Promise<ViteUserConfig> => {
             exclude: inObjects ? OF_D1 : [],
             restoreMocks: true,
             // The bound allows for a busy machine: no test here waits for time to pass.
-            testTimeout: mode === 'random' ? 600_000 : 30_000,
-            hookTimeout: 30_000,
+            testTimeout: mode === 'random' ? 600_000 : 60_000,
+            hookTimeout: 60_000,
             // Each test has rows of its own, so the files may share an isolate. This saves the
             // start of an isolate for each file.
             isolate: false,
