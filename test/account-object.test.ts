@@ -792,7 +792,18 @@ describe('the alarm of an object that is killed', () => {
    */
   async function storeArrived() {
     const { account } = await storeAccount();
-    await arriveWith(account, DB);
+    vi.spyOn(console, 'error').mockImplementation(() => {});
+    await runInDurableObject(getObject(account), async (_, { storage }) => {
+      const db = interceptD1(DB, (_method, call) => {
+        if (storage.kv.get<State>('arrival')?.step === 'deleting')
+          throw new Error('Network connection lost.');
+        return call();
+      });
+      const arrival = createArrival(storage, db);
+      expect(await askPatiently(arrival, { account, ...HERE })).toBeUndefined();
+      // The work that is under way sets an alarm at its end, which may come after the answer.
+      await arrival.resume();
+    });
     return getObject(account);
   }
   const readAlarm = (stub: ReturnType<typeof getObject>) =>
