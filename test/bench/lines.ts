@@ -3,7 +3,7 @@
  * line.
  */
 import { type Call, sendOne } from './load.ts';
-import { ILLEGAL_VALUE, LABEL, MISSING, OLD_VERSION, RUN, STORED } from './stand-in.ts';
+import { ILLEGAL_VALUE, MISSING, OLD_VERSION, RUN, STORED } from './stand-in.ts';
 import { type Alg, type Credentials, createCredentials } from './tokens.ts';
 import type { Workerd } from './workerd.ts';
 import { type Name, WORKERS } from './workers.ts';
@@ -84,18 +84,7 @@ export async function createLines(
     line('forged token: 401', { ...put, token: forged, status: 401 }),
     line('expired token: 401', { ...put, token: expired, status: 401 }),
     line('no JWT: 401', { ...put, token: 'none', status: 401 }),
-    line(
-      'create a label',
-      {
-        method: 'POST',
-        path: '/v1/evaluation-labels',
-        body: '{"name":"Response Quality","value_type":"continuous","min_value":0,"max_value":10}',
-        status: 201,
-      },
-      OWN,
-    ),
-    line('get a label', { ...get, path: `/v1/evaluation-label/${LABEL}` }, OWN),
-    // A sender of webhooks, and a browser, have the key of the link and no token.
+    // A sender of webhooks has the key of the link and no token.
     {
       ...line(
         'update by a link',
@@ -104,7 +93,6 @@ export async function createLines(
       ),
       beside: 'update, HS256, repeated token',
     },
-    line('page of a link', { method: 'GET', path: link, status: 200, token: undefined }, OWN),
   ];
 }
 

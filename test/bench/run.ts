@@ -11,7 +11,6 @@ import { measureDistance } from './distance.ts';
 import { countInstructions } from './instructions.ts';
 import { measureLocal } from './local.ts';
 import { measureObjects } from './objects.ts';
-import { measurePage } from './page.ts';
 import { measureScale } from './scale.ts';
 import { measureStartup } from './startup.ts';
 import { type Bundle, bundle, type Name, WORKERS } from './workers.ts';
@@ -25,7 +24,6 @@ const PARTS: { readonly [name: string]: Part } = {
   startup: measureStartup,
   distance: measureDistance,
   d1: (_, root) => measureScale(root),
-  page: measurePage,
   objects: (_, root) => measureObjects(root),
   instructions: (made) => countInstructions(made, only),
 };

@@ -5,7 +5,7 @@
  */
 export const RUN = '018f4d3c-0001-7000-8000-000000000001';
 export const STORED = '018f4d3d-0001-7000-8000-000000000001';
-export const LABEL = '018f4d3b-0001-7000-8000-000000000001';
+const LABEL = '018f4d3b-0001-7000-8000-000000000001';
 
 /** A missing id, a version that was replaced, and a value that the label does not allow. */
 export const MISSING = '018f4d3d-0001-7000-8000-00000000ffff';
@@ -40,14 +40,6 @@ const LABEL_ROW = {
   created_at: '2026-01-01T03:04:05.678Z',
   updated_by: null,
   updated_at: null,
-};
-
-const PAGE = {
-  ...EVALUATION,
-  name: LABEL_ROW.name,
-  description: LABEL_ROW.description,
-  ...RULE,
-  earlier: '[5,6,7]',
 };
 
 /** The explanation of a refused update: the row and its label's rule. */
@@ -97,10 +89,8 @@ const ANSWERS = {
   evaluation: answer(EVALUATION),
   joined: JSON.stringify([JOINED]),
   label: answer(LABEL_ROW),
-  page: answer(PAGE),
   nothing: answer(undefined),
   evaluationStored: answer(EVALUATION, undefined),
-  labelStored: answer(LABEL_ROW, undefined),
   missing: answer(undefined, NOT_THERE),
   refused: answer(undefined, REFUSED),
 };
@@ -122,9 +112,8 @@ function answerTo(asked) {
     if (isMissing || isRefused) return ANSWERS.nothing;
     if (isAboutLabel) return ANSWERS.label;
     if (asked.includes(' left join ')) return ANSWERS.joined;
-    return asked.includes(' AS earlier ') ? ANSWERS.page : ANSWERS.evaluation;
+    return ANSWERS.evaluation;
   }
-  if (isAboutLabel) return ANSWERS.labelStored;
   if (isMissing) return ANSWERS.missing;
   return isRefused ? ANSWERS.refused : ANSWERS.evaluationStored;
 }
