@@ -18,8 +18,8 @@ import { type Found, findKeys, type KeySet, readRemoteJwks } from './jwks.ts';
  */
 const KEY_SET_STALE_SECONDS = 3600;
 /**
- * From this age on a request refreshes the set in the background. So no request waits in a steady
- * stream of requests.
+ * If the set is this old, the next request refreshes it in the background. Under steady traffic, no
+ * request waits for a refresh.
  */
 const KEY_SET_REFRESH_SECONDS = 540;
 /**

@@ -254,7 +254,8 @@ export const accountObject = sqliteTable(
     /** The place of the object as ACCOUNT_OBJECTS names it; empty if the platform chooses. */
     place: text().notNull(),
     /**
-     * A random name that the object has too. An object that was lost or restored has another name.
+     * A random name, stored in this row and in the object. If the two differ, the object was lost
+     * and created again, or restored.
      */
     life: text().notNull(),
     /** The time when the object had all rows of the account; NULL while the object copies them. */

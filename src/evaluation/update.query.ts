@@ -50,7 +50,7 @@ const WRITE = {
   run_id: param<string | null>(),
   write_id,
   is_repeatable,
-  /** The time after which the history is searched for this write. */
+  /** The search for this write covers only history entries after this time. */
   since: param<string>(),
 };
 type P = In<typeof WRITE>;

@@ -76,7 +76,8 @@ function readCursor(cursor: string | undefined, shape: RegExp): readonly string[
  * @param path the path of the list. The link is relative, so that it works behind any proxy.
  * @param getPosition returns the columns that order the list, for the cursor
  * @param query the other parameters of the request, which the link repeats
- * @param end the last row that the list has read, if the list may have more rows after it
+ * @param end the last row that the query has read, even if `rows` does not have it. Set only if
+ * more rows may follow.
  */
 export function cutPage<Row>(
   rows: readonly Row[],

@@ -12,7 +12,7 @@ import { type Bundle, type Name, WORKERS } from './workers.ts';
 const ROUNDS = 2;
 const EMPTY = 'export default { fetch: () => new Response(null, { status: 404 }) };';
 
-/** Returns the table: sizes, and million instructions. */
+/** Returns a table of bundle sizes, and of instructions at start-up in millions. */
 export async function measureStartup(
   bundles: ReadonlyMap<Name, Bundle>,
   root: string,

@@ -1,6 +1,6 @@
 /**
- * Configures the tests that need an installed Chromium, apart from `npm test`: `npm run
- * test:browser`.
+ * Configures the tests that need an installed Chromium. `npm run test:browser` runs them; `npm
+ * test` does not.
  */
 import { defineConfig } from 'vitest/config';
 

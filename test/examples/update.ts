@@ -23,7 +23,7 @@ async function send(request: Request): Promise<Answer> {
     } catch (lost) {
       if (retry === RETRIES) throw lost;
     }
-    // The random fraction keeps callers apart that the Worker refused at the same time.
+    // The random fraction spreads out the retries of callers that the Worker refused at the same time.
     await new Promise((resolve) => setTimeout(resolve, 1000 * (wait + Math.random())));
   }
 }

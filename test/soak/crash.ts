@@ -29,7 +29,7 @@ const KILLS = 10;
 /** How long callers write before a kill. */
 const WRITING_MIN_MS = 150;
 const WRITING_MAX_MS = 1150;
-/** The longest time between the start of bringing an account over and the kill. */
+/** The test kills workerd at most this long after it begins to bring an account over. */
 const BRINGING_MAX_MS = 400;
 
 export type Crashes = {

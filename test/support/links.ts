@@ -75,8 +75,8 @@ export const answer = (url: string, version: string, value: string) =>
   });
 
 /**
- * Returns the URL of a link that the Worker under test has not created. The secret signs any
- * content.
+ * Returns the URL of a link that the Worker under test has not created. Anyone with the secret can
+ * sign any content.
  */
 export async function signLink(
   row: Row,

@@ -88,7 +88,10 @@ export const claims = (changed: Record<string, unknown> = {}, now = new Date()) 
 
 const { sign } = await createHmac(SECRET);
 
-/** The plain tokens by the second in which they expire: most requests of a second share one. */
+/**
+ * Caches plain tokens by their expiry in seconds, so that most requests of one second share a
+ * token.
+ */
 const plainTokens = new Map<number, string>();
 
 /** Mints a token that the Worker under test accepts, unless `changed` makes it a bad one. */
