@@ -32,7 +32,7 @@ const RULES: readonly (readonly [files: string, mayImport: string])[] = [
   ['evaluation/*.ts', `valibot evaluation label ${RESOURCE}`],
   ['link/*.query.ts', `drizzle-orm link evaluation label ${RESOURCE}`],
   ['link/{routes,public-routes,page}.ts', `link evaluation label ${ROUTES}`],
-  ['link/key.ts', `jose valibot evaluation ${BASE}`],
+  ['link/key.ts', `jose valibot evaluation auth ${BASE}`],
   ['link/path.ts', `json-p3 ${BASE}`],
   ['link/openapi.ts', `openapi link evaluation label ${RESOURCE}`],
   ['link/*.ts', `valibot link evaluation label ${RESOURCE}`],
