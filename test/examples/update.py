@@ -1,5 +1,4 @@
-# Needs requests. Reads an evaluation, decides on a value, and stores the value once, even if
-# responses get lost:
+# Needs requests. Reads an evaluation, decides on a value, and stores the value once:
 #   TOKEN=<JWT> python3 update.py https://<host>/v1/run/<run_id>/evaluation/<evaluation_id>
 # If it gives up after a lost response or a 503, the value may be stored: read it first.
 import os
