@@ -1,7 +1,8 @@
 /**
  * Reads every evaluation and its history through the API while nobody writes, and compares them
  * with what the callers know. Each acknowledged update is stored once, with its author and time.
- * Nothing is stored that nobody sent.
+ * Nothing is stored that nobody sent. A deleted evaluation is 404 and has no history. An
+ * evaluation that was created again under its id contains nothing of the deleted one.
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import type { ReplacedRow, RunEvaluation } from '../../src/evaluation/read.ts';
@@ -16,6 +17,7 @@ const ROUND_MS = 200;
 export type Tally = Record<
   | 'evaluations'
   | 'deleted'
+  | 'recreated'
   | 'acknowledged'
   | 'in rows'
   | 'in history'
@@ -33,6 +35,7 @@ export async function audit(world: World, connections: number): Promise<Tally> {
   const tally = {
     evaluations: 0,
     deleted: 0,
+    recreated: 0,
     acknowledged: 0,
     'in rows': 0,
     'in history': 0,
@@ -59,15 +62,28 @@ export async function audit(world: World, connections: number): Promise<Tally> {
   const work = async () => {
     for (let ledger = left.pop(); ledger; ledger = left.pop()) {
       const row = stored.get(ledger.id);
-      if (ledger.isDeleted) tally.deleted += 1;
-      if (ledger.isDeleted && row) violate(`evaluation ${ledger.id} was deleted and is stored`);
+      if (ledger.deletion === 'acknowledged') tally.deleted += 1;
+      if (ledger.deletion === 'acknowledged' && row)
+        violate(`evaluation ${ledger.id} was deleted and is stored`);
+      if (ledger.isRecreated && row) tally.recreated += 1;
       if (row) compare(ledger, await readVersions(world, ledger, row), tally, violate);
+      else if (ledger.deletion !== 'none') await confirmGone(world, ledger, violate);
       else if (ledger.created_at !== undefined)
         violate(`evaluation ${ledger.id} was acknowledged and is not stored`);
     }
   };
   await Promise.all(Array.from({ length: connections }, work));
   return tally;
+}
+
+/** Checks that a deleted evaluation and its history are 404. */
+async function confirmGone(world: World, ledger: Ledger, violate: (sentence: string) => void) {
+  const headers = await buildHeaders(world, pickAuthor(world), ledger.account);
+  for (const path of [buildPath(ledger), `${buildPath(ledger)}/history`]) {
+    const call = { kind: 'audit', method: 'GET', path, headers };
+    const { status } = await callInAudit(world.caller, call);
+    if (status !== 404) violate(`${path} was deleted and answers ${status}`);
+  }
 }
 
 /** Reads all pages, from the first one. */

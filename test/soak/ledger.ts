@@ -52,14 +52,17 @@ export type Ledger = {
   /** The latest time that was acknowledged. Anything read or written after that is not older. */
   latest: string;
   bookmark: string | undefined;
-  /** The Worker acknowledged the deletion. */
-  isDeleted: boolean;
+  /** A deletion that was sent and not acknowledged may be stored or not. */
+  deletion: 'none' | 'sent' | 'acknowledged';
+  /** The Worker had acknowledged the deletion of an earlier evaluation with this id. */
+  readonly isRecreated: boolean;
 };
 
 export const openLedger = (
   run: { readonly id: string; readonly account: string },
   id: string,
   created: Ledger['created'],
+  isRecreated: boolean,
 ): Ledger => ({
   id,
   run_id: run.id,
@@ -71,7 +74,8 @@ export const openLedger = (
   replaced: new Map(),
   latest: '',
   bookmark: undefined,
-  isDeleted: false,
+  deletion: 'none',
+  isRecreated,
 });
 
 /** Notes the version of an answer. If the answer has a bookmark, the ledger keeps it. */

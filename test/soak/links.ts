@@ -1,6 +1,6 @@
 /**
  * Creates, uses and revokes links, and notes what their callers know. A value sent through a
- * revoked link must never be stored.
+ * revoked link must never be stored. Neither must a value whose event does not fit the `where`.
  */
 import { randomUUID } from 'node:crypto';
 import { callInAudit } from './audit.ts';
@@ -20,10 +20,13 @@ type Link = {
 /** The conditions of each link. */
 const FOR_SCORES = { path: "$.answers[?@.ref=='score'].number", where: { '/kind': 'answers' } };
 
-/** Makes a body that fits each link. */
-const makeEvent = (value: number) =>
+/** Beginnings of events that no link accepts. */
+const OTHERS = [{}, { kind: 'answer' }, { kind: 'ANSWERS' }, { kind: ['answers'] }, { kind: null }];
+
+/** Makes a body, which fits each link unless it begins in another way. */
+const makeEvent = (value: number, begin: object = { kind: 'answers' }) =>
   JSON.stringify({
-    kind: 'answers',
+    ...begin,
     answers: [
       { ref: 'stars', number: 0 },
       { ref: 'score', number: value },
@@ -32,6 +35,8 @@ const makeEvent = (value: number) =>
 
 export function createLinks() {
   const links: Link[] = [];
+  const fitting: { readonly ledger: Ledger; readonly value: number }[] = [];
+  let ignored = 0;
   const pickOpen = ({ random }: World): Link | undefined => {
     const open = links.filter(({ revocation }) => revocation === 'none');
     return open.length === 0 ? undefined : random.pick(open);
@@ -72,8 +77,28 @@ export function createLinks() {
       headers,
       body: makeEvent(value),
     };
+    fitting.push({ ledger, value });
     const mayBeGone = () => link.revocation !== 'none';
     await sendUpdate(world, ledger, { call, author, value, once: true, mayBeGone });
+  }
+
+  /**
+   * Posts an event that does not fit the link's `where`. No ledger contains its value, so the audit
+   * would report a stored one as never sent.
+   */
+  async function ignore(world: World): Promise<void> {
+    const link = pickOpen(world);
+    if (!link) return make(world);
+    const { answer } = await world.caller.call({
+      kind: 'ignored by link',
+      method: 'POST',
+      path: link.path,
+      headers: { 'content-type': 'application/json', 'webhook-id': randomUUID() },
+      body: makeEvent(world.nextValue(), world.random.pick(OTHERS)),
+    });
+    if (answer.status === 204) ignored += 1;
+    else if (answer.status !== 503)
+      world.findings.violate('where', `an event that does not fit answered ${told(answer)}`);
   }
 
   async function revoke(world: World): Promise<void> {
@@ -93,8 +118,11 @@ export function createLinks() {
       world.findings.violate('refused', `revoke link answered ${told(answer)}`);
   }
 
-  /** Returns how many revocations were acknowledged. Each of them must still be in force. */
-  async function audit({ caller, findings, nextValue }: World): Promise<number> {
+  /**
+   * Returns how many revocations were acknowledged, and how many events were stored or ignored. Each
+   * revocation must still be in force.
+   */
+  async function audit({ caller, findings, nextValue }: World) {
     const revoked = links.filter(({ revocation }) => revocation === 'acknowledged');
     for (const { id, path } of revoked) {
       const headers = { 'content-type': 'application/json' };
@@ -109,8 +137,9 @@ export function createLinks() {
       if (answer.status !== 404)
         findings.violate('audit', `the revoked link ${id} answered ${told(answer)}`);
     }
-    return revoked.length;
+    const stored = fitting.filter(({ ledger, value }) => ledger.sent.get(value)?.acknowledged.size);
+    return { revoked: revoked.length, stored: stored.length, ignored };
   }
 
-  return { make, update, revoke, audit };
+  return { make, update, ignore, revoke, audit };
 }

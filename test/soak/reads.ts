@@ -79,7 +79,8 @@ export async function listEvaluations(world: World): Promise<void> {
   const { caller, findings, random } = world;
   const run = random.pick(world.runs);
   const { path, after } = run.next;
-  const existed = [...run.ledgers.values()].filter(({ created_at }) => created_at !== undefined);
+  const before = new Map(run.ledgers);
+  const existed = [...before.values()].filter(({ created_at }) => created_at !== undefined);
   const headers = await buildHeaders(world, pickAuthor(world), run.account);
   const { answer } = await caller.call({ kind: 'list', method: 'GET', path, headers });
   if (answer.status === 503) return;
@@ -89,7 +90,7 @@ export async function listEvaluations(world: World): Promise<void> {
   const link = /^<([^>]+)>/.exec(String(answer.headers['link'] ?? ''))?.[1];
   const last = link === undefined ? '~' : formatPlace(rows.at(-1));
   run.next = link === undefined ? { path: listOf(run.id), after: '' } : { path: link, after: last };
-  for (const problem of judgePage(run, rows, existed, after, last))
+  for (const problem of judgePage(run, rows, { before, existed }, after, last))
     findings.violate('list', `${run.id}: ${problem}`);
 }
 
@@ -105,7 +106,7 @@ const formatPlace = (
 function judgePage(
   run: Run,
   rows: readonly RunEvaluation[],
-  existed: readonly Ledger[],
+  { before, existed }: { before: ReadonlyMap<string, Ledger>; existed: readonly Ledger[] },
   after: string,
   last: string,
 ) {
@@ -116,10 +117,12 @@ function judgePage(
   );
   for (const row of rows) {
     const ledger = run.ledgers.get(row.id);
-    if (ledger) ledger.shown.push(readVersion(row));
-    else problems.push(`${row.id} was never created`);
+    // If the evaluation was created again meanwhile, the page may still show the deleted one.
+    if (ledger && (before.get(row.id) ?? ledger) === ledger) ledger.shown.push(readVersion(row));
+    else if (!ledger) problems.push(`${row.id} was never created`);
   }
   const missing = existed
+    .filter(({ deletion }) => deletion === 'none')
     .map(formatPlace)
     .filter((place) => place > after && place <= last && !shown.has(place));
   return [...problems, ...missing.map((place) => `${place} is missing`)];

@@ -51,7 +51,7 @@ faults         ${injected} injected into ${faults.calls} D1 calls: ${faults.fail
   not survived ${repeated['gave up']} requests given up after 503 (${repeated.refused} refused on repetition)
 bad inputs     ${bad.sent} sent (${share} % of the requests), ${bad.refused} refused as they must be, ${bad.unanswered} given up after 503
 updates        ${tally.acknowledged} acknowledged in ${tally.evaluations} evaluations: ${tally['in rows']} in rows, ${tally['in history']} in history
-  deleted      ${tally.deleted} evaluations, and none of them is there
+  deleted      ${tally.deleted} evaluations, each still 404 without a history; ${tally.recreated} more deleted and created again
   in doubt     ${tally.uncertain} answered 503 and never acknowledged, of which ${tally['uncertain, stored']} were stored
   shown        ${tally['versions shown']} versions in answers, each of them in a row or in history
 memory         ${writeMemory(results)}
@@ -66,13 +66,15 @@ export function writeCrashReport({
   requests,
   last,
 }: Crashes): string {
-  const { tally, revoked, labels } = last;
+  const { tally, links, labels } = last;
   return `
 kills          ${kills} of workerd (SIGKILL) while callers wrote, ${midway} of them while an account was brought over; ${cutOff} writes cut off, and sent again after the audit
   requests     ${list([...requests].sort(([, a], [, b]) => b - a))}
   in doubt     ${stored} of them are updates that were stored and not yet answered
   updates      ${tally.acknowledged} acknowledged in ${tally.evaluations} evaluations: ${tally['in rows']} in rows, ${tally['in history']} in history
-  others       ${revoked} links still revoked, ${labels} labels as their last change left them, ${tally.deleted} evaluations still deleted`;
+  deleted      ${tally.deleted} evaluations, each still 404 without a history; ${tally.recreated} more deleted and created again
+  links        ${links.stored} events stored, ${links.ignored} ignored by \`where\`, ${links.revoked} links still revoked
+  others       ${labels} labels as their last change left them`;
 }
 
 function writeMemory({ growth, growthMaxMiB }: Results): string {

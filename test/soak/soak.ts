@@ -25,7 +25,7 @@ import { build, type Server, startServer } from './server.ts';
 import { createSecret, createTokens } from './tokens.ts';
 import { createWorld } from './world.ts';
 
-const HELP = `Soaks the Worker: the write model; callers that write while workerd is killed ten times; mixed load, 5 % bad
+const HELP = `Soaks the Worker: the write model; callers that write while workerd is killed 20 times; mixed load, 5 % bad
 input, a D1 that fails now and then; then an audit. Accounts are brought into objects all the while.
 
   npm run soak -- [options]

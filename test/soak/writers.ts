@@ -14,17 +14,22 @@ export const WRITERS = 16;
 /** The number is far more than fits into the time. */
 const TURNS_MAX = 50_000;
 
-export type Audited = { readonly tally: Tally; readonly revoked: number; readonly labels: number };
+export type Audited = {
+  readonly tally: Tally;
+  readonly links: { readonly revoked: number; readonly stored: number; readonly ignored: number };
+  readonly labels: number;
+};
 
 export async function createWriters(world: World) {
   const [links, labels] = [createLinks(), createLabels()];
   const turns = repeatByWeight([
     [12, createEvaluation],
-    [4, deleteEvaluation],
+    [8, deleteEvaluation],
     [20, (given) => updateEvaluation(given, 'update')],
     [20, (given) => updateEvaluation(given, 'conditional update')],
     [20, (given) => updateEvaluation(given, 'update with a key')],
     [14, links.update],
+    [6, links.ignore],
     [4, links.make],
     [2, links.revoke],
     [2, labels.create],
@@ -47,7 +52,7 @@ export async function createWriters(world: World) {
     audit: async (caller: Caller): Promise<Audited> => {
       const given: World = { ...world, caller };
       const tally = await audit(given, WRITERS);
-      return { tally, revoked: await links.audit(given), labels: await labels.audit(given) };
+      return { tally, links: await links.audit(given), labels: await labels.audit(given) };
     },
   };
 }

@@ -1,54 +1,71 @@
 /** Creates and updates evaluations as callers do, and checks each answer. */
 import { randomUUID } from 'node:crypto';
+import { setTimeout as pause } from 'node:timers/promises';
 import type { RunEvaluation } from '../../src/evaluation/read.ts';
 import type { Answer, Call } from './caller.ts';
 import { advance, type Ledger, openLedger, readVersion, type Sent } from './ledger.ts';
 import { getEvaluation } from './reads.ts';
-import { buildHeaders, buildPath, pickAuthor, pickLedger, type World } from './world.ts';
+import { buildHeaders, buildPath, pickAuthor, pickLedger, type Run, type World } from './world.ts';
 
 /**
  * The share of requests whose caller does not know that the Worker answered, and sends the same
  * again.
  */
 const REPEATED = 0.1;
+/** The share of deleted evaluations that their caller creates again under the same id. */
+const RECREATED = 0.5;
 
-export async function createEvaluation(world: World): Promise<void> {
-  const created = await create(world);
+export async function createEvaluation(world: World, deleted?: Place): Promise<void> {
+  const created = await create(world, deleted);
   if (!created) return;
   created.ledger.created_at = created.row.created_at;
   world.existing.push(created.ledger);
 }
 
-/** Creates an evaluation that no other caller uses, changes it, and deletes it. */
+/**
+ * Creates an evaluation that no other caller uses, changes it, and deletes it. Creates some again
+ * under the same id, and then every caller may use them.
+ */
 export async function deleteEvaluation(world: World): Promise<void> {
   const created = await create(world);
   if (!created) return;
-  const { ledger } = created;
+  const { ledger, run } = created;
+  ledger.created_at = created.row.created_at;
   await updateEvaluation(world, 'update', ledger);
   const headers = await buildHeaders(world, pickAuthor(world), ledger.account);
   const call = { kind: 'delete', method: 'DELETE', path: buildPath(ledger), headers };
+  ledger.deletion = 'sent';
   const { answer, uncertain } = await world.caller.call(call);
   if (answer.status === 503) return;
-  if (answer.status === 204 || (answer.status === 404 && uncertain > 0)) ledger.isDeleted = true;
-  else world.findings.violate('refused', `delete answered ${told(answer)}`);
+  if (answer.status !== 204 && (answer.status !== 404 || uncertain === 0))
+    return world.findings.violate('refused', `delete answered ${told(answer)}`);
+  ledger.deletion = 'acknowledged';
+  if (!world.random.chance(RECREATED)) return;
+  // A create in the same millisecond would count as earlier than the deletion, and get 409.
+  await pause(2);
+  await createEvaluation(world, { run, id: ledger.id });
 }
 
-/** Returns undefined if nobody acknowledged the creation. */
-async function create(
-  world: World,
-): Promise<{ readonly ledger: Ledger; readonly row: RunEvaluation } | undefined> {
+type Place = { readonly run: Run; readonly id: string };
+type Created = { readonly run: Run; readonly ledger: Ledger; readonly row: RunEvaluation };
+
+/**
+ * Creates an evaluation, under the id of a deleted one if that is given. Returns undefined if
+ * nobody acknowledged the creation.
+ */
+async function create(world: World, deleted?: Place): Promise<Created | undefined> {
   const { caller, findings, random } = world;
-  const run = random.pick(world.runs);
-  const [id, author, value] = [randomUUID(), pickAuthor(world), world.nextValue()];
+  const { run, id } = deleted ?? { run: random.pick(world.runs), id: randomUUID() };
+  const [author, value] = [pickAuthor(world), world.nextValue()];
   const output_name = random.pick(['reply', null]);
   const call = {
-    kind: 'create',
+    kind: deleted ? 'create again' : 'create',
     method: 'POST',
     path: `/v1/run/${run.id}/evaluations`,
     headers: await buildHeaders(world, author, run.account),
     body: JSON.stringify({ id, evaluation_label_id: world.label.id, value, output_name }),
   };
-  const ledger = openLedger(run, id, { value, author });
+  const ledger = openLedger(run, id, { value, author }, deleted !== undefined);
   // The ledger exists before the answer: a list may show the evaluation before this caller hears of
   // it.
   run.ledgers.set(id, ledger);
@@ -57,18 +74,18 @@ async function create(
   if (answer.status === 503) return undefined;
   const legal = uncertain === 0 ? [201] : [200, 201];
   if (!legal.includes(answer.status)) {
-    findings.violate('refused', `create answered ${told(answer)}`);
+    findings.violate('refused', `${call.kind} answered ${told(answer)}`);
     return undefined;
   }
   const row = answer.body as RunEvaluation;
   advance(ledger, readVersion(row), answer.headers['x-d1-bookmark']);
-  if (!random.chance(REPEATED)) return { ledger, row };
+  if (!random.chance(REPEATED)) return { run, ledger, row };
 
   const again = (await caller.call({ ...call, kind: 'repeated create' })).answer;
   const same = again.status === 200 && (again.body as RunEvaluation).created_at === row.created_at;
   if (!same && again.status !== 503)
     findings.violate('repetition', `the same create again answered ${told(again)}`);
-  return { ledger, row };
+  return { run, ledger, row };
 }
 
 export async function updateEvaluation(
