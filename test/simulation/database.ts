@@ -51,7 +51,7 @@ export type Database = ReturnType<typeof createDatabase>;
 export function createDatabase(timeline: Timeline, alterSql: Alteration) {
   let sqlite = open();
   let prepared = new Map<string, StatementSync>();
-  return { executeSql, readRows, changeRows, runTransaction, erase, readStored };
+  return { executeSql, readRows, changeRows, runTransaction, erase, readStored, close };
 
   function open(): DatabaseSync {
     const opened = new DatabaseSync(':memory:');
@@ -104,9 +104,14 @@ export function createDatabase(timeline: Timeline, alterSql: Alteration) {
     return readRows(READ_ALL) as Stored[];
   }
 
+  /** Frees the memory, which the garbage collector does not see. */
+  function close(): void {
+    sqlite.close();
+  }
+
   /** Deletes everything, including the tables. */
   function erase(): void {
-    sqlite.close();
+    close();
     sqlite = open();
     prepared = new Map();
   }

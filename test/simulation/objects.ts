@@ -26,7 +26,11 @@ export function createObjects(
   alterSql: Alteration,
 ) {
   const accounts = new Map<string, StoredObject>();
-  return { createNamespace, killObject, findDatabase };
+  return { createNamespace, killObject, findDatabase, closeDatabases };
+
+  function closeDatabases(): void {
+    for (const { database } of accounts.values()) database.close();
+  }
 
   function findDatabase(account: string): Database | undefined {
     return accounts.get(account)?.database;

@@ -68,6 +68,8 @@ export async function runSeed(
 
   const home = objects.findDatabase(MOVER);
   const stored = [...database.readStored(), ...(home?.readStored() ?? [])];
+  database.close();
+  objects.closeDatabases();
   return {
     operations: requests.length,
     digest: computeDigest(requests, stored),

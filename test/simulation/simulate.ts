@@ -18,8 +18,6 @@ If a run breaks a promise, prints its seed and the requests around the fault, an
   --help          print this text`;
 
 const OPERATIONS = 1_000_000;
-/** A thread grows by about 1 KiB with each operation, so another one takes over after these runs. */
-const RUNS_PER_THREAD = 100;
 /** Random seeds are below this bound, so that a seed is short to type. */
 const RANDOM_SEED_MAX = 2 ** 31;
 
@@ -62,12 +60,8 @@ async function simulate(
   let [next, done] = [first, 0];
   let fault: string | undefined;
   const runSeeds = async () => {
-    let thread = startThread();
-    for (let run = 1; fault === undefined && !isOver(done, elapsed()); run += 1) {
-      if (run % RUNS_PER_THREAD === 0) {
-        await thread.stop();
-        thread = startThread();
-      }
+    const thread = startThread();
+    while (fault === undefined && !isOver(done, elapsed())) {
       const seed = next;
       next += 1;
       const { operations, text } = await thread.run({ seed });
