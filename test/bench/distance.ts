@@ -39,12 +39,12 @@ export async function measureDistance(bundles: ReadonlyMap<Name, Bundle>): Promi
         for (const [name, workerd] of started) {
           const { alg, call, workers } = name === 'lean' ? nearest : line;
           if (!workers.includes(name)) continue;
-          const before = await callsOf(workerd);
+          const before = await countCalls(workerd);
           const begun = performance.now();
           await sendOne(findPort(started, name, alg), call);
           if (round > 0) rounds.add(line.title, name, performance.now() - begun);
           if (round > 0)
-            rounds.add(`${line.title}, calls`, name, (await callsOf(workerd)) - before);
+            rounds.add(`${line.title}, calls`, name, (await countCalls(workerd)) - before);
         }
       }
     }
@@ -65,5 +65,5 @@ export async function measureDistance(bundles: ReadonlyMap<Name, Bundle>): Promi
   }
 }
 
-const callsOf = async ({ ports }: Workerd) =>
+const countCalls = async ({ ports }: Workerd) =>
   Number(await (await fetch(`http://127.0.0.1:${ports.get('d1')}/`)).text());

@@ -13,9 +13,9 @@ import type { Bundle, Name } from './workers.ts';
 /** This Worker comes first, because its link serves for the lines of all. */
 const COUNTED = ['run-evaluation', 'lean', 'engineer'] as const;
 const COLUMNS = ['lean', 'engineer', 'run-evaluation'] as const;
-const WARM_UP_REQUESTS = 500;
-const ROUNDS = 6;
-const REQUESTS = 40;
+const WARM_UP_REQUESTS = 250;
+const ROUNDS = 4;
+const REQUESTS = 25;
 
 /** Returns the table of the lines whose titles contain `only`. */
 export async function countInstructions(

@@ -67,10 +67,12 @@ async function measureWaiting(credentials: Credentials, createFolder: CreateFold
     const settings = { ...credentials.settings, ...SLOW, ...setting };
     const made = build(createFolder(title), 'test/bench/objects.worker.ts', settings);
     const server = await start(made, SHARED_LABEL);
-    const own = await createUpdate(server, await credentials.tokenOf('acc_own'));
+    const own = await createUpdate(server, await credentials.mintTokenFor('acc_own'));
     const others: (typeof own)[] = [];
     while (others.length < LOADED_ACCOUNTS)
-      others.push(await createUpdate(server, await credentials.tokenOf(`acc_${others.length}`)));
+      others.push(
+        await createUpdate(server, await credentials.mintTokenFor(`acc_${others.length}`)),
+      );
     const alone = await timeUpdates(own);
     let isOver = false;
     const load = others.map(async (update) => {

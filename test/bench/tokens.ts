@@ -16,7 +16,7 @@ export type Credentials = {
   readonly token: string;
   readonly tokens: readonly string[];
   /** Signs the token of another account. */
-  readonly tokenOf: (account: string) => Promise<string>;
+  readonly mintTokenFor: (account: string) => Promise<string>;
   /** The token with one character of its signature changed. */
   readonly forged: string;
   readonly expired: string;
@@ -50,6 +50,6 @@ async function sign(settings: Credentials['settings'], signer: Signer): Promise<
   const at = token.lastIndexOf('.') + 10;
   const forged = token.slice(0, at) + (token[at] === 'A' ? 'B' : 'A') + token.slice(at + 1);
   const expired = await signer.sign({ ...claims, exp: now - 3600 });
-  const tokenOf = (account_id: string) => signer.sign({ ...claims, account_id });
-  return { settings, token, tokens, tokenOf, forged, expired };
+  const mintTokenFor = (account_id: string) => signer.sign({ ...claims, account_id });
+  return { settings, token, tokens, mintTokenFor, forged, expired };
 }

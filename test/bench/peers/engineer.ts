@@ -6,8 +6,9 @@
 import { and, asc, eq, exists, gte, isNull, lte, or, sql } from 'drizzle-orm';
 import { drizzle } from 'drizzle-orm/d1';
 import { Hono } from 'hono';
-import { type CryptoKey, createLocalJWKSet, type JWTPayload, jwtVerify } from 'jose';
+import type { JWTPayload } from 'jose';
 import { type Bindings, evaluationLabel, isAllowed, resource, runEvaluation } from './schema.ts';
+import { verifyToken } from './token.ts';
 
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 const EVALUATION = '/v1/run/:run_id/evaluation/:evaluation_id';
@@ -15,31 +16,12 @@ const PAGE_MAX_ROWS = 1000;
 
 const app = new Hono<{ Bindings: Bindings; Variables: { claims: JWTPayload } }>();
 
-type FindKey = CryptoKey | ReturnType<typeof createLocalJWKSet>;
-let key: FindKey | undefined;
-
-async function prepareKey({ JWT_SECRET, JWT_JWKS }: Bindings): Promise<FindKey> {
-  if (JWT_SECRET === undefined) return createLocalJWKSet(JSON.parse(JWT_JWKS ?? ''));
-  const secret = new TextEncoder().encode(JWT_SECRET);
-  const hmac = { name: 'HMAC', hash: 'SHA-256' };
-  return crypto.subtle.importKey('raw', secret, hmac, false, ['verify']);
-}
-
 app.use('/v1/*', async (c, next) => {
   const token = /^Bearer (\S+)$/i.exec(c.req.header('authorization') ?? '')?.[1];
   if (token === undefined) return c.json({ error: 'Send a bearer token.' }, 401);
-  key ??= await prepareKey(c.env);
-  const { JWT_ISSUER: issuer, JWT_AUDIENCE: audience, JWT_ALG } = c.env;
-  const options = { issuer, audience, algorithms: [JWT_ALG], requiredClaims: ['exp', 'sub'] };
-  try {
-    const { payload } =
-      typeof key === 'function'
-        ? await jwtVerify(token, key, options)
-        : await jwtVerify(token, key, options);
-    c.set('claims', payload);
-  } catch {
-    return c.json({ error: 'The token does not verify.' }, 401);
-  }
+  const claims = await verifyToken(token, c.env);
+  if (!claims) return c.json({ error: 'The token does not verify.' }, 401);
+  c.set('claims', claims);
   return next();
 });
 

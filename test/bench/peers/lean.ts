@@ -3,8 +3,8 @@
  * jose for the token, one UPDATE … RETURNING, no framework. It has no label rule, no precondition,
  * no retry, no request id and no log line.
  */
-import { type CryptoKey, createLocalJWKSet, type JWTPayload, jwtVerify } from 'jose';
 import type { Bindings } from './schema.ts';
+import { verifyToken } from './token.ts';
 
 const UUID = '([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})';
 const PATH = new RegExp(`^https?://[^/]+/v1/run/${UUID}/evaluation/${UUID}$`, 'i');
@@ -21,36 +21,12 @@ const UPDATE = `UPDATE run_evaluation SET value = ?4, updated_by = ?5, updated_a
 
 const refuse = (status: number, error: string) => Response.json({ error }, { status });
 
-type FindKey = CryptoKey | ReturnType<typeof createLocalJWKSet>;
-let key: FindKey | undefined;
-
-async function prepareKey({ JWT_SECRET, JWT_JWKS }: Bindings): Promise<FindKey> {
-  if (JWT_SECRET === undefined) return createLocalJWKSet(JSON.parse(JWT_JWKS ?? ''));
-  const secret = new TextEncoder().encode(JWT_SECRET);
-  const hmac = { name: 'HMAC', hash: 'SHA-256' };
-  return crypto.subtle.importKey('raw', secret, hmac, false, ['verify']);
-}
-
-async function verify(request: Request, env: Bindings): Promise<JWTPayload | undefined> {
-  const [, token = ''] = request.headers.get('authorization')?.split(' ') ?? [];
-  key ??= await prepareKey(env);
-  const options = { issuer: env.JWT_ISSUER, audience: env.JWT_AUDIENCE, algorithms: [env.JWT_ALG] };
-  try {
-    const { payload } =
-      typeof key === 'function'
-        ? await jwtVerify(token, key, options)
-        : await jwtVerify(token, key, options);
-    return payload;
-  } catch {
-    return undefined;
-  }
-}
-
 export default {
   async fetch(request: Request, env: Bindings): Promise<Response> {
     const [, run, id] = PATH.exec(request.url) ?? [];
     if (run === undefined || id === undefined) return refuse(404, 'No such path.');
-    const claims = await verify(request, env);
+    const [, token = ''] = request.headers.get('authorization')?.split(' ') ?? [];
+    const claims = await verifyToken(token, env);
     if (!claims) return refuse(401, 'The token does not verify.');
     const scope = [claims['account_id'], run.toLowerCase(), id.toLowerCase()];
     let statement = env.DB.prepare(GET).bind(...scope);
