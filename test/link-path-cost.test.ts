@@ -1,7 +1,7 @@
 /**
- * Tests that a stranger cannot make a request expensive, by the path of a link or by the posted
- * body. The test times a path against a pointer into the same body. It times a body against a
- * transcript with a time for each word, as a sender of call analyses posts it.
+ * Tests that a stranger cannot make a request expensive with the path of a link or with a posted
+ * body. Compares the time for a path with the time for a pointer into the same body. Compares the
+ * time for a body with the time for a real one: the transcript of a call, with a time for each word.
  */
 import { expect, it } from 'vitest';
 import { LINK_BODY_MAX_BYTES } from '../src/limits.ts';

@@ -40,8 +40,8 @@ const buildEdgeKey = (url: string) =>
   `https://key-set.invalid/${env.CF_VERSION_METADATA.id}?url=${encodeURIComponent(url)}`;
 
 /**
- * Sets up a remote key set for one test. The edge cache outlives a test, so each test has another
- * URL.
+ * Sets up a remote key set for one test. The edge cache outlives a test, so each test uses a
+ * URL of its own.
  */
 function setUpRemoteJwks(answer: () => Response | Promise<Response>) {
   const url = `https://issuer.example/${crypto.randomUUID()}/keys`;

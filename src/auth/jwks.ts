@@ -140,7 +140,7 @@ function requireObject(value: unknown): Properties {
 }
 
 /**
- * Returns true if the key's members allow it to verify signatures of the algorithm (RFC 7517 §4).
+ * Returns true if the key's members allow it to verify signatures made with the algorithm (RFC 7517 §4).
  */
 function canVerify(
   { kty, crv, use, alg, key_ops: operations }: Properties,

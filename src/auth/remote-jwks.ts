@@ -31,8 +31,8 @@ const STALE_WAIT_MS = 1000;
 
 /**
  * The time after which each state becomes `idle` again.
- * - `refreshing` lasts longer than a refresh can take, because a refresh that the platform has
- *   ended never settles.
+ * - `refreshing`: longer than any refresh takes. A refresh that the platform has stopped never
+ *   settles, so the state has to end without it.
  * - `refreshed`: a flood of unknown key ids reaches the issuer once in this time.
  * - `failed`: a flood of requests during an outage reaches the issuer once in this time.
  */
@@ -60,7 +60,9 @@ type State = {
  */
 export type FindKeys = (alg: string, kid: string | undefined) => Promise<Found>;
 
-/** Creates the search in an issuer's key set. Fetches the set when the first token asks for it. */
+/**
+ * Returns the function that finds keys in an issuer's key set. Its first call fetches the set.
+ */
 export function createRemoteJwks(source: RemoteKeySource, clock: Clock): FindKeys {
   const edge = createEdgeCache(source, clock);
   let kept: Fetched | undefined;

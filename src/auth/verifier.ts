@@ -109,31 +109,23 @@ export async function createVerifier(settings: Settings, clock: Clock): Promise<
     return { principal, alg, kid, key, notBefore: payload.nbf ?? 0, expires: payload.exp ?? 0 };
   }
 
-  /**
-   * Returns the cached token if its times and key are still valid. Otherwise jose verifies the
-   * token again, and its error tells what is wrong.
-   */
-  async function findInCache(token: string): Promise<VerifiedToken | undefined> {
-    const cached = cache.get(token);
-    if (!cached) return undefined;
+  /** Returns true if the times and the key of a cached token are still valid. */
+  async function isStillValid({ alg, kid, key, notBefore, expires }: VerifiedToken) {
     const now = Math.floor(clock.now().getTime() / 1000);
-    if (
-      now < cached.notBefore - CLOCK_TOLERANCE_SECONDS ||
-      now >= cached.expires + CLOCK_TOLERANCE_SECONDS
-    )
-      return undefined;
-    const found = await find(cached.alg, cached.kid);
-    return typeof found !== 'string' && found.includes(cached.key) ? cached : undefined;
+    if (now < notBefore - CLOCK_TOLERANCE_SECONDS || now >= expires + CLOCK_TOLERANCE_SECONDS)
+      return false;
+    const found = await find(alg, kid);
+    return typeof found !== 'string' && found.includes(key);
   }
 
   return async function verify(token) {
-    // A token in the cache has been checked already.
-    if (!cache.get(token) && !COMPACT_JWS.test(token))
-      throw new Failure('invalid_token', NOT_A_JWT);
+    const cached = cache.get(token);
+    // The form of a token in the cache has been checked already.
+    if (!cached && !COMPACT_JWS.test(token)) throw new Failure('invalid_token', NOT_A_JWT);
     const attempt: Attempt = { token, header: undefined };
     try {
-      const cached = await findInCache(token);
-      if (cached) return cached.principal;
+      // If it is no longer valid, jose verifies it again, and jose's error tells what is wrong.
+      if (cached && (await isStillValid(cached))) return cached.principal;
       const verified = await verifyToken(attempt);
       cache.set(token, verified);
       return verified.principal;

@@ -168,9 +168,10 @@ export function query<K extends Kinds, Q extends Rows>(
 }
 
 /**
- * Writes the SQL of a read in one account's rows. If the account lives in an object, what D1 still
- * has of these rows is out of date. Then one more row comes last, and its first column says so
- * (d1.ts). In an object, no such row ever comes.
+ * Writes the SQL of a read in one account's rows. D1's rows of an account that lives in an object
+ * are out of date. For such an account one more row comes last, whose first column begins with
+ * LIVES_IN_OBJECT (statement.ts). A further statement in each call would cost more than this row.
+ * In an object, the row never comes. SQLite returns the parts of a UNION ALL one after the other.
  */
 export function accountQuery<
   K extends Kinds & { readonly account: Kind<AccountId> },

@@ -18,7 +18,7 @@ export const listEvaluations = accountQuery(
   {
     account: SCOPE.account,
     run_id: SCOPE.run_id,
-    /** The last row of the previous page. Two empty texts come before all rows. */
+    /** The position of the previous page's last row. On the first page both texts are empty. */
     after_created_at: param<string>(),
     after_id: param<string>(),
     limit: param<number>(),

@@ -51,7 +51,7 @@ export type AppEnv = {
     clock: Clock;
     /** When the request began. */
     started: Date;
-    /** A random UUID of this request alone. It names the request and its write. */
+    /** A random UUID of this request alone. It names the request and its write (db/write.ts). */
     uuid: string;
     log: LogLine;
     principal: Principal;
@@ -112,7 +112,6 @@ export function requestContext(
   return async function requestContext(c, next) {
     const started = clock.now();
     const sent = c.req.header('x-request-id');
-    // One for both purposes, because a random UUID costs about as much as a middleware.
     const uuid = crypto.randomUUID();
     const log: LogLine = {
       request_id: sent !== undefined && SANE_REQUEST_ID.test(sent) ? sent : uuid,

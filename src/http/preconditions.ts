@@ -47,9 +47,10 @@ export const parseUpdatePreconditions = (c: AppContext) => ({
 });
 
 /**
- * Reads the versions in If-Match, one of which must be stored; undefined if every version is
- * accepted.
- * @throws {Failure} `malformed`, also for another precondition.
+ * Returns the versions that If-Match lists: the stored version must be one of them. Returns
+ * undefined if any version is accepted.
+ * @throws {Failure} `malformed` for a header that is no list of entity tags, and for any other
+ * precondition.
  */
 export function parseIfMatch(c: AppContext): readonly string[] | undefined {
   refusePreconditions(c, 'If-Match');

@@ -20,7 +20,7 @@ const own = alias(evaluationLabel, 'o');
 export const listEvaluationLabels = accountQuery(
   {
     account: SCOPE.account,
-    /** The last row of the previous page. Two empty texts come before all rows. */
+    /** The position of the previous page's last row. On the first page both texts are empty. */
     after_created_at: param<string>(),
     after_id: param<string>(),
     limit: param<number>(),

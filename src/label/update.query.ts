@@ -36,7 +36,7 @@ const WRITE = {
   subject,
   write_id,
   is_repeatable,
-  /** Null if the name stays. */
+  /** Null if the name does not change. */
   name: param<string | null>(),
   has_description: param<0 | 1>(),
   description: param<string | null>(),

@@ -125,7 +125,9 @@ export async function createLinkKeys(secret: BufferSource | undefined): Promise<
         throw thrown instanceof errors.JOSEError ? linkNotFound(thrown.code) : thrown;
       },
     );
-    return unpack(verified.payload);
+    const link = unpack(verified.payload);
+    cache.set(key, link);
+    return link;
   }
 
   return {
@@ -136,7 +138,6 @@ export async function createLinkKeys(secret: BufferSource | undefined): Promise<
     },
     verify: async (key, now) => {
       const link = cache.get(key) ?? (await verifySignature(key));
-      cache.set(key, link);
       if (now >= new Date(link.expires_at)) throw linkNotFound('expired');
       return link;
     },

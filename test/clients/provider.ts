@@ -76,8 +76,8 @@ export async function createProvider() {
     async start(...keys: [Key, ...Key[]]): Promise<void> {
       await stop();
       server = new Provider(issuer, buildConfiguration(keys)).listen(port, '127.0.0.1');
-      // The next start would cut a kept connection, and with it a request of the Worker or of the
-      // test.
+      // Each request uses a connection of its own. Otherwise a restart of the server could close a
+      // connection on which the Worker or the test has just sent a request.
       server.maxRequestsPerSocket = 1;
       await once(server, 'listening');
     },

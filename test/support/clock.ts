@@ -31,7 +31,7 @@ export function createStillClock(start = new Date('2026-11-22T10:11:12.345Z')): 
   };
 }
 
-/** Waits until something has happened, for as long as a busy machine may need. */
+/** Waits until something has happened, with a timeout that suffices on a busy machine. */
 export const waitUntil = (happened: () => void) =>
   vi.waitFor(happened, { timeout: 20_000, interval: 5 });
 
