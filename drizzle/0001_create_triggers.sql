@@ -1,9 +1,9 @@
--- Each stored change of an evaluation appends the replaced value to the history, in the same
--- transaction, for every writer: the Worker, a console or a script. If a writer does not increase
--- updated_at or does not name its write, the trigger does so. Entity tags, the order of the history
--- and the recognition of retries depend on both columns. The update inside does not fire the
--- trigger again, because SQLite's recursive_triggers is off. A table rebuild drops triggers
--- silently: then test/history.test.ts fails.
+-- Appends the replaced value to the history in the same transaction, whether the Worker, a console
+-- or a script changes the evaluation.
+-- If the writer did not increase updated_at or did not set a new write_id, the trigger does both.
+-- Entity tags, the order of the history and the recognition of retries depend on these columns.
+-- The UPDATE below does not fire this trigger again, because recursive_triggers is off in SQLite.
+-- A migration that rebuilds the table drops its triggers silently. Then test/history.test.ts fails.
 CREATE TRIGGER `run_evaluation_keeps_history`
 AFTER UPDATE ON `run_evaluation`
 WHEN OLD.`value` IS NOT NEW.`value`
@@ -20,7 +20,7 @@ BEGIN
 		`write_id` = CASE WHEN OLD.`write_id` IS NOT NEW.`write_id` THEN NEW.`write_id` ELSE lower(hex(randomblob(12))) END
 	WHERE `account_id` = NEW.`account_id` AND `id` = iif(
 		NEW.`updated_at` > coalesce(OLD.`updated_at`, OLD.`created_at`) AND OLD.`write_id` IS NOT NEW.`write_id`,
-		NULL, -- The Worker has set both columns, so its write updates and reads no row.
+		NULL, -- The writer set both columns, as the Worker does: this UPDATE finds no row.
 		NEW.`id`
 	);
 
@@ -39,7 +39,7 @@ BEGIN
 		OLD.`write_id`
 	);
 
-	-- The name of a write with a key has 32 digits (write.ts). Only the Worker makes such names.
+	-- Only the Worker makes a write_id of 32 digits: for a request with an Idempotency-Key (write.ts).
 	INSERT OR IGNORE INTO `keyed_write` (`account_id`, `evaluation_id`, `write_id`, `value`, `updated_at`)
 	SELECT NEW.`account_id`, NEW.`id`, NEW.`write_id`, NEW.`value`, NEW.`updated_at`
 	WHERE length(NEW.`write_id`) = 32
@@ -47,7 +47,7 @@ BEGIN
 		AND OLD.`write_id` IS NOT NEW.`write_id`;
 END;
 --> statement-breakpoint
--- No entry of the history ever changes. A deletion stays possible, because an operator may have to
+-- Refuses every change of a history entry. Deletions stay possible, because an operator may have to
 -- erase an account.
 CREATE TRIGGER `run_evaluation_history_is_append_only`
 BEFORE UPDATE ON `run_evaluation_history`
@@ -65,8 +65,8 @@ BEGIN
 	SELECT RAISE(ABORT, 'run_evaluation_history is append-only');
 END;
 --> statement-breakpoint
--- The history and the keyed writes of an evaluation are deleted with it, so that nobody who creates
--- the same id later can read them.
+-- Deletes the history and the keyed writes of a deleted evaluation. Otherwise a caller who creates
+-- an evaluation with the same id later could read the old values.
 -- read: deletes only the history of the deleted evaluation.
 CREATE TRIGGER `run_evaluation_takes_its_history_along`
 AFTER DELETE ON `run_evaluation`
@@ -76,14 +76,15 @@ BEGIN
 	DELETE FROM `keyed_write` WHERE `account_id` = OLD.`account_id` AND `evaluation_id` = OLD.`id`;
 END;
 --> statement-breakpoint
--- A row for a deletion deletes the evaluation. The trigger also deletes up to ten rows that are too
--- old to matter, so that a deletion costs the same no matter how many rows are old.
+-- The Worker deletes an evaluation by inserting a row into deleted_evaluation: this trigger deletes
+-- the evaluation. The trigger also deletes up to ten rows of deleted_evaluation that are more than
+-- seven days old. The limit keeps the cost of a deletion constant.
 -- read: deletes only the evaluation that the caller deletes.
 CREATE TRIGGER `deleted_evaluation_deletes`
 AFTER INSERT ON `deleted_evaluation`
 BEGIN
 	DELETE FROM `run_evaluation` WHERE `account_id` = NEW.`account_id` AND `id` = NEW.`evaluation_id`;
-	-- read: rows of deletions contain no value.
+	-- read: deletes only old rows of deleted_evaluation, which contain no value.
 	DELETE FROM `deleted_evaluation`
 	WHERE (`account_id`, `evaluation_id`, `deleted_at`, `write_id`) IN (
 		SELECT `account_id`, `evaluation_id`, `deleted_at`, `write_id` FROM `deleted_evaluation`
@@ -93,8 +94,8 @@ BEGIN
 	);
 END;
 --> statement-breakpoint
--- SQLite runs INSERT OR REPLACE as a delete that fires no trigger, and an insert: the old value
--- would be lost.
+-- Refuses an INSERT with an existing id. For INSERT OR REPLACE, SQLite would delete the old row
+-- without firing a trigger, and the old value would be lost.
 CREATE TRIGGER `run_evaluation_is_not_replaced`
 BEFORE INSERT ON `run_evaluation`
 WHEN EXISTS (SELECT 1 FROM `run_evaluation` WHERE `account_id` = NEW.`account_id` AND `id` = NEW.`id`)
@@ -102,8 +103,8 @@ BEGIN
 	SELECT RAISE(ABORT, 'run_evaluation exists: update it');
 END;
 --> statement-breakpoint
--- The history keeps only values and authors. So no other column of an evaluation may change, and
--- nothing can be lost.
+-- Refuses changes of the columns below, because the history stores only replaced values and
+-- authors.
 CREATE TRIGGER `run_evaluation_changes_value_only`
 BEFORE UPDATE ON `run_evaluation`
 WHEN OLD.`id` IS NOT NEW.`id`
@@ -119,8 +120,9 @@ BEGIN
 	SELECT RAISE(ABORT, 'only value, updated_by and updated_at of a run_evaluation can change');
 END;
 --> statement-breakpoint
--- A stored value is a number or an index into categories: under another rule it would get another
--- meaning. For another rule, create another label.
+-- Refuses changes of the id, the creator and the rule of a label. The rule is the type, the bounds
+-- and the categories. A stored value is a number or an index into the categories, so another rule
+-- would change what the value means. For another rule, create another label.
 CREATE TRIGGER `evaluation_label_keeps_its_rule`
 BEFORE UPDATE ON `evaluation_label`
 WHEN OLD.`id` IS NOT NEW.`id`
@@ -136,7 +138,8 @@ BEGIN
 	SELECT RAISE(ABORT, 'only name, description and archived_at of an evaluation_label can change');
 END;
 --> statement-breakpoint
--- INSERT OR REPLACE would change the rule.
+-- Refuses an INSERT with an existing id, because INSERT OR REPLACE could change the rule of the
+-- label.
 CREATE TRIGGER `evaluation_label_is_not_replaced`
 BEFORE INSERT ON `evaluation_label`
 WHEN EXISTS (SELECT 1 FROM `evaluation_label` WHERE `account_id` = NEW.`account_id` AND `id` = NEW.`id`)
@@ -144,8 +147,9 @@ BEGIN
 	SELECT RAISE(ABORT, 'evaluation_label exists: update it');
 END;
 --> statement-breakpoint
--- An account's own label takes precedence over a shared label with the same id. An own label that is created later would
--- change the rule of the evaluations that the account has under the shared label.
+-- Refuses a new label if a shared label has the same id. The label of the account would take
+-- precedence over the shared label. Evaluations that already use the shared label would get another
+-- rule.
 CREATE TRIGGER `evaluation_label_hides_no_shared_one`
 BEFORE INSERT ON `evaluation_label`
 WHEN NEW.`account_id` <> 'shared'
@@ -154,8 +158,8 @@ BEGIN
 	SELECT RAISE(ABORT, 'a shared evaluation_label has this id: choose another');
 END;
 --> statement-breakpoint
--- A CHECK constraint cannot look at each category, so this trigger does. A CHECK refuses text that
--- is not JSON.
+-- Checks each category, which a CHECK constraint cannot do. Text that is not JSON passes this
+-- trigger, because a CHECK constraint refuses it.
 CREATE TRIGGER `evaluation_label_has_distinct_categories`
 BEFORE INSERT ON `evaluation_label`
 WHEN NEW.`categories` IS NOT NULL AND json_valid(NEW.`categories`)
@@ -168,8 +172,8 @@ BEGIN
 	);
 END;
 --> statement-breakpoint
--- If a writer does not increase updated_at or does not name its write, the trigger does so, as for
--- evaluations. The Worker does both, so its writes do not fire this trigger.
+-- Increases updated_at and sets a new write_id if a script did not, as for evaluations. The Worker
+-- sets both columns, so its updates do not fire this trigger.
 CREATE TRIGGER `evaluation_label_moves_on`
 AFTER UPDATE ON `evaluation_label`
 WHEN (
@@ -193,9 +197,10 @@ BEGIN
 	WHERE `account_id` = NEW.`account_id` AND `id` = NEW.`id`;
 END;
 --> statement-breakpoint
--- Each revocation deletes up to twenty revocations of the account's expired links, so that old rows
--- do not pile up, and each revocation costs the same. The trigger waits an hour after the expiry:
--- the clocks of the edges decide whether a link has expired, and they may differ.
+-- Deletes up to twenty revocations of expired links of the same account, so that old rows do not
+-- pile up. The limit keeps the cost of a revocation constant.
+-- The trigger waits an hour after the expiry. Edge locations decide by their own clocks whether a
+-- link has expired, and these clocks may differ.
 -- read: deletes only revocations of expired links, which no request looks for.
 CREATE TRIGGER `revoked_link_takes_expired_along`
 AFTER INSERT ON `revoked_link`
@@ -209,8 +214,8 @@ BEGIN
 	);
 END;
 --> statement-breakpoint
--- The next six triggers refuse every write for an account that lives in an object
--- (src/db/account-object.ts), even by an old version of the Worker. A deletion stays possible,
+-- This trigger and the next five refuse new and changed rows of an account that lives in an object
+-- (src/db/account-object.ts), even from an old version of the Worker. Deletions stay possible,
 -- because the object deletes the rows that it has copied.
 CREATE TRIGGER `run_evaluation_insert_is_of_account_in_d1`
 BEFORE INSERT ON `run_evaluation`
