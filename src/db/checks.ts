@@ -1,14 +1,15 @@
 /**
- * Writes the CHECK constraints of columns, for schema.ts. NULL passes a constraint, unless the
- * constraint tests for NULL: in SQL, a condition on NULL is unknown, and only false fails.
+ * Writes the CHECK constraints for schema.ts. All conditions of this file accept NULL, because a
+ * constraint refuses a row only if its condition is false. In SQL, a comparison with NULL is
+ * unknown, which is not false.
  */
 import { type SQL, sql } from 'drizzle-orm';
 import { check } from 'drizzle-orm/sqlite-core';
 import { ACCOUNT_MAX_CHARS, AUTHOR_MAX_CHARS, SUBJECT_MAX_CHARS } from '../limits.ts';
 
 /**
- * Accepts a UUID in lower case (RFC 9562 §4). Only this spelling is stored, so equal ids are equal
- * texts. The condition has three short parts, because D1 refuses a LIKE or GLOB pattern of over 50
+ * Accepts a UUID in lower case (RFC 9562 §4). Upper case is refused, so equal ids are equal texts.
+ * The condition has three short parts, because D1 refuses a LIKE or GLOB pattern of more than 50
  * bytes (D1: Limits).
  */
 export const isUuid = (column: string) =>
@@ -17,9 +18,9 @@ export const isUuid = (column: string) =>
   );
 
 /**
- * Accepts an existing time in UTC with milliseconds and `Z`. Only this spelling is stored, so the
- * order of texts is the order of times. The year must be before 9999, the last year of SQLite's
- * date functions.
+ * Accepts a time in UTC that exists, such as `2025-01-31T12:00:00.000Z`. Every other format is
+ * refused, so the order of texts is the order of times. The year must be before 9999, the last year
+ * of SQLite's date functions.
  */
 export const isTimestamp = (column: string) =>
   sql.raw(
@@ -27,49 +28,47 @@ export const isTimestamp = (column: string) =>
   );
 
 /**
- * Accepts a finite number, or NULL. SQL can write an infinity (9e999), which JSON cannot represent.
+ * Accepts a finite number. SQL text can contain an infinity (`9e999`), which JSON cannot represent.
  */
 export const isFiniteNumber = (column: string) =>
   sql.raw(`abs("${column}") <= 1.7976931348623157e308`);
 
 /**
- * Accepts at most this many code points. SQLite counts them only up to the first NUL, so the
- * condition bounds the bytes too: at most 4 for each code point in UTF-8.
+ * Accepts a text of at most `characters` code points. SQLite's `length` stops counting at the first
+ * NUL. So the condition also bounds the bytes: UTF-8 needs at most 4 bytes for a code point.
  */
 export const isAtMost = (column: string, characters: number) =>
   sql.raw(
     `length("${column}") <= ${characters} AND octet_length("${column}") <= ${4 * characters}`,
   );
 
-/** Accepts a text that is not empty and has at most this many code points. */
+/** Accepts a text of 1 to `characters` code points. */
 export const isFilled = (column: string, characters: number) =>
   sql`${sql.raw(`"${column}" <> ''`)} AND ${isAtMost(column, characters)}`;
 
 /**
- * Accepts a JSON array with 1 to `maxElements` elements, without white space, as JSON.stringify
- * writes it. So equal arrays are equal texts. The condition refuses a NUL, because SQLite reads
- * JSON only up to the first NUL.
+ * Accepts a JSON array of 1 to `maxElements` elements without white space, as JSON.stringify writes
+ * it. So equal arrays are equal texts. A NUL is refused, because SQLite reads JSON only up to the
+ * first NUL.
  */
 export const isArray = (column: string, maxElements: number) =>
   sql.raw(
     `"${column}" IS NULL OR CASE WHEN json_valid("${column}") AND instr("${column}", char(0)) = 0 THEN json_type("${column}") = 'array' AND json_array_length("${column}") BETWEEN 1 AND ${maxElements} AND json("${column}") = "${column}" ELSE 0 END`,
   );
 
-/** Accepts 128 bits as 32 hexadecimal digits in lower case. */
+/** Accepts 32 hexadecimal digits in lower case, which represent 128 bits. */
 export const isHex = (column: string) =>
   sql.raw(`length("${column}") = 32 AND "${column}" NOT GLOB '*[^0-9a-f]*'`);
 
 /**
- * Accepts the name of a write: 24 random hexadecimal digits, or 32 digits that come from an
- * Idempotency-Key.
+ * Accepts the id of a write: 24 random hexadecimal digits, or 32 digits that the Worker derives
+ * from an Idempotency-Key.
  */
 export const isWriteId = (column: string) =>
   sql.raw(`length("${column}") IN (24, 32) AND "${column}" NOT GLOB '*[^0-9a-f]*'`);
 
-/**
- * The checks on who created and last updated a row, and when, and on the name of the last write.
- */
-export const writeIdChecks = {
+/** Constraints on a row's creator, last author, both times, and the id of the last write. */
+export const creationAndUpdateChecks = {
   created_by_is_bounded: isAtMost('created_by', SUBJECT_MAX_CHARS),
   created_at_is_timestamp: isTimestamp('created_at'),
   updated_by_is_bounded: isAtMost('updated_by', AUTHOR_MAX_CHARS),

@@ -1,8 +1,9 @@
 /**
- * Defines the tables. Properties, columns and JSON have the same names, so a row is a resource and
- * no code maps names. The account is the first column of every key. So an id is unique within its
- * account, and a search by account finds every row to erase, count or move. The words `STRICT` and
- * `WITHOUT ROWID`, which drizzle-kit cannot write, are added to the migrations by hand.
+ * Defines the tables. A field has the same name in TypeScript, SQL and JSON, so no code translates
+ * names. `account_id` is the first column of every primary key. So an id is unique only within its
+ * account, and an operator can find all rows of an account to erase, count or move them.
+ * drizzle-kit cannot write `STRICT` and `WITHOUT ROWID`: add both by hand to each `CREATE TABLE` in
+ * drizzle/.
  */
 import { sql } from 'drizzle-orm';
 import { index, primaryKey, real, sqliteTable, text, uniqueIndex } from 'drizzle-orm/sqlite-core';
@@ -17,6 +18,7 @@ import {
 } from '../limits.ts';
 import {
   checks,
+  creationAndUpdateChecks,
   isArray,
   isAtMost,
   isFilled,
@@ -25,13 +27,9 @@ import {
   isTimestamp,
   isUuid,
   isWriteId,
-  writeIdChecks,
 } from './checks.ts';
 
-/**
- * The column with the name of the write that set a value (write.ts). The name never leaves the
- * database.
- */
+/** The id of the write that last changed the row (write.ts). No response contains this column. */
 const writeId = () => text().notNull().default(sql`(lower(hex(randomblob(12))))`);
 
 export const runEvaluation = sqliteTable(
@@ -52,7 +50,8 @@ export const runEvaluation = sqliteTable(
     write_id: writeId(),
   },
   (table) => [
-    // Rows are stored in the order of a page, so a page of 1,000 rows is read in one piece.
+    // WITHOUT ROWID stores the rows in the order of this key. Lists have the same order, so a page
+    // of 1,000 rows is read in one piece.
     primaryKey({ columns: [table.account_id, table.run_id, table.created_at, table.id] }),
     uniqueIndex('run_evaluation_by_id').on(table.account_id, table.id),
     ...checks('run_evaluation', {
@@ -61,17 +60,17 @@ export const runEvaluation = sqliteTable(
       output_name_is_bounded: isAtMost('output_name', OUTPUT_NAME_MAX_CHARS),
       field_path_is_bounded: isAtMost('field_path', FIELD_PATH_MAX_CHARS),
       label_id_is_uuid: isUuid('evaluation_label_id'),
-      // D1 stores a bound NaN or Infinity as NULL, which NOT NULL refuses.
+      // D1 converts a bound NaN or Infinity to NULL, which NOT NULL refuses.
       value_is_finite: isFiniteNumber('value'),
       evaluator_id_is_uuid: sql`"created_by_evaluator_id" IS NULL OR ${isUuid('created_by_evaluator_id')}`,
-      ...writeIdChecks,
+      ...creationAndUpdateChecks,
     }),
   ],
 );
 
 /**
- * Labels define which values their evaluations may have. A label may arrive later than its
- * evaluations, if a script inserts both.
+ * Labels define which values their evaluations may have. There is no foreign key, because a script
+ * may insert evaluations before their labels.
  */
 export const evaluationLabel = sqliteTable(
   'evaluation_label',
@@ -85,7 +84,7 @@ export const evaluationLabel = sqliteTable(
     max_value: real(),
     /**
      * A JSON array of different non-empty strings. A trigger checks each string, because a CHECK
-     * cannot look into an array.
+     * constraint cannot read the elements of an array.
      */
     categories: text(),
     archived_at: text(),
@@ -94,8 +93,8 @@ export const evaluationLabel = sqliteTable(
     updated_by: text(),
     updated_at: text(),
     /**
-     * The digest of the content at the create (label/create.ts); NULL if a script created the
-     * label. The digest never leaves the database.
+     * A digest of the fields with which the Worker created the label, to recognise a retry
+     * (label/create.ts). NULL if a script created the label. No response contains this column.
      */
     create_digest: text(),
     write_id: writeId(),
@@ -123,14 +122,14 @@ export const evaluationLabel = sqliteTable(
       categories_are_array: isArray('categories', CATEGORIES_MAX_COUNT),
       archived_at_is_timestamp: isTimestamp('archived_at'),
       create_digest_is_bounded: isHex('create_digest'),
-      ...writeIdChecks,
+      ...creationAndUpdateChecks,
     }),
   ],
 );
 
 /**
- * The replaced values of evaluations. Only a trigger writes rows, for every change and every
- * writer. No row is ever updated.
+ * The replaced values of evaluations. A trigger inserts a row when an evaluation changes, even if a
+ * console or a script changes it. No row is ever updated.
  */
 export const runEvaluationHistory = sqliteTable(
   'run_evaluation_history',
@@ -139,14 +138,14 @@ export const runEvaluationHistory = sqliteTable(
     evaluation_id: text().notNull(),
     value: real().notNull(),
     /**
-     * The author of the replaced value. For the first value this is the creator: a person or an
-     * evaluator.
+     * The author of the replaced value. The author of the first value is its creator: a person or
+     * an evaluator.
      */
     updated_by: text(),
     updated_at: text().notNull(),
     replaced_by: text(),
     replaced_at: text().notNull(),
-    /** The name of the write that had set the replaced value. */
+    /** The id of the write that stored the replaced value. */
     write_id: text().notNull(),
   },
   (table) => [
@@ -165,9 +164,9 @@ export const runEvaluationHistory = sqliteTable(
 );
 
 /**
- * The values that updates with an Idempotency-Key stored, so that a retry is found by its name, no
- * matter how long the history is. Only a trigger writes rows. Another trigger deletes them with the
- * evaluation.
+ * One row for each stored update of an evaluation with an Idempotency-Key. A retry finds its
+ * earlier attempt here by primary key, no matter how long the history is. Only a trigger inserts
+ * rows. Another trigger deletes them with the evaluation.
  */
 export const keyedWrite = sqliteTable(
   'keyed_write',
@@ -190,9 +189,10 @@ export const keyedWrite = sqliteTable(
 );
 
 /**
- * The deletions of evaluations, without the values. Because of a row, an attempt that arrives after
- * the deletion does nothing. When a row is inserted, a trigger deletes the evaluation, and up to
- * ten rows that are older than seven days.
+ * One row for each deletion of an evaluation, without the value. If an attempt to write arrives
+ * after the deletion, the attempt finds this row and does nothing. Inserting a row fires a trigger,
+ * which deletes the evaluation. The trigger also deletes up to ten rows of this table that are more
+ * than seven days older.
  */
 export const deletedEvaluation = sqliteTable(
   'deleted_evaluation',
@@ -201,7 +201,6 @@ export const deletedEvaluation = sqliteTable(
     evaluation_id: text().notNull(),
     run_id: text().notNull(),
     deleted_at: text().notNull(),
-    /** The name of the deletion. */
     write_id: text().notNull(),
   },
   (table) => [
@@ -224,7 +223,10 @@ export const deletedEvaluation = sqliteTable(
   ],
 );
 
-/** The revoked links. A trigger deletes the rows of links that have expired. */
+/**
+ * One row for each revoked link. After the link has expired, a later revocation deletes the row: a
+ * trigger deletes up to twenty such rows at a time.
+ */
 export const revokedLink = sqliteTable(
   'revoked_link',
   {
@@ -244,21 +246,27 @@ export const revokedLink = sqliteTable(
 );
 
 /**
- * The accounts that live in a Durable Object of their own (account-object.ts). In D1, triggers
- * refuse every write for such an account. In an object the table is empty.
+ * One row for each account that lives in its own Durable Object (account-object.ts). In D1,
+ * triggers refuse new and changed rows of such an account. The objects have this table too, but
+ * there it is empty.
  */
 export const accountObject = sqliteTable(
   'account_object',
   {
     account_id: text().primaryKey(),
-    /** The place of the object as ACCOUNT_OBJECTS names it; empty if the platform chooses. */
+    /**
+     * The jurisdiction or location hint of the object, from ACCOUNT_OBJECTS; empty if the platform
+     * chooses.
+     */
     place: text().notNull(),
     /**
-     * A random name, stored in this row and in the object. If the two differ, the object was lost
-     * and created again, or restored.
+     * A random id, stored in this row and in the object. If the two ids differ, the object was lost
+     * and created again, or restored to an earlier time.
      */
     life: text().notNull(),
-    /** The time when the object had all rows of the account; NULL while the object copies them. */
+    /**
+     * The time when the object had all rows of the account; NULL while the object copies the rows.
+     */
     arrived_at: text(),
   },
   () =>
