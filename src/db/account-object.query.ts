@@ -1,6 +1,7 @@
 /**
- * The SQL for accounts that live in objects: the row in D1 that closes D1 for an account, and the
- * labels that an object looks up. An object runs the statements of all other files unchanged.
+ * The SQL for accounts that live in Durable Objects. It writes and reads the row of
+ * `account_object` that closes D1 for an account, and reads the labels that an object needs. The
+ * object runs the statements of all other files unchanged.
  */
 import { asc, getTableColumns, sql } from 'drizzle-orm';
 import { type AccountId, SHARED_ACCOUNT } from '../principal.ts';
@@ -30,14 +31,14 @@ const ACCOUNT = { account: param<AccountId>() };
 
 const isInAccount = (p: In<typeof ACCOUNT>) => same(a.account_id, p.account);
 
-/** Returns the account's row of `account_object`; no row if the account lives in D1. */
+/** Reads the row of `account_object`. If the account lives in D1, there is no row. */
 export const readAccountObject = query(ACCOUNT, (p) =>
   select({ place: a.place, life: a.life, arrived_at: a.arrived_at }).from(a).where(isInAccount(p)),
 );
 
 /**
- * Returns SQL that is true if D1 has rows of the account. The history and the keyed writes of an
- * evaluation never exist without the evaluation.
+ * Returns SQL that is true if D1 has rows of the account. The SQL skips the history and the keyed
+ * writes, which never exist without their evaluation.
  */
 const hasRows = (p: In<typeof ACCOUNT>) => {
   const tables = [e, d, l, k].map((table) => some(table, same(table.account_id, p.account)));
@@ -45,8 +46,9 @@ const hasRows = (p: In<typeof ACCOUNT>) => {
 };
 
 /**
- * Closes D1 for the account, unless an object has done so already. If the account has no rows, it
- * arrives with the same statement.
+ * Closes D1 for the account: inserts its row of `account_object`, unless the row exists. If the
+ * account has no rows to copy, the row has `arrived_at` from the beginning. Returns a row if the
+ * statement inserted the row.
  */
 export const closeAccount = query(
   { ...ACCOUNT, place: param<string>(), life: param<string>(), arrived_at: param<string>() },
@@ -63,7 +65,10 @@ export const closeAccount = query(
     ).returning({ account_id: accountObject.account_id }),
 );
 
-/** Records that the object has all rows. From then on only the object serves the account. */
+/**
+ * Sets `arrived_at`, because the object has all rows. From then on only the object serves the
+ * account. Changes nothing if D1 has another `life` or already has an `arrived_at`.
+ */
 export const noteArrival = query(
   { ...ACCOUNT, life: param<string>(), arrived_at: param<string>() },
   (p) =>
@@ -73,9 +78,10 @@ export const noteArrival = query(
 );
 
 /**
- * Returns the id of the label whose rule the value must meet, if the object does not have that
- * label. A create names its label; an update uses the label of the evaluation. The id is NULL if
- * the evaluation does not exist. Returns no row if the object has the label.
+ * Finds the label whose rule the value of a write must meet. Returns its id if the object does not
+ * have the label; no row if the object has the label. A create sends `evaluation_label_id`. An
+ * update sends NULL, so the SQL takes the label of the stored evaluation. If the evaluation does
+ * not exist, the returned id is NULL.
  */
 export const findMissingLabel = query(
   { ...ACCOUNT, id: param<string>(), evaluation_label_id: param<string | null>() },
@@ -94,7 +100,10 @@ export const findMissingLabel = query(
 
 const isShared = same(l.account_id, literal(SHARED_ACCOUNT));
 
-/** Returns a page of the shared labels, as complete rows in the order of their ids. */
+/**
+ * Reads a page of the shared labels in the order of their ids. Each row has all columns, so that an
+ * object can store it.
+ */
 export const readSharedLabels = query({ after: param<string>(), limit: param<number>() }, (p) =>
   select(getTableColumns(l))
     .from(l)

@@ -1,9 +1,10 @@
 /**
- * The store of an account that lives in a Durable Object of its own, and the class of that object.
- * The object runs the statements that D1 runs, unchanged. The object returns refusals and errors
- * instead of throwing, because the platform would log an exception as uncaught. A newer Worker may
- * call an object that still runs older code. So each call contains its SQL, and names the newest
- * migration that the SQL needs.
+ * The Durable Object that stores one account, and the store through which the Worker calls the
+ * object. The object runs the statements that D1 runs, unchanged.
+ *
+ * The object returns refusals and errors instead of throwing, because the platform would log an
+ * exception as uncaught. During a deployment, a new Worker may call an object that still runs older
+ * code. So each call contains its SQL, and names the newest migration that the SQL needs.
  */
 import { DurableObject } from 'cloudflare:workers';
 import { databaseUnavailable, messageOf } from '../failure.ts';
@@ -15,13 +16,14 @@ import { createSharedLabels } from './shared-labels.ts';
 import { bindValues, type Statement } from './statement.ts';
 
 /**
- * The reason why an object does not serve now. `wait` is in seconds, and `cause` is for the log.
+ * The reason why an object does not serve its account now. The caller may retry after `wait`
+ * seconds. `cause` is for the log.
  */
 export type Refusal = { readonly wait: number; readonly cause: string };
 
 export type ObjectCall = Call & {
   readonly account: string;
-  /** The place of the account's object, from ACCOUNT_OBJECTS. */
+  /** The jurisdiction or location hint of the object, from ACCOUNT_OBJECTS. */
   readonly place: Place;
   readonly migration: string;
 };
@@ -34,15 +36,15 @@ type ObjectRows = {
   rows_written: number;
 };
 
-/** The rows, or a refusal, or the message of a statement that failed. */
+/** Contains exactly one of three: the rows, a refusal, or the message of a statement's error. */
 type Answer =
   | { rows: ObjectRows; refusal?: never; fault?: never }
   | { rows?: never; refusal: Refusal; fault?: never }
   | { rows?: never; refusal?: never; fault: string };
 
 /**
- * Creates the store of one account. An object has no replicas, so no read is stale.
- * Calls throw {Failure} `database_unavailable` if the object refuses to serve.
+ * Creates the store of one account. It has no bookmark, because an object has no replicas and so no
+ * stale reads. Calls throw {Failure} `database_unavailable` if the object refuses to serve.
  */
 export function objectStore(
   namespace: DurableObjectNamespace<AccountObject>,
@@ -53,8 +55,8 @@ export function objectStore(
     name: 'object',
     bookmark: () => null,
     run(call) {
-      // Each attempt gets a new stub, because an exception may break a stub for good (Durable
-      // Objects: Error handling).
+      // An exception may break a stub for good, so each attempt gets a new stub (Durable Objects:
+      // Error handling).
       const stub = getStub(namespace, account, place);
       return readAnswer(stub.run({ ...call, account, place, migration: NEWEST_MIGRATION }));
     },
@@ -87,7 +89,8 @@ export class AccountObject extends DurableObject<Env> {
   }
 
   /**
-   * Runs the statements of a call in one transaction. Never throws: returns refusals and errors.
+   * Runs the statements of a call in one transaction. Returns refusals and errors, and never
+   * throws.
    */
   async run(call: ObjectCall): Promise<Answer> {
     const refusal = await this.findRefusal(call);

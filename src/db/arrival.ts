@@ -1,14 +1,22 @@
 /**
- * Brings an account from D1 into its object. The object first closes D1 for the account, so that no
- * version of the Worker can write there. Then the object copies the rows, compares every row, and
- * records the arrival in D1. Only then does the object serve the account. Last, it deletes the rows
- * in D1. The object stores each step with the step's result, and resumes there after the platform
- * has killed it.
+ * Moves an account from D1 into its Durable Object, in these steps:
+ * 1. The object closes D1 for the account. From then on no version of the Worker can write there.
+ * 2. The object copies all rows.
+ * 3. The object compares every row in D1 with its copy.
+ * 4. The object records its arrival in D1. From then on the object serves the account.
+ * 5. The object deletes the rows in D1.
  *
- * D1's row of `account_object` has `life`, a random name of the object, and the time of arrival. An
- * object that was lost, or restored to a time before the arrival, has another name or time, and
- * does not serve. One case cannot be detected: an account without rows arrives in one write to D1,
- * and a restore to that moment looks the same.
+ * The object stores its progress after each page of rows. If the platform kills the object, the
+ * object resumes from there.
+ *
+ * Both the object and D1's row of `account_object` contain `life`, a random id of the object, and
+ * the time of arrival. If an object was lost and created again, its `life` differs. If an object
+ * was restored to a time before the end of step 3, its time of arrival differs. Such an object
+ * refuses to serve.
+ *
+ * A restore to a later time cannot be detected: both values are right, but newer rows are missing.
+ * If the account had no rows, no restore to a time after the beginning of step 1 can be detected,
+ * because step 1 also records the arrival.
  */
 import { messageOf } from '../failure.ts';
 import { LABEL_PAGE_MAX_ROWS } from '../limits.ts';
@@ -20,42 +28,49 @@ import { closeAccount, noteArrival, readAccountObject } from './sql.generated.ts
 import type { RowOf } from './statement.ts';
 
 /**
- * The rows of one read or one deletion in D1. An object has 128 MB of memory (Durable Objects:
- * Limits).
+ * One query reads or deletes at most this many rows in D1, because an object has 128 MB of memory
+ * (Durable Objects: Limits).
  */
-const PAGE_MAX_ROWS = 500;
+const COPY_PAGE_MAX_ROWS = 500;
 const choosePageSize = ({ name }: { readonly name: string }) =>
-  name === 'evaluation_label' ? LABEL_PAGE_MAX_ROWS : PAGE_MAX_ROWS;
+  name === 'evaluation_label' ? LABEL_PAGE_MAX_ROWS : COPY_PAGE_MAX_ROWS;
 /**
- * The calls to D1 in one slice of work. D1 allows 50 queries per invocation on the Free plan (D1:
- * Limits).
+ * One slice of work runs at most this many steps. Almost every step sends one query to D1. D1
+ * allows 50 queries per invocation on the Free plan (D1: Limits).
  */
-const SLICE_MAX_CALLS = 40;
-/** One slice of work ends after this time, and an alarm starts the next slice. */
+const SLICE_MAX_STEPS = 40;
+/** One slice of work ends after this time. Then an alarm starts the next slice. */
 const SLICE_MAX_MS = 5000;
-/** A request waits at most this long for the copy. */
+/** A request waits at most this long for the copy. Then the object refuses to serve the request. */
 const WAIT_MAX_MS = 300;
-/** If the platform kills the object in a slice, an alarm resumes the work after this time. */
-const STALLED_MS = 10_000;
+/**
+ * Each slice sets an alarm at this distance. If the platform kills the object during the slice, the
+ * alarm resumes the work.
+ */
+const RESUME_AFTER_MS = 10_000;
 
 const COPYING: Refusal = { wait: 1, cause: 'the account is being copied into its object' };
 
-/** The object's next step. The object serves the account from `deleting` on. */
+/**
+ * The next step of the move. During the steps `deleting` and `done`, the object serves the account.
+ */
 type Step = 'closing' | 'copying' | 'comparing' | 'noting' | 'deleting' | 'done';
 
 type State = {
   readonly step: Step;
-  /** 32 random hexadecimal digits. */
+  /** A random id of this object: 32 hexadecimal digits. */
   readonly life: string;
-  /** The time of arrival, as D1 will store it. */
+  /** The time of arrival, which the object also stores in D1 as `arrived_at`. */
   readonly at: string;
   readonly account: string;
   readonly place: Place;
   /** The tables and columns when the copy began, as JSON. */
   readonly schema: string;
-  /** The progress within a step: the number of finished tables, and the key of the last row. */
+  /** The index of the current table in `readTables`. */
   readonly table: number;
+  /** The key of the last row that was read; empty at the beginning of a table. */
   readonly after: readonly SqlStorageValue[];
+  /** The number of rows copied so far, for the log. */
   readonly copied: number;
 };
 
@@ -64,17 +79,17 @@ const STATE = 'arrival';
 const OTHER_TABLES =
   'D1 has tables or columns of accounts that the object does not: deploy the version with their migration';
 
-/** The account of a call, and the place where its object has to be. */
+/** The account of a call, and the jurisdiction or location hint that ACCOUNT_OBJECTS has for it. */
 type Address = { readonly account: string; readonly place: Place };
 
 /**
- * Creates the arrival of one object's account, which resumes from the state that the object has
- * stored.
+ * Returns the functions that move the account of one object: `findRefusal` for each call, and
+ * `resume` for the alarm. Continues from the progress that the object has stored.
  */
 export function createArrival(storage: DurableObjectStorage, d1: D1Database) {
   const db = d1.withSession('first-primary');
   let state = storage.kv.get<State>(STATE);
-  /** The running slice. All requests wait for the same slice. */
+  /** The slice of work that runs now. Requests of the same object share it. */
   let slice: Promise<Refusal | undefined> | undefined;
   if (state && state.step !== 'closing') storage.transactionSync(() => migrate(storage));
   if (state && isUnderWay(state)) void setMissingAlarm();
@@ -83,16 +98,17 @@ export function createArrival(storage: DurableObjectStorage, d1: D1Database) {
   return { findRefusal, resume };
 
   /**
-   * Sets an alarm if none is set. A due alarm starts the object. If the new start postponed the
-   * alarm each time, an object that is evicted early would never resume.
+   * Sets an alarm, unless the object has one. An alarm starts an evicted object, and each start
+   * calls this function. If each start postponed the alarm, an object that is always evicted early
+   * would never resume the move.
    */
   async function setMissingAlarm(): Promise<void> {
-    if ((await storage.getAlarm()) === null) await storage.setAlarm(Date.now() + STALLED_MS);
+    if ((await storage.getAlarm()) === null) await storage.setAlarm(Date.now() + RESUME_AFTER_MS);
   }
 
   /**
-   * Returns why the object does not serve the account now; undefined if it serves. Copies the
-   * account first if necessary.
+   * Returns why the object cannot serve the account now; undefined if it can. If the account has
+   * not arrived yet, works on the move first.
    */
   async function findRefusal(address: Address): Promise<Refusal | undefined> {
     if (!state || !hasArrived(state)) {
@@ -104,8 +120,8 @@ export function createArrival(storage: DurableObjectStorage, d1: D1Database) {
   }
 
   /**
-   * Resumes the work that is under way. Never rejects, because the platform gives up an alarm whose
-   * handler rejects.
+   * Continues an unfinished move when the alarm fires. Never rejects, because the platform gives up
+   * an alarm whose handler rejects.
    */
   async function resume(): Promise<void> {
     if (state && isUnderWay(state)) await runSlice(state);
@@ -126,23 +142,25 @@ export function createArrival(storage: DurableObjectStorage, d1: D1Database) {
   }
 
   /**
-   * Works for at most one slice. Stops when the account has arrived; after the arrival, stops when
-   * D1 has no rows of the account.
+   * Works on the move for at most one slice. If the account has not arrived yet, stops at the
+   * arrival, so that requests do not wait for step 5. Otherwise stops when D1 has no rows of the
+   * account.
    */
   async function runSteps(address: Address): Promise<Refusal | undefined> {
     let current = state ?? beginArrival(address);
-    if (isUnderWay(current)) await storage.setAlarm(Date.now() + STALLED_MS);
+    if (isUnderWay(current)) await storage.setAlarm(Date.now() + RESUME_AFTER_MS);
     const started = Date.now();
-    const goal = hasArrived(current) ? isUnderWay : (next: State) => !hasArrived(next);
-    for (let calls = 0; goal(current); calls += 1) {
-      if (calls === SLICE_MAX_CALLS || Date.now() - started > SLICE_MAX_MS) break;
+    const mustContinue = hasArrived(current) ? isUnderWay : (next: State) => !hasArrived(next);
+    for (let steps = 0; mustContinue(current); steps += 1) {
+      if (steps === SLICE_MAX_STEPS || Date.now() - started > SLICE_MAX_MS) break;
       const refusal = await runStep(current, address);
       if (refusal) {
         await storage.deleteAlarm();
         return refusal;
       }
       current = state ?? current;
-      // Without a pause, workerd may run the timers of waiting requests only after the slice.
+      // Gives the timers of waiting requests a chance to fire. Without this pause, workerd may run
+      // them only after the slice.
       await scheduler.wait(0);
     }
     await (isUnderWay(current) ? storage.setAlarm(Date.now()) : storage.deleteAlarm());
@@ -156,7 +174,7 @@ export function createArrival(storage: DurableObjectStorage, d1: D1Database) {
     return saveState({ step: 'closing', life, at, account, place, ...progress });
   }
 
-  /** Stores the next state, in one transaction with the change that leads to it. */
+  /** Stores the next state and makes the change that leads to it, in one transaction. */
   function saveState(next: State, change: () => void = () => {}): State {
     storage.transactionSync(() => {
       change();
@@ -183,16 +201,16 @@ export function createArrival(storage: DurableObjectStorage, d1: D1Database) {
     }
   }
 
-  /** Closes D1 for the account. */
   async function closeD1(
     current: State,
     { account, place }: Address,
   ): Promise<Refusal | undefined> {
     const { life, at } = current;
     const params = { account, place, life, arrived_at: at };
-    const found = await askD1(prepare(db, closeAccount, params), params);
+    const found = await runInD1(prepare(db, closeAccount, params), params);
     if (found?.life !== life) {
-      // The object has copied nothing. An object with an empty storage costs nothing.
+      // D1 names another object, so this object has copied nothing. An object whose storage is
+      // empty costs nothing.
       await storage.deleteAll();
       state = undefined;
     }
@@ -202,12 +220,12 @@ export function createArrival(storage: DurableObjectStorage, d1: D1Database) {
     const step = found.arrived_at === null ? 'copying' : 'done';
     storage.transactionSync(() => migrate(storage));
     saveState({ ...current, place, step, schema: describeTables(storage.sql) });
-    if (step === 'copying') await storage.setAlarm(Date.now() + STALLED_MS);
+    if (step === 'copying') await storage.setAlarm(Date.now() + RESUME_AFTER_MS);
     return undefined;
   }
 
-  /** Runs a statement in D1, and returns the account's row of `account_object` after it. */
-  async function askD1(statement: D1PreparedStatement, params: { readonly account: string }) {
+  /** Runs a statement in D1, then reads the row of `account_object` in the same transaction. */
+  async function runInD1(statement: D1PreparedStatement, params: { readonly account: string }) {
     const row = prepare(db, readAccountObject, params);
     const [, found] = await awaitAnswer(
       db.batch<RowOf<typeof readAccountObject>>([statement, row]),
@@ -236,11 +254,14 @@ export function createArrival(storage: DurableObjectStorage, d1: D1Database) {
       });
       return;
     }
-    // Somebody has deleted rows in D1 without the API.
+    // The triggers in D1 allow only deletions now. So a console or a script has deleted rows in D1.
     copyAgain(current);
   }
 
-  /** Empties the tables, which a migration may have changed, and begins the copy again. */
+  /**
+   * Empties the tables of the object, and begins the copy again. Reads the schema again too,
+   * because a migration may have changed it.
+   */
   function copyAgain(current: State): void {
     const schema = describeTables(storage.sql);
     saveState({ ...current, step: 'copying', schema, table: 0, after: [], copied: 0 }, () => {
@@ -249,15 +270,18 @@ export function createArrival(storage: DurableObjectStorage, d1: D1Database) {
     });
   }
 
-  /** Records the arrival in D1, unless D1 has tables or columns that this version does not copy. */
+  /**
+   * Records the arrival in D1, but not while D1 has tables or columns of accounts that the object
+   * has not copied.
+   */
   async function confirmArrival(current: State): Promise<Refusal | undefined> {
     const { account, life, at } = current;
     const params = { account, life, arrived_at: at };
     const columns = (await awaitAnswer(db.prepare(COLUMNS).all<Column>())).results;
     const isComplete = JSON.stringify(groupColumns(columns)) === current.schema;
     const statement = isComplete ? noteArrival : readAccountObject;
-    const found = await askD1(prepare(db, statement, params), params);
-    // If the response to an earlier attempt was lost, D1 has recorded the arrival already.
+    const found = await runInD1(prepare(db, statement, params), params);
+    // `arrived_at` may be set already: by an earlier attempt whose response was lost.
     if (!isComplete && found?.arrived_at === null) {
       if (describeTables(storage.sql) === current.schema) return { wait: 60, cause: OTHER_TABLES };
       copyAgain(current);
@@ -266,19 +290,22 @@ export function createArrival(storage: DurableObjectStorage, d1: D1Database) {
     if (found?.life !== life || found.arrived_at !== at) return refuseLostObject(account);
     saveState({ ...current, step: 'deleting', table: 0, after: [] });
     const { place, copied: rows } = current;
-    // An operator who restores D1 needs this line to write the row of account_object again.
+    // If an operator restores D1, this log line tells how to write the row of account_object again.
     console.log(JSON.stringify({ arrived: account, place, life, at, rows }));
     return undefined;
   }
 
-  /** Deletes a page of the account's rows in D1. */
+  /**
+   * Deletes a page of rows in D1, if `account_object` still has the `life` and arrival of this
+   * object.
+   */
   async function deletePage(current: State): Promise<undefined> {
     const { name, key } = currentTable(current);
     const columns = ['account_id', ...key].join(', ');
     const deletion = db
       .prepare(
         `DELETE FROM ${name} WHERE (${columns}) IN (
-          SELECT ${columns} FROM ${name} WHERE account_id = ?1 LIMIT ${PAGE_MAX_ROWS}
+          SELECT ${columns} FROM ${name} WHERE account_id = ?1 LIMIT ${COPY_PAGE_MAX_ROWS}
         ) AND EXISTS (
           SELECT 1 FROM account_object WHERE account_id = ?1 AND life = ?2 AND arrived_at = ?3
         )`,
@@ -297,7 +324,7 @@ export function createArrival(storage: DurableObjectStorage, d1: D1Database) {
     return table;
   }
 
-  /** Returns the state after a page: the next page, the next table, or the next step. */
+  /** Returns the state for the next page of the table, for the next table, or for the next step. */
   function stateAfterPage(current: State, table: Table, rows: readonly Row[], step: Step): State {
     const last = rows.at(-1);
     if (last && rows.length === choosePageSize(table))
@@ -318,7 +345,7 @@ export function createArrival(storage: DurableObjectStorage, d1: D1Database) {
 const hasArrived = ({ step }: State) => step === 'deleting' || step === 'done';
 const isUnderWay = ({ step }: State) => step !== 'closing' && step !== 'done';
 
-/** Applies the migrations that are new to the object. Migrations only add (drizzle/README.md). */
+/** Applies the migrations that the object does not have yet. */
 function migrate({ sql }: DurableObjectStorage): void {
   sql.exec('CREATE TABLE IF NOT EXISTS applied_migration (name TEXT PRIMARY KEY) STRICT');
   const applied = new Set(
@@ -336,7 +363,7 @@ function migrate({ sql }: DurableObjectStorage): void {
 
 type Row = Readonly<Record<string, SqlStorageValue>>;
 
-/** A table with rows of accounts. `key` is its primary key after `account_id`. */
+/** A table with an `account_id`. `key` is the rest of its primary key. */
 type Table = {
   readonly name: string;
   readonly key: readonly string[];
@@ -346,8 +373,8 @@ type Table = {
 type Column = { readonly table: string; readonly column: string; readonly pk: number };
 
 /**
- * Returns the columns of all tables. Evaluations come last, because a trigger deletes other rows
- * with an evaluation: these rows are gone by then.
+ * Reads the columns of all tables. `run_evaluation` comes last: a trigger deletes the rows of an
+ * evaluation in other tables, and deletePage should have deleted these rows before.
  */
 const COLUMNS = `
   SELECT t.name AS "table", c.name AS "column", c.pk
@@ -359,8 +386,8 @@ const readTables = (sql: SqlStorage) => groupColumns(sql.exec<Column>(COLUMNS).t
 const describeTables = (sql: SqlStorage) => JSON.stringify(readTables(sql));
 
 /**
- * Returns the tables that have an `account_id`. So a table that a later migration adds is copied
- * too.
+ * Returns all tables that have an `account_id`, except `account_object`. So the object also copies
+ * a table that a later migration adds.
  */
 const groupColumns = (columns: readonly Column[]): Table[] =>
   [...Map.groupBy(columns, ({ table }) => table)]
@@ -376,7 +403,10 @@ const groupColumns = (columns: readonly Column[]): Table[] =>
 
 const isAccountColumn = ({ column }: { readonly column: string }) => column === 'account_id';
 
-/** Writes the statement that reads a page of a table, for D1 and for the object. */
+/**
+ * Writes the SQL that reads a page of a table. D1 and the object run the same SQL, so that the
+ * results can be compared.
+ */
 function writePageQuery(table: Table, { account, after }: State) {
   const { name, key, columns } = table;
   const numbers = after.map((_, index) => `?${index + 2}`);
@@ -385,9 +415,7 @@ function writePageQuery(table: Table, { account, after }: State) {
   return { sql, values: [account, ...after] };
 }
 
-/**
- * Inserts rows as they are, without triggers: the triggers ran when the rows were created in D1.
- */
+/** Inserts rows unchanged, without firing triggers. The triggers ran when D1 stored these rows. */
 export function insertRows(
   sql: SqlStorage,
   { name }: { readonly name: string },
@@ -402,7 +430,10 @@ export function insertRows(
   });
 }
 
-/** Runs a change without the table's triggers. The caller must run this in a transaction. */
+/**
+ * Drops the triggers of a table, makes the change, and creates the triggers again. The caller must
+ * run this function in a transaction.
+ */
 export function runWithoutTriggers(sql: SqlStorage, table: string, change: () => void): void {
   const triggers = sql
     .exec<{ name: string; sql: string }>(
