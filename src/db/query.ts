@@ -1,9 +1,11 @@
 /**
- * Writes the SQL of the Worker before the build. drizzle infers the type of a statement's rows from
- * its query, and the query declares its parameters. So `tsc` refuses a statement that does not fit
- * its caller. Only `*.query.ts` files and `npm run sql` import this file. At run time, drizzle
- * would add 19 KiB (gzip) to the bundle and double the start-up. Each query that it builds would
- * cost 1.9 times the CPU of an update.
+ * Writes the SQL of the Worker before the build. drizzle infers the type of the rows from a query,
+ * and the query declares its parameters. So `tsc` refuses code that uses a statement with wrong
+ * types.
+ *
+ * Only `*.query.ts` files and `npm run sql` import this file. At run time, drizzle would add 19 KiB
+ * (gzip) to the bundle and double the start-up. Building one query would cost 1.9 times the CPU of
+ * an update.
  */
 import {
   Column,
@@ -41,14 +43,14 @@ import {
 import { LIVES_IN_OBJECT, type OrNulls } from './statement.ts';
 
 /**
- * The tables under the one-letter names that every statement uses:
- * - `e`: an evaluation
- * - `h`: the history of an evaluation
- * - `w`: a write with a key
- * - `d`: a deletion
- * - `l`: a label
- * - `k`: a revoked link ("k" as in key)
- * - `a`: an account that lives in an object
+ * The tables, with the one-letter aliases that every statement uses:
+ * - `e`: evaluations
+ * - `h`: the history of evaluations
+ * - `w`: writes with an Idempotency-Key
+ * - `d`: deletions
+ * - `l`: labels
+ * - `k`: revoked links ("k" as in key)
+ * - `a`: accounts that live in objects
  */
 export const e = alias(runEvaluation, 'e');
 export const h = alias(runEvaluationHistory, 'h');
@@ -68,7 +70,7 @@ const ORIGINALS = new Map<SQLWrapper, SQLiteTable>([
   [a, accountObject],
 ]);
 
-/** Writes readable SQL: names without quotes, and parameters by name instead of `?`. */
+/** Writes readable SQL: names without quotes, and `:name` instead of `?`. */
 class ReadableDialect extends SQLiteAsyncDialect {
   override escapeName(name: string): string {
     return name;
@@ -89,22 +91,28 @@ class ReadableDialect extends SQLiteAsyncDialect {
 
 const dialect = new ReadableDialect();
 
-/** Builds queries, but never runs one: the session has no database. */
+/** This session only builds queries. It has no database, so it cannot run them. */
 const session = new SQLiteRemoteSession(async () => ({ rows: [] }), dialect, undefined);
 const orm = new BaseSQLiteDatabase('async', dialect, session, undefined);
 
-/** The type of a parameter's value. No value has the property `type`. */
-type Kind<T> = { readonly type?: T };
-type Kinds = { readonly [name: string]: Kind<unknown> };
+/**
+ * Declares the type of the values of a parameter. Only the compiler uses `type`: no object has this
+ * property.
+ */
+type ParamType<T> = { readonly type?: T };
+type ParamTypes = { readonly [name: string]: ParamType<unknown> };
 /** Declares a parameter whose values have type T. */
-export const param = <T>(): Kind<T> => ({});
+export const param = <T>(): ParamType<T> => ({});
 
-/** The values that the caller of a statement binds. */
+/** The values that a statement needs, by the names of its parameters. */
 type ParamsOf<K> = {
-  readonly [name in keyof K]: K[name] extends Kind<infer T> ? T : never;
+  readonly [name in keyof K]: K[name] extends ParamType<infer T> ? T : never;
 };
 
-/** A parameter inside a query. `placeholder` is for LIMIT, where drizzle accepts no other SQL. */
+/**
+ * A parameter in the SQL of a query. LIMIT needs `placeholder`, because drizzle accepts no other
+ * SQL there.
+ */
 class Parameter<T> extends SQL<T> {
   readonly placeholder: Placeholder;
   constructor(name: string) {
@@ -115,16 +123,16 @@ class Parameter<T> extends SQL<T> {
 }
 type Parameters<P> = { readonly [name in keyof P]: Parameter<P[name]> };
 
-/** The parameters of a query, by name, as a shared fragment of SQL receives them. */
+/** The parameters of a query, by name. A function that makes a part of a query takes this type. */
 export type In<K> = Parameters<ParamsOf<K>>;
 
-/** A query with the type of its rows, which drizzle infers. */
+/** A drizzle query, from which the type of its rows can be inferred. */
 type Rows = SQLWrapper & { readonly _: { readonly result: readonly object[] } };
 
 /**
- * The type of a flat row, as D1 returns it. `Flat` lifts the columns of each group in a selection
- * to the top level. If drizzle infers that a group may be null, all columns of the group may be
- * NULL.
+ * The type of a row as D1 returns it. If a query selects groups of columns, drizzle's type of the
+ * row has an object for each group. D1 returns all columns on one level, so this type has no
+ * groups. If drizzle infers that a group may be null, all columns of the group may be null.
  */
 type Flat<R> = [Groups<R>] extends [never] ? R : Omit<R, Groups<R>> & Merged<Pick<R, Groups<R>>>;
 type Groups<R> = { [n in keyof R]: NonNullable<R[n]> extends object ? n : never }[keyof R];
@@ -134,7 +142,7 @@ type Merged<R> = {
   ? All
   : never;
 
-/** The text of a statement, for `npm run sql`, with the types of its parameters and rows. */
+/** The SQL text of a query, for `npm run sql`, with the types of its parameters and rows. */
 type Query<Params, Row> = {
   readonly text: string;
   readonly types?: { readonly params: (params: Params) => void; readonly row: Row };
@@ -142,22 +150,24 @@ type Query<Params, Row> = {
 
 /**
  * Writes the SQL of a query.
- * @param kinds the parameters that the query uses, by name
+ * @param paramTypes declares the parameters of the query, by name
  * @param build makes the query from the parameters
- * @throws {Error} if the query does not use a parameter, if a result would have another name in the
- * database than in its type, or if `statement` (statement.ts) would change a part of the text.
+ * @throws {Error} if the query does not use a parameter; if a result has another name in the
+ * database than in its type; or if `statement` (statement.ts) would damage a comment or a literal
  */
-export function query<K extends Kinds, Q extends Rows>(
-  kinds: K,
+export function query<K extends ParamTypes, Q extends Rows>(
+  paramTypes: K,
   build: (p: In<K>) => Q,
 ): Query<ParamsOf<K>, Flat<Q['_']['result'][number]>> {
-  const built = build(listParameters(kinds));
-  refuseOtherNames(built);
+  const built = build(listParameters(paramTypes));
+  requireMatchingNames(built);
   const { sql: text } = dialect.sqlToQuery(built.getSQL());
-  const unused = Object.keys(kinds).find((name) => !new RegExp(`:${name}\\b`).test(text));
+  const unused = Object.keys(paramTypes).find((name) => !new RegExp(`:${name}\\b`).test(text));
   if (unused !== undefined)
     throw new Error(`a query does not use its parameter ${unused}: ${text}`);
+  // `statement` joins all lines, so a comment would hide the rest of the SQL.
   if (/--|\/\*/.test(text)) throw new Error(`a query contains a comment: ${text}`);
+  // `statement` collapses white space and replaces `:name`, even inside a literal.
   const changed = text
     .match(/'[^']*'/g)
     ?.find((found) => /\s\s|[^\S ]|\( | \)|:[a-z_]/.test(found));
@@ -168,41 +178,46 @@ export function query<K extends Kinds, Q extends Rows>(
 }
 
 /**
- * Writes the SQL of a read in one account's rows. D1's rows of an account that lives in an object
- * are out of date. For such an account one more row comes last, whose first column begins with
- * LIVES_IN_OBJECT (statement.ts). A further statement in each call would cost more than this row.
- * In an object, the row never comes. SQLite returns the parts of a UNION ALL one after the other.
+ * Writes the SQL of a read that also finds out whether the account lives in an object. If the
+ * account lives in an object, its rows in D1 are out of date, and D1 returns an additional last
+ * row. The first column of this row is LIVES_IN_OBJECT (statement.ts), followed by the place of the
+ * object.
+ *
+ * SQLite returns the parts of a UNION ALL one after the other. A separate statement in each call
+ * would cost more. In an object the table `account_object` is empty, so there the additional row
+ * never occurs.
  */
 export function accountQuery<
-  K extends Kinds & { readonly account: Kind<AccountId> },
+  K extends ParamTypes & { readonly account: ParamType<AccountId> },
   Q extends Rows,
->(kinds: K, build: (p: In<K>) => Q): Query<ParamsOf<K>, Flat<Q['_']['result'][number]>> {
+>(paramTypes: K, build: (p: In<K>) => Q): Query<ParamsOf<K>, Flat<Q['_']['result'][number]>> {
   let width = 0;
-  const { text } = query(kinds, (p) => {
+  const { text } = query(paramTypes, (p) => {
     const built = build(p);
     width = countColumns(built);
     return built;
   });
   const rows = / (?:ORDER BY|LIMIT) /i.test(text) ? `SELECT * FROM (${text})` : text;
-  const fence = `SELECT '${LIVES_IN_OBJECT}' || place${', NULL'.repeat(width - 1)}`;
-  return { text: `${rows} UNION ALL ${fence} FROM account_object WHERE account_id = :account` };
+  const objectRow = `SELECT '${LIVES_IN_OBJECT}' || place${', NULL'.repeat(width - 1)}`;
+  return { text: `${rows} UNION ALL ${objectRow} FROM account_object WHERE account_id = :account` };
 }
 
-/** Returns the number of columns that a SELECT returns. */
 const countColumns = (built: object): number =>
   listLeaves(Reflect.get(built, 'config').fields).length;
 
-function listParameters<K extends Kinds>(kinds: K): In<K> {
-  const named = Object.keys(kinds).map((name) => [name, new Parameter(name)]);
+function listParameters<K extends ParamTypes>(paramTypes: K): In<K> {
+  const named = Object.keys(paramTypes).map((name) => [name, new Parameter(name)]);
   return Object.fromEntries(named);
 }
 
 /**
- * Refuses two faults of a query that types cannot show. The database names a result by its column
- * or alias, but drizzle's type names it by the key of the selection. In a query from one table,
- * drizzle prints columns of other tables without the name of their table.
+ * Refuses two faults of a query that the compiler cannot find:
+ * - A result with two names. The database names a result by its column or alias, but drizzle's type
+ *   names the result by the key of the selection.
+ * - A column without its table. In a query from one table, drizzle writes the columns of other
+ *   tables without the name of their table.
  */
-function refuseOtherNames(built: object): void {
+function requireMatchingNames(built: object): void {
   const { fields, returning, table, joins = [] } = Reflect.get(built, 'config');
   const selected = returning?.map(({ path, field }: Selected) => [path.at(-1), field]);
   const names = new Set<string>();
@@ -219,7 +234,7 @@ function refuseOtherNames(built: object): void {
 
 type Selected = { readonly path: readonly string[]; readonly field: unknown };
 
-/** Returns the results of a selection, with the groups flattened. */
+/** Lists the columns and expressions of a selection, including the columns in groups. */
 const listLeaves = (fields: object): [string, unknown][] =>
   Object.entries(fields).flatMap(([key, field]) =>
     isA(field, Column) || isA(field, SQL) || isA(field, SQL.Aliased)
@@ -227,15 +242,15 @@ const listLeaves = (fields: object): [string, unknown][] =>
       : listLeaves(field),
   );
 
-/** SQL with a value of type T: a column, a parameter or a fragment. */
+/** SQL whose value has the type T: a column, a parameter or a fragment. */
 export type Expression<T> = SQL<T> | (SQLiteColumn & { readonly _: { readonly data: T } });
 
-/** The values of a condition in SQLite: false, true and unknown. */
+/** The value of a condition in SQLite: false, true or unknown. */
 export type Truth = 0 | 1 | null;
 
 /**
- * A comparison of two values of the same type. drizzle's own operators accept any SQL on the right,
- * even a text beside a number.
+ * Compares two values of the same type. drizzle's own operators accept any SQL on the right, for
+ * example a text in a comparison with a number.
  */
 type Comparison = <T>(left: Expression<T>, right: Expression<NoInfer<T> | null>) => SQL<Truth>;
 const comparison =
@@ -258,7 +273,7 @@ export const coalesce = <T>(
   otherwise: Expression<NoInfer<T>>,
 ): SQL<T> => sql<T>`coalesce(${value}, ${otherwise})`;
 
-/** Writes a text as an SQL literal. The text must not contain a quote. */
+/** Writes a text as an SQL literal. The text must not contain a single quote. */
 export const literal = (text: string): SQL<string> => sql<string>`${sql.raw(`'${text}'`)}`;
 
 /** Returns SQL that is true if the table has a row that meets the condition. */
@@ -266,14 +281,14 @@ export const some = (table: SQLiteTable, condition: SQL): SQL<Truth> =>
   sql<Truth>`${exists(orm.select({ one: sql`1` }).from(table).where(condition))}`;
 
 /**
- * Returns the value of a query with one column and at most one row; NULL if the query returns no
- * row.
+ * Returns SQL for the value of a query that has one column and at most one row. If the query
+ * returns no row, the value is NULL.
  */
 export const scalar = <T>(
   one: SQLWrapper & { readonly _: { readonly result: readonly { readonly [name: string]: T }[] } },
 ): SQL<T | null> => sql<T | null>`${one}`;
 
-/** Gives a column another name in the result. */
+/** Gives a column or expression a name in the result. */
 export const named = <T, N extends string>(column: Expression<T>, name: N) =>
   sql<T | null>`${column}`.as(name);
 
@@ -283,13 +298,16 @@ type Values<T extends SQLiteTable> = {
   readonly [column in keyof T['$inferSelect']]: Expression<T['$inferSelect'][column]>;
 };
 
-/** Starts an UPDATE with checked types: drizzle's own `set` accepts any SQL for any column. */
+/**
+ * Starts an UPDATE whose values must have the types of their columns. drizzle's own `set` accepts
+ * any SQL for any column.
+ */
 export const update = <T extends SQLiteTable>(table: T, values: Partial<Values<T>>) =>
   orm.update(table).set(values);
 
 /**
- * Starts an INSERT of one row, which happens only if the condition is true. `values` must have
- * every column.
+ * Starts an INSERT of one row. The database inserts the row only if the condition is true. `values`
+ * must have every column.
  */
 export const insertIf = <T extends SQLiteTable>(table: T, values: Values<T>, condition: SQL) => {
   const named: { readonly [column: string]: SQLWrapper } = values;

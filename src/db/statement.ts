@@ -1,46 +1,46 @@
 /**
- * The SQL statements that the Worker contains: text that drizzle wrote before the build (query.ts,
- * `npm run sql`), with the types of its parameters and rows.
+ * Defines the statements that the Worker contains. A statement is SQL that drizzle wrote before the
+ * build (query.ts, `npm run sql`), with the types of its parameters and rows.
  */
 export type Statement<Params, Row> = {
-  /** The text on one line, because each request sends it over the network. */
+  /** The SQL on one line. Each request sends this text over the network, so the text is short. */
   readonly sql: string;
-  /** The names of the numbered parameters: `?1` is the first. */
+  /** The names of the parameters: the first name belongs to `?1`. */
   readonly params: readonly string[];
-  /** The types of what is bound and returned. No value has this property. */
+  /**
+   * The types of the parameters and of a row, for the compiler only. No object has this property.
+   */
   readonly types?: { readonly params: (params: Params) => void; readonly row: Row };
 };
 
 /**
- * How D1 refuses an account that lives in an object. Triggers raise this text for a write. A read
- * returns a last row whose first column is this text and the place of the object (query.ts).
+ * The text with which D1 refuses an account that lives in an object. A write fails with this error
+ * from a trigger. A read returns an additional last row, whose first column is this text followed
+ * by the place of the object (query.ts, accountQuery).
  */
 export const LIVES_IN_OBJECT = 'the account lives in an object';
 
-/**
- * Returns the values of a statement's parameters, in the order in which the statement binds them.
- */
+/** Returns the values of the parameters of a statement, in the order of their numbers. */
 export const bindValues = (
   { params: names }: Statement<never, unknown>,
   params: { readonly [name: string]: unknown },
 ): unknown[] => names.map((name) => params[name]);
 
-/** The statement of a query, by the query's type. */
 export type StatementOf<Q> = Q extends {
   readonly types?: { params: (params: infer P) => void; row: infer R };
 }
   ? Statement<P, R>
   : never;
 
-/** The rows of a statement, by the statement's type. */
+/** The type of a statement's rows. */
 export type RowOf<S> = S extends Statement<never, infer Row> ? Row : never;
 
-/** A row of an outer join that may have found nothing. */
+/** A row of an outer join. If the join found no row, all columns are null. */
 export type OrNulls<Row> = Row | { readonly [column in keyof Row]: null };
 
 /**
- * Makes a statement of a text in which a parameter is written `:name`. The text is numbered when
- * the statement is first used, so that a cold start does not number all of them.
+ * Makes a statement from SQL that contains parameters such as `:account`. To keep cold starts
+ * short, the parameters are numbered only when the statement is first used.
  */
 export function statement<Params, Row>(text: string): Statement<Params, Row> {
   let numbered: Statement<Params, Row> | undefined;
@@ -59,8 +59,8 @@ export function statement<Params, Row>(text: string): Statement<Params, Row> {
 }
 
 /**
- * Turns the names of parameters into numbers, because D1 binds by number (D1: Prepared statements).
- * A name that occurs twice is bound once.
+ * Replaces each `:name` with a number such as `?1`, because D1 binds by number (D1: Prepared
+ * statements). A name that occurs twice gets one number. Also puts the text on one line.
  */
 function numberParameters<Params, Row>(text: string): Statement<Params, Row> {
   const params: string[] = [];

@@ -1,37 +1,42 @@
-/** SQL that the writes of all resources share. write.ts makes the values of the parameters. */
+/** SQL that the writes of all resources share. write.ts makes the values of its parameters. */
 import { getTableColumns, type SQL, sql } from 'drizzle-orm';
 import type { SQLiteTable } from 'drizzle-orm/sqlite-core';
 import type { AccountId } from '../principal.ts';
 import { coalesce, type Expression, type In, literal, param, type Truth } from './query.ts';
 
 /**
- * The parameter of each statement that explains a refused write. `alone` is 1 if the statement runs
- * without the write (connection.ts).
+ * The parameter of every explanation, the statement that returns why a write stored nothing.
+ * `alone` is 1 if the explanation runs without the write (connection.ts).
  */
 export const ALONE = { alone: param<0 | 1>() };
 
 /** The parameters of every update. */
 export const UPDATE = {
   account: param<AccountId>(),
-  /** The author of the change, from the verified token. */
+  /** The author of the change: the subject of the verified token, or the author of the link. */
   subject: param<string>(),
-  /** The time of the request, the same in each attempt. */
+  /** The time when the request began. It is the same in each attempt. */
   now: param<string>(),
   write_id: param<string>(),
-  /** Is 1 if the same content by the same author counts as a retry. */
+  /**
+   * If this is 1 and the same author has already stored the same content, the update counts as a
+   * retry and changes nothing.
+   */
   is_repeatable: param<0 | 1>(),
-  /** The immutable fields that the caller sent, as a JSON object. */
+  /** The immutable fields in the request body, as a JSON object. */
   immutable: param<string>(),
   /**
-   * The versions, one of which must be stored, as a JSON array; null if every version is accepted.
+   * The versions from `If-Match`, as a JSON array: the row must have one of them. Null if the write
+   * may change any version.
    */
   versions: param<string | null>(),
 };
 
 /**
- * Returns SQL with one row if the previous statement of the batch changed no row. Otherwise the SQL
- * has no row, so SQLite does not read the tables that are joined to it. `changes()` does not count
- * what triggers wrote (SQLite: changes).
+ * Returns SQL for the FROM of an explanation: a table of one row if the write before it changed no
+ * row, or if the explanation runs alone. Otherwise the table is empty, so SQLite does not read the
+ * tables that are joined to it. `changes()` does not count rows that triggers wrote (SQLite:
+ * changes).
  */
 export const ifNothingChanged = (p: In<typeof ALONE>) =>
   sql`(SELECT 1 WHERE changes() = 0 OR ${p.alone})`;
@@ -41,13 +46,17 @@ type Versioned = {
   readonly created_at: Expression<string>;
 };
 
-/** Returns the SQL of a row's version, as getVersion in write.ts. */
+/**
+ * Returns SQL for the version of a row: the time of its last change, or of its creation.
+ * `getVersion` in write.ts does the same in TypeScript.
+ */
 export const currentVersion = ({ updated_at, created_at }: Versioned) =>
   coalesce(updated_at, created_at);
 
 /**
- * Returns the SQL of the next version: the time of the request. If the clocks of two edges differ,
- * the next version is at least a millisecond later than the version that it replaces.
+ * Returns SQL for the next version: usually the time of the request. The next version is at least a
+ * millisecond later than the version that it replaces, even if the clocks of two edge locations
+ * differ.
  */
 export const nextVersion = (row: Versioned, { now }: Pick<In<typeof UPDATE>, 'now'>) =>
   sql<string>`max(${now}, strftime('%Y-%m-%dT%H:%M:%fZ', ${currentVersion(row)}, '+0.001 seconds'))`;
@@ -57,9 +66,7 @@ export const hasVersion = (row: Versioned, { versions }: Pick<In<typeof UPDATE>,
   sql<Truth>`(${versions} IS NULL OR ${currentVersion(row)} IN (SELECT value FROM json_each(${versions})))`;
 
 /**
- * Returns SQL that is true if every immutable field that the caller sent equals the stored value.
- * The SQL compares a JSON integer as a double, as its column stores it. Otherwise an integer beyond
- * 2^53, which SQLite reads exactly, would differ from the stored double.
+ * Returns SQL that is true if every immutable field in the request body equals the stored value.
  */
 export function keepsImmutable(
   row: SQLiteTable,
@@ -68,6 +75,8 @@ export function keepsImmutable(
 ): SQL<Truth> {
   const columns = Object.entries(getTableColumns(row)).filter(([name]) => name in fields);
   const hasNumber = columns.some(([, { dataType }]) => dataType === 'number');
+  // SQLite reads a JSON integer exactly, but a REAL column stores a double. Without the CAST, an
+  // integer such as 2^53 + 1 would differ from its own stored value.
   const sent = hasNumber
     ? sql`iif(j.type = 'integer', CAST(j.value AS REAL), j.value)`
     : sql`j.value`;

@@ -1,10 +1,14 @@
 /**
- * Names writes, and makes the parameters that all updates share. Every write has a name, which the
- * database stores with the value: in the row, and later in the history entry of the replaced value.
- * If the name comes from a key, `keyed_write` has the name too. A connection may be lost after the
- * commit, and an attempt that was reported lost may arrive after its retry. So every attempt first
- * looks for its own name, and stores nothing if it finds the name. The name never leaves the
- * database.
+ * Gives each write an id, and makes the parameters that all updates share.
+ *
+ * The database stores the id with the value as `write_id`: in the row, and in the history after the
+ * value was replaced. If the id comes from an Idempotency-Key, the table `keyed_write` contains it
+ * too.
+ *
+ * The connection to the database may be lost after the commit, and an attempt that seemed lost may
+ * arrive after its retry. So every attempt first searches for its own `write_id`. If an earlier
+ * attempt has stored the write, the database has the id, and this attempt stores nothing. No
+ * response contains a `write_id`.
  */
 import type { Principal } from '../principal.ts';
 import type { OperationContext } from './connection.ts';
@@ -13,31 +17,43 @@ import type { OperationContext } from './connection.ts';
 const AFTER_ALL_TIMES = '~';
 
 export type Write = {
-  /** The name of the write: 24 random hexadecimal digits, or 32 digits that come from a key. */
+  /** 24 random hexadecimal digits, or 32 digits that come from an Idempotency-Key. */
   readonly write_id: string;
   /**
-   * The time after which the statement searches the history for the name. Without a key this is
-   * when the request began, because only the request itself retries such a write. With a key it is
-   * after all times, so the search finds nothing: `keyed_write` has the name.
+   * The update searches the history for `write_id` only after this time.
+   * - Without a key, this is the time when the request began. No other request has the same
+   *   `write_id`.
+   * - With a key, this is later than all times, so the search finds nothing. The update searches
+   *   `keyed_write` instead.
    */
   readonly since: string;
-  /** The versions, one of which must be stored; undefined if every version is accepted. */
+  /**
+   * The versions from `If-Match`, one of which the row must have. Undefined if the write may change
+   * any version.
+   */
   readonly versions: readonly string[] | undefined;
-  /** Is true if the same content by the same author counts as a retry. */
+  /**
+   * If true and the same author has already stored the same content, the update counts as a retry
+   * and changes nothing.
+   */
   readonly isRepeatable: boolean;
 };
 
-/** The headers of an update that decide whether and as which write it is stored. */
+/** The request headers that decide whether an update is stored, or has been stored already. */
 type Preconditions = {
   readonly versions: readonly string[] | undefined;
-  /** The caller's name for the write: its Idempotency-Key. */
+  /** The Idempotency-Key. */
   readonly key: string | undefined;
 };
 
 /**
- * Names a write: at random for each request, or by the caller's key and subject. So the same key of
- * another caller names another write. The account and the content are not part of the name, because
- * the database looks for a name only in one row and its history.
+ * Gives a write its `write_id`. Without a key, the id is random for each request. With a key, the
+ * id is derived from the key and the subject, so the same key of another caller gives another id.
+ *
+ * The database searches for the id only among the writes to one evaluation or label. So the account
+ * need not be part of the id. The content must not be part of it: if a caller sends the same key
+ * with other content, the database finds the id, and the Worker refuses the update
+ * (`unprocessable`).
  */
 export async function nameWrite(
   { principal, now, uuid }: OperationContext,
@@ -51,13 +67,19 @@ export async function nameWrite(
   return { write_id, since: AFTER_ALL_TIMES, versions, isRepeatable: false };
 }
 
-/** Makes a name from the UUID of a request. It is shorter than every name that comes from a key. */
+/**
+ * Makes a `write_id` of 24 digits from the random UUID of a request. An id that comes from a key
+ * has 32 digits.
+ */
 export const createWriteId = (uuid: string) => uuid.replaceAll('-', '').slice(8);
 
 /**
- * Returns the parameters that all updates share (write.query.ts), as a function of the attempt's
- * number. Only the first attempt may count as a retry of an earlier request. A later attempt always
- * stores its name, so that a lost attempt that arrives last finds the name.
+ * Returns a function from the number of the attempt to the parameters that all updates share
+ * (write.query.ts).
+ *
+ * Only the first attempt may count as a retry of an earlier request, which changes nothing. A later
+ * attempt stores its `write_id` even if the row already has the content. If the first attempt was
+ * delayed and arrives last, it finds this `write_id` and changes nothing.
  */
 export function updateParams(
   { principal, now }: OperationContext,
@@ -79,15 +101,19 @@ export function updateParams(
   };
 }
 
-/** Returns the version of a row, which grows with each stored change and with nothing else. */
+/**
+ * Returns the version of a row: the time of its last change, or of its creation. Each stored change
+ * increases the version, and nothing else changes it.
+ */
 export const getVersion = (row: {
   readonly updated_at?: string | null;
   readonly created_at: string;
 }): string => row.updated_at ?? row.created_at;
 
 /**
- * Derives the id of a resource that is created with a key: a UUID of version 8 (RFC 9562 §5.8), the
- * same for each retry. `collection` is the id of the run, or the name of another collection.
+ * Derives the id of a new resource from the caller and the Idempotency-Key, so that each retry gets
+ * the same id. The id is a UUID of version 8 (RFC 9562 §5.8). `collection` is the id of the run, or
+ * a fixed name for resources outside a run.
  */
 export async function deriveId(
   { account, subject, evaluator }: Principal,
@@ -106,8 +132,8 @@ export async function deriveId(
 }
 
 /**
- * Returns the first 128 bits of SHA-256 over the parts, as 32 hexadecimal digits. JSON keeps the
- * parts apart.
+ * Returns the first 128 bits of SHA-256 over the parts, as 32 hexadecimal digits. The parts are
+ * hashed as a JSON array, so `["ab", "c"]` and `["a", "bc"]` have different digests.
  */
 export async function digest(...parts: readonly string[]): Promise<string> {
   const text = new TextEncoder().encode(JSON.stringify(parts));
