@@ -1,8 +1,13 @@
 /**
- * Gives one request access to the store that has its account's rows. A connection may be lost after
- * the commit, so every statement must be harmless if it runs twice. So a connection can retry every
- * error that may pass soon. A call makes at most four attempts with a timeout of 5 s each, and
- * starts the last attempt within 2 s. Stores (d1.ts, account-object.ts) make single attempts.
+ * Connects one request to the store that has the rows of the account: D1 or a Durable Object. A
+ * store (d1.ts, account-object.ts) makes one attempt at a time. This file retries after errors that
+ * may pass soon.
+ *
+ * The connection to the database may be lost after the commit, so a retry may repeat a stored
+ * write. Therefore every statement must be harmless if it runs twice.
+ *
+ * A call makes at most four attempts, each with a timeout of 5 s. No retry starts later than 2 s
+ * after the connection was opened.
  */
 import { type Clock, withTimeout } from '../clock.ts';
 import { databaseUnavailable, Failure, messageOf } from '../failure.ts';
@@ -10,19 +15,19 @@ import type { Principal } from '../principal.ts';
 import type { Statement } from './statement.ts';
 
 const ATTEMPTS_MAX = 4;
-/** No attempt starts later than this after the connection was opened. */
+/** No retry starts later than this after the connection was opened. */
 const RETRY_MAX_MS = 2000;
-/** A connection abandons an attempt that takes longer, because the database may never answer. */
+/** The connection abandons an attempt after this time, because the database may never answer. */
 export const ANSWER_MAX_MS = 5000;
 const BACKOFF_MS = 50;
 const RETRY_AFTER_TRANSIENT_SECONDS = 1;
 
 /**
- * Parts of the messages of errors that no retry can help, and after which nothing was stored. The
- * words and result codes of SQLite mean a violated constraint or type, SQL that does not compile, a
- * missing table, or too large a text. `D1_TYPE_ERROR` means that D1 cannot bind a value.
+ * Parts of error messages after which nothing was stored and no retry helps. SQLite reports a
+ * violated constraint or type, SQL that does not compile, a missing table, or a text that is too
+ * large. D1 reports `D1_TYPE_ERROR` for a value that it cannot bind.
  */
-const FINAL = [
+const FINAL_ERRORS = [
   'constraint failed',
   'SQLITE_CONSTRAINT',
   'datatype mismatch',
@@ -38,10 +43,10 @@ const FINAL = [
 ];
 
 /**
- * Errors that pass, but not soon: an immediate retry would make the state worse. `wait` is in
- * seconds.
+ * Parts of the messages of errors that pass, but not soon: an immediate retry could make the
+ * problem worse. The caller may retry after `wait` seconds.
  */
-const NOT_NOW = [
+const LATER_ERRORS = [
   { text: 'overloaded', wait: 5 },
   { text: 'exceeded timeout', wait: 5 },
   { text: 'memory limit', wait: 5 },
@@ -52,8 +57,8 @@ const NOT_NOW = [
 ];
 
 /**
- * The context of every operation: the caller, the connection, the time when the request began (ISO
- * 8601 in UTC), and a random UUID of the request.
+ * The context of every operation. `now` is the time when the request began (ISO 8601 in UTC).
+ * `uuid` is a random UUID of the request.
  */
 export type OperationContext = {
   readonly principal: Principal;
@@ -62,23 +67,25 @@ export type OperationContext = {
   readonly uuid: string;
 };
 
-/** A page of a list: the last entry of the previous page, and the number of rows. */
+/**
+ * The page of a list that the caller requests: at most `limit` entries, which follow the entry
+ * `after`.
+ */
 export type Page<Cursor> = { readonly after: Cursor | undefined; readonly limit: number };
 
-/**
- * The position of an entry in a list. Lists are in the order of time, and within a millisecond in
- * the order of ids.
- */
+/** The position of an entry in a list. Lists are sorted by time, and within a millisecond by id. */
 export type Position = { readonly created_at: string; readonly id: string };
 
-/** The values of a call's parameters, by name. */
 export type Params = { readonly [name: string]: unknown };
 
 type AnyStatement = Statement<never, unknown>;
 
 /**
- * The statements of one attempt, which a store runs in this order in one transaction. `explain` may
- * be skipped if `store` returns a row.
+ * The statements of one attempt, which run in this order in one transaction:
+ * - `store` is the write.
+ * - `explain` returns why the write stored nothing. If the write returned a row, a store may skip
+ *   `explain`.
+ * - `read` is a read. In a call with a write, `read` sees the rows after the write.
  */
 export type Call = {
   readonly params: Params;
@@ -88,7 +95,7 @@ export type Call = {
 };
 
 /**
- * The rows of each statement of a call, and how many rows the call read and wrote, as Cloudflare
+ * The rows of each statement of a call. `rows_read` and `rows_written` count rows as Cloudflare
  * bills them.
  */
 export type Rows = {
@@ -99,23 +106,26 @@ export type Rows = {
   readonly rows_written: number;
 };
 
-/** The store that has the rows of an account. */
+/** Runs the calls of one request, in D1 or in the object of the account. */
 export type Store = {
   readonly name: 'd1' | 'object';
   /**
-   * Makes one attempt. Attempts of a request may overlap, because an abandoned attempt may still
-   * run.
-   * @throws {Failure} `database_unavailable` if no other attempt of this request can help. Throws
-   * the store's own error if a statement fails, or if its result is unknown.
+   * Makes one attempt. An abandoned attempt may still run, so two attempts of a request may
+   * overlap.
+   * @throws {Failure} `database_unavailable` if no retry of this request can help. Throws the
+   * store's own error if a statement fails, or if its result is unknown.
    */
   readonly run: (call: Call) => Promise<Rows>;
-  /** The state that the last answered attempt saw; null if reads cannot be stale. */
+  /**
+   * Returns a bookmark of the state that the last answered attempt saw. Returns null before the
+   * first answer, and always for an object.
+   */
   readonly bookmark: () => string | null;
 };
 
 /**
- * The row that a write stored, or the explanation why it stored nothing. `read` has the rows of the
- * further read.
+ * The result of a write: the stored row, or the explanation why the write stored nothing. `read`
+ * has the rows of the read that ran after the write.
  */
 export type Written<Row, Explanation, Read> = { readonly read: readonly Read[] } & (
   | { readonly row: Row; readonly explanation?: never }
@@ -124,17 +134,19 @@ export type Written<Row, Explanation, Read> = { readonly read: readonly Read[] }
 
 export type Connection = {
   /**
-   * Returns the rows of a statement.
-   * @throws {Failure} `database_unavailable`; an error that no retry can help passes through.
+   * Runs a statement and returns its rows.
+   * @throws {Failure} `database_unavailable` after an error that passes. Other errors are thrown
+   * unchanged.
    */
   readonly read: <P extends Params, Row>(statement: Statement<P, Row>, params: P) => Promise<Row[]>;
   /**
-   * Runs a write and its explanation in one call, which is one transaction. Returns the row that
-   * the write stored; if the write stored nothing, the last row of the explanation. If the write
-   * stored a row, the explanation reads and returns nothing (write.query.ts, ifNothingChanged).
-   * @param paramsOf returns the parameters of each attempt, by the attempt's number from 1.
+   * Runs a write and its explanation in one call, which is one transaction. If the write stored a
+   * row, returns the row. Then the explanation has read nothing (write.query.ts, ifNothingChanged).
+   * If the write stored nothing, returns the last row of the explanation.
+   * @param paramsOf returns the parameters of an attempt. The first attempt has the number 1.
    * @param read runs after the write, in the same transaction.
-   * @throws {Failure} `database_unavailable`; an error that no retry can help passes through.
+   * @throws {Failure} `database_unavailable` after an error that passes. Other errors are thrown
+   * unchanged.
    */
   readonly write: <P extends Params, Q extends Params, Row, Explanation, Read = never>(
     store: Statement<P, Row>,
@@ -142,16 +154,12 @@ export type Connection = {
     paramsOf: (attempt: number) => P & Omit<Q, 'alone'>,
     read?: Statement<P, Read>,
   ) => Promise<Written<Row, Explanation, Read>>;
-  /**
-   * Returns the state of D1 when it last answered this request, as a bookmark; null before an
-   * answer.
-   */
+  /** Returns the same as `Store.bookmark`. */
   readonly bookmark: () => string | null;
-  /** The cost of the request so far. */
   readonly cost: Readonly<Cost>;
 };
 
-/** The number of calls, of attempts, and of rows as Cloudflare bills them. */
+/** The cost of a request so far. The rows are counted as Cloudflare bills them. */
 type Cost = {
   readonly store: Store['name'];
   db_calls: number;
@@ -192,7 +200,8 @@ export function connect(store: Store, clock: Clock): Connection {
     const read = readToo ? typeRows(readToo, rows.read) : [];
     const [row] = typeRows(statement, rows.store);
     if (row !== undefined) return { row, read };
-    // No run has ever lacked the explanation here. If it is missing, another call reads it alone.
+    // So far, the explanation has never been missing here. If it is missing, a further call reads
+    // the explanation without the write.
     const explanation =
       typeRows(explain, rows.explain).at(-1) ?? (await explainAlone(explain, paramsOf(1)));
     if (explanation === undefined)
@@ -205,14 +214,12 @@ export function connect(store: Store, clock: Clock): Connection {
     return typeRows(explain, rows.read).at(-1);
   }
 
-  /**
-   * Makes one call, in as many attempts as necessary. Does not retry an error of `callOf` or
-   * `requireStorable`, which is our own fault.
-   */
+  /** Makes one call. Retries after errors that may pass soon. */
   async function call(callOf: (attempt: number) => Call): Promise<Rows> {
     cost.db_calls += 1;
     for (let attempt = 1; ; attempt += 1) {
       cost.db_attempts += 1;
+      // An error of `callOf` or `requireStorable` is a bug in the Worker, so the `try` excludes it.
       const sent = store.run(requireStorable(callOf(attempt)));
       try {
         const rows = await withTimeout(clock, ANSWER_MAX_MS, sent);
@@ -222,15 +229,16 @@ export function connect(store: Store, clock: Clock): Connection {
       } catch (thrown) {
         if (thrown instanceof Failure) throw thrown;
         const message = messageOf(thrown);
-        const notNow = NOT_NOW.find(({ text }) => message.includes(text));
-        if (notNow) throw databaseUnavailable(notNow.wait, message);
-        // After a lost attempt the write may be stored, so an error of a later attempt proves
-        // nothing.
-        if (attempt === 1 && FINAL.some((text) => message.includes(text))) throw thrown;
-        // Full jitter: writers that failed together must not retry together.
+        const later = LATER_ERRORS.find(({ text }) => message.includes(text));
+        if (later) throw databaseUnavailable(later.wait, message);
+        // The first attempt stored nothing if it failed with such an error. On a later attempt the
+        // error proves less, because an earlier attempt may have stored the write.
+        if (attempt === 1 && FINAL_ERRORS.some((text) => message.includes(text))) throw thrown;
+        // The pause is random (full jitter), so that requests that failed together do not retry
+        // together.
         const pause = Math.random() * BACKOFF_MS * 2 ** attempt;
-        const late = clock.now().getTime() - started + pause > RETRY_MAX_MS;
-        if (attempt === ATTEMPTS_MAX || late)
+        const isLate = clock.now().getTime() - started + pause > RETRY_MAX_MS;
+        if (attempt === ATTEMPTS_MAX || isLate)
           throw databaseUnavailable(RETRY_AFTER_TRANSIENT_SECONDS, message);
         await clock.sleep(pause);
       }
@@ -239,14 +247,15 @@ export function connect(store: Store, clock: Clock): Connection {
 }
 
 /**
- * Gives rows their type. The assertion is safe because the statement's text and type come from one
- * query.
+ * Asserts the type of rows. The assertion is safe, because the text and the type of a statement
+ * come from the same query.
  */
 const typeRows = <Row>(_: Statement<never, Row>, rows: readonly unknown[]) => rows as Row[];
 
 /**
- * Returns the call if SQLite stores the value of every parameter unchanged; otherwise throws a
- * TypeError. An account object would store `true` as a text, and undefined and NaN as NULL.
+ * Returns the call if SQLite stores every parameter unchanged. An account object would store `true`
+ * as a text, and undefined and NaN as NULL.
+ * @throws {TypeError} for any other parameter
  */
 function requireStorable(call: Call): Call {
   const { params, store, explain, read } = call;

@@ -1,8 +1,11 @@
 /**
- * The store over D1. One batch, which is one transaction, runs the statements of a call (D1:
- * batch). The session's bookmark lets the caller's next request see the same state. D1's rows of an
- * account that lives in an object are out of date: triggers refuse its writes, and each read returns
- * a row that says so (query.ts, accountQuery).
+ * Runs the statements of a request in D1. The statements of a call run in one batch, which is one
+ * transaction (D1: batch). The bookmark of the session lets the next request of the caller see the
+ * same state.
+ *
+ * If an account lives in an object, rows of the account in D1 are out of date. Triggers in D1
+ * refuse new and changed rows of the account. Each read returns an additional row that names the
+ * place of the object (query.ts, accountQuery). The place is a jurisdiction or a location hint.
  */
 import { systemClock, withTimeout } from '../clock.ts';
 import { databaseUnavailable, messageOf } from '../failure.ts';
@@ -14,16 +17,16 @@ import { bindValues, LIVES_IN_OBJECT, type Statement } from './statement.ts';
 const RETRY_AFTER_SECONDS = 5;
 
 /**
- * Returns D1's answer to a call that an account object makes. The timeout is needed because D1 may
- * never answer, and the object's next attempt waits for this answer.
+ * Waits at most ANSWER_MAX_MS for the answer of D1 to a query from an account object. D1 may never
+ * answer. Without this timeout, the object would wait forever and never try again.
  * @throws {Error} `did not answer within 5000 ms`
  */
 export const awaitAnswer = <T>(call: Promise<T>): Promise<T> =>
   withTimeout(systemClock, ANSWER_MAX_MS, call);
 
 /**
- * Prepares a statement for D1, with its parameters bound. Every parameter must have a value
- * (connection.ts).
+ * Prepares a statement for D1 and binds its parameters. Every parameter must have a value:
+ * connection.ts checks the values of a request.
  */
 export const prepare = (
   db: D1Database | D1DatabaseSession,
@@ -34,16 +37,15 @@ export const prepare = (
 /**
  * Creates the store of one request. Calls throw {Failure} `database_unavailable` if the account
  * lives in an object.
- * @param from a bookmark; `first-primary` for a request that writes; or `first-unconstrained` for a
- * request that the nearest replica may answer.
+ * @param from a bookmark; or `first-primary` for a request that writes; or `first-unconstrained`
+ * for a request that the nearest replica may answer.
  */
 export function d1Store(db: D1Database, from: string): Store {
   const session = db.withSession(from);
   let answered = false;
   return {
     name: 'd1',
-    // Until D1 has answered, the session's bookmark is only the bookmark from which the session
-    // starts.
+    // Before the first answer, the session has only the bookmark with which it was opened.
     bookmark: () => (answered ? session.getBookmark() : null),
     run,
   };
@@ -53,13 +55,14 @@ export function d1Store(db: D1Database, from: string): Store {
     const batch = statements.map((statement) => prepare(session, statement, params));
     const results = await session.batch<object>(batch).catch(async (thrown: unknown) => {
       if (!messageOf(thrown).includes(LIVES_IN_OBJECT)) throw thrown;
-      // A trigger failed the whole batch, so another query reads the account's place.
+      // A trigger has refused the batch. The error does not name the place of the object, so a
+      // second query reads the place.
       const rows = prepare(session, readAccountObject, params).all<{ place: string }>();
-      throw refuseLeftAccount(params, (await rows).results[0]?.place ?? '');
+      throw refuseMovedAccount(params, (await rows).results[0]?.place ?? '');
     });
     answered = true;
     const place = results.map(findPlace).find((found) => found !== undefined);
-    if (place !== undefined) throw refuseLeftAccount(params, place);
+    if (place !== undefined) throw refuseMovedAccount(params, place);
     const readRows = (statement: Statement<never, unknown> | undefined) =>
       statement === undefined ? [] : (results[statements.indexOf(statement)]?.results ?? []);
     const sum = (name: 'rows_read' | 'rows_written') =>
@@ -74,7 +77,10 @@ export function d1Store(db: D1Database, from: string): Store {
   }
 }
 
-/** Returns the place of the account's object if the last row names it; otherwise undefined. */
+/**
+ * Returns the place of the object if the last row is the additional row of accountQuery; otherwise
+ * undefined.
+ */
 function findPlace({ results }: D1Result<object>): string | undefined {
   const [first] = Object.values(results.at(-1) ?? {});
   return typeof first === 'string' && first.startsWith(LIVES_IN_OBJECT)
@@ -82,8 +88,11 @@ function findPlace({ results }: D1Result<object>): string | undefined {
     : undefined;
 }
 
-/** Makes the failure for an account that lives in an object. The log names the missing setting. */
-const refuseLeftAccount = ({ account }: Params, place: string) =>
+/**
+ * Returns the failure for an account that lives in an object. Its message is for the log, and
+ * contains the entry that ACCOUNT_OBJECTS should have.
+ */
+const refuseMovedAccount = ({ account }: Params, place: string) =>
   databaseUnavailable(
     RETRY_AFTER_SECONDS,
     `${LIVES_IN_OBJECT}: ACCOUNT_OBJECTS must have ${formatAccountObjectEntry(String(account), place)}`,

@@ -1,7 +1,7 @@
 /**
- * Keeps a copy of the shared labels in each account object. The shared labels live in D1, and every
- * account uses them. A label's rule never changes, so an old copy is never wrong about a value.
- * While D1 does not answer, the object uses the copy that it has.
+ * Keeps a copy of the shared labels in each account object. Shared labels live in D1, and every
+ * account may use them. While D1 does not answer, the object uses its copy. The rule of a label
+ * never changes, so an old copy accepts and refuses the same values.
  */
 import { systemClock, withTimeout } from '../clock.ts';
 import { messageOf } from '../failure.ts';
@@ -17,36 +17,39 @@ import { bindValues, type RowOf } from './statement.ts';
 type LabelRow = RowOf<typeof readSharedLabels>;
 
 /**
- * An object refreshes its copy at this age. So while D1 answers, a change of a shared label reaches
- * every object within this time.
+ * An object refreshes its copy when the copy has this age. While D1 answers, a change of a shared
+ * label therefore reaches every object within this time.
  */
 const COPY_MAX_AGE_MS = 60_000;
-/** After a failure, no request waits for D1 during this time, and the copy is used. */
+/** After a failed refresh, the object uses its copy for this time before it tries again. */
 const RETRY_MS = 5000;
-/** A request waits at most this long for a label. */
+/** A request waits at most this long for a refresh or for a single label. */
 const WAIT_MAX_MS = 1000;
-/** A text after every id: ids are hexadecimal digits and hyphens. */
+/** A text that sorts after every id. Ids consist of hexadecimal digits and hyphens. */
 const AFTER_EVERY_ID = '~';
 /**
- * The ids that the object remembers as missing in D1. So a flood of unknown ids does not query D1
- * for each request.
+ * The object remembers at most this many ids that D1 does not have either. So repeated requests
+ * with an unknown id do not query D1 each time.
  */
 const MISSING_MAX_COUNT = 1000;
 
 const TABLE = { name: 'evaluation_label' };
 const HAS_COPY = 'has_shared_labels';
 
-/** Creates the keeper of one object's copy. */
+/**
+ * Returns `findRefusal`, which an object calls before each call, and which keeps the copy up to
+ * date.
+ */
 export function createSharedLabels(storage: DurableObjectStorage, d1: D1Database) {
   let nextRefresh = 0;
   let hasCopy = storage.kv.get(HAS_COPY) !== undefined;
   let refreshing: Promise<void> | undefined;
-  const missing = new Map<unknown, number>();
+  const missingSince = new Map<unknown, number>();
   return { findRefusal };
 
   /**
-   * Returns why the object cannot serve the call now; undefined if it can. Fetches the labels that
-   * the call needs.
+   * Returns why the object cannot serve the call now; undefined if it can. Before that, refreshes
+   * an old copy, and fetches the label that the call needs.
    */
   async function findRefusal(call: Call): Promise<Refusal | undefined> {
     try {
@@ -60,8 +63,8 @@ export function createSharedLabels(storage: DurableObjectStorage, d1: D1Database
   }
 
   /**
-   * Returns true if the copy must be refreshed. If the clock was set back, the time of the next
-   * refresh means nothing, so the result is true too.
+   * Returns true if the copy must be refreshed. If the clock was set back, `nextRefresh` may be far
+   * in the future. Then the copy is refreshed too.
    */
   function isRefreshDue(): boolean {
     const wait = nextRefresh - Date.now();
@@ -80,11 +83,11 @@ export function createSharedLabels(storage: DurableObjectStorage, d1: D1Database
     }
   }
 
-  /** Reads all shared labels, and replaces the pages that differ in the copy. */
+  /** Reads all shared labels from D1. If a page differs from the copy, replaces the page. */
   async function refresh(): Promise<void> {
     const began = Date.now();
-    // Each refresh opens a session of its own, because only the first query of a session asks the
-    // primary.
+    // Only the first query of a session must go to the primary, so each refresh opens a new
+    // session.
     const db = d1.withSession('first-primary');
     let after: string | undefined = '';
     while (after !== undefined) after = await refreshPage(db, after);
@@ -93,7 +96,7 @@ export function createSharedLabels(storage: DurableObjectStorage, d1: D1Database
     nextRefresh = began + COPY_MAX_AGE_MS;
   }
 
-  /** Refreshes one page. Returns the last id of the page; undefined if no page follows. */
+  /** Refreshes one page. Returns the last id of the page; undefined if this was the last page. */
   async function refreshPage(db: D1DatabaseSession, after: string): Promise<string | undefined> {
     const params = { after, limit: LABEL_PAGE_MAX_ROWS };
     const page = prepare(db, readSharedLabels, params).all<LabelRow>();
@@ -106,7 +109,7 @@ export function createSharedLabels(storage: DurableObjectStorage, d1: D1Database
     return last;
   }
 
-  /** Replaces the shared labels in the copy that meet the condition. */
+  /** Deletes the shared labels in the copy that meet the condition, and inserts `rows` instead. */
   function replace(rows: readonly LabelRow[], condition: string, ...values: string[]): void {
     const { sql } = storage;
     storage.transactionSync(() => {
@@ -119,16 +122,18 @@ export function createSharedLabels(storage: DurableObjectStorage, d1: D1Database
   }
 
   /**
-   * Returns the id of the label whose rule the call's value must meet, if only D1 can have that
-   * label.
+   * Returns the id of the label that the call needs and the object does not have; undefined if
+   * there is none. A call that writes a value needs the label whose rule the value must meet. Also
+   * returns undefined if D1 did not have the label either when it was last searched, less than
+   * COPY_MAX_AGE_MS ago.
    */
   function findLabelToFetch(params: Call['params']): string | undefined {
     if (params['value'] === undefined) return undefined;
     const values = bindValues(findMissingLabel, { evaluation_label_id: null, ...params });
     const [row] = storage.sql.exec(findMissingLabel.sql, ...values).toArray();
     const id = row?.['id'];
-    const asked = missing.get(id) ?? 0;
-    const isDue = Math.abs(Date.now() - asked) >= COPY_MAX_AGE_MS;
+    const since = missingSince.get(id) ?? 0;
+    const isDue = Math.abs(Date.now() - since) >= COPY_MAX_AGE_MS;
     return typeof id === 'string' && isDue ? id : undefined;
   }
 
@@ -139,7 +144,7 @@ export function createSharedLabels(storage: DurableObjectStorage, d1: D1Database
       replace([label], 'id = ?', id);
       return;
     }
-    if (missing.size >= MISSING_MAX_COUNT) missing.clear();
-    missing.set(id, Date.now());
+    if (missingSince.size >= MISSING_MAX_COUNT) missingSince.clear();
+    missingSince.set(id, Date.now());
   }
 }
