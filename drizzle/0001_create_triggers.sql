@@ -103,8 +103,8 @@ BEGIN
 	SELECT RAISE(ABORT, 'run_evaluation exists: update it');
 END;
 --> statement-breakpoint
--- Refuses changes of the columns below, because the history stores only replaced values and
--- authors.
+-- Refuses changes of the columns below. The history stores only values and authors, so the old
+-- content of these columns would be lost.
 CREATE TRIGGER `run_evaluation_changes_value_only`
 BEFORE UPDATE ON `run_evaluation`
 WHEN OLD.`id` IS NOT NEW.`id`
@@ -172,8 +172,8 @@ BEGIN
 	);
 END;
 --> statement-breakpoint
--- Increases updated_at and sets a new write_id if a script did not, as for evaluations. The Worker
--- sets both columns, so its updates do not fire this trigger.
+-- If a script does not increase updated_at or does not set a new write_id, this trigger does both,
+-- as for evaluations. The Worker sets both columns, so its updates do not fire this trigger.
 CREATE TRIGGER `evaluation_label_moves_on`
 AFTER UPDATE ON `evaluation_label`
 WHEN (
@@ -214,9 +214,10 @@ BEGIN
 	);
 END;
 --> statement-breakpoint
--- This trigger and the next five refuse new and changed rows of an account that lives in an object
--- (src/db/account-object.ts), even from an old version of the Worker. Deletions stay possible,
--- because the object deletes the rows that it has copied.
+-- This trigger and the next five protect an account that lives in an object
+-- (src/db/account-object.ts). They refuse new and changed rows of the account, even from an old
+-- version of the Worker. Deletions stay possible, because the object deletes the rows that it has
+-- copied.
 CREATE TRIGGER `run_evaluation_insert_is_of_account_in_d1`
 BEFORE INSERT ON `run_evaluation`
 WHEN EXISTS (SELECT 1 FROM `account_object` WHERE `account_id` = NEW.`account_id`)

@@ -1,7 +1,6 @@
 /**
- * Writes the CHECK constraints for schema.ts. All conditions of this file accept NULL, because a
- * constraint refuses a row only if its condition is false. In SQL, a comparison with NULL is
- * unknown, which is not false.
+ * Writes the CHECK constraints for schema.ts. All conditions of this file accept NULL. A constraint
+ * refuses a row only if its condition is false, and a comparison with NULL is unknown instead.
  */
 import { type SQL, sql } from 'drizzle-orm';
 import { check } from 'drizzle-orm/sqlite-core';
@@ -67,7 +66,10 @@ export const isHex = (column: string) =>
 export const isWriteId = (column: string) =>
   sql.raw(`length("${column}") IN (24, 32) AND "${column}" NOT GLOB '*[^0-9a-f]*'`);
 
-/** Constraints on a row's creator, last author, both times, and the id of the last write. */
+/**
+ * Constraints on the creator and the last author of a row, the times of both, and the id of the
+ * last write.
+ */
 export const creationAndUpdateChecks = {
   created_by_is_bounded: isAtMost('created_by', SUBJECT_MAX_CHARS),
   created_at_is_timestamp: isTimestamp('created_at'),

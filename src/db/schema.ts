@@ -69,8 +69,8 @@ export const runEvaluation = sqliteTable(
 );
 
 /**
- * Labels define which values their evaluations may have. There is no foreign key, because a script
- * may insert evaluations before their labels.
+ * Labels define which values their evaluations may have. There is no foreign key, so a script may
+ * insert evaluations before their labels.
  */
 export const evaluationLabel = sqliteTable(
   'evaluation_label',
@@ -224,8 +224,8 @@ export const deletedEvaluation = sqliteTable(
 );
 
 /**
- * One row for each revoked link. After the link has expired, a later revocation deletes the row: a
- * trigger deletes up to twenty such rows at a time.
+ * One row for each revoked link. After the link has expired, later revocations delete the row: the
+ * trigger of each revocation deletes up to twenty such rows.
  */
 export const revokedLink = sqliteTable(
   'revoked_link',
@@ -247,8 +247,7 @@ export const revokedLink = sqliteTable(
 
 /**
  * One row for each account that lives in its own Durable Object (account-object.ts). In D1,
- * triggers refuse new and changed rows of such an account. The objects have this table too, but
- * there it is empty.
+ * triggers refuse new and changed rows of such an account. In an object this table is empty.
  */
 export const accountObject = sqliteTable(
   'account_object',
