@@ -1,6 +1,6 @@
 /**
- * The SQL for accounts that live in Durable Objects. It writes and reads the row of
- * `account_object` that closes D1 for an account, and reads the labels that an object needs. The
+ * The SQL for accounts that live in Durable Objects. These statements write and read the row of
+ * `account_object` that closes D1 for an account, and read the labels that an object needs. The
  * object runs the statements of all other files unchanged.
  */
 import { asc, getTableColumns, sql } from 'drizzle-orm';
@@ -46,9 +46,9 @@ const hasRows = (p: In<typeof ACCOUNT>) => {
 };
 
 /**
- * Closes D1 for the account: inserts its row of `account_object`, unless the row exists. If the
- * account has no rows to copy, the row has `arrived_at` from the beginning. Returns a row if the
- * statement inserted the row.
+ * Closes D1 for the account: inserts the account's row of `account_object`, unless the row exists.
+ * If D1 has no rows to copy, `arrived_at` is set from the beginning. Returns a row if the statement
+ * inserted the row.
  */
 export const closeAccount = query(
   { ...ACCOUNT, place: param<string>(), life: param<string>(), arrived_at: param<string>() },
@@ -66,8 +66,8 @@ export const closeAccount = query(
 );
 
 /**
- * Sets `arrived_at`, because the object has all rows. From then on only the object serves the
- * account. Changes nothing if D1 has another `life` or already has an `arrived_at`.
+ * Records that the object has all rows: sets `arrived_at`. From then on only the object serves the
+ * account. If D1 has another `life` or already has an `arrived_at`, changes nothing.
  */
 export const noteArrival = query(
   { ...ACCOUNT, life: param<string>(), arrived_at: param<string>() },
@@ -78,10 +78,11 @@ export const noteArrival = query(
 );
 
 /**
- * Finds the label whose rule the value of a write must meet. Returns its id if the object does not
- * have the label; no row if the object has the label. A create sends `evaluation_label_id`. An
- * update sends NULL, so the SQL takes the label of the stored evaluation. If the evaluation does
- * not exist, the returned id is NULL.
+ * Finds the label whose rule the value of a write must meet. If the object does not have the label,
+ * returns its id. If the object has the label, returns no row.
+ *
+ * A create sends `evaluation_label_id`. An update sends NULL, so the SQL takes the label of the
+ * stored evaluation. If the evaluation does not exist, the returned id is NULL.
  */
 export const findMissingLabel = query(
   { ...ACCOUNT, id: param<string>(), evaluation_label_id: param<string | null>() },

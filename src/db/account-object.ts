@@ -43,8 +43,8 @@ type Answer =
   | { rows?: never; refusal?: never; fault: string };
 
 /**
- * Creates the store of one account. It has no bookmark, because an object has no replicas and so no
- * stale reads. Calls throw {Failure} `database_unavailable` if the object refuses to serve.
+ * Creates the store of one account. An object has no replicas, so no read is stale and the bookmark
+ * is null. Calls throw {Failure} `database_unavailable` if the object refuses to serve.
  */
 export function objectStore(
   namespace: DurableObjectNamespace<AccountObject>,

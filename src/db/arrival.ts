@@ -15,8 +15,8 @@
  * refuses to serve.
  *
  * A restore to a later time cannot be detected: both values are right, but newer rows are missing.
- * If the account had no rows, no restore to a time after the beginning of step 1 can be detected,
- * because step 1 also records the arrival.
+ * If the account had no rows, step 1 already records the arrival. Then a restore to any time after
+ * the beginning of step 1 cannot be detected.
  */
 import { messageOf } from '../failure.ts';
 import { LABEL_PAGE_MAX_ROWS } from '../limits.ts';
@@ -44,8 +44,8 @@ const SLICE_MAX_MS = 5000;
 /** A request waits at most this long for the copy. Then the object refuses to serve the request. */
 const WAIT_MAX_MS = 300;
 /**
- * Each slice sets an alarm at this distance. If the platform kills the object during the slice, the
- * alarm resumes the work.
+ * While a slice runs, an alarm is set for this time after its start. If the platform kills the
+ * object during the slice, the alarm resumes the work.
  */
 const RESUME_AFTER_MS = 10_000;
 
@@ -143,8 +143,8 @@ export function createArrival(storage: DurableObjectStorage, d1: D1Database) {
 
   /**
    * Works on the move for at most one slice. If the account has not arrived yet, stops at the
-   * arrival, so that requests do not wait for step 5. Otherwise stops when D1 has no rows of the
-   * account.
+   * arrival, so that requests do not wait for the deletion in D1. If the account has arrived, stops
+   * when D1 has no rows of the account.
    */
   async function runSteps(address: Address): Promise<Refusal | undefined> {
     let current = state ?? beginArrival(address);
@@ -209,8 +209,8 @@ export function createArrival(storage: DurableObjectStorage, d1: D1Database) {
     const params = { account, place, life, arrived_at: at };
     const found = await runInD1(prepare(db, closeAccount, params), params);
     if (found?.life !== life) {
-      // D1 names another object, so this object has copied nothing. An object whose storage is
-      // empty costs nothing.
+      // D1 has the `life` of another object, so this object has copied nothing. An object whose
+      // storage is empty costs nothing.
       await storage.deleteAll();
       state = undefined;
     }
@@ -254,13 +254,14 @@ export function createArrival(storage: DurableObjectStorage, d1: D1Database) {
       });
       return;
     }
-    // The triggers in D1 allow only deletions now. So a console or a script has deleted rows in D1.
+    // D1 accepts only deletions for this account now. So a console or a script has deleted rows in
+    // D1.
     copyAgain(current);
   }
 
   /**
-   * Empties the tables of the object, and begins the copy again. Reads the schema again too,
-   * because a migration may have changed it.
+   * Empties the tables of the object, and begins the copy again. A migration may have changed the
+   * tables, so the new state has the present schema.
    */
   function copyAgain(current: State): void {
     const schema = describeTables(storage.sql);
@@ -281,7 +282,8 @@ export function createArrival(storage: DurableObjectStorage, d1: D1Database) {
     const isComplete = JSON.stringify(groupColumns(columns)) === current.schema;
     const statement = isComplete ? noteArrival : readAccountObject;
     const found = await runInD1(prepare(db, statement, params), params);
-    // `arrived_at` may be set already: by an earlier attempt whose response was lost.
+    // If an earlier attempt recorded the arrival and its response was lost, `arrived_at` is set
+    // already.
     if (!isComplete && found?.arrived_at === null) {
       if (describeTables(storage.sql) === current.schema) return { wait: 60, cause: OTHER_TABLES };
       copyAgain(current);
@@ -363,7 +365,7 @@ function migrate({ sql }: DurableObjectStorage): void {
 
 type Row = Readonly<Record<string, SqlStorageValue>>;
 
-/** A table with an `account_id`. `key` is the rest of its primary key. */
+/** A table with an `account_id`. `key` has the other columns of its primary key. */
 type Table = {
   readonly name: string;
   readonly key: readonly string[];
@@ -373,8 +375,8 @@ type Table = {
 type Column = { readonly table: string; readonly column: string; readonly pk: number };
 
 /**
- * Reads the columns of all tables. `run_evaluation` comes last: a trigger deletes the rows of an
- * evaluation in other tables, and deletePage should have deleted these rows before.
+ * Reads the columns of all tables. When an evaluation is deleted, a trigger deletes its rows in
+ * other tables. `run_evaluation` comes last, so deletePage has deleted these rows by then.
  */
 const COLUMNS = `
   SELECT t.name AS "table", c.name AS "column", c.pk

@@ -23,8 +23,8 @@ const BACKOFF_MS = 50;
 const RETRY_AFTER_TRANSIENT_SECONDS = 1;
 
 /**
- * Parts of error messages after which nothing was stored and no retry helps. SQLite reports a
- * violated constraint or type, SQL that does not compile, a missing table, or a text that is too
+ * Parts of the messages of errors after which nothing was stored and no retry helps. SQLite reports
+ * a violated constraint or type, SQL that does not compile, a missing table, or a text that is too
  * large. D1 reports `D1_TYPE_ERROR` for a value that it cannot bind.
  */
 const FINAL_ERRORS = [
@@ -200,8 +200,8 @@ export function connect(store: Store, clock: Clock): Connection {
     const read = readToo ? typeRows(readToo, rows.read) : [];
     const [row] = typeRows(statement, rows.store);
     if (row !== undefined) return { row, read };
-    // So far, the explanation has never been missing here. If it is missing, a further call reads
-    // the explanation without the write.
+    // So far, D1 and objects have always returned the explanation here. If the explanation is
+    // missing, a further call reads it without the write.
     const explanation =
       typeRows(explain, rows.explain).at(-1) ?? (await explainAlone(explain, paramsOf(1)));
     if (explanation === undefined)
@@ -231,8 +231,8 @@ export function connect(store: Store, clock: Clock): Connection {
         const message = messageOf(thrown);
         const later = LATER_ERRORS.find(({ text }) => message.includes(text));
         if (later) throw databaseUnavailable(later.wait, message);
-        // The first attempt stored nothing if it failed with such an error. On a later attempt the
-        // error proves less, because an earlier attempt may have stored the write.
+        // If the first attempt fails with such an error, nothing was stored. After a later attempt
+        // this is not sure, because an earlier attempt may have stored the write.
         if (attempt === 1 && FINAL_ERRORS.some((text) => message.includes(text))) throw thrown;
         // The pause is random (full jitter), so that requests that failed together do not retry
         // together.

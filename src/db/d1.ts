@@ -89,7 +89,7 @@ function findPlace({ results }: D1Result<object>): string | undefined {
 }
 
 /**
- * Returns the failure for an account that lives in an object. Its message is for the log, and
+ * Returns the failure for an account that lives in an object. The message is for the log, and
  * contains the entry that ACCOUNT_OBJECTS should have.
  */
 const refuseMovedAccount = ({ account }: Params, place: string) =>

@@ -17,8 +17,8 @@ import { bindValues, type RowOf } from './statement.ts';
 type LabelRow = RowOf<typeof readSharedLabels>;
 
 /**
- * An object refreshes its copy when the copy has this age. While D1 answers, a change of a shared
- * label therefore reaches every object within this time.
+ * An object refreshes its copy when the copy is this old. While D1 answers, a call therefore sees
+ * every change of a shared label that is at least this old.
  */
 const COPY_MAX_AGE_MS = 60_000;
 /** After a failed refresh, the object uses its copy for this time before it tries again. */
@@ -37,7 +37,7 @@ const TABLE = { name: 'evaluation_label' };
 const HAS_COPY = 'has_shared_labels';
 
 /**
- * Returns `findRefusal`, which an object calls before each call, and which keeps the copy up to
+ * Returns `findRefusal`. The object runs this function before each call, which keeps the copy up to
  * date.
  */
 export function createSharedLabels(storage: DurableObjectStorage, d1: D1Database) {
@@ -86,7 +86,7 @@ export function createSharedLabels(storage: DurableObjectStorage, d1: D1Database
   /** Reads all shared labels from D1. If a page differs from the copy, replaces the page. */
   async function refresh(): Promise<void> {
     const began = Date.now();
-    // Only the first query of a session must go to the primary, so each refresh opens a new
+    // Only the first query of a session is sure to reach the primary, so each refresh opens a new
     // session.
     const db = d1.withSession('first-primary');
     let after: string | undefined = '';
@@ -122,10 +122,10 @@ export function createSharedLabels(storage: DurableObjectStorage, d1: D1Database
   }
 
   /**
-   * Returns the id of the label that the call needs and the object does not have; undefined if
-   * there is none. A call that writes a value needs the label whose rule the value must meet. Also
-   * returns undefined if D1 did not have the label either when it was last searched, less than
-   * COPY_MAX_AGE_MS ago.
+   * Returns the id of the label that the call needs and the object does not have; otherwise
+   * undefined. A call that writes a value needs the label whose rule the value must meet. If D1 did
+   * not have the label either when it was searched less than COPY_MAX_AGE_MS ago, returns
+   * undefined.
    */
   function findLabelToFetch(params: Call['params']): string | undefined {
     if (params['value'] === undefined) return undefined;

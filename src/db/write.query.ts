@@ -19,8 +19,8 @@ export const UPDATE = {
   now: param<string>(),
   write_id: param<string>(),
   /**
-   * If this is 1 and the same author has already stored the same content, the update counts as a
-   * retry and changes nothing.
+   * If this is 1 and the row already has the same content by the same author, the update counts as
+   * a retry and changes nothing.
    */
   is_repeatable: param<0 | 1>(),
   /** The immutable fields in the request body, as a JSON object. */
@@ -33,10 +33,10 @@ export const UPDATE = {
 };
 
 /**
- * Returns SQL for the FROM of an explanation: a table of one row if the write before it changed no
- * row, or if the explanation runs alone. Otherwise the table is empty, so SQLite does not read the
- * tables that are joined to it. `changes()` does not count rows that triggers wrote (SQLite:
- * changes).
+ * Returns SQL for a table that an explanation reads first. If the preceding write changed no row,
+ * or if the explanation runs alone, the table has one row. Otherwise the table is empty, so SQLite
+ * does not read the tables that are joined to it. `changes()` does not count rows that triggers
+ * wrote (SQLite: changes).
  */
 export const ifNothingChanged = (p: In<typeof ALONE>) =>
   sql`(SELECT 1 WHERE changes() = 0 OR ${p.alone})`;

@@ -33,8 +33,8 @@ export type Write = {
    */
   readonly versions: readonly string[] | undefined;
   /**
-   * If true and the same author has already stored the same content, the update counts as a retry
-   * and changes nothing.
+   * If true and the row already has the same content by the same author, the update counts as a
+   * retry and changes nothing.
    */
   readonly isRepeatable: boolean;
 };
