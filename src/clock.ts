@@ -2,13 +2,13 @@
 export type Clock = {
   readonly now: () => Date;
   readonly sleep: (milliseconds: number) => Promise<unknown>;
-  /** Runs `action` after the time has passed. The returned function cancels the action. */
+  /** Calls `action` after this time. Returns a function that cancels the call. */
   readonly after: (milliseconds: number, action: () => void) => () => void;
 };
 
 /**
- * Returns the result of the work, or calls `onTimeout` and rejects after the timeout. Rejects on
- * time even if the work does not stop, for example while a body arrives slowly.
+ * Returns the result of `work`. After the timeout, calls `onTimeout` and rejects, even if `work`
+ * does not stop, for example while a body arrives slowly.
  * @throws {Error} `did not answer within N ms`
  */
 export function withTimeout<T>(
@@ -26,14 +26,14 @@ export function withTimeout<T>(
   });
 }
 
-/** A waiting request checks this often whether the shared work has ended. */
+/** How often a waiting request checks whether the shared work has ended. */
 const POLL_MS = 10;
 
 /**
  * Waits until work that several requests share has ended, but at most `milliseconds`. Each request
- * waits with its own timers and awaits no promise of another request. When a caller disconnects,
- * workerd cancels its request, and writes a warning for each promise that the request leaves
- * behind.
+ * waits with its own timers and awaits no promise of another request. If a caller disconnects,
+ * workerd cancels its request. Another request that awaits a promise of that request hangs, or
+ * workerd writes a warning (auth/README.md).
  */
 export async function waitWhile(
   clock: Clock,
@@ -47,7 +47,7 @@ export async function waitWhile(
 export const systemClock: Clock = {
   now: () => new Date(),
   sleep: (milliseconds) => scheduler.wait(milliseconds),
-  // AbortSignal.timeout cannot be cancelled: it would outlive its request by up to the whole
+  // AbortSignal.timeout cannot be cancelled: its timer would outlive the request by up to the whole
   // timeout.
   after: (milliseconds, action) => {
     const timer = setTimeout(action, milliseconds);

@@ -1,7 +1,7 @@
 /**
- * Makes a principal from the claims of a verified token, and refuses tokens. A claim that this file
- * cannot read makes the token invalid: no claim has a default. The caller of a refused token reads
- * one of a few fixed sentences. The log has the claim, its expected value and its actual value. A
+ * Makes a principal from the claims of a verified token, and refuses tokens. No claim has a
+ * default: if a claim cannot be read, the token is invalid. The caller of a refused token reads one
+ * of a few fixed sentences. The log shows the claim with its expected and its actual value. A
  * stranger may have chosen the actual value.
  */
 
@@ -14,8 +14,8 @@ import type { ClaimSetting, Settings } from '../settings.ts';
 export type Claims = { readonly [claim: string]: unknown };
 
 /**
- * Makes the principal of a token whose signature and times are verified. `headerTyp` is the `typ`
- * of the token's header.
+ * Makes the principal of a token whose signature and times have been verified. `headerTyp` is the
+ * `typ` in the token's header.
  * @throws {Failure} `invalid_token` or `insufficient_scope`.
  */
 export function readPrincipal(
@@ -24,8 +24,8 @@ export function readPrincipal(
   { account, subject, run, clients, requiredScope }: Settings,
   keyId: string | undefined,
 ): Principal {
-  // jose accepts any number as exp, and JSON can spell infinity (1e400): such a token would never
-  // expire.
+  // jose accepts any number as exp, and JSON.parse turns 1e400 into Infinity. Such a token would
+  // never expire.
   if (!Number.isFinite(payload['exp']))
     throw claimRefused('exp', 'a finite number', payload['exp']);
   refuseOtherTokens(payload, headerTyp);
@@ -53,12 +53,14 @@ export function readPrincipal(
 
 /**
  * Refuses ID tokens and refresh tokens, which the issuer may sign with the same key. An ID token
- * tells a client who signed in, and a refresh token is for the issuer only. Cognito marks both
- * kinds with `token_use`, and Keycloak marks them with `typ`. OpenID Connect Core §2 puts `nonce`
- * and `at_hash` into ID tokens, but these two claims are only a hint. Keycloak before 24 copies the
- * nonce of the login into access tokens, and other issuers send empty strings. So a token may have
- * both claims if its type is that of an access token. The issuer signs the type too, and gives no
- * ID token that type.
+ * tells a client who signed in. A refresh token is only for the issuer. How to tell them apart:
+ * - Cognito marks both kinds with the claim `token_use`, and Keycloak marks them with the claim
+ *   `typ`.
+ * - ID tokens have the claims `nonce` and `at_hash` (OpenID Connect Core §2). These claims are only
+ *   a hint. Keycloak before 24 copies the nonce of the login into access tokens, and other issuers
+ *   send empty strings.
+ * - If the type is `Bearer` or `at+jwt`, the token is an access token even with these two claims.
+ *   The issuer signs the type too, and gives no ID token that type.
  * @throws {Failure} `invalid_token`.
  */
 function refuseOtherTokens(payload: Claims, headerTyp: unknown): void {
@@ -93,12 +95,13 @@ function refuseOtherClients(
 }
 
 /**
- * Reads the account from its claim. Keycloak's `organization` is an object whose one key is the
- * account, and the key's value is an object. If the single key has another value, the setting names
- * the wrong claim: the key would become the account of every caller.
+ * Reads the account from its claim, which may be a string, an integer or an object with one key.
+ * Keycloak's claim `organization` is such an object: `{"acme": {}}` names the account `acme`. The
+ * value of the key must be an object too. Otherwise the setting names the wrong claim, such as a
+ * claim with the value `{"name": "acme"}`. The key `name` would be the account of every caller.
  */
 function readAccount(value: unknown): unknown {
-  // Several numbers in JSON may parse to the same unsafe integer.
+  // A larger integer is refused, because JSON.parse turns several such integers into the same one.
   if (Number.isSafeInteger(value)) return String(value);
   if (!isObject(value)) return value;
   const [first, second] = Object.entries(value);
@@ -109,8 +112,8 @@ const isObject = (value: unknown): value is object =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
 function requireText({ name }: ClaimSetting, value: unknown, maxChars: number): string {
-  // The database would store half of a surrogate pair as another character, and so perhaps as
-  // another account.
+  // The database would store half of a surrogate pair as another character. The result could be the
+  // name of another account or author.
   const isNonEmpty = typeof value === 'string' && value.trim() !== '' && value.isWellFormed();
   if (!isNonEmpty) throw claimRefused(name, 'a non-empty string', value);
   if (!isAtMost(value, maxChars))
@@ -118,7 +121,10 @@ function requireText({ name }: ClaimSetting, value: unknown, maxChars: number): 
   return value;
 }
 
-/** Reads a UUID claim. A restriction that cannot be read must never make an unrestricted token. */
+/**
+ * Reads a UUID claim, in lower case. A malformed claim makes the token invalid: if a malformed
+ * `run_id` were ignored, the token would work for every run.
+ */
 function readOptionalUuid(claim: string, value: unknown): string | undefined {
   if (value === undefined) return undefined;
   if (typeof value !== 'string' || !UUID.test(value)) throw claimRefused(claim, 'a UUID', value);
@@ -126,26 +132,26 @@ function readOptionalUuid(claim: string, value: unknown): string | undefined {
 }
 
 /**
- * Returns the scopes of a token. `scope` is one string with spaces (RFC 8693 §4.2). Some issuers
- * send `scp` instead, Auth0 with RBAC sends `permissions`, and Entra sends `roles` for an
- * application. Each claim may be a string with spaces or a list.
+ * Returns the scopes of a token. `scope` is the standard claim, one string with spaces (RFC 8693
+ * §4.2). Some issuers send `scp` instead, Auth0 with RBAC sends `permissions`, and Entra sends
+ * `roles` for an application. Each of the four claims may be a string with spaces or a list.
  */
 const readScopes = ({ scope, scp, permissions, roles }: Claims): unknown[] =>
   [scope, scp, permissions, roles].flatMap((scopes) =>
     typeof scopes === 'string' ? scopes.split(' ') : scopes,
   );
 
-/** The log shows at most this much of a claim, because a stranger chooses it. */
+/** Limits how much of a claim the log shows, because a stranger may have chosen the claim. */
 const SHOWN_MAX_CHARS = 200;
 const SHOWN_MAX_ITEMS = 8;
 
-/** Makes the failure `invalid_token`. `code` is for the log only. */
+/** Makes the failure `invalid_token`. The caller reads only `sentence`; `code` goes to the log. */
 export const invalidToken = (sentence: string, code: string, log: FailureLog = {}) =>
   new Failure('invalid_token', sentence, {}, { code, ...log });
 
 /**
- * Makes the failure `invalid_token` for a claim of the wrong kind. The log has the kind of the
- * value, not the value.
+ * Makes the failure `invalid_token` for a claim with a wrong value. The log shows the kind of the
+ * value, such as `a string`, not the value.
  */
 const claimRefused = (claim: string, expected: string, value: unknown) =>
   invalidToken(`The token's claim ${claim} must be ${expected}.`, 'claim', {
@@ -155,9 +161,9 @@ const claimRefused = (claim: string, expected: string, value: unknown) =>
   });
 
 /**
- * Refuses a `typ` that is neither `JWT` nor `at+jwt`, with or without `application/`, in any case.
- * A logout token, for example, is not an access token even if everything else is right (RFC 8725
- * §3.11).
+ * Accepts a header without `typ`, or with `JWT` or `at+jwt`, in any case, with or without the
+ * prefix `application/`. Refuses every other type. A logout token, for example, must not count as
+ * an access token, even if everything else is right (RFC 8725 §3.11).
  * @throws {Failure} `invalid_token`.
  */
 export function refuseOtherTypes(typ: unknown): void {
@@ -166,15 +172,19 @@ export function refuseOtherTypes(typ: unknown): void {
     throw invalidToken('The token is a JWT of another kind (typ).', 'typ');
 }
 
-/** Returns the media type in a header's `typ`, without the prefix that RFC 7515 §4.1.9 omits. */
+/**
+ * Returns a header's `typ` in lower case, without the prefix `application/`, which is optional
+ * (RFC 7515 §4.1.9).
+ */
 const readMediaType = (typ: unknown) => toLowerCase(typ)?.replace(/^application\//, '');
 
 const toLowerCase = (value: unknown) =>
   typeof value === 'string' ? value.toLowerCase() : undefined;
 
 /**
- * Returns a claim's value for the log, as at most 200 characters of printable ASCII. Shows a text,
- * or the first eight items of a list. If a value is not a text, shows only its kind.
+ * Returns a claim's value for the log, as at most 200 characters of printable ASCII. Shows a
+ * string, or the first eight items of a list. Shows only the kind of any other value, such as
+ * `a number`.
  */
 export function toPrintable(value: unknown): string {
   const items = Array.isArray(value) ? value.slice(0, SHOWN_MAX_ITEMS) : [value];

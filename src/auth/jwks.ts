@@ -1,14 +1,15 @@
 /**
- * Reads JSON Web Key Sets (RFC 7517), imports their keys once, and finds a key by algorithm and key
- * id. jose's key sets import a key only when a token asks for it. This file checks the whole set
- * when the set arrives. So a set without a working key never replaces a good set, and a broken key
- * never fails a request.
+ * Reads JSON Web Key Sets (RFC 7517), imports their keys, and finds a key by algorithm and key id.
+ *
+ * jose imports a key only when a token needs the key. This file imports all keys when a set
+ * arrives. So a new set without a working key never replaces a good set, and a broken key never
+ * fails a request.
  */
 import { toPrintable } from './claims.ts';
 
 /**
- * The kind of key that each algorithm needs (RFC 7518 §3.1, RFC 8037 §3.1). HMAC is missing on
- * purpose: its key is a secret, and a key set is public.
+ * The kind of key that each algorithm needs (RFC 7518 §3.1, RFC 8037 §3.1). HMAC algorithms are
+ * missing on purpose: an HMAC key is secret, but a key set is public.
  */
 const ALGORITHMS = {
   RS256: { kty: 'RSA', crv: undefined, params: { name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256' } },
@@ -21,28 +22,28 @@ const ALGORITHMS = {
   ES384: { kty: 'EC', crv: 'P-384', params: { name: 'ECDSA', namedCurve: 'P-384' } },
   ES512: { kty: 'EC', crv: 'P-521', params: { name: 'ECDSA', namedCurve: 'P-521' } },
   EdDSA: { kty: 'OKP', crv: 'Ed25519', params: { name: 'Ed25519' } },
-  // RFC 9864: the fully specified name of EdDSA with this curve.
+  // RFC 9864 gives EdDSA with the curve Ed25519 this second name.
   Ed25519: { kty: 'OKP', crv: 'Ed25519', params: { name: 'Ed25519' } },
 } as const;
 
 type Algorithm = keyof typeof ALGORITHMS;
 
-/** The names of the algorithms that a token may be signed with if the keys come from a key set. */
+/** The algorithms that a token may use if the keys come from a key set. */
 export const JWKS_ALGORITHMS = Object.keys(ALGORITHMS).filter(
   (name): name is Algorithm => name in ALGORITHMS,
 );
 
-/** The minimum size of an RSA key (RFC 7518 §3.3). */
+/** RFC 7518 §3.3 requires RSA keys of at least this size. */
 const RSA_MIN_BITS = 2048;
 /**
- * The most keys of a set; no issuer publishes so many. Each import is expensive: an RSA key without
- * `alg` is imported six times, once for each RSA algorithm.
+ * The most keys that a set may have. No issuer publishes so many. A limit is needed because imports
+ * are expensive: an RSA key without `alg` is imported six times, once for each RSA algorithm.
  */
 const KEYS_MAX_COUNT = 64;
 
 /**
- * Describes what is wrong with a key set, without quoting the set. A parser's message would quote
- * the text, and perhaps a private key.
+ * Tells what is wrong with a key set, in a message that never quotes a key. The message of a parser
+ * would quote the text, and the text may contain a private key.
  */
 export class JwksError extends Error {}
 
@@ -53,13 +54,16 @@ type VerificationKey = {
 };
 export type KeySet = readonly VerificationKey[];
 
-/** The result of a search for keys: the keys that fit, or why no key fits. */
+/**
+ * The keys that fit, or the reason why no key can be used. `unknown`: no key fits. `ambiguous`: the
+ * token has no key id, and several keys fit.
+ */
 export type Found = readonly CryptoKey[] | 'unknown' | 'ambiguous';
 
 /**
- * Finds the keys for an algorithm and a key id. Issuers should give each key its own id, but some
- * do not (RFC 7517 §4.5). So several keys may fit, at most KEYS_MAX_COUNT, and the caller tries
- * each of them. Without a key id, exactly one key must fit.
+ * Finds the keys that fit an algorithm and a key id. Several keys may fit, because some issuers
+ * reuse a key id although RFC 7517 §4.5 advises against it. Then the caller tries each of the keys,
+ * at most KEYS_MAX_COUNT. Without a key id, exactly one key must fit.
  */
 export function findKeys(keys: KeySet, alg: string, kid: string | undefined): Found {
   const fitting = keys.filter((key) => key.alg === alg && (kid === undefined || key.kid === kid));
@@ -68,9 +72,10 @@ export function findKeys(keys: KeySet, alg: string, kid: string | undefined): Fo
 }
 
 /**
- * Reads a key set from the settings, in which every key must be right.
- * @throws {JwksError} or a parser's own error if the text is not a key set, if a key is private,
- * symmetric, broken or weak, if two keys share a `kid` and an algorithm, or if no key could verify.
+ * Reads the key set in the setting JWT_JWKS, in which every key must be right.
+ * @throws {JwksError} if the text is not a key set, if a key is private, symmetric or weak, if two
+ * keys share a `kid` and an algorithm, or if no key can verify a token.
+ * @throws {Error} of the parser if the text is not JSON or a key is broken.
  */
 export async function readConfiguredJwks(json: string): Promise<KeySet> {
   const candidates = parseCandidates(json);
@@ -82,8 +87,8 @@ export async function readConfiguredJwks(json: string): Promise<KeySet> {
 
 /**
  * Refuses two keys with the same `kid` for the same algorithm. One of the two is a mistake, such as
- * a new key under the old key's id. Keys for different algorithms may share a `kid`, because no
- * token fits both (RFC 7517 §4.5).
+ * a new key with the old key's id. Keys for different algorithms may share a `kid`, because each
+ * token names its algorithm (RFC 7517 §4.5).
  */
 function refuseSharedKeyIds(keys: KeySet): void {
   const seen = new Set<string>();
@@ -98,11 +103,11 @@ function refuseSharedKeyIds(keys: KeySet): void {
 }
 
 /**
- * Reads a key set that an issuer publishes. Ignores keys that could not verify a token, as RFC 7517
- * §5 recommends: a broken or weak key, or a key for another purpose, must not disable the good
- * keys. Also ignores symmetric keys, and keys whose private part is published.
- * @throws {JwksError} or a parser's own error if the text is not a key set, or if no key in it
- * could verify a token.
+ * Reads a key set that an issuer publishes. Skips keys that cannot verify a token, as RFC 7517 §5
+ * recommends: a broken or weak key, or a key for another purpose, must not disable the good keys.
+ * Also skips symmetric keys, and keys whose private part is published.
+ * @throws {JwksError} if the text is not a key set, or if no key in it can verify a token.
+ * @throws {Error} of the parser if the text is not JSON.
  */
 export async function readRemoteJwks(json: string): Promise<KeySet> {
   const imports = parseCandidates(json)
@@ -140,7 +145,8 @@ function requireObject(value: unknown): Properties {
 }
 
 /**
- * Returns true if the key's members allow it to verify signatures made with the algorithm (RFC 7517 §4).
+ * Returns true if the key may verify signatures made with the algorithm. `kty`, `crv`, `use`, `alg`
+ * and `key_ops` decide (RFC 7517 §4).
  */
 function canVerify(
   { kty, crv, use, alg, key_ops: operations }: Properties,
@@ -159,7 +165,7 @@ function canVerify(
 async function importKey({ kid, ...jwk }: Properties, alg: Algorithm): Promise<VerificationKey> {
   const { kty, crv, params } = ALGORITHMS[alg];
   const text = (name: string) => (typeof jwk[name] === 'string' ? { [name]: jwk[name] } : {});
-  // Only the public members are imported: canVerify has checked alg, use and key_ops.
+  // Only the public members are imported. `canVerify` has already checked alg, use and key_ops.
   const material = {
     kty,
     ...(crv === undefined ? { ...text('n'), ...text('e') } : { crv, ...text('x'), ...text('y') }),

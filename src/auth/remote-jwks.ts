@@ -1,10 +1,14 @@
 /**
- * Fetches and keeps the key set of an issuer, once for each isolate; README.md draws the states. A
- * refresh belongs to the isolate, not to the request that starts it. `waitUntil` keeps the refresh
- * going if the caller disconnects, and each request waits with its own timers. The trade-off: a
- * removed key verifies for KEY_SET_FRESH_SECONDS more, or for KEY_SET_STALE_SECONDS while the
- * issuer does not answer. This file checks the status, size and shape of the issuer's response, and
- * bounds how long a request waits.
+ * Fetches the key set of an issuer and keeps the set in memory, one copy for each isolate.
+ * README.md explains the four states of the copy, and how long requests wait.
+ *
+ * A refresh belongs to the isolate, not to the request that starts the refresh. `waitUntil` keeps a
+ * refresh running after that request's caller has disconnected. Each request waits with its own
+ * timers.
+ *
+ * The trade-off: after an issuer removes a key, the Worker accepts the key for up to
+ * KEY_SET_FRESH_SECONDS more. While the issuer does not answer, the Worker accepts the key for up
+ * to KEY_SET_STALE_SECONDS.
  */
 import { waitUntil } from 'cloudflare:workers';
 import { type Clock, waitWhile, withTimeout } from '../clock.ts';
@@ -13,36 +17,36 @@ import type { RemoteKeySource } from '../settings.ts';
 import { type Found, findKeys, type KeySet, readRemoteJwks } from './jwks.ts';
 
 /**
- * From this age on a set is not used. The time is longer than most outages, and short enough for a
- * removed key.
+ * The Worker never uses a set that is this old. One hour is longer than most outages of an issuer.
+ * A longer time would let a removed key verify tokens for too long.
  */
 const KEY_SET_STALE_SECONDS = 3600;
 /**
- * If the set is this old, the next request refreshes it in the background. Under steady traffic, no
- * request waits for a refresh.
+ * If the set is this old, the next request starts a refresh in the background. Under steady traffic
+ * this renews the set before it reaches KEY_SET_FRESH_SECONDS, so no request waits.
  */
 const KEY_SET_REFRESH_SECONDS = 540;
 /**
- * From this age on a request uses the set only after it has waited STALE_WAIT_MS for the refresh,
- * or after the refresh has failed.
+ * If the set is this old, a request waits up to STALE_WAIT_MS for a refresh. Then the request uses
+ * the newest set, even if the refresh is still running. If the last refresh failed, the request
+ * does not wait.
  */
 const KEY_SET_FRESH_SECONDS = 600;
 const STALE_WAIT_MS = 1000;
 
 /**
- * The time after which each state becomes `idle` again.
- * - `refreshing`: longer than any refresh takes. A refresh that the platform has stopped never
- *   settles, so the state has to end without it.
+ * The seconds after which each state becomes `idle` again.
+ * - `refreshing`: longer than any refresh takes. If the platform stops a refresh, nothing reports
+ *   its end, so the state must time out.
  * - `refreshed`: a flood of unknown key ids reaches the issuer once in this time.
  * - `failed`: a flood of requests during an outage reaches the issuer once in this time.
  */
 const STATE_SECONDS = { idle: 0, refreshing: 4, refreshed: 2, failed: 5 };
 
-/** A request waits this long for the issuer and for the edge cache. */
 const ISSUER_TIMEOUT_MS = 3000;
-const EDGE_TIMEOUT_MS = 500;
+const EDGE_CACHE_TIMEOUT_MS = 500;
 /**
- * The largest key set that the Worker reads from an issuer: enough for 64 RSA keys of 4,096 bits.
+ * The largest response that the Worker reads from an issuer: enough for 64 RSA keys of 4,096 bits.
  */
 const KEY_SET_MAX_BYTES = 64 * 1024;
 
@@ -54,64 +58,72 @@ type State = {
 };
 
 /**
- * Finds the keys for an algorithm and a key id.
- * @throws {Failure} `keys_unavailable` if the issuer has not answered, and the kept set does not
- * decide.
+ * Finds the keys that fit an algorithm and a key id.
+ * @throws {Failure} `keys_unavailable` if no known key fits and the issuer has not answered in
+ * time.
  */
 export type FindKeys = (alg: string, kid: string | undefined) => Promise<Found>;
 
 /**
- * Returns the function that finds keys in an issuer's key set. Its first call fetches the set.
+ * Creates the function that finds keys in an issuer's key set. The first call of that function
+ * fetches the set.
  */
 export function createRemoteJwks(source: RemoteKeySource, clock: Clock): FindKeys {
   const edge = createEdgeCache(source, clock);
-  let kept: Fetched | undefined;
+  let keptSet: Fetched | undefined;
   let state: State = { kind: 'idle', at: 0 };
-  /** Why the last refresh failed; undefined if the last refresh succeeded. */
-  let fault: string | undefined;
+  /** Is undefined if the last refresh succeeded. */
+  let lastFault: string | undefined;
 
   const now = () => clock.now().getTime();
   /**
-   * Returns true if `at` was less than `seconds` ago. A time in the future does not count: the
+   * Returns true if `at` was less than `seconds` ago. Returns false for a time in the future: the
    * clock was set back, or another machine wrote the time.
    */
   const isRecent = (at: number, seconds: number) => now() >= at && now() - at < seconds * 1000;
-  const isYounger = (seconds: number) => kept !== undefined && isRecent(kept.fetchedAt, seconds);
-  const usable = () => (isYounger(KEY_SET_STALE_SECONDS) ? kept : undefined);
-  const stateNow = () => (isRecent(state.at, STATE_SECONDS[state.kind]) ? state.kind : 'idle');
+  const isSetYounger = (seconds: number) =>
+    keptSet !== undefined && isRecent(keptSet.fetchedAt, seconds);
+  const getUsableSet = () => (isSetYounger(KEY_SET_STALE_SECONDS) ? keptSet : undefined);
+  const getState = () => (isRecent(state.at, STATE_SECONDS[state.kind]) ? state.kind : 'idle');
   const stateEndsInMs = () => Math.max(0, state.at + STATE_SECONDS[state.kind] * 1000 - now());
 
-  /** Keeps the newer set, because two refreshes may end in any order. */
+  /**
+   * Replaces the kept set, unless the kept set is usable and newer: two refreshes may end in either
+   * order. Ignores a set whose time is in the future.
+   */
   function keep(fetched: Fetched): void {
-    if (fetched.fetchedAt <= now() && !(kept && usable() && kept.fetchedAt >= fetched.fetchedAt))
-      kept = fetched;
+    if (
+      fetched.fetchedAt <= now() &&
+      !(keptSet && getUsableSet() && keptSet.fetchedAt >= fetched.fetchedAt)
+    )
+      keptSet = fetched;
   }
 
   /**
-   * Fetches the set from the edge cache if its copy is not older than `notBefore`, otherwise from
-   * the issuer. Never rejects.
+   * Fetches a set that is not older than `notBefore` (milliseconds). Uses the edge cache if its
+   * copy is new enough, otherwise the issuer. Returns the state that follows, and never rejects.
    */
-  async function fetchNewer(notBefore: number): Promise<State['kind']> {
+  async function refreshSet(notBefore: number): Promise<State['kind']> {
     try {
       const cached = await edge.read();
       if (cached) keep(cached);
-      const isEnough = (usable()?.fetchedAt ?? 0) >= notBefore;
+      const isEnough = (getUsableSet()?.fetchedAt ?? 0) >= notBefore;
       if (!isEnough) {
         const fetched = await fetchJwks(source.url, clock);
         keep(fetched);
         waitUntil(edge.write(fetched));
       }
-      fault = undefined;
+      lastFault = undefined;
       return isEnough ? 'idle' : 'refreshed';
     } catch (thrown) {
-      fault = messageOf(thrown);
-      // While the kept set serves requests, no request fails. This line tells the operator of the
+      lastFault = messageOf(thrown);
+      // While the kept set is usable, requests succeed. Only this warning tells the operator of the
       // outage.
       console.warn(
         JSON.stringify({
           warning: 'key_set_not_refreshed',
           key_set: source.url.host,
-          cause: fault,
+          cause: lastFault,
         }),
       );
       return 'failed';
@@ -120,12 +132,12 @@ export function createRemoteJwks(source: RemoteKeySource, clock: Clock): FindKey
 
   /** Starts a refresh, unless a refresh is running or has just failed. */
   function startRefresh(notBefore: number): void {
-    if (stateNow() === 'failed' || stateNow() === 'refreshing') return;
-    const mine: State = { kind: 'refreshing', at: now() };
-    state = mine;
-    const settled = fetchNewer(notBefore).then((kind) => {
-      // A refresh may settle after its state has ended. The state belongs to another refresh then.
-      if (state === mine) state = { kind, at: now() };
+    if (getState() === 'failed' || getState() === 'refreshing') return;
+    const ownState: State = { kind: 'refreshing', at: now() };
+    state = ownState;
+    const settled = refreshSet(notBefore).then((kind) => {
+      // If this refresh outlasted its state, a later refresh may own `state` now.
+      if (state === ownState) state = { kind, at: now() };
     });
     waitUntil(settled);
   }
@@ -133,37 +145,37 @@ export function createRemoteJwks(source: RemoteKeySource, clock: Clock): FindKey
   /** Waits until the running refresh has ended, but at most `milliseconds`. */
   function waitForRefresh(milliseconds: number): Promise<void> {
     const awaited = state;
-    return waitWhile(clock, milliseconds, () => state === awaited && stateNow() === 'refreshing');
+    return waitWhile(clock, milliseconds, () => state === awaited && getState() === 'refreshing');
   }
 
   function unavailable(): Failure {
     return new Failure(
       'keys_unavailable',
       "The token cannot be verified now, because its issuer's keys cannot be fetched: try again later.",
-      { retryAfterSeconds: stateNow() === 'failed' ? Math.ceil(stateEndsInMs() / 1000) : 1 },
-      { cause: `key set of ${source.url.host}: ${fault ?? 'not fetched in time'}` },
+      { retryAfterSeconds: getState() === 'failed' ? Math.ceil(stateEndsInMs() / 1000) : 1 },
+      { cause: `key set of ${source.url.host}: ${lastFault ?? 'not fetched in time'}` },
     );
   }
 
   return async function findRemoteKeys(alg, kid) {
-    const asked = now();
-    const find = () => findKeys(usable()?.keys ?? [], alg, kid);
-    // Only a set that was fetched after the token arrived shows that a key is unknown: the issuer
-    // may have published the key just before.
-    const isDecided = () => find() !== 'unknown' || (usable()?.fetchedAt ?? 0) >= asked;
+    const arrivedAt = now();
+    const find = () => findKeys(getUsableSet()?.keys ?? [], alg, kid);
+    // If the set lacks the key, the issuer may have published the key a moment ago. So a key counts
+    // as unknown only if the set was fetched after the token arrived.
+    const isDecided = () => find() !== 'unknown' || (getUsableSet()?.fetchedAt ?? 0) >= arrivedAt;
     /** A set that was fetched at this time or later needs no refresh. */
-    const youngSince = asked - KEY_SET_REFRESH_SECONDS * 1000 + 1;
+    const youngSince = arrivedAt - KEY_SET_REFRESH_SECONDS * 1000 + 1;
 
-    if (usable() && !isYounger(KEY_SET_REFRESH_SECONDS)) {
+    if (getUsableSet() && !isSetYounger(KEY_SET_REFRESH_SECONDS)) {
       startRefresh(youngSince);
-      if (!isYounger(KEY_SET_FRESH_SECONDS) && fault === undefined)
+      if (!isSetYounger(KEY_SET_FRESH_SECONDS) && lastFault === undefined)
         await waitForRefresh(STALE_WAIT_MS);
     }
-    // A second attempt is needed if the first refresh began before the token arrived, or if the
-    // platform ended it.
+    // The first refresh may have begun before the token arrived, or the platform may have stopped
+    // it. Then a second refresh is needed.
     for (let attempt = 1; attempt <= 2 && !isDecided(); attempt += 1) {
-      if (stateNow() === 'refreshed') await clock.sleep(stateEndsInMs());
-      startRefresh(usable() ? asked : youngSince);
+      if (getState() === 'refreshed') await clock.sleep(stateEndsInMs());
+      startRefresh(getUsableSet() ? arrivedAt : youngSince);
       await waitForRefresh(stateEndsInMs());
     }
     if (!isDecided()) throw unavailable();
@@ -174,18 +186,21 @@ export function createRemoteJwks(source: RemoteKeySource, clock: Clock): FindKey
 const FETCHED_AT = 'x-fetched-at';
 
 /**
- * Reads and writes the set in the edge cache. All Workers of a zone share the cache, and a Worker
- * that can write our entry can plant a key. So the name of the entry contains the id of the
- * deployed version, a random UUID that nobody outside the Cloudflare account learns. Without the
- * id, nothing is cached. A cache that fails costs speed, not correctness.
+ * Creates the functions that read and write the set in the edge cache. If the cache fails, requests
+ * take longer but get the same results.
+ *
+ * All Workers of a zone share the edge cache, and a Worker that can write our entry can plant a
+ * key. So the entry's name contains the id of the deployed version. That id is a random UUID that
+ * nobody outside the Cloudflare account learns. Without the id, the functions neither read nor
+ * write the cache.
  */
 function createEdgeCache({ url, version }: RemoteKeySource, clock: Clock) {
   const name = `https://key-set.invalid/${version}?url=${encodeURIComponent(url.href)}`;
   const inTime = async <T>(work: () => Promise<T>): Promise<T | undefined> =>
-    version ? withTimeout(clock, EDGE_TIMEOUT_MS, work()).catch(() => undefined) : undefined;
+    version ? withTimeout(clock, EDGE_CACHE_TIMEOUT_MS, work()).catch(() => undefined) : undefined;
 
   return {
-    /** Returns undefined if there is no entry, or if the entry cannot be read. */
+    /** Returns undefined if the cache has no entry, fails, or does not answer in time. */
     read: () =>
       inTime(async (): Promise<Fetched | undefined> => {
         const response = await caches.default.match(name);
@@ -210,11 +225,11 @@ function createEdgeCache({ url, version }: RemoteKeySource, clock: Clock) {
 
 /**
  * Fetches the set from the issuer.
- * @throws {Error} The message tells what the issuer answered instead of a key set.
+ * @throws {Error} The message tells what is wrong, such as `answered 404`.
  */
 async function fetchJwks(url: URL, clock: Clock): Promise<Fetched> {
-  // The age of the set counts from the request: the response may lack what the issuer changed
-  // since.
+  // The time before the request counts as the age of the set. If the issuer changes its keys while
+  // the response is on its way, the set is as old as the request, not as new as the response.
   const fetchedAt = clock.now().getTime();
   const controller = new AbortController();
   const json = await withTimeout(clock, ISSUER_TIMEOUT_MS, fetchJson(url, controller.signal), () =>
@@ -224,7 +239,7 @@ async function fetchJwks(url: URL, clock: Clock): Promise<Fetched> {
 }
 
 async function fetchJson(url: URL, signal: AbortSignal): Promise<string> {
-  // The platform's own cache is not used, because its copies do not tell their age.
+  // `no-store` bypasses Cloudflare's own cache, whose copies do not tell how old they are.
   const init = {
     headers: { accept: 'application/json' },
     cache: 'no-store',

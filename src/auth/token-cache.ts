@@ -1,10 +1,11 @@
 /**
- * Keeps what an isolate has verified: access tokens and keys of links. Callers repeat them, and the
- * signature is the most expensive step of a request. Only a text whose signature verified may enter
- * the cache, so a stranger cannot fill it. The caller checks times and revocation on each request.
+ * Caches the access tokens and link keys that an isolate has verified. Callers send them many
+ * times, and verifying a signature is the most expensive step of a request. Add only texts whose
+ * signature is verified, so that a stranger cannot fill the cache. The cache never checks times or
+ * revocation: its users do, on each request.
  */
 
-/** The longest accepted token has 16 KiB, so the texts take at most 8 MiB of an isolate's 128 MiB. */
+/** A token has at most 16 KiB, so the cached texts take at most 8 MiB of an isolate's 128 MiB. */
 const TEXTS_MAX_COUNT = 512;
 
 export type TokenCache<Verified> = {

@@ -1,10 +1,11 @@
 /**
- * Verifies a bearer token with jose and returns its principal. The caller of a refused token reads
- * one of the fixed sentences below; jose's own error code goes to the log. Each isolate caches the
- * tokens that it has verified, because callers repeat their tokens, and verifying a signature is
- * the most expensive step of a request. A token enters the cache only after verification, so a
- * stranger cannot fill the cache. Each request checks a cached token's times and key, because a
- * token expires and an issuer may remove a key.
+ * Verifies bearer tokens with jose and returns their principals. If a token is refused, the caller
+ * reads one of the fixed sentences below, and jose's error code goes to the log.
+ *
+ * Each isolate caches the tokens that it has verified. Callers send the same token many times, and
+ * verifying a signature is the most expensive step of a request. Only verified tokens are cached,
+ * so a stranger cannot fill the cache. Each request checks a cached token again: the token may have
+ * expired, or the issuer may have removed its key.
  */
 import {
   type CompactJWSHeaderParameters,
@@ -28,19 +29,19 @@ import { findKeys, JWKS_ALGORITHMS, JwksError, readConfiguredJwks } from './jwks
 import { createRemoteJwks, type FindKeys } from './remote-jwks.ts';
 import { createTokenCache } from './token-cache.ts';
 
-/** The greatest accepted difference between the issuer's clock and ours. */
+/** How far the issuer's clock and ours may differ. */
 const CLOCK_TOLERANCE_SECONDS = 5;
 
-/** The sentence for a text that is not a compact JWS, or whose header or payload is malformed. */
+/** Refuses a text that is not a compact JWS, or whose header or payload is malformed. */
 const NOT_A_JWT = 'The bearer token is not a well-formed JWT.';
 
 /**
- * Matches one part of the token: non-empty base64url without padding, white space or stray bits in
- * the last character (RFC 4648 §3.5). jose's decoder accepts all three. Without this check, several
- * texts would be the same token.
+ * Matches one of the three parts of a token: non-empty base64url. jose's decoder also accepts
+ * padding, white space and stray bits in the last character (RFC 4648 §3.5). If this pattern
+ * accepted them too, one token could be written in several ways.
  */
 const BASE64URL_PART = '(?=[\\w-])(?:[\\w-]{4})*(?:[\\w-][AQgw]|[\\w-]{2}[AEIMQUYcgkosw048])?';
-/** Matches the form of a compact JWS (RFC 7515 §7.1). */
+/** Matches the form of a compact JWS (RFC 7515 §7.1): three parts, separated by dots. */
 const COMPACT_JWS = new RegExp(`^${BASE64URL_PART}\\.${BASE64URL_PART}\\.${BASE64URL_PART}$`);
 
 /**
@@ -50,9 +51,9 @@ const COMPACT_JWS = new RegExp(`^${BASE64URL_PART}\\.${BASE64URL_PART}\\.${BASE6
 export type VerifyToken = (token: string) => Promise<Principal>;
 
 /**
- * Creates the verifier of an isolate, with a token cache of its own.
- * @throws {Failure} `misconfigured` if the key set in the settings is wrong, or if no key in it
- * could verify a token.
+ * Creates the verifier of an isolate. Each verifier has its own token cache.
+ * @throws {Failure} `misconfigured` if the key set in JWT_JWKS is wrong or has no key that can
+ * verify a token.
  */
 export async function createVerifier(settings: Settings, clock: Clock): Promise<VerifyToken> {
   const { keys, issuers, audiences } = settings;
@@ -67,7 +68,7 @@ export async function createVerifier(settings: Settings, clock: Clock): Promise<
   const cache = createTokenCache<VerifiedToken>();
 
   /**
-   * Finds the keys that fit the header of a token.
+   * Finds the keys that may have signed a token with this header.
    * @throws {Failure} `invalid_token` or `keys_unavailable`.
    */
   async function findKeysFor({ alg, kid, typ }: CompactJWSHeaderParameters) {
@@ -80,8 +81,8 @@ export async function createVerifier(settings: Settings, clock: Clock): Promise<
   }
 
   /**
-   * Verifies the signature with each key that fits, until one succeeds. A forged token costs one
-   * verification for each key with its key id.
+   * Verifies the signature with each key that fits, until one key succeeds. If several keys share a
+   * key id, a forged token with that id costs one verification for each of them.
    */
   async function verifySignature(attempt: Attempt) {
     let untried: CryptoKey[] | undefined;
@@ -109,7 +110,7 @@ export async function createVerifier(settings: Settings, clock: Clock): Promise<
     return { principal, alg, kid, key, notBefore: payload.nbf ?? 0, expires: payload.exp ?? 0 };
   }
 
-  /** Returns true if the times and the key of a cached token are still valid. */
+  /** Returns true if the token is within its times and its key is still in the key set. */
   async function isStillValid({ alg, kid, key, notBefore, expires }: VerifiedToken) {
     const now = Math.floor(clock.now().getTime() / 1000);
     if (now < notBefore - CLOCK_TOLERANCE_SECONDS || now >= expires + CLOCK_TOLERANCE_SECONDS)
@@ -120,11 +121,12 @@ export async function createVerifier(settings: Settings, clock: Clock): Promise<
 
   return async function verify(token) {
     const cached = cache.get(token);
-    // The form of a token in the cache has been checked already.
+    // A cached token has passed this check before.
     if (!cached && !COMPACT_JWS.test(token)) throw new Failure('invalid_token', NOT_A_JWT);
     const attempt: Attempt = { token, header: undefined };
     try {
-      // If it is no longer valid, jose verifies it again, and jose's error tells what is wrong.
+      // If a cached token is no longer valid, verifyToken checks it again and throws the exact
+      // reason.
       if (cached && (await isStillValid(cached))) return cached.principal;
       const verified = await verifyToken(attempt);
       cache.set(token, verified);
@@ -143,15 +145,15 @@ export async function createVerifier(settings: Settings, clock: Clock): Promise<
 async function createFindKeys(source: KeySource, clock: Clock): Promise<FindKeys> {
   switch (source.kind) {
     case 'secret': {
-      // The secret is imported once here, because jose would import a raw secret for each
-      // verification.
+      // Imports the secret once. jose would import a raw secret again for each verification.
       const hmac = { name: 'HMAC', hash: 'SHA-256' };
       const key = await crypto.subtle.importKey('raw', source.secret, hmac, false, ['verify']);
       return async () => [key];
     }
     case 'inline': {
       const keys = await readConfiguredJwks(source.json).catch((thrown: unknown) => {
-        // A parser's message quotes the text, and a private key must not get into the log.
+        // The message of a parser may quote a private key, so the message must not get into the
+        // log.
         const fault = thrown instanceof JwksError ? thrown.message : 'is not a JSON Web Key Set';
         throw misconfigured('JWT_JWKS', fault);
       });
@@ -167,7 +169,6 @@ const KEY_NOT_FOUND = {
   ambiguous: 'The token names no key id, and more than one key fits it.',
 };
 
-/** Returns a key id as the log shows it. */
 const escapeKeyId = (kid: unknown) =>
   typeof kid === 'string' ? escapeForLog(kid, LOGGED_ID_MAX_CHARS) : undefined;
 
@@ -189,7 +190,10 @@ function describeClaimError({ claim, reason }: errors.JWTClaimValidationFailed):
   return 'The token is meant for another audience.';
 }
 
-/** Returns the claim that jose refused, for the log, if a setting determines the claim's value. */
+/**
+ * Returns the refused claim with its expected and its actual value, for the log. Returns nothing
+ * for a claim whose value no setting determines.
+ */
 function describeClaim(thrown: errors.JOSEError, { issuers, audiences }: Settings): FailureLog {
   if (!(thrown instanceof errors.JWTClaimValidationFailed)) return {};
   const { claim, payload } = thrown;
@@ -207,7 +211,7 @@ function readKeyId({ token, header }: Attempt): string | undefined {
   }
 }
 
-/** A token, and its header once jose has decoded it. */
+/** A token that is being verified. `header` is undefined until jose has decoded it. */
 type Attempt = { readonly token: string; header: CompactJWSHeaderParameters | undefined };
 
 type VerifiedToken = {
@@ -216,7 +220,7 @@ type VerifiedToken = {
   readonly kid: string | undefined;
   /** The key that verified the signature. */
   readonly key: CryptoKey;
-  /** The claims `nbf` and `exp`, in seconds. */
+  /** The claims `nbf` (0 if absent) and `exp`, in seconds since 1970. */
   readonly notBefore: number;
   readonly expires: number;
 };
