@@ -1,8 +1,8 @@
 /**
- * Bearer authentication (RFC 6750 §2.1). The token comes in one header: Authorization, or the
- * header that JWT_HEADER names. The middleware ignores a token in a query parameter or a form
- * field. Every handler after this middleware has a principal. Before authentication, nothing parses
- * the body or calls D1.
+ * Authenticates requests by bearer token (RFC 6750 §2.1). The token comes in one header:
+ * Authorization, or the header that JWT_HEADER names. The middleware ignores tokens in query
+ * parameters and form fields. After the middleware, each handler has a principal. Before the
+ * middleware, nothing parses the body or calls D1.
  */
 import type { MiddlewareHandler } from 'hono';
 import type { VerifyToken } from '../auth/verifier.ts';
@@ -14,8 +14,9 @@ import type { RateLimiter } from './rate-limit.ts';
 const SCHEME = 'bearer';
 
 /**
- * Makes the middleware of one operation: it verifies the token, counts the request, and opens the
- * connection to the account's store. `operation` is the operationId, for the log.
+ * Makes the middleware of one operation. The middleware verifies the token, counts the request for
+ * the rate limit, and opens the connection to the account's store. `operation` is the operationId,
+ * for the log.
  * @throws {Failure} `no_credentials`, `invalid_token`, `insufficient_scope`, `keys_unavailable`,
  * `misconfigured` or `rate_limited`.
  */
@@ -34,8 +35,8 @@ type Dependencies = {
 
 /**
  * Makes the authentication of an isolate. The first request calls `prepare`, and the isolate keeps
- * the result. The isolate does not keep the promise, which never settles if the platform cancels
- * the request. As long as `prepare` throws, every request fails.
+ * the result. The isolate does not keep the promise: if the platform cancels the first request, its
+ * promise never settles. If `prepare` throws, the request fails, and the next request tries again.
  */
 export function bearerAuth(
   prepare: () => Promise<Authentication>,
@@ -48,7 +49,8 @@ export function bearerAuth(
       log.operation = operation;
       if (!authentication) {
         const prepared = await prepare();
-        // The first result stays, so that simultaneous requests share its token cache.
+        // Several first requests may run at the same time. All keep the result that came first, so
+        // they share its token cache.
         authentication ??= prepared;
       }
       const { verify, tokenHeader } = authentication;
@@ -67,12 +69,13 @@ export function bearerAuth(
 }
 
 function readBearerToken(header = ''): string {
-  // Strangers send this header, so the check must take linear time. A regular expression may not.
+  // A stranger chooses this header, so the check must take linear time. A regular expression might
+  // take longer.
   const [scheme, rest] = [header.slice(0, SCHEME.length), header.slice(SCHEME.length)];
   // RFC 9110 §11.1: the scheme is case-insensitive.
   const isBearer = scheme.toLowerCase() === SCHEME && (rest === '' || rest.startsWith(' '));
-  // The limit applies to the whole header. The token is a slice of the header, so the token cache
-  // would keep the whole header in memory (auth/verifier.ts).
+  // The limit applies to the whole header, including spaces. A cached token is a slice of its
+  // header, so the token cache keeps the whole header in memory (auth/verifier.ts).
   if (isBearer && header.length > SCHEME.length + 1 + TOKEN_MAX_CHARS) throw tokenIsTooLong();
   return checkToken(isBearer ? rest.replace(/^ +/, '') : undefined, 'Authorization: Bearer <JWT>');
 }

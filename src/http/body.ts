@@ -1,7 +1,7 @@
 /**
  * Reads a request's body as text or as JSON. Stops reading as soon as the body is over its limit.
- * Refuses invalid UTF-8, which `Request.json()` would replace. The sentence of a refusal tells what
- * to change.
+ * Refuses invalid UTF-8, which `Request.json()` would silently replace. The sentence of a refusal
+ * tells the caller what to change.
  */
 import { Failure, malformed } from '../failure.ts';
 import { BODY_MAX_BYTES } from '../limits.ts';
@@ -19,8 +19,8 @@ const NOT_GZIP = 'Send the body uncompressed or as gzip, without any other Conte
 type JsonObject = { readonly [name: string]: unknown };
 
 /**
- * Reads a body of at most BODY_MAX_BYTES as a JSON object. If `isOptional`, an empty body counts as
- * an empty object.
+ * Reads a JSON object from a body of at most BODY_MAX_BYTES. If `isOptional`, an empty body counts
+ * as `{}`.
  * @throws {Failure} `unsupported_media_type`, `body_too_large` or `malformed`.
  */
 export async function readJsonObject(
@@ -28,9 +28,10 @@ export async function readJsonObject(
   { isOptional = false } = {},
 ): Promise<JsonObject> {
   const mediaType = request.headers.get('content-type');
-  // A missing Content-Type counts as JSON: small senders forget the header.
+  // A missing Content-Type counts as JSON, because small senders forget the header.
   if (mediaType && !JSON_MEDIA_TYPE.test(mediaType)) {
-    // curl declares every body as a form, so only the body tells whether it is one.
+    // By default, curl sends every body with the Content-Type of a form, even JSON. So the text of
+    // the body decides which sentence the caller gets.
     const sent = await readText(request, BODY_MAX_BYTES).catch(() => '');
     throw new Failure('unsupported_media_type', isForm(sent) ? IS_FORM : NOT_DECLARED_AS_JSON);
   }
@@ -42,12 +43,13 @@ export async function readJsonObject(
   return { ...parsed };
 }
 
-/** RFC 9110 §8.4.1.3: a recipient should treat `x-gzip` as `gzip`. */
+/** RFC 9110 §8.4.1.3: a recipient should treat `x-gzip` like `gzip`. */
 const GZIP = /^(?:x-)?gzip$/i;
 
 /**
- * Reads a body of any media type as UTF-8 text. If `takesGzip`, the body may be compressed, because
- * a webhook sender decides that. `maxBytes` limits both the compressed and the decompressed body.
+ * Reads a body of any media type as UTF-8 text. If `takesGzip`, the body may be compressed: the
+ * sender of a webhook decides whether to compress. `maxBytes` limits both the compressed and the
+ * decompressed body.
  * @throws {Failure} `unsupported_media_type` for another Content-Encoding, `body_too_large`, or
  * `malformed`.
  */
@@ -57,15 +59,15 @@ export async function readText(
   { takesGzip = false } = {},
 ): Promise<string> {
   const encoding = request.headers.get('content-encoding');
-  const isPacked = takesGzip && encoding !== null && GZIP.test(encoding);
-  if (encoding && !isPacked && encoding.toLowerCase() !== 'identity') {
+  const isCompressed = takesGzip && encoding !== null && GZIP.test(encoding);
+  if (encoding && !isCompressed && encoding.toLowerCase() !== 'identity') {
     throw new Failure('unsupported_media_type', takesGzip ? NOT_GZIP : COMPRESSED);
   }
-  // RFC 9110 §14.5: a server must not store a part as if the part were the whole.
+  // RFC 9110 §14.5: a body with Content-Range is a part, and must not be stored as the whole.
   if (request.headers.has('content-range')) {
     throw malformed('Send the whole body, without the header Content-Range.');
   }
-  const bytes = await (isPacked ? unpack(request, maxBytes) : readBytes(request, maxBytes));
+  const bytes = await (isCompressed ? decompress(request, maxBytes) : readBytes(request, maxBytes));
   try {
     return utf8.decode(bytes);
   } catch {
@@ -88,12 +90,12 @@ export function parseJson(text: string): unknown {
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: false });
 
 async function readBytes(request: Request, maxBytes: number): Promise<ArrayBuffer | Uint8Array> {
-  const claimed = request.headers.get('content-length');
-  if (Number(claimed) > maxBytes) throw tooLarge(maxBytes);
+  const contentLength = request.headers.get('content-length');
+  if (Number(contentLength) > maxBytes) throw tooLarge(maxBytes);
   try {
-    // HTTP limits a body to its Content-Length, which is checked above. Reading the body in one
-    // piece costs far less than reading chunks.
-    const hasLength = claimed !== null && /^\d+$/.test(claimed);
+    // HTTP limits a body to its Content-Length, which is checked above. So the body can be read in
+    // one piece, which costs far less than reading chunks.
+    const hasLength = contentLength !== null && /^\d+$/.test(contentLength);
     const bytes = hasLength
       ? await request.arrayBuffer()
       : await readChunks(request.body ?? [], maxBytes);
@@ -105,14 +107,14 @@ async function readBytes(request: Request, maxBytes: number): Promise<ArrayBuffe
 }
 
 /**
- * Decompresses a body. Stops as soon as the result is over the limit, so a small body cannot become
- * a huge one.
+ * Decompresses a body. Stops as soon as the result is over the limit, so that a small body cannot
+ * become a huge one.
  */
-async function unpack(request: Request, maxBytes: number): Promise<Uint8Array> {
+async function decompress(request: Request, maxBytes: number): Promise<Uint8Array> {
   if (Number(request.headers.get('content-length')) > maxBytes) throw tooLarge(maxBytes);
   try {
-    const unpacked = request.body?.pipeThrough(new DecompressionStream('gzip'));
-    const bytes = await readChunks(unpacked ?? [], maxBytes);
+    const decompressed = request.body?.pipeThrough(new DecompressionStream('gzip'));
+    const bytes = await readChunks(decompressed ?? [], maxBytes);
     if (bytes.byteLength <= maxBytes) return bytes;
   } catch {
     throw malformed('The body must be complete gzip, as its Content-Encoding says.');
@@ -120,7 +122,10 @@ async function unpack(request: Request, maxBytes: number): Promise<Uint8Array> {
   throw tooLarge(maxBytes);
 }
 
-/** Returns the body. If the body is over the limit, returns the bytes that were read until then. */
+/**
+ * Returns the bytes of a body. Stops reading as soon as the body is over the limit. The result is
+ * then longer than `maxBytes`, but incomplete.
+ */
 async function readChunks(
   body: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
   maxBytes: number,

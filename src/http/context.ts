@@ -1,8 +1,8 @@
 /**
- * Gives each request its id, one structured log line, and a connection to the database. Also has
- * the app's class. The log line never contains a token, a body or a value. If the caller
- * disconnects, the request still writes its line, which needs enable_request_signal
- * (wrangler.toml).
+ * Gives each request its id, one structured log line, and a connection to the database. Also
+ * defines `Hono`, the class of the app. The log line never contains a token, a body or a value. If
+ * the caller disconnects, the Worker still writes the line. That needs the compatibility flag
+ * enable_request_signal (wrangler.toml).
  */
 import type { Context, Env, MiddlewareHandler } from 'hono';
 import { HonoBase } from 'hono/hono-base';
@@ -14,7 +14,7 @@ import type { AccountId, Principal } from '../principal.ts';
 
 export type LogLine = {
   request_id: string;
-  /** Cloudflare's id of the request, by which Cloudflare's support finds the request. */
+  /** The header `cf-ray`: an id by which Cloudflare's support finds the request. */
   ray?: string | undefined;
   version?: string | undefined;
   method: string;
@@ -31,7 +31,9 @@ export type LogLine = {
   db_attempts?: number;
   rows_read?: number;
   rows_written?: number;
-  /** The JSON Pointer of the condition in a link's `where` that the body did not meet. */
+  /**
+   * Is set if a link ignored a body: the JSON Pointer of the condition in `where` that was not met.
+   */
   ignored?: string;
   refusal?: string;
   code?: string;
@@ -43,15 +45,14 @@ export type LogLine = {
 };
 
 /**
- * The variables of a request. Authentication sets `principal` and `connection`: before that, both
- * are undefined.
+ * The variables of a request. `principal` and `connection` are undefined until authentication sets
+ * them.
  */
 export type AppEnv = {
   Variables: {
     clock: Clock;
-    /** When the request began. */
     started: Date;
-    /** A random UUID of this request alone. It names the request and its write (db/write.ts). */
+    /** A random UUID of this request, from which db/write.ts makes the name of a write. */
     uuid: string;
     log: LogLine;
     principal: Principal;
@@ -60,8 +61,8 @@ export type AppEnv = {
 };
 
 /**
- * A router for which a slash at the end makes another path, so that only `/` is a route with such a
- * slash. PatternRouter alone would ignore the slash. The middleware for every path still runs.
+ * A router that tells `/health/` from `/health`: a path with a slash at the end matches no route.
+ * PatternRouter would ignore the slash. The middleware for every path still runs.
  */
 class StrictPatternRouter<Handler> extends PatternRouter<Handler> {
   override match(method: string, path: string) {
@@ -70,8 +71,9 @@ class StrictPatternRouter<Handler> extends PatternRouter<Handler> {
 }
 
 /**
- * Hono with its smallest router. hono's usual class has three more routers and chooses one at the
- * first request. These would add 2.4 KiB (gzip) to the bundle and a quarter to the start-up.
+ * Hono with its smallest router. The usual class has three more routers and chooses one at the
+ * first request. These routers would add 2.4 KiB (gzip) to the bundle and a quarter to the
+ * start-up.
  */
 export class Hono<E extends Env> extends HonoBase<E> {
   constructor() {
@@ -79,10 +81,12 @@ export class Hono<E extends Env> extends HonoBase<E> {
   }
 }
 
-/** The part of a context that responses and operations need. A route may add its own variables. */
+/**
+ * The part of a context that responses and operations need. A route may add variables of its own.
+ */
 export type AppContext = Pick<Context<AppEnv>, 'get' | 'req'>;
 
-/** Returns the context of an operation. Call it only after authentication. */
+/** Returns what an operation needs to know about the request. Call it only after authentication. */
 export const getOperationContext = (c: AppContext): OperationContext => ({
   principal: c.get('principal'),
   connection: c.get('connection'),
@@ -90,12 +94,14 @@ export const getOperationContext = (c: AppContext): OperationContext => ({
   uuid: c.get('uuid'),
 });
 
-/** Matches an `x-request-id` that the Worker accepts. Otherwise the Worker makes a new UUID. */
-const SANE_REQUEST_ID = /^[\w.:-]{1,128}$/;
+/**
+ * Matches an `x-request-id` that the Worker accepts. The Worker replaces any other id with a UUID.
+ */
+const ACCEPTED_REQUEST_ID = /^[\w.:-]{1,128}$/;
 
 /**
- * Returns `cf-ray` for the log. Without a Cloudflare edge in front, the caller chooses the header's
- * text.
+ * Returns the header `cf-ray` for the log. If the Worker does not run behind Cloudflare, the caller
+ * chooses the text of this header.
  */
 const escapeRay = (ray: string | undefined) =>
   ray === undefined ? undefined : escapeForLog(ray, LOGGED_ID_MAX_CHARS);
@@ -114,7 +120,7 @@ export function requestContext(
     const sent = c.req.header('x-request-id');
     const uuid = crypto.randomUUID();
     const log: LogLine = {
-      request_id: sent !== undefined && SANE_REQUEST_ID.test(sent) ? sent : uuid,
+      request_id: sent !== undefined && ACCEPTED_REQUEST_ID.test(sent) ? sent : uuid,
       ray: escapeRay(c.req.header('cf-ray')),
       version,
       method: c.req.method,
@@ -135,7 +141,7 @@ export function requestContext(
       const write = (log.status ?? 0) >= 500 ? console.error : console.log;
       write(JSON.stringify(log));
     };
-    // Once the caller has disconnected, nothing may run after this listener.
+    // If the caller disconnects, this listener is the last code of the request that may run.
     c.req.raw.signal.addEventListener('abort', () => writeLog({ refusal: 'disconnected' }));
 
     await next();
@@ -145,14 +151,15 @@ export function requestContext(
 }
 
 /**
- * The header with the state of D1. A replica may answer a read. If a caller sends the bookmark of
- * its write back, the read sees that write.
+ * The header with D1's bookmark, which identifies a state of the database. A read may come from a
+ * replica that lags behind. If the caller sends the bookmark of a write with a read, the read sees
+ * that write.
  */
 export const BOOKMARK_HEADER = 'x-d1-bookmark';
 
 /**
  * Matches the form of D1's bookmarks. The Worker ignores any other text, because D1 does not
- * document how it treats such a text.
+ * document what it does with such a text.
  */
 const BOOKMARK = /^[0-9a-f]{8}-[0-9a-f]{8}-[0-9a-f]{8}-[0-9a-f]{32}$/;
 
@@ -164,13 +171,13 @@ export type OpenConnection = (c: AppContext, account: AccountId, purpose: Purpos
 
 /**
  * Returns the store that has the rows of an account.
- * @param from where a D1 session starts (db/d1.ts)
+ * @param from where a D1 session starts: a bookmark, or a word such as `first-primary` (db/d1.ts)
  */
 export type FindStore = (account: AccountId, from: string) => Store;
 
 /**
- * Creates the function that opens connections. In D1, a write goes to the primary, and a read starts
- * at the caller's bookmark.
+ * Creates the function that opens connections. In D1, a write goes to the primary. A read starts at
+ * the bookmark that the caller sends, or at any replica.
  */
 export const createOpenConnection =
   (findStore: FindStore, clock: Clock): OpenConnection =>

@@ -1,6 +1,7 @@
 /**
- * Allows browsers cross-origin access (Fetch standard §3.2) if CORS_ORIGINS names origins. Never
- * allows credentials: the token comes in a header, so no cookie is needed.
+ * Allows pages of other origins to call the API in a browser (CORS, Fetch standard §3.2), if
+ * CORS_ORIGINS names origins. Never allows credentials: the token comes in a header, so no cookie
+ * is needed.
  */
 import type { Context, MiddlewareHandler } from 'hono';
 import { cors } from 'hono/cors';
@@ -10,14 +11,15 @@ import { createSharedHeaders } from './response.ts';
 const PREFLIGHT_MAX_AGE_SECONDS = 3600;
 
 /**
- * A page that traces its requests adds these headers to each of them (W3C Trace Context, W3C
+ * Headers that a page adds to each request if the page traces its requests (W3C Trace Context, W3C
  * Baggage, Sentry). A browser blocks a request with a header that the server does not allow. The
- * Worker ignores these headers.
+ * Worker itself ignores these headers.
  */
 const TRACING_HEADERS = ['traceparent', 'tracestate', 'baggage', 'sentry-trace'];
 
 /**
- * Makes the middleware that answers preflights and adds the CORS headers. `*` allows any origin.
+ * Makes the middleware that answers preflights and adds the CORS headers. The origin `*` allows all
+ * origins.
  */
 export function crossOrigin(origins: readonly string[]): MiddlewareHandler<AppEnv> {
   const handle = cors({
@@ -44,7 +46,7 @@ export function crossOrigin(origins: readonly string[]): MiddlewareHandler<AppEn
     ],
     maxAge: PREFLIGHT_MAX_AGE_SECONDS,
   });
-  // An OPTIONS request that is not a preflight gets 405, like any method that a path does not have.
+  // Any other OPTIONS request gets 405, like each method that a path does not have.
   const isPreflight = (c: Context) =>
     c.req.header('origin') && c.req.header('access-control-request-method');
   return async function crossOrigin(c, next) {

@@ -1,7 +1,7 @@
 /**
- * Turns failures into responses. No other file maps a failure's code to a status. The failure's
- * sentence is the body. After an unexpected error, the caller reads one constant sentence, and the
- * log has the complete error.
+ * Turns failures into responses. Only this file maps failure codes to statuses. The response's body
+ * is the failure's sentence. After an unexpected error, the caller reads one constant sentence, and
+ * the log has the complete error.
  */
 import { Failure, type FailureCode, INTERNAL_ERROR } from '../failure.ts';
 import type { AppContext } from './context.ts';
@@ -37,8 +37,8 @@ function createFailureHeaders({ code, message, headers }: Failure): Record<strin
 }
 
 /**
- * Returns the value of WWW-Authenticate (RFC 6750 §3). The value has no realm, which would tell the
- * caller nothing.
+ * Returns the value of WWW-Authenticate (RFC 6750 §3). It has no realm, because a realm would tell
+ * the caller nothing.
  */
 function createChallenge(
   code: FailureCode,
@@ -59,7 +59,7 @@ function createChallenge(
 }
 
 /**
- * Returns the status, sentence and headers of the response to a failure, and adds the failure to
+ * Returns the status, sentence and headers of the response to a failure. Also adds the failure to
  * the log line.
  */
 export function describeFailure(thrown: Error, c: AppContext) {
@@ -84,7 +84,7 @@ export function renderFailure(thrown: Error, c: AppContext): Response {
 }
 
 /**
- * Creates the handler of all methods that a path does not have (RFC 9110 §15.5.6).
+ * Creates the handler for the methods that a path does not have (RFC 9110 §15.5.6).
  * @param allow the methods that the path has, separated by commas
  * @throws {Failure} `method_not_allowed`, when the handler runs.
  */
@@ -94,14 +94,17 @@ export const methodNotAllowed = (allow: string) => () => {
   });
 };
 
-/** Creates the 404 of a path that does not exist. */
+/** Creates the response for a path that does not exist: a 404. */
 export const renderPathNotFound = (c: AppContext): Response =>
   renderFailure(
     new Failure('not_found', 'No such path: GET /openapi.json describes the paths that exist.'),
     c,
   );
 
-/** Returns the stacks of an error and of its causes: a library's wrapper alone seldom explains. */
+/**
+ * Returns the stacks of an error and of its causes. If a library wraps an error, only the cause
+ * shows what went wrong.
+ */
 function collectStacks(thrown: Error): string {
   const own = thrown.stack ?? String(thrown);
   return thrown.cause instanceof Error ? `${own}\ncaused by ${collectStacks(thrown.cause)}` : own;

@@ -1,6 +1,6 @@
 /**
- * Reads a form as if its sender had sent JSON. `payload=<JSON>` (Slack, GitHub) becomes that JSON,
- * and any other form (Twilio) becomes an object of texts.
+ * Reads a form as if its sender had sent JSON. A form with only the field `payload=<JSON>` (Slack,
+ * GitHub) becomes that JSON. Any other form (Twilio) becomes an object of strings.
  */
 import { malformed } from '../failure.ts';
 import { FORM_MAX_FIELDS } from '../limits.ts';
@@ -8,8 +8,8 @@ import { parseJson } from './body.ts';
 import { isUrlEncoded } from './json-fault.ts';
 
 /**
- * Parses a form; undefined if the body is not a form. Ignores the Content-Type, because curl and
- * Java send JSON with the Content-Type of a form.
+ * Parses a form; returns undefined if the body is not a form. The text of the body decides, because
+ * curl and Java also send JSON with the Content-Type of a form.
  * @throws {Failure} `malformed` if the form has too many fields.
  */
 export function parseForm(body: string): URLSearchParams | undefined {
@@ -20,8 +20,8 @@ export function parseForm(body: string): URLSearchParams | undefined {
 }
 
 /**
- * Returns the JSON in `payload` if that is the only field. Otherwise returns the texts of the
- * fields by name; a repeated field becomes a list of its texts.
+ * Returns the JSON in `payload` if `payload` is the only field. Otherwise returns an object with
+ * the text of each field. A repeated field becomes a list: `a=1&a=2` becomes `{"a": ["1", "2"]}`.
  * @throws {Failure} `malformed` if the only field is a `payload` that is not JSON.
  */
 export function readFormBody(form: URLSearchParams): unknown {

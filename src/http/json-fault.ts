@@ -1,24 +1,21 @@
 /**
- * Tells why a body is not JSON, and where. This file runs only after JSON.parse has failed. The
- * messages of JSON.parse differ between engines and quote the body. Each pattern takes linear time,
- * at most 20 ms for the largest body.
+ * Tells why a body is not JSON, and where. JSON.parse has messages too, but they differ between
+ * engines and quote the body. Strangers choose the body, so each pattern takes linear time: at most
+ * 20 ms for the largest body.
  */
 
-/**
- * The sentences for a body that is not JSON. describeJsonFault returns a more exact sentence if it
- * can.
- */
+/** The sentence for a body that is not JSON, if describeJsonFault finds nothing more exact. */
 export const NOT_JSON = 'The body must be valid JSON in UTF-8.';
 export const IS_FORM =
   'The body is a form: send JSON instead, with the header Content-Type: application/json.';
 
 /**
- * Matches a name, `=` and the start of a value. Base64 does not match: its padding has no value
- * after `=`.
+ * Matches a name, `=` and the start of a value, with which a form begins. Base64 does not match:
+ * after its padding `=`, no value follows.
  */
 const URLENCODED = /^\s*[^\s=&"'{}[\]:,<>][^\s=&"'{}:,<>]*=[^=]/;
 
-/** Matches the first part of multipart/form-data. */
+/** Matches the beginning of multipart/form-data. */
 const MULTIPART = /^\s*--[^\r\n]+\r?\ncontent-disposition:[ \t]*form-data/i;
 
 /** Returns true if a body is application/x-www-form-urlencoded. JSON never matches. */
@@ -28,16 +25,19 @@ export const isUrlEncoded = (body: string) => URLENCODED.test(body) && !MULTIPAR
 export const isForm = (body: string) => isUrlEncoded(body) || MULTIPART.test(body);
 
 /**
- * Matches the beginning of a body as long as it consists of tokens of JSON, in any order. Stops at
- * a comma before a closing bracket, which JSON does not allow.
+ * Matches the beginning of a body that consists of JSON tokens, in any order. The match ends before
+ * a comma that precedes a closing bracket, because JSON does not allow such a comma.
  */
 const PARTS =
   /^(?:[ \t\n\r{}[\]:]|,(?![ \t\n\r]*[}\]])|"[^"\\]*(?:\\.[^"\\]*)*"|-?\d[\d.eE+-]*|(?:true|false|null)(?![\w$]))*/s;
 
-/** Matches a word or a sign that JavaScript, Python or a word processor writes, and JSON lacks. */
+/**
+ * Matches text that JavaScript, Python or a word processor writes but JSON does not allow: a bare
+ * word, another quotation mark, a comment, or a comma before a closing bracket.
+ */
 const FOREIGN = /^(?:[+-]?[A-Za-z_$][\w$]*|['`‘’“”]|\/[/*]|#|,)/;
 
-/** The sentence shows at most this much of a word. */
+/** The sentence quotes at most this much of a word. */
 const WORD_MAX_CHARS = 16;
 
 /**

@@ -1,14 +1,15 @@
 /**
- * Reads the parameters of a URL: ids in the path, `limit` and `cursor` in the query. Also writes
- * the link to the next page (RFC 8288). A cursor is the position of a page's last entry, so pages
- * neither skip nor repeat an entry while entries are added.
+ * Reads the parameters of a URL: ids in the path, `limit` and `cursor` in the query. Also cuts
+ * lists into pages, each with a link to the next page (RFC 8288). A cursor is the position of a
+ * page's last entry, not a row count. So pages neither skip nor repeat an entry while entries are
+ * added.
  */
 import { malformed } from '../failure.ts';
 import { PAGE_MAX_ROWS, UUID } from '../limits.ts';
 
 /**
- * Returns the UUID in a path parameter, in lower case, as UUIDs are stored. Accepts any case (RFC
- * 9562 §4).
+ * Returns the UUID in a path parameter. Accepts any case (RFC 9562 §4) and returns lower case, as
+ * UUIDs are stored.
  * @throws {Failure} `malformed`.
  */
 export function requireUuid(name: string, parameter: string): string {
@@ -21,7 +22,7 @@ export function requireUuid(name: string, parameter: string): string {
 }
 
 /**
- * Reads a UUID in the query, in lower case; undefined if the parameter is absent.
+ * Returns the UUID in a query parameter, in lower case; undefined if the parameter is absent.
  * @throws {Failure} `malformed`.
  */
 export function readOptionalUuid(name: string, parameter: string | undefined): string | undefined {
@@ -30,7 +31,8 @@ export function readOptionalUuid(name: string, parameter: string | undefined): s
 }
 
 /**
- * Reads the number of rows of a page, from 1 to `maxRows`; `maxRows` if the parameter is absent.
+ * Returns the number of rows that a page may have, from 1 to `maxRows`. If the parameter is absent,
+ * returns `maxRows`.
  * @throws {Failure} `malformed`.
  */
 export function readLimit(limit: string | undefined, maxRows = PAGE_MAX_ROWS): number {
@@ -45,7 +47,8 @@ const TIME_CURSOR = new RegExp(`^${TIME}$`);
 const POSITION_CURSOR = new RegExp(`^${TIME} ([0-9a-f-]{36})$`);
 
 /**
- * Reads the position after which a page starts; undefined if the cursor is absent.
+ * Returns the position after which a page starts; undefined for the first page, which has no
+ * cursor.
  * @throws {Failure} `malformed`.
  */
 export function readPositionCursor(
@@ -56,8 +59,8 @@ export function readPositionCursor(
 }
 
 /**
- * Reads the time after which a page starts, for a list in the order of one time; undefined if the
- * cursor is absent.
+ * Returns the time after which a page starts; undefined for the first page, which has no cursor.
+ * Use this for a list in the order of a time alone, such as the history of an evaluation.
  * @throws {Failure} `malformed`.
  */
 export const readTimeCursor = (cursor: string | undefined): string | undefined =>
@@ -71,13 +74,13 @@ function readCursor(cursor: string | undefined, shape: RegExp): readonly string[
 }
 
 /**
- * Returns a page of the rows, and the header Link if there is a next page.
- * @param rows up to `limit + 1` rows: the additional row shows that a next page exists
+ * Cuts a page from rows, and makes the header Link if there is a next page.
+ * @param rows up to `limit + 1` rows. A row beyond the limit shows that a next page exists.
  * @param path the path of the list. The link is relative, so that it works behind any proxy.
  * @param getPosition returns the columns that order the list, for the cursor
  * @param query the other parameters of the request, which the link repeats
- * @param end the last row that the query has read, even if `rows` does not have it. Set only if
- * more rows may follow.
+ * @param end the last row that the query read, for a query that filters its rows afterwards. Set
+ * only if more rows may follow.
  */
 export function cutPage<Row>(
   rows: readonly Row[],
@@ -98,14 +101,14 @@ export function cutPage<Row>(
 }
 
 /**
- * Encodes a cursor as base64 without padding. The base64 of times and UUIDs never contains `+` or
- * `/`, which have a meaning in URLs.
+ * Encodes a cursor as base64 without padding. A cursor contains only times and UUIDs. Their base64
+ * never contains `+` or `/`, which have a meaning in URLs.
  */
 const encodeCursor = (text: string) => btoa(text).replaceAll('=', '');
 
 function decodeCursor(cursor: string): string {
   try {
-    // atob accepts padding and white space; a cursor has neither.
+    // atob would also accept padding and white space, which no cursor has.
     return /^\w+$/.test(cursor) ? atob(cursor) : '';
   } catch {
     return '';

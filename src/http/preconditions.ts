@@ -1,28 +1,32 @@
 /**
- * Reads the headers that guard a write or a read: preconditions on entity tags (RFC 9110 §8.8.3,
- * §13.1), and the caller's name for the write. Each state of a resource has its own version, a
- * short text. The strong entity tag is the version in quotes.
+ * Reads the preconditions of a request (RFC 9110 §13.1), and the caller's name for a write, such as
+ * an Idempotency-Key. Each state of a resource has its own version, a short text. The version in
+ * quotes is the resource's strong entity tag (RFC 9110 §8.8.3).
  */
 import { malformed } from '../failure.ts';
 import type { AppContext } from './context.ts';
 
-/** Matches `*` with HTTP's white space around it. JavaScript's `\s` matches more. */
+/** Matches `*`, perhaps between spaces and tabs. `\s` would match more than HTTP's white space. */
 const ANY = /^[ \t]*\*[ \t]*$/;
 
-/** Matches an entity tag, weak or strong, or an empty list element, which §5.6.1 permits. */
+/**
+ * Matches one element of a list: an entity tag, weak or strong, or nothing. RFC 9110 §5.6.1 permits
+ * empty elements.
+ */
 const ELEMENT = /[ \t]*(?:(W\/)?"([\x21\x23-\x7e\x80-\uffff]*)"[ \t]*)?(?:,|$)/y;
 
 type Tag = { readonly weak: boolean; readonly version: string };
 
 /**
- * The preconditions of RFC 9110 §13.1, without If-Range. No operation takes Range, and a server
- * must ignore If-Range without Range (§13.1.5).
+ * The preconditions of RFC 9110 §13.1, without If-Range. A server must ignore If-Range if the
+ * request has no Range (§13.1.5), and no operation takes Range.
  */
 const PRECONDITIONS = ['If-Match', 'If-None-Match', 'If-Modified-Since', 'If-Unmodified-Since'];
 
 /**
- * Refuses every precondition that the operation cannot evaluate, because the caller relies on its
- * precondition. `evaluated` contains the preconditions that the operation takes.
+ * Refuses a request with a precondition that the operation does not evaluate. A caller that sends a
+ * precondition relies on it, so ignoring the precondition could do harm. `evaluated` contains the
+ * preconditions that the operation takes.
  * @throws {Failure} `malformed`. The sentence names the preconditions that the operation takes.
  */
 export function refusePreconditions({ req }: AppContext, ...evaluated: readonly string[]): void {
@@ -38,7 +42,8 @@ export function refusePreconditions({ req }: AppContext, ...evaluated: readonly 
 }
 
 /**
- * Reads the headers of an update: `versions`, one of which must be stored, and the caller's `key`.
+ * Reads the headers of an update. The stored version must be one of `versions` (If-Match). `key` is
+ * the caller's name for the write (Idempotency-Key).
  * @throws {Failure} `malformed`.
  */
 export const parseUpdatePreconditions = (c: AppContext) => ({
@@ -47,28 +52,29 @@ export const parseUpdatePreconditions = (c: AppContext) => ({
 });
 
 /**
- * Returns the versions that If-Match lists: the stored version must be one of them. Returns
- * undefined if any version is accepted.
- * @throws {Failure} `malformed` for a header that is no list of entity tags, and for any other
- * precondition.
+ * Returns the versions in If-Match, one of which must be the stored version. Returns undefined if
+ * the caller accepts every version.
+ * @throws {Failure} `malformed` if If-Match is not a list of entity tags, or if the request has
+ * another precondition.
  */
 export function parseIfMatch(c: AppContext): readonly string[] | undefined {
   refusePreconditions(c, 'If-Match');
   return readIfMatch(c.req.header('if-match'));
 }
 
-/** The most versions in If-Match. No honest caller has gathered more. */
+/** If-Match usually has one version. The limit is far above what real callers send. */
 const VERSIONS_MAX_COUNT = 100;
 
-/** Matches every version. A version is a time (db/write.ts). */
+/** Matches a version, which is a time (db/write.ts). */
 const VERSION = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
 
 /**
- * Reads the versions in If-Match; undefined if the header is absent or `*`. A weak tag never
- * matches (§13.1.1), and neither does a tag that cannot be a version. The result leaves out such
- * tags and repeated tags, so a long header costs the database nothing.
- * @throws {Failure} `malformed` if the header is not a list of entity tags, or if more than 100
- * versions are left. A guess could overwrite what the caller wants to keep.
+ * Returns the versions in If-Match; undefined if the header is absent or `*`. Leaves out repeated
+ * tags, tags that cannot be a version, and weak tags, which never match (§13.1.1). So a long header
+ * costs the database nothing.
+ * @throws {Failure} `malformed` if the header is not a list of entity tags, or has more than 100
+ * different versions. If the header were ignored, the write could overwrite what the caller wants
+ * to keep.
  */
 function readIfMatch(header: string | undefined): readonly string[] | undefined {
   if (header === undefined || ANY.test(header)) return undefined;
@@ -86,17 +92,16 @@ function readIfMatch(header: string | undefined): readonly string[] | undefined 
   throw malformed(`If-Match must name at most ${VERSIONS_MAX_COUNT} entity tags.`);
 }
 
-/** The preconditions of a read of one resource. */
 export type ReadPreconditions = {
   readonly versions: readonly string[] | undefined;
-  /** Returns true if the caller has the version already. */
+  /** Returns true if If-None-Match names the version: the caller has it already. */
   readonly isKnown: (version: string) => boolean;
 };
 
 /**
- * Reads If-Match and If-None-Match. Weak tags match If-None-Match too (§13.1.2), because an edge
- * may have weakened our tag. A malformed If-None-Match matches nothing, so the caller gets the full
- * response.
+ * Reads If-Match and If-None-Match. If-None-Match also matches weak tags (§13.1.2), because a proxy
+ * may have made our tag weak. If If-None-Match is malformed, it matches nothing, and the caller
+ * gets the full response.
  * @throws {Failure} `malformed`.
  */
 export function parseReadPreconditions(c: AppContext): ReadPreconditions {
@@ -123,25 +128,25 @@ function readTags(header: string): readonly Tag[] | undefined {
 }
 
 /**
- * The headers that name a write: Idempotency-Key (IETF draft idempotency-key-header), and the names
- * that webhook senders use (Standard Webhooks, Svix). If a request has several of them, the first
- * in this list counts.
+ * The headers that may name a write. Idempotency-Key comes from an IETF draft
+ * (idempotency-key-header). Webhook senders use webhook-id (Standard Webhooks) or svix-id (Svix).
+ * If a request has several of these headers, the first in this list counts.
  */
 const KEY_HEADERS = ['idempotency-key', 'webhook-id', 'svix-id'] as const;
 
 /**
- * Matches visible ASCII without quotes, or the same in quotes, as the draft writes it (RFC 9651
- * §3.3.3).
+ * Matches 1 to 255 visible ASCII characters, without quotes or in double quotes. The IETF draft
+ * puts the key in quotes (RFC 9651 §3.3.3).
  */
 const KEY = /^(?:"([\x21\x23-\x7e]{1,255})"|([\x21\x23-\x7e]{1,255}))$/;
 
-/** The header that names a write, and the name. */
+/** The name of a write, and the header that it came in. */
 export type Key = { readonly header: string; readonly key: string };
 
 /**
- * Reads the first of the named headers that the request has; undefined if all of them are absent.
- * @throws {Failure} `malformed` if the header is not a key: if it were ignored, a retry could be
- * stored twice.
+ * Reads the first of the named headers that the request has; returns undefined if all are absent.
+ * @throws {Failure} `malformed` if the header is not a valid key. If the header were ignored, a
+ * retry could be stored a second time.
  */
 export function readKey(headers: Headers, names: readonly string[]): Key | undefined {
   const header = names.find((name) => headers.has(name));
@@ -155,8 +160,7 @@ export function readKey(headers: Headers, names: readonly string[]): Key | undef
 }
 
 /**
- * Reads the caller's name for a write, 1 to 255 visible ASCII characters; undefined if the request
- * has none.
+ * Returns the caller's name for a write; undefined if the request has none.
  * @throws {Failure} `malformed`.
  */
 export const readIdempotencyKey = (headers: Headers) => readKey(headers, KEY_HEADERS)?.key;

@@ -1,21 +1,26 @@
 /**
- * Limits the requests of each caller: a link, or a subject of an account. The Workers rate limiting
- * binding counts the requests in each Cloudflare location, without a round trip, and approximately
- * (Workers: Rate Limiting). If the binding is missing, nothing is limited. The trade-off: an
- * account has no limit of its own. Its total grows with the number of its subjects and links.
+ * Limits the requests of each caller: of a link, or of a subject in an account. The Workers rate
+ * limiting binding counts requests in each Cloudflare location. Its count is approximate and needs
+ * no round trip (Workers: Rate Limiting). Without the binding, nothing is limited.
+ *
+ * The trade-off: an account as a whole has no limit. The more subjects and links an account has,
+ * the more requests it may send.
  */
 import { type Clock, withTimeout } from '../clock.ts';
 import { Failure, messageOf } from '../failure.ts';
 import { allows, type Principal } from '../principal.ts';
 
-/** The period of the limit in wrangler.toml. After each period the count starts from 0. */
+/** The period of the limit in wrangler.toml. After each period the count starts again at 0. */
 const RATE_LIMIT_PERIOD_SECONDS = 10;
 
-/** The binding counts in the same location, so a limiter that takes longer is broken. */
+/**
+ * The binding counts in the Worker's own location. If a count takes longer than this, the binding
+ * is broken.
+ */
 const LIMITER_TIMEOUT_MS = 500;
 
 /**
- * Counts a request. `params` contains the parameters of the path.
+ * Counts a request for its caller. `params` contains the parameters of the path.
  * @throws {Failure} `rate_limited`.
  */
 export type RateLimiter = (principal: Principal, params: Params) => Promise<void>;
@@ -30,7 +35,8 @@ export function createRateLimiter(
   if (!limiter) return undefined;
   return async function rateLimit(principal, params) {
     if (isOutside(principal, params)) return;
-    // A limiter that fails must not take the service down: the request continues, with a warning.
+    // If the binding fails, the request continues with a warning, because a broken limiter must not
+    // take the service down.
     const { success } = await count(limiter, createCounterKey(principal), clock).catch(
       (thrown: unknown) => {
         console.warn(JSON.stringify({ warning: 'rate_limiter_failed', cause: messageOf(thrown) }));
@@ -50,14 +56,15 @@ export function createRateLimiter(
 }
 
 /**
- * Returns true if the path is outside the token's restriction. Such a request never reaches D1, and
- * must not use up the token's limit. `id` is a run's id, because other resources name their
- * parameters differently. A path without a run is never outside.
+ * Returns true if the path is outside the token's restriction. The operation refuses such a request
+ * without a call to D1, so the request must not use up the token's limit. `id` is the run's id in
+ * `/v1/run/{id}/evaluations`; no other path has a parameter `id`. A path without a run is never
+ * outside.
  */
 function isOutside(principal: Principal, { run_id, id, evaluation_id }: Params): boolean {
-  const asked = run_id ?? id;
-  if (asked === undefined) return false;
-  const run = { run_id: asked.toLowerCase() };
+  const runId = run_id ?? id;
+  if (runId === undefined) return false;
+  const run = { run_id: runId.toLowerCase() };
   return !allows(
     principal,
     evaluation_id === undefined ? run : { ...run, id: evaluation_id.toLowerCase() },
@@ -65,16 +72,16 @@ function isOutside(principal: Principal, { run_id, id, evaluation_id }: Params):
 }
 
 /**
- * Returns the key that the binding counts by. Each link has its own count. So a revoked link does
- * not use up the limit of its replacement, and a sender that floods one link blocks no other link.
- * Each restriction has its own count too, because many people may have restricted tokens. JSON
- * keeps the keys of different callers apart.
+ * Returns the key by which the binding counts.
+ * - Each link has its own count. So a revoked link does not use up the limit of its replacement,
+ *   and a sender that floods one link blocks no other link.
+ * - Each restriction of a token has its own count, because many people may use restricted tokens of
+ *   one subject.
+ * - The key is JSON, so different callers never have the same key, even if a name contains a comma.
  */
 const createCounterKey = ({ account, subject, run, evaluation, link }: Principal) =>
   JSON.stringify(link === undefined ? [account, subject, run, evaluation] : [account, link]);
 
-/**
- * Calls the binding. `async` turns an error that the binding throws synchronously into a rejection.
- */
+/** Calls the binding. `async` turns an error that the binding throws into a rejection. */
 const count = async (limiter: RateLimit, key: string, clock: Clock) =>
   withTimeout(clock, LIMITER_TIMEOUT_MS, limiter.limit({ key }));

@@ -1,7 +1,7 @@
 /**
- * Makes every response except preflights, which hono makes (cors.ts). Adds the headers that all
- * responses share. Each response is created with all its headers, because setting a header on a
- * finished Response costs more CPU.
+ * Creates all responses except preflights, which hono creates (cors.ts). Adds the headers that all
+ * responses share. A response is created together with all its headers, because setting a header on
+ * a finished Response costs more CPU.
  */
 import type { Connection } from '../db/connection.ts';
 import { getVersion } from '../db/write.ts';
@@ -11,7 +11,7 @@ import type { ReadPreconditions } from './preconditions.ts';
 
 type Headers = Readonly<Record<string, string>>;
 
-/** Creates a response with a text body, or without a body for null. */
+/** Creates a response with a text body. If `body` is null, the response has no body. */
 export const respond = (
   c: AppContext,
   status: number,
@@ -20,7 +20,7 @@ export const respond = (
 ): Response =>
   new Response(body, { status, headers: { ...createSharedHeaders(c, status), ...headers } });
 
-/** Creates a response with a value as JSON. */
+/** Creates a response whose body is a value as JSON. */
 export const respondJson = (
   c: AppContext,
   status: number,
@@ -30,8 +30,9 @@ export const respondJson = (
   respond(c, status, JSON.stringify(value), { 'content-type': 'application/json', ...headers });
 
 /**
- * Returns the headers of a response with a version. `no-transform` keeps an edge from compressing
- * the response. Compression would weaken the entity tag, and If-Match never matches a weak tag.
+ * Returns the headers of a response with a version. `no-transform` keeps Cloudflare and other
+ * proxies from compressing the response. Compression would make the entity tag weak, and If-Match
+ * never matches a weak tag.
  */
 export const createValidators = (version: string) => ({
   etag: `"${version}"`,
@@ -51,8 +52,9 @@ export const respondResource = (
   respondJson(c, status, resource, { ...createValidators(getVersion(resource)), ...headers });
 
 /**
- * Creates the response to a read of one resource: 200 or 304. Evaluates preconditions in the order
- * of RFC 9110 §13.2.2. `noun` names the resource in a refusal.
+ * Creates the response to a read of one resource: 200, or 304 if the caller has the version
+ * already. Evaluates If-Match before If-None-Match (RFC 9110 §13.2.2). `noun` names the resource in
+ * a refusal.
  * @throws {Failure} `precondition_failed`.
  */
 export function respondToRead(
@@ -67,7 +69,10 @@ export function respondToRead(
   return respond(c, 304, null, createValidators(version));
 }
 
-/** Returns the request id, the headers that forbid caching and sniffing, and D1's bookmark. */
+/**
+ * Returns the headers that all responses share: they forbid caching and sniffing, and have the
+ * request id and D1's bookmark.
+ */
 export function createSharedHeaders(c: AppContext, status: number): Headers {
   const connection: Connection | undefined = c.get('connection');
   const bookmark = connection?.bookmark();
@@ -75,8 +80,9 @@ export function createSharedHeaders(c: AppContext, status: number): Headers {
     'cache-control': 'no-store',
     'x-content-type-options': 'nosniff',
     'x-request-id': c.get('log').request_id,
-    // A 404 has no bookmark: its bytes must be the same for a missing row, another account's row,
-    // and a row outside the token's restriction.
+    // A 404 has no bookmark. For a row outside the token's restriction, the Worker does not call D1
+    // and has no bookmark. So a bookmark would tell the caller that the row is not outside the
+    // restriction, but missing or another account's.
     ...(bookmark && status !== 404 ? { [BOOKMARK_HEADER]: bookmark } : {}),
   };
 }
