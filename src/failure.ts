@@ -1,39 +1,38 @@
 /**
- * The failures of a request. The code that notices a failure throws it, with a failure code and the
- * sentence that the caller reads. Only http/errors.ts maps the failure code to a status and
- * headers.
+ * Defines the failures of a request. The code that notices a failure throws a `Failure` with a
+ * failure code and the sentence that the caller reads. Only http/errors.ts maps the failure code to
+ * a status and headers.
  */
 export type FailureCode =
-  /** The request cannot be understood. */
+  /** The Worker cannot understand the request. */
   | 'malformed'
-  /** No bearer token came with the request. */
+  /** The request has no bearer token. */
   | 'no_credentials'
   /** The token does not verify. */
   | 'invalid_token'
   /** The token verifies, but lacks the scope that the deployment requires. */
   | 'insufficient_scope'
   /**
-   * The resource does not exist, or belongs to another account. Both have one code, so that nobody
-   * can tell which.
+   * The resource does not exist, belongs to another account, or is outside the token's restriction.
+   * All cases have the same code, so that no caller learns which ids exist.
    */
   | 'not_found'
   | 'method_not_allowed'
-  /** The id is taken, or the Idempotency-Key was sent before with other content. */
+  /** The id is in use, or the Idempotency-Key was sent before with a different body. */
   | 'conflict'
-  /** The precondition does not name the stored version. */
+  /** If-Match does not list the stored version. */
   | 'precondition_failed'
   | 'body_too_large'
   | 'unsupported_media_type'
-  /** The request is well-formed, but breaks a rule: of the API, of a label or of a link. */
+  /** The request is well-formed, but breaks a rule of the API, of a label or of a link. */
   | 'unprocessable'
   | 'rate_limited'
-  /** The key set that verifies the token cannot be fetched. */
+  /** The Worker cannot fetch the key set that verifies the token. */
   | 'keys_unavailable'
   | 'database_unavailable'
   /** A setting is missing or wrong. */
   | 'misconfigured';
 
-/** Values for headers of the response. */
 type FailureHeaders = {
   /** The value of `retry-after`. */
   readonly retryAfterSeconds?: number;
@@ -45,12 +44,13 @@ type FailureHeaders = {
   readonly version?: string;
 };
 
-/** Additions to the log line, which never contain a token, a body or a value. */
+/** Fields that a failure adds to the log line. They never contain a token, a body or a value. */
 export type FailureLog = {
   readonly code?: string;
   readonly key_id?: string | undefined;
   /**
-   * The wrong claim, with its expected and its actual value. A stranger chooses the actual value.
+   * `claim` is the claim that made the token invalid. `expected` and `actual` are its values. A
+   * stranger may choose `actual`.
    */
   readonly claim?: string;
   readonly expected?: string;
@@ -60,15 +60,15 @@ export type FailureLog = {
 
 declare global {
   interface ErrorConstructor {
-    /** V8 captures at most this many frames. */
+    /** V8 captures at most this many stack frames for each new error. */
     stackTraceLimit: number;
   }
 }
 
 /**
- * A failure of a request. The message is the sentence that the caller reads. The sentence tells
- * what to change, and is safe to show to a stranger. A failure has no stack trace. Nobody reads the
- * stack of a refusal, and capturing one costs CPU for each forged token that a stranger sends.
+ * A failure of a request. The message is the sentence that the caller reads. It tells what to
+ * change, and is safe to show to a stranger. A failure has no stack trace: nobody reads it, and
+ * capturing one costs CPU for each forged token that a stranger sends.
  */
 export class Failure extends Error {
   readonly code: FailureCode;
@@ -92,11 +92,11 @@ export class Failure extends Error {
   }
 }
 
-/** The sentence for every unexpected error. The log has the details. */
+/** The caller reads this sentence after every unexpected error. Only the log has the details. */
 export const INTERNAL_ERROR =
   'The server failed to process the request; this is not your fault. Quote the x-request-id when you report it.';
 
-/** Makes the same failure for a missing resource and for another account's resource. */
+/** Makes the failure of a missing resource. Another account's resource gets the same failure. */
 export const notFound = () =>
   new Failure(
     'not_found',
@@ -105,16 +105,14 @@ export const notFound = () =>
 
 export const malformed = (sentence: string) => new Failure('malformed', sentence);
 
-/** Makes the failure of a create whose key was sent before with other content. */
+/** Makes the failure of a create whose Idempotency-Key was sent before with a different body. */
 export const keyIsTaken = () =>
   new Failure(
     'conflict',
     'The Idempotency-Key was sent before, with other content: send a new key with new content.',
   );
 
-/**
- * Makes the failure of an update whose If-Match does not match. `version` is the stored version.
- */
+/** Makes the failure of a request whose If-Match does not list the stored version, `version`. */
 export const preconditionFailed = (resource: string, version: string) =>
   new Failure(
     'precondition_failed',
@@ -123,8 +121,8 @@ export const preconditionFailed = (resource: string, version: string) =>
   );
 
 /**
- * Makes an internal error: a statement stored nothing, but the code that explains refusals finds no
- * condition that failed. test/explanation.test.ts tests that this never happens.
+ * Makes the error that reports a bug: a statement stored nothing, but no condition explains why.
+ * test/explanation.test.ts tests that this never happens.
  */
 export const unexplained = (write: string) =>
   new Error(`The ${write} stored nothing, and no condition explains why.`);
@@ -132,8 +130,8 @@ export const unexplained = (write: string) =>
 export const unprocessable = (sentence: string) => new Failure('unprocessable', sentence);
 
 /**
- * Makes the failure of a transient error. A write may be stored nevertheless, so the sentence names
- * the header that makes a retry safe. `cause` is for the log.
+ * Makes the failure of a database that does not answer now. A write may be stored nevertheless, so
+ * the sentence names the header that makes a retry safe. `cause` is for the log.
  */
 export const databaseUnavailable = (retryAfterSeconds: number, cause: string) =>
   new Failure(
@@ -144,7 +142,8 @@ export const databaseUnavailable = (retryAfterSeconds: number, cause: string) =>
   );
 
 /**
- * Makes the failure of a database that is older than the deployed Worker. `cause` is for the log.
+ * Makes the failure of a database that lacks migrations of the deployed Worker. `cause` is for the
+ * log.
  */
 export const lacksMigrations = (cause: string) =>
   new Failure(
@@ -156,7 +155,7 @@ export const lacksMigrations = (cause: string) =>
 
 /**
  * Makes the failure of a missing or wrong setting. The log has the setting's name and the command
- * that fixes it, never the value.
+ * that fixes the setting, never the setting's value.
  */
 export const misconfigured = (setting: string, fault: string) =>
   new Failure(
@@ -171,12 +170,15 @@ const describeFix = (setting: string) =>
     ? `run \`openssl rand -base64 48 | npx wrangler secret put ${setting} --env=<environment>\` (empty for production), or put one into .dev.vars`
     : `run \`npx wrangler secret put ${setting} --env=<environment>\` (empty for production), or fix it in wrangler.toml or .dev.vars`;
 
-/** The characters of a key id, or of `cf-ray`, that the log shows. A stranger may choose both. */
+/**
+ * The log shows at most this many characters of a key id or of `cf-ray`, because a stranger may
+ * choose both.
+ */
 export const LOGGED_ID_MAX_CHARS = 128;
 
 /**
- * Returns a text for the log as printable ASCII of at most `maxChars` characters. A stranger may
- * have chosen the text.
+ * Escapes a text for the log. The result is printable ASCII and has at most `maxChars` characters.
+ * A stranger may have chosen the text.
  */
 export const escapeForLog = (text: string, maxChars: number) =>
   text

@@ -1,15 +1,15 @@
 /**
  * Parses the fields of request bodies, for all resources, and refuses fields that the caller cannot
- * set. Each refusal names the field. This file must not know any resource.
+ * set. Each refusal names the field. This file must not depend on any resource.
  */
 import * as v from 'valibot';
 import { type Failure, malformed, unprocessable } from './failure.ts';
 import { isAtMost, UUID } from './limits.ts';
 
-/** A JSON object that is not yet parsed. */
+/** A JSON object from a request, before its fields are checked. */
 export type Body = { readonly [property: string]: unknown };
 
-/** Fields that were sent although the caller cannot set them. */
+/** Fields that the caller sent although the caller cannot set them. */
 export type SentFields = { readonly [field: string]: unknown };
 
 /** Accepts a UUID in any case, and returns it in lower case. */
@@ -22,7 +22,8 @@ export const uuid = (name: string) => {
 export const text = (name: string, maxChars: number, mustBe = 'a string') =>
   v.pipe(
     v.string(`${name} must be ${mustBe}.`),
-    // JSON can spell half of a surrogate pair, and UTF-8 cannot: D1 would store another character.
+    // JSON can contain half of a surrogate pair, but UTF-8 cannot: D1 would store another
+    // character.
     v.check(
       (sent) => sent.isWellFormed(),
       `${name} must be Unicode text: it contains half of a surrogate pair.`,
@@ -37,13 +38,13 @@ export const textOrNull = (name: string, maxChars: number) =>
   v.nullable(text(name, maxChars, 'a string, or null'));
 
 /**
- * Accepts only finite numbers, because JSON.parse turns 1e400 into Infinity, which D1 would store
- * as NULL.
+ * Accepts only finite numbers. JSON.parse turns 1e400 into Infinity, and D1 would store Infinity as
+ * NULL.
  */
 export const finiteNumber = (name: string, mustBe = 'a JSON number') =>
   v.pipe(
     v.number(({ input }) =>
-      // Some senders turn every field into a string.
+      // Some senders turn every field into a string, so this sentence tells how to send a number.
       typeof input === 'string'
         ? `${name} must be ${mustBe}: send it without quotes.`
         : `${name} must be ${mustBe}.`,
@@ -54,15 +55,16 @@ export const finiteNumber = (name: string, mustBe = 'a JSON number') =>
 const ISO_8601 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,3}0*)?(?:Z|[+-]\d\d:\d\d)$/i;
 
 /**
- * Parses fields that a caller may send only with the value that is or will be stored. A value of
- * another type can never equal the stored value, so the parser refuses it.
+ * Parsers of fields that the caller cannot change. The caller may send such a field only with the
+ * value that is stored, or that the server will store. A value of another type can never equal the
+ * stored value, so the parser refuses it.
  */
 export const storedField = {
   text: v.nullish(v.string()),
-  /** Accepts a UUID in any case, because the lower case is compared. */
+  /** Turns an id into lower case, as ids are stored. */
   id: v.nullish(v.pipe(v.string(), v.toLowerCase())),
   number: v.nullish(v.pipe(v.number(), v.finite())),
-  /** Turns a time of ISO 8601 in any time zone into UTC with milliseconds, as times are stored. */
+  /** Turns an ISO 8601 time in any time zone into UTC with milliseconds, as times are stored. */
   timestamp: v.nullish(
     v.pipe(
       v.string(),
@@ -77,8 +79,8 @@ export const storedField = {
 
 /**
  * Parses the fields of the schema, and ignores all other fields of the body.
- * @param readOnly the fields that the caller cannot set
- * @param refusal makes the failure of a field that the caller cannot set
+ * @param readOnly an object whose keys are the fields that the caller cannot set
+ * @param refusal makes the failure of such a field if its value has a wrong type
  * @throws {Failure} `malformed`, or the refusal of a field in `readOnly`.
  */
 export function parse<T extends v.GenericSchema>(
@@ -95,7 +97,8 @@ export function parse<T extends v.GenericSchema>(
 }
 
 /**
- * Returns the first field whose sent value differs from the stored value. Lists are stored as JSON.
+ * Returns the first field whose sent value differs from the stored value. Compares lists as JSON,
+ * because lists are stored as JSON.
  */
 export const findDifferingField = (sent: SentFields, stored: SentFields): string | undefined =>
   Object.keys(sent).find((field) => {
@@ -104,7 +107,7 @@ export const findDifferingField = (sent: SentFields, stored: SentFields): string
   });
 
 /**
- * Refuses a field that the caller sent with another value than the server sets.
+ * Refuses a field that the caller sent with a different value than the server sets.
  * @throws {Failure} `unprocessable`.
  */
 export function refuseServerFields(sent: SentFields, stored: SentFields): void {

@@ -1,27 +1,32 @@
-/** The limits of the API, each with its reason or its source, and the form of an id. */
+/** The limits of the API, each with its reason or its source, and the form of a UUID. */
 
-/** A UUID of any version in any case (RFC 9562 §4). Its lower case is stored and compared. */
+/**
+ * Matches a UUID of any version in any case (RFC 9562 §4). The Worker stores and compares UUIDs in
+ * lower case.
+ */
 export const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 /**
- * The largest body of a request with a token. The largest bodies create a label with many
- * categories.
+ * The largest body of a request with a token. Labels with many categories have the largest bodies.
  */
 export const BODY_MAX_BYTES = 64 * 1024;
 /**
- * The largest body that a machine may post to a link. A webhook sender chooses how much it sends.
+ * The largest body that a machine may post to a link. The limit is larger than BODY_MAX_BYTES
+ * because a webhook sender chooses what it sends.
  */
 export const LINK_BODY_MAX_BYTES = 1024 * 1024;
 /**
- * The longest token. Entra puts up to 200 groups into a token, which is then 13,000 characters
- * long.
+ * The longest token. Entra puts up to 200 groups into a token, which then has 13,000 characters.
  */
 export const TOKEN_MAX_CHARS = 16 * 1024;
 
-/** The largest page of a list. With the longest texts, 1,000 evaluations are 13 MB of JSON. */
+/**
+ * The most entries on a page of a list. With the longest texts, 1,000 evaluations are 13 MB of
+ * JSON.
+ */
 export const PAGE_MAX_ROWS = 1000;
 /**
- * The largest page of labels, in rows. A label may have 64 KiB of categories, so the page is
+ * The most labels on a page. One label may have 64 KiB of categories, so a page of labels is
  * smaller.
  */
 export const LABEL_PAGE_MAX_ROWS = 100;
@@ -32,7 +37,7 @@ export const LABEL_PAGE_MAX_ROWS = 100;
  */
 export const ACCOUNT_MAX_CHARS = 255;
 export const SUBJECT_MAX_CHARS = 255;
-/** The longest name of a link: `<sub>/<name>` is the author of each value that the link stores. */
+/** The longest name of a link. If a value comes through a link, its author is `<sub>/<name>`. */
 export const LINK_NAME_MAX_CHARS = 64;
 export const AUTHOR_MAX_CHARS = SUBJECT_MAX_CHARS + 1 + LINK_NAME_MAX_CHARS;
 export const OUTPUT_NAME_MAX_CHARS = 255;
@@ -42,45 +47,47 @@ export const LABEL_DESCRIPTION_MAX_CHARS = 4096;
 export const CATEGORY_MAX_CHARS = 255;
 export const CATEGORIES_MAX_COUNT = 1000;
 /**
- * The size of all categories of a label, as JSON. No request body is larger, so only a CHECK
- * constraint enforces this limit.
+ * The largest list of a label's categories, as JSON. BODY_MAX_BYTES already limits what a request
+ * can send, so only a CHECK constraint enforces this limit.
  */
 export const CATEGORIES_MAX_BYTES = 64 * 1024;
 
-/** The lifetime of a link is one minute to 90 days, and a week if the caller does not choose. */
+/** The lifetime of a link: one minute to 90 days, and a week if the caller does not choose. */
 export const LINK_MIN_SECONDS = 60;
 export const LINK_MAX_SECONDS = 7_776_000;
 export const LINK_DEFAULT_SECONDS = 604_800;
 /**
- * The longest URL of a link: every browser opens a URL of this length. Many senders store at most
- * 255 characters of a URL. A link with the default options is shorter than that, and long `values`
- * make a link longer.
+ * The longest URL of a link. Every browser opens a URL of this length. Many senders store at most
+ * 255 characters of a URL. A link with the default options is shorter than 255, but long `values`
+ * make its URL longer.
  */
 export const LINK_URL_MAX_CHARS = 1999;
 /**
- * The longest field in the form of a link's page. Every double and every version has a shorter
- * text. The page of a refusal shows the sent text again, escaped, so the text needs a bound.
+ * The longest text in a field of a link's page. Every number and every version has a shorter text.
+ * If the Worker refuses an answer, the page shows the sent text again, so the text must be short.
  */
 export const ANSWER_MAX_CHARS = 64;
 /**
- * The longest JSON Pointer in a link, and the longest JSONPath. The URL of a link contains its
- * pointer or path.
+ * The longest JSON Pointer and the longest JSONPath in a link, in characters. Both are part of the
+ * link's URL, whose length is limited.
  */
 export const POINTER_MAX_CHARS = 256;
 export const PATH_MAX_CHARS = 512;
 /**
- * The steps that a JSONPath may take in one body. A wildcard, a slice or a filter takes one step
- * for each element that it visits. For each element, each part of a filter takes one step more. A
- * name or an index takes one step for each value in which the path looks it up.
+ * The most steps that a JSONPath may take in one body. Steps are counted like this:
+ * - A wildcard, a slice or a filter takes one step for each element that it visits.
+ * - Each part of a filter takes one more step for each of these elements.
+ * - A name or an index takes one step for each value in which the path looks it up.
  */
 export const PATH_MAX_STEPS = 20_000;
-/** The entries of a link's `values`. */
+/** The most entries in a link's `values`. */
 export const VALUES_MAX_COUNT = 32;
-/** The conditions in a link's `where`, and the scalars that one condition may list. */
+/** The most conditions in a link's `where`, and the most scalars that one condition may list. */
 export const WHERE_MAX_COUNT = 8;
 
 /**
- * The fields of a form that a sender posts to a link. PHP has the same limit (`max_input_vars`).
+ * The most fields of a form that a sender posts to a link. PHP has the same limit
+ * (`max_input_vars`).
  */
 export const FORM_MAX_FIELDS = 1000;
 
@@ -89,5 +96,5 @@ export const FORM_MAX_FIELDS = 1000;
  * points too.
  */
 export const isAtMost = (text: string, characters: number) =>
-  // A code point is one or two UTF-16 units, so most texts need no counting.
+  // A code point is one or two UTF-16 units. So `length` alone decides for most texts.
   text.length <= characters || (text.length <= 2 * characters && [...text].length <= characters);

@@ -1,14 +1,18 @@
 /**
- * JSON Pointer (RFC 6901): the path to one value in a JSON document. Pointers and documents may
- * both come from strangers. So this file works in linear time and never reads an inherited
- * property.
+ * Finds a value in a JSON document by a JSON Pointer (RFC 6901): `/o/id` leads to `1` in
+ * `{"o": {"id": 1}}`. Strangers may choose the pointer and the document. So this file works in
+ * linear time and never reads an inherited property.
  */
 
-/** Returns the steps of a pointer, outermost first; undefined if the text is not a pointer. */
+/**
+ * Returns the steps of a pointer: `["o", "id"]` for `/o/id`. Returns undefined if the text is not a
+ * pointer.
+ */
 export function parsePointer(text: string): readonly string[] | undefined {
   if (text === '') return [];
   if (!text.startsWith('/') || /~(?![01])/.test(text)) return undefined;
-  // RFC 6901 §4: `~1` is decoded first, so that `~01` becomes `~1` and not a slash.
+  // RFC 6901 §4: `~1` is decoded first. In the other order, `~01` would become a slash instead of
+  // `~1`.
   return text
     .slice(1)
     .split('/')
@@ -17,11 +21,11 @@ export function parsePointer(text: string): readonly string[] | undefined {
 
 const INDEX = /^(?:0|[1-9]\d*)$/;
 
-/** Returns the value to which a pointer leads; undefined if the document does not have it. */
+/** Returns the value to which a pointer leads; undefined if the document has no such value. */
 export const valueAtPointer = (document: unknown, pointer: string): unknown =>
   followSteps(document, parsePointer(pointer) ?? []);
 
-/** Returns the value at the end of the steps; undefined if the document does not have the value. */
+/** Returns the value to which the steps lead; undefined if the document has no such value. */
 export function followSteps(document: unknown, steps: readonly string[]): unknown {
   let value = document;
   for (const step of steps) {
