@@ -1,7 +1,7 @@
 /**
- * The schemas, headers, refusals and parameters that all operations of the OpenAPI document share.
- * Each resource describes its operations in its own `openapi.ts`. `npm run openapi` writes the
- * document before the build, so that the Worker contains none of these files.
+ * Defines the schemas, headers, refusals and parameters that all operations of the OpenAPI document
+ * share. Each resource describes its operations in its own `openapi.ts`. `npm run openapi` writes
+ * the document before the build, so the Worker contains none of these files.
  */
 import { type ConversionConfig, toJsonSchema } from '@valibot/to-json-schema';
 import type * as v from 'valibot';
@@ -12,7 +12,7 @@ export type Keywords = { readonly [keyword: string]: unknown };
 type Words = string | Keywords;
 type Section = 'headers' | 'parameters' | 'responses' | 'schemas';
 
-/** A component is defined once in the document. Each use of a component becomes a `$ref`. */
+/** A part of the document that is defined once. Each use of it becomes a `$ref`. */
 export class Component<S extends Section = Section> {
   name: string | undefined;
   description: string | undefined;
@@ -24,7 +24,7 @@ export class Component<S extends Section = Section> {
     this.definition = definition;
   }
 
-  /** Returns the same component with a description for one operation. */
+  /** Returns the same component with another description, for one operation. */
   withDescription(description: string): Component<S> {
     const { name } = this;
     return Object.assign(new Component(this.section, this.definition), { name, description });
@@ -37,7 +37,7 @@ export const mapValues = <T, R>(
 ): { readonly [key: string]: R } =>
   Object.fromEntries(Object.entries(object).map(([key, value]) => [key, map(value, key)]));
 
-/** Gives each component the name of its key. */
+/** Names each component after its key. */
 export function nameComponents<T extends { readonly [name: string]: Component }>(components: T): T {
   for (const [name, component] of Object.entries(components)) component.name = name;
   return components;
@@ -50,8 +50,8 @@ export const text = (description: string, maxLength?: number) => ({
 });
 
 /**
- * The schema has a pattern too, because not every validator checks `format`. The pattern lists both
- * cases, because JSON Schema cannot ignore case.
+ * The schema has a pattern too, because some validators do not check `format`. The pattern contains
+ * `a-fA-F`, because JSON Schema cannot ignore case.
  */
 const UUID_SCHEMA = {
   type: 'string',
@@ -61,7 +61,10 @@ const UUID_SCHEMA = {
 export const uuid = (description: string) => ({ ...UUID_SCHEMA, description });
 export const time = (description: string) => ({ type: 'string', format: 'date-time', description });
 
-/** Bounds a number: JSON.parse turns 1e400 into Infinity, which no validator accepts. */
+/**
+ * A finite number. The bounds exclude numbers such as 1e400, which JSON.parse turns into Infinity
+ * and the Worker refuses.
+ */
 const DOUBLE = {
   type: 'number',
   minimum: -Number.MAX_VALUE,
@@ -92,8 +95,8 @@ export const objectSchema = <T extends object>(
     ...rule,
   });
 /**
- * Describes a resource, which has `updated_at` after its first update. `rule` contains the keywords
- * for what the properties require of each other.
+ * Describes a resource in a response. Only `updated_at` may be absent: the first update adds it.
+ * `rule` contains keywords that relate properties to each other, such as `if` and `then`.
  */
 export const resourceSchema = <T extends { readonly updated_at?: string }>(
   properties: PropertiesOf<T>,
@@ -101,8 +104,8 @@ export const resourceSchema = <T extends { readonly updated_at?: string }>(
 ) => objectSchema<T>(properties, ['updated_at'], rule);
 
 /**
- * Describes some properties of an object for `if` and `then`. Without `unevaluatedProperties`,
- * redocly would refuse every other property there.
+ * Describes some properties of an object, for use in `if` and `then`. `unevaluatedProperties`
+ * allows all other properties there. Without it, redocly would refuse them.
  */
 export const someProperties = (properties: Keywords) => ({
   properties,
@@ -110,8 +113,8 @@ export const someProperties = (properties: Keywords) => ({
 });
 
 /**
- * Options that convert a validator to a schema. The schema leaves out `check`, which JSON Schema
- * cannot express.
+ * Options for converting a validator to a JSON Schema. The schema leaves out a `check`, because
+ * JSON Schema cannot express it.
  */
 const FROM_VALIDATOR: ConversionConfig = {
   typeMode: 'input',
@@ -129,34 +132,43 @@ const FROM_VALIDATOR: ConversionConfig = {
   },
 };
 
-/** An update refuses to change a field with this description. */
+/** The description of a field that an update refuses to change. */
 export const IMMUTABLE_FIELD = 'Cannot be changed: leave it out, or send it as it is stored.';
-/** A create refuses another value of a field with this description. */
+/** The description of a field that the server sets. A create refuses any other value. */
 export const SERVER_FIELD = 'Set by the server: leave it out, or send the same value.';
 const SENT_BACK = textOrNull('Ignored.');
-/** No validator reads these properties of a resource, but a generated client needs their types. */
+/**
+ * Properties of a resource that the Worker ignores in a request body. The document describes them
+ * because a generated client needs their types.
+ */
 export const IGNORED = { updated_by: SENT_BACK, updated_at: SENT_BACK };
 
-/** A create refuses every value of a field with this schema. A generated client gets `never`. */
+/**
+ * The schema of a field for which a create refuses every value. A generated client gets the type
+ * `never`.
+ */
 export const NEVER = false as const;
 
 /** Fields that a caller may send only with the value that the server has. */
 type ServerFields<Fields extends object> = {
   readonly fields: Fields;
-  /** Describes each of the fields. */
+  /** The description of each of the fields. */
   readonly sentence: string;
   /**
-   * The values that the server can have. The validator accepts more values, because the operation
-   * compares them later.
+   * The schema of each field, which allows only values that the server can have. The validator
+   * accepts other values too, because the operation later compares the sent value with the stored
+   * value.
    */
   readonly schemas: { readonly [field in keyof Fields]: Keywords | typeof NEVER };
 };
 
 /**
- * Describes a request body as the Worker accepts it. `words` describes each property that the
- * server does not set, and may add bounds that the validator has as a `check`. If the validator
- * does not read a property, `words` has the property's whole schema. `rule` contains the keywords
- * for what the properties require of each other.
+ * Describes a request body as the Worker accepts it.
+ * @param validator the valibot schema that parses the body
+ * @param words a description or keywords for each property that the server does not set. Keywords
+ * may add a bound that the validator has only as a `check`. If the validator does not read the
+ * property, the keywords are the property's whole schema.
+ * @param rule keywords that relate properties to each other, such as `if` and `then`
  * @throws {Error} if `words` lacks a property.
  */
 export function requestSchema<T extends v.GenericSchema<object>, Fields extends object>(
@@ -175,7 +187,8 @@ export function requestSchema<T extends v.GenericSchema<object>, Fields extends 
     }
     const own = wordsByName.get(property);
     if (own === undefined || typeof derived === 'boolean') throw new Error(`describe ${property}`);
-    // A property with a default becomes required in generated clients, so null and {} are left out.
+    // In a generated client, a property with a default is required. So the defaults null and {} are
+    // left out.
     const initial = typeof derived.default === 'object' ? undefined : derived.default;
     const more = typeof own === 'string' ? { description: own } : own;
     return { ...derived, ...more, type: derived.type, default: initial };
@@ -225,14 +238,14 @@ export const headers = nameComponents({
 type Header = Component<'headers'>;
 export type Headers = { readonly [name: string]: Header };
 
-/** A response with one resource has these headers too. */
+/** Additional headers of a response with one resource. */
 export const TAGGED: Headers = { 'cache-control': headers.NoTransform, etag: headers.ETag };
-/** A refusal may have this header too: the database may have answered before the refusal. */
+/** An additional header of a refusal that may come after an answer of D1. */
 export const BOOKMARK: Headers = { 'x-d1-bookmark': headers.Bookmark };
-/** A refusal that a caller may retry has this header too. */
+/** An additional header of a refusal after which the caller may retry. */
 export const RETRY: Headers = { 'retry-after': headers.RetryAfter };
 
-/** Describes a response. `more` adds to the headers of every response, or replaces them. */
+/** Describes a response. `more` adds to the headers that all responses share, or replaces them. */
 export const response = (description: string, content?: object, more: Headers = {}) => ({
   description,
   headers: {
@@ -244,11 +257,13 @@ export const response = (description: string, content?: object, more: Headers = 
   content,
 });
 
-/** Describes a response without a body that comes after an answer of the database. */
+/**
+ * Describes a response without a body. D1 may have answered, so the response may have a bookmark.
+ */
 export const emptyResponse = (description: string, more: Headers = {}) =>
   response(description, undefined, { 'x-d1-bookmark': headers.Bookmark, ...more });
 
-/** Describes a response with JSON that comes after an answer of the database. */
+/** Describes a response with JSON. D1 may have answered, so the response may have a bookmark. */
 export const jsonResponse = (
   description: string,
   schema: Schema,
@@ -266,7 +281,7 @@ export const pageResponse = (noun: string, items: Schema, maxItems: number, exam
   return jsonResponse(description, schema, [example], { link: headers.Link });
 };
 
-/** Describes the two responses of a create: 201 to the first request, 200 to a retry. */
+/** Describes the two responses of a create: 201 to the first request, and 200 to a retry. */
 export const createdResponses = (
   noun: string,
   schema: Schema,
@@ -293,7 +308,10 @@ const schemas = nameComponents({
 });
 
 type Sentences = { readonly [example: string]: string };
-/** Describes a response that refuses the request, with each sentence that a caller may get. */
+/**
+ * Describes a response that refuses the request. `sentences` contains each sentence that a caller
+ * may get, by the name of the example in the document.
+ */
 export const refusalResponse = (description: string, sentences: Sentences, more: Headers = {}) => {
   const examples = mapValues(sentences, (error) => ({ value: { error } }));
   return response(description, { 'application/json': { schema: schemas.Error, examples } }, more);
@@ -311,10 +329,10 @@ export const staleRefusal = (noun: string, resource = noun) =>
     { ...BOOKMARK, ...TAGGED },
   );
 
-/** Writes a whole number with commas, as people do: 65,536. */
+/** Formats a whole number with commas: 65,536. */
 export const formatCount = (whole: number) => whole.toLocaleString('en');
 
-/** The sentences that both a caller with a token and a caller with a link may get. */
+/** Sentences that a caller may get both with a token and through a link. */
 export const SENTENCES = {
   json: 'The body must be valid JSON in UTF-8.',
   form: 'The body is a form: send JSON instead, with the header Content-Type: application/json.',
@@ -408,7 +426,7 @@ export const idParameter = (name: string, noun: string, example: string) =>
 export const idQueryParameter = (name: string, description: string, example: string) =>
   queryParameter(name, description, { schema: UUID_SCHEMA, example });
 
-/** Defines the parameter for the size of a page. */
+/** Defines the parameter `limit` of a list: the most entries that a page may have. */
 export const limitParameter = (noun: string, maximum: number, example: number) => {
   const schema = { type: 'integer', minimum: 1, maximum, default: maximum };
   return queryParameter('limit', `How many ${noun} a page may have.`, { schema, example });
@@ -417,8 +435,8 @@ export const limitParameter = (noun: string, maximum: number, example: number) =
 /** Matches every cursor. A cursor is opaque to the caller. */
 const CURSOR_PATTERN = '^\\w+$';
 /**
- * Defines the parameter for the position where a page starts. `example` is the position as plain
- * text.
+ * Defines the parameter `cursor` of a list. `example` is a position as plain text, which this
+ * function encodes.
  */
 export const cursorParameter = (example: string) =>
   queryParameter('cursor', 'Where the page starts, as it came in a `Link` header.', {
@@ -426,11 +444,14 @@ export const cursorParameter = (example: string) =>
     example: btoa(example).replaceAll('=', ''),
   });
 
-/** Matches an entity tag with white space around it, or an empty list element (RFC 9110 §5.6.1). */
+/**
+ * Matches one element of a list of entity tags: a tag between spaces and tabs, or nothing. RFC 9110
+ * §5.6.1 permits empty elements.
+ */
 const TAG_ELEMENT = String.raw`[ \t]*(?:(?:W/)?"[^\x00-\x20"\x7f]*"[ \t]*)?`;
 /**
- * IF_MATCH and KEY match what http/preconditions.ts accepts. test/request-schema.test.ts compares
- * them with it.
+ * IF_MATCH and KEY describe what http/preconditions.ts accepts. test/request-schema.test.ts
+ * compares these patterns with the code.
  */
 const IF_MATCH = {
   pattern: String.raw`^(?:[ \t]*\*[ \t]*|${TAG_ELEMENT}(?:,${TAG_ELEMENT})*)$`,
@@ -488,10 +509,13 @@ const BAD_BODY =
   'a part (`Content-Range`), is not JSON in UTF-8, or is not an object';
 const BAD_IF_MATCH =
   '`If-Match` is neither `*` nor a list of entity tags in double quotes, or names over 100 versions';
-/** Lists and creates refuse preconditions, because a precondition guards one resource. */
+/**
+ * A reason for a 400 from lists and creates. A precondition guards one resource, so lists and
+ * creates take no precondition.
+ */
 export const NO_PRECONDITION =
   'the request has a precondition such as `If-Match`, which this operation does not take';
-/** The faults of a malformed request that several resources share. */
+/** The reasons for a 400 that several resources share, by operation. */
 export const MALFORMED = {
   create: `${NO_PRECONDITION}; ${BAD_BODY}`,
   update: `${BAD_IF_MATCH}; a precondition other than \`If-Match\` is sent; ${BAD_BODY}`,
@@ -514,10 +538,14 @@ export const body = (schema: Schema, examples: object) => ({
 type Operation = {
   readonly summary: string;
   readonly description: string;
-  /** `operation` and `publicOperation` add the parameters that all such operations have. */
+  /**
+   * The operation's own parameters. `operation` and `publicOperation` add the shared parameters.
+   */
   readonly parameters?: readonly Component<'parameters'>[];
   readonly requestBody?: object;
-  /** `operation` adds the refusals that all such operations have. */
+  /**
+   * The operation's own responses. `operation` adds the refusals of all operations with a token.
+   */
   readonly responses: {
     readonly [status: number]: ReturnType<typeof response> | Component<'responses'>;
   };

@@ -33,13 +33,12 @@ export const info = {
 };
 
 /**
- * The served document has the origin of the request here (service.ts). A reader of the file alone
- * gets a host that can never exist (RFC 2606). Only an absolute URL works for all tools of
- * test/clients:
- * - swagger-typescript-api and openapi-to-postmanv2 turn `/` into `//v1/…`, a host named `v1`. A
- *   client of @hey-api/openapi-ts then works on a page of the Worker's own origin only.
- * - Without a server, openapi-to-postmanv2 assumes `/`, @hey-api/openapi-ts takes the path of the
- *   file, and spectral and redocly object.
+ * The server in the generated file is a host that can never exist (RFC 2606). service.ts replaces
+ * it with the origin of the request. Only an absolute URL works for every tool in test/clients:
+ * - With `/`, swagger-typescript-api and openapi-to-postmanv2 write `//v1/…`, which is a host named
+ *   `v1`. A client of @hey-api/openapi-ts works only on a page of the Worker's own origin.
+ * - Without a server, openapi-to-postmanv2 assumes `/`, and @hey-api/openapi-ts uses the path of
+ *   the file. spectral and redocly report a problem.
  * - openapi-typescript and orval ignore the server.
  */
 export const server = {

@@ -1,7 +1,7 @@
 /**
- * Serves the routes that need no token: the health of the database, and the OpenAPI document, which
- * app.ts passes in. The document names the origin of the request as its server. With the server
- * `/`, some generators write `//v1/…`: their clients would send the token to a host named `v1`.
+ * Serves the routes that need no token: the health of the database, and the OpenAPI document. The
+ * document names the origin of the request as its server. With the server `/`, some generators
+ * write `//v1/…`. Their clients would then send the token to a host named `v1`.
  */
 import { waitUntil } from 'cloudflare:workers';
 import { type Clock, waitWhile, withTimeout } from './clock.ts';
@@ -13,7 +13,7 @@ import { type AppEnv, Hono } from './http/context.ts';
 import { methodNotAllowed } from './http/errors.ts';
 import { respond, respondJson } from './http/response.ts';
 
-/** The generated document. Its server is only an example. */
+/** The OpenAPI document. Its server is only an example, which prepareDocument replaces. */
 type OpenApiDocument = {
   readonly openapi: string;
   readonly servers: readonly { readonly url: string; readonly description: string }[];
@@ -21,19 +21,19 @@ type OpenApiDocument = {
 
 const DOCUMENT_MAX_AGE_SECONDS = 3600;
 
-/** Each isolate probes the database at most once in this time, no matter how many callers ask. */
+/** Each isolate probes the database at most once in this time, even if many callers ask. */
 const HEALTH_SECONDS = 1;
-/** The timeout of a probe, the same as that of one attempt of a connection (db/connection.ts). */
+/** The timeout of a probe. One attempt of a connection has the same timeout (db/connection.ts). */
 const HEALTH_TIMEOUT_MS = 5000;
 /**
- * If a probe has not settled after this time, the platform has ended it together with the request
- * that started it.
+ * The longest wait for a probe. If the probe has not ended by then, the platform has stopped it,
+ * together with the request that started it.
  */
 const HEALTH_WAIT_MS = HEALTH_TIMEOUT_MS + 500;
 
 /**
- * Creates the routes `/openapi.json` and `/health`. `/health` throws {Failure}
- * `database_unavailable` if D1 does not answer or lacks migrations.
+ * Creates the routes `/openapi.json` and `/health`. If D1 does not answer or lacks migrations,
+ * `/health` throws the failure `database_unavailable`.
  */
 export function serviceRoutes(
   db: D1Database,
@@ -45,11 +45,12 @@ export function serviceRoutes(
 
   routes.get('/openapi.json', async (c) => {
     c.get('log').operation = 'getDocument';
-    // The first request for the document prepares it, so that no isolate's start-up pays for it.
+    // The first request for the document prepares it, so a cold start does not wait for that.
     document ??= prepareDocument(await loadDocument());
     return respond(c, 200, document(new URL(c.req.url).origin), {
       'content-type': 'application/json',
-      // A shared cache that ignores the host would give everybody the origin that a stranger sent.
+      // `private` keeps shared caches from storing the document. A shared cache that ignores the
+      // host would give everybody the origin that a stranger sent.
       'cache-control': `private, max-age=${DOCUMENT_MAX_AGE_SECONDS}`,
     });
   });
@@ -61,8 +62,8 @@ export function serviceRoutes(
     const at = clock.now().getTime();
     if (!probe || Math.abs(at - probe.at) >= HEALTH_SECONDS * 1000) {
       probe = { at, result: undefined };
-      // The probe belongs to the isolate. If the caller that started the probe disconnects, the
-      // probe must continue, because other callers wait for it.
+      // Other callers wait for this probe too. So the probe must go on if the caller that started
+      // it disconnects.
       waitUntil(runProbe(probe, db, clock));
     }
     const awaited = probe;
@@ -78,10 +79,9 @@ export function serviceRoutes(
 }
 
 /**
- * Returns a function that writes the document with an origin as its server. The function keeps only
- * the parts that are the same for every origin, so no request can fill the memory or change what
- * other callers get. The origin comes from the request's own URL, never from a header such as
- * `X-Forwarded-Host`.
+ * Returns a function that writes the document with an origin as its server. The origin comes from
+ * the request's own URL, never from a header such as `X-Forwarded-Host`. The function caches no
+ * origin, so a stranger can neither fill the memory nor change what other callers get.
  */
 function prepareDocument({ openapi, servers, ...rest }: OpenApiDocument) {
   const tail = JSON.stringify(rest).slice('{'.length);
@@ -97,10 +97,10 @@ async function runProbe(probe: Probe, db: D1Database, clock: Clock): Promise<voi
   probe.result = await probeDatabase(db, clock);
 }
 
-/** Returns what is wrong with the database, or `ok`. Never rejects. */
+/** Returns `ok`, or the failure of the database. Never rejects. */
 async function probeDatabase(db: D1Database, clock: Clock): Promise<'ok' | Failure> {
   try {
-    // A stranger could send a bookmark from the future, so the probe uses no bookmark.
+    // The probe ignores the caller's bookmark: a stranger could send a bookmark from the future.
     const probe = connect(d1Store(db, 'first-unconstrained'), clock).read(countNewestMigration, {});
     const [row] = await withTimeout(clock, HEALTH_TIMEOUT_MS, probe);
     return row?.applied === 1 ? 'ok' : lacksMigrations('the newest is not applied');
