@@ -1,7 +1,6 @@
 /**
- * Wires the parts of the Worker together, and does nothing else: middleware, authentication,
- * routes, and the rendering of failures. Each isolate creates one app, so settings and keys are
- * prepared once and not for each request.
+ * Wires middleware, authentication, routes and the rendering of failures together, and does nothing
+ * else. Each isolate creates one app, so all requests of an isolate share its settings and keys.
  */
 import { createVerifier } from './auth/verifier.ts';
 import { type Clock, systemClock } from './clock.ts';
@@ -27,14 +26,14 @@ import { serviceRoutes } from './service.ts';
 import { type AccountObjects, findPlace, readOrigins, readSettings } from './settings.ts';
 
 /**
- * Imports the document. Only the first request for the document calls this, so no cold start pays
- * for the import.
+ * Imports the OpenAPI document. Only the first request for the document imports it, so a cold start
+ * does not wait for the import.
  */
 const loadDocument = async () => (await import('./openapi.generated.json')).default;
 
 /**
- * Returns the function that finds an account's store. A request calls the function after
- * authentication, which has checked the settings.
+ * Creates the function that finds an account's store. Call that function only after authentication,
+ * which has checked the settings.
  */
 function createFindStore(env: Env): FindStore {
   let accountObjects: AccountObjects | undefined;
@@ -48,8 +47,8 @@ function createFindStore(env: Env): FindStore {
 }
 
 /**
- * Creates the app from the bindings and variables of a deployment. Never throws: a wrong setting
- * fails the requests that need it.
+ * Creates the app from the bindings and variables of a deployment. Never throws. If a setting is
+ * wrong, only the requests that need settings fail.
  */
 export function createApp(env: Env, clock: Clock = systemClock) {
   const app = new Hono<AppEnv>();

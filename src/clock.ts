@@ -2,7 +2,7 @@
 export type Clock = {
   readonly now: () => Date;
   readonly sleep: (milliseconds: number) => Promise<unknown>;
-  /** Calls `action` after this time. Returns a function that cancels the call. */
+  /** Calls `action` after `milliseconds`. Returns a function that cancels the call. */
   readonly after: (milliseconds: number, action: () => void) => () => void;
 };
 
@@ -47,8 +47,8 @@ export async function waitWhile(
 export const systemClock: Clock = {
   now: () => new Date(),
   sleep: (milliseconds) => scheduler.wait(milliseconds),
-  // AbortSignal.timeout cannot be cancelled: its timer would outlive the request by up to the whole
-  // timeout.
+  // Uses a timer and not AbortSignal.timeout, which cannot be cancelled: it would outlive the
+  // request by up to the whole timeout.
   after: (milliseconds, action) => {
     const timer = setTimeout(action, milliseconds);
     return () => clearTimeout(timer);

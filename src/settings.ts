@@ -1,21 +1,19 @@
 /**
- * Reads the settings of a deployment. The first protected request of an isolate reads the settings,
- * and the isolate keeps the result. A wrong setting fails closed: every protected request gets 500,
- * and the log tells what to fix. A blank setting counts as missing.
+ * Reads the settings of a deployment. The first protected request of an isolate reads them, and the
+ * isolate keeps the result. If a setting is wrong, every protected request gets 500, and the log
+ * tells what to fix. A blank setting counts as missing.
  */
 
 import { misconfigured } from './failure.ts';
 import { parsePointer } from './pointer.ts';
 import { SHARED_ACCOUNT } from './principal.ts';
 
-/**
- * The settings that can name the source of the keys. A deployment sets exactly one of the three.
- */
+/** The settings that can contain the source of the keys. A deployment sets exactly one of them. */
 const KEY_SETTINGS = ['JWT_SECRET', 'JWT_JWKS', 'JWT_JWKS_URL'] as const;
 
 /**
- * The environment variables that this file reads. `Env`, the type of all bindings, has the same
- * variables.
+ * The environment variables that this file reads. They are also part of `Env`, the type of all
+ * bindings.
  */
 export type Variables = {
   readonly [name in
@@ -38,42 +36,44 @@ export type Variables = {
 const SECRET_MIN_BYTES = 32;
 
 /**
- * The source of the keys that verify tokens. A deployment has exactly one source, so no token can
- * verify with the keys of another source.
+ * The source of the keys that verify tokens. A deployment has exactly one source, so a token never
+ * verifies with the keys of another source.
  */
 export type KeySource =
   | { readonly kind: 'secret'; readonly secret: Uint8Array }
-  /** A JSON Web Key Set (RFC 7517 §5) as text, not yet checked. */
+  /** A JSON Web Key Set (RFC 7517 §5) as text. auth/jwks.ts checks it. */
   | { readonly kind: 'inline'; readonly json: string }
   | RemoteKeySource;
 
 export type RemoteKeySource = {
   readonly kind: 'remote';
   readonly url: URL;
-  /** The id of the Worker's deployed version; undefined without a version_metadata binding. */
+  /** The id of the Worker's deployed version; undefined without the binding CF_VERSION_METADATA. */
   readonly version: string | undefined;
 };
 
 export type Settings = {
   readonly keys: KeySource;
-  /** The accepted values of `iss`; empty if every issuer is accepted. */
+  /** The accepted values of `iss`. If the list is empty, every issuer is accepted. */
   readonly issuers: readonly string[];
-  /** The accepted audiences, one of which `aud` must name; empty if every audience is accepted. */
+  /**
+   * The accepted audiences: `aud` must be or contain one of them. If the list is empty, every
+   * audience is accepted.
+   */
   readonly audiences: readonly string[];
   /**
-   * The clients whose tokens are accepted, and the claim that names a token's client; undefined if
-   * every client is accepted.
+   * The claim that names a token's client, and the accepted clients. If undefined, every client is
+   * accepted.
    */
   readonly clients:
     | { readonly claim: ClaimSetting; readonly accepted: readonly string[] }
     | undefined;
-  /** The claim that names the account. */
   readonly account: ClaimSetting;
-  /** The claim that names the subject, which is the author of what the caller writes. */
+  /** The claim that names the author of what the caller writes. */
   readonly subject: ClaimSetting;
   /** The claim that restricts a token to one run. */
   readonly run: ClaimSetting;
-  /** One scope that each token must carry; undefined if the deployment requires no scope. */
+  /** A scope that each token must have; undefined if the deployment requires none. */
   readonly requiredScope: string | undefined;
   /** The header that contains only the token; undefined if the token comes in Authorization. */
   readonly tokenHeader: string | undefined;
@@ -83,13 +83,14 @@ export type Settings = {
 };
 
 /**
- * Jurisdictions: the platform keeps an object's data inside the place (Durable Objects: Data
- * location).
+ * Jurisdictions. The platform keeps the data of an object inside its jurisdiction (Durable Objects:
+ * Data location).
  */
 export const JURISDICTIONS = ['eu', 'fedramp', 'fedramp-high', 'us'] as const;
 
 /**
- * Location hints: the platform creates an object near the place (Durable Objects: Data location).
+ * Location hints. The platform creates an object near its location hint (Durable Objects: Data
+ * location).
  */
 export const LOCATIONS = [
   'wnam',
@@ -106,29 +107,29 @@ export const LOCATIONS = [
 ] as const;
 
 /**
- * The place of an object. If the place is empty, the platform creates the object near its first
- * request.
+ * The place of an object: a jurisdiction, a location hint, or an empty text. If the place is empty,
+ * the platform creates the object near the first request for it.
  */
 export type Place = (typeof JURISDICTIONS)[number] | (typeof LOCATIONS)[number] | '';
 
 /** The accounts that live in Durable Objects of their own. */
 export type AccountObjects = {
-  /** The place of each account that has an entry, by the account's name. */
+  /** The place of each account that has an entry of its own, by the account's id. */
   readonly places: ReadonlyMap<string, Place>;
-  /** The place of every account without an entry; undefined if these accounts live in D1. */
+  /** The place of all other accounts; undefined if they live in D1. */
   readonly otherwise: Place | undefined;
 };
 
 /**
- * A claim: its name as the setting spells it, and the property names that lead to it in a token.
- * `https://example.com/account` is one name. `/o/id` is a JSON Pointer, because it starts with a
- * slash.
+ * A claim: the setting's text as `name`, and the property names that lead to the claim in a token
+ * as `steps`. `https://example.com/account` is the name of one property. `/o/id` starts with a
+ * slash, so it is a JSON Pointer with the steps `["o", "id"]`.
  */
 export type ClaimSetting = { readonly name: string; readonly steps: readonly string[] };
 
 /**
- * Reads the origins in CORS_ORIGINS, which commas separate. Returns an empty list if the setting is
- * missing or wrong; readSettings reports a wrong setting.
+ * Returns the origins in CORS_ORIGINS, which are separated by commas. If the setting is missing or
+ * wrong, returns an empty list. readSettings reports a wrong setting.
  */
 export const readOrigins = (env: Variables): readonly string[] => {
   const origins = (nonBlank(env.CORS_ORIGINS) ?? '').split(',').map((origin) => origin.trim());
@@ -139,8 +140,7 @@ export const readOrigins = (env: Variables): readonly string[] => {
 
 /**
  * Reads and checks all settings.
- * @throws {Failure} `misconfigured`. Its log names the setting and the command that fixes the
- * setting.
+ * @throws {Failure} `misconfigured`. The log names the setting, and the command that fixes it.
  */
 export function readSettings(env: Variables): Settings {
   const keys = readKeySource(env);
@@ -148,12 +148,13 @@ export function readSettings(env: Variables): Settings {
   const audiences = splitWords(env.JWT_AUDIENCE);
   const clients = readClients(env);
   if (keys.kind === 'secret') {
-    // A program that has the secret can sign in the name of any issuer.
+    // A program that has the secret can sign tokens of any issuer. With several issuers, each of
+    // them could sign in the name of another.
     if (issuers.length > 1)
       throw misconfigured('JWT_ISSUER', 'may name several issuers only with a key set');
   } else {
-    // An issuer signs for many APIs. Without these settings, this API would accept the tokens for
-    // all of these APIs.
+    // An issuer signs tokens for many APIs. Without these settings, this API would accept all of
+    // these tokens.
     if (issuers.length === 0) throw misconfigured('JWT_ISSUER', 'must be set with a key set');
     if (audiences.length === 0 && !clients) {
       throw misconfigured(
@@ -188,16 +189,17 @@ export function findPlace(
   { places, otherwise }: AccountObjects,
   account: string,
 ): Place | undefined {
-  // Every account uses the shared labels, which stay in D1.
+  // The shared labels stay in D1, because every account uses them.
   return account === SHARED_ACCOUNT ? undefined : (places.get(account) ?? otherwise);
 }
 
 /**
- * The entry for every account without an entry of its own. An account named `*` is written `%2A`.
+ * The entry for all accounts without an entry of their own. An account whose id is `*` is written
+ * `%2A`.
  */
 const ALL_ACCOUNTS = '*';
 
-/** Returns the entry of ACCOUNT_OBJECTS that puts the account into an object at the place. */
+/** Returns the entry of ACCOUNT_OBJECTS that assigns the account to an object at the place. */
 export const formatAccountObjectEntry = (account: string, place: string): string =>
   encodeURIComponent(account).replaceAll('*', '%2A') + (place === '' ? '' : `@${place}`);
 
@@ -223,7 +225,7 @@ const ENTRIES = `must be accounts such as acc_berlin or acc_berlin@eu, separated
 const isPlace = (text: string): text is Place =>
   ['', ...JURISDICTIONS, ...LOCATIONS].some((place) => place === text);
 
-/** Returns the account that an entry names; undefined if the encoding is wrong. */
+/** Returns the account's id in an entry; undefined if the percent-encoding is wrong. */
 function decodeName(name: string): string | undefined {
   try {
     return decodeURIComponent(name);
@@ -235,8 +237,8 @@ function decodeName(name: string): string | undefined {
 function readLinkSecret(env: Variables): Uint8Array | undefined {
   const secret = nonBlank(env.LINK_SECRET);
   if (secret === undefined) return undefined;
-  // With one secret for both, a program that issues tokens could sign links in any name, and a
-  // program that signs links could issue tokens.
+  // The two secrets must differ. Otherwise a program that issues tokens could sign links in any
+  // name, and a program that signs links could issue tokens.
   if (secret === nonBlank(env.JWT_SECRET))
     throw misconfigured('LINK_SECRET', 'must not be the same as JWT_SECRET');
   return readSecret('LINK_SECRET', secret);
@@ -270,7 +272,7 @@ function readClaim(setting: string, value: string): ClaimSetting {
 }
 
 function readTokenHeader(name: string | undefined): string | undefined {
-  // RFC 9110 §5.6.2 lists the characters that a header's name may have.
+  // RFC 9110 §5.6.2 lists the characters that the name of a header may have.
   if (name === undefined || /^[\w!#$%&'*+.^`|~-]+$/.test(name))
     return name?.toLowerCase() === 'authorization' ? undefined : name;
   throw misconfigured('JWT_HEADER', 'must be the name of a header');
@@ -304,7 +306,9 @@ function readUrl(value: string): URL {
   );
 }
 
-/** Refuses a text that WWW-Authenticate cannot quote (RFC 6750 §3, RFC 6749 §3.3). */
+/**
+ * Refuses a text that cannot be quoted in the header WWW-Authenticate (RFC 6750 §3, RFC 6749 §3.3).
+ */
 function requireQuotable<T extends string | undefined>(name: string, value: T): T {
   if (value === undefined || /^[\x21\x23-\x5b\x5d-\x7e]+$/.test(value)) return value;
   throw misconfigured(name, 'must be one word of printable ASCII without quotes and backslashes');
