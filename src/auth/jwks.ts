@@ -1,9 +1,9 @@
 /**
- * Reads JSON Web Key Sets (RFC 7517), imports their keys, and finds a key by algorithm and key id.
+ * Reads JSON Web Key Sets (RFC 7517), imports their keys, and finds keys by algorithm and key id.
  *
  * jose imports a key only when a token needs the key. This file imports all keys when a set
- * arrives. So a new set without a working key never replaces a good set, and a broken key never
- * fails a request.
+ * arrives. So a set without a working key never replaces a good set, and a broken key never fails a
+ * request.
  */
 import { toPrintable } from './claims.ts';
 

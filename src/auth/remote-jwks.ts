@@ -72,7 +72,7 @@ export function createRemoteJwks(source: RemoteKeySource, clock: Clock): FindKey
   const edge = createEdgeCache(source, clock);
   let keptSet: Fetched | undefined;
   let state: State = { kind: 'idle', at: 0 };
-  /** Is undefined if the last refresh succeeded. */
+  /** The reason why the last refresh failed; undefined if it succeeded. */
   let lastFault: string | undefined;
 
   const now = () => clock.now().getTime();
@@ -88,8 +88,8 @@ export function createRemoteJwks(source: RemoteKeySource, clock: Clock): FindKey
   const stateEndsInMs = () => Math.max(0, state.at + STATE_SECONDS[state.kind] * 1000 - now());
 
   /**
-   * Replaces the kept set, unless the kept set is usable and newer: two refreshes may end in either
-   * order. Ignores a set whose time is in the future.
+   * Keeps `fetched`, unless the kept set is usable and at least as new: two refreshes may end in
+   * either order. Ignores a set whose time is in the future.
    */
   function keep(fetched: Fetched): void {
     if (
@@ -228,8 +228,8 @@ function createEdgeCache({ url, version }: RemoteKeySource, clock: Clock) {
  * @throws {Error} The message tells what is wrong, such as `answered 404`.
  */
 async function fetchJwks(url: URL, clock: Clock): Promise<Fetched> {
-  // The time before the request counts as the age of the set. If the issuer changes its keys while
-  // the response is on its way, the set is as old as the request, not as new as the response.
+  // `fetchedAt` is the time of the request, not of the response. If the issuer changes its keys in
+  // between, the response may lack the change.
   const fetchedAt = clock.now().getTime();
   const controller = new AbortController();
   const json = await withTimeout(clock, ISSUER_TIMEOUT_MS, fetchJson(url, controller.signal), () =>

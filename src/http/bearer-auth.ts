@@ -49,8 +49,8 @@ export function bearerAuth(
       log.operation = operation;
       if (!authentication) {
         const prepared = await prepare();
-        // Several first requests may run at the same time. All keep the result that came first, so
-        // they share its token cache.
+        // Several first requests may run `prepare` at the same time. All of them use the result
+        // that came first, so they share one token cache.
         authentication ??= prepared;
       }
       const { verify, tokenHeader } = authentication;

@@ -71,8 +71,8 @@ class StrictPatternRouter<Handler> extends PatternRouter<Handler> {
 }
 
 /**
- * Hono with its smallest router. The usual class has three more routers and chooses one at the
- * first request. These routers would add 2.4 KiB (gzip) to the bundle and a quarter to the
+ * Hono with its smallest router. The usual class `Hono` has three more routers and chooses one at
+ * the first request. These three would add 2.4 KiB (gzip) to the bundle and a quarter to the
  * start-up.
  */
 export class Hono<E extends Env> extends HonoBase<E> {

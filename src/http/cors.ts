@@ -1,7 +1,6 @@
 /**
- * Allows pages of other origins to call the API in a browser (CORS, Fetch standard §3.2), if
- * CORS_ORIGINS names origins. Never allows credentials: the token comes in a header, so no cookie
- * is needed.
+ * Allows pages of the origins in CORS_ORIGINS to call the API in a browser (CORS, Fetch standard
+ * §3.2). Never allows credentials: the token comes in a header, so no cookie is needed.
  */
 import type { Context, MiddlewareHandler } from 'hono';
 import { cors } from 'hono/cors';
@@ -46,7 +45,8 @@ export function crossOrigin(origins: readonly string[]): MiddlewareHandler<AppEn
     ],
     maxAge: PREFLIGHT_MAX_AGE_SECONDS,
   });
-  // Any other OPTIONS request gets 405, like each method that a path does not have.
+  // Only a preflight has both headers. Any other OPTIONS request gets 405, because no path has the
+  // method OPTIONS.
   const isPreflight = (c: Context) =>
     c.req.header('origin') && c.req.header('access-control-request-method');
   return async function crossOrigin(c, next) {

@@ -37,8 +37,8 @@ function createFailureHeaders({ code, message, headers }: Failure): Record<strin
 }
 
 /**
- * Returns the value of WWW-Authenticate (RFC 6750 §3). It has no realm, because a realm would tell
- * the caller nothing.
+ * Returns the value of WWW-Authenticate (RFC 6750 §3). The value has no realm, because a realm
+ * would tell the caller nothing.
  */
 function createChallenge(
   code: FailureCode,

@@ -8,8 +8,8 @@ import { parseJson } from './body.ts';
 import { isUrlEncoded } from './json-fault.ts';
 
 /**
- * Parses a form; returns undefined if the body is not a form. The text of the body decides, because
- * curl and Java also send JSON with the Content-Type of a form.
+ * Parses a form; returns undefined if the body is not a form. Looks at the body and not at the
+ * Content-Type, because curl and Java also send JSON with the Content-Type of a form.
  * @throws {Failure} `malformed` if the form has too many fields.
  */
 export function parseForm(body: string): URLSearchParams | undefined {

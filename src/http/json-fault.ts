@@ -1,7 +1,7 @@
 /**
- * Tells why a body is not JSON, and where. JSON.parse has messages too, but they differ between
- * engines and quote the body. Strangers choose the body, so each pattern takes linear time: at most
- * 20 ms for the largest body.
+ * Tells why a body is not JSON, and where the fault is. The messages of JSON.parse differ between
+ * engines and quote the body, so no caller gets them. Strangers choose the body, so each pattern
+ * takes linear time: at most 20 ms for the largest body.
  */
 
 /** The sentence for a body that is not JSON, if describeJsonFault finds nothing more exact. */
@@ -10,8 +10,8 @@ export const IS_FORM =
   'The body is a form: send JSON instead, with the header Content-Type: application/json.';
 
 /**
- * Matches a name, `=` and the start of a value, with which a form begins. Base64 does not match:
- * after its padding `=`, no value follows.
+ * Matches the beginning of a form: a name, `=` and the start of a value. Base64 does not match,
+ * because no value follows its padding `=`.
  */
 const URLENCODED = /^\s*[^\s=&"'{}[\]:,<>][^\s=&"'{}:,<>]*=[^=]/;
 
@@ -25,19 +25,19 @@ export const isUrlEncoded = (body: string) => URLENCODED.test(body) && !MULTIPAR
 export const isForm = (body: string) => isUrlEncoded(body) || MULTIPART.test(body);
 
 /**
- * Matches the beginning of a body that consists of JSON tokens, in any order. The match ends before
- * a comma that precedes a closing bracket, because JSON does not allow such a comma.
+ * Matches the beginning of a body as long as it consists of JSON tokens, in any order. In `[1,]`
+ * the match ends before the comma, because JSON allows no comma before a closing bracket.
  */
-const PARTS =
+const JSON_TOKENS =
   /^(?:[ \t\n\r{}[\]:]|,(?![ \t\n\r]*[}\]])|"[^"\\]*(?:\\.[^"\\]*)*"|-?\d[\d.eE+-]*|(?:true|false|null)(?![\w$]))*/s;
 
 /**
  * Matches text that JavaScript, Python or a word processor writes but JSON does not allow: a bare
  * word, another quotation mark, a comment, or a comma before a closing bracket.
  */
-const FOREIGN = /^(?:[+-]?[A-Za-z_$][\w$]*|['`‘’“”]|\/[/*]|#|,)/;
+const FOREIGN_TOKEN = /^(?:[+-]?[A-Za-z_$][\w$]*|['`‘’“”]|\/[/*]|#|,)/;
 
-/** The sentence quotes at most this much of a word. */
+/** The sentence quotes at most this many characters of a word. */
 const WORD_MAX_CHARS = 16;
 
 /**
@@ -46,17 +46,17 @@ const WORD_MAX_CHARS = 16;
  */
 export function describeJsonFault(body: string): string {
   if (isForm(body)) return IS_FORM;
-  const [parts = ''] = PARTS.exec(body) ?? [];
-  const [found] = FOREIGN.exec(body.slice(parts.length)) ?? [];
+  const [accepted = ''] = JSON_TOKENS.exec(body) ?? [];
+  const [found] = FOREIGN_TOKEN.exec(body.slice(accepted.length)) ?? [];
   if (found === undefined) return NOT_JSON;
   // The column counts UTF-16 units, as most editors do.
-  const lines = parts.split('\n');
+  const lines = accepted.split('\n');
   const column = (lines.at(-1) ?? '').length + 1;
   const shown = found.length > WORD_MAX_CHARS ? `${found.slice(0, WORD_MAX_CHARS)}…` : found;
-  return `The body must be valid JSON: ${shown} at line ${lines.length}, column ${column} must ${adviceFor(found, parts)}.`;
+  return `The body must be valid JSON: ${shown} at line ${lines.length}, column ${column} must ${describeFix(found, accepted)}.`;
 }
 
-function adviceFor(found: string, before: string): string {
+function describeFix(found: string, before: string): string {
   if (/\d$/.test(before) && /^\w/.test(found)) return 'not follow a number';
   switch (found.toLowerCase().replace(/^[+-]/, '')) {
     case ',':

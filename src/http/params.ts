@@ -60,7 +60,7 @@ export function readPositionCursor(
 
 /**
  * Returns the time after which a page starts; undefined for the first page, which has no cursor.
- * Use this for a list in the order of a time alone, such as the history of an evaluation.
+ * The history of an evaluation uses such a cursor, because a time alone decides its order.
  * @throws {Failure} `malformed`.
  */
 export const readTimeCursor = (cursor: string | undefined): string | undefined =>
@@ -79,8 +79,8 @@ function readCursor(cursor: string | undefined, shape: RegExp): readonly string[
  * @param path the path of the list. The link is relative, so that it works behind any proxy.
  * @param getPosition returns the columns that order the list, for the cursor
  * @param query the other parameters of the request, which the link repeats
- * @param end the last row that the query read, for a query that filters its rows afterwards. Set
- * only if more rows may follow.
+ * @param end the last row that the query read. A caller that filters the rows sets `end` if more
+ * rows may follow.
  */
 export function cutPage<Row>(
   rows: readonly Row[],

@@ -52,7 +52,7 @@ export const parseUpdatePreconditions = (c: AppContext) => ({
 });
 
 /**
- * Returns the versions in If-Match, one of which must be the stored version. Returns undefined if
+ * Returns the versions in If-Match: one of them must be the stored version. Returns undefined if
  * the caller accepts every version.
  * @throws {Failure} `malformed` if If-Match is not a list of entity tags, or if the request has
  * another precondition.
@@ -144,7 +144,7 @@ const KEY = /^(?:"([\x21\x23-\x7e]{1,255})"|([\x21\x23-\x7e]{1,255}))$/;
 export type Key = { readonly header: string; readonly key: string };
 
 /**
- * Reads the first of the named headers that the request has; returns undefined if all are absent.
+ * Reads the first header in `names` that the request has; returns undefined if all are absent.
  * @throws {Failure} `malformed` if the header is not a valid key. If the header were ignored, a
  * retry could be stored a second time.
  */

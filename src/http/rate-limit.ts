@@ -37,7 +37,7 @@ export function createRateLimiter(
     if (isOutside(principal, params)) return;
     // If the binding fails, the request continues with a warning, because a broken limiter must not
     // take the service down.
-    const { success } = await count(limiter, createCounterKey(principal), clock).catch(
+    const { success } = await countRequest(limiter, createCounterKey(principal), clock).catch(
       (thrown: unknown) => {
         console.warn(JSON.stringify({ warning: 'rate_limiter_failed', cause: messageOf(thrown) }));
         return { success: true };
@@ -77,11 +77,12 @@ function isOutside(principal: Principal, { run_id, id, evaluation_id }: Params):
  *   and a sender that floods one link blocks no other link.
  * - Each restriction of a token has its own count, because many people may use restricted tokens of
  *   one subject.
- * - The key is JSON, so different callers never have the same key, even if a name contains a comma.
+ * - The key is JSON, so different callers never have the same key: a comma in a name cannot make
+ *   `["a", "b"]` look like `["a,b"]`.
  */
 const createCounterKey = ({ account, subject, run, evaluation, link }: Principal) =>
   JSON.stringify(link === undefined ? [account, subject, run, evaluation] : [account, link]);
 
 /** Calls the binding. `async` turns an error that the binding throws into a rejection. */
-const count = async (limiter: RateLimit, key: string, clock: Clock) =>
+const countRequest = async (limiter: RateLimit, key: string, clock: Clock) =>
   withTimeout(clock, LIMITER_TIMEOUT_MS, limiter.limit({ key }));
