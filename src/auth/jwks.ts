@@ -73,8 +73,8 @@ export function findKeys(keys: KeySet, alg: string, kid: string | undefined): Fo
 
 /**
  * Reads the key set in the setting JWT_JWKS, in which every key must be right.
- * @throws {JwksError} if the text is not a key set, if a key is private, symmetric or weak, if two
- * keys share a `kid` and an algorithm, or if no key can verify a token.
+ * @throws {JwksError} if the text is not a key set or if no key can verify a token. Also if a key
+ * is private, symmetric or weak, or if two keys share a `kid` and an algorithm.
  * @throws {Error} of the parser if the text is not JSON or a key is broken.
  */
 export async function readConfiguredJwks(json: string): Promise<KeySet> {

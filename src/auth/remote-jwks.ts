@@ -22,8 +22,8 @@ import { type Found, findKeys, type KeySet, readRemoteJwks } from './jwks.ts';
  */
 const KEY_SET_STALE_SECONDS = 3600;
 /**
- * If the set is this old, the next request starts a refresh in the background. Under steady traffic
- * this renews the set before it reaches KEY_SET_FRESH_SECONDS, so no request waits.
+ * If the set is this old, the next request starts a refresh in the background. So under steady
+ * traffic the set never reaches KEY_SET_FRESH_SECONDS, and no request waits.
  */
 const KEY_SET_REFRESH_SECONDS = 540;
 /**
@@ -191,8 +191,8 @@ const FETCHED_AT = 'x-fetched-at';
  *
  * All Workers of a zone share the edge cache, and a Worker that can write our entry can plant a
  * key. So the entry's name contains the id of the deployed version. That id is a random UUID that
- * nobody outside the Cloudflare account learns. Without the id, the functions neither read nor
- * write the cache.
+ * nobody outside the Cloudflare account learns. If the deployment has no such id, the functions do
+ * not use the cache.
  */
 function createEdgeCache({ url, version }: RemoteKeySource, clock: Clock) {
   const name = `https://key-set.invalid/${version}?url=${encodeURIComponent(url.href)}`;

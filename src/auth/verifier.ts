@@ -191,8 +191,8 @@ function describeClaimError({ claim, reason }: errors.JWTClaimValidationFailed):
 }
 
 /**
- * Returns the refused claim with its expected and its actual value, for the log. Returns nothing
- * for a claim whose value no setting determines.
+ * Returns the refused claim with its expected and its actual value, for the log. Only `iss` and
+ * `aud` have an expected value; for any other claim, the result is empty.
  */
 function describeClaim(thrown: errors.JOSEError, { issuers, audiences }: Settings): FailureLog {
   if (!(thrown instanceof errors.JWTClaimValidationFailed)) return {};

@@ -61,8 +61,8 @@ export type AppEnv = {
 };
 
 /**
- * A router that tells `/health/` from `/health`: a path with a slash at the end matches no route.
- * PatternRouter would ignore the slash. The middleware for every path still runs.
+ * A router for which a path that ends with a slash matches no route, except `/` itself.
+ * PatternRouter would serve `/health/` like `/health`. The middleware for every path still runs.
  */
 class StrictPatternRouter<Handler> extends PatternRouter<Handler> {
   override match(method: string, path: string) {

@@ -1,8 +1,8 @@
 /**
  * Reads the parameters of a URL: ids in the path, `limit` and `cursor` in the query. Also cuts
  * lists into pages, each with a link to the next page (RFC 8288). A cursor is the position of a
- * page's last entry, not a row count. So pages neither skip nor repeat an entry while entries are
- * added.
+ * page's last entry, not a row count. If entries are added meanwhile, the next page repeats and
+ * skips nothing.
  */
 import { malformed } from '../failure.ts';
 import { PAGE_MAX_ROWS, UUID } from '../limits.ts';

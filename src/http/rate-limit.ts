@@ -73,8 +73,8 @@ function isOutside(principal: Principal, { run_id, id, evaluation_id }: Params):
 
 /**
  * Returns the key by which the binding counts.
- * - Each link has its own count. So a revoked link does not use up the limit of its replacement,
- *   and a sender that floods one link blocks no other link.
+ * - Each link has its own count. A sender that floods one link blocks no other link, and a revoked
+ *   link does not use up the limit of its replacement.
  * - Each restriction of a token has its own count, because many people may use restricted tokens of
  *   one subject.
  * - The key is JSON, so different callers never have the same key: a comma in a name cannot make
