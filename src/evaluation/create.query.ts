@@ -1,5 +1,5 @@
 /**
- * The SQL of the create, and of the read that explains why the create stored nothing. Both
+ * The SQL that creates an evaluation, and the read that explains why nothing was created. Both
  * statements run in one transaction.
  */
 import { min, sql } from 'drizzle-orm';
@@ -33,7 +33,7 @@ const WRITE = { write_id: param<string>() };
 const hasTheId = (p: In<typeof KEY>) => all(same(e.account_id, p.account), same(e.id, p.id));
 
 /**
- * Returns the created row; no row unless all of these conditions are true:
+ * Inserts the evaluation and returns its row. Inserts it only if all of these conditions are true:
  * - The account has the label, or the label is shared.
  * - The label is not archived, and allows the value.
  * - The id is free, and no evaluation with this id was deleted after the request began.
@@ -68,7 +68,10 @@ export const createEvaluation = query(
     ).returning(resourceColumns),
 );
 
-/** `f` (first) is the oldest history entry of an evaluation: it has the value of the create. */
+/**
+ * The first history entry of an evaluation, if it has any. It contains the value that the create
+ * stored.
+ */
 const f = alias(runEvaluationHistory, 'f');
 const isHistory = all(same(h.account_id, e.account_id), same(h.evaluation_id, e.id));
 const isFirst = all(
@@ -85,8 +88,9 @@ const isFirst = all(
 );
 
 /**
- * Returns the label, and the account's evaluation with the same id, with the value that the
- * evaluation was created with. Returns nothing if the create stored the row.
+ * Explains why the create stored nothing. Returns the label, and the account's evaluation with the
+ * same id, including its first value. Columns of a missing label or evaluation are NULL. Returns no
+ * row if the create stored its row.
  */
 export const explainCreateEvaluation = accountQuery(
   { ...KEY, ...LABEL, ...WRITE, ...NOW, ...ALONE },

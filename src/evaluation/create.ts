@@ -10,9 +10,9 @@ import type { EvaluationRow } from './read.ts';
 import * as sql from './sql.generated.ts';
 
 /**
- * Creates an evaluation. Returns the row as stored; `created` is true if this request stored the
- * row. A retry with the same content returns the stored row.
- * @param key the caller's name for the create, from which the id is derived if the body has none
+ * Creates an evaluation, and returns its row. `created` is true if this request stored the row. If
+ * the account has an evaluation with the same id and content already, returns the existing row.
+ * @param key the request's Idempotency-Key. If the body has no id, the id is derived from the key.
  * @throws {Failure} `not_found`, `conflict`, `unprocessable` or `database_unavailable`.
  */
 export async function createEvaluation(
@@ -57,7 +57,8 @@ export async function createEvaluation(
     if (!isSame) throw id === undefined ? keyIsTaken() : new Failure('conflict', ID_IS_TAKEN);
     refuseServerFields(sent, stored);
     if (!is_own_write) return { row: stored, created: false };
-    // An earlier attempt of this request created the row, which may have been updated since.
+    // An earlier attempt of this request created the row. Another request may have updated the row
+    // since, so this returns the row as it was created.
     return { row: { ...stored, value, updated_by: null, updated_at: null }, created: true };
   }
   if (!is_not_deleted) throw new Failure('conflict', ID_WAS_DELETED);

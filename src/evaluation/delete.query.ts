@@ -1,6 +1,6 @@
 /**
- * The SQL of the delete, and of the read that explains why the delete did nothing. Both statements
- * run in one transaction.
+ * The SQL that deletes an evaluation, and the read that explains why nothing was deleted. Both
+ * statements run in one transaction.
  */
 import { type SQL, sql } from 'drizzle-orm';
 import {
@@ -26,8 +26,9 @@ const WRITE = { ...SCOPE, ...NOW, write_id: UPDATE.write_id };
 type P = In<typeof WRITE>;
 
 /**
- * Matches the evaluation of the path. If an evaluation with this id was deleted after the request
- * began, matches nothing, because the present evaluation was created later.
+ * Matches the evaluation that the request may delete. If an evaluation with this id was deleted
+ * after the request began, matches nothing. The present evaluation is then a later one, which the
+ * caller does not mean.
  */
 const isDeletable = (p: P) => all(isInScope(p), isNotDeletedSince(p));
 
@@ -42,11 +43,14 @@ const isOwnDeletion = (p: P) =>
 const DATABASE_NOW = sql`strftime('%Y-%m-%dT%H:%M:%fZ', 'now')`;
 
 /**
- * The time of a deletion is the latest of three: when the request began, the database's clock when
- * this statement runs, and the version that is deleted. Requests that began before the deletion must
- * count as earlier. The version counts because its edge may be ahead of the database: a late attempt
- * of its write could otherwise store it again. If a time is over an hour ahead of the request, a
- * clock is wrong, and the time does not count.
+ * Returns the SQL for `deleted_at`. `isNotDeletedSince` refuses every write that began before this
+ * time. So the time is the latest of these three:
+ * - The time when the request began.
+ * - The database's clock. The delete may need several attempts, and other requests may begin
+ *   meanwhile.
+ * - The version of the deleted evaluation. If the edge that wrote the version has a clock ahead of
+ *   the database, a late attempt of that write could otherwise store the evaluation again.
+ * A time more than an hour after the request began is ignored, because a clock must be wrong.
  */
 function deletedAt(p: Omit<P, 'write_id'>): SQL<string> {
   const latest = sql<string>`strftime('%Y-%m-%dT%H:%M:%fZ', ${p.now}, '+1 hour')`;
@@ -62,9 +66,9 @@ function deletedAt(p: Omit<P, 'write_id'>): SQL<string> {
 }
 
 /**
- * Inserts a row for the deletion. A trigger then deletes the evaluation, its history and its keyed
- * writes. Returns the id; nothing if a condition failed, or if this request has deleted the
- * evaluation already.
+ * Inserts a row for the deletion and returns the evaluation's id. A trigger then deletes the
+ * evaluation, its history and its rows in `keyed_write`. Inserts nothing if a condition failed, or
+ * if an earlier attempt of this deletion is stored.
  */
 export const deleteEvaluation = query({ ...WRITE, versions: UPDATE.versions }, (p) =>
   insertIf(
@@ -81,8 +85,9 @@ export const deleteEvaluation = query({ ...WRITE, versions: UPDATE.versions }, (
 );
 
 /**
- * Returns the version of the evaluation, and the time of this request's own deletion. Returns NULLs
- * for what is missing, and no row if the delete inserted its row.
+ * Explains why the delete inserted nothing. Returns the evaluation's version, and the time at which
+ * an earlier attempt of this deletion was stored. Columns of a missing row are NULL. Returns no row
+ * if the delete inserted its row.
  */
 export const explainDeleteEvaluation = accountQuery({ ...WRITE, ...ALONE }, (p) =>
   select({

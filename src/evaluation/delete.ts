@@ -1,4 +1,4 @@
-/** Deletes an evaluation with its history, in one statement that carries every condition. */
+/** Deletes an evaluation and its history in one statement, which contains every condition. */
 import type { OperationContext } from '../db/connection.ts';
 import { getVersion, type Write } from '../db/write.ts';
 import { notFound, preconditionFailed, unexplained } from '../failure.ts';
@@ -7,9 +7,10 @@ import type { EvaluationPath } from './read.ts';
 import * as sql from './sql.generated.ts';
 
 /**
- * Deletes the evaluation. A retry succeeds again and deletes nothing: within the request, or with
- * the same key for at least seven days.
- * @throws {Failure} `not_found` (also if the token is restricted to an evaluation),
+ * Deletes the evaluation. A retry succeeds and deletes nothing more, even if another evaluation has
+ * the same id by then. Without a key, only the Worker's own retries count. With a key, so do the
+ * caller's requests with the same key, for at least seven days.
+ * @throws {Failure} `not_found` (also if the token is restricted to one evaluation),
  * `precondition_failed` or `database_unavailable`.
  */
 export async function deleteEvaluation(

@@ -3,16 +3,16 @@ import { getTableColumns, type SQL, sql } from 'drizzle-orm';
 import { all, d, e, type In, k, param, same, some, type Truth } from '../db/query.ts';
 import type { AccountId } from '../principal.ts';
 
-/** Parameters: the evaluation that a path names, and the account of the token. */
+/** Parameters: the account of the token, and the evaluation and the run in the path. */
 export const SCOPE = { account: param<AccountId>(), id: param<string>(), run_id: param<string>() };
 
-/** Matches the evaluation that the path names, if it belongs to the account. */
+/** Matches the evaluation in the path if it belongs to the account. */
 export const isInScope = (p: In<typeof SCOPE>) =>
   all(same(e.account_id, p.account), same(e.id, p.id), same(e.run_id, p.run_id));
 
 /**
- * Parameters: the evaluation, the link through which the request comes, and when the link expires.
- * Without a link, both parameters of the link are null.
+ * Parameters: the evaluation, and the link that the request came through. Both parameters of the
+ * link are null if the request has a token instead.
  */
 export const LINKED = {
   account: SCOPE.account,
@@ -22,9 +22,9 @@ export const LINKED = {
 };
 
 /**
- * Returns SQL that is true if the link is not revoked, or if there is no link, because no
- * revocation equals NULL. The SQL looks up the revocation by its primary key, so it reads at most
- * one row.
+ * Returns SQL that is true unless the request came through a revoked link. Without a link,
+ * `link_id` is NULL, so the search finds no revocation. The search uses the primary key, so it
+ * reads at most one row.
  */
 export function isNotRevoked(p: In<typeof LINKED>): SQL<Truth> {
   const isOfLink = all(
@@ -40,9 +40,9 @@ export function isNotRevoked(p: In<typeof LINKED>): SQL<Truth> {
 export const NOW = { now: param<string>() };
 
 /**
- * Returns SQL that is false if an evaluation with this id was deleted after the request began. A
- * late attempt must not touch an evaluation that was created under the same id later. The SQL reads
- * a range of the primary key, which is usually empty.
+ * Returns SQL that is false if an evaluation with this id was deleted after the request began.
+ * Another evaluation may have been created under the same id since. A write that arrives late must
+ * not change it. The search reads a range of the primary key, which is usually empty.
  */
 export function isNotDeletedSince(p: Omit<In<typeof SCOPE & typeof NOW>, 'run_id'>): SQL<Truth> {
   const isSince = all(
@@ -54,5 +54,5 @@ export function isNotDeletedSince(p: Omit<In<typeof SCOPE & typeof NOW>, 'run_id
 }
 
 const { write_id, ...columns } = getTableColumns(e);
-/** The twelve columns that the resource has. */
+/** All columns except `write_id`, which never leaves the database. */
 export const resourceColumns = columns;

@@ -1,8 +1,7 @@
 /**
- * Parses the bodies that create and update an evaluation: from `unknown` to types, once. The
- * parsers ignore properties that the resource does not have, because many webhook senders cannot
- * change their payload. They also ignore `updated_by` and `updated_at`, which are out of date after
- * each update.
+ * Parses the bodies that create and update an evaluation.
+ * The parsers ignore unknown properties, because many webhook senders cannot change their payload.
+ * They also ignore `updated_by` and `updated_at`, because each update sets both fields.
  */
 import * as v from 'valibot';
 import {
@@ -32,7 +31,6 @@ export const IMMUTABLE = {
   created_at: storedField.timestamp,
 } satisfies Record<Exclude<keyof EvaluationRow, 'value' | 'updated_by' | 'updated_at'>, unknown>;
 
-/** The body of an update. `value` is a finite double. */
 export const EvaluationUpdateBody = v.object(
   { value: finiteNumber('value'), ...IMMUTABLE },
   'The body must have the property value, a JSON number.',
@@ -46,8 +44,8 @@ export type EvaluationUpdate = {
 
 /**
  * Parses the body of an update.
- * @throws {Failure} `malformed` for the value, `unprocessable` for an immutable field that is not a
- * string.
+ * @throws {Failure} `malformed` for the value; `unprocessable` for an immutable field of a wrong
+ * type.
  */
 export function parseEvaluationUpdate(body: Body): EvaluationUpdate {
   const { value, ...immutable } = parse(EvaluationUpdateBody, body, IMMUTABLE, fieldIsImmutable);
@@ -56,9 +54,9 @@ export function parseEvaluationUpdate(body: Body): EvaluationUpdate {
 
 const { account_id, run_id, created_by, created_by_evaluator_id, created_at } = IMMUTABLE;
 /**
- * The fields that the server sets at a create. A caller may send them only with the value that will
- * be stored. If the API ignored another value, the caller would believe that the API had stored it.
- * The API always refuses `created_at`, because the caller cannot know its value.
+ * The fields that the server sets in a create. A caller may send them only with the values that the
+ * server sets. If the API ignored another value, the caller would believe that it was stored. The
+ * API always refuses `created_at`, because the caller cannot know its value.
  */
 export const SERVER_FIELDS = {
   account_id,
@@ -68,7 +66,6 @@ export const SERVER_FIELDS = {
   created_at,
 };
 
-/** The body of a create. An absent `output_name` or `field_path` becomes null. */
 export const EvaluationCreateBody = v.object(
   {
     evaluation_label_id: uuid('evaluation_label_id'),
@@ -86,14 +83,14 @@ export type EvaluationCreate = Pick<
   'evaluation_label_id' | 'value' | 'output_name' | 'field_path'
 > & {
   readonly id: string | undefined;
-  /** The fields that the caller sent although the server sets them. */
+  /** The server fields that the caller sent. */
   readonly sent: SentFields;
 };
 
 /**
  * Parses the body of a create.
- * @throws {Failure} `malformed` for a field that the caller sets, `unprocessable` for a server
- * field that is not a string.
+ * @throws {Failure} `malformed` for a field that the caller sets; `unprocessable` for a server
+ * field of a wrong type.
  */
 export function parseEvaluationCreate(body: Body): EvaluationCreate {
   const parsed = parse(EvaluationCreateBody, body, SERVER_FIELDS, fieldIsSet);

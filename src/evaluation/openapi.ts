@@ -1,4 +1,4 @@
-/** The OpenAPI document describes the operations on evaluations in these words. */
+/** Describes the operations on evaluations for the OpenAPI document. */
 import { keyIsTaken, notFound } from '../failure.ts';
 import {
   ACCOUNT_MAX_CHARS,
@@ -60,7 +60,7 @@ const REPLACED_EXAMPLE: ReplacedRow = {
 
 const { id, evaluation_label_id, value, output_name, field_path } = CREATED_EXAMPLE;
 
-/** These fields tell what an evaluation is about. */
+/** The fields that name the evaluated part of the run. */
 const target = {
   output_name: api.textOrNull('Name of the output being evaluated', OUTPUT_NAME_MAX_CHARS),
   field_path: api.textOrNull(

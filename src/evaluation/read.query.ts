@@ -1,7 +1,4 @@
-/**
- * The SQL of the reads: one evaluation, the evaluations of a run, and the replaced values of an
- * evaluation.
- */
+/** The SQL that reads evaluations and their replaced values. */
 import { asc, desc, getTableColumns, sql } from 'drizzle-orm';
 import { accountQuery, all, below, e, h, param, same, select, type Truth } from '../db/query.ts';
 import { isInScope, resourceColumns, SCOPE } from './evaluation.query.ts';
@@ -11,14 +8,14 @@ export const getEvaluation = accountQuery(SCOPE, (p) =>
 );
 
 /**
- * Returns the oldest row first, and rows of the same millisecond in the order of their ids, so that
- * each page continues after its cursor.
+ * Returns evaluations of a run, oldest first. Evaluations of the same millisecond are in the order
+ * of their ids, so the position of a row is unique and can be a cursor.
  */
 export const listEvaluations = accountQuery(
   {
     account: SCOPE.account,
     run_id: SCOPE.run_id,
-    /** The position of the previous page's last row. On the first page both texts are empty. */
+    /** The position of the previous page's last row. Both texts are empty on the first page. */
     after_created_at: param<string>(),
     after_id: param<string>(),
     limit: param<number>(),
@@ -40,13 +37,16 @@ export const listEvaluations = accountQuery(
 const { account_id, write_id, ...replacedColumns } = getTableColumns(h);
 
 /**
- * Returns the newest entry first. Returns no row if the evaluation does not exist, and one row of
- * NULLs if no value was replaced.
+ * Returns replaced values, newest first. If no value was replaced, returns one row of NULLs. If the
+ * evaluation does not exist, returns no row.
  */
 export const listReplacedValues = accountQuery(
   {
     ...SCOPE,
-    /** The `replaced_at` of the last entry of the previous page; `~` comes after all times. */
+    /**
+     * The `replaced_at` of the previous page's last entry. On the first page it is `~`, which sorts
+     * after all times.
+     */
     before: param<string>(),
     limit: param<number>(),
   },

@@ -1,4 +1,4 @@
-/** The resource RunEvaluation and its reads. Each read is one call to the database. */
+/** The evaluation as a resource, and its reads. Each read is one call to the database. */
 import type { OperationContext, Page, Position } from '../db/connection.ts';
 import type { runEvaluation, runEvaluationHistory } from '../db/schema.ts';
 import { notFound } from '../failure.ts';
@@ -9,17 +9,19 @@ import * as sql from './sql.generated.ts';
 export type EvaluationRow = Omit<typeof runEvaluation.$inferSelect, 'write_id'>;
 
 /**
- * The evaluation as callers receive it. `account_id`, `created_by` and `updated_by` are plain
- * strings. Other ids are UUIDs in lower case. Times are ISO 8601 in UTC with milliseconds. `value`
- * is a finite double that the label allows. `updated_at` is absent until the first update, and
- * never null.
+ * The evaluation as callers receive it.
+ * - `account_id`, `created_by` and `updated_by` are plain strings. Other ids are UUIDs in lower
+ *   case.
+ * - Times are ISO 8601 in UTC with milliseconds.
+ * - `value` is a finite double.
+ * - `updated_at` is absent until the first update, and never null.
  */
 export type RunEvaluation = Omit<EvaluationRow, 'updated_at'> & { updated_at?: string };
 
 /** The ids of an evaluation and its run, in lower case, as they are stored. */
 export type EvaluationPath = { readonly run_id: string; readonly id: string };
 
-/** A replaced value: who had set the value and when, and who replaced it and when. */
+/** A replaced value: who had set it and when, and who replaced it and when. */
 export type ReplacedRow = Omit<typeof runEvaluationHistory.$inferSelect, 'account_id' | 'write_id'>;
 
 /** Converts a row to the resource. */
@@ -43,23 +45,22 @@ export async function getEvaluation(
   return row;
 }
 
-/**
- * A request that lists one label reads this many evaluations. D1 bills 1,000 rows read for them.
- */
-const LOOKED_AT_MAX_ROWS = 999;
+/** A request for one label reads at most this many evaluations, for which D1 bills 1,000 rows. */
+const LABEL_SEARCH_MAX_ROWS = 999;
 
 /**
- * Reads a page of the run's evaluations, oldest first; empty if the account has no such run. No
- * index has the label, and a run may be long. So a request for one label reads the next
- * LOOKED_AT_MAX_ROWS evaluations of the run and returns the evaluations with the label. If the run
- * may have more evaluations, `end` is the last evaluation that was read.
+ * Reads a page of the run's evaluations, oldest first. The page is empty if the account has no such
+ * run.
+ * No index contains the label, and a run may be long. So a request for one label reads the next
+ * LABEL_SEARCH_MAX_ROWS evaluations of the run, and returns only the evaluations under the label.
+ * If the run may have more evaluations, `end` is the last evaluation that the request read.
  * @throws {Failure} `not_found` if the token is restricted to another run, or to one evaluation; or
  * `database_unavailable`.
  */
 export async function listEvaluations(
   { principal, connection }: OperationContext,
   run_id: string,
-  /** The label whose evaluations the page has; undefined for all labels. */
+  /** The page has only evaluations under this label; undefined for all labels. */
   label: string | undefined,
   { after, limit }: Page<Position>,
 ): Promise<{ readonly rows: EvaluationRow[]; readonly end?: EvaluationRow | undefined }> {
@@ -71,10 +72,10 @@ export async function listEvaluations(
     return { rows: await connection.read(sql.listEvaluations, { ...params, limit }) };
   const found = await connection.read(sql.listEvaluations, {
     ...params,
-    limit: LOOKED_AT_MAX_ROWS,
+    limit: LABEL_SEARCH_MAX_ROWS,
   });
   const rows = found.filter(({ evaluation_label_id }) => evaluation_label_id === label);
-  return { rows: rows.slice(0, limit), end: found[LOOKED_AT_MAX_ROWS - 1] };
+  return { rows: rows.slice(0, limit), end: found[LABEL_SEARCH_MAX_ROWS - 1] };
 }
 
 /**

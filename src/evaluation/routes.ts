@@ -69,7 +69,7 @@ export function evaluationRoutes(requireAuth: RequireAuth) {
   });
 
   routes.get(EVALUATION, requireAuth('getEvaluation', 'read'), async (c) => {
-    const path = evaluationPath(c, c.req.param());
+    const path = readEvaluationPath(c, c.req.param());
     const preconditions = parseReadPreconditions(c);
     const row = await getEvaluation(getOperationContext(c), path);
     return respondToRead(c, toResource(row), 'evaluation', preconditions);
@@ -77,26 +77,26 @@ export function evaluationRoutes(requireAuth: RequireAuth) {
 
   const update = async (c: Context<AppEnv, typeof EVALUATION>) => {
     const context = getOperationContext(c);
-    const path = evaluationPath(c, c.req.param());
+    const path = readEvaluationPath(c, c.req.param());
     const write = await nameWrite(context, parseUpdatePreconditions(c));
     const update = parseEvaluationUpdate(await readJsonObject(c.req.raw));
     const row = await updateEvaluation(context, path, update, write);
     return respondResource(c, 200, toResource(row));
   };
   routes.put(EVALUATION, requireAuth('updateEvaluation', 'write'), update);
-  // POST does the same, because most senders of webhooks and callbacks can only POST.
+  // POST is the same operation, because most senders of webhooks and callbacks can only POST.
   routes.post(EVALUATION, requireAuth('updateEvaluationByPost', 'write'), update);
 
   routes.delete(EVALUATION, requireAuth('deleteEvaluation', 'write'), async (c) => {
     const context = getOperationContext(c);
-    const path = evaluationPath(c, c.req.param());
+    const path = readEvaluationPath(c, c.req.param());
     const write = await nameWrite(context, parseUpdatePreconditions(c));
     await deleteEvaluation(context, path, write);
     return respond(c, 204, null);
   });
 
   routes.get(HISTORY, requireAuth('listReplacedValues', 'read'), async (c) => {
-    const path = evaluationPath(c, c.req.param());
+    const path = readEvaluationPath(c, c.req.param());
     refusePreconditions(c);
     const limit = readLimit(c.req.query('limit'));
     const replaced_at = readTimeCursor(c.req.query('cursor'));
@@ -117,10 +117,10 @@ export function evaluationRoutes(requireAuth: RequireAuth) {
 }
 
 /**
- * Reads the ids in a path, in lower case, and adds the evaluation's id to the log line.
+ * Reads the ids in a path, in lower case. Adds the evaluation's id to the log line.
  * @throws {Failure} `malformed`.
  */
-export function evaluationPath(
+export function readEvaluationPath(
   c: AppContext,
   { run_id, evaluation_id }: { readonly run_id: string; readonly evaluation_id: string },
 ): EvaluationPath {

@@ -1,7 +1,7 @@
 /**
- * The SQL of the update, and of the read that explains why the update stored nothing. Both
- * statements run in one transaction, so no row changes in between. The update carries every
- * condition; update.ts finds in the explanation which condition failed.
+ * The SQL that updates an evaluation, and the read that explains why nothing was stored. Both
+ * statements run in one transaction, so no row changes in between. The update contains every
+ * condition. update.ts compares the explanation with the request to find the condition that failed.
  */
 import { sql } from 'drizzle-orm';
 import {
@@ -42,7 +42,6 @@ import {
 import { IMMUTABLE } from './input.ts';
 
 const { write_id, is_repeatable } = UPDATE;
-/** The parameters of both statements. */
 const WRITE = {
   ...LINKED,
   ...NOW,
@@ -50,14 +49,14 @@ const WRITE = {
   run_id: param<string | null>(),
   write_id,
   is_repeatable,
-  /** The search for this write covers only history entries after this time. */
+  /** The search for an earlier attempt of this write reads only history entries after this time. */
   since: param<string>(),
 };
 type P = In<typeof WRITE>;
 
 /**
- * Matches the evaluation that the request names. Only a request through a link may leave out the
- * run.
+ * Matches the evaluation that the request names. A link contains no run, so only a request through
+ * a link may leave the run out.
  */
 const isTarget = (p: P) =>
   all(
@@ -67,25 +66,27 @@ const isTarget = (p: P) =>
   );
 
 /**
- * Matches the evaluation if the request may write it. Excludes a request through a revoked link.
- * Excludes a request that began before an evaluation with this id was deleted, because the present
- * evaluation was created later.
+ * Matches the evaluation if the request may write it:
+ * - The link of the request, if any, is not revoked.
+ * - No evaluation with this id was deleted after the request began. Otherwise the present
+ *   evaluation is a later one, which the caller does not mean.
  */
 const isWritable = (p: P) => all(isTarget(p), isNotRevoked(p), isNotDeletedSince(p));
 
 const isOwnWrite = (p: P) => same(e.write_id, p.write_id);
 
 /**
- * Matches the row that this write stored in `keyed_write`, if the write has a key. Every attempt
- * looks for its own name, even the first attempt, because an attempt may arrive late.
+ * Matches the row of `keyed_write` that this write stored, if the write has a key. Even the first
+ * attempt must look for this row, because the first attempt may reach the database after its own
+ * retry.
  */
 const isKeyedWrite = (p: P) =>
   all(same(w.account_id, e.account_id), same(w.evaluation_id, e.id), same(w.write_id, p.write_id));
 
 /**
- * Matches the history entry of a value that this write stored and another write replaced, if this
- * write has no key. The search covers only the entries since the request began: usually no entry,
- * no matter how long the history is.
+ * Matches the history entry with the value that this write stored, if another write has replaced
+ * it. Only a write without a key needs this search. It reads the entries since the request began:
+ * usually none, no matter how long the history is.
  */
 const isReplaced = (p: P) =>
   all(
@@ -95,7 +96,10 @@ const isReplaced = (p: P) =>
     same(h.write_id, p.write_id),
   );
 
-/** Returns the changed row; no row if a condition failed, or if this write is stored already. */
+/**
+ * Updates the evaluation and returns the row. Updates nothing if a condition failed, or if this
+ * write is stored already.
+ */
 export const updateEvaluation = query({ ...UPDATE, ...WRITE, value: param<number>() }, (p) => {
   const isRetry = all(
     p.is_repeatable,
@@ -114,7 +118,7 @@ export const updateEvaluation = query({ ...UPDATE, ...WRITE, value: param<number
         isWritable(p),
         sql`NOT (${isOwnWrite(p)} OR ${isRetry})`,
         sql`NOT ${some(w, isKeyedWrite(p))}`,
-        // The search runs only if the row was changed since the request began.
+        // The history is searched only if the row was changed since the request began.
         sql`(${currentVersion(e)} <= ${p.since} OR NOT ${some(h, isReplaced(p))})`,
         hasVersion(e, p),
         keepsImmutable(e, IMMUTABLE, p),
@@ -125,16 +129,22 @@ export const updateEvaluation = query({ ...UPDATE, ...WRITE, value: param<number
 });
 
 /**
- * Returns what update.ts needs to name the failed condition. Returns NULLs if the request may not
- * write the evaluation, and no row if the update changed the row.
+ * Explains why the update changed nothing: returns what update.ts needs to find the reason. All
+ * columns of the evaluation are NULL if the request may not write it. Returns no row if the update
+ * changed the row.
  */
 export const explainUpdateEvaluation = accountQuery({ ...WRITE, ...ALONE }, (p) =>
   select({
     evaluation: resourceColumns,
     is_own_write: isOwnWrite(p).as('is_own_write'),
-    /** Repeats the parameter: only the first attempt may count as a retry (db/write.ts). */
+    /**
+     * Is 1 if the same value by the same author counts as a retry. Only the first attempt sets it
+     * to 1 (db/write.ts).
+     */
     is_repeatable: p.is_repeatable.as('is_repeatable'),
-    /** The value that this write stored, if its name was found. */
+    /**
+     * The value that this write stored, from `keyed_write` or the history; NULL if neither has it.
+     */
     earlier_value: coalesce(w.value, h.value).as('earlier_value'),
     earlier_updated_at: coalesce(w.updated_at, h.updated_at).as('earlier_updated_at'),
     rule: ruleColumns,

@@ -1,4 +1,4 @@
-/** Updates an evaluation's value in one statement, which carries every condition. */
+/** Updates an evaluation's value in one statement, which contains every condition. */
 import type { OperationContext } from '../db/connection.ts';
 import type { RowOf, Statement } from '../db/statement.ts';
 import { getVersion, updateParams, type Write } from '../db/write.ts';
@@ -12,7 +12,10 @@ import * as sql from './sql.generated.ts';
 
 type UpdateParams = typeof sql.updateEvaluation extends Statement<infer P, unknown> ? P : never;
 
-/** The evaluation of a link, and the link. A link names no run, and may have been revoked. */
+/**
+ * The evaluation of a link, and the link itself. A link does not name a run. The update looks for a
+ * revocation of the link by `link_id` and `link_expires_at`.
+ */
 export type LinkedPath = {
   readonly run_id: null;
   readonly id: string;
@@ -21,8 +24,8 @@ export type LinkedPath = {
 };
 
 /**
- * A further read in the same transaction. Its rows are added to `rows` even if the database refuses
- * the write.
+ * A read that runs after the write, in the same transaction. Its rows are added to `rows`, even if
+ * the write stored nothing.
  */
 type FurtherRead<Row> = {
   readonly statement: Statement<UpdateParams, Row>;
@@ -30,9 +33,10 @@ type FurtherRead<Row> = {
 };
 
 /**
- * Updates the value, and returns the row as this write stored it: now, or in an earlier attempt.
- * Without a precondition or a key, the same value by the same author changes nothing. Then the
- * function returns the stored row.
+ * Updates the value, and returns the row as this write stored it. If an earlier attempt stored the
+ * write, returns the row as it was then, even if it has changed since.
+ * Without a precondition or a key, sending the stored value again changes nothing if the author is
+ * the same. The function then returns the stored row.
  * @throws {Failure} `not_found` (also if the link is revoked), `precondition_failed`,
  * `unprocessable` or `database_unavailable`.
  */
@@ -45,11 +49,11 @@ export async function updateEvaluation<Row = never>(
 ): Promise<EvaluationRow> {
   if (!allows(context.principal, path)) throw notFound();
   const scope = { link_id: null, link_expires_at: null, ...path };
-  const paramsOf = updateParams(context, write, update.immutable);
+  const createParams = updateParams(context, write, update.immutable);
   const written = await context.connection.write(
     sql.updateEvaluation,
     sql.explainUpdateEvaluation,
-    (attempt) => ({ ...scope, value: update.value, ...paramsOf(attempt) }),
+    (attempt) => ({ ...scope, value: update.value, ...createParams(attempt) }),
     read?.statement,
   );
   read?.rows.push(...written.read);
@@ -59,9 +63,9 @@ export async function updateEvaluation<Row = never>(
 }
 
 /**
- * Returns the row as an earlier attempt or request stored it. Otherwise throws the failure of the
- * first condition that failed, in the order of README.md. update.query.ts has the same conditions
- * in SQL.
+ * Finds out why the update changed nothing. If an earlier attempt or request stored this write,
+ * returns the row as it was stored then. Otherwise throws the failure of the first condition that
+ * failed. README.md lists the conditions in order, and update.query.ts has them in SQL.
  */
 function findEarlierRow(
   explanation: RowOf<typeof sql.explainUpdateEvaluation>,

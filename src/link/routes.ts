@@ -1,8 +1,8 @@
 /**
- * Routes for creating and revoking links, with a token. public-routes.ts has the routes for using a
- * link.
+ * Routes for creating and revoking links. They need a token. public-routes.ts has the routes for
+ * using a link.
  */
-import { evaluationPath } from '../evaluation/routes.ts';
+import { readEvaluationPath } from '../evaluation/routes.ts';
 import type { RequireAuth } from '../http/bearer-auth.ts';
 import { readJsonObject } from '../http/body.ts';
 import { type AppEnv, getOperationContext, Hono, type OpenConnection } from '../http/context.ts';
@@ -25,8 +25,8 @@ type Dependencies = {
   readonly openConnection: OpenConnection;
   readonly rateLimit: RateLimiter | undefined;
   /**
-   * Prepares the functions that sign and verify keys. Requests call `prepareKeys` until it
-   * succeeds, and the isolate keeps the result.
+   * Returns the functions that sign and verify keys. If `prepareKeys` throws, the next request
+   * calls it again. The isolate keeps the first result.
    */
   readonly prepareKeys: () => Promise<LinkKeys>;
 };
@@ -40,21 +40,22 @@ export function linkRoutes({ requireAuth, openConnection, rateLimit, prepareKeys
     return prepared;
   };
 
-  // The primary answers, so a link can be created immediately after its evaluation.
+  // 'write' selects the primary, because a replica may not yet have an evaluation that was just
+  // created.
   routes.post(LINKS, requireAuth('createEvaluationLink', 'write'), async (c) => {
     const { sign } = await linkKeys();
-    const path = evaluationPath(c, c.req.param());
+    const path = readEvaluationPath(c, c.req.param());
     refusePreconditions(c);
     const create = parseLinkCreate(await readJsonObject(c.req.raw, { isOptional: true }));
-    const urlOf = (key: string) => `${new URL(c.req.url).origin}${LINK_PATH}?key=${key}`;
-    const link = await createEvaluationLink(getOperationContext(c), path, create, sign, urlOf);
+    const createUrl = (key: string) => `${new URL(c.req.url).origin}${LINK_PATH}?key=${key}`;
+    const link = await createEvaluationLink(getOperationContext(c), path, create, sign, createUrl);
     c.get('log').link = link.id;
     return respondJson(c, 201, link);
   });
 
   routes.delete(LINK, requireAuth('revokeEvaluationLink', 'write'), async (c) => {
     await linkKeys();
-    const path = evaluationPath(c, c.req.param());
+    const path = readEvaluationPath(c, c.req.param());
     const id = requireUuid('link_id', c.req.param('link_id'));
     c.get('log').link = id;
     refusePreconditions(c);
