@@ -1,6 +1,6 @@
 /**
- * The SQL of the create, and of the read that explains why the create stored nothing. Both
- * statements run in one transaction.
+ * The SQL that creates a label, and the read that explains why nothing was created. Both statements
+ * run in one transaction.
  */
 import { sql } from 'drizzle-orm';
 import {
@@ -29,9 +29,10 @@ const WRITE = {
 };
 
 /**
- * Returns the created row; nothing if the account or the shared account has a label with this id.
- * An own label takes precedence over a shared label with the same id. So a new own label would
- * change the rule of the evaluations that the account has under the shared label.
+ * Inserts the label and returns its row. Inserts nothing if the account has a label with this id,
+ * or if a shared label has this id. An account's own label takes precedence over a shared label
+ * with the same id. So a new own label would change the rule of the evaluations that the account
+ * has under the shared label.
  */
 export const createEvaluationLabel = query(
   {
@@ -62,13 +63,16 @@ export const createEvaluationLabel = query(
     ).returning(resourceColumns),
 );
 
-/** Returns the label that has the id already; no row if the create stored its row. */
+/**
+ * Explains why the create stored nothing: returns the label that already has the id. Returns no row
+ * if the create stored its row.
+ */
 export const explainCreateEvaluationLabel = accountQuery({ ...WRITE, ...ALONE }, (p) =>
   select({
     label: resourceColumns,
     /**
-     * Is 1 if the account created the label with the same content, even if the label was updated
-     * later.
+     * Is 1 if the account created the label with the same content, even if an update has changed
+     * the label since.
      */
     is_same: all(same(l.account_id, p.account), is(l.create_digest, p.create_digest)).as('is_same'),
     is_own_write: is(l.write_id, p.write_id).as('is_own_write'),

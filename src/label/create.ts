@@ -9,17 +9,17 @@ import type { LabelRow } from './read.ts';
 import * as sql from './sql.generated.ts';
 
 /**
- * The name of the collection from which deriveId derives a label's id. An account has one
- * collection.
+ * `deriveId` computes a label's id from this name and the request's key. For an evaluation, it uses
+ * the id of the run instead.
  */
 const COLLECTION = 'evaluation-labels';
 
 /**
- * Creates a label. Returns the row as stored; `created` is true if this request stored the row. A
- * retry with the same content returns the row as it is now.
- * @param key the caller's name for the create, from which the id is derived if the body has none
- * @throws {Failure} `not_found` if the token's restriction does not allow a create, `conflict`,
- * `unprocessable` for a field that the server sets, or `database_unavailable`.
+ * Creates a label, and returns its row. `created` is true if this request stored the row. If the
+ * account created a label with the same id and content before, returns the row as it is now.
+ * @param key the request's Idempotency-Key. If the body has no id, the id is derived from the key.
+ * @throws {Failure} `not_found` if the token's restriction does not allow a create; `conflict`;
+ * `unprocessable` for a field that the server sets; or `database_unavailable`.
  */
 export async function createEvaluationLabel(
   { principal, connection, now, uuid }: OperationContext,
@@ -43,8 +43,8 @@ export async function createEvaluationLabel(
     account,
     subject,
     now,
-    // A label has no history, and its name and description may change. The digest recognises a
-    // create with the same content.
+    // The digest shows whether a later create has the same content. The columns cannot show that:
+    // an update may have changed the name or the description, and a label has no history.
     create_digest: await digest('label', JSON.stringify(content)),
     write_id: createWriteId(uuid),
   };

@@ -1,7 +1,7 @@
 /**
- * Parses the bodies that create and update a label: from `unknown` to types, once. The parsers
- * ignore properties that the resource does not have. They also ignore `updated_by` and
- * `updated_at`, which are out of date after each update.
+ * Parses the bodies that create and update a label.
+ * The parsers ignore unknown properties. They also ignore `updated_by` and `updated_at`, because
+ * each update sets both fields.
  */
 import * as v from 'valibot';
 import {
@@ -40,7 +40,7 @@ const Description = textOrNull('description', LABEL_DESCRIPTION_MAX_CHARS);
 const Archived = v.boolean('archived must be true or false.');
 
 const BOUND = 'a JSON number, or null';
-/** The sentence for wrong categories. */
+/** The error message for wrong categories. */
 export const CATEGORIES = `categories must be 1 to ${CATEGORIES_MAX_COUNT} different strings of Unicode text, each of 1 to ${CATEGORY_MAX_CHARS} characters.`;
 const Categories = v.pipe(
   v.array(v.string(CATEGORIES), CATEGORIES),
@@ -55,8 +55,8 @@ const Categories = v.pipe(
 );
 
 /**
- * The fields that no caller can change. A caller may send them only with the stored value.
- * `archived_at` changes only through `archived`.
+ * The fields that no update can change. A caller may send them only with the stored value.
+ * `archived_at` changes only if the caller sends `archived`.
  */
 export const IMMUTABLE = {
   id: storedField.id,
@@ -75,8 +75,8 @@ export const IMMUTABLE = {
 
 const { account_id, archived_at, created_by, created_at } = IMMUTABLE;
 /**
- * The fields that the server sets at a create. A caller may send them only with the value that will
- * be stored. The API always refuses `created_at`, because the caller cannot know its value.
+ * The fields that the server sets in a create. A caller may send them only with the values that the
+ * server sets. The API always refuses `created_at`, because the caller cannot know its value.
  */
 export const SERVER_FIELDS = {
   account_id,
@@ -120,7 +120,7 @@ export const LabelCreateBody = v.pipe(
   ),
 );
 
-/** The fields of a label that the caller sets at a create. */
+/** The fields that the caller sets in a create. */
 type LabelContent = Pick<
   EvaluationLabel,
   'name' | 'description' | 'value_type' | 'min_value' | 'max_value' | 'categories'
@@ -129,13 +129,13 @@ type LabelContent = Pick<
 export type LabelCreate = {
   readonly id: string | undefined;
   readonly content: LabelContent;
-  /** The fields that the caller sent although the server sets them. */
+  /** The server fields that the caller sent. */
   readonly sent: SentFields & { readonly created_by?: unknown };
 };
 
 /**
  * Parses the body of a create.
- * @throws {Failure} `malformed` for a field that the caller sets, `unprocessable` for a field that
+ * @throws {Failure} `malformed` for a field that the caller sets; `unprocessable` for a field that
  * the server sets.
  */
 export function parseLabelCreate(body: Body): LabelCreate {
@@ -159,7 +159,7 @@ export const LabelUpdateBody = v.pipe(
   ),
 );
 
-/** The changes of an update. An undefined field keeps its value. */
+/** The changes of an update. A field that is undefined does not change. */
 export type LabelUpdate = {
   readonly name: string | undefined;
   readonly description: string | null | undefined;
@@ -170,8 +170,8 @@ export type LabelUpdate = {
 
 /**
  * Parses the body of an update.
- * @throws {Failure} `malformed` for a field that can change, `unprocessable` for a field that
- * cannot.
+ * @throws {Failure} `malformed` for a field that can change; `unprocessable` for an immutable
+ * field.
  */
 export function parseLabelUpdate(body: Body): LabelUpdate {
   const { name, description, archived, ...immutable } = parse(

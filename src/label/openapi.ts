@@ -1,4 +1,4 @@
-/** The OpenAPI document describes the operations on evaluation labels in these words. */
+/** Describes the operations on evaluation labels for the OpenAPI document. */
 import { keyIsTaken, notFound } from '../failure.ts';
 import {
   ACCOUNT_MAX_CHARS,
@@ -57,7 +57,10 @@ const { id, name, description, value_type, min_value, max_value } = CREATED_EXAM
 
 const NULL = { type: 'null' };
 const UNBOUNDED = { min_value: NULL, max_value: NULL };
-/** Describes which fields each `value_type` has. Generators ignore `if`: a label stays one type. */
+/**
+ * Describes which fields each `value_type` has. The rule uses `if`, which code generators ignore,
+ * so they generate one type for all labels.
+ */
 const RULE = {
   if: api.someProperties({ value_type: { enum: ['categorical', 'ordinal'] } }),
   // biome-ignore lint/suspicious/noThenProperty: a keyword of JSON Schema.
@@ -73,13 +76,14 @@ const RULE = {
   },
 };
 /**
- * Requires one of the fields. Without `allOf`, openapi-typescript turns the body into `unknown`.
+ * Requires at least one of the fields. `allOf` changes no meaning: without it, openapi-typescript
+ * turns the body into `unknown`.
  */
 const ONE_CHANGE = {
   allOf: [{ anyOf: ['name', 'description', 'archived'].map((name) => ({ required: [name] })) }],
 };
 
-/** The caller of a create chooses these fields. */
+/** The fields that the caller sets in a create. */
 const content = {
   name: { ...api.text('What it is called', LABEL_NAME_MAX_CHARS), minLength: 1 },
   description: api.textOrNull('What is evaluated', LABEL_DESCRIPTION_MAX_CHARS),

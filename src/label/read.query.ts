@@ -1,4 +1,4 @@
-/** The SQL of the reads: one label, and the labels that an account may use. */
+/** The SQL that reads one label, or lists the labels that an account may use. */
 import { asc, sql } from 'drizzle-orm';
 import { alias, unionAll } from 'drizzle-orm/sqlite-core';
 import { accountQuery, all, l, param, same, select, some, type Truth } from '../db/query.ts';
@@ -13,14 +13,14 @@ export const getEvaluationLabel = accountQuery(SCOPE, (p) =>
 const own = alias(evaluationLabel, 'o');
 
 /**
- * Returns the account's labels, and every shared label whose id no label of the account has. The
- * oldest label comes first, and labels of the same millisecond are in the order of their ids.
- * SQLite merges two searches of one index and reads no further than the limit.
+ * Returns the account's own labels and the shared labels, oldest first. Labels of the same
+ * millisecond are in the order of their ids. Leaves out a shared label if the account has its own
+ * label with the same id. SQLite merges two searches of one index, and stops at the limit.
  */
 export const listEvaluationLabels = accountQuery(
   {
     account: SCOPE.account,
-    /** The position of the previous page's last row. On the first page both texts are empty. */
+    /** The position of the previous page's last row. Both texts are empty on the first page. */
     after_created_at: param<string>(),
     after_id: param<string>(),
     limit: param<number>(),

@@ -1,4 +1,4 @@
-/** The resource EvaluationLabel and its reads. Each read is one call to the database. */
+/** The label as a resource, and its reads. Each read is one call to the database. */
 import type { OperationContext, Page, Position } from '../db/connection.ts';
 import type { evaluationLabel } from '../db/schema.ts';
 import { notFound } from '../failure.ts';
@@ -6,15 +6,17 @@ import { allowsLabels } from '../principal.ts';
 import * as sql from './sql.generated.ts';
 
 /**
- * A row, without the columns that never leave the database. `categories` is a JSON array of
- * strings.
+ * A row as the database returns it, without the columns that never leave the database. `categories`
+ * is a JSON array of strings.
  */
 export type LabelRow = Omit<typeof evaluationLabel.$inferSelect, 'create_digest' | 'write_id'>;
 
 /**
- * The label as callers receive it. A label defines what an evaluation's value means. `account_id`
- * is `shared` if every account may use the label. `id` is a UUID in lower case, and times are ISO
- * 8601 in UTC with milliseconds. `updated_at` is absent until the first update, and never null.
+ * The label as callers receive it. A label defines what the value of an evaluation means.
+ * - `account_id` is `shared` if every account may use the label.
+ * - `id` is a UUID in lower case.
+ * - Times are ISO 8601 in UTC with milliseconds.
+ * - `updated_at` is absent until the first update, and never null.
  */
 export type EvaluationLabel = Omit<LabelRow, 'categories' | 'updated_at'> & {
   categories: string[] | null;
@@ -43,8 +45,8 @@ export async function getEvaluationLabel(
 }
 
 /**
- * Reads a page of the labels that the account may use, oldest first: its own and the shared labels,
- * including archived labels.
+ * Reads a page of the labels that the account may use, oldest first: its own labels and the shared
+ * labels, archived or not.
  * @throws {Failure} `not_found` if the token is restricted to one evaluation, or
  * `database_unavailable`.
  */

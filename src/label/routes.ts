@@ -47,14 +47,14 @@ export function labelRoutes(requireAuth: RequireAuth) {
   });
 
   routes.get(LABEL, requireAuth('getEvaluationLabel', 'read'), async (c) => {
-    const id = labelId(c);
+    const id = readLabelId(c);
     const preconditions = parseReadPreconditions(c);
     const row = await getEvaluationLabel(getOperationContext(c), id);
     return respondToRead(c, toResource(row), 'evaluation label', preconditions);
   });
 
   routes.put(LABEL, requireAuth('updateEvaluationLabel', 'write'), async (c) => {
-    const id = labelId(c);
+    const id = readLabelId(c);
     const context = getOperationContext(c);
     const write = await nameWrite(context, parseUpdatePreconditions(c));
     const update = parseLabelUpdate(await readJsonObject(c.req.raw));
@@ -68,10 +68,10 @@ export function labelRoutes(requireAuth: RequireAuth) {
 }
 
 /**
- * Reads the label's id in the path, in lower case, and adds the id to the log line.
+ * Reads the label's id in the path, in lower case. Adds the id to the log line.
  * @throws {Failure} `malformed`.
  */
-function labelId(c: Context<AppEnv, typeof LABEL>): string {
+function readLabelId(c: Context<AppEnv, typeof LABEL>): string {
   const id = requireUuid('id', c.req.param('label_id'));
   c.get('log').label = id;
   return id;

@@ -1,6 +1,6 @@
 /**
- * SQL conditions for any statement: they find an evaluation's label, and decide which values the
- * label allows. Table `o` is the account's own label with the id of a label.
+ * SQL conditions that find the label of an evaluation and check a value against the label. Any
+ * statement on evaluations can use them.
  */
 import { type SQL, sql } from 'drizzle-orm';
 import { alias } from 'drizzle-orm/sqlite-core';
@@ -25,8 +25,9 @@ export const shared = literal(SHARED_ACCOUNT);
 const own = alias(evaluationLabel, 'o');
 
 /**
- * Matches the label that the account uses under this id: its own label, otherwise the shared label.
- * A label of another account never matches, because its rule would reveal a stranger's categories.
+ * Matches the label that this account uses under this id. An own label takes precedence over the
+ * shared label with the same id. A label of another account never matches, because a refusal would
+ * reveal that account's categories.
  */
 export function isLabelOf(account: Id, id: Id): SQL<Truth> {
   const isOwn = all(same(own.account_id, account), same(own.id, id));
@@ -35,8 +36,8 @@ export function isLabelOf(account: Id, id: Id): SQL<Truth> {
 }
 
 /**
- * Returns SQL that is true if the rule of the label `l` allows the value. Bounds are inclusive. The
- * value of a categorical or ordinal label is an index into its categories, from 0.
+ * Returns SQL that is true if the label `l` allows the value. Bounds are inclusive. The value of a
+ * categorical or ordinal label is an index into its categories, from 0.
  */
 const allows = (value: SQL<number>) => sql<Truth>`CASE ${l.value_type}
   WHEN 'binary' THEN ${value} IN (0, 1)
@@ -46,9 +47,11 @@ const allows = (value: SQL<number>) => sql<Truth>`CASE ${l.value_type}
 END`;
 
 /**
- * Returns SQL that is true if the label meets the condition; `otherwise` if the label is missing.
- * The account's own label takes precedence. `coalesce` stops at the first label that it finds, so
- * the SQL reads an own label once. `isLabelOf` would read the label twice.
+ * Returns SQL that is true if the label meets the condition. If the label is missing, the result is
+ * `otherwise`.
+ * An own label takes precedence over the shared label with the same id. `coalesce` searches for the
+ * shared label only if there is no own label. So the SQL reads an own label once, where `isLabelOf`
+ * would read it twice.
  */
 function labelMeets(account: Id, id: Id, condition: SQL, otherwise: 0 | 1): SQL<Truth> {
   const lookUp = (owner: Id) =>
@@ -68,14 +71,14 @@ export const allowsCreate = (account: Id, id: Id, value: SQL<number>): SQL<Truth
   labelMeets(account, id, all(allows(value), sql`${l.archived_at} IS NULL`), 0);
 
 /**
- * Returns SQL that is true if an update may store the value. A label may arrive later than its
- * evaluations: while the label is missing, every finite value is allowed. An archived label still
- * applies to updates of its evaluations.
+ * Returns SQL that is true if an update may store the value. If the label is missing, every finite
+ * value is allowed, because a label may be inserted after its evaluations. An archived label still
+ * restricts updates.
  */
 export const allowsUpdate = (account: Id, id: Id, value: SQL<number>): SQL<Truth> =>
   labelMeets(account, id, allows(value), 1);
 
-/** The columns that make up a label's rule (rule.ts). */
+/** The columns that contain a label's rule (rule.ts). */
 export const ruleColumns = {
   value_type: l.value_type,
   min_value: l.min_value,

@@ -1,22 +1,23 @@
 /**
- * The rule of a label in TypeScript. The statement that writes decides whether a value is allowed
- * (rule.query.ts). After the statement has refused a value, this file tells what the label allows.
+ * The rule of a label in TypeScript, for error messages. The SQL of rule.query.ts decides whether a
+ * value is stored. After the SQL has refused a value, this file explains what the label allows.
  */
 import type { OrNulls } from '../db/statement.ts';
 import { type Failure, unprocessable } from '../failure.ts';
 import type { LabelRow } from './read.ts';
 
 /**
- * The most categories that a sentence lists. A longer list is cut, and ends with the last category.
+ * The most categories that an error message lists. A longer list is cut in the middle: the message
+ * has the first 19 categories and the last one.
  */
 const SHOWN_MAX_CATEGORIES = 20;
 
-/** The columns that make up a label's rule. */
+/** The columns that contain a label's rule. */
 type RuleRow = Pick<LabelRow, 'value_type' | 'min_value' | 'max_value' | 'categories'>;
 
 /**
- * Returns a failure `unprocessable` if the label does not allow the value; undefined if the label
- * allows the value or is missing.
+ * Returns a failure `unprocessable` if the label does not allow the value; otherwise undefined. A
+ * missing label allows every value.
  */
 export function findValueRefusal(rule: OrNulls<RuleRow>, value: number): Failure | undefined {
   const { value_type, min_value: min, max_value: max } = rule;
@@ -34,8 +35,8 @@ export function findValueRefusal(rule: OrNulls<RuleRow>, value: number): Failure
 }
 
 /**
- * Describes the allowed range. At least one bound is not null, because a label without bounds
- * allows every value.
+ * Describes the allowed range, which has at least one bound. A label without bounds refuses no
+ * value.
  */
 function describeRange(min: number | null, max: number | null): string {
   if (min !== null && max !== null) return `value must be between ${min} and ${max}.`;

@@ -1,7 +1,7 @@
 /**
- * The SQL of the update, and of the read that explains why the update stored nothing. Both
- * statements run in one transaction, so no row changes in between. The update carries every
- * condition; update.ts finds in the explanation which condition failed.
+ * The SQL that updates a label, and the read that explains why nothing was stored. Both statements
+ * run in one transaction, so no row changes in between. The update contains every condition.
+ * update.ts compares the explanation with the request to find the condition that failed.
  */
 import { sql } from 'drizzle-orm';
 import {
@@ -30,24 +30,23 @@ import { IMMUTABLE } from './input.ts';
 import { isOwn, resourceColumns, SCOPE } from './label.query.ts';
 
 const { subject, write_id, is_repeatable } = UPDATE;
-/** The parameters of both statements. */
 const WRITE = {
   ...SCOPE,
   subject,
   write_id,
   is_repeatable,
-  /** Null if the name does not change. */
+  /** Null if the request does not change the name. */
   name: param<string | null>(),
   has_description: param<0 | 1>(),
   description: param<string | null>(),
-  /** Null if the archived state stays. */
+  /** Null if the request does not change the archived state. */
   archived: param<0 | 1 | null>(),
 };
 
 /**
- * Returns SQL that is true if the row contains what this write stored, or what the same author
- * sends again without a key. A label has no history, so a write is not recognised after another
- * write has replaced it.
+ * Returns SQL that is true if the update would store nothing new: the row has this write's
+ * `write_id`, or the same author repeats the stored content without a key. A label has no history,
+ * so the SQL cannot find a write that another write has replaced.
  */
 const isStored = (p: In<typeof WRITE>) =>
   sql<Truth>`(${same(l.write_id, p.write_id)} OR ${all(
@@ -58,7 +57,10 @@ const isStored = (p: In<typeof WRITE>) =>
     is(l.updated_by, p.subject),
   )})`;
 
-/** Returns the changed row; no row if a condition failed, or if this write is stored already. */
+/**
+ * Updates the label and returns the row. Updates nothing if a condition failed, or if this write is
+ * stored already.
+ */
 export const updateEvaluationLabel = query({ ...UPDATE, ...WRITE }, (p) =>
   update(l, {
     name: coalesce(p.name, l.name),
@@ -76,8 +78,9 @@ export const updateEvaluationLabel = query({ ...UPDATE, ...WRITE }, (p) =>
 );
 
 /**
- * Returns the label, and whether this write is stored already. Returns NULLs if the account does
- * not have the label, and no row if the update changed the row.
+ * Explains why the update changed nothing. Returns the label, and whether this write is stored
+ * already. All columns of the label are NULL if the account does not have it. Returns no row if the
+ * update changed the row.
  */
 export const explainUpdateEvaluationLabel = accountQuery({ ...WRITE, ...ALONE }, (p) =>
   select({ label: resourceColumns, is_stored: isStored(p).as('is_stored') })

@@ -1,5 +1,5 @@
 /**
- * Changes a label's name, description or archived state in one statement, which carries every
+ * Changes a label's name, description or archived state in one statement, which contains every
  * condition.
  */
 import type { OperationContext } from '../db/connection.ts';
@@ -12,9 +12,10 @@ import type { LabelRow } from './read.ts';
 import * as sql from './sql.generated.ts';
 
 /**
- * Updates the label, and returns the row as this write stored it. Without a precondition or a key,
- * the same content by the same author changes nothing. Then the function returns the stored row. A
- * write with a key is recognised as long as it is the label's last write.
+ * Updates the label, and returns the row as this write stored it.
+ * Without a precondition or a key, sending the stored content again changes nothing if the author
+ * is the same. The function then returns the stored row. With a key, a retry returns the stored row
+ * until another write changes the label; after that, the retry is a new update.
  * @throws {Failure} `not_found`, `precondition_failed`, `unprocessable` or `database_unavailable`.
  */
 export async function updateEvaluationLabel(
@@ -33,11 +34,11 @@ export async function updateEvaluationLabel(
     description: description ?? null,
     archived: archived === undefined ? null : archived ? 1 : 0,
   } as const;
-  const paramsOf = updateParams(context, write, immutable);
+  const createParams = updateParams(context, write, immutable);
   const { row, explanation } = await connection.write(
     sql.updateEvaluationLabel,
     sql.explainUpdateEvaluationLabel,
-    (attempt) => ({ ...params, ...paramsOf(attempt) }),
+    (attempt) => ({ ...params, ...createParams(attempt) }),
   );
   if (row) return row;
 
@@ -53,10 +54,7 @@ export async function updateEvaluationLabel(
   return stored;
 }
 
-/**
- * Returns true if the row has the name, the description and the archived state that the update
- * sets.
- */
+/** Returns true if the row contains every field that the update sets. */
 const hasRequestedFields = (row: LabelRow, { name, description, archived }: LabelUpdate): boolean =>
   (name === undefined || row.name === name) &&
   (description === undefined || row.description === description) &&
