@@ -1,4 +1,7 @@
-/** Creates a link to an evaluation. Stores nothing: the one call to D1 reads the evaluation. */
+/**
+ * Creates a link to an evaluation. The database stores no links: the one call to D1 checks that the
+ * evaluation exists.
+ */
 import type { OperationContext } from '../db/connection.ts';
 import { type EvaluationPath, getEvaluation } from '../evaluation/read.ts';
 import { notFound, unprocessable } from '../failure.ts';
@@ -8,14 +11,14 @@ import type { LinkCreate } from './input.ts';
 import { computeExpiry, createLinkId, type EvaluationLink, type LinkKeys } from './key.ts';
 
 /**
- * Creates a link whose author is the token's subject, or `<subject>/<name>`. A token that is
- * restricted to an evaluation cannot create a link, because its holder would hand on the right to
- * write.
+ * Creates a link whose author is the token's subject, or `<subject>/<name>`.
+ * A token that is restricted to one evaluation cannot create links. Otherwise its holder could pass
+ * on the right to write.
  * @param sign signs the key of the link
  * @param createUrl returns the URL of the link for a key
- * @throws {Failure} `not_found`, also for a token that is restricted to an evaluation;
- * `unprocessable` if the URL would be too long, for a JSONPath that is not allowed, or for a field
- * that the server sets; or `database_unavailable`.
+ * @throws {Failure} `not_found` if the evaluation does not exist, or if the token is restricted to
+ * one evaluation; `unprocessable` if the URL would be too long, for a JSONPath that is not allowed,
+ * or for a field that the server sets; or `database_unavailable`.
  */
 export async function createEvaluationLink(
   context: OperationContext,

@@ -25,7 +25,7 @@ import {
 import { parsePointer } from '../pointer.ts';
 import { LINK_DEFAULTS, type Values, type Where } from './key.ts';
 
-/** The sentences for wrong fields of a new link. openapi.ts shows them as examples. */
+/** Error messages for wrong fields of a new link. openapi.ts shows them as examples. */
 export const EXPIRES_IN = `expires_in must be a whole number of seconds from ${LINK_MIN_SECONDS} to ${LINK_MAX_SECONDS}.`;
 export const NAME = `name must be 1 to ${LINK_NAME_MAX_CHARS} letters, digits, or any of . _ @ + -`;
 const pointerSentence = (field: string) =>
@@ -37,7 +37,11 @@ export const VALUES = `values must be an object of at most ${VALUES_MAX_COUNT} n
 export const WHERE = `where must be an object of at most ${WHERE_MAX_COUNT} JSON Pointers, each with a text, a number, true, false, null, or a list of 1 to ${WHERE_MAX_COUNT} of these, such as {"/review/state":["approved","rejected"]}.`;
 const WHERE_NUMBER = `A number in where must be from -${Number.MAX_SAFE_INTEGER} to ${Number.MAX_SAFE_INTEGER}: beyond these, different numbers are read as the same one.`;
 
-/** The fields that a caller cannot set. They come from the path, the token and the server. */
+/**
+ * The fields of a link that the server sets. A caller may send `run_id`, `evaluation_id` and
+ * `author` only with the values that the link gets. The API always refuses `id`, `url` and
+ * `expires_at`, because the caller cannot know their values.
+ */
 export const SERVER_FIELDS = {
   id: storedField.text,
   url: storedField.text,
@@ -48,8 +52,8 @@ export const SERVER_FIELDS = {
 };
 
 /**
- * Accepts a text, but refuses half of a surrogate pair, which a client in another language may fail
- * to read.
+ * Accepts a text unless it contains half of a surrogate pair. Clients in some languages cannot read
+ * such a text.
  */
 const unicode = (name: string) =>
   v.pipe(
@@ -61,8 +65,8 @@ const unicode = (name: string) =>
   );
 
 /**
- * A double is not exact beyond these bounds, so a condition on one item's id would also fit other
- * ids.
+ * Accepts numbers from -(2^53 - 1) to 2^53 - 1. JSON.parse rounds ids beyond these bounds, so a
+ * condition on one item's id would also match other ids.
  */
 const exactNumber = v.pipe(
   v.number(),
@@ -121,7 +125,7 @@ export const LinkCreateBody = v.object(
   'The body must be an object, such as {"name":"anna"}, or empty.',
 );
 
-/** The content of a new link. `expires_in` is in seconds. */
+/** A parsed request for a new link. `expires_in` is in seconds. */
 export type LinkCreate = {
   readonly expires_in: number;
   readonly name: string | undefined;
@@ -130,7 +134,7 @@ export type LinkCreate = {
   readonly values: Values;
   readonly where: Where | undefined;
   readonly delivery: string | undefined;
-  /** The fields that the caller sent although the server sets them. */
+  /** The server fields that the caller sent. */
   readonly sent: SentFields;
 };
 
@@ -164,16 +168,21 @@ export function parseLinkCreate(body: Body): LinkCreate {
   };
 }
 
-/** Returns a key that valibot dropped because it could change a prototype, such as __proto__. */
+/**
+ * Returns a key that was sent and that valibot left out, such as `__proto__`; otherwise undefined.
+ */
 const findLostKey = (sent: unknown, parsed: object | null | undefined) =>
   Object.keys(sent ?? {}).find((key) => !Object.hasOwn(parsed ?? {}, key));
 
-/** A person's answer: the text of the field or the button, and the version that the page showed. */
+/**
+ * A person's answer in the page's form: the text that the person sent, and the version of the
+ * evaluation that the page showed.
+ */
 export type Answer = { readonly version: string; readonly text: string };
 
 /**
- * Reads the answer in a form; null if the form does not have exactly the two fields of the page's
- * form.
+ * Reads a person's answer. Returns null if the form does not have exactly the fields `version` and
+ * `value`.
  */
 export function readAnswer(form: URLSearchParams): Answer | null {
   const [version, text] = [form.get('version'), form.get('value')];
@@ -183,8 +192,8 @@ export function readAnswer(form: URLSearchParams): Answer | null {
 }
 
 /**
- * Returns a failure `unprocessable` for an answer that is longer than any answer from the page's
- * own form; otherwise undefined.
+ * Returns a failure `unprocessable` if a field of the answer has more than ANSWER_MAX_CHARS
+ * characters; otherwise undefined.
  */
 export function findLengthFault({ version, text }: Answer): Failure | undefined {
   if (!isAtMost(text, ANSWER_MAX_CHARS))
@@ -196,7 +205,7 @@ export function findLengthFault({ version, text }: Answer): Failure | undefined 
 
 /**
  * Parses a number as a browser's number field sends it (HTML: valid floating-point number). Returns
- * a failure `unprocessable` or `malformed` instead of throwing, because the page shows the
+ * a failure `unprocessable` or `malformed` rather than throwing, because the page shows its
  * sentence.
  */
 export function parseAnsweredValue(answer: Answer): number | Failure {

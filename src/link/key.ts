@@ -1,9 +1,10 @@
 /**
- * Defines a link and its key, a text that only this Worker can sign, with LINK_SECRET. The key
- * contains the whole link, so the database stores nothing of a link. Many senders store URLs of at
- * most 255 characters, so the key is packed: it is a JWS without its protected header. The header
- * is the same for every key, and verification adds the header again. The header's `typ` keeps a key
- * from passing as an access token, and an access token from passing as a key (RFC 8725 §3.11).
+ * Creates and verifies keys of links. A key contains the whole link and is signed with LINK_SECRET,
+ * so the database does not store links.
+ * - A key is a JWS without its protected header, because many senders store at most 255 characters
+ *   of a URL. The header is the same for every key, and verification adds it again.
+ * - The header has its own `typ`. So no operation accepts a link's key as an access token, and no
+ *   link accepts an access token as its key (RFC 8725 §3.11).
  */
 import { base64url, errors, FlattenedSign, flattenedVerify } from 'jose';
 import * as v from 'valibot';
@@ -13,51 +14,54 @@ import { Failure } from '../failure.ts';
 import { LINK_MAX_SECONDS } from '../limits.ts';
 import type { AccountId, Principal } from '../principal.ts';
 
-/** Maps the text of a scalar in a sender's body to the evaluation's value. */
+/** Maps a text in a sender's body to a value, such as `{"approved":1,"rejected":0}`. */
 export type Values = { readonly [text: string]: number };
 
-/** A JSON value without parts. */
+/** A JSON value that is neither an object nor an array. */
 const Scalar = v.union([v.string(), v.number(), v.boolean(), v.null()]);
 type Scalar = v.InferOutput<typeof Scalar>;
 
 /**
- * Conditions on a sender's body: each JSON Pointer, with the scalar or scalars that it must find.
+ * Conditions on a sender's body. The value at each JSON Pointer must equal the scalar, or one of
+ * the scalars.
  */
 export type Where = { readonly [pointer: string]: Scalar | readonly Scalar[] };
 
 /**
- * The fields of a link that its creator may leave out, with their defaults. A key leaves defaults
- * out. A key with an unknown field does not work: an older Worker that ignored the field could
- * store a value that the field forbids.
+ * The optional fields of a link, with their defaults. A key contains only fields that differ from
+ * their defaults.
+ * A key with an unknown field does not work. An older Worker that ignored a new field could store a
+ * value that the field forbids.
  */
 const Options = v.strictObject({
   /**
-   * A JSON Pointer to the value in a sender's body (RFC 6901). A link with a path does not use the
-   * pointer.
+   * A JSON Pointer (RFC 6901) to the value in a sender's body. A link with a `path` does not use
+   * it.
    */
   pointer: v.optional(v.string(), '/value'),
-  /** A JSONPath (RFC 9535) to the value. */
+  /** A JSONPath (RFC 9535) to the value in a sender's body. */
   path: v.optional(v.string()),
   values: v.optional(v.record(v.string(), v.number()), {}),
   /**
-   * A JSON Pointer to the name of the delivery in the body (RFC 6901). With it, no header names the
-   * delivery.
+   * A JSON Pointer (RFC 6901) to the name of the delivery in a sender's body. If it is set, the
+   * Worker ignores the headers that name a delivery.
    */
   delivery: v.optional(v.string()),
-  /** The conditions on a body. The Worker ignores bodies that do not fit. */
+  /** Conditions on a sender's body. The Worker ignores a body that does not meet them. */
   where: v.optional(v.record(v.string(), v.union([Scalar, v.array(Scalar)]))),
 });
 type Options = Readonly<Omit<v.InferOutput<typeof Options>, 'where'>> & {
   readonly where?: Where | undefined;
 };
 
-/** The defaults of a link's options. */
 export const LINK_DEFAULTS: Options = v.parse(Options, {});
 
 /**
- * A link lets everybody who has it give one evaluation a value, in one author's name, until the
- * link expires. `id` begins with the time of expiry. `expires_at` is the same time: ISO 8601 in
- * UTC, in whole seconds. A link has no run, because an evaluation's id is unique in its account.
+ * A link lets everybody who has its URL set the value of one evaluation, in one author's name,
+ * until the link expires.
+ * - `id` is a UUID that begins with the time of expiry.
+ * - `expires_at` is the same time: ISO 8601 in UTC, in whole seconds.
+ * - A link has no run, because the id of an evaluation is unique in its account.
  */
 export type Link = Options & {
   readonly id: string;
@@ -75,35 +79,41 @@ export type EvaluationLink = Omit<Link, 'account' | 'pointer'> & {
   readonly pointer?: string;
 };
 
-/** The path of a link, without its key. */
+/** The path of every link's URL. The key is in the query. */
 export const LINK_PATH = '/v1/link';
 
 const ALGORITHM = 'HS256';
-/** The protected header of every key. Another format of the payload needs another `typ`. */
+/**
+ * The protected header of every key. If the format of the payload changes, `typ` must change too.
+ */
 const HEADER = { alg: ALGORITHM, typ: 'link' };
 const ENCODED_HEADER = base64url.encode(JSON.stringify(HEADER));
 
 /**
- * Matches a key: a payload and a signature of 32 bytes, in base64url without stray bits in the last
- * character (RFC 4648 §3.5). With stray bits, which jose's decoder accepts, two texts would be the
- * same key.
+ * Matches a key: the payload and a signature of 32 bytes, both in base64url.
+ * The last of the 43 characters of a signature has two unused bits, which must be 0 (RFC 4648
+ * §3.5). jose ignores the two bits. Without this check, four different texts would be the same key.
  */
 const KEY = /^([\w-]+)\.([\w-]{42}[AEIMQUYcgkosw048])$/;
-/** Matches the beginning of a key: nothing, a part of the payload, or a part of the signature. */
+/**
+ * Matches the beginning of a key, even an empty text: the key was cut off in its payload or
+ * signature.
+ */
 const INCOMPLETE_KEY = /^[\w-]*(?:\.[\w-]{0,42})?$/;
 
 export type LinkKeys = {
   readonly sign: (link: Link) => Promise<string>;
   /**
-   * Returns the link in a key.
-   * @throws {Failure} `malformed` if the key is incomplete, or `not_found`.
+   * Verifies a key and returns its link.
+   * @throws {Failure} `malformed` if the key is incomplete; `not_found` if the key does not work
+   * for another reason, such as its expiry.
    */
   readonly verify: (key: string, now: Date) => Promise<Link>;
 };
 
 /**
  * Creates the functions that sign and verify keys.
- * @throws {Failure} `not_found` if the secret is missing.
+ * @throws {Failure} `not_found` if the setting LINK_SECRET is missing.
  */
 export async function createLinkKeys(secret: BufferSource | undefined): Promise<LinkKeys> {
   if (!secret) {
@@ -145,13 +155,14 @@ export async function createLinkKeys(secret: BufferSource | undefined): Promise<
 }
 
 const UUID_BYTES = 16;
-/** Separates the texts of a payload. No text in UTF-8 contains this byte. */
+/** The byte between two texts of a payload. UTF-8 never contains this byte. */
 const SEPARATOR = 0xff;
 
 /**
- * Returns the payload of a key. The ids of the link and the evaluation come first, as 16 bytes
- * each. Then come the account, the author, and the options that differ from their defaults, as
- * JSON.
+ * Encodes a link as the payload of its key:
+ * - the ids of the link and of the evaluation, 16 bytes each
+ * - the account and the author, separated by `SEPARATOR`
+ * - the options that differ from their defaults, as JSON; left out if all have their defaults
  */
 function pack({ id, evaluation_id, account, author, expires_at, ...options }: Link): Uint8Array {
   const chosen = Object.entries<unknown>(options).filter(
@@ -164,7 +175,7 @@ function pack({ id, evaluation_id, account, author, expires_at, ...options }: Li
   return new Uint8Array([...encodeUuid(id), ...encodeUuid(evaluation_id), ...separated.slice(1)]);
 }
 
-/** The texts of a payload: account, author, and the options as JSON. */
+/** The texts of a payload: the account, the author, and the options as JSON. */
 const Texts = v.strictTuple([
   v.string(),
   v.string(),
@@ -172,8 +183,9 @@ const Texts = v.strictTuple([
 ]);
 
 /**
- * Reads a payload.
- * @throws {Failure} `not_found` if another version of the Worker signed a payload of another form.
+ * Decodes a payload.
+ * @throws {Failure} `not_found` if the payload has another format, because another version of the
+ * Worker signed the key.
  */
 function unpack(payload: Uint8Array): Link {
   const [id, evaluation_id] = [decodeUuid(payload, 0), decodeUuid(payload, UUID_BYTES)];
@@ -184,14 +196,17 @@ function unpack(payload: Uint8Array): Link {
     id,
     expires_at: decodeExpiry(id).toISOString(),
     evaluation_id,
-    // This Worker signed the key, so the account comes from a verified token.
+    // The cast is safe: this Worker signed the key, and took the account from a verified token.
     account: account as AccountId,
     author,
     ...options,
   };
 }
 
-/** Keeps a byte order mark: an account that begins with one is not the account without it. */
+/**
+ * Without `ignoreBOM`, the decoder would remove a byte order mark at the beginning of an account.
+ * The result could be another account's name.
+ */
 const utf8 = new TextDecoder('utf-8', { fatal: false, ignoreBOM: true });
 
 function splitTexts(bytes: Uint8Array): readonly string[] {
@@ -208,14 +223,15 @@ const decodeUuid = (bytes: Uint8Array, index: number) =>
     .toHex()
     .replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
 
-/** Returns the time of expiry in ISO 8601, in whole seconds. */
+/** Returns the time of expiry in ISO 8601. Rounds the present time down to a whole second. */
 export const computeExpiry = (now: string, seconds: number) =>
   new Date((Math.floor(Date.parse(now) / 1000) + seconds) * 1000).toISOString();
 
 /**
- * Returns a new id: a UUID of version 8 (RFC 9562 §5.8) that begins with the time of expiry in
- * milliseconds. So the id is enough to revoke a link, and tells when the revocation can be deleted.
- * (A UUID of version 7 begins with the present time instead.)
+ * Creates the id of a link: a UUID of version 8 (RFC 9562 §5.8) that begins with the time of expiry
+ * in milliseconds. (A UUID of version 7 would begin with the present time instead.)
+ * The database stores no links, so a caller revokes a link by its id alone. The time in the id
+ * tells when the revocation can be deleted.
  */
 export function createLinkId(expires_at: string): string {
   const time = Date.parse(expires_at).toString(16).padStart(12, '0');
@@ -223,23 +239,27 @@ export function createLinkId(expires_at: string): string {
 }
 
 /**
- * The clock of the edge that created a link may be ahead of the clock of the edge that revokes the
- * link. The trigger that deletes expired revocations waits as long.
+ * The clocks of two edges may differ by this much. If the edge that created a link is ahead of the
+ * edge that revokes the link, the link seems to live longer than LINK_MAX_SECONDS. The trigger that
+ * deletes expired revocations also waits an hour.
  */
 const CLOCK_SKEW_MAX_SECONDS = 3600;
 
-/** Returns when the link with this id expires; undefined if no link can have this id now. */
+/**
+ * Returns the time of expiry in a link's id. Returns undefined if the time is so far in the future
+ * that no link can have this id.
+ */
 export function readExpiry(id: string, now: string): string | undefined {
   const expires = decodeExpiry(id);
   const latest = Date.parse(now) + (LINK_MAX_SECONDS + CLOCK_SKEW_MAX_SECONDS) * 1000;
   return expires.getTime() <= latest ? expires.toISOString() : undefined;
 }
 
-/** Returns the time of expiry, with which the id of a link begins. */
+/** Reads the time of expiry at the beginning of a link's id. */
 const decodeExpiry = (id: string) =>
   new Date(Number.parseInt(id.replace('-', '').slice(0, 12), 16));
 
-/** Returns the principal of a request through a link. A link is restricted to its evaluation. */
+/** Returns the principal of a request through a link, restricted to the link's evaluation. */
 export const createLinkPrincipal = ({ id, account, author, evaluation_id }: Link): Principal => ({
   account,
   subject: author,
@@ -250,7 +270,7 @@ export const createLinkPrincipal = ({ id, account, author, evaluation_id }: Link
   keyId: undefined,
 });
 
-/** Returns the evaluation and the link, as the SQL of a request through a link takes them. */
+/** Returns the evaluation and the link as parameters of the SQL. */
 export const getLinkedPath = ({ id, expires_at, evaluation_id }: Link): LinkedPath => ({
   run_id: null,
   id: evaluation_id,
@@ -259,8 +279,8 @@ export const getLinkedPath = ({ id, expires_at, evaluation_id }: Link): LinkedPa
 });
 
 /**
- * Makes the failure of a key whose end is missing. The text of the key alone decides that, so the
- * failure tells a stranger nothing.
+ * Makes the failure of a key whose end was cut off. Only the text of the key decides whether the
+ * end is missing, so the response reveals nothing about what exists.
  */
 export const linkIsIncomplete = () =>
   new Failure(
@@ -271,8 +291,8 @@ export const linkIsIncomplete = () =>
   );
 
 /**
- * Makes the failure of a link that does not work. The sentence is the same for every reason, so
- * that a stranger learns nothing. The log has the reason, `code`.
+ * Makes the failure of a link that does not work. The response is the same for every reason, so a
+ * stranger learns nothing from it. Only the log line contains the reason, `code`.
  */
 export const linkNotFound = (code: string) =>
   new Failure(

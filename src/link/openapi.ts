@@ -1,6 +1,6 @@
 /**
- * The OpenAPI document describes the operations on links in these words. Through a link, a machine
- * gets JSON and a person gets a page.
+ * Describes the operations on links for the OpenAPI document. On a link's own URL, a machine gets
+ * JSON and a person gets a page.
  */
 import * as evaluation from '../evaluation/openapi.ts';
 import { preconditionFailed } from '../failure.ts';
@@ -79,7 +79,7 @@ const headers = api.nameComponents({
   }),
 });
 
-/** JSON has an entity tag, and a page has none. */
+/** An entity tag is present in a JSON response and absent on a page. */
 const TAGGED_IF_JSON: api.Headers = {
   'cache-control': headers.NoStoreOrTransform,
   etag: headers.ETagOfJson,
@@ -106,7 +106,7 @@ const DELIVERY =
   'JSON Pointer (RFC 6901) to the text or whole number that names the delivery in the body; with ' +
   'it, no header names the delivery';
 const POINTER_PATTERN = '^(/([^~]|~[01])*)?$';
-/** The API refuses a body with both a pointer and a path; null counts as absent. */
+/** Refuses a body with both `pointer` and `path`. A field that is null counts as absent. */
 const ONE_PLACE_RULE = {
   not: {
     required: ['pointer', 'path'],
@@ -193,8 +193,8 @@ const schemas = api.nameComponents({
   Page: new api.Component('schemas', { type: 'string', description: 'HTML.' }),
 });
 
-/** Adds the page that a person gets instead of the JSON. */
-const orPage = (json: ReturnType<typeof api.response>) => ({
+/** Adds the HTML page to a JSON response: a browser gets the page. */
+const withPage = (json: ReturnType<typeof api.response>) => ({
   ...json,
   headers: {
     ...json.headers,
@@ -207,7 +207,7 @@ const orPage = (json: ReturnType<typeof api.response>) => ({
 });
 
 const linkRefusal = (...args: Parameters<typeof api.refusalResponse>) =>
-  new api.Component('responses', orPage(api.refusalResponse(...args)));
+  new api.Component('responses', withPage(api.refusalResponse(...args)));
 
 const refusals = api.nameComponents({
   LinkBadRequest: linkRefusal(
@@ -280,9 +280,9 @@ const refusals = api.nameComponents({
 
 const ids = [evaluation.parameters.RunId, evaluation.parameters.EvaluationId];
 
-/** Describes a response with the evaluation. */
-const evaluated = (description: string) =>
-  orPage(
+/** Describes a response that contains the evaluation. */
+const evaluationResponse = (description: string) =>
+  withPage(
     api.jsonResponse(
       description,
       evaluation.schemas.RunEvaluation,
@@ -353,7 +353,7 @@ export const paths = {
         'writes.',
       parameters: [api.parameters.IfMatchToRead, api.parameters.IfNoneMatch],
       responses: {
-        200: evaluated('The page, or the evaluation.'),
+        200: evaluationResponse('The page, or the evaluation.'),
         304: api.NOT_MODIFIED,
         400: refusals.LinkBadRequest.withDescription(
           `The key is incomplete; ${api.MALFORMED.read}; or the request for the page has a precondition.`,
@@ -401,7 +401,9 @@ export const paths = {
       },
       responses: {
         204: api.response('The body does not fit the `where` of the link. Nothing is stored.'),
-        200: evaluated("The evaluation as this write stored it; after the page's form, the page."),
+        200: evaluationResponse(
+          "The evaluation as this write stored it; after the page's form, the page.",
+        ),
         400: refusals.LinkBadRequest,
         404: refusals.LinkNotFound,
         412: refusals.LinkPreconditionFailed,

@@ -1,10 +1,16 @@
-/** The SQL that revokes a link: it stores the row that every update through the link looks for. */
+/**
+ * The SQL that revokes a link. It inserts a row into `revoked_link`, and every request through a
+ * link looks for such a row.
+ */
 import { accountQuery, all, e, insertIf, param, query, select, some } from '../db/query.ts';
 import { revokedLink } from '../db/schema.ts';
 import { ALONE, ifNothingChanged } from '../db/write.query.ts';
 import { isInScope, isNotRevoked, SCOPE } from '../evaluation/evaluation.query.ts';
 
-/** Returns the id; no row if the link is already revoked, or if the evaluation does not exist. */
+/**
+ * Inserts the revocation and returns the link's id. Returns no row if the link is already revoked,
+ * or if the evaluation does not exist.
+ */
 export const revokeEvaluationLink = query(
   { ...SCOPE, link_id: param<string>(), link_expires_at: param<string>() },
   (p) =>
@@ -21,8 +27,8 @@ export const revokeEvaluationLink = query(
 );
 
 /**
- * Returns the evaluation's id if the link is already revoked; NULL if the evaluation does not
- * exist.
+ * Explains why the insert added no row. Returns the evaluation's id if the link was already
+ * revoked. Returns NULL if the evaluation does not exist.
  */
 export const explainRevokeEvaluationLink = accountQuery({ ...SCOPE, ...ALONE }, (p) =>
   select({ evaluation: { id: e.id } })

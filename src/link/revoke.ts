@@ -1,4 +1,4 @@
-/** Revokes a link. After the response, no edge stores anything through the link. */
+/** Revokes a link. Once the response is sent, no edge stores anything through the link. */
 import type { OperationContext } from '../db/connection.ts';
 import type { EvaluationPath } from '../evaluation/read.ts';
 import { notFound } from '../failure.ts';
@@ -7,8 +7,8 @@ import { readExpiry } from './key.ts';
 import * as sql from './sql.generated.ts';
 
 /**
- * Revokes a link by its id. A retry is safe. The database stores no links, so revoking an id that
- * was never issued also succeeds.
+ * Revokes a link by its id. Repeating a revocation succeeds. The database does not know which links
+ * exist, so revoking an id that was never issued also succeeds.
  * @throws {Failure} `not_found` if the evaluation does not exist, if no link can have this id, or
  * if the token's restriction does not allow revoking; or `database_unavailable`.
  */
