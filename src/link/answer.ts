@@ -1,5 +1,6 @@
 /**
- * The operations of a link: a machine posts a value, and a person reads the page and answers there.
+ * The operations that use a link. A machine posts a value. A person reads the page and answers
+ * there.
  */
 import type { OperationContext } from '../db/connection.ts';
 import type { RowOf } from '../db/statement.ts';
@@ -11,13 +12,14 @@ import { type Answer, parseAnsweredValue } from './input.ts';
 import { getLinkedPath, type Link, linkNotFound } from './key.ts';
 import * as sql from './sql.generated.ts';
 
-/** The row that the page shows: the evaluation, its label, and the replaced values. */
+/** The row behind a link's page: the evaluation, its label, and the replaced values. */
 export type PageRow = RowOf<typeof sql.readLinkPage>;
 
 /**
- * Updates the evaluation through a link, and returns the row as this write stored it. `key` is the
- * name of the delivery. It names a write of this link only, so a stranger who has the link cannot
- * use up the keys of the link's author.
+ * Updates the evaluation through a link, and returns the row as this write stored it.
+ * If the sender named its delivery, `key` is that name, so a retry stores nothing. The write's own
+ * key also includes the link's id. Otherwise, anyone with the link could use up a key before the
+ * link's author sends it with a token.
  * @throws {Failure} `not_found` if the link does not work, `precondition_failed`, `unprocessable`
  * or `database_unavailable`.
  */
@@ -27,8 +29,7 @@ export async function updateEvaluationByLink(
   value: number,
   { versions, key }: Parameters<typeof nameWrite>[1],
 ): Promise<EvaluationRow> {
-  // A request with a token cannot send this text as its key, because a key in a header has no
-  // spaces.
+  // An Idempotency-Key cannot contain a space, so no request with a token can send this key.
   const ownKey = key === undefined ? undefined : `${link.id} ${key}`;
   const write = await nameWrite(context, { versions, key: ownKey });
   const update = { value, immutable: {} };
@@ -36,7 +37,7 @@ export async function updateEvaluationByLink(
 }
 
 /**
- * Reads the row that the page shows.
+ * Reads the row behind the page.
  * @throws {Failure} `not_found` or `database_unavailable`.
  */
 export async function readLinkPage(
@@ -49,15 +50,21 @@ export async function readLinkPage(
   return row;
 }
 
-/** The row after an answer, with the value that the answer stored or the reason for its refusal. */
+/**
+ * The result of an answer on the page: the row for the next page, and either the value that was
+ * stored or the reason for the refusal.
+ */
 export type Answered =
   | { readonly row: PageRow; readonly stored: number; readonly refusal?: never }
   | { readonly row: PageRow; readonly stored?: never; readonly refusal: Failure };
 
 /**
- * Stores an answer if the page showed the stored version. Reads the row for the next page in the
- * same transaction. The same answer to the same page is one write, no matter how often the browser
- * sends the form. Returns, rather than throws, a failure because of the value or the version.
+ * Stores a person's answer if the evaluation still has the version that the page showed. Reads the
+ * row for the next page in the same transaction.
+ * If the browser sends the form twice, the answer is stored once: the version and the value make up
+ * the write's key.
+ * If the value or the version is wrong, returns the failure as `refusal`, because the page shows
+ * it.
  * @throws {Failure} `not_found` or `database_unavailable`.
  */
 export async function answerOnPage(
@@ -68,7 +75,7 @@ export async function answerOnPage(
   const { version } = answer;
   const value = parseAnsweredValue(answer);
   if (value instanceof Failure) return { row: await readLinkPage(context, link), refusal: value };
-  // A key in a header has no spaces, so no sender can send this text as its key.
+  // An Idempotency-Key cannot contain a space, so no other request can send this key.
   const key = `page ${version} ${value}`;
   const write = await nameWrite(context, { versions: [version], key });
   const rows: PageRow[] = [];
@@ -86,7 +93,7 @@ export async function answerOnPage(
   }
 }
 
-/** Throws the error again, but turns `not_found` into the failure of a link that does not work. */
+/** Rethrows an error, but replaces `not_found` by the failure of a link that does not work. */
 function rethrowForLink(thrown: unknown): never {
   throw thrown instanceof Failure && thrown.code === 'not_found' ? linkNotFound('gone') : thrown;
 }

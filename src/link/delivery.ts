@@ -1,15 +1,16 @@
 /**
- * Names a delivery, so that a sender that repeats the delivery undoes no later write. Senders name
- * a delivery in a header of their own, or in the body. README.md lists what each sender keeps in a
- * retry.
+ * Reads the name that a sender gives to a delivery, such as the id of an event. The name makes a
+ * retry recognisable, so a repeated delivery does not undo a later write. The name is in a header
+ * or in the body. README.md lists the senders and their headers.
  */
 import { unprocessable } from '../failure.ts';
 import { valueAtPointer } from '../pointer.ts';
 import { describeFound } from './value.ts';
 
 /**
- * The headers that name a delivery and that a retry keeps. If a request has several of them, the
- * first in this list counts. GitLab sends two of them, and changes the later one in a retry.
+ * The headers that name a delivery and keep the name in a retry. If a request has several of them,
+ * the first in this list counts. The order matters for GitLab: it sends `idempotency-key` and
+ * `x-gitlab-event-uuid`, and changes the second if somebody resends the event.
  */
 export const DELIVERY_HEADERS = [
   'idempotency-key',
@@ -29,16 +30,18 @@ export const DELIVERY_HEADERS = [
 ] as const;
 
 /**
- * Returns the name of a delivery that a header names. Names from two different headers are never
- * equal. The id of a CloudEvent is unique only together with its source (CloudEvents 1.0, id).
+ * Returns the name of a delivery from a header. The name includes the header, so the same text in
+ * another header is another name. The id of a CloudEvent is unique only together with its source,
+ * so the name includes `ce-source` (CloudEvents 1.0, id).
  */
 export const nameDeliveryByHeader = (header: string, key: string, source: string | undefined) =>
   header === 'ce-id' ? `${header} ${key} ${source ?? ''}` : `${header} ${key}`;
 
 /**
- * Returns the name of a delivery that the body names. A name from a header is never equal to it.
- * @throws {Failure} `unprocessable` if the pointer finds neither a text nor an exact whole number.
- * Without a name, a retry could undo a later write.
+ * Returns the name of a delivery from the body. It begins with `body`, so it never equals a name
+ * from a header.
+ * @throws {Failure} `unprocessable` if the pointer finds neither a text nor a safe integer. If this
+ * function returned no name instead, a retry could undo a later write.
  */
 export function nameDeliveryByBody(body: unknown, pointer: string): string {
   const found = valueAtPointer(body, pointer);

@@ -1,17 +1,14 @@
-/**
- * The SQL of the read for a link's page: the evaluation, its label, and the replaced values. Table
- * `r` contains the latest replaced values.
- */
+/** Reads the data of a link's page: the evaluation, its label, and the latest replaced values. */
 import { desc, sql } from 'drizzle-orm';
 import { accountQuery, all, e, h, l, same, select } from '../db/query.ts';
 import { isNotRevoked, LINKED, resourceColumns } from '../evaluation/evaluation.query.ts';
 import { isLabelOf, ruleColumns } from '../label/rule.query.ts';
 
-/** The page shows at most this many of the latest replaced values. */
+/** The most replaced values that the page draws. */
 const EARLIER_MAX_ROWS = 30;
 
 /**
- * Returns the row that the page shows; no row if the evaluation does not exist, or if the link is
+ * Returns the data of the page. Returns no row if the evaluation does not exist, or if the link is
  * revoked.
  */
 export const readLinkPage = accountQuery(LINKED, (p) => {
@@ -25,7 +22,7 @@ export const readLinkPage = accountQuery(LINKED, (p) => {
   return select({
     ...resourceColumns,
     label: { name: l.name, description: l.description, ...ruleColumns },
-    /** A JSON array of the values that were replaced, oldest first. */
+    /** The latest replaced values as a JSON array, oldest first. */
     earlier: sql<string>`(
         SELECT json_group_array(value ORDER BY replaced_at) FROM ${latest}
       )`.as('earlier'),

@@ -1,7 +1,7 @@
 /**
- * The page of a link, for a person: the question, the stored value, and a form. The page has no
- * script, and hono/html escapes every text from the database and the request. The key is not on the
- * page, because the form posts to the page's own address.
+ * Renders the page of a link for a person: the question, the stored value, and a form.
+ * The page has no script, and hono/html escapes every text from the database and the request. The
+ * form posts to the page's own URL, so the HTML does not contain the key.
  */
 import { html, raw } from 'hono/html';
 import type { PageRow } from './answer.ts';
@@ -9,16 +9,18 @@ import type { Answer } from './input.ts';
 import type { Link } from './key.ts';
 import { STYLE } from './style.ts';
 
-/** If no choice is longer than this, the page shows the choices side by side. */
+/** The page shows choices side by side if each choice has at most this many characters. */
 const SHORT_MAX_CHARS = 24;
 
 type Html = ReturnType<typeof html>;
 
 /**
- * The state that the page reports.
+ * The state that the page shows.
  * - `asked`: the person has not answered yet.
+ * - `stored`: the answer is stored.
  * - `refused`: the answer is not a legal value.
- * - `changed`: the stored version is not the version that the person saw.
+ * - `changed`: the answer is not stored, because the value changed after the person opened the
+ *   page.
  */
 export type PageState =
   | { readonly kind: 'asked' }
@@ -43,10 +45,11 @@ ${output && html`<p><small>Output</small> <b dir="auto">${output}</b></p>`}
 }
 
 /**
- * Returns the page of a failure as HTML. If a retry may help, the page has a button that sends the
- * answer again, which is safe even if the answer is stored already. Without an answer, the page has
- * a link that opens it again.
+ * Returns the page of a failure as HTML. If the person is not at fault, the page offers a retry. A
+ * button sends the person's answer again. The answer is stored once, even if the first attempt
+ * stored it. If there is no answer to send, a link opens the page again.
  * @param status the HTTP status of the response
+ * @param answer the answer that the button sends again, if any
  */
 export function renderFailurePage(
   status: number,
@@ -73,8 +76,8 @@ ${isOurs && again}`,
 }
 
 /**
- * Returns a page around the content. The icon is empty. Without it, browsers would look for
- * /favicon.ico, which the policy refuses, and Firefox would report an error.
+ * Returns the HTML document around the content. The empty icon keeps browsers from requesting
+ * /favicon.ico. The page's policy would block that request, and Firefox would report an error.
  */
 async function renderDocument(title: string, content: Html): Promise<string> {
   return String(
@@ -92,7 +95,7 @@ function writeTitle(state: PageState, row: PageRow, name: string): string {
   return state.kind === 'asked' ? name : `Not stored – ${name}`;
 }
 
-/** Returns the notice on top, which has the focus, so that a screen reader begins with it. */
+/** Returns the notice on top of the page. It has the focus, so a screen reader reads it first. */
 function renderNotice(state: PageState, row: PageRow): Html | '' {
   const word = (value: number) => html`<b dir="auto">${describeValue(row, value)}</b>`;
   if (state.kind === 'stored') {
@@ -110,8 +113,8 @@ function renderNotice(state: PageState, row: PageRow): Html | '' {
 
 function renderAnswerFields(row: PageRow, state: PageState): Html {
   const choices = readChoices(row);
-  // A number field gets the focus. With buttons, the refusal gets the focus, because the pressed
-  // button is not known.
+  // After a refusal, the number field gets the focus. Among several buttons the page cannot tell
+  // which one was pressed, so the refusal gets the focus.
   const focus = choices && html` tabindex="-1" autofocus`;
   const refusal =
     state.kind === 'refused' &&
@@ -130,7 +133,7 @@ function renderAnswerFields(row: PageRow, state: PageState): Html {
       : state.kind === 'stored'
         ? row.value
         : '';
-  // The decimal keypad of an iPhone has no minus.
+  // `inputmode="decimal"` opens a keypad that has no minus sign on an iPhone.
   const hasNoMinus = min !== null && min >= 0;
   const invalid =
     state.kind === 'refused' && html` aria-invalid="true" aria-describedby="error" autofocus`;
@@ -145,7 +148,10 @@ function describeLastChange(row: PageRow): Html {
   return html`set ${describeAuthor(row)}${time(updated_at ?? created_at)}`;
 }
 
-/** Returns who set the value. Leaves out an evaluator's id, which means nothing to a person. */
+/**
+ * Returns the author of the value. The id of an evaluator means nothing to a person, so the page
+ * says "an evaluator".
+ */
 function describeAuthor(row: PageRow): Html | '' {
   const author = row.updated_at === null ? row.created_by : row.updated_by;
   if (author !== null) return html`by <b dir="auto">${author}</b>, `;
@@ -164,13 +170,18 @@ function drawValues(row: PageRow): Html | '' {
 
 const time = (at: string) => html`<time datetime="${at}">${formatTime(at)}</time>`;
 
-/** Returns the categories in the order of their values; undefined if the value is a number. */
+/**
+ * Returns the choices in the order of their values, from 0. Returns undefined if the answer is a
+ * number.
+ */
 function readChoices({ value_type, categories }: PageRow): readonly string[] | undefined {
   if (value_type === 'binary') return ['No', 'Yes'];
   return categories === null ? undefined : JSON.parse(categories);
 }
 
-/** Returns the value's category, or the number as text if the value has no category. */
+/**
+ * Returns the choice that a value stands for, such as `Yes` for 1; otherwise the number as text.
+ */
 const describeValue = (row: PageRow, value: number) => readChoices(row)?.[value] ?? String(value);
 
 function describeBounds(min: number | null, max: number | null): string {
@@ -179,12 +190,10 @@ function describeBounds(min: number | null, max: number | null): string {
   return max === null ? 'a number' : `${max} or less`;
 }
 
-/** The isolate keeps the format, because creating a format costs more than using it. */
+/** The format is kept between requests, because creating it costs more than using it. */
 let format: Intl.DateTimeFormat | undefined;
 
-/**
- * Returns a time to the minute, in UTC, because only a script could know the reader's time zone.
- */
+/** Formats a time to the minute, in UTC. Only a script could know the reader's time zone. */
 function formatTime(at: string): string {
   format ??= new Intl.DateTimeFormat('en-GB', {
     dateStyle: 'long',
@@ -194,12 +203,15 @@ function formatTime(at: string): string {
   return `${format.format(new Date(at))} UTC`;
 }
 
-/** The size of the drawing: the values of an evaluation as a line. */
+/** The size of the line chart of an evaluation's values, in units of its SVG. */
 const DRAWING = { width: 144, height: 48 };
-/** Room for the width of the line and the dot at its end. */
+/** The space around the chart, so that its line and its last dot are not cut off. */
 const MARGIN = 5;
 
-/** Returns the points of the line as `x,y`, oldest first, between the bounds of the label. */
+/**
+ * Returns the points of the chart as `x,y`, oldest first. The y axis spans the label's bounds and
+ * all values.
+ */
 function computePoints(
   values: readonly number[],
   min: number | null,
@@ -207,7 +219,7 @@ function computePoints(
 ): readonly string[] {
   const low = Math.min(min ?? Number.POSITIVE_INFINITY, ...values);
   const high = Math.max(max ?? Number.NEGATIVE_INFINITY, ...values);
-  // Both are halved first, because the difference of two doubles may overflow to infinity.
+  // Halving first avoids an overflow: the difference of two large doubles may be Infinity.
   const range = high / 2 - low / 2;
   const step = (DRAWING.width - 2 * MARGIN) / Math.max(1, values.length - 1);
   return values.map((value, index) => {

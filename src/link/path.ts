@@ -1,9 +1,11 @@
 /**
- * Finds the value by a JSONPath (RFC 9535), which json-p3 parses and evaluates. Paths and bodies
- * come from strangers. So a path may have only parts whose cost grows no faster than the body, and
- * a request takes at most PATH_MAX_STEPS. A filter finds an answer even if the sender leaves out a
- * skipped question; an index would lead to another question's answer. value.ts loads this file only
- * for a link that has a path.
+ * Finds a value by a JSONPath (RFC 9535), with the library json-p3.
+ * Callers choose the path, and strangers send the body, so this file limits the cost of both. A
+ * path may have only parts whose cost grows no faster than the size of the body. One request takes
+ * at most PATH_MAX_STEPS steps.
+ * A path with a filter, such as `$.answers[?@.field.ref=='q1'].number`, finds the right answer even
+ * if the sender leaves out skipped questions. An index would then find another question's answer.
+ * value.ts loads this file only for a link that has a path.
  */
 import {
   compile,
@@ -22,13 +24,13 @@ const { expressions, selectors } = jsonpath;
 type Segment = JSONPathQuery['segments'][number];
 type Expression = InstanceType<typeof expressions.FilterExpression>;
 
-/** The sentence for a text that is not a JSONPath. */
+/** The error message for a text that is not a JSONPath. */
 export const NOT_A_PATH =
   "path must be a JSONPath (RFC 9535), such as $.answers[?@.field.ref=='usefulness'].number.";
 
 /**
- * Refuses a text that is not a JSONPath, or a path whose evaluation could take longer than reading
- * the body.
+ * Refuses a text that is not a JSONPath, and a path that could cost more time than reading the
+ * body.
  * @throws {Failure} `unprocessable`. The sentence names the part that is not allowed.
  */
 export function refuseCostlyPath(path: string): void {
@@ -50,13 +52,13 @@ function findFault(path: string): string | undefined {
     .find((fault) => fault !== undefined);
 }
 
-/** Matches a text, or a number that begins with 0, such as 0.5. */
+/** Matches a quoted text, which must stay as it is, or a number that begins with 0, such as 0.5. */
 const TEXT_OR_NUMBER_FROM_0 =
   /'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|(?<![-.\w\u{80}-\u{10ffff}])0(?:\.\d+)?(?:[eE][+-]?\d+)?(?=[^.\w]|$)/gsu;
 
 /**
- * Writes numbers that begin with 0 in another form, because json-p3 2.3.1 refuses all of them
- * except 0. 0.5 becomes 5e-1, and 0.0 becomes -0.0, which is equal.
+ * Rewrites numbers that begin with 0. json-p3 2.3.1 refuses all of them except 0 itself. So 0.5
+ * becomes 5e-1, and 0.0 becomes -0.0, which is equal.
  */
 const rewriteLeadingZeros = (path: string) =>
   path.replace(TEXT_OR_NUMBER_FROM_0, (found) => {
@@ -73,13 +75,13 @@ function parse(path: string) {
   }
 }
 
-/** Returns the expressions in the filters of a segment. */
+/** Returns all parts of the filter in a segment; an empty list if the segment has no filter. */
 const listFilterParts = ({ selectors: [selector] }: Segment): Expression[] =>
   selector instanceof selectors.FilterSelector ? listParts(selector.expression) : [];
 
 /**
- * Returns the expressions inside an expression, and then the expression. Leaves out the arguments
- * of functions.
+ * Returns the parts of a filter, each operand before its operator. Leaves out the arguments of
+ * functions, because a path with a function is refused.
  */
 function listParts(expression: Expression): Expression[] {
   if (expression instanceof expressions.LogicalExpression) return listParts(expression.expression);
@@ -101,10 +103,13 @@ function findFaultOfPart(part: Expression): string | undefined {
   return undefined;
 }
 
-/** Returns true if no other integer is read as the same double. */
+/** Returns true if no other integer has the same double. */
 const isExact = (number: number) => Math.abs(number) <= Number.MAX_SAFE_INTEGER;
 
-/** Returns true if both sides may be objects, whose comparison costs more than one step. */
+/**
+ * Returns true if a comparison has a query on both sides, such as `@.a == @.b`. Both sides may be
+ * objects, and comparing two objects costs more than one step.
+ */
 const hasTwoQueries = ({ left, right }: InstanceType<typeof expressions.InfixExpression>) =>
   left instanceof expressions.FilterQuery && right instanceof expressions.FilterQuery;
 
@@ -122,7 +127,7 @@ export function findByPath(body: unknown, path: string): readonly unknown[] {
       selector instanceof selectors.NameSelector || selector instanceof selectors.IndexSelector;
     const stepsPerElement =
       1 + listFilterParts(segment).reduce((sum, part) => sum + countSteps(part), 0);
-    // The library has no limit of its own, so steps are counted before the library takes them.
+    // json-p3 has no limit, so this loop counts the steps of a segment before json-p3 takes them.
     for (const { value } of nodes) {
       steps += isOneStep ? 1 : stepsPerElement * countElements(value);
       if (steps > PATH_MAX_STEPS) throw tooManySteps();
@@ -132,7 +137,10 @@ export function findByPath(body: unknown, path: string): readonly unknown[] {
   return nodes.map(({ value }) => value);
 }
 
-/** Returns 1, or for a query 1 more than the names and indexes that it has. */
+/**
+ * Returns the steps that one part of a filter takes. A query such as `@.field.ref` takes 1 step,
+ * and 1 more for each name or index. Every other part takes 1 step.
+ */
 const countSteps = (part: Expression) =>
   part instanceof expressions.FilterQuery ? 1 + part.path.segments.length : 1;
 

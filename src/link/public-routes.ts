@@ -1,7 +1,8 @@
 /**
- * Routes for using a link: machines post to it, people open it. The key in the query is the only
- * credential. Only POST writes, because mail filters and chat programs open every link that they
- * see. A person gets a page, even for a failure; a machine gets JSON.
+ * Routes for using a link. Machines post to it, and get JSON. People open it in a browser, and get
+ * a page, even for a failure.
+ * The key in the query is the only credential. GET never writes, because mail filters and chat
+ * programs open every link that they see.
  */
 import type { Context, MiddlewareHandler } from 'hono';
 import { toResource } from '../evaluation/read.ts';
@@ -24,7 +25,7 @@ import { DELIVERY_HEADERS, nameDeliveryByBody, nameDeliveryByHeader } from './de
 import { type Answer, findLengthFault, readAnswer } from './input.ts';
 import { createLinkPrincipal, LINK_PATH, type Link, type LinkKeys } from './key.ts';
 import { type PageState, renderFailurePage, renderLinkPage } from './page.ts';
-import { styleSource } from './style.ts';
+import { hashStyle } from './style.ts';
 import { readValue } from './value.ts';
 import { findUnmetCondition } from './where.ts';
 
@@ -35,12 +36,12 @@ type Dependencies = {
 };
 
 /**
- * `answer` is the answer from the page's form; null if the body has no answer, undefined before the
- * body is read.
+ * `answer` is a person's answer from the page's form. It is null if the body is something else, and
+ * undefined until the Worker has read the body.
  */
 type LinkEnv = { Variables: AppEnv['Variables'] & { link: Link; answer?: Answer | null } };
 
-/** Creates the routes for using a link, which render their own failures: as a page or as JSON. */
+/** Creates the routes for using a link. They render their own failures, as a page or as JSON. */
 export function publicLinkRoutes({ openConnection, rateLimit, linkKeys }: Dependencies) {
   const routes = new Hono<LinkEnv>();
 
@@ -54,9 +55,9 @@ export function publicLinkRoutes({ openConnection, rateLimit, linkKeys }: Depend
       Object.assign(log, { account: link.account, evaluation: link.evaluation_id, link: link.id });
       if (rateLimit) await rateLimit(principal, {});
       c.set('link', link);
-      // The primary answers, so the page shows an answer that was just stored, and a revoked link
-      // never opens.
       c.set('principal', principal);
+      // 'write' selects the primary, even for a GET. A replica could show an old value right after an
+      // answer, or open a link that is already revoked.
       c.set('connection', openConnection(c, link.account, 'write'));
       await next();
     };
@@ -132,15 +133,15 @@ export function publicLinkRoutes({ openConnection, rateLimit, linkKeys }: Depend
     if (!wantsPage(c)) return renderFailure(thrown, c);
     const { status, error, headers } = describeFailure(thrown, c);
     const answer = c.get('answer');
-    // The form would cut a longer answer, and the rest may be another number. So the page offers no
-    // retry.
+    // If an answer is too long, a retry cannot succeed. So the page does not offer to send it
+    // again.
     const again = answer && !findLengthFault(answer) ? answer : undefined;
     return respondPage(c, status, await renderFailurePage(status, error, again), headers);
   });
   return routes;
 }
 
-/** Returns the name of the delivery in a header; undefined if no header names the delivery. */
+/** Returns the name of the delivery from the request's headers; undefined if they have none. */
 function readDeliveryName({ req }: Context<LinkEnv>): string | undefined {
   const sent = readKey(req.raw.headers, DELIVERY_HEADERS);
   return sent && nameDeliveryByHeader(sent.header, sent.key, req.header('ce-source'));
@@ -150,10 +151,11 @@ const FORM = /^application\/x-www-form-urlencoded[ \t]*(?:;|$)/i;
 const declaresForm = (c: Context<LinkEnv>) => FORM.test(c.req.header('content-type') ?? '');
 
 /**
- * Returns true if the response must be a page. A GET gets a page unless it asks for JSON only. A
- * POST gets a page if a browser sends the form. Java's client sends JSON with the Content-Type of a
- * form, and accepts HTML. So the body decides, once it is read. Before that, such a POST gets a
- * page.
+ * Returns true if the response must be a page rather than JSON.
+ * - A GET or HEAD gets a page, unless it accepts JSON and no HTML.
+ * - A POST gets a page if it accepts HTML and contains the page's form. Java's client also accepts
+ *   HTML and declares a form, but sends JSON. So the Worker looks at the body too. If such a POST
+ *   fails before the Worker has read the body, it gets a page.
  */
 function wantsPage(c: Context<LinkEnv>): boolean {
   const accept = c.req.header('accept') ?? '';
@@ -177,7 +179,7 @@ async function respondPage(
   page: string,
   headers = {},
 ): Promise<Response> {
-  const style = await styleSource();
+  const style = await hashStyle();
   return respond(c, status, page, {
     'content-type': 'text/html; charset=utf-8',
     'content-security-policy': `default-src 'none'; img-src data:; style-src ${style}; form-action 'self'; frame-ancestors 'none'; base-uri 'none'`,

@@ -1,6 +1,6 @@
 /**
- * The only style of a link's page. The Content-Security-Policy has the hash of this style, so the
- * browser applies no other style.
+ * The style sheet of a link's page. The Content-Security-Policy allows it by its hash, and the
+ * browser blocks every other style.
  */
 export const STYLE = `
 :root{color-scheme:light dark;--paper:light-dark(#fff,#1b1d26);--ground:light-dark(#eef0f6,#101118);--ink:light-dark(#1c1e2b,#eceef7);--soft:light-dark(#575c70,#a9afc5);--line:light-dark(#d5d9e6,#373b4d);--accent:light-dark(#4338ca,#a5b4fc);--on:light-dark(#fff,#171a2e);--good:light-dark(#14693a,#86efac);--bad:light-dark(#b3261e,#ffb4ab)}
@@ -44,8 +44,8 @@ footer{margin-top:1.5rem;padding-top:1rem;border-top:1px solid var(--line)}
   .trim()
   .replaceAll('\n', '');
 
-/** Returns the hash of the style as a Content-Security-Policy has it (CSP Level 3, §2.3.1). */
-export async function styleSource(): Promise<string> {
+/** Returns the hash of the style sheet as a source for `style-src` (CSP Level 3, §2.3.1). */
+export async function hashStyle(): Promise<string> {
   const hash = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(STYLE));
   return `'sha256-${btoa(String.fromCharCode(...new Uint8Array(hash)))}'`;
 }

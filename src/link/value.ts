@@ -1,22 +1,23 @@
 /**
- * Reads the value from a body whose shape the sender decides. The link's pointer or path leads to a
- * scalar in the body, and the link's `values` may map the scalar to a value.
+ * Reads the value from a sender's body. The sender decides the shape of the body, so the link names
+ * the place of the value with a pointer or a path. The link's `values` may map what is there to a
+ * number.
  */
 import { type Failure, unprocessable } from '../failure.ts';
 import { valueAtPointer } from '../pointer.ts';
 import type { Link, Values } from './key.ts';
 
-/** A sentence shows at most this many code points of a text. */
+/** The most code points of a text from the body that an error message quotes. */
 const SHOWN_MAX_CHARS = 64;
 
-/** Matches a number as JSON writes it (RFC 8259 §6), and nothing around it. */
+/** Matches a text that is a JSON number (RFC 8259 §6) and nothing else. */
 const JSON_NUMBER = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
 
 /**
- * Reads the value. If `values` maps the scalar that was found, returns the mapped value. Otherwise
- * returns a number as it is, the number that a text spells as JSON does, 1 for true, and 0 for
+ * Reads the value. If `values` has an entry for what was found, returns the number of that entry.
+ * Otherwise returns a number as it is, a text such as `"0.82"` as a number, 1 for true, and 0 for
  * false.
- * @throws {Failure} `unprocessable`. The sentence names what was found and what is accepted.
+ * @throws {Failure} `unprocessable`. The sentence tells what was found and what is accepted.
  */
 export async function readValue(
   body: unknown,
@@ -30,10 +31,10 @@ export async function readValue(
 
 /**
  * Returns the one value that the path finds.
- * @throws {Failure} `unprocessable` if the path finds another number of values.
+ * @throws {Failure} `unprocessable` if the path finds no value or several values.
  */
 async function findOne(body: unknown, path: string): Promise<unknown> {
-  // Only requests that need the library load it.
+  // Only a link with a path needs json-p3, so other requests do not load it.
   const { findByPath } = await import('./path.ts');
   const found = findByPath(body, path);
   if (found.length === 1) return found[0];
@@ -42,15 +43,18 @@ async function findOne(body: unknown, path: string): Promise<unknown> {
   );
 }
 
-/** Returns the entry in `values` for a text, or for the JSON text of a number or a boolean. */
+/**
+ * Returns the number that `values` has for what was found. Looks up a text as it is, and a number
+ * or a boolean by its JSON text: 1.0 as `1`, and true as `true`.
+ */
 function mapValue(found: unknown, values: Values): number | undefined {
   const key = typeof found === 'string' ? found : JSON.stringify(readScalar(found));
   return key !== undefined && Object.hasOwn(values, key) ? values[key] : undefined;
 }
 
 /**
- * Returns a boolean or a finite number; otherwise undefined. JSON.parse reads 1e400 as Infinity,
- * which is not finite.
+ * Returns a boolean or a finite number as it is; otherwise undefined. JSON.parse reads 1e400 as
+ * Infinity, which JSON.stringify would turn into `null`.
  */
 const readScalar = (found: unknown) =>
   typeof found === 'boolean' || Number.isFinite(found) ? found : undefined;
@@ -68,9 +72,7 @@ function valueNotFound(found: unknown, where: string, values: Values): Failure {
   return unprocessable(`${place} is ${describeFound(found)}: it must be ${wanted}.`);
 }
 
-/**
- * Describes what was found, for the sentence of a refusal. Shows at most SHOWN_MAX_CHARS of a text.
- */
+/** Describes what was found, for an error message. */
 export function describeFound(found: unknown): string {
   if (found === undefined) return 'nothing';
   if (typeof found === 'boolean') return `${found}`;
@@ -81,7 +83,10 @@ export function describeFound(found: unknown): string {
   return Array.isArray(found) ? 'an array' : 'an object';
 }
 
-/** Returns at most SHOWN_MAX_CHARS code points, in a time that does not grow with the text. */
+/**
+ * Returns the first SHOWN_MAX_CHARS code points of a text. The function cuts the text before it
+ * counts, so a long text costs no more than a short text.
+ */
 function shorten(text: string): string {
   const characters = [...text.slice(0, 2 * SHOWN_MAX_CHARS + 2)];
   return characters.length <= SHOWN_MAX_CHARS

@@ -1,13 +1,14 @@
 /**
- * Decides whether a sender's body is meant for a link. A webhook usually serves a whole project or
- * form, so a link also gets events of other items, and events without a value.
+ * Checks whether a sender's body is meant for a link. A webhook usually serves a whole project or
+ * form. So a link also receives events of other items, and events that contain no value.
  */
 import { valueAtPointer } from '../pointer.ts';
 import type { Where } from './key.ts';
 
 /**
- * Returns the pointer of the first condition that the body does not fit; undefined if it fits all.
- * A scalar fits if it is equal in type and value. An absent value fits no condition, not even null.
+ * Returns the pointer of the first condition that the body does not meet; undefined if it meets
+ * all. The value at the pointer must equal one of the accepted scalars in type and value. If the
+ * body has no value there, the condition is not met, even if it accepts null.
  */
 export function findUnmetCondition(body: unknown, where: Where = {}): string | undefined {
   const unmet = Object.entries(where).find(([pointer, accepted]) => {
