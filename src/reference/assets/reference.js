@@ -1,9 +1,10 @@
 /**
- * Shows the API reference on the page of ../routes.ts. Passes this deployment's document to Scalar,
- * and turns off everything that would call a server of Scalar. The browser runs this file as it is.
+ * Passes this deployment's OpenAPI document to Scalar, which draws the API reference on the page of
+ * ../routes.ts. Turns off everything that would call a server of Scalar. The browser runs this file
+ * as it is.
  */
 
-/** Some of Scalar's own colours have too little contrast for WCAG 2.2 AA (1.4.3). */
+/** Replaces colours of Scalar that have too little contrast for WCAG 2.2 AA (1.4.3). */
 const CONTRAST = `
 .light-mode {
   --scalar-color-2: #5c5c5c;
@@ -18,8 +19,9 @@ const CONTRAST = `
 }`;
 
 /**
- * Deselects the optional parameters of the document. Otherwise the form would send the example of
- * each parameter, such as a cursor that skips entries, or one Idempotency-Key for different writes.
+ * Deselects the optional parameters in the form for requests. Otherwise the form would send the
+ * example of each parameter, such as a cursor that skips entries, or the same Idempotency-Key for
+ * different writes.
  */
 function deselectOptionalParameters({ components }) {
   for (const parameter of Object.values(components.parameters)) {
@@ -42,9 +44,10 @@ globalThis.Scalar.createApiReference('#reference', {
   withDefaultFonts: false,
   hideClientButton: true,
   showDeveloperTools: 'never',
-  // A download would contain the change above. /openapi.json is the document itself.
+  // A download would contain the parameters that deselectOptionalParameters changed. Readers find
+  // the original document at /openapi.json.
   documentDownloadType: 'none',
-  // Scalar forgets a pasted token when the tab is closed.
+  // Scalar must forget a pasted token when the tab is closed.
   persistAuth: false,
 });
 document.querySelector('#fallback').remove();
