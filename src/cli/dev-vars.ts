@@ -1,6 +1,6 @@
 /**
- * Creates and reads `.dev.vars`: the settings of the local Worker, and the secret that signs
- * development tokens. The file must never be committed.
+ * Creates and reads `.dev.vars`: the settings of the local Worker, including the secret that signs
+ * development tokens. Never commit that file.
  */
 import { randomBytes } from 'node:crypto';
 import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
@@ -25,8 +25,8 @@ export function createDevVars(): boolean {
 }
 
 /**
- * Adds a random LINK_SECRET to the file. Returns false if the file has a line for it already. A
- * blank LINK_SECRET stays: it turns links off.
+ * Adds a random LINK_SECRET to the file. Returns false if the file sets LINK_SECRET already, even
+ * to a blank value, which turns links off.
  */
 export function addLinkSecret(): boolean {
   const text = readFileSync(FILE, 'utf8');
@@ -61,7 +61,8 @@ export async function readLocalSettings(): Promise<Settings> {
     return settings;
   } catch (thrown) {
     if (!(thrown instanceof Failure)) throw thrown;
-    // The end of the cause tells how to change a deployed setting, which does not help here.
+    // The cause ends with a command that changes a deployed setting. That command does not help
+    // locally.
     const fault = (thrown.log.cause ?? thrown.message).replace(/: run `.*/s, '');
     throw new Error(`A setting in ${FILE} is wrong: ${fault}. Correct it there, and start again.`);
   }
@@ -71,7 +72,8 @@ const readExample = () => readFileSync('.dev.vars.example', 'utf8');
 
 /** Returns the number of the first line that is neither a setting, nor a comment, nor blank. */
 function findUnreadableLine(text: string): number | undefined {
-  // A value in quotes may have several lines: all but the first count as comments.
+  // A quoted value may span several lines. Replacing each further line by `#` makes it a comment,
+  // and keeps the line numbers.
   const quoted = /^[ \t]*(?:export\s+)?[\w.-]+[ \t]*=[ \t]*(["'`])[\s\S]*?\1/gm;
   const oneLine = text.replace(quoted, (found) => found.replace(/\n.*/g, '\n#'));
   const index = oneLine
@@ -81,8 +83,8 @@ function findUnreadableLine(text: string): number | undefined {
 }
 
 /**
- * Reads the variables in wrangler.toml, which .dev.vars overrides. Loads wrangler, which is slow,
- * only if wrangler.toml has variables.
+ * Reads the variables in wrangler.toml, which .dev.vars overrides. wrangler is slow to load, so
+ * this function loads it only if wrangler.toml has variables.
  */
 async function readConfiguredVariables(): Promise<Variables> {
   if (!/^\s*\[?vars\b/m.test(readFileSync(CONFIGURATION, 'utf8'))) return {};

@@ -1,4 +1,6 @@
-/** Declares the global types that the Worker's files use and that Node's types do not have. */
+/**
+ * Declares global types of Workers that the imported files use and that Node's types do not have.
+ */
 type BufferSource = import('node:crypto').webcrypto.BufferSource;
 type CryptoKey = import('node:crypto').webcrypto.CryptoKey;
 type D1Database = import('@cloudflare/workers-types').D1Database;

@@ -1,7 +1,7 @@
 /**
- * Applies migrations and sample data to the local D1. This program uses wrangler as a library,
- * because each process of wrangler takes seconds to start. A file beside the database records what
- * was applied, so a restart with the same files does not load wrangler.
+ * Applies the migrations and the sample data to the local D1. This file uses wrangler as a library,
+ * because each wrangler process takes seconds to start. A file beside the database records what was
+ * applied. If nothing has changed since, `npm start` does not load wrangler at all.
  */
 import { createHash } from 'node:crypto';
 import { existsSync, globSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -9,10 +9,13 @@ import { OFFLINE } from './offline.ts';
 
 /** The folder in which `wrangler dev` keeps the local state. */
 const STATE = '.wrangler/state/v3';
-/** Contains the digest of the applied files. Deleting the state deletes this file too. */
+/**
+ * Contains a digest of the files that were applied. This file is in STATE, so deleting the state
+ * deletes the digest too.
+ */
 const APPLIED = `${STATE}/applied`;
 /**
- * A configuration that names the database as wrangler.toml does, and nothing else, so that wrangler
+ * A configuration for wrangler with the database of wrangler.toml and nothing else. So wrangler
  * creates no other binding.
  */
 const CONFIG = '.wrangler/local-database.json';
@@ -31,8 +34,9 @@ export const isUpToDate = (): boolean =>
   existsSync(APPLIED) && readFileSync(APPLIED, 'utf8') === digestFiles();
 
 /**
- * Applies the missing migrations, and adds the missing sample data. Each migration is one
- * transaction, which also adds the row that wrangler would add.
+ * Applies the missing migrations, and inserts the missing sample data. Each migration is one
+ * transaction. The transaction also inserts the row by which wrangler recognises an applied
+ * migration.
  */
 export async function updateLocalDatabase(): Promise<void> {
   mkdirSync(STATE, { recursive: true });
@@ -54,7 +58,7 @@ export async function updateLocalDatabase(): Promise<void> {
 }
 
 async function migrate(db: D1Database): Promise<void> {
-  // The same table as `wrangler d1 migrations apply` creates.
+  // `wrangler d1 migrations apply` creates the same table.
   await db
     .prepare(
       'CREATE TABLE IF NOT EXISTS d1_migrations (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT UNIQUE, applied_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP NOT NULL)',
@@ -70,7 +74,7 @@ async function migrate(db: D1Database): Promise<void> {
   }
 }
 
-/** Runs the statements of a file in one transaction. */
+/** Runs the statements of a file, and then the statements in `more`, in one transaction. */
 async function runFile(
   db: D1Database,
   file: string,

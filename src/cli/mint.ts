@@ -1,12 +1,12 @@
 /**
- * Makes development tokens. The secret in `.dev.vars` signs each token, and the other settings
- * decide the claims, so that the local Worker accepts the token.
+ * Makes development tokens that the local Worker accepts. The secret in `.dev.vars` signs a token,
+ * and the other settings decide its claims.
  */
 import { SignJWT } from 'jose';
 import { UUID } from '../limits.ts';
 import type { ClaimSetting, Settings } from '../settings.ts';
 
-/** An account, an author, a run and an evaluation of the sample data (sample.sql). */
+/** An account, an author, a run and an evaluation in the sample data (sample.sql). */
 export const SAMPLE = {
   account: 'acc_01HGK2V8N5XJVB8Q2Z3R4Y5T6M',
   subject: 'user-123',
@@ -17,11 +17,11 @@ export const SAMPLE = {
 export type TokenOptions = {
   readonly account: string;
   readonly subject: string;
-  /** The run and the evaluation that the token is restricted to. */
+  /** Restricts the token to a run, to an evaluation, or to both. */
   readonly run?: string | undefined;
   readonly evaluation?: string | undefined;
   readonly scope?: string | undefined;
-  /** A time span as jose reads it: `90s`, `15m`, `1h`, `30d`. */
+  /** A time span in the form that jose accepts: `90s`, `15m`, `1h` or `30d`. */
   readonly expires: string;
 };
 
@@ -46,7 +46,8 @@ export async function mintToken(settings: Settings, options: TokenOptions): Prom
   if (options.run !== undefined) setClaim(claims, run, requireUuid('run', options.run));
   if (options.evaluation !== undefined)
     claims['evaluation_id'] = requireUuid('evaluation', options.evaluation);
-  // These two are set last, because the settings may use one claim for two things.
+  // Two settings may name the same claim, such as `sub`. The account and the subject come last, so
+  // they override the other claims.
   setClaim(claims, account, options.account);
   setClaim(claims, subject, options.subject);
   const token = new SignJWT(claims).setProtectedHeader({ alg: 'HS256', typ: 'JWT' });
@@ -54,8 +55,8 @@ export async function mintToken(settings: Settings, options: TokenOptions): Prom
   const [audience] = audiences;
   if (issuer !== undefined) token.setIssuer(issuer);
   if (audience !== undefined) token.setAudience(audience);
-  // jose reads the clock again for the expiry. Both times must be in the same second: otherwise the
-  // token is valid for a second longer.
+  // jose reads the clock again to compute the expiry. If a new second has begun by then, the token
+  // is valid for a second too long. So this loop repeats until both times are in the same second.
   let issued: number;
   do {
     issued = seconds();
@@ -68,7 +69,10 @@ const seconds = () => Math.floor(Date.now() / 1000);
 
 type Claims = { [claim: string]: unknown };
 
-/** Sets a claim at the path that its setting names. */
+/**
+ * Sets the claim that a setting names. The claim may be nested: `/app_metadata/account_id` is a
+ * property of the claim `app_metadata`.
+ */
 function setClaim(claims: Claims, { steps }: ClaimSetting, value: unknown): void {
   const [last = '', ...outer] = steps.toReversed();
   let object = claims;

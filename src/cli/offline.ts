@@ -1,6 +1,6 @@
 /**
- * The environment of wrangler without prompts and metrics, and without look-ups of a newer version
- * or the machine's location.
+ * The environment for wrangler. It turns off prompts, metrics, the check for a newer version, and
+ * the look-up of the machine's location.
  */
 export const OFFLINE = {
   ...process.env,

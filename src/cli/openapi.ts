@@ -1,6 +1,7 @@
 /**
- * `npm run openapi`: writes the OpenAPI document that the Worker serves, from the `openapi.ts` of
- * each resource. With `--check` it writes nothing, and fails if the file is stale.
+ * `npm run openapi` writes the OpenAPI document that the Worker serves. The `openapi.ts` of each
+ * resource describes its operations. With `--check`, the program writes nothing, and fails if the
+ * file is stale.
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import * as evaluations from '../evaluation/openapi.ts';
@@ -20,8 +21,8 @@ const HELP = `Writes the OpenAPI document, as src/**/*openapi.ts describe it, in
   --help    this text`;
 
 /**
- * Replaces each component by a `$ref`, and gathers the definitions under `components`.
- * @throws {Error} if a component has no name, or the name of another one.
+ * Replaces each component by a `$ref`, and collects the definitions under `components`.
+ * @throws {Error} if a component has no name, or if two components have the same name.
  */
 function assemble({ components, ...rest }: Keywords & { readonly components: object }): object {
   const definitions = new Map<string, object>();

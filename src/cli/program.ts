@@ -1,4 +1,4 @@
-/** The frame of each program: it reads the options, prints the help, and reports errors. */
+/** Reads the options of a program, prints its help, and reports its errors. */
 import { type ParseArgsOptionsConfig, parseArgs } from 'node:util';
 
 export const FLAG = { type: 'boolean', default: false } as const;
@@ -9,7 +9,7 @@ type Values<Options extends ParseArgsOptionsConfig> = ReturnType<
 
 /**
  * Runs a program with its options, or prints the help. If an option is unknown or the program
- * throws, prints the message and sets the exit code to 1.
+ * throws, prints the error message and sets the exit code to 1.
  */
 export async function program<const Options extends ParseArgsOptionsConfig>(
   help: string,

@@ -1,8 +1,9 @@
 /**
- * Writes the script that draws the API reference into the folder of static assets. wrangler runs
- * this program before it bundles the Worker (wrangler.toml). The script has 5 MB, so npm installs
- * it and git does not contain it. @scalar/api-reference would install 284 packages (311 MB). The
- * plugin for fastify contains the same script in one file and installs 15 packages (24 MB).
+ * Writes Scalar's script, which draws the API reference, into the folder of static assets. wrangler
+ * runs this program before it bundles the Worker (wrangler.toml).
+ * The script has 5 MB, so it comes from npm and is not in git. It comes from Scalar's plugin for
+ * fastify, which installs 15 packages (24 MB). @scalar/api-reference has the same script, but would
+ * install 284 packages (311 MB).
  */
 import { readFile, rename, writeFile } from 'node:fs/promises';
 import plugin from '@scalar/fastify-api-reference';
@@ -24,18 +25,18 @@ function readScript(): string {
   const route = ({ url, handler }: Route) => {
     if (url.endsWith('.js')) script = handler(undefined, reply);
   };
-  // This object replaces fastify and has only what the plugin calls.
+  // The plugin expects a fastify instance, but only calls `route` on it.
   Reflect.apply(plugin, undefined, [{ route }, { configuration: { url: '/' } }, () => undefined]);
   if (!script) throw new Error('@scalar/fastify-api-reference serves no script any more.');
-  // The Worker does not serve the source map, so the script must not name it.
+  // The Worker does not serve the source map, so browsers must not request it.
   return script.replace(/\n\/\/# sourceMappingURL=.*\s*$/, '\n');
 }
 
 async function run(): Promise<void> {
   const script = readScript();
   if ((await readFile(TARGET, 'utf8').catch(() => undefined)) === script) return;
-  // Several programs may write the file at the same time, and no program may read an incomplete
-  // file.
+  // Several processes may write the file at the same time. Renaming a complete file ensures that no
+  // process reads an incomplete one.
   const temporary = `src/reference/scalar.js.${process.pid}`;
   await writeFile(temporary, script);
   await rename(temporary, TARGET);

@@ -1,6 +1,6 @@
--- Sample data: four labels, one of each type, two accounts, four runs, nine evaluations. No row is
--- real data. The statements add missing rows and change none. They add no row for an account that
--- lives in an object.
+-- Invented sample data: four labels, one of each type, two accounts, four runs and nine
+-- evaluations. Each statement inserts only missing rows, and changes no existing row. It skips the
+-- rows of an account that lives in an object.
 INSERT INTO evaluation_label
   (id, account_id, name, description, value_type, min_value, max_value, categories, created_at)
 SELECT * FROM (VALUES

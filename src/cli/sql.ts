@@ -1,7 +1,8 @@
 /**
- * `npm run sql`: writes the SQL of each folder's drizzle queries (`*.query.ts`) into its
- * `sql.generated.ts`, as sqlc does, and the migrations into `db/migrations.generated.ts`. With
- * `--check` it writes nothing, and fails if a file is stale.
+ * `npm run sql` writes the SQL of drizzle queries before the build, as sqlc does: from each
+ * `*.query.ts` into the `sql.generated.ts` of its folder. It also writes the migrations into
+ * `db/migrations.generated.ts`. With `--check`, the program writes nothing, and fails if a file is
+ * stale.
  */
 import { existsSync, globSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, dirname, resolve } from 'node:path';
@@ -25,8 +26,8 @@ const isQuery = (exported: unknown): exported is { readonly text: string } =>
   typeof exported.text === 'string';
 
 /**
- * Lays out a statement and indents it with tabs, which are short: the bundle contains the white
- * space too.
+ * Lays out a statement and indents it. The indentation is part of the bundle, so it uses tabs,
+ * which are shorter than spaces.
  */
 function indentStatement(text: string): string {
   const lines = layOut(text);
@@ -36,8 +37,8 @@ function indentStatement(text: string): string {
 }
 
 /**
- * Returns the name that a file's queries are imported as: `bulkDeleteQueries` for
- * `bulk-delete.query.ts`.
+ * Returns the name under which the generated file imports a file of queries: `bulkDeleteQueries`
+ * for `bulk-delete.query.ts`.
  */
 const createImportName = (file: string) =>
   `${basename(file, '.query.ts').replaceAll(/\W+(\w)/g, (_, letter) => letter.toUpperCase())}Queries`;
@@ -66,8 +67,9 @@ ${imports.join('')}${statements.join('')}`;
 }
 
 /**
- * Writes the migrations as an account object applies them. Leaves out comments, indentation, and
- * quotes around names, which would only make the bundle larger.
+ * Returns the text of `db/migrations.generated.ts`, from which an account object applies the
+ * migrations. Leaves out comments, indentation, and quotes around names, which would only make the
+ * bundle larger.
  */
 function generateMigrations(): string {
   const files = globSync('drizzle/*.sql').sort();
@@ -81,13 +83,13 @@ function generateMigrations(): string {
 export const MIGRATIONS = [
 ${migrations.join('')}] as const;
 
-/** The migration that the Worker needs to be applied. */
+/** The Worker needs a database with this migration. */
 export const NEWEST_MIGRATION = '${basename(files.at(-1) ?? '')}';
 `;
 }
 
 async function run(check: boolean): Promise<void> {
-  // The migrations come first, because a query names the newest migration.
+  // A query imports NEWEST_MIGRATION, so the migrations must be up to date first.
   write(MIGRATIONS, generateMigrations(), check);
   const folders = Map.groupBy(globSync('src/*/*.query.ts').sort(), (file) => dirname(file));
   for (const [folder, files] of folders)
@@ -106,11 +108,14 @@ function write(target: string, text: string | undefined, check: boolean): void {
 const LINE_MAX_CHARS = 100;
 
 /**
- * A line, the blocks that are indented below the line, and the line that closes the blocks, or ''.
+ * A line of SQL, and the blocks that are indented below it. `last` is the line that closes the
+ * blocks, such as `)`; empty if no line closes them.
  */
 type Block = { readonly first: string; readonly inner: Block[]; last: string };
 
-/** Lays out SQL in lines of at most LINE_MAX_CHARS, if the parts of the statement allow that. */
+/**
+ * Breaks SQL into lines of at most LINE_MAX_CHARS, unless a part that cannot be broken is longer.
+ */
 function layOut(text: string): string {
   const broken = format(text, {
     language: 'sqlite',

@@ -1,7 +1,7 @@
 /**
- * `npm start`: starts a local Worker from a clean clone, without a Cloudflare account, a network or
- * a prompt. Creates .dev.vars and the local D1 if they are missing. Keeps existing settings and
- * rows.
+ * `npm start` runs the Worker locally. It needs only a clean clone: no Cloudflare account, no
+ * network and no input. It creates .dev.vars and the local D1 if they are missing, and keeps
+ * existing settings and rows.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
@@ -23,24 +23,24 @@ const HELP = `Serves the Worker on ${HOST} with a local D1 until Ctrl-C.
   --port N   the port (8787)
   --help     this text`;
 
-/** The terminal shows at least this often that the work continues. */
+/** A step that takes longer prints its progress at this interval. */
 const SILENCE_MAX_MS = 1500;
-/** wrangler prints the log line of a response at most this much later than the response. */
+/** After a response, wrangler needs at most this long to print the log line. */
 const OWN_LINE_MAX_MS = 5000;
 
 let running: ChildProcess | undefined;
 let isStopped = false;
 
 /**
- * Passes a signal on to wrangler. Ctrl-C reaches both processes, because they share the terminal. A
- * signal that is sent only to this process would not reach wrangler.
+ * Passes a signal on to wrangler. Ctrl-C already reaches both processes, because they share the
+ * terminal. But another program may send a signal to this process alone.
  */
 function stop(): void {
   isStopped = true;
   running?.kill('SIGINT');
 }
 
-/** Prints the step while the work runs, and repeatedly how long the work has taken so far. */
+/** Prints the name of a step, and repeatedly how long the step has taken so far. */
 async function reportProgress<T>(step: string, work: Promise<T>): Promise<T> {
   const started = performance.now();
   console.log(`${step} ...`);
@@ -63,8 +63,9 @@ async function refuseTakenPort(port: number): Promise<void> {
 }
 
 /**
- * Waits until our own Worker is healthy, or until the signal aborts. Our Worker writes the
- * request's id into its log, and another program on the same port does not.
+ * Waits until our own Worker is healthy, or until the signal aborts. Another program may answer on
+ * the same port. Only our Worker writes the request's id into the log that wrangler prints, so the
+ * log shows which program answered.
  * @param hasPrinted returns true if wrangler has printed the text
  * @throws {Error} if the Worker is not healthy within a minute, or if another program answers.
  */
@@ -95,8 +96,8 @@ async function waitWhileMissing(isThere: () => boolean, signal: AbortSignal): Pr
 }
 
 /**
- * Returns the text that tells what to do next. The text has a curl line only if `.dev.vars` has the
- * secret that signs tokens.
+ * Returns a text that tells the user what to do next. The text contains a curl command only if
+ * `.dev.vars` has the secret that signs tokens.
  */
 async function describeFirstSteps(origin: string, settings: Settings): Promise<string> {
   const serving = `\nServing on ${origin} until Ctrl-C. A change of .dev.vars needs a restart.`;
@@ -115,7 +116,7 @@ It answers 200 with the evaluation as stored: "value":8, "updated_by":"${SAMPLE.
 ${link}`;
 }
 
-/** Returns the headers of a request, with a development token that is valid for an hour. */
+/** Returns the headers of a request, including a development token that is valid for an hour. */
 async function createHeaders(
   settings: Settings,
   token: Omit<TokenOptions, 'expires'>,
@@ -128,7 +129,9 @@ async function createHeaders(
   return { ...credentials, 'Content-Type': 'application/json' };
 }
 
-/** Creates a link for a person, and returns the text to print; empty if LINK_SECRET is blank. */
+/**
+ * Creates a link for a person, and returns a text with its URL. The text is empty if links are off.
+ */
 async function createSampleLink(evaluation: string, settings: Settings): Promise<string> {
   const { account, subject } = SAMPLE;
   const headers = await createHeaders(settings, { account, subject });

