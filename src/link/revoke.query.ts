@@ -1,6 +1,6 @@
 /**
- * The SQL that revokes a link. It inserts a row into `revoked_link`, and every request through a
- * link looks for such a row.
+ * The SQL that revokes a link. It inserts a row into `revoked_link`. Every read and write of an
+ * evaluation through a link looks for such a row in its own statement.
  */
 import { accountQuery, all, e, insertIf, param, query, select, some } from '../db/query.ts';
 import { revokedLink } from '../db/schema.ts';
