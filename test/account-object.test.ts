@@ -1,7 +1,12 @@
 /**
- * Tests an account that lives in a Durable Object. The object copies the account's rows from D1 and
- * loses none. A failed call, a kill or a write of an old Worker meanwhile makes no difference. An
- * object that lost its rows, or was set back to an older state, refuses to serve the account.
+ * Tests accounts that live in a Durable Object. The object first copies all rows of the account
+ * from D1. No row may be lost, even if:
+ * - a call to D1 fails or never answers,
+ * - the platform kills the object during the copy,
+ * - an old version of the Worker writes to D1 during the copy.
+ *
+ * If an object has lost its rows, or somebody has restored it to an older state, the Worker answers
+ * 503.
  */
 import { applyD1Migrations, evictDurableObject, runInDurableObject } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
@@ -53,7 +58,6 @@ const TABLES = [
 
 const select = (table: string) => `SELECT * FROM ${table} WHERE account_id = ? ORDER BY 1, 2, 3, 4`;
 
-/** Reads all rows of an account in D1, by table. */
 const readFromD1 = async (account: string, db = DB) =>
   Object.fromEntries(
     await Promise.all(
@@ -66,7 +70,6 @@ const readFromD1 = async (account: string, db = DB) =>
 
 const getObject = (account: string) => ACCOUNT_OBJECT.getByName(account);
 
-/** Reads all rows of an account in its object, by table. */
 const readFromObject = (account: string) =>
   runInDurableObject(getObject(account), (_, { storage }) =>
     Object.fromEntries(
@@ -81,12 +84,14 @@ const buildHeaders = async (account_id: string, more: object = {}) => ({
   authorization: `Bearer ${await mintToken({ account_id, ...more })}`,
 });
 
-/** A caller repeats a refused call for this time, because a copy takes long on a busy machine. */
+/**
+ * The longest time for which a test repeats a refused call. A copy takes long on a busy machine.
+ */
 const PATIENCE_MS = 30_000;
 
 /**
- * Repeats a call while its answer meets the condition. Returns the first other answer, or the last
- * answer when the caller's patience ends. Some tests stop `Date`, so this reads another clock.
+ * Repeats `call` while its answer meets the condition, for at most `PATIENCE_MS`. Returns the last
+ * answer. Some tests stop `Date`, so this function reads `performance.now()`.
  */
 async function repeatWhile<T>(condition: (answer: T) => boolean, call: () => Promise<T>) {
   const started = performance.now();
@@ -100,15 +105,18 @@ async function repeatWhile<T>(condition: (answer: T) => boolean, call: () => Pro
 const isTooEarly = ({ headers }: Response) => headers.get('retry-after') === '1';
 
 /**
- * Makes a Worker whose setting puts the account into an object. The sender repeats a request that
- * gets `Retry-After: 1`.
+ * Makes a Worker whose setting `ACCOUNT_OBJECTS` is `entry`. While an object copies its account,
+ * the Worker answers with `Retry-After: 1`. The returned function then repeats the request.
  */
 function createObjectWorker(entry: string, more: object = {}): Send {
   const send = createWorker({ ACCOUNT_OBJECTS: entry, ...more });
   return (request) => repeatWhile(isTooEarly, () => send(request.clone()));
 }
 
-/** Asks an object whether it refuses a call, again while it refuses the call for a second. */
+/**
+ * Calls `findRefusal` again while its answer asks the caller to wait for a second. The object gives
+ * this answer while it copies the account.
+ */
 const askPatiently = <T>(
   { findRefusal }: { findRefusal: (call: T) => Promise<Refusal | undefined> },
   call: T,
@@ -118,14 +126,17 @@ const askPatiently = <T>(
     () => findRefusal(call),
   );
 
-/** Stops the clock and the timeouts of Workers and objects. So no timeout depends on the machine. */
+/**
+ * Options for `vi.useFakeTimers`. A test that uses them moves the time itself, so no timeout
+ * depends on the speed of the machine.
+ */
 const STOPPED: Parameters<typeof vi.useFakeTimers>[0] = {
   toFake: ['Date', 'setTimeout', 'clearTimeout'],
 };
 
 /**
- * Stores an account with rows in every table: a changed row, a keyed write, a deleted row and a
- * revoked link.
+ * Stores an account in D1 with rows in every table. Among them are a changed evaluation, a write
+ * with a key, a deleted evaluation and a revoked link.
  */
 async function storeAccount() {
   const account = makeAccount();
@@ -148,7 +159,10 @@ async function storeAccount() {
   return { account, headers, label, row, deleted, put, before: await readFromD1(account) };
 }
 
-/** Restarts the object, which brings the account over and deletes what is left in D1. */
+/**
+ * Restarts the object, and waits until its step is `done`. The object has then copied the account
+ * and deleted the account's rows in D1.
+ */
 async function finish(account: string): Promise<void> {
   await evictDurableObject(getObject(account));
   const goOn = () =>
@@ -162,8 +176,8 @@ async function finish(account: string): Promise<void> {
 }
 
 /**
- * Sends a request, and repeats it while it gets `Retry-After: 1`. Returns the status of the last
- * response, and the causes that the log names for that response.
+ * Sends a request, and repeats it while the answer has `Retry-After: 1`. Returns the status of the
+ * last answer, and the causes that the Worker logged for this answer.
  */
 async function readCauses(send: Send, sent: Request) {
   const log = vi.spyOn(console, 'error').mockImplementation(() => {});
@@ -179,7 +193,7 @@ afterEach(() => {
 });
 
 describe('an account that the setting names', () => {
-  it('keeps every row, in every table, and leaves none in D1', async () => {
+  it('moves every row of every table into the object, and leaves none in D1', async () => {
     const { account, before, row, headers } = await storeAccount();
 
     const response = await createObjectWorker(account)(await get(buildPath(row), headers));
@@ -193,7 +207,7 @@ describe('an account that the setting names', () => {
     expect(await readFromObject(account)).toEqual(before);
   });
 
-  it('knows each repetition, deletion and revocation from before', async () => {
+  it('recognises each repetition, deletion and revocation from before the move', async () => {
     const { account, row, put, deleted, headers } = await storeAccount();
     const { url } = await createLinkTo(row, {}, await mintToken({ account_id: account }));
     const send = createObjectWorker(account);
@@ -332,7 +346,8 @@ describe('D1 once an account has left it', () => {
     const triggers = await readRows<{ tbl_name: string }>(
       `SELECT DISTINCT tbl_name FROM sqlite_master WHERE type = 'trigger' AND sql LIKE '%the account lives in an object%'`,
     );
-    // Only triggers write these two tables, when a statement changes an evaluation.
+    // Only triggers write to these two tables, after a change of an evaluation. D1 already refuses
+    // this change.
     const written = TABLES.filter((name) => !/^(?:keyed_write|run_evaluation_history)$/.test(name));
 
     expect(triggers.map(({ tbl_name }) => tbl_name).sort()).toEqual(written);
@@ -370,7 +385,7 @@ describe('D1 once an account has left it', () => {
   });
 });
 
-describe('a setting that says another place than before', () => {
+describe('a setting that names another place than before', () => {
   it('answers 503 if the setting names another place than before, and logs which entry to restore', async () => {
     const { account, row, headers } = await storeAccount();
     await createObjectWorker(`${account}@apac`)(await get(buildPath(row), headers));
@@ -455,8 +470,8 @@ describe('an object that was lost or set back', () => {
 });
 
 /**
- * Runs the arrival until D1 fails the call with this number. Returns the object's state then, and
- * the number of calls made.
+ * Copies an account into its object until call number `calls` to D1 fails, or loses its answer.
+ * Returns the state that the object has stored, and the number of calls.
  */
 async function runUntilFault(account: string, calls: number, fate: 'fails' | 'is lost' = 'fails') {
   const fates = [...Array.from({ length: calls - 1 }, () => 'succeeds' as const), fate];
@@ -469,7 +484,7 @@ async function runUntilFault(account: string, calls: number, fate: 'fails' | 'is
 
 const HERE = { place: '' } as const;
 
-/** Runs the object's code anew over the same storage, as after a kill. */
+/** Continues the copy with new code on the same storage, as after a kill of the object. */
 const arriveWith = (account: string, db: D1Database) =>
   runInDurableObject(getObject(account), (_, { storage }) =>
     askPatiently(createArrival(storage, db), { account, ...HERE }),
@@ -479,7 +494,7 @@ describe('an object that is killed while it brings an account over', () => {
   const CALLS = 20;
 
   it.each(['fails', 'is lost'] as const)(
-    'copies an account on, whichever call to D1 %s, with nothing lost and nothing twice',
+    'continues the copy of an account, whichever call to D1 %s, and loses or repeats no row',
     async (fate) => {
       const copyWithFault = async (call: number) => {
         const { account, before } = await storeAccount();
@@ -495,12 +510,13 @@ describe('an object that is killed while it brings an account over', () => {
         Array.from({ length: CALLS }, (_, index) => copyWithFault(index + 1)),
       );
 
-      // The last fault comes after the last call, so no call was left out.
+      // The copy in the last run ended before its fault at call 20. So the other runs had a fault
+      // at every call.
       expect(made.at(-1)).toBeLessThan(CALLS);
     },
   );
 
-  it('copies an account on from each call while an old version of the Worker writes all the while', async () => {
+  it('loses no write of an old version of the Worker while it copies an account', async () => {
     const { account, put, row } = await storeAccount();
     const answers: number[] = [];
     const db = interceptD1(DB, async (_, call) => {
@@ -552,7 +568,7 @@ describe('an object that is killed while it brings an account over', () => {
     const send = createWorker({ ACCOUNT_OBJECTS: account });
     const sent = await get(buildPath(row), headers);
 
-    // A busy machine may delay any response, so one prompt response is enough.
+    // A busy machine may delay any response, so the test waits for a single prompt response.
     const response = await vi.waitFor(
       async () => {
         const started = performance.now();
@@ -572,7 +588,7 @@ describe('an object that is killed while it brings an account over', () => {
     await finish(account);
   });
 
-  it('copies an account on if D1 never answers a call', async () => {
+  it('continues the copy of an account if D1 never answers a call', async () => {
     const { account, before } = await storeAccount();
     vi.spyOn(console, 'error').mockImplementation(() => {});
     let calls = 0;
@@ -787,8 +803,8 @@ type State = { readonly step: string };
 
 describe('the alarm of an object that is killed', () => {
   /**
-   * Stores an account that its object has already copied, with rows left in D1 that the object's
-   * alarm will delete.
+   * Stores an account that its object has copied. D1 refuses to delete the copied rows, so the
+   * object's alarm has work left.
    */
   async function storeArrived() {
     const { account } = await storeAccount();
@@ -801,7 +817,8 @@ describe('the alarm of an object that is killed', () => {
       });
       const arrival = createArrival(storage, db);
       expect(await askPatiently(arrival, { account, ...HERE })).toBeUndefined();
-      // The work that is under way sets an alarm at its end, which may come after the answer.
+      // The object deletes rows in the background, and sets its alarm when this work ends. `resume`
+      // waits for the end.
       await arrival.resume();
     });
     return getObject(account);
@@ -894,8 +911,7 @@ describe('a shared label', () => {
       body: JSON.stringify({ evaluation_label_id, value }),
       headers: await buildHeaders(account_id),
     });
-  /** Moves the clock that the objects see. */
-  const later = (milliseconds: number) => vi.setSystemTime(Date.now() + milliseconds);
+  const advanceClock = (milliseconds: number) => vi.setSystemTime(Date.now() + milliseconds);
 
   it('applies a changed shared label in every object after a minute', async () => {
     vi.useFakeTimers(STOPPED);
@@ -908,10 +924,10 @@ describe('a shared label', () => {
     await DB.prepare('UPDATE evaluation_label SET archived_at = ?2 WHERE id = ?1')
       .bind(label.id, '2026-02-01T00:00:00.000Z')
       .run();
-    later(60_000);
+    advanceClock(60_000);
     const archived = await send(await createUnder(account, label.id, 1));
     await DB.prepare('DELETE FROM evaluation_label WHERE id = ?').bind(label.id).run();
-    later(60_000);
+    advanceClock(60_000);
     const gone = await send(await createUnder(account, label.id, 1));
 
     expect([archived.status, gone.status]).toEqual([422, 404]);
@@ -927,7 +943,7 @@ describe('a shared label', () => {
     expect((await send(await createUnder(account, label.id, 1))).status).toBe(201);
     expect((await send(await putValue(row, 9, token))).status).toBe(200);
 
-    later(-120_000);
+    advanceClock(-120_000);
     await DB.prepare('UPDATE evaluation_label SET archived_at = ?2 WHERE id = ?1')
       .bind(label.id, '2026-02-01T00:00:00.000Z')
       .run();
@@ -964,10 +980,10 @@ describe('a shared label', () => {
 
     for (const value of [70, 80, 90]) await send(await putValue(row, value, token));
     expect(calls).toEqual(['all', 'first']);
-    later(59_000);
+    advanceClock(59_000);
     await storeLabel({ id: row.evaluation_label_id, account_id: 'shared', value_type: 'binary' });
     expect((await send(await putValue(row, 5, token))).status).toBe(200);
-    later(1000);
+    advanceClock(1000);
     expect((await send(await putValue(row, 6, token))).status).toBe(422);
   });
 
@@ -1065,7 +1081,8 @@ describe('a shared label', () => {
       while (Date.now() - started < 5000) {
         const timers = vi.getTimerCount();
         const asked = labels.findRefusal({ params: {} });
-        // A call that waits has set a timer, and ends only when the time has passed.
+        // If `findRefusal` waits for D1, it has set a timer and ends when the timer fires. So the
+        // test moves the time.
         if (vi.getTimerCount() > timers) {
           times.push(Date.now() - started);
           vi.advanceTimersByTime(1000);
@@ -1082,8 +1099,11 @@ describe('a shared label', () => {
 
 describe('an object that fails', () => {
   type Run = AccountObject['run'];
-  /** Passes each call to an object through `run`, and notes how the Worker looked the object up. */
-  const failing = (run: (call: ObjectCall, send: Run) => ReturnType<Run>) => {
+  /**
+   * Makes the binding `ACCOUNT_OBJECT` and passes each call to an object through `run`. `found`
+   * lists how the Worker looked up the objects: jurisdiction, name and options.
+   */
+  const interceptObject = (run: (call: ObjectCall, send: Run) => ReturnType<Run>) => {
     const found: unknown[] = [];
     const namespace = (jurisdiction?: string): object => ({
       jurisdiction: (name: string) => namespace(name),
@@ -1098,7 +1118,7 @@ describe('an object that fails', () => {
     return { found, settings: { ACCOUNT_OBJECT: namespace() as typeof ACCOUNT_OBJECT } };
   };
 
-  /** Stores an account that its object serves, so that no call waits for the copy. */
+  /** Stores an account that its object has already copied, so that no call has to wait. */
   async function storeMovedAccount() {
     const stored = await storeAccount();
     const read = await get(buildPath(stored.row), stored.headers);
@@ -1118,7 +1138,7 @@ describe('an object that fails', () => {
       const { account, row } = await storeMovedAccount();
       vi.spyOn(console, 'error').mockImplementation(() => {});
       let calls = 0;
-      const { settings, found } = failing(async (call, send) => {
+      const { settings, found } = interceptObject(async (call, send) => {
         calls += 1;
         if (calls === 1) throw Object.assign(new Error(message), { remote: true });
         return send(call);
@@ -1135,7 +1155,7 @@ describe('an object that fails', () => {
   it('stores a write once if the object fails after the commit', async () => {
     const { account, row } = await storeMovedAccount();
     let calls = 0;
-    const { settings } = failing(async (call, send) => {
+    const { settings } = interceptObject(async (call, send) => {
       calls += 1;
       const answer = await send(call);
       if (calls === 1) throw new Error('Network connection lost.');
@@ -1152,7 +1172,9 @@ describe('an object that fails', () => {
 
   it('finds an object in its jurisdiction or near its place, anew for each attempt', async () => {
     const { account, row, headers } = await storeAccount();
-    const { settings, found } = failing(async () => ({ fault: 'Network connection lost.' }));
+    const { settings, found } = interceptObject(async () => ({
+      fault: 'Network connection lost.',
+    }));
     const clock = { ...systemClock, sleep: () => Promise.resolve() };
     vi.spyOn(console, 'error').mockImplementation(() => {});
 
