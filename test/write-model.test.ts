@@ -1,16 +1,19 @@
 /**
- * Models writes to one evaluation under everything that can go wrong. Several callers write through
- * edges whose clocks differ by up to 5 s. Attempts fail before or after the commit, or arrive late,
- * with other writes in between. Writes are keyed or not, with preconditions or without, by token,
- * by link or on the page of a link. Links are revoked meanwhile, and evaluations are deleted and
- * created again under the same id.
+ * Models writes to one evaluation under everything that can go wrong:
+ * - The clocks of the edges differ by up to 5 s.
+ * - An attempt fails before or after the commit, or arrives late. Other writes come in between.
+ * - Callers write with a token, through a link or on a link's page. Some send a key or a
+ *   precondition.
+ * - Links are revoked meanwhile, and the evaluation is deleted and created again under the same id.
  *
- * The model runs the whole Worker over HTTP in workerd. The simulation (test/simulation/) runs only
- * the operations, on simulated clocks, and much more often.
+ * The checks after each run:
+ * - Each update with a 200 is exactly once in an unbroken chain of stored values. The chain
+ *   contains nothing that D1 did not store for a request.
+ * - Each deletion with a 204 deleted exactly once.
+ * - A request that began before a deletion changes nothing after the deletion.
  *
- * Each 200 of an update appears exactly once in an unbroken chain of stored values, and nothing
- * else is in the chain. Each 204 deleted exactly once. A request that began before a deletion
- * changes nothing after it.
+ * The model runs the whole Worker over HTTP in workerd. The simulation in test/simulation/ runs
+ * only the operations, on simulated clocks, and makes many more requests.
  */
 import fc from 'fast-check';
 import { expect, inject, it } from 'vitest';
@@ -36,20 +39,23 @@ import {
 } from './support/worker.ts';
 
 type Write = {
-  /** PUT updates. POST creates the evaluation again under its id. */
+  /** PUT updates the evaluation. POST creates it again under the same id. */
   readonly method: 'PUT' | 'DELETE' | 'POST';
   /**
-   * `link`: a machine posts to the caller's link. `page`: the caller sends the form, which has its
-   * own key.
+   * The way to write: with a token, with a POST to the caller's link, or with the form on the
+   * link's page.
    */
   readonly by: 'token' | 'link' | 'page';
   readonly caller: string;
   readonly value: number;
   readonly key: string | undefined;
   readonly precondition: 'none' | 'current' | 'stale';
-  /** How far the clock of the write's edge is ahead, in seconds. */
+  /** The number of seconds by which the edge's clock is ahead; negative if the clock is behind. */
   readonly skew: number;
-  /** The fate of each attempt before one succeeds, and the event that happens meanwhile. */
+  /**
+   * The fault of each attempt before the first success. `meanwhile` is what happens before the next
+   * attempt. If `meanwhile` is a number, another caller stores this value.
+   */
   readonly faults: readonly {
     fate: 'fails' | 'is lost' | 'is late';
     meanwhile: number | 'revoked' | 'deleted' | 'replaced' | undefined;
@@ -57,47 +63,49 @@ type Write = {
 };
 
 /**
- * An evaluation from one create to the next. It has the same id as the previous one and nothing
- * else of it.
+ * An evaluation between its creation and its deletion. If a caller creates the evaluation again
+ * under the same id, the new one is another incarnation.
  */
 type Incarnation = {
   readonly created: Row;
-  /** The rows in D1 at the end, or right before the deletion. */
+  /** The history and the row, as they were right before the deletion or at the end of the run. */
   last?: { readonly history: ReplacedRow[]; readonly row: Row | null };
 };
 
-/** The state of a request whenever one of its attempts reaches D1, and when it is answered. */
+/**
+ * The state of the evaluation and the link at one moment of a request. The test records this state
+ * when an attempt reaches D1, and again when the Worker answers.
+ */
 type Seen = {
   readonly write: Write;
-  /** The idempotency key, or the name that the link or the page gives the write. */
+  /** The name that `nameWrite` gives the write. */
   readonly key: string | undefined;
-  /** The present evaluation, or the last one if it is deleted. */
+  /** The current evaluation. If it is deleted, the most recent one. */
   readonly incarnation: Incarnation;
   readonly isAbsent: boolean;
   /**
-   * The write began before a deletion that has run. The edge's clock and the deletion's time
-   * decide.
+   * Is true if the request began before a deletion that has already run. Compares the time on the
+   * edge's clock with the time of the deletion.
    */
   readonly isTooLate: boolean;
   readonly isRevoked: boolean;
 };
 /**
- * `version` is the version that the write was to replace. `body` is undefined if the response is no
- * JSON.
+ * `version` is the version that the write must replace; null without a precondition. `body` is
+ * undefined if the response is not JSON.
  */
 type Answered = Seen & {
   readonly version: string | null;
   readonly status: number;
   readonly body: Row | undefined;
 };
-/** `row` is the row that D1 returned; for a deletion it has only the id. */
+/** `row` is the row that D1 returned. A deletion returns only the id. */
 type Stored = Seen & { readonly row: Row };
 
-/** The evaluation, the callers' way to it, and notes of what the test saw. */
+/** The evaluation, the callers' links to it, and a record of everything that the test saw. */
 class World {
   /**
-   * The real time. So edges are behind or ahead of the database, whose clock sets the time of a
-   * deletion.
+   * The clocks of the edges start at the real time, because D1 dates deletions with the real time.
    */
   readonly start = new Date();
   readonly row: Row;
@@ -105,10 +113,10 @@ class World {
   readonly revoked = new Set<string>();
   seconds = 0;
   readonly incarnations: [Incarnation, ...Incarnation[]];
-  /** The times of all deletions. */
+  /** The `deleted_at` of each deletion so far. */
   deletions: readonly string[] = [];
   readonly answered: Answered[] = [];
-  /** The rows that D1 stored or deleted, in its order. */
+  /** The rows that D1 stored or deleted, in the order of D1. */
   readonly stored: Stored[] = [];
   readonly late: (() => Promise<unknown>)[] = [];
 
@@ -163,14 +171,20 @@ class World {
     this.answered.push({ ...see(), version, status: response.status, body });
   }
 
-  /** Sends a named write again that was answered before. The index counts from the last one. */
+  /**
+   * Repeats a write that has a name and that the Worker has answered. Index 0 is the latest of
+   * these writes.
+   */
   async sendAgain(index: number): Promise<void> {
     const named = this.answered.filter(({ key }) => key !== undefined);
     const sent = named.at(-1 - (index % named.length));
     if (sent) await this.send({ ...sent.write, faults: [] }, sent.version);
   }
 
-  /** Deletes the evaluation and creates it again. The pause of 6 s is longer than clocks differ. */
+  /**
+   * Deletes the evaluation and creates it again. The pause of 6 s is longer than the largest error
+   * of a clock (5 s).
+   */
   async replace(): Promise<void> {
     await this.send(plain({ method: 'DELETE' }));
     this.seconds += 6;
@@ -229,10 +243,10 @@ class World {
   }
 }
 
-/** Links never expire here, so the database keeps each revocation whenever the test runs. */
+/** These links never expire, so D1 never deletes their revocations. */
 const LINKS_EXPIRE = '2999-01-01T00:00:00.000Z';
 const CALLERS = ['a', 'b', 'c'] as const;
-/** Ids of links. Each begins with the time of expiry. */
+/** The id of each caller's link. A link id begins with the time of expiry. */
 const LINK_IDS: Readonly<Record<string, string>> = Object.fromEntries(
   CALLERS.map((caller) => [
     caller,
@@ -254,8 +268,9 @@ async function createWorld(): Promise<World> {
 }
 
 /**
- * Returns the name under which the Worker stores a write. A link has keys of its own, and a page
- * names its answers itself.
+ * Returns the name by which the Worker recognises a repetition; undefined if the write has no name.
+ * A key through a link differs from the same key with a token. The Worker names an answer on a page
+ * by its version and value.
  */
 function nameWrite({ by, value, key }: Write, version: string | null): string | undefined {
   if (by === 'page') return `page ${version} ${value}`;
@@ -274,7 +289,7 @@ const plain = (changed: Partial<Write>): Write => ({
   ...changed,
 });
 
-/** The model has no state of its own: the checks at the end compare what the test saw. */
+/** The `model` of fast-check stays empty. The checks at the end use what `World` has recorded. */
 type Command = fc.AsyncCommand<Record<string, never>, World>;
 
 const command = (name: string, run: (world: World) => Promise<void>): Command => ({
@@ -308,10 +323,10 @@ const writes = fc
   })
   .map((write): Write => {
     if (write.method === 'DELETE') return { ...write, by: 'token' };
-    // A create has its name in its id, and takes no precondition.
+    // A create is recognised by its id, so it needs no key. A create takes no precondition.
     if (write.method === 'POST')
       return { ...write, by: 'token', key: undefined, precondition: 'none' };
-    // A page always shows a version.
+    // The form on a page always sends the version that the page showed.
     const isPlain = write.by !== 'page' || write.precondition !== 'none';
     return isPlain ? write : { ...write, precondition: 'current' };
   })
@@ -343,7 +358,7 @@ const waits = fc.integer({ min: 1, max: 3 }).map((seconds) =>
 
 const { seed, factor } = inject('properties');
 
-it('does once what it answers is done, and nothing that began before a deletion', async () => {
+it('stores each acknowledged write exactly once, and nothing that began before a deletion', async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.commands(
@@ -370,7 +385,10 @@ const STATUSES = {
   POST: [200, 201, 409, 503],
 } as const;
 
-/** Returns the same result for two requests that are one write. */
+/**
+ * Returns equal results for two requests that are one write: the same caller and name, or the same
+ * `Write`.
+ */
 const identifyWrite = ({ write, key }: Seen) =>
   key === undefined ? write : `${write.caller} ${key}`;
 
@@ -385,9 +403,10 @@ async function expectExact(world: World): Promise<void> {
     expectChain(incarnation, answered.filter(isOfIt), stored.filter(isOfIt));
   }
 
-  // No late attempt stores anything through a revoked link, or from before a deletion.
+  // D1 stored nothing through a revoked link, and nothing for a request older than a deletion.
   expect(stored.filter(({ isRevoked, isTooLate }) => isRevoked || isTooLate)).toEqual([]);
-  // A deletion comes after all that began before it ran, although its edge may be behind.
+  // D1 dates a deletion with its own clock. So no deletion is dated before the test began, even if
+  // the edge's clock is behind.
   expect(deletions.filter((deleted_at) => deleted_at < start.toISOString())).toEqual([]);
 
   const deleted = stored.filter(({ write }) => write.method === 'DELETE').map(identifyWrite);
@@ -401,8 +420,8 @@ async function expectExact(world: World): Promise<void> {
     const isGone = isAbsent || isTooLate;
     expect(STATUSES[write.method]).toContain(status);
     if (status === 404) expect(isGone || isRevoked).toBe(true);
-    // A refused write is not stored in that incarnation, not even late. After a 404 a late attempt
-    // may be stored, if a caller creates the evaluation meanwhile.
+    // After 412 or 422, even a late attempt of the request is never stored in this incarnation.
+    // After 404 a late attempt may be stored, if a caller has created the evaluation meanwhile.
     if (status === 412 || status === 422) expect(isOwn || isGone).toBe(false);
     if (status === 204) expect(deleted).toContain(identifyWrite(one));
     if (write.method === 'PUT' && status === 200) expect(isGone).toBe(false);
@@ -432,24 +451,25 @@ const listVersions = (incarnation: Incarnation) => [
   ...buildChain(incarnation).map(({ updated_at }) => updated_at),
 ];
 
-/** `answered` and `stored` are the updates of the incarnation. */
+/** Checks the updates of one incarnation: `answered` by the Worker, and `stored` by D1. */
 function expectChain(incarnation: Incarnation, answered: Answered[], stored: Stored[]): void {
   const { created, last } = incarnation;
   const chain = buildChain(incarnation);
   const versions = listVersions(incarnation);
   if (last && chain.length > 0) expectUnbroken(last.history, last.row);
 
-  // The chain is what D1 stored, in that order. The row is what the last accepted write stored.
+  // The first value is the created one. The chain has every later value, exactly as D1 stored them.
   expect((last?.history[0] ?? last?.row)?.value).toBe(created.value);
   expect(chain).toEqual(
     stored.map(({ write, row }) => ({ ...pickClaim(row), updated_by: write.caller })),
   );
 
-  // No request is stored twice, and no named write.
+  // D1 stored no request twice, and no named write twice.
   expect(new Set(stored.map(({ write }) => write)).size).toBe(stored.length);
   expect(new Set(stored.map(identifyWrite)).size).toBe(stored.length);
 
-  // A page tells only the version that it stored; the chain contains the body.
+  // The response of a page is not JSON. The stored answer is the entry of the chain that follows
+  // `version`.
   const accepted = answered
     .filter(({ status }) => status === 200)
     .map(({ body, version, ...one }) => ({
@@ -463,14 +483,15 @@ function expectChain(incarnation: Incarnation, answered: Answered[], stored: Sto
     expect(chain.filter((entry) => entry.updated_at === body?.updated_at)).toEqual([claimed]);
   }
 
-  // A conditional write replaced the version that it named.
+  // If a stored write had a precondition, the write replaced exactly the version that it named.
   for (const { version, body } of accepted.filter(
     (one) => one.version !== null && stored.some(({ write }) => write === one.write),
   )) {
     expect(version).toBe(versions[versions.indexOf(body?.updated_at ?? '') - 1]);
   }
 
-  // One stored write answers several requests only if they have the same name, or are plain.
+  // Several requests get the same stored write as their answer only if they have the same name, or
+  // have neither a name nor a precondition.
   for (const together of Map.groupBy(accepted, ({ body }) => body?.updated_at).values()) {
     const writers = together.filter(({ key, version }) => key !== undefined || version !== null);
     expect(new Set(writers.map(({ key }) => key)).size).toBeLessThanOrEqual(1);
