@@ -1,6 +1,7 @@
 /**
- * Tests deleteEvaluation. A deletion removes the evaluation with its history and leaves all other
- * rows. A late or repeated request cannot bring the deleted row back or delete a new one.
+ * Tests deleteEvaluation. A deletion removes the evaluation and its history, and leaves all other
+ * rows. A late or repeated request cannot bring the evaluation back, or delete a newer evaluation
+ * with the same id.
  */
 import { describe, expect, it } from 'vitest';
 import { type Clock, systemClock } from '../src/clock.ts';
@@ -38,9 +39,10 @@ const remove = async (row: Pick<Row, 'run_id' | 'id'>, { claims = {}, headers = 
 
 const KEY = { headers: { 'idempotency-key': 'a' } };
 
-/** Creates an evaluation with the id and the run of the row again, under a label that exists. */
+/** Builds the request that creates the evaluation again with the same id, run and label. */
 async function createAgain(row: Row, value = 2): Promise<Request> {
-  // A create in the millisecond of a deletion counts as begun before the deletion.
+  // If a create begins in the same millisecond as a deletion, the Worker assumes that the create
+  // began first.
   await scheduler.wait(2);
   return request(`/v1/run/${row.run_id}/evaluations`, {
     method: 'POST',
@@ -98,7 +100,7 @@ describe('deleteEvaluation', () => {
     await expectRefusal(await worker(await putValue(row, 5)), NOT_FOUND);
   });
 
-  it('keeps a note that holds no value', async () => {
+  it('keeps a note of the deletion without the value', async () => {
     const row = await storeEvaluation({ account_id: makeAccount() });
     await worker(await remove(row, { claims: { account_id: row.account_id } }));
 
@@ -112,7 +114,7 @@ describe('deleteEvaluation', () => {
     ]);
   });
 
-  it('ends the links to the evaluation', async () => {
+  it('refuses the links to a deleted evaluation', async () => {
     const row = await storeEvaluation();
     const { url } = await createLinkTo(row);
     await worker(await remove(row));
@@ -169,7 +171,7 @@ describe('deleteEvaluation', () => {
     expect(Math.max(...rows.map(({ read }) => read))).toBeLessThanOrEqual(11);
   });
 
-  it('a deletion costs the same however much was deleted before: ten notes go that are older than seven days', async () => {
+  it('a deletion costs the same however much was deleted before, and removes ten notes older than seven days', async () => {
     const account_id = makeAccount();
     const row = await storeEvaluation({ account_id });
     await DB.prepare(
@@ -245,7 +247,7 @@ describe('a deletion that is sent again', () => {
     expect(await readEvaluation(row.id)).toBe(null);
   });
 
-  it('a deletion with the key of an update deletes all the same', async () => {
+  it('a deletion deletes even if an update had the same key', async () => {
     const row = await storeEvaluation();
     await worker(await putKeyed(row, 4));
 

@@ -1,7 +1,10 @@
 /**
- * The SQL statement of a write contains its conditions. TypeScript code repeats the conditions to
- * explain which one failed. This file sends random requests to both. Whichever conditions fail, the
- * response names the first one, and SQL and TypeScript never disagree, which would be a 500.
+ * Tests that the SQL of a write and its explanation in TypeScript agree. The SQL statement contains
+ * all conditions of the write. If the statement changes no row, TypeScript code evaluates the same
+ * conditions to find the first that failed.
+ *
+ * The tests send random requests in which any of the conditions fail. Each response must name the
+ * first failed condition. If SQL and TypeScript disagreed, the Worker would answer 500.
  */
 import fc, { type Arbitrary } from 'fast-check';
 import { describe, expect, inject, it } from 'vitest';
@@ -21,7 +24,6 @@ import {
 const { seed, factor } = inject('properties');
 const RUNS = 60 * factor;
 
-/** A label's rule, with a value that the rule allows and one that it refuses. */
 type Case = { readonly rule: Partial<Label>; readonly legal: number; readonly illegal: number };
 
 const double = fc.oneof(
@@ -71,7 +73,9 @@ const binary: Arbitrary<Case> = fc
 
 const anyCase = fc.oneof(continuous, indexed, binary);
 
-/** Draws the immutable fields to send: none, all as stored, or one that differs. */
+/**
+ * Generates the immutable fields of a request: none, all as stored, or all with one that differs.
+ */
 const immutable: Arbitrary<(row: object) => { sent: object; differs: string | undefined }> =
   fc.oneof(
     fc.constant(() => ({ sent: {}, differs: undefined })),
@@ -96,15 +100,14 @@ const given = fc.record({
   isReplaced: fc.boolean(),
 });
 
-/** Sends an update of the row, with an entity tag or an idempotency key if the headers have one. */
 const send = async (row: Row, body: object, headers: Record<string, string | null>) =>
   worker(await request(buildPath(row), { body: JSON.stringify(body), headers }));
 
 async function check<T>(input: Arbitrary<T>, holds: (input: T) => Promise<void>): Promise<void> {
   const result = await fc.check(fc.asyncProperty(input, holds), { seed, numRuns: RUNS });
   if (result.failed) {
-    // fc.assert would throw an error that may contain lone surrogates, and vitest cannot carry
-    // those out of workerd.
+    // `fc.assert` may put lone surrogates into its error. vitest cannot transfer such an error out
+    // of workerd.
     throw new Error(`${fc.defaultReportMessage(result)}\n${result.errorInstance}`.toWellFormed());
   }
 }

@@ -1,6 +1,6 @@
 /**
- * Tests writes with an idempotency key. The Worker tells a repetition from a new write. A
- * repetition does not undo what another caller has stored since.
+ * Tests writes with an idempotency key. The Worker distinguishes a repetition from a new write. A
+ * repetition does not undo what another caller has stored since the first request.
  */
 import { describe, expect, it } from 'vitest';
 import { makeUnprocessable } from './support/answers.ts';

@@ -1,7 +1,7 @@
 /**
- * Tests a write that the Worker retries. An attempt may fail, lose its response after the commit,
- * or arrive after its retry. Each 200 still tells what is stored. Simulated databases cause the
- * faults, and the clocks of the edges differ by seconds.
+ * Tests writes that the Worker retries. An attempt may fail, lose its response after the commit, or
+ * arrive after its retry. Each 200 still describes what is stored. The databases of these tests
+ * simulate the faults, and the clocks of the edges differ by seconds.
  */
 import { describe, expect, it } from 'vitest';
 import { interceptD1, makeFlakyD1 } from './support/d1.ts';
@@ -18,7 +18,8 @@ import {
 describe('an attempt of a write', () => {
   it('stores the retry of an attempt that failed, though an older write had the same value and author', async () => {
     const row = await storeEvaluation({ value: 1 });
-    // The row's version is ahead of the clock of the edge that the other callers use.
+    // The clock of this edge is one second ahead. So the row's version is later than the time at
+    // the edge that the other callers use.
     await edge(1)(await makeUpdate(row, 2, { sub: 'user-c' }));
     await edge()(await makeUpdate(row, 5));
     await edge()(await makeUpdate(row, 7, { sub: 'user-b' }));

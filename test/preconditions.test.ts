@@ -1,7 +1,7 @@
 /**
- * Tests preconditions. The Worker either applies a precondition or refuses the request: it never
- * ignores one (RFC 9110 §13.1). The entry of an operation in support/operations.ts lists the
- * preconditions that the operation takes.
+ * Tests preconditions. The Worker applies a precondition or refuses the request, but never ignores
+ * a precondition (RFC 9110 §13.1). test/support/operations.ts lists which preconditions each
+ * operation takes.
  */
 import { describe, expect, it, vi } from 'vitest';
 import { makePreconditionFailed } from './support/answers.ts';
@@ -26,7 +26,7 @@ import {
 const HEADERS = ['If-Match', 'If-None-Match', 'If-Modified-Since', 'If-Unmodified-Since'];
 const VALUES = ['*', '"a"', 'Sun, 22 Nov 2026 10:11:12 GMT', 'no precondition'];
 
-/** Returns the refusal of a precondition by an operation that takes only `evaluated`. */
+/** Returns the refusal of the precondition `header` by an operation that takes only `evaluated`. */
 const makeRefusal = (header: string, evaluated: readonly string[]) => ({
   status: 400,
   error:

@@ -1,6 +1,6 @@
 /**
  * Tests the cost of a write. The Worker makes one call to D1. The number of rows that the call
- * reads and writes is bounded and does not grow with the history.
+ * reads and writes is bounded, however long the history is.
  */
 import { describe, expect, it } from 'vitest';
 import { NOT_FOUND } from './support/answers.ts';
@@ -154,9 +154,7 @@ describe('the cost of a write', () => {
   });
 });
 
-/**
- * Adds this many entries from the last days to the history of a row, with statements of its own.
- */
+/** Adds entries to the history of a row, one second apart, with SQL. */
 async function fillHistory(row: Row, entries: number): Promise<void> {
   await DB.prepare(
     `INSERT INTO run_evaluation_history (account_id, evaluation_id, value, updated_by, updated_at, replaced_by, replaced_at, write_id)
