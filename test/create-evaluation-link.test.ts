@@ -1,6 +1,6 @@
 /**
- * Tests createEvaluationLink. The link's key contains everything about the link, so the database
- * stores nothing. A token that is restricted to one evaluation cannot create links.
+ * Tests createEvaluationLink. The key in the URL contains everything about the link, so the
+ * database stores nothing. A token that is restricted to one evaluation cannot create links.
  */
 import { describe, expect, it, vi } from 'vitest';
 import {
@@ -188,7 +188,7 @@ describe('createEvaluationLink', () => {
       { values: { bad: 0, [key]: 1 } },
       'each key of values must be Unicode text: one contains half of a surrogate pair.',
     ]),
-  ])('refuses %j, and says what would do', async (body, error) => {
+  ])('refuses %j, and names what it would accept', async (body, error) => {
     const row = await storeEvaluation();
 
     await expectRefusedUpdate(row, await make(row, body), { status: 400, error });
@@ -233,7 +233,7 @@ describe('createEvaluationLink', () => {
   it('makes a URL of 1,999 characters, and refuses one of 2,000, saying how long it would be', async () => {
     const row = await storeEvaluation();
     const { url } = await createLinkTo(row, { values: { '': 1 } });
-    // Three bytes of a claim take four characters of the key.
+    // The key is base64url: three more bytes in `values` make the URL four characters longer.
     const most = Math.floor(((1999 - url.length) * 3) / 4);
 
     const lengths = [];
@@ -265,7 +265,7 @@ describe('createEvaluationLink', () => {
     expect((await worker(await make(row, {}, { run_id: row.run_id }))).status).toBe(201);
   });
 
-  it('makes another link each time', async () => {
+  it('makes a different link for each request', async () => {
     const row = await storeEvaluation();
     const links = [await createLinkTo(row), await createLinkTo(row)];
 

@@ -1,14 +1,14 @@
 /**
- * Rebuilds requests that failed for users of other products, from public reports. Personal details
- * are invented and no text is copied. Each case names the report. The Worker must answer each case
- * as `right` requires.
+ * Repeats requests that failed for users of other products. `source` names the public reports of a
+ * case. Personal details are invented, and no text is copied. The Worker must answer each case as
+ * `right` requires.
  */
 import { expect, it } from 'vitest';
 import { createLinkTo, visit } from './support/links.ts';
 import { readEvaluation, requirePresent, storeLabelled, worker } from './support/worker.ts';
 
 type Step = {
-  /** The name of the link; a case with a single link omits it. */
+  /** The link's name in `links`. A case with a single link omits the name. */
   readonly to?: string;
   readonly headers?: { readonly [name: string]: string };
   readonly body: unknown;
@@ -20,7 +20,7 @@ type Case = {
   readonly label: object;
   readonly links: { readonly [name: string]: object };
   readonly steps: readonly Step[];
-  /** The correct status of the last response, and the value that must be stored after it. */
+  /** The required status of the last response, and the value that must then be stored. */
   readonly right: { readonly status: number; readonly stored: number };
 };
 

@@ -1,6 +1,7 @@
 /**
- * Tests how a link recognises a repeated delivery. The Worker finds the delivery's name where
- * senders put it. A repeated delivery does not undo what another caller has stored since.
+ * Tests how a link recognises a repeated delivery. Senders name a delivery in a header or in the
+ * body, and the Worker looks for this name. A repeated delivery does not undo what another caller
+ * has stored since the first delivery.
  */
 import { describe, expect, it } from 'vitest';
 import { makeUnprocessable } from './support/answers.ts';
@@ -36,8 +37,8 @@ const HEADERS = [
 type Sent = { readonly body: object; readonly headers?: Record<string, string> };
 
 /**
- * Sends the first delivery, lets another caller correct the value, and sends the second. Returns
- * true if the second delivery was stored.
+ * Sends the first delivery, then a correction by another caller, then the second delivery. Returns
+ * true if the Worker stored the second delivery.
  */
 async function isStoredAfterCorrection(link: object, first: Sent, second: Sent): Promise<boolean> {
   const row = await storeEvaluation({ value: 1 });
@@ -49,7 +50,7 @@ async function isStoredAfterCorrection(link: object, first: Sent, second: Sent):
 }
 
 describe('a header that names a delivery', () => {
-  it.each(HEADERS)('undoes no correction by a repeated delivery: %s', async (header) => {
+  it.each(HEADERS)('does not undo a correction when a delivery is repeated: %s', async (header) => {
     const sent = { body: { value: 9 }, headers: { [header]: 'd-1' } };
     const next = { body: { value: 9 }, headers: { [header]: 'd-2' } };
 

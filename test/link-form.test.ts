@@ -1,6 +1,6 @@
 /**
  * Tests bodies of links that are not plain JSON: forms, and bodies packed with gzip. The Worker
- * reads the value from a form, and unpacks at most 1 MiB.
+ * reads the value from a field of the form, and unpacks at most 1 MiB.
  */
 import { describe, expect, it } from 'vitest';
 import { makeUnprocessable } from './support/answers.ts';
@@ -159,7 +159,8 @@ describe('a packed body', () => {
       return times;
     };
 
-    // Unpacking the whole body would take 50 times as long. Another program may slow one run down.
+    // Unpacking all of the large body would take 50 times as long as the small one. Another program
+    // may slow a run down, so only the fastest of five runs counts.
     const [small, large] = [await measureTimes(2), await measureTimes(100)];
     expect(Math.min(...large)).toBeLessThan(20 + 10 * Math.min(...small));
   });

@@ -1,6 +1,6 @@
 /**
- * Tests hostile keys of links against every use of a link. All get the same answer, and the answer
- * and the log contain nothing of the key.
+ * Tests forged and damaged keys of links with every use of a link. The Worker gives all of them the
+ * same answer. The answer and the log contain no part of the key.
  */
 import { describe, expect, it, vi } from 'vitest';
 import {
@@ -44,13 +44,16 @@ const HEADER = { alg: 'HS256', typ: 'link' };
 const addAnHour = () => (seconds(new Date()) + 3600) * 1000;
 const encodeUtf8 = (value: object) => new TextEncoder().encode(JSON.stringify(value));
 const encodeHex = (uuid: string) => uuid.replaceAll('-', '');
-/** Makes the hexadecimal id of a link that expires at this time. */
+/**
+ * Makes the hexadecimal id of a link. The first twelve digits are the time of expiry, in
+ * milliseconds.
+ */
 const makeLinkId = (expires: number) =>
   `${expires.toString(16).padStart(12, '0')}8${encodeHex(crypto.randomUUID()).slice(13)}`;
 
 type Content = { id: string; evaluation: string; texts: readonly string[] };
 /** Writes the payload of a key in the format that src/link/README.md describes. */
-const payload = (row: Row, changed: Partial<Content> = {}): Uint8Array => {
+const buildPayload = (row: Row, changed: Partial<Content> = {}): Uint8Array => {
   const { id, evaluation, texts } = {
     id: makeLinkId(addAnHour()),
     evaluation: encodeHex(row.id),
@@ -63,8 +66,8 @@ const payload = (row: Row, changed: Partial<Content> = {}): Uint8Array => {
 
 type Signing = { header?: object; secret?: string; alg?: string };
 /**
- * Makes a key with any payload, signed under any header. The key leaves the header out, as all keys
- * do.
+ * Makes a link key from any payload, signed with any JWS header. The result omits the header, like
+ * every link key.
  */
 async function signBytes(
   bytes: Uint8Array | string,
@@ -74,7 +77,7 @@ async function signBytes(
   return jws.slice(jws.indexOf('.') + 1);
 }
 const signKey = (row: Row, changed: Partial<Content> = {}, signing: Signing = {}) =>
-  signBytes(payload(row, changed), signing);
+  signBytes(buildPayload(row, changed), signing);
 const signWithTexts = (row: Row, ...texts: string[]) => signKey(row, { texts });
 const signWithOptions = (row: Row, options: string) =>
   signWithTexts(row, ACCOUNT, 'user-123', options);
@@ -98,8 +101,8 @@ const HOSTILE: Record<string, (row: Row) => Promise<string>> = {
   'a padded signature': async (row) => `${await signKey(row)}=`,
   'another last bit of the signature': async (row) => flipLastBit(await signKey(row)),
   'another last bit of the content': async (row) => {
-    // The content is one byte longer than a multiple of three, so the last character has four
-    // unused bits.
+    // This author makes the content one byte longer than a multiple of three. So four bits of the
+    // last base64url character are unused.
     const author = 'x'.repeat(4 + 2 * (ACCOUNT.length % 3));
     const [content = '', signature] = (await signWithTexts(row, ACCOUNT, author)).split('.');
     return `${flipLastBit(content)}.${signature}`;
@@ -150,13 +153,16 @@ const HOSTILE: Record<string, (row: Row) => Promise<string>> = {
   'an option that this Worker does not have': (row) => signWithOptions(row, '{"only":1}'),
   'a pointer that is no text': (row) => signWithOptions(row, '{"pointer":1}'),
   'values that are no numbers': (row) => signWithOptions(row, '{"values":{"yes":"1"}}'),
-  'one id alone': (row) => signBytes(payload(row).subarray(0, 16)),
-  'a part of an id': (row) => signBytes(payload(row).subarray(0, 5)),
+  'one id alone': (row) => signBytes(buildPayload(row).subarray(0, 16)),
+  'a part of an id': (row) => signBytes(buildPayload(row).subarray(0, 5)),
   'a key of 100,000 characters': (row) =>
     signKey(row, { texts: ['x'.repeat(75_000)] }, { secret: SECRET }),
 };
 
-/** The reason that the log gives: a code of jose or a word of ours. A stranger cannot choose it. */
+/**
+ * The reasons that the Worker may log: an error code of jose, or one of four words. No sender of a
+ * key can choose this text.
+ */
 const LOGGED = expect.stringMatching(/^(?:ERR_[A-Z_]+|malformed|expired|payload|gone)$/);
 
 const buildUrl = (key: string) => `https://api.test/v1/link?key=${encodeURIComponent(key)}`;
@@ -384,7 +390,7 @@ describe('a key of a link', () => {
     const plain = await createLinkTo(row);
     const link = await createLinkTo(row, { name: 'anna', pointer: '/a', values: { yes: 1 } });
     const readContent = async (texts: string[], { id }: { id: string }) =>
-      base64url(payload(row, { id: encodeHex(id), texts }));
+      base64url(buildPayload(row, { id: encodeHex(id), texts }));
 
     expect(readKey(plain.url).split('.')).toEqual([
       await readContent([row.account_id, 'user-123'], plain),

@@ -1,6 +1,6 @@
 /**
- * Tests the page of a link. The page shows the present value, and its form stores an answer. A
- * person who opens the page, or a scanner that fetches it, changes nothing.
+ * Tests the page of a link. The page shows the current value, and its form stores an answer. If a
+ * person only opens the page, or a scanner fetches it, nothing changes.
  */
 import { describe, expect, it, vi } from 'vitest';
 import type { AccountId } from '../src/principal.ts';
@@ -33,7 +33,6 @@ async function readPage(sent: Request, send: Send = worker) {
   return { status: response.status, headers: response.headers, html: await response.text() };
 }
 
-/** Extracts the text of a page, without its markup and style. */
 const extractText = (html: string) =>
   html
     .replace(/<style>.*?<\/style>/s, '')
@@ -49,7 +48,10 @@ const listButtons = (html: string) =>
 
 const CATEGORIES = { categories: JSON.stringify(['formal', 'casual', 'friendly']) };
 
-/** Extracts the content of a page from its frame, which all pages share. */
+/**
+ * Returns the content of `<main>`; undefined if the rest of the page is not the frame that all
+ * pages share.
+ */
 const findMain = (html: string) =>
   /^<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><link rel="icon" href="data:,"><title>[^<]+<\/title><style>[^<]+<\/style><\/head>\n<body><main>\n(.*)\n<\/main><\/body><\/html>\n$/s.exec(
     html,
@@ -288,7 +290,7 @@ describe('the page of a link', () => {
       'x-robots-tag': 'noindex, nofollow',
     });
     expect(html.match(/ style=|<link[^>]*>|<img|<a |https?:/g)).toEqual([
-      // Without this link a browser asks for /favicon.ico, which the policy refuses.
+      // Without this link, a browser would request /favicon.ico, which the page's policy forbids.
       '<link rel="icon" href="data:,">',
     ]);
   });
@@ -527,7 +529,8 @@ describe('who opens or scans a link', () => {
       return (await worker(visit(url + query, { method: n % 5 === 0 ? 'HEAD' : 'GET', headers })))
         .status;
     };
-    // The requests try each combination of agent, method, headers and query twice.
+    // The requests combine each agent with both methods, with and without a query. Every second
+    // agent sends the headers of a browser.
     const statuses = await Promise.all(Array.from({ length: 120 }, (_, n) => scan(n)));
 
     expect(new Set(statuses)).toEqual(new Set([200]));

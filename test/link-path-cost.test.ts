@@ -1,18 +1,19 @@
 /**
- * Tests that a stranger cannot make a request expensive with the path of a link or with a posted
- * body. Compares the time for a path with the time for a pointer into the same body. Compares the
- * time for a body with the time for a real one: the transcript of a call, with a time for each word.
+ * Tests that no stranger can make a request expensive, with the path of a link or with a posted
+ * body:
+ * - A path may cost at most 4 times as much as a pointer into the same body.
+ * - A body may cost at most 4 times as much as a realistic one: the transcript of a call, with a
+ *   time for each word.
  */
 import { expect, it } from 'vitest';
 import { LINK_BODY_MAX_BYTES } from '../src/limits.ts';
 import { createLinkTo, post } from './support/links.ts';
 import { storeEvaluation, worker } from './support/worker.ts';
 
-/** The largest allowed ratio of the two times. */
 const RATIO_MAX = 4;
 /**
- * The number of pairs of requests in an attempt. One pair tells little, and a busy machine disturbs
- * a whole attempt.
+ * One pair of requests is too inexact, so an attempt measures 15 pairs. A busy machine may disturb
+ * a whole attempt, so there are up to 5 attempts.
  */
 const PAIRS = 15;
 const ATTEMPTS = 5;
@@ -28,8 +29,8 @@ async function measureTime({ url, body }: Sent): Promise<number> {
 }
 
 /**
- * Measures how many times as long one request takes as the other. Returns the smallest ratio of a
- * few attempts.
+ * Measures how many times as long `one` takes as `other`. Stops at the first attempt within
+ * `RATIO_MAX`, and returns the smallest ratio.
  */
 async function measureRatio(one: Sent, other: Sent): Promise<number> {
   const ratios: number[] = [];
@@ -39,7 +40,7 @@ async function measureRatio(one: Sent, other: Sent): Promise<number> {
       times.push(await measureTime(one));
       otherTimes.push(await measureTime(other));
     }
-    // The clock of the runtime may tick in whole milliseconds.
+    // The clock of the runtime may tick in whole milliseconds, so the median may be 0.
     ratios.push(median(times) / Math.max(1, median(otherTimes)));
   }
   return Math.min(...ratios);
@@ -56,7 +57,7 @@ const members = (count: number) =>
   JSON.stringify(Object.fromEntries(Array.from({ length: count }, (_, n) => [`k${n}`, 1])));
 const tests = (count: number) => Array.from({ length: count }, () => '@.a==2').join('||');
 
-/** The size of the rest of a body, which leaves room for the value. */
+/** The largest size of `inner`. The rest of the body needs less than 100 bytes. */
 const MOST = LINK_BODY_MAX_BYTES - 100;
 const wrapValue = (inner: string) => `{"value":5,"x":${inner}}`;
 
@@ -92,8 +93,8 @@ it.each([
 });
 
 /**
- * The size of a body half as long as the limit. JSON.parse needs 3 to 4 times as long for the worst
- * body of 1 MiB, which is too close to the ratio.
+ * Half of the largest body. With a body of 1 MiB the worst case takes JSON.parse 3 to 4 times as
+ * long as a transcript. This is too close to the limit of 4.
  */
 const HALF = LINK_BODY_MAX_BYTES / 2;
 

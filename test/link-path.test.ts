@@ -1,6 +1,6 @@
 /**
- * Tests a link with a JSONPath. The path must find exactly one value. The Worker refuses to create
- * a link whose path could be expensive.
+ * Tests a link with a JSONPath. The path must find exactly one value in the posted body. The Worker
+ * refuses to create a link if the path could be expensive to evaluate.
  */
 import { describe, expect, it } from 'vitest';
 import { makeUnprocessable } from './support/answers.ts';

@@ -1,7 +1,7 @@
 /**
- * Tests the table of senders in src/link/README.md. Each link stores the value of its sender's
- * event and ignores events about other items. It refuses a skipped question, and a redelivery
- * undoes nothing.
+ * Tests the senders in the table of src/link/README.md. Each link stores the value of its sender's
+ * event, and ignores events about other items. The link refuses an event in which the person
+ * skipped the question. A redelivery undoes nothing.
  */
 import { describe, expect, it } from 'vitest';
 import { followSteps, parsePointer } from '../src/pointer.ts';
@@ -25,10 +25,9 @@ const send = (url: string, { as, sent }: SenderLink, body: unknown = sent.body) 
   worker(visit(url, { method: 'POST', headers: sent.headers, body: encodeAs(as, body) }));
 
 /**
- * Copies the body with another value at the pointer. If the value is undefined, the copy has
- * nothing there.
+ * Copies the body with `value` at the pointer. If `value` is undefined, the copy has nothing there.
  */
-function changed(body: unknown, pointer: string, value: unknown): unknown {
+function copyWith(body: unknown, pointer: string, value: unknown): unknown {
   const copy: unknown = structuredClone(body);
   const steps = [...requirePresent(parsePointer(pointer))];
   const last = requirePresent(steps.pop());
@@ -55,7 +54,7 @@ describe('a sender of the table', () => {
     'does not store another event: $sender.name, $what',
     async ({ sender, at, is, status }) => {
       const { row, url } = await prepare(sender);
-      const body = changed(sender.sent.body, at, is);
+      const body = copyWith(sender.sent.body, at, is);
 
       expect((await send(url, sender, body)).status).toBe(status);
       expect(await readEvaluation(row.id)).toEqual(row);

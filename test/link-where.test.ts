@@ -1,6 +1,6 @@
 /**
- * Tests a link with conditions. The Worker judges a body that meets the conditions and ignores any
- * other. It refuses to create a link with a malformed condition.
+ * Tests a link with conditions. If a body meets the conditions, the Worker stores or refuses its
+ * value. The Worker ignores every other body. Nobody can create a link with a malformed condition.
  */
 import { describe, expect, it, vi } from 'vitest';
 import { LINK_NOT_FOUND } from './support/answers.ts';

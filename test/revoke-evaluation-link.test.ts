@@ -1,6 +1,6 @@
 /**
- * Tests revokeEvaluationLink. The revocation has an effect immediately, on every edge and for this
- * link alone.
+ * Tests revokeEvaluationLink. A revocation takes effect immediately, on every edge, and for this
+ * link only.
  */
 import { describe, expect, it, vi } from 'vitest';
 import { createLinkId, type EvaluationLink } from '../src/link/key.ts';

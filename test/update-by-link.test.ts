@@ -1,7 +1,7 @@
 /**
- * Tests updateEvaluationByLink. Whichever body a sender posts, the Worker stores the value that the
- * link points to, with the link's author. A repetition is stored once. A refused body changes
- * nothing.
+ * Tests updateEvaluationByLink. A sender may post any body. The Worker stores the value that the
+ * link points to, with the link's author. The Worker stores a repeated request only once. A refused
+ * body changes nothing.
  */
 import { describe, expect, it, vi } from 'vitest';
 import { LINK_NOT_FOUND, makeUnprocessable, NOT_FOUND } from './support/answers.ts';
