@@ -1,7 +1,7 @@
 /**
  * Tests that the OpenAPI document and the Worker agree in both directions. test/support/document.ts
- * compares every response of the suite with the document. This file provokes every status and every
- * example that the document declares.
+ * checks every response of the suite against the document. This file makes the Worker send every
+ * status and every example that the document declares.
  */
 import { beforeAll, describe, expect, inject, it, vi } from 'vitest';
 import { parseEvaluationCreate, parseEvaluationUpdate } from '../src/evaluation/input.ts';
@@ -50,7 +50,7 @@ const ORDER = DOCUMENTED.flatMap(({ operation }) =>
 
 type Provoke = (operation: string) => Promise<Response>;
 
-/** Sends the plain request of an operation about a new row, unchanged or with the change. */
+/** Sends a valid request of the operation about a new row, with the given changes. */
 async function send(
   operation: string,
   change: {
@@ -85,8 +85,8 @@ async function send(
 }
 
 /**
- * Sends the plain request through a link. The link's label allows 1 to 10, and the link maps the
- * texts yes and no to numbers.
+ * Sends a valid request to a new link, with the given changes. The link's label allows 1 to 10. The
+ * link reads the text `yes` as 10, and `no` as 1.
  */
 async function sendToLink(
   operation: string,
@@ -110,19 +110,21 @@ async function sendToLink(
   );
 }
 
-/** A link key whose signature nobody has made. */
-const NO_KEY = `e30.${'A'.repeat(43)}`;
+const FORGED_KEY = `e30.${'A'.repeat(43)}`;
 
 const AS_JSON = { accept: 'application/json' };
 
-/** Statuses of a link that need another request than for the other operations. */
+/**
+ * Requests that make a link answer with each status. For a status that is missing here, a link gets
+ * the same request as the other operations.
+ */
 const PROVOKE_OF_LINK: Record<number, Provoke> = {
   204: (operation) => sendToLink(operation, { where: { '/value': 8 } }),
   304: (operation) => sendToLink(operation, { headers: { ...AS_JSON, 'if-none-match': '*' } }),
   400: (operation) =>
     sendToLink(operation, { headers: { ...AS_JSON, 'if-match': 'x' }, body: '{' }),
   412: (operation) => sendToLink(operation, { headers: { ...AS_JSON, 'if-match': '"x"' } }),
-  404: (operation) => sendToLink(operation, { key: NO_KEY }),
+  404: (operation) => sendToLink(operation, { key: FORGED_KEY }),
   413: (operation) => sendToLink(operation, { body: 'x'.repeat(LINK_BODY_MAX_BYTES + 1) }),
   415: (operation) => sendToLink(operation, { headers: { 'content-encoding': 'br' } }),
   422: (operation) => sendToLink(operation, { body: '{}' }),
@@ -134,8 +136,9 @@ const makeDownD1 = (message: string) =>
 const limited = createWorker({ RATE_LIMITER: { limit: async () => ({ success: false }) } });
 
 /**
- * Sends a request that the operation accepts, then the same with a change, about one row. An id or
- * the idempotency key makes the pair repeatable.
+ * Sends a request that the operation accepts, then the same request with a change. Both requests
+ * have the same id, or `key` as their idempotency key. So the Worker takes the second request for a
+ * repetition.
  */
 async function sendTwice(
   operation: string,
@@ -158,7 +161,7 @@ type Entry = (typeof OPERATIONS)[number];
 type Changes = readonly Parameters<Entry['requestFor']>[2][];
 
 /**
- * Sends these requests to one operation, one after another and about one row. Returns the last
+ * Sends several requests of one operation about one row, one after another. Returns the last
  * response.
  */
 async function sendInTurn(
@@ -359,7 +362,7 @@ describe('each example of a failure', () => {
       place: () => send(byLink, { body: NAN }),
       incomplete: () => sendToLink(byLink, { key: 'e30' }),
     },
-    LinkNotFound: { link: () => sendToLink(byLink, { key: NO_KEY }) },
+    LinkNotFound: { link: () => sendToLink(byLink, { key: FORGED_KEY }) },
     LinkPreconditionFailed: { stale: () => send(byLink, { headers: { 'if-match': '"x"' } }) },
     LinkContentTooLarge: {
       size: () => send(byLink, { body: 'x'.repeat(LINK_BODY_MAX_BYTES + 1) }),
@@ -423,7 +426,7 @@ describe('each example of a failure', () => {
 
 describe('the examples of a success', () => {
   beforeAll(async () => {
-    // Another test file may have left shared labels.
+    // Other test files may have left shared labels, which would appear in the lists.
     await DB.exec(`DELETE FROM evaluation_label WHERE account_id = 'shared'`);
     const statements = inject('sample').split(/;\n/);
     for (const sql of statements) if (sql.trim() !== '') await DB.prepare(sql).run();
@@ -533,7 +536,7 @@ describe('the examples of a success', () => {
     }
   });
 
-  /** Reads the time of creation, which no example of the document can know. */
+  /** Reads `created_at` of a label. No example in the document can predict this time. */
   const readCreatedAt = (id: string) =>
     DB.prepare('SELECT created_at FROM evaluation_label WHERE id = ?').bind(id).first<object>();
 
@@ -548,8 +551,7 @@ describe('the examples of a success', () => {
   });
 });
 
-/** Makes this many different texts. */
-const texts = (count: number) => Array.from({ length: count }, (_, n) => `${n}`);
+const makeTexts = (count: number) => Array.from({ length: count }, (_, n) => `${n}`);
 
 describe('the schema of a request', () => {
   const ID = '018f4d3a-0001-7000-8000-000000000001';
@@ -557,9 +559,10 @@ describe('the schema of a request', () => {
   const LABEL = { name: 'tone', value_type: 'binary' };
   const CATEGORICAL = { name: 'tone', value_type: 'categorical' };
   const CONTINUOUS = { name: 'tone', value_type: 'continuous' };
-  const listValues = (count: number) => Object.fromEntries(texts(count).map((text) => [text, 1]));
+  const listValues = (count: number) =>
+    Object.fromEntries(makeTexts(count).map((text) => [text, 1]));
 
-  /** JSON.parse reads 1e400 as this number. */
+  /** `JSON.parse` returns this number for 1e400. */
   const BEYOND_DOUBLE = Number.POSITIVE_INFINITY;
 
   it.each([
@@ -639,7 +642,7 @@ describe('the schema of a request', () => {
         { ...CATEGORICAL, value_type: 'ordinal', categories: ['a', 'b'] },
         { ...LABEL, archived: false, archived_at: null },
         { ...CATEGORICAL, categories: ['x'.repeat(CATEGORY_MAX_CHARS)] },
-        { ...CATEGORICAL, categories: texts(CATEGORIES_MAX_COUNT) },
+        { ...CATEGORICAL, categories: makeTexts(CATEGORIES_MAX_COUNT) },
       ],
       refused: [
         { name: 'tone' },
@@ -665,7 +668,7 @@ describe('the schema of a request', () => {
         { ...CATEGORICAL, categories: [''] },
         { ...CATEGORICAL, categories: ['a', 'a'] },
         { ...CATEGORICAL, categories: ['x'.repeat(CATEGORY_MAX_CHARS + 1)] },
-        { ...CATEGORICAL, categories: texts(CATEGORIES_MAX_COUNT + 1) },
+        { ...CATEGORICAL, categories: makeTexts(CATEGORIES_MAX_COUNT + 1) },
       ],
     },
     {
@@ -687,7 +690,7 @@ describe('the schema of a request', () => {
         { delivery: null },
         { where: null },
         { where: { '': null, '/a~1b': 'x', '/c': [1, true, 'x', null], '/d': 2 ** 53 - 1 } },
-        { where: Object.fromEntries(texts(8).map((text) => [`/${text}`, texts(8)])) },
+        { where: Object.fromEntries(makeTexts(8).map((text) => [`/${text}`, makeTexts(8)])) },
       ],
       refused: [
         { expires_in: 59 },
@@ -792,7 +795,7 @@ describe('the schema of a request', () => {
           [name]: null,
         })),
         { id: ID },
-        { url: `https://api.test/v1/link?key=${NO_KEY}` },
+        { url: `https://api.test/v1/link?key=${FORGED_KEY}` },
         { expires_at: '2026-11-01T10:00:00.000Z' },
         { evaluation_id: 'x' },
       ],

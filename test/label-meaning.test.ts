@@ -1,7 +1,8 @@
 /**
- * Tests that no sequence of operations changes what a stored value means. Accounts create, rename,
- * archive and correct under the same few ids, and a database console tries the rest. Each value
- * keeps the rule under which it was stored.
+ * Tests that no sequence of operations changes the meaning of a stored value. Three accounts
+ * create, rename and archive labels and store evaluations, all under the same few label ids. A
+ * database console also changes labels with SQL. Each value keeps the rule under which the Worker
+ * stored it.
  */
 import fc from 'fast-check';
 import { describe, expect, inject, it } from 'vitest';
@@ -31,13 +32,13 @@ const RULES: readonly Rule[] = [
   { ...unruled, value_type: 'ordinal', categories: ['bad', 'good', 'best'] },
 ];
 
-/** Two accounts and the shared one, with three ids that all of them use. */
+/** Two accounts and the account `shared`. All three use the same three label ids. */
 class World {
   readonly accounts = [`acc_${crypto.randomUUID()}`, `acc_${crypto.randomUUID()}`, 'shared'];
   readonly ids = [crypto.randomUUID(), crypto.randomUUID(), crypto.randomUUID()];
   readonly evaluations: Stored[] = [];
-  /** The meaning of each evaluation when a caller last stored it. */
-  readonly said = new Map<Stored, unknown>();
+  /** The meaning of each evaluation when a caller last stored its value. */
+  readonly expectedMeanings = new Map<Stored, unknown>();
   readonly statuses = new Set<string>();
   private readonly tokens = new Map<string, string>();
 
@@ -61,8 +62,11 @@ class World {
     return response;
   }
 
-  /** Reads an evaluation's value with the rule of its label, as its account reads them. */
-  async meaningOf({ account, path, label }: Stored): Promise<unknown> {
+  /**
+   * Reads an evaluation's value and the rule of its label, with a token of the evaluation's
+   * account.
+   */
+  async readMeaning({ account, path, label }: Stored): Promise<unknown> {
     const headers = await this.authorize(account);
     const { value } = await (await worker(await get(path, headers))).json<{ value: number }>();
     const got = await (
@@ -72,18 +76,23 @@ class World {
     return { value, value_type, min_value, max_value, categories };
   }
 
-  /** Runs a step. Only the evaluation that the step stored may have a new meaning. */
+  /**
+   * Runs a step, then compares all evaluations. Only the evaluation that the step stored may have a
+   * new meaning.
+   */
   async step(run: () => Promise<Stored | undefined>): Promise<void> {
     const stored = await run();
-    if (stored) this.said.set(stored, await this.meaningOf(stored));
+    if (stored) this.expectedMeanings.set(stored, await this.readMeaning(stored));
     const meanings = await Promise.all(
-      this.evaluations.map((evaluation) => this.meaningOf(evaluation)),
+      this.evaluations.map((evaluation) => this.readMeaning(evaluation)),
     );
-    expect(meanings).toEqual(this.evaluations.map((evaluation) => this.said.get(evaluation)));
+    expect(meanings).toEqual(
+      this.evaluations.map((evaluation) => this.expectedMeanings.get(evaluation)),
+    );
   }
 }
 
-/** The model has no state of its own: the notes of the world are enough. */
+/** The `model` of fast-check stays empty, because `World` records the expected meanings. */
 type Command = fc.AsyncCommand<Record<string, never>, World>;
 const command = (name: string, run: (world: World) => Promise<Stored | undefined>): Command => ({
   check: () => true,
@@ -147,8 +156,8 @@ const corrections = fc.record({ at: fc.nat(), value }).map((made) =>
 );
 
 /**
- * Statements that a person may try in a database console. The table refuses each, or the meaning of
- * all values stays the same.
+ * SQL that somebody may run in a database console. Either the table refuses the statement, or no
+ * stored value changes its meaning.
  */
 const CONSOLE = [
   `UPDATE evaluation_label SET categories = '["casual","formal"]', value_type = 'categorical' WHERE id = ?1`,
@@ -192,7 +201,7 @@ describe('what a stored value means', () => {
       }),
       { numRuns: 20 * factor, seed },
     );
-    // The run saw acceptance and refusal of each operation.
+    // The random sequences must have reached at least these outcomes.
     expect([...statuses]).toEqual(
       expect.arrayContaining([
         ...['POST label 201', 'POST label 409', 'PUT label 200', 'PUT label 404', 'PUT label 422'],

@@ -1,12 +1,12 @@
 /**
- * Tests what is true for any input. The Worker never answers 5xx. A refused request changes
- * nothing, and an accepted one changes only what the caller asked for. fast-check makes bodies,
- * path ids, headers, tokens and queries. A second, independent rule in this file computes the right
- * result.
+ * Tests promises that are true for any input. The Worker never answers 5xx. A refused request
+ * changes nothing, and an accepted one changes only what the caller asked for. fast-check generates
+ * bodies, path ids, headers, tokens and queries. This file computes the expected result with its
+ * own code, independent of the Worker's.
  *
- * A failure prints its seed and the smallest counterexample. Each property also proves that it saw
- * both acceptance and refusal. `npm test` tries the same inputs each time, `npm run check:random`
- * new ones.
+ * A failure prints its seed and the smallest counterexample. Each property also proves that the
+ * Worker accepted some inputs and refused others. `npm test` tries the same inputs each time, and
+ * `npm run check:random` tries new ones.
  */
 import fc, { type Arbitrary } from 'fast-check';
 import { beforeAll, describe, expect, inject, it } from 'vitest';
@@ -57,13 +57,10 @@ import {
 
 const { seed, factor } = inject('properties');
 
-/** Makes ids that are the same for the same seed, so that a failure can be repeated. */
+/** Makes the same ids for the same seed, so that a seed repeats a failure. */
 const makeFixedIds = (count: number) => fc.sample(fc.uuid(), { seed, numRuns: count });
 
-/**
- * Tries the property with at least this many inputs, and proves that these statuses were among the
- * responses.
- */
+/** Tries the property with at least `runs` inputs. Proves that each status in `sees` occurred. */
 async function assertProperty<T>(
   { runs, sees }: { readonly runs: number; readonly sees: readonly number[] },
   input: Arbitrary<T>,
@@ -78,8 +75,8 @@ async function assertProperty<T>(
     numRuns: runs * factor,
     includeErrorInReport: true,
   });
-  // fc.assert would throw an error that may contain lone surrogates, and vitest cannot carry those
-  // out of workerd.
+  // `fc.assert` may put lone surrogates into its error. vitest cannot transfer such an error out of
+  // workerd.
   if (result.failed)
     throw new Error(
       `${fc.defaultReportMessage(result)}\n${findDifference(result.errorInstance)}`.toWellFormed(),
@@ -100,17 +97,17 @@ type Answered = { readonly [field: string]: unknown } & {
 };
 
 /**
- * Matches one of the documented refusals. 500 and 503 are none: no input here is the fault of the
- * Worker or of D1.
+ * Matches the given status if the Worker must accept the request, and otherwise 400 to 422. No
+ * input here is the fault of the Worker or of D1, so 500 and 503 never match.
  */
 const matchStatus = (accepted: boolean, status = 200): unknown =>
   accepted ? status : expect.toSatisfy((refused: number) => refused >= 400 && refused <= 422);
 const refusal = { error: expect.any(String) };
 
 /**
- * Checks the whole answer to an update, and all that the update leaves in D1. No request has
- * changed the row before. If `write` is given, the row and the history contain this write and
- * nothing else is different.
+ * Checks the whole response to an update, and everything that the update leaves in D1. The row has
+ * no history before the update. If `write` is given, the row and the history must contain this
+ * write. Without `write`, nothing may have changed.
  */
 async function expectOutcome(
   row: Row,
@@ -142,7 +139,7 @@ async function expectOutcome(
   return response.status;
 }
 
-/** Returns the row as the API sends it: without the time of the last update if there was none. */
+/** Returns the row as the API sends it: without `updated_at` if nobody has updated the row. */
 const formatResource = ({ updated_at, ...row }: Row): Answered =>
   updated_at === null ? row : { ...row, updated_at };
 
@@ -173,7 +170,10 @@ const AT_LEAST_MINUS_100: Rule = {
 const label = crypto.randomUUID();
 beforeAll(() => storeLabel({ ...AT_LEAST_MINUS_100, id: label }));
 
-/** Parses the bytes as UTF-8 and JSON. Returns the object, if they contain one. */
+/**
+ * Parses a body as UTF-8 and JSON. Returns undefined unless the body is an object of at most 64
+ * KiB.
+ */
 function readObject(bytes: Uint8Array): { readonly [name: string]: unknown } | undefined {
   try {
     const parsed = JSON.parse(
@@ -188,8 +188,8 @@ function readObject(bytes: Uint8Array): { readonly [name: string]: unknown } | u
 }
 
 /**
- * Returns true if the body sends nothing under these names but what is stored. Ids may be in either
- * case.
+ * Returns true if each of these fields is missing in the body, or has the stored value. UUIDs may
+ * be in upper or lower case.
  */
 const hasOnlyStored = (
   body: { readonly [name: string]: unknown },
@@ -216,8 +216,8 @@ const IMMUTABLE = [
 ] as const;
 
 /**
- * Returns the value of a body if the row's label allows it. A missing label allows any finite
- * number.
+ * Returns the value in a body if the row's label allows it. If the label is missing, any finite
+ * number is allowed.
  */
 function readLegalValue(
   { value }: { readonly [name: string]: unknown },
@@ -229,8 +229,8 @@ function readLegalValue(
     : undefined;
 }
 
-/** Returns the write that a body asks for; undefined if the Worker must refuse it. */
-function updateIn(bytes: Uint8Array, row: Row): Write | undefined {
+/** Returns the update that a body asks for; undefined if the Worker must refuse the body. */
+function readUpdate(bytes: Uint8Array, row: Row): Write | undefined {
   const body = readObject(bytes);
   const value = body && readLegalValue(body, row);
   return value !== undefined && hasOnlyStored(body ?? {}, row, IMMUTABLE)
@@ -239,15 +239,15 @@ function updateIn(bytes: Uint8Array, row: Row): Write | undefined {
 }
 
 /**
- * Returns true for text of Unicode, the only text that D1 stores as it was sent. JSON can also
- * spell half a character.
+ * Returns true for a string without lone surrogates. JSON can spell a lone surrogate (`\ud800`),
+ * but D1 would not store it unchanged.
  */
 const isText = (sent: unknown): sent is string => typeof sent === 'string' && sent.isWellFormed();
 const isTextOrNothing = (sent: unknown): sent is string | null | undefined => isText(sent ?? '');
 
 /**
- * Returns the row that a body asks for; undefined if the Worker must refuse it. What the body
- * leaves to the server is as in `row`.
+ * Returns the row that a body asks for; undefined if the Worker must refuse the body. `row` has the
+ * fields that the server sets.
  */
 function readCreation(bytes: Uint8Array, row: Row): Row | undefined {
   const body = readObject(bytes) ?? {};
@@ -335,7 +335,11 @@ describe('any body', () => {
         body: isStreamed ? splitBody(bytes) : bytes,
       });
 
-      return expectOutcome(row, await (isStreamed ? streamed : worker)(sent), updateIn(bytes, row));
+      return expectOutcome(
+        row,
+        await (isStreamed ? streamed : worker)(sent),
+        readUpdate(bytes, row),
+      );
     });
   });
 
@@ -379,7 +383,7 @@ describe('any body of a label', () => {
     sent === null || (typeof sent === 'number' && Number.isFinite(sent));
   const isCategory = (sent: unknown) => isText(sent) && sent !== '' && [...sent].length <= 255;
 
-  /** Returns the label that a body asks for; undefined if the Worker must refuse it. */
+  /** Returns the label that a body asks for; undefined if the Worker must refuse the body. */
   function readSentLabel(bytes: Uint8Array): { readonly [field: string]: unknown } | undefined {
     const body = readObject(bytes) ?? {};
     const {
@@ -407,7 +411,7 @@ describe('any body of a label', () => {
         : categories === null) &&
       isSame(body['account_id'], ACCOUNT) &&
       isSame(body['archived'], false);
-    // D1 does not store the sign of a zero.
+    // D1 stores -0 as 0.
     const stored = (bound: unknown) => (typeof bound === 'number' ? bound + 0 : bound);
     const bounds = { min_value: stored(min_value), max_value: stored(max_value) };
     return mayBe ? { name, description, value_type, ...bounds, categories } : undefined;
@@ -488,7 +492,7 @@ describe('any value', () => {
 });
 
 describe('any path', () => {
-  /** Returns the id in a segment of a path; undefined if the segment is no id. */
+  /** Returns the id in a segment of a path; undefined if the segment is not a UUID. */
   function readId(segment = ''): string | undefined {
     try {
       const text = decodeURIComponent(segment);
@@ -499,8 +503,8 @@ describe('any path', () => {
   }
   const ids = makeFixedIds(4);
   /**
-   * Stores the row as the writes below would leave it. An accepted write is then a repetition, and
-   * no run depends on another.
+   * Stores a row that the updates below would not change: it already has their value and author. So
+   * the runs do not depend on each other.
    */
   const storeRepeated = (id = '', run_id = '') =>
     storeEvaluation({
@@ -571,7 +575,7 @@ describe('any headers', () => {
   const TAG = `"${created_at}"`;
 
   /**
-   * Returns true if the list of entity tags contains the row's, by strong comparison (RFC 9110
+   * Returns true if the list of entity tags contains the row's tag, by strong comparison (RFC 9110
    * §8.8.3.2).
    */
   function hasTag(list: string): boolean {
@@ -635,7 +639,8 @@ describe('any token', () => {
     await assertProperty({ runs: 50, sees: [200, 401] }, input, async (given) => {
       const row = await storeEvaluation();
       const sent = await putWith(row, given);
-      // White space around a token belongs to the header and not to the token.
+      // White space around a token is not part of the token. So a token stays whole if only white
+      // space was added.
       const isWhole =
         /^Bearer +([^ ]*)$/.exec(sent.headers.get('authorization') ?? '')?.[1] === token;
 
@@ -652,7 +657,10 @@ describe('any token', () => {
   const isTime = (time: unknown, least: number, most: number) =>
     typeof time === 'number' && time >= least && time <= most;
 
-  /** Returns true if the Worker must accept a token with these claims and a right signature. */
+  /**
+   * Returns true if the Worker must accept a correctly signed token with this header and these
+   * claims.
+   */
   const isValid = (
     { alg, typ, kid, crit }: Said,
     { iss, aud, sub, account_id, exp, nbf, iat, ...others }: Said,
@@ -748,8 +756,8 @@ describe('any query', () => {
   });
 
   /**
-   * Reads from a query how many rows it asks for, and after which entry. A cursor is a time and an
-   * id, in base64.
+   * Reads from a query how many rows the page may have, and after which entry it begins. Returns
+   * undefined if the Worker must refuse the query. A cursor is a time and an id, in base64.
    */
   function readPageQuery(
     limit: string,
@@ -766,8 +774,8 @@ describe('any query', () => {
   }
 
   /**
-   * Follows the Link header from page to page. Returns the entries of all pages, and how many each
-   * page had.
+   * Follows the Link header from page to page. Returns all entries, and the number of entries on
+   * each page.
    */
   async function readPages(
     path: string,
@@ -775,7 +783,7 @@ describe('any query', () => {
   ): Promise<{ readonly entries: unknown[]; readonly sizes: number[] }> {
     const [entries, sizes]: [unknown[], number[]] = [[], []];
     let next: string | undefined = `${path}?limit=${limit}`;
-    // A link that leads in a circle must fail the test and not run for ever.
+    // The limit of ten pages ends the test if the links lead in a circle.
     while (next !== undefined && sizes.length < 10) {
       const response = await worker(await request(next, { method: 'GET' }));
       const page = await response.json<unknown[]>();

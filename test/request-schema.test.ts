@@ -1,9 +1,12 @@
 /**
- * Tests that the document and the Worker judge the form of a request alike: bodies, headers, ids,
- * sizes and cursors. The test makes random requests from what the document itself names.
+ * Tests that the document and the Worker agree on which requests are well-formed: bodies, headers,
+ * ids, sizes and cursors. The tests generate requests from the values and bounds in the document.
  *
- * JSON Schema cannot express four rules. `min_value` is at most `max_value`. A text has no half of
- * a surrogate pair. If-Match names a bounded number of versions. A cursor has a certain content.
+ * JSON Schema cannot express four rules, so only the Worker checks them:
+ * - `min_value` is at most `max_value`.
+ * - A text contains no lone surrogate.
+ * - If-Match names a bounded number of versions.
+ * - The decoded content of a cursor is valid.
  */
 import type { Schema } from '@cfworker/json-schema';
 import fc, { type Arbitrary } from 'fast-check';
@@ -29,7 +32,7 @@ import { listErrors } from './support/document.ts';
 
 const { seed, factor } = inject('properties');
 
-/** Returns true if the Worker finds no fault. */
+/** Returns true if `read` throws no `Failure`. */
 function isAccepted(read: () => unknown): boolean {
   try {
     read();
@@ -41,7 +44,7 @@ function isAccepted(read: () => unknown): boolean {
 }
 
 /**
- * Tries the property, and proves that it saw inputs of both kinds, each at least this many times.
+ * Tries the property. Proves that `judge` returned true and false more than `ofEach` times each.
  */
 function assertProperty<T>(
   { runs, ofEach }: { readonly runs: number; readonly ofEach: number },
@@ -53,8 +56,8 @@ function assertProperty<T>(
     seen[`${judge(given)}`] += 1;
   });
   const result = fc.check(property, { seed, numRuns: runs * factor, includeErrorInReport: true });
-  // fc.assert would throw an error that may contain lone surrogates, and vitest cannot carry those
-  // out of workerd.
+  // `fc.assert` may put lone surrogates into its error. vitest cannot transfer such an error out of
+  // workerd.
   if (result.failed) throw new Error(`${fc.defaultReportMessage(result)}`.toWellFormed());
   expect(Math.min(seen.true, seen.false), `of each kind, with seed ${seed}`).toBeGreaterThan(
     ofEach,
@@ -69,10 +72,10 @@ type RequestSchema = {
 };
 
 const UUID = '018f4d3a-0001-7000-8000-000000000001';
-/** Values that any property may get. */
+/** Values that the tests send for any property. */
 const ANYTHING: readonly unknown[] = [
   ...[null, true, false, 0, 1, -1, 1.5, 60, 1e308, -1e308],
-  // JSON.parse reads 1e400 as the first of these.
+  // `JSON.parse` reads 1e400 as Infinity, and -1e400 as -Infinity.
   ...[Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY],
   ...['', ' ', 'x', 'a b', 'anna@x.y', '/', '/a~0b', '/a~2', '~', 'value', '1', '\0', '\u{1f600}'],
   ...[UUID, UUID.toUpperCase(), `urn:uuid:${UUID}`, `${UUID} `, `{${UUID}}`, `${UUID}\n`],
@@ -84,7 +87,10 @@ const ANYTHING: readonly unknown[] = [
   ...[JSON.parse('{"__proto__":1}'), { constructor: 1 }, { prototype: 1, yes: 1 }],
 ];
 
-/** Returns the values that a schema names: each member, and each bound with its neighbours. */
+/**
+ * Lists the values at the edges of a schema: each enum member or constant, and each bound with its
+ * neighbours.
+ */
 function listNamedValues(schema: Vocabulary): unknown[] {
   const numbers = (keyword: string) =>
     typeof schema[keyword] === 'number' ? [schema[keyword]] : [];
@@ -111,13 +117,17 @@ function listNamedValues(schema: Vocabulary): unknown[] {
 const often = <T>(usual: Arbitrary<T>, seldom: Arbitrary<T>) =>
   fc.oneof({ weight: 40, arbitrary: usual }, { weight: 1, arbitrary: seldom });
 
-/** Makes bodies. Most have every required property and legal values; some have any. */
+/**
+ * Generates bodies. Most have every required property and valid values. Some lack a property, or
+ * have any value from `ANYTHING`.
+ */
 function drawBodies({ properties, required = [] }: RequestSchema): Arbitrary<object> {
   const absent = fc.constant(undefined);
   const members = Object.entries(properties).map(([name, given]) => {
     const schema = typeof given === 'object' && given !== null ? { ...given } : {};
     const all = [...ANYTHING, ...listNamedValues(schema)];
-    // A property that nobody may send has the schema `false`.
+    // If nobody may send a property, its schema is `false`. `allOf` turns this schema into an
+    // object.
     const judged = { allOf: [given as Schema] };
     const legal = all.filter((value) => listErrors(judged, value).length === 0);
     const member = (values: readonly unknown[]) =>
@@ -157,13 +167,16 @@ describe('request bodies', () => {
     'the schema accepts a body exactly if the Worker finds no fault in its form: $name',
     ({ name, parse, compared }) => {
       const schema = { $ref: `#/components/schemas/${name}` };
-      /** Returns true unless the Worker compares the field with what is stored, or ignores it. */
-      const isCallers = (field: string) => !(field in compared) && !/^updated_(at|by)$/.test(field);
+      /** Returns false if the Worker ignores the field, or compares it with the stored value. */
+      const isSetByCaller = (field: string) =>
+        !(field in compared) && !/^updated_(at|by)$/.test(field);
 
       assertProperty({ runs: 1500, ofEach: 100 }, drawBodies(schemas[name]), (body) => {
         const isValid = listErrors(schema, body).length === 0;
         const isParsed = isAccepted(() => parse({ ...body }));
-        const own = Object.fromEntries(Object.entries(body).filter(([field]) => isCallers(field)));
+        const own = Object.fromEntries(
+          Object.entries(body).filter(([field]) => isSetByCaller(field)),
+        );
         const isOwnValid = listErrors(schema, own).length === 0;
         const isOwnParsed = isAccepted(() => parse(own));
 
@@ -191,7 +204,7 @@ describe('forms', () => {
     const piece = fc.constantFrom('7', '0', '.', '-', '+', 'e', 'E', ' ', '12');
     const text = fc.array(piece, { maxLength: 5 }).map((pieces) => pieces.join(''));
 
-    // A pattern cannot bound a number.
+    // The pattern accepts 12e1212, which is too large for a double. The test leaves out such texts.
     assertProperty({ runs: 5000, ofEach: 500 }, text.filter(isNoInfinity), (sent) => {
       const isValid = listErrors(schema, sent).length === 0;
       expect(typeof link.parseAnsweredValue({ version: '', text: sent }) === 'number').toBe(
@@ -205,7 +218,9 @@ describe('forms', () => {
 });
 
 describe('headers', () => {
-  /** Makes a context with one header, which may have characters that `Headers` refuses. */
+  /**
+   * Makes a context with one header. The header's value may have characters that `Headers` refuses.
+   */
   const makeContext = (name: string, text: string) => {
     const header = (asked: string) => (asked.toLowerCase() === name ? text : undefined);
     const headers = { has: (asked: string) => asked.toLowerCase() === name, get: header };

@@ -1,6 +1,6 @@
 /**
- * Tests the sentence for a body that is not JSON. The sentence tells what the Worker found and
- * where, so that the caller can correct the body. It is the same for each operation and for links.
+ * Tests the error message for a body that is not JSON. The message tells what the Worker found and
+ * where, so that the caller can correct the body. All operations and links send the same message.
  */
 import { describe, expect, it } from 'vitest';
 import { UNSUPPORTED } from './support/answers.ts';
@@ -38,7 +38,7 @@ const FORMS = [
   MULTIPART,
 ];
 
-/** Each body, and the sentence that its sender reads. */
+/** Each body, with the error message that its sender gets. */
 const BODIES: readonly [body: string, error: string][] = [
   ...FORMS.map((body): [string, string] => [body, FORM]),
   ['{"score": 7, "latency": NaN}', found('NaN', 1, 25, NUMBER)],
@@ -73,7 +73,7 @@ const BODIES: readonly [body: string, error: string][] = [
   ['eyJ2YWx1ZSI6OX00NA==', found('eyJ2YWx1ZSI6OX00…', 1, 1, QUOTED)],
 ];
 
-/** Bodies that contain nothing unknown to JSON, or whose fault is something else. */
+/** Bodies that get only a general message, because they contain none of the mistakes above. */
 const OTHERS = [
   '',
   ' ',
@@ -160,7 +160,8 @@ describe('400: a body that is not JSON', () => {
     for (const body of [`[${long}`, `"${long}`, long])
       expect((await worker(post(url, body))).status).toBe(400);
 
-    // A pattern that backtracks takes minutes for these bodies, a linear one milliseconds.
+    // A regular expression that backtracks would take minutes for these bodies. A linear one takes
+    // milliseconds.
     expect(performance.now() - started).toBeLessThan(2000);
   });
 });
