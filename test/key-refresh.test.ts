@@ -1,6 +1,7 @@
 /**
- * Tests the refresh of the issuer's key set. A request waits only if it needs the new set, and only
- * for a bounded time. Unknown key ids cannot make the Worker fetch the set more often.
+ * Tests the refresh of the issuer's key set. A request waits for a refresh only if it needs the new
+ * set, and only for a bounded time. Tokens with unknown key ids cannot make the Worker fetch
+ * without limit.
  */
 import { env } from 'cloudflare:workers';
 import { describe, expect, it, vi } from 'vitest';
@@ -35,7 +36,7 @@ const down = () => {
 };
 const hangForever = () => makePending<Response>();
 
-/** Starts an isolate that has fetched the first key of its issuer, and stores a row to update. */
+/** Makes an isolate that has already fetched the issuer's first key, and a row to update. */
 async function start(version = env.CF_VERSION_METADATA) {
   const clock = createStillClock();
   const [first, second] = [
@@ -76,7 +77,7 @@ const buildClaims = (clock: StillClock) =>
   claims({ iss: ISSUER, aud: 'run-evaluation', exp: seconds(clock.now()) + 24 * 60 * MINUTE });
 
 describe('a set that is being refreshed', () => {
-  it('verifies without a wait with a set of nine minutes, and with the new set once it is fetched', async () => {
+  it('verifies without a wait with a set nine minutes old, and with the new set once it is fetched', async () => {
     const { clock, first, second, state, put, fetches } = await start();
     const answer = Promise.withResolvers<Response>();
     state.answer = () => answer.promise;
@@ -90,7 +91,7 @@ describe('a set that is being refreshed', () => {
     expect(await put(second)).toBe(200);
   });
 
-  it('verifies after at most a second with a set of ten minutes, and fetches once', async () => {
+  it('verifies after at most a second with a set ten minutes old, and fetches once', async () => {
     const { clock, first, state, put, fetches } = await start();
     state.answer = hangForever;
     clock.advance(10 * MINUTE);

@@ -1,7 +1,7 @@
 /**
- * Tests tokens as identity providers issue them. The settings of each test are the lines of the
- * provider's row in src/auth/README.md. The token has the shape that the provider documents. No
- * person or tenant in it is real.
+ * Tests tokens of well-known identity providers. Each test has the settings from the provider's row
+ * in src/auth/README.md. Each token has the shape that the provider documents, with invented
+ * persons and tenants.
  */
 import { beforeAll, describe, expect, inject, it, vi } from 'vitest';
 import { makeInvalidToken } from './support/answers.ts';
@@ -27,8 +27,8 @@ type Shape = {
   readonly account: string;
   readonly subject: string;
   /**
-   * Claims that make the token one for another API or from another client, and the sentence that
-   * the caller reads.
+   * Claims that turn the token into one for another API, from another client or of another tenant.
+   * The Worker must refuse this token with `refusal`.
    */
   readonly foreign: Record<string, unknown>;
   readonly refusal: string;
@@ -90,7 +90,7 @@ const access = {
   type: 'app',
 };
 
-/** An ID token does not tell that it is no access token. */
+/** The header and claims of an ID token whose `typ` does not reveal that it is an ID token. */
 const ID_TOKEN = { header: { typ: 'JWT' }, claims: { typ: undefined } };
 
 const PROVIDERS: Record<string, Shape> = {
@@ -423,7 +423,7 @@ const PROVIDERS: Record<string, Shape> = {
   },
 };
 
-/** The lines of each row of the table, as settings. */
+/** The settings in each row of the table in src/auth/README.md, by provider. */
 const rows = Object.fromEntries(
   [...inject('authPage').matchAll(/^\| ([^|]+) \| (`JWT_JWKS_URL=[^|]+) \|/gm)].map(
     ([, provider = '', lines = '']) => [
@@ -447,7 +447,6 @@ const pickKey = ({ alg = 'RS256' }: Shape): KeyPair => {
   return key;
 };
 
-/** The clock stands still in all tests. */
 const clock = createStillClock();
 
 const mintTokenFor = (shape: Shape, changed: Record<string, unknown> = {}) => {
@@ -456,14 +455,17 @@ const mintTokenFor = (shape: Shape, changed: Record<string, unknown> = {}) => {
   return pickKey(shape).sign(claims, { typ: 'JWT', ...shape.header });
 };
 
-/** Makes a Worker with the lines of the row as settings, and puts the key set behind its URL. */
+/**
+ * Makes a Worker with the settings in the provider's row. `fetch` serves the provider's key set at
+ * the URL in these settings.
+ */
 function createProviderWorker(provider: string, shape: Shape, changed: Partial<Env> = {}): Send {
   const settings = { ...rows[provider], ...changed };
   vi.spyOn(globalThis, 'fetch').mockImplementation(async (input) => {
     expect(String(input)).toBe(settings.JWT_JWKS_URL);
     return Response.json({ keys: [{ ...pickKey(shape).jwk, use: 'sig' }] });
   });
-  // Without a version the Worker stores nothing in the edge cache, which outlives a test.
+  // Without a version, the Worker stores nothing in the edge cache, which would outlive the test.
   return createWorker({ JWT_SECRET: '', CF_VERSION_METADATA: undefined, ...settings }, clock);
 }
 

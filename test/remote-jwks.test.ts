@@ -1,6 +1,6 @@
 /**
- * Tests JWT_JWKS_URL, the URL of a remote key set. The tests cover rotation, outages, garbage and
- * concurrent requests, and count the fetches.
+ * Tests JWT_JWKS_URL, the URL of a remote key set. The tests cover key rotation, outages, garbage
+ * in the response and concurrent requests. The tests also count the fetches.
  */
 import { env } from 'cloudflare:workers';
 import { beforeAll, describe, expect, it, vi } from 'vitest';
@@ -40,8 +40,8 @@ const buildEdgeKey = (url: string) =>
   `https://key-set.invalid/${env.CF_VERSION_METADATA.id}?url=${encodeURIComponent(url)}`;
 
 /**
- * Sets up a remote key set for one test. The edge cache outlives a test, so each test uses a
- * URL of its own.
+ * Sets up a remote key set for one test. The edge cache keeps its content after a test, so each
+ * test has a URL of its own.
  */
 function setUpRemoteJwks(answer: () => Response | Promise<Response>) {
   const url = `https://issuer.example/${crypto.randomUUID()}/keys`;
@@ -52,7 +52,7 @@ function setUpRemoteJwks(answer: () => Response | Promise<Response>) {
   });
   return {
     url,
-    /** Makes a new isolate, which has fetched nothing yet. */
+    /** Makes a new isolate, which has not fetched the key set yet. */
     isolate: (clock: StillClock): Send =>
       createWorker(
         { JWT_SECRET: '', JWT_JWKS_URL: url, JWT_ISSUER: ISSUER, JWT_AUDIENCE: 'run-evaluation' },
@@ -63,18 +63,14 @@ function setUpRemoteJwks(answer: () => Response | Promise<Response>) {
     },
     fetches: () => fetched.mock.calls.length,
     /**
-     * Waits for the copy in the edge cache. The Worker writes the copy in the background, and no
-     * request waits for it.
+     * Waits until the edge cache has a copy of the key set. The Worker writes the copy in the
+     * background, so no response waits for it.
      */
-    isCached: () =>
+    waitUntilCached: () =>
       waitUntil(async () => expect(await caches.default.match(buildEdgeKey(url))).toBeDefined()),
   };
 }
 
-/**
- * Sends an update with a token of this key pair. Different values let a test tell its updates
- * apart.
- */
 async function put(
   send: Send,
   clock: StillClock,
@@ -85,14 +81,14 @@ async function put(
   return send(await putValue(row, value, await mintTokenFor(by, clock)));
 }
 
-/** Sets up a remote key set, and an isolate that has fetched it. */
+/** Makes an isolate that has fetched the remote key set and has stored a copy in the edge cache. */
 async function startWarmIsolate(...pairs: KeyPair[]) {
   const clock = createStillClock();
   const remote = setUpRemoteJwks(keySet(...pairs));
   const send = remote.isolate(clock);
   const row = await storeEvaluation();
   await put(send, clock, first, row, 1);
-  await remote.isCached();
+  await remote.waitUntilCached();
   return { clock, remote, send, row };
 }
 
@@ -135,7 +131,7 @@ describe('a remote key set', () => {
     const remote = setUpRemoteJwks(keySet(first));
     const row = await storeEvaluation();
     await put(remote.isolate(clock), clock, first, row);
-    await remote.isCached();
+    await remote.waitUntilCached();
     clock.advance(8 * MINUTE);
 
     expect((await put(remote.isolate(clock), clock, first, row, 8)).status).toBe(200);
@@ -328,7 +324,7 @@ describe('the edge cache', () => {
     const clock = createStillClock();
     const remote = setUpRemoteJwks(keySet(first));
     await put(remote.isolate(clock), clock, first, await storeEvaluation());
-    await remote.isCached();
+    await remote.waitUntilCached();
 
     const cached = await caches.default.match(buildEdgeKey(remote.url));
 
@@ -516,7 +512,7 @@ describe('an outage of the remote key set', () => {
       const send = remote.isolate(clock);
       const row = await storeEvaluation();
       await put(send, clock, first, row, 1);
-      await remote.isCached();
+      await remote.waitUntilCached();
       remote.answers(failing);
 
       clock.advance(10 * MINUTE);
@@ -573,7 +569,7 @@ describe('an outage of the remote key set', () => {
     await waitUntil(() => expect(remote.fetches()).toBe(1));
     clock.advance(3);
     await refused;
-    // The Worker does not read a response that comes too late either.
+    // The Worker also aborts the fetch, so it never reads a late response.
     expect(vi.mocked(fetch).mock.calls[0]?.[1]?.signal?.aborted).toBe(true);
   });
 
@@ -593,7 +589,7 @@ describe('an outage of the remote key set', () => {
   it('does not block other requests when the one that fetches is cut off', async () => {
     const clock = createStillClock();
     const remote = setUpRemoteJwks(() => makePending<Response>());
-    // The timers of this request never fire: the platform has ended the request.
+    // The timers of this isolate never fire, as if the platform had ended the request that fetches.
     const send = remote.isolate({ ...clock, after: () => () => {} });
     const row = await storeEvaluation();
     void put(send, clock, first, row, 1);
@@ -683,7 +679,7 @@ describe('an outage of the remote key set', () => {
       asked += 1;
       return answers[asked - 1]?.promise ?? down();
     });
-    // The timers of this request never fire: the platform holds the request up.
+    // The timers of this isolate never fire, as if the platform delayed its requests.
     const send = remote.isolate({ ...clock, after: () => () => {} });
     const row = await storeEvaluation();
     const late = put(send, clock, first, row, 1);

@@ -1,6 +1,6 @@
 /**
- * Tests a repeated token. An isolate verifies the signature once. It checks everything that can
- * change with each request.
+ * Tests repeated tokens. An isolate verifies the signature of a token only once. For each request
+ * the isolate still checks what may have changed: the time, and the key that the key id names.
  */
 import { describe, expect, it, vi } from 'vitest';
 import { makeInvalidToken } from './support/answers.ts';
@@ -17,7 +17,7 @@ import {
   storeEvaluation,
 } from './support/worker.ts';
 
-/** Counts the signatures that the Worker verifies from now on. */
+/** Counts signature verifications from now on. Returns a function that returns the count. */
 function countVerifications() {
   const verify = vi.spyOn(crypto.subtle, 'verify');
   return () => verify.mock.calls.length;

@@ -1,6 +1,6 @@
 /**
- * Tests JWT_JWKS, the setting with a fixed key set. The key id and the algorithm of a token choose
- * the key that verifies it.
+ * Tests JWT_JWKS, the setting with a fixed key set. The Worker picks the key by the token's key id
+ * and algorithm.
  */
 import { describe, expect, it } from 'vitest';
 import { makeInvalidToken } from './support/answers.ts';

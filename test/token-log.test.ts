@@ -1,6 +1,6 @@
 /**
- * Tests the log line of a refused token. It explains the refusal to an operator, and never contains
- * the token.
+ * Tests the log line of a refused token. The line explains the refusal to an operator, and never
+ * contains the token.
  */
 import { describe, expect, it, vi } from 'vitest';
 import { makeKeyPair } from './support/signer.ts';

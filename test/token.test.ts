@@ -1,9 +1,9 @@
 /**
- * Tests hostile tokens: every operation that needs a token refuses each of them. The matrix runs
- * once for a Worker with a shared secret and once for a Worker with a key set.
+ * Tests hostile tokens: every operation that needs a token refuses each of them. The tests run for
+ * a Worker with a shared secret, and again for a Worker with a key set.
  *
- * The table lists the sections of RFC 8725 (JSON Web Token Best Current Practices) that apply, and
- * the tests that show it. A quoted name is a test of this file.
+ * The table lists the sections of RFC 8725 (JSON Web Token Best Current Practices) that apply, with
+ * the tests of each section. A name in quotes is a test in this file.
  * | section | here |
  * | --- | --- |
  * | 3.1 perform algorithm verification | "alg none", "another algorithm", "HS256 with the public key as the secret" |
@@ -16,7 +16,7 @@
  * | 3.10 do not trust received claims | "a kid that is SQL", "an embedded jwk", "an embedded jku": the Worker takes no key and no address from a token |
  * | 3.11 use explicit typing | "a JWT of another kind: dpop" |
  * | 3.12 use mutually exclusive validation rules | "a token of the Worker with the secret", "an ID token by its typ"; token-settings.test.ts refuses several sources of keys |
- * 3.4 and 3.6 are about encryption, which is not accepted.
+ * Sections 3.4 and 3.6 are about encrypted tokens, which the Worker does not accept.
  */
 import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { makeInvalidToken, NO_CREDENTIALS } from './support/answers.ts';
@@ -66,7 +66,10 @@ import {
   worker,
 } from './support/worker.ts';
 
-/** A Worker, a signer of its tokens, and the secret or public key as an attacker may know it. */
+/**
+ * A Worker, and a function that signs valid tokens. `knownText` is what an attacker may know: the
+ * public key, or the secret without its last character.
+ */
 type Deployment = {
   readonly send: Send;
   readonly sign: (claims: object | string, header?: Header) => Promise<string>;
@@ -89,8 +92,8 @@ const DEPLOYMENTS: Readonly<Record<'a secret' | 'a key set', () => Promise<Deplo
 type Hostile = readonly [name: string, error: string, token: (by: Deployment) => Promise<string>];
 
 /**
- * Changes the last character of a token in several ways. For many characters the lowest bits are
- * not part of the signature.
+ * Makes copies of a token with another last character. Some copies differ only in bits that a
+ * lenient base64url decoder ignores.
  */
 const changeLastCharacter = (token: string) =>
   ['A', 'B', 'Q', 'R', 'g', 'w', 'x', '8', '9', '_']
@@ -329,7 +332,7 @@ const MATRIX: readonly Hostile[] = [
   ],
 ];
 
-/** Tokens that are hostile to a Worker with public keys. */
+/** Further hostile tokens for a Worker with a key set. */
 const KEY_SET_MATRIX: readonly Hostile[] = [
   [
     'HS256 with the public key as the secret',
@@ -390,8 +393,8 @@ describe.each(['a secret', 'a key set'] as const)('a Worker with %s', (kind) => 
   });
 
   /**
-   * Sends the credentials to every operation, and proves that each refused them and that nothing
-   * changed.
+   * Sends the credentials to every operation. Proves that each operation refuses them, and that
+   * nothing changes.
    */
   const expectRefusedByEach = async (
     authorization: string | null,
@@ -416,7 +419,7 @@ describe.each(['a secret', 'a key set'] as const)('a Worker with %s', (kind) => 
   };
 
   it.each(kind === 'a secret' ? MATRIX : [...MATRIX, ...KEY_SET_MATRIX])(
-    'refuses at every operation: %s',
+    'refuses a hostile token at every operation: %s',
     async (_, error, token) => {
       await expectRefusedByEach(`Bearer ${await token(deployment)}`, makeInvalidToken(error));
     },
@@ -598,7 +601,7 @@ describe('an access token with the claims of an ID token', () => {
     [{}, { typ: 'application/AT+JWT' }],
     [{ typ: 7 }, { typ: 'at+jwt' }],
   ])(
-    'an update accepts it, because it says what it is: claims %o, header %o',
+    'an update accepts an access token with claims of an ID token if it declares itself: claims %o, header %o',
     async (changed, header) => {
       const row = await storeEvaluation();
 
