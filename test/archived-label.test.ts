@@ -1,6 +1,6 @@
 /**
- * Tests an archived label. The Worker stores no new evaluation under the label. Callers still
- * correct the evaluations that already have the label, and the label's rule still applies to them.
+ * Tests an archived label. The Worker stores no new evaluation under the label. Callers can still
+ * correct the label's older evaluations, and the label's rule still applies.
  */
 import { describe, expect, it } from 'vitest';
 import { LABEL_IS_ARCHIVED, makeUnprocessable } from './support/answers.ts';
@@ -138,7 +138,7 @@ describe('archiving while evaluations are created', () => {
     const label = await storeLabel();
     const run = crypto.randomUUID();
     const order: string[] = [];
-    // This database notes what D1 stored, in the order of D1's answers.
+    // Records in `order` what D1 stored: the id of each evaluation, or `archived` for the label.
     const db = interceptD1(DB, async (_, call) => {
       const answer = (await call()) as D1Result<{ id: string }>[];
       const [row] = answer[0]?.results ?? [];

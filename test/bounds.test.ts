@@ -1,6 +1,6 @@
 /**
- * Tests that an account cannot store more than the documented limits allow. The limits also bound
- * the largest page that the Worker sends.
+ * Tests that no account can store more than the documented limits. These limits also bound the size
+ * of the largest page that the Worker sends.
  */
 import { describe, expect, it } from 'vitest';
 import {
@@ -22,7 +22,7 @@ import {
   worker,
 } from './support/worker.ts';
 
-/** A character that takes two UTF-16 units and four bytes. */
+/** One character of two UTF-16 units, or of four bytes in UTF-8. */
 const EMOJI = '\u{1f600}';
 
 async function create(content: object, claims = {}): Promise<{ response: Response; run: string }> {
@@ -67,11 +67,8 @@ async function createLabel(content: object, claims = {}): Promise<Response> {
   return worker(await request('/v1/evaluation-labels', { method: 'POST', body, headers }));
 }
 
-/**
- * Makes this many different categories, each as long as the limit allows, in bytes and when spelled
- * in JSON.
- */
-const categories = (count: number, character: string) =>
+/** Makes different categories of 255 characters each, the longest that the API allows. */
+const makeLongCategories = (count: number, character: string) =>
   Array.from({ length: count }, (_, n) => character.repeat(251) + `${n}`.padStart(4, '0'));
 
 describe.each([
@@ -99,9 +96,9 @@ describe.each([
 describe('the categories of a label', () => {
   it.each([
     ['1,000 short ones', Array.from({ length: 1000 }, (_, n) => `${n}`)],
-    ['long ones of ASCII', categories(250, 'a')],
-    ['long ones outside the BMP', categories(60, EMOJI)],
-    ['long ones of control characters', categories(40, '\u0001')],
+    ['long ones of ASCII', makeLongCategories(250, 'a')],
+    ['long ones outside the BMP', makeLongCategories(60, EMOJI)],
+    ['long ones of control characters', makeLongCategories(40, '\u0001')],
   ])('stores as many categories as a body can contain, in full: %s', async (_, all) => {
     const response = await createLabel({ value_type: 'ordinal', categories: all });
 
@@ -129,7 +126,7 @@ describe.each(['sub', 'account_id'])('the claim %s', (claim) => {
 });
 
 describe('the largest page', () => {
-  // U+0001 has the longest spelling of a character in JSON: six bytes.
+  // JSON writes U+0001 as `\u0001`. No other character takes more than these six bytes.
   const longest = (characters: number) => '\u0001'.repeat(characters);
 
   it('answers with at most 13 MB for a page of evaluations', async () => {
@@ -167,7 +164,7 @@ describe('the largest page', () => {
         longest(255),
         longest(LABEL_NAME_MAX_CHARS),
         longest(LABEL_DESCRIPTION_MAX_CHARS),
-        JSON.stringify(categories(43, '\u0001')),
+        JSON.stringify(makeLongCategories(43, '\u0001')),
       )
       .run();
     const token = await mintToken({ account_id: longest(255) });

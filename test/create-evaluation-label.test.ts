@@ -1,7 +1,7 @@
 /**
  * Tests createEvaluationLabel. The Worker stores the label with its author, or refuses it and
- * stores nothing. If a caller sends the same create again, the Worker recognises the repetition and
- * stores no second label.
+ * stores nothing. If a caller repeats a create, the Worker recognises the repetition and stores no
+ * second label.
  */
 import { describe, expect, it } from 'vitest';
 import { LABEL_ID_IS_TAKEN, makeUnprocessable, NOT_FOUND } from './support/answers.ts';
@@ -323,7 +323,7 @@ describe('a repeated create of a label', () => {
     ['min_value', { min_value: 0 }],
     ['max_value, left out', { max_value: undefined }],
   ])(
-    'answers 409 where another %s is sent, also after it was updated to that, and stores nothing',
+    'answers 409 to a repeated create with another %s, even if an update has set it since, and stores nothing',
     async (_, change) => {
       const body = makeBodyWithId();
       await create(body);
@@ -337,7 +337,7 @@ describe('a repeated create of a label', () => {
     },
   );
 
-  it('answers 409 where the categories come in another order', async () => {
+  it('answers 409 to a repeated create with the categories in another order', async () => {
     const body = {
       id: crypto.randomUUID(),
       name: 'Tone',
@@ -358,14 +358,15 @@ describe('a repeated create of a label', () => {
     await create(body);
 
     expect((await create(body, { claims: { account_id: makeAccount() } })).status).toBe(201);
-    // This account sorts first in the table's primary key, and its write has other content.
+    // `acc_0` sorts first in the primary key. If the Worker ignored the account, the repeated
+    // create below would find this other label and get 409.
     expect((await create({ ...body, name: 'x' }, { claims: { account_id: 'acc_0' } })).status).toBe(
       201,
     );
     expect((await create(body)).status).toBe(200);
   });
 
-  it('refuses to a caller the own name as author of a label that somebody else created', async () => {
+  it('refuses created_by with the caller\u2019s own name if somebody else created the label', async () => {
     const body = makeBodyWithId();
     await create(body);
 

@@ -1,7 +1,7 @@
 /**
  * Tests createEvaluation. The Worker stores the evaluation with its author, or refuses it and
- * stores nothing. If a caller sends the same create again, the Worker recognises the repetition and
- * stores no second row.
+ * stores nothing. If a caller repeats a create, the Worker recognises the repetition and stores no
+ * second row.
  */
 import { describe, expect, it } from 'vitest';
 import { ID_IS_TAKEN, makeUnprocessable } from './support/answers.ts';
@@ -126,7 +126,7 @@ describe('createEvaluation', () => {
   it.each([
     ['does not exist', async () => crypto.randomUUID()],
     ['belongs to another account', () => label({ account_id: 'acc_neighbour' })],
-  ])('answers 404 where the label %s, and stores nothing', async (_, labelOf) => {
+  ])('answers 404 if the label %s, and stores nothing', async (_, labelOf) => {
     const run = crypto.randomUUID();
 
     await expectRefusal(
@@ -291,7 +291,7 @@ describe('a repeated create with an id of the caller\u2019s own', () => {
     ['output_name', { output_name: 'other' }],
     ['output_name, left out', { output_name: undefined }],
     ['field_path', { field_path: '$' }],
-  ])('answers 409 where another %s is sent, and stores nothing', async (_, change) => {
+  ])('answers 409 to a repeated create with another %s, and stores nothing', async (_, change) => {
     const { run, body } = await first();
     const stored = await readRun(run);
 
@@ -300,7 +300,7 @@ describe('a repeated create with an id of the caller\u2019s own', () => {
     expect(await readRun(run)).toEqual(stored);
   });
 
-  it('answers 409 where another label, or another run, is meant', async () => {
+  it('answers 409 to a repeated create for another label or another run', async () => {
     const { run, body } = await first();
 
     await expectRefusal(
@@ -313,7 +313,8 @@ describe('a repeated create with an id of the caller\u2019s own', () => {
   it('stores an evaluation under an id that another account uses', async () => {
     const evaluation_label_id = await label({ account_id: 'shared' });
     const { run, body } = await first({ evaluation_label_id });
-    // This account sorts first in the primary key of the history.
+    // `acc_0` sorts first in the primary key of the history. If the Worker ignored the account, the
+    // repeated create below would find the history of `acc_0`.
     const token = await mintToken({ account_id: 'acc_0' });
 
     expect((await create({ ...body, value: 2 }, { run, token })).status).toBe(201);
@@ -321,7 +322,7 @@ describe('a repeated create with an id of the caller\u2019s own', () => {
     expect((await create(body, { run })).status).toBe(200);
   });
 
-  it('refuses to a caller the own name as author of a row that somebody else created', async () => {
+  it('refuses created_by with the caller\u2019s own name if somebody else created the row', async () => {
     const { run, body } = await first();
     const other = await mintToken({ sub: 'other' });
 
@@ -416,7 +417,7 @@ describe('the id that a key gives', () => {
     ['key-8', {}, '5bc92697-3ed5-8935-a8af-24b2240b0c1f'],
     ['key-1', { evaluator_id: EVALUATOR }, '50d95ce6-6ef0-8439-b017-3a4fe1d28871'],
   ])(
-    'makes the same id from a key in every version: that of %s with %o',
+    'makes the same id from a key in every version of the Worker: that of %s with %o',
     async (key, claimed, expected) => {
       const headers = {
         authorization: `Bearer ${await mintToken(claimed)}`,

@@ -1,6 +1,7 @@
 /**
- * Tests getEvaluationLabel. A caller reads its own label or a shared one, with an entity tag.
- * If-None-Match saves the body, and HEAD answers like GET.
+ * Tests getEvaluationLabel. A caller reads a label of its own or a shared one, with an entity tag.
+ * If If-None-Match names the label's version, the Worker answers 304 without a body. HEAD gets the
+ * same headers as GET.
  */
 import { describe, expect, it } from 'vitest';
 import { NOT_FOUND } from './support/answers.ts';
@@ -34,7 +35,7 @@ describe('getEvaluationLabel', () => {
       },
     ],
   ])(
-    'answers 200 with %s, updated_at left out while there is none, in one call to D1',
+    'answers 200 with %s, without updated_at until the first update, in one call to D1',
     async (_, fields) => {
       const label = await storeLabel(fields);
       const { db, calls } = countCalls(DB);
@@ -48,7 +49,7 @@ describe('getEvaluationLabel', () => {
     },
   );
 
-  it('finds the own label before a shared one of the same id', async () => {
+  it('reads the account\u2019s own label if a shared label has the same id', async () => {
     const own = await storeLabel(CATEGORIES);
     const shared = await storeLabel({ id: own.id, account_id: 'shared', name: 'everyone\u2019s' });
 
@@ -59,7 +60,7 @@ describe('getEvaluationLabel', () => {
     );
   });
 
-  it('accepts the id in upper case', async () => {
+  it('accepts the id of a label in upper case', async () => {
     const label = await storeLabel();
 
     expect((await worker(await get(buildLabelPath({ id: label.id.toUpperCase() })))).status).toBe(
@@ -84,7 +85,7 @@ describe('getEvaluationLabel', () => {
     ).toBe(200);
   });
 
-  it('answers with the bytes of a missing label for another account\u2019s, also with a known tag', async () => {
+  it('answers with the same bytes for a missing label and another account\u2019s label, even with If-None-Match', async () => {
     const { id } = await storeLabel({ account_id: FOREIGN });
     const readBytes = async (path: string, headers = {}) => {
       const response = await worker(
@@ -110,7 +111,7 @@ describe('getEvaluationLabel', () => {
     await expectRefusal(await ask({ evaluation_id: crypto.randomUUID() }), NOT_FOUND);
   });
 
-  it('answers HEAD with the headers alone', async () => {
+  it('answers HEAD on a label with the headers alone', async () => {
     const label = await storeLabel();
 
     const response = await worker(await request(buildLabelPath(label), { method: 'HEAD' }));

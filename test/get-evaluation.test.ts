@@ -1,6 +1,6 @@
 /**
- * Tests getEvaluation. A caller reads the row with its entity tag. If-None-Match saves the body,
- * and HEAD answers like GET.
+ * Tests getEvaluation. A caller reads the row with its entity tag. If If-None-Match names the row's
+ * version, the Worker answers 304 without a body. HEAD gets the same headers as GET.
  */
 import { describe, expect, it } from 'vitest';
 import { NOT_FOUND } from './support/answers.ts';
@@ -18,7 +18,7 @@ import {
 } from './support/worker.ts';
 
 describe('getEvaluation', () => {
-  it('answers 200 with the row, updated_at left out while there is none, in one call to D1', async () => {
+  it('answers 200 with the row, without updated_at until the first update, in one call to D1', async () => {
     const { updated_at, ...row } = await storeEvaluation();
     const { db, calls } = countCalls(DB);
 
@@ -77,7 +77,7 @@ describe('getEvaluation', () => {
     );
   });
 
-  it('answers HEAD with the headers alone', async () => {
+  it('answers HEAD on an evaluation with the headers alone', async () => {
     const row = await storeEvaluation();
 
     const response = await worker(await request(buildPath(row), { method: 'HEAD' }));

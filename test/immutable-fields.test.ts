@@ -1,6 +1,6 @@
 /**
- * Tests that an update changes only the value. A caller can send back the whole resource that it
- * read. If a field that cannot change differs, the Worker refuses the update and names the field.
+ * Tests that an update changes only the value. A caller may send back the whole resource that it
+ * read. If an immutable field differs, the Worker refuses the update and names the field.
  */
 import { describe, expect, it } from 'vitest';
 import { makeUnprocessable } from './support/answers.ts';
@@ -20,7 +20,7 @@ const immutable = (field: string) =>
 const put = async (row: Row, body: object) =>
   request(buildPath(row), { body: JSON.stringify(body) });
 
-/** Every field that an update cannot change, with a value that differs from a new row's. */
+/** Each immutable field, with a value that differs from the stored one. */
 const CHANGED: [keyof Row, unknown][] = [
   ['id', crypto.randomUUID()],
   ['account_id', 'acc_neighbour'],

@@ -1,6 +1,6 @@
 /**
- * Tests the rule of a label. The Worker stores a legal value exactly. It refuses an illegal value
- * with a sentence that says what is legal.
+ * Tests the rule of a label. The Worker stores a legal value exactly as the caller sent it. The
+ * Worker refuses an illegal value with a sentence about the legal values.
  */
 import { describe, expect, it } from 'vitest';
 import { makeUnprocessable } from './support/answers.ts';

@@ -1,6 +1,6 @@
 /**
  * Tests listEvaluationLabels. The list merges the account's own labels with the shared ones, in a
- * stable order. The pages skip and repeat nothing, and the cost of a page is bounded.
+ * stable order. No page skips or repeats a label, and the cost of a page is bounded.
  */
 import { beforeEach, describe, expect, it } from 'vitest';
 import { listEvaluationLabels } from '../src/label/sql.generated.ts';
@@ -22,7 +22,7 @@ import {
 
 const PATH = '/v1/evaluation-labels';
 
-/** The account of one test. Each test also starts without shared labels. */
+/** Each test has a new account, and starts without shared labels. */
 let account_id: string;
 beforeEach(async () => {
   account_id = makeAccount();
@@ -35,7 +35,7 @@ const authorize = async (said: Record<string, unknown> = {}) => ({
 const store = (fields: Partial<Label>) => storeLabel({ account_id, ...fields });
 const day = (n: number) => `2026-01-0${n}T00:00:00.000Z`;
 
-/** Stores this many labels of an account, oldest first. */
+/** Stores `count` labels of the account `owner`, one millisecond apart. */
 const fill = (owner: string, count: number) =>
   DB.prepare(
     `WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < ?2 - 1)
@@ -78,7 +78,7 @@ describe('listEvaluationLabels', () => {
     expect(calls).toEqual(['batch']);
   });
 
-  it('answers [] where there is none', async () => {
+  it('answers [] if there is no label', async () => {
     expect(await (await worker(await get(PATH, await authorize()))).text()).toBe('[]');
   });
 
@@ -131,7 +131,7 @@ describe('listEvaluationLabels', () => {
     expect((await readPages(next, await authorize())).flat()).toContainEqual(formatLabel(late));
   });
 
-  it('reads two rows more than a page of ten has, of two accounts with thousands that one index merges', async () => {
+  it('reads at most two rows more than a page of ten, from thousands of own and shared labels', async () => {
     for (const owner of [account_id, 'shared', 'acc_neighbour']) await fill(owner, 1500);
     const plan = await DB.prepare(`EXPLAIN QUERY PLAN ${listEvaluationLabels.sql}`)
       .bind(...listEvaluationLabels.params.map((name) => (name === 'limit' ? 11 : '')))
@@ -154,7 +154,8 @@ describe('listEvaluationLabels', () => {
     const search =
       'SEARCH l USING INDEX evaluation_label_by_age (account_id=? AND (created_at,id)>(?,?))';
     expect(steps.filter((detail) => detail.startsWith('SEARCH l '))).toEqual([search, search]);
-    // The rows of the page are read once more from the merge, which stops at the limit.
+    // The plan may have one scan, `SCAN (subquery…)`: it reads the merged labels and stops at the
+    // limit.
     expect(steps.filter((detail) => /SCAN (?!\(subquery)|TEMP B-TREE/.test(detail))).toEqual([]);
     expect(results).toHaveLength(11);
     expect(meta.rows_read).toBeLessThanOrEqual(12);

@@ -1,5 +1,6 @@
 /**
- * Tests listEvaluations: the order of the list, and its pages. No page skips or repeats an entry.
+ * Tests listEvaluations: the order of the list, and its pages. No page skips or repeats an
+ * evaluation.
  */
 import { describe, expect, it } from 'vitest';
 import { BAD_CURSOR, BAD_LIMIT } from './support/answers.ts';
@@ -96,7 +97,7 @@ describe('listEvaluations', () => {
     );
   });
 
-  it('lists the evaluations of one label where it is asked for one, in either case, and keeps to it from page to page', async () => {
+  it('lists only the evaluations of the label in the query, on every page, with the id in either case', async () => {
     const run_id = crypto.randomUUID();
     const evaluation_label_id = crypto.randomUUID();
     const days = [1, 2, 3, 4, 5];
@@ -129,7 +130,8 @@ describe('listEvaluations', () => {
   it('reads at most 1,000 rows for a label: the page may be empty, and Link leads on', async () => {
     const run_id = crypto.randomUUID();
     const row = await storeEvaluation({ run_id, created_at: '2026-01-02T00:00:00.000Z' });
-    // The row is between many rows of another label: the second request looks at it last.
+    // Before the row there are 1,997 rows of another label, and after it 3,001. Each request looks
+    // at up to 999 rows. So the row is the last one that the second request looks at.
     await fillRun(run_id, '2026-01-01T00:00:00.000Z', 2 * 999 - 1);
     await fillRun(run_id, '2026-01-03T00:00:00.000Z', 3001);
     const { db, rows } = countRows(DB);
@@ -142,7 +144,7 @@ describe('listEvaluations', () => {
     expect(Math.max(...rows.map(({ read }) => read))).toBeLessThanOrEqual(1000);
   });
 
-  it('answers [] for a label that the run has no evaluation of, whoever\u2019s it is', async () => {
+  it('answers [] for a label without evaluations in the run, whichever account has the label', async () => {
     const { run_id } = await storeEvaluation();
     const { id } = await storeLabel({ account_id: 'acc_neighbour' });
 
@@ -182,7 +184,7 @@ describe('listEvaluations', () => {
   });
 });
 
-/** Stores this many evaluations of a run from a start time on, in one statement. */
+/** Stores `count` evaluations of a run after the time `from`, one second apart. */
 const fillRun = (run_id: string, from: string, count: number) =>
   DB.prepare(
     `INSERT INTO run_evaluation (id, account_id, run_id, evaluation_label_id, value, created_at)

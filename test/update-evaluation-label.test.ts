@@ -1,6 +1,6 @@
 /**
- * Tests updateEvaluationLabel. An accepted update changes the fields that it sends and never the
- * label's rule. A caller's repeated update changes nothing.
+ * Tests updateEvaluationLabel. An accepted update changes the fields that the caller sends, and
+ * never the label's rule. If a caller repeats an update, nothing changes.
  */
 import { describe, expect, it } from 'vitest';
 import { makeUnprocessable, NOT_FOUND } from './support/answers.ts';
@@ -47,7 +47,7 @@ const RULED = {
   description: 'How it sounds',
 };
 
-/** Sends an update that the Worker must refuse, and proves that the label is as it was. */
+/** Checks that the response is this refusal, and that the label is unchanged. */
 async function expectRefusedPut(
   label: Label,
   response: Response,
