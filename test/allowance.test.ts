@@ -1,6 +1,7 @@
 /**
- * Tests whose rate limit a request counts against. A link counts alone; otherwise an account, a
- * subject and a restriction count together. No caller uses up the limit of another one.
+ * Tests which requests share a rate limit. Each link has a limit of its own. Tokens share a limit
+ * if they have the same account, subject and restriction. So no caller uses up the limit of
+ * another.
  */
 import { describe, expect, it } from 'vitest';
 import { createLinkTo, open, post } from './support/links.ts';
@@ -18,8 +19,7 @@ import {
 
 const limited = (): Send => createWorker({ RATE_LIMITER: SMALL_RATE_LIMITER });
 
-/** Stores an account with two evaluations, and mints tokens for the account. */
-async function account() {
+async function storeAccount() {
   const account_id = `acc_${crypto.randomUUID()}`;
   const [row, other] = [
     await storeEvaluation({ account_id }),
@@ -36,7 +36,7 @@ async function account() {
 
 describe('the rate limit of a caller', () => {
   it('does not count the requests of another subject of the account', async () => {
-    const { row, token } = await account();
+    const { row, token } = await storeAccount();
     const [busy, quiet] = [await token({ sub: 'busy' }), await token({ sub: 'quiet' })];
     const send = limited();
 
@@ -45,7 +45,7 @@ describe('the rate limit of a caller', () => {
   });
 
   it('does not count the requests with a restricted token of the same account and subject', async () => {
-    const { row, token, restricted } = await account();
+    const { row, token, restricted } = await storeAccount();
     const send = limited();
 
     expect(await sendUntilLimited(send, () => putValue(row, 1, restricted))).toContain(429);
@@ -53,7 +53,7 @@ describe('the rate limit of a caller', () => {
   });
 
   it('does not count a subject\u2019s requests against a restricted token of the same subject', async () => {
-    const { row, token, restricted } = await account();
+    const { row, token, restricted } = await storeAccount();
     const whole = await token();
     const send = limited();
 
@@ -64,7 +64,7 @@ describe('the rate limit of a caller', () => {
   it.each(['/v1/evaluation-labels', '/v1/evaluation-label/018f4d3c-7a10-7c4e-9b52-3f6e0d9a1c01'])(
     'counts the labels that a token for one run reads: %s',
     async (path) => {
-      const { row, token } = await account();
+      const { row, token } = await storeAccount();
       const headers = { authorization: `Bearer ${await token({ run_id: row.run_id })}` };
 
       const make = () => request(path, { method: 'GET', headers });
@@ -74,7 +74,7 @@ describe('the rate limit of a caller', () => {
   );
 
   it('does not count what a restricted token does not allow: another evaluation, another run, a collection', async () => {
-    const { row, other, restricted } = await account();
+    const { row, other, restricted } = await storeAccount();
     const send = limited();
     const headers = { authorization: `Bearer ${restricted}` };
     const foreign = [
@@ -84,14 +84,14 @@ describe('the rate limit of a caller', () => {
     ];
 
     for (const make of foreign) {
-      // These are more requests than the limit would allow if the Worker counted them.
+      // The limit is 3 requests, so the Worker would answer 429 if it counted these requests.
       for (let n = 0; n < 7; n += 1) expect((await send(await make())).status).toBe(404);
     }
     expect((await send(await putValue(row, 2, restricted))).status).toBe(200);
   });
 
   it('counts the requests of a restricted token about its own evaluation, whether the id is in upper or lower case', async () => {
-    const { row, restricted } = await account();
+    const { row, restricted } = await storeAccount();
     const [path, body] = [
       buildPath(row).toUpperCase().replace('/V1/RUN', '/v1/run'),
       '{"value":1}',
@@ -106,7 +106,7 @@ describe('the rate limit of a caller', () => {
   });
 
   it('does not count the requests of another account about the same evaluation', async () => {
-    const [owner, stranger] = [await account(), await account()];
+    const [owner, stranger] = [await storeAccount(), await storeAccount()];
     const [theirs, ours] = [await stranger.token(), await owner.token()];
     const send = limited();
 
@@ -117,7 +117,7 @@ describe('the rate limit of a caller', () => {
   });
 
   it('does not count the requests of another link of the same author to the same evaluation', async () => {
-    const { row, token } = await account();
+    const { row, token } = await storeAccount();
     const send = limited();
 
     for (const name of [undefined, 'anna']) {
@@ -131,7 +131,7 @@ describe('the rate limit of a caller', () => {
   });
 
   it('does not count the requests of a revoked link for the link that replaces it', async () => {
-    const { row, token } = await account();
+    const { row, token } = await storeAccount();
     const send = limited();
     const old = await createLinkTo(row, { name: 'anna' }, await token());
     const revoked = await request(`${buildPath(row)}/links/${old.id}`, {
@@ -149,7 +149,7 @@ describe('the rate limit of a caller', () => {
   });
 
   it('counts a link without a name apart from a token with its author, run and evaluation', async () => {
-    const [first, second] = [await account(), await account()];
+    const [first, second] = [await storeAccount(), await storeAccount()];
     const send = limited();
     const links = [
       await createLinkTo(first.row, {}, await first.token()),
@@ -167,7 +167,7 @@ describe('the rate limit of a caller', () => {
   });
 
   it('counts each time the page of a link is opened', async () => {
-    const { row, token } = await account();
+    const { row, token } = await storeAccount();
     const { url } = await createLinkTo(row, {}, await token());
 
     const statuses = await sendUntilLimited(limited(), () => open(url));
@@ -197,7 +197,7 @@ describe('the rate limit of a caller', () => {
       const headers = { authorization: `Bearer ${await mintToken(claims)}` };
       await send(await request(`/v1/run/${run_id}/evaluations`, { method: 'GET', headers }));
     }
-    const { row, token } = await account();
+    const { row, token } = await storeAccount();
     const links = [
       await createLinkTo(row, {}, await token()),
       await createLinkTo(row, {}, await token()),

@@ -1,7 +1,7 @@
 /**
- * Tests the refusals that all operations have in common: the status, the headers and the sentence
- * of each. A refused request changes no row. If the request alone shows the fault, the Worker makes
- * no call to D1. 401 is in token.test.ts; 404 for rows of other accounts is in isolation.test.ts.
+ * Tests the refusals that all operations have in common: status, headers and sentence. A refused
+ * request changes no row. If the Worker can refuse a request without reading a row, it makes no
+ * call to D1. See token.test.ts for 401, and isolation.test.ts for rows of other accounts (404).
  */
 import { describe, expect, it } from 'vitest';
 import { makeUnprocessable, refuseBadPathId, TOO_LARGE, UNSUPPORTED } from './support/answers.ts';
@@ -20,7 +20,7 @@ type Refusal = Parameters<typeof expectRefusedUpdate>[2];
 
 /**
  * Sends a request that the Worker must refuse, about a row whose label allows 1 to 10. Returns the
- * calls to D1.
+ * Worker's calls to D1.
  */
 async function expectRefused(
   refusal: Refusal,

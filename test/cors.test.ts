@@ -1,14 +1,15 @@
 /**
- * Tests browser requests from other origins (CORS). Only the configured origins are allowed. A page
- * of these origins can call every operation and read every header of the response.
+ * Tests browser requests from other origins (CORS). The Worker allows only the origins in
+ * `CORS_ORIGINS`. A page from an allowed origin can call every operation and read every header of
+ * the response.
  */
 import { describe, expect, it } from 'vitest';
 import { OPERATIONS } from './support/operations.ts';
 import { buildPath, createWorker, get, storeEvaluation, worker } from './support/worker.ts';
 
 /**
- * Headers that a page can always read (Fetch standard, CORS-safelisted), and headers that are only
- * for the browser.
+ * Headers that `Access-Control-Expose-Headers` need not list. A page can always read the
+ * CORS-safelisted headers (Fetch standard). The other headers are only for the browser.
  */
 const READABLE =
   /^(cache-control|content-(language|length|type)|vary|x-content-type-options|access-control-.*)$/;

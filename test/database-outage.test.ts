@@ -1,6 +1,6 @@
 /**
- * Tests the Worker while D1 fails. The Worker retries transient errors for a bounded time. It
- * answers 200 only if the row is stored.
+ * Tests the Worker while D1 fails. The Worker retries transient errors for a bounded time. A 200
+ * always means that the row is stored.
  */
 import { describe, expect, it, vi } from 'vitest';
 import { INTERNAL_ERROR, makeDatabaseUnavailable, makeUnprocessable } from './support/answers.ts';
@@ -30,7 +30,7 @@ const TRANSIENT = [
   'Internal error in D1 DB storage caused object to be reset.',
   'Cannot resolve D1 DB due to transient issue on remote node.',
   "Can't read from request stream because client disconnected.",
-  // Operators have reported this error. It is on none of Cloudflare's lists.
+  // Operators have reported this error, but Cloudflare's lists of errors do not contain it.
   'internal error; reference = 0123456789abcdef',
   'Internal error in Durable Object storage caused object to be reset.',
   'database is locked: SQLITE_BUSY',
@@ -38,7 +38,7 @@ const TRANSIENT = [
   'something that nobody has seen yet',
 ];
 
-/** Errors of D1 that no retry can help, in D1's own words. */
+/** Messages of D1 errors that a retry cannot fix. */
 const FINAL = [
   'UNIQUE constraint failed: run_evaluation.id: SQLITE_CONSTRAINT',
   'run_evaluation exists: update it: SQLITE_CONSTRAINT_TRIGGER',

@@ -1,6 +1,6 @@
 /**
- * Tests GET /health. Any number of probes makes one call to D1 a second. While the database fails,
- * the probe answers 503 after five seconds at most.
+ * Tests GET /health. However many probes arrive, the Worker calls D1 at most once a second. If D1
+ * fails, the Worker answers 503 within five seconds.
  */
 import { applyD1Migrations } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';

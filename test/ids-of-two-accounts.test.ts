@@ -1,6 +1,6 @@
 /**
- * Tests that an id is unique within its account only. No account can take the id of another
- * account, learn that the id exists, or reach the row with that id.
+ * Tests that an id is unique only within its account. No account can take an id away from another
+ * account, learn that the other account uses the id, or reach the other account's row.
  */
 import { describe, expect, it } from 'vitest';
 import { makeUnprocessable } from './support/answers.ts';

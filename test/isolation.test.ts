@@ -1,13 +1,18 @@
 /**
- * Tests who can see and change which row, for each operation. The cases combine the row's account,
- * its own or another run, and the token's restriction. A row of another account gets the same bytes
- * as a missing row, and no request reads or changes such a row.
+ * Tests which callers can see and change which rows, for each operation. A case combines three
+ * things: the row's account, the right or a wrong run in the path, and the token's restriction. A
+ * row of another account gets the same bytes as a missing row. No request returns or changes such a
+ * row.
  *
- * The cases are not the full product. A request may fail for its token's restriction, its account
- * or its run. With two of these reasons, a case would pass even if one check were missing. So each
- * case has at most one reason. The only exception is a wrong run with a token for the right run: it
- * shows that the path counts and not the token. Every restriction that allows a request also meets
- * a foreign row and a wrong run, because a restriction must not replace a check.
+ * The cases are not all combinations. The Worker may refuse a request because of its account, its
+ * run or its token's restriction. If a case had two of these reasons, it would pass even if the
+ * Worker did not check one of them. So a case has at most one reason.
+ *
+ * There is one exception: the path has a wrong run, and the token is for the right run. This case
+ * shows that the Worker checks the path and not only the token.
+ *
+ * Each restriction that allows a request also occurs with another account and with a wrong run. So
+ * no restriction replaces a check.
  */
 import { describe, expect, it } from 'vitest';
 import { OPERATIONS, type Restriction, runByOperation } from './support/operations.ts';
@@ -32,7 +37,10 @@ import {
 
 const FOREIGN = 'acc_neighbour';
 
-/** The restrictions that a token can have, for a row and another evaluation of its run. */
+/**
+ * Restrictions of a token, each made from a row and its sibling: another evaluation of the same
+ * run.
+ */
 const RESTRICTIONS = {
   nothing: () => ({}),
   'its run': ({ run_id }) => ({ run_id }),
@@ -72,7 +80,7 @@ const CASES = [
   ['differently spelled', ACCOUNT.toLowerCase(), 'right', 'nothing'] as const,
 ];
 
-/** Reads everything of a response except the bookmark, which is different each time. */
+/** Reads the whole response except the bookmark, which differs each time. */
 async function readBytes(response: Response) {
   const headers = [...response.headers].filter(([name]) => name !== 'x-d1-bookmark');
   return { status: response.status, headers, body: await response.text() };
@@ -91,8 +99,8 @@ const ask = async (
   );
 
 /**
- * Reads the refusal of a row that does not exist, sent with a token that is restricted to another
- * row. The tests compare other refusals with this one.
+ * Reads the refusal for a row that does not exist. The tests compare every other refusal with this
+ * refusal.
  */
 async function readMissingRefusal() {
   const path = buildPath({ run_id: crypto.randomUUID(), id: crypto.randomUUID() });
@@ -123,7 +131,7 @@ describe('each operation', () => {
       const answers = [];
       for (const { name, asked, restriction, requestFor } of cases) {
         const response = await ask(requestFor, asked, restriction);
-        // A bookmark would tell the caller that the Worker has asked the database.
+        // A bookmark in a refusal would reveal that the Worker has called the database.
         const hasBookmark = response.headers.has('x-d1-bookmark');
         const answer = response.ok ? 'accepted' : await readBytes(response);
         answers.push([name, { answer, hasBookmark }] as const);
@@ -158,7 +166,7 @@ describe('each operation', () => {
     const refusal = await readMissingRefusal();
     const elsewhere = { evaluation_id: crypto.randomUUID() };
 
-    // The requests run one after the other, because an operation finds what an earlier one has
+    // The requests run one after another, because one may find a row that an earlier one has
     // stored.
     const allowed = await runByOperation(async ({ missing, requestFor }) =>
       missing === null ? refusal : readBytes(await ask(requestFor, nowhere, {})),
@@ -208,7 +216,7 @@ describe('a create', () => {
 describe('a label', () => {
   it('lets only the own account use, read and list a label, unless it is shared', async () => {
     const [own, foreign, shared] = [
-      // These labels are older than those of all other tests, so they are on the first page.
+      // The early time puts these labels on the first page, before the labels of all other tests.
       await storeLabel({ created_at: '2020-01-01T00:00:00.000Z' }),
       await storeLabel({ account_id: FOREIGN, created_at: '2020-01-01T00:00:00.000Z' }),
       await storeLabel({ account_id: 'shared', created_at: '2020-01-01T00:00:00.000Z' }),

@@ -23,9 +23,7 @@ import {
   worker,
 } from './support/worker.ts';
 
-/**
- * Sends the request. Returns the single line that the request left in the log, parsed and as text.
- */
+/** Sends the request. Returns the request's only log line, parsed and as text. */
 async function readLog(sent: Request, send: Send = worker) {
   const id = crypto.randomUUID();
   sent.headers.set('x-request-id', id);

@@ -1,6 +1,6 @@
 /**
- * Tests the migrations on databases of every age. Stored rows stay as they are, and the Worker
- * serves them immediately.
+ * Tests the migrations on a database of each earlier version. Stored rows stay as they are, and the
+ * Worker can serve them immediately.
  */
 import { applyD1Migrations } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
@@ -18,7 +18,7 @@ async function emptyOldDatabase(): Promise<void> {
   await OLD_DB.prepare('DROP TABLE IF EXISTS d1_migrations').run();
 }
 
-/** Makes a row that fits the first schema, and so every later one. */
+/** Makes a row that is valid in the first schema and in every later one. */
 function makeRow(updated_at: string | null) {
   return {
     id: crypto.randomUUID(),

@@ -1,6 +1,6 @@
 /**
- * Tests the page at `/`. A browser gets the API reference, and other programs are sent to the
- * OpenAPI document. The page may load and call nothing outside its own origin.
+ * Tests the page at `/`. The Worker sends the API reference to a browser, and directs other
+ * programs to the OpenAPI document. The page may load and call nothing outside its own origin.
  */
 import { describe, expect, it } from 'vitest';
 import { createWorker, expectRefusal, request } from './support/worker.ts';
@@ -13,8 +13,8 @@ const NO_SUCH_PATH = {
 };
 
 /**
- * Sends a request without a token to a Worker without settings. Nobody has to sign in to read about
- * the API.
+ * Sends a request without a token to a Worker without settings, because anybody may read about the
+ * API.
  */
 const send = async (path: string, accept: string | null, method = 'GET') =>
   createWorker({ JWT_SECRET: '' })(

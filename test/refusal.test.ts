@@ -1,7 +1,7 @@
 /**
- * Tests the refusals of an update, status by status. Each refusal has its sentence and leaves the
- * row as it was. Refusals that all operations have in common are in common-refusals.test.ts, 401 in
- * token.test.ts.
+ * Tests the refusals of an update, status by status. Each refusal has its own sentence and leaves
+ * the row unchanged. common-refusals.test.ts has the refusals that all operations share, and
+ * token.test.ts has 401.
  */
 import { describe, expect, it, vi } from 'vitest';
 import {
@@ -65,7 +65,7 @@ describe('400: a body that is not an update', () => {
     ['a value that is an object', '{"value":{"valueOf":9}}', NOT_A_NUMBER],
     ['a value beyond a double', '{"value":1e400}', NOT_FINITE],
     ['a value below a double', '{"value":-1e400}', NOT_FINITE],
-  ])('refuses %s', async (_, body, error) => {
+  ])('an update refuses a body with 400: %s', async (_, body, error) => {
     const row = await storeEvaluation();
 
     await expectRefusedUpdate(row, await request(buildPath(row), { body }), { status: 400, error });
@@ -122,7 +122,7 @@ describe('400: a path id that is not a UUID', () => {
     '%E0%A4%A',
     '%C3%28',
     `${UUID}';--`,
-  ])('refuses %s', async (id) => {
+  ])('an update refuses a path id with 400: %s', async (id) => {
     const body = '{"value":9}';
 
     await expectRefusal(
@@ -260,7 +260,7 @@ describe('415: a body that is not declared as JSON', () => {
     const { headers, url, method } = await request(buildPath(row), {
       headers: { 'content-type': null },
     });
-    // fetch sets text/plain for a text body, if the caller sets no media type.
+    // If the caller sets no Content-Type, `fetch` sends a string as text/plain.
     const sent = new Request(url, { method, headers, body: '{"value":9}' });
 
     expect(sent.headers.get('content-type')).toBe('text/plain;charset=UTF-8');
@@ -281,7 +281,7 @@ describe('415: a body that is not declared as JSON', () => {
     'json',
     '+json',
     'text/plain; as=application/json',
-  ])('refuses %s', async (contentType) => {
+  ])('an update refuses the Content-Type with 415: %s', async (contentType) => {
     const row = await storeEvaluation();
     const sent = await request(buildPath(row), {
       body: '{"value":9}',
@@ -356,7 +356,7 @@ describe('the log of an internal error', () => {
 });
 
 describe('before D1 is asked', () => {
-  it('everything malformed is refused; a refusal that depends on the row takes one call', async () => {
+  it('refuses a malformed request without a call to D1, and any other with one call', async () => {
     const row = await storeEvaluation();
     const { db, calls } = countCalls(DB);
     const send = createWorker({ DB: db });

@@ -1,6 +1,6 @@
 /**
- * Tests the paths that need no token: the OpenAPI document and the health of the service. Neither
- * depends on the settings for tokens.
+ * Tests the paths that need no token: the OpenAPI document and the health of the service. Both work
+ * without the settings for tokens.
  */
 import { describe, expect, it, vi } from 'vitest';
 import generated from '../src/openapi.generated.json';

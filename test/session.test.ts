@@ -1,6 +1,7 @@
 /**
- * Tests D1 sessions and bookmarks. A read starts at the nearest replica and a write at the primary.
- * The bookmark of a response lets a caller read its own writes.
+ * Tests D1 sessions and bookmarks. A read with a token starts at the nearest replica. A write, or a
+ * read through a link, starts at the primary. If a caller sends a bookmark back, the next read
+ * shows the caller's own writes.
  */
 import { describe, expect, it } from 'vitest';
 import { makeFlakyD1, watchSessions } from './support/d1.ts';

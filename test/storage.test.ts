@@ -1,6 +1,6 @@
 /**
- * Tests what the tables themselves refuse, whichever program writes. Also tests which index a
- * search uses.
+ * Tests which rows the tables refuse, from any program that writes. Also tests which index a search
+ * uses.
  */
 import { getTableColumns } from 'drizzle-orm';
 import { describe, expect, it } from 'vitest';
@@ -96,7 +96,7 @@ describe('run_evaluation', () => {
     ['an updated_at that is no date', { updated_at: 'yesterday' }],
     ['a created_at that has no later time', { created_at: '9999-01-01T00:00:00.000Z' }],
     ['an updated_at that has no later time', { updated_at: '9999-12-31T23:59:59.999Z' }],
-  ])('refuses %s', async (_, fields) => {
+  ])('run_evaluation refuses %s', async (_, fields) => {
     await expect(storeEvaluation(fields)).rejects.toThrow(/SQLITE_CONSTRAINT/);
   });
 
@@ -151,7 +151,7 @@ describe('run_evaluation_history', () => {
     ['a replaced_by of 321 characters', { replaced_by: 'a'.repeat(321) }],
     ['a value that was replaced when it was set', { replaced_at: entry.updated_at }],
     ['a write_id that is too short', { write_id: 'a'.repeat(31) }],
-  ])('refuses %s', async (_, fields) => {
+  ])('run_evaluation_history refuses %s', async (_, fields) => {
     const insert = DB.prepare(
       `INSERT INTO run_evaluation_history (${Object.keys(entry)}) VALUES (${Object.keys(entry).map(() => '?')})`,
     );
@@ -184,7 +184,7 @@ describe('revoked_link', () => {
     ['an expires_at that is no date', { expires_at: 'tomorrow' }],
     ['an evaluation_id that is no UUID', { evaluation_id: 'x' }],
     ['an id that is no UUID', { id: 'x' }],
-  ])('refuses %s', async (_, fields) => {
+  ])('revoked_link refuses %s', async (_, fields) => {
     await expect(revoke({ ...link(), ...fields })).rejects.toThrow(/SQLITE_CONSTRAINT/);
   });
 
@@ -196,8 +196,8 @@ describe('revoked_link', () => {
     const { account_id } = fresh;
     await revoke({ ...recent, account_id, ...at(0.9) });
     for (const row of [{ ...old, account_id }, foreign]) await revoke(row);
-    // The statement makes the rows expire, as if time had passed. A revocation that has already
-    // expired when the Worker stores it would be deleted immediately.
+    // An insert into this table also deletes revocations that expired over an hour ago, even the
+    // new one. So the test inserts valid rows, and this statement makes them expire.
     await DB.prepare('UPDATE revoked_link SET expires_at = ? WHERE id IN (?, ?)')
       .bind(at(1.1).expires_at, old.id, foreign.id)
       .run();
@@ -222,8 +222,8 @@ describe('revoked_link', () => {
     )
       .bind(account_id, fresh, crypto.randomUUID())
       .run();
-    // The statement makes the rows expire, as if time had passed. A revocation that has already
-    // expired when the Worker stores it would be deleted immediately.
+    // An insert into this table also deletes revocations that expired over an hour ago, even the
+    // new one. So the test inserts valid rows, and this statement makes them expire.
     await DB.prepare('UPDATE revoked_link SET expires_at = ? WHERE account_id = ?')
       .bind(old, account_id)
       .run();

@@ -1,6 +1,7 @@
 /**
- * Configures two projects. The project `workerd` runs the suite inside workerd on a real local D1.
- * The project `node` runs the tests that look at the Worker from outside.
+ * Configures two projects. The project `workerd` runs the tests of this folder inside workerd, on a
+ * real local D1. The project `node` runs the tests of test/node/, which look at the Worker from
+ * outside.
  */
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -9,23 +10,25 @@ import { cloudflareTest, readD1Migrations } from '@cloudflare/vitest-plugin';
 import { defineConfig, type ViteUserConfig } from 'vitest/config';
 import { LINK_SECRET, SECRET } from './support/secret.ts';
 
-// Without this, each run prints that it uses .env, which has no settings of the Worker.
+// Without this, each run prints that it reads .env, although .env has no settings of the Worker.
 process.env['CLOUDFLARE_LOAD_DEV_VARS_FROM_DOT_ENV'] = 'false';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
-/** Every setting, blank. The settings of a developer's own .dev.vars must not reach a test. */
+/**
+ * All settings, left blank. They keep the settings in a developer's own .dev.vars out of the tests.
+ */
 const NO_SETTINGS = parseEnv(readFileSync(`${root}/.dev.vars.example`, 'utf8'));
 
-/** The files about D1 itself, which `npm run check:objects` leaves out. */
-const OF_D1 = ['session', 'health', 'migration', 'account-object'].map(
+/** The test files about D1 itself, which `npm run check:objects` leaves out. */
+const D1_TESTS = ['session', 'health', 'migration', 'account-object'].map(
   (name) => `test/${name}.test.ts`,
 );
 
 /**
- * The seed and the number of inputs of the property tests. `npm test` always has the same inputs.
- * `npm run check:random` has other ones, twenty times as many. A failure prints its seed, and
- * `SEED=<seed> npm run check:random` repeats it.
+ * The seed of the property tests, and the factor for their number of inputs. `npm test` always
+ * tries the same inputs. `npm run check:random` tries twenty times as many, from a new seed. A
+ * failure prints its seed, and `SEED=<seed> npm run check:random` repeats the failure.
  */
 const FIXED = { seed: 1, factor: 1 };
 const random = () => ({
@@ -38,10 +41,10 @@ export default defineConfig(async ({ mode }): Promise<ViteUserConfig> => {
   return {
     root,
     test: {
-      // The tests in Node need this setting. In workerd support/console.ts does the same, and
+      // Only the tests in Node need this setting. In workerd, support/console.ts does the same, but
       // faster.
       silent: 'passed-only',
-      // The tests in Node wait for other processes most of the time.
+      // The tests in Node mostly wait for other processes, so two of them can run at the same time.
       maxWorkers: 2,
       projects: [
         {
@@ -54,9 +57,9 @@ export default defineConfig(async ({ mode }): Promise<ViteUserConfig> => {
                 ...(inObjects && {
                   durableObjects: { ALL_ACCOUNTS: { className: 'AllAccounts', useSQLite: true } },
                 }),
-                // Some tests apply the migrations themselves.
+                // Tests of migrations use these databases, and apply the migrations themselves.
                 d1Databases: { OLD_DB: 'old', EMPTY_DB: 'empty' },
-                // The suite is one account that sends more than an account may.
+                // All tests send requests for one account, more than the real rate limit allows.
                 ratelimits: {
                   RATE_LIMITER: { namespace_id: '1', simple: { limit: 1_000_000, period: 10 } },
                   SMALL_RATE_LIMITER: { namespace_id: '2', simple: { limit: 3, period: 10 } },
@@ -68,13 +71,13 @@ export default defineConfig(async ({ mode }): Promise<ViteUserConfig> => {
             name: 'workerd',
             root,
             include: ['test/*.test.ts'],
-            exclude: inObjects ? OF_D1 : [],
+            exclude: inObjects ? D1_TESTS : [],
             restoreMocks: true,
-            // The bound allows for a busy machine: no test here waits for time to pass.
+            // No test here waits for time to pass. The long timeout allows for a busy machine.
             testTimeout: mode === 'random' ? 600_000 : 60_000,
             hookTimeout: 60_000,
-            // Each test has rows of its own, so the files may share an isolate. This saves the
-            // start of an isolate for each file.
+            // Each test has rows of its own, so the files can share an isolate. A new isolate for
+            // each file would be slow.
             isolate: false,
             setupFiles: ['test/support/setup.ts'],
             globalSetup: ['test/support/quiet.node.ts'],
@@ -92,10 +95,12 @@ export default defineConfig(async ({ mode }): Promise<ViteUserConfig> => {
             name: 'node',
             root,
             include: ['test/node/*.test.ts'],
-            // The longest test takes 2.5 s on a quiet machine with two cores.
+            // On a quiet machine with two cores, the longest test takes 2.5 s. The long timeout
+            // allows for a busy machine.
             testTimeout: 60_000,
             hookTimeout: 60_000,
-            // The files share no state, and wrangler takes half a second to load.
+            // The files share no state. With `isolate`, each file would load wrangler again, which
+            // takes half a second.
             isolate: false,
           },
         },
