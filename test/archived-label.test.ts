@@ -62,7 +62,7 @@ describe('a new evaluation under an archived label', () => {
     await expectRefusal(await create(label, crypto.randomUUID(), { value: 11 }), LABEL_IS_ARCHIVED);
   });
 
-  it('does not judge an evaluation by a shared label if the own label of that id is archived', async () => {
+  it('does not use a shared label if the account\u2019s own label with the same id is archived', async () => {
     const label = await storeLabel(ARCHIVED);
     await storeLabel({ id: label.id, account_id: 'shared' });
 

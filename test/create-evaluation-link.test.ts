@@ -204,7 +204,7 @@ describe('createEvaluationLink', () => {
     });
   });
 
-  it('refuses the key __proto__ among the values, which no object of JavaScript can hold', async () => {
+  it('refuses the key __proto__ among the values, which a JavaScript object cannot contain', async () => {
     const row = await storeEvaluation();
     const sent = await request(`${buildPath(row)}/links`, {
       method: 'POST',

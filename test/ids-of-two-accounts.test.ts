@@ -177,7 +177,7 @@ describe('an id of two accounts', () => {
     expect(await (await worker(get)).json()).toEqual([]);
   });
 
-  it('applies the own label if a shared label has the same id', async () => {
+  it('applies the account\u2019s own label if a shared label has the same id', async () => {
     const row = await storeEvaluation();
     await storeLabel({ id: row.evaluation_label_id, min_value: 100, max_value: 200 });
     await storeLabel({

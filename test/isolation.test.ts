@@ -182,7 +182,7 @@ describe('each operation', () => {
 });
 
 describe('a list', () => {
-  it('lists only the own account\u2019s rows of a run, and answers for a foreign run as for an unknown one', async () => {
+  it('lists only the rows of the caller\u2019s account, and answers for a foreign run as for an unknown one', async () => {
     const own = await storeEvaluation();
     await storeEvaluation({ run_id: own.run_id, account_id: FOREIGN });
     await storeEvaluation({ run_id: own.run_id, account_id: 'shared' });
@@ -214,7 +214,7 @@ describe('a create', () => {
 });
 
 describe('a label', () => {
-  it('lets only the own account use, read and list a label, unless it is shared', async () => {
+  it('lets only the label\u2019s account use, read and list the label, unless it is shared', async () => {
     const [own, foreign, shared] = [
       // The early time puts these labels on the first page, before the labels of all other tests.
       await storeLabel({ created_at: '2020-01-01T00:00:00.000Z' }),

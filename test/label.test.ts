@@ -191,7 +191,7 @@ describe('the account of a label', () => {
     expect((await worker(await putValue(row, 99.5))).status).toBe(200);
   });
 
-  it('applies the own label before a shared one with the same id, also if the own one is archived', async () => {
+  it('applies the account\u2019s own label if a shared one has the same id, even if the own one is archived', async () => {
     const row = await storeLabelled({ ...range(1, 10), archived_at: '2026-02-01T00:00:00.000Z' });
     await storeLabel({ id: row.evaluation_label_id, account_id: 'shared', ...binary });
 

@@ -382,7 +382,7 @@ describe('the page of a link', () => {
     expect(extractText(html)).toContain(`set by ${row.created_by} ,`);
   });
 
-  it('the page shows a shared label, or the own one of the same id', async () => {
+  it('the page shows a shared label, or the account\u2019s own label with the same id', async () => {
     const neighbour = await storeLabel({ account_id: 'acc_0', name: 'Theirs' });
     const shared = await storeLabel({ id: neighbour.id, account_id: 'shared', name: 'Shared' });
     const both = await storeLabel({ name: 'Own' });

@@ -47,7 +47,7 @@ const fill = (owner: string, count: number) =>
     .run();
 
 describe('listEvaluationLabels', () => {
-  it('answers with a bare array of the own and the shared labels, archived ones too, oldest first, in one call to D1', async () => {
+  it('answers with a bare array of the account\u2019s own and the shared labels, even archived ones, oldest first, in one call to D1', async () => {
     const own = await store({
       created_at: day(3),
       value_type: 'ordinal',

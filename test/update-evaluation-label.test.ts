@@ -245,7 +245,7 @@ describe('updateEvaluationLabel', () => {
     expect(await readLabel(label.id, 'shared')).toMatchObject({ name: 'everyone\u2019s' });
   });
 
-  it('changes the own label, never the shared one of the same id or another account\u2019s', async () => {
+  it('changes only the account\u2019s own label, if other labels have the same id', async () => {
     const own = await storeLabel();
     const neighbour = await storeLabel({ id: own.id, account_id: 'acc_neighbour' });
     const shared = await storeLabel({ id: own.id, account_id: 'shared' });
