@@ -1,7 +1,9 @@
 /**
- * Tests that other people's tools can use the document. A linter finds nothing. Four generators
- * make clients that type-check, and every client sends its requests to the Worker. The test
- * compares everything that a tool writes to the terminal, so no warning goes unseen. Generated
+ * Tests that other people's tools work with the OpenAPI document:
+ * - spectral, a linter, finds no fault.
+ * - Four generators make types or clients that type-check.
+ * - The generated clients and the Postman collection call the Worker and no other host.
+ * The tests compare everything that a tool prints, so a new warning makes a test fail. Generated
  * files go into a temporary folder.
  */
 import { spawnSync } from 'node:child_process';
@@ -36,8 +38,9 @@ beforeAll(async () => {
 });
 
 /**
- * Runs a program of that folder. Returns its status and the lines that it writes, without colors
- * and with N for numbers and times.
+ * Runs the program `name` of the folder `bin`. Returns its exit status and the lines that it
+ * prints, without colors. N replaces each number or duration, and `.` replaces the temporary
+ * folder.
  */
 function run(bin: string, name: string, ...args: string[]) {
   const env = { PATH: process.env['PATH'] };
@@ -57,7 +60,7 @@ function run(bin: string, name: string, ...args: string[]) {
 
 const runTool = (name: string, ...args: string[]) =>
   run(join(clients, 'node_modules/.bin'), name, ...args);
-/** Runs TypeScript in the project's version. */
+/** Runs the project's own version of `tsc`. */
 const typeCheck = (...args: string[]) => run(resolve('node_modules/.bin'), 'tsc', ...args);
 
 const silent = { status: 0, stdout: [], stderr: [] };
@@ -83,8 +86,9 @@ const writeSchemaImport = (file: string) =>
   import type { EvaluationLinkCreate as LinkCreate } from '${file}';`;
 
 /**
- * TypeScript code that uses the generated types. Bodies that the Worker accepts fit the types, and
- * bodies that it refuses do not.
+ * TypeScript code that uses the generated types. `tsc` must accept the bodies that the Worker
+ * accepts. `tsc` must refuse the bodies that the Worker refuses: each has a `@ts-expect-error`
+ * above it.
  */
 const BODIES = `
   const type: LabelCreate['value_type'] = 'ordinal';
@@ -103,11 +107,11 @@ const BODIES = `
   export const withoutId: Update = { value: 9, id: null };
   // @ts-expect-error: a label has a type.
   export const untyped: LabelCreate = { name: 'tone' };
-  // @ts-expect-error: no label is archived when it is made.
+  // @ts-expect-error: a new label cannot be archived.
   export const archived: LabelCreate = { name: 'tone', value_type: 'binary', archived: true };
   // @ts-expect-error: the server sets the time.
   export const dated: LabelCreate = { name: 'tone', value_type: 'binary', created_at: '2026' };
-  // @ts-expect-error: a label is archived or not.
+  // @ts-expect-error: archived is a boolean.
   export const unclear: LabelUpdate = { archived: 'yes' };
   // @ts-expect-error: the server chooses the id of a link.
   export const chosen: LinkCreate = { expires_in: 60, pointer: '/a', id };`;
@@ -116,7 +120,7 @@ const GENERATORS = [
   {
     tool: 'openapi-typescript',
     args: ['openapi.json', '-o', 'api.ts'],
-    says: ['✨ openapi-typescript N', '🚀 openapi.json → api.ts [N]'],
+    output: ['✨ openapi-typescript N', '🚀 openapi.json → api.ts [N]'],
     schemas: `import type { components } from './api.ts';
       type Update = components['schemas']['EvaluationUpdate'];
       type LabelCreate = components['schemas']['EvaluationLabelCreate'];
@@ -128,7 +132,7 @@ const GENERATORS = [
   {
     tool: 'openapi-ts',
     args: ['-i', 'openapi.json', '-o', 'hey-api'],
-    says: [
+    output: [
       '@hey-api/openapi-ts vN',
       '[Job N] ~ Generating...',
       '[Job N]   [N] openapi.json',
@@ -140,7 +144,7 @@ const GENERATORS = [
   {
     tool: 'orval',
     args: ['--input', 'openapi.json', '--output', 'orval.ts', '--client', 'fetch'],
-    says: [
+    output: [
       '🍻 orval vN - A swagger client generator for typescript',
       '🎉 Run evaluations - Your OpenAPI spec has been converted into ready to use orval!',
     ],
@@ -150,7 +154,7 @@ const GENERATORS = [
   {
     tool: 'swagger-typescript-api',
     args: ['generate', '-p', 'openapi.json', '-o', 'swagger', '-n', 'api.ts'],
-    says: [
+    output: [
       'ℹ Code generator will use the default template for "api"',
       'ℹ Code generator will use the default template for "routetypes"',
       'ℹ try to get swagger by path "./openapi.json"',
@@ -168,9 +172,9 @@ const STRICT =
   '--ignoreConfig --strict --noEmit --allowImportingTsExtensions --target es2024 --module preserve --lib es2024,dom,dom.iterable';
 
 it.each(GENERATORS)(
-  '$tool makes a client with every operation, without a warning',
-  ({ tool, args, says, use }) => {
-    expect(runTool(tool, ...args)).toEqual({ ...silent, stdout: says });
+  '$tool makes a client with every operation and prints no warning',
+  ({ tool, args, output, use }) => {
+    expect(runTool(tool, ...args)).toEqual({ ...silent, stdout: output });
 
     writeFileSync(join(folder, 'use.ts'), use(operations));
     expect(typeCheck(...STRICT.split(' '), '--types', '', 'use.ts')).toEqual(silent);
@@ -178,7 +182,7 @@ it.each(GENERATORS)(
 );
 
 it.each(GENERATORS)(
-  '$tool makes types that fit the bodies that the Worker accepts',
+  '$tool makes types that accept and refuse the same bodies as the Worker',
   ({ tool, args, schemas }) => {
     expect(runTool(tool, ...args).status).toBe(0);
 
@@ -209,7 +213,7 @@ it.each([
     call: `import { Api } from './swagger/api.ts';
       await new Api().v1.getEvaluationLabel('${LABEL}');`,
   },
-])('makes a client with $tool that calls the Worker and no other host', async ({ tool, call }) => {
+])('$tool makes a client that calls the Worker and no other host', async ({ tool, call }) => {
   generate(tool);
   const file = join(folder, `call-${tool}.ts`);
   writeFileSync(file, call);
@@ -221,7 +225,8 @@ it.each([
 
   await import(file);
 
-  // orval writes only relative URLs. A page of the Worker's own origin resolves them.
+  // orval's client calls relative URLs. A browser resolves them against the page's origin, which
+  // here is the Worker's.
   expect(fetched.map((url) => new URL(url, origin).href)).toEqual([
     `${origin}/v1/evaluation-label/${LABEL}`,
   ]);
@@ -235,7 +240,7 @@ type Collection = PostmanItem & {
   readonly variable: readonly { readonly key: string; readonly value: string }[];
 };
 
-it('makes a Postman collection whose requests all go to the Worker', () => {
+it('openapi2postmanv2 makes a Postman collection whose requests all go to the Worker', () => {
   const { status } = runTool('openapi2postmanv2', '-s', 'openapi.json', '-o', 'postman.json');
   const collection: Collection = JSON.parse(readFileSync(join(folder, 'postman.json'), 'utf8'));
   const [baseUrl] = collection.variable;
@@ -252,7 +257,7 @@ it('makes a Postman collection whose requests all go to the Worker', () => {
   expect(urls).toContain(`${origin}/v1/evaluation-labels`);
 });
 
-it('gives the types with which the example of the README is checked', () => {
+it('the typed version of the README example type-checks with the generated types', () => {
   runTool('openapi-typescript', 'openapi.json', '-o', 'api.ts');
   const config = {
     extends: join(clients, 'tsconfig.json'),

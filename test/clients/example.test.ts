@@ -1,14 +1,14 @@
 /**
- * Tests what "Use" in the README does with curl, with a client whose types come from the document
- * (openapi-typescript, openapi-fetch). The Worker answers with the statuses that the README
- * promises.
+ * Runs the README's example (section "Use") with a typed client instead of curl. openapi-typescript
+ * generates the client's types from the OpenAPI document, and openapi-fetch sends the requests. The
+ * Worker must respond with the statuses that the README promises.
  */
 import { readFileSync } from 'node:fs';
 import createClient from 'openapi-fetch';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { SAMPLE } from '../../src/cli/mint.ts';
-// document.test.ts generates this file and checks the types here. When this test runs, the file
-// does not exist.
+// document.test.ts generates `api.ts` and type-checks this file. When this test runs, `api.ts` does
+// not exist: the import of a type has no effect then.
 import type { paths } from './api.ts';
 import { startWorker } from './worker.ts';
 
@@ -35,14 +35,14 @@ const client = () =>
     headers: { authorization: `Bearer ${worker.token}` },
   });
 
-/** Reads the statuses that the comments of the README promise. */
+/** Reads the statuses that the README's comments promise: 201 from `# 201 …`. */
 function readPromisedStatuses(): number[] {
   const readme = readFileSync('README.md', 'utf8');
   const use = readme.slice(readme.indexOf('## Use'), readme.indexOf('## Operations'));
   return [...use.matchAll(/^# (\d{3}) /gm)].map(([, status]) => Number(status));
 }
 
-it('serves a typed client through the example of the README, from a label until it is archived', async () => {
+it('responds to a typed client with the statuses that the README promises, from the creation of a label to its archiving', async () => {
   const { GET, POST, PUT } = client();
   const run = { id: SAMPLE.run };
   const path = { run_id: SAMPLE.run, evaluation_id: NEW.id };
@@ -102,7 +102,7 @@ it('serves a typed client through the example of the README, from a label until 
   expect(archived.data).toEqual({ ...label.data, ...changed, archived_at: expect.any(String) });
 });
 
-it('the types of a client refuse what the Worker refuses', async () => {
+it('a value of the wrong type is a type error in a typed client, and gets 400 from the Worker', async () => {
   const params = { path: { run_id: SAMPLE.run, evaluation_id: SAMPLE.evaluation } };
 
   // @ts-expect-error: a value is a number.

@@ -1,18 +1,16 @@
 /**
- * Tests tokens of a real OpenID provider (oidc-provider) and the keys that it publishes. The Worker
- * accepts the right tokens while the provider rotates its keys, is down, and returns.
+ * Tests the Worker with the tokens and keys of a real OpenID provider (oidc-provider). The Worker
+ * accepts valid tokens while the provider rotates its keys, during an outage, and after the outage.
  */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type Bundle, bundleWorker, type Isolate } from '../setup/workerd.ts';
 import { ACCOUNT, createProvider, makeKey } from './provider.ts';
 
-/** From this age on the Worker fetches a key set anew, even if the set contains a token's key. */
+/** If the key set is this old, the Worker tries to fetch a new one before it verifies a token. */
 const FRESH_SECONDS = 600;
-/** The Worker uses a key set for this long while the provider is down. */
+/** While the provider is down, the Worker uses its key set up to this age. */
 const STALE_SECONDS = 3600;
-/**
- * The Worker waits at least this long before it asks again for an unknown key or after an outage.
- */
+/** After this time the Worker may fetch the key set again, even if the last fetch failed. */
 const PAUSE_SECONDS = 5;
 
 const [first, second] = [makeKey('key-1'), makeKey('key-2')];
@@ -35,7 +33,7 @@ afterEach(async () => {
   await provider.stop();
 });
 
-async function ask(token: string) {
+async function sendToken(token: string) {
   const headers = { authorization: `Bearer ${token}` };
   const response = await fetch(`http://127.0.0.1:${isolate.port}/v1/run/x/evaluation/y`, {
     headers,
@@ -55,7 +53,7 @@ const advance = async (seconds: number) =>
     })
   ).text();
 
-/** The Worker refuses the path after it has accepted the token. */
+/** The response if the Worker accepts the token: the Worker then refuses the ids in the path. */
 const accepted = {
   status: 400,
   challenge: null,
@@ -81,79 +79,79 @@ const unavailable = {
   },
 };
 
-describe('a token of the provider', () => {
+describe('tokens of the provider', () => {
   it('accepts a token of the provider, for the account that the token names', async () => {
-    expect(await ask(await provider.token())).toEqual(accepted);
+    expect(await sendToken(await provider.token())).toEqual(accepted);
     await expect
       .poll(() => isolate.logLines())
       .toMatchObject([{ account: ACCOUNT, key_id: 'key-1' }]);
   });
 
   it('refuses a token of the provider for another API', async () => {
-    expect(await ask(await provider.token('https://other.example'))).toEqual(
+    expect(await sendToken(await provider.token('https://other.example'))).toEqual(
       refused('The token is meant for another audience.'),
     );
   });
 });
 
-describe('a rotation', () => {
+describe('a key rotation', () => {
   it('accepts new tokens immediately after a rotation, and old ones until the key set is too old', async () => {
     const old = await provider.token();
-    expect(await ask(old)).toEqual(accepted);
+    expect(await sendToken(old)).toEqual(accepted);
 
     await provider.start(second, first);
     await advance(PAUSE_SECONDS);
     const fresh = await provider.token();
-    expect([await ask(fresh), await ask(old)]).toEqual([accepted, accepted]);
+    expect([await sendToken(fresh), await sendToken(old)]).toEqual([accepted, accepted]);
 
     await provider.start(second);
-    expect(await ask(old)).toEqual(accepted);
+    expect(await sendToken(old)).toEqual(accepted);
     await advance(FRESH_SECONDS);
-    expect(await ask(fresh)).toEqual(accepted);
+    expect(await sendToken(fresh)).toEqual(accepted);
     await advance(PAUSE_SECONDS);
-    expect([await ask(old), await ask(fresh)]).toEqual([unknownKey, accepted]);
+    expect([await sendToken(old), await sendToken(fresh)]).toEqual([unknownKey, accepted]);
   });
 
-  it('rotates keys without a time in which both keys are published', async () => {
+  it('accepts the new key and refuses the old one, even if the provider never publishes both together', async () => {
     const old = await provider.token();
-    expect(await ask(old)).toEqual(accepted);
+    expect(await sendToken(old)).toEqual(accepted);
 
     await provider.start(second);
     await advance(PAUSE_SECONDS);
 
-    expect(await ask(await provider.token())).toEqual(accepted);
+    expect(await sendToken(await provider.token())).toEqual(accepted);
     await advance(PAUSE_SECONDS);
-    expect(await ask(old)).toEqual(unknownKey);
+    expect(await sendToken(old)).toEqual(unknownKey);
   });
 });
 
-describe('an outage', () => {
-  it('accepts known keys for an hour of an outage, and refuses nobody for good', async () => {
+describe('an outage of the provider', () => {
+  it('accepts known keys for an hour of an outage, and otherwise responds 503 instead of 401', async () => {
     const known = await provider.token();
-    expect(await ask(known)).toEqual(accepted);
+    expect(await sendToken(known)).toEqual(accepted);
     await provider.start(second, first);
     const unknown = await provider.token();
     await provider.stop();
     await advance(PAUSE_SECONDS);
 
-    expect([await ask(unknown), await ask(known)]).toEqual([unavailable, accepted]);
+    expect([await sendToken(unknown), await sendToken(known)]).toEqual([unavailable, accepted]);
     await advance(STALE_SECONDS - 10 * PAUSE_SECONDS);
-    expect([await ask(unknown), await ask(known)]).toEqual([unavailable, accepted]);
+    expect([await sendToken(unknown), await sendToken(known)]).toEqual([unavailable, accepted]);
     await advance(10 * PAUSE_SECONDS);
-    expect([await ask(unknown), await ask(known)]).toEqual([unavailable, unavailable]);
+    expect([await sendToken(unknown), await sendToken(known)]).toEqual([unavailable, unavailable]);
   });
 
-  it('accepts tokens of the provider\u2019s new keys as soon as the provider is back', async () => {
+  it('accepts tokens of the provider’s new keys as soon as the provider is back', async () => {
     const old = await provider.token();
     await provider.stop();
-    expect(await ask(old)).toEqual(unavailable);
+    expect(await sendToken(old)).toEqual(unavailable);
 
     await provider.start(second);
     const fresh = await provider.token();
     await advance(PAUSE_SECONDS);
 
-    expect(await ask(fresh)).toEqual(accepted);
+    expect(await sendToken(fresh)).toEqual(accepted);
     await advance(PAUSE_SECONDS);
-    expect(await ask(old)).toEqual(unknownKey);
+    expect(await sendToken(old)).toEqual(unknownKey);
   });
 });

@@ -1,6 +1,6 @@
 /**
- * Runs a real OpenID provider on loopback. It issues tokens to one client, changes its keys, and is
- * down at times.
+ * Runs a real OpenID provider on loopback. The provider issues tokens to one client. A test can
+ * replace its keys, stop it and start it again.
  */
 import { generateKeyPairSync } from 'node:crypto';
 import { once } from 'node:events';
@@ -14,10 +14,10 @@ const CLIENT = {
   client_id: 'judge',
   client_secret: 'a-secret-of-the-client-in-this-test-and-of-nothing-else',
 };
-/** Tokens last longer than any test moves the clock. */
+/** No test moves the clock this far, so no token expires. */
 const TOKEN_SECONDS = 24 * 60 * 60;
 
-/** Makes a new private key. */
+/** Makes a new RSA private key, as a JWK. */
 export const makeKey = (kid: string) => ({
   ...generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey.export({ format: 'jwk' }),
   kid,
@@ -25,7 +25,7 @@ export const makeKey = (kid: string) => ({
 
 type Key = ReturnType<typeof makeKey>;
 
-/** Makes a configuration that signs with the first of the keys and publishes all. */
+/** Configures a provider that publishes all keys and signs with the first one. */
 const buildConfiguration = (keys: [Key, ...Key[]]): Configuration => ({
   jwks: { keys },
   clients: [
@@ -56,7 +56,7 @@ export async function createProvider() {
   const issuer = `http://127.0.0.1:${port}`;
   let server: Server | undefined;
 
-  const ask = async <T>(path: string, init: RequestInit = {}): Promise<T> => {
+  const fetchJson = async <T>(path: string, init: RequestInit = {}): Promise<T> => {
     const response = await fetch(`${issuer}${path}`, init);
     if (!response.ok) throw new Error(`${path}: ${response.status} ${await response.text()}`);
     return response.json() as Promise<T>;
@@ -72,23 +72,23 @@ export async function createProvider() {
 
   return {
     stop,
-    /** Starts the provider with these keys. Stops it first if it runs. */
+    /** Starts the provider with these keys. If the provider is running, stops it first. */
     async start(...keys: [Key, ...Key[]]): Promise<void> {
       await stop();
       server = new Provider(issuer, buildConfiguration(keys)).listen(port, '127.0.0.1');
-      // Each request uses a connection of its own. Otherwise a restart of the server could close a
-      // connection on which the Worker or the test has just sent a request.
+      // Each connection serves only one request. Otherwise a restart could close a connection on
+      // which the Worker or the test has just sent a request.
       server.maxRequestsPerSocket = 1;
       await once(server, 'listening');
     },
-    /** Returns the settings that an operator reads in the provider's metadata. */
+    /** Returns the settings that an operator of the Worker takes from the provider's metadata. */
     async settings(): Promise<Record<string, string>> {
-      const { issuer, jwks_uri } = await ask<Metadata>('/.well-known/openid-configuration');
+      const { issuer, jwks_uri } = await fetchJson<Metadata>('/.well-known/openid-configuration');
       return { JWT_ISSUER: issuer, JWT_JWKS_URL: jwks_uri, JWT_AUDIENCE: AUDIENCE };
     },
     async token(resource = AUDIENCE): Promise<string> {
       const grant = { ...CLIENT, grant_type: 'client_credentials', resource };
-      const { access_token } = await ask<Grant>('/token', {
+      const { access_token } = await fetchJson<Grant>('/token', {
         method: 'POST',
         body: new URLSearchParams(grant),
       });

@@ -1,16 +1,16 @@
 /**
- * Configures the tests that use the Worker and its document with other people's tools, apart from
- * `npm test`. `npm run test:clients` installs the tools.
+ * Configures `npm run test:clients`, which installs other people's tools and uses them with the
+ * Worker and its document. `npm test` does not run these tests.
  */
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
   test: {
     include: ['test/clients/*.test.ts'],
-    // The Worker writes one log line for each request, and the provider warns that it is not for
-    // production. Only a failing test shows its lines.
+    // Prints the console output of failed tests only. Otherwise each run would print the Worker's
+    // log, and the provider's warning that its setup is not for production.
     silent: 'passed-only',
-    // A tool takes two seconds, and many times that on a busy machine.
+    // A tool takes two seconds, and much longer on a busy machine.
     testTimeout: 120_000,
     hookTimeout: 120_000,
   },

@@ -1,6 +1,6 @@
 /**
- * Runs the built Worker over HTTP with the sample data in a real local D1, and mints a token for
- * it. `npm start` gives a person the same.
+ * Runs the built Worker over HTTP, with the sample data in a real local D1. Mints a token for the
+ * sample account. `npm start` does the same for a person.
  */
 import { readFileSync } from 'node:fs';
 import { createTestHarness } from 'wrangler';
