@@ -1,6 +1,7 @@
 /**
- * Runs a proxy in front of the Worker that loses and refuses requests as networks and servers do.
- * Each fault is for one of the first requests, in their order; later requests pass.
+ * Runs a proxy in front of the Worker. The proxy loses, cuts off and refuses requests, as networks
+ * and servers do. The first fault applies to the first request, the second fault to the second
+ * request, and so on. All later requests pass.
  */
 import { once } from 'node:events';
 import { createServer, type IncomingHttpHeaders } from 'node:http';
@@ -10,12 +11,12 @@ type Reply = {
   readonly status: number;
   readonly headers: { readonly [name: string]: string };
   readonly body: string;
-  /** The proxy resets the connection in the middle of the body. */
+  /** If true, the proxy closes the connection in the middle of the body. */
   readonly isCut?: boolean;
 };
 /**
- * Makes the reply to a request, with or without the Worker. Without a reply the proxy resets the
- * connection.
+ * Makes the reply to a request. `forward` sends the request to the Worker and returns its response.
+ * If a fault returns undefined, the proxy resets the connection.
  */
 type Fault = (forward: () => Promise<Reply>) => Promise<Reply | undefined>;
 
@@ -37,14 +38,20 @@ export const refuse =
   (status: number, seconds: number): Fault =>
   async () =>
     refusal(status, seconds);
-/** Makes a fault: the request never arrives. `meanwhile` is what another caller does then. */
+/**
+ * Makes a fault in which the request never reaches the Worker. The proxy runs `meanwhile`, such as
+ * an update by another caller, and then resets the connection.
+ */
 export const loseRequest =
   (meanwhile: () => Promise<unknown> = async () => undefined): Fault =>
   async () => {
     await meanwhile();
     return undefined;
   };
-/** Makes a fault: the Worker commits, and the caller does not learn of it. */
+/**
+ * Makes a fault in which the Worker stores the write, but the response is lost. The proxy runs
+ * `meanwhile` and then resets the connection.
+ */
 export const loseResponse =
   (meanwhile: () => Promise<unknown> = async () => undefined): Fault =>
   async (forward) => {
@@ -64,19 +71,13 @@ export const dropEtag: Fault = async (forward) => {
 };
 
 /**
- * Headers that belong to one connection. The Worker must not compress, because fetch would
- * decompress.
+ * Headers that the proxy does not copy. Each connection sets most of them anew. The proxy replaces
+ * `accept-encoding` with `identity`, because `fetch` would decompress a compressed body.
  */
-const OF_CONNECTION = [
-  'host',
-  'connection',
-  'content-length',
-  'transfer-encoding',
-  'accept-encoding',
-];
-const pickEndToEnd = (headers: Iterable<[string, unknown]>): [string, string][] =>
+const NOT_COPIED = ['host', 'connection', 'content-length', 'transfer-encoding', 'accept-encoding'];
+const pickCopied = (headers: Iterable<[string, unknown]>): [string, string][] =>
   [...headers]
-    .filter(([name]) => !OF_CONNECTION.includes(name))
+    .filter(([name]) => !NOT_COPIED.includes(name))
     .map(([name, value]) => [name, String(value)]);
 
 export async function startProxy(worker: URL, faults: readonly Fault[]) {
@@ -90,12 +91,12 @@ export async function startProxy(worker: URL, faults: readonly Fault[]) {
     entry.reply = await fault(async () => {
       const answer = await fetch(new URL(url, worker), {
         method,
-        headers: [...pickEndToEnd(Object.entries(headers)), ['accept-encoding', 'identity']],
+        headers: [...pickCopied(Object.entries(headers)), ['accept-encoding', 'identity']],
         body: method === 'GET' ? null : body,
       });
       const { status } = answer;
       const text = await answer.text();
-      return { status, headers: Object.fromEntries(pickEndToEnd(answer.headers)), body: text };
+      return { status, headers: Object.fromEntries(pickCopied(answer.headers)), body: text };
     });
     const { reply } = entry;
     if (!reply) {

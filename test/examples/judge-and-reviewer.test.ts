@@ -1,13 +1,16 @@
 /**
- * Shows a worked integration, to copy from. A judge model sends a score by webhook. A reviewer gets
- * a link and corrects the score. The judge's late repetition does not undo the correction, and the
- * history tells the story. The test uses plain fetch over HTTP against the built Worker. README.md
- * shows the same with curl, under Links.
+ * Shows a complete integration that readers can copy:
+ * - A judge model sends a score to a link, by webhook.
+ * - A reviewer opens another link and corrects the score.
+ * - The judge's webhook arrives a second time and does not undo the correction.
+ * - The history has both replaced values.
+ * The test uses plain `fetch` over HTTP against the built Worker. README.md shows the same with
+ * curl, in the section "Links".
  */
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { startWorker } from './worker.ts';
 
-/** Your application calls the API. It is the only one of the three that has a token. */
+/** Sends a request of your application, the only one of the three callers that has a token. */
 async function call(method: string, path: string, body?: object): Promise<Answer> {
   const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
   return read(
@@ -20,8 +23,8 @@ async function call(method: string, path: string, body?: object): Promise<Answer
 }
 
 /**
- * The judge model's service delivers a score. It knows a URL, sends what it always sends, and
- * repeats a delivery under the same webhook-id.
+ * Sends a score as the judge model's service does. The service knows only the link's URL and
+ * chooses its own body. It repeats a delivery under the same `webhook-id`.
  */
 async function deliver(url: string, id: string, score: number): Promise<Answer> {
   const headers = { 'content-type': 'application/json', 'webhook-id': id };
@@ -32,13 +35,15 @@ async function deliver(url: string, id: string, score: number): Promise<Answer> 
   return read(await fetch(url, { method: 'POST', headers, body }));
 }
 
-/**
- * The reviewer's browser opens the link. The form it sends contains the version that the page
- * showed.
- */
+/** Opens the link as the reviewer's browser does. */
 async function open(url: string): Promise<Page> {
   return readPage(await fetch(url, { headers: { accept: 'text/html' } }));
 }
+
+/**
+ * Submits the form of the page as the reviewer's browser does. The form contains the version of the
+ * value that the page showed.
+ */
 async function answer(url: string, page: Page, value: string): Promise<Page> {
   const version = /name="version" value="([^"]*)"/.exec(page.html)?.[1] ?? '';
   const form = new URLSearchParams({ version, value });
@@ -47,7 +52,7 @@ async function answer(url: string, page: Page, value: string): Promise<Page> {
   );
 }
 
-it('a judge scores, a reviewer corrects, the late repetition of the score undoes nothing, and the history tells it', async () => {
+it("a judge's repeated score does not undo a reviewer's correction, and the history has both replaced values", async () => {
   const run_id = crypto.randomUUID();
   const label = await call('POST', '/v1/evaluation-labels', RULE);
   const first = { evaluation_label_id: label.body.id, output_name: 'reply', value: 5 };
@@ -111,7 +116,8 @@ it('a judge scores, a reviewer corrects, the late repetition of the score undoes
 
   const repeated = await deliver(judge.body.url, 'msg_1', 9);
 
-  // The judge gets the first response again, so that it stops repeating. Anna's value stays stored.
+  // The judge gets the first response again, so its service stops repeating the delivery. Anna's
+  // value stays stored.
   expect(repeated).toEqual(scored);
   expect(await call('GET', path)).toEqual(corrected);
 
@@ -149,7 +155,7 @@ const NEW = {
 };
 const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
 
-/** The fields of a body that this test uses. Evaluations, labels and links have different ones. */
+/** The fields of evaluations, labels and links that this test reads. No body has all of them. */
 type Body = { [field in 'id' | 'run_id' | 'url' | 'created_at' | 'updated_at']: string };
 type Answer = { readonly status: number; readonly body: Body };
 type Page = { readonly status: number; readonly html: string; readonly text: string };
@@ -159,7 +165,7 @@ const read = async (response: Response): Promise<Answer> => ({
   body: (await response.json()) as Body,
 });
 
-/** Reads a page. Its text is what a person reads, without the times. */
+/** Reads a page. `text` is the text that a person sees, with `…` in place of each `<time>`. */
 async function readPage(response: Response): Promise<Page> {
   const html = await response.text();
   const [, main = ''] = html.split('<main>');
@@ -171,7 +177,7 @@ async function readPage(response: Response): Promise<Page> {
   return { status: response.status, html, text };
 }
 
-// Your application already has the Worker, and a token from its identity provider.
+// In your application the Worker already runs, and an identity provider issues the token.
 let worker: Awaited<ReturnType<typeof startWorker>>;
 let token: string;
 

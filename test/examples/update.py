@@ -1,6 +1,6 @@
-# Needs requests. Reads an evaluation, decides on a value, and stores the value once:
+# Reads an evaluation, decides on a new value, and stores it once. Needs the package requests:
 #   TOKEN=<JWT> python3 update.py https://<host>/v1/run/<run_id>/evaluation/<evaluation_id>
-# If it gives up after a lost response or a 503, the value may be stored: read it first.
+# If it gives up after a lost response or a 503, read the evaluation: the value may be stored.
 import os
 import random
 import sys
@@ -13,23 +13,23 @@ session = requests.Session()
 
 
 def send(method, url, **request):
-    """Repeats the same request, with the same key, until somebody can say whether it succeeded."""
+    """Repeats the same request, with the same key, until a response tells the outcome."""
     for retry in range(RETRIES + 1):
         wait = 2**retry
         try:
             answer = session.request(method, url, timeout=30, **request)
             if answer.status_code == 200:
-                answer.json()  # Fails if the connection was lost in the middle.
+                answer.json()  # Raises an error if the body is incomplete.
             after = answer.headers.get("Retry-After", "")
             wait = max(wait, int(after) if after.isdecimal() else 0)
-            # Another 4xx, or a 500, would be the same the next time.
+            # A retry would get the same 4xx or 500 again.
             is_final = answer.status_code != 429 and answer.status_code <= 500
             if is_final or retry == RETRIES or wait > WAIT_MAX_SECONDS:
                 return answer
         except (requests.RequestException, ValueError):
             if retry == RETRIES:
                 raise
-        time.sleep(wait + random.random())  # Callers that were refused together come apart.
+        time.sleep(wait + random.random())  # Spreads out the retries of many callers.
 
 
 def update(url, decide):
@@ -42,14 +42,14 @@ def update(url, decide):
         value = decide(now)
         if value == now:
             return value
-        # The key names this decision: all its retries are one write.
+        # All retries of this decision have the same key, so the Worker stores it once.
         headers = {"If-Match": found.headers["ETag"], "Idempotency-Key": os.urandom(16).hex()}
         stored = send("PUT", url, headers=headers, json={"value": value})
         if stored.status_code == 200:
             return value
         if stored.status_code != 412:
             sys.exit(f"{stored.status_code} {stored.text}")
-        # Somebody else was first. Read at least what they stored, and decide again.
+        # Another caller was first. With the bookmark, the next read includes their value.
         bookmark = stored.headers.get("x-d1-bookmark", "")
     sys.exit("Ten times somebody else was first.")
 

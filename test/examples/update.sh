@@ -1,25 +1,26 @@
 #!/bin/sh
 # Reads an evaluation, decides on a new value, and stores it once, even if responses get lost:
 #   TOKEN=<JWT> sh update.sh https://<host>/v1/run/<run_id>/evaluation/<evaluation_id>
-# If it gives up after a lost response or a 503, the value may be stored: read it first.
-# It needs curl 7.71 or newer.
+# If it gives up after a lost response or a 503, read the evaluation: the value may be stored.
+# Needs curl 7.71 or newer.
 set -eu
 export LC_ALL=C
 url=${1:?must be the URL of an evaluation}
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
-# A file keeps the token secret: every user of the machine can read the arguments of a program.
+# The token goes into a file, because every user of the machine can read a program's arguments.
 printf 'Authorization: Bearer %s\n' "$TOKEN" > "$dir/token"
 
-# Prints the status. curl repeats the same request, with the same key, after 429, 5xx and a lost
-# connection. It waits as long as Retry-After asks, and gives up after five retries or two minutes.
+# Sends a request and prints the status. After a 429, a 5xx or a lost connection, curl repeats the
+# same request, with the same key. curl waits as long as Retry-After asks, and gives up after five
+# retries or two minutes.
 send() {
   curl --silent --show-error --max-time 30 --retry 5 --retry-all-errors --retry-max-time 120 \
     --header "@$dir/token" --dump-header "$dir/headers" --output "$dir/body" \
     --write-out '%{http_code}' "$@" "$url"
 }
 
-# Prints a header of the last response. curl writes the headers of each attempt.
+# Prints a header of the last response. The file has the headers of all attempts.
 header() {
   tr -d '\r' < "$dir/headers" | awk -F ': ' -v name="$1" '
     /^HTTP\// { value = "" } tolower($1) == name { value = $2 } END { print value }'
@@ -36,17 +37,17 @@ for _ in 1 2 3 4 5 6 7 8 9 10; do
   [ "$status" = 200 ] || fail
   etag=$(header etag)
   now=$(sed 's/.*"value":\([^,}]*\).*/\1/' "$dir/body")
-  # Your decision goes here: this one adds a point, up to 10.
+  # Your decision goes here. This one adds a point, up to 10.
   value=$(awk -v now="$now" 'BEGIN { printf "%.15g", (now < 9 ? now + 1 : 10) }')
   [ "$value" != "$now" ] || break
-  # The key names this decision: all its retries are one write.
+  # All retries of this decision have the same key, so the Worker stores it once.
   key=$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')
   status=$(send --request PUT --data "{\"value\":$value}" --header 'Content-Type: application/json' \
     --header "If-Match: ${etag:?is missing, so an update would not be guarded}" \
     --header "Idempotency-Key: $key")
   case $status in
     200) break ;;
-    412) bookmark=$(header x-d1-bookmark) ;; # Somebody else was first: read theirs, decide again.
+    412) bookmark=$(header x-d1-bookmark) ;; # Another caller was first: read again.
     *) fail ;;
   esac
 done

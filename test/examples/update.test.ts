@@ -1,7 +1,7 @@
 /**
- * Tests the examples that readers copy. The tests run them unchanged against the built Worker,
- * behind a proxy that loses and refuses requests. The stored values count, and not what an example
- * prints.
+ * Tests the examples that readers copy. Each test runs an unchanged example against the built
+ * Worker, through a proxy that loses and refuses requests. The test then reads what the Worker has
+ * stored, because an example could print a value that it did not store.
  */
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
@@ -59,7 +59,9 @@ async function call(method: string, path: string, body?: object, by = token) {
   return JSON.parse(await response.text());
 }
 
-/** Stores an evaluation, and returns its path. The label allows 1 to `max_value`. */
+/**
+ * Stores an evaluation under a label that allows 1 to `max_value`. Returns the evaluation's path.
+ */
 async function storeOne(value: number, max_value = 10): Promise<string> {
   const rule = { name: 'tone', value_type: 'continuous', min_value: 1, max_value };
   const { id } = await call('POST', '/v1/evaluation-labels', rule);
@@ -71,7 +73,7 @@ async function storeOne(value: number, max_value = 10): Promise<string> {
 
 const correct = (path: string, value: number) => call('PUT', path, { value }, annasToken);
 
-/** Reads all values that were ever stored, oldest first, with their authors. */
+/** Reads all values of an evaluation, oldest first, each with its author: `5 by job`. */
 async function readStoredValues(path: string): Promise<string[]> {
   const history = await call('GET', `${path}/history`);
   const now = await call('GET', path);
@@ -130,7 +132,7 @@ describe.concurrent.each(EXAMPLES)('the example in $language', (example) => {
     expect(seen.map(({ method }) => method)).toEqual(['GET', 'GET', 'PUT']);
   });
 
-  it(`${the} leaves a correction alone that came between its update and the repetition`, async () => {
+  it(`${the} does not undo a correction that another caller made before the retry`, async () => {
     const path = await storeOne(5);
     const { origin } = await startProxyWith(
       pass,
@@ -165,7 +167,7 @@ describe.concurrent.each(EXAMPLES)('the example in $language', (example) => {
     expect(stored?.headers['idempotency-key']).not.toBe(lost?.headers['idempotency-key']);
   });
 
-  it(`${the} waits as long as Retry-After says after a 429 and a 503`, async () => {
+  it(`${the} waits as long as Retry-After asks after a 429 and a 503`, async () => {
     const path = await storeOne(5);
     const { origin, seen } = await startProxyWith(refuse(429, 2), pass, refuse(503, 2));
 
@@ -178,7 +180,7 @@ describe.concurrent.each(EXAMPLES)('the example in $language', (example) => {
     expect(stored - unavailable).toBeGreaterThanOrEqual(1990);
   });
 
-  it(`${the} gives up when Retry-After asks for more than it can wait`, async () => {
+  it(`${the} gives up if Retry-After asks for a longer wait than the example allows`, async () => {
     const path = await storeOne(5);
     const { origin, seen } = await startProxyWith(pass, refuse(503, 3600));
 
@@ -190,18 +192,21 @@ describe.concurrent.each(EXAMPLES)('the example in $language', (example) => {
     expect(await readStoredValues(path)).toEqual(['5 by job']);
   });
 
-  it.each([404, 413])(`${the} never repeats a %s, even with Retry-After`, async (status) => {
-    const path = await storeOne(5);
-    const { origin, seen } = await startProxyWith(pass, refuse(status, 1));
+  it.each([404, 413])(
+    `${the} never repeats a request that got %s, even with Retry-After`,
+    async (status) => {
+      const path = await storeOne(5);
+      const { origin, seen } = await startProxyWith(pass, refuse(status, 1));
 
-    const { code, stdout, stderr } = await run(example, origin + path);
+      const { code, stdout, stderr } = await run(example, origin + path);
 
-    expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
-    expect(stderr).toContain(`${status} {"error":"Served ${status}."}`);
-    expect(seen).toHaveLength(2);
-  });
+      expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+      expect(stderr).toContain(`${status} {"error":"Served ${status}."}`);
+      expect(seen).toHaveLength(2);
+    },
+  );
 
-  it(`${the} ends with the sentence of a value that the label does not allow, and of a token that is not valid`, async () => {
+  it(`${the} prints the Worker's sentence about a value that the label does not allow, and about an invalid token`, async () => {
     const path = await storeOne(5, 5);
     const { origin, seen } = await startProxyWith();
 
@@ -216,7 +221,7 @@ describe.concurrent.each(EXAMPLES)('the example in $language', (example) => {
     expect(await readStoredValues(path)).toEqual(['5 by job']);
   });
 
-  it(`${the} sends no update without the guard, and none that would change nothing`, async () => {
+  it(`${the} sends no update if the response had no ETag, or if the value would stay the same`, async () => {
     const [path, highest] = [await storeOne(5), await storeOne(10)];
     const { origin, seen } = await startProxyWith(dropEtag);
 
@@ -229,7 +234,7 @@ describe.concurrent.each(EXAMPLES)('the example in $language', (example) => {
     expect(seen.map(({ method }) => method)).toEqual(['GET', 'GET']);
   });
 
-  it(`${the} has fewer than 60 lines, and imports at most what its users have`, () => {
+  it(`${the} has fewer than 60 lines, and imports no package except requests`, () => {
     const text = readFileSync(`test/examples/${example.file}`, 'utf8');
     expect(text.trimEnd().split('\n').length).toBeLessThan(60);
     expect(text.match(/^import \w+$/gm)?.at(-1) ?? 'import requests').toBe('import requests');
@@ -249,7 +254,7 @@ it('six examples that change one evaluation at the same time each add one point'
   expect(await readStoredValues(path)).toEqual([1, ...values].map((value) => `${value} by job`));
 });
 
-/** The workflow as GitHub reads it, with the parts that the tests need. */
+/** The parts of the workflow file that the tests use. */
 type Workflow = {
   readonly permissions: { readonly [scope: string]: string };
   readonly jobs: { readonly evaluate: { readonly steps: readonly Step[] } };
@@ -261,7 +266,10 @@ type Step = {
 };
 const WORKFLOW = readFileSync('test/examples/github-actions.yml', 'utf8');
 
-/** Runs the steps of the workflow, with the environment, the shells and the tokens of GitHub. */
+/**
+ * Runs the steps of the workflow as GitHub does, with GitHub's environment variables and shells. A
+ * local server issues the token, but first answers 503.
+ */
 async function runWorkflow(path: string, API: string, attempt = 1) {
   const [, , , run_id = '', , evaluation_id = ''] = path.split('/');
   const outputs = join(folder, crypto.randomUUID());
@@ -271,10 +279,10 @@ async function runWorkflow(path: string, API: string, attempt = 1) {
     'inputs.evaluation_id': () => evaluation_id,
     'steps.score.outputs.value': () => /^value=(.*)$/m.exec(readFileSync(outputs, 'utf8'))?.[1],
   };
-  const asked: string[] = [];
+  const tokenRequests: string[] = [];
   const issuer = createServer(({ url = '', headers }, response) => {
-    asked.push(`${headers.authorization} ${url}`);
-    if (asked.length === 1) response.writeHead(503, { 'retry-after': '1' }).end();
+    tokenRequests.push(`${headers.authorization} ${url}`);
+    if (tokenRequests.length === 1) response.writeHead(503, { 'retry-after': '1' }).end();
     else response.end(JSON.stringify({ value: token }));
   }).listen(0, '127.0.0.1');
   listening.push(issuer);
@@ -304,7 +312,7 @@ async function runWorkflow(path: string, API: string, attempt = 1) {
     const all = { ...github, ...Object.fromEntries(entries), API };
     ends.push(await execute('bash', [...flags, script], all));
   }
-  return { asked, ended: ends.at(-1) };
+  return { tokenRequests, ended: ends.at(-1) };
 }
 
 describe.concurrent('the GitHub Actions example', () => {
@@ -315,7 +323,7 @@ describe.concurrent('the GitHub Actions example', () => {
       refuse(503, 2),
     );
 
-    const { asked, ended } = await runWorkflow(path, origin);
+    const { tokenRequests, ended } = await runWorkflow(path, origin);
 
     expect(ended).toMatchObject({ code: 0, stdout: `::add-mask::${token}\n` });
     expect(await readStoredValues(path)).toEqual(['5 by job', '8.5 by job', '2 by anna']);
@@ -328,7 +336,7 @@ describe.concurrent('the GitHub Actions example', () => {
       new Set(['1658821493-1']),
     );
     const request = 'Bearer of-the-job /token?api-version=2.0&audience=https://evaluations.example';
-    expect(asked).toEqual([request, request]);
+    expect(tokenRequests).toEqual([request, request]);
   });
 
   it('the GitHub Actions example stores the score again only in another attempt of the workflow', async () => {
@@ -344,7 +352,7 @@ describe.concurrent('the GitHub Actions example', () => {
     expect((await readStoredValues(path)).at(-1)).toBe('8.5 by job');
   });
 
-  it('the GitHub Actions example fails the job with the sentence of a refusal, which it does not repeat', async () => {
+  it("the GitHub Actions example fails the job with the Worker's sentence about a refusal, and does not repeat the request", async () => {
     const path = await storeOne(5, 5);
     const { origin, seen } = await startProxyWith();
 
@@ -356,7 +364,7 @@ describe.concurrent('the GitHub Actions example', () => {
     expect(await readStoredValues(path)).toEqual(['5 by job']);
   });
 
-  it('the GitHub Actions example asks for the permission that its token needs, and has fewer than 60 lines', () => {
+  it('the GitHub Actions example requests only the permission that its token needs, and has fewer than 60 lines', () => {
     const { permissions } = parseYaml(WORKFLOW) as Workflow;
     expect(permissions).toEqual({ 'id-token': 'write' });
     expect(WORKFLOW.trimEnd().split('\n').length).toBeLessThan(60);

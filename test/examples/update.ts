@@ -1,14 +1,14 @@
 // Reads an evaluation, decides on a new value, and stores it once, even if responses get lost.
 // Needs Node 22.18, Deno or Bun:
 //   TOKEN=<JWT> node update.ts https://<host>/v1/run/<run_id>/evaluation/<evaluation_id>
-// If it gives up after a lost response or a 503, the value may be stored: read it first.
+// If it gives up after a lost response or a 503, read the evaluation: the value may be stored.
 
 const RETRIES = 5;
 const WAIT_MAX_SECONDS = 60;
 
 type Answer = { readonly status: number; readonly headers: Headers; readonly body: string };
 
-/** Repeats the same request, with the same key, until the answer tells whether it succeeded. */
+/** Repeats the same request, with the same key, until a response tells the outcome. */
 async function send(request: Request): Promise<Answer> {
   for (let retry = 0; ; retry += 1) {
     let wait = 2 ** retry;
@@ -16,14 +16,14 @@ async function send(request: Request): Promise<Answer> {
       const response = await fetch(request.clone(), { signal: AbortSignal.timeout(30_000) });
       const { status, headers } = response;
       const answer = { status, headers, body: await response.text() };
-      // Another 4xx, or a 500, would be the same the next time.
+      // A retry would get the same 4xx or 500 again.
       if (status !== 429 && status <= 500) return answer;
       wait = Math.max(wait, Number(headers.get('retry-after')) || 0);
       if (retry === RETRIES || wait > WAIT_MAX_SECONDS) return answer;
     } catch (lost) {
       if (retry === RETRIES) throw lost;
     }
-    // The random fraction spreads out the retries of callers that the Worker refused at the same time.
+    // The random fraction spreads out the retries of many callers.
     await new Promise((resolve) => setTimeout(resolve, 1000 * (wait + Math.random())));
   }
 }
@@ -40,14 +40,14 @@ export async function update(url: URL, token: string, decide: (now: number) => n
     const now: number = JSON.parse(found.body).value;
     const value = decide(now);
     if (value === now) return value;
-    // The key names this decision: all its retries are one write.
+    // All retries of this decision have the same key, so the Worker stores it once.
     const write = { 'if-match': etag, 'idempotency-key': crypto.randomUUID() };
     const headers = { authorization, 'content-type': 'application/json', ...write };
     const body = JSON.stringify({ value });
     const stored = await send(new Request(url, { method: 'PUT', headers, body }));
     if (stored.status === 200) return value;
     if (stored.status !== 412) throw new Error(`${stored.status} ${stored.body}`);
-    // Somebody else was first. Read at least what they stored, and decide again.
+    // Another caller was first. With the bookmark, the next read includes their value.
     bookmark = stored.headers.get('x-d1-bookmark') ?? '';
   }
   throw new Error('Ten times somebody else was first.');
