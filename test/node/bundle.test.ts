@@ -1,6 +1,6 @@
 /**
- * Tests the bundle that a deployment would upload, and its bindings. The bundle stays below its
- * size, and contains nothing that only builds or tests need.
+ * Tests the bundle that a deployment uploads, and its bindings. The bundle stays below a maximum
+ * size, and contains no code that only the build or the tests need.
  */
 import { execFile } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -17,10 +17,10 @@ const folder = mkdtempSync(join(tmpdir(), 'run-evaluation-bundle-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
 /**
- * Does what `npm run deploy` and `npm run deploy:staging` do, except the upload. Resolves with what
- * wrangler prints.
+ * Bundles the Worker as `npm run deploy` and `npm run deploy:staging` do, but uploads nothing.
+ * Returns what wrangler prints.
  */
-async function deploy(...environment: readonly string[]): Promise<string> {
+async function bundleWorker(...environment: readonly string[]): Promise<string> {
   const output = join(folder, ...environment);
   const args = ['deploy', '--dry-run', ...environment, '--outdir', output];
   const { stdout, stderr } = await promisify(execFile)('wrangler', args, { env: OFFLINE });
@@ -32,7 +32,7 @@ let bundle: Buffer;
 let production: string;
 let staging: string;
 beforeAll(async () => {
-  [production, staging] = await Promise.all([deploy(), deploy('--env=staging')]);
+  [production, staging] = await Promise.all([bundleWorker(), bundleWorker('--env=staging')]);
   bundle = readFileSync(join(folder, 'index.js'));
 });
 
@@ -40,25 +40,25 @@ it(`the bundle is at most ${BUNDLE_MAX_KIB} KiB gzip`, () => {
   expect(gzipSync(bundle).byteLength / 1024).toBeLessThanOrEqual(BUNDLE_MAX_KIB);
 });
 
-it('the bundle has no drizzle in it, which writes the SQL before the build, and nothing of Node', () => {
+it('the bundle contains no code of drizzle, which only the build needs, and no module of Node', () => {
   // drizzle marks each of its classes with this text.
   expect(bundle.includes('drizzle:entityKind')).toBe(false);
   expect(bundle.includes('node:')).toBe(false);
 });
 
-it('the bundle has the OpenAPI document once, and nothing of what writes it', () => {
+it('the bundle contains the OpenAPI document once, and no code that generates it', () => {
   expect(bundle.toString().split('The scores of AI runs.')).toHaveLength(2);
   expect(bundle.includes('json-schema.org')).toBe(false);
 });
 
-it('production and staging get the scripts of the page, and the rule for their headers', () => {
+it('production and staging upload the two scripts of the API reference, and the file with their headers', () => {
   for (const output of [production, staging])
     expect(output).toContain('Read 3 files from the assets directory');
 });
 
 it('production and staging get the same bindings, each with a database of its own', () => {
   const listBindings = (output: string) =>
-    [...output.matchAll(/^env\.(\w+)(?: \((.+?)\))?/gm)].map(([, ...of]) => of.join(' '));
+    [...output.matchAll(/^env\.(\w+)(?: \((.+?)\))?/gm)].map(([, ...parts]) => parts.join(' '));
 
   expect(listBindings(production)).toEqual([
     'ACCOUNT_OBJECT AccountObject',

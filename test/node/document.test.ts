@@ -1,6 +1,6 @@
 /**
- * Tests the OpenAPI document as tools see it. The committed file is current, and a linter finds
- * nothing.
+ * Tests the committed OpenAPI document. The document matches the code, the pages and the deployed
+ * rate limit. A linter finds no fault.
  */
 import { execFileSync } from 'node:child_process';
 import { createConfig, lintFromString } from '@redocly/openapi-core';
@@ -8,18 +8,18 @@ import { expect, it } from 'vitest';
 import { unstable_readConfig } from 'wrangler';
 import { read } from './pages.ts';
 
-const written = read('src/openapi.generated.json');
+const committed = read('src/openapi.generated.json');
 
-it('the committed document is the one that the code describes', () => {
+it('the committed document is the one that the code generates', () => {
   expect(execFileSync('node', ['src/cli/openapi.ts', '--check'], { encoding: 'utf8' })).toBe('');
 });
 
 type Documented = { readonly operationId: string; readonly responses: object };
-const documented: Documented[] = Object.values<object>(JSON.parse(written).paths)
+const documented: Documented[] = Object.values<object>(JSON.parse(committed).paths)
   .flatMap((methods) => Object.values(methods))
   .filter((operation) => 'operationId' in operation);
 
-it('the document has the operations of the README', () => {
+it('the README lists every operation of the document, and no other', () => {
   const rows = [...read('README.md').matchAll(/^\| `[A-Z]+ \/\S+` (\w+) \|/gm)];
 
   expect(rows.map(([, name]) => name).sort()).toEqual(
@@ -27,11 +27,11 @@ it('the document has the operations of the README', () => {
   );
 });
 
-it('the document refuses an operation on evaluations with the sentences of their page', () => {
+it('src/evaluation/README.md lists the 4xx statuses of each operation on evaluations as the document does', () => {
   const rows = [
     ...read('src/evaluation/README.md').matchAll(/^\| (\w+(?:, \w+)*) \| ([\d ]+) \|$/gm),
   ];
-  const told = rows.flatMap(([, names = '', codes = '']) =>
+  const listed = rows.flatMap(([, names = '', codes = '']) =>
     names.split(', ').map((name) => [name, codes.split(' ')]),
   );
 
@@ -41,20 +41,20 @@ it('the document refuses an operation on evaluations with the sentences of their
       operationId,
       Object.keys(responses).filter((code) => /^4(?!29)/.test(code)),
     ]);
-  expect(Object.fromEntries(told)).toEqual(Object.fromEntries(refusals));
+  expect(Object.fromEntries(listed)).toEqual(Object.fromEntries(refusals));
 });
 
 it('the document has the rate limit that is deployed', () => {
   const { limit, period } = unstable_readConfig({ config: 'wrangler.toml' }).ratelimits[0].simple;
 
-  const { description } = JSON.parse(written).components.responses.TooManyRequests;
+  const { description } = JSON.parse(committed).components.responses.TooManyRequests;
   expect(description).toContain(`${limit.toLocaleString('en')} in ${period} seconds`);
 });
 
 it('a linter with strict rules finds no fault in the document', async () => {
   const config = await createConfig({ extends: ['recommended-strict'] });
 
-  const problems = await lintFromString({ source: written, absoluteRef: 'openapi.json', config });
+  const problems = await lintFromString({ source: committed, absoluteRef: 'openapi.json', config });
 
   expect(
     problems.map(
@@ -64,10 +64,10 @@ it('a linter with strict rules finds no fault in the document', async () => {
 });
 
 it('the committed document names a server that can never exist', () => {
-  const { servers } = JSON.parse(written);
+  const { servers } = JSON.parse(committed);
 
-  // RFC 2606 reserves `.example`. A token that a client sends to the file's server therefore
-  // reaches nobody.
+  // RFC 2606 reserves `.example`. If a client sends a token to this server, the token reaches
+  // nobody.
   expect(servers).toEqual([
     { url: 'https://evaluations.example', description: expect.any(String) },
   ]);

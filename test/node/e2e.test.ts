@@ -1,6 +1,6 @@
 /**
- * Tests the built bundle as a client meets it: over HTTP, with a real D1, from the first label to
- * an evaluation's history.
+ * Tests the built Worker as a client uses it: over HTTP, with a real local D1, from the first label
+ * to the history of an evaluation.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createTestHarness } from 'wrangler';
@@ -13,7 +13,6 @@ const JWT_SECRET = 'a-secret-of-the-end-to-end-suite-and-nothing-else';
 const LINK_SECRET = 'a-secret-of-links-in-the-end-to-end-suite-alone';
 const LABEL = '018f4d3a-0001-7000-8000-000000000001';
 
-/** The part of D1 that this file uses. The types of D1 belong to the runtime. */
 type Bindings = { readonly DB: { prepare: (sql: string) => { run: () => Promise<unknown> } } };
 
 let server: ReturnType<typeof createTestHarness>;
@@ -59,7 +58,7 @@ const create = (run: string, value: number) =>
   });
 
 describe('the built Worker', () => {
-  it('the built Worker keeps an evaluation from its creation over its changes to its history', async () => {
+  it('the built Worker creates, updates and reads an evaluation, refuses a stale update, and lists the replaced values', async () => {
     const run = crypto.randomUUID();
     const created = await create(run, 3);
     const path = created.headers.get('location') ?? '';
@@ -78,7 +77,7 @@ describe('the built Worker', () => {
     expect(history.map(({ value }: { value: number }) => value)).toEqual([7, 3]);
   });
 
-  it("the built Worker refuses a value outside the label's range, and says the range", async () => {
+  it("the built Worker refuses a value outside the label's range, and names the range", async () => {
     const { status, body } = await create(crypto.randomUUID(), 11);
 
     expect({ status, body }).toEqual({
@@ -106,16 +105,16 @@ describe('the built Worker', () => {
     ['in chunks without a Content-Length', (text: string) => new Blob([text]).stream()],
   ])(
     'the built Worker accepts a body of 65,536 bytes and refuses a longer one, %s',
-    async (_, bodyOf) => {
+    async (_, makeBody) => {
       const path = (await create(crypto.randomUUID(), 3)).headers.get('location') ?? '';
       const text = (length: number) => `{"value":5,"pad":"${'x'.repeat(length - 20)}"}`;
 
       const [fits, tooLong] = [text(65_536), text(65_537)];
       expect(Buffer.byteLength(fits)).toBe(65_536);
 
-      expect((await send(path, { method: 'PUT', body: bodyOf(tooLong) })).status).toBe(413);
+      expect((await send(path, { method: 'PUT', body: makeBody(tooLong) })).status).toBe(413);
       expect((await send(path)).body).toMatchObject({ value: 3 });
-      expect((await send(path, { method: 'PUT', body: bodyOf(fits) })).status).toBe(200);
+      expect((await send(path, { method: 'PUT', body: makeBody(fits) })).status).toBe(200);
     },
   );
 });
@@ -124,7 +123,7 @@ describe('the scripts of the page at /', () => {
   const get = (path: string, headers = {}) => fetch(new URL(path, url), { headers });
 
   it.each(['/reference.js', '/scalar.js'])(
-    'the Worker is not invoked for %s, which a browser may keep but has to revalidate',
+    'Cloudflare serves %s without the Worker, and a browser revalidates its copy',
     async (path) => {
       const response = await get(path);
       const tag = response.headers.get('etag') ?? '';

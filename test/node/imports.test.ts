@@ -9,7 +9,10 @@ const AUTH = `auth db ${BASE}`;
 const RESOURCE = `db fields ${BASE}`;
 const ROUTES = `http auth hono ${RESOURCE}`;
 
-/** The first row that matches a file counts. A name is a folder or a file of src, or a package. */
+/**
+ * The imports that a file may have. If several rows match a file, the first row counts. A name is a
+ * folder or a file of src, or a package.
+ */
 const RULES: readonly (readonly [files: string, mayImport: string])[] = [
   ['index.ts', 'app db cloudflare:workers'],
   ['app.ts', `reference service openapi.generated.json link evaluation label http ${AUTH}`],
@@ -38,7 +41,10 @@ const RULES: readonly (readonly [files: string, mayImport: string])[] = [
   ['link/*.ts', `valibot link evaluation label ${RESOURCE}`],
 ];
 
-/** Lists each import and re-export, also of types and by a call; `?` if its source is computed. */
+/**
+ * Lists the sources of all imports and re-exports, including imports of types and `import()` calls.
+ * A computed source becomes `?`.
+ */
 function listImports(text: string): string[] {
   const found: string[] = [];
   JSON.stringify(parseAst(text, { lang: 'ts' }), (key, node) => {
@@ -48,13 +54,13 @@ function listImports(text: string): string[] {
   return found;
 }
 
-/** Returns the name in a row that allows an import: `http` for `../http/body.ts`. */
+/** Returns the name that a row needs to allow the import: `http` for `../http/body.ts`. */
 function readName(imported: string, file: string): string {
   if (!imported.startsWith('.')) return /^(?:@[^/]+\/)?[^/]+/.exec(imported)?.[0] ?? imported;
   return posix.join(posix.dirname(file), imported).replace(/(\.ts|\/.*)$/, '');
 }
 
-function listRefused(file: string, text: string): string[] {
+function listForbiddenImports(file: string, text: string): string[] {
   const [, mayImport = ''] = RULES.find(([files]) => matchesGlob(file, files)) ?? [];
   return listImports(text).filter((name) => !mayImport.split(' ').includes(readName(name, file)));
 }
@@ -62,7 +68,7 @@ function listRefused(file: string, text: string): string[] {
 const FILES = globSync('**/*.ts', { cwd: 'src', exclude: ['cli/**', '*.d.ts'] });
 
 it.each(FILES)('src/%s imports only what the import rule allows', (file) => {
-  expect(listRefused(file, readFileSync(`src/${file}`, 'utf8'))).toEqual([]);
+  expect(listForbiddenImports(file, readFileSync(`src/${file}`, 'utf8'))).toEqual([]);
 });
 
 it.each([
@@ -75,5 +81,5 @@ it.each([
   ['new/x.ts', `import { failure } from '../failure.ts'`, '../failure.ts'],
   ['http/x.ts', `import 'node:fs'`, 'node:fs'],
 ])('the import rule refuses in src/%s: %s', (file, text, imported) => {
-  expect(listRefused(file, text)).toEqual([imported]);
+  expect(listForbiddenImports(file, text)).toEqual([imported]);
 });

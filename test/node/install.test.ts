@@ -1,5 +1,6 @@
 /**
- * Tests the lockfiles. An install takes each package by its hash, and runs no program of a package.
+ * Tests the lockfiles and npm's settings. An install checks each package against its hash, and runs
+ * no script of a package.
  */
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
@@ -19,8 +20,8 @@ it.each(LOCKFILES)('each package of %s has a hash', (file) => {
   const entries = listEntries(file);
 
   expect(entries.length).toBeGreaterThan(0);
-  // If npm finds a package in node_modules, it leaves the hash out. Write the lockfile without
-  // node_modules.
+  // npm leaves out the hash of a package that it finds in node_modules. If this test fails, delete
+  // node_modules and write the lockfile again.
   expect(entries.filter(([, { integrity }]) => !integrity?.startsWith('sha512-'))).toEqual([]);
 });
 
@@ -32,7 +33,7 @@ it.each(FOLDERS)('npm ci in the folder %s runs no install script', (folder) => {
   expect(readFileSync(`${folder}/.npmrc`, 'utf8')).toMatch(/^ignore-scripts=true$/m);
 });
 
-it('a script runs on the Node of the lockfile, whatever Node runs npm, and its status is passed on', () => {
+it('with-node.js runs a script on the Node of the lockfile, not on the Node that runs npm, and passes on its exit status', () => {
   const pinned = listEntries('package-lock.json').filter(([path]) =>
     /node_modules\/node-(bin-)?(linux|darwin|win)-/.test(path),
   );

@@ -1,6 +1,7 @@
 /**
- * Tests the migrations as files. They are consistent and complete. No migration rebuilds or drops a
- * table unless somebody has read the statement.
+ * Tests the files of the migrations. drizzle-kit finds them consistent, and finds nothing in the
+ * schema that they lack. No statement rebuilds or drops a table, unless a comment shows that
+ * somebody has read the statement.
  */
 import { execFileSync } from 'node:child_process';
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
@@ -18,7 +19,7 @@ const runDrizzleKit = (command: string, folder: string, ...options: string[]) =>
   });
 
 describe('drizzle/', () => {
-  it.each(FILES)('nothing in %s rebuilds or drops a table unless somebody has read it', (file) => {
+  it.each(FILES)('each dangerous statement of %s has a note that somebody has read it', (file) => {
     expect(listUnreadStatements(readFileSync(`drizzle/${file}`, 'utf8'))).toEqual([]);
   });
 
@@ -30,8 +31,8 @@ describe('drizzle/', () => {
     expect(runDrizzleKit('check', 'drizzle')).toContain("Everything's fine");
   });
 
-  it('the migrations have all that is in the schema', () => {
-    // drizzle-kit puts ./ before the path.
+  it('the migrations make everything that the schema declares', () => {
+    // drizzle-kit writes ./ before the path, so the path must be relative.
     const copy = relative('', mkdtempSync(join(tmpdir(), 'run-evaluation-migrations-')));
     onTestFinished(() => rmSync(copy, { recursive: true }));
     cpSync('drizzle', copy, { recursive: true });
@@ -51,7 +52,7 @@ describe('the check for unread migrations', () => {
     'ALTER TABLE `__new_run_evaluation` RENAME TO `run_evaluation`;',
   ];
 
-  it('refuses a rebuild as drizzle-kit writes it', () => {
+  it('refuses each dangerous statement of a rebuild that drizzle-kit has written', () => {
     expect(listUnreadStatements(rebuild.join('--> statement-breakpoint\n'))).toHaveLength(4);
   });
 
@@ -79,7 +80,7 @@ describe('the check for unread migrations', () => {
     expect(listUnreadStatements(`${statement};`)).toEqual([]);
   });
 
-  it('one note of a reader counts for one statement, not for all', () => {
+  it('a note that somebody has read a statement counts for that statement only', () => {
     const read = '-- read: it is empty\nDROP TABLE x; DROP TABLE y;';
 
     expect(listUnreadStatements(read)).toEqual(['DROP TABLE y']);

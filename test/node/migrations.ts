@@ -1,11 +1,12 @@
 /**
- * Reads the migrations, and finds their dangerous statements. drizzle-kit likes to rebuild a table:
- * a new table, a copy, a rename. A rebuild silently drops triggers and fires ON DELETE CASCADE. A
- * drop loses data, and breaks the version that still runs.
+ * Reads the migrations and finds their dangerous statements. To change a table, drizzle-kit often
+ * rebuilds it: it makes a new table, copies the rows and renames the new table. A rebuild silently
+ * drops triggers and fires ON DELETE CASCADE. A drop loses data, and breaks the version of the
+ * Worker that still runs during a deployment.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 
-/** Lists all statements of drizzle/, in their order. */
+/** Lists the SQL statements of all migrations, in order. */
 export const listMigrationStatements = (): string[] =>
   readdirSync('drizzle')
     .filter((name) => name.endsWith('.sql'))
@@ -13,8 +14,8 @@ export const listMigrationStatements = (): string[] =>
     .flatMap((name) => readFileSync(`drizzle/${name}`, 'utf8').split('--> statement-breakpoint'));
 
 /**
- * The comment that must precede such a statement. A person writes it after reading the statement,
- * with the reason why no data is lost.
+ * The comment that must precede a dangerous statement: `-- read: the column was never used`. A
+ * person writes the comment after reading the statement, and gives the reason why no data is lost.
  */
 const READ = /^-- read: \S/;
 
@@ -27,7 +28,7 @@ const DANGEROUS = [
   /\bPRAGMA\s+foreign_keys\b/i,
 ];
 
-/** Returns the dangerous statements that nobody has read. */
+/** Lists the dangerous statements that have no comment of this form. */
 export function listUnreadStatements(migration: string): string[] {
   return migration
     .split(/--> statement-breakpoint|;/)

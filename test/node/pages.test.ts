@@ -1,4 +1,7 @@
-/** Checks that the links, commands and test files that the pages name exist, and the README's size. */
+/**
+ * Tests the pages. Each link leads to something that exists, and a test executes each command.
+ * test/README.md lists each test file. The README stays short.
+ */
 import { posix } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import {
@@ -21,8 +24,9 @@ const COMMANDS = 'test/setup/commands.test.ts';
 const NEWCOMER = 'test/setup/newcomer.test.ts';
 
 /**
- * The file that executes each command. `as` is the command's text there, if it differs from the
- * page's. A command that is executed without --remote counts as executed with --remote too.
+ * The commands of the pages, each with the file that executes it. If that file writes the command
+ * differently, `as` is the text in the file. A row also counts for the same command with
+ * `--remote`.
  */
 const EXECUTED: readonly (readonly [command: string | RegExp, file: string, as?: string])[] = [
   ['npm ci', '.ci/run'],
@@ -74,7 +78,10 @@ const EXECUTED: readonly (readonly [command: string | RegExp, file: string, as?:
   ['npm run migrate', COMMANDS],
 ];
 
-/** Sections whose blocks a test reads from the page and executes as they are. */
+/**
+ * Sections whose `sh` blocks a test reads from the page and executes unchanged. `call` is the code
+ * in `file` that reads the section.
+ */
 const EXECUTED_AS_PASTED: readonly (readonly [
   page: string,
   heading: string,
@@ -89,7 +96,10 @@ const EXECUTED_AS_PASTED: readonly (readonly [
   ),
 ];
 
-/** Commands that no test can execute: each needs an account or the network. */
+/**
+ * Commands that no test can execute, because they need an account, the network or a change of the
+ * machine.
+ */
 const UNTESTABLE = [
   /^npx wrangler (?:login|tail|rollback|secret put|d1 create|d1 time-travel (?:info|restore))\b/,
   /^npm run deploy(?::staging)?$/,
@@ -114,7 +124,10 @@ function isExecuted(command: string): boolean {
   return parts.length > 1 && parts.every(isExecuted);
 }
 
-/** Says how to correct a command that no test executes. Returns undefined for a correct command. */
+/**
+ * Returns a sentence that tells how to correct a command that no test executes. Returns undefined
+ * if the command is correct.
+ */
 function describeFault({ page, text, isMarked }: Command): string | undefined {
   if (isExecuted(text)) return undefined;
   if (!UNTESTABLE.some((pattern) => pattern.test(text))) {
@@ -125,7 +138,7 @@ function describeFault({ page, text, isMarked }: Command): string | undefined {
     : `${page}: no test executes \`${text}\`. Say in its section "needs a Cloudflare account" ("an account", "the network").`;
 }
 
-/** Returns the faults of a page, or of another text in its place. */
+/** Lists the faults of the commands on a page, or in a text that replaces the page. */
 function listFaults(page: string, text = read(page)): string[] {
   const pasted = EXECUTED_AS_PASTED.filter(([of]) => of === page).flatMap(([of, heading]) =>
     listShellBlocks(readSection(of, heading)),
@@ -136,7 +149,7 @@ function listFaults(page: string, text = read(page)): string[] {
 
 const exists = (path: string) => FILES.some((file) => file === path || file.startsWith(`${path}/`));
 
-/** Lists the anchors of a page's headings, as GitHub makes them. */
+/** Lists the anchors of the headings in a page's text, as GitHub makes them. */
 const listAnchors = (page: string) =>
   [...removeCodeBlocks(page).matchAll(/^#+ (.+)$/gm)].map(([, heading = '']) =>
     heading
@@ -145,10 +158,7 @@ const listAnchors = (page: string) =>
       .replaceAll(' ', '-'),
   );
 
-/**
- * Lists the links of a page that do not leave the project. Each has its text, and the path and the
- * anchor that it leads to.
- */
+/** Lists the links of a page to other places in the project. `path` and `anchor` are the target. */
 const listLinks = (page: string) =>
   [...removeCodeBlocks(read(page)).matchAll(/\]\((?!https?:)([^)]*)\)/g)].map(([, link = '']) => {
     const [relative = '', anchor] = link.split('#');
@@ -166,7 +176,7 @@ describe('README.md', () => {
     expect(readme.trimEnd().split('\n').length).toBeLessThanOrEqual(README_MAX_LINES);
   });
 
-  it('no comment in the README example opens a quote, for which a shell without comments (zsh) would wait', () => {
+  it('no comment in the README example has an unpaired quote, which would make zsh wait for its end', () => {
     const isOpen = (line: string) =>
       [`'`, '"', '`'].some((quote) => line.split(quote).length % 2 === 0);
     const example = readExample(read('README.md')).split('\n');
@@ -189,7 +199,7 @@ describe.each(PAGES)('the page %s', (page) => {
     expect(names.filter((name) => !(name in SCRIPTS))).toEqual([]);
   });
 
-  it(`a test executes each command of ${page}, or the page says that it needs an account or the network`, () => {
+  it(`each command of ${page} has a test that executes it, or a mark that it needs an account or the network`, () => {
     expect(listFaults(page)).toEqual([]);
   });
 });
@@ -202,7 +212,7 @@ describe('the check of commands', () => {
     ['Run `npm start -- --prot 1`.', 'npm start -- --prot 1'],
     ['Run `npx wrangler login`.', 'npx wrangler login'],
     ['# Page\n## One\nIt needs an account.\n## Two\n`npm run deploy`', 'npm run deploy'],
-  ])('refuses a command that no test executes, without a mark: %j', (text, command) => {
+  ])('refuses a command without a test and without a mark: %j', (text, command) => {
     expect(listFaults('x.md', text)).toEqual([expect.stringContaining(`executes \`${command}\`.`)]);
   });
 
@@ -211,7 +221,7 @@ describe('the check of commands', () => {
     'Run `npx wrangler login`, which needs a Cloudflare account.',
     'It needs the network.\n## One\n`npm install --package-lock-only`',
     '```ts\nconst npm = 1;\n```\n`a && b`',
-  ])('accepts commands that a test executes, and commands with a mark: %j', (text) => {
+  ])('accepts commands with a test, and commands with a mark: %j', (text) => {
     expect(listFaults('x.md', text)).toEqual([]);
   });
 });
@@ -220,28 +230,31 @@ const joinLines = (text: string) => text.replaceAll(/\s+/g, ' ');
 
 describe('the table of executed commands', () => {
   it.each(EXECUTED.map(([command, file, as]) => ({ command, file, text: as ?? String(command) })))(
-    'the file that the table names executes the command: $command',
+    'the file in the row of a command executes it: $command',
     ({ file, text }) => {
-      // The formatter may break the line of a command.
+      // The formatter may have broken a command into several lines.
       expect(joinLines(read(file))).toContain(text);
     },
   );
 
   it.each(EXECUTED_AS_PASTED)(
-    '%s, %s: %s executes what the reader pastes',
+    '%s, section "%s": %s executes the blocks that the reader pastes',
     (page, heading, file, call) => {
       expect(listShellBlocks(readSection(page, heading))).not.toEqual([]);
       expect(joinLines(read(file))).toContain(call);
     },
   );
 
-  it.each(EXECUTED.map(([command]) => command))('a page names the command: %s', (command) => {
-    const texts = PAGES.flatMap(listCommands).map(({ text }) => removeRemote(text));
-    const parts = Object.values(SCRIPTS).flatMap((script) => script.split(' && '));
-    const isNamed = (text: string) =>
-      typeof command === 'string' ? text === command : command.test(text);
-    expect([...texts, ...parts].some(isNamed)).toBe(true);
-  });
+  it.each(EXECUTED.map(([command]) => command))(
+    'each command of the table is on a page or in a script: %s',
+    (command) => {
+      const texts = PAGES.flatMap(listCommands).map(({ text }) => removeRemote(text));
+      const parts = Object.values(SCRIPTS).flatMap((script) => script.split(' && '));
+      const isNamed = (text: string) =>
+        typeof command === 'string' ? text === command : command.test(text);
+      expect([...texts, ...parts].some(isNamed)).toBe(true);
+    },
+  );
 });
 
 describe('test/README.md', () => {

@@ -1,4 +1,4 @@
-/** Reads the pages, and the commands that they name. */
+/** Reads the pages (`*.md`) and finds the commands in them. */
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 
@@ -17,11 +17,11 @@ export const read = (file: string) => readFileSync(file, 'utf8');
 
 export const removeCodeBlocks = (page: string) => page.replaceAll(/^```.*?^```$/gms, '');
 
-/** Returns the `sh` blocks of a page, each as a reader pastes it. */
+/** Returns the text of each `sh` block of a page. */
 export const listShellBlocks = (page: string) =>
   [...page.matchAll(/^```sh\n(.*?)^```$/gms)].map(([, block = '']) => block);
 
-/** Returns the lines of the README that a reader pastes while `npm start` runs. */
+/** Returns the README's example: the commands that a reader pastes while `npm start` runs. */
 export const readExample = (readme: string) =>
   listShellBlocks(
     readme.slice(readme.indexOf('## Use'), readme.indexOf('## What a 200 means')),
@@ -42,13 +42,13 @@ const MARK = /\bneeds? (?:an?|the) (?:\w+ )?(?:account|network)\b/;
 export type Command = {
   readonly page: string;
   readonly text: string;
-  /** True if the section of the command, or the page before its first section, has the mark. */
+  /** True if the mark is in the command's section, or before the first section of the page. */
   readonly isMarked: boolean;
 };
 
 /**
- * Returns the commands of a text in the form of a page. Each line of an `sh` block is a command,
- * except a comment. So is inline code, and a line of another block, that begins with a program.
+ * Lists the commands in the text of a page. Each line of an `sh` block counts as a command, unless
+ * it is a comment. Inline code and the lines of other blocks count if they begin with a program.
  */
 export function listCommandsIn(page: string, text: string): Command[] {
   const [intro = '', ...sections] = text.split(/^(?=##+ )/m);

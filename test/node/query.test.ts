@@ -1,6 +1,6 @@
 /**
- * Tests the SQL in the bundle. drizzle writes the SQL before the build, with the types of its
- * queries. Each `@ts-expect-error` is a promise that `tsc` checks: `tsc` fails if the line
+ * Tests the SQL that drizzle writes before the build, and the types of its parameters and rows.
+ * Each `@ts-expect-error` is a promise that `tsc` checks: `tsc` fails if the line below it
  * compiles.
  */
 import { execFileSync } from 'node:child_process';
@@ -21,7 +21,7 @@ it('the checked-in SQL is what drizzle writes from the schema and the queries', 
   expect(execFileSync('node', [SQL_PROGRAM, '--check'], { encoding: 'utf8' })).toBe('');
 });
 
-it('npm run sql writes the queries of files with any name, also that of a reserved word', async () => {
+it('npm run sql accepts a query file whose name is a reserved word or has a hyphen', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'run-evaluation-sql-'));
   try {
     for (const name of ['src/db', 'src/run']) mkdirSync(join(folder, name), { recursive: true });
@@ -57,13 +57,13 @@ describe('the text of a query', () => {
     [sql`/* why */ 1`, 'comment'],
     [sql`${'seven'}`, 'the value "seven"'],
   ])(
-    'refuses what the Worker would change, and a value that is no parameter: %#',
+    'refuses a literal or a comment that would not reach D1 unchanged, and a value that is not a parameter: %#',
     (text, fault) => {
       expect(() => readText(text)).toThrow(fault);
     },
   );
 
-  it('names each parameter, which the statement binds once', () => {
+  it('binds a parameter once, even if the query uses it twice', () => {
     const { text } = query({ ...KEY, to: param<string>() }, (p) =>
       select({ id: e.id })
         .from(e)
@@ -82,7 +82,7 @@ describe('the text of a query', () => {
     expect(unused).toThrow('account');
   });
 
-  it('refuses a result that the database returns under another name, and a name that comes twice', () => {
+  it('refuses a result that the database returns under another name, and two results with one name', () => {
     expect(() => query({}, () => select({ id: h.value }).from(h))).toThrow(
       'id under the name "value"',
     );
@@ -100,13 +100,13 @@ describe('the text of a query', () => {
     expect(renamed).toThrow('id under the name "run_id"');
   });
 
-  it('refuses a column of another table, which would be written without its table', () => {
+  it('refuses a column of a table that the query does not read, because drizzle would write it without its table', () => {
     const other = sql<string>`${k.id}`.as('other');
     expect(() => query({}, () => select({ other }).from(e))).toThrow('other');
   });
 });
 
-/** Tells a caller of a statement the rows that it returns and the parameters that it takes. */
+/** The rows that a query's statement returns, and the parameters that it takes. */
 type Rows<Q> = RowOf<StatementOf<Q>>;
 type Params<Q> = StatementOf<Q> extends Statement<infer P, unknown> ? P : never;
 

@@ -1,6 +1,6 @@
 /**
- * Tests the table of senders in src/link/README.md. It has the same links that
- * test/link-senders.test.ts tries.
+ * Tests the table of senders in src/link/README.md. The table has exactly the links that
+ * test/link-senders.test.ts tests.
  */
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
@@ -11,7 +11,7 @@ const cell = (content: unknown) => {
   return `\`${typeof content === 'string' ? content : JSON.stringify(content)}\` `;
 };
 
-it('each link that is tested is a row of the table, and the table has no other row', () => {
+it('the table of senders has a row for each tested link, and no other row', () => {
   const page = readFileSync('src/link/README.md', 'utf8');
   const [, table = ''] = page.split('| sender | `pointer` or `path` |');
   const [, , ...rows] = (table.split('\n\n')[0] ?? '').split('\n');

@@ -1,6 +1,6 @@
 /**
- * Shows that the simulation (test/README.md) repeats a seed exactly, and finds a planted fault of
- * each kind. The runs are those of `npm run simulate`, one after the other in one thread.
+ * Tests that the simulation (test/README.md) repeats a seed exactly, and finds a planted fault of
+ * each kind. A run is the same as in `npm run simulate`, but one thread executes all runs.
  */
 import { afterAll, expect, it } from 'vitest';
 import { FAULTS, type FaultName } from '../simulation/faults.ts';
@@ -9,7 +9,10 @@ import { startThread } from '../simulation/thread.ts';
 const thread = startThread();
 afterAll(() => thread.stop());
 
-/** With the first seed an account lives in D1, with the second in an object; with the third it moves. */
+/**
+ * Seed 3: all accounts live in D1. Seed 4: an account lives in an object. Seed 5: this account
+ * moves into its object during the run.
+ */
 const SEEDS = [3, 4, 5];
 const ALL_KINDS = [
   'lost',

@@ -1,22 +1,23 @@
 /**
- * The style of docstrings and of commit subjects, as far as a machine can check it: no docstring
- * begins with a word that starts a fragment, each `@throws {Failure}` names a failure code, and
- * each new commit names its area.
+ * Tests the style of docstrings and commit subjects, as far as a machine can check it:
+ * - No docstring begins with a word that starts a fragment.
+ * - Each `@throws {Failure}` names a failure code.
+ * - Each new commit has a subject of the form `area: what changes`.
  */
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { FILES, read } from './pages.ts';
 
-/** The words of STYLE.md that begin a fragment. */
+/** A docstring that begins with one of these words is a fragment: "Of a table" is no sentence. */
 const FRAGMENT_WORDS =
   'Of What Who Whoever Whether Whatever As That Those None Nothing By For In On To'.split(' ');
 const FRAGMENT = new RegExp(`^(?:${FRAGMENT_WORDS.join('|')})\\b`);
 
 const CODES = [...read('src/failure.ts').matchAll(/^ {2}\| '(\w+)'/gm)].map(([, code]) => code);
 
-/** The docstrings of a file, each as one line without its asterisks. */
-const docstringsIn = (text: string) =>
+/** Returns each docstring of a file as one line, without its asterisks. */
+const listDocstrings = (text: string) =>
   [...text.matchAll(/^[ \t]*\/\*\*(\s.*?)\*\//gms)].map(([, doc = '']) =>
     doc.replaceAll(/\s*\n\s*(?:\* ?)?/g, ' ').trim(),
   );
@@ -24,9 +25,9 @@ const docstringsIn = (text: string) =>
 const hasCode = (thrown: string) =>
   [...thrown.matchAll(/`(\w+)`/g)].some(([, word]) => CODES.includes(word));
 
-/** Returns a sentence for each docstring of a file that breaks a rule. */
-const faultsIn = (text: string) =>
-  docstringsIn(text).flatMap((doc) => [
+/** Returns a sentence for each rule that a docstring of the file breaks. */
+const listFaults = (text: string) =>
+  listDocstrings(text).flatMap((doc) => [
     ...(FRAGMENT.test(doc) ? [`begins as a fragment: ${doc.slice(0, 60)}`] : []),
     ...doc
       .split(/(?<!`)@throws {Failure}/)
@@ -39,8 +40,8 @@ const OWN = FILES.filter(
   (file) => /^(?:src|test)\/.*\.[jt]s$/.test(file) && !/\.generated\.ts$|\/env\.d\.ts$/.test(file),
 );
 
-it.each(OWN)('%s has no docstring that is a fragment or hides what it throws', (file) => {
-  expect(faultsIn(read(file))).toEqual([]);
+it.each(OWN)('no docstring of %s is a fragment, and each @throws names a failure code', (file) => {
+  expect(listFaults(read(file))).toEqual([]);
 });
 
 describe('the check of docstrings', () => {
@@ -60,7 +61,7 @@ describe('the check of docstrings', () => {
       '@throws names no failure code: for an id.',
     ],
   ])('refuses %j', (text, fault) => {
-    expect(faultsIn(text)).toEqual([expect.stringContaining(fault)]);
+    expect(listFaults(text)).toEqual([expect.stringContaining(fault)]);
   });
 
   it.each([
@@ -69,7 +70,7 @@ describe('the check of docstrings', () => {
     '/**\n * Reads the row.\n *\n * @throws {Failure} if the row\n * is gone, `not_found`.\n */',
     '/** @throws {Error} with the output */',
   ])('accepts %j', (text) => {
-    expect(faultsIn(text)).toEqual([]);
+    expect(listFaults(text)).toEqual([]);
   });
 });
 
@@ -79,7 +80,10 @@ const isSubject = (subject: string) => subject.length <= 72 && SUBJECT.test(subj
 
 const git = (...args: string[]) => execFileSync('git', args, { encoding: 'utf8' }).trim();
 
-/** Returns the subjects of the commits since the one that added this file, and with it the rule. */
+/**
+ * Returns the subjects of the commits that are newer than this file. The rule does not apply to
+ * older commits.
+ */
 function readNewSubjects(): string[] {
   const added = git('log', '--diff-filter=A', '--format=%H', '-1', '--', import.meta.filename);
   const subjects = git('log', '--no-merges', '--format=%s', `${added}..HEAD`);
@@ -87,7 +91,7 @@ function readNewSubjects(): string[] {
 }
 
 describe('commit subjects', () => {
-  // A tree without its history, such as an archive, has no commits to check.
+  // A copy without its history, such as an archive, has no commits to check.
   it('each new commit has a subject of the form "area: what changes"', () => {
     const subjects = existsSync('.git') ? readNewSubjects() : [];
     expect(subjects.filter((subject) => !isSubject(subject))).toEqual([]);
@@ -100,7 +104,7 @@ describe('commit subjects', () => {
     'http: let a caller disconnect',
     `test: ${'x'.repeat(67)}`,
     'test:no space',
-  ])('a subject is refused: %s', (subject) => {
+  ])('refuses the commit subject: %s', (subject) => {
     expect(isSubject(subject)).toBe(false);
   });
 
@@ -109,7 +113,7 @@ describe('commit subjects', () => {
     'auth, label: rewrite the hard sentences',
     'db: letter',
     `test: ${'x'.repeat(66)}`,
-  ])('a subject is accepted: %s', (subject) => {
+  ])('accepts the commit subject: %s', (subject) => {
     expect(isSubject(subject)).toBe(true);
   });
 });

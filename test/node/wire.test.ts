@@ -1,6 +1,6 @@
 /**
- * Tests the built Worker on a real wire. The Worker fetches a remote key set, and reads the raw
- * bytes of a header. No mock can show either.
+ * Tests the built Worker over real connections, which no mock can replace. The Worker fetches a key
+ * set from a server, and receives the raw bytes of a header.
  */
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
@@ -10,25 +10,25 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { createTestHarness } from 'wrangler';
 
 /**
- * The bound between two kinds of regular expressions. One that backtracks at each space takes twice
- * as long in every attempt; a linear one takes a few milliseconds.
+ * A regular expression that backtracks at each space takes about twice this time in every attempt.
+ * A linear one takes a few milliseconds.
  */
 const BACKTRACKING_MS = 1000;
-/** Any attempt may be slow on a busy machine, but not all. */
+/** Only the fastest attempt counts, because a busy machine may slow an attempt. */
 const ATTEMPTS = 5;
 
 let issuer: Server;
 let key: CryptoKey;
 let server: ReturnType<typeof createTestHarness>;
 let url: URL;
-let asked = 0;
+let keySetRequests = 0;
 
 beforeAll(async () => {
   const pair = await generateKeyPair('ES256');
   key = pair.privateKey;
   const jwk = { ...(await exportJWK(pair.publicKey)), kid: 'key-1' };
   issuer = createServer((_, response) => {
-    asked += 1;
+    keySetRequests += 1;
     response.setHeader('content-type', 'application/json').end(JSON.stringify({ keys: [jwk] }));
   }).listen(0, '127.0.0.1');
   await once(issuer, 'listening');
@@ -60,10 +60,10 @@ const mintTokenFor = (kid: string, claims = {}) =>
     .sign(key);
 
 /**
- * Sends a request whose path the Worker refuses after authentication: 400 means that it accepted
- * the token.
+ * Sends a request with malformed ids in the path, and returns the status. The Worker checks the
+ * token first, so 400 means that it accepted the token.
  */
-async function ask(kid: string, claims = {}): Promise<number> {
+async function sendWithKey(kid: string, claims = {}): Promise<number> {
   const token = await mintTokenFor(kid, claims);
   const response = await server.fetch('/v1/run/x/evaluation/y', {
     headers: { authorization: `Bearer ${token}` },
@@ -72,22 +72,22 @@ async function ask(kid: string, claims = {}): Promise<number> {
   return response.status;
 }
 
-it('ten concurrent requests are verified with the keys of a real issuer, which the Worker fetches once', async () => {
-  const statuses = await Promise.all(Array.from({ length: 10 }, () => ask('key-1')));
+it('the Worker fetches the key set of a real issuer once for ten concurrent requests', async () => {
+  const statuses = await Promise.all(Array.from({ length: 10 }, () => sendWithKey('key-1')));
 
   expect(statuses).toEqual(Array.from({ length: 10 }, () => 400));
-  expect(asked).toBe(1);
-  expect(await ask('key-2')).toBe(401);
+  expect(keySetRequests).toBe(1);
+  expect(await sendWithKey('key-2')).toBe(401);
 });
 
-it('a token of nearly 16 KiB is accepted, and a longer one is refused', async () => {
-  expect(await ask('key-1', { pad: 'x'.repeat(11_800) })).toBe(400);
-  expect(await ask('key-1', { pad: 'x'.repeat(12_300) })).toBe(401);
+it('the Worker accepts a token of nearly 16 KiB, and refuses a longer one', async () => {
+  expect(await sendWithKey('key-1', { pad: 'x'.repeat(11_800) })).toBe(400);
+  expect(await sendWithKey('key-1', { pad: 'x'.repeat(12_300) })).toBe(401);
 });
 
 /**
- * Sends an Authorization header byte for byte. Resolves with the status line and the milliseconds
- * until it came.
+ * Sends an Authorization header byte for byte. Returns the status line of the response, and the
+ * milliseconds until it arrived.
  */
 async function sendRaw(
   authorization: Buffer,
@@ -108,7 +108,7 @@ it.each([
   ['a letter', 'x'],
   ['a line separator', '\u2028x'],
   ['as many dots', '.'.repeat(60_000)],
-])('a header of 60,000 spaces and %s is refused in linear time', async (_, end) => {
+])('the Worker refuses a header of 60,000 spaces and %s in linear time', async (_, end) => {
   const header = Buffer.from(`Bearer${' '.repeat(60_000)}${end}`);
 
   const times: number[] = [];
@@ -121,7 +121,7 @@ it.each([
   expect(Math.min(...times)).toBeLessThan(BACKTRACKING_MS);
 });
 
-it('an empty If-Match never reaches the Worker, which so cannot refuse it as it refuses a malformed one', async () => {
+it('an empty If-Match never reaches the Worker, so the request counts as one without If-Match', async () => {
   const bearer = Buffer.from(`Bearer ${await mintTokenFor('key-1')}`);
   const path = `/v1/run/${crypto.randomUUID()}/evaluation/${crypto.randomUUID()}`;
   const readError = async (ifMatch: string) => {
