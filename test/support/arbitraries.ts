@@ -1,8 +1,8 @@
 /**
- * Generates what anyone may send: texts, bodies, labels, ids, headers and tokens, honest and
- * absurd. Honest input is generated on purpose and often, so that a property sees acceptance as
- * well as refusal. Values of a row are only named here. A test fills them in once it has stored the
- * row, because the ids of a row are new in each run.
+ * Generators for the property tests: texts, bodies, labels, ids, headers and tokens. Many inputs
+ * are valid, so that a property tests accepted requests as well as refused ones. The ids of a row
+ * are new in each run, so a generator cannot know them. A generated body only names the row's
+ * field, and `encodeBody` fills in the value once the test has stored the row.
  */
 import fc, { type Arbitrary } from 'fast-check';
 import { ACCOUNT, type Label, type Row, SUBJECT } from './worker.ts';
@@ -10,14 +10,14 @@ import { ACCOUNT, type Label, type Row, SUBJECT } from './worker.ts';
 const toArbitrary = <T>(given: Arbitrary<T> | T): Arbitrary<T> =>
   given instanceof fc.Arbitrary ? given : fc.constant(given);
 
-/** Draws from the first generator, except for one time in a dozen. */
+/** Uses the generator `usual` eleven times in twelve, and otherwise `other`. */
 const mostly = <T>(usual: Arbitrary<T> | T, other: Arbitrary<T>): Arbitrary<T> =>
   fc.oneof({ weight: 11, arbitrary: toArbitrary(usual) }, { weight: 1, arbitrary: other });
 
 export const encodeUtf8 = (text: string) => new TextEncoder().encode(text);
 
 /**
- * Draws any character of Unicode. The unit `binary` of fast-check does the same, but takes a second
+ * Generates any character of Unicode. fast-check's unit `binary` does the same, but needs a second
  * to make its tables.
  */
 const anyCharacter = fc.nat(0x10ffff - 0x800).map(
@@ -30,7 +30,9 @@ const anyCharacter = fc.nat(0x10ffff - 0x800).map(
   },
 );
 
-/** Draws any text of Unicode, and often one over which JSON, SQL, HTTP or a URL could stumble. */
+/**
+ * Generates any Unicode text. The text is often one that JSON, SQL, HTTP or URLs treat specially.
+ */
 const anyText: Arbitrary<string> = fc.oneof(
   fc.string({ unit: anyCharacter, maxLength: 20 }),
   fc.constantFrom(
@@ -51,13 +53,16 @@ const anyText: Arbitrary<string> = fc.oneof(
   ),
 );
 const filledText = anyText.filter((text) => text.trim() !== '');
-/** Text that a JSON string can contain and no text of Unicode can. */
+/**
+ * Texts with half of a surrogate pair. A JSON string can contain them as an escape, but UTF-8
+ * cannot encode them.
+ */
 const loneSurrogates = fc.constantFrom('\ud800', 'a\udfff', '\udc00\ud800');
 const anyJson = fc.jsonValue({ maxDepth: 1 });
 
 const finiteNumber = fc.double({ noNaN: true, noDefaultInfinity: true });
 
-/** Draws one of several spellings of a number in JSON. */
+/** Generates one way to write a number in JSON, such as `5` or `5e+0`. */
 export const drawSpelling = (value: number): Arbitrary<string> =>
   fc.constantFrom(
     ...(Object.is(value, -0)
@@ -104,26 +109,30 @@ const rawText = fc.oneof(
   ),
 );
 
-/** Spellings of a row's value in JSON: some mean the same value, others almost the same. */
+/**
+ * Ways to write a field of a row in JSON. `escaped` is the same value with `\u` escapes. `padded`
+ * is another value that looks almost the same.
+ */
 const SPELLINGS = {
-  stored: (held: unknown) => JSON.stringify(held),
-  shouted: (held: unknown) => JSON.stringify(held).toUpperCase(),
-  escaped: (held: unknown) =>
-    JSON.stringify(held).replaceAll(/[-:.]/g, (sign) => `\\u00${sign.charCodeAt(0).toString(16)}`),
-  longer: (held: unknown) => JSON.stringify(`${held}\0`),
-  padded: (held: unknown) => JSON.stringify(`${held} `),
-  listed: (held: unknown) => JSON.stringify([held]),
+  stored: (field: unknown) => JSON.stringify(field),
+  shouted: (field: unknown) => JSON.stringify(field).toUpperCase(),
+  escaped: (field: unknown) =>
+    JSON.stringify(field).replaceAll(/[-:.]/g, (sign) => `\\u00${sign.charCodeAt(0).toString(16)}`),
+  longer: (field: unknown) => JSON.stringify(`${field}\0`),
+  padded: (field: unknown) => JSON.stringify(`${field} `),
+  listed: (field: unknown) => JSON.stringify([field]),
 };
 type Spelling = keyof typeof SPELLINGS;
 
-/** A property: raw text under a name, or the row's value under that name. */
+/** A member of a JSON object. The value is raw text, or the row's field with the same name. */
 type Member =
   | { readonly name: string; readonly raw: string }
   | { readonly name: keyof Row; readonly as: Spelling };
 
 /**
- * A body: bytes, or the members of an object. A name may come twice. Other text may stand around
- * the object, and transport may damage it.
+ * The body of a request: bytes, or the members of an object. Two members may have the same name.
+ * Text may precede or follow the object. `damage` replaces `lost` bytes, from `at` on, with
+ * `bytes`.
  */
 type Body =
   | Uint8Array
@@ -176,8 +185,12 @@ const value = drawRawMember(
 const anyMember = drawRawMember(fc.oneof(fc.constant('value'), immutableName, anyText), rawText);
 
 /**
- * Draws a body with a value, with properties without effect, and with at most one that may have an
- * effect. Some bodies contain anything at all.
+ * Generates a body of one of three kinds:
+ * - `plain` is often valid: a value, the `needed` members, members without effect, and at most one
+ *   stored field in any spelling.
+ * - `object` may also contain `sentAlong` members or arbitrary members. A member may be missing,
+ *   and the text may be damaged.
+ * - `bytes` can be anything.
  */
 function drawBody(sentAlong: Arbitrary<Member>, ...needed: Arbitrary<Member>[]): Arbitrary<Body> {
   const plain = fc
@@ -187,15 +200,15 @@ function drawBody(sentAlong: Arbitrary<Member>, ...needed: Arbitrary<Member>[]):
       fc.array(misspelled, { maxLength: 1 }),
     )
     .map((parts) => ({ members: parts.flat(), before: '', after: '', damage: null }));
-  const honest = fc
+  const usual = fc
     .tuple(fc.tuple(value, ...needed), fc.array(fc.oneof(ignored, sentAlong), { maxLength: 6 }))
     .map((parts) => parts.flat());
-  const hostile = fc
-    .tuple(honest, fc.array(fc.oneof(anyMember, misspelled), { minLength: 1, maxLength: 4 }))
+  const unusual = fc
+    .tuple(usual, fc.array(fc.oneof(anyMember, misspelled), { minLength: 1, maxLength: 4 }))
     .map((parts) => parts.flat());
   const object = fc.record({
     members: fc
-      .oneof(honest, hostile)
+      .oneof(usual, unusual)
       .chain((all) => fc.shuffledSubarray(all, { minLength: Math.max(all.length - 1, 0) })),
     before: mostly('', fc.constantFrom('\ufeff', ' \n\t', '\ufeff\ufeff', '\0', ")]}'")),
     after: mostly('', fc.constantFrom('\r\n', '}', '\0', '\ufeff', ',{"value":1}')),
@@ -216,11 +229,11 @@ function drawBody(sentAlong: Arbitrary<Member>, ...needed: Arbitrary<Member>[]):
   );
 }
 
-/** Draws the body of an update, which may contain every stored field. */
+/** Generates the body of an update, which may repeat any stored field. */
 export const updateBody = drawBody(stored(immutableName));
 
 /**
- * Draws the body of a creation, which may contain some of the fields that the Worker will store.
+ * Generates the body of a creation, which may contain fields of the row that the Worker will store.
  */
 export const createBody = drawBody(
   fc.oneof(
@@ -243,7 +256,7 @@ const categoriesText = fc.oneof(
   fc.constantFrom('[]', 'null', '7'),
 );
 
-/** Draws the JSON of a new label: the rule of each type, and rules that do not fit the type. */
+/** Generates the JSON of a new label. Its rule may fit the label's type or not. */
 export const labelBody: Arbitrary<string> = fc
   .record(
     {
@@ -283,7 +296,10 @@ export function encodeBody(body: Body, row: Row): Uint8Array {
   ]);
 }
 
-/** Draws fields of a row that an update cannot change, and whether the row was updated before. */
+/**
+ * Generates fields of a row for a test to store. Some rows have the author and time of an earlier
+ * update.
+ */
 export const rowFields: Arbitrary<Partial<Row>> = fc
   .record({
     output_name: fc.option(anyText),
@@ -338,7 +354,7 @@ const rule: Arbitrary<Omit<Rule, 'account_id'>> = fc.oneof(
     })),
 );
 
-/** Returns the number and the doubles beside it. */
+/** Returns a number and the nearest doubles on both sides. */
 function listNeighbours(value: number): number[] {
   const view = new DataView(new ArrayBuffer(8));
   view.setFloat64(0, value);
@@ -350,7 +366,10 @@ function listNeighbours(value: number): number[] {
   return found.filter(Number.isFinite);
 }
 
-/** Draws a label of any account, and a number that is often at an edge of the label's rule. */
+/**
+ * Generates the account and rule of a label, and a number. The number is often at an edge of the
+ * rule.
+ */
 export const ruleAndValue: Arbitrary<readonly [Rule, number]> = rule.chain((made) => {
   const count = made.categories === null ? 1 : JSON.parse(made.categories).length;
   const edges = [made.min_value ?? 0, made.max_value ?? count];
@@ -369,7 +388,10 @@ export const ruleAndValue: Arbitrary<readonly [Rule, number]> = rule.chain((made
 const percent = (text: string) =>
   encodeUtf8(text).reduce((all, byte) => `${all}%${byte.toString(16).padStart(2, '0')}`, '');
 
-/** Draws a segment of a path that is the id, in one of the spellings that a URL allows. */
+/**
+ * Generates a path segment that means the id: some characters may be in upper case or
+ * percent-encoded.
+ */
 export const drawSpelledId = (id: string): Arbitrary<string> =>
   fc
     .array(fc.constantFrom('as it is', 'as it is', 'shouted', 'encoded', 'shouted and encoded'), {
@@ -404,8 +426,8 @@ const INSERTED = [
 ];
 
 /**
- * Draws a segment of a path that is almost the id or nothing like an id. A URL may read it as
- * several segments.
+ * Generates a path segment that is almost the id, or unlike any id. The segment may contain `/`, so
+ * that a URL splits it.
  */
 export const drawStrangeId = (id: string): Arbitrary<string> =>
   fc.oneof(
@@ -430,9 +452,9 @@ export const drawStrangeId = (id: string): Arbitrary<string> =>
   );
 
 /**
- * Draws the text of a header (RFC 9110 §5.5), often with delimiters. The text is ASCII only,
- * because workerd warns on the console of any other character that a test sends.
- * test/node/wire.test.ts sends raw bytes.
+ * Generates the value of a header (RFC 9110 §5.5), often with delimiters. The value is ASCII:
+ * workerd prints a warning if a test sends any other character. test/node/wire.test.ts sends other
+ * bytes.
  */
 const headerText = fc.string({
   unit: fc.oneof(
@@ -443,7 +465,8 @@ const headerText = fc.string({
 });
 
 /**
- * Draws a list of entity tags that often contains the tag, strong or weak, whole or within another.
+ * Generates a list of entity tags. The list often contains `tag`: strong, weak, or within another
+ * tag.
  */
 const drawTagList = (tag: string): Arbitrary<string> => {
   const [space, tail] = [fc.constantFrom('', '', ' ', '\t '), tag.slice(1)];
@@ -472,8 +495,8 @@ const drawTagList = (tag: string): Arbitrary<string> => {
 };
 
 /**
- * Draws the headers of an update; a header that is null is left out. `valid` is an Authorization
- * for the row, `tag` the row's entity tag.
+ * Generates the headers of an update. A header with the value null is not sent. `valid` is an
+ * Authorization header that the Worker accepts for the row, and `tag` is the row's entity tag.
  */
 export const drawHeaders = (
   valid: string,
@@ -521,9 +544,7 @@ export const drawHeaders = (
 
 const BASE64URL = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
 
-/**
- * Draws a token that differs from the given one in a few characters, or a text that is no token.
- */
+/** Generates a token that differs from `token` in a few characters, or a text that is no token. */
 export const mutilateToken = (token: string): Arbitrary<string> => {
   const last = BASE64URL.indexOf(token.slice(-1));
   const part = fc.string({ unit: fc.constantFrom(...'AQgwZz09-_=+/ {"'), maxLength: 12 });
@@ -540,7 +561,8 @@ export const mutilateToken = (token: string): Arbitrary<string> => {
           ([at, removed, inserted]) => token.slice(0, at) + inserted + token.slice(at + removed),
         ),
     },
-    // The last character has two unused bits. A careless decoder reads four characters as the same.
+    // The last character has two unused bits. A decoder that ignores them accepts four different
+    // characters here.
     {
       weight: 1,
       arbitrary: fc.nat(3).map((bits) => token.slice(0, -1) + BASE64URL.charAt(last ^ bits)),
@@ -551,14 +573,15 @@ export const mutilateToken = (token: string): Arbitrary<string> => {
 };
 
 /**
- * Marks a number that JSON can spell and no double can represent. As `exp`, it makes a token that
- * never expires.
+ * The number 1e400, which `JSON.parse` reads as Infinity. A token with this `exp` would never
+ * expire. No JavaScript number is 1e400, so the generated claims contain this string, and the test
+ * removes the quotes from the JSON.
  */
 export const FOR_EVER = '1e400';
 
 /**
- * Draws a time in seconds, mostly at the distances from `now` at which the Worker decides
- * differently.
+ * Generates a time in seconds. The time is often just inside or outside the clock tolerance of 5 s
+ * around `now`.
  */
 const drawTimeNear = (now: number) =>
   fc.oneof(
@@ -568,9 +591,12 @@ const drawTimeNear = (now: number) =>
   );
 
 /**
- * Draws the claims that a signer with the secret may sign, or another text in their place, and the
- * account of the row. `own` in a restriction means the row's id. In a third of the draws only the
- * account and the restrictions may be wrong.
+ * Generates the parts of a token for a test to sign:
+ * - `owner`: the account of the row.
+ * - `isForged`: if true, another secret signs the token.
+ * - `otherText`: if set, replaces the claims.
+ * - `header` and `claims`: the test replaces a restriction `own` with the row's id.
+ * In a third of the tokens, only the account and the restrictions may be wrong.
  */
 export const drawSignedAt = (now: number) =>
   filledText.chain((owner) => {
@@ -640,7 +666,7 @@ export const drawSignedAt = (now: number) =>
     );
   });
 
-/** Draws the number of rows that a query asks for. */
+/** Generates the value of the query parameter `limit`. */
 export const limitText = fc.oneof(
   fc.integer({ min: -2, max: 1100 }).map(String),
   fc.constantFrom(
@@ -661,7 +687,7 @@ export const limitText = fc.oneof(
   anyText,
 );
 
-/** Draws a cursor of a list: made as the Worker makes cursors, or differently. */
+/** Generates a cursor for a list. Some are as the Worker makes them. */
 export const drawCursor = (places: readonly string[]): Arbitrary<string> =>
   fc.oneof(
     fc.constantFrom(...places).map((place) => btoa(place).replaceAll('=', '')),

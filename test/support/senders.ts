@@ -1,15 +1,17 @@
 /**
- * Contains what webhook senders really send to a link. The requests were written for the tests,
- * after each sender's documentation or source, with no real person, host, token or secret. Bodies
- * are cut to their outline, and no field is renamed. Each sender names its source and what could
- * not be confirmed. This file knows nothing about links: a test creates one and sends.
+ * Requests as webhook senders send them to a link. Each request follows the sender's documentation
+ * or source code, but contains no real person, host, token or secret. The bodies are shortened, and
+ * no field is renamed. `source` names the documentation, and what it does not confirm.
+ * `SENDER_LINKS` also has the links of src/link/README.md.
  */
-type Recorded = {
-  /** A page, or a repository and the files in it. */
+type SampleRequest = {
+  /** A page, or a repository and its files. */
   readonly source: string;
-  /** The media type and the name of the delivery, without signatures. */
+  /**
+   * The media type, and the header that names the delivery. Headers with signatures are left out.
+   */
   readonly headers: { readonly [name: string]: string };
-  /** A text is sent as it is, anything else as JSON. */
+  /** A string is sent unchanged, any other value as JSON. */
   readonly body: unknown;
 };
 
@@ -22,22 +24,23 @@ type Rule = {
 };
 type Numbers = { readonly [text: string]: number };
 
+/** A value that a link reads from a request. */
 type Reading = {
   readonly name: string;
-  /** The place of the value in the body (RFC 6901). */
+  /** The JSON Pointer to the value in the body (RFC 6901). */
   readonly pointer: string;
-  /** The numbers for the texts that the body may have at the pointer. */
+  /** The number for each text that the body may have at the pointer. */
   readonly values: Numbers;
-  /** The rule that the values fit, in the form that `storeLabelled` takes. */
+  /** The label's rule, which allows the values. It is in the form that `storeLabelled` takes. */
   readonly label: Rule;
   /** The value that the Worker must store. */
   readonly value: number;
 };
 
-type Sender = Recorded & Reading;
+type Sender = SampleRequest & Reading;
 
-const sender = (recorded: Recorded, ...readings: Reading[]): Sender[] =>
-  readings.map((reading) => ({ ...recorded, ...reading }));
+const sender = (request: SampleRequest, ...readings: Reading[]): Sender[] =>
+  readings.map((reading) => ({ ...request, ...reading }));
 
 function reading(
   name: string,
@@ -56,7 +59,10 @@ const range = (min_value: number, max_value: number) => ({
   max_value,
 });
 
-/** Describes how to read a text that is one of a label's categories. */
+/**
+ * Describes a value that the body contains as text. The texts are the label's categories, and the
+ * number of each text is its position: 0, 1, and so on.
+ */
 function category(
   name: string,
   pointer: string,
@@ -170,7 +176,8 @@ const typeform = sender(
 );
 
 /**
- * The id of a chosen option names the choice. Some forms send the id without an array around it.
+ * Tally sends the id of a chosen option, not its text. Usually the id is in an array, but some
+ * forms send the id alone.
  */
 const [GOOD, BAD] = [
   'aa746040-0000-4000-8000-000000000001',
@@ -218,7 +225,7 @@ const tally = sender(
   reading('Tally, a ticked box', '/data/fields/3/value', binary, 1),
 );
 
-const github = (event: string, file: string, details: object): Recorded => ({
+const github = (event: string, file: string, details: object): SampleRequest => ({
   source:
     `octokit/webhooks: payload-examples/api.github.com/${event}/${file}; ` +
     'https://docs.github.com/en/webhooks/webhook-events-and-payloads',
@@ -281,7 +288,7 @@ const stripe = sender(
   }),
 );
 
-/** A single score has no webhook; a monitor, which can watch scores, has one. */
+/** Langfuse has no webhook for a single score. A monitor, which can watch scores, has a webhook. */
 const langfuse = sender(
   {
     source:
@@ -318,10 +325,7 @@ const langfuse = sender(
   ),
 );
 
-/**
- * Describes an HTTP request of n8n, which passes on the output of another node. The answers of a
- * form have the questions as names, as their author typed them.
- */
+/** Makes a request of n8n's node "HTTP Request". The body is the output of another node. */
 const n8n = (file: string, body: object, read: Reading): Sender[] => {
   const source = `n8n-io/n8n, packages/nodes-base: nodes/HttpRequest/V3/HttpRequestV3.node.ts, ${file}`;
   return sender({ source, headers: JSON_TYPE, body }, read);
@@ -331,6 +335,7 @@ const n8nApproval = n8n(
   { data: { approved: true } },
   reading('n8n, an approval', '/data/approved', binary, 1),
 );
+// n8n names the answers of a form after the questions, as the form's author typed them.
 const n8nForm = n8n(
   'nodes/Form/utils.ts',
   {
@@ -354,8 +359,8 @@ const n8nRow = n8n(
 );
 
 /**
- * Argilla sends the whole record. Each retry has a new webhook-id, because Argilla runs the job
- * again that makes the id.
+ * Argilla sends the whole record. Each retry has a new webhook-id, because the retry repeats the
+ * job that makes the id.
  */
 const argilla = sender(
   {
@@ -436,19 +441,19 @@ const SENDERS: readonly Sender[] = [
   ...[n8nApproval, n8nForm, n8nRow, argilla, svix, refactor, curl],
 ].flat();
 
-/** The body is bytes, because a request that is made of a text gets a Content-Type of its own. */
+/** A request whose body is bytes. `Request` would add a Content-Type to a string. */
 type SentRequest = Omit<Sender, 'body'> & { readonly body: Uint8Array };
 
-const encodeBody = ({ body }: Recorded, before = '') =>
+const encodeBody = ({ body }: SampleRequest, before = '') =>
   new TextEncoder().encode(before + (typeof body === 'string' ? body : JSON.stringify(body)));
 
 /**
- * Other ways in which the same JSON arrives, from senders that do not know or tell their media
- * type.
+ * Other forms in which the same JSON may arrive: with another media type, without a media type, or
+ * after a byte order mark.
  */
 const VARIANTS: readonly {
   readonly name: string;
-  readonly headers: Recorded['headers'];
+  readonly headers: SampleRequest['headers'];
   readonly before?: string;
 }[] = [
   {
@@ -469,8 +474,8 @@ const VARIANTS: readonly {
 ];
 
 /**
- * Each event as its sender sends it, and a text, a number and a boolean as other senders would. A
- * link must store all of them.
+ * Each event as its sender sends it. Three values also come in all variants: a text and a number of
+ * Label Studio, and a boolean of n8n. A link must store the value of every request.
  */
 export const REQUESTS: readonly SentRequest[] = [
   ...SENDERS.map((sent) => ({ ...sent, body: encodeBody(sent) })),
@@ -486,14 +491,19 @@ export const REQUESTS: readonly SentRequest[] = [
 
 type OtherEvent = {
   readonly what: string;
-  /** 204: the event is not for the link. 422: the value is missing. */
+  /** 204: the event does not fit the link. 422: the body has no value. */
   readonly status: 204 | 422;
-  /** The place where the body differs (RFC 6901), and the value there; nothing if undefined. */
+  /**
+   * The JSON Pointer (RFC 6901) to the part of the body that differs. `is` is the value of this
+   * part. If `is` is undefined, the body lacks the part.
+   */
   readonly at: string;
   readonly is: unknown;
 };
 
-/** A row of the table in src/link/README.md. */
+/**
+ * A row of the table in src/link/README.md. The link stores the event `sent`, but none of `others`.
+ */
 export type SenderLink = {
   readonly name: string;
   readonly link: {
@@ -505,11 +515,11 @@ export type SenderLink = {
   };
   readonly label: Rule;
   /**
-   * The encoding: JSON if undefined, a form with the fields of the body, or a form with one field
-   * that contains the JSON.
+   * The encoding of the body. Undefined is JSON. `form` is a form with the fields of the body.
+   * `payload` is a form whose field `payload` contains the JSON.
    */
   readonly as?: 'form' | 'payload';
-  readonly sent: Recorded;
+  readonly sent: SampleRequest;
   readonly value: number;
   readonly others: readonly OtherEvent[];
 };
@@ -521,12 +531,12 @@ const other = (
   is?: unknown,
 ): OtherEvent => ({ what, status, at, is });
 
-const only = ([first]: readonly Sender[]): Recorded => {
+const only = ([first]: readonly Sender[]): SampleRequest => {
   if (first === undefined) throw new Error('no sender');
   return first;
 };
 
-const slack: Recorded = {
+const slack: SampleRequest = {
   source:
     'https://api.slack.com/reference/interaction-payloads/block-actions (from memory), ' +
     'slackapi/node-slack-sdk#1407',
@@ -540,7 +550,7 @@ const slack: Recorded = {
   },
 };
 
-const twilio: Recorded = {
+const twilio: SampleRequest = {
   source: 'https://www.twilio.com/docs/messaging/guides/webhook-request (from memory)',
   headers: {
     'content-type': 'application/x-www-form-urlencoded; charset=UTF-8',
@@ -549,7 +559,7 @@ const twilio: Recorded = {
   body: { MessageSid: 'SM17', From: '+15005550006', To: '+15005550001', Body: '4' },
 };
 
-const gitlab: Recorded = {
+const gitlab: SampleRequest = {
   source: 'https://docs.gitlab.com/user/project/integrations/webhook_events/ (from memory)',
   headers: {
     ...JSON_TYPE,
@@ -564,7 +574,7 @@ const gitlab: Recorded = {
   },
 };
 
-const retell: Recorded = {
+const retell: SampleRequest = {
   source: 'https://docs.retellai.com/features/webhook-overview (from memory)',
   headers: JSON_TYPE,
   body: {
@@ -790,7 +800,7 @@ export const SENDER_LINKS: readonly SenderLink[] = [
   },
 ];
 
-/** Returns the body as its sender encodes it. */
+/** Encodes a body as JSON or as a form. */
 export function encodeAs(as: SenderLink['as'], body: unknown): Uint8Array {
   const json = JSON.stringify(body);
   const fields = as === 'payload' ? { payload: json } : JSON.parse(json);

@@ -1,6 +1,6 @@
 /**
- * Signs tokens, good and hostile. The signers sign any header over any text, which libraries
- * rightly refuse to do. A matrix of hostile tokens needs this.
+ * Signs valid and hostile tokens. These signers accept any header and any text, which libraries
+ * rightly refuse. The tests of hostile tokens need such signers.
  */
 
 export type Header = { readonly [name: string]: unknown };
@@ -35,15 +35,17 @@ function rsa(name: string, hash = 'SHA-256') {
 }
 
 export type Signer = {
-  /** Signs a token over the claims, or over the text or the bytes as they are. */
+  /**
+   * Signs a token. Claims that are an object become JSON. A string or bytes are signed unchanged.
+   */
   readonly sign: (claims: object | string | Uint8Array, header?: Header) => Promise<string>;
 };
 
 export type KeyPair = Signer & { readonly jwk: JsonWebKey & { kid: string } };
 
 /**
- * Makes a key pair. Two pairs of one algorithm differ, unless both are RSA keys of the same owner
- * and length.
+ * Makes a key pair. Each call makes another pair, except for RSA: the same owner and length give
+ * the same pair.
  */
 export async function makeKeyPair(
   alg: Algorithm,
@@ -73,8 +75,8 @@ async function generateKeys(
 const made = new Map<string, Keys>();
 
 /**
- * Makes an RSA key, which takes up to half a second. So each owner has one key of each length, for
- * all algorithms.
+ * Returns the RSA key of an owner and a length. The first call makes the key, which takes up to
+ * half a second, and all RSA algorithms share it.
  */
 async function makeRsaKeys(owner: string, modulusLength: number): Promise<Keys> {
   const name = `${owner} ${modulusLength}`;
@@ -87,7 +89,7 @@ async function makeRsaKeys(owner: string, modulusLength: number): Promise<Keys> 
 export const exportPrivateJwk = async (): Promise<JsonWebKey> =>
   (await generateKeys(ALGORITHMS.ES256.generate)).privateJwk;
 
-/** Exports a key as an issuer publishes it: without WebCrypto's own members. */
+/** Exports a key as an issuer publishes it, without the members that WebCrypto adds. */
 async function exportJwk(key: CryptoKey): Promise<JsonWebKey> {
   const exported = await crypto.subtle.exportKey('jwk', key);
   if (exported instanceof ArrayBuffer) throw new Error('not a JWK');
@@ -116,7 +118,7 @@ function signer(header: Header, key: CryptoKey, params: { name: string }): Signe
   };
 }
 
-/** Returns the first two parts of a token, which the signature covers. */
+/** Returns the first two parts of a token, which a signature would cover. */
 export const encodeUnsigned = (header: Header, claims: object | string | Uint8Array) =>
   [header, claims].map((part) => base64url(encodeClaims(part))).join('.');
 

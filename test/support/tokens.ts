@@ -1,7 +1,7 @@
 /**
- * Gives the tests of tokens an issuer with one key pair, claims that it signs, and Workers that
- * accept its tokens. It also has the sentences that a refused caller reads. All happens at one
- * moment, so no test depends on the real time.
+ * Gives the tests of tokens an issuer with a key pair, claims, Workers that accept the issuer's
+ * tokens, and the sentences of refusals. All clocks stand at the same moment, so no test depends on
+ * the real time.
  */
 import { createStillClock } from './clock.ts';
 import { type KeyPair, makeKeyPair } from './signer.ts';
@@ -21,21 +21,19 @@ export const ISSUER = 'https://issuer.example';
 
 const NOW = createStillClock().now();
 
-/** The moment of these tests, in seconds since 1970. */
+/** The moment at which all clocks of these tests stand, in seconds since 1970. */
 export const now = seconds(NOW);
 
-/** Makes claims for the sample account from the issuer, valid for ten minutes. */
+/** Makes the claims of the issuer's token for the sample account, valid for ten minutes. */
 export const makeScopedClaims = (changed: Record<string, unknown> = {}) =>
   claims({ iss: ISSUER, aud: 'run-evaluation', ...changed }, NOW);
 
-/** The key pair of the issuer. */
 export const pair: KeyPair = await makeKeyPair('ES256', 'key-1');
 
-/** Makes a Worker at the moment of these tests. */
+/** Makes a Worker whose clock stands at `now`. */
 export const createWorkerNow = (settings: Parameters<typeof createWorker>[0]): Send =>
   createWorker(settings, createStillClock(NOW));
 
-/** Makes a Worker that verifies tokens with these keys. */
 export const createWorkerWithKeys = (keys: object[], settings: Partial<Env> = {}): Send =>
   createWorkerNow({
     JWT_SECRET: '',
@@ -45,7 +43,7 @@ export const createWorkerWithKeys = (keys: object[], settings: Partial<Env> = {}
     ...settings,
   });
 
-/** Mints a token that is exactly this long, for a Worker with the real time. */
+/** Mints a token of exactly this many characters. The token is valid in real time, not at `now`. */
 export async function mintLong(characters: number): Promise<string> {
   const pad = (length: number) => mintToken({ pad: 'x'.repeat(length) });
   const short = await pad(0);
