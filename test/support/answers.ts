@@ -1,4 +1,4 @@
-/** Refusals that several tests expect, word for word. */
+/** Refusals that several tests expect, with their exact sentences. */
 
 export const NOT_FOUND = {
   status: 404,
@@ -78,7 +78,7 @@ export const makeInvalidToken = (error: string) => ({
   headers: { 'www-authenticate': `Bearer error="invalid_token", error_description="${error}"` },
 });
 
-/** Makes the refusal of a precondition about an evaluation with this stored version. */
+/** Makes the 412 of a request whose If-Match does not match this stored version. */
 export const makePreconditionFailed = (version: string) => ({
   status: 412,
   error: 'The evaluation is not as If-Match expects it: get it again, and send its present ETag.',

@@ -1,7 +1,4 @@
-/**
- * Sends updates with If-Match, and makes the refusal of an update that does not name the present
- * version.
- */
+/** Sends updates with If-Match, and makes the 412 for an update whose entity tag is out of date. */
 import { buildPath, mintToken, type Row, request, type Send, worker } from './worker.ts';
 
 export const put = async (row: Row, value: number, ifMatch: string | null, sub = 'user-123') =>

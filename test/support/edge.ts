@@ -1,4 +1,7 @@
-/** Sends writes from edges whose clocks differ, all at one moment, and reads what is stored. */
+/**
+ * Makes Workers whose clocks differ, like those of different edge locations. Makes updates for
+ * these Workers, and reads the stored values.
+ */
 import { createStillClock } from './clock.ts';
 import {
   buildPath,
@@ -13,28 +16,25 @@ import {
   type Send,
 } from './worker.ts';
 
-/** A transient error of D1: the Worker sends the call again. */
+/** A transient error of D1, after which the Worker sends the call again. */
 export const LOST = 'Network connection lost.';
 
 export const NOW = createStillClock().now();
 
-/**
- * Makes a Worker whose clock is this many seconds ahead. The Worker reaches the database through
- * `db`.
- */
+/** Makes a Worker whose clock stands at `NOW`, or `secondsAhead` later. */
 export function edge(secondsAhead = 0, db: D1Database = DB): Send {
   const clock = createStillClock(NOW);
   clock.advance(secondsAhead);
   return createWorker({ DB: db }, clock);
 }
 
-/** Mints a token that is valid at that moment, and for this many seconds longer. */
+/** Mints a token that is valid at `NOW`. The token expires `secondsLater` later than usual. */
 export const mintTokenAt = (changed: Record<string, unknown>, secondsLater = 0) =>
   mintToken({ exp: claims({}, NOW).exp + secondsLater, ...changed });
 
 type Put = { readonly sub?: string; readonly headers?: Readonly<Record<string, string>> };
 
-/** Makes an update of a row at that moment. */
+/** Makes the request of an update, with a token that is valid at `NOW`. */
 export async function makeUpdate(
   row: Row,
   value: number,
@@ -46,6 +46,6 @@ export async function makeUpdate(
   });
 }
 
-/** Reads the values of a row, from the oldest to the present one. */
+/** Reads all values of a row, from the oldest to the present one. */
 export const readValues = async (row: Row) =>
   [...(await readHistory(row.id)), await readEvaluation(row.id)].map((entry) => entry?.value);

@@ -1,4 +1,4 @@
-/** Creates a link, posts to it as a machine does, and opens it as a person does. */
+/** Creates links, and makes the requests that machines and browsers send to them. */
 import {
   createLinkId,
   createLinkKeys,
@@ -19,7 +19,10 @@ import {
   worker,
 } from './worker.ts';
 
-/** Creates a link to the evaluation through the API, by the sample account or with this token. */
+/**
+ * Creates a link to the evaluation through the API. Without `token`, the sample account creates the
+ * link.
+ */
 export async function createLinkTo(
   row: Row,
   body: object = {},
@@ -38,20 +41,20 @@ export async function createLinkTo(
   return made.json();
 }
 
-/** Returns the key in the URL of a link. */
+/** Returns the key in a link's URL. */
 export const readKey = (url: string) => requirePresent(new URL(url).searchParams.get('key'));
 
-/** Makes a request to the URL of a link, with the given headers and no others. */
+/** Makes a request to a link's URL, with exactly the given headers. */
 export const visit = (url: string, init: RequestInit = {}) => {
   const { body, ...rest } = init;
-  // A text would get a Content-Type of its own.
+  // `Request` adds a Content-Type to a string, but not to bytes.
   return new Request(
     url,
     typeof body === 'string' ? { ...rest, body: new TextEncoder().encode(body) } : init,
   );
 };
 
-/** Makes the request with which a sender posts to the link. */
+/** Makes the POST of a machine to a link. A string is sent unchanged, any other body as JSON. */
 export const post = (url: string, body: unknown, headers: Record<string, string> = {}) =>
   visit(url, {
     method: 'POST',
@@ -59,14 +62,14 @@ export const post = (url: string, body: unknown, headers: Record<string, string>
     headers,
   });
 
-/** The headers with which a browser asks for a page. */
+/** The header with which a browser requests a page. */
 export const BROWSER = {
   accept: 'text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8',
 };
 
 export const open = (url: string) => visit(url, { headers: BROWSER });
 
-/** Makes the request that the form of the page sends. */
+/** Makes the request that a browser sends when a person submits the page's form. */
 export const answer = (url: string, version: string, value: string) =>
   new Request(url, {
     method: 'POST',
@@ -75,8 +78,8 @@ export const answer = (url: string, version: string, value: string) =>
   });
 
 /**
- * Returns the URL of a link that the Worker under test has not created. Anyone with the secret can
- * sign any content.
+ * Signs a link without the Worker, and returns its URL. So a test can use links that the Worker
+ * would not create.
  */
 export async function signLink(
   row: Row,
@@ -97,6 +100,6 @@ export async function signLink(
   return `https://api.test/v1/link?key=${key}`;
 }
 
-/** Reads the revocations of an evaluation's links. */
+/** Reads the rows of an evaluation's revoked links. */
 export const readRevocations = async ({ id }: Row) =>
   (await DB.prepare('SELECT * FROM revoked_link WHERE evaluation_id = ?').bind(id).all()).results;

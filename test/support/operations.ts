@@ -1,8 +1,8 @@
 /**
- * Lists every operation that needs a token, with everything in which operations differ. An entry
- * joins each matrix: tokens, isolation, refusals, outage, log, rate limit, CORS, sessions,
- * document. So no matrix names an operation. The promises of a single operation are in the test
- * file with its name.
+ * Describes every operation that needs a token, and all differences between operations. Many tests
+ * run for each entry: tokens, isolation, refusals, outage, log, rate limit, CORS, sessions,
+ * document. To add a new operation to all these tests, add an entry here. The promises of a single
+ * operation are in the test file with its name.
  */
 import {
   BAD_CURSOR,
@@ -16,57 +16,62 @@ import { ACCOUNT, DB, makeLabel, type Row, request } from './worker.ts';
 
 type Headers = Record<string, string | null>;
 
-/** The restriction of a token. */
+/** The ids to which a token is restricted. */
 export type Restriction = { readonly run_id?: string; readonly evaluation_id?: string };
 
 /**
- * The thing that an operation is about. A stored evaluation names one of each kind: itself, its
- * run, its label, its account.
+ * A kind of resource that operations act on: an evaluation, a run, a label or an account. The row
+ * of an evaluation identifies one resource of each kind: the evaluation itself, its run, its label
+ * and its account.
  */
 type Resource = {
-  /** Returns the ids in the path of the resource, by their names there. */
+  /** Returns the ids in the path by name, such as `run_id`. */
   readonly idsOf: (row: Row) => Record<string, string>;
   readonly isAllowedBy: (restriction: Restriction, asked: Row) => boolean;
   /**
-   * Returns true if the suite's account has the resource that `asked` names, where the row `stored`
-   * is stored.
+   * Returns true if the sample account has the resource that `asked` identifies. `stored` is the
+   * only stored row.
    */
   readonly exists: (stored: Row, asked: Row) => boolean;
 };
 
-/** The differences between a request and the one that the operation accepts. */
+/** The changes to a request that the operation would accept. */
 type Change = {
   readonly query?: string;
   readonly headers?: Headers;
-  /** The body that replaces the usual one: text as it is, anything else as JSON. */
+  /** Makes the body that replaces the usual one. A string is sent unchanged, an object as JSON. */
   readonly body?: (row: Row) => object | string;
 };
 
 type Operation = {
-  /** The operationId in the document. */
+  /** The `operationId` in the document. */
   readonly name: string;
   readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
-  /** The path in the document: `/v1/run/{run_id}/evaluation/{evaluation_id}`. */
+  /** The path in the document, such as `/v1/run/{run_id}/evaluation/{evaluation_id}`. */
   readonly path: string;
   readonly resource: Resource;
   readonly access: 'read' | 'write';
-  /** Is true for a write that asks the primary and stores nothing. */
+  /** True if the operation needs the primary, like a write, but stores nothing. */
   readonly storesNothing?: boolean;
-  /** The preconditions that the operation evaluates; it refuses any other. */
+  /** The precondition headers that the operation evaluates. It refuses all others. */
   readonly evaluates?: readonly string[];
-  /** The status of an accepted request. */
   readonly success: 200 | 201 | 204;
-  /** The answer about a missing resource; null if the operation needs no stored resource. */
+  /** The refusal if the resource does not exist. Null if the operation needs no stored resource. */
   readonly missing: { readonly status: number; readonly error: string } | null;
-  /** The body of an accepted request. */
   readonly body?: (row: Row) => object;
-  /** Stores what the operation needs besides the row. */
+  /** Stores what the operation needs besides the row, such as its label. */
   readonly prepare?: (row: Row) => Promise<unknown>;
-  /** Requests that the operation refuses with 400, besides a path with an id that is no UUID. */
+  /**
+   * Requests that the operation refuses with 400. Malformed ids in the path are in
+   * common-refusals.test.ts.
+   */
   readonly malformed: Record<string, Change & { readonly error: string }>;
-  /** Requests that the operation refuses with 422 about a row whose label allows 1 to 10. */
+  /** Requests that the operation refuses with 422 if the row's label allows 1 to 10. */
   readonly forbidden: Record<string, Change & { readonly error: string }>;
-  /** A body that a caller may send twice, and one that the operation refuses with 409 after it. */
+  /**
+   * Two bodies of a creation, with the same id. A caller may send `body` twice. After `body`, the
+   * operation refuses `conflicting` with 409.
+   */
   readonly repeatable?: {
     readonly body: (row: Row) => object;
     readonly conflicting: (row: Row) => object;
@@ -92,17 +97,23 @@ const EVALUATION: Resource = {
     stored.account_id === ACCOUNT && stored.id === asked.id && stored.run_id === asked.run_id,
 };
 
-/** The links of an evaluation. A token for that evaluation alone cannot create or revoke them. */
+/**
+ * The links of an evaluation. A token that is restricted to this evaluation cannot create or revoke
+ * them.
+ */
 const LINKS: Resource = {
   idsOf: ({ run_id, id }) => ({ run_id, evaluation_id: id, link_id: LINK_ID }),
   isAllowedBy: ({ run_id, evaluation_id }, asked) =>
     evaluation_id === undefined && same(run_id, asked.run_id),
   exists: EVALUATION.exists,
 };
-/** The id of a link that nobody has created. Revoking it also succeeds. */
+/** The id of a link that nobody has created. Its revocation succeeds nevertheless. */
 const LINK_ID = '01000000-0000-8000-8000-000000000001';
 
-/** A label, or all labels. A token for one run can read labels and do nothing else with them. */
+/**
+ * A label, or all labels. A token that is restricted to a run can read labels, but cannot write
+ * them.
+ */
 const labels = (access: 'read' | 'write', idsOf: Resource['idsOf']): Resource => ({
   idsOf,
   isAllowedBy: ({ run_id, evaluation_id }) =>
@@ -118,7 +129,7 @@ const labelIds = ({ evaluation_label_id }: Row) => ({ id: evaluation_label_id })
 const EVALUATIONS_PATH = '/v1/run/{id}/evaluations';
 const EVALUATION_PATH = '/v1/run/{run_id}/evaluation/{evaluation_id}';
 
-/** An evaluation to delete. A token for the evaluation alone cannot delete it. */
+/** An evaluation to delete. A token that is restricted to this evaluation cannot delete it. */
 const DELETED: Resource = { ...LINKS, idsOf: EVALUATION.idsOf };
 
 const LINKS_PATH = `${EVALUATION_PATH}/links`;
@@ -137,8 +148,8 @@ const BAD_IF_MATCH = {
 };
 
 /**
- * Stores a label that allows any value, in the account that the query finds. If any account has a
- * label with that id, the function stores nothing.
+ * Stores a label that allows any value, in the account that `query` selects. If any account already
+ * has a label with this id, the function stores nothing.
  */
 async function storeLabelFor(query: string, params: string[], id: string): Promise<void> {
   const { account_id: _, ...label } = makeLabel({ id });
@@ -152,8 +163,8 @@ async function storeLabelFor(query: string, params: string[], id: string): Promi
 }
 
 /**
- * Stores the label that the row names. The label is in the account of the suite, or shared for a
- * row of another account.
+ * Stores the label that a row names, so that the sample account can use it. The label belongs to
+ * the sample account. If the row belongs to another account, the label is shared instead.
  */
 const storeUsableLabel = ({ evaluation_label_id, account_id }: Row) =>
   storeLabelFor(
@@ -163,8 +174,8 @@ const storeUsableLabel = ({ evaluation_label_id, account_id }: Row) =>
   );
 
 /**
- * Stores the label of a stored evaluation in the evaluation's account. A row that is not stored
- * gets no label.
+ * Stores the label of a stored evaluation, in the evaluation's account. If the evaluation is not
+ * stored, the function stores nothing.
  */
 const storeLabelOf = ({ id, evaluation_label_id }: Row) =>
   storeLabelFor(
@@ -473,14 +484,15 @@ const ENTRIES: readonly Operation[] = [
   },
 ];
 
-/** Fills these ids into the template of a path. */
+/** Replaces each `{name}` in a path with the id of this name. */
 export const fill = (template: string, ids: Record<string, string>) =>
   template.replaceAll(/\{(\w+)\}/g, (_, name: string) => ids[name] ?? '');
 
 /**
- * Each operation with two functions that make a request about a row. `requestFor` stores what the
- * operation needs besides the row, so that the operation accepts the request. `requestAlone` stores
- * nothing: the Worker refuses its request without the database.
+ * The operations, each with two functions that make its request for a row. `requestFor` first
+ * stores what the operation needs besides the row, so the Worker accepts the request.
+ * `requestAlone` stores nothing, for requests that the Worker refuses without a call to the
+ * database.
  */
 export const OPERATIONS = ENTRIES.map((operation) => {
   const requestAlone = async (row: Row, headers: Headers = {}, change: Change = {}) => {
@@ -502,8 +514,8 @@ export const OPERATIONS = ENTRIES.map((operation) => {
 });
 
 /**
- * Runs a function for each operation, one after the other. The result has the operation's name as a
- * key, so that a difference names the operation.
+ * Runs a function for each operation, one after the other. The keys of the result are the names of
+ * the operations. So if a comparison fails, the failure names the operation.
  */
 export async function runByOperation<T>(
   run: (operation: (typeof OPERATIONS)[number]) => T | Promise<T>,

@@ -1,8 +1,11 @@
-/** Follows the links of lists, and lists the limits and cursors that every list refuses. */
+/** Reads all pages of a list. Also has limits and cursors that every list refuses. */
 import { expect } from 'vitest';
 import { get, type Send, worker } from './worker.ts';
 
-/** Follows the links from a path to the last page, at most a few. */
+/**
+ * Reads the pages of a list, from `path` to the last page. Follows the `Link` headers, and stops
+ * after 20 pages.
+ */
 export async function readPages<T>(
   path: string,
   headers: Record<string, string> = {},

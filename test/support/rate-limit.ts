@@ -1,15 +1,18 @@
-/** Wraps the rate limiter of the local runtime, with a limit that a test can reach. */
+/** Gives the tests a rate limiter of the local runtime with a limit that a test can reach. */
 import { env } from 'cloudflare:workers';
 import type { Send } from './worker.ts';
 
-/** The limiter allows three requests in ten seconds of real time (vitest.config.ts). */
+/**
+ * A rate limiter that allows three requests in ten seconds of real time (test/vitest.config.ts).
+ */
 export const { SMALL_RATE_LIMITER } = env as typeof env & {
   readonly SMALL_RATE_LIMITER: RateLimit;
 };
 
 /**
- * Sends requests until the Worker refuses one, and returns the statuses. Each ten seconds the
- * limiter allows three more, so the number of accepted requests depends on how busy the machine is.
+ * Sends requests until the Worker responds with 429, but at most 100. Returns the statuses. The
+ * limiter allows three more requests every ten seconds, so a slow machine gets more requests
+ * accepted.
  */
 export async function sendUntilLimited(
   send: Send,
