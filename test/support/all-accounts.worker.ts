@@ -1,22 +1,22 @@
 /**
- * Runs the Worker for `npm run check:objects`: one object contains the rows of all accounts. The
- * tests store and read rows past the API, without naming an account, so they need a single place.
+ * Runs the Worker for `npm run check:objects`. A single object contains the rows of all accounts,
+ * because the tests also store and read rows with SQL that names no account.
  */
 import { AccountObject, type ObjectCall } from '../../src/db/account-object.ts';
 
-// biome-ignore lint/performance/noBarrelFile: Workers find the class of an object in the main module.
+// biome-ignore lint/performance/noBarrelFile: the main module must export the class of each object.
 export { AccountObject } from '../../src/db/account-object.ts';
 export { default } from '../../src/index.ts';
 
 /**
- * The result of a test's statements. The object returns an error instead of throwing it, because
- * the platform logs an exception.
+ * The results of a test's SQL statements, or an error. The object returns the error instead of
+ * throwing it, because the platform would log an exception.
  */
 export type Outcome = { results: Sql[]; error?: never } | { results?: never; error: string };
 type Sql = { rows: Record<string, SqlStorageValue>[]; read: number; written: number };
 
 export class AllAccounts extends AccountObject {
-  /** Runs the statements that a test sends past the API, in one transaction. */
+  /** Runs SQL statements of a test, in one transaction. */
   async execute(statements: readonly { sql: string; params: unknown[] }[]): Promise<Outcome> {
     await this.arrival.findRefusal(EVERYONE);
     try {
@@ -32,7 +32,10 @@ export class AllAccounts extends AccountObject {
     return { rows, read: cursor.rowsRead, written: cursor.rowsWritten };
   };
 
-  /** This object needs no arrival for any account, and contains the shared labels itself. */
+  /**
+   * A real object first copies its account's rows and the shared labels from D1. This object copies
+   * nothing, because the tests store all rows in it: `EVERYONE` is an account without rows in D1.
+   */
   protected override async findRefusal(_: ObjectCall) {
     return this.arrival.findRefusal(EVERYONE);
   }

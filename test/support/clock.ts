@@ -1,9 +1,9 @@
-/** Moves time for the tests, so that no test waits. */
+/** Gives the tests a clock that they set themselves, so that no test waits. */
 import { onTestFinished, vi } from 'vitest';
 import type { Clock } from '../../src/clock.ts';
 
 /**
- * A clock that stands still until a test advances it. Work that waits on this clock takes no real
+ * A clock that stands still until a test advances it. The pauses of this clock take almost no real
  * time.
  */
 export type StillClock = Clock & { readonly advance: (seconds: number) => void };
@@ -13,7 +13,7 @@ export function createStillClock(start = new Date('2026-11-22T10:11:12.345Z')): 
   let timers: { readonly at: number; readonly action: () => void }[] = [];
   return {
     now: () => new Date(time),
-    // The pause lets other requests continue, and is no longer than that.
+    // This pause lets other requests continue, but takes no time.
     sleep: () => scheduler.wait(0),
     after: (milliseconds, action) => {
       const timer = { at: time + milliseconds, action };
@@ -31,14 +31,13 @@ export function createStillClock(start = new Date('2026-11-22T10:11:12.345Z')): 
   };
 }
 
-/** Waits until something has happened, with a timeout that suffices on a busy machine. */
-export const waitUntil = (happened: () => void) =>
-  vi.waitFor(happened, { timeout: 20_000, interval: 5 });
+/** Waits until `expectation` throws nothing. The timeout suffices on a busy machine. */
+export const waitUntil = (expectation: () => void) =>
+  vi.waitFor(expectation, { timeout: 20_000, interval: 5 });
 
 /**
- * Returns a promise that stays pending for as long as the test runs, and rejects after it. workerd
- * would otherwise report a promise that nothing can settle any more ("Promise will never
- * complete").
+ * Returns a promise that stays pending until the test ends, and then rejects. Otherwise workerd
+ * would report a promise that nothing can settle any more ("Promise will never complete").
  */
 export function makePending<T = never>(): Promise<T> {
   const { promise, reject } = Promise.withResolvers<T>();

@@ -1,8 +1,8 @@
 /**
- * Keeps what a test writes to the console, and prints it only if the test fails. Vitest's own
- * `silent: 'passed-only'` prints the same, but sends each line to its main process first. This
- * would take a tenth of the suite's time. The files of a worker share this module, so it replaces
- * the console once.
+ * Collects the console output of a test, and prints it only if the test fails. Vitest's own
+ * `silent: 'passed-only'` does the same, but sends each line to Vitest's main process. Those
+ * messages would take a tenth of the suite's time. All test files of a worker share this module, so
+ * the module replaces the console once.
  */
 import { beforeEach } from 'vitest';
 
@@ -12,7 +12,7 @@ const lines: unknown[][] = [];
 for (const level of ['log', 'info', 'warn', 'error'] as const)
   console[level] = (...line: unknown[]) => lines.push(line);
 
-/** Makes the tests of the present file print what they wrote to the console if they fail. */
+/** Prints the console output of each failed test in the current file. */
 export function printIfFailed(): void {
   beforeEach(({ onTestFailed }) => {
     lines.length = 0;

@@ -1,6 +1,6 @@
-/** Wraps the real D1: adds failures, or counts the calls. */
+/** Wraps the real D1 so that calls fail, or so that a test can count calls and rows. */
 
-/** Wraps the real database, and notes the method of every call that leaves the Worker. */
+/** Wraps the real database. `calls` lists the method of each call to D1, such as `batch`. */
 export function countCalls(db: D1Database): { db: D1Database; calls: string[] } {
   const calls: string[] = [];
   const counted = interceptD1(db, (method, call) => {
@@ -10,7 +10,10 @@ export function countCalls(db: D1Database): { db: D1Database; calls: string[] } 
   return { db: counted, calls };
 }
 
-/** Wraps the real database, and notes the rows that each call read and wrote, as D1 counts them. */
+/**
+ * Wraps the real database. `rows` has the number of rows that each call read and wrote, as D1
+ * counts them.
+ */
 export function countRows(db: D1Database) {
   const rows: { read: number; written: number }[] = [];
   const counted = interceptD1(db, async (_, call) => {
@@ -25,15 +28,18 @@ export function countRows(db: D1Database) {
 }
 
 /**
- * The fate of one call. It succeeds; it fails before D1 sees it; or its response is lost after the
- * commit. `is late`: the Worker hears that the call is lost, but it reaches D1 when the test calls
- * `arrive`.
+ * The fate of one call:
+ * - `succeeds`: D1 runs the call, and the Worker gets the response.
+ * - `fails`: the call never reaches D1.
+ * - `is lost`: D1 commits the call, but the response is lost.
+ * - `is late`: the Worker gets an error, and D1 runs the call only when the test calls `arrive`.
  */
 export type Fate = 'succeeds' | 'fails' | 'is lost' | 'is late';
 
 /**
- * Wraps the real database. `fates` decides the first, second, … call; the last fate is that of all
- * further calls.
+ * Wraps the real database. The first fate applies to the first call, the second fate to the second
+ * call, and so on. The last fate also applies to all further calls. If a call does not succeed, the
+ * Worker gets an error with `message`.
  */
 export function makeFlakyD1(
   db: D1Database,
@@ -48,7 +54,7 @@ export function makeFlakyD1(
     if (fate === 'is late') late.push(call);
     const answer = fate === 'succeeds' || fate === 'is lost' ? await call() : undefined;
     if (fate === 'succeeds') return answer;
-    // D1 throws errors like this: the cause names the fault.
+    // D1's own errors have this form: the cause contains the message.
     throw new Error(`D1_ERROR: ${message}`, { cause: new Error(message) });
   });
   const arrive = async () => {
@@ -62,7 +68,8 @@ const CALLS = new Set(['all', 'run', 'first', 'raw', 'batch', 'exec']);
 type OnCall = (method: string, call: () => Promise<unknown>) => Promise<unknown>;
 
 /**
- * Wraps a database, a session or a statement. Each method that goes to D1 passes through `onCall`.
+ * Wraps a database, a session or a statement. Each method that sends a call to D1 goes through
+ * `onCall`.
  */
 export function interceptD1<T extends object>(target: T, onCall: OnCall): T {
   return new Proxy(target, {
@@ -79,7 +86,10 @@ export function interceptD1<T extends object>(target: T, onCall: OnCall): T {
   });
 }
 
-/** Wraps the real database, and notes where the Worker asked each session to start. */
+/**
+ * Wraps the real database. `starts` lists the argument of each `withSession`: a bookmark, or a
+ * constraint such as `first-primary`.
+ */
 export function watchSessions(db: D1Database): { db: D1Database; starts: unknown[] } {
   const starts: unknown[] = [];
   const watched = new Proxy(db, {

@@ -1,6 +1,6 @@
 /**
- * Judges responses by the OpenAPI document: it must describe each response in full, and nothing
- * else may be in the response.
+ * Checks responses against the OpenAPI document. The document must describe each response
+ * completely. A response must not have headers that the document does not declare.
  */
 import { exports } from 'cloudflare:workers';
 import { type Schema, Validator } from '@cfworker/json-schema';
@@ -29,7 +29,6 @@ type Document = {
   };
 };
 
-/** The document as the Worker serves it. */
 export const document: Document = await (
   await exports.default.fetch('https://api.test/openapi.json')
 ).json();
@@ -37,7 +36,7 @@ export const document: Document = await (
 const METHODS = ['get', 'put', 'post', 'delete'] as const;
 const { components } = document;
 
-/** Every operation of the document, with a pattern of its path. */
+/** Every operation of the document, with a pattern that its paths match. */
 export const DOCUMENTED = Object.entries(document.paths).flatMap(([template, item]) =>
   METHODS.flatMap((method) => {
     const operation = item[method];
@@ -46,14 +45,13 @@ export const DOCUMENTED = Object.entries(document.paths).flatMap(([template, ite
   }),
 );
 
-/** The components by the references that name them: `#/components/headers/ETag` and the like. */
+/** The components of the document. A key is a reference such as `#/components/headers/ETag`. */
 const referenced = new Map<string, unknown>(
   Object.entries(components).flatMap(([kind, named]) =>
     Object.entries(named).map(([name, component]) => [`#/components/${kind}/${name}`, component]),
   ),
 );
 
-/** Returns the component that the reference names. */
 function resolve<T>({ $ref }: { $ref: string }): T {
   if (!referenced.has($ref)) throw new Error(`${$ref} is not in the document`);
   return referenced.get($ref) as T;
@@ -65,8 +63,8 @@ export const findResponse = (operation: Operation, status: number): Described | 
 };
 
 /**
- * One validator for each schema. To resolve all references again for each response would take as
- * long as the response itself.
+ * Caches a validator for each schema. A new validator resolves all references, which takes as long
+ * as the response itself.
  */
 const validators = new WeakMap<Schema, Validator>();
 function getValidator(schema: Schema): Validator {
@@ -81,12 +79,12 @@ export function listErrors(schema: Schema, instance: unknown): string[] {
   return errors.map(({ instanceLocation, error }) => `${instanceLocation}: ${error}`);
 }
 
-/** Headers of HTTP itself and of CORS, which no document declares. */
+/** Headers of HTTP itself and of CORS, which the document does not declare. */
 const UNDECLARED = /^(content-type|content-length|vary|access-control-.*)$/;
 
 /**
  * Fails the test if the document does not describe the response. The function compares without
- * `expect`, which would take longer for ten comparisons than the response itself.
+ * `expect`: ten calls of `expect` would take longer than the response itself.
  */
 export async function expectDocumented(request: Request, response: Response): Promise<void> {
   const { pathname } = new URL(request.url);
@@ -105,7 +103,7 @@ export async function expectDocumented(request: Request, response: Response): Pr
     throw new Error(`${where} is not as in the document: ${faults.join('; ')}`);
 }
 
-/** The header values that a schema has already accepted: most of them come with each response. */
+/** Caches the header values that each schema has accepted. Most responses have the same values. */
 const accepted = new Map<Schema, Set<string>>();
 
 function findHeaderFaults(declared: NonNullable<Described['headers']>, headers: Headers): string[] {
@@ -139,8 +137,8 @@ async function findContentFaults({ content }: Described, response: Response): Pr
 }
 
 /**
- * Checks a response that belongs to no operation. It must be 404 or 405, the answer to a browser's
- * preflight, or the page at `/`.
+ * Checks a response that belongs to no operation of the document. The response must be a 404 or
+ * 405, the answer to a browser's preflight, or the page at `/`.
  */
 async function expectUndocumented(request: Request, response: Response): Promise<void> {
   if (

@@ -1,7 +1,8 @@
 /**
- * Runs the Worker as deployed, with two differences. A test moves its clock (POST
- * /test/advance?seconds=600), and it has no database. The Worker refuses malformed ids before it
- * would ask the database.
+ * Runs the deployed Worker with two differences:
+ * - A test can move the clock: `POST /test/advance?seconds=600`.
+ * - There is no database. A test sends malformed ids, which the Worker refuses before it calls the
+ *   database.
  */
 import { env } from 'cloudflare:workers';
 import { createApp } from '../../src/app.ts';

@@ -1,7 +1,7 @@
 /**
- * Lets the suite run as `npm run check:objects`: looks like D1, and passes every call to the object
- * with all accounts. Tests store rows, count calls and make calls fail without knowing where the
- * rows are.
+ * Gives `npm run check:objects` a database that looks like D1. The database passes each call to the
+ * object that contains all accounts (all-accounts.worker.ts). So the tests store rows, count calls
+ * and make calls fail as they do with D1.
  */
 import type { AccountObject, ObjectCall } from '../../src/db/account-object.ts';
 import type { AllAccounts } from './all-accounts.worker.ts';
@@ -10,7 +10,10 @@ type Statement =
   | { readonly sql: string; readonly params: unknown[] }
   | { readonly call: ObjectCall };
 
-/** Makes an object that looks like D1. A statement may also be a call of the Worker. */
+/**
+ * Makes the database that looks like D1. Instead of SQL, a statement may contain the Worker's call
+ * to its object (see `createNamespace`).
+ */
 export function createObjectDatabase(
   namespace: DurableObjectNamespace<AllAccounts>,
   d1: D1Database,
@@ -56,7 +59,7 @@ const buildResult = (results: readonly object[], rows_read: number, rows_written
 
 type Answer = Awaited<ReturnType<AccountObject['run']>>;
 
-/** Returns the results as D1 would: one for each statement of the call. */
+/** Returns one result for each statement of the call, as D1 does. */
 function buildResults(call: ObjectCall, { rows, refusal, fault }: Answer) {
   if (!rows) throw new Error(refusal?.cause ?? fault);
   const parts = (['store', 'explain', 'read'] as const).filter((part) => call[part]);
@@ -66,7 +69,8 @@ function buildResults(call: ObjectCall, { rows, refusal, fault }: Answer) {
 }
 
 /**
- * Makes the namespace that a Worker gets. Each call passes through the database, with its faults.
+ * Makes the namespace from which the Worker gets its object. The object sends each call through
+ * `db`. So if a test makes `db` fail, the object fails too.
  */
 export const createNamespace = (db: D1Database): DurableObjectNamespace<AccountObject> =>
   ({

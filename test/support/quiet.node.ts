@@ -1,23 +1,24 @@
 /**
- * Makes a passing run fail if the runtime printed something: a warning that comes with each run
- * hides an important one. Vitest loads this file in its main process, where its plugin passes on
- * what workerd writes. What the Worker writes to the console goes another way (console.ts).
+ * Fails a run whose tests have passed if workerd has printed something. Otherwise nobody would
+ * notice a new warning among the usual ones. Vitest loads this file in its main process, where the
+ * Workers plugin prints the output of workerd. The Worker's console output does not come here (see
+ * console.ts).
  */
 import { stripVTControlCharacters } from 'node:util';
 
-/** Messages that a test causes on purpose, or that tell how a developer's copy is set up. */
+/** Messages that a test causes on purpose, or that depend on a developer's files. */
 const EXPECTED = [
-  // `npm start` has made the file. Its settings do not count here (test/vitest.config.ts).
+  // `npm start` creates .dev.vars. The tests ignore its settings (test/vitest.config.ts).
   /^\s*Using secrets defined in \.dev\.vars\s*$/,
-  // The Worker refuses a key that is not ASCII, and logs a cf-ray as ASCII. workerd warns of such a
-  // header only if a test sets it, not if the header comes over a wire.
+  // Tests send these headers with a non-ASCII character on purpose: the Worker refuses such a key,
+  // and logs such a cf-ray as ASCII. workerd prints the warning only if a test sets the header, not
+  // if the header arrives over a network.
   /^A header value for "(?:idempotency-key|webhook-id|svix-id)" contains non-ASCII characters: "ké"/,
   /^A header value for "cf-ray" contains non-ASCII characters: "é/,
 ];
 
 const isFromRuntime = () => /vitest-plugin|miniflare/.test(new Error().stack ?? '');
 
-/** Vitest calls this function once, before the first test. */
 export function setup(): void {
   const printed: string[] = [];
   for (const stream of [process.stdout, process.stderr]) {

@@ -1,6 +1,6 @@
 /**
- * Applies the migrations before each file, and makes a test print its console output only if it
- * fails.
+ * Prepares each test file: applies the migrations, and prints the console output of failed tests
+ * only.
  */
 import { applyD1Migrations, type D1Migration } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
@@ -10,15 +10,13 @@ import { printIfFailed } from './console.ts';
 declare module 'vitest' {
   interface ProvidedContext {
     migrations: D1Migration[];
-    /**
-     * The seed of the property tests, and the factor that multiplies the number of their inputs.
-     */
+    /** The seed of the property tests, and the factor for their number of inputs. */
     properties: { readonly seed: number; readonly factor: number };
-    /** The place where the accounts of the tests live. */
+    /** The store of all accounts. `npm run check:objects` uses `object`. */
     store: 'd1' | 'object';
     /** The sample data, as SQL. */
     sample: string;
-    /** The page with the table of identity providers. */
+    /** The text of src/auth/README.md, which has the table of identity providers. */
     authPage: string;
   }
 }

@@ -1,6 +1,6 @@
 /**
- * Lets a test talk to the Worker as a black box, through fetch. Every test begins with a token and
- * a row of its own, and ends with the row as D1 stores it. The functions here make and read these.
+ * Lets a test use the Worker as a black box, through `fetch`. Most tests mint a token, store a row,
+ * send a request, and read the row from the database. The functions for these steps are here.
  */
 import { env, exports } from 'cloudflare:workers';
 import { expect, inject } from 'vitest';
@@ -16,8 +16,11 @@ import { createHmac, type Header } from './signer.ts';
 
 export type Send = (request: Request) => Promise<Response>;
 
-/** Checks each response of the whole suite against the OpenAPI document. */
-async function documented(
+/**
+ * Gets a response and checks it against the OpenAPI document. The suite gets all its responses from
+ * this function.
+ */
+async function respondDocumented(
   request: Request,
   respond: (request: Request) => Response | Promise<Response>,
 ) {
@@ -31,13 +34,12 @@ export const STORE = inject('store');
 
 type ObjectsEnv = { readonly ALL_ACCOUNTS: DurableObjectNamespace<AllAccounts> };
 
-/** The database of the Worker. */
+/** The database that the Worker under test uses. */
 export const DB =
   STORE === 'd1'
     ? env.DB
     : createObjectDatabase((env as unknown as ObjectsEnv).ALL_ACCOUNTS, env.DB);
 
-/** Returns the rows that a query finds. */
 export const readRows = async <T>(sql: string, ...params: readonly unknown[]): Promise<T[]> =>
   (
     await DB.prepare(sql)
@@ -45,26 +47,26 @@ export const readRows = async <T>(sql: string, ...params: readonly unknown[]): P
       .all<T>()
   ).results;
 
-/** A binding that is undefined is not bound. */
+/** The settings that a test changes. A binding with the value undefined counts as not bound. */
 type Settings = { [name in keyof Env]?: Env[name] | undefined };
 
-/** Makes the same Worker under other settings or another clock. */
+/** Makes a Worker with other settings or with another clock. */
 export function createWorker(settings: Settings, clock?: Clock): Send {
   const app = createApp({ ...env, ...buildObjectSettings(settings), ...settings } as Env, clock);
-  return (request) => documented(request, (sent) => app.fetch(sent));
+  return (request) => respondDocumented(request, (sent) => app.fetch(sent));
 }
 
 /**
- * Adds the settings for objects. In `npm run check:objects` all accounts live in objects under
- * every setting.
+ * Returns the settings with which all accounts live in objects. Without `npm run check:objects`,
+ * returns no settings.
  */
 const buildObjectSettings = ({ DB: db = DB }: Settings) =>
   STORE === 'd1' ? {} : { DB: db, ACCOUNT_OBJECTS: '*', ACCOUNT_OBJECT: createNamespace(db) };
 
-/** The Worker as deployed. */
+/** The Worker as deployed, with the settings of the suite. */
 export const worker: Send =
   STORE === 'd1'
-    ? (request) => documented(request, (sent) => exports.default.fetch(sent))
+    ? (request) => respondDocumented(request, (sent) => exports.default.fetch(sent))
     : createWorker({});
 
 export const ACCOUNT = 'acc_01HGK2V8N5XJVB8Q2Z3R4Y5T6M';
@@ -76,8 +78,8 @@ export const makeAccount = () => `acc_${crypto.randomUUID()}`;
 export const seconds = (date: Date) => Math.floor(date.getTime() / 1000);
 
 /**
- * Makes claims for the sample account, valid for ten minutes. A claim that is undefined is left
- * out.
+ * Makes the claims of a token for the sample account, valid for ten minutes. A claim with the value
+ * undefined is left out.
  */
 export const claims = (changed: Record<string, unknown> = {}, now = new Date()) => ({
   sub: SUBJECT,
@@ -89,12 +91,12 @@ export const claims = (changed: Record<string, unknown> = {}, now = new Date()) 
 const { sign } = await createHmac(SECRET);
 
 /**
- * Caches plain tokens by their expiry in seconds, so that most requests of one second share a
- * token.
+ * Caches tokens with the usual claims, by their expiry in seconds. So most requests of one second
+ * share a token.
  */
 const plainTokens = new Map<number, string>();
 
-/** Mints a token that the Worker under test accepts, unless `changed` makes it a bad one. */
+/** Mints a token that the Worker accepts, unless `changed` or `header` makes the token invalid. */
 export async function mintToken(
   changed: Record<string, unknown> = {},
   header: Header = {},
@@ -109,7 +111,7 @@ export async function mintToken(
 
 export type Row = EvaluationRow;
 
-/** Returns the value. Fails the test if a row or a header is missing. */
+/** Returns the value. If the value is missing, fails the test. */
 export function requirePresent<T>(value: T | null | undefined): T {
   if (value === null || value === undefined)
     throw new Error('a value that should be there is missing');
@@ -117,7 +119,8 @@ export function requirePresent<T>(value: T | null | undefined): T {
 }
 
 /**
- * Makes a row that no other test knows. The row was never updated, unless `fields` has an update.
+ * Makes the row of an evaluation with new ids. Unless `fields` has an update, the row was never
+ * updated.
  */
 const makeRow = (fields: Partial<Row>): Row => ({
   id: crypto.randomUUID(),
@@ -136,7 +139,8 @@ const makeRow = (fields: Partial<Row>): Row => ({
 });
 
 /**
- * Stores a row that no other test knows. The row was never updated, unless `fields` has an update.
+ * Stores an evaluation with new ids, which no other test uses. Unless `fields` has an update, the
+ * row was never updated.
  */
 export async function storeEvaluation(fields: Partial<Row> = {}): Promise<Row> {
   const row = makeRow(fields);
@@ -144,7 +148,7 @@ export async function storeEvaluation(fields: Partial<Row> = {}): Promise<Row> {
   return row;
 }
 
-/** Stores several such rows in one call. */
+/** Stores several evaluations in one call to the database. */
 export async function storeEvaluations(...all: Partial<Row>[]): Promise<Row[]> {
   const rows = all.map(makeRow);
   await DB.batch(rows.map((row) => insert('run_evaluation', row)));
@@ -152,12 +156,12 @@ export async function storeEvaluations(...all: Partial<Row>[]): Promise<Row[]> {
 }
 
 /**
- * A label as D1 stores it, without the columns that never leave D1. Its type may be one that the
+ * The row of a label, with only the columns that the API sends. `value_type` may be one that the
  * table refuses.
  */
 export type Label = Omit<LabelRow, 'value_type'> & { value_type: string };
 
-/** Stores a label of the sample account and an evaluation under it. */
+/** Stores a label of the sample account, and an evaluation with this label. */
 export async function storeLabelled(
   label: Partial<Label>,
   fields: Partial<Row> = {},
@@ -171,8 +175,8 @@ export async function storeLabelled(
 }
 
 /**
- * Makes a label of the sample account that no other test knows. The label was never updated, unless
- * `fields` has an update.
+ * Makes the row of a label of the sample account, with a new id. Unless `fields` has an update, the
+ * label was never updated.
  */
 export const makeLabel = (fields: Partial<Label> = {}): Label => ({
   id: crypto.randomUUID(),
@@ -192,8 +196,8 @@ export const makeLabel = (fields: Partial<Label> = {}): Label => ({
 });
 
 /**
- * Stores a label of the sample account that no other test knows. The label was never updated,
- * unless `fields` has an update.
+ * Stores a label of the sample account with a new id, which no other test uses. Unless `fields` has
+ * an update, the label was never updated.
  */
 export async function storeLabel(fields: Partial<Label> = {}): Promise<Label> {
   const label = makeLabel(fields);
@@ -202,8 +206,8 @@ export async function storeLabel(fields: Partial<Label> = {}): Promise<Label> {
 }
 
 /**
- * Returns a label as the API sends it: its categories as an array, and without the time of an
- * update that never happened.
+ * Returns a label as the API sends it: `categories` is an array, and a label that was never updated
+ * has no `updated_at`.
  */
 export function formatLabel({ categories, updated_at, ...label }: Label): object {
   const sent = { ...label, categories: categories === null ? null : JSON.parse(categories) };
@@ -244,7 +248,7 @@ const RUN = `SELECT ${COLUMNS} FROM run_evaluation WHERE run_id = ? ORDER BY id`
 export const readEvaluation = async (id: string): Promise<Row | null> =>
   (await readRows<Row>(EVALUATION, id))[0] ?? null;
 
-/** Reads the rows with these ids, by id. */
+/** Reads the evaluations with these ids, as a map from id to row. */
 export async function readEvaluations(ids: readonly string[]): Promise<ReadonlyMap<string, Row>> {
   const rows = await readRows<Row>(
     `SELECT ${COLUMNS} FROM run_evaluation WHERE id IN (SELECT value FROM json_each(?))`,
@@ -254,8 +258,8 @@ export async function readEvaluations(ids: readonly string[]): Promise<ReadonlyM
 }
 
 /**
- * Checks the history: each entry names as its replacement the author and the time of the next
- * entry. The last entry names those of the row.
+ * Checks that the history has no gap. The `replaced_by` and `replaced_at` of each entry must be the
+ * `updated_by` and `updated_at` of the next entry. After the last entry, the row itself comes next.
  */
 export function expectUnbroken(history: ReplacedRow[], row: Row | null): void {
   const setters = [...history.slice(1), row].map((next) => [next?.updated_by, next?.updated_at]);
@@ -268,8 +272,8 @@ export const buildPath = ({ run_id, id }: Pick<Row, 'run_id' | 'id'>) =>
   `/v1/run/${run_id}/evaluation/${id}`;
 
 /**
- * Makes a request to the Worker, by default an authorized PUT of JSON. A header that is null is
- * left out.
+ * Makes a request to the Worker, by default an authorized PUT of JSON. A header with the value null
+ * is left out.
  */
 export async function request(
   path: string,
@@ -288,12 +292,11 @@ export async function request(
     (header): header is [string, string] => header[1] !== null,
   );
   const made = new Request(`https://api.test${path}`, { method: 'PUT', ...init, headers: sent });
-  // A string body gets a content-type of its own.
+  // `Request` adds a content-type to a string body.
   if (all['content-type'] === null) made.headers.delete('content-type');
   return made;
 }
 
-/** Makes a GET request, which has no body. */
 export const get = async (path: string, headers: Record<string, string | null> = {}) =>
   request(path, { method: 'GET', headers: { 'content-type': null, ...headers } });
 
@@ -315,7 +318,7 @@ export type Refusal = {
   readonly headers?: Readonly<Record<string, string>>;
 };
 
-/** Returns a refusal in the form in which `readRefusal` returns it. */
+/** Returns a refusal in the form that `readRefusal` returns, so that a test can compare both. */
 export const formatRefusal = ({ status, error, headers }: Refusal) => ({
   status,
   headers: { ...COMMON_HEADERS, ...headers },
@@ -323,8 +326,8 @@ export const formatRefusal = ({ status, error, headers }: Refusal) => ({
 });
 
 /**
- * Reads the status, headers and body of a response. The request id and the bookmark must be
- * well-formed, and are left out.
+ * Reads the status, headers and body of a response. Checks the form of the request id and the
+ * bookmark, and leaves both out because they are new in each response.
  */
 export async function readRefusal(response: Response) {
   const {
@@ -337,14 +340,14 @@ export async function readRefusal(response: Response) {
   return { status: response.status, headers, body: await response.json() };
 }
 
-/** Compares the whole response with a refusal: status, headers and body, and nothing else. */
+/** Compares a response with a refusal: status, all headers and body. */
 export async function expectRefusal(response: Response, refusal: Refusal): Promise<void> {
   expect(await readRefusal(response)).toEqual(formatRefusal(refusal));
 }
 
 const BOOKMARK_EXAMPLE = '00000000-00000000-00000000-00000000000000000000000000000000';
 
-/** Reads the evaluations of a run, of all accounts. */
+/** Reads the evaluations with this run id, in all accounts. */
 export const readRun = (runId: string) => readRows<Row>(RUN, runId);
 
 /** Reads everything that a request about a row could have changed. */
@@ -362,8 +365,8 @@ export async function readState({ id, run_id, evaluation_label_id }: Row) {
 }
 
 /**
- * Sends a request that the Worker must refuse, and proves that the row, its history and its run are
- * as they were.
+ * Sends a request that the Worker must refuse. Checks that nothing has changed: the row, its
+ * history, its run and its label.
  */
 export async function expectRefusedUpdate(
   row: Row,
