@@ -1,6 +1,6 @@
 # Reads an evaluation, decides on a new value, and stores it once. Needs the package requests:
 #   TOKEN=<JWT> python3 update.py https://<host>/v1/run/<run_id>/evaluation/<evaluation_id>
-# If it gives up after a lost response or a 503, read the evaluation: the value may be stored.
+# If the program fails after a lost response or a 503, read the value: it may have been stored.
 import os
 import random
 import sys
@@ -22,7 +22,7 @@ def send(method, url, **request):
                 answer.json()  # Raises an error if the body is incomplete.
             after = answer.headers.get("Retry-After", "")
             wait = max(wait, int(after) if after.isdecimal() else 0)
-            # A retry would get the same 4xx or 500 again.
+            # A retry makes sense only after a 429 or a status above 500.
             is_final = answer.status_code != 429 and answer.status_code <= 500
             if is_final or retry == RETRIES or wait > WAIT_MAX_SECONDS:
                 return answer
@@ -42,14 +42,14 @@ def update(url, decide):
         value = decide(now)
         if value == now:
             return value
-        # All retries of this decision have the same key, so the Worker stores it once.
+        # All retries send this key, so the Worker stores the value once.
         headers = {"If-Match": found.headers["ETag"], "Idempotency-Key": os.urandom(16).hex()}
         stored = send("PUT", url, headers=headers, json={"value": value})
         if stored.status_code == 200:
             return value
         if stored.status_code != 412:
             sys.exit(f"{stored.status_code} {stored.text}")
-        # Another caller was first. With the bookmark, the next read includes their value.
+        # Another caller has changed the value. With the bookmark, the next read sees that change.
         bookmark = stored.headers.get("x-d1-bookmark", "")
     sys.exit("Ten times somebody else was first.")
 

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Reads an evaluation, decides on a new value, and stores it once, even if responses get lost:
 #   TOKEN=<JWT> sh update.sh https://<host>/v1/run/<run_id>/evaluation/<evaluation_id>
-# If it gives up after a lost response or a 503, read the evaluation: the value may be stored.
+# If the program fails after a lost response or a 503, read the value: it may have been stored.
 # Needs curl 7.71 or newer.
 set -eu
 export LC_ALL=C
@@ -40,14 +40,14 @@ for _ in 1 2 3 4 5 6 7 8 9 10; do
   # Your decision goes here. This one adds a point, up to 10.
   value=$(awk -v now="$now" 'BEGIN { printf "%.15g", (now < 9 ? now + 1 : 10) }')
   [ "$value" != "$now" ] || break
-  # All retries of this decision have the same key, so the Worker stores it once.
+  # All retries send this key, so the Worker stores the value once.
   key=$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')
   status=$(send --request PUT --data "{\"value\":$value}" --header 'Content-Type: application/json' \
     --header "If-Match: ${etag:?is missing, so an update would not be guarded}" \
     --header "Idempotency-Key: $key")
   case $status in
     200) break ;;
-    412) bookmark=$(header x-d1-bookmark) ;; # Another caller was first: read again.
+    412) bookmark=$(header x-d1-bookmark) ;; # Another caller has changed the value.
     *) fail ;;
   esac
 done

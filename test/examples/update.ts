@@ -1,7 +1,7 @@
 // Reads an evaluation, decides on a new value, and stores it once, even if responses get lost.
 // Needs Node 22.18, Deno or Bun:
 //   TOKEN=<JWT> node update.ts https://<host>/v1/run/<run_id>/evaluation/<evaluation_id>
-// If it gives up after a lost response or a 503, read the evaluation: the value may be stored.
+// If the program fails after a lost response or a 503, read the value: it may have been stored.
 
 const RETRIES = 5;
 const WAIT_MAX_SECONDS = 60;
@@ -16,7 +16,7 @@ async function send(request: Request): Promise<Answer> {
       const response = await fetch(request.clone(), { signal: AbortSignal.timeout(30_000) });
       const { status, headers } = response;
       const answer = { status, headers, body: await response.text() };
-      // A retry would get the same 4xx or 500 again.
+      // A retry makes sense only after a 429 or a status above 500.
       if (status !== 429 && status <= 500) return answer;
       wait = Math.max(wait, Number(headers.get('retry-after')) || 0);
       if (retry === RETRIES || wait > WAIT_MAX_SECONDS) return answer;
@@ -40,14 +40,14 @@ export async function update(url: URL, token: string, decide: (now: number) => n
     const now: number = JSON.parse(found.body).value;
     const value = decide(now);
     if (value === now) return value;
-    // All retries of this decision have the same key, so the Worker stores it once.
+    // All retries send this key, so the Worker stores the value once.
     const write = { 'if-match': etag, 'idempotency-key': crypto.randomUUID() };
     const headers = { authorization, 'content-type': 'application/json', ...write };
     const body = JSON.stringify({ value });
     const stored = await send(new Request(url, { method: 'PUT', headers, body }));
     if (stored.status === 200) return value;
     if (stored.status !== 412) throw new Error(`${stored.status} ${stored.body}`);
-    // Another caller was first. With the bookmark, the next read includes their value.
+    // Another caller has changed the value. With the bookmark, the next read sees that change.
     bookmark = stored.headers.get('x-d1-bookmark') ?? '';
   }
   throw new Error('Ten times somebody else was first.');
