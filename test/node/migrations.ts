@@ -28,7 +28,7 @@ const DANGEROUS = [
   /\bPRAGMA\s+foreign_keys\b/i,
 ];
 
-/** Lists the dangerous statements that have no comment of this form. */
+/** Lists the dangerous statements that have no `-- read:` comment. */
 export function listUnreadStatements(migration: string): string[] {
   return migration
     .split(/--> statement-breakpoint|;/)

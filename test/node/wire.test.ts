@@ -10,11 +10,11 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { createTestHarness } from 'wrangler';
 
 /**
- * A regular expression that backtracks at each space takes about twice this time in every attempt.
- * A linear one takes a few milliseconds.
+ * The longest time that the fastest attempt may take. A regular expression that backtracks at each
+ * space takes about twice as long. A linear one takes a few milliseconds.
  */
 const BACKTRACKING_MS = 1000;
-/** Only the fastest attempt counts, because a busy machine may slow an attempt. */
+/** The number of attempts. Only the fastest counts, because a busy machine may slow an attempt. */
 const ATTEMPTS = 5;
 
 let issuer: Server;

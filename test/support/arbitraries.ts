@@ -131,7 +131,7 @@ type Member =
 
 /**
  * The body of a request: bytes, or the members of an object. Two members may have the same name.
- * Text may precede or follow the object. `damage` replaces `lost` bytes, from `at` on, with
+ * Text may precede or follow the object. `damage` replaces `lost` bytes at the position `at` with
  * `bytes`.
  */
 type Body =

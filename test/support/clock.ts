@@ -31,7 +31,7 @@ export function createStillClock(start = new Date('2026-11-22T10:11:12.345Z')): 
   };
 }
 
-/** Waits until `expectation` throws nothing. The timeout suffices on a busy machine. */
+/** Calls `expectation` until it throws nothing. The timeout suffices on a busy machine. */
 export const waitUntil = (expectation: () => void) =>
   vi.waitFor(expectation, { timeout: 20_000, interval: 5 });
 

@@ -21,7 +21,7 @@ export const LOST = 'Network connection lost.';
 
 export const NOW = createStillClock().now();
 
-/** Makes a Worker whose clock stands at `NOW`, or `secondsAhead` later. */
+/** Makes a Worker whose clock stands `secondsAhead` seconds after `NOW`. */
 export function edge(secondsAhead = 0, db: D1Database = DB): Send {
   const clock = createStillClock(NOW);
   clock.advance(secondsAhead);
