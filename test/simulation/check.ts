@@ -1,6 +1,6 @@
 /**
  * Compares the responses that callers received with the rows in the tables. The checks use only
- * requests, responses and rows: they never call the Worker, and do not depend on its SQL.
+ * requests, responses and rows. They never call the Worker and do not depend on its SQL.
  */
 import type { Stored } from './database.ts';
 import { checkLabel } from './labels.ts';
@@ -24,10 +24,13 @@ export type Kind =
 /** A broken promise: its kind, a sentence that describes it, and the requests that show it. */
 export type Fault = readonly [kind: Kind, sentence: string, requests: readonly Request[]];
 
-/** A fault, and the evaluation or the label that has it. */
+/** A fault, and the evaluation or the label that the fault concerns. */
 export type Finding = { readonly owner: Target | Label; readonly fault: Fault };
 
-/** Returns all faults of a run. An evaluation's rows come before its responses. */
+/**
+ * Returns all faults of a run. For each evaluation, faults in its rows come before faults in the
+ * responses.
+ */
 export function checkRun(
   targets: readonly Target[],
   labels: readonly Label[],
@@ -35,8 +38,8 @@ export function checkRun(
 ): Finding[] {
   const rows = Map.groupBy(stored, ({ account_id, id }) => `${account_id} ${id}`);
   const targetFindings = targets.flatMap((target) => {
-    const lives = rows.get(`${target.account} ${target.id}`) ?? [];
-    const course = buildCourse(target, lives);
+    const generations = rows.get(`${target.account} ${target.id}`) ?? [];
+    const course = buildCourse(target, generations);
     if (hasTwins(course)) return [];
     return [...checkTables(course), ...checkResponses(course)].map((fault) => ({
       owner: target,
@@ -50,8 +53,8 @@ export function checkRun(
 }
 
 /**
- * Returns true if two requests created the evaluation in the same millisecond. No check can tell
- * the two rows apart.
+ * Returns true if two requests created the evaluation in the same millisecond, one after the other.
+ * The checks cannot tell these two rows apart, so they leave out the evaluation.
  */
 const hasTwins = ({ states }: Course): boolean =>
   states.some(({ kind, created_at, causes }, index) => {

@@ -1,11 +1,11 @@
 /**
- * Chooses the next intent of a caller. No two intents to update an evaluation have the same value
- * and the same author, so a stored value shows its intent.
+ * Chooses what a caller does next. Among the updates of one evaluation, no two intents have the
+ * same value and author. So the checks can tell which intent stored a value.
  */
 import type { Random } from '../soak/random.ts';
 import type { Intent, Operation, Target } from './world.ts';
 
-/** The relative frequency of each operation. */
+/** How often callers choose each operation, relative to the others. */
 const WEIGHTS: Readonly<Record<Operation, number>> = {
   update: 52,
   get: 12,
@@ -34,19 +34,19 @@ const ODDS = {
   conditional: 0.35,
   current: 0.75,
   illegal: 0.06,
-  changesRun: 0.03,
-  astray: 0.02,
+  wrongRunInBody: 0.03,
+  wrongRunInPath: 0.02,
   changesArchived: 0.5,
   archived: 0.3,
 };
 
-/** A caller may repeat one of this many last intents of all callers. */
+/** A caller that repeats an intent picks one of this many recent intents of all callers. */
 const REMEMBERED_COUNT = 200;
 const REPEATABLE = new Set<Operation>(['update', 'create', 'delete', 'revoke link']);
 
 /**
- * Creates the function that chooses intents. The function takes the caller and a number, which
- * differs from call to call.
+ * Returns the function that chooses intents. Each call must pass a new `number`, because keys,
+ * values and authors are made from the number.
  */
 export function createChooser({ chance, below, pick }: Random, targets: readonly Target[]) {
   const remembered: Intent[] = [];
@@ -54,17 +54,17 @@ export function createChooser({ chance, below, pick }: Random, targets: readonly
 
   function chooseIntent(caller: string, number: number): Intent {
     if (remembered.length > 0 && chance(ODDS.repeated)) return pick(remembered);
-    const intent = chooseNew(caller, number);
+    const intent = chooseNewIntent(caller, number);
     if (REPEATABLE.has(intent.operation) && remembered.push(intent) > REMEMBERED_COUNT)
       remembered.shift();
     return intent;
   }
 
-  function chooseNew(caller: string, number: number): Intent {
+  function chooseNewIntent(caller: string, number: number): Intent {
     const target = pick(targets);
     const { label } = target;
     const isMissing = target.versions.length === 0 && chance(ODDS.created);
-    const operation = isMissing ? chooseFirst(target) : pick(OPERATIONS);
+    const operation = isMissing ? chooseWhatToCreate(target) : pick(OPERATIONS);
     const author = label.hasManyValues ? caller : `${caller}/${number}`;
     const value = chance(ODDS.illegal) ? label.makeIllegalValue(number) : label.makeValue(number);
     const intent = { operation, target, author, value };
@@ -75,10 +75,15 @@ export function createChooser({ chance, below, pick }: Random, targets: readonly
       case 'create':
         return target.key === undefined ? intent : { ...intent, author: 'creator' };
       case 'delete':
-        return { ...intent, key, versions: chooseVersions(target), isAstray: chance(ODDS.astray) };
+        return {
+          ...intent,
+          key,
+          versions: chooseVersions(target),
+          hasWrongRunInPath: chance(ODDS.wrongRunInPath),
+        };
       case 'get':
       case 'history':
-        return { ...intent, isAstray: chance(ODDS.astray) };
+        return { ...intent, hasWrongRunInPath: chance(ODDS.wrongRunInPath) };
       case 'open page':
       case 'revoke link':
         return target.links.length > 0
@@ -98,8 +103,8 @@ export function createChooser({ chance, below, pick }: Random, targets: readonly
     }
   }
 
-  /** Chooses the operation for a missing evaluation, which may first need its label. */
-  function chooseFirst({ label }: Target): Operation {
+  /** Chooses what to create if the evaluation is missing: the evaluation, or first its label. */
+  function chooseWhatToCreate({ label }: Target): Operation {
     return label.owner === 'shared' || label.version !== undefined || chance(0.5)
       ? 'create'
       : 'create label';
@@ -124,12 +129,15 @@ export function createChooser({ chance, below, pick }: Random, targets: readonly
       ...intent,
       key,
       versions,
-      changesRun: chance(ODDS.changesRun),
-      isAstray: chance(ODDS.astray),
+      hasWrongRunInBody: chance(ODDS.wrongRunInBody),
+      hasWrongRunInPath: chance(ODDS.wrongRunInPath),
     };
   }
 
-  /** Chooses the version in If-Match: the newest version that callers know, or an earlier one. */
+  /**
+   * Chooses what to send in If-Match: usually nothing, else the newest version that callers have
+   * seen, or sometimes an older one.
+   */
   function chooseVersions({ versions }: Target): readonly string[] | undefined {
     const current = versions.at(-1);
     if (current === undefined || !chance(ODDS.conditional)) return undefined;

@@ -1,4 +1,7 @@
-/** Simulates D1 as the Worker calls it (src/db/d1.ts): a batch is one transaction. */
+/**
+ * Simulates the part of D1 that the Worker calls (src/db/d1.ts). Each call is one transaction, also
+ * a batch of several statements.
+ */
 import type { SQLInputValue } from 'node:sqlite';
 import type { Database, Row } from './database.ts';
 import type { Calls, Network } from './network.ts';
@@ -7,7 +10,9 @@ type BoundStatement = { readonly sql: string; readonly values: readonly SQLInput
 
 const META = { rows_read: 0, rows_written: 0 };
 
-/** Creates the binding of one request. `calls` records the fates of its calls. */
+/**
+ * Creates the D1 binding of one request. The network records in `calls` what happens to the calls.
+ */
 export function createD1(database: Database, network: Network, calls: Calls): D1Database {
   const session = {
     prepare: (sql: string) => createStatement(sql, []),

@@ -1,10 +1,13 @@
-/** Opens SQLite databases whose clock is the timeline. */
+/** Simulates databases with SQLite in memory. Their clock is the timeline. */
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
 import type { Timeline } from './timeline.ts';
 
 export type Row = Record<string, null | number | string>;
 
-/** Reads the history as JSON: value, author and time, and author and time of the replacement. */
+/**
+ * SQL for an evaluation's history as a JSON array, oldest entry first. Each entry is `[value,
+ * updated_by, updated_at, replaced_by, replaced_at]`.
+ */
 const HISTORY = `(
   SELECT json_group_array(json_array(value, updated_by, updated_at, replaced_by, replaced_at)
     ORDER BY replaced_at)
@@ -13,7 +16,9 @@ const HISTORY = `(
 const STATE = `e.account_id, e.id, e.created_at, coalesce(e.created_by, '') AS created_by, e.value,
   e.updated_by, e.updated_at, ${HISTORY} AS history`;
 
-/** An evaluation with its history: the current row, or the row just before its deletion. */
+/**
+ * An evaluation and its history: at the end of the run, or just before the evaluation was deleted.
+ */
 export type Stored = {
   readonly account_id: string;
   readonly id: string;
@@ -29,11 +34,14 @@ export type Stored = {
 };
 
 /**
- * Keeps a copy of each evaluation just before its deletion. The temporary trigger exists only on
- * the simulation's connection. When an object copies a row of `deleted_evaluation`, the evaluation
- * is not there, so the trigger copies nothing.
+ * SQL that keeps a copy of each evaluation just before its deletion. The Worker deletes an
+ * evaluation by inserting a row into `deleted_evaluation`, and this trigger runs before the
+ * insertion. The trigger is temporary, so the tables of the Worker stay as they are.
+ *
+ * When an account moves, the object copies the rows of `deleted_evaluation` before the evaluations.
+ * The trigger then finds no evaluation and keeps no copy.
  */
-const WATCH = `
+const COPY_BEFORE_DELETION = `
   CREATE TEMP TABLE deleted AS
     SELECT ${STATE}, '' AS write_id, '' AS deleted_at FROM run_evaluation AS e LIMIT 0;
   CREATE TEMP TRIGGER watch BEFORE INSERT ON deleted_evaluation BEGIN
@@ -43,7 +51,7 @@ const WATCH = `
 const READ_ALL = `SELECT * FROM (SELECT * FROM deleted ORDER BY rowid)
   UNION ALL SELECT ${STATE}, NULL, NULL FROM run_evaluation AS e`;
 
-/** Changes the text of a statement to plant a fault (faults.ts). */
+/** Changes the text of a SQL statement, to plant a fault (faults.ts). */
 export type Alteration = (sql: string) => string;
 
 export type Database = ReturnType<typeof createDatabase>;
@@ -59,15 +67,18 @@ export function createDatabase(timeline: Timeline, alterSql: Alteration) {
     return opened;
   }
 
-  /** Replaces SQLite's own clock, which shows the real time. */
+  /**
+   * Plants a fault, if `alterSql` does. Also replaces `'now'`, which is SQLite's real clock, by the
+   * simulated clock.
+   */
   function adaptSql(sql: string): string {
     return alterSql(sql).replaceAll("'now'", 'simulated_now()');
   }
 
-  /** Runs any number of statements. */
+  /** Runs a text of one or more statements, such as a migration. */
   function executeSql(sql: string): void {
     sqlite.exec(adaptSql(sql));
-    if (sql.includes('CREATE TABLE deleted_evaluation')) sqlite.exec(WATCH);
+    if (sql.includes('CREATE TABLE deleted_evaluation')) sqlite.exec(COPY_BEFORE_DELETION);
   }
 
   function prepare(sql: string): StatementSync {
@@ -82,7 +93,7 @@ export function createDatabase(timeline: Timeline, alterSql: Alteration) {
     return prepare(sql).all(...values) as Row[];
   }
 
-  /** Returns the number of changed rows. */
+  /** Runs a statement, and returns the number of changed rows. */
   function changeRows(sql: string, ...values: readonly SQLInputValue[]): number {
     return Number(prepare(sql).run(...values).changes);
   }
@@ -99,12 +110,15 @@ export function createDatabase(timeline: Timeline, alterSql: Alteration) {
     }
   }
 
-  /** Returns each life of each evaluation, in the order of the lives. */
+  /** Returns the deleted evaluations in the order of their deletion, then those that exist. */
   function readStored(): Stored[] {
     return readRows(READ_ALL) as Stored[];
   }
 
-  /** Frees the memory, which the garbage collector does not see. */
+  /**
+   * Frees the memory of SQLite now. Node's garbage collector does not see this memory, and would
+   * free it too late.
+   */
   function close(): void {
     sqlite.close();
   }

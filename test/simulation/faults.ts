@@ -1,6 +1,6 @@
 /**
- * Lists faults to plant in the SQL, each with the kind that the checks must find. A run without a
- * finding shows something only because the checks find these faults.
+ * Lists faults that a test plants in the Worker's SQL. For each planted fault, the checks must
+ * report a fault of the given kind. If they do, a run without findings means something.
  */
 import type { Kind } from './check.ts';
 import type { Alteration } from './database.ts';
@@ -93,7 +93,7 @@ export const FAULTS = {
 
 export type FaultName = keyof typeof FAULTS;
 
-/** Returns a function that plants the fault in a statement. */
+/** Returns a function that plants the fault in the text of a statement. */
 export function plantFault(name: FaultName): Alteration {
   const { changes }: PlantedFault = FAULTS[name];
   return (sql) => changes.reduce((text, [found, put]) => text.replace(found, put), sql);

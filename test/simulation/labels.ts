@@ -1,4 +1,7 @@
-/** Checks the updates of a label. A label has no history, so the checks compare responses only. */
+/**
+ * Checks the updates of a label. A label has no history, so the checks only compare the responses
+ * with each other.
+ */
 import type { Fault } from './check.ts';
 import type { Label, Request } from './world.ts';
 

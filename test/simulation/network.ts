@@ -5,15 +5,15 @@
 import type { Random } from '../soak/random.ts';
 import type { Timeline } from './timeline.ts';
 
-/** The fates of a call. At least three calls of four simply arrive. */
+/** The possible fates of a call. With TROUBLE_ODDS, more than three calls of four simply arrive. */
 const FATES = ['arrives', 'is lost', 'answer is lost', 'is slow', 'is late', 'is doubled'] as const;
 const TROUBLE_ODDS = 0.25;
 const USUAL_MAX_MS = 20;
-/** The Worker gives up an attempt after 5 s (connection.ts). */
+/** Longer than 5 s, after which the Worker abandons an attempt (src/db/connection.ts). */
 const SLOW_MAX_MS = 7000;
 const LATE_MAX_MS = 8000;
 
-/** The fates of a request's calls, and the times when calls arrived. */
+/** The fates of the calls of one request, and the times when calls arrived at the database. */
 export type Calls = { readonly fates: string[]; readonly arrivals: number[] };
 
 export type Network = ReturnType<typeof createNetwork>;
@@ -21,7 +21,10 @@ export type Network = ReturnType<typeof createNetwork>;
 export function createNetwork(timeline: Timeline, random: Random) {
   return { sendCall };
 
-  /** Runs the work at its database, and returns the result to the sender. */
+  /**
+   * Carries a call to the database, runs `work` there, and carries the result back. Both ways take
+   * time. A call may be lost, delayed or repeated (FATES).
+   */
   function sendCall<T>(work: () => T | Promise<T>, { fates, arrivals }: Calls): Promise<T> {
     const fate = random.chance(TROUBLE_ODDS) ? random.pick(FATES) : 'arrives';
     const there = random.below(USUAL_MAX_MS) + 1;

@@ -1,6 +1,7 @@
 /**
- * Runs the real account objects, each on its own database. The simulation can kill an object at any
- * moment. The next call starts the object again on its stored data, and work in progress is lost.
+ * Runs the Worker's own class `AccountObject`, each object on its own database. The simulation can
+ * kill an object at any moment, which loses the work in progress. The next call or alarm starts the
+ * object again on its stored data.
  */
 import type { SQLInputValue } from 'node:sqlite';
 import { AccountObject, type ObjectCall } from '../../src/db/account-object.ts';
@@ -8,7 +9,7 @@ import { type Alteration, createDatabase, type Database } from './database.ts';
 import type { Calls, Network } from './network.ts';
 import type { Timeline } from './timeline.ts';
 
-/** The data that outlives an object, and the running instance. */
+/** An account object. Its data outlives a kill, and its running instance does not. */
 type StoredObject = {
   readonly database: Database;
   readonly values: Map<string, unknown>;
@@ -18,7 +19,7 @@ type StoredObject = {
 
 export type Objects = ReturnType<typeof createObjects>;
 
-/** Creates the objects of a run. `d1` is the binding that the objects themselves use. */
+/** Creates the account objects of a run. The objects reach D1 through the binding `d1`. */
 export function createObjects(
   timeline: Timeline,
   network: Network,
@@ -36,7 +37,10 @@ export function createObjects(
     return accounts.get(account)?.database;
   }
 
-  /** Creates the binding of one request. `calls` records the fates of its calls. */
+  /**
+   * Creates the binding ACCOUNT_OBJECT of one request. The network records in `calls` what happens
+   * to the calls.
+   */
   function createNamespace(calls: Calls): DurableObjectNamespace<AccountObject> {
     const getByName = (account: string) => ({
       run: (call: ObjectCall) =>
@@ -67,22 +71,25 @@ export function createObjects(
   function startObject(kept: StoredObject): AccountObject {
     if (kept.instance) return kept.instance;
     let instance: AccountObject | undefined;
-    const requireAlive = () => {
+    const throwIfKilled = () => {
       if (instance && kept.instance !== instance) throw new Error('the object was killed');
     };
-    const state = { storage: createStorage(kept, requireAlive) } as unknown as DurableObjectState;
+    const state = { storage: createStorage(kept, throwIfKilled) } as unknown as DurableObjectState;
     instance = new AccountObject(state, { DB: d1 } as Env);
     kept.instance = instance;
     return instance;
   }
 
-  /** Creates the part of the storage that the Worker uses. A killed object has no access. */
-  function createStorage(kept: StoredObject, requireAlive: () => void): object {
+  /**
+   * Creates the part of an object's storage that the Worker uses. Every method throws after the
+   * object was killed.
+   */
+  function createStorage(kept: StoredObject, throwIfKilled: () => void): object {
     const { database, values } = kept;
-    const guarded =
+    const guard =
       <A extends readonly unknown[], T>(work: (...args: A) => T) =>
       (...args: A): T => {
-        requireAlive();
+        throwIfKilled();
         return work(...args);
       };
     const cancelAlarm = async () => {
@@ -99,21 +106,24 @@ export function createObjects(
     };
     return {
       kv: {
-        get: guarded((key: string) => values.get(key)),
-        put: guarded((key: string, value: unknown) => values.set(key, value)),
+        get: guard((key: string) => values.get(key)),
+        put: guard((key: string, value: unknown) => values.set(key, value)),
       },
-      sql: { exec: guarded(executeSql) },
-      transactionSync: guarded(database.runTransaction),
-      getAlarm: guarded(async () => kept.alarm?.at ?? null),
-      setAlarm: guarded(setAlarm),
-      deleteAlarm: guarded(cancelAlarm),
-      deleteAll: guarded(async () => {
+      sql: { exec: guard(executeSql) },
+      transactionSync: guard(database.runTransaction),
+      getAlarm: guard(async () => kept.alarm?.at ?? null),
+      setAlarm: guard(setAlarm),
+      deleteAlarm: guard(cancelAlarm),
+      deleteAll: guard(async () => {
         values.clear();
         database.erase();
       }),
     };
 
-    /** Runs SQL. Text with a semicolon has several statements or a trigger, and returns no rows. */
+    /**
+     * Runs SQL, and returns its rows. If the text contains a semicolon, it has several statements
+     * or a trigger, and there are no rows to return.
+     */
     function executeSql(sql: string, ...bindings: SQLInputValue[]): object {
       const rows = sql.includes(';') ? [] : database.readRows(sql, ...bindings);
       if (sql.includes(';')) database.executeSql(sql);

@@ -1,4 +1,4 @@
-/** Calls the Worker's operations as the routes do, without HTTP. */
+/** Calls the Worker's operations as the routes do, but without HTTP. */
 import type { Clock } from '../../src/clock.ts';
 import { connect, type OperationContext, type Store } from '../../src/db/connection.ts';
 import { nameWrite } from '../../src/db/write.ts';
@@ -20,13 +20,13 @@ import { createEvaluationLink } from '../../src/link/create.ts';
 import { createLinkPrincipal } from '../../src/link/key.ts';
 import { revokeEvaluationLink } from '../../src/link/revoke.ts';
 import type { AccountId, Principal } from '../../src/principal.ts';
-import { type Intent, LIMIT, type Outcome, type Request } from './world.ts';
+import { type Intent, type Outcome, PAGE_MAX_ENTRIES, type Request } from './world.ts';
 
 type Reply = Pick<Request, 'row' | 'replaced' | 'updatedLabel'> & { readonly outcome: Outcome };
 
 /**
- * Performs one request, and records its outcome in the request. `store` is the place where the
- * request's edge looks for the account.
+ * Runs the operation of a request, and records the outcome and the response in `request`. `store`
+ * is where the request's edge looks for the account: D1 or the object.
  */
 export async function performRequest(request: Request, store: Store, clock: Clock): Promise<void> {
   const connection = connect(store, clock);
@@ -54,14 +54,14 @@ function findPrincipal({ operation, link, author, target }: Intent): Principal {
 }
 
 const showRow = (row: EvaluationRow): Reply => ({ outcome: 'ok', row });
-/** A link outlives every run. */
+/** No link expires during a run, because a run is far shorter than a day. */
 const LINK_SECONDS = 86_400;
 
 async function runOperation(request: Request, context: OperationContext): Promise<Reply> {
   const { operation, target, value, key, versions, link, isOnPage } = request.intent;
   const { id, run: run_id, label } = target;
-  const path = { run_id: request.intent.isAstray ? label.id : run_id, id };
-  const page = { after: undefined, limit: LIMIT };
+  const path = { run_id: request.intent.hasWrongRunInPath ? label.id : run_id, id };
+  const page = { after: undefined, limit: PAGE_MAX_ENTRIES };
   switch (operation) {
     case 'create': {
       const content = { evaluation_label_id: label.id, output_name: null, field_path: null };
@@ -78,7 +78,7 @@ async function runOperation(request: Request, context: OperationContext): Promis
       if (link)
         return showRow(await updateEvaluationByLink(context, link, value, { versions, key }));
       const write = await nameWrite(context, { versions, key });
-      const immutable = request.intent.changesRun ? { run_id: id } : { run_id };
+      const immutable = request.intent.hasWrongRunInBody ? { run_id: id } : { run_id };
       return showRow(await updateEvaluation(context, path, { value, immutable }, write));
     }
     case 'delete': {
@@ -136,7 +136,9 @@ async function runOperation(request: Request, context: OperationContext): Promis
   }
 }
 
-/** Returns the evaluation without the label and the earlier values in the row of a page. */
+/**
+ * Returns only the evaluation: removes the label's columns and `earlier` from the row of a page.
+ */
 function pickEvaluation(row: Awaited<ReturnType<typeof readLinkPage>>): EvaluationRow {
   const { name, description, value_type, min_value, max_value, categories, earlier, ...own } = row;
   return own;

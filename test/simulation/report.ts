@@ -1,4 +1,7 @@
-/** Describes a fault, with the seed that repeats the run and the requests around the fault. */
+/**
+ * Describes a fault for the terminal: the seed that repeats the run, and the requests around the
+ * fault.
+ */
 import type { Finding } from './check.ts';
 import { type Request, START } from './world.ts';
 

@@ -1,4 +1,10 @@
-/** Checks responses against the tables: the shown row was stored, and was current at that time. */
+/**
+ * Checks each response against the tables:
+ *
+ * - The tables have the row in the response.
+ * - The response to a read shows a row that was current during the request.
+ * - Each refusal has a reason.
+ */
 import type { EvaluationRow } from '../../src/evaluation/read.ts';
 import type { Fault } from './check.ts';
 import {
@@ -9,7 +15,7 @@ import {
   readShown,
   type State,
 } from './states.ts';
-import { formatIdentity, LIMIT, MOVER, type Request } from './world.ts';
+import { formatIdentity, MOVER, PAGE_MAX_ENTRIES, type Request } from './world.ts';
 
 const COLUMN_COUNT = 12;
 
@@ -19,24 +25,28 @@ export function* checkResponses(course: Course): Generator<Fault> {
     const about = [request];
     if (outcome === undefined) yield ['broken', 'the request was never answered', about];
     if (outcome === 'broken') yield ['broken', `${error}`, about];
-    if (request.intent.isAstray && outcome !== 'not_found' && outcome !== 'database_unavailable')
+    if (
+      request.intent.hasWrongRunInPath &&
+      outcome !== 'not_found' &&
+      outcome !== 'database_unavailable'
+    )
       yield ['broken', 'another run has the evaluation', about];
     const shown = row && findRowFault(course, request, row);
     if (shown) yield [...shown, about];
-    if (replaced && !isHistory(course, request, replaced))
+    if (replaced && !canBeHistory(course, request, replaced))
       yield ['stale', `the history was never ${replaced}`, about];
     const refusal = findRefusalFault(course, request);
     if (refusal) yield ['wrongly refused', refusal, about];
   }
 }
 
-type Wrong = readonly [Fault[0], Fault[1]];
+type KindAndSentence = readonly [Fault[0], Fault[1]];
 
 function findRowFault(
   { target, states }: Course,
   request: Request,
   row: EvaluationRow,
-): Wrong | undefined {
+): KindAndSentence | undefined {
   const { intent, outcome } = request;
   const isOfTarget =
     row.account_id === target.account &&
@@ -57,22 +67,28 @@ function findRowFault(
   );
   if ((isUpdate || outcome === 'created') && !isCause)
     return ['lost', `${formatIdentity(intent)} was acknowledged, and no row has it`];
-  // The response to an update shows the stored row, even if another caller has replaced it since.
-  const isNow = !isUpdate && outcome !== 'created';
-  if (isNow && !canBeSeen(state, request))
+  // The response to an accepted write shows the row that the write stored, even if another caller
+  // has replaced the row since. Every other row must have been current.
+  const mustBeCurrent = !isUpdate && outcome !== 'created';
+  if (mustBeCurrent && !canBeSeen(state, request))
     return ['stale', `a caller saw ${what} after what replaced it was shown`];
   return undefined;
 }
 
-/** Returns true if the history had these versions, newest first, at a moment of the request. */
-const isHistory = ({ states }: Course, request: Request, replaced: readonly string[]): boolean =>
+/**
+ * Returns true if the history had exactly these entries at some moment of the request. `replaced`
+ * has the `replaced_at` of each entry, newest first. An entry's `replaced_at` is the version of the
+ * value that replaced it.
+ */
+const canBeHistory = ({ states }: Course, request: Request, replaced: readonly string[]): boolean =>
   states.some(
     (state) =>
       canBeSeen(state, request) &&
       (replaced.length === 0
         ? state.kind === 'created'
         : replaced.every((version, index) => states[state.index - index]?.version === version) &&
-          (replaced.length === LIMIT || states[state.index - replaced.length]?.kind === 'created')),
+          (replaced.length === PAGE_MAX_ENTRIES ||
+            states[state.index - replaced.length]?.kind === 'created')),
   );
 
 function findRefusalFault(course: Course, request: Request): string | undefined {
@@ -88,7 +104,7 @@ function findRefusalFault(course: Course, request: Request): string | undefined 
   if (outcome === 'precondition_failed')
     return seen().some(({ version }) => isOther(version)) ? undefined : `it was ${versions}`;
   if (outcome === 'database_unavailable')
-    return isTroubled(request) ? undefined : 'all calls arrived';
+    return canBeUnavailable(request) ? undefined : 'all calls arrived';
   if (outcome === 'conflict')
     return canConflict(course, request) ? undefined : 'the content is the same';
   if (operation === 'create' && outcome === 'ok') {
@@ -98,39 +114,53 @@ function findRefusalFault(course: Course, request: Request): string | undefined 
   if (outcome === 'not_found')
     return canBeMissing(course, request) ? undefined : 'the evaluation was there';
   if (outcome !== 'unprocessable' || operation !== 'update') return undefined;
-  const { value, key, changesRun } = intent;
+  const { value, key, hasWrongRunInBody } = intent;
   const isKeyTaken = target.requests.some(
     (one) => key !== undefined && one.intent.key === key && one.intent.value !== value,
   );
-  return changesRun || isKeyTaken || !target.label.allows(value) ? undefined : 'the value is legal';
+  return hasWrongRunInBody || isKeyTaken || !target.label.allows(value)
+    ? undefined
+    : 'the value is legal';
 }
 
-/** Returns true if the network disturbed a call, or if the account may be moving. */
-const isTroubled = ({ intent, calls }: Request): boolean =>
+/**
+ * Returns true if `database_unavailable` is right: the network disturbed a call, or the account may
+ * be moving.
+ */
+const canBeUnavailable = ({ intent, calls }: Request): boolean =>
   intent.target.account === MOVER || calls.fates.some((fate) => fate !== 'arrives');
 
-/** Returns true if a deletion is not earlier than the request by the clock of its edge. */
-const isLate = (lives: Course['lives'], { now }: Request): boolean =>
-  lives.some(({ deleted_at }) => (deleted_at ?? '') >= now);
+/**
+ * Returns true if the evaluation was deleted after the request began, by the clock of the request's
+ * edge. The Worker must then refuse a write, because the write may be a late attempt.
+ */
+const isDeletedSince = (generations: Course['generations'], { now }: Request): boolean =>
+  generations.some(({ deleted_at }) => (deleted_at ?? '') >= now);
 
-/** Returns true if another create or a later deletion may explain the conflict. */
-function canConflict({ lives, states }: Course, request: Request): boolean {
-  const isOther = ({ life }: State) =>
+/**
+ * Returns true if `conflict` is right: another intent created the evaluation, or the evaluation was
+ * deleted after the request began.
+ */
+function canConflict({ generations, states }: Course, request: Request): boolean {
+  const isOther = ({ generation }: State) =>
     !states.some(
-      ({ kind, life: other, causes }) =>
+      ({ kind, generation: other, causes }) =>
         kind === 'created' &&
-        other === life &&
+        other === generation &&
         causes.some(({ intent }) => intent === request.intent),
     );
   return (
-    isLate(lives, request) ||
+    isDeletedSince(generations, request) ||
     states.some((state) => state.kind !== 'absent' && canBeSeen(state, request) && isOther(state))
   );
 }
 
-/** Returns true if the evaluation, the link or the label may have been missing. */
-function canBeMissing({ target, lives, states }: Course, request: Request): boolean {
-  const { operation, link, isAstray } = request.intent;
+/**
+ * Returns true if `not_found` is right: the evaluation, the link or the label may have been
+ * missing. A create is always allowed to get `not_found`, because its label may be missing.
+ */
+function canBeMissing({ target, generations, states }: Course, request: Request): boolean {
+  const { operation, link, hasWrongRunInPath } = request.intent;
   const isRevoked = target.requests.some(
     ({ intent, begin }) =>
       intent.operation === 'revoke link' && intent.link === link && begin <= request.end,
@@ -138,9 +168,9 @@ function canBeMissing({ target, lives, states }: Course, request: Request): bool
   const isAbsent = states.some((state) => state.kind === 'absent' && canBeSeen(state, request));
   return (
     operation === 'create' ||
-    isAstray === true ||
+    hasWrongRunInPath === true ||
     isAbsent ||
-    isLate(lives, request) ||
+    isDeletedSince(generations, request) ||
     (link !== undefined && isRevoked)
   );
 }

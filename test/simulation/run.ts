@@ -1,9 +1,14 @@
 /**
- * Runs one seed: eight callers send some thousand requests to a few evaluations. Two accounts have
- * evaluations with the same ids. In one run of three, an account lives in an object. In another run
- * of three, the account moves in the middle, and each edge learns about the move at its own time.
- * The model in test/write-model.test.ts runs the whole Worker over HTTP in workerd. The simulation
- * runs only the operations, on simulated clocks, and much more often.
+ * Runs one seed: eight callers send 3,000 requests to two accounts, MOVER and STAYER. Both accounts
+ * have evaluations with the same ids. The seed decides where MOVER lives:
+ *
+ * - seed % 3 = 0: in D1
+ * - seed % 3 = 1: in an object
+ * - seed % 3 = 2: first in D1. In the middle of the run, one edge after another starts to use the
+ *   object, and so the account moves.
+ *
+ * test/write-model.test.ts tests the whole Worker over HTTP in workerd. The simulation calls only
+ * the Worker's operations, on simulated clocks, so it can send far more requests.
  */
 import { objectStore } from '../../src/db/account-object.ts';
 import type { Store } from '../../src/db/connection.ts';
@@ -36,12 +41,16 @@ const CALLERS = 8;
 const PAUSE_MAX_MS = 40;
 const EDGES = [0, 1, 2, 3];
 const SKEW_MAX_MS = 5000;
-const SKEW_LIFE_MAX_MS = 3000;
+const SKEW_DURATION_MAX_MS = 3000;
 const OBJECT_LIFE_MAX_MS = 2000;
-/** All edges learn about a move within this time. */
-const DEPLOYMENT_MAX_MS = 2000;
+/** If MOVER moves, each edge waits up to this time before it starts to use the object. */
+const MOVE_DELAY_MAX_MS = 2000;
 
-/** Runs a seed. `enterWorld` connects the thread's globals to the run's time and chance. */
+/**
+ * Runs a seed. Returns the number of requests, a digest of the run, and the faults that the checks
+ * found. `enterWorld` makes the thread's globals use this run's time and random numbers. `alterSql`
+ * can plant a fault in the SQL.
+ */
 export async function runSeed(
   seed: number,
   enterWorld: (world: { timeline: Timeline; random: Random }) => void,
@@ -62,7 +71,7 @@ export async function runSeed(
   const chooseIntent = createChooser(random, targets);
   const requests: Request[] = [];
   for (let caller = 0; caller < CALLERS; caller += 1) void runCaller(`caller-${caller}`);
-  for (const edge of edges) setClock(edge);
+  for (const edge of edges) changeClock(edge);
   if (seed % 3 !== 0) killObject();
   await timeline.runEvents();
 
@@ -102,7 +111,7 @@ export async function runSeed(
       clock,
     );
     request.end = timeline.now();
-    noteVersions(request);
+    rememberVersion(request);
   }
 
   function createStore(account: AccountId, hasObjects: boolean, { calls }: Request): Store {
@@ -115,15 +124,18 @@ export async function runSeed(
     return requests.length >= RUN_OPERATIONS;
   }
 
-  /** Sets an edge's clock forward or back, and again later. After half of a run, shows the move. */
-  function setClock(edge: { skew: number; hasObjects: boolean }): void {
+  /**
+   * Sets the edge's clock forward or back, and does so again later, until the run is over. If MOVER
+   * moves in this run, the edge starts to use the object in the second half.
+   */
+  function changeClock(edge: { skew: number; hasObjects: boolean }): void {
     if (isOver()) return;
     edge.skew = random.below(2 * SKEW_MAX_MS) - SKEW_MAX_MS;
     if (seed % 3 === 2 && requests.length > RUN_OPERATIONS / 2)
-      timeline.after(random.below(DEPLOYMENT_MAX_MS), () => {
+      timeline.after(random.below(MOVE_DELAY_MAX_MS), () => {
         edge.hasObjects = true;
       });
-    timeline.after(random.below(SKEW_LIFE_MAX_MS), () => setClock(edge));
+    timeline.after(random.below(SKEW_DURATION_MAX_MS), () => changeClock(edge));
   }
 
   function killObject(): void {
@@ -161,16 +173,19 @@ export async function runSeed(
   }
 }
 
-/** Records the versions that callers know after the response. */
-function noteVersions({ intent, outcome, row }: Request): void {
+/**
+ * Remembers the version of the evaluation in a response, so that callers can send the version in
+ * If-Match. Forgets all versions if the response shows that the evaluation is gone.
+ */
+function rememberVersion({ intent, outcome, row }: Request): void {
   const { operation, target } = intent;
   const isGone = outcome === 'not_found' || (operation === 'delete' && outcome === 'ok');
-  if (intent.isAstray) return;
+  if (intent.hasWrongRunInPath) return;
   if (row) target.versions.push(row.updated_at ?? row.created_at);
   else if (isGone && !intent.link) target.versions = [];
 }
 
-/** Computes FNV-1a over the requests and the stored rows. */
+/** Returns the 32-bit FNV-1a hash of all outcomes and stored rows, in hexadecimal. */
 function computeDigest(requests: readonly Request[], stored: readonly object[]): string {
   let hash = 0x811c9dc5;
   const add = (text: string) => {

@@ -1,6 +1,7 @@
 /**
- * Replaces a thread's time, chance, digests and console, so that the code under test depends only
- * on the seed. Nothing else can run in such a thread, so only worker.ts calls these functions.
+ * Replaces the clock, timers, random numbers, digests and console of a thread. Then the code under
+ * test depends only on the seed. Other code would misbehave in such a thread, so only worker.ts
+ * calls these functions.
  */
 import { hash } from 'node:crypto';
 import { registerHooks } from 'node:module';
@@ -11,7 +12,10 @@ type World = { readonly timeline: Timeline; readonly random: Random };
 
 const RealDate = Date;
 
-/** Replaces the globals. The returned function connects the globals to a world. */
+/**
+ * Replaces the thread's globals. The returned function makes the new globals use the timeline and
+ * the random numbers of a run.
+ */
 export function replaceGlobals(): (world: World) => void {
   let timeline: Timeline | undefined;
   let random: Random | undefined;
@@ -32,7 +36,10 @@ export function replaceGlobals(): (world: World) => void {
   const crypto = {
     randomUUID: () => `${hex(8)}-${hex(4)}-4${hex(3)}-8${hex(3)}-${hex(6)}${hex(6)}`,
     subtle: {
-      /** Replaces Node's digest, which runs in a pool of threads in no fixed order. */
+      /**
+       * Computes the digest immediately. Node computes digests in a pool of threads, in no fixed
+       * order.
+       */
       digest: async (_: string, text: Uint8Array) => {
         const bytes = hash('sha256', text, 'buffer');
         return bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length);
@@ -54,7 +61,10 @@ export function replaceGlobals(): (world: World) => void {
   };
 }
 
-/** Replaces `cloudflare:workers`, which exists only in workerd, by the class that `src/` needs. */
+/**
+ * Makes `import 'cloudflare:workers'` work in Node. The replacement has only the class
+ * `DurableObject`, which is all that the simulated code imports.
+ */
 export function replaceRuntime(): void {
   const source = `export class DurableObject {
     constructor(ctx, env) { Object.assign(this, { ctx, env }); }

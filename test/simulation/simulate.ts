@@ -1,6 +1,6 @@
 /**
- * Runs seeds for `npm run simulate` (test/README.md, The simulation). A run depends only on its seed
- * and on the code.
+ * Implements `npm run simulate` (test/README.md, The simulation). A seed gives the same run until
+ * the code changes.
  */
 import { randomInt } from 'node:crypto';
 import { availableParallelism } from 'node:os';
@@ -18,7 +18,7 @@ If a run breaks a promise, prints its seed and the requests around the fault, an
   --help          print this text`;
 
 const OPERATIONS = 1_000_000;
-/** Random seeds are below this bound, so that a seed is short to type. */
+/** Keeps random seeds short enough to type: at most ten digits. */
 const RANDOM_SEED_MAX = 2 ** 31;
 
 const number = new Intl.NumberFormat('en', { maximumFractionDigits: 0 });
@@ -37,7 +37,7 @@ await program(
   },
 );
 
-/** Runs one seed. @throws {Error} with the description of a fault. */
+/** Runs one seed. @throws {Error} that describes the first fault, if the run has one. */
 async function replay(seed: number): Promise<void> {
   const thread = startThread();
   const { digest, text, operations } = await thread.run({ seed });
@@ -47,8 +47,10 @@ async function replay(seed: number): Promise<void> {
 }
 
 /**
- * Runs seeds on all cores, from `first` upwards, until `isOver` returns true.
- * @throws {Error} with the description of the first fault.
+ * Runs one seed after another, counting up from `first`, with one thread for each core. Starts no
+ * further seed after `isOver` has returned true or a run has a fault.
+ * @param isOver gets the number of requests so far and the elapsed seconds.
+ * @throws {Error} that describes the first fault.
  */
 async function simulate(
   first: number,
@@ -78,7 +80,10 @@ async function simulate(
   );
 }
 
-/** Reads the number of an option. @throws {Error} if the text is not a whole number. */
+/**
+ * Parses an option; undefined if the option is missing. @throws {Error} if the text is not a whole
+ * number of 0 or more.
+ */
 function readNumber(name: string, text: string | undefined): number | undefined {
   const value = Number(text);
   if (text === undefined || (Number.isSafeInteger(value) && value >= 0))

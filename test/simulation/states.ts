@@ -1,49 +1,70 @@
 /**
- * Builds the list of an evaluation's states from the tables: absent, created, each stored value,
- * deleted, and so on. Each state has the requests that may have caused it.
+ * Builds the list of an evaluation's states from the tables, for example: absent, created, updated,
+ * absent, created. Each state lists the requests that may have caused it.
  */
 import type { Stored } from './database.ts';
 import { formatIdentity, type Request, type Target } from './world.ts';
 
-/** The fields of a row that identify a state. */
+/** The fields that tell one state of an evaluation from another. */
 type Shown = {
   readonly value: number;
   readonly author: string | null;
-  /** The time of the row, which is its entity tag; empty if the evaluation does not exist. */
+  /**
+   * The version: `updated_at`, or `created_at` before the first update. Empty if the evaluation
+   * does not exist.
+   */
   readonly version: string;
   readonly created_at: string;
 };
 
 export type State = Shown & {
   readonly index: number;
-  /** The number of creations up to this state. A deletion belongs to the life that it ends. */
-  readonly life: number;
+  /**
+   * The number of creations of this id so far: 1 after the first creation, 2 after the evaluation
+   * was deleted and created again. A deletion has the number of the creation that it ends.
+   */
+  readonly generation: number;
   readonly kind: 'created' | 'updated' | 'absent';
-  /** The author and the version that the previous entry of the history announces. */
-  readonly announced: readonly [author: string | null, version: string];
+  /**
+   * The author and version that this state must have: `replaced_by` and `replaced_at` of the
+   * previous history entry. A created state has no previous entry, so `created_by` and `created_at`
+   * count.
+   */
+  readonly expected: readonly [author: string | null, version: string];
   readonly causes: readonly Request[];
-  /** The time when the first cause began. */
+  /** When the first of the causes began. */
   readonly begin: number;
-  /** The time when a response first showed the state. */
-  readonly known: number;
-  /** The time when a response first showed a later state. No later request may see this state. */
-  over: number;
+  /** When a response first showed this state. */
+  readonly firstShown: number;
+  /**
+   * When a response first showed a later state. A request that begins after this time must not see
+   * this state.
+   */
+  laterShown: number;
 };
 
-/** An evaluation with the stored row of each life, and its states. */
+/**
+ * The states of an evaluation id. `generations` has one row for each creation of the id: the
+ * current row, or the row just before its deletion.
+ */
 export type Course = {
   readonly target: Target;
-  readonly lives: readonly Stored[];
+  readonly generations: readonly Stored[];
   readonly states: readonly State[];
 };
 
-/** A row of the history: value, author and time, and author and time of the replacement. */
-type Entry = readonly [number, string | null, string, string | null, string];
+type HistoryEntry = readonly [
+  value: number,
+  author: string | null,
+  version: string,
+  replaced_by: string | null,
+  replaced_at: string,
+];
 
 const NEVER = Number.POSITIVE_INFINITY;
 const ALWAYS = Number.NEGATIVE_INFINITY;
 const ABSENT = { value: 0, author: null, version: '', created_at: '' };
-const NOTHING = { kind: 'absent', announced: [null, ''] } as const;
+const NOTHING = { kind: 'absent', expected: [null, ''] } as const;
 
 export const describeState = ({ value, author, version, created_at }: Shown) =>
   version === '' ? 'the deletion' : `${value} by ${author} at ${version} of ${created_at}`;
@@ -61,14 +82,17 @@ export const findShown = (states: readonly State[], shown: Shown): State | undef
   );
 
 /** Returns true if the state may have been current at some moment of the request. */
-export const canBeSeen = ({ over, begin }: State, request: Request): boolean =>
-  over >= request.begin && begin <= request.end;
+export const canBeSeen = ({ laterShown, begin }: State, request: Request): boolean =>
+  laterShown >= request.begin && begin <= request.end;
 
-/** Builds the course of an evaluation. `lives` is in the order of the creations. */
-export function buildCourse(target: Target, lives: readonly Stored[]): Course {
+/**
+ * Builds the states of an evaluation id. `generations` has its rows in the order in which they were
+ * created.
+ */
+export function buildCourse(target: Target, generations: readonly Stored[]): Course {
   const { requests } = target;
   const updates = requests.filter(
-    ({ intent }) => intent.operation === 'update' && !intent.isAstray,
+    ({ intent }) => intent.operation === 'update' && !intent.hasWrongRunInPath,
   );
   const byIdentity = Map.groupBy(updates, ({ intent }) => formatIdentity(intent));
   const shown = new Map<string, number>();
@@ -77,59 +101,73 @@ export function buildCourse(target: Target, lives: readonly Stored[]): Course {
     const key = describeState(readShown(row));
     shown.set(key, Math.min(end, shown.get(key) ?? NEVER));
   }
-  const first = { ...ABSENT, ...NOTHING, index: 0, life: 0, causes: [] };
-  const states: State[] = [{ ...first, begin: ALWAYS, known: ALWAYS, over: NEVER }];
-  for (const [index, stored] of lives.entries()) addLife(index + 1, stored);
-  let over = NEVER;
+  const first = { ...ABSENT, ...NOTHING, index: 0, generation: 0, causes: [] };
+  const states: State[] = [{ ...first, begin: ALWAYS, firstShown: ALWAYS, laterShown: NEVER }];
+  for (const [index, stored] of generations.entries()) addGeneration(index + 1, stored);
+  let laterShown = NEVER;
   for (const state of states.toReversed()) {
-    state.over = over;
-    over = Math.min(over, state.known);
+    state.laterShown = laterShown;
+    laterShown = Math.min(laterShown, state.firstShown);
   }
-  return { target, lives, states };
+  return { target, generations, states };
 
-  function addLife(life: number, stored: Stored): void {
+  function addGeneration(generation: number, stored: Stored): void {
     const { created_at, created_by, updated_by, updated_at, write_id } = stored;
-    const history: Entry[] = JSON.parse(stored.history);
+    const history: HistoryEntry[] = JSON.parse(stored.history);
     const last = updated_at === null ? [created_by, created_at] : [updated_by, updated_at];
-    const chain = [...history, [stored.value, ...last]] as Entry[];
+    const chain = [...history, [stored.value, ...last]] as HistoryEntry[];
     for (const [index, [value, author, version]] of chain.entries()) {
       const [, , , by = created_by, at = created_at] = history[index - 1] ?? [];
-      const state = { life, value, author, version, created_at, announced: [by, at] } as const;
+      const state = { generation, value, author, version, created_at, expected: [by, at] } as const;
       if (index === 0) addCreated(state);
       else addUpdated(state);
     }
     if (write_id === null) return;
     const deletions = requests.filter(
-      ({ intent, writeId }) => writeId === write_id && !intent.isAstray,
+      ({ intent, writeId }) => writeId === write_id && !intent.hasWrongRunInPath,
     );
-    const known = deletions.filter(({ outcome }) => outcome === 'ok').map(({ end }) => end);
-    add({ ...ABSENT, ...NOTHING, life, causes: deletions, known: Math.min(...known) });
+    const ends = deletions.filter(({ outcome }) => outcome === 'ok').map(({ end }) => end);
+    add({
+      ...ABSENT,
+      ...NOTHING,
+      generation,
+      causes: deletions,
+      firstShown: Math.min(...ends),
+    });
   }
 
-  function addCreated(state: Shown & Pick<State, 'life' | 'announced'>): void {
+  function addCreated(state: Shown & Pick<State, 'generation' | 'expected'>): void {
     const causes = requests.filter(
       ({ intent, now }) =>
         intent.operation === 'create' &&
         now === state.created_at &&
         formatIdentity(intent) === formatIdentity(state),
     );
-    add({ ...state, kind: 'created', causes, known: shown.get(describeState(state)) ?? NEVER });
+    add({
+      ...state,
+      kind: 'created',
+      causes,
+      firstShown: shown.get(describeState(state)) ?? NEVER,
+    });
   }
 
-  /** Adds an update. The page that stored the value may show a later value. */
-  function addUpdated(state: Shown & Pick<State, 'life' | 'announced'>): void {
+  /**
+   * Adds an update. If a person stored the value on a link's page, the response may show a later
+   * value. The end of that request still counts as a time when this value was shown.
+   */
+  function addUpdated(state: Shown & Pick<State, 'generation' | 'expected'>): void {
     const causes = byIdentity.get(formatIdentity(state)) ?? [];
     const pages = causes.filter(
       ({ intent, outcome, row }) =>
         intent.isOnPage && outcome === 'ok' && row?.created_at === state.created_at,
     );
     const ends = pages.map(({ end }) => end);
-    const known = Math.min(shown.get(describeState(state)) ?? NEVER, ...ends);
-    add({ ...state, kind: 'updated', causes, known });
+    const firstShown = Math.min(shown.get(describeState(state)) ?? NEVER, ...ends);
+    add({ ...state, kind: 'updated', causes, firstShown });
   }
 
-  function add(state: Omit<State, 'index' | 'begin' | 'over'>): void {
+  function add(state: Omit<State, 'index' | 'begin' | 'laterShown'>): void {
     const begin = Math.min(...state.causes.map((request) => request.begin));
-    states.push({ ...state, index: states.length, begin, over: NEVER });
+    states.push({ ...state, index: states.length, begin, laterShown: NEVER });
   }
 }

@@ -1,15 +1,18 @@
-/** Checks the tables alone: each stored state has exactly one request that may have caused it. */
+/**
+ * Checks every stored state: a request caused it, the Worker had no reason to refuse the request,
+ * and the database stored the request only once.
+ */
 import type { Fault } from './check.ts';
 import { type Course, describeState, type State } from './states.ts';
 import { formatIdentity, type Request } from './world.ts';
 
-/** An object may delay a call by this time before it runs the statements. */
-const OBJECT_WAITS_MAX_MS = 2000;
+/** An object may wait this long after a call arrives before it runs the statements. */
+const OBJECT_WAIT_MAX_MS = 2000;
 const REFUSALS = ['precondition_failed', 'unprocessable', 'conflict', 'malformed'];
 
 export function* checkTables(course: Course): Generator<Fault> {
-  const { lives, states } = course;
-  if (lives.filter(({ write_id }) => write_id === null).length > 1)
+  const { generations, states } = course;
+  if (generations.filter(({ write_id }) => write_id === null).length > 1)
     yield ['doubled', 'D1 and the object both have the evaluation', []];
   for (const state of states.slice(1)) {
     const origin = findOriginFault(course, state);
@@ -18,16 +21,16 @@ export function* checkTables(course: Course): Generator<Fault> {
   }
 }
 
-/** Returns a fault if no request may have caused the state. */
+/** Returns a fault if no request can have caused the state. */
 function findOriginFault({ target, states }: Course, state: State): Fault | undefined {
-  const { kind, causes, value, author, version, announced } = state;
+  const { kind, causes, value, author, version, expected } = state;
   const what = describeState(state);
   const around = states.slice(state.index - 1, state.index + 2).flatMap((one) => one.causes);
-  if (kind !== 'absent' && (announced[0] !== author || announced[1] !== version)) {
-    const isElsewhere = states.some((other) => other.version === announced[1]);
+  if (kind !== 'absent' && (expected[0] !== author || expected[1] !== version)) {
+    const isElsewhere = states.some((other) => other.version === expected[1]);
     return [
       isElsewhere ? 'out of order' : 'lost',
-      `${announced[1]} should come, not ${what}`,
+      `${expected[1]} should come, not ${what}`,
       around,
     ];
   }
@@ -37,15 +40,15 @@ function findOriginFault({ target, states }: Course, state: State): Fault | unde
     return ['illegal value', `the label does not allow ${what}`, causes];
   if (kind === 'created' && causes.every(isAlwaysArchived))
     return ['illegal value', `the label of ${what} was archived`, causes];
-  if (causes.every(({ intent }) => intent.changesRun))
+  if (causes.every(({ intent }) => intent.hasWrongRunInBody))
     return ['invented', `${what} came with another run`, causes];
   if (kind === 'updated' && causes.every((request) => isRefused(states, state, request)))
     return ['invented', `${what} was refused, and is stored`, causes];
   return undefined;
 }
 
-function* checkState({ target, lives, states }: Course, state: State): Generator<Fault> {
-  const { kind, causes, life, version, index } = state;
+function* checkState({ target, generations, states }: Course, state: State): Generator<Fault> {
+  const { kind, causes, generation, version, index } = state;
   const what = describeState(state);
   const before = states[index - 1]?.version ?? '';
   const repeated = findRepetition(states, state);
@@ -54,11 +57,13 @@ function* checkState({ target, lives, states }: Course, state: State): Generator
     yield [isUndone ? 'undone by a late attempt' : 'doubled', `${what} is stored twice`, causes];
   }
   const deletions = states
-    .filter((other) => other.kind === 'absent' && other.life < life)
+    .filter((other) => other.kind === 'absent' && other.generation < generation)
     .flatMap((deletion) => deletion.causes);
-  // The time of a deletion is later than the row, even if the row came from an edge that is ahead.
-  const times = lives
-    .slice(0, life - 1)
+  // A request that began before a deletion, by the clock of its edge, must not store a later
+  // evaluation with this id. The version of the deleted row counts too. A deletion is never earlier
+  // than this version, even if the clock of the edge that wrote the row was ahead.
+  const times = generations
+    .slice(0, generation - 1)
     .map(({ deleted_at, updated_at, created_at }) => [deleted_at ?? '', updated_at ?? created_at]);
   if (causes.every(({ now }) => times.flat().some((time) => time >= now)))
     yield [
@@ -84,11 +89,15 @@ function* checkState({ target, lives, states }: Course, state: State): Generator
     yield ['two callers with one tag', `${what} replaced ${before}, not ${tags}`, causes];
   if (kind === 'updated' && version <= before)
     yield ['out of order', `${what} is not later than ${before}`, causes];
-  if (state.over < state.begin)
+  if (state.laterShown < state.begin)
     yield ['out of order', `${what} began after what replaced it was shown`, causes];
 }
 
-/** Returns an earlier state of the same life that the same write stored. */
+/**
+ * If the same write was stored too often, returns an earlier state that it stored. Looks only at
+ * states since the evaluation was last created. With a key, a write may be stored once. Without a
+ * key, the write may be stored once for each request with this value and author.
+ */
 function findRepetition(states: readonly State[], state: State): State | undefined {
   const name = readWriteName(state.causes);
   const isSame = ({ causes, value, author }: State) =>
@@ -98,7 +107,7 @@ function findRepetition(states: readonly State[], state: State): State | undefin
   const earlier = states.filter(
     (other) =>
       other.kind === 'updated' &&
-      other.life === state.life &&
+      other.generation === state.generation &&
       other.index < state.index &&
       isSame(other),
   );
@@ -106,7 +115,10 @@ function findRepetition(states: readonly State[], state: State): State | undefin
   return state.kind === 'updated' && earlier.length >= allowed ? earlier.at(-1) : undefined;
 }
 
-/** Returns the key that identifies the write; undefined if the caller sent no key. */
+/**
+ * Returns a text that is the same for all requests that the Worker must treat as one write;
+ * undefined if the caller sent no key. A form on a link's page counts as a key.
+ */
 function readWriteName([cause]: readonly Request[]): string | undefined {
   if (!cause) return undefined;
   const { intent } = cause;
@@ -116,24 +128,27 @@ function readWriteName([cause]: readonly Request[]): string | undefined {
 }
 
 /**
- * Returns true if the Worker refused the request during the life of the state. An attempt of the
- * same request may still be stored in an earlier or a later life, because clocks differ.
+ * Returns true if the Worker refused the request while the evaluation of this state certainly
+ * existed. "Certainly" means: a response had shown the creation before the request began, and no
+ * deletion began before the request ended. Otherwise a refused request may have been stored before
+ * a deletion or after a new creation, because the clocks differ.
  */
-function isRefused(states: readonly State[], { life }: State, request: Request): boolean {
-  const [creation, ...later] = states.filter((state) => state.life === life);
+function isRefused(states: readonly State[], { generation }: State, request: Request): boolean {
+  const [creation, ...later] = states.filter((state) => state.generation === generation);
   const last = later.at(-1);
   const isDeleted = last?.kind === 'absent' && last.begin <= request.end;
-  const isOfLife = creation !== undefined && creation.known < request.begin && !isDeleted;
-  return isOfLife && REFUSALS.includes(request.outcome ?? '');
+  const didExist = creation !== undefined && creation.firstShown < request.begin && !isDeleted;
+  return didExist && REFUSALS.includes(request.outcome ?? '');
 }
 
 /**
- * Returns true if the label was archived whenever an attempt of the create may have arrived. A late
- * attempt may arrive after another caller has made the label usable again.
+ * Returns true if the label was archived during the whole time in which the create may have been
+ * stored. This time ends with the last attempt, which may arrive late. Returns false if another
+ * caller may have made the label usable again before then.
  */
 function isAlwaysArchived({ calls, begin, intent }: Request): boolean {
   const findLastEffect = ({ arrivals }: Request['calls']) =>
-    Math.max(...arrivals) + OBJECT_WAITS_MAX_MS;
+    Math.max(...arrivals) + OBJECT_WAIT_MAX_MS;
   const changes = intent.target.label.requests.filter((one) => one.intent.archived !== undefined);
   return changes.some((archiving) => {
     const mayUndo = (change: Request) =>

@@ -1,17 +1,25 @@
-/** Starts threads that run seeds. Each thread has its own globals. */
+/**
+ * Starts threads that run seeds. A run replaces globals such as `Date`, and each thread has its
+ * own.
+ */
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import type { Kind } from './check.ts';
 import type { FaultName } from './faults.ts';
 
-export type Order = { readonly seed: number; readonly fault?: FaultName };
+export type RunOrder = { readonly seed: number; readonly fault?: FaultName };
 
 export type Report = {
   readonly operations: number;
-  /** Two runs with one digest had the same responses at the same times, and stored the same. */
+  /**
+   * A hash of all outcomes, their times, and the stored rows. The same seed must give the same
+   * hash.
+   */
   readonly digest: string;
-  /** The kind and the description of the first fault. */
+  /**
+   * The first fault: its kind, and a description for the terminal. Undefined if there is no fault.
+   */
   readonly kind: Kind | undefined;
   readonly text: string | undefined;
 };
@@ -19,8 +27,8 @@ export type Report = {
 export function startThread() {
   const worker = new Worker(join(import.meta.dirname, 'worker.ts'));
   return {
-    /** Runs one seed. Call it again only after the report of the last seed. */
-    run: async (order: Order): Promise<Report> => {
+    /** Runs one seed. The caller must await the report before it runs the next seed. */
+    run: async (order: RunOrder): Promise<Report> => {
       worker.postMessage(order);
       const [report] = await once(worker, 'message');
       return report;

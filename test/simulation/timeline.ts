@@ -1,10 +1,11 @@
 /**
- * Simulates time. Every wait in the simulated world is an event on one timeline. So a run of minutes
- * takes less than a second, and the same seed gives the same order of events.
+ * Simulates time. Every wait in a run is an event on one timeline, and time jumps from event to
+ * event. So minutes of simulated time take less than a second, and a seed always gives the same
+ * order of events.
  */
 import type { Clock } from '../../src/clock.ts';
 
-/** The bound for a run, which usually takes about two minutes of simulated time. */
+/** Stops a run that does not end. A run usually takes about two minutes of simulated time. */
 const RUN_MAX_MS = 3_600_000;
 
 type Event = { readonly at: number; readonly action: () => void };
@@ -13,15 +14,15 @@ export type Timeline = ReturnType<typeof createTimeline>;
 
 /** Creates a timeline that begins at `start`, in milliseconds since 1970. */
 export function createTimeline(start: number) {
-  /** The events to come. The next event is the last of the list. */
+  /** Future events, the latest first. The next event is the last element. */
   const events: Event[] = [];
   let time = start;
   return { now: () => time, after, sleep, createClock, runEvents };
 
-  /** Runs the action after the time has passed. The returned function cancels the action. */
+  /** Runs the action after this time. The returned function cancels the action. */
   function after(milliseconds: number, action: () => void): () => void {
     const event = { at: time + Math.max(milliseconds, 0), action };
-    // Events of one moment run in the order in which they were added.
+    // Events with the same time run in the order in which they were added.
     events.splice(events.findLastIndex(({ at }) => at > event.at) + 1, 0, event);
     return () => {
       const index = events.indexOf(event);
@@ -33,14 +34,15 @@ export function createTimeline(start: number) {
     return new Promise((resolve) => after(milliseconds, resolve));
   }
 
-  /** Creates the clock of a machine that is ahead by `skew` milliseconds. */
+  /** Creates a clock that is `skew()` milliseconds ahead of the timeline. */
   function createClock(skew: () => number): Clock {
     return { now: () => new Date(time + skew()), sleep, after };
   }
 
   /**
-   * Runs all events. The next event waits until all promises of the last one have settled: Node runs
-   * a tick only when no microtask is left (Node: process.nextTick).
+   * Runs events until none is left. Before the next event, all promise callbacks of the last event
+   * must have run. So each step runs in `process.nextTick`, which Node calls when no microtask is
+   * left (Node: process.nextTick).
    */
   function runEvents(): Promise<void> {
     return new Promise((resolve, reject) => {

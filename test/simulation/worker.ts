@@ -1,17 +1,17 @@
-/** Runs in a thread: receives a seed, runs it, and sends a report. */
+/** The code of a thread (thread.ts): receives a seed, runs the seed, and sends a report. */
 import { parentPort } from 'node:worker_threads';
 import { messageOf } from '../../src/failure.ts';
 import { plantFault } from './faults.ts';
 import { replaceGlobals, replaceRuntime } from './sandbox.ts';
-import type { Order, Report } from './thread.ts';
+import type { Report, RunOrder } from './thread.ts';
 
 replaceRuntime();
-// These modules import `cloudflare:workers`.
+// These modules import `cloudflare:workers`, so `replaceRuntime` must come first.
 const { runSeed } = await import('./run.ts');
 const { describeFinding } = await import('./report.ts');
 const enterWorld = replaceGlobals();
 
-parentPort?.on('message', async ({ seed, fault }: Order) => {
+parentPort?.on('message', async ({ seed, fault }: RunOrder) => {
   const result = runSeed(seed, enterWorld, fault && plantFault(fault)).catch((thrown: unknown) => {
     throw new Error(`seed ${seed}: ${messageOf(thrown)}`);
   });

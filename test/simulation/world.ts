@@ -1,4 +1,4 @@
-/** Defines the accounts, labels, evaluations, intents and requests of a simulated world. */
+/** Defines the types of a simulated world: labels, evaluations, intents and requests. */
 import type { EvaluationRow } from '../../src/evaluation/read.ts';
 import type { FailureCode } from '../../src/failure.ts';
 import type { LabelRow } from '../../src/label/read.ts';
@@ -6,19 +6,19 @@ import type { Link } from '../../src/link/key.ts';
 import type { AccountId } from '../../src/principal.ts';
 import type { Calls } from './network.ts';
 
-/** The account that may live in an object, and the account that always lives in D1. */
+/** The account that may live in an object. The seed decides (run.ts). */
 export const MOVER = 'acc_mover' as AccountId;
+/** The account that always lives in D1. */
 export const STAYER = 'acc_stayer' as AccountId;
 
-/** The number of entries in a page of a list. */
-export const LIMIT = 50;
+export const PAGE_MAX_ENTRIES = 50;
 
-/** The first moment of every run. */
+/** The simulated time at which every run begins, in milliseconds since 1970. */
 export const START = Date.UTC(2026, 10, 22);
 
 export type Label = {
   readonly id: string;
-  /** The account of the label; `shared` for a label that every account may use. */
+  /** The account that has the label; `shared` if every account may use the label. */
   readonly owner: string;
   readonly content: {
     readonly name: string;
@@ -29,26 +29,33 @@ export type Label = {
     readonly categories: string[] | null;
   };
   readonly allows: (value: number) => boolean;
-  /** Returns a value that the label allows; different for each number if the label allows many. */
+  /** Returns an allowed value. If `hasManyValues`, different numbers give different values. */
   readonly makeValue: (number: number) => number;
-  /** Returns a value that the label refuses; different for each number if the label allows many. */
+  /** Returns a forbidden value. If `hasManyValues`, different numbers give different values. */
   readonly makeIllegalValue: (number: number) => number;
+  /** Is true if there are enough allowed values to give each intent its own. */
   readonly hasManyValues: boolean;
-  /** The last version that a response showed. */
+  /** The version of the label in the most recent response that showed the label. */
   version: string | undefined;
   readonly requests: Request[];
 };
 
-/** An id that callers create, delete and create again. */
+/** An evaluation id. Callers create, delete and recreate the evaluation that has this id. */
 export type Target = {
   readonly account: AccountId;
   readonly run: string;
   readonly id: string;
   readonly label: Label;
-  /** The Idempotency-Key of the create; undefined if the create sends the id. */
+  /**
+   * If defined, callers create the evaluation with this Idempotency-Key, and the Worker derives
+   * `id` from the key. If undefined, callers send `id`.
+   */
   readonly key: string | undefined;
   readonly links: Link[];
-  /** The versions that responses showed; empty after a response without the evaluation. */
+  /**
+   * The versions that responses have shown. Emptied when a response shows that the evaluation is
+   * gone.
+   */
   versions: string[];
   readonly requests: Request[];
 };
@@ -67,45 +74,50 @@ export type Operation =
   | 'update label'
   | 'read labels';
 
-/** A write or a read that a caller intends. Callers may send several requests for one intent. */
+/**
+ * A write or a read that a caller wants to make. If callers repeat the intent, several requests
+ * share it.
+ */
 export type Intent = {
   readonly operation: Operation;
   readonly target: Target;
   readonly author: string;
   readonly value: number;
   readonly key?: string | undefined;
-  /** The versions of If-Match. */
+  /** The versions in If-Match. On a link's page: the version in the form. */
   readonly versions?: readonly string[] | undefined;
-  /** The link that the caller uses, as a machine or on its page. */
+  /** The link to use or to revoke. */
   readonly link?: Link | undefined;
+  /** Is true if a person answers on the link's page; otherwise a machine posts to the link. */
   readonly isOnPage?: boolean;
-  /** Sends an immutable field with another value than the stored one. */
-  readonly changesRun?: boolean;
+  /** Is true if the body has another run than the stored one. The Worker must refuse the update. */
+  readonly hasWrongRunInBody?: boolean;
   readonly archived?: boolean | undefined;
-  /** Sends the id of another run in the path. */
-  readonly isAstray?: boolean;
+  /** Is true if the path has another run. The Worker must not find the evaluation. */
+  readonly hasWrongRunInPath?: boolean;
 };
 
-/** The result of a request. `broken` means an error that is not a Failure. */
+/** The result of a request. `broken`: the operation threw an error that is not a Failure. */
 export type Outcome = 'ok' | 'created' | 'broken' | FailureCode;
 
 export type Request = {
   readonly number: number;
   readonly intent: Intent;
   readonly edge: number;
+  /** When the request began, by the timeline, in milliseconds since 1970. */
   readonly begin: number;
-  /** The time of the beginning on the clock of the edge. */
+  /** When the request began, by the clock of its edge: ISO 8601 in UTC. */
   readonly now: string;
   readonly calls: Calls;
-  /** The name of the write (src/db/write.ts), recorded for deletions only. */
+  /** The name of a deletion's write (src/db/write.ts). Only deletions record their name. */
   writeId?: string;
   end: number;
   outcome: Outcome | undefined;
   /** The evaluation in the response. */
   row?: EvaluationRow | undefined;
-  /** The versions in the response to a history, newest first. */
+  /** The `replaced_at` of each entry in the response to `history`, newest first. */
   replaced?: readonly string[];
-  /** The label in the response to its update. */
+  /** The label in the response to `update label`. */
   updatedLabel?: Pick<LabelRow, 'name' | 'archived_at' | 'updated_at'>;
   error?: string;
 };
@@ -115,7 +127,7 @@ const CATEGORIES = ['bad', 'poor', 'fair', 'good', 'best'];
 
 const BARE = { description: null, min_value: null, max_value: null, categories: null };
 
-/** Creates a label of each value type that restricts values. */
+/** Creates one continuous, one ordinal and one binary label. */
 export function createLabels(owner: string, newId: () => string): Label[] {
   const createState = () => ({ id: newId(), owner, version: undefined, requests: [] });
   const range = { min_value: 0, max_value: SCORE_MAX };
@@ -147,6 +159,6 @@ export function createLabels(owner: string, newId: () => string): Label[] {
   ];
 }
 
-/** Formats value and author. Together they identify the intent of an update. */
+/** Formats the value and the author. No two intents to update the same evaluation share both. */
 export const formatIdentity = (one: { readonly value: number; readonly author: string | null }) =>
   `${one.value} by ${one.author}`;
