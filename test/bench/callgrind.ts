@@ -1,4 +1,4 @@
-/** Counts the instructions of workerd with valgrind's callgrind. */
+/** Counts the CPU instructions of workerd with valgrind's callgrind. */
 import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -16,8 +16,11 @@ export function hasValgrind(): boolean {
   }
 }
 
-/** Returns the command under which workerd runs. Its counts go into files of the folder. */
-export const countWith = (folder: string, ...options: readonly string[]) => [
+/**
+ * Returns the valgrind command that starts workerd and counts its instructions. valgrind writes the
+ * counts into files in `folder`.
+ */
+export const createCountCommand = (folder: string, ...options: readonly string[]) => [
   'valgrind',
   '--quiet',
   '--tool=callgrind',
@@ -28,8 +31,8 @@ export const countWith = (folder: string, ...options: readonly string[]) => [
 export const control = ({ pid }: Workerd, what: string) =>
   execFileSync('callgrind_control', [what, String(pid)], { stdio: 'ignore' });
 
-/** Returns the instructions since the last dump. */
-export function dump(workerd: Workerd, folder: string): number {
+/** Returns the number of instructions since the last call of this function, or since the start. */
+export function readCount(workerd: Workerd, folder: string): number {
   control(workerd, '--dump');
   const [file = ''] = readdirSync(folder).filter((name) => name.startsWith('count.'));
   const [, total] =

@@ -1,4 +1,4 @@
-/** Ends the processes that the bench starts, however the bench ends. */
+/** Ends the processes that the bench has started, even if the bench fails or is interrupted. */
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 
@@ -9,7 +9,7 @@ process.once('exit', () => {
 });
 for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1));
 
-/** Registers a process, and the signal that ends it if the bench ends first. */
+/** Remembers a process. If the bench ends before the process, `signal` ends the process. */
 export function register<T extends ChildProcess>(child: T, signal: NodeJS.Signals = 'SIGTERM'): T {
   running.set(child, signal);
   child.once('close', () => running.delete(child));

@@ -1,6 +1,6 @@
 /**
- * Measures the CPU time of a request. Each Worker has a workerd and a stand-in for D1 that answers
- * immediately. The Workers run in turn in each round.
+ * Measures the CPU time of a request. Each Worker has a workerd process of its own, with a stand-in
+ * for D1 that answers immediately. In each round the Workers run one after another.
  */
 import { createAllCredentials, createLines, findPort, type Line, readSettings } from './lines.ts';
 import { send } from './load.ts';
@@ -13,7 +13,10 @@ const ROUNDS = 15;
 const REQUESTS = 100;
 const WARM_UP_REQUESTS = 400;
 
-/** Returns the table: microseconds, and the ratios of this Worker to its peers. */
+/**
+ * Returns the table: the median CPU time of each Worker, and the ratios of run-evaluation to two
+ * peers.
+ */
 export async function measureCpu(bundles: ReadonlyMap<Name, Bundle>): Promise<string> {
   const credentials = await createAllCredentials(ALGORITHMS);
   const started = new Map<Name, Workerd>();
@@ -40,9 +43,9 @@ export async function measureCpu(bundles: ReadonlyMap<Name, Bundle>): Promise<st
     for (const workerd of started.values()) await workerd.stop();
   }
   const cell = ({ title, workers }: Line, name: Name) =>
-    workers.includes(name) ? `${rounds.median(title, name).toFixed(0)} µs` : '–';
+    workers.includes(name) ? `${rounds.computeMedian(title, name).toFixed(0)} µs` : '–';
   const ratio = ({ title, workers }: Line, peer: Name) =>
-    workers.includes(peer) ? rounds.ratio(title, 'run-evaluation', peer).toFixed(2) : '–';
+    workers.includes(peer) ? rounds.computeRatio(title, 'run-evaluation', peer).toFixed(2) : '–';
   return table(
     ['CPU per request', ...WORKERS, 'to lean', 'to engineer'],
     lines.map((line) => [

@@ -1,6 +1,6 @@
 /**
- * Starts this Worker on real local databases of a given size, and reads what its log tells about
- * D1.
+ * Starts run-evaluation with `wrangler dev`, on a real local database of a given size. Reads from
+ * its log how many calls and rows each request needed in D1.
  */
 import { execFileSync, spawn } from 'node:child_process';
 import { mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
@@ -21,10 +21,11 @@ export const LABEL = '018f4d3b-0001-7000-8000-000000000001';
 export type Database = {
   readonly size: number;
   readonly port: number;
-  /** The log lines so far. */
+  /** The log lines of the Worker. The array grows while the Worker runs. */
   readonly lines: readonly LogLine[];
-  /** The size on disk of an evaluation with its index, and of a replaced value, in bytes. */
+  /** The bytes on disk for one evaluation, with its entries in the indexes. */
   readonly bytesPerRow: number;
+  /** The bytes on disk for one replaced value in the history. */
   readonly bytesPerReplaced: number;
   readonly stop: () => Promise<void>;
 };
@@ -39,7 +40,10 @@ export type LogLine = {
 
 const SCATTER = 2_654_435_761;
 const hex = (n: number, digits = 12) => n.toString(16).padStart(digits, '0');
-/** Returns ids that are scattered over the table, as random UUIDs are. */
+/**
+ * Returns the id of the n-th evaluation. Consecutive ids are far apart in the index, like random
+ * UUIDs.
+ */
 export const evaluationId = (n: number) =>
   `${hex(Math.imul(n, SCATTER) >>> 0, 8)}-0001-7000-8000-${hex(n)}`;
 export const runId = (n: number) => `018f4d3c-0001-7000-8000-${hex(Math.floor(n / PER_RUN))}`;
@@ -55,7 +59,7 @@ export function writeSeed(size: number): string {
   return `INSERT INTO evaluation_label (id, account_id, name, value_type, min_value, max_value) VALUES ('${LABEL}', 'acc_bench', 'tone', 'continuous', 0, 1000000);\n${chunks.join('\n')}\n`;
 }
 
-/** The evaluation that has been changed CHANGES times. */
+/** The number of the evaluation that gets a long history of CHANGES entries. */
 export const CHANGED = 1;
 export const CHANGES = 10_000;
 const CHANGE_ONE = `INSERT INTO run_evaluation_history (account_id, evaluation_id, value, updated_by, updated_at, replaced_by, replaced_at, write_id)
@@ -63,10 +67,15 @@ const CHANGE_ONE = `INSERT INTO run_evaluation_history (account_id, evaluation_i
     strftime('%Y-%m-%dT%H:%M:%fZ', 'now', (-n) || ' seconds'), lower(hex(randomblob(16)))
   FROM (WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < ${CHANGES}) SELECT n FROM c)`;
 
-/** Changes each evaluation once, so that the history is as large as the table. */
+/**
+ * SQL that changes each evaluation once. Afterwards the history has one row for each evaluation.
+ */
 export const CHANGE_ALL = `UPDATE run_evaluation SET value = 6, updated_by = 'user-123', updated_at = '2026-01-03T03:04:05.678Z'`;
 
-/** Returns the size of the databases in a folder, in bytes, with their write-ahead logs merged. */
+/**
+ * Returns the size of all databases in a folder, in bytes. First merges their write-ahead logs into
+ * them.
+ */
 function bytesIn(folder: string): number {
   const files = readdirSync(folder, { recursive: true, encoding: 'utf8' })
     .filter((name) => name.endsWith('.sqlite'))
@@ -131,18 +140,18 @@ export async function startDatabase(
   createInterface({ input: child.stdout }).on('line', (line) => {
     if (line.startsWith('{"request_id"')) lines.push(JSON.parse(line));
   });
-  // What wrangler says as it is stopped is of no interest; what it says instead of starting is.
-  let complaint = '';
+  // Collects what wrangler writes to stderr, for the error if wrangler does not start.
+  let errorOutput = '';
   child.stderr.on('data', (chunk) => {
-    complaint += chunk;
+    errorOutput += chunk;
   });
   if (!(await isAnswering(`http://127.0.0.1:${port}/health`)))
-    throw new Error(`wrangler dev did not start: ${complaint}`);
+    throw new Error(`wrangler dev did not start: ${errorOutput}`);
   const [bytesPerRow, bytesPerReplaced] = [bytesOfRows / size, bytesOfHistory / size];
   return { size, port, lines, bytesPerRow, bytesPerReplaced, stop: () => stop(child) };
 }
 
-/** Waits until the URL answers, for a minute at most. */
+/** Waits until the URL answers with a 2xx status. Returns false after a minute. */
 async function isAnswering(url: string): Promise<boolean> {
   const deadline = Date.now() + 60_000;
   while (Date.now() < deadline) {

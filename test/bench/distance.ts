@@ -1,6 +1,6 @@
 /**
- * Measures how long a response takes if D1 is far away. The stand-in answers after the time of a
- * round trip, and counts its calls.
+ * Measures the response time if D1 is far away. The stand-in for D1 answers after 100 ms, and
+ * counts the calls that it receives.
  */
 import { createAllCredentials, createLines, findPort, readSettings } from './lines.ts';
 import { sendOne } from './load.ts';
@@ -11,7 +11,10 @@ import type { Bundle, Name } from './workers.ts';
 const ROUND_TRIP_MS = 100;
 const ROUNDS = 7;
 const WORKERS = ['engineer', 'tutorial', 'run-evaluation'] as const;
-/** The line with one statement, one call, and nothing else. */
+/**
+ * The lean Worker answers this request with one call and one statement, so the response time is the
+ * time of one round trip.
+ */
 const NEAREST = 'get';
 
 export async function measureDistance(bundles: ReadonlyMap<Name, Bundle>): Promise<string> {
@@ -33,7 +36,7 @@ export async function measureDistance(bundles: ReadonlyMap<Name, Bundle>): Promi
     );
     const nearest = all.find(({ title }) => title === NEAREST);
     if (!nearest) throw new Error(`no line ${NEAREST}`);
-    // The first round warms up.
+    // Round 0 is not counted: it warms up the Workers.
     for (let round = 0; round <= ROUNDS; round += 1) {
       for (const line of lines) {
         for (const [name, workerd] of started) {
@@ -52,11 +55,11 @@ export async function measureDistance(bundles: ReadonlyMap<Name, Bundle>): Promi
       [`D1 ${ROUND_TRIP_MS} ms away`, 'one round trip', ...WORKERS],
       lines.map(({ title, workers }) => [
         title,
-        `${rounds.median(title, 'lean').toFixed(1)} ms`,
+        `${rounds.computeMedian(title, 'lean').toFixed(1)} ms`,
         ...WORKERS.map((name) => {
           if (!workers.includes(name)) return '–';
-          const calls = rounds.median(`${title}, calls`, name);
-          return `${rounds.median(title, name).toFixed(1)} ms, ${calls} ${calls === 1 ? 'round trip' : 'round trips'}`;
+          const calls = rounds.computeMedian(`${title}, calls`, name);
+          return `${rounds.computeMedian(title, name).toFixed(1)} ms, ${calls} ${calls === 1 ? 'round trip' : 'round trips'}`;
         }),
       ]),
     );

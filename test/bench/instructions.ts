@@ -1,23 +1,25 @@
 /**
- * Counts the instructions of a request, on workerd with one thread and the stand-in for D1. Other
- * load on the machine hardly changes these figures. The tutorial's Worker is left out, because
- * valgrind is slow.
+ * Counts the CPU instructions of a request with valgrind. workerd runs with one thread and the
+ * stand-in for D1. Other load on the machine changes times a lot, but hardly changes these counts.
+ * valgrind is slow, so the bench leaves out the Worker `tutorial`.
  */
-import { control, countWith, dump, hasValgrind, NO_VALGRIND } from './callgrind.ts';
+import { control, createCountCommand, hasValgrind, NO_VALGRIND, readCount } from './callgrind.ts';
 import { createAllCredentials, createLines, findPort, type Line, readSettings } from './lines.ts';
 import { send } from './load.ts';
 import { progress, Rounds, table } from './measure.ts';
 import { startWorkerd } from './workerd.ts';
 import type { Bundle, Name } from './workers.ts';
 
-/** This Worker comes first, because its link serves for the lines of all. */
+/**
+ * run-evaluation comes first, because only run-evaluation can create the link that the lines need.
+ */
 const COUNTED = ['run-evaluation', 'lean', 'engineer'] as const;
 const COLUMNS = ['lean', 'engineer', 'run-evaluation'] as const;
 const WARM_UP_REQUESTS = 250;
 const ROUNDS = 4;
 const REQUESTS = 25;
 
-/** Returns the table of the lines whose titles contain `only`. */
+/** Returns the table. Measures only the lines whose titles contain `only`. */
 export async function countInstructions(
   bundles: ReadonlyMap<Name, Bundle>,
   only = '',
@@ -29,7 +31,7 @@ export async function countInstructions(
   for (const name of COUNTED) {
     const folder = bundles.get(name)?.folder ?? '';
     const workerd = await startWorkerd(folder, readSettings(credentials), {
-      under: countWith(folder, '--instr-atstart=no'),
+      under: createCountCommand(folder, '--instr-atstart=no'),
       v8Flags: ['--single-threaded'],
     });
     const started = new Map([[name, workerd] as const]);
@@ -43,12 +45,12 @@ export async function countInstructions(
       for (const { alg, call } of own)
         await send(findPort(started, name, alg), call, WARM_UP_REQUESTS);
       control(workerd, '--instr=on');
-      dump(workerd, folder);
+      readCount(workerd, folder);
       for (let round = 1; round <= ROUNDS; round += 1) {
         progress(`instructions, ${name}, round ${round} of ${ROUNDS}`);
         for (const { title, alg, call } of own) {
           await send(findPort(started, name, alg), call, REQUESTS);
-          counts.add(title, name, dump(workerd, folder) / REQUESTS / 1000);
+          counts.add(title, name, readCount(workerd, folder) / REQUESTS / 1000);
         }
       }
     } finally {
@@ -57,14 +59,14 @@ export async function countInstructions(
   }
   const write = (figure: number, digits: number) =>
     Number.isFinite(figure) && figure > 0 ? figure.toFixed(digits) : '–';
-  const own = (title: string) => counts.least(title, 'run-evaluation');
+  const own = (title: string) => counts.findLeast(title, 'run-evaluation');
   return table(
     ['thousand instructions per request', ...COLUMNS, 'to lean', 'to engineer'],
     lines.map(({ title, beside = title }) => [
       title,
-      ...COLUMNS.map((name) => write(counts.least(title, name), 0)),
-      write(own(title) / counts.least(beside, 'lean'), 2),
-      write(own(title) / counts.least(beside, 'engineer'), 2),
+      ...COLUMNS.map((name) => write(counts.findLeast(title, name), 0)),
+      write(own(title) / counts.findLeast(beside, 'lean'), 2),
+      write(own(title) / counts.findLeast(beside, 'engineer'), 2),
     ]),
   );
 }

@@ -1,6 +1,6 @@
 /**
- * Lists the requests that are measured, which are the lines of the tables, and the Workers of each
- * line.
+ * Defines the lines of the tables. Each line is a request that the bench measures, with the Workers
+ * that can answer it.
  */
 import { type Call, sendOne } from './load.ts';
 import { ILLEGAL_VALUE, MISSING, OLD_VERSION, RUN, STORED } from './stand-in.ts';
@@ -10,16 +10,18 @@ import { type Name, WORKERS } from './workers.ts';
 
 export type Line = {
   readonly title: string;
-  /** The algorithm of the token. */
   readonly alg: Alg;
   readonly call: Call;
   readonly workers: readonly Name[];
-  /** The title of the line with which a peer that has no such line is compared. */
+  /**
+   * The title of another line. If a peer cannot answer this request, its figure for the other line
+   * is used in the comparison.
+   */
   readonly beside?: string;
 };
 
-/** The lean Worker has no precondition and no label rule. */
-const BUT_LEAN = WORKERS.filter((name) => name !== 'lean');
+/** The lean Worker has no precondition and no label rule, so it never answers 412 or 422. */
+const ALL_BUT_LEAN = WORKERS.filter((name) => name !== 'lean');
 const OWN: readonly Name[] = ['run-evaluation'];
 
 const path = (id: string) => `/v1/run/${RUN}/evaluation/${id}`;
@@ -39,19 +41,22 @@ export const readSettings = (
 ): ReadonlyMap<Alg, Credentials['settings']> =>
   new Map([...credentials].map(([alg, { settings }]) => [alg, settings]));
 
-function first(credentials: ReadonlyMap<Alg, Credentials>): Credentials {
+function findHs256(credentials: ReadonlyMap<Alg, Credentials>): Credentials {
   const hmac = credentials.get('HS256');
   if (!hmac) throw new Error('no HS256');
   return hmac;
 }
 
-/** Creates the lines. `port` leads to this Worker, which creates the link that the lines use. */
+/**
+ * Creates the lines. `port` is the port of run-evaluation, which creates the link for the line
+ * "update by a link".
+ */
 export async function createLines(
   credentials: ReadonlyMap<Alg, Credentials>,
   port: number,
 ): Promise<Line[]> {
-  const { token, forged, expired } = first(credentials);
-  const link = await makeLink(port, token);
+  const { token, forged, expired } = findHs256(credentials);
+  const link = await createLink(port, token);
   const line = (
     title: string,
     call: Call,
@@ -74,17 +79,17 @@ export async function createLines(
     line(
       'update of another version: 412',
       { ...put, headers: { 'if-match': `"${OLD_VERSION}"` }, status: 412 },
-      BUT_LEAN,
+      ALL_BUT_LEAN,
     ),
     line(
       'refused update: 422',
       { ...put, body: `{"value":${ILLEGAL_VALUE}}`, status: 422 },
-      BUT_LEAN,
+      ALL_BUT_LEAN,
     ),
     line('forged token: 401', { ...put, token: forged, status: 401 }),
     line('expired token: 401', { ...put, token: expired, status: 401 }),
     line('no JWT: 401', { ...put, token: 'none', status: 401 }),
-    // A sender of webhooks has the key of the link and no token.
+    // A webhook sender has the key of the link, in the URL, and no token.
     {
       ...line(
         'update by a link',
@@ -96,7 +101,7 @@ export async function createLines(
   ];
 }
 
-async function makeLink(port: number, token: string): Promise<string> {
+async function createLink(port: number, token: string): Promise<string> {
   const call = {
     method: 'POST',
     path: `${path(STORED)}/links`,

@@ -1,4 +1,4 @@
-/** Sends requests over a few connections, and checks the status of each response. */
+/** Sends requests over at most 16 connections, and checks the status of each response. */
 import { Agent, type IncomingHttpHeaders, request } from 'node:http';
 
 const CONNECTIONS = 16;
@@ -7,7 +7,7 @@ const agent = new Agent({ keepAlive: true, maxSockets: CONNECTIONS });
 export type Call = {
   readonly method: string;
   readonly path: string;
-  /** One token for all requests, or many in turn. */
+  /** One token for all requests, or a list of tokens that the requests use in turn. */
   readonly token?: string | readonly string[] | undefined;
   readonly body?: string;
   readonly headers?: { readonly [name: string]: string };
@@ -15,20 +15,23 @@ export type Call = {
 };
 
 /**
- * The number of tokens of its list that each Worker has received, by port. So no round repeats the
- * tokens of the round before.
+ * How many tokens of its list the bench has sent to each port. Each port belongs to one Worker, and
+ * its next round continues in the list. So no round repeats the tokens of the previous round.
  */
-const used = new Map<number, number>();
+const sentTokens = new Map<number, number>();
 
 function authorization(port: number, token: Call['token']) {
   if (token === undefined) return {};
   if (typeof token === 'string') return { authorization: `Bearer ${token}` };
-  const at = used.get(port) ?? 0;
-  used.set(port, at + 1);
+  const at = sentTokens.get(port) ?? 0;
+  sentTokens.set(port, at + 1);
   return { authorization: `Bearer ${token[at % token.length]}` };
 }
 
-/** @throws {Error} if a response has another status, because then something else is measured. */
+/**
+ * Sends a request `count` times. @throws {Error} if a response has another status than
+ * `call.status`, because the bench would then measure another case.
+ */
 export async function send(port: number, call: Call, count: number): Promise<void> {
   let left = count;
   const sender = async () => {

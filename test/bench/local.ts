@@ -1,6 +1,7 @@
 /**
- * Measures the CPU time of a request on a real local D1, with the CPU of the database in it. All
- * Workers have the same tables, triggers and rows. They run in turn in each round.
+ * Measures the CPU time of a request on a real local D1. The CPU time of the database counts. Each
+ * Worker has a copy of the same database, with the same tables, triggers and rows. In each round
+ * the Workers run one after another.
  */
 import { cpSync, globSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -25,13 +26,13 @@ const LISTED = 1_000;
 const LISTED_RUN = '018f4d3c-0002-7000-8000-000000000002';
 const ROUNDS = 20;
 const REQUESTS = 40;
-/** A list costs as much as many other requests. */
-const LISTS = 8;
+/** A list costs as much CPU as several other requests, so fewer lists are enough. */
+const LIST_REQUESTS = 8;
 
 type Line = {
   readonly title: string;
   readonly requests: number;
-  /** Returns the call of the n-th request. */
+  /** Returns the n-th request of this line. */
   readonly call: (n: number) => Omit<Call, 'token'>;
   readonly workers: readonly Name[];
 };
@@ -44,7 +45,7 @@ const put = (n: number, status: number, value = n + 100) => ({
   status,
 });
 
-const BUT_LEAN = WORKERS.filter((name) => name !== 'lean');
+const ALL_BUT_LEAN = WORKERS.filter((name) => name !== 'lean');
 const LINES: readonly Line[] = [
   { title: 'accepted update', requests: REQUESTS, call: (n) => put(n, 200), workers: WORKERS },
   {
@@ -63,17 +64,17 @@ const LINES: readonly Line[] = [
     title: 'update of another version: 412',
     requests: REQUESTS,
     call: (n) => ({ ...put(n, 412), headers: { 'if-match': '"2026-01-01T00:00:00.001Z"' } }),
-    workers: BUT_LEAN,
+    workers: ALL_BUT_LEAN,
   },
   {
     title: 'refused update: 422',
     requests: REQUESTS,
     call: (n) => put(n, 422, 2_000_000),
-    workers: BUT_LEAN,
+    workers: ALL_BUT_LEAN,
   },
   {
     title: `list of ${LISTED.toLocaleString('en')}`,
-    requests: LISTS,
+    requests: LIST_REQUESTS,
     call: () => ({ method: 'GET', path: `/v1/run/${LISTED_RUN}/evaluations`, status: 200 }),
     workers: ['engineer', 'run-evaluation'],
   },
@@ -81,7 +82,10 @@ const LINES: readonly Line[] = [
 
 type Running = { readonly name: Name; readonly server: Server; readonly pid: number };
 
-/** Returns the table: microseconds of CPU, and this Worker's as ratios to its peers. */
+/**
+ * Returns the table: the median CPU time of each Worker, and the ratios of run-evaluation to two
+ * peers.
+ */
 export async function measureLocal(
   bundles: ReadonlyMap<Name, Bundle>,
   root: string,
@@ -92,7 +96,7 @@ export async function measureLocal(
   try {
     for (const name of WORKERS)
       running.push(await start(name, bundles, root, credentials, running));
-    // The first round warms up.
+    // Round 0 is not counted: it warms up the Workers.
     for (let round = 0; round <= ROUNDS; round += 1) {
       if (round % 5 === 0) progress(`a real local D1, round ${round} of ${ROUNDS}`);
       for (const { title, requests, call, workers } of LINES) {
@@ -110,11 +114,13 @@ export async function measureLocal(
     for (const { server } of running) await server.stop();
   }
   const cell = (title: string, name: Name) =>
-    rounds.of(title, name).length === 0 ? '–' : `${rounds.median(title, name).toFixed(0)} µs`;
-  const ratio = (title: string, peer: Name) =>
-    rounds.of(title, peer).length === 0
+    rounds.getFigures(title, name).length === 0
       ? '–'
-      : rounds.ratio(title, 'run-evaluation', peer).toFixed(2);
+      : `${rounds.computeMedian(title, name).toFixed(0)} µs`;
+  const ratio = (title: string, peer: Name) =>
+    rounds.getFigures(title, peer).length === 0
+      ? '–'
+      : rounds.computeRatio(title, 'run-evaluation', peer).toFixed(2);
   return table(
     ['CPU per request, local D1 included', ...WORKERS, 'to lean', 'to engineer'],
     LINES.map(({ title }) => [
@@ -126,7 +132,10 @@ export async function measureLocal(
   );
 }
 
-/** Starts a Worker on a database of its own. The first one's rows are copied for the others. */
+/**
+ * Starts a Worker on a database of its own. The first call fills a database with rows. Later calls
+ * copy this database.
+ */
 async function start(
   name: Name,
   bundles: ReadonlyMap<Name, Bundle>,
@@ -142,7 +151,7 @@ async function start(
   if (running.length === 0) {
     const shared = { id: '018f4d3b-0002-7000-8000-000000000002', min: 0, max: 1 };
     await (await startServer(made, shared)).stop();
-    seed(storeOf(folder));
+    fillDatabase(storeOf(folder));
     cpSync(storeOf(folder), seeded, { recursive: true });
   } else {
     cpSync(seeded, storeOf(folder), { recursive: true });
@@ -171,8 +180,11 @@ const createConfig = (contents: string, folder: string, settings: Credentials['s
   },
 });
 
-/** Stores evaluations that were each changed once, and a run with a full page of them. */
-function seed(store: string): void {
+/**
+ * Stores 10,000 evaluations, each changed once. Also stores a run with 1,000 evaluations, which is
+ * one full page of a list.
+ */
+function fillDatabase(store: string): void {
   const [file = ''] = globSync(join(store, 'd1/**/[0-9a-f]*.sqlite'));
   const db = new DatabaseSync(file);
   db.exec(`BEGIN; ${writeSeed(EVALUATIONS)} ${CHANGE_ALL}; COMMIT`);

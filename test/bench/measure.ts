@@ -1,9 +1,9 @@
 /**
- * Collects the figures of rounds. All Workers run in turn in each round, so that other load on the
- * machine hits all alike.
+ * Collects the figures of several rounds. In each round all Workers run, one after another. So
+ * other load on the machine affects all of them alike.
  */
 
-export function median(figures: readonly number[]): number {
+export function computeMedian(figures: readonly number[]): number {
   const sorted = [...figures].sort((a, b) => a - b);
   return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
 }
@@ -16,27 +16,30 @@ export class Rounds {
     this.#figures.set(key, [...(this.#figures.get(key) ?? []), figure]);
   }
 
-  of(row: string, column: string): readonly number[] {
+  getFigures(row: string, column: string): readonly number[] {
     return this.#figures.get(`${row}|${column}`) ?? [];
   }
 
-  median(row: string, column: string): number {
-    return median(this.of(row, column));
+  computeMedian(row: string, column: string): number {
+    return computeMedian(this.getFigures(row, column));
   }
 
   /**
-   * Returns the least figure of all rounds. In the other rounds V8 also compiles or collects
-   * garbage.
+   * Returns the lowest figure of all rounds. In the rounds with higher figures, V8 also compiled
+   * code or collected garbage.
    */
-  least(row: string, column: string): number {
-    return Math.min(...this.of(row, column));
+  findLeast(row: string, column: string): number {
+    return Math.min(...this.getFigures(row, column));
   }
 
-  /** Returns the median of the ratios within each round. */
-  ratio(row: string, column: string, to: string): number {
-    const base = this.of(row, to);
-    return median(
-      this.of(row, column).map((figure, round) => figure / (base[round] ?? Number.NaN)),
+  /**
+   * Divides the figure of `column` by the figure of `base` in each round, and returns the median of
+   * these ratios.
+   */
+  computeRatio(row: string, column: string, base: string): number {
+    const bases = this.getFigures(row, base);
+    return computeMedian(
+      this.getFigures(row, column).map((figure, round) => figure / (bases[round] ?? Number.NaN)),
     );
   }
 }

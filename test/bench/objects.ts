@@ -1,6 +1,9 @@
 /**
- * Measures accounts in objects on real local databases: how long bringing an account over takes,
- * whether an account waits for others, and what an update costs.
+ * Measures accounts that live in objects, on real local databases:
+ *
+ * - whether an account waits for other accounts
+ * - how long it takes to move a large account from D1 into its object
+ * - what an update costs in an object and in D1
  */
 import { cpSync, globSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -10,7 +13,7 @@ import { readWorkerd } from '../soak/memory.ts';
 import { build, type Server, startServer, storeOf } from '../soak/server.ts';
 import { CHANGE_ALL, evaluationId, runId, writeSeed } from './databases.ts';
 import { type Call, sendOne } from './load.ts';
-import { median, progress, Rounds, table } from './measure.ts';
+import { computeMedian, progress, Rounds, table } from './measure.ts';
 import { type Credentials, createCredentials } from './tokens.ts';
 import { readCpu } from './workerd.ts';
 
@@ -25,7 +28,10 @@ const ROUND_UPDATES = 50;
 const SHARED_LABEL = { id: '018f4d3b-0002-7000-8000-000000000002', min: 0, max: 1e12 };
 const ALL = { ACCOUNT_OBJECTS: '*' };
 
-/** The time of a call that keeps the CPU idle: ten databases make 200 calls a second. */
+/**
+ * Makes each database wait 50 ms in each call (objects.worker.ts). The CPU then stays mostly idle,
+ * because ten databases together make at most 200 calls a second.
+ */
 const SLOW = { CALL_MS: '50' };
 
 export async function measureObjects(root: string): Promise<string> {
@@ -43,7 +49,7 @@ export async function measureObjects(root: string): Promise<string> {
   };
   try {
     return [
-      await measureWaiting(credentials, createFolder, start),
+      await measureWaits(credentials, createFolder, start),
       await measureLargeAccount(credentials, createFolder, start),
     ].join('\n\n');
   } finally {
@@ -56,8 +62,11 @@ type Start = typeof startServer;
 
 const findPort = ({ url }: Server) => Number(url.port);
 
-/** Times an update of one account, alone and while ten others send one update after another. */
-async function measureWaiting(credentials: Credentials, createFolder: CreateFolder, start: Start) {
+/**
+ * Times the updates of one account: first alone, then while ten other accounts send one update
+ * after another.
+ */
+async function measureWaits(credentials: Credentials, createFolder: CreateFolder, start: Start) {
   const rows: string[][] = [];
   for (const [title, setting] of [
     ['all in one D1', {}],
@@ -67,11 +76,11 @@ async function measureWaiting(credentials: Credentials, createFolder: CreateFold
     const settings = { ...credentials.settings, ...SLOW, ...setting };
     const made = build(createFolder(title), 'test/bench/objects.worker.ts', settings);
     const server = await start(made, SHARED_LABEL);
-    const own = await createUpdate(server, await credentials.mintTokenFor('acc_own'));
+    const own = await createUpdater(server, await credentials.mintTokenFor('acc_own'));
     const others: (typeof own)[] = [];
     while (others.length < LOADED_ACCOUNTS)
       others.push(
-        await createUpdate(server, await credentials.mintTokenFor(`acc_${others.length}`)),
+        await createUpdater(server, await credentials.mintTokenFor(`acc_${others.length}`)),
       );
     const alone = await timeUpdates(own);
     let isOver = false;
@@ -93,8 +102,8 @@ async function measureWaiting(credentials: Credentials, createFolder: CreateFold
   return table([head, 'alone', `while ${LOADED_ACCOUNTS} other accounts update`, 'ratio'], rows);
 }
 
-/** Creates an evaluation, and returns what updates it. */
-async function createUpdate(server: Server, token: string): Promise<() => Promise<unknown>> {
+/** Creates an evaluation, and returns a function that updates the evaluation. */
+async function createUpdater(server: Server, token: string): Promise<() => Promise<unknown>> {
   const run = crypto.randomUUID();
   const body = JSON.stringify({ evaluation_label_id: SHARED_LABEL.id, value: 1 });
   const path = `/v1/run/${run}/evaluations`;
@@ -122,10 +131,13 @@ async function timeUpdates(update: () => Promise<unknown>): Promise<number> {
     await update();
     times.push(performance.now() - begun);
   }
-  return median(times);
+  return computeMedian(times);
 }
 
-/** Brings a large account over, and then updates it there and in D1. */
+/**
+ * Moves a large account into its object. Then measures updates in the object, and in a D1 that has
+ * the same rows.
+ */
 async function measureLargeAccount(
   { settings, token }: Credentials,
   createFolder: CreateFolder,
@@ -139,15 +151,15 @@ async function measureLargeAccount(
   cpSync(storeOf(inD1.folder), storeOf(folder), { recursive: true });
 
   const objects = await start(build(folder, 'src/index.ts', { ...settings, ...ALL }));
-  const arrival = await bringOver(objects, token);
-  const objectPid = newestPid([]);
+  const arrival = await moveAccount(objects, token);
+  const objectPid = findOtherPid([]);
   const d1 = await start(inD1);
   const rounds = new Rounds();
   const servers = [
-    { name: 'D1', pid: newestPid([objectPid]), port: findPort(d1) },
+    { name: 'D1', pid: findOtherPid([objectPid]), port: findPort(d1) },
     { name: 'object', pid: objectPid, port: findPort(objects) },
   ];
-  // The first round warms up.
+  // Round 0 is not counted: it warms up the Workers.
   for (let round = 0; round <= ROUNDS; round += 1) {
     for (const { name, pid, port } of servers) {
       const before = readCpu({ pid });
@@ -161,8 +173,8 @@ async function measureLargeAccount(
     }
   }
   const cells = (row: string, digits: number, unit: string) => [
-    ...servers.map(({ name }) => `${rounds.median(row, name).toFixed(digits)} ${unit}`),
-    rounds.ratio(row, 'object', 'D1').toFixed(2),
+    ...servers.map(({ name }) => `${rounds.computeMedian(row, name).toFixed(digits)} ${unit}`),
+    rounds.computeRatio(row, 'object', 'D1').toFixed(2),
   ];
   const updates = table(
     ['an accepted update', 'in D1', 'in an object', 'ratio'],
@@ -174,7 +186,7 @@ async function measureLargeAccount(
   return `${arrival}\n\n${updates}`;
 }
 
-/** Stores evaluations, each changed once, and their label. */
+/** Fills D1 with a large account: evaluations, each changed once, and their label. */
 function fillD1(store: string): void {
   const [file = ''] = globSync(join(store, 'd1/**/[0-9a-f]*.sqlite'));
   const db = new DatabaseSync(file);
@@ -182,8 +194,8 @@ function fillD1(store: string): void {
   db.close();
 }
 
-/** Returns the workerd that was started last. */
-function newestPid(others: readonly number[]): number {
+/** Returns the process id of the workerd that is not in `others`. */
+function findOtherPid(others: readonly number[]): number {
   const found = readWorkerd().find(({ pid }) => !others.includes(pid));
   if (!found) throw new Error('there is no workerd');
   return found.pid;
@@ -195,8 +207,11 @@ const createUpdateCall = (n: number): Omit<Call, 'token'> => {
   return { method: 'PUT', path, body: `{"value":${n + 100}}`, status: 200 };
 };
 
-/** Brings the account over while callers ask for it, until D1 has none of its rows. */
-async function bringOver(server: Server, token: string): Promise<string> {
+/**
+ * Moves the account into its object: sends requests until the object serves the account, then waits
+ * until D1 has none of its rows. Returns a table of the times.
+ */
+async function moveAccount(server: Server, token: string): Promise<string> {
   const accounts = ['acc_bench'];
   const rows = await server.countInD1(accounts);
   const { path } = createUpdateCall(1);

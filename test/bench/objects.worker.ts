@@ -1,18 +1,20 @@
 /**
- * Runs the app on slow databases: D1 for all accounts, and one object for each account. Each
- * database makes one call at a time and waits during the call, as for a commit. The time of a
- * response then shows for which databases the request waited, although all of them share the CPU of
- * one machine.
+ * Runs the Worker on slow databases: one D1, and one object for each account. Each database has a
+ * queue, in which each call waits CALL_MS, as if for a commit. So the response time shows whose
+ * calls a request had to wait for, although all databases share the CPU of one machine.
  */
 import { env } from 'cloudflare:workers';
 import { createApp } from '../../src/app.ts';
 import { AccountObject as DeployedObject } from '../../src/db/account-object.ts';
 import { interceptD1 } from '../support/d1.ts';
 
-/** How long a database takes for a call. */
+/** How long each call waits in the queue of its database, in milliseconds. */
 const { CALL_MS } = env as Env & { readonly CALL_MS: string };
 
-/** Returns a function that makes a call after those before it. */
+/**
+ * Creates the queue of a database: a function that makes calls. Each call starts at least CALL_MS
+ * after the previous call.
+ */
 function createQueue() {
   let isFreeAt = 0;
   return async <T>(call: () => Promise<T>): Promise<T> => {

@@ -1,7 +1,8 @@
 /**
- * Runs `npm run bench`, which prints the tables of README.md. `npm run bench -- distance` prints
- * one part alone, and `npm run bench -- instructions 404` some lines of a part. The bench uses
- * loopback only. It needs Linux, because it reads the CPU time of processes.
+ * Implements `npm run bench`, which prints the tables of README.md. `npm run bench -- distance`
+ * prints one part. `npm run bench -- instructions 404` prints only the lines whose titles contain
+ * "404". The bench uses loopback only. It needs Linux, because it reads the CPU time of processes
+ * from /proc.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
@@ -25,17 +26,17 @@ const PARTS: { readonly [name: string]: Part } = {
   distance: measureDistance,
   d1: (_, root) => measureScale(root),
   objects: (_, root) => measureObjects(root),
-  instructions: (made) => countInstructions(made, only),
+  instructions: (bundles) => countInstructions(bundles, only),
 };
-const [, , asked, only] = process.argv;
-if (asked === '--help') {
+const [, , part, only] = process.argv;
+if (part === '--help') {
   console.log(
     `npm run bench prints what test/bench/README.md has; npm run bench -- PART one of ${Object.keys(PARTS).join(', ')}.`,
   );
   process.exit();
 }
-if (asked !== undefined && !(asked in PARTS)) {
-  console.error(`bench: there is no part ${asked}, only ${Object.keys(PARTS).join(', ')}`);
+if (part !== undefined && !(part in PARTS)) {
+  console.error(`bench: there is no part ${part}, only ${Object.keys(PARTS).join(', ')}`);
   process.exit(1);
 }
 
@@ -50,6 +51,6 @@ const bundles = new Map(WORKERS.map((name) => [name, bundle(name, root)] as cons
 const [{ model = 'unknown' } = {}] = cpus();
 console.log(`${new Date().toISOString().slice(0, 10)}, ${cpus().length} × ${model}\n`);
 for (const [name, measure] of Object.entries(PARTS)) {
-  if (asked === undefined || asked === name) console.log(`${await measure(bundles, root)}\n`);
+  if (part === undefined || part === name) console.log(`${await measure(bundles, root)}\n`);
 }
 process.exit();

@@ -1,6 +1,6 @@
 /**
- * Measures this Worker on real local databases of several sizes: what each operation costs in D1,
- * and how long it takes.
+ * Measures run-evaluation on real local databases of two sizes: the calls and rows that each
+ * operation needs in D1, and its response time.
  */
 
 import { setTimeout as pause } from 'node:timers/promises';
@@ -21,7 +21,7 @@ import { createCredentials } from './tokens.ts';
 const SIZES = [1_000, 100_000];
 const ROUNDS = 200;
 const WARM_UP_ROUNDS = 50;
-const NAMED_ROUNDS = 200;
+const LONG_HISTORY_ROUNDS = 200;
 
 type Operation = {
   readonly title: string;
@@ -29,7 +29,10 @@ type Operation = {
   readonly call: (size: number, round: number) => Omit<Call, 'token'>;
 };
 
-/** Returns a row for each round. Rows of different rounds are far from each other, at any size. */
+/**
+ * Returns the number of the evaluation that a round uses. The numbers of consecutive rounds are far
+ * apart.
+ */
 const chooseRow = (size: number, round: number) => (round * 7_919) % size;
 const path = (n: number) => `/v1/run/${runId(n)}/evaluation/${evaluationId(n)}`;
 
@@ -70,19 +73,22 @@ const OPERATIONS: readonly Operation[] = [
   },
 ];
 
-/** Returns the most that any request of the operation has cost. */
+/** Formats the highest number of calls, and of rows, that a request of the operation needed. */
 function readCost({ lines }: Database, operation: string): string {
   const own = lines.filter((line) => line.operation === operation);
   const most = (read: (line: (typeof own)[number]) => number) => Math.max(...own.map(read));
   return `${most((line) => line.db_calls)} call, ${most((line) => line.rows_read)} read, ${most((line) => line.rows_written)} written`;
 }
 
-/** Measures an update with a key and one without, in turn, on an evaluation with a long history. */
-async function measureNamed({ port, lines }: Database, token: string): Promise<string> {
+/**
+ * Measures updates of an evaluation that has a long history. Every second update has an
+ * Idempotency-Key.
+ */
+async function measureLongHistory({ port, lines }: Database, token: string): Promise<string> {
   const rounds = new Rounds();
   const before = lines.length;
   const names = ['unnamed', 'named'];
-  for (let round = 0; round < NAMED_ROUNDS; round += 1) {
+  for (let round = 0; round < LONG_HISTORY_ROUNDS; round += 1) {
     for (const name of names) {
       const headers = name === 'named' ? { 'idempotency-key': `round-${round}` } : {};
       const started = performance.now();
@@ -97,10 +103,11 @@ async function measureNamed({ port, lines }: Database, token: string): Promise<s
       rounds.add('latency', name, performance.now() - started);
     }
   }
-  // The log is read from a pipe: the last lines come after the last response.
+  // The log comes through a pipe, so its last lines may come after the last response. Waits for
+  // them, but for two seconds at most.
   for (
     let waits = 0;
-    lines.length < before + names.length * NAMED_ROUNDS && waits < 100;
+    lines.length < before + names.length * LONG_HISTORY_ROUNDS && waits < 100;
     waits += 1
   )
     await pause(20);
@@ -108,7 +115,7 @@ async function measureNamed({ port, lines }: Database, token: string): Promise<s
     const own = lines.slice(before).filter((_, line) => line % names.length === index);
     const [reads, latency] = [
       Math.max(...own.map(({ rows_read }) => rows_read)),
-      rounds.median('latency', name),
+      rounds.computeMedian('latency', name),
     ];
     return `${name}: ${reads.toLocaleString('en')} rows read, ${latency.toFixed(2)} ms`;
   });
@@ -119,7 +126,7 @@ export async function measureScale(root: string): Promise<string> {
   const credentials = await createCredentials('HS256');
   const databases: Database[] = [];
   const rounds = new Rounds();
-  let [costs, named] = ['', ''];
+  let [costs, longHistory] = ['', ''];
   try {
     for (const size of SIZES) databases.push(await startDatabase(size, root, credentials));
     for (let round = 0; round < WARM_UP_ROUNDS + ROUNDS; round += 1) {
@@ -134,13 +141,13 @@ export async function measureScale(root: string): Promise<string> {
     }
     costs = writeCosts(databases, rounds);
     const [smallest] = databases;
-    if (smallest) named = await measureNamed(smallest, credentials.token);
+    if (smallest) longHistory = await measureLongHistory(smallest, credentials.token);
   } finally {
     for (const database of databases) await database.stop();
   }
   const [largest] = databases.slice(-1);
   const storage = `Storage, of ${largest?.size.toLocaleString('en')}: ${largest?.bytesPerRow.toFixed(0)} bytes per evaluation, ${largest?.bytesPerReplaced.toFixed(0)} per replaced value`;
-  return `${costs}\n\n${named}\n\n${storage}`;
+  return `${costs}\n\n${longHistory}\n\n${storage}`;
 }
 
 function writeCosts(databases: readonly Database[], rounds: Rounds): string {
@@ -150,8 +157,8 @@ function writeCosts(databases: readonly Database[], rounds: Rounds): string {
     OPERATIONS.map(({ title, operation }) => [
       title,
       ...databases.map((database) => {
-        const latency = rounds.median(title, String(database.size));
-        return `${readCost(database, operation)}; ${latency.toFixed(2)} ms, ${(latency / rounds.median(title, smallest)).toFixed(2)}`;
+        const latency = rounds.computeMedian(title, String(database.size));
+        return `${readCost(database, operation)}; ${latency.toFixed(2)} ms, ${(latency / rounds.computeMedian(title, smallest)).toFixed(2)}`;
       }),
     ]),
   );

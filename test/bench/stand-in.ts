@@ -1,13 +1,16 @@
 /**
- * A stand-in for D1 that answers immediately, or after the time of a round trip. It parses no SQL:
- * it looks for a few texts in the request. A batch that does not begin with a read is a write and
- * the statement that explains a refusal.
+ * Creates a stand-in for D1: a Worker that answers immediately, or after the time of a round trip.
+ * The stand-in parses no SQL. It chooses its answer by a few texts in the request, such as an id. A
+ * batch that does not begin with SELECT counts as an update with its explanation.
  */
 export const RUN = '018f4d3c-0001-7000-8000-000000000001';
 export const STORED = '018f4d3d-0001-7000-8000-000000000001';
 const LABEL = '018f4d3b-0001-7000-8000-000000000001';
 
-/** A missing id, a version that was replaced, and a value that the label does not allow. */
+/**
+ * If a request to the stand-in contains one of these texts, the stand-in answers as if the row were
+ * missing, had another version, or had a label that does not allow the value.
+ */
 export const MISSING = '018f4d3d-0001-7000-8000-00000000ffff';
 export const OLD_VERSION = '2026-01-01T00:00:00.001Z';
 export const ILLEGAL_VALUE = 987_654_321_987;
@@ -42,7 +45,7 @@ const LABEL_ROW = {
   updated_at: null,
 };
 
-/** The explanation of a refused update: the row and its label's rule. */
+/** The row that explains a refused update: the evaluation, and the rule of its label. */
 const REFUSED = {
   ...EVALUATION,
   ...RULE,
@@ -56,8 +59,8 @@ const NOT_THERE = Object.fromEntries(Object.keys(REFUSED).map((column) => [colum
 type Row = { readonly [column: string]: unknown };
 
 /**
- * Returns D1's result of a statement that finds the row, or finds nothing, in the format of the
- * binding.
+ * Creates the result of one statement as D1 sends it. If `row` is undefined, the statement found no
+ * row.
  */
 const createResult = (row?: Row) => ({
   success: true,
@@ -74,7 +77,7 @@ const createResult = (row?: Row) => ({
   },
 });
 
-/** An evaluation and its label in one row, for the engineer's second statement. */
+/** The row of the engineer's second statement: an evaluation joined with its label. */
 const JOINED = {
   ...createResult(EVALUATION),
   results: {
@@ -96,10 +99,10 @@ const ANSWERS = {
 };
 
 /**
- * Returns the source of the stand-in. A GET does not come from the binding: it asks for the number
- * of calls.
+ * Returns the source code of the stand-in. The D1 binding sends every call as a POST. The bench
+ * sends a GET to learn the number of calls.
  */
-export const standIn = (roundTripMs: number) => `
+export const createStandIn = (roundTripMs: number) => `
 const ANSWERS = ${JSON.stringify(ANSWERS)};
 const init = { headers: { 'content-type': 'application/json', 'x-cf-d1-session-commit-token': '00000001-00000000-00004f00-00000000000000000000000000000000' } };
 

@@ -1,10 +1,10 @@
 /**
- * Counts what a cold start costs: the instructions of workerd until its first response, over those
- * of an empty Worker. The request has a path that no Worker has.
+ * Measures a cold start: the instructions that workerd needs until its first response, minus those
+ * for an empty Worker. No Worker has a route for the path of this request, so all answer 404.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { countWith, dump, hasValgrind, NO_VALGRIND } from './callgrind.ts';
+import { createCountCommand, hasValgrind, NO_VALGRIND, readCount } from './callgrind.ts';
 import { progress, Rounds, table } from './measure.ts';
 import { startWorkerd } from './workerd.ts';
 import { type Bundle, type Name, WORKERS } from './workers.ts';
@@ -12,7 +12,9 @@ import { type Bundle, type Name, WORKERS } from './workers.ts';
 const ROUNDS = 2;
 const EMPTY = 'export default { fetch: () => new Response(null, { status: 404 }) };';
 
-/** Returns a table of bundle sizes, and of instructions at start-up in millions. */
+/**
+ * Returns the table: the sizes of the bundles, and the instructions of a cold start in millions.
+ */
 export async function measureStartup(
   bundles: ReadonlyMap<Name, Bundle>,
   root: string,
@@ -29,7 +31,7 @@ export async function measureStartup(
       rounds.add('start', name, await countStart(folder));
     }
   }
-  const over = (name: Name) => rounds.least('start', name) - rounds.least('start', 'empty');
+  const over = (name: Name) => rounds.findLeast('start', name) - rounds.findLeast('start', 'empty');
   const cells = (write: (name: Name) => string) => WORKERS.map(write);
   return table(
     ['a cold start', ...WORKERS],
@@ -44,15 +46,15 @@ export async function measureStartup(
   );
 }
 
-/** Returns million instructions. */
+/** Returns the instructions of one cold start, in millions. */
 async function countStart(folder: string): Promise<number> {
   const workerd = await startWorkerd(folder, new Map([['main', {}]]), {
-    under: countWith(folder),
+    under: createCountCommand(folder),
     v8Flags: ['--single-threaded'],
   });
   try {
     await (await fetch(`http://127.0.0.1:${workerd.ports.get('main')}/nothing`)).text();
-    return dump(workerd, folder) / 1e6;
+    return readCount(workerd, folder) / 1e6;
   } finally {
     await workerd.stop();
   }

@@ -1,21 +1,22 @@
-/** Creates the tokens of the bench, and the settings that verify them. */
+/** Creates the tokens of the bench, and the settings with which a Worker verifies them. */
 import { createHmac, makeKeyPair, type Signer } from '../support/signer.ts';
 
 export const ALGORITHMS = ['HS256', 'RS256', 'ES256', 'EdDSA'] as const;
 export type Alg = (typeof ALGORITHMS)[number];
 
 const SECRET = 'a-secret-of-the-bench-and-of-nothing-else';
-/** The secret that signs the keys of links. */
 const LINK_SECRET = 'another-secret-of-the-bench-and-of-nothing-else';
-/** More tokens than a Worker caches, so that no token is repeated while it is in the cache. */
-const TOKENS = 2000;
+/**
+ * More tokens than a Worker caches. So a token has left the cache before the bench sends it again.
+ */
+const TOKEN_COUNT = 2000;
 
 export type Credentials = {
-  /** The settings under which a Worker accepts the tokens. */
+  /** The settings with which a Worker accepts the tokens. */
   readonly settings: { readonly [name: string]: string };
   readonly token: string;
   readonly tokens: readonly string[];
-  /** Signs the token of another account. */
+  /** Signs a token for another account. */
   readonly mintTokenFor: (account: string) => Promise<string>;
   /** The token with one character of its signature changed. */
   readonly forged: string;
@@ -45,7 +46,7 @@ async function sign(settings: Credentials['settings'], signer: Signer): Promise<
   };
   const token = await signer.sign(claims);
   const tokens = await Promise.all(
-    Array.from({ length: TOKENS }, (_, n) => signer.sign({ ...claims, jti: `token-${n}` })),
+    Array.from({ length: TOKEN_COUNT }, (_, n) => signer.sign({ ...claims, jti: `token-${n}` })),
   );
   const at = token.lastIndexOf('.') + 10;
   const forged = token.slice(0, at) + (token[at] === 'A' ? 'B' : 'A') + token.slice(at + 1);

@@ -1,6 +1,6 @@
 /**
- * Starts one workerd process for one Worker, with a socket for each of its settings, and reads the
- * CPU time of the process.
+ * Starts one workerd process for one Worker. The process runs the Worker once for each group of
+ * settings, each on a port of its own. Also reads the CPU time of the process.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -8,17 +8,20 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { register, stop } from './children.ts';
-import { standIn } from './stand-in.ts';
+import { createStandIn } from './stand-in.ts';
 import { COMPATIBILITY_DATE, COMPATIBILITY_FLAGS } from './workers.ts';
 
-/** The workerd that wrangler brings. The command of the same name is a Node process around it. */
+/**
+ * The path of the workerd program that wrangler installs. The command `workerd` in
+ * node_modules/.bin would put a Node process around it.
+ */
 const { default: WORKERD } = createRequire(import.meta.url)('workerd');
 
 export type Workerd = {
-  /** The port of each setting, by its name. */
+  /** The port for each name in `settings`. The port `d1` leads to the stand-in for D1. */
   readonly ports: ReadonlyMap<string, number>;
   readonly pid: number;
-  /** User and system time of all threads so far, in nanoseconds (Linux: proc(5), schedstat). */
+  /** Returns the CPU time of all threads so far, in nanoseconds. */
   readonly cpu: () => number;
   readonly stop: () => Promise<void>;
 };
@@ -26,33 +29,34 @@ export type Workerd = {
 type Settings = { readonly [name: string]: string };
 
 type Options = {
-  /** A command under which workerd runs. */
+  /** A command that starts workerd, such as valgrind with its options. */
   readonly under?: readonly string[];
-  /** The time of a round trip to the stand-in for D1; 0 by default. */
+  /** The time after which the stand-in for D1 answers; 0 by default. */
   readonly roundTripMs?: number;
   readonly v8Flags?: readonly string[];
 };
 
 /**
- * Starts workerd. `folder` contains the bundle, index.js, and takes the other files. The port `d1`
- * leads to the stand-in itself.
+ * Starts workerd. `folder` contains the bundle, index.js, and this function writes other files into
+ * the folder. `settings` maps a name, such as `HS256`, to environment variables of the Worker.
  */
 export async function startWorkerd(
   folder: string,
   settings: ReadonlyMap<string, Settings>,
   { under = [], roundTripMs = 0, v8Flags = [] }: Options = {},
 ): Promise<Workerd> {
-  writeFileSync(join(folder, 'd1.js'), standIn(roundTripMs));
+  writeFileSync(join(folder, 'd1.js'), createStandIn(roundTripMs));
   writeFileSync(join(folder, 'config.capnp'), createConfig(settings, v8Flags));
   const [command = '', ...args] = [...under, WORKERD, 'serve', '--experimental', '--control-fd=3'];
-  // What the Worker logs is written, as it would be, and read by nobody.
+  // The Worker writes its log, as in production, so the bench measures this cost. Nobody reads the
+  // log.
   const stdio = ['ignore', 'ignore', 'inherit', 'pipe'] as const;
-  // Under valgrind a SIGTERM that interrupts a count is not heard.
+  // While valgrind writes a count, it can miss a SIGTERM. So the bench ends workerd with SIGKILL.
   const child = register(
     spawn(command, [...args, join(folder, 'config.capnp')], { stdio: [...stdio] }),
     'SIGKILL',
   );
-  const ports = await listening(child, settings.size + 1);
+  const ports = await waitForPorts(child, settings.size + 1);
   return {
     ports,
     pid: child.pid ?? 0,
@@ -61,7 +65,7 @@ export async function startWorkerd(
   };
 }
 
-/** The binding of D1 itself, in front of the stand-in. */
+/** The D1 binding that is built into workerd. It sends its requests to the stand-in. */
 const DATABASE_BINDING =
   '(name = "DB", wrapped = (moduleName = "cloudflare-internal:d1-api", innerBindings = [(name = "fetcher", service = "d1")]))';
 
@@ -92,7 +96,10 @@ const config :Workerd.Config = (
 `;
 }
 
-async function listening(child: ChildProcess, count: number): Promise<ReadonlyMap<string, number>> {
+async function waitForPorts(
+  child: ChildProcess,
+  count: number,
+): Promise<ReadonlyMap<string, number>> {
   const ports = new Map<string, number>();
   const control = child.stdio[3];
   if (!control || !('read' in control)) throw new Error('workerd has no control channel');
@@ -104,7 +111,10 @@ async function listening(child: ChildProcess, count: number): Promise<ReadonlyMa
   throw new Error('workerd ended before it listened');
 }
 
-/** User and system time of all threads so far, in nanoseconds. */
+/**
+ * Returns the user and system time of all threads so far, in nanoseconds (Linux: proc(5),
+ * schedstat).
+ */
 export function readCpu({ pid }: Pick<ChildProcess, 'pid'>): number {
   const tasks = `/proc/${pid}/task`;
   return readdirSync(tasks)

@@ -1,21 +1,27 @@
-/** Bundles the Workers that are compared, as `wrangler deploy` would upload them. */
+/** Bundles the Workers that the bench compares, as `wrangler deploy` would upload them. */
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { OFFLINE } from '../../src/cli/offline.ts';
 
-/** The peers, in the order of the columns: each is a Worker as a user would write it. */
+/**
+ * The Workers with which the bench compares run-evaluation (README.md), in the order of the
+ * columns.
+ */
 export const PEERS = ['lean', 'engineer', 'tutorial'] as const;
 export const WORKERS = [...PEERS, 'run-evaluation'] as const;
 export type Name = (typeof WORKERS)[number];
 
 export type Bundle = { readonly folder: string; readonly config: string; readonly gzipKiB: number };
 
-/** The date and the flags of wrangler.toml. */
+/** These two must equal the settings in wrangler.toml. */
 export const COMPATIBILITY_DATE = '2026-11-09';
 export const COMPATIBILITY_FLAGS = ['enable_request_signal'];
 
-/** Returns the project's own configuration, or the same build settings for a peer. */
+/**
+ * Returns the path of a wrangler configuration: the project's own, or one that builds a peer with
+ * the same settings.
+ */
 function createConfig(name: Name, folder: string): string {
   if (name === 'run-evaluation') return 'wrangler.toml';
   const config = join(folder, 'wrangler.json');

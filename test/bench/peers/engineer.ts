@@ -1,7 +1,7 @@
 /**
- * A Worker as a good engineer writes it: Hono, jose, and a drizzle query that is built for each
- * request. An accepted update is one statement that carries every condition. Only if it changes no
- * row, a second statement reads why.
+ * A Worker as a good engineer would write it, with Hono, jose, and a drizzle query that is built
+ * for each request. One statement makes an update and checks every condition. If the statement
+ * changes no row, a second statement reads why.
  */
 import { and, asc, eq, exists, gte, isNull, lte, or, sql } from 'drizzle-orm';
 import { drizzle } from 'drizzle-orm/d1';

@@ -1,7 +1,7 @@
 /**
- * A lean Worker, as a careful author writes it who wants one fast route and promises nothing else:
- * jose for the token, one UPDATE … RETURNING, no framework. It has no label rule, no precondition,
- * no retry, no request id and no log line.
+ * A Worker that a careful author has made as fast as possible. It has one route and no framework:
+ * jose verifies the token, and one `UPDATE … RETURNING` stores the value. It has no label rule,
+ * precondition, retry, request id or log line.
  */
 import type { Bindings } from './schema.ts';
 import { verifyToken } from './token.ts';
@@ -14,7 +14,8 @@ const COLUMNS =
 const SCOPE = 'account_id = ?1 AND run_id = ?2 AND id = ?3';
 const GET = `SELECT ${COLUMNS} FROM run_evaluation WHERE ${SCOPE}`;
 /**
- * Names the write, as every writer of this database should. Otherwise a trigger does, at a cost.
+ * Sets `write_id`, as every writer of this database should. Otherwise a trigger would set
+ * `write_id`, which costs more.
  */
 const UPDATE = `UPDATE run_evaluation SET value = ?4, updated_by = ?5, updated_at = ?6, write_id = lower(hex(randomblob(12)))
   WHERE ${SCOPE} RETURNING ${COLUMNS}`;

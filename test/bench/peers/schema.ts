@@ -1,4 +1,4 @@
-/** The tables, bindings and label rule of the peers. */
+/** The tables, the bindings and the label rule that the peers share. */
 import { getTableColumns } from 'drizzle-orm';
 import { real, sqliteTable, text } from 'drizzle-orm/sqlite-core';
 
@@ -19,7 +19,7 @@ export const runEvaluation = sqliteTable('run_evaluation', {
 });
 
 const { write_id, ...columns } = getTableColumns(runEvaluation);
-/** The twelve columns that are the resource. */
+/** The twelve columns that a response contains: all except `write_id`. */
 export const resource = columns;
 
 export const evaluationLabel = sqliteTable('evaluation_label', {

@@ -1,8 +1,11 @@
-/** Verifies tokens with jose for the two Workers that a user would write with care. */
+/** Verifies tokens with jose, for the Workers `lean` and `engineer`. */
 import { type CryptoKey, createLocalJWKSet, type JWTPayload, jwtVerify } from 'jose';
 import type { Bindings } from './schema.ts';
 
-/** An isolate prepares the key once. jose would import a raw secret for each verification. */
+/**
+ * Each isolate prepares this key once. If jose got the raw secret, it would import the secret again
+ * for each token.
+ */
 let key: CryptoKey | ReturnType<typeof createLocalJWKSet> | undefined;
 
 async function prepareKey({ JWT_SECRET, JWT_JWKS }: Bindings) {

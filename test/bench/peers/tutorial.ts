@@ -1,6 +1,7 @@
 /**
- * The usual tutorial: Hono, hono/jwt, and a drizzle query that is built for each request. An update
- * reads, checks and writes, in three calls to D1.
+ * A Worker as a tutorial would write it, with Hono, hono/jwt, and a drizzle query that is built for
+ * each request. An update makes three calls to D1: it reads the evaluation, reads the label, and
+ * writes.
  */
 import { and, eq, sql } from 'drizzle-orm';
 import { drizzle } from 'drizzle-orm/d1';
