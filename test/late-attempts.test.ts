@@ -4,15 +4,21 @@
  * simulate the faults, and the clocks of the edges differ by seconds.
  */
 import { describe, expect, it } from 'vitest';
+import { makeDatabaseUnavailable } from './support/answers.ts';
 import { interceptD1, makeFlakyD1 } from './support/d1.ts';
-import { edge, LOST, makeUpdate, NOW, readValues } from './support/edge.ts';
+import { edge, LOST, makeUpdate, mintTokenAt, NOW, readValues } from './support/edge.ts';
 import {
+  buildLabelPath,
+  buildPath,
   DB,
+  expectRefusal,
   expectUnbroken,
   type Row,
   readEvaluation,
   readHistory,
+  request,
   storeEvaluation,
+  storeLabel,
 } from './support/worker.ts';
 
 describe('an attempt of a write', () => {
@@ -83,6 +89,85 @@ describe('an attempt of a write', () => {
       });
       expect(response.headers.get('etag')).toBe(`"${stored.updated_at}"`);
       expect(await readValues(row)).toEqual([1, 5, 7]);
+    }
+  });
+});
+
+/** Makes a request about a row at the moment of the edges' clocks. */
+const makeRequest = async (path: string, method: string, body?: object) =>
+  request(path, {
+    method,
+    ...(body && { body: JSON.stringify(body) }),
+    headers: { authorization: `Bearer ${await mintTokenAt({ sub: 'user-a' })}` },
+  });
+
+const makeCreate = ({ run_id, id, evaluation_label_id }: Row) =>
+  makeRequest(`/v1/run/${run_id}/evaluations`, 'POST', { id, evaluation_label_id, value: 5 });
+
+/** Makes the fields of an evaluation that is not stored, under a label that is not stored. */
+const makeMissing = async (): Promise<Row> => ({
+  ...(await storeEvaluation()),
+  id: crypto.randomUUID(),
+  evaluation_label_id: crypto.randomUUID(),
+});
+
+/** The id of a link that expires in a minute. The id begins with the time of expiry. */
+const LINK_ID = (NOW.getTime() + 60_000)
+  .toString(16)
+  .padStart(12, '0')
+  .replace(/(.{8})(.{4})/, '$1-$2-7000-8000-000000000000');
+
+describe('a refusal after a lost attempt', () => {
+  it.each<[string, (row: Row) => Promise<Request>]>([
+    ['an update of a missing evaluation', (row) => makeUpdate(row, 5)],
+    ['a deletion of a missing evaluation', (row) => makeRequest(buildPath(row), 'DELETE')],
+    ['a create under a missing label', makeCreate],
+    [
+      'a create under an archived label',
+      async (row) => {
+        const archived_at = '2026-02-01T00:00:00.000Z';
+        await storeLabel({ id: row.evaluation_label_id, archived_at });
+        return makeCreate(row);
+      },
+    ],
+    [
+      'an update of a missing label',
+      (row) =>
+        makeRequest(buildLabelPath({ id: row.evaluation_label_id }), 'PUT', { name: 'Tone' }),
+    ],
+    [
+      'a revocation of a link to a missing evaluation',
+      (row) => makeRequest(`${buildPath(row)}/links/${LINK_ID}`, 'DELETE'),
+    ],
+  ])(
+    'answers 503 and not a refusal if another caller can remove its reason before the lost attempt arrives: %s',
+    async (_, make) => {
+      const row = await makeMissing();
+      const sent = await make(row);
+      const refused = await edge()(sent.clone());
+      expect([404, 422]).toContain(refused.status);
+      const { db } = makeFlakyD1(DB, LOST, 'is late', 'succeeds');
+
+      await expectRefusal(await edge(0, db)(sent), makeDatabaseUnavailable(1));
+
+      expect(await readEvaluation(row.id)).toBe(null);
+    },
+  );
+
+  it('refuses with 412 and 422 what no lost attempt can store later', async () => {
+    const row = await storeEvaluation({ value: 1 });
+    await storeLabel({ id: row.evaluation_label_id, max_value: 10 });
+    const stale = { headers: { 'if-match': '"2020-01-01T00:00:00.000Z"' } };
+    for (const [sent, status] of [
+      [await makeUpdate(row, 5, stale), 412],
+      [await makeUpdate(row, 11), 422],
+    ] as const) {
+      const { db, arrive } = makeFlakyD1(DB, LOST, 'is late', 'succeeds');
+
+      expect((await edge(0, db)(sent)).status).toBe(status);
+      await arrive();
+
+      expect(await readEvaluation(row.id)).toEqual(row);
     }
   });
 });

@@ -421,8 +421,11 @@ async function expectExact(world: World): Promise<void> {
     expect(STATUSES[write.method]).toContain(status);
     if (status === 404) expect(isGone || isRevoked).toBe(true);
     // After 412 or 422, even a late attempt of the request is never stored in this incarnation.
-    // After 404 a late attempt may be stored, if a caller has created the evaluation meanwhile.
     if (status === 412 || status === 422) expect(isOwn || isGone).toBe(false);
+    // After 404, the request is never stored in any incarnation. Only a write without a key is one
+    // request.
+    if (status === 404 && one.key === undefined)
+      expect(stored.filter((other) => other.write === write)).toEqual([]);
     if (status === 204) expect(deleted).toContain(identifyWrite(one));
     if (write.method === 'PUT' && status === 200) expect(isGone).toBe(false);
     if (write.method !== 'POST' || status === 503) continue;

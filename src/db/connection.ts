@@ -154,6 +154,13 @@ export type Connection = {
     paramsOf: (attempt: number) => P & Omit<Q, 'alone'>,
     read?: Statement<P, Read>,
   ) => Promise<Written<Row, Explanation, Read>>;
+  /**
+   * Returns the failure for a write that was refused because a row is missing or a label is
+   * archived. Another caller can change that. If the store answered every attempt, the failure is
+   * `refusal`. If an attempt was lost, the failure is `database_unavailable`: the attempt may arrive
+   * later, after another caller has created the row, and then its value is stored.
+   */
+  readonly settleRefusal: (refusal: Failure) => Failure;
   /** Returns the same as `Store.bookmark`. */
   readonly bookmark: () => string | null;
   readonly cost: Readonly<Cost>;
@@ -178,7 +185,7 @@ export function connect(store: Store, clock: Clock): Connection {
     rows_written: 0,
   };
   const started = clock.now().getTime();
-  return { read, write, bookmark: store.bookmark, cost };
+  return { read, write, settleRefusal, bookmark: store.bookmark, cost };
 
   async function read<P extends Params, Row>(statement: Statement<P, Row>, params: P) {
     const rows = await call(() => ({ params, read: statement }));
@@ -207,6 +214,14 @@ export function connect(store: Store, clock: Clock): Connection {
     if (explanation === undefined)
       throw new Error('a write stored nothing, and nothing explains it');
     return { row: undefined, explanation, read };
+  }
+
+  function settleRefusal(refusal: Failure): Failure {
+    if (cost.db_attempts === cost.db_calls) return refusal;
+    return databaseUnavailable(
+      RETRY_AFTER_TRANSIENT_SECONDS,
+      `a lost attempt may still be stored: ${refusal.code}`,
+    );
   }
 
   async function explainAlone<E>(explain: Statement<never, E>, params: Params) {

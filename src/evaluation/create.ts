@@ -62,8 +62,8 @@ export async function createEvaluation(
     return { row: { ...stored, value, updated_by: null, updated_at: null }, created: true };
   }
   if (!is_not_deleted) throw new Failure('conflict', ID_WAS_DELETED);
-  if (value_type === null) throw new Failure('not_found', NO_SUCH_LABEL);
-  if (archived_at !== null) throw unprocessable(LABEL_IS_ARCHIVED);
+  if (value_type === null) throw connection.settleRefusal(new Failure('not_found', NO_SUCH_LABEL));
+  if (archived_at !== null) throw connection.settleRefusal(unprocessable(LABEL_IS_ARCHIVED));
   throw findValueRefusal(explanation, content.value) ?? unexplained('create');
 }
 

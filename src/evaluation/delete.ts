@@ -32,7 +32,7 @@ export async function deleteEvaluation(
     () => params,
   );
   if (row || explanation.deleted_at !== null) return;
-  if (explanation.id === null) throw notFound();
+  if (explanation.id === null) throw connection.settleRefusal(notFound());
   const version = getVersion(explanation);
   if (!versions || versions.includes(version)) throw unexplained('delete');
   throw preconditionFailed('evaluation', version);

@@ -57,9 +57,7 @@ export async function updateEvaluation<Row = never>(
     read?.statement,
   );
   read?.rows.push(...written.read);
-  return (
-    written.row ?? findEarlierRow(written.explanation, update, write, context.principal.subject)
-  );
+  return written.row ?? findEarlierRow(written.explanation, update, write, context);
 }
 
 /**
@@ -71,11 +69,11 @@ function findEarlierRow(
   explanation: RowOf<typeof sql.explainUpdateEvaluation>,
   { value, immutable }: EvaluationUpdate,
   { versions }: Write,
-  subject: string,
+  { principal: { subject }, connection }: OperationContext,
 ): EvaluationRow {
   const { is_own_write, is_repeatable, earlier_value, earlier_updated_at, ...rest } = explanation;
   const { value_type, min_value, max_value, categories, ...row } = rest;
-  if (row.id === null) throw notFound();
+  if (row.id === null) throw connection.settleRefusal(notFound());
   const changed = findDifferingField(immutable, row);
   const isRetry = is_repeatable && row.value === value && row.updated_by === subject;
   const [stored, updated_at] =

@@ -43,7 +43,7 @@ export async function updateEvaluationLabel(
   if (row) return row;
 
   const { is_stored, ...stored } = explanation;
-  if (stored.id === null) throw notFound();
+  if (stored.id === null) throw connection.settleRefusal(notFound());
   if (!is_stored && write.versions && !write.versions.includes(getVersion(stored))) {
     throw preconditionFailed('evaluation label', getVersion(stored));
   }

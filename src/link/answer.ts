@@ -88,7 +88,8 @@ export async function answerOnPage(
     return { row, stored: stored.value };
   } catch (thrown) {
     const [row] = rows;
-    if (!row || !(thrown instanceof Failure)) return rethrowForLink(thrown);
+    const isRefusal = thrown instanceof Failure && thrown.code !== 'database_unavailable';
+    if (!row || !isRefusal) return rethrowForLink(thrown);
     return { row, refusal: thrown };
   }
 }

@@ -27,5 +27,5 @@ export async function revokeEvaluationLink(
     sql.explainRevokeEvaluationLink,
     () => params,
   );
-  if (!row && explanation.id === null) throw notFound();
+  if (!row && explanation.id === null) throw connection.settleRefusal(notFound());
 }

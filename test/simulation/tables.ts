@@ -44,6 +44,8 @@ function findOriginFault({ target, states }: Course, state: State): Fault | unde
     return ['invented', `${what} came with another run`, causes];
   if (kind === 'updated' && causes.every((request) => isRefused(states, state, request)))
     return ['invented', `${what} was refused, and is stored`, causes];
+  if (causes.every(isRefusedForever))
+    return ['invented', `${what} was refused, and is stored in another life`, causes];
   return undefined;
 }
 
@@ -140,6 +142,14 @@ function isRefused(states: readonly State[], { generation }: State, request: Req
   const didExist = creation !== undefined && creation.firstShown < request.begin && !isDeleted;
   return didExist && REFUSALS.includes(request.outcome ?? '');
 }
+
+/**
+ * Returns true if the response promised that nothing of the request will ever be stored. The check
+ * leaves out a call that the network delivers twice, because no Worker can know of the second one.
+ */
+const isRefusedForever = ({ outcome, calls, intent }: Request): boolean =>
+  !calls.fates.includes('is doubled') &&
+  (outcome === 'not_found' || (outcome === 'unprocessable' && intent.operation === 'create'));
 
 /**
  * Returns true if the label was archived during the whole time in which the create may have been
