@@ -1,8 +1,10 @@
 /**
  * Reads every evaluation and its history through the API while nobody writes, and compares them
- * with what the callers know. Each acknowledged update is stored once, with its author and time.
- * Nothing is stored that nobody sent. A deleted evaluation is 404 and has no history. An
- * evaluation that was created again under its id contains nothing of the deleted one.
+ * with the callers' ledgers. The audit checks that
+ * - each acknowledged update is stored once, with its author and time,
+ * - each stored value was sent by a caller,
+ * - a deleted evaluation and its history are 404,
+ * - an evaluation that was created again contains nothing of the deleted one with the same id.
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import type { ReplacedRow, RunEvaluation } from '../../src/evaluation/read.ts';
@@ -10,7 +12,7 @@ import type { Answer, Call } from './caller.ts';
 import { type Ledger, readVersion, type Version } from './ledger.ts';
 import { buildHeaders, buildPath, pickAuthor, type World } from './world.ts';
 
-/** All rounds together last longer than any spell of faults. */
+/** The audit repeats a call this often, so that it outlasts any outage of D1 (faults.ts). */
 const ROUNDS_MAX = 20;
 const ROUND_MS = 200;
 
@@ -29,7 +31,8 @@ export type Tally = Record<
 >;
 
 /**
- * Reads and compares everything. @throws {Error} if a page cannot be read: then nothing is proved
+ * Audits all evaluations, and adds a violation for each difference.
+ * @throws {Error} if an evaluation or its history cannot be read
  */
 export async function audit(world: World, connections: number): Promise<Tally> {
   const tally = {
@@ -76,7 +79,6 @@ export async function audit(world: World, connections: number): Promise<Tally> {
   return tally;
 }
 
-/** Checks that a deleted evaluation and its history are 404. */
 async function confirmGone(world: World, ledger: Ledger, violate: (sentence: string) => void) {
   const headers = await buildHeaders(world, pickAuthor(world), ledger.account);
   for (const path of [buildPath(ledger), `${buildPath(ledger)}/history`]) {
@@ -86,7 +88,6 @@ async function confirmGone(world: World, ledger: Ledger, violate: (sentence: str
   }
 }
 
-/** Reads all pages, from the first one. */
 export async function readAll<Entry>(
   world: World,
   account: string,
@@ -109,8 +110,8 @@ async function readPage(world: World, account: string, path: string): Promise<An
 }
 
 /**
- * Repeats a call until it succeeds. D1 fails during an audit too, and objects bring accounts over
- * meanwhile.
+ * Sends a request, and repeats it while the Worker answers 503. During an audit too, D1 may fail,
+ * or an account may be moving into its object.
  */
 export async function callInAudit(caller: World['caller'], call: Call): Promise<Answer> {
   for (let rounds = 1; ; rounds += 1) {
@@ -122,7 +123,9 @@ export async function callInAudit(caller: World['caller'], call: Call): Promise<
 
 type Replaced = Version & { readonly next?: { readonly by: string | null; readonly at: string } };
 
-/** Reads all versions of an evaluation, oldest first. Each but the last tells what replaced it. */
+/**
+ * Reads all versions of an evaluation, oldest first. `next` is the change that replaced a version.
+ */
 async function readVersions(world: World, ledger: Ledger, row: RunEvaluation): Promise<Replaced[]> {
   const history = await readAll<ReplacedRow>(
     world,
@@ -136,7 +139,7 @@ async function readVersions(world: World, ledger: Ledger, row: RunEvaluation): P
   return [...replaced, readVersion(row)];
 }
 
-const words = ({ value, by, at }: Version) => `${value} of ${by} at ${at}`;
+const describeVersion = ({ value, by, at }: Version) => `${value} of ${by} at ${at}`;
 
 function compare(
   ledger: Ledger,
@@ -145,7 +148,7 @@ function compare(
   violate: (sentence: string) => void,
 ): void {
   const fail = (sentence: string) => violate(`evaluation ${ledger.id}: ${sentence}`);
-  const stored = new Map(versions.map((version) => [words(version), version]));
+  const stored = new Map(versions.map((version) => [describeVersion(version), version]));
   tally.evaluations += 1;
   tally['versions shown'] += ledger.shown.length;
 
@@ -160,35 +163,39 @@ function compare(
     if (!before) return;
     const broken =
       before.next?.at !== version.at || before.next.by !== version.by || before.at >= version.at;
-    if (broken) fail(`the history breaks between ${words(before)} and ${words(version)}`);
+    if (broken)
+      fail(`the history breaks between ${describeVersion(before)} and ${describeVersion(version)}`);
     const expected = ledger.replaced.get(version.at);
     if (expected !== undefined && expected !== before.at) {
-      fail(`${words(version)} was to replace ${expected} only, and replaced ${words(before)}`);
+      fail(
+        `${describeVersion(version)} was to replace ${expected} only, and replaced ${describeVersion(before)}`,
+      );
     }
   });
   for (const version of ledger.shown)
-    if (!stored.has(words(version))) fail(`${words(version)} was shown, and is gone`);
+    if (!stored.has(describeVersion(version)))
+      fail(`${describeVersion(version)} was shown, and is gone`);
 
   const counts = new Map<number, number>();
   for (const version of versions.slice(1)) {
     counts.set(version.value, (counts.get(version.value) ?? 0) + 1);
     if (ledger.sent.get(version.value)?.author !== version.by)
-      fail(`${words(version)} is stored, and was never sent`);
+      fail(`${describeVersion(version)} is stored, and was never sent`);
   }
-  for (const [value, { author, once, isUnderWay, uncertain, acknowledged }] of ledger.sent) {
+  for (const [value, { author, hasKey, isUnderWay, uncertain, acknowledged }] of ledger.sent) {
     for (const at of acknowledged) {
       tally.acknowledged += 1;
-      const found = stored.get(words({ value, by: author, at }));
+      const found = stored.get(describeVersion({ value, by: author, at }));
       if (!found)
         fail(
-          `${words({ value, by: author, at })} was acknowledged, and is neither in the row nor in the history`,
+          `${describeVersion({ value, by: author, at })} was acknowledged, and is neither in the row nor in the history`,
         );
       else tally[found.next ? 'in history' : 'in rows'] += 1;
     }
     const count = counts.get(value) ?? 0;
     const inDoubt = uncertain + Number(isUnderWay);
-    if (count > (once ? 1 : acknowledged.size + inDoubt)) {
-      const key = once ? ' with one Idempotency-Key' : '';
+    if (count > (hasKey ? 1 : acknowledged.size + inDoubt)) {
+      const key = hasKey ? ' with one Idempotency-Key' : '';
       fail(
         `${value} is stored ${count} times, acknowledged ${acknowledged.size} and in doubt ${inDoubt} times${key}`,
       );

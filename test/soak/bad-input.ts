@@ -1,27 +1,25 @@
 /**
- * Sends what careless and hostile callers send, each with the one status that it must get. The
- * inputs may leave no trace. Their values are in no ledger, so the audit would report a stored one
- * as invented.
+ * Sends requests that the Worker must refuse, each with a certain status, and must not store. Their
+ * values are in no ledger. If the Worker stored one, the audit would report a value that nobody
+ * sent.
  */
 import { randomUUID } from 'node:crypto';
 import type { Call } from './caller.ts';
 import type { Ledger } from './ledger.ts';
 import { buildHeaders, buildPath, pickAuthor, pickLedger, type World } from './world.ts';
 
-type Bad = {
+type BadInput = {
   readonly status: number;
   readonly method?: string;
   readonly path?: string;
-  /**
-   * Headers that are added to the usual ones or replace them. A header that is null is left out.
-   */
+  /** Headers that replace the usual ones or are sent with them. Null omits a usual header. */
   readonly headers?: Readonly<Record<string, string | null>>;
   readonly body?: string;
 };
 
 const OVER_64_KIB = ' '.repeat(64 * 1024);
 
-function inputs({ tokens, label, nextValue }: World, ledger: Ledger): readonly Bad[] {
+function listBadInputs({ tokens, label, nextValue }: World, ledger: Ledger): readonly BadInput[] {
   const { stranger, expired, forged, confined } = tokens.hostile;
   const legal = JSON.stringify({ value: nextValue() });
   const path = buildPath(ledger);
@@ -72,12 +70,12 @@ function inputs({ tokens, label, nextValue }: World, ledger: Ledger): readonly B
 }
 
 /**
- * Returns true if the Worker refused the input as it must; undefined if the database did not
- * answer.
+ * Sends a random bad input. Returns true if the Worker refused it with the right status, and
+ * undefined if the Worker answered 503.
  */
 export async function sendBadInput(world: World): Promise<boolean | undefined> {
   const ledger = pickLedger(world);
-  const { status, headers = {}, ...bad } = world.random.pick(inputs(world, ledger));
+  const { status, headers = {}, ...bad } = world.random.pick(listBadInputs(world, ledger));
   const all = { ...(await buildHeaders(world, pickAuthor(world), ledger.account)), ...headers };
   const sent = Object.entries(all).filter(
     (header): header is [string, string] => header[1] !== null,

@@ -1,7 +1,7 @@
 /**
- * Sends requests over a bounded number of kept connections, and compares every answer with the
- * document. After a 503 the caller does what a real one would: it sends the same request again
- * after Retry-After, scaled down.
+ * An HTTP client for the soak. It uses a limited number of keep-alive connections, and checks every
+ * response against the OpenAPI document. After a 503 it sends the same request again, as a real
+ * caller would. It waits for the time in Retry-After, but counts a second as SECOND_MS.
  */
 import { Agent, type IncomingHttpHeaders, request } from 'node:http';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -10,7 +10,7 @@ import type { Findings } from './findings.ts';
 import type { Objects } from './objects.ts';
 
 export type Call = {
-  /** The name under which the report counts the request. */
+  /** The kind of request, such as `update`. The report counts requests by kind. */
   readonly kind: string;
   readonly method: string;
   readonly path: string;
@@ -26,25 +26,29 @@ export type Answer = {
 };
 
 /**
- * The last answer, and how many tries before it ended in 503. The writes of those tries may be
- * stored or not.
+ * The result of a request and its repetitions. `answer` is the last response. `uncertain` counts
+ * the tries that got 503 or lost their connection: nobody knows whether the Worker stored their
+ * write.
  */
 export type Outcome = { readonly answer: Answer; readonly uncertain: number };
 
 export type Caller = {
   /**
-   * Sends a request. @throws {Error} if the connection breaks or nobody answers: a Worker always
-   * answers
+   * Sends a request, and repeats it after a 503.
+   * @throws {Error} if the connection breaks, or no response comes within ANSWER_MAX_MS
    */
   readonly call: (call: Call) => Promise<Outcome>;
   readonly close: () => void;
 };
 
-/** The number is small, so that callers give up on some requests and these stay in doubt. */
+/** With so few tries, some requests end with a 503, and their writes stay uncertain. */
 const TRIES_MAX = 3;
-/** The duration of a second of Retry-After in the soak. */
+/** The soak waits this long for each second of Retry-After. */
 const SECOND_MS = 20;
-/** The time for four tries, each of which a caller gives up after five seconds, and some room. */
+/**
+ * A response that takes longer counts as missing. The Worker gives up on D1 after at most 7 s
+ * (src/db/connection.ts), so this leaves room for a busy machine.
+ */
 const ANSWER_MAX_MS = 30_000;
 
 type Created = {
@@ -68,7 +72,7 @@ export function createCaller(
         findings.violate('outside the document', problem);
       if (answer.status !== 503 || tries === TRIES_MAX) {
         if (tries > 1) findings.settle(answer.status);
-        // A 503 at the end leaves its own try in doubt too.
+        // If the last response is a 503 too, its own try is also uncertain.
         return { answer, uncertain: answer.status === 503 ? tries : tries - 1 };
       }
       await pause(Number(answer.headers['retry-after'] ?? 1) * SECOND_MS);
@@ -79,7 +83,7 @@ export function createCaller(
     return new Promise((resolve, reject) => {
       const length =
         body === undefined ? {} : { 'content-length': String(Buffer.byteLength(body)) };
-      const version = { 'x-account-objects': objects.drawSetting() };
+      const version = { 'x-account-objects': objects.pickAccountObjects() };
       const options = {
         agent,
         method,

@@ -1,8 +1,12 @@
 /**
- * Kills workerd (SIGKILL) while callers write, and starts it again on the same files, again and
- * again. After each start comes an audit, before anybody writes. Then each caller whose request was
- * cut off sends it again. The test shows the effect of a crash of the process, and not of a power
- * failure: what SQLite gave to the kernel outlives the process.
+ * The crash test. It repeats these steps KILLS times:
+ * 1. Callers write, and the test kills workerd (SIGKILL) at a random moment.
+ * 2. The test starts workerd again on the same files.
+ * 3. The audit reads everything, before any caller writes again.
+ * 4. Each caller whose request was interrupted by the kill sends it again.
+ *
+ * A kill shows the crash of a process, not a power failure: data that SQLite gave to the kernel
+ * survives the process.
  */
 import { copyFileSync, mkdirSync, mkdtempSync, readdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
@@ -21,32 +25,35 @@ import { createWorld } from './world.ts';
 import { type Audited, createWriters, WRITERS } from './writers.ts';
 
 /**
- * Measured on two cores with ten kills: 37 s at a load average of 4, 150 s at 14. A longer run of
- * 20 kills means a program that hangs.
+ * The deadline of the crash test. Ten kills took 37 s on two cores at a load average of 4, and 150
+ * s at 14. If 20 kills take longer than this, something hangs.
  */
 export const CRASH_MAX_SECONDS = 480;
 const KILLS = 20;
-/** How long callers write before a kill. */
+/**
+ * Callers write for a random time between these bounds, and then for up to AFTER_MOVE_MAX_MS more.
+ */
 const WRITING_MIN_MS = 150;
 const WRITING_MAX_MS = 1150;
-/** The test kills workerd at most this long after it begins to bring an account over. */
-const BRINGING_MAX_MS = 400;
+/** A kill follows the start of an account's move into its object within this time. */
+const AFTER_MOVE_MAX_MS = 400;
 
 export type Crashes = {
-  /** The rows as the last audit found them. */
+  /** The result of the last audit, after all kills. */
   readonly last: Audited;
   readonly requests: ReadonlyMap<string, number>;
   readonly kills: number;
-  /** Kills while an object was bringing an account over. */
+  /** The number of kills while an account was moving into its object. */
   readonly midway: number;
-  /** Writes that ended by a reset connection. */
+  /** The number of writes that lost their connection in a kill. */
   readonly cutOff: number;
-  /** The writes among them that updated an evaluation and were stored. */
+  /** The number of interrupted updates of evaluations that the audit found stored. */
   readonly stored: number;
 };
 
 /**
- * Runs all kills and audits. @throws {Error} if workerd does not start, or the audit cannot read
+ * Runs the crash test. `folder` must not exist yet.
+ * @throws {Error} if workerd does not start, or an audit cannot read an evaluation
  */
 export async function crash(
   folder: string,
@@ -63,8 +70,8 @@ export async function crash(
   let server = await startServer(worker, label);
   const judge = await fetchJudge(server.url);
   const findings = { ...createFindings(), violate: reportOnce(all) };
-  // The kills and the objects have seeds of their own: the writers draw more or less often,
-  // depending on how fast the Worker answers them.
+  // The moments of the kills must repeat with the seed. How many random numbers the writers use
+  // depends on timing, so the kills and the objects have generators of their own.
   const [moments, objects] = [createRandom(seed), createObjects(createRandom(seed))];
   const createCallerNow = () => createCaller(server.url, WRITERS, { findings, judge, objects });
   let caller = createCallerNow();
@@ -79,16 +86,16 @@ export async function crash(
     while (counts.kills < KILLS) {
       const moment = WRITING_MIN_MS + moments.below(WRITING_MAX_MS - WRITING_MIN_MS);
       await pause(moment);
-      // Bringing an account over only every second time makes the accounts last for most kills.
-      if (counts.kills % 2 === 0) objects.bringOver();
-      await pause(moments.below(BRINGING_MAX_MS));
+      // There are fewer accounts to move than kills, so only every second kill meets a move.
+      if (counts.kills % 2 === 0) objects.moveNextAccount();
+      await pause(moments.below(AFTER_MOVE_MAX_MS));
       killWorkerd();
-      // The stop follows immediately, so that Miniflare does not start workerd on its own.
+      // Stop Miniflare immediately, because it would start workerd again.
       const stopped = server.stop();
-      const cutOff = await lasting.goDown();
+      const cutOff = await lasting.stopSending();
       await stopped;
       caller.close();
-      // A kill that came between writes does not count.
+      // A kill that interrupted no write proves nothing, so it does not count.
       if (cutOff > 0) counts.kills += 1;
       counts.cutOff += cutOff;
       const { problems, isMidway } = checkFiles(folder);
@@ -103,7 +110,7 @@ export async function crash(
       console.error(
         `kill ${counts.kills} after ${moment} ms: ${cutOff} writes cut off, ${acknowledged}`,
       );
-      await lasting.goUp(caller);
+      await lasting.resumeSending(caller);
     }
   } finally {
     writers.stop();
@@ -116,16 +123,19 @@ export async function crash(
   return { ...counts, last, requests: findings.requests };
 }
 
-/** Reports a violation once, although each later audit finds it again. */
+/** Reports each violation once, because each audit finds the violations of earlier audits again. */
 function reportOnce({ violate }: Findings): Findings['violate'] {
-  const told = new Set<string>();
+  const reported = new Set<string>();
   return (rule, sentence) => {
-    if (!told.has(sentence)) violate(rule, sentence);
-    told.add(sentence);
+    if (!reported.has(sentence)) violate(rule, sentence);
+    reported.add(sentence);
   };
 }
 
-/** Kills workerd by its process id. This process must have started only one workerd. */
+/**
+ * Kills the workerd that this process has started.
+ * @throws {Error} if there is no such workerd, or more than one
+ */
 function killWorkerd(): void {
   const [workerd, ...others] = readWorkerd();
   if (!workerd || others.length > 0)
@@ -134,9 +144,9 @@ function killWorkerd(): void {
 }
 
 /**
- * Returns what SQLite finds wrong with a copy of the files as the kill left them. Opening the files
- * themselves would repair them. The copy of D1 also tells whether an object is bringing an account
- * over.
+ * Checks the database files as the kill left them. Returns the problems that SQLite finds, and
+ * whether an account was moving into its object. The check opens a copy of the files, because
+ * opening a database after a crash changes its files.
  */
 function checkFiles(folder: string) {
   const [store, copy] = [storeOf(folder), mkdtempSync(join(folder, 'copy-'))];

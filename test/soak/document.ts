@@ -1,7 +1,8 @@
 /**
- * Judges every other answer by the document that the Worker serves: status, headers, body, and
- * nothing besides. The rules are those of test/support/document.ts, which needs vitest. Here each
- * schema is compiled once, because the judge reads a thousand answers a second.
+ * Checks responses against the OpenAPI document that the Worker serves: their status, headers and
+ * body. A header that the document does not describe is an error too. test/support/document.ts has
+ * the same rules, but needs vitest. This file compiles each schema once, because the soak checks a
+ * thousand responses a second.
  */
 import { type Schema, Validator } from '@cfworker/json-schema';
 import type { Answer, Call } from './caller.ts';
@@ -22,8 +23,7 @@ type Document = {
 };
 
 /**
- * Returns what is wrong with the answer, as sentences. The list is empty if the answer is as the
- * document describes it.
+ * Returns what is wrong with a response, as sentences. The list is empty for a correct response.
  */
 export type Judge = (call: Call, answer: Answer) => string[];
 
@@ -58,7 +58,7 @@ const compile = (schema: Schema, components: Components) =>
 
 type JudgeAnswer = (answer: Answer) => string[];
 
-/** Headers that Node and HTTP add to any answer, and that no document declares. */
+/** Headers of any HTTP response, which the document does not describe. */
 const UNDECLARED = new Set([
   'content-type',
   'content-length',
@@ -109,7 +109,7 @@ function judgeBody(answer: Answer, validator: Validator | undefined): string[] {
     .errors.map(({ instanceLocation, error }) => `${instanceLocation}: ${error}`);
 }
 
-/** Judges the answer for a path or a method that does not exist. */
+/** Checks the response to a path or a method that the document does not have. */
 function judgeUndocumented(answer: Answer, error: Validator): string[] {
   const known = answer.status === 404 || answer.status === 405;
   const allows = answer.headers['allow'] !== undefined;

@@ -1,30 +1,37 @@
 /**
- * Decides how often D1 fails, and in which way. The report in Node uses the numbers too, so they
- * are not in the Worker's file. Between the spells a request meets a fault now and then. In a spell
- * it may meet four in a row, and gets 503.
+ * Decides which calls to D1 fail, and how. Usually about 2 % of the calls fail, and the Worker's
+ * retries hide most of these faults from the caller. Every 8 s there is an outage of 0.9 s, in
+ * which 75 % of the calls fail. Then all four attempts of a request may fail, and the caller gets
+ * 503.
+ *
+ * The Worker (worker.ts) and the report in Node (report.ts) both import this file.
  */
 
 /**
- * The fates of a call: D1 never sees it, its answer is lost after the commit, D1 refuses it, or D1
- * stays silent.
+ * How a call to D1 can fail:
+ * - `fails`: the call never reaches D1,
+ * - `is lost`: D1 commits, but the response is lost,
+ * - `meets overload`: D1 refuses the call because it is overloaded,
+ * - `hangs`: D1 commits, but the response comes after the Worker's timeout, as an error.
  */
-const FATES = ['fails', 'is lost', 'is too much', 'hangs'] as const;
+const FATES = ['fails', 'is lost', 'meets overload', 'hangs'] as const;
 export type Fate = (typeof FATES)[number];
 
 export type Faults = { calls: number } & Record<Fate, number>;
 
 type Odds = Readonly<Record<Fate, number>>;
 
-const USUAL: Odds = { fails: 0.01, 'is lost': 0.01, 'is too much': 0.002, hangs: 0.0002 };
-const SPELL: Odds = { fails: 0.35, 'is lost': 0.25, 'is too much': 0.15, hangs: 0 };
-const SPELL_EVERY_MS = 8000;
-const SPELL_MS = 900;
+const USUAL: Odds = { fails: 0.01, 'is lost': 0.01, 'meets overload': 0.002, hangs: 0.0002 };
+const OUTAGE: Odds = { fails: 0.35, 'is lost': 0.25, 'meets overload': 0.15, hangs: 0 };
+const OUTAGE_EVERY_MS = 8000;
+const OUTAGE_MS = 900;
 
 /**
- * Draws the fate of a call that is made now, by a number from 0 to 1; undefined if the call passes.
+ * Picks how a call at the time `now` fails, or undefined if it succeeds. `now` is in milliseconds
+ * since 1970, and `chance` is a random number from 0 to below 1.
  */
-export function drawFate(now: number, chance: number): Fate | undefined {
-  const odds = now % SPELL_EVERY_MS < SPELL_MS ? SPELL : USUAL;
+export function pickFate(now: number, chance: number): Fate | undefined {
+  const odds = now % OUTAGE_EVERY_MS < OUTAGE_MS ? OUTAGE : USUAL;
   let left = chance;
   return FATES.find((fate) => {
     left -= odds[fate];

@@ -1,15 +1,17 @@
 /**
- * Counts what happens in the soak, and notes what is wrong: sentences by rule. The report shows the
- * first few.
+ * Counts the requests of the soak, and collects its violations for the report. A violation is a
+ * sentence about something that the Worker did wrong, listed under the rule that it broke.
  */
 
 export type Findings = {
+  /** Maps each kind of request, such as `update`, to the number of responses. */
   readonly requests: ReadonlyMap<string, number>;
   readonly statuses: ReadonlyMap<number, number>;
+  /** Maps each broken rule to the sentences about it. */
   readonly violations: ReadonlyMap<string, readonly string[]>;
   /**
-   * Requests that got 503 and were repeated, by the result: a repetition succeeded, was refused, or
-   * gave up.
+   * Counts the requests that a caller repeated after a 503, by the last response: success, a
+   * refusal, or 503 again.
    */
   readonly repeated: Readonly<Record<'succeeded' | 'refused' | 'gave up', number>>;
   readonly count: (kind: string, status: number) => void;

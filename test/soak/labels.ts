@@ -1,28 +1,29 @@
 /**
- * Creates and changes labels, and notes what their callers know. A label has no history: the row is
- * its last change. Each is created with an Idempotency-Key and without an id. The name is unique,
- * so it tells whether a label was created twice.
+ * The turns (load.ts) that create and update labels, and the audit of these labels. A label has no
+ * history, so the audit checks only its latest change. Callers create a label with an
+ * Idempotency-Key and without an id. Each name is used for one create, so two rows with a name mean
+ * that the Worker stored the create twice.
  */
 import { randomUUID } from 'node:crypto';
 import type { EvaluationLabel } from '../../src/label/read.ts';
 import { readAll } from './audit.ts';
 import { ACCOUNTS } from './tokens.ts';
 import { buildHeaders, pickAuthor, type World } from './world.ts';
-import { told } from './writes.ts';
+import { describeAnswer } from './writes.ts';
 
 /**
- * The author of a sent description, which is unique over the soak. `at` is undefined until the
- * Worker acknowledges it.
+ * A create or an update of a label, as its caller knows it. `at` is the time that the Worker
+ * acknowledged, and undefined until then.
  */
 type Sent = { readonly author: string; at: string | undefined };
 
 type Known = {
   readonly account: string;
   readonly name: string;
-  /** The id is undefined until the Worker acknowledges a creation. */
+  /** Undefined until the Worker acknowledges the creation. */
   id: string | undefined;
+  /** The create and the updates, by the description that they send. Each description is unique. */
   readonly sent: Map<string, Sent>;
-  /** The latest time that was acknowledged. */
   latest: string;
 };
 
@@ -81,7 +82,7 @@ export function createLabels() {
     if (answer.status === 503) return;
     const legal = target.method === 'PUT' ? [200] : uncertain === 0 ? [201] : [200, 201];
     if (!legal.includes(answer.status))
-      return world.findings.violate('refused', `${kind} answered ${told(answer)}`);
+      return world.findings.violate('refused', `${kind} answered ${describeAnswer(answer)}`);
     const row = answer.body as EvaluationLabel;
     label.id = row.id;
     sent.at = row.updated_at ?? row.created_at;
@@ -89,12 +90,15 @@ export function createLabels() {
     const isAsSent =
       row.description === description && (row.updated_by ?? row.created_by) === author;
     if (!isAsSent)
-      world.findings.violate('acknowledgement', `${description} of ${author}: ${told(answer)}`);
+      world.findings.violate(
+        'acknowledgement',
+        `${description} of ${author}: ${describeAnswer(answer)}`,
+      );
   }
 
   /**
-   * Returns how many labels there are. Each must be stored once, as its last acknowledged change or
-   * one in doubt left it.
+   * Checks that each label is stored once. Its row must be the last acknowledged change, or a later
+   * change without a known result. Returns the number of stored labels.
    */
   async function audit(world: World): Promise<number> {
     const violate = (sentence: string) => world.findings.violate('audit', sentence);
@@ -115,11 +119,12 @@ export function createLabels() {
       }
       const at = row.updated_at ?? row.created_at;
       const change = sent.get(row.description ?? '');
-      const told = `${name}: ${row.description} of ${row.updated_by ?? row.created_by} at ${at}`;
-      if (change?.author !== (row.updated_by ?? row.created_by)) violate(`${told} was never sent`);
+      const described = `${name}: ${row.description} of ${row.updated_by ?? row.created_by} at ${at}`;
+      if (change?.author !== (row.updated_by ?? row.created_by))
+        violate(`${described} was never sent`);
       else if (change.at !== undefined && change.at !== at)
-        violate(`${told} was acknowledged at ${change.at}`);
-      if (at < latest) violate(`${told} is stored, but ${latest} was acknowledged`);
+        violate(`${described} was acknowledged at ${change.at}`);
+      if (at < latest) violate(`${described} is stored, but ${latest} was acknowledged`);
     }
     return own.length;
   }

@@ -1,13 +1,14 @@
 /**
- * Notes what the callers know of an evaluation: what they sent, what was acknowledged, what they
- * were shown. At the end the audit compares the row and its history with these notes (audit.ts).
- * Values are unique over the whole soak, so each tells its sender.
+ * A ledger records what the callers know about one evaluation: the values that they sent, the
+ * updates that the Worker acknowledged, and the versions that responses showed. Later the audit
+ * compares the stored row and its history with the ledger (audit.ts). No two updates of the soak
+ * send the same value, so a stored value identifies its update.
  */
 import type { RunEvaluation } from '../../src/evaluation/read.ts';
 
 /**
- * An evaluation at a time. In the rules of the history, its creator set the first value when it was
- * created.
+ * A value of an evaluation, with the author and the time of the change. For the first value these
+ * are the creator and the time of creation.
  */
 export type Version = { readonly value: number; readonly by: string | null; readonly at: string };
 
@@ -22,17 +23,18 @@ export const readVersion = ({
     ? { value, by: created_by, at: created_at }
     : { value, by: updated_by, at: updated_at };
 
+/** One update of an evaluation, as its caller knows it. */
 export type Sent = {
   readonly author: string;
-  /** The update has an Idempotency-Key: it is stored once at most, however often it is sent. */
-  readonly once: boolean;
-  /** The request is about to be sent, or has no answer yet. */
+  /** True if the update has an Idempotency-Key. Then it may be stored only once. */
+  readonly hasKey: boolean;
+  /** True from just before the caller sends the update until the response. */
   isUnderWay: boolean;
-  /** The number of tries that ended in 503. Each of them may have been stored or not. */
+  /** The number of tries that got 503 or lost their connection. Any of them may be stored. */
   uncertain: number;
   /**
-   * The times under which the value was acknowledged. Only a value that was sent several times has
-   * several.
+   * The `updated_at` of each response to the update. If a caller sends the update again without an
+   * Idempotency-Key, the Worker may store it again, with another time.
    */
   readonly acknowledged: Set<string>;
 };
@@ -42,19 +44,24 @@ export type Ledger = {
   readonly run_id: string;
   readonly account: string;
   readonly created: { readonly value: number; readonly author: string };
-  /** The time is undefined until the Worker acknowledges the creation. */
+  /** Undefined until the Worker acknowledges the creation. */
   created_at: string | undefined;
+  /** The updates, by the value that they send. */
   readonly sent: Map<number, Sent>;
-  /** Every version that any answer showed. */
+  /** Every version that a response showed. */
   readonly shown: Version[];
-  /** Maps the time of an acknowledged conditional update to the version that it was to replace. */
+  /** Maps the `updated_at` of an acknowledged conditional update to the version in its If-Match. */
   readonly replaced: Map<string, string>;
-  /** The latest time that was acknowledged. Anything read or written after that is not older. */
+  /**
+   * The time of the latest version that a read or an update of this evaluation returned. A request
+   * that begins later must not return an older version.
+   */
   latest: string;
+  /** The `x-d1-bookmark` of the response that returned the latest version. */
   bookmark: string | undefined;
-  /** A deletion that was sent and not acknowledged may be stored or not. */
+  /** While the deletion is `sent`, the evaluation may be deleted or not. */
   deletion: 'none' | 'sent' | 'acknowledged';
-  /** The Worker had acknowledged the deletion of an earlier evaluation with this id. */
+  /** True if an earlier evaluation with this id was deleted, and the deletion acknowledged. */
   readonly isRecreated: boolean;
 };
 
@@ -78,7 +85,10 @@ export const openLedger = (
   isRecreated,
 });
 
-/** Notes the version of an answer. If the answer has a bookmark, the ledger keeps it. */
+/**
+ * Records the version that a response showed. The latest version also replaces the ledger's
+ * bookmark, if the response has one.
+ */
 export function advance(ledger: Ledger, version: Version, bookmark: unknown): void {
   ledger.shown.push(version);
   if (version.at < ledger.latest) return;

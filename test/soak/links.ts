@@ -1,32 +1,44 @@
 /**
- * Creates, uses and revokes links, and notes what their callers know. A value sent through a
- * revoked link must never be stored. Neither must a value whose event does not fit the `where`.
+ * The turns (load.ts) that create, use and revoke links, and the audit of these links. The Worker
+ * must never store an event that is posted to a revoked link, or that does not match the link's
+ * `where`.
  */
 import { randomUUID } from 'node:crypto';
 import { callInAudit } from './audit.ts';
 import type { Ledger } from './ledger.ts';
 import { buildHeaders, buildPath, pickAuthor, pickLedger, type World } from './world.ts';
-import { sendUpdate, told } from './writes.ts';
+import { describeAnswer, sendUpdate } from './writes.ts';
 
 type Link = {
   readonly id: string;
-  /** The path, with the key, to which a machine posts a value. */
+  /** The path and query, which contains the key, to which a machine posts an event. */
   readonly path: string;
   readonly author: string;
   readonly ledger: Ledger;
   revocation: 'none' | 'sent' | 'acknowledged';
 };
 
-/** The conditions of each link. */
-const FOR_SCORES = { path: "$.answers[?@.ref=='score'].number", where: { '/kind': 'answers' } };
+/**
+ * The body that creates a link: which events the link accepts, and where an event has its value.
+ */
+const LINK_FOR_SCORES = {
+  path: "$.answers[?@.ref=='score'].number",
+  where: { '/kind': 'answers' },
+};
 
-/** Beginnings of events that no link accepts. */
-const OTHERS = [{}, { kind: 'answer' }, { kind: 'ANSWERS' }, { kind: ['answers'] }, { kind: null }];
+/** First fields of events that do not match the `where` of LINK_FOR_SCORES. */
+const MISMATCHES = [
+  {},
+  { kind: 'answer' },
+  { kind: 'ANSWERS' },
+  { kind: ['answers'] },
+  { kind: null },
+];
 
-/** Makes a body, which fits each link unless it begins in another way. */
-const makeEvent = (value: number, begin: object = { kind: 'answers' }) =>
+/** Makes the body of an event. With the default of `firstFields`, the event matches every link. */
+const makeEvent = (value: number, firstFields: object = { kind: 'answers' }) =>
   JSON.stringify({
-    ...begin,
+    ...firstFields,
     answers: [
       { ref: 'stars', number: 0 },
       { ref: 'score', number: value },
@@ -50,12 +62,12 @@ export function createLinks() {
       method: 'POST',
       path: `${buildPath(ledger)}/links`,
       headers,
-      body: JSON.stringify(FOR_SCORES),
+      body: JSON.stringify(LINK_FOR_SCORES),
     };
     const { answer } = await world.caller.call(call);
     if (answer.status === 503) return;
     if (answer.status !== 201)
-      return world.findings.violate('refused', `${call.kind} answered ${told(answer)}`);
+      return world.findings.violate('refused', `${call.kind} answered ${describeAnswer(answer)}`);
     const { id, url, author } = answer.body as {
       readonly id: string;
       readonly url: string;
@@ -79,12 +91,12 @@ export function createLinks() {
     };
     fitting.push({ ledger, value });
     const mayBeGone = () => link.revocation !== 'none';
-    await sendUpdate(world, ledger, { call, author, value, once: true, mayBeGone });
+    await sendUpdate(world, ledger, { call, author, value, hasKey: true, mayBeGone });
   }
 
   /**
-   * Posts an event that does not fit the link's `where`. No ledger contains its value, so the audit
-   * would report a stored one as never sent.
+   * Posts an event that does not match the link's `where`. The Worker must answer 204 and store
+   * nothing. The event's value is in no ledger, so the audit would report it as never sent.
    */
   async function ignore(world: World): Promise<void> {
     const link = pickOpen(world);
@@ -94,11 +106,14 @@ export function createLinks() {
       method: 'POST',
       path: link.path,
       headers: { 'content-type': 'application/json', 'webhook-id': randomUUID() },
-      body: makeEvent(world.nextValue(), world.random.pick(OTHERS)),
+      body: makeEvent(world.nextValue(), world.random.pick(MISMATCHES)),
     });
     if (answer.status === 204) ignored += 1;
     else if (answer.status !== 503)
-      world.findings.violate('where', `an event that does not fit answered ${told(answer)}`);
+      world.findings.violate(
+        'where',
+        `an event that does not fit answered ${describeAnswer(answer)}`,
+      );
   }
 
   async function revoke(world: World): Promise<void> {
@@ -115,12 +130,12 @@ export function createLinks() {
     });
     if (answer.status === 204) link.revocation = 'acknowledged';
     else if (answer.status !== 503)
-      world.findings.violate('refused', `revoke link answered ${told(answer)}`);
+      world.findings.violate('refused', `revoke link answered ${describeAnswer(answer)}`);
   }
 
   /**
-   * Returns how many revocations were acknowledged, and how many events were stored or ignored. Each
-   * revocation must still be in force.
+   * Posts an event to each revoked link, and checks that the Worker answers 404. Returns the number
+   * of acknowledged revocations, of stored events and of ignored events.
    */
   async function audit({ caller, findings, nextValue }: World) {
     const revoked = links.filter(({ revocation }) => revocation === 'acknowledged');
@@ -135,7 +150,7 @@ export function createLinks() {
       };
       const answer = await callInAudit(caller, call);
       if (answer.status !== 404)
-        findings.violate('audit', `the revoked link ${id} answered ${told(answer)}`);
+        findings.violate('audit', `the revoked link ${id} answered ${describeAnswer(answer)}`);
     }
     const stored = fitting.filter(({ ledger, value }) => ledger.sent.get(value)?.acknowledged.size);
     return { revoked: revoked.length, stored: stored.length, ignored };

@@ -1,4 +1,7 @@
-/** Makes the load: many loops, each with one request at a time, until the time is over. */
+/**
+ * Makes the mixed load. Many loops run concurrently, and each makes one random turn after another
+ * until the time is over. A turn is one action of a caller, such as an update.
+ */
 import { setTimeout as pause } from 'node:timers/promises';
 import { sendBadInput } from './bad-input.ts';
 import { getEvaluation, getIfChanged, listEvaluations } from './reads.ts';
@@ -6,19 +9,21 @@ import { pickLedger, type World } from './world.ts';
 import { createEvaluation, deleteEvaluation, updateEvaluation } from './writes.ts';
 
 /**
- * The share of all turns. A turn of a conditional update is two requests, so five in a hundred
- * requests are bad.
+ * The share of turns that send bad input. Some other turns send several requests: a conditional
+ * update reads first. So this share of turns makes about 5 % of the requests.
  */
 const BAD_INPUT = 0.0625;
 const FIRST_EVALUATIONS = 48;
-/** If workerd is gone, the pause keeps 64 loops from spinning. */
+/** The pause of a loop after a failed turn. Without it, all loops would spin if workerd crashed. */
 const BROKEN_PAUSE_MS = 500;
 
 export type BadInputs = { sent: number; refused: number; unanswered: number };
 
 type Turn = (world: World) => Promise<unknown>;
 
-/** Lists each turn as often as its weight says. */
+/**
+ * Lists a turn of weight 10 ten times, so that a random pick from the list respects the weights.
+ */
 export const repeatByWeight = (turns: readonly (readonly [number, Turn])[]): Turn[] =>
   turns.flatMap(([weight, turn]) => Array.from({ length: weight }, () => turn));
 
@@ -58,7 +63,10 @@ export async function createFirst(world: World): Promise<void> {
   while (world.existing.length < FIRST_EVALUATIONS) await createEvaluation(world);
 }
 
-/** Runs this many loops, each with one turn at a time. */
+/**
+ * Runs `loops` concurrent loops of turns until `isOver` returns true. A turn that throws becomes a
+ * violation.
+ */
 export async function runLoops(
   world: World,
   loops: number,

@@ -1,7 +1,6 @@
 /**
- * Measures the memory of workerd: the resident pages of the workerd that this process has started
- * (Linux: proc(5)). One process contains the Worker and its D1. If there were more, the module
- * would add them up, so that no growth hides in another process.
+ * Measures the resident memory of workerd on Linux (VmRSS, proc(5)). The Worker and its D1 run in
+ * the same workerd process. If this process has started several, their memory is added up.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 
@@ -23,13 +22,13 @@ function readProcesses(): Process[] {
       const [parent, rssKiB] = [Number(field(status, 'PPid')), Number(field(status, 'VmRSS'))];
       return [{ pid: Number(pid), parent, name: field(status, 'Name'), rssKiB }];
     } catch {
-      // The process ended meanwhile.
+      // The process has ended since its folder was listed.
       return [];
     }
   });
 }
 
-/** Reads the workerd processes that this process has started, directly or through others. */
+/** Lists the workerd processes among the descendants of this process. */
 export function readWorkerd(): Process[] {
   const all = readProcesses();
   const below = (pid: number): Process[] =>
@@ -40,11 +39,11 @@ export function readWorkerd(): Process[] {
 const MIB_PER_KIB = 1 / 1024;
 
 type Memory = {
-  /** Takes a sample, and returns it in MiB. A sample of the warm-up is not kept. */
-  readonly sample: (warm: boolean) => number;
+  /** Returns the memory now, in MiB. Records it as a sample if the warm-up is over. */
+  readonly sample: (isWarm: boolean) => number;
   /**
-   * Returns the memory after the warm-up and at the end, in MiB; undefined if the time was too
-   * short.
+   * Returns the median of the first and of the last quarter of the samples, in MiB. Returns
+   * undefined if there are fewer than SAMPLES_MIN.
    */
   readonly growth: () => Growth | undefined;
 };
@@ -56,9 +55,9 @@ const SAMPLES_MIN = 12;
 export function watchMemory(): Memory {
   const samples: number[] = [];
   return {
-    sample: (warm) => {
+    sample: (isWarm) => {
       const sampled = readWorkerd().reduce((sum, { rssKiB }) => sum + rssKiB, 0) * MIB_PER_KIB;
-      if (warm) samples.push(sampled);
+      if (isWarm) samples.push(sampled);
       return sampled;
     },
     growth: () => {

@@ -1,16 +1,16 @@
 /**
- * Makes choices that a seed repeats. The 64 connections still run concurrently, so their order does
- * not repeat.
+ * Random choices that a seed makes repeatable. In the soak, only the sequence of choices repeats:
+ * which of the concurrent loops gets a choice depends on timing.
  */
 
 export type Random = {
   readonly chance: (odds: number) => boolean;
-  /** Draws a whole number from 0 to below the bound. */
+  /** Returns a random integer from 0 to `bound - 1`. */
   readonly below: (bound: number) => number;
   readonly pick: <T>(list: readonly T[]) => T;
 };
 
-/** Makes a Mulberry32 generator: small, and good enough to choose operations. */
+/** Creates a Mulberry32 generator, which is small and not cryptographic. */
 export function createRandom(seed: number): Random {
   let state = seed;
   const next = () => {

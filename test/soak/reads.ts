@@ -1,13 +1,13 @@
 /**
- * Gets and lists evaluations, and checks each answer. It is never older than what was acknowledged
- * before, and a list has every entry once.
+ * The turns (load.ts) that get and list evaluations. A get must not return an older version than an
+ * earlier response did. A list must show each existing evaluation once, in order.
  */
 import type { RunEvaluation } from '../../src/evaluation/read.ts';
 import { advance, type Ledger, readVersion, type Version } from './ledger.ts';
 import {
   buildHeaders,
+  buildListPath,
   buildPath,
-  listOf,
   pickAuthor,
   pickLedger,
   type Run,
@@ -16,7 +16,7 @@ import {
 
 type Read = { readonly row: RunEvaluation; readonly version: Version };
 
-/** Returns undefined if the database did not answer. */
+/** Gets an evaluation. Returns undefined if the response is 503, or a violation. */
 export async function getEvaluation(world: World, ledger: Ledger): Promise<Read | undefined> {
   const { caller, findings } = world;
   const [before, bookmark] = [ledger.latest, ledger.bookmark];
@@ -47,8 +47,8 @@ export async function getEvaluation(world: World, ledger: Ledger): Promise<Read 
 }
 
 /**
- * Gets an evaluation as a caller that may already have the present version. The answer must be 304
- * exactly if it has.
+ * Gets an evaluation with an `If-None-Match` of the latest known version. The response must be 304
+ * if that version is still current, and otherwise 200.
  */
 export async function getIfChanged(world: World): Promise<void> {
   const ledger = pickLedger(world);
@@ -74,7 +74,7 @@ export async function getIfChanged(world: World): Promise<void> {
   }
 }
 
-/** Reads one page of a run, from the end of the page before. */
+/** Reads the next page of a random run's list, or the first page after the last one. */
 export async function listEvaluations(world: World): Promise<void> {
   const { caller, findings, random } = world;
   const run = random.pick(world.runs);
@@ -88,20 +88,21 @@ export async function listEvaluations(world: World): Promise<void> {
     return findings.violate('refused', `list answered ${answer.status} ${answer.text}`);
   const rows = answer.body as RunEvaluation[];
   const link = /^<([^>]+)>/.exec(String(answer.headers['link'] ?? ''))?.[1];
-  const last = link === undefined ? '~' : formatPlace(rows.at(-1));
-  run.next = link === undefined ? { path: listOf(run.id), after: '' } : { path: link, after: last };
+  const last = link === undefined ? '~' : formatPosition(rows.at(-1));
+  run.next =
+    link === undefined ? { path: buildListPath(run.id), after: '' } : { path: link, after: last };
   for (const problem of judgePage(run, rows, { before, existed }, after, last))
     findings.violate('list', `${run.id}: ${problem}`);
 }
 
-/** Returns the position of the row in the list. */
-const formatPlace = (
+/** Returns the position of a row in its list, which compares as text: creation time, then id. */
+const formatPosition = (
   row: { readonly id: string; readonly created_at?: string | undefined } | undefined,
 ) => `${row?.created_at} ${row?.id}`;
 
 /**
- * Checks that the page contains, in order and once, the entries after the first position and up to
- * the second.
+ * Returns what is wrong with a page, as sentences. The page must contain the entries after the
+ * position `after` up to the position `last`, in order and each once.
  */
 function judgePage(
   run: Run,
@@ -110,20 +111,21 @@ function judgePage(
   after: string,
   last: string,
 ) {
-  const places = rows.map(formatPlace);
-  const shown = new Set(places);
-  const problems = places.flatMap((place, index) =>
-    place > (places[index - 1] ?? after) ? [] : [`${place} is not in order`],
+  const positions = rows.map(formatPosition);
+  const shown = new Set(positions);
+  const problems = positions.flatMap((position, index) =>
+    position > (positions[index - 1] ?? after) ? [] : [`${position} is not in order`],
   );
   for (const row of rows) {
     const ledger = run.ledgers.get(row.id);
-    // If the evaluation was created again meanwhile, the page may still show the deleted one.
+    // If the evaluation was deleted and created again during this request, the page may show the
+    // deleted one, whose version does not belong in the new ledger.
     if (ledger && (before.get(row.id) ?? ledger) === ledger) ledger.shown.push(readVersion(row));
     else if (!ledger) problems.push(`${row.id} was never created`);
   }
   const missing = existed
     .filter(({ deletion }) => deletion === 'none')
-    .map(formatPlace)
-    .filter((place) => place > after && place <= last && !shown.has(place));
-  return [...problems, ...missing.map((place) => `${place} is missing`)];
+    .map(formatPosition)
+    .filter((position) => position > after && position <= last && !shown.has(position));
+  return [...problems, ...missing.map((position) => `${position} is missing`)];
 }

@@ -1,7 +1,4 @@
-/**
- * Writes the report of the soak: the load, the faults, the refused inputs, and what the soak proved
- * or found wrong.
- */
+/** Formats the reports of the crash test and of the mixed load, and the verdict on both. */
 import type { Tally } from './audit.ts';
 import type { Crashes } from './crash.ts';
 import type { Faults } from './faults.ts';
@@ -18,9 +15,7 @@ type Results = {
   readonly findings: Findings;
   readonly faults: Faults;
   readonly objects: Objects;
-  /**
-   * Requests that met a fault and were answered as if there had been none, by the Worker's own log.
-   */
+  /** The number of requests for which the Worker's own retries hid a fault of D1. */
   readonly absorbed: number;
   readonly bad: BadInputs;
   readonly tally: Tally;
@@ -38,15 +33,15 @@ export function writeReport(results: Results): string {
   const { seconds, connections, seed, findings, faults, objects, absorbed, bad, tally } = results;
   const { requests, statuses, repeated } = findings;
   const audited = requests.get('audit') ?? 0;
-  const held = sum(requests.values()) - audited;
-  const share = ((100 * (requests.get('bad input') ?? 0)) / held).toFixed(1);
-  const injected = faults.fails + faults['is lost'] + faults['is too much'] + faults.hangs;
+  const requestCount = sum(requests.values()) - audited;
+  const share = ((100 * (requests.get('bad input') ?? 0)) / requestCount).toFixed(1);
+  const injected = faults.fails + faults['is lost'] + faults['meets overload'] + faults.hangs;
   return `
-load held      ${held} requests in ${seconds} s over ${connections} connections, ${Math.round(held / seconds)} a second (seed ${seed})
+load held      ${requestCount} requests in ${seconds} s over ${connections} connections, ${Math.round(requestCount / seconds)} a second (seed ${seed})
   requests     ${list([...requests].sort(([, a], [, b]) => b - a))}
   answers      ${list([...statuses].sort(([a], [b]) => a - b))}
 objects        ${objects.accounts().length} of ${ACCOUNTS.length} accounts live in objects at the end
-faults         ${injected} injected into ${faults.calls} D1 calls: ${faults.fails} before the call, ${faults['is lost']} after the commit, ${faults['is too much']} overloads, ${faults.hangs} hung
+faults         ${injected} injected into ${faults.calls} D1 calls: ${faults.fails} before the call, ${faults['is lost']} after the commit, ${faults['meets overload']} overloads, ${faults.hangs} hung
   survived     ${absorbed} requests answered by the Worker's own retries, ${repeated.succeeded} by the caller's after 503
   not survived ${repeated['gave up']} requests given up after 503 (${repeated.refused} refused on repetition)
 bad inputs     ${bad.sent} sent (${share} % of the requests), ${bad.refused} refused as they must be, ${bad.unanswered} given up after 503

@@ -1,7 +1,9 @@
 /**
- * Runs a Worker in workerd with a real local D1 and account objects, on loopback, bundled as
- * `wrangler deploy` would. Miniflare runs it in one process. wrangler's development server would
- * put a proxy in front, whose memory grows with each request whatever the Worker keeps.
+ * Bundles a Worker as `wrangler deploy` does, and runs the bundle in workerd on loopback. The
+ * Worker has a real local D1 and account objects.
+ *
+ * Miniflare starts workerd as one process. `wrangler dev` is not used: its proxy's memory grows
+ * with each request, which would hide a leak of the Worker.
  */
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -11,10 +13,13 @@ import { unstable_readConfig } from 'wrangler';
 import { listMigrationStatements } from '../node/migrations.ts';
 import type { Faults } from './faults.ts';
 
-/** The Miniflare that wrangler brings. */
+// Miniflare is a dependency of wrangler, and not of this project.
 const { Miniflare } = createRequire(import.meta.url)('miniflare');
 
-/** The fields of a request's log line that tell how often the Worker tried. */
+/**
+ * The fields of the Worker's log line that count calls to D1. If `db_attempts` is above `db_calls`,
+ * the Worker retried.
+ */
 type LogLine = {
   readonly status: number;
   readonly db_calls?: number;
@@ -25,11 +30,11 @@ export type Server = {
   readonly url: URL;
   readonly readFaults: () => Promise<Faults>;
   /**
-   * Counts the requests that met a fault and were answered as if there had been none, by the
-   * Worker's own log.
+   * Counts the requests that succeeded or were refused (status below 500) after the Worker had
+   * retried a call to D1. The numbers come from the Worker's log.
    */
   readonly countAbsorbed: () => number;
-  /** Counts the rows that D1 has of these accounts. */
+  /** Counts the rows of these accounts in all tables of D1, except `account_object`. */
   readonly countInD1: (accounts: readonly string[]) => Promise<number>;
   readonly stop: () => Promise<void>;
 };
@@ -37,21 +42,21 @@ export type Server = {
 export type Label = { readonly id: string; readonly min: number; readonly max: number };
 
 type Build = {
-  /** The folder of all files. Its creator deletes it at the end. */
+  /** The folder for the bundle and the database. The caller of `build` deletes the folder. */
   readonly folder: string;
   readonly config: unknown;
 };
 
 /**
- * Bundles an entry module, and binds one D1, `DB`, and the class of account objects. `settings` are
- * the variables of the Worker.
+ * Bundles the Worker of an entry module. The Worker gets a D1 as `DB`, the account objects as
+ * `ACCOUNT_OBJECT`, and `settings` as its variables.
  */
 export function build(
   folder: string,
   entry: string,
   settings: Readonly<Record<string, string>>,
 ): Build {
-  // The settings keep wrangler to this machine and to that folder.
+  // With these variables, wrangler writes only into `folder` and sends no metrics.
   const own = { TMPDIR: folder, WRANGLER_LOG_PATH: join(folder, 'logs') };
   Object.assign(process.env, { ...own, CI: 'true', WRANGLER_SEND_METRICS: 'false' });
   const { compatibility_date, minify, keep_names } = unstable_readConfig({
@@ -88,12 +93,15 @@ export function build(
   };
 }
 
-/** Returns the folder in which Miniflare stores D1, in `d1`, and the objects, in `do`. */
+/**
+ * Returns the folder with the files of the databases. Miniflare writes D1 into the subfolder `d1`,
+ * and the account objects into `do`.
+ */
 export const storeOf = (folder: string) => join(folder, 'store');
 
 /**
- * Starts workerd on the stored database. If the caller gives a label, the database is new: this
- * function applies the migrations and stores the label.
+ * Starts workerd on the databases of the folder. Pass a label only for the first start: then this
+ * function also applies the migrations and stores the label.
  */
 export async function startServer({ folder, config }: Build, label?: Label): Promise<Server> {
   let absorbed = 0;
@@ -132,7 +140,7 @@ export async function startServer({ folder, config }: Build, label?: Label): Pro
   }
 }
 
-/** The part of D1 that this file uses. The types of D1 belong to the runtime. */
+/** The part of `D1Database` that this file uses. Node has no types of the Workers runtime. */
 type Database = {
   prepare: (sql: string) => {
     bind: (...values: unknown[]) => {
@@ -156,7 +164,6 @@ async function countRows(db: Database, accounts: readonly string[]): Promise<num
   return count;
 }
 
-/** Applies the migrations, and stores the label. */
 async function prepare(db: Database, { id, min, max }: Label): Promise<void> {
   for (const statement of listMigrationStatements()) await db.prepare(statement).bind().run();
   const insert =

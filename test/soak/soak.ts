@@ -1,9 +1,11 @@
 /**
- * `npm run soak` checks the promises in three parts, on loopback alone. First come 1,000 runs of
- * the write model (test/write-model.test.ts). Then callers write to the real Worker while the soak
- * kills its workerd (crash.ts). Then a mixed load runs for a bounded time on a D1 that fails now
- * and then. An audit reads everything that the Worker acknowledged. The program exits with 1 if the
- * Worker broke a promise.
+ * `npm run soak` tests the Worker in three parts, on loopback only:
+ * - 1,000 runs of the write model (test/write-model.test.ts),
+ * - callers that write while the soak kills workerd again and again (crash.ts),
+ * - a mixed load, with bad input, on a D1 that fails now and then (load.ts).
+ *
+ * In the second and third part, an audit reads everything that the Worker stored. The program exits
+ * with 1 if the Worker broke a promise.
  */
 import { spawnSync } from 'node:child_process';
 import { randomInt, randomUUID } from 'node:crypto';
@@ -18,7 +20,7 @@ import { fetchJudge } from './document.ts';
 import { createFindings } from './findings.ts';
 import { applyLoad } from './load.ts';
 import { readWorkerd, watchMemory } from './memory.ts';
-import { auditD1, createObjects, LATER } from './objects.ts';
+import { auditD1, createObjects, MOVES_COUNT } from './objects.ts';
 import { createRandom } from './random.ts';
 import { writeCrashReport, writeReport, writeVerdict } from './report.ts';
 import { build, type Server, startServer } from './server.ts';
@@ -36,21 +38,20 @@ input, a D1 that fails now and then; then an audit. Accounts are brought into ob
   --help           this text`;
 
 /**
- * Left alone, V8 lets garbage pile up for minutes, which hides a leak. V8 has to collect a heap of
- * this size all the time. If the Worker outgrows the heap, workerd ends, and with it the soak.
+ * The maximum heap of V8. By default V8 lets garbage pile up for minutes, which hides a leak. A
+ * heap of 24 MiB forces V8 to collect garbage all the time. If the Worker needs more, workerd
+ * crashes and the soak fails.
  */
 const HEAP_MAX_MIB = 24;
 
 /**
- * The most that workerd may grow after its warm-up, which is a third of the load and a number of
- * requests. Measured: under 10 MiB, with a heap that V8 must keep small. A Worker that keeps 4 KiB
- * of each request outgrows that heap within 45 seconds, which ends workerd.
+ * The most that the memory of workerd may grow after the warm-up. The warm-up is the first third of
+ * the load, and at least the first 4,000 requests. Measured growth: under 10 MiB. A Worker that
+ * leaks 4 KiB in each request exceeds HEAP_MAX_MIB within 45 seconds.
  */
 const GROWTH_MAX_MIB = 24;
 const WARM_UP_REQUESTS = 4000;
-/**
- * Bounds the start before the load and the audit after the load. A longer load has a longer audit.
- */
+/** The longest time for the start of the Worker before the load and the audit after it. */
 const AROUND_LOAD_MAX_SECONDS = 120;
 const CLOSE_MAX_SECONDS = 10;
 const MODEL_MAX_SECONDS = 900;
@@ -92,13 +93,13 @@ async function soak(
   };
   const timers = [
     setInterval(tick, 1000),
-    setInterval(objects.bringOver, (seconds * 1000) / (LATER + 1)),
+    setInterval(objects.moveNextAccount, (seconds * 1000) / (MOVES_COUNT + 1)),
   ];
   const end = Date.now() + seconds * 1000;
   const bad = await applyLoad(world, connections, () => Date.now() > end).finally(() =>
     timers.map(clearInterval),
   );
-  const held = Math.round((Date.now() - end) / 1000) + seconds;
+  const loadSeconds = Math.round((Date.now() - end) / 1000) + seconds;
   const [faults, absorbed] = [await server.readFaults(), server.countAbsorbed()];
   const growth = memory.growth();
   const grown = growth && growth.end - growth.baseline;
@@ -111,7 +112,7 @@ async function soak(
   const tally = await audit(world, connections);
   await auditD1(server, objects, findings);
   caller.close();
-  const told = {
+  const rest = {
     connections,
     seed,
     findings,
@@ -123,16 +124,13 @@ async function soak(
     growth,
     growthMaxMiB: GROWTH_MAX_MIB,
   };
-  console.log(writeReport({ seconds: held, ...told }));
+  console.log(writeReport({ seconds: loadSeconds, ...rest }));
 }
 
 const violations = () =>
   [...findings.violations.values()].reduce((sum, { length }) => sum + length, 0);
 
-/**
- * Runs 1,000 random sequences of writes, faults and late attempts. Prints the sequence that breaks
- * a promise.
- */
+/** Runs the write model: 1,000 random sequences of writes, faults and late attempts. */
 function runModel(seed: number): void {
   console.error('the write model: 1,000 runs');
   const args = [
@@ -153,10 +151,10 @@ function runModel(seed: number): void {
     findings.violate('the write model', `a run of seed ${seed} broke a promise, or did not end`);
 }
 
-/** Runs the soak to its end or its deadline, whichever comes first. */
+/** Runs all parts of the soak, each with a deadline, and ends this process. */
 async function run(options: Options): Promise<never> {
   const folder = mkdtempSync(join(tmpdir(), 'run-evaluation-soak-'));
-  // However the soak ends, also by Ctrl-C, it leaves no process and no file.
+  // This handler also runs after Ctrl-C, because the signal handlers below call `process.exit`.
   process.once('exit', () => {
     for (const { pid } of readWorkerd()) process.kill(pid, 'SIGKILL');
     rmSync(folder, { recursive: true, force: true });
@@ -166,23 +164,23 @@ async function run(options: Options): Promise<never> {
   let server: Server | undefined;
   try {
     runModel(options.seed);
-    // The limit is the Worker's own; the runner of the model needs more.
+    // The limit is set after the write model has run, because vitest needs a larger heap.
     Object.assign(process.env, { MINIFLARE_WORKERD_V8_FLAGS: `--max-heap-size=${HEAP_MAX_MIB}` });
     const crashes = crash(join(folder, 'crash'), options.seed, LABEL, findings);
-    console.log(writeCrashReport(await before(CRASH_MAX_SECONDS, crashes)));
+    console.log(writeCrashReport(await withDeadline(CRASH_MAX_SECONDS, crashes)));
     const begin = (begun: Server) => (server = begun);
-    await before(options.seconds + AROUND_LOAD_MAX_SECONDS, soak(folder, options, begin));
+    await withDeadline(options.seconds + AROUND_LOAD_MAX_SECONDS, soak(folder, options, begin));
   } catch (thrown) {
     findings.violate('the end', thrown instanceof Error ? thrown.message : String(thrown));
     console.error(writeVerdict(findings));
   }
-  await before(CLOSE_MAX_SECONDS, Promise.resolve(server?.stop())).catch(() => {});
-  // An exit code alone would not end this process if something hangs.
+  await withDeadline(CLOSE_MAX_SECONDS, Promise.resolve(server?.stop())).catch(() => {});
+  // `process.exitCode` would not end this process while a connection or a timer is open.
   process.exit(violations() === 0 ? 0 : 1);
 }
 
-/** Waits for the work. @throws {Error} if the work takes longer */
-async function before<T>(seconds: number, work: Promise<T>): Promise<T> {
+/** Waits for the work. @throws {Error} if the work takes longer than `seconds` */
+async function withDeadline<T>(seconds: number, work: Promise<T>): Promise<T> {
   const late = Promise.withResolvers<never>();
   const timer = setTimeout(
     () => late.reject(new Error(`It did not end within ${seconds} s.`)),

@@ -1,11 +1,14 @@
 /**
- * Mints the tokens of the authors that compete. A token is used a few times and then minted anew,
- * so that the Worker meets more tokens than it remembers. The hostile ones are made once.
+ * Mints the tokens of the soak. An author gets a new token after every USES_MAX requests, so that
+ * the Worker sees more tokens than its token cache can contain. Hostile tokens are minted once.
  */
 import { randomBytes, randomUUID } from 'node:crypto';
 import { SignJWT } from 'jose';
 
-/** A third of the accounts live in objects from the start (objects.ts). */
+/**
+ * The accounts of the soak. A third of them have a Durable Object of their own from the start
+ * (objects.ts).
+ */
 export const ACCOUNTS = Array.from({ length: 12 }, (_, index) => `acc_soak_${index + 1}`);
 export const AUTHORS = [
   'user-1',
@@ -21,8 +24,7 @@ export const AUTHORS = [
 const USES_MAX = 25;
 
 export type Tokens = {
-  /** Returns a token of the author that opens the account. */
-  readonly of: (author: string, account: string) => Promise<string>;
+  readonly getToken: (author: string, account: string) => Promise<string>;
   readonly hostile: Readonly<Record<'stranger' | 'expired' | 'forged' | 'confined', string>>;
 };
 
@@ -39,7 +41,7 @@ export async function createTokens(secret: string, seconds: number): Promise<Tok
 
   const current = new Map<string, { token: Promise<string>; uses: number }>();
   return {
-    of: (author, account) => {
+    getToken: (author, account) => {
       const name = `${account} ${author}`;
       const known = current.get(name);
       const used =

@@ -1,38 +1,37 @@
 /**
- * Runs the app in several versions at a time, as during a deployment. The header
- * `x-account-objects` of a request chooses the version: it is that version's ACCOUNT_OBJECTS.
- *
- * If the variable D1_FAULTS is set, D1 fails now and then, for the app and for the objects. It
- * fails before D1 sees a call, after the commit, by overload, or by silence. The path /soak/faults,
- * outside of the app, returns the number of injected faults. src/ contains nothing for the soak.
+ * The Worker of the soak: the deployed app, with two additions.
+ * - Several versions of the app run side by side, as during a deployment. They differ in the
+ *   setting ACCOUNT_OBJECTS. Each request chooses its version with the header `x-account-objects`.
+ * - If the variable D1_FAULTS is set, calls to D1 fail at random (faults.ts), both for the app and
+ *   for the account objects. GET /soak/faults returns how many calls failed, and how.
  */
 import { env } from 'cloudflare:workers';
 import { createApp } from '../../src/app.ts';
 import { AccountObject as DeployedObject } from '../../src/db/account-object.ts';
 import { interceptD1 } from '../support/d1.ts';
-import { drawFate, type Faults } from './faults.ts';
+import { type Faults, pickFate } from './faults.ts';
 
-/** A call hangs longer than the Worker waits for D1. */
+/** The time that a hanging call takes. The Worker waits only 5 s for D1 (src/db/connection.ts). */
 const HANG_MS = 6000;
 
 const { D1_FAULTS } = env as Env & { readonly D1_FAULTS?: string };
 
-const faults: Faults = { calls: 0, fails: 0, 'is lost': 0, 'is too much': 0, hangs: 0 };
+const faults: Faults = { calls: 0, fails: 0, 'is lost': 0, 'meets overload': 0, hangs: 0 };
 
 const makeFaultyD1 = () =>
   interceptD1(env.DB, async (_, call) => {
     faults.calls += 1;
-    const fate = drawFate(Date.now(), Math.random());
+    const fate = pickFate(Date.now(), Math.random());
     if (fate === undefined) return call();
     faults[fate] += 1;
-    if (fate === 'is too much')
+    if (fate === 'meets overload')
       throw makeD1Error('D1 DB is overloaded. Requests queued for too long.');
     if (fate !== 'fails') await call();
     if (fate === 'hangs') await scheduler.wait(HANG_MS);
     throw makeD1Error('Network connection lost.');
   });
 
-/** Makes an error as D1 throws it: the cause names the fault. */
+/** Makes an error like those of D1, which repeat their message in `cause`. */
 const makeD1Error = (message: string) =>
   new Error(`D1_ERROR: ${message}`, { cause: new Error(message) });
 

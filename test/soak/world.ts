@@ -1,6 +1,6 @@
 /**
- * Contains what the 64 loops share: the runs and their evaluations as the callers know them, and
- * who may call.
+ * The state that all concurrent loops of the soak share: tokens, a label, the AI runs, and what the
+ * callers know about the evaluations of each run.
  */
 import { randomUUID } from 'node:crypto';
 import type { Caller } from './caller.ts';
@@ -14,7 +14,10 @@ export type Run = {
   readonly id: string;
   readonly account: string;
   readonly ledgers: Map<string, Ledger>;
-  /** The start of the next page of the run's list: the path, and the last entry before it. */
+  /**
+   * The next page to read of the run's list. `path` is its URL. `after` is the position of the last
+   * entry on the page before.
+   */
   next: { readonly path: string; readonly after: string };
 };
 
@@ -25,9 +28,12 @@ export type World = {
   readonly tokens: Tokens;
   readonly label: Label;
   readonly runs: readonly Run[];
-  /** Evaluations that exist. The first few get half of all updates, so that writers meet. */
+  /**
+   * The evaluations that callers read and update. Half of the time, a caller picks one of the first
+   * HOT, so that several callers write to the same evaluation.
+   */
   readonly existing: Ledger[];
-  /** Returns a value that it never returned before. */
+  /** Returns a new number, so that a value identifies the request that sent it. */
   readonly nextValue: () => number;
 };
 
@@ -38,13 +44,13 @@ export function createWorld(given: Omit<World, 'runs' | 'existing' | 'nextValue'
   let value = 0;
   const runs = Array.from({ length: ACCOUNTS.length * RUNS_PER_ACCOUNT }, (_, index) => {
     const [id, account] = [randomUUID(), ACCOUNTS[index % ACCOUNTS.length] ?? ''];
-    return { id, account, ledgers: new Map(), next: { path: listOf(id), after: '' } };
+    return { id, account, ledgers: new Map(), next: { path: buildListPath(id), after: '' } };
   });
   return { ...given, runs, existing: [], nextValue: () => ++value };
 }
 
 const PAGE_ROWS = 20;
-export const listOf = (runId: string) => `/v1/run/${runId}/evaluations?limit=${PAGE_ROWS}`;
+export const buildListPath = (runId: string) => `/v1/run/${runId}/evaluations?limit=${PAGE_ROWS}`;
 export const buildPath = ({ run_id, id }: Pick<Ledger, 'run_id' | 'id'>) =>
   `/v1/run/${run_id}/evaluation/${id}`;
 
@@ -58,6 +64,6 @@ export async function buildHeaders(
   author: string,
   account: string,
 ): Promise<Record<string, string>> {
-  const authorization = `Bearer ${await tokens.of(author, account)}`;
+  const authorization = `Bearer ${await tokens.getToken(author, account)}`;
   return { authorization, 'content-type': 'application/json' };
 }

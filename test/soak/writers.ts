@@ -1,6 +1,6 @@
 /**
- * Runs callers that write in every possible way while workerd is killed (crash.ts), and audits what
- * they were told.
+ * The callers of the crash test (crash.ts). They make every kind of write while the test kills
+ * workerd. The audit compares what is stored with what the callers know.
  */
 import { audit, type Tally } from './audit.ts';
 import type { Caller } from './caller.ts';
@@ -11,7 +11,7 @@ import type { World } from './world.ts';
 import { createEvaluation, deleteEvaluation, updateEvaluation } from './writes.ts';
 
 export const WRITERS = 16;
-/** The number is far more than fits into the time. */
+/** Ends the writers if the test never calls `stop`. A normal run makes far fewer turns. */
 const TURNS_MAX = 50_000;
 
 export type Audited = {
@@ -43,12 +43,12 @@ export async function createWriters(world: World) {
 
   await createFirst(world);
   return {
-    /** Resolves once the writers have stopped and each has its answer. */
+    /** Resolves once all writers have stopped and no request is without a response. */
     stopped: runLoops(world, WRITERS, turn, () => left <= 0),
     stop: () => {
       left = 0;
     },
-    /** Audits while the writers wait, so it uses another caller. */
+    /** Runs the audit through `caller`, because the writers' own caller is blocked meanwhile. */
     audit: async (caller: Caller): Promise<Audited> => {
       const given: World = { ...world, caller };
       const tally = await audit(given, WRITERS);

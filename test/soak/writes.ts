@@ -1,4 +1,7 @@
-/** Creates and updates evaluations as callers do, and checks each answer. */
+/**
+ * The turns (load.ts) that create, update and delete evaluations. Each records in the ledger what
+ * it sent and what the Worker acknowledged, and checks the response.
+ */
 import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { RunEvaluation } from '../../src/evaluation/read.ts';
@@ -7,15 +10,12 @@ import { advance, type Ledger, openLedger, readVersion, type Sent } from './ledg
 import { getEvaluation } from './reads.ts';
 import { buildHeaders, buildPath, pickAuthor, pickLedger, type Run, type World } from './world.ts';
 
-/**
- * The share of requests whose caller does not know that the Worker answered, and sends the same
- * again.
- */
+/** The share of successful writes that the caller sends again, as if the response had been lost. */
 const REPEATED = 0.1;
-/** The share of deleted evaluations that their caller creates again under the same id. */
+/** The share of deleted evaluations that the caller creates again under the same id. */
 const RECREATED = 0.5;
 
-export async function createEvaluation(world: World, deleted?: Place): Promise<void> {
+export async function createEvaluation(world: World, deleted?: DeletedEvaluation): Promise<void> {
   const created = await create(world, deleted);
   if (!created) return;
   created.ledger.created_at = created.row.created_at;
@@ -23,8 +23,8 @@ export async function createEvaluation(world: World, deleted?: Place): Promise<v
 }
 
 /**
- * Creates an evaluation that no other caller uses, changes it, and deletes it. Creates some again
- * under the same id, and then every caller may use them.
+ * Creates an evaluation that no other caller uses, updates it, and deletes it. Some of these
+ * evaluations are created again under the same id. Other callers may then use the new one.
  */
 export async function deleteEvaluation(world: World): Promise<void> {
   const created = await create(world);
@@ -38,22 +38,23 @@ export async function deleteEvaluation(world: World): Promise<void> {
   const { answer, uncertain } = await world.caller.call(call);
   if (answer.status === 503) return;
   if (answer.status !== 204 && (answer.status !== 404 || uncertain === 0))
-    return world.findings.violate('refused', `delete answered ${told(answer)}`);
+    return world.findings.violate('refused', `delete answered ${describeAnswer(answer)}`);
   ledger.deletion = 'acknowledged';
   if (!world.random.chance(RECREATED)) return;
-  // A create in the same millisecond would count as earlier than the deletion, and get 409.
+  // The Worker would treat a create in the same millisecond as older than the deletion, and answer
+  // 409.
   await pause(2);
   await createEvaluation(world, { run, id: ledger.id });
 }
 
-type Place = { readonly run: Run; readonly id: string };
+type DeletedEvaluation = { readonly run: Run; readonly id: string };
 type Created = { readonly run: Run; readonly ledger: Ledger; readonly row: RunEvaluation };
 
 /**
- * Creates an evaluation, under the id of a deleted one if that is given. Returns undefined if
- * nobody acknowledged the creation.
+ * Creates an evaluation with a new id, or again with the id of `deleted`. Returns undefined if the
+ * Worker did not acknowledge the creation.
  */
-async function create(world: World, deleted?: Place): Promise<Created | undefined> {
+async function create(world: World, deleted?: DeletedEvaluation): Promise<Created | undefined> {
   const { caller, findings, random } = world;
   const { run, id } = deleted ?? { run: random.pick(world.runs), id: randomUUID() };
   const [author, value] = [pickAuthor(world), world.nextValue()];
@@ -66,15 +67,15 @@ async function create(world: World, deleted?: Place): Promise<Created | undefine
     body: JSON.stringify({ id, evaluation_label_id: world.label.id, value, output_name }),
   };
   const ledger = openLedger(run, id, { value, author }, deleted !== undefined);
-  // The ledger exists before the answer: a list may show the evaluation before this caller hears of
-  // it.
+  // Another caller's list may show the evaluation before this create gets its response, so the
+  // ledger must exist before the request.
   run.ledgers.set(id, ledger);
 
   const { answer, uncertain } = await caller.call(call);
   if (answer.status === 503) return undefined;
   const legal = uncertain === 0 ? [201] : [200, 201];
   if (!legal.includes(answer.status)) {
-    findings.violate('refused', `${call.kind} answered ${told(answer)}`);
+    findings.violate('refused', `${call.kind} answered ${describeAnswer(answer)}`);
     return undefined;
   }
   const row = answer.body as RunEvaluation;
@@ -84,7 +85,7 @@ async function create(world: World, deleted?: Place): Promise<Created | undefine
   const again = (await caller.call({ ...call, kind: 'repeated create' })).answer;
   const same = again.status === 200 && (again.body as RunEvaluation).created_at === row.created_at;
   if (!same && again.status !== 503)
-    findings.violate('repetition', `the same create again answered ${told(again)}`);
+    findings.violate('repetition', `the same create again answered ${describeAnswer(again)}`);
   return { run, ledger, row };
 }
 
@@ -95,16 +96,16 @@ export async function updateEvaluation(
 ): Promise<void> {
   const read = kind === 'conditional update' ? await getEvaluation(world, ledger) : undefined;
   if (kind === 'conditional update' && !read) return;
-  const [author, value, once] = [
+  const [author, value, hasKey] = [
     pickAuthor(world),
     world.nextValue(),
     kind === 'update with a key',
   ];
   const headers = await buildHeaders(world, author, ledger.account);
   if (read) headers['if-match'] = `"${read.version.at}"`;
-  if (once) headers['idempotency-key'] = randomUUID();
+  if (hasKey) headers['idempotency-key'] = randomUUID();
   await sendUpdate(world, ledger, {
-    ...{ author, value, once, expected: read?.version.at },
+    ...{ author, value, hasKey, expected: read?.version.at },
     call: {
       ...{
         kind,
@@ -121,27 +122,26 @@ export type Update = {
   readonly call: Call;
   readonly author: string;
   readonly value: number;
-  /** Is true if the update has an Idempotency-Key. */
-  readonly once: boolean;
-  /** The version that its If-Match names. */
+  readonly hasKey: boolean;
+  /** The version in the update's If-Match. */
   readonly expected?: string | undefined;
-  /** Returns true if the Worker may answer 404, because the update's link is being revoked. */
+  /** Returns true if 404 is allowed, because another caller is revoking the update's link. */
   readonly mayBeGone?: () => boolean;
 };
 
-/** Sends an update, now and then repeatedly, and notes its result. */
+/** Sends an update, sometimes several times, and records the results in the ledger. */
 export async function sendUpdate(world: World, ledger: Ledger, update: Update): Promise<void> {
   const { findings, random } = world;
-  const { call, author, value, once, expected, mayBeGone } = update;
-  const sent: Sent = { author, once, isUnderWay: true, uncertain: 0, acknowledged: new Set() };
+  const { call, author, value, hasKey, expected, mayBeGone } = update;
+  const sent: Sent = { author, hasKey, isUnderWay: true, uncertain: 0, acknowledged: new Set() };
   ledger.sent.set(value, sent);
 
   for (let first = true; first || random.chance(REPEATED); first = false) {
     const before = ledger.latest;
     sent.isUnderWay = true;
     const { answer, uncertain } = await world.caller.call(call).catch((thrown: unknown) => {
-      // The failed call is a violation of its own. Nobody can tell how often the update is stored
-      // then.
+      // Without a response, nobody knows how often the update was stored, so the audit must accept
+      // any number. The loop reports the error as a violation.
       sent.uncertain = Number.POSITIVE_INFINITY;
       throw thrown;
     });
@@ -158,7 +158,7 @@ export async function sendUpdate(world: World, ledger: Ledger, update: Update): 
       return;
     }
     if (answer.status !== 200)
-      return findings.violate('refused', `${call.kind} answered ${told(answer)}`);
+      return findings.violate('refused', `${call.kind} answered ${describeAnswer(answer)}`);
     const problem = acknowledge(ledger, answer, {
       value,
       sent,
@@ -169,19 +169,21 @@ export async function sendUpdate(world: World, ledger: Ledger, update: Update): 
   }
 }
 
-type Asked = {
+type SentUpdate = {
   readonly value: number;
   readonly sent: Sent;
-  /** The latest acknowledged time before this update was sent. */
+  /** The latest version that the callers knew when this update was sent. Empty for a repetition. */
   readonly before: string;
   readonly expected: string | undefined;
 };
 
-/** Notes the acknowledgement, and returns what is wrong with it. */
+/**
+ * Records an acknowledged update in the ledger. Returns a sentence if the response is wrong.
+ */
 function acknowledge(
   ledger: Ledger,
   answer: Answer,
-  { value, sent, before, expected }: Asked,
+  { value, sent, before, expected }: SentUpdate,
 ): string | undefined {
   const version = readVersion(answer.body as RunEvaluation);
   advance(ledger, version, answer.headers['x-d1-bookmark']);
@@ -194,6 +196,7 @@ function acknowledge(
   if (version.at <= before)
     return `${value} was given the time ${version.at}, but ${before} was acknowledged before`;
   if (expected === undefined) return undefined;
+  // Two updates with the same If-Match must not both succeed.
   const rival = [...ledger.replaced].find(([at, tag]) => tag === expected && at !== version.at);
   ledger.replaced.set(version.at, expected);
   return (
@@ -202,4 +205,4 @@ function acknowledge(
   );
 }
 
-export const told = ({ status, text }: Answer) => `${status} ${text.slice(0, 200)}`;
+export const describeAnswer = ({ status, text }: Answer) => `${status} ${text.slice(0, 200)}`;
