@@ -1,6 +1,7 @@
 /**
- * Runs the commands of a test. Each has a process group of its own, so that it ends with everything
- * that it started. The module keeps the output of a command, and shows it only if the test fails.
+ * Runs the commands of a test. Each command gets its own process group, so that a test can kill the
+ * command together with all processes that it started. If a test fails, vitest prints the output of
+ * its commands.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -14,21 +15,20 @@ export type Ended = {
 };
 export type Child = {
   readonly pid: number;
-  /** Returns the text that the command has printed to its standard output so far. */
   readonly stdout: () => string;
   /**
-   * Resolves once the output matches.
-   * @throws {Error} with the output if the command ends before
+   * Resolves when the standard output matches the pattern.
+   * @throws {Error} with all output if the command ends without a match
    */
-  readonly printed: (pattern: RegExp) => Promise<void>;
-  /** Sends a signal to the whole process group, as a terminal does for Ctrl-C. */
+  readonly waitForOutput: (pattern: RegExp) => Promise<void>;
+  /** Sends a signal to the whole process group, as a terminal does on Ctrl-C. */
   readonly signal: (signal: NodeJS.Signals) => void;
   /**
-   * Resolves with the status once the command itself has ended. A process that it started may still
+   * Resolves with the exit status when the command itself has ended. Its child processes may still
    * run.
    */
   readonly exited: Promise<number | null>;
-  /** Resolves once nothing can print any more. */
+  /** Resolves when the command and all child processes have closed their output. */
   readonly closed: Promise<Ended>;
 };
 
@@ -62,14 +62,14 @@ export function startChild({ cwd, env }: Place, command: string, ...args: string
   const started: Child = {
     pid,
     stdout: () => texts.stdout,
-    async printed(pattern) {
+    async waitForOutput(pattern) {
       const ended = exited.then((status) => {
         throw new Error(`${command} ended with ${status}:\n${texts.stdout}${texts.stderr}`);
       });
       const matched = new Promise<void>((resolve) => {
-        const look = () => pattern.test(texts.stdout) && resolve();
-        child.stdout?.on('data', look);
-        look();
+        const check = () => pattern.test(texts.stdout) && resolve();
+        child.stdout?.on('data', check);
+        check();
       });
       await Promise.race([matched, ended]);
     },
@@ -77,7 +77,7 @@ export function startChild({ cwd, env }: Place, command: string, ...args: string
       try {
         process.kill(-pid, signal);
       } catch {
-        // The whole group has ended.
+        // No process of the group is left.
       }
     },
     exited,
@@ -88,7 +88,7 @@ export function startChild({ cwd, env }: Place, command: string, ...args: string
   return started;
 }
 
-/** Runs a command to its end. Kills the processes that the command left running. */
+/** Runs a command until it ends, then kills the child processes that it left behind. */
 export async function run(place: Place, command: string, ...args: string[]): Promise<Ended> {
   const child = startChild(place, command, ...args);
   await child.exited;
@@ -96,15 +96,14 @@ export async function run(place: Place, command: string, ...args: string[]): Pro
   return child.closed;
 }
 
-/** Kills all commands that still run, with all processes that they started. */
 export async function killChildren(): Promise<void> {
   const children = [...running];
   for (const { signal } of children) signal('SIGKILL');
   await Promise.all(children.map(({ closed }) => closed));
 }
 
-// A terminal's Ctrl-C reaches the test runner and not the commands, which have process groups of
-// their own.
+// Ctrl-C in a terminal signals only the process group of the test runner. The commands have other
+// groups, so this handler kills them.
 for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   process.once(name, () => {
     for (const { signal } of running) signal('SIGKILL');

@@ -1,7 +1,7 @@
 /**
- * Copies the project for a test. The copy has only the files in git, as a newcomer has them. It
- * uses the project's installed packages, because a test must not need the network; `.ci/run`
- * installs them anew.
+ * Makes a copy of the project for a test. Like a fresh clone, the copy contains only the files that
+ * git tracks. `node_modules` is a link to the project's packages, because a test must not need the
+ * network.
  */
 import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -22,10 +22,11 @@ export function cloneProject() {
     cwd: folder,
     env: {
       ...process.env,
-      // The copy finds the Node and the tools that the project pins, whichever program runs the
-      // test.
+      // Commands in the copy use the Node and the tools of node_modules, even if npm did not start
+      // vitest.
       PATH: [join(project, 'node_modules/.bin'), process.env['PATH']].join(delimiter),
-      // wrangler writes its other files into the copy too, and uses no login of this machine.
+      // wrangler keeps its temporary files and its settings here, so it finds no Cloudflare login
+      // of this machine.
       TMPDIR: temporary,
       XDG_CONFIG_HOME: temporary,
     },
@@ -36,8 +37,8 @@ export function cloneProject() {
     place,
     shell,
     /**
-     * Returns the standard output.
-     * @throws {Error} with all output unless the command succeeds
+     * Runs a shell command and returns its standard output.
+     * @throws {Error} with all output if the command fails
      */
     async outputOf(command: string): Promise<string> {
       const { status, stdout, stderr } = await shell(command);

@@ -1,7 +1,7 @@
 /**
- * Tests the commands of the pages that no other test executes. Some are a contributor's. An
- * operator's commands run as far as they can without an account. A slow program runs with `--help`
- * only. test/node/pages.test.ts fails for a command of a page that no test executes.
+ * Tests the commands in the project's pages (*.md) that no other test executes. A command that
+ * needs a Cloudflare account runs with `--local` or `--help`. A slow program runs only with
+ * `--help`. If a page has a command that no test executes, test/node/pages.test.ts fails.
  */
 import {
   appendFileSync,
@@ -25,13 +25,16 @@ afterAll(remove);
 const OPERATING = '.github/OPERATING.md';
 const readFromClone = (file: string) => readFileSync(join(folder, file), 'utf8');
 
-/** Every table; each has a column for the account. */
+/** The names of all tables. Each table has a column `account_id`. */
 const TABLES = [...read('drizzle/0000_create_tables.sql').matchAll(/CREATE TABLE `(\w+)`/g)].map(
   ([, name = '']) => name,
 );
 
-/** The commands of wrangler that need an account, each with the options that the pages give it. */
-const WRANGLER = [
+/**
+ * The wrangler commands that need a Cloudflare account. Each has the options with which the pages
+ * use it, such as `['d1 time-travel info', ['--timestamp']]`.
+ */
+const WRANGLER_COMMANDS = [
   ['tail'],
   ['rollback'],
   ['secret put'],
@@ -49,10 +52,10 @@ const WRANGLER = [
 });
 
 /**
- * Runs a script with a program in the place of curl. Returns the URL and the body that curl would
- * have sent.
+ * Runs a script whose `curl` is a stand-in that prints its arguments and sends nothing. Returns the
+ * URL and the JSON body that the real curl would send.
  */
-async function readRequest(script: string) {
+async function readCurlRequest(script: string) {
   const bin = join(folder, '.stand-ins');
   mkdirSync(bin, { recursive: true });
   for (const [name, program] of Object.entries({ curl: `printf '%s\\n--\\n' "$@"`, jq: 'cat' })) {
@@ -79,7 +82,7 @@ describe('a contributor', () => {
     expect(written.map(readFromClone)).toEqual(written.map(read));
   });
 
-  it('npx wrangler types and npx wrangler deploy --dry-run, as typed elsewhere, break nothing', async () => {
+  it('npx wrangler types and npx wrangler deploy --dry-run leave lint and types passing, and src/env.d.ts unchanged', async () => {
     await outputOf('npx wrangler types');
     await outputOf('npx wrangler deploy --dry-run');
 
@@ -104,7 +107,7 @@ describe('a contributor', () => {
     ]);
   });
 
-  it('npm test with the name of a file runs only the tests of that file, whatever is in .dev.vars', async () => {
+  it('npm test with the name of a file runs only the tests of that file, with any settings in .dev.vars', async () => {
     writeFileSync(
       join(folder, '.dev.vars'),
       'JWT_JWKS_URL=https://issuer.example\nACCOUNT_OBJECTS=*\n',
@@ -149,11 +152,14 @@ describe('an operator', () => {
     expect(await outputOf('npm run -s wrangler -- --version')).toContain(version);
   });
 
-  it.each(WRANGLER)('wrangler %s has each option that a page names', async (command, options) => {
-    const help = await outputOf(`wrangler ${command} --help`);
+  it.each(WRANGLER_COMMANDS)(
+    'wrangler %s has each option that a page names',
+    async (command, options) => {
+      const help = await outputOf(`wrangler ${command} --help`);
 
-    expect(options.filter((option) => !new RegExp(`${option}\\b`).test(help))).toEqual([]);
-  });
+      expect(options.filter((option) => !new RegExp(`${option}\\b`).test(help))).toEqual([]);
+    },
+  );
 
   it('openssl rand -base64 48 makes a secret that is long enough', async () => {
     const JWT_SECRET = (await outputOf('openssl rand -base64 48')).trim();
@@ -161,7 +167,7 @@ describe('an operator', () => {
     expect(readSettings({ JWT_SECRET }).keys.kind).toBe('secret');
   });
 
-  const ask = listShellBlocks(readSection(OPERATING, 'Ask the log')).join('\n');
+  const logsFunction = listShellBlocks(readSection(OPERATING, 'Ask the log')).join('\n');
   const page = read(OPERATING);
   const queries = new Set(
     listCommands(OPERATING).flatMap(({ text }) => (text.startsWith('logs ') ? [text] : [])),
@@ -170,8 +176,8 @@ describe('an operator', () => {
   it.each([...queries])(
     'a query of the log names only fields and words that the page lists: %s',
     async (query) => {
-      const { url, data } = await readRequest(
-        `${ask.replaceAll(/<[^>]+>/g, 'x')}\n${query.replaceAll(/<[^>]+>/g, 'x')}`,
+      const { url, data } = await readCurlRequest(
+        `${logsFunction.replaceAll(/<[^>]+>/g, 'x')}\n${query.replaceAll(/<[^>]+>/g, 'x')}`,
       );
 
       expect(url).toBe(
@@ -199,7 +205,9 @@ describe('an operator', () => {
   it('the rule against a flood of bad tokens is JSON and agrees with the words of its page', async () => {
     const section = readSection(OPERATING, 'A flood of bad tokens');
 
-    const { url, data } = await readRequest(`ZONE=zone\n${listShellBlocks(section).join('\n')}`);
+    const { url, data } = await readCurlRequest(
+      `ZONE=zone\n${listShellBlocks(section).join('\n')}`,
+    );
 
     expect(url).toBe(
       'https://api.cloudflare.com/client/v4/zones/zone/rulesets/phases/http_ratelimit/entrypoint/rules',
@@ -219,10 +227,10 @@ describe('an operator', () => {
       );
       return results.flatMap(({ results: rows }: { results: object[] }) => rows);
     };
-    const isOf = (row: string) =>
+    const selectOwner = (row: string) =>
       `iif(account_id = '${account}', 'its', 'of others') AS whose, '${row}' AS row`;
     const counts = TABLES.map(
-      (table) => `SELECT ${isOf(table)}, count(*) AS count FROM ${table} GROUP BY 1`,
+      (table) => `SELECT ${selectOwner(table)}, count(*) AS count FROM ${table} GROUP BY 1`,
     ).join('; ');
     await outputOf('npm run migrate');
     await outputOf('wrangler d1 execute DB --local --file src/cli/sample.sql');

@@ -1,4 +1,4 @@
-/** Finds a port of this machine on which no program listens. */
+/** Finds a TCP port that is free on 127.0.0.1. */
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 

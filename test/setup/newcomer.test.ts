@@ -1,4 +1,4 @@
-/** Tests the way of a newcomer: the commands of the README, run in a copy of the project. */
+/** Tests the commands with which a newcomer starts, in a fresh copy of the project. */
 import { once } from 'node:events';
 import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
@@ -19,19 +19,23 @@ afterAll(remove);
 
 type Running = {
   readonly port: number;
-  /** The seconds from the command until it prints what to do next. */
+  /** The time that `npm start` took until the Worker served requests. */
   readonly seconds: number;
   readonly output: string;
+  /** The curl command in the output, which updates an evaluation. */
   readonly curl: string;
   readonly npm: Child;
   readonly stop: () => Promise<void>;
 };
 
-/** Starts the Worker. Resolves once the command has printed what to do next. */
+/**
+ * Runs `npm start`. Resolves when the command has printed a link, or the note that tokens come from
+ * an identity provider. The Worker serves requests then.
+ */
 async function start(port: number): Promise<Running> {
   const started = performance.now();
   const npm = startChild(place, 'npm', 'start', '--', '--port', String(port));
-  await npm.printed(/^(http:.*\/v1\/link\?key=|Tokens come from)/m);
+  await npm.waitForOutput(/^(http:.*\/v1\/link\?key=|Tokens come from)/m);
   const seconds = (performance.now() - started) / 1000;
   const output = npm.stdout();
   const stop = async () => {
@@ -116,11 +120,11 @@ describe('npm start', () => {
     );
   });
 
-  it('npm start tells another program apart that takes the port meanwhile', async () => {
+  it('npm start ends with an error if another program takes the port while the Worker starts', async () => {
     const port = await findFreePort();
     const taker = createServer((_, response) => response.end('{"status":"ok"}'));
     const npm = startChild(place, 'npm', 'start', '--', '--port', String(port));
-    await npm.printed(/^The settings in/m);
+    await npm.waitForOutput(/^The settings in/m);
     taker.listen(port, '127.0.0.1');
     await once(taker, 'listening');
 
@@ -131,7 +135,7 @@ describe('npm start', () => {
     expect(stdout).not.toContain('Serving on');
   });
 
-  it('npm start looks up nothing, and says at each step and every two seconds what it does', () => {
+  it('npm start looks for no update of wrangler, and prints its progress', () => {
     expect(running.output).not.toContain('update available');
     expect(running.output).toMatch(/^The local D1 is up to date\.\nStarting the Worker \.\.\.$/m);
   });
@@ -189,7 +193,7 @@ describe("an identity provider's settings in .dev.vars", () => {
     'JWT_ACCOUNT_CLAIM=/o/id',
   ];
   const secret = `JWT_SECRET=${'x'.repeat(32)}`;
-  /** The public key of RFC 8037, appendix A.2. */
+  /** A public key: the example in RFC 8037, appendix A.2. */
   const KEY =
     '{"kty":"OKP","crv":"Ed25519","kid":"key-1","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}';
   const write = (...lines: string[]) => writeFileSync(file, `${lines.join('\n')}\n`);
@@ -217,7 +221,7 @@ describe("an identity provider's settings in .dev.vars", () => {
       'JWT_CLIENT_CLAIM must be set',
     ],
     [
-      'a key set of rubbish',
+      'a key set that is not JSON',
       ['JWT_JWKS={', ...provider.slice(1)],
       'JWT_JWKS is not a JSON Web Key Set',
     ],
@@ -232,7 +236,7 @@ describe("an identity provider's settings in .dev.vars", () => {
       'JWT_ACCOUNT_CLAIM must be a JSON Pointer',
     ],
     [
-      'an account in a place that is none',
+      'an account in a location that does not exist',
       [secret, 'ACCOUNT_OBJECTS=acc_berlin@europe'],
       'ACCOUNT_OBJECTS must be accounts such as acc_berlin',
     ],
@@ -328,8 +332,8 @@ describe("an identity provider's settings in .dev.vars", () => {
 
     expect(status).toBe(1);
     expect(stderr).toContain("mkdir '/dev/null/.wrangler'");
-    // The text may not begin a line: a process that wrangler leaves running may be writing to the
-    // same stream.
+    // This text may come in the middle of a line, because a process that wrangler left behind may
+    // write to the same stream.
     expect(stderr).toContain(
       'wrangler dev ended with 1, and the Worker with it: its own message is above.',
     );
@@ -337,7 +341,7 @@ describe("an identity provider's settings in .dev.vars", () => {
 });
 
 describe('npm run token', () => {
-  // npm start creates the file; these tests may run without it.
+  // `npm start` creates .dev.vars. If only these tests run, the file is missing.
   beforeAll(() => {
     const file = join(clone, '.dev.vars');
     if (!existsSync(file)) writeFileSync(file, `JWT_SECRET=${'x'.repeat(32)}\n`);

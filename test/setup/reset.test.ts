@@ -1,8 +1,10 @@
 /**
- * Tests strangers who reset their connections while the Worker fetches the issuer's key set. The
- * tests run in workerd itself and over a real wire. An honest caller still gets the right answer in
- * time, and the issuer gets no extra request. No test waits for time to pass: a test moves the
- * Worker's clock, and decides when the issuer answers.
+ * Tests an attack: strangers send forged tokens, and reset their connections while the Worker
+ * fetches the issuer's key set for them. A caller with a valid token must still get the right
+ * response in time, and the issuer must get no extra requests.
+ *
+ * The tests use real connections, because workerd cancels a request when its connection is reset.
+ * No test sleeps: each test moves the Worker's clock, and decides when the issuer responds.
  */
 import { once } from 'node:events';
 import { createServer, type Server, type ServerResponse } from 'node:http';
@@ -11,15 +13,15 @@ import { type CryptoKey, exportJWK, generateKeyPair, SignJWT } from 'jose';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type Bundle, bundleWorker, type Isolate } from './workerd.ts';
 
-/**
- * From this age on the Worker refreshes a key set before it uses the set, and waits
- * STALE_WAIT_SECONDS for that.
- */
+// The same times as in src/auth/remote-jwks.ts.
+
+/** If the key set is this old, a request waits for a refresh before it uses the set. */
 const FRESH_SECONDS = 600;
+/** A request waits at most this long for the refresh of an old key set. */
 const STALE_WAIT_SECONDS = 1;
-/** The Worker searches for unknown keys once in this time. */
+/** After a fetch, the Worker waits this long before it fetches again for an unknown key id. */
 const SEARCH_PAUSE_SECONDS = 2;
-/** The Worker gives up on the issuer after this time. */
+/** The Worker waits at most this long for the issuer's response. */
 const ISSUER_TIMEOUT_SECONDS = 3;
 const STRANGERS = 20;
 
@@ -35,7 +37,7 @@ beforeAll(async () => {
 afterAll(() => worker.remove());
 
 let issuer: Server;
-/** The responses that the issuer owes or has given, one for each fetch of its key set. */
+/** The issuer's responses, one for each fetch of the key set. Some are not sent yet. */
 let fetches: ServerResponse[];
 let onFetch: (response: ServerResponse) => void;
 let isolate: Isolate;
@@ -77,7 +79,7 @@ const send = (path: string, init: RequestInit = {}) =>
 const advance = async (seconds: number) =>
   (await send(`/test/advance?seconds=${seconds}`, { method: 'POST' })).text();
 const readState = async () =>
-  (await (await send('/test/state')).json()) as Record<'received' | 'timers' | 'looking', number>;
+  (await (await send('/test/state')).json()) as Record<'received' | 'timers' | 'polling', number>;
 
 const mintTokenFor = (kid: string) =>
   new SignJWT({ account_id: 'acc_a' })
@@ -98,10 +100,10 @@ const mintKnownToken = () => forge('key-1');
 const mintUnknownToken = () => forge(crypto.randomUUID());
 
 /**
- * Sends an honest caller's request. The Worker refuses its path after authentication, so 400 means
- * a good token.
+ * Sends a request with a valid token. The ids in its path are malformed, so a response of 400 shows
+ * that the Worker accepted the token.
  */
-async function ask(kid: string) {
+async function sendWithValidToken(kid: string) {
   const headers = { authorization: `Bearer ${await mintTokenFor(kid)}` };
   const response = await send('/v1/run/x/evaluation/y', { headers });
   await response.text();
@@ -111,24 +113,25 @@ const ACCEPTED = { status: 400, retryAfter: null };
 const UNAVAILABLE = { status: 503, retryAfter: '5' };
 
 /**
- * Sends honest requests. Resolves once each of them waits in the Worker. `answers` resolves once
- * they are answered.
+ * Sends requests with a valid token. Resolves when each of them waits for the key set. `answers`
+ * resolves with the responses.
  */
-async function startToAsk(kid: string, count = 1) {
-  const { looking } = await readState();
-  const answers = Promise.all(Array.from({ length: count }, () => ask(kid)));
+async function startWithValidToken(kid: string, count = 1) {
+  const { polling } = await readState();
+  const answers = Promise.all(Array.from({ length: count }, () => sendWithValidToken(kid)));
   await waitUntil(async () =>
-    expect((await readState()).looking).toBeGreaterThanOrEqual(looking + count),
+    expect((await readState()).polling).toBeGreaterThanOrEqual(polling + count),
   );
   return { answers };
 }
 
-/** Returns the log lines of strangers: they send PUT, honest callers GET. */
+/** Returns the log lines of strangers, who send PUT. Callers with a valid token send GET. */
 const listStrangerLines = () => isolate.logLines().filter(({ method }) => method === 'PUT');
 
 /**
- * Lets strangers connect, waits until the Worker has their requests, and resets their connections.
- * Resolves once the Worker has noticed.
+ * Opens `count` connections that send a forged token, waits until the Worker has received all
+ * requests, and resets the connections. Resolves when the Worker has logged all of them as
+ * disconnected.
  */
 async function attack(token: () => string, count = STRANGERS) {
   const { received } = await readState();
@@ -144,37 +147,40 @@ async function attack(token: () => string, count = STRANGERS) {
   await waitUntil(() => expect(listStrangerLines()).toHaveLength(logged + count));
 }
 
-/** Resolves with the response that the issuer owes for a fetch. The first fetch is number 1. */
-async function fetchNumber(number: number) {
+/**
+ * Waits until the Worker has fetched the key set `number` times. Returns the issuer's response to
+ * the last fetch, which the test must send.
+ */
+async function waitForFetch(number: number) {
   await waitUntil(() => expect(fetches).toHaveLength(number));
   return fetches[number - 1];
 }
 
-/** Fills the isolate's key set, and lets the set grow old. */
-async function keepKeySet(ageSeconds: number) {
+/** Makes the Worker fetch and keep the key set, and lets the set become `ageSeconds` old. */
+async function fetchKeySet(ageSeconds: number) {
   onFetch = (response) => publish(response, 'key-1');
-  expect(await ask('key-1')).toEqual(ACCEPTED);
+  expect(await sendWithValidToken('key-1')).toEqual(ACCEPTED);
   onFetch = isSlow;
   await advance(ageSeconds);
 }
 
 describe('a crowd of strangers', () => {
-  it('strangers who reset their connections keep no honest caller from an isolate without a key set, and the issuer gets one request', async () => {
+  it('strangers who reset their connections do not stop a caller with a valid token in an isolate without a key set, and the issuer gets one request', async () => {
     await attack(mintKnownToken);
-    const { answers } = await startToAsk('key-1');
+    const { answers } = await startWithValidToken('key-1');
     await attack(mintKnownToken);
 
-    publish(await fetchNumber(1), 'key-1');
+    publish(await waitForFetch(1), 'key-1');
 
     expect(await answers).toEqual([ACCEPTED]);
     await attack(mintKnownToken);
     expect(fetches).toHaveLength(1);
   });
 
-  it('strangers who reset their connections make nobody wait longer than a second at the expiry of a key set, and the issuer gets one request', async () => {
-    await keepKeySet(FRESH_SECONDS);
+  it('strangers who reset their connections delay no caller by more than a second when the key set is due for a refresh, and the issuer gets one request', async () => {
+    await fetchKeySet(FRESH_SECONDS);
     await attack(mintKnownToken);
-    const { answers } = await startToAsk('key-1', 5);
+    const { answers } = await startWithValidToken('key-1', 5);
     await attack(mintKnownToken);
 
     await advance(STALE_WAIT_SECONDS);
@@ -184,12 +190,12 @@ describe('a crowd of strangers', () => {
     expect(fetches).toHaveLength(2);
   });
 
-  it('strangers who reset their connections make a rotation take no longer than two searches and the pause between them, and no honest caller gets 401', async () => {
-    await keepKeySet(FRESH_SECONDS / 10);
+  it('strangers who reset their connections delay a new key by at most two fetches and the pause between them, and no valid token gets 401', async () => {
+    await fetchKeySet(FRESH_SECONDS / 10);
     await attack(mintUnknownToken);
-    const search = await fetchNumber(2);
+    const search = await waitForFetch(2);
     await advance(0.1);
-    const { answers } = await startToAsk('key-2');
+    const { answers } = await startWithValidToken('key-2');
     await attack(mintUnknownToken);
 
     const { timers } = await readState();
@@ -197,7 +203,7 @@ describe('a crowd of strangers', () => {
     await waitUntil(async () => expect((await readState()).timers).toBe(timers + 1));
     await attack(mintUnknownToken);
     await advance(SEARCH_PAUSE_SECONDS);
-    const secondSearch = await fetchNumber(3);
+    const secondSearch = await waitForFetch(3);
     await attack(mintUnknownToken);
     publish(secondSearch, 'key-1', 'key-2');
 
@@ -205,30 +211,30 @@ describe('a crowd of strangers', () => {
     expect(fetches).toHaveLength(3);
   });
 
-  it('strangers who reset their connections change nothing in an outage: the kept key set serves, and the issuer gets one request in five seconds', async () => {
-    await keepKeySet(FRESH_SECONDS);
+  it('strangers who reset their connections during an outage of the issuer change nothing: the kept key set serves, and the issuer gets one request in five seconds', async () => {
+    await fetchKeySet(FRESH_SECONDS);
     await attack(mintKnownToken);
-    const { answers } = await startToAsk('key-1');
+    const { answers } = await startWithValidToken('key-1');
     await attack(mintKnownToken);
 
-    fail(await fetchNumber(2));
+    fail(await waitForFetch(2));
 
     expect(await answers).toEqual([ACCEPTED]);
     await attack(mintKnownToken);
     await advance(4.9);
-    expect(await ask('key-1')).toEqual(ACCEPTED);
+    expect(await sendWithValidToken('key-1')).toEqual(ACCEPTED);
     expect(fetches).toHaveLength(2);
     await advance(0.1);
-    expect(await ask('key-1')).toEqual(ACCEPTED);
-    await fetchNumber(3);
+    expect(await sendWithValidToken('key-1')).toEqual(ACCEPTED);
+    await waitForFetch(3);
   });
 
-  it('strangers who reset their connections change nothing in an outage without a key set: 503 with Retry-After, after one request', async () => {
+  it('strangers who reset their connections during an outage of the issuer change nothing in an isolate without a key set: 503 with Retry-After, after one request', async () => {
     await attack(mintKnownToken);
-    const { answers } = await startToAsk('key-1');
+    const { answers } = await startWithValidToken('key-1');
     await attack(mintKnownToken);
 
-    fail(await fetchNumber(1));
+    fail(await waitForFetch(1));
 
     expect(await answers).toEqual([UNAVAILABLE]);
     await attack(mintKnownToken);
@@ -237,8 +243,8 @@ describe('a crowd of strangers', () => {
 
   it('each stranger who resets the connection leaves one log line', async () => {
     await attack(mintKnownToken);
-    const { answers } = await startToAsk('key-1');
-    publish(await fetchNumber(1), 'key-1');
+    const { answers } = await startWithValidToken('key-1');
+    publish(await waitForFetch(1), 'key-1');
     await answers;
     await waitUntil(() => expect(isolate.logLines()).toHaveLength(STRANGERS + 1));
 
@@ -261,17 +267,17 @@ describe('a crowd of strangers', () => {
 describe('one stranger', () => {
   it('a stranger who starts a refresh and resets the connection leaves the fetched key set to later callers', async () => {
     await attack(mintKnownToken, 1);
-    publish(await fetchNumber(1), 'key-1');
+    publish(await waitForFetch(1), 'key-1');
 
-    expect(await ask('key-1')).toEqual(ACCEPTED);
+    expect(await sendWithValidToken('key-1')).toEqual(ACCEPTED);
     expect(fetches).toHaveLength(1);
   });
 
   it('a stranger who starts a refresh and resets the connection costs a later caller three seconds at most, although the issuer sends its answer byte by byte', async () => {
     await attack(mintKnownToken, 1);
-    const trickling = await fetchNumber(1);
+    const trickling = await waitForFetch(1);
     trickling?.write(' ');
-    const { answers } = await startToAsk('key-1');
+    const { answers } = await startWithValidToken('key-1');
     trickling?.write(' ');
 
     await advance(ISSUER_TIMEOUT_SECONDS);
@@ -282,9 +288,9 @@ describe('one stranger', () => {
 });
 
 it('fifty requests to an isolate without a key set make one fetch', async () => {
-  const { answers } = await startToAsk('key-1', 50);
+  const { answers } = await startWithValidToken('key-1', 50);
 
-  publish(await fetchNumber(1), 'key-1');
+  publish(await waitForFetch(1), 'key-1');
 
   expect(await answers).toEqual(Array.from({ length: 50 }, () => ACCEPTED));
   expect(fetches).toHaveLength(1);

@@ -1,28 +1,37 @@
 /**
- * Runs the Worker as deployed, with two differences. Its clock stands still until a test moves it,
- * and it has no database. The Worker refuses a malformed id before it would read a row.
+ * The Worker of reset.test.ts: the deployed app, with two differences.
+ * - The clock stands still until a test moves it: POST /test/advance?seconds=1.
+ * - There is no database. The tests send malformed ids, which the Worker refuses before it would
+ *   read a row.
  *
- * A timer looks at the clock from within the request that set it. So workerd ends the timer
- * together with the request, as it ends a timer of the system clock.
+ * Each timer polls the clock inside the request that set the timer. If workerd cancels the request,
+ * the timer ends too, as a real timer would.
  */
 import { env } from 'cloudflare:workers';
 import { createApp } from '../../src/app.ts';
 import type { Clock } from '../../src/clock.ts';
 
 const POLL_MS = 5;
-/** A request that sleeps no longer than this looks again and again whether work has ended. */
-const LOOK_MS = 10;
+/**
+ * While the Worker fetches the key set, a waiting request sleeps this long between two checks
+ * (POLL_MS in src/clock.ts). A longer sleep is a timer, and follows the test's clock.
+ */
+const APP_POLL_MS = 10;
 
 let start: number | undefined;
 let advancedMs = 0;
 /**
- * The number of requests received and of timers set so far. `looking` counts the requests that look
- * now or looked when their caller left. A test waits for these numbers instead of for time to pass.
+ * Counters that a test reads from /test/state, and waits for instead of sleeping.
+ * - `received`: the requests so far.
+ * - `timers`: the timers set so far.
+ * - `polling`: the requests that now wait for the key set. A request that workerd cancels while it
+ *   waits stays in the number.
  */
-const state = { received: 0, timers: 0, looking: 0 };
+const state = { received: 0, timers: 0, polling: 0 };
 
 function now(): number {
-  // Outside of a request workerd has no time.
+  // workerd has no time outside of a request. So the first request sets `start`, and not the load
+  // of this module.
   start ??= Date.now();
   return start + advancedMs;
 }
@@ -30,11 +39,11 @@ function now(): number {
 const clock: Clock = {
   now: () => new Date(now()),
   async sleep(milliseconds) {
-    if (milliseconds <= LOOK_MS) {
-      // The clock stands still, but the work continues.
-      state.looking += 1;
+    if (milliseconds <= APP_POLL_MS) {
+      // The fetch of the key set takes real time, so this sleep must not follow the test's clock.
+      state.polling += 1;
       await scheduler.wait(POLL_MS);
-      state.looking -= 1;
+      state.polling -= 1;
       return;
     }
     state.timers += 1;

@@ -1,6 +1,6 @@
 /**
- * Configures the tests that run the project's commands and examples, apart from `npm test`: `npm
- * run check:setup`.
+ * Configures `npm run check:setup`: the tests that run the project's commands and examples. `npm
+ * test` leaves them out.
  */
 import { defineConfig } from 'vitest/config';
 

@@ -1,7 +1,7 @@
 /**
- * Runs the Worker in workerd itself. workerd cancels the request of a connection that is reset, as
- * the platform does. wrangler and Miniflare put a server in front of the Worker, which does not
- * pass the reset on.
+ * Runs a Worker in workerd, without wrangler or Miniflare in front. If a caller resets its
+ * connection, workerd cancels the request, as Cloudflare does. wrangler and Miniflare put a proxy
+ * in front of workerd, and the proxy hides the reset from workerd.
  */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -14,7 +14,7 @@ import { promisify } from 'node:util';
 import { unstable_readConfig } from 'wrangler';
 import { OFFLINE } from '../../src/cli/offline.ts';
 
-/** The workerd that wrangler brings. */
+// workerd is a dependency of wrangler, and not of this project.
 const { default: WORKERD } = createRequire(import.meta.url)('workerd');
 
 const { compatibility_date, compatibility_flags, minify, keep_names } = unstable_readConfig({
@@ -23,9 +23,9 @@ const { compatibility_date, compatibility_flags, minify, keep_names } = unstable
 
 export type Isolate = {
   readonly port: number;
-  /** Returns the log lines of requests so far. */
+  /** Returns the log lines that the Worker has written so far, one for each request. */
   readonly logLines: () => LogLine[];
-  /** Returns everything that workerd has printed so far, including warnings of the runtime. */
+  /** Returns all output of workerd so far: log lines, and warnings of the runtime. */
   readonly output: () => string;
   readonly stop: () => Promise<void>;
 };
@@ -35,8 +35,8 @@ type LogLine = { readonly [field: string]: unknown };
 export type Bundle = Awaited<ReturnType<typeof bundleWorker>>;
 
 /**
- * Bundles the Worker of a file of this project. The result starts isolates of it, and removes the
- * written files.
+ * Bundles a Worker. `main` is the path of its module. `start` runs the bundle in a new workerd,
+ * with `vars` as its variables. `remove` deletes the bundle.
  */
 export async function bundleWorker(main: string) {
   const folder = mkdtempSync(join(tmpdir(), 'run-evaluation-workerd-'));
@@ -109,8 +109,8 @@ const config :Workerd.Config = (
 }
 
 /**
- * Resolves with the port once workerd listens.
- * @throws {Error} if workerd ends before that
+ * Returns the port when workerd listens.
+ * @throws {Error} if workerd ends without listening
  */
 async function readPort(child: ChildProcess): Promise<number> {
   const control = child.stdio[3];
