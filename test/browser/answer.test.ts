@@ -1,12 +1,12 @@
 /**
- * Tests what a person does with a link in Chromium, and what the Worker stores then. In each test
- * the page shows itself and sends nothing that the person did not ask for.
+ * Tests what a person can do with a link in Chromium, and what the Worker stores. After each test,
+ * `afterEach` checks that the page sent no unexpected request and wrote nothing to the console.
  */
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { renderFailurePage } from '../../src/link/page.ts';
 import { findChromium, launchChromium } from './chromium.ts';
-import { answer, openWindow, press, type Window } from './window.ts';
+import { openWindow, pressButton, storeNumber, type Window } from './window.ts';
 import { AUTHOR, type Label, SUBJECT, startWorker, type Worker } from './worker.ts';
 
 const GONE =
@@ -30,7 +30,7 @@ beforeAll(async () => {
 });
 afterAll(() => Promise.all([browser.close(), worker.close()]));
 
-/** All tests share one window, because a new one takes longer than most of them. */
+/** All tests share one window, because opening a window is slower than most tests. */
 let window: Window;
 beforeAll(async () => {
   window = await openWindow(browser);
@@ -42,22 +42,19 @@ async function open(url: string): Promise<Page> {
   return window.page;
 }
 
-const field = (page: Page) => page.getByRole('spinbutton');
-const heading = (page: Page) => page.getByRole('heading').textContent();
-const notice = (page: Page) => page.locator('.notice').textContent();
-/** Reads the whole text of the page. */
-const text = async (page: Page) => (await page.locator('main').textContent())?.trim();
-/** Reads the present value that the page shows. */
-const shown = (page: Page) => page.locator('.now strong').textContent();
-/** Reads the text of the element that has the focus. */
-const focused = (page: Page) => page.locator(':focus').textContent();
+const findField = (page: Page) => page.getByRole('spinbutton');
+const readHeading = (page: Page) => page.getByRole('heading').textContent();
+const readNotice = (page: Page) => page.locator('.notice').textContent();
+const readText = async (page: Page) => (await page.locator('main').textContent())?.trim();
+const readPresentValue = (page: Page) => page.locator('.now strong').textContent();
+const readFocusedText = (page: Page) => page.locator(':focus').textContent();
 
 type Stored = { readonly value: number; readonly updated_by: string | null };
 /**
- * Reads what is stored through the API: the present value, then the earlier ones, each with its
- * author.
+ * Reads the stored values of an evaluation through the API, each with its author. The present value
+ * comes first, then the history, latest first.
  */
-async function stored(path: string): Promise<[number, string | null][]> {
+async function readStored(path: string): Promise<[number, string | null][]> {
   const [{ value, created_by, updated_by, updated_at }, history] = await Promise.all([
     worker.send('GET', path),
     worker.send('GET', `${path}/history`),
@@ -80,14 +77,14 @@ describe('a person rates', () => {
   ])(
     'a person rates with a button: a label that is $label.value_type',
     async ({ label, press: choice, value }) => {
-      const { path, link } = await worker.ask(label, 0);
+      const { path, link } = await worker.createLinkedEvaluation(label, 0);
       const page = await open(link.url);
 
-      await press(page, choice);
+      await pressButton(page, choice);
 
-      expect(await notice(page)).toBe(`Stored: ${choice}. Thank you. You can change it below.`);
-      expect(await shown(page)).toBe(choice);
-      expect(await stored(path)).toEqual([
+      expect(await readNotice(page)).toBe(`Stored: ${choice}. Thank you. You can change it below.`);
+      expect(await readPresentValue(page)).toBe(choice);
+      expect(await readStored(path)).toEqual([
         [value, AUTHOR],
         [0, SUBJECT],
       ]);
@@ -120,17 +117,17 @@ describe('a person rates', () => {
   ])(
     'a person rates with a field: a continuous label with $name',
     async ({ bounds, asks, sent, value }) => {
-      const { path, link } = await worker.ask(
+      const { path, link } = await worker.createLinkedEvaluation(
         { name: 'Tone', value_type: 'continuous', ...bounds },
         2,
       );
       const page = await open(link.url);
 
       await page.getByLabel(asks).fill(sent);
-      await press(page, 'Store');
+      await pressButton(page, 'Store');
 
-      expect(await notice(page)).toBe(`Stored: ${value}. Thank you. You can change it below.`);
-      expect(await stored(path)).toEqual([
+      expect(await readNotice(page)).toBe(`Stored: ${value}. Thank you. You can change it below.`);
+      expect(await readStored(path)).toEqual([
         [value, AUTHOR],
         [2, SUBJECT],
       ]);
@@ -138,21 +135,21 @@ describe('a person rates', () => {
   );
 
   it('a person rates with a field: an evaluation whose label is gone', async () => {
-    const { path, link } = await worker.askWithoutLabel(2);
+    const { path, link } = await worker.createLinkedEvaluationWithoutLabel(2);
     const page = await open(link.url);
 
     await page.getByLabel('Your answer, a number').fill('3');
-    await press(page, 'Store');
+    await pressButton(page, 'Store');
 
-    expect(await heading(page)).toBe('Evaluation');
-    expect(await stored(path)).toEqual([
+    expect(await readHeading(page)).toBe('Evaluation');
+    expect(await readStored(path)).toEqual([
       [3, AUTHOR],
       [2, SUBJECT],
     ]);
   });
 
   it('a person rates with the keyboard alone: a button', async () => {
-    const { path, link } = await worker.ask(BINARY, 0);
+    const { path, link } = await worker.createLinkedEvaluation(BINARY, 0);
     const page = await open(link.url);
 
     await page.keyboard.press('Tab');
@@ -160,14 +157,14 @@ describe('a person rates', () => {
     await page.keyboard.press('Enter');
     await page.locator('.notice').waitFor();
 
-    expect(await stored(path)).toEqual([
+    expect(await readStored(path)).toEqual([
       [1, AUTHOR],
       [0, SUBJECT],
     ]);
   });
 
   it('a person rates with the keyboard alone: a field', async () => {
-    const { path, link } = await worker.ask(CONTINUOUS, 2);
+    const { path, link } = await worker.createLinkedEvaluation(CONTINUOUS, 2);
     const page = await open(link.url);
 
     await page.keyboard.press('Tab');
@@ -175,23 +172,23 @@ describe('a person rates', () => {
     await page.keyboard.press('Enter');
     await page.locator('.notice').waitFor();
 
-    expect(await stored(path)).toEqual([
+    expect(await readStored(path)).toEqual([
       [9, AUTHOR],
       [2, SUBJECT],
     ]);
   });
 
   it('a person rates with JavaScript switched off', async () => {
-    const { path, link } = await worker.ask(CATEGORICAL, 0);
+    const { path, link } = await worker.createLinkedEvaluation(CATEGORICAL, 0);
     const { page, context, noted } = await openWindow(browser, { javaScriptEnabled: false });
     await page.goto(link.url);
 
-    await press(page, 'Casual');
+    await pressButton(page, 'Casual');
 
-    expect(await notice(page)).toBe('Stored: Casual. Thank you. You can change it below.');
+    expect(await readNotice(page)).toBe('Stored: Casual. Thank you. You can change it below.');
     expect(noted).toEqual([]);
     await context.close();
-    expect(await stored(path)).toEqual([
+    expect(await readStored(path)).toEqual([
       [1, AUTHOR],
       [0, SUBJECT],
     ]);
@@ -199,26 +196,26 @@ describe('a person rates', () => {
 });
 
 describe('after an answer', () => {
-  it('the sentence about the stored value has the focus after an answer, and the title has it too', async () => {
-    const { link } = await worker.ask(BINARY, 0);
+  it('after an answer, the sentence about the stored value has the focus, and the title names the value', async () => {
+    const { link } = await worker.createLinkedEvaluation(BINARY, 0);
     const page = await open(link.url);
 
-    await press(page, 'Yes');
+    await pressButton(page, 'Yes');
 
-    expect(await focused(page)).toBe('Stored: Yes. Thank you. You can change it below.');
+    expect(await readFocusedText(page)).toBe('Stored: Yes. Thank you. You can change it below.');
     expect(await page.title()).toBe('Stored: Yes – Correct');
   });
 
   it('a person comes back, sees the stored answer, and changes it', async () => {
-    const { path, link } = await worker.ask(CONTINUOUS, 2);
-    await answer(await open(link.url), '7');
+    const { path, link } = await worker.createLinkedEvaluation(CONTINUOUS, 2);
+    await storeNumber(await open(link.url), '7');
 
     const page = await open(link.url);
-    expect(await shown(page)).toBe('7');
-    await answer(page, '8');
-    await answer(page, '9');
+    expect(await readPresentValue(page)).toBe('7');
+    await storeNumber(page, '8');
+    await storeNumber(page, '9');
 
-    expect(await stored(path)).toEqual([
+    expect(await readStored(path)).toEqual([
       [9, AUTHOR],
       [8, AUTHOR],
       [7, AUTHOR],
@@ -227,16 +224,16 @@ describe('after an answer', () => {
   });
 
   it('the back button leads to a page that shows the stored answer and takes another one', async () => {
-    const { path, link } = await worker.ask(BINARY, 0);
+    const { path, link } = await worker.createLinkedEvaluation(BINARY, 0);
     const page = await open(link.url);
-    await press(page, 'Yes');
+    await pressButton(page, 'Yes');
 
     await page.goBack();
-    expect(await shown(page)).toBe('Yes');
-    await press(page, 'No');
+    expect(await readPresentValue(page)).toBe('Yes');
+    await pressButton(page, 'No');
 
-    expect(await notice(page)).toBe('Stored: No. Thank you. You can change it below.');
-    expect(await stored(path)).toEqual([
+    expect(await readNotice(page)).toBe('Stored: No. Thank you. You can change it below.');
+    expect(await readStored(path)).toEqual([
       [0, AUTHOR],
       [1, AUTHOR],
       [0, SUBJECT],
@@ -244,43 +241,43 @@ describe('after an answer', () => {
   });
 
   it('"reload and resend" stores an answer once', async () => {
-    const { path, link } = await worker.ask(CONTINUOUS, 2);
+    const { path, link } = await worker.createLinkedEvaluation(CONTINUOUS, 2);
     const page = await open(link.url);
-    await answer(page, '7');
+    await storeNumber(page, '7');
 
     await page.reload();
 
-    expect(await notice(page)).toBe('Stored: 7. Thank you. You can change it below.');
-    expect(await stored(path)).toEqual([
+    expect(await readNotice(page)).toBe('Stored: 7. Thank you. You can change it below.');
+    expect(await readStored(path)).toEqual([
       [7, AUTHOR],
       [2, SUBJECT],
     ]);
   });
 
   it('"reload and resend" overwrites nothing after somebody else has changed the value, and shows both values', async () => {
-    const { path, link } = await worker.ask(CONTINUOUS, 2);
+    const { path, link } = await worker.createLinkedEvaluation(CONTINUOUS, 2);
     const page = await open(link.url);
-    await answer(page, '7');
-    await worker.change(path, 4);
+    await storeNumber(page, '7');
+    await worker.updateAsOther(path, 4);
 
     await page.reload();
 
-    expect(await notice(page)).toBe(
+    expect(await readNotice(page)).toBe(
       'Stored: 7. Thank you. Since then it was changed: it is 4 now.',
     );
-    expect((await stored(path)).map(([value]) => value)).toEqual([4, 7, 2]);
+    expect((await readStored(path)).map(([value]) => value)).toEqual([4, 7, 2]);
   });
 
   it('a double click stores an answer once', async () => {
-    const { path, link } = await worker.ask(BINARY, 0);
+    const { path, link } = await worker.createLinkedEvaluation(BINARY, 0);
     const page = await open(link.url);
 
     await page.getByRole('button', { name: 'Yes' }).dblclick({ noWaitAfter: true });
     await page.locator('.notice').waitFor();
     await page.waitForLoadState();
 
-    expect(await notice(page)).toBe('Stored: Yes. Thank you. You can change it below.');
-    expect(await stored(path)).toEqual([
+    expect(await readNotice(page)).toBe('Stored: Yes. Thank you. You can change it below.');
+    expect(await readStored(path)).toEqual([
       [1, AUTHOR],
       [0, SUBJECT],
     ]);
@@ -289,72 +286,74 @@ describe('after an answer', () => {
 
 describe('where somebody else was faster', () => {
   it('a person who was slower sees both values, overwrites nothing, and stores another answer', async () => {
-    const { path, link } = await worker.ask(CATEGORICAL, 0);
+    const { path, link } = await worker.createLinkedEvaluation(CATEGORICAL, 0);
     const page = await open(link.url);
-    await worker.change(path, 2);
+    await worker.updateAsOther(path, 2);
 
-    await press(page, 'Casual');
+    await pressButton(page, 'Casual');
     const sentence =
       'Not stored yet: it was changed while you had the page open. It is Rude now, and you answered Casual. Answer again if that is still right.';
-    expect(await focused(page)).toBe(sentence);
-    expect(await shown(page)).toBe('Rude');
-    expect((await stored(path)).map(([value]) => value)).toEqual([2, 0]);
+    expect(await readFocusedText(page)).toBe(sentence);
+    expect(await readPresentValue(page)).toBe('Rude');
+    expect((await readStored(path)).map(([value]) => value)).toEqual([2, 0]);
 
-    await press(page, 'Casual');
-    expect(await notice(page)).toBe('Stored: Casual. Thank you. You can change it below.');
-    expect(await stored(path)).toEqual([
+    await pressButton(page, 'Casual');
+    expect(await readNotice(page)).toBe('Stored: Casual. Thank you. You can change it below.');
+    expect(await readStored(path)).toEqual([
       [1, AUTHOR],
       [2, 'somebody-else'],
       [0, SUBJECT],
     ]);
   });
 
-  it('the number of a slower person is still in the field', async () => {
-    const { path, link } = await worker.ask(CONTINUOUS, 2);
+  it('a person who was slower still has the number in the field', async () => {
+    const { path, link } = await worker.createLinkedEvaluation(CONTINUOUS, 2);
     const page = await open(link.url);
-    await worker.change(path, 4);
+    await worker.updateAsOther(path, 4);
 
-    await answer(page, '9');
-    expect(await field(page).inputValue()).toBe('9');
-    await press(page, 'Store');
+    await storeNumber(page, '9');
+    expect(await findField(page).inputValue()).toBe('9');
+    await pressButton(page, 'Store');
 
-    expect((await stored(path)).map(([value]) => value)).toEqual([9, 4, 2]);
+    expect((await readStored(path)).map(([value]) => value)).toEqual([9, 4, 2]);
   });
 
   it('a person who answered in another tab sees both values', async () => {
-    const { path, link } = await worker.ask(CONTINUOUS, 2);
+    const { path, link } = await worker.createLinkedEvaluation(CONTINUOUS, 2);
     const page = await open(link.url);
     const tab = await page.context().newPage();
     await tab.goto(link.url);
-    await answer(tab, '7');
+    await storeNumber(tab, '7');
     await tab.close();
 
-    await answer(page, '8');
+    await storeNumber(page, '8');
 
-    expect(await notice(page)).toMatch(/^Not stored yet: .* It is 7 now, and you answered 8\. /);
-    expect((await stored(path)).map(([value]) => value)).toEqual([7, 2]);
+    expect(await readNotice(page)).toMatch(
+      /^Not stored yet: .* It is 7 now, and you answered 8\. /,
+    );
+    expect((await readStored(path)).map(([value]) => value)).toEqual([7, 2]);
   });
 });
 
 describe('a value that the label does not allow', () => {
   it('the browser stops an illegal value before it sends anything', async () => {
-    const { path, link } = await worker.ask(CONTINUOUS, 2);
+    const { path, link } = await worker.createLinkedEvaluation(CONTINUOUS, 2);
     const page = await open(link.url);
 
-    await field(page).fill('11');
+    await findField(page).fill('11');
     await page.getByRole('button').click();
 
-    expect(await field(page).evaluate((input) => input.validity.rangeOverflow)).toBe(true);
+    expect(await findField(page).evaluate((input) => input.validity.rangeOverflow)).toBe(true);
     expect(await page.locator('.notice, .error').count()).toBe(0);
-    expect(await stored(path)).toEqual([[2, SUBJECT]]);
+    expect(await readStored(path)).toEqual([[2, SUBJECT]]);
   });
 
   it('the page explains an illegal value beside the field, which keeps the value and has the focus', async () => {
-    const { path, link } = await worker.ask(CONTINUOUS, 2);
+    const { path, link } = await worker.createLinkedEvaluation(CONTINUOUS, 2);
     const page = await open(link.url);
-    await field(page).evaluate((input) => input.removeAttribute('max'));
+    await findField(page).evaluate((input) => input.removeAttribute('max'));
 
-    await answer(page, '11');
+    await storeNumber(page, '11');
 
     expect(await page.getByRole('alert').textContent()).toBe(
       'Not stored: value must be between 1 and 10.',
@@ -365,35 +364,35 @@ describe('a value that the label does not allow', () => {
         .evaluate((input) => [input.id, input.value, input.getAttribute('aria-describedby')]),
     ).toEqual(['value', '11', 'error']);
     expect(await page.title()).toBe('Not stored – Tone');
-    expect(await stored(path)).toEqual([[2, SUBJECT]]);
+    expect(await readStored(path)).toEqual([[2, SUBJECT]]);
   });
 
   it('the page explains an illegal value below the buttons, and the explanation has the focus', async () => {
-    const { path, link } = await worker.ask(CATEGORICAL, 0);
+    const { path, link } = await worker.createLinkedEvaluation(CATEGORICAL, 0);
     const page = await open(link.url);
     await page
       .getByRole('button', { name: 'Rude' })
       .evaluate((button) => button.setAttribute('value', '3'));
 
-    await press(page, 'Rude');
+    await pressButton(page, 'Rude');
 
-    expect(await focused(page)).toMatch(/^Not stored: value must be /);
-    expect(await stored(path)).toEqual([[0, SUBJECT]]);
+    expect(await readFocusedText(page)).toMatch(/^Not stored: value must be /);
+    expect(await readStored(path)).toEqual([[0, SUBJECT]]);
   });
 });
 
 describe('a link that does not work', () => {
   it('a revoked link stores nothing although its page is open, and does not open again', async () => {
-    const { path, link } = await worker.ask(BINARY, 0);
+    const { path, link } = await worker.createLinkedEvaluation(BINARY, 0);
     const page = await open(link.url);
     await worker.revoke(path, link);
 
-    await press(page, 'Yes');
-    expect(await text(page)).toBe(`Please ask for another link\n${GONE}`);
+    await pressButton(page, 'Yes');
+    expect(await readText(page)).toBe(`Please ask for another link\n${GONE}`);
     await page.goto(link.url);
-    expect(await text(page)).toBe(`Please ask for another link\n${GONE}`);
+    expect(await readText(page)).toBe(`Please ask for another link\n${GONE}`);
 
-    expect(await stored(path)).toEqual([[0, SUBJECT]]);
+    expect(await readStored(path)).toEqual([[0, SUBJECT]]);
   });
 
   it.each<[string, (url: string, expired: string) => string]>([
@@ -401,11 +400,11 @@ describe('a link that does not work', () => {
     ['longer', (url) => `${url}A`],
     ['altered', (url) => url.replace('key=A', 'key=B')],
   ])('a link that does not work shows the same sentence: %s', async (_, change) => {
-    const { link } = await worker.ask(BINARY, 0);
+    const { link } = await worker.createLinkedEvaluation(BINARY, 0);
 
-    const page = await open(change(link.url, await worker.expiredUrl(link)));
+    const page = await open(change(link.url, await worker.signExpiredUrl(link)));
 
-    expect(await text(page)).toBe(`Please ask for another link\n${GONE}`);
+    expect(await readText(page)).toBe(`Please ask for another link\n${GONE}`);
   });
 
   it.each<[string, (url: string) => string]>([
@@ -413,11 +412,11 @@ describe('a link that does not work', () => {
     ['without most of it', (url) => url.slice(0, 80)],
     ['without a key', (url) => url.replace(/\?.*/, '')],
   ])('a link whose end is missing tells that it is incomplete: %s', async (_, cut) => {
-    const { link } = await worker.ask(BINARY, 0);
+    const { link } = await worker.createLinkedEvaluation(BINARY, 0);
 
     const page = await open(cut(link.url));
 
-    expect(await text(page)).toBe(`That did not work\n${INCOMPLETE}`);
+    expect(await readText(page)).toBe(`That did not work\n${INCOMPLETE}`);
   });
 });
 
@@ -428,16 +427,16 @@ describe('where the database fails', () => {
   ])(
     'a person can send an answer again after a fault of the database, and it is stored once: %s',
     async (_, message, title) => {
-      const { path, link } = await worker.ask(BINARY, 0);
+      const { path, link } = await worker.createLinkedEvaluation(BINARY, 0);
       const page = await open(link.url);
 
-      await worker.whileFailing(message, () => press(page, 'Yes'));
-      expect(await heading(page)).toBe(title);
-      expect(await stored(path)).toEqual([[0, SUBJECT]]);
-      await press(page, 'Try again');
+      await worker.withFailingUpdates(message, () => pressButton(page, 'Yes'));
+      expect(await readHeading(page)).toBe(title);
+      expect(await readStored(path)).toEqual([[0, SUBJECT]]);
+      await pressButton(page, 'Try again');
 
-      expect(await notice(page)).toBe('Stored: Yes. Thank you. You can change it below.');
-      expect(await stored(path)).toEqual([
+      expect(await readNotice(page)).toBe('Stored: Yes. Thank you. You can change it below.');
+      expect(await readStored(path)).toEqual([
         [1, AUTHOR],
         [0, SUBJECT],
       ]);
@@ -445,7 +444,7 @@ describe('where the database fails', () => {
   );
 
   it('a person can open a page again after a fault of the database', async () => {
-    const { link } = await worker.ask(BINARY, 0);
+    const { link } = await worker.createLinkedEvaluation(BINARY, 0);
     const page = await open('about:blank');
     const body = await renderFailurePage(503, '', undefined);
     await page.route(
@@ -454,19 +453,19 @@ describe('where the database fails', () => {
       { times: 1 },
     );
     await page.goto(link.url);
-    expect(await heading(page)).toBe('Please try again in a moment');
+    expect(await readHeading(page)).toBe('Please try again in a moment');
 
     await page.getByRole('link', { name: 'Try again' }).click();
 
-    expect(await heading(page)).toBe('Correct');
+    expect(await readHeading(page)).toBe('Correct');
   });
 });
 
 describe('the page', () => {
-  it('the page runs nothing of a text from the database, and shows it as it is', async () => {
+  it('the page shows markup from the database as plain text, and runs none of it', async () => {
     const markup = '<script>alert(1)</script>';
     const description = `"><img src=x onerror=alert(2)><style>*{display:none}</style></p>&lt;b&gt; ${markup}`;
-    const { path, link } = await worker.ask(
+    const { path, link } = await worker.createLinkedEvaluation(
       {
         name: markup,
         description,
@@ -478,21 +477,24 @@ describe('the page', () => {
     );
     const page = await open(link.url);
 
-    expect(await heading(page)).toBe(markup);
+    expect(await readHeading(page)).toBe(markup);
     expect(await page.locator('.about').textContent()).toBe(description);
     expect(await page.locator('script, img, iframe, style >> nth=1').count()).toBe(0);
-    await press(page, '"><svg onload=alert(3)>');
-    expect(await notice(page)).toBe(
+    await pressButton(page, '"><svg onload=alert(3)>');
+    expect(await readNotice(page)).toBe(
       'Stored: "><svg onload=alert(3)>. Thank you. You can change it below.',
     );
     expect(await page.title()).toBe(`Stored: "><svg onload=alert(3)> – ${markup}`);
-    expect((await stored(path)).map(([value]) => value)).toEqual([1, 0]);
+    expect((await readStored(path)).map(([value]) => value)).toEqual([1, 0]);
   });
 
-  it('the page asks for a phone keyboard with a minus, unless no value is below 0', async () => {
+  it('the page asks for a phone keyboard that has a minus sign, unless the label allows no value below 0', async () => {
     const readKeyboard = async (bounds: Partial<Label>) => {
-      const { link } = await worker.ask({ name: 'Tone', value_type: 'continuous', ...bounds }, 2);
-      return field(await open(link.url)).getAttribute('inputmode');
+      const { link } = await worker.createLinkedEvaluation(
+        { name: 'Tone', value_type: 'continuous', ...bounds },
+        2,
+      );
+      return findField(await open(link.url)).getAttribute('inputmode');
     };
 
     expect(await readKeyboard({})).toBeNull();
@@ -501,7 +503,7 @@ describe('the page', () => {
   });
 
   it('scanners fetch the page 1,000 times, and nothing is stored', async () => {
-    const { path, link } = await worker.ask(BINARY, 0);
+    const { path, link } = await worker.createLinkedEvaluation(BINARY, 0);
     const scanners = [
       'Mozilla/5.0 (compatible; Barracuda Sentinel)',
       'Mozilla/4.0 (compatible; ms-office; MSOffice 16)',
@@ -530,7 +532,7 @@ describe('the page', () => {
 
     expect([...statuses]).toEqual([200]);
     expect(await worker.send('GET', path)).toEqual(before);
-    expect(await stored(path)).toEqual([[0, SUBJECT]]);
+    expect(await readStored(path)).toEqual([[0, SUBJECT]]);
   });
 });
 

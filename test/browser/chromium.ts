@@ -1,14 +1,14 @@
-/**
- * Finds an installed Chromium and starts it. Nothing is downloaded: playwright-core only drives the
- * browser.
- */
+/** Finds and starts an installed Chromium. playwright-core controls it and downloads no browser. */
 import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { type Browser, chromium } from 'playwright-core';
 
 const NAMES = ['chromium', 'chromium-browser', 'google-chrome'];
 
-/** Returns the path of the program. @throws {Error} with a sentence on how to get one */
+/**
+ * Returns the path of Chromium: CHROMIUM, or the first program of NAMES in PATH.
+ * @throws {Error} if there is none, with a sentence on how to install one
+ */
 export function findChromium({ CHROMIUM, PATH = '' }: NodeJS.ProcessEnv): string {
   const paths = PATH.split(delimiter).flatMap((folder) => NAMES.map((name) => join(folder, name)));
   const found = CHROMIUM || paths.find(isExecutable);

@@ -1,7 +1,8 @@
 /**
- * Tests how the page looks in each of its states. axe-core finds no fault and nothing overflows, in
- * light, in dark, on a phone, on narrow and on enlarged screens. With SCREENSHOTS=<folder> the test
- * writes a picture of each there.
+ * Tests how the page of a link looks in each of its states, such as after an answer. axe-core finds
+ * no fault in light, in dark and on a phone. The page is never wider than the screen, even if the
+ * screen is narrow or the text is large. If SCREENSHOTS names a folder, the tests write a picture
+ * of each state and look there.
  */
 import type { Browser, Page, Response } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -13,10 +14,10 @@ import {
   loadAxe,
   measureOverflow,
   PHONE,
-  show,
+  setLook,
   takePicture,
 } from './looks.ts';
-import { answer, openWindow, press, type Window } from './window.ts';
+import { openWindow, pressButton, storeNumber, type Window } from './window.ts';
 import { type Label, startWorker, type Worker } from './worker.ts';
 
 const PAGE_MAX_BYTES = 8 * 1024;
@@ -68,13 +69,13 @@ const RIGHT_TO_LEFT: Label = {
 };
 
 const open = async (page: Page, label: Label, value: number, changes: readonly number[] = []) => {
-  const asked = await worker.ask(label, value, { output_name: 'reply' });
-  for (const change of changes) await worker.change(asked.path, change);
-  await page.goto(asked.link.url);
-  return asked;
+  const created = await worker.createLinkedEvaluation(label, value, { output_name: 'reply' });
+  for (const change of changes) await worker.updateAsOther(created.path, change);
+  await page.goto(created.link.url);
+  return created;
 };
 
-/** Brings the page into each state, by the state's name. */
+/** Maps the name of each state to a function that brings the page into this state. */
 const STATES: { readonly [state: string]: (page: Page) => Promise<unknown> } = {
   binary: (page) => open(page, YES_OR_NO, 0),
   categorical: (page) => open(page, REGISTER, 1, [0, 2, 1]),
@@ -92,58 +93,59 @@ const STATES: { readonly [state: string]: (page: Page) => Promise<unknown> } = {
   'one bound': (page) =>
     open(page, { name: 'Mistakes', value_type: 'continuous', min_value: 0 }, 3),
   'no bound': (page) => open(page, { name: 'Difference', value_type: 'continuous' }, -0.25, [1e21]),
-  'no label': async (page) => page.goto((await worker.askWithoutLabel(3)).link.url),
+  'no label': async (page) =>
+    page.goto((await worker.createLinkedEvaluationWithoutLabel(3)).link.url),
   'long texts': async (page) => {
-    const asked = await worker.ask(LONG, 3, {
+    const { link } = await worker.createLinkedEvaluation(LONG, 3, {
       output_name: 'a_summary_of_the_conversation',
       name: 'x'.repeat(54),
     });
-    await page.goto(asked.link.url);
+    await page.goto(link.url);
     await page.getByRole('button').nth(11).click();
   },
   'right to left': async (page) => {
     await open(page, RIGHT_TO_LEFT, 0);
-    await press(page, 'صحيحة جزئيًا');
+    await pressButton(page, 'صحيحة جزئيًا');
   },
   stored: async (page) => {
     await open(page, YES_OR_NO, 0);
-    await press(page, 'Yes');
+    await pressButton(page, 'Yes');
   },
   'stored number': async (page) => {
     await open(page, TONE, 6, [7, 8]);
-    await answer(page, '9');
+    await storeNumber(page, '9');
   },
   conflict: async (page) => {
     const { path } = await open(page, REGISTER, 0);
-    await worker.change(path, 2);
-    await press(page, 'Casual');
+    await worker.updateAsOther(path, 2);
+    await pressButton(page, 'Casual');
   },
   'conflict of numbers': async (page) => {
     const { path } = await open(page, TONE, 6);
-    await worker.change(path, 4);
-    await answer(page, '9');
+    await worker.updateAsOther(path, 4);
+    await storeNumber(page, '9');
   },
   refused: async (page) => {
     await open(page, TONE, 6);
     await page.getByRole('spinbutton').evaluate((input) => input.removeAttribute('max'));
-    await answer(page, '11');
+    await storeNumber(page, '11');
   },
   'does not work': async (page) => {
-    const { path, link } = await worker.ask(YES_OR_NO, 0);
+    const { path, link } = await worker.createLinkedEvaluation(YES_OR_NO, 0);
     await worker.revoke(path, link);
     await page.goto(link.url);
   },
   incomplete: async (page) => {
-    const { link } = await worker.ask(YES_OR_NO, 0);
+    const { link } = await worker.createLinkedEvaluation(YES_OR_NO, 0);
     await page.goto(link.url.slice(0, -20));
   },
   'try again': async (page) => {
     await open(page, YES_OR_NO, 0);
-    await worker.whileFailing('D1 DB is overloaded.', () => press(page, 'Yes'));
+    await worker.withFailingUpdates('D1 DB is overloaded.', () => pressButton(page, 'Yes'));
   },
 };
 
-/** All states share one window, because a new one takes longer than to show the page. */
+/** All states share one window, because opening a window is slower than loading a page. */
 let window: Window;
 let last: Response;
 beforeAll(async () => {
@@ -158,12 +160,12 @@ describe.each(Object.entries(STATES))('the page: %s', (state, bring) => {
     await bring(window.page);
   });
 
-  it('axe-core finds no fault in light, in dark and on a phone', async () => {
+  it('axe-core finds no fault in the page in light, in dark and on a phone', async () => {
     const { page } = window;
     await loadAxe(page);
     const violations: string[] = [];
     for (const look of LOOKS) {
-      await show(page, look);
+      await setLook(page, look);
       await takePicture(page, `${state} ${look.name}`, { fullPage: true });
       for (const { id, elements } of await findViolations(page))
         violations.push(`${look.name}: ${id}: ${elements}`);
@@ -172,7 +174,7 @@ describe.each(Object.entries(STATES))('the page: %s', (state, bring) => {
     expect(violations).toEqual([]);
   });
 
-  it('fits a screen 320 px wide, and a phone with text at 200 %', async () => {
+  it('the page fits a screen 320 px wide, and a phone with text at 200 %', async () => {
     const { page } = window;
 
     await page.setViewportSize({ width: 320, height: 568 });
@@ -184,14 +186,14 @@ describe.each(Object.entries(STATES))('the page: %s', (state, bring) => {
     expect(await measureOverflow(page)).toBe(0);
   });
 
-  it(`weighs at most ${PAGE_MAX_BYTES} bytes, and only shows itself`, async () => {
+  it(`the page has at most ${PAGE_MAX_BYTES} bytes, sends no unexpected request and writes nothing to the console`, async () => {
     expect((await last.body()).byteLength).toBeLessThanOrEqual(PAGE_MAX_BYTES);
     expect(window.noted.splice(0)).toEqual([]);
   });
 });
 
 describe('the page', () => {
-  it('the page in forced colors marks the present value by more than its colour, and draws as it writes', async () => {
+  it('the page in forced colors marks the present value with a check mark, and draws the chart in the colour of the text', async () => {
     const { page, context } = await openWindow(browser, { ...CONTEXT, forcedColors: 'active' });
     await STATES['stored']?.(page);
     await takePicture(page, 'forced colors', { fullPage: true });
@@ -204,7 +206,7 @@ describe('the page', () => {
     await context.close();
   });
 
-  it('the page has nothing that moves', async () => {
+  it('the page has no animation and no transition', async () => {
     await STATES['stored']?.(window.page);
 
     const moving = `[...document.querySelectorAll('*')].map((element) => getComputedStyle(element))

@@ -1,4 +1,7 @@
-/** Lists the looks of a page that the browser tests examine, and measures each of them. */
+/**
+ * Defines the looks of a page that the browser tests examine, such as dark on a phone. The
+ * functions set a look, run axe-core, measure the width of the page, and take a picture.
+ */
 import { mkdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
@@ -6,7 +9,10 @@ import type { Page } from 'playwright-core';
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
-/** One context for all looks: the pictures of the other looks are as sharp as a phone's screen. */
+/**
+ * The options of the one window that shows all looks. Even at desktop size, it has the touch screen
+ * and the pixel density of a phone.
+ */
 export const CONTEXT = { deviceScaleFactor: 2, isMobile: true, hasTouch: true } as const;
 const DESKTOP = { width: 1024, height: 768 };
 export const PHONE = { width: 390, height: 844 };
@@ -18,29 +24,30 @@ export const LOOKS = [
   { name: 'phone-dark', colorScheme: 'dark', size: PHONE },
 ] as const;
 
-export async function show(page: Page, look: (typeof LOOKS)[number]): Promise<void> {
+export async function setLook(page: Page, look: (typeof LOOKS)[number]): Promise<void> {
   await page.setViewportSize(look.size);
   await page.emulateMedia({ colorScheme: look.colorScheme });
 }
 
 /**
- * Brings axe-core into the page, which `findViolations` needs. The page's policy does not stop it.
+ * Loads axe-core into the page. Call this before `findViolations`. The page's
+ * Content-Security-Policy does not block scripts that Playwright evaluates.
  */
 export const loadAxe = (page: Page) => page.evaluate(AXE);
 
 type Violation = { readonly id: string; readonly elements: string };
 
-/** Returns what axe-core objects to: the id of each rule, and the elements that violate it. */
+/** Returns the rules of axe-core that the page violates, each with the HTML of the elements. */
 export const findViolations = (page: Page): Promise<Violation[]> =>
   page.evaluate(`axe
     .run(document, { rules: { 'target-size': { enabled: true } } })
     .then(({ violations }) => violations.map(({ id, nodes }) => ({ id, elements: nodes.map(({ html }) => html).join(' ') })))`);
 
-/** Returns how many pixels of the page are beyond the right edge of the screen. */
+/** Returns how many pixels the page is wider than the screen. */
 export const measureOverflow = (page: Page): Promise<number> =>
   page.evaluate('document.documentElement.scrollWidth - document.documentElement.clientWidth');
 
-/** Writes a picture of the page into the folder SCREENSHOTS, if there is one. */
+/** Writes a picture of the page into the folder that the variable SCREENSHOTS names, if set. */
 export async function takePicture(
   page: Page,
   name: string,

@@ -1,7 +1,8 @@
 /**
- * Tests the API reference in Chromium: how it looks, what it sends and to whom. The form sends a
- * request with a pasted token. Scalar, the library of the page, could call servers of its own. So
- * every other request fails the test.
+ * Tests the API reference in Chromium: how it looks, and which requests it sends. A person can
+ * paste a token into its form and send a request to the API. Scalar, the library that renders the
+ * page, has features that call other servers. If the page sends any request to another server, the
+ * test fails.
  */
 import type { Browser, Page, Request } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
@@ -12,7 +13,7 @@ import {
   LOOKS,
   loadAxe,
   measureOverflow,
-  show,
+  setLook,
   takePicture,
 } from './looks.ts';
 import { openWindow, type Window } from './window.ts';
@@ -20,8 +21,8 @@ import { SUBJECT, startWorker, type Worker } from './worker.ts';
 
 const WIDE = { width: 1280, height: 800 };
 
-/** Scalar writes its version to the console. */
-const VERSION = /^info: @scalar\/api-reference@[\d.]+$/;
+/** The only message that the page may write to the console: Scalar's version. */
+const SCALAR_VERSION = /^info: @scalar\/api-reference@[\d.]+$/;
 
 let browser: Browser;
 let worker: Worker;
@@ -40,12 +41,12 @@ beforeAll(async () => {
 });
 afterEach(() => {
   sent = [];
-  expect(window.noted.splice(0).filter((message) => !VERSION.test(message))).toEqual([]);
+  expect(window.noted.splice(0).filter((message) => !SCALAR_VERSION.test(message))).toEqual([]);
 });
 
 const PATH = '/v1/run/{run_id}/evaluation/{evaluation_id}';
 
-/** Opens the reference anew, at an operation if its anchor is given. */
+/** Opens the API reference at its beginning, or at the operation of the anchor. */
 async function open(page: Page, anchor = ''): Promise<void> {
   await page.goto('about:blank');
   await page.goto(`${worker.url}#${anchor}`);
@@ -60,23 +61,23 @@ async function openUpdate(page: Page): Promise<void> {
 const pasteToken = (page: Page, token: string) =>
   page.getByPlaceholder('Token').first().fill(token);
 
-/** Finds the form in front of the page. */
+/** Finds the form, which Scalar opens as a dialog in front of the page. */
 const findForm = (page: Page) => page.getByRole('dialog');
-const findButton = (page: Page) => findForm(page).getByRole('button', { name: /^Send/ }).first();
+const findSendButton = (page: Page) =>
+  findForm(page).getByRole('button', { name: /^Send/ }).first();
 
 async function openForm(page: Page): Promise<void> {
   await openUpdate(page);
   await page.getByRole('button', { name: `Test Request (put ${PATH})` }).click();
-  await findButton(page).waitFor();
+  await findSendButton(page).waitFor();
 }
 
-/** Writes a value into the field of a parameter. */
-const fill = (page: Page, parameter: string, value: string) =>
+const fillParameter = (page: Page, parameter: string, value: string) =>
   findForm(page).locator(`tr[id="${parameter}"]`).getByRole('combobox').last().fill(value);
 
-/** Sends the request of the form. Resolves with the status that the form shows. */
-async function send(page: Page): Promise<string | null> {
-  await findButton(page).click();
+/** Presses "Send" in the form. Returns the status that the form then shows, such as `200 OK`. */
+async function sendForm(page: Page): Promise<string | null> {
+  await findSendButton(page).click();
   const status = findForm(page)
     .getByText(/^\d{3} [A-Z]/)
     .first();
@@ -84,56 +85,57 @@ async function send(page: Page): Promise<string | null> {
   return status.textContent();
 }
 
-/** Sends the example of the document without a token. The answer is 401. */
-async function openAndSend(page: Page): Promise<void> {
+/** Opens the form, and sends the example of the document without a token. The response is 401. */
+async function openAndSendForm(page: Page): Promise<void> {
   await page.setViewportSize(WIDE);
   await openForm(page);
-  await send(page);
+  await sendForm(page);
 }
 
-/** The rules of axe-core that Scalar itself breaks, each with the element that breaks it. */
-const OF_PAGE = [
+/** Rules of axe-core that Scalar breaks. The comment above a rule names the element at fault. */
+const PAGE_FAULTS = [
   // The button "More" under a description is 18 px high.
   'target-size',
 ];
-const OF_OPERATION = [
-  ...OF_PAGE,
-  // The boxes with an example of a response have the same name.
+const OPERATION_FAULTS = [
+  ...PAGE_FAULTS,
+  // All boxes with an example response have the same accessible name.
   'landmark-unique',
 ];
-const OF_FORM = [
+const FORM_FAULTS = [
   'landmark-unique',
   // The buttons "More Information" have role="none".
   'aria-allowed-role',
   'aria-prohibited-attr',
   'presentation-role-conflict',
-  // The editors of the two bodies have no name.
+  // The editors of the request body and of the response body have no accessible name.
   'aria-input-field-name',
   // The field of a header or parameter is a combobox without aria-expanded.
   'aria-required-attr',
   // The button "Copy code" refers to a description that does not exist.
   'aria-valid-attr-value',
-  // The form has a <main> of its own, in front of the page's.
+  // The form has a <main>, and the page behind the form has one too.
   'landmark-no-duplicate-main',
-  // The keyboard cannot scroll the body of the response.
+  // A person cannot scroll the body of the response with the keyboard.
   'scrollable-region-focusable',
 ];
+/** `bring` opens the page in a state. `faults` are the rules of axe-core that the state breaks. */
 type State = { readonly bring: (page: Page) => Promise<void>; readonly faults: readonly string[] };
 const STATES: { readonly [state: string]: State } = {
-  introduction: { bring: open, faults: OF_PAGE },
-  operation: { bring: openUpdate, faults: OF_OPERATION },
-  form: { bring: openAndSend, faults: OF_FORM },
+  introduction: { bring: open, faults: PAGE_FAULTS },
+  operation: { bring: openUpdate, faults: OPERATION_FAULTS },
+  form: { bring: openAndSendForm, faults: FORM_FAULTS },
 };
 
 describe.each(Object.entries(STATES))('the API reference: %s', (state, { bring, faults }) => {
   beforeAll(() => bring(window.page));
 
-  it('axe-core finds only the faults that are listed as Scalar\u2019s, and each of them', async () => {
+  it('axe-core finds exactly the faults that are listed as Scalar\u2019s', async () => {
     const { page } = window;
     await loadAxe(page);
     const violations = new Map<string, string>();
     for (const look of LOOKS) {
-      await show(page, look);
+      await setLook(page, look);
       await takePicture(page, `reference ${state} ${look.name}`, { fullPage: false });
       for (const { id, elements } of await findViolations(page))
         violations.set(id, `${look.name}: ${elements.slice(0, 1000)}`);
@@ -143,14 +145,17 @@ describe.each(Object.entries(STATES))('the API reference: %s', (state, { bring, 
     expect(faults.filter((id) => !violations.has(id))).toEqual([]);
   });
 
-  it('fits a screen 320 px wide', async () => {
+  it('the API reference fits a screen 320 px wide', async () => {
     await window.page.setViewportSize({ width: 320, height: 568 });
     expect(await measureOverflow(window.page)).toBe(0);
   });
 });
 
-/** Reads everything that the browser stores for the page, apart from the page itself. */
-const readKeptData = async (page: Page): Promise<string> =>
+/**
+ * Reads what the browser stores for the page: cookies, local and session storage, IndexedDB, and
+ * the names of caches.
+ */
+const readStoredData = async (page: Page): Promise<string> =>
   JSON.stringify([
     await page.context().storageState({ indexedDB: true }),
     await page.evaluate('({ ...sessionStorage })'),
@@ -158,17 +163,20 @@ const readKeptData = async (page: Page): Promise<string> =>
   ]);
 
 describe('the form of the API reference', () => {
-  it('the form sends what a person fills in, with the pasted token, to this deployment and to nobody else', async () => {
+  it('the form sends what a person fills in, with the pasted token, to this deployment and to no other server', async () => {
     const { page } = window;
-    const { path } = await worker.ask({ name: 'Tone', value_type: 'continuous' }, 2);
+    const { path } = await worker.createLinkedEvaluation(
+      { name: 'Tone', value_type: 'continuous' },
+      2,
+    );
     const [, , , run = '', , evaluation = ''] = path.split('/');
     await page.setViewportSize(WIDE);
     await openForm(page);
     await pasteToken(page, worker.token);
-    await fill(page, 'run_id', run);
-    await fill(page, 'evaluation_id', evaluation);
+    await fillParameter(page, 'run_id', run);
+    await fillParameter(page, 'evaluation_id', evaluation);
 
-    expect(await send(page)).toContain('200 OK');
+    expect(await sendForm(page)).toContain('200 OK');
 
     const { value, updated_by } = await worker.send('GET', path);
     expect({ value, updated_by }).toEqual({ value: 7.5, updated_by: SUBJECT });
@@ -179,7 +187,7 @@ describe('the form of the API reference', () => {
   });
 
   it('the form leaves out optional headers and parameters, though the document has examples', async () => {
-    await openAndSend(window.page);
+    await openAndSendForm(window.page);
 
     const [request] = sent.filter((one) => one.method() === 'PUT');
     const headers = Object.keys(request?.headers() ?? {});
@@ -194,14 +202,14 @@ describe('the form of the API reference', () => {
     await takePicture(page, 'reference wide', { fullPage: false });
     await pasteToken(page, 'a-token-that-nobody-keeps');
 
-    expect(await readKeptData(page)).not.toContain('a-token-that-nobody-keeps');
+    expect(await readStoredData(page)).not.toContain('a-token-that-nobody-keeps');
     await page.reload();
     expect(await page.getByPlaceholder('Token').first().inputValue()).toBe('');
   });
 });
 
 describe('the page of the API reference', () => {
-  it('the page loads nothing that a link to it names, and runs nothing of it', async () => {
+  it('the page ignores URLs and scripts in its own query and fragment', async () => {
     const { page } = window;
     const foreign = encodeURIComponent('https://elsewhere.example/openapi.json');
     const script = encodeURIComponent('<img src=x onerror=alert(1)>');
@@ -215,19 +223,19 @@ describe('the page of the API reference', () => {
     expect(await page.locator('img').count()).toBe(0);
   });
 
-  it('the page needs nothing that its policy forbids: Scalar only asks whether eval works', async () => {
+  it('the Content-Security-Policy blocks only the check of Scalar whether eval works', async () => {
     const { page, context, noted } = await openWindow(browser, {}, () => true);
     await page.addInitScript(`globalThis.refused = [];
       document.addEventListener('securitypolicyviolation', (event) => refused.push(event.effectiveDirective + ' ' + event.blockedURI))`);
 
-    await openAndSend(page);
+    await openAndSendForm(page);
 
     expect(await page.evaluate('refused')).toEqual(['script-src eval']);
-    expect(noted.filter((message) => !VERSION.test(message))).toEqual([]);
+    expect(noted.filter((message) => !SCALAR_VERSION.test(message))).toEqual([]);
     await context.close();
   });
 
-  it('the page without JavaScript tells where the document is as JSON', async () => {
+  it('the page without JavaScript has a link to the document as JSON', async () => {
     const { page, context } = await openWindow(browser, { javaScriptEnabled: false }, () => true);
     await page.goto(String(worker.url));
 

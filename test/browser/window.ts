@@ -1,4 +1,7 @@
-/** Opens a person's browser window, and notes what a page must never do. */
+/**
+ * Opens a browser window as a person does, and records what a page must never do: write to the
+ * console, open a dialog, or send an unexpected request.
+ */
 import type {
   Browser,
   BrowserContext,
@@ -10,18 +13,19 @@ import type {
 export type Window = {
   readonly context: BrowserContext;
   readonly page: Page;
-  /** Every message of the console, every dialog, and every unexpected request, in all tabs. */
+  /** The console messages, dialogs, uncaught errors and unexpected requests of all tabs. */
   readonly noted: string[];
 };
 
-/** Chromium itself writes this message for any page whose status is a failure. */
-const STATUS_OF_PAGE = /^Failed to load resource: the server responded with a status of [45]\d\d /;
+/** Chromium writes this message to the console for every page with a status of 400 or more. */
+const FAILED_PAGE = /^Failed to load resource: the server responded with a status of [45]\d\d /;
 
 const isLinkPage = (request: Request) =>
   new URL(request.url()).pathname === '/v1/link' && request.isNavigationRequest();
 
 /**
- * Opens a window. It expects only requests of a link's page, unless `isExpected` allows other ones.
+ * Opens a window with one tab. A request for which `isExpected` returns false is recorded in
+ * `noted`. The default expects only requests that open or submit the page of a link.
  */
 export async function openWindow(
   browser: Browser,
@@ -31,7 +35,7 @@ export async function openWindow(
   const context = await browser.newContext(options);
   const noted: string[] = [];
   context.on('console', (message) => {
-    if (!STATUS_OF_PAGE.test(message.text())) noted.push(`${message.type()}: ${message.text()}`);
+    if (!FAILED_PAGE.test(message.text())) noted.push(`${message.type()}: ${message.text()}`);
   });
   context.on('weberror', (error) => noted.push(error.error().message));
   context.on('dialog', async (dialog) => {
@@ -45,17 +49,17 @@ export async function openWindow(
 }
 
 /**
- * Presses a button of the form, and waits for the next page: a click returns when the form is sent.
+ * Presses a button of the form, and waits until the next page has loaded. Playwright's click alone
+ * returns when the form is sent.
  */
-export async function press(page: Page, name: string): Promise<void> {
+export async function pressButton(page: Page, name: string): Promise<void> {
   const arrived = page.waitForEvent('framenavigated');
   await page.getByRole('button', { name, exact: true }).click();
   await arrived;
   await page.waitForLoadState();
 }
 
-/** Fills in the field and presses its button. */
-export async function answer(page: Page, value: string): Promise<void> {
+export async function storeNumber(page: Page, value: string): Promise<void> {
   await page.getByRole('spinbutton').fill(value);
-  await press(page, 'Store');
+  await pressButton(page, 'Store');
 }

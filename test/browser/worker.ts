@@ -1,6 +1,6 @@
 /**
- * Runs the built Worker over HTTP with a real local D1, and stores through its API what the browser
- * tests need.
+ * Runs the built Worker over HTTP with a real local D1. Its functions create, change and revoke the
+ * evaluations and links that the browser tests need.
  */
 import { createTestHarness } from 'wrangler';
 import { mintToken } from '../../src/cli/mint.ts';
@@ -14,8 +14,9 @@ const LINK_SECRET = 'a-secret-for-the-links-of-the-browser-suite-alone';
 
 const ACCOUNT = 'acc_browser';
 export const SUBJECT = 'maker';
-/** The creator of a link sees this name for the person who answers through it. */
+/** The name of the person who answers through a link, as the creator of the link chose it. */
 const ANSWERER = 'anna@example.com';
+/** The author of a value that the person stored. */
 export const AUTHOR = `${SUBJECT}/${ANSWERER}`;
 
 type Statement = { bind: (...values: unknown[]) => Statement; run: () => Promise<unknown> };
@@ -30,8 +31,9 @@ export type Label = {
   readonly categories?: readonly string[];
 };
 
-/** An evaluation with a link to it. */
-export type Asked = {
+/** An evaluation and a link to it. */
+export type LinkedEvaluation = {
+  /** The path of the evaluation in the API. */
   readonly path: string;
   readonly link: EvaluationLink;
   readonly label: string;
@@ -51,7 +53,11 @@ export async function startWorker() {
     mintToken(settings, { account: ACCOUNT, subject, expires: '1h' });
   const [maker, other] = await Promise.all([mintTokenFor(SUBJECT), mintTokenFor('somebody-else')]);
 
-  /** Sends a request through the API. @throws {Error} unless the request succeeds */
+  /**
+   * Sends a request to the API with the token of the links' creator, or with another one. Returns
+   * the parsed body.
+   * @throws {Error} if the Worker refuses the request
+   */
   async function send(method: string, path: string, body?: object, token = maker) {
     const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
     const response = await fetch(new URL(path, url), {
@@ -67,11 +73,12 @@ export async function startWorker() {
   const createLinkTo = (path: string, name = ANSWERER): Promise<EvaluationLink> =>
     send('POST', `${path}/links`, { name });
 
-  async function ask(
+  /** Creates a label, an evaluation with this label and value, and a link to the evaluation. */
+  async function createLinkedEvaluation(
     label: Label,
     value: number,
     { name = ANSWERER, ...output } = { output_name: 'reply' },
-  ): Promise<Asked> {
+  ): Promise<LinkedEvaluation> {
     const { id } = await send('POST', '/v1/evaluation-labels', label);
     const run = crypto.randomUUID();
     const made = await send('POST', `/v1/run/${run}/evaluations`, {
@@ -88,13 +95,15 @@ export async function startWorker() {
     /** The token of the links' creator. */
     token: maker,
     send,
-    ask,
+    createLinkedEvaluation,
     createLinkTo,
     /**
-     * Stores an evaluation without a label and links to it. A database console could leave such a
-     * row; the API creates none.
+     * Creates an evaluation whose label does not exist, and a link to it. The API creates no such
+     * evaluation, but a change in a database console could leave one.
      */
-    async askWithoutLabel(value: number): Promise<Omit<Asked, 'label'>> {
+    async createLinkedEvaluationWithoutLabel(
+      value: number,
+    ): Promise<Omit<LinkedEvaluation, 'label'>> {
       const [run, id] = [crypto.randomUUID(), crypto.randomUUID()];
       await DB.prepare(
         'INSERT INTO run_evaluation (id, account_id, run_id, evaluation_label_id, value, created_by, created_at) VALUES (?, ?, ?, ?, ?, ?, ?)',
@@ -104,11 +113,11 @@ export async function startWorker() {
       const path = `/v1/run/${run}/evaluation/${id}`;
       return { path, link: await createLinkTo(path) };
     },
-    /** Updates an evaluation as a colleague of the link's creator. */
-    change: (path: string, value: number) => send('PUT', path, { value }, other),
+    /** Updates an evaluation with the token of somebody else in the same account. */
+    updateAsOther: (path: string, value: number) => send('PUT', path, { value }, other),
     revoke: (path: string, { id }: EvaluationLink) => send('DELETE', `${path}/links/${id}`),
-    /** Signs the URL of a link that expired before the test, as the Worker would have. */
-    async expiredUrl({ evaluation_id, author }: EvaluationLink): Promise<string> {
+    /** Returns the URL of an expired link to the same evaluation. */
+    async signExpiredUrl({ evaluation_id, author }: EvaluationLink): Promise<string> {
       const { sign } = await createLinkKeys(new TextEncoder().encode(LINK_SECRET));
       const expires_at = '2026-11-01T09:00:00.000Z';
       const link = {
@@ -120,8 +129,8 @@ export async function startWorker() {
       };
       return `${url.origin}/v1/link?key=${await sign({ ...link, evaluation_id, author })}`;
     },
-    /** Makes every update fail in D1 with this message until the work is done. */
-    async whileFailing(message: string, work: () => Promise<void>): Promise<void> {
+    /** Does the work while D1 refuses every update of an evaluation with this message. */
+    async withFailingUpdates(message: string, work: () => Promise<void>): Promise<void> {
       await DB.prepare(
         `CREATE TRIGGER failing BEFORE UPDATE ON run_evaluation BEGIN SELECT RAISE(ABORT, '${message}'); END`,
       ).run();
