@@ -1,8 +1,10 @@
 /**
- * Makes a principal from the claims of a verified token, and refuses tokens. No claim has a
- * default: if a claim cannot be read, the token is invalid. The caller of a refused token reads one
- * of a few fixed sentences. The log shows the claim with its expected and its actual value. A
- * stranger may have chosen the actual value.
+ * Makes the caller's principal from the claims of a verified token. No claim has a default: if this
+ * file cannot read a claim, it refuses the token.
+ *
+ * The caller then reads one of a few fixed sentences. The log shows the claim with its expected and
+ * its actual value. The actual value is shortened and escaped, because a stranger may have chosen
+ * it.
  */
 
 import { escapeForLog, Failure, type FailureLog } from '../failure.ts';
@@ -15,7 +17,7 @@ export type Claims = { readonly [claim: string]: unknown };
 
 /**
  * Makes the principal of a token whose signature and times have been verified. `headerTyp` is the
- * `typ` in the token's header.
+ * `typ` in the token's header. `keyId` is the `kid` in the header, escaped for the log.
  * @throws {Failure} `invalid_token` or `insufficient_scope`.
  */
 export function readPrincipal(
@@ -52,15 +54,14 @@ export function readPrincipal(
 }
 
 /**
- * Refuses ID tokens and refresh tokens, which the issuer may sign with the same key. An ID token
- * tells a client who signed in. A refresh token is only for the issuer. How to tell them apart:
- * - Cognito marks both kinds with the claim `token_use`, and Keycloak marks them with the claim
- *   `typ`.
- * - ID tokens have the claims `nonce` and `at_hash` (OpenID Connect Core §2). These claims are only
- *   a hint. Keycloak before 24 copies the nonce of the login into access tokens, and other issuers
- *   send empty strings.
- * - If the type is `Bearer` or `at+jwt`, the token is an access token even with these two claims.
- *   The issuer signs the type too, and gives no ID token that type.
+ * Refuses ID tokens and refresh tokens. The issuer may sign them with the key that signs access
+ * tokens. An ID token tells a client who signed in. A refresh token is only for the issuer.
+ * - Cognito names the kind of a token in the claim `token_use`, and Keycloak in the claim `typ`.
+ * - The claims `nonce` and `at_hash` are a hint that the token is an ID token (OpenID Connect Core
+ *   §2). An empty string is no hint, because some issuers put empty strings into access tokens.
+ * - If the claim `typ` is `Bearer` or the header's `typ` is `at+jwt`, the issuer has declared an
+ *   access token, so this function ignores the hint. Keycloak before 24, for example, copies the
+ *   nonce of the login into access tokens.
  * @throws {Failure} `invalid_token`.
  */
 function refuseOtherTokens(payload: Claims, headerTyp: unknown): void {
@@ -96,12 +97,14 @@ function refuseOtherClients(
 
 /**
  * Reads the account from its claim, which may be a string, an integer or an object with one key.
- * Keycloak's claim `organization` is such an object: `{"acme": {}}` names the account `acme`. The
- * value of the key must be an object too. Otherwise the setting names the wrong claim, such as a
- * claim with the value `{"name": "acme"}`. The key `name` would be the account of every caller.
+ * Keycloak's claim `organization` is such an object: `{"acme": {}}` names the account `acme`.
+ *
+ * The value of the key must be an object too. If the setting names a wrong claim, such as one with
+ * the value `{"name": "acme"}`, every caller would otherwise get the account `name`.
  */
 function readAccount(value: unknown): unknown {
-  // A larger integer is refused, because JSON.parse turns several such integers into the same one.
+  // JSON.parse turns several different integers above 2^53 - 1 into the same number. This function
+  // returns such a number unchanged, and requireText refuses it.
   if (Number.isSafeInteger(value)) return String(value);
   if (!isObject(value)) return value;
   const [first, second] = Object.entries(value);
@@ -145,7 +148,7 @@ const readScopes = ({ scope, scp, permissions, roles }: Claims): unknown[] =>
 const SHOWN_MAX_CHARS = 200;
 const SHOWN_MAX_ITEMS = 8;
 
-/** Makes the failure `invalid_token`. The caller reads only `sentence`; `code` goes to the log. */
+/** Makes the failure `invalid_token`. The caller reads `sentence`; `code` and `log` are logged. */
 export const invalidToken = (sentence: string, code: string, log: FailureLog = {}) =>
   new Failure('invalid_token', sentence, {}, { code, ...log });
 

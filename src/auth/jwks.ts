@@ -55,15 +55,17 @@ type VerificationKey = {
 export type KeySet = readonly VerificationKey[];
 
 /**
- * The keys that fit, or the reason why no key can be used. `unknown`: no key fits. `ambiguous`: the
- * token has no key id, and several keys fit.
+ * The keys that may have signed a token, or the reason why the token cannot be verified. `unknown`:
+ * no key in the set may have signed it. `ambiguous`: the token has no key id, and several keys have
+ * its algorithm.
  */
 export type Found = readonly CryptoKey[] | 'unknown' | 'ambiguous';
 
 /**
- * Finds the keys that fit an algorithm and a key id. Several keys may fit, because some issuers
- * reuse a key id although RFC 7517 §4.5 advises against it. Then the caller tries each of the keys,
- * at most KEYS_MAX_COUNT. Without a key id, exactly one key must fit.
+ * Finds the keys with the algorithm and the key id of a token. If the token has no key id, exactly
+ * one key must have the algorithm. Several keys may have the same key id, because some issuers
+ * reuse an id although RFC 7517 §4.5 advises against it. The verifier then tries each of these
+ * keys, at most KEYS_MAX_COUNT.
  */
 export function findKeys(keys: KeySet, alg: string, kid: string | undefined): Found {
   const fitting = keys.filter((key) => key.alg === alg && (kid === undefined || key.kid === kid));
@@ -72,10 +74,11 @@ export function findKeys(keys: KeySet, alg: string, kid: string | undefined): Fo
 }
 
 /**
- * Reads the key set in the setting JWT_JWKS, in which every key must be right.
- * @throws {JwksError} if the text is not a key set or if no key can verify a token. Also if a key
- * is private, symmetric or weak, or if two keys share a `kid` and an algorithm.
- * @throws {Error} of the parser if the text is not JSON or a key is broken.
+ * Reads the key set in the setting JWT_JWKS. One bad key makes the whole set invalid, because the
+ * operator can correct the setting.
+ * @throws {JwksError} if the text is not a key set, if no key can verify a token, if a key is
+ * private, symmetric or weak, or if two keys share a `kid` and an algorithm.
+ * @throws {Error} if the text is not JSON (from JSON.parse) or if a key is broken (from WebCrypto).
  */
 export async function readConfiguredJwks(json: string): Promise<KeySet> {
   const candidates = parseCandidates(json);
@@ -107,7 +110,7 @@ function refuseSharedKeyIds(keys: KeySet): void {
  * recommends: a broken or weak key, or a key for another purpose, must not disable the good keys.
  * Also skips symmetric keys, and keys whose private part is published.
  * @throws {JwksError} if the text is not a key set, or if no key in it can verify a token.
- * @throws {Error} of the parser if the text is not JSON.
+ * @throws {Error} if the text is not JSON (from JSON.parse).
  */
 export async function readRemoteJwks(json: string): Promise<KeySet> {
   const imports = parseCandidates(json)

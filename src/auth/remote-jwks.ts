@@ -1,6 +1,7 @@
 /**
- * Fetches the key set of an issuer and keeps the set in memory, one copy for each isolate.
- * README.md explains the four states of the copy, and how long requests wait.
+ * Fetches the key set of an issuer and keeps the set in memory, one copy for each isolate. A
+ * refresh replaces the kept set with a newer one. README.md in this folder explains the states of
+ * a refresh, and how long requests wait.
  *
  * A refresh belongs to the isolate, not to the request that starts the refresh. `waitUntil` keeps a
  * refresh running after that request's caller has disconnected. Each request waits with its own
@@ -22,24 +23,28 @@ import { type Found, findKeys, type KeySet, readRemoteJwks } from './jwks.ts';
  */
 const KEY_SET_STALE_SECONDS = 3600;
 /**
- * If the set is this old, the next request starts a refresh in the background. So under steady
- * traffic the set never reaches KEY_SET_FRESH_SECONDS, and no request waits.
+ * If the kept set is this old, the next request starts a refresh and does not wait for it. Under
+ * steady traffic, a newer set arrives before the kept one is KEY_SET_FRESH_SECONDS old. So no
+ * request waits.
  */
 const KEY_SET_REFRESH_SECONDS = 540;
 /**
- * If the set is this old, a request waits up to STALE_WAIT_MS for a refresh. Then the request uses
- * the newest set, even if the refresh is still running. If the last refresh failed, the request
- * does not wait.
+ * If the kept set is this old, a request waits up to STALE_WAIT_MS for a refresh. If the refresh is
+ * still running after that time, the request uses the old set. If the last refresh failed, the
+ * request does not wait.
  */
 const KEY_SET_FRESH_SECONDS = 600;
 const STALE_WAIT_MS = 1000;
 
 /**
- * The seconds after which each state becomes `idle` again.
- * - `refreshing`: longer than any refresh takes. If the platform stops a refresh, nothing reports
- *   its end, so the state must time out.
- * - `refreshed`: a flood of unknown key ids reaches the issuer once in this time.
- * - `failed`: a flood of requests during an outage reaches the issuer once in this time.
+ * The states of an isolate's refresh. Each state becomes `idle` again after its number of seconds.
+ * - `idle`: a request may start a refresh.
+ * - `refreshing`: a refresh is running, which takes at most 3.5 seconds. If the platform stops the
+ *   refresh, nothing reports its end, so the state must end after a fixed time.
+ * - `refreshed`: the issuer has sent a set. If a token has an unknown key id, its request waits
+ *   until this state ends. So a flood of such tokens causes one fetch in this time.
+ * - `failed`: the refresh has failed. No request starts a refresh until this state ends. So a flood
+ *   of requests during an outage causes one fetch in this time.
  */
 const STATE_SECONDS = { idle: 0, refreshing: 4, refreshed: 2, failed: 5 };
 
@@ -58,9 +63,9 @@ type State = {
 };
 
 /**
- * Finds the keys that fit an algorithm and a key id.
- * @throws {Failure} `keys_unavailable` if no known key fits and the issuer has not answered in
- * time.
+ * Finds the keys with the algorithm and the key id of a token.
+ * @throws {Failure} `keys_unavailable` if the kept set has no such key and the issuer has not
+ * answered in time.
  */
 export type FindKeys = (alg: string, kid: string | undefined) => Promise<Found>;
 
@@ -88,8 +93,9 @@ export function createRemoteJwks(source: RemoteKeySource, clock: Clock): FindKey
   const stateEndsInMs = () => Math.max(0, state.at + STATE_SECONDS[state.kind] * 1000 - now());
 
   /**
-   * Keeps `fetched`, unless the kept set is usable and at least as new: two refreshes may end in
-   * either order. Ignores a set whose time is in the future.
+   * Replaces the kept set with `fetched`. Does nothing if the kept set is usable and at least as
+   * new, because an older refresh may end after a newer one. Also ignores a set whose time is in
+   * the future.
    */
   function keep(fetched: Fetched): void {
     if (
@@ -100,8 +106,9 @@ export function createRemoteJwks(source: RemoteKeySource, clock: Clock): FindKey
   }
 
   /**
-   * Fetches a set that is not older than `notBefore` (milliseconds). Uses the edge cache if its
-   * copy is new enough, otherwise the issuer. Returns the state that follows, and never rejects.
+   * Gets a set that was fetched at `notBefore` (milliseconds since 1970) or later, and keeps it.
+   * Takes the set from the edge cache if that set is new enough, otherwise from the issuer. Returns
+   * the next state of the refresh, and never rejects.
    */
   async function refreshSet(notBefore: number): Promise<State['kind']> {
     try {
@@ -136,7 +143,8 @@ export function createRemoteJwks(source: RemoteKeySource, clock: Clock): FindKey
     const ownState: State = { kind: 'refreshing', at: now() };
     state = ownState;
     const settled = refreshSet(notBefore).then((kind) => {
-      // If this refresh outlasted its state, a later refresh may own `state` now.
+      // If this refresh took longer than STATE_SECONDS.refreshing, a later refresh may have started
+      // and set `state`. Then this refresh leaves `state` alone.
       if (state === ownState) state = { kind, at: now() };
     });
     waitUntil(settled);
@@ -171,8 +179,8 @@ export function createRemoteJwks(source: RemoteKeySource, clock: Clock): FindKey
       if (!isSetYounger(KEY_SET_FRESH_SECONDS) && lastFault === undefined)
         await waitForRefresh(STALE_WAIT_MS);
     }
-    // The first refresh may have begun before the token arrived, or the platform may have stopped
-    // it. Then a second refresh is needed.
+    // The refresh that this request waits for may have begun before the token arrived, or the
+    // platform may stop it. Then the request needs a second refresh.
     for (let attempt = 1; attempt <= 2 && !isDecided(); attempt += 1) {
       if (getState() === 'refreshed') await clock.sleep(stateEndsInMs());
       startRefresh(getUsableSet() ? arrivedAt : youngSince);
@@ -228,8 +236,8 @@ function createEdgeCache({ url, version }: RemoteKeySource, clock: Clock) {
  * @throws {Error} The message tells what is wrong, such as `answered 404`.
  */
 async function fetchJwks(url: URL, clock: Clock): Promise<Fetched> {
-  // `fetchedAt` is the time of the request, not of the response. If the issuer changes its keys in
-  // between, the response may lack the change.
+  // `fetchedAt` is the time when the Worker sends the request. If the issuer changes its keys after
+  // that time, the response may lack the change.
   const fetchedAt = clock.now().getTime();
   const controller = new AbortController();
   const json = await withTimeout(clock, ISSUER_TIMEOUT_MS, fetchJson(url, controller.signal), () =>

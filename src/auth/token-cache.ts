@@ -1,8 +1,11 @@
 /**
- * Caches the access tokens and link keys that an isolate has verified. Callers send them many
- * times, and verifying a signature is the most expensive step of a request. Add only texts whose
- * signature is verified, so that a stranger cannot fill the cache. The cache never checks times or
- * revocation: its users do, on each request.
+ * Caches the access tokens and link keys whose signature an isolate has verified. A link key is the
+ * signed text in a link's URL. Callers send the same token or link key many times, and verifying a
+ * signature is the most expensive step of a request. Never add a text whose signature has not been
+ * verified, because strangers could fill the cache with such texts.
+ *
+ * A cached token may have expired, and a cached link may be revoked. The cache checks neither. The
+ * code that uses the cache must check on each request.
  */
 
 /** A token has at most 16 KiB, so the cached texts take at most 8 MiB of an isolate's 128 MiB. */

@@ -32,13 +32,13 @@ import { createTokenCache } from './token-cache.ts';
 /** How far the issuer's clock and ours may differ. */
 const CLOCK_TOLERANCE_SECONDS = 5;
 
-/** Refuses a text that is not a compact JWS, or whose header or payload is malformed. */
+/** The sentence for a token that is not a compact JWS, or whose header or payload is malformed. */
 const NOT_A_JWT = 'The bearer token is not a well-formed JWT.';
 
 /**
  * Matches one of the three parts of a token: non-empty base64url. jose's decoder also accepts
  * padding, white space and stray bits in the last character (RFC 4648 §3.5). If this pattern
- * accepted them too, one token could be written in several ways.
+ * accepted them too, a caller could write one token in many ways and fill the token cache with it.
  */
 const BASE64URL_PART = '(?=[\\w-])(?:[\\w-]{4})*(?:[\\w-][AQgw]|[\\w-]{2}[AEIMQUYcgkosw048])?';
 /** Matches the form of a compact JWS (RFC 7515 §7.1): three parts, separated by dots. */
@@ -81,8 +81,8 @@ export async function createVerifier(settings: Settings, clock: Clock): Promise<
   }
 
   /**
-   * Verifies the signature with each key that fits, until one key succeeds. If several keys share a
-   * key id, a forged token with that id costs one verification for each of them.
+   * Tries the keys that may have signed the token, until one of them verifies the signature. If
+   * several keys share a key id, a forged token with that id costs one verification for each key.
    */
   async function verifySignature(attempt: Attempt) {
     let untried: CryptoKey[] | undefined;
@@ -110,7 +110,7 @@ export async function createVerifier(settings: Settings, clock: Clock): Promise<
     return { principal, alg, kid, key, notBefore: payload.nbf ?? 0, expires: payload.exp ?? 0 };
   }
 
-  /** Returns true if the token is within its times and its key is still in the key set. */
+  /** Returns true if `nbf` and `exp` allow the token now and its key is still in the key set. */
   async function isStillValid({ alg, kid, key, notBefore, expires }: VerifiedToken) {
     const now = Math.floor(clock.now().getTime() / 1000);
     if (now < notBefore - CLOCK_TOLERANCE_SECONDS || now >= expires + CLOCK_TOLERANCE_SECONDS)
@@ -125,7 +125,7 @@ export async function createVerifier(settings: Settings, clock: Clock): Promise<
     if (!cached && !COMPACT_JWS.test(token)) throw new Failure('invalid_token', NOT_A_JWT);
     const attempt: Attempt = { token, header: undefined };
     try {
-      // If a cached token is no longer valid, verifyToken checks it again and throws the exact
+      // If a cached token is no longer valid, verifyToken verifies it again to find the exact
       // reason.
       if (cached && (await isStillValid(cached))) return cached.principal;
       const verified = await verifyToken(attempt);
