@@ -1,8 +1,10 @@
 /**
- * Authenticates requests by bearer token (RFC 6750 §2.1). The token comes in one header:
- * Authorization, or the header that JWT_HEADER names. The middleware ignores tokens in query
- * parameters and form fields. After the middleware, each handler has a principal. Before the
- * middleware, nothing parses the body or calls D1.
+ * Contains the middleware that authenticates requests by bearer token (RFC 6750 §2.1). The token
+ * comes in one header: Authorization, or the header that JWT_HEADER names. The middleware ignores
+ * tokens in query parameters and form fields.
+ *
+ * The middleware runs before the operation's handler, and gives the handler the caller's principal.
+ * No code may parse the body or call D1 before the middleware has accepted the request.
  */
 import type { MiddlewareHandler } from 'hono';
 import type { VerifyToken } from '../auth/verifier.ts';
@@ -15,8 +17,8 @@ const SCHEME = 'bearer';
 
 /**
  * Makes the middleware of one operation. The middleware verifies the token, counts the request for
- * the rate limit, and opens the connection to the account's store. `operation` is the operationId,
- * for the log.
+ * the rate limit, and opens the connection to the account's database. `operation` is the
+ * operationId, for the log.
  * @throws {Failure} `no_credentials`, `invalid_token`, `insufficient_scope`, `keys_unavailable`,
  * `misconfigured` or `rate_limited`.
  */
@@ -34,9 +36,12 @@ type Dependencies = {
 };
 
 /**
- * Makes the authentication of an isolate. The first request calls `prepare`, and the isolate keeps
- * the result. The isolate does not keep the promise: if the platform cancels the first request, its
- * promise never settles. If `prepare` throws, the request fails, and the next request tries again.
+ * Creates the function that makes the middleware of each operation. The first request of an isolate
+ * calls `prepare`, and later requests use the result. If `prepare` throws, the request fails, and
+ * the next request calls `prepare` again.
+ *
+ * Later requests never await the promise that the first `prepare` returned. If the platform cancels
+ * the first request, that promise never settles, and the later requests would hang.
  */
 export function bearerAuth(
   prepare: () => Promise<Authentication>,

@@ -32,7 +32,8 @@ export type LogLine = {
   rows_read?: number;
   rows_written?: number;
   /**
-   * Is set if a link ignored a body: the JSON Pointer of the condition in `where` that was not met.
+   * A link may have conditions for the bodies that it accepts (its option `where`). If the Worker
+   * ignored a body, this is the JSON Pointer of the condition that the body did not meet.
    */
   ignored?: string;
   refusal?: string;
@@ -52,7 +53,7 @@ export type AppEnv = {
   Variables: {
     clock: Clock;
     started: Date;
-    /** A random UUID of this request, from which db/write.ts makes the name of a write. */
+    /** A random UUID of this request. A write gets its `write_id` from it (db/write.ts). */
     uuid: string;
     log: LogLine;
     principal: Principal;
@@ -61,8 +62,9 @@ export type AppEnv = {
 };
 
 /**
- * A router for which a path that ends with a slash matches no route, except `/` itself.
- * PatternRouter would serve `/health/` like `/health`. The middleware for every path still runs.
+ * Serves no route at a path that ends with a slash, except at `/` itself. PatternRouter would serve
+ * `/health/` like `/health`. Middleware that `app.use` registers for all paths, such as the log,
+ * still runs.
  */
 class StrictPatternRouter<Handler> extends PatternRouter<Handler> {
   override match(method: string, path: string) {
@@ -72,8 +74,8 @@ class StrictPatternRouter<Handler> extends PatternRouter<Handler> {
 
 /**
  * Hono with its smallest router. The usual class `Hono` has three more routers and chooses one at
- * the first request. These three would add 2.4 KiB (gzip) to the bundle and a quarter to the
- * start-up.
+ * the first request. These three would add 2.4 KiB (gzip) to the bundle, and make the start-up time
+ * a quarter longer.
  */
 export class Hono<E extends Env> extends HonoBase<E> {
   constructor() {
@@ -82,7 +84,8 @@ export class Hono<E extends Env> extends HonoBase<E> {
 }
 
 /**
- * The part of a context that responses and operations need. A route may add variables of its own.
+ * The part of a Hono context that responses and operations need. The type has only `get` and `req`,
+ * so that a route whose context has more variables can pass its context too.
  */
 export type AppContext = Pick<Context<AppEnv>, 'get' | 'req'>;
 
@@ -100,8 +103,8 @@ export const getOperationContext = (c: AppContext): OperationContext => ({
 const ACCEPTED_REQUEST_ID = /^[\w.:-]{1,128}$/;
 
 /**
- * Returns the header `cf-ray` for the log. If the Worker does not run behind Cloudflare, the caller
- * chooses the text of this header.
+ * Returns the header `cf-ray`, escaped for the log. If the Worker does not run behind Cloudflare,
+ * the caller can send any text in this header.
  */
 const escapeRay = (ray: string | undefined) =>
   ray === undefined ? undefined : escapeForLog(ray, LOGGED_ID_MAX_CHARS);

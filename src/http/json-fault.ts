@@ -37,7 +37,7 @@ const JSON_TOKENS =
  */
 const FOREIGN_TOKEN = /^(?:[+-]?[A-Za-z_$][\w$]*|['`‘’“”]|\/[/*]|#|,)/;
 
-/** The sentence quotes at most this many characters of a word. */
+/** The caller's sentence quotes at most this many characters of a word in the body. */
 const WORD_MAX_CHARS = 16;
 
 /**

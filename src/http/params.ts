@@ -1,8 +1,10 @@
 /**
  * Reads the parameters of a URL: ids in the path, `limit` and `cursor` in the query. Also cuts
- * lists into pages, each with a link to the next page (RFC 8288). A cursor is the position of a
- * page's last entry, not a row count. If entries are added meanwhile, the next page repeats and
- * skips nothing.
+ * lists into pages, each with a link to the next page (RFC 8288).
+ *
+ * A cursor is the position of a page's last row, not a row count. If rows are added between two
+ * requests, the next page still starts with the row after that position. So no row comes twice, and
+ * none is left out.
  */
 import { malformed } from '../failure.ts';
 import { PAGE_MAX_ROWS, UUID } from '../limits.ts';
@@ -79,8 +81,8 @@ function readCursor(cursor: string | undefined, shape: RegExp): readonly string[
  * @param path the path of the list. The link is relative, so that it works behind any proxy.
  * @param getPosition returns the columns that order the list, for the cursor
  * @param query the other parameters of the request, which the link repeats
- * @param end the last row that the query read. A caller that filters the rows sets `end` if more
- * rows may follow.
+ * @param end the last row that the query read, before a filter. Set `end` if the filter may have
+ * left fewer rows than the limit although the list has more. The next page then starts after `end`.
  */
 export function cutPage<Row>(
   rows: readonly Row[],

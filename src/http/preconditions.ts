@@ -1,7 +1,7 @@
 /**
- * Reads the preconditions of a request (RFC 9110 §13.1), and the caller's name for a write, such as
- * an Idempotency-Key. Each state of a resource has its own version, a short text. The version in
- * quotes is the resource's strong entity tag (RFC 9110 §8.8.3).
+ * Reads the preconditions (RFC 9110 §13.1) and the idempotency key of a request. Each change of a
+ * resource gives the resource a new version, which is a time as text. The version in quotes is the
+ * resource's strong entity tag (RFC 9110 §8.8.3).
  */
 import { malformed } from '../failure.ts';
 import type { AppContext } from './context.ts';
@@ -42,8 +42,8 @@ export function refusePreconditions({ req }: AppContext, ...evaluated: readonly 
 }
 
 /**
- * Reads the headers of an update. The stored version must be one of `versions` (If-Match). `key` is
- * the caller's name for the write (Idempotency-Key).
+ * Reads the headers of an update. `versions` comes from If-Match: the stored version must be one of
+ * them, or the update fails. `key` is the idempotency key, by which the database finds a retry.
  * @throws {Failure} `malformed`.
  */
 export const parseUpdatePreconditions = (c: AppContext) => ({
@@ -52,8 +52,8 @@ export const parseUpdatePreconditions = (c: AppContext) => ({
 });
 
 /**
- * Returns the versions in If-Match: one of them must be the stored version. Returns undefined if
- * the caller accepts every version.
+ * Returns the versions in If-Match. The request may succeed only if the stored version is one of
+ * them. Returns undefined if the caller accepts every version.
  * @throws {Failure} `malformed` if If-Match is not a list of entity tags, or if the request has
  * another precondition.
  */
@@ -73,8 +73,8 @@ const VERSION = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
  * tags, tags that cannot be a version, and weak tags, which never match (§13.1.1). So a long header
  * costs the database nothing.
  * @throws {Failure} `malformed` if the header is not a list of entity tags, or has more than 100
- * different versions. If the header were ignored, the write could overwrite what the caller wants
- * to keep.
+ * different versions. If the Worker ignored such a header, the write could overwrite a change that
+ * the caller does not know.
  */
 function readIfMatch(header: string | undefined): readonly string[] | undefined {
   if (header === undefined || ANY.test(header)) return undefined;
@@ -94,7 +94,7 @@ function readIfMatch(header: string | undefined): readonly string[] | undefined 
 
 export type ReadPreconditions = {
   readonly versions: readonly string[] | undefined;
-  /** Returns true if If-None-Match names the version: the caller has it already. */
+  /** Returns true if If-None-Match is `*` or contains the version: the caller already has it. */
   readonly isKnown: (version: string) => boolean;
 };
 
@@ -128,9 +128,9 @@ function readTags(header: string): readonly Tag[] | undefined {
 }
 
 /**
- * The headers that may name a write. Idempotency-Key comes from an IETF draft
- * (idempotency-key-header). Webhook senders use webhook-id (Standard Webhooks) or svix-id (Svix).
- * If a request has several of these headers, the first in this list counts.
+ * The headers that may contain the idempotency key of a write. Idempotency-Key comes from an IETF
+ * draft (idempotency-key-header). Webhook senders use webhook-id (Standard Webhooks) or svix-id
+ * (Svix). If a request has several of these headers, the Worker reads the first in this list.
  */
 const KEY_HEADERS = ['idempotency-key', 'webhook-id', 'svix-id'] as const;
 
@@ -140,13 +140,14 @@ const KEY_HEADERS = ['idempotency-key', 'webhook-id', 'svix-id'] as const;
  */
 const KEY = /^(?:"([\x21\x23-\x7e]{1,255})"|([\x21\x23-\x7e]{1,255}))$/;
 
-/** The name of a write, and the header that it came in. */
+/** The idempotency key of a write, and the name of the header that contained the key. */
 export type Key = { readonly header: string; readonly key: string };
 
 /**
- * Reads the first header in `names` that the request has; returns undefined if all are absent.
- * @throws {Failure} `malformed` if the header is not a valid key. If the header were ignored, a
- * retry could be stored a second time.
+ * Reads the idempotency key from the first header in `names` that the request has. Returns
+ * undefined if all are absent.
+ * @throws {Failure} `malformed` if the header is not a valid key. If the Worker ignored such a
+ * header, it could store a retry a second time.
  */
 export function readKey(headers: Headers, names: readonly string[]): Key | undefined {
   const header = names.find((name) => headers.has(name));
@@ -160,7 +161,7 @@ export function readKey(headers: Headers, names: readonly string[]): Key | undef
 }
 
 /**
- * Returns the caller's name for a write; undefined if the request has none.
+ * Returns the idempotency key of a write; undefined if the request has none.
  * @throws {Failure} `malformed`.
  */
 export const readIdempotencyKey = (headers: Headers) => readKey(headers, KEY_HEADERS)?.key;

@@ -1,10 +1,12 @@
 /**
- * Limits the requests of each caller: of a link, or of a subject in an account. The Workers rate
- * limiting binding counts requests in each Cloudflare location. Its count is approximate and needs
- * no round trip (Workers: Rate Limiting). Without the binding, nothing is limited.
+ * Limits how many requests each caller may send. A caller is one link, or one subject of an
+ * account. A token may also be restricted to one run or one evaluation: each restriction counts as
+ * a caller of its own. The Workers rate limiting binding counts the requests, separately in each
+ * Cloudflare location. Its count is approximate and needs no round trip (Workers: Rate Limiting).
+ * If the deployment has no such binding, the Worker limits nothing.
  *
- * The trade-off: an account as a whole has no limit. The more subjects and links an account has,
- * the more requests it may send.
+ * The trade-off: an account as a whole has no limit. The more callers an account has, the more
+ * requests it may send.
  */
 import { type Clock, withTimeout } from '../clock.ts';
 import { Failure, messageOf } from '../failure.ts';
@@ -14,8 +16,8 @@ import { allows, type Principal } from '../principal.ts';
 const RATE_LIMIT_PERIOD_SECONDS = 10;
 
 /**
- * The binding counts in the Worker's own location. If a count takes longer than this, the binding
- * is broken.
+ * The longest time that a request waits for the binding. The binding counts in the Worker's own
+ * location, so a binding that takes longer than this is broken.
  */
 const LIMITER_TIMEOUT_MS = 500;
 
@@ -56,10 +58,10 @@ export function createRateLimiter(
 }
 
 /**
- * Returns true if the path is outside the token's restriction. The operation refuses such a request
- * without a call to D1, so the request must not use up the token's limit. `id` is the run's id in
- * `/v1/run/{id}/evaluations`; no other path has a parameter `id`. A path without a run is never
- * outside.
+ * Returns true if the token is restricted to one run or one evaluation and the path is not in it.
+ * The operation refuses such a request without a call to D1, so the request must not use up the
+ * token's limit. Returns false if the path has no run. In `/v1/run/{id}/evaluations`, `id` is the
+ * run's id; no other path has a parameter `id`.
  */
 function isOutside(principal: Principal, { run_id, id, evaluation_id }: Params): boolean {
   const runId = run_id ?? id;
@@ -72,11 +74,12 @@ function isOutside(principal: Principal, { run_id, id, evaluation_id }: Params):
 }
 
 /**
- * Returns the key by which the binding counts.
+ * Returns the key under which the binding counts a request.
  * - Each link has its own count. A sender that floods one link blocks no other link, and a revoked
  *   link does not use up the limit of its replacement.
- * - Each restriction of a token has its own count, because many people may use restricted tokens of
- *   one subject.
+ * - Each subject has its own count for tokens without a restriction. Many people may use tokens of
+ *   one subject that are restricted to one run or one evaluation, so each such run or evaluation
+ *   has its own count too.
  * - The key is JSON, so different callers never have the same key: a comma in a name cannot make
  *   `["a", "b"]` look like `["a,b"]`.
  */

@@ -70,8 +70,8 @@ export function respondToRead(
 }
 
 /**
- * Returns the headers that all responses share: they forbid caching and sniffing, and have the
- * request id and D1's bookmark.
+ * Returns the headers that all responses share: caches must not store the response, browsers must
+ * not guess its type, and the caller gets the request id and D1's bookmark.
  */
 export function createSharedHeaders(c: AppContext, status: number): Headers {
   const connection: Connection | undefined = c.get('connection');
@@ -80,9 +80,9 @@ export function createSharedHeaders(c: AppContext, status: number): Headers {
     'cache-control': 'no-store',
     'x-content-type-options': 'nosniff',
     'x-request-id': c.get('log').request_id,
-    // A 404 has no bookmark. For a row outside the token's restriction, the Worker does not call D1
-    // and has no bookmark. So a bookmark would tell the caller that the row is not outside the
-    // restriction, but missing or another account's.
+    // A 404 never has a bookmark, because a bookmark would tell the caller the cause of the 404.
+    // If the token is restricted to another run or evaluation, the Worker does not call D1, so it
+    // has no bookmark. If the row is missing or belongs to another account, D1 returns a bookmark.
     ...(bookmark && status !== 404 ? { [BOOKMARK_HEADER]: bookmark } : {}),
   };
 }
