@@ -1,6 +1,6 @@
 /**
- * The operations that use a link. A machine posts a value. A person reads the page and answers
- * there.
+ * Uses a link: a URL that lets anyone who has it set the value of one evaluation. A machine posts a
+ * value to the URL. A person opens the URL in a browser and answers on the page.
  */
 import type { OperationContext } from '../db/connection.ts';
 import type { RowOf } from '../db/statement.ts';
@@ -12,14 +12,16 @@ import { type Answer, parseAnsweredValue } from './input.ts';
 import { getLinkedPath, type Link, linkNotFound } from './key.ts';
 import * as sql from './sql.generated.ts';
 
-/** The row behind a link's page: the evaluation, its label, and the replaced values. */
+/** The row that a link's page shows: the evaluation, its label, and the values it had before. */
 export type PageRow = RowOf<typeof sql.readLinkPage>;
 
 /**
  * Updates the evaluation through a link, and returns the row as this write stored it.
- * If the sender named its delivery, `key` is that name, so a retry stores nothing. The write's own
- * key also includes the link's id. Otherwise, anyone with the link could use up a key before the
- * link's author sends it with a token.
+ * `key` is the name that the sender gave to its delivery, if any. A retry of the delivery has the
+ * same name, so the database stores nothing new.
+ * The idempotency key of the write also contains the link's id. Otherwise, anyone with the link
+ * could send a key that the link's creator uses later with a token. The creator's write would then
+ * count as a retry.
  * @throws {Failure} `not_found` if the link does not work, `precondition_failed`, `unprocessable`
  * or `database_unavailable`.
  */
@@ -37,7 +39,7 @@ export async function updateEvaluationByLink(
 }
 
 /**
- * Reads the row behind the page.
+ * Reads the row that the page shows.
  * @throws {Failure} `not_found` or `database_unavailable`.
  */
 export async function readLinkPage(
@@ -51,20 +53,20 @@ export async function readLinkPage(
 }
 
 /**
- * The result of an answer on the page: the row for the next page, and either the value that was
- * stored or the reason for the refusal.
+ * The result of a person's answer: the row that the page in the response shows, and either the
+ * value that the Worker stored or the reason why it stored none.
  */
 export type Answered =
   | { readonly row: PageRow; readonly stored: number; readonly refusal?: never }
   | { readonly row: PageRow; readonly stored?: never; readonly refusal: Failure };
 
 /**
- * Stores a person's answer if the evaluation still has the version that the page showed. Reads the
- * row for the next page in the same transaction.
- * If the browser sends the form twice, the answer is stored once: the version and the value make up
- * the write's key.
- * If the value or the version is wrong, returns the failure as `refusal`, because the page shows
- * it.
+ * Stores a person's answer if the evaluation still has the version that the page showed. In the
+ * same transaction, reads the row for the page in the response.
+ * The idempotency key of the write consists of the version and the value. So if the browser sends
+ * the form twice, the database stores the answer once.
+ * If the value is not allowed, or if the evaluation has another version by now, returns the failure
+ * as `refusal`. The page in the response shows the reason.
  * @throws {Failure} `not_found` or `database_unavailable`.
  */
 export async function answerOnPage(
@@ -75,7 +77,8 @@ export async function answerOnPage(
   const { version } = answer;
   const value = parseAnsweredValue(answer);
   if (value instanceof Failure) return { row: await readLinkPage(context, link), refusal: value };
-  // An Idempotency-Key cannot contain a space, so no other request can send this key.
+  // An Idempotency-Key cannot contain a space, and the key of a machine's write begins with the
+  // link's id. So only the form on the page can have this key.
   const key = `page ${version} ${value}`;
   const write = await nameWrite(context, { versions: [version], key });
   const rows: PageRow[] = [];

@@ -1,6 +1,7 @@
 /**
- * Creates a link to an evaluation. The database stores no links: the one call to D1 checks that the
- * evaluation exists.
+ * Creates a link: a URL that lets anyone who has it set the value of one evaluation. The URL
+ * contains the whole link, so the database stores no links. The only call to the database checks
+ * that the evaluation exists.
  */
 import type { OperationContext } from '../db/connection.ts';
 import { type EvaluationPath, getEvaluation } from '../evaluation/read.ts';
@@ -11,7 +12,8 @@ import type { LinkCreate } from './input.ts';
 import { computeExpiry, createLinkId, type EvaluationLink, type LinkKeys } from './key.ts';
 
 /**
- * Creates a link whose author is the token's subject, or `<subject>/<name>`.
+ * Creates a link. The author of the values that the link stores is the token's subject, or
+ * `<subject>/<name>` if the body has a `name`.
  * A token that is restricted to one evaluation cannot create links. Otherwise its holder could pass
  * on the right to write.
  * @param sign signs the key of the link

@@ -30,16 +30,16 @@ export const DELIVERY_HEADERS = [
 ] as const;
 
 /**
- * Returns the name of a delivery from a header. The name includes the header, so the same text in
- * another header is another name. The id of a CloudEvent is unique only together with its source,
- * so the name includes `ce-source` (CloudEvents 1.0, id).
+ * Returns the name of a delivery from a header. The name contains the header's name too, so the
+ * same text in two headers gives two names. The id of a CloudEvent is unique only together with its
+ * source, so the name also contains `ce-source` (CloudEvents 1.0, id).
  */
 export const nameDeliveryByHeader = (header: string, key: string, source: string | undefined) =>
   header === 'ce-id' ? `${header} ${key} ${source ?? ''}` : `${header} ${key}`;
 
 /**
- * Returns the name of a delivery from the body. It begins with `body`, so it never equals a name
- * from a header.
+ * Returns the name of a delivery from the body. The name begins with `body`, so it never equals a
+ * name from a header.
  * @throws {Failure} `unprocessable` if the pointer finds neither a text nor a safe integer. If this
  * function returned no name instead, a retry could undo a later write.
  */

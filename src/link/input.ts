@@ -1,4 +1,4 @@
-/** Parses the body that creates a link, and the answer on the page. */
+/** Parses the body of a request that creates a link, and the form in which a person answers. */
 import * as v from 'valibot';
 import { type Failure, malformed, unprocessable } from '../failure.ts';
 import {
@@ -39,8 +39,8 @@ const WHERE_NUMBER = `A number in where must be from -${Number.MAX_SAFE_INTEGER}
 
 /**
  * The fields of a link that the server sets. A caller may send `run_id`, `evaluation_id` and
- * `author` only with the values that the link gets. The API always refuses `id`, `url` and
- * `expires_at`, because the caller cannot know their values.
+ * `author`, but only with the same values that the server sets. The API always refuses `id`, `url`
+ * and `expires_at`, because the caller cannot know their values.
  */
 export const SERVER_FIELDS = {
   id: storedField.text,
@@ -169,7 +169,8 @@ export function parseLinkCreate(body: Body): LinkCreate {
 }
 
 /**
- * Returns a key that was sent and that valibot left out, such as `__proto__`; otherwise undefined.
+ * Returns the name of a property that the caller sent and that valibot left out, such as
+ * `__proto__`. Returns undefined if valibot left out none.
  */
 const findLostKey = (sent: unknown, parsed: object | null | undefined) =>
   Object.keys(sent ?? {}).find((key) => !Object.hasOwn(parsed ?? {}, key));
@@ -204,9 +205,9 @@ export function findLengthFault({ version, text }: Answer): Failure | undefined 
 }
 
 /**
- * Parses a number as a browser's number field sends it (HTML: valid floating-point number). Returns
- * a failure `unprocessable` or `malformed` rather than throwing, because the page shows its
- * sentence.
+ * Parses a person's answer as a number, in the format of a browser's number field (HTML: valid
+ * floating-point number). Returns a failure `unprocessable` or `malformed` instead of throwing it,
+ * because the page shows the failure's sentence.
  */
 export function parseAnsweredValue(answer: Answer): number | Failure {
   const { text } = answer;

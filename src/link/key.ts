@@ -1,6 +1,7 @@
 /**
- * Creates and verifies keys of links. A key contains the whole link and is signed with LINK_SECRET,
- * so the database does not store links.
+ * Signs and verifies the key in each link's URL. The key is the only credential of a request
+ * through a link. The key contains the whole link and is signed with LINK_SECRET, so the database
+ * does not store links.
  * - A key is a JWS without its protected header, because many senders store at most 255 characters
  *   of a URL. The header is the same for every key, and verification adds it again.
  * - The header has its own `typ`. So no operation accepts a link's key as an access token, and no
@@ -22,16 +23,16 @@ const Scalar = v.union([v.string(), v.number(), v.boolean(), v.null()]);
 type Scalar = v.InferOutput<typeof Scalar>;
 
 /**
- * Conditions on a sender's body. The value at each JSON Pointer must equal the scalar, or one of
- * the scalars.
+ * Conditions on a sender's body. The value at each JSON Pointer must equal the given scalar, or any
+ * scalar of the given array.
  */
 export type Where = { readonly [pointer: string]: Scalar | readonly Scalar[] };
 
 /**
- * The optional fields of a link, with their defaults. A key contains only fields that differ from
- * their defaults.
- * A key with an unknown field does not work. An older Worker that ignored a new field could store a
- * value that the field forbids.
+ * The optional fields of a link, with their defaults. The key in the link's URL contains only the
+ * fields that differ from their defaults.
+ * If a key contains a field that the Worker does not know, the link does not work. Otherwise an
+ * older Worker would ignore a new field, and could store a value that the field forbids.
  */
 const Options = v.strictObject({
   /**
@@ -61,7 +62,7 @@ export const LINK_DEFAULTS: Options = v.parse(Options, {});
  * until the link expires.
  * - `id` is a UUID that begins with the time of expiry.
  * - `expires_at` is the same time: ISO 8601 in UTC, in whole seconds.
- * - A link has no run, because the id of an evaluation is unique in its account.
+ * - A link does not contain the id of the run, because an evaluation's id is unique in its account.
  */
 export type Link = Options & {
   readonly id: string;
@@ -85,6 +86,7 @@ export const LINK_PATH = '/v1/link';
 const ALGORITHM = 'HS256';
 /**
  * The protected header of every key. If the format of the payload changes, `typ` must change too.
+ * Then a Worker that expects another format refuses the key.
  */
 const HEADER = { alg: ALGORITHM, typ: 'link' };
 const ENCODED_HEADER = base64url.encode(JSON.stringify(HEADER));
@@ -96,8 +98,8 @@ const ENCODED_HEADER = base64url.encode(JSON.stringify(HEADER));
  */
 const KEY = /^([\w-]+)\.([\w-]{42}[AEIMQUYcgkosw048])$/;
 /**
- * Matches the beginning of a key, even an empty text: the key was cut off in its payload or
- * signature.
+ * Matches a text that may be a key without its end. The end may be missing from the payload or from
+ * the signature. Even an empty text matches.
  */
 const INCOMPLETE_KEY = /^[\w-]*(?:\.[\w-]{0,42})?$/;
 
@@ -112,7 +114,7 @@ export type LinkKeys = {
 };
 
 /**
- * Creates the functions that sign and verify keys.
+ * Creates the functions that sign and verify the keys of links.
  * @throws {Failure} `not_found` if the setting LINK_SECRET is missing.
  */
 export async function createLinkKeys(secret: BufferSource | undefined): Promise<LinkKeys> {
@@ -223,7 +225,10 @@ const decodeUuid = (bytes: Uint8Array, index: number) =>
     .toHex()
     .replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
 
-/** Returns the time of expiry in ISO 8601. Rounds the present time down to a whole second. */
+/**
+ * Returns the time at which a link expires, in ISO 8601. The time is `seconds` after `now`, rounded
+ * down to a whole second.
+ */
 export const computeExpiry = (now: string, seconds: number) =>
   new Date((Math.floor(Date.parse(now) / 1000) + seconds) * 1000).toISOString();
 
@@ -239,9 +244,9 @@ export function createLinkId(expires_at: string): string {
 }
 
 /**
- * The clocks of two edges may differ by this much. If the edge that created a link is ahead of the
- * edge that revokes the link, the link seems to live longer than LINK_MAX_SECONDS. The trigger that
- * deletes expired revocations also waits an hour.
+ * The Worker expects the clocks of two edge locations to differ by at most this. If a location
+ * whose clock is ahead created a link, the link may seem to expire later than LINK_MAX_SECONDS from
+ * now. For the same reason, a revocation stays stored for an hour after its link has expired.
  */
 const CLOCK_SKEW_MAX_SECONDS = 3600;
 
@@ -280,7 +285,7 @@ export const getLinkedPath = ({ id, expires_at, evaluation_id }: Link): LinkedPa
 
 /**
  * Makes the failure of a key whose end was cut off. Only the text of the key decides whether the
- * end is missing, so the response reveals nothing about what exists.
+ * end is missing, so the response does not reveal which links exist.
  */
 export const linkIsIncomplete = () =>
   new Failure(

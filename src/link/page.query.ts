@@ -1,10 +1,10 @@
-/** Reads the data of a link's page: the evaluation, its label, and the latest replaced values. */
+/** Reads the data of a link's page: the evaluation, its label, and the values it had before. */
 import { desc, sql } from 'drizzle-orm';
 import { accountQuery, all, e, h, l, same, select } from '../db/query.ts';
 import { isNotRevoked, LINKED, resourceColumns } from '../evaluation/evaluation.query.ts';
 import { isLabelOf, ruleColumns } from '../label/rule.query.ts';
 
-/** The most replaced values that the page draws. */
+/** The page draws at most this many of the values that the evaluation had before. */
 const EARLIER_MAX_ROWS = 30;
 
 /**
@@ -22,7 +22,10 @@ export const readLinkPage = accountQuery(LINKED, (p) => {
   return select({
     ...resourceColumns,
     label: { name: l.name, description: l.description, ...ruleColumns },
-    /** The latest replaced values as a JSON array, oldest first. */
+    /**
+     * The values that the evaluation had before, as a JSON array, oldest first. If the evaluation
+     * had more than EARLIER_MAX_ROWS, the array contains only the latest.
+     */
     earlier: sql<string>`(
         SELECT json_group_array(value ORDER BY replaced_at) FROM ${latest}
       )`.as('earlier'),

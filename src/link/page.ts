@@ -45,9 +45,11 @@ ${output && html`<p><small>Output</small> <b dir="auto">${output}</b></p>`}
 }
 
 /**
- * Returns the page of a failure as HTML. If the person is not at fault, the page offers a retry. A
- * button sends the person's answer again. The answer is stored once, even if the first attempt
- * stored it. If there is no answer to send, a link opens the page again.
+ * Returns the page of a failure as HTML. If the status is 429 or at least 500, the person is not at
+ * fault, and the page offers to try again:
+ * - If the person has sent an answer, a button sends the answer again. This is safe: the database
+ *   stores an answer only once, even if the first request has stored it.
+ * - Otherwise a link opens the page again.
  * @param status the HTTP status of the response
  * @param answer the answer that the button sends again, if any
  */
@@ -113,8 +115,8 @@ function renderNotice(state: PageState, row: PageRow): Html | '' {
 
 function renderAnswerFields(row: PageRow, state: PageState): Html {
   const choices = readChoices(row);
-  // After a refusal, the number field gets the focus. Among several buttons the page cannot tell
-  // which one was pressed, so the refusal gets the focus.
+  // If the label has choices, a refused answer matches none of the buttons, so the error message
+  // gets the focus. Otherwise the number field gets the focus.
   const focus = choices && html` tabindex="-1" autofocus`;
   const refusal =
     state.kind === 'refused' &&

@@ -1,8 +1,9 @@
 /**
  * Finds a value by a JSONPath (RFC 9535), with the library json-p3.
- * Callers choose the path, and strangers send the body, so this file limits the cost of both. A
- * path may have only parts whose cost grows no faster than the size of the body. One request takes
- * at most PATH_MAX_STEPS steps.
+ * The creator of a link chooses the path, and strangers send the body. So this file limits the time
+ * that a path can take. A path may have only parts whose cost grows no faster than the size of the
+ * body. In one body, a path may take at most PATH_MAX_STEPS steps (limits.ts tells how steps are
+ * counted).
  * A path with a filter, such as `$.answers[?@.field.ref=='q1'].number`, finds the right answer even
  * if the sender leaves out skipped questions. An index would then find another question's answer.
  * value.ts loads this file only for a link that has a path.
@@ -103,7 +104,10 @@ function findFaultOfPart(part: Expression): string | undefined {
   return undefined;
 }
 
-/** Returns true if no other integer has the same double. */
+/**
+ * Returns true if the number is at most 2^53 - 1 in size. Beyond that, JSON.parse rounds different
+ * integers to the same double.
+ */
 const isExact = (number: number) => Math.abs(number) <= Number.MAX_SAFE_INTEGER;
 
 /**
@@ -138,8 +142,8 @@ export function findByPath(body: unknown, path: string): readonly unknown[] {
 }
 
 /**
- * Returns the steps that one part of a filter takes. A query such as `@.field.ref` takes 1 step,
- * and 1 more for each name or index. Every other part takes 1 step.
+ * Returns the number of steps that one part of a filter takes. A query such as `@.field.ref` takes
+ * 1 step, and 1 more for each name or index. Every other part takes 1 step.
  */
 const countSteps = (part: Expression) =>
   part instanceof expressions.FilterQuery ? 1 + part.path.segments.length : 1;

@@ -56,8 +56,8 @@ export function publicLinkRoutes({ openConnection, rateLimit, linkKeys }: Depend
       if (rateLimit) await rateLimit(principal, {});
       c.set('link', link);
       c.set('principal', principal);
-      // 'write' selects the primary, even for a GET. A replica could show an old value right after an
-      // answer, or open a link that is already revoked.
+      // 'write' selects the primary, even for a GET. A replica could show the old value right after
+      // a person has stored a new one, or accept a link that is already revoked.
       c.set('connection', openConnection(c, link.account, 'write'));
       await next();
     };
@@ -153,9 +153,11 @@ const declaresForm = (c: Context<LinkEnv>) => FORM.test(c.req.header('content-ty
 /**
  * Returns true if the response must be a page rather than JSON.
  * - A GET or HEAD gets a page, unless it accepts JSON and no HTML.
- * - A POST gets a page if it accepts HTML and contains the page's form. Java's client also accepts
- *   HTML and declares a form, but sends JSON. So the Worker looks at the body too. If such a POST
- *   fails before the Worker has read the body, it gets a page.
+ * - A POST gets a page if it accepts HTML and contains the page's form. The headers alone do not
+ *   show the difference: Java's client also accepts HTML and declares a form, but sends JSON. So
+ *   the Worker looks at the body too.
+ * - If a POST accepts HTML, declares a form, and fails before the Worker has read its body, the
+ *   response is a page.
  */
 function wantsPage(c: Context<LinkEnv>): boolean {
   const accept = c.req.header('accept') ?? '';

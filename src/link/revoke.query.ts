@@ -1,6 +1,6 @@
 /**
- * The SQL that revokes a link. It inserts a row into `revoked_link`. Every read and write of an
- * evaluation through a link looks for such a row in its own statement.
+ * The SQL that revokes a link: it inserts a row into `revoked_link`. Each statement that reads or
+ * writes an evaluation through a link also checks that the link has no such row.
  */
 import { accountQuery, all, e, insertIf, param, query, select, some } from '../db/query.ts';
 import { revokedLink } from '../db/schema.ts';

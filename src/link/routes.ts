@@ -25,8 +25,8 @@ type Dependencies = {
   readonly openConnection: OpenConnection;
   readonly rateLimit: RateLimiter | undefined;
   /**
-   * Returns the functions that sign and verify keys. If `prepareKeys` throws, the next request
-   * calls it again. The isolate keeps the first result.
+   * Returns the functions that sign and verify the keys of links. The isolate keeps the first
+   * result. If `prepareKeys` throws, the next request calls it again.
    */
   readonly prepareKeys: () => Promise<LinkKeys>;
 };

@@ -1,22 +1,22 @@
 /**
- * Reads the value from a sender's body. The sender decides the shape of the body, so the link names
- * the place of the value with a pointer or a path. The link's `values` may map what is there to a
- * number.
+ * Reads the value from a sender's body. The sender decides the shape of the body, so the link
+ * contains a pointer or a path to the value. The link's `values` may translate the value in the
+ * body to a number, such as `approved` to 1.
  */
 import { type Failure, unprocessable } from '../failure.ts';
 import { valueAtPointer } from '../pointer.ts';
 import type { Link, Values } from './key.ts';
 
-/** The most code points of a text from the body that an error message quotes. */
+/** An error message quotes at most this many code points of a text from the body. */
 const SHOWN_MAX_CHARS = 64;
 
 /** Matches a text that is a JSON number (RFC 8259 §6) and nothing else. */
 const JSON_NUMBER = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
 
 /**
- * Reads the value. If `values` has an entry for what was found, returns the number of that entry.
- * Otherwise returns a number as it is, a text such as `"0.82"` as a number, 1 for true, and 0 for
- * false.
+ * Reads what the body contains at the pointer or path, and converts it to a number. If `values`
+ * maps the found text, number or boolean to a number, returns that number. Otherwise returns a
+ * number as it is, a text such as `"0.82"` as a number, 1 for true, and 0 for false.
  * @throws {Failure} `unprocessable`. The sentence tells what was found and what is accepted.
  */
 export async function readValue(
@@ -44,8 +44,9 @@ async function findOne(body: unknown, path: string): Promise<unknown> {
 }
 
 /**
- * Returns the number that `values` has for what was found. Looks up a text as it is, and a number
- * or a boolean by its JSON text: 1.0 as `1`, and true as `true`.
+ * Returns the number to which `values` maps the found text, number or boolean; otherwise undefined.
+ * The keys of `values` are texts, so a number or a boolean is compared by its JSON text: 1.0 as
+ * `1`, and true as `true`.
  */
 function mapValue(found: unknown, values: Values): number | undefined {
   const key = typeof found === 'string' ? found : JSON.stringify(readScalar(found));
@@ -54,7 +55,7 @@ function mapValue(found: unknown, values: Values): number | undefined {
 
 /**
  * Returns a boolean or a finite number as it is; otherwise undefined. JSON.parse reads 1e400 as
- * Infinity, which JSON.stringify would turn into `null`.
+ * Infinity. JSON.stringify would turn Infinity into `null`, which may be a key of `values`.
  */
 const readScalar = (found: unknown) =>
   typeof found === 'boolean' || Number.isFinite(found) ? found : undefined;
