@@ -69,8 +69,8 @@ export const createEvaluation = query(
 );
 
 /**
- * The first history entry of an evaluation, if it has any. It contains the value that the create
- * stored.
+ * The oldest row in the history of an evaluation, if the history is not empty. The history contains
+ * the values that updates have replaced, so its oldest row has the value that the create stored.
  */
 const f = alias(runEvaluationHistory, 'f');
 const isHistory = all(same(h.account_id, e.account_id), same(h.evaluation_id, e.id));
@@ -88,9 +88,10 @@ const isFirst = all(
 );
 
 /**
- * Explains why the create stored nothing. Returns the label, and the account's evaluation with the
- * same id, including its first value. Columns of a missing label or evaluation are NULL. Returns no
- * row if the create stored its row.
+ * Explains why the create stored nothing. Returns the label that the request names. Also returns
+ * the account's evaluation that already has the requested id, and the first value of that
+ * evaluation. Columns of a missing label or evaluation are NULL. Returns no row if the create
+ * stored its row.
  */
 export const explainCreateEvaluation = accountQuery(
   { ...KEY, ...LABEL, ...WRITE, ...NOW, ...ALONE },

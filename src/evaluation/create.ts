@@ -1,4 +1,4 @@
-/** Creates an evaluation in one statement, whose conditions include the label's rule. */
+/** Creates an evaluation in one statement, which also checks that the label allows the value. */
 import type { OperationContext } from '../db/connection.ts';
 import { createWriteId, deriveId } from '../db/write.ts';
 import { Failure, keyIsTaken, notFound, unexplained, unprocessable } from '../failure.ts';
@@ -58,7 +58,7 @@ export async function createEvaluation(
     refuseServerFields(sent, stored);
     if (!is_own_write) return { row: stored, created: false };
     // An earlier attempt of this request created the row. Another request may have updated the row
-    // since, so this returns the row as it was created.
+    // since, so this function returns the row as it was created.
     return { row: { ...stored, value, updated_by: null, updated_at: null }, created: true };
   }
   if (!is_not_deleted) throw new Failure('conflict', ID_WAS_DELETED);

@@ -27,8 +27,8 @@ type P = In<typeof WRITE>;
 
 /**
  * Matches the evaluation that the request may delete. If an evaluation with this id was deleted
- * after the request began, matches nothing. The present evaluation is then a later one, which the
- * caller does not mean.
+ * after the request began, matches nothing. An evaluation that has the id now was created after
+ * that deletion, so the caller cannot mean it.
  */
 const isDeletable = (p: P) => all(isInScope(p), isNotDeletedSince(p));
 
@@ -43,14 +43,16 @@ const isOwnDeletion = (p: P) =>
 const DATABASE_NOW = sql`strftime('%Y-%m-%dT%H:%M:%fZ', 'now')`;
 
 /**
- * Returns the SQL for `deleted_at`. `isNotDeletedSince` refuses every write that began before this
- * time. So the time is the latest of these three:
+ * Returns the SQL for `deleted_at`. `isNotDeletedSince` refuses every write to this id that began
+ * before `deleted_at`. So `deleted_at` is the latest of these three times:
  * - The time when the request began.
- * - The database's clock. The delete may need several attempts, and other requests may begin
- *   meanwhile.
- * - The version of the deleted evaluation. If the edge that wrote the version has a clock ahead of
- *   the database, a late attempt of that write could otherwise store the evaluation again.
- * A time more than an hour after the request began is ignored, because a clock must be wrong.
+ * - The present time of the database's clock. The delete may need several attempts, and other
+ *   requests may begin meanwhile.
+ * - The time of the evaluation's last change, or of its creation. This time comes from the clock of
+ *   an edge location. If that clock is ahead of the database's clock, a late attempt of the create
+ *   could otherwise create the evaluation again.
+ * The SQL ignores a time that is more than an hour after the request began, because a clock must be
+ * wrong.
  */
 function deletedAt(p: Omit<P, 'write_id'>): SQL<string> {
   const latest = sql<string>`strftime('%Y-%m-%dT%H:%M:%fZ', ${p.now}, '+1 hour')`;
@@ -68,7 +70,7 @@ function deletedAt(p: Omit<P, 'write_id'>): SQL<string> {
 /**
  * Inserts a row for the deletion and returns the evaluation's id. A trigger then deletes the
  * evaluation, its history and its rows in `keyed_write`. Inserts nothing if a condition failed, or
- * if an earlier attempt of this deletion is stored.
+ * if an earlier attempt of this deletion has inserted the row.
  */
 export const deleteEvaluation = query({ ...WRITE, versions: UPDATE.versions }, (p) =>
   insertIf(
@@ -85,9 +87,9 @@ export const deleteEvaluation = query({ ...WRITE, versions: UPDATE.versions }, (
 );
 
 /**
- * Explains why the delete inserted nothing. Returns the evaluation's version, and the time at which
- * an earlier attempt of this deletion was stored. Columns of a missing row are NULL. Returns no row
- * if the delete inserted its row.
+ * Explains why the delete inserted nothing. Returns the evaluation's version, and the `deleted_at`
+ * that an earlier attempt of this deletion stored. Columns of a missing row are NULL. Returns no
+ * row if the delete inserted its row.
  */
 export const explainDeleteEvaluation = accountQuery({ ...WRITE, ...ALONE }, (p) =>
   select({

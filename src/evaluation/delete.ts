@@ -1,4 +1,7 @@
-/** Deletes an evaluation and its history in one statement, which contains every condition. */
+/**
+ * Deletes an evaluation and its history in one statement, which also checks all conditions, such as
+ * the versions in `If-Match`.
+ */
 import type { OperationContext } from '../db/connection.ts';
 import { getVersion, type Write } from '../db/write.ts';
 import { notFound, preconditionFailed, unexplained } from '../failure.ts';
@@ -7,9 +10,11 @@ import type { EvaluationPath } from './read.ts';
 import * as sql from './sql.generated.ts';
 
 /**
- * Deletes the evaluation. A retry succeeds and deletes nothing more, even if another evaluation has
- * the same id by then. Without a key, only the Worker's own retries count. With a key, so do the
- * caller's requests with the same key, for at least seven days.
+ * Deletes the evaluation. A retry of the deletion succeeds and deletes nothing more, even if
+ * another evaluation has the same id by then.
+ * - Without an idempotency key, only further attempts of the Worker count as retries.
+ * - With a key, later requests of the caller with the same key also count as retries, for at least
+ *   seven days.
  * @throws {Failure} `not_found` (also if the token is restricted to one evaluation),
  * `precondition_failed` or `database_unavailable`.
  */

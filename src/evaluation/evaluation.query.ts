@@ -41,8 +41,9 @@ export const NOW = { now: param<string>() };
 
 /**
  * Returns SQL that is false if an evaluation with this id was deleted after the request began.
- * Another evaluation may have been created under the same id since. A write that arrives late must
- * not change it. The search reads a range of the primary key, which is usually empty.
+ * After the deletion, another evaluation may have been created with the same id. A write that
+ * arrives late must not change the new evaluation. The search reads a range of the primary key,
+ * which is usually empty.
  */
 export function isNotDeletedSince(p: Omit<In<typeof SCOPE & typeof NOW>, 'run_id'>): SQL<Truth> {
   const isSince = all(

@@ -1,4 +1,7 @@
-/** The evaluation as a resource, and its reads. Each read is one call to the database. */
+/**
+ * Reads evaluations and the values that updates have replaced. Each read is one call to the
+ * database.
+ */
 import type { OperationContext, Page, Position } from '../db/connection.ts';
 import type { runEvaluation, runEvaluationHistory } from '../db/schema.ts';
 import { notFound } from '../failure.ts';
@@ -45,7 +48,11 @@ export async function getEvaluation(
   return row;
 }
 
-/** A request for one label reads at most this many evaluations, for which D1 bills 1,000 rows. */
+/**
+ * If a request asks for the evaluations under one label, the Worker reads at most this many
+ * evaluations of the run. D1 bills at most 1,000 rows for the request: from the second page on, D1
+ * also counts the row at the cursor.
+ */
 const LABEL_SEARCH_MAX_ROWS = 999;
 
 /**
@@ -53,7 +60,8 @@ const LABEL_SEARCH_MAX_ROWS = 999;
  * run.
  * No index contains the label, and a run may be long. So a request for one label reads the next
  * LABEL_SEARCH_MAX_ROWS evaluations of the run, and returns only the evaluations under the label.
- * If the run may have more evaluations, `end` is the last evaluation that the request read.
+ * If the run may have more evaluations, `end` is the last evaluation that the request read, so the
+ * next page can begin after it.
  * @throws {Failure} `not_found` if the token is restricted to another run, or to one evaluation; or
  * `database_unavailable`.
  */

@@ -1,7 +1,8 @@
 /**
  * The SQL that updates an evaluation, and the read that explains why nothing was stored. Both
- * statements run in one transaction, so no row changes in between. The update contains every
- * condition. update.ts compares the explanation with the request to find the condition that failed.
+ * statements run in one transaction, so no row changes in between. The update checks all conditions
+ * in SQL. If the update stores nothing, update.ts compares the row from the read with the request,
+ * and so finds the condition that failed.
  */
 import { sql } from 'drizzle-orm';
 import {
@@ -49,7 +50,7 @@ const WRITE = {
   run_id: param<string | null>(),
   write_id,
   is_repeatable,
-  /** The search for an earlier attempt of this write reads only history entries after this time. */
+  /** The search for an earlier attempt of this write reads only history rows after this time. */
   since: param<string>(),
 };
 type P = In<typeof WRITE>;
@@ -68,25 +69,25 @@ const isTarget = (p: P) =>
 /**
  * Matches the evaluation if the request may write it:
  * - The link of the request, if any, is not revoked.
- * - No evaluation with this id was deleted after the request began. Otherwise the present
- *   evaluation is a later one, which the caller does not mean.
+ * - No evaluation with this id was deleted after the request began. Otherwise, an evaluation that
+ *   has the id now was created after that deletion, so the caller cannot mean it.
  */
 const isWritable = (p: P) => all(isTarget(p), isNotRevoked(p), isNotDeletedSince(p));
 
 const isOwnWrite = (p: P) => same(e.write_id, p.write_id);
 
 /**
- * Matches the row of `keyed_write` that this write stored, if the write has a key. Even the first
- * attempt must look for this row, because the first attempt may reach the database after its own
- * retry.
+ * Matches the row of `keyed_write` that this write stored, if the write has an idempotency key.
+ * Even the first attempt must look for this row, because a second attempt may have reached the
+ * database earlier.
  */
 const isKeyedWrite = (p: P) =>
   all(same(w.account_id, e.account_id), same(w.evaluation_id, e.id), same(w.write_id, p.write_id));
 
 /**
- * Matches the history entry with the value that this write stored, if another write has replaced
- * it. Only a write without a key needs this search. It reads the entries since the request began:
- * usually none, no matter how long the history is.
+ * Matches the history row that contains the value of this write, if another write has replaced the
+ * value. Only a write without an idempotency key needs this search. The search reads the history
+ * rows since the request began: usually none, no matter how long the history is.
  */
 const isReplaced = (p: P) =>
   all(
@@ -118,7 +119,7 @@ export const updateEvaluation = query({ ...UPDATE, ...WRITE, value: param<number
         isWritable(p),
         sql`NOT (${isOwnWrite(p)} OR ${isRetry})`,
         sql`NOT ${some(w, isKeyedWrite(p))}`,
-        // The history is searched only if the row was changed since the request began.
+        // SQLite searches the history only if the row was changed since the request began.
         sql`(${currentVersion(e)} <= ${p.since} OR NOT ${some(h, isReplaced(p))})`,
         hasVersion(e, p),
         keepsImmutable(e, IMMUTABLE, p),
@@ -129,17 +130,17 @@ export const updateEvaluation = query({ ...UPDATE, ...WRITE, value: param<number
 });
 
 /**
- * Explains why the update changed nothing: returns what update.ts needs to find the reason. All
- * columns of the evaluation are NULL if the request may not write it. Returns no row if the update
- * changed the row.
+ * Explains why the update changed nothing: returns the evaluation, the value that this write has
+ * already stored, if any, and the rule of the label. All columns of the evaluation are NULL if the
+ * request may not write it. Returns no row if the update changed the row.
  */
 export const explainUpdateEvaluation = accountQuery({ ...WRITE, ...ALONE }, (p) =>
   select({
     evaluation: resourceColumns,
     is_own_write: isOwnWrite(p).as('is_own_write'),
     /**
-     * Is 1 if the same value by the same author counts as a retry. Only the first attempt sets it
-     * to 1 (db/write.ts).
+     * If this is 1 and the row already has the same value by the same author, the request counts as
+     * the caller's retry. Only the Worker's first attempt sends 1 (db/write.ts).
      */
     is_repeatable: p.is_repeatable.as('is_repeatable'),
     /**

@@ -1,4 +1,7 @@
-/** Updates an evaluation's value in one statement, which contains every condition. */
+/**
+ * Updates an evaluation's value in one statement, which also checks all conditions, such as the
+ * versions in `If-Match`.
+ */
 import type { OperationContext } from '../db/connection.ts';
 import type { RowOf, Statement } from '../db/statement.ts';
 import { getVersion, updateParams, type Write } from '../db/write.ts';
@@ -13,8 +16,8 @@ import * as sql from './sql.generated.ts';
 type UpdateParams = typeof sql.updateEvaluation extends Statement<infer P, unknown> ? P : never;
 
 /**
- * The evaluation of a link, and the link itself. A link does not name a run. The update looks for a
- * revocation of the link by `link_id` and `link_expires_at`.
+ * The ids in a request through a link: the evaluation and the link. A link does not contain the id
+ * of a run. The update uses `link_id` and `link_expires_at` to check that the link is not revoked.
  */
 export type LinkedPath = {
   readonly run_id: null;
@@ -35,8 +38,9 @@ type FurtherRead<Row> = {
 /**
  * Updates the value, and returns the row as this write stored it. If an earlier attempt stored the
  * write, returns the row as it was then, even if it has changed since.
- * Without a precondition or a key, sending the stored value again changes nothing if the author is
- * the same. The function then returns the stored row.
+ * Suppose that a request has neither a precondition nor an idempotency key, and sends the stored
+ * value again. If the author is also the same, the function changes nothing and returns the stored
+ * row.
  * @throws {Failure} `not_found` (also if the link is revoked), `precondition_failed`,
  * `unprocessable` or `database_unavailable`.
  */
@@ -61,9 +65,10 @@ export async function updateEvaluation<Row = never>(
 }
 
 /**
- * Finds out why the update changed nothing. If an earlier attempt or request stored this write,
- * returns the row as it was stored then. Otherwise throws the failure of the first condition that
- * failed. README.md lists the conditions in order, and update.query.ts has them in SQL.
+ * Finds out why the update changed nothing. If an earlier attempt of the Worker, or an earlier
+ * request of the caller, has already stored this write, returns the row as it was then. Otherwise
+ * throws the failure of the first condition that failed. README.md lists the conditions in order,
+ * and update.query.ts has them in SQL.
  */
 function findEarlierRow(
   explanation: RowOf<typeof sql.explainUpdateEvaluation>,
