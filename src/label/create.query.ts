@@ -29,10 +29,11 @@ const WRITE = {
 };
 
 /**
- * Inserts the label and returns its row. Inserts nothing if the account has a label with this id,
- * or if a shared label has this id. An account's own label takes precedence over a shared label
- * with the same id. So a new own label would change the rule of the evaluations that the account
- * has under the shared label.
+ * Inserts the label and returns its row. Inserts nothing if the account already has a label with
+ * this id, or if a shared label has this id.
+ * An account's own label takes precedence over a shared label with the same id. Suppose that an
+ * account created a label with a shared label's id. Then the account's evaluations under the shared
+ * label would suddenly have another rule for their values.
  */
 export const createEvaluationLabel = query(
   {

@@ -9,8 +9,8 @@ import type { LabelRow } from './read.ts';
 import * as sql from './sql.generated.ts';
 
 /**
- * `deriveId` computes a label's id from this name and the request's key. For an evaluation, it uses
- * the id of the run instead.
+ * If the body has no id, `deriveId` computes the label's id from the caller, this name and the
+ * Idempotency-Key. For an evaluation, `deriveId` uses the id of the run instead of this name.
  */
 const COLLECTION = 'evaluation-labels';
 

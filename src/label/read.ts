@@ -1,4 +1,4 @@
-/** The label as a resource, and its reads. Each read is one call to the database. */
+/** Reads evaluation labels. Each read is one call to the database. */
 import type { OperationContext, Page, Position } from '../db/connection.ts';
 import type { evaluationLabel } from '../db/schema.ts';
 import { notFound } from '../failure.ts';

@@ -1,14 +1,15 @@
 /**
- * The rule of a label in TypeScript, for error messages. The SQL of rule.query.ts decides whether a
- * value is stored. After the SQL has refused a value, this file explains what the label allows.
+ * Explains in error messages which values a label allows. The SQL of rule.query.ts decides whether
+ * a value is stored. This file repeats the rule in TypeScript, to explain why the SQL refused a
+ * value.
  */
 import type { OrNulls } from '../db/statement.ts';
 import { type Failure, unprocessable } from '../failure.ts';
 import type { LabelRow } from './read.ts';
 
 /**
- * The most categories that an error message lists. A longer list is cut in the middle: the message
- * has the first 19 categories and the last one.
+ * An error message lists at most this many categories. A longer list is cut in the middle: the
+ * message has the first 19 categories and the last one.
  */
 const SHOWN_MAX_CATEGORIES = 20;
 

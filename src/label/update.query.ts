@@ -1,7 +1,8 @@
 /**
  * The SQL that updates a label, and the read that explains why nothing was stored. Both statements
- * run in one transaction, so no row changes in between. The update contains every condition.
- * update.ts compares the explanation with the request to find the condition that failed.
+ * run in one transaction, so no row changes in between. The update checks all conditions in SQL. If
+ * the update stores nothing, update.ts compares the row from the read with the request, and so
+ * finds the condition that failed.
  */
 import { sql } from 'drizzle-orm';
 import {
@@ -44,9 +45,12 @@ const WRITE = {
 };
 
 /**
- * Returns SQL that is true if the update would store nothing new: the row has this write's
- * `write_id`, or the same author repeats the stored content without a key. A label has no history,
- * so the SQL cannot find a write that another write has replaced.
+ * Returns SQL that is true if the update would store nothing new, for one of two reasons:
+ * - The row has this write's `write_id`: an earlier attempt or request has stored the write.
+ * - The row already has the same content by the same author, and `is_repeatable` lets this count as
+ *   a retry.
+ * A label has no history. So if another write has changed the label since, the SQL does not find
+ * the earlier attempt.
  */
 const isStored = (p: In<typeof WRITE>) =>
   sql<Truth>`(${same(l.write_id, p.write_id)} OR ${all(

@@ -1,6 +1,6 @@
 /**
- * Changes a label's name, description or archived state in one statement, which contains every
- * condition.
+ * Changes a label's name, description or archived state in one statement, which also checks all
+ * conditions, such as the versions in `If-Match`.
  */
 import type { OperationContext } from '../db/connection.ts';
 import { getVersion, updateParams, type Write } from '../db/write.ts';
@@ -13,9 +13,11 @@ import * as sql from './sql.generated.ts';
 
 /**
  * Updates the label, and returns the row as this write stored it.
- * Without a precondition or a key, sending the stored content again changes nothing if the author
- * is the same. The function then returns the stored row. With a key, a retry returns the stored row
- * until another write changes the label; after that, the retry is a new update.
+ * - Suppose that a request has neither a precondition nor an idempotency key, and sends the stored
+ *   content again. If the author is also the same, the function changes nothing and returns the
+ *   stored row.
+ * - If the caller repeats a request with a key, the function returns the stored row until another
+ *   write changes the label. After that, the repeated request counts as a new update.
  * @throws {Failure} `not_found`, `precondition_failed`, `unprocessable` or `database_unavailable`.
  */
 export async function updateEvaluationLabel(
