@@ -1,7 +1,7 @@
 /**
  * Serves the page of the API reference at `/`. The page only loads two scripts, which Cloudflare
  * serves as static assets without the Worker (wrangler.toml). assets/reference.js passes this
- * deployment's document to Scalar, which draws the reference and a form for requests.
+ * deployment's OpenAPI document to Scalar, which draws the reference and a form for requests.
  */
 import { type AppEnv, Hono } from '../http/context.ts';
 import { respond } from '../http/response.ts';
@@ -9,11 +9,11 @@ import { respond } from '../http/response.ts';
 /**
  * The Content-Security-Policy of the page. It allows requests only to this origin, so a pasted
  * token cannot reach another server.
- * - `script-src` allows our two scripts, but no inline script and no `eval`.
+ * - `script-src` allows the two scripts from this origin, but no inline script and no `eval`.
  * - `style-src` allows inline styles, because Scalar writes `<style>` elements and `style`
  *   attributes, most of them without a nonce. A style cannot send data: the policy allows no image,
  *   font or style sheet from a URL.
- * - `connect-src` allows the requests for the document and from the form.
+ * - `connect-src` lets the page load the OpenAPI document, and lets the form send requests.
  * - `img-src` allows the empty icon. Without it, browsers request /favicon.ico.
  */
 const POLICY =
