@@ -1,4 +1,6 @@
-/** Tests the import rule of src/README.md: a file imports only what its row allows. */
+/**
+ * Tests the import rule of src/README.md: a file of src imports only what `RULES` allows for it.
+ */
 import { globSync, readFileSync } from 'node:fs';
 import { matchesGlob, posix } from 'node:path';
 import { expect, it } from 'vitest';
@@ -10,8 +12,9 @@ const RESOURCE = `db fields ${BASE}`;
 const ROUTES = `http auth hono ${RESOURCE}`;
 
 /**
- * The imports that a file may have. If several rows match a file, the first row counts. A name is a
- * folder or a file of src, or a package.
+ * Each row has a pattern of files in src, and the names of the modules that these files may import.
+ * A name is a folder of src, a file of src without `.ts`, or a package. If several patterns match a
+ * file, the first one counts.
  */
 const RULES: readonly (readonly [files: string, mayImport: string])[] = [
   ['index.ts', 'app db cloudflare:workers'],
@@ -42,8 +45,9 @@ const RULES: readonly (readonly [files: string, mayImport: string])[] = [
 ];
 
 /**
- * Lists the sources of all imports and re-exports, including imports of types and `import()` calls.
- * A computed source becomes `?`.
+ * Lists the modules that a file imports or re-exports, as its text names them. The list includes
+ * imports of types and `import()` calls. If the file computes the name of a module, the list has
+ * `?` instead.
  */
 function listImports(text: string): string[] {
   const found: string[] = [];
@@ -54,7 +58,7 @@ function listImports(text: string): string[] {
   return found;
 }
 
-/** Returns the name that a row needs to allow the import: `http` for `../http/body.ts`. */
+/** Returns the name that `RULES` has for an imported module: `http` for `../http/body.ts`. */
 function readName(imported: string, file: string): string {
   if (!imported.startsWith('.')) return /^(?:@[^/]+\/)?[^/]+/.exec(imported)?.[0] ?? imported;
   return posix.join(posix.dirname(file), imported).replace(/(\.ts|\/.*)$/, '');

@@ -1,6 +1,7 @@
 /**
- * Tests the pages. Each link leads to something that exists, and a test executes each command.
- * test/README.md lists each test file. The README stays short.
+ * Tests the documentation pages (`*.md`). Each link leads to something that exists. For each
+ * command on a page, a test executes it, or the page mentions that the command needs an account or
+ * the network. test/README.md lists each test file. The README stays short.
  */
 import { posix } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -24,9 +25,9 @@ const COMMANDS = 'test/setup/commands.test.ts';
 const NEWCOMER = 'test/setup/newcomer.test.ts';
 
 /**
- * The commands of the pages, each with the file that executes it. If that file writes the command
- * differently, `as` is the text in the file. A row also counts for the same command with
- * `--remote`.
+ * Each row has a command of the pages, and the file that executes the command. If the file contains
+ * the command in another form, `as` is the text to look for in the file. The row of a command also
+ * covers the same command with `--remote`.
  */
 const EXECUTED: readonly (readonly [command: string | RegExp, file: string, as?: string])[] = [
   ['npm ci', '.ci/run'],
@@ -138,7 +139,10 @@ function describeFault({ page, text, isMarked }: Command): string | undefined {
     : `${page}: no test executes \`${text}\`. Say in its section "needs a Cloudflare account" ("an account", "the network").`;
 }
 
-/** Lists the faults of the commands on a page, or in a text that replaces the page. */
+/**
+ * Lists the faults of the commands on a page. The tests of this check pass a `text` of their own,
+ * and the name of a page that does not exist.
+ */
 function listFaults(page: string, text = read(page)): string[] {
   const pasted = EXECUTED_AS_PASTED.filter(([of]) => of === page).flatMap(([of, heading]) =>
     listShellBlocks(readSection(of, heading)),

@@ -36,19 +36,23 @@ export const readSection = (page: string, heading: string) =>
 const PROGRAM =
   /^(?:[A-Z]+=\S+ )*(?:npm|npx|node|curl|wrangler|openssl|apt-get|git|gh|kubectl|aws|rm|logs) \S/;
 
-/** The mark of a command that no test can execute, such as "needs a Cloudflare account". */
+/**
+ * Matches the words with which a page marks a command that no test can execute, such as "needs a
+ * Cloudflare account".
+ */
 const MARK = /\bneeds? (?:an?|the) (?:\w+ )?(?:account|network)\b/;
 
 export type Command = {
   readonly page: string;
   readonly text: string;
-  /** True if the mark is in the command's section, or before the first section of the page. */
+  /** True if `MARK` matches the section of the command, or the text before the first section. */
   readonly isMarked: boolean;
 };
 
 /**
  * Lists the commands in the text of a page. Each line of an `sh` block counts as a command, unless
- * it is a comment. Inline code and the lines of other blocks count if they begin with a program.
+ * the line is a comment. A line of another block, or inline code, counts if it begins with the name
+ * of a program, such as `npm`.
  */
 export function listCommandsIn(page: string, text: string): Command[] {
   const [intro = '', ...sections] = text.split(/^(?=##+ )/m);

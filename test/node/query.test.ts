@@ -1,7 +1,7 @@
 /**
- * Tests the SQL that drizzle writes before the build, and the types of its parameters and rows.
- * Each `@ts-expect-error` is a promise that `tsc` checks: `tsc` fails if the line below it
- * compiles.
+ * Tests the SQL that `npm run sql` writes from the drizzle queries before the build, and the types
+ * of its parameters and rows. Each `@ts-expect-error` is also a test: `tsc` fails if the line below
+ * it compiles.
  */
 import { execFileSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';

@@ -1,6 +1,7 @@
 /**
- * Tests that the simulation (test/README.md) repeats a seed exactly, and finds a planted fault of
- * each kind. A run is the same as in `npm run simulate`, but one thread executes all runs.
+ * Tests the simulation (test/README.md). Two runs with the same seed are exactly the same. The
+ * simulation finds a planted fault of each kind. The runs are those of `npm run simulate`, but one
+ * thread executes them all.
  */
 import { afterAll, expect, it } from 'vitest';
 import { FAULTS, type FaultName } from '../simulation/faults.ts';
@@ -10,8 +11,8 @@ const thread = startThread();
 afterAll(() => thread.stop());
 
 /**
- * Seed 3: all accounts live in D1. Seed 4: an account lives in an object. Seed 5: this account
- * moves into its object during the run.
+ * With seed 3, both accounts of the run are stored in D1. With seed 4, one of them is stored in an
+ * object. With seed 5, this account moves from D1 into its object during the run.
  */
 const SEEDS = [3, 4, 5];
 const ALL_KINDS = [

@@ -1,6 +1,6 @@
 /**
- * Tests the built Worker over real connections, which no mock can replace. The Worker fetches a key
- * set from a server, and receives the raw bytes of a header.
+ * Tests the built Worker over real connections: the Worker fetches a key set from a server, and
+ * receives the raw bytes of a header. A mock would replace the code that does both.
  */
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
@@ -10,11 +10,15 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { createTestHarness } from 'wrangler';
 
 /**
- * The longest time that the fastest attempt may take. A regular expression that backtracks at each
- * space takes about twice as long. A linear one takes a few milliseconds.
+ * A test sends the same header several times. The fastest response must arrive within this time. A
+ * regular expression that backtracks at each space takes about twice as long. A linear one takes a
+ * few milliseconds.
  */
 const BACKTRACKING_MS = 1000;
-/** The number of attempts. Only the fastest counts, because a busy machine may slow an attempt. */
+/**
+ * How often a test sends the same header. The test uses only the shortest time, because a busy
+ * machine may delay a single response.
+ */
 const ATTEMPTS = 5;
 
 let issuer: Server;
