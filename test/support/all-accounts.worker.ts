@@ -1,6 +1,7 @@
 /**
- * Runs the Worker for `npm run check:objects`. A single object contains the rows of all accounts,
- * because the tests also store and read rows with SQL that names no account.
+ * Runs the Worker for `npm run check:objects`, in which objects store all rows instead of D1. A
+ * deployed object contains one account. Here a single object contains all accounts, because the
+ * tests also store and read rows with SQL that names no account.
  */
 import { AccountObject, type ObjectCall } from '../../src/db/account-object.ts';
 
@@ -33,8 +34,9 @@ export class AllAccounts extends AccountObject {
   };
 
   /**
-   * A real object first copies its account's rows and the shared labels from D1. This object copies
-   * nothing, because the tests store all rows in it: `EVERYONE` is an account without rows in D1.
+   * Before a call, a deployed object copies its account's rows and the shared labels from D1. This
+   * object copies nothing, because the tests store all rows in it: `EVERYONE` is an account without
+   * rows in D1.
    */
   protected override async findRefusal(_: ObjectCall) {
     return this.arrival.findRefusal(EVERYONE);

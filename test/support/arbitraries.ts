@@ -1,8 +1,9 @@
 /**
  * Generators for the property tests: texts, bodies, labels, ids, headers and tokens. Many inputs
- * are valid, so that a property tests accepted requests as well as refused ones. The ids of a row
- * are new in each run, so a generator cannot know them. A generated body only names the row's
- * field, and `encodeBody` fills in the value once the test has stored the row.
+ * are valid, so that a property tests accepted requests as well as refused ones. A body often
+ * contains fields of one row: the evaluation that the request updates or creates. The test makes
+ * this row with new ids in each run, so a generator cannot know them. So a generated body has only
+ * the names of such fields, and `encodeBody` fills in their values.
  */
 import fc, { type Arbitrary } from 'fast-check';
 import { ACCOUNT, type Label, type Row, SUBJECT } from './worker.ts';
@@ -110,8 +111,9 @@ const rawText = fc.oneof(
 );
 
 /**
- * Ways to write a field of a row in JSON. `escaped` is the same value with `\u` escapes. `padded`
- * is another value that looks almost the same.
+ * Ways in which `encodeBody` writes a field of its row as JSON. `stored` is the usual way.
+ * `escaped` is the same value with `\u` escapes. The others may change the value, usually to one
+ * that looks almost the same.
  */
 const SPELLINGS = {
   stored: (field: unknown) => JSON.stringify(field),
@@ -124,15 +126,18 @@ const SPELLINGS = {
 };
 type Spelling = keyof typeof SPELLINGS;
 
-/** A member of a JSON object. The value is raw text, or the row's field with the same name. */
+/**
+ * A member of a JSON object. Its value is the text `raw`, or the field `name` of the row that
+ * `encodeBody` gets, written in the way `as`.
+ */
 type Member =
   | { readonly name: string; readonly raw: string }
   | { readonly name: keyof Row; readonly as: Spelling };
 
 /**
- * The body of a request: bytes, or the members of an object. Two members may have the same name.
- * Text may precede or follow the object. `damage` replaces `lost` bytes at the position `at` with
- * `bytes`.
+ * The body of a request: bytes, or a JSON object with `members`. Two members may have the same
+ * name. The texts `before` and `after` surround the object. With `damage`, `encodeBody` removes a
+ * number of bytes (`lost`) at the position `at`, and inserts `bytes` there.
  */
 type Body =
   | Uint8Array
@@ -186,10 +191,10 @@ const anyMember = drawRawMember(fc.oneof(fc.constant('value'), immutableName, an
 
 /**
  * Generates a body of one of three kinds:
- * - `plain` is often valid: a value, the `needed` members, members without effect, and at most one
- *   stored field in any spelling.
- * - `object` may also contain `sentAlong` members or arbitrary members. A member may be missing,
- *   and the text may be damaged.
+ * - `plain` is often valid. It has a value, the `needed` members, members that the Worker ignores,
+ *   and at most one field of the row in any of the `SPELLINGS`.
+ * - `object` may also contain `sentAlong` members, which are optional, and arbitrary members. One
+ *   member may be missing, and the text may be damaged.
  * - `bytes` can be anything.
  */
 function drawBody(sentAlong: Arbitrary<Member>, ...needed: Arbitrary<Member>[]): Arbitrary<Body> {
@@ -229,11 +234,14 @@ function drawBody(sentAlong: Arbitrary<Member>, ...needed: Arbitrary<Member>[]):
   );
 }
 
-/** Generates the body of an update, which may repeat any stored field. */
+/**
+ * Generates the body of an update, which may repeat immutable fields of the row, such as its id.
+ */
 export const updateBody = drawBody(stored(immutableName));
 
 /**
- * Generates the body of a creation, which may contain fields of the row that the Worker will store.
+ * Generates the body of a creation. The body may contain fields such as the id, with the values of
+ * the row that the test expects the Worker to store.
  */
 export const createBody = drawBody(
   fc.oneof(
@@ -256,7 +264,7 @@ const categoriesText = fc.oneof(
   fc.constantFrom('[]', 'null', '7'),
 );
 
-/** Generates the JSON of a new label. Its rule may fit the label's type or not. */
+/** Generates the JSON of a new label. Its bounds and categories may fit its `value_type` or not. */
 export const labelBody: Arbitrary<string> = fc
   .record(
     {
@@ -426,8 +434,8 @@ const INSERTED = [
 ];
 
 /**
- * Generates a path segment that is almost the id, or unlike any id. The segment may contain `/`, so
- * that a URL splits it.
+ * Generates a path segment that is almost the id, or unlike any id. If the segment contains `/`, a
+ * URL splits it into two.
  */
 export const drawStrangeId = (id: string): Arbitrary<string> =>
   fc.oneof(
@@ -593,10 +601,11 @@ const drawTimeNear = (now: number) =>
 /**
  * Generates the parts of a token for a test to sign:
  * - `owner`: the account of the row.
- * - `isForged`: if true, another secret signs the token.
- * - `otherText`: if set, replaces the claims.
- * - `header` and `claims`: the test replaces a restriction `own` with the row's id.
- * In a third of the tokens, only the account and the restrictions may be wrong.
+ * - `isForged`: if true, the test signs with another secret.
+ * - `otherText`: if set, the test signs this text instead of the claims.
+ * - `header` and `claims`: the claims `run_id` and `evaluation_id` restrict the token. If one of
+ *   them is `own`, the test replaces it with the id of the row or of its run.
+ * In a third of the tokens, only `account_id` and the two restrictions may be wrong.
  */
 export const drawSignedAt = (now: number) =>
   filledText.chain((owner) => {
@@ -687,7 +696,10 @@ export const limitText = fc.oneof(
   anyText,
 );
 
-/** Generates a cursor for a list. Some are as the Worker makes them. */
+/**
+ * Generates a cursor for a list. `places` are positions of rows in the list, such as a time and an
+ * id. Some cursors are exactly those that the Worker makes from these positions.
+ */
 export const drawCursor = (places: readonly string[]): Arbitrary<string> =>
   fc.oneof(
     fc.constantFrom(...places).map((place) => btoa(place).replaceAll('=', '')),

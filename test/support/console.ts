@@ -1,8 +1,8 @@
 /**
  * Collects the console output of a test, and prints it only if the test fails. Vitest's own
  * `silent: 'passed-only'` does the same, but sends each line to Vitest's main process. Those
- * messages would take a tenth of the suite's time. All test files of a worker share this module, so
- * the module replaces the console once.
+ * messages would take a tenth of the suite's time. The module replaces the console only once,
+ * because many test files share an isolate and its modules.
  */
 import { beforeEach } from 'vitest';
 

@@ -87,8 +87,8 @@ export function interceptD1<T extends object>(target: T, onCall: OnCall): T {
 }
 
 /**
- * Wraps the real database. `starts` lists the argument of each `withSession`: a bookmark, or a
- * constraint such as `first-primary`.
+ * Wraps the real database. `starts` lists the argument of each call of `withSession`: a bookmark,
+ * or a constraint such as `first-primary`.
  */
 export function watchSessions(db: D1Database): { db: D1Database; starts: unknown[] } {
   const starts: unknown[] = [];

@@ -63,8 +63,8 @@ export const findResponse = (operation: Operation, status: number): Described | 
 };
 
 /**
- * Caches a validator for each schema. A new validator resolves all references, which takes as long
- * as the response itself.
+ * Caches a validator for each schema. A new validator resolves all references of the document,
+ * which takes as long as the Worker needs for a response.
  */
 const validators = new WeakMap<Schema, Validator>();
 function getValidator(schema: Schema): Validator {
@@ -84,7 +84,7 @@ const UNDECLARED = /^(content-type|content-length|vary|access-control-.*)$/;
 
 /**
  * Fails the test if the document does not describe the response. The function compares without
- * `expect`: ten calls of `expect` would take longer than the response itself.
+ * `expect`: ten calls of `expect` would take longer than the Worker needs for a response.
  */
 export async function expectDocumented(request: Request, response: Response): Promise<void> {
   const { pathname } = new URL(request.url);
@@ -137,8 +137,8 @@ async function findContentFaults({ content }: Described, response: Response): Pr
 }
 
 /**
- * Checks a response that belongs to no operation of the document. The response must be a 404 or
- * 405, the answer to a browser's preflight, or the page at `/`.
+ * Checks a response to a request that matches no operation of the document. The response must be a
+ * 404 or 405, the 204 for a browser's preflight request, or the page at `/`.
  */
 async function expectUndocumented(request: Request, response: Response): Promise<void> {
   if (

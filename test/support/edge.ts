@@ -21,14 +21,17 @@ export const LOST = 'Network connection lost.';
 
 export const NOW = createStillClock().now();
 
-/** Makes a Worker whose clock stands `secondsAhead` seconds after `NOW`. */
+/** Makes a Worker whose clock is `secondsAhead` seconds ahead of `NOW`. */
 export function edge(secondsAhead = 0, db: D1Database = DB): Send {
   const clock = createStillClock(NOW);
   clock.advance(secondsAhead);
   return createWorker({ DB: db }, clock);
 }
 
-/** Mints a token that is valid at `NOW`. The token expires `secondsLater` later than usual. */
+/**
+ * Mints a token that is valid at `NOW`. The token expires `secondsLater` after the usual ten
+ * minutes.
+ */
 export const mintTokenAt = (changed: Record<string, unknown>, secondsLater = 0) =>
   mintToken({ exp: claims({}, NOW).exp + secondsLater, ...changed });
 

@@ -20,8 +20,8 @@ import {
 } from './worker.ts';
 
 /**
- * Creates a link to the evaluation through the API. Without `token`, the sample account creates the
- * link.
+ * Creates a link to the evaluation through the API. The default token is one for the account
+ * `ACCOUNT`.
  */
 export async function createLinkTo(
   row: Row,

@@ -1,5 +1,5 @@
 /**
- * Runs the deployed Worker with two differences:
+ * Runs the Worker as a deployment would, with two differences:
  * - A test can move the clock: `POST /test/advance?seconds=600`.
  * - There is no database. A test sends malformed ids, which the Worker refuses before it calls the
  *   database.

@@ -1,7 +1,7 @@
 /**
- * Gives `npm run check:objects` a database that looks like D1. The database passes each call to the
- * object that contains all accounts (all-accounts.worker.ts). So the tests store rows, count calls
- * and make calls fail as they do with D1.
+ * Gives `npm run check:objects` a database with the interface of D1. The database passes each call
+ * to the object that contains all accounts (all-accounts.worker.ts). So a test can store rows,
+ * count calls and make calls fail with the same code as for D1.
  */
 import type { AccountObject, ObjectCall } from '../../src/db/account-object.ts';
 import type { AllAccounts } from './all-accounts.worker.ts';
@@ -11,8 +11,9 @@ type Statement =
   | { readonly call: ObjectCall };
 
 /**
- * Makes the database that looks like D1. Instead of SQL, a statement may contain the Worker's call
- * to its object (see `createNamespace`).
+ * Makes the database with the interface of D1. A statement contains SQL of a test, or a call that
+ * the Worker sends to its object (see `createNamespace`). Only SQL about the table `d1_migrations`
+ * goes to the real database `d1`.
  */
 export function createObjectDatabase(
   namespace: DurableObjectNamespace<AllAccounts>,
@@ -59,7 +60,7 @@ const buildResult = (results: readonly object[], rows_read: number, rows_written
 
 type Answer = Awaited<ReturnType<AccountObject['run']>>;
 
-/** Returns one result for each statement of the call, as D1 does. */
+/** Converts the answer of an object to D1's form: one result for each statement of the call. */
 function buildResults(call: ObjectCall, { rows, refusal, fault }: Answer) {
   if (!rows) throw new Error(refusal?.cause ?? fault);
   const parts = (['store', 'explain', 'read'] as const).filter((part) => call[part]);
@@ -69,8 +70,8 @@ function buildResults(call: ObjectCall, { rows, refusal, fault }: Answer) {
 }
 
 /**
- * Makes the namespace from which the Worker gets its object. The object sends each call through
- * `db`. So if a test makes `db` fail, the object fails too.
+ * Makes the namespace from which the Worker gets the object of an account. This object passes each
+ * call to `db`. So if a test makes `db` fail, the call of the object fails too.
  */
 export const createNamespace = (db: D1Database): DurableObjectNamespace<AccountObject> =>
   ({

@@ -1,8 +1,8 @@
 /**
- * Describes every operation that needs a token, and all differences between operations. Many tests
- * run for each entry: tokens, isolation, refusals, outage, log, rate limit, CORS, sessions,
- * document. To add a new operation to all these tests, add an entry here. The promises of a single
- * operation are in the test file with its name.
+ * Describes every operation that needs a token, and all differences between operations. Many test
+ * files test each operation of this table: tokens, isolation, refusals, outage, log, rate limit,
+ * CORS, sessions, document. To test a new operation in all these files, add it to the table. Tests
+ * of a single operation are in the test file with its name.
  */
 import {
   BAD_CURSOR,
@@ -29,13 +29,13 @@ type Resource = {
   readonly idsOf: (row: Row) => Record<string, string>;
   readonly isAllowedBy: (restriction: Restriction, asked: Row) => boolean;
   /**
-   * Returns true if the sample account has the resource that `asked` identifies. `stored` is the
-   * only stored row.
+   * Returns true if a token for the account `ACCOUNT` finds the resource that `asked` identifies.
+   * Assumes that the database contains no row but `stored`.
    */
   readonly exists: (stored: Row, asked: Row) => boolean;
 };
 
-/** The changes to a request that the operation would accept. */
+/** Describes how a request differs from one that the operation accepts. */
 type Change = {
   readonly query?: string;
   readonly headers?: Headers;
@@ -51,8 +51,6 @@ type Operation = {
   readonly path: string;
   readonly resource: Resource;
   readonly access: 'read' | 'write';
-  /** True if the operation needs the primary, like a write, but stores nothing. */
-  readonly storesNothing?: boolean;
   /** The precondition headers that the operation evaluates. It refuses all others. */
   readonly evaluates?: readonly string[];
   readonly success: 200 | 201 | 204;
@@ -163,8 +161,9 @@ async function storeLabelFor(query: string, params: string[], id: string): Promi
 }
 
 /**
- * Stores the label that a row names, so that the sample account can use it. The label belongs to
- * the sample account. If the row belongs to another account, the label is shared instead.
+ * Stores the label that the row names, so that a token for the account `ACCOUNT` can use the label.
+ * If the row belongs to `ACCOUNT`, so does the label. Otherwise the label is shared: it belongs to
+ * all accounts.
  */
 const storeUsableLabel = ({ evaluation_label_id, account_id }: Row) =>
   storeLabelFor(
@@ -439,7 +438,6 @@ const ENTRIES: readonly Operation[] = [
     path: LINKS_PATH,
     resource: LINKS,
     access: 'write',
-    storesNothing: true,
     success: 201,
     missing: NOT_FOUND,
     body: () => ({ name: 'anna' }),

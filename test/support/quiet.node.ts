@@ -1,8 +1,8 @@
 /**
- * Fails a run whose tests have passed if workerd has printed something. Otherwise nobody would
- * notice a new warning among the usual ones. Vitest loads this file in its main process, where the
- * Workers plugin prints the output of workerd. The Worker's console output does not come here (see
- * console.ts).
+ * Makes a test run fail if all tests have passed, but workerd has printed something unexpected. If
+ * each run printed warnings, nobody would notice a new one. Vitest loads this file in its main
+ * process, where the Workers plugin prints the output of workerd. The Worker's console output does
+ * not come here (see console.ts).
  */
 import { stripVTControlCharacters } from 'node:util';
 
@@ -10,9 +10,9 @@ import { stripVTControlCharacters } from 'node:util';
 const EXPECTED = [
   // `npm start` creates .dev.vars. The tests ignore its settings (test/vitest.config.ts).
   /^\s*Using secrets defined in \.dev\.vars\s*$/,
-  // Tests send these headers with a non-ASCII character on purpose: the Worker refuses such a key,
-  // and logs such a cf-ray as ASCII. workerd prints the warning only if a test sets the header, not
-  // if the header arrives over a network.
+  // Some tests set these headers to a text with a non-ASCII character. The Worker refuses such an
+  // idempotency key, and logs such a cf-ray with ASCII characters only. workerd prints the warning
+  // only if a test sets the header, not if the header arrives over a network.
   /^A header value for "(?:idempotency-key|webhook-id|svix-id)" contains non-ASCII characters: "ké"/,
   /^A header value for "cf-ray" contains non-ASCII characters: "é/,
 ];

@@ -10,9 +10,9 @@ export const { SMALL_RATE_LIMITER } = env as typeof env & {
 };
 
 /**
- * Sends requests until the Worker responds with 429, but at most 100. Returns the statuses. The
- * limiter allows three more requests every ten seconds, so a slow machine gets more requests
- * accepted.
+ * Sends requests until the Worker responds with 429, but at most 100 requests. Returns the
+ * statuses. Every ten seconds the limiter allows three more requests. So if a machine is slow, the
+ * Worker accepts more than three before the 429.
  */
 export async function sendUntilLimited(
   send: Send,

@@ -1,21 +1,22 @@
 /**
  * Requests as webhook senders send them to a link. Each request follows the sender's documentation
  * or source code, but contains no real person, host, token or secret. The bodies are shortened, and
- * no field is renamed. `source` names the documentation, and what it does not confirm.
- * `SENDER_LINKS` also has the links of src/link/README.md.
+ * no field is renamed. `source` names the documentation, and each detail that is not from there.
+ * `SENDER_LINKS` contains the links of src/link/README.md, with such requests.
  */
 type SampleRequest = {
   /** A page, or a repository and its files. */
   readonly source: string;
   /**
-   * The media type, and the header that names the delivery. Headers with signatures are left out.
+   * The media type, and the header with the id of the delivery. Headers with signatures are left
+   * out.
    */
   readonly headers: { readonly [name: string]: string };
   /** A string is sent unchanged, any other value as JSON. */
   readonly body: unknown;
 };
 
-/** The rule of a label, in the form that `storeLabelled` takes. */
+/** The values that a label allows, as columns of its row (see `storeLabelled`). */
 type Rule = {
   readonly value_type?: string;
   readonly min_value?: number;
@@ -31,7 +32,7 @@ type Reading = {
   readonly pointer: string;
   /** The number for each text that the body may have at the pointer. */
   readonly values: Numbers;
-  /** The label's rule, which allows the values. It is in the form that `storeLabelled` takes. */
+  /** The values that the label of the evaluation allows. */
   readonly label: Rule;
   /** The value that the Worker must store. */
   readonly value: number;
@@ -441,7 +442,7 @@ const SENDERS: readonly Sender[] = [
   ...[n8nApproval, n8nForm, n8nRow, argilla, svix, refactor, curl],
 ].flat();
 
-/** A request whose body is bytes. `Request` would add a Content-Type to a string. */
+/** A request whose body is bytes. With a string, `Request` would add a Content-Type of its own. */
 type SentRequest = Omit<Sender, 'body'> & { readonly body: Uint8Array };
 
 const encodeBody = ({ body }: SampleRequest, before = '') =>
@@ -474,8 +475,8 @@ const VARIANTS: readonly {
 ];
 
 /**
- * Each event as its sender sends it. Three values also come in all variants: a text and a number of
- * Label Studio, and a boolean of n8n. A link must store the value of every request.
+ * All requests of the senders. Three of them are repeated in each of the `VARIANTS`: a text and a
+ * number of Label Studio, and a boolean of n8n. A link must store the value of every request.
  */
 export const REQUESTS: readonly SentRequest[] = [
   ...SENDERS.map((sent) => ({ ...sent, body: encodeBody(sent) })),
@@ -491,18 +492,19 @@ export const REQUESTS: readonly SentRequest[] = [
 
 type OtherEvent = {
   readonly what: string;
-  /** 204: the event does not fit the link. 422: the body has no value. */
+  /** 204: the event does not meet a condition of the link's `where`. 422: the body has no value. */
   readonly status: 204 | 422;
   /**
-   * The JSON Pointer (RFC 6901) to the part of the body that differs. `is` is the value of this
-   * part. If `is` is undefined, the body lacks the part.
+   * The body is the same as in the event that the link stores, except at this JSON Pointer (RFC
+   * 6901). The value there is `is`. If `is` is undefined, there is nothing at the pointer.
    */
   readonly at: string;
   readonly is: unknown;
 };
 
 /**
- * A row of the table in src/link/README.md. The link stores the event `sent`, but none of `others`.
+ * A row of the table in src/link/README.md: a link, and events of its sender. The link stores the
+ * value of the event `sent`, and ignores or refuses all `others`.
  */
 export type SenderLink = {
   readonly name: string;
@@ -515,8 +517,8 @@ export type SenderLink = {
   };
   readonly label: Rule;
   /**
-   * The encoding of the body. Undefined is JSON. `form` is a form with the fields of the body.
-   * `payload` is a form whose field `payload` contains the JSON.
+   * The encoding of the body: JSON if undefined. `form` is a form with the fields of the body.
+   * `payload` is a form whose field `payload` contains the body as JSON.
    */
   readonly as?: 'form' | 'payload';
   readonly sent: SampleRequest;

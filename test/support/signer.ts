@@ -1,6 +1,6 @@
 /**
- * Signs valid and hostile tokens. These signers accept any header and any text, which libraries
- * rightly refuse. The tests of hostile tokens need such signers.
+ * Signs valid and hostile tokens. The tests need hostile tokens, which JWT libraries rightly refuse
+ * to sign. So these signers accept any header and any text.
  */
 
 export type Header = { readonly [name: string]: unknown };

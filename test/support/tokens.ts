@@ -24,7 +24,10 @@ const NOW = createStillClock().now();
 /** The moment at which all clocks of these tests stand, in seconds since 1970. */
 export const now = seconds(NOW);
 
-/** Makes the claims of the issuer's token for the sample account, valid for ten minutes. */
+/**
+ * Makes the claims of the issuer's token for the account `ACCOUNT`. The claims expire ten minutes
+ * after `now`.
+ */
 export const makeScopedClaims = (changed: Record<string, unknown> = {}) =>
   claims({ iss: ISSUER, aud: 'run-evaluation', ...changed }, NOW);
 
@@ -43,7 +46,10 @@ export const createWorkerWithKeys = (keys: object[], settings: Partial<Env> = {}
     ...settings,
   });
 
-/** Mints a token of exactly this many characters. The token is valid in real time, not at `now`. */
+/**
+ * Mints a token of exactly this many characters. The token expires ten minutes after the real time
+ * of the call, because the tests send it to Workers with a real clock.
+ */
 export async function mintLong(characters: number): Promise<string> {
   const pad = (length: number) => mintToken({ pad: 'x'.repeat(length) });
   const short = await pad(0);

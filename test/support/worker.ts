@@ -17,8 +17,8 @@ import { createHmac, type Header } from './signer.ts';
 export type Send = (request: Request) => Promise<Response>;
 
 /**
- * Gets a response and checks it against the OpenAPI document. The suite gets all its responses from
- * this function.
+ * Gets a response and checks it against the OpenAPI document. Every Worker that this file gives to
+ * the tests responds through this function.
  */
 async function respondDocumented(
   request: Request,
@@ -57,8 +57,8 @@ export function createWorker(settings: Settings, clock?: Clock): Send {
 }
 
 /**
- * Returns the settings with which all accounts live in objects. Without `npm run check:objects`,
- * returns no settings.
+ * Returns the settings that place all accounts in objects, for `npm run check:objects`. In other
+ * runs of the tests, returns no settings.
  */
 const buildObjectSettings = ({ DB: db = DB }: Settings) =>
   STORE === 'd1' ? {} : { DB: db, ACCOUNT_OBJECTS: '*', ACCOUNT_OBJECT: createNamespace(db) };
@@ -69,6 +69,7 @@ export const worker: Send =
     ? (request) => respondDocumented(request, (sent) => exports.default.fetch(sent))
     : createWorker({});
 
+/** The account of each token, evaluation and label for which a test names no other account. */
 export const ACCOUNT = 'acc_01HGK2V8N5XJVB8Q2Z3R4Y5T6M';
 export const SUBJECT = 'user-123';
 
@@ -78,8 +79,8 @@ export const makeAccount = () => `acc_${crypto.randomUUID()}`;
 export const seconds = (date: Date) => Math.floor(date.getTime() / 1000);
 
 /**
- * Makes the claims of a token for the sample account, valid for ten minutes. A claim with the value
- * undefined is left out.
+ * Makes the claims of a token for the account `ACCOUNT`, valid for ten minutes. A claim with the
+ * value undefined is left out.
  */
 export const claims = (changed: Record<string, unknown> = {}, now = new Date()) => ({
   sub: SUBJECT,
@@ -119,8 +120,7 @@ export function requirePresent<T>(value: T | null | undefined): T {
 }
 
 /**
- * Makes the row of an evaluation with new ids. Unless `fields` has an update, the row was never
- * updated.
+ * Makes the row of an evaluation that was never updated, with new ids. `fields` replaces columns.
  */
 const makeRow = (fields: Partial<Row>): Row => ({
   id: crypto.randomUUID(),
@@ -139,8 +139,8 @@ const makeRow = (fields: Partial<Row>): Row => ({
 });
 
 /**
- * Stores an evaluation with new ids, which no other test uses. Unless `fields` has an update, the
- * row was never updated.
+ * Stores an evaluation that was never updated, with new ids that no other test uses. `fields`
+ * replaces columns.
  */
 export async function storeEvaluation(fields: Partial<Row> = {}): Promise<Row> {
   const row = makeRow(fields);
@@ -161,7 +161,10 @@ export async function storeEvaluations(...all: Partial<Row>[]): Promise<Row[]> {
  */
 export type Label = Omit<LabelRow, 'value_type'> & { value_type: string };
 
-/** Stores a label of the sample account, and an evaluation with this label. */
+/**
+ * Stores a label of the account `ACCOUNT`, and an evaluation with this label. `label` and `fields`
+ * replace columns.
+ */
 export async function storeLabelled(
   label: Partial<Label>,
   fields: Partial<Row> = {},
@@ -174,10 +177,7 @@ export async function storeLabelled(
   return row;
 }
 
-/**
- * Makes the row of a label of the sample account, with a new id. Unless `fields` has an update, the
- * label was never updated.
- */
+/** Makes the row of a label that was never updated, with a new id. `fields` replaces columns. */
 export const makeLabel = (fields: Partial<Label> = {}): Label => ({
   id: crypto.randomUUID(),
   account_id: ACCOUNT,
@@ -196,8 +196,8 @@ export const makeLabel = (fields: Partial<Label> = {}): Label => ({
 });
 
 /**
- * Stores a label of the sample account with a new id, which no other test uses. Unless `fields` has
- * an update, the label was never updated.
+ * Stores a label that was never updated, with a new id that no other test uses. `fields` replaces
+ * columns.
  */
 export async function storeLabel(fields: Partial<Label> = {}): Promise<Label> {
   const label = makeLabel(fields);
