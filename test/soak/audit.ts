@@ -1,9 +1,9 @@
 /**
- * Reads every evaluation and its history through the API while nobody writes, and compares them
- * with the callers' ledgers. The audit checks that
+ * Reads every evaluation and its history through the API while nobody writes. Compares them with
+ * the ledgers, in which the callers have recorded what they know (ledger.ts). The audit checks that
  * - each acknowledged update is stored once, with its author and time,
  * - each stored value was sent by a caller,
- * - a deleted evaluation and its history are 404,
+ * - the Worker answers 404 for a deleted evaluation and for its history,
  * - an evaluation that was created again contains nothing of the deleted one with the same id.
  */
 import { setTimeout as pause } from 'node:timers/promises';
@@ -12,7 +12,10 @@ import type { Answer, Call } from './caller.ts';
 import { type Ledger, readVersion, type Version } from './ledger.ts';
 import { buildHeaders, buildPath, pickAuthor, type World } from './world.ts';
 
-/** The audit repeats a call this often, so that it outlasts any outage of D1 (faults.ts). */
+/**
+ * The audit calls the client at most this many times for a request, to outlast an outage of D1
+ * (faults.ts). In each call, the client sends the request up to TRIES_MAX times (caller.ts).
+ */
 const ROUNDS_MAX = 20;
 const ROUND_MS = 200;
 
@@ -31,7 +34,7 @@ export type Tally = Record<
 >;
 
 /**
- * Audits all evaluations, and adds a violation for each difference.
+ * Audits all evaluations, and adds each difference to the findings as a violation.
  * @throws {Error} if an evaluation or its history cannot be read
  */
 export async function audit(world: World, connections: number): Promise<Tally> {
@@ -110,8 +113,8 @@ async function readPage(world: World, account: string, path: string): Promise<An
 }
 
 /**
- * Sends a request, and repeats it while the Worker answers 503. During an audit too, D1 may fail,
- * or an account may be moving into its object.
+ * Sends a request, and repeats it while the Worker answers 503. This can happen in an audit because
+ * D1 fails, or because an account is still moving into its object.
  */
 export async function callInAudit(caller: World['caller'], call: Call): Promise<Answer> {
   for (let rounds = 1; ; rounds += 1) {
@@ -124,7 +127,8 @@ export async function callInAudit(caller: World['caller'], call: Call): Promise<
 type Replaced = Version & { readonly next?: { readonly by: string | null; readonly at: string } };
 
 /**
- * Reads all versions of an evaluation, oldest first. `next` is the change that replaced a version.
+ * Reads all versions of an evaluation, oldest first. If a later change replaced a version, `next`
+ * contains the author and the time of this change.
  */
 async function readVersions(world: World, ledger: Ledger, row: RunEvaluation): Promise<Replaced[]> {
   const history = await readAll<ReplacedRow>(

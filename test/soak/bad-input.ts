@@ -1,7 +1,7 @@
 /**
- * Sends requests that the Worker must refuse, each with a certain status, and must not store. Their
- * values are in no ledger. If the Worker stored one, the audit would report a value that nobody
- * sent.
+ * Sends requests that the Worker must refuse and must not store. The callers do not record the
+ * values of these requests in a ledger (ledger.ts). If the Worker stored such a value, the audit
+ * would report that nobody sent it.
  */
 import { randomUUID } from 'node:crypto';
 import type { Call } from './caller.ts';
@@ -9,10 +9,14 @@ import type { Ledger } from './ledger.ts';
 import { buildHeaders, buildPath, pickAuthor, pickLedger, type World } from './world.ts';
 
 type BadInput = {
+  /** The status that the Worker must answer. */
   readonly status: number;
   readonly method?: string;
   readonly path?: string;
-  /** Headers that replace the usual ones or are sent with them. Null omits a usual header. */
+  /**
+   * Headers that the request sends in addition to those of `buildHeaders` (world.ts), or instead of
+   * a header with the same name. Null removes the header.
+   */
   readonly headers?: Readonly<Record<string, string | null>>;
   readonly body?: string;
 };

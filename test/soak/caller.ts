@@ -1,7 +1,7 @@
 /**
  * An HTTP client for the soak. It uses a limited number of keep-alive connections, and checks every
- * response against the OpenAPI document. After a 503 it sends the same request again, as a real
- * caller would. It waits for the time in Retry-After, but counts a second as SECOND_MS.
+ * response against the OpenAPI document. After a 503 it waits, and then sends the same request
+ * again, as a real caller would. It waits only SECOND_MS for each second in Retry-After.
  */
 import { Agent, type IncomingHttpHeaders, request } from 'node:http';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -41,7 +41,10 @@ export type Caller = {
   readonly close: () => void;
 };
 
-/** With so few tries, some requests end with a 503, and their writes stay uncertain. */
+/**
+ * The client sends a request at most this many times. The number is low, so that some requests end
+ * with a 503. Then the caller does not know whether the Worker stored the write.
+ */
 const TRIES_MAX = 3;
 /** The soak waits this long for each second of Retry-After. */
 const SECOND_MS = 20;
@@ -72,7 +75,7 @@ export function createCaller(
         findings.violate('outside the document', problem);
       if (answer.status !== 503 || tries === TRIES_MAX) {
         if (tries > 1) findings.settle(answer.status);
-        // If the last response is a 503 too, its own try is also uncertain.
+        // Each try that got a 503 is uncertain. Only the last try can have another status.
         return { answer, uncertain: answer.status === 503 ? tries : tries - 1 };
       }
       await pause(Number(answer.headers['retry-after'] ?? 1) * SECOND_MS);

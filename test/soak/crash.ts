@@ -5,8 +5,8 @@
  * 3. The audit reads everything, before any caller writes again.
  * 4. Each caller whose request was interrupted by the kill sends it again.
  *
- * A kill shows the crash of a process, not a power failure: data that SQLite gave to the kernel
- * survives the process.
+ * The test simulates the crash of a process, not a power failure. If SQLite has given data to the
+ * kernel, the data survives a kill of the process.
  */
 import { copyFileSync, mkdirSync, mkdtempSync, readdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
@@ -35,7 +35,10 @@ const KILLS = 20;
  */
 const WRITING_MIN_MS = 150;
 const WRITING_MAX_MS = 1150;
-/** A kill follows the start of an account's move into its object within this time. */
+/**
+ * Before some kills, an account starts to move into its object. Then the test kills workerd within
+ * this time, so that the kill can interrupt the move.
+ */
 const AFTER_MOVE_MAX_MS = 400;
 
 export type Crashes = {
@@ -70,8 +73,8 @@ export async function crash(
   let server = await startServer(worker, label);
   const judge = await fetchJudge(server.url);
   const findings = { ...createFindings(), violate: reportOnce(all) };
-  // The moments of the kills must repeat with the seed. How many random numbers the writers use
-  // depends on timing, so the kills and the objects have generators of their own.
+  // Two runs with the same seed must pause equally long before each kill. How many random numbers
+  // the writers use depends on timing, so the kills and the objects have generators of their own.
   const [moments, objects] = [createRandom(seed), createObjects(createRandom(seed))];
   const createCallerNow = () => createCaller(server.url, WRITERS, { findings, judge, objects });
   let caller = createCallerNow();
@@ -86,7 +89,8 @@ export async function crash(
     while (counts.kills < KILLS) {
       const moment = WRITING_MIN_MS + moments.below(WRITING_MAX_MS - WRITING_MIN_MS);
       await pause(moment);
-      // There are fewer accounts to move than kills, so only every second kill meets a move.
+      // There are more kills than accounts that can move. So an account starts to move only before
+      // every second kill.
       if (counts.kills % 2 === 0) objects.moveNextAccount();
       await pause(moments.below(AFTER_MOVE_MAX_MS));
       killWorkerd();

@@ -58,7 +58,7 @@ const compile = (schema: Schema, components: Components) =>
 
 type JudgeAnswer = (answer: Answer) => string[];
 
-/** Headers of any HTTP response, which the document does not describe. */
+/** The document does not describe these headers, which any HTTP response may have. */
 const UNDECLARED = new Set([
   'content-type',
   'content-length',

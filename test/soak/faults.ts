@@ -1,8 +1,8 @@
 /**
  * Decides which calls to D1 fail, and how. Usually about 2 % of the calls fail, and the Worker's
  * retries hide most of these faults from the caller. Every 8 s there is an outage of 0.9 s, in
- * which 75 % of the calls fail. Then all four attempts of a request may fail, and the caller gets
- * 503.
+ * which 75 % of the calls fail. The Worker calls D1 at most four times for the same statements. In
+ * an outage all four calls may fail, and then the caller gets 503.
  *
  * The Worker (worker.ts) and the report in Node (report.ts) both import this file.
  */

@@ -1,8 +1,8 @@
 /**
- * The turns (load.ts) that create and update labels, and the audit of these labels. A label has no
- * history, so the audit checks only its latest change. Callers create a label with an
- * Idempotency-Key and without an id. Each name is used for one create, so two rows with a name mean
- * that the Worker stored the create twice.
+ * The turns that create and update labels, and the audit of these labels. A turn is one action of a
+ * caller (load.ts). A label has no history, so the audit checks only its latest change. Callers
+ * create a label with an Idempotency-Key and without an id. Each create has a new name. If two rows
+ * have the same name, the Worker stored a create twice.
  */
 import { randomUUID } from 'node:crypto';
 import type { EvaluationLabel } from '../../src/label/read.ts';
@@ -12,8 +12,8 @@ import { buildHeaders, pickAuthor, type World } from './world.ts';
 import { describeAnswer } from './writes.ts';
 
 /**
- * A create or an update of a label, as its caller knows it. `at` is the time that the Worker
- * acknowledged, and undefined until then.
+ * A create or an update of a label, as its caller knows it. `at` is the time of the change in the
+ * Worker's response. It is undefined until the Worker acknowledges the change.
  */
 type Sent = { readonly author: string; at: string | undefined };
 
@@ -22,7 +22,7 @@ type Known = {
   readonly name: string;
   /** Undefined until the Worker acknowledges the creation. */
   id: string | undefined;
-  /** The create and the updates, by the description that they send. Each description is unique. */
+  /** Maps each description to the create or update that sent it. No description is sent twice. */
   readonly sent: Map<string, Sent>;
   latest: string;
 };
@@ -97,8 +97,9 @@ export function createLabels() {
   }
 
   /**
-   * Checks that each label is stored once. Its row must be the last acknowledged change, or a later
-   * change without a known result. Returns the number of stored labels.
+   * Checks that each label is stored once. Its row must contain the last acknowledged change, or a
+   * later change that a caller sent and the Worker did not acknowledge. Returns the number of
+   * stored labels.
    */
   async function audit(world: World): Promise<number> {
     const violate = (sentence: string) => world.findings.violate('audit', sentence);

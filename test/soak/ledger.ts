@@ -46,7 +46,7 @@ export type Ledger = {
   readonly created: { readonly value: number; readonly author: string };
   /** Undefined until the Worker acknowledges the creation. */
   created_at: string | undefined;
-  /** The updates, by the value that they send. */
+  /** Maps each value to the update that sent it. */
   readonly sent: Map<number, Sent>;
   /** Every version that a response showed. */
   readonly shown: Version[];
@@ -61,7 +61,7 @@ export type Ledger = {
   bookmark: string | undefined;
   /** While the deletion is `sent`, the evaluation may be deleted or not. */
   deletion: 'none' | 'sent' | 'acknowledged';
-  /** True if an earlier evaluation with this id was deleted, and the deletion acknowledged. */
+  /** True if an earlier evaluation had this id, and the Worker acknowledged its deletion. */
   readonly isRecreated: boolean;
 };
 
@@ -86,8 +86,8 @@ export const openLedger = (
 });
 
 /**
- * Records the version that a response showed. The latest version also replaces the ledger's
- * bookmark, if the response has one.
+ * Records the version that a response showed. If no response has shown a later version, the ledger
+ * also records the time of this version, and the bookmark if the response has one.
  */
 export function advance(ledger: Ledger, version: Version, bookmark: unknown): void {
   ledger.shown.push(version);

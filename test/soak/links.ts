@@ -1,7 +1,7 @@
 /**
- * The turns (load.ts) that create, use and revoke links, and the audit of these links. The Worker
- * must never store an event that is posted to a revoked link, or that does not match the link's
- * `where`.
+ * The turns that create, use and revoke links, and the audit of these links. A turn is one action
+ * of a caller (load.ts). An event is the JSON that a machine posts to a link. If the link is
+ * revoked, or the event does not match the link's `where`, the Worker must not store the event.
  */
 import { randomUUID } from 'node:crypto';
 import { callInAudit } from './audit.ts';
@@ -11,7 +11,7 @@ import { describeAnswer, sendUpdate } from './writes.ts';
 
 type Link = {
   readonly id: string;
-  /** The path and query, which contains the key, to which a machine posts an event. */
+  /** A machine posts an event to this path and query. The query contains the link's key. */
   readonly path: string;
   readonly author: string;
   readonly ledger: Ledger;
@@ -19,14 +19,15 @@ type Link = {
 };
 
 /**
- * The body that creates a link: which events the link accepts, and where an event has its value.
+ * The request body that creates a link. `where` selects the events that the link accepts. `path`
+ * selects the value in an event.
  */
 const LINK_FOR_SCORES = {
   path: "$.answers[?@.ref=='score'].number",
   where: { '/kind': 'answers' },
 };
 
-/** First fields of events that do not match the `where` of LINK_FOR_SCORES. */
+/** With these `firstFields`, an event does not match the `where` of LINK_FOR_SCORES. */
 const MISMATCHES = [
   {},
   { kind: 'answer' },
@@ -35,7 +36,7 @@ const MISMATCHES = [
   { kind: null },
 ];
 
-/** Makes the body of an event. With the default of `firstFields`, the event matches every link. */
+/** Makes the body of an event. Without `firstFields`, the event matches LINK_FOR_SCORES. */
 const makeEvent = (value: number, firstFields: object = { kind: 'answers' }) =>
   JSON.stringify({
     ...firstFields,
@@ -96,7 +97,8 @@ export function createLinks() {
 
   /**
    * Posts an event that does not match the link's `where`. The Worker must answer 204 and store
-   * nothing. The event's value is in no ledger, so the audit would report it as never sent.
+   * nothing. No ledger (ledger.ts) contains the event's value. If the Worker stored the value, the
+   * audit would report that nobody sent it.
    */
   async function ignore(world: World): Promise<void> {
     const link = pickOpen(world);

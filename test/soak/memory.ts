@@ -1,6 +1,6 @@
 /**
- * Measures the resident memory of workerd on Linux (VmRSS, proc(5)). The Worker and its D1 run in
- * the same workerd process. If this process has started several, their memory is added up.
+ * Measures the resident memory of workerd on Linux (VmRSS, proc(5)). One workerd process runs both
+ * the Worker and its D1. If the soak has started several workerd processes, adds up their memory.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 

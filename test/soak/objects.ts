@@ -3,8 +3,10 @@
  * in D1. A third of the accounts do so from the start. The others move from D1 into their objects
  * one after another, while callers write.
  *
- * A tenth of the requests goes to an old version of the Worker, which has the setting of the start.
- * The old version still looks for every account that has moved since then in D1.
+ * The setting ACCOUNT_OBJECTS names the accounts that live in objects. A tenth of the requests goes
+ * to an old version of the Worker, whose setting never changes. If an account has moved since the
+ * start, the old version still looks for it in D1. All other requests go to the new version, whose
+ * setting also names the accounts that move.
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Findings } from './findings.ts';
@@ -18,8 +20,9 @@ export const MOVES_COUNT = ACCOUNTS.length - FIRST_COUNT;
 /** The share of requests that the old version of the Worker serves. */
 const OLD_VERSION = 0.1;
 /**
- * Within this time, objects must have deleted all rows of the moved accounts from D1. An object
- * that is killed, or meets a fault of D1, meanwhile resumes after 10 s (src/db/arrival.ts).
+ * The audit waits at most this long until the objects have deleted all rows of the moved accounts
+ * from D1. If a kill or a fault of D1 stops an object, the object resumes the deletion after 10 s
+ * (src/db/arrival.ts).
  */
 const CLEANED_MAX_MS = 40_000;
 const CLEANED_EVERY_MS = 500;
@@ -31,8 +34,9 @@ export type Objects = {
    */
   readonly pickAccountObjects: () => string;
   /**
-   * Adds the next account to the new version's ACCOUNT_OBJECTS. The account moves with its first
-   * request to this version. Does nothing if all accounts have moved.
+   * Adds the next account to the ACCOUNT_OBJECTS of the new version. When the new version receives
+   * a request of this account, the account starts to move. If ACCOUNT_OBJECTS already names all
+   * accounts, does nothing.
    */
   readonly moveNextAccount: () => void;
 };
@@ -50,7 +54,10 @@ export function createObjects(random: Random): Objects {
   };
 }
 
-/** Waits until D1 has no row of an account that lives in an object, or adds a violation. */
+/**
+ * Waits until D1 has no row of an account that lives in an object. If D1 still has such rows after
+ * CLEANED_MAX_MS, adds a violation to `findings`.
+ */
 export async function auditD1(server: Server, objects: Objects, findings: Findings): Promise<void> {
   const deadline = Date.now() + CLEANED_MAX_MS;
   for (;;) {

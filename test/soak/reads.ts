@@ -1,6 +1,7 @@
 /**
- * The turns (load.ts) that get and list evaluations. A get must not return an older version than an
- * earlier response did. A list must show each existing evaluation once, in order.
+ * The turns that get and list evaluations. A turn is one action of a caller (load.ts). A get must
+ * not return an older version than an earlier response did. A list must show each existing
+ * evaluation once, in order.
  */
 import type { RunEvaluation } from '../../src/evaluation/read.ts';
 import { advance, type Ledger, readVersion, type Version } from './ledger.ts';
@@ -16,7 +17,10 @@ import {
 
 type Read = { readonly row: RunEvaluation; readonly version: Version };
 
-/** Gets an evaluation. Returns undefined if the response is 503, or a violation. */
+/**
+ * Gets an evaluation. Returns undefined if the status is not 200. Adds a violation to the findings
+ * if the status is neither 200 nor 503, or if the version is too old.
+ */
 export async function getEvaluation(world: World, ledger: Ledger): Promise<Read | undefined> {
   const { caller, findings } = world;
   const [before, bookmark] = [ledger.latest, ledger.bookmark];
@@ -74,7 +78,7 @@ export async function getIfChanged(world: World): Promise<void> {
   }
 }
 
-/** Reads the next page of a random run's list, or the first page after the last one. */
+/** Reads the next page of a random run's list. After the last page, starts again at the first. */
 export async function listEvaluations(world: World): Promise<void> {
   const { caller, findings, random } = world;
   const run = random.pick(world.runs);
@@ -95,7 +99,10 @@ export async function listEvaluations(world: World): Promise<void> {
     findings.violate('list', `${run.id}: ${problem}`);
 }
 
-/** Returns the position of a row in its list, which compares as text: creation time, then id. */
+/**
+ * Returns the position of a row in its list: the creation time, then the id. A comparison of two
+ * positions as text shows which row comes first.
+ */
 const formatPosition = (
   row: { readonly id: string; readonly created_at?: string | undefined } | undefined,
 ) => `${row?.created_at} ${row?.id}`;

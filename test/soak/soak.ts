@@ -51,7 +51,7 @@ const HEAP_MAX_MIB = 24;
  */
 const GROWTH_MAX_MIB = 24;
 const WARM_UP_REQUESTS = 4000;
-/** The longest time for the start of the Worker before the load and the audit after it. */
+/** The Worker's start before the load and the audit after the load may together take this long. */
 const AROUND_LOAD_MAX_SECONDS = 120;
 const CLOSE_MAX_SECONDS = 10;
 const MODEL_MAX_SECONDS = 900;
@@ -164,7 +164,7 @@ async function run(options: Options): Promise<never> {
   let server: Server | undefined;
   try {
     runModel(options.seed);
-    // The limit is set after the write model has run, because vitest needs a larger heap.
+    // The write model must run before the heap is limited, because vitest needs a larger heap.
     Object.assign(process.env, { MINIFLARE_WORKERD_V8_FLAGS: `--max-heap-size=${HEAP_MAX_MIB}` });
     const crashes = crash(join(folder, 'crash'), options.seed, LABEL, findings);
     console.log(writeCrashReport(await withDeadline(CRASH_MAX_SECONDS, crashes)));

@@ -15,8 +15,8 @@ export type Run = {
   readonly account: string;
   readonly ledgers: Map<string, Ledger>;
   /**
-   * The next page to read of the run's list. `path` is its URL. `after` is the position of the last
-   * entry on the page before.
+   * The page of the run's list that a caller reads next. `path` is the URL of this page. `after` is
+   * the position of the last entry on the previous page, and empty for the first page.
    */
   next: { readonly path: string; readonly after: string };
 };
@@ -29,8 +29,8 @@ export type World = {
   readonly label: Label;
   readonly runs: readonly Run[];
   /**
-   * The evaluations that callers read and update. Half of the time, a caller picks one of the first
-   * HOT, so that several callers write to the same evaluation.
+   * The evaluations that callers read and update. Half of the time, a caller picks one of the HOT
+   * oldest evaluations. Because these are few, several callers write to the same evaluation.
    */
   readonly existing: Ledger[];
   /** Returns a new number, so that a value identifies the request that sent it. */

@@ -43,12 +43,12 @@ export async function createWriters(world: World) {
 
   await createFirst(world);
   return {
-    /** Resolves once all writers have stopped and no request is without a response. */
+    /** Resolves once all writers have stopped and all their requests have ended. */
     stopped: runLoops(world, WRITERS, turn, () => left <= 0),
     stop: () => {
       left = 0;
     },
-    /** Runs the audit through `caller`, because the writers' own caller is blocked meanwhile. */
+    /** Runs the audit through `caller`, because the writers' caller may wait (lasting-caller). */
     audit: async (caller: Caller): Promise<Audited> => {
       const given: World = { ...world, caller };
       const tally = await audit(given, WRITERS);

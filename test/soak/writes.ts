@@ -1,6 +1,7 @@
 /**
- * The turns (load.ts) that create, update and delete evaluations. Each records in the ledger what
- * it sent and what the Worker acknowledged, and checks the response.
+ * The turns that create, update and delete evaluations. A turn is one action of a caller (load.ts).
+ * Each turn checks the Worker's response. It records in the ledger what it sent and what the Worker
+ * acknowledged (ledger.ts).
  */
 import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -125,7 +126,7 @@ export type Update = {
   readonly hasKey: boolean;
   /** The version in the update's If-Match. */
   readonly expected?: string | undefined;
-  /** Returns true if 404 is allowed, because another caller is revoking the update's link. */
+  /** Returns true once a caller has begun to revoke the update's link. Then 404 is allowed. */
   readonly mayBeGone?: () => boolean;
 };
 
@@ -141,7 +142,7 @@ export async function sendUpdate(world: World, ledger: Ledger, update: Update): 
     sent.isUnderWay = true;
     const { answer, uncertain } = await world.caller.call(call).catch((thrown: unknown) => {
       // Without a response, nobody knows how often the update was stored, so the audit must accept
-      // any number. The loop reports the error as a violation.
+      // any number. `runLoops` (load.ts) reports the error as a violation.
       sent.uncertain = Number.POSITIVE_INFINITY;
       throw thrown;
     });
@@ -172,7 +173,11 @@ export async function sendUpdate(world: World, ledger: Ledger, update: Update): 
 type SentUpdate = {
   readonly value: number;
   readonly sent: Sent;
-  /** The latest version that the callers knew when this update was sent. Empty for a repetition. */
+  /**
+   * The time of the latest version that the callers knew when they sent this update. If a caller
+   * repeats the update, this is empty, because the Worker may return the version that it stored the
+   * first time.
+   */
   readonly before: string;
   readonly expected: string | undefined;
 };
