@@ -149,7 +149,7 @@ async function attack(token: () => string, count = STRANGERS) {
 
 /**
  * Waits until the Worker has fetched the key set `number` times. Returns the issuer's response to
- * the last fetch, which the test must send.
+ * the last fetch, so that the test can send this response.
  */
 async function waitForFetch(number: number) {
   await waitUntil(() => expect(fetches).toHaveLength(number));

@@ -13,8 +13,9 @@ import type { Clock } from '../../src/clock.ts';
 
 const POLL_MS = 5;
 /**
- * While the Worker fetches the key set, a waiting request sleeps this long between two checks
- * (POLL_MS in src/clock.ts). A longer sleep is a timer, and follows the test's clock.
+ * While the Worker fetches the key set, a waiting request checks again and again whether the fetch
+ * has ended. Between two checks it sleeps this long (POLL_MS in src/clock.ts). If the app sleeps
+ * longer, the sleep is a timer, and follows the test's clock.
  */
 const APP_POLL_MS = 10;
 
