@@ -6,7 +6,8 @@ import { type Browser, chromium } from 'playwright-core';
 const NAMES = ['chromium', 'chromium-browser', 'google-chrome'];
 
 /**
- * Returns the path of Chromium: CHROMIUM, or the first program of NAMES in PATH.
+ * Returns the path of Chromium: the variable CHROMIUM, or the first program in PATH whose name is
+ * in NAMES.
  * @throws {Error} if there is none, with a sentence on how to install one
  */
 export function findChromium({ CHROMIUM, PATH = '' }: NodeJS.ProcessEnv): string {

@@ -1,8 +1,8 @@
 /**
- * Tests how the page of a link looks in each of its states, such as after an answer. axe-core finds
- * no fault in light, in dark and on a phone. The page is never wider than the screen, even if the
- * screen is narrow or the text is large. If SCREENSHOTS names a folder, the tests write a picture
- * of each state and look there.
+ * Tests how the page of a link looks in each of its states, such as after a person has stored a
+ * value. axe-core finds no fault in light, in dark and on a phone. The page is never wider than the
+ * screen, even if the screen is narrow or the text is large. If the variable SCREENSHOTS names a
+ * folder, the tests write pictures of each state into this folder.
  */
 import type { Browser, Page, Response } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';

@@ -1,6 +1,7 @@
 /**
- * Defines the looks of a page that the browser tests examine, such as dark on a phone. The
- * functions set a look, run axe-core, measure the width of the page, and take a picture.
+ * Defines the looks in which the browser tests examine a page. A look is a colour scheme and a
+ * screen size, such as dark on a phone. The functions show the page in a look, run axe-core,
+ * measure the width of the page, and take a picture.
  */
 import { mkdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -47,7 +48,10 @@ export const findViolations = (page: Page): Promise<Violation[]> =>
 export const measureOverflow = (page: Page): Promise<number> =>
   page.evaluate('document.documentElement.scrollWidth - document.documentElement.clientWidth');
 
-/** Writes a picture of the page into the folder that the variable SCREENSHOTS names, if set. */
+/**
+ * Writes a picture of the page into the folder that the variable SCREENSHOTS names. If SCREENSHOTS
+ * is not set, does nothing.
+ */
 export async function takePicture(
   page: Page,
   name: string,

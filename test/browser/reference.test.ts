@@ -46,7 +46,7 @@ afterEach(() => {
 
 const PATH = '/v1/run/{run_id}/evaluation/{evaluation_id}';
 
-/** Opens the API reference at its beginning, or at the operation of the anchor. */
+/** Opens the API reference at its beginning, or at the operation whose anchor is given. */
 async function open(page: Page, anchor = ''): Promise<void> {
   await page.goto('about:blank');
   await page.goto(`${worker.url}#${anchor}`);

@@ -31,7 +31,6 @@ export type Label = {
   readonly categories?: readonly string[];
 };
 
-/** An evaluation and a link to it. */
 export type LinkedEvaluation = {
   /** The path of the evaluation in the API. */
   readonly path: string;
