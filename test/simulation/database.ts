@@ -28,7 +28,7 @@ export type Stored = {
   readonly updated_by: string | null;
   readonly updated_at: string | null;
   readonly history: string;
-  /** The name of the write that deleted the evaluation; null if the evaluation exists. */
+  /** The `write_id` of the deletion (src/db/write.ts); null if the evaluation exists. */
   readonly write_id: string | null;
   readonly deleted_at: string | null;
 };
@@ -68,8 +68,8 @@ export function createDatabase(timeline: Timeline, alterSql: Alteration) {
   }
 
   /**
-   * Plants a fault, if `alterSql` does. Also replaces `'now'`, which is SQLite's real clock, by the
-   * simulated clock.
+   * Applies `alterSql`, which may plant a fault. Also replaces `'now'`, which is SQLite's real
+   * clock, by the simulated clock.
    */
   function adaptSql(sql: string): string {
     return alterSql(sql).replaceAll("'now'", 'simulated_now()');

@@ -1,6 +1,7 @@
 /**
- * Lists faults that a test plants in the Worker's SQL. For each planted fault, the checks must
- * report a fault of the given kind. If they do, a run without findings means something.
+ * Lists faults to plant in the Worker's SQL. test/node/simulation.test.ts plants one at a time, and
+ * the checks must then report a fault of the given `kind`. This shows that the checks can find such
+ * a fault.
  */
 import type { Kind } from './check.ts';
 import type { Alteration } from './database.ts';

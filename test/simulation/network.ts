@@ -1,11 +1,15 @@
 /**
- * Simulates the network between an edge and a database. The network can lose a call or its answer.
- * A call can be slow, arrive after its sender has given up, or arrive twice.
+ * Simulates the network between an edge, where the Worker runs, and a database. The network can
+ * lose a call or its answer. A call can be slow, arrive after the Worker has given up, or arrive
+ * twice.
  */
 import type { Random } from '../soak/random.ts';
 import type { Timeline } from './timeline.ts';
 
-/** The possible fates of a call. With TROUBLE_ODDS, more than three calls of four simply arrive. */
+/**
+ * The fates of a call: what the network can do to it. With a chance of TROUBLE_ODDS, the network
+ * picks one of these fates at random. Otherwise the call arrives.
+ */
 const FATES = ['arrives', 'is lost', 'answer is lost', 'is slow', 'is late', 'is doubled'] as const;
 const TROUBLE_ODDS = 0.25;
 const USUAL_MAX_MS = 20;
@@ -13,7 +17,10 @@ const USUAL_MAX_MS = 20;
 const SLOW_MAX_MS = 7000;
 const LATE_MAX_MS = 8000;
 
-/** The fates of the calls of one request, and the times when calls arrived at the database. */
+/**
+ * Records what happened to each call of one request (FATES), and when calls arrived at the
+ * database, in milliseconds since 1970.
+ */
 export type Calls = { readonly fates: string[]; readonly arrivals: number[] };
 
 export type Network = ReturnType<typeof createNetwork>;

@@ -26,7 +26,7 @@ type Reply = Pick<Request, 'row' | 'replaced' | 'updatedLabel'> & { readonly out
 
 /**
  * Runs the operation of a request, and records the outcome and the response in `request`. `store`
- * is where the request's edge looks for the account: D1 or the object.
+ * is the database in which the Worker looks for the account: D1 or the account's object.
  */
 export async function performRequest(request: Request, store: Store, clock: Clock): Promise<void> {
   const connection = connect(store, clock);
@@ -137,7 +137,8 @@ async function runOperation(request: Request, context: OperationContext): Promis
 }
 
 /**
- * Returns only the evaluation: removes the label's columns and `earlier` from the row of a page.
+ * Returns only the evaluation. The row of a link's page also has the columns of the label, and the
+ * earlier values.
  */
 function pickEvaluation(row: Awaited<ReturnType<typeof readLinkPage>>): EvaluationRow {
   const { name, description, value_type, min_value, max_value, categories, earlier, ...own } = row;

@@ -67,8 +67,9 @@ function findRowFault(
   );
   if ((isUpdate || outcome === 'created') && !isCause)
     return ['lost', `${formatIdentity(intent)} was acknowledged, and no row has it`];
-  // The response to an accepted write shows the row that the write stored, even if another caller
-  // has replaced the row since. Every other row must have been current.
+  // The response to an accepted write contains the row as the write stored it, even if another
+  // caller has replaced the row since. In every other response, the row must have been current at
+  // some moment of the request.
   const mustBeCurrent = !isUpdate && outcome !== 'created';
   if (mustBeCurrent && !canBeSeen(state, request))
     return ['stale', `a caller saw ${what} after what replaced it was shown`];

@@ -1,11 +1,14 @@
 /**
  * Runs one seed: eight callers send 3,000 requests to two accounts, MOVER and STAYER. Both accounts
- * have evaluations with the same ids. The seed decides where MOVER lives:
+ * have evaluations with the same ids. Each request goes to one of four edges. An edge is a location
+ * where Cloudflare runs the Worker, and has its own clock and its own settings.
  *
- * - seed % 3 = 0: in D1
- * - seed % 3 = 1: in an object
- * - seed % 3 = 2: first in D1. In the middle of the run, one edge after another starts to use the
- *   object, and so the account moves.
+ * STAYER's rows are always in D1. The seed decides which database has MOVER's rows:
+ *
+ * - seed % 3 = 0: D1.
+ * - seed % 3 = 1: an object (a Durable Object with its own database).
+ * - seed % 3 = 2: first D1. In the second half of the run, one edge after another gets the setting
+ *   that sends MOVER's requests to the object. The object then copies MOVER's rows from D1.
  *
  * test/write-model.test.ts tests the whole Worker over HTTP in workerd. The simulation calls only
  * the Worker's operations, on simulated clocks, so it can send far more requests.
@@ -43,13 +46,15 @@ const EDGES = [0, 1, 2, 3];
 const SKEW_MAX_MS = 5000;
 const SKEW_DURATION_MAX_MS = 3000;
 const OBJECT_LIFE_MAX_MS = 2000;
-/** If MOVER moves, each edge waits up to this time before it starts to use the object. */
+/**
+ * If MOVER moves in this run, each edge waits up to this time before it starts to use the object.
+ */
 const MOVE_DELAY_MAX_MS = 2000;
 
 /**
- * Runs a seed. Returns the number of requests, a digest of the run, and the faults that the checks
- * found. `enterWorld` makes the thread's globals use this run's time and random numbers. `alterSql`
- * can plant a fault in the SQL.
+ * Runs a seed. Returns the number of requests, a digest of the run, and the findings of the checks.
+ * `enterWorld` makes the thread's globals use this run's time and random numbers. A test passes
+ * `alterSql` to plant a fault in the Worker's SQL.
  */
 export async function runSeed(
   seed: number,

@@ -26,9 +26,9 @@ export type State = Shown & {
   readonly generation: number;
   readonly kind: 'created' | 'updated' | 'absent';
   /**
-   * The author and version that this state must have: `replaced_by` and `replaced_at` of the
-   * previous history entry. A created state has no previous entry, so `created_by` and `created_at`
-   * count.
+   * The author and version that this state must have. For an update, the history entry of the value
+   * that it replaced contains them, as `replaced_by` and `replaced_at`. For a creation, they are
+   * `created_by` and `created_at`.
    */
   readonly expected: readonly [author: string | null, version: string];
   readonly causes: readonly Request[];
@@ -152,8 +152,9 @@ export function buildCourse(target: Target, generations: readonly Stored[]): Cou
   }
 
   /**
-   * Adds an update. If a person stored the value on a link's page, the response may show a later
-   * value. The end of that request still counts as a time when this value was shown.
+   * Adds an update. If a person stored the value on a link's page, the response may already show a
+   * later value. But a request that begins after this response must not get an earlier value. So
+   * the end of the person's request can be the time `firstShown`.
    */
   function addUpdated(state: Shown & Pick<State, 'generation' | 'expected'>): void {
     const causes = byIdentity.get(formatIdentity(state)) ?? [];

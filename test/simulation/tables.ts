@@ -1,6 +1,9 @@
 /**
- * Checks every stored state: a request caused it, the Worker had no reason to refuse the request,
- * and the database stored the request only once.
+ * Checks every state of an evaluation that the tables show (states.ts):
+ *
+ * - A request can have caused the state.
+ * - The Worker had no reason to refuse this request.
+ * - The database stored the request only once.
  */
 import type { Fault } from './check.ts';
 import { type Course, describeState, type State } from './states.ts';
@@ -62,8 +65,9 @@ function* checkState({ target, generations, states }: Course, state: State): Gen
     .filter((other) => other.kind === 'absent' && other.generation < generation)
     .flatMap((deletion) => deletion.causes);
   // A request that began before a deletion, by the clock of its edge, must not store a later
-  // evaluation with this id. The version of the deleted row counts too. A deletion is never earlier
-  // than this version, even if the clock of the edge that wrote the row was ahead.
+  // evaluation with this id. The same applies to a request that began before the last version of
+  // the deleted row. The database never dates a deletion earlier than this version, even if the
+  // clock of the edge that wrote the row was ahead.
   const times = generations
     .slice(0, generation - 1)
     .map(({ deleted_at, updated_at, created_at }) => [deleted_at ?? '', updated_at ?? created_at]);
@@ -96,9 +100,9 @@ function* checkState({ target, generations, states }: Course, state: State): Gen
 }
 
 /**
- * If the same write was stored too often, returns an earlier state that it stored. Looks only at
- * states since the evaluation was last created. With a key, a write may be stored once. Without a
- * key, the write may be stored once for each request with this value and author.
+ * If the same write was stored too often since the evaluation was last created, returns the latest
+ * earlier state that the write stored. A write with a key may be stored once. Without a key, a
+ * value may be stored once for each request that sent the value with the same author.
  */
 function findRepetition(states: readonly State[], state: State): State | undefined {
   const name = readWriteName(state.causes);
@@ -118,8 +122,9 @@ function findRepetition(states: readonly State[], state: State): State | undefin
 }
 
 /**
- * Returns a text that is the same for all requests that the Worker must treat as one write;
- * undefined if the caller sent no key. A form on a link's page counts as a key.
+ * Returns a text that identifies the write of a request: requests with the same text are retries of
+ * one write. Returns undefined for a write without a key. A form on a link's page has no
+ * Idempotency-Key, but the Worker makes a key from the form.
  */
 function readWriteName([cause]: readonly Request[]): string | undefined {
   if (!cause) return undefined;
@@ -131,9 +136,12 @@ function readWriteName([cause]: readonly Request[]): string | undefined {
 
 /**
  * Returns true if the Worker refused the request while the evaluation of this state certainly
- * existed. "Certainly" means: a response had shown the creation before the request began, and no
- * deletion began before the request ended. Otherwise a refused request may have been stored before
- * a deletion or after a new creation, because the clocks differ.
+ * existed. This is certain if a response had shown the creation before the request began, and no
+ * deletion began before the request ended.
+ *
+ * Otherwise the Worker may have refused the request because of an earlier or a later evaluation
+ * with this id. An attempt of the request may then still be stored in this one, because the clocks
+ * differ.
  */
 function isRefused(states: readonly State[], { generation }: State, request: Request): boolean {
   const [creation, ...later] = states.filter((state) => state.generation === generation);
@@ -144,17 +152,18 @@ function isRefused(states: readonly State[], { generation }: State, request: Req
 }
 
 /**
- * Returns true if the response promised that nothing of the request will ever be stored. The check
- * leaves out a call that the network delivers twice, because no Worker can know of the second one.
+ * Returns true if the response promised that nothing of the request will ever be stored. Returns
+ * false if the network delivered a call of the request twice: the Worker cannot know of the second
+ * delivery, which may come after the response.
  */
 const isRefusedForever = ({ outcome, calls, intent }: Request): boolean =>
   !calls.fates.includes('is doubled') &&
   (outcome === 'not_found' || (outcome === 'unprocessable' && intent.operation === 'create'));
 
 /**
- * Returns true if the label was archived during the whole time in which the create may have been
- * stored. This time ends with the last attempt, which may arrive late. Returns false if another
- * caller may have made the label usable again before then.
+ * Returns true if the label was archived during the whole time in which the create request may have
+ * stored the evaluation. This time ends with the request's last attempt, which may arrive after the
+ * response. Returns false if another caller may have made the label usable again during this time.
  */
 function isAlwaysArchived({ calls, begin, intent }: Request): boolean {
   const findLastEffect = ({ arrivals }: Request['calls']) =>

@@ -1,6 +1,6 @@
 /**
- * Starts threads that run seeds. A run replaces globals such as `Date`, and each thread has its
- * own.
+ * Starts threads that run seeds. A run replaces global objects such as `Date`. Each thread has its
+ * own global objects, so several threads can run seeds at the same time.
  */
 import { once } from 'node:events';
 import { join } from 'node:path';

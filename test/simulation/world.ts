@@ -90,10 +90,16 @@ export type Intent = {
   readonly link?: Link | undefined;
   /** Is true if a person answers on the link's page; otherwise a machine posts to the link. */
   readonly isOnPage?: boolean;
-  /** Is true if the body has another run than the stored one. The Worker must refuse the update. */
+  /**
+   * Is true if the body names another run than the stored evaluation has. The Worker must refuse
+   * the update.
+   */
   readonly hasWrongRunInBody?: boolean;
   readonly archived?: boolean | undefined;
-  /** Is true if the path has another run. The Worker must not find the evaluation. */
+  /**
+   * Is true if the path names another run than the stored evaluation has. The Worker must not find
+   * the evaluation.
+   */
   readonly hasWrongRunInPath?: boolean;
 };
 
@@ -109,7 +115,7 @@ export type Request = {
   /** When the request began, by the clock of its edge: ISO 8601 in UTC. */
   readonly now: string;
   readonly calls: Calls;
-  /** The name of a deletion's write (src/db/write.ts). Only deletions record their name. */
+  /** The `write_id` of a deletion (src/db/write.ts). Other operations do not record theirs. */
   writeId?: string;
   end: number;
   outcome: Outcome | undefined;
