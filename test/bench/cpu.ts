@@ -14,8 +14,8 @@ const REQUESTS = 100;
 const WARM_UP_REQUESTS = 400;
 
 /**
- * Returns the table: the median CPU time of each Worker, and the ratios of run-evaluation to two
- * peers.
+ * Returns the table: the median CPU time of each Worker, and the ratios of run-evaluation to `lean`
+ * and to `engineer`.
  */
 export async function measureCpu(bundles: ReadonlyMap<Name, Bundle>): Promise<string> {
   const credentials = await createAllCredentials(ALGORITHMS);

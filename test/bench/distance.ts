@@ -12,8 +12,8 @@ const ROUND_TRIP_MS = 100;
 const ROUNDS = 7;
 const WORKERS = ['engineer', 'tutorial', 'run-evaluation'] as const;
 /**
- * The lean Worker answers this request with one call and one statement, so the response time is the
- * time of one round trip.
+ * The title of the line that shows the time of one round trip: the lean Worker answers this request
+ * with only one call of one statement to D1.
  */
 const NEAREST = 'get';
 

@@ -11,7 +11,8 @@ import { startWorkerd } from './workerd.ts';
 import type { Bundle, Name } from './workers.ts';
 
 /**
- * run-evaluation comes first, because only run-evaluation can create the link that the lines need.
+ * The Workers in the order in which they run. run-evaluation runs first, because the table's line
+ * "update by a link" needs a link, and only run-evaluation can create one.
  */
 const COUNTED = ['run-evaluation', 'lean', 'engineer'] as const;
 const COLUMNS = ['lean', 'engineer', 'run-evaluation'] as const;
@@ -19,7 +20,9 @@ const WARM_UP_REQUESTS = 250;
 const ROUNDS = 4;
 const REQUESTS = 25;
 
-/** Returns the table. Measures only the lines whose titles contain `only`. */
+/**
+ * Returns the table of README.md. Counts only the lines of the table whose titles contain `only`.
+ */
 export async function countInstructions(
   bundles: ReadonlyMap<Name, Bundle>,
   only = '',

@@ -14,8 +14,8 @@ export type Line = {
   readonly call: Call;
   readonly workers: readonly Name[];
   /**
-   * The title of another line. If a peer cannot answer this request, its figure for the other line
-   * is used in the comparison.
+   * The title of another line. The peers cannot answer the request of this line. So the ratios
+   * compare run-evaluation's figure for this line with the peers' figures for the other line.
    */
   readonly beside?: string;
 };
@@ -89,7 +89,7 @@ export async function createLines(
     line('forged token: 401', { ...put, token: forged, status: 401 }),
     line('expired token: 401', { ...put, token: expired, status: 401 }),
     line('no JWT: 401', { ...put, token: 'none', status: 401 }),
-    // A webhook sender has the key of the link, in the URL, and no token.
+    // A webhook sender has no token. The key in the link's URL gives access.
     {
       ...line(
         'update by a link',

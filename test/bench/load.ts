@@ -15,8 +15,9 @@ export type Call = {
 };
 
 /**
- * How many tokens of its list the bench has sent to each port. Each port belongs to one Worker, and
- * its next round continues in the list. So no round repeats the tokens of the previous round.
+ * How many tokens of a list (`Call.token`) the bench has sent to each port. Each port belongs to
+ * one Worker. The next request to the port sends the next token, also in the next round. So a round
+ * does not repeat tokens that the Worker may have cached in the previous round.
  */
 const sentTokens = new Map<number, number>();
 

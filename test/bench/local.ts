@@ -1,7 +1,7 @@
 /**
- * Measures the CPU time of a request on a real local D1. The CPU time of the database counts. Each
- * Worker has a copy of the same database, with the same tables, triggers and rows. In each round
- * the Workers run one after another.
+ * Measures the CPU time of a request on a real local D1, including the CPU time of the database.
+ * Each Worker has a copy of the same database, with the same tables, triggers and rows. In each
+ * round the Workers run one after another.
  */
 import { cpSync, globSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -83,8 +83,8 @@ const LINES: readonly Line[] = [
 type Running = { readonly name: Name; readonly server: Server; readonly pid: number };
 
 /**
- * Returns the table: the median CPU time of each Worker, and the ratios of run-evaluation to two
- * peers.
+ * Returns the table: the median CPU time of each Worker, and the ratios of run-evaluation to `lean`
+ * and to `engineer`.
  */
 export async function measureLocal(
   bundles: ReadonlyMap<Name, Bundle>,

@@ -29,8 +29,8 @@ const SHARED_LABEL = { id: '018f4d3b-0002-7000-8000-000000000002', min: 0, max: 
 const ALL = { ACCOUNT_OBJECTS: '*' };
 
 /**
- * Makes each database wait 50 ms in each call (objects.worker.ts). The CPU then stays mostly idle,
- * because ten databases together make at most 200 calls a second.
+ * Makes each call wait 50 ms in the queue of its database (objects.worker.ts). Eleven databases
+ * then start at most 220 calls a second together, so the CPU stays mostly idle.
  */
 const SLOW = { CALL_MS: '50' };
 

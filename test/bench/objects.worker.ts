@@ -1,7 +1,8 @@
 /**
- * Runs the Worker on slow databases: one D1, and one object for each account. Each database has a
- * queue, in which each call waits CALL_MS, as if for a commit. So the response time shows whose
- * calls a request had to wait for, although all databases share the CPU of one machine.
+ * Runs the Worker on slow databases: one D1, and one object (a Durable Object with its own
+ * database) for each account. Each database has a queue, in which each call waits CALL_MS, as if
+ * for a commit. So the response time shows how long a request waited for the calls of other
+ * accounts. The CPU, which all databases share, hardly changes this time.
  */
 import { env } from 'cloudflare:workers';
 import { createApp } from '../../src/app.ts';

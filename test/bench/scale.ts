@@ -73,7 +73,7 @@ const OPERATIONS: readonly Operation[] = [
   },
 ];
 
-/** Formats the highest number of calls, and of rows, that a request of the operation needed. */
+/** Formats the highest numbers of calls and rows that one request of the operation needed. */
 function readCost({ lines }: Database, operation: string): string {
   const own = lines.filter((line) => line.operation === operation);
   const most = (read: (line: (typeof own)[number]) => number) => Math.max(...own.map(read));

@@ -1,15 +1,19 @@
 /**
  * Creates a stand-in for D1: a Worker that answers immediately, or after the time of a round trip.
- * The stand-in parses no SQL. It chooses its answer by a few texts in the request, such as an id. A
- * batch that does not begin with SELECT counts as an update with its explanation.
+ * The stand-in parses no SQL. It chooses its answer by a few texts in the request, such as an id.
+ * If a request has several statements and the first is no SELECT, the stand-in takes it for an
+ * update by run-evaluation. The second statement of such an update explains a refusal.
  */
 export const RUN = '018f4d3c-0001-7000-8000-000000000001';
 export const STORED = '018f4d3d-0001-7000-8000-000000000001';
 const LABEL = '018f4d3b-0001-7000-8000-000000000001';
 
 /**
- * If a request to the stand-in contains one of these texts, the stand-in answers as if the row were
- * missing, had another version, or had a label that does not allow the value.
+ * Texts that make the stand-in answer as if the database refused the request:
+ *
+ * - MISSING: the database has no such row.
+ * - OLD_VERSION: the row has another version.
+ * - ILLEGAL_VALUE: the row's label does not allow the value.
  */
 export const MISSING = '018f4d3d-0001-7000-8000-00000000ffff';
 export const OLD_VERSION = '2026-01-01T00:00:00.001Z';
@@ -45,7 +49,10 @@ const LABEL_ROW = {
   updated_at: null,
 };
 
-/** The row that explains a refused update: the evaluation, and the rule of its label. */
+/**
+ * The row with which D1 explains a refused update to run-evaluation: the evaluation, and the rule
+ * of its label.
+ */
 const REFUSED = {
   ...EVALUATION,
   ...RULE,
@@ -77,7 +84,10 @@ const createResult = (row?: Row) => ({
   },
 });
 
-/** The row of the engineer's second statement: an evaluation joined with its label. */
+/**
+ * The result with which D1 explains a refused update to the Worker `engineer`: a row with the
+ * evaluation and its label.
+ */
 const JOINED = {
   ...createResult(EVALUATION),
   results: {

@@ -1,6 +1,7 @@
 /**
  * Measures a cold start: the instructions that workerd needs until its first response, minus those
- * for an empty Worker. No Worker has a route for the path of this request, so all answer 404.
+ * for an empty Worker. The first request has a path for which no Worker has a route, so each Worker
+ * answers 404.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,6 +1,6 @@
 /**
  * Starts one workerd process for one Worker. The process runs the Worker once for each group of
- * settings, each on a port of its own. Also reads the CPU time of the process.
+ * settings, and each group has its own port. Also reads the CPU time of the process.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -18,7 +18,10 @@ import { COMPATIBILITY_DATE, COMPATIBILITY_FLAGS } from './workers.ts';
 const { default: WORKERD } = createRequire(import.meta.url)('workerd');
 
 export type Workerd = {
-  /** The port for each name in `settings`. The port `d1` leads to the stand-in for D1. */
+  /**
+   * Maps each name in `settings` (the parameter of `startWorkerd`) to the port of the Worker with
+   * these settings. Maps `d1` to the port of the stand-in for D1.
+   */
   readonly ports: ReadonlyMap<string, number>;
   readonly pid: number;
   /** Returns the CPU time of all threads so far, in nanoseconds. */
@@ -51,7 +54,8 @@ export async function startWorkerd(
   // The Worker writes its log, as in production, so the bench measures this cost. Nobody reads the
   // log.
   const stdio = ['ignore', 'ignore', 'inherit', 'pipe'] as const;
-  // While valgrind writes a count, it can miss a SIGTERM. So the bench ends workerd with SIGKILL.
+  // If the bench fails or is interrupted, it ends workerd with SIGKILL, because valgrind can miss a
+  // SIGTERM while it writes a count.
   const child = register(
     spawn(command, [...args, join(folder, 'config.capnp')], { stdio: [...stdio] }),
     'SIGKILL',
