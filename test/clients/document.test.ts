@@ -39,8 +39,8 @@ beforeAll(async () => {
 
 /**
  * Runs the program `name` of the folder `bin`. Returns its exit status and the lines that it
- * prints, without colors. N replaces each number or duration, and `.` replaces the temporary
- * folder.
+ * prints, without colors. In these lines, replaces each number or duration by N, and the path of
+ * the temporary folder by `.`.
  */
 function run(bin: string, name: string, ...args: string[]) {
   const env = { PATH: process.env['PATH'] };

@@ -8,7 +8,8 @@ import createClient from 'openapi-fetch';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { SAMPLE } from '../../src/cli/mint.ts';
 // document.test.ts generates `api.ts` and type-checks this file. When this test runs, `api.ts` does
-// not exist: the import of a type has no effect then.
+// not exist. The test does not need it, because the import of a type is removed before the test
+// runs.
 import type { paths } from './api.ts';
 import { startWorker } from './worker.ts';
 

@@ -53,7 +53,10 @@ const advance = async (seconds: number) =>
     })
   ).text();
 
-/** The response if the Worker accepts the token: the Worker then refuses the ids in the path. */
+/**
+ * The response if the Worker accepts the token. The path in the requests has no valid ids, so the
+ * Worker refuses the request after it has accepted the token.
+ */
 const accepted = {
   status: 400,
   challenge: null,

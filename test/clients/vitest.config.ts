@@ -1,6 +1,6 @@
 /**
  * Configures `npm run test:clients`, which installs other people's tools and uses them with the
- * Worker and its document. `npm test` does not run these tests.
+ * Worker and its OpenAPI document. `npm test` does not run these tests.
  */
 import { defineConfig } from 'vitest/config';
 
