@@ -71,8 +71,9 @@ export const dropEtag: Fault = async (forward) => {
 };
 
 /**
- * Headers that the proxy does not copy. Each connection sets most of them anew. The proxy replaces
- * `accept-encoding` with `identity`, because `fetch` would decompress a compressed body.
+ * Headers that the proxy does not copy from one connection to the other. Node sets most of them for
+ * each connection. The proxy sends `accept-encoding: identity` to the Worker, because `fetch` would
+ * decompress a compressed body.
  */
 const NOT_COPIED = ['host', 'connection', 'content-length', 'transfer-encoding', 'accept-encoding'];
 const pickCopied = (headers: Iterable<[string, unknown]>): [string, string][] =>

@@ -1,6 +1,6 @@
 # Reads an evaluation, decides on a new value, and stores it once. Needs the package requests:
 #   TOKEN=<JWT> python3 update.py https://<host>/v1/run/<run_id>/evaluation/<evaluation_id>
-# If the program fails after a lost response or a 503, read the value: it may have been stored.
+# If the program fails after a lost response or a 503, the new value may still have been stored.
 import os
 import random
 import sys
@@ -13,7 +13,7 @@ session = requests.Session()
 
 
 def send(method, url, **request):
-    """Repeats the same request, with the same key, until a response tells the outcome."""
+    """Sends a request. Repeats it after a lost connection, a 429 or a status above 500."""
     for retry in range(RETRIES + 1):
         wait = 2**retry
         try:
@@ -22,7 +22,7 @@ def send(method, url, **request):
                 answer.json()  # Raises an error if the body is incomplete.
             after = answer.headers.get("Retry-After", "")
             wait = max(wait, int(after) if after.isdecimal() else 0)
-            # A retry makes sense only after a 429 or a status above 500.
+            # A retry helps only after a 429 or a status above 500. A 500 is a fault of the Worker.
             is_final = answer.status_code != 429 and answer.status_code <= 500
             if is_final or retry == RETRIES or wait > WAIT_MAX_SECONDS:
                 return answer

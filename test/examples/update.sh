@@ -1,7 +1,7 @@
 #!/bin/sh
 # Reads an evaluation, decides on a new value, and stores it once, even if responses get lost:
 #   TOKEN=<JWT> sh update.sh https://<host>/v1/run/<run_id>/evaluation/<evaluation_id>
-# If the program fails after a lost response or a 503, read the value: it may have been stored.
+# If the program fails after a lost response or a 503, the new value may still have been stored.
 # Needs curl 7.71 or newer.
 set -eu
 export LC_ALL=C
@@ -12,8 +12,8 @@ trap 'rm -rf "$dir"' EXIT
 printf 'Authorization: Bearer %s\n' "$TOKEN" > "$dir/token"
 
 # Sends a request and prints the status. After a 429, a 5xx or a lost connection, curl repeats the
-# same request, with the same key. curl waits as long as Retry-After asks, and gives up after five
-# retries or two minutes.
+# request with the same headers, such as the Idempotency-Key. curl waits as long as Retry-After
+# asks, and gives up after five retries or two minutes.
 send() {
   curl --silent --show-error --max-time 30 --retry 5 --retry-all-errors --retry-max-time 120 \
     --header "@$dir/token" --dump-header "$dir/headers" --output "$dir/body" \

@@ -1,14 +1,14 @@
 // Reads an evaluation, decides on a new value, and stores it once, even if responses get lost.
 // Needs Node 22.18, Deno or Bun:
 //   TOKEN=<JWT> node update.ts https://<host>/v1/run/<run_id>/evaluation/<evaluation_id>
-// If the program fails after a lost response or a 503, read the value: it may have been stored.
+// If the program fails after a lost response or a 503, the new value may still have been stored.
 
 const RETRIES = 5;
 const WAIT_MAX_SECONDS = 60;
 
 type Answer = { readonly status: number; readonly headers: Headers; readonly body: string };
 
-/** Repeats the same request, with the same key, until a response tells the outcome. */
+/** Sends a request. Repeats it unchanged after a lost connection, a 429 or a status above 500. */
 async function send(request: Request): Promise<Answer> {
   for (let retry = 0; ; retry += 1) {
     let wait = 2 ** retry;
@@ -16,7 +16,7 @@ async function send(request: Request): Promise<Answer> {
       const response = await fetch(request.clone(), { signal: AbortSignal.timeout(30_000) });
       const { status, headers } = response;
       const answer = { status, headers, body: await response.text() };
-      // A retry makes sense only after a 429 or a status above 500.
+      // A retry helps only after a 429 or a status above 500. A 500 is a fault of the Worker.
       if (status !== 429 && status <= 500) return answer;
       wait = Math.max(wait, Number(headers.get('retry-after')) || 0);
       if (retry === RETRIES || wait > WAIT_MAX_SECONDS) return answer;
