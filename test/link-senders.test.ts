@@ -42,7 +42,22 @@ const isNamed = ({ link, sent }: SenderLink) =>
   link.delivery !== undefined ||
   Object.keys(sent.headers).some((name) => /-delivery$|^idempotency-key$|-token$/.test(name));
 
+/** The origin of a deployment on workers.dev, with a name of usual length. */
+const ON_WORKERS_DEV = 'https://run-evaluation.example-team.workers.dev';
+
 describe('a sender of the table', () => {
+  it.each(SENDER_LINKS)(
+    'gets a link of 270 to 480 characters on workers.dev: $name',
+    async (sender) => {
+      const { url } = await prepare(sender);
+
+      const { length } = ON_WORKERS_DEV + url.slice(new URL(url).origin.length);
+
+      expect(length).toBeGreaterThanOrEqual(270);
+      expect(length).toBeLessThanOrEqual(480);
+    },
+  );
+
   it.each(SENDER_LINKS)('stores the value of its own event: $name', async (sender) => {
     const { row, url } = await prepare(sender);
 

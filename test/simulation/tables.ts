@@ -48,7 +48,7 @@ function findOriginFault({ target, states }: Course, state: State): Fault | unde
   if (kind === 'updated' && causes.every((request) => isRefused(states, state, request)))
     return ['invented', `${what} was refused, and is stored`, causes];
   if (causes.every(isRefusedForever))
-    return ['invented', `${what} was refused, and is stored in another life`, causes];
+    return ['invented', `${what} was refused, and is stored later`, causes];
   return undefined;
 }
 
