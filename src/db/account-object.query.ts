@@ -1,7 +1,10 @@
 /**
- * The SQL for accounts that live in Durable Objects. These statements write and read the row of
- * `account_object` that closes D1 for an account, and read the labels that an object needs. The
- * object runs the statements of all other files unchanged.
+ * The SQL that only accounts in Durable Objects need. A row of `account_object` in D1 means that D1
+ * is closed for the account: triggers refuse new and changed rows of the account. The SQL reads and
+ * writes this row. It also reads the labels that an account object copies from D1.
+ *
+ * The SQL for the operations of the API is in other files. An account object runs the same text of
+ * it as D1.
  */
 import { asc, getTableColumns, sql } from 'drizzle-orm';
 import { type AccountId, SHARED_ACCOUNT } from '../principal.ts';
@@ -31,14 +34,16 @@ const ACCOUNT = { account: param<AccountId>() };
 
 const isInAccount = (p: In<typeof ACCOUNT>) => same(a.account_id, p.account);
 
-/** Reads the row of `account_object`. If the account lives in D1, there is no row. */
+/**
+ * Reads the row of `account_object`. If D1 is not closed for the account, the row does not exist.
+ */
 export const readAccountObject = query(ACCOUNT, (p) =>
   select({ place: a.place, life: a.life, arrived_at: a.arrived_at }).from(a).where(isInAccount(p)),
 );
 
 /**
- * Returns SQL that is true if D1 has rows of the account. The SQL skips the history and the keyed
- * writes, which never exist without their evaluation.
+ * Returns SQL that is true if D1 has rows of the account. The SQL need not search
+ * `run_evaluation_history` and `keyed_write`: their rows exist only together with their evaluation.
  */
 const hasRows = (p: In<typeof ACCOUNT>) => {
   const tables = [e, d, l, k].map((table) => some(table, same(table.account_id, p.account)));
@@ -47,8 +52,9 @@ const hasRows = (p: In<typeof ACCOUNT>) => {
 
 /**
  * Closes D1 for the account: inserts the account's row of `account_object`, unless the row exists.
- * If D1 has no rows to copy, `arrived_at` is set from the beginning. Returns a row if the statement
- * inserted the row.
+ * If D1 has rows to copy, `arrived_at` is NULL until the object has all of them. If D1 has no rows
+ * to copy, the new row already contains `arrived_at`. Returns a row if the statement inserted the
+ * row.
  */
 export const closeAccount = query(
   { ...ACCOUNT, place: param<string>(), life: param<string>(), arrived_at: param<string>() },
@@ -67,7 +73,8 @@ export const closeAccount = query(
 
 /**
  * Records that the object has all rows: sets `arrived_at`. From then on only the object serves the
- * account. If D1 has another `life` or already has an `arrived_at`, changes nothing.
+ * account. If the row already has an `arrived_at`, or contains the random id (`life`) of another
+ * object, the statement changes nothing.
  */
 export const noteArrival = query(
   { ...ACCOUNT, life: param<string>(), arrived_at: param<string>() },
@@ -78,11 +85,12 @@ export const noteArrival = query(
 );
 
 /**
- * Finds the label whose rule the value of a write must meet. If the object does not have the label,
- * returns its id. If the object has the label, returns no row.
+ * Searches the object for the label of the evaluation that the call writes: the value must meet the
+ * rule of this label. If the object lacks the label, returns a row with the id of the label. If the
+ * object has the label, returns no row.
  *
  * A create sends `evaluation_label_id`. An update sends NULL, so the SQL takes the label of the
- * stored evaluation. If the evaluation does not exist, the returned id is NULL.
+ * stored evaluation. If the evaluation does not exist, returns a row whose id is NULL.
  */
 export const findMissingLabel = query(
   { ...ACCOUNT, id: param<string>(), evaluation_label_id: param<string | null>() },

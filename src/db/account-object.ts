@@ -16,8 +16,8 @@ import { createSharedLabels } from './shared-labels.ts';
 import { bindValues, type Statement } from './statement.ts';
 
 /**
- * The reason why an object does not serve its account now. The caller may retry after `wait`
- * seconds. `cause` is for the log.
+ * The reason why an object does not serve its account now. The caller may send the request again
+ * after `wait` seconds. `cause` is for the log.
  */
 export type Refusal = { readonly wait: number; readonly cause: string };
 

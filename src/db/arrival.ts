@@ -6,17 +6,20 @@
  * 4. The object records its arrival in D1. From then on the object serves the account.
  * 5. The object deletes the rows in D1.
  *
- * The object stores its progress after each page of rows. If the platform kills the object, the
- * object resumes from there.
+ * The object works in slices: each slice handles a limited number of pages of rows, and then an
+ * alarm starts the next slice. The object stores its progress after each page. If the platform
+ * kills the object, the object resumes from there.
  *
- * Both the object and D1's row of `account_object` contain `life`, a random id of the object, and
- * the time of arrival. If an object was lost and created again, its `life` differs. If an object
- * was restored to a time before the end of step 3, its time of arrival differs. Such an object
- * refuses to serve.
+ * The object and its row of `account_object` in D1 contain the same two values: `life`, a random id
+ * of the object, and the time of arrival. If one of the values differs in D1, the object refuses to
+ * serve:
+ * - If the object was lost, the platform creates an empty object, which makes another `life`.
+ * - If somebody restores the object to a time before the end of step 3, the object chooses another
+ *   time of arrival when it compares the rows again.
  *
- * A restore to a later time cannot be detected: both values are right, but newer rows are missing.
- * If the account had no rows, step 1 already records the arrival. Then a restore to any time after
- * the beginning of step 1 cannot be detected.
+ * If somebody restores the object to a later time, both values are right, although newer rows are
+ * missing. So the object cannot detect this restore. If the account had no rows, step 1 already
+ * records the arrival. Then the object can detect only a restore to a time before step 1.
  */
 import { messageOf } from '../failure.ts';
 import { LABEL_PAGE_MAX_ROWS } from '../limits.ts';
@@ -35,17 +38,20 @@ const COPY_PAGE_MAX_ROWS = 500;
 const choosePageSize = ({ name }: { readonly name: string }) =>
   name === 'evaluation_label' ? LABEL_PAGE_MAX_ROWS : COPY_PAGE_MAX_ROWS;
 /**
- * One slice of work runs at most this many steps. Almost every step sends one query to D1. D1
- * allows 50 queries per invocation on the Free plan (D1: Limits).
+ * One slice calls `runStep` at most this often. Almost every call sends one query to D1. D1 allows
+ * 50 queries per invocation on the Free plan (D1: Limits).
  */
 const SLICE_MAX_STEPS = 40;
-/** One slice of work ends after this time. Then an alarm starts the next slice. */
+/** After this time, a slice does not call `runStep` again. Then an alarm starts the next slice. */
 const SLICE_MAX_MS = 5000;
-/** A request waits at most this long for the copy. Then the object refuses to serve the request. */
+/**
+ * A request waits at most this long for the slice that runs. Then the object refuses to serve the
+ * request.
+ */
 const WAIT_MAX_MS = 300;
 /**
- * While a slice runs, an alarm is set for this time after its start. If the platform kills the
- * object during the slice, the alarm resumes the work.
+ * When a slice starts and D1 is closed already, the object sets an alarm for this much later. If
+ * the platform kills the object during the slice, the alarm starts another slice.
  */
 const RESUME_AFTER_MS = 10_000;
 
@@ -66,7 +72,7 @@ type State = {
   readonly place: Place;
   /** The tables and columns when the copy began, as JSON. */
   readonly schema: string;
-  /** The index of the current table in `readTables`. */
+  /** The index of the current table in the result of `readTables`. */
   readonly table: number;
   /** The key of the last row that was read; empty at the beginning of a table. */
   readonly after: readonly SqlStorageValue[];
@@ -79,17 +85,25 @@ const STATE = 'arrival';
 const OTHER_TABLES =
   'D1 has tables or columns of accounts that the object does not: deploy the version with their migration';
 
-/** The account of a call, and the jurisdiction or location hint that ACCOUNT_OBJECTS has for it. */
+/**
+ * The account of a call, and the place of its object: the jurisdiction or location hint that the
+ * setting ACCOUNT_OBJECTS gives for the account.
+ */
 type Address = { readonly account: string; readonly place: Place };
 
 /**
- * Returns the functions that move the account of one object: `findRefusal` for each call, and
- * `resume` for the alarm. Continues from the progress that the object has stored.
+ * Creates the two functions that move the account of one object. The object calls `findRefusal`
+ * before it serves a request, and `resume` when an alarm fires. `findRefusal` runs a slice of the
+ * move if the account has not arrived. `resume` runs a slice if D1 is closed and the move is not
+ * done. The move continues from the progress that the object has stored.
  */
 export function createArrival(storage: DurableObjectStorage, d1: D1Database) {
   const db = d1.withSession('first-primary');
   let state = storage.kv.get<State>(STATE);
-  /** The slice of work that runs now. Requests of the same object share it. */
+  /**
+   * The result of the slice that runs now. A request that comes during a slice waits for the same
+   * slice.
+   */
   let slice: Promise<Refusal | undefined> | undefined;
   if (state && state.step !== 'closing') storage.transactionSync(() => migrate(storage));
   if (state && isUnderWay(state)) void setMissingAlarm();
@@ -98,9 +112,9 @@ export function createArrival(storage: DurableObjectStorage, d1: D1Database) {
   return { findRefusal, resume };
 
   /**
-   * Sets an alarm, unless the object has one. An alarm starts an evicted object, and each start
-   * calls this function. If each start postponed the alarm, an object that is always evicted early
-   * would never resume the move.
+   * Sets an alarm, unless the object has one. If the platform evicts the object, the alarm starts
+   * it again, and each start calls this function. If each start postponed the alarm, an object that
+   * the platform always evicts early would never resume the move.
    */
   async function setMissingAlarm(): Promise<void> {
     if ((await storage.getAlarm()) === null) await storage.setAlarm(Date.now() + RESUME_AFTER_MS);
@@ -108,7 +122,7 @@ export function createArrival(storage: DurableObjectStorage, d1: D1Database) {
 
   /**
    * Returns why the object cannot serve the account now; undefined if it can. If the account has
-   * not arrived yet, works on the move first.
+   * not arrived yet, the function first runs a slice of the move.
    */
   async function findRefusal(address: Address): Promise<Refusal | undefined> {
     if (!state || !hasArrived(state)) {
@@ -142,9 +156,9 @@ export function createArrival(storage: DurableObjectStorage, d1: D1Database) {
   }
 
   /**
-   * Works on the move for at most one slice. If the account has not arrived yet, stops at the
-   * arrival, so that requests do not wait for the deletion in D1. If the account has arrived, stops
-   * when D1 has no rows of the account.
+   * Runs one slice of the move. If the account has not arrived yet, the slice ends when the account
+   * arrives. So requests do not wait while the object deletes the rows in D1. If the account has
+   * arrived, the slice ends when D1 has no rows of the account.
    */
   async function runSteps(address: Address): Promise<Refusal | undefined> {
     let current = state ?? beginArrival(address);
@@ -159,8 +173,8 @@ export function createArrival(storage: DurableObjectStorage, d1: D1Database) {
         return refusal;
       }
       current = state ?? current;
-      // Gives the timers of waiting requests a chance to fire. Without this pause, workerd may run
-      // them only after the slice.
+      // Lets the timers of waiting requests fire. Without this pause, workerd may run these timers
+      // only after the slice.
       await scheduler.wait(0);
     }
     await (isUnderWay(current) ? storage.setAlarm(Date.now()) : storage.deleteAlarm());
@@ -174,7 +188,7 @@ export function createArrival(storage: DurableObjectStorage, d1: D1Database) {
     return saveState({ step: 'closing', life, at, account, place, ...progress });
   }
 
-  /** Stores the next state and makes the change that leads to it, in one transaction. */
+  /** Runs `change` and stores the next state, both in one transaction. */
   function saveState(next: State, change: () => void = () => {}): State {
     storage.transactionSync(() => {
       change();
@@ -209,8 +223,8 @@ export function createArrival(storage: DurableObjectStorage, d1: D1Database) {
     const params = { account, place, life, arrived_at: at };
     const found = await runInD1(prepare(db, closeAccount, params), params);
     if (found?.life !== life) {
-      // D1 has the `life` of another object, so this object has copied nothing. An object whose
-      // storage is empty costs nothing.
+      // The row in D1 has the `life` of another object. This object has copied nothing, so it may
+      // delete its storage. An object whose storage is empty costs nothing.
       await storage.deleteAll();
       state = undefined;
     }
@@ -254,14 +268,14 @@ export function createArrival(storage: DurableObjectStorage, d1: D1Database) {
       });
       return;
     }
-    // D1 accepts only deletions for this account now. So a console or a script has deleted rows in
-    // D1.
+    // The page in D1 differs from the copy. D1 is closed and accepts only deletions, so a console
+    // or a script has deleted rows in D1 since the copy.
     copyAgain(current);
   }
 
   /**
    * Empties the tables of the object, and begins the copy again. A migration may have changed the
-   * tables, so the new state has the present schema.
+   * tables since the first copy, so the function also stores their present columns in the state.
    */
   function copyAgain(current: State): void {
     const schema = describeTables(storage.sql);
@@ -272,8 +286,8 @@ export function createArrival(storage: DurableObjectStorage, d1: D1Database) {
   }
 
   /**
-   * Records the arrival in D1, but not while D1 has tables or columns of accounts that the object
-   * has not copied.
+   * Records the arrival in D1. If D1 has tables or columns that the object has not copied, records
+   * nothing: the object copies again, or refuses to serve until it has the missing migration.
    */
   async function confirmArrival(current: State): Promise<Refusal | undefined> {
     const { account, life, at } = current;
@@ -282,8 +296,8 @@ export function createArrival(storage: DurableObjectStorage, d1: D1Database) {
     const isComplete = JSON.stringify(groupColumns(columns)) === current.schema;
     const statement = isComplete ? noteArrival : readAccountObject;
     const found = await runInD1(prepare(db, statement, params), params);
-    // If an earlier attempt recorded the arrival and its response was lost, `arrived_at` is set
-    // already.
+    // `arrived_at` is set already if an earlier attempt recorded the arrival, but its response was
+    // lost.
     if (!isComplete && found?.arrived_at === null) {
       if (describeTables(storage.sql) === current.schema) return { wait: 60, cause: OTHER_TABLES };
       copyAgain(current);
@@ -292,14 +306,15 @@ export function createArrival(storage: DurableObjectStorage, d1: D1Database) {
     if (found?.life !== life || found.arrived_at !== at) return refuseLostObject(account);
     saveState({ ...current, step: 'deleting', table: 0, after: [] });
     const { place, copied: rows } = current;
-    // If an operator restores D1, this log line tells how to write the row of account_object again.
+    // If an operator restores D1 to a time before the move, account_object lacks this row. The log
+    // line contains the values with which the operator inserts the row again.
     console.log(JSON.stringify({ arrived: account, place, life, at, rows }));
     return undefined;
   }
 
   /**
-   * Deletes a page of rows in D1, if `account_object` still has the `life` and arrival of this
-   * object.
+   * Deletes a page of rows in D1. If the row of `account_object` does not have the `life` and the
+   * time of arrival of this object, the SQL deletes nothing.
    */
   async function deletePage(current: State): Promise<undefined> {
     const { name, key } = currentTable(current);
@@ -375,8 +390,10 @@ type Table = {
 type Column = { readonly table: string; readonly column: string; readonly pk: number };
 
 /**
- * Reads the columns of all tables. When an evaluation is deleted, a trigger deletes its rows in
- * other tables. `run_evaluation` comes last, so deletePage has deleted these rows by then.
+ * Reads the columns of all tables, in the order in which `deletePage` deletes their rows. Deleting
+ * a row of `run_evaluation` fires a trigger, which deletes the history of the evaluation and its
+ * keyed writes. `run_evaluation` comes last, so `deletePage` has already deleted those rows page by
+ * page, and the trigger finds none.
  */
 const COLUMNS = `
   SELECT t.name AS "table", c.name AS "column", c.pk

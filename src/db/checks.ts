@@ -17,9 +17,10 @@ export const isUuid = (column: string) =>
   );
 
 /**
- * Accepts a time in UTC that exists, such as `2025-01-31T12:00:00.000Z`. Every other format is
- * refused, so the order of texts is the order of times. The year must be before 9999, the last year
- * of SQLite's date functions.
+ * Accepts a time in UTC such as `2025-01-31T12:00:00.000Z`, if the date exists in the calendar.
+ * Every other format is refused, so the order of texts is the order of times. The year 9999 is
+ * refused, because it is the last year of SQLite's date functions: they cannot compute a time after
+ * it.
  */
 export const isTimestamp = (column: string) =>
   sql.raw(

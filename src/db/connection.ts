@@ -1,13 +1,13 @@
 /**
  * Connects one request to the store that has the rows of the account: D1 or a Durable Object. A
- * store (d1.ts, account-object.ts) makes one attempt at a time. This file retries after errors that
- * may pass soon.
+ * store (d1.ts, account-object.ts) never retries: it makes one attempt each time that this file
+ * calls it. This file retries after errors that may pass soon.
  *
  * The connection to the database may be lost after the commit, so a retry may repeat a stored
  * write. Therefore every statement must be harmless if it runs twice.
  *
- * A call makes at most four attempts, each with a timeout of 5 s. No retry starts later than 2 s
- * after the connection was opened.
+ * A call makes at most four attempts, each with a timeout of 5 s. A request opens one connection
+ * for all its calls. No retry starts later than 2 s after the request opened the connection.
  */
 import { type Clock, withTimeout } from '../clock.ts';
 import { databaseUnavailable, Failure, messageOf } from '../failure.ts';
@@ -15,7 +15,7 @@ import type { Principal } from '../principal.ts';
 import type { Statement } from './statement.ts';
 
 const ATTEMPTS_MAX = 4;
-/** No retry starts later than this after the connection was opened. */
+/** No retry starts later than this after the request opened its connection. */
 const RETRY_MAX_MS = 2000;
 /** The connection abandons an attempt after this time, because the database may never answer. */
 export const ANSWER_MAX_MS = 5000;
@@ -83,8 +83,8 @@ type AnyStatement = Statement<never, unknown>;
 /**
  * The statements of one attempt, which run in this order in one transaction:
  * - `store` is the write.
- * - `explain` returns why the write stored nothing. If the write returned a row, a store may skip
- *   `explain`.
+ * - `explain` returns why the write stored nothing. If the write returned a row, the database (D1
+ *   or an object) may skip `explain`.
  * - `read` is a read. In a call with a write, `read` sees the rows after the write.
  */
 export type Call = {
@@ -110,15 +110,15 @@ export type Rows = {
 export type Store = {
   readonly name: 'd1' | 'object';
   /**
-   * Makes one attempt. An abandoned attempt may still run, so two attempts of a request may
-   * overlap.
+   * Makes one attempt. After a timeout, the connection abandons the attempt and may start another,
+   * but the abandoned attempt may still run.
    * @throws {Failure} `database_unavailable` if no retry of this request can help. Throws the
    * store's own error if a statement fails, or if its result is unknown.
    */
   readonly run: (call: Call) => Promise<Rows>;
   /**
-   * Returns a bookmark of the state that the last answered attempt saw. Returns null before the
-   * first answer, and always for an object.
+   * Returns a D1 bookmark: a read that starts from it sees at least what the last answered attempt
+   * saw. Returns null before D1 has answered an attempt, and always for an object.
    */
   readonly bookmark: () => string | null;
 };
@@ -135,18 +135,18 @@ export type Written<Row, Explanation, Read> = { readonly read: readonly Read[] }
 export type Connection = {
   /**
    * Runs a statement and returns its rows.
-   * @throws {Failure} `database_unavailable` after an error that passes. Other errors are thrown
-   * unchanged.
+   * @throws {Failure} `database_unavailable` if the error may pass, so that the caller may try
+   * again later. Throws every other error unchanged.
    */
   readonly read: <P extends Params, Row>(statement: Statement<P, Row>, params: P) => Promise<Row[]>;
   /**
    * Runs a write and its explanation in one call, which is one transaction. If the write stored a
-   * row, returns the row. Then the explanation has read nothing (write.query.ts, ifNothingChanged).
-   * If the write stored nothing, returns the last row of the explanation.
+   * row, returns the row, and the explanation costs no reads (write.query.ts, ifNothingChanged). If
+   * the write stored nothing, returns the last row of the explanation.
    * @param paramsOf returns the parameters of an attempt. The first attempt has the number 1.
    * @param read runs after the write, in the same transaction.
-   * @throws {Failure} `database_unavailable` after an error that passes. Other errors are thrown
-   * unchanged.
+   * @throws {Failure} `database_unavailable` if the error may pass, so that the caller may try
+   * again later. Throws every other error unchanged.
    */
   readonly write: <P extends Params, Q extends Params, Row, Explanation, Read = never>(
     store: Statement<P, Row>,
@@ -155,10 +155,11 @@ export type Connection = {
     read?: Statement<P, Read>,
   ) => Promise<Written<Row, Explanation, Read>>;
   /**
-   * Returns the failure for a write that was refused because a row is missing or a label is
-   * archived. Another caller can change that. If the store answered every attempt, the failure is
-   * `refusal`. If an attempt was lost, the failure is `database_unavailable`: the attempt may arrive
-   * later, after another caller has created the row, and then its value is stored.
+   * Chooses the failure for a write that the database refused because a row is missing or a label
+   * is archived. If the database answered every attempt of the request, returns `refusal`. If an
+   * attempt had no answer, returns `database_unavailable`, because that attempt may still arrive.
+   * By then another caller may have created the row or unarchived the label, so the database would
+   * store the write.
    */
   readonly settleRefusal: (refusal: Failure) => Failure;
   /** Returns the same as `Store.bookmark`. */
@@ -207,8 +208,8 @@ export function connect(store: Store, clock: Clock): Connection {
     const read = readToo ? typeRows(readToo, rows.read) : [];
     const [row] = typeRows(statement, rows.store);
     if (row !== undefined) return { row, read };
-    // So far, D1 and objects have always returned the explanation here. If the explanation is
-    // missing, a further call reads it without the write.
+    // With D1 and objects, the call has always returned the explanation here. If the explanation is
+    // missing nevertheless, a further call reads it without the write.
     const explanation =
       typeRows(explain, rows.explain).at(-1) ?? (await explainAlone(explain, paramsOf(1)));
     if (explanation === undefined)
@@ -246,8 +247,8 @@ export function connect(store: Store, clock: Clock): Connection {
         const message = messageOf(thrown);
         const later = LATER_ERRORS.find(({ text }) => message.includes(text));
         if (later) throw databaseUnavailable(later.wait, message);
-        // If the first attempt fails with such an error, nothing was stored. After a later attempt
-        // this is not sure, because an earlier attempt may have stored the write.
+        // A final error of the first attempt proves that nothing was stored. A final error of a
+        // later attempt does not, because an earlier attempt may have stored the write.
         if (attempt === 1 && FINAL_ERRORS.some((text) => message.includes(text))) throw thrown;
         // The pause is random (full jitter), so that requests that failed together do not retry
         // together.
@@ -268,8 +269,9 @@ export function connect(store: Store, clock: Clock): Connection {
 const typeRows = <Row>(_: Statement<never, Row>, rows: readonly unknown[]) => rows as Row[];
 
 /**
- * Returns the call if SQLite stores every parameter unchanged. An account object would store `true`
- * as a text, and undefined and NaN as NULL.
+ * Returns the call if every parameter is a text, null or a finite number, which SQLite stores
+ * unchanged. It would change other values without an error: an account object would store `true` as
+ * a text, and undefined and NaN as NULL.
  * @throws {TypeError} for any other parameter
  */
 function requireStorable(call: Call): Call {

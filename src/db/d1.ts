@@ -1,11 +1,13 @@
 /**
  * Runs the statements of a request in D1. The statements of a call run in one batch, which is one
- * transaction (D1: batch). The bookmark of the session lets the next request of the caller see the
- * same state.
+ * transaction (D1: batch). The bookmark of the session lets the next request of the caller see at
+ * least the same state.
  *
- * If an account lives in an object, rows of the account in D1 are out of date. Triggers in D1
- * refuse new and changed rows of the account. Each read returns an additional row that names the
- * place of the object (query.ts, accountQuery). The place is a jurisdiction or a location hint.
+ * If an account lives in an object, D1 refuses its requests, because D1 may still have old rows of
+ * the account:
+ * - A write fails: a trigger refuses new and changed rows of the account.
+ * - A read returns an additional row (query.ts, accountQuery). The row names the place of the
+ *   object, which is a jurisdiction or a location hint.
  */
 import { systemClock, withTimeout } from '../clock.ts';
 import { databaseUnavailable, messageOf } from '../failure.ts';
@@ -17,8 +19,8 @@ import { bindValues, LIVES_IN_OBJECT, type Statement } from './statement.ts';
 const RETRY_AFTER_SECONDS = 5;
 
 /**
- * Waits at most ANSWER_MAX_MS for the answer of D1 to a query from an account object. D1 may never
- * answer. Without this timeout, the object would wait forever and never try again.
+ * Waits at most ANSWER_MAX_MS for the result of a query that an account object sends to D1. D1 may
+ * never answer. Without this timeout, the object would wait forever and never try again.
  * @throws {Error} `did not answer within 5000 ms`
  */
 export const awaitAnswer = <T>(call: Promise<T>): Promise<T> =>
@@ -45,7 +47,7 @@ export function d1Store(db: D1Database, from: string): Store {
   let answered = false;
   return {
     name: 'd1',
-    // Before the first answer, the session has only the bookmark with which it was opened.
+    // Before D1 has answered, the session has only the bookmark with which it was opened.
     bookmark: () => (answered ? session.getBookmark() : null),
     run,
   };

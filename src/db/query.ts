@@ -4,8 +4,8 @@
  * types.
  *
  * Only `*.query.ts` files and `npm run sql` import this file. At run time, drizzle would add 19 KiB
- * (gzip) to the bundle and double the start-up. Building one query would cost 1.9 times the CPU of
- * an update.
+ * (gzip) to the bundle and double the start-up time. If a request built its query itself, each
+ * query would cost 1.9 times the CPU time of an update request.
  */
 import {
   Column,
@@ -153,7 +153,8 @@ type Query<Params, Row> = {
  * @param paramTypes declares the parameters of the query, by name
  * @param build makes the query from the parameters
  * @throws {Error} if the query does not use a parameter; if a result has another name in the
- * database than in its type; or if `statement` (statement.ts) would damage a comment or a literal
+ * database than in its type; if the query contains a comment; or if it contains a literal that
+ * `statement` (statement.ts) would change
  */
 export function query<K extends ParamTypes, Q extends Rows>(
   paramTypes: K,
@@ -178,14 +179,13 @@ export function query<K extends ParamTypes, Q extends Rows>(
 }
 
 /**
- * Writes the SQL of a read that also finds out whether the account lives in an object. If the
- * account lives in an object, its rows in D1 are out of date, and D1 returns an additional last
- * row. The first column of this row is LIVES_IN_OBJECT (statement.ts), followed by the place of the
- * object.
+ * Writes the SQL of a read that also finds out whether the account lives in an object. In that case
+ * D1 may still have old rows of the account, so D1 returns an additional last row. The first column
+ * of this row is LIVES_IN_OBJECT (statement.ts), followed by the place of the object.
  *
- * SQLite returns the parts of a UNION ALL one after the other. A separate statement in each call
- * would cost more. In an object the table `account_object` is empty, so there the additional row
- * never occurs.
+ * A UNION ALL appends the additional row: SQLite returns the rows of the first part before the rows
+ * of the second. A separate statement in each call would cost more. In an object the table
+ * `account_object` is empty, so a read in an object never returns the additional row.
  */
 export function accountQuery<
   K extends ParamTypes & { readonly account: ParamType<AccountId> },

@@ -164,9 +164,9 @@ export const runEvaluationHistory = sqliteTable(
 );
 
 /**
- * One row for each stored update of an evaluation with an Idempotency-Key. A retry finds its
- * earlier attempt here by primary key, no matter how long the history is. Only a trigger inserts
- * rows. Another trigger deletes them with the evaluation.
+ * One row for each stored update of an evaluation whose request had an Idempotency-Key. A retry
+ * finds the row of its earlier attempt by primary key, no matter how long the history is. Only a
+ * trigger inserts rows. Another trigger deletes them when the evaluation is deleted.
  */
 export const keyedWrite = sqliteTable(
   'keyed_write',
@@ -189,10 +189,10 @@ export const keyedWrite = sqliteTable(
 );
 
 /**
- * One row for each deletion of an evaluation, without the value. If an attempt to write arrives
- * after the deletion, the attempt finds this row and does nothing. Inserting a row fires a trigger,
- * which deletes the evaluation. The trigger also deletes up to ten rows of this table that are more
- * than seven days older.
+ * One row for each deletion of an evaluation, without the value. If an attempt of an older request
+ * arrives after the deletion, the attempt finds this row and stores nothing. Inserting a row fires
+ * a trigger, which deletes the evaluation. The trigger also deletes up to ten old rows of this
+ * table, from deletions more than seven days before the new one.
  */
 export const deletedEvaluation = sqliteTable(
   'deleted_evaluation',
@@ -254,8 +254,8 @@ export const accountObject = sqliteTable(
   {
     account_id: text().primaryKey(),
     /**
-     * The jurisdiction or location hint of the object, from ACCOUNT_OBJECTS; empty if the platform
-     * chooses.
+     * The jurisdiction or location hint of the object, from the setting ACCOUNT_OBJECTS. If the
+     * text is empty, the platform chooses where the object runs.
      */
     place: text().notNull(),
     /**

@@ -1,7 +1,8 @@
 /**
  * Keeps a copy of the shared labels in each account object. Shared labels live in D1, and every
  * account may use them. While D1 does not answer, the object uses its copy. The rule of a label
- * never changes, so an old copy accepts and refuses the same values.
+ * (its type, bounds and categories) never changes, so an old copy accepts and refuses the same
+ * values.
  */
 import { systemClock, withTimeout } from '../clock.ts';
 import { messageOf } from '../failure.ts';
@@ -17,19 +18,23 @@ import { bindValues, type RowOf } from './statement.ts';
 type LabelRow = RowOf<typeof readSharedLabels>;
 
 /**
- * An object refreshes its copy when the copy is this old. While D1 answers, a call therefore sees
- * every change of a shared label that is at least this old.
+ * An object refreshes its copy when the copy is this old. If D1 answers within WAIT_MAX_MS, each
+ * later call sees a change of a shared label after this time at the latest.
  */
 const COPY_MAX_AGE_MS = 60_000;
 /** After a failed refresh, the object uses its copy for this time before it tries again. */
 const RETRY_MS = 5000;
-/** A request waits at most this long for a refresh or for a single label. */
+/**
+ * A request waits at most this long until the copy is refreshed, and at most this long until the
+ * object has fetched a missing label.
+ */
 const WAIT_MAX_MS = 1000;
 /** A text that sorts after every id. Ids consist of hexadecimal digits and hyphens. */
 const AFTER_EVERY_ID = '~';
 /**
- * The object remembers at most this many ids that D1 does not have either. So repeated requests
- * with an unknown id do not query D1 each time.
+ * If the object and D1 both lack a label, the object remembers the id of the label, so that
+ * repeated requests with this id do not query D1 each time. The object remembers at most this many
+ * ids.
  */
 const MISSING_MAX_COUNT = 1000;
 
@@ -37,8 +42,8 @@ const TABLE = { name: 'evaluation_label' };
 const HAS_COPY = 'has_shared_labels';
 
 /**
- * Returns `findRefusal`. The object runs this function before each call, which keeps the copy up to
- * date.
+ * Creates the function `findRefusal`, which keeps the copy up to date. The object calls it before
+ * it runs the statements of a call.
  */
 export function createSharedLabels(storage: DurableObjectStorage, d1: D1Database) {
   let nextRefresh = 0;
@@ -48,8 +53,8 @@ export function createSharedLabels(storage: DurableObjectStorage, d1: D1Database
   return { findRefusal };
 
   /**
-   * Returns why the object cannot serve the call now; undefined if it can. Before that, refreshes
-   * an old copy, and fetches the label that the call needs.
+   * Refreshes the copy if it is too old, and fetches the label that the call needs. Returns why the
+   * object cannot serve the call now; undefined if it can.
    */
   async function findRefusal(call: Call): Promise<Refusal | undefined> {
     try {
@@ -83,7 +88,10 @@ export function createSharedLabels(storage: DurableObjectStorage, d1: D1Database
     }
   }
 
-  /** Reads all shared labels from D1. If a page differs from the copy, replaces the page. */
+  /**
+   * Reads all shared labels from D1, page by page. If a page in D1 differs from the object's copy
+   * of it, overwrites the copy of the page.
+   */
   async function refresh(): Promise<void> {
     const began = Date.now();
     // Only the first query of a session is sure to reach the primary, so each refresh opens a new
@@ -96,7 +104,10 @@ export function createSharedLabels(storage: DurableObjectStorage, d1: D1Database
     nextRefresh = began + COPY_MAX_AGE_MS;
   }
 
-  /** Refreshes one page. Returns the last id of the page; undefined if this was the last page. */
+  /**
+   * Refreshes the copy of one page. Returns the last id of the page; undefined if this was the last
+   * page.
+   */
   async function refreshPage(db: D1DatabaseSession, after: string): Promise<string | undefined> {
     const params = { after, limit: LABEL_PAGE_MAX_ROWS };
     const page = prepare(db, readSharedLabels, params).all<LabelRow>();
@@ -109,7 +120,10 @@ export function createSharedLabels(storage: DurableObjectStorage, d1: D1Database
     return last;
   }
 
-  /** Deletes the shared labels in the copy that meet the condition, and inserts `rows` instead. */
+  /**
+   * Deletes the shared labels in the copy that meet the condition, and inserts `rows` in their
+   * place.
+   */
   function replace(rows: readonly LabelRow[], condition: string, ...values: string[]): void {
     const { sql } = storage;
     storage.transactionSync(() => {
@@ -122,10 +136,12 @@ export function createSharedLabels(storage: DurableObjectStorage, d1: D1Database
   }
 
   /**
-   * Returns the id of the label that the call needs and the object does not have; otherwise
-   * undefined. A call that writes a value needs the label whose rule the value must meet. If D1 did
-   * not have the label either when it was searched less than COPY_MAX_AGE_MS ago, returns
-   * undefined.
+   * Returns the id of the label that the object must fetch from D1 before the call. Only a call
+   * that writes a value needs a label, because the value must meet its rule. Returns undefined in
+   * three cases:
+   * - The call writes no value.
+   * - The object has the label.
+   * - The object searched D1 for the label less than COPY_MAX_AGE_MS ago, and D1 did not have it.
    */
   function findLabelToFetch(params: Call['params']): string | undefined {
     if (params['value'] === undefined) return undefined;

@@ -5,8 +5,9 @@ import type { AccountId } from '../principal.ts';
 import { coalesce, type Expression, type In, literal, param, type Truth } from './query.ts';
 
 /**
- * The parameter of every explanation, the statement that returns why a write stored nothing.
- * `alone` is 1 if the explanation runs without the write (connection.ts).
+ * The parameter of every explanation. An explanation is the statement that returns why a write
+ * stored nothing. `alone` is 0 if the explanation follows the write in one transaction, and 1 if it
+ * runs without the write (connection.ts).
  */
 export const ALONE = { alone: param<0 | 1>() };
 
@@ -19,24 +20,24 @@ export const UPDATE = {
   now: param<string>(),
   write_id: param<string>(),
   /**
-   * If this is 1 and the row already has the same content by the same author, the update counts as
-   * a retry and changes nothing.
+   * If this is 1 and the row already has the same content by the same author, the database changes
+   * nothing: it treats the request as the caller's retry of an earlier request.
    */
   is_repeatable: param<0 | 1>(),
   /** The immutable fields in the request body, as a JSON object. */
   immutable: param<string>(),
   /**
-   * The versions from `If-Match`, as a JSON array: the row must have one of them. Null if the write
-   * may change any version.
+   * The versions from `If-Match`, as a JSON array: the row must have one of them. If this is null,
+   * the write may change any version.
    */
   versions: param<string | null>(),
 };
 
 /**
- * Returns SQL for a table that an explanation reads first. If the preceding write changed no row,
- * or if the explanation runs alone, the table has one row. Otherwise the table is empty, so SQLite
- * does not read the tables that are joined to it. `changes()` does not count rows that triggers
- * wrote (SQLite: changes).
+ * Returns SQL for a table with one row or none, to which an explanation joins the tables that it
+ * reads. If the preceding write changed no row, or if `alone` is 1, the table has one row.
+ * Otherwise the table is empty, so SQLite does not read the joined tables. `changes()` does not
+ * count rows that triggers wrote (SQLite: changes).
  */
 export const ifNothingChanged = (p: In<typeof ALONE>) =>
   sql`(SELECT 1 WHERE changes() = 0 OR ${p.alone})`;

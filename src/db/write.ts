@@ -1,14 +1,15 @@
 /**
  * Gives each write an id, and makes the parameters that all updates share.
  *
- * The database stores the id with the value as `write_id`: in the row, and in the history after the
- * value was replaced. If the id comes from an Idempotency-Key, the table `keyed_write` contains it
- * too.
+ * A write stores its id as `write_id` in the row that it changes. When another write replaces the
+ * value of an evaluation, a trigger copies the old value and its `write_id` into the history. If an
+ * update of an evaluation has an id that comes from an Idempotency-Key, a trigger also stores the
+ * id in the table `keyed_write`.
  *
  * The connection to the database may be lost after the commit, and an attempt that seemed lost may
- * arrive after its retry. So every attempt first searches for its own `write_id`. If an earlier
- * attempt has stored the write, the database has the id, and this attempt stores nothing. No
- * response contains a `write_id`.
+ * arrive after its retry. So every attempt first searches for its own `write_id`. If the database
+ * has this `write_id`, another attempt of the same write is stored already, and this attempt stores
+ * nothing. No response contains a `write_id`.
  */
 import type { Principal } from '../principal.ts';
 import type { OperationContext } from './connection.ts';
@@ -20,26 +21,29 @@ export type Write = {
   /** 24 random hexadecimal digits, or 32 digits that come from an Idempotency-Key. */
   readonly write_id: string;
   /**
-   * The update searches the history for `write_id` only after this time.
-   * - Without a key, this is the time when the request began. No other request has the same
-   *   `write_id`.
-   * - With a key, this is later than all times, so the search finds nothing. The update searches
+   * The update searches for its `write_id` only in history entries that are later than this time.
+   * - Without an Idempotency-Key, this is the time when the request began. The `write_id` is new
+   *   with the request, so no earlier entry has it.
+   * - With a key, this text sorts after all times, so the search finds nothing. The update searches
    *   `keyed_write` instead.
    */
   readonly since: string;
   /**
-   * The versions from `If-Match`, one of which the row must have. Undefined if the write may change
-   * any version.
+   * The versions from `If-Match`: the row must have one of them. If this is undefined, the write
+   * may change any version.
    */
   readonly versions: readonly string[] | undefined;
   /**
-   * If true and the row already has the same content by the same author, the update counts as a
-   * retry and changes nothing.
+   * If this is true and the row already has the same content by the same author, the database
+   * changes nothing: it treats the request as the caller's retry of an earlier request.
    */
   readonly isRepeatable: boolean;
 };
 
-/** The request headers that decide whether an update is stored, or has been stored already. */
+/**
+ * The values of the two request headers that an update uses: `If-Match` lists the versions that it
+ * may change, and the Idempotency-Key lets the database recognise a retry.
+ */
 type Preconditions = {
   readonly versions: readonly string[] | undefined;
   /** The Idempotency-Key. */
@@ -50,9 +54,9 @@ type Preconditions = {
  * Gives a write its `write_id`. Without a key, the id is random for each request. With a key, the
  * id is derived from the key and the subject, so the same key of another caller gives another id.
  *
- * The database searches for the id only among the writes to one evaluation or label. So the account
- * need not be part of the id. The content must not be part of it: if a caller sends the same key
- * with other content, the database finds the id, and the Worker refuses the update
+ * The database searches for the id only among the writes to one evaluation or label, so the id need
+ * not depend on the account. The id must not depend on the content. If a caller sends the same key
+ * with other content, the database then finds the id, and the Worker refuses the update
  * (`unprocessable`).
  */
 export async function nameWrite(
@@ -74,12 +78,13 @@ export async function nameWrite(
 export const createWriteId = (uuid: string) => uuid.replaceAll('-', '').slice(8);
 
 /**
- * Returns a function from the number of the attempt to the parameters that all updates share
- * (write.query.ts).
+ * Returns a function that takes the number of an attempt and returns the parameters that all
+ * updates share (write.query.ts).
  *
- * Only the first attempt may count as a retry of an earlier request, which changes nothing. A later
- * attempt stores its `write_id` even if the row already has the content. If the first attempt was
- * delayed and arrives last, it finds this `write_id` and changes nothing.
+ * If the row already has the content of the request, the first attempt may change nothing: the
+ * request may be the caller's retry of an earlier request. A later attempt of the Worker stores its
+ * `write_id` even if the row already has the content. If the first attempt was delayed and arrives
+ * last, it finds this `write_id` and changes nothing.
  */
 export function updateParams(
   { principal, now }: OperationContext,
