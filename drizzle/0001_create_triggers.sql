@@ -1,6 +1,7 @@
 -- Appends the replaced value to the history in the same transaction, whether the Worker, a console
 -- or a script changes the evaluation.
--- If the writer did not increase updated_at or did not set a new write_id, the trigger does both.
+-- If the writer did not increase updated_at, the trigger does. If the writer did not set a new
+-- write_id, the trigger sets one.
 -- Entity tags, the order of the history and the recognition of retries depend on these columns.
 -- The UPDATE below does not fire this trigger again, because recursive_triggers is off in SQLite.
 -- A migration that rebuilds the table drops its triggers silently. Then test/history.test.ts fails.
@@ -67,6 +68,7 @@ END;
 --> statement-breakpoint
 -- Deletes the history and the keyed writes of a deleted evaluation. Otherwise a caller who creates
 -- an evaluation with the same id later could read the old values.
+-- (drizzle/README.md explains the lines that begin with "read:".)
 -- read: deletes only the history of the deleted evaluation.
 CREATE TRIGGER `run_evaluation_takes_its_history_along`
 AFTER DELETE ON `run_evaluation`
@@ -77,8 +79,8 @@ BEGIN
 END;
 --> statement-breakpoint
 -- The Worker deletes an evaluation by inserting a row into deleted_evaluation: this trigger deletes
--- the evaluation. The trigger also deletes up to ten rows of deleted_evaluation that are more than
--- seven days old. The limit keeps the cost of a deletion constant.
+-- the evaluation. The trigger also deletes up to ten rows of deleted_evaluation whose deletion was
+-- more than seven days before this one. The limit keeps the cost of a deletion constant.
 -- read: deletes only the evaluation that the caller deletes.
 CREATE TRIGGER `deleted_evaluation_deletes`
 AFTER INSERT ON `deleted_evaluation`
@@ -172,8 +174,9 @@ BEGIN
 	);
 END;
 --> statement-breakpoint
--- If a script does not increase updated_at or does not set a new write_id, this trigger does both,
--- as for evaluations. The Worker sets both columns, so its updates do not fire this trigger.
+-- If a script does not increase updated_at, this trigger does. If a script does not set a new
+-- write_id, this trigger sets one. The Worker sets both columns, so its updates do not fire this
+-- trigger.
 CREATE TRIGGER `evaluation_label_moves_on`
 AFTER UPDATE ON `evaluation_label`
 WHEN (
@@ -199,8 +202,8 @@ END;
 --> statement-breakpoint
 -- Deletes up to twenty revocations of expired links of the same account, so that old rows do not
 -- pile up. The limit keeps the cost of a revocation constant.
--- The trigger waits an hour after the expiry. Edge locations decide by their own clocks whether a
--- link has expired, and these clocks may differ.
+-- The trigger keeps each revocation for an hour after the link has expired. Edge locations decide
+-- by their own clocks whether a link has expired, and these clocks may differ.
 -- read: deletes only revocations of expired links, which no request looks for.
 CREATE TRIGGER `revoked_link_takes_expired_along`
 AFTER INSERT ON `revoked_link`
