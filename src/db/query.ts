@@ -3,9 +3,9 @@
  * and the query declares its parameters. So `tsc` refuses code that uses a statement with wrong
  * types.
  *
- * Only `*.query.ts` files and `npm run sql` import this file. At run time, drizzle would add 19 KiB
- * (gzip) to the bundle and double the start-up time. If a request built its query itself, each
- * query would cost 1.9 times the CPU time of an update request.
+ * Only `*.query.ts` files and `npm run sql` import this file. In the bundle, drizzle would make cold
+ * starts slower, and each request would build its queries again (test/bench/README.md has a Worker
+ * that does this).
  */
 import {
   Column,

@@ -1,7 +1,7 @@
 /**
  * Tells why a body is not JSON, and where the fault is. The messages of JSON.parse differ between
  * engines and quote the body, so no caller gets them. Strangers choose the body, so each pattern
- * takes linear time: at most 20 ms for the largest body.
+ * takes linear time (test/unreadable-body.test.ts).
  */
 
 /** The sentence for a body that is not JSON, if describeJsonFault finds nothing more exact. */
