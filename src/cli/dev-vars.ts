@@ -61,8 +61,8 @@ export async function readLocalSettings(): Promise<Settings> {
     return settings;
   } catch (thrown) {
     if (!(thrown instanceof Failure)) throw thrown;
-    // The cause ends with a command that changes a deployed setting. That command does not help
-    // locally.
+    // `log.cause` names the setting and its fault, and ends with a command that changes the
+    // deployed setting. The message leaves out that command, which does not change .dev.vars.
     const fault = (thrown.log.cause ?? thrown.message).replace(/: run `.*/s, '');
     throw new Error(`A setting in ${FILE} is wrong: ${fault}. Correct it there, and start again.`);
   }
@@ -72,8 +72,8 @@ const readExample = () => readFileSync('.dev.vars.example', 'utf8');
 
 /** Returns the number of the first line that is neither a setting, nor a comment, nor blank. */
 function findUnreadableLine(text: string): number | undefined {
-  // A quoted value may span several lines. Replacing each further line by `#` makes it a comment,
-  // and keeps the line numbers.
+  // A quoted value may span several lines. All its lines after the first become the comment `#`, so
+  // the check accepts them and the line numbers stay the same.
   const quoted = /^[ \t]*(?:export\s+)?[\w.-]+[ \t]*=[ \t]*(["'`])[\s\S]*?\1/gm;
   const oneLine = text.replace(quoted, (found) => found.replace(/\n.*/g, '\n#'));
   const index = oneLine

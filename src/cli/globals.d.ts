@@ -1,5 +1,6 @@
 /**
- * Declares global types of Workers that the imported files use and that Node's types do not have.
+ * Declares global types of Workers that Node's types do not have. The programs and tests that run
+ * in Node need them, because they import files of the Worker.
  */
 type BufferSource = import('node:crypto').webcrypto.BufferSource;
 type CryptoKey = import('node:crypto').webcrypto.CryptoKey;

@@ -10,13 +10,13 @@ import { OFFLINE } from './offline.ts';
 /** The folder in which `wrangler dev` keeps the local state. */
 const STATE = '.wrangler/state/v3';
 /**
- * Contains a digest of the files that were applied. This file is in STATE, so deleting the state
- * deletes the digest too.
+ * The file with a digest of the migrations and the sample data that the local D1 has. The file is
+ * in STATE, so deleting the local state deletes the digest too.
  */
 const APPLIED = `${STATE}/applied`;
 /**
- * A configuration for wrangler with the database of wrangler.toml and nothing else. So wrangler
- * creates no other binding.
+ * A configuration for wrangler that contains only the database. With wrangler.toml, wrangler would
+ * create all other bindings too.
  */
 const CONFIG = '.wrangler/local-database.json';
 const SAMPLE = 'src/cli/sample.sql';
@@ -58,7 +58,8 @@ export async function updateLocalDatabase(): Promise<void> {
 }
 
 async function migrate(db: D1Database): Promise<void> {
-  // `wrangler d1 migrations apply` creates the same table.
+  // Creates the table exactly as `wrangler d1 migrations apply` does, so that the command and this
+  // program both skip the migrations that the other has applied.
   await db
     .prepare(
       'CREATE TABLE IF NOT EXISTS d1_migrations (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT UNIQUE, applied_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP NOT NULL)',

@@ -1,9 +1,9 @@
 /**
  * Writes Scalar's script, which draws the API reference, into the folder of static assets. wrangler
  * runs this program before it bundles the Worker (wrangler.toml).
- * The script has 5 MB, so it comes from npm and is not in git. It comes from Scalar's plugin for
- * fastify, which installs 15 packages (24 MB). @scalar/api-reference has the same script, but would
- * install 284 packages (311 MB).
+ * The script has 5 MB, so it comes from npm and is not in git. Two npm packages contain the script.
+ * This program reads it from Scalar's plugin for fastify, which installs 15 packages (24 MB).
+ * @scalar/api-reference would install 284 packages (311 MB).
  */
 import { readFile, rename, writeFile } from 'node:fs/promises';
 import plugin from '@scalar/fastify-api-reference';

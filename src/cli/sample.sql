@@ -1,6 +1,6 @@
 -- Invented sample data: four labels, one of each type, two accounts, four runs and nine
--- evaluations. Each statement inserts only missing rows, and changes no existing row. It skips the
--- rows of an account that lives in an object.
+-- evaluations. Each statement inserts only missing rows, and changes no existing row. Each
+-- statement skips the accounts in account_object, whose rows are in a Durable Object, not in D1.
 INSERT INTO evaluation_label
   (id, account_id, name, description, value_type, min_value, max_value, categories, created_at)
 SELECT * FROM (VALUES

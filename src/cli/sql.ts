@@ -1,8 +1,8 @@
 /**
- * `npm run sql` writes the SQL of drizzle queries before the build, as sqlc does: from each
- * `*.query.ts` into the `sql.generated.ts` of its folder. It also writes the migrations into
- * `db/migrations.generated.ts`. With `--check`, the program writes nothing, and fails if a file is
- * stale.
+ * `npm run sql` writes the SQL of drizzle queries before the build, as sqlc does. The queries of
+ * each `*.query.ts` go into `sql.generated.ts` in the same folder, and the migrations go into
+ * `db/migrations.generated.ts`. With `--check`, the program writes nothing, and fails if a
+ * generated file is stale.
  */
 import { existsSync, globSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, dirname, resolve } from 'node:path';
@@ -26,8 +26,8 @@ const isQuery = (exported: unknown): exported is { readonly text: string } =>
   typeof exported.text === 'string';
 
 /**
- * Lays out a statement and indents it. The indentation is part of the bundle, so it uses tabs,
- * which are shorter than spaces.
+ * Breaks a statement into indented lines. The indentation uses tabs because they are shorter than
+ * spaces: the deployed Worker contains the generated text.
  */
 function indentStatement(text: string): string {
   const lines = layOut(text);
@@ -67,9 +67,9 @@ ${imports.join('')}${statements.join('')}`;
 }
 
 /**
- * Returns the text of `db/migrations.generated.ts`, from which an account object applies the
- * migrations. Leaves out comments, indentation, and quotes around names, which would only make the
- * bundle larger.
+ * Returns the text of `db/migrations.generated.ts`. From this file, the Durable Object of an
+ * account applies the migrations to its own database. To keep the deployed Worker small, the text
+ * has no comments, no indentation, and no quotes around names.
  */
 function generateMigrations(): string {
   const files = globSync('drizzle/*.sql').sort();
@@ -89,7 +89,7 @@ export const NEWEST_MIGRATION = '${basename(files.at(-1) ?? '')}';
 }
 
 async function run(check: boolean): Promise<void> {
-  // A query imports NEWEST_MIGRATION, so the migrations must be up to date first.
+  // A query imports NEWEST_MIGRATION from the migrations file, so this file is written first.
   write(MIGRATIONS, generateMigrations(), check);
   const folders = Map.groupBy(globSync('src/*/*.query.ts').sort(), (file) => dirname(file));
   for (const [folder, files] of folders)

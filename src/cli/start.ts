@@ -23,9 +23,9 @@ const HELP = `Serves the Worker on ${HOST} with a local D1 until Ctrl-C.
   --port N   the port (8787)
   --help     this text`;
 
-/** A step that takes longer prints its progress at this interval. */
+/** While a step runs, the program prints a progress line at this interval. */
 const SILENCE_MAX_MS = 1500;
-/** After a response, wrangler needs at most this long to print the log line. */
+/** wrangler needs at most this long after a response to print the Worker's log line for it. */
 const OWN_LINE_MAX_MS = 5000;
 
 let running: ChildProcess | undefined;

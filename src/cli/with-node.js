@@ -2,8 +2,8 @@
  * `node src/cli/with-node.js <command>` runs a command with the Node that `npm ci` installs, no
  * matter which Node runs npm.
  * - This file is plain JavaScript, because an older Node must be able to read it.
- * - The link node_modules/.bin/node would be simpler, but npm 10 deletes that link together with
- *   the packages for other platforms.
+ * - Running node_modules/.bin/node would be simpler. But npm 10 deletes that symbolic link when it
+ *   deletes the packages for other platforms.
  */
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
