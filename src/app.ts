@@ -32,8 +32,9 @@ import { type AccountObjects, findPlace, readOrigins, readSettings } from './set
 const loadDocument = async () => (await import('./openapi.generated.json')).default;
 
 /**
- * Creates the function that finds an account's store. Call that function only after authentication,
- * which has checked the settings.
+ * Creates the function that returns the store of an account: its Durable Object, or D1. The created
+ * function throws if a setting is wrong, so call it only after authentication, which checks the
+ * settings.
  */
 function createFindStore(env: Env): FindStore {
   let accountObjects: AccountObjects | undefined;

@@ -7,8 +7,8 @@ export type Clock = {
 };
 
 /**
- * Returns the result of `work`. After the timeout, calls `onTimeout` and rejects, even if `work`
- * does not stop, for example while a body arrives slowly.
+ * Returns the result of `work`. If `work` takes longer than `milliseconds`, calls `onTimeout` and
+ * rejects without waiting for `work` to end: a body that arrives slowly may take forever.
  * @throws {Error} `did not answer within N ms`
  */
 export function withTimeout<T>(
@@ -31,9 +31,9 @@ const POLL_MS = 10;
 
 /**
  * Waits until work that several requests share has ended, but at most `milliseconds`. Each request
- * waits with its own timers and awaits no promise of another request. If a caller disconnects,
- * workerd cancels its request. Another request that awaits a promise of that request hangs, or
- * workerd writes a warning (auth/README.md).
+ * waits with its own timers, and never for a promise of another request. If the caller of request A
+ * disconnects, workerd cancels A. If request B awaits a promise of A, then B hangs, or workerd
+ * writes a warning (auth/README.md).
  */
 export async function waitWhile(
   clock: Clock,
@@ -47,8 +47,8 @@ export async function waitWhile(
 export const systemClock: Clock = {
   now: () => new Date(),
   sleep: (milliseconds) => scheduler.wait(milliseconds),
-  // Uses a timer and not AbortSignal.timeout, which cannot be cancelled: it would outlive the
-  // request by up to the whole timeout.
+  // A timer can be cancelled, and an AbortSignal.timeout cannot. Such a signal would exist until
+  // its timeout ends, even if the request has ended long before.
   after: (milliseconds, action) => {
     const timer = setTimeout(action, milliseconds);
     return () => clearTimeout(timer);

@@ -34,23 +34,27 @@ export type FailureCode =
   | 'misconfigured';
 
 type FailureHeaders = {
-  /** The value of `retry-after`. */
+  /** The value of the response header `retry-after`. */
   readonly retryAfterSeconds?: number;
-  /** The methods of the path, for `allow`. */
+  /** The methods that the path allows, for the response header `allow`. */
   readonly allow?: string;
-  /** The required scope, for `www-authenticate`. */
+  /** The scope that the token lacks, for the response header `www-authenticate`. */
   readonly scope?: string;
-  /** The stored version, for `etag`. */
+  /** The stored version, for the response header `etag`. */
   readonly version?: string;
 };
 
-/** Fields that a failure adds to the log line. They never contain a token, a body or a value. */
+/**
+ * Fields that a failure adds to the log line. They never contain a token, a body or the value of an
+ * evaluation.
+ */
 export type FailureLog = {
   readonly code?: string;
   readonly key_id?: string | undefined;
   /**
-   * `claim` is the claim that made the token invalid. `expected` and `actual` are its values. A
-   * stranger may choose `actual`.
+   * The name of the claim that made the token invalid. `expected` describes the accepted values,
+   * and `actual` is the value in the token. A stranger may choose `actual`, so the code that fills
+   * it must escape it.
    */
   readonly claim?: string;
   readonly expected?: string;
@@ -96,7 +100,10 @@ export class Failure extends Error {
 export const INTERNAL_ERROR =
   'The server failed to process the request; this is not your fault. Quote the x-request-id when you report it.';
 
-/** Makes the failure of a missing resource. Another account's resource gets the same failure. */
+/**
+ * Makes the failure for a resource that does not exist, or that the caller may not access. Both
+ * cases have the same sentence, so no caller learns which ids exist.
+ */
 export const notFound = () =>
   new Failure(
     'not_found',
@@ -121,8 +128,8 @@ export const preconditionFailed = (resource: string, version: string) =>
   );
 
 /**
- * Makes the error that reports a bug: a statement stored nothing, but no condition explains why.
- * test/explanation.test.ts tests that this never happens.
+ * Makes the error that reports a bug: a write changed no row, although the code finds afterwards
+ * that all conditions of the write are met. test/explanation.test.ts tests that this never happens.
  */
 export const unexplained = (write: string) =>
   new Error(`The ${write} stored nothing, and no condition explains why.`);
@@ -142,8 +149,8 @@ export const databaseUnavailable = (retryAfterSeconds: number, cause: string) =>
   );
 
 /**
- * Makes the failure of a database that lacks migrations of the deployed Worker. `cause` is for the
- * log.
+ * Makes the failure of a database that lacks migrations that the deployed Worker needs. `cause` is
+ * for the log.
  */
 export const lacksMigrations = (cause: string) =>
   new Failure(

@@ -9,7 +9,10 @@ import { isAtMost, UUID } from './limits.ts';
 /** A JSON object from a request, before its fields are checked. */
 export type Body = { readonly [property: string]: unknown };
 
-/** Fields that the caller sent although the caller cannot set them. */
+/**
+ * Values by the name of their field: the values that the caller sent for fields that only the
+ * server sets, or the server's values of the same fields.
+ */
 export type SentFields = { readonly [field: string]: unknown };
 
 /** Accepts a UUID in any case, and returns it in lower case. */
@@ -80,7 +83,7 @@ export const storedField = {
 /**
  * Parses the fields of the schema, and ignores all other fields of the body.
  * @param readOnly an object whose keys are the fields that the caller cannot set
- * @param refusal makes the failure of such a field if its value has a wrong type
+ * @param refusal makes the failure for a field in `readOnly` whose value has a wrong type
  * @throws {Failure} `malformed`, or the refusal of a field in `readOnly`.
  */
 export function parse<T extends v.GenericSchema>(

@@ -26,8 +26,8 @@ export const TOKEN_MAX_CHARS = 16 * 1024;
  */
 export const PAGE_MAX_ROWS = 1000;
 /**
- * The most labels on a page. One label may have 64 KiB of categories, so a page of labels is
- * smaller.
+ * The most labels on a page. A page of labels has fewer rows than PAGE_MAX_ROWS, because one label
+ * may have 64 KiB of categories.
  */
 export const LABEL_PAGE_MAX_ROWS = 100;
 
@@ -37,7 +37,10 @@ export const LABEL_PAGE_MAX_ROWS = 100;
  */
 export const ACCOUNT_MAX_CHARS = 255;
 export const SUBJECT_MAX_CHARS = 255;
-/** The longest name of a link. If a value comes through a link, its author is `<sub>/<name>`. */
+/**
+ * The longest name of a link. The author of a value that arrives through a named link is
+ * `<sub>/<name>`, in which `<sub>` is the subject of the token that created the link.
+ */
 export const LINK_NAME_MAX_CHARS = 64;
 export const AUTHOR_MAX_CHARS = SUBJECT_MAX_CHARS + 1 + LINK_NAME_MAX_CHARS;
 export const OUTPUT_NAME_MAX_CHARS = 255;
@@ -57,14 +60,15 @@ export const LINK_MIN_SECONDS = 60;
 export const LINK_MAX_SECONDS = 7_776_000;
 export const LINK_DEFAULT_SECONDS = 604_800;
 /**
- * The longest URL of a link. Every browser opens a URL of this length. Many senders store at most
- * 255 characters of a URL. A link with the default options is shorter than 255, but long `values`
- * make its URL longer.
+ * The longest URL of a link. Every browser opens a URL of this length. Many webhook senders store
+ * at most 255 characters of a URL. The URL of a link with the default options is shorter than that,
+ * but long `values` make it longer.
  */
 export const LINK_URL_MAX_CHARS = 1999;
 /**
- * The longest text in a field of a link's page. Every number and every version has a shorter text.
- * If the Worker refuses an answer, the page shows the sent text again, so the text must be short.
+ * The longest text that a person may submit in a field of a link's page. The fields contain a
+ * number and a version, and both are shorter than this. If the Worker refuses the submitted number,
+ * the page shows its text again, cut to this length.
  */
 export const ANSWER_MAX_CHARS = 64;
 /**
@@ -96,5 +100,6 @@ export const FORM_MAX_FIELDS = 1000;
  * points too.
  */
 export const isAtMost = (text: string, characters: number) =>
-  // A code point is one or two UTF-16 units. So `length` alone decides for most texts.
+  // `length` counts UTF-16 units, and a code point has one or two of them. So only a text whose
+  // `length` is between the limit and twice the limit needs the exact count.
   text.length <= characters || (text.length <= 2 * characters && [...text].length <= characters);

@@ -105,7 +105,7 @@ export const resourceSchema = <T extends { readonly updated_at?: string }>(
 
 /**
  * Describes some properties of an object, for use in `if` and `then`. `unevaluatedProperties`
- * allows all other properties there. Without it, redocly would refuse them.
+ * allows the object's other properties, which redocly would refuse otherwise.
  */
 export const someProperties = (properties: Keywords) => ({
   properties,
@@ -113,8 +113,9 @@ export const someProperties = (properties: Keywords) => ({
 });
 
 /**
- * Options for converting a validator to a JSON Schema. The schema leaves out a `check`, because
- * JSON Schema cannot express it.
+ * Options for converting a validator to a JSON Schema. The conversion leaves out each `check` and
+ * `to_lower_case`, which JSON Schema cannot express. It replaces `anyOf` of a type and null by a
+ * list of the two types.
  */
 const FROM_VALIDATOR: ConversionConfig = {
   typeMode: 'input',
@@ -134,7 +135,10 @@ const FROM_VALIDATOR: ConversionConfig = {
 
 /** The description of a field that an update refuses to change. */
 export const IMMUTABLE_FIELD = 'Cannot be changed: leave it out, or send it as it is stored.';
-/** The description of a field that the server sets. A create refuses any other value. */
+/**
+ * The description of a field that the server sets. A create refuses a sent value that differs from
+ * the server's value.
+ */
 export const SERVER_FIELD = 'Set by the server: leave it out, or send the same value.';
 const SENT_BACK = textOrNull('Ignored.');
 /**
@@ -155,9 +159,9 @@ type ServerFields<Fields extends object> = {
   /** The description of each of the fields. */
   readonly sentence: string;
   /**
-   * The schema of each field, which allows only values that the server can have. The validator
-   * accepts other values too, because the operation later compares the sent value with the stored
-   * value.
+   * The schema of each field in the document. It allows only values that the server may store. The
+   * validator accepts more: the operation later compares the sent value with the server's value,
+   * and refuses a different one.
    */
   readonly schemas: { readonly [field in keyof Fields]: Keywords | typeof NEVER };
 };
@@ -165,9 +169,9 @@ type ServerFields<Fields extends object> = {
 /**
  * Describes a request body as the Worker accepts it.
  * @param validator the valibot schema that parses the body
- * @param words a description or keywords for each property that the server does not set. Keywords
- * may add a bound that the validator has only as a `check`. If the validator does not read the
- * property, the keywords are the property's whole schema.
+ * @param words for each property that the caller may choose, either a description or keywords. The
+ * keywords may add a bound that the validator tests only in a `check`. For a property that the
+ * validator does not read, the keywords are the whole schema.
  * @param rule keywords that relate properties to each other, such as `if` and `then`
  * @throws {Error} if `words` lacks a property.
  */
@@ -187,8 +191,8 @@ export function requestSchema<T extends v.GenericSchema<object>, Fields extends 
     }
     const own = wordsByName.get(property);
     if (own === undefined || typeof derived === 'boolean') throw new Error(`describe ${property}`);
-    // In a generated client, a property with a default is required. So the defaults null and {} are
-    // left out.
+    // A generated client makes each property with a default required. The schema leaves out the
+    // defaults null and {}, so that these properties stay optional.
     const initial = typeof derived.default === 'object' ? undefined : derived.default;
     const more = typeof own === 'string' ? { description: own } : own;
     return { ...derived, ...more, type: derived.type, default: initial };
@@ -240,7 +244,10 @@ export type Headers = { readonly [name: string]: Header };
 
 /** Additional headers of a response with one resource. */
 export const TAGGED: Headers = { 'cache-control': headers.NoTransform, etag: headers.ETag };
-/** An additional header of a refusal that may come after an answer of D1. */
+/**
+ * An additional header of a refusal that the Worker may send after D1 has answered a query: the
+ * bookmark, which names the state of D1 at that time.
+ */
 export const BOOKMARK: Headers = { 'x-d1-bookmark': headers.Bookmark };
 /** An additional header of a refusal after which the caller may retry. */
 export const RETRY: Headers = { 'retry-after': headers.RetryAfter };
@@ -258,12 +265,16 @@ export const response = (description: string, content?: object, more: Headers = 
 });
 
 /**
- * Describes a response without a body. D1 may have answered, so the response may have a bookmark.
+ * Describes a response without a body. The response has the bookmark header if the Worker queried
+ * D1 and D1 answered.
  */
 export const emptyResponse = (description: string, more: Headers = {}) =>
   response(description, undefined, { 'x-d1-bookmark': headers.Bookmark, ...more });
 
-/** Describes a response with JSON. D1 may have answered, so the response may have a bookmark. */
+/**
+ * Describes a response with JSON. The response has the bookmark header if the Worker queried D1 and
+ * D1 answered.
+ */
 export const jsonResponse = (
   description: string,
   schema: Schema,
@@ -309,14 +320,14 @@ const schemas = nameComponents({
 
 type Sentences = { readonly [example: string]: string };
 /**
- * Describes a response that refuses the request. `sentences` contains each sentence that a caller
- * may get, by the name of the example in the document.
+ * Describes a response that refuses the request. Each entry of `sentences` becomes an example in
+ * the document: the key is the example's name, and the value is the sentence that the caller gets.
  */
 export const refusalResponse = (description: string, sentences: Sentences, more: Headers = {}) => {
   const examples = mapValues(sentences, (error) => ({ value: { error } }));
   return response(description, { 'application/json': { schema: schemas.Error, examples } }, more);
 };
-/** Describes a refusal that several operations share, as a component. */
+/** Describes a refusal that several operations share. The document defines it once. */
 export const refusal = (...args: Parameters<typeof refusalResponse>) =>
   new Component('responses', refusalResponse(...args));
 
@@ -435,8 +446,8 @@ export const limitParameter = (noun: string, maximum: number, example: number) =
 /** Matches every cursor. A cursor is opaque to the caller. */
 const CURSOR_PATTERN = '^\\w+$';
 /**
- * Defines the parameter `cursor` of a list. `example` is a position as plain text, which this
- * function encodes.
+ * Defines the parameter `cursor` of a list. `example` is a cursor before its encoding, such as a
+ * time and an id. This function encodes it.
  */
 export const cursorParameter = (example: string) =>
   queryParameter('cursor', 'Where the page starts, as it came in a `Link` header.', {
@@ -445,8 +456,8 @@ export const cursorParameter = (example: string) =>
   });
 
 /**
- * Matches one element of a list of entity tags: a tag between spaces and tabs, or nothing. RFC 9110
- * §5.6.1 permits empty elements.
+ * Matches one element of a list of entity tags: a tag, or an empty element (RFC 9110 §5.6.1).
+ * Spaces and tabs may surround the tag.
  */
 const TAG_ELEMENT = String.raw`[ \t]*(?:(?:W/)?"[^\x00-\x20"\x7f]*"[ \t]*)?`;
 /**
@@ -510,12 +521,12 @@ const BAD_BODY =
 const BAD_IF_MATCH =
   '`If-Match` is neither `*` nor a list of entity tags in double quotes, or names over 100 versions';
 /**
- * A reason for a 400 from lists and creates. A precondition guards one resource, so lists and
- * creates take no precondition.
+ * The reason for a 400 if the caller sends a precondition to a list or a create. A precondition
+ * names the version of one existing resource, and these operations have none.
  */
 export const NO_PRECONDITION =
   'the request has a precondition such as `If-Match`, which this operation does not take';
-/** The reasons for a 400 that several resources share, by operation. */
+/** The reasons for a 400 that all resources share, by the kind of operation. */
 export const MALFORMED = {
   create: `${NO_PRECONDITION}; ${BAD_BODY}`,
   update: `${BAD_IF_MATCH}; a precondition other than \`If-Match\` is sent; ${BAD_BODY}`,
@@ -539,12 +550,14 @@ type Operation = {
   readonly summary: string;
   readonly description: string;
   /**
-   * The operation's own parameters. `operation` and `publicOperation` add the shared parameters.
+   * The parameters that only this operation has. The functions `operation` and `publicOperation`
+   * add the parameters that all operations share.
    */
   readonly parameters?: readonly Component<'parameters'>[];
   readonly requestBody?: object;
   /**
-   * The operation's own responses. `operation` adds the refusals of all operations with a token.
+   * The responses that only this operation has. The function `operation` adds the refusals that all
+   * operations with a token share.
    */
   readonly responses: {
     readonly [status: number]: ReturnType<typeof response> | Component<'responses'>;

@@ -1,7 +1,7 @@
 /**
  * The caller of a request. Only two files make a principal: auth/claims.ts from a verified token,
- * and link/key.ts from the verified key of a link. `AccountId` is a branded type: the compiler
- * refuses any other string where the database needs an account.
+ * and link/key.ts from a link whose signature it has verified. `AccountId` is a branded type: the
+ * compiler refuses any other string where the database needs an account.
  */
 declare const verified: unique symbol;
 
@@ -12,9 +12,15 @@ export const SHARED_ACCOUNT = 'shared';
 
 export type Principal = {
   readonly account: AccountId;
-  /** The author of what the caller writes: the token's subject, or the author of a link. */
+  /**
+   * The author of everything that the caller writes: the subject of the token, or the author that
+   * the link names.
+   */
   readonly subject: string;
-  /** The evaluator that the token names, if any: the author of what the caller creates. */
+  /**
+   * The evaluator that the token names, if any. An evaluation that the caller creates then has the
+   * evaluator as its author, not `subject`.
+   */
   readonly evaluator: string | undefined;
   /** The one run that the token is restricted to, if any. */
   readonly run: string | undefined;
@@ -27,9 +33,9 @@ export type Principal = {
 };
 
 /**
- * Returns true if the token's restriction allows the evaluation `id`, or, if there is no `id`, the
- * whole run. If the result is false, the operation throws `not_found`. `run_id` is null for a
- * request through a link, because a link names no run.
+ * Returns true if the caller may access the evaluation `id` of the run `run_id`. Without an `id`,
+ * returns true if the caller may access the whole run. If the result is false, the operation throws
+ * `not_found`. A link names no run, so `run_id` is null for a request through a link.
  */
 export const allows = (
   { run, evaluation }: Principal,

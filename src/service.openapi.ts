@@ -33,10 +33,12 @@ export const info = {
 };
 
 /**
- * The server in the generated file is a host that can never exist (RFC 2606). service.ts replaces
- * it with the origin of the request. Only an absolute URL works for every tool in test/clients:
- * - With `/`, swagger-typescript-api and openapi-to-postmanv2 write `//v1/…`, which is a host named
- *   `v1`. A client of @hey-api/openapi-ts works only on a page of the Worker's own origin.
+ * The server in the generated file is an invented host that nobody can register (RFC 2606).
+ * service.ts replaces it with the origin of the request. The server must be an absolute URL,
+ * because each other choice fails for some tool in test/clients:
+ * - With the server `/`, swagger-typescript-api and openapi-to-postmanv2 write `//v1/…`, which is a
+ *   host named `v1`. A client of @hey-api/openapi-ts works only on a page of the Worker's own
+ *   origin.
  * - Without a server, openapi-to-postmanv2 assumes `/`, and @hey-api/openapi-ts uses the path of
  *   the file. spectral and redocly report a problem.
  * - openapi-typescript and orval ignore the server.

@@ -1,7 +1,7 @@
 /**
  * Serves the routes that need no token: the health of the database, and the OpenAPI document. The
- * document names the origin of the request as its server. With the server `/`, some generators
- * write `//v1/…`. Their clients would then send the token to a host named `v1`.
+ * document names the origin of the request as its server. If the server were `/`, some generators
+ * of clients would write `//v1/…`, and the clients would send the token to a host named `v1`.
  */
 import { waitUntil } from 'cloudflare:workers';
 import { type Clock, waitWhile, withTimeout } from './clock.ts';
@@ -23,11 +23,11 @@ const DOCUMENT_MAX_AGE_SECONDS = 3600;
 
 /** Each isolate probes the database at most once in this time, even if many callers ask. */
 const HEALTH_SECONDS = 1;
-/** The timeout of a probe. One attempt of a connection has the same timeout (db/connection.ts). */
+/** The timeout of a probe. It equals ANSWER_MAX_MS, the timeout of one attempt of a query. */
 const HEALTH_TIMEOUT_MS = 5000;
 /**
- * The longest wait for a probe. If the probe has not ended by then, the platform has stopped it,
- * together with the request that started it.
+ * The longest time that a request waits for the result of a probe. If the probe has no result by
+ * then, the platform has stopped it, together with the request that started it.
  */
 const HEALTH_WAIT_MS = HEALTH_TIMEOUT_MS + 500;
 
@@ -49,8 +49,9 @@ export function serviceRoutes(
     document ??= prepareDocument(await loadDocument());
     return respond(c, 200, document(new URL(c.req.url).origin), {
       'content-type': 'application/json',
-      // `private` keeps shared caches from storing the document. A shared cache that ignores the
-      // host would give everybody the origin that a stranger sent.
+      // The document contains the origin of the request, which a stranger may choose. `private`
+      // tells shared caches not to store the document. Otherwise a shared cache that ignores the
+      // host would serve the stranger's origin to everybody.
       'cache-control': `private, max-age=${DOCUMENT_MAX_AGE_SECONDS}`,
     });
   });
@@ -100,7 +101,8 @@ async function runProbe(probe: Probe, db: D1Database, clock: Clock): Promise<voi
 /** Returns `ok`, or the failure of the database. Never rejects. */
 async function probeDatabase(db: D1Database, clock: Clock): Promise<'ok' | Failure> {
   try {
-    // The probe ignores the caller's bookmark: a stranger could send a bookmark from the future.
+    // The probe does not use the caller's bookmark: all callers share its result, and a stranger
+    // could send a bookmark for a state that D1 has not reached yet.
     const probe = connect(d1Store(db, 'first-unconstrained'), clock).read(countNewestMigration, {});
     const [row] = await withTimeout(clock, HEALTH_TIMEOUT_MS, probe);
     return row?.applied === 1 ? 'ok' : lacksMigrations('the newest is not applied');

@@ -8,7 +8,9 @@ import { misconfigured } from './failure.ts';
 import { parsePointer } from './pointer.ts';
 import { SHARED_ACCOUNT } from './principal.ts';
 
-/** The settings that can contain the source of the keys. A deployment sets exactly one of them. */
+/**
+ * The settings for the keys that verify tokens. A deployment sets exactly one of these settings.
+ */
 const KEY_SETTINGS = ['JWT_SECRET', 'JWT_JWKS', 'JWT_JWKS_URL'] as const;
 
 /**
@@ -77,20 +79,23 @@ export type Settings = {
   readonly requiredScope: string | undefined;
   /** The header that contains only the token; undefined if the token comes in Authorization. */
   readonly tokenHeader: string | undefined;
-  /** The secret that signs and verifies the keys of links; undefined if links are off. */
+  /**
+   * The secret that signs and verifies links: the URL of a link contains a signed text that gives
+   * access. Undefined if links are off.
+   */
   readonly linkSecret: Uint8Array | undefined;
   readonly accountObjects: AccountObjects;
 };
 
 /**
- * Jurisdictions. The platform keeps the data of an object inside its jurisdiction (Durable Objects:
- * Data location).
+ * The jurisdictions that a Durable Object may have. The platform keeps the object's data inside its
+ * jurisdiction (Durable Objects: Data location).
  */
 export const JURISDICTIONS = ['eu', 'fedramp', 'fedramp-high', 'us'] as const;
 
 /**
- * Location hints. The platform creates an object near its location hint (Durable Objects: Data
- * location).
+ * The location hints that a Durable Object may have. The platform creates the object near its
+ * location hint (Durable Objects: Data location).
  */
 export const LOCATIONS = [
   'wnam',
@@ -112,18 +117,19 @@ export const LOCATIONS = [
  */
 export type Place = (typeof JURISDICTIONS)[number] | (typeof LOCATIONS)[number] | '';
 
-/** The accounts that live in Durable Objects of their own. */
+/** The accounts whose rows are in a Durable Object of their own, and the place of each object. */
 export type AccountObjects = {
-  /** The place of each account that has an entry of its own, by the account's id. */
+  /** The places of the accounts that ACCOUNT_OBJECTS names, by the account's id. */
   readonly places: ReadonlyMap<string, Place>;
   /** The place of all other accounts; undefined if they live in D1. */
   readonly otherwise: Place | undefined;
 };
 
 /**
- * A claim: the setting's text as `name`, and the property names that lead to the claim in a token
- * as `steps`. `https://example.com/account` is the name of one property. `/o/id` starts with a
- * slash, so it is a JSON Pointer with the steps `["o", "id"]`.
+ * The place of a claim in a token, as a setting gives it. `name` is the text of the setting, and
+ * `steps` are the property names that lead to the claim. A text that starts with a slash, such as
+ * `/o/id`, is a JSON Pointer: its steps are `["o", "id"]`. Any other text, such as
+ * `https://example.com/account`, is the name of one property.
  */
 export type ClaimSetting = { readonly name: string; readonly steps: readonly string[] };
 
@@ -153,8 +159,8 @@ export function readSettings(env: Variables): Settings {
     if (issuers.length > 1)
       throw misconfigured('JWT_ISSUER', 'may name several issuers only with a key set');
   } else {
-    // An issuer signs tokens for many APIs. Without these settings, this API would accept all of
-    // these tokens.
+    // An issuer signs tokens for many APIs. A deployment that names no issuer, or neither an
+    // audience nor clients, would accept tokens that are meant for other APIs.
     if (issuers.length === 0) throw misconfigured('JWT_ISSUER', 'must be set with a key set');
     if (audiences.length === 0 && !clients) {
       throw misconfigured(
@@ -194,12 +200,15 @@ export function findPlace(
 }
 
 /**
- * The entry for all accounts without an entry of their own. An account whose id is `*` is written
- * `%2A`.
+ * The name in ACCOUNT_OBJECTS that stands for all accounts that the setting does not name. The
+ * setting writes `%2A` for an account whose id is `*`.
  */
 const ALL_ACCOUNTS = '*';
 
-/** Returns the entry of ACCOUNT_OBJECTS that assigns the account to an object at the place. */
+/**
+ * Returns the word of ACCOUNT_OBJECTS that gives the account a Durable Object at the place:
+ * `acc_berlin@eu`, or `acc_berlin` without a place.
+ */
 export const formatAccountObjectEntry = (account: string, place: string): string =>
   encodeURIComponent(account).replaceAll('*', '%2A') + (place === '' ? '' : `@${place}`);
 
@@ -225,7 +234,7 @@ const ENTRIES = `must be accounts such as acc_berlin or acc_berlin@eu, separated
 const isPlace = (text: string): text is Place =>
   ['', ...JURISDICTIONS, ...LOCATIONS].some((place) => place === text);
 
-/** Returns the account's id in an entry; undefined if the percent-encoding is wrong. */
+/** Decodes the id of an account in ACCOUNT_OBJECTS; undefined if the percent-encoding is wrong. */
 function decodeName(name: string): string | undefined {
   try {
     return decodeURIComponent(name);
@@ -237,8 +246,8 @@ function decodeName(name: string): string | undefined {
 function readLinkSecret(env: Variables): Uint8Array | undefined {
   const secret = nonBlank(env.LINK_SECRET);
   if (secret === undefined) return undefined;
-  // The two secrets must differ. Otherwise a program that issues tokens could sign links in any
-  // name, and a program that signs links could issue tokens.
+  // The two secrets must differ. Otherwise a program that can sign tokens could also sign links for
+  // any author, and a program that can sign links could also sign tokens.
   if (secret === nonBlank(env.JWT_SECRET))
     throw misconfigured('LINK_SECRET', 'must not be the same as JWT_SECRET');
   return readSecret('LINK_SECRET', secret);
