@@ -85,7 +85,8 @@ const buildHeaders = async (account_id: string, more: object = {}) => ({
 });
 
 /**
- * The longest time for which a test repeats a refused call. A copy takes long on a busy machine.
+ * The longest time for which a test repeats a refused call. An object refuses calls while it copies
+ * its account, which takes long on a busy machine.
  */
 const PATIENCE_MS = 30_000;
 
@@ -105,8 +106,9 @@ async function repeatWhile<T>(condition: (answer: T) => boolean, call: () => Pro
 const isTooEarly = ({ headers }: Response) => headers.get('retry-after') === '1';
 
 /**
- * Makes a Worker whose setting `ACCOUNT_OBJECTS` is `entry`. While an object copies its account,
- * the Worker answers with `Retry-After: 1`. The returned function then repeats the request.
+ * Makes a Worker for accounts that live in objects: `entry` is the content of the setting
+ * `ACCOUNT_OBJECTS`. While an object copies its account, the Worker answers with `Retry-After: 1`.
+ * The returned function then repeats the request.
  */
 function createObjectWorker(entry: string, more: object = {}): Send {
   const send = createWorker({ ACCOUNT_OBJECTS: entry, ...more });
@@ -114,8 +116,8 @@ function createObjectWorker(entry: string, more: object = {}): Send {
 }
 
 /**
- * Calls `findRefusal` again while its answer asks the caller to wait for a second. The object gives
- * this answer while it copies the account.
+ * While an object copies its account, `findRefusal` returns a refusal with `wait: 1` (one second).
+ * This function repeats the call until the copy has ended.
  */
 const askPatiently = <T>(
   { findRefusal }: { findRefusal: (call: T) => Promise<Refusal | undefined> },
@@ -136,7 +138,7 @@ const STOPPED: Parameters<typeof vi.useFakeTimers>[0] = {
 
 /**
  * Stores an account in D1 with rows in every table. Among them are a changed evaluation, a write
- * with a key, a deleted evaluation and a revoked link.
+ * with an idempotency key, a deleted evaluation and a revoked link.
  */
 async function storeAccount() {
   const account = makeAccount();
@@ -160,8 +162,8 @@ async function storeAccount() {
 }
 
 /**
- * Restarts the object, and waits until its step is `done`. The object has then copied the account
- * and deleted the account's rows in D1.
+ * Restarts the object, and waits until the `step` that the object has stored is `done`. The object
+ * has then copied the account and deleted the account's rows in D1.
  */
 async function finish(account: string): Promise<void> {
   await evictDurableObject(getObject(account));
@@ -346,8 +348,8 @@ describe('D1 once an account has left it', () => {
     const triggers = await readRows<{ tbl_name: string }>(
       `SELECT DISTINCT tbl_name FROM sqlite_master WHERE type = 'trigger' AND sql LIKE '%the account lives in an object%'`,
     );
-    // Only triggers write to these two tables, after a change of an evaluation. D1 already refuses
-    // this change.
+    // Only triggers of `run_evaluation` write to these two tables. D1 already refuses the change of
+    // `run_evaluation`, so these tables need no such trigger.
     const written = TABLES.filter((name) => !/^(?:keyed_write|run_evaluation_history)$/.test(name));
 
     expect(triggers.map(({ tbl_name }) => tbl_name).sort()).toEqual(written);
@@ -470,8 +472,9 @@ describe('an object that was lost or set back', () => {
 });
 
 /**
- * Copies an account into its object until call number `calls` to D1 fails, or loses its answer.
- * Returns the state that the object has stored, and the number of calls.
+ * Copies an account into its object until a fault in call number `calls` to D1. If `fate` is
+ * `fails`, this call never reaches D1. If `fate` is `is lost`, D1 runs this call, but the object
+ * gets no answer. Returns the state that the object has stored, and the number of calls.
  */
 async function runUntilFault(account: string, calls: number, fate: 'fails' | 'is lost' = 'fails') {
   const fates = [...Array.from({ length: calls - 1 }, () => 'succeeds' as const), fate];
@@ -484,7 +487,10 @@ async function runUntilFault(account: string, calls: number, fate: 'fails' | 'is
 
 const HERE = { place: '' } as const;
 
-/** Continues the copy with new code on the same storage, as after a kill of the object. */
+/**
+ * Continues the copy with a new `createArrival` on the same storage. An object does the same after
+ * the platform has killed it.
+ */
 const arriveWith = (account: string, db: D1Database) =>
   runInDurableObject(getObject(account), (_, { storage }) =>
     askPatiently(createArrival(storage, db), { account, ...HERE }),
@@ -510,8 +516,8 @@ describe('an object that is killed while it brings an account over', () => {
         Array.from({ length: CALLS }, (_, index) => copyWithFault(index + 1)),
       );
 
-      // The copy in the last run ended before its fault at call 20. So the other runs had a fault
-      // at every call.
+      // In the last run, call 20 would have failed, but the copy needed fewer than 20 calls. So the
+      // other runs together had a fault at each call of a copy.
       expect(made.at(-1)).toBeLessThan(CALLS);
     },
   );
@@ -568,7 +574,8 @@ describe('an object that is killed while it brings an account over', () => {
     const send = createWorker({ ACCOUNT_OBJECTS: account });
     const sent = await get(buildPath(row), headers);
 
-    // A busy machine may delay any response, so the test waits for a single prompt response.
+    // A busy machine may delay any response. So the test repeats the request until one response
+    // takes less than half a second.
     const response = await vi.waitFor(
       async () => {
         const started = performance.now();
@@ -1081,8 +1088,8 @@ describe('a shared label', () => {
       while (Date.now() - started < 5000) {
         const timers = vi.getTimerCount();
         const asked = labels.findRefusal({ params: {} });
-        // If `findRefusal` waits for D1, it has set a timer and ends when the timer fires. So the
-        // test moves the time.
+        // If `findRefusal` waits for D1, it has set a timer, and returns when this timer fires. The
+        // test has stopped the timers, so the test moves the time forward.
         if (vi.getTimerCount() > timers) {
           times.push(Date.now() - started);
           vi.advanceTimersByTime(1000);

@@ -1,7 +1,7 @@
 /**
  * Tests which requests share a rate limit. Each link has a limit of its own. Tokens share a limit
- * if they have the same account, subject and restriction. So no caller uses up the limit of
- * another.
+ * if they have the same account, the same subject and the same restriction to a run or an
+ * evaluation. So no caller uses up the limit of another.
  */
 import { describe, expect, it } from 'vitest';
 import { createLinkTo, open, post } from './support/links.ts';

@@ -134,7 +134,9 @@ describe('archiving while evaluations are created', () => {
       throw new Error('D1_ERROR: Network connection lost.');
     });
 
-    // The lost attempt could still be stored if a caller unarchived the label, so this is no 422.
+    // The Worker cannot know whether its first attempt will still reach D1. If a caller unarchived
+    // the label, D1 could store this attempt. So the Worker answers 503: a 422 would promise that
+    // D1 never stores the evaluation.
     await expectRefusal(
       await create(label, run, {}, createWorker({ DB: db })),
       makeDatabaseUnavailable(1),

@@ -22,7 +22,7 @@ import {
   worker,
 } from './support/worker.ts';
 
-/** One character of two UTF-16 units, or of four bytes in UTF-8. */
+/** A character that takes two units in UTF-16, and four bytes in UTF-8. */
 const EMOJI = '\u{1f600}';
 
 async function create(content: object, claims = {}): Promise<{ response: Response; run: string }> {

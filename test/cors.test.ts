@@ -9,7 +9,8 @@ import { buildPath, createWorker, get, storeEvaluation, worker } from './support
 
 /**
  * Headers that `Access-Control-Expose-Headers` need not list. A page can always read the
- * CORS-safelisted headers (Fetch standard). The other headers are only for the browser.
+ * CORS-safelisted headers (Fetch standard). The other headers in this pattern are instructions to
+ * the browser, so no page needs to read them.
  */
 const READABLE =
   /^(cache-control|content-(language|length|type)|vary|x-content-type-options|access-control-.*)$/;

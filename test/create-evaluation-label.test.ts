@@ -358,8 +358,9 @@ describe('a repeated create of a label', () => {
     await create(body);
 
     expect((await create(body, { claims: { account_id: makeAccount() } })).status).toBe(201);
-    // `acc_0` sorts first in the primary key. If the Worker ignored the account, the repeated
-    // create below would find this other label and get 409.
+    // The account `acc_0` stores a label with the same id. In the primary key, this label comes
+    // before the label of the first create. If the Worker ignored the account, the repeated create
+    // below would find this label and get 409.
     expect((await create({ ...body, name: 'x' }, { claims: { account_id: 'acc_0' } })).status).toBe(
       201,
     );

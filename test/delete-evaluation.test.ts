@@ -42,7 +42,7 @@ const KEY = { headers: { 'idempotency-key': 'a' } };
 /** Builds the request that creates the evaluation again with the same id, run and label. */
 async function createAgain(row: Row, value = 2): Promise<Request> {
   // If a create begins in the same millisecond as a deletion, the Worker assumes that the create
-  // began first.
+  // began first, and refuses it. So this request begins later.
   await scheduler.wait(2);
   return request(`/v1/run/${row.run_id}/evaluations`, {
     method: 'POST',

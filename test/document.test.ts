@@ -50,7 +50,10 @@ const ORDER = DOCUMENTED.flatMap(({ operation }) =>
 
 type Provoke = (operation: string) => Promise<Response>;
 
-/** Sends a valid request of the operation about a new row, with the given changes. */
+/**
+ * Sends a request of the operation about a new row. The request is valid except for the given
+ * changes.
+ */
 async function send(
   operation: string,
   change: {
@@ -115,8 +118,8 @@ const FORGED_KEY = `e30.${'A'.repeat(43)}`;
 const AS_JSON = { accept: 'application/json' };
 
 /**
- * Requests that make a link answer with each status. For a status that is missing here, a link gets
- * the same request as the other operations.
+ * Requests to a link, by the status that the link answers. If a status is missing here, the test
+ * sends a link the same request as the other operations.
  */
 const PROVOKE_OF_LINK: Record<number, Provoke> = {
   204: (operation) => sendToLink(operation, { where: { '/value': 8 } }),
@@ -137,8 +140,8 @@ const limited = createWorker({ RATE_LIMITER: { limit: async () => ({ success: fa
 
 /**
  * Sends a request that the operation accepts, then the same request with a change. Both requests
- * have the same id, or `key` as their idempotency key. So the Worker takes the second request for a
- * repetition.
+ * have the same id, or the idempotency key `key`. So the Worker treats the second request as a
+ * repetition of the first.
  */
 async function sendTwice(
   operation: string,

@@ -74,7 +74,8 @@ const binary: Arbitrary<Case> = fc
 const anyCase = fc.oneof(continuous, indexed, binary);
 
 /**
- * Generates the immutable fields of a request: none, all as stored, or all with one that differs.
+ * Generates the immutable fields of a request. The request has none of the fields, or all fields
+ * with the stored values, or all fields with one value that differs from the stored one.
  */
 const immutable: Arbitrary<(row: object) => { sent: object; differs: string | undefined }> =
   fc.oneof(
@@ -106,8 +107,8 @@ const send = async (row: Row, body: object, headers: Record<string, string | nul
 async function check<T>(input: Arbitrary<T>, holds: (input: T) => Promise<void>): Promise<void> {
   const result = await fc.check(fc.asyncProperty(input, holds), { seed, numRuns: RUNS });
   if (result.failed) {
-    // `fc.assert` may put lone surrogates into its error. vitest cannot transfer such an error out
-    // of workerd.
+    // The report may contain lone surrogates, which vitest cannot transfer out of workerd.
+    // `toWellFormed` replaces these surrogates.
     throw new Error(`${fc.defaultReportMessage(result)}\n${result.errorInstance}`.toWellFormed());
   }
 }

@@ -1,18 +1,19 @@
 /**
  * Tests which callers can see and change which rows, for each operation. A case combines three
- * things: the row's account, the right or a wrong run in the path, and the token's restriction. A
- * row of another account gets the same bytes as a missing row. No request returns or changes such a
- * row.
+ * things: the row's account, the right or a wrong run in the path, and the restriction of the token
+ * to a run or an evaluation. A row of another account gets the same bytes as a missing row. No
+ * request returns or changes such a row.
  *
  * The cases are not all combinations. The Worker may refuse a request because of its account, its
  * run or its token's restriction. If a case had two of these reasons, it would pass even if the
- * Worker did not check one of them. So a case has at most one reason.
+ * Worker did not check one of them. So a case has at most one reason, with one exception.
  *
- * There is one exception: the path has a wrong run, and the token is for the right run. This case
- * shows that the Worker checks the path and not only the token.
+ * In the exception, the path has a wrong run, and the token is restricted to the right run. So the
+ * Worker has two reasons to refuse. If the Worker took the run from the token instead of the path,
+ * it would accept this request.
  *
  * Each restriction that allows a request also occurs with another account and with a wrong run. So
- * no restriction replaces a check.
+ * the tests show that the Worker checks the account and the run for each of these restrictions.
  */
 import { describe, expect, it } from 'vitest';
 import { OPERATIONS, type Restriction, runByOperation } from './support/operations.ts';
@@ -38,8 +39,8 @@ import {
 const FOREIGN = 'acc_neighbour';
 
 /**
- * Restrictions of a token, each made from a row and its sibling: another evaluation of the same
- * run.
+ * The restrictions of a token. Each function makes a restriction from a row and its sibling, which
+ * is another evaluation of the same run.
  */
 const RESTRICTIONS = {
   nothing: () => ({}),
@@ -166,8 +167,8 @@ describe('each operation', () => {
     const refusal = await readMissingRefusal();
     const elsewhere = { evaluation_id: crypto.randomUUID() };
 
-    // The requests run one after another, because one may find a row that an earlier one has
-    // stored.
+    // The requests run one after another, because a response can depend on a row that an earlier
+    // request stored.
     const allowed = await runByOperation(async ({ missing, requestFor }) =>
       missing === null ? refusal : readBytes(await ask(requestFor, nowhere, {})),
     );

@@ -92,7 +92,10 @@ class World {
   }
 }
 
-/** The `model` of fast-check stays empty, because `World` records the expected meanings. */
+/**
+ * A step that fast-check runs. fast-check passes a `model` of the expected state to each step. The
+ * model stays empty, because `World` records the expected meanings.
+ */
 type Command = fc.AsyncCommand<Record<string, never>, World>;
 const command = (name: string, run: (world: World) => Promise<Stored | undefined>): Command => ({
   check: () => true,

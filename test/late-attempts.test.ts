@@ -24,8 +24,8 @@ import {
 describe('an attempt of a write', () => {
   it('stores the retry of an attempt that failed, though an older write had the same value and author', async () => {
     const row = await storeEvaluation({ value: 1 });
-    // The clock of this edge is one second ahead. So the row's version is later than the time at
-    // the edge that the other callers use.
+    // The clock of the first edge is one second ahead of the clocks of the other edges. So the
+    // first update gives the row a version that is later than the time of all other updates.
     await edge(1)(await makeUpdate(row, 2, { sub: 'user-c' }));
     await edge()(await makeUpdate(row, 5));
     await edge()(await makeUpdate(row, 7, { sub: 'user-b' }));
@@ -93,7 +93,7 @@ describe('an attempt of a write', () => {
   });
 });
 
-/** Makes a request about a row at the moment of the edges' clocks. */
+/** Makes a request with a token that is valid at `NOW`, the time on the edges' clocks. */
 const makeRequest = async (path: string, method: string, body?: object) =>
   request(path, {
     method,

@@ -8,7 +8,10 @@ import { createLinkTo, visit } from './support/links.ts';
 import { readEvaluation, requirePresent, storeLabelled, worker } from './support/worker.ts';
 
 type Step = {
-  /** The link's name in `links`. A case with a single link omits the name. */
+  /**
+   * The name in `links` of the link that gets this request. A case with a single link omits the
+   * name.
+   */
   readonly to?: string;
   readonly headers?: { readonly [name: string]: string };
   readonly body: unknown;

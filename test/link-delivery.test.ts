@@ -1,7 +1,7 @@
 /**
- * Tests how a link recognises a repeated delivery. Senders name a delivery in a header or in the
- * body, and the Worker looks for this name. A repeated delivery does not undo what another caller
- * has stored since the first delivery.
+ * Tests how a link recognises a repeated delivery. Senders give each delivery an id in a header or
+ * in the body, and the Worker looks for this id. A repeated delivery does not undo what another
+ * caller has stored since the first delivery.
  */
 import { describe, expect, it } from 'vitest';
 import { makeUnprocessable } from './support/answers.ts';

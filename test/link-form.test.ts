@@ -159,8 +159,9 @@ describe('a packed body', () => {
       return times;
     };
 
-    // Unpacking all of the large body would take 50 times as long as the small one. Another program
-    // may slow a run down, so only the fastest of five runs counts.
+    // If the Worker unpacked bodies completely, the large body would take 50 times as long as the
+    // small one. Another program may slow a run down, so the test compares only the fastest of five
+    // runs.
     const [small, large] = [await measureTimes(2), await measureTimes(100)];
     expect(Math.min(...large)).toBeLessThan(20 + 10 * Math.min(...small));
   });

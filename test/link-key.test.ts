@@ -1,6 +1,6 @@
 /**
- * Tests forged and damaged keys of links with every use of a link. The Worker gives all of them the
- * same answer. The answer and the log contain no part of the key.
+ * Tests forged and damaged keys of links, with each way to use a link. The Worker answers all these
+ * keys in the same way. The answer and the log contain no part of the key.
  */
 import { describe, expect, it, vi } from 'vitest';
 import {
@@ -66,8 +66,8 @@ const buildPayload = (row: Row, changed: Partial<Content> = {}): Uint8Array => {
 
 type Signing = { header?: object; secret?: string; alg?: string };
 /**
- * Makes a link key from any payload, signed with any JWS header. The result omits the header, like
- * every link key.
+ * Makes a link key: signs any payload with any JWS header. The key omits the JWS header, like every
+ * link key.
  */
 async function signBytes(
   bytes: Uint8Array | string,
@@ -101,8 +101,8 @@ const HOSTILE: Record<string, (row: Row) => Promise<string>> = {
   'a padded signature': async (row) => `${await signKey(row)}=`,
   'another last bit of the signature': async (row) => flipLastBit(await signKey(row)),
   'another last bit of the content': async (row) => {
-    // This author makes the content one byte longer than a multiple of three. So four bits of the
-    // last base64url character are unused.
+    // With this author, the length of the content in bytes is one more than a multiple of three. So
+    // four bits of the last base64url character are unused, and the test changes one of these bits.
     const author = 'x'.repeat(4 + 2 * (ACCOUNT.length % 3));
     const [content = '', signature] = (await signWithTexts(row, ACCOUNT, author)).split('.');
     return `${flipLastBit(content)}.${signature}`;

@@ -1,6 +1,6 @@
 /**
- * Tests the page of a link. The page shows the current value, and its form stores an answer. If a
- * person only opens the page, or a scanner fetches it, nothing changes.
+ * Tests the page of a link. The page shows the current value, and a person stores a new value with
+ * the page's form. If a person only opens the page, or a scanner fetches it, nothing changes.
  */
 import { describe, expect, it, vi } from 'vitest';
 import type { AccountId } from '../src/principal.ts';
@@ -290,7 +290,8 @@ describe('the page of a link', () => {
       'x-robots-tag': 'noindex, nofollow',
     });
     expect(html.match(/ style=|<link[^>]*>|<img|<a |https?:/g)).toEqual([
-      // Without this link, a browser would request /favicon.ico, which the page's policy forbids.
+      // Without this link, a browser would request /favicon.ico. The page's Content-Security-Policy
+      // forbids this request.
       '<link rel="icon" href="data:,">',
     ]);
   });
@@ -529,8 +530,8 @@ describe('who opens or scans a link', () => {
       return (await worker(visit(url + query, { method: n % 5 === 0 ? 'HEAD' : 'GET', headers })))
         .status;
     };
-    // The requests combine each agent with both methods, with and without a query. Every second
-    // agent sends the headers of a browser.
+    // Each user agent sends GET and HEAD, with and without a query. The first and the third user
+    // agent also send the headers of a browser.
     const statuses = await Promise.all(Array.from({ length: 120 }, (_, n) => scan(n)));
 
     expect(new Set(statuses)).toEqual(new Set([200]));

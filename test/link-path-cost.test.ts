@@ -1,9 +1,10 @@
 /**
- * Tests that no stranger can make a request expensive, with the path of a link or with a posted
- * body:
- * - A path may cost at most 4 times as much as a pointer into the same body.
- * - A body may cost at most 4 times as much as a realistic one: the transcript of a call, with a
- *   time for each word.
+ * Tests that a stranger cannot make a request expensive, either with the JSONPath of a link or with
+ * a posted body:
+ * - A link with a JSONPath may cost at most 4 times as much as a link with a JSON Pointer that gets
+ *   the same body.
+ * - A body may cost at most 4 times as much as a realistic body of the same size: the transcript of
+ *   a phone call, with the times of each word.
  */
 import { expect, it } from 'vitest';
 import { LINK_BODY_MAX_BYTES } from '../src/limits.ts';
@@ -12,8 +13,8 @@ import { storeEvaluation, worker } from './support/worker.ts';
 
 const RATIO_MAX = 4;
 /**
- * One pair of requests is too inexact, so an attempt measures 15 pairs. A busy machine may disturb
- * a whole attempt, so there are up to 5 attempts.
+ * An attempt to measure a ratio sends 15 pairs of requests, because a single pair is too inexact. A
+ * busy machine may disturb a whole attempt, so there are up to 5 attempts.
  */
 const PAIRS = 15;
 const ATTEMPTS = 5;
@@ -29,8 +30,8 @@ async function measureTime({ url, body }: Sent): Promise<number> {
 }
 
 /**
- * Measures how many times as long `one` takes as `other`. Stops at the first attempt within
- * `RATIO_MAX`, and returns the smallest ratio.
+ * Divides the time of `one` by the time of `other`. Repeats the measurement until the ratio is at
+ * most `RATIO_MAX`, but makes at most `ATTEMPTS` attempts. Returns the smallest ratio.
  */
 async function measureRatio(one: Sent, other: Sent): Promise<number> {
   const ratios: number[] = [];
@@ -57,7 +58,10 @@ const members = (count: number) =>
   JSON.stringify(Object.fromEntries(Array.from({ length: count }, (_, n) => [`k${n}`, 1])));
 const tests = (count: number) => Array.from({ length: count }, () => '@.a==2').join('||');
 
-/** The largest size of `inner`. The rest of the body needs less than 100 bytes. */
+/**
+ * The largest size in bytes of the text that `wrapValue` gets. `wrapValue` adds less than 100
+ * bytes.
+ */
 const MOST = LINK_BODY_MAX_BYTES - 100;
 const wrapValue = (inner: string) => `{"value":5,"x":${inner}}`;
 
@@ -93,8 +97,9 @@ it.each([
 });
 
 /**
- * Half of the largest body. With a body of 1 MiB the worst case takes JSON.parse 3 to 4 times as
- * long as a transcript. This is too close to the limit of 4.
+ * The size of each body below: half of the largest body (1 MiB). With a body of 1 MiB, `JSON.parse`
+ * takes 3 to 4 times as long for the worst case as for a transcript. This is too close to the limit
+ * of 4.
  */
 const HALF = LINK_BODY_MAX_BYTES / 2;
 

@@ -117,7 +117,7 @@ type Input = {
 
 /**
  * Posts each body to a new link. Checks that the Worker stores the value (200), refuses the body
- * (422) or ignores it (204). Exactly `statuses` must occur.
+ * (422) or ignores it (204). Each of `statuses` must occur, and no other status.
  */
 async function check(inputs: fc.Arbitrary<Input>, statuses: readonly number[]): Promise<void> {
   const seen = new Set<number>();

@@ -1,6 +1,7 @@
 /**
- * Tests a link with conditions. If a body meets the conditions, the Worker stores or refuses its
- * value. The Worker ignores every other body. Nobody can create a link with a malformed condition.
+ * Tests a link with conditions. If a body meets the conditions, the Worker stores the value in the
+ * body, or refuses it. The Worker ignores every other body. Nobody can create a link with a
+ * malformed condition.
  */
 import { describe, expect, it, vi } from 'vitest';
 import { LINK_NOT_FOUND } from './support/answers.ts';

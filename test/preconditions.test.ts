@@ -26,7 +26,10 @@ import {
 const HEADERS = ['If-Match', 'If-None-Match', 'If-Modified-Since', 'If-Unmodified-Since'];
 const VALUES = ['*', '"a"', 'Sun, 22 Nov 2026 10:11:12 GMT', 'no precondition'];
 
-/** Returns the refusal of the precondition `header` by an operation that takes only `evaluated`. */
+/**
+ * Returns the refusal of an operation that gets the precondition `header`, but takes only the
+ * preconditions in `evaluated`.
+ */
 const makeRefusal = (header: string, evaluated: readonly string[]) => ({
   status: 400,
   error:

@@ -75,8 +75,8 @@ async function assertProperty<T>(
     numRuns: runs * factor,
     includeErrorInReport: true,
   });
-  // `fc.assert` may put lone surrogates into its error. vitest cannot transfer such an error out of
-  // workerd.
+  // The report may contain lone surrogates, which vitest cannot transfer out of workerd.
+  // `toWellFormed` replaces these surrogates.
   if (result.failed)
     throw new Error(
       `${fc.defaultReportMessage(result)}\n${findDifference(result.errorInstance)}`.toWellFormed(),
@@ -97,8 +97,8 @@ type Answered = { readonly [field: string]: unknown } & {
 };
 
 /**
- * Matches the given status if the Worker must accept the request, and otherwise 400 to 422. No
- * input here is the fault of the Worker or of D1, so 500 and 503 never match.
+ * Matches the given status if the Worker must accept the request, and otherwise any status from 400
+ * to 422. The Worker and D1 must not fail for any input here, so 500 and 503 never match.
  */
 const matchStatus = (accepted: boolean, status = 200): unknown =>
   accepted ? status : expect.toSatisfy((refused: number) => refused >= 400 && refused <= 422);
@@ -639,8 +639,8 @@ describe('any token', () => {
     await assertProperty({ runs: 50, sees: [200, 401] }, input, async (given) => {
       const row = await storeEvaluation();
       const sent = await putWith(row, given);
-      // White space around a token is not part of the token. So a token stays whole if only white
-      // space was added.
+      // If a change only adds white space around a token, the token stays valid, because this white
+      // space is not part of the token.
       const isWhole =
         /^Bearer +([^ ]*)$/.exec(sent.headers.get('authorization') ?? '')?.[1] === token;
 

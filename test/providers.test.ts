@@ -90,7 +90,10 @@ const access = {
   type: 'app',
 };
 
-/** The header and claims of an ID token whose `typ` does not reveal that it is an ID token. */
+/**
+ * Changes that hide an ID token from a check of `typ`: the header `typ` is `JWT`, and the claim
+ * `typ` is missing.
+ */
 const ID_TOKEN = { header: { typ: 'JWT' }, claims: { typ: undefined } };
 
 const PROVIDERS: Record<string, Shape> = {
@@ -465,7 +468,8 @@ function createProviderWorker(provider: string, shape: Shape, changed: Partial<E
     expect(String(input)).toBe(settings.JWT_JWKS_URL);
     return Response.json({ keys: [{ ...pickKey(shape).jwk, use: 'sig' }] });
   });
-  // Without a version, the Worker stores nothing in the edge cache, which would outlive the test.
+  // Without version metadata, the Worker stores no key set in the edge cache. A stored key set
+  // would still be in the cache when the next test runs.
   return createWorker({ JWT_SECRET: '', CF_VERSION_METADATA: undefined, ...settings }, clock);
 }
 

@@ -569,7 +569,8 @@ describe('an outage of the remote key set', () => {
     await waitUntil(() => expect(remote.fetches()).toBe(1));
     clock.advance(3);
     await refused;
-    // The Worker also aborts the fetch, so it never reads a late response.
+    // The Worker does not only stop waiting: it also aborts the fetch, so it never reads a late
+    // response.
     expect(vi.mocked(fetch).mock.calls[0]?.[1]?.signal?.aborted).toBe(true);
   });
 
@@ -589,7 +590,8 @@ describe('an outage of the remote key set', () => {
   it('does not block other requests when the one that fetches is cut off', async () => {
     const clock = createStillClock();
     const remote = setUpRemoteJwks(() => makePending<Response>());
-    // The timers of this isolate never fire, as if the platform had ended the request that fetches.
+    // The timers of this isolate never fire. The test simulates that the platform has ended the
+    // first request, which fetches, and the timers of this request.
     const send = remote.isolate({ ...clock, after: () => () => {} });
     const row = await storeEvaluation();
     void put(send, clock, first, row, 1);
@@ -679,7 +681,8 @@ describe('an outage of the remote key set', () => {
       asked += 1;
       return answers[asked - 1]?.promise ?? down();
     });
-    // The timers of this isolate never fire, as if the platform delayed its requests.
+    // The timers of this isolate never fire, so the first fetch has no timeout. The test simulates
+    // that the platform delays the timers of a request.
     const send = remote.isolate({ ...clock, after: () => () => {} });
     const row = await storeEvaluation();
     const late = put(send, clock, first, row, 1);

@@ -56,8 +56,8 @@ function assertProperty<T>(
     seen[`${judge(given)}`] += 1;
   });
   const result = fc.check(property, { seed, numRuns: runs * factor, includeErrorInReport: true });
-  // `fc.assert` may put lone surrogates into its error. vitest cannot transfer such an error out of
-  // workerd.
+  // The report may contain lone surrogates, which vitest cannot transfer out of workerd.
+  // `toWellFormed` replaces these surrogates.
   if (result.failed) throw new Error(`${fc.defaultReportMessage(result)}`.toWellFormed());
   expect(Math.min(seen.true, seen.false), `of each kind, with seed ${seed}`).toBeGreaterThan(
     ofEach,
@@ -72,7 +72,7 @@ type RequestSchema = {
 };
 
 const UUID = '018f4d3a-0001-7000-8000-000000000001';
-/** Values that the tests send for any property. */
+/** Values of many types and formats. The tests may send each of these values for any property. */
 const ANYTHING: readonly unknown[] = [
   ...[null, true, false, 0, 1, -1, 1.5, 60, 1e308, -1e308],
   // `JSON.parse` reads 1e400 as Infinity, and -1e400 as -Infinity.
@@ -126,8 +126,8 @@ function drawBodies({ properties, required = [] }: RequestSchema): Arbitrary<obj
   const members = Object.entries(properties).map(([name, given]) => {
     const schema = typeof given === 'object' && given !== null ? { ...given } : {};
     const all = [...ANYTHING, ...listNamedValues(schema)];
-    // If nobody may send a property, its schema is `false`. `allOf` turns this schema into an
-    // object.
+    // If nobody may send a property, its schema is `false`. `listErrors` needs an object as the
+    // schema, so `allOf` wraps the schema in an object.
     const judged = { allOf: [given as Schema] };
     const legal = all.filter((value) => listErrors(judged, value).length === 0);
     const member = (values: readonly unknown[]) =>

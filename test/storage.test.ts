@@ -196,8 +196,9 @@ describe('revoked_link', () => {
     const { account_id } = fresh;
     await revoke({ ...recent, account_id, ...at(0.9) });
     for (const row of [{ ...old, account_id }, foreign]) await revoke(row);
-    // An insert into this table also deletes revocations that expired over an hour ago, even the
-    // new one. So the test inserts valid rows, and this statement makes them expire.
+    // An insert into this table also deletes revocations that expired over an hour ago. It would
+    // even delete the inserted row, so no test can insert an expired row. The test inserts valid
+    // rows, and the next statement makes them expire.
     await DB.prepare('UPDATE revoked_link SET expires_at = ? WHERE id IN (?, ?)')
       .bind(at(1.1).expires_at, old.id, foreign.id)
       .run();
@@ -222,8 +223,9 @@ describe('revoked_link', () => {
     )
       .bind(account_id, fresh, crypto.randomUUID())
       .run();
-    // An insert into this table also deletes revocations that expired over an hour ago, even the
-    // new one. So the test inserts valid rows, and this statement makes them expire.
+    // An insert into this table also deletes revocations that expired over an hour ago. It would
+    // even delete the inserted row, so no test can insert an expired row. The test inserts valid
+    // rows, and the next statement makes them expire.
     await DB.prepare('UPDATE revoked_link SET expires_at = ? WHERE account_id = ?')
       .bind(old, account_id)
       .run();

@@ -2,14 +2,15 @@
  * Models writes to one evaluation under everything that can go wrong:
  * - The clocks of the edges differ by up to 5 s.
  * - An attempt fails before or after the commit, or arrives late. Other writes come in between.
- * - Callers write with a token, through a link or on a link's page. Some send a key or a
- *   precondition.
+ * - Callers write with a token, through a link or on a link's page. Some send an idempotency key or
+ *   a precondition.
  * - Links are revoked meanwhile, and the evaluation is deleted and created again under the same id.
  *
  * The checks after each run:
- * - Each update with a 200 is exactly once in an unbroken chain of stored values. The chain
- *   contains nothing that D1 did not store for a request.
- * - Each deletion with a 204 deleted exactly once.
+ * - The history and the row are an unbroken chain of values. The chain contains each update that
+ *   the Worker answered with 200 exactly once. The chain contains nothing that D1 did not store for
+ *   a request.
+ * - Each deletion that the Worker answered with 204 took place exactly once.
  * - A request that began before a deletion changes nothing after the deletion.
  *
  * The model runs the whole Worker over HTTP in workerd. The simulation in test/simulation/ runs
@@ -53,8 +54,9 @@ type Write = {
   /** The number of seconds by which the edge's clock is ahead; negative if the clock is behind. */
   readonly skew: number;
   /**
-   * The fault of each attempt before the first success. `meanwhile` is what happens before the next
-   * attempt. If `meanwhile` is a number, another caller stores this value.
+   * The faults of the Worker's attempts, in the order of the attempts. All further attempts
+   * succeed. test/support/d1.ts explains each `fate`. `meanwhile` happens before the next attempt.
+   * If `meanwhile` is a number, another caller stores this value.
    */
   readonly faults: readonly {
     fate: 'fails' | 'is lost' | 'is late';
@@ -78,14 +80,17 @@ type Incarnation = {
  */
 type Seen = {
   readonly write: Write;
-  /** The name that `nameWrite` gives the write. */
-  readonly key: string | undefined;
-  /** The current evaluation. If it is deleted, the most recent one. */
+  /** The text by which the Worker recognises a repetition of the write. See `nameWrite`. */
+  readonly name: string | undefined;
+  /**
+   * The incarnation that exists at this moment. If the evaluation is deleted, the incarnation that
+   * existed last.
+   */
   readonly incarnation: Incarnation;
   readonly isAbsent: boolean;
   /**
-   * Is true if the request began before a deletion that has already run. Compares the time on the
-   * edge's clock with the time of the deletion.
+   * Is true if D1 has already run a deletion that is dated at or after the start of the request.
+   * The start is the time on the edge's clock.
    */
   readonly isTooLate: boolean;
   readonly isRevoked: boolean;
@@ -116,7 +121,7 @@ class World {
   /** The `deleted_at` of each deletion so far. */
   deletions: readonly string[] = [];
   readonly answered: Answered[] = [];
-  /** The rows that D1 stored or deleted, in the order of D1. */
+  /** The rows that D1 stored or deleted, in the order in which D1 ran the writes. */
   readonly stored: Stored[] = [];
   readonly late: (() => Promise<unknown>)[] = [];
 
@@ -132,12 +137,12 @@ class World {
     const began = clock.now().toISOString();
     const version =
       shown ?? (write.precondition === 'none' ? null : await this.version(write.precondition));
-    const key = nameWrite(write, version);
+    const name = nameWrite(write, version);
     const see = (): Seen => {
       const incarnation = this.incarnations.at(-1) ?? this.incarnations[0];
       return {
         write,
-        key,
+        name,
         incarnation,
         isAbsent: incarnation.last !== undefined,
         isTooLate: this.deletions.some((deleted_at) => deleted_at >= began),
@@ -172,18 +177,18 @@ class World {
   }
 
   /**
-   * Repeats a write that has a name and that the Worker has answered. Index 0 is the latest of
-   * these writes.
+   * Repeats a write that the Worker has answered and that has a name (see `nameWrite`). Index 0
+   * repeats the latest of these writes, and index 1 the one before.
    */
   async sendAgain(index: number): Promise<void> {
-    const named = this.answered.filter(({ key }) => key !== undefined);
+    const named = this.answered.filter(({ name }) => name !== undefined);
     const sent = named.at(-1 - (index % named.length));
     if (sent) await this.send({ ...sent.write, faults: [] }, sent.version);
   }
 
   /**
-   * Deletes the evaluation and creates it again. The pause of 6 s is longer than the largest error
-   * of a clock (5 s).
+   * Deletes the evaluation and creates it again. A clock is wrong by at most 5 s. So the create
+   * comes 6 s later, and never seems older than the deletion.
    */
   async replace(): Promise<void> {
     await this.send(plain({ method: 'DELETE' }));
@@ -268,9 +273,9 @@ async function createWorld(): Promise<World> {
 }
 
 /**
- * Returns the name by which the Worker recognises a repetition; undefined if the write has no name.
- * A key through a link differs from the same key with a token. The Worker names an answer on a page
- * by its version and value.
+ * Returns the name of a write: the text by which the Worker recognises a repetition. A write with
+ * an idempotency key has one name through a link, and another with a token. The form on a page
+ * sends no key, so its version and its value are the name. Returns undefined for all other writes.
  */
 function nameWrite({ by, value, key }: Write, version: string | null): string | undefined {
   if (by === 'page') return `page ${version} ${value}`;
@@ -289,7 +294,10 @@ const plain = (changed: Partial<Write>): Write => ({
   ...changed,
 });
 
-/** The `model` of fast-check stays empty. The checks at the end use what `World` has recorded. */
+/**
+ * A step that fast-check runs. fast-check passes a `model` of the expected state to each step. The
+ * model stays empty, because `World` records what the checks at the end need.
+ */
 type Command = fc.AsyncCommand<Record<string, never>, World>;
 
 const command = (name: string, run: (world: World) => Promise<void>): Command => ({
@@ -386,11 +394,11 @@ const STATUSES = {
 } as const;
 
 /**
- * Returns equal results for two requests that are one write: the same caller and name, or the same
- * `Write`.
+ * Identifies a write. Two requests with a name are the same write if they have the same caller and
+ * the same name. A request without a name is a write of its own.
  */
-const identifyWrite = ({ write, key }: Seen) =>
-  key === undefined ? write : `${write.caller} ${key}`;
+const identifyWrite = ({ write, name }: Seen) =>
+  name === undefined ? write : `${write.caller} ${name}`;
 
 async function expectExact(world: World): Promise<void> {
   const { start, incarnations, deletions, answered, stored } = world;
@@ -422,9 +430,9 @@ async function expectExact(world: World): Promise<void> {
     if (status === 404) expect(isGone || isRevoked).toBe(true);
     // After 412 or 422, even a late attempt of the request is never stored in this incarnation.
     if (status === 412 || status === 422) expect(isOwn || isGone).toBe(false);
-    // After 404, the request is never stored in any incarnation. Only a write without a key is one
-    // request.
-    if (status === 404 && one.key === undefined)
+    // After 404, no attempt of the request is ever stored, in any incarnation. The test checks this
+    // only for a write without a name, because no other request repeats this write.
+    if (status === 404 && one.name === undefined)
       expect(stored.filter((other) => other.write === write)).toEqual([]);
     if (status === 204) expect(deleted).toContain(identifyWrite(one));
     if (write.method === 'PUT' && status === 200) expect(isGone).toBe(false);
@@ -461,18 +469,18 @@ function expectChain(incarnation: Incarnation, answered: Answered[], stored: Sto
   const versions = listVersions(incarnation);
   if (last && chain.length > 0) expectUnbroken(last.history, last.row);
 
-  // The first value is the created one. The chain has every later value, exactly as D1 stored them.
+  // The first value is the created one. The chain has every later value, exactly as D1 stored it.
   expect((last?.history[0] ?? last?.row)?.value).toBe(created.value);
   expect(chain).toEqual(
     stored.map(({ write, row }) => ({ ...pickClaim(row), updated_by: write.caller })),
   );
 
-  // D1 stored no request twice, and no named write twice.
+  // D1 stored no request twice. If several requests repeat a write with a name, D1 stored only one.
   expect(new Set(stored.map(({ write }) => write)).size).toBe(stored.length);
   expect(new Set(stored.map(identifyWrite)).size).toBe(stored.length);
 
-  // The response of a page is not JSON. The stored answer is the entry of the chain that follows
-  // `version`.
+  // The response to the form on a page is not JSON, so it does not contain the stored row. In the
+  // chain, the stored row comes right after the version that the form sent.
   const accepted = answered
     .filter(({ status }) => status === 200)
     .map(({ body, version, ...one }) => ({
@@ -486,18 +494,20 @@ function expectChain(incarnation: Incarnation, answered: Answered[], stored: Sto
     expect(chain.filter((entry) => entry.updated_at === body?.updated_at)).toEqual([claimed]);
   }
 
-  // If a stored write had a precondition, the write replaced exactly the version that it named.
+  // If a stored request had a precondition, the request replaced exactly the version that the
+  // precondition names.
   for (const { version, body } of accepted.filter(
     (one) => one.version !== null && stored.some(({ write }) => write === one.write),
   )) {
     expect(version).toBe(versions[versions.indexOf(body?.updated_at ?? '') - 1]);
   }
 
-  // Several requests get the same stored write as their answer only if they have the same name, or
-  // have neither a name nor a precondition.
+  // Several responses may contain the same stored version. If a request has neither a name nor a
+  // precondition, its response may contain any version, so the test leaves it out. If two other
+  // responses contain the same version, their requests have the same name.
   for (const together of Map.groupBy(accepted, ({ body }) => body?.updated_at).values()) {
-    const writers = together.filter(({ key, version }) => key !== undefined || version !== null);
-    expect(new Set(writers.map(({ key }) => key)).size).toBeLessThanOrEqual(1);
-    expect(writers.filter(({ key }) => key === undefined).length).toBeLessThanOrEqual(1);
+    const writers = together.filter(({ name, version }) => name !== undefined || version !== null);
+    expect(new Set(writers.map(({ name }) => name)).size).toBeLessThanOrEqual(1);
+    expect(writers.filter(({ name }) => name === undefined).length).toBeLessThanOrEqual(1);
   }
 }
