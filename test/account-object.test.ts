@@ -1,12 +1,12 @@
 /**
- * Tests accounts that live in a Durable Object. The object first copies all rows of the account
- * from D1. No row may be lost, even if:
+ * Tests accounts whose rows are in a Durable Object. Before the object serves an account, it copies
+ * all rows of the account from D1. No row may be lost, even if:
  * - a call to D1 fails or never answers,
  * - the platform kills the object during the copy,
  * - an old version of the Worker writes to D1 during the copy.
  *
- * If an object has lost its rows, or somebody has restored it to an older state, the Worker answers
- * 503.
+ * If an object has lost its rows, or if somebody has reset its storage to an older state, the
+ * Worker answers 503.
  */
 import { applyD1Migrations, evictDurableObject, runInDurableObject } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
@@ -85,14 +85,15 @@ const buildHeaders = async (account_id: string, more: object = {}) => ({
 });
 
 /**
- * The longest time for which a test repeats a refused call. An object refuses calls while it copies
- * its account, which takes long on a busy machine.
+ * The longest time for which `repeatWhile` repeats a call. The tests repeat a call because an
+ * object refuses calls while it copies its account. The copy takes long on a busy machine.
  */
 const PATIENCE_MS = 30_000;
 
 /**
- * Repeats `call` while its answer meets the condition, for at most `PATIENCE_MS`. Returns the last
- * answer. Some tests stop `Date`, so this function reads `performance.now()`.
+ * Repeats `call` while `condition` is true for the answer, for at most `PATIENCE_MS`. Returns the
+ * last answer. Measures the time with `performance.now()`, because some tests replace `Date` with a
+ * fake.
  */
 async function repeatWhile<T>(condition: (answer: T) => boolean, call: () => Promise<T>) {
   const started = performance.now();
@@ -106,9 +107,9 @@ async function repeatWhile<T>(condition: (answer: T) => boolean, call: () => Pro
 const isTooEarly = ({ headers }: Response) => headers.get('retry-after') === '1';
 
 /**
- * Makes a Worker for accounts that live in objects: `entry` is the content of the setting
- * `ACCOUNT_OBJECTS`. While an object copies its account, the Worker answers with `Retry-After: 1`.
- * The returned function then repeats the request.
+ * Makes a Worker that keeps the rows of some accounts in objects. `entry` is the setting
+ * `ACCOUNT_OBJECTS`, which lists these accounts. While an object copies its account, the Worker
+ * answers 503 with `Retry-After: 1`. The returned function then repeats the request.
  */
 function createObjectWorker(entry: string, more: object = {}): Send {
   const send = createWorker({ ACCOUNT_OBJECTS: entry, ...more });
@@ -116,8 +117,8 @@ function createObjectWorker(entry: string, more: object = {}): Send {
 }
 
 /**
- * While an object copies its account, `findRefusal` returns a refusal with `wait: 1` (one second).
- * This function repeats the call until the copy has ended.
+ * Calls `findRefusal`, and repeats the call until the object has copied its account. Until then,
+ * `findRefusal` returns a refusal with `wait: 1` (one second).
  */
 const askPatiently = <T>(
   { findRefusal }: { findRefusal: (call: T) => Promise<Refusal | undefined> },
@@ -129,8 +130,8 @@ const askPatiently = <T>(
   );
 
 /**
- * Options for `vi.useFakeTimers`. A test that uses them moves the time itself, so no timeout
- * depends on the speed of the machine.
+ * Options for `vi.useFakeTimers`. With these options, the clock and the timers stand still until
+ * the test moves the time forward. So no timeout depends on the speed of the machine.
  */
 const STOPPED: Parameters<typeof vi.useFakeTimers>[0] = {
   toFake: ['Date', 'setTimeout', 'clearTimeout'],
@@ -162,8 +163,8 @@ async function storeAccount() {
 }
 
 /**
- * Restarts the object, and waits until the `step` that the object has stored is `done`. The object
- * has then copied the account and deleted the account's rows in D1.
+ * Restarts the object, and waits until the object has copied the account and has deleted the
+ * account's rows in D1. The object has then stored `done` as the `step` of its move.
  */
 async function finish(account: string): Promise<void> {
   await evictDurableObject(getObject(account));
@@ -348,8 +349,8 @@ describe('D1 once an account has left it', () => {
     const triggers = await readRows<{ tbl_name: string }>(
       `SELECT DISTINCT tbl_name FROM sqlite_master WHERE type = 'trigger' AND sql LIKE '%the account lives in an object%'`,
     );
-    // Only triggers of `run_evaluation` write to these two tables. D1 already refuses the change of
-    // `run_evaluation`, so these tables need no such trigger.
+    // `keyed_write` and `run_evaluation_history` need no such trigger. The Worker never writes to
+    // them: only triggers of `run_evaluation` do. D1 already refuses the write to `run_evaluation`.
     const written = TABLES.filter((name) => !/^(?:keyed_write|run_evaluation_history)$/.test(name));
 
     expect(triggers.map(({ tbl_name }) => tbl_name).sort()).toEqual(written);
@@ -472,24 +473,29 @@ describe('an object that was lost or set back', () => {
 });
 
 /**
- * Copies an account into its object until a fault in call number `calls` to D1. If `fate` is
- * `fails`, this call never reaches D1. If `fate` is `is lost`, D1 runs this call, but the object
- * gets no answer. Returns the state that the object has stored, and the number of calls.
+ * Copies an account into its object until one call to D1 throws an error: the call with the number
+ * `faultyCall`. If `fate` is `fails`, this call never reaches D1. If `fate` is `is lost`, D1 runs
+ * this call, but the object gets no answer. Returns the state that the object has stored, and how
+ * many calls the object made.
  */
-async function runUntilFault(account: string, calls: number, fate: 'fails' | 'is lost' = 'fails') {
-  const fates = [...Array.from({ length: calls - 1 }, () => 'succeeds' as const), fate];
+async function runUntilFault(
+  account: string,
+  faultyCall: number,
+  fate: 'fails' | 'is lost' = 'fails',
+) {
+  const fates = [...Array.from({ length: faultyCall - 1 }, () => 'succeeds' as const), fate];
   return runInDurableObject(getObject(account), async (_, { storage }) => {
-    const { db, calls: made } = makeFlakyD1(DB, 'Network connection lost.', ...fates);
+    const { db, calls } = makeFlakyD1(DB, 'Network connection lost.', ...fates);
     await askPatiently(createArrival(storage, db), { account, ...HERE });
-    return [storage.kv.get('arrival'), made.length] as const;
+    return [storage.kv.get('arrival'), calls.length] as const;
   });
 }
 
 const HERE = { place: '' } as const;
 
 /**
- * Continues the copy with a new `createArrival` on the same storage. An object does the same after
- * the platform has killed it.
+ * Continues the copy as a restarted object would. If the platform kills an object, the next object
+ * calls `createArrival` with the stored state. This function makes the call in the test.
  */
 const arriveWith = (account: string, db: D1Database) =>
   runInDurableObject(getObject(account), (_, { storage }) =>
@@ -516,8 +522,8 @@ describe('an object that is killed while it brings an account over', () => {
         Array.from({ length: CALLS }, (_, index) => copyWithFault(index + 1)),
       );
 
-      // In the last run, call 20 would have failed, but the copy needed fewer than 20 calls. So the
-      // other runs together had a fault at each call of a copy.
+      // The last run would only fail at call 20, but its copy made fewer than 20 calls. So a copy
+      // has at most 19 calls, and for each of them there was a run in which this call failed.
       expect(made.at(-1)).toBeLessThan(CALLS);
     },
   );
@@ -810,8 +816,8 @@ type State = { readonly step: string };
 
 describe('the alarm of an object that is killed', () => {
   /**
-   * Stores an account that its object has copied. D1 refuses to delete the copied rows, so the
-   * object's alarm has work left.
+   * Stores an account that its object has copied. A fake of D1 throws an error when the object
+   * deletes the copied rows from D1. So the object's alarm still has to delete these rows.
    */
   async function storeArrived() {
     const { account } = await storeAccount();
@@ -824,8 +830,9 @@ describe('the alarm of an object that is killed', () => {
       });
       const arrival = createArrival(storage, db);
       expect(await askPatiently(arrival, { account, ...HERE })).toBeUndefined();
-      // The object deletes rows in the background, and sets its alarm when this work ends. `resume`
-      // waits for the end.
+      // Like the alarm's handler, `resume` sets the alarm and tries to delete the rows in D1. The
+      // function returns when the attempt has failed. So the object does not change its alarm
+      // later.
       await arrival.resume();
     });
     return getObject(account);
@@ -1088,8 +1095,9 @@ describe('a shared label', () => {
       while (Date.now() - started < 5000) {
         const timers = vi.getTimerCount();
         const asked = labels.findRefusal({ params: {} });
-        // If `findRefusal` waits for D1, it has set a timer, and returns when this timer fires. The
-        // test has stopped the timers, so the test moves the time forward.
+        // While `findRefusal` waits for D1, a timer limits the wait. The test has stopped the
+        // timers. So if `findRefusal` has set a timer, the test moves the time forward until the
+        // timer fires.
         if (vi.getTimerCount() > timers) {
           times.push(Date.now() - started);
           vi.advanceTimersByTime(1000);
@@ -1107,8 +1115,9 @@ describe('a shared label', () => {
 describe('an object that fails', () => {
   type Run = AccountObject['run'];
   /**
-   * Makes the binding `ACCOUNT_OBJECT` and passes each call to an object through `run`. `found`
-   * lists how the Worker looked up the objects: jurisdiction, name and options.
+   * Makes a fake of the binding `ACCOUNT_OBJECT`. The fake hands each call to `run`, which may send
+   * the call to the real object. `found` lists how the Worker looked up each object: by
+   * jurisdiction, name and options.
    */
   const interceptObject = (run: (call: ObjectCall, send: Run) => ReturnType<Run>) => {
     const found: unknown[] = [];

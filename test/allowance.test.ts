@@ -1,7 +1,7 @@
 /**
- * Tests which requests share a rate limit. Each link has a limit of its own. Tokens share a limit
- * if they have the same account, the same subject and the same restriction to a run or an
- * evaluation. So no caller uses up the limit of another.
+ * Tests which requests share a rate limit. Each link has its own limit. Two tokens share a limit if
+ * they have the same account, the same subject, and the same restriction to a run or an evaluation.
+ * Otherwise each token has its own limit. So a caller cannot use up another caller's limit.
  */
 import { describe, expect, it } from 'vitest';
 import { createLinkTo, open, post } from './support/links.ts';
@@ -84,7 +84,8 @@ describe('the rate limit of a caller', () => {
     ];
 
     for (const make of foreign) {
-      // The limit is 3 requests, so the Worker would answer 429 if it counted these requests.
+      // The limit is 3 requests. If the Worker counted a request that the token does not allow, one
+      // of these 7 requests would get 429 instead of 404.
       for (let n = 0; n < 7; n += 1) expect((await send(await make())).status).toBe(404);
     }
     expect((await send(await putValue(row, 2, restricted))).status).toBe(200);

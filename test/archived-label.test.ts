@@ -1,6 +1,7 @@
 /**
  * Tests an archived label. The Worker stores no new evaluation under the label. Callers can still
- * correct the label's older evaluations, and the label's rule still applies.
+ * correct the label's older evaluations. The Worker still refuses a correction outside the label's
+ * range or categories.
  */
 import { describe, expect, it } from 'vitest';
 import {
@@ -134,9 +135,10 @@ describe('archiving while evaluations are created', () => {
       throw new Error('D1_ERROR: Network connection lost.');
     });
 
-    // The Worker cannot know whether its first attempt will still reach D1. If a caller unarchived
-    // the label, D1 could store this attempt. So the Worker answers 503: a 422 would promise that
-    // D1 never stores the evaluation.
+    // The first attempt to store the evaluation failed, but the Worker cannot know whether this
+    // attempt will still reach D1. If a caller unarchived the label before that, D1 would store the
+    // evaluation. So the Worker answers 503: a 422 would promise that D1 never stores the
+    // evaluation.
     await expectRefusal(
       await create(label, run, {}, createWorker({ DB: db })),
       makeDatabaseUnavailable(1),

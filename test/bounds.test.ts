@@ -1,6 +1,6 @@
 /**
- * Tests that no account can store more than the documented limits. These limits also bound the size
- * of the largest page that the Worker sends.
+ * Tests that no account can store more than the documented limits. These limits also bound the
+ * largest response to a list operation: one page of the list.
  */
 import { describe, expect, it } from 'vitest';
 import {
@@ -126,7 +126,8 @@ describe.each(['sub', 'account_id'])('the claim %s', (claim) => {
 });
 
 describe('the largest page', () => {
-  // JSON writes U+0001 as `\u0001`. No other character takes more than these six bytes.
+  // The character U+0001 makes the longest JSON. JSON writes it as `\u0001`, which has six bytes,
+  // and writes every other character with at most six bytes.
   const longest = (characters: number) => '\u0001'.repeat(characters);
 
   it('answers with at most 13 MB for a page of evaluations', async () => {

@@ -19,8 +19,8 @@ import {
 type Refusal = Parameters<typeof expectRefusedUpdate>[2];
 
 /**
- * Sends a request that the Worker must refuse, about a row whose label allows 1 to 10. Returns the
- * Worker's calls to D1.
+ * Sends the request that `requestFor` makes. The request is about a row whose label allows 1 to 10.
+ * Checks that the Worker refuses the request with `refusal`. Returns the Worker's calls to D1.
  */
 async function expectRefused(
   refusal: Refusal,

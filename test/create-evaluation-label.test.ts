@@ -358,9 +358,9 @@ describe('a repeated create of a label', () => {
     await create(body);
 
     expect((await create(body, { claims: { account_id: makeAccount() } })).status).toBe(201);
-    // The account `acc_0` stores a label with the same id. In the primary key, this label comes
-    // before the label of the first create. If the Worker ignored the account, the repeated create
-    // below would find this label and get 409.
+    // The account `acc_0` stores a label with the same id. The primary key sorts labels by account,
+    // so the label of `acc_0` comes first. If the Worker searched only for the id, the repeated
+    // create below would find the label of `acc_0` and get 409.
     expect((await create({ ...body, name: 'x' }, { claims: { account_id: 'acc_0' } })).status).toBe(
       201,
     );

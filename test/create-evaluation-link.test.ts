@@ -233,7 +233,9 @@ describe('createEvaluationLink', () => {
   it('makes a URL of 1,999 characters, and refuses one of 2,000, saying how long it would be', async () => {
     const row = await storeEvaluation();
     const { url } = await createLinkTo(row, { values: { '': 1 } });
-    // The key is base64url: three more bytes in `values` make the URL four characters longer.
+    // The test looks for names in `values` that make the URL 1,999 and 2,000 characters long. The
+    // URL contains `values` in base64url: three more bytes make the URL four characters longer. So
+    // the test tries the five lengths around the estimate `most`.
     const most = Math.floor(((1999 - url.length) * 3) / 4);
 
     const lengths = [];

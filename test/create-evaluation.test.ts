@@ -313,9 +313,9 @@ describe('a repeated create with an id of the caller\u2019s own', () => {
   it('stores an evaluation under an id that another account uses', async () => {
     const evaluation_label_id = await label({ account_id: 'shared' });
     const { run, body } = await first({ evaluation_label_id });
-    // The account `acc_0` stores and changes an evaluation with the same id. In the primary key of
-    // the history, these rows come before the rows of the first account. If the Worker ignored the
-    // account, the repeated create below would find the history of `acc_0`.
+    // The account `acc_0` stores and changes an evaluation with the same id. The primary key sorts
+    // the history by account, so the history of `acc_0` comes first. If the Worker searched only
+    // for the id, the repeated create below would find the history of `acc_0`.
     const token = await mintToken({ account_id: 'acc_0' });
 
     expect((await create({ ...body, value: 2 }, { run, token })).status).toBe(201);

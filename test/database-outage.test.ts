@@ -30,7 +30,8 @@ const TRANSIENT = [
   'Internal error in D1 DB storage caused object to be reset.',
   'Cannot resolve D1 DB due to transient issue on remote node.',
   "Can't read from request stream because client disconnected.",
-  // Operators have reported the next error, but Cloudflare's lists of errors do not contain it.
+  // Operators have reported the error `internal error; reference = …`, but Cloudflare's lists of
+  // errors do not contain it.
   'internal error; reference = 0123456789abcdef',
   'Internal error in Durable Object storage caused object to be reset.',
   'database is locked: SQLITE_BUSY',

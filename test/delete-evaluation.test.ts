@@ -41,8 +41,9 @@ const KEY = { headers: { 'idempotency-key': 'a' } };
 
 /** Builds the request that creates the evaluation again with the same id, run and label. */
 async function createAgain(row: Row, value = 2): Promise<Request> {
-  // If a create begins in the same millisecond as a deletion, the Worker assumes that the create
-  // began first, and refuses it. So this request begins later.
+  // The Worker dates a create and a deletion in milliseconds. If both have the same date, the
+  // Worker assumes that the create began before the deletion, and refuses the create. So this
+  // create begins 2 ms later.
   await scheduler.wait(2);
   return request(`/v1/run/${row.run_id}/evaluations`, {
     method: 'POST',

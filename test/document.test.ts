@@ -1,7 +1,8 @@
 /**
- * Tests that the OpenAPI document and the Worker agree in both directions. test/support/document.ts
- * checks every response of the suite against the document. This file makes the Worker send every
- * status and every example that the document declares.
+ * Tests that the OpenAPI document and the Worker agree in both directions. In one direction,
+ * test/support/document.ts checks every response in all test files against the document. In the
+ * other direction, this file makes the Worker send every status and every example that the document
+ * declares.
  */
 import { beforeAll, describe, expect, inject, it, vi } from 'vitest';
 import { parseEvaluationCreate, parseEvaluationUpdate } from '../src/evaluation/input.ts';
@@ -51,8 +52,8 @@ const ORDER = DOCUMENTED.flatMap(({ operation }) =>
 type Provoke = (operation: string) => Promise<Response>;
 
 /**
- * Sends a request of the operation about a new row. The request is valid except for the given
- * changes.
+ * Stores a row, and sends a request of the given operation about this row. Without `change`, the
+ * Worker would accept the request.
  */
 async function send(
   operation: string,
@@ -88,8 +89,9 @@ async function send(
 }
 
 /**
- * Sends a valid request to a new link, with the given changes. The link's label allows 1 to 10. The
- * link reads the text `yes` as 10, and `no` as 1.
+ * Creates a link, and sends a request to the link. The link's label allows 1 to 10. The link reads
+ * the text `yes` as 10, and `no` as 1. Without the second parameter, the Worker would accept the
+ * request.
  */
 async function sendToLink(
   operation: string,
@@ -118,8 +120,8 @@ const FORGED_KEY = `e30.${'A'.repeat(43)}`;
 const AS_JSON = { accept: 'application/json' };
 
 /**
- * Requests to a link, by the status that the link answers. If a status is missing here, the test
- * sends a link the same request as the other operations.
+ * Maps a status to a function that sends a request to a link. The link answers the request with
+ * this status. If a status is missing here, the test uses the function in `PROVOKE`.
  */
 const PROVOKE_OF_LINK: Record<number, Provoke> = {
   204: (operation) => sendToLink(operation, { where: { '/value': 8 } }),
@@ -139,9 +141,9 @@ const makeDownD1 = (message: string) =>
 const limited = createWorker({ RATE_LIMITER: { limit: async () => ({ success: false }) } });
 
 /**
- * Sends a request that the operation accepts, then the same request with a change. Both requests
- * have the same id, or the idempotency key `key`. So the Worker treats the second request as a
- * repetition of the first.
+ * Sends two requests of one operation, and returns the second response. The Worker accepts the
+ * first request. The second request differs by `change`, but has the same id or the same
+ * idempotency key `key`. So the Worker treats the second request as a repetition of the first.
  */
 async function sendTwice(
   operation: string,
@@ -164,8 +166,8 @@ type Entry = (typeof OPERATIONS)[number];
 type Changes = readonly Parameters<Entry['requestFor']>[2][];
 
 /**
- * Sends several requests of one operation about one row, one after another. Returns the last
- * response.
+ * Sends several requests of one operation about one row, one after another. `changesOf` returns the
+ * changes to each request. Returns the last response.
  */
 async function sendInTurn(
   operation: string,
@@ -565,7 +567,7 @@ describe('the schema of a request', () => {
   const listValues = (count: number) =>
     Object.fromEntries(makeTexts(count).map((text) => [text, 1]));
 
-  /** `JSON.parse` returns this number for 1e400. */
+  /** The result of `JSON.parse('1e400')`: a double cannot represent this number. */
   const BEYOND_DOUBLE = Number.POSITIVE_INFINITY;
 
   it.each([

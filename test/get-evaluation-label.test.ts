@@ -1,7 +1,7 @@
 /**
- * Tests getEvaluationLabel. A caller reads a label of its own or a shared one, with an entity tag.
- * If If-None-Match names the label's version, the Worker answers 304 without a body. HEAD gets the
- * same headers as GET.
+ * Tests getEvaluationLabel. A caller reads a label of its own account or a shared label, with an
+ * entity tag. If If-None-Match contains the current entity tag, the Worker answers 304 without a
+ * body. HEAD gets the same headers as GET.
  */
 import { describe, expect, it } from 'vitest';
 import { NOT_FOUND } from './support/answers.ts';

@@ -1,6 +1,6 @@
 /**
- * Tests getEvaluation. A caller reads the row with its entity tag. If If-None-Match names the row's
- * version, the Worker answers 304 without a body. HEAD gets the same headers as GET.
+ * Tests getEvaluation. A caller reads the row with its entity tag. If If-None-Match contains the
+ * current entity tag, the Worker answers 304 without a body. HEAD gets the same headers as GET.
  */
 import { describe, expect, it } from 'vitest';
 import { NOT_FOUND } from './support/answers.ts';

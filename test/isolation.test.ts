@@ -1,19 +1,24 @@
 /**
- * Tests which callers can see and change which rows, for each operation. A case combines three
- * things: the row's account, the right or a wrong run in the path, and the restriction of the token
- * to a run or an evaluation. A row of another account gets the same bytes as a missing row. No
+ * Tests which callers can see and change which rows, for each operation. A case is a combination of
+ * three things:
+ * - the account of the row: the caller's account or another,
+ * - the run in the path: the run of the row or another,
+ * - the token's restriction to a run or an evaluation: one that allows the row or not.
+ *
+ * For a row of another account, the Worker answers with the same bytes as for a missing row. No
  * request returns or changes such a row.
  *
- * The cases are not all combinations. The Worker may refuse a request because of its account, its
- * run or its token's restriction. If a case had two of these reasons, it would pass even if the
- * Worker did not check one of them. So a case has at most one reason, with one exception.
+ * In each case, the Worker has at most one reason to refuse the request: the account, the run or
+ * the restriction. With two reasons, the test would pass even if the Worker did not check one of
+ * them.
  *
- * In the exception, the path has a wrong run, and the token is restricted to the right run. So the
- * Worker has two reasons to refuse. If the Worker took the run from the token instead of the path,
- * it would accept this request.
+ * There is one exception with two reasons: the path has a wrong run, and the token is restricted to
+ * the row's run. If the Worker took the run from the token instead of the path, it would accept
+ * this request.
  *
- * Each restriction that allows a request also occurs with another account and with a wrong run. So
- * the tests show that the Worker checks the account and the run for each of these restrictions.
+ * Each restriction that allows the row also has a case with another account and a case with a wrong
+ * run. So the tests show that the Worker checks the account and the run for each of these
+ * restrictions.
  */
 import { describe, expect, it } from 'vitest';
 import { OPERATIONS, type Restriction, runByOperation } from './support/operations.ts';
@@ -39,8 +44,8 @@ import {
 const FOREIGN = 'acc_neighbour';
 
 /**
- * The restrictions of a token. Each function makes a restriction from a row and its sibling, which
- * is another evaluation of the same run.
+ * The restrictions of a token, by name. Each function makes a restriction from two evaluations of
+ * the same run: `row`, which the request is about, and its `sibling`.
  */
 const RESTRICTIONS = {
   nothing: () => ({}),
@@ -100,8 +105,8 @@ const ask = async (
   );
 
 /**
- * Reads the refusal for a row that does not exist. The tests compare every other refusal with this
- * refusal.
+ * Reads the refusal for a row that does not exist. The refusals in all cases must have the same
+ * bytes as this refusal.
  */
 async function readMissingRefusal() {
   const path = buildPath({ run_id: crypto.randomUUID(), id: crypto.randomUUID() });

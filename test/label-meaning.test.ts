@@ -1,8 +1,8 @@
 /**
- * Tests that no sequence of operations changes the meaning of a stored value. Three accounts
- * create, rename and archive labels and store evaluations, all under the same few label ids. A
- * database console also changes labels with SQL. Each value keeps the rule under which the Worker
- * stored it.
+ * Tests that no sequence of operations changes the meaning of a stored value: the rule of its
+ * label, such as the list of categories. Two accounts and the account `shared` create, rename and
+ * archive labels and store evaluations, all with the same few label ids. Some steps change labels
+ * with SQL, as somebody with a database console could.
  */
 import fc from 'fast-check';
 import { describe, expect, inject, it } from 'vitest';
@@ -32,12 +32,18 @@ const RULES: readonly Rule[] = [
   { ...unruled, value_type: 'ordinal', categories: ['bad', 'good', 'best'] },
 ];
 
-/** Two accounts and the account `shared`. All three use the same three label ids. */
+/**
+ * Two accounts and the account `shared`, with all evaluations that they stored. All three accounts
+ * use the same three label ids.
+ */
 class World {
   readonly accounts = [`acc_${crypto.randomUUID()}`, `acc_${crypto.randomUUID()}`, 'shared'];
   readonly ids = [crypto.randomUUID(), crypto.randomUUID(), crypto.randomUUID()];
   readonly evaluations: Stored[] = [];
-  /** The meaning of each evaluation when a caller last stored its value. */
+  /**
+   * The meaning that each evaluation must have: its value and its label's rule, read right after a
+   * caller last stored the value.
+   */
   readonly expectedMeanings = new Map<Stored, unknown>();
   readonly statuses = new Set<string>();
   private readonly tokens = new Map<string, string>();
@@ -62,10 +68,7 @@ class World {
     return response;
   }
 
-  /**
-   * Reads an evaluation's value and the rule of its label, with a token of the evaluation's
-   * account.
-   */
+  /** Reads an evaluation's value and its label's rule, with a token of the evaluation's account. */
   async readMeaning({ account, path, label }: Stored): Promise<unknown> {
     const headers = await this.authorize(account);
     const { value } = await (await worker(await get(path, headers))).json<{ value: number }>();
@@ -77,8 +80,8 @@ class World {
   }
 
   /**
-   * Runs a step, then compares all evaluations. Only the evaluation that the step stored may have a
-   * new meaning.
+   * Runs a step, then checks the meaning of all evaluations. The step returns the evaluation whose
+   * value it stored. Only this evaluation may have a new meaning.
    */
   async step(run: () => Promise<Stored | undefined>): Promise<void> {
     const stored = await run();
@@ -204,7 +207,7 @@ describe('what a stored value means', () => {
       }),
       { numRuns: 20 * factor, seed },
     );
-    // The random sequences must have reached at least these outcomes.
+    // Checks that the random sequences led to at least these responses.
     expect([...statuses]).toEqual(
       expect.arrayContaining([
         ...['POST label 201', 'POST label 409', 'PUT label 200', 'PUT label 404', 'PUT label 422'],

@@ -1,7 +1,7 @@
 /**
- * Repeats requests that failed for users of other products. `source` names the public reports of a
- * case. Personal details are invented, and no text is copied. The Worker must answer each case as
- * `right` requires.
+ * Tests the Worker with requests like those that failed in other products. `source` lists the
+ * public reports of a case. Personal details are invented, and no text is copied. The Worker must
+ * answer each case as `right` requires.
  */
 import { expect, it } from 'vitest';
 import { createLinkTo, visit } from './support/links.ts';
@@ -9,8 +9,7 @@ import { readEvaluation, requirePresent, storeLabelled, worker } from './support
 
 type Step = {
   /**
-   * The name in `links` of the link that gets this request. A case with a single link omits the
-   * name.
+   * The link that gets this request: a name in `links`. A case with a single link omits the name.
    */
   readonly to?: string;
   readonly headers?: { readonly [name: string]: string };

@@ -1,7 +1,7 @@
 /**
- * Tests how a link recognises a repeated delivery. Senders give each delivery an id in a header or
- * in the body, and the Worker looks for this id. A repeated delivery does not undo what another
- * caller has stored since the first delivery.
+ * Tests how a link recognises a repeated delivery (the same event, posted again). Senders give each
+ * delivery an id in a header or in the body, and the Worker looks for this id. Between two posts of
+ * a delivery, another caller may correct the value. The second post does not undo the correction.
  */
 import { describe, expect, it } from 'vitest';
 import { makeUnprocessable } from './support/answers.ts';
@@ -38,7 +38,8 @@ type Sent = { readonly body: object; readonly headers?: Record<string, string> }
 
 /**
  * Sends the first delivery, then a correction by another caller, then the second delivery. Returns
- * true if the Worker stored the second delivery.
+ * true if the Worker stored the second delivery. Returns false if the Worker treated it as a
+ * repetition.
  */
 async function isStoredAfterCorrection(link: object, first: Sent, second: Sent): Promise<boolean> {
   const row = await storeEvaluation({ value: 1 });

@@ -1,6 +1,7 @@
 /**
- * Tests forged and damaged keys of links, with each way to use a link. The Worker answers all these
- * keys in the same way. The answer and the log contain no part of the key.
+ * Tests forged and damaged keys of links. The tests use each key in every way: post a value, read
+ * the evaluation as JSON, open the page, and answer on the page. The Worker always refuses the key
+ * in the same way. The answer and the log contain no part of the key.
  */
 import { describe, expect, it, vi } from 'vitest';
 import {
@@ -45,8 +46,8 @@ const addAnHour = () => (seconds(new Date()) + 3600) * 1000;
 const encodeUtf8 = (value: object) => new TextEncoder().encode(JSON.stringify(value));
 const encodeHex = (uuid: string) => uuid.replaceAll('-', '');
 /**
- * Makes the hexadecimal id of a link. The first twelve digits are the time of expiry, in
- * milliseconds.
+ * Makes the id of a link, in hexadecimal. The first twelve digits are the time of expiry, in
+ * milliseconds since 1970.
  */
 const makeLinkId = (expires: number) =>
   `${expires.toString(16).padStart(12, '0')}8${encodeHex(crypto.randomUUID()).slice(13)}`;
@@ -101,8 +102,9 @@ const HOSTILE: Record<string, (row: Row) => Promise<string>> = {
   'a padded signature': async (row) => `${await signKey(row)}=`,
   'another last bit of the signature': async (row) => flipLastBit(await signKey(row)),
   'another last bit of the content': async (row) => {
-    // With this author, the length of the content in bytes is one more than a multiple of three. So
-    // four bits of the last base64url character are unused, and the test changes one of these bits.
+    // With this author, the content has one byte more than a multiple of three. So its last
+    // base64url character has four unused bits. The test changes one of these bits, which does not
+    // change the decoded bytes.
     const author = 'x'.repeat(4 + 2 * (ACCOUNT.length % 3));
     const [content = '', signature] = (await signWithTexts(row, ACCOUNT, author)).split('.');
     return `${flipLastBit(content)}.${signature}`;
@@ -160,8 +162,8 @@ const HOSTILE: Record<string, (row: Row) => Promise<string>> = {
 };
 
 /**
- * The reasons that the Worker may log: an error code of jose, or one of four words. No sender of a
- * key can choose this text.
+ * The reasons that the Worker may log: an error code of the library jose, or one of four words. The
+ * log must contain no text from a key, because anybody can send a key.
  */
 const LOGGED = expect.stringMatching(/^(?:ERR_[A-Z_]+|malformed|expired|payload|gone)$/);
 

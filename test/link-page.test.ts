@@ -49,8 +49,8 @@ const listButtons = (html: string) =>
 const CATEGORIES = { categories: JSON.stringify(['formal', 'casual', 'friendly']) };
 
 /**
- * Returns the content of `<main>`; undefined if the rest of the page is not the frame that all
- * pages share.
+ * Returns the content of `<main>`. Returns undefined if anything outside `<main>` differs from the
+ * frame that all pages share.
  */
 const findMain = (html: string) =>
   /^<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><link rel="icon" href="data:,"><title>[^<]+<\/title><style>[^<]+<\/style><\/head>\n<body><main>\n(.*)\n<\/main><\/body><\/html>\n$/s.exec(
@@ -290,8 +290,8 @@ describe('the page of a link', () => {
       'x-robots-tag': 'noindex, nofollow',
     });
     expect(html.match(/ style=|<link[^>]*>|<img|<a |https?:/g)).toEqual([
-      // Without this link, a browser would request /favicon.ico. The page's Content-Security-Policy
-      // forbids this request.
+      // Without this element, a browser would request /favicon.ico, which the page's
+      // Content-Security-Policy forbids.
       '<link rel="icon" href="data:,">',
     ]);
   });
@@ -530,8 +530,8 @@ describe('who opens or scans a link', () => {
       return (await worker(visit(url + query, { method: n % 5 === 0 ? 'HEAD' : 'GET', headers })))
         .status;
     };
-    // Each user agent sends GET and HEAD, with and without a query. The first and the third user
-    // agent also send the headers of a browser.
+    // The 120 requests combine GET and HEAD with each user agent, some of them with `value` and
+    // `version` in the query. Two of the user agents also send the headers of a browser.
     const statuses = await Promise.all(Array.from({ length: 120 }, (_, n) => scan(n)));
 
     expect(new Set(statuses)).toEqual(new Set([200]));

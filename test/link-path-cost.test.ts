@@ -1,10 +1,10 @@
 /**
  * Tests that a stranger cannot make a request expensive, either with the JSONPath of a link or with
  * a posted body:
- * - A link with a JSONPath may cost at most 4 times as much as a link with a JSON Pointer that gets
+ * - A link with a JSONPath may take at most 4 times as long as a link with a JSON Pointer that gets
  *   the same body.
- * - A body may cost at most 4 times as much as a realistic body of the same size: the transcript of
- *   a phone call, with the times of each word.
+ * - A body may take at most 4 times as long as a realistic body of the same size: the transcript of
+ *   a phone call, with the start and the end of each word.
  */
 import { expect, it } from 'vitest';
 import { LINK_BODY_MAX_BYTES } from '../src/limits.ts';
@@ -13,11 +13,11 @@ import { storeEvaluation, worker } from './support/worker.ts';
 
 const RATIO_MAX = 4;
 /**
- * An attempt to measure a ratio sends 15 pairs of requests, because a single pair is too inexact. A
- * busy machine may disturb a whole attempt, so there are up to 5 attempts.
+ * The number of request pairs in one attempt to measure a ratio, and the largest number of
+ * attempts. A single pair is too inexact. A busy machine may disturb a whole attempt.
  */
-const PAIRS = 15;
-const ATTEMPTS = 5;
+const PAIR_COUNT = 15;
+const ATTEMPT_MAX_COUNT = 5;
 
 const median = (times: number[]) => times.sort((a, b) => a - b)[Math.floor(times.length / 2)] ?? 0;
 
@@ -30,18 +30,20 @@ async function measureTime({ url, body }: Sent): Promise<number> {
 }
 
 /**
- * Divides the time of `one` by the time of `other`. Repeats the measurement until the ratio is at
- * most `RATIO_MAX`, but makes at most `ATTEMPTS` attempts. Returns the smallest ratio.
+ * Measures how many times as long `one` takes as `other`. Repeats the measurement until the ratio
+ * is at most `RATIO_MAX`, but makes at most `ATTEMPT_MAX_COUNT` attempts. Returns the smallest
+ * ratio.
  */
 async function measureRatio(one: Sent, other: Sent): Promise<number> {
   const ratios: number[] = [];
-  while (ratios.length < ATTEMPTS && !(Math.min(...ratios) <= RATIO_MAX)) {
+  while (ratios.length < ATTEMPT_MAX_COUNT && !(Math.min(...ratios) <= RATIO_MAX)) {
     const [times, otherTimes]: [number[], number[]] = [[], []];
-    for (let pair = 0; pair < PAIRS; pair += 1) {
+    for (let pair = 0; pair < PAIR_COUNT; pair += 1) {
       times.push(await measureTime(one));
       otherTimes.push(await measureTime(other));
     }
-    // The clock of the runtime may tick in whole milliseconds, so the median may be 0.
+    // The runtime's clock may tick in whole milliseconds, so a median may be 0. `Math.max` prevents
+    // a division by 0.
     ratios.push(median(times) / Math.max(1, median(otherTimes)));
   }
   return Math.min(...ratios);
@@ -59,10 +61,10 @@ const members = (count: number) =>
 const tests = (count: number) => Array.from({ length: count }, () => '@.a==2').join('||');
 
 /**
- * The largest size in bytes of the text that `wrapValue` gets. `wrapValue` adds less than 100
- * bytes.
+ * The largest size in bytes of the text that `wrapValue` gets, so that the whole body is not too
+ * large. `wrapValue` adds less than 100 bytes.
  */
-const MOST = LINK_BODY_MAX_BYTES - 100;
+const INNER_MAX_BYTES = LINK_BODY_MAX_BYTES - 100;
 const wrapValue = (inner: string) => `{"value":5,"x":${inner}}`;
 
 it.each([
@@ -75,14 +77,22 @@ it.each([
     listOf(80, `${'{"a":'.repeat(240)}1${'}'.repeat(240)}`),
   ],
   ['wildcards level by level', '[*]'.repeat(169), listOf(9000, '[1]')],
-  ['more elements than a wildcard may look at', '.*', fill('1', MOST)],
-  ['more elements than a filter may look at', `[?${tests(50)}]`, fill('{"a":1}', MOST)],
+  ['more elements than a wildcard may look at', '.*', fill('1', INNER_MAX_BYTES)],
+  ['more elements than a filter may look at', `[?${tests(50)}]`, fill('{"a":1}', INNER_MAX_BYTES)],
   ['more members than a filter may look at', '[?@==2]', members(90_000)],
-  ['an index in an index', `[*]${'[0]'.repeat(160)}`, fill(nested('[', ']', '1', 321), MOST)],
-  ['a name in a name', `[*]${'.a'.repeat(100)}`, fill(nested('{"a":', '}', '1', 601), MOST)],
-  ['arrays in arrays', '[*]'.repeat(169), nested('[', ']', '', MOST)],
-  ['objects in objects', '.a'.repeat(254), nested('{"a":', '}', '1', MOST)],
-  ['one long text', '[?@ < "x"]', `["${'x'.repeat(MOST - 4)}"]`],
+  [
+    'an index in an index',
+    `[*]${'[0]'.repeat(160)}`,
+    fill(nested('[', ']', '1', 321), INNER_MAX_BYTES),
+  ],
+  [
+    'a name in a name',
+    `[*]${'.a'.repeat(100)}`,
+    fill(nested('{"a":', '}', '1', 601), INNER_MAX_BYTES),
+  ],
+  ['arrays in arrays', '[*]'.repeat(169), nested('[', ']', '', INNER_MAX_BYTES)],
+  ['objects in objects', '.a'.repeat(254), nested('{"a":', '}', '1', INNER_MAX_BYTES)],
+  ['one long text', '[?@ < "x"]', `["${'x'.repeat(INNER_MAX_BYTES - 4)}"]`],
   ['a deep parenthesis', `[?${'('.repeat(250)}@${')'.repeat(250)}]`, listOf(6000, '1')],
 ])('a path costs at most 4 times a pointer into the same body: %s', async (_, path, inner) => {
   const row = await storeEvaluation();
@@ -97,23 +107,23 @@ it.each([
 });
 
 /**
- * The size of each body below: half of the largest body (1 MiB). With a body of 1 MiB, `JSON.parse`
- * takes 3 to 4 times as long for the worst case as for a transcript. This is too close to the limit
- * of 4.
+ * The size of each body below: half of the largest body (1 MiB). With 1 MiB, the slowest of these
+ * bodies takes `JSON.parse` 3 to 4 times as long as a transcript. This would be too close to the
+ * limit of 4.
  */
-const HALF = LINK_BODY_MAX_BYTES / 2;
+const HALF_BODY_BYTES = LINK_BODY_MAX_BYTES / 2;
 
 it.each([
-  ['arrays in arrays', nested('[', ']', '', HALF)],
-  ['objects in objects', nested('{"a":', '}', '1', HALF)],
-  ['many elements', fill('1', HALF)],
-  ['many empty objects', fill('{}', HALF)],
+  ['arrays in arrays', nested('[', ']', '', HALF_BODY_BYTES)],
+  ['objects in objects', nested('{"a":', '}', '1', HALF_BODY_BYTES)],
+  ['many elements', fill('1', HALF_BODY_BYTES)],
+  ['many empty objects', fill('{}', HALF_BODY_BYTES)],
   ['many members', members(45_000)],
-  ['one long text', `"${'x'.repeat(HALF)}"`],
-  ['text that is all escapes', `"${'\\u0061'.repeat(HALF / 6)}"`],
+  ['one long text', `"${'x'.repeat(HALF_BODY_BYTES)}"`],
+  ['text that is all escapes', `"${'\\u0061'.repeat(HALF_BODY_BYTES / 6)}"`],
 ])('a body costs at most 4 times a transcript of its size: %s', async (_, inner) => {
   const { url } = await createLinkTo(await storeEvaluation());
-  const transcript = fill('{"word":"answer","start":12.34,"end":12.71}', HALF);
+  const transcript = fill('{"word":"answer","start":12.34,"end":12.71}', HALF_BODY_BYTES);
 
   const ratio = await measureRatio(
     { url, body: wrapValue(inner) },

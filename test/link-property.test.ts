@@ -1,10 +1,12 @@
 /**
  * Tests links with random bodies, pointers, paths, values and conditions. If the Worker accepts a
- * body, it stores the value at the pointer or path, and nothing else in the body has an effect.
- * Otherwise the Worker ignores or refuses the body, and the row stays unchanged.
+ * body, it stores the value to which the link's pointer or path leads. The rest of the body does
+ * not change what the Worker stores. If the Worker ignores or refuses a body, the row stays
+ * unchanged.
  *
- * These tests and the Worker work in opposite directions. The tests walk the body and write a
- * pointer for each value. The Worker reads the pointer and walks the body.
+ * The tests find the expected value in another way than the Worker. The tests walk the whole body
+ * and write a pointer to each value. The Worker reads the link's pointer and walks the body along
+ * it.
  */
 import fc from 'fast-check';
 import { expect, inject, it } from 'vitest';
@@ -81,7 +83,10 @@ const input = fc
   })
   .filter(({ pointer }) => [...pointer].length <= 256);
 
-/** Returns the value that the Worker must store; undefined if the Worker must refuse the body. */
+/**
+ * Computes from the value in the body which number the Worker must store. Returns undefined if the
+ * Worker must refuse the body.
+ */
 function computeValue(found: unknown, given: Readonly<Record<string, number>>): number | undefined {
   const isScalar = ['string', 'number', 'boolean'].includes(typeof found);
   const mapped = isScalar && new Map(Object.entries(given)).get(`${found}`);
@@ -109,7 +114,7 @@ type Input = {
   readonly given: Readonly<Record<string, number>>;
   readonly pointer: string;
   readonly found: unknown;
-  /** Fields with which the test creates the link: the pointer or path, and the conditions. */
+  /** The fields with which the test creates the link: the pointer or path, and the conditions. */
   readonly link: object;
   /** Is true if the body meets the conditions of the link. */
   readonly fits: boolean;
@@ -131,7 +136,7 @@ async function check(inputs: fc.Arbitrary<Input>, statuses: readonly number[]): 
     seen.add(response.status);
     const isStored = fits && value !== undefined;
     expect(response.status).toBe(isStored ? 200 : fits ? 422 : 204);
-    // D1 stores -0 as 0.
+    // D1 stores -0 as 0, and `value + 0` turns -0 into 0.
     const changes = isStored
       ? { value: value + 0, updated_by: SUBJECT, updated_at: expect.any(String) }
       : {};
@@ -154,7 +159,10 @@ it('stores what the pointer leads to, and nothing else of what is posted, or ref
 });
 
 it('stores what a path of names and indexes leads to, as a pointer to the same place does', async () => {
-  /** Turns a pointer into a JSONPath: `/a/0` becomes `$["a"][0]` if `a` is an array. */
+  /**
+   * Turns a pointer into a JSONPath. If `a` is an array, `/a/0` becomes `$["a"][0]`; otherwise
+   * `/a/0` becomes `$["a"]["0"]`.
+   */
   const buildJsonPath = (body: unknown, pointer: string): string => {
     const [, ...steps] = pointer.split('/');
     let path = '$';

@@ -1,7 +1,8 @@
 /**
- * Tests the senders in the table of src/link/README.md. Each link stores the value of its sender's
- * event, and ignores events about other items. The link refuses an event in which the person
- * skipped the question. A redelivery undoes nothing.
+ * Tests each sender in the table of src/link/README.md, such as a survey service. A link stores the
+ * value of its sender's event. If an event is about another item, such as another run, the link
+ * ignores the event. If a person skipped the question, the link refuses the event. If the sender
+ * delivers an event again after a correction, the link keeps the correction.
  */
 import { describe, expect, it } from 'vitest';
 import { followSteps, parsePointer } from '../src/pointer.ts';
@@ -25,7 +26,8 @@ const send = (url: string, { as, sent }: SenderLink, body: unknown = sent.body) 
   worker(visit(url, { method: 'POST', headers: sent.headers, body: encodeAs(as, body) }));
 
 /**
- * Copies the body with `value` at the pointer. If `value` is undefined, the copy has nothing there.
+ * Copies the body, and replaces what the pointer leads to with `value`. If `value` is undefined,
+ * the copy lacks the element or property.
  */
 function copyWith(body: unknown, pointer: string, value: unknown): unknown {
   const copy: unknown = structuredClone(body);

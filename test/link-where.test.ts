@@ -1,7 +1,7 @@
 /**
  * Tests a link with conditions. If a body meets the conditions, the Worker stores the value in the
- * body, or refuses it. The Worker ignores every other body. Nobody can create a link with a
- * malformed condition.
+ * body, or answers 422 if the value is not legal. If a body does not meet the conditions, the
+ * Worker ignores the body. Nobody can create a link with a malformed condition.
  */
 import { describe, expect, it, vi } from 'vitest';
 import { LINK_NOT_FOUND } from './support/answers.ts';

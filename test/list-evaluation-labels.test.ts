@@ -154,8 +154,8 @@ describe('listEvaluationLabels', () => {
     const search =
       'SEARCH l USING INDEX evaluation_label_by_age (account_id=? AND (created_at,id)>(?,?))';
     expect(steps.filter((detail) => detail.startsWith('SEARCH l '))).toEqual([search, search]);
-    // SQLite's plan of the query may contain one scan, `SCAN (subquery…)`. This scan reads the
-    // merged labels and stops at the limit.
+    // SQLite's plan of the query may contain one scan, `SCAN (subquery…)`: it reads the merged
+    // labels and stops at the limit of the page.
     expect(steps.filter((detail) => /SCAN (?!\(subquery)|TEMP B-TREE/.test(detail))).toEqual([]);
     expect(results).toHaveLength(11);
     expect(meta.rows_read).toBeLessThanOrEqual(12);

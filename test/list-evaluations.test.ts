@@ -130,9 +130,9 @@ describe('listEvaluations', () => {
   it('reads at most 1,000 rows for a label: the page may be empty, and Link leads on', async () => {
     const run_id = crypto.randomUUID();
     const row = await storeEvaluation({ run_id, created_at: '2026-01-02T00:00:00.000Z' });
-    // The run has 1,997 rows of another label before the row, and 3,001 after it. Each request
-    // searches at most 999 rows for the label. So the row, number 1,998 of the run, is the last one
-    // that the second request reads.
+    // `row` is number 1,998 of the run: 1,997 rows of another label come before it, and 3,001 after
+    // it. A request looks for rows of the label, and searches at most 999 rows of the run. So `row`
+    // is the last row that the second request searches.
     await fillRun(run_id, '2026-01-01T00:00:00.000Z', 2 * 999 - 1);
     await fillRun(run_id, '2026-01-03T00:00:00.000Z', 3001);
     const { db, rows } = countRows(DB);

@@ -1,6 +1,6 @@
 /**
- * Tests the migrations on a database of each earlier version. Stored rows stay as they are, and the
- * Worker can serve them immediately.
+ * Tests the migrations on databases that have only the first few migrations, as after an older
+ * deployment. Stored rows stay as they are, and the Worker can serve them immediately.
  */
 import { applyD1Migrations } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';

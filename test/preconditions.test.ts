@@ -27,8 +27,8 @@ const HEADERS = ['If-Match', 'If-None-Match', 'If-Modified-Since', 'If-Unmodifie
 const VALUES = ['*', '"a"', 'Sun, 22 Nov 2026 10:11:12 GMT', 'no precondition'];
 
 /**
- * Returns the refusal of an operation that gets the precondition `header`, but takes only the
- * preconditions in `evaluated`.
+ * Returns the refusal that an operation sends for the precondition `header`. `evaluated` lists the
+ * preconditions that the operation takes.
  */
 const makeRefusal = (header: string, evaluated: readonly string[]) => ({
   status: 400,

@@ -1,8 +1,8 @@
 /**
  * Tests promises that are true for any input. The Worker never answers 5xx. A refused request
- * changes nothing, and an accepted one changes only what the caller asked for. fast-check generates
- * bodies, path ids, headers, tokens and queries. This file computes the expected result with its
- * own code, independent of the Worker's.
+ * changes nothing, and an accepted request changes only what the caller asked for. fast-check
+ * generates bodies, path ids, headers, tokens and queries. To compute the expected results, this
+ * file uses none of the Worker's code.
  *
  * A failure prints its seed and the smallest counterexample. Each property also proves that the
  * Worker accepted some inputs and refused others. `npm test` tries the same inputs each time, and
@@ -57,10 +57,13 @@ import {
 
 const { seed, factor } = inject('properties');
 
-/** Makes the same ids for the same seed, so that a seed repeats a failure. */
+/** Makes ids from the seed, so that a run with the seed of a failure repeats the failure. */
 const makeFixedIds = (count: number) => fc.sample(fc.uuid(), { seed, numRuns: count });
 
-/** Tries the property with at least `runs` inputs. Proves that each status in `sees` occurred. */
+/**
+ * Tests the property with at least `runs` inputs. `statusOf` sends a request with one input. Checks
+ * that each status in `sees` occurred at least once.
+ */
 async function assertProperty<T>(
   { runs, sees }: { readonly runs: number; readonly sees: readonly number[] },
   input: Arbitrary<T>,
@@ -75,8 +78,8 @@ async function assertProperty<T>(
     numRuns: runs * factor,
     includeErrorInReport: true,
   });
-  // The report may contain lone surrogates, which vitest cannot transfer out of workerd.
-  // `toWellFormed` replaces these surrogates.
+  // The report may contain lone surrogates. Vitest cannot transfer a text with lone surrogates from
+  // workerd to its main process, so `toWellFormed` replaces them.
   if (result.failed)
     throw new Error(
       `${fc.defaultReportMessage(result)}\n${findDifference(result.errorInstance)}`.toWellFormed(),
@@ -97,8 +100,8 @@ type Answered = { readonly [field: string]: unknown } & {
 };
 
 /**
- * Matches the given status if the Worker must accept the request, and otherwise any status from 400
- * to 422. The Worker and D1 must not fail for any input here, so 500 and 503 never match.
+ * Matches `status` if the Worker must accept the request. Otherwise matches any status from 400 to
+ * 422. No input here may make the Worker or D1 fail, so 500 and 503 never match.
  */
 const matchStatus = (accepted: boolean, status = 200): unknown =>
   accepted ? status : expect.toSatisfy((refused: number) => refused >= 400 && refused <= 422);
@@ -171,8 +174,8 @@ const label = crypto.randomUUID();
 beforeAll(() => storeLabel({ ...AT_LEAST_MINUS_100, id: label }));
 
 /**
- * Parses a body as UTF-8 and JSON. Returns undefined unless the body is an object of at most 64
- * KiB.
+ * Parses a body as UTF-8 and JSON. Returns undefined if this fails, if the result is not an object,
+ * or if the body is larger than 64 KiB.
  */
 function readObject(bytes: Uint8Array): { readonly [name: string]: unknown } | undefined {
   try {
@@ -188,8 +191,8 @@ function readObject(bytes: Uint8Array): { readonly [name: string]: unknown } | u
 }
 
 /**
- * Returns true if each of these fields is missing in the body, or has the stored value. UUIDs may
- * be in upper or lower case.
+ * Returns true if the body changes none of the fields in `names`: each field is missing in the
+ * body, or has the stored value. UUIDs may be in upper or lower case.
  */
 const hasOnlyStored = (
   body: { readonly [name: string]: unknown },
@@ -216,8 +219,8 @@ const IMMUTABLE = [
 ] as const;
 
 /**
- * Returns the value in a body if the row's label allows it. If the label is missing, any finite
- * number is allowed.
+ * Returns the value in a body if the row's label allows it. If D1 does not have the row's label,
+ * any finite number is allowed.
  */
 function readLegalValue(
   { value }: { readonly [name: string]: unknown },
@@ -229,7 +232,10 @@ function readLegalValue(
     : undefined;
 }
 
-/** Returns the update that a body asks for; undefined if the Worker must refuse the body. */
+/**
+ * Returns the update that the Worker must store for a body. Returns undefined if the Worker must
+ * refuse the body.
+ */
 function readUpdate(bytes: Uint8Array, row: Row): Write | undefined {
   const body = readObject(bytes);
   const value = body && readLegalValue(body, row);
@@ -246,8 +252,8 @@ const isText = (sent: unknown): sent is string => typeof sent === 'string' && se
 const isTextOrNothing = (sent: unknown): sent is string | null | undefined => isText(sent ?? '');
 
 /**
- * Returns the row that a body asks for; undefined if the Worker must refuse the body. `row` has the
- * fields that the server sets.
+ * Returns the row that the Worker must store for a body. Returns undefined if the Worker must
+ * refuse the body. `row` contains the fields that the server sets, such as `account_id`.
  */
 function readCreation(bytes: Uint8Array, row: Row): Row | undefined {
   const body = readObject(bytes) ?? {};
@@ -383,7 +389,10 @@ describe('any body of a label', () => {
     sent === null || (typeof sent === 'number' && Number.isFinite(sent));
   const isCategory = (sent: unknown) => isText(sent) && sent !== '' && [...sent].length <= 255;
 
-  /** Returns the label that a body asks for; undefined if the Worker must refuse the body. */
+  /**
+   * Returns the label that the Worker must store for a body. Returns undefined if the Worker must
+   * refuse the body.
+   */
   function readSentLabel(bytes: Uint8Array): { readonly [field: string]: unknown } | undefined {
     const body = readObject(bytes) ?? {};
     const {
@@ -411,7 +420,7 @@ describe('any body of a label', () => {
         : categories === null) &&
       isSame(body['account_id'], ACCOUNT) &&
       isSame(body['archived'], false);
-    // D1 stores -0 as 0.
+    // D1 stores -0 as 0, and `bound + 0` turns -0 into 0.
     const stored = (bound: unknown) => (typeof bound === 'number' ? bound + 0 : bound);
     const bounds = { min_value: stored(min_value), max_value: stored(max_value) };
     return mayBe ? { name, description, value_type, ...bounds, categories } : undefined;
@@ -492,7 +501,7 @@ describe('any value', () => {
 });
 
 describe('any path', () => {
-  /** Returns the id in a segment of a path; undefined if the segment is not a UUID. */
+  /** Returns the id in a segment of a path. Returns undefined if the segment is not a UUID. */
   function readId(segment = ''): string | undefined {
     try {
       const text = decodeURIComponent(segment);
@@ -503,8 +512,8 @@ describe('any path', () => {
   }
   const ids = makeFixedIds(4);
   /**
-   * Stores a row that the updates below would not change: it already has their value and author. So
-   * the runs do not depend on each other.
+   * Stores a row that already has the value and the author of the updates below. So the updates
+   * change nothing, and no run depends on an earlier run.
    */
   const storeRepeated = (id = '', run_id = '') =>
     storeEvaluation({
@@ -639,8 +648,8 @@ describe('any token', () => {
     await assertProperty({ runs: 50, sees: [200, 401] }, input, async (given) => {
       const row = await storeEvaluation();
       const sent = await putWith(row, given);
-      // If a change only adds white space around a token, the token stays valid, because this white
-      // space is not part of the token.
+      // White space around a token is not part of the token. So the token is still valid if the
+      // only change is such white space.
       const isWhole =
         /^Bearer +([^ ]*)$/.exec(sent.headers.get('authorization') ?? '')?.[1] === token;
 
@@ -757,7 +766,8 @@ describe('any query', () => {
 
   /**
    * Reads from a query how many rows the page may have, and after which entry it begins. Returns
-   * undefined if the Worker must refuse the query. A cursor is a time and an id, in base64.
+   * undefined if the Worker must refuse the query. A cursor is the base64 of a time, a space and an
+   * id.
    */
   function readPageQuery(
     limit: string,

@@ -1,7 +1,7 @@
 /**
- * Tests tokens of well-known identity providers. Each test has the settings from the provider's row
- * in src/auth/README.md. Each token has the shape that the provider documents, with invented
- * persons and tenants.
+ * Tests tokens of well-known identity providers. Each test uses the settings that the table in
+ * src/auth/README.md has for a provider. Each token has the claims that the provider documents,
+ * with invented persons and tenants.
  */
 import { beforeAll, describe, expect, inject, it, vi } from 'vitest';
 import { makeInvalidToken } from './support/answers.ts';
@@ -27,8 +27,9 @@ type Shape = {
   readonly account: string;
   readonly subject: string;
   /**
-   * Claims that turn the token into one for another API, from another client or of another tenant.
-   * The Worker must refuse this token with `refusal`.
+   * Claims that replace claims of the token. With these claims, the token is meant for another API,
+   * or comes from another client or another tenant. The Worker must refuse this token with
+   * `refusal`.
    */
   readonly foreign: Record<string, unknown>;
   readonly refusal: string;
@@ -91,8 +92,8 @@ const access = {
 };
 
 /**
- * Changes that hide an ID token from a check of `typ`: the header `typ` is `JWT`, and the claim
- * `typ` is missing.
+ * Changes that make an ID token look like an access token: the header `typ` is `JWT`, and the claim
+ * `typ` is missing. So the Worker cannot recognise the ID token by `typ`.
  */
 const ID_TOKEN = { header: { typ: 'JWT' }, claims: { typ: undefined } };
 
@@ -426,7 +427,9 @@ const PROVIDERS: Record<string, Shape> = {
   },
 };
 
-/** The settings in each row of the table in src/auth/README.md, by provider. */
+/**
+ * The settings that the table in src/auth/README.md has for each provider, by the provider's name.
+ */
 const rows = Object.fromEntries(
   [...inject('authPage').matchAll(/^\| ([^|]+) \| (`JWT_JWKS_URL=[^|]+) \|/gm)].map(
     ([, provider = '', lines = '']) => [
@@ -459,8 +462,8 @@ const mintTokenFor = (shape: Shape, changed: Record<string, unknown> = {}) => {
 };
 
 /**
- * Makes a Worker with the settings in the provider's row. `fetch` serves the provider's key set at
- * the URL in these settings.
+ * Makes a Worker with the settings that the table has for the provider. A fake `fetch` answers with
+ * the provider's key set, at the URL in these settings.
  */
 function createProviderWorker(provider: string, shape: Shape, changed: Partial<Env> = {}): Send {
   const settings = { ...rows[provider], ...changed };
@@ -468,8 +471,8 @@ function createProviderWorker(provider: string, shape: Shape, changed: Partial<E
     expect(String(input)).toBe(settings.JWT_JWKS_URL);
     return Response.json({ keys: [{ ...pickKey(shape).jwk, use: 'sig' }] });
   });
-  // Without version metadata, the Worker stores no key set in the edge cache. A stored key set
-  // would still be in the cache when the next test runs.
+  // Without version metadata, the Worker does not store the key set in the edge cache. A stored key
+  // set would still be in the cache when the next test runs.
   return createWorker({ JWT_SECRET: '', CF_VERSION_METADATA: undefined, ...settings }, clock);
 }
 

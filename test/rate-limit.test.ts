@@ -1,6 +1,6 @@
 /**
- * Tests the rate limit of an account. Beyond the limit the Worker answers 429. The tests use the
- * rate limiters of the local runtime, which vitest.config.ts configures.
+ * Tests that the Worker answers 429 to requests beyond the rate limit. The tests use the rate
+ * limiters of the local runtime, which vitest.config.ts configures.
  */
 import { describe, expect, it, vi } from 'vitest';
 import { RATE_LIMITED } from './support/answers.ts';

@@ -13,8 +13,8 @@ const NO_SUCH_PATH = {
 };
 
 /**
- * Sends a request without a token to a Worker without settings, because anybody may read about the
- * API.
+ * Sends a request without a token to a Worker without settings. Anybody may read about the API, so
+ * the Worker must answer.
  */
 const send = async (path: string, accept: string | null, method = 'GET') =>
   createWorker({ JWT_SECRET: '' })(

@@ -1,7 +1,7 @@
 /**
- * Tests the refusals of an update, status by status. Each refusal has its own sentence and leaves
- * the row unchanged. common-refusals.test.ts has the refusals that all operations share, and
- * token.test.ts has 401.
+ * Tests the refusals of an update, status by status. Each refusal has its own error message and
+ * leaves the row unchanged. The refusals that all operations share are in common-refusals.test.ts,
+ * and 401 is in token.test.ts.
  */
 import { describe, expect, it, vi } from 'vitest';
 import {
@@ -260,7 +260,7 @@ describe('415: a body that is not declared as JSON', () => {
     const { headers, url, method } = await request(buildPath(row), {
       headers: { 'content-type': null },
     });
-    // If the caller sets no Content-Type, `fetch` sends a string as text/plain.
+    // If the caller sets no Content-Type, `Request` sets text/plain for a body that is a string.
     const sent = new Request(url, { method, headers, body: '{"value":9}' });
 
     expect(sent.headers.get('content-type')).toBe('text/plain;charset=UTF-8');

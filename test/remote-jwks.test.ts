@@ -1,6 +1,6 @@
 /**
- * Tests JWT_JWKS_URL, the URL of a remote key set. The tests cover key rotation, outages, garbage
- * in the response and concurrent requests. The tests also count the fetches.
+ * Tests JWT_JWKS_URL, the URL of a remote key set. The tests cover key rotation, outages, malformed
+ * responses and concurrent requests. The tests also count how often the Worker fetches the key set.
  */
 import { env } from 'cloudflare:workers';
 import { beforeAll, describe, expect, it, vi } from 'vitest';
@@ -569,8 +569,7 @@ describe('an outage of the remote key set', () => {
     await waitUntil(() => expect(remote.fetches()).toBe(1));
     clock.advance(3);
     await refused;
-    // The Worker does not only stop waiting: it also aborts the fetch, so it never reads a late
-    // response.
+    // The Worker also aborts the fetch, so it never reads a response that comes after the timeout.
     expect(vi.mocked(fetch).mock.calls[0]?.[1]?.signal?.aborted).toBe(true);
   });
 
@@ -590,8 +589,8 @@ describe('an outage of the remote key set', () => {
   it('does not block other requests when the one that fetches is cut off', async () => {
     const clock = createStillClock();
     const remote = setUpRemoteJwks(() => makePending<Response>());
-    // The timers of this isolate never fire. The test simulates that the platform has ended the
-    // first request, which fetches, and the timers of this request.
+    // The test simulates that the platform ends the first request while it fetches the key set. A
+    // request that has ended runs no timers, so the timers of this isolate never fire.
     const send = remote.isolate({ ...clock, after: () => () => {} });
     const row = await storeEvaluation();
     void put(send, clock, first, row, 1);
@@ -681,8 +680,8 @@ describe('an outage of the remote key set', () => {
       asked += 1;
       return answers[asked - 1]?.promise ?? down();
     });
-    // The timers of this isolate never fire, so the first fetch has no timeout. The test simulates
-    // that the platform delays the timers of a request.
+    // The test simulates that the platform delays the timers of a request. The timers of this
+    // isolate never fire, so the first fetch has no timeout.
     const send = remote.isolate({ ...clock, after: () => () => {} });
     const row = await storeEvaluation();
     const late = put(send, clock, first, row, 1);

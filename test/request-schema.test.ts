@@ -1,6 +1,7 @@
 /**
- * Tests that the document and the Worker agree on which requests are well-formed: bodies, headers,
- * ids, sizes and cursors. The tests generate requests from the values and bounds in the document.
+ * Tests that the OpenAPI document and the Worker agree on which requests are well-formed: bodies,
+ * headers, ids, page limits and cursors. The tests generate requests from the values and bounds in
+ * the document.
  *
  * JSON Schema cannot express four rules, so only the Worker checks them:
  * - `min_value` is at most `max_value`.
@@ -32,7 +33,7 @@ import { listErrors } from './support/document.ts';
 
 const { seed, factor } = inject('properties');
 
-/** Returns true if `read` throws no `Failure`. */
+/** Returns true if `read` succeeds, and false if it throws a `Failure`. */
 function isAccepted(read: () => unknown): boolean {
   try {
     read();
@@ -44,7 +45,8 @@ function isAccepted(read: () => unknown): boolean {
 }
 
 /**
- * Tries the property. Proves that `judge` returned true and false more than `ofEach` times each.
+ * Tests the property `judge` with many inputs. `judge` returns true for a valid input. Checks that
+ * more than `ofEach` inputs were valid, and more than `ofEach` invalid.
  */
 function assertProperty<T>(
   { runs, ofEach }: { readonly runs: number; readonly ofEach: number },
@@ -56,8 +58,8 @@ function assertProperty<T>(
     seen[`${judge(given)}`] += 1;
   });
   const result = fc.check(property, { seed, numRuns: runs * factor, includeErrorInReport: true });
-  // The report may contain lone surrogates, which vitest cannot transfer out of workerd.
-  // `toWellFormed` replaces these surrogates.
+  // The report may contain lone surrogates. Vitest cannot transfer a text with lone surrogates from
+  // workerd to its main process, so `toWellFormed` replaces them.
   if (result.failed) throw new Error(`${fc.defaultReportMessage(result)}`.toWellFormed());
   expect(Math.min(seen.true, seen.false), `of each kind, with seed ${seed}`).toBeGreaterThan(
     ofEach,
@@ -72,7 +74,10 @@ type RequestSchema = {
 };
 
 const UUID = '018f4d3a-0001-7000-8000-000000000001';
-/** Values of many types and formats. The tests may send each of these values for any property. */
+/**
+ * Values of many types and formats. The tests may send each of these values in any property of a
+ * body.
+ */
 const ANYTHING: readonly unknown[] = [
   ...[null, true, false, 0, 1, -1, 1.5, 60, 1e308, -1e308],
   // `JSON.parse` reads 1e400 as Infinity, and -1e400 as -Infinity.
@@ -88,8 +93,8 @@ const ANYTHING: readonly unknown[] = [
 ];
 
 /**
- * Lists the values at the edges of a schema: each enum member or constant, and each bound with its
- * neighbours.
+ * Lists the values of a schema that are most likely to show a fault: each enum member, each
+ * constant, and the values at, one below and one above each bound.
  */
 function listNamedValues(schema: Vocabulary): unknown[] {
   const numbers = (keyword: string) =>
@@ -118,16 +123,16 @@ const often = <T>(usual: Arbitrary<T>, seldom: Arbitrary<T>) =>
   fc.oneof({ weight: 40, arbitrary: usual }, { weight: 1, arbitrary: seldom });
 
 /**
- * Generates bodies. Most have every required property and valid values. Some lack a property, or
- * have any value from `ANYTHING`.
+ * Generates bodies. Most bodies have every required property and valid values. In the other bodies,
+ * a required property is missing, or a property has any value from `ANYTHING`.
  */
 function drawBodies({ properties, required = [] }: RequestSchema): Arbitrary<object> {
   const absent = fc.constant(undefined);
   const members = Object.entries(properties).map(([name, given]) => {
     const schema = typeof given === 'object' && given !== null ? { ...given } : {};
     const all = [...ANYTHING, ...listNamedValues(schema)];
-    // If nobody may send a property, its schema is `false`. `listErrors` needs an object as the
-    // schema, so `allOf` wraps the schema in an object.
+    // If no caller may send a property, its schema is `false`. `listErrors` takes only an object as
+    // a schema, so `allOf` wraps `false`.
     const judged = { allOf: [given as Schema] };
     const legal = all.filter((value) => listErrors(judged, value).length === 0);
     const member = (values: readonly unknown[]) =>
@@ -167,7 +172,10 @@ describe('request bodies', () => {
     'the schema accepts a body exactly if the Worker finds no fault in its form: $name',
     ({ name, parse, compared }) => {
       const schema = { $ref: `#/components/schemas/${name}` };
-      /** Returns false if the Worker ignores the field, or compares it with the stored value. */
+      /**
+       * Returns true if the Worker takes the field from the caller. Returns false if the Worker
+       * ignores the field, or only compares it with the stored value.
+       */
       const isSetByCaller = (field: string) =>
         !(field in compared) && !/^updated_(at|by)$/.test(field);
 
@@ -204,7 +212,8 @@ describe('forms', () => {
     const piece = fc.constantFrom('7', '0', '.', '-', '+', 'e', 'E', ' ', '12');
     const text = fc.array(piece, { maxLength: 5 }).map((pieces) => pieces.join(''));
 
-    // The pattern accepts 12e1212, which is too large for a double. The test leaves out such texts.
+    // The schema's pattern accepts 12e1212, but a double cannot represent this number. The test
+    // leaves out such texts.
     assertProperty({ runs: 5000, ofEach: 500 }, text.filter(isNoInfinity), (sent) => {
       const isValid = listErrors(schema, sent).length === 0;
       expect(typeof link.parseAnsweredValue({ version: '', text: sent }) === 'number').toBe(
@@ -219,7 +228,8 @@ describe('forms', () => {
 
 describe('headers', () => {
   /**
-   * Makes a context with one header. The header's value may have characters that `Headers` refuses.
+   * Makes a request context with one header. Unlike the class `Headers`, the context accepts any
+   * character in the header's value.
    */
   const makeContext = (name: string, text: string) => {
     const header = (asked: string) => (asked.toLowerCase() === name ? text : undefined);

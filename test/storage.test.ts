@@ -1,6 +1,6 @@
 /**
- * Tests which rows the tables refuse, from any program that writes. Also tests which index a search
- * uses.
+ * Tests which rows the tables refuse, even if a script or a console inserts them. Also tests which
+ * index SQLite uses for a query.
  */
 import { getTableColumns } from 'drizzle-orm';
 import { describe, expect, it } from 'vitest';
@@ -196,9 +196,9 @@ describe('revoked_link', () => {
     const { account_id } = fresh;
     await revoke({ ...recent, account_id, ...at(0.9) });
     for (const row of [{ ...old, account_id }, foreign]) await revoke(row);
-    // An insert into this table also deletes revocations that expired over an hour ago. It would
-    // even delete the inserted row, so no test can insert an expired row. The test inserts valid
-    // rows, and the next statement makes them expire.
+    // An insert into this table also deletes revocations that expired over an hour ago. If the
+    // inserted row itself had expired, it would be deleted too. So the test inserts valid rows, and
+    // makes them expire with the next statement.
     await DB.prepare('UPDATE revoked_link SET expires_at = ? WHERE id IN (?, ?)')
       .bind(at(1.1).expires_at, old.id, foreign.id)
       .run();
@@ -223,9 +223,9 @@ describe('revoked_link', () => {
     )
       .bind(account_id, fresh, crypto.randomUUID())
       .run();
-    // An insert into this table also deletes revocations that expired over an hour ago. It would
-    // even delete the inserted row, so no test can insert an expired row. The test inserts valid
-    // rows, and the next statement makes them expire.
+    // An insert into this table also deletes revocations that expired over an hour ago. If the
+    // inserted row itself had expired, it would be deleted too. So the test inserts valid rows, and
+    // makes them expire with the next statement.
     await DB.prepare('UPDATE revoked_link SET expires_at = ? WHERE account_id = ?')
       .bind(old, account_id)
       .run();

@@ -1,6 +1,7 @@
 /**
- * Tests repeated tokens. An isolate verifies the signature of a token only once. For each request
- * the isolate still checks what may have changed: the time, and the key that the key id names.
+ * Tests repeated tokens. An isolate verifies the signature of a token only once. For each request,
+ * the isolate still checks that the token is valid at the present time, and that the token's key id
+ * still names the same key.
  */
 import { describe, expect, it, vi } from 'vitest';
 import { makeInvalidToken } from './support/answers.ts';

@@ -1,7 +1,7 @@
 /**
- * Tests the claims of a token. The settings name the claims that contain the account, the author
- * and the restriction to a run or an evaluation. They also name the issuer, audience, client and
- * scope that a token must have.
+ * Tests the claims of a token. Some settings name the claims that contain the account, the author
+ * and the restriction to a run or an evaluation. Further settings name the issuer, audience, client
+ * and scope that a token must have.
  */
 import { describe, expect, it } from 'vitest';
 import { makeInvalidToken, NOT_FOUND } from './support/answers.ts';

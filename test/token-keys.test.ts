@@ -1,6 +1,6 @@
 /**
- * Tests JWT_JWKS, the setting with a fixed key set. The Worker picks the key by the token's key id
- * and algorithm.
+ * Tests JWT_JWKS, the setting that contains the issuer's public keys. The Worker picks the key by
+ * the token's key id and algorithm.
  */
 import { describe, expect, it } from 'vitest';
 import { makeInvalidToken } from './support/answers.ts';

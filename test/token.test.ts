@@ -67,8 +67,9 @@ import {
 } from './support/worker.ts';
 
 /**
- * A Worker, and a function that signs valid tokens. `knownText` is what an attacker may know: the
- * public key, or the secret without its last character.
+ * A Worker to attack, and the function `sign`, which signs valid tokens for this Worker.
+ * `knownText` is what an attacker may know: the public key, or the secret without its last
+ * character.
  */
 type Deployment = {
   readonly send: Send;
@@ -92,7 +93,7 @@ const DEPLOYMENTS: Readonly<Record<'a secret' | 'a key set', () => Promise<Deplo
 type Hostile = readonly [name: string, error: string, token: (by: Deployment) => Promise<string>];
 
 /**
- * Makes copies of a token with another last character. Some copies differ only in bits that a
+ * Makes copies of a token that end with another character. Some copies differ only in bits that a
  * lenient base64url decoder ignores.
  */
 const changeLastCharacter = (token: string) =>
@@ -393,8 +394,8 @@ describe.each(['a secret', 'a key set'] as const)('a Worker with %s', (kind) => 
   });
 
   /**
-   * Sends the credentials to every operation. Proves that each operation refuses them, and that
-   * nothing changes.
+   * Sends the credentials to every operation. Checks that each operation refuses them, and that no
+   * row changes.
    */
   const expectRefusedByEach = async (
     authorization: string | null,

@@ -73,7 +73,9 @@ const BODIES: readonly [body: string, error: string][] = [
   ['eyJ2YWx1ZSI6OX00NA==', found('eyJ2YWx1ZSI6OX00…', 1, 1, QUOTED)],
 ];
 
-/** Bodies that get only a general message, because they contain none of the mistakes above. */
+/**
+ * Bodies that contain none of the mistakes above. Their senders get only a general error message.
+ */
 const OTHERS = [
   '',
   ' ',
@@ -160,8 +162,8 @@ describe('400: a body that is not JSON', () => {
     for (const body of [`[${long}`, `"${long}`, long])
       expect((await worker(post(url, body))).status).toBe(400);
 
-    // A regular expression that backtracks would take minutes for these bodies. A linear one takes
-    // milliseconds.
+    // The test limits the time, because a regular expression that backtracks would take minutes for
+    // these bodies. A linear one takes milliseconds.
     expect(performance.now() - started).toBeLessThan(2000);
   });
 });

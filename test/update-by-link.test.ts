@@ -1,7 +1,7 @@
 /**
  * Tests updateEvaluationByLink. A sender may post any body. The Worker stores the value that the
- * link points to, with the link's author. The Worker stores a repeated request only once. A refused
- * body changes nothing.
+ * link's pointer or path finds, and the author that the link names. The Worker stores a repeated
+ * request only once. A refused body changes nothing.
  */
 import { describe, expect, it, vi } from 'vitest';
 import { LINK_NOT_FOUND, makeUnprocessable, NOT_FOUND } from './support/answers.ts';

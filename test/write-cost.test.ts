@@ -1,6 +1,6 @@
 /**
- * Tests the cost of a write. The Worker makes one call to D1. The number of rows that the call
- * reads and writes is bounded, however long the history is.
+ * Tests the cost of a write. The Worker makes one call to D1. However long the history of the
+ * evaluation is, the number of rows that the call reads and writes is bounded.
  */
 import { describe, expect, it } from 'vitest';
 import { NOT_FOUND } from './support/answers.ts';

@@ -1,19 +1,21 @@
 /**
- * Models writes to one evaluation under everything that can go wrong:
- * - The clocks of the edges differ by up to 5 s.
- * - An attempt fails before or after the commit, or arrives late. Other writes come in between.
- * - Callers write with a token, through a link or on a link's page. Some send an idempotency key or
- *   a precondition.
- * - Links are revoked meanwhile, and the evaluation is deleted and created again under the same id.
+ * Tests random sequences of writes to one evaluation, with everything that can go wrong:
+ * - The clocks of the edge locations differ by up to 5 s from the real time.
+ * - An attempt fails before or after the commit, or reaches D1 late. Other callers write between
+ *   two attempts.
+ * - Callers write with a token, through a link or with the form on a link's page. Some send an
+ *   idempotency key or a precondition.
+ * - At any time, a link may be revoked, and the evaluation may be deleted and created again with
+ *   the same id.
  *
- * The checks after each run:
- * - The history and the row are an unbroken chain of values. The chain contains each update that
- *   the Worker answered with 200 exactly once. The chain contains nothing that D1 did not store for
- *   a request.
+ * The test checks at the end of each sequence:
+ * - The history and the row are an unbroken chain of values. Each update that the Worker answered
+ *   with 200 is in the chain exactly once. Each value in the chain is one that D1 stored for a
+ *   request.
  * - Each deletion that the Worker answered with 204 took place exactly once.
  * - A request that began before a deletion changes nothing after the deletion.
  *
- * The model runs the whole Worker over HTTP in workerd. The simulation in test/simulation/ runs
+ * This test sends requests to the whole Worker in workerd. The simulation in test/simulation/ runs
  * only the operations, on simulated clocks, and makes many more requests.
  */
 import fc from 'fast-check';
@@ -40,23 +42,24 @@ import {
 } from './support/worker.ts';
 
 type Write = {
-  /** PUT updates the evaluation. POST creates it again under the same id. */
+  /** PUT updates the evaluation. POST creates the evaluation, with the same id each time. */
   readonly method: 'PUT' | 'DELETE' | 'POST';
   /**
-   * The way to write: with a token, with a POST to the caller's link, or with the form on the
-   * link's page.
+   * The way in which the caller writes: with a token, with a POST to the caller's link, or with the
+   * form on the link's page.
    */
   readonly by: 'token' | 'link' | 'page';
   readonly caller: string;
   readonly value: number;
   readonly key: string | undefined;
   readonly precondition: 'none' | 'current' | 'stale';
-  /** The number of seconds by which the edge's clock is ahead; negative if the clock is behind. */
+  /** How many seconds the clock of the edge location is ahead; negative if the clock is behind. */
   readonly skew: number;
   /**
-   * The faults of the Worker's attempts, in the order of the attempts. All further attempts
-   * succeed. test/support/d1.ts explains each `fate`. `meanwhile` happens before the next attempt.
-   * If `meanwhile` is a number, another caller stores this value.
+   * The faults of the Worker's attempts: the first fault is for the first attempt, and so on. If
+   * there are more attempts than faults, the further attempts succeed. test/support/d1.ts explains
+   * each `fate`. `meanwhile` is what happens between this attempt and the next one. If `meanwhile`
+   * is a number, another caller stores this value.
    */
   readonly faults: readonly {
     fate: 'fails' | 'is lost' | 'is late';
@@ -65,52 +68,60 @@ type Write = {
 };
 
 /**
- * An evaluation between its creation and its deletion. If a caller creates the evaluation again
- * under the same id, the new one is another incarnation.
+ * The life of an evaluation, from its creation to its deletion. If a caller creates the evaluation
+ * again with the same id, a new incarnation begins.
  */
 type Incarnation = {
   readonly created: Row;
-  /** The history and the row, as they were right before the deletion or at the end of the run. */
+  /**
+   * The history and the row right before the deletion, or at the end of the test if nobody deleted
+   * the evaluation.
+   */
   last?: { readonly history: ReplacedRow[]; readonly row: Row | null };
 };
 
 /**
- * The state of the evaluation and the link at one moment of a request. The test records this state
- * when an attempt reaches D1, and again when the Worker answers.
+ * The state of the evaluation and the link at one moment of a request. The test records the state
+ * whenever an attempt reaches D1, and when the Worker answers.
  */
 type Seen = {
   readonly write: Write;
-  /** The text by which the Worker recognises a repetition of the write. See `nameWrite`. */
-  readonly name: string | undefined;
   /**
-   * The incarnation that exists at this moment. If the evaluation is deleted, the incarnation that
-   * existed last.
+   * The text by which the Worker recognises a repetition of the write. The function `nameWrite`
+   * computes this text.
    */
+  readonly name: string | undefined;
+  /** The present incarnation. If the evaluation is deleted, this is the last one that existed. */
   readonly incarnation: Incarnation;
   readonly isAbsent: boolean;
   /**
-   * Is true if D1 has already run a deletion that is dated at or after the start of the request.
-   * The start is the time on the edge's clock.
+   * Is true if D1 must refuse the request, because it began before a deletion that D1 has already
+   * run. The request begins at the time on the clock of its edge location. If this time equals the
+   * deletion's `deleted_at`, D1 must also refuse the request.
    */
   readonly isTooLate: boolean;
   readonly isRevoked: boolean;
 };
 /**
- * `version` is the version that the write must replace; null without a precondition. `body` is
- * undefined if the response is not JSON.
+ * `version` is the version of the row that the write must replace; null if the write has no
+ * precondition. `body` is undefined if the response is not JSON.
  */
 type Answered = Seen & {
   readonly version: string | null;
   readonly status: number;
   readonly body: Row | undefined;
 };
-/** `row` is the row that D1 returned. A deletion returns only the id. */
+/** `row` is the row that D1 returned for the write. For a deletion, D1 returns only the id. */
 type Stored = Seen & { readonly row: Row };
 
-/** The evaluation, the callers' links to it, and a record of everything that the test saw. */
+/**
+ * Everything that a sequence of writes acts on: the evaluation and the callers' links to it. Also
+ * records all writes and all answers.
+ */
 class World {
   /**
-   * The clocks of the edges start at the real time, because D1 dates deletions with the real time.
+   * The time at which the edge locations' clocks start. It is the real time, because D1's own clock
+   * also shows the real time, and D1 dates no deletion before that.
    */
   readonly start = new Date();
   readonly row: Row;
@@ -178,7 +189,7 @@ class World {
 
   /**
    * Repeats a write that the Worker has answered and that has a name (see `nameWrite`). Index 0
-   * repeats the latest of these writes, and index 1 the one before.
+   * repeats the latest of these writes, and index 1 repeats the second latest.
    */
   async sendAgain(index: number): Promise<void> {
     const named = this.answered.filter(({ name }) => name !== undefined);
@@ -187,8 +198,9 @@ class World {
   }
 
   /**
-   * Deletes the evaluation and creates it again. A clock is wrong by at most 5 s. So the create
-   * comes 6 s later, and never seems older than the deletion.
+   * Deletes the evaluation and creates it again. The evaluation's last change may come from a clock
+   * that is 5 s ahead, and D1 dates the deletion no earlier than this change. So the create begins
+   * 6 s later: D1 would refuse a create that is older than the deletion.
    */
   async replace(): Promise<void> {
     await this.send(plain({ method: 'DELETE' }));
@@ -248,7 +260,7 @@ class World {
   }
 }
 
-/** These links never expire, so D1 never deletes their revocations. */
+/** The links expire so late that D1 never deletes their revocations. */
 const LINKS_EXPIRE = '2999-01-01T00:00:00.000Z';
 const CALLERS = ['a', 'b', 'c'] as const;
 /** The id of each caller's link. A link id begins with the time of expiry. */
@@ -273,9 +285,13 @@ async function createWorld(): Promise<World> {
 }
 
 /**
- * Returns the name of a write: the text by which the Worker recognises a repetition. A write with
- * an idempotency key has one name through a link, and another with a token. The form on a page
- * sends no key, so its version and its value are the name. Returns undefined for all other writes.
+ * Returns the name of a write: the text by which the Worker recognises a repetition of the write.
+ * - If the write has an idempotency key and a token, the name is the key.
+ * - If the write has an idempotency key and comes through a link, the name is `link` and the key.
+ *   So a write with a token never has the same name.
+ * - The form on a page sends no key, so the name is its version and its value.
+ *
+ * Returns undefined for all other writes.
  */
 function nameWrite({ by, value, key }: Write, version: string | null): string | undefined {
   if (by === 'page') return `page ${version} ${value}`;
@@ -331,7 +347,8 @@ const writes = fc
   })
   .map((write): Write => {
     if (write.method === 'DELETE') return { ...write, by: 'token' };
-    // A create is recognised by its id, so it needs no key. A create takes no precondition.
+    // The Worker recognises a repeated create by its id, so the create needs no key. A create takes
+    // no precondition.
     if (write.method === 'POST')
       return { ...write, by: 'token', key: undefined, precondition: 'none' };
     // The form on a page always sends the version that the page showed.
@@ -394,8 +411,8 @@ const STATUSES = {
 } as const;
 
 /**
- * Identifies a write. Two requests with a name are the same write if they have the same caller and
- * the same name. A request without a name is a write of its own.
+ * Identifies a write. If two requests have the same caller and the same name, they are the same
+ * write. If a request has no name, it is a write of its own.
  */
 const identifyWrite = ({ write, name }: Seen) =>
   name === undefined ? write : `${write.caller} ${name}`;
@@ -411,10 +428,11 @@ async function expectExact(world: World): Promise<void> {
     expectChain(incarnation, answered.filter(isOfIt), stored.filter(isOfIt));
   }
 
-  // D1 stored nothing through a revoked link, and nothing for a request older than a deletion.
+  // D1 stored nothing through a revoked link, and nothing for a request that began before a
+  // deletion.
   expect(stored.filter(({ isRevoked, isTooLate }) => isRevoked || isTooLate)).toEqual([]);
-  // D1 dates a deletion with its own clock. So no deletion is dated before the test began, even if
-  // the edge's clock is behind.
+  // D1 dates no deletion before the present time on its own clock, even if the clock of the edge
+  // location is behind. So no deletion has a date before the test began.
   expect(deletions.filter((deleted_at) => deleted_at < start.toISOString())).toEqual([]);
 
   const deleted = stored.filter(({ write }) => write.method === 'DELETE').map(identifyWrite);
@@ -428,10 +446,12 @@ async function expectExact(world: World): Promise<void> {
     const isGone = isAbsent || isTooLate;
     expect(STATUSES[write.method]).toContain(status);
     if (status === 404) expect(isGone || isRevoked).toBe(true);
-    // After 412 or 422, even a late attempt of the request is never stored in this incarnation.
+    // After 412 or 422, D1 never stores the request in the incarnation that existed at the time of
+    // the answer, even if an attempt arrives late. The evaluation was not deleted at that time.
     if (status === 412 || status === 422) expect(isOwn || isGone).toBe(false);
-    // After 404, no attempt of the request is ever stored, in any incarnation. The test checks this
-    // only for a write without a name, because no other request repeats this write.
+    // After 404, D1 never stores the request in any incarnation. If the write has a name, another
+    // request may repeat the write, and D1 may store that request. So the test checks only writes
+    // without a name.
     if (status === 404 && one.name === undefined)
       expect(stored.filter((other) => other.write === write)).toEqual([]);
     if (status === 204) expect(deleted).toContain(identifyWrite(one));
@@ -462,25 +482,30 @@ const listVersions = (incarnation: Incarnation) => [
   ...buildChain(incarnation).map(({ updated_at }) => updated_at),
 ];
 
-/** Checks the updates of one incarnation: `answered` by the Worker, and `stored` by D1. */
+/**
+ * Checks the updates of one incarnation. `answered` are the updates that the Worker answered, and
+ * `stored` are the updates that D1 stored.
+ */
 function expectChain(incarnation: Incarnation, answered: Answered[], stored: Stored[]): void {
   const { created, last } = incarnation;
   const chain = buildChain(incarnation);
   const versions = listVersions(incarnation);
   if (last && chain.length > 0) expectUnbroken(last.history, last.row);
 
-  // The first value is the created one. The chain has every later value, exactly as D1 stored it.
+  // The first value is the one with which the evaluation was created. All later values are in the
+  // chain, exactly as D1 stored them.
   expect((last?.history[0] ?? last?.row)?.value).toBe(created.value);
   expect(chain).toEqual(
     stored.map(({ write, row }) => ({ ...pickClaim(row), updated_by: write.caller })),
   );
 
-  // D1 stored no request twice. If several requests repeat a write with a name, D1 stored only one.
+  // D1 stored no request twice. If several requests had the same name and the same caller, D1
+  // stored only one of these requests.
   expect(new Set(stored.map(({ write }) => write)).size).toBe(stored.length);
   expect(new Set(stored.map(identifyWrite)).size).toBe(stored.length);
 
-  // The response to the form on a page is not JSON, so it does not contain the stored row. In the
-  // chain, the stored row comes right after the version that the form sent.
+  // The response to the form on a page is not JSON, so the response does not contain the stored
+  // row. In the chain, the stored row comes right after the version that the form sent.
   const accepted = answered
     .filter(({ status }) => status === 200)
     .map(({ body, version, ...one }) => ({
@@ -502,9 +527,10 @@ function expectChain(incarnation: Incarnation, answered: Answered[], stored: Sto
     expect(version).toBe(versions[versions.indexOf(body?.updated_at ?? '') - 1]);
   }
 
-  // Several responses may contain the same stored version. If a request has neither a name nor a
-  // precondition, its response may contain any version, so the test leaves it out. If two other
-  // responses contain the same version, their requests have the same name.
+  // Several responses may contain the same stored version, because a repetition gets the version
+  // that the first request stored. A repetition has the name of the first request. So all requests
+  // whose responses contain this version have one name. If a request has neither a name nor a
+  // precondition, its response may contain any version, so the test leaves the request out.
   for (const together of Map.groupBy(accepted, ({ body }) => body?.updated_at).values()) {
     const writers = together.filter(({ name, version }) => name !== undefined || version !== null);
     expect(new Set(writers.map(({ name }) => name)).size).toBeLessThanOrEqual(1);
