@@ -1,10 +1,11 @@
--- Appends the replaced value to the history in the same transaction, whether the Worker, a console
--- or a script changes the evaluation.
--- If the writer did not increase updated_at, the trigger does. If the writer did not set a new
--- write_id, the trigger sets one.
--- Entity tags, the order of the history and the recognition of retries depend on these columns.
+-- When the Worker, a console or a script changes an evaluation, stores the replaced value in the
+-- history. The database stores the change and the history entry in one transaction.
+-- If the writer did not increase updated_at, the trigger increases it. If the writer did not set a
+-- new write_id, the trigger sets one. Entity tags, the order of the history and the recognition of
+-- retries depend on these two columns.
 -- The UPDATE below does not fire this trigger again, because recursive_triggers is off in SQLite.
--- A migration that rebuilds the table drops its triggers silently. Then test/history.test.ts fails.
+-- If a migration rebuilds the table, SQLite drops this trigger without a warning. Then
+-- test/history.test.ts fails.
 CREATE TRIGGER `run_evaluation_keeps_history`
 AFTER UPDATE ON `run_evaluation`
 WHEN OLD.`value` IS NOT NEW.`value`
@@ -40,7 +41,8 @@ BEGIN
 		OLD.`write_id`
 	);
 
-	-- Only the Worker makes a write_id of 32 digits: for a request with an Idempotency-Key (write.ts).
+	-- If the request had an Idempotency-Key, stores the write in keyed_write, where a retry finds it.
+	-- Only a request with this key has a write_id of 32 digits (write.ts).
 	INSERT OR IGNORE INTO `keyed_write` (`account_id`, `evaluation_id`, `write_id`, `value`, `updated_at`)
 	SELECT NEW.`account_id`, NEW.`id`, NEW.`write_id`, NEW.`value`, NEW.`updated_at`
 	WHERE length(NEW.`write_id`) = 32
@@ -68,7 +70,8 @@ END;
 --> statement-breakpoint
 -- Deletes the history and the keyed writes of a deleted evaluation. Otherwise a caller who creates
 -- an evaluation with the same id later could read the old values.
--- (drizzle/README.md explains the lines that begin with "read:".)
+-- Each line that begins with "read:" tells why the statement below it loses no other data.
+-- test/node/migrations.test.ts requires the line.
 -- read: deletes only the history of the deleted evaluation.
 CREATE TRIGGER `run_evaluation_takes_its_history_along`
 AFTER DELETE ON `run_evaluation`
@@ -78,9 +81,9 @@ BEGIN
 	DELETE FROM `keyed_write` WHERE `account_id` = OLD.`account_id` AND `evaluation_id` = OLD.`id`;
 END;
 --> statement-breakpoint
--- The Worker deletes an evaluation by inserting a row into deleted_evaluation: this trigger deletes
--- the evaluation. The trigger also deletes up to ten rows of deleted_evaluation whose deletion was
--- more than seven days before this one. The limit keeps the cost of a deletion constant.
+-- Deletes an evaluation when the Worker inserts a row for the deletion into deleted_evaluation.
+-- Also deletes up to ten old rows of deleted_evaluation: rows of deletions that happened more than
+-- seven days before the new deletion. The limit of ten keeps the cost of a deletion constant.
 -- read: deletes only the evaluation that the caller deletes.
 CREATE TRIGGER `deleted_evaluation_deletes`
 AFTER INSERT ON `deleted_evaluation`
@@ -96,8 +99,8 @@ BEGIN
 	);
 END;
 --> statement-breakpoint
--- Refuses an INSERT with an existing id. For INSERT OR REPLACE, SQLite would delete the old row
--- without firing a trigger, and the old value would be lost.
+-- Refuses an INSERT with an existing id. Without this trigger, INSERT OR REPLACE would delete the
+-- old row. SQLite fires no trigger for this deletion, so the old value would be lost.
 CREATE TRIGGER `run_evaluation_is_not_replaced`
 BEFORE INSERT ON `run_evaluation`
 WHEN EXISTS (SELECT 1 FROM `run_evaluation` WHERE `account_id` = NEW.`account_id` AND `id` = NEW.`id`)
@@ -149,9 +152,9 @@ BEGIN
 	SELECT RAISE(ABORT, 'evaluation_label exists: update it');
 END;
 --> statement-breakpoint
--- Refuses a new label if a shared label has the same id. The label of the account would take
--- precedence over the shared label. Evaluations that already use the shared label would get another
--- rule.
+-- Refuses a new label of an account if a shared label has the same id. If the database accepted the
+-- new label, the new label would take precedence over the shared label. Then evaluations that
+-- already use the shared label would have another rule.
 CREATE TRIGGER `evaluation_label_hides_no_shared_one`
 BEFORE INSERT ON `evaluation_label`
 WHEN NEW.`account_id` <> 'shared'
@@ -160,8 +163,8 @@ BEGIN
 	SELECT RAISE(ABORT, 'a shared evaluation_label has this id: choose another');
 END;
 --> statement-breakpoint
--- Checks each category, which a CHECK constraint cannot do. Text that is not JSON passes this
--- trigger, because a CHECK constraint refuses it.
+-- Checks each category of a new label, which a CHECK constraint cannot do. This trigger ignores
+-- text that is not JSON, because a CHECK constraint refuses that text.
 CREATE TRIGGER `evaluation_label_has_distinct_categories`
 BEFORE INSERT ON `evaluation_label`
 WHEN NEW.`categories` IS NOT NULL AND json_valid(NEW.`categories`)
@@ -174,9 +177,9 @@ BEGIN
 	);
 END;
 --> statement-breakpoint
--- If a script does not increase updated_at, this trigger does. If a script does not set a new
--- write_id, this trigger sets one. The Worker sets both columns, so its updates do not fire this
--- trigger.
+-- If a script changes a label and does not increase updated_at, this trigger increases it. If the
+-- script does not set a new write_id, this trigger sets one. The Worker sets both columns, so its
+-- updates do not fire this trigger.
 CREATE TRIGGER `evaluation_label_moves_on`
 AFTER UPDATE ON `evaluation_label`
 WHEN (
@@ -200,10 +203,10 @@ BEGIN
 	WHERE `account_id` = NEW.`account_id` AND `id` = NEW.`id`;
 END;
 --> statement-breakpoint
--- Deletes up to twenty revocations of expired links of the same account, so that old rows do not
--- pile up. The limit keeps the cost of a revocation constant.
--- The trigger keeps each revocation for an hour after the link has expired. Edge locations decide
--- by their own clocks whether a link has expired, and these clocks may differ.
+-- When somebody revokes a link, deletes up to twenty old revocations of the account, so that old
+-- rows do not pile up. The limit of twenty keeps the cost of a revocation constant.
+-- A revocation is old if its link expired more than an hour ago. The hour is a margin: edge
+-- locations decide by their own clocks whether a link has expired, and these clocks may differ.
 -- read: deletes only revocations of expired links, which no request looks for.
 CREATE TRIGGER `revoked_link_takes_expired_along`
 AFTER INSERT ON `revoked_link`
@@ -217,10 +220,9 @@ BEGIN
 	);
 END;
 --> statement-breakpoint
--- This trigger and the next five protect an account that lives in an object
--- (src/db/account-object.ts). They refuse new and changed rows of the account, even from an old
--- version of the Worker. Deletions stay possible, because the object deletes the rows that it has
--- copied.
+-- Together with the next five triggers, refuses new and changed rows of an account that lives in a
+-- Durable Object (src/db/account-object.ts). Even an old version of the Worker cannot write these
+-- rows. Deletions stay possible, because the object deletes the rows that it has copied.
 CREATE TRIGGER `run_evaluation_insert_is_of_account_in_d1`
 BEFORE INSERT ON `run_evaluation`
 WHEN EXISTS (SELECT 1 FROM `account_object` WHERE `account_id` = NEW.`account_id`)
