@@ -1,10 +1,11 @@
 /**
- * The SQL that only accounts in Durable Objects need. A row of `account_object` in D1 means that D1
- * is closed for the account: triggers refuse new and changed rows of the account. The SQL reads and
- * writes this row. It also reads the labels that an account object copies from D1.
+ * The SQL that only an account in a Durable Object needs:
+ * - Statements that read and write the account's row of `account_object` in D1. If this row exists,
+ *   D1 is closed for the account: triggers refuse new and changed rows of the account.
+ * - Statements that find and read the labels that the object copies from D1.
  *
- * The SQL for the operations of the API is in other files. An account object runs the same text of
- * it as D1.
+ * The SQL for the operations of the API is in other files. D1 and account objects run the same text
+ * of that SQL.
  */
 import { asc, getTableColumns, sql } from 'drizzle-orm';
 import { type AccountId, SHARED_ACCOUNT } from '../principal.ts';
@@ -53,8 +54,8 @@ const hasRows = (p: In<typeof ACCOUNT>) => {
 /**
  * Closes D1 for the account: inserts the account's row of `account_object`, unless the row exists.
  * If D1 has rows to copy, `arrived_at` is NULL until the object has all of them. If D1 has no rows
- * to copy, the new row already contains `arrived_at`. Returns a row if the statement inserted the
- * row.
+ * to copy, the new row already contains `arrived_at`. The statement returns a row only if it
+ * inserted one.
  */
 export const closeAccount = query(
   { ...ACCOUNT, place: param<string>(), life: param<string>(), arrived_at: param<string>() },
@@ -85,12 +86,12 @@ export const noteArrival = query(
 );
 
 /**
- * Searches the object for the label of the evaluation that the call writes: the value must meet the
- * rule of this label. If the object lacks the label, returns a row with the id of the label. If the
- * object has the label, returns no row.
+ * Returns the id of the label of the evaluation that the call writes, if the object does not have
+ * this label. If the object has the label, returns no row. The call needs the label, because the
+ * written value must meet the label's rule.
  *
  * A create sends `evaluation_label_id`. An update sends NULL, so the SQL takes the label of the
- * stored evaluation. If the evaluation does not exist, returns a row whose id is NULL.
+ * stored evaluation. If the evaluation to update does not exist, returns a row whose id is NULL.
  */
 export const findMissingLabel = query(
   { ...ACCOUNT, id: param<string>(), evaluation_label_id: param<string | null>() },

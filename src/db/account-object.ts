@@ -1,10 +1,11 @@
 /**
- * The Durable Object that stores one account, and the store through which the Worker calls the
- * object. The object runs the statements that D1 runs, unchanged.
+ * The Durable Object that stores one account, and the function `objectStore`, through which the
+ * Worker calls the object. The object runs the same SQL as D1.
  *
  * The object returns refusals and errors instead of throwing, because the platform would log an
  * exception as uncaught. During a deployment, a new Worker may call an object that still runs older
- * code. So each call contains its SQL, and names the newest migration that the SQL needs.
+ * code. So each call contains its SQL, and names the newest migration that the SQL needs. If the
+ * object does not have this migration, it refuses the call.
  */
 import { DurableObject } from 'cloudflare:workers';
 import { databaseUnavailable, messageOf } from '../failure.ts';
@@ -43,8 +44,9 @@ type Answer =
   | { rows?: never; refusal?: never; fault: string };
 
 /**
- * Creates the store of one account. An object has no replicas, so no read is stale and the bookmark
- * is null. Calls throw {Failure} `database_unavailable` if the object refuses to serve.
+ * Creates the `Store` of one account, which sends each call to the account's object. An object has
+ * no replicas: its reads are never stale, so they need no bookmark. Calls throw {Failure}
+ * `database_unavailable` if the object refuses to serve.
  */
 export function objectStore(
   namespace: DurableObjectNamespace<AccountObject>,

@@ -1,6 +1,7 @@
 /**
  * Moves an account from D1 into its Durable Object, in these steps:
- * 1. The object closes D1 for the account. From then on no version of the Worker can write there.
+ * 1. The object closes D1 for the account. From then on no version of the Worker can store or
+ *    change rows of the account in D1.
  * 2. The object copies all rows.
  * 3. The object compares every row in D1 with its copy.
  * 4. The object records its arrival in D1. From then on the object serves the account.
@@ -8,7 +9,7 @@
  *
  * The object works in slices: each slice handles a limited number of pages of rows, and then an
  * alarm starts the next slice. The object stores its progress after each page. If the platform
- * kills the object, the object resumes from there.
+ * kills the object, the object resumes after the last page that it has stored.
  *
  * The object and its row of `account_object` in D1 contain the same two values: `life`, a random id
  * of the object, and the time of arrival. If one of the values differs in D1, the object refuses to
@@ -17,9 +18,10 @@
  * - If somebody restores the object to a time before the end of step 3, the object chooses another
  *   time of arrival when it compares the rows again.
  *
- * If somebody restores the object to a later time, both values are right, although newer rows are
- * missing. So the object cannot detect this restore. If the account had no rows, step 1 already
- * records the arrival. Then the object can detect only a restore to a time before step 1.
+ * If somebody restores the object to a time after the end of step 3, both values match, although
+ * rows that were stored after that time are missing. So the object cannot detect this restore. If
+ * the account had no rows, step 1 already records the arrival. Then the object can detect only a
+ * restore to a time before step 1.
  */
 import { messageOf } from '../failure.ts';
 import { LABEL_PAGE_MAX_ROWS } from '../limits.ts';
@@ -50,8 +52,9 @@ const SLICE_MAX_MS = 5000;
  */
 const WAIT_MAX_MS = 300;
 /**
- * When a slice starts and D1 is closed already, the object sets an alarm for this much later. If
- * the platform kills the object during the slice, the alarm starts another slice.
+ * If D1 is already closed for the account when a slice starts, the object sets an alarm that fires
+ * after this time. If the platform kills the object during the slice, the alarm starts another
+ * slice.
  */
 const RESUME_AFTER_MS = 10_000;
 
@@ -70,7 +73,7 @@ type State = {
   readonly at: string;
   readonly account: string;
   readonly place: Place;
-  /** The tables and columns when the copy began, as JSON. */
+  /** The tables and columns of the object when the copy began, as JSON. */
   readonly schema: string;
   /** The index of the current table in the result of `readTables`. */
   readonly table: number;
@@ -86,23 +89,26 @@ const OTHER_TABLES =
   'D1 has tables or columns of accounts that the object does not: deploy the version with their migration';
 
 /**
- * The account of a call, and the place of its object: the jurisdiction or location hint that the
- * setting ACCOUNT_OBJECTS gives for the account.
+ * The account that a call names, and the place of the account's object: the jurisdiction or
+ * location hint that the setting ACCOUNT_OBJECTS gives for the account.
  */
 type Address = { readonly account: string; readonly place: Place };
 
 /**
- * Creates the two functions that move the account of one object. The object calls `findRefusal`
- * before it serves a request, and `resume` when an alarm fires. `findRefusal` runs a slice of the
- * move if the account has not arrived. `resume` runs a slice if D1 is closed and the move is not
- * done. The move continues from the progress that the object has stored.
+ * Creates the two functions that move the account of one object:
+ * - `findRefusal`: the object calls it before it serves a request. If the account has not arrived,
+ *   `findRefusal` runs a slice of the move.
+ * - `resume`: the object calls it when an alarm fires. If D1 is closed and the move is not done,
+ *   `resume` runs a slice.
+ *
+ * Each slice continues from the progress that the object has stored.
  */
 export function createArrival(storage: DurableObjectStorage, d1: D1Database) {
   const db = d1.withSession('first-primary');
   let state = storage.kv.get<State>(STATE);
   /**
-   * The result of the slice that runs now. A request that comes during a slice waits for the same
-   * slice.
+   * The result of the slice that runs now. If a request comes while a slice runs, the request waits
+   * for that slice and starts none.
    */
   let slice: Promise<Refusal | undefined> | undefined;
   if (state && state.step !== 'closing') storage.transactionSync(() => migrate(storage));
@@ -134,8 +140,8 @@ export function createArrival(storage: DurableObjectStorage, d1: D1Database) {
   }
 
   /**
-   * Continues an unfinished move when the alarm fires. Never rejects, because the platform gives up
-   * an alarm whose handler rejects.
+   * Continues an unfinished move when the alarm fires. Never rejects, because the platform runs a
+   * rejected alarm again at most six times (Durable Objects: Alarms).
    */
   async function resume(): Promise<void> {
     if (state && isUnderWay(state)) await runSlice(state);
@@ -156,9 +162,11 @@ export function createArrival(storage: DurableObjectStorage, d1: D1Database) {
   }
 
   /**
-   * Runs one slice of the move. If the account has not arrived yet, the slice ends when the account
-   * arrives. So requests do not wait while the object deletes the rows in D1. If the account has
-   * arrived, the slice ends when D1 has no rows of the account.
+   * Runs one slice of the move. If the account has not arrived when the slice starts, the slice
+   * ends at the arrival. So requests do not wait while the object deletes the rows in D1. If the
+   * account had arrived before the slice started, the slice ends when D1 has no rows of the
+   * account. Every slice ends earlier if it reaches SLICE_MAX_STEPS or SLICE_MAX_MS, or if a step
+   * returns a refusal.
    */
   async function runSteps(address: Address): Promise<Refusal | undefined> {
     let current = state ?? beginArrival(address);
@@ -287,7 +295,9 @@ export function createArrival(storage: DurableObjectStorage, d1: D1Database) {
 
   /**
    * Records the arrival in D1. If D1 has tables or columns that the object has not copied, records
-   * nothing: the object copies again, or refuses to serve until it has the missing migration.
+   * nothing:
+   * - If the object has these tables or columns now, it copies all rows again.
+   * - If the object lacks them, it refuses to serve until it has the migration that adds them.
    */
   async function confirmArrival(current: State): Promise<Refusal | undefined> {
     const { account, life, at } = current;
@@ -296,8 +306,8 @@ export function createArrival(storage: DurableObjectStorage, d1: D1Database) {
     const isComplete = JSON.stringify(groupColumns(columns)) === current.schema;
     const statement = isComplete ? noteArrival : readAccountObject;
     const found = await runInD1(prepare(db, statement, params), params);
-    // `arrived_at` is set already if an earlier attempt recorded the arrival, but its response was
-    // lost.
+    // If `arrived_at` is set, an earlier attempt recorded the arrival, but its response was lost.
+    // Then the arrival is valid, even if D1 has other columns now.
     if (!isComplete && found?.arrived_at === null) {
       if (describeTables(storage.sql) === current.schema) return { wait: 60, cause: OTHER_TABLES };
       copyAgain(current);
@@ -341,7 +351,11 @@ export function createArrival(storage: DurableObjectStorage, d1: D1Database) {
     return table;
   }
 
-  /** Returns the state for the next page of the table, for the next table, or for the next step. */
+  /**
+   * Returns the state after a page. If the page was full, the next page continues in the same
+   * table. Otherwise the next page is the first page of the next table. After the last table,
+   * `step` begins.
+   */
   function stateAfterPage(current: State, table: Table, rows: readonly Row[], step: Step): State {
     const last = rows.at(-1);
     if (last && rows.length === choosePageSize(table))
@@ -380,7 +394,7 @@ function migrate({ sql }: DurableObjectStorage): void {
 
 type Row = Readonly<Record<string, SqlStorageValue>>;
 
-/** A table with an `account_id`. `key` has the other columns of its primary key. */
+/** A table with an `account_id`. `key` has the columns of its primary key, except `account_id`. */
 type Table = {
   readonly name: string;
   readonly key: readonly string[];
@@ -390,10 +404,10 @@ type Table = {
 type Column = { readonly table: string; readonly column: string; readonly pk: number };
 
 /**
- * Reads the columns of all tables, in the order in which `deletePage` deletes their rows. Deleting
- * a row of `run_evaluation` fires a trigger, which deletes the history of the evaluation and its
- * keyed writes. `run_evaluation` comes last, so `deletePage` has already deleted those rows page by
- * page, and the trigger finds none.
+ * Reads the columns of all tables, in the order in which `deletePage` deletes their rows.
+ * `run_evaluation` comes last, because deleting an evaluation fires a trigger, which deletes the
+ * history and the keyed writes of the evaluation. `deletePage` has already deleted these rows page
+ * by page, so the trigger has nothing to delete.
  */
 const COLUMNS = `
   SELECT t.name AS "table", c.name AS "column", c.pk

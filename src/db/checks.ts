@@ -1,6 +1,7 @@
 /**
- * Writes the CHECK constraints for schema.ts. All conditions of this file accept NULL. A constraint
- * refuses a row only if its condition is false, and a comparison with NULL is unknown instead.
+ * Writes the CHECK constraints for schema.ts. All conditions of this file accept NULL. A comparison
+ * with NULL is neither true nor false, and a constraint refuses a row only if its condition is
+ * false.
  */
 import { type SQL, sql } from 'drizzle-orm';
 import { check } from 'drizzle-orm/sqlite-core';
@@ -19,8 +20,7 @@ export const isUuid = (column: string) =>
 /**
  * Accepts a time in UTC such as `2025-01-31T12:00:00.000Z`, if the date exists in the calendar.
  * Every other format is refused, so the order of texts is the order of times. The year 9999 is
- * refused, because it is the last year of SQLite's date functions: they cannot compute a time after
- * it.
+ * refused, because SQLite's date functions cannot compute a time after the year 9999.
  */
 export const isTimestamp = (column: string) =>
   sql.raw(
@@ -68,8 +68,8 @@ export const isWriteId = (column: string) =>
   sql.raw(`length("${column}") IN (24, 32) AND "${column}" NOT GLOB '*[^0-9a-f]*'`);
 
 /**
- * Constraints on the creator and the last author of a row, the times of both, and the id of the
- * last write.
+ * Constraints on five columns: the creator and the time of creation, the author and the time of the
+ * last change, and the id of the last write.
  */
 export const creationAndUpdateChecks = {
   created_by_is_bounded: isAtMost('created_by', SUBJECT_MAX_CHARS),

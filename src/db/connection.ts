@@ -6,8 +6,9 @@
  * The connection to the database may be lost after the commit, so a retry may repeat a stored
  * write. Therefore every statement must be harmless if it runs twice.
  *
- * A call makes at most four attempts, each with a timeout of 5 s. A request opens one connection
- * for all its calls. No retry starts later than 2 s after the request opened the connection.
+ * A call runs one to three statements in one transaction. A call makes at most four attempts, each
+ * with a timeout of 5 s. A request opens one connection for all its calls. No retry starts later
+ * than 2 s after the request opened the connection.
  */
 import { type Clock, withTimeout } from '../clock.ts';
 import { databaseUnavailable, Failure, messageOf } from '../failure.ts';
@@ -23,9 +24,10 @@ const BACKOFF_MS = 50;
 const RETRY_AFTER_TRANSIENT_SECONDS = 1;
 
 /**
- * Parts of the messages of errors after which nothing was stored and no retry helps. SQLite reports
- * a violated constraint or type, SQL that does not compile, a missing table, or a text that is too
- * large. D1 reports `D1_TYPE_ERROR` for a value that it cannot bind.
+ * If the message of an error contains one of these texts, the error is final: the attempt stored
+ * nothing, and no retry helps. SQLite reports a violated constraint or type, SQL that does not
+ * compile, a missing table, or a text that is too large. D1 reports `D1_TYPE_ERROR` for a value
+ * that it cannot bind.
  */
 const FINAL_ERRORS = [
   'constraint failed',
@@ -43,8 +45,8 @@ const FINAL_ERRORS = [
 ];
 
 /**
- * Parts of the messages of errors that pass, but not soon: an immediate retry could make the
- * problem worse. The caller may retry after `wait` seconds.
+ * If the message of an error contains one of these texts, the error is temporary but lasts a while.
+ * An immediate retry could make the problem worse. The caller may retry after `wait` seconds.
  */
 const LATER_ERRORS = [
   { text: 'overloaded', wait: 5 },
@@ -73,7 +75,10 @@ export type OperationContext = {
  */
 export type Page<Cursor> = { readonly after: Cursor | undefined; readonly limit: number };
 
-/** The position of an entry in a list. Lists are sorted by time, and within a millisecond by id. */
+/**
+ * The position of an entry in a list. Lists are sorted by `created_at`. Entries with the same
+ * `created_at` are sorted by `id`.
+ */
 export type Position = { readonly created_at: string; readonly id: string };
 
 export type Params = { readonly [name: string]: unknown };
@@ -84,8 +89,8 @@ type AnyStatement = Statement<never, unknown>;
  * The statements of one attempt, which run in this order in one transaction:
  * - `store` is the write.
  * - `explain` returns why the write stored nothing. If the write returned a row, the database (D1
- *   or an object) may skip `explain`.
- * - `read` is a read. In a call with a write, `read` sees the rows after the write.
+ *   or an object) need not run `explain`.
+ * - `read` reads rows. In a call with a write, `read` sees the rows after the write.
  */
 export type Call = {
   readonly params: Params;
@@ -110,15 +115,16 @@ export type Rows = {
 export type Store = {
   readonly name: 'd1' | 'object';
   /**
-   * Makes one attempt. After a timeout, the connection abandons the attempt and may start another,
-   * but the abandoned attempt may still run.
+   * Makes one attempt. If an attempt takes too long, the connection abandons it and may start a new
+   * attempt. The abandoned attempt may still run.
    * @throws {Failure} `database_unavailable` if no retry of this request can help. Throws the
-   * store's own error if a statement fails, or if its result is unknown.
+   * store's own error if a statement fails, or if the connection to the database is lost.
    */
   readonly run: (call: Call) => Promise<Rows>;
   /**
-   * Returns a D1 bookmark: a read that starts from it sees at least what the last answered attempt
-   * saw. Returns null before D1 has answered an attempt, and always for an object.
+   * Returns a D1 bookmark, from which a later read can start. The later read never sees an older
+   * state of the database than the last answer of D1 showed. Returns null before D1 has answered an
+   * attempt, and always for an object.
    */
   readonly bookmark: () => string | null;
 };
@@ -141,8 +147,9 @@ export type Connection = {
   readonly read: <P extends Params, Row>(statement: Statement<P, Row>, params: P) => Promise<Row[]>;
   /**
    * Runs a write and its explanation in one call, which is one transaction. If the write stored a
-   * row, returns the row, and the explanation costs no reads (write.query.ts, ifNothingChanged). If
-   * the write stored nothing, returns the last row of the explanation.
+   * row, returns the row. In this case the explanation reads no rows, so it costs nothing
+   * (write.query.ts, ifNothingChanged). If the write stored nothing, returns the last row of the
+   * explanation.
    * @param paramsOf returns the parameters of an attempt. The first attempt has the number 1.
    * @param read runs after the write, in the same transaction.
    * @throws {Failure} `database_unavailable` if the error may pass, so that the caller may try
@@ -158,8 +165,8 @@ export type Connection = {
    * Chooses the failure for a write that the database refused because a row is missing or a label
    * is archived. If the database answered every attempt of the request, returns `refusal`. If an
    * attempt had no answer, returns `database_unavailable`, because that attempt may still arrive.
-   * By then another caller may have created the row or unarchived the label, so the database would
-   * store the write.
+   * If another caller creates the row or unarchives the label before the attempt arrives, the
+   * database stores the write.
    */
   readonly settleRefusal: (refusal: Failure) => Failure;
   /** Returns the same as `Store.bookmark`. */
@@ -208,8 +215,8 @@ export function connect(store: Store, clock: Clock): Connection {
     const read = readToo ? typeRows(readToo, rows.read) : [];
     const [row] = typeRows(statement, rows.store);
     if (row !== undefined) return { row, read };
-    // With D1 and objects, the call has always returned the explanation here. If the explanation is
-    // missing nevertheless, a further call reads it without the write.
+    // If the write stored nothing, D1 and objects return the explanation in the same call. If the
+    // explanation is missing nevertheless, another call reads it without repeating the write.
     const explanation =
       typeRows(explain, rows.explain).at(-1) ?? (await explainAlone(explain, paramsOf(1)));
     if (explanation === undefined)
@@ -235,7 +242,8 @@ export function connect(store: Store, clock: Clock): Connection {
     cost.db_calls += 1;
     for (let attempt = 1; ; attempt += 1) {
       cost.db_attempts += 1;
-      // An error of `callOf` or `requireStorable` is a bug in the Worker, so the `try` excludes it.
+      // This line is outside the `try`: an error of `callOf` or `requireStorable` is a bug in the
+      // Worker, so a retry would not help.
       const sent = store.run(requireStorable(callOf(attempt)));
       try {
         const rows = await withTimeout(clock, ANSWER_MAX_MS, sent);
@@ -270,8 +278,8 @@ const typeRows = <Row>(_: Statement<never, Row>, rows: readonly unknown[]) => ro
 
 /**
  * Returns the call if every parameter is a text, null or a finite number, which SQLite stores
- * unchanged. It would change other values without an error: an account object would store `true` as
- * a text, and undefined and NaN as NULL.
+ * unchanged. SQLite would change any other value without an error. For example, an account object
+ * would store `true` as a text, and undefined and NaN as NULL.
  * @throws {TypeError} for any other parameter
  */
 function requireStorable(call: Call): Call {

@@ -1,7 +1,7 @@
 /**
  * Runs the statements of a request in D1. The statements of a call run in one batch, which is one
- * transaction (D1: batch). The bookmark of the session lets the next request of the caller see at
- * least the same state.
+ * transaction (D1: batch). The session has a bookmark: if the caller's next request starts from it,
+ * that request sees every change that this request saw or made.
  *
  * If an account lives in an object, D1 refuses its requests, because D1 may still have old rows of
  * the account:
@@ -27,8 +27,8 @@ export const awaitAnswer = <T>(call: Promise<T>): Promise<T> =>
   withTimeout(systemClock, ANSWER_MAX_MS, call);
 
 /**
- * Prepares a statement for D1 and binds its parameters. Every parameter must have a value:
- * connection.ts checks the values of a request.
+ * Prepares a statement for D1 and binds its parameters. `params` must have a value for every
+ * parameter. connection.ts checks the values of the statements that a request runs.
  */
 export const prepare = (
   db: D1Database | D1DatabaseSession,
@@ -47,7 +47,8 @@ export function d1Store(db: D1Database, from: string): Store {
   let answered = false;
   return {
     name: 'd1',
-    // Before D1 has answered, the session has only the bookmark with which it was opened.
+    // Before D1 has answered, the session has no new bookmark, only the text with which it was
+    // opened.
     bookmark: () => (answered ? session.getBookmark() : null),
     run,
   };
@@ -80,8 +81,8 @@ export function d1Store(db: D1Database, from: string): Store {
 }
 
 /**
- * Returns the place of the object if the last row is the additional row of accountQuery; otherwise
- * undefined.
+ * Returns the place of the object if the account lives in an object: then the last row is the row
+ * that accountQuery (query.ts) adds. Otherwise returns undefined.
  */
 function findPlace({ results }: D1Result<object>): string | undefined {
   const [first] = Object.values(results.at(-1) ?? {});

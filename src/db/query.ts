@@ -1,11 +1,11 @@
 /**
- * Writes the SQL of the Worker before the build. drizzle infers the type of the rows from a query,
- * and the query declares its parameters. So `tsc` refuses code that uses a statement with wrong
- * types.
+ * Writes the SQL of the Worker before the build. A query declares the types of its parameters, and
+ * drizzle infers the type of its rows. So `tsc` refuses code that passes a wrong parameter to a
+ * statement or expects a wrong column from it.
  *
- * Only `*.query.ts` files and `npm run sql` import this file. In the bundle, drizzle would make cold
- * starts slower, and each request would build its queries again (test/bench/README.md has a Worker
- * that does this).
+ * Only `*.query.ts` files and `npm run sql` import this file. In the bundle, drizzle would make
+ * cold starts slower, and each request would build its queries again (as the Worker "engineer" in
+ * test/bench/README.md does).
  */
 import {
   Column,
@@ -130,9 +130,10 @@ export type In<K> = Parameters<ParamsOf<K>>;
 type Rows = SQLWrapper & { readonly _: { readonly result: readonly object[] } };
 
 /**
- * The type of a row as D1 returns it. If a query selects groups of columns, drizzle's type of the
- * row has an object for each group. D1 returns all columns on one level, so this type has no
- * groups. If drizzle infers that a group may be null, all columns of the group may be null.
+ * The type of a row as D1 returns it, without groups of columns. For example, a query may select
+ * `name` in a group `label`. Then a row of drizzle's type has an object `label`, which contains
+ * `name`. D1 returns all columns on one level, so a row of this type has `name` and no `label`. If
+ * drizzle's type allows null instead of the group, all columns of the group may be null.
  */
 type Flat<R> = [Groups<R>] extends [never] ? R : Omit<R, Groups<R>> & Merged<Pick<R, Groups<R>>>;
 type Groups<R> = { [n in keyof R]: NonNullable<R[n]> extends object ? n : never }[keyof R];
@@ -152,9 +153,9 @@ type Query<Params, Row> = {
  * Writes the SQL of a query.
  * @param paramTypes declares the parameters of the query, by name
  * @param build makes the query from the parameters
- * @throws {Error} if the query does not use a parameter; if a result has another name in the
- * database than in its type; if the query contains a comment; or if it contains a literal that
- * `statement` (statement.ts) would change
+ * @throws {Error} if the query does not use one of its parameters; if `requireMatchingNames`
+ * refuses the query; if the query contains a comment; or if it contains a literal that `statement`
+ * (statement.ts) would change
  */
 export function query<K extends ParamTypes, Q extends Rows>(
   paramTypes: K,
@@ -168,7 +169,8 @@ export function query<K extends ParamTypes, Q extends Rows>(
     throw new Error(`a query does not use its parameter ${unused}: ${text}`);
   // `statement` joins all lines, so a comment would hide the rest of the SQL.
   if (/--|\/\*/.test(text)) throw new Error(`a query contains a comment: ${text}`);
-  // `statement` collapses white space and replaces `:name`, even inside a literal.
+  // `statement` collapses white space and replaces `:name`, even inside a literal. So the query
+  // must not contain a literal that would change.
   const changed = text
     .match(/'[^']*'/g)
     ?.find((found) => /\s\s|[^\S ]|\( | \)|:[a-z_]/.test(found));
@@ -179,13 +181,14 @@ export function query<K extends ParamTypes, Q extends Rows>(
 }
 
 /**
- * Writes the SQL of a read that also finds out whether the account lives in an object. In that case
- * D1 may still have old rows of the account, so D1 returns an additional last row. The first column
- * of this row is LIVES_IN_OBJECT (statement.ts), followed by the place of the object.
+ * Writes the SQL of a read that also finds out whether the account lives in an object. D1 may still
+ * have old rows of an account that lives in an object. For such an account, D1 returns an
+ * additional last row. The first column of this row is LIVES_IN_OBJECT (statement.ts), followed by
+ * the place of the object.
  *
- * A UNION ALL appends the additional row: SQLite returns the rows of the first part before the rows
- * of the second. A separate statement in each call would cost more. In an object the table
- * `account_object` is empty, so a read in an object never returns the additional row.
+ * A UNION ALL appends the additional row: SQLite returns the rows of the read before this row. A
+ * separate statement in each call would cost more. In an object the table `account_object` is
+ * empty, so a read in an object never returns the additional row.
  */
 export function accountQuery<
   K extends ParamTypes & { readonly account: ParamType<AccountId> },
@@ -211,11 +214,13 @@ function listParameters<K extends ParamTypes>(paramTypes: K): In<K> {
 }
 
 /**
- * Refuses two faults of a query that the compiler cannot find:
- * - A result with two names. The database names a result by its column or alias, but drizzle's type
- *   names the result by the key of the selection.
- * - A column without its table. In a query from one table, drizzle writes the columns of other
- *   tables without the name of their table.
+ * Refuses three faults of a query that the compiler cannot find:
+ * - A result has one name in the database and another in drizzle's type. The name in the database
+ *   is the column's name or the alias. The name in the type is the key in the selection.
+ * - Two results have the same name.
+ * - A result contains a column of a table that the query does not read from. In a query from one
+ *   table, drizzle writes columns without their table, so SQLite could take a column of the wrong
+ *   table.
  */
 function requireMatchingNames(built: object): void {
   const { fields, returning, table, joins = [] } = Reflect.get(built, 'config');
@@ -245,7 +250,7 @@ const listLeaves = (fields: object): [string, unknown][] =>
 /** SQL whose value has the type T: a column, a parameter or a fragment. */
 export type Expression<T> = SQL<T> | (SQLiteColumn & { readonly _: { readonly data: T } });
 
-/** The value of a condition in SQLite: false, true or unknown. */
+/** The value of a condition in SQLite: 0 is false, 1 is true, and NULL is unknown. */
 export type Truth = 0 | 1 | null;
 
 /**

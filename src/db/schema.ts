@@ -50,8 +50,8 @@ export const runEvaluation = sqliteTable(
     write_id: writeId(),
   },
   (table) => [
-    // WITHOUT ROWID stores the rows in the order of this key. Lists have the same order, so a page
-    // of 1,000 rows is read in one piece.
+    // WITHOUT ROWID stores the rows in the order of this key. Lists have the same order, so SQLite
+    // finds all rows of a page (up to 1,000) next to each other.
     primaryKey({ columns: [table.account_id, table.run_id, table.created_at, table.id] }),
     uniqueIndex('run_evaluation_by_id').on(table.account_id, table.id),
     ...checks('run_evaluation', {
@@ -60,7 +60,8 @@ export const runEvaluation = sqliteTable(
       output_name_is_bounded: isAtMost('output_name', OUTPUT_NAME_MAX_CHARS),
       field_path_is_bounded: isAtMost('field_path', FIELD_PATH_MAX_CHARS),
       label_id_is_uuid: isUuid('evaluation_label_id'),
-      // D1 converts a bound NaN or Infinity to NULL, which NOT NULL refuses.
+      // Refuses an infinity in SQL text (`9e999`). The check need not catch a bound NaN or
+      // Infinity: D1 converts both to NULL, and NOT NULL refuses NULL.
       value_is_finite: isFiniteNumber('value'),
       evaluator_id_is_uuid: sql`"created_by_evaluator_id" IS NULL OR ${isUuid('created_by_evaluator_id')}`,
       ...creationAndUpdateChecks,
@@ -69,8 +70,8 @@ export const runEvaluation = sqliteTable(
 );
 
 /**
- * Labels define which values their evaluations may have. There is no foreign key, so a script may
- * insert evaluations before their labels.
+ * The labels. A label defines which values its evaluations may have. `run_evaluation` has no
+ * foreign key to this table, so a script may insert evaluations before their labels.
  */
 export const evaluationLabel = sqliteTable(
   'evaluation_label',
@@ -189,10 +190,10 @@ export const keyedWrite = sqliteTable(
 );
 
 /**
- * One row for each deletion of an evaluation, without the value. If an attempt of an older request
- * arrives after the deletion, the attempt finds this row and stores nothing. Inserting a row fires
- * a trigger, which deletes the evaluation. The trigger also deletes up to ten old rows of this
- * table, from deletions more than seven days before the new one.
+ * One row for each deletion of an evaluation, without the value. If an attempt of a request that
+ * began before the deletion arrives later, the attempt finds this row and stores nothing. Inserting
+ * a row fires a trigger, which deletes the evaluation. The trigger also deletes up to ten old rows
+ * of this table: rows of deletions that happened more than seven days before the new deletion.
  */
 export const deletedEvaluation = sqliteTable(
   'deleted_evaluation',
@@ -224,8 +225,8 @@ export const deletedEvaluation = sqliteTable(
 );
 
 /**
- * One row for each revoked link. After the link has expired, later revocations delete the row: the
- * trigger of each revocation deletes up to twenty such rows.
+ * One row for each revoked link. When somebody revokes another link of the account, a trigger
+ * deletes up to twenty rows whose links expired more than an hour ago.
  */
 export const revokedLink = sqliteTable(
   'revoked_link',
@@ -260,7 +261,7 @@ export const accountObject = sqliteTable(
     place: text().notNull(),
     /**
      * A random id, stored in this row and in the object. If the two ids differ, the object was lost
-     * and created again, or restored to an earlier time.
+     * and created again, or the object was restored to a time before it made the id.
      */
     life: text().notNull(),
     /**

@@ -18,23 +18,22 @@ import { bindValues, type RowOf } from './statement.ts';
 type LabelRow = RowOf<typeof readSharedLabels>;
 
 /**
- * An object refreshes its copy when the copy is this old. If D1 answers within WAIT_MAX_MS, each
- * later call sees a change of a shared label after this time at the latest.
+ * An object refreshes its copy when the copy is this old. If D1 answers within WAIT_MAX_MS, no call
+ * uses an older copy.
  */
 const COPY_MAX_AGE_MS = 60_000;
 /** After a failed refresh, the object uses its copy for this time before it tries again. */
 const RETRY_MS = 5000;
 /**
- * A request waits at most this long until the copy is refreshed, and at most this long until the
- * object has fetched a missing label.
+ * A request waits at most this long until the copy is refreshed. If the object must also fetch a
+ * missing label, the request waits at most this long again.
  */
 const WAIT_MAX_MS = 1000;
 /** A text that sorts after every id. Ids consist of hexadecimal digits and hyphens. */
 const AFTER_EVERY_ID = '~';
 /**
- * If the object and D1 both lack a label, the object remembers the id of the label, so that
- * repeated requests with this id do not query D1 each time. The object remembers at most this many
- * ids.
+ * The object remembers at most this many ids of labels that neither the object nor D1 has. So
+ * repeated requests with one of these ids do not query D1 each time.
  */
 const MISSING_MAX_COUNT = 1000;
 
@@ -53,8 +52,9 @@ export function createSharedLabels(storage: DurableObjectStorage, d1: D1Database
   return { findRefusal };
 
   /**
-   * Refreshes the copy if it is too old, and fetches the label that the call needs. Returns why the
-   * object cannot serve the call now; undefined if it can.
+   * Refreshes the copy if it is missing or too old. If the object lacks the label that the call
+   * needs, fetches the label. Returns why the object cannot serve the call now; undefined if it
+   * can.
    */
   async function findRefusal(call: Call): Promise<Refusal | undefined> {
     try {
@@ -137,8 +137,8 @@ export function createSharedLabels(storage: DurableObjectStorage, d1: D1Database
 
   /**
    * Returns the id of the label that the object must fetch from D1 before the call. Only a call
-   * that writes a value needs a label, because the value must meet its rule. Returns undefined in
-   * three cases:
+   * that writes a value needs a label, because the value must meet the label's rule. Returns
+   * undefined in three cases:
    * - The call writes no value.
    * - The object has the label.
    * - The object searched D1 for the label less than COPY_MAX_AGE_MS ago, and D1 did not have it.

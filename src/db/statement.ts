@@ -35,7 +35,7 @@ export type StatementOf<Q> = Q extends {
 /** The type of a statement's rows. */
 export type RowOf<S> = S extends Statement<never, infer Row> ? Row : never;
 
-/** A row of an outer join. If the join found no row, all columns are null. */
+/** The type of a row of an outer join: if the join found no row, all columns are null. */
 export type OrNulls<Row> = Row | { readonly [column in keyof Row]: null };
 
 /**

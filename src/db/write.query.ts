@@ -1,13 +1,16 @@
-/** SQL that the writes of all resources share. write.ts makes the values of its parameters. */
+/**
+ * SQL that the writes of all resources share. write.ts makes the values for the parameters of
+ * `UPDATE`.
+ */
 import { getTableColumns, type SQL, sql } from 'drizzle-orm';
 import type { SQLiteTable } from 'drizzle-orm/sqlite-core';
 import type { AccountId } from '../principal.ts';
 import { coalesce, type Expression, type In, literal, param, type Truth } from './query.ts';
 
 /**
- * The parameter of every explanation. An explanation is the statement that returns why a write
- * stored nothing. `alone` is 0 if the explanation follows the write in one transaction, and 1 if it
- * runs without the write (connection.ts).
+ * Declares the parameter `alone`, which every explanation has. An explanation is a statement that
+ * returns why a write stored nothing. `alone` is 0 if the explanation follows the write in one
+ * transaction, and 1 if the explanation runs without the write (connection.ts).
  */
 export const ALONE = { alone: param<0 | 1>() };
 
@@ -16,28 +19,32 @@ export const UPDATE = {
   account: param<AccountId>(),
   /** The author of the change: the subject of the verified token, or the author of the link. */
   subject: param<string>(),
-  /** The time when the request began. It is the same in each attempt. */
+  /** The time when the request began. All attempts of a request have the same `now`. */
   now: param<string>(),
   write_id: param<string>(),
   /**
-   * If this is 1 and the row already has the same content by the same author, the database changes
-   * nothing: it treats the request as the caller's retry of an earlier request.
+   * If this is 1, and the row already has the content of the request, and the same author made the
+   * row's last update, the database changes nothing. The request may then be the caller's retry of
+   * an earlier request.
    */
   is_repeatable: param<0 | 1>(),
   /** The immutable fields in the request body, as a JSON object. */
   immutable: param<string>(),
   /**
-   * The versions from `If-Match`, as a JSON array: the row must have one of them. If this is null,
-   * the write may change any version.
+   * The versions from `If-Match`, as a JSON array. The update changes the row only if the array
+   * contains the row's version. If this is null, the update may change any version.
    */
   versions: param<string | null>(),
 };
 
 /**
- * Returns SQL for a table with one row or none, to which an explanation joins the tables that it
- * reads. If the preceding write changed no row, or if `alone` is 1, the table has one row.
- * Otherwise the table is empty, so SQLite does not read the joined tables. `changes()` does not
- * count rows that triggers wrote (SQLite: changes).
+ * Returns SQL that saves reads: an explanation reads rows only if the write stored nothing, or if
+ * the explanation runs without the write. The SQL is a table with one row or none. The explanation
+ * joins the tables that it reads to this table.
+ * - If the preceding write changed no row, or if `alone` is 1, the table has one row.
+ * - Otherwise the table is empty, so SQLite does not read the joined tables.
+ *
+ * `changes()` does not count rows that triggers wrote (SQLite: changes).
  */
 export const ifNothingChanged = (p: In<typeof ALONE>) =>
   sql`(SELECT 1 WHERE changes() = 0 OR ${p.alone})`;
@@ -49,7 +56,7 @@ type Versioned = {
 
 /**
  * Returns SQL for the version of a row: the time of its last change, or of its creation.
- * `getVersion` in write.ts does the same in TypeScript.
+ * `getVersion` in write.ts returns the version of a row in TypeScript.
  */
 export const currentVersion = ({ updated_at, created_at }: Versioned) =>
   coalesce(updated_at, created_at);

@@ -6,10 +6,10 @@
  * update of an evaluation has an id that comes from an Idempotency-Key, a trigger also stores the
  * id in the table `keyed_write`.
  *
- * The connection to the database may be lost after the commit, and an attempt that seemed lost may
- * arrive after its retry. So every attempt first searches for its own `write_id`. If the database
- * has this `write_id`, another attempt of the same write is stored already, and this attempt stores
- * nothing. No response contains a `write_id`.
+ * The database may store an attempt of a write although the Worker gets no answer. The attempt may
+ * even arrive at the database after the Worker's retry. So every attempt first searches for its own
+ * `write_id`. If the database has this `write_id`, another attempt of the same write is stored
+ * already, and this attempt stores nothing. No response contains a `write_id`.
  */
 import type { Principal } from '../principal.ts';
 import type { OperationContext } from './connection.ts';
@@ -29,24 +29,25 @@ export type Write = {
    */
   readonly since: string;
   /**
-   * The versions from `If-Match`: the row must have one of them. If this is undefined, the write
-   * may change any version.
+   * The versions from `If-Match`. The update changes the row only if the list contains the row's
+   * version. If this is undefined, the update may change any version.
    */
   readonly versions: readonly string[] | undefined;
   /**
-   * If this is true and the row already has the same content by the same author, the database
-   * changes nothing: it treats the request as the caller's retry of an earlier request.
+   * If this is true, and the row already has the content of the request, and the same author made
+   * the row's last update, the database changes nothing. The request may then be the caller's retry
+   * of an earlier request.
    */
   readonly isRepeatable: boolean;
 };
 
 /**
- * The values of the two request headers that an update uses: `If-Match` lists the versions that it
- * may change, and the Idempotency-Key lets the database recognise a retry.
+ * The values of two request headers of a write. `versions` comes from `If-Match`: the write may
+ * change only a row that has one of these versions. `key` is the Idempotency-Key, by which the
+ * database recognises a retry.
  */
 type Preconditions = {
   readonly versions: readonly string[] | undefined;
-  /** The Idempotency-Key. */
   readonly key: string | undefined;
 };
 
@@ -55,8 +56,8 @@ type Preconditions = {
  * id is derived from the key and the subject, so the same key of another caller gives another id.
  *
  * The database searches for the id only among the writes to one evaluation or label, so the id need
- * not depend on the account. The id must not depend on the content. If a caller sends the same key
- * with other content, the database then finds the id, and the Worker refuses the update
+ * not depend on the account. The id does not depend on the content either. So if a caller sends the
+ * same key with other content, the database finds the id, and the Worker refuses the update
  * (`unprocessable`).
  */
 export async function nameWrite(
@@ -79,12 +80,12 @@ export const createWriteId = (uuid: string) => uuid.replaceAll('-', '').slice(8)
 
 /**
  * Returns a function that takes the number of an attempt and returns the parameters that all
- * updates share (write.query.ts).
- *
- * If the row already has the content of the request, the first attempt may change nothing: the
- * request may be the caller's retry of an earlier request. A later attempt of the Worker stores its
- * `write_id` even if the row already has the content. If the first attempt was delayed and arrives
- * last, it finds this `write_id` and changes nothing.
+ * updates share (write.query.ts). Only `is_repeatable` depends on the attempt:
+ * - In the first attempt it may be 1. If the author's earlier update already stored the content of
+ *   the request, the database then changes nothing, because the request may be the caller's retry.
+ * - In a retry by the Worker it is 0. The database then stores the `write_id` even if the row
+ *   already has the content. If the first attempt was delayed and arrives last, the database finds
+ *   this `write_id` and changes nothing.
  */
 export function updateParams(
   { principal, now }: OperationContext,
@@ -117,8 +118,8 @@ export const getVersion = (row: {
 
 /**
  * Derives the id of a new resource from the caller and the Idempotency-Key, so that each retry gets
- * the same id. The id is a UUID of version 8 (RFC 9562 §5.8). `collection` is the id of the run, or
- * a fixed name for resources outside a run.
+ * the same id. The id is a UUID of version 8 (RFC 9562 §5.8).
+ * @param collection the id of the run, or a fixed name for resources outside a run
  */
 export async function deriveId(
   { account, subject, evaluator }: Principal,
