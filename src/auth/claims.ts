@@ -1,10 +1,10 @@
 /**
- * Makes the caller's principal from the claims of a verified token. No claim has a default: if this
- * file cannot read a claim, it refuses the token.
+ * Makes the principal (who the caller is) from the claims of a verified token. If a required claim
+ * is missing or any claim is malformed, this file refuses the token: no claim has a default.
  *
- * The caller then reads one of a few fixed sentences. The log shows the claim with its expected and
- * its actual value. The actual value is shortened and escaped, because a stranger may have chosen
- * it.
+ * If this file refuses a token, the caller reads one of a few fixed sentences. The log shows the
+ * claim's name, the expected value, and the actual value or its kind (such as `a string`). Actual
+ * values are shortened and escaped, because a stranger may have chosen them.
  */
 
 import { escapeForLog, Failure, type FailureLog } from '../failure.ts';
@@ -16,8 +16,9 @@ import type { ClaimSetting, Settings } from '../settings.ts';
 export type Claims = { readonly [claim: string]: unknown };
 
 /**
- * Makes the principal of a token whose signature and times have been verified. `headerTyp` is the
- * `typ` in the token's header. `keyId` is the `kid` in the header, escaped for the log.
+ * Makes the principal (who the caller is) of a token. The signature, `exp` and `nbf` of the token
+ * must already be verified. `headerTyp` is the `typ` in the token's header. `keyId` is the `kid` in
+ * the header, escaped for the log.
  * @throws {Failure} `invalid_token` or `insufficient_scope`.
  */
 export function readPrincipal(
@@ -54,13 +55,14 @@ export function readPrincipal(
 }
 
 /**
- * Refuses ID tokens and refresh tokens. The issuer may sign them with the key that signs access
- * tokens. An ID token tells a client who signed in. A refresh token is only for the issuer.
- * - Cognito names the kind of a token in the claim `token_use`, and Keycloak in the claim `typ`.
- * - The claims `nonce` and `at_hash` are a hint that the token is an ID token (OpenID Connect Core
- *   §2). An empty string is no hint, because some issuers put empty strings into access tokens.
- * - If the claim `typ` is `Bearer` or the header's `typ` is `at+jwt`, the issuer has declared an
- *   access token, so this function ignores the hint. Keycloak before 24, for example, copies the
+ * Refuses ID tokens and refresh tokens. An ID token tells a client who signed in. With a refresh
+ * token, a client gets new tokens from the issuer. The issuer may sign both with the key that signs
+ * access tokens, so a valid signature does not show the difference.
+ * - Cognito writes the kind of token into the claim `token_use`, and Keycloak into the claim `typ`.
+ * - A token with the claim `nonce` or `at_hash` is probably an ID token (OpenID Connect Core §2).
+ *   An empty string does not count, because some issuers put empty strings into access tokens.
+ * - If the claim `typ` is `Bearer` or the header's `typ` is `at+jwt`, the token is an access token.
+ *   Then this function ignores `nonce` and `at_hash`. Keycloak before 24, for example, copies the
  *   nonce of the login into access tokens.
  * @throws {Failure} `invalid_token`.
  */
@@ -99,12 +101,14 @@ function refuseOtherClients(
  * Reads the account from its claim, which may be a string, an integer or an object with one key.
  * Keycloak's claim `organization` is such an object: `{"acme": {}}` names the account `acme`.
  *
- * The value of the key must be an object too. If the setting names a wrong claim, such as one with
- * the value `{"name": "acme"}`, every caller would otherwise get the account `name`.
+ * The value of the key must be an object, like the `{}` in this example. Suppose that the setting
+ * names a wrong claim, which is `{"name": "acme"}` in every token. If this function accepted that
+ * claim, all callers would share the account `name`.
  */
 function readAccount(value: unknown): unknown {
   // JSON.parse turns several different integers above 2^53 - 1 into the same number. This function
-  // returns such a number unchanged, and requireText refuses it.
+  // does not turn such a number into a string. So requireText refuses it, because requireText
+  // accepts only strings.
   if (Number.isSafeInteger(value)) return String(value);
   if (!isObject(value)) return value;
   const [first, second] = Object.entries(value);
@@ -115,8 +119,9 @@ const isObject = (value: unknown): value is object =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
 function requireText({ name }: ClaimSetting, value: unknown, maxChars: number): string {
-  // The database would store half of a surrogate pair as another character. The result could be the
-  // name of another account or author.
+  // `isWellFormed` is false if the string contains a lone surrogate (half of a UTF-16 pair). The
+  // database would replace the surrogate with another character. The result could be the name of
+  // another account or author.
   const isNonEmpty = typeof value === 'string' && value.trim() !== '' && value.isWellFormed();
   if (!isNonEmpty) throw claimRefused(name, 'a non-empty string', value);
   if (!isAtMost(value, maxChars))
@@ -125,8 +130,9 @@ function requireText({ name }: ClaimSetting, value: unknown, maxChars: number): 
 }
 
 /**
- * Reads a UUID claim, in lower case. A malformed claim makes the token invalid: if a malformed
- * `run_id` were ignored, the token would work for every run.
+ * Reads a UUID claim, in lower case. A malformed claim makes the token invalid. For example,
+ * `run_id` restricts a token to one run. If this function ignored a malformed `run_id`, the token
+ * would work for every run.
  */
 function readOptionalUuid(claim: string, value: unknown): string | undefined {
   if (value === undefined) return undefined;
@@ -135,16 +141,19 @@ function readOptionalUuid(claim: string, value: unknown): string | undefined {
 }
 
 /**
- * Returns the scopes of a token. `scope` is the standard claim, one string with spaces (RFC 8693
- * §4.2). Some issuers send `scp` instead, Auth0 with RBAC sends `permissions`, and Entra sends
- * `roles` for an application. Each of the four claims may be a string with spaces or a list.
+ * Returns the scopes of a token. The standard claim is `scope` (RFC 8693 §4.2). Some issuers send
+ * `scp` instead, Auth0 with RBAC sends `permissions`, and Entra sends `roles` for an application.
+ * Each of these four claims may be a list, or one string with spaces between the scopes.
  */
 const readScopes = ({ scope, scp, permissions, roles }: Claims): unknown[] =>
   [scope, scp, permissions, roles].flatMap((scopes) =>
     typeof scopes === 'string' ? scopes.split(' ') : scopes,
   );
 
-/** Limits how much of a claim the log shows, because a stranger may have chosen the claim. */
+/**
+ * The log shows at most this many characters of a claim, and at most this many items of a list,
+ * because a stranger may have chosen the claim.
+ */
 const SHOWN_MAX_CHARS = 200;
 const SHOWN_MAX_ITEMS = 8;
 
@@ -164,9 +173,9 @@ const claimRefused = (claim: string, expected: string, value: unknown) =>
   });
 
 /**
- * Accepts a header without `typ`, or with `JWT` or `at+jwt`, in any case, with or without the
- * prefix `application/`. Refuses every other type. A logout token, for example, must not count as
- * an access token, even if everything else is right (RFC 8725 §3.11).
+ * Accepts a token whose header has no `typ`, or the `typ` `JWT` or `at+jwt`. `JWT`, `jwt` and
+ * `application/jwt` count the same. Refuses a token with any other `typ`. A logout token, for
+ * example, is not an access token, even if its signature and claims are valid (RFC 8725 §3.11).
  * @throws {Failure} `invalid_token`.
  */
 export function refuseOtherTypes(typ: unknown): void {
@@ -176,8 +185,8 @@ export function refuseOtherTypes(typ: unknown): void {
 }
 
 /**
- * Returns a header's `typ` in lower case, without the prefix `application/`, which is optional
- * (RFC 7515 §4.1.9).
+ * Returns a header's `typ` in lower case. Leaves out the prefix `application/`, because the issuer
+ * may leave it out too (RFC 7515 §4.1.9).
  */
 const readMediaType = (typ: unknown) => toLowerCase(typ)?.replace(/^application\//, '');
 
@@ -185,9 +194,9 @@ const toLowerCase = (value: unknown) =>
   typeof value === 'string' ? value.toLowerCase() : undefined;
 
 /**
- * Returns a claim's value for the log, as at most 200 characters of printable ASCII. Shows a
- * string, or the first eight items of a list. Shows only the kind of any other value, such as
- * `a number`.
+ * Returns a claim's value for the log, as at most 200 characters of printable ASCII. Shows the text
+ * of a string. Shows the first eight items of a list. Shows only the kind of any other value, such
+ * as `a number`.
  */
 export function toPrintable(value: unknown): string {
   const items = Array.isArray(value) ? value.slice(0, SHOWN_MAX_ITEMS) : [value];

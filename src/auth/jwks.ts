@@ -2,8 +2,8 @@
  * Reads JSON Web Key Sets (RFC 7517), imports their keys, and finds keys by algorithm and key id.
  *
  * jose imports a key only when a token needs the key. This file imports all keys when a set
- * arrives. So a set without a working key never replaces a good set, and a broken key never fails a
- * request.
+ * arrives. If no key of a fetched set works, remote-jwks.ts keeps the old set. If a key is broken,
+ * the fault shows when the set arrives, not when a token needs the key.
  */
 import { toPrintable } from './claims.ts';
 
@@ -22,13 +22,16 @@ const ALGORITHMS = {
   ES384: { kty: 'EC', crv: 'P-384', params: { name: 'ECDSA', namedCurve: 'P-384' } },
   ES512: { kty: 'EC', crv: 'P-521', params: { name: 'ECDSA', namedCurve: 'P-521' } },
   EdDSA: { kty: 'OKP', crv: 'Ed25519', params: { name: 'Ed25519' } },
-  // RFC 9864 gives EdDSA with the curve Ed25519 this second name.
+  // RFC 9864: `Ed25519` is a newer name for EdDSA with the curve Ed25519.
   Ed25519: { kty: 'OKP', crv: 'Ed25519', params: { name: 'Ed25519' } },
 } as const;
 
 type Algorithm = keyof typeof ALGORITHMS;
 
-/** The algorithms that a token may use if the keys come from a key set. */
+/**
+ * The algorithms that a token may use if the Worker verifies tokens with a key set. If the Worker
+ * verifies tokens with the secret JWT_SECRET, a token may use only HS256.
+ */
 export const JWKS_ALGORITHMS = Object.keys(ALGORITHMS).filter(
   (name): name is Algorithm => name in ALGORITHMS,
 );
@@ -36,14 +39,15 @@ export const JWKS_ALGORITHMS = Object.keys(ALGORITHMS).filter(
 /** RFC 7518 §3.3 requires RSA keys of at least this size. */
 const RSA_MIN_BITS = 2048;
 /**
- * The most keys that a set may have. No issuer publishes so many. A limit is needed because imports
- * are expensive: an RSA key without `alg` is imported six times, once for each RSA algorithm.
+ * The most keys that a set may have. No issuer publishes so many keys. The limit is needed because
+ * importing a key is expensive: the Worker imports an RSA key without `alg` six times, once for
+ * each RSA algorithm.
  */
 const KEYS_MAX_COUNT = 64;
 
 /**
- * Tells what is wrong with a key set, in a message that never quotes a key. The message of a parser
- * would quote the text, and the text may contain a private key.
+ * An error whose message tells what is wrong with a key set. The message never quotes a key. An
+ * error from JSON.parse, in contrast, may quote the text, and the text may contain a private key.
  */
 export class JwksError extends Error {}
 
@@ -55,17 +59,19 @@ type VerificationKey = {
 export type KeySet = readonly VerificationKey[];
 
 /**
- * The keys that may have signed a token, or the reason why the token cannot be verified. `unknown`:
- * no key in the set may have signed it. `ambiguous`: the token has no key id, and several keys have
- * its algorithm.
+ * The keys to try for a token, or the reason why no key can verify it.
+ * - `unknown`: no key in the set has the token's algorithm and key id.
+ * - `ambiguous`: the token has no key id, and several keys in the set have the token's algorithm.
  */
 export type Found = readonly CryptoKey[] | 'unknown' | 'ambiguous';
 
 /**
- * Finds the keys with the algorithm and the key id of a token. If the token has no key id, exactly
- * one key must have the algorithm. Several keys may have the same key id, because some issuers
- * reuse an id although RFC 7517 §4.5 advises against it. The verifier then tries each of these
- * keys, at most KEYS_MAX_COUNT.
+ * Finds the keys with the algorithm and the key id of a token. If the token has no key id, finds
+ * the only key with the algorithm; if several keys have the algorithm, returns `ambiguous`.
+ *
+ * Several keys may have the same key id, because some issuers reuse an id although RFC 7517 §4.5
+ * advises against it. The verifier then tries all keys that this function returns. A set has at
+ * most KEYS_MAX_COUNT keys, so the number of tries has a limit.
  */
 export function findKeys(keys: KeySet, alg: string, kid: string | undefined): Found {
   const fitting = keys.filter((key) => key.alg === alg && (kid === undefined || key.kid === kid));
@@ -90,8 +96,8 @@ export async function readConfiguredJwks(json: string): Promise<KeySet> {
 
 /**
  * Refuses two keys with the same `kid` for the same algorithm. One of the two is a mistake, such as
- * a new key with the old key's id. Keys for different algorithms may share a `kid`, because each
- * token names its algorithm (RFC 7517 §4.5).
+ * a new key with the old key's id. Keys for different algorithms may share a `kid` (RFC 7517 §4.5):
+ * a token names its algorithm, so only one of the keys fits.
  */
 function refuseSharedKeyIds(keys: KeySet): void {
   const seen = new Set<string>();
@@ -106,9 +112,9 @@ function refuseSharedKeyIds(keys: KeySet): void {
 }
 
 /**
- * Reads a key set that an issuer publishes. Skips keys that cannot verify a token, as RFC 7517 §5
- * recommends: a broken or weak key, or a key for another purpose, must not disable the good keys.
- * Also skips symmetric keys, and keys whose private part is published.
+ * Reads a key set that an issuer publishes. Skips each key that cannot verify a token: a broken or
+ * weak key, or a key for another purpose. So a bad key does not disable the good keys (RFC 7517
+ * §5). Also skips symmetric keys, and keys whose private part is published.
  * @throws {JwksError} if the text is not a key set, or if no key in it can verify a token.
  * @throws {Error} if the text is not JSON (from JSON.parse).
  */
@@ -148,8 +154,8 @@ function requireObject(value: unknown): Properties {
 }
 
 /**
- * Returns true if the key may verify signatures made with the algorithm. `kty`, `crv`, `use`, `alg`
- * and `key_ops` decide (RFC 7517 §4).
+ * Returns true if the key may verify signatures of the algorithm `name`. The key's properties
+ * `kty`, `crv`, `use`, `alg` and `key_ops` must all allow the algorithm (RFC 7517 §4).
  */
 function canVerify(
   { kty, crv, use, alg, key_ops: operations }: Properties,
@@ -168,7 +174,8 @@ function canVerify(
 async function importKey({ kid, ...jwk }: Properties, alg: Algorithm): Promise<VerificationKey> {
   const { kty, crv, params } = ALGORITHMS[alg];
   const text = (name: string) => (typeof jwk[name] === 'string' ? { [name]: jwk[name] } : {});
-  // Only the public members are imported. `canVerify` has already checked alg, use and key_ops.
+  // The key that goes to WebCrypto has only its type and its public numbers. `alg`, `use` and
+  // `key_ops` are left out, because `canVerify` has already checked them.
   const material = {
     kty,
     ...(crv === undefined ? { ...text('n'), ...text('e') } : { crv, ...text('x'), ...text('y') }),

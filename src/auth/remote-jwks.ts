@@ -1,15 +1,15 @@
 /**
  * Fetches the key set of an issuer and keeps the set in memory, one copy for each isolate. A
- * refresh replaces the kept set with a newer one. README.md in this folder explains the states of
- * a refresh, and how long requests wait.
+ * refresh replaces the kept set with a newer one. README.md in this folder explains the states of a
+ * refresh, and how long requests wait.
  *
- * A refresh belongs to the isolate, not to the request that starts the refresh. `waitUntil` keeps a
- * refresh running after that request's caller has disconnected. Each request waits with its own
- * timers.
+ * All requests of an isolate share one refresh. If the caller of the request that started the
+ * refresh disconnects, `waitUntil` keeps the refresh running. A request waits for the refresh with
+ * timers of its own, never for a promise of another request (`waitWhile` in clock.ts).
  *
- * The trade-off: after an issuer removes a key, the Worker accepts the key for up to
- * KEY_SET_FRESH_SECONDS more. While the issuer does not answer, the Worker accepts the key for up
- * to KEY_SET_STALE_SECONDS.
+ * The trade-off: if an issuer removes a key from its set, the Worker may still accept the key for
+ * up to KEY_SET_FRESH_SECONDS. If the issuer does not answer, the Worker may still accept the key
+ * for up to KEY_SET_STALE_SECONDS.
  */
 import { waitUntil } from 'cloudflare:workers';
 import { type Clock, waitWhile, withTimeout } from '../clock.ts';
@@ -18,33 +18,36 @@ import type { RemoteKeySource } from '../settings.ts';
 import { type Found, findKeys, type KeySet, readRemoteJwks } from './jwks.ts';
 
 /**
- * The Worker never uses a set that is this old. One hour is longer than most outages of an issuer.
- * A longer time would let a removed key verify tokens for too long.
+ * The Worker does not use a set of this age or older. One hour is longer than most outages of an
+ * issuer. If the limit were higher, a key that the issuer has removed could verify tokens for more
+ * than an hour.
  */
 const KEY_SET_STALE_SECONDS = 3600;
 /**
- * If the kept set is this old, the next request starts a refresh and does not wait for it. Under
- * steady traffic, a newer set arrives before the kept one is KEY_SET_FRESH_SECONDS old. So no
- * request waits.
+ * If the kept set has at least this age, a request starts a refresh in the background. If the kept
+ * set is still younger than KEY_SET_FRESH_SECONDS, the request uses it without waiting. Under
+ * steady traffic, the refresh ends before the kept set reaches that age, so no request waits.
  */
 const KEY_SET_REFRESH_SECONDS = 540;
 /**
- * If the kept set is this old, a request waits up to STALE_WAIT_MS for a refresh. If the refresh is
- * still running after that time, the request uses the old set. If the last refresh failed, the
- * request does not wait.
+ * If the kept set has at least this age, a request waits for a refresh, but at most STALE_WAIT_MS.
+ * After STALE_WAIT_MS, the request uses the kept set. If the last refresh failed, the request uses
+ * the kept set without waiting.
  */
 const KEY_SET_FRESH_SECONDS = 600;
 const STALE_WAIT_MS = 1000;
 
 /**
- * The states of an isolate's refresh. Each state becomes `idle` again after its number of seconds.
+ * The states of an isolate's refresh, and the longest time in seconds that each state lasts. After
+ * this time, the state is `idle` again.
  * - `idle`: a request may start a refresh.
- * - `refreshing`: a refresh is running, which takes at most 3.5 seconds. If the platform stops the
- *   refresh, nothing reports its end, so the state must end after a fixed time.
- * - `refreshed`: the issuer has sent a set. If a token has an unknown key id, its request waits
- *   until this state ends. So a flood of such tokens causes one fetch in this time.
+ * - `refreshing`: a refresh is running. It takes at most 3.5 seconds. If the platform stops the
+ *   refresh, no code sets another state. So this state ends after a fixed time.
+ * - `refreshed`: the issuer has just sent a set. If a token has an unknown key id, its request
+ *   waits until this state ends, and then starts a refresh. So a flood of such tokens causes at
+ *   most one fetch in 2 seconds.
  * - `failed`: the refresh has failed. No request starts a refresh until this state ends. So a flood
- *   of requests during an outage causes one fetch in this time.
+ *   of requests during an outage causes at most one fetch in 5 seconds.
  */
 const STATE_SECONDS = { idle: 0, refreshing: 4, refreshed: 2, failed: 5 };
 
@@ -64,14 +67,14 @@ type State = {
 
 /**
  * Finds the keys with the algorithm and the key id of a token.
- * @throws {Failure} `keys_unavailable` if the kept set has no such key and the issuer has not
- * answered in time.
+ * @throws {Failure} `keys_unavailable` if the Worker has no set with such a key and cannot get a
+ * newer set in time.
  */
 export type FindKeys = (alg: string, kid: string | undefined) => Promise<Found>;
 
 /**
- * Creates the function that finds keys in an issuer's key set. The first call of that function
- * fetches the set.
+ * Creates the function that finds keys in an issuer's key set. `createRemoteJwks` fetches nothing.
+ * The first request that looks for a key gets the set, from the edge cache or from the issuer.
  */
 export function createRemoteJwks(source: RemoteKeySource, clock: Clock): FindKeys {
   const edge = createEdgeCache(source, clock);
@@ -82,8 +85,9 @@ export function createRemoteJwks(source: RemoteKeySource, clock: Clock): FindKey
 
   const now = () => clock.now().getTime();
   /**
-   * Returns true if `at` was less than `seconds` ago. Returns false for a time in the future: the
-   * clock was set back, or another machine wrote the time.
+   * Returns true if `at` was less than `seconds` ago. Returns false if `at` is in the future. `at`
+   * can be in the future if the clock was set back, or if a machine whose clock is ahead wrote `at`
+   * to the edge cache.
    */
   const isRecent = (at: number, seconds: number) => now() >= at && now() - at < seconds * 1000;
   const isSetYounger = (seconds: number) =>
@@ -93,9 +97,9 @@ export function createRemoteJwks(source: RemoteKeySource, clock: Clock): FindKey
   const stateEndsInMs = () => Math.max(0, state.at + STATE_SECONDS[state.kind] * 1000 - now());
 
   /**
-   * Replaces the kept set with `fetched`. Does nothing if the kept set is usable and at least as
-   * new, because an older refresh may end after a newer one. Also ignores a set whose time is in
-   * the future.
+   * Replaces the kept set with `fetched`, unless the kept set is usable and was fetched at the same
+   * time or later. `fetched` can be the older set, because a refresh that started earlier may end
+   * later. Also ignores `fetched` if its time is in the future.
    */
   function keep(fetched: Fetched): void {
     if (
@@ -106,9 +110,10 @@ export function createRemoteJwks(source: RemoteKeySource, clock: Clock): FindKey
   }
 
   /**
-   * Gets a set that was fetched at `notBefore` (milliseconds since 1970) or later, and keeps it.
-   * Takes the set from the edge cache if that set is new enough, otherwise from the issuer. Returns
-   * the next state of the refresh, and never rejects.
+   * Gets a set that was fetched at `notBefore` (milliseconds since 1970) or later, and keeps it. If
+   * the edge cache has such a set, takes that one. Otherwise fetches the set from the issuer.
+   * Returns the state that follows the refresh. If the refresh fails, returns `failed` and does not
+   * reject.
    */
   async function refreshSet(notBefore: number): Promise<State['kind']> {
     try {
@@ -137,7 +142,7 @@ export function createRemoteJwks(source: RemoteKeySource, clock: Clock): FindKey
     }
   }
 
-  /** Starts a refresh, unless a refresh is running or has just failed. */
+  /** Starts a refresh, unless the state is `refreshing` or `failed`. */
   function startRefresh(notBefore: number): void {
     if (getState() === 'failed' || getState() === 'refreshing') return;
     const ownState: State = { kind: 'refreshing', at: now() };
@@ -168,10 +173,10 @@ export function createRemoteJwks(source: RemoteKeySource, clock: Clock): FindKey
   return async function findRemoteKeys(alg, kid) {
     const arrivedAt = now();
     const find = () => findKeys(getUsableSet()?.keys ?? [], alg, kid);
-    // If the set lacks the key, the issuer may have published the key a moment ago. So a key counts
-    // as unknown only if the set was fetched after the token arrived.
+    // If the set lacks the key, the issuer may have published the key after the Worker fetched the
+    // set. The Worker calls a key unknown only if it fetched the set after the token arrived.
     const isDecided = () => find() !== 'unknown' || (getUsableSet()?.fetchedAt ?? 0) >= arrivedAt;
-    /** A set that was fetched at this time or later needs no refresh. */
+    /** A set that was fetched at this time or later is younger than KEY_SET_REFRESH_SECONDS. */
     const youngSince = arrivedAt - KEY_SET_REFRESH_SECONDS * 1000 + 1;
 
     if (getUsableSet() && !isSetYounger(KEY_SET_REFRESH_SECONDS)) {
@@ -179,8 +184,8 @@ export function createRemoteJwks(source: RemoteKeySource, clock: Clock): FindKey
       if (!isSetYounger(KEY_SET_FRESH_SECONDS) && lastFault === undefined)
         await waitForRefresh(STALE_WAIT_MS);
     }
-    // The refresh that this request waits for may have begun before the token arrived, or the
-    // platform may stop it. Then the request needs a second refresh.
+    // One refresh may not be enough. The first may have begun before the token arrived, or the
+    // platform may have stopped it. Then this request waits for a second refresh.
     for (let attempt = 1; attempt <= 2 && !isDecided(); attempt += 1) {
       if (getState() === 'refreshed') await clock.sleep(stateEndsInMs());
       startRefresh(getUsableSet() ? arrivedAt : youngSince);
@@ -197,10 +202,10 @@ const FETCHED_AT = 'x-fetched-at';
  * Creates the functions that read and write the set in the edge cache. If the cache fails, requests
  * take longer but get the same results.
  *
- * All Workers of a zone share the edge cache, and a Worker that can write our entry can plant a
- * key. So the entry's name contains the id of the deployed version. That id is a random UUID that
- * nobody outside the Cloudflare account learns. If the deployment has no such id, the functions do
- * not use the cache.
+ * All Workers of a zone share the edge cache. If another Worker knew the name of our entry, that
+ * Worker could replace our set with a set that contains its own key. So the name contains the id of
+ * the deployed version, a random UUID that nobody outside the Cloudflare account learns. If the
+ * deployment has no such id, the functions do not use the cache.
  */
 function createEdgeCache({ url, version }: RemoteKeySource, clock: Clock) {
   const name = `https://key-set.invalid/${version}?url=${encodeURIComponent(url.href)}`;
@@ -236,8 +241,8 @@ function createEdgeCache({ url, version }: RemoteKeySource, clock: Clock) {
  * @throws {Error} The message tells what is wrong, such as `answered 404`.
  */
 async function fetchJwks(url: URL, clock: Clock): Promise<Fetched> {
-  // `fetchedAt` is the time when the Worker sends the request. If the issuer changes its keys after
-  // that time, the response may lack the change.
+  // `fetchedAt` is the time of the request to the issuer, not of the response. The issuer may
+  // change its keys after the request, and the response may lack that change.
   const fetchedAt = clock.now().getTime();
   const controller = new AbortController();
   const json = await withTimeout(clock, ISSUER_TIMEOUT_MS, fetchJson(url, controller.signal), () =>
@@ -247,7 +252,8 @@ async function fetchJwks(url: URL, clock: Clock): Promise<Fetched> {
 }
 
 async function fetchJson(url: URL, signal: AbortSignal): Promise<string> {
-  // `no-store` bypasses Cloudflare's own cache, whose copies do not tell how old they are.
+  // `no-store` bypasses Cloudflare's own cache. A response from that cache would not tell how old
+  // it is.
   const init = {
     headers: { accept: 'application/json' },
     cache: 'no-store',

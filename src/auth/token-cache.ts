@@ -4,8 +4,8 @@
  * signature is the most expensive step of a request. Never add a text whose signature has not been
  * verified, because strangers could fill the cache with such texts.
  *
- * A cached token may have expired, and a cached link may be revoked. The cache checks neither. The
- * code that uses the cache must check on each request.
+ * After a token is cached, it may expire. After a link key is cached, its link may be revoked. The
+ * cache checks neither, so the code that uses the cache must check on each request.
  */
 
 /** A token has at most 16 KiB, so the cached texts take at most 8 MiB of an isolate's 128 MiB. */
@@ -16,7 +16,7 @@ export type TokenCache<Verified> = {
   readonly set: (text: string, verified: Verified) => void;
 };
 
-/** Creates a cache that drops its oldest entry when it is full. */
+/** Creates a cache. If the cache is full, `set` first drops the entry that was added first. */
 export function createTokenCache<Verified>(): TokenCache<Verified> {
   const entries = new Map<string, Verified>();
   return {

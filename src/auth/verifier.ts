@@ -1,11 +1,12 @@
 /**
- * Verifies bearer tokens with jose and returns their principals. If a token is refused, the caller
- * reads one of the fixed sentences below, and jose's error code goes to the log.
+ * Verifies bearer tokens with jose. For each valid token, returns the principal (who the caller
+ * is). If the verifier refuses a token, the caller reads one of a few fixed sentences, and jose's
+ * error code goes to the log.
  *
  * Each isolate caches the tokens that it has verified. Callers send the same token many times, and
  * verifying a signature is the most expensive step of a request. Only verified tokens are cached,
- * so a stranger cannot fill the cache. Each request checks a cached token again: the token may have
- * expired, or the issuer may have removed its key.
+ * so a stranger cannot fill the cache. If a token is in the cache, each request still checks that
+ * the token has not expired, and that its key is still in the issuer's key set.
  */
 import {
   type CompactJWSHeaderParameters,
@@ -32,26 +33,31 @@ import { createTokenCache } from './token-cache.ts';
 /** How far the issuer's clock and ours may differ. */
 const CLOCK_TOLERANCE_SECONDS = 5;
 
-/** The sentence for a token that is not a compact JWS, or whose header or payload is malformed. */
+/**
+ * The caller reads this sentence if the token is not a compact JWS, or if its header or payload is
+ * malformed.
+ */
 const NOT_A_JWT = 'The bearer token is not a well-formed JWT.';
 
 /**
  * Matches one of the three parts of a token: non-empty base64url. jose's decoder also accepts
- * padding, white space and stray bits in the last character (RFC 4648 §3.5). If this pattern
- * accepted them too, a caller could write one token in many ways and fill the token cache with it.
+ * padding, white space, and a last character with unused bits that are not 0 (RFC 4648 §3.5). So a
+ * caller could write one token in many ways, and each way would fill another entry of the token
+ * cache. This pattern allows only one way.
  */
 const BASE64URL_PART = '(?=[\\w-])(?:[\\w-]{4})*(?:[\\w-][AQgw]|[\\w-]{2}[AEIMQUYcgkosw048])?';
 /** Matches the form of a compact JWS (RFC 7515 §7.1): three parts, separated by dots. */
 const COMPACT_JWS = new RegExp(`^${BASE64URL_PART}\\.${BASE64URL_PART}\\.${BASE64URL_PART}$`);
 
 /**
- * Verifies a token and returns its principal.
+ * Verifies a token and returns its principal (who the caller is).
  * @throws {Failure} `invalid_token`, `insufficient_scope` or `keys_unavailable`.
  */
 export type VerifyToken = (token: string) => Promise<Principal>;
 
 /**
- * Creates the verifier of an isolate. Each verifier has its own token cache.
+ * Creates the function that verifies tokens. Each function that `createVerifier` returns has its
+ * own token cache.
  * @throws {Failure} `misconfigured` if the key set in JWT_JWKS is wrong or has no key that can
  * verify a token.
  */
@@ -73,7 +79,7 @@ export async function createVerifier(settings: Settings, clock: Clock): Promise<
    */
   async function findKeysFor({ alg, kid, typ }: CompactJWSHeaderParameters) {
     refuseOtherTypes(typ);
-    // RFC 7515 §4.1.4: a kid is a string.
+    // RFC 7515 §4.1.4 requires that a kid is a string.
     if (kid !== undefined && typeof kid !== 'string') throw invalidToken(NOT_A_JWT, 'kid');
     const found = await find(alg, kid);
     if (typeof found === 'string') throw invalidToken(KEY_NOT_FOUND[found], `key_${found}`);
@@ -82,7 +88,8 @@ export async function createVerifier(settings: Settings, clock: Clock): Promise<
 
   /**
    * Tries the keys that may have signed the token, until one of them verifies the signature. If
-   * several keys share a key id, a forged token with that id costs one verification for each key.
+   * several keys share a key id and a forged token names that id, the Worker tries each of these
+   * keys.
    */
   async function verifySignature(attempt: Attempt) {
     let untried: CryptoKey[] | undefined;
@@ -110,7 +117,10 @@ export async function createVerifier(settings: Settings, clock: Clock): Promise<
     return { principal, alg, kid, key, notBefore: payload.nbf ?? 0, expires: payload.exp ?? 0 };
   }
 
-  /** Returns true if `nbf` and `exp` allow the token now and its key is still in the key set. */
+  /**
+   * Returns true if the time is between `nbf` and `exp`, and the key set still contains the key
+   * that verified the token.
+   */
   async function isStillValid({ alg, kid, key, notBefore, expires }: VerifiedToken) {
     const now = Math.floor(clock.now().getTime() / 1000);
     if (now < notBefore - CLOCK_TOLERANCE_SECONDS || now >= expires + CLOCK_TOLERANCE_SECONDS)
@@ -121,12 +131,12 @@ export async function createVerifier(settings: Settings, clock: Clock): Promise<
 
   return async function verify(token) {
     const cached = cache.get(token);
-    // A cached token has passed this check before.
+    // A cached token has this form, because the code checks the form before it caches a token.
     if (!cached && !COMPACT_JWS.test(token)) throw new Failure('invalid_token', NOT_A_JWT);
     const attempt: Attempt = { token, header: undefined };
     try {
-      // If a cached token is no longer valid, verifyToken verifies it again to find the exact
-      // reason.
+      // If a cached token is no longer valid, this code verifies it again like a new token. Then
+      // the caller reads why, such as `The token has expired.`
       if (cached && (await isStillValid(cached))) return cached.principal;
       const verified = await verifyToken(attempt);
       cache.set(token, verified);
@@ -152,8 +162,8 @@ async function createFindKeys(source: KeySource, clock: Clock): Promise<FindKeys
     }
     case 'inline': {
       const keys = await readConfiguredJwks(source.json).catch((thrown: unknown) => {
-        // The message of a parser may quote a private key, so the message must not get into the
-        // log.
+        // Only the message of a JwksError is safe for the log. The message of JSON.parse, for
+        // example, may quote a private key.
         const fault = thrown instanceof JwksError ? thrown.message : 'is not a JSON Web Key Set';
         throw misconfigured('JWT_JWKS', fault);
       });
@@ -192,7 +202,7 @@ function describeClaimError({ claim, reason }: errors.JWTClaimValidationFailed):
 
 /**
  * Returns the refused claim with its expected and its actual value, for the log. Only `iss` and
- * `aud` have an expected value; for any other claim, the result is empty.
+ * `aud` have a setting with the expected values. For any other claim, returns an empty object.
  */
 function describeClaim(thrown: errors.JOSEError, { issuers, audiences }: Settings): FailureLog {
   if (!(thrown instanceof errors.JWTClaimValidationFailed)) return {};
