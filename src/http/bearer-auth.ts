@@ -1,10 +1,10 @@
 /**
- * Contains the middleware that authenticates requests by bearer token (RFC 6750 §2.1). The token
- * comes in one header: Authorization, or the header that JWT_HEADER names. The middleware ignores
- * tokens in query parameters and form fields.
+ * Contains the middleware that authenticates requests by bearer token (RFC 6750 §2.1). The
+ * middleware reads the token from one header: from the header that the setting JWT_HEADER names, or
+ * else from Authorization. The middleware ignores tokens in query parameters and form fields.
  *
- * The middleware runs before the operation's handler, and gives the handler the caller's principal.
- * No code may parse the body or call D1 before the middleware has accepted the request.
+ * The middleware runs before the operation's handler. It gives the handler the principal (who the
+ * caller is). No code may parse the body or call D1 before the middleware has accepted the request.
  */
 import type { MiddlewareHandler } from 'hono';
 import type { VerifyToken } from '../auth/verifier.ts';
@@ -36,12 +36,13 @@ type Dependencies = {
 };
 
 /**
- * Creates the function that makes the middleware of each operation. The first request of an isolate
- * calls `prepare`, and later requests use the result. If `prepare` throws, the request fails, and
+ * Returns a function that makes the middleware of an operation. The first request of an isolate
+ * calls `prepare`, and later requests use the result. If `prepare` throws, that request fails, and
  * the next request calls `prepare` again.
  *
- * Later requests never await the promise that the first `prepare` returned. If the platform cancels
- * the first request, that promise never settles, and the later requests would hang.
+ * No request awaits a promise that another request created. Example: the first request calls
+ * `prepare`, and the platform cancels the request. Then the promise of `prepare` never settles, so
+ * a later request that awaited it would hang.
  */
 export function bearerAuth(
   prepare: () => Promise<Authentication>,
@@ -54,8 +55,8 @@ export function bearerAuth(
       log.operation = operation;
       if (!authentication) {
         const prepared = await prepare();
-        // Several first requests may run `prepare` at the same time. All of them use the result
-        // that came first, so they share one token cache.
+        // While the first request awaits `prepare`, more requests may arrive and call `prepare`
+        // too. All of them use the result that came first, so they share one token cache.
         authentication ??= prepared;
       }
       const { verify, tokenHeader } = authentication;
@@ -74,13 +75,14 @@ export function bearerAuth(
 }
 
 function readBearerToken(header = ''): string {
-  // A stranger chooses this header, so the check must take linear time. A regular expression might
-  // take longer.
+  // A stranger chooses this header, so the code must read it in linear time. A regular expression
+  // for the whole header might take longer.
   const [scheme, rest] = [header.slice(0, SCHEME.length), header.slice(SCHEME.length)];
   // RFC 9110 §11.1: the scheme is case-insensitive.
   const isBearer = scheme.toLowerCase() === SCHEME && (rest === '' || rest.startsWith(' '));
-  // The limit applies to the whole header, including spaces. A cached token is a slice of its
-  // header, so the token cache keeps the whole header in memory (auth/verifier.ts).
+  // The limit applies to the whole header, including spaces. The reason: `slice` does not copy the
+  // token out of the header. While a token is in the token cache (auth/verifier.ts), the whole
+  // header stays in memory.
   if (isBearer && header.length > SCHEME.length + 1 + TOKEN_MAX_CHARS) throw tokenIsTooLong();
   return checkToken(isBearer ? rest.replace(/^ +/, '') : undefined, 'Authorization: Bearer <JWT>');
 }

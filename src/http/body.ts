@@ -1,7 +1,7 @@
 /**
  * Reads a request's body as text or as JSON. Stops reading as soon as the body is over its limit.
- * Refuses invalid UTF-8, which `Request.json()` would silently replace. The sentence of a refusal
- * tells the caller what to change.
+ * Refuses a body with invalid UTF-8; `Request.json()` would replace the invalid bytes without an
+ * error. If this file refuses a body, the caller reads a sentence that tells what to change.
  */
 import { Failure, malformed } from '../failure.ts';
 import { BODY_MAX_BYTES } from '../limits.ts';
@@ -28,10 +28,11 @@ export async function readJsonObject(
   { isOptional = false } = {},
 ): Promise<JsonObject> {
   const mediaType = request.headers.get('content-type');
-  // A missing Content-Type counts as JSON, because small senders forget the header.
+  // If Content-Type is missing, the body counts as JSON, because simple programs often forget the
+  // header.
   if (mediaType && !JSON_MEDIA_TYPE.test(mediaType)) {
-    // By default, curl sends every body with the Content-Type of a form, even JSON. So the text of
-    // the body decides which sentence the caller gets.
+    // By default, curl sends every body with the Content-Type of a form, even JSON. So the code
+    // looks at the text of the body to choose the sentence for the caller.
     const sent = await readText(request, BODY_MAX_BYTES).catch(() => '');
     throw new Failure('unsupported_media_type', isForm(sent) ? IS_FORM : NOT_DECLARED_AS_JSON);
   }
@@ -47,11 +48,11 @@ export async function readJsonObject(
 const GZIP = /^(?:x-)?gzip$/i;
 
 /**
- * Reads a body of any media type as UTF-8 text. If `takesGzip`, the body may be compressed: the
- * sender of a webhook decides whether to compress. `maxBytes` limits both the compressed and the
- * decompressed body.
- * @throws {Failure} `unsupported_media_type` for another Content-Encoding, `body_too_large`, or
- * `malformed`.
+ * Reads a body of any media type as UTF-8 text. If `takesGzip`, the body may be compressed with
+ * gzip. Webhooks need this, because the sender alone decides whether to compress. `maxBytes` limits
+ * both the compressed and the decompressed body.
+ * @throws {Failure} `unsupported_media_type` if the Content-Encoding is not allowed,
+ * `body_too_large`, or `malformed`.
  */
 export async function readText(
   request: Request,
@@ -63,7 +64,8 @@ export async function readText(
   if (encoding && !isCompressed && encoding.toLowerCase() !== 'identity') {
     throw new Failure('unsupported_media_type', takesGzip ? NOT_GZIP : COMPRESSED);
   }
-  // RFC 9110 §14.5: a body with Content-Range is a part, and must not be stored as the whole.
+  // If a request has Content-Range, its body is only a part of a resource (RFC 9110 §14.5). The
+  // Worker must not store a part as the whole.
   if (request.headers.has('content-range')) {
     throw malformed('Send the whole body, without the header Content-Range.');
   }
@@ -93,8 +95,9 @@ async function readBytes(request: Request, maxBytes: number): Promise<ArrayBuffe
   const contentLength = request.headers.get('content-length');
   if (Number(contentLength) > maxBytes) throw tooLarge(maxBytes);
   try {
-    // HTTP limits a body to its Content-Length, which is checked above. So the body can be read in
-    // one piece, which costs far less than reading chunks.
+    // In HTTP, a body is never longer than its Content-Length, and the code above has refused a
+    // Content-Length over the limit. So the code can read the body in one piece, which costs far
+    // less than reading chunks.
     const hasLength = contentLength !== null && /^\d+$/.test(contentLength);
     const bytes = hasLength
       ? await request.arrayBuffer()
@@ -123,8 +126,8 @@ async function decompress(request: Request, maxBytes: number): Promise<Uint8Arra
 }
 
 /**
- * Returns the bytes of a body. Stops reading as soon as the body is over the limit. The result is
- * then longer than `maxBytes`, but incomplete.
+ * Returns the bytes of a body. If the body is over the limit, stops reading and returns the bytes
+ * read so far, which are more than `maxBytes`.
  */
 async function readChunks(
   body: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,

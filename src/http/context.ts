@@ -1,8 +1,10 @@
 /**
  * Gives each request its id, one structured log line, and a connection to the database. Also
- * defines `Hono`, the class of the app. The log line never contains a token, a body or a value. If
- * the caller disconnects, the Worker still writes the line. That needs the compatibility flag
- * enable_request_signal (wrangler.toml).
+ * defines `Hono`, the class of the app.
+ *
+ * The log line never contains a token, a body or a value. If the caller disconnects, the Worker
+ * still writes the line. For this the Worker needs the compatibility flag enable_request_signal
+ * (wrangler.toml).
  */
 import type { Context, Env, MiddlewareHandler } from 'hono';
 import { HonoBase } from 'hono/hono-base';
@@ -32,13 +34,17 @@ export type LogLine = {
   rows_read?: number;
   rows_written?: number;
   /**
-   * A link may have conditions for the bodies that it accepts (its option `where`). If the Worker
-   * ignored a body, this is the JSON Pointer of the condition that the body did not meet.
+   * If the Worker ignored a body that a sender posted to a link, this field tells why. The option
+   * `where` of a link contains conditions for bodies. The field is the JSON Pointer of the
+   * condition that the body did not meet.
    */
   ignored?: string;
   refusal?: string;
   code?: string;
-  /** The claim that made the token invalid, with its expected and its actual value. */
+  /**
+   * The claim that made the token invalid. `expected` describes the accepted values. `actual` is
+   * the value in the token, or only its kind, such as `a string`.
+   */
   claim?: string;
   expected?: string;
   actual?: string;
@@ -53,7 +59,10 @@ export type AppEnv = {
   Variables: {
     clock: Clock;
     started: Date;
-    /** A random UUID of this request. A write gets its `write_id` from it (db/write.ts). */
+    /**
+     * A random UUID of this request. If the request writes, db/write.ts makes the `write_id` from
+     * this UUID.
+     */
     uuid: string;
     log: LogLine;
     principal: Principal;
@@ -62,9 +71,9 @@ export type AppEnv = {
 };
 
 /**
- * Serves no route at a path that ends with a slash, except at `/` itself. PatternRouter would serve
- * `/health/` like `/health`. Middleware that `app.use` registers for all paths, such as the log,
- * still runs.
+ * Finds no route for a path that ends with a slash, except for the path `/`. PatternRouter would
+ * treat `/health/` like `/health`. If `app.use` registers middleware for all paths, such as the
+ * log, the middleware still runs.
  */
 class StrictPatternRouter<Handler> extends PatternRouter<Handler> {
   override match(method: string, path: string) {
@@ -83,8 +92,9 @@ export class Hono<E extends Env> extends HonoBase<E> {
 }
 
 /**
- * The part of a Hono context that responses and operations need. The type has only `get` and `req`,
- * so that a route whose context has more variables can pass its context too.
+ * The members of a Hono context that responses and operations use. The type has only `get` and
+ * `req`. So a route may add variables to its own context, and the compiler still accepts that
+ * context as an AppContext.
  */
 export type AppContext = Pick<Context<AppEnv>, 'get' | 'req'>;
 
@@ -102,8 +112,8 @@ export const getOperationContext = (c: AppContext): OperationContext => ({
 const ACCEPTED_REQUEST_ID = /^[\w.:-]{1,128}$/;
 
 /**
- * Returns the header `cf-ray`, escaped for the log. If the Worker does not run behind Cloudflare,
- * the caller can send any text in this header.
+ * Returns the header `cf-ray`, escaped for the log. The escaping is needed if the Worker does not
+ * run behind Cloudflare: the caller can then send any text in this header.
  */
 const escapeRay = (ray: string | undefined) =>
   ray === undefined ? undefined : escapeForLog(ray, LOGGED_ID_MAX_CHARS);
@@ -143,7 +153,8 @@ export function requestContext(
       const write = (log.status ?? 0) >= 500 ? console.error : console.log;
       write(JSON.stringify(log));
     };
-    // If the caller disconnects, this listener is the last code of the request that may run.
+    // After the caller disconnects, the platform runs this listener and no later code of the
+    // request. So the listener must write the log line.
     c.req.raw.signal.addEventListener('abort', () => writeLog({ refusal: 'disconnected' }));
 
     await next();
@@ -153,9 +164,9 @@ export function requestContext(
 }
 
 /**
- * The header with D1's bookmark, which identifies a state of the database. A read may come from a
- * replica that lags behind. If the caller sends the bookmark of a write with a read, the read sees
- * that write.
+ * The name of the header with D1's bookmark. A bookmark is a text that identifies a state of the
+ * database. A read may go to a replica, which may lag behind the primary. If a caller gets a
+ * bookmark in the response to a write and sends it with a later read, the read sees that write.
  */
 export const BOOKMARK_HEADER = 'x-d1-bookmark';
 
@@ -165,21 +176,23 @@ export const BOOKMARK_HEADER = 'x-d1-bookmark';
  */
 const BOOKMARK = /^[0-9a-f]{8}-[0-9a-f]{8}-[0-9a-f]{8}-[0-9a-f]{32}$/;
 
-/** A write starts at the primary of D1. A read may start at a replica. */
+/** A write goes to the primary of D1. A read may go to a replica. */
 export type Purpose = 'read' | 'write';
 
-/** Opens a request's connection to the store of an account. */
+/** Opens a request's connection to the store of an account: D1, or the account's Durable Object. */
 export type OpenConnection = (c: AppContext, account: AccountId, purpose: Purpose) => Connection;
 
 /**
- * Returns the store that has the rows of an account.
- * @param from where a D1 session starts: a bookmark, or a word such as `first-primary` (db/d1.ts)
+ * Returns the store that has the rows of an account: D1, or the account's Durable Object.
+ * @param from tells D1 which copy of the database may answer: a bookmark, or a word such as
+ * `first-primary` (db/d1.ts)
  */
 export type FindStore = (account: AccountId, from: string) => Store;
 
 /**
- * Creates the function that opens connections. In D1, a write goes to the primary. A read starts at
- * the bookmark that the caller sends, or at any replica.
+ * Creates the function that opens connections. In D1, a write goes to the primary. A read may go to
+ * any replica. If the caller sends a bookmark, the read sees at least the state that the bookmark
+ * identifies.
  */
 export const createOpenConnection =
   (findStore: FindStore, clock: Clock): OpenConnection =>

@@ -1,6 +1,7 @@
 /**
- * Allows pages of the origins in CORS_ORIGINS to call the API in a browser (CORS, Fetch standard
- * §3.2). Never allows credentials: the token comes in a header, so no cookie is needed.
+ * Allows web pages to call the API from a browser, if CORS_ORIGINS lists their origin (CORS, Fetch
+ * standard §3.2). Never allows the browser to send credentials, such as cookies. The API needs no
+ * cookie, because the page sends the token in a header.
  */
 import type { Context, MiddlewareHandler } from 'hono';
 import { cors } from 'hono/cors';
@@ -17,7 +18,8 @@ const PREFLIGHT_MAX_AGE_SECONDS = 3600;
 const TRACING_HEADERS = ['traceparent', 'tracestate', 'baggage', 'sentry-trace'];
 
 /**
- * Makes the middleware that answers preflights and adds the CORS headers. The origin `*` allows all
+ * Makes the middleware that answers preflights and adds the CORS headers. With a preflight, a
+ * browser asks for permission before it sends the request of a page. The origin `*` allows all
  * origins.
  */
 export function crossOrigin(origins: readonly string[]): MiddlewareHandler<AppEnv> {
@@ -45,8 +47,8 @@ export function crossOrigin(origins: readonly string[]): MiddlewareHandler<AppEn
     ],
     maxAge: PREFLIGHT_MAX_AGE_SECONDS,
   });
-  // Only a preflight has both headers. Any other OPTIONS request gets 405, because no path has the
-  // method OPTIONS.
+  // A preflight has both the header Origin and the header Access-Control-Request-Method. Any other
+  // OPTIONS request gets 405, because no path has the method OPTIONS.
   const isPreflight = (c: Context) =>
     c.req.header('origin') && c.req.header('access-control-request-method');
   return async function crossOrigin(c, next) {

@@ -1,7 +1,7 @@
 /**
- * Turns failures into responses. Only this file maps failure codes to statuses. The response's body
- * is the failure's sentence. After an unexpected error, the caller reads one constant sentence, and
- * the log has the complete error.
+ * Turns errors into responses. Only this file maps the failure code of a `Failure` to a status. The
+ * body of the response contains the sentence of the `Failure`. If the code throws any other error,
+ * the caller reads one constant sentence, and the log has the complete error.
  */
 import { Failure, type FailureCode, INTERNAL_ERROR } from '../failure.ts';
 import type { AppContext } from './context.ts';
@@ -37,8 +37,8 @@ function createFailureHeaders({ code, message, headers }: Failure): Record<strin
 }
 
 /**
- * Returns the value of WWW-Authenticate (RFC 6750 §3). The value has no realm, because a realm
- * would tell the caller nothing.
+ * Returns the value of WWW-Authenticate (RFC 6750 §3), or undefined if the failure has no such
+ * header. The value contains no realm, because a realm would tell the caller nothing.
  */
 function createChallenge(
   code: FailureCode,
@@ -102,8 +102,8 @@ export const renderPathNotFound = (c: AppContext): Response =>
   );
 
 /**
- * Returns the stacks of an error and of its causes. If a library wraps an error, only the cause
- * shows what went wrong.
+ * Returns the stack of an error, followed by the stacks of its causes. If a library wraps an error
+ * in its own error, only the wrapped error (the cause) shows what went wrong.
  */
 function collectStacks(thrown: Error): string {
   const own = thrown.stack ?? String(thrown);

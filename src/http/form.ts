@@ -8,8 +8,9 @@ import { parseJson } from './body.ts';
 import { isUrlEncoded } from './json-fault.ts';
 
 /**
- * Parses a form; returns undefined if the body is not a form. Looks at the body and not at the
- * Content-Type, because curl and Java also send JSON with the Content-Type of a form.
+ * Parses a form. Returns undefined if the body is not a form. To decide, looks only at the body:
+ * the Content-Type does not help, because curl and Java also send JSON with the Content-Type of a
+ * form.
  * @throws {Failure} `malformed` if the form has too many fields.
  */
 export function parseForm(body: string): URLSearchParams | undefined {
@@ -20,8 +21,9 @@ export function parseForm(body: string): URLSearchParams | undefined {
 }
 
 /**
- * Returns the JSON in `payload` if `payload` is the only field. Otherwise returns an object with
- * the text of each field. A repeated field becomes a list: `a=1&a=2` becomes `{"a": ["1", "2"]}`.
+ * Returns the body that a form stands for. If the only field is `payload`, parses its text as JSON
+ * and returns the result. Otherwise returns an object with the text of each field. A repeated field
+ * becomes a list: `a=1&a=2` becomes `{"a": ["1", "2"]}`.
  * @throws {Failure} `malformed` if the only field is a `payload` that is not JSON.
  */
 export function readFormBody(form: URLSearchParams): unknown {

@@ -1,7 +1,7 @@
 /**
- * Tells why a body is not JSON, and where the fault is. The messages of JSON.parse differ between
- * engines and quote the body, so no caller gets them. Strangers choose the body, so each pattern
- * takes linear time (test/unreadable-body.test.ts).
+ * Tells why a body is not JSON, and where the fault is. The Worker never sends the messages of
+ * JSON.parse to a caller, because they differ between engines and quote the body. Strangers choose
+ * the body, so each pattern in this file takes linear time (test/unreadable-body.test.ts).
  */
 
 /** The sentence for a body that is not JSON, if describeJsonFault finds nothing more exact. */
@@ -10,8 +10,8 @@ export const IS_FORM =
   'The body is a form: send JSON instead, with the header Content-Type: application/json.';
 
 /**
- * Matches the beginning of a form: a name, `=` and the start of a value. Base64 does not match,
- * because no value follows its padding `=`.
+ * Matches the beginning of a form: a name, `=` and the start of a value. Base64 text that ends with
+ * `=` or `==` does not match, because no value follows this padding.
  */
 const URLENCODED = /^\s*[^\s=&"'{}[\]:,<>][^\s=&"'{}:,<>]*=[^=]/;
 
@@ -25,24 +25,25 @@ export const isUrlEncoded = (body: string) => URLENCODED.test(body) && !MULTIPAR
 export const isForm = (body: string) => isUrlEncoded(body) || MULTIPART.test(body);
 
 /**
- * Matches the beginning of a body as long as it consists of JSON tokens, in any order. In `[1,]`
- * the match ends before the comma, because JSON allows no comma before a closing bracket.
+ * Matches the JSON tokens at the beginning of a body, up to the first text that is not a JSON
+ * token. Does not check the order of the tokens. In `[1,]` the match ends before the comma, because
+ * JSON allows no comma before a closing bracket.
  */
 const JSON_TOKENS =
   /^(?:[ \t\n\r{}[\]:]|,(?![ \t\n\r]*[}\]])|"[^"\\]*(?:\\.[^"\\]*)*"|-?\d[\d.eE+-]*|(?:true|false|null)(?![\w$]))*/s;
 
 /**
- * Matches text that JavaScript, Python or a word processor writes but JSON does not allow: a bare
- * word, another quotation mark, a comment, or a comma before a closing bracket.
+ * Matches text that JavaScript, Python or a word processor writes but JSON does not allow: a word
+ * without quotes, a quotation mark other than `"`, a comment, or a comma before a closing bracket.
  */
 const FOREIGN_TOKEN = /^(?:[+-]?[A-Za-z_$][\w$]*|['`‘’“”]|\/[/*]|#|,)/;
 
-/** The caller's sentence quotes at most this many characters of a word in the body. */
+/** The sentence for the caller quotes at most this many characters of a word in the body. */
 const WORD_MAX_CHARS = 16;
 
 /**
  * Returns the sentence for a body that JSON.parse has refused. The sentence quotes at most one word
- * or sign of the body.
+ * or punctuation mark of the body.
  */
 export function describeJsonFault(body: string): string {
   if (isForm(body)) return IS_FORM;

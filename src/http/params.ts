@@ -2,16 +2,16 @@
  * Reads the parameters of a URL: ids in the path, `limit` and `cursor` in the query. Also cuts
  * lists into pages, each with a link to the next page (RFC 8288).
  *
- * A cursor is the position of a page's last row, not a row count. If rows are added between two
- * requests, the next page still starts with the row after that position. So no row comes twice, and
- * none is left out.
+ * A cursor is the position of a page's last row, such as its `created_at` and `id`. It is not a
+ * number of rows to skip. If rows are added between two requests, the next page still starts with
+ * the row after that position. So the caller gets no row twice and misses no row.
  */
 import { malformed } from '../failure.ts';
 import { PAGE_MAX_ROWS, UUID } from '../limits.ts';
 
 /**
- * Returns the UUID in a path parameter. Accepts any case (RFC 9562 §4) and returns lower case, as
- * UUIDs are stored.
+ * Returns the UUID in a path parameter, in lower case, because the database stores UUIDs in lower
+ * case. Accepts upper and lower case (RFC 9562 §4).
  * @throws {Failure} `malformed`.
  */
 export function requireUuid(name: string, parameter: string): string {
@@ -62,7 +62,8 @@ export function readPositionCursor(
 
 /**
  * Returns the time after which a page starts; undefined for the first page, which has no cursor.
- * The history of an evaluation uses such a cursor, because a time alone decides its order.
+ * The cursor of an evaluation's history contains only a time, because the history is ordered by
+ * time alone.
  * @throws {Failure} `malformed`.
  */
 export const readTimeCursor = (cursor: string | undefined): string | undefined =>
@@ -81,8 +82,9 @@ function readCursor(cursor: string | undefined, shape: RegExp): readonly string[
  * @param path the path of the list. The link is relative, so that it works behind any proxy.
  * @param getPosition returns the columns that order the list, for the cursor
  * @param query the other parameters of the request, which the link repeats
- * @param end the last row that the query read, before a filter. Set `end` if the filter may have
- * left fewer rows than the limit although the list has more. The next page then starts after `end`.
+ * @param end the last row that the query read. Set `end` if the caller of this function filtered
+ * the rows after the query and the list may have more rows. If `rows` then has at most `limit`
+ * rows, the next page starts after `end`.
  */
 export function cutPage<Row>(
   rows: readonly Row[],
@@ -103,8 +105,8 @@ export function cutPage<Row>(
 }
 
 /**
- * Encodes a cursor as base64 without padding. A cursor contains only times and UUIDs. Their base64
- * never contains `+` or `/`, which have a meaning in URLs.
+ * Encodes a cursor as base64 without padding. The result never contains `+` or `/`, which have a
+ * meaning in URLs. The reason is that a cursor contains only times and UUIDs.
  */
 const encodeCursor = (text: string) => btoa(text).replaceAll('=', '');
 

@@ -6,12 +6,15 @@
 import { malformed } from '../failure.ts';
 import type { AppContext } from './context.ts';
 
-/** Matches `*`, perhaps between spaces and tabs. `\s` would match more than HTTP's white space. */
+/**
+ * Matches `*`, perhaps between spaces and tabs. The pattern does not use `\s`, because `\s` also
+ * matches characters that HTTP does not count as white space.
+ */
 const ANY = /^[ \t]*\*[ \t]*$/;
 
 /**
- * Matches one element of a list: an entity tag, weak or strong, or nothing. RFC 9110 §5.6.1 permits
- * empty elements.
+ * Matches one element of the list in If-Match or If-None-Match. The element is a weak or strong
+ * entity tag, or empty: RFC 9110 §5.6.1 permits empty elements.
  */
 const ELEMENT = /[ \t]*(?:(W\/)?"([\x21\x23-\x7e\x80-\uffff]*)"[ \t]*)?(?:,|$)/y;
 
@@ -19,14 +22,16 @@ type Tag = { readonly weak: boolean; readonly version: string };
 
 /**
  * The preconditions of RFC 9110 §13.1, without If-Range. A server must ignore If-Range if the
- * request has no Range (§13.1.5), and no operation takes Range.
+ * request has no header Range (§13.1.5), and no operation reads Range.
  */
 const PRECONDITIONS = ['If-Match', 'If-None-Match', 'If-Modified-Since', 'If-Unmodified-Since'];
 
 /**
- * Refuses a request with a precondition that the operation does not evaluate. A caller that sends a
- * precondition relies on it, so ignoring the precondition could do harm. `evaluated` contains the
- * preconditions that the operation takes.
+ * Refuses a request with a precondition that the operation does not evaluate. `evaluated` contains
+ * the preconditions that the operation does evaluate.
+ *
+ * Example: a caller sends If-Unmodified-Since so that its write does not overwrite a newer change.
+ * If the Worker ignored the header, the write could overwrite that change.
  * @throws {Failure} `malformed`. The sentence names the preconditions that the operation takes.
  */
 export function refusePreconditions({ req }: AppContext, ...evaluated: readonly string[]): void {
@@ -42,8 +47,9 @@ export function refusePreconditions({ req }: AppContext, ...evaluated: readonly 
 }
 
 /**
- * Reads the headers of an update. `versions` comes from If-Match: the stored version must be one of
- * them, or the update fails. `key` is the idempotency key, by which the database finds a retry.
+ * Reads the headers of an update. `versions` contains the versions in If-Match: if the stored
+ * version is not in this list, the update fails. `key` is the idempotency key, by which the
+ * database finds a retry.
  * @throws {Failure} `malformed`.
  */
 export const parseUpdatePreconditions = (c: AppContext) => ({
@@ -52,29 +58,34 @@ export const parseUpdatePreconditions = (c: AppContext) => ({
 });
 
 /**
- * Returns the versions in If-Match. The request may succeed only if the stored version is one of
- * them. Returns undefined if the caller accepts every version.
- * @throws {Failure} `malformed` if If-Match is not a list of entity tags, or if the request has
- * another precondition.
+ * Returns the versions in If-Match. If the stored version is not in this list, the request must
+ * fail. Returns undefined if the request has no If-Match, or if If-Match is `*`: then the stored
+ * version does not matter.
+ * @throws {Failure} `malformed` if If-Match is not a list of entity tags, if it has too many, or if
+ * the request has a precondition that is not If-Match.
  */
 export function parseIfMatch(c: AppContext): readonly string[] | undefined {
   refusePreconditions(c, 'If-Match');
   return readIfMatch(c.req.header('if-match'));
 }
 
-/** If-Match usually has one version. The limit is far above what real callers send. */
+/**
+ * The most versions that If-Match may have. If-Match usually has one version. The limit is far
+ * above what real callers send.
+ */
 const VERSIONS_MAX_COUNT = 100;
 
 /** Matches a version, which is a time (db/write.ts). */
 const VERSION = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
 
 /**
- * Returns the versions in If-Match; undefined if the header is absent or `*`. Leaves out repeated
- * tags, tags that cannot be a version, and weak tags, which never match (§13.1.1). So a long header
- * costs the database nothing.
+ * Returns the versions in If-Match; undefined if the header is absent or `*`. Leaves out
+ * repetitions, tags that are not a version, and weak tags, because If-Match never matches a weak
+ * tag (§13.1.1). These tags do not reach the database, so a long header with many of them costs the
+ * database nothing.
  * @throws {Failure} `malformed` if the header is not a list of entity tags, or has more than 100
- * different versions. If the Worker ignored such a header, the write could overwrite a change that
- * the caller does not know.
+ * different versions. If the Worker ignored a malformed If-Match, the write could overwrite a
+ * change that the caller has not seen.
  */
 function readIfMatch(header: string | undefined): readonly string[] | undefined {
   if (header === undefined || ANY.test(header)) return undefined;
@@ -94,14 +105,17 @@ function readIfMatch(header: string | undefined): readonly string[] | undefined 
 
 export type ReadPreconditions = {
   readonly versions: readonly string[] | undefined;
-  /** Returns true if If-None-Match is `*` or contains the version: the caller already has it. */
+  /**
+   * Returns true if the caller already has the version. This is so if If-None-Match is `*` or
+   * contains the version.
+   */
   readonly isKnown: (version: string) => boolean;
 };
 
 /**
- * Reads If-Match and If-None-Match. If-None-Match also matches weak tags (§13.1.2), because a proxy
- * may have made our tag weak. If If-None-Match is malformed, it matches nothing, and the caller
- * gets the full response.
+ * Reads If-Match and If-None-Match. In If-None-Match, a weak tag counts like a strong one
+ * (§13.1.2), because a proxy may have made the Worker's tag weak. If If-None-Match is malformed,
+ * the Worker ignores the header, and the caller gets the full response.
  * @throws {Failure} `malformed`.
  */
 export function parseReadPreconditions(c: AppContext): ReadPreconditions {
@@ -130,7 +144,8 @@ function readTags(header: string): readonly Tag[] | undefined {
 /**
  * The headers that may contain the idempotency key of a write. Idempotency-Key comes from an IETF
  * draft (idempotency-key-header). Webhook senders use webhook-id (Standard Webhooks) or svix-id
- * (Svix). If a request has several of these headers, the Worker reads the first in this list.
+ * (Svix). If a request has several of these headers, the Worker reads only the one that comes first
+ * in this list.
  */
 const KEY_HEADERS = ['idempotency-key', 'webhook-id', 'svix-id'] as const;
 
@@ -145,9 +160,9 @@ export type Key = { readonly header: string; readonly key: string };
 
 /**
  * Reads the idempotency key from the first header in `names` that the request has. Returns
- * undefined if all are absent.
- * @throws {Failure} `malformed` if the header is not a valid key. If the Worker ignored such a
- * header, it could store a retry a second time.
+ * undefined if the request has none of these headers.
+ * @throws {Failure} `malformed` if the header's value is not a valid key. If the Worker ignored an
+ * invalid key, it could not recognize a retry, and could store the write twice.
  */
 export function readKey(headers: Headers, names: readonly string[]): Key | undefined {
   const header = names.find((name) => headers.has(name));

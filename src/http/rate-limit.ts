@@ -1,9 +1,11 @@
 /**
- * Limits how many requests each caller may send. A caller is one link, or one subject of an
- * account. A token may also be restricted to one run or one evaluation: each restriction counts as
- * a caller of its own. The Workers rate limiting binding counts the requests, separately in each
- * Cloudflare location. Its count is approximate and needs no round trip (Workers: Rate Limiting).
- * If the deployment has no such binding, the Worker limits nothing.
+ * Limits how many requests each caller may send. Each link counts as one caller, and so does each
+ * subject of an account. Tokens may also be restricted to one run or one evaluation. For each such
+ * run or evaluation, the subject counts as a separate caller.
+ *
+ * The Workers rate limiting binding counts the requests, separately in each Cloudflare location.
+ * Its count is approximate and needs no round trip (Workers: Rate Limiting). If the deployment does
+ * not have the binding, the Worker limits nothing.
  *
  * The trade-off: an account as a whole has no limit. The more callers an account has, the more
  * requests it may send.
@@ -12,18 +14,21 @@ import { type Clock, withTimeout } from '../clock.ts';
 import { Failure, messageOf } from '../failure.ts';
 import { allows, type Principal } from '../principal.ts';
 
-/** The period of the limit in wrangler.toml. After each period the count starts again at 0. */
+/**
+ * The period over which the binding counts requests, as set in wrangler.toml. After each period the
+ * count starts again at 0.
+ */
 const RATE_LIMIT_PERIOD_SECONDS = 10;
 
 /**
- * The longest time that a request waits for the binding. The binding counts in the Worker's own
- * location, so a binding that takes longer than this is broken.
+ * The longest time that a request waits for the binding. The binding counts in the Cloudflare
+ * location where the Worker runs, so a binding that takes longer than this is broken.
  */
 const LIMITER_TIMEOUT_MS = 500;
 
 /**
  * Counts a request for its caller. `params` contains the parameters of the path.
- * @throws {Failure} `rate_limited`.
+ * @throws {Failure} `rate_limited` if the caller has sent too many requests.
  */
 export type RateLimiter = (principal: Principal, params: Params) => Promise<void>;
 
@@ -58,10 +63,12 @@ export function createRateLimiter(
 }
 
 /**
- * Returns true if the token is restricted to one run or one evaluation and the path is not in it.
- * The operation refuses such a request without a call to D1, so the request must not use up the
- * token's limit. Returns false if the path has no run. In `/v1/run/{id}/evaluations`, `id` is the
- * run's id; no other path has a parameter `id`.
+ * Returns true if the token is restricted to one run or one evaluation, and the path is outside
+ * that run or evaluation. The operation refuses such a request without a call to D1. So the request
+ * does not count against the limit.
+ *
+ * Returns false if the path contains no run id. In `/v1/run/{id}/evaluations`, `id` is the run's
+ * id; no other path has a parameter `id`.
  */
 function isOutside(principal: Principal, { run_id, id, evaluation_id }: Params): boolean {
   const runId = run_id ?? id;
@@ -75,17 +82,20 @@ function isOutside(principal: Principal, { run_id, id, evaluation_id }: Params):
 
 /**
  * Returns the key under which the binding counts a request.
- * - Each link has its own count. A sender that floods one link blocks no other link, and a revoked
- *   link does not use up the limit of its replacement.
- * - Each subject has its own count for tokens without a restriction. Many people may use tokens of
- *   one subject that are restricted to one run or one evaluation, so each such run or evaluation
- *   has its own count too.
+ * - Each link has its own count. A sender that floods one link blocks no other link. If a link is
+ *   revoked and replaced, requests to the old link do not use up the limit of the new link.
+ * - Each subject has its own count for its tokens without a restriction.
+ * - Many people may have tokens with the same subject that are restricted to one run or one
+ *   evaluation. So each such run or evaluation has a count of its own too.
  * - The key is JSON, so different callers never have the same key: a comma in a name cannot make
  *   `["a", "b"]` look like `["a,b"]`.
  */
 const createCounterKey = ({ account, subject, run, evaluation, link }: Principal) =>
   JSON.stringify(link === undefined ? [account, subject, run, evaluation] : [account, link]);
 
-/** Calls the binding. `async` turns an error that the binding throws into a rejection. */
+/**
+ * Calls the binding. If the binding throws an error, `async` turns the error into a rejected
+ * promise, which the rate limiter catches.
+ */
 const countRequest = async (limiter: RateLimit, key: string, clock: Clock) =>
   withTimeout(clock, LIMITER_TIMEOUT_MS, limiter.limit({ key }));

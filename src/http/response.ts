@@ -1,7 +1,7 @@
 /**
- * Creates all responses except preflights, which hono creates (cors.ts). Adds the headers that all
- * responses share. A response is created together with all its headers, because setting a header on
- * a finished Response costs more CPU.
+ * Creates all responses except preflight responses, which hono creates (cors.ts). Adds the headers
+ * that all responses share. Passes all headers when it creates a Response, because setting a header
+ * on a finished Response costs more CPU.
  */
 import type { Connection } from '../db/connection.ts';
 import { getVersion } from '../db/write.ts';
@@ -30,9 +30,9 @@ export const respondJson = (
   respond(c, status, JSON.stringify(value), { 'content-type': 'application/json', ...headers });
 
 /**
- * Returns the headers of a response with a version. `no-transform` keeps Cloudflare and other
- * proxies from compressing the response. Compression would make the entity tag weak, and If-Match
- * never matches a weak tag.
+ * Returns the headers of a response that contains a version: the entity tag and Cache-Control.
+ * `no-transform` keeps Cloudflare and other proxies from compressing the response. Compression
+ * would make the entity tag weak, and If-Match never matches a weak tag.
  */
 export const createValidators = (version: string) => ({
   etag: `"${version}"`,
@@ -52,9 +52,9 @@ export const respondResource = (
   respondJson(c, status, resource, { ...createValidators(getVersion(resource)), ...headers });
 
 /**
- * Creates the response to a read of one resource: 200, or 304 if the caller has the version
- * already. Evaluates If-Match before If-None-Match (RFC 9110 §13.2.2). `noun` names the resource in
- * a refusal.
+ * Creates the response to a read of one resource: 200, or 304 if the caller already has the
+ * version. Evaluates If-Match before If-None-Match (RFC 9110 §13.2.2). If If-Match does not match,
+ * the caller reads a sentence with `noun`, such as `evaluation`.
  * @throws {Failure} `precondition_failed`.
  */
 export function respondToRead(
@@ -70,8 +70,8 @@ export function respondToRead(
 }
 
 /**
- * Returns the headers that all responses share: caches must not store the response, browsers must
- * not guess its type, and the caller gets the request id and D1's bookmark.
+ * Returns the headers that all responses share. They forbid caches to store the response and
+ * browsers to guess its type. They also give the caller the request id and D1's bookmark.
  */
 export function createSharedHeaders(c: AppContext, status: number): Headers {
   const connection: Connection | undefined = c.get('connection');
@@ -80,9 +80,10 @@ export function createSharedHeaders(c: AppContext, status: number): Headers {
     'cache-control': 'no-store',
     'x-content-type-options': 'nosniff',
     'x-request-id': c.get('log').request_id,
-    // A 404 never has a bookmark, because a bookmark would tell the caller the cause of the 404.
-    // If the token is restricted to another run or evaluation, the Worker does not call D1, so it
-    // has no bookmark. If the row is missing or belongs to another account, D1 returns a bookmark.
+    // If a token is restricted to another run or evaluation, the Worker answers 404 without a call
+    // to D1, so there is no bookmark. If a row is missing or belongs to another account, D1 returns
+    // a bookmark. A bookmark would tell the caller which of the two happened, so a 404 never has
+    // one.
     ...(bookmark && status !== 404 ? { [BOOKMARK_HEADER]: bookmark } : {}),
   };
 }
