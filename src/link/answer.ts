@@ -1,6 +1,7 @@
 /**
- * Uses a link: a URL that lets anyone who has it set the value of one evaluation. A machine posts a
- * value to the URL. A person opens the URL in a browser and answers on the page.
+ * Sets the value of an evaluation through a link. A link is a URL, and anyone who has the URL can
+ * set the value of one evaluation. A machine posts a value to the URL. A person opens the URL in a
+ * browser, reads a page, and answers with the page's form.
  */
 import type { OperationContext } from '../db/connection.ts';
 import type { RowOf } from '../db/statement.ts';
@@ -12,16 +13,20 @@ import { type Answer, parseAnsweredValue } from './input.ts';
 import { getLinkedPath, type Link, linkNotFound } from './key.ts';
 import * as sql from './sql.generated.ts';
 
-/** The row that a link's page shows: the evaluation, its label, and the values it had before. */
+/**
+ * The database row for a link's page. The row contains the evaluation, its label, and the
+ * evaluation's earlier values.
+ */
 export type PageRow = RowOf<typeof sql.readLinkPage>;
 
 /**
  * Updates the evaluation through a link, and returns the row as this write stored it.
- * `key` is the name that the sender gave to its delivery, if any. A retry of the delivery has the
- * same name, so the database stores nothing new.
- * The idempotency key of the write also contains the link's id. Otherwise, anyone with the link
- * could send a key that the link's creator uses later with a token. The creator's write would then
- * count as a retry.
+ * `key` is the id of the delivery: one event that a sender posts. If the sender posts the event
+ * again, `key` is the same, so the database stores nothing new. If the request contains no such id,
+ * `key` is undefined.
+ * The idempotency key of the write begins with the link's id. Without the link's id, somebody with
+ * the link could send the key `k1` before the link's creator sends `k1` with a token. The database
+ * would then treat the creator's write as a retry, and store nothing.
  * @throws {Failure} `not_found` if the link does not work, `precondition_failed`, `unprocessable`
  * or `database_unavailable`.
  */
@@ -31,7 +36,8 @@ export async function updateEvaluationByLink(
   value: number,
   { versions, key }: Parameters<typeof nameWrite>[1],
 ): Promise<EvaluationRow> {
-  // An Idempotency-Key cannot contain a space, so no request with a token can send this key.
+  // A request with a token sends its key in the header Idempotency-Key, which cannot contain a
+  // space. So no request with a token can send `ownKey`.
   const ownKey = key === undefined ? undefined : `${link.id} ${key}`;
   const write = await nameWrite(context, { versions, key: ownKey });
   const update = { value, immutable: {} };
@@ -39,7 +45,7 @@ export async function updateEvaluationByLink(
 }
 
 /**
- * Reads the row that the page shows.
+ * Reads the database row for a link's page.
  * @throws {Failure} `not_found` or `database_unavailable`.
  */
 export async function readLinkPage(
@@ -53,20 +59,21 @@ export async function readLinkPage(
 }
 
 /**
- * The result of a person's answer: the row that the page in the response shows, and either the
- * value that the Worker stored or the reason why it stored none.
+ * The result of a person's answer. `row` is the data for the page in the response. If the Worker
+ * stored the answer, `stored` is the stored value. Otherwise `refusal` is the reason why the Worker
+ * did not store the answer.
  */
 export type Answered =
   | { readonly row: PageRow; readonly stored: number; readonly refusal?: never }
   | { readonly row: PageRow; readonly stored?: never; readonly refusal: Failure };
 
 /**
- * Stores a person's answer if the evaluation still has the version that the page showed. In the
- * same transaction, reads the row for the page in the response.
+ * Stores a person's answer if nobody has changed the evaluation since the person opened the page.
+ * In the same transaction, reads the data for the page in the response.
  * The idempotency key of the write consists of the version and the value. So if the browser sends
  * the form twice, the database stores the answer once.
- * If the value is not allowed, or if the evaluation has another version by now, returns the failure
- * as `refusal`. The page in the response shows the reason.
+ * If the answer is not a value that the label allows, or if somebody has changed the evaluation,
+ * returns the failure as `refusal`. The page in the response then shows the reason.
  * @throws {Failure} `not_found` or `database_unavailable`.
  */
 export async function answerOnPage(
@@ -77,8 +84,8 @@ export async function answerOnPage(
   const { version } = answer;
   const value = parseAnsweredValue(answer);
   if (value instanceof Failure) return { row: await readLinkPage(context, link), refusal: value };
-  // An Idempotency-Key cannot contain a space, and the key of a machine's write begins with the
-  // link's id. So only the form on the page can have this key.
+  // No other write can have this key. The header Idempotency-Key cannot contain a space. If a
+  // machine posts through a link, the key of the write begins with the link's id.
   const key = `page ${version} ${value}`;
   const write = await nameWrite(context, { versions: [version], key });
   const rows: PageRow[] = [];
@@ -97,7 +104,10 @@ export async function answerOnPage(
   }
 }
 
-/** Rethrows an error, but replaces `not_found` by the failure of a link that does not work. */
+/**
+ * Rethrows an error. If the error is a failure `not_found`, throws `linkNotFound` instead: the
+ * caller of a link must read that the link does not work.
+ */
 function rethrowForLink(thrown: unknown): never {
   throw thrown instanceof Failure && thrown.code === 'not_found' ? linkNotFound('gone') : thrown;
 }

@@ -1,7 +1,7 @@
 /**
  * Creates a link: a URL that lets anyone who has it set the value of one evaluation. The URL
- * contains the whole link, so the database stores no links. The only call to the database checks
- * that the evaluation exists.
+ * contains all data of the link, so the database stores no links. The Worker calls the database
+ * once, to check that the evaluation exists.
  */
 import type { OperationContext } from '../db/connection.ts';
 import { type EvaluationPath, getEvaluation } from '../evaluation/read.ts';
@@ -14,13 +14,15 @@ import { computeExpiry, createLinkId, type EvaluationLink, type LinkKeys } from 
 /**
  * Creates a link. The author of the values that the link stores is the token's subject, or
  * `<subject>/<name>` if the body has a `name`.
- * A token that is restricted to one evaluation cannot create links. Otherwise its holder could pass
- * on the right to write.
+ * A token that is restricted to one evaluation cannot create links. Otherwise the holder of the
+ * token could give other people the right to write.
  * @param sign signs the key of the link
  * @param createUrl returns the URL of the link for a key
- * @throws {Failure} `not_found` if the evaluation does not exist, or if the token is restricted to
- * one evaluation; `unprocessable` if the URL would be too long, for a JSONPath that is not allowed,
- * or for a field that the server sets; or `database_unavailable`.
+ * @throws {Failure}
+ * - `not_found` if the evaluation does not exist, or if the token is restricted to one evaluation
+ * - `unprocessable` if the URL would be too long, if the JSONPath is not allowed, or if the body
+ *   has a wrong value for a field that the server sets
+ * - `database_unavailable`
  */
 export async function createEvaluationLink(
   context: OperationContext,

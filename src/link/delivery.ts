@@ -1,16 +1,18 @@
 /**
- * Reads the name that a sender gives to a delivery, such as the id of an event. The name makes a
- * retry recognisable, so a repeated delivery does not undo a later write. The name is in a header
- * or in the body. README.md lists the senders and their headers.
+ * Reads the id of a delivery. A delivery is one event that a sender posts. If the sender posts the
+ * event again, the id is the same, so the Worker recognises the retry and stores nothing. Otherwise
+ * the retry could replace a newer value by the old value. The id is in a header or in the body.
+ * README.md lists the senders and their headers.
  */
 import { unprocessable } from '../failure.ts';
 import { valueAtPointer } from '../pointer.ts';
 import { describeFound } from './value.ts';
 
 /**
- * The headers that name a delivery and keep the name in a retry. If a request has several of them,
- * the first in this list counts. The order matters for GitLab: it sends `idempotency-key` and
- * `x-gitlab-event-uuid`, and changes the second if somebody resends the event.
+ * The headers that may contain the id of a delivery. A retry has the same id. If a request has
+ * several of these headers, the Worker uses the one that comes first in this list.
+ * The order matters for GitLab, which sends `idempotency-key` and `x-gitlab-event-uuid`. If
+ * somebody resends an event, GitLab keeps `idempotency-key`, but changes `x-gitlab-event-uuid`.
  */
 export const DELIVERY_HEADERS = [
   'idempotency-key',
@@ -30,20 +32,26 @@ export const DELIVERY_HEADERS = [
 ] as const;
 
 /**
- * Returns the name of a delivery from a header. The name contains the header's name too, so the
- * same text in two headers gives two names. The id of a CloudEvent is unique only together with its
- * source, so the name also contains `ce-source` (CloudEvents 1.0, id).
+ * Creates the id of a delivery from a header: the header's name and the header's text, such as
+ * `webhook-id msg_1`. The id contains the name, so the text `1` in two different headers gives two
+ * different ids.
+ * A CloudEvent (a request with the header `ce-id`) is identified by its id and its source together
+ * (CloudEvents 1.0, id). So its delivery id also contains the text of `ce-source`.
  */
-export const nameDeliveryByHeader = (header: string, key: string, source: string | undefined) =>
-  header === 'ce-id' ? `${header} ${key} ${source ?? ''}` : `${header} ${key}`;
+export const createDeliveryIdFromHeader = (
+  header: string,
+  key: string,
+  source: string | undefined,
+) => (header === 'ce-id' ? `${header} ${key} ${source ?? ''}` : `${header} ${key}`);
 
 /**
- * Returns the name of a delivery from the body. The name begins with `body`, so it never equals a
- * name from a header.
- * @throws {Failure} `unprocessable` if the pointer finds neither a text nor a safe integer. If this
- * function returned no name instead, a retry could undo a later write.
+ * Creates the id of a delivery from the body. The id begins with the word `body`, so it never
+ * equals an id from a header.
+ * @throws {Failure} `unprocessable` if the body has neither a text nor a safe integer at the
+ * pointer, or if the text is empty. Without an id, the Worker could not recognise a retry, and the
+ * retry could replace a newer value.
  */
-export function nameDeliveryByBody(body: unknown, pointer: string): string {
+export function createDeliveryIdFromBody(body: unknown, pointer: string): string {
   const found = valueAtPointer(body, pointer);
   if (Number.isSafeInteger(found) || (typeof found === 'string' && found !== ''))
     return `body ${JSON.stringify(found)}`;

@@ -1,4 +1,7 @@
-/** Parses the body of a request that creates a link, and the form in which a person answers. */
+/**
+ * Parses two inputs: the body of a request that creates a link, and the form that a person sends
+ * from a link's page.
+ */
 import * as v from 'valibot';
 import { type Failure, malformed, unprocessable } from '../failure.ts';
 import {
@@ -25,7 +28,10 @@ import {
 import { parsePointer } from '../pointer.ts';
 import { LINK_DEFAULTS, type Values, type Where } from './key.ts';
 
-/** Error messages for wrong fields of a new link. openapi.ts shows them as examples. */
+/**
+ * Error messages for wrong fields in the body that creates a link. openapi.ts shows the messages as
+ * examples.
+ */
 export const EXPIRES_IN = `expires_in must be a whole number of seconds from ${LINK_MIN_SECONDS} to ${LINK_MAX_SECONDS}.`;
 export const NAME = `name must be 1 to ${LINK_NAME_MAX_CHARS} letters, digits, or any of . _ @ + -`;
 const pointerSentence = (field: string) =>
@@ -39,8 +45,8 @@ const WHERE_NUMBER = `A number in where must be from -${Number.MAX_SAFE_INTEGER}
 
 /**
  * The fields of a link that the server sets. A caller may send `run_id`, `evaluation_id` and
- * `author`, but only with the same values that the server sets. The API always refuses `id`, `url`
- * and `expires_at`, because the caller cannot know their values.
+ * `author`, but only with the values that the server sets. The API always refuses `id`, `url` and
+ * `expires_at`, because the caller cannot know their values.
  */
 export const SERVER_FIELDS = {
   id: storedField.text,
@@ -52,8 +58,8 @@ export const SERVER_FIELDS = {
 };
 
 /**
- * Accepts a text unless it contains half of a surrogate pair. Clients in some languages cannot read
- * such a text.
+ * Accepts a text unless it contains half of a surrogate pair. If the API returned such a text in a
+ * response, clients in some languages could not read the response.
  */
 const unicode = (name: string) =>
   v.pipe(
@@ -65,8 +71,9 @@ const unicode = (name: string) =>
   );
 
 /**
- * Accepts numbers from -(2^53 - 1) to 2^53 - 1. JSON.parse rounds ids beyond these bounds, so a
- * condition on one item's id would also match other ids.
+ * Accepts numbers from -(2^53 - 1) to 2^53 - 1. JSON.parse rounds larger integers: it reads
+ * 9007199254740993 as 9007199254740992. So a condition that accepts the id 9007199254740992 would
+ * also accept an event with the id 9007199254740993.
  */
 const exactNumber = v.pipe(
   v.number(),
@@ -134,16 +141,17 @@ export type LinkCreate = {
   readonly values: Values;
   readonly where: Where | undefined;
   readonly delivery: string | undefined;
-  /** The server fields that the caller sent. */
+  /** The fields that the caller sent although the server sets them. */
   readonly sent: SentFields;
 };
 
 /**
  * Parses the body that creates a link.
- * @throws {Failure} `malformed`, or `unprocessable` for a server field that is not a string.
+ * @throws {Failure} `malformed` if a field that the caller sets is wrong; `unprocessable` if a
+ * field that the server sets is not a string.
  */
 export function parseLinkCreate(body: Body): LinkCreate {
-  // valibot accepts an array as a record.
+  // `v.record` accepts an array as if it were an object, so the Worker refuses arrays here.
   if (Array.isArray(body['values'])) throw malformed(VALUES);
   if (Array.isArray(body['where'])) throw malformed(WHERE);
   const { expires_in, name, pointer, path, values, where, delivery, ...sent } = parse(
@@ -169,21 +177,21 @@ export function parseLinkCreate(body: Body): LinkCreate {
 }
 
 /**
- * Returns the name of a property that the caller sent and that valibot left out, such as
- * `__proto__`. Returns undefined if valibot left out none.
+ * Returns the name of a property that the caller sent and that is missing from the parsed object;
+ * undefined if there is no such property. For example, valibot drops `__proto__` without an error.
  */
 const findLostKey = (sent: unknown, parsed: object | null | undefined) =>
   Object.keys(sent ?? {}).find((key) => !Object.hasOwn(parsed ?? {}, key));
 
 /**
- * A person's answer in the page's form: the text that the person sent, and the version of the
- * evaluation that the page showed.
+ * A person's answer from the form of a link's page. `text` is the answer that the person typed or
+ * chose. `version` is the version of the evaluation that the page showed.
  */
 export type Answer = { readonly version: string; readonly text: string };
 
 /**
- * Reads a person's answer. Returns null if the form does not have exactly the fields `version` and
- * `value`.
+ * Reads a person's answer from a form. The form must have exactly two fields, `version` and
+ * `value`. Otherwise returns null.
  */
 export function readAnswer(form: URLSearchParams): Answer | null {
   const [version, text] = [form.get('version'), form.get('value')];
@@ -206,8 +214,8 @@ export function findLengthFault({ version, text }: Answer): Failure | undefined 
 
 /**
  * Parses a person's answer as a number, in the format of a browser's number field (HTML: valid
- * floating-point number). Returns a failure `unprocessable` or `malformed` instead of throwing it,
- * because the page shows the failure's sentence.
+ * floating-point number). If the answer is wrong, returns a failure `unprocessable` or `malformed`.
+ * The function does not throw the failure, because the page shows the failure's message.
  */
 export function parseAnsweredValue(answer: Answer): number | Failure {
   const { text } = answer;

@@ -1,11 +1,12 @@
 /**
- * Signs and verifies the key in each link's URL. The key is the only credential of a request
- * through a link. The key contains the whole link and is signed with LINK_SECRET, so the database
- * does not store links.
- * - A key is a JWS without its protected header, because many senders store at most 255 characters
- *   of a URL. The header is the same for every key, and verification adds it again.
- * - The header has its own `typ`. So no operation accepts a link's key as an access token, and no
- *   link accepts an access token as its key (RFC 8725 §3.11).
+ * Signs and verifies the key in each link's URL. A request through a link needs no token, only this
+ * key. The key contains all data of the link and is signed with LINK_SECRET, so the database does
+ * not store links.
+ * - A key is a JWS without its protected header. The header is equal in all keys, so the Worker
+ *   adds it before it verifies a key. A key without the header is shorter, and many senders store
+ *   at most 255 characters of a URL.
+ * - The header has `typ: link`, which no access token has. So no operation accepts a link's key as
+ *   an access token, and no link accepts an access token as its key (RFC 8725 §3.11).
  */
 import { base64url, errors, FlattenedSign, flattenedVerify } from 'jose';
 import * as v from 'valibot';
@@ -15,7 +16,11 @@ import { Failure } from '../failure.ts';
 import { LINK_MAX_SECONDS } from '../limits.ts';
 import type { AccountId, Principal } from '../principal.ts';
 
-/** Maps a text in a sender's body to a value, such as `{"approved":1,"rejected":0}`. */
+/**
+ * A table that translates texts to numbers, such as `{"approved":1,"rejected":0}`. If a sender's
+ * body contains one of the texts at the link's pointer or path, the Worker stores the text's number
+ * as the value.
+ */
 export type Values = { readonly [text: string]: number };
 
 /** A JSON value that is neither an object nor an array. */
@@ -23,32 +28,37 @@ const Scalar = v.union([v.string(), v.number(), v.boolean(), v.null()]);
 type Scalar = v.InferOutput<typeof Scalar>;
 
 /**
- * Conditions on a sender's body. The value at each JSON Pointer must equal the given scalar, or any
- * scalar of the given array.
+ * Conditions on the body that a sender posts, such as `{"/state":"done"}`. Each name is a JSON
+ * Pointer. In the body, the value at the pointer must equal the given scalar. If an array of
+ * scalars is given, the value must equal one of them.
  */
 export type Where = { readonly [pointer: string]: Scalar | readonly Scalar[] };
 
 /**
  * The optional fields of a link, with their defaults. The key in the link's URL contains only the
  * fields that differ from their defaults.
- * If a key contains a field that the Worker does not know, the link does not work. Otherwise an
- * older Worker would ignore a new field, and could store a value that the field forbids.
+ * A key may come from a newer version of the Worker and contain a field that this version does not
+ * know. This version then refuses the key. If it ignored the field, it could store a value that the
+ * field forbids.
  */
 const Options = v.strictObject({
   /**
-   * A JSON Pointer (RFC 6901) to the value in a sender's body. A link with a `path` does not use
-   * it.
+   * A JSON Pointer (RFC 6901) to the value in a sender's body. If the link has a `path`, the Worker
+   * ignores `pointer`.
    */
   pointer: v.optional(v.string(), '/value'),
   /** A JSONPath (RFC 9535) to the value in a sender's body. */
   path: v.optional(v.string()),
   values: v.optional(v.record(v.string(), v.number()), {}),
   /**
-   * A JSON Pointer (RFC 6901) to the name of the delivery in a sender's body. If it is set, the
-   * Worker ignores the headers that name a delivery.
+   * A JSON Pointer (RFC 6901) to the id of the delivery in a sender's body (delivery.ts). If this
+   * pointer is set, the Worker does not look for the id in the headers.
    */
   delivery: v.optional(v.string()),
-  /** Conditions on a sender's body. The Worker ignores a body that does not meet them. */
+  /**
+   * Conditions on a sender's body. If the body does not meet all of them, the Worker stores nothing
+   * and answers with 204.
+   */
   where: v.optional(v.record(v.string(), v.union([Scalar, v.array(Scalar)]))),
 });
 type Options = Readonly<Omit<v.InferOutput<typeof Options>, 'where'>> & {
@@ -58,11 +68,12 @@ type Options = Readonly<Omit<v.InferOutput<typeof Options>, 'where'>> & {
 export const LINK_DEFAULTS: Options = v.parse(Options, {});
 
 /**
- * A link lets everybody who has its URL set the value of one evaluation, in one author's name,
- * until the link expires.
+ * The data of a link. Until the link expires, anyone who has its URL can set the value of one
+ * evaluation. `author` is stored as the author of each value.
  * - `id` is a UUID that begins with the time of expiry.
- * - `expires_at` is the same time: ISO 8601 in UTC, in whole seconds.
- * - A link does not contain the id of the run, because an evaluation's id is unique in its account.
+ * - `expires_at` is the time of expiry in ISO 8601, in UTC and rounded to a whole second.
+ * - The id of the run is missing. The Worker does not need it, because an evaluation's id is unique
+ *   in its account.
  */
 export type Link = Options & {
   readonly id: string;
@@ -73,33 +84,35 @@ export type Link = Options & {
   readonly evaluation_id: string;
 };
 
-/** The link as its creator receives it. */
+/** A new link, as the API returns it to the caller who created it. */
 export type EvaluationLink = Omit<Link, 'account' | 'pointer'> & {
   readonly url: string;
   readonly run_id: string;
   readonly pointer?: string;
 };
 
-/** The path of every link's URL. The key is in the query. */
+/** The path of every link's URL. The key follows in the query string: `/v1/link?key=…`. */
 export const LINK_PATH = '/v1/link';
 
 const ALGORITHM = 'HS256';
 /**
- * The protected header of every key. If the format of the payload changes, `typ` must change too.
- * Then a Worker that expects another format refuses the key.
+ * The protected header of every key. If a new version of the Worker changes the format of the
+ * payload, it must also change `typ`. The signature covers `typ`, so an older version then refuses
+ * the new keys, and the new version refuses the old keys.
  */
 const HEADER = { alg: ALGORITHM, typ: 'link' };
 const ENCODED_HEADER = base64url.encode(JSON.stringify(HEADER));
 
 /**
  * Matches a key: the payload and a signature of 32 bytes, both in base64url.
- * The last of the 43 characters of a signature has two unused bits, which must be 0 (RFC 4648
- * §3.5). jose ignores the two bits. Without this check, four different texts would be the same key.
+ * The signature has 43 characters. The last character contains two unused bits, which must be 0
+ * (RFC 4648 §3.5). jose ignores the two bits, so it accepts four different last characters. This
+ * expression accepts only one of the four, so each key has only one valid spelling.
  */
 const KEY = /^([\w-]+)\.([\w-]{42}[AEIMQUYcgkosw048])$/;
 /**
- * Matches a text that may be a key without its end. The end may be missing from the payload or from
- * the signature. Even an empty text matches.
+ * Matches a text that may be the beginning of a key. The text may end in the payload or in the
+ * signature. Even an empty text matches.
  */
 const INCOMPLETE_KEY = /^[\w-]*(?:\.[\w-]{0,42})?$/;
 
@@ -107,8 +120,8 @@ export type LinkKeys = {
   readonly sign: (link: Link) => Promise<string>;
   /**
    * Verifies a key and returns its link.
-   * @throws {Failure} `malformed` if the key is incomplete; `not_found` if the key does not work
-   * for another reason, such as its expiry.
+   * @throws {Failure} `malformed` if the end of the key is missing; `not_found` if the key is wrong
+   * in another way, or if the link has expired.
    */
   readonly verify: (key: string, now: Date) => Promise<Link>;
 };
@@ -126,7 +139,11 @@ export async function createLinkKeys(secret: BufferSource | undefined): Promise<
   const cryptoKey = await crypto.subtle.importKey('raw', secret, hmac, false, ['sign', 'verify']);
   const cache = createTokenCache<Link>();
 
-  /** @throws {Failure} `malformed` if the key is incomplete, or `not_found`. */
+  /**
+   * Verifies the signature of a key and returns its link, even if the link has expired.
+   * @throws {Failure} `malformed` if the end of the key is missing; `not_found` if the key is wrong
+   * in another way.
+   */
   async function verifySignature(key: string): Promise<Link> {
     const [, payload, signature] = KEY.exec(key) ?? [];
     if (payload === undefined || signature === undefined)
@@ -157,14 +174,16 @@ export async function createLinkKeys(secret: BufferSource | undefined): Promise<
 }
 
 const UUID_BYTES = 16;
-/** The byte between two texts of a payload. UTF-8 never contains this byte. */
+/** The byte that separates the texts in a payload. UTF-8 never contains this byte. */
 const SEPARATOR = 0xff;
 
 /**
  * Encodes a link as the payload of its key:
- * - the ids of the link and of the evaluation, 16 bytes each
- * - the account and the author, separated by `SEPARATOR`
- * - the options that differ from their defaults, as JSON; left out if all have their defaults
+ * - the link's id and the evaluation's id, 16 bytes each
+ * - the account
+ * - the author
+ * - the options that differ from their defaults, as one JSON object; left out if no option differs
+ * A `SEPARATOR` stands before the author and before the options.
  */
 function pack({ id, evaluation_id, account, author, expires_at, ...options }: Link): Uint8Array {
   const chosen = Object.entries<unknown>(options).filter(
@@ -185,9 +204,9 @@ const Texts = v.strictTuple([
 ]);
 
 /**
- * Decodes a payload.
- * @throws {Failure} `not_found` if the payload has another format, because another version of the
- * Worker signed the key.
+ * Decodes the payload of a key whose signature is valid.
+ * @throws {Failure} `not_found` if the payload has an unknown format. A newer or older version of
+ * the Worker may have signed the key.
  */
 function unpack(payload: Uint8Array): Link {
   const [id, evaluation_id] = [decodeUuid(payload, 0), decodeUuid(payload, UUID_BYTES)];
@@ -198,7 +217,8 @@ function unpack(payload: Uint8Array): Link {
     id,
     expires_at: decodeExpiry(id).toISOString(),
     evaluation_id,
-    // The cast is safe: this Worker signed the key, and took the account from a verified token.
+    // The cast is safe. The signature shows that a Worker of this deployment created the key, and
+    // that Worker took the account from a verified token.
     account: account as AccountId,
     author,
     ...options,
@@ -206,8 +226,9 @@ function unpack(payload: Uint8Array): Link {
 }
 
 /**
- * Without `ignoreBOM`, the decoder would remove a byte order mark at the beginning of an account.
- * The result could be another account's name.
+ * Decodes the texts of a payload. The option `ignoreBOM` keeps a byte order mark at the beginning
+ * of a text. Without the option, an account whose name begins with the mark would lose it, and
+ * could become another account.
  */
 const utf8 = new TextDecoder('utf-8', { fatal: false, ignoreBOM: true });
 
@@ -235,8 +256,9 @@ export const computeExpiry = (now: string, seconds: number) =>
 /**
  * Creates the id of a link: a UUID of version 8 (RFC 9562 §5.8) that begins with the time of expiry
  * in milliseconds. (A UUID of version 7 would begin with the present time instead.)
- * The database stores no links, so a caller revokes a link by its id alone. The time in the id
- * tells when the revocation can be deleted.
+ * The database does not store links. So if a caller revokes a link, the Worker knows only the
+ * link's id, and reads the time of expiry from the id. After that time, the database can delete the
+ * row of the revocation.
  */
 export function createLinkId(expires_at: string): string {
   const time = Date.parse(expires_at).toString(16).padStart(12, '0');
@@ -244,15 +266,17 @@ export function createLinkId(expires_at: string): string {
 }
 
 /**
- * The Worker expects the clocks of two edge locations to differ by at most this. If a location
- * whose clock is ahead created a link, the link may seem to expire later than LINK_MAX_SECONDS from
- * now. For the same reason, a revocation stays stored for an hour after its link has expired.
+ * The largest difference that the Worker expects between the clocks of two edge locations.
+ * Suppose that the clock of location A is ahead, and a caller creates a link at A. At location B,
+ * the link may then seem to expire later than LINK_MAX_SECONDS from now. `readExpiry` still accepts
+ * the id of such a link. The clock of a location may also be behind, so the database keeps a
+ * revocation for one hour after the link has expired.
  */
 const CLOCK_SKEW_MAX_SECONDS = 3600;
 
 /**
- * Returns the time of expiry in a link's id. Returns undefined if the time is so far in the future
- * that no link can have this id.
+ * Returns the time of expiry that a link's id contains. Returns undefined if the time is too far in
+ * the future, because then the Worker cannot have created the id.
  */
 export function readExpiry(id: string, now: string): string | undefined {
   const expires = decodeExpiry(id);
@@ -260,11 +284,14 @@ export function readExpiry(id: string, now: string): string | undefined {
   return expires.getTime() <= latest ? expires.toISOString() : undefined;
 }
 
-/** Reads the time of expiry at the beginning of a link's id. */
+/** Reads the time of expiry from the beginning of a link's id. */
 const decodeExpiry = (id: string) =>
   new Date(Number.parseInt(id.replace('-', '').slice(0, 12), 16));
 
-/** Returns the principal of a request through a link, restricted to the link's evaluation. */
+/**
+ * Returns the principal (the caller and its rights) for a request through a link. The principal may
+ * access only the link's evaluation.
+ */
 export const createLinkPrincipal = ({ id, account, author, evaluation_id }: Link): Principal => ({
   account,
   subject: author,
@@ -275,7 +302,7 @@ export const createLinkPrincipal = ({ id, account, author, evaluation_id }: Link
   keyId: undefined,
 });
 
-/** Returns the evaluation and the link as parameters of the SQL. */
+/** Returns the ids of the evaluation and of the link, as parameters for SQL statements. */
 export const getLinkedPath = ({ id, expires_at, evaluation_id }: Link): LinkedPath => ({
   run_id: null,
   id: evaluation_id,
@@ -284,8 +311,8 @@ export const getLinkedPath = ({ id, expires_at, evaluation_id }: Link): LinkedPa
 });
 
 /**
- * Makes the failure of a key whose end was cut off. Only the text of the key decides whether the
- * end is missing, so the response does not reveal which links exist.
+ * Creates the failure for a key whose end is missing. The Worker recognises such a key by its text
+ * alone, so the response does not reveal which links exist.
  */
 export const linkIsIncomplete = () =>
   new Failure(
@@ -296,8 +323,8 @@ export const linkIsIncomplete = () =>
   );
 
 /**
- * Makes the failure of a link that does not work. The response is the same for every reason, so a
- * stranger learns nothing from it. Only the log line contains the reason, `code`.
+ * Creates the failure for a link that does not work. The response never tells the reason, so a
+ * stranger learns nothing from it. `code` is the reason, and appears only in the log.
  */
 export const linkNotFound = (code: string) =>
   new Failure(

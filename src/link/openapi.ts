@@ -79,7 +79,10 @@ const headers = api.nameComponents({
   }),
 });
 
-/** An entity tag is present in a JSON response and absent on a page. */
+/**
+ * The headers of a response that is JSON for a machine and a page for a person. Only the JSON
+ * response has an entity tag.
+ */
 const TAGGED_IF_JSON: api.Headers = {
   'cache-control': headers.NoStoreOrTransform,
   etag: headers.ETagOfJson,
@@ -106,7 +109,9 @@ const DELIVERY =
   'JSON Pointer (RFC 6901) to the text or whole number that names the delivery in the body; with ' +
   'it, no header names the delivery';
 const POINTER_PATTERN = '^(/([^~]|~[01])*)?$';
-/** Refuses a body with both `pointer` and `path`. A field that is null counts as absent. */
+/**
+ * Refuses a body with both `pointer` and `path`. If one of the two is null, the body is accepted.
+ */
 const ONE_PLACE_RULE = {
   not: {
     required: ['pointer', 'path'],
@@ -193,7 +198,10 @@ const schemas = api.nameComponents({
   Page: new api.Component('schemas', { type: 'string', description: 'HTML.' }),
 });
 
-/** Adds the HTML page to a JSON response: a browser gets the page. */
+/**
+ * Adds the HTML page to the description of a JSON response, because a browser gets a page instead
+ * of JSON.
+ */
 const withPage = (json: ReturnType<typeof api.response>) => ({
   ...json,
   headers: {
@@ -280,7 +288,10 @@ const refusals = api.nameComponents({
 
 const ids = [evaluation.parameters.RunId, evaluation.parameters.EvaluationId];
 
-/** Describes a response that contains the evaluation. */
+/**
+ * Describes a response that contains the evaluation: as JSON for a machine, or as a page for a
+ * person.
+ */
 const evaluationResponse = (description: string) =>
   withPage(
     api.jsonResponse(

@@ -1,10 +1,12 @@
-/** Reads the data of a link's page: the evaluation, its label, and the values it had before. */
+/**
+ * Reads the data of a link's page: the evaluation, its label, and the evaluation's earlier values.
+ */
 import { desc, sql } from 'drizzle-orm';
 import { accountQuery, all, e, h, l, same, select } from '../db/query.ts';
 import { isNotRevoked, LINKED, resourceColumns } from '../evaluation/evaluation.query.ts';
 import { isLabelOf, ruleColumns } from '../label/rule.query.ts';
 
-/** The page draws at most this many of the values that the evaluation had before. */
+/** The line chart on the page shows at most this many earlier values of the evaluation. */
 const EARLIER_MAX_ROWS = 30;
 
 /**
@@ -23,8 +25,8 @@ export const readLinkPage = accountQuery(LINKED, (p) => {
     ...resourceColumns,
     label: { name: l.name, description: l.description, ...ruleColumns },
     /**
-     * The values that the evaluation had before, as a JSON array, oldest first. If the evaluation
-     * had more than EARLIER_MAX_ROWS, the array contains only the latest.
+     * The earlier values of the evaluation, as a JSON array, oldest first. The array has at most
+     * EARLIER_MAX_ROWS values. If the evaluation had more, the oldest values are left out.
      */
     earlier: sql<string>`(
         SELECT json_group_array(value ORDER BY replaced_at) FROM ${latest}

@@ -1,7 +1,8 @@
 /**
- * Renders the page of a link for a person: the question, the stored value, and a form.
+ * Renders the page on which a person answers through a link: the question, the stored value, and a
+ * form.
  * The page has no script, and hono/html escapes every text from the database and the request. The
- * form posts to the page's own URL, so the HTML does not contain the key.
+ * form posts to the URL of the page itself, so the HTML need not contain the link's key.
  */
 import { html, raw } from 'hono/html';
 import type { PageRow } from './answer.ts';
@@ -9,18 +10,22 @@ import type { Answer } from './input.ts';
 import type { Link } from './key.ts';
 import { STYLE } from './style.ts';
 
-/** The page shows choices side by side if each choice has at most this many characters. */
+/**
+ * If each choice has at most this many characters, the page shows the choices side by side.
+ * Otherwise it shows them as a list.
+ */
 const SHORT_MAX_CHARS = 24;
 
 type Html = ReturnType<typeof html>;
 
 /**
- * The state that the page shows.
+ * The state that the page shows to the person.
  * - `asked`: the person has not answered yet.
- * - `stored`: the answer is stored.
- * - `refused`: the answer is not a legal value.
- * - `changed`: the answer is not stored, because the value changed after the person opened the
- *   page.
+ * - `stored`: the Worker stored the answer.
+ * - `refused`: the Worker did not store the answer, because the answer is not a value that the
+ *   label allows.
+ * - `changed`: the Worker did not store the answer, because somebody else changed the value while
+ *   the person had the page open.
  */
 export type PageState =
   | { readonly kind: 'asked' }
@@ -47,11 +52,11 @@ ${output && html`<p><small>Output</small> <b dir="auto">${output}</b></p>`}
 /**
  * Returns the page of a failure as HTML. If the status is 429 or at least 500, the person is not at
  * fault, and the page offers to try again:
- * - If the person has sent an answer, a button sends the answer again. This is safe: the database
- *   stores an answer only once, even if the first request has stored it.
- * - Otherwise a link opens the page again.
+ * - If the person has sent an answer, a button sends the answer again. This is safe: if the
+ *   database has already stored the answer, it does not store the answer a second time.
+ * - Otherwise, a link opens the page again.
  * @param status the HTTP status of the response
- * @param answer the answer that the button sends again, if any
+ * @param answer the answer that the button sends again, if the person has sent one
  */
 export function renderFailurePage(
   status: number,
@@ -78,8 +83,9 @@ ${isOurs && again}`,
 }
 
 /**
- * Returns the HTML document around the content. The empty icon keeps browsers from requesting
- * /favicon.ico. The page's policy would block that request, and Firefox would report an error.
+ * Returns an HTML document with the given content. The document has an empty icon. Without it,
+ * browsers would request /favicon.ico, the page's policy would block the request, and Firefox would
+ * report an error.
  */
 async function renderDocument(title: string, content: Html): Promise<string> {
   return String(
@@ -97,7 +103,10 @@ function writeTitle(state: PageState, row: PageRow, name: string): string {
   return state.kind === 'asked' ? name : `Not stored – ${name}`;
 }
 
-/** Returns the notice on top of the page. It has the focus, so a screen reader reads it first. */
+/**
+ * Returns the notice at the top of the page. The browser gives the focus to the notice, so a screen
+ * reader reads it first.
+ */
 function renderNotice(state: PageState, row: PageRow): Html | '' {
   const word = (value: number) => html`<b dir="auto">${describeValue(row, value)}</b>`;
   if (state.kind === 'stored') {
@@ -115,8 +124,9 @@ function renderNotice(state: PageState, row: PageRow): Html | '' {
 
 function renderAnswerFields(row: PageRow, state: PageState): Html {
   const choices = readChoices(row);
-  // If the label has choices, a refused answer matches none of the buttons, so the error message
-  // gets the focus. Otherwise the number field gets the focus.
+  // If the Worker refused the answer, one element gets the focus. If the label has choices, it is
+  // the error message, because no button shows the refused answer. Otherwise it is the number
+  // field.
   const focus = choices && html` tabindex="-1" autofocus`;
   const refusal =
     state.kind === 'refused' &&
@@ -135,7 +145,8 @@ function renderAnswerFields(row: PageRow, state: PageState): Html {
       : state.kind === 'stored'
         ? row.value
         : '';
-  // `inputmode="decimal"` opens a keypad that has no minus sign on an iPhone.
+  // If negative numbers are allowed, `inputmode="decimal"` is left out: it opens a keypad that has
+  // no minus sign on an iPhone.
   const hasNoMinus = min !== null && min >= 0;
   const invalid =
     state.kind === 'refused' && html` aria-invalid="true" aria-describedby="error" autofocus`;
@@ -151,8 +162,8 @@ function describeLastChange(row: PageRow): Html {
 }
 
 /**
- * Returns the author of the value. The id of an evaluator means nothing to a person, so the page
- * says "an evaluator".
+ * Returns the author of the value. If the author is an evaluator, the page shows "an evaluator",
+ * because the evaluator's id means nothing to a person.
  */
 function describeAuthor(row: PageRow): Html | '' {
   const author = row.updated_at === null ? row.created_by : row.updated_by;
@@ -173,8 +184,8 @@ function drawValues(row: PageRow): Html | '' {
 const time = (at: string) => html`<time datetime="${at}">${formatTime(at)}</time>`;
 
 /**
- * Returns the choices in the order of their values, from 0. Returns undefined if the answer is a
- * number.
+ * Returns the choices that the label offers: the first choice has the value 0, the second has 1,
+ * and so on. Returns undefined if the label accepts any number instead.
  */
 function readChoices({ value_type, categories }: PageRow): readonly string[] | undefined {
   if (value_type === 'binary') return ['No', 'Yes'];
@@ -192,10 +203,16 @@ function describeBounds(min: number | null, max: number | null): string {
   return max === null ? 'a number' : `${max} or less`;
 }
 
-/** The format is kept between requests, because creating it costs more than using it. */
+/**
+ * The formatter for times. The isolate keeps it for later requests, because creating a formatter
+ * costs more than using it.
+ */
 let format: Intl.DateTimeFormat | undefined;
 
-/** Formats a time to the minute, in UTC. Only a script could know the reader's time zone. */
+/**
+ * Formats a time to the minute, in UTC. The page has no script, so it cannot find out the person's
+ * time zone.
+ */
 function formatTime(at: string): string {
   format ??= new Intl.DateTimeFormat('en-GB', {
     dateStyle: 'long',
@@ -207,12 +224,15 @@ function formatTime(at: string): string {
 
 /** The size of the line chart of an evaluation's values, in units of its SVG. */
 const DRAWING = { width: 144, height: 48 };
-/** The space around the chart, so that its line and its last dot are not cut off. */
+/**
+ * The space between the chart and the edge of the SVG, in units of the SVG. Without the space, the
+ * edge would cut off parts of the line and of the last dot.
+ */
 const MARGIN = 5;
 
 /**
- * Returns the points of the chart as `x,y`, oldest first. The y axis spans the label's bounds and
- * all values.
+ * Returns the points of the line chart as `x,y`, oldest first. The y axis covers all values. If the
+ * label has bounds, the y axis covers the bounds too.
  */
 function computePoints(
   values: readonly number[],
@@ -221,7 +241,7 @@ function computePoints(
 ): readonly string[] {
   const low = Math.min(min ?? Number.POSITIVE_INFINITY, ...values);
   const high = Math.max(max ?? Number.NEGATIVE_INFINITY, ...values);
-  // Halving first avoids an overflow: the difference of two large doubles may be Infinity.
+  // Both numbers are halved first, because the difference of two large doubles may be Infinity.
   const range = high / 2 - low / 2;
   const step = (DRAWING.width - 2 * MARGIN) / Math.max(1, values.length - 1);
   return values.map((value, index) => {

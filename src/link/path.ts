@@ -1,12 +1,14 @@
 /**
- * Finds a value by a JSONPath (RFC 9535), with the library json-p3.
+ * Finds a value in a body by a JSONPath (RFC 9535), with the library json-p3.
  * The creator of a link chooses the path, and strangers send the body. So this file limits the time
- * that a path can take. A path may have only parts whose cost grows no faster than the size of the
- * body. In one body, a path may take at most PATH_MAX_STEPS steps (limits.ts tells how steps are
- * counted).
- * A path with a filter, such as `$.answers[?@.field.ref=='q1'].number`, finds the right answer even
- * if the sender leaves out skipped questions. An index would then find another question's answer.
- * value.ts loads this file only for a link that has a path.
+ * that json-p3 can take, in two ways:
+ * - It refuses paths such as `$..a`, whose cost can grow faster than the size of the body.
+ * - In one body, a path may take at most PATH_MAX_STEPS steps. limits.ts explains how steps are
+ *   counted.
+ * A filter is safer than an index if a sender leaves out skipped questions.
+ * `$.answers[?@.field.ref=='q1'].number` always finds the answer to q1, but `$.answers[0].number`
+ * may find the answer to another question.
+ * value.ts loads this file only if the link has a path.
  */
 import {
   compile,
@@ -32,7 +34,7 @@ export const NOT_A_PATH =
 /**
  * Refuses a text that is not a JSONPath, and a path that could cost more time than reading the
  * body.
- * @throws {Failure} `unprocessable`. The sentence names the part that is not allowed.
+ * @throws {Failure} `unprocessable`, with a message that names the forbidden part of the path.
  */
 export function refuseCostlyPath(path: string): void {
   const fault = findFault(path);
@@ -53,13 +55,16 @@ function findFault(path: string): string | undefined {
     .find((fault) => fault !== undefined);
 }
 
-/** Matches a quoted text, which must stay as it is, or a number that begins with 0, such as 0.5. */
+/**
+ * Matches a number that begins with 0, such as 0.5. Also matches every quoted text as a whole. So a
+ * number inside a quoted text is not matched, and rewriteLeadingZeros does not change it.
+ */
 const TEXT_OR_NUMBER_FROM_0 =
   /'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|(?<![-.\w\u{80}-\u{10ffff}])0(?:\.\d+)?(?:[eE][+-]?\d+)?(?=[^.\w]|$)/gsu;
 
 /**
- * Rewrites numbers that begin with 0. json-p3 2.3.1 refuses all of them except 0 itself. So 0.5
- * becomes 5e-1, and 0.0 becomes -0.0, which is equal.
+ * Rewrites numbers such as 0.5 and 0.0 in a path, because json-p3 2.3.1 refuses every number that
+ * begins with 0, except 0 itself. 0.5 becomes 5e-1. 0.0 becomes -0.0, which is equal to 0.0.
  */
 const rewriteLeadingZeros = (path: string) =>
   path.replace(TEXT_OR_NUMBER_FROM_0, (found) => {
@@ -76,13 +81,16 @@ function parse(path: string) {
   }
 }
 
-/** Returns all parts of the filter in a segment; an empty list if the segment has no filter. */
+/**
+ * Returns all parts of a segment's filter. For example, `?@.a == 1` has three parts: `@.a`, `1`,
+ * and the comparison. If the segment has no filter, returns an empty list.
+ */
 const listFilterParts = ({ selectors: [selector] }: Segment): Expression[] =>
   selector instanceof selectors.FilterSelector ? listParts(selector.expression) : [];
 
 /**
- * Returns the parts of a filter, each operand before its operator. Leaves out the arguments of
- * functions, because a path with a function is refused.
+ * Returns the parts of a filter's expression: operands first, then their operator. Does not return
+ * the arguments of a function, because findFault refuses a path with a function.
  */
 function listParts(expression: Expression): Expression[] {
   if (expression instanceof expressions.LogicalExpression) return listParts(expression.expression);
@@ -105,14 +113,14 @@ function findFaultOfPart(part: Expression): string | undefined {
 }
 
 /**
- * Returns true if the number is at most 2^53 - 1 in size. Beyond that, JSON.parse rounds different
- * integers to the same double.
+ * Returns true if the number is from -(2^53 - 1) to 2^53 - 1. JSON.parse rounds larger integers, so
+ * two different integers in a body could become equal.
  */
 const isExact = (number: number) => Math.abs(number) <= Number.MAX_SAFE_INTEGER;
 
 /**
- * Returns true if a comparison has a query on both sides, such as `@.a == @.b`. Both sides may be
- * objects, and comparing two objects costs more than one step.
+ * Returns true if both sides of a comparison are queries, such as `@.a == @.b`. Both queries may
+ * find objects, and comparing two objects costs more than one step.
  */
 const hasTwoQueries = ({ left, right }: InstanceType<typeof expressions.InfixExpression>) =>
   left instanceof expressions.FilterQuery && right instanceof expressions.FilterQuery;
@@ -131,7 +139,8 @@ export function findByPath(body: unknown, path: string): readonly unknown[] {
       selector instanceof selectors.NameSelector || selector instanceof selectors.IndexSelector;
     const stepsPerElement =
       1 + listFilterParts(segment).reduce((sum, part) => sum + countSteps(part), 0);
-    // json-p3 has no limit, so this loop counts the steps of a segment before json-p3 takes them.
+    // json-p3 does not limit its steps. So this loop counts the steps that json-p3 will take for
+    // the segment. If there are too many, it throws before json-p3 takes them.
     for (const { value } of nodes) {
       steps += isOneStep ? 1 : stepsPerElement * countElements(value);
       if (steps > PATH_MAX_STEPS) throw tooManySteps();
@@ -142,8 +151,9 @@ export function findByPath(body: unknown, path: string): readonly unknown[] {
 }
 
 /**
- * Returns the number of steps that one part of a filter takes. A query such as `@.field.ref` takes
- * 1 step, and 1 more for each name or index. Every other part takes 1 step.
+ * Returns the number of steps that json-p3 takes for one part of a filter. A query takes 1 step,
+ * and 1 more for each name or index: `@.field.ref` takes 3. Each part that is not a query takes 1
+ * step.
  */
 const countSteps = (part: Expression) =>
   part instanceof expressions.FilterQuery ? 1 + part.path.segments.length : 1;

@@ -1,8 +1,8 @@
 /**
- * Routes for using a link. Machines post to it, and get JSON. People open it in a browser, and get
- * a page, even for a failure.
- * The key in the query is the only credential. GET never writes, because mail filters and chat
- * programs open every link that they see.
+ * Routes for using a link. A machine posts to the link, and gets JSON. A person opens the link in a
+ * browser, and gets a page, even for a failure.
+ * The key in the query string is the only credential. Mail filters and chat programs open every
+ * link that they see, so a GET never writes.
  */
 import type { Context, MiddlewareHandler } from 'hono';
 import { toResource } from '../evaluation/read.ts';
@@ -21,7 +21,11 @@ import type { RateLimiter } from '../http/rate-limit.ts';
 import { respond, respondResource, respondToRead } from '../http/response.ts';
 import { ANSWER_MAX_CHARS, LINK_BODY_MAX_BYTES } from '../limits.ts';
 import { answerOnPage, readLinkPage, updateEvaluationByLink } from './answer.ts';
-import { DELIVERY_HEADERS, nameDeliveryByBody, nameDeliveryByHeader } from './delivery.ts';
+import {
+  createDeliveryIdFromBody,
+  createDeliveryIdFromHeader,
+  DELIVERY_HEADERS,
+} from './delivery.ts';
 import { type Answer, findLengthFault, readAnswer } from './input.ts';
 import { createLinkPrincipal, LINK_PATH, type Link, type LinkKeys } from './key.ts';
 import { type PageState, renderFailurePage, renderLinkPage } from './page.ts';
@@ -36,12 +40,15 @@ type Dependencies = {
 };
 
 /**
- * `answer` is a person's answer from the page's form. It is null if the body is something else, and
- * undefined until the Worker has read the body.
+ * `answer` is undefined until the Worker has read the body. Then it is the answer that a person
+ * sent with the page's form, or null if the body is not that form.
  */
 type LinkEnv = { Variables: AppEnv['Variables'] & { link: Link; answer?: Answer | null } };
 
-/** Creates the routes for using a link. They render their own failures, as a page or as JSON. */
+/**
+ * Creates the routes for using a link. If a handler throws a failure, these routes render it as a
+ * page or as JSON.
+ */
 export function publicLinkRoutes({ openConnection, rateLimit, linkKeys }: Dependencies) {
   const routes = new Hono<LinkEnv>();
 
@@ -56,8 +63,9 @@ export function publicLinkRoutes({ openConnection, rateLimit, linkKeys }: Depend
       if (rateLimit) await rateLimit(principal, {});
       c.set('link', link);
       c.set('principal', principal);
-      // 'write' selects the primary, even for a GET. A replica could show the old value right after
-      // a person has stored a new one, or accept a link that is already revoked.
+      // 'write' selects the primary database, even for a GET. A replica may be behind: right after
+      // a person has stored a value, it could return the old value. It could also accept a revoked
+      // link.
       c.set('connection', openConnection(c, link.account, 'write'));
       await next();
     };
@@ -111,7 +119,7 @@ export function publicLinkRoutes({ openConnection, rateLimit, linkKeys }: Depend
       );
     }
     const versions = parseIfMatch(c);
-    const named = link.delivery === undefined ? readDeliveryName(c) : undefined;
+    const named = link.delivery === undefined ? readDeliveryId(c) : undefined;
     const body = form === undefined ? parseJson(text) : readFormBody(form);
     const unmet = findUnmetCondition(body, link.where);
     if (unmet !== undefined) {
@@ -119,7 +127,8 @@ export function publicLinkRoutes({ openConnection, rateLimit, linkKeys }: Depend
       return respond(c, 204, null);
     }
     const value = await readValue(body, link);
-    const delivery = link.delivery === undefined ? named : nameDeliveryByBody(body, link.delivery);
+    const delivery =
+      link.delivery === undefined ? named : createDeliveryIdFromBody(body, link.delivery);
     const row = await updateEvaluationByLink(getOperationContext(c), link, value, {
       versions,
       key: delivery,
@@ -133,31 +142,29 @@ export function publicLinkRoutes({ openConnection, rateLimit, linkKeys }: Depend
     if (!wantsPage(c)) return renderFailure(thrown, c);
     const { status, error, headers } = describeFailure(thrown, c);
     const answer = c.get('answer');
-    // If an answer is too long, a retry cannot succeed. So the page does not offer to send it
-    // again.
+    // If the answer is too long, sending it again cannot succeed. So the page does not offer it.
     const again = answer && !findLengthFault(answer) ? answer : undefined;
     return respondPage(c, status, await renderFailurePage(status, error, again), headers);
   });
   return routes;
 }
 
-/** Returns the name of the delivery from the request's headers; undefined if they have none. */
-function readDeliveryName({ req }: Context<LinkEnv>): string | undefined {
+/** Reads the id of the delivery from the request's headers; undefined if no header contains one. */
+function readDeliveryId({ req }: Context<LinkEnv>): string | undefined {
   const sent = readKey(req.raw.headers, DELIVERY_HEADERS);
-  return sent && nameDeliveryByHeader(sent.header, sent.key, req.header('ce-source'));
+  return sent && createDeliveryIdFromHeader(sent.header, sent.key, req.header('ce-source'));
 }
 
 const FORM = /^application\/x-www-form-urlencoded[ \t]*(?:;|$)/i;
 const declaresForm = (c: Context<LinkEnv>) => FORM.test(c.req.header('content-type') ?? '');
 
 /**
- * Returns true if the response must be a page rather than JSON.
- * - A GET or HEAD gets a page, unless it accepts JSON and no HTML.
- * - A POST gets a page if it accepts HTML and contains the page's form. The headers alone do not
- *   show the difference: Java's client also accepts HTML and declares a form, but sends JSON. So
- *   the Worker looks at the body too.
- * - If a POST accepts HTML, declares a form, and fails before the Worker has read its body, the
- *   response is a page.
+ * Returns true if the response must be a page, and false if it must be JSON.
+ * - A GET or HEAD gets JSON if it accepts JSON and does not accept HTML. Otherwise it gets a page.
+ * - A POST gets a page if it accepts HTML, and its body is the page's form. The headers alone are
+ *   not enough: Java's HTTP client also accepts HTML and declares a form, but sends JSON.
+ * - If a POST fails before the Worker has read its body, the headers decide. The POST gets a page
+ *   if it accepts HTML and declares a form.
  */
 function wantsPage(c: Context<LinkEnv>): boolean {
   const accept = c.req.header('accept') ?? '';

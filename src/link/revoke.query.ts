@@ -1,6 +1,7 @@
 /**
- * The SQL that revokes a link: it inserts a row into `revoked_link`. Each statement that reads or
- * writes an evaluation through a link also checks that the link has no such row.
+ * The SQL that revokes a link: it inserts a row into the table `revoked_link`. Every statement that
+ * reads or writes an evaluation through a link first checks that this table has no row for the
+ * link.
  */
 import { accountQuery, all, e, insertIf, param, query, select, some } from '../db/query.ts';
 import { revokedLink } from '../db/schema.ts';
@@ -8,8 +9,8 @@ import { ALONE, ifNothingChanged } from '../db/write.query.ts';
 import { isInScope, isNotRevoked, SCOPE } from '../evaluation/evaluation.query.ts';
 
 /**
- * Inserts the revocation and returns the link's id. Returns no row if the link is already revoked,
- * or if the evaluation does not exist.
+ * Inserts the row that revokes the link, and returns the link's id. Returns no row if the link is
+ * already revoked, or if the evaluation does not exist.
  */
 export const revokeEvaluationLink = query(
   { ...SCOPE, link_id: param<string>(), link_expires_at: param<string>() },

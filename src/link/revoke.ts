@@ -1,4 +1,7 @@
-/** Revokes a link. Once the response is sent, no edge stores anything through the link. */
+/**
+ * Revokes a link. After the caller has received the response, no request through the link can store
+ * anything, at any edge location.
+ */
 import type { OperationContext } from '../db/connection.ts';
 import type { EvaluationPath } from '../evaluation/read.ts';
 import { notFound } from '../failure.ts';
@@ -7,10 +10,12 @@ import { readExpiry } from './key.ts';
 import * as sql from './sql.generated.ts';
 
 /**
- * Revokes a link by its id. Repeating a revocation succeeds. The database does not know which links
- * exist, so revoking an id that was never issued also succeeds.
- * @throws {Failure} `not_found` if the evaluation does not exist, if no link can have this id, or
- * if the token's restriction does not allow revoking; or `database_unavailable`.
+ * Revokes a link by its id. If the link is already revoked, this succeeds again. The database does
+ * not know which links exist, so revoking an id that was never issued also succeeds.
+ * @throws {Failure}
+ * - `not_found` if the evaluation does not exist, if the token may not revoke the link, or if the
+ *   time in the id is too far in the future
+ * - `database_unavailable`
  */
 export async function revokeEvaluationLink(
   { principal, connection, now }: OperationContext,

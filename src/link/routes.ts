@@ -25,8 +25,8 @@ type Dependencies = {
   readonly openConnection: OpenConnection;
   readonly rateLimit: RateLimiter | undefined;
   /**
-   * Returns the functions that sign and verify the keys of links. The isolate keeps the first
-   * result. If `prepareKeys` throws, the next request calls it again.
+   * Returns the functions that sign and verify the keys of links. The isolate calls `prepareKeys`
+   * once and keeps the result. If `prepareKeys` throws, the next request calls it again.
    */
   readonly prepareKeys: () => Promise<LinkKeys>;
 };
@@ -40,8 +40,8 @@ export function linkRoutes({ requireAuth, openConnection, rateLimit, prepareKeys
     return prepared;
   };
 
-  // 'write' selects the primary, because a replica may not yet have an evaluation that was just
-  // created.
+  // 'write' selects the primary database. A replica may be behind, and not yet have an evaluation
+  // that was just created.
   routes.post(LINKS, requireAuth('createEvaluationLink', 'write'), async (c) => {
     const { sign } = await linkKeys();
     const path = readEvaluationPath(c, c.req.param());

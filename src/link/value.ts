@@ -1,23 +1,25 @@
 /**
- * Reads the value from a sender's body. The sender decides the shape of the body, so the link
- * contains a pointer or a path to the value. The link's `values` may translate the value in the
- * body to a number, such as `approved` to 1.
+ * Finds the value in a body that a sender posts, and converts it to a number. Each sender's body
+ * has its own structure, so the link contains a pointer or a path to the value. The link may also
+ * contain `values`, which translates a text to a number, such as `approved` to 1.
  */
 import { type Failure, unprocessable } from '../failure.ts';
 import { valueAtPointer } from '../pointer.ts';
 import type { Link, Values } from './key.ts';
 
-/** An error message quotes at most this many code points of a text from the body. */
+/** If an error message quotes a text from the body, it quotes at most this many code points. */
 const SHOWN_MAX_CHARS = 64;
 
 /** Matches a text that is a JSON number (RFC 8259 §6) and nothing else. */
 const JSON_NUMBER = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
 
 /**
- * Reads what the body contains at the pointer or path, and converts it to a number. If `values`
- * maps the found text, number or boolean to a number, returns that number. Otherwise returns a
- * number as it is, a text such as `"0.82"` as a number, 1 for true, and 0 for false.
- * @throws {Failure} `unprocessable`. The sentence tells what was found and what is accepted.
+ * Finds the value in the body at the link's pointer or path, and returns it as a number.
+ * - If `values` contains the found text, number or boolean, returns the number from `values`.
+ * - Otherwise returns a found number as it is, the number in a text such as `"0.82"`, 1 for true,
+ *   or 0 for false.
+ * @throws {Failure} `unprocessable`, with a message that tells what the body has there and what it
+ * must have.
  */
 export async function readValue(
   body: unknown,
@@ -44,9 +46,10 @@ async function findOne(body: unknown, path: string): Promise<unknown> {
 }
 
 /**
- * Returns the number to which `values` maps the found text, number or boolean; otherwise undefined.
- * The keys of `values` are texts, so a number or a boolean is compared by its JSON text: 1.0 as
- * `1`, and true as `true`.
+ * Translates the found text, number or boolean by `values`. Returns undefined if `values` does not
+ * contain it.
+ * The keys of `values` are texts. So a number or a boolean is first converted to JSON: 1.0 matches
+ * the key `1`, and true matches the key `true`.
  */
 function mapValue(found: unknown, values: Values): number | undefined {
   const key = typeof found === 'string' ? found : JSON.stringify(readScalar(found));
@@ -54,8 +57,9 @@ function mapValue(found: unknown, values: Values): number | undefined {
 }
 
 /**
- * Returns a boolean or a finite number as it is; otherwise undefined. JSON.parse reads 1e400 as
- * Infinity. JSON.stringify would turn Infinity into `null`, which may be a key of `values`.
+ * Returns a boolean or a finite number as it is; otherwise undefined.
+ * Infinity must not pass: JSON.parse reads 1e400 as Infinity, and JSON.stringify writes Infinity as
+ * `null`. If `values` had the key `null`, 1e400 would match it.
  */
 const readScalar = (found: unknown) =>
   typeof found === 'boolean' || Number.isFinite(found) ? found : undefined;
@@ -73,7 +77,7 @@ function valueNotFound(found: unknown, where: string, values: Values): Failure {
   return unprocessable(`${place} is ${describeFound(found)}: it must be ${wanted}.`);
 }
 
-/** Describes what was found, for an error message. */
+/** Describes the value that the body contains at the pointer or path, for an error message. */
 export function describeFound(found: unknown): string {
   if (found === undefined) return 'nothing';
   if (typeof found === 'boolean') return `${found}`;
@@ -85,8 +89,8 @@ export function describeFound(found: unknown): string {
 }
 
 /**
- * Returns the first SHOWN_MAX_CHARS code points of a text. The function cuts the text before it
- * counts, so a long text costs no more than a short text.
+ * Shortens a text to SHOWN_MAX_CHARS code points and `…`; a shorter text stays as it is. Slices the
+ * text before it counts code points, so a very long text costs little time.
  */
 function shorten(text: string): string {
   const characters = [...text.slice(0, 2 * SHOWN_MAX_CHARS + 2)];
