@@ -1,6 +1,6 @@
 /**
- * The SQL that creates an evaluation, and the read that explains why nothing was created. Both
- * statements run in one transaction.
+ * SQL that creates an evaluation: two statements in one transaction. If the first statement creates
+ * nothing, the second reads the rows that show why.
  */
 import { min, sql } from 'drizzle-orm';
 import { alias } from 'drizzle-orm/sqlite-core';
@@ -33,10 +33,11 @@ const WRITE = { write_id: param<string>() };
 const hasTheId = (p: In<typeof KEY>) => all(same(e.account_id, p.account), same(e.id, p.id));
 
 /**
- * Inserts the evaluation and returns its row. Inserts it only if all of these conditions are true:
- * - The account has the label, or the label is shared.
+ * Inserts the evaluation and returns its row, but only if all of these conditions are true:
+ * - The label belongs to the account, or is shared.
  * - The label is not archived, and allows the value.
- * - The id is free, and no evaluation with this id was deleted after the request began.
+ * - The account has no evaluation with this id.
+ * - No evaluation with this id was deleted after this request began.
  */
 export const createEvaluation = query(
   {
@@ -69,8 +70,9 @@ export const createEvaluation = query(
 );
 
 /**
- * The oldest row in the history of an evaluation, if the history is not empty. The history contains
- * the values that updates have replaced, so its oldest row has the value that the create stored.
+ * The oldest row in the history of an evaluation. If an update replaces a value, the old value goes
+ * into the history. So the oldest row contains the value that the create stored. If no value was
+ * replaced, the history is empty.
  */
 const f = alias(runEvaluationHistory, 'f');
 const isHistory = all(same(h.account_id, e.account_id), same(h.evaluation_id, e.id));
@@ -88,10 +90,10 @@ const isFirst = all(
 );
 
 /**
- * Explains why the create stored nothing. Returns the label that the request names. Also returns
- * the account's evaluation that already has the requested id, and the first value of that
- * evaluation. Columns of a missing label or evaluation are NULL. Returns no row if the create
- * stored its row.
+ * Explains why the create stored nothing. Returns the label that the request names, and the
+ * account's evaluation that already has the id. `created_value` is the value with which that
+ * evaluation was created. If the label is missing, its columns are NULL. If no evaluation has the
+ * id, the columns of the evaluation are NULL. If the create stored the evaluation, returns no row.
  */
 export const explainCreateEvaluation = accountQuery(
   { ...KEY, ...LABEL, ...WRITE, ...NOW, ...ALONE },

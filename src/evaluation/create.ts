@@ -10,8 +10,9 @@ import type { EvaluationRow } from './read.ts';
 import * as sql from './sql.generated.ts';
 
 /**
- * Creates an evaluation, and returns its row. `created` is true if this request stored the row. If
- * the account has an evaluation with the same id and content already, returns the existing row.
+ * Creates an evaluation, and returns its row. If this request stored the row, `created` is true. If
+ * the account already has an evaluation with this id and this content, returns the existing row,
+ * and `created` is false.
  * @param key the request's Idempotency-Key. If the body has no id, the id is derived from the key.
  * @throws {Failure} `not_found`, `conflict`, `unprocessable` or `database_unavailable`.
  */
@@ -57,8 +58,8 @@ export async function createEvaluation(
     if (!isSame) throw id === undefined ? keyIsTaken() : new Failure('conflict', ID_IS_TAKEN);
     refuseServerFields(sent, stored);
     if (!is_own_write) return { row: stored, created: false };
-    // An earlier attempt of this request created the row. Another request may have updated the row
-    // since, so this function returns the row as it was created.
+    // An earlier attempt of this request created the row, and another request may have updated it
+    // since. So this function returns the row as the earlier attempt stored it.
     return { row: { ...stored, value, updated_by: null, updated_at: null }, created: true };
   }
   if (!is_not_deleted) throw new Failure('conflict', ID_WAS_DELETED);

@@ -1,6 +1,6 @@
 /**
- * The SQL that deletes an evaluation, and the read that explains why nothing was deleted. Both
- * statements run in one transaction.
+ * SQL that deletes an evaluation: two statements in one transaction. If the first statement deletes
+ * nothing, the second reads the rows that show why.
  */
 import { type SQL, sql } from 'drizzle-orm';
 import {
@@ -26,9 +26,10 @@ const WRITE = { ...SCOPE, ...NOW, write_id: UPDATE.write_id };
 type P = In<typeof WRITE>;
 
 /**
- * Matches the evaluation that the request may delete. If an evaluation with this id was deleted
- * after the request began, matches nothing. An evaluation that has the id now was created after
- * that deletion, so the caller cannot mean it.
+ * Matches the evaluation that the request may delete.
+ * If an evaluation with this id was deleted after the request began, matches nothing. If the id now
+ * belongs to a new evaluation, the caller cannot mean it: the caller sent the request before the
+ * new evaluation existed.
  */
 const isDeletable = (p: P) => all(isInScope(p), isNotDeletedSince(p));
 
@@ -43,16 +44,18 @@ const isOwnDeletion = (p: P) =>
 const DATABASE_NOW = sql`strftime('%Y-%m-%dT%H:%M:%fZ', 'now')`;
 
 /**
- * Returns the SQL for `deleted_at`. `isNotDeletedSince` refuses every write to this id that began
- * before `deleted_at`. So `deleted_at` is the latest of these three times:
+ * Returns the SQL for `deleted_at`, the time that is stored with the deletion. If a write to this
+ * id began before `deleted_at`, `isNotDeletedSince` refuses the write. So `deleted_at` must be late
+ * enough. It is the latest of these three times:
  * - The time when the request began.
- * - The present time of the database's clock. The delete may need several attempts, and other
- *   requests may begin meanwhile.
+ * - The present time of the database's clock. The Worker may have needed several attempts for the
+ *   deletion, and other requests may have begun in the meantime.
  * - The time of the evaluation's last change, or of its creation. This time comes from the clock of
- *   an edge location. If that clock is ahead of the database's clock, a late attempt of the create
- *   could otherwise create the evaluation again.
- * The SQL ignores a time that is more than an hour after the request began, because a clock must be
- * wrong.
+ *   an edge location, which may be ahead of the database's clock. Suppose that this time was left
+ *   out. The request that created the evaluation could then create it again, if one of its attempts
+ *   arrived late.
+ * If the second or the third time is more than an hour later than the first, a clock must be wrong.
+ * The SQL then ignores this time.
  */
 function deletedAt(p: Omit<P, 'write_id'>): SQL<string> {
   const latest = sql<string>`strftime('%Y-%m-%dT%H:%M:%fZ', ${p.now}, '+1 hour')`;
@@ -68,9 +71,9 @@ function deletedAt(p: Omit<P, 'write_id'>): SQL<string> {
 }
 
 /**
- * Inserts a row for the deletion and returns the evaluation's id. A trigger then deletes the
- * evaluation, its history and its rows in `keyed_write`. Inserts nothing if a condition failed, or
- * if an earlier attempt of this deletion has inserted the row.
+ * Inserts a row into `deleted_evaluation` and returns the evaluation's id. A trigger then deletes
+ * the evaluation, its history, and the rows in `keyed_write` that belong to it. If a condition is
+ * false, or if an earlier attempt of this deletion has already inserted the row, inserts nothing.
  */
 export const deleteEvaluation = query({ ...WRITE, versions: UPDATE.versions }, (p) =>
   insertIf(
@@ -87,9 +90,10 @@ export const deleteEvaluation = query({ ...WRITE, versions: UPDATE.versions }, (
 );
 
 /**
- * Explains why the delete inserted nothing. Returns the evaluation's version, and the `deleted_at`
- * that an earlier attempt of this deletion stored. Columns of a missing row are NULL. Returns no
- * row if the delete inserted its row.
+ * Explains why the delete inserted nothing. Returns the version of the evaluation, and the
+ * `deleted_at` that an earlier attempt of this deletion stored. If the request may not delete the
+ * evaluation, the columns of the evaluation are NULL. If no earlier attempt stored the deletion,
+ * `deleted_at` is NULL. If the delete inserted its row, returns no row.
  */
 export const explainDeleteEvaluation = accountQuery({ ...WRITE, ...ALONE }, (p) =>
   select({

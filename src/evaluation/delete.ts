@@ -10,11 +10,12 @@ import type { EvaluationPath } from './read.ts';
 import * as sql from './sql.generated.ts';
 
 /**
- * Deletes the evaluation. A retry of the deletion succeeds and deletes nothing more, even if
- * another evaluation has the same id by then.
- * - Without an idempotency key, only further attempts of the Worker count as retries.
- * - With a key, later requests of the caller with the same key also count as retries, for at least
- *   seven days.
+ * Deletes the evaluation. If an earlier attempt of the same deletion has already succeeded, deletes
+ * nothing and succeeds too. So a retry never deletes a new evaluation that was created with the
+ * same id after the deletion.
+ * - Without an idempotency key, only the Worker's own attempts for this request count as attempts
+ *   of the same deletion.
+ * - With a key, later requests of the caller with the same key also count, for at least seven days.
  * @throws {Failure} `not_found` (also if the token is restricted to one evaluation),
  * `precondition_failed` or `database_unavailable`.
  */

@@ -11,8 +11,8 @@ export const isInScope = (p: In<typeof SCOPE>) =>
   all(same(e.account_id, p.account), same(e.id, p.id), same(e.run_id, p.run_id));
 
 /**
- * Parameters: the evaluation, and the link that the request came through. Both parameters of the
- * link are null if the request has a token instead.
+ * Parameters: the account, the evaluation, and the link through which the request came. If the
+ * request has a token and no link, `link_id` and `link_expires_at` are null.
  */
 export const LINKED = {
   account: SCOPE.account,
@@ -22,9 +22,9 @@ export const LINKED = {
 };
 
 /**
- * Returns SQL that is true unless the request came through a revoked link. Without a link,
- * `link_id` is NULL, so the search finds no revocation. The search uses the primary key, so it
- * reads at most one row.
+ * Returns SQL that is false if the request came through a revoked link. If the request has a token
+ * and no link, `link_id` is NULL, so the SQL finds no revocation and is true. The SQL searches by
+ * the primary key, so it reads at most one row.
  */
 export function isNotRevoked(p: In<typeof LINKED>): SQL<Truth> {
   const isOfLink = all(
@@ -41,9 +41,9 @@ export const NOW = { now: param<string>() };
 
 /**
  * Returns SQL that is false if an evaluation with this id was deleted after the request began.
- * After the deletion, another evaluation may have been created with the same id. A write that
- * arrives late must not change the new evaluation. The search reads a range of the primary key,
- * which is usually empty.
+ * After the deletion, somebody may have created a new evaluation with the same id. A write that
+ * arrives late must not change the new evaluation. The SQL reads only the deletions of this id
+ * since the request began: usually none.
  */
 export function isNotDeletedSince(p: Omit<In<typeof SCOPE & typeof NOW>, 'run_id'>): SQL<Truth> {
   const isSince = all(
@@ -55,5 +55,8 @@ export function isNotDeletedSince(p: Omit<In<typeof SCOPE & typeof NOW>, 'run_id
 }
 
 const { write_id, ...columns } = getTableColumns(e);
-/** All columns except `write_id`, which never leaves the database. */
+/**
+ * The columns of an evaluation that a statement may return: all except `write_id`, which never
+ * leaves the database. The database uses `write_id` to recognise a repeated write.
+ */
 export const resourceColumns = columns;

@@ -44,8 +44,8 @@ export type EvaluationUpdate = {
 
 /**
  * Parses the body of an update.
- * @throws {Failure} `malformed` for the value; `unprocessable` for an immutable field of a wrong
- * type.
+ * @throws {Failure} `malformed` if the value is wrong; `unprocessable` if an immutable field has a
+ * wrong type.
  */
 export function parseEvaluationUpdate(body: Body): EvaluationUpdate {
   const { value, ...immutable } = parse(EvaluationUpdateBody, body, IMMUTABLE, fieldIsImmutable);
@@ -54,9 +54,10 @@ export function parseEvaluationUpdate(body: Body): EvaluationUpdate {
 
 const { account_id, run_id, created_by, created_by_evaluator_id, created_at } = IMMUTABLE;
 /**
- * The fields that the server sets in a create. A caller may send them only with the values that the
- * server sets. If the API ignored another value, the caller would believe that it was stored. The
- * API always refuses `created_at`, because the caller cannot know its value.
+ * The fields that the server sets when it creates an evaluation. A caller may send one of these
+ * fields only with the value that the server sets. If the API ignored a different value, the caller
+ * would believe that the server had stored it. The API always refuses `created_at`, because the
+ * caller cannot know its value.
  */
 export const SERVER_FIELDS = {
   account_id,
@@ -83,14 +84,14 @@ export type EvaluationCreate = Pick<
   'evaluation_label_id' | 'value' | 'output_name' | 'field_path'
 > & {
   readonly id: string | undefined;
-  /** The server fields that the caller sent. */
+  /** The fields that the caller sent although the server sets them. */
   readonly sent: SentFields;
 };
 
 /**
  * Parses the body of a create.
- * @throws {Failure} `malformed` for a field that the caller sets; `unprocessable` for a server
- * field of a wrong type.
+ * @throws {Failure} `malformed` if a field that the caller sets is wrong; `unprocessable` if a
+ * field that the server sets has a wrong type.
  */
 export function parseEvaluationCreate(body: Body): EvaluationCreate {
   const parsed = parse(EvaluationCreateBody, body, SERVER_FIELDS, fieldIsSet);

@@ -1,4 +1,4 @@
-/** The SQL that reads evaluations and their replaced values. */
+/** SQL that reads evaluations, and the values that updates have replaced. */
 import { asc, desc, getTableColumns, sql } from 'drizzle-orm';
 import { accountQuery, all, below, e, h, param, same, select, type Truth } from '../db/query.ts';
 import { isInScope, resourceColumns, SCOPE } from './evaluation.query.ts';
@@ -8,14 +8,18 @@ export const getEvaluation = accountQuery(SCOPE, (p) =>
 );
 
 /**
- * Returns evaluations of a run, oldest first. Evaluations of the same millisecond are in the order
- * of their ids, so the position of a row is unique and can be a cursor.
+ * Returns evaluations of a run, oldest first. If two evaluations were created in the same
+ * millisecond, the smaller id comes first. So `created_at` and `id` together are a unique position
+ * in the list, and a cursor can contain them.
  */
 export const listEvaluations = accountQuery(
   {
     account: SCOPE.account,
     run_id: SCOPE.run_id,
-    /** The position of the previous page's last row. Both texts are empty on the first page. */
+    /**
+     * The `created_at` and the `id` of the last row on the previous page. For the first page, both
+     * are empty texts.
+     */
     after_created_at: param<string>(),
     after_id: param<string>(),
     limit: param<number>(),
@@ -37,15 +41,16 @@ export const listEvaluations = accountQuery(
 const { account_id, write_id, ...replacedColumns } = getTableColumns(h);
 
 /**
- * Returns replaced values, newest first. If no value was replaced, returns one row of NULLs. If the
- * evaluation does not exist, returns no row.
+ * Returns the values of an evaluation that updates have replaced, newest first. If the evaluation
+ * exists but has no such values, returns one row of NULLs. If the evaluation does not exist,
+ * returns no row. So read.ts can throw `not_found` only for a missing evaluation.
  */
 export const listReplacedValues = accountQuery(
   {
     ...SCOPE,
     /**
-     * The `replaced_at` of the previous page's last entry. On the first page it is `~`, which sorts
-     * after all times.
+     * The `replaced_at` of the last entry on the previous page. For the first page it is `~`, which
+     * sorts after all times.
      */
     before: param<string>(),
     limit: param<number>(),

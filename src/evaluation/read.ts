@@ -8,12 +8,15 @@ import { notFound } from '../failure.ts';
 import { allows } from '../principal.ts';
 import * as sql from './sql.generated.ts';
 
-/** A row as the database returns it, without `write_id`, which never leaves the database. */
+/**
+ * The row of an evaluation as the database returns it. `write_id` is missing, because it never
+ * leaves the database.
+ */
 export type EvaluationRow = Omit<typeof runEvaluation.$inferSelect, 'write_id'>;
 
 /**
  * The evaluation as callers receive it.
- * - `account_id`, `created_by` and `updated_by` are plain strings. Other ids are UUIDs in lower
+ * - `account_id`, `created_by` and `updated_by` are plain strings. All other ids are UUIDs in lower
  *   case.
  * - Times are ISO 8601 in UTC with milliseconds.
  * - `value` is a finite double.
@@ -24,10 +27,13 @@ export type RunEvaluation = Omit<EvaluationRow, 'updated_at'> & { updated_at?: s
 /** The ids of an evaluation and its run, in lower case, as they are stored. */
 export type EvaluationPath = { readonly run_id: string; readonly id: string };
 
-/** A replaced value: who had set it and when, and who replaced it and when. */
+/**
+ * An entry of an evaluation's history: a value that an update replaced, who had set the value and
+ * when, and who replaced it and when.
+ */
 export type ReplacedRow = Omit<typeof runEvaluationHistory.$inferSelect, 'account_id' | 'write_id'>;
 
-/** Converts a row to the resource. */
+/** Converts a database row to the evaluation as callers receive it. */
 export function toResource(row: EvaluationRow): RunEvaluation {
   const { updated_at, ...fields } = row;
   return updated_at === null ? fields : { ...fields, updated_at };
@@ -50,25 +56,25 @@ export async function getEvaluation(
 
 /**
  * If a request asks for the evaluations under one label, the Worker reads at most this many
- * evaluations of the run. D1 bills at most 1,000 rows for the request: from the second page on, D1
- * also counts the row at the cursor.
+ * evaluations of the run. D1 then bills at most 1,000 rows: these 999 and, from the second page on,
+ * the last row of the previous page.
  */
 const LABEL_SEARCH_MAX_ROWS = 999;
 
 /**
- * Reads a page of the run's evaluations, oldest first. The page is empty if the account has no such
- * run.
- * No index contains the label, and a run may be long. So a request for one label reads the next
- * LABEL_SEARCH_MAX_ROWS evaluations of the run, and returns only the evaluations under the label.
- * If the run may have more evaluations, `end` is the last evaluation that the request read, so the
- * next page can begin after it.
- * @throws {Failure} `not_found` if the token is restricted to another run, or to one evaluation; or
- * `database_unavailable`.
+ * Reads a page of the run's evaluations, oldest first. If the account has no such run, the page is
+ * empty.
+ * If `label` is set, the Worker reads the next LABEL_SEARCH_MAX_ROWS evaluations of the run, and
+ * returns only the evaluations under the label. No index contains the label, and the run may be too
+ * long to read completely. If the run may have more evaluations, `end` is the last evaluation that
+ * the Worker read. The next page can then begin after `end`, even if this page is empty.
+ * @throws {Failure} `not_found` if the token is restricted to a different run, or to one
+ * evaluation; or `database_unavailable`.
  */
 export async function listEvaluations(
   { principal, connection }: OperationContext,
   run_id: string,
-  /** The page has only evaluations under this label; undefined for all labels. */
+  /** If `label` is set, the page contains only evaluations under this label. */
   label: string | undefined,
   { after, limit }: Page<Position>,
 ): Promise<{ readonly rows: EvaluationRow[]; readonly end?: EvaluationRow | undefined }> {
@@ -87,7 +93,7 @@ export async function listEvaluations(
 }
 
 /**
- * Reads a page of the replaced values of an evaluation, newest first.
+ * Reads a page of the values of an evaluation that updates have replaced, newest first.
  * @throws {Failure} `not_found` or `database_unavailable`.
  */
 export async function listReplacedValues(

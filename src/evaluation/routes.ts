@@ -84,7 +84,7 @@ export function evaluationRoutes(requireAuth: RequireAuth) {
     return respondResource(c, 200, toResource(row));
   };
   routes.put(EVALUATION, requireAuth('updateEvaluation', 'write'), update);
-  // POST is the same operation, because most senders of webhooks and callbacks can only POST.
+  // POST does the same as PUT, because most senders of webhooks and callbacks can only POST.
   routes.post(EVALUATION, requireAuth('updateEvaluationByPost', 'write'), update);
 
   routes.delete(EVALUATION, requireAuth('deleteEvaluation', 'write'), async (c) => {
@@ -117,8 +117,9 @@ export function evaluationRoutes(requireAuth: RequireAuth) {
 }
 
 /**
- * Reads the ids in a path, in lower case. Adds the evaluation's id to the log line.
- * @throws {Failure} `malformed`.
+ * Reads the run's id and the evaluation's id from the path of the URL, in lower case. Adds the
+ * evaluation's id to the log line.
+ * @throws {Failure} `malformed` if an id is not a UUID.
  */
 export function readEvaluationPath(
   c: AppContext,

@@ -1,8 +1,7 @@
 /**
- * The SQL that updates an evaluation, and the read that explains why nothing was stored. Both
- * statements run in one transaction, so no row changes in between. The update checks all conditions
- * in SQL. If the update stores nothing, update.ts compares the row from the read with the request,
- * and so finds the condition that failed.
+ * SQL that updates an evaluation: two statements in one transaction, so no other write can change a
+ * row between them. The first statement checks all conditions. If it stores nothing, the second
+ * statement reads the rows that show why, and update.ts finds the condition that is false.
  */
 import { sql } from 'drizzle-orm';
 import {
@@ -50,14 +49,18 @@ const WRITE = {
   run_id: param<string | null>(),
   write_id,
   is_repeatable,
-  /** The search for an earlier attempt of this write reads only history rows after this time. */
+  /**
+   * `isReplaced` searches the history for an earlier attempt of this write. It reads only the rows
+   * that are later than this time.
+   */
   since: param<string>(),
 };
 type P = In<typeof WRITE>;
 
 /**
- * Matches the evaluation that the request names. A link contains no run, so only a request through
- * a link may leave the run out.
+ * Matches the evaluation that the request names. A request with a token also names the run, and the
+ * evaluation must belong to this run. A request through a link names no run, because a link does
+ * not contain one.
  */
 const isTarget = (p: P) =>
   all(
@@ -67,27 +70,30 @@ const isTarget = (p: P) =>
   );
 
 /**
- * Matches the evaluation if the request may write it:
- * - The link of the request, if any, is not revoked.
- * - No evaluation with this id was deleted after the request began. Otherwise, an evaluation that
- *   has the id now was created after that deletion, so the caller cannot mean it.
+ * Matches the evaluation if the request may write it. Two conditions must be true:
+ * - If the request came through a link, the link is not revoked.
+ * - No evaluation with this id was deleted after the request began. After such a deletion, the id
+ *   may belong to a new evaluation. The caller cannot mean the new evaluation, because the caller
+ *   sent the request before it existed.
  */
 const isWritable = (p: P) => all(isTarget(p), isNotRevoked(p), isNotDeletedSince(p));
 
 const isOwnWrite = (p: P) => same(e.write_id, p.write_id);
 
 /**
- * Matches the row of `keyed_write` that this write stored, if the write has an idempotency key.
- * Even the first attempt must look for this row, because a second attempt may have reached the
- * database earlier.
+ * Matches the row in `keyed_write` that this write has already stored. Only a write with an
+ * idempotency key has such a row.
+ * Even the first attempt searches for the row. An earlier request with the same key may have stored
+ * it, or the second attempt may have reached the database before the first.
  */
 const isKeyedWrite = (p: P) =>
   all(same(w.account_id, e.account_id), same(w.evaluation_id, e.id), same(w.write_id, p.write_id));
 
 /**
- * Matches the history row that contains the value of this write, if another write has replaced the
- * value. Only a write without an idempotency key needs this search. The search reads the history
- * rows since the request began: usually none, no matter how long the history is.
+ * Matches the history row that contains the value of this write. The history has such a row if
+ * another write has replaced the value.
+ * Only a write without an idempotency key needs this search. The search reads only the history rows
+ * since the request began. There are usually none, even if the history is long.
  */
 const isReplaced = (p: P) =>
   all(
@@ -98,8 +104,8 @@ const isReplaced = (p: P) =>
   );
 
 /**
- * Updates the evaluation and returns the row. Updates nothing if a condition failed, or if this
- * write is stored already.
+ * Updates the evaluation and returns the row. If a condition is false, or if this write is already
+ * stored, updates nothing.
  */
 export const updateEvaluation = query({ ...UPDATE, ...WRITE, value: param<number>() }, (p) => {
   const isRetry = all(
@@ -130,21 +136,24 @@ export const updateEvaluation = query({ ...UPDATE, ...WRITE, value: param<number
 });
 
 /**
- * Explains why the update changed nothing: returns the evaluation, the value that this write has
- * already stored, if any, and the rule of the label. All columns of the evaluation are NULL if the
- * request may not write it. Returns no row if the update changed the row.
+ * Explains why the update changed nothing. Returns the evaluation, the value that this write has
+ * already stored (if it has), and the rule of the label. If the request may not write the
+ * evaluation, the columns of the evaluation are NULL. If the update changed the evaluation, returns
+ * no row.
  */
 export const explainUpdateEvaluation = accountQuery({ ...WRITE, ...ALONE }, (p) =>
   select({
     evaluation: resourceColumns,
     is_own_write: isOwnWrite(p).as('is_own_write'),
     /**
-     * If this is 1 and the row already has the same value by the same author, the request counts as
-     * the caller's retry. Only the Worker's first attempt sends 1 (db/write.ts).
+     * 1 if the request may count as the caller's retry of an earlier request. It counts as a retry
+     * if the last update stored the same value by the same author. Only the Worker's first attempt
+     * sends 1 (db/write.ts).
      */
     is_repeatable: p.is_repeatable.as('is_repeatable'),
     /**
-     * The value that this write stored, from `keyed_write` or the history; NULL if neither has it.
+     * The value that an earlier attempt of this write stored, from `keyed_write` or from the
+     * history. NULL if neither contains this write.
      */
     earlier_value: coalesce(w.value, h.value).as('earlier_value'),
     earlier_updated_at: coalesce(w.updated_at, h.updated_at).as('earlier_updated_at'),

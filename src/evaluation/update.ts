@@ -16,8 +16,10 @@ import * as sql from './sql.generated.ts';
 type UpdateParams = typeof sql.updateEvaluation extends Statement<infer P, unknown> ? P : never;
 
 /**
- * The ids in a request through a link: the evaluation and the link. A link does not contain the id
- * of a run. The update uses `link_id` and `link_expires_at` to check that the link is not revoked.
+ * The ids of the evaluation and of the link, for a request through a link.
+ * - `run_id` is null, because a link does not contain the id of a run.
+ * - `link_id` and `link_expires_at` are part of the primary key of `revoked_link`. If the link was
+ *   revoked, the update finds a row with both, and stores nothing.
  */
 export type LinkedPath = {
   readonly run_id: null;
@@ -27,8 +29,8 @@ export type LinkedPath = {
 };
 
 /**
- * A read that runs after the write, in the same transaction. Its rows are added to `rows`, even if
- * the write stored nothing.
+ * A statement that reads rows after the write, in the same transaction. `updateEvaluation` adds the
+ * rows to `rows`, even if the write stored nothing.
  */
 type FurtherRead<Row> = {
   readonly statement: Statement<UpdateParams, Row>;
@@ -36,11 +38,13 @@ type FurtherRead<Row> = {
 };
 
 /**
- * Updates the value, and returns the row as this write stored it. If an earlier attempt stored the
- * write, returns the row as it was then, even if it has changed since.
- * Suppose that a request has neither a precondition nor an idempotency key, and sends the stored
- * value again. If the author is also the same, the function changes nothing and returns the stored
- * row.
+ * Updates the value, and returns the row as this write stored it.
+ * - An earlier attempt, or an earlier request with the same idempotency key, may have already
+ *   stored this write. The function then changes nothing. It returns the row as it was stored then,
+ *   even if another write has changed the row since.
+ * - A request that has neither a precondition nor an idempotency key may be a retry. If the last
+ *   update stored the same value by the same author, the function changes nothing and returns the
+ *   stored row.
  * @throws {Failure} `not_found` (also if the link is revoked), `precondition_failed`,
  * `unprocessable` or `database_unavailable`.
  */
@@ -65,10 +69,10 @@ export async function updateEvaluation<Row = never>(
 }
 
 /**
- * Finds out why the update changed nothing. If an earlier attempt of the Worker, or an earlier
- * request of the caller, has already stored this write, returns the row as it was then. Otherwise
- * throws the failure of the first condition that failed. README.md lists the conditions in order,
- * and update.query.ts has them in SQL.
+ * Finds out why the update changed nothing. An earlier attempt of the Worker, or an earlier request
+ * of the caller, may have already stored this write. If so, returns the row as it was stored then.
+ * Otherwise throws the failure for the first condition that is false. README.md lists the
+ * conditions in order, and update.query.ts checks them in SQL.
  */
 function findEarlierRow(
   explanation: RowOf<typeof sql.explainUpdateEvaluation>,
