@@ -1,6 +1,6 @@
 /**
- * The SQL that creates a label, and the read that explains why nothing was created. Both statements
- * run in one transaction.
+ * SQL that creates a label: two statements in one transaction. If the first statement creates
+ * nothing, the second reads the label that shows why.
  */
 import { sql } from 'drizzle-orm';
 import {
@@ -24,16 +24,19 @@ import { isLabelOf } from './rule.query.ts';
 const WRITE = {
   ...SCOPE,
   write_id: param<string>(),
-  /** A digest of the submitted content. */
+  /**
+   * A digest of the content that the caller sent. If a later create has the same digest, it has the
+   * same content.
+   */
   create_digest: param<string>(),
 };
 
 /**
- * Inserts the label and returns its row. Inserts nothing if the account already has a label with
- * this id, or if a shared label has this id.
- * An account's own label takes precedence over a shared label with the same id. Suppose that an
- * account created a label with a shared label's id. Then the account's evaluations under the shared
- * label would suddenly have another rule for their values.
+ * Inserts the label and returns its row. If the account already has a label with this id, or if a
+ * shared label has this id, inserts nothing.
+ * A new label may not have the id of a shared label. An account's own label takes precedence over a
+ * shared label with the same id. So the new label would suddenly change the rule for all
+ * evaluations of the account under the shared label.
  */
 export const createEvaluationLabel = query(
   {
@@ -65,15 +68,15 @@ export const createEvaluationLabel = query(
 );
 
 /**
- * Explains why the create stored nothing: returns the label that already has the id. Returns no row
- * if the create stored its row.
+ * Explains why the create stored nothing: returns the label that already has the id. If the create
+ * stored the label, returns no row.
  */
 export const explainCreateEvaluationLabel = accountQuery({ ...WRITE, ...ALONE }, (p) =>
   select({
     label: resourceColumns,
     /**
-     * Is 1 if the account created the label with the same content, even if an update has changed
-     * the label since.
+     * 1 if the account created this label with the content that the request has. Later updates of
+     * the label do not change the result.
      */
     is_same: all(same(l.account_id, p.account), is(l.create_digest, p.create_digest)).as('is_same'),
     is_own_write: is(l.write_id, p.write_id).as('is_own_write'),

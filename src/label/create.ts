@@ -9,17 +9,21 @@ import type { LabelRow } from './read.ts';
 import * as sql from './sql.generated.ts';
 
 /**
- * If the body has no id, `deriveId` computes the label's id from the caller, this name and the
- * Idempotency-Key. For an evaluation, `deriveId` uses the id of the run instead of this name.
+ * If the body has no id, the Worker derives the label's id from the caller, this text and the
+ * Idempotency-Key. For an evaluation, the Worker uses the id of the run instead of this text.
  */
 const COLLECTION = 'evaluation-labels';
 
 /**
- * Creates a label, and returns its row. `created` is true if this request stored the row. If the
- * account created a label with the same id and content before, returns the row as it is now.
+ * Creates a label, and returns its row. If this request stored the row, `created` is true. If the
+ * account has already created a label with this id and this content, returns that row as it is now,
+ * and `created` is false.
  * @param key the request's Idempotency-Key. If the body has no id, the id is derived from the key.
- * @throws {Failure} `not_found` if the token's restriction does not allow a create; `conflict`;
- * `unprocessable` for a field that the server sets; or `database_unavailable`.
+ * @throws {Failure}
+ * - `not_found` if the token is restricted to one run or one evaluation
+ * - `conflict` if another label already has the id
+ * - `unprocessable` if the body has a wrong value for a field that the server sets
+ * - `database_unavailable`
  */
 export async function createEvaluationLabel(
   { principal, connection, now, uuid }: OperationContext,

@@ -75,8 +75,9 @@ export const IMMUTABLE = {
 
 const { account_id, archived_at, created_by, created_at } = IMMUTABLE;
 /**
- * The fields that the server sets in a create. A caller may send them only with the values that the
- * server sets. The API always refuses `created_at`, because the caller cannot know its value.
+ * The fields that the server sets when it creates a label. A caller may send one of these fields
+ * only with the value that the server sets. The API always refuses `created_at`, because the caller
+ * cannot know its value.
  */
 export const SERVER_FIELDS = {
   account_id,
@@ -129,14 +130,14 @@ type LabelContent = Pick<
 export type LabelCreate = {
   readonly id: string | undefined;
   readonly content: LabelContent;
-  /** The server fields that the caller sent. */
+  /** The fields that the caller sent although the server sets them. */
   readonly sent: SentFields & { readonly created_by?: unknown };
 };
 
 /**
  * Parses the body of a create.
- * @throws {Failure} `malformed` for a field that the caller sets; `unprocessable` for a field that
- * the server sets.
+ * @throws {Failure} `malformed` if a field that the caller sets is wrong; `unprocessable` if a
+ * field that the server sets is wrong.
  */
 export function parseLabelCreate(body: Body): LabelCreate {
   const parsed = parse(LabelCreateBody, body, SERVER_FIELDS, fieldIsSet);
@@ -170,8 +171,8 @@ export type LabelUpdate = {
 
 /**
  * Parses the body of an update.
- * @throws {Failure} `malformed` for a field that can change; `unprocessable` for an immutable
- * field.
+ * @throws {Failure} `malformed` if a field that can change is wrong; `unprocessable` if an
+ * immutable field is wrong.
  */
 export function parseLabelUpdate(body: Body): LabelUpdate {
   const { name, description, archived, ...immutable } = parse(

@@ -58,8 +58,8 @@ const { id, name, description, value_type, min_value, max_value } = CREATED_EXAM
 const NULL = { type: 'null' };
 const UNBOUNDED = { min_value: NULL, max_value: NULL };
 /**
- * Describes which fields each `value_type` has. The rule uses `if`, which code generators ignore,
- * so they generate one type for all labels.
+ * JSON Schema that tells which fields each `value_type` has. The schema uses the keyword `if`. Code
+ * generators ignore `if`, so they generate one type for all labels.
  */
 const RULE = {
   if: api.someProperties({ value_type: { enum: ['categorical', 'ordinal'] } }),
@@ -76,8 +76,9 @@ const RULE = {
   },
 };
 /**
- * Requires at least one of the fields. `allOf` changes no meaning: without it, openapi-typescript
- * turns the body into `unknown`.
+ * Requires at least one of the fields `name`, `description` and `archived`. `anyOf` alone would
+ * mean the same, but openapi-typescript would then turn the body into `unknown`. So `anyOf` is
+ * inside `allOf`.
  */
 const ONE_CHANGE = {
   allOf: [{ anyOf: ['name', 'description', 'archived'].map((name) => ({ required: [name] })) }],

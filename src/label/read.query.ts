@@ -13,14 +13,19 @@ export const getEvaluationLabel = accountQuery(SCOPE, (p) =>
 const own = alias(evaluationLabel, 'o');
 
 /**
- * Returns the account's own labels and the shared labels, oldest first. Labels of the same
- * millisecond are in the order of their ids. Leaves out a shared label if the account has its own
- * label with the same id. SQLite merges two searches of one index, and stops at the limit.
+ * Returns the account's own labels and the shared labels, oldest first. If two labels were created
+ * in the same millisecond, the smaller id comes first. If an own label and a shared label have the
+ * same id, leaves out the shared label.
+ * SQLite searches one index twice, for the own labels and for the shared labels. It merges the two
+ * results while it reads them, and stops at the limit.
  */
 export const listEvaluationLabels = accountQuery(
   {
     account: SCOPE.account,
-    /** The position of the previous page's last row. Both texts are empty on the first page. */
+    /**
+     * The `created_at` and the `id` of the last row on the previous page. For the first page, both
+     * are empty texts.
+     */
     after_created_at: param<string>(),
     after_id: param<string>(),
     limit: param<number>(),

@@ -6,8 +6,8 @@ import { allowsLabels } from '../principal.ts';
 import * as sql from './sql.generated.ts';
 
 /**
- * A row as the database returns it, without the columns that never leave the database. `categories`
- * is a JSON array of strings.
+ * The row of a label as the database returns it. `create_digest` and `write_id` are missing,
+ * because they never leave the database. `categories` is a JSON array of strings, or null.
  */
 export type LabelRow = Omit<typeof evaluationLabel.$inferSelect, 'create_digest' | 'write_id'>;
 
@@ -23,7 +23,7 @@ export type EvaluationLabel = Omit<LabelRow, 'categories' | 'updated_at'> & {
   updated_at?: string;
 };
 
-/** Converts a row to the resource. */
+/** Converts a database row to the label as callers receive it. */
 export function toResource(row: LabelRow): EvaluationLabel {
   const { categories, updated_at, ...fields } = row;
   const label = { ...fields, categories: categories === null ? null : JSON.parse(categories) };

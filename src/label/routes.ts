@@ -68,8 +68,8 @@ export function labelRoutes(requireAuth: RequireAuth) {
 }
 
 /**
- * Reads the label's id in the path, in lower case. Adds the id to the log line.
- * @throws {Failure} `malformed`.
+ * Reads the label's id from the path of the URL, in lower case. Adds the id to the log line.
+ * @throws {Failure} `malformed` if the id is not a UUID.
  */
 function readLabelId(c: Context<AppEnv, typeof LABEL>): string {
   const id = requireUuid('id', c.req.param('label_id'));

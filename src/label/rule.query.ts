@@ -1,6 +1,6 @@
 /**
- * SQL conditions that find the label of an evaluation and check a value against the label. Any
- * statement on evaluations can use them.
+ * SQL conditions about the label of an evaluation: they find the label, and check whether it allows
+ * a value. Every statement on evaluations can use them.
  */
 import { type SQL, sql } from 'drizzle-orm';
 import { alias } from 'drizzle-orm/sqlite-core';
@@ -25,9 +25,10 @@ export const shared = literal(SHARED_ACCOUNT);
 const own = alias(evaluationLabel, 'o');
 
 /**
- * Matches the label that this account uses under this id. An own label takes precedence over the
- * shared label with the same id. A label of another account never matches, because a refusal would
- * reveal that account's categories.
+ * Matches the label that has this id for this account. If the account has its own label with the
+ * id, the own label matches. Otherwise the shared label with the id matches.
+ * The label of another account never matches. If it did, an error message could reveal the other
+ * account's categories.
  */
 export function isLabelOf(account: Id, id: Id): SQL<Truth> {
   const isOwn = all(same(own.account_id, account), same(own.id, id));
@@ -47,11 +48,11 @@ const allows = (value: SQL<number>) => sql<Truth>`CASE ${l.value_type}
 END`;
 
 /**
- * Returns SQL that is true if the label meets the condition. If the label is missing, the result is
- * `otherwise`.
+ * Returns SQL that is true if the account's label with this id meets the condition. If the label is
+ * missing, the result is `otherwise`.
  * An own label takes precedence over the shared label with the same id. `coalesce` searches for the
- * shared label only if there is no own label. So the SQL reads an own label once, where `isLabelOf`
- * would read it twice.
+ * shared label only if the account has no own label. So the SQL reads an own label only once. With
+ * `isLabelOf`, the SQL would read it twice.
  */
 function labelMeets(account: Id, id: Id, condition: SQL, otherwise: 0 | 1): SQL<Truth> {
   const lookUp = (owner: Id) =>
@@ -71,9 +72,9 @@ export const allowsCreate = (account: Id, id: Id, value: SQL<number>): SQL<Truth
   labelMeets(account, id, all(allows(value), sql`${l.archived_at} IS NULL`), 0);
 
 /**
- * Returns SQL that is true if an update may store the value. If the label is missing, every finite
- * value is allowed, because a label may be inserted after its evaluations. An archived label still
- * restricts updates.
+ * Returns SQL that is true if an update may store the value. An archived label still restricts
+ * updates. If the label is missing, the update may store every finite value, because the label may
+ * be inserted later than its evaluations.
  */
 export const allowsUpdate = (account: Id, id: Id, value: SQL<number>): SQL<Truth> =>
   labelMeets(account, id, allows(value), 1);

@@ -17,8 +17,8 @@ const SHOWN_MAX_CATEGORIES = 20;
 type RuleRow = Pick<LabelRow, 'value_type' | 'min_value' | 'max_value' | 'categories'>;
 
 /**
- * Returns a failure `unprocessable` if the label does not allow the value; otherwise undefined. A
- * missing label allows every value.
+ * Returns a failure `unprocessable` if the label does not allow the value; otherwise undefined. If
+ * the label is missing, every value is allowed.
  */
 export function findValueRefusal(rule: OrNulls<RuleRow>, value: number): Failure | undefined {
   const { value_type, min_value: min, max_value: max } = rule;
@@ -36,8 +36,8 @@ export function findValueRefusal(rule: OrNulls<RuleRow>, value: number): Failure
 }
 
 /**
- * Describes the allowed range, which has at least one bound. A label without bounds refuses no
- * value.
+ * Describes the allowed range, for an error message. At least one bound is not null, because a
+ * label without bounds refuses no value.
  */
 function describeRange(min: number | null, max: number | null): string {
   if (min !== null && max !== null) return `value must be between ${min} and ${max}.`;

@@ -1,8 +1,7 @@
 /**
- * The SQL that updates a label, and the read that explains why nothing was stored. Both statements
- * run in one transaction, so no row changes in between. The update checks all conditions in SQL. If
- * the update stores nothing, update.ts compares the row from the read with the request, and so
- * finds the condition that failed.
+ * SQL that updates a label: two statements in one transaction, so no other write can change a row
+ * between them. The first statement checks all conditions. If it stores nothing, the second
+ * statement reads the label, and update.ts finds the condition that is false.
  */
 import { sql } from 'drizzle-orm';
 import {
@@ -46,11 +45,12 @@ const WRITE = {
 
 /**
  * Returns SQL that is true if the update would store nothing new, for one of two reasons:
- * - The row has this write's `write_id`: an earlier attempt or request has stored the write.
- * - The row already has the same content by the same author, and `is_repeatable` lets this count as
- *   a retry.
- * A label has no history. So if another write has changed the label since, the SQL does not find
- * the earlier attempt.
+ * - The row has this write's `write_id`. An earlier attempt, or an earlier request with the same
+ *   idempotency key, has stored the write.
+ * - `is_repeatable` is 1, and the row already has this content by this author. The request counts
+ *   as the caller's retry of an earlier request.
+ * A label has no history. So if another write has changed the label since, the SQL does not
+ * recognise an earlier attempt of this write.
  */
 const isStored = (p: In<typeof WRITE>) =>
   sql<Truth>`(${same(l.write_id, p.write_id)} OR ${all(
@@ -62,8 +62,8 @@ const isStored = (p: In<typeof WRITE>) =>
   )})`;
 
 /**
- * Updates the label and returns the row. Updates nothing if a condition failed, or if this write is
- * stored already.
+ * Updates the label and returns the row. If a condition is false, or if this write is already
+ * stored, updates nothing.
  */
 export const updateEvaluationLabel = query({ ...UPDATE, ...WRITE }, (p) =>
   update(l, {
@@ -82,9 +82,9 @@ export const updateEvaluationLabel = query({ ...UPDATE, ...WRITE }, (p) =>
 );
 
 /**
- * Explains why the update changed nothing. Returns the label, and whether this write is stored
- * already. All columns of the label are NULL if the account does not have it. Returns no row if the
- * update changed the row.
+ * Explains why the update changed nothing. Returns the label, and `is_stored`, which is 1 if this
+ * write is already stored. If the account does not have the label, the columns of the label are
+ * NULL. If the update changed the label, returns no row.
  */
 export const explainUpdateEvaluationLabel = accountQuery({ ...WRITE, ...ALONE }, (p) =>
   select({ label: resourceColumns, is_stored: isStored(p).as('is_stored') })

@@ -13,11 +13,12 @@ import * as sql from './sql.generated.ts';
 
 /**
  * Updates the label, and returns the row as this write stored it.
- * - Suppose that a request has neither a precondition nor an idempotency key, and sends the stored
- *   content again. If the author is also the same, the function changes nothing and returns the
+ * - A request that has neither a precondition nor an idempotency key may be a retry. If the last
+ *   update stored the same content by the same author, the function changes nothing and returns the
  *   stored row.
- * - If the caller repeats a request with a key, the function returns the stored row until another
- *   write changes the label. After that, the repeated request counts as a new update.
+ * - If the caller repeats a request with the same idempotency key, the function changes nothing and
+ *   returns the stored row. But if another write has changed the label since, the repeated request
+ *   counts as a new update.
  * @throws {Failure} `not_found`, `precondition_failed`, `unprocessable` or `database_unavailable`.
  */
 export async function updateEvaluationLabel(
