@@ -1,7 +1,7 @@
 /**
  * Passes this deployment's OpenAPI document to Scalar, which draws the API reference on the page of
- * ../routes.ts. Turns off everything that would call a server of Scalar. The browser runs this file
- * as it is.
+ * ../routes.ts. Turns off every feature that would call one of Scalar's servers. No build changes
+ * this file: the browser runs it as it is.
  */
 
 /** Replaces colours of Scalar that have too little contrast for WCAG 2.2 AA (1.4.3). */
@@ -19,9 +19,9 @@ const CONTRAST = `
 }`;
 
 /**
- * Deselects the optional parameters in the form for requests. Otherwise the form would send the
- * example of each parameter, such as a cursor that skips entries, or the same Idempotency-Key for
- * different writes.
+ * Makes sure that the form for requests does not send optional parameters unless the reader selects
+ * them. Otherwise the form would send the example of each parameter. For example, it would send a
+ * cursor that skips entries, or one Idempotency-Key with different writes.
  */
 function deselectOptionalParameters({ components }) {
   for (const parameter of Object.values(components.parameters)) {
@@ -44,10 +44,10 @@ globalThis.Scalar.createApiReference('#reference', {
   withDefaultFonts: false,
   hideClientButton: true,
   showDeveloperTools: 'never',
-  // A download would contain the parameters that deselectOptionalParameters changed. Readers find
-  // the original document at /openapi.json.
+  // The button for downloads is off. A downloaded document would contain the parameters that
+  // deselectOptionalParameters changed. The original document is at /openapi.json.
   documentDownloadType: 'none',
-  // Scalar must forget a pasted token when the tab is closed.
+  // When the reader closes the tab, Scalar must forget a pasted token.
   persistAuth: false,
 });
 document.querySelector('#fallback').remove();
