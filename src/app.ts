@@ -1,6 +1,7 @@
 /**
- * Wires middleware, authentication, routes and the rendering of failures together, and does nothing
- * else. Each isolate creates one app, so all requests of an isolate share its settings and keys.
+ * Creates the app: connects the middleware, the authentication, the routes and the code that turns
+ * failures into responses. Each isolate creates one app. All requests of the isolate share the
+ * app's settings and keys.
  */
 import { createVerifier } from './auth/verifier.ts';
 import { type Clock, systemClock } from './clock.ts';
@@ -32,9 +33,10 @@ import { type AccountObjects, findPlace, readOrigins, readSettings } from './set
 const loadDocument = async () => (await import('./openapi.generated.json')).default;
 
 /**
- * Creates the function that returns the store of an account: its Durable Object, or D1. The created
- * function throws if a setting is wrong, so call it only after authentication, which checks the
- * settings.
+ * Creates a function that finds the store of an account. The store has the account's rows. It is D1
+ * or a Durable Object of the account, as the setting ACCOUNT_OBJECTS tells.
+ * The created function throws if a setting is wrong. So the app calls it only after the
+ * authentication, which has checked the settings.
  */
 function createFindStore(env: Env): FindStore {
   let accountObjects: AccountObjects | undefined;

@@ -1,4 +1,7 @@
-/** Time as a dependency, so that a test can stop the clock and move it. */
+/**
+ * The current time and timers. Functions get a clock as an argument, so that a test can pass a
+ * clock that the test stops and moves.
+ */
 export type Clock = {
   readonly now: () => Date;
   readonly sleep: (milliseconds: number) => Promise<unknown>;
@@ -8,7 +11,8 @@ export type Clock = {
 
 /**
  * Returns the result of `work`. If `work` takes longer than `milliseconds`, calls `onTimeout` and
- * rejects without waiting for `work` to end: a body that arrives slowly may take forever.
+ * throws. This function does not wait for `work` to end, because `work` may never end. An example
+ * is reading the body of a response that arrives byte by byte.
  * @throws {Error} `did not answer within N ms`
  */
 export function withTimeout<T>(
@@ -26,14 +30,15 @@ export function withTimeout<T>(
   });
 }
 
-/** How often a waiting request checks whether the shared work has ended. */
+/** `waitWhile` checks at this interval whether the work has ended. */
 const POLL_MS = 10;
 
 /**
- * Waits until work that several requests share has ended, but at most `milliseconds`. Each request
- * waits with its own timers, and never for a promise of another request. If the caller of request A
- * disconnects, workerd cancels A. If request B awaits a promise of A, then B hangs, or workerd
- * writes a warning (auth/README.md).
+ * Waits until `isRunning` returns false, but at most `milliseconds`. A request calls this function
+ * to wait for work that another request has started, such as a fetch of the key set.
+ * The request waits with its own timers, and never awaits a promise of another request. If request
+ * B awaited a promise of request A and the caller of A disconnected, workerd would cancel A. Then B
+ * could wait forever (auth/README.md).
  */
 export async function waitWhile(
   clock: Clock,
@@ -47,8 +52,8 @@ export async function waitWhile(
 export const systemClock: Clock = {
   now: () => new Date(),
   sleep: (milliseconds) => scheduler.wait(milliseconds),
-  // A timer can be cancelled, and an AbortSignal.timeout cannot. Such a signal would exist until
-  // its timeout ends, even if the request has ended long before.
+  // This function uses setTimeout because clearTimeout can cancel it. AbortSignal.timeout cannot be
+  // cancelled: its signal would stay in memory until the timeout, even if the request ends earlier.
   after: (milliseconds, action) => {
     const timer = setTimeout(action, milliseconds);
     return () => clearTimeout(timer);

@@ -8,23 +8,31 @@ export type FailureCode =
   | 'malformed'
   /** The request has no bearer token. */
   | 'no_credentials'
-  /** The token does not verify. */
+  /** The token is malformed, has a wrong signature, has expired, or has a claim that is refused. */
   | 'invalid_token'
-  /** The token verifies, but lacks the scope that the deployment requires. */
+  /** The token is valid, but lacks the scope that the deployment requires. */
   | 'insufficient_scope'
   /**
-   * The resource does not exist, belongs to another account, or is outside the token's restriction.
-   * All cases have the same code, so that no caller learns which ids exist.
+   * The resource does not exist, or the caller may not access it. The resource may belong to
+   * another account. Or the token may be restricted to one run or one evaluation, and the resource
+   * is not part of it. All cases have the same code, so that no caller learns which ids exist.
    */
   | 'not_found'
   | 'method_not_allowed'
-  /** The id is in use, or the Idempotency-Key was sent before with a different body. */
+  /**
+   * A request to create a resource cannot store it under its id. The id is in use, or a resource
+   * with the id was deleted after the request began. Or the caller sent the Idempotency-Key before
+   * with a different body.
+   */
   | 'conflict'
-  /** If-Match does not list the stored version. */
+  /** The request's If-Match does not list the resource's stored version. */
   | 'precondition_failed'
   | 'body_too_large'
   | 'unsupported_media_type'
-  /** The request is well-formed, but breaks a rule of the API, of a label or of a link. */
+  /**
+   * The request is well-formed, but the API, the evaluation's label or the link does not allow its
+   * content. An example is a value outside the label's range.
+   */
   | 'unprocessable'
   | 'rate_limited'
   /** The Worker cannot fetch the key set that verifies the token. */
@@ -51,13 +59,14 @@ type FailureHeaders = {
 export type FailureLog = {
   readonly code?: string;
   readonly key_id?: string | undefined;
-  /**
-   * The name of the claim that made the token invalid. `expected` describes the accepted values,
-   * and `actual` is the value in the token. A stranger may choose `actual`, so the code that fills
-   * it must escape it.
-   */
+  /** The name of the claim that made the token invalid. */
   readonly claim?: string;
+  /** Describes the values that the claim may have. */
   readonly expected?: string;
+  /**
+   * Shows or describes the claim's value. A stranger may have chosen the value, so the code that
+   * sets this field must escape the value.
+   */
   readonly actual?: string;
   readonly cause?: string;
 };
@@ -101,8 +110,8 @@ export const INTERNAL_ERROR =
   'The server failed to process the request; this is not your fault. Quote the x-request-id when you report it.';
 
 /**
- * Makes the failure for a resource that does not exist, or that the caller may not access. Both
- * cases have the same sentence, so no caller learns which ids exist.
+ * Makes the failure `not_found` for a resource that does not exist, or that the caller may not
+ * access. Both cases have the same sentence, so no caller learns which ids exist.
  */
 export const notFound = () =>
   new Failure(
@@ -112,14 +121,20 @@ export const notFound = () =>
 
 export const malformed = (sentence: string) => new Failure('malformed', sentence);
 
-/** Makes the failure of a create whose Idempotency-Key was sent before with a different body. */
+/**
+ * Makes the failure `conflict` for a request that creates a resource. The caller sent the
+ * request's Idempotency-Key before, with a different body.
+ */
 export const keyIsTaken = () =>
   new Failure(
     'conflict',
     'The Idempotency-Key was sent before, with other content: send a new key with new content.',
   );
 
-/** Makes the failure of a request whose If-Match does not list the stored version, `version`. */
+/**
+ * Makes the failure `precondition_failed`: the request's If-Match does not list the resource's
+ * stored version. `version` is this version.
+ */
 export const preconditionFailed = (resource: string, version: string) =>
   new Failure(
     'precondition_failed',
@@ -128,8 +143,8 @@ export const preconditionFailed = (resource: string, version: string) =>
   );
 
 /**
- * Makes the error that reports a bug: a write changed no row, although the code finds afterwards
- * that all conditions of the write are met. test/explanation.test.ts tests that this never happens.
+ * Makes an error that reports a bug: a write changed no row, and the code finds no condition of the
+ * write that the row breaks. test/explanation.test.ts tests that this never happens.
  */
 export const unexplained = (write: string) =>
   new Error(`The ${write} stored nothing, and no condition explains why.`);
@@ -137,8 +152,9 @@ export const unexplained = (write: string) =>
 export const unprocessable = (sentence: string) => new Failure('unprocessable', sentence);
 
 /**
- * Makes the failure of a database that does not answer now. A write may be stored nevertheless, so
- * the sentence names the header that makes a retry safe. `cause` is for the log.
+ * Makes the failure `database_unavailable` because the database does not answer now. The database
+ * may have stored a write nevertheless. So the sentence tells the caller about Idempotency-Key,
+ * which makes a retry safe. Only the log shows `cause`.
  */
 export const databaseUnavailable = (retryAfterSeconds: number, cause: string) =>
   new Failure(
@@ -149,8 +165,8 @@ export const databaseUnavailable = (retryAfterSeconds: number, cause: string) =>
   );
 
 /**
- * Makes the failure of a database that lacks migrations that the deployed Worker needs. `cause` is
- * for the log.
+ * Makes the failure `database_unavailable` because the database lacks migrations that the deployed
+ * Worker needs. Only the log shows `cause`.
  */
 export const lacksMigrations = (cause: string) =>
   new Failure(
@@ -161,8 +177,9 @@ export const lacksMigrations = (cause: string) =>
   );
 
 /**
- * Makes the failure of a missing or wrong setting. The log has the setting's name and the command
- * that fixes the setting, never the setting's value.
+ * Makes the failure `misconfigured` for a setting that is missing or wrong. The log shows the
+ * setting's name, the fault, and the command that changes the setting. The log never shows the
+ * setting's value.
  */
 export const misconfigured = (setting: string, fault: string) =>
   new Failure(

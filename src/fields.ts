@@ -10,8 +10,9 @@ import { isAtMost, UUID } from './limits.ts';
 export type Body = { readonly [property: string]: unknown };
 
 /**
- * Values by the name of their field: the values that the caller sent for fields that only the
- * server sets, or the server's values of the same fields.
+ * Values of fields that the caller cannot choose, such as `created_at`. The keys are the names of
+ * the fields. One such object has the values that the caller sent, and another has the server's
+ * values. The functions below compare the two objects.
  */
 export type SentFields = { readonly [field: string]: unknown };
 
@@ -25,8 +26,8 @@ export const uuid = (name: string) => {
 export const text = (name: string, maxChars: number, mustBe = 'a string') =>
   v.pipe(
     v.string(`${name} must be ${mustBe}.`),
-    // JSON can contain half of a surrogate pair, but UTF-8 cannot: D1 would store another
-    // character.
+    // JSON can contain half of a surrogate pair, such as "\ud83d". UTF-8 cannot encode it, so D1
+    // would store another character.
     v.check(
       (sent) => sent.isWellFormed(),
       `${name} must be Unicode text: it contains half of a surrogate pair.`,
@@ -58,16 +59,19 @@ export const finiteNumber = (name: string, mustBe = 'a JSON number') =>
 const ISO_8601 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,3}0*)?(?:Z|[+-]\d\d:\d\d)$/i;
 
 /**
- * Parsers of fields that the caller cannot change. The caller may send such a field only with the
- * value that is stored, or that the server will store. A value of another type can never equal the
- * stored value, so the parser refuses it.
+ * Parsers of fields that the caller cannot choose. The caller may send such a field only with the
+ * value that is stored, or that the server will store. Each parser refuses a value of a wrong type,
+ * such as a number for an id, because such a value can never equal the stored value.
  */
 export const storedField = {
   text: v.nullish(v.string()),
-  /** Turns an id into lower case, as ids are stored. */
+  /** Turns an id into lower case, because stored ids are in lower case. */
   id: v.nullish(v.pipe(v.string(), v.toLowerCase())),
   number: v.nullish(v.pipe(v.number(), v.finite())),
-  /** Turns an ISO 8601 time in any time zone into UTC with milliseconds, as times are stored. */
+  /**
+   * Turns an ISO 8601 time in any time zone into UTC with milliseconds, because stored times have
+   * this form.
+   */
   timestamp: v.nullish(
     v.pipe(
       v.string(),
@@ -81,10 +85,12 @@ export const storedField = {
 };
 
 /**
- * Parses the fields of the schema, and ignores all other fields of the body.
- * @param readOnly an object whose keys are the fields that the caller cannot set
- * @param refusal makes the failure for a field in `readOnly` whose value has a wrong type
- * @throws {Failure} `malformed`, or the refusal of a field in `readOnly`.
+ * Parses a body by a schema, and returns the fields that the schema names. Ignores all other fields
+ * of the body.
+ * @param readOnly an object whose keys are the fields that the caller cannot choose
+ * @param refusal makes the failure for a field in `readOnly`, from the field's name
+ * @throws {Failure} for the first field that the schema refuses: the failure of `refusal` if the
+ * field is in `readOnly`, otherwise `malformed`.
  */
 export function parse<T extends v.GenericSchema>(
   schema: T,
@@ -100,8 +106,9 @@ export function parse<T extends v.GenericSchema>(
 }
 
 /**
- * Returns the first field whose sent value differs from the stored value. Compares lists as JSON,
- * because lists are stored as JSON.
+ * Returns the name of the first field that the caller sent with another value than the stored one;
+ * undefined if all sent values equal the stored values. The database stores a list as JSON text,
+ * so this function turns a sent list into JSON before it compares.
  */
 export const findDifferingField = (sent: SentFields, stored: SentFields): string | undefined =>
   Object.keys(sent).find((field) => {
@@ -110,7 +117,9 @@ export const findDifferingField = (sent: SentFields, stored: SentFields): string
   });
 
 /**
- * Refuses a field that the caller sent with a different value than the server sets.
+ * Refuses the request if the caller sent a field that the server sets, with another value than the
+ * server's value.
+ * @param stored the server's values
  * @throws {Failure} `unprocessable`.
  */
 export function refuseServerFields(sent: SentFields, stored: SentFields): void {
@@ -118,10 +127,10 @@ export function refuseServerFields(sent: SentFields, stored: SentFields): void {
   if (field !== undefined) throw fieldIsSet(field);
 }
 
-/** Makes the failure of a field that the server sets. */
+/** Makes the failure `unprocessable` for a sent field that only the server sets. */
 export const fieldIsSet = (field: string) =>
   unprocessable(`${field} is set by the server: leave it out.`);
 
-/** Makes the failure of a field that no update can change. */
+/** Makes the failure `unprocessable` for a sent field that no update can change. */
 export const fieldIsImmutable = (field: string) =>
   unprocessable(`${field} cannot be changed: leave it out, or send it as it is stored.`);

@@ -12,7 +12,10 @@ export type Keywords = { readonly [keyword: string]: unknown };
 type Words = string | Keywords;
 type Section = 'headers' | 'parameters' | 'responses' | 'schemas';
 
-/** A part of the document that is defined once. Each use of it becomes a `$ref`. */
+/**
+ * A part of the document that several operations use, such as a header. The document defines the
+ * part once, under `components`, and each use becomes a `$ref`.
+ */
 export class Component<S extends Section = Section> {
   name: string | undefined;
   description: string | undefined;
@@ -24,7 +27,7 @@ export class Component<S extends Section = Section> {
     this.definition = definition;
   }
 
-  /** Returns the same component with another description, for one operation. */
+  /** Returns a copy of the component. One operation uses the copy, with its own description. */
   withDescription(description: string): Component<S> {
     const { name } = this;
     return Object.assign(new Component(this.section, this.definition), { name, description });
@@ -37,7 +40,7 @@ export const mapValues = <T, R>(
 ): { readonly [key: string]: R } =>
   Object.fromEntries(Object.entries(object).map(([key, value]) => [key, map(value, key)]));
 
-/** Names each component after its key. */
+/** Gives each component a name: its key in `components`. */
 export function nameComponents<T extends { readonly [name: string]: Component }>(components: T): T {
   for (const [name, component] of Object.entries(components)) component.name = name;
   return components;
@@ -50,8 +53,8 @@ export const text = (description: string, maxLength?: number) => ({
 });
 
 /**
- * The schema has a pattern too, because some validators do not check `format`. The pattern contains
- * `a-fA-F`, because JSON Schema cannot ignore case.
+ * The schema of a UUID. The schema has a pattern too, because some validators do not check
+ * `format`. A pattern in JSON Schema is always case-sensitive, so the pattern contains `a-fA-F`.
  */
 const UUID_SCHEMA = {
   type: 'string',
@@ -62,8 +65,8 @@ export const uuid = (description: string) => ({ ...UUID_SCHEMA, description });
 export const time = (description: string) => ({ type: 'string', format: 'date-time', description });
 
 /**
- * A finite number. The bounds exclude numbers such as 1e400, which JSON.parse turns into Infinity
- * and the Worker refuses.
+ * The schema of a finite number. The bounds exclude numbers such as 1e400. JSON.parse turns 1e400
+ * into Infinity, which the Worker refuses.
  */
 const DOUBLE = {
   type: 'number',
@@ -81,7 +84,10 @@ export const numberOrNull = (description: string) => orNull(number(description))
 type Schema = Keywords | Component<'schemas'>;
 type PropertiesOf<T> = { readonly [property in keyof T]-?: Schema };
 
-/** Describes an object in a response. Only the properties in `optional` may be absent. */
+/**
+ * Describes an object in a response. Only the properties in `optional` may be absent. `rule`
+ * contains more keywords of the schema.
+ */
 export const objectSchema = <T extends object>(
   properties: PropertiesOf<T>,
   optional: readonly (keyof T)[] = [],
@@ -96,7 +102,8 @@ export const objectSchema = <T extends object>(
   });
 /**
  * Describes a resource in a response. Only `updated_at` may be absent: the first update adds it.
- * `rule` contains keywords that relate properties to each other, such as `if` and `then`.
+ * `rule` contains keywords such as `if` and `then`, with which the schema of one property depends
+ * on the value of another property.
  */
 export const resourceSchema = <T extends { readonly updated_at?: string }>(
   properties: PropertiesOf<T>,
@@ -104,8 +111,8 @@ export const resourceSchema = <T extends { readonly updated_at?: string }>(
 ) => objectSchema<T>(properties, ['updated_at'], rule);
 
 /**
- * Describes some properties of an object, for use in `if` and `then`. `unevaluatedProperties`
- * allows the object's other properties, which redocly would refuse otherwise.
+ * Describes some properties of an object, for use in `if` and `then`. The object may have more
+ * properties. The linter redocly would refuse them without `unevaluatedProperties`.
  */
 export const someProperties = (properties: Keywords) => ({
   properties,
@@ -113,9 +120,11 @@ export const someProperties = (properties: Keywords) => ({
 });
 
 /**
- * Options for converting a validator to a JSON Schema. The conversion leaves out each `check` and
- * `to_lower_case`, which JSON Schema cannot express. It replaces `anyOf` of a type and null by a
- * list of the two types.
+ * Options for converting a validator to a JSON Schema:
+ * - The conversion leaves out each `check` and `to_lower_case`, because JSON Schema cannot express
+ *   them.
+ * - For a text that may be null, the conversion writes `"type": ["string", "null"]` instead of an
+ *   `anyOf` with two schemas. It does the same for every other type.
  */
 const FROM_VALIDATOR: ConversionConfig = {
   typeMode: 'input',
@@ -133,47 +142,55 @@ const FROM_VALIDATOR: ConversionConfig = {
   },
 };
 
-/** The description of a field that an update refuses to change. */
+/** The text that the document has at each field that an update refuses to change. */
 export const IMMUTABLE_FIELD = 'Cannot be changed: leave it out, or send it as it is stored.';
 /**
- * The description of a field that the server sets. A create refuses a sent value that differs from
- * the server's value.
+ * The text that the document has at each field that the server sets. If the caller creates a
+ * resource and sends another value than the server's, the Worker refuses the request.
  */
 export const SERVER_FIELD = 'Set by the server: leave it out, or send the same value.';
 const SENT_BACK = textOrNull('Ignored.');
 /**
- * Properties of a resource that the Worker ignores in a request body. The document describes them
- * because a generated client needs their types.
+ * Properties that the Worker ignores in a request body. A caller may send back a resource as the
+ * Worker returned it, with these properties. The document describes them, because a generated
+ * client needs their types.
  */
 export const IGNORED = { updated_by: SENT_BACK, updated_at: SENT_BACK };
 
 /**
- * The schema of a field for which a create refuses every value. A generated client gets the type
- * `never`.
+ * The schema of a field that a caller must not send in a request that creates a resource: the
+ * Worker refuses every value. A generated client gets the type `never`.
  */
 export const NEVER = false as const;
 
-/** Fields that a caller may send only with the value that the server has. */
+/**
+ * Describes fields of a request body that the caller cannot choose: the Worker refuses a sent value
+ * that differs from the server's value.
+ */
 type ServerFields<Fields extends object> = {
+  /** An object whose keys are the names of the fields. */
   readonly fields: Fields;
-  /** The description of each of the fields. */
+  /** The text that the document has at each of the fields. */
   readonly sentence: string;
   /**
-   * The schema of each field in the document. It allows only values that the server may store. The
-   * validator accepts more: the operation later compares the sent value with the server's value,
-   * and refuses a different one.
+   * The schema of each field in the document. The schema allows only values that the server may
+   * store. The Worker's validator allows more values, because the operation compares the sent value
+   * with the server's value after the validation.
    */
   readonly schemas: { readonly [field in keyof Fields]: Keywords | typeof NEVER };
 };
 
 /**
- * Describes a request body as the Worker accepts it.
+ * Describes a request body in the document. The description comes from the validator that parses
+ * the body, and from texts.
  * @param validator the valibot schema that parses the body
- * @param words for each property that the caller may choose, either a description or keywords. The
- * keywords may add a bound that the validator tests only in a `check`. For a property that the
- * validator does not read, the keywords are the whole schema.
- * @param rule keywords that relate properties to each other, such as `if` and `then`
- * @throws {Error} if `words` lacks a property.
+ * @param words has an entry for each property that the caller may choose: a description, or
+ * keywords of the schema. A keyword such as `maxLength` adds a bound that the conversion of the
+ * validator leaves out (FROM_VALIDATOR). If `words` has a property that the validator lacks, the
+ * property's keywords are its whole schema.
+ * @param rule keywords such as `if` and `then`, with which the schema of one property depends on
+ * the value of another property
+ * @throws {Error} if `words` lacks a property of the validator that the caller may choose.
  */
 export function requestSchema<T extends v.GenericSchema<object>, Fields extends object>(
   validator: T,
@@ -191,8 +208,8 @@ export function requestSchema<T extends v.GenericSchema<object>, Fields extends 
     }
     const own = wordsByName.get(property);
     if (own === undefined || typeof derived === 'boolean') throw new Error(`describe ${property}`);
-    // A generated client makes each property with a default required. The schema leaves out the
-    // defaults null and {}, so that these properties stay optional.
+    // If a property has a default, some generated clients make the property required. So the schema
+    // leaves out the defaults null and {}, and a property with such a default stays optional.
     const initial = typeof derived.default === 'object' ? undefined : derived.default;
     const more = typeof own === 'string' ? { description: own } : own;
     return { ...derived, ...more, type: derived.type, default: initial };
@@ -242,17 +259,20 @@ export const headers = nameComponents({
 type Header = Component<'headers'>;
 export type Headers = { readonly [name: string]: Header };
 
-/** Additional headers of a response with one resource. */
+/** Headers that a response with one resource has besides the common headers. */
 export const TAGGED: Headers = { 'cache-control': headers.NoTransform, etag: headers.ETag };
 /**
- * An additional header of a refusal that the Worker may send after D1 has answered a query: the
- * bookmark, which names the state of D1 at that time.
+ * The bookmark, a header that names a state of D1. The document adds this header to each refusal
+ * that the Worker may send after a query. If D1 answered the query, the refusal has the header.
  */
 export const BOOKMARK: Headers = { 'x-d1-bookmark': headers.Bookmark };
-/** An additional header of a refusal after which the caller may retry. */
+/** The header `retry-after`. A refusal has this header if the caller may retry. */
 export const RETRY: Headers = { 'retry-after': headers.RetryAfter };
 
-/** Describes a response. `more` adds to the headers that all responses share, or replaces them. */
+/**
+ * Describes a response. `more` contains additional headers. A header in `more` replaces the common
+ * header with the same name.
+ */
 export const response = (description: string, content?: object, more: Headers = {}) => ({
   description,
   headers: {
@@ -265,15 +285,15 @@ export const response = (description: string, content?: object, more: Headers = 
 });
 
 /**
- * Describes a response without a body. The response has the bookmark header if the Worker queried
- * D1 and D1 answered.
+ * Describes a response without a body. If the Worker queried D1 and D1 answered, the response has
+ * the header `x-d1-bookmark`.
  */
 export const emptyResponse = (description: string, more: Headers = {}) =>
   response(description, undefined, { 'x-d1-bookmark': headers.Bookmark, ...more });
 
 /**
- * Describes a response with JSON. The response has the bookmark header if the Worker queried D1 and
- * D1 answered.
+ * Describes a response with JSON. If the Worker queried D1 and D1 answered, the response has the
+ * header `x-d1-bookmark`.
  */
 export const jsonResponse = (
   description: string,
@@ -285,14 +305,17 @@ export const jsonResponse = (
   content: { 'application/json': { schema, example } },
 });
 
-/** Describes a page of a list. */
+/** Describes a response with a page of a list. */
 export const pageResponse = (noun: string, items: Schema, maxItems: number, example: object) => {
   const description = `A page of ${noun}; \`Link\` has the next one.`;
   const schema = { type: 'array', maxItems, items };
   return jsonResponse(description, schema, [example], { link: headers.Link });
 };
 
-/** Describes the two responses of a create: 201 to the first request, and 200 to a retry. */
+/**
+ * Describes the two responses to a request that creates a resource: 201 if the request created it,
+ * and 200 if an earlier request created it with the same content.
+ */
 export const createdResponses = (
   noun: string,
   schema: Schema,
@@ -327,11 +350,11 @@ export const refusalResponse = (description: string, sentences: Sentences, more:
   const examples = mapValues(sentences, (error) => ({ value: { error } }));
   return response(description, { 'application/json': { schema: schemas.Error, examples } }, more);
 };
-/** Describes a refusal that several operations share. The document defines it once. */
+/** Describes a refusal that several operations may send, as a component of the document. */
 export const refusal = (...args: Parameters<typeof refusalResponse>) =>
   new Component('responses', refusalResponse(...args));
 
-/** Describes the refusal of an update whose precondition failed. */
+/** Describes the refusal 412: `If-Match` does not list the stored version. */
 export const staleRefusal = (noun: string, resource = noun) =>
   refusal(
     `\`If-Match\` does not name the current version, whose tag is in \`ETag\`: get the ${noun} ` +
@@ -343,7 +366,7 @@ export const staleRefusal = (noun: string, resource = noun) =>
 /** Formats a whole number with commas: 65,536. */
 export const formatCount = (whole: number) => whole.toLocaleString('en');
 
-/** Sentences that a caller may get both with a token and through a link. */
+/** Error messages that both a caller with a token and a user of a link may get. */
 export const SENTENCES = {
   json: 'The body must be valid JSON in UTF-8.',
   form: 'The body is a form: send JSON instead, with the header Content-Type: application/json.',
@@ -443,11 +466,11 @@ export const limitParameter = (noun: string, maximum: number, example: number) =
   return queryParameter('limit', `How many ${noun} a page may have.`, { schema, example });
 };
 
-/** Matches every cursor. A cursor is opaque to the caller. */
+/** Matches every cursor: encoded text, which the caller sends back unchanged. */
 const CURSOR_PATTERN = '^\\w+$';
 /**
- * Defines the parameter `cursor` of a list. `example` is a cursor before its encoding, such as a
- * time and an id. This function encodes it.
+ * Defines the parameter `cursor` of a list. `example` is the text that the example cursor encodes,
+ * such as a time and an id. This function encodes the text.
  */
 export const cursorParameter = (example: string) =>
   queryParameter('cursor', 'Where the page starts, as it came in a `Link` header.', {
@@ -456,18 +479,19 @@ export const cursorParameter = (example: string) =>
   });
 
 /**
- * Matches one element of a list of entity tags: a tag, or an empty element (RFC 9110 §5.6.1).
- * Spaces and tabs may surround the tag.
+ * Matches one element of a list of entity tags, such as `"7"` in `"7", "8"`. An element may be
+ * empty (RFC 9110 §5.6.1). Spaces and tabs may surround a tag.
  */
 const TAG_ELEMENT = String.raw`[ \t]*(?:(?:W/)?"[^\x00-\x20"\x7f]*"[ \t]*)?`;
 /**
- * IF_MATCH and KEY describe what http/preconditions.ts accepts. test/request-schema.test.ts
- * compares these patterns with the code.
+ * The form of the header If-Match. test/request-schema.test.ts compares the pattern with
+ * http/preconditions.ts, which parses the header.
  */
 const IF_MATCH = {
   pattern: String.raw`^(?:[ \t]*\*[ \t]*|${TAG_ELEMENT}(?:,${TAG_ELEMENT})*)$`,
   example: '*',
 };
+/** The form of the header Idempotency-Key. The test compares this pattern too. */
 const KEY = {
   pattern: '^(?:"[!#-~]{1,255}"|[!#-~]{1,255})$',
   example: 'msg_2KWPBgLlAfxdpx2AI54pPJ85f4W',
@@ -521,12 +545,15 @@ const BAD_BODY =
 const BAD_IF_MATCH =
   '`If-Match` is neither `*` nor a list of entity tags in double quotes, or names over 100 versions';
 /**
- * The reason for a 400 if the caller sends a precondition to a list or a create. A precondition
- * names the version of one existing resource, and these operations have none.
+ * A reason why the Worker answers 400. The request reads a list or creates a resource, and has a
+ * precondition such as `If-Match`. A precondition makes sense only for one existing resource.
  */
 export const NO_PRECONDITION =
   'the request has a precondition such as `If-Match`, which this operation does not take';
-/** The reasons for a 400 that all resources share, by the kind of operation. */
+/**
+ * The reasons why the Worker answers 400 to a request, by the kind of the operation. These reasons
+ * are the same for every resource.
+ */
 export const MALFORMED = {
   create: `${NO_PRECONDITION}; ${BAD_BODY}`,
   update: `${BAD_IF_MATCH}; a precondition other than \`If-Match\` is sent; ${BAD_BODY}`,
@@ -537,7 +564,7 @@ export const MALFORMED = {
     'a `Link` header',
 };
 
-/** Defines an example of a request body. */
+/** Defines an example of a request body. The document shows `summary` as its title. */
 export const example = (summary: string, value: unknown) => ({ summary, value });
 
 export const body = (schema: Schema, examples: object) => ({

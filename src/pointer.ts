@@ -1,7 +1,7 @@
 /**
  * Finds a value in a JSON document by a JSON Pointer (RFC 6901): `/o/id` leads to `1` in
  * `{"o": {"id": 1}}`. Strangers may choose the pointer and the document. So this file works in
- * linear time and never reads an inherited property.
+ * linear time, and never reads a property that an object inherits, such as `constructor`.
  */
 
 /**
@@ -11,8 +11,8 @@
 export function parsePointer(text: string): readonly string[] | undefined {
   if (text === '') return [];
   if (!text.startsWith('/') || /~(?![01])/.test(text)) return undefined;
-  // RFC 6901 §4: `~1` is decoded first. In the other order, `~01` would become a slash instead of
-  // `~1`.
+  // A pointer writes `/` as `~1`, and `~` as `~0`. RFC 6901 §4: decode `~1` before `~0`. If `~0` were
+  // decoded first, `~01` would become `~1` and then a slash. The right result is `~1`.
   return text
     .slice(1)
     .split('/')

@@ -33,15 +33,16 @@ export const info = {
 };
 
 /**
- * The server in the generated file is an invented host that nobody can register (RFC 2606).
- * service.ts replaces it with the origin of the request. The server must be an absolute URL,
- * because each other choice fails for some tool in test/clients:
+ * The server that the generated file names: an invented host that nobody can register (RFC 2606).
+ * For each request, service.ts replaces this server with the origin of the request.
+ * The server is an absolute URL, because some tools in test/clients fail with `/` or without a
+ * server:
  * - With the server `/`, swagger-typescript-api and openapi-to-postmanv2 write `//v1/…`, which is a
  *   host named `v1`. A client of @hey-api/openapi-ts works only on a page of the Worker's own
  *   origin.
  * - Without a server, openapi-to-postmanv2 assumes `/`, and @hey-api/openapi-ts uses the path of
  *   the file. spectral and redocly report a problem.
- * - openapi-typescript and orval ignore the server.
+ * - openapi-typescript and orval work with any server, because they ignore it.
  */
 export const server = {
   url: 'https://evaluations.example',

@@ -1,7 +1,8 @@
 /**
- * Serves the routes that need no token: the health of the database, and the OpenAPI document. The
- * document names the origin of the request as its server. If the server were `/`, some generators
- * of clients would write `//v1/…`, and the clients would send the token to a host named `v1`.
+ * Serves two routes that need no token: the health of the database, and the OpenAPI document.
+ * The document names the origin of the request as its server. If the server were `/`, clients that
+ * some tools generate from the document would use the URL `//v1/…`. They would send the token to a
+ * host named `v1`.
  */
 import { waitUntil } from 'cloudflare:workers';
 import { type Clock, waitWhile, withTimeout } from './clock.ts';
@@ -13,7 +14,7 @@ import { type AppEnv, Hono } from './http/context.ts';
 import { methodNotAllowed } from './http/errors.ts';
 import { respond, respondJson } from './http/response.ts';
 
-/** The OpenAPI document. Its server is only an example, which prepareDocument replaces. */
+/** The generated OpenAPI document. Its server is an example, which prepareDocument replaces. */
 type OpenApiDocument = {
   readonly openapi: string;
   readonly servers: readonly { readonly url: string; readonly description: string }[];
@@ -21,13 +22,17 @@ type OpenApiDocument = {
 
 const DOCUMENT_MAX_AGE_SECONDS = 3600;
 
-/** Each isolate probes the database at most once in this time, even if many callers ask. */
+/**
+ * The result of a probe of the database serves all requests to `/health` for this long. So an
+ * isolate probes the database at most once a second, even if many callers ask.
+ */
 const HEALTH_SECONDS = 1;
 /** The timeout of a probe. It equals ANSWER_MAX_MS, the timeout of one attempt of a query. */
 const HEALTH_TIMEOUT_MS = 5000;
 /**
- * The longest time that a request waits for the result of a probe. If the probe has no result by
- * then, the platform has stopped it, together with the request that started it.
+ * The longest time that a request waits for the result of a probe. A probe ends within
+ * HEALTH_TIMEOUT_MS. So if it has no result after HEALTH_WAIT_MS, the platform has stopped the
+ * probe, together with the request that started the probe.
  */
 const HEALTH_WAIT_MS = HEALTH_TIMEOUT_MS + 500;
 
@@ -45,7 +50,8 @@ export function serviceRoutes(
 
   routes.get('/openapi.json', async (c) => {
     c.get('log').operation = 'getDocument';
-    // The first request for the document prepares it, so a cold start does not wait for that.
+    // The first request for the document imports and prepares it. A cold start need not wait for
+    // this work.
     document ??= prepareDocument(await loadDocument());
     return respond(c, 200, document(new URL(c.req.url).origin), {
       'content-type': 'application/json',
@@ -63,8 +69,8 @@ export function serviceRoutes(
     const at = clock.now().getTime();
     if (!probe || Math.abs(at - probe.at) >= HEALTH_SECONDS * 1000) {
       probe = { at, result: undefined };
-      // Other callers wait for this probe too. So the probe must go on if the caller that started
-      // it disconnects.
+      // Other callers wait for this probe too. So waitUntil keeps the probe running if the caller
+      // that started it disconnects.
       waitUntil(runProbe(probe, db, clock));
     }
     const awaited = probe;
@@ -80,9 +86,11 @@ export function serviceRoutes(
 }
 
 /**
- * Returns a function that writes the document with an origin as its server. The origin comes from
- * the request's own URL, never from a header such as `X-Forwarded-Host`. The function caches no
- * origin, so a stranger can neither fill the memory nor change what other callers get.
+ * Returns a function that returns the document as JSON. The function's argument becomes the server
+ * of the document. The argument is the origin of the request's URL, never a header such as
+ * `X-Forwarded-Host`.
+ * Strangers can send any origin. The function keeps no origin in memory, so a stranger can neither
+ * fill the memory nor change the document of other callers.
  */
 function prepareDocument({ openapi, servers, ...rest }: OpenApiDocument) {
   const tail = JSON.stringify(rest).slice('{'.length);
@@ -112,6 +120,6 @@ async function probeDatabase(db: D1Database, clock: Clock): Promise<'ok' | Failu
   }
 }
 
-/** Turns any fault of the probe into a 503. */
+/** Turns an error of the probe into a failure. Every error that is no failure becomes a 503. */
 const toFailure = (thrown: unknown): Failure =>
   thrown instanceof Failure ? thrown : databaseUnavailable(5, messageOf(thrown));

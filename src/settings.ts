@@ -9,13 +9,14 @@ import { parsePointer } from './pointer.ts';
 import { SHARED_ACCOUNT } from './principal.ts';
 
 /**
- * The settings for the keys that verify tokens. A deployment sets exactly one of these settings.
+ * The names of the three settings that can contain the keys that verify tokens. A deployment sets
+ * exactly one of the three.
  */
 const KEY_SETTINGS = ['JWT_SECRET', 'JWT_JWKS', 'JWT_JWKS_URL'] as const;
 
 /**
- * The environment variables that this file reads. They are also part of `Env`, the type of all
- * bindings.
+ * The environment variables that this file reads. The Worker passes its whole `env`, which contains
+ * bindings too. A program that has no bindings passes only the variables.
  */
 export type Variables = {
   readonly [name in
@@ -38,8 +39,8 @@ export type Variables = {
 const SECRET_MIN_BYTES = 32;
 
 /**
- * The source of the keys that verify tokens. A deployment has exactly one source, so a token never
- * verifies with the keys of another source.
+ * The source of the keys that verify tokens: a secret, a key set in a setting, or the URL of a key
+ * set. A deployment has exactly one source.
  */
 export type KeySource =
   | { readonly kind: 'secret'; readonly secret: Uint8Array }
@@ -77,7 +78,10 @@ export type Settings = {
   readonly run: ClaimSetting;
   /** A scope that each token must have; undefined if the deployment requires none. */
   readonly requiredScope: string | undefined;
-  /** The header that contains only the token; undefined if the token comes in Authorization. */
+  /**
+   * The name of a header whose whole value is the token. Undefined if callers send the header
+   * `Authorization: Bearer <token>` instead.
+   */
   readonly tokenHeader: string | undefined;
   /**
    * The secret that signs and verifies links: the URL of a link contains a signed text that gives
@@ -112,30 +116,36 @@ export const LOCATIONS = [
 ] as const;
 
 /**
- * The place of an object: a jurisdiction, a location hint, or an empty text. If the place is empty,
- * the platform creates the object near the first request for it.
+ * The place of a Durable Object: a jurisdiction or a location hint. If the place is an empty text,
+ * the platform creates the object near the caller who first needs it.
  */
 export type Place = (typeof JURISDICTIONS)[number] | (typeof LOCATIONS)[number] | '';
 
-/** The accounts whose rows are in a Durable Object of their own, and the place of each object. */
+/**
+ * The setting ACCOUNT_OBJECTS. It tells which accounts have their rows in a Durable Object of their
+ * own, and the place of each object. The rows of all other accounts are in D1.
+ */
 export type AccountObjects = {
-  /** The places of the accounts that ACCOUNT_OBJECTS names, by the account's id. */
+  /** The place of the object of each account that the setting names. The keys are account ids. */
   readonly places: ReadonlyMap<string, Place>;
-  /** The place of all other accounts; undefined if they live in D1. */
+  /**
+   * If the setting has an entry `*`, the place of the objects of all accounts that it does not
+   * name. Undefined if these accounts are in D1.
+   */
   readonly otherwise: Place | undefined;
 };
 
 /**
- * The place of a claim in a token, as a setting gives it. `name` is the text of the setting, and
- * `steps` are the property names that lead to the claim. A text that starts with a slash, such as
- * `/o/id`, is a JSON Pointer: its steps are `["o", "id"]`. Any other text, such as
- * `https://example.com/account`, is the name of one property.
+ * A setting that tells where a claim is in a token. `name` is the text of the setting, and `steps`
+ * are the property names that lead to the claim.
+ * - If the text starts with a slash, it is a JSON Pointer: `/o/id` has the steps `["o", "id"]`.
+ * - Any other text, such as `https://example.com/account`, is the name of one property.
  */
 export type ClaimSetting = { readonly name: string; readonly steps: readonly string[] };
 
 /**
  * Returns the origins in CORS_ORIGINS, which are separated by commas. If the setting is missing or
- * wrong, returns an empty list. readSettings reports a wrong setting.
+ * wrong, returns an empty list and does not throw. Only readSettings throws for a wrong setting.
  */
 export const readOrigins = (env: Variables): readonly string[] => {
   const origins = (nonBlank(env.CORS_ORIGINS) ?? '').split(',').map((origin) => origin.trim());
@@ -154,13 +164,14 @@ export function readSettings(env: Variables): Settings {
   const audiences = splitWords(env.JWT_AUDIENCE);
   const clients = readClients(env);
   if (keys.kind === 'secret') {
-    // A program that has the secret can sign tokens of any issuer. With several issuers, each of
-    // them could sign in the name of another.
+    // The secret both verifies and signs tokens. If JWT_ISSUER named several issuers, all of them
+    // would have the secret, and each could sign tokens in the name of another.
     if (issuers.length > 1)
       throw misconfigured('JWT_ISSUER', 'may name several issuers only with a key set');
   } else {
-    // An issuer signs tokens for many APIs. A deployment that names no issuer, or neither an
-    // audience nor clients, would accept tokens that are meant for other APIs.
+    // An issuer may sign tokens for many APIs with the keys of one key set. This deployment must
+    // not accept the tokens that are meant for other APIs. So it must name the issuer, and must
+    // name its audience or its clients.
     if (issuers.length === 0) throw misconfigured('JWT_ISSUER', 'must be set with a key set');
     if (audiences.length === 0 && !clients) {
       throw misconfigured(
@@ -190,7 +201,7 @@ export function readSettings(env: Variables): Settings {
   };
 }
 
-/** Returns the place of the account's object; undefined if the account lives in D1. */
+/** Returns the place of the account's Durable Object; undefined if the account's rows are in D1. */
 export function findPlace(
   { places, otherwise }: AccountObjects,
   account: string,
@@ -200,14 +211,14 @@ export function findPlace(
 }
 
 /**
- * The name in ACCOUNT_OBJECTS that stands for all accounts that the setting does not name. The
- * setting writes `%2A` for an account whose id is `*`.
+ * The entry in ACCOUNT_OBJECTS that means all accounts without an entry of their own. If the id of
+ * an account is `*`, the entry of this account is `%2A`.
  */
 const ALL_ACCOUNTS = '*';
 
 /**
- * Returns the word of ACCOUNT_OBJECTS that gives the account a Durable Object at the place:
- * `acc_berlin@eu`, or `acc_berlin` without a place.
+ * Returns the entry of ACCOUNT_OBJECTS for an account and the place of its Durable Object:
+ * `acc_berlin@eu`, or `acc_berlin` if the place is empty.
  */
 export const formatAccountObjectEntry = (account: string, place: string): string =>
   encodeURIComponent(account).replaceAll('*', '%2A') + (place === '' ? '' : `@${place}`);
@@ -234,7 +245,10 @@ const ENTRIES = `must be accounts such as acc_berlin or acc_berlin@eu, separated
 const isPlace = (text: string): text is Place =>
   ['', ...JURISDICTIONS, ...LOCATIONS].some((place) => place === text);
 
-/** Decodes the id of an account in ACCOUNT_OBJECTS; undefined if the percent-encoding is wrong. */
+/**
+ * Decodes the percent-encoded id of an account in ACCOUNT_OBJECTS. Returns undefined if the
+ * encoding is wrong.
+ */
 function decodeName(name: string): string | undefined {
   try {
     return decodeURIComponent(name);
@@ -316,7 +330,9 @@ function readUrl(value: string): URL {
 }
 
 /**
- * Refuses a text that cannot be quoted in the header WWW-Authenticate (RFC 6750 §3, RFC 6749 §3.3).
+ * Returns the value of the setting `name`. Throws `misconfigured` if the value contains a character
+ * that no quoted text in the header WWW-Authenticate may contain (RFC 6750 §3, RFC 6749 §3.3). The
+ * Worker writes the value into this header if it refuses a token.
  */
 function requireQuotable<T extends string | undefined>(name: string, value: T): T {
   if (value === undefined || /^[\x21\x23-\x5b\x5d-\x7e]+$/.test(value)) return value;
