@@ -72,8 +72,9 @@ const readExample = () => readFileSync('.dev.vars.example', 'utf8');
 
 /** Returns the number of the first line that is neither a setting, nor a comment, nor blank. */
 function findUnreadableLine(text: string): number | undefined {
-  // A quoted value may span several lines. All its lines after the first become the comment `#`, so
-  // the check accepts them and the line numbers stay the same.
+  // A quoted value may span several lines. The check below would refuse all its lines after the
+  // first, so this code replaces each of them with an empty comment, `#`. The line numbers stay the
+  // same.
   const quoted = /^[ \t]*(?:export\s+)?[\w.-]+[ \t]*=[ \t]*(["'`])[\s\S]*?\1/gm;
   const oneLine = text.replace(quoted, (found) => found.replace(/\n.*/g, '\n#'));
   const index = oneLine
@@ -83,8 +84,10 @@ function findUnreadableLine(text: string): number | undefined {
 }
 
 /**
- * Reads the variables in wrangler.toml, which .dev.vars overrides. wrangler is slow to load, so
- * this function loads it only if wrangler.toml has variables.
+ * Reads the variables in wrangler.toml. If .dev.vars sets a variable too, the value in .dev.vars
+ * counts.
+ * The package wrangler reads the file. Importing the package is slow, so this function imports it
+ * only if wrangler.toml has variables.
  */
 async function readConfiguredVariables(): Promise<Variables> {
   if (!/^\s*\[?vars\b/m.test(readFileSync(CONFIGURATION, 'utf8'))) return {};

@@ -1,7 +1,8 @@
 /**
- * Applies the migrations and the sample data to the local D1. This file uses wrangler as a library,
- * because each wrangler process takes seconds to start. A file beside the database records what was
- * applied. If nothing has changed since, `npm start` does not load wrangler at all.
+ * Applies the migrations and the sample data to the local D1. This file imports wrangler as a
+ * library, because a wrangler process takes seconds to start. `updateLocalDatabase` also writes a
+ * digest of the applied files beside the database. If the files still have this digest, `npm start`
+ * does not even import wrangler.
  */
 import { createHash } from 'node:crypto';
 import { existsSync, globSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -10,13 +11,13 @@ import { OFFLINE } from './offline.ts';
 /** The folder in which `wrangler dev` keeps the local state. */
 const STATE = '.wrangler/state/v3';
 /**
- * The file with a digest of the migrations and the sample data that the local D1 has. The file is
- * in STATE, so deleting the local state deletes the digest too.
+ * The file with the digest of the migrations and the sample data that the local D1 has. The file is
+ * in the folder STATE, so a user who deletes the folder deletes the local D1 and the digest.
  */
 const APPLIED = `${STATE}/applied`;
 /**
- * A configuration for wrangler that contains only the database. With wrangler.toml, wrangler would
- * create all other bindings too.
+ * The file with a configuration for wrangler that contains only the database. With wrangler.toml,
+ * wrangler would also create every other binding.
  */
 const CONFIG = '.wrangler/local-database.json';
 const SAMPLE = 'src/cli/sample.sql';
@@ -35,8 +36,8 @@ export const isUpToDate = (): boolean =>
 
 /**
  * Applies the missing migrations, and inserts the missing sample data. Each migration is one
- * transaction. The transaction also inserts the row by which wrangler recognises an applied
- * migration.
+ * transaction. The transaction also inserts the migration's row into `d1_migrations`, the table in
+ * which wrangler keeps the names of the applied migrations.
  */
 export async function updateLocalDatabase(): Promise<void> {
   mkdirSync(STATE, { recursive: true });
@@ -58,8 +59,9 @@ export async function updateLocalDatabase(): Promise<void> {
 }
 
 async function migrate(db: D1Database): Promise<void> {
-  // Creates the table exactly as `wrangler d1 migrations apply` does, so that the command and this
-  // program both skip the migrations that the other has applied.
+  // The statement creates the table exactly as `wrangler d1 migrations apply` does. So the wrangler
+  // command skips the migrations that this program has applied, and this program skips the
+  // migrations that the command has applied.
   await db
     .prepare(
       'CREATE TABLE IF NOT EXISTS d1_migrations (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT UNIQUE, applied_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP NOT NULL)',

@@ -46,8 +46,8 @@ export async function mintToken(settings: Settings, options: TokenOptions): Prom
   if (options.run !== undefined) setClaim(claims, run, requireUuid('run', options.run));
   if (options.evaluation !== undefined)
     claims['evaluation_id'] = requireUuid('evaluation', options.evaluation);
-  // Two settings may name the same claim, such as `sub`. The account and the subject come last, so
-  // they override the other claims.
+  // Two settings may name the same claim: for example, both the client and the subject may be in
+  // `sub`. This function sets the account and the subject last, so they replace earlier values.
   setClaim(claims, account, options.account);
   setClaim(claims, subject, options.subject);
   const token = new SignJWT(claims).setProtectedHeader({ alg: 'HS256', typ: 'JWT' });
@@ -55,8 +55,9 @@ export async function mintToken(settings: Settings, options: TokenOptions): Prom
   const [audience] = audiences;
   if (issuer !== undefined) token.setIssuer(issuer);
   if (audience !== undefined) token.setAudience(audience);
-  // jose reads the clock again to compute the expiry. If a new second has begun by then, the token
-  // is valid for a second too long. So this loop repeats until both times are in the same second.
+  // jose computes the expiry from its own reading of the clock. If a new second begins between
+  // `seconds()` and this reading, the token is valid for a second too long. Then the loop sets both
+  // times again.
   let issued: number;
   do {
     issued = seconds();

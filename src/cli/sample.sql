@@ -1,6 +1,7 @@
--- Invented sample data: four labels, one of each type, two accounts, four runs and nine
--- evaluations. Each statement inserts only missing rows, and changes no existing row. Each
--- statement skips the accounts in account_object, whose rows are in a Durable Object, not in D1.
+-- Inserts invented sample data into D1: four labels (one of each type) and nine evaluations, which
+-- belong to two accounts and four runs. Each statement inserts only the missing rows, and changes
+-- no existing row. The table account_object lists the accounts whose rows are in a Durable Object,
+-- not in D1. Each statement leaves out the rows of these accounts.
 INSERT INTO evaluation_label
   (id, account_id, name, description, value_type, min_value, max_value, categories, created_at)
 SELECT * FROM (VALUES

@@ -1,8 +1,8 @@
 /**
- * `npm run sql` writes the SQL of drizzle queries before the build, as sqlc does. The queries of
- * each `*.query.ts` go into `sql.generated.ts` in the same folder, and the migrations go into
- * `db/migrations.generated.ts`. With `--check`, the program writes nothing, and fails if a
- * generated file is stale.
+ * `npm run sql` turns drizzle queries into SQL text before the build, so the Worker does not build
+ * SQL at run time. The SQL of each `*.query.ts` goes into `sql.generated.ts` in the same folder.
+ * The migrations go into `db/migrations.generated.ts`. With `--check`, the program writes nothing,
+ * and fails if a generated file is stale.
  */
 import { existsSync, globSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, dirname, resolve } from 'node:path';
@@ -26,8 +26,8 @@ const isQuery = (exported: unknown): exported is { readonly text: string } =>
   typeof exported.text === 'string';
 
 /**
- * Breaks a statement into indented lines. The indentation uses tabs because they are shorter than
- * spaces: the deployed Worker contains the generated text.
+ * Breaks a statement into indented lines. The indentation uses tabs, not spaces: the deployed
+ * Worker contains the text, and tabs make the text shorter.
  */
 function indentStatement(text: string): string {
   const lines = layOut(text);
@@ -67,9 +67,9 @@ ${imports.join('')}${statements.join('')}`;
 }
 
 /**
- * Returns the text of `db/migrations.generated.ts`. From this file, the Durable Object of an
- * account applies the migrations to its own database. To keep the deployed Worker small, the text
- * has no comments, no indentation, and no quotes around names.
+ * Returns the text of `db/migrations.generated.ts`. The file contains the SQL of all migrations,
+ * because the Durable Object of an account applies them to its own database. To keep the deployed
+ * Worker small, the SQL has no comments, no indentation, and no quotes around names.
  */
 function generateMigrations(): string {
   const files = globSync('drizzle/*.sql').sort();
@@ -89,7 +89,8 @@ export const NEWEST_MIGRATION = '${basename(files.at(-1) ?? '')}';
 }
 
 async function run(check: boolean): Promise<void> {
-  // A query imports NEWEST_MIGRATION from the migrations file, so this file is written first.
+  // A *.query.ts imports NEWEST_MIGRATION from the migrations file, so this function writes the
+  // migrations file first.
   write(MIGRATIONS, generateMigrations(), check);
   const folders = Map.groupBy(globSync('src/*/*.query.ts').sort(), (file) => dirname(file));
   for (const [folder, files] of folders)
@@ -108,13 +109,15 @@ function write(target: string, text: string | undefined, check: boolean): void {
 const LINE_MAX_CHARS = 100;
 
 /**
- * A line of SQL, and the blocks that are indented below it. `last` is the line that closes the
- * blocks, such as `)`; empty if no line closes them.
+ * A line of SQL with the lines that are indented below it. `first` is the line, such as `WHERE (`.
+ * `inner` has a block for each line at the next level of indentation. `last` is the line after the
+ * indented lines that closes them, such as `)`. If no line closes them, `last` is empty.
  */
 type Block = { readonly first: string; readonly inner: Block[]; last: string };
 
 /**
- * Breaks SQL into lines of at most LINE_MAX_CHARS, unless a part that cannot be broken is longer.
+ * Breaks SQL into lines of at most LINE_MAX_CHARS characters. Only a part that cannot be broken may
+ * make a longer line.
  */
 function layOut(text: string): string {
   const broken = format(text, {

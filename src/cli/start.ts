@@ -23,30 +23,33 @@ const HELP = `Serves the Worker on ${HOST} with a local D1 until Ctrl-C.
   --port N   the port (8787)
   --help     this text`;
 
-/** While a step runs, the program prints a progress line at this interval. */
-const SILENCE_MAX_MS = 1500;
-/** wrangler needs at most this long after a response to print the Worker's log line for it. */
-const OWN_LINE_MAX_MS = 5000;
+/** While a step such as `Starting the Worker` runs, the program prints a line at this interval. */
+const PROGRESS_INTERVAL_MS = 1500;
+/**
+ * The longest time between a response of the Worker and the moment at which wrangler prints the
+ * Worker's log line for the request.
+ */
+const LOG_LINE_MAX_MS = 5000;
 
 let running: ChildProcess | undefined;
 let isStopped = false;
 
 /**
- * Passes a signal on to wrangler. Ctrl-C already reaches both processes, because they share the
- * terminal. But another program may send a signal to this process alone.
+ * Stops wrangler. After Ctrl-C, wrangler gets a SIGINT from the terminal anyway. But if another
+ * program sends a signal to this process, wrangler gets no signal except from this function.
  */
 function stop(): void {
   isStopped = true;
   running?.kill('SIGINT');
 }
 
-/** Prints the name of a step, and repeatedly how long the step has taken so far. */
+/** Prints the name of a step. Until the step ends, prints repeatedly how long it has taken. */
 async function reportProgress<T>(step: string, work: Promise<T>): Promise<T> {
   const started = performance.now();
   console.log(`${step} ...`);
   const timer = setInterval(() => {
     console.log(`${step} ... ${((performance.now() - started) / 1000).toFixed(0)} s`);
-  }, SILENCE_MAX_MS);
+  }, PROGRESS_INTERVAL_MS);
   return work.finally(() => clearInterval(timer));
 }
 
@@ -63,9 +66,9 @@ async function refuseTakenPort(port: number): Promise<void> {
 }
 
 /**
- * Waits until our own Worker is healthy, or until the signal aborts. Another program may answer on
- * the same port. Only our Worker writes the request's id into the log that wrangler prints, so the
- * log shows which program answered.
+ * Waits until our own Worker is healthy, or until the signal aborts.
+ * A 200 is not enough, because another program may answer on the same port. The request has a
+ * random id. If our Worker answered, its log line contains the id, and wrangler prints the line.
  * @param hasPrinted returns true if wrangler has printed the text
  * @throws {Error} if the Worker is not healthy within a minute, or if another program answers.
  */
@@ -91,7 +94,7 @@ async function waitUntilHealthy(
 }
 
 async function waitWhileMissing(isThere: () => boolean, signal: AbortSignal): Promise<void> {
-  const deadline = Date.now() + OWN_LINE_MAX_MS;
+  const deadline = Date.now() + LOG_LINE_MAX_MS;
   while (!isThere() && Date.now() < deadline && !signal.aborted) await pause(10);
 }
 
@@ -116,7 +119,7 @@ It answers 200 with the evaluation as stored: "value":8, "updated_by":"${SAMPLE.
 ${link}`;
 }
 
-/** Returns the headers of a request, including a development token that is valid for an hour. */
+/** Returns the headers of a request with JSON and a development token that is valid for an hour. */
 async function createHeaders(
   settings: Settings,
   token: Omit<TokenOptions, 'expires'>,
@@ -130,7 +133,8 @@ async function createHeaders(
 }
 
 /**
- * Creates a link for a person, and returns a text with its URL. The text is empty if links are off.
+ * Creates a link to an evaluation, and returns a text that shows the link's URL to the user of
+ * `npm start`. Returns an empty text if links are off.
  */
 async function createSampleLink(evaluation: string, settings: Settings): Promise<string> {
   const { account, subject } = SAMPLE;
