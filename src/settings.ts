@@ -1,7 +1,8 @@
 /**
- * Reads the settings of a deployment. The first protected request of an isolate reads them, and the
- * isolate keeps the result. If a setting is wrong, every protected request gets 500, and the log
- * tells what to fix. A blank setting counts as missing.
+ * Reads the settings of a deployment. The protected routes are the routes that need a token or a
+ * link. The first request to a protected route reads the settings, and the isolate keeps the
+ * result. If a setting is wrong, every request to a protected route gets 500, and the log tells
+ * what to fix. A blank setting counts as missing.
  */
 
 import { misconfigured } from './failure.ts';
@@ -35,12 +36,12 @@ export type Variables = {
     | 'CORS_ORIGINS']?: string | undefined;
 } & { readonly CF_VERSION_METADATA?: { readonly id: string } };
 
-/** RFC 7518 §3.2: an HS256 key must have at least as many bits as the hash. */
+/** A key for HS256 must be at least as long as the hash: 256 bits, or 32 bytes (RFC 7518 §3.2). */
 const SECRET_MIN_BYTES = 32;
 
 /**
  * The source of the keys that verify tokens: a secret, a key set in a setting, or the URL of a key
- * set. A deployment has exactly one source.
+ * set. A deployment has exactly one source, so only the keys of this source can verify a token.
  */
 export type KeySource =
   | { readonly kind: 'secret'; readonly secret: Uint8Array }
