@@ -1,6 +1,7 @@
 /**
- * Tests the bundle that a deployment uploads, and its bindings. The bundle stays below a maximum
- * size, and contains no code that only the build or the tests need.
+ * Tests the bundle that a deployment uploads. The bundle stays below a maximum size, and contains
+ * no code that only the build needs. Also tests the assets that a deployment uploads, and the
+ * bindings of the Worker, such as its database.
  */
 import { execFile } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -17,8 +18,8 @@ const folder = mkdtempSync(join(tmpdir(), 'run-evaluation-bundle-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
 /**
- * Bundles the Worker as `npm run deploy` and `npm run deploy:staging` do, but uploads nothing.
- * Returns what wrangler prints.
+ * Bundles the Worker as `npm run deploy` does, but uploads nothing. With the argument
+ * `--env=staging`, bundles it as `npm run deploy:staging` does. Returns what wrangler prints.
  */
 async function bundleWorker(...environment: readonly string[]): Promise<string> {
   const output = join(folder, ...environment);
@@ -41,7 +42,8 @@ it(`the bundle is at most ${BUNDLE_MAX_KIB} KiB gzip`, () => {
 });
 
 it('the bundle contains no code of drizzle, which only the build needs, and no module of Node', () => {
-  // drizzle marks each of its classes with this text.
+  // drizzle marks each of its classes with this text. So a bundle without the text contains no
+  // class of drizzle.
   expect(bundle.includes('drizzle:entityKind')).toBe(false);
   expect(bundle.includes('node:')).toBe(false);
 });

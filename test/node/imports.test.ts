@@ -45,9 +45,9 @@ const RULES: readonly (readonly [files: string, mayImport: string])[] = [
 ];
 
 /**
- * Lists the modules that a file imports or re-exports, as its text names them. The list includes
- * imports of types and `import()` calls. If the file computes the name of a module, the list has
- * `?` instead.
+ * Lists the modules that a file imports or re-exports, including imports of types and `import()`
+ * calls. Each module is written as in the file, such as `../http/body.ts`. If the file computes the
+ * name of a module, the list has `?` instead.
  */
 function listImports(text: string): string[] {
   const found: string[] = [];

@@ -1,8 +1,9 @@
 /**
- * Reads the migrations and finds their dangerous statements. To change a table, drizzle-kit often
- * rebuilds it: it makes a new table, copies the rows and renames the new table. A rebuild silently
- * drops triggers and fires ON DELETE CASCADE. A drop loses data, and breaks the version of the
- * Worker that still runs during a deployment.
+ * Reads the migrations and finds their dangerous statements, which can lose data. To change a
+ * table, drizzle-kit often rebuilds it: it makes a new table, copies the rows and renames the new
+ * table. A rebuild silently drops triggers and fires ON DELETE CASCADE. A statement that drops a
+ * table or a column loses data. The statement also breaks the old version of the Worker, which
+ * still runs during a deployment.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 

@@ -1,7 +1,7 @@
 /**
- * Tests the documentation pages (`*.md`). Each link leads to something that exists. For each
- * command on a page, a test executes it, or the page mentions that the command needs an account or
- * the network. test/README.md lists each test file. The README stays short.
+ * Tests the documentation pages (`*.md`). Each link leads to something that exists. Each command on
+ * a page has a test that executes it, or a note that the command needs an account or the network.
+ * test/README.md lists each test file. The README stays short.
  */
 import { posix } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -25,9 +25,10 @@ const COMMANDS = 'test/setup/commands.test.ts';
 const NEWCOMER = 'test/setup/newcomer.test.ts';
 
 /**
- * Each row has a command of the pages, and the file that executes the command. If the file contains
- * the command in another form, `as` is the text to look for in the file. The row of a command also
- * covers the same command with `--remote`.
+ * Each row has a command from the pages, and the file that executes the command. A test looks for
+ * the text of the command in the file. If the text in the file differs, for example by an extra
+ * option, the test looks for `as` instead. The row of `npm run migrate` also covers
+ * `npm run migrate -- --remote`.
  */
 const EXECUTED: readonly (readonly [command: string | RegExp, file: string, as?: string])[] = [
   ['npm ci', '.ci/run'],
@@ -80,8 +81,8 @@ const EXECUTED: readonly (readonly [command: string | RegExp, file: string, as?:
 ];
 
 /**
- * Sections whose `sh` blocks a test reads from the page and executes unchanged. `call` is the code
- * in `file` that reads the section.
+ * Each row has a section of a page, and the test file that executes the section's `sh` blocks
+ * unchanged. `call` is the code with which the test file reads the section.
  */
 const EXECUTED_AS_PASTED: readonly (readonly [
   page: string,
@@ -98,7 +99,7 @@ const EXECUTED_AS_PASTED: readonly (readonly [
 ];
 
 /**
- * Commands that no test can execute, because they need an account, the network or a change of the
+ * Commands that no test can execute, because they need an account or the network, or change the
  * machine.
  */
 const UNTESTABLE = [
@@ -126,8 +127,9 @@ function isExecuted(command: string): boolean {
 }
 
 /**
- * Returns a sentence that tells how to correct a command that no test executes. Returns undefined
- * if the command is correct.
+ * Checks a command of a page. Returns undefined if a test executes the command. Also returns
+ * undefined if no test can execute the command and the page mentions what it needs. Otherwise,
+ * returns a sentence that tells how to correct the page or the tests.
  */
 function describeFault({ page, text, isMarked }: Command): string | undefined {
   if (isExecuted(text)) return undefined;
@@ -140,8 +142,8 @@ function describeFault({ page, text, isMarked }: Command): string | undefined {
 }
 
 /**
- * Lists the faults of the commands on a page. The tests of this check pass a `text` of their own,
- * and the name of a page that does not exist.
+ * Lists the faults of the commands on a page. By default, `text` is the text of the page. The tests
+ * of this function pass another text, and the name of a page that does not exist.
  */
 function listFaults(page: string, text = read(page)): string[] {
   const pasted = EXECUTED_AS_PASTED.filter(([of]) => of === page).flatMap(([of, heading]) =>
@@ -162,7 +164,10 @@ const listAnchors = (page: string) =>
       .replaceAll(' ', '-'),
   );
 
-/** Lists the links of a page to other places in the project. `path` and `anchor` are the target. */
+/**
+ * Lists the links of a page to other places in the project. The target of a link is the file or
+ * folder `path`, and perhaps the heading `anchor` in it.
+ */
 const listLinks = (page: string) =>
   [...removeCodeBlocks(read(page)).matchAll(/\]\((?!https?:)([^)]*)\)/g)].map(([, link = '']) => {
     const [relative = '', anchor] = link.split('#');

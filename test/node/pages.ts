@@ -45,7 +45,10 @@ const MARK = /\bneeds? (?:an?|the) (?:\w+ )?(?:account|network)\b/;
 export type Command = {
   readonly page: string;
   readonly text: string;
-  /** True if `MARK` matches the section of the command, or the text before the first section. */
+  /**
+   * True if `MARK` matches the section that contains the command, or the text before the first
+   * section of the page.
+   */
   readonly isMarked: boolean;
 };
 

@@ -106,8 +106,9 @@ describe('the text of a query', () => {
   });
 });
 
-/** The rows that a query's statement returns, and the parameters that it takes. */
+/** The type of a row that a query's statement returns. */
 type Rows<Q> = RowOf<StatementOf<Q>>;
+/** The type of the parameters that a query's statement takes. */
 type Params<Q> = StatementOf<Q> extends Statement<infer P, unknown> ? P : never;
 
 describe('the types of a query', () => {

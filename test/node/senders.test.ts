@@ -1,6 +1,6 @@
 /**
- * Tests the table of senders in src/link/README.md. The table has exactly the links that
- * test/link-senders.test.ts tests.
+ * Tests the table of webhook senders in src/link/README.md. The table has a row for each link in
+ * `SENDER_LINKS`, and no other row. test/link-senders.test.ts tests these links.
  */
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';

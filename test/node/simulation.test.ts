@@ -1,7 +1,8 @@
 /**
- * Tests the simulation (test/README.md). Two runs with the same seed are exactly the same. The
- * simulation finds a planted fault of each kind. The runs are those of `npm run simulate`, but one
- * thread executes them all.
+ * Tests the simulation, which runs the Worker's operations on a simulated network (test/README.md).
+ * Two runs with the same seed have exactly the same result. If a test plants a fault in the
+ * Worker's SQL, the simulation finds the fault. The tests use the runs of `npm run simulate`, but
+ * execute all of them in one thread.
  */
 import { afterAll, expect, it } from 'vitest';
 import { FAULTS, type FaultName } from '../simulation/faults.ts';
@@ -11,8 +12,9 @@ const thread = startThread();
 afterAll(() => thread.stop());
 
 /**
- * With seed 3, both accounts of the run are stored in D1. With seed 4, one of them is stored in an
- * object. With seed 5, this account moves from D1 into its object during the run.
+ * Each run has two accounts. D1 always stores the rows of the account STAYER. With seed 3, D1 also
+ * stores the rows of the account MOVER. With seed 4, a Durable Object stores the rows of MOVER.
+ * With seed 5, MOVER moves from D1 into its Durable Object during the run.
  */
 const SEEDS = [3, 4, 5];
 const ALL_KINDS = [

@@ -25,7 +25,7 @@ const listDocstrings = (text: string) =>
 const hasCode = (thrown: string) =>
   [...thrown.matchAll(/`(\w+)`/g)].some(([, word]) => CODES.includes(word));
 
-/** Returns a sentence for each rule that a docstring of the file breaks. */
+/** Returns a sentence for each rule that a docstring in the text of a file breaks. */
 const listFaults = (text: string) =>
   listDocstrings(text).flatMap((doc) => [
     ...(FRAGMENT.test(doc) ? [`begins as a fragment: ${doc.slice(0, 60)}`] : []),
@@ -81,8 +81,8 @@ const isSubject = (subject: string) => subject.length <= 72 && SUBJECT.test(subj
 const git = (...args: string[]) => execFileSync('git', args, { encoding: 'utf8' }).trim();
 
 /**
- * Returns the subjects of the commits that are newer than this file. The rule does not apply to
- * older commits.
+ * Returns the subjects of all commits after the commit that added this file. The rule does not
+ * apply to older commits.
  */
 function readNewSubjects(): string[] {
   const added = git('log', '--diff-filter=A', '--format=%H', '-1', '--', import.meta.filename);
@@ -91,7 +91,7 @@ function readNewSubjects(): string[] {
 }
 
 describe('commit subjects', () => {
-  // A copy without its history, such as an archive, has no commits to check.
+  // A copy of the project without its history, such as an archive, has no commits to check.
   it('each new commit has a subject of the form "area: what changes"', () => {
     const subjects = existsSync('.git') ? readNewSubjects() : [];
     expect(subjects.filter((subject) => !isSubject(subject))).toEqual([]);

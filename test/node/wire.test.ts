@@ -1,6 +1,7 @@
 /**
- * Tests the built Worker over real connections: the Worker fetches a key set from a server, and
- * receives the raw bytes of a header. A mock would replace the code that does both.
+ * Tests the built Worker over real connections. The Worker fetches a key set from a server, and
+ * receives the raw bytes of a header. If the tests mocked the network, they would not run the code
+ * that does this work.
  */
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
@@ -10,14 +11,14 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { createTestHarness } from 'wrangler';
 
 /**
- * A test sends the same header several times. The fastest response must arrive within this time. A
- * regular expression that backtracks at each space takes about twice as long. A linear one takes a
- * few milliseconds.
+ * The maximum time for a response to an Authorization header with 60,000 spaces. A regular
+ * expression that backtracks at each space takes about 2000 ms. A regular expression that runs in
+ * linear time takes a few milliseconds.
  */
 const BACKTRACKING_MS = 1000;
 /**
- * How often a test sends the same header. The test uses only the shortest time, because a busy
- * machine may delay a single response.
+ * A test sends the header this many times. Only the fastest response must arrive within
+ * `BACKTRACKING_MS`, because a busy machine may delay a single response.
  */
 const ATTEMPTS = 5;
 
@@ -65,7 +66,8 @@ const mintTokenFor = (kid: string, claims = {}) =>
 
 /**
  * Sends a request with malformed ids in the path, and returns the status. The Worker checks the
- * token first, so 400 means that it accepted the token.
+ * token before the ids. So 400 means that the Worker accepted the token, and 401 that it refused
+ * the token.
  */
 async function sendWithKey(kid: string, claims = {}): Promise<number> {
   const token = await mintTokenFor(kid, claims);
@@ -90,8 +92,8 @@ it('the Worker accepts a token of nearly 16 KiB, and refuses a longer one', asyn
 });
 
 /**
- * Sends an Authorization header byte for byte. Returns the status line of the response, and the
- * milliseconds until it arrived.
+ * Sends a PUT with exactly these bytes in the Authorization header. `more` has further header
+ * lines. Returns the first line of the response, and the milliseconds until the response arrived.
  */
 async function sendRaw(
   authorization: Buffer,
