@@ -1,17 +1,18 @@
 /**
- * Runs the Worker for `npm run check:objects`, in which objects store all rows instead of D1. A
- * deployed object contains one account. Here a single object contains all accounts, because the
- * tests also store and read rows with SQL that names no account.
+ * Runs the Worker for `npm run check:objects`. This command runs the tests with Durable Objects as
+ * the database instead of D1. A deployed object contains the rows of one account. Here a single
+ * object contains the rows of all accounts, because the tests also store and read rows with SQL
+ * that names no account.
  */
 import { AccountObject, type ObjectCall } from '../../src/db/account-object.ts';
 
-// biome-ignore lint/performance/noBarrelFile: the main module must export the class of each object.
+// biome-ignore lint/performance/noBarrelFile: a Worker must export its Durable Object classes.
 export { AccountObject } from '../../src/db/account-object.ts';
 export { default } from '../../src/index.ts';
 
 /**
  * The results of a test's SQL statements, or an error. The object returns the error instead of
- * throwing it, because the platform would log an exception.
+ * throwing it, because the platform logs each exception that an object throws.
  */
 export type Outcome = { results: Sql[]; error?: never } | { results?: never; error: string };
 type Sql = { rows: Record<string, SqlStorageValue>[]; read: number; written: number };
@@ -34,9 +35,10 @@ export class AllAccounts extends AccountObject {
   };
 
   /**
-   * Before a call, a deployed object copies its account's rows and the shared labels from D1. This
-   * object copies nothing, because the tests store all rows in it: `EVERYONE` is an account without
-   * rows in D1.
+   * Returns the reason why the object cannot serve a call yet, or undefined. A deployed object
+   * first copies its account's rows and the shared labels from D1. The tests store all rows in this
+   * object, so it must not copy rows from D1. Therefore this function names `EVERYONE`, an account
+   * without rows in D1, as the account of each call.
    */
   protected override async findRefusal(_: ObjectCall) {
     return this.arrival.findRefusal(EVERYONE);

@@ -1,4 +1,4 @@
-/** Refusals that several tests expect, with their exact sentences. */
+/** Error responses that several tests expect, with the exact text of `error`. */
 
 export const NOT_FOUND = {
   status: 404,
@@ -78,7 +78,9 @@ export const makeInvalidToken = (error: string) => ({
   headers: { 'www-authenticate': `Bearer error="invalid_token", error_description="${error}"` },
 });
 
-/** Makes the 412 of a request whose If-Match does not match this stored version. */
+/**
+ * Makes the 412 response to a request whose If-Match does not match `version`, the stored version.
+ */
 export const makePreconditionFailed = (version: string) => ({
   status: 412,
   error: 'The evaluation is not as If-Match expects it: get it again, and send its present ETag.',

@@ -1,9 +1,9 @@
 /**
  * Generators for the property tests: texts, bodies, labels, ids, headers and tokens. Many inputs
- * are valid, so that a property tests accepted requests as well as refused ones. A body often
- * contains fields of one row: the evaluation that the request updates or creates. The test makes
- * this row with new ids in each run, so a generator cannot know them. So a generated body has only
- * the names of such fields, and `encodeBody` fills in their values.
+ * are valid, so a property also tests requests that the Worker accepts. A body often contains
+ * fields of the evaluation that the request updates or creates, such as its id. The test makes a
+ * new id for each input, so a generator cannot know the id. Instead, the generated body contains
+ * the name of the field, and `encodeBody` writes the value.
  */
 import fc, { type Arbitrary } from 'fast-check';
 import { ACCOUNT, type Label, type Row, SUBJECT } from './worker.ts';
@@ -11,15 +11,15 @@ import { ACCOUNT, type Label, type Row, SUBJECT } from './worker.ts';
 const toArbitrary = <T>(given: Arbitrary<T> | T): Arbitrary<T> =>
   given instanceof fc.Arbitrary ? given : fc.constant(given);
 
-/** Uses the generator `usual` eleven times in twelve, and otherwise `other`. */
+/** Uses the generator `usual` in eleven of twelve cases, and `other` in the twelfth case. */
 const mostly = <T>(usual: Arbitrary<T> | T, other: Arbitrary<T>): Arbitrary<T> =>
   fc.oneof({ weight: 11, arbitrary: toArbitrary(usual) }, { weight: 1, arbitrary: other });
 
 export const encodeUtf8 = (text: string) => new TextEncoder().encode(text);
 
 /**
- * Generates any character of Unicode. fast-check's unit `binary` does the same, but needs a second
- * to make its tables.
+ * Generates any character of Unicode. The unit `binary` of fast-check generates the same
+ * characters, but first spends a second on making its tables.
  */
 const anyCharacter = fc.nat(0x10ffff - 0x800).map(
   (n) => String.fromCodePoint(n < 0xd800 ? n : n + 0x800),
@@ -55,8 +55,8 @@ const anyText: Arbitrary<string> = fc.oneof(
 );
 const filledText = anyText.filter((text) => text.trim() !== '');
 /**
- * Texts with half of a surrogate pair. A JSON string can contain them as an escape, but UTF-8
- * cannot encode them.
+ * Texts that contain only one half of a surrogate pair. JSON can write the half as an escape such
+ * as `\ud800`, but UTF-8 cannot encode it.
  */
 const loneSurrogates = fc.constantFrom('\ud800', 'a\udfff', '\udc00\ud800');
 const anyJson = fc.jsonValue({ maxDepth: 1 });
@@ -111,9 +111,9 @@ const rawText = fc.oneof(
 );
 
 /**
- * Ways in which `encodeBody` writes a field of its row as JSON. `stored` is the usual way.
- * `escaped` is the same value with `\u` escapes. The others may change the value, usually to one
- * that looks almost the same.
+ * Functions that write a field of a row as JSON. `stored` writes the value as it is. `escaped`
+ * writes the same value with `\u` escapes. Each of the remaining functions usually changes the
+ * value a little. For example, `padded` adds a space.
  */
 const SPELLINGS = {
   stored: (field: unknown) => JSON.stringify(field),
@@ -127,8 +127,9 @@ const SPELLINGS = {
 type Spelling = keyof typeof SPELLINGS;
 
 /**
- * A member of a JSON object. Its value is the text `raw`, or the field `name` of the row that
- * `encodeBody` gets, written in the way `as`.
+ * A member of a JSON object. In the first form, the text `raw` is the JSON of the value. In the
+ * second form, the value is the field `name` of the row that `encodeBody` gets. The function
+ * `SPELLINGS[as]` writes this value as JSON.
  */
 type Member =
   | { readonly name: string; readonly raw: string }
@@ -191,11 +192,11 @@ const anyMember = drawRawMember(fc.oneof(fc.constant('value'), immutableName, an
 
 /**
  * Generates a body of one of three kinds:
- * - `plain` is often valid. It has a value, the `needed` members, members that the Worker ignores,
- *   and at most one field of the row in any of the `SPELLINGS`.
- * - `object` may also contain `sentAlong` members, which are optional, and arbitrary members. One
- *   member may be missing, and the text may be damaged.
- * - `bytes` can be anything.
+ * - `plain` is often valid. It contains a value and all `needed` members. It may contain members
+ *   that the Worker ignores, and one field of the row that a function of `SPELLINGS` writes.
+ * - `object` may also contain arbitrary members, and the optional members that `sentAlong`
+ *   generates. One member may be missing, and some bytes may be damaged.
+ * - `bytes` is any text or any bytes.
  */
 function drawBody(sentAlong: Arbitrary<Member>, ...needed: Arbitrary<Member>[]): Arbitrary<Body> {
   const plain = fc
@@ -235,13 +236,14 @@ function drawBody(sentAlong: Arbitrary<Member>, ...needed: Arbitrary<Member>[]):
 }
 
 /**
- * Generates the body of an update, which may repeat immutable fields of the row, such as its id.
+ * Generates the body of an update. The body may also contain immutable fields of the row, such as
+ * its id, with the stored values.
  */
 export const updateBody = drawBody(stored(immutableName));
 
 /**
- * Generates the body of a creation. The body may contain fields such as the id, with the values of
- * the row that the test expects the Worker to store.
+ * Generates the body of a creation. The test expects that the Worker stores a certain row. The body
+ * may contain fields of this row, such as its id, with the values of the row.
  */
 export const createBody = drawBody(
   fc.oneof(
@@ -305,8 +307,8 @@ export function encodeBody(body: Body, row: Row): Uint8Array {
 }
 
 /**
- * Generates fields of a row for a test to store. Some rows have the author and time of an earlier
- * update.
+ * Generates the fields of an evaluation that a test stores. Some evaluations have `updated_by` and
+ * `updated_at`, as after an update.
  */
 export const rowFields: Arbitrary<Partial<Row>> = fc
   .record({
@@ -375,8 +377,8 @@ function listNeighbours(value: number): number[] {
 }
 
 /**
- * Generates the account and rule of a label, and a number. The number is often at an edge of the
- * rule.
+ * Generates a label's account and rule (the values that the label allows), and a number. The number
+ * is often a bound of the rule, or next to a bound.
  */
 export const ruleAndValue: Arbitrary<readonly [Rule, number]> = rule.chain((made) => {
   const count = made.categories === null ? 1 : JSON.parse(made.categories).length;
@@ -397,8 +399,8 @@ const percent = (text: string) =>
   encodeUtf8(text).reduce((all, byte) => `${all}%${byte.toString(16).padStart(2, '0')}`, '');
 
 /**
- * Generates a path segment that means the id: some characters may be in upper case or
- * percent-encoded.
+ * Generates a path segment that is another spelling of the id. Some characters may be in upper case
+ * or percent-encoded.
  */
 export const drawSpelledId = (id: string): Arbitrary<string> =>
   fc
@@ -434,8 +436,8 @@ const INSERTED = [
 ];
 
 /**
- * Generates a path segment that is almost the id, or unlike any id. If the segment contains `/`, a
- * URL splits it into two.
+ * Generates a path segment that is rarely the given id. The segment is a changed form of the id,
+ * another id, or any text. If the segment contains `/`, the URL has two segments instead.
  */
 export const drawStrangeId = (id: string): Arbitrary<string> =>
   fc.oneof(
@@ -460,9 +462,9 @@ export const drawStrangeId = (id: string): Arbitrary<string> =>
   );
 
 /**
- * Generates the value of a header (RFC 9110 §5.5), often with delimiters. The value is ASCII:
- * workerd prints a warning if a test sends any other character. test/node/wire.test.ts sends other
- * bytes.
+ * Generates the value of a header (RFC 9110 §5.5), often with delimiters such as commas. The value
+ * has only ASCII characters, because workerd prints a warning if a test sets a header to any other
+ * character. test/node/wire.test.ts sends a header with non-ASCII bytes.
  */
 const headerText = fc.string({
   unit: fc.oneof(
@@ -473,8 +475,8 @@ const headerText = fc.string({
 });
 
 /**
- * Generates a list of entity tags. The list often contains `tag`: strong, weak, or within another
- * tag.
+ * Generates a list of entity tags. The list often contains `tag`: unchanged, as a weak tag
+ * (`W/"…"`), or as a part of another tag.
  */
 const drawTagList = (tag: string): Arbitrary<string> => {
   const [space, tail] = [fc.constantFrom('', '', ' ', '\t '), tag.slice(1)];
@@ -552,7 +554,10 @@ export const drawHeaders = (
 
 const BASE64URL = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
 
-/** Generates a token that differs from `token` in a few characters, or a text that is no token. */
+/**
+ * Generates a damaged copy of `token`, or a text that is no token. The damage is often only a few
+ * characters.
+ */
 export const mutilateToken = (token: string): Arbitrary<string> => {
   const last = BASE64URL.indexOf(token.slice(-1));
   const part = fc.string({ unit: fc.constantFrom(...'AQgwZz09-_=+/ {"'), maxLength: 12 });
@@ -569,8 +574,8 @@ export const mutilateToken = (token: string): Arbitrary<string> => {
           ([at, removed, inserted]) => token.slice(0, at) + inserted + token.slice(at + removed),
         ),
     },
-    // The last character has two unused bits. A decoder that ignores them accepts four different
-    // characters here.
+    // A token ends with the last character of its signature. Two bits of this character encode
+    // nothing. If a decoder ignores these bits, it accepts four different characters here.
     {
       weight: 1,
       arbitrary: fc.nat(3).map((bits) => token.slice(0, -1) + BASE64URL.charAt(last ^ bits)),
@@ -581,15 +586,16 @@ export const mutilateToken = (token: string): Arbitrary<string> => {
 };
 
 /**
- * The number 1e400, which `JSON.parse` reads as Infinity. A token with this `exp` would never
- * expire. No JavaScript number is 1e400, so the generated claims contain this string, and the test
- * removes the quotes from the JSON.
+ * The number 1e400 as a text. `JSON.parse` reads 1e400 as Infinity, so a token with this `exp`
+ * would never expire. JavaScript has no such number, so `JSON.stringify` cannot write it. Therefore
+ * the generated claims contain this text, and the test removes the quotes around the text in the
+ * JSON.
  */
 export const FOR_EVER = '1e400';
 
 /**
- * Generates a time in seconds. The time is often just inside or outside the clock tolerance of 5 s
- * around `now`.
+ * Generates a time in seconds, or a value that is no time. The time is often just inside or outside
+ * the clock tolerance of 5 s around `now`.
  */
 const drawTimeNear = (now: number) =>
   fc.oneof(
@@ -599,13 +605,15 @@ const drawTimeNear = (now: number) =>
   );
 
 /**
- * Generates the parts of a token for a test to sign:
- * - `owner`: the account of the row.
- * - `isForged`: if true, the test signs with another secret.
- * - `otherText`: if set, the test signs this text instead of the claims.
- * - `header` and `claims`: the claims `run_id` and `evaluation_id` restrict the token. If one of
- *   them is `own`, the test replaces it with the id of the row or of its run.
- * In a third of the tokens, only `account_id` and the two restrictions may be wrong.
+ * Generates the parts of a token, which a test signs:
+ * - `owner`: the account of the row that the test stores.
+ * - `isForged`: true if the test signs with a secret that the Worker does not know.
+ * - `otherText`: a text that the test signs instead of the claims, or undefined.
+ * - `header` and `claims`: the header and the claims of the token. The claims `run_id` and
+ *   `evaluation_id` restrict the token. If `run_id` is `own`, the test replaces it with the run id
+ *   of the row. If `evaluation_id` is `own`, the test replaces it with the id of the row.
+ * In a third of the tokens, only the claims `account_id`, `run_id` and `evaluation_id` may be
+ * wrong. In all other tokens, everything except `owner` may be wrong.
  */
 export const drawSignedAt = (now: number) =>
   filledText.chain((owner) => {
@@ -697,8 +705,9 @@ export const limitText = fc.oneof(
 );
 
 /**
- * Generates a cursor for a list. `places` are positions of rows in the list, such as a time and an
- * id. Some cursors are exactly those that the Worker makes from these positions.
+ * Generates a cursor for a list. Each of the `places` is the position of a row in the list, such as
+ * a time and an id. Some of the cursors are valid: the Worker makes the same cursor from the
+ * position.
  */
 export const drawCursor = (places: readonly string[]): Arbitrary<string> =>
   fc.oneof(

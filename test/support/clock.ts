@@ -3,8 +3,8 @@ import { onTestFinished, vi } from 'vitest';
 import type { Clock } from '../../src/clock.ts';
 
 /**
- * A clock that stands still until a test advances it. The pauses of this clock take almost no real
- * time.
+ * A clock that stands still until a test calls `advance`. The method `sleep` of this clock returns
+ * almost immediately.
  */
 export type StillClock = Clock & { readonly advance: (seconds: number) => void };
 
@@ -13,7 +13,7 @@ export function createStillClock(start = new Date('2026-11-22T10:11:12.345Z')): 
   let timers: { readonly at: number; readonly action: () => void }[] = [];
   return {
     now: () => new Date(time),
-    // This pause lets other requests continue, but takes no time.
+    // Lets other requests continue, but does not wait for the given time.
     sleep: () => scheduler.wait(0),
     after: (milliseconds, action) => {
       const timer = { at: time + milliseconds, action };
@@ -31,13 +31,16 @@ export function createStillClock(start = new Date('2026-11-22T10:11:12.345Z')): 
   };
 }
 
-/** Calls `expectation` until it throws nothing. The timeout suffices on a busy machine. */
+/**
+ * Calls `expectation` until it throws nothing. The timeout of 20 s is long enough on a busy
+ * machine.
+ */
 export const waitUntil = (expectation: () => void) =>
   vi.waitFor(expectation, { timeout: 20_000, interval: 5 });
 
 /**
- * Returns a promise that stays pending until the test ends, and then rejects. Otherwise workerd
- * would report a promise that nothing can settle any more ("Promise will never complete").
+ * Returns a promise that stays pending until the test ends, and then rejects. If the promise never
+ * settled, workerd would report "Promise will never complete".
  */
 export function makePending<T = never>(): Promise<T> {
   const { promise, reject } = Promise.withResolvers<T>();

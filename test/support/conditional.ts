@@ -1,4 +1,7 @@
-/** Sends updates with If-Match, and makes the 412 for an update whose entity tag is out of date. */
+/**
+ * Makes and sends updates with If-Match. Also makes the 412 response that a test expects if the
+ * entity tag in If-Match is out of date.
+ */
 import { buildPath, mintToken, type Row, request, type Send, worker } from './worker.ts';
 
 export const put = async (row: Row, value: number, ifMatch: string | null, sub = 'user-123') =>

@@ -1,6 +1,9 @@
-/** Wraps the real D1 so that calls fail, or so that a test can count calls and rows. */
+/** Wraps the real D1. A wrapper makes calls fail, or records calls, rows or sessions for a test. */
 
-/** Wraps the real database. `calls` lists the method of each call to D1, such as `batch`. */
+/**
+ * Wraps the real database to count calls. `calls` lists the method of each call to D1, such as
+ * `batch`.
+ */
 export function countCalls(db: D1Database): { db: D1Database; calls: string[] } {
   const calls: string[] = [];
   const counted = interceptD1(db, (method, call) => {
@@ -11,8 +14,8 @@ export function countCalls(db: D1Database): { db: D1Database; calls: string[] } 
 }
 
 /**
- * Wraps the real database. `rows` has the number of rows that each call read and wrote, as D1
- * counts them.
+ * Wraps the real database to count rows. `rows` has an entry for each call: the number of rows that
+ * the call read, and the number that it wrote, as D1 counts them.
  */
 export function countRows(db: D1Database) {
   const rows: { read: number; written: number }[] = [];
@@ -28,7 +31,7 @@ export function countRows(db: D1Database) {
 }
 
 /**
- * The fate of one call:
+ * Tells what happens to one call to D1:
  * - `succeeds`: D1 runs the call, and the Worker gets the response.
  * - `fails`: the call never reaches D1.
  * - `is lost`: D1 commits the call, but the response is lost.
@@ -37,9 +40,9 @@ export function countRows(db: D1Database) {
 export type Fate = 'succeeds' | 'fails' | 'is lost' | 'is late';
 
 /**
- * Wraps the real database. The first fate applies to the first call, the second fate to the second
- * call, and so on. The last fate also applies to all further calls. If a call does not succeed, the
- * Worker gets an error with `message`.
+ * Wraps the real database to make calls fail. The first fate applies to the first call, the second
+ * fate to the second call, and so on. The last fate also applies to all further calls. If a call
+ * does not succeed, the Worker gets an error with `message`.
  */
 export function makeFlakyD1(
   db: D1Database,
@@ -54,7 +57,7 @@ export function makeFlakyD1(
     if (fate === 'is late') late.push(call);
     const answer = fate === 'succeeds' || fate === 'is lost' ? await call() : undefined;
     if (fate === 'succeeds') return answer;
-    // D1's own errors have this form: the cause contains the message.
+    // A real error of D1 also contains the message twice: after `D1_ERROR:`, and in its cause.
     throw new Error(`D1_ERROR: ${message}`, { cause: new Error(message) });
   });
   const arrive = async () => {
@@ -68,8 +71,8 @@ const CALLS = new Set(['all', 'run', 'first', 'raw', 'batch', 'exec']);
 type OnCall = (method: string, call: () => Promise<unknown>) => Promise<unknown>;
 
 /**
- * Wraps a database, a session or a statement. Each method that sends a call to D1 goes through
- * `onCall`.
+ * Wraps a database, a session or a statement. If a method would send a call to D1, the wrapper
+ * calls `onCall` instead. `onCall` gets the name of the method, and a function that sends the call.
  */
 export function interceptD1<T extends object>(target: T, onCall: OnCall): T {
   return new Proxy(target, {
@@ -87,8 +90,8 @@ export function interceptD1<T extends object>(target: T, onCall: OnCall): T {
 }
 
 /**
- * Wraps the real database. `starts` lists the argument of each call of `withSession`: a bookmark,
- * or a constraint such as `first-primary`.
+ * Wraps the real database to record the sessions of the Worker. `starts` lists the argument of each
+ * call of `withSession`: a bookmark, or a constraint such as `first-primary`.
  */
 export function watchSessions(db: D1Database): { db: D1Database; starts: unknown[] } {
   const starts: unknown[] = [];

@@ -36,7 +36,10 @@ export const document: Document = await (
 const METHODS = ['get', 'put', 'post', 'delete'] as const;
 const { components } = document;
 
-/** Every operation of the document, with a pattern that its paths match. */
+/**
+ * Every operation of the document. `path` is a regular expression that matches the paths of the
+ * operation.
+ */
 export const DOCUMENTED = Object.entries(document.paths).flatMap(([template, item]) =>
   METHODS.flatMap((method) => {
     const operation = item[method];
@@ -83,8 +86,9 @@ export function listErrors(schema: Schema, instance: unknown): string[] {
 const UNDECLARED = /^(content-type|content-length|vary|access-control-.*)$/;
 
 /**
- * Fails the test if the document does not describe the response. The function compares without
- * `expect`: ten calls of `expect` would take longer than the Worker needs for a response.
+ * Fails the test if the document does not describe the response. The function throws an error
+ * instead of calling `expect`: ten calls of `expect` would take longer than the Worker needs for a
+ * response.
  */
 export async function expectDocumented(request: Request, response: Response): Promise<void> {
   const { pathname } = new URL(request.url);

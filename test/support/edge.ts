@@ -1,6 +1,6 @@
 /**
- * Makes Workers whose clocks differ, like those of different edge locations. Makes updates for
- * these Workers, and reads the stored values.
+ * Makes Workers whose clocks differ, like the clocks in different data centers of Cloudflare. Also
+ * makes requests that update an evaluation, and reads the stored values.
  */
 import { createStillClock } from './clock.ts';
 import {
@@ -16,7 +16,7 @@ import {
   type Send,
 } from './worker.ts';
 
-/** A transient error of D1, after which the Worker sends the call again. */
+/** The message of a transient error of D1. After this error, the Worker sends the call again. */
 export const LOST = 'Network connection lost.';
 
 export const NOW = createStillClock().now();
@@ -29,15 +29,15 @@ export function edge(secondsAhead = 0, db: D1Database = DB): Send {
 }
 
 /**
- * Mints a token that is valid at `NOW`. The token expires `secondsLater` after the usual ten
- * minutes.
+ * Mints a token that is valid at `NOW`. The token expires ten minutes and `secondsLater` seconds
+ * after `NOW`. `changed` replaces claims.
  */
 export const mintTokenAt = (changed: Record<string, unknown>, secondsLater = 0) =>
   mintToken({ exp: claims({}, NOW).exp + secondsLater, ...changed });
 
 type Put = { readonly sub?: string; readonly headers?: Readonly<Record<string, string>> };
 
-/** Makes the request of an update, with a token that is valid at `NOW`. */
+/** Makes a request that updates the value of a row, with a token that is valid at `NOW`. */
 export async function makeUpdate(
   row: Row,
   value: number,
@@ -49,6 +49,6 @@ export async function makeUpdate(
   });
 }
 
-/** Reads all values of a row, from the oldest to the present one. */
+/** Reads all values that an evaluation has had, from the oldest to the present value. */
 export const readValues = async (row: Row) =>
   [...(await readHistory(row.id)), await readEvaluation(row.id)].map((entry) => entry?.value);

@@ -1,4 +1,7 @@
-/** Creates links, and makes the requests that machines and browsers send to them. */
+/**
+ * Creates links, which are URLs that anyone can use without a token. Also makes the requests that
+ * machines and browsers send to a link.
+ */
 import {
   createLinkId,
   createLinkKeys,
@@ -20,8 +23,8 @@ import {
 } from './worker.ts';
 
 /**
- * Creates a link to the evaluation through the API. The default token is one for the account
- * `ACCOUNT`.
+ * Creates a link to the evaluation through the API. If `token` is undefined, uses a token for the
+ * account `ACCOUNT`.
  */
 export async function createLinkTo(
   row: Row,
@@ -54,7 +57,10 @@ export const visit = (url: string, init: RequestInit = {}) => {
   );
 };
 
-/** Makes the POST of a machine to a link. A string is sent unchanged, any other body as JSON. */
+/**
+ * Makes the POST that a machine sends to a link. A string is sent unchanged, any other body as
+ * JSON.
+ */
 export const post = (url: string, body: unknown, headers: Record<string, string> = {}) =>
   visit(url, {
     method: 'POST',
@@ -100,6 +106,6 @@ export async function signLink(
   return `https://api.test/v1/link?key=${key}`;
 }
 
-/** Reads the rows of an evaluation's revoked links. */
+/** Reads the rows that record which links of an evaluation are revoked. */
 export const readRevocations = async ({ id }: Row) =>
   (await DB.prepare('SELECT * FROM revoked_link WHERE evaluation_id = ?').bind(id).all()).results;

@@ -11,9 +11,10 @@ type Statement =
   | { readonly call: ObjectCall };
 
 /**
- * Makes the database with the interface of D1. A statement contains SQL of a test, or a call that
- * the Worker sends to its object (see `createNamespace`). Only SQL about the table `d1_migrations`
- * goes to the real database `d1`.
+ * Makes the database with the interface of D1. The database takes two kinds of statements: SQL of a
+ * test, and a call that the Worker sends to its object (see `createNamespace`). The object that
+ * contains all accounts runs both. Only SQL about the table `d1_migrations` goes to the real
+ * database `d1` instead.
  */
 export function createObjectDatabase(
   namespace: DurableObjectNamespace<AllAccounts>,
@@ -70,8 +71,9 @@ function buildResults(call: ObjectCall, { rows, refusal, fault }: Answer) {
 }
 
 /**
- * Makes the namespace from which the Worker gets the object of an account. This object passes each
- * call to `db`. So if a test makes `db` fail, the call of the object fails too.
+ * Makes a namespace of Durable Objects, from which the Worker gets the object of an account. The
+ * object sends each call that it gets to `db`. So if a test makes `db` fail, the call to the object
+ * fails too.
  */
 export const createNamespace = (db: D1Database): DurableObjectNamespace<AccountObject> =>
   ({

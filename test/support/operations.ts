@@ -1,8 +1,9 @@
 /**
- * Describes every operation that needs a token, and all differences between operations. Many test
- * files test each operation of this table: tokens, isolation, refusals, outage, log, rate limit,
- * CORS, sessions, document. To test a new operation in all these files, add it to the table. Tests
- * of a single operation are in the test file with its name.
+ * Describes every operation that needs a token, and how the operations differ. Many test files run
+ * the same test for each operation of this table. These tests are about tokens, isolation,
+ * refusals, outages, the log, the rate limit, CORS, sessions and the OpenAPI document. To test a
+ * new operation in all these files, add it to the table. A test of a single operation is in the
+ * file with the operation's name, such as update-evaluation.test.ts.
  */
 import {
   BAD_CURSOR,
@@ -16,21 +17,21 @@ import { ACCOUNT, DB, makeLabel, type Row, request } from './worker.ts';
 
 type Headers = Record<string, string | null>;
 
-/** The ids to which a token is restricted. */
+/** The claims of a token that restrict the token to a run or an evaluation. */
 export type Restriction = { readonly run_id?: string; readonly evaluation_id?: string };
 
 /**
- * A kind of resource that operations act on: an evaluation, a run, a label or an account. The row
- * of an evaluation identifies one resource of each kind: the evaluation itself, its run, its label
- * and its account.
+ * A kind of resource that operations act on: an evaluation, a run, a label or an account. The
+ * functions get the row of an evaluation. The row contains the ids of the evaluation, its run, its
+ * label and its account. So the row identifies one resource of each kind.
  */
 type Resource = {
-  /** Returns the ids in the path by name, such as `run_id`. */
+  /** Returns the ids that the path of an operation contains, such as `{ run_id: '…' }`. */
   readonly idsOf: (row: Row) => Record<string, string>;
   readonly isAllowedBy: (restriction: Restriction, asked: Row) => boolean;
   /**
-   * Returns true if a token for the account `ACCOUNT` finds the resource that `asked` identifies.
-   * Assumes that the database contains no row but `stored`.
+   * Returns true if a request finds its resource. The database contains only the row `stored`. The
+   * request has a token for the account `ACCOUNT`, and the ids of the row `asked`.
    */
   readonly exists: (stored: Row, asked: Row) => boolean;
 };
@@ -39,36 +40,43 @@ type Resource = {
 type Change = {
   readonly query?: string;
   readonly headers?: Headers;
-  /** Makes the body that replaces the usual one. A string is sent unchanged, an object as JSON. */
+  /** Makes a body that replaces the usual body. A string is sent unchanged, an object as JSON. */
   readonly body?: (row: Row) => object | string;
 };
 
 type Operation = {
-  /** The `operationId` in the document. */
+  /** The `operationId` in the OpenAPI document. */
   readonly name: string;
   readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
-  /** The path in the document, such as `/v1/run/{run_id}/evaluation/{evaluation_id}`. */
+  /** The path in the OpenAPI document, such as `/v1/run/{run_id}/evaluation/{evaluation_id}`. */
   readonly path: string;
   readonly resource: Resource;
   readonly access: 'read' | 'write';
-  /** The precondition headers that the operation evaluates. It refuses all others. */
+  /**
+   * The precondition headers that the operation evaluates, such as If-Match. The operation refuses
+   * a request with any other precondition header.
+   */
   readonly evaluates?: readonly string[];
   readonly success: 200 | 201 | 204;
-  /** The refusal if the resource does not exist. Null if the operation needs no stored resource. */
+  /**
+   * The error response if the resource does not exist. Null if the operation needs no stored
+   * resource.
+   */
   readonly missing: { readonly status: number; readonly error: string } | null;
   readonly body?: (row: Row) => object;
   /** Stores what the operation needs besides the row, such as its label. */
   readonly prepare?: (row: Row) => Promise<unknown>;
   /**
-   * Requests that the operation refuses with 400. Malformed ids in the path are in
-   * common-refusals.test.ts.
+   * Requests that the operation refuses with 400. Requests with malformed ids are not here:
+   * common-refusals.test.ts makes them.
    */
   readonly malformed: Record<string, Change & { readonly error: string }>;
   /** Requests that the operation refuses with 422 if the row's label allows 1 to 10. */
   readonly forbidden: Record<string, Change & { readonly error: string }>;
   /**
-   * Two bodies of a creation, with the same id. A caller may send `body` twice. After `body`, the
-   * operation refuses `conflicting` with 409.
+   * Two bodies that create a resource with the same id. If a caller sends `body` twice, the
+   * operation accepts both requests. If a caller sends `body` and then `conflicting`, the operation
+   * refuses the second request with 409 and `error`.
    */
   readonly repeatable?: {
     readonly body: (row: Row) => object;
@@ -105,12 +113,12 @@ const LINKS: Resource = {
     evaluation_id === undefined && same(run_id, asked.run_id),
   exists: EVALUATION.exists,
 };
-/** The id of a link that nobody has created. Its revocation succeeds nevertheless. */
+/** The id of a link that nobody has created. Revoking this id succeeds nevertheless. */
 const LINK_ID = '01000000-0000-8000-8000-000000000001';
 
 /**
- * A label, or all labels. A token that is restricted to a run can read labels, but cannot write
- * them.
+ * Makes the resource of an operation on one label or on all labels. A token that is restricted to a
+ * run can read labels, but cannot write them.
  */
 const labels = (access: 'read' | 'write', idsOf: Resource['idsOf']): Resource => ({
   idsOf,
@@ -127,7 +135,10 @@ const labelIds = ({ evaluation_label_id }: Row) => ({ id: evaluation_label_id })
 const EVALUATIONS_PATH = '/v1/run/{id}/evaluations';
 const EVALUATION_PATH = '/v1/run/{run_id}/evaluation/{evaluation_id}';
 
-/** An evaluation to delete. A token that is restricted to this evaluation cannot delete it. */
+/**
+ * The resource of the deletion of an evaluation. A token that is restricted to this evaluation
+ * cannot delete it.
+ */
 const DELETED: Resource = { ...LINKS, idsOf: EVALUATION.idsOf };
 
 const LINKS_PATH = `${EVALUATION_PATH}/links`;
@@ -146,8 +157,8 @@ const BAD_IF_MATCH = {
 };
 
 /**
- * Stores a label that allows any value, in the account that `query` selects. If any account already
- * has a label with this id, the function stores nothing.
+ * Stores a label that allows any value. `query` is SQL that selects the account of the label. If
+ * any account already has a label with this id, the function stores nothing.
  */
 async function storeLabelFor(query: string, params: string[], id: string): Promise<void> {
   const { account_id: _, ...label } = makeLabel({ id });
@@ -162,8 +173,8 @@ async function storeLabelFor(query: string, params: string[], id: string): Promi
 
 /**
  * Stores the label that the row names, so that a token for the account `ACCOUNT` can use the label.
- * If the row belongs to `ACCOUNT`, so does the label. Otherwise the label is shared: it belongs to
- * all accounts.
+ * If the row belongs to `ACCOUNT`, the label also belongs to `ACCOUNT`. Otherwise the label is
+ * shared: all accounts can use it.
  */
 const storeUsableLabel = ({ evaluation_label_id, account_id }: Row) =>
   storeLabelFor(
@@ -487,10 +498,10 @@ export const fill = (template: string, ids: Record<string, string>) =>
   template.replaceAll(/\{(\w+)\}/g, (_, name: string) => ids[name] ?? '');
 
 /**
- * The operations, each with two functions that make its request for a row. `requestFor` first
- * stores what the operation needs besides the row, so the Worker accepts the request.
- * `requestAlone` stores nothing, for requests that the Worker refuses without a call to the
- * database.
+ * Adds two functions to each operation, `requestFor` and `requestAlone`. Both make a request with
+ * the ids of a row. `requestFor` first stores what the operation needs besides the row, so the
+ * Worker accepts the request. `requestAlone` stores nothing. A test uses `requestAlone` if the
+ * Worker refuses the request without a call to the database.
  */
 export const OPERATIONS = ENTRIES.map((operation) => {
   const requestAlone = async (row: Row, headers: Headers = {}, change: Change = {}) => {

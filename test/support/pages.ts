@@ -1,4 +1,7 @@
-/** Reads all pages of a list. Also has limits and cursors that every list refuses. */
+/**
+ * Reads all pages of a list. Also contains `LIMITS` and `CURSORS`, values of the query parameters
+ * that every list refuses.
+ */
 import { expect } from 'vitest';
 import { get, type Send, worker } from './worker.ts';
 

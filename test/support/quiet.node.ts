@@ -8,11 +8,13 @@ import { stripVTControlCharacters } from 'node:util';
 
 /** Messages that a test causes on purpose, or that depend on a developer's files. */
 const EXPECTED = [
-  // `npm start` creates .dev.vars. The tests ignore its settings (test/vitest.config.ts).
+  // workerd prints this message if the file .dev.vars exists. `npm start` creates the file. The
+  // tests ignore its settings (test/vitest.config.ts).
   /^\s*Using secrets defined in \.dev\.vars\s*$/,
-  // Some tests set these headers to a text with a non-ASCII character. The Worker refuses such an
-  // idempotency key, and logs such a cf-ray with ASCII characters only. workerd prints the warning
-  // only if a test sets the header, not if the header arrives over a network.
+  // Some tests set a header with an idempotency key, or the header cf-ray, to a text with a
+  // non-ASCII character. The Worker refuses the idempotency key, and escapes the cf-ray for its
+  // log. workerd prints the warning only because a test sets the header. If the header arrives over
+  // a network, workerd prints nothing.
   /^A header value for "(?:idempotency-key|webhook-id|svix-id)" contains non-ASCII characters: "ké"/,
   /^A header value for "cf-ray" contains non-ASCII characters: "é/,
 ];

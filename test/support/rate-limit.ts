@@ -1,4 +1,7 @@
-/** Gives the tests a rate limiter of the local runtime with a limit that a test can reach. */
+/**
+ * Gives the tests a rate limiter of the local runtime, not a mock. The limit is so low that a test
+ * can reach it.
+ */
 import { env } from 'cloudflare:workers';
 import type { Send } from './worker.ts';
 
@@ -11,8 +14,8 @@ export const { SMALL_RATE_LIMITER } = env as typeof env & {
 
 /**
  * Sends requests until the Worker responds with 429, but at most 100 requests. Returns the
- * statuses. Every ten seconds the limiter allows three more requests. So if a machine is slow, the
- * Worker accepts more than three before the 429.
+ * statuses. The limiter allows three new requests every ten seconds. So if a machine is slow, the
+ * Worker accepts more than three requests before the 429.
  */
 export async function sendUntilLimited(
   send: Send,

@@ -1,15 +1,16 @@
 /**
- * Requests as webhook senders send them to a link. Each request follows the sender's documentation
- * or source code, but contains no real person, host, token or secret. The bodies are shortened, and
- * no field is renamed. `source` names the documentation, and each detail that is not from there.
- * `SENDER_LINKS` contains the links of src/link/README.md, with such requests.
+ * Requests that webhook senders, such as Stripe, send to a link. Each request follows the sender's
+ * documentation or source code, but contains no real person, host, token or secret. The bodies are
+ * shortened, and no field is renamed. `source` names the documentation, and mentions each detail
+ * that comes from elsewhere. `SENDER_LINKS` contains the links of the table in src/link/README.md.
+ * Each link has requests of its sender.
  */
 type SampleRequest = {
-  /** A page, or a repository and its files. */
+  /** The address of a page, or a repository and the paths of files in it. */
   readonly source: string;
   /**
-   * The media type, and the header with the id of the delivery. Headers with signatures are left
-   * out.
+   * The media type, and the header with the id of the delivery (one event that a sender posts).
+   * Headers with signatures are left out.
    */
   readonly headers: { readonly [name: string]: string };
   /** A string is sent unchanged, any other value as JSON. */
@@ -25,12 +26,15 @@ type Rule = {
 };
 type Numbers = { readonly [text: string]: number };
 
-/** A value that a link reads from a request. */
+/** A value that a link reads from a request, and the settings of the link and of the label. */
 type Reading = {
   readonly name: string;
   /** The JSON Pointer to the value in the body (RFC 6901). */
   readonly pointer: string;
-  /** The number for each text that the body may have at the pointer. */
+  /**
+   * Maps each possible text at the pointer to the number that the link stores, such as
+   * `{ approved: 1, disputed: 0 }`.
+   */
   readonly values: Numbers;
   /** The values that the label of the evaluation allows. */
   readonly label: Rule;
@@ -61,8 +65,9 @@ const range = (min_value: number, max_value: number) => ({
 });
 
 /**
- * Describes a value that the body contains as text. The texts are the label's categories, and the
- * number of each text is its position: 0, 1, and so on.
+ * Describes a value that the body contains as a text. `texts` are the categories of the label. The
+ * number of each text is its position: 0, 1, and so on. `value` is the number that the Worker must
+ * store.
  */
 function category(
   name: string,
@@ -177,8 +182,8 @@ const typeform = sender(
 );
 
 /**
- * Tally sends the id of a chosen option, not its text. Usually the id is in an array, but some
- * forms send the id alone.
+ * Tally sends the id of a chosen option, not the text of the option. Usually the id is in an array,
+ * but some forms send the id alone.
  */
 const [GOOD, BAD] = [
   'aa746040-0000-4000-8000-000000000001',
@@ -289,7 +294,10 @@ const stripe = sender(
   }),
 );
 
-/** Langfuse has no webhook for a single score. A monitor, which can watch scores, has a webhook. */
+/**
+ * Langfuse has no webhook for a single score. But a user of Langfuse can create a monitor, which
+ * watches scores and sends its alerts to a webhook.
+ */
 const langfuse = sender(
   {
     source:
@@ -326,7 +334,10 @@ const langfuse = sender(
   ),
 );
 
-/** Makes a request of n8n's node "HTTP Request". The body is the output of another node. */
+/**
+ * Makes a request that the node "HTTP Request" of n8n sends. A node is one step of a workflow. The
+ * body is the output of another node.
+ */
 const n8n = (file: string, body: object, read: Reading): Sender[] => {
   const source = `n8n-io/n8n, packages/nodes-base: nodes/HttpRequest/V3/HttpRequestV3.node.ts, ${file}`;
   return sender({ source, headers: JSON_TYPE, body }, read);
@@ -336,7 +347,8 @@ const n8nApproval = n8n(
   { data: { approved: true } },
   reading('n8n, an approval', '/data/approved', binary, 1),
 );
-// n8n names the answers of a form after the questions, as the form's author typed them.
+// In the output of an n8n form, the key of each answer is its question, exactly as the form's
+// author typed the question.
 const n8nForm = n8n(
   'nodes/Form/utils.ts',
   {
@@ -360,8 +372,8 @@ const n8nRow = n8n(
 );
 
 /**
- * Argilla sends the whole record. Each retry has a new webhook-id, because the retry repeats the
- * job that makes the id.
+ * Argilla sends the whole record, so the body may be large. Each retry has a new webhook-id,
+ * because the retry repeats the job that makes the id.
  */
 const argilla = sender(
   {
@@ -442,7 +454,7 @@ const SENDERS: readonly Sender[] = [
   ...[n8nApproval, n8nForm, n8nRow, argilla, svix, refactor, curl],
 ].flat();
 
-/** A request whose body is bytes. With a string, `Request` would add a Content-Type of its own. */
+/** A request whose body is bytes. If the body were a string, `Request` would add a Content-Type. */
 type SentRequest = Omit<Sender, 'body'> & { readonly body: Uint8Array };
 
 const encodeBody = ({ body }: SampleRequest, before = '') =>
@@ -475,8 +487,9 @@ const VARIANTS: readonly {
 ];
 
 /**
- * All requests of the senders. Three of them are repeated in each of the `VARIANTS`: a text and a
- * number of Label Studio, and a boolean of n8n. A link must store the value of every request.
+ * All requests of the senders. A link must store the value of every request. Three requests also
+ * occur in each form that `VARIANTS` describes: a text and a number of Label Studio, and a boolean
+ * of n8n.
  */
 export const REQUESTS: readonly SentRequest[] = [
   ...SENDERS.map((sent) => ({ ...sent, body: encodeBody(sent) })),
@@ -492,19 +505,22 @@ export const REQUESTS: readonly SentRequest[] = [
 
 type OtherEvent = {
   readonly what: string;
-  /** 204: the event does not meet a condition of the link's `where`. 422: the body has no value. */
+  /**
+   * The status of the response. It is 204 if the event does not meet a condition of the link's
+   * `where`. It is 422 if the body has no value.
+   */
   readonly status: 204 | 422;
   /**
-   * The body is the same as in the event that the link stores, except at this JSON Pointer (RFC
-   * 6901). The value there is `is`. If `is` is undefined, there is nothing at the pointer.
+   * The JSON Pointer (RFC 6901) to the only difference from the body of the event `sent`. At this
+   * pointer, the body contains `is`. If `is` is undefined, the body contains nothing there.
    */
   readonly at: string;
   readonly is: unknown;
 };
 
 /**
- * A row of the table in src/link/README.md: a link, and events of its sender. The link stores the
- * value of the event `sent`, and ignores or refuses all `others`.
+ * A row of the table in src/link/README.md: a link, and events that its sender posts to the link.
+ * The link stores the value of the event `sent`, and ignores or refuses all `others`.
  */
 export type SenderLink = {
   readonly name: string;

@@ -10,11 +10,17 @@ import { printIfFailed } from './console.ts';
 declare module 'vitest' {
   interface ProvidedContext {
     migrations: D1Migration[];
-    /** The seed of the property tests, and the factor for their number of inputs. */
+    /**
+     * The seed of the property tests, and a factor. Each property test tries `factor` times its
+     * usual number of inputs.
+     */
     properties: { readonly seed: number; readonly factor: number };
-    /** The store of all accounts. `npm run check:objects` uses `object`. */
+    /**
+     * The kind of database that contains all accounts. It is `object`, a Durable Object, in
+     * `npm run check:objects`, and otherwise `d1`.
+     */
     store: 'd1' | 'object';
-    /** The sample data, as SQL. */
+    /** The sample data that `npm start` stores, as SQL. */
     sample: string;
     /** The text of src/auth/README.md, which has the table of identity providers. */
     authPage: string;

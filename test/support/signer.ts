@@ -1,6 +1,7 @@
 /**
- * Signs valid and hostile tokens. The tests need hostile tokens, which JWT libraries rightly refuse
- * to sign. So these signers accept any header and any text.
+ * Signs valid and hostile tokens. A hostile token is one that an attacker might send, for example
+ * with a wrong header. JWT libraries rightly refuse to sign hostile tokens. So the functions here
+ * sign any header and any text.
  */
 
 export type Header = { readonly [name: string]: unknown };
@@ -36,7 +37,8 @@ function rsa(name: string, hash = 'SHA-256') {
 
 export type Signer = {
   /**
-   * Signs a token. Claims that are an object become JSON. A string or bytes are signed unchanged.
+   * Signs a token. If the claims are an object, signs the object as JSON. If they are a string or
+   * bytes, signs them unchanged.
    */
   readonly sign: (claims: object | string | Uint8Array, header?: Header) => Promise<string>;
 };
@@ -44,8 +46,8 @@ export type Signer = {
 export type KeyPair = Signer & { readonly jwk: JsonWebKey & { kid: string } };
 
 /**
- * Makes a key pair. Each call makes another pair, except for RSA: the same owner and length give
- * the same pair.
+ * Makes a key pair. For RSA, the function caches key pairs: it returns the same pair if `owner` and
+ * `modulusLength` are the same. For any other algorithm, each call makes a new pair.
  */
 export async function makeKeyPair(
   alg: Algorithm,
@@ -76,7 +78,7 @@ const made = new Map<string, Keys>();
 
 /**
  * Returns the RSA key of an owner and a length. The first call makes the key, which takes up to
- * half a second, and all RSA algorithms share it.
+ * half a second. Later calls return the same key, for any RSA algorithm.
  */
 async function makeRsaKeys(owner: string, modulusLength: number): Promise<Keys> {
   const name = `${owner} ${modulusLength}`;
@@ -118,7 +120,7 @@ function signer(header: Header, key: CryptoKey, params: { name: string }): Signe
   };
 }
 
-/** Returns the first two parts of a token, which a signature would cover. */
+/** Returns a token without its signature: the encoded header and the encoded claims. */
 export const encodeUnsigned = (header: Header, claims: object | string | Uint8Array) =>
   [header, claims].map((part) => base64url(encodeClaims(part))).join('.');
 

@@ -1,7 +1,7 @@
 /**
  * Gives the tests of tokens an issuer with a key pair, claims, Workers that accept the issuer's
- * tokens, and the sentences of refusals. All clocks stand at the same moment, so no test depends on
- * the real time.
+ * tokens, and the sentences of refusals. The clocks of these Workers stand still at `now`, so the
+ * tests do not depend on the real time. Only `mintLong` uses the real time.
  */
 import { createStillClock } from './clock.ts';
 import { type KeyPair, makeKeyPair } from './signer.ts';
@@ -21,12 +21,12 @@ export const ISSUER = 'https://issuer.example';
 
 const NOW = createStillClock().now();
 
-/** The moment at which all clocks of these tests stand, in seconds since 1970. */
+/** The time of the clocks in these tests, in seconds since 1970. */
 export const now = seconds(NOW);
 
 /**
- * Makes the claims of the issuer's token for the account `ACCOUNT`. The claims expire ten minutes
- * after `now`.
+ * Makes the claims of a token that `ISSUER` issues for the account `ACCOUNT`. The token expires ten
+ * minutes after `now`.
  */
 export const makeScopedClaims = (changed: Record<string, unknown> = {}) =>
   claims({ iss: ISSUER, aud: 'run-evaluation', ...changed }, NOW);
@@ -47,13 +47,14 @@ export const createWorkerWithKeys = (keys: object[], settings: Partial<Env> = {}
   });
 
 /**
- * Mints a token of exactly this many characters. The token expires ten minutes after the real time
- * of the call, because the tests send it to Workers with a real clock.
+ * Mints a token of exactly this many characters. The token expires ten minutes after the call, in
+ * real time. So a test can send the token to a Worker with a real clock.
  */
 export async function mintLong(characters: number): Promise<string> {
   const pad = (length: number) => mintToken({ pad: 'x'.repeat(length) });
   const short = await pad(0);
-  // Three bytes of a claim take four characters of a token.
+  // Base64url writes three bytes of a claim as four characters of the token. The division rounds
+  // down, so the token with one more byte may be the right one.
   const token = await pad(Math.floor(((characters - short.length) * 3) / 4));
   const next = await pad(Math.floor(((characters - short.length) * 3) / 4) + 1);
   const found = [token, next].find(({ length }) => length === characters);

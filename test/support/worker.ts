@@ -17,8 +17,8 @@ import { createHmac, type Header } from './signer.ts';
 export type Send = (request: Request) => Promise<Response>;
 
 /**
- * Gets a response and checks it against the OpenAPI document. Every Worker that this file gives to
- * the tests responds through this function.
+ * Gets a response and checks it against the OpenAPI document. If a test uses `worker` or
+ * `createWorker`, each response comes through this function.
  */
 async function respondDocumented(
   request: Request,
@@ -29,7 +29,10 @@ async function respondDocumented(
   return response;
 }
 
-/** The store of all accounts: `object` in `npm run check:objects`, otherwise `d1`. */
+/**
+ * The kind of database that contains all accounts. It is `object`, a Durable Object, in
+ * `npm run check:objects`, and otherwise `d1`.
+ */
 export const STORE = inject('store');
 
 type ObjectsEnv = { readonly ALL_ACCOUNTS: DurableObjectNamespace<AllAccounts> };
@@ -47,18 +50,21 @@ export const readRows = async <T>(sql: string, ...params: readonly unknown[]): P
       .all<T>()
   ).results;
 
-/** The settings that a test changes. A binding with the value undefined counts as not bound. */
+/**
+ * The settings that a test changes. If a test sets a binding to undefined, the Worker has no such
+ * binding.
+ */
 type Settings = { [name in keyof Env]?: Env[name] | undefined };
 
-/** Makes a Worker with other settings or with another clock. */
+/** Makes a Worker for a test that changes settings or the clock. */
 export function createWorker(settings: Settings, clock?: Clock): Send {
   const app = createApp({ ...env, ...buildObjectSettings(settings), ...settings } as Env, clock);
   return (request) => respondDocumented(request, (sent) => app.fetch(sent));
 }
 
 /**
- * Returns the settings that place all accounts in objects, for `npm run check:objects`. In other
- * runs of the tests, returns no settings.
+ * Returns the settings for `npm run check:objects`, with which the Worker stores all accounts in
+ * Durable Objects. In other runs of the tests, returns no settings.
  */
 const buildObjectSettings = ({ DB: db = DB }: Settings) =>
   STORE === 'd1' ? {} : { DB: db, ACCOUNT_OBJECTS: '*', ACCOUNT_OBJECT: createNamespace(db) };
@@ -79,8 +85,8 @@ export const makeAccount = () => `acc_${crypto.randomUUID()}`;
 export const seconds = (date: Date) => Math.floor(date.getTime() / 1000);
 
 /**
- * Makes the claims of a token for the account `ACCOUNT`, valid for ten minutes. A claim with the
- * value undefined is left out.
+ * Makes the claims of a token for the account `ACCOUNT`, valid for ten minutes. If a claim in
+ * `changed` is undefined, the token does not contain it.
  */
 export const claims = (changed: Record<string, unknown> = {}, now = new Date()) => ({
   sub: SUBJECT,
@@ -92,8 +98,8 @@ export const claims = (changed: Record<string, unknown> = {}, now = new Date()) 
 const { sign } = await createHmac(SECRET);
 
 /**
- * Caches tokens with the usual claims, by their expiry in seconds. So most requests of one second
- * share a token.
+ * Caches tokens with the usual claims, by their expiry in seconds. So requests that the tests make
+ * in the same second can share a token.
  */
 const plainTokens = new Map<number, string>();
 
@@ -120,7 +126,8 @@ export function requirePresent<T>(value: T | null | undefined): T {
 }
 
 /**
- * Makes the row of an evaluation that was never updated, with new ids. `fields` replaces columns.
+ * Makes the row of an evaluation that was never updated. The row gets new ids and default values,
+ * except for the columns in `fields`.
  */
 const makeRow = (fields: Partial<Row>): Row => ({
   id: crypto.randomUUID(),
@@ -139,8 +146,8 @@ const makeRow = (fields: Partial<Row>): Row => ({
 });
 
 /**
- * Stores an evaluation that was never updated, with new ids that no other test uses. `fields`
- * replaces columns.
+ * Stores an evaluation that was never updated. The row gets new ids and default values, except for
+ * the columns in `fields`.
  */
 export async function storeEvaluation(fields: Partial<Row> = {}): Promise<Row> {
   const row = makeRow(fields);
@@ -156,14 +163,14 @@ export async function storeEvaluations(...all: Partial<Row>[]): Promise<Row[]> {
 }
 
 /**
- * The row of a label, with only the columns that the API sends. `value_type` may be one that the
- * table refuses.
+ * The row of a label, with only the columns that the API sends. `value_type` can be any text, so
+ * that a test can try to store a text that the table refuses.
  */
 export type Label = Omit<LabelRow, 'value_type'> & { value_type: string };
 
 /**
- * Stores a label of the account `ACCOUNT`, and an evaluation with this label. `label` and `fields`
- * replace columns.
+ * Stores a label of the account `ACCOUNT`, and an evaluation with this label. `label` replaces
+ * columns of the label, and `fields` replaces columns of the evaluation.
  */
 export async function storeLabelled(
   label: Partial<Label>,
@@ -177,7 +184,10 @@ export async function storeLabelled(
   return row;
 }
 
-/** Makes the row of a label that was never updated, with a new id. `fields` replaces columns. */
+/**
+ * Makes the row of a label that was never updated. The row gets a new id and default values, except
+ * for the columns in `fields`.
+ */
 export const makeLabel = (fields: Partial<Label> = {}): Label => ({
   id: crypto.randomUUID(),
   account_id: ACCOUNT,
@@ -196,8 +206,8 @@ export const makeLabel = (fields: Partial<Label> = {}): Label => ({
 });
 
 /**
- * Stores a label that was never updated, with a new id that no other test uses. `fields` replaces
- * columns.
+ * Stores a label that was never updated. The row gets a new id and default values, except for the
+ * columns in `fields`.
  */
 export async function storeLabel(fields: Partial<Label> = {}): Promise<Label> {
   const label = makeLabel(fields);
@@ -259,7 +269,8 @@ export async function readEvaluations(ids: readonly string[]): Promise<ReadonlyM
 
 /**
  * Checks that the history has no gap. The `replaced_by` and `replaced_at` of each entry must be the
- * `updated_by` and `updated_at` of the next entry. After the last entry, the row itself comes next.
+ * `updated_by` and `updated_at` of the next entry. For the last entry, they must be the
+ * `updated_by` and `updated_at` of the row itself.
  */
 export function expectUnbroken(history: ReplacedRow[], row: Row | null): void {
   const setters = [...history.slice(1), row].map((next) => [next?.updated_by, next?.updated_at]);
@@ -272,8 +283,8 @@ export const buildPath = ({ run_id, id }: Pick<Row, 'run_id' | 'id'>) =>
   `/v1/run/${run_id}/evaluation/${id}`;
 
 /**
- * Makes a request to the Worker, by default an authorized PUT of JSON. A header with the value null
- * is left out.
+ * Makes a request to the Worker. The default is a PUT with a valid token and the Content-Type of
+ * JSON. A header with the value null is left out.
  */
 export async function request(
   path: string,
@@ -292,7 +303,7 @@ export async function request(
     (header): header is [string, string] => header[1] !== null,
   );
   const made = new Request(`https://api.test${path}`, { method: 'PUT', ...init, headers: sent });
-  // `Request` adds a content-type to a string body.
+  // If the body is a string, `Request` adds a Content-Type, even if the test sets it to null.
   if (all['content-type'] === null) made.headers.delete('content-type');
   return made;
 }
@@ -326,8 +337,8 @@ export const formatRefusal = ({ status, error, headers }: Refusal) => ({
 });
 
 /**
- * Reads the status, headers and body of a response. Checks the form of the request id and the
- * bookmark, and leaves both out because they are new in each response.
+ * Reads the status, headers and body of a response. Checks the form of the request id and of the
+ * bookmark. The result contains neither of them, because they are new in each response.
  */
 export async function readRefusal(response: Response) {
   const {
