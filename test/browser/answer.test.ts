@@ -1,6 +1,8 @@
 /**
- * Tests what a person can do with a link in Chromium, and what the Worker stores. After each test,
- * `afterEach` checks that the page sent no unexpected request and wrote nothing to the console.
+ * Tests the page of a link in Chromium. A link is a URL with which a person without a token can
+ * change the value of one evaluation. The tests act as this person, and check what the Worker
+ * stored. After each test, `afterEach` checks that the page wrote nothing to the console, opened no
+ * dialog, and sent only requests that open or submit the page.
  */
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
@@ -51,8 +53,8 @@ const readFocusedText = (page: Page) => page.locator(':focus').textContent();
 
 type Stored = { readonly value: number; readonly updated_by: string | null };
 /**
- * Reads the stored values of an evaluation through the API, each with its author. The present value
- * comes first, then the history, latest first.
+ * Reads all values that the Worker has stored for an evaluation, newest first. Each entry is a
+ * value and its author.
  */
 async function readStored(path: string): Promise<[number, string | null][]> {
   const [{ value, created_by, updated_by, updated_at }, history] = await Promise.all([

@@ -1,4 +1,7 @@
-/** Finds and starts an installed Chromium. playwright-core controls it and downloads no browser. */
+/**
+ * Finds an installed Chromium, and starts it with playwright-core. playwright-core itself downloads
+ * no browser.
+ */
 import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { type Browser, chromium } from 'playwright-core';
@@ -6,9 +9,9 @@ import { type Browser, chromium } from 'playwright-core';
 const NAMES = ['chromium', 'chromium-browser', 'google-chrome'];
 
 /**
- * Returns the path of Chromium: the variable CHROMIUM, or the first program in PATH whose name is
- * in NAMES.
- * @throws {Error} if there is none, with a sentence on how to install one
+ * Returns the path of Chromium. If the environment variable CHROMIUM is set, it contains this path.
+ * Otherwise, returns the first program in PATH whose name is in NAMES.
+ * @throws {Error} if PATH contains no such program; the message tells how to install Chromium
  */
 export function findChromium({ CHROMIUM, PATH = '' }: NodeJS.ProcessEnv): string {
   const paths = PATH.split(delimiter).flatMap((folder) => NAMES.map((name) => join(folder, name)));
@@ -34,7 +37,7 @@ export const launchChromium = (): Promise<Browser> =>
       ...process.env,
       PATH: `${process.env['PATH']}${delimiter}/usr/bin`,
     }),
-    // Chromium refuses to run its sandbox as root.
+    // Chromium cannot run its sandbox as root. So if root runs the tests, Chromium has no sandbox.
     chromiumSandbox: process.getuid?.() !== 0,
     args: [
       '--disable-gpu',

@@ -1,8 +1,12 @@
 /**
- * Tests how the page of a link looks in each of its states, such as after a person has stored a
- * value. axe-core finds no fault in light, in dark and on a phone. The page is never wider than the
- * screen, even if the screen is narrow or the text is large. If the variable SCREENSHOTS names a
- * folder, the tests write pictures of each state into this folder.
+ * Tests the look of the page that opens when a person follows a link. The page has several states:
+ * one of them is the page after a person has stored a value. In each state, the tests check two
+ * things:
+ * - axe-core (a checker of accessibility) finds no fault in light, in dark and on a phone.
+ * - The page is never wider than the screen, even if the screen is narrow or the text is large.
+ *
+ * If the environment variable SCREENSHOTS names a folder, the tests write pictures of each state
+ * into this folder.
  */
 import type { Browser, Page, Response } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -145,7 +149,10 @@ const STATES: { readonly [state: string]: (page: Page) => Promise<unknown> } = {
   },
 };
 
-/** All states share one window, because opening a window is slower than loading a page. */
+/**
+ * The tests of all states use this one window, because opening a window is slower than loading a
+ * page.
+ */
 let window: Window;
 let last: Response;
 beforeAll(async () => {
@@ -155,9 +162,9 @@ beforeAll(async () => {
   });
 });
 
-describe.each(Object.entries(STATES))('the page: %s', (state, bring) => {
+describe.each(Object.entries(STATES))('the page: %s', (state, openState) => {
   beforeAll(async () => {
-    await bring(window.page);
+    await openState(window.page);
   });
 
   it('axe-core finds no fault in the page in light, in dark and on a phone', async () => {

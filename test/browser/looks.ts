@@ -1,7 +1,7 @@
 /**
- * Defines the looks in which the browser tests examine a page. A look is a colour scheme and a
- * screen size, such as dark on a phone. The functions show the page in a look, run axe-core,
- * measure the width of the page, and take a picture.
+ * Defines the looks in which the browser tests examine a page. A look is a colour scheme together
+ * with a screen size: for example, dark on a desktop screen. This file also has functions that run
+ * axe-core (a checker of accessibility), measure the width of the page, and take a picture.
  */
 import { mkdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -11,8 +11,8 @@ import type { Page } from 'playwright-core';
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
 /**
- * The options of the one window that shows all looks. Even at desktop size, it has the touch screen
- * and the pixel density of a phone.
+ * The options of the browser window that shows all looks. The window always has the touch screen
+ * and the pixel density of a phone, even if the look has the size of a desktop screen.
  */
 export const CONTEXT = { deviceScaleFactor: 2, isMobile: true, hasTouch: true } as const;
 const DESKTOP = { width: 1024, height: 768 };
@@ -31,14 +31,17 @@ export async function setLook(page: Page, look: (typeof LOOKS)[number]): Promise
 }
 
 /**
- * Loads axe-core into the page. Call this before `findViolations`. The page's
- * Content-Security-Policy does not block scripts that Playwright evaluates.
+ * Loads the script of axe-core into the page. Call this function before `findViolations`. The
+ * page's Content-Security-Policy cannot stop the script, because Playwright evaluates it.
  */
 export const loadAxe = (page: Page) => page.evaluate(AXE);
 
 type Violation = { readonly id: string; readonly elements: string };
 
-/** Returns the rules of axe-core that the page violates, each with the HTML of the elements. */
+/**
+ * Returns the rules of axe-core that the page violates, each with the HTML of the elements that
+ * violate the rule.
+ */
 export const findViolations = (page: Page): Promise<Violation[]> =>
   page.evaluate(`axe
     .run(document, { rules: { 'target-size': { enabled: true } } })
@@ -49,8 +52,8 @@ export const measureOverflow = (page: Page): Promise<number> =>
   page.evaluate('document.documentElement.scrollWidth - document.documentElement.clientWidth');
 
 /**
- * Writes a picture of the page into the folder that the variable SCREENSHOTS names. If SCREENSHOTS
- * is not set, does nothing.
+ * If the environment variable SCREENSHOTS names a folder, writes a picture of the page into this
+ * folder. Otherwise does nothing.
  */
 export async function takePicture(
   page: Page,

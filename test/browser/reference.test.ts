@@ -1,8 +1,8 @@
 /**
- * Tests the API reference in Chromium: how it looks, and which requests it sends. A person can
- * paste a token into its form and send a request to the API. Scalar, the library that renders the
- * page, has features that call other servers. If the page sends any request to another server, the
- * test fails.
+ * Tests the API reference in Chromium: how the page looks, and which requests it sends. On this
+ * page, a person can paste a token into a form and send a request to the API. The library Scalar
+ * renders the page, and has features that call other servers. If the page sends any request to
+ * another server, the test fails.
  */
 import type { Browser, Page, Request } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
@@ -46,7 +46,10 @@ afterEach(() => {
 
 const PATH = '/v1/run/{run_id}/evaluation/{evaluation_id}';
 
-/** Opens the API reference at its beginning, or at the operation whose anchor is given. */
+/**
+ * Opens the API reference at the operation with this anchor, such as `tag/evaluations/PUT/v1/…`.
+ * Without an anchor, opens it at its beginning.
+ */
 async function open(page: Page, anchor = ''): Promise<void> {
   await page.goto('about:blank');
   await page.goto(`${worker.url}#${anchor}`);
@@ -61,7 +64,10 @@ async function openUpdate(page: Page): Promise<void> {
 const pasteToken = (page: Page, token: string) =>
   page.getByPlaceholder('Token').first().fill(token);
 
-/** Finds the form, which Scalar opens as a dialog in front of the page. */
+/**
+ * Finds the form with which a person sends a request to the API. Scalar shows the form as a dialog
+ * in front of the page.
+ */
 const findForm = (page: Page) => page.getByRole('dialog');
 const findSendButton = (page: Page) =>
   findForm(page).getByRole('button', { name: /^Send/ }).first();
@@ -75,7 +81,10 @@ async function openForm(page: Page): Promise<void> {
 const fillParameter = (page: Page, parameter: string, value: string) =>
   findForm(page).locator(`tr[id="${parameter}"]`).getByRole('combobox').last().fill(value);
 
-/** Presses "Send" in the form. Returns the status that the form then shows, such as `200 OK`. */
+/**
+ * Presses the button "Send" of the form. Returns the status of the response that the form then
+ * shows, such as `200 OK`.
+ */
 async function sendForm(page: Page): Promise<string | null> {
   await findSendButton(page).click();
   const status = findForm(page)
@@ -85,14 +94,20 @@ async function sendForm(page: Page): Promise<string | null> {
   return status.textContent();
 }
 
-/** Opens the form, and sends the example of the document without a token. The response is 401. */
+/**
+ * Opens the form and sends a request. Scalar has filled in the form with the examples in the
+ * OpenAPI document. The request has no token, so the response is 401.
+ */
 async function openAndSendForm(page: Page): Promise<void> {
   await page.setViewportSize(WIDE);
   await openForm(page);
   await sendForm(page);
 }
 
-/** Rules of axe-core that Scalar breaks. The comment above a rule names the element at fault. */
+/**
+ * This list and the two lists below contain the rules of axe-core that Scalar breaks. The comment
+ * above a rule names the element that breaks the rule.
+ */
 const PAGE_FAULTS = [
   // The button "More" under a description is 18 px high.
   'target-size',
@@ -119,16 +134,22 @@ const FORM_FAULTS = [
   // A person cannot scroll the body of the response with the keyboard.
   'scrollable-region-focusable',
 ];
-/** `bring` opens the page in a state. `faults` are the rules of axe-core that the state breaks. */
-type State = { readonly bring: (page: Page) => Promise<void>; readonly faults: readonly string[] };
+/**
+ * A state of the page. `openState` brings the page into the state. `faults` lists the rules of
+ * axe-core that Scalar breaks in this state.
+ */
+type State = {
+  readonly openState: (page: Page) => Promise<void>;
+  readonly faults: readonly string[];
+};
 const STATES: { readonly [state: string]: State } = {
-  introduction: { bring: open, faults: PAGE_FAULTS },
-  operation: { bring: openUpdate, faults: OPERATION_FAULTS },
-  form: { bring: openAndSendForm, faults: FORM_FAULTS },
+  introduction: { openState: open, faults: PAGE_FAULTS },
+  operation: { openState: openUpdate, faults: OPERATION_FAULTS },
+  form: { openState: openAndSendForm, faults: FORM_FAULTS },
 };
 
-describe.each(Object.entries(STATES))('the API reference: %s', (state, { bring, faults }) => {
-  beforeAll(() => bring(window.page));
+describe.each(Object.entries(STATES))('the API reference: %s', (state, { openState, faults }) => {
+  beforeAll(() => openState(window.page));
 
   it('axe-core finds exactly the faults that are listed as Scalar\u2019s', async () => {
     const { page } = window;
@@ -152,8 +173,9 @@ describe.each(Object.entries(STATES))('the API reference: %s', (state, { bring, 
 });
 
 /**
- * Reads what the browser stores for the page: cookies, local and session storage, IndexedDB, and
- * the names of caches.
+ * Reads everything that the browser stores for the page, as one text: cookies, local storage,
+ * session storage, IndexedDB, and the names of the caches. A test searches the text for the token
+ * that a person pasted.
  */
 const readStoredData = async (page: Page): Promise<string> =>
   JSON.stringify([

@@ -1,6 +1,6 @@
 /**
- * Opens a browser window as a person does, and records what a page must never do: write to the
- * console, open a dialog, or send an unexpected request.
+ * Opens a browser window, and records everything that a page must never do: write to the console,
+ * throw an error, open a dialog, or send an unexpected request.
  */
 import type {
   Browser,
@@ -17,15 +17,19 @@ export type Window = {
   readonly noted: string[];
 };
 
-/** Chromium writes this message to the console for every page with a status of 400 or more. */
+/**
+ * Chromium itself writes this message to the console for every page with a status of 400 or more.
+ * So `openWindow` does not record the message.
+ */
 const FAILED_PAGE = /^Failed to load resource: the server responded with a status of [45]\d\d /;
 
 const isLinkPage = (request: Request) =>
   new URL(request.url()).pathname === '/v1/link' && request.isNavigationRequest();
 
 /**
- * Opens a window with one tab. A request for which `isExpected` returns false is recorded in
- * `noted`. The default expects only requests that open or submit the page of a link.
+ * Opens a window with one tab. If `isExpected` returns false for a request, this function adds the
+ * request to `noted`. Without the parameter `isExpected`, a request is expected only if it opens or
+ * submits the page of a link.
  */
 export async function openWindow(
   browser: Browser,
@@ -49,8 +53,8 @@ export async function openWindow(
 }
 
 /**
- * Presses a button of the form, and waits until the next page has loaded. Playwright's click alone
- * returns when the form is sent.
+ * Presses a button of the form, and waits until the next page has loaded. Playwright's `click`
+ * waits only until the browser has sent the form.
  */
 export async function pressButton(page: Page, name: string): Promise<void> {
   const arrived = page.waitForEvent('framenavigated');

@@ -1,6 +1,6 @@
 /**
- * Runs the built Worker over HTTP with a real local D1. Its functions create, change and revoke the
- * evaluations and links that the browser tests need.
+ * Runs the built Worker with a real local D1, so that a browser can open its pages over HTTP. The
+ * functions create, change and revoke the evaluations and links that the browser tests need.
  */
 import { createTestHarness } from 'wrangler';
 import { mintToken } from '../../src/cli/mint.ts';
@@ -14,9 +14,14 @@ const LINK_SECRET = 'a-secret-for-the-links-of-the-browser-suite-alone';
 
 const ACCOUNT = 'acc_browser';
 export const SUBJECT = 'maker';
-/** The name of the person who answers through a link, as the creator of the link chose it. */
+/**
+ * The name of the person who opens the link and stores a value. The creator of the link chooses
+ * this name.
+ */
 const ANSWERER = 'anna@example.com';
-/** The author of a value that the person stored. */
+/**
+ * The author of a value that this person stored: the creator of the link, a slash, and the person.
+ */
 export const AUTHOR = `${SUBJECT}/${ANSWERER}`;
 
 type Statement = { bind: (...values: unknown[]) => Statement; run: () => Promise<unknown> };
@@ -53,8 +58,8 @@ export async function startWorker() {
   const [maker, other] = await Promise.all([mintTokenFor(SUBJECT), mintTokenFor('somebody-else')]);
 
   /**
-   * Sends a request to the API with the token of the links' creator, or with another one. Returns
-   * the parsed body.
+   * Sends a request to the API. Without the parameter `token`, the request has the token of the
+   * person who creates the links. Returns the parsed body of the response.
    * @throws {Error} if the Worker refuses the request
    */
   async function send(method: string, path: string, body?: object, token = maker) {
@@ -91,14 +96,15 @@ export async function startWorker() {
 
   return {
     url,
-    /** The token of the links' creator. */
+    /** The token of the person who creates the links. */
     token: maker,
     send,
     createLinkedEvaluation,
     createLinkTo,
     /**
-     * Creates an evaluation whose label does not exist, and a link to it. The API creates no such
-     * evaluation, but a change in a database console could leave one.
+     * Creates an evaluation whose label does not exist, and a link to this evaluation. The API
+     * never creates an evaluation without its label. But if somebody deletes the label in a
+     * database console, the evaluation stays.
      */
     async createLinkedEvaluationWithoutLabel(
       value: number,
@@ -115,7 +121,9 @@ export async function startWorker() {
     /** Updates an evaluation with the token of somebody else in the same account. */
     updateAsOther: (path: string, value: number) => send('PUT', path, { value }, other),
     revoke: (path: string, { id }: EvaluationLink) => send('DELETE', `${path}/links/${id}`),
-    /** Returns the URL of an expired link to the same evaluation. */
+    /**
+     * Returns the URL of an expired link that has the same evaluation and author as the given link.
+     */
     async signExpiredUrl({ evaluation_id, author }: EvaluationLink): Promise<string> {
       const { sign } = await createLinkKeys(new TextEncoder().encode(LINK_SECRET));
       const expires_at = '2026-11-01T09:00:00.000Z';
@@ -128,7 +136,10 @@ export async function startWorker() {
       };
       return `${url.origin}/v1/link?key=${await sign({ ...link, evaluation_id, author })}`;
     },
-    /** Does the work while D1 refuses every update of an evaluation with this message. */
+    /**
+     * Calls `work`. Until `work` has ended, D1 refuses every update of an evaluation with the error
+     * `message`.
+     */
     async withFailingUpdates(message: string, work: () => Promise<void>): Promise<void> {
       await DB.prepare(
         `CREATE TRIGGER failing BEFORE UPDATE ON run_evaluation BEGIN SELECT RAISE(ABORT, '${message}'); END`,
