@@ -77,7 +77,7 @@ export function startChild({ cwd, env }: Place, command: string, ...args: string
       try {
         process.kill(-pid, signal);
       } catch {
-        // No process of the group is left.
+        // `process.kill` throws if no process of the group is left.
       }
     },
     exited,
@@ -102,8 +102,8 @@ export async function killChildren(): Promise<void> {
   await Promise.all(children.map(({ closed }) => closed));
 }
 
-// Ctrl-C in a terminal signals only the process group of the test runner. The commands have other
-// groups, so this handler kills them.
+// Ctrl-C in a terminal signals only the process group of the test runner. Each command runs in a
+// process group of its own, so this handler kills all commands.
 for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   process.once(name, () => {
     for (const { signal } of running) signal('SIGKILL');

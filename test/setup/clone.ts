@@ -1,7 +1,7 @@
 /**
  * Makes a copy of the project for a test. Like a fresh clone, the copy contains only the files that
- * git tracks. `node_modules` is a link to the project's packages, because a test must not need the
- * network.
+ * git tracks. `node_modules` is a symbolic link to the project's packages, because a test must not
+ * need the network.
  */
 import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -22,11 +22,11 @@ export function cloneProject() {
     cwd: folder,
     env: {
       ...process.env,
-      // Commands in the copy use the Node and the tools of node_modules, even if npm did not start
-      // vitest.
+      // Commands in the copy run the Node and the tools that node_modules contains, even if npm did
+      // not start vitest.
       PATH: [join(project, 'node_modules/.bin'), process.env['PATH']].join(delimiter),
-      // wrangler keeps its temporary files and its settings here, so it finds no Cloudflare login
-      // of this machine.
+      // wrangler keeps its temporary files and its settings in this folder. So it does not find the
+      // Cloudflare login of this machine.
       TMPDIR: temporary,
       XDG_CONFIG_HOME: temporary,
     },

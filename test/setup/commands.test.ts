@@ -1,7 +1,8 @@
 /**
- * Tests the commands in the project's pages (*.md) that no other test executes. A command that
- * needs a Cloudflare account runs with `--local` or `--help`. A slow program runs only with
- * `--help`. If a page has a command that no test executes, test/node/pages.test.ts fails.
+ * Runs the commands that the project's pages (*.md) show and that no other test runs. If a command
+ * needs a Cloudflare account, the test runs it with `--local` or `--help`. If a program is slow,
+ * the test runs it only with `--help`. If a page shows a command that no test runs,
+ * test/node/pages.test.ts fails.
  */
 import {
   appendFileSync,
@@ -31,8 +32,8 @@ const TABLES = [...read('drizzle/0000_create_tables.sql').matchAll(/CREATE TABLE
 );
 
 /**
- * The wrangler commands that need a Cloudflare account. Each has the options with which the pages
- * use it, such as `['d1 time-travel info', ['--timestamp']]`.
+ * The wrangler commands that need a Cloudflare account, each with the options that the pages (*.md)
+ * use. For example, one entry is `['d1 time-travel info', ['--timestamp']]`.
  */
 const WRANGLER_COMMANDS = [
   ['tail'],
@@ -52,8 +53,8 @@ const WRANGLER_COMMANDS = [
 });
 
 /**
- * Runs a script whose `curl` is a stand-in that prints its arguments and sends nothing. Returns the
- * URL and the JSON body that the real curl would send.
+ * Runs a script, but with another program in place of `curl`. This program prints its arguments and
+ * sends nothing. Returns the URL and the JSON body of the request that the real curl would send.
  */
 async function readCurlRequest(script: string) {
   const bin = join(folder, '.stand-ins');

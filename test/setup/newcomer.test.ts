@@ -29,8 +29,8 @@ type Running = {
 };
 
 /**
- * Runs `npm start`. Resolves when the command has printed a link, or the note that tokens come from
- * an identity provider. The Worker serves requests then.
+ * Runs `npm start`. Resolves when the Worker serves requests: the command has then printed a link,
+ * or the note that tokens come from an identity provider.
  */
 async function start(port: number): Promise<Running> {
   const started = performance.now();
@@ -332,8 +332,8 @@ describe("an identity provider's settings in .dev.vars", () => {
 
     expect(status).toBe(1);
     expect(stderr).toContain("mkdir '/dev/null/.wrangler'");
-    // This text may come in the middle of a line, because a process that wrangler left behind may
-    // write to the same stream.
+    // wrangler may leave a process behind that still writes to stderr. So this text may begin in
+    // the middle of a line.
     expect(stderr).toContain(
       'wrangler dev ended with 1, and the Worker with it: its own message is above.',
     );

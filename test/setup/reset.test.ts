@@ -1,10 +1,13 @@
 /**
- * Tests an attack: strangers send forged tokens, and reset their connections while the Worker
- * fetches the issuer's key set for them. A caller with a valid token must still get the right
- * response in time, and the issuer must get no extra requests.
+ * Tests an attack on the Worker while it fetches the issuer's key set (the public keys that verify
+ * tokens). Strangers send forged tokens, for which the Worker needs the key set. Then the strangers
+ * reset their connections before the issuer has responded. In spite of the attack, a caller with a
+ * valid token must get the right response without a long delay. The attack must not flood the
+ * issuer with requests.
  *
- * The tests use real connections, because workerd cancels a request when its connection is reset.
- * No test sleeps: each test moves the Worker's clock, and decides when the issuer responds.
+ * The tests run workerd and use real connections, because workerd cancels a request when the
+ * connection of the request is reset. No test sleeps: each test moves the Worker's clock, and
+ * decides when the issuer responds.
  */
 import { once } from 'node:events';
 import { createServer, type Server, type ServerResponse } from 'node:http';
@@ -13,15 +16,18 @@ import { type CryptoKey, exportJWK, generateKeyPair, SignJWT } from 'jose';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type Bundle, bundleWorker, type Isolate } from './workerd.ts';
 
-// The same times as in src/auth/remote-jwks.ts.
+// The times below are the same as in src/auth/remote-jwks.ts.
 
-/** If the key set is this old, a request waits for a refresh before it uses the set. */
+/** If the Worker's key set is this old, a request waits for a newer key set. */
 const FRESH_SECONDS = 600;
-/** A request waits at most this long for the refresh of an old key set. */
+/** A request waits at most this long for a newer key set. Then it uses the old key set. */
 const STALE_WAIT_SECONDS = 1;
-/** After a fetch, the Worker waits this long before it fetches again for an unknown key id. */
+/**
+ * If a token has an unknown key id, the Worker fetches the key set again. But the Worker waits
+ * until the last fetch is this long ago.
+ */
 const SEARCH_PAUSE_SECONDS = 2;
-/** The Worker waits at most this long for the issuer's response. */
+/** The Worker waits at most this long for the issuer's response to a fetch of the key set. */
 const ISSUER_TIMEOUT_SECONDS = 3;
 const STRANGERS = 20;
 
@@ -37,7 +43,10 @@ beforeAll(async () => {
 afterAll(() => worker.remove());
 
 let issuer: Server;
-/** The issuer's responses, one for each fetch of the key set. Some are not sent yet. */
+/**
+ * The issuer's responses: one for each time that the Worker fetched the key set. Each test decides
+ * when the issuer sends a response, so some responses are not sent yet.
+ */
 let fetches: ServerResponse[];
 let onFetch: (response: ServerResponse) => void;
 let isolate: Isolate;
@@ -113,8 +122,8 @@ const ACCEPTED = { status: 400, retryAfter: null };
 const UNAVAILABLE = { status: 503, retryAfter: '5' };
 
 /**
- * Sends requests with a valid token. Resolves when each of them waits for the key set. `answers`
- * resolves with the responses.
+ * Sends `count` requests with a valid token. Resolves when all requests are waiting for the key
+ * set. `answers` resolves later, with the responses.
  */
 async function startWithValidToken(kid: string, count = 1) {
   const { polling } = await readState();
@@ -125,13 +134,16 @@ async function startWithValidToken(kid: string, count = 1) {
   return { answers };
 }
 
-/** Returns the log lines of strangers, who send PUT. Callers with a valid token send GET. */
+/**
+ * Returns the log lines of the strangers' requests. Strangers send PUT, and callers with a valid
+ * token send GET.
+ */
 const listStrangerLines = () => isolate.logLines().filter(({ method }) => method === 'PUT');
 
 /**
- * Opens `count` connections that send a forged token, waits until the Worker has received all
- * requests, and resets the connections. Resolves when the Worker has logged all of them as
- * disconnected.
+ * Opens `count` connections, and sends a request with a forged token over each connection. Waits
+ * until the Worker has received all requests, then resets the connections. Resolves when the Worker
+ * has written a log line for each request.
  */
 async function attack(token: () => string, count = STRANGERS) {
   const { received } = await readState();
@@ -148,15 +160,18 @@ async function attack(token: () => string, count = STRANGERS) {
 }
 
 /**
- * Waits until the Worker has fetched the key set `number` times. Returns the issuer's response to
- * the last fetch, so that the test can send this response.
+ * Waits until the issuer has received `number` requests for the key set. Returns the issuer's
+ * response to the last request. The issuer has not sent this response yet: the test sends it.
  */
 async function waitForFetch(number: number) {
   await waitUntil(() => expect(fetches).toHaveLength(number));
   return fetches[number - 1];
 }
 
-/** Makes the Worker fetch and keep the key set, and lets the set become `ageSeconds` old. */
+/**
+ * Makes the Worker fetch and keep the key set. Then moves the Worker's clock, so that the key set
+ * is `ageSeconds` old.
+ */
 async function fetchKeySet(ageSeconds: number) {
   onFetch = (response) => publish(response, 'key-1');
   expect(await sendWithValidToken('key-1')).toEqual(ACCEPTED);

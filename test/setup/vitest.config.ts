@@ -9,7 +9,8 @@ export default defineConfig({
     include: ['test/setup/*.test.ts', 'test/examples/*.test.ts'],
     silent: 'passed-only',
     maxWorkers: 2,
-    // The longest test takes 12 s on a quiet machine with two cores.
+    // The longest test takes 12 s on a quiet machine with two cores. A busy machine needs much
+    // more.
     testTimeout: 300_000,
     hookTimeout: 300_000,
   },

@@ -1,7 +1,7 @@
 /**
- * Runs a Worker in workerd, without wrangler or Miniflare in front. If a caller resets its
- * connection, workerd cancels the request, as Cloudflare does. wrangler and Miniflare put a proxy
- * in front of workerd, and the proxy hides the reset from workerd.
+ * Runs a Worker in workerd, without wrangler or Miniflare. If a caller resets its connection,
+ * workerd cancels the request, as Cloudflare does. wrangler and Miniflare put a proxy between the
+ * caller and workerd. Because of the proxy, workerd would not notice the reset.
  */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -14,7 +14,8 @@ import { promisify } from 'node:util';
 import { unstable_readConfig } from 'wrangler';
 import { OFFLINE } from '../../src/cli/offline.ts';
 
-// workerd is a dependency of wrangler, and not of this project.
+// This project does not depend on workerd directly. npm installs workerd because wrangler depends
+// on it.
 const { default: WORKERD } = createRequire(import.meta.url)('workerd');
 
 const { compatibility_date, compatibility_flags, minify, keep_names } = unstable_readConfig({
@@ -35,8 +36,9 @@ type LogLine = { readonly [field: string]: unknown };
 export type Bundle = Awaited<ReturnType<typeof bundleWorker>>;
 
 /**
- * Bundles a Worker. `main` is the path of its module. `start` runs the bundle in a new workerd,
- * with `vars` as its variables. `remove` deletes the bundle.
+ * Bundles the Worker whose module has the path `main`. The result has two functions:
+ * - `start` runs the bundle in a new workerd process. `vars` are the variables of the Worker.
+ * - `remove` deletes the bundle.
  */
 export async function bundleWorker(main: string) {
   const folder = mkdtempSync(join(tmpdir(), 'run-evaluation-workerd-'));
@@ -109,7 +111,7 @@ const config :Workerd.Config = (
 }
 
 /**
- * Returns the port when workerd listens.
+ * Waits until workerd listens. Returns its port.
  * @throws {Error} if workerd ends without listening
  */
 async function readPort(child: ChildProcess): Promise<number> {
