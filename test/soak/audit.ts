@@ -1,10 +1,14 @@
 /**
  * Reads every evaluation and its history through the API while nobody writes. Compares them with
- * the ledgers, in which the callers have recorded what they know (ledger.ts). The audit checks that
- * - each acknowledged update is stored once, with its author and time,
+ * the ledgers. A ledger records what the callers sent to one evaluation and what the Worker
+ * answered (ledger.ts). The audit checks that
+ * - each update that the Worker acknowledged is stored, with its author and time,
+ * - no update is stored more often than its caller sent it,
+ * - an update with an Idempotency-Key is stored at most once,
  * - each stored value was sent by a caller,
  * - the Worker answers 404 for a deleted evaluation and for its history,
- * - an evaluation that was created again contains nothing of the deleted one with the same id.
+ * - an evaluation that was created again contains nothing of the deleted evaluation with the same
+ *   id.
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import type { ReplacedRow, RunEvaluation } from '../../src/evaluation/read.ts';
@@ -13,8 +17,9 @@ import { type Ledger, readVersion, type Version } from './ledger.ts';
 import { buildHeaders, buildPath, pickAuthor, type World } from './world.ts';
 
 /**
- * The audit calls the client at most this many times for a request, to outlast an outage of D1
- * (faults.ts). In each call, the client sends the request up to TRIES_MAX times (caller.ts).
+ * The audit makes at most this many rounds for one request. If the Worker answers 503, the audit
+ * starts the next round. So the request outlasts an outage of D1 (faults.ts). In each round, the
+ * client sends the request up to TRIES_MAX times (caller.ts).
  */
 const ROUNDS_MAX = 20;
 const ROUND_MS = 200;
@@ -34,7 +39,8 @@ export type Tally = Record<
 >;
 
 /**
- * Audits all evaluations, and adds each difference to the findings as a violation.
+ * Audits all evaluations. If the stored evaluations differ from the ledgers, adds each difference
+ * to the findings as a violation.
  * @throws {Error} if an evaluation or its history cannot be read
  */
 export async function audit(world: World, connections: number): Promise<Tally> {
@@ -113,8 +119,9 @@ async function readPage(world: World, account: string, path: string): Promise<An
 }
 
 /**
- * Sends a request, and repeats it while the Worker answers 503. This can happen in an audit because
- * D1 fails, or because an account is still moving into its object.
+ * Sends a request of the audit. While the Worker answers 503, sends the request again, in at most
+ * ROUNDS_MAX rounds. A 503 can have two causes: D1 fails, or the account is still moving from D1
+ * into its Durable Object.
  */
 export async function callInAudit(caller: World['caller'], call: Call): Promise<Answer> {
   for (let rounds = 1; ; rounds += 1) {
@@ -127,8 +134,8 @@ export async function callInAudit(caller: World['caller'], call: Call): Promise<
 type Replaced = Version & { readonly next?: { readonly by: string | null; readonly at: string } };
 
 /**
- * Reads all versions of an evaluation, oldest first. If a later change replaced a version, `next`
- * contains the author and the time of this change.
+ * Reads all versions of an evaluation, oldest first. The last version is the present one. Each
+ * earlier version has `next`: the author and the time of the change that replaced the version.
  */
 async function readVersions(world: World, ledger: Ledger, row: RunEvaluation): Promise<Replaced[]> {
   const history = await readAll<ReplacedRow>(

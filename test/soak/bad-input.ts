@@ -14,8 +14,9 @@ type BadInput = {
   readonly method?: string;
   readonly path?: string;
   /**
-   * Headers that the request sends in addition to those of `buildHeaders` (world.ts), or instead of
-   * a header with the same name. Null removes the header.
+   * Headers of the request. The request also has the headers of `buildHeaders` (world.ts). A header
+   * given here replaces the header of `buildHeaders` with the same name. If a header given here is
+   * null, the request does not have this header at all.
    */
   readonly headers?: Readonly<Record<string, string | null>>;
   readonly body?: string;
@@ -74,8 +75,9 @@ function listBadInputs({ tokens, label, nextValue }: World, ledger: Ledger): rea
 }
 
 /**
- * Sends a random bad input. Returns true if the Worker refused it with the right status, and
- * undefined if the Worker answered 503.
+ * Sends a random bad input. Returns true if the Worker answered with the right status, and
+ * undefined if the Worker answered 503. If the Worker answered with another status, adds a
+ * violation to the findings and returns false.
  */
 export async function sendBadInput(world: World): Promise<boolean | undefined> {
   const ledger = pickLedger(world);

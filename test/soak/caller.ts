@@ -1,7 +1,8 @@
 /**
  * An HTTP client for the soak. It uses a limited number of keep-alive connections, and checks every
- * response against the OpenAPI document. After a 503 it waits, and then sends the same request
- * again, as a real caller would. It waits only SECOND_MS for each second in Retry-After.
+ * response against the OpenAPI document. If the response is 503, the client waits, and then sends
+ * the same request again, as a real caller would. The response tells in Retry-After how many
+ * seconds to wait. To save time, the client waits only SECOND_MS for each of these seconds.
  */
 import { Agent, type IncomingHttpHeaders, request } from 'node:http';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -26,15 +27,16 @@ export type Answer = {
 };
 
 /**
- * The result of a request and its repetitions. `answer` is the last response. `uncertain` counts
- * the tries that got 503 or lost their connection: nobody knows whether the Worker stored their
- * write.
+ * The result of a request that the client sent once or several times. Each time is a try. `answer`
+ * is the response to the last try. `uncertain` counts the tries that got 503 or lost their
+ * connection. If the request is a write, nobody knows whether the Worker stored it in one of these
+ * tries.
  */
 export type Outcome = { readonly answer: Answer; readonly uncertain: number };
 
 export type Caller = {
   /**
-   * Sends a request, and repeats it after a 503.
+   * Sends a request. If the response is 503, sends the request again.
    * @throws {Error} if the connection breaks, or no response comes within ANSWER_MAX_MS
    */
   readonly call: (call: Call) => Promise<Outcome>;
@@ -42,15 +44,16 @@ export type Caller = {
 };
 
 /**
- * The client sends a request at most this many times. The number is low, so that some requests end
- * with a 503. Then the caller does not know whether the Worker stored the write.
+ * The client sends a request at most this many times. The number is low on purpose: some requests
+ * must end with a 503, so that the soak also tests writes of which nobody knows whether the Worker
+ * stored them.
  */
 const TRIES_MAX = 3;
-/** The soak waits this long for each second of Retry-After. */
+/** The client waits this long for each second in Retry-After. */
 const SECOND_MS = 20;
 /**
- * A response that takes longer counts as missing. The Worker gives up on D1 after at most 7 s
- * (src/db/connection.ts), so this leaves room for a busy machine.
+ * If no response comes within this time, the client throws an error. The Worker waits for D1 for at
+ * most 7 s (src/db/connection.ts). The rest of this time is a reserve for a busy machine.
  */
 const ANSWER_MAX_MS = 30_000;
 

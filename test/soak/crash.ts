@@ -3,7 +3,7 @@
  * 1. Callers write, and the test kills workerd (SIGKILL) at a random moment.
  * 2. The test starts workerd again on the same files.
  * 3. The audit reads everything, before any caller writes again.
- * 4. Each caller whose request was interrupted by the kill sends it again.
+ * 4. If the kill interrupted a request, the caller sends this request again.
  *
  * The test simulates the crash of a process, not a power failure. If SQLite has given data to the
  * kernel, the data survives a kill of the process.
@@ -25,19 +25,20 @@ import { createWorld } from './world.ts';
 import { type Audited, createWriters, WRITERS } from './writers.ts';
 
 /**
- * The deadline of the crash test. Ten kills took 37 s on two cores at a load average of 4, and 150
- * s at 14. If 20 kills take longer than this, something hangs.
+ * The deadline of the crash test. On two cores, ten kills took 37 s at a load average of 4, and 150
+ * s at a load average of 14. If 20 kills take longer than the deadline, something hangs.
  */
 export const CRASH_MAX_SECONDS = 480;
 const KILLS = 20;
 /**
- * Callers write for a random time between these bounds, and then for up to AFTER_MOVE_MAX_MS more.
+ * Before each kill, callers write for a random time between these two bounds. After that time, they
+ * write for up to AFTER_MOVE_MAX_MS more.
  */
 const WRITING_MIN_MS = 150;
 const WRITING_MAX_MS = 1150;
 /**
- * Before some kills, an account starts to move into its object. Then the test kills workerd within
- * this time, so that the kill can interrupt the move.
+ * Before every second kill, an account starts to move from D1 into its Durable Object. The test
+ * kills workerd at most this long after the start, so that the kill can interrupt the move.
  */
 const AFTER_MOVE_MAX_MS = 400;
 
@@ -50,7 +51,9 @@ export type Crashes = {
   readonly midway: number;
   /** The number of writes that lost their connection in a kill. */
   readonly cutOff: number;
-  /** The number of interrupted updates of evaluations that the audit found stored. */
+  /**
+   * The number of updates of evaluations that were stored, although a kill interrupted the request.
+   */
   readonly stored: number;
 };
 
@@ -73,8 +76,9 @@ export async function crash(
   let server = await startServer(worker, label);
   const judge = await fetchJudge(server.url);
   const findings = { ...createFindings(), violate: reportOnce(all) };
-  // Two runs with the same seed must pause equally long before each kill. How many random numbers
-  // the writers use depends on timing, so the kills and the objects have generators of their own.
+  // Two runs with the same seed must make the same pauses before the kills. The writers take random
+  // numbers too, and timing decides how many. So the pauses (`moments`) and `objects` have random
+  // generators of their own.
   const [moments, objects] = [createRandom(seed), createObjects(createRandom(seed))];
   const createCallerNow = () => createCaller(server.url, WRITERS, { findings, judge, objects });
   let caller = createCallerNow();
@@ -94,7 +98,7 @@ export async function crash(
       if (counts.kills % 2 === 0) objects.moveNextAccount();
       await pause(moments.below(AFTER_MOVE_MAX_MS));
       killWorkerd();
-      // Stop Miniflare immediately, because it would start workerd again.
+      // Miniflare starts workerd again after a kill. To prevent this, stop Miniflare immediately.
       const stopped = server.stop();
       const cutOff = await lasting.stopSending();
       await stopped;
@@ -137,8 +141,8 @@ function reportOnce({ violate }: Findings): Findings['violate'] {
 }
 
 /**
- * Kills the workerd that this process has started.
- * @throws {Error} if there is no such workerd, or more than one
+ * Kills the workerd process that this process has started.
+ * @throws {Error} if this process has started no workerd, or more than one
  */
 function killWorkerd(): void {
   const [workerd, ...others] = readWorkerd();
@@ -148,9 +152,9 @@ function killWorkerd(): void {
 }
 
 /**
- * Checks the database files as the kill left them. Returns the problems that SQLite finds, and
- * whether an account was moving into its object. The check opens a copy of the files, because
- * opening a database after a crash changes its files.
+ * Checks the database files as the kill left them. Returns the problems that SQLite finds.
+ * `isMidway` is true if the kill interrupted the move of an account into its object. The check
+ * opens a copy of the files, because opening a database after a crash changes its files.
  */
 function checkFiles(folder: string) {
   const [store, copy] = [storeOf(folder), mkdtempSync(join(folder, 'copy-'))];

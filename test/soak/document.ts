@@ -1,8 +1,8 @@
 /**
  * Checks responses against the OpenAPI document that the Worker serves: their status, headers and
  * body. A header that the document does not describe is an error too. test/support/document.ts has
- * the same rules, but needs vitest. This file compiles each schema once, because the soak checks a
- * thousand responses a second.
+ * the same rules, but works only in vitest, and the soak does not run in vitest. The soak checks a
+ * thousand responses a second, so this file compiles each schema only once.
  */
 import { type Schema, Validator } from '@cfworker/json-schema';
 import type { Answer, Call } from './caller.ts';
@@ -23,7 +23,8 @@ type Document = {
 };
 
 /**
- * Returns what is wrong with a response, as sentences. The list is empty for a correct response.
+ * Checks a response to a request. Returns a sentence for each fault. The list is empty for a
+ * correct response.
  */
 export type Judge = (call: Call, answer: Answer) => string[];
 
@@ -58,7 +59,7 @@ const compile = (schema: Schema, components: Components) =>
 
 type JudgeAnswer = (answer: Answer) => string[];
 
-/** The document does not describe these headers, which any HTTP response may have. */
+/** Any HTTP response may have these headers, even if the document does not describe them. */
 const UNDECLARED = new Set([
   'content-type',
   'content-length',
@@ -109,7 +110,11 @@ function judgeBody(answer: Answer, validator: Validator | undefined): string[] {
     .errors.map(({ instanceLocation, error }) => `${instanceLocation}: ${error}`);
 }
 
-/** Checks the response to a path or a method that the document does not have. */
+/**
+ * Checks the response to a request whose path or method is not in the document. The status must be
+ * 404 or 405, and the body must be an error as the document describes it. A 405 must have the
+ * header Allow, and a 404 must not have it.
+ */
 function judgeUndocumented(answer: Answer, error: Validator): string[] {
   const known = answer.status === 404 || answer.status === 405;
   const allows = answer.headers['allow'] !== undefined;

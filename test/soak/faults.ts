@@ -1,8 +1,8 @@
 /**
  * Decides which calls to D1 fail, and how. Usually about 2 % of the calls fail, and the Worker's
  * retries hide most of these faults from the caller. Every 8 s there is an outage of 0.9 s, in
- * which 75 % of the calls fail. The Worker calls D1 at most four times for the same statements. In
- * an outage all four calls may fail, and then the caller gets 503.
+ * which 75 % of the calls fail. After most faults, the Worker repeats the call, and makes at most
+ * four calls in total. In an outage all four calls may fail, and then the caller gets 503.
  *
  * The Worker (worker.ts) and the report in Node (report.ts) both import this file.
  */
@@ -12,7 +12,7 @@
  * - `fails`: the call never reaches D1,
  * - `is lost`: D1 commits, but the response is lost,
  * - `meets overload`: D1 refuses the call because it is overloaded,
- * - `hangs`: D1 commits, but the response comes after the Worker's timeout, as an error.
+ * - `hangs`: D1 commits, but the Worker's timeout ends before a response comes.
  */
 const FATES = ['fails', 'is lost', 'meets overload', 'hangs'] as const;
 export type Fate = (typeof FATES)[number];
@@ -27,8 +27,8 @@ const OUTAGE_EVERY_MS = 8000;
 const OUTAGE_MS = 900;
 
 /**
- * Picks how a call at the time `now` fails, or undefined if it succeeds. `now` is in milliseconds
- * since 1970, and `chance` is a random number from 0 to below 1.
+ * Decides whether a call at the time `now` fails, and how. If the call succeeds, returns undefined.
+ * `now` is in milliseconds since 1970. `chance` is a random number from 0 to below 1.
  */
 export function pickFate(now: number, chance: number): Fate | undefined {
   const odds = now % OUTAGE_EVERY_MS < OUTAGE_MS ? OUTAGE : USUAL;

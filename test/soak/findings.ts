@@ -10,8 +10,8 @@ export type Findings = {
   /** Maps each broken rule to the sentences about it. */
   readonly violations: ReadonlyMap<string, readonly string[]>;
   /**
-   * Counts the requests that a caller repeated after a 503, by the last response: success, a
-   * refusal, or 503 again.
+   * Counts the requests that a caller repeated after a 503. Each request counts once, under its
+   * last response: a success, a refusal, or another 503.
    */
   readonly repeated: Readonly<Record<'succeeded' | 'refused' | 'gave up', number>>;
   readonly count: (kind: string, status: number) => void;

@@ -1,8 +1,11 @@
 /**
- * The turns that create and update labels, and the audit of these labels. A turn is one action of a
- * caller (load.ts). A label has no history, so the audit checks only its latest change. Callers
- * create a label with an Idempotency-Key and without an id. Each create has a new name. If two rows
- * have the same name, the Worker stored a create twice.
+ * The turns that create and update labels, and the audit that checks the stored labels. A turn is
+ * one action of a caller (load.ts). A label has no history, so the audit checks only its latest
+ * change.
+ *
+ * A create contains no id. So if a caller sends a create twice, the Worker can recognize the second
+ * create only by its Idempotency-Key. Each create has a new name. So if two rows have the same
+ * name, the Worker stored a create twice.
  */
 import { randomUUID } from 'node:crypto';
 import type { EvaluationLabel } from '../../src/label/read.ts';
@@ -12,8 +15,8 @@ import { buildHeaders, pickAuthor, type World } from './world.ts';
 import { describeAnswer } from './writes.ts';
 
 /**
- * A create or an update of a label, as its caller knows it. `at` is the time of the change in the
- * Worker's response. It is undefined until the Worker acknowledges the change.
+ * A create or an update of a label that a caller sent. `author` is the sender. `at` is the time of
+ * the change in the Worker's response. `at` is undefined until the Worker acknowledges the change.
  */
 type Sent = { readonly author: string; at: string | undefined };
 
@@ -97,9 +100,9 @@ export function createLabels() {
   }
 
   /**
-   * Checks that each label is stored once. Its row must contain the last acknowledged change, or a
-   * later change that a caller sent and the Worker did not acknowledge. Returns the number of
-   * stored labels.
+   * Checks that each label is stored once. The row of the label must contain the last change that
+   * the Worker acknowledged. The row may also contain a later change: one that a caller sent, and
+   * that the Worker stored without acknowledging it. Returns the number of stored labels.
    */
   async function audit(world: World): Promise<number> {
     const violate = (sentence: string) => world.findings.violate('audit', sentence);

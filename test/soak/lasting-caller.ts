@@ -1,25 +1,29 @@
 /**
- * A caller for the crash test that survives the kills of workerd. While workerd is down, new
- * requests wait. When workerd is up again, the caller repeats each request that a kill interrupted,
- * unchanged.
+ * A caller for the crash test, which kills workerd. While workerd is down, new requests wait. When
+ * workerd is up again, the caller repeats each request that a kill interrupted. The repeated
+ * request is the same as the first.
  */
 import type { Call, Caller, Outcome } from './caller.ts';
 
 type LastingCaller = Pick<Caller, 'call'> & {
   /**
-   * Must be called immediately after the kill. New requests wait from now on. Resolves once all
-   * requests under way have ended, with the number of writes that the kill interrupted.
+   * Must be called immediately after the kill. From this call on, new requests wait. When all
+   * requests that were sent before the kill have ended, resolves with the number of writes that the
+   * kill interrupted.
    */
   readonly stopSending: () => Promise<number>;
   /**
-   * Sends the waiting and the interrupted requests through a new caller. Resolves once the
-   * interrupted requests have responses, so that a second kill cannot interrupt them again.
+   * Sends the waiting and the interrupted requests through a new caller. Resolves when all
+   * interrupted requests have responses. So the next kill cannot interrupt a request for the second
+   * time.
    */
   readonly resumeSending: (caller: Caller) => Promise<void>;
 };
 
 export function createLastingCaller(first: Caller): LastingCaller {
-  /** Resolves with the caller to use. It is pending while workerd is down. */
+  /**
+   * A promise of the caller that sends the requests. While workerd is down, the promise is pending.
+   */
   let current = Promise.withResolvers<Caller>();
   current.resolve(first);
   const underWay = new Map<Promise<Outcome>, Call>();
@@ -33,7 +37,8 @@ export function createLastingCaller(first: Caller): LastingCaller {
     try {
       return await outcome;
     } catch (thrown) {
-      // If nobody has called `stopSending`, the connection broke without a kill.
+      // `stopSending` replaces `current` after a kill. If `current` is still the same, the
+      // connection broke without a kill, which is an error.
       if (current === used) throw thrown;
       const again = current.promise.then((next) => next.call(wanted));
       repeated.add(again);

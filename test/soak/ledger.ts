@@ -7,8 +7,8 @@
 import type { RunEvaluation } from '../../src/evaluation/read.ts';
 
 /**
- * A value of an evaluation, with the author and the time of the change. For the first value these
- * are the creator and the time of creation.
+ * A value of an evaluation, with the author and the time of the change. If the evaluation has never
+ * been updated, `by` is its creator, and `at` is the time of creation.
  */
 export type Version = { readonly value: number; readonly by: string | null; readonly at: string };
 
@@ -23,18 +23,22 @@ export const readVersion = ({
     ? { value, by: created_by, at: created_at }
     : { value, by: updated_by, at: updated_at };
 
-/** One update of an evaluation, as its caller knows it. */
+/** One update that a caller sent to an evaluation. */
 export type Sent = {
   readonly author: string;
-  /** True if the update has an Idempotency-Key. Then it may be stored only once. */
+  /** True if the update has an Idempotency-Key. Then the Worker must not store the update twice. */
   readonly hasKey: boolean;
   /** True from just before the caller sends the update until the response. */
   isUnderWay: boolean;
-  /** The number of tries that got 503 or lost their connection. Any of them may be stored. */
+  /**
+   * The number of tries that got 503 or lost their connection. The Worker may have stored some of
+   * these tries.
+   */
   uncertain: number;
   /**
    * The `updated_at` of each response to the update. If a caller sends the update again without an
-   * Idempotency-Key, the Worker may store it again, with another time.
+   * Idempotency-Key, the Worker may store the update again. Then the second response has another
+   * `updated_at`.
    */
   readonly acknowledged: Set<string>;
 };
@@ -50,18 +54,28 @@ export type Ledger = {
   readonly sent: Map<number, Sent>;
   /** Every version that a response showed. */
   readonly shown: Version[];
-  /** Maps the `updated_at` of an acknowledged conditional update to the version in its If-Match. */
+  /**
+   * The conditional updates (those with If-Match) that the Worker acknowledged. Maps the
+   * `updated_at` of an update to the version in its If-Match. The update must have replaced this
+   * version.
+   */
   readonly replaced: Map<string, string>;
   /**
-   * The time of the latest version that a read or an update of this evaluation returned. A request
-   * that begins later must not return an older version.
+   * The time of the latest version that the Worker has returned for a create, an update or a get of
+   * this evaluation. If a request begins after this response, it must not return an older version.
    */
   latest: string;
-  /** The `x-d1-bookmark` of the response that returned the latest version. */
+  /**
+   * The `x-d1-bookmark` of the response that returned the latest version. A get of this evaluation
+   * sends the bookmark, so that D1 reads this version or a later one.
+   */
   bookmark: string | undefined;
-  /** While the deletion is `sent`, the evaluation may be deleted or not. */
+  /** The state of the deletion. If it is `sent`, nobody knows whether the evaluation is deleted. */
   deletion: 'none' | 'sent' | 'acknowledged';
-  /** True if an earlier evaluation had this id, and the Worker acknowledged its deletion. */
+  /**
+   * True if this evaluation has the id of an earlier evaluation, and the Worker acknowledged the
+   * deletion of the earlier one.
+   */
   readonly isRecreated: boolean;
 };
 
@@ -86,8 +100,8 @@ export const openLedger = (
 });
 
 /**
- * Records the version that a response showed. If no response has shown a later version, the ledger
- * also records the time of this version, and the bookmark if the response has one.
+ * Records a version that a response showed. If it is the latest version so far, also records its
+ * time, and the bookmark if the response has one.
  */
 export function advance(ledger: Ledger, version: Version, bookmark: unknown): void {
   ledger.shown.push(version);

@@ -1,7 +1,8 @@
 /**
- * The turns that create, use and revoke links, and the audit of these links. A turn is one action
- * of a caller (load.ts). An event is the JSON that a machine posts to a link. If the link is
- * revoked, or the event does not match the link's `where`, the Worker must not store the event.
+ * The turns that create, use and revoke links, and the audit that checks the revoked links. A turn
+ * is one action of a caller (load.ts). An event is the JSON that a machine posts to a link, with a
+ * new value for an evaluation. `where` is a condition of the link. If an event does not match this
+ * condition, or if the link is revoked, the Worker must not store the event.
  */
 import { randomUUID } from 'node:crypto';
 import { callInAudit } from './audit.ts';
@@ -19,7 +20,7 @@ type Link = {
 };
 
 /**
- * The request body that creates a link. `where` selects the events that the link accepts. `path`
+ * The request body that creates a link. `where` is the condition that an event must match. `path`
  * selects the value in an event.
  */
 const LINK_FOR_SCORES = {
@@ -27,7 +28,10 @@ const LINK_FOR_SCORES = {
   where: { '/kind': 'answers' },
 };
 
-/** With these `firstFields`, an event does not match the `where` of LINK_FOR_SCORES. */
+/**
+ * If one of these objects is the `firstFields` of an event, the event does not match the `where` of
+ * LINK_FOR_SCORES.
+ */
 const MISMATCHES = [
   {},
   { kind: 'answer' },
@@ -36,7 +40,10 @@ const MISMATCHES = [
   { kind: null },
 ];
 
-/** Makes the body of an event. Without `firstFields`, the event matches LINK_FOR_SCORES. */
+/**
+ * Makes the body of an event. With the default `firstFields`, the event matches the `where` of
+ * LINK_FOR_SCORES.
+ */
 const makeEvent = (value: number, firstFields: object = { kind: 'answers' }) =>
   JSON.stringify({
     ...firstFields,
@@ -136,8 +143,11 @@ export function createLinks() {
   }
 
   /**
-   * Posts an event to each revoked link, and checks that the Worker answers 404. Returns the number
-   * of acknowledged revocations, of stored events and of ignored events.
+   * Posts an event to each revoked link, and checks that the Worker answers 404. Returns three
+   * numbers:
+   * - `revoked`: the links that the Worker acknowledged as revoked,
+   * - `stored`: the events that the Worker acknowledged as stored,
+   * - `ignored`: the events that did not match `where`, and that the Worker answered with 204.
    */
   async function audit({ caller, findings, nextValue }: World) {
     const revoked = links.filter(({ revocation }) => revocation === 'acknowledged');

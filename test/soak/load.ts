@@ -1,6 +1,7 @@
 /**
- * Makes the mixed load. Many loops run concurrently, and each makes one random turn after another
- * until the time is over. A turn is one action of a caller, such as an update.
+ * Makes the mixed load. Many loops run concurrently until the time is over. Each loop makes turns
+ * one after another, and picks each turn at random. A turn is one action of a caller, such as an
+ * update.
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import { sendBadInput } from './bad-input.ts';
@@ -9,12 +10,16 @@ import { pickLedger, type World } from './world.ts';
 import { createEvaluation, deleteEvaluation, updateEvaluation } from './writes.ts';
 
 /**
- * The share of turns that send bad input. Some other turns send several requests: a conditional
- * update reads first. So this share of turns makes about 5 % of the requests.
+ * The share of turns that send bad input. A turn with bad input sends one request. Some other turns
+ * send several requests: a conditional update, for example, reads first. So 6.25 % of the turns
+ * make only about 5 % of the requests.
  */
-const BAD_INPUT = 0.0625;
+const BAD_INPUT_SHARE = 0.0625;
 const FIRST_EVALUATIONS = 48;
-/** The pause of a loop after a failed turn. Without it, all loops would spin if workerd crashed. */
+/**
+ * The pause of a loop after a failed turn. If workerd crashes, every turn fails immediately.
+ * Without the pause, all loops would then try again without end, as fast as they can.
+ */
 const BROKEN_PAUSE_MS = 500;
 
 export type BadInputs = { sent: number; refused: number; unanswered: number };
@@ -22,7 +27,8 @@ export type BadInputs = { sent: number; refused: number; unanswered: number };
 type Turn = (world: World) => Promise<unknown>;
 
 /**
- * Lists a turn of weight 10 ten times, so that a random pick from the list respects the weights.
+ * Returns a list that contains each turn as often as its weight: a turn of weight 10 ten times. So
+ * a random pick from the list respects the weights.
  */
 export const repeatByWeight = (turns: readonly (readonly [number, Turn])[]): Turn[] =>
   turns.flatMap(([weight, turn]) => Array.from({ length: weight }, () => turn));
@@ -45,7 +51,7 @@ export async function applyLoad(
 ): Promise<BadInputs> {
   const bad: BadInputs = { sent: 0, refused: 0, unanswered: 0 };
   const turn = async () => {
-    if (!world.random.chance(BAD_INPUT)) {
+    if (!world.random.chance(BAD_INPUT_SHARE)) {
       await world.random.pick(TURNS)(world);
       return;
     }
@@ -64,8 +70,8 @@ export async function createFirst(world: World): Promise<void> {
 }
 
 /**
- * Runs `loops` concurrent loops of turns until `isOver` returns true. A turn that throws becomes a
- * violation.
+ * Runs `loops` loops concurrently. Each loop makes turns until `isOver` returns true. If a turn
+ * throws an error, adds a violation to the findings.
  */
 export async function runLoops(
   world: World,

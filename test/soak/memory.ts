@@ -1,6 +1,7 @@
 /**
  * Measures the resident memory of workerd on Linux (VmRSS, proc(5)). One workerd process runs both
- * the Worker and its D1. If the soak has started several workerd processes, adds up their memory.
+ * the Worker and its D1. If the soak has started several workerd processes, the result is the sum
+ * of their memory.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 
@@ -39,11 +40,14 @@ export function readWorkerd(): Process[] {
 const MIB_PER_KIB = 1 / 1024;
 
 type Memory = {
-  /** Returns the memory now, in MiB. Records it as a sample if the warm-up is over. */
+  /**
+   * Returns the present memory, in MiB. If `isWarm` is true, the warm-up is over: then also records
+   * the memory as a sample.
+   */
   readonly sample: (isWarm: boolean) => number;
   /**
-   * Returns the median of the first and of the last quarter of the samples, in MiB. Returns
-   * undefined if there are fewer than SAMPLES_MIN.
+   * Returns the median of the first quarter of the samples (`baseline`) and the median of the last
+   * quarter (`end`), in MiB. If there are fewer than SAMPLES_MIN samples, returns undefined.
    */
   readonly growth: () => Growth | undefined;
 };

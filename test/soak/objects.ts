@@ -1,12 +1,14 @@
 /**
- * Decides which accounts live in a Durable Object of their own (src/db/account-object.ts), and not
- * in D1. A third of the accounts do so from the start. The others move from D1 into their objects
- * one after another, while callers write.
+ * Decides which accounts live in a Durable Object of their own (src/db/account-object.ts). The
+ * other accounts live in D1. At the start, a third of the accounts live in objects. The rest move
+ * from D1 into their objects one after another, while callers write.
  *
- * The setting ACCOUNT_OBJECTS names the accounts that live in objects. A tenth of the requests goes
- * to an old version of the Worker, whose setting never changes. If an account has moved since the
- * start, the old version still looks for it in D1. All other requests go to the new version, whose
- * setting also names the accounts that move.
+ * The setting ACCOUNT_OBJECTS names the accounts that live in objects. Two versions of the Worker
+ * run at the same time:
+ * - The old version serves a tenth of the requests. Its setting never changes. So if an account has
+ *   moved since the start, the old version still looks for the account in D1.
+ * - The new version serves all other requests. When an account starts to move, the setting of the
+ *   new version names this account too.
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Findings } from './findings.ts';
@@ -18,11 +20,11 @@ const FIRST_COUNT = ACCOUNTS.length / 3;
 /** The number of accounts that move during the soak. */
 export const MOVES_COUNT = ACCOUNTS.length - FIRST_COUNT;
 /** The share of requests that the old version of the Worker serves. */
-const OLD_VERSION = 0.1;
+const OLD_VERSION_SHARE = 0.1;
 /**
- * The audit waits at most this long until the objects have deleted all rows of the moved accounts
- * from D1. If a kill or a fault of D1 stops an object, the object resumes the deletion after 10 s
- * (src/db/arrival.ts).
+ * When an account has moved, its object deletes the account's rows in D1. The audit waits at most
+ * this long until all these rows are deleted. If a kill or a fault of D1 interrupts the deletion,
+ * the object resumes the deletion after 10 s (src/db/arrival.ts).
  */
 const CLEANED_MAX_MS = 40_000;
 const CLEANED_EVERY_MS = 500;
@@ -30,13 +32,14 @@ const CLEANED_EVERY_MS = 500;
 export type Objects = {
   readonly accounts: () => readonly string[];
   /**
-   * Picks the version of the Worker that serves a request, and returns its setting ACCOUNT_OBJECTS.
+   * Picks a version of the Worker for a request: the old or the new one. Returns the setting
+   * ACCOUNT_OBJECTS of this version.
    */
   readonly pickAccountObjects: () => string;
   /**
-   * Adds the next account to the ACCOUNT_OBJECTS of the new version. When the new version receives
-   * a request of this account, the account starts to move. If ACCOUNT_OBJECTS already names all
-   * accounts, does nothing.
+   * Adds the next account to the setting ACCOUNT_OBJECTS of the new version. The account starts to
+   * move when a caller of this account sends a request to the new version. If ACCOUNT_OBJECTS
+   * already names all accounts, does nothing.
    */
   readonly moveNextAccount: () => void;
 };
@@ -47,7 +50,7 @@ export function createObjects(random: Random): Objects {
   return {
     accounts,
     pickAccountObjects: () =>
-      (random.chance(OLD_VERSION) ? ACCOUNTS.slice(0, FIRST_COUNT) : accounts()).join(' '),
+      (random.chance(OLD_VERSION_SHARE) ? ACCOUNTS.slice(0, FIRST_COUNT) : accounts()).join(' '),
     moveNextAccount: () => {
       count += 1;
     },
@@ -55,8 +58,8 @@ export function createObjects(random: Random): Objects {
 }
 
 /**
- * Waits until D1 has no row of an account that lives in an object. If D1 still has such rows after
- * CLEANED_MAX_MS, adds a violation to `findings`.
+ * Waits until D1 has no row of an account that lives in an object. If D1 still has a row of one of
+ * these accounts after CLEANED_MAX_MS, adds a violation to `findings`.
  */
 export async function auditD1(server: Server, objects: Objects, findings: Findings): Promise<void> {
   const deadline = Date.now() + CLEANED_MAX_MS;

@@ -1,6 +1,7 @@
 /**
- * Random choices that a seed makes repeatable. In the soak, only the sequence of choices repeats:
- * which of the concurrent loops gets a choice depends on timing.
+ * Random choices that a seed makes repeatable: the same seed gives the same sequence of choices. In
+ * the soak, timing decides which of the concurrent loops gets the next choice. So two soaks with
+ * the same seed may send different requests.
  */
 
 export type Random = {
@@ -10,7 +11,10 @@ export type Random = {
   readonly pick: <T>(list: readonly T[]) => T;
 };
 
-/** Creates a Mulberry32 generator, which is small and not cryptographic. */
+/**
+ * Creates a random generator with the algorithm Mulberry32. The algorithm is short, and its numbers
+ * are not safe for cryptography.
+ */
 export function createRandom(seed: number): Random {
   let state = seed;
   const next = () => {

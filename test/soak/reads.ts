@@ -1,7 +1,7 @@
 /**
- * The turns that get and list evaluations. A turn is one action of a caller (load.ts). A get must
- * not return an older version than an earlier response did. A list must show each existing
- * evaluation once, in order.
+ * The turns that get and list evaluations. A turn is one action of a caller (load.ts). If a
+ * response has shown a version of an evaluation, a later get must not return an older version. A
+ * list must show each existing evaluation once, in order.
  */
 import type { RunEvaluation } from '../../src/evaluation/read.ts';
 import { advance, type Ledger, readVersion, type Version } from './ledger.ts';
@@ -18,8 +18,9 @@ import {
 type Read = { readonly row: RunEvaluation; readonly version: Version };
 
 /**
- * Gets an evaluation. Returns undefined if the status is not 200. Adds a violation to the findings
- * if the status is neither 200 nor 503, or if the version is too old.
+ * Gets an evaluation. If the status is not 200, returns undefined. Adds a violation to the findings
+ * in two cases: the status is neither 200 nor 503, or the version is older than one that an earlier
+ * response returned.
  */
 export async function getEvaluation(world: World, ledger: Ledger): Promise<Read | undefined> {
   const { caller, findings } = world;
@@ -51,8 +52,8 @@ export async function getEvaluation(world: World, ledger: Ledger): Promise<Read 
 }
 
 /**
- * Gets an evaluation with an `If-None-Match` of the latest known version. The response must be 304
- * if that version is still current, and otherwise 200.
+ * Gets an evaluation. `If-None-Match` contains the latest version that the callers know. If this
+ * version is still current, the response must be 304. Otherwise the response must be 200.
  */
 export async function getIfChanged(world: World): Promise<void> {
   const ledger = pickLedger(world);
@@ -100,16 +101,17 @@ export async function listEvaluations(world: World): Promise<void> {
 }
 
 /**
- * Returns the position of a row in its list: the creation time, then the id. A comparison of two
- * positions as text shows which row comes first.
+ * Returns the position of an evaluation in the list of its run, as a text: the creation time, then
+ * the id. The list is in the alphabetical order of these texts.
  */
 const formatPosition = (
   row: { readonly id: string; readonly created_at?: string | undefined } | undefined,
 ) => `${row?.created_at} ${row?.id}`;
 
 /**
- * Returns what is wrong with a page, as sentences. The page must contain the entries after the
- * position `after` up to the position `last`, in order and each once.
+ * Checks a page of the list. Returns a sentence for each fault. The page must contain every entry
+ * after the position `after`, up to and including the position `last`. Each entry must appear once,
+ * and the entries must be in order.
  */
 function judgePage(
   run: Run,
@@ -125,8 +127,8 @@ function judgePage(
   );
   for (const row of rows) {
     const ledger = run.ledgers.get(row.id);
-    // If the evaluation was deleted and created again during this request, the page may show the
-    // deleted one, whose version does not belong in the new ledger.
+    // A caller may delete the evaluation and create it again during this request. Then the page may
+    // show the deleted evaluation. Its version does not belong in the ledger of the new evaluation.
     if (ledger && (before.get(row.id) ?? ledger) === ledger) ledger.shown.push(readVersion(row));
     else if (!ledger) problems.push(`${row.id} was never created`);
   }

@@ -1,9 +1,10 @@
 /**
  * Bundles a Worker as `wrangler deploy` does, and runs the bundle in workerd on loopback. The
- * Worker has a real local D1 and account objects.
+ * Worker has a real local D1, and account objects: Durable Objects that each store one account.
  *
- * Miniflare starts workerd as one process. `wrangler dev` is not used: its proxy's memory grows
- * with each request, which would hide a leak of the Worker.
+ * Miniflare starts workerd as one process. This file does not use `wrangler dev`, which adds a
+ * proxy. The memory of the proxy grows with each request, and this growth would hide a memory leak
+ * of the Worker.
  */
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -13,12 +14,14 @@ import { unstable_readConfig } from 'wrangler';
 import { listMigrationStatements } from '../node/migrations.ts';
 import type { Faults } from './faults.ts';
 
-// Miniflare is a dependency of wrangler, and not of this project.
+// This project does not depend on Miniflare directly. npm installs Miniflare because wrangler
+// depends on it.
 const { Miniflare } = createRequire(import.meta.url)('miniflare');
 
 /**
- * The fields of the Worker's log line that count calls to D1. If `db_attempts` is above `db_calls`,
- * the Worker retried.
+ * The fields of the Worker's log line that this file reads. `db_calls` counts the calls to D1
+ * without retries, and `db_attempts` counts them with retries. If `db_attempts` is above
+ * `db_calls`, the Worker retried.
  */
 type LogLine = {
   readonly status: number;
@@ -30,11 +33,14 @@ export type Server = {
   readonly url: URL;
   readonly readFaults: () => Promise<Faults>;
   /**
-   * Counts the requests that succeeded or were refused (status below 500) after the Worker had
-   * retried a call to D1. The numbers come from the Worker's log.
+   * Counts the requests in which the Worker retried a call to D1, and then answered with a status
+   * below 500. The numbers come from the Worker's log.
    */
   readonly countAbsorbed: () => number;
-  /** Counts the rows of these accounts in all tables of D1, except `account_object`. */
+  /**
+   * Counts the rows of the given accounts in all tables of D1 except `account_object`. An account
+   * that has moved into its object keeps its row in `account_object`.
+   */
   readonly countInD1: (accounts: readonly string[]) => Promise<number>;
   readonly stop: () => Promise<void>;
 };
@@ -42,21 +48,23 @@ export type Server = {
 export type Label = { readonly id: string; readonly min: number; readonly max: number };
 
 type Build = {
-  /** The folder for the bundle and the database. The caller of `build` deletes the folder. */
+  /**
+   * The folder for the bundle and the database. The code that calls `build` must delete the folder.
+   */
   readonly folder: string;
   readonly config: unknown;
 };
 
 /**
- * Bundles the Worker of an entry module. The Worker gets a D1 as `DB`, the account objects as
- * `ACCOUNT_OBJECT`, and `settings` as its variables.
+ * Bundles the Worker whose entry module has the path `entry`. The Worker gets a D1 as `DB`, the
+ * account objects as `ACCOUNT_OBJECT`, and `settings` as its variables.
  */
 export function build(
   folder: string,
   entry: string,
   settings: Readonly<Record<string, string>>,
 ): Build {
-  // With these variables, wrangler writes only into `folder` and sends no metrics.
+  // These variables make wrangler write only into `folder`, and send no metrics.
   const own = { TMPDIR: folder, WRANGLER_LOG_PATH: join(folder, 'logs') };
   Object.assign(process.env, { ...own, CI: 'true', WRANGLER_SEND_METRICS: 'false' });
   const { compatibility_date, minify, keep_names } = unstable_readConfig({
@@ -94,13 +102,13 @@ export function build(
 }
 
 /**
- * Returns the folder with the files of the databases. Miniflare writes D1 into the subfolder `d1`,
- * and the account objects into `do`.
+ * Returns the folder with the database files. Miniflare writes the files of D1 into the subfolder
+ * `d1`, and those of the account objects into `do`.
  */
 export const storeOf = (folder: string) => join(folder, 'store');
 
 /**
- * Starts workerd on the databases of the folder. Pass a label only for the first start: then this
+ * Starts workerd with the databases in `folder`. Pass a label only for the first start: then this
  * function also applies the migrations and stores the label.
  */
 export async function startServer({ folder, config }: Build, label?: Label): Promise<Server> {
@@ -140,7 +148,10 @@ export async function startServer({ folder, config }: Build, label?: Label): Pro
   }
 }
 
-/** The part of `D1Database` that this file uses. Node has no types of the Workers runtime. */
+/**
+ * The part of `D1Database` that this file uses. This file runs in Node, so the types of the Workers
+ * runtime are not available.
+ */
 type Database = {
   prepare: (sql: string) => {
     bind: (...values: unknown[]) => {

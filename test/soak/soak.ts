@@ -1,11 +1,11 @@
 /**
  * `npm run soak` tests the Worker in three parts, on loopback only:
- * - 1,000 runs of the write model (test/write-model.test.ts),
+ * - 1,000 random runs of a model of writes (test/write-model.test.ts),
  * - callers that write while the soak kills workerd again and again (crash.ts),
  * - a mixed load, with bad input, on a D1 that fails now and then (load.ts).
  *
- * In the second and third part, an audit reads everything that the Worker stored. The program exits
- * with 1 if the Worker broke a promise.
+ * In the second and third part, an audit reads everything that the Worker stored. If the Worker did
+ * not keep a guarantee, the program exits with 1.
  */
 import { spawnSync } from 'node:child_process';
 import { randomInt, randomUUID } from 'node:crypto';
@@ -38,20 +38,23 @@ input, a D1 that fails now and then; then an audit. Accounts are brought into ob
   --help           this text`;
 
 /**
- * The maximum heap of V8. By default V8 lets garbage pile up for minutes, which hides a leak. A
- * heap of 24 MiB forces V8 to collect garbage all the time. If the Worker needs more, workerd
- * crashes and the soak fails.
+ * The maximum heap of V8. By default V8 lets garbage pile up for minutes, which hides a memory
+ * leak. A heap of 24 MiB forces V8 to collect garbage all the time. If the Worker needs more than
+ * this heap, workerd crashes and the soak fails.
  */
 const HEAP_MAX_MIB = 24;
 
 /**
- * The most that the memory of workerd may grow after the warm-up. The warm-up is the first third of
- * the load, and at least the first 4,000 requests. Measured growth: under 10 MiB. A Worker that
- * leaks 4 KiB in each request exceeds HEAP_MAX_MIB within 45 seconds.
+ * The memory of workerd may grow by at most this much after the warm-up. The warm-up is the first
+ * third of the load, and at least the first 4,000 requests. Measured growth: under 10 MiB. If a
+ * Worker leaked 4 KiB in each request, it would fill the heap (HEAP_MAX_MIB) within 45 seconds.
  */
 const GROWTH_MAX_MIB = 24;
 const WARM_UP_REQUESTS = 4000;
-/** The Worker's start before the load and the audit after the load may together take this long. */
+/**
+ * A time limit for two steps together: the start of the Worker before the load, and the audit after
+ * the load.
+ */
 const AROUND_LOAD_MAX_SECONDS = 120;
 const CLOSE_MAX_SECONDS = 10;
 const MODEL_MAX_SECONDS = 900;
@@ -130,7 +133,10 @@ async function soak(
 const violations = () =>
   [...findings.violations.values()].reduce((sum, { length }) => sum + length, 0);
 
-/** Runs the write model: 1,000 random sequences of writes, faults and late attempts. */
+/**
+ * Runs the write model: 1,000 random sequences of writes to one evaluation. In these sequences,
+ * calls to D1 fail or arrive late.
+ */
 function runModel(seed: number): void {
   console.error('the write model: 1,000 runs');
   const args = [
@@ -151,7 +157,7 @@ function runModel(seed: number): void {
     findings.violate('the write model', `a run of seed ${seed} broke a promise, or did not end`);
 }
 
-/** Runs all parts of the soak, each with a deadline, and ends this process. */
+/** Runs all parts of the soak, each with a deadline. Then exits this process with 0 or 1. */
 async function run(options: Options): Promise<never> {
   const folder = mkdtempSync(join(tmpdir(), 'run-evaluation-soak-'));
   // This handler also runs after Ctrl-C, because the signal handlers below call `process.exit`.
@@ -175,11 +181,12 @@ async function run(options: Options): Promise<never> {
     console.error(writeVerdict(findings));
   }
   await withDeadline(CLOSE_MAX_SECONDS, Promise.resolve(server?.stop())).catch(() => {});
-  // `process.exitCode` would not end this process while a connection or a timer is open.
+  // A connection or a timer may still be open. Then `process.exitCode` alone would not end this
+  // process.
   process.exit(violations() === 0 ? 0 : 1);
 }
 
-/** Waits for the work. @throws {Error} if the work takes longer than `seconds` */
+/** Returns the result of `work`. @throws {Error} if `work` takes longer than `seconds` */
 async function withDeadline<T>(seconds: number, work: Promise<T>): Promise<T> {
   const late = Promise.withResolvers<never>();
   const timer = setTimeout(

@@ -1,6 +1,7 @@
 /**
  * Mints the tokens of the soak. An author gets a new token after every USES_MAX requests, so that
- * the Worker sees more tokens than its token cache can contain. Hostile tokens are minted once.
+ * the Worker sees more tokens than its token cache can contain. The Worker must refuse the hostile
+ * tokens, such as a forged or an expired one. Each hostile token is minted once.
  */
 import { randomBytes, randomUUID } from 'node:crypto';
 import { SignJWT } from 'jose';

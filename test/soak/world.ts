@@ -1,6 +1,7 @@
 /**
- * The state that all concurrent loops of the soak share: tokens, a label, the AI runs, and what the
- * callers know about the evaluations of each run.
+ * The state that all concurrent loops of the soak share: tokens, a label, and runs. A run is one
+ * run of an AI process, and has evaluations. For each evaluation, the run has a ledger of what the
+ * callers know about it (ledger.ts).
  */
 import { randomUUID } from 'node:crypto';
 import type { Caller } from './caller.ts';
@@ -29,16 +30,20 @@ export type World = {
   readonly label: Label;
   readonly runs: readonly Run[];
   /**
-   * The evaluations that callers read and update. Half of the time, a caller picks one of the HOT
-   * oldest evaluations. Because these are few, several callers write to the same evaluation.
+   * The evaluations that callers read and update. Half of the time, a caller picks one of the
+   * oldest evaluations. HOT_COUNT is the number of these. The number is small, so that several
+   * callers write to the same evaluation.
    */
   readonly existing: Ledger[];
-  /** Returns a new number, so that a value identifies the request that sent it. */
+  /**
+   * Returns a number that no request has sent before. So a stored value identifies the request that
+   * sent it.
+   */
   readonly nextValue: () => number;
 };
 
 const RUNS_PER_ACCOUNT = 2;
-const HOT = 8;
+const HOT_COUNT = 8;
 
 export function createWorld(given: Omit<World, 'runs' | 'existing' | 'nextValue'>): World {
   let value = 0;
@@ -57,7 +62,7 @@ export const buildPath = ({ run_id, id }: Pick<Ledger, 'run_id' | 'id'>) =>
 export const pickAuthor = ({ random }: World): string => random.pick(AUTHORS);
 
 export const pickLedger = ({ random, existing }: World): Ledger =>
-  random.pick(random.chance(0.5) ? existing.slice(0, HOT) : existing);
+  random.pick(random.chance(0.5) ? existing.slice(0, HOT_COUNT) : existing);
 
 export async function buildHeaders(
   { tokens }: World,

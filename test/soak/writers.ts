@@ -11,7 +11,10 @@ import type { World } from './world.ts';
 import { createEvaluation, deleteEvaluation, updateEvaluation } from './writes.ts';
 
 export const WRITERS = 16;
-/** Ends the writers if the test never calls `stop`. A normal run makes far fewer turns. */
+/**
+ * The writers end after this many turns, even if the test never calls `stop`. In a normal run, the
+ * writers make far fewer turns.
+ */
 const TURNS_MAX = 50_000;
 
 export type Audited = {
@@ -48,7 +51,10 @@ export async function createWriters(world: World) {
     stop: () => {
       left = 0;
     },
-    /** Runs the audit through `caller`, because the writers' caller may wait (lasting-caller). */
+    /**
+     * Runs the audit through `caller`. The writers' own caller may be waiting until workerd is up
+     * again (lasting-caller.ts).
+     */
     audit: async (caller: Caller): Promise<Audited> => {
       const given: World = { ...world, caller };
       const tally = await audit(given, WRITERS);

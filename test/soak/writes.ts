@@ -1,7 +1,7 @@
 /**
  * The turns that create, update and delete evaluations. A turn is one action of a caller (load.ts).
- * Each turn checks the Worker's response. It records in the ledger what it sent and what the Worker
- * acknowledged (ledger.ts).
+ * Each turn checks the Worker's response. In the ledger of the evaluation (ledger.ts), the turn
+ * records what it sent and what the Worker acknowledged.
  */
 import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -12,9 +12,9 @@ import { getEvaluation } from './reads.ts';
 import { buildHeaders, buildPath, pickAuthor, pickLedger, type Run, type World } from './world.ts';
 
 /** The share of successful writes that the caller sends again, as if the response had been lost. */
-const REPEATED = 0.1;
+const REPEATED_SHARE = 0.1;
 /** The share of deleted evaluations that the caller creates again under the same id. */
-const RECREATED = 0.5;
+const RECREATED_SHARE = 0.5;
 
 export async function createEvaluation(world: World, deleted?: DeletedEvaluation): Promise<void> {
   const created = await create(world, deleted);
@@ -24,8 +24,9 @@ export async function createEvaluation(world: World, deleted?: DeletedEvaluation
 }
 
 /**
- * Creates an evaluation that no other caller uses, updates it, and deletes it. Some of these
- * evaluations are created again under the same id. Other callers may then use the new one.
+ * Creates an evaluation that no other caller uses, updates it, and deletes it. Sometimes
+ * (RECREATED_SHARE) it then creates a new evaluation with the id of the deleted one. Other callers
+ * may use the new evaluation.
  */
 export async function deleteEvaluation(world: World): Promise<void> {
   const created = await create(world);
@@ -41,9 +42,9 @@ export async function deleteEvaluation(world: World): Promise<void> {
   if (answer.status !== 204 && (answer.status !== 404 || uncertain === 0))
     return world.findings.violate('refused', `delete answered ${describeAnswer(answer)}`);
   ledger.deletion = 'acknowledged';
-  if (!world.random.chance(RECREATED)) return;
-  // The Worker would treat a create in the same millisecond as older than the deletion, and answer
-  // 409.
+  if (!world.random.chance(RECREATED_SHARE)) return;
+  // If a create falls into the same millisecond as the deletion, the Worker treats the create as
+  // older than the deletion, and answers 409.
   await pause(2);
   await createEvaluation(world, { run, id: ledger.id });
 }
@@ -52,8 +53,8 @@ type DeletedEvaluation = { readonly run: Run; readonly id: string };
 type Created = { readonly run: Run; readonly ledger: Ledger; readonly row: RunEvaluation };
 
 /**
- * Creates an evaluation with a new id, or again with the id of `deleted`. Returns undefined if the
- * Worker did not acknowledge the creation.
+ * Creates an evaluation. If `deleted` is given, the new evaluation has the id of the deleted one.
+ * If the Worker did not acknowledge the creation, returns undefined.
  */
 async function create(world: World, deleted?: DeletedEvaluation): Promise<Created | undefined> {
   const { caller, findings, random } = world;
@@ -68,8 +69,8 @@ async function create(world: World, deleted?: DeletedEvaluation): Promise<Create
     body: JSON.stringify({ id, evaluation_label_id: world.label.id, value, output_name }),
   };
   const ledger = openLedger(run, id, { value, author }, deleted !== undefined);
-  // Another caller's list may show the evaluation before this create gets its response, so the
-  // ledger must exist before the request.
+  // Another caller's list may show the evaluation before this create gets its response. The check
+  // of that list needs the ledger, so the ledger must exist before the request.
   run.ledgers.set(id, ledger);
 
   const { answer, uncertain } = await caller.call(call);
@@ -81,7 +82,7 @@ async function create(world: World, deleted?: DeletedEvaluation): Promise<Create
   }
   const row = answer.body as RunEvaluation;
   advance(ledger, readVersion(row), answer.headers['x-d1-bookmark']);
-  if (!random.chance(REPEATED)) return { run, ledger, row };
+  if (!random.chance(REPEATED_SHARE)) return { run, ledger, row };
 
   const again = (await caller.call({ ...call, kind: 'repeated create' })).answer;
   const same = again.status === 200 && (again.body as RunEvaluation).created_at === row.created_at;
@@ -126,23 +127,29 @@ export type Update = {
   readonly hasKey: boolean;
   /** The version in the update's If-Match. */
   readonly expected?: string | undefined;
-  /** Returns true once a caller has begun to revoke the update's link. Then 404 is allowed. */
+  /**
+   * Returns true if a caller has begun to revoke the link of the update. Then the Worker may answer
+   * 404.
+   */
   readonly mayBeGone?: () => boolean;
 };
 
-/** Sends an update, sometimes several times, and records the results in the ledger. */
+/**
+ * Sends an update, and records the results in the ledger. Sometimes (REPEATED_SHARE) it sends the
+ * update again, as if the response had been lost.
+ */
 export async function sendUpdate(world: World, ledger: Ledger, update: Update): Promise<void> {
   const { findings, random } = world;
   const { call, author, value, hasKey, expected, mayBeGone } = update;
   const sent: Sent = { author, hasKey, isUnderWay: true, uncertain: 0, acknowledged: new Set() };
   ledger.sent.set(value, sent);
 
-  for (let first = true; first || random.chance(REPEATED); first = false) {
+  for (let first = true; first || random.chance(REPEATED_SHARE); first = false) {
     const before = ledger.latest;
     sent.isUnderWay = true;
     const { answer, uncertain } = await world.caller.call(call).catch((thrown: unknown) => {
-      // Without a response, nobody knows how often the update was stored, so the audit must accept
-      // any number. `runLoops` (load.ts) reports the error as a violation.
+      // Without a response, nobody knows how many times the Worker stored the update. So the audit
+      // must accept any number of times. `runLoops` (load.ts) reports the error as a violation.
       sent.uncertain = Number.POSITIVE_INFINITY;
       throw thrown;
     });
@@ -174,16 +181,17 @@ type SentUpdate = {
   readonly value: number;
   readonly sent: Sent;
   /**
-   * The time of the latest version that the callers knew when they sent this update. If a caller
-   * repeats the update, this is empty, because the Worker may return the version that it stored the
-   * first time.
+   * The time of the latest version that the callers knew when they sent this update. The Worker
+   * must give the update a later time. If a caller repeats the update, `before` is empty: then the
+   * Worker may return the version that it stored the first time.
    */
   readonly before: string;
   readonly expected: string | undefined;
 };
 
 /**
- * Records an acknowledged update in the ledger. Returns a sentence if the response is wrong.
+ * Records an acknowledged update in the ledger. If the response is wrong, returns a sentence that
+ * tells the fault.
  */
 function acknowledge(
   ledger: Ledger,
