@@ -1,5 +1,5 @@
 /**
- * Compares the responses that callers received with the rows in the tables. The checks use only
+ * Compares the responses that callers received with the rows in the tables. The checks read only
  * requests, responses and rows. They never call the Worker and do not depend on its SQL.
  */
 import type { Stored } from './database.ts';
@@ -21,7 +21,10 @@ export type Kind =
   | 'wrongly refused'
   | 'broken';
 
-/** A broken promise: its kind, a sentence that describes it, and the requests that show it. */
+/**
+ * A guarantee that the Worker did not keep: the kind of the fault, a sentence that describes the
+ * fault, and the requests that show the fault.
+ */
 export type Fault = readonly [kind: Kind, sentence: string, requests: readonly Request[]];
 
 /** A fault, and the evaluation or the label that the fault concerns. */
@@ -53,8 +56,9 @@ export function checkRun(
 }
 
 /**
- * Returns true if two requests created the evaluation in the same millisecond, one after the other.
- * The checks cannot tell these two rows apart, so they leave out the evaluation.
+ * Returns true if two requests created the evaluation in the same millisecond, the second request
+ * after a deletion. Both rows then have the same `created_at`. The checks cannot tell the two rows
+ * apart, so they leave out the evaluation.
  */
 const hasTwins = ({ states }: Course): boolean =>
   states.some(({ kind, created_at, causes }, index) => {

@@ -1,11 +1,15 @@
 /**
- * Chooses what a caller does next. Among the updates of one evaluation, no two intents have the
- * same value and author. So the checks can tell which intent stored a value.
+ * Chooses the next intent of a caller: the read or write that the caller wants to make. No two
+ * intents to update the same evaluation have both the same value and the same author. So the checks
+ * can tell which intent stored a value.
  */
 import type { Random } from '../soak/random.ts';
 import type { Intent, Operation, Target } from './world.ts';
 
-/** How often callers choose each operation, relative to the others. */
+/**
+ * The weight of each operation. Callers choose an operation of weight 12 three times as often as an
+ * operation of weight 4.
+ */
 const WEIGHTS: Readonly<Record<Operation, number>> = {
   update: 52,
   get: 12,
@@ -40,13 +44,17 @@ const ODDS = {
   archived: 0.3,
 };
 
-/** A caller that repeats an intent picks one of this many recent intents of all callers. */
+/**
+ * The chooser remembers this many recent intents of all callers. A caller that repeats an intent
+ * repeats one of the remembered intents.
+ */
 const REMEMBERED_COUNT = 200;
 const REPEATABLE = new Set<Operation>(['update', 'create', 'delete', 'revoke link']);
 
 /**
- * Returns the function that chooses intents. Each call must pass a new `number`, because keys,
- * values and authors are made from the number.
+ * Returns the function that chooses intents. Each call must pass a `number` that no earlier call
+ * has passed. The number becomes part of keys, values and authors, so intents differ from each
+ * other.
  */
 export function createChooser({ chance, below, pick }: Random, targets: readonly Target[]) {
   const remembered: Intent[] = [];
@@ -103,7 +111,11 @@ export function createChooser({ chance, below, pick }: Random, targets: readonly
     }
   }
 
-  /** Chooses what to create if the evaluation is missing: the evaluation, or first its label. */
+  /**
+   * Chooses what a caller creates if the evaluation is missing. If no response has shown the
+   * evaluation's label yet, the label may be missing too. The caller then creates the label or the
+   * evaluation, with equal chance. Otherwise the caller creates the evaluation.
+   */
   function chooseWhatToCreate({ label }: Target): Operation {
     return label.owner === 'shared' || label.version !== undefined || chance(0.5)
       ? 'create'
@@ -135,8 +147,9 @@ export function createChooser({ chance, below, pick }: Random, targets: readonly
   }
 
   /**
-   * Chooses what to send in If-Match: usually nothing, else the newest version that callers have
-   * seen, or sometimes an older one.
+   * Chooses the version that a caller sends in If-Match. Usually the caller sends no version.
+   * Otherwise the caller sends the newest version that a response has shown, or sometimes an older
+   * version.
    */
   function chooseVersions({ versions }: Target): readonly string[] | undefined {
     const current = versions.at(-1);

@@ -1,6 +1,6 @@
 /**
- * Simulates the part of D1 that the Worker calls (src/db/d1.ts). Each call is one transaction, also
- * a batch of several statements.
+ * Simulates the part of D1 that the Worker calls (src/db/d1.ts). Each call is one transaction, even
+ * if it is a batch of several statements.
  */
 import type { SQLInputValue } from 'node:sqlite';
 import type { Database, Row } from './database.ts';
@@ -11,7 +11,8 @@ type BoundStatement = { readonly sql: string; readonly values: readonly SQLInput
 const META = { rows_read: 0, rows_written: 0 };
 
 /**
- * Creates the D1 binding of one request. The network records in `calls` what happens to the calls.
+ * Creates the D1 binding of one request. Each call through the binding goes over the simulated
+ * network, which records in `calls` what happened to the call.
  */
 export function createD1(database: Database, network: Network, calls: Calls): D1Database {
   const session = {
@@ -19,7 +20,7 @@ export function createD1(database: Database, network: Network, calls: Calls): D1
     batch: (statements: readonly BoundStatement[]) => sendWork(() => statements.map(runStatement)),
     getBookmark: () => 'bookmark',
   };
-  // The Worker uses only this part of D1.
+  // The Worker calls only these methods of D1.
   return { ...session, withSession: () => session } as unknown as D1Database;
 
   function createStatement(sql: string, values: readonly SQLInputValue[]): object {

@@ -1,4 +1,7 @@
-/** Simulates databases with SQLite in memory. Their clock is the timeline. */
+/**
+ * Simulates databases with SQLite in memory. The current time in SQL is the simulated time
+ * (timeline.ts).
+ */
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
 import type { Timeline } from './timeline.ts';
 
@@ -17,7 +20,8 @@ const STATE = `e.account_id, e.id, e.created_at, coalesce(e.created_by, '') AS c
   e.updated_by, e.updated_at, ${HISTORY} AS history`;
 
 /**
- * An evaluation and its history: at the end of the run, or just before the evaluation was deleted.
+ * The last known state of an evaluation, with its history. If the evaluation was deleted, this is
+ * the state just before the deletion. Otherwise it is the state at the end of the run.
  */
 export type Stored = {
   readonly account_id: string;
@@ -28,7 +32,10 @@ export type Stored = {
   readonly updated_by: string | null;
   readonly updated_at: string | null;
   readonly history: string;
-  /** The `write_id` of the deletion (src/db/write.ts); null if the evaluation exists. */
+  /**
+   * The id of the write that deleted the evaluation (`write_id`, src/db/write.ts). Null if the
+   * evaluation still exists.
+   */
   readonly write_id: string | null;
   readonly deleted_at: string | null;
 };
@@ -38,8 +45,9 @@ export type Stored = {
  * evaluation by inserting a row into `deleted_evaluation`, and this trigger runs before the
  * insertion. The trigger is temporary, so the tables of the Worker stay as they are.
  *
- * When an account moves, the object copies the rows of `deleted_evaluation` before the evaluations.
- * The trigger then finds no evaluation and keeps no copy.
+ * When an account moves from D1 into its object, the object also inserts rows into its own
+ * `deleted_evaluation`. These rows are copies from D1, and the object inserts them before it
+ * inserts the evaluations. So the trigger finds no evaluation, and does not keep a second copy.
  */
 const COPY_BEFORE_DELETION = `
   CREATE TEMP TABLE deleted AS
@@ -51,7 +59,10 @@ const COPY_BEFORE_DELETION = `
 const READ_ALL = `SELECT * FROM (SELECT * FROM deleted ORDER BY rowid)
   UNION ALL SELECT ${STATE}, NULL, NULL FROM run_evaluation AS e`;
 
-/** Changes the text of a SQL statement, to plant a fault (faults.ts). */
+/**
+ * Changes the text of a SQL statement. A test uses such a function to plant a fault in the Worker
+ * (faults.ts).
+ */
 export type Alteration = (sql: string) => string;
 
 export type Database = ReturnType<typeof createDatabase>;
@@ -68,8 +79,8 @@ export function createDatabase(timeline: Timeline, alterSql: Alteration) {
   }
 
   /**
-   * Applies `alterSql`, which may plant a fault. Also replaces `'now'`, which is SQLite's real
-   * clock, by the simulated clock.
+   * Adapts a SQL statement to the simulation. Applies `alterSql`, which may plant a fault. Replaces
+   * `'now'`, which is the real time in SQLite, by the simulated time.
    */
   function adaptSql(sql: string): string {
     return alterSql(sql).replaceAll("'now'", 'simulated_now()');
@@ -110,7 +121,10 @@ export function createDatabase(timeline: Timeline, alterSql: Alteration) {
     }
   }
 
-  /** Returns the deleted evaluations in the order of their deletion, then those that exist. */
+  /**
+   * Returns first the deleted evaluations in the order of their deletion, then the evaluations that
+   * still exist.
+   */
   function readStored(): Stored[] {
     return readRows(READ_ALL) as Stored[];
   }

@@ -1,25 +1,29 @@
 /**
- * Simulates the network between an edge, where the Worker runs, and a database. The network can
- * lose a call or its answer. A call can be slow, arrive after the Worker has given up, or arrive
- * twice.
+ * Simulates the network between an edge (a location where Cloudflare runs the Worker) and a
+ * database. The network can lose a call or its answer. A call can also be slow, arrive after the
+ * Worker has given up, or arrive twice.
  */
 import type { Random } from '../soak/random.ts';
 import type { Timeline } from './timeline.ts';
 
 /**
- * The fates of a call: what the network can do to it. With a chance of TROUBLE_ODDS, the network
- * picks one of these fates at random. Otherwise the call arrives.
+ * The fates of a call: what the network can do to the call. For a quarter of the calls
+ * (TROUBLE_ODDS), the network picks one of these fates at random. Every other call has the fate
+ * "arrives".
  */
 const FATES = ['arrives', 'is lost', 'answer is lost', 'is slow', 'is late', 'is doubled'] as const;
 const TROUBLE_ODDS = 0.25;
 const USUAL_MAX_MS = 20;
-/** Longer than 5 s, after which the Worker abandons an attempt (src/db/connection.ts). */
+/**
+ * The longest delay of a slow call. It is longer than 5 s, the time after which the Worker abandons
+ * an attempt (src/db/connection.ts). So the Worker abandons some of the slow calls.
+ */
 const SLOW_MAX_MS = 7000;
 const LATE_MAX_MS = 8000;
 
 /**
- * Records what happened to each call of one request (FATES), and when calls arrived at the
- * database, in milliseconds since 1970.
+ * Records what happened to the calls of one request. `fates` has the fate of each call (FATES).
+ * `arrivals` has the times at which calls arrived at the database, in milliseconds since 1970.
  */
 export type Calls = { readonly fates: string[]; readonly arrivals: number[] };
 
@@ -29,8 +33,9 @@ export function createNetwork(timeline: Timeline, random: Random) {
   return { sendCall };
 
   /**
-   * Carries a call to the database, runs `work` there, and carries the result back. Both ways take
-   * time. A call may be lost, delayed or repeated (FATES).
+   * Simulates one call: carries the call to the database, runs `work` when the call arrives, and
+   * carries the result back. Both ways take time. The network may lose, delay or repeat the call
+   * (FATES).
    */
   function sendCall<T>(work: () => T | Promise<T>, { fates, arrivals }: Calls): Promise<T> {
     const fate = random.chance(TROUBLE_ODDS) ? random.pick(FATES) : 'arrives';

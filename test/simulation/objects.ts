@@ -1,7 +1,8 @@
 /**
- * Runs the Worker's own class `AccountObject`, each object on its own database. The simulation can
- * kill an object at any moment, which loses the work in progress. The next call or alarm starts the
- * object again on its stored data.
+ * Runs account objects: instances of the Worker's own class `AccountObject`, each with its own
+ * database. The simulation can kill an object at any moment. The object then loses the work that it
+ * has not finished, but keeps its stored data. The next call or alarm starts the object again on
+ * this data.
  */
 import type { SQLInputValue } from 'node:sqlite';
 import { AccountObject, type ObjectCall } from '../../src/db/account-object.ts';
@@ -9,7 +10,9 @@ import { type Alteration, createDatabase, type Database } from './database.ts';
 import type { Calls, Network } from './network.ts';
 import type { Timeline } from './timeline.ts';
 
-/** An account object. Its data outlives a kill, and its running instance does not. */
+/**
+ * An account object. If the simulation kills the object, `instance` is lost. All other fields stay.
+ */
 type StoredObject = {
   readonly database: Database;
   readonly values: Map<string, unknown>;
@@ -38,8 +41,8 @@ export function createObjects(
   }
 
   /**
-   * Creates the binding ACCOUNT_OBJECT of one request. The network records in `calls` what happens
-   * to the calls.
+   * Creates the binding ACCOUNT_OBJECT of one request. Each call through the binding goes over the
+   * simulated network, which records in `calls` what happened to the call.
    */
   function createNamespace(calls: Calls): DurableObjectNamespace<AccountObject> {
     const getByName = (account: string) => ({
@@ -81,8 +84,8 @@ export function createObjects(
   }
 
   /**
-   * Creates the part of an object's storage that the Worker uses. Every method throws after the
-   * object was killed.
+   * Creates the storage of an object, with only the methods that the Worker uses. After the
+   * simulation has killed the object, every method throws an error.
    */
   function createStorage(kept: StoredObject, throwIfKilled: () => void): object {
     const { database, values } = kept;
@@ -121,8 +124,8 @@ export function createObjects(
     };
 
     /**
-     * Runs SQL, and returns its rows. If the text contains a semicolon, it has several statements
-     * or a trigger, and there are no rows to return.
+     * Runs SQL, and returns the rows that it reads. If the text contains a semicolon, it has
+     * several statements or creates a trigger. Such a text reads no rows.
      */
     function executeSql(sql: string, ...bindings: SQLInputValue[]): object {
       const rows = sql.includes(';') ? [] : database.readRows(sql, ...bindings);

@@ -26,7 +26,7 @@ type Reply = Pick<Request, 'row' | 'replaced' | 'updatedLabel'> & { readonly out
 
 /**
  * Runs the operation of a request, and records the outcome and the response in `request`. `store`
- * is the database in which the Worker looks for the account: D1 or the account's object.
+ * is the database that the Worker uses for the account: D1 or the account's object.
  */
 export async function performRequest(request: Request, store: Store, clock: Clock): Promise<void> {
   const connection = connect(store, clock);
@@ -40,7 +40,10 @@ export async function performRequest(request: Request, store: Store, clock: Cloc
   }
 }
 
-/** Creates the principal of a token without restrictions. */
+/**
+ * Creates a principal (the account and the subject that a token names). The token has no
+ * restrictions: for example, it is not limited to one run.
+ */
 export function createPrincipal(account: AccountId, subject: string): Principal {
   const none = { evaluator: undefined, run: undefined, evaluation: undefined, link: undefined };
   return { account, subject, ...none, keyId: undefined };
@@ -54,7 +57,9 @@ function findPrincipal({ operation, link, author, target }: Intent): Principal {
 }
 
 const showRow = (row: EvaluationRow): Reply => ({ outcome: 'ok', row });
-/** No link expires during a run, because a run is far shorter than a day. */
+/**
+ * The lifetime of a link. No link expires during a run, because a run is far shorter than a day.
+ */
 const LINK_SECONDS = 86_400;
 
 async function runOperation(request: Request, context: OperationContext): Promise<Reply> {
@@ -137,8 +142,8 @@ async function runOperation(request: Request, context: OperationContext): Promis
 }
 
 /**
- * Returns only the evaluation. The row of a link's page also has the columns of the label, and the
- * earlier values.
+ * Returns only the evaluation's own columns. The row for a link's page also has the columns of the
+ * label, and the evaluation's earlier values.
  */
 function pickEvaluation(row: Awaited<ReturnType<typeof readLinkPage>>): EvaluationRow {
   const { name, description, value_type, min_value, max_value, categories, earlier, ...own } = row;

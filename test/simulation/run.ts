@@ -47,14 +47,15 @@ const SKEW_MAX_MS = 5000;
 const SKEW_DURATION_MAX_MS = 3000;
 const OBJECT_LIFE_MAX_MS = 2000;
 /**
- * If MOVER moves in this run, each edge waits up to this time before it starts to use the object.
+ * If MOVER moves in this run, each edge starts to use the object after a random delay. This is the
+ * longest delay.
  */
 const MOVE_DELAY_MAX_MS = 2000;
 
 /**
  * Runs a seed. Returns the number of requests, a digest of the run, and the findings of the checks.
- * `enterWorld` makes the thread's globals use this run's time and random numbers. A test passes
- * `alterSql` to plant a fault in the Worker's SQL.
+ * `enterWorld` makes the thread's global objects, such as `Date`, use the time and the random
+ * numbers of this run. A test passes `alterSql` to plant a fault in the Worker's SQL.
  */
 export async function runSeed(
   seed: number,
@@ -130,8 +131,9 @@ export async function runSeed(
   }
 
   /**
-   * Sets the edge's clock forward or back, and does so again later, until the run is over. If MOVER
-   * moves in this run, the edge starts to use the object in the second half.
+   * Sets the edge's clock to a random time, at most SKEW_MAX_MS before or after the simulated time.
+   * Does so again and again, until the run is over. If MOVER moves in this run, also makes the edge
+   * use the object in the second half of the run.
    */
   function changeClock(edge: { skew: number; hasObjects: boolean }): void {
     if (isOver()) return;
@@ -190,7 +192,10 @@ function rememberVersion({ intent, outcome, row }: Request): void {
   else if (isGone && !intent.link) target.versions = [];
 }
 
-/** Returns the 32-bit FNV-1a hash of all outcomes and stored rows, in hexadecimal. */
+/**
+ * Returns a digest of the run: the 32-bit FNV-1a hash of all outcomes, their times and all stored
+ * rows, in hexadecimal.
+ */
 function computeDigest(requests: readonly Request[], stored: readonly object[]): string {
   let hash = 0x811c9dc5;
   const add = (text: string) => {

@@ -1,7 +1,7 @@
 /**
- * Replaces the clock, timers, random numbers, digests and console of a thread. Then the code under
- * test depends only on the seed. Other code would misbehave in such a thread, so only worker.ts
- * calls these functions.
+ * Replaces the clock, timers, random numbers, digests and console of a thread. Then the simulated
+ * Worker depends only on the seed. Code that needs the real clock would fail in such a thread, so
+ * only worker.ts calls these functions.
  */
 import { hash } from 'node:crypto';
 import { registerHooks } from 'node:module';
@@ -13,8 +13,9 @@ type World = { readonly timeline: Timeline; readonly random: Random };
 const RealDate = Date;
 
 /**
- * Replaces the thread's globals. The returned function makes the new globals use the timeline and
- * the random numbers of a run.
+ * Replaces the thread's globals. At the start of a run, the caller passes the run's timeline and
+ * random numbers to the returned function. From then on, the new globals use this timeline and
+ * these random numbers.
  */
 export function replaceGlobals(): (world: World) => void {
   let timeline: Timeline | undefined;
@@ -37,8 +38,8 @@ export function replaceGlobals(): (world: World) => void {
     randomUUID: () => `${hex(8)}-${hex(4)}-4${hex(3)}-8${hex(3)}-${hex(6)}${hex(6)}`,
     subtle: {
       /**
-       * Computes the digest immediately. Node computes digests in a pool of threads, in no fixed
-       * order.
+       * Computes the digest immediately. Node's own function would compute digests in several
+       * threads, which finish in no fixed order.
        */
       digest: async (_: string, text: Uint8Array) => {
         const bytes = hash('sha256', text, 'buffer');

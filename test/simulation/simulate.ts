@@ -1,6 +1,6 @@
 /**
- * Implements `npm run simulate` (test/README.md, The simulation). A seed gives the same run until
- * the code changes.
+ * Implements `npm run simulate` (test/README.md, The simulation). Two runs with the same seed are
+ * equal if the code has not changed between them.
  */
 import { randomInt } from 'node:crypto';
 import { availableParallelism } from 'node:os';
@@ -47,8 +47,8 @@ async function replay(seed: number): Promise<void> {
 }
 
 /**
- * Runs one seed after another, counting up from `first`, with one thread for each core. Starts no
- * further seed after `isOver` has returned true or a run has a fault.
+ * Runs one seed after another, from `first` upwards, with one thread for each core. When `isOver`
+ * returns true or a run has a fault, the threads finish their seeds and start no new seed.
  * @param isOver gets the number of requests so far and the elapsed seconds.
  * @throws {Error} that describes the first fault.
  */

@@ -5,7 +5,7 @@
 import type { Stored } from './database.ts';
 import { formatIdentity, type Request, type Target } from './world.ts';
 
-/** The fields that tell one state of an evaluation from another. */
+/** The fields by which the checks tell the states of an evaluation apart. */
 type Shown = {
   readonly value: number;
   readonly author: string | null;
@@ -21,31 +21,32 @@ export type State = Shown & {
   readonly index: number;
   /**
    * The number of creations of this id so far: 1 after the first creation, 2 after the evaluation
-   * was deleted and created again. A deletion has the number of the creation that it ends.
+   * was deleted and created again. A deletion does not change the number.
    */
   readonly generation: number;
   readonly kind: 'created' | 'updated' | 'absent';
   /**
-   * The author and version that this state must have. For an update, the history entry of the value
-   * that it replaced contains them, as `replaced_by` and `replaced_at`. For a creation, they are
-   * `created_by` and `created_at`.
+   * The tables store the author and the version of a state twice, and both must be equal. This is
+   * the second copy. For an update, it comes from the history entry that the update added
+   * (`replaced_by` and `replaced_at`). For a creation, it comes from `created_by` and `created_at`.
    */
   readonly expected: readonly [author: string | null, version: string];
   readonly causes: readonly Request[];
-  /** When the first of the causes began. */
+  /** When the first request of `causes` began. */
   readonly begin: number;
   /** When a response first showed this state. */
   readonly firstShown: number;
   /**
-   * When a response first showed a later state. A request that begins after this time must not see
-   * this state.
+   * When a response first showed a newer state of the evaluation. A request that begins after this
+   * time must not see this state.
    */
   laterShown: number;
 };
 
 /**
- * The states of an evaluation id. `generations` has one row for each creation of the id: the
- * current row, or the row just before its deletion.
+ * All states of one evaluation id. `generations` has one row for each creation of the id. If the
+ * created evaluation was deleted, the row is a copy from just before the deletion. Otherwise it is
+ * the current row.
  */
 export type Course = {
   readonly target: Target;
@@ -86,8 +87,8 @@ export const canBeSeen = ({ laterShown, begin }: State, request: Request): boole
   laterShown >= request.begin && begin <= request.end;
 
 /**
- * Builds the states of an evaluation id. `generations` has its rows in the order in which they were
- * created.
+ * Builds the states of one evaluation id. `generations` has the stored rows with this id, in the
+ * order of their creation.
  */
 export function buildCourse(target: Target, generations: readonly Stored[]): Course {
   const { requests } = target;
@@ -152,9 +153,10 @@ export function buildCourse(target: Target, generations: readonly Stored[]): Cou
   }
 
   /**
-   * Adds an update. If a person stored the value on a link's page, the response may already show a
-   * later value. But a request that begins after this response must not get an earlier value. So
-   * the end of the person's request can be the time `firstShown`.
+   * Adds a state for an update. If a person stored the value on a link's page, the response may
+   * already show a newer value. The person's value was still stored before this response. So a
+   * request that begins after the response must not get an older value, and `firstShown` is no
+   * later than the end of the person's request.
    */
   function addUpdated(state: Shown & Pick<State, 'generation' | 'expected'>): void {
     const causes = byIdentity.get(formatIdentity(state)) ?? [];

@@ -13,12 +13,13 @@ export type RunOrder = { readonly seed: number; readonly fault?: FaultName };
 export type Report = {
   readonly operations: number;
   /**
-   * A hash of all outcomes, their times, and the stored rows. The same seed must give the same
-   * hash.
+   * A hash of all outcomes, their times, and the stored rows. Two runs of one seed must give the
+   * same hash.
    */
   readonly digest: string;
   /**
-   * The first fault: its kind, and a description for the terminal. Undefined if there is no fault.
+   * The kind of the first fault; undefined if the run has no fault. `text` describes this fault for
+   * the terminal.
    */
   readonly kind: Kind | undefined;
   readonly text: string | undefined;
@@ -27,7 +28,10 @@ export type Report = {
 export function startThread() {
   const worker = new Worker(join(import.meta.dirname, 'worker.ts'));
   return {
-    /** Runs one seed. The caller must await the report before it runs the next seed. */
+    /**
+     * Runs one seed, and returns its report. The caller must await this report before the next
+     * call.
+     */
     run: async (order: RunOrder): Promise<Report> => {
       worker.postMessage(order);
       const [report] = await once(worker, 'message');

@@ -5,7 +5,10 @@
  */
 import type { Clock } from '../../src/clock.ts';
 
-/** Stops a run that does not end. A run usually takes about two minutes of simulated time. */
+/**
+ * The longest simulated time that a run may take. A longer run would never end, so it is stopped
+ * with an error. A run usually takes about two minutes of simulated time.
+ */
 const RUN_MAX_MS = 3_600_000;
 
 type Event = { readonly at: number; readonly action: () => void };
@@ -19,7 +22,10 @@ export function createTimeline(start: number) {
   let time = start;
   return { now: () => time, after, sleep, createClock, runEvents };
 
-  /** Runs the action after this time. The returned function cancels the action. */
+  /**
+   * Runs the action when `milliseconds` of simulated time have passed. The returned function
+   * cancels the action.
+   */
   function after(milliseconds: number, action: () => void): () => void {
     const event = { at: time + Math.max(milliseconds, 0), action };
     // Events with the same time run in the order in which they were added.
@@ -34,15 +40,18 @@ export function createTimeline(start: number) {
     return new Promise((resolve) => after(milliseconds, resolve));
   }
 
-  /** Creates a clock that is `skew()` milliseconds ahead of the timeline. */
+  /**
+   * Creates a clock that is `skew()` milliseconds ahead of the timeline, or behind if the number is
+   * negative.
+   */
   function createClock(skew: () => number): Clock {
     return { now: () => new Date(time + skew()), sleep, after };
   }
 
   /**
-   * Runs events until none is left. Before the next event, all promise callbacks of the last event
-   * must have run. So each step runs in `process.nextTick`, which Node calls when no microtask is
-   * left (Node: process.nextTick).
+   * Runs one event after another, until no event is left. When an event begins, all promise
+   * callbacks of the previous event must have run. So each event begins in `process.nextTick`,
+   * which Node calls when no promise callback (microtask) is left (Node: process.nextTick).
    */
   function runEvents(): Promise<void> {
     return new Promise((resolve, reject) => {

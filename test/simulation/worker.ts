@@ -6,7 +6,7 @@ import { replaceGlobals, replaceRuntime } from './sandbox.ts';
 import type { Report, RunOrder } from './thread.ts';
 
 replaceRuntime();
-// These modules import `cloudflare:workers`, so `replaceRuntime` must come first.
+// run.ts imports `cloudflare:workers`, so `replaceRuntime` must run before this import.
 const { runSeed } = await import('./run.ts');
 const { describeFinding } = await import('./report.ts');
 const enterWorld = replaceGlobals();

@@ -1,4 +1,7 @@
-/** Defines the types of a simulated world: labels, evaluations, intents and requests. */
+/**
+ * Defines the types of the simulation: labels, evaluations, intents (reads and writes that callers
+ * want to make) and requests.
+ */
 import type { EvaluationRow } from '../../src/evaluation/read.ts';
 import type { FailureCode } from '../../src/failure.ts';
 import type { LabelRow } from '../../src/label/read.ts';
@@ -6,9 +9,9 @@ import type { Link } from '../../src/link/key.ts';
 import type { AccountId } from '../../src/principal.ts';
 import type { Calls } from './network.ts';
 
-/** The account that may live in an object. The seed decides (run.ts). */
+/** The account whose rows may be in an object. The seed decides (run.ts). */
 export const MOVER = 'acc_mover' as AccountId;
-/** The account that always lives in D1. */
+/** The account whose rows are always in D1. */
 export const STAYER = 'acc_stayer' as AccountId;
 
 export const PAGE_MAX_ENTRIES = 50;
@@ -18,7 +21,7 @@ export const START = Date.UTC(2026, 10, 22);
 
 export type Label = {
   readonly id: string;
-  /** The account that has the label; `shared` if every account may use the label. */
+  /** The account that owns the label; `shared` if every account may use the label. */
   readonly owner: string;
   readonly content: {
     readonly name: string;
@@ -29,11 +32,17 @@ export type Label = {
     readonly categories: string[] | null;
   };
   readonly allows: (value: number) => boolean;
-  /** Returns an allowed value. If `hasManyValues`, different numbers give different values. */
+  /**
+   * Returns a value that the label allows. If `hasManyValues`, different numbers give different
+   * values.
+   */
   readonly makeValue: (number: number) => number;
-  /** Returns a forbidden value. If `hasManyValues`, different numbers give different values. */
+  /**
+   * Returns a value that the label forbids. If `hasManyValues`, different numbers give different
+   * values.
+   */
   readonly makeIllegalValue: (number: number) => number;
-  /** Is true if there are enough allowed values to give each intent its own. */
+  /** Is true if the label allows so many values that each intent can have a different value. */
   readonly hasManyValues: boolean;
   /** The version of the label in the most recent response that showed the label. */
   version: string | undefined;
@@ -47,14 +56,14 @@ export type Target = {
   readonly id: string;
   readonly label: Label;
   /**
-   * If defined, callers create the evaluation with this Idempotency-Key, and the Worker derives
-   * `id` from the key. If undefined, callers send `id`.
+   * The Idempotency-Key with which callers create the evaluation. The Worker derives `id` from this
+   * key. If the key is undefined, callers send `id` themselves.
    */
   readonly key: string | undefined;
   readonly links: Link[];
   /**
-   * The versions that responses have shown. Emptied when a response shows that the evaluation is
-   * gone.
+   * The versions of the evaluation that responses have shown. If a response shows that the
+   * evaluation is gone, the list is emptied.
    */
   versions: string[];
   readonly requests: Request[];
@@ -75,8 +84,8 @@ export type Operation =
   | 'read labels';
 
 /**
- * A write or a read that a caller wants to make. If callers repeat the intent, several requests
- * share it.
+ * A read or a write that a caller wants to make. If callers repeat an intent, several requests have
+ * the same `intent`.
  */
 export type Intent = {
   readonly operation: Operation;
@@ -84,21 +93,24 @@ export type Intent = {
   readonly author: string;
   readonly value: number;
   readonly key?: string | undefined;
-  /** The versions in If-Match. On a link's page: the version in the form. */
+  /**
+   * The versions that the request has in If-Match. If a person answers on a link's page, this is
+   * the version in the form.
+   */
   readonly versions?: readonly string[] | undefined;
   /** The link to use or to revoke. */
   readonly link?: Link | undefined;
-  /** Is true if a person answers on the link's page; otherwise a machine posts to the link. */
+  /** Is true if a person answers on the link's page. Is false if a machine posts to the link. */
   readonly isOnPage?: boolean;
   /**
-   * Is true if the body names another run than the stored evaluation has. The Worker must refuse
-   * the update.
+   * Is true if the `run_id` in the body is not the run of the stored evaluation. The Worker must
+   * refuse the update.
    */
   readonly hasWrongRunInBody?: boolean;
   readonly archived?: boolean | undefined;
   /**
-   * Is true if the path names another run than the stored evaluation has. The Worker must not find
-   * the evaluation.
+   * Is true if the `run_id` in the path is not the run of the stored evaluation. The Worker must
+   * not find the evaluation.
    */
   readonly hasWrongRunInPath?: boolean;
 };
@@ -115,13 +127,16 @@ export type Request = {
   /** When the request began, by the clock of its edge: ISO 8601 in UTC. */
   readonly now: string;
   readonly calls: Calls;
-  /** The `write_id` of a deletion (src/db/write.ts). Other operations do not record theirs. */
+  /**
+   * The id of the write, if the request is a deletion (`write_id`, src/db/write.ts). Requests with
+   * another operation have no `writeId`.
+   */
   writeId?: string;
   end: number;
   outcome: Outcome | undefined;
   /** The evaluation in the response. */
   row?: EvaluationRow | undefined;
-  /** The `replaced_at` of each entry in the response to `history`, newest first. */
+  /** The `replaced_at` of each history entry in the response to `history`, newest first. */
   replaced?: readonly string[];
   /** The label in the response to `update label`. */
   updatedLabel?: Pick<LabelRow, 'name' | 'archived_at' | 'updated_at'>;
@@ -165,6 +180,9 @@ export function createLabels(owner: string, newId: () => string): Label[] {
   ];
 }
 
-/** Formats the value and the author. No two intents to update the same evaluation share both. */
+/**
+ * Formats the value and the author of an update. If two intents update the same evaluation, their
+ * texts differ.
+ */
 export const formatIdentity = (one: { readonly value: number; readonly author: string | null }) =>
   `${one.value} by ${one.author}`;
