@@ -31,7 +31,10 @@ export const createCountCommand = (folder: string, ...options: readonly string[]
 export const control = ({ pid }: Workerd, what: string) =>
   execFileSync('callgrind_control', [what, String(pid)], { stdio: 'ignore' });
 
-/** Returns the number of instructions since the last call of this function, or since the start. */
+/**
+ * Returns the number of instructions that workerd has executed since the previous call of this
+ * function. The first call counts from the moment when valgrind began to count.
+ */
 export function readCount(workerd: Workerd, folder: string): number {
   control(workerd, '--dump');
   const [file = ''] = readdirSync(folder).filter((name) => name.startsWith('count.'));

@@ -1,4 +1,7 @@
-/** Ends the processes that the bench has started, even if the bench fails or is interrupted. */
+/**
+ * When the bench ends, ends all processes that the bench has started. The bench may end normally,
+ * with an error, or because of SIGINT or SIGTERM.
+ */
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 
@@ -9,7 +12,10 @@ process.once('exit', () => {
 });
 for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1));
 
-/** Remembers a process. If the bench ends before the process, `signal` ends the process. */
+/**
+ * Adds a process to the list of running processes. If the bench ends before this process, the
+ * process receives `signal`.
+ */
 export function register<T extends ChildProcess>(child: T, signal: NodeJS.Signals = 'SIGTERM'): T {
   running.set(child, signal);
   child.once('close', () => running.delete(child));

@@ -1,6 +1,7 @@
 /**
- * Measures the CPU time of a request. Each Worker has a workerd process of its own, with a stand-in
- * for D1 that answers immediately. In each round the Workers run one after another.
+ * Measures the CPU time that each Worker uses for a request. Each Worker has a workerd process of
+ * its own. A stand-in (a Worker that imitates D1) answers each database call immediately. In each
+ * round the Workers run one after another, so other load on the machine affects all Workers alike.
  */
 import { createAllCredentials, createLines, findPort, type Line, readSettings } from './lines.ts';
 import { send } from './load.ts';
@@ -14,8 +15,8 @@ const REQUESTS = 100;
 const WARM_UP_REQUESTS = 400;
 
 /**
- * Returns the table: the median CPU time of each Worker, and the ratios of run-evaluation to `lean`
- * and to `engineer`.
+ * Returns the table: the median CPU time of each Worker. Two more columns compare run-evaluation
+ * with `lean` and with `engineer`: they have the ratio of the two CPU times.
  */
 export async function measureCpu(bundles: ReadonlyMap<Name, Bundle>): Promise<string> {
   const credentials = await createAllCredentials(ALGORITHMS);

@@ -1,6 +1,6 @@
 /**
- * Starts run-evaluation with `wrangler dev`, on a real local database of a given size. Reads from
- * its log how many calls and rows each request needed in D1.
+ * Starts run-evaluation with `wrangler dev`, on a real local database of a given size. Then reads
+ * the Worker's log, which contains the number of D1 calls and rows that each request needed.
  */
 import { execFileSync, spawn } from 'node:child_process';
 import { mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
@@ -59,7 +59,10 @@ export function writeSeed(size: number): string {
   return `INSERT INTO evaluation_label (id, account_id, name, value_type, min_value, max_value) VALUES ('${LABEL}', 'acc_bench', 'tone', 'continuous', 0, 1000000);\n${chunks.join('\n')}\n`;
 }
 
-/** The number of the evaluation that gets a long history of CHANGES entries. */
+/**
+ * The number of the evaluation that gets a long history (`evaluationId` turns the number into an
+ * id). CHANGES is the number of its history entries.
+ */
 export const CHANGED = 1;
 export const CHANGES = 10_000;
 const CHANGE_ONE = `INSERT INTO run_evaluation_history (account_id, evaluation_id, value, updated_by, updated_at, replaced_by, replaced_at, write_id)
@@ -73,8 +76,8 @@ const CHANGE_ONE = `INSERT INTO run_evaluation_history (account_id, evaluation_i
 export const CHANGE_ALL = `UPDATE run_evaluation SET value = 6, updated_by = 'user-123', updated_at = '2026-01-03T03:04:05.678Z'`;
 
 /**
- * Returns the size of all databases in a folder, in bytes. First merges their write-ahead logs into
- * them.
+ * Returns the total size of all databases in a folder, in bytes. First moves the content of each
+ * write-ahead log into its database file, so that the size includes this content.
  */
 function bytesIn(folder: string): number {
   const files = readdirSync(folder, { recursive: true, encoding: 'utf8' })

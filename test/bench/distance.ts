@@ -1,6 +1,6 @@
 /**
- * Measures the response time if D1 is far away. The stand-in for D1 answers after 100 ms, and
- * counts the calls that it receives.
+ * Measures the response time if D1 is far away. A stand-in (a Worker that imitates D1) answers each
+ * call after 100 ms, and counts the calls that it receives.
  */
 import { createAllCredentials, createLines, findPort, readSettings } from './lines.ts';
 import { sendOne } from './load.ts';
@@ -12,8 +12,9 @@ const ROUND_TRIP_MS = 100;
 const ROUNDS = 7;
 const WORKERS = ['engineer', 'tutorial', 'run-evaluation'] as const;
 /**
- * The title of the line that shows the time of one round trip: the lean Worker answers this request
- * with only one call of one statement to D1.
+ * The title of a line (a measured request, lines.ts). The Worker `lean` answers this request with
+ * one call of one statement to D1. So its response time is the time of one round trip, which the
+ * table shows beside every line.
  */
 const NEAREST = 'get';
 

@@ -1,7 +1,8 @@
 /**
- * Counts the CPU instructions of a request with valgrind. workerd runs with one thread and the
- * stand-in for D1. Other load on the machine changes times a lot, but hardly changes these counts.
- * valgrind is slow, so the bench leaves out the Worker `tutorial`.
+ * Counts the CPU instructions of a request with valgrind. Other load on the machine changes times a
+ * lot, but hardly changes these counts. workerd runs with one thread, and a stand-in (a Worker that
+ * imitates D1) answers the database calls. valgrind is slow, so the bench leaves out the Worker
+ * `tutorial`.
  */
 import { control, createCountCommand, hasValgrind, NO_VALGRIND, readCount } from './callgrind.ts';
 import { createAllCredentials, createLines, findPort, type Line, readSettings } from './lines.ts';
@@ -21,7 +22,8 @@ const ROUNDS = 4;
 const REQUESTS = 25;
 
 /**
- * Returns the table of README.md. Counts only the lines of the table whose titles contain `only`.
+ * Counts the instructions of each line (a request, lines.ts), and returns the table for README.md.
+ * If `only` is given, leaves out each line whose title does not contain this text.
  */
 export async function countInstructions(
   bundles: ReadonlyMap<Name, Bundle>,

@@ -1,6 +1,6 @@
 /**
- * Defines the lines of the tables. Each line is a request that the bench measures, with the Workers
- * that can answer it.
+ * Defines the lines of the tables. A line is one request that the bench measures, with a list of
+ * the Workers that can answer this request.
  */
 import { type Call, sendOne } from './load.ts';
 import { ILLEGAL_VALUE, MISSING, OLD_VERSION, RUN, STORED } from './stand-in.ts';
@@ -14,8 +14,10 @@ export type Line = {
   readonly call: Call;
   readonly workers: readonly Name[];
   /**
-   * The title of another line. The peers cannot answer the request of this line. So the ratios
-   * compare run-evaluation's figure for this line with the peers' figures for the other line.
+   * The title of another line. It is set if no peer (a Worker with which the bench compares
+   * run-evaluation) can answer the request of this line. The ratios then divide run-evaluation's
+   * figure for this line by a peer's figure for the other line. For example, peers have no links,
+   * so an update by a link is compared with a peer's plain update.
    */
   readonly beside?: string;
 };
@@ -48,8 +50,8 @@ function findHs256(credentials: ReadonlyMap<Alg, Credentials>): Credentials {
 }
 
 /**
- * Creates the lines. `port` is the port of run-evaluation, which creates the link for the line
- * "update by a link".
+ * Creates the lines. `port` is the port of run-evaluation. The function asks run-evaluation to
+ * create the link for the line "update by a link".
  */
 export async function createLines(
   credentials: ReadonlyMap<Alg, Credentials>,

@@ -15,9 +15,10 @@ export type Call = {
 };
 
 /**
- * How many tokens of a list (`Call.token`) the bench has sent to each port. Each port belongs to
- * one Worker. The next request to the port sends the next token, also in the next round. So a round
- * does not repeat tokens that the Worker may have cached in the previous round.
+ * Maps each port to the number of requests that took their token from a list (`Call.token`). Each
+ * port belongs to one Worker. The next request takes the next token of the list, also in a later
+ * round. So a round does not begin with tokens that the Worker may have cached in the previous
+ * round.
  */
 const sentTokens = new Map<number, number>();
 
@@ -30,8 +31,8 @@ function authorization(port: number, token: Call['token']) {
 }
 
 /**
- * Sends a request `count` times. @throws {Error} if a response has another status than
- * `call.status`, because the bench would then measure another case.
+ * Sends a request `count` times. @throws {Error} if the status of a response is not `call.status`.
+ * For example, the bench must not measure a refused update as an accepted update.
  */
 export async function send(port: number, call: Call, count: number): Promise<void> {
   let left = count;

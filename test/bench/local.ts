@@ -1,7 +1,7 @@
 /**
  * Measures the CPU time of a request on a real local D1, including the CPU time of the database.
  * Each Worker has a copy of the same database, with the same tables, triggers and rows. In each
- * round the Workers run one after another.
+ * round the Workers run one after another, so other load on the machine affects all Workers alike.
  */
 import { cpSync, globSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -26,7 +26,10 @@ const LISTED = 1_000;
 const LISTED_RUN = '018f4d3c-0002-7000-8000-000000000002';
 const ROUNDS = 20;
 const REQUESTS = 40;
-/** A list costs as much CPU as several other requests, so fewer lists are enough. */
+/**
+ * The number of list requests in a round. It is lower than REQUESTS, because one list costs as much
+ * CPU as several other requests.
+ */
 const LIST_REQUESTS = 8;
 
 type Line = {
@@ -83,8 +86,8 @@ const LINES: readonly Line[] = [
 type Running = { readonly name: Name; readonly server: Server; readonly pid: number };
 
 /**
- * Returns the table: the median CPU time of each Worker, and the ratios of run-evaluation to `lean`
- * and to `engineer`.
+ * Returns the table: the median CPU time of each Worker. Two more columns compare run-evaluation
+ * with `lean` and with `engineer`: they have the ratio of the two CPU times.
  */
 export async function measureLocal(
   bundles: ReadonlyMap<Name, Bundle>,
@@ -133,8 +136,8 @@ export async function measureLocal(
 }
 
 /**
- * Starts a Worker on a database of its own. The first call fills a database with rows. Later calls
- * copy this database.
+ * Starts a Worker on a database of its own. The first call of this function fills its Worker's
+ * database and keeps a copy. Each later call gives its Worker a database from this copy.
  */
 async function start(
   name: Name,

@@ -1,6 +1,7 @@
 /**
- * Collects the figures of several rounds. In each round all Workers run, one after another. So
- * other load on the machine affects all of them alike.
+ * Collects figures (measured numbers, such as times) of several rounds, and formats tables. If the
+ * figures are times, each round measures everything that the table compares, one after another. So
+ * other load on the machine affects all columns alike.
  */
 
 export function computeMedian(figures: readonly number[]): number {
@@ -25,16 +26,16 @@ export class Rounds {
   }
 
   /**
-   * Returns the lowest figure of all rounds. In the rounds with higher figures, V8 also compiled
-   * code or collected garbage.
+   * Returns the lowest figure of all rounds for one cell of the table. In a round with a higher
+   * figure, V8 also compiled code or collected garbage.
    */
   findLeast(row: string, column: string): number {
     return Math.min(...this.getFigures(row, column));
   }
 
   /**
-   * Divides the figure of `column` by the figure of `base` in each round, and returns the median of
-   * these ratios.
+   * Compares two columns of a row. Each round has one ratio: the figure of `column` divided by the
+   * figure of the column `base`. Returns the median of these ratios.
    */
   computeRatio(row: string, column: string, base: string): number {
     const bases = this.getFigures(row, base);

@@ -1,9 +1,10 @@
 /**
- * Measures accounts that live in objects, on real local databases:
+ * Compares accounts in objects (each object is a Durable Object with its own database) with
+ * accounts in D1, on real local databases:
  *
- * - whether an account waits for other accounts
+ * - how long an update of one account waits while other accounts send updates
  * - how long it takes to move a large account from D1 into its object
- * - what an update costs in an object and in D1
+ * - how much time and CPU an update takes in an object and in D1
  */
 import { cpSync, globSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -29,8 +30,9 @@ const SHARED_LABEL = { id: '018f4d3b-0002-7000-8000-000000000002', min: 0, max: 
 const ALL = { ACCOUNT_OBJECTS: '*' };
 
 /**
- * Makes each call wait 50 ms in the queue of its database (objects.worker.ts). Eleven databases
- * then start at most 220 calls a second together, so the CPU stays mostly idle.
+ * Makes each database call wait 50 ms in the queue of its database (objects.worker.ts). So a
+ * database starts at most 20 calls a second. Eleven accounts have eleven objects, which start at
+ * most 220 calls a second together. So the CPU stays mostly idle.
  */
 const SLOW = { CALL_MS: '50' };
 
@@ -63,8 +65,8 @@ type Start = typeof startServer;
 const findPort = ({ url }: Server) => Number(url.port);
 
 /**
- * Times the updates of one account: first alone, then while ten other accounts send one update
- * after another.
+ * Measures how long an update of one account takes: first alone, then beside ten other accounts.
+ * Each of the ten accounts sends its next update when it has the response to its last update.
  */
 async function measureWaits(credentials: Credentials, createFolder: CreateFolder, start: Start) {
   const rows: string[][] = [];
@@ -135,8 +137,8 @@ async function timeUpdates(update: () => Promise<unknown>): Promise<number> {
 }
 
 /**
- * Moves a large account into its object. Then measures updates in the object, and in a D1 that has
- * the same rows.
+ * Moves a large account from D1 into its object. Then compares updates in this object with updates
+ * in a second D1, which has a copy of the account's rows.
  */
 async function measureLargeAccount(
   { settings, token }: Credentials,
@@ -186,7 +188,10 @@ async function measureLargeAccount(
   return `${arrival}\n\n${updates}`;
 }
 
-/** Fills D1 with a large account: evaluations, each changed once, and their label. */
+/**
+ * Fills D1 with the rows of a large account: a label, and evaluations whose values were changed
+ * once each.
+ */
 function fillD1(store: string): void {
   const [file = ''] = globSync(join(store, 'd1/**/[0-9a-f]*.sqlite'));
   const db = new DatabaseSync(file);
@@ -194,7 +199,7 @@ function fillD1(store: string): void {
   db.close();
 }
 
-/** Returns the process id of the workerd that is not in `others`. */
+/** Returns the process id of a running workerd. Ignores the processes whose ids are in `others`. */
 function findOtherPid(others: readonly number[]): number {
   const found = readWorkerd().find(({ pid }) => !others.includes(pid));
   if (!found) throw new Error('there is no workerd');
@@ -208,8 +213,8 @@ const createUpdateCall = (n: number): Omit<Call, 'token'> => {
 };
 
 /**
- * Moves the account into its object: sends requests until the object serves the account, then waits
- * until D1 has none of its rows. Returns a table of the times.
+ * Moves the account from D1 into its object. Sends requests until the object answers them with 200,
+ * then waits until D1 has no row of the account. Returns a table of the times.
  */
 async function moveAccount(server: Server, token: string): Promise<string> {
   const accounts = ['acc_bench'];

@@ -1,6 +1,6 @@
 /**
- * Measures run-evaluation on real local databases of two sizes: the calls and rows that each
- * operation needs in D1, and its response time.
+ * Measures run-evaluation on two real local databases of different sizes: how many calls and rows
+ * each operation needs in D1, and how long its response takes.
  */
 
 import { setTimeout as pause } from 'node:timers/promises';
@@ -73,7 +73,10 @@ const OPERATIONS: readonly Operation[] = [
   },
 ];
 
-/** Formats the highest numbers of calls and rows that one request of the operation needed. */
+/**
+ * Formats the cost of an operation in D1: the highest number of calls, of rows read and of rows
+ * written that any of its requests needed.
+ */
 function readCost({ lines }: Database, operation: string): string {
   const own = lines.filter((line) => line.operation === operation);
   const most = (read: (line: (typeof own)[number]) => number) => Math.max(...own.map(read));
@@ -103,8 +106,8 @@ async function measureLongHistory({ port, lines }: Database, token: string): Pro
       rounds.add('latency', name, performance.now() - started);
     }
   }
-  // The log comes through a pipe, so its last lines may come after the last response. Waits for
-  // them, but for two seconds at most.
+  // The log comes through a pipe, so its last lines may come after the last response. The loop
+  // waits for these lines, but at most two seconds.
   for (
     let waits = 0;
     lines.length < before + names.length * LONG_HISTORY_ROUNDS && waits < 100;

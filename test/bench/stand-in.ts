@@ -1,19 +1,23 @@
 /**
- * Creates a stand-in for D1: a Worker that answers immediately, or after the time of a round trip.
- * The stand-in parses no SQL. It chooses its answer by a few texts in the request, such as an id.
- * If a request has several statements and the first is no SELECT, the stand-in takes it for an
- * update by run-evaluation. The second statement of such an update explains a refusal.
+ * Creates a stand-in for D1: a Worker that imitates D1. The stand-in answers immediately, or after
+ * the time of a round trip. It parses no SQL. It chooses its answer by texts in the request, such
+ * as an id.
+ *
+ * If a request is a batch of statements and the first statement is no SELECT, the stand-in takes
+ * the batch for an update by run-evaluation. In such a batch, the first statement writes, and the
+ * second statement reads why the database refused the write.
  */
 export const RUN = '018f4d3c-0001-7000-8000-000000000001';
 export const STORED = '018f4d3d-0001-7000-8000-000000000001';
 const LABEL = '018f4d3b-0001-7000-8000-000000000001';
 
 /**
- * Texts that make the stand-in answer as if the database refused the request:
+ * If a request contains one of these values, the stand-in answers as if the database refused the
+ * request:
  *
- * - MISSING: the database has no such row.
- * - OLD_VERSION: the row has another version.
- * - ILLEGAL_VALUE: the row's label does not allow the value.
+ * - MISSING: the id of an evaluation that the database does not have.
+ * - OLD_VERSION: a version that is no longer the version of the evaluation.
+ * - ILLEGAL_VALUE: a value that the evaluation's label does not allow.
  */
 export const MISSING = '018f4d3d-0001-7000-8000-00000000ffff';
 export const OLD_VERSION = '2026-01-01T00:00:00.001Z';
@@ -50,8 +54,8 @@ const LABEL_ROW = {
 };
 
 /**
- * The row with which D1 explains a refused update to run-evaluation: the evaluation, and the rule
- * of its label.
+ * The row that tells run-evaluation why the database refused its update. The row has the columns of
+ * the evaluation and the rule of its label.
  */
 const REFUSED = {
   ...EVALUATION,
@@ -66,7 +70,7 @@ const NOT_THERE = Object.fromEntries(Object.keys(REFUSED).map((column) => [colum
 type Row = { readonly [column: string]: unknown };
 
 /**
- * Creates the result of one statement as D1 sends it. If `row` is undefined, the statement found no
+ * Creates the result of one statement in D1's format. If `row` is undefined, the statement found no
  * row.
  */
 const createResult = (row?: Row) => ({
@@ -85,8 +89,8 @@ const createResult = (row?: Row) => ({
 });
 
 /**
- * The result with which D1 explains a refused update to the Worker `engineer`: a row with the
- * evaluation and its label.
+ * The result that tells the Worker `engineer` why the database refused its update. The result is
+ * one row, with the columns of the evaluation and of its label.
  */
 const JOINED = {
   ...createResult(EVALUATION),
@@ -109,8 +113,8 @@ const ANSWERS = {
 };
 
 /**
- * Returns the source code of the stand-in. The D1 binding sends every call as a POST. The bench
- * sends a GET to learn the number of calls.
+ * Returns the source code of the stand-in. Each POST is a database call from the D1 binding, and
+ * the stand-in counts these calls. The bench sends a GET to read the count.
  */
 export const createStandIn = (roundTripMs: number) => `
 const ANSWERS = ${JSON.stringify(ANSWERS)};

@@ -1,7 +1,8 @@
 /**
- * Measures a cold start: the instructions that workerd needs until its first response, minus those
- * for an empty Worker. The first request has a path for which no Worker has a route, so each Worker
- * answers 404.
+ * Measures a cold start: the CPU instructions that workerd executes from its start until its first
+ * response. The table subtracts the instructions for an empty Worker, so that only the cost of the
+ * Worker's own code remains. The first request has a path for which no Worker has a route, so each
+ * Worker answers 404.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

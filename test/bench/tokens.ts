@@ -7,7 +7,8 @@ export type Alg = (typeof ALGORITHMS)[number];
 const SECRET = 'a-secret-of-the-bench-and-of-nothing-else';
 const LINK_SECRET = 'another-secret-of-the-bench-and-of-nothing-else';
 /**
- * More tokens than a Worker caches. So a token has left the cache before the bench sends it again.
+ * The number of tokens in a list of tokens. A Worker caches fewer tokens than this. So each token
+ * has left the cache before the bench sends the token again.
  */
 const TOKEN_COUNT = 2000;
 

@@ -1,6 +1,7 @@
 /**
- * Starts one workerd process for one Worker. The process runs the Worker once for each group of
- * settings, and each group has its own port. Also reads the CPU time of the process.
+ * Starts one workerd process for one Worker, and reads the CPU time of the process. The process
+ * runs the Worker several times: once for each group of settings, such as HS256. Each group has its
+ * own port.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -12,8 +13,9 @@ import { createStandIn } from './stand-in.ts';
 import { COMPATIBILITY_DATE, COMPATIBILITY_FLAGS } from './workers.ts';
 
 /**
- * The path of the workerd program that wrangler installs. The command `workerd` in
- * node_modules/.bin would put a Node process around it.
+ * The path of the workerd program that wrangler installs. The bench does not start the command
+ * `workerd` in node_modules/.bin: this command is a Node program that starts workerd, so its
+ * process id would not be workerd's.
  */
 const { default: WORKERD } = createRequire(import.meta.url)('workerd');
 
@@ -34,7 +36,7 @@ type Settings = { readonly [name: string]: string };
 type Options = {
   /** A command that starts workerd, such as valgrind with its options. */
   readonly under?: readonly string[];
-  /** The time after which the stand-in for D1 answers; 0 by default. */
+  /** The time that the stand-in for D1 waits before each answer, in milliseconds; 0 by default. */
   readonly roundTripMs?: number;
   readonly v8Flags?: readonly string[];
 };
@@ -51,8 +53,8 @@ export async function startWorkerd(
   writeFileSync(join(folder, 'd1.js'), createStandIn(roundTripMs));
   writeFileSync(join(folder, 'config.capnp'), createConfig(settings, v8Flags));
   const [command = '', ...args] = [...under, WORKERD, 'serve', '--experimental', '--control-fd=3'];
-  // The Worker writes its log, as in production, so the bench measures this cost. Nobody reads the
-  // log.
+  // The Worker writes its log, as in production, so the measured CPU time includes the cost of
+  // logging. Nobody reads this log.
   const stdio = ['ignore', 'ignore', 'inherit', 'pipe'] as const;
   // If the bench fails or is interrupted, it ends workerd with SIGKILL, because valgrind can miss a
   // SIGTERM while it writes a count.

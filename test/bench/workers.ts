@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { OFFLINE } from '../../src/cli/offline.ts';
 
 /**
- * The Workers with which the bench compares run-evaluation (README.md), in the order of the
- * columns.
+ * The peers, which are the Workers with which the bench compares run-evaluation (README.md). They
+ * are in the order of the tables' columns.
  */
 export const PEERS = ['lean', 'engineer', 'tutorial'] as const;
 export const WORKERS = [...PEERS, 'run-evaluation'] as const;
@@ -14,13 +14,14 @@ export type Name = (typeof WORKERS)[number];
 
 export type Bundle = { readonly folder: string; readonly config: string; readonly gzipKiB: number };
 
-/** These two must equal the settings in wrangler.toml. */
+/** COMPATIBILITY_DATE and COMPATIBILITY_FLAGS must equal the settings in wrangler.toml. */
 export const COMPATIBILITY_DATE = '2026-11-09';
 export const COMPATIBILITY_FLAGS = ['enable_request_signal'];
 
 /**
- * Returns the path of a wrangler configuration: the project's own, or one that builds a peer with
- * the same settings.
+ * Returns the path of a wrangler configuration. For run-evaluation this is the project's own
+ * wrangler.toml. For a peer, the function writes a configuration that builds the peer with the same
+ * settings.
  */
 function createConfig(name: Name, folder: string): string {
   if (name === 'run-evaluation') return 'wrangler.toml';

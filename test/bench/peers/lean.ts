@@ -14,8 +14,8 @@ const COLUMNS =
 const SCOPE = 'account_id = ?1 AND run_id = ?2 AND id = ?3';
 const GET = `SELECT ${COLUMNS} FROM run_evaluation WHERE ${SCOPE}`;
 /**
- * Sets `write_id`, as every writer of this database should. Otherwise a trigger would set
- * `write_id`, which costs more.
+ * An UPDATE that also sets `write_id`, the id of the write. Every writer of this database should
+ * set this column. If a writer does not, a trigger sets it, which costs more.
  */
 const UPDATE = `UPDATE run_evaluation SET value = ?4, updated_by = ?5, updated_at = ?6, write_id = lower(hex(randomblob(12)))
   WHERE ${SCOPE} RETURNING ${COLUMNS}`;

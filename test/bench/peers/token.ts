@@ -3,8 +3,8 @@ import { type CryptoKey, createLocalJWKSet, type JWTPayload, jwtVerify } from 'j
 import type { Bindings } from './schema.ts';
 
 /**
- * Each isolate prepares this key once. If jose got the raw secret, it would import the secret again
- * for each token.
+ * The key or key set that verifies tokens. Each isolate prepares it once. If the code passed the
+ * raw secret to jose, jose would import the secret again for each token.
  */
 let key: CryptoKey | ReturnType<typeof createLocalJWKSet> | undefined;
 
