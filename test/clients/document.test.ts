@@ -38,9 +38,9 @@ beforeAll(async () => {
 });
 
 /**
- * Runs the program `name` of the folder `bin`. Returns its exit status and the lines that it
- * prints, without colors. In these lines, replaces each number or duration by N, and the path of
- * the temporary folder by `.`.
+ * Runs the program `name`, which is in the folder `bin`. Returns its exit status and the lines that
+ * it prints. Removes the colors from these lines, and replaces the texts that differ from run to
+ * run: each number or duration becomes N, and the path of the temporary folder becomes `.`.
  */
 function run(bin: string, name: string, ...args: string[]) {
   const env = { PATH: process.env['PATH'] };

@@ -36,7 +36,7 @@ const client = () =>
     headers: { authorization: `Bearer ${worker.token}` },
   });
 
-/** Reads the statuses that the README's comments promise: 201 from `# 201 …`. */
+/** Reads the statuses that the comments in the README promise, such as 201 from `# 201 …`. */
 function readPromisedStatuses(): number[] {
   const readme = readFileSync('README.md', 'utf8');
   const use = readme.slice(readme.indexOf('## Use'), readme.indexOf('## Operations'));

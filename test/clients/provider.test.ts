@@ -6,11 +6,20 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { type Bundle, bundleWorker, type Isolate } from '../setup/workerd.ts';
 import { ACCOUNT, createProvider, makeKey } from './provider.ts';
 
-/** If the key set is this old, the Worker tries to fetch a new one before it verifies a token. */
+/**
+ * If the key set (the provider's public keys) is this old, the Worker tries to fetch a new key set
+ * before it verifies a token.
+ */
 const FRESH_SECONDS = 600;
-/** While the provider is down, the Worker uses its key set up to this age. */
+/**
+ * While the provider is down, the Worker uses the key set that it has until the key set is this
+ * old.
+ */
 const STALE_SECONDS = 3600;
-/** After this time the Worker may fetch the key set again, even if the last fetch failed. */
+/**
+ * The Worker may fetch the key set again when this time has passed since the last fetch, even if
+ * the last fetch failed.
+ */
 const PAUSE_SECONDS = 5;
 
 const [first, second] = [makeKey('key-1'), makeKey('key-2')];
@@ -54,8 +63,8 @@ const advance = async (seconds: number) =>
   ).text();
 
 /**
- * The response if the Worker accepts the token. The path in the requests has no valid ids, so the
- * Worker refuses the request after it has accepted the token.
+ * The response that shows that the Worker has accepted the token. Its status is 400 because the
+ * path contains no valid ids. The Worker verifies the token first, and refuses the path afterwards.
  */
 const accepted = {
   status: 400,

@@ -1,6 +1,6 @@
 /**
  * Runs a real OpenID provider on loopback. The provider issues tokens to one client. A test can
- * replace its keys, stop it and start it again.
+ * replace the provider's keys, stop the provider and start it again.
  */
 import { generateKeyPairSync } from 'node:crypto';
 import { once } from 'node:events';
@@ -14,7 +14,7 @@ const CLIENT = {
   client_id: 'judge',
   client_secret: 'a-secret-of-the-client-in-this-test-and-of-nothing-else',
 };
-/** No test moves the clock this far, so no token expires. */
+/** The lifetime of a token. No test moves the clock this far, so no token expires. */
 const TOKEN_SECONDS = 24 * 60 * 60;
 
 /** Makes a new RSA private key, as a JWK. */
@@ -25,7 +25,7 @@ export const makeKey = (kid: string) => ({
 
 type Key = ReturnType<typeof makeKey>;
 
-/** Configures a provider that publishes all keys and signs with the first one. */
+/** Configures a provider that publishes all of `keys` and signs tokens with the first key. */
 const buildConfiguration = (keys: [Key, ...Key[]]): Configuration => ({
   jwks: { keys },
   clients: [

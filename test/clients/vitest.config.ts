@@ -10,7 +10,7 @@ export default defineConfig({
     // Prints the console output of failed tests only. Otherwise each run would print the Worker's
     // log, and the provider's warning that its setup is not for production.
     silent: 'passed-only',
-    // A tool takes two seconds, and much longer on a busy machine.
+    // Most tools need two seconds, but much longer on a busy machine. So the limit is two minutes.
     testTimeout: 120_000,
     hookTimeout: 120_000,
   },
