@@ -1,7 +1,7 @@
 /**
  * Runs a proxy in front of the Worker. The proxy loses, cuts off and refuses requests, as networks
- * and servers do. The first fault applies to the first request, the second fault to the second
- * request, and so on. All later requests pass.
+ * and servers do. A test gives the proxy a list of faults. The first fault applies to the first
+ * request, the second fault to the second request, and so on. All later requests pass.
  */
 import { once } from 'node:events';
 import { createServer, type IncomingHttpHeaders } from 'node:http';
@@ -15,8 +15,8 @@ type Reply = {
   readonly isCut?: boolean;
 };
 /**
- * Makes the reply to a request. `forward` sends the request to the Worker and returns its response.
- * If a fault returns undefined, the proxy resets the connection.
+ * Decides how the proxy answers a request. `forward` sends the request to the Worker and returns
+ * the Worker's response. If a fault returns undefined, the proxy resets the connection.
  */
 type Fault = (forward: () => Promise<Reply>) => Promise<Reply | undefined>;
 
@@ -71,9 +71,10 @@ export const dropEtag: Fault = async (forward) => {
 };
 
 /**
- * Headers that the proxy does not copy from one connection to the other. Node sets most of them for
- * each connection. The proxy sends `accept-encoding: identity` to the Worker, because `fetch` would
- * decompress a compressed body.
+ * Headers that the proxy copies neither to the Worker's request nor to the caller's response. Node
+ * sets most of them for each connection. The proxy itself sets `accept-encoding: identity`, so that
+ * the Worker does not compress the body. Otherwise `fetch` would decompress the body, and the
+ * caller would get other bytes than the Worker sent.
  */
 const NOT_COPIED = ['host', 'connection', 'content-length', 'transfer-encoding', 'accept-encoding'];
 const pickCopied = (headers: Iterable<[string, unknown]>): [string, string][] =>

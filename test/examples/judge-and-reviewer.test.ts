@@ -10,7 +10,10 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { startWorker } from './worker.ts';
 
-/** Sends a request of your application, the only one of the three callers that has a token. */
+/**
+ * Sends a request of your application, with its token. The judge and the reviewer have no token:
+ * each uses a link.
+ */
 async function call(method: string, path: string, body?: object): Promise<Answer> {
   const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
   return read(
@@ -24,7 +27,8 @@ async function call(method: string, path: string, body?: object): Promise<Answer
 
 /**
  * Sends a score as the judge model's service does. The service knows only the link's URL and
- * chooses its own body. It repeats a delivery under the same `webhook-id`.
+ * chooses its own body. If the service repeats a delivery (one event that it posts), it sends the
+ * same `webhook-id` again.
  */
 async function deliver(url: string, id: string, score: number): Promise<Answer> {
   const headers = { 'content-type': 'application/json', 'webhook-id': id };
@@ -155,7 +159,10 @@ const NEW = {
 };
 const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
 
-/** The fields of evaluations, labels and links that this test reads. No body has all of them. */
+/**
+ * The fields that this test reads in evaluations, labels and links. Each body has only some of
+ * these fields.
+ */
 type Body = { [field in 'id' | 'run_id' | 'url' | 'created_at' | 'updated_at']: string };
 type Answer = { readonly status: number; readonly body: Body };
 type Page = { readonly status: number; readonly html: string; readonly text: string };
@@ -177,7 +184,8 @@ async function readPage(response: Response): Promise<Page> {
   return { status: response.status, html, text };
 }
 
-// In your application the Worker already runs, and an identity provider issues the token.
+// Your application needs no such setup: its Worker already runs, and an identity provider issues
+// the token.
 let worker: Awaited<ReturnType<typeof startWorker>>;
 let token: string;
 

@@ -22,7 +22,7 @@ def send(method, url, **request):
                 answer.json()  # Raises an error if the body is incomplete.
             after = answer.headers.get("Retry-After", "")
             wait = max(wait, int(after) if after.isdecimal() else 0)
-            # A retry helps only after a 429 or a status above 500. A 500 is a fault of the Worker.
+            # A retry helps only after a 429 or a status above 500. A 500 is a bug in the Worker.
             is_final = answer.status_code != 429 and answer.status_code <= 500
             if is_final or retry == RETRIES or wait > WAIT_MAX_SECONDS:
                 return answer
@@ -49,7 +49,8 @@ def update(url, decide):
             return value
         if stored.status_code != 412:
             sys.exit(f"{stored.status_code} {stored.text}")
-        # Another caller has changed the value. With the bookmark, the next read sees that change.
+        # Another caller has changed the value. The bookmark stands for the state of the database
+        # after this change. The next read sends the bookmark, so it sees the change.
         bookmark = stored.headers.get("x-d1-bookmark", "")
     sys.exit("Ten times somebody else was first.")
 

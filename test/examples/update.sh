@@ -12,15 +12,16 @@ trap 'rm -rf "$dir"' EXIT
 printf 'Authorization: Bearer %s\n' "$TOKEN" > "$dir/token"
 
 # Sends a request and prints the status. After a 429, a 5xx or a lost connection, curl repeats the
-# request with the same headers, such as the Idempotency-Key. curl waits as long as Retry-After
-# asks, and gives up after five retries or two minutes.
+# request with the same headers, such as the Idempotency-Key. Before a retry, curl waits for the
+# time in the Retry-After header. It gives up after five retries or two minutes.
 send() {
   curl --silent --show-error --max-time 30 --retry 5 --retry-all-errors --retry-max-time 120 \
     --header "@$dir/token" --dump-header "$dir/headers" --output "$dir/body" \
     --write-out '%{http_code}' "$@" "$url"
 }
 
-# Prints a header of the last response. The file has the headers of all attempts.
+# Prints the value of a header of the last response. curl writes the headers of all attempts into
+# one file, so awk forgets the value at each new status line.
 header() {
   tr -d '\r' < "$dir/headers" | awk -F ': ' -v name="$1" '
     /^HTTP\// { value = "" } tolower($1) == name { value = $2 } END { print value }'

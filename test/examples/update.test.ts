@@ -268,7 +268,8 @@ const WORKFLOW = readFileSync('test/examples/github-actions.yml', 'utf8');
 
 /**
  * Runs the steps of the workflow as GitHub does, with GitHub's environment variables and shells. A
- * local server issues the token, but first answers 503.
+ * local server issues the token in GitHub's place. The server answers the first request with 503,
+ * so that the workflow must repeat the request.
  */
 async function runWorkflow(path: string, API: string, attempt = 1) {
   const [, , , run_id = '', , evaluation_id = ''] = path.split('/');

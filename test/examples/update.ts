@@ -16,7 +16,7 @@ async function send(request: Request): Promise<Answer> {
       const response = await fetch(request.clone(), { signal: AbortSignal.timeout(30_000) });
       const { status, headers } = response;
       const answer = { status, headers, body: await response.text() };
-      // A retry helps only after a 429 or a status above 500. A 500 is a fault of the Worker.
+      // A retry helps only after a 429 or a status above 500. A 500 is a bug in the Worker.
       if (status !== 429 && status <= 500) return answer;
       wait = Math.max(wait, Number(headers.get('retry-after')) || 0);
       if (retry === RETRIES || wait > WAIT_MAX_SECONDS) return answer;
@@ -47,7 +47,8 @@ export async function update(url: URL, token: string, decide: (now: number) => n
     const stored = await send(new Request(url, { method: 'PUT', headers, body }));
     if (stored.status === 200) return value;
     if (stored.status !== 412) throw new Error(`${stored.status} ${stored.body}`);
-    // Another caller has changed the value. With the bookmark, the next read sees that change.
+    // Another caller has changed the value. The bookmark stands for the state of the database after
+    // this change. The next read sends the bookmark, so it sees the change.
     bookmark = stored.headers.get('x-d1-bookmark') ?? '';
   }
   throw new Error('Ten times somebody else was first.');
