@@ -49,7 +49,10 @@ export type Label = {
   readonly requests: Request[];
 };
 
-/** An evaluation id. Callers create, delete and recreate the evaluation that has this id. */
+/**
+ * The evaluation id that an intent concerns. Callers create, delete and recreate the evaluation with
+ * this id.
+ */
 export type Target = {
   readonly account: AccountId;
   readonly run: string;
