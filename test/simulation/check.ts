@@ -1,7 +1,4 @@
-/**
- * Compares the responses that callers received with the rows in the tables. The checks read only
- * requests, responses and rows. They never call the Worker and do not depend on its SQL.
- */
+/** Compares responses with stored rows. The checks never call the Worker or use its SQL. */
 import type { Stored } from './database.ts';
 import { checkLabel } from './labels.ts';
 import { checkResponses } from './responses.ts';
@@ -21,18 +18,13 @@ export type Kind =
   | 'wrongly refused'
   | 'broken';
 
-/**
- * A guarantee that the Worker did not keep: the kind of the fault, a sentence that describes the
- * fault, and the requests that show the fault.
- */
+/** A promise that the Worker broke, with the requests that show the fault. */
 export type Fault = readonly [kind: Kind, sentence: string, requests: readonly Request[]];
 
-/** A fault, and the evaluation or the label that the fault concerns. */
 export type Finding = { readonly owner: Target | Label; readonly fault: Fault };
 
 /**
- * Returns all faults of a run. For each evaluation, faults in its rows come before faults in the
- * responses.
+ * Returns all faults of a run. For each evaluation, faults in rows come before faults in responses.
  */
 export function checkRun(
   targets: readonly Target[],
@@ -56,9 +48,7 @@ export function checkRun(
 }
 
 /**
- * Returns true if two requests created the evaluation in the same millisecond, the second request
- * after a deletion. Both rows then have the same `created_at`. The checks cannot tell the two rows
- * apart, so they leave out the evaluation.
+ * Returns true if two creations have one `created_at`, so the checks cannot tell the rows apart.
  */
 const hasTwins = ({ states }: Course): boolean =>
   states.some(({ kind, created_at, causes }, index) => {

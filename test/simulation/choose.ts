@@ -1,15 +1,10 @@
 /**
- * Chooses the next intent of a caller: the read or write that the caller wants to make. No two
- * intents to update the same evaluation have both the same value and the same author. So the checks
- * can tell which intent stored a value.
+ * Chooses the next intent of a caller. Updates of one evaluation differ in value or author, so the
+ * checks can tell them apart.
  */
 import type { Random } from '../soak/random.ts';
 import type { Intent, Operation, Target } from './world.ts';
 
-/**
- * The weight of each operation. Callers choose an operation of weight 12 three times as often as an
- * operation of weight 4.
- */
 const WEIGHTS: Readonly<Record<Operation, number>> = {
   update: 52,
   get: 12,
@@ -44,17 +39,12 @@ const ODDS = {
   archived: 0.3,
 };
 
-/**
- * The chooser remembers this many recent intents of all callers. A caller that repeats an intent
- * repeats one of the remembered intents.
- */
+/** The number of recent intents that callers may repeat. */
 const REMEMBERED_COUNT = 200;
 const REPEATABLE = new Set<Operation>(['update', 'create', 'delete', 'revoke link']);
 
 /**
- * Returns the function that chooses intents. Each call must pass a `number` that no earlier call
- * has passed. The number becomes part of keys, values and authors, so intents differ from each
- * other.
+ * Returns `chooseIntent`. Each call must pass a different `number`, which makes the intent unique.
  */
 export function createChooser({ chance, below, pick }: Random, targets: readonly Target[]) {
   const remembered: Intent[] = [];
@@ -111,11 +101,7 @@ export function createChooser({ chance, below, pick }: Random, targets: readonly
     }
   }
 
-  /**
-   * Chooses what a caller creates if the evaluation is missing. If no response has shown the
-   * evaluation's label yet, the label may be missing too. The caller then creates the label or the
-   * evaluation, with equal chance. Otherwise the caller creates the evaluation.
-   */
+  /** Chooses `create label` only if no response has shown the label yet. */
   function chooseWhatToCreate({ label }: Target): Operation {
     return label.owner === 'shared' || label.version !== undefined || chance(0.5)
       ? 'create'
@@ -146,11 +132,7 @@ export function createChooser({ chance, below, pick }: Random, targets: readonly
     };
   }
 
-  /**
-   * Chooses the version that a caller sends in If-Match. Usually the caller sends no version.
-   * Otherwise the caller sends the newest version that a response has shown, or sometimes an older
-   * version.
-   */
+  /** Returns undefined if the caller sends no If-Match. */
   function chooseVersions({ versions }: Target): readonly string[] | undefined {
     const current = versions.at(-1);
     if (current === undefined || !chance(ODDS.conditional)) return undefined;

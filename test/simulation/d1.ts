@@ -1,7 +1,4 @@
-/**
- * Simulates the part of D1 that the Worker calls (src/db/d1.ts). Each call is one transaction, even
- * if it is a batch of several statements.
- */
+/** Simulates the part of D1 that the Worker calls (src/db/d1.ts). Each call is one transaction. */
 import type { SQLInputValue } from 'node:sqlite';
 import type { Database, Row } from './database.ts';
 import type { Calls, Network } from './network.ts';
@@ -10,10 +7,7 @@ type BoundStatement = { readonly sql: string; readonly values: readonly SQLInput
 
 const META = { rows_read: 0, rows_written: 0 };
 
-/**
- * Creates the D1 binding of one request. Each call through the binding goes over the simulated
- * network, which records in `calls` what happened to the call.
- */
+/** Creates the D1 binding of one request. `calls` records what the network did to each call. */
 export function createD1(database: Database, network: Network, calls: Calls): D1Database {
   const session = {
     prepare: (sql: string) => createStatement(sql, []),

@@ -1,16 +1,9 @@
-/**
- * Simulates databases with SQLite in memory. The current time in SQL is the simulated time
- * (timeline.ts).
- */
+/** Simulates a database with SQLite in memory. In SQL, the current time is the simulated time. */
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
 import type { Timeline } from './timeline.ts';
 
 export type Row = Record<string, null | number | string>;
 
-/**
- * SQL for an evaluation's history as a JSON array, oldest entry first. Each entry is `[value,
- * updated_by, updated_at, replaced_by, replaced_at]`.
- */
 const HISTORY = `(
   SELECT json_group_array(json_array(value, updated_by, updated_at, replaced_by, replaced_at)
     ORDER BY replaced_at)
@@ -19,10 +12,7 @@ const HISTORY = `(
 const STATE = `e.account_id, e.id, e.created_at, coalesce(e.created_by, '') AS created_by, e.value,
   e.updated_by, e.updated_at, ${HISTORY} AS history`;
 
-/**
- * The last known state of an evaluation, with its history. If the evaluation was deleted, this is
- * the state just before the deletion. Otherwise it is the state at the end of the run.
- */
+/** The last state of an evaluation: just before its deletion, or at the end of the run. */
 export type Stored = {
   readonly account_id: string;
   readonly id: string;
@@ -32,22 +22,14 @@ export type Stored = {
   readonly updated_by: string | null;
   readonly updated_at: string | null;
   readonly history: string;
-  /**
-   * The id of the write that deleted the evaluation (`write_id`, src/db/write.ts). Null if the
-   * evaluation still exists.
-   */
+  /** The write that deleted the evaluation; null if the evaluation still exists. */
   readonly write_id: string | null;
   readonly deleted_at: string | null;
 };
 
 /**
- * SQL that keeps a copy of each evaluation just before its deletion. The Worker deletes an
- * evaluation by inserting a row into `deleted_evaluation`, and this trigger runs before the
- * insertion. The trigger is temporary, so the tables of the Worker stay as they are.
- *
- * When an account moves from D1 into its object, the object also inserts rows into its own
- * `deleted_evaluation`. These rows are copies from D1, and the object inserts them before it
- * inserts the evaluations. So the trigger finds no evaluation, and does not keep a second copy.
+ * Copies each evaluation just before its deletion. The Worker deletes an evaluation by inserting a
+ * row into `deleted_evaluation`.
  */
 const COPY_BEFORE_DELETION = `
   CREATE TEMP TABLE deleted AS
@@ -59,10 +41,7 @@ const COPY_BEFORE_DELETION = `
 const READ_ALL = `SELECT * FROM (SELECT * FROM deleted ORDER BY rowid)
   UNION ALL SELECT ${STATE}, NULL, NULL FROM run_evaluation AS e`;
 
-/**
- * Changes the text of a SQL statement. A test uses such a function to plant a fault in the Worker
- * (faults.ts).
- */
+/** Changes a SQL statement, to plant a fault (faults.ts). */
 export type Alteration = (sql: string) => string;
 
 export type Database = ReturnType<typeof createDatabase>;
@@ -78,15 +57,11 @@ export function createDatabase(timeline: Timeline, alterSql: Alteration) {
     return opened;
   }
 
-  /**
-   * Adapts a SQL statement to the simulation. Applies `alterSql`, which may plant a fault. Replaces
-   * `'now'`, which is the real time in SQLite, by the simulated time.
-   */
   function adaptSql(sql: string): string {
     return alterSql(sql).replaceAll("'now'", 'simulated_now()');
   }
 
-  /** Runs a text of one or more statements, such as a migration. */
+  /** Runs one or more statements. */
   function executeSql(sql: string): void {
     sqlite.exec(adaptSql(sql));
     if (sql.includes('CREATE TABLE deleted_evaluation')) sqlite.exec(COPY_BEFORE_DELETION);
@@ -104,7 +79,7 @@ export function createDatabase(timeline: Timeline, alterSql: Alteration) {
     return prepare(sql).all(...values) as Row[];
   }
 
-  /** Runs a statement, and returns the number of changed rows. */
+  /** Returns the number of changed rows. */
   function changeRows(sql: string, ...values: readonly SQLInputValue[]): number {
     return Number(prepare(sql).run(...values).changes);
   }
@@ -121,18 +96,12 @@ export function createDatabase(timeline: Timeline, alterSql: Alteration) {
     }
   }
 
-  /**
-   * Returns first the deleted evaluations in the order of their deletion, then the evaluations that
-   * still exist.
-   */
+  /** Returns first the deleted evaluations in the order of their deletion, then the others. */
   function readStored(): Stored[] {
     return readRows(READ_ALL) as Stored[];
   }
 
-  /**
-   * Frees the memory of SQLite now. Node's garbage collector does not see this memory, and would
-   * free it too late.
-   */
+  /** Frees the memory of SQLite, which Node's garbage collector does not see. */
   function close(): void {
     sqlite.close();
   }

@@ -1,7 +1,6 @@
 /**
- * Lists faults (deliberate errors) to plant in the Worker's SQL. test/node/simulation.test.ts
- * plants one fault in each run. The checks must then report a fault of the given `kind`. This shows
- * that the checks can find such a fault.
+ * Lists faults to plant in the Worker's SQL. The checks must report each fault with its `kind`
+ * (test/node/simulation.test.ts).
  */
 import type { Kind } from './check.ts';
 import type { Alteration } from './database.ts';
@@ -94,7 +93,6 @@ export const FAULTS = {
 
 export type FaultName = keyof typeof FAULTS;
 
-/** Returns a function that plants the fault `name`: it changes the text of a SQL statement. */
 export function plantFault(name: FaultName): Alteration {
   const { changes }: PlantedFault = FAULTS[name];
   return (sql) => changes.reduce((text, [found, put]) => text.replace(found, put), sql);

@@ -1,7 +1,4 @@
-/**
- * Checks the updates of a label. A label has no history, so the checks only compare the responses
- * with each other.
- */
+/** Compares the updates of a label with each other, because a label has no history. */
 import type { Fault } from './check.ts';
 import type { Label, Request } from './world.ts';
 

@@ -1,8 +1,6 @@
 /**
- * Runs account objects: instances of the Worker's own class `AccountObject`, each with its own
- * database. The simulation can kill an object at any moment. The object then loses the work that it
- * has not finished, but keeps its stored data. The next call or alarm starts the object again on
- * this data.
+ * Runs instances of the Worker's class `AccountObject`, each with its own database. A killed object
+ * loses its unfinished work, but keeps its stored data.
  */
 import type { SQLInputValue } from 'node:sqlite';
 import { AccountObject, type ObjectCall } from '../../src/db/account-object.ts';
@@ -10,9 +8,7 @@ import { type Alteration, createDatabase, type Database } from './database.ts';
 import type { Calls, Network } from './network.ts';
 import type { Timeline } from './timeline.ts';
 
-/**
- * An account object. If the simulation kills the object, `instance` is lost. All other fields stay.
- */
+/** An account object. A kill clears only `instance`. */
 type StoredObject = {
   readonly database: Database;
   readonly values: Map<string, unknown>;
@@ -22,7 +18,6 @@ type StoredObject = {
 
 export type Objects = ReturnType<typeof createObjects>;
 
-/** Creates the account objects of a run. The objects reach D1 through the binding `d1`. */
 export function createObjects(
   timeline: Timeline,
   network: Network,
@@ -41,8 +36,8 @@ export function createObjects(
   }
 
   /**
-   * Creates the binding ACCOUNT_OBJECT of one request. Each call through the binding goes over the
-   * simulated network, which records in `calls` what happened to the call.
+   * Creates the binding ACCOUNT_OBJECT of one request. `calls` records what the network did to each
+   * call.
    */
   function createNamespace(calls: Calls): DurableObjectNamespace<AccountObject> {
     const getByName = (account: string) => ({
@@ -83,10 +78,7 @@ export function createObjects(
     return instance;
   }
 
-  /**
-   * Creates the storage of an object, with only the methods that the Worker uses. After the
-   * simulation has killed the object, every method throws an error.
-   */
+  /** Creates the storage of an object. After a kill, every method throws an error. */
   function createStorage(kept: StoredObject, throwIfKilled: () => void): object {
     const { database, values } = kept;
     const guard =
@@ -123,10 +115,7 @@ export function createObjects(
       }),
     };
 
-    /**
-     * Runs SQL, and returns the rows that it reads. If the text contains a semicolon, it has
-     * several statements or creates a trigger. Such a text reads no rows.
-     */
+    /** A text with a semicolon has several statements or a trigger, and reads no rows. */
     function executeSql(sql: string, ...bindings: SQLInputValue[]): object {
       const rows = sql.includes(';') ? [] : database.readRows(sql, ...bindings);
       if (sql.includes(';')) database.executeSql(sql);

@@ -24,10 +24,7 @@ import { type Intent, type Outcome, PAGE_MAX_ENTRIES, type Request } from './wor
 
 type Reply = Pick<Request, 'row' | 'replaced' | 'updatedLabel'> & { readonly outcome: Outcome };
 
-/**
- * Runs the operation of a request, and records the outcome and the response in `request`. `store`
- * is the database that the Worker uses for the account: D1 or the account's object.
- */
+/** Runs the operation of a request, and records the response in `request`. */
 export async function performRequest(request: Request, store: Store, clock: Clock): Promise<void> {
   const connection = connect(store, clock);
   const [principal, uuid] = [findPrincipal(request.intent), crypto.randomUUID()];
@@ -40,10 +37,7 @@ export async function performRequest(request: Request, store: Store, clock: Cloc
   }
 }
 
-/**
- * Creates a principal (the account and the subject that a token names). The token has no
- * restrictions: for example, it is not limited to one run.
- */
+/** Creates a principal without restrictions. */
 export function createPrincipal(account: AccountId, subject: string): Principal {
   const none = { evaluator: undefined, run: undefined, evaluation: undefined, link: undefined };
   return { account, subject, ...none, keyId: undefined };
@@ -57,9 +51,7 @@ function findPrincipal({ operation, link, author, target }: Intent): Principal {
 }
 
 const showRow = (row: EvaluationRow): Reply => ({ outcome: 'ok', row });
-/**
- * The lifetime of a link. No link expires during a run, because a run is far shorter than a day.
- */
+/** Exceeds the duration of a run, so no link expires. */
 const LINK_SECONDS = 86_400;
 
 async function runOperation(request: Request, context: OperationContext): Promise<Reply> {
@@ -141,10 +133,6 @@ async function runOperation(request: Request, context: OperationContext): Promis
   }
 }
 
-/**
- * Returns only the evaluation's own columns. The row for a link's page also has the columns of the
- * label, and the evaluation's earlier values.
- */
 function pickEvaluation(row: Awaited<ReturnType<typeof readLinkPage>>): EvaluationRow {
   const { name, description, value_type, min_value, max_value, categories, earlier, ...own } = row;
   return own;

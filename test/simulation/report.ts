@@ -1,7 +1,4 @@
-/**
- * Describes a fault for the terminal: the seed that repeats the run, and the requests around the
- * fault.
- */
+/** Describes a fault for the terminal, with its seed and the requests around it. */
 import type { Finding } from './check.ts';
 import { type Request, START } from './world.ts';
 

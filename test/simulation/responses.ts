@@ -1,9 +1,6 @@
 /**
- * Checks each response against the tables:
- *
- * - If a response contains a row, the tables have this row, or had it.
- * - The response to a read shows a row that was current during the request.
- * - Each refusal has a reason.
+ * Checks each response against the tables. A read must show a current row, and each refusal needs a
+ * reason.
  */
 import type { EvaluationRow } from '../../src/evaluation/read.ts';
 import type { Fault } from './check.ts';
@@ -67,9 +64,8 @@ function findRowFault(
   );
   if ((isUpdate || outcome === 'created') && !isCause)
     return ['lost', `${formatIdentity(intent)} was acknowledged, and no row has it`];
-  // The response to an accepted create or update contains the row as this request stored it.
-  // Another caller may have replaced the row since. In every other response, the row must have been
-  // current at some moment of the request.
+  // The response to an accepted write shows the row as stored, which another caller may have
+  // replaced since.
   const mustBeCurrent = !isUpdate && outcome !== 'created';
   if (mustBeCurrent && !canBeSeen(state, request))
     return ['stale', `a caller saw ${what} after what replaced it was shown`];
@@ -77,10 +73,8 @@ function findRowFault(
 }
 
 /**
- * Returns true if the history had exactly these entries at some moment of the request. If the
- * entries fill a page, the history may have had older entries too. `replaced` has the `replaced_at`
- * of each entry in the response, newest first. Each entry is a replaced value. Its `replaced_at`
- * equals the version of the value that came after it.
+ * Returns true if the history had the entries `replaced` at some moment of the request. A full page
+ * may leave out older entries.
  */
 const canBeHistory = ({ states }: Course, request: Request, replaced: readonly string[]): boolean =>
   states.some(
@@ -125,24 +119,17 @@ function findRefusalFault(course: Course, request: Request): string | undefined 
     : 'the value is legal';
 }
 
-/**
- * Returns true if the Worker may answer `database_unavailable` to the request. The two possible
- * reasons: the network disturbed a call, or the account may be moving.
- */
+/** Returns true if the network disturbed a call, or the account may be moving. */
 const canBeUnavailable = ({ intent, calls }: Request): boolean =>
   intent.target.account === MOVER || calls.fates.some((fate) => fate !== 'arrives');
 
-/**
- * Returns true if the evaluation was deleted after the request began. The clock of the request's
- * edge gives the time at which the request began. The Worker must then refuse a write, because the
- * write may be an attempt that arrived late.
- */
+/** Returns true if the evaluation was deleted after the request began by the clock of its edge. */
 const isDeletedSince = (generations: Course['generations'], { now }: Request): boolean =>
   generations.some(({ deleted_at }) => (deleted_at ?? '') >= now);
 
 /**
- * Returns true if the Worker may answer `conflict` to the request. The two possible reasons:
- * another intent created the evaluation, or the evaluation was deleted after the request began.
+ * Returns true if another intent created the evaluation, or a deletion came after the request
+ * began.
  */
 function canConflict({ generations, states }: Course, request: Request): boolean {
   const isOther = ({ generation }: State) =>
@@ -158,11 +145,7 @@ function canConflict({ generations, states }: Course, request: Request): boolean
   );
 }
 
-/**
- * Returns true if the Worker may answer `not_found` to the request, because the evaluation, the
- * link or the label may have been missing. Every create may get this answer, because its label may
- * be missing.
- */
+/** Every create may get `not_found`, because its label may be missing. */
 function canBeMissing({ target, generations, states }: Course, request: Request): boolean {
   const { operation, link, hasWrongRunInPath } = request.intent;
   const isRevoked = target.requests.some(

@@ -1,17 +1,6 @@
 /**
- * Runs one seed: eight callers send 3,000 requests to two accounts, MOVER and STAYER. Both accounts
- * have evaluations with the same ids. Each request goes to one of four edges. An edge is a location
- * where Cloudflare runs the Worker, and has its own clock and its own settings.
- *
- * STAYER's rows are always in D1. The seed decides which database has MOVER's rows:
- *
- * - seed % 3 = 0: D1.
- * - seed % 3 = 1: an object (a Durable Object with its own database).
- * - seed % 3 = 2: first D1. In the second half of the run, one edge after another gets the setting
- *   that sends MOVER's requests to the object. The object then copies MOVER's rows from D1.
- *
- * test/write-model.test.ts tests the whole Worker over HTTP in workerd. The simulation calls only
- * the Worker's operations, on simulated clocks, so it can send far more requests.
+ * Runs one seed: eight callers send 3,000 requests to two accounts. If `seed % 3` is 0, MOVER's
+ * rows are in D1. If 1, the rows are in an object. If 2, the rows move from D1 into the object.
  */
 import { objectStore } from '../../src/db/account-object.ts';
 import type { Store } from '../../src/db/connection.ts';
@@ -46,16 +35,11 @@ const EDGES = [0, 1, 2, 3];
 const SKEW_MAX_MS = 5000;
 const SKEW_DURATION_MAX_MS = 3000;
 const OBJECT_LIFE_MAX_MS = 2000;
-/**
- * If MOVER moves in this run, each edge starts to use the object after a random delay. This is the
- * longest delay.
- */
 const MOVE_DELAY_MAX_MS = 2000;
 
 /**
- * Runs a seed. Returns the number of requests, a digest of the run, and the findings of the checks.
- * `enterWorld` makes the thread's global objects, such as `Date`, use the time and the random
- * numbers of this run. A test passes `alterSql` to plant a fault in the Worker's SQL.
+ * Runs a seed. `enterWorld` makes globals such as `Date` use the time and random numbers of this
+ * run.
  */
 export async function runSeed(
   seed: number,
@@ -131,9 +115,7 @@ export async function runSeed(
   }
 
   /**
-   * Sets the edge's clock to a random time, at most SKEW_MAX_MS before or after the simulated time.
-   * Does so again and again, until the run is over. If MOVER moves in this run, also makes the edge
-   * use the object in the second half of the run.
+   * Changes the edge's clock again and again. If MOVER moves in this run, also sets `hasObjects`.
    */
   function changeClock(edge: { skew: number; hasObjects: boolean }): void {
     if (isOver()) return;
@@ -180,10 +162,7 @@ export async function runSeed(
   }
 }
 
-/**
- * Remembers the version of the evaluation in a response, so that callers can send the version in
- * If-Match. Forgets all versions if the response shows that the evaluation is gone.
- */
+/** Remembers the versions that callers may send in If-Match. */
 function rememberVersion({ intent, outcome, row }: Request): void {
   const { operation, target } = intent;
   const isGone = outcome === 'not_found' || (operation === 'delete' && outcome === 'ok');
@@ -192,10 +171,7 @@ function rememberVersion({ intent, outcome, row }: Request): void {
   else if (isGone && !intent.link) target.versions = [];
 }
 
-/**
- * Returns a digest of the run: the 32-bit FNV-1a hash of all outcomes, their times and all stored
- * rows, in hexadecimal.
- */
+/** Returns the 32-bit FNV-1a hash of all outcomes, their times and all stored rows. */
 function computeDigest(requests: readonly Request[], stored: readonly object[]): string {
   let hash = 0x811c9dc5;
   const add = (text: string) => {

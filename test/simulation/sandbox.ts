@@ -1,7 +1,6 @@
 /**
- * Replaces the clock, timers, random numbers, digests and console of a thread. Then the simulated
- * Worker depends only on the seed. Code that needs the real clock would fail in such a thread, so
- * only worker.ts calls these functions.
+ * Replaces a thread's clock, timers, random numbers and console, so that a run depends only on its
+ * seed. Only worker.ts may call these functions, because other code needs the real clock.
  */
 import { hash } from 'node:crypto';
 import { registerHooks } from 'node:module';
@@ -12,11 +11,7 @@ type World = { readonly timeline: Timeline; readonly random: Random };
 
 const RealDate = Date;
 
-/**
- * Replaces the thread's globals. At the start of a run, the caller passes the run's timeline and
- * random numbers to the returned function. From then on, the new globals use this timeline and
- * these random numbers.
- */
+/** Returns a function that starts a run with its timeline and random numbers. */
 export function replaceGlobals(): (world: World) => void {
   let timeline: Timeline | undefined;
   let random: Random | undefined;
@@ -37,10 +32,7 @@ export function replaceGlobals(): (world: World) => void {
   const crypto = {
     randomUUID: () => `${hex(8)}-${hex(4)}-4${hex(3)}-8${hex(3)}-${hex(6)}${hex(6)}`,
     subtle: {
-      /**
-       * Computes the digest immediately. Node's own function would compute digests in several
-       * threads, which finish in no fixed order.
-       */
+      /** Computes the digest immediately, because Node's own digests finish in no fixed order. */
       digest: async (_: string, text: Uint8Array) => {
         const bytes = hash('sha256', text, 'buffer');
         return bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length);
@@ -62,10 +54,7 @@ export function replaceGlobals(): (world: World) => void {
   };
 }
 
-/**
- * Makes `import 'cloudflare:workers'` work in Node. The replacement has only the class
- * `DurableObject`, which is all that the simulated code imports.
- */
+/** Makes `import 'cloudflare:workers'` work in Node, with `DurableObject` as its only export. */
 export function replaceRuntime(): void {
   const source = `export class DurableObject {
     constructor(ctx, env) { Object.assign(this, { ctx, env }); }

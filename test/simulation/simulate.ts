@@ -1,7 +1,4 @@
-/**
- * Implements `npm run simulate` (test/README.md, The simulation). Two runs with the same seed are
- * equal if the code has not changed between them.
- */
+/** Implements `npm run simulate` (test/README.md, The simulation). */
 import { randomInt } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import { program } from '../../src/cli/program.ts';
@@ -18,7 +15,7 @@ If a run breaks a promise, prints its seed and the requests around the fault, an
   --help          print this text`;
 
 const OPERATIONS = 1_000_000;
-/** Keeps random seeds short enough to type: at most ten digits. */
+/** Keeps random seeds short enough to type. */
 const RANDOM_SEED_MAX = 2 ** 31;
 
 const number = new Intl.NumberFormat('en', { maximumFractionDigits: 0 });
@@ -37,7 +34,7 @@ await program(
   },
 );
 
-/** Runs one seed. @throws {Error} that describes the first fault, if the run has one. */
+/** Runs one seed. @throws {Error} if the run has a fault. */
 async function replay(seed: number): Promise<void> {
   const thread = startThread();
   const { digest, text, operations } = await thread.run({ seed });
@@ -47,8 +44,7 @@ async function replay(seed: number): Promise<void> {
 }
 
 /**
- * Runs one seed after another, from `first` upwards, with one thread for each core. When `isOver`
- * returns true or a run has a fault, the threads finish their seeds and start no new seed.
+ * Runs seeds from `first` upwards, with one thread for each core.
  * @param isOver gets the number of requests so far and the elapsed seconds.
  * @throws {Error} that describes the first fault.
  */
@@ -80,10 +76,6 @@ async function simulate(
   );
 }
 
-/**
- * Parses an option; undefined if the option is missing. @throws {Error} if the text is not a whole
- * number of 0 or more.
- */
 function readNumber(name: string, text: string | undefined): number | undefined {
   const value = Number(text);
   if (text === undefined || (Number.isSafeInteger(value) && value >= 0))

@@ -1,35 +1,24 @@
 /**
- * Builds the list of an evaluation's states from the tables, for example: absent, created, updated,
- * absent, created. Each state lists the requests that may have caused it.
+ * Builds the states of an evaluation from the tables. Each state lists the requests that may have
+ * caused it.
  */
 import type { Stored } from './database.ts';
 import { formatIdentity, type Request, type Target } from './world.ts';
 
-/** The fields by which the checks tell the states of an evaluation apart. */
 type Shown = {
   readonly value: number;
   readonly author: string | null;
-  /**
-   * The version: `updated_at`, or `created_at` before the first update. Empty if the evaluation
-   * does not exist.
-   */
+  /** `updated_at`, or `created_at` before the first update; empty if the evaluation is absent. */
   readonly version: string;
   readonly created_at: string;
 };
 
 export type State = Shown & {
   readonly index: number;
-  /**
-   * The number of creations of this id so far: 1 after the first creation, 2 after the evaluation
-   * was deleted and created again. A deletion does not change the number.
-   */
+  /** The number of creations of this id so far. */
   readonly generation: number;
   readonly kind: 'created' | 'updated' | 'absent';
-  /**
-   * The tables store the author and the version of a state twice, and both must be equal. This is
-   * the second copy. For an update, it comes from the history entry that the update added
-   * (`replaced_by` and `replaced_at`). For a creation, it comes from `created_by` and `created_at`.
-   */
+  /** The second copy of `author` and `version` in the tables. Both copies must be equal. */
   readonly expected: readonly [author: string | null, version: string];
   readonly causes: readonly Request[];
   /** When the first request of `causes` began. */
@@ -37,16 +26,15 @@ export type State = Shown & {
   /** When a response first showed this state. */
   readonly firstShown: number;
   /**
-   * When a response first showed a newer state of the evaluation. A request that begins after this
-   * time must not see this state.
+   * When a response first showed a newer state. A request that begins later must not see this
+   * state.
    */
   laterShown: number;
 };
 
 /**
- * All states of one evaluation id. `generations` has one row for each creation of the id. If the
- * created evaluation was deleted, the row is a copy from just before the deletion. Otherwise it is
- * the current row.
+ * The states of one evaluation id. `generations` has one row for each creation: the current row, or
+ * a copy from before the deletion.
  */
 export type Course = {
   readonly target: Target;
@@ -86,10 +74,7 @@ export const findShown = (states: readonly State[], shown: Shown): State | undef
 export const canBeSeen = ({ laterShown, begin }: State, request: Request): boolean =>
   laterShown >= request.begin && begin <= request.end;
 
-/**
- * Builds the states of one evaluation id. `generations` has the stored rows with this id, in the
- * order of their creation.
- */
+/** Builds the states of an evaluation id. `generations` must be in the order of creation. */
 export function buildCourse(target: Target, generations: readonly Stored[]): Course {
   const { requests } = target;
   const updates = requests.filter(
@@ -153,10 +138,8 @@ export function buildCourse(target: Target, generations: readonly Stored[]): Cou
   }
 
   /**
-   * Adds a state for an update. If a person stored the value on a link's page, the response may
-   * already show a newer value. The person's value was still stored before this response. So a
-   * request that begins after the response must not get an older value, and `firstShown` is no
-   * later than the end of the person's request.
+   * The response on a link's page may show a newer value. So `firstShown` is at most the end of the
+   * request.
    */
   function addUpdated(state: Shown & Pick<State, 'generation' | 'expected'>): void {
     const causes = byIdentity.get(formatIdentity(state)) ?? [];

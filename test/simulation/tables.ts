@@ -1,18 +1,11 @@
 /**
- * Checks every state (states.ts) that the tables show for an evaluation:
- *
- * - At least one request can have caused the state.
- * - The Worker had no reason to refuse this request.
- * - The database stored this request only once.
+ * Checks that a permitted request caused each state in the tables (states.ts), and was stored once.
  */
 import type { Fault } from './check.ts';
 import { type Course, describeState, type State } from './states.ts';
 import { formatIdentity, type Request } from './world.ts';
 
-/**
- * The longest time from the arrival of a call at an object until the object runs the statements of
- * the call.
- */
+/** The longest time from the arrival of a call at an object until its statements run. */
 const OBJECT_WAIT_MAX_MS = 2000;
 const REFUSALS = ['precondition_failed', 'unprocessable', 'conflict', 'malformed'];
 
@@ -27,10 +20,7 @@ export function* checkTables(course: Course): Generator<Fault> {
   }
 }
 
-/**
- * Returns a fault if the state has no valid cause. A request is no valid cause if it cannot have
- * written this state, or if the Worker refused it or should have refused it.
- */
+/** Returns a fault if no permitted request can have caused the state. */
 function findOriginFault({ target, states }: Course, state: State): Fault | undefined {
   const { kind, causes, value, author, version, expected } = state;
   const what = describeState(state);
@@ -70,11 +60,8 @@ function* checkState({ target, generations, states }: Course, state: State): Gen
   const deletions = states
     .filter((other) => other.kind === 'absent' && other.generation < generation)
     .flatMap((deletion) => deletion.causes);
-  // A request that began before a deletion must not store an evaluation that was created after the
-  // deletion. The clock of the request's edge gives the time at which the request began.
-  // A request that began before the last version of the deleted row must not store this evaluation
-  // either. This version may come from an edge whose clock was ahead. But the database never gives
-  // a deletion an earlier time than the version of the deleted row.
+  // A request must not store anything after a deletion if it began before the deletion or before
+  // the deleted version.
   const times = generations
     .slice(0, generation - 1)
     .map(({ deleted_at, updated_at, created_at }) => [deleted_at ?? '', updated_at ?? created_at]);
@@ -107,9 +94,8 @@ function* checkState({ target, generations, states }: Course, state: State): Gen
 }
 
 /**
- * Finds a write that was stored too often since the evaluation was last created. Returns the latest
- * earlier state that this write stored. A write with a key may be stored once. Without a key, a
- * value may be stored once for each request that sent the value with the same author.
+ * Returns the last earlier state of the same write, if the write was stored too often. Without a
+ * key, each request with this value and author may be stored once.
  */
 function findRepetition(states: readonly State[], state: State): State | undefined {
   const name = readWriteName(state.causes);
@@ -129,9 +115,8 @@ function findRepetition(states: readonly State[], state: State): State | undefin
 }
 
 /**
- * Returns a text that identifies the write of a request. If two requests have the same text, they
- * are retries of one write. Returns undefined for a write without a key. A form on a link's page
- * has no Idempotency-Key, but the Worker makes a key from the form.
+ * Returns equal texts for retries of one write; undefined for a write without a key. The Worker
+ * makes a key from a form on a link's page.
  */
 function readWriteName([cause]: readonly Request[]): string | undefined {
   if (!cause) return undefined;
@@ -142,15 +127,8 @@ function readWriteName([cause]: readonly Request[]): string | undefined {
 }
 
 /**
- * Returns true if the Worker refused the request at a time when the evaluation of this state
- * certainly existed. The evaluation certainly existed if two conditions are met:
- *
- * - A response had shown its creation before the request began.
- * - No deletion of the evaluation began before the request ended.
- *
- * Otherwise the Worker may have refused the request because of an earlier or a later evaluation
- * with this id. Because the clocks of the edges differ, another attempt of the request may still be
- * stored in the evaluation of this state.
+ * Returns true if the Worker refused the request while the evaluation of this state certainly
+ * existed. Otherwise the refusal may concern another evaluation with this id.
  */
 function isRefused(states: readonly State[], { generation }: State, request: Request): boolean {
   const [creation, ...later] = states.filter((state) => state.generation === generation);
@@ -161,19 +139,16 @@ function isRefused(states: readonly State[], { generation }: State, request: Req
 }
 
 /**
- * Returns true if the response promised that the Worker will never store anything of the request.
- * Returns false if the network delivered a call of the request twice. The second delivery may come
- * after the response, and the Worker cannot know about it.
+ * Returns true if the response promised that the Worker never stores anything of the request. A
+ * call that the network delivers twice may arrive again after the response.
  */
 const isRefusedForever = ({ outcome, calls, intent }: Request): boolean =>
   !calls.fates.includes('is doubled') &&
   (outcome === 'not_found' || (outcome === 'unprocessable' && intent.operation === 'create'));
 
 /**
- * Returns true if the label was archived during the whole time in which the create request can have
- * stored the evaluation. This time begins with the request and ends with its last attempt, which
- * may arrive after the response. Returns false if another caller may have set `archived` to false
- * during this time.
+ * Returns true if the label was archived from the start of the create request until its last
+ * attempt.
  */
 function isAlwaysArchived({ calls, begin, intent }: Request): boolean {
   const findLastEffect = ({ arrivals }: Request['calls']) =>

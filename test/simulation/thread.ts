@@ -1,7 +1,4 @@
-/**
- * Starts threads that run seeds. A run replaces global objects such as `Date`. Each thread has its
- * own global objects, so several threads can run seeds at the same time.
- */
+/** Starts threads that run seeds. Each thread has its own globals, because a run replaces them. */
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
@@ -12,15 +9,9 @@ export type RunOrder = { readonly seed: number; readonly fault?: FaultName };
 
 export type Report = {
   readonly operations: number;
-  /**
-   * A hash of all outcomes, their times, and the stored rows. Two runs of one seed must give the
-   * same hash.
-   */
+  /** Two runs of one seed must have the same digest. */
   readonly digest: string;
-  /**
-   * The kind of the first fault; undefined if the run has no fault. `text` describes this fault for
-   * the terminal.
-   */
+  /** The kind of the first fault; undefined if the run has no fault. */
   readonly kind: Kind | undefined;
   readonly text: string | undefined;
 };
@@ -28,10 +19,7 @@ export type Report = {
 export function startThread() {
   const worker = new Worker(join(import.meta.dirname, 'worker.ts'));
   return {
-    /**
-     * Runs one seed, and returns its report. The caller must await this report before the next
-     * call.
-     */
+    /** Runs one seed. The caller must await the report before the next call. */
     run: async (order: RunOrder): Promise<Report> => {
       worker.postMessage(order);
       const [report] = await once(worker, 'message');

@@ -1,31 +1,23 @@
 /**
- * Simulates time. Every wait in a run is an event on one timeline, and time jumps from event to
- * event. So minutes of simulated time take less than a second, and a seed always gives the same
- * order of events.
+ * Simulates time: every wait is an event, and time jumps from event to event. A seed always gives
+ * the same order of events.
  */
 import type { Clock } from '../../src/clock.ts';
 
-/**
- * The longest simulated time that a run may take. A longer run would never end, so it is stopped
- * with an error. A run usually takes about two minutes of simulated time.
- */
+/** Stops a run that would never end. */
 const RUN_MAX_MS = 3_600_000;
 
 type Event = { readonly at: number; readonly action: () => void };
 
 export type Timeline = ReturnType<typeof createTimeline>;
 
-/** Creates a timeline that begins at `start`, in milliseconds since 1970. */
 export function createTimeline(start: number) {
-  /** Future events, the latest first. The next event is the last element. */
+  /** Future events, the latest first. */
   const events: Event[] = [];
   let time = start;
   return { now: () => time, after, sleep, createClock, runEvents };
 
-  /**
-   * Runs the action when `milliseconds` of simulated time have passed. The returned function
-   * cancels the action.
-   */
+  /** Schedules the action, and returns a function that cancels it. */
   function after(milliseconds: number, action: () => void): () => void {
     const event = { at: time + Math.max(milliseconds, 0), action };
     // Events with the same time run in the order in which they were added.
@@ -40,18 +32,14 @@ export function createTimeline(start: number) {
     return new Promise((resolve) => after(milliseconds, resolve));
   }
 
-  /**
-   * Creates a clock that is `skew()` milliseconds ahead of the timeline, or behind if the number is
-   * negative.
-   */
+  /** Creates a clock that is `skew()` milliseconds ahead of the timeline. */
   function createClock(skew: () => number): Clock {
     return { now: () => new Date(time + skew()), sleep, after };
   }
 
   /**
-   * Runs one event after another, until no event is left. When an event begins, all promise
-   * callbacks of the previous event must have run. So each event begins in `process.nextTick`,
-   * which Node calls when no promise callback (microtask) is left (Node: process.nextTick).
+   * Runs all events. `process.nextTick` starts each event after all promise callbacks of the
+   * previous event.
    */
   function runEvents(): Promise<void> {
     return new Promise((resolve, reject) => {

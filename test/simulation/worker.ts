@@ -1,4 +1,4 @@
-/** The code of a thread (thread.ts): receives a seed, runs the seed, and sends a report. */
+/** Runs each seed that thread.ts sends to this thread, and sends back a report. */
 import { parentPort } from 'node:worker_threads';
 import { messageOf } from '../../src/failure.ts';
 import { plantFault } from './faults.ts';
