@@ -16,10 +16,7 @@ export function hasValgrind(): boolean {
   }
 }
 
-/**
- * Returns the valgrind command that starts workerd and counts its instructions. valgrind writes the
- * counts into files in `folder`.
- */
+/** Returns the command that starts workerd in valgrind, which writes its counts into `folder`. */
 export const createCountCommand = (folder: string, ...options: readonly string[]) => [
   'valgrind',
   '--quiet',
@@ -31,10 +28,7 @@ export const createCountCommand = (folder: string, ...options: readonly string[]
 export const control = ({ pid }: Workerd, what: string) =>
   execFileSync('callgrind_control', [what, String(pid)], { stdio: 'ignore' });
 
-/**
- * Returns the number of instructions that workerd has executed since the previous call of this
- * function. The first call counts from the moment when valgrind began to count.
- */
+/** Returns the number of instructions since the previous call of this function. */
 export function readCount(workerd: Workerd, folder: string): number {
   control(workerd, '--dump');
   const [file = ''] = readdirSync(folder).filter((name) => name.startsWith('count.'));

@@ -1,7 +1,4 @@
-/**
- * When the bench ends, ends all processes that the bench has started. The bench may end normally,
- * with an error, or because of SIGINT or SIGTERM.
- */
+/** Ends the processes of the bench when the bench ends, also after an error or a signal. */
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 
@@ -12,10 +9,7 @@ process.once('exit', () => {
 });
 for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1));
 
-/**
- * Adds a process to the list of running processes. If the bench ends before this process, the
- * process receives `signal`.
- */
+/** If the bench ends before `child`, the child receives `signal`. */
 export function register<T extends ChildProcess>(child: T, signal: NodeJS.Signals = 'SIGTERM'): T {
   running.set(child, signal);
   child.once('close', () => running.delete(child));

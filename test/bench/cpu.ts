@@ -1,7 +1,6 @@
 /**
- * Measures the CPU time that each Worker uses for a request. Each Worker has a workerd process of
- * its own. A stand-in (a Worker that imitates D1) answers each database call immediately. In each
- * round the Workers run one after another, so other load on the machine affects all Workers alike.
+ * Measures the CPU time of each Worker for a request, with a stand-in for D1. In each round the
+ * Workers take turns, so other load affects all Workers alike.
  */
 import { createAllCredentials, createLines, findPort, type Line, readSettings } from './lines.ts';
 import { send } from './load.ts';
@@ -14,10 +13,6 @@ const ROUNDS = 15;
 const REQUESTS = 100;
 const WARM_UP_REQUESTS = 400;
 
-/**
- * Returns the table: the median CPU time of each Worker. Two more columns compare run-evaluation
- * with `lean` and with `engineer`: they have the ratio of the two CPU times.
- */
 export async function measureCpu(bundles: ReadonlyMap<Name, Bundle>): Promise<string> {
   const credentials = await createAllCredentials(ALGORITHMS);
   const started = new Map<Name, Workerd>();

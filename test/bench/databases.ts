@@ -1,6 +1,5 @@
 /**
- * Starts run-evaluation with `wrangler dev`, on a real local database of a given size. Then reads
- * the Worker's log, which contains the number of D1 calls and rows that each request needed.
+ * Starts run-evaluation with `wrangler dev` on a real local database, and reads the Worker's log.
  */
 import { execFileSync, spawn } from 'node:child_process';
 import { mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
@@ -21,16 +20,14 @@ export const LABEL = '018f4d3b-0001-7000-8000-000000000001';
 export type Database = {
   readonly size: number;
   readonly port: number;
-  /** The log lines of the Worker. The array grows while the Worker runs. */
+  /** The array grows while the Worker runs. */
   readonly lines: readonly LogLine[];
-  /** The bytes on disk for one evaluation, with its entries in the indexes. */
+  /** Includes the entries in the indexes. */
   readonly bytesPerRow: number;
-  /** The bytes on disk for one replaced value in the history. */
   readonly bytesPerReplaced: number;
   readonly stop: () => Promise<void>;
 };
 
-/** The fields of a log line that the bench reads. */
 export type LogLine = {
   readonly operation: string;
   readonly db_calls: number;
@@ -40,10 +37,7 @@ export type LogLine = {
 
 const SCATTER = 2_654_435_761;
 const hex = (n: number, digits = 12) => n.toString(16).padStart(digits, '0');
-/**
- * Returns the id of the n-th evaluation. Consecutive ids are far apart in the index, like random
- * UUIDs.
- */
+/** Scatters consecutive ids over the index, like random UUIDs. */
 export const evaluationId = (n: number) =>
   `${hex(Math.imul(n, SCATTER) >>> 0, 8)}-0001-7000-8000-${hex(n)}`;
 export const runId = (n: number) => `018f4d3c-0001-7000-8000-${hex(Math.floor(n / PER_RUN))}`;
@@ -59,10 +53,7 @@ export function writeSeed(size: number): string {
   return `INSERT INTO evaluation_label (id, account_id, name, value_type, min_value, max_value) VALUES ('${LABEL}', 'acc_bench', 'tone', 'continuous', 0, 1000000);\n${chunks.join('\n')}\n`;
 }
 
-/**
- * The number of the evaluation that gets a long history (`evaluationId` turns the number into an
- * id). CHANGES is the number of its history entries.
- */
+/** The number of the evaluation whose history has CHANGES entries. */
 export const CHANGED = 1;
 export const CHANGES = 10_000;
 const CHANGE_ONE = `INSERT INTO run_evaluation_history (account_id, evaluation_id, value, updated_by, updated_at, replaced_by, replaced_at, write_id)
@@ -70,15 +61,9 @@ const CHANGE_ONE = `INSERT INTO run_evaluation_history (account_id, evaluation_i
     strftime('%Y-%m-%dT%H:%M:%fZ', 'now', (-n) || ' seconds'), lower(hex(randomblob(16)))
   FROM (WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < ${CHANGES}) SELECT n FROM c)`;
 
-/**
- * SQL that changes each evaluation once. Afterwards the history has one row for each evaluation.
- */
 export const CHANGE_ALL = `UPDATE run_evaluation SET value = 6, updated_by = 'user-123', updated_at = '2026-01-03T03:04:05.678Z'`;
 
-/**
- * Returns the total size of all databases in a folder, in bytes. First moves the content of each
- * write-ahead log into its database file, so that the size includes this content.
- */
+/** Returns the size of all databases in a folder, with the content of their write-ahead logs. */
 function bytesIn(folder: string): number {
   const files = readdirSync(folder, { recursive: true, encoding: 'utf8' })
     .filter((name) => name.endsWith('.sqlite'))
@@ -143,7 +128,6 @@ export async function startDatabase(
   createInterface({ input: child.stdout }).on('line', (line) => {
     if (line.startsWith('{"request_id"')) lines.push(JSON.parse(line));
   });
-  // Collects what wrangler writes to stderr, for the error if wrangler does not start.
   let errorOutput = '';
   child.stderr.on('data', (chunk) => {
     errorOutput += chunk;
@@ -154,7 +138,7 @@ export async function startDatabase(
   return { size, port, lines, bytesPerRow, bytesPerReplaced, stop: () => stop(child) };
 }
 
-/** Waits until the URL answers with a 2xx status. Returns false after a minute. */
+/** Returns false if the URL gives no 2xx response within a minute. */
 async function isAnswering(url: string): Promise<boolean> {
   const deadline = Date.now() + 60_000;
   while (Date.now() < deadline) {

@@ -1,7 +1,4 @@
-/**
- * Measures the response time if D1 is far away. A stand-in (a Worker that imitates D1) answers each
- * call after 100 ms, and counts the calls that it receives.
- */
+/** Measures response times and calls to D1, with a stand-in for D1 that answers after 100 ms. */
 import { createAllCredentials, createLines, findPort, readSettings } from './lines.ts';
 import { sendOne } from './load.ts';
 import { progress, Rounds, table } from './measure.ts';
@@ -11,11 +8,7 @@ import type { Bundle, Name } from './workers.ts';
 const ROUND_TRIP_MS = 100;
 const ROUNDS = 7;
 const WORKERS = ['engineer', 'tutorial', 'run-evaluation'] as const;
-/**
- * The title of a line (a measured request, lines.ts). The Worker `lean` answers this request with
- * one call of one statement to D1. So its response time is the time of one round trip, which the
- * table shows beside every line.
- */
+/** The Worker `lean` answers this line with exactly one call to D1. */
 const NEAREST = 'get';
 
 export async function measureDistance(bundles: ReadonlyMap<Name, Bundle>): Promise<string> {

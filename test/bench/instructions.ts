@@ -1,8 +1,6 @@
 /**
- * Counts the CPU instructions of a request with valgrind. Other load on the machine changes times a
- * lot, but hardly changes these counts. workerd runs with one thread, and a stand-in (a Worker that
- * imitates D1) answers the database calls. valgrind is slow, so the bench leaves out the Worker
- * `tutorial`.
+ * Counts the CPU instructions of a request with valgrind. valgrind is slow, so the bench leaves out
+ * the Worker `tutorial`.
  */
 import { control, createCountCommand, hasValgrind, NO_VALGRIND, readCount } from './callgrind.ts';
 import { createAllCredentials, createLines, findPort, type Line, readSettings } from './lines.ts';
@@ -12,8 +10,7 @@ import { startWorkerd } from './workerd.ts';
 import type { Bundle, Name } from './workers.ts';
 
 /**
- * The Workers in the order in which they run. run-evaluation runs first, because the table's line
- * "update by a link" needs a link, and only run-evaluation can create one.
+ * run-evaluation runs first, because only run-evaluation can create the link of "update by a link".
  */
 const COUNTED = ['run-evaluation', 'lean', 'engineer'] as const;
 const COLUMNS = ['lean', 'engineer', 'run-evaluation'] as const;
@@ -21,10 +18,7 @@ const WARM_UP_REQUESTS = 250;
 const ROUNDS = 4;
 const REQUESTS = 25;
 
-/**
- * Counts the instructions of each line (a request, lines.ts), and returns the table for README.md.
- * If `only` is given, leaves out each line whose title does not contain this text.
- */
+/** Measures only the lines whose titles contain `only`. */
 export async function countInstructions(
   bundles: ReadonlyMap<Name, Bundle>,
   only = '',

@@ -1,7 +1,4 @@
-/**
- * Defines the lines of the tables. A line is one request that the bench measures, with a list of
- * the Workers that can answer this request.
- */
+/** Defines the lines of the tables. A line is a request, with the Workers that can answer it. */
 import { type Call, sendOne } from './load.ts';
 import { ILLEGAL_VALUE, MISSING, OLD_VERSION, RUN, STORED } from './stand-in.ts';
 import { type Alg, type Credentials, createCredentials } from './tokens.ts';
@@ -14,15 +11,12 @@ export type Line = {
   readonly call: Call;
   readonly workers: readonly Name[];
   /**
-   * The title of another line. It is set if no peer (a Worker with which the bench compares
-   * run-evaluation) can answer the request of this line. The ratios then divide run-evaluation's
-   * figure for this line by a peer's figure for the other line. For example, peers have no links,
-   * so an update by a link is compared with a peer's plain update.
+   * If no peer can answer this request, the ratios use the peers' figures of the line with this
+   * title.
    */
   readonly beside?: string;
 };
 
-/** The lean Worker has no precondition and no label rule, so it never answers 412 or 422. */
 const ALL_BUT_LEAN = WORKERS.filter((name) => name !== 'lean');
 const OWN: readonly Name[] = ['run-evaluation'];
 
@@ -49,10 +43,7 @@ function findHs256(credentials: ReadonlyMap<Alg, Credentials>): Credentials {
   return hmac;
 }
 
-/**
- * Creates the lines. `port` is the port of run-evaluation. The function asks run-evaluation to
- * create the link for the line "update by a link".
- */
+/** Creates the lines, and asks run-evaluation on `port` for a link. */
 export async function createLines(
   credentials: ReadonlyMap<Alg, Credentials>,
   port: number,
@@ -91,7 +82,7 @@ export async function createLines(
     line('forged token: 401', { ...put, token: forged, status: 401 }),
     line('expired token: 401', { ...put, token: expired, status: 401 }),
     line('no JWT: 401', { ...put, token: 'none', status: 401 }),
-    // A webhook sender has no token. The key in the link's URL gives access.
+    // The key in the link's URL replaces a token.
     {
       ...line(
         'update by a link',

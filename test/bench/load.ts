@@ -7,7 +7,7 @@ const agent = new Agent({ keepAlive: true, maxSockets: CONNECTIONS });
 export type Call = {
   readonly method: string;
   readonly path: string;
-  /** One token for all requests, or a list of tokens that the requests use in turn. */
+  /** One token for all requests, or tokens that the requests use in turn. */
   readonly token?: string | readonly string[] | undefined;
   readonly body?: string;
   readonly headers?: { readonly [name: string]: string };
@@ -15,10 +15,8 @@ export type Call = {
 };
 
 /**
- * Maps each port to the number of requests that took their token from a list (`Call.token`). Each
- * port belongs to one Worker. The next request takes the next token of the list, also in a later
- * round. So a round does not begin with tokens that the Worker may have cached in the previous
- * round.
+ * Counts the used tokens of each port. The count must survive a round, so that no token is still in
+ * a Worker's cache.
  */
 const sentTokens = new Map<number, number>();
 
@@ -31,8 +29,8 @@ function authorization(port: number, token: Call['token']) {
 }
 
 /**
- * Sends a request `count` times. @throws {Error} if the status of a response is not `call.status`.
- * For example, the bench must not measure a refused update as an accepted update.
+ * Sends a request `count` times. @throws {Error} if a response has another status than
+ * `call.status`.
  */
 export async function send(port: number, call: Call, count: number): Promise<void> {
   let left = count;

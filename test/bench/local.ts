@@ -1,7 +1,6 @@
 /**
- * Measures the CPU time of a request on a real local D1, including the CPU time of the database.
- * Each Worker has a copy of the same database, with the same tables, triggers and rows. In each
- * round the Workers run one after another, so other load on the machine affects all Workers alike.
+ * Measures the CPU time of a request on a real local D1, including the CPU time of the database. In
+ * each round the Workers take turns, so other load affects all Workers alike.
  */
 import { cpSync, globSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -26,16 +25,12 @@ const LISTED = 1_000;
 const LISTED_RUN = '018f4d3c-0002-7000-8000-000000000002';
 const ROUNDS = 20;
 const REQUESTS = 40;
-/**
- * The number of list requests in a round. It is lower than REQUESTS, because one list costs as much
- * CPU as several other requests.
- */
+/** Is lower than REQUESTS, because a list costs much more CPU. */
 const LIST_REQUESTS = 8;
 
 type Line = {
   readonly title: string;
   readonly requests: number;
-  /** Returns the n-th request of this line. */
   readonly call: (n: number) => Omit<Call, 'token'>;
   readonly workers: readonly Name[];
 };
@@ -85,10 +80,6 @@ const LINES: readonly Line[] = [
 
 type Running = { readonly name: Name; readonly server: Server; readonly pid: number };
 
-/**
- * Returns the table: the median CPU time of each Worker. Two more columns compare run-evaluation
- * with `lean` and with `engineer`: they have the ratio of the two CPU times.
- */
 export async function measureLocal(
   bundles: ReadonlyMap<Name, Bundle>,
   root: string,
@@ -135,10 +126,7 @@ export async function measureLocal(
   );
 }
 
-/**
- * Starts a Worker on a database of its own. The first call of this function fills its Worker's
- * database and keeps a copy. Each later call gives its Worker a database from this copy.
- */
+/** Starts a Worker on a copy of the database that the first call of this function filled. */
 async function start(
   name: Name,
   bundles: ReadonlyMap<Name, Bundle>,
@@ -183,10 +171,7 @@ const createConfig = (contents: string, folder: string, settings: Credentials['s
   },
 });
 
-/**
- * Stores 10,000 evaluations, each changed once. Also stores a run with 1,000 evaluations, which is
- * one full page of a list.
- */
+/** Stores 10,000 evaluations, each changed once, and a run that fills one page of a list. */
 function fillDatabase(store: string): void {
   const [file = ''] = globSync(join(store, 'd1/**/[0-9a-f]*.sqlite'));
   const db = new DatabaseSync(file);

@@ -1,8 +1,4 @@
-/**
- * Collects figures (measured numbers, such as times) of several rounds, and formats tables. If the
- * figures are times, each round measures everything that the table compares, one after another. So
- * other load on the machine affects all columns alike.
- */
+/** Collects the figures of several rounds, and formats tables. */
 
 export function computeMedian(figures: readonly number[]): number {
   const sorted = [...figures].sort((a, b) => a - b);
@@ -25,18 +21,12 @@ export class Rounds {
     return computeMedian(this.getFigures(row, column));
   }
 
-  /**
-   * Returns the lowest figure of all rounds for one cell of the table. In a round with a higher
-   * figure, V8 also compiled code or collected garbage.
-   */
+  /** Returns the lowest figure, because V8 compiles code or collects garbage in other rounds. */
   findLeast(row: string, column: string): number {
     return Math.min(...this.getFigures(row, column));
   }
 
-  /**
-   * Compares two columns of a row. Each round has one ratio: the figure of `column` divided by the
-   * figure of the column `base`. Returns the median of these ratios.
-   */
+  /** Divides `column` by `base` in each round, and returns the median of these ratios. */
   computeRatio(row: string, column: string, base: string): number {
     const bases = this.getFigures(row, base);
     return computeMedian(

@@ -1,11 +1,4 @@
-/**
- * Compares accounts in objects (each object is a Durable Object with its own database) with
- * accounts in D1, on real local databases:
- *
- * - how long an update of one account waits while other accounts send updates
- * - how long it takes to move a large account from D1 into its object
- * - how much time and CPU an update takes in an object and in D1
- */
+/** Compares accounts in objects with accounts in D1, on real local databases. */
 import { cpSync, globSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -29,11 +22,7 @@ const ROUND_UPDATES = 50;
 const SHARED_LABEL = { id: '018f4d3b-0002-7000-8000-000000000002', min: 0, max: 1e12 };
 const ALL = { ACCOUNT_OBJECTS: '*' };
 
-/**
- * Makes each database call wait 50 ms in the queue of its database (objects.worker.ts). So a
- * database starts at most 20 calls a second. Eleven accounts have eleven objects, which start at
- * most 220 calls a second together. So the CPU stays mostly idle.
- */
+/** Limits each database to 20 calls a second, so that the CPU stays mostly idle. */
 const SLOW = { CALL_MS: '50' };
 
 export async function measureObjects(root: string): Promise<string> {
@@ -64,10 +53,7 @@ type Start = typeof startServer;
 
 const findPort = ({ url }: Server) => Number(url.port);
 
-/**
- * Measures how long an update of one account takes: first alone, then beside ten other accounts.
- * Each of the ten accounts sends its next update when it has the response to its last update.
- */
+/** Measures an update of one account, first alone, then beside ten other accounts. */
 async function measureWaits(credentials: Credentials, createFolder: CreateFolder, start: Start) {
   const rows: string[][] = [];
   for (const [title, setting] of [
@@ -104,7 +90,6 @@ async function measureWaits(credentials: Credentials, createFolder: CreateFolder
   return table([head, 'alone', `while ${LOADED_ACCOUNTS} other accounts update`, 'ratio'], rows);
 }
 
-/** Creates an evaluation, and returns a function that updates the evaluation. */
 async function createUpdater(server: Server, token: string): Promise<() => Promise<unknown>> {
   const run = crypto.randomUUID();
   const body = JSON.stringify({ evaluation_label_id: SHARED_LABEL.id, value: 1 });
@@ -136,10 +121,7 @@ async function timeUpdates(update: () => Promise<unknown>): Promise<number> {
   return computeMedian(times);
 }
 
-/**
- * Moves a large account from D1 into its object. Then compares updates in this object with updates
- * in a second D1, which has a copy of the account's rows.
- */
+/** Moves a large account into its object, then compares its updates with updates in a second D1. */
 async function measureLargeAccount(
   { settings, token }: Credentials,
   createFolder: CreateFolder,
@@ -188,10 +170,6 @@ async function measureLargeAccount(
   return `${arrival}\n\n${updates}`;
 }
 
-/**
- * Fills D1 with the rows of a large account: a label, and evaluations whose values were changed
- * once each.
- */
 function fillD1(store: string): void {
   const [file = ''] = globSync(join(store, 'd1/**/[0-9a-f]*.sqlite'));
   const db = new DatabaseSync(file);
@@ -199,7 +177,7 @@ function fillD1(store: string): void {
   db.close();
 }
 
-/** Returns the process id of a running workerd. Ignores the processes whose ids are in `others`. */
+/** Returns the process id of a running workerd that is not in `others`. */
 function findOtherPid(others: readonly number[]): number {
   const found = readWorkerd().find(({ pid }) => !others.includes(pid));
   if (!found) throw new Error('there is no workerd');
@@ -212,10 +190,7 @@ const createUpdateCall = (n: number): Omit<Call, 'token'> => {
   return { method: 'PUT', path, body: `{"value":${n + 100}}`, status: 200 };
 };
 
-/**
- * Moves the account from D1 into its object. Sends requests until the object answers them with 200,
- * then waits until D1 has no row of the account. Returns a table of the times.
- */
+/** Moves the account from D1 into its object, and returns a table of the times. */
 async function moveAccount(server: Server, token: string): Promise<string> {
   const accounts = ['acc_bench'];
   const rows = await server.countInD1(accounts);

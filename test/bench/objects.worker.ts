@@ -1,22 +1,15 @@
 /**
- * Runs the Worker on databases that are slow on purpose: one D1, and one object (a Durable Object
- * with its own database) for each account. Each database has a queue. The queue starts at most one
- * call every CALL_MS, as if each call had to wait for a commit. So the response time shows how many
- * calls of other accounts a request waited for. All databases share one CPU, but the CPU is mostly
- * idle and hardly affects the response time.
+ * Runs the Worker on databases whose queues start at most one call every CALL_MS. So a response
+ * time shows how many calls of other accounts a request waited for.
  */
 import { env } from 'cloudflare:workers';
 import { createApp } from '../../src/app.ts';
 import { AccountObject as DeployedObject } from '../../src/db/account-object.ts';
 import { interceptD1 } from '../support/d1.ts';
 
-/** The shortest time that a call waits in the queue of its database, in milliseconds. */
 const { CALL_MS } = env as Env & { readonly CALL_MS: string };
 
-/**
- * Creates the queue of a database. The returned function runs a call at least CALL_MS after it ran
- * the previous call.
- */
+/** Returns a function that runs each call at least CALL_MS after the previous call. */
 function createQueue() {
   let isFreeAt = 0;
   return async <T>(call: () => Promise<T>): Promise<T> => {

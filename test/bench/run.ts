@@ -1,9 +1,4 @@
-/**
- * Implements `npm run bench`, which prints the tables of README.md. `npm run bench -- distance`
- * prints one part. `npm run bench -- instructions 404` prints only the lines whose titles contain
- * "404". The bench uses loopback only. It needs Linux, because it reads the CPU time of processes
- * from /proc.
- */
+/** Implements `npm run bench`, which prints the tables of README.md. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,6 +1,5 @@
 /**
- * Measures run-evaluation on two real local databases of different sizes: how many calls and rows
- * each operation needs in D1, and how long its response takes.
+ * Measures the calls, rows and response times of run-evaluation on local databases of two sizes.
  */
 
 import { setTimeout as pause } from 'node:timers/promises';
@@ -29,10 +28,7 @@ type Operation = {
   readonly call: (size: number, round: number) => Omit<Call, 'token'>;
 };
 
-/**
- * Returns the number of the evaluation that a round uses. The numbers of consecutive rounds are far
- * apart.
- */
+/** Returns numbers that are far apart for consecutive rounds. */
 const chooseRow = (size: number, round: number) => (round * 7_919) % size;
 const path = (n: number) => `/v1/run/${runId(n)}/evaluation/${evaluationId(n)}`;
 
@@ -73,20 +69,13 @@ const OPERATIONS: readonly Operation[] = [
   },
 ];
 
-/**
- * Formats the cost of an operation in D1: the highest number of calls, of rows read and of rows
- * written that any of its requests needed.
- */
+/** Formats the highest numbers of calls and rows that a request of the operation needed. */
 function readCost({ lines }: Database, operation: string): string {
   const own = lines.filter((line) => line.operation === operation);
   const most = (read: (line: (typeof own)[number]) => number) => Math.max(...own.map(read));
   return `${most((line) => line.db_calls)} call, ${most((line) => line.rows_read)} read, ${most((line) => line.rows_written)} written`;
 }
 
-/**
- * Measures updates of an evaluation that has a long history. Every second update has an
- * Idempotency-Key.
- */
 async function measureLongHistory({ port, lines }: Database, token: string): Promise<string> {
   const rounds = new Rounds();
   const before = lines.length;
@@ -106,8 +95,7 @@ async function measureLongHistory({ port, lines }: Database, token: string): Pro
       rounds.add('latency', name, performance.now() - started);
     }
   }
-  // The log comes through a pipe, so its last lines may come after the last response. The loop
-  // waits for these lines, but at most two seconds.
+  // The last log lines may come after the last response. The loop waits at most two seconds.
   for (
     let waits = 0;
     lines.length < before + names.length * LONG_HISTORY_ROUNDS && waits < 100;

@@ -1,24 +1,13 @@
 /**
- * Creates a stand-in for D1: a Worker that imitates D1. The stand-in answers immediately, or after
- * the time of a round trip. It parses no SQL. It chooses its answer by texts in the request, such
- * as an id.
- *
- * If a request is a batch of statements and the first statement is no SELECT, the stand-in takes
- * the batch for an update by run-evaluation. In such a batch, the first statement writes, and the
- * second statement reads why the database refused the write.
+ * Creates a stand-in for D1: a Worker that parses no SQL and chooses its answer by texts in the
+ * request. The stand-in takes a batch that does not begin with SELECT for an update by run-
+ * evaluation.
  */
 export const RUN = '018f4d3c-0001-7000-8000-000000000001';
 export const STORED = '018f4d3d-0001-7000-8000-000000000001';
 const LABEL = '018f4d3b-0001-7000-8000-000000000001';
 
-/**
- * If a request contains one of these values, the stand-in answers as if the database refused the
- * request:
- *
- * - MISSING: the id of an evaluation that the database does not have.
- * - OLD_VERSION: a version that is no longer the version of the evaluation.
- * - ILLEGAL_VALUE: a value that the evaluation's label does not allow.
- */
+/** If a request contains one of these values, the stand-in answers as if D1 refused the request. */
 export const MISSING = '018f4d3d-0001-7000-8000-00000000ffff';
 export const OLD_VERSION = '2026-01-01T00:00:00.001Z';
 export const ILLEGAL_VALUE = 987_654_321_987;
@@ -53,10 +42,7 @@ const LABEL_ROW = {
   updated_at: null,
 };
 
-/**
- * The row that tells run-evaluation why the database refused its update. The row has the columns of
- * the evaluation and the rule of its label.
- */
+/** Tells run-evaluation why the database refused its update. */
 const REFUSED = {
   ...EVALUATION,
   ...RULE,
@@ -69,10 +55,6 @@ const NOT_THERE = Object.fromEntries(Object.keys(REFUSED).map((column) => [colum
 
 type Row = { readonly [column: string]: unknown };
 
-/**
- * Creates the result of one statement in D1's format. If `row` is undefined, the statement found no
- * row.
- */
 const createResult = (row?: Row) => ({
   success: true,
   results: { columns: Object.keys(row ?? EVALUATION), rows: row ? [Object.values(row)] : [] },
@@ -88,10 +70,7 @@ const createResult = (row?: Row) => ({
   },
 });
 
-/**
- * The result that tells the Worker `engineer` why the database refused its update. The result is
- * one row, with the columns of the evaluation and of its label.
- */
+/** Tells the Worker `engineer` why the database refused its update. */
 const JOINED = {
   ...createResult(EVALUATION),
   results: {
@@ -113,8 +92,7 @@ const ANSWERS = {
 };
 
 /**
- * Returns the source code of the stand-in. Each POST is a database call from the D1 binding, and
- * the stand-in counts these calls. The bench sends a GET to read the count.
+ * Returns the stand-in's source code. A POST is a call to D1, and a GET reads the number of calls.
  */
 export const createStandIn = (roundTripMs: number) => `
 const ANSWERS = ${JSON.stringify(ANSWERS)};

@@ -1,8 +1,5 @@
 /**
- * Measures a cold start: the CPU instructions that workerd executes from its start until its first
- * response. The table subtracts the instructions for an empty Worker, so that only the cost of the
- * Worker's own code remains. The first request has a path for which no Worker has a route, so each
- * Worker answers 404.
+ * Measures a cold start: the CPU instructions of workerd from its start until its first response.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -14,9 +11,6 @@ import { type Bundle, type Name, WORKERS } from './workers.ts';
 const ROUNDS = 2;
 const EMPTY = 'export default { fetch: () => new Response(null, { status: 404 }) };';
 
-/**
- * Returns the table: the sizes of the bundles, and the instructions of a cold start in millions.
- */
 export async function measureStartup(
   bundles: ReadonlyMap<Name, Bundle>,
   root: string,

@@ -7,19 +7,16 @@ export type Alg = (typeof ALGORITHMS)[number];
 const SECRET = 'a-secret-of-the-bench-and-of-nothing-else';
 const LINK_SECRET = 'another-secret-of-the-bench-and-of-nothing-else';
 /**
- * The number of tokens in a list of tokens. A Worker caches fewer tokens than this. So each token
- * has left the cache before the bench sends the token again.
+ * Exceeds the size of a Worker's token cache, so a token of the list is never cached at its next
+ * turn.
  */
 const TOKEN_COUNT = 2000;
 
 export type Credentials = {
-  /** The settings with which a Worker accepts the tokens. */
   readonly settings: { readonly [name: string]: string };
   readonly token: string;
   readonly tokens: readonly string[];
-  /** Signs a token for another account. */
   readonly mintTokenFor: (account: string) => Promise<string>;
-  /** The token with one character of its signature changed. */
   readonly forged: string;
   readonly expired: string;
 };

@@ -1,7 +1,5 @@
 /**
- * Starts one workerd process for one Worker, and reads the CPU time of the process. The process
- * runs the Worker several times: once for each group of settings, such as HS256. Each group has its
- * own port.
+ * Starts workerd with one Worker for each group of settings, and reads the CPU time of the process.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -12,18 +10,11 @@ import { register, stop } from './children.ts';
 import { createStandIn } from './stand-in.ts';
 import { COMPATIBILITY_DATE, COMPATIBILITY_FLAGS } from './workers.ts';
 
-/**
- * The path of the workerd program that wrangler installs. The bench does not start the command
- * `workerd` in node_modules/.bin: this command is a Node program that starts workerd, so its
- * process id would not be workerd's.
- */
+/** The `workerd` in node_modules/.bin is a Node program, so its process id is not workerd's. */
 const { default: WORKERD } = createRequire(import.meta.url)('workerd');
 
 export type Workerd = {
-  /**
-   * Maps each name in `settings` (the parameter of `startWorkerd`) to the port of the Worker with
-   * these settings. Maps `d1` to the port of the stand-in for D1.
-   */
+  /** Maps the name of each group of settings to a port, and `d1` to the port of the stand-in. */
   readonly ports: ReadonlyMap<string, number>;
   readonly pid: number;
   /** Returns the CPU time of all threads so far, in nanoseconds. */
@@ -34,17 +25,13 @@ export type Workerd = {
 type Settings = { readonly [name: string]: string };
 
 type Options = {
-  /** A command that starts workerd, such as valgrind with its options. */
+  /** A command that starts workerd, such as valgrind. */
   readonly under?: readonly string[];
-  /** The time that the stand-in for D1 waits before each answer, in milliseconds; 0 by default. */
   readonly roundTripMs?: number;
   readonly v8Flags?: readonly string[];
 };
 
-/**
- * Starts workerd. `folder` contains the bundle, index.js, and this function writes other files into
- * the folder. `settings` maps a name, such as `HS256`, to environment variables of the Worker.
- */
+/** Starts workerd with the bundle in `folder`. `settings` maps a name to environment variables. */
 export async function startWorkerd(
   folder: string,
   settings: ReadonlyMap<string, Settings>,
@@ -53,11 +40,9 @@ export async function startWorkerd(
   writeFileSync(join(folder, 'd1.js'), createStandIn(roundTripMs));
   writeFileSync(join(folder, 'config.capnp'), createConfig(settings, v8Flags));
   const [command = '', ...args] = [...under, WORKERD, 'serve', '--experimental', '--control-fd=3'];
-  // The Worker writes its log, as in production, so the measured CPU time includes the cost of
-  // logging. Nobody reads this log.
+  // The Worker still writes its log, so the CPU time includes the cost of logging.
   const stdio = ['ignore', 'ignore', 'inherit', 'pipe'] as const;
-  // If the bench fails or is interrupted, it ends workerd with SIGKILL, because valgrind can miss a
-  // SIGTERM while it writes a count.
+  // valgrind can miss a SIGTERM while it writes a count.
   const child = register(
     spawn(command, [...args, join(folder, 'config.capnp')], { stdio: [...stdio] }),
     'SIGKILL',
@@ -71,7 +56,7 @@ export async function startWorkerd(
   };
 }
 
-/** The D1 binding that is built into workerd. It sends its requests to the stand-in. */
+/** Connects the D1 binding of workerd to the stand-in. */
 const DATABASE_BINDING =
   '(name = "DB", wrapped = (moduleName = "cloudflare-internal:d1-api", innerBindings = [(name = "fetcher", service = "d1")]))';
 
@@ -117,10 +102,7 @@ async function waitForPorts(
   throw new Error('workerd ended before it listened');
 }
 
-/**
- * Returns the user and system time of all threads so far, in nanoseconds (Linux: proc(5),
- * schedstat).
- */
+/** Returns the CPU time of all threads, in nanoseconds (Linux: proc(5), schedstat). */
 export function readCpu({ pid }: Pick<ChildProcess, 'pid'>): number {
   const tasks = `/proc/${pid}/task`;
   return readdirSync(tasks)

@@ -4,10 +4,7 @@ import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { OFFLINE } from '../../src/cli/offline.ts';
 
-/**
- * The peers, which are the Workers with which the bench compares run-evaluation (README.md). They
- * are in the order of the tables' columns.
- */
+/** The peers (README.md), in the order of the tables' columns. */
 export const PEERS = ['lean', 'engineer', 'tutorial'] as const;
 export const WORKERS = [...PEERS, 'run-evaluation'] as const;
 export type Name = (typeof WORKERS)[number];
@@ -18,11 +15,7 @@ export type Bundle = { readonly folder: string; readonly config: string; readonl
 export const COMPATIBILITY_DATE = '2026-11-09';
 export const COMPATIBILITY_FLAGS = ['enable_request_signal'];
 
-/**
- * Returns the path of a wrangler configuration. For run-evaluation this is the project's own
- * wrangler.toml. For a peer, the function writes a configuration that builds the peer with the same
- * settings.
- */
+/** Returns the path of a wrangler configuration. The build settings of all Workers are equal. */
 function createConfig(name: Name, folder: string): string {
   if (name === 'run-evaluation') return 'wrangler.toml';
   const config = join(folder, 'wrangler.json');

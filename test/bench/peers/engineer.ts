@@ -1,7 +1,6 @@
 /**
- * A Worker as a good engineer would write it, with Hono, jose, and a drizzle query that is built
- * for each request. One statement makes an update and checks every condition. If the statement
- * changes no row, a second statement reads why.
+ * A Worker as a good engineer would write it. If an update changes no row, a second statement reads
+ * why.
  */
 import { and, asc, eq, exists, gte, isNull, lte, or, sql } from 'drizzle-orm';
 import { drizzle } from 'drizzle-orm/d1';

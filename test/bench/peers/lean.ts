@@ -1,8 +1,4 @@
-/**
- * A Worker that a careful author has made as fast as possible. It has one route and no framework:
- * jose verifies the token, and one `UPDATE … RETURNING` stores the value. It has no label rule,
- * precondition, retry, request id or log line.
- */
+/** A Worker with one route and no framework, as fast as a careful author makes it. */
 import type { Bindings } from './schema.ts';
 import { verifyToken } from './token.ts';
 
@@ -13,10 +9,7 @@ const COLUMNS =
   'id, account_id, run_id, output_name, field_path, evaluation_label_id, value, created_by, created_by_evaluator_id, created_at, updated_by, updated_at';
 const SCOPE = 'account_id = ?1 AND run_id = ?2 AND id = ?3';
 const GET = `SELECT ${COLUMNS} FROM run_evaluation WHERE ${SCOPE}`;
-/**
- * An UPDATE that also sets `write_id`, the id of the write. Every writer of this database should
- * set this column. If a writer does not, a trigger sets it, which costs more.
- */
+/** Sets `write_id`, because a trigger would otherwise set it at a higher cost. */
 const UPDATE = `UPDATE run_evaluation SET value = ?4, updated_by = ?5, updated_at = ?6, write_id = lower(hex(randomblob(12)))
   WHERE ${SCOPE} RETURNING ${COLUMNS}`;
 

@@ -1,7 +1,4 @@
-/**
- * The tables, the bindings and the label rule that the peers share. The peers are the Workers with
- * which the bench compares run-evaluation.
- */
+/** Defines the tables, the bindings and the label rule that the peers share. */
 import { getTableColumns } from 'drizzle-orm';
 import { real, sqliteTable, text } from 'drizzle-orm/sqlite-core';
 
@@ -22,10 +19,6 @@ export const runEvaluation = sqliteTable('run_evaluation', {
 });
 
 const { write_id, ...columns } = getTableColumns(runEvaluation);
-/**
- * The twelve columns of an evaluation that a response contains. The thirteenth column, `write_id`,
- * is not in a response.
- */
 export const resource = columns;
 
 export const evaluationLabel = sqliteTable('evaluation_label', {

@@ -2,10 +2,7 @@
 import { type CryptoKey, createLocalJWKSet, type JWTPayload, jwtVerify } from 'jose';
 import type { Bindings } from './schema.ts';
 
-/**
- * The key or key set that verifies tokens. Each isolate prepares it once. If the code passed the
- * raw secret to jose, jose would import the secret again for each token.
- */
+/** Each isolate prepares the key once, because jose would import a raw secret for each token. */
 let key: CryptoKey | ReturnType<typeof createLocalJWKSet> | undefined;
 
 async function prepareKey({ JWT_SECRET, JWT_JWKS }: Bindings) {

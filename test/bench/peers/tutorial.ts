@@ -1,8 +1,4 @@
-/**
- * A Worker as a tutorial would write it, with Hono, hono/jwt, and a drizzle query that is built for
- * each request. An update makes three calls to D1: it reads the evaluation, reads the label, and
- * writes.
- */
+/** A Worker as a tutorial would write it: an update makes three calls to D1. */
 import { and, eq, sql } from 'drizzle-orm';
 import { drizzle } from 'drizzle-orm/d1';
 import { Hono } from 'hono';
