@@ -1,14 +1,6 @@
 /**
- * Reads every evaluation and its history through the API while nobody writes. Compares them with
- * the ledgers. A ledger records what the callers sent to one evaluation and what the Worker
- * answered (ledger.ts). The audit checks that
- * - each update that the Worker acknowledged is stored, with its author and time,
- * - no update is stored more often than its caller sent it,
- * - an update with an Idempotency-Key is stored at most once,
- * - each stored value was sent by a caller,
- * - the Worker answers 404 for a deleted evaluation and for its history,
- * - an evaluation that was created again contains nothing of the deleted evaluation with the same
- *   id.
+ * Compares every stored evaluation and history with the ledgers (ledger.ts). Nobody may write
+ * during the audit.
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import type { ReplacedRow, RunEvaluation } from '../../src/evaluation/read.ts';
@@ -16,11 +8,7 @@ import type { Answer, Call } from './caller.ts';
 import { type Ledger, readVersion, type Version } from './ledger.ts';
 import { buildHeaders, buildPath, pickAuthor, type World } from './world.ts';
 
-/**
- * The audit makes at most this many rounds for one request. If the Worker answers 503, the audit
- * starts the next round. So the request outlasts an outage of D1 (faults.ts). In each round, the
- * client sends the request up to TRIES_MAX times (caller.ts).
- */
+/** 20 rounds outlast an outage of D1 (faults.ts). */
 const ROUNDS_MAX = 20;
 const ROUND_MS = 200;
 
@@ -39,8 +27,7 @@ export type Tally = Record<
 >;
 
 /**
- * Audits all evaluations. If the stored evaluations differ from the ledgers, adds each difference
- * to the findings as a violation.
+ * Adds each difference between the stored evaluations and the ledgers to the findings.
  * @throws {Error} if an evaluation or its history cannot be read
  */
 export async function audit(world: World, connections: number): Promise<Tally> {
@@ -118,11 +105,7 @@ async function readPage(world: World, account: string, path: string): Promise<An
   throw new Error(`The audit could not read ${path}: ${answer.status} ${answer.text}`);
 }
 
-/**
- * Sends a request of the audit. While the Worker answers 503, sends the request again, in at most
- * ROUNDS_MAX rounds. A 503 can have two causes: D1 fails, or the account is still moving from D1
- * into its Durable Object.
- */
+/** Repeats a request while the Worker answers 503, in at most ROUNDS_MAX rounds. */
 export async function callInAudit(caller: World['caller'], call: Call): Promise<Answer> {
   for (let rounds = 1; ; rounds += 1) {
     const { answer } = await caller.call(call);
@@ -133,10 +116,7 @@ export async function callInAudit(caller: World['caller'], call: Call): Promise<
 
 type Replaced = Version & { readonly next?: { readonly by: string | null; readonly at: string } };
 
-/**
- * Reads all versions of an evaluation, oldest first. The last version is the present one. Each
- * earlier version has `next`: the author and the time of the change that replaced the version.
- */
+/** Reads all versions, oldest first. `next` is the change that replaced a version. */
 async function readVersions(world: World, ledger: Ledger, row: RunEvaluation): Promise<Replaced[]> {
   const history = await readAll<ReplacedRow>(
     world,

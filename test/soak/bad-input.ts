@@ -1,7 +1,6 @@
 /**
- * Sends requests that the Worker must refuse and must not store. The callers do not record the
- * values of these requests in a ledger (ledger.ts). If the Worker stored such a value, the audit
- * would report that nobody sent it.
+ * Sends requests that the Worker must refuse. If the Worker stores a bad value, the audit reports
+ * that nobody sent this value.
  */
 import { randomUUID } from 'node:crypto';
 import type { Call } from './caller.ts';
@@ -9,15 +8,10 @@ import type { Ledger } from './ledger.ts';
 import { buildHeaders, buildPath, pickAuthor, pickLedger, type World } from './world.ts';
 
 type BadInput = {
-  /** The status that the Worker must answer. */
   readonly status: number;
   readonly method?: string;
   readonly path?: string;
-  /**
-   * Headers of the request. The request also has the headers of `buildHeaders` (world.ts). A header
-   * given here replaces the header of `buildHeaders` with the same name. If a header given here is
-   * null, the request does not have this header at all.
-   */
+  /** Null removes a default header from the request. */
   readonly headers?: Readonly<Record<string, string | null>>;
   readonly body?: string;
 };
@@ -74,11 +68,7 @@ function listBadInputs({ tokens, label, nextValue }: World, ledger: Ledger): rea
   ];
 }
 
-/**
- * Sends a random bad input. Returns true if the Worker answered with the right status, and
- * undefined if the Worker answered 503. If the Worker answered with another status, adds a
- * violation to the findings and returns false.
- */
+/** Sends a random bad input. Returns true for the right status, and undefined for a 503. */
 export async function sendBadInput(world: World): Promise<boolean | undefined> {
   const ledger = pickLedger(world);
   const { status, headers = {}, ...bad } = world.random.pick(listBadInputs(world, ledger));

@@ -1,8 +1,6 @@
 /**
- * An HTTP client for the soak. It uses a limited number of keep-alive connections, and checks every
- * response against the OpenAPI document. If the response is 503, the client waits, and then sends
- * the same request again, as a real caller would. The response tells in Retry-After how many
- * seconds to wait. To save time, the client waits only SECOND_MS for each of these seconds.
+ * Sends HTTP requests, and checks each response against the OpenAPI document. After a 503, the
+ * client sends the request again.
  */
 import { Agent, type IncomingHttpHeaders, request } from 'node:http';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -11,7 +9,7 @@ import type { Findings } from './findings.ts';
 import type { Objects } from './objects.ts';
 
 export type Call = {
-  /** The kind of request, such as `update`. The report counts requests by kind. */
+  /** The report counts requests by kind, such as `update`. */
   readonly kind: string;
   readonly method: string;
   readonly path: string;
@@ -27,34 +25,25 @@ export type Answer = {
 };
 
 /**
- * The result of a request that the client sent once or several times. Each time is a try. `answer`
- * is the response to the last try. `uncertain` counts the tries that got 503 or lost their
- * connection. If the request is a write, nobody knows whether the Worker stored it in one of these
- * tries.
+ * `uncertain` counts the tries that got 503 or lost their connection. The Worker may have stored a
+ * write in an uncertain try.
  */
 export type Outcome = { readonly answer: Answer; readonly uncertain: number };
 
 export type Caller = {
   /**
-   * Sends a request. If the response is 503, sends the request again.
+   * Sends a request, and repeats the request after a 503.
    * @throws {Error} if the connection breaks, or no response comes within ANSWER_MAX_MS
    */
   readonly call: (call: Call) => Promise<Outcome>;
   readonly close: () => void;
 };
 
-/**
- * The client sends a request at most this many times. The number is low on purpose: some requests
- * must end with a 503, so that the soak also tests writes of which nobody knows whether the Worker
- * stored them.
- */
+/** The number is low, so that some requests end with a 503. */
 const TRIES_MAX = 3;
 /** The client waits this long for each second in Retry-After. */
 const SECOND_MS = 20;
-/**
- * If no response comes within this time, the client throws an error. The Worker waits for D1 for at
- * most 7 s (src/db/connection.ts). The rest of this time is a reserve for a busy machine.
- */
+/** The Worker waits for D1 for at most 7 s (src/db/connection.ts). */
 const ANSWER_MAX_MS = 30_000;
 
 type Created = {
@@ -78,7 +67,7 @@ export function createCaller(
         findings.violate('outside the document', problem);
       if (answer.status !== 503 || tries === TRIES_MAX) {
         if (tries > 1) findings.settle(answer.status);
-        // Each try that got a 503 is uncertain. Only the last try can have another status.
+        // Each try that got a 503 is uncertain.
         return { answer, uncertain: answer.status === 503 ? tries : tries - 1 };
       }
       await pause(Number(answer.headers['retry-after'] ?? 1) * SECOND_MS);

@@ -1,12 +1,6 @@
 /**
- * The crash test. It repeats these steps KILLS times:
- * 1. Callers write, and the test kills workerd (SIGKILL) at a random moment.
- * 2. The test starts workerd again on the same files.
- * 3. The audit reads everything, before any caller writes again.
- * 4. If the kill interrupted a request, the caller sends this request again.
- *
- * The test simulates the crash of a process, not a power failure. If SQLite has given data to the
- * kernel, the data survives a kill of the process.
+ * Kills workerd at random moments while callers write, and audits the stored data after each kill.
+ * A kill shows the death of a process, not a power failure.
  */
 import { copyFileSync, mkdirSync, mkdtempSync, readdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
@@ -24,26 +18,15 @@ import { createSecret, createTokens } from './tokens.ts';
 import { createWorld } from './world.ts';
 import { type Audited, createWriters, WRITERS } from './writers.ts';
 
-/**
- * The deadline of the crash test. On two cores, ten kills took 37 s at a load average of 4, and 150
- * s at a load average of 14. If 20 kills take longer than the deadline, something hangs.
- */
+/** Ten kills took 150 s on two busy cores. */
 export const CRASH_MAX_SECONDS = 480;
 const KILLS = 20;
-/**
- * Before each kill, callers write for a random time between these two bounds. After that time, they
- * write for up to AFTER_MOVE_MAX_MS more.
- */
 const WRITING_MIN_MS = 150;
 const WRITING_MAX_MS = 1150;
-/**
- * Before every second kill, an account starts to move from D1 into its Durable Object. The test
- * kills workerd at most this long after the start, so that the kill can interrupt the move.
- */
+/** The kill must come soon after the start of a move, to interrupt the move. */
 const AFTER_MOVE_MAX_MS = 400;
 
 export type Crashes = {
-  /** The result of the last audit, after all kills. */
   readonly last: Audited;
   readonly requests: ReadonlyMap<string, number>;
   readonly kills: number;
@@ -51,9 +34,7 @@ export type Crashes = {
   readonly midway: number;
   /** The number of writes that lost their connection in a kill. */
   readonly cutOff: number;
-  /**
-   * The number of updates of evaluations that were stored, although a kill interrupted the request.
-   */
+  /** The number of updates that were stored although a kill interrupted the request. */
   readonly stored: number;
 };
 
@@ -76,9 +57,8 @@ export async function crash(
   let server = await startServer(worker, label);
   const judge = await fetchJudge(server.url);
   const findings = { ...createFindings(), violate: reportOnce(all) };
-  // Two runs with the same seed must make the same pauses before the kills. The writers take random
-  // numbers too, and timing decides how many. So the pauses (`moments`) and `objects` have random
-  // generators of their own.
+  // Timing decides how many random numbers the writers take, so the pauses need their own
+  // generator.
   const [moments, objects] = [createRandom(seed), createObjects(createRandom(seed))];
   const createCallerNow = () => createCaller(server.url, WRITERS, { findings, judge, objects });
   let caller = createCallerNow();
@@ -93,12 +73,11 @@ export async function crash(
     while (counts.kills < KILLS) {
       const moment = WRITING_MIN_MS + moments.below(WRITING_MAX_MS - WRITING_MIN_MS);
       await pause(moment);
-      // There are more kills than accounts that can move. So an account starts to move only before
-      // every second kill.
+      // There are more kills than accounts that can move.
       if (counts.kills % 2 === 0) objects.moveNextAccount();
       await pause(moments.below(AFTER_MOVE_MAX_MS));
       killWorkerd();
-      // Miniflare starts workerd again after a kill. To prevent this, stop Miniflare immediately.
+      // Miniflare would start workerd again, so stop Miniflare immediately.
       const stopped = server.stop();
       const cutOff = await lasting.stopSending();
       await stopped;
@@ -140,10 +119,6 @@ function reportOnce({ violate }: Findings): Findings['violate'] {
   };
 }
 
-/**
- * Kills the workerd process that this process has started.
- * @throws {Error} if this process has started no workerd, or more than one
- */
 function killWorkerd(): void {
   const [workerd, ...others] = readWorkerd();
   if (!workerd || others.length > 0)
@@ -152,9 +127,7 @@ function killWorkerd(): void {
 }
 
 /**
- * Checks the database files as the kill left them. Returns the problems that SQLite finds.
- * `isMidway` is true if the kill interrupted the move of an account into its object. The check
- * opens a copy of the files, because opening a database after a crash changes its files.
+ * Checks a copy of the database files, because opening a database after a crash changes its files.
  */
 function checkFiles(folder: string) {
   const [store, copy] = [storeOf(folder), mkdtempSync(join(folder, 'copy-'))];

@@ -1,8 +1,6 @@
 /**
- * Checks responses against the OpenAPI document that the Worker serves: their status, headers and
- * body. A header that the document does not describe is an error too. test/support/document.ts has
- * the same rules, but works only in vitest, and the soak does not run in vitest. The soak checks a
- * thousand responses a second, so this file compiles each schema only once.
+ * Checks responses against the OpenAPI document that the Worker serves. test/support/document.ts
+ * has the same rules, but works only in vitest.
  */
 import { type Schema, Validator } from '@cfworker/json-schema';
 import type { Answer, Call } from './caller.ts';
@@ -22,10 +20,7 @@ type Document = {
   readonly components: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
 };
 
-/**
- * Checks a response to a request. Returns a sentence for each fault. The list is empty for a
- * correct response.
- */
+/** Returns a sentence for each fault of a response. */
 export type Judge = (call: Call, answer: Answer) => string[];
 
 export async function fetchJudge(url: URL): Promise<Judge> {
@@ -59,7 +54,7 @@ const compile = (schema: Schema, components: Components) =>
 
 type JudgeAnswer = (answer: Answer) => string[];
 
-/** Any HTTP response may have these headers, even if the document does not describe them. */
+/** Any HTTP response may have these headers. */
 const UNDECLARED = new Set([
   'content-type',
   'content-length',
@@ -110,11 +105,7 @@ function judgeBody(answer: Answer, validator: Validator | undefined): string[] {
     .errors.map(({ instanceLocation, error }) => `${instanceLocation}: ${error}`);
 }
 
-/**
- * Checks the response to a request whose path or method is not in the document. The status must be
- * 404 or 405, and the body must be an error as the document describes it. A 405 must have the
- * header Allow, and a 404 must not have it.
- */
+/** Checks the response to a request whose path or method is not in the document. */
 function judgeUndocumented(answer: Answer, error: Validator): string[] {
   const known = answer.status === 404 || answer.status === 405;
   const allows = answer.headers['allow'] !== undefined;

@@ -1,10 +1,6 @@
 /**
- * Decides which calls to D1 fail, and how. Usually about 2 % of the calls fail, and the Worker's
- * retries hide most of these faults from the caller. Every 8 s there is an outage of 0.9 s, in
- * which 75 % of the calls fail. After most faults, the Worker repeats the call, and makes at most
- * four calls in total. In an outage all four calls may fail, and then the caller gets 503.
- *
- * The Worker (worker.ts) and the report in Node (report.ts) both import this file.
+ * Decides which calls to D1 fail, and how. The Worker's retries hide most faults, except in an
+ * outage.
  */
 
 /**
@@ -27,8 +23,8 @@ const OUTAGE_EVERY_MS = 8000;
 const OUTAGE_MS = 900;
 
 /**
- * Decides whether a call at the time `now` fails, and how. If the call succeeds, returns undefined.
- * `now` is in milliseconds since 1970. `chance` is a random number from 0 to below 1.
+ * Returns how a call fails, or undefined if the call succeeds. `now` is in milliseconds, and
+ * `chance` is from 0 to below 1.
  */
 export function pickFate(now: number, chance: number): Fate | undefined {
   const odds = now % OUTAGE_EVERY_MS < OUTAGE_MS ? OUTAGE : USUAL;

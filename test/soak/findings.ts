@@ -1,6 +1,6 @@
 /**
- * Counts the requests of the soak, and collects its violations for the report. A violation is a
- * sentence about something that the Worker did wrong, listed under the rule that it broke.
+ * Counts the requests of the soak, and collects the violations for the report. A violation is a
+ * sentence about something that the Worker did wrong.
  */
 
 export type Findings = {
@@ -9,10 +9,7 @@ export type Findings = {
   readonly statuses: ReadonlyMap<number, number>;
   /** Maps each broken rule to the sentences about it. */
   readonly violations: ReadonlyMap<string, readonly string[]>;
-  /**
-   * Counts the requests that a caller repeated after a 503. Each request counts once, under its
-   * last response: a success, a refusal, or another 503.
-   */
+  /** Counts the requests that a caller repeated after a 503, by their last response. */
   readonly repeated: Readonly<Record<'succeeded' | 'refused' | 'gave up', number>>;
   readonly count: (kind: string, status: number) => void;
   readonly settle: (status: number) => void;

@@ -1,11 +1,6 @@
 /**
- * The turns that create and update labels, and the audit that checks the stored labels. A turn is
- * one action of a caller (load.ts). A label has no history, so the audit checks only its latest
- * change.
- *
- * A create contains no id. So if a caller sends a create twice, the Worker can recognize the second
- * create only by its Idempotency-Key. Each create has a new name. So if two rows have the same
- * name, the Worker stored a create twice.
+ * Creates and updates labels, and audits the stored labels. A label has no history, so the audit
+ * checks only the latest change.
  */
 import { randomUUID } from 'node:crypto';
 import type { EvaluationLabel } from '../../src/label/read.ts';
@@ -14,10 +9,7 @@ import { ACCOUNTS } from './tokens.ts';
 import { buildHeaders, pickAuthor, type World } from './world.ts';
 import { describeAnswer } from './writes.ts';
 
-/**
- * A create or an update of a label that a caller sent. `author` is the sender. `at` is the time of
- * the change in the Worker's response. `at` is undefined until the Worker acknowledges the change.
- */
+/** `at` is undefined until the Worker acknowledges the change. */
 type Sent = { readonly author: string; at: string | undefined };
 
 type Known = {
@@ -25,7 +17,7 @@ type Known = {
   readonly name: string;
   /** Undefined until the Worker acknowledges the creation. */
   id: string | undefined;
-  /** Maps each description to the create or update that sent it. No description is sent twice. */
+  /** Maps each description to the change that sent it. */
   readonly sent: Map<string, Sent>;
   latest: string;
 };
@@ -100,9 +92,8 @@ export function createLabels() {
   }
 
   /**
-   * Checks that each label is stored once. The row of the label must contain the last change that
-   * the Worker acknowledged. The row may also contain a later change: one that a caller sent, and
-   * that the Worker stored without acknowledging it. Returns the number of stored labels.
+   * Checks that each label is stored once, with the last acknowledged change or a later change.
+   * Returns the number of stored labels.
    */
   async function audit(world: World): Promise<number> {
     const violate = (sentence: string) => world.findings.violate('audit', sentence);

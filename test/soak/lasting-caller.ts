@@ -1,29 +1,20 @@
 /**
- * A caller for the crash test, which kills workerd. While workerd is down, new requests wait. When
- * workerd is up again, the caller repeats each request that a kill interrupted. The repeated
- * request is the same as the first.
+ * Repeats each request that a kill of workerd interrupted. While workerd is down, requests wait.
  */
 import type { Call, Caller, Outcome } from './caller.ts';
 
 type LastingCaller = Pick<Caller, 'call'> & {
   /**
-   * Must be called immediately after the kill. From this call on, new requests wait. When all
-   * requests that were sent before the kill have ended, resolves with the number of writes that the
-   * kill interrupted.
+   * Must be called immediately after the kill. Resolves with the number of writes that the kill
+   * interrupted.
    */
   readonly stopSending: () => Promise<number>;
-  /**
-   * Sends the waiting and the interrupted requests through a new caller. Resolves when all
-   * interrupted requests have responses. So the next kill cannot interrupt a request for the second
-   * time.
-   */
+  /** Resolves when all repeated requests have ended, so that no kill interrupts a request twice. */
   readonly resumeSending: (caller: Caller) => Promise<void>;
 };
 
 export function createLastingCaller(first: Caller): LastingCaller {
-  /**
-   * A promise of the caller that sends the requests. While workerd is down, the promise is pending.
-   */
+  /** This promise is pending while workerd is down. */
   let current = Promise.withResolvers<Caller>();
   current.resolve(first);
   const underWay = new Map<Promise<Outcome>, Call>();
@@ -37,8 +28,7 @@ export function createLastingCaller(first: Caller): LastingCaller {
     try {
       return await outcome;
     } catch (thrown) {
-      // `stopSending` replaces `current` after a kill. If `current` is still the same, the
-      // connection broke without a kill, which is an error.
+      // If no kill has replaced `current`, the broken connection is an error.
       if (current === used) throw thrown;
       const again = current.promise.then((next) => next.call(wanted));
       repeated.add(again);

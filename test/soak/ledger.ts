@@ -1,15 +1,10 @@
 /**
- * A ledger records what the callers know about one evaluation: the values that they sent, the
- * updates that the Worker acknowledged, and the versions that responses showed. Later the audit
- * compares the stored row and its history with the ledger (audit.ts). No two updates of the soak
- * send the same value, so a stored value identifies its update.
+ * Records what the callers know about one evaluation, for the audit (audit.ts). No two updates send
+ * the same value, so a stored value identifies its update.
  */
 import type { RunEvaluation } from '../../src/evaluation/read.ts';
 
-/**
- * A value of an evaluation, with the author and the time of the change. If the evaluation has never
- * been updated, `by` is its creator, and `at` is the time of creation.
- */
+/** If nobody has updated the evaluation, `by` is its creator, and `at` is the time of creation. */
 export type Version = { readonly value: number; readonly by: string | null; readonly at: string };
 
 export const readVersion = ({
@@ -23,23 +18,15 @@ export const readVersion = ({
     ? { value, by: created_by, at: created_at }
     : { value, by: updated_by, at: updated_at };
 
-/** One update that a caller sent to an evaluation. */
 export type Sent = {
   readonly author: string;
-  /** True if the update has an Idempotency-Key. Then the Worker must not store the update twice. */
+  /** True if the update has an Idempotency-Key. */
   readonly hasKey: boolean;
   /** True from just before the caller sends the update until the response. */
   isUnderWay: boolean;
-  /**
-   * The number of tries that got 503 or lost their connection. The Worker may have stored some of
-   * these tries.
-   */
+  /** The number of tries that got 503 or lost their connection. */
   uncertain: number;
-  /**
-   * The `updated_at` of each response to the update. If a caller sends the update again without an
-   * Idempotency-Key, the Worker may store the update again. Then the second response has another
-   * `updated_at`.
-   */
+  /** The `updated_at` of each response to the update. */
   readonly acknowledged: Set<string>;
 };
 
@@ -50,32 +37,18 @@ export type Ledger = {
   readonly created: { readonly value: number; readonly author: string };
   /** Undefined until the Worker acknowledges the creation. */
   created_at: string | undefined;
-  /** Maps each value to the update that sent it. */
+  /** Maps each value to its update. */
   readonly sent: Map<number, Sent>;
-  /** Every version that a response showed. */
   readonly shown: Version[];
-  /**
-   * The conditional updates (those with If-Match) that the Worker acknowledged. Maps the
-   * `updated_at` of an update to the version in its If-Match. The update must have replaced this
-   * version.
-   */
+  /** Maps the `updated_at` of each conditional update to the version in its If-Match. */
   readonly replaced: Map<string, string>;
-  /**
-   * The time of the latest version that the Worker has returned for a create, an update or a get of
-   * this evaluation. If a request begins after this response, it must not return an older version.
-   */
+  /** The time of the latest version that a create, update or get returned. */
   latest: string;
-  /**
-   * The `x-d1-bookmark` of the response that returned the latest version. A get of this evaluation
-   * sends the bookmark, so that D1 reads this version or a later one.
-   */
+  /** The `x-d1-bookmark` of the response with the latest version. */
   bookmark: string | undefined;
-  /** The state of the deletion. If it is `sent`, nobody knows whether the evaluation is deleted. */
+  /** After `sent`, the evaluation may or may not be deleted. */
   deletion: 'none' | 'sent' | 'acknowledged';
-  /**
-   * True if this evaluation has the id of an earlier evaluation, and the Worker acknowledged the
-   * deletion of the earlier one.
-   */
+  /** True if a deleted evaluation had the same id. */
   readonly isRecreated: boolean;
 };
 
@@ -99,10 +72,7 @@ export const openLedger = (
   isRecreated,
 });
 
-/**
- * Records a version that a response showed. If it is the latest version so far, also records its
- * time, and the bookmark if the response has one.
- */
+/** Records a version that a response showed. */
 export function advance(ledger: Ledger, version: Version, bookmark: unknown): void {
   ledger.shown.push(version);
   if (version.at < ledger.latest) return;

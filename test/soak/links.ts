@@ -1,8 +1,6 @@
 /**
- * The turns that create, use and revoke links, and the audit that checks the revoked links. A turn
- * is one action of a caller (load.ts). An event is the JSON that a machine posts to a link, with a
- * new value for an evaluation. `where` is a condition of the link. If an event does not match this
- * condition, or if the link is revoked, the Worker must not store the event.
+ * Creates, uses and revokes links, and audits the revoked links. An event is the JSON that a
+ * machine posts to a link.
  */
 import { randomUUID } from 'node:crypto';
 import { callInAudit } from './audit.ts';
@@ -12,26 +10,18 @@ import { describeAnswer, sendUpdate } from './writes.ts';
 
 type Link = {
   readonly id: string;
-  /** A machine posts an event to this path and query. The query contains the link's key. */
   readonly path: string;
   readonly author: string;
   readonly ledger: Ledger;
   revocation: 'none' | 'sent' | 'acknowledged';
 };
 
-/**
- * The request body that creates a link. `where` is the condition that an event must match. `path`
- * selects the value in an event.
- */
 const LINK_FOR_SCORES = {
   path: "$.answers[?@.ref=='score'].number",
   where: { '/kind': 'answers' },
 };
 
-/**
- * If one of these objects is the `firstFields` of an event, the event does not match the `where` of
- * LINK_FOR_SCORES.
- */
+/** An event with these first fields does not match the `where` of LINK_FOR_SCORES. */
 const MISMATCHES = [
   {},
   { kind: 'answer' },
@@ -40,10 +30,6 @@ const MISMATCHES = [
   { kind: null },
 ];
 
-/**
- * Makes the body of an event. With the default `firstFields`, the event matches the `where` of
- * LINK_FOR_SCORES.
- */
 const makeEvent = (value: number, firstFields: object = { kind: 'answers' }) =>
   JSON.stringify({
     ...firstFields,
@@ -104,8 +90,7 @@ export function createLinks() {
 
   /**
    * Posts an event that does not match the link's `where`. The Worker must answer 204 and store
-   * nothing. No ledger (ledger.ts) contains the event's value. If the Worker stored the value, the
-   * audit would report that nobody sent it.
+   * nothing.
    */
   async function ignore(world: World): Promise<void> {
     const link = pickOpen(world);
@@ -142,13 +127,7 @@ export function createLinks() {
       world.findings.violate('refused', `revoke link answered ${describeAnswer(answer)}`);
   }
 
-  /**
-   * Posts an event to each revoked link, and checks that the Worker answers 404. Returns three
-   * numbers:
-   * - `revoked`: the links that the Worker acknowledged as revoked,
-   * - `stored`: the events that the Worker acknowledged as stored,
-   * - `ignored`: the events that did not match `where`, and that the Worker answered with 204.
-   */
+  /** Posts an event to each revoked link, and checks that the Worker answers 404. */
   async function audit({ caller, findings, nextValue }: World) {
     const revoked = links.filter(({ revocation }) => revocation === 'acknowledged');
     for (const { id, path } of revoked) {

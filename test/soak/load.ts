@@ -1,7 +1,6 @@
 /**
- * Makes the mixed load. Many loops run concurrently until the time is over. Each loop makes turns
- * one after another, and picks each turn at random. A turn is one action of a caller, such as an
- * update.
+ * Makes the mixed load: concurrent loops of random turns. A turn is one action of a caller, such as
+ * an update.
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import { sendBadInput } from './bad-input.ts';
@@ -10,26 +9,18 @@ import { pickLedger, type World } from './world.ts';
 import { createEvaluation, deleteEvaluation, updateEvaluation } from './writes.ts';
 
 /**
- * The share of turns that send bad input. A turn with bad input sends one request. Some other turns
- * send several requests: a conditional update, for example, reads first. So 6.25 % of the turns
- * make only about 5 % of the requests.
+ * Some other turns send several requests, so 6.25 % of the turns make about 5 % of the requests.
  */
 const BAD_INPUT_SHARE = 0.0625;
 const FIRST_EVALUATIONS = 48;
-/**
- * The pause of a loop after a failed turn. If workerd crashes, every turn fails immediately.
- * Without the pause, all loops would then try again without end, as fast as they can.
- */
+/** If workerd crashes, this pause stops the loops from trying again as fast as they can. */
 const BROKEN_PAUSE_MS = 500;
 
 export type BadInputs = { sent: number; refused: number; unanswered: number };
 
 type Turn = (world: World) => Promise<unknown>;
 
-/**
- * Returns a list that contains each turn as often as its weight: a turn of weight 10 ten times. So
- * a random pick from the list respects the weights.
- */
+/** Returns a list that contains each turn as often as its weight. */
 export const repeatByWeight = (turns: readonly (readonly [number, Turn])[]): Turn[] =>
   turns.flatMap(([weight, turn]) => Array.from({ length: weight }, () => turn));
 
@@ -69,10 +60,6 @@ export async function createFirst(world: World): Promise<void> {
   while (world.existing.length < FIRST_EVALUATIONS) await createEvaluation(world);
 }
 
-/**
- * Runs `loops` loops concurrently. Each loop makes turns until `isOver` returns true. If a turn
- * throws an error, adds a violation to the findings.
- */
 export async function runLoops(
   world: World,
   loops: number,

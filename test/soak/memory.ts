@@ -1,8 +1,4 @@
-/**
- * Measures the resident memory of workerd on Linux (VmRSS, proc(5)). One workerd process runs both
- * the Worker and its D1. If the soak has started several workerd processes, the result is the sum
- * of their memory.
- */
+/** Measures the resident memory of workerd on Linux (VmRSS, proc(5)). */
 import { readdirSync, readFileSync } from 'node:fs';
 
 const field = (status: string, name: string) =>
@@ -40,15 +36,9 @@ export function readWorkerd(): Process[] {
 const MIB_PER_KIB = 1 / 1024;
 
 type Memory = {
-  /**
-   * Returns the present memory, in MiB. If `isWarm` is true, the warm-up is over: then also records
-   * the memory as a sample.
-   */
+  /** Returns the memory in MiB. If `isWarm` is true, also records a sample. */
   readonly sample: (isWarm: boolean) => number;
-  /**
-   * Returns the median of the first quarter of the samples (`baseline`) and the median of the last
-   * quarter (`end`), in MiB. If there are fewer than SAMPLES_MIN samples, returns undefined.
-   */
+  /** Returns medians in MiB, or undefined if there are fewer than SAMPLES_MIN samples. */
   readonly growth: () => Growth | undefined;
 };
 

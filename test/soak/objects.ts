@@ -1,14 +1,6 @@
 /**
- * Decides which accounts live in a Durable Object of their own (src/db/account-object.ts). The
- * other accounts live in D1. At the start, a third of the accounts live in objects. The rest move
- * from D1 into their objects one after another, while callers write.
- *
- * The setting ACCOUNT_OBJECTS names the accounts that live in objects. Two versions of the Worker
- * run at the same time:
- * - The old version serves a tenth of the requests. Its setting never changes. So if an account has
- *   moved since the start, the old version still looks for the account in D1.
- * - The new version serves all other requests. When an account starts to move, the setting of the
- *   new version names this account too.
+ * Moves accounts from D1 into their Durable Objects while callers write. Some requests go to an old
+ * version of the Worker, which still looks for moved accounts in D1.
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Findings } from './findings.ts';
@@ -17,30 +9,17 @@ import type { Server } from './server.ts';
 import { ACCOUNTS } from './tokens.ts';
 
 const FIRST_COUNT = ACCOUNTS.length / 3;
-/** The number of accounts that move during the soak. */
 export const MOVES_COUNT = ACCOUNTS.length - FIRST_COUNT;
-/** The share of requests that the old version of the Worker serves. */
 const OLD_VERSION_SHARE = 0.1;
-/**
- * When an account has moved, its object deletes the account's rows in D1. The audit waits at most
- * this long until all these rows are deleted. If a kill or a fault of D1 interrupts the deletion,
- * the object resumes the deletion after 10 s (src/db/arrival.ts).
- */
+/** If a kill interrupts an object, the object resumes after 10 s (src/db/arrival.ts). */
 const CLEANED_MAX_MS = 40_000;
 const CLEANED_EVERY_MS = 500;
 
 export type Objects = {
   readonly accounts: () => readonly string[];
-  /**
-   * Picks a version of the Worker for a request: the old or the new one. Returns the setting
-   * ACCOUNT_OBJECTS of this version.
-   */
+  /** Returns the setting ACCOUNT_OBJECTS of a random version of the Worker. */
   readonly pickAccountObjects: () => string;
-  /**
-   * Adds the next account to the setting ACCOUNT_OBJECTS of the new version. The account starts to
-   * move when a caller of this account sends a request to the new version. If ACCOUNT_OBJECTS
-   * already names all accounts, does nothing.
-   */
+  /** Adds the next account to the ACCOUNT_OBJECTS of the new version. */
   readonly moveNextAccount: () => void;
 };
 
@@ -57,10 +36,7 @@ export function createObjects(random: Random): Objects {
   };
 }
 
-/**
- * Waits until D1 has no row of an account that lives in an object. If D1 still has a row of one of
- * these accounts after CLEANED_MAX_MS, adds a violation to `findings`.
- */
+/** Waits until D1 has no row of an account that lives in an object. */
 export async function auditD1(server: Server, objects: Objects, findings: Findings): Promise<void> {
   const deadline = Date.now() + CLEANED_MAX_MS;
   for (;;) {

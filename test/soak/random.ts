@@ -1,7 +1,6 @@
 /**
- * Random choices that a seed makes repeatable: the same seed gives the same sequence of choices. In
- * the soak, timing decides which of the concurrent loops gets the next choice. So two soaks with
- * the same seed may send different requests.
+ * Makes random choices that a seed repeats. Timing still decides which loop of the soak gets the
+ * next choice.
  */
 
 export type Random = {
@@ -11,10 +10,7 @@ export type Random = {
   readonly pick: <T>(list: readonly T[]) => T;
 };
 
-/**
- * Creates a random generator with the algorithm Mulberry32. The algorithm is short, and its numbers
- * are not safe for cryptography.
- */
+/** Creates a random generator with the algorithm Mulberry32. */
 export function createRandom(seed: number): Random {
   let state = seed;
   const next = () => {

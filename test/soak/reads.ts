@@ -1,7 +1,6 @@
 /**
- * The turns that get and list evaluations. A turn is one action of a caller (load.ts). If a
- * response has shown a version of an evaluation, a later get must not return an older version. A
- * list must show each existing evaluation once, in order.
+ * Gets and lists evaluations. The versions that successive gets return must not go back in time. A
+ * list must show each evaluation once, in order.
  */
 import type { RunEvaluation } from '../../src/evaluation/read.ts';
 import { advance, type Ledger, readVersion, type Version } from './ledger.ts';
@@ -17,11 +16,7 @@ import {
 
 type Read = { readonly row: RunEvaluation; readonly version: Version };
 
-/**
- * Gets an evaluation. If the status is not 200, returns undefined. Adds a violation to the findings
- * in two cases: the status is neither 200 nor 503, or the version is older than one that an earlier
- * response returned.
- */
+/** Gets an evaluation and checks the response. Returns undefined if the status is not 200. */
 export async function getEvaluation(world: World, ledger: Ledger): Promise<Read | undefined> {
   const { caller, findings } = world;
   const [before, bookmark] = [ledger.latest, ledger.bookmark];
@@ -51,10 +46,6 @@ export async function getEvaluation(world: World, ledger: Ledger): Promise<Read 
   return { row, version };
 }
 
-/**
- * Gets an evaluation. `If-None-Match` contains the latest version that the callers know. If this
- * version is still current, the response must be 304. Otherwise the response must be 200.
- */
 export async function getIfChanged(world: World): Promise<void> {
   const ledger = pickLedger(world);
   const known = `"${ledger.latest}"`;
@@ -79,7 +70,7 @@ export async function getIfChanged(world: World): Promise<void> {
   }
 }
 
-/** Reads the next page of a random run's list. After the last page, starts again at the first. */
+/** Reads the next page of a random run's list. */
 export async function listEvaluations(world: World): Promise<void> {
   const { caller, findings, random } = world;
   const run = random.pick(world.runs);
@@ -101,17 +92,15 @@ export async function listEvaluations(world: World): Promise<void> {
 }
 
 /**
- * Returns the position of an evaluation in the list of its run, as a text: the creation time, then
- * the id. The list is in the alphabetical order of these texts.
+ * Formats the position of an evaluation. The list is in the alphabetical order of the positions.
  */
 const formatPosition = (
   row: { readonly id: string; readonly created_at?: string | undefined } | undefined,
 ) => `${row?.created_at} ${row?.id}`;
 
 /**
- * Checks a page of the list. Returns a sentence for each fault. The page must contain every entry
- * after the position `after`, up to and including the position `last`. Each entry must appear once,
- * and the entries must be in order.
+ * Returns a sentence for each fault. The page must contain every entry after `after`, up to and
+ * including `last`.
  */
 function judgePage(
   run: Run,
@@ -127,8 +116,7 @@ function judgePage(
   );
   for (const row of rows) {
     const ledger = run.ledgers.get(row.id);
-    // A caller may delete the evaluation and create it again during this request. Then the page may
-    // show the deleted evaluation. Its version does not belong in the ledger of the new evaluation.
+    // The page may show an evaluation that a caller has since deleted and created again.
     if (ledger && (before.get(row.id) ?? ledger) === ledger) ledger.shown.push(readVersion(row));
     else if (!ledger) problems.push(`${row.id} was never created`);
   }

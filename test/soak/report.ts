@@ -15,7 +15,6 @@ type Results = {
   readonly findings: Findings;
   readonly faults: Faults;
   readonly objects: Objects;
-  /** The number of requests for which the Worker's own retries hid a fault of D1. */
   readonly absorbed: number;
   readonly bad: BadInputs;
   readonly tally: Tally;

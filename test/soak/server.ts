@@ -1,10 +1,6 @@
 /**
- * Bundles a Worker as `wrangler deploy` does, and runs the bundle in workerd on loopback. The
- * Worker has a real local D1, and account objects: Durable Objects that each store one account.
- *
- * Miniflare starts workerd as one process. This file does not use `wrangler dev`, which adds a
- * proxy. The memory of the proxy grows with each request, and this growth would hide a memory leak
- * of the Worker.
+ * Bundles a Worker as `wrangler deploy` does, and runs the bundle in workerd on loopback. `wrangler
+ * dev` would add a proxy whose growing memory hides a leak of the Worker.
  */
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -14,15 +10,10 @@ import { unstable_readConfig } from 'wrangler';
 import { listMigrationStatements } from '../node/migrations.ts';
 import type { Faults } from './faults.ts';
 
-// This project does not depend on Miniflare directly. npm installs Miniflare because wrangler
-// depends on it.
+// Miniflare is a dependency of wrangler, not of this project.
 const { Miniflare } = createRequire(import.meta.url)('miniflare');
 
-/**
- * The fields of the Worker's log line that this file reads. `db_calls` counts the calls to D1
- * without retries, and `db_attempts` counts them with retries. If `db_attempts` is above
- * `db_calls`, the Worker retried.
- */
+/** `db_attempts` includes the Worker's retries of calls to D1, and `db_calls` does not. */
 type LogLine = {
   readonly status: number;
   readonly db_calls?: number;
@@ -32,15 +23,9 @@ type LogLine = {
 export type Server = {
   readonly url: URL;
   readonly readFaults: () => Promise<Faults>;
-  /**
-   * Counts the requests in which the Worker retried a call to D1, and then answered with a status
-   * below 500. The numbers come from the Worker's log.
-   */
+  /** Counts the requests for which the Worker's own retries hid a fault of D1. */
   readonly countAbsorbed: () => number;
-  /**
-   * Counts the rows of the given accounts in all tables of D1 except `account_object`. An account
-   * that has moved into its object keeps its row in `account_object`.
-   */
+  /** Counts the rows of the accounts in all tables of D1 except `account_object`. */
   readonly countInD1: (accounts: readonly string[]) => Promise<number>;
   readonly stop: () => Promise<void>;
 };
@@ -48,17 +33,12 @@ export type Server = {
 export type Label = { readonly id: string; readonly min: number; readonly max: number };
 
 type Build = {
-  /**
-   * The folder for the bundle and the database. The code that calls `build` must delete the folder.
-   */
+  /** The code that calls `build` must delete this folder. */
   readonly folder: string;
   readonly config: unknown;
 };
 
-/**
- * Bundles the Worker whose entry module has the path `entry`. The Worker gets a D1 as `DB`, the
- * account objects as `ACCOUNT_OBJECT`, and `settings` as its variables.
- */
+/** Bundles the Worker whose entry module has the path `entry`. */
 export function build(
   folder: string,
   entry: string,
@@ -101,15 +81,12 @@ export function build(
   };
 }
 
-/**
- * Returns the folder with the database files. Miniflare writes the files of D1 into the subfolder
- * `d1`, and those of the account objects into `do`.
- */
+/** Returns the folder with the database files: `d1` for D1, and `do` for account objects. */
 export const storeOf = (folder: string) => join(folder, 'store');
 
 /**
- * Starts workerd with the databases in `folder`. Pass a label only for the first start: then this
- * function also applies the migrations and stores the label.
+ * Starts workerd with the databases in `folder`. Pass a label only for the first start, which also
+ * applies the migrations.
  */
 export async function startServer({ folder, config }: Build, label?: Label): Promise<Server> {
   let absorbed = 0;
@@ -148,10 +125,7 @@ export async function startServer({ folder, config }: Build, label?: Label): Pro
   }
 }
 
-/**
- * The part of `D1Database` that this file uses. This file runs in Node, so the types of the Workers
- * runtime are not available.
- */
+/** This file runs in Node, so the types of the Workers runtime are not available. */
 type Database = {
   prepare: (sql: string) => {
     bind: (...values: unknown[]) => {

@@ -1,11 +1,6 @@
 /**
- * `npm run soak` tests the Worker in three parts, on loopback only:
- * - 1,000 random runs of a model of writes (test/write-model.test.ts),
- * - callers that write while the soak kills workerd again and again (crash.ts),
- * - a mixed load, with bad input, on a D1 that fails now and then (load.ts).
- *
- * In the second and third part, an audit reads everything that the Worker stored. If the Worker did
- * not keep a guarantee, the program exits with 1.
+ * Tests the write model, crashes of workerd, and a mixed load on a D1 that fails (`npm run soak`).
+ * The program exits with 1 if the Worker did not keep a guarantee.
  */
 import { spawnSync } from 'node:child_process';
 import { randomInt, randomUUID } from 'node:crypto';
@@ -37,24 +32,13 @@ input, a D1 that fails now and then; then an audit. Accounts are brought into ob
   --seed N         chooses the same operations again
   --help           this text`;
 
-/**
- * The maximum heap of V8. By default V8 lets garbage pile up for minutes, which hides a memory
- * leak. A heap of 24 MiB forces V8 to collect garbage all the time. If the Worker needs more than
- * this heap, workerd crashes and the soak fails.
- */
+/** A small heap makes V8 collect garbage all the time, so that a memory leak shows. */
 const HEAP_MAX_MIB = 24;
 
-/**
- * The memory of workerd may grow by at most this much after the warm-up. The warm-up is the first
- * third of the load, and at least the first 4,000 requests. Measured growth: under 10 MiB. If a
- * Worker leaked 4 KiB in each request, it would fill the heap (HEAP_MAX_MIB) within 45 seconds.
- */
+/** The measured growth after the warm-up is under 10 MiB. */
 const GROWTH_MAX_MIB = 24;
 const WARM_UP_REQUESTS = 4000;
-/**
- * A time limit for two steps together: the start of the Worker before the load, and the audit after
- * the load.
- */
+/** The start before the load and the audit after the load share this limit. */
 const AROUND_LOAD_MAX_SECONDS = 120;
 const CLOSE_MAX_SECONDS = 10;
 const MODEL_MAX_SECONDS = 900;
@@ -133,10 +117,6 @@ async function soak(
 const violations = () =>
   [...findings.violations.values()].reduce((sum, { length }) => sum + length, 0);
 
-/**
- * Runs the write model: 1,000 random sequences of writes to one evaluation. In these sequences,
- * calls to D1 fail or arrive late.
- */
 function runModel(seed: number): void {
   console.error('the write model: 1,000 runs');
   const args = [
@@ -181,12 +161,10 @@ async function run(options: Options): Promise<never> {
     console.error(writeVerdict(findings));
   }
   await withDeadline(CLOSE_MAX_SECONDS, Promise.resolve(server?.stop())).catch(() => {});
-  // A connection or a timer may still be open. Then `process.exitCode` alone would not end this
-  // process.
+  // An open connection or timer would keep this process alive.
   process.exit(violations() === 0 ? 0 : 1);
 }
 
-/** Returns the result of `work`. @throws {Error} if `work` takes longer than `seconds` */
 async function withDeadline<T>(seconds: number, work: Promise<T>): Promise<T> {
   const late = Promise.withResolvers<never>();
   const timer = setTimeout(

@@ -1,15 +1,10 @@
 /**
- * Mints the tokens of the soak. An author gets a new token after every USES_MAX requests, so that
- * the Worker sees more tokens than its token cache can contain. The Worker must refuse the hostile
- * tokens, such as a forged or an expired one. Each hostile token is minted once.
+ * Mints the tokens of the soak. Authors change tokens often, so that the Worker sees more tokens
+ * than its cache can contain.
  */
 import { randomBytes, randomUUID } from 'node:crypto';
 import { SignJWT } from 'jose';
 
-/**
- * The accounts of the soak. A third of them have a Durable Object of their own from the start
- * (objects.ts).
- */
 export const ACCOUNTS = Array.from({ length: 12 }, (_, index) => `acc_soak_${index + 1}`);
 export const AUTHORS = [
   'user-1',

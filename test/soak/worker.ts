@@ -1,10 +1,6 @@
 /**
- * The Worker of the soak: the deployed app, with two additions.
- * - Several versions of the app run side by side, as during a deployment. Each version has a
- *   different setting ACCOUNT_OBJECTS. The header `x-account-objects` of a request contains the
- *   setting of the version that serves this request.
- * - If the variable D1_FAULTS is set, calls to D1 fail at random (faults.ts), both for the app and
- *   for the account objects. GET /soak/faults returns how many calls failed, and how.
+ * Runs the deployed app, with injected faults of D1 (faults.ts). The request header
+ * `x-account-objects` selects the version of the app.
  */
 import { env } from 'cloudflare:workers';
 import { createApp } from '../../src/app.ts';
@@ -12,9 +8,7 @@ import { AccountObject as DeployedObject } from '../../src/db/account-object.ts'
 import { interceptD1 } from '../support/d1.ts';
 import { type Faults, pickFate } from './faults.ts';
 
-/**
- * A call to D1 that hangs takes this long. The Worker waits only 5 s for D1 (src/db/connection.ts).
- */
+/** The Worker waits only 5 s for D1 (src/db/connection.ts). */
 const HANG_MS = 6000;
 
 const { D1_FAULTS } = env as Env & { readonly D1_FAULTS?: string };
@@ -34,7 +28,7 @@ const makeFaultyD1 = () =>
     throw makeD1Error('Network connection lost.');
   });
 
-/** Makes an error like the errors of D1: the error has a `cause` with the same message. */
+/** The errors of D1 have a `cause` with the same message. */
 const makeD1Error = (message: string) =>
   new Error(`D1_ERROR: ${message}`, { cause: new Error(message) });
 

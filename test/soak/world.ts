@@ -1,8 +1,4 @@
-/**
- * The state that all concurrent loops of the soak share: tokens, a label, and runs. A run is one
- * run of an AI process, and has evaluations. For each evaluation, the run has a ledger of what the
- * callers know about it (ledger.ts).
- */
+/** Defines the state that all concurrent loops of the soak share. */
 import { randomUUID } from 'node:crypto';
 import type { Caller } from './caller.ts';
 import type { Findings } from './findings.ts';
@@ -16,8 +12,7 @@ export type Run = {
   readonly account: string;
   readonly ledgers: Map<string, Ledger>;
   /**
-   * The page of the run's list that a caller reads next. `path` is the URL of this page. `after` is
-   * the position of the last entry on the previous page, and empty for the first page.
+   * `after` is the position of the last entry on the previous page, and empty for the first page.
    */
   next: { readonly path: string; readonly after: string };
 };
@@ -29,16 +24,9 @@ export type World = {
   readonly tokens: Tokens;
   readonly label: Label;
   readonly runs: readonly Run[];
-  /**
-   * The evaluations that callers read and update. Half of the time, a caller picks one of the
-   * oldest evaluations. HOT_COUNT is the number of these. The number is small, so that several
-   * callers write to the same evaluation.
-   */
+  /** Callers prefer the oldest evaluations, so that several callers write to one evaluation. */
   readonly existing: Ledger[];
-  /**
-   * Returns a number that no request has sent before. So a stored value identifies the request that
-   * sent it.
-   */
+  /** Returns a new number each time, so that a stored value identifies its request. */
   readonly nextValue: () => number;
 };
 

@@ -1,7 +1,4 @@
-/**
- * The callers of the crash test (crash.ts). They make every kind of write while the test kills
- * workerd. The audit compares what is stored with what the callers know.
- */
+/** Runs the callers of the crash test (crash.ts), which make every kind of write. */
 import { audit, type Tally } from './audit.ts';
 import type { Caller } from './caller.ts';
 import { createLabels } from './labels.ts';
@@ -11,10 +8,7 @@ import type { World } from './world.ts';
 import { createEvaluation, deleteEvaluation, updateEvaluation } from './writes.ts';
 
 export const WRITERS = 16;
-/**
- * The writers end after this many turns, even if the test never calls `stop`. In a normal run, the
- * writers make far fewer turns.
- */
+/** The writers end after this many turns, even if the test never calls `stop`. */
 const TURNS_MAX = 50_000;
 
 export type Audited = {
@@ -51,10 +45,7 @@ export async function createWriters(world: World) {
     stop: () => {
       left = 0;
     },
-    /**
-     * Runs the audit through `caller`. The writers' own caller may be waiting until workerd is up
-     * again (lasting-caller.ts).
-     */
+    /** The writers' own caller may be waiting for workerd, so the audit uses another caller. */
     audit: async (caller: Caller): Promise<Audited> => {
       const given: World = { ...world, caller };
       const tally = await audit(given, WRITERS);

@@ -1,7 +1,6 @@
 /**
- * The turns that create, update and delete evaluations. A turn is one action of a caller (load.ts).
- * Each turn checks the Worker's response. In the ledger of the evaluation (ledger.ts), the turn
- * records what it sent and what the Worker acknowledged.
+ * Creates, updates and deletes evaluations. Each function checks the responses and records them in
+ * a ledger (ledger.ts).
  */
 import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -23,11 +22,7 @@ export async function createEvaluation(world: World, deleted?: DeletedEvaluation
   world.existing.push(created.ledger);
 }
 
-/**
- * Creates an evaluation that no other caller uses, updates it, and deletes it. Sometimes
- * (RECREATED_SHARE) it then creates a new evaluation with the id of the deleted one. Other callers
- * may use the new evaluation.
- */
+/** Creates, updates and deletes an evaluation that no other caller uses. */
 export async function deleteEvaluation(world: World): Promise<void> {
   const created = await create(world);
   if (!created) return;
@@ -43,8 +38,7 @@ export async function deleteEvaluation(world: World): Promise<void> {
     return world.findings.violate('refused', `delete answered ${describeAnswer(answer)}`);
   ledger.deletion = 'acknowledged';
   if (!world.random.chance(RECREATED_SHARE)) return;
-  // If a create falls into the same millisecond as the deletion, the Worker treats the create as
-  // older than the deletion, and answers 409.
+  // The Worker would answer 409 to a create in the same millisecond as the deletion.
   await pause(2);
   await createEvaluation(world, { run, id: ledger.id });
 }
@@ -52,10 +46,7 @@ export async function deleteEvaluation(world: World): Promise<void> {
 type DeletedEvaluation = { readonly run: Run; readonly id: string };
 type Created = { readonly run: Run; readonly ledger: Ledger; readonly row: RunEvaluation };
 
-/**
- * Creates an evaluation. If `deleted` is given, the new evaluation has the id of the deleted one.
- * If the Worker did not acknowledge the creation, returns undefined.
- */
+/** Returns undefined if the Worker did not acknowledge the creation. */
 async function create(world: World, deleted?: DeletedEvaluation): Promise<Created | undefined> {
   const { caller, findings, random } = world;
   const { run, id } = deleted ?? { run: random.pick(world.runs), id: randomUUID() };
@@ -69,8 +60,7 @@ async function create(world: World, deleted?: DeletedEvaluation): Promise<Create
     body: JSON.stringify({ id, evaluation_label_id: world.label.id, value, output_name }),
   };
   const ledger = openLedger(run, id, { value, author }, deleted !== undefined);
-  // Another caller's list may show the evaluation before this create gets its response. The check
-  // of that list needs the ledger, so the ledger must exist before the request.
+  // Another caller's list may show the evaluation before this create gets its response.
   run.ledgers.set(id, ledger);
 
   const { answer, uncertain } = await caller.call(call);
@@ -127,17 +117,11 @@ export type Update = {
   readonly hasKey: boolean;
   /** The version in the update's If-Match. */
   readonly expected?: string | undefined;
-  /**
-   * Returns true if a caller has begun to revoke the link of the update. Then the Worker may answer
-   * 404.
-   */
+  /** Returns true if a caller has begun to revoke the link of the update. */
   readonly mayBeGone?: () => boolean;
 };
 
-/**
- * Sends an update, and records the results in the ledger. Sometimes (REPEATED_SHARE) it sends the
- * update again, as if the response had been lost.
- */
+/** Sends an update, and records the results in the ledger. */
 export async function sendUpdate(world: World, ledger: Ledger, update: Update): Promise<void> {
   const { findings, random } = world;
   const { call, author, value, hasKey, expected, mayBeGone } = update;
@@ -148,8 +132,7 @@ export async function sendUpdate(world: World, ledger: Ledger, update: Update): 
     const before = ledger.latest;
     sent.isUnderWay = true;
     const { answer, uncertain } = await world.caller.call(call).catch((thrown: unknown) => {
-      // Without a response, nobody knows how many times the Worker stored the update. So the audit
-      // must accept any number of times. `runLoops` (load.ts) reports the error as a violation.
+      // Without a response, the audit must accept any number of stored copies.
       sent.uncertain = Number.POSITIVE_INFINITY;
       throw thrown;
     });
@@ -180,19 +163,12 @@ export async function sendUpdate(world: World, ledger: Ledger, update: Update): 
 type SentUpdate = {
   readonly value: number;
   readonly sent: Sent;
-  /**
-   * The time of the latest version that the callers knew when they sent this update. The Worker
-   * must give the update a later time. If a caller repeats the update, `before` is empty: then the
-   * Worker may return the version that it stored the first time.
-   */
+  /** The update must get a later time than `before`, which is empty for a repeated update. */
   readonly before: string;
   readonly expected: string | undefined;
 };
 
-/**
- * Records an acknowledged update in the ledger. If the response is wrong, returns a sentence that
- * tells the fault.
- */
+/** Records an acknowledged update. Returns a sentence if the response is wrong. */
 function acknowledge(
   ledger: Ledger,
   answer: Answer,
