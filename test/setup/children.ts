@@ -1,7 +1,6 @@
 /**
- * Runs the commands of a test. Each command gets its own process group, so that a test can kill the
- * command together with all processes that it started. If a test fails, vitest prints the output of
- * its commands.
+ * Runs the commands of a test, each in its own process group. A test can kill a command together
+ * with its child processes.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -23,10 +22,7 @@ export type Child = {
   readonly waitForOutput: (pattern: RegExp) => Promise<void>;
   /** Sends a signal to the whole process group, as a terminal does on Ctrl-C. */
   readonly signal: (signal: NodeJS.Signals) => void;
-  /**
-   * Resolves with the exit status when the command itself has ended. Its child processes may still
-   * run.
-   */
+  /** Resolves when the command has ended, even if its child processes still run. */
   readonly exited: Promise<number | null>;
   /** Resolves when the command and all child processes have closed their output. */
   readonly closed: Promise<Ended>;
@@ -102,8 +98,7 @@ export async function killChildren(): Promise<void> {
   await Promise.all(children.map(({ closed }) => closed));
 }
 
-// Ctrl-C in a terminal signals only the process group of the test runner. Each command runs in a
-// process group of its own, so this handler kills all commands.
+// Ctrl-C does not reach the commands, because each has its own process group.
 for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   process.once(name, () => {
     for (const { signal } of running) signal('SIGKILL');

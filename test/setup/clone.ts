@@ -1,7 +1,6 @@
 /**
- * Makes a copy of the project for a test. Like a fresh clone, the copy contains only the files that
- * git tracks. `node_modules` is a symbolic link to the project's packages, because a test must not
- * need the network.
+ * Copies the files that git tracks into a new folder. `node_modules` is a symbolic link, so no test
+ * needs the network.
  */
 import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -22,11 +21,9 @@ export function cloneProject() {
     cwd: folder,
     env: {
       ...process.env,
-      // Commands in the copy run the Node and the tools that node_modules contains, even if npm did
-      // not start vitest.
+      // Commands in the copy must run the Node and the tools in node_modules.
       PATH: [join(project, 'node_modules/.bin'), process.env['PATH']].join(delimiter),
-      // wrangler keeps its temporary files and its settings in this folder. So it does not find the
-      // Cloudflare login of this machine.
+      // wrangler must not find the Cloudflare login of this machine.
       TMPDIR: temporary,
       XDG_CONFIG_HOME: temporary,
     },
@@ -37,7 +34,7 @@ export function cloneProject() {
     place,
     shell,
     /**
-     * Runs a shell command and returns its standard output.
+     * Returns the standard output of a shell command.
      * @throws {Error} with all output if the command fails
      */
     async outputOf(command: string): Promise<string> {

@@ -1,9 +1,4 @@
-/**
- * Runs the commands that the project's pages (*.md) show and that no other test runs. If a command
- * needs a Cloudflare account, the test runs it with `--local` or `--help`. If a program is slow,
- * the test runs it only with `--help`. If a page shows a command that no test runs,
- * test/node/pages.test.ts fails.
- */
+/** Runs the commands that the project's pages show and that no other test runs. */
 import {
   appendFileSync,
   chmodSync,
@@ -26,15 +21,11 @@ afterAll(remove);
 const OPERATING = '.github/OPERATING.md';
 const readFromClone = (file: string) => readFileSync(join(folder, file), 'utf8');
 
-/** The names of all tables. Each table has a column `account_id`. */
 const TABLES = [...read('drizzle/0000_create_tables.sql').matchAll(/CREATE TABLE `(\w+)`/g)].map(
   ([, name = '']) => name,
 );
 
-/**
- * The wrangler commands that need a Cloudflare account, each with the options that the pages (*.md)
- * use. For example, one entry is `['d1 time-travel info', ['--timestamp']]`.
- */
+/** Commands that need a Cloudflare account, each with the options that the pages use. */
 const WRANGLER_COMMANDS = [
   ['tail'],
   ['rollback'],
@@ -52,10 +43,7 @@ const WRANGLER_COMMANDS = [
   ];
 });
 
-/**
- * Runs a script, but with another program in place of `curl`. This program prints its arguments and
- * sends nothing. Returns the URL and the JSON body of the request that the real curl would send.
- */
+/** Returns the URL and the JSON body that the script's `curl` would send. */
 async function readCurlRequest(script: string) {
   const bin = join(folder, '.stand-ins');
   mkdirSync(bin, { recursive: true });

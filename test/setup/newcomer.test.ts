@@ -22,16 +22,12 @@ type Running = {
   /** The time that `npm start` took until the Worker served requests. */
   readonly seconds: number;
   readonly output: string;
-  /** The curl command in the output, which updates an evaluation. */
   readonly curl: string;
   readonly npm: Child;
   readonly stop: () => Promise<void>;
 };
 
-/**
- * Runs `npm start`. Resolves when the Worker serves requests: the command has then printed a link,
- * or the note that tokens come from an identity provider.
- */
+/** Runs `npm start`, and resolves when the Worker serves requests. */
 async function start(port: number): Promise<Running> {
   const started = performance.now();
   const npm = startChild(place, 'npm', 'start', '--', '--port', String(port));
@@ -332,8 +328,7 @@ describe("an identity provider's settings in .dev.vars", () => {
 
     expect(status).toBe(1);
     expect(stderr).toContain("mkdir '/dev/null/.wrangler'");
-    // wrangler may leave a process behind that still writes to stderr. So this text may begin in
-    // the middle of a line.
+    // Another process may write to stderr, so this text may begin in the middle of a line.
     expect(stderr).toContain(
       'wrangler dev ended with 1, and the Worker with it: its own message is above.',
     );
@@ -341,7 +336,7 @@ describe("an identity provider's settings in .dev.vars", () => {
 });
 
 describe('npm run token', () => {
-  // `npm start` creates .dev.vars. If only these tests run, the file is missing.
+  // If only these tests run, `npm start` has not created .dev.vars.
   beforeAll(() => {
     const file = join(clone, '.dev.vars');
     if (!existsSync(file)) writeFileSync(file, `JWT_SECRET=${'x'.repeat(32)}\n`);

@@ -1,7 +1,4 @@
-/**
- * Configures `npm run check:setup`: the tests that run the project's commands and examples. `npm
- * test` leaves them out.
- */
+/** Configures `npm run check:setup`: the tests that run the project's commands and examples. */
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
@@ -9,8 +6,7 @@ export default defineConfig({
     include: ['test/setup/*.test.ts', 'test/examples/*.test.ts'],
     silent: 'passed-only',
     maxWorkers: 2,
-    // The longest test takes 12 s on a quiet machine with two cores. A busy machine needs much
-    // more.
+    // The longest test takes 12 s on a quiet machine with two cores.
     testTimeout: 300_000,
     hookTimeout: 300_000,
   },

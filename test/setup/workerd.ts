@@ -1,7 +1,6 @@
 /**
- * Runs a Worker in workerd, without wrangler or Miniflare. If a caller resets its connection,
- * workerd cancels the request, as Cloudflare does. wrangler and Miniflare put a proxy between the
- * caller and workerd. Because of the proxy, workerd would not notice the reset.
+ * Runs a Worker in workerd. The proxy of wrangler and Miniflare would hide a reset connection from
+ * workerd.
  */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -14,8 +13,7 @@ import { promisify } from 'node:util';
 import { unstable_readConfig } from 'wrangler';
 import { OFFLINE } from '../../src/cli/offline.ts';
 
-// This project does not depend on workerd directly. npm installs workerd because wrangler depends
-// on it.
+// workerd is a dependency of wrangler, not of this project.
 const { default: WORKERD } = createRequire(import.meta.url)('workerd');
 
 const { compatibility_date, compatibility_flags, minify, keep_names } = unstable_readConfig({
@@ -24,9 +22,8 @@ const { compatibility_date, compatibility_flags, minify, keep_names } = unstable
 
 export type Isolate = {
   readonly port: number;
-  /** Returns the log lines that the Worker has written so far, one for each request. */
+  /** Returns the Worker's log lines so far, one for each request. */
   readonly logLines: () => LogLine[];
-  /** Returns all output of workerd so far: log lines, and warnings of the runtime. */
   readonly output: () => string;
   readonly stop: () => Promise<void>;
 };
@@ -35,11 +32,7 @@ type LogLine = { readonly [field: string]: unknown };
 
 export type Bundle = Awaited<ReturnType<typeof bundleWorker>>;
 
-/**
- * Bundles the Worker whose module has the path `main`. The result has two functions:
- * - `start` runs the bundle in a new workerd process. `vars` are the variables of the Worker.
- * - `remove` deletes the bundle.
- */
+/** Bundles the Worker whose module has the path `main`. */
 export async function bundleWorker(main: string) {
   const folder = mkdtempSync(join(tmpdir(), 'run-evaluation-workerd-'));
   const config = join(folder, 'wrangler.json');
@@ -111,7 +104,7 @@ const config :Workerd.Config = (
 }
 
 /**
- * Waits until workerd listens. Returns its port.
+ * Waits until workerd listens, and returns its port.
  * @throws {Error} if workerd ends without listening
  */
 async function readPort(child: ChildProcess): Promise<number> {
