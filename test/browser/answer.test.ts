@@ -1,9 +1,4 @@
-/**
- * Tests the page of a link in Chromium. A link is a URL with which a person without a token can
- * change the value of one evaluation. The tests act as this person, and check what the Worker
- * stored. After each test, `afterEach` checks that the page wrote nothing to the console, opened no
- * dialog, and sent only requests that open or submit the page.
- */
+/** Tests the page of a link in Chromium, as a person who has no token. */
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { renderFailurePage } from '../../src/link/page.ts';
@@ -52,10 +47,7 @@ const readPresentValue = (page: Page) => page.locator('.now strong').textContent
 const readFocusedText = (page: Page) => page.locator(':focus').textContent();
 
 type Stored = { readonly value: number; readonly updated_by: string | null };
-/**
- * Reads all values that the Worker has stored for an evaluation, newest first. Each entry is a
- * value and its author.
- */
+/** Returns all stored values with their authors, newest first. */
 async function readStored(path: string): Promise<[number, string | null][]> {
   const [{ value, created_by, updated_by, updated_at }, history] = await Promise.all([
     worker.send('GET', path),

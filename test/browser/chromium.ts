@@ -1,7 +1,4 @@
-/**
- * Finds an installed Chromium, and starts it with playwright-core. playwright-core itself downloads
- * no browser.
- */
+/** Finds an installed Chromium, and starts it with playwright-core. */
 import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { type Browser, chromium } from 'playwright-core';
@@ -9,9 +6,8 @@ import { type Browser, chromium } from 'playwright-core';
 const NAMES = ['chromium', 'chromium-browser', 'google-chrome'];
 
 /**
- * Returns the path of Chromium. If the environment variable CHROMIUM is set, it contains this path.
- * Otherwise, returns the first program in PATH whose name is in NAMES.
- * @throws {Error} if PATH contains no such program; the message tells how to install Chromium
+ * Returns the path in CHROMIUM, or the first program in PATH whose name is in NAMES.
+ * @throws {Error} if Chromium is not installed
  */
 export function findChromium({ CHROMIUM, PATH = '' }: NodeJS.ProcessEnv): string {
   const paths = PATH.split(delimiter).flatMap((folder) => NAMES.map((name) => join(folder, name)));
@@ -37,7 +33,7 @@ export const launchChromium = (): Promise<Browser> =>
       ...process.env,
       PATH: `${process.env['PATH']}${delimiter}/usr/bin`,
     }),
-    // Chromium cannot run its sandbox as root. So if root runs the tests, Chromium has no sandbox.
+    // Chromium cannot run its sandbox as root.
     chromiumSandbox: process.getuid?.() !== 0,
     args: [
       '--disable-gpu',

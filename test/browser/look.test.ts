@@ -1,12 +1,6 @@
 /**
- * Tests the look of the page that opens when a person follows a link. The page has several states:
- * one of them is the page after a person has stored a value. In each state, the tests check two
- * things:
- * - axe-core (a checker of accessibility) finds no fault in light, in dark and on a phone.
- * - The page is never wider than the screen, even if the screen is narrow or the text is large.
- *
- * If the environment variable SCREENSHOTS names a folder, the tests write pictures of each state
- * into this folder.
+ * Tests the look of a link's page in each state. axe-core must find no fault, and the page must
+ * never be wider than the screen.
  */
 import type { Browser, Page, Response } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -79,7 +73,7 @@ const open = async (page: Page, label: Label, value: number, changes: readonly n
   return created;
 };
 
-/** Maps the name of each state to a function that brings the page into this state. */
+/** Each function brings the page into a state. */
 const STATES: { readonly [state: string]: (page: Page) => Promise<unknown> } = {
   binary: (page) => open(page, YES_OR_NO, 0),
   categorical: (page) => open(page, REGISTER, 1, [0, 2, 1]),
@@ -149,10 +143,7 @@ const STATES: { readonly [state: string]: (page: Page) => Promise<unknown> } = {
   },
 };
 
-/**
- * The tests of all states use this one window, because opening a window is slower than loading a
- * page.
- */
+/** Opening a window is slower than loading a page, so all tests share one window. */
 let window: Window;
 let last: Response;
 beforeAll(async () => {

@@ -1,8 +1,6 @@
 /**
- * Tests the API reference in Chromium: how the page looks, and which requests it sends. On this
- * page, a person can paste a token into a form and send a request to the API. The library Scalar
- * renders the page, and has features that call other servers. If the page sends any request to
- * another server, the test fails.
+ * Tests the API reference in Chromium. A person pastes a token into this page, so the page must
+ * send no request to another server.
  */
 import type { Browser, Page, Request } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
@@ -21,7 +19,7 @@ import { SUBJECT, startWorker, type Worker } from './worker.ts';
 
 const WIDE = { width: 1280, height: 800 };
 
-/** The only message that the page may write to the console: Scalar's version. */
+/** The page may write only this message to the console. */
 const SCALAR_VERSION = /^info: @scalar\/api-reference@[\d.]+$/;
 
 let browser: Browser;
@@ -46,10 +44,6 @@ afterEach(() => {
 
 const PATH = '/v1/run/{run_id}/evaluation/{evaluation_id}';
 
-/**
- * Opens the API reference at the operation with this anchor, such as `tag/evaluations/PUT/v1/…`.
- * Without an anchor, opens it at its beginning.
- */
 async function open(page: Page, anchor = ''): Promise<void> {
   await page.goto('about:blank');
   await page.goto(`${worker.url}#${anchor}`);
@@ -64,10 +58,7 @@ async function openUpdate(page: Page): Promise<void> {
 const pasteToken = (page: Page, token: string) =>
   page.getByPlaceholder('Token').first().fill(token);
 
-/**
- * Finds the form with which a person sends a request to the API. Scalar shows the form as a dialog
- * in front of the page.
- */
+/** Scalar shows the form for a request as a dialog. */
 const findForm = (page: Page) => page.getByRole('dialog');
 const findSendButton = (page: Page) =>
   findForm(page).getByRole('button', { name: /^Send/ }).first();
@@ -81,10 +72,7 @@ async function openForm(page: Page): Promise<void> {
 const fillParameter = (page: Page, parameter: string, value: string) =>
   findForm(page).locator(`tr[id="${parameter}"]`).getByRole('combobox').last().fill(value);
 
-/**
- * Presses the button "Send" of the form. Returns the status of the response that the form then
- * shows, such as `200 OK`.
- */
+/** Returns the status that the form shows, such as `200 OK`. */
 async function sendForm(page: Page): Promise<string | null> {
   await findSendButton(page).click();
   const status = findForm(page)
@@ -94,20 +82,14 @@ async function sendForm(page: Page): Promise<string | null> {
   return status.textContent();
 }
 
-/**
- * Opens the form and sends a request. Scalar has filled in the form with the examples in the
- * OpenAPI document. The request has no token, so the response is 401.
- */
+/** The request has no token, so the response is 401. */
 async function openAndSendForm(page: Page): Promise<void> {
   await page.setViewportSize(WIDE);
   await openForm(page);
   await sendForm(page);
 }
 
-/**
- * This list and the two lists below contain the rules of axe-core that Scalar breaks. The comment
- * above a rule names the element that breaks the rule.
- */
+/** This list and the two lists below contain the rules of axe-core that Scalar breaks. */
 const PAGE_FAULTS = [
   // The button "More" under a description is 18 px high.
   'target-size',
@@ -134,10 +116,6 @@ const FORM_FAULTS = [
   // A person cannot scroll the body of the response with the keyboard.
   'scrollable-region-focusable',
 ];
-/**
- * A state of the page. `openState` brings the page into the state. `faults` lists the rules of
- * axe-core that Scalar breaks in this state.
- */
 type State = {
   readonly openState: (page: Page) => Promise<void>;
   readonly faults: readonly string[];
@@ -172,11 +150,7 @@ describe.each(Object.entries(STATES))('the API reference: %s', (state, { openSta
   });
 });
 
-/**
- * Reads everything that the browser stores for the page, as one text: cookies, local storage,
- * session storage, IndexedDB, and the names of the caches. A test searches the text for the token
- * that a person pasted.
- */
+/** Returns everything that the browser stores for the page, as one text. */
 const readStoredData = async (page: Page): Promise<string> =>
   JSON.stringify([
     await page.context().storageState({ indexedDB: true }),

@@ -1,7 +1,4 @@
-/**
- * Configures `npm run test:browser`: the tests that need an installed Chromium. `npm test` leaves
- * them out.
- */
+/** Configures `npm run test:browser`: the tests that need an installed Chromium. */
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig({

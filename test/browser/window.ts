@@ -1,6 +1,5 @@
 /**
- * Opens a browser window, and records everything that a page must never do: write to the console,
- * throw an error, open a dialog, or send an unexpected request.
+ * Opens a browser window, and records console messages, errors, dialogs and unexpected requests.
  */
 import type {
   Browser,
@@ -13,24 +12,16 @@ import type {
 export type Window = {
   readonly context: BrowserContext;
   readonly page: Page;
-  /** The console messages, dialogs, uncaught errors and unexpected requests of all tabs. */
   readonly noted: string[];
 };
 
-/**
- * Chromium itself writes this message to the console for every page with a status of 400 or more.
- * So `openWindow` does not record the message.
- */
+/** Chromium writes this message for every page with a status of 400 or more. */
 const FAILED_PAGE = /^Failed to load resource: the server responded with a status of [45]\d\d /;
 
 const isLinkPage = (request: Request) =>
   new URL(request.url()).pathname === '/v1/link' && request.isNavigationRequest();
 
-/**
- * Opens a window with one tab. If `isExpected` returns false for a request, this function adds the
- * request to `noted`. Without the parameter `isExpected`, a request is expected only if it opens or
- * submits the page of a link.
- */
+/** Opens a window with one tab. `noted` gets each request for which `isExpected` returns false. */
 export async function openWindow(
   browser: Browser,
   options: BrowserContextOptions = {},
@@ -52,10 +43,7 @@ export async function openWindow(
   return { context, page: await context.newPage(), noted };
 }
 
-/**
- * Presses a button of the form, and waits until the next page has loaded. Playwright's `click`
- * waits only until the browser has sent the form.
- */
+/** Presses a button and waits for the next page, which Playwright's `click` does not do. */
 export async function pressButton(page: Page, name: string): Promise<void> {
   const arrived = page.waitForEvent('framenavigated');
   await page.getByRole('button', { name, exact: true }).click();

@@ -1,6 +1,6 @@
 /**
- * Runs the built Worker with a real local D1, so that a browser can open its pages over HTTP. The
- * functions create, change and revoke the evaluations and links that the browser tests need.
+ * Runs the built Worker on a real local D1, and prepares evaluations and links for the browser
+ * tests.
  */
 import { createTestHarness } from 'wrangler';
 import { mintToken } from '../../src/cli/mint.ts';
@@ -14,14 +14,9 @@ const LINK_SECRET = 'a-secret-for-the-links-of-the-browser-suite-alone';
 
 const ACCOUNT = 'acc_browser';
 export const SUBJECT = 'maker';
-/**
- * The name of the person who opens the link and stores a value. The creator of the link chooses
- * this name.
- */
+/** The name of the person who opens the link. */
 const ANSWERER = 'anna@example.com';
-/**
- * The author of a value that this person stored: the creator of the link, a slash, and the person.
- */
+/** The author of each value that ANSWERER stores. */
 export const AUTHOR = `${SUBJECT}/${ANSWERER}`;
 
 type Statement = { bind: (...values: unknown[]) => Statement; run: () => Promise<unknown> };
@@ -58,8 +53,7 @@ export async function startWorker() {
   const [maker, other] = await Promise.all([mintTokenFor(SUBJECT), mintTokenFor('somebody-else')]);
 
   /**
-   * Sends a request to the API. Without the parameter `token`, the request has the token of the
-   * person who creates the links. Returns the parsed body of the response.
+   * Sends a request to the API, and returns the parsed body.
    * @throws {Error} if the Worker refuses the request
    */
   async function send(method: string, path: string, body?: object, token = maker) {
@@ -77,7 +71,6 @@ export async function startWorker() {
   const createLinkTo = (path: string, name = ANSWERER): Promise<EvaluationLink> =>
     send('POST', `${path}/links`, { name });
 
-  /** Creates a label, an evaluation with this label and value, and a link to the evaluation. */
   async function createLinkedEvaluation(
     label: Label,
     value: number,
@@ -101,11 +94,7 @@ export async function startWorker() {
     send,
     createLinkedEvaluation,
     createLinkTo,
-    /**
-     * Creates an evaluation whose label does not exist, and a link to this evaluation. The API
-     * never creates an evaluation without its label. But if somebody deletes the label in a
-     * database console, the evaluation stays.
-     */
+    /** An evaluation loses its label only if somebody deletes the label in a database console. */
     async createLinkedEvaluationWithoutLabel(
       value: number,
     ): Promise<Omit<LinkedEvaluation, 'label'>> {
@@ -118,12 +107,9 @@ export async function startWorker() {
       const path = `/v1/run/${run}/evaluation/${id}`;
       return { path, link: await createLinkTo(path) };
     },
-    /** Updates an evaluation with the token of somebody else in the same account. */
+    /** Updates an evaluation as another author of the same account. */
     updateAsOther: (path: string, value: number) => send('PUT', path, { value }, other),
     revoke: (path: string, { id }: EvaluationLink) => send('DELETE', `${path}/links/${id}`),
-    /**
-     * Returns the URL of an expired link that has the same evaluation and author as the given link.
-     */
     async signExpiredUrl({ evaluation_id, author }: EvaluationLink): Promise<string> {
       const { sign } = await createLinkKeys(new TextEncoder().encode(LINK_SECRET));
       const expires_at = '2026-11-01T09:00:00.000Z';
@@ -136,10 +122,7 @@ export async function startWorker() {
       };
       return `${url.origin}/v1/link?key=${await sign({ ...link, evaluation_id, author })}`;
     },
-    /**
-     * Calls `work`. Until `work` has ended, D1 refuses every update of an evaluation with the error
-     * `message`.
-     */
+    /** While `work` runs, D1 refuses each update with the error `message`. */
     async withFailingUpdates(message: string, work: () => Promise<void>): Promise<void> {
       await DB.prepare(
         `CREATE TRIGGER failing BEFORE UPDATE ON run_evaluation BEGIN SELECT RAISE(ABORT, '${message}'); END`,
