@@ -1,12 +1,6 @@
 /**
- * Tests accounts whose rows are in a Durable Object. Before the object serves an account, it copies
- * all rows of the account from D1. No row may be lost, even if:
- * - a call to D1 fails or never answers,
- * - the platform kills the object during the copy,
- * - an old version of the Worker writes to D1 during the copy.
- *
- * If an object has lost its rows, or if somebody has reset its storage to an older state, the
- * Worker answers 503.
+ * Tests accounts whose rows are in a Durable Object, which copies these rows from D1. The copy
+ * loses no row, even if calls to D1 fail or the platform kills the object.
  */
 import { applyD1Migrations, evictDurableObject, runInDurableObject } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
@@ -84,16 +78,12 @@ const buildHeaders = async (account_id: string, more: object = {}) => ({
   authorization: `Bearer ${await mintToken({ account_id, ...more })}`,
 });
 
-/**
- * The longest time for which `repeatWhile` repeats a call. The tests repeat a call because an
- * object refuses calls while it copies its account. The copy takes long on a busy machine.
- */
+/** Limits how long a test waits while an object copies its account. */
 const PATIENCE_MS = 30_000;
 
 /**
- * Repeats `call` while `condition` is true for the answer, for at most `PATIENCE_MS`. Returns the
- * last answer. Measures the time with `performance.now()`, because some tests replace `Date` with a
- * fake.
+ * Repeats `call` while `condition` is true. Uses `performance.now()` because some tests fake
+ * `Date`.
  */
 async function repeatWhile<T>(condition: (answer: T) => boolean, call: () => Promise<T>) {
   const started = performance.now();
@@ -107,19 +97,14 @@ async function repeatWhile<T>(condition: (answer: T) => boolean, call: () => Pro
 const isTooEarly = ({ headers }: Response) => headers.get('retry-after') === '1';
 
 /**
- * Makes a Worker that keeps the rows of some accounts in objects. `entry` is the setting
- * `ACCOUNT_OBJECTS`, which lists these accounts. While an object copies its account, the Worker
- * answers 503 with `Retry-After: 1`. The returned function then repeats the request.
+ * Makes a Worker with `ACCOUNT_OBJECTS`, and repeats each request until the object has copied the
+ * account.
  */
 function createObjectWorker(entry: string, more: object = {}): Send {
   const send = createWorker({ ACCOUNT_OBJECTS: entry, ...more });
   return (request) => repeatWhile(isTooEarly, () => send(request.clone()));
 }
 
-/**
- * Calls `findRefusal`, and repeats the call until the object has copied its account. Until then,
- * `findRefusal` returns a refusal with `wait: 1` (one second).
- */
 const askPatiently = <T>(
   { findRefusal }: { findRefusal: (call: T) => Promise<Refusal | undefined> },
   call: T,
@@ -129,18 +114,12 @@ const askPatiently = <T>(
     () => findRefusal(call),
   );
 
-/**
- * Options for `vi.useFakeTimers`. With these options, the clock and the timers stand still until
- * the test moves the time forward. So no timeout depends on the speed of the machine.
- */
+/** Stops the clock and the timers, so that no timeout depends on the speed of the machine. */
 const STOPPED: Parameters<typeof vi.useFakeTimers>[0] = {
   toFake: ['Date', 'setTimeout', 'clearTimeout'],
 };
 
-/**
- * Stores an account in D1 with rows in every table. Among them are a changed evaluation, a write
- * with an idempotency key, a deleted evaluation and a revoked link.
- */
+/** Stores an account in D1 with rows in every table. */
 async function storeAccount() {
   const account = makeAccount();
   const headers = await buildHeaders(account);
@@ -162,10 +141,7 @@ async function storeAccount() {
   return { account, headers, label, row, deleted, put, before: await readFromD1(account) };
 }
 
-/**
- * Restarts the object, and waits until the object has copied the account and has deleted the
- * account's rows in D1. The object has then stored `done` as the `step` of its move.
- */
+/** Waits until the object has copied the account and has deleted the account's rows in D1. */
 async function finish(account: string): Promise<void> {
   await evictDurableObject(getObject(account));
   const goOn = () =>
@@ -178,10 +154,6 @@ async function finish(account: string): Promise<void> {
   await expect.poll(goOn, { timeout: PATIENCE_MS }).toBe('done');
 }
 
-/**
- * Sends a request, and repeats it while the answer has `Retry-After: 1`. Returns the status of the
- * last answer, and the causes that the Worker logged for this answer.
- */
 async function readCauses(send: Send, sent: Request) {
   const log = vi.spyOn(console, 'error').mockImplementation(() => {});
   const { status } = await repeatWhile(isTooEarly, () => {
@@ -349,8 +321,7 @@ describe('D1 once an account has left it', () => {
     const triggers = await readRows<{ tbl_name: string }>(
       `SELECT DISTINCT tbl_name FROM sqlite_master WHERE type = 'trigger' AND sql LIKE '%the account lives in an object%'`,
     );
-    // `keyed_write` and `run_evaluation_history` need no such trigger. The Worker never writes to
-    // them: only triggers of `run_evaluation` do. D1 already refuses the write to `run_evaluation`.
+    // Only triggers of `run_evaluation` write to `keyed_write` and `run_evaluation_history`.
     const written = TABLES.filter((name) => !/^(?:keyed_write|run_evaluation_history)$/.test(name));
 
     expect(triggers.map(({ tbl_name }) => tbl_name).sort()).toEqual(written);
@@ -473,10 +444,8 @@ describe('an object that was lost or set back', () => {
 });
 
 /**
- * Copies an account into its object until one call to D1 throws an error: the call with the number
- * `faultyCall`. If `fate` is `fails`, this call never reaches D1. If `fate` is `is lost`, D1 runs
- * this call, but the object gets no answer. Returns the state that the object has stored, and how
- * many calls the object made.
+ * Copies an account until the call to D1 with the number `faultyCall` fails. `is lost` means that
+ * D1 runs the call, but the object gets no answer.
  */
 async function runUntilFault(
   account: string,
@@ -493,10 +462,7 @@ async function runUntilFault(
 
 const HERE = { place: '' } as const;
 
-/**
- * Continues the copy as a restarted object would. If the platform kills an object, the next object
- * calls `createArrival` with the stored state. This function makes the call in the test.
- */
+/** Continues the copy as the next object does after a kill. */
 const arriveWith = (account: string, db: D1Database) =>
   runInDurableObject(getObject(account), (_, { storage }) =>
     askPatiently(createArrival(storage, db), { account, ...HERE }),
@@ -522,8 +488,7 @@ describe('an object that is killed while it brings an account over', () => {
         Array.from({ length: CALLS }, (_, index) => copyWithFault(index + 1)),
       );
 
-      // The last run would only fail at call 20, but its copy made fewer than 20 calls. So a copy
-      // has at most 19 calls, and for each of them there was a run in which this call failed.
+      // A copy makes fewer than `CALLS` calls, so the runs made each call fail once.
       expect(made.at(-1)).toBeLessThan(CALLS);
     },
   );
@@ -580,8 +545,7 @@ describe('an object that is killed while it brings an account over', () => {
     const send = createWorker({ ACCOUNT_OBJECTS: account });
     const sent = await get(buildPath(row), headers);
 
-    // A busy machine may delay any response. So the test repeats the request until one response
-    // takes less than half a second.
+    // A busy machine may delay any response, so one fast response is enough.
     const response = await vi.waitFor(
       async () => {
         const started = performance.now();
@@ -815,10 +779,7 @@ describe('an object that is killed while it brings an account over', () => {
 type State = { readonly step: string };
 
 describe('the alarm of an object that is killed', () => {
-  /**
-   * Stores an account that its object has copied. A fake of D1 throws an error when the object
-   * deletes the copied rows from D1. So the object's alarm still has to delete these rows.
-   */
+  /** Stores an account whose object has copied the rows but has not deleted them from D1. */
   async function storeArrived() {
     const { account } = await storeAccount();
     vi.spyOn(console, 'error').mockImplementation(() => {});
@@ -830,9 +791,7 @@ describe('the alarm of an object that is killed', () => {
       });
       const arrival = createArrival(storage, db);
       expect(await askPatiently(arrival, { account, ...HERE })).toBeUndefined();
-      // Like the alarm's handler, `resume` sets the alarm and tries to delete the rows in D1. The
-      // function returns when the attempt has failed. So the object does not change its alarm
-      // later.
+      // After `resume` returns, the object does not change its alarm.
       await arrival.resume();
     });
     return getObject(account);
@@ -1095,9 +1054,7 @@ describe('a shared label', () => {
       while (Date.now() - started < 5000) {
         const timers = vi.getTimerCount();
         const asked = labels.findRefusal({ params: {} });
-        // While `findRefusal` waits for D1, a timer limits the wait. The test has stopped the
-        // timers. So if `findRefusal` has set a timer, the test moves the time forward until the
-        // timer fires.
+        // A new timer means that `findRefusal` waits for D1.
         if (vi.getTimerCount() > timers) {
           times.push(Date.now() - started);
           vi.advanceTimersByTime(1000);
@@ -1115,9 +1072,8 @@ describe('a shared label', () => {
 describe('an object that fails', () => {
   type Run = AccountObject['run'];
   /**
-   * Makes a fake of the binding `ACCOUNT_OBJECT`. The fake hands each call to `run`, which may send
-   * the call to the real object. `found` lists how the Worker looked up each object: by
-   * jurisdiction, name and options.
+   * Makes a fake of the binding `ACCOUNT_OBJECT` that hands each call to `run`. `found` lists the
+   * jurisdiction, name and options of each lookup.
    */
   const interceptObject = (run: (call: ObjectCall, send: Run) => ReturnType<Run>) => {
     const found: unknown[] = [];
@@ -1134,7 +1090,6 @@ describe('an object that fails', () => {
     return { found, settings: { ACCOUNT_OBJECT: namespace() as typeof ACCOUNT_OBJECT } };
   };
 
-  /** Stores an account that its object has already copied, so that no call has to wait. */
   async function storeMovedAccount() {
     const stored = await storeAccount();
     const read = await get(buildPath(stored.row), stored.headers);

@@ -1,8 +1,4 @@
-/**
- * Tests which requests share a rate limit. Each link has its own limit. Two tokens share a limit if
- * they have the same account, the same subject, and the same restriction to a run or an evaluation.
- * Otherwise each token has its own limit. So a caller cannot use up another caller's limit.
- */
+/** Tests which requests share a rate limit: no caller can use up another caller's limit. */
 import { describe, expect, it } from 'vitest';
 import { createLinkTo, open, post } from './support/links.ts';
 import { SMALL_RATE_LIMITER, sendUntilLimited } from './support/rate-limit.ts';
@@ -84,8 +80,7 @@ describe('the rate limit of a caller', () => {
     ];
 
     for (const make of foreign) {
-      // The limit is 3 requests. If the Worker counted a request that the token does not allow, one
-      // of these 7 requests would get 429 instead of 404.
+      // The limit is 3, so seven 404s show that the Worker does not count these requests.
       for (let n = 0; n < 7; n += 1) expect((await send(await make())).status).toBe(404);
     }
     expect((await send(await putValue(row, 2, restricted))).status).toBe(200);

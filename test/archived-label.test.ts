@@ -1,7 +1,6 @@
 /**
- * Tests an archived label. The Worker stores no new evaluation under the label. Callers can still
- * correct the label's older evaluations. The Worker still refuses a correction outside the label's
- * range or categories.
+ * Tests that the Worker stores no new evaluation under an archived label, and still accepts
+ * corrections.
  */
 import { describe, expect, it } from 'vitest';
 import {
@@ -135,10 +134,8 @@ describe('archiving while evaluations are created', () => {
       throw new Error('D1_ERROR: Network connection lost.');
     });
 
-    // The first attempt to store the evaluation failed, but the Worker cannot know whether this
-    // attempt will still reach D1. If a caller unarchived the label before that, D1 would store the
-    // evaluation. So the Worker answers 503: a 422 would promise that D1 never stores the
-    // evaluation.
+    // A 422 would promise that D1 never stores the evaluation, but the first attempt may still
+    // reach D1.
     await expectRefusal(
       await create(label, run, {}, createWorker({ DB: db })),
       makeDatabaseUnavailable(1),
@@ -150,7 +147,6 @@ describe('archiving while evaluations are created', () => {
     const label = await storeLabel();
     const run = crypto.randomUUID();
     const order: string[] = [];
-    // Records in `order` what D1 stored: the id of each evaluation, or `archived` for the label.
     const db = interceptD1(DB, async (_, call) => {
       const answer = (await call()) as D1Result<{ id: string }>[];
       const [row] = answer[0]?.results ?? [];

@@ -1,6 +1,5 @@
 /**
- * Tests that no account can store more than the documented limits. These limits also bound the
- * largest response to a list operation: one page of the list.
+ * Tests the documented limits on what an account can store, and the size of the largest response.
  */
 import { describe, expect, it } from 'vitest';
 import {
@@ -22,7 +21,7 @@ import {
   worker,
 } from './support/worker.ts';
 
-/** A character that takes two units in UTF-16, and four bytes in UTF-8. */
+/** A character of two units in UTF-16 and four bytes in UTF-8. */
 const EMOJI = '\u{1f600}';
 
 async function create(content: object, claims = {}): Promise<{ response: Response; run: string }> {
@@ -67,7 +66,6 @@ async function createLabel(content: object, claims = {}): Promise<Response> {
   return worker(await request('/v1/evaluation-labels', { method: 'POST', body, headers }));
 }
 
-/** Makes different categories of 255 characters each, the longest that the API allows. */
 const makeLongCategories = (count: number, character: string) =>
   Array.from({ length: count }, (_, n) => character.repeat(251) + `${n}`.padStart(4, '0'));
 
@@ -126,8 +124,7 @@ describe.each(['sub', 'account_id'])('the claim %s', (claim) => {
 });
 
 describe('the largest page', () => {
-  // The character U+0001 makes the longest JSON. JSON writes it as `\u0001`, which has six bytes,
-  // and writes every other character with at most six bytes.
+  // JSON needs the most bytes for the character U+0001: six, as `\u0001`.
   const longest = (characters: number) => '\u0001'.repeat(characters);
 
   it('answers with at most 13 MB for a page of evaluations', async () => {

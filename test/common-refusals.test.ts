@@ -1,8 +1,4 @@
-/**
- * Tests the refusals that all operations have in common: status, headers and sentence. A refused
- * request changes no row. If the Worker can refuse a request without reading a row, it makes no
- * call to D1. See token.test.ts for 401, and isolation.test.ts for rows of other accounts (404).
- */
+/** Tests the refusals that all operations have in common: status, headers and sentence. */
 import { describe, expect, it } from 'vitest';
 import { makeUnprocessable, refuseBadPathId, TOO_LARGE, UNSUPPORTED } from './support/answers.ts';
 import { countCalls } from './support/d1.ts';
@@ -18,10 +14,7 @@ import {
 
 type Refusal = Parameters<typeof expectRefusedUpdate>[2];
 
-/**
- * Sends the request that `requestFor` makes. The request is about a row whose label allows 1 to 10.
- * Checks that the Worker refuses the request with `refusal`. Returns the Worker's calls to D1.
- */
+/** Expects `refusal` for the request, and returns the Worker's calls to D1. */
 async function expectRefused(
   refusal: Refusal,
   requestFor: (row: Row) => Promise<Request>,

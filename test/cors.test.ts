@@ -1,16 +1,14 @@
 /**
- * Tests browser requests from other origins (CORS). The Worker allows only the origins in
- * `CORS_ORIGINS`. A page from an allowed origin can call every operation and read every header of
- * the response.
+ * Tests CORS: pages of allowed origins can call every operation and read every header of the
+ * response.
  */
 import { describe, expect, it } from 'vitest';
 import { OPERATIONS } from './support/operations.ts';
 import { buildPath, createWorker, get, storeEvaluation, worker } from './support/worker.ts';
 
 /**
- * Headers that `Access-Control-Expose-Headers` need not list. A page can always read the
- * CORS-safelisted headers (Fetch standard). The other headers in this pattern are instructions to
- * the browser, so no page needs to read them.
+ * Headers that the Worker need not expose: CORS-safelisted headers (Fetch standard), and
+ * instructions to the browser.
  */
 const READABLE =
   /^(cache-control|content-(language|length|type)|vary|x-content-type-options|access-control-.*)$/;

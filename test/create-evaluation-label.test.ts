@@ -1,8 +1,4 @@
-/**
- * Tests createEvaluationLabel. The Worker stores the label with its author, or refuses it and
- * stores nothing. If a caller repeats a create, the Worker recognises the repetition and stores no
- * second label.
- */
+/** Tests createEvaluationLabel. A repeated create stores no second label. */
 import { describe, expect, it } from 'vitest';
 import { LABEL_ID_IS_TAKEN, makeUnprocessable, NOT_FOUND } from './support/answers.ts';
 import { createStillClock } from './support/clock.ts';
@@ -358,9 +354,7 @@ describe('a repeated create of a label', () => {
     await create(body);
 
     expect((await create(body, { claims: { account_id: makeAccount() } })).status).toBe(201);
-    // The account `acc_0` stores a label with the same id. The primary key sorts labels by account,
-    // so the label of `acc_0` comes first. If the Worker searched only for the id, the repeated
-    // create below would find the label of `acc_0` and get 409.
+    // The primary key sorts by account, so a search by id alone would find the label of `acc_0`.
     expect((await create({ ...body, name: 'x' }, { claims: { account_id: 'acc_0' } })).status).toBe(
       201,
     );

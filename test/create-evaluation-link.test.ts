@@ -1,6 +1,6 @@
 /**
- * Tests createEvaluationLink. The key in the URL contains everything about the link, so the
- * database stores nothing. A token that is restricted to one evaluation cannot create links.
+ * Tests createEvaluationLink. The URL contains everything about a link, so the database stores
+ * nothing.
  */
 import { describe, expect, it, vi } from 'vitest';
 import {
@@ -233,9 +233,8 @@ describe('createEvaluationLink', () => {
   it('makes a URL of 1,999 characters, and refuses one of 2,000, saying how long it would be', async () => {
     const row = await storeEvaluation();
     const { url } = await createLinkTo(row, { values: { '': 1 } });
-    // The test looks for names in `values` that make the URL 1,999 and 2,000 characters long. The
-    // URL contains `values` in base64url: three more bytes make the URL four characters longer. So
-    // the test tries the five lengths around the estimate `most`.
+    // The URL contains `values` in base64url, so three more bytes make the URL four characters
+    // longer.
     const most = Math.floor(((1999 - url.length) * 3) / 4);
 
     const lengths = [];

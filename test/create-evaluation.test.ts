@@ -1,8 +1,4 @@
-/**
- * Tests createEvaluation. The Worker stores the evaluation with its author, or refuses it and
- * stores nothing. If a caller repeats a create, the Worker recognises the repetition and stores no
- * second row.
- */
+/** Tests createEvaluation. A repeated create stores no second row. */
 import { describe, expect, it } from 'vitest';
 import { ID_IS_TAKEN, makeUnprocessable } from './support/answers.ts';
 import { createStillClock } from './support/clock.ts';
@@ -313,9 +309,7 @@ describe('a repeated create with an id of the caller\u2019s own', () => {
   it('stores an evaluation under an id that another account uses', async () => {
     const evaluation_label_id = await label({ account_id: 'shared' });
     const { run, body } = await first({ evaluation_label_id });
-    // The account `acc_0` stores and changes an evaluation with the same id. The primary key sorts
-    // the history by account, so the history of `acc_0` comes first. If the Worker searched only
-    // for the id, the repeated create below would find the history of `acc_0`.
+    // The primary key sorts by account, so a search by id alone would find the history of `acc_0`.
     const token = await mintToken({ account_id: 'acc_0' });
 
     expect((await create({ ...body, value: 2 }, { run, token })).status).toBe(201);

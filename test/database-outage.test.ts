@@ -1,7 +1,4 @@
-/**
- * Tests the Worker while D1 fails. The Worker retries transient errors for a bounded time. A 200
- * always means that the row is stored.
- */
+/** Tests the Worker while D1 fails. A 200 always means that the row is stored. */
 import { describe, expect, it, vi } from 'vitest';
 import { INTERNAL_ERROR, makeDatabaseUnavailable, makeUnprocessable } from './support/answers.ts';
 import { createStillClock, makePending, waitUntil } from './support/clock.ts';
@@ -30,8 +27,7 @@ const TRANSIENT = [
   'Internal error in D1 DB storage caused object to be reset.',
   'Cannot resolve D1 DB due to transient issue on remote node.',
   "Can't read from request stream because client disconnected.",
-  // Operators have reported the error `internal error; reference = …`, but Cloudflare's lists of
-  // errors do not contain it.
+  // Operators have reported this error, which Cloudflare's lists of errors do not contain.
   'internal error; reference = 0123456789abcdef',
   'Internal error in Durable Object storage caused object to be reset.',
   'database is locked: SQLITE_BUSY',
@@ -39,7 +35,6 @@ const TRANSIENT = [
   'something that nobody has seen yet',
 ];
 
-/** Messages of D1 errors that a retry cannot fix. */
 const FINAL = [
   'UNIQUE constraint failed: run_evaluation.id: SQLITE_CONSTRAINT',
   'run_evaluation exists: update it: SQLITE_CONSTRAINT_TRIGGER',

@@ -1,7 +1,6 @@
 /**
- * Tests deleteEvaluation. A deletion removes the evaluation and its history, and leaves all other
- * rows. A late or repeated request cannot bring the evaluation back, or delete a newer evaluation
- * with the same id.
+ * Tests deleteEvaluation. No late or repeated request brings the evaluation back, or deletes a
+ * newer evaluation with the same id.
  */
 import { describe, expect, it } from 'vitest';
 import { type Clock, systemClock } from '../src/clock.ts';
@@ -39,11 +38,8 @@ const remove = async (row: Pick<Row, 'run_id' | 'id'>, { claims = {}, headers = 
 
 const KEY = { headers: { 'idempotency-key': 'a' } };
 
-/** Builds the request that creates the evaluation again with the same id, run and label. */
 async function createAgain(row: Row, value = 2): Promise<Request> {
-  // The Worker dates a create and a deletion in milliseconds. If both have the same date, the
-  // Worker assumes that the create began before the deletion, and refuses the create. So this
-  // create begins 2 ms later.
+  // The Worker refuses a create in the millisecond of the deletion, so this create begins later.
   await scheduler.wait(2);
   return request(`/v1/run/${row.run_id}/evaluations`, {
     method: 'POST',
@@ -51,7 +47,6 @@ async function createAgain(row: Row, value = 2): Promise<Request> {
   });
 }
 
-/** Stores an evaluation whose label exists, so that a caller can create the evaluation again. */
 async function storeWithLabel(fields: Partial<Row> = {}): Promise<Row> {
   const row = await storeEvaluation(fields);
   await storeLabel({ id: row.evaluation_label_id, account_id: row.account_id });

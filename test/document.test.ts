@@ -1,8 +1,6 @@
 /**
- * Tests that the OpenAPI document and the Worker agree in both directions. In one direction,
- * test/support/document.ts checks every response in all test files against the document. In the
- * other direction, this file makes the Worker send every status and every example that the document
- * declares.
+ * Tests that the Worker sends every status and every example that the OpenAPI document declares.
+ * test/support/document.ts checks every response against the document.
  */
 import { beforeAll, describe, expect, inject, it, vi } from 'vitest';
 import { parseEvaluationCreate, parseEvaluationUpdate } from '../src/evaluation/input.ts';
@@ -51,10 +49,7 @@ const ORDER = DOCUMENTED.flatMap(({ operation }) =>
 
 type Provoke = (operation: string) => Promise<Response>;
 
-/**
- * Stores a row, and sends a request of the given operation about this row. Without `change`, the
- * Worker would accept the request.
- */
+/** Sends a request that the Worker accepts, except for `change`. */
 async function send(
   operation: string,
   change: {
@@ -88,11 +83,7 @@ async function send(
   );
 }
 
-/**
- * Creates a link, and sends a request to the link. The link's label allows 1 to 10. The link reads
- * the text `yes` as 10, and `no` as 1. Without the second parameter, the Worker would accept the
- * request.
- */
+/** Sends a request to a new link, which reads `yes` as 10 and `no` as 1. */
 async function sendToLink(
   operation: string,
   {
@@ -119,10 +110,7 @@ const FORGED_KEY = `e30.${'A'.repeat(43)}`;
 
 const AS_JSON = { accept: 'application/json' };
 
-/**
- * Maps a status to a function that sends a request to a link. The link answers the request with
- * this status. If a status is missing here, the test uses the function in `PROVOKE`.
- */
+/** Overrides `PROVOKE` for requests to a link. */
 const PROVOKE_OF_LINK: Record<number, Provoke> = {
   204: (operation) => sendToLink(operation, { where: { '/value': 8 } }),
   304: (operation) => sendToLink(operation, { headers: { ...AS_JSON, 'if-none-match': '*' } }),
@@ -141,9 +129,7 @@ const makeDownD1 = (message: string) =>
 const limited = createWorker({ RATE_LIMITER: { limit: async () => ({ success: false }) } });
 
 /**
- * Sends two requests of one operation, and returns the second response. The Worker accepts the
- * first request. The second request differs by `change`, but has the same id or the same
- * idempotency key `key`. So the Worker treats the second request as a repetition of the first.
+ * Sends a request twice, the second time with `change` and the same id or idempotency key.
  */
 async function sendTwice(
   operation: string,
@@ -165,10 +151,6 @@ async function sendTwice(
 type Entry = (typeof OPERATIONS)[number];
 type Changes = readonly Parameters<Entry['requestFor']>[2][];
 
-/**
- * Sends several requests of one operation about one row, one after another. `changesOf` returns the
- * changes to each request. Returns the last response.
- */
 async function sendInTurn(
   operation: string,
   changesOf: (entry: Entry) => Changes,
@@ -541,7 +523,6 @@ describe('the examples of a success', () => {
     }
   });
 
-  /** Reads `created_at` of a label. No example in the document can predict this time. */
   const readCreatedAt = (id: string) =>
     DB.prepare('SELECT created_at FROM evaluation_label WHERE id = ?').bind(id).first<object>();
 
@@ -567,7 +548,7 @@ describe('the schema of a request', () => {
   const listValues = (count: number) =>
     Object.fromEntries(makeTexts(count).map((text) => [text, 1]));
 
-  /** The result of `JSON.parse('1e400')`: a double cannot represent this number. */
+  /** The result of `JSON.parse('1e400')`. */
   const BEYOND_DOUBLE = Number.POSITIVE_INFINITY;
 
   it.each([

@@ -1,11 +1,6 @@
 /**
- * Tests that the SQL of a write and its explanation in TypeScript agree. The SQL statement contains
- * all conditions of the write. If a condition fails, the statement changes no row, but does not
- * tell which condition failed. TypeScript code then checks the same conditions one by one, and the
- * Worker answers with the first that failed.
- *
- * The tests send random requests in which any of the conditions fail. Each response must name the
- * first failed condition. If SQL and TypeScript disagreed, the Worker would answer 500.
+ * Tests that the SQL of a write and its explanation in TypeScript have the same conditions. Random
+ * requests break some conditions, and each response must name the first broken condition.
  */
 import fc, { type Arbitrary } from 'fast-check';
 import { describe, expect, inject, it } from 'vitest';
@@ -75,8 +70,8 @@ const binary: Arbitrary<Case> = fc
 const anyCase = fc.oneof(continuous, indexed, binary);
 
 /**
- * Generates the immutable fields of a request. There are three kinds of requests: without these
- * fields, with the stored value in each field, and with another value in exactly one field.
+ * Generates requests without the immutable fields, with the stored values, or with one changed
+ * value.
  */
 const immutable: Arbitrary<(row: object) => { sent: object; differs: string | undefined }> =
   fc.oneof(
@@ -108,8 +103,7 @@ const send = async (row: Row, body: object, headers: Record<string, string | nul
 async function check<T>(input: Arbitrary<T>, holds: (input: T) => Promise<void>): Promise<void> {
   const result = await fc.check(fc.asyncProperty(input, holds), { seed, numRuns: RUNS });
   if (result.failed) {
-    // The report may contain lone surrogates. Vitest cannot transfer a text with lone surrogates
-    // from workerd to its main process, so `toWellFormed` replaces them.
+    // Vitest cannot transfer lone surrogates from workerd to its main process.
     throw new Error(`${fc.defaultReportMessage(result)}\n${result.errorInstance}`.toWellFormed());
   }
 }

@@ -1,8 +1,4 @@
-/**
- * Tests getEvaluationLabel. A caller reads a label of its own account or a shared label, with an
- * entity tag. If If-None-Match contains the current entity tag, the Worker answers 304 without a
- * body. HEAD gets the same headers as GET.
- */
+/** Tests getEvaluationLabel, with entity tags and If-None-Match. */
 import { describe, expect, it } from 'vitest';
 import { NOT_FOUND } from './support/answers.ts';
 import { countCalls } from './support/d1.ts';

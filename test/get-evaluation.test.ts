@@ -1,7 +1,4 @@
-/**
- * Tests getEvaluation. A caller reads the row with its entity tag. If If-None-Match contains the
- * current entity tag, the Worker answers 304 without a body. HEAD gets the same headers as GET.
- */
+/** Tests getEvaluation, with entity tags and If-None-Match. */
 import { describe, expect, it } from 'vitest';
 import { NOT_FOUND } from './support/answers.ts';
 import { countCalls } from './support/d1.ts';

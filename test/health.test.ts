@@ -1,7 +1,4 @@
-/**
- * Tests GET /health. However many probes arrive, the Worker calls D1 at most once a second. If D1
- * fails, the Worker answers 503 within five seconds.
- */
+/** Tests GET /health. However many probes arrive, the Worker calls D1 at most once a second. */
 import { applyD1Migrations } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
 import { describe, expect, inject, it, vi } from 'vitest';

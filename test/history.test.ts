@@ -1,6 +1,6 @@
 /**
- * Tests the history of an evaluation. Each stored change adds the replaced value to the history,
- * even if the change comes from a console or a script. No value is lost.
+ * Tests that each stored change adds the replaced value to the history, even a change from a
+ * console.
  */
 import { describe, expect, it } from 'vitest';
 import { createStillClock } from './support/clock.ts';
