@@ -1,10 +1,6 @@
 /**
- * Tests that other people's tools work with the OpenAPI document:
- * - spectral, a linter, finds no fault.
- * - Four generators make types or clients that type-check.
- * - The generated clients and the Postman collection call the Worker and no other host.
- * The tests compare everything that a tool prints, so a new warning makes a test fail. Generated
- * files go into a temporary folder.
+ * Tests that other people's linters, generators and clients work with the OpenAPI document. The
+ * tests compare all output of a tool, so a new warning makes a test fail.
  */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -37,11 +33,7 @@ beforeAll(async () => {
     .flatMap(({ operationId }) => operationId ?? []);
 });
 
-/**
- * Runs the program `name`, which is in the folder `bin`. Returns its exit status and the lines that
- * it prints. Removes the colors from these lines, and replaces the texts that differ from run to
- * run: each number or duration becomes N, and the path of the temporary folder becomes `.`.
- */
+/** Runs a program, and replaces the parts of its output that differ from run to run. */
 function run(bin: string, name: string, ...args: string[]) {
   const env = { PATH: process.env['PATH'] };
   const { status, stdout, stderr } = spawnSync(join(bin, name), args, {
@@ -60,7 +52,6 @@ function run(bin: string, name: string, ...args: string[]) {
 
 const runTool = (name: string, ...args: string[]) =>
   run(join(clients, 'node_modules/.bin'), name, ...args);
-/** Runs the project's own version of `tsc`. */
 const typeCheck = (...args: string[]) => run(resolve('node_modules/.bin'), 'tsc', ...args);
 
 const silent = { status: 0, stdout: [], stderr: [] };
@@ -85,11 +76,7 @@ const writeSchemaImport = (file: string) =>
   import type { EvaluationLabelUpdate as LabelUpdate } from '${file}';
   import type { EvaluationLinkCreate as LinkCreate } from '${file}';`;
 
-/**
- * TypeScript code that uses the generated types. `tsc` must accept the bodies that the Worker
- * accepts. `tsc` must refuse the bodies that the Worker refuses: each has a `@ts-expect-error`
- * above it.
- */
+/** Both `tsc` and the Worker must refuse each body under `@ts-expect-error`. */
 const BODIES = `
   const type: LabelCreate['value_type'] = 'ordinal';
   const id = '018f4d3a-0001-7000-8000-000000000001';
@@ -225,8 +212,7 @@ it.each([
 
   await import(file);
 
-  // orval's client calls relative URLs. A browser resolves them against the page's origin, which
-  // here is the Worker's.
+  // A browser resolves the relative URLs of orval's client against the page's origin.
   expect(fetched.map((url) => new URL(url, origin).href)).toEqual([
     `${origin}/v1/evaluation-label/${LABEL}`,
   ]);

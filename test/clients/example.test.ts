@@ -1,15 +1,10 @@
-/**
- * Runs the README's example (section "Use") with a typed client instead of curl. openapi-typescript
- * generates the client's types from the OpenAPI document, and openapi-fetch sends the requests. The
- * Worker must respond with the statuses that the README promises.
- */
+/** Runs the README's example (section "Use") with openapi-typescript and openapi-fetch. */
 import { readFileSync } from 'node:fs';
 import createClient from 'openapi-fetch';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { SAMPLE } from '../../src/cli/mint.ts';
-// document.test.ts generates `api.ts` and type-checks this file. When this test runs, `api.ts` does
-// not exist. The test does not need it, because the import of a type is removed before the test
-// runs.
+// document.test.ts generates `api.ts` to type-check this file. A run of this test needs no
+// `api.ts`.
 import type { paths } from './api.ts';
 import { startWorker } from './worker.ts';
 
@@ -36,7 +31,6 @@ const client = () =>
     headers: { authorization: `Bearer ${worker.token}` },
   });
 
-/** Reads the statuses that the comments in the README promise, such as 201 from `# 201 …`. */
 function readPromisedStatuses(): number[] {
   const readme = readFileSync('README.md', 'utf8');
   const use = readme.slice(readme.indexOf('## Use'), readme.indexOf('## Operations'));

@@ -1,25 +1,16 @@
 /**
- * Tests the Worker with the tokens and keys of a real OpenID provider (oidc-provider). The Worker
- * accepts valid tokens while the provider rotates its keys, during an outage, and after the outage.
+ * Tests the Worker with the tokens and keys of a real OpenID provider (oidc-provider), during
+ * rotations and outages.
  */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type Bundle, bundleWorker, type Isolate } from '../setup/workerd.ts';
 import { ACCOUNT, createProvider, makeKey } from './provider.ts';
 
-/**
- * If the key set (the provider's public keys) is this old, the Worker tries to fetch a new key set
- * before it verifies a token.
- */
+/** The age at which the Worker tries to replace a key set. */
 const FRESH_SECONDS = 600;
-/**
- * While the provider is down, the Worker uses the key set that it has until the key set is this
- * old.
- */
+/** The age at which the Worker stops using a key set. */
 const STALE_SECONDS = 3600;
-/**
- * The Worker may fetch the key set again when this time has passed since the last fetch, even if
- * the last fetch failed.
- */
+/** The shortest time between two fetches of the key set. */
 const PAUSE_SECONDS = 5;
 
 const [first, second] = [makeKey('key-1'), makeKey('key-2')];
@@ -62,10 +53,7 @@ const advance = async (seconds: number) =>
     })
   ).text();
 
-/**
- * The response that shows that the Worker has accepted the token. Its status is 400 because the
- * path contains no valid ids. The Worker verifies the token first, and refuses the path afterwards.
- */
+/** The Worker verifies the token first, so a 400 for the path shows that the token is valid. */
 const accepted = {
   status: 400,
   challenge: null,

@@ -1,7 +1,4 @@
-/**
- * Runs a real OpenID provider on loopback. The provider issues tokens to one client. A test can
- * replace the provider's keys, stop the provider and start it again.
- */
+/** Runs a real OpenID provider on loopback. A test can restart the provider with other keys. */
 import { generateKeyPairSync } from 'node:crypto';
 import { once } from 'node:events';
 import type { Server } from 'node:http';
@@ -14,10 +11,9 @@ const CLIENT = {
   client_id: 'judge',
   client_secret: 'a-secret-of-the-client-in-this-test-and-of-nothing-else',
 };
-/** The lifetime of a token. No test moves the clock this far, so no token expires. */
+/** No test moves the clock this far, so no token expires. */
 const TOKEN_SECONDS = 24 * 60 * 60;
 
-/** Makes a new RSA private key, as a JWK. */
 export const makeKey = (kid: string) => ({
   ...generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey.export({ format: 'jwk' }),
   kid,
@@ -25,7 +21,7 @@ export const makeKey = (kid: string) => ({
 
 type Key = ReturnType<typeof makeKey>;
 
-/** Configures a provider that publishes all of `keys` and signs tokens with the first key. */
+/** The provider publishes all of `keys` and signs tokens with the first key. */
 const buildConfiguration = (keys: [Key, ...Key[]]): Configuration => ({
   jwks: { keys },
   clients: [
@@ -72,16 +68,13 @@ export async function createProvider() {
 
   return {
     stop,
-    /** Starts the provider with these keys. If the provider is running, stops it first. */
     async start(...keys: [Key, ...Key[]]): Promise<void> {
       await stop();
       server = new Provider(issuer, buildConfiguration(keys)).listen(port, '127.0.0.1');
-      // Each connection serves only one request. Otherwise a restart could close a connection on
-      // which the Worker or the test has just sent a request.
+      // A restart could close a reused connection on which a request has just been sent.
       server.maxRequestsPerSocket = 1;
       await once(server, 'listening');
     },
-    /** Returns the settings that an operator of the Worker takes from the provider's metadata. */
     async settings(): Promise<Record<string, string>> {
       const { issuer, jwks_uri } = await fetchJson<Metadata>('/.well-known/openid-configuration');
       return { JWT_ISSUER: issuer, JWT_JWKS_URL: jwks_uri, JWT_AUDIENCE: AUDIENCE };

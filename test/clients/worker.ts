@@ -1,7 +1,4 @@
-/**
- * Runs the built Worker over HTTP, with the sample data in a real local D1. Mints a token for the
- * sample account. `npm start` does the same for a person.
- */
+/** Runs the built Worker over HTTP, with the sample data in a real local D1. */
 import { readFileSync } from 'node:fs';
 import { createTestHarness } from 'wrangler';
 import { mintToken, SAMPLE } from '../../src/cli/mint.ts';
