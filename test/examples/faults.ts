@@ -1,7 +1,6 @@
 /**
- * Runs a proxy in front of the Worker. The proxy loses, cuts off and refuses requests, as networks
- * and servers do. A test gives the proxy a list of faults. The first fault applies to the first
- * request, the second fault to the second request, and so on. All later requests pass.
+ * Runs a proxy that loses, cuts off and refuses requests. Each fault of the list applies to one
+ * request, in order, and later requests pass.
  */
 import { once } from 'node:events';
 import { createServer, type IncomingHttpHeaders } from 'node:http';
@@ -11,12 +10,11 @@ type Reply = {
   readonly status: number;
   readonly headers: { readonly [name: string]: string };
   readonly body: string;
-  /** If true, the proxy closes the connection in the middle of the body. */
   readonly isCut?: boolean;
 };
 /**
- * Decides how the proxy answers a request. `forward` sends the request to the Worker and returns
- * the Worker's response. If a fault returns undefined, the proxy resets the connection.
+ * `forward` sends the request to the Worker. If a fault returns undefined, the proxy resets the
+ * connection.
  */
 type Fault = (forward: () => Promise<Reply>) => Promise<Reply | undefined>;
 
@@ -38,20 +36,12 @@ export const refuse =
   (status: number, seconds: number): Fault =>
   async () =>
     refusal(status, seconds);
-/**
- * Makes a fault in which the request never reaches the Worker. The proxy runs `meanwhile`, such as
- * an update by another caller, and then resets the connection.
- */
 export const loseRequest =
   (meanwhile: () => Promise<unknown> = async () => undefined): Fault =>
   async () => {
     await meanwhile();
     return undefined;
   };
-/**
- * Makes a fault in which the Worker stores the write, but the response is lost. The proxy runs
- * `meanwhile` and then resets the connection.
- */
 export const loseResponse =
   (meanwhile: () => Promise<unknown> = async () => undefined): Fault =>
   async (forward) => {
@@ -71,10 +61,8 @@ export const dropEtag: Fault = async (forward) => {
 };
 
 /**
- * Headers that the proxy copies neither to the Worker's request nor to the caller's response. Node
- * sets most of them for each connection. The proxy itself sets `accept-encoding: identity`, so that
- * the Worker does not compress the body. Otherwise `fetch` would decompress the body, and the
- * caller would get other bytes than the Worker sent.
+ * Node sets most of these headers. Keep `accept-encoding`: `fetch` would otherwise decompress the
+ * Worker's body.
  */
 const NOT_COPIED = ['host', 'connection', 'content-length', 'transfer-encoding', 'accept-encoding'];
 const pickCopied = (headers: Iterable<[string, unknown]>): [string, string][] =>

@@ -1,19 +1,11 @@
 /**
- * Shows a complete integration that readers can copy:
- * - A judge model sends a score to a link, by webhook.
- * - A reviewer opens another link and corrects the score.
- * - The judge's webhook arrives a second time and does not undo the correction.
- * - The history has both replaced values.
- * The test uses plain `fetch` over HTTP against the built Worker. README.md shows the same with
- * curl, in the section "Links".
+ * Shows an integration to copy: a judge model sends a score by webhook, and a reviewer corrects the
+ * score. The section "Links" in README.md uses curl instead.
  */
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { startWorker } from './worker.ts';
 
-/**
- * Sends a request of your application, with its token. The judge and the reviewer have no token:
- * each uses a link.
- */
+/** Sends a request of your application. The judge and the reviewer use links and have no token. */
 async function call(method: string, path: string, body?: object): Promise<Answer> {
   const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
   return read(
@@ -25,11 +17,7 @@ async function call(method: string, path: string, body?: object): Promise<Answer
   );
 }
 
-/**
- * Sends a score as the judge model's service does. The service knows only the link's URL and
- * chooses its own body. If the service repeats a delivery (one event that it posts), it sends the
- * same `webhook-id` again.
- */
+/** Sends a score as the judge's service does. A repeated delivery has the same `webhook-id`. */
 async function deliver(url: string, id: string, score: number): Promise<Answer> {
   const headers = { 'content-type': 'application/json', 'webhook-id': id };
   const body = JSON.stringify({
@@ -39,15 +27,11 @@ async function deliver(url: string, id: string, score: number): Promise<Answer> 
   return read(await fetch(url, { method: 'POST', headers, body }));
 }
 
-/** Opens the link as the reviewer's browser does. */
 async function open(url: string): Promise<Page> {
   return readPage(await fetch(url, { headers: { accept: 'text/html' } }));
 }
 
-/**
- * Submits the form of the page as the reviewer's browser does. The form contains the version of the
- * value that the page showed.
- */
+/** Submits the form of the page as the reviewer's browser does. */
 async function answer(url: string, page: Page, value: string): Promise<Page> {
   const version = /name="version" value="([^"]*)"/.exec(page.html)?.[1] ?? '';
   const form = new URLSearchParams({ version, value });
@@ -120,8 +104,7 @@ it("a judge's repeated score does not undo a reviewer's correction, and the hist
 
   const repeated = await deliver(judge.body.url, 'msg_1', 9);
 
-  // The judge gets the first response again, so its service stops repeating the delivery. Anna's
-  // value stays stored.
+  // The repeated delivery does not undo Anna's correction.
   expect(repeated).toEqual(scored);
   expect(await call('GET', path)).toEqual(corrected);
 
@@ -159,10 +142,7 @@ const NEW = {
 };
 const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
 
-/**
- * The fields that this test reads in evaluations, labels and links. Each body has only some of
- * these fields.
- */
+/** Each body has only some of these fields. */
 type Body = { [field in 'id' | 'run_id' | 'url' | 'created_at' | 'updated_at']: string };
 type Answer = { readonly status: number; readonly body: Body };
 type Page = { readonly status: number; readonly html: string; readonly text: string };
@@ -172,7 +152,7 @@ const read = async (response: Response): Promise<Answer> => ({
   body: (await response.json()) as Body,
 });
 
-/** Reads a page. `text` is the text that a person sees, with `…` in place of each `<time>`. */
+/** Reads a page, with `…` in place of each `<time>`. */
 async function readPage(response: Response): Promise<Page> {
   const html = await response.text();
   const [, main = ''] = html.split('<main>');
@@ -184,8 +164,7 @@ async function readPage(response: Response): Promise<Page> {
   return { status: response.status, html, text };
 }
 
-// Your application needs no such setup: its Worker already runs, and an identity provider issues
-// the token.
+// Your application starts no Worker, and an identity provider issues its token.
 let worker: Awaited<ReturnType<typeof startWorker>>;
 let token: string;
 

@@ -1,6 +1,6 @@
-# Reads an evaluation, decides on a new value, and stores it once. Needs the package requests:
+# Reads an evaluation and stores a new value once. Needs the package requests:
 #   TOKEN=<JWT> python3 update.py https://<host>/v1/run/<run_id>/evaluation/<evaluation_id>
-# If the program fails after a lost response or a 503, the new value may still have been stored.
+# A program that fails may still have stored the new value.
 import os
 import random
 import sys
@@ -22,7 +22,7 @@ def send(method, url, **request):
                 answer.json()  # Raises an error if the body is incomplete.
             after = answer.headers.get("Retry-After", "")
             wait = max(wait, int(after) if after.isdecimal() else 0)
-            # A retry helps only after a 429 or a status above 500. A 500 is a bug in the Worker.
+            # A 500 is a bug in the Worker, so a retry does not help.
             is_final = answer.status_code != 429 and answer.status_code <= 500
             if is_final or retry == RETRIES or wait > WAIT_MAX_SECONDS:
                 return answer
@@ -49,8 +49,7 @@ def update(url, decide):
             return value
         if stored.status_code != 412:
             sys.exit(f"{stored.status_code} {stored.text}")
-        # Another caller has changed the value. The bookmark stands for the state of the database
-        # after this change. The next read sends the bookmark, so it sees the change.
+        # The next read sends the bookmark, so it sees the other caller's change.
         bookmark = stored.headers.get("x-d1-bookmark", "")
     sys.exit("Ten times somebody else was first.")
 

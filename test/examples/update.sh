@@ -1,27 +1,23 @@
 #!/bin/sh
-# Reads an evaluation, decides on a new value, and stores it once, even if responses get lost:
+# Reads an evaluation and stores a new value once. Needs curl 7.71 or newer:
 #   TOKEN=<JWT> sh update.sh https://<host>/v1/run/<run_id>/evaluation/<evaluation_id>
-# If the program fails after a lost response or a 503, the new value may still have been stored.
-# Needs curl 7.71 or newer.
+# A program that fails may still have stored the new value.
 set -eu
 export LC_ALL=C
 url=${1:?must be the URL of an evaluation}
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
-# The token goes into a file, because every user of the machine can read a program's arguments.
+# Every user of the machine can read a program's arguments, so the token goes into a file.
 printf 'Authorization: Bearer %s\n' "$TOKEN" > "$dir/token"
 
-# Sends a request and prints the status. After a 429, a 5xx or a lost connection, curl repeats the
-# request with the same headers, such as the Idempotency-Key. Before a retry, curl waits for the
-# time in the Retry-After header. It gives up after five retries or two minutes.
+# Prints the status. curl repeats the request after a 429, a 5xx or a lost connection.
 send() {
   curl --silent --show-error --max-time 30 --retry 5 --retry-all-errors --retry-max-time 120 \
     --header "@$dir/token" --dump-header "$dir/headers" --output "$dir/body" \
     --write-out '%{http_code}' "$@" "$url"
 }
 
-# Prints the value of a header of the last response. curl writes the headers of all attempts into
-# one file, so awk forgets the value at each new status line.
+# Prints a header of the last response: curl writes the headers of all attempts into one file.
 header() {
   tr -d '\r' < "$dir/headers" | awk -F ': ' -v name="$1" '
     /^HTTP\// { value = "" } tolower($1) == name { value = $2 } END { print value }'
@@ -38,7 +34,7 @@ for _ in 1 2 3 4 5 6 7 8 9 10; do
   [ "$status" = 200 ] || fail
   etag=$(header etag)
   now=$(sed 's/.*"value":\([^,}]*\).*/\1/' "$dir/body")
-  # Your decision goes here. This one adds a point, up to 10.
+  # Your decision goes here.
   value=$(awk -v now="$now" 'BEGIN { printf "%.15g", (now < 9 ? now + 1 : 10) }')
   [ "$value" != "$now" ] || break
   # All retries send this key, so the Worker stores the value once.

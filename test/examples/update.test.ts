@@ -1,7 +1,6 @@
 /**
- * Tests the examples that readers copy. Each test runs an unchanged example against the built
- * Worker, through a proxy that loses and refuses requests. The test then reads what the Worker has
- * stored, because an example could print a value that it did not store.
+ * Tests each unchanged example against the built Worker, through a proxy that loses and refuses
+ * requests.
  */
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
@@ -59,9 +58,6 @@ async function call(method: string, path: string, body?: object, by = token) {
   return JSON.parse(await response.text());
 }
 
-/**
- * Stores an evaluation under a label that allows 1 to `max_value`. Returns the evaluation's path.
- */
 async function storeOne(value: number, max_value = 10): Promise<string> {
   const rule = { name: 'tone', value_type: 'continuous', min_value: 1, max_value };
   const { id } = await call('POST', '/v1/evaluation-labels', rule);
@@ -73,7 +69,7 @@ async function storeOne(value: number, max_value = 10): Promise<string> {
 
 const correct = (path: string, value: number) => call('PUT', path, { value }, annasToken);
 
-/** Reads all values of an evaluation, oldest first, each with its author: `5 by job`. */
+/** Reads all values, oldest first, such as `5 by job`. */
 async function readStoredValues(path: string): Promise<string[]> {
   const history = await call('GET', `${path}/history`);
   const now = await call('GET', path);
@@ -254,7 +250,6 @@ it('six examples that change one evaluation at the same time each add one point'
   expect(await readStoredValues(path)).toEqual([1, ...values].map((value) => `${value} by job`));
 });
 
-/** The parts of the workflow file that the tests use. */
 type Workflow = {
   readonly permissions: { readonly [scope: string]: string };
   readonly jobs: { readonly evaluate: { readonly steps: readonly Step[] } };
@@ -267,9 +262,8 @@ type Step = {
 const WORKFLOW = readFileSync('test/examples/github-actions.yml', 'utf8');
 
 /**
- * Runs the steps of the workflow as GitHub does, with GitHub's environment variables and shells. A
- * local server issues the token in GitHub's place. The server answers the first request with 503,
- * so that the workflow must repeat the request.
+ * Runs the steps of the workflow as GitHub does. A local server issues the token, and first answers
+ * 503.
  */
 async function runWorkflow(path: string, API: string, attempt = 1) {
   const [, , , run_id = '', , evaluation_id = ''] = path.split('/');

@@ -1,14 +1,13 @@
-// Reads an evaluation, decides on a new value, and stores it once, even if responses get lost.
-// Needs Node 22.18, Deno or Bun:
+// Reads an evaluation and stores a new value once. Needs Node 22.18, Deno or Bun:
 //   TOKEN=<JWT> node update.ts https://<host>/v1/run/<run_id>/evaluation/<evaluation_id>
-// If the program fails after a lost response or a 503, the new value may still have been stored.
+// A program that fails may still have stored the new value.
 
 const RETRIES = 5;
 const WAIT_MAX_SECONDS = 60;
 
 type Answer = { readonly status: number; readonly headers: Headers; readonly body: string };
 
-/** Sends a request. Repeats it unchanged after a lost connection, a 429 or a status above 500. */
+/** Repeats the request unchanged after a lost connection, a 429 or a status above 500. */
 async function send(request: Request): Promise<Answer> {
   for (let retry = 0; ; retry += 1) {
     let wait = 2 ** retry;
@@ -16,14 +15,14 @@ async function send(request: Request): Promise<Answer> {
       const response = await fetch(request.clone(), { signal: AbortSignal.timeout(30_000) });
       const { status, headers } = response;
       const answer = { status, headers, body: await response.text() };
-      // A retry helps only after a 429 or a status above 500. A 500 is a bug in the Worker.
+      // A 500 is a bug in the Worker, so a retry does not help.
       if (status !== 429 && status <= 500) return answer;
       wait = Math.max(wait, Number(headers.get('retry-after')) || 0);
       if (retry === RETRIES || wait > WAIT_MAX_SECONDS) return answer;
     } catch (lost) {
       if (retry === RETRIES) throw lost;
     }
-    // The random fraction spreads out the retries of many callers.
+    // Spreads out the retries of many callers.
     await new Promise((resolve) => setTimeout(resolve, 1000 * (wait + Math.random())));
   }
 }
@@ -47,8 +46,7 @@ export async function update(url: URL, token: string, decide: (now: number) => n
     const stored = await send(new Request(url, { method: 'PUT', headers, body }));
     if (stored.status === 200) return value;
     if (stored.status !== 412) throw new Error(`${stored.status} ${stored.body}`);
-    // Another caller has changed the value. The bookmark stands for the state of the database after
-    // this change. The next read sends the bookmark, so it sees the change.
+    // The next read sends the bookmark, so it sees the other caller's change.
     bookmark = stored.headers.get('x-d1-bookmark') ?? '';
   }
   throw new Error('Ten times somebody else was first.');

@@ -1,4 +1,4 @@
-/** Runs the built Worker over HTTP, with a real local D1. Mints tokens of one account. */
+/** Runs the built Worker over HTTP, with a real local D1. */
 import { createTestHarness } from 'wrangler';
 import { mintToken } from '../../src/cli/mint.ts';
 import { readSettings } from '../../src/settings.ts';
