@@ -1,6 +1,6 @@
 /**
- * Tests writes with an idempotency key. The Worker distinguishes a repetition from a new write. A
- * repetition does not undo what another caller has stored since the first request.
+ * Tests writes with an idempotency key. A repetition of a write never undoes what another caller
+ * has stored since.
  */
 import { describe, expect, it } from 'vitest';
 import { makeUnprocessable } from './support/answers.ts';

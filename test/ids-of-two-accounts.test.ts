@@ -1,6 +1,6 @@
 /**
- * Tests that an id is unique only within its account. No account can take an id away from another
- * account, learn that the other account uses the id, or reach the other account's row.
+ * Tests that two accounts can use the same id, and that neither account can see or reach the
+ * other's row.
  */
 import { describe, expect, it } from 'vitest';
 import { makeUnprocessable } from './support/answers.ts';

@@ -1,6 +1,6 @@
 /**
- * Tests entity tags and preconditions. If an update has If-Match, the Worker stores the update only
- * if If-Match contains the entity tag of the row's current version.
+ * Tests that the Worker stores an update with If-Match only if If-Match matches the row's current
+ * version.
  */
 import { describe, expect, it } from 'vitest';
 import { makeUnprocessable, NOT_FOUND } from './support/answers.ts';

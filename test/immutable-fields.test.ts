@@ -1,6 +1,6 @@
 /**
- * Tests that an update changes only the value. A caller may send back the whole resource that it
- * read. If an immutable field differs, the Worker refuses the update and names the field.
+ * Tests that an update changes only the value. The Worker refuses an update that changes another
+ * field.
  */
 import { describe, expect, it } from 'vitest';
 import { makeUnprocessable } from './support/answers.ts';
@@ -20,7 +20,6 @@ const immutable = (field: string) =>
 const put = async (row: Row, body: object) =>
   request(buildPath(row), { body: JSON.stringify(body) });
 
-/** Each immutable field, with a value that differs from the stored one. */
 const CHANGED: [keyof Row, unknown][] = [
   ['id', crypto.randomUUID()],
   ['account_id', 'acc_neighbour'],

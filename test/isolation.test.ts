@@ -1,24 +1,7 @@
 /**
- * Tests which callers can see and change which rows, for each operation. A case is a combination of
- * three things:
- * - the account of the row: the caller's account or another,
- * - the run in the path: the run of the row or another,
- * - the token's restriction to a run or an evaluation: one that allows the row or not.
- *
- * For a row of another account, the Worker answers with the same bytes as for a missing row. No
- * request returns or changes such a row.
- *
- * In each case, the Worker has at most one reason to refuse the request: the account, the run or
- * the restriction. With two reasons, the test would pass even if the Worker did not check one of
- * them.
- *
- * There is one exception with two reasons: the path has a wrong run, and the token is restricted to
- * the row's run. If the Worker took the run from the token instead of the path, it would accept
- * this request.
- *
- * Each restriction that allows the row also has a case with another account and a case with a wrong
- * run. So the tests show that the Worker checks the account and the run for each of these
- * restrictions.
+ * Tests which callers can see and change which rows, for each operation. For a row of another
+ * account, the Worker answers with the same bytes as for a missing row. Almost every case has only
+ * one reason for a refusal, because a second reason could hide a missing check.
  */
 import { describe, expect, it } from 'vitest';
 import { OPERATIONS, type Restriction, runByOperation } from './support/operations.ts';
@@ -43,10 +26,6 @@ import {
 
 const FOREIGN = 'acc_neighbour';
 
-/**
- * The restrictions of a token, by name. Each function makes a restriction from two evaluations of
- * the same run: `row`, which the request is about, and its `sibling`.
- */
 const RESTRICTIONS = {
   nothing: () => ({}),
   'its run': ({ run_id }) => ({ run_id }),
@@ -80,13 +59,13 @@ const fitting: Restricted[] = [
 
 const CASES = [
   ...all.map((token) => ['own', ACCOUNT, 'right', token] as const),
+  // These cases show that the Worker takes the run from the path, and not from the token.
   ...fitting.map((token) => ['own', ACCOUNT, 'wrong', token] as const),
   ...fitting.map((token) => ['foreign', FOREIGN, 'right', token] as const),
   ['shared', 'shared', 'right', 'nothing'] as const,
   ['differently spelled', ACCOUNT.toLowerCase(), 'right', 'nothing'] as const,
 ];
 
-/** Reads the whole response except the bookmark, which differs each time. */
 async function readBytes(response: Response) {
   const headers = [...response.headers].filter(([name]) => name !== 'x-d1-bookmark');
   return { status: response.status, headers, body: await response.text() };
@@ -104,10 +83,6 @@ const ask = async (
     }),
   );
 
-/**
- * Reads the refusal for a row that does not exist. The refusals in all cases must have the same
- * bytes as this refusal.
- */
 async function readMissingRefusal() {
   const path = buildPath({ run_id: crypto.randomUUID(), id: crypto.randomUUID() });
   const headers = {
@@ -172,8 +147,7 @@ describe('each operation', () => {
     const refusal = await readMissingRefusal();
     const elsewhere = { evaluation_id: crypto.randomUUID() };
 
-    // The requests run one after another, because a response can depend on a row that an earlier
-    // request stored.
+    // A response can depend on a row that an earlier request stored, so the order matters.
     const allowed = await runByOperation(async ({ missing, requestFor }) =>
       missing === null ? refusal : readBytes(await ask(requestFor, nowhere, {})),
     );

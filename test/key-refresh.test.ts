@@ -1,6 +1,5 @@
 /**
- * Tests the refresh of the issuer's key set. A request waits for a refresh only if it needs a key
- * of the new set, and only for a bounded time. Tokens with unknown key ids cannot make the Worker
+ * Tests the refresh of the issuer's key set. Tokens with unknown key ids cannot make the Worker
  * fetch the key set without limit.
  */
 import { env } from 'cloudflare:workers';
@@ -36,10 +35,7 @@ const down = () => {
 };
 const hangForever = () => makePending<Response>();
 
-/**
- * Makes an isolate that has already fetched the issuer's first key. Also stores a row that the
- * tests update.
- */
+/** Makes an isolate that has already fetched the issuer's first key, and stores a row. */
 async function start(version = env.CF_VERSION_METADATA) {
   const clock = createStillClock();
   const [first, second] = [

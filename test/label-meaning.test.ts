@@ -1,8 +1,6 @@
 /**
  * Tests that no sequence of operations changes the meaning of a stored value: the rule of its
- * label, such as the list of categories. Two accounts and the account `shared` create, rename and
- * archive labels and store evaluations, all with the same few label ids. Some steps change labels
- * with SQL, as somebody with a database console could.
+ * label.
  */
 import fc from 'fast-check';
 import { describe, expect, inject, it } from 'vitest';
@@ -32,18 +30,11 @@ const RULES: readonly Rule[] = [
   { ...unruled, value_type: 'ordinal', categories: ['bad', 'good', 'best'] },
 ];
 
-/**
- * Two accounts and the account `shared`, with all evaluations that they stored. All three accounts
- * use the same three label ids.
- */
+/** Two accounts and the account `shared`, which all use the same three label ids. */
 class World {
   readonly accounts = [`acc_${crypto.randomUUID()}`, `acc_${crypto.randomUUID()}`, 'shared'];
   readonly ids = [crypto.randomUUID(), crypto.randomUUID(), crypto.randomUUID()];
   readonly evaluations: Stored[] = [];
-  /**
-   * The meaning that each evaluation must have: its value and its label's rule, read right after a
-   * caller last stored the value.
-   */
   readonly expectedMeanings = new Map<Stored, unknown>();
   readonly statuses = new Set<string>();
   private readonly tokens = new Map<string, string>();
@@ -68,7 +59,6 @@ class World {
     return response;
   }
 
-  /** Reads an evaluation's value and its label's rule, with a token of the evaluation's account. */
   async readMeaning({ account, path, label }: Stored): Promise<unknown> {
     const headers = await this.authorize(account);
     const { value } = await (await worker(await get(path, headers))).json<{ value: number }>();
@@ -79,10 +69,7 @@ class World {
     return { value, value_type, min_value, max_value, categories };
   }
 
-  /**
-   * Runs a step, then checks the meaning of all evaluations. The step returns the evaluation whose
-   * value it stored. Only this evaluation may have a new meaning.
-   */
+  /** Only the evaluation that `run` returns may have a new meaning. */
   async step(run: () => Promise<Stored | undefined>): Promise<void> {
     const stored = await run();
     if (stored) this.expectedMeanings.set(stored, await this.readMeaning(stored));
@@ -95,10 +82,7 @@ class World {
   }
 }
 
-/**
- * A step that fast-check runs. fast-check passes a `model` of the expected state to each step. The
- * model stays empty, because `World` records the expected meanings.
- */
+/** fast-check's `model` stays empty, because `World` records the expected meanings. */
 type Command = fc.AsyncCommand<Record<string, never>, World>;
 const command = (name: string, run: (world: World) => Promise<Stored | undefined>): Command => ({
   check: () => true,
@@ -161,10 +145,7 @@ const corrections = fc.record({ at: fc.nat(), value }).map((made) =>
   }),
 );
 
-/**
- * SQL that somebody may run in a database console. Either the table refuses the statement, or no
- * stored value changes its meaning.
- */
+/** SQL that somebody may run in a database console. */
 const CONSOLE = [
   `UPDATE evaluation_label SET categories = '["casual","formal"]', value_type = 'categorical' WHERE id = ?1`,
   `UPDATE OR REPLACE evaluation_label SET min_value = 5, value_type = 'continuous', categories = NULL WHERE id = ?1`,
@@ -207,7 +188,6 @@ describe('what a stored value means', () => {
       }),
       { numRuns: 20 * factor, seed },
     );
-    // Checks that the random sequences led to at least these responses.
     expect([...statuses]).toEqual(
       expect.arrayContaining([
         ...['POST label 201', 'POST label 409', 'PUT label 200', 'PUT label 404', 'PUT label 422'],

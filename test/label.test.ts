@@ -1,6 +1,6 @@
 /**
- * Tests the rule of a label. The Worker stores a legal value exactly as the caller sent it. The
- * Worker refuses an illegal value with a sentence about the legal values.
+ * Tests the rule of a label: the Worker stores a legal value unchanged, and refuses an illegal
+ * value.
  */
 import { describe, expect, it } from 'vitest';
 import { makeUnprocessable } from './support/answers.ts';

@@ -1,8 +1,6 @@
 /**
- * Tests writes that the Worker retries. An attempt may fail, its response may be lost after the
- * commit, or the attempt may reach D1 only after its retry. In each case, a 200 describes the row
- * that D1 has stored. The tests simulate these faults, and Workers at edge locations whose clocks
- * differ by seconds.
+ * Tests writes that the Worker retries. A 200 describes the row that D1 has stored, even if an
+ * attempt fails, loses its response or arrives late.
  */
 import { describe, expect, it } from 'vitest';
 import { makeDatabaseUnavailable } from './support/answers.ts';
@@ -25,8 +23,8 @@ import {
 describe('an attempt of a write', () => {
   it('stores the retry of an attempt that failed, though an older write had the same value and author', async () => {
     const row = await storeEvaluation({ value: 1 });
-    // The clock of the first edge location is one second ahead of the other clocks. So the first
-    // update gives the row a version that is later than the present time on the other clocks.
+    // The first clock is one second ahead, so the row's version is later than the other clocks'
+    // time.
     await edge(1)(await makeUpdate(row, 2, { sub: 'user-c' }));
     await edge()(await makeUpdate(row, 5));
     await edge()(await makeUpdate(row, 7, { sub: 'user-b' }));
@@ -94,10 +92,6 @@ describe('an attempt of a write', () => {
   });
 });
 
-/**
- * Makes a request with a token that is valid at `NOW`, the time on the clock of a Worker that
- * `edge()` makes.
- */
 const makeRequest = async (path: string, method: string, body?: object) =>
   request(path, {
     method,
@@ -108,17 +102,13 @@ const makeRequest = async (path: string, method: string, body?: object) =>
 const makeCreate = ({ run_id, id, evaluation_label_id }: Row) =>
   makeRequest(`/v1/run/${run_id}/evaluations`, 'POST', { id, evaluation_label_id, value: 5 });
 
-/**
- * Makes the fields of an evaluation that does not exist. The label in these fields does not exist
- * either.
- */
 const makeMissing = async (): Promise<Row> => ({
   ...(await storeEvaluation()),
   id: crypto.randomUUID(),
   evaluation_label_id: crypto.randomUUID(),
 });
 
-/** The id of a link that expires in a minute. The id begins with the time of expiry. */
+/** A link id begins with the time at which the link expires. */
 const LINK_ID = (NOW.getTime() + 60_000)
   .toString(16)
   .padStart(12, '0')

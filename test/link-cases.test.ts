@@ -1,16 +1,13 @@
 /**
  * Tests the Worker with requests like those that failed in other products. `source` lists the
- * public reports of a case. Personal details are invented, and no text is copied. The Worker must
- * answer each case as `right` requires.
+ * public reports of a case. Personal details are invented, and no text is copied.
  */
 import { expect, it } from 'vitest';
 import { createLinkTo, visit } from './support/links.ts';
 import { readEvaluation, requirePresent, storeLabelled, worker } from './support/worker.ts';
 
 type Step = {
-  /**
-   * The link that gets this request: a name in `links`. A case with a single link omits the name.
-   */
+  /** A name in `links`; undefined if the case has a single link. */
   readonly to?: string;
   readonly headers?: { readonly [name: string]: string };
   readonly body: unknown;
@@ -22,7 +19,6 @@ type Case = {
   readonly label: object;
   readonly links: { readonly [name: string]: object };
   readonly steps: readonly Step[];
-  /** The required status of the last response, and the value that must then be stored. */
   readonly right: { readonly status: number; readonly stored: number };
 };
 

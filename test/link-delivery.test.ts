@@ -1,8 +1,4 @@
-/**
- * Tests how a link recognises a repeated delivery (the same event, posted again). Senders give each
- * delivery an id in a header or in the body, and the Worker looks for this id. Between two posts of
- * a delivery, another caller may correct the value. The second post does not undo the correction.
- */
+/** Tests how a link recognises a repeated delivery: the same event, posted again. */
 import { describe, expect, it } from 'vitest';
 import { makeUnprocessable } from './support/answers.ts';
 import { createLinkTo, post } from './support/links.ts';
@@ -36,11 +32,7 @@ const HEADERS = [
 
 type Sent = { readonly body: object; readonly headers?: Record<string, string> };
 
-/**
- * Sends the first delivery, then a correction by another caller, then the second delivery. Returns
- * true if the Worker stored the second delivery. Returns false if the Worker treated it as a
- * repetition.
- */
+/** Returns true if the Worker stores the second delivery after another caller's correction. */
 async function isStoredAfterCorrection(link: object, first: Sent, second: Sent): Promise<boolean> {
   const row = await storeEvaluation({ value: 1 });
   const { url } = await createLinkTo(row, link);

@@ -1,8 +1,4 @@
-/**
- * Tests bodies of links that are not plain JSON: forms, and bodies compressed with gzip. From a
- * form, the Worker reads the value in one of the fields. From a compressed body, the Worker
- * decompresses at most 1 MiB.
- */
+/** Tests bodies of links that are not plain JSON: forms, and bodies compressed with gzip. */
 import { describe, expect, it } from 'vitest';
 import { makeUnprocessable } from './support/answers.ts';
 import { answer, createLinkTo, post, visit } from './support/links.ts';
@@ -160,9 +156,7 @@ describe('a packed body', () => {
       return times;
     };
 
-    // The bodies decompress to 2 MiB and to 100 MiB. If the Worker decompressed bodies completely,
-    // the large body would take 50 times as long as the small one. Another program may slow the
-    // Worker down, so the test sends each body five times and compares the shortest times.
+    // If the Worker decompressed bodies completely, the large body would take 50 times as long.
     const [small, large] = [await measureTimes(2), await measureTimes(100)];
     expect(Math.min(...large)).toBeLessThan(20 + 10 * Math.min(...small));
   });

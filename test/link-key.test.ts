@@ -1,8 +1,4 @@
-/**
- * Tests forged and damaged keys of links. The tests use each key in every way: post a value, read
- * the evaluation as JSON, open the page, and answer on the page. The Worker always refuses the key
- * in the same way. The answer and the log contain no part of the key.
- */
+/** Tests forged and damaged keys of links. The answer and the log contain no part of the key. */
 import { describe, expect, it, vi } from 'vitest';
 import {
   INTERNAL_ERROR,
@@ -45,15 +41,12 @@ const HEADER = { alg: 'HS256', typ: 'link' };
 const addAnHour = () => (seconds(new Date()) + 3600) * 1000;
 const encodeUtf8 = (value: object) => new TextEncoder().encode(JSON.stringify(value));
 const encodeHex = (uuid: string) => uuid.replaceAll('-', '');
-/**
- * Makes the id of a link, in hexadecimal. The first twelve digits are the time of expiry, in
- * milliseconds since 1970.
- */
+/** The first twelve digits are the time of expiry, in milliseconds since 1970. */
 const makeLinkId = (expires: number) =>
   `${expires.toString(16).padStart(12, '0')}8${encodeHex(crypto.randomUUID()).slice(13)}`;
 
 type Content = { id: string; evaluation: string; texts: readonly string[] };
-/** Writes the payload of a key in the format that src/link/README.md describes. */
+/** Writes the payload in the format that src/link/README.md describes. */
 const buildPayload = (row: Row, changed: Partial<Content> = {}): Uint8Array => {
   const { id, evaluation, texts } = {
     id: makeLinkId(addAnHour()),
@@ -66,10 +59,6 @@ const buildPayload = (row: Row, changed: Partial<Content> = {}): Uint8Array => {
 };
 
 type Signing = { header?: object; secret?: string; alg?: string };
-/**
- * Makes a link key: signs any payload with any JWS header. The key omits the JWS header, like every
- * link key.
- */
 async function signBytes(
   bytes: Uint8Array | string,
   { header = {}, secret = LINK_SECRET, alg = 'HS256' }: Signing = {},
@@ -102,9 +91,7 @@ const HOSTILE: Record<string, (row: Row) => Promise<string>> = {
   'a padded signature': async (row) => `${await signKey(row)}=`,
   'another last bit of the signature': async (row) => flipLastBit(await signKey(row)),
   'another last bit of the content': async (row) => {
-    // With this author, the content has one byte more than a multiple of three. So its last
-    // base64url character has four unused bits. The test changes one of these bits, which does not
-    // change the decoded bytes.
+    // This author leaves four unused bits in the last base64url character of the content.
     const author = 'x'.repeat(4 + 2 * (ACCOUNT.length % 3));
     const [content = '', signature] = (await signWithTexts(row, ACCOUNT, author)).split('.');
     return `${flipLastBit(content)}.${signature}`;
@@ -161,10 +148,7 @@ const HOSTILE: Record<string, (row: Row) => Promise<string>> = {
     signKey(row, { texts: ['x'.repeat(75_000)] }, { secret: SECRET }),
 };
 
-/**
- * The reasons that the Worker may log: an error code of the library jose, or one of four words. The
- * log must contain no text from a key, because anybody can send a key.
- */
+/** The log must contain no text from a key, because anybody can send a key. */
 const LOGGED = expect.stringMatching(/^(?:ERR_[A-Z_]+|malformed|expired|payload|gone)$/);
 
 const buildUrl = (key: string) => `https://api.test/v1/link?key=${encodeURIComponent(key)}`;

@@ -1,6 +1,6 @@
 /**
- * Tests the page of a link. The page shows the current value, and a person stores a new value with
- * the page's form. If a person only opens the page, or a scanner fetches it, nothing changes.
+ * Tests the page of a link. If a person only opens the page, or a scanner fetches it, nothing
+ * changes.
  */
 import { describe, expect, it, vi } from 'vitest';
 import type { AccountId } from '../src/principal.ts';
@@ -48,10 +48,7 @@ const listButtons = (html: string) =>
 
 const CATEGORIES = { categories: JSON.stringify(['formal', 'casual', 'friendly']) };
 
-/**
- * Returns the content of `<main>`. Returns undefined if anything outside `<main>` differs from the
- * frame that all pages share.
- */
+/** Returns undefined if anything outside `<main>` differs from the frame that all pages share. */
 const findMain = (html: string) =>
   /^<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><link rel="icon" href="data:,"><title>[^<]+<\/title><style>[^<]+<\/style><\/head>\n<body><main>\n(.*)\n<\/main><\/body><\/html>\n$/s.exec(
     html,
@@ -290,8 +287,8 @@ describe('the page of a link', () => {
       'x-robots-tag': 'noindex, nofollow',
     });
     expect(html.match(/ style=|<link[^>]*>|<img|<a |https?:/g)).toEqual([
-      // Without this element, a browser would request /favicon.ico, which the page's
-      // Content-Security-Policy forbids.
+      // Without this element, a browser would request /favicon.ico, which the page's policy
+      // forbids.
       '<link rel="icon" href="data:,">',
     ]);
   });
@@ -530,8 +527,6 @@ describe('who opens or scans a link', () => {
       return (await worker(visit(url + query, { method: n % 5 === 0 ? 'HEAD' : 'GET', headers })))
         .status;
     };
-    // The 120 requests combine GET and HEAD with each user agent, some of them with `value` and
-    // `version` in the query. Two of the user agents also send the headers of a browser.
     const statuses = await Promise.all(Array.from({ length: 120 }, (_, n) => scan(n)));
 
     expect(new Set(statuses)).toEqual(new Set([200]));

@@ -1,10 +1,6 @@
 /**
- * Tests that a stranger cannot make a request expensive, either with the JSONPath of a link or with
- * a posted body:
- * - A link with a JSONPath may take at most 4 times as long as a link with a JSON Pointer that gets
- *   the same body.
- * - A body may take at most 4 times as long as a realistic body of the same size: the transcript of
- *   a phone call, with the start and the end of each word.
+ * Tests that a stranger cannot make a request expensive with a link's JSONPath or with a posted
+ * body.
  */
 import { expect, it } from 'vitest';
 import { LINK_BODY_MAX_BYTES } from '../src/limits.ts';
@@ -12,10 +8,7 @@ import { createLinkTo, post } from './support/links.ts';
 import { storeEvaluation, worker } from './support/worker.ts';
 
 const RATIO_MAX = 4;
-/**
- * The number of request pairs in one attempt to measure a ratio, and the largest number of
- * attempts. A single pair is too inexact. A busy machine may disturb a whole attempt.
- */
+/** A single pair of requests is too inexact, and a busy machine may disturb a whole attempt. */
 const PAIR_COUNT = 15;
 const ATTEMPT_MAX_COUNT = 5;
 
@@ -29,11 +22,6 @@ async function measureTime({ url, body }: Sent): Promise<number> {
   return performance.now() - started;
 }
 
-/**
- * Measures how many times as long `one` takes as `other`. Repeats the measurement until the ratio
- * is at most `RATIO_MAX`, but makes at most `ATTEMPT_MAX_COUNT` attempts. Returns the smallest
- * ratio.
- */
 async function measureRatio(one: Sent, other: Sent): Promise<number> {
   const ratios: number[] = [];
   while (ratios.length < ATTEMPT_MAX_COUNT && !(Math.min(...ratios) <= RATIO_MAX)) {
@@ -42,8 +30,7 @@ async function measureRatio(one: Sent, other: Sent): Promise<number> {
       times.push(await measureTime(one));
       otherTimes.push(await measureTime(other));
     }
-    // The runtime's clock may tick in whole milliseconds, so a median may be 0. `Math.max` prevents
-    // a division by 0.
+    // The runtime's clock may tick in whole milliseconds, so a median may be 0.
     ratios.push(median(times) / Math.max(1, median(otherTimes)));
   }
   return Math.min(...ratios);
@@ -60,10 +47,7 @@ const members = (count: number) =>
   JSON.stringify(Object.fromEntries(Array.from({ length: count }, (_, n) => [`k${n}`, 1])));
 const tests = (count: number) => Array.from({ length: count }, () => '@.a==2').join('||');
 
-/**
- * The largest size in bytes of the text that `wrapValue` gets, so that the whole body is not too
- * large. `wrapValue` adds less than 100 bytes.
- */
+/** `wrapValue` adds less than 100 bytes. */
 const INNER_MAX_BYTES = LINK_BODY_MAX_BYTES - 100;
 const wrapValue = (inner: string) => `{"value":5,"x":${inner}}`;
 
@@ -106,11 +90,7 @@ it.each([
   expect(ratio).toBeLessThanOrEqual(RATIO_MAX);
 });
 
-/**
- * The size of each body below: half of the largest body (1 MiB). With 1 MiB, the slowest of these
- * bodies takes `JSON.parse` 3 to 4 times as long as a transcript. This would be too close to the
- * limit of 4.
- */
+/** With 1 MiB, the slowest of these bodies would come too close to `RATIO_MAX`. */
 const HALF_BODY_BYTES = LINK_BODY_MAX_BYTES / 2;
 
 it.each([

@@ -1,6 +1,5 @@
 /**
- * Tests a link with a JSONPath. The path must find exactly one value in the posted body. The Worker
- * refuses to create a link if the path could be expensive to evaluate.
+ * Tests a link with a JSONPath. The Worker refuses to create a link whose path could be expensive.
  */
 import { describe, expect, it } from 'vitest';
 import { makeUnprocessable } from './support/answers.ts';

@@ -1,12 +1,6 @@
 /**
- * Tests links with random bodies, pointers, paths, values and conditions. If the Worker accepts a
- * body, it stores the value to which the link's pointer or path leads. The rest of the body does
- * not change what the Worker stores. If the Worker ignores or refuses a body, the row stays
- * unchanged.
- *
- * The tests find the expected value in another way than the Worker. The tests walk the whole body
- * and write a pointer to each value. The Worker reads the link's pointer and walks the body along
- * it.
+ * Tests links with random bodies, pointers, paths, values and conditions. The tests walk the whole
+ * body to find the expected value, and use none of the Worker's code.
  */
 import fc from 'fast-check';
 import { expect, inject, it } from 'vitest';
@@ -17,7 +11,6 @@ const { seed, factor } = inject('properties');
 
 type Place = { readonly pointer: string; readonly found: unknown };
 
-/** Lists each value in a document, with the pointer to the value. */
 function listPlaces(document: unknown, pointer = ''): Place[] {
   const inner = typeof document === 'object' && document !== null ? Object.entries(document) : [];
   const places = inner.flatMap(([key, value]) =>
@@ -67,7 +60,6 @@ const values = fc.dictionary(
   fc.double({ noNaN: true, noDefaultInfinity: true }),
   { noNullPrototype: true },
 );
-/** Generates a body and a pointer. The pointer leads to a value in the body, or to nothing. */
 const input = fc
   .tuple(document, values, fc.nat(), fc.option(key, { freq: 5 }))
   .map(([body, given, index, beside]) => {
@@ -83,10 +75,7 @@ const input = fc
   })
   .filter(({ pointer }) => [...pointer].length <= 256);
 
-/**
- * Computes from the value in the body which number the Worker must store. Returns undefined if the
- * Worker must refuse the body.
- */
+/** Returns undefined if the Worker must refuse the body. */
 function computeValue(found: unknown, given: Readonly<Record<string, number>>): number | undefined {
   const isScalar = ['string', 'number', 'boolean'].includes(typeof found);
   const mapped = isScalar && new Map(Object.entries(given)).get(`${found}`);
@@ -95,10 +84,7 @@ function computeValue(found: unknown, given: Readonly<Record<string, number>>): 
   return typeof found === 'string' ? readJsonNumber(found) : undefined;
 }
 
-/**
- * Returns the number that a JSON parser reads in the text. Returns undefined if the text is not a
- * finite number, or contains white space.
- */
+/** Returns undefined if the text is not a finite number, or contains white space. */
 function readJsonNumber(text: string): number | undefined {
   if (/\s/.test(text)) return undefined;
   try {
@@ -114,16 +100,12 @@ type Input = {
   readonly given: Readonly<Record<string, number>>;
   readonly pointer: string;
   readonly found: unknown;
-  /** The fields with which the test creates the link: the pointer or path, and the conditions. */
   readonly link: object;
   /** Is true if the body meets the conditions of the link. */
   readonly fits: boolean;
 };
 
-/**
- * Posts each body to a new link. Checks that the Worker stores the value (200), refuses the body
- * (422) or ignores it (204). Each of `statuses` must occur, and no other status.
- */
+/** Each of `statuses` must occur, and no other status. */
 async function check(inputs: fc.Arbitrary<Input>, statuses: readonly number[]): Promise<void> {
   const seen = new Set<number>();
   const property = fc.asyncProperty(inputs, async ({ body, given, found, link, fits }) => {
@@ -159,10 +141,7 @@ it('stores what the pointer leads to, and nothing else of what is posted, or ref
 });
 
 it('stores what a path of names and indexes leads to, as a pointer to the same place does', async () => {
-  /**
-   * Turns a pointer into a JSONPath. If `a` is an array, `/a/0` becomes `$["a"][0]`; otherwise
-   * `/a/0` becomes `$["a"]["0"]`.
-   */
+  /** Turns `/a/0` into `$["a"][0]` if `a` is an array, and into `$["a"]["0"]` otherwise. */
   const buildJsonPath = (body: unknown, pointer: string): string => {
     const [, ...steps] = pointer.split('/');
     let path = '$';
@@ -181,8 +160,7 @@ it('stores what a path of names and indexes leads to, as a pointer to the same p
       link: { path: buildJsonPath(sent.body, sent.pointer) },
       fits: true,
     }))
-    // JSONPath has no index with a leading zero, so the test leaves out pointers such as
-    // `/list/01`.
+    // JSONPath has no index with a leading zero.
     .filter(({ link: { path } }) => path.length <= 512 && !/\[0\d/.test(path));
 
   await check(inputs, [200, 422]);

@@ -1,9 +1,4 @@
-/**
- * Tests each sender in the table of src/link/README.md, such as a survey service. A link stores the
- * value of its sender's event. If an event is about another item, such as another run, the link
- * ignores the event. If a person skipped the question, the link refuses the event. If the sender
- * delivers an event again after a correction, the link keeps the correction.
- */
+/** Tests each sender in the table of src/link/README.md, such as a survey service. */
 import { describe, expect, it } from 'vitest';
 import { followSteps, parsePointer } from '../src/pointer.ts';
 import { createLinkTo, visit } from './support/links.ts';
@@ -25,10 +20,7 @@ const prepare = async ({ label, link }: SenderLink) => {
 const send = (url: string, { as, sent }: SenderLink, body: unknown = sent.body) =>
   worker(visit(url, { method: 'POST', headers: sent.headers, body: encodeAs(as, body) }));
 
-/**
- * Copies the body, and replaces what the pointer leads to with `value`. If `value` is undefined,
- * the copy lacks the element or property.
- */
+/** If `value` is undefined, the copy lacks the element or property. */
 function copyWith(body: unknown, pointer: string, value: unknown): unknown {
   const copy: unknown = structuredClone(body);
   const steps = [...requirePresent(parsePointer(pointer))];
@@ -44,7 +36,6 @@ const isNamed = ({ link, sent }: SenderLink) =>
   link.delivery !== undefined ||
   Object.keys(sent.headers).some((name) => /-delivery$|^idempotency-key$|-token$/.test(name));
 
-/** The origin of a deployment on workers.dev, with a name of usual length. */
 const ON_WORKERS_DEV = 'https://run-evaluation.example-team.workers.dev';
 
 describe('a sender of the table', () => {

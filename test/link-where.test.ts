@@ -1,8 +1,4 @@
-/**
- * Tests a link with conditions. If a body meets the conditions, the Worker stores the value in the
- * body, or answers 422 if the value is not legal. If a body does not meet the conditions, the
- * Worker ignores the body. Nobody can create a link with a malformed condition.
- */
+/** Tests a link with conditions: the Worker ignores a body that does not meet all conditions. */
 import { describe, expect, it, vi } from 'vitest';
 import { LINK_NOT_FOUND } from './support/answers.ts';
 import { interceptD1 } from './support/d1.ts';

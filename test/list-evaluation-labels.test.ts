@@ -1,6 +1,6 @@
 /**
- * Tests listEvaluationLabels. The list merges the account's own labels with the shared ones, in a
- * stable order. No page skips or repeats a label, and the cost of a page is bounded.
+ * Tests listEvaluationLabels, which merges the account's own labels with the shared labels. No page
+ * skips or repeats a label, and the cost of a page is bounded.
  */
 import { beforeEach, describe, expect, it } from 'vitest';
 import { listEvaluationLabels } from '../src/label/sql.generated.ts';
@@ -22,7 +22,6 @@ import {
 
 const PATH = '/v1/evaluation-labels';
 
-/** Each test has a new account, and starts without shared labels. */
 let account_id: string;
 beforeEach(async () => {
   account_id = makeAccount();
@@ -35,8 +34,7 @@ const authorize = async (said: Record<string, unknown> = {}) => ({
 const store = (fields: Partial<Label>) => storeLabel({ account_id, ...fields });
 const day = (n: number) => `2026-01-0${n}T00:00:00.000Z`;
 
-/** Stores `count` labels of the account `owner`, one millisecond apart. */
-const fill = (owner: string, count: number) =>
+const storeManyLabels = (owner: string, count: number) =>
   DB.prepare(
     `WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < ?2 - 1)
     INSERT INTO evaluation_label (id, account_id, name, value_type, created_at)
@@ -112,7 +110,7 @@ describe('listEvaluationLabels', () => {
   );
 
   it('returns at most 100 labels, and a link to the rest', async () => {
-    await fill(account_id, 101);
+    await storeManyLabels(account_id, 101);
 
     const pages = await readPages<Label>(PATH, await authorize());
 
@@ -132,7 +130,7 @@ describe('listEvaluationLabels', () => {
   });
 
   it('reads at most two rows more than a page of ten, from thousands of own and shared labels', async () => {
-    for (const owner of [account_id, 'shared', 'acc_neighbour']) await fill(owner, 1500);
+    for (const owner of [account_id, 'shared', 'acc_neighbour']) await storeManyLabels(owner, 1500);
     const plan = await DB.prepare(`EXPLAIN QUERY PLAN ${listEvaluationLabels.sql}`)
       .bind(...listEvaluationLabels.params.map((name) => (name === 'limit' ? 11 : '')))
       .all<{ detail: string }>();
@@ -154,8 +152,7 @@ describe('listEvaluationLabels', () => {
     const search =
       'SEARCH l USING INDEX evaluation_label_by_age (account_id=? AND (created_at,id)>(?,?))';
     expect(steps.filter((detail) => detail.startsWith('SEARCH l '))).toEqual([search, search]);
-    // SQLite's plan of the query may contain one scan, `SCAN (subquery…)`: it reads the merged
-    // labels and stops at the limit of the page.
+    // The plan may contain one scan, which reads the merged labels and stops at the page's limit.
     expect(steps.filter((detail) => /SCAN (?!\(subquery)|TEMP B-TREE/.test(detail))).toEqual([]);
     expect(results).toHaveLength(11);
     expect(meta.rows_read).toBeLessThanOrEqual(12);

@@ -1,7 +1,4 @@
-/**
- * Tests listEvaluations: the order of the list, and its pages. No page skips or repeats an
- * evaluation.
- */
+/** Tests listEvaluations. No page skips or repeats an evaluation. */
 import { describe, expect, it } from 'vitest';
 import { BAD_CURSOR, BAD_LIMIT } from './support/answers.ts';
 import { countCalls, countRows } from './support/d1.ts';
@@ -130,9 +127,8 @@ describe('listEvaluations', () => {
   it('reads at most 1,000 rows for a label: the page may be empty, and Link leads on', async () => {
     const run_id = crypto.randomUUID();
     const row = await storeEvaluation({ run_id, created_at: '2026-01-02T00:00:00.000Z' });
-    // `row` is number 1,998 of the run: 1,997 rows of another label come before it, and 3,001 after
-    // it. A request looks for rows of the label, and searches at most 999 rows of the run. So `row`
-    // is the last row that the second request searches.
+    // A request searches at most 999 rows, so `row` is the last row that the second request
+    // searches.
     await fillRun(run_id, '2026-01-01T00:00:00.000Z', 2 * 999 - 1);
     await fillRun(run_id, '2026-01-03T00:00:00.000Z', 3001);
     const { db, rows } = countRows(DB);
@@ -185,7 +181,6 @@ describe('listEvaluations', () => {
   });
 });
 
-/** Stores `count` evaluations of a run after the time `from`, one second apart. */
 const fillRun = (run_id: string, from: string, count: number) =>
   DB.prepare(
     `INSERT INTO run_evaluation (id, account_id, run_id, evaluation_label_id, value, created_at)

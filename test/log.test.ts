@@ -1,7 +1,4 @@
-/**
- * Tests the log line of a request. An operator finds the line by the request id. The line never
- * contains the token, the body or the value.
- */
+/** Tests the log line of a request. The line never contains the token, the body or the value. */
 import { describe, expect, it, vi } from 'vitest';
 import { createStillClock } from './support/clock.ts';
 import { makeFlakyD1 } from './support/d1.ts';
@@ -23,7 +20,6 @@ import {
   worker,
 } from './support/worker.ts';
 
-/** Sends the request. Returns the request's only log line, parsed and as text. */
 async function readLog(sent: Request, send: Send = worker) {
   const id = crypto.randomUUID();
   sent.headers.set('x-request-id', id);

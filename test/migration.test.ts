@@ -1,7 +1,4 @@
-/**
- * Tests the migrations on databases that have only the first few migrations, as after an older
- * deployment. Stored rows stay as they are, and the Worker can serve them immediately.
- */
+/** Tests the migrations on databases of older deployments. Stored rows stay as they are. */
 import { applyD1Migrations } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
 import { expect, inject, it } from 'vitest';

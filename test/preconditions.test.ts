@@ -1,7 +1,6 @@
 /**
- * Tests preconditions. The Worker applies a precondition or refuses the request, but never ignores
- * a precondition (RFC 9110 §13.1). test/support/operations.ts lists which preconditions each
- * operation takes.
+ * Tests that the Worker applies a precondition or refuses the request, but never ignores a
+ * precondition (RFC 9110 §13.1).
  */
 import { describe, expect, it, vi } from 'vitest';
 import { makePreconditionFailed } from './support/answers.ts';
@@ -26,10 +25,7 @@ import {
 const HEADERS = ['If-Match', 'If-None-Match', 'If-Modified-Since', 'If-Unmodified-Since'];
 const VALUES = ['*', '"a"', 'Sun, 22 Nov 2026 10:11:12 GMT', 'no precondition'];
 
-/**
- * Returns the refusal that an operation sends for the precondition `header`. `evaluated` lists the
- * preconditions that the operation takes.
- */
+/** `evaluated` lists the preconditions that the operation takes. */
 const makeRefusal = (header: string, evaluated: readonly string[]) => ({
   status: 400,
   error:

@@ -1,12 +1,6 @@
 /**
- * Tests promises that are true for any input. The Worker never answers 5xx. A refused request
- * changes nothing, and an accepted request changes only what the caller asked for. fast-check
- * generates bodies, path ids, headers, tokens and queries. To compute the expected results, this
- * file uses none of the Worker's code.
- *
- * A failure prints its seed and the smallest counterexample. Each property also proves that the
- * Worker accepted some inputs and refused others. `npm test` tries the same inputs each time, and
- * `npm run check:random` tries new ones.
+ * Tests promises that are true for any input. To compute the expected results, this file uses none
+ * of the Worker's code.
  */
 import fc, { type Arbitrary } from 'fast-check';
 import { beforeAll, describe, expect, inject, it } from 'vitest';
@@ -57,13 +51,10 @@ import {
 
 const { seed, factor } = inject('properties');
 
-/** Makes ids from the seed, so that a run with the seed of a failure repeats the failure. */
+/** Makes ids from the seed, so that the same seed repeats a failure. */
 const makeFixedIds = (count: number) => fc.sample(fc.uuid(), { seed, numRuns: count });
 
-/**
- * Tests the property with at least `runs` inputs. `statusOf` sends a request with one input. Checks
- * that each status in `sees` occurred at least once.
- */
+/** Each status in `sees` must occur at least once. */
 async function assertProperty<T>(
   { runs, sees }: { readonly runs: number; readonly sees: readonly number[] },
   input: Arbitrary<T>,
@@ -78,8 +69,7 @@ async function assertProperty<T>(
     numRuns: runs * factor,
     includeErrorInReport: true,
   });
-  // The report may contain lone surrogates. Vitest cannot transfer a text with lone surrogates from
-  // workerd to its main process, so `toWellFormed` replaces them.
+  // Vitest cannot transfer a text with lone surrogates out of workerd.
   if (result.failed)
     throw new Error(
       `${fc.defaultReportMessage(result)}\n${findDifference(result.errorInstance)}`.toWellFormed(),
@@ -99,19 +89,12 @@ type Answered = { readonly [field: string]: unknown } & {
   readonly updated_at?: string;
 };
 
-/**
- * Matches `status` if the Worker must accept the request. Otherwise matches any status from 400 to
- * 422. No input here may make the Worker or D1 fail, so 500 and 503 never match.
- */
+/** No input here may make the Worker or D1 fail, so 500 and 503 never match. */
 const matchStatus = (accepted: boolean, status = 200): unknown =>
   accepted ? status : expect.toSatisfy((refused: number) => refused >= 400 && refused <= 422);
 const refusal = { error: expect.any(String) };
 
-/**
- * Checks the whole response to an update, and everything that the update leaves in D1. The row has
- * no history before the update. If `write` is given, the row and the history must contain this
- * write. Without `write`, nothing may have changed.
- */
+/** Checks the response, the row and the history. Without `write`, nothing may have changed. */
 async function expectOutcome(
   row: Row,
   response: Response,
@@ -142,7 +125,6 @@ async function expectOutcome(
   return response.status;
 }
 
-/** Returns the row as the API sends it: without `updated_at` if nobody has updated the row. */
 const formatResource = ({ updated_at, ...row }: Row): Answered =>
   updated_at === null ? row : { ...row, updated_at };
 
@@ -173,10 +155,7 @@ const AT_LEAST_MINUS_100: Rule = {
 const label = crypto.randomUUID();
 beforeAll(() => storeLabel({ ...AT_LEAST_MINUS_100, id: label }));
 
-/**
- * Parses a body as UTF-8 and JSON. Returns undefined if this fails, if the result is not an object,
- * or if the body is larger than 64 KiB.
- */
+/** Returns undefined if the body is not a JSON object in UTF-8, or is larger than 64 KiB. */
 function readObject(bytes: Uint8Array): { readonly [name: string]: unknown } | undefined {
   try {
     const parsed = JSON.parse(
@@ -190,10 +169,7 @@ function readObject(bytes: Uint8Array): { readonly [name: string]: unknown } | u
   }
 }
 
-/**
- * Returns true if the body changes none of the fields in `names`: each field is missing in the
- * body, or has the stored value. UUIDs may be in upper or lower case.
- */
+/** Returns true if each field in `names` is missing in the body, or has the stored value. */
 const hasOnlyStored = (
   body: { readonly [name: string]: unknown },
   row: Row,
@@ -218,10 +194,7 @@ const IMMUTABLE = [
   'created_at',
 ] as const;
 
-/**
- * Returns the value in a body if the row's label allows it. If D1 does not have the row's label,
- * any finite number is allowed.
- */
+/** If D1 does not have the row's label, any finite number is legal. */
 function readLegalValue(
   { value }: { readonly [name: string]: unknown },
   { evaluation_label_id }: Row,
@@ -232,10 +205,7 @@ function readLegalValue(
     : undefined;
 }
 
-/**
- * Returns the update that the Worker must store for a body. Returns undefined if the Worker must
- * refuse the body.
- */
+/** Returns undefined if the Worker must refuse the body. */
 function readUpdate(bytes: Uint8Array, row: Row): Write | undefined {
   const body = readObject(bytes);
   const value = body && readLegalValue(body, row);
@@ -244,17 +214,11 @@ function readUpdate(bytes: Uint8Array, row: Row): Write | undefined {
     : undefined;
 }
 
-/**
- * Returns true for a string without lone surrogates. JSON can spell a lone surrogate (`\ud800`),
- * but D1 would not store it unchanged.
- */
+/** D1 would not store a lone surrogate unchanged. */
 const isText = (sent: unknown): sent is string => typeof sent === 'string' && sent.isWellFormed();
 const isTextOrNothing = (sent: unknown): sent is string | null | undefined => isText(sent ?? '');
 
-/**
- * Returns the row that the Worker must store for a body. Returns undefined if the Worker must
- * refuse the body. `row` contains the fields that the server sets, such as `account_id`.
- */
+/** Returns undefined if the Worker must refuse the body. */
 function readCreation(bytes: Uint8Array, row: Row): Row | undefined {
   const body = readObject(bytes) ?? {};
   const { id, evaluation_label_id, output_name, field_path } = body;
@@ -389,10 +353,7 @@ describe('any body of a label', () => {
     sent === null || (typeof sent === 'number' && Number.isFinite(sent));
   const isCategory = (sent: unknown) => isText(sent) && sent !== '' && [...sent].length <= 255;
 
-  /**
-   * Returns the label that the Worker must store for a body. Returns undefined if the Worker must
-   * refuse the body.
-   */
+  /** Returns undefined if the Worker must refuse the body. */
   function readSentLabel(bytes: Uint8Array): { readonly [field: string]: unknown } | undefined {
     const body = readObject(bytes) ?? {};
     const {
@@ -501,7 +462,6 @@ describe('any value', () => {
 });
 
 describe('any path', () => {
-  /** Returns the id in a segment of a path. Returns undefined if the segment is not a UUID. */
   function readId(segment = ''): string | undefined {
     try {
       const text = decodeURIComponent(segment);
@@ -511,10 +471,7 @@ describe('any path', () => {
     }
   }
   const ids = makeFixedIds(4);
-  /**
-   * Stores a row that already has the value and the author of the updates below. So the updates
-   * change nothing, and no run depends on an earlier run.
-   */
+  /** The row already has the value and the author of the updates, so the updates change nothing. */
   const storeRepeated = (id = '', run_id = '') =>
     storeEvaluation({
       id,
@@ -583,10 +540,7 @@ describe('any headers', () => {
   const created_at = '2026-01-02T03:04:05.678Z';
   const TAG = `"${created_at}"`;
 
-  /**
-   * Returns true if the list of entity tags contains the row's tag, by strong comparison (RFC 9110
-   * §8.8.3.2).
-   */
+  /** Compares the tags by strong comparison (RFC 9110 §8.8.3.2). */
   function hasTag(list: string): boolean {
     if (list.trim() === '*') return true;
     const rest = list.replaceAll(/(?:W\/)?"[^"\s]*"/g, (tag) => (tag === TAG ? '+' : '-'));
@@ -648,8 +602,7 @@ describe('any token', () => {
     await assertProperty({ runs: 50, sees: [200, 401] }, input, async (given) => {
       const row = await storeEvaluation();
       const sent = await putWith(row, given);
-      // White space around a token is not part of the token. So the token is still valid if the
-      // only change is such white space.
+      // White space around a token is not part of the token.
       const isWhole =
         /^Bearer +([^ ]*)$/.exec(sent.headers.get('authorization') ?? '')?.[1] === token;
 
@@ -666,10 +619,6 @@ describe('any token', () => {
   const isTime = (time: unknown, least: number, most: number) =>
     typeof time === 'number' && time >= least && time <= most;
 
-  /**
-   * Returns true if the Worker must accept a correctly signed token with this header and these
-   * claims.
-   */
   const isValid = (
     { alg, typ, kid, crit }: Said,
     { iss, aud, sub, account_id, exp, nbf, iat, ...others }: Said,
@@ -764,11 +713,7 @@ describe('any query', () => {
     });
   });
 
-  /**
-   * Reads from a query how many rows the page may have, and after which entry it begins. Returns
-   * undefined if the Worker must refuse the query. A cursor is the base64 of a time, a space and an
-   * id.
-   */
+  /** A cursor is the base64 of a time, a space and an id. */
   function readPageQuery(
     limit: string,
     cursor?: string,
@@ -783,10 +728,6 @@ describe('any query', () => {
     return isPage && (cursor === undefined || isPlace) ? { rows, after } : undefined;
   }
 
-  /**
-   * Follows the Link header from page to page. Returns all entries, and the number of entries on
-   * each page.
-   */
   async function readPages(
     path: string,
     limit: number,

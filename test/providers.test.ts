@@ -1,7 +1,6 @@
 /**
- * Tests tokens of well-known identity providers. Each test uses the settings that the table in
- * src/auth/README.md has for a provider. Each token has the claims that the provider documents,
- * with invented persons and tenants.
+ * Tests tokens of identity providers, with the settings in the table of src/auth/README.md. Each
+ * token has the claims that the provider documents, with invented persons and tenants.
  */
 import { beforeAll, describe, expect, inject, it, vi } from 'vitest';
 import { makeInvalidToken } from './support/answers.ts';
@@ -23,14 +22,9 @@ type Shape = {
   readonly alg?: Algorithm;
   readonly header?: Header;
   readonly claims: Record<string, unknown>;
-  /** The account that the Worker must read from the token. */
   readonly account: string;
   readonly subject: string;
-  /**
-   * Claims that replace claims of the token. With these claims, the token is meant for another API,
-   * or comes from another client or another tenant. The Worker must refuse this token with
-   * `refusal`.
-   */
+  /** Claims of a token for another API, client or tenant. */
   readonly foreign: Record<string, unknown>;
   readonly refusal: string;
 };
@@ -91,10 +85,7 @@ const access = {
   type: 'app',
 };
 
-/**
- * Changes that make an ID token look like an access token: the header `typ` is `JWT`, and the claim
- * `typ` is missing. So the Worker cannot recognise the ID token by `typ`.
- */
+/** With these changes, the Worker cannot recognise an ID token by `typ`. */
 const ID_TOKEN = { header: { typ: 'JWT' }, claims: { typ: undefined } };
 
 const PROVIDERS: Record<string, Shape> = {
@@ -427,9 +418,7 @@ const PROVIDERS: Record<string, Shape> = {
   },
 };
 
-/**
- * The settings that the table in src/auth/README.md has for each provider, by the provider's name.
- */
+/** The settings in the table of src/auth/README.md, by the provider's name. */
 const rows = Object.fromEntries(
   [...inject('authPage').matchAll(/^\| ([^|]+) \| (`JWT_JWKS_URL=[^|]+) \|/gm)].map(
     ([, provider = '', lines = '']) => [
@@ -461,18 +450,14 @@ const mintTokenFor = (shape: Shape, changed: Record<string, unknown> = {}) => {
   return pickKey(shape).sign(claims, { typ: 'JWT', ...shape.header });
 };
 
-/**
- * Makes a Worker with the settings that the table has for the provider. A fake `fetch` answers with
- * the provider's key set, at the URL in these settings.
- */
 function createProviderWorker(provider: string, shape: Shape, changed: Partial<Env> = {}): Send {
   const settings = { ...rows[provider], ...changed };
   vi.spyOn(globalThis, 'fetch').mockImplementation(async (input) => {
     expect(String(input)).toBe(settings.JWT_JWKS_URL);
     return Response.json({ keys: [{ ...pickKey(shape).jwk, use: 'sig' }] });
   });
-  // Without version metadata, the Worker does not store the key set in the edge cache. A stored key
-  // set would still be in the cache when the next test runs.
+  // Without version metadata, the Worker does not store the key set in the edge cache, which
+  // outlives a test.
   return createWorker({ JWT_SECRET: '', CF_VERSION_METADATA: undefined, ...settings }, clock);
 }
 

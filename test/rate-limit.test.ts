@@ -1,7 +1,4 @@
-/**
- * Tests that the Worker answers 429 to requests beyond the rate limit. The tests use the rate
- * limiters of the local runtime, which vitest.config.ts configures.
- */
+/** Tests that the Worker answers 429 to requests beyond the rate limit. */
 import { describe, expect, it, vi } from 'vitest';
 import { RATE_LIMITED } from './support/answers.ts';
 import { createStillClock, makePending, waitUntil } from './support/clock.ts';

@@ -1,6 +1,6 @@
 /**
- * Tests the page at `/`. The Worker sends the API reference to a browser, and directs other
- * programs to the OpenAPI document. The page may load and call nothing outside its own origin.
+ * Tests the page at `/`, the API reference. The page may load and call nothing outside its own
+ * origin.
  */
 import { describe, expect, it } from 'vitest';
 import { createWorker, expectRefusal, request } from './support/worker.ts';
@@ -12,10 +12,7 @@ const NO_SUCH_PATH = {
   error: 'No such path: GET /openapi.json describes the paths that exist.',
 };
 
-/**
- * Sends a request without a token to a Worker without settings. Anybody may read about the API, so
- * the Worker must answer.
- */
+/** Sends a request without a token to a Worker without settings. */
 const send = async (path: string, accept: string | null, method = 'GET') =>
   createWorker({ JWT_SECRET: '' })(
     await request(path, { method, headers: { accept, authorization: null } }),

@@ -1,7 +1,6 @@
 /**
- * Tests the refusals of an update, status by status. Each refusal has its own error message and
- * leaves the row unchanged. The refusals that all operations share are in common-refusals.test.ts,
- * and 401 is in token.test.ts.
+ * Tests the refusals of an update, status by status. common-refusals.test.ts tests the refusals
+ * that all operations share.
  */
 import { describe, expect, it, vi } from 'vitest';
 import {
@@ -260,7 +259,6 @@ describe('415: a body that is not declared as JSON', () => {
     const { headers, url, method } = await request(buildPath(row), {
       headers: { 'content-type': null },
     });
-    // If the caller sets no Content-Type, `Request` sets text/plain for a body that is a string.
     const sent = new Request(url, { method, headers, body: '{"value":9}' });
 
     expect(sent.headers.get('content-type')).toBe('text/plain;charset=UTF-8');

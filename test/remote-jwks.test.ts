@@ -1,6 +1,6 @@
 /**
- * Tests JWT_JWKS_URL, the URL of a remote key set. The tests cover key rotation, outages, malformed
- * responses and concurrent requests. The tests also count how often the Worker fetches the key set.
+ * Tests JWT_JWKS_URL, the URL of a remote key set: rotation, outages, malformed responses and
+ * concurrent requests.
  */
 import { env } from 'cloudflare:workers';
 import { beforeAll, describe, expect, it, vi } from 'vitest';
@@ -39,10 +39,7 @@ const down = () => {
 const buildEdgeKey = (url: string) =>
   `https://key-set.invalid/${env.CF_VERSION_METADATA.id}?url=${encodeURIComponent(url)}`;
 
-/**
- * Sets up a remote key set for one test. The edge cache keeps its content after a test, so each
- * test has a URL of its own.
- */
+/** The edge cache keeps its content after a test, so each test has a URL of its own. */
 function setUpRemoteJwks(answer: () => Response | Promise<Response>) {
   const url = `https://issuer.example/${crypto.randomUUID()}/keys`;
   const state = { answer };
@@ -52,7 +49,6 @@ function setUpRemoteJwks(answer: () => Response | Promise<Response>) {
   });
   return {
     url,
-    /** Makes a new isolate, which has not fetched the key set yet. */
     isolate: (clock: StillClock): Send =>
       createWorker(
         { JWT_SECRET: '', JWT_JWKS_URL: url, JWT_ISSUER: ISSUER, JWT_AUDIENCE: 'run-evaluation' },
@@ -62,10 +58,7 @@ function setUpRemoteJwks(answer: () => Response | Promise<Response>) {
       state.answer = next;
     },
     fetches: () => fetched.mock.calls.length,
-    /**
-     * Waits until the edge cache has a copy of the key set. The Worker writes the copy in the
-     * background, so no response waits for it.
-     */
+    /** The Worker writes the copy in the background, so no response waits for the copy. */
     waitUntilCached: () =>
       waitUntil(async () => expect(await caches.default.match(buildEdgeKey(url))).toBeDefined()),
   };
@@ -81,7 +74,6 @@ async function put(
   return send(await putValue(row, value, await mintTokenFor(by, clock)));
 }
 
-/** Makes an isolate that has fetched the remote key set and has stored a copy in the edge cache. */
 async function startWarmIsolate(...pairs: KeyPair[]) {
   const clock = createStillClock();
   const remote = setUpRemoteJwks(keySet(...pairs));
@@ -569,7 +561,6 @@ describe('an outage of the remote key set', () => {
     await waitUntil(() => expect(remote.fetches()).toBe(1));
     clock.advance(3);
     await refused;
-    // The Worker also aborts the fetch, so it never reads a response that comes after the timeout.
     expect(vi.mocked(fetch).mock.calls[0]?.[1]?.signal?.aborted).toBe(true);
   });
 
@@ -589,8 +580,8 @@ describe('an outage of the remote key set', () => {
   it('does not block other requests when the one that fetches is cut off', async () => {
     const clock = createStillClock();
     const remote = setUpRemoteJwks(() => makePending<Response>());
-    // The test simulates that the platform ends the first request while it fetches the key set. A
-    // request that has ended runs no timers, so the timers of this isolate never fire.
+    // The platform may end a request that fetches the key set, and then the request's timers never
+    // fire.
     const send = remote.isolate({ ...clock, after: () => () => {} });
     const row = await storeEvaluation();
     void put(send, clock, first, row, 1);
@@ -680,8 +671,7 @@ describe('an outage of the remote key set', () => {
       asked += 1;
       return answers[asked - 1]?.promise ?? down();
     });
-    // The test simulates that the platform delays the timers of a request. The timers of this
-    // isolate never fire, so the first fetch has no timeout.
+    // The platform may delay the timers of a request, so the timers of this isolate never fire.
     const send = remote.isolate({ ...clock, after: () => () => {} });
     const row = await storeEvaluation();
     const late = put(send, clock, first, row, 1);

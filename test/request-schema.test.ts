@@ -1,13 +1,6 @@
 /**
- * Tests that the OpenAPI document and the Worker agree on which requests are well-formed: bodies,
- * headers, ids, page limits and cursors. The tests generate requests from the values and bounds in
- * the document.
- *
- * JSON Schema cannot express four rules, so only the Worker checks them:
- * - `min_value` is at most `max_value`.
- * - A text contains no lone surrogate.
- * - If-Match names a bounded number of versions.
- * - The decoded content of a cursor is valid.
+ * Tests that the OpenAPI document and the Worker agree on which requests are well-formed. Only the
+ * Worker checks the rules that JSON Schema cannot express.
  */
 import type { Schema } from '@cfworker/json-schema';
 import fc, { type Arbitrary } from 'fast-check';
@@ -33,7 +26,6 @@ import { listErrors } from './support/document.ts';
 
 const { seed, factor } = inject('properties');
 
-/** Returns true if `read` succeeds, and false if it throws a `Failure`. */
 function isAccepted(read: () => unknown): boolean {
   try {
     read();
@@ -44,10 +36,7 @@ function isAccepted(read: () => unknown): boolean {
   }
 }
 
-/**
- * Tests the property `judge` with many inputs. `judge` returns true for a valid input. Checks that
- * more than `ofEach` inputs were valid, and more than `ofEach` invalid.
- */
+/** More than `ofEach` inputs must be valid, and more than `ofEach` invalid. */
 function assertProperty<T>(
   { runs, ofEach }: { readonly runs: number; readonly ofEach: number },
   input: Arbitrary<T>,
@@ -58,8 +47,7 @@ function assertProperty<T>(
     seen[`${judge(given)}`] += 1;
   });
   const result = fc.check(property, { seed, numRuns: runs * factor, includeErrorInReport: true });
-  // The report may contain lone surrogates. Vitest cannot transfer a text with lone surrogates from
-  // workerd to its main process, so `toWellFormed` replaces them.
+  // Vitest cannot transfer a text with lone surrogates out of workerd.
   if (result.failed) throw new Error(`${fc.defaultReportMessage(result)}`.toWellFormed());
   expect(Math.min(seen.true, seen.false), `of each kind, with seed ${seed}`).toBeGreaterThan(
     ofEach,
@@ -74,10 +62,7 @@ type RequestSchema = {
 };
 
 const UUID = '018f4d3a-0001-7000-8000-000000000001';
-/**
- * Values of many types and formats. The tests may send each of these values in any property of a
- * body.
- */
+/** Values that the tests send in any property of a body. */
 const ANYTHING: readonly unknown[] = [
   ...[null, true, false, 0, 1, -1, 1.5, 60, 1e308, -1e308],
   // `JSON.parse` reads 1e400 as Infinity, and -1e400 as -Infinity.
@@ -92,10 +77,7 @@ const ANYTHING: readonly unknown[] = [
   ...[JSON.parse('{"__proto__":1}'), { constructor: 1 }, { prototype: 1, yes: 1 }],
 ];
 
-/**
- * Lists the values of a schema that are most likely to show a fault: each enum member, each
- * constant, and the values at, one below and one above each bound.
- */
+/** Lists each enum member, each constant, and the values around each bound. */
 function listNamedValues(schema: Vocabulary): unknown[] {
   const numbers = (keyword: string) =>
     typeof schema[keyword] === 'number' ? [schema[keyword]] : [];
@@ -122,17 +104,13 @@ function listNamedValues(schema: Vocabulary): unknown[] {
 const often = <T>(usual: Arbitrary<T>, seldom: Arbitrary<T>) =>
   fc.oneof({ weight: 40, arbitrary: usual }, { weight: 1, arbitrary: seldom });
 
-/**
- * Generates bodies. Most bodies have every required property and valid values. In the other bodies,
- * a required property is missing, or a property has any value from `ANYTHING`.
- */
+/** Generates bodies, most of them valid. */
 function drawBodies({ properties, required = [] }: RequestSchema): Arbitrary<object> {
   const absent = fc.constant(undefined);
   const members = Object.entries(properties).map(([name, given]) => {
     const schema = typeof given === 'object' && given !== null ? { ...given } : {};
     const all = [...ANYTHING, ...listNamedValues(schema)];
-    // If no caller may send a property, its schema is `false`. `listErrors` takes only an object as
-    // a schema, so `allOf` wraps `false`.
+    // `listErrors` takes only an object as a schema, and `given` may be `false`.
     const judged = { allOf: [given as Schema] };
     const legal = all.filter((value) => listErrors(judged, value).length === 0);
     const member = (values: readonly unknown[]) =>
@@ -173,8 +151,8 @@ describe('request bodies', () => {
     ({ name, parse, compared }) => {
       const schema = { $ref: `#/components/schemas/${name}` };
       /**
-       * Returns true if the Worker takes the field from the caller. Returns false if the Worker
-       * ignores the field, or only compares it with the stored value.
+       * Returns false if the Worker only compares the field with the stored value, or ignores the
+       * field.
        */
       const isSetByCaller = (field: string) =>
         !(field in compared) && !/^updated_(at|by)$/.test(field);
@@ -212,8 +190,7 @@ describe('forms', () => {
     const piece = fc.constantFrom('7', '0', '.', '-', '+', 'e', 'E', ' ', '12');
     const text = fc.array(piece, { maxLength: 5 }).map((pieces) => pieces.join(''));
 
-    // The schema's pattern accepts 12e1212, but a double cannot represent this number. The test
-    // leaves out such texts.
+    // The schema's pattern accepts 12e1212, but a double cannot represent this number.
     assertProperty({ runs: 5000, ofEach: 500 }, text.filter(isNoInfinity), (sent) => {
       const isValid = listErrors(schema, sent).length === 0;
       expect(typeof link.parseAnsweredValue({ version: '', text: sent }) === 'number').toBe(
@@ -227,10 +204,7 @@ describe('forms', () => {
 });
 
 describe('headers', () => {
-  /**
-   * Makes a request context with one header. Unlike the class `Headers`, the context accepts any
-   * character in the header's value.
-   */
+  /** Unlike the class `Headers`, the context accepts any character in the header's value. */
   const makeContext = (name: string, text: string) => {
     const header = (asked: string) => (asked.toLowerCase() === name ? text : undefined);
     const headers = { has: (asked: string) => asked.toLowerCase() === name, get: header };

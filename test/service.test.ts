@@ -1,7 +1,4 @@
-/**
- * Tests the paths that need no token: the OpenAPI document and the health of the service. Both work
- * without the settings for tokens.
- */
+/** Tests the paths that need no token: the OpenAPI document and the health of the service. */
 import { describe, expect, it, vi } from 'vitest';
 import generated from '../src/openapi.generated.json';
 import { makeDatabaseUnavailable } from './support/answers.ts';

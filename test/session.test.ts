@@ -1,7 +1,6 @@
 /**
- * Tests D1 sessions and bookmarks. If a request with a token reads, the Worker asks the nearest
- * replica first. If a request writes, or reads through a link, the Worker asks the primary database
- * first. If a caller sends a bookmark back, the next read shows the caller's own writes.
+ * Tests D1 sessions and bookmarks: which requests may ask a replica, and which ask the primary
+ * database.
  */
 import { describe, expect, it } from 'vitest';
 import { makeFlakyD1, watchSessions } from './support/d1.ts';

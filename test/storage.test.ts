@@ -1,7 +1,4 @@
-/**
- * Tests which rows the tables refuse, even if a script or a console inserts them. Also tests which
- * index SQLite uses for a query.
- */
+/** Tests which rows the tables refuse from a script or a console, and which index a query uses. */
 import { getTableColumns } from 'drizzle-orm';
 import { describe, expect, it } from 'vitest';
 import { evaluationLabel, runEvaluation } from '../src/db/schema.ts';
@@ -196,9 +193,7 @@ describe('revoked_link', () => {
     const { account_id } = fresh;
     await revoke({ ...recent, account_id, ...at(0.9) });
     for (const row of [{ ...old, account_id }, foreign]) await revoke(row);
-    // An insert into this table also deletes revocations that expired over an hour ago. If the
-    // inserted row itself had expired, it would be deleted too. So the test inserts valid rows, and
-    // makes them expire with the next statement.
+    // An insert deletes revocations that expired over an hour ago, so the test inserts valid rows.
     await DB.prepare('UPDATE revoked_link SET expires_at = ? WHERE id IN (?, ?)')
       .bind(at(1.1).expires_at, old.id, foreign.id)
       .run();
@@ -223,9 +218,7 @@ describe('revoked_link', () => {
     )
       .bind(account_id, fresh, crypto.randomUUID())
       .run();
-    // An insert into this table also deletes revocations that expired over an hour ago. If the
-    // inserted row itself had expired, it would be deleted too. So the test inserts valid rows, and
-    // makes them expire with the next statement.
+    // An insert deletes revocations that expired over an hour ago, so the test inserts valid rows.
     await DB.prepare('UPDATE revoked_link SET expires_at = ? WHERE account_id = ?')
       .bind(old, account_id)
       .run();

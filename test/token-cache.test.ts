@@ -1,7 +1,6 @@
 /**
- * Tests repeated tokens. An isolate verifies the signature of a token only once. For each request,
- * the isolate still checks that the token is valid at the present time, and that the token's key id
- * still names the same key.
+ * Tests repeated tokens. An isolate verifies a signature only once, but checks the time and the key
+ * id for each request.
  */
 import { describe, expect, it, vi } from 'vitest';
 import { makeInvalidToken } from './support/answers.ts';
@@ -18,7 +17,6 @@ import {
   storeEvaluation,
 } from './support/worker.ts';
 
-/** Counts signature verifications from now on. Returns a function that returns the count. */
 function countVerifications() {
   const verify = vi.spyOn(crypto.subtle, 'verify');
   return () => verify.mock.calls.length;

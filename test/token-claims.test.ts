@@ -1,8 +1,4 @@
-/**
- * Tests the claims of a token. Some settings name the claims that contain the account, the author
- * and the restriction to a run or an evaluation. Further settings name the issuer, audience, client
- * and scope that a token must have.
- */
+/** Tests the claims of a token, and the settings that name or require claims. */
 import { describe, expect, it } from 'vitest';
 import { makeInvalidToken, NOT_FOUND } from './support/answers.ts';
 import { SECRET } from './support/secret.ts';

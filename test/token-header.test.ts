@@ -1,7 +1,4 @@
-/**
- * Tests JWT_HEADER, the setting that names the header with the token. The Worker reads the token
- * from this header only.
- */
+/** Tests JWT_HEADER: the Worker reads the token only from the header that this setting names. */
 import { describe, expect, it } from 'vitest';
 import { makeInvalidToken, NO_CREDENTIALS } from './support/answers.ts';
 import { mintLong, NOT_A_JWT } from './support/tokens.ts';

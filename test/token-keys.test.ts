@@ -1,7 +1,4 @@
-/**
- * Tests JWT_JWKS, the setting that contains the issuer's public keys. The Worker picks the key by
- * the token's key id and algorithm.
- */
+/** Tests JWT_JWKS: the Worker picks the issuer's key by the token's key id and algorithm. */
 import { describe, expect, it } from 'vitest';
 import { makeInvalidToken } from './support/answers.ts';
 import { type Algorithm, makeKeyPair } from './support/signer.ts';

@@ -1,7 +1,4 @@
-/**
- * Tests the log line of a refused token. The line explains the refusal to an operator, and never
- * contains the token.
- */
+/** Tests the log line of a refused token. The line never contains the token. */
 import { describe, expect, it, vi } from 'vitest';
 import { makeKeyPair } from './support/signer.ts';
 import { createWorkerWithKeys, ISSUER, makeScopedClaims, pair } from './support/tokens.ts';

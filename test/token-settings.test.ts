@@ -1,6 +1,6 @@
 /**
- * Tests wrong settings for tokens. If a setting is wrong, the Worker answers 500 and accepts no
- * token. The log names the setting, but never contains its value.
+ * Tests wrong settings for tokens. The Worker answers 500, and the log never contains a setting's
+ * value.
  */
 import { describe, expect, it, vi } from 'vitest';
 import { INTERNAL_ERROR } from './support/answers.ts';

@@ -1,9 +1,8 @@
 /**
- * Tests hostile tokens: every operation that needs a token refuses each of them. The tests run for
- * a Worker with a shared secret, and again for a Worker with a key set.
+ * Tests hostile tokens: every operation that needs a token refuses each of them.
  *
- * The table lists the sections of RFC 8725 (JSON Web Token Best Current Practices) that apply, with
- * the tests of each section. A name in quotes is a test in this file.
+ * The table lists the sections of RFC 8725 (JSON Web Token Best Current Practices) that apply, and
+ * their tests. A name in quotes is a test in this file.
  * | section | here |
  * | --- | --- |
  * | 3.1 perform algorithm verification | "alg none", "another algorithm", "HS256 with the public key as the secret" |
@@ -67,7 +66,6 @@ import {
 } from './support/worker.ts';
 
 /**
- * A Worker to attack, and the function `sign`, which signs valid tokens for this Worker.
  * `knownText` is what an attacker may know: the public key, or the secret without its last
  * character.
  */
@@ -92,10 +90,7 @@ const DEPLOYMENTS: Readonly<Record<'a secret' | 'a key set', () => Promise<Deplo
 
 type Hostile = readonly [name: string, error: string, token: (by: Deployment) => Promise<string>];
 
-/**
- * Makes copies of a token that end with another character. Some copies differ only in bits that a
- * lenient base64url decoder ignores.
- */
+/** Some copies differ only in bits that a lenient base64url decoder ignores. */
 const changeLastCharacter = (token: string) =>
   ['A', 'B', 'Q', 'R', 'g', 'w', 'x', '8', '9', '_']
     .filter((end) => !token.endsWith(end))
@@ -333,7 +328,6 @@ const MATRIX: readonly Hostile[] = [
   ],
 ];
 
-/** Further hostile tokens for a Worker with a key set. */
 const KEY_SET_MATRIX: readonly Hostile[] = [
   [
     'HS256 with the public key as the secret',
@@ -393,10 +387,6 @@ describe.each(['a secret', 'a key set'] as const)('a Worker with %s', (kind) => 
     deployment = await DEPLOYMENTS[kind]();
   });
 
-  /**
-   * Sends the credentials to every operation. Checks that each operation refuses them, and that no
-   * row changes.
-   */
   const expectRefusedByEach = async (
     authorization: string | null,
     refusal: Refusal,

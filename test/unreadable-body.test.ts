@@ -1,6 +1,6 @@
 /**
- * Tests the error message for a body that is not JSON. The message tells what the Worker found and
- * where, so that the caller can correct the body. All operations and links send the same message.
+ * Tests the error message for a body that is not JSON. All operations and links send the same
+ * message.
  */
 import { describe, expect, it } from 'vitest';
 import { UNSUPPORTED } from './support/answers.ts';
@@ -38,7 +38,6 @@ const FORMS = [
   MULTIPART,
 ];
 
-/** Each body, with the error message that its sender gets. */
 const BODIES: readonly [body: string, error: string][] = [
   ...FORMS.map((body): [string, string] => [body, FORM]),
   ['{"score": 7, "latency": NaN}', found('NaN', 1, 25, NUMBER)],
@@ -73,9 +72,7 @@ const BODIES: readonly [body: string, error: string][] = [
   ['eyJ2YWx1ZSI6OX00NA==', found('eyJ2YWx1ZSI6OX00…', 1, 1, QUOTED)],
 ];
 
-/**
- * Bodies that contain none of the mistakes above. Their senders get only a general error message.
- */
+/** The senders of these bodies get only a general error message. */
 const OTHERS = [
   '',
   ' ',
@@ -162,8 +159,7 @@ describe('400: a body that is not JSON', () => {
     for (const body of [`[${long}`, `"${long}`, long])
       expect((await worker(post(url, body))).status).toBe(400);
 
-    // The test limits the time, because a regular expression that backtracks would take minutes for
-    // these bodies. A linear one takes milliseconds.
+    // A regular expression that backtracks would take minutes for these bodies.
     expect(performance.now() - started).toBeLessThan(2000);
   });
 });

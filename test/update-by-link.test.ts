@@ -1,7 +1,6 @@
 /**
- * Tests updateEvaluationByLink. A sender may post any body. The Worker stores the value that the
- * link's pointer or path finds, and the author that the link names. The Worker stores a repeated
- * request only once. A refused body changes nothing.
+ * Tests updateEvaluationByLink. The Worker stores the value that the link's pointer or path finds,
+ * and the link's author.
  */
 import { describe, expect, it, vi } from 'vitest';
 import { LINK_NOT_FOUND, makeUnprocessable, NOT_FOUND } from './support/answers.ts';

@@ -1,7 +1,4 @@
-/**
- * Tests updateEvaluationLabel. An accepted update changes the fields that the caller sends, and
- * never the label's rule. If a caller repeats an update, nothing changes.
- */
+/** Tests updateEvaluationLabel. An update never changes the label's rule. */
 import { describe, expect, it } from 'vitest';
 import { makeUnprocessable, NOT_FOUND } from './support/answers.ts';
 import { createStillClock } from './support/clock.ts';
@@ -47,7 +44,6 @@ const RULED = {
   description: 'How it sounds',
 };
 
-/** Checks that the response is this refusal, and that the label is unchanged. */
 async function expectRefusedPut(
   label: Label,
   response: Response,

@@ -1,7 +1,4 @@
-/**
- * Tests updateEvaluation. An accepted update changes the value, its author and its time, and
- * nothing else. POST does exactly what PUT does.
- */
+/** Tests updateEvaluation. POST does exactly what PUT does. */
 import { describe, expect, it } from 'vitest';
 import { makeUnprocessable, NOT_FOUND } from './support/answers.ts';
 import { createStillClock } from './support/clock.ts';

@@ -1,7 +1,4 @@
-/**
- * Tests the cost of a write. The Worker makes one call to D1. However long the history of the
- * evaluation is, the number of rows that the call reads and writes is bounded.
- */
+/** Tests the cost of a write: one call to D1, however long the history of the evaluation is. */
 import { describe, expect, it } from 'vitest';
 import { NOT_FOUND } from './support/answers.ts';
 import { countCalls, countRows, interceptD1 } from './support/d1.ts';
@@ -154,7 +151,6 @@ describe('the cost of a write', () => {
   });
 });
 
-/** Adds entries to the history of a row, one second apart, with SQL. */
 async function fillHistory(row: Row, entries: number): Promise<void> {
   await DB.prepare(
     `INSERT INTO run_evaluation_history (account_id, evaluation_id, value, updated_by, updated_at, replaced_by, replaced_at, write_id)

@@ -1,22 +1,7 @@
 /**
- * Tests random sequences of writes to one evaluation, with everything that can go wrong:
- * - The clocks of the edge locations differ by up to 5 s from the real time.
- * - An attempt fails before or after the commit, or reaches D1 late. Other callers write between
- *   two attempts.
- * - Callers write with a token, through a link or with the form on a link's page. Some send an
- *   idempotency key or a precondition.
- * - At any time, a link may be revoked, and the evaluation may be deleted and created again with
- *   the same id.
- *
- * The test checks at the end of each sequence:
- * - The history and the row are an unbroken chain of values. Each update that the Worker answered
- *   with 200 is in the chain exactly once. Each value in the chain is one that D1 stored for a
- *   request.
- * - Each deletion that the Worker answered with 204 took place exactly once.
- * - A request that began before a deletion changes nothing after the deletion.
- *
- * This test sends requests to the whole Worker in workerd. The simulation in test/simulation/ runs
- * only the operations, on simulated clocks, and makes many more requests.
+ * Tests random sequences of writes to one evaluation, with faults, late attempts, deletions and
+ * clocks that differ. Each update that the Worker answers with 200 is in the history or the row
+ * exactly once.
  */
 import fc from 'fast-check';
 import { expect, inject, it } from 'vitest';
@@ -44,10 +29,7 @@ import {
 type Write = {
   /** PUT updates the evaluation. POST creates the evaluation, with the same id each time. */
   readonly method: 'PUT' | 'DELETE' | 'POST';
-  /**
-   * The way in which the caller writes: with a token, with a POST to the caller's link, or with the
-   * form on the link's page.
-   */
+  /** `page` is the form on the link's page. */
   readonly by: 'token' | 'link' | 'page';
   readonly caller: string;
   readonly value: number;
@@ -56,10 +38,8 @@ type Write = {
   /** How many seconds the clock of the edge location is ahead; negative if the clock is behind. */
   readonly skew: number;
   /**
-   * The faults of the Worker's attempts: the first fault is for the first attempt, and so on. If
-   * there are more attempts than faults, the further attempts succeed. test/support/d1.ts explains
-   * each `fate`. `meanwhile` is what happens between this attempt and the next one. If `meanwhile`
-   * is a number, another caller stores this value.
+   * If there are more attempts than faults, the further attempts succeed. If `meanwhile` is a
+   * number, another caller stores this value between two attempts.
    */
   readonly faults: readonly {
     fate: 'fails' | 'is lost' | 'is late';
@@ -67,62 +47,39 @@ type Write = {
   }[];
 };
 
-/**
- * The life of an evaluation, from its creation to its deletion. If a caller creates the evaluation
- * again with the same id, a new incarnation begins.
- */
+/** The life of an evaluation, from its creation to its deletion. */
 type Incarnation = {
   readonly created: Row;
-  /**
-   * The history and the row right before the deletion, or at the end of the test if nobody deleted
-   * the evaluation.
-   */
+  /** The history and the row right before the deletion, or at the end of the test. */
   last?: { readonly history: ReplacedRow[]; readonly row: Row | null };
 };
 
-/**
- * The state of the evaluation and the link at one moment of a request. The test records the state
- * whenever an attempt reaches D1, and when the Worker answers.
- */
+/** The test records the state whenever an attempt reaches D1, and when the Worker answers. */
 type Seen = {
   readonly write: Write;
-  /**
-   * The text by which the Worker recognises a repetition of the write. The function `nameWrite`
-   * computes this text.
-   */
+  /** The result of `nameWrite`. */
   readonly name: string | undefined;
-  /** The present incarnation. If the evaluation is deleted, this is the last one that existed. */
+  /** If the evaluation is deleted, this is the last incarnation that existed. */
   readonly incarnation: Incarnation;
   readonly isAbsent: boolean;
-  /**
-   * Is true if D1 must refuse the request, because it began before a deletion that D1 has already
-   * run. The request begins at the time on the clock of its edge location. If this time equals the
-   * deletion's `deleted_at`, D1 must also refuse the request.
-   */
+  /** Is true if the request began no later than a deletion that D1 has already run. */
   readonly isTooLate: boolean;
   readonly isRevoked: boolean;
 };
 /**
- * `version` is the version of the row that the write must replace; null if the write has no
- * precondition. `body` is undefined if the response is not JSON.
+ * `version` is null if the write has no precondition. `body` is undefined if the response is not
+ * JSON.
  */
 type Answered = Seen & {
   readonly version: string | null;
   readonly status: number;
   readonly body: Row | undefined;
 };
-/** `row` is the row that D1 returned for the write. For a deletion, D1 returns only the id. */
+/** D1 returns only the id for a deletion. */
 type Stored = Seen & { readonly row: Row };
 
-/**
- * Everything that a sequence of writes acts on: the evaluation and the callers' links to it. Also
- * records all writes and all answers.
- */
 class World {
-  /**
-   * The time at which the edge locations' clocks start. It is the real time, because D1's own clock
-   * also shows the real time, and D1 dates no deletion before that.
-   */
+  /** The edge clocks start at the real time, because D1 dates no deletion before the real time. */
   readonly start = new Date();
   readonly row: Row;
   readonly links: Readonly<Record<string, string>>;
@@ -132,7 +89,7 @@ class World {
   /** The `deleted_at` of each deletion so far. */
   deletions: readonly string[] = [];
   readonly answered: Answered[] = [];
-  /** The rows that D1 stored or deleted, in the order in which D1 ran the writes. */
+  /** The rows that D1 stored or deleted, in the order of the writes. */
   readonly stored: Stored[] = [];
   readonly late: (() => Promise<unknown>)[] = [];
 
@@ -187,21 +144,14 @@ class World {
     this.answered.push({ ...see(), version, status: response.status, body });
   }
 
-  /**
-   * Repeats a write that the Worker has answered and that has a name (see `nameWrite`). Index 0
-   * repeats the latest of these writes, and index 1 repeats the second latest.
-   */
+  /** Index 0 repeats the latest write that has a name. */
   async sendAgain(index: number): Promise<void> {
     const named = this.answered.filter(({ name }) => name !== undefined);
     const sent = named.at(-1 - (index % named.length));
     if (sent) await this.send({ ...sent.write, faults: [] }, sent.version);
   }
 
-  /**
-   * Deletes the evaluation and creates it again. The evaluation's last change may come from a clock
-   * that is 5 s ahead, and D1 dates the deletion no earlier than this change. So the create begins
-   * 6 s later: D1 would refuse a create that is older than the deletion.
-   */
+  /** D1 may date the deletion 5 s ahead, and refuses a create that is older than the deletion. */
   async replace(): Promise<void> {
     await this.send(plain({ method: 'DELETE' }));
     this.seconds += 6;
@@ -263,7 +213,6 @@ class World {
 /** The links expire so late that D1 never deletes their revocations. */
 const LINKS_EXPIRE = '2999-01-01T00:00:00.000Z';
 const CALLERS = ['a', 'b', 'c'] as const;
-/** The id of each caller's link. A link id begins with the time of expiry. */
 const LINK_IDS: Readonly<Record<string, string>> = Object.fromEntries(
   CALLERS.map((caller) => [
     caller,
@@ -284,15 +233,7 @@ async function createWorld(): Promise<World> {
   return new World(row, Object.fromEntries(await Promise.all(urls)));
 }
 
-/**
- * Returns the name of a write: the text by which the Worker recognises a repetition of the write.
- * - If the write has an idempotency key and a token, the name is the key.
- * - If the write has an idempotency key and comes through a link, the name is `link` and the key.
- *   So a write with a token never has the same name.
- * - The form on a page sends no key, so the name is its version and its value.
- *
- * Returns undefined for all other writes.
- */
+/** Returns the text by which the Worker recognises a repetition of the write, or undefined. */
 function nameWrite({ by, value, key }: Write, version: string | null): string | undefined {
   if (by === 'page') return `page ${version} ${value}`;
   return key === undefined || by === 'token' ? key : `link ${key}`;
@@ -310,10 +251,7 @@ const plain = (changed: Partial<Write>): Write => ({
   ...changed,
 });
 
-/**
- * A step that fast-check runs. fast-check passes a `model` of the expected state to each step. The
- * model stays empty, because `World` records what the checks at the end need.
- */
+/** fast-check's `model` stays empty, because `World` records what the checks need. */
 type Command = fc.AsyncCommand<Record<string, never>, World>;
 
 const command = (name: string, run: (world: World) => Promise<void>): Command => ({
@@ -347,8 +285,7 @@ const writes = fc
   })
   .map((write): Write => {
     if (write.method === 'DELETE') return { ...write, by: 'token' };
-    // The Worker recognises a repeated create by its id, so the create needs no key. A create takes
-    // no precondition.
+    // A create needs no key, because its id identifies it. A create takes no precondition.
     if (write.method === 'POST')
       return { ...write, by: 'token', key: undefined, precondition: 'none' };
     // The form on a page always sends the version that the page showed.
@@ -410,10 +347,7 @@ const STATUSES = {
   POST: [200, 201, 409, 503],
 } as const;
 
-/**
- * Identifies a write. If two requests have the same caller and the same name, they are the same
- * write. If a request has no name, it is a write of its own.
- */
+/** A request without a name is a write of its own. */
 const identifyWrite = ({ write, name }: Seen) =>
   name === undefined ? write : `${write.caller} ${name}`;
 
@@ -428,11 +362,8 @@ async function expectExact(world: World): Promise<void> {
     expectChain(incarnation, answered.filter(isOfIt), stored.filter(isOfIt));
   }
 
-  // D1 stored nothing through a revoked link, and nothing for a request that began before a
-  // deletion.
   expect(stored.filter(({ isRevoked, isTooLate }) => isRevoked || isTooLate)).toEqual([]);
-  // D1 dates no deletion before the present time on its own clock, even if the clock of the edge
-  // location is behind. So no deletion has a date before the test began.
+  // D1 dates no deletion before the present time on its own clock.
   expect(deletions.filter((deleted_at) => deleted_at < start.toISOString())).toEqual([]);
 
   const deleted = stored.filter(({ write }) => write.method === 'DELETE').map(identifyWrite);
@@ -446,12 +377,11 @@ async function expectExact(world: World): Promise<void> {
     const isGone = isAbsent || isTooLate;
     expect(STATUSES[write.method]).toContain(status);
     if (status === 404) expect(isGone || isRevoked).toBe(true);
-    // After 412 or 422, D1 never stores the request in the incarnation that existed at the time of
-    // the answer, even if an attempt arrives late. The evaluation was not deleted at that time.
+    // After 412 or 422, D1 never stores the request in `incarnation`, even if an attempt arrives
+    // late.
     if (status === 412 || status === 422) expect(isOwn || isGone).toBe(false);
-    // After 404, D1 never stores the request in any incarnation. If the write has a name, another
-    // request may repeat the write, and D1 may store that request. So the test checks only writes
-    // without a name.
+    // Another request may repeat a write that has a name, so the test checks only writes without a
+    // name.
     if (status === 404 && one.name === undefined)
       expect(stored.filter((other) => other.write === write)).toEqual([]);
     if (status === 204) expect(deleted).toContain(identifyWrite(one));
@@ -482,30 +412,21 @@ const listVersions = (incarnation: Incarnation) => [
   ...buildChain(incarnation).map(({ updated_at }) => updated_at),
 ];
 
-/**
- * Checks the updates of one incarnation. `answered` are the updates that the Worker answered, and
- * `stored` are the updates that D1 stored.
- */
 function expectChain(incarnation: Incarnation, answered: Answered[], stored: Stored[]): void {
   const { created, last } = incarnation;
   const chain = buildChain(incarnation);
   const versions = listVersions(incarnation);
   if (last && chain.length > 0) expectUnbroken(last.history, last.row);
 
-  // The first value is the one with which the evaluation was created. All later values are in the
-  // chain, exactly as D1 stored them.
   expect((last?.history[0] ?? last?.row)?.value).toBe(created.value);
   expect(chain).toEqual(
     stored.map(({ write, row }) => ({ ...pickClaim(row), updated_by: write.caller })),
   );
 
-  // D1 stored no request twice. If several requests had the same name and the same caller, D1
-  // stored only one of these requests.
   expect(new Set(stored.map(({ write }) => write)).size).toBe(stored.length);
   expect(new Set(stored.map(identifyWrite)).size).toBe(stored.length);
 
-  // The response to the form on a page is not JSON, so the response does not contain the stored
-  // row. In the chain, the stored row comes right after the version that the form sent.
+  // The response to a form has no JSON, so the test takes the version after the form's version.
   const accepted = answered
     .filter(({ status }) => status === 200)
     .map(({ body, version, ...one }) => ({
@@ -519,18 +440,14 @@ function expectChain(incarnation: Incarnation, answered: Answered[], stored: Sto
     expect(chain.filter((entry) => entry.updated_at === body?.updated_at)).toEqual([claimed]);
   }
 
-  // If a stored request had a precondition, the request replaced exactly the version that the
-  // precondition names.
+  // A stored request replaced exactly the version that its precondition names.
   for (const { version, body } of accepted.filter(
     (one) => one.version !== null && stored.some(({ write }) => write === one.write),
   )) {
     expect(version).toBe(versions[versions.indexOf(body?.updated_at ?? '') - 1]);
   }
 
-  // Several responses may contain the same stored version, because a repetition gets the version
-  // that the first request stored. A repetition has the name of the first request. So all requests
-  // whose responses contain this version have one name. If a request has neither a name nor a
-  // precondition, its response may contain any version, so the test leaves the request out.
+  // Requests with a name or a precondition get the same version only if they repeat one write.
   for (const together of Map.groupBy(accepted, ({ body }) => body?.updated_at).values()) {
     const writers = together.filter(({ name, version }) => name !== undefined || version !== null);
     expect(new Set(writers.map(({ name }) => name)).size).toBeLessThanOrEqual(1);

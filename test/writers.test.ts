@@ -1,6 +1,6 @@
 /**
  * Tests concurrent writers, repeated updates, and edge locations whose clocks disagree. No accepted
- * write is lost or stored twice, and each change gives the row a later version.
+ * write is lost or stored twice.
  */
 import { describe, expect, it } from 'vitest';
 import { makeUnprocessable } from './support/answers.ts';
