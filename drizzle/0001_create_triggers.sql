@@ -1,11 +1,5 @@
--- When the Worker, a console or a script changes an evaluation, stores the replaced value in the
--- history. The database stores the change and the history entry in one transaction.
--- If the writer did not increase updated_at, the trigger increases it. If the writer did not set a
--- new write_id, the trigger sets one. Entity tags, the order of the history and the recognition of
--- retries depend on these two columns.
--- The UPDATE below does not fire this trigger again, because recursive_triggers is off in SQLite.
--- If a migration rebuilds the table, SQLite drops this trigger without a warning. Then
--- test/history.test.ts fails.
+-- Stores the replaced value of an evaluation in the history. If the writer did not set a later
+-- updated_at or a new write_id, the trigger sets it.
 CREATE TRIGGER `run_evaluation_keeps_history`
 AFTER UPDATE ON `run_evaluation`
 WHEN OLD.`value` IS NOT NEW.`value`
@@ -13,6 +7,7 @@ WHEN OLD.`value` IS NOT NEW.`value`
 	OR OLD.`updated_at` IS NOT NEW.`updated_at`
 	OR OLD.`write_id` IS NOT NEW.`write_id`
 BEGIN
+	-- This UPDATE does not fire the trigger again, because recursive_triggers is off in SQLite.
 	UPDATE `run_evaluation`
 	SET
 		`updated_at` = CASE WHEN NEW.`updated_at` > coalesce(OLD.`updated_at`, OLD.`created_at`) THEN NEW.`updated_at` ELSE max(
@@ -41,8 +36,7 @@ BEGIN
 		OLD.`write_id`
 	);
 
-	-- If the request had an Idempotency-Key, stores the write in keyed_write, where a retry finds it.
-	-- Only a request with this key has a write_id of 32 digits (write.ts).
+	-- Only a request with an Idempotency-Key has a write_id of 32 digits (write.ts).
 	INSERT OR IGNORE INTO `keyed_write` (`account_id`, `evaluation_id`, `write_id`, `value`, `updated_at`)
 	SELECT NEW.`account_id`, NEW.`id`, NEW.`write_id`, NEW.`value`, NEW.`updated_at`
 	WHERE length(NEW.`write_id`) = 32
@@ -50,8 +44,8 @@ BEGIN
 		AND OLD.`write_id` IS NOT NEW.`write_id`;
 END;
 --> statement-breakpoint
--- Refuses every change of a history entry. Deletions stay possible, because an operator may have to
--- erase an account.
+-- Refuses every change of a history entry. An operator may still delete entries to erase an
+-- account.
 CREATE TRIGGER `run_evaluation_history_is_append_only`
 BEFORE UPDATE ON `run_evaluation_history`
 BEGIN
@@ -68,10 +62,7 @@ BEGIN
 	SELECT RAISE(ABORT, 'run_evaluation_history is append-only');
 END;
 --> statement-breakpoint
--- Deletes the history and the keyed writes of a deleted evaluation. Otherwise a caller who creates
--- an evaluation with the same id later could read the old values.
--- Each line that begins with "read:" tells why the statement below it loses no other data.
--- test/node/migrations.test.ts requires the line.
+-- Without this trigger, a caller who creates an evaluation with the same id could read old values.
 -- read: deletes only the history of the deleted evaluation.
 CREATE TRIGGER `run_evaluation_takes_its_history_along`
 AFTER DELETE ON `run_evaluation`
@@ -81,9 +72,7 @@ BEGIN
 	DELETE FROM `keyed_write` WHERE `account_id` = OLD.`account_id` AND `evaluation_id` = OLD.`id`;
 END;
 --> statement-breakpoint
--- Deletes an evaluation when the Worker inserts a row for the deletion into deleted_evaluation.
--- Also deletes up to ten old rows of deleted_evaluation: rows of deletions that happened more than
--- seven days before the new deletion. The limit of ten keeps the cost of a deletion constant.
+-- Deletes the evaluation. The limit of ten old rows keeps the cost of a deletion constant.
 -- read: deletes only the evaluation that the caller deletes.
 CREATE TRIGGER `deleted_evaluation_deletes`
 AFTER INSERT ON `deleted_evaluation`
@@ -99,8 +88,8 @@ BEGIN
 	);
 END;
 --> statement-breakpoint
--- Refuses an INSERT with an existing id. Without this trigger, INSERT OR REPLACE would delete the
--- old row. SQLite fires no trigger for this deletion, so the old value would be lost.
+-- Without this trigger, INSERT OR REPLACE would delete the old value without storing it in the
+-- history.
 CREATE TRIGGER `run_evaluation_is_not_replaced`
 BEFORE INSERT ON `run_evaluation`
 WHEN EXISTS (SELECT 1 FROM `run_evaluation` WHERE `account_id` = NEW.`account_id` AND `id` = NEW.`id`)
@@ -108,8 +97,7 @@ BEGIN
 	SELECT RAISE(ABORT, 'run_evaluation exists: update it');
 END;
 --> statement-breakpoint
--- Refuses changes of the columns below. The history stores only values and authors, so the old
--- content of these columns would be lost.
+-- Refuses changes of columns whose old content the history does not store.
 CREATE TRIGGER `run_evaluation_changes_value_only`
 BEFORE UPDATE ON `run_evaluation`
 WHEN OLD.`id` IS NOT NEW.`id`
@@ -125,9 +113,7 @@ BEGIN
 	SELECT RAISE(ABORT, 'only value, updated_by and updated_at of a run_evaluation can change');
 END;
 --> statement-breakpoint
--- Refuses changes of the id, the creator and the rule of a label. The rule is the type, the bounds
--- and the categories. A stored value is a number or an index into the categories, so another rule
--- would change what the value means. For another rule, create another label.
+-- Refuses changes of the rule of a label, because stored values would change their meaning.
 CREATE TRIGGER `evaluation_label_keeps_its_rule`
 BEFORE UPDATE ON `evaluation_label`
 WHEN OLD.`id` IS NOT NEW.`id`
@@ -152,9 +138,8 @@ BEGIN
 	SELECT RAISE(ABORT, 'evaluation_label exists: update it');
 END;
 --> statement-breakpoint
--- Refuses a new label of an account if a shared label has the same id. If the database accepted the
--- new label, the new label would take precedence over the shared label. Then evaluations that
--- already use the shared label would have another rule.
+-- Without this trigger, a new label could hide a shared label and change the rule of its
+-- evaluations.
 CREATE TRIGGER `evaluation_label_hides_no_shared_one`
 BEFORE INSERT ON `evaluation_label`
 WHEN NEW.`account_id` <> 'shared'
@@ -163,8 +148,7 @@ BEGIN
 	SELECT RAISE(ABORT, 'a shared evaluation_label has this id: choose another');
 END;
 --> statement-breakpoint
--- Checks each category of a new label, which a CHECK constraint cannot do. This trigger ignores
--- text that is not JSON, because a CHECK constraint refuses that text.
+-- Checks each category of a new label, which a CHECK constraint cannot do.
 CREATE TRIGGER `evaluation_label_has_distinct_categories`
 BEFORE INSERT ON `evaluation_label`
 WHEN NEW.`categories` IS NOT NULL AND json_valid(NEW.`categories`)
@@ -177,9 +161,7 @@ BEGIN
 	);
 END;
 --> statement-breakpoint
--- If a script changes a label and does not increase updated_at, this trigger increases it. If the
--- script does not set a new write_id, this trigger sets one. The Worker sets both columns, so its
--- updates do not fire this trigger.
+-- If a script does not set a later updated_at or a new write_id, the trigger sets it.
 CREATE TRIGGER `evaluation_label_moves_on`
 AFTER UPDATE ON `evaluation_label`
 WHEN (
@@ -203,10 +185,8 @@ BEGIN
 	WHERE `account_id` = NEW.`account_id` AND `id` = NEW.`id`;
 END;
 --> statement-breakpoint
--- When somebody revokes a link, deletes up to twenty old revocations of the account, so that old
--- rows do not pile up. The limit of twenty keeps the cost of a revocation constant.
--- A revocation is old if its link expired more than an hour ago. The hour is a margin: edge
--- locations decide by their own clocks whether a link has expired, and these clocks may differ.
+-- The limit of twenty old rows keeps the cost of a revocation constant. The hour is a margin,
+-- because the clocks of edge locations may differ.
 -- read: deletes only revocations of expired links, which no request looks for.
 CREATE TRIGGER `revoked_link_takes_expired_along`
 AFTER INSERT ON `revoked_link`
@@ -221,8 +201,7 @@ BEGIN
 END;
 --> statement-breakpoint
 -- Together with the next five triggers, refuses new and changed rows of an account that lives in a
--- Durable Object (src/db/account-object.ts). Even an old version of the Worker cannot write these
--- rows. Deletions stay possible, because the object deletes the rows that it has copied.
+-- Durable Object. Deletions stay possible, because the object deletes the rows that it has copied.
 CREATE TRIGGER `run_evaluation_insert_is_of_account_in_d1`
 BEFORE INSERT ON `run_evaluation`
 WHEN EXISTS (SELECT 1 FROM `account_object` WHERE `account_id` = NEW.`account_id`)
