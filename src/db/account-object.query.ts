@@ -1,11 +1,6 @@
 /**
- * The SQL that only an account in a Durable Object needs:
- * - Statements that read and write the account's row of `account_object` in D1. If this row exists,
- *   D1 is closed for the account: triggers refuse new and changed rows of the account.
- * - Statements that find and read the labels that the object copies from D1.
- *
- * The SQL for the operations of the API is in other files. D1 and account objects run the same text
- * of that SQL.
+ * The SQL that only an account in a Durable Object needs. If D1 has the account's row of
+ * `account_object`, triggers in D1 refuse new and changed rows of the account.
  */
 import { asc, getTableColumns, sql } from 'drizzle-orm';
 import { type AccountId, SHARED_ACCOUNT } from '../principal.ts';
@@ -35,16 +30,13 @@ const ACCOUNT = { account: param<AccountId>() };
 
 const isInAccount = (p: In<typeof ACCOUNT>) => same(a.account_id, p.account);
 
-/**
- * Reads the row of `account_object`. If D1 is not closed for the account, the row does not exist.
- */
 export const readAccountObject = query(ACCOUNT, (p) =>
   select({ place: a.place, life: a.life, arrived_at: a.arrived_at }).from(a).where(isInAccount(p)),
 );
 
 /**
- * Returns SQL that is true if D1 has rows of the account. The SQL need not search
- * `run_evaluation_history` and `keyed_write`: their rows exist only together with their evaluation.
+ * Does not search `run_evaluation_history` and `keyed_write`: their rows exist only together with
+ * an evaluation.
  */
 const hasRows = (p: In<typeof ACCOUNT>) => {
   const tables = [e, d, l, k].map((table) => some(table, same(table.account_id, p.account)));
@@ -52,10 +44,8 @@ const hasRows = (p: In<typeof ACCOUNT>) => {
 };
 
 /**
- * Closes D1 for the account: inserts the account's row of `account_object`, unless the row exists.
- * If D1 has rows to copy, `arrived_at` is NULL until the object has all of them. If D1 has no rows
- * to copy, the new row already contains `arrived_at`. The statement returns a row only if it
- * inserted one.
+ * Closes D1 for the account: inserts the account's row, unless the row exists. If D1 has rows to
+ * copy, `arrived_at` is NULL.
  */
 export const closeAccount = query(
   { ...ACCOUNT, place: param<string>(), life: param<string>(), arrived_at: param<string>() },
@@ -72,11 +62,7 @@ export const closeAccount = query(
     ).returning({ account_id: accountObject.account_id }),
 );
 
-/**
- * Records that the object has all rows: sets `arrived_at`. From then on only the object serves the
- * account. If the row already has an `arrived_at`, or contains the random id (`life`) of another
- * object, the statement changes nothing.
- */
+/** Records in D1 that the object has all rows of the account. */
 export const noteArrival = query(
   { ...ACCOUNT, life: param<string>(), arrived_at: param<string>() },
   (p) =>
@@ -86,12 +72,8 @@ export const noteArrival = query(
 );
 
 /**
- * Returns the id of the label of the evaluation that the call writes, if the object does not have
- * this label. If the object has the label, returns no row. The call needs the label, because the
- * written value must meet the label's rule.
- *
- * A create sends `evaluation_label_id`. An update sends NULL, so the SQL takes the label of the
- * stored evaluation. If the evaluation to update does not exist, returns a row whose id is NULL.
+ * Returns the id of the label that the call needs, if the object does not have this label. An
+ * update sends NULL, so the SQL takes the label of the stored evaluation.
  */
 export const findMissingLabel = query(
   { ...ACCOUNT, id: param<string>(), evaluation_label_id: param<string | null>() },
@@ -110,10 +92,6 @@ export const findMissingLabel = query(
 
 const isShared = same(l.account_id, literal(SHARED_ACCOUNT));
 
-/**
- * Reads a page of the shared labels in the order of their ids. Each row has all columns, so that an
- * object can store it.
- */
 export const readSharedLabels = query({ after: param<string>(), limit: param<number>() }, (p) =>
   select(getTableColumns(l))
     .from(l)

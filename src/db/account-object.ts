@@ -1,11 +1,8 @@
 /**
- * The Durable Object that stores one account, and the function `objectStore`, through which the
- * Worker calls the object. The object runs the same SQL as D1.
- *
- * The object returns refusals and errors instead of throwing, because the platform would log an
- * exception as uncaught. During a deployment, a new Worker may call an object that still runs older
- * code. So each call contains its SQL, and names the newest migration that the SQL needs. If the
- * object does not have this migration, it refuses the call.
+ * The Durable Object that stores one account, and `objectStore`, through which the Worker calls the
+ * object. The object returns refusals and errors instead of throwing, because the platform would
+ * log an exception as uncaught. Each call contains its SQL, because during a deployment the object
+ * may run older code than the Worker.
  */
 import { DurableObject } from 'cloudflare:workers';
 import { databaseUnavailable, messageOf } from '../failure.ts';
@@ -16,15 +13,11 @@ import { MIGRATIONS, NEWEST_MIGRATION } from './migrations.generated.ts';
 import { createSharedLabels } from './shared-labels.ts';
 import { bindValues, type Statement } from './statement.ts';
 
-/**
- * The reason why an object does not serve its account now. The caller may send the request again
- * after `wait` seconds. `cause` is for the log.
- */
+/** The reason why an object does not serve its account now. `wait` is in seconds. */
 export type Refusal = { readonly wait: number; readonly cause: string };
 
 export type ObjectCall = Call & {
   readonly account: string;
-  /** The jurisdiction or location hint of the object, from ACCOUNT_OBJECTS. */
   readonly place: Place;
   readonly migration: string;
 };
@@ -37,16 +30,14 @@ type ObjectRows = {
   rows_written: number;
 };
 
-/** Contains exactly one of three: the rows, a refusal, or the message of a statement's error. */
 type Answer =
   | { rows: ObjectRows; refusal?: never; fault?: never }
   | { rows?: never; refusal: Refusal; fault?: never }
   | { rows?: never; refusal?: never; fault: string };
 
 /**
- * Creates the `Store` of one account, which sends each call to the account's object. An object has
- * no replicas: its reads are never stale, so they need no bookmark. Calls throw {Failure}
- * `database_unavailable` if the object refuses to serve.
+ * Creates the store of one account. Calls throw {Failure} `database_unavailable` if the object
+ * refuses to serve.
  */
 export function objectStore(
   namespace: DurableObjectNamespace<AccountObject>,
@@ -79,7 +70,6 @@ function getStub(namespace: DurableObjectNamespace<AccountObject>, account: stri
   return namespace.getByName(account, locationHint === undefined ? {} : { locationHint });
 }
 
-/** A Durable Object with the rows of one account. */
 export class AccountObject extends DurableObject<Env> {
   protected readonly arrival: ReturnType<typeof createArrival>;
   protected readonly labels: ReturnType<typeof createSharedLabels>;
@@ -90,10 +80,7 @@ export class AccountObject extends DurableObject<Env> {
     this.labels = createSharedLabels(state.storage, env.DB);
   }
 
-  /**
-   * Runs the statements of a call in one transaction. Returns refusals and errors, and never
-   * throws.
-   */
+  /** Runs the statements of a call in one transaction. Never throws. */
   async run(call: ObjectCall): Promise<Answer> {
     const refusal = await this.findRefusal(call);
     if (refusal) return { refusal };

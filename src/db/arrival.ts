@@ -1,27 +1,7 @@
 /**
- * Moves an account from D1 into its Durable Object, in these steps:
- * 1. The object closes D1 for the account. From then on no version of the Worker can store or
- *    change rows of the account in D1.
- * 2. The object copies all rows.
- * 3. The object compares every row in D1 with its copy.
- * 4. The object records its arrival in D1. From then on the object serves the account.
- * 5. The object deletes the rows in D1.
- *
- * The object works in slices: each slice handles a limited number of pages of rows, and then an
- * alarm starts the next slice. The object stores its progress after each page. If the platform
- * kills the object, the object resumes after the last page that it has stored.
- *
- * The object and its row of `account_object` in D1 contain the same two values: `life`, a random id
- * of the object, and the time of arrival. If one of the values differs in D1, the object refuses to
- * serve:
- * - If the object was lost, the platform creates an empty object, which makes another `life`.
- * - If somebody restores the object to a time before the end of step 3, the object chooses another
- *   time of arrival when it compares the rows again.
- *
- * If somebody restores the object to a time after the end of step 3, both values match, although
- * rows that were stored after that time are missing. So the object cannot detect this restore. If
- * the account had no rows, step 1 already records the arrival. Then the object can detect only a
- * restore to a time before step 1.
+ * Moves an account from D1 into its Durable Object, in the order of the type `Step`. The object and
+ * D1 store the same random id (`life`) and time of arrival. An object refuses to serve if D1 has
+ * other values, because the object was lost or restored.
  */
 import { messageOf } from '../failure.ts';
 import { LABEL_PAGE_MAX_ROWS } from '../limits.ts';
@@ -32,54 +12,37 @@ import { MIGRATIONS } from './migrations.generated.ts';
 import { closeAccount, noteArrival, readAccountObject } from './sql.generated.ts';
 import type { RowOf } from './statement.ts';
 
-/**
- * One query reads or deletes at most this many rows in D1, because an object has 128 MB of memory
- * (Durable Objects: Limits).
- */
+/** Limits a page, because an object has 128 MB of memory (Durable Objects: Limits). */
 const COPY_PAGE_MAX_ROWS = 500;
 const choosePageSize = ({ name }: { readonly name: string }) =>
   name === 'evaluation_label' ? LABEL_PAGE_MAX_ROWS : COPY_PAGE_MAX_ROWS;
-/**
- * One slice calls `runStep` at most this often. Almost every call sends one query to D1. D1 allows
- * 50 queries per invocation on the Free plan (D1: Limits).
- */
+/** D1 allows 50 queries per invocation on the Free plan (D1: Limits). */
 const SLICE_MAX_STEPS = 40;
-/** After this time, a slice does not call `runStep` again. Then an alarm starts the next slice. */
 const SLICE_MAX_MS = 5000;
-/**
- * A request waits at most this long for the slice that runs. Then the object refuses to serve the
- * request.
- */
+/** A request waits at most this long for the slice that runs. */
 const WAIT_MAX_MS = 300;
 /**
- * If D1 is already closed for the account when a slice starts, the object sets an alarm that fires
- * after this time. If the platform kills the object during the slice, the alarm starts another
- * slice.
+ * If the platform kills the object during a slice, an alarm starts another slice after this time.
  */
 const RESUME_AFTER_MS = 10_000;
 
 const COPYING: Refusal = { wait: 1, cause: 'the account is being copied into its object' };
 
-/**
- * The next step of the move. During the steps `deleting` and `done`, the object serves the account.
- */
+/** During the steps `deleting` and `done`, the object serves the account. */
 type Step = 'closing' | 'copying' | 'comparing' | 'noting' | 'deleting' | 'done';
 
 type State = {
   readonly step: Step;
-  /** A random id of this object: 32 hexadecimal digits. */
   readonly life: string;
-  /** The time of arrival, which the object also stores in D1 as `arrived_at`. */
+  /** The time of arrival, which D1 stores as `arrived_at`. */
   readonly at: string;
   readonly account: string;
   readonly place: Place;
   /** The tables and columns of the object when the copy began, as JSON. */
   readonly schema: string;
-  /** The index of the current table in the result of `readTables`. */
   readonly table: number;
   /** The key of the last row that was read; empty at the beginning of a table. */
   readonly after: readonly SqlStorageValue[];
-  /** The number of rows copied so far, for the log. */
   readonly copied: number;
 };
 
@@ -88,28 +51,15 @@ const STATE = 'arrival';
 const OTHER_TABLES =
   'D1 has tables or columns of accounts that the object does not: deploy the version with their migration';
 
-/**
- * The account that a call names, and the place of the account's object: the jurisdiction or
- * location hint that the setting ACCOUNT_OBJECTS gives for the account.
- */
 type Address = { readonly account: string; readonly place: Place };
 
 /**
- * Creates the two functions that move the account of one object:
- * - `findRefusal`: the object calls it before it serves a request. If the account has not arrived,
- *   `findRefusal` runs a slice of the move.
- * - `resume`: the object calls it when an alarm fires. If D1 is closed and the move is not done,
- *   `resume` runs a slice.
- *
- * Each slice continues from the progress that the object has stored.
+ * Creates `findRefusal`, which the object calls before a request, and `resume`, which the alarm
+ * calls.
  */
 export function createArrival(storage: DurableObjectStorage, d1: D1Database) {
   const db = d1.withSession('first-primary');
   let state = storage.kv.get<State>(STATE);
-  /**
-   * The result of the slice that runs now. If a request comes while a slice runs, the request waits
-   * for that slice and starts none.
-   */
   let slice: Promise<Refusal | undefined> | undefined;
   if (state && state.step !== 'closing') storage.transactionSync(() => migrate(storage));
   if (state && isUnderWay(state)) void setMissingAlarm();
@@ -118,18 +68,14 @@ export function createArrival(storage: DurableObjectStorage, d1: D1Database) {
   return { findRefusal, resume };
 
   /**
-   * Sets an alarm, unless the object has one. If the platform evicts the object, the alarm starts
-   * it again, and each start calls this function. If each start postponed the alarm, an object that
-   * the platform always evicts early would never resume the move.
+   * Keeps an existing alarm. Otherwise, an object that the platform always evicts early would never
+   * resume the move.
    */
   async function setMissingAlarm(): Promise<void> {
     if ((await storage.getAlarm()) === null) await storage.setAlarm(Date.now() + RESUME_AFTER_MS);
   }
 
-  /**
-   * Returns why the object cannot serve the account now; undefined if it can. If the account has
-   * not arrived yet, the function first runs a slice of the move.
-   */
+  /** Returns why the object cannot serve the account now; undefined if the object can. */
   async function findRefusal(address: Address): Promise<Refusal | undefined> {
     if (!state || !hasArrived(state)) {
       const timeout = scheduler.wait(WAIT_MAX_MS).then(() => COPYING);
@@ -140,8 +86,8 @@ export function createArrival(storage: DurableObjectStorage, d1: D1Database) {
   }
 
   /**
-   * Continues an unfinished move when the alarm fires. Never rejects, because the platform runs a
-   * rejected alarm again at most six times (Durable Objects: Alarms).
+   * Never rejects, because the platform runs a rejected alarm again at most six times (Durable
+   * Objects: Alarms).
    */
   async function resume(): Promise<void> {
     if (state && isUnderWay(state)) await runSlice(state);
@@ -162,11 +108,8 @@ export function createArrival(storage: DurableObjectStorage, d1: D1Database) {
   }
 
   /**
-   * Runs one slice of the move. If the account has not arrived when the slice starts, the slice
-   * ends at the arrival. So requests do not wait while the object deletes the rows in D1. If the
-   * account had arrived before the slice started, the slice ends when D1 has no rows of the
-   * account. Every slice ends earlier if it reaches SLICE_MAX_STEPS or SLICE_MAX_MS, or if a step
-   * returns a refusal.
+   * If the account arrives during a slice, the slice ends, so requests do not wait for the
+   * deletions in D1.
    */
   async function runSteps(address: Address): Promise<Refusal | undefined> {
     let current = state ?? beginArrival(address);
@@ -181,8 +124,7 @@ export function createArrival(storage: DurableObjectStorage, d1: D1Database) {
         return refusal;
       }
       current = state ?? current;
-      // Lets the timers of waiting requests fire. Without this pause, workerd may run these timers
-      // only after the slice.
+      // Without this pause, workerd may run the timers of waiting requests only after the slice.
       await scheduler.wait(0);
     }
     await (isUnderWay(current) ? storage.setAlarm(Date.now()) : storage.deleteAlarm());
@@ -196,7 +138,6 @@ export function createArrival(storage: DurableObjectStorage, d1: D1Database) {
     return saveState({ step: 'closing', life, at, account, place, ...progress });
   }
 
-  /** Runs `change` and stores the next state, both in one transaction. */
   function saveState(next: State, change: () => void = () => {}): State {
     storage.transactionSync(() => {
       change();
@@ -231,8 +172,8 @@ export function createArrival(storage: DurableObjectStorage, d1: D1Database) {
     const params = { account, place, life, arrived_at: at };
     const found = await runInD1(prepare(db, closeAccount, params), params);
     if (found?.life !== life) {
-      // The row in D1 has the `life` of another object. This object has copied nothing, so it may
-      // delete its storage. An object whose storage is empty costs nothing.
+      // This object has copied nothing, so it may delete its storage: an empty object costs
+      // nothing.
       await storage.deleteAll();
       state = undefined;
     }
@@ -276,14 +217,13 @@ export function createArrival(storage: DurableObjectStorage, d1: D1Database) {
       });
       return;
     }
-    // The page in D1 differs from the copy. D1 is closed and accepts only deletions, so a console
-    // or a script has deleted rows in D1 since the copy.
+    // D1 is closed and accepts only deletions, so a console or a script has deleted rows since the
+    // copy.
     copyAgain(current);
   }
 
   /**
-   * Empties the tables of the object, and begins the copy again. A migration may have changed the
-   * tables since the first copy, so the function also stores their present columns in the state.
+   * Reads the schema again, because a migration may have changed the tables since the first copy.
    */
   function copyAgain(current: State): void {
     const schema = describeTables(storage.sql);
@@ -293,12 +233,7 @@ export function createArrival(storage: DurableObjectStorage, d1: D1Database) {
     });
   }
 
-  /**
-   * Records the arrival in D1. If D1 has tables or columns that the object has not copied, records
-   * nothing:
-   * - If the object has these tables or columns now, it copies all rows again.
-   * - If the object lacks them, it refuses to serve until it has the migration that adds them.
-   */
+  /** Records the arrival in D1, unless D1 has tables or columns that the object has not copied. */
   async function confirmArrival(current: State): Promise<Refusal | undefined> {
     const { account, life, at } = current;
     const params = { account, life, arrived_at: at };
@@ -306,8 +241,7 @@ export function createArrival(storage: DurableObjectStorage, d1: D1Database) {
     const isComplete = JSON.stringify(groupColumns(columns)) === current.schema;
     const statement = isComplete ? noteArrival : readAccountObject;
     const found = await runInD1(prepare(db, statement, params), params);
-    // If `arrived_at` is set, an earlier attempt recorded the arrival, but its response was lost.
-    // Then the arrival is valid, even if D1 has other columns now.
+    // If `arrived_at` is set, D1 recorded an earlier attempt whose response was lost.
     if (!isComplete && found?.arrived_at === null) {
       if (describeTables(storage.sql) === current.schema) return { wait: 60, cause: OTHER_TABLES };
       copyAgain(current);
@@ -316,16 +250,13 @@ export function createArrival(storage: DurableObjectStorage, d1: D1Database) {
     if (found?.life !== life || found.arrived_at !== at) return refuseLostObject(account);
     saveState({ ...current, step: 'deleting', table: 0, after: [] });
     const { place, copied: rows } = current;
-    // If an operator restores D1 to a time before the move, account_object lacks this row. The log
-    // line contains the values with which the operator inserts the row again.
+    // After a restore of D1, an operator inserts the row of account_object again from this log
+    // line.
     console.log(JSON.stringify({ arrived: account, place, life, at, rows }));
     return undefined;
   }
 
-  /**
-   * Deletes a page of rows in D1. If the row of `account_object` does not have the `life` and the
-   * time of arrival of this object, the SQL deletes nothing.
-   */
+  /** Deletes rows only if `account_object` has the `life` and the arrival of this object. */
   async function deletePage(current: State): Promise<undefined> {
     const { name, key } = currentTable(current);
     const columns = ['account_id', ...key].join(', ');
@@ -351,11 +282,7 @@ export function createArrival(storage: DurableObjectStorage, d1: D1Database) {
     return table;
   }
 
-  /**
-   * Returns the state after a page. If the page was full, the next page continues in the same
-   * table. Otherwise the next page is the first page of the next table. After the last table,
-   * `step` begins.
-   */
+  /** Begins `step` after the last table. */
   function stateAfterPage(current: State, table: Table, rows: readonly Row[], step: Step): State {
     const last = rows.at(-1);
     if (last && rows.length === choosePageSize(table))
@@ -376,7 +303,6 @@ export function createArrival(storage: DurableObjectStorage, d1: D1Database) {
 const hasArrived = ({ step }: State) => step === 'deleting' || step === 'done';
 const isUnderWay = ({ step }: State) => step !== 'closing' && step !== 'done';
 
-/** Applies the migrations that the object does not have yet. */
 function migrate({ sql }: DurableObjectStorage): void {
   sql.exec('CREATE TABLE IF NOT EXISTS applied_migration (name TEXT PRIMARY KEY) STRICT');
   const applied = new Set(
@@ -394,7 +320,7 @@ function migrate({ sql }: DurableObjectStorage): void {
 
 type Row = Readonly<Record<string, SqlStorageValue>>;
 
-/** A table with an `account_id`. `key` has the columns of its primary key, except `account_id`. */
+/** `key` has the columns of the primary key, except `account_id`. */
 type Table = {
   readonly name: string;
   readonly key: readonly string[];
@@ -404,10 +330,8 @@ type Table = {
 type Column = { readonly table: string; readonly column: string; readonly pk: number };
 
 /**
- * Reads the columns of all tables, in the order in which `deletePage` deletes their rows.
- * `run_evaluation` comes last, because deleting an evaluation fires a trigger, which deletes the
- * history and the keyed writes of the evaluation. `deletePage` has already deleted these rows page
- * by page, so the trigger has nothing to delete.
+ * `run_evaluation` comes last, so `deletePage` deletes the history in pages before a trigger could
+ * delete it.
  */
 const COLUMNS = `
   SELECT t.name AS "table", c.name AS "column", c.pk
@@ -419,8 +343,8 @@ const readTables = (sql: SqlStorage) => groupColumns(sql.exec<Column>(COLUMNS).t
 const describeTables = (sql: SqlStorage) => JSON.stringify(readTables(sql));
 
 /**
- * Returns all tables that have an `account_id`, except `account_object`. So the object also copies
- * a table that a later migration adds.
+ * Returns all tables that have an `account_id`, so the object also copies a table of a later
+ * migration.
  */
 const groupColumns = (columns: readonly Column[]): Table[] =>
   [...Map.groupBy(columns, ({ table }) => table)]
@@ -436,10 +360,7 @@ const groupColumns = (columns: readonly Column[]): Table[] =>
 
 const isAccountColumn = ({ column }: { readonly column: string }) => column === 'account_id';
 
-/**
- * Writes the SQL that reads a page of a table. D1 and the object run the same SQL, so that the
- * results can be compared.
- */
+/** D1 and the object run the same SQL, so that `comparePage` can compare the rows. */
 function writePageQuery(table: Table, { account, after }: State) {
   const { name, key, columns } = table;
   const numbers = after.map((_, index) => `?${index + 2}`);
@@ -448,7 +369,7 @@ function writePageQuery(table: Table, { account, after }: State) {
   return { sql, values: [account, ...after] };
 }
 
-/** Inserts rows unchanged, without firing triggers. The triggers ran when D1 stored these rows. */
+/** Inserts rows without firing triggers, because the triggers ran when D1 stored the rows. */
 export function insertRows(
   sql: SqlStorage,
   { name }: { readonly name: string },
@@ -463,10 +384,7 @@ export function insertRows(
   });
 }
 
-/**
- * Drops the triggers of a table, makes the change, and creates the triggers again. The caller must
- * run this function in a transaction.
- */
+/** Runs `change` while the table has no triggers. The caller must open a transaction. */
 export function runWithoutTriggers(sql: SqlStorage, table: string, change: () => void): void {
   const triggers = sql
     .exec<{ name: string; sql: string }>(

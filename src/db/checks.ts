@@ -1,16 +1,14 @@
 /**
- * Writes the CHECK constraints for schema.ts. All conditions of this file accept NULL. A comparison
- * with NULL is neither true nor false, and a constraint refuses a row only if its condition is
- * false.
+ * Writes the CHECK constraints for schema.ts. All conditions accept NULL, because SQLite refuses a
+ * row only if a condition is false.
  */
 import { type SQL, sql } from 'drizzle-orm';
 import { check } from 'drizzle-orm/sqlite-core';
 import { ACCOUNT_MAX_CHARS, AUTHOR_MAX_CHARS, SUBJECT_MAX_CHARS } from '../limits.ts';
 
 /**
- * Accepts a UUID in lower case (RFC 9562 §4). Upper case is refused, so equal ids are equal texts.
- * The condition has three short parts, because D1 refuses a LIKE or GLOB pattern of more than 50
- * bytes (D1: Limits).
+ * Accepts a UUID in lower case (RFC 9562 §4), so equal ids are equal texts. D1 refuses a LIKE or
+ * GLOB pattern of more than 50 bytes (D1: Limits).
  */
 export const isUuid = (column: string) =>
   sql.raw(
@@ -18,24 +16,21 @@ export const isUuid = (column: string) =>
   );
 
 /**
- * Accepts a time in UTC such as `2025-01-31T12:00:00.000Z`, if the date exists in the calendar.
- * Every other format is refused, so the order of texts is the order of times. The year 9999 is
- * refused, because SQLite's date functions cannot compute a time after the year 9999.
+ * Accepts a time such as `2025-01-31T12:00:00.000Z`, so the order of texts is the order of times.
+ * Refuses the year 9999, because SQLite cannot compute later times.
  */
 export const isTimestamp = (column: string) =>
   sql.raw(
     `"${column}" IS strftime('%Y-%m-%dT%H:%M:%fZ', "${column}") AND coalesce("${column}", '') < '9999'`,
   );
 
-/**
- * Accepts a finite number. SQL text can contain an infinity (`9e999`), which JSON cannot represent.
- */
+/** Accepts a finite number. SQL text can contain an infinity (`9e999`). */
 export const isFiniteNumber = (column: string) =>
   sql.raw(`abs("${column}") <= 1.7976931348623157e308`);
 
 /**
- * Accepts a text of at most `characters` code points. SQLite's `length` stops counting at the first
- * NUL. So the condition also bounds the bytes: UTF-8 needs at most 4 bytes for a code point.
+ * Accepts a text of at most `characters` code points. The bytes have a bound too, because SQLite's
+ * `length` stops counting at the first NUL.
  */
 export const isAtMost = (column: string, characters: number) =>
   sql.raw(
@@ -47,30 +42,22 @@ export const isFilled = (column: string, characters: number) =>
   sql`${sql.raw(`"${column}" <> ''`)} AND ${isAtMost(column, characters)}`;
 
 /**
- * Accepts a JSON array of 1 to `maxElements` elements without white space, as JSON.stringify writes
- * it. So equal arrays are equal texts. A NUL is refused, because SQLite reads JSON only up to the
- * first NUL.
+ * Accepts a JSON array of 1 to `maxElements` elements, as JSON.stringify writes it. Refuses a NUL,
+ * because SQLite reads JSON only up to the first NUL.
  */
 export const isArray = (column: string, maxElements: number) =>
   sql.raw(
     `"${column}" IS NULL OR CASE WHEN json_valid("${column}") AND instr("${column}", char(0)) = 0 THEN json_type("${column}") = 'array' AND json_array_length("${column}") BETWEEN 1 AND ${maxElements} AND json("${column}") = "${column}" ELSE 0 END`,
   );
 
-/** Accepts 32 hexadecimal digits in lower case, which represent 128 bits. */
+/** Accepts 32 hexadecimal digits in lower case. */
 export const isHex = (column: string) =>
   sql.raw(`length("${column}") = 32 AND "${column}" NOT GLOB '*[^0-9a-f]*'`);
 
-/**
- * Accepts the id of a write: 24 random hexadecimal digits, or 32 digits that the Worker derives
- * from an Idempotency-Key.
- */
+/** Accepts 24 random hexadecimal digits, or 32 digits that come from an Idempotency-Key. */
 export const isWriteId = (column: string) =>
   sql.raw(`length("${column}") IN (24, 32) AND "${column}" NOT GLOB '*[^0-9a-f]*'`);
 
-/**
- * Constraints on five columns: the creator and the time of creation, the author and the time of the
- * last change, and the id of the last write.
- */
 export const creationAndUpdateChecks = {
   created_by_is_bounded: isAtMost('created_by', SUBJECT_MAX_CHARS),
   created_at_is_timestamp: isTimestamp('created_at'),
@@ -79,9 +66,7 @@ export const creationAndUpdateChecks = {
   write_id_is_bounded: isWriteId('write_id'),
 };
 
-/**
- * Returns a table's CHECK constraints, including the bound on `account_id` that every table has.
- */
+/** Returns a table's CHECK constraints, including the bound on `account_id`. */
 export const checks = (table: string, conditions: Readonly<Record<string, SQL>>) =>
   Object.entries({
     account_id_is_bounded: isFilled('account_id', ACCOUNT_MAX_CHARS),

@@ -1,14 +1,7 @@
 /**
- * Connects one request to the store that has the rows of the account: D1 or a Durable Object. A
- * store (d1.ts, account-object.ts) never retries: it makes one attempt each time that this file
- * calls it. This file retries after errors that may pass soon.
- *
- * The connection to the database may be lost after the commit, so a retry may repeat a stored
- * write. Therefore every statement must be harmless if it runs twice.
- *
- * A call runs one to three statements in one transaction. A call makes at most four attempts, each
- * with a timeout of 5 s. A request opens one connection for all its calls. No retry starts later
- * than 2 s after the request opened the connection.
+ * Connects one request to the store with the rows of the account: D1 or a Durable Object. Only this
+ * file retries. A lost connection may hide a commit, so every statement must be harmless if it runs
+ * twice.
  */
 import { type Clock, withTimeout } from '../clock.ts';
 import { databaseUnavailable, Failure, messageOf } from '../failure.ts';
@@ -23,12 +16,7 @@ export const ANSWER_MAX_MS = 5000;
 const BACKOFF_MS = 50;
 const RETRY_AFTER_TRANSIENT_SECONDS = 1;
 
-/**
- * If the message of an error contains one of these texts, the error is final: the attempt stored
- * nothing, and no retry helps. SQLite reports a violated constraint or type, SQL that does not
- * compile, a missing table, or a text that is too large. D1 reports `D1_TYPE_ERROR` for a value
- * that it cannot bind.
- */
+/** An error with one of these texts is final: the attempt stored nothing, and no retry helps. */
 const FINAL_ERRORS = [
   'constraint failed',
   'SQLITE_CONSTRAINT',
@@ -45,8 +33,8 @@ const FINAL_ERRORS = [
 ];
 
 /**
- * If the message of an error contains one of these texts, the error is temporary but lasts a while.
- * An immediate retry could make the problem worse. The caller may retry after `wait` seconds.
+ * An error with one of these texts lasts a while, so the connection does not retry. `wait` is in
+ * seconds.
  */
 const LATER_ERRORS = [
   { text: 'overloaded', wait: 5 },
@@ -59,8 +47,7 @@ const LATER_ERRORS = [
 ];
 
 /**
- * The context of every operation. `now` is the time when the request began (ISO 8601 in UTC).
- * `uuid` is a random UUID of the request.
+ * `now` is the time when the request began (ISO 8601 in UTC). `uuid` is random for each request.
  */
 export type OperationContext = {
   readonly principal: Principal;
@@ -69,16 +56,9 @@ export type OperationContext = {
   readonly uuid: string;
 };
 
-/**
- * The page of a list that the caller requests: at most `limit` entries, which follow the entry
- * `after`.
- */
 export type Page<Cursor> = { readonly after: Cursor | undefined; readonly limit: number };
 
-/**
- * The position of an entry in a list. Lists are sorted by `created_at`. Entries with the same
- * `created_at` are sorted by `id`.
- */
+/** The position of an entry in a list, which is sorted by `created_at` and then by `id`. */
 export type Position = { readonly created_at: string; readonly id: string };
 
 export type Params = { readonly [name: string]: unknown };
@@ -86,11 +66,8 @@ export type Params = { readonly [name: string]: unknown };
 type AnyStatement = Statement<never, unknown>;
 
 /**
- * The statements of one attempt, which run in this order in one transaction:
- * - `store` is the write.
- * - `explain` returns why the write stored nothing. If the write returned a row, the database (D1
- *   or an object) need not run `explain`.
- * - `read` reads rows. In a call with a write, `read` sees the rows after the write.
+ * The statements of one attempt, which run in this order in one transaction. `explain` returns why
+ * the write stored nothing.
  */
 export type Call = {
   readonly params: Params;
@@ -99,10 +76,7 @@ export type Call = {
   readonly read?: AnyStatement | undefined;
 };
 
-/**
- * The rows of each statement of a call. `rows_read` and `rows_written` count rows as Cloudflare
- * bills them.
- */
+/** `rows_read` and `rows_written` count rows as Cloudflare bills them. */
 export type Rows = {
   readonly store: readonly unknown[];
   readonly explain: readonly unknown[];
@@ -111,28 +85,21 @@ export type Rows = {
   readonly rows_written: number;
 };
 
-/** Runs the calls of one request, in D1 or in the object of the account. */
 export type Store = {
   readonly name: 'd1' | 'object';
   /**
-   * Makes one attempt. If an attempt takes too long, the connection abandons it and may start a new
-   * attempt. The abandoned attempt may still run.
-   * @throws {Failure} `database_unavailable` if no retry of this request can help. Throws the
-   * store's own error if a statement fails, or if the connection to the database is lost.
+   * Makes one attempt, which may still run after the connection abandons it.
+   * @throws {Failure} `database_unavailable` if no retry of this request can help.
    */
   readonly run: (call: Call) => Promise<Rows>;
   /**
-   * Returns a D1 bookmark, from which a later read can start. The later read never sees an older
-   * state of the database than the last answer of D1 showed. Returns null before D1 has answered an
-   * attempt, and always for an object.
+   * Returns a D1 bookmark for a later read. Returns null before the first answer of D1, and always
+   * for an object.
    */
   readonly bookmark: () => string | null;
 };
 
-/**
- * The result of a write: the stored row, or the explanation why the write stored nothing. `read`
- * has the rows of the read that ran after the write.
- */
+/** The stored row, or the explanation why the write stored nothing. */
 export type Written<Row, Explanation, Read> = { readonly read: readonly Read[] } & (
   | { readonly row: Row; readonly explanation?: never }
   | { readonly row: undefined; readonly explanation: Explanation }
@@ -141,19 +108,14 @@ export type Written<Row, Explanation, Read> = { readonly read: readonly Read[] }
 export type Connection = {
   /**
    * Runs a statement and returns its rows.
-   * @throws {Failure} `database_unavailable` if the error may pass, so that the caller may try
-   * again later. Throws every other error unchanged.
+   * @throws {Failure} `database_unavailable` if the error may pass.
    */
   readonly read: <P extends Params, Row>(statement: Statement<P, Row>, params: P) => Promise<Row[]>;
   /**
-   * Runs a write and its explanation in one call, which is one transaction. If the write stored a
-   * row, returns the row. In this case the explanation reads no rows, so it costs nothing
-   * (write.query.ts, ifNothingChanged). If the write stored nothing, returns the last row of the
-   * explanation.
+   * Runs a write and its explanation in one transaction.
    * @param paramsOf returns the parameters of an attempt. The first attempt has the number 1.
    * @param read runs after the write, in the same transaction.
-   * @throws {Failure} `database_unavailable` if the error may pass, so that the caller may try
-   * again later. Throws every other error unchanged.
+   * @throws {Failure} `database_unavailable` if the error may pass.
    */
   readonly write: <P extends Params, Q extends Params, Row, Explanation, Read = never>(
     store: Statement<P, Row>,
@@ -162,19 +124,14 @@ export type Connection = {
     read?: Statement<P, Read>,
   ) => Promise<Written<Row, Explanation, Read>>;
   /**
-   * Chooses the failure for a write that the database refused because a row is missing or a label
-   * is archived. If the database answered every attempt of the request, returns `refusal`. If an
-   * attempt had no answer, returns `database_unavailable`, because that attempt may still arrive.
-   * If another caller creates the row or unarchives the label before the attempt arrives, the
-   * database stores the write.
+   * Returns `refusal` if the database answered every attempt. Otherwise, returns
+   * `database_unavailable`, because a lost attempt may still store the write.
    */
   readonly settleRefusal: (refusal: Failure) => Failure;
-  /** Returns the same as `Store.bookmark`. */
   readonly bookmark: () => string | null;
   readonly cost: Readonly<Cost>;
 };
 
-/** The cost of a request so far. The rows are counted as Cloudflare bills them. */
 type Cost = {
   readonly store: Store['name'];
   db_calls: number;
@@ -215,8 +172,7 @@ export function connect(store: Store, clock: Clock): Connection {
     const read = readToo ? typeRows(readToo, rows.read) : [];
     const [row] = typeRows(statement, rows.store);
     if (row !== undefined) return { row, read };
-    // If the write stored nothing, D1 and objects return the explanation in the same call. If the
-    // explanation is missing nevertheless, another call reads it without repeating the write.
+    // If the store returned no explanation, another call reads it without repeating the write.
     const explanation =
       typeRows(explain, rows.explain).at(-1) ?? (await explainAlone(explain, paramsOf(1)));
     if (explanation === undefined)
@@ -237,13 +193,12 @@ export function connect(store: Store, clock: Clock): Connection {
     return typeRows(explain, rows.read).at(-1);
   }
 
-  /** Makes one call. Retries after errors that may pass soon. */
   async function call(callOf: (attempt: number) => Call): Promise<Rows> {
     cost.db_calls += 1;
     for (let attempt = 1; ; attempt += 1) {
       cost.db_attempts += 1;
-      // This line is outside the `try`: an error of `callOf` or `requireStorable` is a bug in the
-      // Worker, so a retry would not help.
+      // An error of `callOf` or `requireStorable` is a bug in the Worker, so a retry would not
+      // help.
       const sent = store.run(requireStorable(callOf(attempt)));
       try {
         const rows = await withTimeout(clock, ANSWER_MAX_MS, sent);
@@ -255,8 +210,8 @@ export function connect(store: Store, clock: Clock): Connection {
         const message = messageOf(thrown);
         const later = LATER_ERRORS.find(({ text }) => message.includes(text));
         if (later) throw databaseUnavailable(later.wait, message);
-        // A final error of the first attempt proves that nothing was stored. A final error of a
-        // later attempt does not, because an earlier attempt may have stored the write.
+        // A final error of a later attempt proves nothing: an earlier attempt may have stored the
+        // write.
         if (attempt === 1 && FINAL_ERRORS.some((text) => message.includes(text))) throw thrown;
         // The pause is random (full jitter), so that requests that failed together do not retry
         // together.
@@ -270,18 +225,10 @@ export function connect(store: Store, clock: Clock): Connection {
   }
 }
 
-/**
- * Asserts the type of rows. The assertion is safe, because the text and the type of a statement
- * come from the same query.
- */
+/** The assertion is safe, because the text and the type of a statement come from one query. */
 const typeRows = <Row>(_: Statement<never, Row>, rows: readonly unknown[]) => rows as Row[];
 
-/**
- * Returns the call if every parameter is a text, null or a finite number, which SQLite stores
- * unchanged. SQLite would change any other value without an error. For example, an account object
- * would store `true` as a text, and undefined and NaN as NULL.
- * @throws {TypeError} for any other parameter
- */
+/** Refuses values that SQLite would change without an error, such as `true`, undefined and NaN. */
 function requireStorable(call: Call): Call {
   const { params, store, explain, read } = call;
   for (const statement of [store, explain, read]) {

@@ -1,11 +1,7 @@
 /**
- * Writes the SQL of the Worker before the build. A query declares the types of its parameters, and
- * drizzle infers the type of its rows. So `tsc` refuses code that passes a wrong parameter to a
- * statement or expects a wrong column from it.
- *
- * Only `*.query.ts` files and `npm run sql` import this file. In the bundle, drizzle would make
- * cold starts slower, and each request would build its queries again (as the Worker "engineer" in
- * test/bench/README.md does).
+ * Writes the SQL of the Worker before the build, with the types of parameters and rows. Only
+ * `*.query.ts` files and `npm run sql` import this file. In the bundle, drizzle would make cold
+ * starts and requests slower.
  */
 import {
   Column,
@@ -42,16 +38,7 @@ import {
 } from './schema.ts';
 import { LIVES_IN_OBJECT, type OrNulls } from './statement.ts';
 
-/**
- * The tables, with the one-letter aliases that every statement uses:
- * - `e`: evaluations
- * - `h`: the history of evaluations
- * - `w`: writes with an Idempotency-Key
- * - `d`: deletions
- * - `l`: labels
- * - `k`: revoked links ("k" as in key)
- * - `a`: accounts that live in objects
- */
+/** Every query uses these one-letter aliases. */
 export const e = alias(runEvaluation, 'e');
 export const h = alias(runEvaluationHistory, 'h');
 export const w = alias(keyedWrite, 'w');
@@ -91,28 +78,21 @@ class ReadableDialect extends SQLiteAsyncDialect {
 
 const dialect = new ReadableDialect();
 
-/** This session only builds queries. It has no database, so it cannot run them. */
+/** This session only builds queries. It has no database. */
 const session = new SQLiteRemoteSession(async () => ({ rows: [] }), dialect, undefined);
 const orm = new BaseSQLiteDatabase('async', dialect, session, undefined);
 
-/**
- * Declares the type of the values of a parameter. Only the compiler uses `type`: no object has this
- * property.
- */
+/** Only the compiler uses `type`: no object has this property. */
 type ParamType<T> = { readonly type?: T };
 type ParamTypes = { readonly [name: string]: ParamType<unknown> };
 /** Declares a parameter whose values have type T. */
 export const param = <T>(): ParamType<T> => ({});
 
-/** The values that a statement needs, by the names of its parameters. */
 type ParamsOf<K> = {
   readonly [name in keyof K]: K[name] extends ParamType<infer T> ? T : never;
 };
 
-/**
- * A parameter in the SQL of a query. LIMIT needs `placeholder`, because drizzle accepts no other
- * SQL there.
- */
+/** LIMIT needs `placeholder`, because drizzle accepts no other SQL in a LIMIT. */
 class Parameter<T> extends SQL<T> {
   readonly placeholder: Placeholder;
   constructor(name: string) {
@@ -123,18 +103,12 @@ class Parameter<T> extends SQL<T> {
 }
 type Parameters<P> = { readonly [name in keyof P]: Parameter<P[name]> };
 
-/** The parameters of a query, by name. A function that makes a part of a query takes this type. */
+/** The parameters of a query, by name. */
 export type In<K> = Parameters<ParamsOf<K>>;
 
-/** A drizzle query, from which the type of its rows can be inferred. */
 type Rows = SQLWrapper & { readonly _: { readonly result: readonly object[] } };
 
-/**
- * The type of a row as D1 returns it, without groups of columns. For example, a query may select
- * `name` in a group `label`. Then a row of drizzle's type has an object `label`, which contains
- * `name`. D1 returns all columns on one level, so a row of this type has `name` and no `label`. If
- * drizzle's type allows null instead of the group, all columns of the group may be null.
- */
+/** The type of a row as D1 returns it: the columns in groups are on one level with all others. */
 type Flat<R> = [Groups<R>] extends [never] ? R : Omit<R, Groups<R>> & Merged<Pick<R, Groups<R>>>;
 type Groups<R> = { [n in keyof R]: NonNullable<R[n]> extends object ? n : never }[keyof R];
 type Merged<R> = {
@@ -143,19 +117,14 @@ type Merged<R> = {
   ? All
   : never;
 
-/** The SQL text of a query, for `npm run sql`, with the types of its parameters and rows. */
 type Query<Params, Row> = {
   readonly text: string;
   readonly types?: { readonly params: (params: Params) => void; readonly row: Row };
 };
 
 /**
- * Writes the SQL of a query.
- * @param paramTypes declares the parameters of the query, by name
- * @param build makes the query from the parameters
- * @throws {Error} if the query does not use one of its parameters; if `requireMatchingNames`
- * refuses the query; if the query contains a comment; or if it contains a literal that `statement`
- * (statement.ts) would change
+ * Writes the SQL of the query that `build` makes from the parameters.
+ * @throws {Error} if a parameter is unused, a name is wrong, or `statement` would change the text
  */
 export function query<K extends ParamTypes, Q extends Rows>(
   paramTypes: K,
@@ -169,8 +138,7 @@ export function query<K extends ParamTypes, Q extends Rows>(
     throw new Error(`a query does not use its parameter ${unused}: ${text}`);
   // `statement` joins all lines, so a comment would hide the rest of the SQL.
   if (/--|\/\*/.test(text)) throw new Error(`a query contains a comment: ${text}`);
-  // `statement` collapses white space and replaces `:name`, even inside a literal. So the query
-  // must not contain a literal that would change.
+  // `statement` collapses white space and replaces `:name`, even inside a literal.
   const changed = text
     .match(/'[^']*'/g)
     ?.find((found) => /\s\s|[^\S ]|\( | \)|:[a-z_]/.test(found));
@@ -181,14 +149,9 @@ export function query<K extends ParamTypes, Q extends Rows>(
 }
 
 /**
- * Writes the SQL of a read that also finds out whether the account lives in an object. D1 may still
- * have old rows of an account that lives in an object. For such an account, D1 returns an
- * additional last row. The first column of this row is LIVES_IN_OBJECT (statement.ts), followed by
- * the place of the object.
- *
- * A UNION ALL appends the additional row: SQLite returns the rows of the read before this row. A
- * separate statement in each call would cost more. In an object the table `account_object` is
- * empty, so a read in an object never returns the additional row.
+ * Writes the SQL of a read that returns an additional last row if the account lives in an object.
+ * The first column of the row is LIVES_IN_OBJECT (statement.ts), followed by the place of the
+ * object.
  */
 export function accountQuery<
   K extends ParamTypes & { readonly account: ParamType<AccountId> },
@@ -213,15 +176,7 @@ function listParameters<K extends ParamTypes>(paramTypes: K): In<K> {
   return Object.fromEntries(named);
 }
 
-/**
- * Refuses three faults of a query that the compiler cannot find:
- * - A result has one name in the database and another in drizzle's type. The name in the database
- *   is the column's name or the alias. The name in the type is the key in the selection.
- * - Two results have the same name.
- * - A result contains a column of a table that the query does not read from. In a query from one
- *   table, drizzle writes columns without their table, so SQLite could take a column of the wrong
- *   table.
- */
+/** Refuses faults that the compiler cannot find, such as two results with one name. */
 function requireMatchingNames(built: object): void {
   const { fields, returning, table, joins = [] } = Reflect.get(built, 'config');
   const selected = returning?.map(({ path, field }: Selected) => [path.at(-1), field]);
@@ -239,7 +194,6 @@ function requireMatchingNames(built: object): void {
 
 type Selected = { readonly path: readonly string[]; readonly field: unknown };
 
-/** Lists the columns and expressions of a selection, including the columns in groups. */
 const listLeaves = (fields: object): [string, unknown][] =>
   Object.entries(fields).flatMap(([key, field]) =>
     isA(field, Column) || isA(field, SQL) || isA(field, SQL.Aliased)
@@ -250,13 +204,10 @@ const listLeaves = (fields: object): [string, unknown][] =>
 /** SQL whose value has the type T: a column, a parameter or a fragment. */
 export type Expression<T> = SQL<T> | (SQLiteColumn & { readonly _: { readonly data: T } });
 
-/** The value of a condition in SQLite: 0 is false, 1 is true, and NULL is unknown. */
+/** The value of a condition in SQLite; NULL is unknown. */
 export type Truth = 0 | 1 | null;
 
-/**
- * Compares two values of the same type. drizzle's own operators accept any SQL on the right, for
- * example a text in a comparison with a number.
- */
+/** Compares two values of one type. drizzle's own operators accept any SQL on the right. */
 type Comparison = <T>(left: Expression<T>, right: Expression<NoInfer<T> | null>) => SQL<Truth>;
 const comparison =
   (operator: (left: SQLWrapper, right: SQLWrapper) => SQL): Comparison =>
@@ -285,15 +236,11 @@ export const literal = (text: string): SQL<string> => sql<string>`${sql.raw(`'${
 export const some = (table: SQLiteTable, condition: SQL): SQL<Truth> =>
   sql<Truth>`${exists(orm.select({ one: sql`1` }).from(table).where(condition))}`;
 
-/**
- * Returns SQL for the value of a query that has one column and at most one row. If the query
- * returns no row, the value is NULL.
- */
+/** Returns SQL for the value of a query with one column; NULL if the query returns no row. */
 export const scalar = <T>(
   one: SQLWrapper & { readonly _: { readonly result: readonly { readonly [name: string]: T }[] } },
 ): SQL<T | null> => sql<T | null>`${one}`;
 
-/** Gives a column or expression a name in the result. */
 export const named = <T, N extends string>(column: Expression<T>, name: N) =>
   sql<T | null>`${column}`.as(name);
 
@@ -303,17 +250,11 @@ type Values<T extends SQLiteTable> = {
   readonly [column in keyof T['$inferSelect']]: Expression<T['$inferSelect'][column]>;
 };
 
-/**
- * Starts an UPDATE whose values must have the types of their columns. drizzle's own `set` accepts
- * any SQL for any column.
- */
+/** Starts an UPDATE. drizzle's own `set` accepts any SQL for any column. */
 export const update = <T extends SQLiteTable>(table: T, values: Partial<Values<T>>) =>
   orm.update(table).set(values);
 
-/**
- * Starts an INSERT of one row. The database inserts the row only if the condition is true. `values`
- * must have every column.
- */
+/** Starts an INSERT of one row, which the database inserts only if the condition is true. */
 export const insertIf = <T extends SQLiteTable>(table: T, values: Values<T>, condition: SQL) => {
   const named: { readonly [column: string]: SQLWrapper } = values;
   const ordered = Object.keys(getTableColumns(table)).map((column) => named[column]);

@@ -1,9 +1,6 @@
 /**
- * Defines the tables. A field has the same name in TypeScript, SQL and JSON, so no code translates
- * names. `account_id` is the first column of every primary key. So an id is unique only within its
- * account, and an operator can find all rows of an account to erase, count or move them.
- * drizzle-kit cannot write `STRICT` and `WITHOUT ROWID`: add both by hand to each `CREATE TABLE` in
- * drizzle/.
+ * Defines the tables. `account_id` begins every primary key, so an operator can find all rows of an
+ * account. drizzle-kit cannot write `STRICT, WITHOUT ROWID`: add both by hand in drizzle/.
  */
 import { sql } from 'drizzle-orm';
 import { index, primaryKey, real, sqliteTable, text, uniqueIndex } from 'drizzle-orm/sqlite-core';
@@ -50,8 +47,7 @@ export const runEvaluation = sqliteTable(
     write_id: writeId(),
   },
   (table) => [
-    // WITHOUT ROWID stores the rows in the order of this key. Lists have the same order, so SQLite
-    // finds all rows of a page (up to 1,000) next to each other.
+    // Lists have the order of this key, so SQLite finds the rows of a page next to each other.
     primaryKey({ columns: [table.account_id, table.run_id, table.created_at, table.id] }),
     uniqueIndex('run_evaluation_by_id').on(table.account_id, table.id),
     ...checks('run_evaluation', {
@@ -60,8 +56,6 @@ export const runEvaluation = sqliteTable(
       output_name_is_bounded: isAtMost('output_name', OUTPUT_NAME_MAX_CHARS),
       field_path_is_bounded: isAtMost('field_path', FIELD_PATH_MAX_CHARS),
       label_id_is_uuid: isUuid('evaluation_label_id'),
-      // Refuses an infinity in SQL text (`9e999`). The check need not catch a bound NaN or
-      // Infinity: D1 converts both to NULL, and NOT NULL refuses NULL.
       value_is_finite: isFiniteNumber('value'),
       evaluator_id_is_uuid: sql`"created_by_evaluator_id" IS NULL OR ${isUuid('created_by_evaluator_id')}`,
       ...creationAndUpdateChecks,
@@ -70,8 +64,8 @@ export const runEvaluation = sqliteTable(
 );
 
 /**
- * The labels. A label defines which values its evaluations may have. `run_evaluation` has no
- * foreign key to this table, so a script may insert evaluations before their labels.
+ * `run_evaluation` has no foreign key to this table, so a script may insert evaluations before
+ * their labels.
  */
 export const evaluationLabel = sqliteTable(
   'evaluation_label',
@@ -83,10 +77,7 @@ export const evaluationLabel = sqliteTable(
     value_type: text({ enum: ['binary', 'continuous', 'categorical', 'ordinal'] }).notNull(),
     min_value: real(),
     max_value: real(),
-    /**
-     * A JSON array of different non-empty strings. A trigger checks each string, because a CHECK
-     * constraint cannot read the elements of an array.
-     */
+    /** A JSON array of different non-empty strings, which a trigger checks. */
     categories: text(),
     archived_at: text(),
     created_by: text(),
@@ -94,8 +85,8 @@ export const evaluationLabel = sqliteTable(
     updated_by: text(),
     updated_at: text(),
     /**
-     * A digest of the fields with which the Worker created the label, to recognise a retry
-     * (label/create.ts). NULL if a script created the label. No response contains this column.
+     * A digest of the fields at creation, to recognise a retry (label/create.ts). NULL if a script
+     * created the label.
      */
     create_digest: text(),
     write_id: writeId(),
@@ -128,20 +119,14 @@ export const evaluationLabel = sqliteTable(
   ],
 );
 
-/**
- * The replaced values of evaluations. A trigger inserts a row when an evaluation changes, even if a
- * console or a script changes it. No row is ever updated.
- */
+/** A trigger inserts each replaced value of an evaluation. No row is ever updated. */
 export const runEvaluationHistory = sqliteTable(
   'run_evaluation_history',
   {
     account_id: text().notNull(),
     evaluation_id: text().notNull(),
     value: real().notNull(),
-    /**
-     * The author of the replaced value. The author of the first value is its creator: a person or
-     * an evaluator.
-     */
+    /** The author of the replaced value. */
     updated_by: text(),
     updated_at: text().notNull(),
     replaced_by: text(),
@@ -165,9 +150,8 @@ export const runEvaluationHistory = sqliteTable(
 );
 
 /**
- * One row for each stored update of an evaluation whose request had an Idempotency-Key. A retry
- * finds the row of its earlier attempt by primary key, no matter how long the history is. Only a
- * trigger inserts rows. Another trigger deletes them when the evaluation is deleted.
+ * A trigger inserts a row for each update of an evaluation with an Idempotency-Key. A retry finds
+ * the row by primary key.
  */
 export const keyedWrite = sqliteTable(
   'keyed_write',
@@ -190,10 +174,8 @@ export const keyedWrite = sqliteTable(
 );
 
 /**
- * One row for each deletion of an evaluation, without the value. If an attempt of a request that
- * began before the deletion arrives later, the attempt finds this row and stores nothing. Inserting
- * a row fires a trigger, which deletes the evaluation. The trigger also deletes up to ten old rows
- * of this table: rows of deletions that happened more than seven days before the new deletion.
+ * Inserting a row fires a trigger, which deletes the evaluation. A late attempt of an earlier
+ * request finds the row and stores nothing.
  */
 export const deletedEvaluation = sqliteTable(
   'deleted_evaluation',
@@ -224,10 +206,6 @@ export const deletedEvaluation = sqliteTable(
   ],
 );
 
-/**
- * One row for each revoked link. When somebody revokes another link of the account, a trigger
- * deletes up to twenty rows whose links expired more than an hour ago.
- */
 export const revokedLink = sqliteTable(
   'revoked_link',
   {
@@ -246,27 +224,18 @@ export const revokedLink = sqliteTable(
   ],
 );
 
-/**
- * One row for each account that lives in its own Durable Object (account-object.ts). In D1,
- * triggers refuse new and changed rows of such an account. In an object this table is empty.
- */
+/** One row for each account that lives in a Durable Object. In an object this table is empty. */
 export const accountObject = sqliteTable(
   'account_object',
   {
     account_id: text().primaryKey(),
-    /**
-     * The jurisdiction or location hint of the object, from the setting ACCOUNT_OBJECTS. If the
-     * text is empty, the platform chooses where the object runs.
-     */
+    /** The jurisdiction or location hint of the object; empty if the platform chooses. */
     place: text().notNull(),
     /**
-     * A random id, stored in this row and in the object. If the two ids differ, the object was lost
-     * and created again, or the object was restored to a time before it made the id.
+     * A random id that the object also stores, to detect a lost or restored object (arrival.ts).
      */
     life: text().notNull(),
-    /**
-     * The time when the object had all rows of the account; NULL while the object copies the rows.
-     */
+    /** The time when the object had all rows; NULL while the object copies the rows. */
     arrived_at: text(),
   },
   () =>

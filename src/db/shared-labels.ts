@@ -1,8 +1,6 @@
 /**
- * Keeps a copy of the shared labels in each account object. Shared labels live in D1, and every
- * account may use them. While D1 does not answer, the object uses its copy. The rule of a label
- * (its type, bounds and categories) never changes, so an old copy accepts and refuses the same
- * values.
+ * Keeps a copy of the shared labels in each account object, for times when D1 does not answer. The
+ * rule of a label never changes, so an old copy judges values correctly.
  */
 import { systemClock, withTimeout } from '../clock.ts';
 import { messageOf } from '../failure.ts';
@@ -17,33 +15,21 @@ import { bindValues, type RowOf } from './statement.ts';
 
 type LabelRow = RowOf<typeof readSharedLabels>;
 
-/**
- * An object refreshes its copy when the copy is this old. If D1 answers within WAIT_MAX_MS, no call
- * uses an older copy.
- */
+/** An object refreshes its copy when the copy is this old. */
 const COPY_MAX_AGE_MS = 60_000;
 /** After a failed refresh, the object uses its copy for this time before it tries again. */
 const RETRY_MS = 5000;
-/**
- * A request waits at most this long until the copy is refreshed. If the object must also fetch a
- * missing label, the request waits at most this long again.
- */
+/** A request waits at most this long for a refresh, and again for a missing label. */
 const WAIT_MAX_MS = 1000;
-/** A text that sorts after every id. Ids consist of hexadecimal digits and hyphens. */
+/** A text that sorts after every id. */
 const AFTER_EVERY_ID = '~';
-/**
- * The object remembers at most this many ids of labels that neither the object nor D1 has. So
- * repeated requests with one of these ids do not query D1 each time.
- */
+/** The object remembers at most this many ids of labels that D1 does not have. */
 const MISSING_MAX_COUNT = 1000;
 
 const TABLE = { name: 'evaluation_label' };
 const HAS_COPY = 'has_shared_labels';
 
-/**
- * Creates the function `findRefusal`, which keeps the copy up to date. The object calls it before
- * it runs the statements of a call.
- */
+/** Creates `findRefusal`, which the object calls before it runs the statements of a call. */
 export function createSharedLabels(storage: DurableObjectStorage, d1: D1Database) {
   let nextRefresh = 0;
   let hasCopy = storage.kv.get(HAS_COPY) !== undefined;
@@ -51,11 +37,7 @@ export function createSharedLabels(storage: DurableObjectStorage, d1: D1Database
   const missingSince = new Map<unknown, number>();
   return { findRefusal };
 
-  /**
-   * Refreshes the copy if it is missing or too old. If the object lacks the label that the call
-   * needs, fetches the label. Returns why the object cannot serve the call now; undefined if it
-   * can.
-   */
+  /** Returns why the object cannot serve the call now; undefined if the object can. */
   async function findRefusal(call: Call): Promise<Refusal | undefined> {
     try {
       if (!hasCopy || isRefreshDue()) await refreshIfPossible();
@@ -67,10 +49,7 @@ export function createSharedLabels(storage: DurableObjectStorage, d1: D1Database
     }
   }
 
-  /**
-   * Returns true if the copy must be refreshed. If the clock was set back, `nextRefresh` may be far
-   * in the future. Then the copy is refreshed too.
-   */
+  /** If the clock was set back, `nextRefresh` may be far in the future. */
   function isRefreshDue(): boolean {
     const wait = nextRefresh - Date.now();
     return wait <= 0 || wait > COPY_MAX_AGE_MS;
@@ -88,10 +67,6 @@ export function createSharedLabels(storage: DurableObjectStorage, d1: D1Database
     }
   }
 
-  /**
-   * Reads all shared labels from D1, page by page. If a page in D1 differs from the object's copy
-   * of it, overwrites the copy of the page.
-   */
   async function refresh(): Promise<void> {
     const began = Date.now();
     // Only the first query of a session is sure to reach the primary, so each refresh opens a new
@@ -104,10 +79,7 @@ export function createSharedLabels(storage: DurableObjectStorage, d1: D1Database
     nextRefresh = began + COPY_MAX_AGE_MS;
   }
 
-  /**
-   * Refreshes the copy of one page. Returns the last id of the page; undefined if this was the last
-   * page.
-   */
+  /** Returns the last id of the page; undefined if this was the last page. */
   async function refreshPage(db: D1DatabaseSession, after: string): Promise<string | undefined> {
     const params = { after, limit: LABEL_PAGE_MAX_ROWS };
     const page = prepare(db, readSharedLabels, params).all<LabelRow>();
@@ -120,10 +92,6 @@ export function createSharedLabels(storage: DurableObjectStorage, d1: D1Database
     return last;
   }
 
-  /**
-   * Deletes the shared labels in the copy that meet the condition, and inserts `rows` in their
-   * place.
-   */
   function replace(rows: readonly LabelRow[], condition: string, ...values: string[]): void {
     const { sql } = storage;
     storage.transactionSync(() => {
@@ -136,12 +104,8 @@ export function createSharedLabels(storage: DurableObjectStorage, d1: D1Database
   }
 
   /**
-   * Returns the id of the label that the object must fetch from D1 before the call. Only a call
-   * that writes a value needs a label, because the value must meet the label's rule. Returns
-   * undefined in three cases:
-   * - The call writes no value.
-   * - The object has the label.
-   * - The object searched D1 for the label less than COPY_MAX_AGE_MS ago, and D1 did not have it.
+   * Returns the id of the label that the call needs and the object lacks. Ignores a label that D1
+   * lacked less than COPY_MAX_AGE_MS ago.
    */
   function findLabelToFetch(params: Call['params']): string | undefined {
     if (params['value'] === undefined) return undefined;

@@ -1,22 +1,17 @@
 /**
- * Defines the statements that the Worker contains. A statement is SQL that drizzle wrote before the
- * build (query.ts, `npm run sql`), with the types of its parameters and rows.
+ * A statement is SQL that drizzle wrote before the build, with the types of its parameters and
+ * rows.
  */
 export type Statement<Params, Row> = {
-  /** The SQL on one line. Each request sends this text over the network, so the text is short. */
   readonly sql: string;
-  /** The names of the parameters: the first name belongs to `?1`. */
+  /** The first name belongs to `?1`. */
   readonly params: readonly string[];
-  /**
-   * The types of the parameters and of a row, for the compiler only. No object has this property.
-   */
+  /** Only the compiler uses the types: no object has this property. */
   readonly types?: { readonly params: (params: Params) => void; readonly row: Row };
 };
 
 /**
- * The text with which D1 refuses an account that lives in an object. A write fails with this error
- * from a trigger. A read returns an additional last row, whose first column is this text followed
- * by the place of the object (query.ts, accountQuery).
+ * If an account lives in an object, the error or the last row of D1 contains this text (d1.ts).
  */
 export const LIVES_IN_OBJECT = 'the account lives in an object';
 
@@ -32,15 +27,14 @@ export type StatementOf<Q> = Q extends {
   ? Statement<P, R>
   : never;
 
-/** The type of a statement's rows. */
 export type RowOf<S> = S extends Statement<never, infer Row> ? Row : never;
 
-/** The type of a row of an outer join: if the join found no row, all columns are null. */
+/** If an outer join finds no row, all columns are null. */
 export type OrNulls<Row> = Row | { readonly [column in keyof Row]: null };
 
 /**
- * Makes a statement from SQL that contains parameters such as `:account`. To keep cold starts
- * short, the parameters are numbered only when the statement is first used.
+ * Makes a statement from SQL with parameters such as `:account`. Numbers the parameters at first
+ * use, to keep cold starts short.
  */
 export function statement<Params, Row>(text: string): Statement<Params, Row> {
   let numbered: Statement<Params, Row> | undefined;
@@ -60,7 +54,7 @@ export function statement<Params, Row>(text: string): Statement<Params, Row> {
 
 /**
  * Replaces each `:name` with a number such as `?1`, because D1 binds by number (D1: Prepared
- * statements). A name that occurs twice gets one number. Also puts the text on one line.
+ * statements).
  */
 function numberParameters<Params, Row>(text: string): Statement<Params, Row> {
   const params: string[] = [];
