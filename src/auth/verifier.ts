@@ -1,12 +1,6 @@
 /**
- * Verifies bearer tokens with jose. For each valid token, returns the principal (who the caller
- * is). If the verifier refuses a token, the caller reads one of a few fixed sentences, and jose's
- * error code goes to the log.
- *
- * Each isolate caches the tokens that it has verified. Callers send the same token many times, and
- * verifying a signature is the most expensive step of a request. Only verified tokens are cached,
- * so a stranger cannot fill the cache. If a token is in the cache, each request still checks that
- * the token has not expired, and that its key is still in the issuer's key set.
+ * Verifies bearer tokens with jose and returns their principals. The caller of a refused token
+ * reads a fixed sentence, and the log has jose's error code.
  */
 import {
   type CompactJWSHeaderParameters,
@@ -30,23 +24,16 @@ import { findKeys, JWKS_ALGORITHMS, JwksError, readConfiguredJwks } from './jwks
 import { createRemoteJwks, type FindKeys } from './remote-jwks.ts';
 import { createTokenCache } from './token-cache.ts';
 
-/** How far the issuer's clock and ours may differ. */
 const CLOCK_TOLERANCE_SECONDS = 5;
 
-/**
- * The caller reads this sentence if the token is not a compact JWS, or if its header or payload is
- * malformed.
- */
 const NOT_A_JWT = 'The bearer token is not a well-formed JWT.';
 
 /**
- * Matches one of the three parts of a token: non-empty base64url. jose's decoder also accepts
- * padding, white space, and a last character with unused bits that are not 0 (RFC 4648 §3.5). So a
- * caller could write one token in many ways, and each way would fill another entry of the token
- * cache. This pattern allows only one way.
+ * Matches non-empty base64url, with one spelling for each value (RFC 4648 §3.5). jose accepts more
+ * spellings, with which a caller could fill the token cache.
  */
 const BASE64URL_PART = '(?=[\\w-])(?:[\\w-]{4})*(?:[\\w-][AQgw]|[\\w-]{2}[AEIMQUYcgkosw048])?';
-/** Matches the form of a compact JWS (RFC 7515 §7.1): three parts, separated by dots. */
+/** Matches a compact JWS (RFC 7515 §7.1). */
 const COMPACT_JWS = new RegExp(`^${BASE64URL_PART}\\.${BASE64URL_PART}\\.${BASE64URL_PART}$`);
 
 /**
@@ -56,10 +43,8 @@ const COMPACT_JWS = new RegExp(`^${BASE64URL_PART}\\.${BASE64URL_PART}\\.${BASE6
 export type VerifyToken = (token: string) => Promise<Principal>;
 
 /**
- * Creates the function that verifies tokens. Each function that `createVerifier` returns has its
- * own token cache.
- * @throws {Failure} `misconfigured` if the key set in JWT_JWKS is wrong or has no key that can
- * verify a token.
+ * Creates the function that verifies tokens, with a token cache of its own.
+ * @throws {Failure} `misconfigured` if the key set in JWT_JWKS is wrong.
  */
 export async function createVerifier(settings: Settings, clock: Clock): Promise<VerifyToken> {
   const { keys, issuers, audiences } = settings;
@@ -73,10 +58,6 @@ export async function createVerifier(settings: Settings, clock: Clock): Promise<
   };
   const cache = createTokenCache<VerifiedToken>();
 
-  /**
-   * Finds the keys that may have signed a token with this header.
-   * @throws {Failure} `invalid_token` or `keys_unavailable`.
-   */
   async function findKeysFor({ alg, kid, typ }: CompactJWSHeaderParameters) {
     refuseOtherTypes(typ);
     // RFC 7515 §4.1.4 requires that a kid is a string.
@@ -86,11 +67,7 @@ export async function createVerifier(settings: Settings, clock: Clock): Promise<
     return found;
   }
 
-  /**
-   * Tries the keys that may have signed the token, until one of them verifies the signature. If
-   * several keys share a key id and a forged token names that id, the Worker tries each of these
-   * keys.
-   */
+  /** Tries each key that may have signed the token, because several keys may share a key id. */
   async function verifySignature(attempt: Attempt) {
     let untried: CryptoKey[] | undefined;
     const nextKey = async (header: CompactJWSHeaderParameters) => {
@@ -118,8 +95,7 @@ export async function createVerifier(settings: Settings, clock: Clock): Promise<
   }
 
   /**
-   * Returns true if the time is between `nbf` and `exp`, and the key set still contains the key
-   * that verified the token.
+   * Returns true if the time is between `nbf` and `exp`, and the key set still contains the key.
    */
   async function isStillValid({ alg, kid, key, notBefore, expires }: VerifiedToken) {
     const now = Math.floor(clock.now().getTime() / 1000);
@@ -131,12 +107,10 @@ export async function createVerifier(settings: Settings, clock: Clock): Promise<
 
   return async function verify(token) {
     const cached = cache.get(token);
-    // A cached token has this form, because the code checks the form before it caches a token.
     if (!cached && !COMPACT_JWS.test(token)) throw new Failure('invalid_token', NOT_A_JWT);
     const attempt: Attempt = { token, header: undefined };
     try {
-      // If a cached token is no longer valid, this code verifies it again like a new token. Then
-      // the caller reads why, such as `The token has expired.`
+      // A cached token that is no longer valid is verified again, so the caller reads why.
       if (cached && (await isStillValid(cached))) return cached.principal;
       const verified = await verifyToken(attempt);
       cache.set(token, verified);
@@ -155,15 +129,14 @@ export async function createVerifier(settings: Settings, clock: Clock): Promise<
 async function createFindKeys(source: KeySource, clock: Clock): Promise<FindKeys> {
   switch (source.kind) {
     case 'secret': {
-      // Imports the secret once. jose would import a raw secret again for each verification.
+      // jose would import a raw secret again for each verification.
       const hmac = { name: 'HMAC', hash: 'SHA-256' };
       const key = await crypto.subtle.importKey('raw', source.secret, hmac, false, ['verify']);
       return async () => [key];
     }
     case 'inline': {
       const keys = await readConfiguredJwks(source.json).catch((thrown: unknown) => {
-        // Only the message of a JwksError is safe for the log. The message of JSON.parse, for
-        // example, may quote a private key.
+        // Only the message of a JwksError is safe for the log: JSON.parse may quote a private key.
         const fault = thrown instanceof JwksError ? thrown.message : 'is not a JSON Web Key Set';
         throw misconfigured('JWT_JWKS', fault);
       });
@@ -200,10 +173,7 @@ function describeClaimError({ claim, reason }: errors.JWTClaimValidationFailed):
   return 'The token is meant for another audience.';
 }
 
-/**
- * Returns the refused claim with its expected and its actual value, for the log. Only `iss` and
- * `aud` have a setting with the expected values. For any other claim, returns an empty object.
- */
+/** Returns the refused claim with its expected and its actual value, for the log. */
 function describeClaim(thrown: errors.JOSEError, { issuers, audiences }: Settings): FailureLog {
   if (!(thrown instanceof errors.JWTClaimValidationFailed)) return {};
   const { claim, payload } = thrown;
@@ -221,14 +191,12 @@ function readKeyId({ token, header }: Attempt): string | undefined {
   }
 }
 
-/** A token that is being verified. `header` is undefined until jose has decoded it. */
 type Attempt = { readonly token: string; header: CompactJWSHeaderParameters | undefined };
 
 type VerifiedToken = {
   readonly principal: Principal;
   readonly alg: string;
   readonly kid: string | undefined;
-  /** The key that verified the signature. */
   readonly key: CryptoKey;
   /** The claims `nbf` (0 if absent) and `exp`, in seconds since 1970. */
   readonly notBefore: number;
