@@ -1,10 +1,6 @@
 /**
- * Contains the middleware that authenticates requests by bearer token (RFC 6750 §2.1). The
- * middleware reads the token from one header: from the header that the setting JWT_HEADER names, or
- * else from Authorization. The middleware ignores tokens in query parameters and form fields.
- *
- * The middleware runs before the operation's handler. It gives the handler the principal (who the
- * caller is). No code may parse the body or call D1 before the middleware has accepted the request.
+ * Contains the middleware that authenticates requests by bearer token (RFC 6750 §2.1). No code may
+ * parse the body or call D1 before the middleware has accepted the request.
  */
 import type { MiddlewareHandler } from 'hono';
 import type { VerifyToken } from '../auth/verifier.ts';
@@ -16,9 +12,8 @@ import type { RateLimiter } from './rate-limit.ts';
 const SCHEME = 'bearer';
 
 /**
- * Makes the middleware of one operation. The middleware verifies the token, counts the request for
- * the rate limit, and opens the connection to the account's database. `operation` is the
- * operationId, for the log.
+ * Makes the middleware of one operation, which verifies the token and counts the request for the
+ * rate limit. `operation` is the operationId, for the log.
  * @throws {Failure} `no_credentials`, `invalid_token`, `insufficient_scope`, `keys_unavailable`,
  * `misconfigured` or `rate_limited`.
  */
@@ -36,13 +31,8 @@ type Dependencies = {
 };
 
 /**
- * Returns a function that makes the middleware of an operation. The first request of an isolate
- * calls `prepare`, and later requests use the result. If `prepare` throws, that request fails, and
- * the next request calls `prepare` again.
- *
- * No request awaits a promise that another request created. Example: the first request calls
- * `prepare`, and the platform cancels the request. Then the promise of `prepare` never settles, so
- * a later request that awaited it would hang.
+ * Returns a function that makes the middleware of an operation. No request awaits the promise of
+ * another request, because a cancelled request never settles its promise.
  */
 export function bearerAuth(
   prepare: () => Promise<Authentication>,
@@ -55,8 +45,7 @@ export function bearerAuth(
       log.operation = operation;
       if (!authentication) {
         const prepared = await prepare();
-        // While the first request awaits `prepare`, more requests may arrive and call `prepare`
-        // too. All of them use the result that came first, so they share one token cache.
+        // If several requests call `prepare`, all of them use the first result and its token cache.
         authentication ??= prepared;
       }
       const { verify, tokenHeader } = authentication;
@@ -75,14 +64,11 @@ export function bearerAuth(
 }
 
 function readBearerToken(header = ''): string {
-  // A stranger chooses this header, so the code must read it in linear time. A regular expression
-  // for the whole header might take longer.
+  // A stranger chooses this header, so the code reads it in linear time.
   const [scheme, rest] = [header.slice(0, SCHEME.length), header.slice(SCHEME.length)];
   // RFC 9110 §11.1: the scheme is case-insensitive.
   const isBearer = scheme.toLowerCase() === SCHEME && (rest === '' || rest.startsWith(' '));
-  // The limit applies to the whole header, including spaces. The reason: `slice` does not copy the
-  // token out of the header. While a token is in the token cache (auth/verifier.ts), the whole
-  // header stays in memory.
+  // The limit applies to the whole header, because a cached token keeps the whole header in memory.
   if (isBearer && header.length > SCHEME.length + 1 + TOKEN_MAX_CHARS) throw tokenIsTooLong();
   return checkToken(isBearer ? rest.replace(/^ +/, '') : undefined, 'Authorization: Bearer <JWT>');
 }

@@ -1,13 +1,12 @@
 /**
- * Reads a request's body as text or as JSON. Stops reading as soon as the body is over its limit.
- * Refuses a body with invalid UTF-8; `Request.json()` would replace the invalid bytes without an
- * error. If this file refuses a body, the caller reads a sentence that tells what to change.
+ * Reads a request's body as text or as JSON, and stops as soon as the body is over its limit.
+ * Refuses invalid UTF-8, which `Request.json()` would replace without an error.
  */
 import { Failure, malformed } from '../failure.ts';
 import { BODY_MAX_BYTES } from '../limits.ts';
 import { describeJsonFault, IS_FORM, isForm, NOT_JSON } from './json-fault.ts';
 
-/** Matches `application/json` and any `+json` (RFC 6839 §3.1), with or without parameters. */
+/** Matches `application/json` and any `+json` (RFC 6839 §3.1). */
 const JSON_MEDIA_TYPE = /^(?:application\/json|[\w!#$&^.-]+\/[\w!#$&^.+-]+\+json)[ \t]*(?:;|$)/i;
 
 const NOT_DECLARED_AS_JSON =
@@ -28,11 +27,9 @@ export async function readJsonObject(
   { isOptional = false } = {},
 ): Promise<JsonObject> {
   const mediaType = request.headers.get('content-type');
-  // If Content-Type is missing, the body counts as JSON, because simple programs often forget the
-  // header.
+  // Simple programs often forget the header.
   if (mediaType && !JSON_MEDIA_TYPE.test(mediaType)) {
-    // By default, curl sends every body with the Content-Type of a form, even JSON. So the code
-    // looks at the text of the body to choose the sentence for the caller.
+    // By default, curl sends even JSON with the Content-Type of a form.
     const sent = await readText(request, BODY_MAX_BYTES).catch(() => '');
     throw new Failure('unsupported_media_type', isForm(sent) ? IS_FORM : NOT_DECLARED_AS_JSON);
   }
@@ -48,11 +45,9 @@ export async function readJsonObject(
 const GZIP = /^(?:x-)?gzip$/i;
 
 /**
- * Reads a body of any media type as UTF-8 text. If `takesGzip`, the body may be compressed with
- * gzip. Webhooks need this, because the sender alone decides whether to compress. `maxBytes` limits
- * both the compressed and the decompressed body.
- * @throws {Failure} `unsupported_media_type` if the Content-Encoding is not allowed,
- * `body_too_large`, or `malformed`.
+ * Reads a body of any media type as UTF-8 text. `maxBytes` limits both the compressed and the
+ * decompressed body.
+ * @throws {Failure} `unsupported_media_type`, `body_too_large` or `malformed`.
  */
 export async function readText(
   request: Request,
@@ -64,8 +59,7 @@ export async function readText(
   if (encoding && !isCompressed && encoding.toLowerCase() !== 'identity') {
     throw new Failure('unsupported_media_type', takesGzip ? NOT_GZIP : COMPRESSED);
   }
-  // If a request has Content-Range, its body is only a part of a resource (RFC 9110 §14.5). The
-  // Worker must not store a part as the whole.
+  // With Content-Range, a body is only a part of a resource (RFC 9110 §14.5).
   if (request.headers.has('content-range')) {
     throw malformed('Send the whole body, without the header Content-Range.');
   }
@@ -95,9 +89,8 @@ async function readBytes(request: Request, maxBytes: number): Promise<ArrayBuffe
   const contentLength = request.headers.get('content-length');
   if (Number(contentLength) > maxBytes) throw tooLarge(maxBytes);
   try {
-    // In HTTP, a body is never longer than its Content-Length, and the code above has refused a
-    // Content-Length over the limit. So the code can read the body in one piece, which costs far
-    // less than reading chunks.
+    // A body is never longer than its Content-Length, so this code can read it in one piece.
+    // Reading in one piece costs far less than reading chunks.
     const hasLength = contentLength !== null && /^\d+$/.test(contentLength);
     const bytes = hasLength
       ? await request.arrayBuffer()
@@ -109,10 +102,6 @@ async function readBytes(request: Request, maxBytes: number): Promise<ArrayBuffe
   throw tooLarge(maxBytes);
 }
 
-/**
- * Decompresses a body. Stops as soon as the result is over the limit, so that a small body cannot
- * become a huge one.
- */
 async function decompress(request: Request, maxBytes: number): Promise<Uint8Array> {
   if (Number(request.headers.get('content-length')) > maxBytes) throw tooLarge(maxBytes);
   try {
@@ -125,10 +114,7 @@ async function decompress(request: Request, maxBytes: number): Promise<Uint8Arra
   throw tooLarge(maxBytes);
 }
 
-/**
- * Returns the bytes of a body. If the body is over the limit, stops reading and returns the bytes
- * read so far, which are more than `maxBytes`.
- */
+/** Returns the bytes of a body. Stops as soon as it has read more than `maxBytes`. */
 async function readChunks(
   body: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
   maxBytes: number,

@@ -1,10 +1,6 @@
 /**
- * Gives each request its id, one structured log line, and a connection to the database. Also
- * defines `Hono`, the class of the app.
- *
- * The log line never contains a token, a body or a value. If the caller disconnects, the Worker
- * still writes the line. For this the Worker needs the compatibility flag enable_request_signal
- * (wrangler.toml).
+ * Gives each request its id, one log line, and a connection to the database. The log line never
+ * contains a token, a body or a value.
  */
 import type { Context, Env, MiddlewareHandler } from 'hono';
 import { HonoBase } from 'hono/hono-base';
@@ -16,7 +12,6 @@ import type { AccountId, Principal } from '../principal.ts';
 
 export type LogLine = {
   request_id: string;
-  /** The header `cf-ray`: an id by which Cloudflare's support finds the request. */
   ray?: string | undefined;
   version?: string | undefined;
   method: string;
@@ -33,36 +28,22 @@ export type LogLine = {
   db_attempts?: number;
   rows_read?: number;
   rows_written?: number;
-  /**
-   * If the Worker ignored a body that a sender posted to a link, this field tells why. The option
-   * `where` of a link contains conditions for bodies. The field is the JSON Pointer of the
-   * condition that the body did not meet.
-   */
+  /** The JSON Pointer of the condition in a link's `where` that the ignored body did not meet. */
   ignored?: string;
   refusal?: string;
   code?: string;
-  /**
-   * The claim that made the token invalid. `expected` describes the accepted values. `actual` is
-   * the value in the token, or only its kind, such as `a string`.
-   */
   claim?: string;
   expected?: string;
   actual?: string;
   cause?: string;
 };
 
-/**
- * The variables of a request. `principal` and `connection` are undefined until authentication sets
- * them.
- */
+/** `principal` and `connection` are undefined until authentication sets them. */
 export type AppEnv = {
   Variables: {
     clock: Clock;
     started: Date;
-    /**
-     * A random UUID of this request. If the request writes, db/write.ts makes the `write_id` from
-     * this UUID.
-     */
+    /** db/write.ts makes the `write_id` of a write from this UUID. */
     uuid: string;
     log: LogLine;
     principal: Principal;
@@ -71,9 +52,8 @@ export type AppEnv = {
 };
 
 /**
- * Finds no route for a path that ends with a slash, except for the path `/`. PatternRouter would
- * treat `/health/` like `/health`. If `app.use` registers middleware for all paths, such as the
- * log, the middleware still runs.
+ * Finds no route for a path that ends with a slash. PatternRouter would treat `/health/` like
+ * `/health`.
  */
 class StrictPatternRouter<Handler> extends PatternRouter<Handler> {
   override match(method: string, path: string) {
@@ -81,21 +61,13 @@ class StrictPatternRouter<Handler> extends PatternRouter<Handler> {
   }
 }
 
-/**
- * Hono with its smallest router. The usual class `Hono` has three more routers and chooses one at
- * the first request. Without these three, the bundle is smaller and a cold start is faster.
- */
+/** Hono with its smallest router, which makes the bundle smaller and a cold start faster. */
 export class Hono<E extends Env> extends HonoBase<E> {
   constructor() {
     super({ router: new StrictPatternRouter() });
   }
 }
 
-/**
- * The members of a Hono context that responses and operations use. The type has only `get` and
- * `req`. So a route may add variables to its own context, and the compiler still accepts that
- * context as an AppContext.
- */
 export type AppContext = Pick<Context<AppEnv>, 'get' | 'req'>;
 
 /** Returns what an operation needs to know about the request. Call it only after authentication. */
@@ -106,15 +78,9 @@ export const getOperationContext = (c: AppContext): OperationContext => ({
   uuid: c.get('uuid'),
 });
 
-/**
- * Matches an `x-request-id` that the Worker accepts. The Worker replaces any other id with a UUID.
- */
 const ACCEPTED_REQUEST_ID = /^[\w.:-]{1,128}$/;
 
-/**
- * Returns the header `cf-ray`, escaped for the log. The escaping is needed if the Worker does not
- * run behind Cloudflare: the caller can then send any text in this header.
- */
+/** A caller can choose `cf-ray` if the Worker does not run behind Cloudflare. */
 const escapeRay = (ray: string | undefined) =>
   ray === undefined ? undefined : escapeForLog(ray, LOGGED_ID_MAX_CHARS);
 
@@ -154,7 +120,7 @@ export function requestContext(
       write(JSON.stringify(log));
     };
     // After the caller disconnects, the platform runs this listener and no later code of the
-    // request. So the listener must write the log line.
+    // request.
     c.req.raw.signal.addEventListener('abort', () => writeLog({ refusal: 'disconnected' }));
 
     await next();
@@ -164,35 +130,29 @@ export function requestContext(
 }
 
 /**
- * The name of the header with D1's bookmark. A bookmark is a text that identifies a state of the
- * database. A read may go to a replica, which may lag behind the primary. If a caller gets a
- * bookmark in the response to a write and sends it with a later read, the read sees that write.
+ * The header with D1's bookmark, which identifies a state of the database. If a caller sends the
+ * bookmark of a write with a later read, the read sees that write.
  */
 export const BOOKMARK_HEADER = 'x-d1-bookmark';
 
-/**
- * Matches the form of D1's bookmarks. The Worker ignores any other text, because D1 does not
- * document what it does with such a text.
- */
+/** D1 does not document what it does with a text that is not a bookmark. */
 const BOOKMARK = /^[0-9a-f]{8}-[0-9a-f]{8}-[0-9a-f]{8}-[0-9a-f]{32}$/;
 
 /** A write goes to the primary of D1. A read may go to a replica. */
 export type Purpose = 'read' | 'write';
 
-/** Opens a request's connection to the store of an account: D1, or the account's Durable Object. */
+/** Opens a request's connection to the store of an account. */
 export type OpenConnection = (c: AppContext, account: AccountId, purpose: Purpose) => Connection;
 
 /**
  * Returns the store that has the rows of an account: D1, or the account's Durable Object.
- * @param from tells D1 which copy of the database may answer: a bookmark, or a word such as
- * `first-primary` (db/d1.ts)
+ * @param from a bookmark, or a word such as `first-primary` (db/d1.ts)
  */
 export type FindStore = (account: AccountId, from: string) => Store;
 
 /**
- * Creates the function that opens connections. In D1, a write goes to the primary. A read may go to
- * any replica. If the caller sends a bookmark, the read sees at least the state that the bookmark
- * identifies.
+ * Creates the function that opens connections. If the caller sends a bookmark, a read sees at least
+ * the state that the bookmark identifies.
  */
 export const createOpenConnection =
   (findStore: FindStore, clock: Clock): OpenConnection =>

@@ -1,7 +1,6 @@
 /**
- * Allows web pages to call the API from a browser, if CORS_ORIGINS lists their origin (CORS, Fetch
- * standard §3.2). Never allows the browser to send credentials, such as cookies. The API needs no
- * cookie, because the page sends the token in a header.
+ * Allows the web pages of CORS_ORIGINS to call the API (CORS, Fetch standard §3.2). Never allows
+ * cookies, because the page sends the token in a header.
  */
 import type { Context, MiddlewareHandler } from 'hono';
 import { cors } from 'hono/cors';
@@ -11,15 +10,13 @@ import { createSharedHeaders } from './response.ts';
 const PREFLIGHT_MAX_AGE_SECONDS = 3600;
 
 /**
- * Headers that a page adds to each request if the page traces its requests (W3C Trace Context, W3C
- * Baggage, Sentry). A browser blocks a request with a header that the server does not allow. The
- * Worker itself ignores these headers.
+ * Headers that tracing adds to a page's requests (W3C Trace Context, W3C Baggage, Sentry). The
+ * Worker ignores the headers, but a browser would block them if the Worker did not allow them.
  */
 const TRACING_HEADERS = ['traceparent', 'tracestate', 'baggage', 'sentry-trace'];
 
 /**
- * Makes the middleware that answers preflights and adds the CORS headers. With a preflight, a
- * browser asks for permission before it sends the request of a page. The origin `*` allows all
+ * Makes the middleware that answers preflights and adds the CORS headers. The origin `*` allows all
  * origins.
  */
 export function crossOrigin(origins: readonly string[]): MiddlewareHandler<AppEnv> {
@@ -47,8 +44,6 @@ export function crossOrigin(origins: readonly string[]): MiddlewareHandler<AppEn
     ],
     maxAge: PREFLIGHT_MAX_AGE_SECONDS,
   });
-  // A preflight has both the header Origin and the header Access-Control-Request-Method. Any other
-  // OPTIONS request gets 405, because no path has the method OPTIONS.
   const isPreflight = (c: Context) =>
     c.req.header('origin') && c.req.header('access-control-request-method');
   return async function crossOrigin(c, next) {

@@ -1,7 +1,6 @@
 /**
- * Turns errors into responses. Only this file maps the failure code of a `Failure` to a status. The
- * body of the response contains the sentence of the `Failure`. If the code throws any other error,
- * the caller reads one constant sentence, and the log has the complete error.
+ * Turns errors into responses. Only this file maps the code of a `Failure` to a status. After any
+ * other error, the caller reads one constant sentence, and the log has the complete error.
  */
 import { Failure, type FailureCode, INTERNAL_ERROR } from '../failure.ts';
 import type { AppContext } from './context.ts';
@@ -37,8 +36,8 @@ function createFailureHeaders({ code, message, headers }: Failure): Record<strin
 }
 
 /**
- * Returns the value of WWW-Authenticate (RFC 6750 §3), or undefined if the failure has no such
- * header. The value contains no realm, because a realm would tell the caller nothing.
+ * Returns the value of WWW-Authenticate (RFC 6750 §3), or undefined if the failure has no
+ * challenge.
  */
 function createChallenge(
   code: FailureCode,
@@ -59,7 +58,7 @@ function createChallenge(
 }
 
 /**
- * Returns the status, sentence and headers of the response to a failure. Also adds the failure to
+ * Returns the status, sentence and headers of the response to a failure, and adds the failure to
  * the log line.
  */
 export function describeFailure(thrown: Error, c: AppContext) {
@@ -85,7 +84,6 @@ export function renderFailure(thrown: Error, c: AppContext): Response {
 
 /**
  * Creates the handler for the methods that a path does not have (RFC 9110 §15.5.6).
- * @param allow the methods that the path has, separated by commas
  * @throws {Failure} `method_not_allowed`, when the handler runs.
  */
 export const methodNotAllowed = (allow: string) => () => {
@@ -94,17 +92,14 @@ export const methodNotAllowed = (allow: string) => () => {
   });
 };
 
-/** Creates the response for a path that does not exist: a 404. */
+/** Creates the 404 for a path that does not exist. */
 export const renderPathNotFound = (c: AppContext): Response =>
   renderFailure(
     new Failure('not_found', 'No such path: GET /openapi.json describes the paths that exist.'),
     c,
   );
 
-/**
- * Returns the stack of an error, followed by the stacks of its causes. If a library wraps an error
- * in its own error, only the wrapped error (the cause) shows what went wrong.
- */
+/** Returns the stacks of an error and of its causes. */
 function collectStacks(thrown: Error): string {
   const own = thrown.stack ?? String(thrown);
   return thrown.cause instanceof Error ? `${own}\ncaused by ${collectStacks(thrown.cause)}` : own;

@@ -1,16 +1,12 @@
-/**
- * Reads a form as if its sender had sent JSON. A form with only the field `payload=<JSON>` (Slack,
- * GitHub) becomes that JSON. Any other form (Twilio) becomes an object of strings.
- */
+/** Reads a form as if its sender had sent JSON. */
 import { malformed } from '../failure.ts';
 import { FORM_MAX_FIELDS } from '../limits.ts';
 import { parseJson } from './body.ts';
 import { isUrlEncoded } from './json-fault.ts';
 
 /**
- * Parses a form. Returns undefined if the body is not a form. To decide, looks only at the body:
- * the Content-Type does not help, because curl and Java also send JSON with the Content-Type of a
- * form.
+ * Parses a form; undefined if the body is not a form. Ignores the Content-Type, because curl and
+ * Java also send JSON with the Content-Type of a form.
  * @throws {Failure} `malformed` if the form has too many fields.
  */
 export function parseForm(body: string): URLSearchParams | undefined {
@@ -21,9 +17,8 @@ export function parseForm(body: string): URLSearchParams | undefined {
 }
 
 /**
- * Returns the body that a form stands for. If the only field is `payload`, parses its text as JSON
- * and returns the result. Otherwise returns an object with the text of each field. A repeated field
- * becomes a list: `a=1&a=2` becomes `{"a": ["1", "2"]}`.
+ * Returns the JSON in the only field `payload` (Slack, GitHub), or an object with the text of each
+ * field (Twilio). A repeated field becomes a list.
  * @throws {Failure} `malformed` if the only field is a `payload` that is not JSON.
  */
 export function readFormBody(form: URLSearchParams): unknown {

@@ -1,21 +1,18 @@
 /**
- * Tells why a body is not JSON, and where the fault is. The Worker never sends the messages of
- * JSON.parse to a caller, because they differ between engines and quote the body. Strangers choose
- * the body, so each pattern in this file takes linear time (test/unreadable-body.test.ts).
+ * Tells why a body is not JSON, and where the fault is. Strangers choose the body, so each pattern
+ * takes linear time. The messages of JSON.parse never reach a caller, because they quote the body.
  */
 
-/** The sentence for a body that is not JSON, if describeJsonFault finds nothing more exact. */
 export const NOT_JSON = 'The body must be valid JSON in UTF-8.';
 export const IS_FORM =
   'The body is a form: send JSON instead, with the header Content-Type: application/json.';
 
 /**
- * Matches the beginning of a form: a name, `=` and the start of a value. Base64 text that ends with
- * `=` or `==` does not match, because no value follows this padding.
+ * Matches the beginning of a form. Base64 text with padding does not match, because no value
+ * follows the `=`.
  */
 const URLENCODED = /^\s*[^\s=&"'{}[\]:,<>][^\s=&"'{}:,<>]*=[^=]/;
 
-/** Matches the beginning of multipart/form-data. */
 const MULTIPART = /^\s*--[^\r\n]+\r?\ncontent-disposition:[ \t]*form-data/i;
 
 /** Returns true if a body is application/x-www-form-urlencoded. JSON never matches. */
@@ -25,32 +22,23 @@ export const isUrlEncoded = (body: string) => URLENCODED.test(body) && !MULTIPAR
 export const isForm = (body: string) => isUrlEncoded(body) || MULTIPART.test(body);
 
 /**
- * Matches the JSON tokens at the beginning of a body, up to the first text that is not a JSON
- * token. Does not check the order of the tokens. In `[1,]` the match ends before the comma, because
- * JSON allows no comma before a closing bracket.
+ * Matches the JSON tokens at the beginning of a body, in any order. In `[1,]` the match ends before
+ * the comma.
  */
 const JSON_TOKENS =
   /^(?:[ \t\n\r{}[\]:]|,(?![ \t\n\r]*[}\]])|"[^"\\]*(?:\\.[^"\\]*)*"|-?\d[\d.eE+-]*|(?:true|false|null)(?![\w$]))*/s;
 
-/**
- * Matches text that JavaScript, Python or a word processor writes but JSON does not allow: a word
- * without quotes, a quotation mark other than `"`, a comment, or a comma before a closing bracket.
- */
+/** Matches text that other languages and word processors write but JSON does not allow. */
 const FOREIGN_TOKEN = /^(?:[+-]?[A-Za-z_$][\w$]*|['`‘’“”]|\/[/*]|#|,)/;
 
-/** The sentence for the caller quotes at most this many characters of a word in the body. */
 const WORD_MAX_CHARS = 16;
 
-/**
- * Returns the sentence for a body that JSON.parse has refused. The sentence quotes at most one word
- * or punctuation mark of the body.
- */
+/** Returns the sentence for a body that JSON.parse has refused. */
 export function describeJsonFault(body: string): string {
   if (isForm(body)) return IS_FORM;
   const [accepted = ''] = JSON_TOKENS.exec(body) ?? [];
   const [found] = FOREIGN_TOKEN.exec(body.slice(accepted.length)) ?? [];
   if (found === undefined) return NOT_JSON;
-  // The column counts UTF-16 units, as most editors do.
   const lines = accepted.split('\n');
   const column = (lines.at(-1) ?? '').length + 1;
   const shown = found.length > WORD_MAX_CHARS ? `${found.slice(0, WORD_MAX_CHARS)}…` : found;

@@ -1,17 +1,12 @@
 /**
- * Reads the parameters of a URL: ids in the path, `limit` and `cursor` in the query. Also cuts
- * lists into pages, each with a link to the next page (RFC 8288).
- *
- * A cursor is the position of a page's last row, such as its `created_at` and `id`. It is not a
- * number of rows to skip. If rows are added between two requests, the next page still starts with
- * the row after that position. So the caller gets no row twice and misses no row.
+ * Reads the parameters of a URL, and cuts lists into pages with links (RFC 8288). A cursor is the
+ * position of a page's last row, so added rows never shift the next page.
  */
 import { malformed } from '../failure.ts';
 import { PAGE_MAX_ROWS, UUID } from '../limits.ts';
 
 /**
- * Returns the UUID in a path parameter, in lower case, because the database stores UUIDs in lower
- * case. Accepts upper and lower case (RFC 9562 §4).
+ * Returns the UUID in a path parameter, in lower case. Accepts upper and lower case (RFC 9562 §4).
  * @throws {Failure} `malformed`.
  */
 export function requireUuid(name: string, parameter: string): string {
@@ -33,8 +28,7 @@ export function readOptionalUuid(name: string, parameter: string | undefined): s
 }
 
 /**
- * Returns the number of rows that a page may have, from 1 to `maxRows`. If the parameter is absent,
- * returns `maxRows`.
+ * Returns the number of rows that a page may have: `maxRows` if the parameter is absent.
  * @throws {Failure} `malformed`.
  */
 export function readLimit(limit: string | undefined, maxRows = PAGE_MAX_ROWS): number {
@@ -49,8 +43,7 @@ const TIME_CURSOR = new RegExp(`^${TIME}$`);
 const POSITION_CURSOR = new RegExp(`^${TIME} ([0-9a-f-]{36})$`);
 
 /**
- * Returns the position after which a page starts; undefined for the first page, which has no
- * cursor.
+ * Returns the position after which a page starts; undefined for the first page.
  * @throws {Failure} `malformed`.
  */
 export function readPositionCursor(
@@ -61,9 +54,8 @@ export function readPositionCursor(
 }
 
 /**
- * Returns the time after which a page starts; undefined for the first page, which has no cursor.
- * The cursor of an evaluation's history contains only a time, because the history is ordered by
- * time alone.
+ * Returns the time after which a page of an evaluation's history starts; undefined for the first
+ * page.
  * @throws {Failure} `malformed`.
  */
 export const readTimeCursor = (cursor: string | undefined): string | undefined =>
@@ -80,11 +72,8 @@ function readCursor(cursor: string | undefined, shape: RegExp): readonly string[
  * Cuts a page from rows, and makes the header Link if there is a next page.
  * @param rows up to `limit + 1` rows. A row beyond the limit shows that a next page exists.
  * @param path the path of the list. The link is relative, so that it works behind any proxy.
- * @param getPosition returns the columns that order the list, for the cursor
  * @param query the other parameters of the request, which the link repeats
- * @param end the last row that the query read. Set `end` if the caller of this function filtered
- * the rows after the query and the list may have more rows. If `rows` then has at most `limit`
- * rows, the next page starts after `end`.
+ * @param end the last row that the query read, if the caller filtered the rows and more may follow
  */
 export function cutPage<Row>(
   rows: readonly Row[],
@@ -104,10 +93,7 @@ export function cutPage<Row>(
   return { page, link: { link: `<${path}?${next}>; rel="next"` } };
 }
 
-/**
- * Encodes a cursor as base64 without padding. The result never contains `+` or `/`, which have a
- * meaning in URLs. The reason is that a cursor contains only times and UUIDs.
- */
+/** Encodes times and UUIDs as base64 without padding, which never contains `+` or `/`. */
 const encodeCursor = (text: string) => btoa(text).replaceAll('=', '');
 
 function decodeCursor(cursor: string): string {

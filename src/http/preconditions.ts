@@ -1,38 +1,25 @@
 /**
- * Reads the preconditions (RFC 9110 §13.1) and the idempotency key of a request. Each change of a
- * resource gives the resource a new version, which is a time as text. The version in quotes is the
- * resource's strong entity tag (RFC 9110 §8.8.3).
+ * Reads the preconditions (RFC 9110 §13.1) and the idempotency key of a request. An entity tag is a
+ * resource's version in quotes (§8.8.3).
  */
 import { malformed } from '../failure.ts';
 import type { AppContext } from './context.ts';
 
-/**
- * Matches `*`, perhaps between spaces and tabs. The pattern does not use `\s`, because `\s` also
- * matches characters that HTTP does not count as white space.
- */
+/** Matches `*`. `\s` would match characters that HTTP does not count as white space. */
 const ANY = /^[ \t]*\*[ \t]*$/;
 
-/**
- * Matches one element of the list in If-Match or If-None-Match. The element is a weak or strong
- * entity tag, or empty: RFC 9110 §5.6.1 permits empty elements.
- */
+/** Matches one element of a list of entity tags, which may be empty (RFC 9110 §5.6.1). */
 const ELEMENT = /[ \t]*(?:(W\/)?"([\x21\x23-\x7e\x80-\uffff]*)"[ \t]*)?(?:,|$)/y;
 
 type Tag = { readonly weak: boolean; readonly version: string };
 
-/**
- * The preconditions of RFC 9110 §13.1, without If-Range. A server must ignore If-Range if the
- * request has no header Range (§13.1.5), and no operation reads Range.
- */
+/** The list lacks If-Range, which a server ignores without the header Range (RFC 9110 §13.1.5). */
 const PRECONDITIONS = ['If-Match', 'If-None-Match', 'If-Modified-Since', 'If-Unmodified-Since'];
 
 /**
- * Refuses a request with a precondition that the operation does not evaluate. `evaluated` contains
- * the preconditions that the operation does evaluate.
- *
- * Example: a caller sends If-Unmodified-Since so that its write does not overwrite a newer change.
- * If the Worker ignored the header, the write could overwrite that change.
- * @throws {Failure} `malformed`. The sentence names the preconditions that the operation takes.
+ * Refuses a request with a precondition that the operation does not evaluate. If the Worker ignored
+ * If-Unmodified-Since, a write could overwrite a newer change.
+ * @throws {Failure} `malformed`.
  */
 export function refusePreconditions({ req }: AppContext, ...evaluated: readonly string[]): void {
   const other = PRECONDITIONS.find(
@@ -47,9 +34,7 @@ export function refusePreconditions({ req }: AppContext, ...evaluated: readonly 
 }
 
 /**
- * Reads the headers of an update. `versions` contains the versions in If-Match: if the stored
- * version is not in this list, the update fails. `key` is the idempotency key, by which the
- * database finds a retry.
+ * Reads If-Match and the idempotency key of an update.
  * @throws {Failure} `malformed`.
  */
 export const parseUpdatePreconditions = (c: AppContext) => ({
@@ -58,34 +43,24 @@ export const parseUpdatePreconditions = (c: AppContext) => ({
 });
 
 /**
- * Returns the versions in If-Match. If the stored version is not in this list, the request must
- * fail. Returns undefined if the request has no If-Match, or if If-Match is `*`: then the stored
- * version does not matter.
- * @throws {Failure} `malformed` if If-Match is not a list of entity tags, if it has too many, or if
- * the request has a precondition that is not If-Match.
+ * Returns the versions in If-Match; undefined if the header is absent or `*`.
+ * @throws {Failure} `malformed`.
  */
 export function parseIfMatch(c: AppContext): readonly string[] | undefined {
   refusePreconditions(c, 'If-Match');
   return readIfMatch(c.req.header('if-match'));
 }
 
-/**
- * The most versions that If-Match may have. If-Match usually has one version. The limit is far
- * above what real callers send.
- */
+/** Real callers send far fewer versions. */
 const VERSIONS_MAX_COUNT = 100;
 
 /** Matches a version, which is a time (db/write.ts). */
 const VERSION = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
 
 /**
- * Returns the versions in If-Match; undefined if the header is absent or `*`. Leaves out
- * repetitions, tags that are not a version, and weak tags, because If-Match never matches a weak
- * tag (§13.1.1). These tags do not reach the database, so a long header with many of them costs the
- * database nothing.
- * @throws {Failure} `malformed` if the header is not a list of entity tags, or has more than 100
- * different versions. If the Worker ignored a malformed If-Match, the write could overwrite a
- * change that the caller has not seen.
+ * Returns the different versions in If-Match; undefined if the header is absent or `*`. Leaves out
+ * weak tags, because If-Match never matches a weak tag (RFC 9110 §13.1.1).
+ * @throws {Failure} `malformed`.
  */
 function readIfMatch(header: string | undefined): readonly string[] | undefined {
   if (header === undefined || ANY.test(header)) return undefined;
@@ -105,18 +80,14 @@ function readIfMatch(header: string | undefined): readonly string[] | undefined 
 
 export type ReadPreconditions = {
   readonly versions: readonly string[] | undefined;
-  /**
-   * Returns true if the caller already has the version. This is so if If-None-Match is `*` or
-   * contains the version.
-   */
+  /** Returns true if the caller already has the version. */
   readonly isKnown: (version: string) => boolean;
 };
 
 /**
- * Reads If-Match and If-None-Match. In If-None-Match, a weak tag counts like a strong one
- * (§13.1.2), because a proxy may have made the Worker's tag weak. If If-None-Match is malformed,
- * the Worker ignores the header, and the caller gets the full response.
- * @throws {Failure} `malformed`.
+ * Reads If-Match and If-None-Match. A weak tag counts in If-None-Match (RFC 9110 §13.1.2), because
+ * a proxy may have made the tag weak.
+ * @throws {Failure} `malformed` if If-Match is malformed. A malformed If-None-Match is ignored.
  */
 export function parseReadPreconditions(c: AppContext): ReadPreconditions {
   refusePreconditions(c, 'If-Match', 'If-None-Match');
@@ -142,27 +113,21 @@ function readTags(header: string): readonly Tag[] | undefined {
 }
 
 /**
- * The headers that may contain the idempotency key of a write. Idempotency-Key comes from an IETF
- * draft (idempotency-key-header). Webhook senders use webhook-id (Standard Webhooks) or svix-id
- * (Svix). If a request has several of these headers, the Worker reads only the one that comes first
- * in this list.
+ * Idempotency-Key comes from an IETF draft (idempotency-key-header), webhook-id from Standard
+ * Webhooks, and svix-id from Svix. The Worker reads only the first that a request has.
  */
 const KEY_HEADERS = ['idempotency-key', 'webhook-id', 'svix-id'] as const;
 
-/**
- * Matches 1 to 255 visible ASCII characters, without quotes or in double quotes. The IETF draft
- * puts the key in quotes (RFC 9651 §3.3.3).
- */
+/** Matches 1 to 255 visible ASCII characters, which may be in double quotes (RFC 9651 §3.3.3). */
 const KEY = /^(?:"([\x21\x23-\x7e]{1,255})"|([\x21\x23-\x7e]{1,255}))$/;
 
-/** The idempotency key of a write, and the name of the header that contained the key. */
 export type Key = { readonly header: string; readonly key: string };
 
 /**
- * Reads the idempotency key from the first header in `names` that the request has. Returns
- * undefined if the request has none of these headers.
- * @throws {Failure} `malformed` if the header's value is not a valid key. If the Worker ignored an
- * invalid key, it could not recognize a retry, and could store the write twice.
+ * Reads the idempotency key from the first header in `names` that the request has; undefined if it
+ * has none.
+ * @throws {Failure} `malformed`. If the Worker ignored an invalid key, it could store a retry
+ * twice.
  */
 export function readKey(headers: Headers, names: readonly string[]): Key | undefined {
   const header = names.find((name) => headers.has(name));
