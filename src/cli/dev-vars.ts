@@ -1,6 +1,6 @@
 /**
- * Creates and reads `.dev.vars`: the settings of the local Worker, including the secret that signs
- * development tokens. Never commit that file.
+ * Creates and reads `.dev.vars`: the settings of the local Worker, including its secrets. Never
+ * commit that file.
  */
 import { randomBytes } from 'node:crypto';
 import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
@@ -25,8 +25,8 @@ export function createDevVars(): boolean {
 }
 
 /**
- * Adds a random LINK_SECRET to the file. Returns false if the file sets LINK_SECRET already, even
- * to a blank value, which turns links off.
+ * Adds a random LINK_SECRET to the file. Returns false if the file has the setting, even a blank
+ * one, which turns links off.
  */
 export function addLinkSecret(): boolean {
   const text = readFileSync(FILE, 'utf8');
@@ -40,8 +40,7 @@ export function addLinkSecret(): boolean {
 
 /**
  * Reads the settings as the local Worker reads them.
- * @throws {Error} if the file is missing, or if a setting is wrong. The message names the setting
- * and the fix.
+ * @throws {Error} if the file is missing, or if a setting is wrong.
  */
 export async function readLocalSettings(): Promise<Settings> {
   if (!existsSync(FILE))
@@ -61,8 +60,7 @@ export async function readLocalSettings(): Promise<Settings> {
     return settings;
   } catch (thrown) {
     if (!(thrown instanceof Failure)) throw thrown;
-    // `log.cause` names the setting and its fault, and ends with a command that changes the
-    // deployed setting. The message leaves out that command, which does not change .dev.vars.
+    // `log.cause` ends with a command that changes the deployed setting, not .dev.vars.
     const fault = (thrown.log.cause ?? thrown.message).replace(/: run `.*/s, '');
     throw new Error(`A setting in ${FILE} is wrong: ${fault}. Correct it there, and start again.`);
   }
@@ -70,11 +68,9 @@ export async function readLocalSettings(): Promise<Settings> {
 
 const readExample = () => readFileSync('.dev.vars.example', 'utf8');
 
-/** Returns the number of the first line that is neither a setting, nor a comment, nor blank. */
 function findUnreadableLine(text: string): number | undefined {
-  // A quoted value may span several lines. The check below would refuse all its lines after the
-  // first, so this code replaces each of them with an empty comment, `#`. The line numbers stay the
-  // same.
+  // A quoted value may span several lines. `#` replaces each further line, so the line numbers
+  // stay.
   const quoted = /^[ \t]*(?:export\s+)?[\w.-]+[ \t]*=[ \t]*(["'`])[\s\S]*?\1/gm;
   const oneLine = text.replace(quoted, (found) => found.replace(/\n.*/g, '\n#'));
   const index = oneLine
@@ -84,10 +80,8 @@ function findUnreadableLine(text: string): number | undefined {
 }
 
 /**
- * Reads the variables in wrangler.toml. If .dev.vars sets a variable too, the value in .dev.vars
- * counts.
- * The package wrangler reads the file. Importing the package is slow, so this function imports it
- * only if wrangler.toml has variables.
+ * Reads the variables in wrangler.toml. Importing wrangler is slow, so a file without variables
+ * avoids the import.
  */
 async function readConfiguredVariables(): Promise<Variables> {
   if (!/^\s*\[?vars\b/m.test(readFileSync(CONFIGURATION, 'utf8'))) return {};

@@ -1,6 +1,6 @@
 /**
- * Declares global types of Workers that Node's types do not have. The programs and tests that run
- * in Node need them, because they import files of the Worker.
+ * Declares global types of Workers for the files of the Worker that programs and tests in Node
+ * import.
  */
 type BufferSource = import('node:crypto').webcrypto.BufferSource;
 type CryptoKey = import('node:crypto').webcrypto.CryptoKey;

@@ -1,24 +1,18 @@
 /**
- * Applies the migrations and the sample data to the local D1. This file imports wrangler as a
- * library, because a wrangler process takes seconds to start. `updateLocalDatabase` also writes a
- * digest of the applied files beside the database. If the files still have this digest, `npm start`
- * does not even import wrangler.
+ * Applies the migrations and the sample data to the local D1. Imports wrangler as a library, and
+ * only if a file changed, because a wrangler process takes seconds to start.
  */
 import { createHash } from 'node:crypto';
 import { existsSync, globSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { OFFLINE } from './offline.ts';
 
-/** The folder in which `wrangler dev` keeps the local state. */
 const STATE = '.wrangler/state/v3';
 /**
- * The file with the digest of the migrations and the sample data that the local D1 has. The file is
- * in the folder STATE, so a user who deletes the folder deletes the local D1 and the digest.
+ * The digest of the applied files. A user who deletes STATE deletes both the local D1 and the
+ * digest.
  */
 const APPLIED = `${STATE}/applied`;
-/**
- * The file with a configuration for wrangler that contains only the database. With wrangler.toml,
- * wrangler would also create every other binding.
- */
+/** With wrangler.toml, wrangler would also create every other binding. */
 const CONFIG = '.wrangler/local-database.json';
 const SAMPLE = 'src/cli/sample.sql';
 
@@ -30,14 +24,12 @@ function digestFiles(): string {
   return hash.digest('hex');
 }
 
-/** Returns true if the local D1 has every migration and the sample data. */
 export const isUpToDate = (): boolean =>
   existsSync(APPLIED) && readFileSync(APPLIED, 'utf8') === digestFiles();
 
 /**
- * Applies the missing migrations, and inserts the missing sample data. Each migration is one
- * transaction. The transaction also inserts the migration's row into `d1_migrations`, the table in
- * which wrangler keeps the names of the applied migrations.
+ * Applies the missing migrations, each in one transaction with its row in `d1_migrations`, and then
+ * the sample data.
  */
 export async function updateLocalDatabase(): Promise<void> {
   mkdirSync(STATE, { recursive: true });
@@ -59,9 +51,8 @@ export async function updateLocalDatabase(): Promise<void> {
 }
 
 async function migrate(db: D1Database): Promise<void> {
-  // The statement creates the table exactly as `wrangler d1 migrations apply` does. So the wrangler
-  // command skips the migrations that this program has applied, and this program skips the
-  // migrations that the command has applied.
+  // Keep this table as `wrangler d1 migrations apply` creates it, so each skips what the other has
+  // applied.
   await db
     .prepare(
       'CREATE TABLE IF NOT EXISTS d1_migrations (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT UNIQUE, applied_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP NOT NULL)',
@@ -77,7 +68,6 @@ async function migrate(db: D1Database): Promise<void> {
   }
 }
 
-/** Runs the statements of a file, and then the statements in `more`, in one transaction. */
 async function runFile(
   db: D1Database,
   file: string,

@@ -1,12 +1,8 @@
-/**
- * Makes development tokens that the local Worker accepts. The secret in `.dev.vars` signs a token,
- * and the other settings decide its claims.
- */
+/** Makes development tokens that the local Worker accepts. */
 import { SignJWT } from 'jose';
 import { UUID } from '../limits.ts';
 import type { ClaimSetting, Settings } from '../settings.ts';
 
-/** An account, an author, a run and an evaluation in the sample data (sample.sql). */
 export const SAMPLE = {
   account: 'acc_01HGK2V8N5XJVB8Q2Z3R4Y5T6M',
   subject: 'user-123',
@@ -17,7 +13,6 @@ export const SAMPLE = {
 export type TokenOptions = {
   readonly account: string;
   readonly subject: string;
-  /** Restricts the token to a run, to an evaluation, or to both. */
   readonly run?: string | undefined;
   readonly evaluation?: string | undefined;
   readonly scope?: string | undefined;
@@ -46,8 +41,7 @@ export async function mintToken(settings: Settings, options: TokenOptions): Prom
   if (options.run !== undefined) setClaim(claims, run, requireUuid('run', options.run));
   if (options.evaluation !== undefined)
     claims['evaluation_id'] = requireUuid('evaluation', options.evaluation);
-  // Two settings may name the same claim: for example, both the client and the subject may be in
-  // `sub`. This function sets the account and the subject last, so they replace earlier values.
+  // Two settings may name the same claim, so the account and the subject come last and win.
   setClaim(claims, account, options.account);
   setClaim(claims, subject, options.subject);
   const token = new SignJWT(claims).setProtectedHeader({ alg: 'HS256', typ: 'JWT' });
@@ -55,9 +49,8 @@ export async function mintToken(settings: Settings, options: TokenOptions): Prom
   const [audience] = audiences;
   if (issuer !== undefined) token.setIssuer(issuer);
   if (audience !== undefined) token.setAudience(audience);
-  // jose computes the expiry from its own reading of the clock. If a new second begins between
-  // `seconds()` and this reading, the token is valid for a second too long. Then the loop sets both
-  // times again.
+  // jose reads the clock again. If a new second has begun, the token would be valid for a second
+  // too long.
   let issued: number;
   do {
     issued = seconds();
@@ -70,10 +63,7 @@ const seconds = () => Math.floor(Date.now() / 1000);
 
 type Claims = { [claim: string]: unknown };
 
-/**
- * Sets the claim that a setting names. The claim may be nested: `/app_metadata/account_id` is a
- * property of the claim `app_metadata`.
- */
+/** Sets the claim that a setting names, which may be nested: `/app_metadata/account_id`. */
 function setClaim(claims: Claims, { steps }: ClaimSetting, value: unknown): void {
   const [last = '', ...outer] = steps.toReversed();
   let object = claims;

@@ -1,7 +1,4 @@
-/**
- * The environment for wrangler. It turns off prompts, metrics, the check for a newer version, and
- * the look-up of the machine's location.
- */
+/** Turns off wrangler's prompts, metrics, update check and look-up of the machine's location. */
 export const OFFLINE = {
   ...process.env,
   CI: 'true',

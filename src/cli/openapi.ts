@@ -1,7 +1,6 @@
 /**
- * `npm run openapi` writes the OpenAPI document that the Worker serves. Each resource describes its
- * operations in its own `openapi.ts`. With `--check`, the program writes nothing, and fails if the
- * written document is stale.
+ * `npm run openapi` writes the OpenAPI document that the Worker serves. With `--check`, the program
+ * only fails if the written document is stale.
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import * as evaluations from '../evaluation/openapi.ts';

@@ -8,8 +8,8 @@ type Values<Options extends ParseArgsOptionsConfig> = ReturnType<
 >['values'];
 
 /**
- * Runs a program with its options, or prints the help. If an option is unknown or the program
- * throws, prints the error message and sets the exit code to 1.
+ * Runs a program with its options, or prints the help. If the program throws, prints the message
+ * and sets the exit code to 1.
  */
 export async function program<const Options extends ParseArgsOptionsConfig>(
   help: string,

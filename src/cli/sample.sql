@@ -1,7 +1,5 @@
--- Inserts invented sample data into D1: four labels (one of each type) and nine evaluations, which
--- belong to two accounts and four runs. Each statement inserts only the missing rows, and changes
--- no existing row. The table account_object lists the accounts whose rows are in a Durable Object,
--- not in D1. Each statement leaves out the rows of these accounts.
+-- Inserts invented sample data into D1, and changes no existing row. Skips the accounts in
+-- account_object, whose rows are in a Durable Object.
 INSERT INTO evaluation_label
   (id, account_id, name, description, value_type, min_value, max_value, categories, created_at)
 SELECT * FROM (VALUES

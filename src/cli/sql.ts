@@ -1,8 +1,6 @@
 /**
- * `npm run sql` turns drizzle queries into SQL text before the build, so the Worker does not build
- * SQL at run time. The SQL of each `*.query.ts` goes into `sql.generated.ts` in the same folder.
- * The migrations go into `db/migrations.generated.ts`. With `--check`, the program writes nothing,
- * and fails if a generated file is stale.
+ * `npm run sql` turns drizzle queries and migrations into SQL text before the build. With
+ * `--check`, the program only fails if a generated file is stale.
  */
 import { existsSync, globSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, dirname, resolve } from 'node:path';
@@ -25,10 +23,7 @@ const isQuery = (exported: unknown): exported is { readonly text: string } =>
   'text' in exported &&
   typeof exported.text === 'string';
 
-/**
- * Breaks a statement into indented lines. The indentation uses tabs, not spaces: the deployed
- * Worker contains the text, and tabs make the text shorter.
- */
+/** Breaks a statement into lines. Tabs make the text in the deployed Worker shorter than spaces. */
 function indentStatement(text: string): string {
   const lines = layOut(text);
   if (/[`\\]|\$\{/.test(lines))
@@ -36,10 +31,7 @@ function indentStatement(text: string): string {
   return lines.replaceAll(/^/gm, '\t');
 }
 
-/**
- * Returns the name under which the generated file imports a file of queries: `bulkDeleteQueries`
- * for `bulk-delete.query.ts`.
- */
+/** Returns the import name of a file of queries: `bulkDeleteQueries` for `bulk-delete.query.ts`. */
 const createImportName = (file: string) =>
   `${basename(file, '.query.ts').replaceAll(/\W+(\w)/g, (_, letter) => letter.toUpperCase())}Queries`;
 
@@ -67,9 +59,8 @@ ${imports.join('')}${statements.join('')}`;
 }
 
 /**
- * Returns the text of `db/migrations.generated.ts`. The file contains the SQL of all migrations,
- * because the Durable Object of an account applies them to its own database. To keep the deployed
- * Worker small, the SQL has no comments, no indentation, and no quotes around names.
+ * Returns `db/migrations.generated.ts`. Leaves out comments, indentation and quotes, to keep the
+ * deployed Worker small.
  */
 function generateMigrations(): string {
   const files = globSync('drizzle/*.sql').sort();
@@ -89,8 +80,7 @@ export const NEWEST_MIGRATION = '${basename(files.at(-1) ?? '')}';
 }
 
 async function run(check: boolean): Promise<void> {
-  // A *.query.ts imports NEWEST_MIGRATION from the migrations file, so this function writes the
-  // migrations file first.
+  // A *.query.ts imports NEWEST_MIGRATION from the migrations file, so this file comes first.
   write(MIGRATIONS, generateMigrations(), check);
   const folders = Map.groupBy(globSync('src/*/*.query.ts').sort(), (file) => dirname(file));
   for (const [folder, files] of folders)
@@ -109,16 +99,12 @@ function write(target: string, text: string | undefined, check: boolean): void {
 const LINE_MAX_CHARS = 100;
 
 /**
- * A line of SQL with the lines that are indented below it. `first` is the line, such as `WHERE (`.
- * `inner` has a block for each line at the next level of indentation. `last` is the line after the
- * indented lines that closes them, such as `)`. If no line closes them, `last` is empty.
+ * A line of SQL, the lines that are indented below the line, and the line that closes them, such as
+ * `)`.
  */
 type Block = { readonly first: string; readonly inner: Block[]; last: string };
 
-/**
- * Breaks SQL into lines of at most LINE_MAX_CHARS characters. Only a part that cannot be broken may
- * make a longer line.
- */
+/** Breaks SQL into lines of at most LINE_MAX_CHARS characters, where SQL can be broken. */
 function layOut(text: string): string {
   const broken = format(text, {
     language: 'sqlite',

@@ -1,7 +1,6 @@
 /**
- * `npm start` runs the Worker locally. It needs only a clean clone: no Cloudflare account, no
- * network and no input. It creates .dev.vars and the local D1 if they are missing, and keeps
- * existing settings and rows.
+ * `npm start` runs the Worker locally, without a Cloudflare account, a network or input. Creates
+ * .dev.vars and the local D1, and keeps existing settings and rows.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
@@ -23,27 +22,20 @@ const HELP = `Serves the Worker on ${HOST} with a local D1 until Ctrl-C.
   --port N   the port (8787)
   --help     this text`;
 
-/** While a step such as `Starting the Worker` runs, the program prints a line at this interval. */
 const PROGRESS_INTERVAL_MS = 1500;
-/**
- * The longest time between a response of the Worker and the moment at which wrangler prints the
- * Worker's log line for the request.
- */
+/** wrangler prints the log line of a request at most this long after the response. */
 const LOG_LINE_MAX_MS = 5000;
 
 let running: ChildProcess | undefined;
 let isStopped = false;
 
-/**
- * Stops wrangler. After Ctrl-C, wrangler gets a SIGINT from the terminal anyway. But if another
- * program sends a signal to this process, wrangler gets no signal except from this function.
- */
+/** If a program signals only this process, wrangler gets no signal except from this function. */
 function stop(): void {
   isStopped = true;
   running?.kill('SIGINT');
 }
 
-/** Prints the name of a step. Until the step ends, prints repeatedly how long it has taken. */
+/** Prints the name of a step, and repeatedly how long the step has taken. */
 async function reportProgress<T>(step: string, work: Promise<T>): Promise<T> {
   const started = performance.now();
   console.log(`${step} ...`);
@@ -66,10 +58,8 @@ async function refuseTakenPort(port: number): Promise<void> {
 }
 
 /**
- * Waits until our own Worker is healthy, or until the signal aborts.
- * A 200 is not enough, because another program may answer on the same port. The request has a
- * random id. If our Worker answered, its log line contains the id, and wrangler prints the line.
- * @param hasPrinted returns true if wrangler has printed the text
+ * Waits until our own Worker is healthy, or until the signal aborts. Another program may answer on
+ * the port, so wrangler's output must contain the random id of the request.
  * @throws {Error} if the Worker is not healthy within a minute, or if another program answers.
  */
 async function waitUntilHealthy(
@@ -98,10 +88,6 @@ async function waitWhileMissing(isThere: () => boolean, signal: AbortSignal): Pr
   while (!isThere() && Date.now() < deadline && !signal.aborted) await pause(10);
 }
 
-/**
- * Returns a text that tells the user what to do next. The text contains a curl command only if
- * `.dev.vars` has the secret that signs tokens.
- */
 async function describeFirstSteps(origin: string, settings: Settings): Promise<string> {
   const serving = `\nServing on ${origin} until Ctrl-C. A change of .dev.vars needs a restart.`;
   if (settings.keys.kind !== 'secret') {
@@ -119,7 +105,6 @@ It answers 200 with the evaluation as stored: "value":8, "updated_by":"${SAMPLE.
 ${link}`;
 }
 
-/** Returns the headers of a request with JSON and a development token that is valid for an hour. */
 async function createHeaders(
   settings: Settings,
   token: Omit<TokenOptions, 'expires'>,
@@ -132,10 +117,7 @@ async function createHeaders(
   return { ...credentials, 'Content-Type': 'application/json' };
 }
 
-/**
- * Creates a link to an evaluation, and returns a text that shows the link's URL to the user of
- * `npm start`. Returns an empty text if links are off.
- */
+/** Returns a text with the URL of a new link; empty if links are off. */
 async function createSampleLink(evaluation: string, settings: Settings): Promise<string> {
   const { account, subject } = SAMPLE;
   const headers = await createHeaders(settings, { account, subject });
