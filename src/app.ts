@@ -1,7 +1,6 @@
 /**
- * Creates the app: connects the middleware, the authentication, the routes and the code that turns
- * failures into responses. Each isolate creates one app. All requests of the isolate share the
- * app's settings and keys.
+ * Creates the app: connects the middleware, the authentication, the routes and the rendering of
+ * failures. Each isolate creates one app.
  */
 import { createVerifier } from './auth/verifier.ts';
 import { type Clock, systemClock } from './clock.ts';
@@ -26,17 +25,12 @@ import { referenceRoutes } from './reference/routes.ts';
 import { serviceRoutes } from './service.ts';
 import { type AccountObjects, findPlace, readOrigins, readSettings } from './settings.ts';
 
-/**
- * Imports the OpenAPI document. Only the first request for the document imports it, so a cold start
- * does not wait for the import.
- */
+/** Only the first request for the document imports it, so a cold start does not wait. */
 const loadDocument = async () => (await import('./openapi.generated.json')).default;
 
 /**
- * Creates a function that finds the store of an account. The store has the account's rows. It is D1
- * or a Durable Object of the account, as the setting ACCOUNT_OBJECTS tells.
- * The created function throws if a setting is wrong. So the app calls it only after the
- * authentication, which has checked the settings.
+ * Creates a function that finds the store of an account. The created function throws if a setting
+ * is wrong, so it is called only after the authentication.
  */
 function createFindStore(env: Env): FindStore {
   let accountObjects: AccountObjects | undefined;
@@ -50,8 +44,8 @@ function createFindStore(env: Env): FindStore {
 }
 
 /**
- * Creates the app from the bindings and variables of a deployment. Never throws. If a setting is
- * wrong, only the requests that need settings fail.
+ * Creates the app from the bindings and variables of a deployment. Never throws: a wrong setting
+ * fails only the requests that need settings.
  */
 export function createApp(env: Env, clock: Clock = systemClock) {
   const app = new Hono<AppEnv>();

@@ -1,7 +1,4 @@
-/**
- * The current time and timers. Functions get a clock as an argument, so that a test can pass a
- * clock that the test stops and moves.
- */
+/** The current time and timers. A test passes a clock that the test stops and moves. */
 export type Clock = {
   readonly now: () => Date;
   readonly sleep: (milliseconds: number) => Promise<unknown>;
@@ -11,8 +8,7 @@ export type Clock = {
 
 /**
  * Returns the result of `work`. If `work` takes longer than `milliseconds`, calls `onTimeout` and
- * throws. This function does not wait for `work` to end, because `work` may never end. An example
- * is reading the body of a response that arrives byte by byte.
+ * throws.
  * @throws {Error} `did not answer within N ms`
  */
 export function withTimeout<T>(
@@ -30,15 +26,11 @@ export function withTimeout<T>(
   });
 }
 
-/** `waitWhile` checks at this interval whether the work has ended. */
 const POLL_MS = 10;
 
 /**
- * Waits until `isRunning` returns false, but at most `milliseconds`. A request calls this function
- * to wait for work that another request has started, such as a fetch of the key set.
- * The request waits with its own timers, and never awaits a promise of another request. If request
- * B awaited a promise of request A and the caller of A disconnected, workerd would cancel A. Then B
- * could wait forever (auth/README.md).
+ * Waits until `isRunning` returns false, but at most `milliseconds`. A request uses its own timers,
+ * because a promise of a cancelled request may never settle (auth/README.md).
  */
 export async function waitWhile(
   clock: Clock,
@@ -52,8 +44,7 @@ export async function waitWhile(
 export const systemClock: Clock = {
   now: () => new Date(),
   sleep: (milliseconds) => scheduler.wait(milliseconds),
-  // This function uses setTimeout because clearTimeout can cancel it. AbortSignal.timeout cannot be
-  // cancelled: its signal would stay in memory until the timeout, even if the request ends earlier.
+  // A signal of AbortSignal.timeout cannot be cancelled and would stay in memory until the timeout.
   after: (milliseconds, action) => {
     const timer = setTimeout(action, milliseconds);
     return () => clearTimeout(timer);

@@ -1,54 +1,34 @@
 /**
- * Defines the failures of a request. The code that notices a failure throws a `Failure` with a
- * failure code and the sentence that the caller reads. Only http/errors.ts maps the failure code to
- * a status and headers.
+ * Defines the failures of a request. Only http/errors.ts maps the failure code to a status and
+ * headers.
  */
 export type FailureCode =
-  /** The Worker cannot understand the request. */
   | 'malformed'
-  /** The request has no bearer token. */
   | 'no_credentials'
-  /** The token is malformed, has a wrong signature, has expired, or has a claim that is refused. */
   | 'invalid_token'
-  /** The token is valid, but lacks the scope that the deployment requires. */
   | 'insufficient_scope'
-  /**
-   * The resource does not exist, or the caller may not access it. The resource may belong to
-   * another account. Or the token may be restricted to one run or one evaluation, and the resource
-   * is not part of it. All cases have the same code, so that no caller learns which ids exist.
-   */
+  /** Missing and forbidden resources have one code, so that no caller learns which ids exist. */
   | 'not_found'
   | 'method_not_allowed'
   /**
-   * A request to create a resource cannot store it under its id. The id is in use, or a resource
-   * with the id was deleted after the request began. Or the caller sent the Idempotency-Key before
-   * with a different body.
+   * A resource cannot be created under its id, or its Idempotency-Key came before with another
+   * body.
    */
   | 'conflict'
-  /** The request's If-Match does not list the resource's stored version. */
   | 'precondition_failed'
   | 'body_too_large'
   | 'unsupported_media_type'
-  /**
-   * The request is well-formed, but the API, the evaluation's label or the link does not allow its
-   * content. An example is a value outside the label's range.
-   */
+  /** The request is well-formed, but the API, the label or the link does not allow its content. */
   | 'unprocessable'
   | 'rate_limited'
-  /** The Worker cannot fetch the key set that verifies the token. */
   | 'keys_unavailable'
   | 'database_unavailable'
-  /** A setting is missing or wrong. */
   | 'misconfigured';
 
 type FailureHeaders = {
-  /** The value of the response header `retry-after`. */
   readonly retryAfterSeconds?: number;
-  /** The methods that the path allows, for the response header `allow`. */
   readonly allow?: string;
-  /** The scope that the token lacks, for the response header `www-authenticate`. */
   readonly scope?: string;
-  /** The stored version, for the response header `etag`. */
   readonly version?: string;
 };
 
@@ -59,29 +39,22 @@ type FailureHeaders = {
 export type FailureLog = {
   readonly code?: string;
   readonly key_id?: string | undefined;
-  /** The name of the claim that made the token invalid. */
   readonly claim?: string;
-  /** Describes the values that the claim may have. */
   readonly expected?: string;
-  /**
-   * Shows or describes the claim's value. A stranger may have chosen the value, so the code that
-   * sets this field must escape the value.
-   */
+  /** A stranger may have chosen this value, so the code that sets it must escape it. */
   readonly actual?: string;
   readonly cause?: string;
 };
 
 declare global {
   interface ErrorConstructor {
-    /** V8 captures at most this many stack frames for each new error. */
     stackTraceLimit: number;
   }
 }
 
 /**
- * A failure of a request. The message is the sentence that the caller reads. It tells what to
- * change, and is safe to show to a stranger. A failure has no stack trace: nobody reads it, and
- * capturing one costs CPU for each forged token that a stranger sends.
+ * A failure of a request. The message is the sentence that the caller reads. A failure has no stack
+ * trace, because capturing one costs CPU for each forged token.
  */
 export class Failure extends Error {
   readonly code: FailureCode;
@@ -109,10 +82,7 @@ export class Failure extends Error {
 export const INTERNAL_ERROR =
   'The server failed to process the request; this is not your fault. Quote the x-request-id when you report it.';
 
-/**
- * Makes the failure `not_found` for a resource that does not exist, or that the caller may not
- * access. Both cases have the same sentence, so no caller learns which ids exist.
- */
+/** Makes the failure `not_found`, with one sentence for missing and for forbidden resources. */
 export const notFound = () =>
   new Failure(
     'not_found',
@@ -122,8 +92,8 @@ export const notFound = () =>
 export const malformed = (sentence: string) => new Failure('malformed', sentence);
 
 /**
- * Makes the failure `conflict` for a request that creates a resource. The caller sent the
- * request's Idempotency-Key before, with a different body.
+ * Makes the failure `conflict` for an Idempotency-Key that the caller sent before with a different
+ * body.
  */
 export const keyIsTaken = () =>
   new Failure(
@@ -131,10 +101,7 @@ export const keyIsTaken = () =>
     'The Idempotency-Key was sent before, with other content: send a new key with new content.',
   );
 
-/**
- * Makes the failure `precondition_failed`: the request's If-Match does not list the resource's
- * stored version. `version` is this version.
- */
+/** Makes the failure `precondition_failed`. `version` is the resource's stored version. */
 export const preconditionFailed = (resource: string, version: string) =>
   new Failure(
     'precondition_failed',
@@ -142,19 +109,15 @@ export const preconditionFailed = (resource: string, version: string) =>
     { version },
   );
 
-/**
- * Makes an error that reports a bug: a write changed no row, and the code finds no condition of the
- * write that the row breaks. test/explanation.test.ts tests that this never happens.
- */
+/** Makes an error that reports a bug: a write changed no row, and no condition explains why. */
 export const unexplained = (write: string) =>
   new Error(`The ${write} stored nothing, and no condition explains why.`);
 
 export const unprocessable = (sentence: string) => new Failure('unprocessable', sentence);
 
 /**
- * Makes the failure `database_unavailable` because the database does not answer now. The database
- * may have stored a write nevertheless. So the sentence tells the caller about Idempotency-Key,
- * which makes a retry safe. Only the log shows `cause`.
+ * Makes the failure `database_unavailable`. The database may have stored a write nevertheless, so
+ * the sentence names Idempotency-Key.
  */
 export const databaseUnavailable = (retryAfterSeconds: number, cause: string) =>
   new Failure(
@@ -164,10 +127,7 @@ export const databaseUnavailable = (retryAfterSeconds: number, cause: string) =>
     { cause },
   );
 
-/**
- * Makes the failure `database_unavailable` because the database lacks migrations that the deployed
- * Worker needs. Only the log shows `cause`.
- */
+/** Makes the failure `database_unavailable` for a database that lacks migrations. */
 export const lacksMigrations = (cause: string) =>
   new Failure(
     'database_unavailable',
@@ -177,8 +137,7 @@ export const lacksMigrations = (cause: string) =>
   );
 
 /**
- * Makes the failure `misconfigured` for a setting that is missing or wrong. The log shows the
- * setting's name, the fault, and the command that changes the setting. The log never shows the
+ * Makes the failure `misconfigured`. The log shows the setting's name and the fault, but never the
  * setting's value.
  */
 export const misconfigured = (setting: string, fault: string) =>
@@ -194,23 +153,17 @@ const describeFix = (setting: string) =>
     ? `run \`openssl rand -base64 48 | npx wrangler secret put ${setting} --env=<environment>\` (empty for production), or put one into .dev.vars`
     : `run \`npx wrangler secret put ${setting} --env=<environment>\` (empty for production), or fix it in wrangler.toml or .dev.vars`;
 
-/**
- * The log shows at most this many characters of a key id or of `cf-ray`, because a stranger may
- * choose both.
- */
+/** Limits a key id or `cf-ray` in the log, because a stranger may choose both. */
 export const LOGGED_ID_MAX_CHARS = 128;
 
-/**
- * Escapes a text for the log. The result is printable ASCII and has at most `maxChars` characters.
- * A stranger may have chosen the text.
- */
+/** Escapes a text for the log: printable ASCII of at most `maxChars` characters. */
 export const escapeForLog = (text: string, maxChars: number) =>
   text
     .slice(0, maxChars)
     .replace(/[^\x20-\x7e]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
     .slice(0, maxChars);
 
-/** Returns the messages of an error and of each of its causes, separated by semicolons. */
+/** Returns the messages of an error and of its causes, separated by semicolons. */
 export function messageOf(thrown: unknown): string {
   if (!(thrown instanceof Error)) return String(thrown);
   return thrown.cause === undefined

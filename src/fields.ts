@@ -1,6 +1,6 @@
 /**
- * Parses the fields of request bodies, for all resources, and refuses fields that the caller cannot
- * set. Each refusal names the field. This file must not depend on any resource.
+ * Parses the fields of request bodies, for all resources. Refuses fields that the caller cannot
+ * set. This file must not depend on any resource.
  */
 import * as v from 'valibot';
 import { type Failure, malformed, unprocessable } from './failure.ts';
@@ -9,11 +9,7 @@ import { isAtMost, UUID } from './limits.ts';
 /** A JSON object from a request, before its fields are checked. */
 export type Body = { readonly [property: string]: unknown };
 
-/**
- * Values of fields that the caller cannot choose, such as `created_at`. The keys are the names of
- * the fields. One such object has the values that the caller sent, and another has the server's
- * values. The functions below compare the two objects.
- */
+/** Fields that the caller cannot choose, such as `created_at`, with their values. */
 export type SentFields = { readonly [field: string]: unknown };
 
 /** Accepts a UUID in any case, and returns it in lower case. */
@@ -26,8 +22,7 @@ export const uuid = (name: string) => {
 export const text = (name: string, maxChars: number, mustBe = 'a string') =>
   v.pipe(
     v.string(`${name} must be ${mustBe}.`),
-    // JSON can contain half of a surrogate pair, such as "\ud83d". UTF-8 cannot encode it, so D1
-    // would store another character.
+    // UTF-8 cannot encode half of a surrogate pair, so D1 would store another character.
     v.check(
       (sent) => sent.isWellFormed(),
       `${name} must be Unicode text: it contains half of a surrogate pair.`,
@@ -42,13 +37,11 @@ export const textOrNull = (name: string, maxChars: number) =>
   v.nullable(text(name, maxChars, 'a string, or null'));
 
 /**
- * Accepts only finite numbers. JSON.parse turns 1e400 into Infinity, and D1 would store Infinity as
- * NULL.
+ * Accepts only finite numbers. JSON.parse turns 1e400 into Infinity, which D1 would store as NULL.
  */
 export const finiteNumber = (name: string, mustBe = 'a JSON number') =>
   v.pipe(
     v.number(({ input }) =>
-      // Some senders turn every field into a string, so this sentence tells how to send a number.
       typeof input === 'string'
         ? `${name} must be ${mustBe}: send it without quotes.`
         : `${name} must be ${mustBe}.`,
@@ -59,19 +52,14 @@ export const finiteNumber = (name: string, mustBe = 'a JSON number') =>
 const ISO_8601 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,3}0*)?(?:Z|[+-]\d\d:\d\d)$/i;
 
 /**
- * Parsers of fields that the caller cannot choose. The caller may send such a field only with the
- * value that is stored, or that the server will store. Each parser refuses a value of a wrong type,
- * such as a number for an id, because such a value can never equal the stored value.
+ * Parsers of fields that the caller cannot choose. A value of a wrong type can never equal the
+ * stored value, so each parser refuses it.
  */
 export const storedField = {
   text: v.nullish(v.string()),
-  /** Turns an id into lower case, because stored ids are in lower case. */
   id: v.nullish(v.pipe(v.string(), v.toLowerCase())),
   number: v.nullish(v.pipe(v.number(), v.finite())),
-  /**
-   * Turns an ISO 8601 time in any time zone into UTC with milliseconds, because stored times have
-   * this form.
-   */
+  /** Turns an ISO 8601 time in any time zone into the stored form: UTC with milliseconds. */
   timestamp: v.nullish(
     v.pipe(
       v.string(),
@@ -85,12 +73,9 @@ export const storedField = {
 };
 
 /**
- * Parses a body by a schema, and returns the fields that the schema names. Ignores all other fields
- * of the body.
+ * Parses a body by a schema, and ignores fields that the schema does not name.
  * @param readOnly an object whose keys are the fields that the caller cannot choose
- * @param refusal makes the failure for a field in `readOnly`, from the field's name
- * @throws {Failure} for the first field that the schema refuses: the failure of `refusal` if the
- * field is in `readOnly`, otherwise `malformed`.
+ * @throws {Failure} `malformed`, or the failure of `refusal` if the field is in `readOnly`.
  */
 export function parse<T extends v.GenericSchema>(
   schema: T,
@@ -106,9 +91,8 @@ export function parse<T extends v.GenericSchema>(
 }
 
 /**
- * Returns the name of the first field that the caller sent with another value than the stored one;
- * undefined if all sent values equal the stored values. The database stores a list as JSON text,
- * so this function turns a sent list into JSON before it compares.
+ * Returns the name of the first field whose sent value differs from the stored value. A sent list
+ * becomes JSON text, because the database stores JSON text.
  */
 export const findDifferingField = (sent: SentFields, stored: SentFields): string | undefined =>
   Object.keys(sent).find((field) => {
@@ -117,9 +101,7 @@ export const findDifferingField = (sent: SentFields, stored: SentFields): string
   });
 
 /**
- * Refuses the request if the caller sent a field that the server sets, with another value than the
- * server's value.
- * @param stored the server's values
+ * Refuses a sent field that the server sets, if its value differs from the server's value.
  * @throws {Failure} `unprocessable`.
  */
 export function refuseServerFields(sent: SentFields, stored: SentFields): void {

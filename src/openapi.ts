@@ -1,7 +1,6 @@
 /**
- * Defines the schemas, headers, refusals and parameters that all operations of the OpenAPI document
- * share. Each resource describes its operations in its own `openapi.ts`. `npm run openapi` writes
- * the document before the build, so the Worker contains none of these files.
+ * Defines what all operations of the OpenAPI document share. `npm run openapi` writes the document
+ * before the build, so the Worker contains none of these files.
  */
 import { type ConversionConfig, toJsonSchema } from '@valibot/to-json-schema';
 import type * as v from 'valibot';
@@ -12,10 +11,7 @@ export type Keywords = { readonly [keyword: string]: unknown };
 type Words = string | Keywords;
 type Section = 'headers' | 'parameters' | 'responses' | 'schemas';
 
-/**
- * A part of the document that several operations use, such as a header. The document defines the
- * part once, under `components`, and each use becomes a `$ref`.
- */
+/** A part of the document that several operations use. Each use becomes a `$ref`. */
 export class Component<S extends Section = Section> {
   name: string | undefined;
   description: string | undefined;
@@ -27,7 +23,6 @@ export class Component<S extends Section = Section> {
     this.definition = definition;
   }
 
-  /** Returns a copy of the component. One operation uses the copy, with its own description. */
   withDescription(description: string): Component<S> {
     const { name } = this;
     return Object.assign(new Component(this.section, this.definition), { name, description });
@@ -53,8 +48,8 @@ export const text = (description: string, maxLength?: number) => ({
 });
 
 /**
- * The schema of a UUID. The schema has a pattern too, because some validators do not check
- * `format`. A pattern in JSON Schema is always case-sensitive, so the pattern contains `a-fA-F`.
+ * Some validators do not check `format`, so the schema has a pattern too. A pattern in JSON Schema
+ * is always case-sensitive.
  */
 const UUID_SCHEMA = {
   type: 'string',
@@ -64,10 +59,7 @@ const UUID_SCHEMA = {
 export const uuid = (description: string) => ({ ...UUID_SCHEMA, description });
 export const time = (description: string) => ({ type: 'string', format: 'date-time', description });
 
-/**
- * The schema of a finite number. The bounds exclude numbers such as 1e400. JSON.parse turns 1e400
- * into Infinity, which the Worker refuses.
- */
+/** The bounds exclude numbers such as 1e400, which JSON.parse turns into Infinity. */
 const DOUBLE = {
   type: 'number',
   minimum: -Number.MAX_VALUE,
@@ -84,10 +76,7 @@ export const numberOrNull = (description: string) => orNull(number(description))
 type Schema = Keywords | Component<'schemas'>;
 type PropertiesOf<T> = { readonly [property in keyof T]-?: Schema };
 
-/**
- * Describes an object in a response. Only the properties in `optional` may be absent. `rule`
- * contains more keywords of the schema.
- */
+/** Describes an object in a response. Only the properties in `optional` may be absent. */
 export const objectSchema = <T extends object>(
   properties: PropertiesOf<T>,
   optional: readonly (keyof T)[] = [],
@@ -102,8 +91,6 @@ export const objectSchema = <T extends object>(
   });
 /**
  * Describes a resource in a response. Only `updated_at` may be absent: the first update adds it.
- * `rule` contains keywords such as `if` and `then`, with which the schema of one property depends
- * on the value of another property.
  */
 export const resourceSchema = <T extends { readonly updated_at?: string }>(
   properties: PropertiesOf<T>,
@@ -111,21 +98,15 @@ export const resourceSchema = <T extends { readonly updated_at?: string }>(
 ) => objectSchema<T>(properties, ['updated_at'], rule);
 
 /**
- * Describes some properties of an object, for use in `if` and `then`. The object may have more
- * properties. The linter redocly would refuse them without `unevaluatedProperties`.
+ * Describes some properties of an object, for `if` and `then`. Without `unevaluatedProperties`,
+ * redocly would refuse other properties.
  */
 export const someProperties = (properties: Keywords) => ({
   properties,
   unevaluatedProperties: true,
 });
 
-/**
- * Options for converting a validator to a JSON Schema:
- * - The conversion leaves out each `check` and `to_lower_case`, because JSON Schema cannot express
- *   them.
- * - For a text that may be null, the conversion writes `"type": ["string", "null"]` instead of an
- *   `anyOf` with two schemas. It does the same for every other type.
- */
+/** JSON Schema cannot express `check` and `to_lower_case`. */
 const FROM_VALIDATOR: ConversionConfig = {
   typeMode: 'input',
   target: 'draft-2020-12',
@@ -142,54 +123,33 @@ const FROM_VALIDATOR: ConversionConfig = {
   },
 };
 
-/** The text that the document has at each field that an update refuses to change. */
 export const IMMUTABLE_FIELD = 'Cannot be changed: leave it out, or send it as it is stored.';
-/**
- * The text that the document has at each field that the server sets. If the caller creates a
- * resource and sends another value than the server's, the Worker refuses the request.
- */
 export const SERVER_FIELD = 'Set by the server: leave it out, or send the same value.';
 const SENT_BACK = textOrNull('Ignored.');
 /**
- * Properties that the Worker ignores in a request body. A caller may send back a resource as the
- * Worker returned it, with these properties. The document describes them, because a generated
- * client needs their types.
+ * A caller may send back a resource with these properties. A generated client needs their types.
  */
 export const IGNORED = { updated_by: SENT_BACK, updated_at: SENT_BACK };
 
 /**
- * The schema of a field that a caller must not send in a request that creates a resource: the
- * Worker refuses every value. A generated client gets the type `never`.
+ * The schema of a field that the Worker refuses with every value. A generated client gets the type
+ * `never`.
  */
 export const NEVER = false as const;
 
-/**
- * Describes fields of a request body that the caller cannot choose: the Worker refuses a sent value
- * that differs from the server's value.
- */
 type ServerFields<Fields extends object> = {
-  /** An object whose keys are the names of the fields. */
   readonly fields: Fields;
-  /** The text that the document has at each of the fields. */
   readonly sentence: string;
   /**
-   * The schema of each field in the document. The schema allows only values that the server may
-   * store. The Worker's validator allows more values, because the operation compares the sent value
-   * with the server's value after the validation.
+   * Allows only values that the server may store. The Worker's validator allows more values, which
+   * the operation refuses later.
    */
   readonly schemas: { readonly [field in keyof Fields]: Keywords | typeof NEVER };
 };
 
 /**
- * Describes a request body in the document. The description comes from the validator that parses
- * the body, and from texts.
- * @param validator the valibot schema that parses the body
- * @param words has an entry for each property that the caller may choose: a description, or
- * keywords of the schema. A keyword such as `maxLength` adds a bound that the conversion of the
- * validator leaves out (FROM_VALIDATOR). If `words` has a property that the validator lacks, the
- * property's keywords are its whole schema.
- * @param rule keywords such as `if` and `then`, with which the schema of one property depends on
- * the value of another property
+ * Describes a request body by the validator that parses the body, and by texts.
+ * @param words a description or keywords for each property that the caller may choose
  * @throws {Error} if `words` lacks a property of the validator that the caller may choose.
  */
 export function requestSchema<T extends v.GenericSchema<object>, Fields extends object>(
@@ -208,8 +168,8 @@ export function requestSchema<T extends v.GenericSchema<object>, Fields extends 
     }
     const own = wordsByName.get(property);
     if (own === undefined || typeof derived === 'boolean') throw new Error(`describe ${property}`);
-    // If a property has a default, some generated clients make the property required. So the schema
-    // leaves out the defaults null and {}, and a property with such a default stays optional.
+    // Some generated clients require a property with a default, so the schema leaves out null and
+    // {}.
     const initial = typeof derived.default === 'object' ? undefined : derived.default;
     const more = typeof own === 'string' ? { description: own } : own;
     return { ...derived, ...more, type: derived.type, default: initial };
@@ -259,20 +219,12 @@ export const headers = nameComponents({
 type Header = Component<'headers'>;
 export type Headers = { readonly [name: string]: Header };
 
-/** Headers that a response with one resource has besides the common headers. */
 export const TAGGED: Headers = { 'cache-control': headers.NoTransform, etag: headers.ETag };
-/**
- * The bookmark, a header that names a state of D1. The document adds this header to each refusal
- * that the Worker may send after a query. If D1 answered the query, the refusal has the header.
- */
+/** If D1 answered a query before the Worker refused a request, the refusal has this header. */
 export const BOOKMARK: Headers = { 'x-d1-bookmark': headers.Bookmark };
-/** The header `retry-after`. A refusal has this header if the caller may retry. */
 export const RETRY: Headers = { 'retry-after': headers.RetryAfter };
 
-/**
- * Describes a response. `more` contains additional headers. A header in `more` replaces the common
- * header with the same name.
- */
+/** Describes a response. A header in `more` replaces the common header with the same name. */
 export const response = (description: string, content?: object, more: Headers = {}) => ({
   description,
   headers: {
@@ -284,17 +236,11 @@ export const response = (description: string, content?: object, more: Headers = 
   content,
 });
 
-/**
- * Describes a response without a body. If the Worker queried D1 and D1 answered, the response has
- * the header `x-d1-bookmark`.
- */
+/** Describes a response without a body. */
 export const emptyResponse = (description: string, more: Headers = {}) =>
   response(description, undefined, { 'x-d1-bookmark': headers.Bookmark, ...more });
 
-/**
- * Describes a response with JSON. If the Worker queried D1 and D1 answered, the response has the
- * header `x-d1-bookmark`.
- */
+/** Describes a response with JSON. */
 export const jsonResponse = (
   description: string,
   schema: Schema,
@@ -312,10 +258,7 @@ export const pageResponse = (noun: string, items: Schema, maxItems: number, exam
   return jsonResponse(description, schema, [example], { link: headers.Link });
 };
 
-/**
- * Describes the two responses to a request that creates a resource: 201 if the request created it,
- * and 200 if an earlier request created it with the same content.
- */
+/** Describes 201 for a request that created a resource, and 200 for a repeated request. */
 export const createdResponses = (
   noun: string,
   schema: Schema,
@@ -342,15 +285,12 @@ const schemas = nameComponents({
 });
 
 type Sentences = { readonly [example: string]: string };
-/**
- * Describes a response that refuses the request. Each entry of `sentences` becomes an example in
- * the document: the key is the example's name, and the value is the sentence that the caller gets.
- */
+/** Describes a response that refuses the request. Each entry of `sentences` becomes an example. */
 export const refusalResponse = (description: string, sentences: Sentences, more: Headers = {}) => {
   const examples = mapValues(sentences, (error) => ({ value: { error } }));
   return response(description, { 'application/json': { schema: schemas.Error, examples } }, more);
 };
-/** Describes a refusal that several operations may send, as a component of the document. */
+/** Describes a refusal that several operations may send. */
 export const refusal = (...args: Parameters<typeof refusalResponse>) =>
   new Component('responses', refusalResponse(...args));
 
@@ -366,7 +306,6 @@ export const staleRefusal = (noun: string, resource = noun) =>
 /** Formats a whole number with commas: 65,536. */
 export const formatCount = (whole: number) => whole.toLocaleString('en');
 
-/** Error messages that both a caller with a token and a user of a link may get. */
 export const SENTENCES = {
   json: 'The body must be valid JSON in UTF-8.',
   form: 'The body is a form: send JSON instead, with the header Content-Type: application/json.',
@@ -460,17 +399,16 @@ export const idParameter = (name: string, noun: string, example: string) =>
 export const idQueryParameter = (name: string, description: string, example: string) =>
   queryParameter(name, description, { schema: UUID_SCHEMA, example });
 
-/** Defines the parameter `limit` of a list: the most entries that a page may have. */
+/** Defines the parameter `limit` of a list. */
 export const limitParameter = (noun: string, maximum: number, example: number) => {
   const schema = { type: 'integer', minimum: 1, maximum, default: maximum };
   return queryParameter('limit', `How many ${noun} a page may have.`, { schema, example });
 };
 
-/** Matches every cursor: encoded text, which the caller sends back unchanged. */
 const CURSOR_PATTERN = '^\\w+$';
 /**
- * Defines the parameter `cursor` of a list. `example` is the text that the example cursor encodes,
- * such as a time and an id. This function encodes the text.
+ * Defines the parameter `cursor` of a list. This function encodes `example`, such as a time and an
+ * id.
  */
 export const cursorParameter = (example: string) =>
   queryParameter('cursor', 'Where the page starts, as it came in a `Link` header.', {
@@ -478,20 +416,12 @@ export const cursorParameter = (example: string) =>
     example: btoa(example).replaceAll('=', ''),
   });
 
-/**
- * Matches one element of a list of entity tags, such as `"7"` in `"7", "8"`. An element may be
- * empty (RFC 9110 §5.6.1). Spaces and tabs may surround a tag.
- */
 const TAG_ELEMENT = String.raw`[ \t]*(?:(?:W/)?"[^\x00-\x20"\x7f]*"[ \t]*)?`;
-/**
- * The form of the header If-Match. test/request-schema.test.ts compares the pattern with
- * http/preconditions.ts, which parses the header.
- */
+/** test/request-schema.test.ts compares the pattern with http/preconditions.ts. */
 const IF_MATCH = {
   pattern: String.raw`^(?:[ \t]*\*[ \t]*|${TAG_ELEMENT}(?:,${TAG_ELEMENT})*)$`,
   example: '*',
 };
-/** The form of the header Idempotency-Key. The test compares this pattern too. */
 const KEY = {
   pattern: '^(?:"[!#-~]{1,255}"|[!#-~]{1,255})$',
   example: 'msg_2KWPBgLlAfxdpx2AI54pPJ85f4W',
@@ -544,16 +474,9 @@ const BAD_BODY =
   'a part (`Content-Range`), is not JSON in UTF-8, or is not an object';
 const BAD_IF_MATCH =
   '`If-Match` is neither `*` nor a list of entity tags in double quotes, or names over 100 versions';
-/**
- * A reason why the Worker answers 400. The request reads a list or creates a resource, and has a
- * precondition such as `If-Match`. A precondition makes sense only for one existing resource.
- */
 export const NO_PRECONDITION =
   'the request has a precondition such as `If-Match`, which this operation does not take';
-/**
- * The reasons why the Worker answers 400 to a request, by the kind of the operation. These reasons
- * are the same for every resource.
- */
+/** The reasons for 400 that every resource has, by the kind of the operation. */
 export const MALFORMED = {
   create: `${NO_PRECONDITION}; ${BAD_BODY}`,
   update: `${BAD_IF_MATCH}; a precondition other than \`If-Match\` is sent; ${BAD_BODY}`,
@@ -576,16 +499,9 @@ export const body = (schema: Schema, examples: object) => ({
 type Operation = {
   readonly summary: string;
   readonly description: string;
-  /**
-   * The parameters that only this operation has. The functions `operation` and `publicOperation`
-   * add the parameters that all operations share.
-   */
   readonly parameters?: readonly Component<'parameters'>[];
   readonly requestBody?: object;
-  /**
-   * The responses that only this operation has. The function `operation` adds the refusals that all
-   * operations with a token share.
-   */
+  /** The responses of this operation only. `operation` adds the shared refusals. */
   readonly responses: {
     readonly [status: number]: ReturnType<typeof response> | Component<'responses'>;
   };

@@ -1,18 +1,15 @@
 /**
- * Finds a value in a JSON document by a JSON Pointer (RFC 6901): `/o/id` leads to `1` in
- * `{"o": {"id": 1}}`. Strangers may choose the pointer and the document. So this file works in
- * linear time, and never reads a property that an object inherits, such as `constructor`.
+ * Finds a value in a JSON document by a JSON Pointer (RFC 6901). Strangers may choose both, so this
+ * file works in linear time and never reads an inherited property.
  */
 
 /**
- * Returns the steps of a pointer: `["o", "id"]` for `/o/id`. Returns undefined if the text is not a
- * pointer.
+ * Returns the steps of a pointer: `["o", "id"]` for `/o/id`. Returns undefined for any other text.
  */
 export function parsePointer(text: string): readonly string[] | undefined {
   if (text === '') return [];
   if (!text.startsWith('/') || /~(?![01])/.test(text)) return undefined;
-  // A pointer writes `/` as `~1`, and `~` as `~0`. RFC 6901 §4: decode `~1` before `~0`. If `~0` were
-  // decoded first, `~01` would become `~1` and then a slash. The right result is `~1`.
+  // RFC 6901 §4: decode `~1` before `~0`. Otherwise `~01` would become a slash.
   return text
     .slice(1)
     .split('/')

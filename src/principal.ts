@@ -1,9 +1,7 @@
 /**
- * Defines the principal: an object that describes the caller of a request. Only two files make a
- * principal. auth/claims.ts makes it from a verified token, and link/key.ts from a link with a
- * verified signature.
- * `AccountId` is a branded type. If code passes a plain string as the account of a query, the
- * compiler refuses the code.
+ * Defines the principal: the caller of a request. Only auth/claims.ts and link/key.ts make a
+ * principal, after verifying a signature. `AccountId` is branded, so the compiler refuses a plain
+ * string as an account.
  */
 declare const verified: unique symbol;
 
@@ -14,31 +12,21 @@ export const SHARED_ACCOUNT = 'shared';
 
 export type Principal = {
   readonly account: AccountId;
-  /**
-   * The author of what the caller writes: the subject of the token, or the author that the link
-   * names. `evaluator` has the only exception.
-   */
+  /** The author of what the caller writes, except of an evaluation that an `evaluator` creates. */
   readonly subject: string;
-  /**
-   * The id of an evaluator, such as a judge model, if the token names one. If the caller creates an
-   * evaluation, its author is then the evaluator, not `subject`.
-   */
+  /** The id of an evaluator, such as a judge model, that is the author of created evaluations. */
   readonly evaluator: string | undefined;
-  /** The id of a run, if the token is restricted to this run. */
   readonly run: string | undefined;
-  /** The id of an evaluation, if the token or the link is restricted to this evaluation. */
   readonly evaluation: string | undefined;
-  /** The id of the link, if the caller uses a link and not a token. */
+  /** Undefined for a caller with a token. */
   readonly link: string | undefined;
-  /** The `kid` in the token's header, if any. Only the log shows it. */
+  /** The `kid` in the token's header, for the log. */
   readonly keyId: string | undefined;
 };
 
 /**
- * Returns true if the caller may access the evaluation `id` of the run `run_id`. If `path` has no
- * `id`, returns true if the caller may access the whole run. If the result is false, the operation
- * throws `not_found`.
- * The URL of a link names no run. So for a request through a link, `run_id` is null.
+ * Returns true if the caller may access the evaluation, or the whole run if `path` has no `id`. A
+ * link's URL names no run, so `run_id` is null for a link.
  */
 export const allows = (
   { run, evaluation }: Principal,
@@ -48,10 +36,7 @@ export const allows = (
   (evaluation === undefined || evaluation === path.id);
 
 /**
- * Returns true if the caller may read or write evaluation labels:
- * - A token without a restriction allows both.
- * - A token for one run allows reading, because labels explain the run's values.
- * - A token for one evaluation allows neither.
+ * Returns true if the caller may read or write labels. A token for one run may only read labels.
  */
 export const allowsLabels = ({ run, evaluation }: Principal, access: 'read' | 'write'): boolean =>
   evaluation === undefined && (run === undefined || access === 'read');

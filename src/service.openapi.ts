@@ -1,6 +1,6 @@
 /**
- * Describes the service as a whole in the OpenAPI document: the introduction, bearer
- * authentication, and the operations that need neither a token nor a link.
+ * Describes the service in the OpenAPI document: the introduction, bearer authentication, health
+ * and the document.
  */
 import { ACCOUNT_MAX_CHARS, TOKEN_MAX_CHARS } from './limits.ts';
 import * as api from './openapi.ts';
@@ -33,16 +33,9 @@ export const info = {
 };
 
 /**
- * The server that the generated file names: an invented host that nobody can register (RFC 2606).
- * For each request, service.ts replaces this server with the origin of the request.
- * The server is an absolute URL, because some tools in test/clients fail with `/` or without a
- * server:
- * - With the server `/`, swagger-typescript-api and openapi-to-postmanv2 write `//v1/…`, which is a
- *   host named `v1`. A client of @hey-api/openapi-ts works only on a page of the Worker's own
- *   origin.
- * - Without a server, openapi-to-postmanv2 assumes `/`, and @hey-api/openapi-ts uses the path of
- *   the file. spectral and redocly report a problem.
- * - openapi-typescript and orval work with any server, because they ignore it.
+ * An invented host that nobody can register (RFC 2606). service.ts replaces it with the origin of
+ * the request. Keep an absolute URL: with `/`, some generated clients call a host named `v1`
+ * (test/clients).
  */
 export const server = {
   url: 'https://evaluations.example',

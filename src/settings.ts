@@ -1,24 +1,15 @@
 /**
- * Reads the settings of a deployment. The protected routes are the routes that need a token or a
- * link. The first request to a protected route reads the settings, and the isolate keeps the
- * result. If a setting is wrong, every request to a protected route gets 500, and the log tells
- * what to fix. A blank setting counts as missing.
+ * Reads the settings of a deployment, on the first request that needs a token or a link. A wrong
+ * setting fails closed. A blank setting counts as missing.
  */
 
 import { misconfigured } from './failure.ts';
 import { parsePointer } from './pointer.ts';
 import { SHARED_ACCOUNT } from './principal.ts';
 
-/**
- * The names of the three settings that can contain the keys that verify tokens. A deployment sets
- * exactly one of the three.
- */
+/** A deployment sets exactly one of these settings. */
 const KEY_SETTINGS = ['JWT_SECRET', 'JWT_JWKS', 'JWT_JWKS_URL'] as const;
 
-/**
- * The environment variables that this file reads. The Worker passes its whole `env`, which contains
- * bindings too. A program that has no bindings passes only the variables.
- */
 export type Variables = {
   readonly [name in
     | (typeof KEY_SETTINGS)[number]
@@ -36,72 +27,50 @@ export type Variables = {
     | 'CORS_ORIGINS']?: string | undefined;
 } & { readonly CF_VERSION_METADATA?: { readonly id: string } };
 
-/** A key for HS256 must be at least as long as the hash: 256 bits, or 32 bytes (RFC 7518 §3.2). */
+/** A key for HS256 has at least 256 bits, like the hash (RFC 7518 §3.2). */
 const SECRET_MIN_BYTES = 32;
 
-/**
- * The source of the keys that verify tokens: a secret, a key set in a setting, or the URL of a key
- * set. A deployment has exactly one source, so only the keys of this source can verify a token.
- */
 export type KeySource =
   | { readonly kind: 'secret'; readonly secret: Uint8Array }
-  /** A JSON Web Key Set (RFC 7517 §5) as text. auth/jwks.ts checks it. */
+  /** A JSON Web Key Set (RFC 7517 §5) as text. */
   | { readonly kind: 'inline'; readonly json: string }
   | RemoteKeySource;
 
 export type RemoteKeySource = {
   readonly kind: 'remote';
   readonly url: URL;
-  /** The id of the Worker's deployed version; undefined without the binding CF_VERSION_METADATA. */
+  /** Undefined without the binding CF_VERSION_METADATA. */
   readonly version: string | undefined;
 };
 
 export type Settings = {
   readonly keys: KeySource;
-  /** The accepted values of `iss`. If the list is empty, every issuer is accepted. */
+  /** If empty, every issuer is accepted. */
   readonly issuers: readonly string[];
-  /**
-   * The accepted audiences: `aud` must be or contain one of them. If the list is empty, every
-   * audience is accepted.
-   */
+  /** If empty, every audience is accepted. */
   readonly audiences: readonly string[];
-  /**
-   * The claim that names a token's client, and the accepted clients. If undefined, every client is
-   * accepted.
-   */
+  /** If undefined, every client is accepted. */
   readonly clients:
     | { readonly claim: ClaimSetting; readonly accepted: readonly string[] }
     | undefined;
   readonly account: ClaimSetting;
-  /** The claim that names the author of what the caller writes. */
   readonly subject: ClaimSetting;
-  /** The claim that restricts a token to one run. */
   readonly run: ClaimSetting;
-  /** A scope that each token must have; undefined if the deployment requires none. */
   readonly requiredScope: string | undefined;
   /**
-   * The name of a header whose whole value is the token. Undefined if callers send the header
-   * `Authorization: Bearer <token>` instead.
+   * A header whose whole value is the token. If undefined, callers send `Authorization: Bearer
+   * <token>`.
    */
   readonly tokenHeader: string | undefined;
-  /**
-   * The secret that signs and verifies links: the URL of a link contains a signed text that gives
-   * access. Undefined if links are off.
-   */
+  /** The secret that signs and verifies links; undefined if links are off. */
   readonly linkSecret: Uint8Array | undefined;
   readonly accountObjects: AccountObjects;
 };
 
-/**
- * The jurisdictions that a Durable Object may have. The platform keeps the object's data inside its
- * jurisdiction (Durable Objects: Data location).
- */
+/** The jurisdictions of Durable Objects (Durable Objects: Data location). */
 export const JURISDICTIONS = ['eu', 'fedramp', 'fedramp-high', 'us'] as const;
 
-/**
- * The location hints that a Durable Object may have. The platform creates the object near its
- * location hint (Durable Objects: Data location).
- */
+/** The location hints of Durable Objects (Durable Objects: Data location). */
 export const LOCATIONS = [
   'wnam',
   'enam',
@@ -117,36 +86,28 @@ export const LOCATIONS = [
 ] as const;
 
 /**
- * The place of a Durable Object: a jurisdiction or a location hint. If the place is an empty text,
- * the platform creates the object near the caller who first needs it.
+ * The jurisdiction or location hint of a Durable Object. If empty, the platform creates the object
+ * near the caller who first needs it.
  */
 export type Place = (typeof JURISDICTIONS)[number] | (typeof LOCATIONS)[number] | '';
 
-/**
- * The setting ACCOUNT_OBJECTS. It tells which accounts have their rows in a Durable Object of their
- * own, and the place of each object. The rows of all other accounts are in D1.
- */
+/** The accounts whose rows are in a Durable Object of their own. All other accounts are in D1. */
 export type AccountObjects = {
-  /** The place of the object of each account that the setting names. The keys are account ids. */
+  /** The places by account id. */
   readonly places: ReadonlyMap<string, Place>;
-  /**
-   * If the setting has an entry `*`, the place of the objects of all accounts that it does not
-   * name. Undefined if these accounts are in D1.
-   */
+  /** The place for all accounts that `places` lacks; undefined if these accounts are in D1. */
   readonly otherwise: Place | undefined;
 };
 
 /**
- * A setting that tells where a claim is in a token. `name` is the text of the setting, and `steps`
- * are the property names that lead to the claim.
- * - If the text starts with a slash, it is a JSON Pointer: `/o/id` has the steps `["o", "id"]`.
- * - Any other text, such as `https://example.com/account`, is the name of one property.
+ * The place of a claim in a token. `/o/id` is a JSON Pointer with the steps `["o", "id"]`, and any
+ * other text is the name of one claim.
  */
 export type ClaimSetting = { readonly name: string; readonly steps: readonly string[] };
 
 /**
- * Returns the origins in CORS_ORIGINS, which are separated by commas. If the setting is missing or
- * wrong, returns an empty list and does not throw. Only readSettings throws for a wrong setting.
+ * Returns the origins in CORS_ORIGINS. If the setting is missing or wrong, returns an empty list
+ * and does not throw.
  */
 export const readOrigins = (env: Variables): readonly string[] => {
   const origins = (nonBlank(env.CORS_ORIGINS) ?? '').split(',').map((origin) => origin.trim());
@@ -165,14 +126,11 @@ export function readSettings(env: Variables): Settings {
   const audiences = splitWords(env.JWT_AUDIENCE);
   const clients = readClients(env);
   if (keys.kind === 'secret') {
-    // The secret both verifies and signs tokens. If JWT_ISSUER named several issuers, all of them
-    // would have the secret, and each could sign tokens in the name of another.
+    // Each issuer would have the secret, and could sign tokens in the name of another issuer.
     if (issuers.length > 1)
       throw misconfigured('JWT_ISSUER', 'may name several issuers only with a key set');
   } else {
-    // An issuer may sign tokens for many APIs with the keys of one key set. This deployment must
-    // not accept the tokens that are meant for other APIs. So it must name the issuer, and must
-    // name its audience or its clients.
+    // An issuer may sign tokens for many APIs with one key set.
     if (issuers.length === 0) throw misconfigured('JWT_ISSUER', 'must be set with a key set');
     if (audiences.length === 0 && !clients) {
       throw misconfigured(
@@ -211,16 +169,10 @@ export function findPlace(
   return account === SHARED_ACCOUNT ? undefined : (places.get(account) ?? otherwise);
 }
 
-/**
- * The entry in ACCOUNT_OBJECTS that means all accounts without an entry of their own. If the id of
- * an account is `*`, the entry of this account is `%2A`.
- */
+/** Means all accounts without an entry of their own. The account `*` has the entry `%2A`. */
 const ALL_ACCOUNTS = '*';
 
-/**
- * Returns the entry of ACCOUNT_OBJECTS for an account and the place of its Durable Object:
- * `acc_berlin@eu`, or `acc_berlin` if the place is empty.
- */
+/** Returns the entry of an account and its place in ACCOUNT_OBJECTS, such as `acc_berlin@eu`. */
 export const formatAccountObjectEntry = (account: string, place: string): string =>
   encodeURIComponent(account).replaceAll('*', '%2A') + (place === '' ? '' : `@${place}`);
 
@@ -246,10 +198,6 @@ const ENTRIES = `must be accounts such as acc_berlin or acc_berlin@eu, separated
 const isPlace = (text: string): text is Place =>
   ['', ...JURISDICTIONS, ...LOCATIONS].some((place) => place === text);
 
-/**
- * Decodes the percent-encoded id of an account in ACCOUNT_OBJECTS. Returns undefined if the
- * encoding is wrong.
- */
 function decodeName(name: string): string | undefined {
   try {
     return decodeURIComponent(name);
@@ -261,8 +209,7 @@ function decodeName(name: string): string | undefined {
 function readLinkSecret(env: Variables): Uint8Array | undefined {
   const secret = nonBlank(env.LINK_SECRET);
   if (secret === undefined) return undefined;
-  // The two secrets must differ. Otherwise a program that can sign tokens could also sign links for
-  // any author, and a program that can sign links could also sign tokens.
+  // With one secret for both, a program that signs links could sign tokens too.
   if (secret === nonBlank(env.JWT_SECRET))
     throw misconfigured('LINK_SECRET', 'must not be the same as JWT_SECRET');
   return readSecret('LINK_SECRET', secret);
@@ -330,17 +277,12 @@ function readUrl(value: string): URL {
   );
 }
 
-/**
- * Returns the value of the setting `name`. Throws `misconfigured` if the value contains a character
- * that no quoted text in the header WWW-Authenticate may contain (RFC 6750 §3, RFC 6749 §3.3). The
- * Worker writes the value into this header if it refuses a token.
- */
+/** Refuses a value that the header WWW-Authenticate cannot quote (RFC 6750 §3, RFC 6749 §3.3). */
 function requireQuotable<T extends string | undefined>(name: string, value: T): T {
   if (value === undefined || /^[\x21\x23-\x5b\x5d-\x7e]+$/.test(value)) return value;
   throw misconfigured(name, 'must be one word of printable ASCII without quotes and backslashes');
 }
 
-/** Splits a setting at white space. */
 const splitWords = (setting: string | undefined) => nonBlank(setting)?.split(/\s+/) ?? [];
 
 const nonBlank = (setting: string | undefined) => setting?.trim() || undefined;
