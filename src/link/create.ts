@@ -1,8 +1,4 @@
-/**
- * Creates a link: a URL that lets anyone who has it set the value of one evaluation. The URL
- * contains all data of the link, so the database stores no links. The Worker calls the database
- * once, to check that the evaluation exists.
- */
+/** Creates a link. The URL contains all data of the link, so the database stores no links. */
 import type { OperationContext } from '../db/connection.ts';
 import { type EvaluationPath, getEvaluation } from '../evaluation/read.ts';
 import { notFound, unprocessable } from '../failure.ts';
@@ -12,17 +8,8 @@ import type { LinkCreate } from './input.ts';
 import { computeExpiry, createLinkId, type EvaluationLink, type LinkKeys } from './key.ts';
 
 /**
- * Creates a link. The author of the values that the link stores is the token's subject, or
- * `<subject>/<name>` if the body has a `name`.
- * A token that is restricted to one evaluation cannot create links. Otherwise the holder of the
- * token could give other people the right to write.
- * @param sign signs the key of the link
- * @param createUrl returns the URL of the link for a key
- * @throws {Failure}
- * - `not_found` if the evaluation does not exist, or if the token is restricted to one evaluation
- * - `unprocessable` if the URL would be too long, if the JSONPath is not allowed, or if the body
- *   has a wrong value for a field that the server sets
- * - `database_unavailable`
+ * Creates a link. A token that is restricted to one evaluation cannot pass on the right to write.
+ * @throws {Failure} `not_found`, `unprocessable` or `database_unavailable`.
  */
 export async function createEvaluationLink(
   context: OperationContext,

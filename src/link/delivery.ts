@@ -1,18 +1,14 @@
 /**
- * Reads the id of a delivery. A delivery is one event that a sender posts. If the sender posts the
- * event again, the id is the same, so the Worker recognises the retry and stores nothing. Otherwise
- * the retry could replace a newer value by the old value. The id is in a header or in the body.
- * README.md lists the senders and their headers.
+ * Reads the id of a delivery: one event that a sender posts. If two deliveries have the same id,
+ * the Worker stores only one. README.md lists the senders and their headers.
  */
 import { unprocessable } from '../failure.ts';
 import { valueAtPointer } from '../pointer.ts';
 import { describeFound } from './value.ts';
 
 /**
- * The headers that may contain the id of a delivery. A retry has the same id. If a request has
- * several of these headers, the Worker uses the one that comes first in this list.
- * The order matters for GitLab, which sends `idempotency-key` and `x-gitlab-event-uuid`. If
- * somebody resends an event, GitLab keeps `idempotency-key`, but changes `x-gitlab-event-uuid`.
+ * The headers that may contain the id of a delivery, in order of precedence. Keep `idempotency-key`
+ * first: when somebody resends an event, GitLab changes `x-gitlab-event-uuid`.
  */
 export const DELIVERY_HEADERS = [
   'idempotency-key',
@@ -32,11 +28,8 @@ export const DELIVERY_HEADERS = [
 ] as const;
 
 /**
- * Creates the id of a delivery from a header: the header's name and the header's text, such as
- * `webhook-id msg_1`. The id contains the name, so the text `1` in two different headers gives two
- * different ids.
- * A CloudEvent (a request with the header `ce-id`) is identified by its id and its source together
- * (CloudEvents 1.0, id). So its delivery id also contains the text of `ce-source`.
+ * Creates the id of a delivery from the name and the text of a header. A CloudEvent is identified
+ * by its id and its source together (CloudEvents 1.0, id).
  */
 export const createDeliveryIdFromHeader = (
   header: string,
@@ -45,11 +38,9 @@ export const createDeliveryIdFromHeader = (
 ) => (header === 'ce-id' ? `${header} ${key} ${source ?? ''}` : `${header} ${key}`);
 
 /**
- * Creates the id of a delivery from the body. The id begins with the word `body`, so it never
- * equals an id from a header.
+ * Creates the id of a delivery from the body. The prefix `body` never begins an id from a header.
  * @throws {Failure} `unprocessable` if the body has neither a text nor a safe integer at the
- * pointer, or if the text is empty. Without an id, the Worker could not recognise a retry, and the
- * retry could replace a newer value.
+ * pointer, or if the text is empty.
  */
 export function createDeliveryIdFromBody(body: unknown, pointer: string): string {
   const found = valueAtPointer(body, pointer);

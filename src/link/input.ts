@@ -1,7 +1,4 @@
-/**
- * Parses two inputs: the body of a request that creates a link, and the form that a person sends
- * from a link's page.
- */
+/** Parses the body that creates a link, and the form that a person sends from a link's page. */
 import * as v from 'valibot';
 import { type Failure, malformed, unprocessable } from '../failure.ts';
 import {
@@ -28,10 +25,6 @@ import {
 import { parsePointer } from '../pointer.ts';
 import { LINK_DEFAULTS, type Values, type Where } from './key.ts';
 
-/**
- * Error messages for wrong fields in the body that creates a link. openapi.ts shows the messages as
- * examples.
- */
 export const EXPIRES_IN = `expires_in must be a whole number of seconds from ${LINK_MIN_SECONDS} to ${LINK_MAX_SECONDS}.`;
 export const NAME = `name must be 1 to ${LINK_NAME_MAX_CHARS} letters, digits, or any of . _ @ + -`;
 const pointerSentence = (field: string) =>
@@ -43,11 +36,7 @@ export const VALUES = `values must be an object of at most ${VALUES_MAX_COUNT} n
 export const WHERE = `where must be an object of at most ${WHERE_MAX_COUNT} JSON Pointers, each with a text, a number, true, false, null, or a list of 1 to ${WHERE_MAX_COUNT} of these, such as {"/review/state":["approved","rejected"]}.`;
 const WHERE_NUMBER = `A number in where must be from -${Number.MAX_SAFE_INTEGER} to ${Number.MAX_SAFE_INTEGER}: beyond these, different numbers are read as the same one.`;
 
-/**
- * The fields of a link that the server sets. A caller may send `run_id`, `evaluation_id` and
- * `author`, but only with the values that the server sets. The API always refuses `id`, `url` and
- * `expires_at`, because the caller cannot know their values.
- */
+/** The fields that the server sets. The API refuses a body that has another value. */
 export const SERVER_FIELDS = {
   id: storedField.text,
   url: storedField.text,
@@ -57,10 +46,7 @@ export const SERVER_FIELDS = {
   author: storedField.text,
 };
 
-/**
- * Accepts a text unless it contains half of a surrogate pair. If the API returned such a text in a
- * response, clients in some languages could not read the response.
- */
+/** Some languages cannot read a JSON response that contains half of a surrogate pair. */
 const unicode = (name: string) =>
   v.pipe(
     v.string(),
@@ -71,9 +57,8 @@ const unicode = (name: string) =>
   );
 
 /**
- * Accepts numbers from -(2^53 - 1) to 2^53 - 1. JSON.parse rounds larger integers: it reads
- * 9007199254740993 as 9007199254740992. So a condition that accepts the id 9007199254740992 would
- * also accept an event with the id 9007199254740993.
+ * Refuses numbers beyond 2^53 - 1, because JSON.parse could read two different ids as the same
+ * number.
  */
 const exactNumber = v.pipe(
   v.number(),
@@ -132,7 +117,7 @@ export const LinkCreateBody = v.object(
   'The body must be an object, such as {"name":"anna"}, or empty.',
 );
 
-/** A parsed request for a new link. `expires_in` is in seconds. */
+/** `expires_in` is in seconds. */
 export type LinkCreate = {
   readonly expires_in: number;
   readonly name: string | undefined;
@@ -147,11 +132,10 @@ export type LinkCreate = {
 
 /**
  * Parses the body that creates a link.
- * @throws {Failure} `malformed` if a field that the caller sets is wrong; `unprocessable` if a
- * field that the server sets is not a string.
+ * @throws {Failure} `malformed`; or `unprocessable` for a field that the server sets.
  */
 export function parseLinkCreate(body: Body): LinkCreate {
-  // `v.record` accepts an array as if it were an object, so the Worker refuses arrays here.
+  // `v.record` would accept an array.
   if (Array.isArray(body['values'])) throw malformed(VALUES);
   if (Array.isArray(body['where'])) throw malformed(WHERE);
   const { expires_in, name, pointer, path, values, where, delivery, ...sent } = parse(
@@ -176,23 +160,14 @@ export function parseLinkCreate(body: Body): LinkCreate {
   };
 }
 
-/**
- * Returns the name of a property that the caller sent and that is missing from the parsed object;
- * undefined if there is no such property. For example, valibot drops `__proto__` without an error.
- */
+/** Returns the name of a property that valibot dropped without an error, such as `__proto__`. */
 const findLostKey = (sent: unknown, parsed: object | null | undefined) =>
   Object.keys(sent ?? {}).find((key) => !Object.hasOwn(parsed ?? {}, key));
 
-/**
- * A person's answer from the form of a link's page. `text` is the answer that the person typed or
- * chose. `version` is the version of the evaluation that the page showed.
- */
+/** `version` is the version of the evaluation that the page showed. */
 export type Answer = { readonly version: string; readonly text: string };
 
-/**
- * Reads a person's answer from a form. The form must have exactly two fields, `version` and
- * `value`. Otherwise returns null.
- */
+/** Returns null unless the form has exactly the two fields `version` and `value`. */
 export function readAnswer(form: URLSearchParams): Answer | null {
   const [version, text] = [form.get('version'), form.get('value')];
   return version === null || text === null || form.size !== 2
@@ -200,10 +175,7 @@ export function readAnswer(form: URLSearchParams): Answer | null {
     : { version, text: text.trim() };
 }
 
-/**
- * Returns a failure `unprocessable` if a field of the answer has more than ANSWER_MAX_CHARS
- * characters; otherwise undefined.
- */
+/** Returns a failure `unprocessable` if a field of the answer is too long; otherwise undefined. */
 export function findLengthFault({ version, text }: Answer): Failure | undefined {
   if (!isAtMost(text, ANSWER_MAX_CHARS))
     return unprocessable(`value must be at most ${ANSWER_MAX_CHARS} characters long.`);
@@ -213,9 +185,8 @@ export function findLengthFault({ version, text }: Answer): Failure | undefined 
 }
 
 /**
- * Parses a person's answer as a number, in the format of a browser's number field (HTML: valid
- * floating-point number). If the answer is wrong, returns a failure `unprocessable` or `malformed`.
- * The function does not throw the failure, because the page shows the failure's message.
+ * Parses a person's answer in the format of a browser's number field (HTML: valid floating-point
+ * number). Returns a failure instead of throwing it, because the page shows the message.
  */
 export function parseAnsweredValue(answer: Answer): number | Failure {
   const { text } = answer;

@@ -1,12 +1,7 @@
 /**
- * Signs and verifies the key in each link's URL. A request through a link needs no token, only this
- * key. The key contains all data of the link and is signed with LINK_SECRET, so the database does
- * not store links.
- * - A key is a JWS without its protected header. The header is equal in all keys, so the Worker
- *   adds it before it verifies a key. A key without the header is shorter, and many senders store
- *   at most 255 characters of a URL.
- * - The header has `typ: link`, which no access token has. So no operation accepts a link's key as
- *   an access token, and no link accepts an access token as its key (RFC 8725 §3.11).
+ * Signs and verifies the key in a link's URL, which contains all data of the link.
+ * A key is a JWS without its protected header, because many senders store only 255 characters of a
+ * URL. The header's `typ: link` tells a key from an access token (RFC 8725 §3.11).
  */
 import { base64url, errors, FlattenedSign, flattenedVerify } from 'jose';
 import * as v from 'valibot';
@@ -16,49 +11,31 @@ import { Failure } from '../failure.ts';
 import { LINK_MAX_SECONDS } from '../limits.ts';
 import type { AccountId, Principal } from '../principal.ts';
 
-/**
- * A table that translates texts to numbers, such as `{"approved":1,"rejected":0}`. If a sender's
- * body contains one of the texts at the link's pointer or path, the Worker stores the text's number
- * as the value.
- */
+/** The number for each text in a sender's body, such as `{"approved":1,"rejected":0}`. */
 export type Values = { readonly [text: string]: number };
 
-/** A JSON value that is neither an object nor an array. */
 const Scalar = v.union([v.string(), v.number(), v.boolean(), v.null()]);
 type Scalar = v.InferOutput<typeof Scalar>;
 
 /**
- * Conditions on the body that a sender posts, such as `{"/state":"done"}`. Each name is a JSON
- * Pointer. In the body, the value at the pointer must equal the given scalar. If an array of
- * scalars is given, the value must equal one of them.
+ * Conditions on a sender's body, such as `{"/state":"done"}`. The value at each pointer must equal
+ * the scalar, or one scalar of the array.
  */
 export type Where = { readonly [pointer: string]: Scalar | readonly Scalar[] };
 
 /**
- * The optional fields of a link, with their defaults. The key in the link's URL contains only the
- * fields that differ from their defaults.
- * A key may come from a newer version of the Worker and contain a field that this version does not
- * know. This version then refuses the key. If it ignored the field, it could store a value that the
+ * Keep this object strict: a Worker that ignored an unknown field could store a value that the
  * field forbids.
  */
 const Options = v.strictObject({
-  /**
-   * A JSON Pointer (RFC 6901) to the value in a sender's body. If the link has a `path`, the Worker
-   * ignores `pointer`.
-   */
+  /** A JSON Pointer (RFC 6901) to the value in a sender's body, unless the link has a `path`. */
   pointer: v.optional(v.string(), '/value'),
   /** A JSONPath (RFC 9535) to the value in a sender's body. */
   path: v.optional(v.string()),
   values: v.optional(v.record(v.string(), v.number()), {}),
-  /**
-   * A JSON Pointer (RFC 6901) to the id of the delivery in a sender's body (delivery.ts). If this
-   * pointer is set, the Worker does not look for the id in the headers.
-   */
+  /** A JSON Pointer to the id of the delivery in a sender's body, used instead of the headers. */
   delivery: v.optional(v.string()),
-  /**
-   * Conditions on a sender's body. If the body does not meet all of them, the Worker stores nothing
-   * and answers with 204.
-   */
+  /** If the body does not meet all conditions, the Worker stores nothing and answers with 204. */
   where: v.optional(v.record(v.string(), v.union([Scalar, v.array(Scalar)]))),
 });
 type Options = Readonly<Omit<v.InferOutput<typeof Options>, 'where'>> & {
@@ -68,12 +45,8 @@ type Options = Readonly<Omit<v.InferOutput<typeof Options>, 'where'>> & {
 export const LINK_DEFAULTS: Options = v.parse(Options, {});
 
 /**
- * The data of a link. Until the link expires, anyone who has its URL can set the value of one
- * evaluation. `author` is stored as the author of each value.
- * - `id` is a UUID that begins with the time of expiry.
- * - `expires_at` is the time of expiry in ISO 8601, in UTC and rounded to a whole second.
- * - The id of the run is missing. The Worker does not need it, because an evaluation's id is unique
- *   in its account.
+ * A link has no run, because an evaluation's id is unique in its account. `expires_at` is ISO 8601
+ * in UTC, rounded down to a whole second.
  */
 export type Link = Options & {
   readonly id: string;
@@ -84,44 +57,34 @@ export type Link = Options & {
   readonly evaluation_id: string;
 };
 
-/** A new link, as the API returns it to the caller who created it. */
 export type EvaluationLink = Omit<Link, 'account' | 'pointer'> & {
   readonly url: string;
   readonly run_id: string;
   readonly pointer?: string;
 };
 
-/** The path of every link's URL. The key follows in the query string: `/v1/link?key=…`. */
 export const LINK_PATH = '/v1/link';
 
 const ALGORITHM = 'HS256';
 /**
- * The protected header of every key. If a new version of the Worker changes the format of the
- * payload, it must also change `typ`. The signature covers `typ`, so an older version then refuses
- * the new keys, and the new version refuses the old keys.
+ * Change `typ` together with the format of the payload, so that other versions of the Worker refuse
+ * the keys.
  */
 const HEADER = { alg: ALGORITHM, typ: 'link' };
 const ENCODED_HEADER = base64url.encode(JSON.stringify(HEADER));
 
 /**
- * Matches a key: the payload and a signature of 32 bytes, both in base64url.
- * The signature has 43 characters. The last character contains two unused bits, which must be 0
- * (RFC 4648 §3.5). jose ignores the two bits, so it accepts four different last characters. This
- * expression accepts only one of the four, so each key has only one valid spelling.
+ * The signature's last character contains two unused bits, which must be 0 (RFC 4648 §3.5). jose
+ * ignores these bits, and would accept four spellings of each key.
  */
 const KEY = /^([\w-]+)\.([\w-]{42}[AEIMQUYcgkosw048])$/;
-/**
- * Matches a text that may be the beginning of a key. The text may end in the payload or in the
- * signature. Even an empty text matches.
- */
 const INCOMPLETE_KEY = /^[\w-]*(?:\.[\w-]{0,42})?$/;
 
 export type LinkKeys = {
   readonly sign: (link: Link) => Promise<string>;
   /**
-   * Verifies a key and returns its link.
-   * @throws {Failure} `malformed` if the end of the key is missing; `not_found` if the key is wrong
-   * in another way, or if the link has expired.
+   * Returns the link of a valid key.
+   * @throws {Failure} `malformed` if the end of the key is missing; otherwise `not_found`.
    */
   readonly verify: (key: string, now: Date) => Promise<Link>;
 };
@@ -139,11 +102,7 @@ export async function createLinkKeys(secret: BufferSource | undefined): Promise<
   const cryptoKey = await crypto.subtle.importKey('raw', secret, hmac, false, ['sign', 'verify']);
   const cache = createTokenCache<Link>();
 
-  /**
-   * Verifies the signature of a key and returns its link, even if the link has expired.
-   * @throws {Failure} `malformed` if the end of the key is missing; `not_found` if the key is wrong
-   * in another way.
-   */
+  /** Returns the link of a key, even if the link has expired. */
   async function verifySignature(key: string): Promise<Link> {
     const [, payload, signature] = KEY.exec(key) ?? [];
     if (payload === undefined || signature === undefined)
@@ -174,17 +133,10 @@ export async function createLinkKeys(secret: BufferSource | undefined): Promise<
 }
 
 const UUID_BYTES = 16;
-/** The byte that separates the texts in a payload. UTF-8 never contains this byte. */
+/** UTF-8 never contains this byte. */
 const SEPARATOR = 0xff;
 
-/**
- * Encodes a link as the payload of its key:
- * - the link's id and the evaluation's id, 16 bytes each
- * - the account
- * - the author
- * - the options that differ from their defaults, as one JSON object; left out if no option differs
- * A `SEPARATOR` stands before the author and before the options.
- */
+/** Encodes a link as the payload of its key. README.md describes the format. */
 function pack({ id, evaluation_id, account, author, expires_at, ...options }: Link): Uint8Array {
   const chosen = Object.entries<unknown>(options).filter(
     ([name, value]) =>
@@ -196,7 +148,7 @@ function pack({ id, evaluation_id, account, author, expires_at, ...options }: Li
   return new Uint8Array([...encodeUuid(id), ...encodeUuid(evaluation_id), ...separated.slice(1)]);
 }
 
-/** The texts of a payload: the account, the author, and the options as JSON. */
+/** The account, the author, and the options as JSON. */
 const Texts = v.strictTuple([
   v.string(),
   v.string(),
@@ -204,9 +156,7 @@ const Texts = v.strictTuple([
 ]);
 
 /**
- * Decodes the payload of a key whose signature is valid.
- * @throws {Failure} `not_found` if the payload has an unknown format. A newer or older version of
- * the Worker may have signed the key.
+ * Decodes a payload. Another version of the Worker may have signed a payload of an unknown format.
  */
 function unpack(payload: Uint8Array): Link {
   const [id, evaluation_id] = [decodeUuid(payload, 0), decodeUuid(payload, UUID_BYTES)];
@@ -217,8 +167,7 @@ function unpack(payload: Uint8Array): Link {
     id,
     expires_at: decodeExpiry(id).toISOString(),
     evaluation_id,
-    // The cast is safe. The signature shows that a Worker of this deployment created the key, and
-    // that Worker took the account from a verified token.
+    // The cast is safe: a Worker of this deployment took the account from a verified token.
     account: account as AccountId,
     author,
     ...options,
@@ -226,9 +175,7 @@ function unpack(payload: Uint8Array): Link {
 }
 
 /**
- * Decodes the texts of a payload. The option `ignoreBOM` keeps a byte order mark at the beginning
- * of a text. Without the option, an account whose name begins with the mark would lose it, and
- * could become another account.
+ * Without `ignoreBOM`, an account that begins with a byte order mark could become another account.
  */
 const utf8 = new TextDecoder('utf-8', { fatal: false, ignoreBOM: true });
 
@@ -246,52 +193,33 @@ const decodeUuid = (bytes: Uint8Array, index: number) =>
     .toHex()
     .replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
 
-/**
- * Returns the time at which a link expires, in ISO 8601. The time is `seconds` after `now`, rounded
- * down to a whole second.
- */
+/** Returns the time of expiry in ISO 8601, rounded down to a whole second. */
 export const computeExpiry = (now: string, seconds: number) =>
   new Date((Math.floor(Date.parse(now) / 1000) + seconds) * 1000).toISOString();
 
 /**
- * Creates the id of a link: a UUID of version 8 (RFC 9562 §5.8) that begins with the time of expiry
- * in milliseconds. (A UUID of version 7 would begin with the present time instead.)
- * The database does not store links. So if a caller revokes a link, the Worker knows only the
- * link's id, and reads the time of expiry from the id. After that time, the database can delete the
- * row of the revocation.
+ * Creates a UUID of version 8 (RFC 9562 §5.8) that begins with the time of expiry in milliseconds.
+ * The database stores no links, so a revocation reads the time of expiry from the id.
  */
 export function createLinkId(expires_at: string): string {
   const time = Date.parse(expires_at).toString(16).padStart(12, '0');
   return `${time.slice(0, 8)}-${time.slice(8)}-8${crypto.randomUUID().slice(15)}`;
 }
 
-/**
- * The largest difference that the Worker expects between the clocks of two edge locations.
- * Suppose that the clock of location A is ahead, and a caller creates a link at A. At location B,
- * the link may then seem to expire later than LINK_MAX_SECONDS from now. `readExpiry` still accepts
- * the id of such a link. The clock of a location may also be behind, so the database keeps a
- * revocation for one hour after the link has expired.
- */
+/** The largest expected difference between the clocks of two edge locations. */
 const CLOCK_SKEW_MAX_SECONDS = 3600;
 
-/**
- * Returns the time of expiry that a link's id contains. Returns undefined if the time is too far in
- * the future, because then the Worker cannot have created the id.
- */
+/** Returns the time of expiry in a link's id; undefined if no link can expire so late. */
 export function readExpiry(id: string, now: string): string | undefined {
   const expires = decodeExpiry(id);
   const latest = Date.parse(now) + (LINK_MAX_SECONDS + CLOCK_SKEW_MAX_SECONDS) * 1000;
   return expires.getTime() <= latest ? expires.toISOString() : undefined;
 }
 
-/** Reads the time of expiry from the beginning of a link's id. */
 const decodeExpiry = (id: string) =>
   new Date(Number.parseInt(id.replace('-', '').slice(0, 12), 16));
 
-/**
- * Returns the principal (the caller and its rights) for a request through a link. The principal may
- * access only the link's evaluation.
- */
+/** Returns a principal that may access only the link's evaluation. */
 export const createLinkPrincipal = ({ id, account, author, evaluation_id }: Link): Principal => ({
   account,
   subject: author,
@@ -302,7 +230,7 @@ export const createLinkPrincipal = ({ id, account, author, evaluation_id }: Link
   keyId: undefined,
 });
 
-/** Returns the ids of the evaluation and of the link, as parameters for SQL statements. */
+/** Returns the link's parameters for SQL statements. */
 export const getLinkedPath = ({ id, expires_at, evaluation_id }: Link): LinkedPath => ({
   run_id: null,
   id: evaluation_id,
@@ -311,8 +239,8 @@ export const getLinkedPath = ({ id, expires_at, evaluation_id }: Link): LinkedPa
 });
 
 /**
- * Creates the failure for a key whose end is missing. The Worker recognises such a key by its text
- * alone, so the response does not reveal which links exist.
+ * Creates the failure for a key whose end is missing. The Worker reads only the key's text, so the
+ * response does not reveal which links exist.
  */
 export const linkIsIncomplete = () =>
   new Failure(
@@ -323,8 +251,8 @@ export const linkIsIncomplete = () =>
   );
 
 /**
- * Creates the failure for a link that does not work. The response never tells the reason, so a
- * stranger learns nothing from it. `code` is the reason, and appears only in the log.
+ * Creates the failure for a link that does not work. The reason `code` appears only in the log, so
+ * a stranger learns nothing.
  */
 export const linkNotFound = (code: string) =>
   new Failure(

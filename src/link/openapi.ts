@@ -1,7 +1,4 @@
-/**
- * Describes the operations on links for the OpenAPI document. On a link's own URL, a machine gets
- * JSON and a person gets a page.
- */
+/** Describes the operations on links for the OpenAPI document. */
 import * as evaluation from '../evaluation/openapi.ts';
 import { preconditionFailed } from '../failure.ts';
 import {
@@ -79,10 +76,6 @@ const headers = api.nameComponents({
   }),
 });
 
-/**
- * The headers of a response that is JSON for a machine and a page for a person. Only the JSON
- * response has an entity tag.
- */
 const TAGGED_IF_JSON: api.Headers = {
   'cache-control': headers.NoStoreOrTransform,
   etag: headers.ETagOfJson,
@@ -109,9 +102,7 @@ const DELIVERY =
   'JSON Pointer (RFC 6901) to the text or whole number that names the delivery in the body; with ' +
   'it, no header names the delivery';
 const POINTER_PATTERN = '^(/([^~]|~[01])*)?$';
-/**
- * Refuses a body with both `pointer` and `path`. If one of the two is null, the body is accepted.
- */
+/** Accepts `pointer` and `path` together only if at least one of them is null. */
 const ONE_PLACE_RULE = {
   not: {
     required: ['pointer', 'path'],
@@ -198,10 +189,7 @@ const schemas = api.nameComponents({
   Page: new api.Component('schemas', { type: 'string', description: 'HTML.' }),
 });
 
-/**
- * Adds the HTML page to the description of a JSON response, because a browser gets a page instead
- * of JSON.
- */
+/** A browser gets a page instead of JSON. */
 const withPage = (json: ReturnType<typeof api.response>) => ({
   ...json,
   headers: {
@@ -288,10 +276,6 @@ const refusals = api.nameComponents({
 
 const ids = [evaluation.parameters.RunId, evaluation.parameters.EvaluationId];
 
-/**
- * Describes a response that contains the evaluation: as JSON for a machine, or as a page for a
- * person.
- */
 const evaluationResponse = (description: string) =>
   withPage(
     api.jsonResponse(

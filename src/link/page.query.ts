@@ -1,18 +1,12 @@
-/**
- * Reads the data of a link's page: the evaluation, its label, and the evaluation's earlier values.
- */
+/** Reads the data of a link's page. */
 import { desc, sql } from 'drizzle-orm';
 import { accountQuery, all, e, h, l, same, select } from '../db/query.ts';
 import { isNotRevoked, LINKED, resourceColumns } from '../evaluation/evaluation.query.ts';
 import { isLabelOf, ruleColumns } from '../label/rule.query.ts';
 
-/** The line chart on the page shows at most this many earlier values of the evaluation. */
 const EARLIER_MAX_ROWS = 30;
 
-/**
- * Returns the data of the page. Returns no row if the evaluation does not exist, or if the link is
- * revoked.
- */
+/** Returns no row if the evaluation does not exist, or if the link is revoked. */
 export const readLinkPage = accountQuery(LINKED, (p) => {
   const { value, replaced_at, account_id, evaluation_id } = h;
   const latest = select({ value, replaced_at })
@@ -24,10 +18,7 @@ export const readLinkPage = accountQuery(LINKED, (p) => {
   return select({
     ...resourceColumns,
     label: { name: l.name, description: l.description, ...ruleColumns },
-    /**
-     * The earlier values of the evaluation, as a JSON array, oldest first. The array has at most
-     * EARLIER_MAX_ROWS values. If the evaluation had more, the oldest values are left out.
-     */
+    /** The latest replaced values as a JSON array, oldest first. */
     earlier: sql<string>`(
         SELECT json_group_array(value ORDER BY replaced_at) FROM ${latest}
       )`.as('earlier'),

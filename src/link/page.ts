@@ -1,8 +1,6 @@
 /**
- * Renders the page on which a person answers through a link: the question, the stored value, and a
- * form.
- * The page has no script, and hono/html escapes every text from the database and the request. The
- * form posts to the URL of the page itself, so the HTML need not contain the link's key.
+ * Renders the page on which a person answers through a link. The page has no script, and hono/html
+ * escapes every text. The form posts to the page's own URL, so the HTML does not contain the key.
  */
 import { html, raw } from 'hono/html';
 import type { PageRow } from './answer.ts';
@@ -10,22 +8,14 @@ import type { Answer } from './input.ts';
 import type { Link } from './key.ts';
 import { STYLE } from './style.ts';
 
-/**
- * If each choice has at most this many characters, the page shows the choices side by side.
- * Otherwise it shows them as a list.
- */
+/** The page shows longer choices as a list instead of side by side. */
 const SHORT_MAX_CHARS = 24;
 
 type Html = ReturnType<typeof html>;
 
 /**
- * The state that the page shows to the person.
- * - `asked`: the person has not answered yet.
- * - `stored`: the Worker stored the answer.
- * - `refused`: the Worker did not store the answer, because the answer is not a value that the
- *   label allows.
- * - `changed`: the Worker did not store the answer, because somebody else changed the value while
- *   the person had the page open.
+ * `refused` means that the label does not allow the answer. `changed` means that the value has
+ * changed while the person had the page open.
  */
 export type PageState =
   | { readonly kind: 'asked' }
@@ -50,13 +40,8 @@ ${output && html`<p><small>Output</small> <b dir="auto">${output}</b></p>`}
 }
 
 /**
- * Returns the page of a failure as HTML. If the status is 429 or at least 500, the person is not at
- * fault, and the page offers to try again:
- * - If the person has sent an answer, a button sends the answer again. This is safe: if the
- *   database has already stored the answer, it does not store the answer a second time.
- * - Otherwise, a link opens the page again.
- * @param status the HTTP status of the response
- * @param answer the answer that the button sends again, if the person has sent one
+ * Returns the page of a failure as HTML. If a retry may help, the page offers to send `answer`
+ * again or to open the page again.
  */
 export function renderFailurePage(
   status: number,
@@ -82,11 +67,7 @@ ${isOurs && again}`,
   );
 }
 
-/**
- * Returns an HTML document with the given content. The document has an empty icon. Without it,
- * browsers would request /favicon.ico, the page's policy would block the request, and Firefox would
- * report an error.
- */
+/** Without the empty icon, Firefox would report a blocked request for /favicon.ico. */
 async function renderDocument(title: string, content: Html): Promise<string> {
   return String(
     await html`<!doctype html>
@@ -103,10 +84,7 @@ function writeTitle(state: PageState, row: PageRow, name: string): string {
   return state.kind === 'asked' ? name : `Not stored – ${name}`;
 }
 
-/**
- * Returns the notice at the top of the page. The browser gives the focus to the notice, so a screen
- * reader reads it first.
- */
+/** The notice gets the focus, so that a screen reader reads the notice first. */
 function renderNotice(state: PageState, row: PageRow): Html | '' {
   const word = (value: number) => html`<b dir="auto">${describeValue(row, value)}</b>`;
   if (state.kind === 'stored') {
@@ -124,9 +102,7 @@ function renderNotice(state: PageState, row: PageRow): Html | '' {
 
 function renderAnswerFields(row: PageRow, state: PageState): Html {
   const choices = readChoices(row);
-  // If the Worker refused the answer, one element gets the focus. If the label has choices, it is
-  // the error message, because no button shows the refused answer. Otherwise it is the number
-  // field.
+  // No button shows a refused answer, so the error message gets the focus.
   const focus = choices && html` tabindex="-1" autofocus`;
   const refusal =
     state.kind === 'refused' &&
@@ -145,8 +121,7 @@ function renderAnswerFields(row: PageRow, state: PageState): Html {
       : state.kind === 'stored'
         ? row.value
         : '';
-  // If negative numbers are allowed, `inputmode="decimal"` is left out: it opens a keypad that has
-  // no minus sign on an iPhone.
+  // On an iPhone, the keypad of `inputmode="decimal"` has no minus sign.
   const hasNoMinus = min !== null && min >= 0;
   const invalid =
     state.kind === 'refused' && html` aria-invalid="true" aria-describedby="error" autofocus`;
@@ -161,10 +136,7 @@ function describeLastChange(row: PageRow): Html {
   return html`set ${describeAuthor(row)}${time(updated_at ?? created_at)}`;
 }
 
-/**
- * Returns the author of the value. If the author is an evaluator, the page shows "an evaluator",
- * because the evaluator's id means nothing to a person.
- */
+/** The page shows "an evaluator", because an evaluator's id means nothing to a person. */
 function describeAuthor(row: PageRow): Html | '' {
   const author = row.updated_at === null ? row.created_by : row.updated_by;
   if (author !== null) return html`by <b dir="auto">${author}</b>, `;
@@ -183,18 +155,12 @@ function drawValues(row: PageRow): Html | '' {
 
 const time = (at: string) => html`<time datetime="${at}">${formatTime(at)}</time>`;
 
-/**
- * Returns the choices that the label offers: the first choice has the value 0, the second has 1,
- * and so on. Returns undefined if the label accepts any number instead.
- */
+/** Returns the choices in order of their values, from 0; undefined if the label has no choices. */
 function readChoices({ value_type, categories }: PageRow): readonly string[] | undefined {
   if (value_type === 'binary') return ['No', 'Yes'];
   return categories === null ? undefined : JSON.parse(categories);
 }
 
-/**
- * Returns the choice that a value stands for, such as `Yes` for 1; otherwise the number as text.
- */
 const describeValue = (row: PageRow, value: number) => readChoices(row)?.[value] ?? String(value);
 
 function describeBounds(min: number | null, max: number | null): string {
@@ -203,16 +169,10 @@ function describeBounds(min: number | null, max: number | null): string {
   return max === null ? 'a number' : `${max} or less`;
 }
 
-/**
- * The formatter for times. The isolate keeps it for later requests, because creating a formatter
- * costs more than using it.
- */
+/** The isolate keeps the formatter, because creating it costs more than using it. */
 let format: Intl.DateTimeFormat | undefined;
 
-/**
- * Formats a time to the minute, in UTC. The page has no script, so it cannot find out the person's
- * time zone.
- */
+/** Formats a time in UTC: without a script, the page cannot find out the person's time zone. */
 function formatTime(at: string): string {
   format ??= new Intl.DateTimeFormat('en-GB', {
     dateStyle: 'long',
@@ -222,18 +182,11 @@ function formatTime(at: string): string {
   return `${format.format(new Date(at))} UTC`;
 }
 
-/** The size of the line chart of an evaluation's values, in units of its SVG. */
 const DRAWING = { width: 144, height: 48 };
-/**
- * The space between the chart and the edge of the SVG, in units of the SVG. Without the space, the
- * edge would cut off parts of the line and of the last dot.
- */
+/** Without this margin, the SVG would cut off parts of the line and of the last dot. */
 const MARGIN = 5;
 
-/**
- * Returns the points of the line chart as `x,y`, oldest first. The y axis covers all values. If the
- * label has bounds, the y axis covers the bounds too.
- */
+/** Returns the points of the line chart as `x,y`, oldest first. */
 function computePoints(
   values: readonly number[],
   min: number | null,
@@ -241,7 +194,7 @@ function computePoints(
 ): readonly string[] {
   const low = Math.min(min ?? Number.POSITIVE_INFINITY, ...values);
   const high = Math.max(max ?? Number.NEGATIVE_INFINITY, ...values);
-  // Both numbers are halved first, because the difference of two large doubles may be Infinity.
+  // The difference of two large doubles may be Infinity, so both numbers are halved first.
   const range = high / 2 - low / 2;
   const step = (DRAWING.width - 2 * MARGIN) / Math.max(1, values.length - 1);
   return values.map((value, index) => {

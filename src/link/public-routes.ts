@@ -1,8 +1,6 @@
 /**
- * Routes for using a link. A machine posts to the link, and gets JSON. A person opens the link in a
- * browser, and gets a page, even for a failure.
- * The key in the query string is the only credential. Mail filters and chat programs open every
- * link that they see, so a GET never writes.
+ * Routes for using a link: machines post to it and get JSON, people open it and get a page. Mail
+ * filters and chat programs open every link that they see, so a GET never writes.
  */
 import type { Context, MiddlewareHandler } from 'hono';
 import { toResource } from '../evaluation/read.ts';
@@ -40,15 +38,12 @@ type Dependencies = {
 };
 
 /**
- * `answer` is undefined until the Worker has read the body. Then it is the answer that a person
- * sent with the page's form, or null if the body is not that form.
+ * `answer` is undefined until the Worker has read the body, and null if the body is not the page's
+ * form.
  */
 type LinkEnv = { Variables: AppEnv['Variables'] & { link: Link; answer?: Answer | null } };
 
-/**
- * Creates the routes for using a link. If a handler throws a failure, these routes render it as a
- * page or as JSON.
- */
+/** Creates the routes for using a link, and renders their failures as a page or as JSON. */
 export function publicLinkRoutes({ openConnection, rateLimit, linkKeys }: Dependencies) {
   const routes = new Hono<LinkEnv>();
 
@@ -63,8 +58,7 @@ export function publicLinkRoutes({ openConnection, rateLimit, linkKeys }: Depend
       if (rateLimit) await rateLimit(principal, {});
       c.set('link', link);
       c.set('principal', principal);
-      // 'write' selects the primary database, even for a GET. A replica may be behind: right after
-      // a person has stored a value, it could return the old value. It could also accept a revoked
+      // 'write' selects the primary database: a replica could show an old value or accept a revoked
       // link.
       c.set('connection', openConnection(c, link.account, 'write'));
       await next();
@@ -142,14 +136,13 @@ export function publicLinkRoutes({ openConnection, rateLimit, linkKeys }: Depend
     if (!wantsPage(c)) return renderFailure(thrown, c);
     const { status, error, headers } = describeFailure(thrown, c);
     const answer = c.get('answer');
-    // If the answer is too long, sending it again cannot succeed. So the page does not offer it.
+    // Sending a too long answer again cannot succeed.
     const again = answer && !findLengthFault(answer) ? answer : undefined;
     return respondPage(c, status, await renderFailurePage(status, error, again), headers);
   });
   return routes;
 }
 
-/** Reads the id of the delivery from the request's headers; undefined if no header contains one. */
 function readDeliveryId({ req }: Context<LinkEnv>): string | undefined {
   const sent = readKey(req.raw.headers, DELIVERY_HEADERS);
   return sent && createDeliveryIdFromHeader(sent.header, sent.key, req.header('ce-source'));
@@ -159,12 +152,8 @@ const FORM = /^application\/x-www-form-urlencoded[ \t]*(?:;|$)/i;
 const declaresForm = (c: Context<LinkEnv>) => FORM.test(c.req.header('content-type') ?? '');
 
 /**
- * Returns true if the response must be a page, and false if it must be JSON.
- * - A GET or HEAD gets JSON if it accepts JSON and does not accept HTML. Otherwise it gets a page.
- * - A POST gets a page if it accepts HTML, and its body is the page's form. The headers alone are
- *   not enough: Java's HTTP client also accepts HTML and declares a form, but sends JSON.
- * - If a POST fails before the Worker has read its body, the headers decide. The POST gets a page
- *   if it accepts HTML and declares a form.
+ * Returns true if the response must be a page, and false if it must be JSON. Java's HTTP client
+ * accepts HTML and declares a form, but sends JSON, so headers alone do not decide.
  */
 function wantsPage(c: Context<LinkEnv>): boolean {
   const accept = c.req.header('accept') ?? '';

@@ -1,6 +1,6 @@
 /**
- * Revokes a link. After the caller has received the response, no request through the link can store
- * anything, at any edge location.
+ * Revokes a link. After the response, no request through the link can store anything, at any edge
+ * location.
  */
 import type { OperationContext } from '../db/connection.ts';
 import type { EvaluationPath } from '../evaluation/read.ts';
@@ -10,12 +10,9 @@ import { readExpiry } from './key.ts';
 import * as sql from './sql.generated.ts';
 
 /**
- * Revokes a link by its id. If the link is already revoked, this succeeds again. The database does
- * not know which links exist, so revoking an id that was never issued also succeeds.
- * @throws {Failure}
- * - `not_found` if the evaluation does not exist, if the token may not revoke the link, or if the
- *   time in the id is too far in the future
- * - `database_unavailable`
+ * Revokes a link by its id. Revoking an id again, or an id that was never issued, also succeeds.
+ * @throws {Failure} `not_found` (also if the time in the id is too far in the future) or
+ * `database_unavailable`.
  */
 export async function revokeEvaluationLink(
   { principal, connection, now }: OperationContext,

@@ -1,7 +1,4 @@
-/**
- * Routes for creating and revoking links. They need a token. public-routes.ts has the routes for
- * using a link.
- */
+/** Routes for creating and revoking links, which need a token. */
 import { readEvaluationPath } from '../evaluation/routes.ts';
 import type { RequireAuth } from '../http/bearer-auth.ts';
 import { readJsonObject } from '../http/body.ts';
@@ -24,14 +21,11 @@ type Dependencies = {
   readonly requireAuth: RequireAuth;
   readonly openConnection: OpenConnection;
   readonly rateLimit: RateLimiter | undefined;
-  /**
-   * Returns the functions that sign and verify the keys of links. The isolate calls `prepareKeys`
-   * once and keeps the result. If `prepareKeys` throws, the next request calls it again.
-   */
+  /** The isolate keeps the result. After an error, the next request calls `prepareKeys` again. */
   readonly prepareKeys: () => Promise<LinkKeys>;
 };
 
-/** Creates all routes for links. Handlers throw failures, which http/errors.ts renders. */
+/** Creates all routes for links. */
 export function linkRoutes({ requireAuth, openConnection, rateLimit, prepareKeys }: Dependencies) {
   const routes = new Hono<AppEnv>();
   let prepared: LinkKeys | undefined;
@@ -40,8 +34,7 @@ export function linkRoutes({ requireAuth, openConnection, rateLimit, prepareKeys
     return prepared;
   };
 
-  // 'write' selects the primary database. A replica may be behind, and not yet have an evaluation
-  // that was just created.
+  // 'write' selects the primary database: a replica may not have a new evaluation yet.
   routes.post(LINKS, requireAuth('createEvaluationLink', 'write'), async (c) => {
     const { sign } = await linkKeys();
     const path = readEvaluationPath(c, c.req.param());

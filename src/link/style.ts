@@ -1,7 +1,4 @@
-/**
- * The style sheet of a link's page. The page's Content-Security-Policy contains the hash of this
- * style sheet, so the browser applies it and blocks every other style.
- */
+/** The Content-Security-Policy of a link's page allows only this style sheet, by its hash. */
 export const STYLE = `
 :root{color-scheme:light dark;--paper:light-dark(#fff,#1b1d26);--ground:light-dark(#eef0f6,#101118);--ink:light-dark(#1c1e2b,#eceef7);--soft:light-dark(#575c70,#a9afc5);--line:light-dark(#d5d9e6,#373b4d);--accent:light-dark(#4338ca,#a5b4fc);--on:light-dark(#fff,#171a2e);--good:light-dark(#14693a,#86efac);--bad:light-dark(#b3261e,#ffb4ab)}
 *{box-sizing:border-box}
