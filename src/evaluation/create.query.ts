@@ -1,6 +1,6 @@
 /**
- * SQL that creates an evaluation: two statements in one transaction. If the first statement creates
- * nothing, the second reads the rows that show why.
+ * SQL that creates an evaluation, and SQL that explains why a create stored nothing. Both
+ * statements run in one transaction.
  */
 import { min, sql } from 'drizzle-orm';
 import { alias } from 'drizzle-orm/sqlite-core';
@@ -32,13 +32,7 @@ const WRITE = { write_id: param<string>() };
 
 const hasTheId = (p: In<typeof KEY>) => all(same(e.account_id, p.account), same(e.id, p.id));
 
-/**
- * Inserts the evaluation and returns its row, but only if all of these conditions are true:
- * - The label belongs to the account, or is shared.
- * - The label is not archived, and allows the value.
- * - The account has no evaluation with this id.
- * - No evaluation with this id was deleted after this request began.
- */
+/** Inserts the evaluation and returns its row, if all conditions are true. */
 export const createEvaluation = query(
   {
     ...SCOPE,
@@ -69,11 +63,7 @@ export const createEvaluation = query(
     ).returning(resourceColumns),
 );
 
-/**
- * The oldest row in the history of an evaluation. If an update replaces a value, the old value goes
- * into the history. So the oldest row contains the value that the create stored. If no value was
- * replaced, the history is empty.
- */
+/** The oldest row of the history contains the value that the create stored. */
 const f = alias(runEvaluationHistory, 'f');
 const isHistory = all(same(h.account_id, e.account_id), same(h.evaluation_id, e.id));
 const isFirst = all(
@@ -90,10 +80,8 @@ const isFirst = all(
 );
 
 /**
- * Explains why the create stored nothing. Returns the label that the request names, and the
- * account's evaluation that already has the id. `created_value` is the value with which that
- * evaluation was created. If the label is missing, its columns are NULL. If no evaluation has the
- * id, the columns of the evaluation are NULL. If the create stored the evaluation, returns no row.
+ * Returns the label and the evaluation that already has the id. The columns of a missing row are
+ * NULL.
  */
 export const explainCreateEvaluation = accountQuery(
   { ...KEY, ...LABEL, ...WRITE, ...NOW, ...ALONE },

@@ -10,10 +10,9 @@ import type { EvaluationRow } from './read.ts';
 import * as sql from './sql.generated.ts';
 
 /**
- * Creates an evaluation, and returns its row. If this request stored the row, `created` is true. If
- * the account already has an evaluation with this id and this content, returns the existing row,
- * and `created` is false.
- * @param key the request's Idempotency-Key. If the body has no id, the id is derived from the key.
+ * Creates an evaluation. If the account already has an evaluation with this id and content, returns
+ * the existing row, and `created` is false.
+ * @param key the Idempotency-Key. If the body has no id, the key determines the id.
  * @throws {Failure} `not_found`, `conflict`, `unprocessable` or `database_unavailable`.
  */
 export async function createEvaluation(
@@ -58,8 +57,8 @@ export async function createEvaluation(
     if (!isSame) throw id === undefined ? keyIsTaken() : new Failure('conflict', ID_IS_TAKEN);
     refuseServerFields(sent, stored);
     if (!is_own_write) return { row: stored, created: false };
-    // An earlier attempt of this request created the row, and another request may have updated it
-    // since. So this function returns the row as the earlier attempt stored it.
+    // Another request may have updated the row since an earlier attempt of this request created the
+    // row.
     return { row: { ...stored, value, updated_by: null, updated_at: null }, created: true };
   }
   if (!is_not_deleted) throw new Failure('conflict', ID_WAS_DELETED);

@@ -1,6 +1,6 @@
 /**
- * SQL that deletes an evaluation: two statements in one transaction. If the first statement deletes
- * nothing, the second reads the rows that show why.
+ * SQL that deletes an evaluation, and SQL that explains why a delete changed nothing. Both
+ * statements run in one transaction.
  */
 import { type SQL, sql } from 'drizzle-orm';
 import {
@@ -25,12 +25,7 @@ import { isInScope, isNotDeletedSince, NOW, SCOPE } from './evaluation.query.ts'
 const WRITE = { ...SCOPE, ...NOW, write_id: UPDATE.write_id };
 type P = In<typeof WRITE>;
 
-/**
- * Matches the evaluation that the request may delete.
- * If an evaluation with this id was deleted after the request began, matches nothing. If the id now
- * belongs to a new evaluation, the caller cannot mean it: the caller sent the request before the
- * new evaluation existed.
- */
+/** A request that is older than a deletion cannot mean a new evaluation with the same id. */
 const isDeletable = (p: P) => all(isInScope(p), isNotDeletedSince(p));
 
 const isOwnDeletion = (p: P) =>
@@ -44,20 +39,11 @@ const isOwnDeletion = (p: P) =>
 const DATABASE_NOW = sql`strftime('%Y-%m-%dT%H:%M:%fZ', 'now')`;
 
 /**
- * Returns the SQL for `deleted_at`, the time that is stored with the deletion. If a write to this
- * id began before `deleted_at`, `isNotDeletedSince` refuses the write. So `deleted_at` must be late
- * enough. It is the latest of these three times:
- * - The time when the request began.
- * - The present time of the database's clock. The Worker may have needed several attempts for the
- *   deletion, and other requests may have begun in the meantime.
- * - The time of the evaluation's last change, or of its creation. This time comes from the clock of
- *   an edge location, which may be ahead of the database's clock. Suppose that this time was left
- *   out. The request that created the evaluation could then create it again, if one of its attempts
- *   arrived late.
- * If the second or the third time is more than an hour later than the first, a clock must be wrong.
- * The SQL then ignores this time.
+ * Returns the latest of the request's time, the database's time and the evaluation's version. With
+ * an earlier time, a late attempt of another write could create the evaluation again.
  */
 function deletedAt(p: Omit<P, 'write_id'>): SQL<string> {
+  // A time that is more than an hour after the request comes from a wrong clock.
   const latest = sql<string>`strftime('%Y-%m-%dT%H:%M:%fZ', ${p.now}, '+1 hour')`;
   const isUsable = sql<Truth>`${currentVersion(e)} <= ${latest}`;
   const version = scalar(
@@ -71,9 +57,8 @@ function deletedAt(p: Omit<P, 'write_id'>): SQL<string> {
 }
 
 /**
- * Inserts a row into `deleted_evaluation` and returns the evaluation's id. A trigger then deletes
- * the evaluation, its history, and the rows in `keyed_write` that belong to it. If a condition is
- * false, or if an earlier attempt of this deletion has already inserted the row, inserts nothing.
+ * Inserts the deletion. A trigger deletes the evaluation, its history, and its rows in
+ * `keyed_write`.
  */
 export const deleteEvaluation = query({ ...WRITE, versions: UPDATE.versions }, (p) =>
   insertIf(
@@ -90,10 +75,8 @@ export const deleteEvaluation = query({ ...WRITE, versions: UPDATE.versions }, (
 );
 
 /**
- * Explains why the delete inserted nothing. Returns the version of the evaluation, and the
- * `deleted_at` that an earlier attempt of this deletion stored. If the request may not delete the
- * evaluation, the columns of the evaluation are NULL. If no earlier attempt stored the deletion,
- * `deleted_at` is NULL. If the delete inserted its row, returns no row.
+ * Explains why the delete inserted nothing. `deleted_at` is NULL unless an earlier attempt stored
+ * the deletion.
  */
 export const explainDeleteEvaluation = accountQuery({ ...WRITE, ...ALONE }, (p) =>
   select({

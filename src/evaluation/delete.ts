@@ -1,7 +1,4 @@
-/**
- * Deletes an evaluation and its history in one statement, which also checks all conditions, such as
- * the versions in `If-Match`.
- */
+/** Deletes an evaluation in one statement, which also checks all conditions. */
 import type { OperationContext } from '../db/connection.ts';
 import { getVersion, type Write } from '../db/write.ts';
 import { notFound, preconditionFailed, unexplained } from '../failure.ts';
@@ -10,14 +7,9 @@ import type { EvaluationPath } from './read.ts';
 import * as sql from './sql.generated.ts';
 
 /**
- * Deletes the evaluation. If an earlier attempt of the same deletion has already succeeded, deletes
- * nothing and succeeds too. So a retry never deletes a new evaluation that was created with the
- * same id after the deletion.
- * - Without an idempotency key, only the Worker's own attempts for this request count as attempts
- *   of the same deletion.
- * - With a key, later requests of the caller with the same key also count, for at least seven days.
- * @throws {Failure} `not_found` (also if the token is restricted to one evaluation),
- * `precondition_failed` or `database_unavailable`.
+ * Deletes the evaluation and its history. A retry by the Worker, or with the same idempotency key,
+ * succeeds and never deletes a newer evaluation.
+ * @throws {Failure} `not_found`, `precondition_failed` or `database_unavailable`.
  */
 export async function deleteEvaluation(
   { principal, connection, now }: OperationContext,

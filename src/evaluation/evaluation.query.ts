@@ -10,10 +10,7 @@ export const SCOPE = { account: param<AccountId>(), id: param<string>(), run_id:
 export const isInScope = (p: In<typeof SCOPE>) =>
   all(same(e.account_id, p.account), same(e.id, p.id), same(e.run_id, p.run_id));
 
-/**
- * Parameters: the account, the evaluation, and the link through which the request came. If the
- * request has a token and no link, `link_id` and `link_expires_at` are null.
- */
+/** `link_id` and `link_expires_at` are null if the request has a token instead of a link. */
 export const LINKED = {
   account: SCOPE.account,
   id: SCOPE.id,
@@ -21,11 +18,7 @@ export const LINKED = {
   link_expires_at: param<string | null>(),
 };
 
-/**
- * Returns SQL that is false if the request came through a revoked link. If the request has a token
- * and no link, `link_id` is NULL, so the SQL finds no revocation and is true. The SQL searches by
- * the primary key, so it reads at most one row.
- */
+/** Returns SQL that is false if the request came through a revoked link. */
 export function isNotRevoked(p: In<typeof LINKED>): SQL<Truth> {
   const isOfLink = all(
     same(k.account_id, p.account),
@@ -36,14 +29,12 @@ export function isNotRevoked(p: In<typeof LINKED>): SQL<Truth> {
   return sql<Truth>`NOT ${some(k, isOfLink)}`;
 }
 
-/** Parameter: the time when the request began. */
+/** The time when the request began. */
 export const NOW = { now: param<string>() };
 
 /**
- * Returns SQL that is false if an evaluation with this id was deleted after the request began.
- * After the deletion, somebody may have created a new evaluation with the same id. A write that
- * arrives late must not change the new evaluation. The SQL reads only the deletions of this id
- * since the request began: usually none.
+ * Returns SQL that is false if an evaluation with this id was deleted after the request began. A
+ * late write must not change a newer evaluation with the same id.
  */
 export function isNotDeletedSince(p: Omit<In<typeof SCOPE & typeof NOW>, 'run_id'>): SQL<Truth> {
   const isSince = all(
@@ -55,8 +46,5 @@ export function isNotDeletedSince(p: Omit<In<typeof SCOPE & typeof NOW>, 'run_id
 }
 
 const { write_id, ...columns } = getTableColumns(e);
-/**
- * The columns of an evaluation that a statement may return: all except `write_id`, which never
- * leaves the database. The database uses `write_id` to recognise a repeated write.
- */
+/** All columns except `write_id`, which never leaves the database. */
 export const resourceColumns = columns;

@@ -1,7 +1,6 @@
 /**
- * Parses the bodies that create and update an evaluation.
- * The parsers ignore unknown properties, because many webhook senders cannot change their payload.
- * They also ignore `updated_by` and `updated_at`, because each update sets both fields.
+ * Parses the bodies that create and update an evaluation. The parsers ignore unknown properties,
+ * because many webhook senders cannot change their payload.
  */
 import * as v from 'valibot';
 import {
@@ -18,7 +17,7 @@ import {
 import { FIELD_PATH_MAX_CHARS, OUTPUT_NAME_MAX_CHARS } from '../limits.ts';
 import type { EvaluationRow } from './read.ts';
 
-/** The fields that no update changes. A caller may send them only with the stored value. */
+/** A caller may send these fields only with the stored value. */
 export const IMMUTABLE = {
   id: storedField.id,
   account_id: storedField.text,
@@ -38,14 +37,12 @@ export const EvaluationUpdateBody = v.object(
 
 export type EvaluationUpdate = {
   readonly value: number;
-  /** The immutable fields that the caller sent. They must equal the stored fields. */
   readonly immutable: SentFields;
 };
 
 /**
  * Parses the body of an update.
- * @throws {Failure} `malformed` if the value is wrong; `unprocessable` if an immutable field has a
- * wrong type.
+ * @throws {Failure} `malformed` for a wrong value; `unprocessable` for a wrong immutable field.
  */
 export function parseEvaluationUpdate(body: Body): EvaluationUpdate {
   const { value, ...immutable } = parse(EvaluationUpdateBody, body, IMMUTABLE, fieldIsImmutable);
@@ -54,10 +51,8 @@ export function parseEvaluationUpdate(body: Body): EvaluationUpdate {
 
 const { account_id, run_id, created_by, created_by_evaluator_id, created_at } = IMMUTABLE;
 /**
- * The fields that the server sets when it creates an evaluation. A caller may send one of these
- * fields only with the value that the server sets. If the API ignored a different value, the caller
- * would believe that the server had stored it. The API always refuses `created_at`, because the
- * caller cannot know its value.
+ * The fields that the server sets. If the API ignored another value, the caller would believe that
+ * the server stored it.
  */
 export const SERVER_FIELDS = {
   account_id,
@@ -90,8 +85,7 @@ export type EvaluationCreate = Pick<
 
 /**
  * Parses the body of a create.
- * @throws {Failure} `malformed` if a field that the caller sets is wrong; `unprocessable` if a
- * field that the server sets has a wrong type.
+ * @throws {Failure} `malformed`; or `unprocessable` for a field that the server sets.
  */
 export function parseEvaluationCreate(body: Body): EvaluationCreate {
   const parsed = parse(EvaluationCreateBody, body, SERVER_FIELDS, fieldIsSet);

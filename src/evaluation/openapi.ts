@@ -60,7 +60,6 @@ const REPLACED_EXAMPLE: ReplacedRow = {
 
 const { id, evaluation_label_id, value, output_name, field_path } = CREATED_EXAMPLE;
 
-/** The two fields that tell which part of the run is evaluated. */
 const target = {
   output_name: api.textOrNull('Name of the output being evaluated', OUTPUT_NAME_MAX_CHARS),
   field_path: api.textOrNull(

@@ -1,4 +1,4 @@
-/** SQL that reads evaluations, and the values that updates have replaced. */
+/** SQL that reads evaluations and their replaced values. */
 import { asc, desc, getTableColumns, sql } from 'drizzle-orm';
 import { accountQuery, all, below, e, h, param, same, select, type Truth } from '../db/query.ts';
 import { isInScope, resourceColumns, SCOPE } from './evaluation.query.ts';
@@ -8,18 +8,14 @@ export const getEvaluation = accountQuery(SCOPE, (p) =>
 );
 
 /**
- * Returns evaluations of a run, oldest first. If two evaluations were created in the same
- * millisecond, the smaller id comes first. So `created_at` and `id` together are a unique position
- * in the list, and a cursor can contain them.
+ * Returns evaluations of a run, oldest first. `created_at` and `id` together are a unique position
+ * in the list.
  */
 export const listEvaluations = accountQuery(
   {
     account: SCOPE.account,
     run_id: SCOPE.run_id,
-    /**
-     * The `created_at` and the `id` of the last row on the previous page. For the first page, both
-     * are empty texts.
-     */
+    /** The position of the last row on the previous page; empty texts for the first page. */
     after_created_at: param<string>(),
     after_id: param<string>(),
     limit: param<number>(),
@@ -41,17 +37,13 @@ export const listEvaluations = accountQuery(
 const { account_id, write_id, ...replacedColumns } = getTableColumns(h);
 
 /**
- * Returns the values of an evaluation that updates have replaced, newest first. If the evaluation
- * exists but has no such values, returns one row of NULLs. If the evaluation does not exist,
- * returns no row. So read.ts can throw `not_found` only for a missing evaluation.
+ * Returns the replaced values of an evaluation, newest first. If the evaluation exists but has no
+ * replaced values, returns one row of NULLs.
  */
 export const listReplacedValues = accountQuery(
   {
     ...SCOPE,
-    /**
-     * The `replaced_at` of the last entry on the previous page. For the first page it is `~`, which
-     * sorts after all times.
-     */
+    /** The last `replaced_at` on the previous page, or `~`, which sorts after all times. */
     before: param<string>(),
     limit: param<number>(),
   },

@@ -1,36 +1,19 @@
-/**
- * Reads evaluations and the values that updates have replaced. Each read is one call to the
- * database.
- */
+/** Reads evaluations and their replaced values. Each read is one call to the database. */
 import type { OperationContext, Page, Position } from '../db/connection.ts';
 import type { runEvaluation, runEvaluationHistory } from '../db/schema.ts';
 import { notFound } from '../failure.ts';
 import { allows } from '../principal.ts';
 import * as sql from './sql.generated.ts';
 
-/**
- * The row of an evaluation as the database returns it. `write_id` is missing, because it never
- * leaves the database.
- */
 export type EvaluationRow = Omit<typeof runEvaluation.$inferSelect, 'write_id'>;
 
-/**
- * The evaluation as callers receive it.
- * - `account_id`, `created_by` and `updated_by` are plain strings. All other ids are UUIDs in lower
- *   case.
- * - Times are ISO 8601 in UTC with milliseconds.
- * - `value` is a finite double.
- * - `updated_at` is absent until the first update, and never null.
- */
+/** The evaluation as callers receive it: `updated_at` is absent until the first update. */
 export type RunEvaluation = Omit<EvaluationRow, 'updated_at'> & { updated_at?: string };
 
-/** The ids of an evaluation and its run, in lower case, as they are stored. */
+/** Both ids are UUIDs in lower case. */
 export type EvaluationPath = { readonly run_id: string; readonly id: string };
 
-/**
- * An entry of an evaluation's history: a value that an update replaced, who had set the value and
- * when, and who replaced it and when.
- */
+/** A value that an update replaced, with its author and the author of the update. */
 export type ReplacedRow = Omit<typeof runEvaluationHistory.$inferSelect, 'account_id' | 'write_id'>;
 
 /** Converts a database row to the evaluation as callers receive it. */
@@ -54,27 +37,18 @@ export async function getEvaluation(
   return row;
 }
 
-/**
- * If a request asks for the evaluations under one label, the Worker reads at most this many
- * evaluations of the run. D1 then bills at most 1,000 rows: these 999 and, from the second page on,
- * the last row of the previous page.
- */
+/** D1 bills at most 1,000 rows for a page: these rows, and the last row of the previous page. */
 const LABEL_SEARCH_MAX_ROWS = 999;
 
 /**
- * Reads a page of the run's evaluations, oldest first. If the account has no such run, the page is
- * empty.
- * If `label` is set, the Worker reads the next LABEL_SEARCH_MAX_ROWS evaluations of the run, and
- * returns only the evaluations under the label. No index contains the label, and the run may be too
- * long to read completely. If the run may have more evaluations, `end` is the last evaluation that
- * the Worker read. The next page can then begin after `end`, even if this page is empty.
- * @throws {Failure} `not_found` if the token is restricted to a different run, or to one
- * evaluation; or `database_unavailable`.
+ * Reads a page of the run's evaluations, oldest first. With `label`, the page may be short or
+ * empty, and the next page begins after `end`.
+ * @throws {Failure} `not_found` if the token is restricted to another run or to one evaluation, or
+ * `database_unavailable`.
  */
 export async function listEvaluations(
   { principal, connection }: OperationContext,
   run_id: string,
-  /** If `label` is set, the page contains only evaluations under this label. */
   label: string | undefined,
   { after, limit }: Page<Position>,
 ): Promise<{ readonly rows: EvaluationRow[]; readonly end?: EvaluationRow | undefined }> {
@@ -93,7 +67,7 @@ export async function listEvaluations(
 }
 
 /**
- * Reads a page of the values of an evaluation that updates have replaced, newest first.
+ * Reads a page of an evaluation's replaced values, newest first.
  * @throws {Failure} `not_found` or `database_unavailable`.
  */
 export async function listReplacedValues(

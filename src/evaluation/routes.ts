@@ -1,4 +1,4 @@
-/** Routes for evaluations. Each handler reads the request, calls an operation, and responds. */
+/** Routes for evaluations. */
 import type { Context } from 'hono';
 import { nameWrite } from '../db/write.ts';
 import type { RequireAuth } from '../http/bearer-auth.ts';
@@ -37,7 +37,7 @@ const EVALUATIONS = '/v1/run/:id/evaluations';
 const EVALUATION = '/v1/run/:run_id/evaluation/:evaluation_id';
 const HISTORY = `${EVALUATION}/history` as const;
 
-/** Creates the routes for evaluations. Handlers throw failures, which http/errors.ts renders. */
+/** Creates the routes for evaluations. */
 export function evaluationRoutes(requireAuth: RequireAuth) {
   const routes = new Hono<AppEnv>();
 
@@ -84,7 +84,7 @@ export function evaluationRoutes(requireAuth: RequireAuth) {
     return respondResource(c, 200, toResource(row));
   };
   routes.put(EVALUATION, requireAuth('updateEvaluation', 'write'), update);
-  // POST does the same as PUT, because most senders of webhooks and callbacks can only POST.
+  // Most senders of webhooks and callbacks can only POST.
   routes.post(EVALUATION, requireAuth('updateEvaluationByPost', 'write'), update);
 
   routes.delete(EVALUATION, requireAuth('deleteEvaluation', 'write'), async (c) => {
@@ -117,8 +117,7 @@ export function evaluationRoutes(requireAuth: RequireAuth) {
 }
 
 /**
- * Reads the run's id and the evaluation's id from the path of the URL, in lower case. Adds the
- * evaluation's id to the log line.
+ * Reads both ids from the path in lower case, and adds the evaluation's id to the log line.
  * @throws {Failure} `malformed` if an id is not a UUID.
  */
 export function readEvaluationPath(

@@ -1,7 +1,6 @@
 /**
- * SQL that updates an evaluation: two statements in one transaction, so no other write can change a
- * row between them. The first statement checks all conditions. If it stores nothing, the second
- * statement reads the rows that show why, and update.ts finds the condition that is false.
+ * SQL that updates an evaluation, and SQL that explains why an update changed nothing. Both
+ * statements run in one transaction.
  */
 import { sql } from 'drizzle-orm';
 import {
@@ -49,19 +48,12 @@ const WRITE = {
   run_id: param<string | null>(),
   write_id,
   is_repeatable,
-  /**
-   * `isReplaced` searches the history for an earlier attempt of this write. It reads only the rows
-   * that are later than this time.
-   */
+  /** `isReplaced` reads only the history rows after this time. */
   since: param<string>(),
 };
 type P = In<typeof WRITE>;
 
-/**
- * Matches the evaluation that the request names. A request with a token also names the run, and the
- * evaluation must belong to this run. A request through a link names no run, because a link does
- * not contain one.
- */
+/** A link contains no run, so only a request with a token must name the evaluation's run. */
 const isTarget = (p: P) =>
   all(
     same(e.account_id, p.account),
@@ -69,32 +61,18 @@ const isTarget = (p: P) =>
     sql`(${same(e.run_id, p.run_id)} OR ${p.link_id} IS NOT NULL)`,
   );
 
-/**
- * Matches the evaluation if the request may write it. Two conditions must be true:
- * - If the request came through a link, the link is not revoked.
- * - No evaluation with this id was deleted after the request began. After such a deletion, the id
- *   may belong to a new evaluation. The caller cannot mean the new evaluation, because the caller
- *   sent the request before it existed.
- */
 const isWritable = (p: P) => all(isTarget(p), isNotRevoked(p), isNotDeletedSince(p));
 
 const isOwnWrite = (p: P) => same(e.write_id, p.write_id);
 
 /**
- * Matches the row in `keyed_write` that this write has already stored. Only a write with an
- * idempotency key has such a row.
- * Even the first attempt searches for the row. An earlier request with the same key may have stored
- * it, or the second attempt may have reached the database before the first.
+ * Matches the row that a write with this idempotency key stored. Even a first attempt needs the
+ * row, because an earlier request may have had the same key.
  */
 const isKeyedWrite = (p: P) =>
   all(same(w.account_id, e.account_id), same(w.evaluation_id, e.id), same(w.write_id, p.write_id));
 
-/**
- * Matches the history row that contains the value of this write. The history has such a row if
- * another write has replaced the value.
- * Only a write without an idempotency key needs this search. The search reads only the history rows
- * since the request began. There are usually none, even if the history is long.
- */
+/** Matches the history row of this write, if another write has replaced the value. */
 const isReplaced = (p: P) =>
   all(
     same(h.account_id, e.account_id),
@@ -103,10 +81,7 @@ const isReplaced = (p: P) =>
     same(h.write_id, p.write_id),
   );
 
-/**
- * Updates the evaluation and returns the row. If a condition is false, or if this write is already
- * stored, updates nothing.
- */
+/** Updates the evaluation if all conditions are true, and if this write is not stored yet. */
 export const updateEvaluation = query({ ...UPDATE, ...WRITE, value: param<number>() }, (p) => {
   const isRetry = all(
     p.is_repeatable,
@@ -136,25 +111,16 @@ export const updateEvaluation = query({ ...UPDATE, ...WRITE, value: param<number
 });
 
 /**
- * Explains why the update changed nothing. Returns the evaluation, the value that this write has
- * already stored (if it has), and the rule of the label. If the request may not write the
- * evaluation, the columns of the evaluation are NULL. If the update changed the evaluation, returns
- * no row.
+ * Explains why the update changed nothing. If the request may not write the evaluation, the
+ * evaluation's columns are NULL.
  */
 export const explainUpdateEvaluation = accountQuery({ ...WRITE, ...ALONE }, (p) =>
   select({
     evaluation: resourceColumns,
     is_own_write: isOwnWrite(p).as('is_own_write'),
-    /**
-     * 1 if the request may count as the caller's retry of an earlier request. It counts as a retry
-     * if the last update stored the same value by the same author. Only the Worker's first attempt
-     * sends 1 (db/write.ts).
-     */
+    /** 1 if the request may be the caller's retry of an earlier request (db/write.ts). */
     is_repeatable: p.is_repeatable.as('is_repeatable'),
-    /**
-     * The value that an earlier attempt of this write stored, from `keyed_write` or from the
-     * history. NULL if neither contains this write.
-     */
+    /** The value that an earlier attempt of this write stored, or NULL. */
     earlier_value: coalesce(w.value, h.value).as('earlier_value'),
     earlier_updated_at: coalesce(w.updated_at, h.updated_at).as('earlier_updated_at'),
     rule: ruleColumns,

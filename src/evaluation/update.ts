@@ -1,7 +1,4 @@
-/**
- * Updates an evaluation's value in one statement, which also checks all conditions, such as the
- * versions in `If-Match`.
- */
+/** Updates an evaluation's value in one statement, which also checks all conditions. */
 import type { OperationContext } from '../db/connection.ts';
 import type { RowOf, Statement } from '../db/statement.ts';
 import { getVersion, updateParams, type Write } from '../db/write.ts';
@@ -16,10 +13,7 @@ import * as sql from './sql.generated.ts';
 type UpdateParams = typeof sql.updateEvaluation extends Statement<infer P, unknown> ? P : never;
 
 /**
- * The ids of the evaluation and of the link, for a request through a link.
- * - `run_id` is null, because a link does not contain the id of a run.
- * - `link_id` and `link_expires_at` are part of the primary key of `revoked_link`. If the link was
- *   revoked, the update finds a row with both, and stores nothing.
+ * The ids for a request through a link. `run_id` is null, because a link does not contain a run.
  */
 export type LinkedPath = {
   readonly run_id: null;
@@ -29,8 +23,8 @@ export type LinkedPath = {
 };
 
 /**
- * A statement that reads rows after the write, in the same transaction. `updateEvaluation` adds the
- * rows to `rows`, even if the write stored nothing.
+ * A statement that reads rows after the write, in the same transaction, even if the write stored
+ * nothing.
  */
 type FurtherRead<Row> = {
   readonly statement: Statement<UpdateParams, Row>;
@@ -38,15 +32,9 @@ type FurtherRead<Row> = {
 };
 
 /**
- * Updates the value, and returns the row as this write stored it.
- * - An earlier attempt, or an earlier request with the same idempotency key, may have already
- *   stored this write. The function then changes nothing. It returns the row as it was stored then,
- *   even if another write has changed the row since.
- * - A request that has neither a precondition nor an idempotency key may be a retry. If the last
- *   update stored the same value by the same author, the function changes nothing and returns the
- *   stored row.
- * @throws {Failure} `not_found` (also if the link is revoked), `precondition_failed`,
- * `unprocessable` or `database_unavailable`.
+ * Updates the value, and returns the row as this write stored it. Changes nothing if an earlier
+ * attempt or request has already stored this write.
+ * @throws {Failure} `not_found`, `precondition_failed`, `unprocessable` or `database_unavailable`.
  */
 export async function updateEvaluation<Row = never>(
   context: OperationContext,
@@ -69,10 +57,8 @@ export async function updateEvaluation<Row = never>(
 }
 
 /**
- * Finds out why the update changed nothing. An earlier attempt of the Worker, or an earlier request
- * of the caller, may have already stored this write. If so, returns the row as it was stored then.
- * Otherwise throws the failure for the first condition that is false. README.md lists the
- * conditions in order, and update.query.ts checks them in SQL.
+ * Returns the row if an earlier attempt stored this write. Otherwise throws the failure for the
+ * first false condition, in the order of README.md.
  */
 function findEarlierRow(
   explanation: RowOf<typeof sql.explainUpdateEvaluation>,
