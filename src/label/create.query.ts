@@ -1,6 +1,6 @@
 /**
- * SQL that creates a label: two statements in one transaction. If the first statement creates
- * nothing, the second reads the label that shows why.
+ * SQL that creates a label, and SQL that explains why a create stored nothing. Both statements run
+ * in one transaction.
  */
 import { sql } from 'drizzle-orm';
 import {
@@ -24,19 +24,13 @@ import { isLabelOf } from './rule.query.ts';
 const WRITE = {
   ...SCOPE,
   write_id: param<string>(),
-  /**
-   * A digest of the content that the caller sent. If a later create has the same digest, it has the
-   * same content.
-   */
+  /** A digest of the content that the caller sent. */
   create_digest: param<string>(),
 };
 
 /**
- * Inserts the label and returns its row. If the account already has a label with this id, or if a
- * shared label has this id, inserts nothing.
- * A new label may not have the id of a shared label. An account's own label takes precedence over a
- * shared label with the same id. So the new label would suddenly change the rule for all
- * evaluations of the account under the shared label.
+ * Inserts the label and returns its row, unless an own or shared label has this id. An own label
+ * with a shared label's id would change the rule for existing evaluations.
  */
 export const createEvaluationLabel = query(
   {
@@ -47,7 +41,6 @@ export const createEvaluationLabel = query(
     min_value: param<number | null>(),
     max_value: param<number | null>(),
     categories: param<string | null>(),
-    /** The author, from the verified token. */
     subject: param<string>(),
     now: param<string>(),
   },
@@ -67,17 +60,11 @@ export const createEvaluationLabel = query(
     ).returning(resourceColumns),
 );
 
-/**
- * Explains why the create stored nothing: returns the label that already has the id. If the create
- * stored the label, returns no row.
- */
+/** Returns the label that already has the id. */
 export const explainCreateEvaluationLabel = accountQuery({ ...WRITE, ...ALONE }, (p) =>
   select({
     label: resourceColumns,
-    /**
-     * 1 if the account created this label with the content that the request has. Later updates of
-     * the label do not change the result.
-     */
+    /** 1 if the account created this label with the content that this request has. */
     is_same: all(same(l.account_id, p.account), is(l.create_digest, p.create_digest)).as('is_same'),
     is_own_write: is(l.write_id, p.write_id).as('is_own_write'),
   })

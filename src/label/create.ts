@@ -8,22 +8,15 @@ import type { LabelCreate } from './input.ts';
 import type { LabelRow } from './read.ts';
 import * as sql from './sql.generated.ts';
 
-/**
- * If the body has no id, the Worker derives the label's id from the caller, this text and the
- * Idempotency-Key. For an evaluation, the Worker uses the id of the run instead of this text.
- */
+/** Takes the place of a run's id when `deriveId` derives the id of a label. */
 const COLLECTION = 'evaluation-labels';
 
 /**
- * Creates a label, and returns its row. If this request stored the row, `created` is true. If the
- * account has already created a label with this id and this content, returns that row as it is now,
- * and `created` is false.
- * @param key the request's Idempotency-Key. If the body has no id, the id is derived from the key.
- * @throws {Failure}
- * - `not_found` if the token is restricted to one run or one evaluation
- * - `conflict` if another label already has the id
- * - `unprocessable` if the body has a wrong value for a field that the server sets
- * - `database_unavailable`
+ * Creates a label. If the account has already created a label with this id and content, returns the
+ * existing row, and `created` is false.
+ * @param key the Idempotency-Key. If the body has no id, the key determines the id.
+ * @throws {Failure} `not_found` if the token is restricted, `conflict`, `unprocessable` or
+ * `database_unavailable`.
  */
 export async function createEvaluationLabel(
   { principal, connection, now, uuid }: OperationContext,
@@ -47,8 +40,7 @@ export async function createEvaluationLabel(
     account,
     subject,
     now,
-    // The digest shows whether a later create has the same content. The columns cannot show that:
-    // an update may have changed the name or the description, and a label has no history.
+    // A label has no history, so only a digest shows what an earlier create sent.
     create_digest: await digest('label', JSON.stringify(content)),
     write_id: createWriteId(uuid),
   };

@@ -1,8 +1,4 @@
-/**
- * Parses the bodies that create and update a label.
- * The parsers ignore unknown properties. They also ignore `updated_by` and `updated_at`, because
- * each update sets both fields.
- */
+/** Parses the bodies that create and update a label. */
 import * as v from 'valibot';
 import {
   type Body,
@@ -40,7 +36,6 @@ const Description = textOrNull('description', LABEL_DESCRIPTION_MAX_CHARS);
 const Archived = v.boolean('archived must be true or false.');
 
 const BOUND = 'a JSON number, or null';
-/** The error message for wrong categories. */
 export const CATEGORIES = `categories must be 1 to ${CATEGORIES_MAX_COUNT} different strings of Unicode text, each of 1 to ${CATEGORY_MAX_CHARS} characters.`;
 const Categories = v.pipe(
   v.array(v.string(CATEGORIES), CATEGORIES),
@@ -54,10 +49,7 @@ const Categories = v.pipe(
   ),
 );
 
-/**
- * The fields that no update can change. A caller may send them only with the stored value.
- * `archived_at` changes only if the caller sends `archived`.
- */
+/** A caller may send these fields only with the stored value. */
 export const IMMUTABLE = {
   id: storedField.id,
   account_id: storedField.text,
@@ -74,11 +66,7 @@ export const IMMUTABLE = {
 >;
 
 const { account_id, archived_at, created_by, created_at } = IMMUTABLE;
-/**
- * The fields that the server sets when it creates a label. A caller may send one of these fields
- * only with the value that the server sets. The API always refuses `created_at`, because the caller
- * cannot know its value.
- */
+/** The fields that the server sets. The API refuses a body that has another value. */
 export const SERVER_FIELDS = {
   account_id,
   archived: v.nullish(v.boolean()),
@@ -121,7 +109,6 @@ export const LabelCreateBody = v.pipe(
   ),
 );
 
-/** The fields that the caller sets in a create. */
 type LabelContent = Pick<
   EvaluationLabel,
   'name' | 'description' | 'value_type' | 'min_value' | 'max_value' | 'categories'
@@ -136,8 +123,7 @@ export type LabelCreate = {
 
 /**
  * Parses the body of a create.
- * @throws {Failure} `malformed` if a field that the caller sets is wrong; `unprocessable` if a
- * field that the server sets is wrong.
+ * @throws {Failure} `malformed`; or `unprocessable` for a field that the server sets.
  */
 export function parseLabelCreate(body: Body): LabelCreate {
   const parsed = parse(LabelCreateBody, body, SERVER_FIELDS, fieldIsSet);
@@ -160,19 +146,17 @@ export const LabelUpdateBody = v.pipe(
   ),
 );
 
-/** The changes of an update. A field that is undefined does not change. */
+/** A field that is undefined does not change. */
 export type LabelUpdate = {
   readonly name: string | undefined;
   readonly description: string | null | undefined;
   readonly archived: boolean | undefined;
-  /** The immutable fields that the caller sent. They must equal the stored fields. */
   readonly immutable: SentFields;
 };
 
 /**
  * Parses the body of an update.
- * @throws {Failure} `malformed` if a field that can change is wrong; `unprocessable` if an
- * immutable field is wrong.
+ * @throws {Failure} `malformed`; or `unprocessable` for an immutable field.
  */
 export function parseLabelUpdate(body: Body): LabelUpdate {
   const { name, description, archived, ...immutable } = parse(

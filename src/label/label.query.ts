@@ -10,8 +10,5 @@ export const SCOPE = { account: param<AccountId>(), id: param<string>() };
 export const isOwn = (p: In<typeof SCOPE>) => all(same(l.account_id, p.account), same(l.id, p.id));
 
 const { create_digest, write_id, ...columns } = getTableColumns(l);
-/**
- * The columns of a label that a statement may return: all except `create_digest` and `write_id`,
- * which never leave the database.
- */
+/** All columns except `create_digest` and `write_id`, which never leave the database. */
 export const resourceColumns = columns;

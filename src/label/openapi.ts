@@ -57,10 +57,7 @@ const { id, name, description, value_type, min_value, max_value } = CREATED_EXAM
 
 const NULL = { type: 'null' };
 const UNBOUNDED = { min_value: NULL, max_value: NULL };
-/**
- * JSON Schema that tells which fields each `value_type` has. The schema uses the keyword `if`. Code
- * generators ignore `if`, so they generate one type for all labels.
- */
+/** Code generators ignore the keyword `if`, so they generate one type for all labels. */
 const RULE = {
   if: api.someProperties({ value_type: { enum: ['categorical', 'ordinal'] } }),
   // biome-ignore lint/suspicious/noThenProperty: a keyword of JSON Schema.
@@ -75,16 +72,11 @@ const RULE = {
     then: api.someProperties(UNBOUNDED),
   },
 };
-/**
- * Requires at least one of the fields `name`, `description` and `archived`. `anyOf` alone would
- * mean the same, but openapi-typescript would then turn the body into `unknown`. So `anyOf` is
- * inside `allOf`.
- */
+/** With `anyOf` outside `allOf`, openapi-typescript would turn the body into `unknown`. */
 const ONE_CHANGE = {
   allOf: [{ anyOf: ['name', 'description', 'archived'].map((name) => ({ required: [name] })) }],
 };
 
-/** The fields that the caller sets in a create. */
 const content = {
   name: { ...api.text('What it is called', LABEL_NAME_MAX_CHARS), minLength: 1 },
   description: api.textOrNull('What is evaluated', LABEL_DESCRIPTION_MAX_CHARS),

@@ -1,4 +1,4 @@
-/** The SQL that reads one label, or lists the labels that an account may use. */
+/** SQL that reads one label, or lists the labels that an account may use. */
 import { asc, sql } from 'drizzle-orm';
 import { alias, unionAll } from 'drizzle-orm/sqlite-core';
 import { accountQuery, all, l, param, same, select, some, type Truth } from '../db/query.ts';
@@ -13,19 +13,13 @@ export const getEvaluationLabel = accountQuery(SCOPE, (p) =>
 const own = alias(evaluationLabel, 'o');
 
 /**
- * Returns the account's own labels and the shared labels, oldest first. If two labels were created
- * in the same millisecond, the smaller id comes first. If an own label and a shared label have the
- * same id, leaves out the shared label.
- * SQLite searches one index twice, for the own labels and for the shared labels. It merges the two
- * results while it reads them, and stops at the limit.
+ * Returns the account's own labels and the shared labels, oldest first. SQLite merges two searches
+ * of one index, and stops at the limit.
  */
 export const listEvaluationLabels = accountQuery(
   {
     account: SCOPE.account,
-    /**
-     * The `created_at` and the `id` of the last row on the previous page. For the first page, both
-     * are empty texts.
-     */
+    /** The position of the last row on the previous page; empty texts for the first page. */
     after_created_at: param<string>(),
     after_id: param<string>(),
     limit: param<number>(),

@@ -5,18 +5,12 @@ import { notFound } from '../failure.ts';
 import { allowsLabels } from '../principal.ts';
 import * as sql from './sql.generated.ts';
 
-/**
- * The row of a label as the database returns it. `create_digest` and `write_id` are missing,
- * because they never leave the database. `categories` is a JSON array of strings, or null.
- */
+/** `categories` is a JSON array of strings, or null. */
 export type LabelRow = Omit<typeof evaluationLabel.$inferSelect, 'create_digest' | 'write_id'>;
 
 /**
- * The label as callers receive it. A label defines what the value of an evaluation means.
- * - `account_id` is `shared` if every account may use the label.
- * - `id` is a UUID in lower case.
- * - Times are ISO 8601 in UTC with milliseconds.
- * - `updated_at` is absent until the first update, and never null.
+ * The label as callers receive it: `updated_at` is absent until the first update. `account_id` is
+ * `shared` if every account may use the label.
  */
 export type EvaluationLabel = Omit<LabelRow, 'categories' | 'updated_at'> & {
   categories: string[] | null;
@@ -45,8 +39,7 @@ export async function getEvaluationLabel(
 }
 
 /**
- * Reads a page of the labels that the account may use, oldest first: its own labels and the shared
- * labels, archived or not.
+ * Reads a page of the own and shared labels, oldest first, archived or not.
  * @throws {Failure} `not_found` if the token is restricted to one evaluation, or
  * `database_unavailable`.
  */

@@ -1,6 +1,4 @@
-/**
- * Routes for evaluation labels. Each handler reads the request, calls an operation, and responds.
- */
+/** Routes for evaluation labels. */
 import type { Context } from 'hono';
 import { nameWrite } from '../db/write.ts';
 import type { RequireAuth } from '../http/bearer-auth.ts';
@@ -24,7 +22,7 @@ import { updateEvaluationLabel } from './update.ts';
 const LABELS = '/v1/evaluation-labels';
 const LABEL = '/v1/evaluation-label/:label_id';
 
-/** Creates the routes for labels. Handlers throw failures, which http/errors.ts renders. */
+/** Creates the routes for evaluation labels. */
 export function labelRoutes(requireAuth: RequireAuth) {
   const routes = new Hono<AppEnv>();
 
@@ -67,10 +65,7 @@ export function labelRoutes(requireAuth: RequireAuth) {
   return routes;
 }
 
-/**
- * Reads the label's id from the path of the URL, in lower case. Adds the id to the log line.
- * @throws {Failure} `malformed` if the id is not a UUID.
- */
+/** Reads the label's id from the path in lower case, and adds the id to the log line. */
 function readLabelId(c: Context<AppEnv, typeof LABEL>): string {
   const id = requireUuid('id', c.req.param('label_id'));
   c.get('log').label = id;

@@ -1,7 +1,4 @@
-/**
- * SQL conditions about the label of an evaluation: they find the label, and check whether it allows
- * a value. Every statement on evaluations can use them.
- */
+/** SQL conditions that find an evaluation's label, and check whether the label allows a value. */
 import { type SQL, sql } from 'drizzle-orm';
 import { alias } from 'drizzle-orm/sqlite-core';
 import {
@@ -25,10 +22,8 @@ export const shared = literal(SHARED_ACCOUNT);
 const own = alias(evaluationLabel, 'o');
 
 /**
- * Matches the label that has this id for this account. If the account has its own label with the
- * id, the own label matches. Otherwise the shared label with the id matches.
- * The label of another account never matches. If it did, an error message could reveal the other
- * account's categories.
+ * Matches the account's own label with this id, or else the shared label. An error message must not
+ * reveal the categories of another account's label.
  */
 export function isLabelOf(account: Id, id: Id): SQL<Truth> {
   const isOwn = all(same(own.account_id, account), same(own.id, id));
@@ -36,10 +31,7 @@ export function isLabelOf(account: Id, id: Id): SQL<Truth> {
   return all(same(l.account_id, coalesce(owner, shared)), same(l.id, id));
 }
 
-/**
- * Returns SQL that is true if the label `l` allows the value. Bounds are inclusive. The value of a
- * categorical or ordinal label is an index into its categories, from 0.
- */
+/** Returns SQL that is true if the label `l` allows the value. */
 const allows = (value: SQL<number>) => sql<Truth>`CASE ${l.value_type}
   WHEN 'binary' THEN ${value} IN (0, 1)
   WHEN 'continuous' THEN ${value} BETWEEN coalesce(${l.min_value}, ${value})
@@ -48,11 +40,8 @@ const allows = (value: SQL<number>) => sql<Truth>`CASE ${l.value_type}
 END`;
 
 /**
- * Returns SQL that is true if the account's label with this id meets the condition. If the label is
- * missing, the result is `otherwise`.
- * An own label takes precedence over the shared label with the same id. `coalesce` searches for the
- * shared label only if the account has no own label. So the SQL reads an own label only once. With
- * `isLabelOf`, the SQL would read it twice.
+ * Returns SQL that is true if the account's label meets the condition. The result is `otherwise` if
+ * the label is missing.
  */
 function labelMeets(account: Id, id: Id, condition: SQL, otherwise: 0 | 1): SQL<Truth> {
   const lookUp = (owner: Id) =>
@@ -64,17 +53,13 @@ function labelMeets(account: Id, id: Id, condition: SQL, otherwise: 0 | 1): SQL<
   return sql<Truth>`coalesce(${lookUp(account)}, ${lookUp(shared)}, ${otherwise})`;
 }
 
-/**
- * Returns SQL that is true if a create may store the value: the label exists, is not archived, and
- * allows the value.
- */
+/** Returns SQL that is true if a create may store the value. */
 export const allowsCreate = (account: Id, id: Id, value: SQL<number>): SQL<Truth> =>
   labelMeets(account, id, all(allows(value), sql`${l.archived_at} IS NULL`), 0);
 
 /**
- * Returns SQL that is true if an update may store the value. An archived label still restricts
- * updates. If the label is missing, the update may store every finite value, because the label may
- * be inserted later than its evaluations.
+ * Returns SQL that is true if an update may store the value. A missing label allows every value,
+ * because a label may arrive after its evaluations.
  */
 export const allowsUpdate = (account: Id, id: Id, value: SQL<number>): SQL<Truth> =>
   labelMeets(account, id, allows(value), 1);

@@ -1,24 +1,15 @@
-/**
- * Explains in error messages which values a label allows. The SQL of rule.query.ts decides whether
- * a value is stored. This file repeats the rule in TypeScript, to explain why the SQL refused a
- * value.
- */
+/** Explains in an error message why the SQL of rule.query.ts refused a value. */
 import type { OrNulls } from '../db/statement.ts';
 import { type Failure, unprocessable } from '../failure.ts';
 import type { LabelRow } from './read.ts';
 
-/**
- * An error message lists at most this many categories. A longer list is cut in the middle: the
- * message has the first 19 categories and the last one.
- */
 const SHOWN_MAX_CATEGORIES = 20;
 
-/** The columns that contain a label's rule. */
 type RuleRow = Pick<LabelRow, 'value_type' | 'min_value' | 'max_value' | 'categories'>;
 
 /**
- * Returns a failure `unprocessable` if the label does not allow the value; otherwise undefined. If
- * the label is missing, every value is allowed.
+ * Returns a failure `unprocessable` if the label does not allow the value. A missing label allows
+ * every value.
  */
 export function findValueRefusal(rule: OrNulls<RuleRow>, value: number): Failure | undefined {
   const { value_type, min_value: min, max_value: max } = rule;
@@ -35,10 +26,7 @@ export function findValueRefusal(rule: OrNulls<RuleRow>, value: number): Failure
   return isIndex ? undefined : unprocessable(describeCategories(categories));
 }
 
-/**
- * Describes the allowed range, for an error message. At least one bound is not null, because a
- * label without bounds refuses no value.
- */
+/** At least one bound is not null, because a label without bounds refuses no value. */
 function describeRange(min: number | null, max: number | null): string {
   if (min !== null && max !== null) return `value must be between ${min} and ${max}.`;
   return min === null ? `value must be at most ${max}.` : `value must be at least ${min}.`;

@@ -1,7 +1,6 @@
 /**
- * SQL that updates a label: two statements in one transaction, so no other write can change a row
- * between them. The first statement checks all conditions. If it stores nothing, the second
- * statement reads the label, and update.ts finds the condition that is false.
+ * SQL that updates a label, and SQL that explains why an update changed nothing. Both statements
+ * run in one transaction.
  */
 import { sql } from 'drizzle-orm';
 import {
@@ -44,13 +43,8 @@ const WRITE = {
 };
 
 /**
- * Returns SQL that is true if the update would store nothing new, for one of two reasons:
- * - The row has this write's `write_id`. An earlier attempt, or an earlier request with the same
- *   idempotency key, has stored the write.
- * - `is_repeatable` is 1, and the row already has this content by this author. The request counts
- *   as the caller's retry of an earlier request.
- * A label has no history. So if another write has changed the label since, the SQL does not
- * recognise an earlier attempt of this write.
+ * Returns SQL that is true if this write is already stored, or repeats the last update. A label has
+ * no history, so the SQL cannot recognise a write after another update.
  */
 const isStored = (p: In<typeof WRITE>) =>
   sql<Truth>`(${same(l.write_id, p.write_id)} OR ${all(
@@ -61,10 +55,7 @@ const isStored = (p: In<typeof WRITE>) =>
     is(l.updated_by, p.subject),
   )})`;
 
-/**
- * Updates the label and returns the row. If a condition is false, or if this write is already
- * stored, updates nothing.
- */
+/** Updates the label if all conditions are true, and if this write is not stored yet. */
 export const updateEvaluationLabel = query({ ...UPDATE, ...WRITE }, (p) =>
   update(l, {
     name: coalesce(p.name, l.name),
@@ -82,9 +73,8 @@ export const updateEvaluationLabel = query({ ...UPDATE, ...WRITE }, (p) =>
 );
 
 /**
- * Explains why the update changed nothing. Returns the label, and `is_stored`, which is 1 if this
- * write is already stored. If the account does not have the label, the columns of the label are
- * NULL. If the update changed the label, returns no row.
+ * Explains why the update changed nothing. If the account does not have the label, the label's
+ * columns are NULL.
  */
 export const explainUpdateEvaluationLabel = accountQuery({ ...WRITE, ...ALONE }, (p) =>
   select({ label: resourceColumns, is_stored: isStored(p).as('is_stored') })

@@ -1,7 +1,4 @@
-/**
- * Changes a label's name, description or archived state in one statement, which also checks all
- * conditions, such as the versions in `If-Match`.
- */
+/** Updates a label in one statement, which also checks all conditions. */
 import type { OperationContext } from '../db/connection.ts';
 import { getVersion, updateParams, type Write } from '../db/write.ts';
 import { notFound, preconditionFailed, unexplained, unprocessable } from '../failure.ts';
@@ -12,13 +9,8 @@ import type { LabelRow } from './read.ts';
 import * as sql from './sql.generated.ts';
 
 /**
- * Updates the label, and returns the row as this write stored it.
- * - A request that has neither a precondition nor an idempotency key may be a retry. If the last
- *   update stored the same content by the same author, the function changes nothing and returns the
- *   stored row.
- * - If the caller repeats a request with the same idempotency key, the function changes nothing and
- *   returns the stored row. But if another write has changed the label since, the repeated request
- *   counts as a new update.
+ * Updates the label, and returns the row as this write stored it. Changes nothing if the last
+ * update already stored this write.
  * @throws {Failure} `not_found`, `precondition_failed`, `unprocessable` or `database_unavailable`.
  */
 export async function updateEvaluationLabel(
@@ -57,7 +49,6 @@ export async function updateEvaluationLabel(
   return stored;
 }
 
-/** Returns true if the row contains every field that the update sets. */
 const hasRequestedFields = (row: LabelRow, { name, description, archived }: LabelUpdate): boolean =>
   (name === undefined || row.name === name) &&
   (description === undefined || row.description === description) &&
