@@ -1,7 +1,6 @@
 /**
- * Passes this deployment's OpenAPI document to Scalar, which draws the API reference on the page of
- * ../routes.ts. Turns off every feature that would call one of Scalar's servers. No build changes
- * this file: the browser runs it as it is.
+ * Passes this deployment's OpenAPI document to Scalar, and turns off every feature that would call
+ * Scalar's servers.
  */
 
 /** Replaces colours of Scalar that have too little contrast for WCAG 2.2 AA (1.4.3). */
@@ -19,9 +18,8 @@ const CONTRAST = `
 }`;
 
 /**
- * Makes sure that the form for requests does not send optional parameters unless the reader selects
- * them. Otherwise the form would send the example of each parameter. For example, it would send a
- * cursor that skips entries, or one Idempotency-Key with different writes.
+ * Without this function, the form would send the example of every optional parameter, such as a
+ * cursor.
  */
 function deselectOptionalParameters({ components }) {
   for (const parameter of Object.values(components.parameters)) {
@@ -44,8 +42,7 @@ globalThis.Scalar.createApiReference('#reference', {
   withDefaultFonts: false,
   hideClientButton: true,
   showDeveloperTools: 'never',
-  // The button for downloads is off. A downloaded document would contain the parameters that
-  // deselectOptionalParameters changed. The original document is at /openapi.json.
+  // A download would contain the parameters that deselectOptionalParameters changed.
   documentDownloadType: 'none',
   // When the reader closes the tab, Scalar must forget a pasted token.
   persistAuth: false,
