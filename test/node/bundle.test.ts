@@ -1,7 +1,6 @@
 /**
- * Tests the bundle that a deployment uploads. The bundle stays below a maximum size, and contains
- * no code that only the build needs. Also tests the assets that a deployment uploads, and the
- * bindings of the Worker, such as its database.
+ * Tests the bundle, the assets and the bindings that a deployment uploads. The bundle is small, and
+ * contains no code that only the build needs.
  */
 import { execFile } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -17,10 +16,7 @@ const BUNDLE_MAX_KIB = 83;
 const folder = mkdtempSync(join(tmpdir(), 'run-evaluation-bundle-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-/**
- * Bundles the Worker as `npm run deploy` does, but uploads nothing. With the argument
- * `--env=staging`, bundles it as `npm run deploy:staging` does. Returns what wrangler prints.
- */
+/** Bundles the Worker as `npm run deploy` does, but uploads nothing. */
 async function bundleWorker(...environment: readonly string[]): Promise<string> {
   const output = join(folder, ...environment);
   const args = ['deploy', '--dry-run', ...environment, '--outdir', output];
@@ -42,8 +38,7 @@ it(`the bundle is at most ${BUNDLE_MAX_KIB} KiB gzip`, () => {
 });
 
 it('the bundle contains no code of drizzle, which only the build needs, and no module of Node', () => {
-  // drizzle marks each of its classes with this text. So a bundle without the text contains no
-  // class of drizzle.
+  // drizzle marks each of its classes with this text.
   expect(bundle.includes('drizzle:entityKind')).toBe(false);
   expect(bundle.includes('node:')).toBe(false);
 });

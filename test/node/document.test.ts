@@ -1,6 +1,6 @@
 /**
- * Tests the committed OpenAPI document. The document matches the code, the READMEs that list its
- * operations, and the deployed rate limit. A linter finds no fault.
+ * Tests that the committed OpenAPI document matches the code, the READMEs and the deployed rate
+ * limit. A linter also checks the document.
  */
 import { execFileSync } from 'node:child_process';
 import { createConfig, lintFromString } from '@redocly/openapi-core';
@@ -66,8 +66,7 @@ it('a linter with strict rules finds no fault in the document', async () => {
 it('the committed document names a server that can never exist', () => {
   const { servers } = JSON.parse(committed);
 
-  // RFC 2606 reserves `.example`, so nobody can own this host. If a client sends a token to it, the
-  // token reaches nobody.
+  // RFC 2606 reserves `.example`, so a token that a client sends to this host reaches nobody.
   expect(servers).toEqual([
     { url: 'https://evaluations.example', description: expect.any(String) },
   ]);

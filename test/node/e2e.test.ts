@@ -1,7 +1,4 @@
-/**
- * Tests the built Worker as a client uses it: over HTTP, with a real local D1, from the first label
- * to the history of an evaluation.
- */
+/** Tests the built Worker as a client uses it: over HTTP, with a real local D1. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createTestHarness } from 'wrangler';
 import { mintToken, SAMPLE } from '../../src/cli/mint.ts';

@@ -12,9 +12,8 @@ const RESOURCE = `db fields ${BASE}`;
 const ROUTES = `http auth hono ${RESOURCE}`;
 
 /**
- * Each row has a pattern of files in src, and the names of the modules that these files may import.
- * A name is a folder of src, a file of src without `.ts`, or a package. If several patterns match a
- * file, the first one counts.
+ * Each row has a pattern of files in src, and the modules that these files may import. The first
+ * matching row counts.
  */
 const RULES: readonly (readonly [files: string, mayImport: string])[] = [
   ['index.ts', 'app db cloudflare:workers'],
@@ -44,11 +43,7 @@ const RULES: readonly (readonly [files: string, mayImport: string])[] = [
   ['link/*.ts', `valibot link evaluation label ${RESOURCE}`],
 ];
 
-/**
- * Lists the modules that a file imports or re-exports, including imports of types and `import()`
- * calls. Each module is written as in the file, such as `../http/body.ts`. If the file computes the
- * name of a module, the list has `?` instead.
- */
+/** Lists the modules that a file imports or re-exports. A computed module name becomes `?`. */
 function listImports(text: string): string[] {
   const found: string[] = [];
   JSON.stringify(parseAst(text, { lang: 'ts' }), (key, node) => {

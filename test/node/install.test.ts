@@ -20,8 +20,8 @@ it.each(LOCKFILES)('each package of %s has a hash', (file) => {
   const entries = listEntries(file);
 
   expect(entries.length).toBeGreaterThan(0);
-  // If a package is already in node_modules, npm writes no hash for it into the lockfile. If this
-  // test fails, delete node_modules and the lockfile, and run `npm install --package-lock-only`.
+  // If this test fails, delete node_modules and the lockfile, and run
+  // `npm install --package-lock-only`.
   expect(entries.filter(([, { integrity }]) => !integrity?.startsWith('sha512-'))).toEqual([]);
 });
 

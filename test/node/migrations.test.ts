@@ -1,7 +1,6 @@
 /**
- * Tests the files of the migrations. `drizzle-kit check` finds no fault in them. Together they make
- * everything that the schema declares. Some statements can lose data, such as the rebuild of a
- * table. Each of these statements has a comment to show that somebody has read it.
+ * Tests the migration files. Together they make the schema, and somebody has read each statement
+ * that can lose data.
  */
 import { execFileSync } from 'node:child_process';
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';

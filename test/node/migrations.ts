@@ -1,13 +1,6 @@
-/**
- * Reads the migrations and finds their dangerous statements, which can lose data. To change a
- * table, drizzle-kit often rebuilds it: it makes a new table, copies the rows and renames the new
- * table. A rebuild silently drops triggers and fires ON DELETE CASCADE. A statement that drops a
- * table or a column loses data. The statement also breaks the old version of the Worker, which
- * still runs during a deployment.
- */
+/** Finds the statements of migrations that can lose data (drizzle/README.md). */
 import { readdirSync, readFileSync } from 'node:fs';
 
-/** Lists the SQL statements of all migrations, in order. */
 export const listMigrationStatements = (): string[] =>
   readdirSync('drizzle')
     .filter((name) => name.endsWith('.sql'))
@@ -15,8 +8,8 @@ export const listMigrationStatements = (): string[] =>
     .flatMap((name) => readFileSync(`drizzle/${name}`, 'utf8').split('--> statement-breakpoint'));
 
 /**
- * The comment that must precede a dangerous statement: `-- read: the column was never used`. A
- * person writes the comment after reading the statement, and gives the reason why no data is lost.
+ * A person writes this comment after reading a dangerous statement:
+ * `-- read: the column was never used`.
  */
 const READ = /^-- read: \S/;
 
@@ -29,7 +22,6 @@ const DANGEROUS = [
   /\bPRAGMA\s+foreign_keys\b/i,
 ];
 
-/** Lists the dangerous statements that have no `-- read:` comment. */
 export function listUnreadStatements(migration: string): string[] {
   return migration
     .split(/--> statement-breakpoint|;/)

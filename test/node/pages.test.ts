@@ -1,7 +1,6 @@
 /**
- * Tests the documentation pages (`*.md`). Each link leads to something that exists. Each command on
- * a page has a test that executes it, or a note that the command needs an account or the network.
- * test/README.md lists each test file. The README stays short.
+ * Tests the pages (`*.md`): their links, their commands (test/README.md) and the length of the
+ * README.
  */
 import { posix } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -25,10 +24,8 @@ const COMMANDS = 'test/setup/commands.test.ts';
 const NEWCOMER = 'test/setup/newcomer.test.ts';
 
 /**
- * Each row has a command from the pages, and the file that executes the command. A test looks for
- * the text of the command in the file. If the text in the file differs, for example by an extra
- * option, the test looks for `as` instead. The row of `npm run migrate` also covers
- * `npm run migrate -- --remote`.
+ * Each row has a command of a page, and the file that executes the command. `as` is the command's
+ * text in the file, if the text differs.
  */
 const EXECUTED: readonly (readonly [command: string | RegExp, file: string, as?: string])[] = [
   ['npm ci', '.ci/run'],
@@ -82,7 +79,7 @@ const EXECUTED: readonly (readonly [command: string | RegExp, file: string, as?:
 
 /**
  * Each row has a section of a page, and the test file that executes the section's `sh` blocks
- * unchanged. `call` is the code with which the test file reads the section.
+ * unchanged.
  */
 const EXECUTED_AS_PASTED: readonly (readonly [
   page: string,
@@ -99,8 +96,7 @@ const EXECUTED_AS_PASTED: readonly (readonly [
 ];
 
 /**
- * Commands that no test can execute, because they need an account or the network, or change the
- * machine.
+ * Commands that no test can execute: they need an account or the network, or change the machine.
  */
 const UNTESTABLE = [
   /^npx wrangler (?:login|tail|rollback|secret put|d1 create|d1 time-travel (?:info|restore))\b/,
@@ -126,11 +122,7 @@ function isExecuted(command: string): boolean {
   return parts.length > 1 && parts.every(isExecuted);
 }
 
-/**
- * Checks a command of a page. Returns undefined if a test executes the command. Also returns
- * undefined if no test can execute the command and the page mentions what it needs. Otherwise,
- * returns a sentence that tells how to correct the page or the tests.
- */
+/** Returns undefined, or a sentence that tells how to correct the page or the tests. */
 function describeFault({ page, text, isMarked }: Command): string | undefined {
   if (isExecuted(text)) return undefined;
   if (!UNTESTABLE.some((pattern) => pattern.test(text))) {
@@ -141,10 +133,6 @@ function describeFault({ page, text, isMarked }: Command): string | undefined {
     : `${page}: no test executes \`${text}\`. Say in its section "needs a Cloudflare account" ("an account", "the network").`;
 }
 
-/**
- * Lists the faults of the commands on a page. By default, `text` is the text of the page. The tests
- * of this function pass another text, and the name of a page that does not exist.
- */
 function listFaults(page: string, text = read(page)): string[] {
   const pasted = EXECUTED_AS_PASTED.filter(([of]) => of === page).flatMap(([of, heading]) =>
     listShellBlocks(readSection(of, heading)),
@@ -155,7 +143,7 @@ function listFaults(page: string, text = read(page)): string[] {
 
 const exists = (path: string) => FILES.some((file) => file === path || file.startsWith(`${path}/`));
 
-/** Lists the anchors of the headings in a page's text, as GitHub makes them. */
+/** Lists the anchors that GitHub makes of the headings in a page's text. */
 const listAnchors = (page: string) =>
   [...removeCodeBlocks(page).matchAll(/^#+ (.+)$/gm)].map(([, heading = '']) =>
     heading
@@ -164,10 +152,6 @@ const listAnchors = (page: string) =>
       .replaceAll(' ', '-'),
   );
 
-/**
- * Lists the links of a page to other places in the project. The target of a link is the file or
- * folder `path`, and perhaps the heading `anchor` in it.
- */
 const listLinks = (page: string) =>
   [...removeCodeBlocks(read(page)).matchAll(/\]\((?!https?:)([^)]*)\)/g)].map(([, link = '']) => {
     const [relative = '', anchor] = link.split('#');

@@ -17,17 +17,15 @@ export const read = (file: string) => readFileSync(file, 'utf8');
 
 export const removeCodeBlocks = (page: string) => page.replaceAll(/^```.*?^```$/gms, '');
 
-/** Returns the text of each `sh` block of a page. */
 export const listShellBlocks = (page: string) =>
   [...page.matchAll(/^```sh\n(.*?)^```$/gms)].map(([, block = '']) => block);
 
-/** Returns the README's example: the commands that a reader pastes while `npm start` runs. */
+/** Returns the commands that a reader of the README pastes while `npm start` runs. */
 export const readExample = (readme: string) =>
   listShellBlocks(
     readme.slice(readme.indexOf('## Use'), readme.indexOf('## What a 200 means')),
   ).join('\n');
 
-/** Returns a section of a page with its heading, up to the next heading. */
 export const readSection = (page: string, heading: string) =>
   read(page)
     .split(/^(?=##+ )/m)
@@ -36,26 +34,19 @@ export const readSection = (page: string, heading: string) =>
 const PROGRAM =
   /^(?:[A-Z]+=\S+ )*(?:npm|npx|node|curl|wrangler|openssl|apt-get|git|gh|kubectl|aws|rm|logs) \S/;
 
-/**
- * Matches the words with which a page marks a command that no test can execute, such as "needs a
- * Cloudflare account".
- */
+/** Matches the mark of a command that no test can execute, such as "needs a Cloudflare account". */
 const MARK = /\bneeds? (?:an?|the) (?:\w+ )?(?:account|network)\b/;
 
 export type Command = {
   readonly page: string;
   readonly text: string;
-  /**
-   * True if `MARK` matches the section that contains the command, or the text before the first
-   * section of the page.
-   */
+  /** True if the command's section, or the introduction of the page, has a `MARK`. */
   readonly isMarked: boolean;
 };
 
 /**
- * Lists the commands in the text of a page. Each line of an `sh` block counts as a command, unless
- * the line is a comment. A line of another block, or inline code, counts if it begins with the name
- * of a program, such as `npm`.
+ * Lists the commands of a page. Outside `sh` blocks, a command begins with the name of a program,
+ * such as `npm`.
  */
 export function listCommandsIn(page: string, text: string): Command[] {
   const [intro = '', ...sections] = text.split(/^(?=##+ )/m);

@@ -1,7 +1,6 @@
 /**
- * Tests the SQL that `npm run sql` writes from the drizzle queries before the build, and the types
- * of its parameters and rows. Each `@ts-expect-error` is also a test: `tsc` fails if the line below
- * it compiles.
+ * Tests the SQL that `npm run sql` writes, and the types of its parameters and rows. Each
+ * `@ts-expect-error` is also a test: `tsc` fails if the line below it compiles.
  */
 import { execFileSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -106,9 +105,7 @@ describe('the text of a query', () => {
   });
 });
 
-/** The type of a row that a query's statement returns. */
 type Rows<Q> = RowOf<StatementOf<Q>>;
-/** The type of the parameters that a query's statement takes. */
 type Params<Q> = StatementOf<Q> extends Statement<infer P, unknown> ? P : never;
 
 describe('the types of a query', () => {

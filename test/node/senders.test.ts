@@ -1,6 +1,6 @@
 /**
- * Tests the table of webhook senders in src/link/README.md. The table has a row for each link in
- * `SENDER_LINKS`, and no other row. test/link-senders.test.ts tests these links.
+ * Tests that the table in src/link/README.md has a row for each link in `SENDER_LINKS`, and no
+ * other row.
  */
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';

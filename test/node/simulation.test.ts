@@ -1,8 +1,6 @@
 /**
- * Tests the simulation, which runs the Worker's operations on a simulated network (test/README.md).
- * Two runs with the same seed have exactly the same result. If a test plants a fault in the
- * Worker's SQL, the simulation finds the fault. The tests use the runs of `npm run simulate`, but
- * execute all of them in one thread.
+ * Tests the simulation (test/README.md): a seed repeats its run, and the checks find each planted
+ * fault.
  */
 import { afterAll, expect, it } from 'vitest';
 import { FAULTS, type FaultName } from '../simulation/faults.ts';
@@ -12,9 +10,8 @@ const thread = startThread();
 afterAll(() => thread.stop());
 
 /**
- * Each run has two accounts. D1 always stores the rows of the account STAYER. With seed 3, D1 also
- * stores the rows of the account MOVER. With seed 4, a Durable Object stores the rows of MOVER.
- * With seed 5, MOVER moves from D1 into its Durable Object during the run.
+ * With seed 4, a Durable Object stores one of the two accounts. With seed 5, an account moves into
+ * its object during the run.
  */
 const SEEDS = [3, 4, 5];
 const ALL_KINDS = [

@@ -1,22 +1,15 @@
-/**
- * Tests the style of docstrings and commit subjects, as far as a machine can check it:
- * - No docstring begins with a word that starts a fragment.
- * - Each `@throws {Failure}` names a failure code.
- * - Each new commit has a subject of the form `area: what changes`.
- */
+/** Tests the style of docstrings and commit subjects, as far as a machine can check it. */
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { FILES, read } from './pages.ts';
 
-/** A docstring that begins with one of these words is a fragment: "Of a table" is no sentence. */
 const FRAGMENT_WORDS =
   'Of What Who Whoever Whether Whatever As That Those None Nothing By For In On To'.split(' ');
 const FRAGMENT = new RegExp(`^(?:${FRAGMENT_WORDS.join('|')})\\b`);
 
 const CODES = [...read('src/failure.ts').matchAll(/^ {2}\| '(\w+)'/gm)].map(([, code]) => code);
 
-/** Returns each docstring of a file as one line, without its asterisks. */
 const listDocstrings = (text: string) =>
   [...text.matchAll(/^[ \t]*\/\*\*(\s.*?)\*\//gms)].map(([, doc = '']) =>
     doc.replaceAll(/\s*\n\s*(?:\* ?)?/g, ' ').trim(),
@@ -25,7 +18,6 @@ const listDocstrings = (text: string) =>
 const hasCode = (thrown: string) =>
   [...thrown.matchAll(/`(\w+)`/g)].some(([, word]) => CODES.includes(word));
 
-/** Returns a sentence for each rule that a docstring in the text of a file breaks. */
 const listFaults = (text: string) =>
   listDocstrings(text).flatMap((doc) => [
     ...(FRAGMENT.test(doc) ? [`begins as a fragment: ${doc.slice(0, 60)}`] : []),
@@ -80,10 +72,7 @@ const isSubject = (subject: string) => subject.length <= 72 && SUBJECT.test(subj
 
 const git = (...args: string[]) => execFileSync('git', args, { encoding: 'utf8' }).trim();
 
-/**
- * Returns the subjects of all commits after the commit that added this file. The rule does not
- * apply to older commits.
- */
+/** Returns the subjects of all commits after the commit that added this file. */
 function readNewSubjects(): string[] {
   const added = git('log', '--diff-filter=A', '--format=%H', '-1', '--', import.meta.filename);
   const subjects = git('log', '--no-merges', '--format=%s', `${added}..HEAD`);

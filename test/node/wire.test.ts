@@ -1,7 +1,6 @@
 /**
- * Tests the built Worker over real connections. The Worker fetches a key set from a server, and
- * receives the raw bytes of a header. If the tests mocked the network, they would not run the code
- * that does this work.
+ * Tests the built Worker over real connections: it fetches a key set, and receives the raw bytes of
+ * a header.
  */
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
@@ -10,16 +9,9 @@ import { type CryptoKey, exportJWK, generateKeyPair, SignJWT } from 'jose';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { createTestHarness } from 'wrangler';
 
-/**
- * The maximum time for a response to an Authorization header with 60,000 spaces. A regular
- * expression that backtracks at each space takes about 2000 ms. A regular expression that runs in
- * linear time takes a few milliseconds.
- */
+/** A regular expression that backtracks takes about 2000 ms for a header with 60,000 spaces. */
 const BACKTRACKING_MS = 1000;
-/**
- * A test sends the header this many times. Only the fastest response must arrive within
- * `BACKTRACKING_MS`, because a busy machine may delay a single response.
- */
+/** Only the fastest attempt must be in time, because a busy machine may delay a response. */
 const ATTEMPTS = 5;
 
 let issuer: Server;
@@ -65,9 +57,8 @@ const mintTokenFor = (kid: string, claims = {}) =>
     .sign(key);
 
 /**
- * Sends a request with malformed ids in the path, and returns the status. The Worker checks the
- * token before the ids. So 400 means that the Worker accepted the token, and 401 that it refused
- * the token.
+ * Returns 401 if the Worker refuses the token. Otherwise returns 400, because the ids in the path
+ * are malformed.
  */
 async function sendWithKey(kid: string, claims = {}): Promise<number> {
   const token = await mintTokenFor(kid, claims);
@@ -93,7 +84,7 @@ it('the Worker accepts a token of nearly 16 KiB, and refuses a longer one', asyn
 
 /**
  * Sends a PUT with exactly these bytes in the Authorization header. `more` has further header
- * lines. Returns the first line of the response, and the milliseconds until the response arrived.
+ * lines.
  */
 async function sendRaw(
   authorization: Buffer,
