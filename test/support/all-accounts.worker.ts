@@ -1,8 +1,6 @@
 /**
- * Runs the Worker for `npm run check:objects`. This command runs the tests with Durable Objects as
- * the database instead of D1. A deployed object contains the rows of one account. Here a single
- * object contains the rows of all accounts, because the tests also store and read rows with SQL
- * that names no account.
+ * Runs the Worker for `npm run check:objects`. One object contains all accounts, because the SQL of
+ * many tests names no account.
  */
 import { AccountObject, type ObjectCall } from '../../src/db/account-object.ts';
 
@@ -11,14 +9,13 @@ export { AccountObject } from '../../src/db/account-object.ts';
 export { default } from '../../src/index.ts';
 
 /**
- * The results of a test's SQL statements, or an error. The object returns the error instead of
- * throwing it, because the platform logs each exception that an object throws.
+ * The object returns an error instead of throwing it, because the platform logs each exception of
+ * an object.
  */
 export type Outcome = { results: Sql[]; error?: never } | { results?: never; error: string };
 type Sql = { rows: Record<string, SqlStorageValue>[]; read: number; written: number };
 
 export class AllAccounts extends AccountObject {
-  /** Runs SQL statements of a test, in one transaction. */
   async execute(statements: readonly { sql: string; params: unknown[] }[]): Promise<Outcome> {
     await this.arrival.findRefusal(EVERYONE);
     try {
@@ -34,12 +31,7 @@ export class AllAccounts extends AccountObject {
     return { rows, read: cursor.rowsRead, written: cursor.rowsWritten };
   };
 
-  /**
-   * Returns the reason why the object cannot serve a call yet, or undefined. A deployed object
-   * first copies its account's rows and the shared labels from D1. The tests store all rows in this
-   * object, so it must not copy rows from D1. Therefore this function names `EVERYONE`, an account
-   * without rows in D1, as the account of each call.
-   */
+  /** Names an account without rows in D1, so that the object never copies rows from D1. */
   protected override async findRefusal(_: ObjectCall) {
     return this.arrival.findRefusal(EVERYONE);
   }

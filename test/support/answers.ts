@@ -78,9 +78,6 @@ export const makeInvalidToken = (error: string) => ({
   headers: { 'www-authenticate': `Bearer error="invalid_token", error_description="${error}"` },
 });
 
-/**
- * Makes the 412 response to a request whose If-Match does not match `version`, the stored version.
- */
 export const makePreconditionFailed = (version: string) => ({
   status: 412,
   error: 'The evaluation is not as If-Match expects it: get it again, and send its present ETag.',

@@ -1,9 +1,6 @@
 /**
- * Generators for the property tests: texts, bodies, labels, ids, headers and tokens. Many inputs
- * are valid, so a property also tests requests that the Worker accepts. A body often contains
- * fields of the evaluation that the request updates or creates, such as its id. The test makes a
- * new id for each input, so a generator cannot know the id. Instead, the generated body contains
- * the name of the field, and `encodeBody` writes the value.
+ * Generators for the property tests. Many inputs are valid, so a property also tests requests that
+ * the Worker accepts.
  */
 import fc, { type Arbitrary } from 'fast-check';
 import { ACCOUNT, type Label, type Row, SUBJECT } from './worker.ts';
@@ -11,15 +8,14 @@ import { ACCOUNT, type Label, type Row, SUBJECT } from './worker.ts';
 const toArbitrary = <T>(given: Arbitrary<T> | T): Arbitrary<T> =>
   given instanceof fc.Arbitrary ? given : fc.constant(given);
 
-/** Uses the generator `usual` in eleven of twelve cases, and `other` in the twelfth case. */
 const mostly = <T>(usual: Arbitrary<T> | T, other: Arbitrary<T>): Arbitrary<T> =>
   fc.oneof({ weight: 11, arbitrary: toArbitrary(usual) }, { weight: 1, arbitrary: other });
 
 export const encodeUtf8 = (text: string) => new TextEncoder().encode(text);
 
 /**
- * Generates any character of Unicode. The unit `binary` of fast-check generates the same
- * characters, but first spends a second on making its tables.
+ * The unit `binary` of fast-check also generates any character, but first spends a second on its
+ * tables.
  */
 const anyCharacter = fc.nat(0x10ffff - 0x800).map(
   (n) => String.fromCodePoint(n < 0xd800 ? n : n + 0x800),
@@ -31,9 +27,7 @@ const anyCharacter = fc.nat(0x10ffff - 0x800).map(
   },
 );
 
-/**
- * Generates any Unicode text. The text is often one that JSON, SQL, HTTP or URLs treat specially.
- */
+/** Generates any Unicode text, often one that JSON, SQL, HTTP or URLs treat specially. */
 const anyText: Arbitrary<string> = fc.oneof(
   fc.string({ unit: anyCharacter, maxLength: 20 }),
   fc.constantFrom(
@@ -54,10 +48,7 @@ const anyText: Arbitrary<string> = fc.oneof(
   ),
 );
 const filledText = anyText.filter((text) => text.trim() !== '');
-/**
- * Texts that contain only one half of a surrogate pair. JSON can write the half as an escape such
- * as `\ud800`, but UTF-8 cannot encode it.
- */
+/** Texts with half of a surrogate pair. JSON can escape the half, but UTF-8 cannot encode it. */
 const loneSurrogates = fc.constantFrom('\ud800', 'a\udfff', '\udc00\ud800');
 const anyJson = fc.jsonValue({ maxDepth: 1 });
 
@@ -111,9 +102,8 @@ const rawText = fc.oneof(
 );
 
 /**
- * Functions that write a field of a row as JSON. `stored` writes the value as it is. `escaped`
- * writes the same value with `\u` escapes. Each of the remaining functions usually changes the
- * value a little. For example, `padded` adds a space.
+ * Functions that write a field of a row as JSON. All except `stored` and `escaped` usually change
+ * the value.
  */
 const SPELLINGS = {
   stored: (field: unknown) => JSON.stringify(field),
@@ -127,19 +117,13 @@ const SPELLINGS = {
 type Spelling = keyof typeof SPELLINGS;
 
 /**
- * A member of a JSON object. In the first form, the text `raw` is the JSON of the value. In the
- * second form, the value is the field `name` of the row that `encodeBody` gets. The function
- * `SPELLINGS[as]` writes this value as JSON.
+ * A member of a JSON object. With `as`, `encodeBody` writes the value, because a generator cannot
+ * know the ids of the row.
  */
 type Member =
   | { readonly name: string; readonly raw: string }
   | { readonly name: keyof Row; readonly as: Spelling };
 
-/**
- * The body of a request: bytes, or a JSON object with `members`. Two members may have the same
- * name. The texts `before` and `after` surround the object. With `damage`, `encodeBody` removes a
- * number of bytes (`lost`) at the position `at`, and inserts `bytes` there.
- */
 type Body =
   | Uint8Array
   | {
@@ -191,12 +175,8 @@ const value = drawRawMember(
 const anyMember = drawRawMember(fc.oneof(fc.constant('value'), immutableName, anyText), rawText);
 
 /**
- * Generates a body of one of three kinds:
- * - `plain` is often valid. It contains a value and all `needed` members. It may contain members
- *   that the Worker ignores, and one field of the row that a function of `SPELLINGS` writes.
- * - `object` may also contain arbitrary members, and the optional members that `sentAlong`
- *   generates. One member may be missing, and some bytes may be damaged.
- * - `bytes` is any text or any bytes.
+ * Generates a body that is often valid (`plain`), a body with faults (`object`), or any bytes
+ * (`bytes`).
  */
 function drawBody(sentAlong: Arbitrary<Member>, ...needed: Arbitrary<Member>[]): Arbitrary<Body> {
   const plain = fc
@@ -235,16 +215,8 @@ function drawBody(sentAlong: Arbitrary<Member>, ...needed: Arbitrary<Member>[]):
   );
 }
 
-/**
- * Generates the body of an update. The body may also contain immutable fields of the row, such as
- * its id, with the stored values.
- */
 export const updateBody = drawBody(stored(immutableName));
 
-/**
- * Generates the body of a creation. The test expects that the Worker stores a certain row. The body
- * may contain fields of this row, such as its id, with the values of the row.
- */
 export const createBody = drawBody(
   fc.oneof(
     stored(fc.constantFrom('id', 'account_id', 'run_id', 'created_by', 'created_by_evaluator_id')),
@@ -306,10 +278,6 @@ export function encodeBody(body: Body, row: Row): Uint8Array {
   ]);
 }
 
-/**
- * Generates the fields of an evaluation that a test stores. Some evaluations have `updated_by` and
- * `updated_at`, as after an update.
- */
 export const rowFields: Arbitrary<Partial<Row>> = fc
   .record({
     output_name: fc.option(anyText),
@@ -377,8 +345,8 @@ function listNeighbours(value: number): number[] {
 }
 
 /**
- * Generates a label's account and rule (the values that the label allows), and a number. The number
- * is often a bound of the rule, or next to a bound.
+ * Generates a label's account and rule, and a number that is often at or next to a bound of the
+ * rule.
  */
 export const ruleAndValue: Arbitrary<readonly [Rule, number]> = rule.chain((made) => {
   const count = made.categories === null ? 1 : JSON.parse(made.categories).length;
@@ -398,10 +366,7 @@ export const ruleAndValue: Arbitrary<readonly [Rule, number]> = rule.chain((made
 const percent = (text: string) =>
   encodeUtf8(text).reduce((all, byte) => `${all}%${byte.toString(16).padStart(2, '0')}`, '');
 
-/**
- * Generates a path segment that is another spelling of the id. Some characters may be in upper case
- * or percent-encoded.
- */
+/** Generates another spelling of an id, with characters in upper case or percent-encoded. */
 export const drawSpelledId = (id: string): Arbitrary<string> =>
   fc
     .array(fc.constantFrom('as it is', 'as it is', 'shouted', 'encoded', 'shouted and encoded'), {
@@ -435,10 +400,7 @@ const INSERTED = [
   '\\',
 ];
 
-/**
- * Generates a path segment that is rarely the given id. The segment is a changed form of the id,
- * another id, or any text. If the segment contains `/`, the URL has two segments instead.
- */
+/** Generates a path segment that is rarely the id: a changed id, another id, or any text. */
 export const drawStrangeId = (id: string): Arbitrary<string> =>
   fc.oneof(
     fc
@@ -462,9 +424,8 @@ export const drawStrangeId = (id: string): Arbitrary<string> =>
   );
 
 /**
- * Generates the value of a header (RFC 9110 §5.5), often with delimiters such as commas. The value
- * has only ASCII characters, because workerd prints a warning if a test sets a header to any other
- * character. test/node/wire.test.ts sends a header with non-ASCII bytes.
+ * Generates only ASCII, because workerd prints a warning if a test sets a header to any other
+ * character.
  */
 const headerText = fc.string({
   unit: fc.oneof(
@@ -474,10 +435,7 @@ const headerText = fc.string({
   maxLength: 40,
 });
 
-/**
- * Generates a list of entity tags. The list often contains `tag`: unchanged, as a weak tag
- * (`W/"…"`), or as a part of another tag.
- */
+/** Generates a list of entity tags that often contains `tag`. */
 const drawTagList = (tag: string): Arbitrary<string> => {
   const [space, tail] = [fc.constantFrom('', '', ' ', '\t '), tag.slice(1)];
   const element = fc.oneof(
@@ -504,10 +462,7 @@ const drawTagList = (tag: string): Arbitrary<string> => {
   );
 };
 
-/**
- * Generates the headers of an update. A header with the value null is not sent. `valid` is an
- * Authorization header that the Worker accepts for the row, and `tag` is the row's entity tag.
- */
+/** Generates the headers of an update. Null omits a header. */
 export const drawHeaders = (
   valid: string,
   tag: string,
@@ -554,10 +509,6 @@ export const drawHeaders = (
 
 const BASE64URL = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
 
-/**
- * Generates a damaged copy of `token`, or a text that is no token. The damage is often only a few
- * characters.
- */
 export const mutilateToken = (token: string): Arbitrary<string> => {
   const last = BASE64URL.indexOf(token.slice(-1));
   const part = fc.string({ unit: fc.constantFrom(...'AQgwZz09-_=+/ {"'), maxLength: 12 });
@@ -574,8 +525,7 @@ export const mutilateToken = (token: string): Arbitrary<string> => {
           ([at, removed, inserted]) => token.slice(0, at) + inserted + token.slice(at + removed),
         ),
     },
-    // A token ends with the last character of its signature. Two bits of this character encode
-    // nothing. If a decoder ignores these bits, it accepts four different characters here.
+    // The signature's last character has two unused bits, so a lax decoder accepts four characters.
     {
       weight: 1,
       arbitrary: fc.nat(3).map((bits) => token.slice(0, -1) + BASE64URL.charAt(last ^ bits)),
@@ -586,16 +536,14 @@ export const mutilateToken = (token: string): Arbitrary<string> => {
 };
 
 /**
- * The number 1e400 as a text. `JSON.parse` reads 1e400 as Infinity, so a token with this `exp`
- * would never expire. JavaScript has no such number, so `JSON.stringify` cannot write it. Therefore
- * the generated claims contain this text, and the test removes the quotes around the text in the
- * JSON.
+ * `JSON.parse` reads 1e400 as Infinity, so a token with this `exp` would never expire. The test
+ * removes the quotes around the text in the JSON.
  */
 export const FOR_EVER = '1e400';
 
 /**
- * Generates a time in seconds, or a value that is no time. The time is often just inside or outside
- * the clock tolerance of 5 s around `now`.
+ * Generates a time in seconds, often just inside or outside the clock tolerance of 5 s around
+ * `now`.
  */
 const drawTimeNear = (now: number) =>
   fc.oneof(
@@ -605,15 +553,8 @@ const drawTimeNear = (now: number) =>
   );
 
 /**
- * Generates the parts of a token, which a test signs:
- * - `owner`: the account of the row that the test stores.
- * - `isForged`: true if the test signs with a secret that the Worker does not know.
- * - `otherText`: a text that the test signs instead of the claims, or undefined.
- * - `header` and `claims`: the header and the claims of the token. The claims `run_id` and
- *   `evaluation_id` restrict the token. If `run_id` is `own`, the test replaces it with the run id
- *   of the row. If `evaluation_id` is `own`, the test replaces it with the id of the row.
- * In a third of the tokens, only the claims `account_id`, `run_id` and `evaluation_id` may be
- * wrong. In all other tokens, everything except `owner` may be wrong.
+ * Generates the parts of a token, which the test signs. If `run_id` or `evaluation_id` is `own`,
+ * the test inserts the id of its row.
  */
 export const drawSignedAt = (now: number) =>
   filledText.chain((owner) => {
@@ -683,7 +624,6 @@ export const drawSignedAt = (now: number) =>
     );
   });
 
-/** Generates the value of the query parameter `limit`. */
 export const limitText = fc.oneof(
   fc.integer({ min: -2, max: 1100 }).map(String),
   fc.constantFrom(
@@ -704,11 +644,7 @@ export const limitText = fc.oneof(
   anyText,
 );
 
-/**
- * Generates a cursor for a list. Each of the `places` is the position of a row in the list, such as
- * a time and an id. Some of the cursors are valid: the Worker makes the same cursor from the
- * position.
- */
+/** Generates a cursor for a list, often from one of the `places`: the positions of rows. */
 export const drawCursor = (places: readonly string[]): Arbitrary<string> =>
   fc.oneof(
     fc.constantFrom(...places).map((place) => btoa(place).replaceAll('=', '')),

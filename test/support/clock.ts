@@ -2,10 +2,7 @@
 import { onTestFinished, vi } from 'vitest';
 import type { Clock } from '../../src/clock.ts';
 
-/**
- * A clock that stands still until a test calls `advance`. The method `sleep` of this clock returns
- * almost immediately.
- */
+/** A clock that stands still until a test calls `advance`. */
 export type StillClock = Clock & { readonly advance: (seconds: number) => void };
 
 export function createStillClock(start = new Date('2026-11-22T10:11:12.345Z')): StillClock {
@@ -31,16 +28,12 @@ export function createStillClock(start = new Date('2026-11-22T10:11:12.345Z')): 
   };
 }
 
-/**
- * Calls `expectation` until it throws nothing. The timeout of 20 s is long enough on a busy
- * machine.
- */
 export const waitUntil = (expectation: () => void) =>
   vi.waitFor(expectation, { timeout: 20_000, interval: 5 });
 
 /**
- * Returns a promise that stays pending until the test ends, and then rejects. If the promise never
- * settled, workerd would report "Promise will never complete".
+ * Returns a promise that rejects when the test ends, because workerd reports a promise that never
+ * settles.
  */
 export function makePending<T = never>(): Promise<T> {
   const { promise, reject } = Promise.withResolvers<T>();

@@ -1,7 +1,4 @@
-/**
- * Makes and sends updates with If-Match. Also makes the 412 response that a test expects if the
- * entity tag in If-Match is out of date.
- */
+/** Makes and sends updates with If-Match, and makes the 412 response that a test expects. */
 import { buildPath, mintToken, type Row, request, type Send, worker } from './worker.ts';
 
 export const put = async (row: Row, value: number, ifMatch: string | null, sub = 'user-123') =>

@@ -1,9 +1,6 @@
 /** Wraps the real D1. A wrapper makes calls fail, or records calls, rows or sessions for a test. */
 
-/**
- * Wraps the real database to count calls. `calls` lists the method of each call to D1, such as
- * `batch`.
- */
+/** Records the method of each call to D1, such as `batch`. */
 export function countCalls(db: D1Database): { db: D1Database; calls: string[] } {
   const calls: string[] = [];
   const counted = interceptD1(db, (method, call) => {
@@ -13,10 +10,7 @@ export function countCalls(db: D1Database): { db: D1Database; calls: string[] } 
   return { db: counted, calls };
 }
 
-/**
- * Wraps the real database to count rows. `rows` has an entry for each call: the number of rows that
- * the call read, and the number that it wrote, as D1 counts them.
- */
+/** Records how many rows each call read and wrote, as D1 counts them. */
 export function countRows(db: D1Database) {
   const rows: { read: number; written: number }[] = [];
   const counted = interceptD1(db, async (_, call) => {
@@ -31,19 +25,12 @@ export function countRows(db: D1Database) {
 }
 
 /**
- * Tells what happens to one call to D1:
- * - `succeeds`: D1 runs the call, and the Worker gets the response.
- * - `fails`: the call never reaches D1.
- * - `is lost`: D1 commits the call, but the response is lost.
- * - `is late`: the Worker gets an error, and D1 runs the call only when the test calls `arrive`.
+ * D1 commits a call that `is lost`. D1 runs a call that `is late` only when the test calls
+ * `arrive`.
  */
 export type Fate = 'succeeds' | 'fails' | 'is lost' | 'is late';
 
-/**
- * Wraps the real database to make calls fail. The first fate applies to the first call, the second
- * fate to the second call, and so on. The last fate also applies to all further calls. If a call
- * does not succeed, the Worker gets an error with `message`.
- */
+/** Makes calls fail with `message`. The last fate also applies to all further calls. */
 export function makeFlakyD1(
   db: D1Database,
   message: string,
@@ -57,7 +44,7 @@ export function makeFlakyD1(
     if (fate === 'is late') late.push(call);
     const answer = fate === 'succeeds' || fate === 'is lost' ? await call() : undefined;
     if (fate === 'succeeds') return answer;
-    // A real error of D1 also contains the message twice: after `D1_ERROR:`, and in its cause.
+    // A real error of D1 also contains the message twice.
     throw new Error(`D1_ERROR: ${message}`, { cause: new Error(message) });
   });
   const arrive = async () => {
@@ -71,8 +58,8 @@ const CALLS = new Set(['all', 'run', 'first', 'raw', 'batch', 'exec']);
 type OnCall = (method: string, call: () => Promise<unknown>) => Promise<unknown>;
 
 /**
- * Wraps a database, a session or a statement. If a method would send a call to D1, the wrapper
- * calls `onCall` instead. `onCall` gets the name of the method, and a function that sends the call.
+ * Calls `onCall` instead of sending a call to D1. `onCall` gets the name of the method, and a
+ * function that sends the call.
  */
 export function interceptD1<T extends object>(target: T, onCall: OnCall): T {
   return new Proxy(target, {
@@ -90,8 +77,8 @@ export function interceptD1<T extends object>(target: T, onCall: OnCall): T {
 }
 
 /**
- * Wraps the real database to record the sessions of the Worker. `starts` lists the argument of each
- * call of `withSession`: a bookmark, or a constraint such as `first-primary`.
+ * Records the argument of each `withSession` call: a bookmark, or a constraint such as
+ * `first-primary`.
  */
 export function watchSessions(db: D1Database): { db: D1Database; starts: unknown[] } {
   const starts: unknown[] = [];

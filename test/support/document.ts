@@ -1,7 +1,4 @@
-/**
- * Checks responses against the OpenAPI document. The document must describe each response
- * completely. A response must not have headers that the document does not declare.
- */
+/** Checks that the OpenAPI document describes each response completely. */
 import { exports } from 'cloudflare:workers';
 import { type Schema, Validator } from '@cfworker/json-schema';
 import { expect } from 'vitest';
@@ -36,10 +33,6 @@ export const document: Document = await (
 const METHODS = ['get', 'put', 'post', 'delete'] as const;
 const { components } = document;
 
-/**
- * Every operation of the document. `path` is a regular expression that matches the paths of the
- * operation.
- */
 export const DOCUMENTED = Object.entries(document.paths).flatMap(([template, item]) =>
   METHODS.flatMap((method) => {
     const operation = item[method];
@@ -48,7 +41,6 @@ export const DOCUMENTED = Object.entries(document.paths).flatMap(([template, ite
   }),
 );
 
-/** The components of the document. A key is a reference such as `#/components/headers/ETag`. */
 const referenced = new Map<string, unknown>(
   Object.entries(components).flatMap(([kind, named]) =>
     Object.entries(named).map(([name, component]) => [`#/components/${kind}/${name}`, component]),
@@ -65,10 +57,7 @@ export const findResponse = (operation: Operation, status: number): Described | 
   return response && '$ref' in response ? resolve<Described>(response) : response;
 };
 
-/**
- * Caches a validator for each schema. A new validator resolves all references of the document,
- * which takes as long as the Worker needs for a response.
- */
+/** Caches validators, because a new validator takes as long as the Worker needs for a response. */
 const validators = new WeakMap<Schema, Validator>();
 function getValidator(schema: Schema): Validator {
   const validator =
@@ -86,8 +75,7 @@ export function listErrors(schema: Schema, instance: unknown): string[] {
 const UNDECLARED = /^(content-type|content-length|vary|access-control-.*)$/;
 
 /**
- * Fails the test if the document does not describe the response. The function throws an error
- * instead of calling `expect`: ten calls of `expect` would take longer than the Worker needs for a
+ * Throws an error instead of calling `expect`: ten calls of `expect` would take longer than the
  * response.
  */
 export async function expectDocumented(request: Request, response: Response): Promise<void> {
@@ -107,7 +95,7 @@ export async function expectDocumented(request: Request, response: Response): Pr
     throw new Error(`${where} is not as in the document: ${faults.join('; ')}`);
 }
 
-/** Caches the header values that each schema has accepted. Most responses have the same values. */
+/** Caches the header values that each schema has accepted. */
 const accepted = new Map<Schema, Set<string>>();
 
 function findHeaderFaults(declared: NonNullable<Described['headers']>, headers: Headers): string[] {
@@ -140,10 +128,7 @@ async function findContentFaults({ content }: Described, response: Response): Pr
   return listErrors(content['application/json'].schema, await response.clone().json());
 }
 
-/**
- * Checks a response to a request that matches no operation of the document. The response must be a
- * 404 or 405, the 204 for a browser's preflight request, or the page at `/`.
- */
+/** Accepts a 404, a 405, the 204 for a browser's preflight request, and the page at `/`. */
 async function expectUndocumented(request: Request, response: Response): Promise<void> {
   if (
     request.method === 'OPTIONS' &&

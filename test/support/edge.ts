@@ -1,7 +1,4 @@
-/**
- * Makes Workers whose clocks differ, like the clocks in different data centers of Cloudflare. Also
- * makes requests that update an evaluation, and reads the stored values.
- */
+/** Makes Workers whose clocks differ, like the clocks in different data centers of Cloudflare. */
 import { createStillClock } from './clock.ts';
 import {
   buildPath,
@@ -16,28 +13,23 @@ import {
   type Send,
 } from './worker.ts';
 
-/** The message of a transient error of D1. After this error, the Worker sends the call again. */
+/** The message of a transient error of D1, after which the Worker sends the call again. */
 export const LOST = 'Network connection lost.';
 
 export const NOW = createStillClock().now();
 
-/** Makes a Worker whose clock is `secondsAhead` seconds ahead of `NOW`. */
 export function edge(secondsAhead = 0, db: D1Database = DB): Send {
   const clock = createStillClock(NOW);
   clock.advance(secondsAhead);
   return createWorker({ DB: db }, clock);
 }
 
-/**
- * Mints a token that is valid at `NOW`. The token expires ten minutes and `secondsLater` seconds
- * after `NOW`. `changed` replaces claims.
- */
+/** Mints a token that expires ten minutes and `secondsLater` seconds after `NOW`. */
 export const mintTokenAt = (changed: Record<string, unknown>, secondsLater = 0) =>
   mintToken({ exp: claims({}, NOW).exp + secondsLater, ...changed });
 
 type Put = { readonly sub?: string; readonly headers?: Readonly<Record<string, string>> };
 
-/** Makes a request that updates the value of a row, with a token that is valid at `NOW`. */
 export async function makeUpdate(
   row: Row,
   value: number,

@@ -1,7 +1,4 @@
-/**
- * Creates links, which are URLs that anyone can use without a token. Also makes the requests that
- * machines and browsers send to a link.
- */
+/** Creates links, and makes the requests that machines and browsers send to a link. */
 import {
   createLinkId,
   createLinkKeys,
@@ -22,10 +19,6 @@ import {
   worker,
 } from './worker.ts';
 
-/**
- * Creates a link to the evaluation through the API. If `token` is undefined, uses a token for the
- * account `ACCOUNT`.
- */
 export async function createLinkTo(
   row: Row,
   body: object = {},
@@ -44,10 +37,8 @@ export async function createLinkTo(
   return made.json();
 }
 
-/** Returns the key in a link's URL. */
 export const readKey = (url: string) => requirePresent(new URL(url).searchParams.get('key'));
 
-/** Makes a request to a link's URL, with exactly the given headers. */
 export const visit = (url: string, init: RequestInit = {}) => {
   const { body, ...rest } = init;
   // `Request` adds a Content-Type to a string, but not to bytes.
@@ -57,10 +48,6 @@ export const visit = (url: string, init: RequestInit = {}) => {
   );
 };
 
-/**
- * Makes the POST that a machine sends to a link. A string is sent unchanged, any other body as
- * JSON.
- */
 export const post = (url: string, body: unknown, headers: Record<string, string> = {}) =>
   visit(url, {
     method: 'POST',
@@ -68,7 +55,6 @@ export const post = (url: string, body: unknown, headers: Record<string, string>
     headers,
   });
 
-/** The header with which a browser requests a page. */
 export const BROWSER = {
   accept: 'text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8',
 };
@@ -84,8 +70,7 @@ export const answer = (url: string, version: string, value: string) =>
   });
 
 /**
- * Signs a link without the Worker, and returns its URL. So a test can use links that the Worker
- * would not create.
+ * Signs a link without the Worker, so that a test can use links that the Worker would not create.
  */
 export async function signLink(
   row: Row,
@@ -106,6 +91,5 @@ export async function signLink(
   return `https://api.test/v1/link?key=${key}`;
 }
 
-/** Reads the rows that record which links of an evaluation are revoked. */
 export const readRevocations = async ({ id }: Row) =>
   (await DB.prepare('SELECT * FROM revoked_link WHERE evaluation_id = ?').bind(id).all()).results;

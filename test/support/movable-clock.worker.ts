@@ -1,8 +1,6 @@
 /**
- * Runs the Worker as a deployment would, with two differences:
- * - A test can move the clock: `POST /test/advance?seconds=600`.
- * - There is no database. A test sends malformed ids, which the Worker refuses before it calls the
- *   database.
+ * Runs the Worker without a database, and with a clock that a test moves:
+ * `POST /test/advance?seconds=600`.
  */
 import { env } from 'cloudflare:workers';
 import { createApp } from '../../src/app.ts';

@@ -1,7 +1,6 @@
 /**
- * Gives `npm run check:objects` a database with the interface of D1. The database passes each call
- * to the object that contains all accounts (all-accounts.worker.ts). So a test can store rows,
- * count calls and make calls fail with the same code as for D1.
+ * Gives `npm run check:objects` a database with the interface of D1. One object stores all accounts
+ * (all-accounts.worker.ts).
  */
 import type { AccountObject, ObjectCall } from '../../src/db/account-object.ts';
 import type { AllAccounts } from './all-accounts.worker.ts';
@@ -10,12 +9,7 @@ type Statement =
   | { readonly sql: string; readonly params: unknown[] }
   | { readonly call: ObjectCall };
 
-/**
- * Makes the database with the interface of D1. The database takes two kinds of statements: SQL of a
- * test, and a call that the Worker sends to its object (see `createNamespace`). The object that
- * contains all accounts runs both. Only SQL about the table `d1_migrations` goes to the real
- * database `d1` instead.
- */
+/** Sends SQL about the table `d1_migrations` to the real D1, and everything else to the object. */
 export function createObjectDatabase(
   namespace: DurableObjectNamespace<AllAccounts>,
   d1: D1Database,
@@ -61,7 +55,7 @@ const buildResult = (results: readonly object[], rows_read: number, rows_written
 
 type Answer = Awaited<ReturnType<AccountObject['run']>>;
 
-/** Converts the answer of an object to D1's form: one result for each statement of the call. */
+/** Converts the answer of an object to the results that D1 returns. */
 function buildResults(call: ObjectCall, { rows, refusal, fault }: Answer) {
   if (!rows) throw new Error(refusal?.cause ?? fault);
   const parts = (['store', 'explain', 'read'] as const).filter((part) => call[part]);
@@ -70,11 +64,7 @@ function buildResults(call: ObjectCall, { rows, refusal, fault }: Answer) {
   );
 }
 
-/**
- * Makes a namespace of Durable Objects, from which the Worker gets the object of an account. The
- * object sends each call that it gets to `db`. So if a test makes `db` fail, the call to the object
- * fails too.
- */
+/** Makes objects that send each call to `db`, so that a test can make the call fail. */
 export const createNamespace = (db: D1Database): DurableObjectNamespace<AccountObject> =>
   ({
     getByName: () => ({

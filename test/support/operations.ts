@@ -1,9 +1,6 @@
 /**
  * Describes every operation that needs a token, and how the operations differ. Many test files run
- * the same test for each operation of this table. These tests are about tokens, isolation,
- * refusals, outages, the log, the rate limit, CORS, sessions and the OpenAPI document. To test a
- * new operation in all these files, add it to the table. A test of a single operation is in the
- * file with the operation's name, such as update-evaluation.test.ts.
+ * the same test for each operation.
  */
 import {
   BAD_CURSOR,
@@ -17,21 +14,15 @@ import { ACCOUNT, DB, makeLabel, type Row, request } from './worker.ts';
 
 type Headers = Record<string, string | null>;
 
-/** The claims of a token that restrict the token to a run or an evaluation. */
 export type Restriction = { readonly run_id?: string; readonly evaluation_id?: string };
 
-/**
- * A kind of resource that operations act on: an evaluation, a run, a label or an account. The
- * functions get the row of an evaluation. The row contains the ids of the evaluation, its run, its
- * label and its account. So the row identifies one resource of each kind.
- */
+/** A kind of resource. The row of an evaluation has the ids of one resource of each kind. */
 type Resource = {
-  /** Returns the ids that the path of an operation contains, such as `{ run_id: '…' }`. */
   readonly idsOf: (row: Row) => Record<string, string>;
   readonly isAllowedBy: (restriction: Restriction, asked: Row) => boolean;
   /**
-   * Returns true if a request finds its resource. The database contains only the row `stored`. The
-   * request has a token for the account `ACCOUNT`, and the ids of the row `asked`.
+   * Returns true if a request with a token for `ACCOUNT` and the ids of `asked` finds the resource
+   * of `stored`.
    */
   readonly exists: (stored: Row, asked: Row) => boolean;
 };
@@ -40,21 +31,19 @@ type Resource = {
 type Change = {
   readonly query?: string;
   readonly headers?: Headers;
-  /** Makes a body that replaces the usual body. A string is sent unchanged, an object as JSON. */
+  /** A string is sent unchanged, an object as JSON. */
   readonly body?: (row: Row) => object | string;
 };
 
 type Operation = {
-  /** The `operationId` in the OpenAPI document. */
   readonly name: string;
   readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
-  /** The path in the OpenAPI document, such as `/v1/run/{run_id}/evaluation/{evaluation_id}`. */
   readonly path: string;
   readonly resource: Resource;
   readonly access: 'read' | 'write';
   /**
-   * The precondition headers that the operation evaluates, such as If-Match. The operation refuses
-   * a request with any other precondition header.
+   * The precondition headers that the operation evaluates. The operation refuses any other
+   * precondition header.
    */
   readonly evaluates?: readonly string[];
   readonly success: 200 | 201 | 204;
@@ -66,18 +55,11 @@ type Operation = {
   readonly body?: (row: Row) => object;
   /** Stores what the operation needs besides the row, such as its label. */
   readonly prepare?: (row: Row) => Promise<unknown>;
-  /**
-   * Requests that the operation refuses with 400. Requests with malformed ids are not here:
-   * common-refusals.test.ts makes them.
-   */
+  /** Requests that get 400. common-refusals.test.ts makes the requests with malformed ids. */
   readonly malformed: Record<string, Change & { readonly error: string }>;
-  /** Requests that the operation refuses with 422 if the row's label allows 1 to 10. */
+  /** Requests that get 422 if the row's label allows 1 to 10. */
   readonly forbidden: Record<string, Change & { readonly error: string }>;
-  /**
-   * Two bodies that create a resource with the same id. If a caller sends `body` twice, the
-   * operation accepts both requests. If a caller sends `body` and then `conflicting`, the operation
-   * refuses the second request with 409 and `error`.
-   */
+  /** After a request with `body`, the operation refuses `conflicting` with 409 and `error`. */
   readonly repeatable?: {
     readonly body: (row: Row) => object;
     readonly conflicting: (row: Row) => object;
@@ -103,23 +85,17 @@ const EVALUATION: Resource = {
     stored.account_id === ACCOUNT && stored.id === asked.id && stored.run_id === asked.run_id,
 };
 
-/**
- * The links of an evaluation. A token that is restricted to this evaluation cannot create or revoke
- * them.
- */
+/** A token that is restricted to the evaluation cannot create or revoke its links. */
 const LINKS: Resource = {
   idsOf: ({ run_id, id }) => ({ run_id, evaluation_id: id, link_id: LINK_ID }),
   isAllowedBy: ({ run_id, evaluation_id }, asked) =>
     evaluation_id === undefined && same(run_id, asked.run_id),
   exists: EVALUATION.exists,
 };
-/** The id of a link that nobody has created. Revoking this id succeeds nevertheless. */
+/** Nobody has created a link with this id, but revoking the id succeeds. */
 const LINK_ID = '01000000-0000-8000-8000-000000000001';
 
-/**
- * Makes the resource of an operation on one label or on all labels. A token that is restricted to a
- * run can read labels, but cannot write them.
- */
+/** A token that is restricted to a run can read labels, but cannot write them. */
 const labels = (access: 'read' | 'write', idsOf: Resource['idsOf']): Resource => ({
   idsOf,
   isAllowedBy: ({ run_id, evaluation_id }) =>
@@ -135,10 +111,7 @@ const labelIds = ({ evaluation_label_id }: Row) => ({ id: evaluation_label_id })
 const EVALUATIONS_PATH = '/v1/run/{id}/evaluations';
 const EVALUATION_PATH = '/v1/run/{run_id}/evaluation/{evaluation_id}';
 
-/**
- * The resource of the deletion of an evaluation. A token that is restricted to this evaluation
- * cannot delete it.
- */
+/** A token that is restricted to the evaluation cannot delete it. */
 const DELETED: Resource = { ...LINKS, idsOf: EVALUATION.idsOf };
 
 const LINKS_PATH = `${EVALUATION_PATH}/links`;
@@ -156,10 +129,7 @@ const BAD_IF_MATCH = {
   error: 'If-Match must be * or a list of entity tags in double quotes, as they came in ETag.',
 };
 
-/**
- * Stores a label that allows any value. `query` is SQL that selects the account of the label. If
- * any account already has a label with this id, the function stores nothing.
- */
+/** Stores a label that allows any value. `query` is SQL that selects the account of the label. */
 async function storeLabelFor(query: string, params: string[], id: string): Promise<void> {
   const { account_id: _, ...label } = makeLabel({ id });
   const columns = Object.keys(label);
@@ -172,9 +142,7 @@ async function storeLabelFor(query: string, params: string[], id: string): Promi
 }
 
 /**
- * Stores the label that the row names, so that a token for the account `ACCOUNT` can use the label.
- * If the row belongs to `ACCOUNT`, the label also belongs to `ACCOUNT`. Otherwise the label is
- * shared: all accounts can use it.
+ * Stores the row's label for `ACCOUNT`, or as a shared label if the row belongs to another account.
  */
 const storeUsableLabel = ({ evaluation_label_id, account_id }: Row) =>
   storeLabelFor(
@@ -183,10 +151,7 @@ const storeUsableLabel = ({ evaluation_label_id, account_id }: Row) =>
     evaluation_label_id,
   );
 
-/**
- * Stores the label of a stored evaluation, in the evaluation's account. If the evaluation is not
- * stored, the function stores nothing.
- */
+/** Stores the label of a stored evaluation, in the evaluation's account. */
 const storeLabelOf = ({ id, evaluation_label_id }: Row) =>
   storeLabelFor(
     'SELECT account_id FROM run_evaluation WHERE id = ? AND evaluation_label_id = ? LIMIT 1',
@@ -493,15 +458,12 @@ const ENTRIES: readonly Operation[] = [
   },
 ];
 
-/** Replaces each `{name}` in a path with the id of this name. */
 export const fill = (template: string, ids: Record<string, string>) =>
   template.replaceAll(/\{(\w+)\}/g, (_, name: string) => ids[name] ?? '');
 
 /**
- * Adds two functions to each operation, `requestFor` and `requestAlone`. Both make a request with
- * the ids of a row. `requestFor` first stores what the operation needs besides the row, so the
- * Worker accepts the request. `requestAlone` stores nothing. A test uses `requestAlone` if the
- * Worker refuses the request without a call to the database.
+ * `requestFor` first stores what the operation needs besides the row. `requestAlone` stores
+ * nothing.
  */
 export const OPERATIONS = ENTRIES.map((operation) => {
   const requestAlone = async (row: Row, headers: Headers = {}, change: Change = {}) => {
@@ -522,10 +484,7 @@ export const OPERATIONS = ENTRIES.map((operation) => {
   return { ...operation, requestAlone, requestFor };
 });
 
-/**
- * Runs a function for each operation, one after the other. The keys of the result are the names of
- * the operations. So if a comparison fails, the failure names the operation.
- */
+/** The keys of the result are the operations' names, so a failed comparison names the operation. */
 export async function runByOperation<T>(
   run: (operation: (typeof OPERATIONS)[number]) => T | Promise<T>,
 ): Promise<Record<string, T>> {

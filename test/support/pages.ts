@@ -1,14 +1,10 @@
 /**
- * Reads all pages of a list. Also contains `LIMITS` and `CURSORS`, values of the query parameters
- * that every list refuses.
+ * Reads the pages of a list. `LIMITS` and `CURSORS` are query parameters that every list refuses.
  */
 import { expect } from 'vitest';
 import { get, type Send, worker } from './worker.ts';
 
-/**
- * Reads the pages of a list, from `path` to the last page. Follows the `Link` headers, and stops
- * after 20 pages.
- */
+/** Follows the `Link` headers from `path` to the last page, for at most 20 pages. */
 export async function readPages<T>(
   path: string,
   headers: Record<string, string> = {},

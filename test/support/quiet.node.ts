@@ -1,20 +1,14 @@
 /**
- * Makes a test run fail if all tests have passed, but workerd has printed something unexpected. If
- * each run printed warnings, nobody would notice a new one. Vitest loads this file in its main
- * process, where the Workers plugin prints the output of workerd. The Worker's console output does
- * not come here (see console.ts).
+ * Fails a run in which workerd printed something unexpected. console.ts handles the Worker's
+ * console output.
  */
 import { stripVTControlCharacters } from 'node:util';
 
 /** Messages that a test causes on purpose, or that depend on a developer's files. */
 const EXPECTED = [
-  // workerd prints this message if the file .dev.vars exists. `npm start` creates the file. The
-  // tests ignore its settings (test/vitest.config.ts).
+  // workerd prints this message if `npm start` has created the file .dev.vars.
   /^\s*Using secrets defined in \.dev\.vars\s*$/,
-  // Some tests set a header with an idempotency key, or the header cf-ray, to a text with a
-  // non-ASCII character. The Worker refuses the idempotency key, and escapes the cf-ray for its
-  // log. workerd prints the warning only because a test sets the header. If the header arrives over
-  // a network, workerd prints nothing.
+  // workerd warns only if a test sets the header, not if the header arrives over a network.
   /^A header value for "(?:idempotency-key|webhook-id|svix-id)" contains non-ASCII characters: "ké"/,
   /^A header value for "cf-ray" contains non-ASCII characters: "é/,
 ];

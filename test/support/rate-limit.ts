@@ -1,7 +1,4 @@
-/**
- * Gives the tests a rate limiter of the local runtime, not a mock. The limit is so low that a test
- * can reach it.
- */
+/** Gives the tests a rate limiter of the local runtime, with a limit that a test can reach. */
 import { env } from 'cloudflare:workers';
 import type { Send } from './worker.ts';
 
@@ -13,9 +10,8 @@ export const { SMALL_RATE_LIMITER } = env as typeof env & {
 };
 
 /**
- * Sends requests until the Worker responds with 429, but at most 100 requests. Returns the
- * statuses. The limiter allows three new requests every ten seconds. So if a machine is slow, the
- * Worker accepts more than three requests before the 429.
+ * Sends requests until the Worker responds with 429. On a slow machine, more than three requests
+ * succeed.
  */
 export async function sendUntilLimited(
   send: Send,

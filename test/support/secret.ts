@@ -1,4 +1,4 @@
-/** The secret with which the tests sign tokens. It is valid only for the Worker under test. */
+/** The secret with which the tests sign tokens. */
 export const SECRET = 'a-secret-of-the-test-suite-and-of-nothing-else';
 
 /** The secret with which the Worker under test signs the keys of links. */

@@ -1,23 +1,15 @@
 /**
  * Requests that webhook senders, such as Stripe, send to a link. Each request follows the sender's
- * documentation or source code, but contains no real person, host, token or secret. The bodies are
- * shortened, and no field is renamed. `source` names the documentation, and mentions each detail
- * that comes from elsewhere. `SENDER_LINKS` contains the links of the table in src/link/README.md.
- * Each link has requests of its sender.
+ * documentation or code, but contains no real person, host, token or secret.
  */
 type SampleRequest = {
-  /** The address of a page, or a repository and the paths of files in it. */
   readonly source: string;
-  /**
-   * The media type, and the header with the id of the delivery (one event that a sender posts).
-   * Headers with signatures are left out.
-   */
+  /** The media type and the id of the delivery, without signatures. */
   readonly headers: { readonly [name: string]: string };
   /** A string is sent unchanged, any other value as JSON. */
   readonly body: unknown;
 };
 
-/** The values that a label allows, as columns of its row (see `storeLabelled`). */
 type Rule = {
   readonly value_type?: string;
   readonly min_value?: number;
@@ -31,12 +23,8 @@ type Reading = {
   readonly name: string;
   /** The JSON Pointer to the value in the body (RFC 6901). */
   readonly pointer: string;
-  /**
-   * Maps each possible text at the pointer to the number that the link stores, such as
-   * `{ approved: 1, disputed: 0 }`.
-   */
+  /** Maps each text at the pointer to a number, such as `{ approved: 1, disputed: 0 }`. */
   readonly values: Numbers;
-  /** The values that the label of the evaluation allows. */
   readonly label: Rule;
   /** The value that the Worker must store. */
   readonly value: number;
@@ -65,9 +53,7 @@ const range = (min_value: number, max_value: number) => ({
 });
 
 /**
- * Describes a value that the body contains as a text. `texts` are the categories of the label. The
- * number of each text is its position: 0, 1, and so on. `value` is the number that the Worker must
- * store.
+ * Describes a value that is a text in the body. The number of each text is its position in `texts`.
  */
 function category(
   name: string,
@@ -181,10 +167,7 @@ const typeform = sender(
   reading('Typeform, a no', '/form_response/answers/3/boolean', binary, 0),
 );
 
-/**
- * Tally sends the id of a chosen option, not the text of the option. Usually the id is in an array,
- * but some forms send the id alone.
- */
+/** Tally sends the id of a chosen option, usually in an array and sometimes alone. */
 const [GOOD, BAD] = [
   'aa746040-0000-4000-8000-000000000001',
   'aa746040-0000-4000-8000-000000000002',
@@ -295,8 +278,7 @@ const stripe = sender(
 );
 
 /**
- * Langfuse has no webhook for a single score. But a user of Langfuse can create a monitor, which
- * watches scores and sends its alerts to a webhook.
+ * Langfuse has no webhook for a single score, but a monitor of scores sends alerts to a webhook.
  */
 const langfuse = sender(
   {
@@ -334,10 +316,7 @@ const langfuse = sender(
   ),
 );
 
-/**
- * Makes a request that the node "HTTP Request" of n8n sends. A node is one step of a workflow. The
- * body is the output of another node.
- */
+/** Makes the request of n8n's node "HTTP Request". The body is the output of another node. */
 const n8n = (file: string, body: object, read: Reading): Sender[] => {
   const source = `n8n-io/n8n, packages/nodes-base: nodes/HttpRequest/V3/HttpRequestV3.node.ts, ${file}`;
   return sender({ source, headers: JSON_TYPE, body }, read);
@@ -347,8 +326,7 @@ const n8nApproval = n8n(
   { data: { approved: true } },
   reading('n8n, an approval', '/data/approved', binary, 1),
 );
-// In the output of an n8n form, the key of each answer is its question, exactly as the form's
-// author typed the question.
+// In the output of an n8n form, the key of each answer is its question as the author typed it.
 const n8nForm = n8n(
   'nodes/Form/utils.ts',
   {
@@ -372,8 +350,7 @@ const n8nRow = n8n(
 );
 
 /**
- * Argilla sends the whole record, so the body may be large. Each retry has a new webhook-id,
- * because the retry repeats the job that makes the id.
+ * Each retry of Argilla has a new webhook-id, because the retry repeats the job that makes the id.
  */
 const argilla = sender(
   {
@@ -454,16 +431,12 @@ const SENDERS: readonly Sender[] = [
   ...[n8nApproval, n8nForm, n8nRow, argilla, svix, refactor, curl],
 ].flat();
 
-/** A request whose body is bytes. If the body were a string, `Request` would add a Content-Type. */
+/** The body is bytes, because `Request` adds a Content-Type to a string. */
 type SentRequest = Omit<Sender, 'body'> & { readonly body: Uint8Array };
 
 const encodeBody = ({ body }: SampleRequest, before = '') =>
   new TextEncoder().encode(before + (typeof body === 'string' ? body : JSON.stringify(body)));
 
-/**
- * Other forms in which the same JSON may arrive: with another media type, without a media type, or
- * after a byte order mark.
- */
 const VARIANTS: readonly {
   readonly name: string;
   readonly headers: SampleRequest['headers'];
@@ -486,11 +459,7 @@ const VARIANTS: readonly {
   { name: 'after a byte order mark', headers: JSON_TYPE, before: '\ufeff' },
 ];
 
-/**
- * All requests of the senders. A link must store the value of every request. Three requests also
- * occur in each form that `VARIANTS` describes: a text and a number of Label Studio, and a boolean
- * of n8n.
- */
+/** All requests of the senders. A link must store the value of every request. */
 export const REQUESTS: readonly SentRequest[] = [
   ...SENDERS.map((sent) => ({ ...sent, body: encodeBody(sent) })),
   ...[...labelStudio, ...n8nApproval].flatMap((sent) =>
@@ -505,22 +474,19 @@ export const REQUESTS: readonly SentRequest[] = [
 
 type OtherEvent = {
   readonly what: string;
-  /**
-   * The status of the response. It is 204 if the event does not meet a condition of the link's
-   * `where`. It is 422 if the body has no value.
-   */
+  /** 204 if the event does not meet the link's `where`, and 422 if the body has no value. */
   readonly status: 204 | 422;
   /**
-   * The JSON Pointer (RFC 6901) to the only difference from the body of the event `sent`. At this
-   * pointer, the body contains `is`. If `is` is undefined, the body contains nothing there.
+   * The JSON Pointer (RFC 6901) to the only difference from the event `sent`. If `is` is undefined,
+   * the body has no value there.
    */
   readonly at: string;
   readonly is: unknown;
 };
 
 /**
- * A row of the table in src/link/README.md: a link, and events that its sender posts to the link.
- * The link stores the value of the event `sent`, and ignores or refuses all `others`.
+ * A row of the table in src/link/README.md. The link stores the value of `sent`, and ignores or
+ * refuses `others`.
  */
 export type SenderLink = {
   readonly name: string;
@@ -532,10 +498,7 @@ export type SenderLink = {
     readonly delivery?: string;
   };
   readonly label: Rule;
-  /**
-   * The encoding of the body: JSON if undefined. `form` is a form with the fields of the body.
-   * `payload` is a form whose field `payload` contains the body as JSON.
-   */
+  /** Undefined means JSON. `payload` is a form whose field `payload` contains the body as JSON. */
   readonly as?: 'form' | 'payload';
   readonly sent: SampleRequest;
   readonly value: number;
@@ -818,7 +781,6 @@ export const SENDER_LINKS: readonly SenderLink[] = [
   },
 ];
 
-/** Encodes a body as JSON or as a form. */
 export function encodeAs(as: SenderLink['as'], body: unknown): Uint8Array {
   const json = JSON.stringify(body);
   const fields = as === 'payload' ? { payload: json } : JSON.parse(json);

@@ -1,6 +1,5 @@
 /**
- * Prepares each test file: applies the migrations, and prints the console output of failed tests
- * only.
+ * Applies the migrations before each test file, and prints the console output of failed tests only.
  */
 import { applyD1Migrations, type D1Migration } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
@@ -10,14 +9,11 @@ import { printIfFailed } from './console.ts';
 declare module 'vitest' {
   interface ProvidedContext {
     migrations: D1Migration[];
-    /**
-     * The seed of the property tests, and a factor. Each property test tries `factor` times its
-     * usual number of inputs.
-     */
+    /** Each property test tries `factor` times its usual number of inputs. */
     properties: { readonly seed: number; readonly factor: number };
     /**
-     * The kind of database that contains all accounts. It is `object`, a Durable Object, in
-     * `npm run check:objects`, and otherwise `d1`.
+     * The kind of database: `object`, a Durable Object, in `npm run check:objects`, and otherwise
+     * `d1`.
      */
     store: 'd1' | 'object';
     /** The sample data that `npm start` stores, as SQL. */

@@ -1,8 +1,4 @@
-/**
- * Signs valid and hostile tokens. A hostile token is one that an attacker might send, for example
- * with a wrong header. JWT libraries rightly refuse to sign hostile tokens. So the functions here
- * sign any header and any text.
- */
+/** Signs any header and any text, because JWT libraries rightly refuse to sign hostile tokens. */
 
 export type Header = { readonly [name: string]: unknown };
 
@@ -36,18 +32,14 @@ function rsa(name: string, hash = 'SHA-256') {
 }
 
 export type Signer = {
-  /**
-   * Signs a token. If the claims are an object, signs the object as JSON. If they are a string or
-   * bytes, signs them unchanged.
-   */
+  /** Signs an object as JSON, and a string or bytes unchanged. */
   readonly sign: (claims: object | string | Uint8Array, header?: Header) => Promise<string>;
 };
 
 export type KeyPair = Signer & { readonly jwk: JsonWebKey & { kid: string } };
 
 /**
- * Makes a key pair. For RSA, the function caches key pairs: it returns the same pair if `owner` and
- * `modulusLength` are the same. For any other algorithm, each call makes a new pair.
+ * Makes a key pair. Two calls with the same `owner` and `modulusLength` return the same RSA key.
  */
 export async function makeKeyPair(
   alg: Algorithm,
@@ -76,10 +68,7 @@ async function generateKeys(
 
 const made = new Map<string, Keys>();
 
-/**
- * Returns the RSA key of an owner and a length. The first call makes the key, which takes up to
- * half a second. Later calls return the same key, for any RSA algorithm.
- */
+/** Caches RSA keys, because making a key takes up to half a second. */
 async function makeRsaKeys(owner: string, modulusLength: number): Promise<Keys> {
   const name = `${owner} ${modulusLength}`;
   const keys =
@@ -120,7 +109,6 @@ function signer(header: Header, key: CryptoKey, params: { name: string }): Signe
   };
 }
 
-/** Returns a token without its signature: the encoded header and the encoded claims. */
 export const encodeUnsigned = (header: Header, claims: object | string | Uint8Array) =>
   [header, claims].map((part) => base64url(encodeClaims(part))).join('.');
 

@@ -1,7 +1,5 @@
 /**
- * Gives the tests of tokens an issuer with a key pair, claims, Workers that accept the issuer's
- * tokens, and the sentences of refusals. The clocks of these Workers stand still at `now`, so the
- * tests do not depend on the real time. Only `mintLong` uses the real time.
+ * Gives the tests of tokens an issuer, its key pair, and Workers whose clocks stand still at `now`.
  */
 import { createStillClock } from './clock.ts';
 import { type KeyPair, makeKeyPair } from './signer.ts';
@@ -24,16 +22,11 @@ const NOW = createStillClock().now();
 /** The time of the clocks in these tests, in seconds since 1970. */
 export const now = seconds(NOW);
 
-/**
- * Makes the claims of a token that `ISSUER` issues for the account `ACCOUNT`. The token expires ten
- * minutes after `now`.
- */
 export const makeScopedClaims = (changed: Record<string, unknown> = {}) =>
   claims({ iss: ISSUER, aud: 'run-evaluation', ...changed }, NOW);
 
 export const pair: KeyPair = await makeKeyPair('ES256', 'key-1');
 
-/** Makes a Worker whose clock stands at `now`. */
 export const createWorkerNow = (settings: Parameters<typeof createWorker>[0]): Send =>
   createWorker(settings, createStillClock(NOW));
 
@@ -46,15 +39,12 @@ export const createWorkerWithKeys = (keys: object[], settings: Partial<Env> = {}
     ...settings,
   });
 
-/**
- * Mints a token of exactly this many characters. The token expires ten minutes after the call, in
- * real time. So a test can send the token to a Worker with a real clock.
- */
+/** Mints a token of exactly this many characters, for a Worker with a real clock. */
 export async function mintLong(characters: number): Promise<string> {
   const pad = (length: number) => mintToken({ pad: 'x'.repeat(length) });
   const short = await pad(0);
-  // Base64url writes three bytes of a claim as four characters of the token. The division rounds
-  // down, so the token with one more byte may be the right one.
+  // Base64url writes three bytes as four characters. The division rounds down, so one more byte may
+  // fit.
   const token = await pad(Math.floor(((characters - short.length) * 3) / 4));
   const next = await pad(Math.floor(((characters - short.length) * 3) / 4) + 1);
   const found = [token, next].find(({ length }) => length === characters);

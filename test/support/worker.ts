@@ -1,7 +1,4 @@
-/**
- * Lets a test use the Worker as a black box, through `fetch`. Most tests mint a token, store a row,
- * send a request, and read the row from the database. The functions for these steps are here.
- */
+/** Lets a test store rows, mint tokens, and use the Worker as a black box through `fetch`. */
 import { env, exports } from 'cloudflare:workers';
 import { expect, inject } from 'vitest';
 import { createApp } from '../../src/app.ts';
@@ -16,10 +13,7 @@ import { createHmac, type Header } from './signer.ts';
 
 export type Send = (request: Request) => Promise<Response>;
 
-/**
- * Gets a response and checks it against the OpenAPI document. If a test uses `worker` or
- * `createWorker`, each response comes through this function.
- */
+/** Checks each response of `worker` and `createWorker` against the OpenAPI document. */
 async function respondDocumented(
   request: Request,
   respond: (request: Request) => Response | Promise<Response>,
@@ -29,10 +23,6 @@ async function respondDocumented(
   return response;
 }
 
-/**
- * The kind of database that contains all accounts. It is `object`, a Durable Object, in
- * `npm run check:objects`, and otherwise `d1`.
- */
 export const STORE = inject('store');
 
 type ObjectsEnv = { readonly ALL_ACCOUNTS: DurableObjectNamespace<AllAccounts> };
@@ -50,21 +40,16 @@ export const readRows = async <T>(sql: string, ...params: readonly unknown[]): P
       .all<T>()
   ).results;
 
-/**
- * The settings that a test changes. If a test sets a binding to undefined, the Worker has no such
- * binding.
- */
+/** The settings that a test changes. Undefined removes a binding. */
 type Settings = { [name in keyof Env]?: Env[name] | undefined };
 
-/** Makes a Worker for a test that changes settings or the clock. */
 export function createWorker(settings: Settings, clock?: Clock): Send {
   const app = createApp({ ...env, ...buildObjectSettings(settings), ...settings } as Env, clock);
   return (request) => respondDocumented(request, (sent) => app.fetch(sent));
 }
 
 /**
- * Returns the settings for `npm run check:objects`, with which the Worker stores all accounts in
- * Durable Objects. In other runs of the tests, returns no settings.
+ * Returns the settings with which the Worker stores all accounts in objects, or no settings for D1.
  */
 const buildObjectSettings = ({ DB: db = DB }: Settings) =>
   STORE === 'd1' ? {} : { DB: db, ACCOUNT_OBJECTS: '*', ACCOUNT_OBJECT: createNamespace(db) };
@@ -75,18 +60,17 @@ export const worker: Send =
     ? (request) => respondDocumented(request, (sent) => exports.default.fetch(sent))
     : createWorker({});
 
-/** The account of each token, evaluation and label for which a test names no other account. */
+/** The account that the tests use unless they name another account. */
 export const ACCOUNT = 'acc_01HGK2V8N5XJVB8Q2Z3R4Y5T6M';
 export const SUBJECT = 'user-123';
 
-/** Makes the id of an account that no other test uses. */
 export const makeAccount = () => `acc_${crypto.randomUUID()}`;
 
 export const seconds = (date: Date) => Math.floor(date.getTime() / 1000);
 
 /**
- * Makes the claims of a token for the account `ACCOUNT`, valid for ten minutes. If a claim in
- * `changed` is undefined, the token does not contain it.
+ * Makes the claims of a token that is valid for ten minutes. Undefined in `changed` removes a
+ * claim.
  */
 export const claims = (changed: Record<string, unknown> = {}, now = new Date()) => ({
   sub: SUBJECT,
@@ -97,13 +81,9 @@ export const claims = (changed: Record<string, unknown> = {}, now = new Date()) 
 
 const { sign } = await createHmac(SECRET);
 
-/**
- * Caches tokens with the usual claims, by their expiry in seconds. So requests that the tests make
- * in the same second can share a token.
- */
+/** Caches tokens with the usual claims, by their expiry in seconds. */
 const plainTokens = new Map<number, string>();
 
-/** Mints a token that the Worker accepts, unless `changed` or `header` makes the token invalid. */
 export async function mintToken(
   changed: Record<string, unknown> = {},
   header: Header = {},
@@ -118,17 +98,12 @@ export async function mintToken(
 
 export type Row = EvaluationRow;
 
-/** Returns the value. If the value is missing, fails the test. */
 export function requirePresent<T>(value: T | null | undefined): T {
   if (value === null || value === undefined)
     throw new Error('a value that should be there is missing');
   return value;
 }
 
-/**
- * Makes the row of an evaluation that was never updated. The row gets new ids and default values,
- * except for the columns in `fields`.
- */
 const makeRow = (fields: Partial<Row>): Row => ({
   id: crypto.randomUUID(),
   account_id: ACCOUNT,
@@ -145,33 +120,22 @@ const makeRow = (fields: Partial<Row>): Row => ({
   ...fields,
 });
 
-/**
- * Stores an evaluation that was never updated. The row gets new ids and default values, except for
- * the columns in `fields`.
- */
 export async function storeEvaluation(fields: Partial<Row> = {}): Promise<Row> {
   const row = makeRow(fields);
   await insert('run_evaluation', row).run();
   return row;
 }
 
-/** Stores several evaluations in one call to the database. */
 export async function storeEvaluations(...all: Partial<Row>[]): Promise<Row[]> {
   const rows = all.map(makeRow);
   await DB.batch(rows.map((row) => insert('run_evaluation', row)));
   return rows;
 }
 
-/**
- * The row of a label, with only the columns that the API sends. `value_type` can be any text, so
- * that a test can try to store a text that the table refuses.
- */
+/** `value_type` can be any text, so that a test can try to store a text that the table refuses. */
 export type Label = Omit<LabelRow, 'value_type'> & { value_type: string };
 
-/**
- * Stores a label of the account `ACCOUNT`, and an evaluation with this label. `label` replaces
- * columns of the label, and `fields` replaces columns of the evaluation.
- */
+/** Stores a label of the account `ACCOUNT`, and an evaluation with this label. */
 export async function storeLabelled(
   label: Partial<Label>,
   fields: Partial<Row> = {},
@@ -184,10 +148,6 @@ export async function storeLabelled(
   return row;
 }
 
-/**
- * Makes the row of a label that was never updated. The row gets a new id and default values, except
- * for the columns in `fields`.
- */
 export const makeLabel = (fields: Partial<Label> = {}): Label => ({
   id: crypto.randomUUID(),
   account_id: ACCOUNT,
@@ -205,26 +165,18 @@ export const makeLabel = (fields: Partial<Label> = {}): Label => ({
   ...fields,
 });
 
-/**
- * Stores a label that was never updated. The row gets a new id and default values, except for the
- * columns in `fields`.
- */
 export async function storeLabel(fields: Partial<Label> = {}): Promise<Label> {
   const label = makeLabel(fields);
   await insert('evaluation_label', label).run();
   return label;
 }
 
-/**
- * Returns a label as the API sends it: `categories` is an array, and a label that was never updated
- * has no `updated_at`.
- */
+/** Returns a label as the API sends it. */
 export function formatLabel({ categories, updated_at, ...label }: Label): object {
   const sent = { ...label, categories: categories === null ? null : JSON.parse(categories) };
   return updated_at === null ? sent : { ...sent, updated_at };
 }
 
-/** Reads the thirteen columns of a label that the API sends. */
 export const readLabel = (id: string, account_id = ACCOUNT) =>
   DB.prepare(
     `SELECT id, account_id, name, description, value_type, min_value, max_value, categories, archived_at, created_by,
@@ -258,7 +210,6 @@ const RUN = `SELECT ${COLUMNS} FROM run_evaluation WHERE run_id = ? ORDER BY id`
 export const readEvaluation = async (id: string): Promise<Row | null> =>
   (await readRows<Row>(EVALUATION, id))[0] ?? null;
 
-/** Reads the evaluations with these ids, as a map from id to row. */
 export async function readEvaluations(ids: readonly string[]): Promise<ReadonlyMap<string, Row>> {
   const rows = await readRows<Row>(
     `SELECT ${COLUMNS} FROM run_evaluation WHERE id IN (SELECT value FROM json_each(?))`,
@@ -268,9 +219,8 @@ export async function readEvaluations(ids: readonly string[]): Promise<ReadonlyM
 }
 
 /**
- * Checks that the history has no gap. The `replaced_by` and `replaced_at` of each entry must be the
- * `updated_by` and `updated_at` of the next entry. For the last entry, they must be the
- * `updated_by` and `updated_at` of the row itself.
+ * Checks that each entry's `replaced_by` and `replaced_at` are the `updated_by` and `updated_at` of
+ * the next entry, or of the row.
  */
 export function expectUnbroken(history: ReplacedRow[], row: Row | null): void {
   const setters = [...history.slice(1), row].map((next) => [next?.updated_by, next?.updated_at]);
@@ -282,10 +232,7 @@ export function expectUnbroken(history: ReplacedRow[], row: Row | null): void {
 export const buildPath = ({ run_id, id }: Pick<Row, 'run_id' | 'id'>) =>
   `/v1/run/${run_id}/evaluation/${id}`;
 
-/**
- * Makes a request to the Worker. The default is a PUT with a valid token and the Content-Type of
- * JSON. A header with the value null is left out.
- */
+/** Makes a request, by default a PUT with a valid token. Null omits a header. */
 export async function request(
   path: string,
   {
@@ -329,7 +276,7 @@ export type Refusal = {
   readonly headers?: Readonly<Record<string, string>>;
 };
 
-/** Returns a refusal in the form that `readRefusal` returns, so that a test can compare both. */
+/** Returns a refusal in the form that `readRefusal` returns. */
 export const formatRefusal = ({ status, error, headers }: Refusal) => ({
   status,
   headers: { ...COMMON_HEADERS, ...headers },
@@ -337,8 +284,8 @@ export const formatRefusal = ({ status, error, headers }: Refusal) => ({
 });
 
 /**
- * Reads the status, headers and body of a response. Checks the form of the request id and of the
- * bookmark. The result contains neither of them, because they are new in each response.
+ * Checks the request id and the bookmark, but does not return them, because they are new in each
+ * response.
  */
 export async function readRefusal(response: Response) {
   const {
@@ -375,10 +322,7 @@ export async function readState({ id, run_id, evaluation_label_id }: Row) {
   return { run, row, history, label, labels };
 }
 
-/**
- * Sends a request that the Worker must refuse. Checks that nothing has changed: the row, its
- * history, its run and its label.
- */
+/** Sends a request that the Worker must refuse, and checks that nothing has changed. */
 export async function expectRefusedUpdate(
   row: Row,
   sent: Request,
