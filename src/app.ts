@@ -25,12 +25,12 @@ import { referenceRoutes } from './reference/routes.ts';
 import { serviceRoutes } from './service.ts';
 import { type AccountObjects, findPlace, readOrigins, readSettings } from './settings.ts';
 
-/** Only the first request for the document imports it, so a cold start does not wait. */
+/** Imports the document at the first request for it, so a cold start does not wait. */
 const loadDocument = async () => (await import('./openapi.generated.json')).default;
 
 /**
- * Creates a function that finds the store of an account. The created function throws if a setting
- * is wrong, so it is called only after the authentication.
+ * Creates a function that finds the store of an account. The function reads the settings, and
+ * throws if a setting is wrong.
  */
 function createFindStore(env: Env): FindStore {
   let accountObjects: AccountObjects | undefined;

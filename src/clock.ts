@@ -1,4 +1,4 @@
-/** The current time and timers. A test passes a clock that the test stops and moves. */
+/** The current time and timers. A test passes a clock that the test can stop and move. */
 export type Clock = {
   readonly now: () => Date;
   readonly sleep: (milliseconds: number) => Promise<unknown>;

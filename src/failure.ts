@@ -10,10 +10,7 @@ export type FailureCode =
   /** Missing and forbidden resources have one code, so that no caller learns which ids exist. */
   | 'not_found'
   | 'method_not_allowed'
-  /**
-   * A resource cannot be created under its id, or its Idempotency-Key came before with another
-   * body.
-   */
+  /** The id of a create exists already, or its Idempotency-Key came before with other content. */
   | 'conflict'
   | 'precondition_failed'
   | 'body_too_large'
@@ -91,10 +88,7 @@ export const notFound = () =>
 
 export const malformed = (sentence: string) => new Failure('malformed', sentence);
 
-/**
- * Makes the failure `conflict` for an Idempotency-Key that the caller sent before with a different
- * body.
- */
+/** Makes the failure `conflict` for an Idempotency-Key that came before with other content. */
 export const keyIsTaken = () =>
   new Failure(
     'conflict',
@@ -116,8 +110,8 @@ export const unexplained = (write: string) =>
 export const unprocessable = (sentence: string) => new Failure('unprocessable', sentence);
 
 /**
- * Makes the failure `database_unavailable`. The database may have stored a write nevertheless, so
- * the sentence names Idempotency-Key.
+ * Makes the failure `database_unavailable`. The write may be stored nevertheless, so the sentence
+ * names Idempotency-Key.
  */
 export const databaseUnavailable = (retryAfterSeconds: number, cause: string) =>
   new Failure(

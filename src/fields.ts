@@ -52,8 +52,8 @@ export const finiteNumber = (name: string, mustBe = 'a JSON number') =>
 const ISO_8601 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,3}0*)?(?:Z|[+-]\d\d:\d\d)$/i;
 
 /**
- * Parsers of fields that the caller cannot choose. A value of a wrong type can never equal the
- * stored value, so each parser refuses it.
+ * Validators of fields that the caller cannot choose. They refuse a value of the wrong type,
+ * because it can never equal the stored value.
  */
 export const storedField = {
   text: v.nullish(v.string()),
@@ -91,8 +91,8 @@ export function parse<T extends v.GenericSchema>(
 }
 
 /**
- * Returns the name of the first field whose sent value differs from the stored value. A sent list
- * becomes JSON text, because the database stores JSON text.
+ * Returns the first field whose sent value differs from the stored value. Compares a list as JSON
+ * text, which is how the database stores a list.
  */
 export const findDifferingField = (sent: SentFields, stored: SentFields): string | undefined =>
   Object.keys(sent).find((field) => {
@@ -101,7 +101,7 @@ export const findDifferingField = (sent: SentFields, stored: SentFields): string
   });
 
 /**
- * Refuses a sent field that the server sets, if its value differs from the server's value.
+ * Refuses a field that only the server sets, unless the sent value is the server's value.
  * @throws {Failure} `unprocessable`.
  */
 export function refuseServerFields(sent: SentFields, stored: SentFields): void {
@@ -109,10 +109,10 @@ export function refuseServerFields(sent: SentFields, stored: SentFields): void {
   if (field !== undefined) throw fieldIsSet(field);
 }
 
-/** Makes the failure `unprocessable` for a sent field that only the server sets. */
+/** Makes the failure for a field that a caller sent and only the server may set. */
 export const fieldIsSet = (field: string) =>
   unprocessable(`${field} is set by the server: leave it out.`);
 
-/** Makes the failure `unprocessable` for a sent field that no update can change. */
+/** Makes the failure for a field that a caller sent and no update can change. */
 export const fieldIsImmutable = (field: string) =>
   unprocessable(`${field} cannot be changed: leave it out, or send it as it is stored.`);

@@ -5,16 +5,13 @@
  */
 export const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
-/**
- * Limits the body of a request with a token. Labels with many categories have the largest bodies.
- */
+/** The largest body of a request with a token. A label with many categories needs most of it. */
 export const BODY_MAX_BYTES = 64 * 1024;
 /**
- * Limits the body that a machine posts to a link. A webhook's user cannot shorten the body, so this
- * limit is larger than BODY_MAX_BYTES.
+ * The largest body that a machine posts to a link. The user of a webhook cannot shorten its body.
  */
 export const LINK_BODY_MAX_BYTES = 1024 * 1024;
-/** Leaves room for Entra, whose tokens with 200 groups have 13,000 characters. */
+/** Entra's tokens with 200 groups have 13,000 characters. */
 export const TOKEN_MAX_CHARS = 16 * 1024;
 
 /** A page of 1,000 evaluations with the longest texts is 13 MB of JSON. */
@@ -23,13 +20,13 @@ export const PAGE_MAX_ROWS = 1000;
 export const LABEL_PAGE_MAX_ROWS = 100;
 
 /**
- * Limits an account id, in Unicode code points. Validators and CHECK constraints enforce this limit
- * and the limits of texts below.
+ * Counts Unicode code points, like all text limits below. Validators and CHECK constraints enforce
+ * these limits.
  */
 export const ACCOUNT_MAX_CHARS = 255;
 export const SUBJECT_MAX_CHARS = 255;
 export const LINK_NAME_MAX_CHARS = 64;
-/** The author of a value that arrives through a named link is `<sub>/<name>`. */
+/** Through a named link, the author is `<sub>/<name>`. */
 export const AUTHOR_MAX_CHARS = SUBJECT_MAX_CHARS + 1 + LINK_NAME_MAX_CHARS;
 export const OUTPUT_NAME_MAX_CHARS = 255;
 export const FIELD_PATH_MAX_CHARS = 1024;
@@ -44,13 +41,13 @@ export const LINK_MIN_SECONDS = 60;
 export const LINK_MAX_SECONDS = 7_776_000;
 export const LINK_DEFAULT_SECONDS = 604_800;
 /**
- * Every browser opens a URL of this length. With default options, a link has fewer than 255
- * characters, because many webhook senders store no more.
+ * Every browser opens a URL of this length. A link with default options has at most 255 characters,
+ * because many webhook senders store no more.
  */
 export const LINK_URL_MAX_CHARS = 1999;
 /** Limits the text in a field of the form on a link's page. */
 export const ANSWER_MAX_CHARS = 64;
-/** A link's URL contains the pointer and the path, and the URL's length is limited. */
+/** The pointer and the path are in a link's URL, which must not become too long. */
 export const POINTER_MAX_CHARS = 256;
 export const PATH_MAX_CHARS = 512;
 /** Limits the steps that a JSONPath takes in one body. link/path.ts counts the steps. */
@@ -60,7 +57,7 @@ export const VALUES_MAX_COUNT = 32;
 export const WHERE_MAX_COUNT = 8;
 
 /**
- * Limits the fields of a form that a sender posts to a link. PHP has the same limit
+ * The most fields of a form that a sender posts to a link. PHP has the same limit
  * (`max_input_vars`).
  */
 export const FORM_MAX_FIELDS = 1000;
@@ -70,6 +67,6 @@ export const FORM_MAX_FIELDS = 1000;
  * counts.
  */
 export const isAtMost = (text: string, characters: number) =>
-  // Counting code points is slow, so `length` decides most texts: a code point has one or two
-  // units.
+  // A code point is one or two units of `length`. So only a text between the two bounds must be
+  // counted.
   text.length <= characters || (text.length <= 2 * characters && [...text].length <= characters);

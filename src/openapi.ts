@@ -127,7 +127,7 @@ export const IMMUTABLE_FIELD = 'Cannot be changed: leave it out, or send it as i
 export const SERVER_FIELD = 'Set by the server: leave it out, or send the same value.';
 const SENT_BACK = textOrNull('Ignored.');
 /**
- * A caller may send back a resource with these properties. A generated client needs their types.
+ * Properties that a caller may send and the Worker ignores. A generated client needs their types.
  */
 export const IGNORED = { updated_by: SENT_BACK, updated_at: SENT_BACK };
 

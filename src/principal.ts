@@ -12,9 +12,12 @@ export const SHARED_ACCOUNT = 'shared';
 
 export type Principal = {
   readonly account: AccountId;
-  /** The author of what the caller writes, except of an evaluation that an `evaluator` creates. */
+  /** The author of what the caller writes, except of an evaluation that `evaluator` creates. */
   readonly subject: string;
-  /** The id of an evaluator, such as a judge model, that is the author of created evaluations. */
+  /**
+   * An evaluator, such as a judge model. If set, it is the author of the evaluations that the
+   * caller creates.
+   */
   readonly evaluator: string | undefined;
   readonly run: string | undefined;
   readonly evaluation: string | undefined;

@@ -70,7 +70,7 @@ export function serviceRoutes(
 }
 
 /**
- * Returns a function that returns the document as JSON, with an origin as its server. The function
+ * Returns a function that writes the document as JSON, with an origin as its server. The function
  * keeps no origin, because strangers may send any.
  */
 function prepareDocument({ openapi, servers, ...rest }: OpenApiDocument) {

@@ -67,10 +67,10 @@ export type Settings = {
   readonly accountObjects: AccountObjects;
 };
 
-/** The jurisdictions of Durable Objects (Durable Objects: Data location). */
+/** The jurisdictions of Durable Objects. Source: Durable Objects, Data location. */
 export const JURISDICTIONS = ['eu', 'fedramp', 'fedramp-high', 'us'] as const;
 
-/** The location hints of Durable Objects (Durable Objects: Data location). */
+/** The location hints of Durable Objects. Source: Durable Objects, Data location. */
 export const LOCATIONS = [
   'wnam',
   'enam',
@@ -91,17 +91,17 @@ export const LOCATIONS = [
  */
 export type Place = (typeof JURISDICTIONS)[number] | (typeof LOCATIONS)[number] | '';
 
-/** The accounts whose rows are in a Durable Object of their own. All other accounts are in D1. */
+/** The accounts that live in Durable Objects. All other accounts live in D1. */
 export type AccountObjects = {
-  /** The places by account id. */
+  /** The place of each account that ACCOUNT_OBJECTS names, by the account's id. */
   readonly places: ReadonlyMap<string, Place>;
-  /** The place for all accounts that `places` lacks; undefined if these accounts are in D1. */
+  /** The place of all other accounts; undefined if they live in D1. */
   readonly otherwise: Place | undefined;
 };
 
 /**
- * The place of a claim in a token. `/o/id` is a JSON Pointer with the steps `["o", "id"]`, and any
- * other text is the name of one claim.
+ * The claim that a setting names. `/o/id` is a JSON Pointer with the steps `["o", "id"]`. Any other
+ * text is the name of a claim.
  */
 export type ClaimSetting = { readonly name: string; readonly steps: readonly string[] };
 
@@ -126,7 +126,7 @@ export function readSettings(env: Variables): Settings {
   const audiences = splitWords(env.JWT_AUDIENCE);
   const clients = readClients(env);
   if (keys.kind === 'secret') {
-    // Each issuer would have the secret, and could sign tokens in the name of another issuer.
+    // With a shared secret, each issuer could sign tokens in the name of another issuer.
     if (issuers.length > 1)
       throw misconfigured('JWT_ISSUER', 'may name several issuers only with a key set');
   } else {
@@ -169,10 +169,12 @@ export function findPlace(
   return account === SHARED_ACCOUNT ? undefined : (places.get(account) ?? otherwise);
 }
 
-/** Means all accounts without an entry of their own. The account `*` has the entry `%2A`. */
+/**
+ * The entry for all accounts that have no entry of their own. The account `*` has the entry `%2A`.
+ */
 const ALL_ACCOUNTS = '*';
 
-/** Returns the entry of an account and its place in ACCOUNT_OBJECTS, such as `acc_berlin@eu`. */
+/** Returns the entry for an account and a place, such as `acc_berlin@eu`. */
 export const formatAccountObjectEntry = (account: string, place: string): string =>
   encodeURIComponent(account).replaceAll('*', '%2A') + (place === '' ? '' : `@${place}`);
 
@@ -209,7 +211,7 @@ function decodeName(name: string): string | undefined {
 function readLinkSecret(env: Variables): Uint8Array | undefined {
   const secret = nonBlank(env.LINK_SECRET);
   if (secret === undefined) return undefined;
-  // With one secret for both, a program that signs links could sign tokens too.
+  // If both secrets were the same, a program that signs links could sign tokens too.
   if (secret === nonBlank(env.JWT_SECRET))
     throw misconfigured('LINK_SECRET', 'must not be the same as JWT_SECRET');
   return readSecret('LINK_SECRET', secret);

@@ -85,8 +85,7 @@ function refuseOtherClients(
 
 /**
  * Reads the account from a string, an integer, or an object with one key, such as Keycloak's
- * `{"acme": {}}`. The key's value must be an object: `{"name": "acme"}` would put all callers into
- * the account `name`.
+ * `{"acme": {}}`. Refuses `{"name": "acme"}`, which would put all callers into the account `name`.
  */
 function readAccount(value: unknown): unknown {
   // JSON.parse turns several integers above 2^53 - 1 into the same number.
@@ -100,7 +99,7 @@ const isObject = (value: unknown): value is object =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
 function requireText({ name }: ClaimSetting, value: unknown, maxChars: number): string {
-  // The database would replace a lone surrogate, and the result could name another account.
+  // The database would replace half of a surrogate pair, and the result could name another account.
   const isNonEmpty = typeof value === 'string' && value.trim() !== '' && value.isWellFormed();
   if (!isNonEmpty) throw claimRefused(name, 'a non-empty string', value);
   if (!isAtMost(value, maxChars))

@@ -31,8 +31,8 @@ export const JWKS_ALGORITHMS = Object.keys(ALGORITHMS).filter(
 /** RFC 7518 §3.3 requires RSA keys of at least this size. */
 const RSA_MIN_BITS = 2048;
 /**
- * Importing a key is expensive: the Worker imports an RSA key without `alg` once for each of six
- * algorithms.
+ * Importing a key is expensive. The Worker imports an RSA key without `alg` six times, once for
+ * each algorithm.
  */
 const KEYS_MAX_COUNT = 64;
 

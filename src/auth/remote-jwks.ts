@@ -9,24 +9,25 @@ import type { RemoteKeySource } from '../settings.ts';
 import { type Found, findKeys, type KeySet, readRemoteJwks } from './jwks.ts';
 
 /**
- * The Worker never uses a set of this age, so a removed key verifies tokens for an hour at most.
+ * The Worker never uses a key set of this age, so a removed key verifies tokens for an hour at
+ * most.
  */
 const KEY_SET_STALE_SECONDS = 3600;
-/** From this age of the kept set on, a request starts a refresh in the background. */
+/** Once the key set is this old, a request starts a refresh in the background. */
 const KEY_SET_REFRESH_SECONDS = 540;
-/** From this age of the kept set on, a request waits for a refresh, but at most STALE_WAIT_MS. */
+/** Once the key set is this old, a request waits for a refresh, for at most STALE_WAIT_MS. */
 const KEY_SET_FRESH_SECONDS = 600;
 const STALE_WAIT_MS = 1000;
 
 /**
- * The longest time in seconds that each state of a refresh lasts. Each state ends after a fixed
- * time, because the platform may stop a refresh.
+ * The longest time of each state, in seconds. Even `refreshing` ends, because the platform may stop
+ * a refresh.
  */
 const STATE_SECONDS = { idle: 0, refreshing: 4, refreshed: 2, failed: 5 };
 
 const ISSUER_TIMEOUT_MS = 3000;
 const EDGE_CACHE_TIMEOUT_MS = 500;
-/** 64 RSA keys of 4,096 bits fit into this size. */
+/** 64 RSA keys of 4,096 bits are smaller than this limit. */
 const KEY_SET_MAX_BYTES = 64 * 1024;
 
 type Fetched = { readonly json: string; readonly keys: KeySet; readonly fetchedAt: number };
@@ -62,7 +63,7 @@ export function createRemoteJwks(source: RemoteKeySource, clock: Clock): FindKey
   const stateEndsInMs = () => Math.max(0, state.at + STATE_SECONDS[state.kind] * 1000 - now());
 
   /**
-   * Replaces the kept set, unless the kept set is usable and not older. A refresh that started
+   * Replaces the key set, unless the present set is usable and not older. A refresh that started
    * earlier may end later.
    */
   function keep(fetched: Fetched): void {
@@ -74,7 +75,7 @@ export function createRemoteJwks(source: RemoteKeySource, clock: Clock): FindKey
   }
 
   /**
-   * Gets and keeps a set that was fetched at `notBefore` (milliseconds since 1970) or later. Never
+   * Gets a key set that was fetched at `notBefore` (milliseconds since 1970) or later. Never
    * rejects.
    */
   async function refreshSet(notBefore: number): Promise<State['kind']> {
@@ -91,7 +92,7 @@ export function createRemoteJwks(source: RemoteKeySource, clock: Clock): FindKey
       return isEnough ? 'idle' : 'refreshed';
     } catch (thrown) {
       lastFault = messageOf(thrown);
-      // While the kept set is usable, only this warning tells the operator of the outage.
+      // While the present key set is usable, only this warning tells the operator of the outage.
       console.warn(
         JSON.stringify({
           warning: 'key_set_not_refreshed',
@@ -131,8 +132,8 @@ export function createRemoteJwks(source: RemoteKeySource, clock: Clock): FindKey
   return async function findRemoteKeys(alg, kid) {
     const arrivedAt = now();
     const find = () => findKeys(getUsableSet()?.keys ?? [], alg, kid);
-    // The issuer may have published the key after the last fetch. So only a set that was fetched
-    // after the token arrived shows that a key is unknown.
+    // The issuer may publish a key after the last fetch. So a key counts as unknown only if the key
+    // set was fetched after the token arrived.
     const isDecided = () => find() !== 'unknown' || (getUsableSet()?.fetchedAt ?? 0) >= arrivedAt;
     const youngSince = arrivedAt - KEY_SET_REFRESH_SECONDS * 1000 + 1;
 
@@ -141,8 +142,8 @@ export function createRemoteJwks(source: RemoteKeySource, clock: Clock): FindKey
       if (!isSetYounger(KEY_SET_FRESH_SECONDS) && lastFault === undefined)
         await waitForRefresh(STALE_WAIT_MS);
     }
-    // The first refresh may have begun before the token arrived, or the platform may have stopped
-    // it.
+    // A second attempt is needed if the first refresh began before the token arrived, or if the
+    // platform stopped it.
     for (let attempt = 1; attempt <= 2 && !isDecided(); attempt += 1) {
       if (getState() === 'refreshed') await clock.sleep(stateEndsInMs());
       startRefresh(getUsableSet() ? arrivedAt : youngSince);
@@ -156,8 +157,8 @@ export function createRemoteJwks(source: RemoteKeySource, clock: Clock): FindKey
 const FETCHED_AT = 'x-fetched-at';
 
 /**
- * The cache entry's name contains the id of the deployed version, because a Worker that knew the
- * name could plant a key.
+ * Creates the edge cache of the key set. A Worker that knew the name of the entry could plant a
+ * key. So the name contains the id of the deployed version.
  */
 function createEdgeCache({ url, version }: RemoteKeySource, clock: Clock) {
   const name = `https://key-set.invalid/${version}?url=${encodeURIComponent(url.href)}`;
@@ -188,7 +189,7 @@ function createEdgeCache({ url, version }: RemoteKeySource, clock: Clock) {
 }
 
 async function fetchJwks(url: URL, clock: Clock): Promise<Fetched> {
-  // The time is read before the request, because the response may lack a later change of the keys.
+  // The time is taken before the request, because the response may lack a later change of the keys.
   const fetchedAt = clock.now().getTime();
   const controller = new AbortController();
   const json = await withTimeout(clock, ISSUER_TIMEOUT_MS, fetchJson(url, controller.signal), () =>
@@ -198,7 +199,7 @@ async function fetchJwks(url: URL, clock: Clock): Promise<Fetched> {
 }
 
 async function fetchJson(url: URL, signal: AbortSignal): Promise<string> {
-  // A response from Cloudflare's own cache would not tell how old it is.
+  // Bypasses Cloudflare's cache, whose responses do not tell how old they are.
   const init = {
     headers: { accept: 'application/json' },
     cache: 'no-store',

@@ -69,8 +69,8 @@ export async function readLocalSettings(): Promise<Settings> {
 const readExample = () => readFileSync('.dev.vars.example', 'utf8');
 
 function findUnreadableLine(text: string): number | undefined {
-  // A quoted value may span several lines. `#` replaces each further line, so the line numbers
-  // stay.
+  // A quoted value may have several lines. Each further line becomes `#`, so the line numbers stay
+  // right.
   const quoted = /^[ \t]*(?:export\s+)?[\w.-]+[ \t]*=[ \t]*(["'`])[\s\S]*?\1/gm;
   const oneLine = text.replace(quoted, (found) => found.replace(/\n.*/g, '\n#'));
   const index = oneLine

@@ -8,11 +8,13 @@ import { OFFLINE } from './offline.ts';
 
 const STATE = '.wrangler/state/v3';
 /**
- * The digest of the applied files. A user who deletes STATE deletes both the local D1 and the
- * digest.
+ * The digest of the applied files. This file is in the same folder as the local D1, so both are
+ * deleted together.
  */
 const APPLIED = `${STATE}/applied`;
-/** With wrangler.toml, wrangler would also create every other binding. */
+/**
+ * A configuration with the database alone. With wrangler.toml, wrangler would create every binding.
+ */
 const CONFIG = '.wrangler/local-database.json';
 const SAMPLE = 'src/cli/sample.sql';
 

@@ -98,10 +98,7 @@ function write(target: string, text: string | undefined, check: boolean): void {
 
 const LINE_MAX_CHARS = 100;
 
-/**
- * A line of SQL, the lines that are indented below the line, and the line that closes them, such as
- * `)`.
- */
+/** A line of SQL, the lines that are indented below it, and the closing line, such as `)`. */
 type Block = { readonly first: string; readonly inner: Block[]; last: string };
 
 /** Breaks SQL into lines of at most LINE_MAX_CHARS characters, where SQL can be broken. */

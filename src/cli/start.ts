@@ -29,7 +29,7 @@ const LOG_LINE_MAX_MS = 5000;
 let running: ChildProcess | undefined;
 let isStopped = false;
 
-/** If a program signals only this process, wrangler gets no signal except from this function. */
+/** Stops wrangler too, because a signal may reach only this process. */
 function stop(): void {
   isStopped = true;
   running?.kill('SIGINT');

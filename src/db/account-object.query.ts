@@ -1,6 +1,6 @@
 /**
- * The SQL that only an account in a Durable Object needs. If D1 has the account's row of
- * `account_object`, triggers in D1 refuse new and changed rows of the account.
+ * The SQL that only account objects need. An account object is a Durable Object that stores one
+ * account. Triggers in D1 refuse new and changed rows of an account with a row in `account_object`.
  */
 import { asc, getTableColumns, sql } from 'drizzle-orm';
 import { type AccountId, SHARED_ACCOUNT } from '../principal.ts';
@@ -35,8 +35,8 @@ export const readAccountObject = query(ACCOUNT, (p) =>
 );
 
 /**
- * Does not search `run_evaluation_history` and `keyed_write`: their rows exist only together with
- * an evaluation.
+ * Returns SQL that is true if D1 has rows of the account. The tables `run_evaluation_history` and
+ * `keyed_write` have rows only for an evaluation.
  */
 const hasRows = (p: In<typeof ACCOUNT>) => {
   const tables = [e, d, l, k].map((table) => some(table, same(table.account_id, p.account)));
@@ -72,8 +72,8 @@ export const noteArrival = query(
 );
 
 /**
- * Returns the id of the label that the call needs, if the object does not have this label. An
- * update sends NULL, so the SQL takes the label of the stored evaluation.
+ * Returns the id of the label that a call needs, if the object lacks the label. A create sends this
+ * id. For an update, the id comes from the stored evaluation.
  */
 export const findMissingLabel = query(
   { ...ACCOUNT, id: param<string>(), evaluation_label_id: param<string | null>() },

@@ -48,8 +48,8 @@ export function objectStore(
     name: 'object',
     bookmark: () => null,
     run(call) {
-      // An exception may break a stub for good, so each attempt gets a new stub (Durable Objects:
-      // Error handling).
+      // After an exception a stub may stay broken, so each attempt gets a new stub (Durable
+      // Objects: Error handling).
       const stub = getStub(namespace, account, place);
       return readAnswer(stub.run({ ...call, account, place, migration: NEWEST_MIGRATION }));
     },

@@ -1,7 +1,7 @@
 /**
- * Moves an account from D1 into its Durable Object, in the order of the type `Step`. The object and
- * D1 store the same random id (`life`) and time of arrival. An object refuses to serve if D1 has
- * other values, because the object was lost or restored.
+ * Moves an account from D1 into its Durable Object, in the order of the type `Step`. D1 and the
+ * object both store a random id (`life`) and the time of arrival. If the object was lost or
+ * restored, its values differ from D1, and the object refuses to serve.
  */
 import { messageOf } from '../failure.ts';
 import { LABEL_PAGE_MAX_ROWS } from '../limits.ts';
@@ -12,23 +12,23 @@ import { MIGRATIONS } from './migrations.generated.ts';
 import { closeAccount, noteArrival, readAccountObject } from './sql.generated.ts';
 import type { RowOf } from './statement.ts';
 
-/** Limits a page, because an object has 128 MB of memory (Durable Objects: Limits). */
+/**
+ * The most rows on a page of the copy. An object has 128 MB of memory (Durable Objects: Limits).
+ */
 const COPY_PAGE_MAX_ROWS = 500;
 const choosePageSize = ({ name }: { readonly name: string }) =>
   name === 'evaluation_label' ? LABEL_PAGE_MAX_ROWS : COPY_PAGE_MAX_ROWS;
-/** D1 allows 50 queries per invocation on the Free plan (D1: Limits). */
+/** The copy runs in slices. D1 allows 50 queries per invocation on the Free plan (D1: Limits). */
 const SLICE_MAX_STEPS = 40;
 const SLICE_MAX_MS = 5000;
-/** A request waits at most this long for the slice that runs. */
+/** A request waits at most this long for the slice that runs now. */
 const WAIT_MAX_MS = 300;
-/**
- * If the platform kills the object during a slice, an alarm starts another slice after this time.
- */
+/** An alarm continues the copy after this time if the platform has killed the object. */
 const RESUME_AFTER_MS = 10_000;
 
 const COPYING: Refusal = { wait: 1, cause: 'the account is being copied into its object' };
 
-/** During the steps `deleting` and `done`, the object serves the account. */
+/** The steps of the move. The object serves the account from `deleting` on. */
 type Step = 'closing' | 'copying' | 'comparing' | 'noting' | 'deleting' | 'done';
 
 type State = {
@@ -68,8 +68,8 @@ export function createArrival(storage: DurableObjectStorage, d1: D1Database) {
   return { findRefusal, resume };
 
   /**
-   * Keeps an existing alarm. Otherwise, an object that the platform always evicts early would never
-   * resume the move.
+   * Sets an alarm if none is set. If this function moved an existing alarm, an object that the
+   * platform often evicts would never resume the move.
    */
   async function setMissingAlarm(): Promise<void> {
     if ((await storage.getAlarm()) === null) await storage.setAlarm(Date.now() + RESUME_AFTER_MS);
@@ -108,7 +108,7 @@ export function createArrival(storage: DurableObjectStorage, d1: D1Database) {
   }
 
   /**
-   * If the account arrives during a slice, the slice ends, so requests do not wait for the
+   * Runs one slice. The slice ends when the account has arrived, so that no request waits for the
    * deletions in D1.
    */
   async function runSteps(address: Address): Promise<Refusal | undefined> {
@@ -124,7 +124,8 @@ export function createArrival(storage: DurableObjectStorage, d1: D1Database) {
         return refusal;
       }
       current = state ?? current;
-      // Without this pause, workerd may run the timers of waiting requests only after the slice.
+      // Lets the timers of waiting requests run. Without this pause, workerd may delay these timers
+      // until the slice ends.
       await scheduler.wait(0);
     }
     await (isUnderWay(current) ? storage.setAlarm(Date.now()) : storage.deleteAlarm());
@@ -217,8 +218,8 @@ export function createArrival(storage: DurableObjectStorage, d1: D1Database) {
       });
       return;
     }
-    // D1 is closed and accepts only deletions, so a console or a script has deleted rows since the
-    // copy.
+    // The rows in D1 differ from the copy. D1 accepts only deletions now, so a console or a script
+    // has deleted rows.
     copyAgain(current);
   }
 
@@ -241,7 +242,7 @@ export function createArrival(storage: DurableObjectStorage, d1: D1Database) {
     const isComplete = JSON.stringify(groupColumns(columns)) === current.schema;
     const statement = isComplete ? noteArrival : readAccountObject;
     const found = await runInD1(prepare(db, statement, params), params);
-    // If `arrived_at` is set, D1 recorded an earlier attempt whose response was lost.
+    // If `arrived_at` is set, an earlier attempt recorded the arrival, and its response was lost.
     if (!isComplete && found?.arrived_at === null) {
       if (describeTables(storage.sql) === current.schema) return { wait: 60, cause: OTHER_TABLES };
       copyAgain(current);
@@ -256,7 +257,10 @@ export function createArrival(storage: DurableObjectStorage, d1: D1Database) {
     return undefined;
   }
 
-  /** Deletes rows only if `account_object` has the `life` and the arrival of this object. */
+  /**
+   * Deletes a page of rows in D1, but only if the row of `account_object` names this object and its
+   * arrival.
+   */
   async function deletePage(current: State): Promise<undefined> {
     const { name, key } = currentTable(current);
     const columns = ['account_id', ...key].join(', ');
@@ -282,7 +286,7 @@ export function createArrival(storage: DurableObjectStorage, d1: D1Database) {
     return table;
   }
 
-  /** Begins `step` after the last table. */
+  /** Returns the state after a page. After the last table, the state begins `step`. */
   function stateAfterPage(current: State, table: Table, rows: readonly Row[], step: Step): State {
     const last = rows.at(-1);
     if (last && rows.length === choosePageSize(table))
@@ -330,8 +334,8 @@ type Table = {
 type Column = { readonly table: string; readonly column: string; readonly pk: number };
 
 /**
- * `run_evaluation` comes last, so `deletePage` deletes the history in pages before a trigger could
- * delete it.
+ * Lists the columns of all tables. `run_evaluation` comes last, so the history is deleted in pages
+ * before a trigger could delete it.
  */
 const COLUMNS = `
   SELECT t.name AS "table", c.name AS "column", c.pk
@@ -360,7 +364,10 @@ const groupColumns = (columns: readonly Column[]): Table[] =>
 
 const isAccountColumn = ({ column }: { readonly column: string }) => column === 'account_id';
 
-/** D1 and the object run the same SQL, so that `comparePage` can compare the rows. */
+/**
+ * Writes the SQL that reads a page. D1 and the object run the same SQL, so the rows can be
+ * compared.
+ */
 function writePageQuery(table: Table, { account, after }: State) {
   const { name, key, columns } = table;
   const numbers = after.map((_, index) => `?${index + 2}`);

@@ -1,7 +1,4 @@
-/**
- * Writes the CHECK constraints for schema.ts. All conditions accept NULL, because SQLite refuses a
- * row only if a condition is false.
- */
+/** Writes the CHECK constraints for schema.ts. Every condition accepts NULL. */
 import { type SQL, sql } from 'drizzle-orm';
 import { check } from 'drizzle-orm/sqlite-core';
 import { ACCOUNT_MAX_CHARS, AUTHOR_MAX_CHARS, SUBJECT_MAX_CHARS } from '../limits.ts';
@@ -24,13 +21,13 @@ export const isTimestamp = (column: string) =>
     `"${column}" IS strftime('%Y-%m-%dT%H:%M:%fZ', "${column}") AND coalesce("${column}", '') < '9999'`,
   );
 
-/** Accepts a finite number. SQL text can contain an infinity (`9e999`). */
+/** Accepts a finite number. SQL can contain an infinity, such as `9e999`. */
 export const isFiniteNumber = (column: string) =>
   sql.raw(`abs("${column}") <= 1.7976931348623157e308`);
 
 /**
- * Accepts a text of at most `characters` code points. The bytes have a bound too, because SQLite's
- * `length` stops counting at the first NUL.
+ * Accepts a text of at most `characters` code points. SQLite's `length` stops counting at a NUL, so
+ * the number of bytes has a limit too.
  */
 export const isAtMost = (column: string, characters: number) =>
   sql.raw(

@@ -1,7 +1,7 @@
 /**
- * Connects one request to the store with the rows of the account: D1 or a Durable Object. Only this
- * file retries. A lost connection may hide a commit, so every statement must be harmless if it runs
- * twice.
+ * Connects one request to the store of its account: D1 or a Durable Object. Only this file retries.
+ * A write may be stored although its connection was lost, so every statement must be harmless if it
+ * runs twice.
  */
 import { type Clock, withTimeout } from '../clock.ts';
 import { databaseUnavailable, Failure, messageOf } from '../failure.ts';
@@ -9,9 +9,9 @@ import type { Principal } from '../principal.ts';
 import type { Statement } from './statement.ts';
 
 const ATTEMPTS_MAX = 4;
-/** No retry starts later than this after the request opened its connection. */
+/** A retry starts at most this long after the request opened its connection. */
 const RETRY_MAX_MS = 2000;
-/** The connection abandons an attempt after this time, because the database may never answer. */
+/** The connection gives up an attempt after this time, because the database may never answer. */
 export const ANSWER_MAX_MS = 5000;
 const BACKOFF_MS = 50;
 const RETRY_AFTER_TRANSIENT_SECONDS = 1;
@@ -32,10 +32,7 @@ const FINAL_ERRORS = [
   'D1_TYPE_ERROR',
 ];
 
-/**
- * An error with one of these texts lasts a while, so the connection does not retry. `wait` is in
- * seconds.
- */
+/** Errors that last a while. The connection does not retry after them. `wait` is in seconds. */
 const LATER_ERRORS = [
   { text: 'overloaded', wait: 5 },
   { text: 'exceeded timeout', wait: 5 },
@@ -66,8 +63,8 @@ export type Params = { readonly [name: string]: unknown };
 type AnyStatement = Statement<never, unknown>;
 
 /**
- * The statements of one attempt, which run in this order in one transaction. `explain` returns why
- * the write stored nothing.
+ * The statements of one attempt. They run in this order, in one transaction. `explain` returns why
+ * `store` stored nothing.
  */
 export type Call = {
   readonly params: Params;
@@ -88,13 +85,12 @@ export type Rows = {
 export type Store = {
   readonly name: 'd1' | 'object';
   /**
-   * Makes one attempt, which may still run after the connection abandons it.
+   * Makes one attempt. The attempt may continue after the connection has given it up.
    * @throws {Failure} `database_unavailable` if no retry of this request can help.
    */
   readonly run: (call: Call) => Promise<Rows>;
   /**
-   * Returns a D1 bookmark for a later read. Returns null before the first answer of D1, and always
-   * for an object.
+   * Returns a D1 bookmark for later reads; null before the first answer of D1, and for an object.
    */
   readonly bookmark: () => string | null;
 };
@@ -124,8 +120,8 @@ export type Connection = {
     read?: Statement<P, Read>,
   ) => Promise<Written<Row, Explanation, Read>>;
   /**
-   * Returns `refusal` if the database answered every attempt. Otherwise, returns
-   * `database_unavailable`, because a lost attempt may still store the write.
+   * Returns `refusal` if the database answered every attempt. Returns `database_unavailable` after
+   * a lost attempt, because the lost attempt may still be stored.
    */
   readonly settleRefusal: (refusal: Failure) => Failure;
   readonly bookmark: () => string | null;
@@ -172,7 +168,7 @@ export function connect(store: Store, clock: Clock): Connection {
     const read = readToo ? typeRows(readToo, rows.read) : [];
     const [row] = typeRows(statement, rows.store);
     if (row !== undefined) return { row, read };
-    // If the store returned no explanation, another call reads it without repeating the write.
+    // If the store returned no explanation, another call reads the explanation alone.
     const explanation =
       typeRows(explain, rows.explain).at(-1) ?? (await explainAlone(explain, paramsOf(1)));
     if (explanation === undefined)
@@ -210,7 +206,7 @@ export function connect(store: Store, clock: Clock): Connection {
         const message = messageOf(thrown);
         const later = LATER_ERRORS.find(({ text }) => message.includes(text));
         if (later) throw databaseUnavailable(later.wait, message);
-        // A final error of a later attempt proves nothing: an earlier attempt may have stored the
+        // After a lost attempt, a final error proves nothing: the lost attempt may have stored the
         // write.
         if (attempt === 1 && FINAL_ERRORS.some((text) => message.includes(text))) throw thrown;
         // The pause is random (full jitter), so that requests that failed together do not retry

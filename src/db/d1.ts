@@ -1,7 +1,6 @@
 /**
- * Runs the statements of a call in D1, in one batch, which is one transaction (D1: batch). D1 may
- * still have old rows of an account that lives in an object. A trigger refuses writes of the
- * account, and a read returns an additional row (query.ts, accountQuery).
+ * Runs the statements of a call in D1, in one transaction (D1: batch). If the account lives in an
+ * object, a trigger refuses its writes, and a read returns one more row (query.ts, accountQuery).
  */
 import { systemClock, withTimeout } from '../clock.ts';
 import { databaseUnavailable, messageOf } from '../failure.ts';

@@ -38,7 +38,7 @@ import {
 } from './schema.ts';
 import { LIVES_IN_OBJECT, type OrNulls } from './statement.ts';
 
-/** Every query uses these one-letter aliases. */
+/** One-letter aliases of the tables. */
 export const e = alias(runEvaluation, 'e');
 export const h = alias(runEvaluationHistory, 'h');
 export const w = alias(keyedWrite, 'w');
@@ -149,9 +149,9 @@ export function query<K extends ParamTypes, Q extends Rows>(
 }
 
 /**
- * Writes the SQL of a read that returns an additional last row if the account lives in an object.
- * The first column of the row is LIVES_IN_OBJECT (statement.ts), followed by the place of the
- * object.
+ * Writes the SQL of a read. If the account lives in an object, the read returns one more row at the
+ * end. The first column of this row is LIVES_IN_OBJECT (statement.ts), followed by the object's
+ * place.
  */
 export function accountQuery<
   K extends ParamTypes & { readonly account: ParamType<AccountId> },
@@ -204,7 +204,7 @@ const listLeaves = (fields: object): [string, unknown][] =>
 /** SQL whose value has the type T: a column, a parameter or a fragment. */
 export type Expression<T> = SQL<T> | (SQLiteColumn & { readonly _: { readonly data: T } });
 
-/** The value of a condition in SQLite; NULL is unknown. */
+/** A truth value in SQLite. NULL means unknown. */
 export type Truth = 0 | 1 | null;
 
 /** Compares two values of one type. drizzle's own operators accept any SQL on the right. */

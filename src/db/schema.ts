@@ -174,8 +174,8 @@ export const keyedWrite = sqliteTable(
 );
 
 /**
- * Inserting a row fires a trigger, which deletes the evaluation. A late attempt of an earlier
- * request finds the row and stores nothing.
+ * A row for each deletion. A trigger on a new row deletes the evaluation. A late attempt of an
+ * earlier request finds the row and stores nothing.
  */
 export const deletedEvaluation = sqliteTable(
   'deleted_evaluation',
@@ -232,7 +232,8 @@ export const accountObject = sqliteTable(
     /** The jurisdiction or location hint of the object; empty if the platform chooses. */
     place: text().notNull(),
     /**
-     * A random id that the object also stores, to detect a lost or restored object (arrival.ts).
+     * A random id that the object stores too. It shows whether the object was lost or restored
+     * (arrival.ts).
      */
     life: text().notNull(),
     /** The time when the object had all rows; NULL while the object copies the rows. */

@@ -17,13 +17,13 @@ type LabelRow = RowOf<typeof readSharedLabels>;
 
 /** An object refreshes its copy when the copy is this old. */
 const COPY_MAX_AGE_MS = 60_000;
-/** After a failed refresh, the object uses its copy for this time before it tries again. */
+/** After a failed refresh, the next refresh starts after this time. */
 const RETRY_MS = 5000;
-/** A request waits at most this long for a refresh, and again for a missing label. */
+/** A request waits at most this long for a refresh, and as long again for a missing label. */
 const WAIT_MAX_MS = 1000;
 /** A text that sorts after every id. */
 const AFTER_EVERY_ID = '~';
-/** The object remembers at most this many ids of labels that D1 does not have. */
+/** The most ids of missing labels that the object remembers. */
 const MISSING_MAX_COUNT = 1000;
 
 const TABLE = { name: 'evaluation_label' };
@@ -49,7 +49,10 @@ export function createSharedLabels(storage: DurableObjectStorage, d1: D1Database
     }
   }
 
-  /** If the clock was set back, `nextRefresh` may be far in the future. */
+  /**
+   * Returns true if the next refresh is due, or is so far away that the clock must have been set
+   * back.
+   */
   function isRefreshDue(): boolean {
     const wait = nextRefresh - Date.now();
     return wait <= 0 || wait > COPY_MAX_AGE_MS;
@@ -69,8 +72,8 @@ export function createSharedLabels(storage: DurableObjectStorage, d1: D1Database
 
   async function refresh(): Promise<void> {
     const began = Date.now();
-    // Only the first query of a session is sure to reach the primary, so each refresh opens a new
-    // session.
+    // Each refresh opens a session, because only the first query of a session is sure to reach the
+    // primary.
     const db = d1.withSession('first-primary');
     let after: string | undefined = '';
     while (after !== undefined) after = await refreshPage(db, after);
@@ -104,8 +107,8 @@ export function createSharedLabels(storage: DurableObjectStorage, d1: D1Database
   }
 
   /**
-   * Returns the id of the label that the call needs and the object lacks. Ignores a label that D1
-   * lacked less than COPY_MAX_AGE_MS ago.
+   * Returns the id of the label that the call needs and the object lacks. Leaves out a label that
+   * D1 lacked less than COPY_MAX_AGE_MS ago.
    */
   function findLabelToFetch(params: Call['params']): string | undefined {
     if (params['value'] === undefined) return undefined;

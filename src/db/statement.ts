@@ -10,9 +10,7 @@ export type Statement<Params, Row> = {
   readonly types?: { readonly params: (params: Params) => void; readonly row: Row };
 };
 
-/**
- * If an account lives in an object, the error or the last row of D1 contains this text (d1.ts).
- */
+/** The text in D1's error or last row if the account lives in an object (d1.ts). */
 export const LIVES_IN_OBJECT = 'the account lives in an object';
 
 /** Returns the values of the parameters of a statement, in the order of their numbers. */
@@ -29,7 +27,7 @@ export type StatementOf<Q> = Q extends {
 
 export type RowOf<S> = S extends Statement<never, infer Row> ? Row : never;
 
-/** If an outer join finds no row, all columns are null. */
+/** A row, or nulls if an outer join found no row. */
 export type OrNulls<Row> = Row | { readonly [column in keyof Row]: null };
 
 /**

@@ -5,8 +5,8 @@ import type { AccountId } from '../principal.ts';
 import { coalesce, type Expression, type In, literal, param, type Truth } from './query.ts';
 
 /**
- * `alone` is 0 if the explanation follows the write in one transaction, and 1 if the explanation
- * runs without the write.
+ * `alone` is 0 if the explanation follows the write in one transaction. `alone` is 1 if the
+ * explanation runs without the write.
  */
 export const ALONE = { alone: param<0 | 1>() };
 
@@ -18,7 +18,7 @@ export const UPDATE = {
   /** The time when the request began. All attempts of a request have the same `now`. */
   now: param<string>(),
   write_id: param<string>(),
-  /** If 1, an update that repeats the row's last update by the same author changes nothing. */
+  /** If 1, an update changes nothing if the row's last update has the same author and content. */
   is_repeatable: param<0 | 1>(),
   /** The immutable fields in the request body, as a JSON object. */
   immutable: param<string>(),
@@ -27,7 +27,7 @@ export const UPDATE = {
 };
 
 /**
- * Returns SQL for a table that is empty if the write changed a row, so the explanation reads
+ * Returns SQL for a table that is empty if the write changed a row. Then an explanation reads
  * nothing. `changes()` does not count rows that triggers wrote (SQLite: changes).
  */
 export const ifNothingChanged = (p: In<typeof ALONE>) =>

@@ -1,7 +1,7 @@
 /**
- * Gives each write an id, and makes the parameters that all updates share. An attempt may arrive at
- * the database after the Worker's retry. So every attempt first searches for its own `write_id`,
- * and stores nothing if the database has the id.
+ * Gives each write an id, the `write_id`. An attempt may reach the database after the Worker's
+ * retry. So every attempt first searches for its own `write_id`, and stores nothing if the database
+ * has the id.
  */
 import type { Principal } from '../principal.ts';
 import type { OperationContext } from './connection.ts';
@@ -13,13 +13,15 @@ export type Write = {
   /** 24 random hexadecimal digits, or 32 digits that come from an Idempotency-Key. */
   readonly write_id: string;
   /**
-   * The update searches the history for its `write_id` only after this time. With an
-   * Idempotency-Key, the update searches `keyed_write` instead.
+   * The update searches the history after this time for its `write_id`. With an Idempotency-Key,
+   * the update searches `keyed_write` instead.
    */
   readonly since: string;
   /** The versions from `If-Match`; undefined allows any version. */
   readonly versions: readonly string[] | undefined;
-  /** If true, an update that repeats the row's last update by the same author changes nothing. */
+  /**
+   * If true, an update changes nothing if the row's last update has the same author and content.
+   */
   readonly isRepeatable: boolean;
 };
 
@@ -48,9 +50,8 @@ export async function nameWrite(
 export const createWriteId = (uuid: string) => uuid.replaceAll('-', '').slice(8);
 
 /**
- * Returns a function that takes the number of an attempt and returns its parameters. In a retry,
- * `is_repeatable` is 0: the database must store the `write_id`, so that a late first attempt finds
- * it.
+ * Returns a function that makes the parameters of an attempt from its number. In a retry,
+ * `is_repeatable` is 0, so the database stores the `write_id`, and a late first attempt finds it.
  */
 export function updateParams(
   { principal, now }: OperationContext,

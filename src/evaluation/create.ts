@@ -57,8 +57,7 @@ export async function createEvaluation(
     if (!isSame) throw id === undefined ? keyIsTaken() : new Failure('conflict', ID_IS_TAKEN);
     refuseServerFields(sent, stored);
     if (!is_own_write) return { row: stored, created: false };
-    // Another request may have updated the row since an earlier attempt of this request created the
-    // row.
+    // An earlier attempt created the row. Another request may have updated the row since.
     return { row: { ...stored, value, updated_by: null, updated_at: null }, created: true };
   }
   if (!is_not_deleted) throw new Failure('conflict', ID_WAS_DELETED);

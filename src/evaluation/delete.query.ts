@@ -25,7 +25,9 @@ import { isInScope, isNotDeletedSince, NOW, SCOPE } from './evaluation.query.ts'
 const WRITE = { ...SCOPE, ...NOW, write_id: UPDATE.write_id };
 type P = In<typeof WRITE>;
 
-/** A request that is older than a deletion cannot mean a new evaluation with the same id. */
+/**
+ * Matches the evaluation, unless an evaluation with this id was deleted after the request began.
+ */
 const isDeletable = (p: P) => all(isInScope(p), isNotDeletedSince(p));
 
 const isOwnDeletion = (p: P) =>
@@ -39,8 +41,8 @@ const isOwnDeletion = (p: P) =>
 const DATABASE_NOW = sql`strftime('%Y-%m-%dT%H:%M:%fZ', 'now')`;
 
 /**
- * Returns the latest of the request's time, the database's time and the evaluation's version. With
- * an earlier time, a late attempt of another write could create the evaluation again.
+ * Returns the time of a deletion: the latest of the request's time, the database's time and the
+ * evaluation's version. With an earlier time, a late attempt could create the evaluation again.
  */
 function deletedAt(p: Omit<P, 'write_id'>): SQL<string> {
   // A time that is more than an hour after the request comes from a wrong clock.
@@ -57,8 +59,8 @@ function deletedAt(p: Omit<P, 'write_id'>): SQL<string> {
 }
 
 /**
- * Inserts the deletion. A trigger deletes the evaluation, its history, and its rows in
- * `keyed_write`.
+ * Inserts a row into `deleted_evaluation`. A trigger then deletes the evaluation, its history, and
+ * its rows in `keyed_write`.
  */
 export const deleteEvaluation = query({ ...WRITE, versions: UPDATE.versions }, (p) =>
   insertIf(

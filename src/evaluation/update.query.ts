@@ -66,8 +66,8 @@ const isWritable = (p: P) => all(isTarget(p), isNotRevoked(p), isNotDeletedSince
 const isOwnWrite = (p: P) => same(e.write_id, p.write_id);
 
 /**
- * Matches the row that a write with this idempotency key stored. Even a first attempt needs the
- * row, because an earlier request may have had the same key.
+ * Matches the row of `keyed_write` with the id of this write. An earlier request with the same key
+ * may have inserted the row.
  */
 const isKeyedWrite = (p: P) =>
   all(same(w.account_id, e.account_id), same(w.evaluation_id, e.id), same(w.write_id, p.write_id));
@@ -118,7 +118,7 @@ export const explainUpdateEvaluation = accountQuery({ ...WRITE, ...ALONE }, (p) 
   select({
     evaluation: resourceColumns,
     is_own_write: isOwnWrite(p).as('is_own_write'),
-    /** 1 if the request may be the caller's retry of an earlier request (db/write.ts). */
+    /** The parameter `is_repeatable` (db/write.ts). */
     is_repeatable: p.is_repeatable.as('is_repeatable'),
     /** The value that an earlier attempt of this write stored, or NULL. */
     earlier_value: coalesce(w.value, h.value).as('earlier_value'),

@@ -31,8 +31,8 @@ type Dependencies = {
 };
 
 /**
- * Returns a function that makes the middleware of an operation. No request awaits the promise of
- * another request, because a cancelled request never settles its promise.
+ * Returns a function that makes the middleware of an operation. No request awaits a promise of
+ * another request, because the promise of a cancelled request never settles.
  */
 export function bearerAuth(
   prepare: () => Promise<Authentication>,
@@ -45,7 +45,8 @@ export function bearerAuth(
       log.operation = operation;
       if (!authentication) {
         const prepared = await prepare();
-        // If several requests call `prepare`, all of them use the first result and its token cache.
+        // If several requests call `prepare`, the first result wins, so all requests share one
+        // token cache.
         authentication ??= prepared;
       }
       const { verify, tokenHeader } = authentication;

@@ -27,7 +27,7 @@ export async function readJsonObject(
   { isOptional = false } = {},
 ): Promise<JsonObject> {
   const mediaType = request.headers.get('content-type');
-  // Simple programs often forget the header.
+  // A body without a Content-Type is accepted, because simple programs often forget the header.
   if (mediaType && !JSON_MEDIA_TYPE.test(mediaType)) {
     // By default, curl sends even JSON with the Content-Type of a form.
     const sent = await readText(request, BODY_MAX_BYTES).catch(() => '');
@@ -89,8 +89,8 @@ async function readBytes(request: Request, maxBytes: number): Promise<ArrayBuffe
   const contentLength = request.headers.get('content-length');
   if (Number(contentLength) > maxBytes) throw tooLarge(maxBytes);
   try {
-    // A body is never longer than its Content-Length, so this code can read it in one piece.
-    // Reading in one piece costs far less than reading chunks.
+    // A body is never longer than its Content-Length, so one read is enough. Reading chunks costs
+    // far more.
     const hasLength = contentLength !== null && /^\d+$/.test(contentLength);
     const bytes = hasLength
       ? await request.arrayBuffer()

@@ -52,8 +52,8 @@ export type AppEnv = {
 };
 
 /**
- * Finds no route for a path that ends with a slash. PatternRouter would treat `/health/` like
- * `/health`.
+ * A router that finds no route for a path with a slash at the end. PatternRouter would treat
+ * `/health/` like `/health`.
  */
 class StrictPatternRouter<Handler> extends PatternRouter<Handler> {
   override match(method: string, path: string) {
@@ -119,8 +119,7 @@ export function requestContext(
       const write = (log.status ?? 0) >= 500 ? console.error : console.log;
       write(JSON.stringify(log));
     };
-    // After the caller disconnects, the platform runs this listener and no later code of the
-    // request.
+    // After the caller disconnects, the platform runs only this listener.
     c.req.raw.signal.addEventListener('abort', () => writeLog({ refusal: 'disconnected' }));
 
     await next();
@@ -135,7 +134,7 @@ export function requestContext(
  */
 export const BOOKMARK_HEADER = 'x-d1-bookmark';
 
-/** D1 does not document what it does with a text that is not a bookmark. */
+/** Matches a bookmark. D1 does not document what it does with any other text. */
 const BOOKMARK = /^[0-9a-f]{8}-[0-9a-f]{8}-[0-9a-f]{8}-[0-9a-f]{32}$/;
 
 /** A write goes to the primary of D1. A read may go to a replica. */

@@ -10,8 +10,8 @@ import { createSharedHeaders } from './response.ts';
 const PREFLIGHT_MAX_AGE_SECONDS = 3600;
 
 /**
- * Headers that tracing adds to a page's requests (W3C Trace Context, W3C Baggage, Sentry). The
- * Worker ignores the headers, but a browser would block them if the Worker did not allow them.
+ * Headers that tracing adds to a page's requests (W3C Trace Context, W3C Baggage, Sentry). A
+ * browser blocks a request with a header that the Worker does not allow.
  */
 const TRACING_HEADERS = ['traceparent', 'tracestate', 'baggage', 'sentry-trace'];
 

@@ -22,8 +22,8 @@ export const isUrlEncoded = (body: string) => URLENCODED.test(body) && !MULTIPAR
 export const isForm = (body: string) => isUrlEncoded(body) || MULTIPART.test(body);
 
 /**
- * Matches the JSON tokens at the beginning of a body, in any order. In `[1,]` the match ends before
- * the comma.
+ * Matches the JSON tokens at the beginning of a body, in any order. A comma before a closing
+ * bracket does not match.
  */
 const JSON_TOKENS =
   /^(?:[ \t\n\r{}[\]:]|,(?![ \t\n\r]*[}\]])|"[^"\\]*(?:\\.[^"\\]*)*"|-?\d[\d.eE+-]*|(?:true|false|null)(?![\w$]))*/s;

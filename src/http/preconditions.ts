@@ -13,7 +13,10 @@ const ELEMENT = /[ \t]*(?:(W\/)?"([\x21\x23-\x7e\x80-\uffff]*)"[ \t]*)?(?:,|$)/y
 
 type Tag = { readonly weak: boolean; readonly version: string };
 
-/** The list lacks If-Range, which a server ignores without the header Range (RFC 9110 §13.1.5). */
+/**
+ * If-Range is missing, because a server ignores If-Range without the header Range (RFC 9110
+ * §13.1.5).
+ */
 const PRECONDITIONS = ['If-Match', 'If-None-Match', 'If-Modified-Since', 'If-Unmodified-Since'];
 
 /**
@@ -51,7 +54,7 @@ export function parseIfMatch(c: AppContext): readonly string[] | undefined {
   return readIfMatch(c.req.header('if-match'));
 }
 
-/** Real callers send far fewer versions. */
+/** A caller needs far fewer versions. */
 const VERSIONS_MAX_COUNT = 100;
 
 /** Matches a version, which is a time (db/write.ts). */

@@ -9,7 +9,7 @@ import { allows, type Principal } from '../principal.ts';
 /** The period over which the binding counts requests, as set in wrangler.toml. */
 const RATE_LIMIT_PERIOD_SECONDS = 10;
 
-/** A binding that takes longer is broken, because it counts where the Worker runs. */
+/** The binding counts where the Worker runs. A binding that takes longer than this is broken. */
 const LIMITER_TIMEOUT_MS = 500;
 
 /**
@@ -62,12 +62,12 @@ function isOutside(principal: Principal, { run_id, id, evaluation_id }: Params):
 }
 
 /**
- * Returns the key under which the binding counts a request: one for each link, or for each subject
- * and restriction. Many people may have restricted tokens with the same subject.
+ * Returns the key under which the binding counts a request. Each link has its own key, and so has
+ * each restriction of a subject. JSON keeps a comma in a name from merging two callers.
  */
 const createCounterKey = ({ account, subject, run, evaluation, link }: Principal) =>
   JSON.stringify(link === undefined ? [account, subject, run, evaluation] : [account, link]);
 
-/** An `async` function turns an error that the binding throws into a rejected promise. */
+/** Is `async`, so that an error of the binding becomes a rejected promise. */
 const countRequest = async (limiter: RateLimit, key: string, clock: Clock) =>
   withTimeout(clock, LIMITER_TIMEOUT_MS, limiter.limit({ key }));

@@ -22,8 +22,8 @@ export const shared = literal(SHARED_ACCOUNT);
 const own = alias(evaluationLabel, 'o');
 
 /**
- * Matches the account's own label with this id, or else the shared label. An error message must not
- * reveal the categories of another account's label.
+ * Matches the account's own label with this id, or else the shared label. Never matches another
+ * account's label, because an error message would reveal its categories.
  */
 export function isLabelOf(account: Id, id: Id): SQL<Truth> {
   const isOwn = all(same(own.account_id, account), same(own.id, id));

@@ -43,8 +43,8 @@ const WRITE = {
 };
 
 /**
- * Returns SQL that is true if this write is already stored, or repeats the last update. A label has
- * no history, so the SQL cannot recognise a write after another update.
+ * Returns SQL that is true if the label's last update was this write, or had its content and
+ * author. A label has no history, so an older write is not recognised.
  */
 const isStored = (p: In<typeof WRITE>) =>
   sql<Truth>`(${same(l.write_id, p.write_id)} OR ${all(

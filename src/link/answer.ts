@@ -1,4 +1,4 @@
-/** Uses a link: a URL that lets anyone who has it set the value of one evaluation. */
+/** Uses a link: a URL with which anyone can set the value of one evaluation. */
 import type { OperationContext } from '../db/connection.ts';
 import type { RowOf } from '../db/statement.ts';
 import { nameWrite } from '../db/write.ts';
@@ -22,8 +22,8 @@ export async function updateEvaluationByLink(
   value: number,
   { versions, key }: Parameters<typeof nameWrite>[1],
 ): Promise<EvaluationRow> {
-  // Without the link's id, a holder of the link could use up a key of the link's creator. The
-  // header Idempotency-Key cannot contain a space, so no request with a token can send `ownKey`.
+  // The link's id keeps the holder of a link from using up the keys of its creator. A key in a
+  // header has no space, so no request with a token can send `ownKey`.
   const ownKey = key === undefined ? undefined : `${link.id} ${key}`;
   const write = await nameWrite(context, { versions, key: ownKey });
   const update = { value, immutable: {} };
@@ -81,7 +81,7 @@ export async function answerOnPage(
   }
 }
 
-/** Throws `linkNotFound` in place of `not_found`, and every other error as it is. */
+/** Throws the error again, with `linkNotFound` in place of `not_found`. */
 function rethrowForLink(thrown: unknown): never {
   throw thrown instanceof Failure && thrown.code === 'not_found' ? linkNotFound('gone') : thrown;
 }

@@ -8,7 +8,7 @@ import type { LinkCreate } from './input.ts';
 import { computeExpiry, createLinkId, type EvaluationLink, type LinkKeys } from './key.ts';
 
 /**
- * Creates a link. A token that is restricted to one evaluation cannot pass on the right to write.
+ * Creates a link. A token that is restricted to one evaluation cannot create links.
  * @throws {Failure} `not_found`, `unprocessable` or `database_unavailable`.
  */
 export async function createEvaluationLink(

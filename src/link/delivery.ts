@@ -8,7 +8,7 @@ import { describeFound } from './value.ts';
 
 /**
  * The headers that may contain the id of a delivery, in order of precedence. Keep `idempotency-key`
- * first: when somebody resends an event, GitLab changes `x-gitlab-event-uuid`.
+ * before `x-gitlab-event-uuid`, which GitLab changes when somebody resends an event.
  */
 export const DELIVERY_HEADERS = [
   'idempotency-key',
@@ -38,7 +38,8 @@ export const createDeliveryIdFromHeader = (
 ) => (header === 'ce-id' ? `${header} ${key} ${source ?? ''}` : `${header} ${key}`);
 
 /**
- * Creates the id of a delivery from the body. The prefix `body` never begins an id from a header.
+ * Creates the id of a delivery from the body. The id begins with `body`; an id from a header never
+ * does.
  * @throws {Failure} `unprocessable` if the body has neither a text nor a safe integer at the
  * pointer, or if the text is empty.
  */

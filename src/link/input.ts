@@ -46,7 +46,7 @@ export const SERVER_FIELDS = {
   author: storedField.text,
 };
 
-/** Some languages cannot read a JSON response that contains half of a surrogate pair. */
+/** Refuses half of a surrogate pair, because some languages cannot read it in JSON. */
 const unicode = (name: string) =>
   v.pipe(
     v.string(),
@@ -56,10 +56,7 @@ const unicode = (name: string) =>
     ),
   );
 
-/**
- * Refuses numbers beyond 2^53 - 1, because JSON.parse could read two different ids as the same
- * number.
- */
+/** Refuses numbers beyond 2^53 - 1, because JSON.parse may read two of them as the same number. */
 const exactNumber = v.pipe(
   v.number(),
   v.minValue(Number.MIN_SAFE_INTEGER, WHERE_NUMBER),

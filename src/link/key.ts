@@ -19,13 +19,13 @@ type Scalar = v.InferOutput<typeof Scalar>;
 
 /**
  * Conditions on a sender's body, such as `{"/state":"done"}`. The value at each pointer must equal
- * the scalar, or one scalar of the array.
+ * the scalar, or one of several scalars.
  */
 export type Where = { readonly [pointer: string]: Scalar | readonly Scalar[] };
 
 /**
- * Keep this object strict: a Worker that ignored an unknown field could store a value that the
- * field forbids.
+ * Keep this object strict. A Worker that ignored an unknown option could store a value that the
+ * option forbids.
  */
 const Options = v.strictObject({
   /** A JSON Pointer (RFC 6901) to the value in a sender's body, unless the link has a `path`. */
@@ -67,15 +67,15 @@ export const LINK_PATH = '/v1/link';
 
 const ALGORITHM = 'HS256';
 /**
- * Change `typ` together with the format of the payload, so that other versions of the Worker refuse
- * the keys.
+ * Change `typ` if the format of the payload changes. Then other versions of the Worker refuse the
+ * key.
  */
 const HEADER = { alg: ALGORITHM, typ: 'link' };
 const ENCODED_HEADER = base64url.encode(JSON.stringify(HEADER));
 
 /**
- * The signature's last character contains two unused bits, which must be 0 (RFC 4648 §3.5). jose
- * ignores these bits, and would accept four spellings of each key.
+ * Matches a key in its only valid form. The last character of the signature has two unused bits,
+ * which must be 0 (RFC 4648 §3.5). jose ignores these bits.
  */
 const KEY = /^([\w-]+)\.([\w-]{42}[AEIMQUYcgkosw048])$/;
 const INCOMPLETE_KEY = /^[\w-]*(?:\.[\w-]{0,42})?$/;
@@ -175,7 +175,8 @@ function unpack(payload: Uint8Array): Link {
 }
 
 /**
- * Without `ignoreBOM`, an account that begins with a byte order mark could become another account.
+ * Without `ignoreBOM`, the decoder would drop a byte order mark at the beginning of an account, and
+ * the key would name another account.
  */
 const utf8 = new TextDecoder('utf-8', { fatal: false, ignoreBOM: true });
 
@@ -199,17 +200,17 @@ export const computeExpiry = (now: string, seconds: number) =>
 
 /**
  * Creates a UUID of version 8 (RFC 9562 §5.8) that begins with the time of expiry in milliseconds.
- * The database stores no links, so a revocation reads the time of expiry from the id.
+ * A revocation reads this time from the id, because the database stores no links.
  */
 export function createLinkId(expires_at: string): string {
   const time = Date.parse(expires_at).toString(16).padStart(12, '0');
   return `${time.slice(0, 8)}-${time.slice(8)}-8${crypto.randomUUID().slice(15)}`;
 }
 
-/** The largest expected difference between the clocks of two edge locations. */
+/** The clocks of two edge locations differ by less than this. */
 const CLOCK_SKEW_MAX_SECONDS = 3600;
 
-/** Returns the time of expiry in a link's id; undefined if no link can expire so late. */
+/** Returns the time of expiry in a link's id; undefined if the time is too late for any link. */
 export function readExpiry(id: string, now: string): string | undefined {
   const expires = decodeExpiry(id);
   const latest = Date.parse(now) + (LINK_MAX_SECONDS + CLOCK_SKEW_MAX_SECONDS) * 1000;
@@ -251,8 +252,8 @@ export const linkIsIncomplete = () =>
   );
 
 /**
- * Creates the failure for a link that does not work. The reason `code` appears only in the log, so
- * a stranger learns nothing.
+ * Creates the failure for a link that does not work. Only the log has the reason `code`, so a
+ * stranger learns nothing.
  */
 export const linkNotFound = (code: string) =>
   new Failure(

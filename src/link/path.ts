@@ -45,7 +45,7 @@ function findFault(path: string): string | undefined {
     .find((fault) => fault !== undefined);
 }
 
-/** Matches each quoted text as a whole, so that a number inside quotes does not match. */
+/** Matches a quoted text, or a number that begins with 0 outside quotes. */
 const TEXT_OR_NUMBER_FROM_0 =
   /'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|(?<![-.\w\u{80}-\u{10ffff}])0(?:\.\d+)?(?:[eE][+-]?\d+)?(?=[^.\w]|$)/gsu;
 
@@ -71,7 +71,7 @@ function parse(path: string) {
 const listFilterParts = ({ selectors: [selector] }: Segment): Expression[] =>
   selector instanceof selectors.FilterSelector ? listParts(selector.expression) : [];
 
-/** Leaves out the arguments of functions, because findFault refuses a path with a function. */
+/** Lists the parts of an expression. Ignores functions, because findFault refuses them. */
 function listParts(expression: Expression): Expression[] {
   if (expression instanceof expressions.LogicalExpression) return listParts(expression.expression);
   if (expression instanceof expressions.PrefixExpression)
@@ -92,10 +92,13 @@ function findFaultOfPart(part: Expression): string | undefined {
   return undefined;
 }
 
-/** JSON.parse rounds integers beyond 2^53 - 1, so two different integers could become equal. */
+/** Returns false for a number beyond 2^53 - 1, because JSON.parse rounds such integers. */
 const isExact = (number: number) => Math.abs(number) <= Number.MAX_SAFE_INTEGER;
 
-/** Two queries may find objects, and comparing two objects costs more than one step. */
+/**
+ * Returns true if both sides of a comparison are queries. Both may find objects, and comparing two
+ * objects costs more than one step.
+ */
 const hasTwoQueries = ({ left, right }: InstanceType<typeof expressions.InfixExpression>) =>
   left instanceof expressions.FilterQuery && right instanceof expressions.FilterQuery;
 

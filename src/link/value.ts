@@ -34,7 +34,7 @@ async function findOne(body: unknown, path: string): Promise<unknown> {
   );
 }
 
-/** Finds a number or a boolean by its JSON text: 1.0 matches the key `1`. */
+/** Looks up a scalar in `values` by its JSON text, so 1.0 finds the key `1`. */
 function mapValue(found: unknown, values: Values): number | undefined {
   const key = typeof found === 'string' ? found : JSON.stringify(readScalar(found));
   return key !== undefined && Object.hasOwn(values, key) ? values[key] : undefined;
