@@ -47,9 +47,7 @@ export function checkRun(
   return [...targetFindings, ...labelFindings];
 }
 
-/**
- * Returns true if two creations have one `created_at`, so the checks cannot tell the rows apart.
- */
+/** Returns true if two creations have equal `created_at`. The checks cannot tell the rows apart. */
 const hasTwins = ({ states }: Course): boolean =>
   states.some(({ kind, created_at, causes }, index) => {
     const isTwin = (one: State) =>

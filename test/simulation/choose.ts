@@ -1,6 +1,6 @@
 /**
- * Chooses the next intent of a caller. Updates of one evaluation differ in value or author, so the
- * checks can tell them apart.
+ * Chooses what a caller does next. All updates of one evaluation differ in value or author, so the
+ * checks can tell the updates apart.
  */
 import type { Random } from '../soak/random.ts';
 import type { Intent, Operation, Target } from './world.ts';
@@ -101,7 +101,6 @@ export function createChooser({ chance, below, pick }: Random, targets: readonly
     }
   }
 
-  /** Chooses `create label` only if no response has shown the label yet. */
   function chooseWhatToCreate({ label }: Target): Operation {
     return label.owner === 'shared' || label.version !== undefined || chance(0.5)
       ? 'create'

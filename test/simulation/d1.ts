@@ -7,14 +7,12 @@ type BoundStatement = { readonly sql: string; readonly values: readonly SQLInput
 
 const META = { rows_read: 0, rows_written: 0 };
 
-/** Creates the D1 binding of one request. `calls` records what the network did to each call. */
 export function createD1(database: Database, network: Network, calls: Calls): D1Database {
   const session = {
     prepare: (sql: string) => createStatement(sql, []),
     batch: (statements: readonly BoundStatement[]) => sendWork(() => statements.map(runStatement)),
     getBookmark: () => 'bookmark',
   };
-  // The Worker calls only these methods of D1.
   return { ...session, withSession: () => session } as unknown as D1Database;
 
   function createStatement(sql: string, values: readonly SQLInputValue[]): object {

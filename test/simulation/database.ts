@@ -12,7 +12,7 @@ const HISTORY = `(
 const STATE = `e.account_id, e.id, e.created_at, coalesce(e.created_by, '') AS created_by, e.value,
   e.updated_by, e.updated_at, ${HISTORY} AS history`;
 
-/** The last state of an evaluation: just before its deletion, or at the end of the run. */
+/** An evaluation as it was just before its deletion, or at the end of the run. */
 export type Stored = {
   readonly account_id: string;
   readonly id: string;
@@ -61,7 +61,6 @@ export function createDatabase(timeline: Timeline, alterSql: Alteration) {
     return alterSql(sql).replaceAll("'now'", 'simulated_now()');
   }
 
-  /** Runs one or more statements. */
   function executeSql(sql: string): void {
     sqlite.exec(adaptSql(sql));
     if (sql.includes('CREATE TABLE deleted_evaluation')) sqlite.exec(COPY_BEFORE_DELETION);
@@ -79,7 +78,6 @@ export function createDatabase(timeline: Timeline, alterSql: Alteration) {
     return prepare(sql).all(...values) as Row[];
   }
 
-  /** Returns the number of changed rows. */
   function changeRows(sql: string, ...values: readonly SQLInputValue[]): number {
     return Number(prepare(sql).run(...values).changes);
   }
@@ -96,12 +94,12 @@ export function createDatabase(timeline: Timeline, alterSql: Alteration) {
     }
   }
 
-  /** Returns first the deleted evaluations in the order of their deletion, then the others. */
+  /** Returns the deleted evaluations in order of deletion, then the existing evaluations. */
   function readStored(): Stored[] {
     return readRows(READ_ALL) as Stored[];
   }
 
-  /** Frees the memory of SQLite, which Node's garbage collector does not see. */
+  /** Frees the memory of SQLite, because Node's garbage collector does not count that memory. */
   function close(): void {
     sqlite.close();
   }

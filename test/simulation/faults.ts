@@ -1,6 +1,6 @@
 /**
- * Lists faults to plant in the Worker's SQL. The checks must report each fault with its `kind`
- * (test/node/simulation.test.ts).
+ * Lists faults that a test plants in the Worker's SQL (test/node/simulation.test.ts). The checks
+ * must report each fault with its `kind`.
  */
 import type { Kind } from './check.ts';
 import type { Alteration } from './database.ts';

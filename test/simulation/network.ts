@@ -8,11 +8,11 @@ import type { Timeline } from './timeline.ts';
 const FATES = ['arrives', 'is lost', 'answer is lost', 'is slow', 'is late', 'is doubled'] as const;
 const TROUBLE_ODDS = 0.25;
 const USUAL_MAX_MS = 20;
-/** Exceeds the 5 s after which the Worker abandons an attempt (src/db/connection.ts). */
+/** The limit for a slow call. The Worker abandons an attempt after 5 s (src/db/connection.ts). */
 const SLOW_MAX_MS = 7000;
 const LATE_MAX_MS = 8000;
 
-/** The fate of each call of a request, and the arrival times in milliseconds since 1970. */
+/** The fates of a request's database calls, and their arrival times in ms since 1970. */
 export type Calls = { readonly fates: string[]; readonly arrivals: number[] };
 
 export type Network = ReturnType<typeof createNetwork>;

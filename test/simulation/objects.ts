@@ -1,6 +1,6 @@
 /**
- * Runs instances of the Worker's class `AccountObject`, each with its own database. A killed object
- * loses its unfinished work, but keeps its stored data.
+ * Simulates Durable Objects with the Worker's class `AccountObject`. Each object has its own
+ * database. A killed object loses unfinished work but keeps stored data.
  */
 import type { SQLInputValue } from 'node:sqlite';
 import { AccountObject, type ObjectCall } from '../../src/db/account-object.ts';
@@ -8,7 +8,7 @@ import { type Alteration, createDatabase, type Database } from './database.ts';
 import type { Calls, Network } from './network.ts';
 import type { Timeline } from './timeline.ts';
 
-/** An account object. A kill clears only `instance`. */
+/** The object of one account. `killObject` clears only `instance`. */
 type StoredObject = {
   readonly database: Database;
   readonly values: Map<string, unknown>;
@@ -35,10 +35,6 @@ export function createObjects(
     return accounts.get(account)?.database;
   }
 
-  /**
-   * Creates the binding ACCOUNT_OBJECT of one request. `calls` records what the network did to each
-   * call.
-   */
   function createNamespace(calls: Calls): DurableObjectNamespace<AccountObject> {
     const getByName = (account: string) => ({
       run: (call: ObjectCall) =>
@@ -78,7 +74,7 @@ export function createObjects(
     return instance;
   }
 
-  /** Creates the storage of an object. After a kill, every method throws an error. */
+  /** Creates the storage of one instance. After the instance is killed, every method throws. */
   function createStorage(kept: StoredObject, throwIfKilled: () => void): object {
     const { database, values } = kept;
     const guard =
@@ -115,7 +111,7 @@ export function createObjects(
       }),
     };
 
-    /** A text with a semicolon has several statements or a trigger, and reads no rows. */
+    /** A text with a semicolon is several statements or a trigger, and returns no rows. */
     function executeSql(sql: string, ...bindings: SQLInputValue[]): object {
       const rows = sql.includes(';') ? [] : database.readRows(sql, ...bindings);
       if (sql.includes(';')) database.executeSql(sql);

@@ -24,7 +24,6 @@ import { type Intent, type Outcome, PAGE_MAX_ENTRIES, type Request } from './wor
 
 type Reply = Pick<Request, 'row' | 'replaced' | 'updatedLabel'> & { readonly outcome: Outcome };
 
-/** Runs the operation of a request, and records the response in `request`. */
 export async function performRequest(request: Request, store: Store, clock: Clock): Promise<void> {
   const connection = connect(store, clock);
   const [principal, uuid] = [findPrincipal(request.intent), crypto.randomUUID()];
@@ -37,7 +36,6 @@ export async function performRequest(request: Request, store: Store, clock: Cloc
   }
 }
 
-/** Creates a principal without restrictions. */
 export function createPrincipal(account: AccountId, subject: string): Principal {
   const none = { evaluator: undefined, run: undefined, evaluation: undefined, link: undefined };
   return { account, subject, ...none, keyId: undefined };
@@ -51,7 +49,7 @@ function findPrincipal({ operation, link, author, target }: Intent): Principal {
 }
 
 const showRow = (row: EvaluationRow): Reply => ({ outcome: 'ok', row });
-/** Exceeds the duration of a run, so no link expires. */
+/** The lifetime of a link: longer than a run, so no link expires. */
 const LINK_SECONDS = 86_400;
 
 async function runOperation(request: Request, context: OperationContext): Promise<Reply> {

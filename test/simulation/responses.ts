@@ -64,8 +64,7 @@ function findRowFault(
   );
   if ((isUpdate || outcome === 'created') && !isCause)
     return ['lost', `${formatIdentity(intent)} was acknowledged, and no row has it`];
-  // The response to an accepted write shows the row as stored, which another caller may have
-  // replaced since.
+  // An accepted write returns its own row, which another caller may already have replaced.
   const mustBeCurrent = !isUpdate && outcome !== 'created';
   if (mustBeCurrent && !canBeSeen(state, request))
     return ['stale', `a caller saw ${what} after what replaced it was shown`];
@@ -73,8 +72,8 @@ function findRowFault(
 }
 
 /**
- * Returns true if the history had the entries `replaced` at some moment of the request. A full page
- * may leave out older entries.
+ * Returns true if `replaced` was the whole history at some time during the request. A full page may
+ * leave out older entries.
  */
 const canBeHistory = ({ states }: Course, request: Request, replaced: readonly string[]): boolean =>
   states.some(
@@ -119,17 +118,20 @@ function findRefusalFault(course: Course, request: Request): string | undefined 
     : 'the value is legal';
 }
 
-/** Returns true if the network disturbed a call, or the account may be moving. */
+/**
+ * Returns true if `database_unavailable` may be right: the network disturbed a call, or the account
+ * may be moving.
+ */
 const canBeUnavailable = ({ intent, calls }: Request): boolean =>
   intent.target.account === MOVER || calls.fates.some((fate) => fate !== 'arrives');
 
-/** Returns true if the evaluation was deleted after the request began by the clock of its edge. */
+/** Returns true if a deletion came after the request began (`now`, by the clock of its edge). */
 const isDeletedSince = (generations: Course['generations'], { now }: Request): boolean =>
   generations.some(({ deleted_at }) => (deleted_at ?? '') >= now);
 
 /**
- * Returns true if another intent created the evaluation, or a deletion came after the request
- * began.
+ * Returns true if `conflict` may be right: another intent created the evaluation, or a deletion
+ * came after the request began.
  */
 function canConflict({ generations, states }: Course, request: Request): boolean {
   const isOther = ({ generation }: State) =>
@@ -145,7 +147,7 @@ function canConflict({ generations, states }: Course, request: Request): boolean
   );
 }
 
-/** Every create may get `not_found`, because its label may be missing. */
+/** Returns true if `not_found` may be right. For a create, the label may be missing. */
 function canBeMissing({ target, generations, states }: Course, request: Request): boolean {
   const { operation, link, hasWrongRunInPath } = request.intent;
   const isRevoked = target.requests.some(

@@ -1,6 +1,7 @@
 /**
- * Runs one seed: eight callers send 3,000 requests to two accounts. If `seed % 3` is 0, MOVER's
- * rows are in D1. If 1, the rows are in an object. If 2, the rows move from D1 into the object.
+ * Runs one seed: eight callers send 3,000 requests to two accounts, MOVER and STAYER. If `seed % 3`
+ * is 0, MOVER's rows are in D1. If 1, the rows are in a Durable Object. If 2, the rows move from D1
+ * into the object.
  */
 import { objectStore } from '../../src/db/account-object.ts';
 import type { Store } from '../../src/db/connection.ts';
@@ -115,7 +116,8 @@ export async function runSeed(
   }
 
   /**
-   * Changes the edge's clock again and again. If MOVER moves in this run, also sets `hasObjects`.
+   * Changes the clock of an edge at random times. If MOVER moves in this run, also switches the
+   * edge from D1 to the object.
    */
   function changeClock(edge: { skew: number; hasObjects: boolean }): void {
     if (isOver()) return;
@@ -162,7 +164,10 @@ export async function runSeed(
   }
 }
 
-/** Remembers the versions that callers may send in If-Match. */
+/**
+ * Records the version in the response, for later If-Match headers. Clears the versions if the
+ * evaluation is missing.
+ */
 function rememberVersion({ intent, outcome, row }: Request): void {
   const { operation, target } = intent;
   const isGone = outcome === 'not_found' || (operation === 'delete' && outcome === 'ok');
@@ -171,7 +176,7 @@ function rememberVersion({ intent, outcome, row }: Request): void {
   else if (isGone && !intent.link) target.versions = [];
 }
 
-/** Returns the 32-bit FNV-1a hash of all outcomes, their times and all stored rows. */
+/** Returns a hash of all responses and stored rows (32-bit FNV-1a). */
 function computeDigest(requests: readonly Request[], stored: readonly object[]): string {
   let hash = 0x811c9dc5;
   const add = (text: string) => {

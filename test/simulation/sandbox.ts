@@ -11,7 +11,7 @@ type World = { readonly timeline: Timeline; readonly random: Random };
 
 const RealDate = Date;
 
-/** Returns a function that starts a run with its timeline and random numbers. */
+/** Returns a function that sets the timeline and random numbers for the replaced globals. */
 export function replaceGlobals(): (world: World) => void {
   let timeline: Timeline | undefined;
   let random: Random | undefined;
@@ -32,7 +32,7 @@ export function replaceGlobals(): (world: World) => void {
   const crypto = {
     randomUUID: () => `${hex(8)}-${hex(4)}-4${hex(3)}-8${hex(3)}-${hex(6)}${hex(6)}`,
     subtle: {
-      /** Computes the digest immediately, because Node's own digests finish in no fixed order. */
+      /** Computes the digest immediately, because Node's own digests finish in random order. */
       digest: async (_: string, text: Uint8Array) => {
         const bytes = hash('sha256', text, 'buffer');
         return bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length);

@@ -15,7 +15,7 @@ If a run breaks a promise, prints its seed and the requests around the fault, an
   --help          print this text`;
 
 const OPERATIONS = 1_000_000;
-/** Keeps random seeds short enough to type. */
+/** The upper limit of random seeds, so that they are short enough to type. */
 const RANDOM_SEED_MAX = 2 ** 31;
 
 const number = new Intl.NumberFormat('en', { maximumFractionDigits: 0 });
@@ -34,7 +34,6 @@ await program(
   },
 );
 
-/** Runs one seed. @throws {Error} if the run has a fault. */
 async function replay(seed: number): Promise<void> {
   const thread = startThread();
   const { digest, text, operations } = await thread.run({ seed });
@@ -44,8 +43,8 @@ async function replay(seed: number): Promise<void> {
 }
 
 /**
- * Runs seeds from `first` upwards, with one thread for each core.
- * @param isOver gets the number of requests so far and the elapsed seconds.
+ * Runs the seeds `first`, `first + 1` and so on, with one thread for each CPU core.
+ * @param isOver receives the number of requests so far and the elapsed seconds.
  * @throws {Error} that describes the first fault.
  */
 async function simulate(

@@ -18,7 +18,10 @@ export type State = Shown & {
   /** The number of creations of this id so far. */
   readonly generation: number;
   readonly kind: 'created' | 'updated' | 'absent';
-  /** The second copy of `author` and `version` in the tables. Both copies must be equal. */
+  /**
+   * `replaced_by` and `replaced_at` of the previous history entry (of a creation, `created_by` and
+   * `created_at`). Must equal `author` and `version`.
+   */
   readonly expected: readonly [author: string | null, version: string];
   readonly causes: readonly Request[];
   /** When the first request of `causes` began. */
@@ -26,8 +29,8 @@ export type State = Shown & {
   /** When a response first showed this state. */
   readonly firstShown: number;
   /**
-   * When a response first showed a newer state. A request that begins later must not see this
-   * state.
+   * When a response first showed a newer state. A request that begins after this time must not see
+   * the older state.
    */
   laterShown: number;
 };
@@ -70,7 +73,7 @@ export const findShown = (states: readonly State[], shown: Shown): State | undef
     (state) => state.version === shown.version && describeState(state) === describeState(shown),
   );
 
-/** Returns true if the state may have been current at some moment of the request. */
+/** Returns true if the evaluation may have been in this state at some time during the request. */
 export const canBeSeen = ({ laterShown, begin }: State, request: Request): boolean =>
   laterShown >= request.begin && begin <= request.end;
 
@@ -138,8 +141,8 @@ export function buildCourse(target: Target, generations: readonly Stored[]): Cou
   }
 
   /**
-   * The response on a link's page may show a newer value. So `firstShown` is at most the end of the
-   * request.
+   * A successful response of a link's page counts as showing the state, even if the page shows a
+   * newer value.
    */
   function addUpdated(state: Shown & Pick<State, 'generation' | 'expected'>): void {
     const causes = byIdentity.get(formatIdentity(state)) ?? [];

@@ -1,11 +1,12 @@
 /**
- * Checks that a permitted request caused each state in the tables (states.ts), and was stored once.
+ * Checks the stored states of an evaluation (states.ts). Each state must come from a permitted
+ * request, and each write may be stored only once.
  */
 import type { Fault } from './check.ts';
 import { type Course, describeState, type State } from './states.ts';
 import { formatIdentity, type Request } from './world.ts';
 
-/** The longest time from the arrival of a call at an object until its statements run. */
+/** The longest time that an object waits before it runs the SQL of a call. */
 const OBJECT_WAIT_MAX_MS = 2000;
 const REFUSALS = ['precondition_failed', 'unprocessable', 'conflict', 'malformed'];
 
@@ -60,8 +61,8 @@ function* checkState({ target, generations, states }: Course, state: State): Gen
   const deletions = states
     .filter((other) => other.kind === 'absent' && other.generation < generation)
     .flatMap((deletion) => deletion.causes);
-  // A request must not store anything after a deletion if it began before the deletion or before
-  // the deleted version.
+  // Old requests must not store anything after a deletion. A request is old if it began before the
+  // deletion or before the deleted version.
   const times = generations
     .slice(0, generation - 1)
     .map(({ deleted_at, updated_at, created_at }) => [deleted_at ?? '', updated_at ?? created_at]);
@@ -94,8 +95,8 @@ function* checkState({ target, generations, states }: Course, state: State): Gen
 }
 
 /**
- * Returns the last earlier state of the same write, if the write was stored too often. Without a
- * key, each request with this value and author may be stored once.
+ * Returns the previous state of the same write if the write was stored too often. A write with a
+ * key may be stored once. Other writes may be stored once for each request.
  */
 function findRepetition(states: readonly State[], state: State): State | undefined {
   const name = readWriteName(state.causes);
@@ -115,8 +116,8 @@ function findRepetition(states: readonly State[], state: State): State | undefin
 }
 
 /**
- * Returns equal texts for retries of one write; undefined for a write without a key. The Worker
- * makes a key from a form on a link's page.
+ * Returns a text that is equal for all retries of one write; undefined for a write without a key.
+ * For a form on a link's page, the Worker creates the key.
  */
 function readWriteName([cause]: readonly Request[]): string | undefined {
   if (!cause) return undefined;
@@ -127,8 +128,8 @@ function readWriteName([cause]: readonly Request[]): string | undefined {
 }
 
 /**
- * Returns true if the Worker refused the request while the evaluation of this state certainly
- * existed. Otherwise the refusal may concern another evaluation with this id.
+ * Returns true if the Worker refused the request while this evaluation certainly existed. Otherwise
+ * the refusal may be about an earlier or later evaluation with the same id.
  */
 function isRefused(states: readonly State[], { generation }: State, request: Request): boolean {
   const [creation, ...later] = states.filter((state) => state.generation === generation);
@@ -139,17 +140,14 @@ function isRefused(states: readonly State[], { generation }: State, request: Req
 }
 
 /**
- * Returns true if the response promised that the Worker never stores anything of the request. A
- * call that the network delivers twice may arrive again after the response.
+ * Returns true if the response means that the Worker will never store the request. A call that the
+ * network delivers twice may still be stored after the response.
  */
 const isRefusedForever = ({ outcome, calls, intent }: Request): boolean =>
   !calls.fates.includes('is doubled') &&
   (outcome === 'not_found' || (outcome === 'unprocessable' && intent.operation === 'create'));
 
-/**
- * Returns true if the label was archived from the start of the create request until its last
- * attempt.
- */
+/** Returns true if the label was archived during the whole create request, including late calls. */
 function isAlwaysArchived({ calls, begin, intent }: Request): boolean {
   const findLastEffect = ({ arrivals }: Request['calls']) =>
     Math.max(...arrivals) + OBJECT_WAIT_MAX_MS;

@@ -1,4 +1,4 @@
-/** Starts threads that run seeds. Each thread has its own globals, because a run replaces them. */
+/** Starts threads that run seeds. Each thread has its own globals, which worker.ts replaces. */
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
@@ -9,7 +9,7 @@ export type RunOrder = { readonly seed: number; readonly fault?: FaultName };
 
 export type Report = {
   readonly operations: number;
-  /** Two runs of one seed must have the same digest. */
+  /** A hash of the responses and rows. Two runs of one seed must have equal digests. */
   readonly digest: string;
   /** The kind of the first fault; undefined if the run has no fault. */
   readonly kind: Kind | undefined;

@@ -4,7 +4,7 @@
  */
 import type { Clock } from '../../src/clock.ts';
 
-/** Stops a run that would never end. */
+/** The limit for the simulated duration of a run. */
 const RUN_MAX_MS = 3_600_000;
 
 type Event = { readonly at: number; readonly action: () => void };
@@ -12,7 +12,7 @@ type Event = { readonly at: number; readonly action: () => void };
 export type Timeline = ReturnType<typeof createTimeline>;
 
 export function createTimeline(start: number) {
-  /** Future events, the latest first. */
+  /** Future events, sorted from the latest to the earliest. */
   const events: Event[] = [];
   let time = start;
   return { now: () => time, after, sleep, createClock, runEvents };
@@ -38,8 +38,8 @@ export function createTimeline(start: number) {
   }
 
   /**
-   * Runs all events. `process.nextTick` starts each event after all promise callbacks of the
-   * previous event.
+   * Runs all events. `process.nextTick` delays each event until the promise callbacks of the
+   * previous event have run.
    */
   function runEvents(): Promise<void> {
     return new Promise((resolve, reject) => {

@@ -1,4 +1,4 @@
-/** Runs each seed that thread.ts sends to this thread, and sends back a report. */
+/** The code of a worker thread. Runs each seed that it receives, and sends back a report. */
 import { parentPort } from 'node:worker_threads';
 import { messageOf } from '../../src/failure.ts';
 import { plantFault } from './faults.ts';
@@ -6,7 +6,7 @@ import { replaceGlobals, replaceRuntime } from './sandbox.ts';
 import type { Report, RunOrder } from './thread.ts';
 
 replaceRuntime();
-// run.ts imports `cloudflare:workers`, so `replaceRuntime` must run before this import.
+// run.ts imports `cloudflare:workers`, which Node can load only after `replaceRuntime`.
 const { runSeed } = await import('./run.ts');
 const { describeFinding } = await import('./report.ts');
 const enterWorld = replaceGlobals();

@@ -6,7 +6,7 @@ import type { Link } from '../../src/link/key.ts';
 import type { AccountId } from '../../src/principal.ts';
 import type { Calls } from './network.ts';
 
-/** The account whose rows may be in an object (run.ts). */
+/** The account whose rows are in D1 or in a Durable Object, depending on the seed (run.ts). */
 export const MOVER = 'acc_mover' as AccountId;
 /** The account whose rows are always in D1. */
 export const STAYER = 'acc_stayer' as AccountId;
@@ -30,14 +30,14 @@ export type Label = {
   readonly allows: (value: number) => boolean;
   readonly makeValue: (number: number) => number;
   readonly makeIllegalValue: (number: number) => number;
-  /** Is true if different numbers give different values. */
+  /** Is true if `makeValue` returns a different value for each number. */
   readonly hasManyValues: boolean;
   /** The version in the most recent response that showed the label. */
   version: string | undefined;
   readonly requests: Request[];
 };
 
-/** An evaluation id. Callers create, delete and recreate the evaluation. */
+/** An evaluation that callers create, delete and create again with the same id. */
 export type Target = {
   readonly account: AccountId;
   readonly run: string;
@@ -46,7 +46,7 @@ export type Target = {
   /** The Idempotency-Key of the create requests; undefined if callers send `id`. */
   readonly key: string | undefined;
   readonly links: Link[];
-  /** The versions that responses have shown since the evaluation was last missing. */
+  /** The versions in responses so far. Empty while the evaluation is missing. */
   versions: string[];
   readonly requests: Request[];
 };
@@ -65,7 +65,7 @@ export type Operation =
   | 'update label'
   | 'read labels';
 
-/** A read or a write that a caller wants to make. A repeated intent has several requests. */
+/** A read or write that a caller wants to make. Callers may repeat an intent in a new request. */
 export type Intent = {
   readonly operation: Operation;
   readonly target: Target;
@@ -82,16 +82,16 @@ export type Intent = {
   readonly hasWrongRunInPath?: boolean;
 };
 
-/** `broken`: the operation threw an error that is not a Failure. */
+/** The result of a request. `broken` means that the operation threw an unexpected error. */
 export type Outcome = 'ok' | 'created' | 'broken' | FailureCode;
 
 export type Request = {
   readonly number: number;
   readonly intent: Intent;
   readonly edge: number;
-  /** When the request began on the timeline, in milliseconds since 1970. */
+  /** The simulated time when the request began, in milliseconds since 1970. */
   readonly begin: number;
-  /** When the request began by the clock of its edge, in ISO 8601. */
+  /** The time on the edge's clock when the request began, in ISO 8601. */
   readonly now: string;
   readonly calls: Calls;
   /** The `write_id` of a deletion; undefined for other operations. */
@@ -141,6 +141,6 @@ export function createLabels(owner: string, newId: () => string): Label[] {
   ];
 }
 
-/** Returns a text that differs between any two intents to update one evaluation. */
+/** Formats a value and its author, which together identify an update of an evaluation. */
 export const formatIdentity = (one: { readonly value: number; readonly author: string | null }) =>
   `${one.value} by ${one.author}`;
