@@ -16,7 +16,7 @@ export function hasValgrind(): boolean {
   }
 }
 
-/** Returns the command that starts workerd in valgrind, which writes its counts into `folder`. */
+/** Returns a command that runs workerd in valgrind. valgrind writes its counts into `folder`. */
 export const createCountCommand = (folder: string, ...options: readonly string[]) => [
   'valgrind',
   '--quiet',

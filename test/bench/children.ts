@@ -1,4 +1,4 @@
-/** Ends the processes of the bench when the bench ends, also after an error or a signal. */
+/** Ends the bench's child processes when the bench ends, also after an error or a signal. */
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 
@@ -9,7 +9,7 @@ process.once('exit', () => {
 });
 for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1));
 
-/** If the bench ends before `child`, the child receives `signal`. */
+/** Sends `signal` to `child` if the bench ends first. */
 export function register<T extends ChildProcess>(child: T, signal: NodeJS.Signals = 'SIGTERM'): T {
   running.set(child, signal);
   child.once('close', () => running.delete(child));

@@ -1,6 +1,6 @@
 /**
- * Measures the CPU time of each Worker for a request, with a stand-in for D1. In each round the
- * Workers take turns, so other load affects all Workers alike.
+ * Measures the CPU time of each Worker for a request, with a stand-in for D1. The Workers take
+ * turns, so other load affects all Workers alike.
  */
 import { createAllCredentials, createLines, findPort, type Line, readSettings } from './lines.ts';
 import { send } from './load.ts';

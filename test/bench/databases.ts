@@ -20,9 +20,9 @@ export const LABEL = '018f4d3b-0001-7000-8000-000000000001';
 export type Database = {
   readonly size: number;
   readonly port: number;
-  /** The array grows while the Worker runs. */
+  /** The Worker's log so far. The array grows while the Worker runs. */
   readonly lines: readonly LogLine[];
-  /** Includes the entries in the indexes. */
+  /** The stored bytes of an evaluation, including its index entries. */
   readonly bytesPerRow: number;
   readonly bytesPerReplaced: number;
   readonly stop: () => Promise<void>;
@@ -37,7 +37,7 @@ export type LogLine = {
 
 const SCATTER = 2_654_435_761;
 const hex = (n: number, digits = 12) => n.toString(16).padStart(digits, '0');
-/** Scatters consecutive ids over the index, like random UUIDs. */
+/** Returns the id of evaluation `n`. Consecutive numbers give distant ids, like random UUIDs. */
 export const evaluationId = (n: number) =>
   `${hex(Math.imul(n, SCATTER) >>> 0, 8)}-0001-7000-8000-${hex(n)}`;
 export const runId = (n: number) => `018f4d3c-0001-7000-8000-${hex(Math.floor(n / PER_RUN))}`;
@@ -63,7 +63,7 @@ const CHANGE_ONE = `INSERT INTO run_evaluation_history (account_id, evaluation_i
 
 export const CHANGE_ALL = `UPDATE run_evaluation SET value = 6, updated_by = 'user-123', updated_at = '2026-01-03T03:04:05.678Z'`;
 
-/** Returns the size of all databases in a folder, with the content of their write-ahead logs. */
+/** Returns the size of all databases in a folder, including their write-ahead logs. */
 function bytesIn(folder: string): number {
   const files = readdirSync(folder, { recursive: true, encoding: 'utf8' })
     .filter((name) => name.endsWith('.sqlite'))
@@ -138,7 +138,7 @@ export async function startDatabase(
   return { size, port, lines, bytesPerRow, bytesPerReplaced, stop: () => stop(child) };
 }
 
-/** Returns false if the URL gives no 2xx response within a minute. */
+/** Waits at most a minute for a 2xx response from the URL. */
 async function isAnswering(url: string): Promise<boolean> {
   const deadline = Date.now() + 60_000;
   while (Date.now() < deadline) {

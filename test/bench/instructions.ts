@@ -10,7 +10,7 @@ import { startWorkerd } from './workerd.ts';
 import type { Bundle, Name } from './workers.ts';
 
 /**
- * run-evaluation runs first, because only run-evaluation can create the link of "update by a link".
+ * run-evaluation is first, because only run-evaluation can create the link of "update by a link".
  */
 const COUNTED = ['run-evaluation', 'lean', 'engineer'] as const;
 const COLUMNS = ['lean', 'engineer', 'run-evaluation'] as const;
@@ -18,7 +18,7 @@ const WARM_UP_REQUESTS = 250;
 const ROUNDS = 4;
 const REQUESTS = 25;
 
-/** Measures only the lines whose titles contain `only`. */
+/** Counts the instructions of each line whose title contains `only`. */
 export async function countInstructions(
   bundles: ReadonlyMap<Name, Bundle>,
   only = '',

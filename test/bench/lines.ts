@@ -1,4 +1,4 @@
-/** Defines the lines of the tables. A line is a request, with the Workers that can answer it. */
+/** Defines the lines of the tables. Each line is a request and the Workers that can answer it. */
 import { type Call, sendOne } from './load.ts';
 import { ILLEGAL_VALUE, MISSING, OLD_VERSION, RUN, STORED } from './stand-in.ts';
 import { type Alg, type Credentials, createCredentials } from './tokens.ts';
@@ -11,8 +11,8 @@ export type Line = {
   readonly call: Call;
   readonly workers: readonly Name[];
   /**
-   * If no peer can answer this request, the ratios use the peers' figures of the line with this
-   * title.
+   * The title of a similar line. If no peer can answer this request, the ratios use the peers'
+   * figures for the similar line.
    */
   readonly beside?: string;
 };
@@ -43,7 +43,7 @@ function findHs256(credentials: ReadonlyMap<Alg, Credentials>): Credentials {
   return hmac;
 }
 
-/** Creates the lines, and asks run-evaluation on `port` for a link. */
+/** Creates the lines. The line "update by a link" needs a link from run-evaluation on `port`. */
 export async function createLines(
   credentials: ReadonlyMap<Alg, Credentials>,
   port: number,

@@ -15,8 +15,8 @@ export type Call = {
 };
 
 /**
- * Counts the used tokens of each port. The count must survive a round, so that no token is still in
- * a Worker's cache.
+ * The number of tokens sent to each port. A new round continues with the next token, because a
+ * Worker caches recent tokens.
  */
 const sentTokens = new Map<number, number>();
 
@@ -28,10 +28,6 @@ function authorization(port: number, token: Call['token']) {
   return { authorization: `Bearer ${token[at % token.length]}` };
 }
 
-/**
- * Sends a request `count` times. @throws {Error} if a response has another status than
- * `call.status`.
- */
 export async function send(port: number, call: Call, count: number): Promise<void> {
   let left = count;
   const sender = async () => {

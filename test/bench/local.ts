@@ -1,6 +1,6 @@
 /**
- * Measures the CPU time of a request on a real local D1, including the CPU time of the database. In
- * each round the Workers take turns, so other load affects all Workers alike.
+ * Measures the CPU time of a request on a real local D1, including the CPU time of the database.
+ * The Workers take turns, so other load affects all Workers alike.
  */
 import { cpSync, globSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -25,7 +25,7 @@ const LISTED = 1_000;
 const LISTED_RUN = '018f4d3c-0002-7000-8000-000000000002';
 const ROUNDS = 20;
 const REQUESTS = 40;
-/** Is lower than REQUESTS, because a list costs much more CPU. */
+/** The list requests in a round. Fewer than REQUESTS, because a list costs much more CPU. */
 const LIST_REQUESTS = 8;
 
 type Line = {
@@ -126,7 +126,7 @@ export async function measureLocal(
   );
 }
 
-/** Starts a Worker on a copy of the database that the first call of this function filled. */
+/** Starts a Worker. The first call fills a database, and each later call copies that database. */
 async function start(
   name: Name,
   bundles: ReadonlyMap<Name, Bundle>,
@@ -171,7 +171,7 @@ const createConfig = (contents: string, folder: string, settings: Credentials['s
   },
 });
 
-/** Stores 10,000 evaluations, each changed once, and a run that fills one page of a list. */
+/** Stores 10,000 evaluations that were each changed once, and 1,000 in the run of the list. */
 function fillDatabase(store: string): void {
   const [file = ''] = globSync(join(store, 'd1/**/[0-9a-f]*.sqlite'));
   const db = new DatabaseSync(file);

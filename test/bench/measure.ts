@@ -21,7 +21,7 @@ export class Rounds {
     return computeMedian(this.getFigures(row, column));
   }
 
-  /** Returns the lowest figure, because V8 compiles code or collects garbage in other rounds. */
+  /** Returns the lowest figure. Higher figures include V8's compilation or garbage collection. */
   findLeast(row: string, column: string): number {
     return Math.min(...this.getFigures(row, column));
   }

@@ -1,4 +1,4 @@
-/** Compares accounts in objects with accounts in D1, on real local databases. */
+/** Compares accounts in Durable Objects with accounts in D1, on real local databases. */
 import { cpSync, globSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -53,7 +53,7 @@ type Start = typeof startServer;
 
 const findPort = ({ url }: Server) => Number(url.port);
 
-/** Measures an update of one account, first alone, then beside ten other accounts. */
+/** Measures how long an account waits for an update: alone, then beside ten busy accounts. */
 async function measureWaits(credentials: Credentials, createFolder: CreateFolder, start: Start) {
   const rows: string[][] = [];
   for (const [title, setting] of [
@@ -121,7 +121,7 @@ async function timeUpdates(update: () => Promise<unknown>): Promise<number> {
   return computeMedian(times);
 }
 
-/** Moves a large account into its object, then compares its updates with updates in a second D1. */
+/** Moves a large account into its object. Compares updates in the object with updates in D1. */
 async function measureLargeAccount(
   { settings, token }: Credentials,
   createFolder: CreateFolder,
@@ -177,7 +177,6 @@ function fillD1(store: string): void {
   db.close();
 }
 
-/** Returns the process id of a running workerd that is not in `others`. */
 function findOtherPid(others: readonly number[]): number {
   const found = readWorkerd().find(({ pid }) => !others.includes(pid));
   if (!found) throw new Error('there is no workerd');

@@ -1,6 +1,6 @@
 /**
- * Runs the Worker on databases whose queues start at most one call every CALL_MS. So a response
- * time shows how many calls of other accounts a request waited for.
+ * Runs the Worker on databases that start at most one call every CALL_MS. The response time shows
+ * how many other calls a request waited for.
  */
 import { env } from 'cloudflare:workers';
 import { createApp } from '../../src/app.ts';
@@ -9,7 +9,7 @@ import { interceptD1 } from '../support/d1.ts';
 
 const { CALL_MS } = env as Env & { readonly CALL_MS: string };
 
-/** Returns a function that runs each call at least CALL_MS after the previous call. */
+/** Returns a function that starts each call at least CALL_MS after the previous call. */
 function createQueue() {
   let isFreeAt = 0;
   return async <T>(call: () => Promise<T>): Promise<T> => {

@@ -28,7 +28,7 @@ type Operation = {
   readonly call: (size: number, round: number) => Omit<Call, 'token'>;
 };
 
-/** Returns numbers that are far apart for consecutive rounds. */
+/** Returns the number of an evaluation. Consecutive rounds use distant evaluations. */
 const chooseRow = (size: number, round: number) => (round * 7_919) % size;
 const path = (n: number) => `/v1/run/${runId(n)}/evaluation/${evaluationId(n)}`;
 
@@ -95,7 +95,7 @@ async function measureLongHistory({ port, lines }: Database, token: string): Pro
       rounds.add('latency', name, performance.now() - started);
     }
   }
-  // The last log lines may come after the last response. The loop waits at most two seconds.
+  // Waits at most two seconds for the last log lines, which may come after the last response.
   for (
     let waits = 0;
     lines.length < before + names.length * LONG_HISTORY_ROUNDS && waits < 100;

@@ -1,7 +1,6 @@
 /**
  * Creates a stand-in for D1: a Worker that parses no SQL and chooses its answer by texts in the
- * request. The stand-in takes a batch that does not begin with SELECT for an update by run-
- * evaluation.
+ * request. A batch whose first statement is not a SELECT counts as an update by run-evaluation.
  */
 export const RUN = '018f4d3c-0001-7000-8000-000000000001';
 export const STORED = '018f4d3d-0001-7000-8000-000000000001';
@@ -42,7 +41,7 @@ const LABEL_ROW = {
   updated_at: null,
 };
 
-/** Tells run-evaluation why the database refused its update. */
+/** The row that tells run-evaluation why its update stored nothing. */
 const REFUSED = {
   ...EVALUATION,
   ...RULE,
@@ -70,7 +69,7 @@ const createResult = (row?: Row) => ({
   },
 });
 
-/** Tells the Worker `engineer` why the database refused its update. */
+/** The result that tells the Worker `engineer` why its update stored nothing. */
 const JOINED = {
   ...createResult(EVALUATION),
   results: {
@@ -92,7 +91,7 @@ const ANSWERS = {
 };
 
 /**
- * Returns the stand-in's source code. A POST is a call to D1, and a GET reads the number of calls.
+ * Returns the stand-in's source code. A POST is a call to D1. A GET returns the number of calls.
  */
 export const createStandIn = (roundTripMs: number) => `
 const ANSWERS = ${JSON.stringify(ANSWERS)};

@@ -7,8 +7,8 @@ export type Alg = (typeof ALGORITHMS)[number];
 const SECRET = 'a-secret-of-the-bench-and-of-nothing-else';
 const LINK_SECRET = 'another-secret-of-the-bench-and-of-nothing-else';
 /**
- * Exceeds the size of a Worker's token cache, so a token of the list is never cached at its next
- * turn.
+ * The number of tokens that requests use in turn. A Worker's cache is smaller, so it has no token
+ * when the token's turn comes again.
  */
 const TOKEN_COUNT = 2000;
 

@@ -10,7 +10,7 @@ import { register, stop } from './children.ts';
 import { createStandIn } from './stand-in.ts';
 import { COMPATIBILITY_DATE, COMPATIBILITY_FLAGS } from './workers.ts';
 
-/** The `workerd` in node_modules/.bin is a Node program, so its process id is not workerd's. */
+/** The path of workerd itself. The `workerd` in node_modules/.bin is a Node program. */
 const { default: WORKERD } = createRequire(import.meta.url)('workerd');
 
 export type Workerd = {
@@ -31,7 +31,7 @@ type Options = {
   readonly v8Flags?: readonly string[];
 };
 
-/** Starts workerd with the bundle in `folder`. `settings` maps a name to environment variables. */
+/** Starts workerd with the bundle in `folder`. `settings` maps a Worker's name to its variables. */
 export async function startWorkerd(
   folder: string,
   settings: ReadonlyMap<string, Settings>,
@@ -40,9 +40,9 @@ export async function startWorkerd(
   writeFileSync(join(folder, 'd1.js'), createStandIn(roundTripMs));
   writeFileSync(join(folder, 'config.capnp'), createConfig(settings, v8Flags));
   const [command = '', ...args] = [...under, WORKERD, 'serve', '--experimental', '--control-fd=3'];
-  // The Worker still writes its log, so the CPU time includes the cost of logging.
+  // Ignores the Worker's log. The CPU time still includes the cost of writing the log.
   const stdio = ['ignore', 'ignore', 'inherit', 'pipe'] as const;
-  // valgrind can miss a SIGTERM while it writes a count.
+  // SIGKILL, because valgrind can miss a SIGTERM while it writes a count.
   const child = register(
     spawn(command, [...args, join(folder, 'config.capnp')], { stdio: [...stdio] }),
     'SIGKILL',

@@ -4,7 +4,7 @@ import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { OFFLINE } from '../../src/cli/offline.ts';
 
-/** The peers (README.md), in the order of the tables' columns. */
+/** The Workers to compare with run-evaluation (README.md), in the order of the columns. */
 export const PEERS = ['lean', 'engineer', 'tutorial'] as const;
 export const WORKERS = [...PEERS, 'run-evaluation'] as const;
 export type Name = (typeof WORKERS)[number];
@@ -15,7 +15,6 @@ export type Bundle = { readonly folder: string; readonly config: string; readonl
 export const COMPATIBILITY_DATE = '2026-11-09';
 export const COMPATIBILITY_FLAGS = ['enable_request_signal'];
 
-/** Returns the path of a wrangler configuration. The build settings of all Workers are equal. */
 function createConfig(name: Name, folder: string): string {
   if (name === 'run-evaluation') return 'wrangler.toml';
   const config = join(folder, 'wrangler.json');

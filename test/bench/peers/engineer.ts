@@ -1,6 +1,6 @@
 /**
  * A Worker as a good engineer would write it. If an update changes no row, a second statement reads
- * why.
+ * the reason.
  */
 import { and, asc, eq, exists, gte, isNull, lte, or, sql } from 'drizzle-orm';
 import { drizzle } from 'drizzle-orm/d1';

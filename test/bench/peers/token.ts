@@ -2,7 +2,7 @@
 import { type CryptoKey, createLocalJWKSet, type JWTPayload, jwtVerify } from 'jose';
 import type { Bindings } from './schema.ts';
 
-/** Each isolate prepares the key once, because jose would import a raw secret for each token. */
+/** Each isolate prepares the key once. Otherwise jose would import a secret for each token. */
 let key: CryptoKey | ReturnType<typeof createLocalJWKSet> | undefined;
 
 async function prepareKey({ JWT_SECRET, JWT_JWKS }: Bindings) {
