@@ -20,7 +20,7 @@ export type Child = {
    * @throws {Error} with all output if the command ends without a match
    */
   readonly waitForOutput: (pattern: RegExp) => Promise<void>;
-  /** Sends a signal to the whole process group, as a terminal does on Ctrl-C. */
+  /** Sends a signal to the command and its child processes, as a terminal does on Ctrl-C. */
   readonly signal: (signal: NodeJS.Signals) => void;
   /** Resolves when the command has ended, even if its child processes still run. */
   readonly exited: Promise<number | null>;
@@ -73,7 +73,7 @@ export function startChild({ cwd, env }: Place, command: string, ...args: string
       try {
         process.kill(-pid, signal);
       } catch {
-        // `process.kill` throws if no process of the group is left.
+        // `process.kill` throws if the command and its child processes have ended.
       }
     },
     exited,
@@ -98,7 +98,7 @@ export async function killChildren(): Promise<void> {
   await Promise.all(children.map(({ closed }) => closed));
 }
 
-// Ctrl-C does not reach the commands, because each has its own process group.
+// Ctrl-C stops only this process, so this process must kill the commands.
 for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   process.once(name, () => {
     for (const { signal } of running) signal('SIGKILL');

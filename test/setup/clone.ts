@@ -1,6 +1,6 @@
 /**
- * Copies the files that git tracks into a new folder. `node_modules` is a symbolic link, so no test
- * needs the network.
+ * Copies the files that git tracks into a new folder. In the copy, `node_modules` is a symbolic
+ * link, so no test needs the network.
  */
 import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -21,7 +21,7 @@ export function cloneProject() {
     cwd: folder,
     env: {
       ...process.env,
-      // Commands in the copy must run the Node and the tools in node_modules.
+      // With this PATH, commands run Node and the other tools from node_modules.
       PATH: [join(project, 'node_modules/.bin'), process.env['PATH']].join(delimiter),
       // wrangler must not find the Cloudflare login of this machine.
       TMPDIR: temporary,

@@ -25,7 +25,7 @@ const TABLES = [...read('drizzle/0000_create_tables.sql').matchAll(/CREATE TABLE
   ([, name = '']) => name,
 );
 
-/** Commands that need a Cloudflare account, each with the options that the pages use. */
+/** The wrangler commands that need a Cloudflare account, with the options that pages show. */
 const WRANGLER_COMMANDS = [
   ['tail'],
   ['rollback'],
@@ -43,7 +43,7 @@ const WRANGLER_COMMANDS = [
   ];
 });
 
-/** Returns the URL and the JSON body that the script's `curl` would send. */
+/** Runs a script with a fake `curl`. Returns the URL and the JSON body for `curl`. */
 async function readCurlRequest(script: string) {
   const bin = join(folder, '.stand-ins');
   mkdirSync(bin, { recursive: true });

@@ -1,4 +1,4 @@
-/** Tests the commands with which a newcomer starts, in a fresh copy of the project. */
+/** Tests the commands that a newcomer runs first, in a fresh copy of the project. */
 import { once } from 'node:events';
 import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
@@ -19,7 +19,7 @@ afterAll(remove);
 
 type Running = {
   readonly port: number;
-  /** The time that `npm start` took until the Worker served requests. */
+  /** The time from `npm start` until the Worker served requests. */
   readonly seconds: number;
   readonly output: string;
   readonly curl: string;
@@ -27,7 +27,6 @@ type Running = {
   readonly stop: () => Promise<void>;
 };
 
-/** Runs `npm start`, and resolves when the Worker serves requests. */
 async function start(port: number): Promise<Running> {
   const started = performance.now();
   const npm = startChild(place, 'npm', 'start', '--', '--port', String(port));
@@ -336,7 +335,7 @@ describe("an identity provider's settings in .dev.vars", () => {
 });
 
 describe('npm run token', () => {
-  // If only these tests run, `npm start` has not created .dev.vars.
+  // `npm start` creates .dev.vars, but these tests may run without `npm start`.
   beforeAll(() => {
     const file = join(clone, '.dev.vars');
     if (!existsSync(file)) writeFileSync(file, `JWT_SECRET=${'x'.repeat(32)}\n`);

@@ -29,7 +29,7 @@ beforeAll(async () => {
 afterAll(() => worker.remove());
 
 let issuer: Server;
-/** The issuer's response to each fetch of the key set. A test decides when to send a response. */
+/** The fake issuer's responses, one for each fetch of the key set. A test sends them. */
 let fetches: ServerResponse[];
 let onFetch: (response: ServerResponse) => void;
 let isolate: Isolate;
@@ -91,7 +91,7 @@ const forge = (kid: string) =>
 const mintKnownToken = () => forge('key-1');
 const mintUnknownToken = () => forge(crypto.randomUUID());
 
-/** The ids in the path are malformed, so a 400 shows that the Worker accepted the token. */
+/** Sends a request with malformed ids. A 400 shows that the Worker accepted the token. */
 async function sendWithValidToken(kid: string) {
   const headers = { authorization: `Bearer ${await mintTokenFor(kid)}` };
   const response = await send('/v1/run/x/evaluation/y', { headers });
@@ -111,7 +111,7 @@ async function startWithValidToken(kid: string, count = 1) {
   return { answers };
 }
 
-/** Only strangers send PUT. */
+/** Lists the log lines of the strangers. Nobody else sends PUT. */
 const listStrangerLines = () => isolate.logLines().filter(({ method }) => method === 'PUT');
 
 /** Sends forged tokens, and resets the connections before the Worker responds. */
@@ -135,7 +135,7 @@ async function waitForFetch(number: number) {
   return fetches[number - 1];
 }
 
-/** Makes the Worker keep a key set that is `ageSeconds` old. */
+/** Makes the Worker fetch a key set, and moves the clock forward by `ageSeconds`. */
 async function fetchKeySet(ageSeconds: number) {
   onFetch = (response) => publish(response, 'key-1');
   expect(await sendWithValidToken('key-1')).toEqual(ACCEPTED);

@@ -1,6 +1,6 @@
 /**
- * Runs the deployed app without a database, on a clock that only POST /test/advance moves. Each
- * timer polls the clock, so that the timer ends when workerd cancels the request.
+ * Runs the deployed app without a database, on a clock that only POST /test/advance moves. If
+ * workerd cancels a request, the request's timers end.
  */
 import { env } from 'cloudflare:workers';
 import { createApp } from '../../src/app.ts';
@@ -8,14 +8,14 @@ import type { Clock } from '../../src/clock.ts';
 
 const POLL_MS = 5;
 /**
- * The app's poll for the key set takes real time (POLL_MS in src/clock.ts). A longer sleep ends
- * when a test moves the clock.
+ * The app sleeps this long between two looks at the key set (POLL_MS in src/clock.ts). A longer
+ * sleep lasts until a test moves the clock.
  */
 const APP_POLL_MS = 10;
 
 let start: number | undefined;
 let advancedMs = 0;
-/** `polling` counts the requests that wait for the key set, even if workerd has canceled them. */
+/** `polling` counts the requests that wait for the key set, including canceled requests. */
 const state = { received: 0, timers: 0, polling: 0 };
 
 function now(): number {

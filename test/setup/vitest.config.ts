@@ -6,7 +6,7 @@ export default defineConfig({
     include: ['test/setup/*.test.ts', 'test/examples/*.test.ts'],
     silent: 'passed-only',
     maxWorkers: 2,
-    // The longest test takes 12 s on a quiet machine with two cores.
+    // The time limit for a test. The longest test takes 12 s on two idle cores.
     testTimeout: 300_000,
     hookTimeout: 300_000,
   },

@@ -1,6 +1,6 @@
 /**
- * Runs a Worker in workerd. The proxy of wrangler and Miniflare would hide a reset connection from
- * workerd.
+ * Runs a Worker in workerd without wrangler or Miniflare, whose proxy would hide a reset
+ * connection.
  */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -13,7 +13,7 @@ import { promisify } from 'node:util';
 import { unstable_readConfig } from 'wrangler';
 import { OFFLINE } from '../../src/cli/offline.ts';
 
-// workerd is a dependency of wrangler, not of this project.
+// Only wrangler depends on workerd, so Biome forbids an `import` of workerd.
 const { default: WORKERD } = createRequire(import.meta.url)('workerd');
 
 const { compatibility_date, compatibility_flags, minify, keep_names } = unstable_readConfig({
@@ -32,7 +32,7 @@ type LogLine = { readonly [field: string]: unknown };
 
 export type Bundle = Awaited<ReturnType<typeof bundleWorker>>;
 
-/** Bundles the Worker whose module has the path `main`. */
+/** Bundles the Worker whose entry module is the file `main`. */
 export async function bundleWorker(main: string) {
   const folder = mkdtempSync(join(tmpdir(), 'run-evaluation-workerd-'));
   const config = join(folder, 'wrangler.json');
