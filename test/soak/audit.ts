@@ -1,5 +1,5 @@
 /**
- * Compares every stored evaluation and history with the ledgers (ledger.ts). Nobody may write
+ * Compares all stored evaluations and histories with the ledgers (ledger.ts). Nobody may write
  * during the audit.
  */
 import { setTimeout as pause } from 'node:timers/promises';
@@ -8,7 +8,7 @@ import type { Answer, Call } from './caller.ts';
 import { type Ledger, readVersion, type Version } from './ledger.ts';
 import { buildHeaders, buildPath, pickAuthor, type World } from './world.ts';
 
-/** 20 rounds outlast an outage of D1 (faults.ts). */
+/** The audit repeats a request for longer than an outage of D1 lasts (faults.ts). */
 const ROUNDS_MAX = 20;
 const ROUND_MS = 200;
 
@@ -27,7 +27,7 @@ export type Tally = Record<
 >;
 
 /**
- * Adds each difference between the stored evaluations and the ledgers to the findings.
+ * Adds a violation for each difference between a stored evaluation and its ledger.
  * @throws {Error} if an evaluation or its history cannot be read
  */
 export async function audit(world: World, connections: number): Promise<Tally> {
@@ -105,7 +105,7 @@ async function readPage(world: World, account: string, path: string): Promise<An
   throw new Error(`The audit could not read ${path}: ${answer.status} ${answer.text}`);
 }
 
-/** Repeats a request while the Worker answers 503, in at most ROUNDS_MAX rounds. */
+/** Sends a request until the status is not 503, but at most ROUNDS_MAX times. */
 export async function callInAudit(caller: World['caller'], call: Call): Promise<Answer> {
   for (let rounds = 1; ; rounds += 1) {
     const { answer } = await caller.call(call);
@@ -116,7 +116,7 @@ export async function callInAudit(caller: World['caller'], call: Call): Promise<
 
 type Replaced = Version & { readonly next?: { readonly by: string | null; readonly at: string } };
 
-/** Reads all versions, oldest first. `next` is the change that replaced a version. */
+/** Reads an evaluation's versions, oldest first. `next` is the change that replaced a version. */
 async function readVersions(world: World, ledger: Ledger, row: RunEvaluation): Promise<Replaced[]> {
   const history = await readAll<ReplacedRow>(
     world,

@@ -11,7 +11,7 @@ type BadInput = {
   readonly status: number;
   readonly method?: string;
   readonly path?: string;
-  /** Null removes a default header from the request. */
+  /** Replaces default headers of the request. Null removes a header. */
   readonly headers?: Readonly<Record<string, string | null>>;
   readonly body?: string;
 };

@@ -1,6 +1,6 @@
 /**
  * Sends HTTP requests, and checks each response against the OpenAPI document. After a 503, the
- * client sends the request again.
+ * caller sends the request again.
  */
 import { Agent, type IncomingHttpHeaders, request } from 'node:http';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -9,7 +9,7 @@ import type { Findings } from './findings.ts';
 import type { Objects } from './objects.ts';
 
 export type Call = {
-  /** The report counts requests by kind, such as `update`. */
+  /** The name under which the report counts the request, such as `update`. */
   readonly kind: string;
   readonly method: string;
   readonly path: string;
@@ -25,8 +25,8 @@ export type Answer = {
 };
 
 /**
- * `uncertain` counts the tries that got 503 or lost their connection. The Worker may have stored a
- * write in an uncertain try.
+ * `uncertain` counts the tries that got 503 or lost their connection. In each such try, the Worker
+ * may have stored the write.
  */
 export type Outcome = { readonly answer: Answer; readonly uncertain: number };
 
@@ -39,11 +39,11 @@ export type Caller = {
   readonly close: () => void;
 };
 
-/** The number is low, so that some requests end with a 503. */
+/** The limit of tries is low, so that some requests end with a 503. */
 const TRIES_MAX = 3;
-/** The client waits this long for each second in Retry-After. */
+/** The caller waits this long for each second in Retry-After. */
 const SECOND_MS = 20;
-/** The Worker waits for D1 for at most 7 s (src/db/connection.ts). */
+/** The time limit for a response. The Worker waits for D1 at most 7 s (src/db/connection.ts). */
 const ANSWER_MAX_MS = 30_000;
 
 type Created = {
@@ -67,7 +67,6 @@ export function createCaller(
         findings.violate('outside the document', problem);
       if (answer.status !== 503 || tries === TRIES_MAX) {
         if (tries > 1) findings.settle(answer.status);
-        // Each try that got a 503 is uncertain.
         return { answer, uncertain: answer.status === 503 ? tries : tries - 1 };
       }
       await pause(Number(answer.headers['retry-after'] ?? 1) * SECOND_MS);

@@ -1,6 +1,6 @@
 /**
  * Kills workerd at random moments while callers write, and audits the stored data after each kill.
- * A kill shows the death of a process, not a power failure.
+ * A kill imitates a crash of the process, not a power failure.
  */
 import { copyFileSync, mkdirSync, mkdtempSync, readdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
@@ -18,12 +18,12 @@ import { createSecret, createTokens } from './tokens.ts';
 import { createWorld } from './world.ts';
 import { type Audited, createWriters, WRITERS } from './writers.ts';
 
-/** Ten kills took 150 s on two busy cores. */
+/** The time limit for the test. Ten kills took 150 s on two busy cores. */
 export const CRASH_MAX_SECONDS = 480;
 const KILLS = 20;
 const WRITING_MIN_MS = 150;
 const WRITING_MAX_MS = 1150;
-/** The kill must come soon after the start of a move, to interrupt the move. */
+/** The kill comes at most this long after an account starts to move into its object. */
 const AFTER_MOVE_MAX_MS = 400;
 
 export type Crashes = {
@@ -34,7 +34,7 @@ export type Crashes = {
   readonly midway: number;
   /** The number of writes that lost their connection in a kill. */
   readonly cutOff: number;
-  /** The number of updates that were stored although a kill interrupted the request. */
+  /** The number of updates that were stored although a kill cut off their response. */
   readonly stored: number;
 };
 
@@ -57,8 +57,7 @@ export async function crash(
   let server = await startServer(worker, label);
   const judge = await fetchJudge(server.url);
   const findings = { ...createFindings(), violate: reportOnce(all) };
-  // Timing decides how many random numbers the writers take, so the pauses need their own
-  // generator.
+  // With their own generator, the pauses depend only on the seed, not on the writers.
   const [moments, objects] = [createRandom(seed), createObjects(createRandom(seed))];
   const createCallerNow = () => createCaller(server.url, WRITERS, { findings, judge, objects });
   let caller = createCallerNow();
@@ -73,7 +72,7 @@ export async function crash(
     while (counts.kills < KILLS) {
       const moment = WRITING_MIN_MS + moments.below(WRITING_MAX_MS - WRITING_MIN_MS);
       await pause(moment);
-      // There are more kills than accounts that can move.
+      // Moves an account before every second kill, because there are fewer accounts than kills.
       if (counts.kills % 2 === 0) objects.moveNextAccount();
       await pause(moments.below(AFTER_MOVE_MAX_MS));
       killWorkerd();
@@ -82,7 +81,7 @@ export async function crash(
       const cutOff = await lasting.stopSending();
       await stopped;
       caller.close();
-      // A kill that interrupted no write proves nothing, so it does not count.
+      // A kill counts only if it interrupted a write.
       if (cutOff > 0) counts.kills += 1;
       counts.cutOff += cutOff;
       const { problems, isMidway } = checkFiles(folder);
@@ -110,7 +109,7 @@ export async function crash(
   return { ...counts, last, requests: findings.requests };
 }
 
-/** Reports each violation once, because each audit finds the violations of earlier audits again. */
+/** Reports each violation once, even if several audits find it. */
 function reportOnce({ violate }: Findings): Findings['violate'] {
   const reported = new Set<string>();
   return (rule, sentence) => {
@@ -126,9 +125,7 @@ function killWorkerd(): void {
   process.kill(workerd.pid, 'SIGKILL');
 }
 
-/**
- * Checks a copy of the database files, because opening a database after a crash changes its files.
- */
+/** Checks copies of the database files, because opening a file after a crash changes it. */
 function checkFiles(folder: string) {
   const [store, copy] = [storeOf(folder), mkdtempSync(join(folder, 'copy-'))];
   const files = readdirSync(store, { recursive: true, encoding: 'utf8' }).filter(

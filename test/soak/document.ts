@@ -20,7 +20,7 @@ type Document = {
   readonly components: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
 };
 
-/** Returns a sentence for each fault of a response. */
+/** Returns a sentence for each difference between a response and the OpenAPI document. */
 export type Judge = (call: Call, answer: Answer) => string[];
 
 export async function fetchJudge(url: URL): Promise<Judge> {
@@ -54,7 +54,7 @@ const compile = (schema: Schema, components: Components) =>
 
 type JudgeAnswer = (answer: Answer) => string[];
 
-/** Any HTTP response may have these headers. */
+/** The headers that a response may have although the document does not declare them. */
 const UNDECLARED = new Set([
   'content-type',
   'content-length',

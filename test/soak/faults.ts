@@ -1,6 +1,6 @@
 /**
- * Decides which calls to D1 fail, and how. The Worker's retries hide most faults, except in an
- * outage.
+ * Decides which calls to D1 fail, and how. The Worker's retries hide most faults from callers,
+ * except in an outage.
  */
 
 /**
@@ -23,8 +23,8 @@ const OUTAGE_EVERY_MS = 8000;
 const OUTAGE_MS = 900;
 
 /**
- * Returns how a call fails, or undefined if the call succeeds. `now` is in milliseconds, and
- * `chance` is from 0 to below 1.
+ * Returns how a call fails, or undefined if it succeeds. `now` is in milliseconds. `chance` is a
+ * random number from 0 to below 1.
  */
 export function pickFate(now: number, chance: number): Fate | undefined {
   const odds = now % OUTAGE_EVERY_MS < OUTAGE_MS ? OUTAGE : USUAL;

@@ -7,9 +7,9 @@ export type Findings = {
   /** Maps each kind of request, such as `update`, to the number of responses. */
   readonly requests: ReadonlyMap<string, number>;
   readonly statuses: ReadonlyMap<number, number>;
-  /** Maps each broken rule to the sentences about it. */
+  /** Maps each broken rule, such as `audit`, to its violations. */
   readonly violations: ReadonlyMap<string, readonly string[]>;
-  /** Counts the requests that a caller repeated after a 503, by their last response. */
+  /** Counts repeated requests by their last response. A caller repeats a request after a 503. */
   readonly repeated: Readonly<Record<'succeeded' | 'refused' | 'gave up', number>>;
   readonly count: (kind: string, status: number) => void;
   readonly settle: (status: number) => void;

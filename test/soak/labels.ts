@@ -9,7 +9,7 @@ import { ACCOUNTS } from './tokens.ts';
 import { buildHeaders, pickAuthor, type World } from './world.ts';
 import { describeAnswer } from './writes.ts';
 
-/** `at` is undefined until the Worker acknowledges the change. */
+/** A change to a label. `at` is undefined until the Worker acknowledges the change. */
 type Sent = { readonly author: string; at: string | undefined };
 
 type Known = {
@@ -92,8 +92,8 @@ export function createLabels() {
   }
 
   /**
-   * Checks that each label is stored once, with the last acknowledged change or a later change.
-   * Returns the number of stored labels.
+   * Checks that each label is stored once, and that no acknowledged change is lost. Returns the
+   * number of stored labels.
    */
   async function audit(world: World): Promise<number> {
     const violate = (sentence: string) => world.findings.violate('audit', sentence);

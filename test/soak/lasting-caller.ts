@@ -4,12 +4,9 @@
 import type { Call, Caller, Outcome } from './caller.ts';
 
 type LastingCaller = Pick<Caller, 'call'> & {
-  /**
-   * Must be called immediately after the kill. Resolves with the number of writes that the kill
-   * interrupted.
-   */
+  /** Makes requests wait. Resolves with the number of writes that the kill interrupted. */
   readonly stopSending: () => Promise<number>;
-  /** Resolves when all repeated requests have ended, so that no kill interrupts a request twice. */
+  /** Sends the interrupted requests again. Resolves when all of them have ended. */
   readonly resumeSending: (caller: Caller) => Promise<void>;
 };
 
@@ -28,7 +25,7 @@ export function createLastingCaller(first: Caller): LastingCaller {
     try {
       return await outcome;
     } catch (thrown) {
-      // If no kill has replaced `current`, the broken connection is an error.
+      // Without a kill, a broken connection is an error. A kill replaces `current`.
       if (current === used) throw thrown;
       const again = current.promise.then((next) => next.call(wanted));
       repeated.add(again);

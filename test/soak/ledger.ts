@@ -1,10 +1,10 @@
 /**
- * Records what the callers know about one evaluation, for the audit (audit.ts). No two updates send
- * the same value, so a stored value identifies its update.
+ * Records what callers sent and received for one evaluation, for the audit (audit.ts). Each update
+ * sends a different value, so a stored value identifies its update.
  */
 import type { RunEvaluation } from '../../src/evaluation/read.ts';
 
-/** If nobody has updated the evaluation, `by` is its creator, and `at` is the time of creation. */
+/** A value with its author and time. The first version has the creator and the time of creation. */
 export type Version = { readonly value: number; readonly by: string | null; readonly at: string };
 
 export const readVersion = ({
@@ -22,11 +22,11 @@ export type Sent = {
   readonly author: string;
   /** True if the update has an Idempotency-Key. */
   readonly hasKey: boolean;
-  /** True from just before the caller sends the update until the response. */
+  /** True until the caller has a response to the update. */
   isUnderWay: boolean;
   /** The number of tries that got 503 or lost their connection. */
   uncertain: number;
-  /** The `updated_at` of each response to the update. */
+  /** The `updated_at` of each successful response to the update. */
   readonly acknowledged: Set<string>;
 };
 
@@ -37,7 +37,7 @@ export type Ledger = {
   readonly created: { readonly value: number; readonly author: string };
   /** Undefined until the Worker acknowledges the creation. */
   created_at: string | undefined;
-  /** Maps each value to its update. */
+  /** Maps each value to the update that sent it. */
   readonly sent: Map<number, Sent>;
   readonly shown: Version[];
   /** Maps the `updated_at` of each conditional update to the version in its If-Match. */
@@ -46,9 +46,9 @@ export type Ledger = {
   latest: string;
   /** The `x-d1-bookmark` of the response with the latest version. */
   bookmark: string | undefined;
-  /** After `sent`, the evaluation may or may not be deleted. */
+  /** If `sent`, the Worker may or may not have deleted the evaluation. */
   deletion: 'none' | 'sent' | 'acknowledged';
-  /** True if a deleted evaluation had the same id. */
+  /** True if a deleted evaluation had this id before. */
   readonly isRecreated: boolean;
 };
 

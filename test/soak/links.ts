@@ -21,7 +21,7 @@ const LINK_FOR_SCORES = {
   where: { '/kind': 'answers' },
 };
 
-/** An event with these first fields does not match the `where` of LINK_FOR_SCORES. */
+/** The first fields of events that do not match the `where` of LINK_FOR_SCORES. */
 const MISMATCHES = [
   {},
   { kind: 'answer' },

@@ -1,5 +1,5 @@
 /**
- * Makes the mixed load: concurrent loops of random turns. A turn is one action of a caller, such as
+ * Runs the mixed load: concurrent loops of random turns. A turn is one action of a caller, such as
  * an update.
  */
 import { setTimeout as pause } from 'node:timers/promises';
@@ -8,19 +8,17 @@ import { getEvaluation, getIfChanged, listEvaluations } from './reads.ts';
 import { pickLedger, type World } from './world.ts';
 import { createEvaluation, deleteEvaluation, updateEvaluation } from './writes.ts';
 
-/**
- * Some other turns send several requests, so 6.25 % of the turns make about 5 % of the requests.
- */
+/** The share of turns that send bad input, which is about 5 % of the requests. */
 const BAD_INPUT_SHARE = 0.0625;
 const FIRST_EVALUATIONS = 48;
-/** If workerd crashes, this pause stops the loops from trying again as fast as they can. */
+/** After a failed turn, a loop waits this long before its next turn. */
 const BROKEN_PAUSE_MS = 500;
 
 export type BadInputs = { sent: number; refused: number; unanswered: number };
 
 type Turn = (world: World) => Promise<unknown>;
 
-/** Returns a list that contains each turn as often as its weight. */
+/** Returns a list that contains a turn of weight 3 three times. */
 export const repeatByWeight = (turns: readonly (readonly [number, Turn])[]): Turn[] =>
   turns.flatMap(([weight, turn]) => Array.from({ length: weight }, () => turn));
 

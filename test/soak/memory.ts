@@ -25,7 +25,7 @@ function readProcesses(): Process[] {
   });
 }
 
-/** Lists the workerd processes among the descendants of this process. */
+/** Lists the workerd processes that this process or its child processes started. */
 export function readWorkerd(): Process[] {
   const all = readProcesses();
   const below = (pid: number): Process[] =>
@@ -36,9 +36,9 @@ export function readWorkerd(): Process[] {
 const MIB_PER_KIB = 1 / 1024;
 
 type Memory = {
-  /** Returns the memory in MiB. If `isWarm` is true, also records a sample. */
+  /** Returns the memory of workerd in MiB. If `isWarm` is true, `growth` uses the result. */
   readonly sample: (isWarm: boolean) => number;
-  /** Returns medians in MiB, or undefined if there are fewer than SAMPLES_MIN samples. */
+  /** Returns medians of the first and last samples in MiB, or undefined if there are too few. */
   readonly growth: () => Growth | undefined;
 };
 

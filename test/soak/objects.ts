@@ -11,7 +11,7 @@ import { ACCOUNTS } from './tokens.ts';
 const FIRST_COUNT = ACCOUNTS.length / 3;
 export const MOVES_COUNT = ACCOUNTS.length - FIRST_COUNT;
 const OLD_VERSION_SHARE = 0.1;
-/** If a kill interrupts an object, the object resumes after 10 s (src/db/arrival.ts). */
+/** The time limit for a move. A killed object continues after 10 s (src/db/arrival.ts). */
 const CLEANED_MAX_MS = 40_000;
 const CLEANED_EVERY_MS = 500;
 
@@ -19,7 +19,7 @@ export type Objects = {
   readonly accounts: () => readonly string[];
   /** Returns the setting ACCOUNT_OBJECTS of a random version of the Worker. */
   readonly pickAccountObjects: () => string;
-  /** Adds the next account to the ACCOUNT_OBJECTS of the new version. */
+  /** Adds one account to ACCOUNT_OBJECTS, so that the account moves. */
   readonly moveNextAccount: () => void;
 };
 
@@ -36,7 +36,7 @@ export function createObjects(random: Random): Objects {
   };
 }
 
-/** Waits until D1 has no row of an account that lives in an object. */
+/** Waits until D1 has no row of a moved account. Adds a violation after CLEANED_MAX_MS. */
 export async function auditD1(server: Server, objects: Objects, findings: Findings): Promise<void> {
   const deadline = Date.now() + CLEANED_MAX_MS;
   for (;;) {

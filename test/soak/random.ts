@@ -1,6 +1,6 @@
 /**
- * Makes random choices that a seed repeats. Timing still decides which loop of the soak gets the
- * next choice.
+ * Makes random choices, which are the same for the same seed. Timing decides which loop of the soak
+ * gets which choice.
  */
 
 export type Random = {

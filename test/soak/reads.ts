@@ -1,5 +1,5 @@
 /**
- * Gets and lists evaluations. The versions that successive gets return must not go back in time. A
+ * Gets and lists evaluations. A get must not return an older version than an earlier response. A
  * list must show each evaluation once, in order.
  */
 import type { RunEvaluation } from '../../src/evaluation/read.ts';
@@ -70,7 +70,7 @@ export async function getIfChanged(world: World): Promise<void> {
   }
 }
 
-/** Reads the next page of a random run's list. */
+/** Reads the next page of a random run's evaluations, and checks the page. */
 export async function listEvaluations(world: World): Promise<void> {
   const { caller, findings, random } = world;
   const run = random.pick(world.runs);
@@ -91,16 +91,14 @@ export async function listEvaluations(world: World): Promise<void> {
     findings.violate('list', `${run.id}: ${problem}`);
 }
 
-/**
- * Formats the position of an evaluation. The list is in the alphabetical order of the positions.
- */
+/** Formats a position so that positions sort as text in the order of the Worker's list. */
 const formatPosition = (
   row: { readonly id: string; readonly created_at?: string | undefined } | undefined,
 ) => `${row?.created_at} ${row?.id}`;
 
 /**
- * Returns a sentence for each fault. The page must contain every entry after `after`, up to and
- * including `last`.
+ * Returns a sentence for each fault of a page. The page must contain all evaluations from the
+ * position after `after` to the position `last`.
  */
 function judgePage(
   run: Run,

@@ -1,6 +1,6 @@
 /**
- * Bundles a Worker as `wrangler deploy` does, and runs the bundle in workerd on loopback. `wrangler
- * dev` would add a proxy whose growing memory hides a leak of the Worker.
+ * Bundles a Worker as `wrangler deploy` does, and runs the bundle in workerd. The memory of
+ * `wrangler dev` also grows, which would hide a memory leak of the Worker.
  */
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -10,7 +10,7 @@ import { unstable_readConfig } from 'wrangler';
 import { listMigrationStatements } from '../node/migrations.ts';
 import type { Faults } from './faults.ts';
 
-// Miniflare is a dependency of wrangler, not of this project.
+// Only wrangler depends on Miniflare, so Biome forbids an `import` of Miniflare.
 const { Miniflare } = createRequire(import.meta.url)('miniflare');
 
 /** `db_attempts` includes the Worker's retries of calls to D1, and `db_calls` does not. */
@@ -23,7 +23,7 @@ type LogLine = {
 export type Server = {
   readonly url: URL;
   readonly readFaults: () => Promise<Faults>;
-  /** Counts the requests for which the Worker's own retries hid a fault of D1. */
+  /** Counts the requests in which a retry of the Worker hid a fault of D1. */
   readonly countAbsorbed: () => number;
   /** Counts the rows of the accounts in all tables of D1 except `account_object`. */
   readonly countInD1: (accounts: readonly string[]) => Promise<number>;
@@ -38,7 +38,7 @@ type Build = {
   readonly config: unknown;
 };
 
-/** Bundles the Worker whose entry module has the path `entry`. */
+/** Bundles the Worker whose entry module is the file `entry`. */
 export function build(
   folder: string,
   entry: string,
@@ -85,8 +85,8 @@ export function build(
 export const storeOf = (folder: string) => join(folder, 'store');
 
 /**
- * Starts workerd with the databases in `folder`. Pass a label only for the first start, which also
- * applies the migrations.
+ * Starts workerd with the databases in `folder`. Given a label, also creates the tables and stores
+ * the label.
  */
 export async function startServer({ folder, config }: Build, label?: Label): Promise<Server> {
   let absorbed = 0;
@@ -125,7 +125,7 @@ export async function startServer({ folder, config }: Build, label?: Label): Pro
   }
 }
 
-/** This file runs in Node, so the types of the Workers runtime are not available. */
+/** The part of `D1Database` that this file uses. In Node, the type itself is not available. */
 type Database = {
   prepare: (sql: string) => {
     bind: (...values: unknown[]) => {

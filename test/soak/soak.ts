@@ -1,6 +1,6 @@
 /**
- * Tests the write model, crashes of workerd, and a mixed load on a D1 that fails (`npm run soak`).
- * The program exits with 1 if the Worker did not keep a guarantee.
+ * Runs the parts of `npm run soak`: the write model, the crash test, and a mixed load with faults
+ * of D1. Exits with 1 if the Worker broke a guarantee.
  */
 import { spawnSync } from 'node:child_process';
 import { randomInt, randomUUID } from 'node:crypto';
@@ -32,13 +32,13 @@ input, a D1 that fails now and then; then an audit. Accounts are brought into ob
   --seed N         chooses the same operations again
   --help           this text`;
 
-/** A small heap makes V8 collect garbage all the time, so that a memory leak shows. */
+/** A small heap makes V8 collect garbage often. Memory that still grows is a leak. */
 const HEAP_MAX_MIB = 24;
 
-/** The measured growth after the warm-up is under 10 MiB. */
+/** The limit for growth after the warm-up. The measured growth is under 10 MiB. */
 const GROWTH_MAX_MIB = 24;
 const WARM_UP_REQUESTS = 4000;
-/** The start before the load and the audit after the load share this limit. */
+/** The time limit for the start and the audit together, without the load. */
 const AROUND_LOAD_MAX_SECONDS = 120;
 const CLOSE_MAX_SECONDS = 10;
 const MODEL_MAX_SECONDS = 900;
@@ -137,7 +137,7 @@ function runModel(seed: number): void {
     findings.violate('the write model', `a run of seed ${seed} broke a promise, or did not end`);
 }
 
-/** Runs all parts of the soak, each with a deadline. Then exits this process with 0 or 1. */
+/** Runs all parts of the soak, each with a deadline. Then exits with 0 (passed) or 1 (failed). */
 async function run(options: Options): Promise<never> {
   const folder = mkdtempSync(join(tmpdir(), 'run-evaluation-soak-'));
   // This handler also runs after Ctrl-C, because the signal handlers below call `process.exit`.
@@ -161,7 +161,7 @@ async function run(options: Options): Promise<never> {
     console.error(writeVerdict(findings));
   }
   await withDeadline(CLOSE_MAX_SECONDS, Promise.resolve(server?.stop())).catch(() => {});
-  // An open connection or timer would keep this process alive.
+  // Exits even if a connection or timer is still open.
   process.exit(violations() === 0 ? 0 : 1);
 }
 

@@ -1,5 +1,5 @@
 /**
- * Mints the tokens of the soak. Authors change tokens often, so that the Worker sees more tokens
+ * Mints the tokens of the soak. Authors often get new tokens, so that the Worker sees more tokens
  * than its cache can contain.
  */
 import { randomBytes, randomUUID } from 'node:crypto';

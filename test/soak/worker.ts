@@ -1,6 +1,6 @@
 /**
- * Runs the deployed app, with injected faults of D1 (faults.ts). The request header
- * `x-account-objects` selects the version of the app.
+ * Runs the deployed app on a D1 that can fail (faults.ts). The request header `x-account-objects`
+ * sets ACCOUNT_OBJECTS for one request.
  */
 import { env } from 'cloudflare:workers';
 import { createApp } from '../../src/app.ts';
@@ -8,7 +8,7 @@ import { AccountObject as DeployedObject } from '../../src/db/account-object.ts'
 import { interceptD1 } from '../support/d1.ts';
 import { type Faults, pickFate } from './faults.ts';
 
-/** The Worker waits only 5 s for D1 (src/db/connection.ts). */
+/** A call that hangs takes this long. The Worker waits only 5 s (src/db/connection.ts). */
 const HANG_MS = 6000;
 
 const { D1_FAULTS } = env as Env & { readonly D1_FAULTS?: string };
@@ -28,7 +28,7 @@ const makeFaultyD1 = () =>
     throw makeD1Error('Network connection lost.');
   });
 
-/** The errors of D1 have a `cause` with the same message. */
+/** Creates an error like D1's, with the same message in its `cause`. */
 const makeD1Error = (message: string) =>
   new Error(`D1_ERROR: ${message}`, { cause: new Error(message) });
 

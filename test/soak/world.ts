@@ -11,9 +11,7 @@ export type Run = {
   readonly id: string;
   readonly account: string;
   readonly ledgers: Map<string, Ledger>;
-  /**
-   * `after` is the position of the last entry on the previous page, and empty for the first page.
-   */
+  /** The next page to read. `after` is the last position on the previous page, or empty. */
   next: { readonly path: string; readonly after: string };
 };
 
@@ -24,7 +22,7 @@ export type World = {
   readonly tokens: Tokens;
   readonly label: Label;
   readonly runs: readonly Run[];
-  /** Callers prefer the oldest evaluations, so that several callers write to one evaluation. */
+  /** Evaluations for all callers, oldest first. Callers prefer the oldest, so that writes meet. */
   readonly existing: Ledger[];
   /** Returns a new number each time, so that a stored value identifies its request. */
   readonly nextValue: () => number;

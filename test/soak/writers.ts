@@ -1,4 +1,4 @@
-/** Runs the callers of the crash test (crash.ts), which make every kind of write. */
+/** Runs the callers of the crash test (crash.ts), which send every kind of write. */
 import { audit, type Tally } from './audit.ts';
 import type { Caller } from './caller.ts';
 import { createLabels } from './labels.ts';
@@ -40,7 +40,6 @@ export async function createWriters(world: World) {
 
   await createFirst(world);
   return {
-    /** Resolves once all writers have stopped and all their requests have ended. */
     stopped: runLoops(world, WRITERS, turn, () => left <= 0),
     stop: () => {
       left = 0;

@@ -46,7 +46,7 @@ export async function deleteEvaluation(world: World): Promise<void> {
 type DeletedEvaluation = { readonly run: Run; readonly id: string };
 type Created = { readonly run: Run; readonly ledger: Ledger; readonly row: RunEvaluation };
 
-/** Returns undefined if the Worker did not acknowledge the creation. */
+/** Creates an evaluation. Returns undefined if the Worker did not acknowledge the creation. */
 async function create(world: World, deleted?: DeletedEvaluation): Promise<Created | undefined> {
   const { caller, findings, random } = world;
   const { run, id } = deleted ?? { run: random.pick(world.runs), id: randomUUID() };
@@ -121,7 +121,7 @@ export type Update = {
   readonly mayBeGone?: () => boolean;
 };
 
-/** Sends an update, and records the results in the ledger. */
+/** Sends an update, sometimes more than once, and records the results in the ledger. */
 export async function sendUpdate(world: World, ledger: Ledger, update: Update): Promise<void> {
   const { findings, random } = world;
   const { call, author, value, hasKey, expected, mayBeGone } = update;
@@ -132,7 +132,7 @@ export async function sendUpdate(world: World, ledger: Ledger, update: Update): 
     const before = ledger.latest;
     sent.isUnderWay = true;
     const { answer, uncertain } = await world.caller.call(call).catch((thrown: unknown) => {
-      // Without a response, the audit must accept any number of stored copies.
+      // No response came, so the audit must accept any number of stored copies.
       sent.uncertain = Number.POSITIVE_INFINITY;
       throw thrown;
     });
@@ -163,7 +163,7 @@ export async function sendUpdate(world: World, ledger: Ledger, update: Update): 
 type SentUpdate = {
   readonly value: number;
   readonly sent: Sent;
-  /** The update must get a later time than `before`, which is empty for a repeated update. */
+  /** The update's time must be later than `before`, which is empty for a repeated update. */
   readonly before: string;
   readonly expected: string | undefined;
 };
@@ -185,7 +185,6 @@ function acknowledge(
   if (version.at <= before)
     return `${value} was given the time ${version.at}, but ${before} was acknowledged before`;
   if (expected === undefined) return undefined;
-  // Two updates with the same If-Match must not both succeed.
   const rival = [...ledger.replaced].find(([at, tag]) => tag === expected && at !== version.at);
   ledger.replaced.set(version.at, expected);
   return (
