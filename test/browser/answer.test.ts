@@ -1,4 +1,4 @@
-/** Tests the page of a link in Chromium, as a person who has no token. */
+/** Tests a link's page in Chromium, as a person without a token sees the page. */
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { renderFailurePage } from '../../src/link/page.ts';
@@ -27,7 +27,6 @@ beforeAll(async () => {
 });
 afterAll(() => Promise.all([browser.close(), worker.close()]));
 
-/** All tests share one window, because opening a window is slower than most tests. */
 let window: Window;
 beforeAll(async () => {
   window = await openWindow(browser);

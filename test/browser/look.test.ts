@@ -1,6 +1,6 @@
 /**
- * Tests the look of a link's page in each state. axe-core must find no fault, and the page must
- * never be wider than the screen.
+ * Tests a link's page in each state. axe-core must find no accessibility fault, and the page must
+ * not be wider than the screen.
  */
 import type { Browser, Page, Response } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -73,7 +73,7 @@ const open = async (page: Page, label: Label, value: number, changes: readonly n
   return created;
 };
 
-/** Each function brings the page into a state. */
+/** Maps each state to a function that opens the page in this state. */
 const STATES: { readonly [state: string]: (page: Page) => Promise<unknown> } = {
   binary: (page) => open(page, YES_OR_NO, 0),
   categorical: (page) => open(page, REGISTER, 1, [0, 2, 1]),
@@ -143,7 +143,6 @@ const STATES: { readonly [state: string]: (page: Page) => Promise<unknown> } = {
   },
 };
 
-/** Opening a window is slower than loading a page, so all tests share one window. */
 let window: Window;
 let last: Response;
 beforeAll(async () => {

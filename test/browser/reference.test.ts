@@ -19,7 +19,7 @@ import { SUBJECT, startWorker, type Worker } from './worker.ts';
 
 const WIDE = { width: 1280, height: 800 };
 
-/** The page may write only this message to the console. */
+/** The only console message that the page may write. Scalar renders the page. */
 const SCALAR_VERSION = /^info: @scalar\/api-reference@[\d.]+$/;
 
 let browser: Browser;
@@ -72,7 +72,7 @@ async function openForm(page: Page): Promise<void> {
 const fillParameter = (page: Page, parameter: string, value: string) =>
   findForm(page).locator(`tr[id="${parameter}"]`).getByRole('combobox').last().fill(value);
 
-/** Returns the status that the form shows, such as `200 OK`. */
+/** Presses Send, and returns the status that the form shows, such as `200 OK`. */
 async function sendForm(page: Page): Promise<string | null> {
   await findSendButton(page).click();
   const status = findForm(page)
@@ -82,14 +82,14 @@ async function sendForm(page: Page): Promise<string | null> {
   return status.textContent();
 }
 
-/** The request has no token, so the response is 401. */
+/** Opens the form and sends it without a token, so the response is 401. */
 async function openAndSendForm(page: Page): Promise<void> {
   await page.setViewportSize(WIDE);
   await openForm(page);
   await sendForm(page);
 }
 
-/** This list and the two lists below contain the rules of axe-core that Scalar breaks. */
+/** Rules of axe-core that Scalar breaks. The next lists are for an operation and the form. */
 const PAGE_FAULTS = [
   // The button "More" under a description is 18 px high.
   'target-size',
@@ -113,7 +113,7 @@ const FORM_FAULTS = [
   'aria-valid-attr-value',
   // The form has a <main>, and the page behind the form has one too.
   'landmark-no-duplicate-main',
-  // A person cannot scroll the body of the response with the keyboard.
+  // The keyboard cannot scroll the body of the response.
   'scrollable-region-focusable',
 ];
 type State = {

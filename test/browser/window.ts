@@ -21,7 +21,7 @@ const FAILED_PAGE = /^Failed to load resource: the server responded with a statu
 const isLinkPage = (request: Request) =>
   new URL(request.url()).pathname === '/v1/link' && request.isNavigationRequest();
 
-/** Opens a window with one tab. `noted` gets each request for which `isExpected` returns false. */
+/** Opens a window with one tab. `noted` contains requests for which `isExpected` returns false. */
 export async function openWindow(
   browser: Browser,
   options: BrowserContextOptions = {},
@@ -43,7 +43,7 @@ export async function openWindow(
   return { context, page: await context.newPage(), noted };
 }
 
-/** Presses a button and waits for the next page, which Playwright's `click` does not do. */
+/** Presses a button and waits for the next page. Playwright's `click` does not wait for it. */
 export async function pressButton(page: Page, name: string): Promise<void> {
   const arrived = page.waitForEvent('framenavigated');
   await page.getByRole('button', { name, exact: true }).click();

@@ -32,7 +32,6 @@ export type Label = {
 };
 
 export type LinkedEvaluation = {
-  /** The path of the evaluation in the API. */
   readonly path: string;
   readonly link: EvaluationLink;
   readonly label: string;
@@ -94,7 +93,7 @@ export async function startWorker() {
     send,
     createLinkedEvaluation,
     createLinkTo,
-    /** An evaluation loses its label only if somebody deletes the label in a database console. */
+    /** Creates an evaluation whose label is missing, as after a deletion in a database console. */
     async createLinkedEvaluationWithoutLabel(
       value: number,
     ): Promise<Omit<LinkedEvaluation, 'label'>> {
