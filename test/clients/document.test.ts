@@ -1,6 +1,6 @@
 /**
- * Tests that other people's linters, generators and clients work with the OpenAPI document. The
- * tests compare all output of a tool, so a new warning makes a test fail.
+ * Tests other people's linters, generators and clients with the OpenAPI document. The tests compare
+ * all output of a tool, so a new warning makes a test fail.
  */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';

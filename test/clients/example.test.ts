@@ -3,8 +3,7 @@ import { readFileSync } from 'node:fs';
 import createClient from 'openapi-fetch';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { SAMPLE } from '../../src/cli/mint.ts';
-// document.test.ts generates `api.ts` to type-check this file. A run of this test needs no
-// `api.ts`.
+// document.test.ts generates `api.ts` and type-checks this file. This test runs without `api.ts`.
 import type { paths } from './api.ts';
 import { startWorker } from './worker.ts';
 

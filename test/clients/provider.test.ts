@@ -53,7 +53,9 @@ const advance = async (seconds: number) =>
     })
   ).text();
 
-/** The Worker verifies the token first, so a 400 for the path shows that the token is valid. */
+/**
+ * The response to a valid token. The Worker accepts the token, and then refuses the malformed path.
+ */
 const accepted = {
   status: 400,
   challenge: null,

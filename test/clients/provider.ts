@@ -1,4 +1,4 @@
-/** Runs a real OpenID provider on loopback. A test can restart the provider with other keys. */
+/** Runs a real OpenID provider on 127.0.0.1. A test can restart the provider with other keys. */
 import { generateKeyPairSync } from 'node:crypto';
 import { once } from 'node:events';
 import type { Server } from 'node:http';
@@ -11,7 +11,7 @@ const CLIENT = {
   client_id: 'judge',
   client_secret: 'a-secret-of-the-client-in-this-test-and-of-nothing-else',
 };
-/** No test moves the clock this far, so no token expires. */
+/** The lifetime of a token. It is longer than any test moves the clock. */
 const TOKEN_SECONDS = 24 * 60 * 60;
 
 export const makeKey = (kid: string) => ({
@@ -71,7 +71,7 @@ export async function createProvider() {
     async start(...keys: [Key, ...Key[]]): Promise<void> {
       await stop();
       server = new Provider(issuer, buildConfiguration(keys)).listen(port, '127.0.0.1');
-      // A restart could close a reused connection on which a request has just been sent.
+      // Each connection gets one request only, because a restart would break a reused connection.
       server.maxRequestsPerSocket = 1;
       await once(server, 'listening');
     },

@@ -4,9 +4,9 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['test/clients/*.test.ts'],
-    // Without this setting, each run prints the Worker's log and the provider's setup warning.
+    // Hides the Worker's log and the provider's setup warning, unless a test fails.
     silent: 'passed-only',
-    // Most tools need two seconds, but much longer on a busy machine.
+    // Most tools need two seconds. A busy machine needs much longer.
     testTimeout: 120_000,
     hookTimeout: 120_000,
   },
