@@ -1,6 +1,6 @@
 /**
- * Runs a proxy that loses, cuts off and refuses requests. Each fault of the list applies to one
- * request, in order, and later requests pass.
+ * Runs a proxy that makes requests to the Worker fail. Each of `faults` applies to one request, in
+ * order. Later requests reach the Worker unchanged.
  */
 import { once } from 'node:events';
 import { createServer, type IncomingHttpHeaders } from 'node:http';
@@ -13,8 +13,8 @@ type Reply = {
   readonly isCut?: boolean;
 };
 /**
- * `forward` sends the request to the Worker. If a fault returns undefined, the proxy resets the
- * connection.
+ * Decides the response to a request. `forward` sends the request to the Worker. If the result is
+ * undefined, the proxy resets the connection.
  */
 type Fault = (forward: () => Promise<Reply>) => Promise<Reply | undefined>;
 
@@ -61,8 +61,8 @@ export const dropEtag: Fault = async (forward) => {
 };
 
 /**
- * Node sets most of these headers. Keep `accept-encoding`: `fetch` would otherwise decompress the
- * Worker's body.
+ * Headers that the proxy does not copy. Node sets most of them. The proxy asks for an uncompressed
+ * body with its own `accept-encoding`.
  */
 const NOT_COPIED = ['host', 'connection', 'content-length', 'transfer-encoding', 'accept-encoding'];
 const pickCopied = (headers: Iterable<[string, unknown]>): [string, string][] =>

@@ -1,11 +1,13 @@
 /**
- * Shows an integration to copy: a judge model sends a score by webhook, and a reviewer corrects the
- * score. The section "Links" in README.md uses curl instead.
+ * An example to copy: a judge model sends a score by webhook, and a reviewer corrects the score.
+ * README.md has an example with curl (section "Links").
  */
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { startWorker } from './worker.ts';
 
-/** Sends a request of your application. The judge and the reviewer use links and have no token. */
+/**
+ * Sends a request as your application, with its token. The judge and the reviewer have only links.
+ */
 async function call(method: string, path: string, body?: object): Promise<Answer> {
   const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
   return read(
@@ -17,7 +19,7 @@ async function call(method: string, path: string, body?: object): Promise<Answer
   );
 }
 
-/** Sends a score as the judge's service does. A repeated delivery has the same `webhook-id`. */
+/** Sends a score as the judge's service does. A repeated delivery has the same `id`. */
 async function deliver(url: string, id: string, score: number): Promise<Answer> {
   const headers = { 'content-type': 'application/json', 'webhook-id': id };
   const body = JSON.stringify({
@@ -142,7 +144,7 @@ const NEW = {
 };
 const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
 
-/** Each body has only some of these fields. */
+/** A response has only some of these fields. */
 type Body = { [field in 'id' | 'run_id' | 'url' | 'created_at' | 'updated_at']: string };
 type Answer = { readonly status: number; readonly body: Body };
 type Page = { readonly status: number; readonly html: string; readonly text: string };
@@ -164,7 +166,8 @@ async function readPage(response: Response): Promise<Page> {
   return { status: response.status, html, text };
 }
 
-// Your application starts no Worker, and an identity provider issues its token.
+// Only this test starts a Worker and mints a token. Your application uses a deployed Worker and an
+// identity provider.
 let worker: Awaited<ReturnType<typeof startWorker>>;
 let token: string;
 

@@ -1,6 +1,6 @@
 # Reads an evaluation and stores a new value once. Needs the package requests:
 #   TOKEN=<JWT> python3 update.py https://<host>/v1/run/<run_id>/evaluation/<evaluation_id>
-# A program that fails may still have stored the new value.
+# If the program fails, it may still have stored the new value.
 import os
 import random
 import sys

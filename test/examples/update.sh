@@ -1,7 +1,7 @@
 #!/bin/sh
 # Reads an evaluation and stores a new value once. Needs curl 7.71 or newer:
 #   TOKEN=<JWT> sh update.sh https://<host>/v1/run/<run_id>/evaluation/<evaluation_id>
-# A program that fails may still have stored the new value.
+# If the program fails, it may still have stored the new value.
 set -eu
 export LC_ALL=C
 url=${1:?must be the URL of an evaluation}
@@ -10,14 +10,15 @@ trap 'rm -rf "$dir"' EXIT
 # Every user of the machine can read a program's arguments, so the token goes into a file.
 printf 'Authorization: Bearer %s\n' "$TOKEN" > "$dir/token"
 
-# Prints the status. curl repeats the request after a 429, a 5xx or a lost connection.
+# Prints the status of the response. curl repeats the request after a 429, a 5xx or a lost
+# connection.
 send() {
   curl --silent --show-error --max-time 30 --retry 5 --retry-all-errors --retry-max-time 120 \
     --header "@$dir/token" --dump-header "$dir/headers" --output "$dir/body" \
     --write-out '%{http_code}' "$@" "$url"
 }
 
-# Prints a header of the last response: curl writes the headers of all attempts into one file.
+# Prints a header of the last response. curl writes the headers of all attempts into one file.
 header() {
   tr -d '\r' < "$dir/headers" | awk -F ': ' -v name="$1" '
     /^HTTP\// { value = "" } tolower($1) == name { value = $2 } END { print value }'

@@ -1,5 +1,5 @@
 /**
- * Tests each unchanged example against the built Worker, through a proxy that loses and refuses
+ * Runs each example unchanged against the built Worker, through a proxy that loses and refuses
  * requests.
  */
 import { execFile } from 'node:child_process';
@@ -69,7 +69,7 @@ async function storeOne(value: number, max_value = 10): Promise<string> {
 
 const correct = (path: string, value: number) => call('PUT', path, { value }, annasToken);
 
-/** Reads all values, oldest first, such as `5 by job`. */
+/** Reads all values of the evaluation, oldest first, in the form `5 by job`. */
 async function readStoredValues(path: string): Promise<string[]> {
   const history = await call('GET', `${path}/history`);
   const now = await call('GET', path);
@@ -262,8 +262,8 @@ type Step = {
 const WORKFLOW = readFileSync('test/examples/github-actions.yml', 'utf8');
 
 /**
- * Runs the steps of the workflow as GitHub does. A local server issues the token, and first answers
- * 503.
+ * Runs the steps of the workflow as GitHub does. A local server first answers 503, and then issues
+ * the token.
  */
 async function runWorkflow(path: string, API: string, attempt = 1) {
   const [, , , run_id = '', , evaluation_id = ''] = path.split('/');

@@ -1,6 +1,6 @@
 // Reads an evaluation and stores a new value once. Needs Node 22.18, Deno or Bun:
 //   TOKEN=<JWT> node update.ts https://<host>/v1/run/<run_id>/evaluation/<evaluation_id>
-// A program that fails may still have stored the new value.
+// If the program fails, it may still have stored the new value.
 
 const RETRIES = 5;
 const WAIT_MAX_SECONDS = 60;
