@@ -1,6 +1,6 @@
 /**
- * Tests the bundle, the assets and the bindings that a deployment uploads. The bundle is small, and
- * contains no code that only the build needs.
+ * Tests the bundle, the assets and the bindings that a deployment uploads. The bundle must be
+ * small, without code that only the build needs.
  */
 import { execFile } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';

@@ -66,7 +66,7 @@ it('a linter with strict rules finds no fault in the document', async () => {
 it('the committed document names a server that can never exist', () => {
   const { servers } = JSON.parse(committed);
 
-  // RFC 2606 reserves `.example`, so a token that a client sends to this host reaches nobody.
+  // RFC 2606 reserves `.example`, so nobody receives a token that a client sends to this host.
   expect(servers).toEqual([
     { url: 'https://evaluations.example', description: expect.any(String) },
   ]);

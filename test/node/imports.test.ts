@@ -1,6 +1,4 @@
-/**
- * Tests the import rule of src/README.md: a file of src imports only what `RULES` allows for it.
- */
+/** Tests that each file of src imports only the modules that `RULES` allows (src/README.md). */
 import { globSync, readFileSync } from 'node:fs';
 import { matchesGlob, posix } from 'node:path';
 import { expect, it } from 'vitest';
@@ -12,8 +10,8 @@ const RESOURCE = `db fields ${BASE}`;
 const ROUTES = `http auth hono ${RESOURCE}`;
 
 /**
- * Each row has a pattern of files in src, and the modules that these files may import. The first
- * matching row counts.
+ * Each row has a pattern of file names in src, and the modules that these files may import. For
+ * each file, only the first matching row applies.
  */
 const RULES: readonly (readonly [files: string, mayImport: string])[] = [
   ['index.ts', 'app db cloudflare:workers'],
@@ -53,7 +51,7 @@ function listImports(text: string): string[] {
   return found;
 }
 
-/** Returns the name that `RULES` has for an imported module: `http` for `../http/body.ts`. */
+/** Returns the name of an imported module as in `RULES`, such as `http` for `../http/body.ts`. */
 function readName(imported: string, file: string): string {
   if (!imported.startsWith('.')) return /^(?:@[^/]+\/)?[^/]+/.exec(imported)?.[0] ?? imported;
   return posix.join(posix.dirname(file), imported).replace(/(\.ts|\/.*)$/, '');

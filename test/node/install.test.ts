@@ -1,7 +1,4 @@
-/**
- * Tests the lockfiles and npm's settings. An install checks each package against its hash, and runs
- * no script of a package.
- */
+/** Tests that the lockfiles have a hash of each package, and that npm runs no install script. */
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';

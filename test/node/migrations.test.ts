@@ -1,6 +1,6 @@
 /**
- * Tests the migration files. Together they make the schema, and somebody has read each statement
- * that can lose data.
+ * Tests that the migrations create the schema, and that a person has read each statement that can
+ * lose data.
  */
 import { execFileSync } from 'node:child_process';
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';

@@ -8,7 +8,7 @@ export const listMigrationStatements = (): string[] =>
     .flatMap((name) => readFileSync(`drizzle/${name}`, 'utf8').split('--> statement-breakpoint'));
 
 /**
- * A person writes this comment after reading a dangerous statement:
+ * A person writes this comment after reading a statement that can lose data:
  * `-- read: the column was never used`.
  */
 const READ = /^-- read: \S/;

@@ -24,8 +24,8 @@ const COMMANDS = 'test/setup/commands.test.ts';
 const NEWCOMER = 'test/setup/newcomer.test.ts';
 
 /**
- * Each row has a command of a page, and the file that executes the command. `as` is the command's
- * text in the file, if the text differs.
+ * Each row has a command of a page, and the file that executes it. `as` is the text of the command
+ * in the file, if it differs.
  */
 const EXECUTED: readonly (readonly [command: string | RegExp, file: string, as?: string])[] = [
   ['npm ci', '.ci/run'],
@@ -122,7 +122,7 @@ function isExecuted(command: string): boolean {
   return parts.length > 1 && parts.every(isExecuted);
 }
 
-/** Returns undefined, or a sentence that tells how to correct the page or the tests. */
+/** Tells how to correct the page or the tests. Returns undefined if the command has no fault. */
 function describeFault({ page, text, isMarked }: Command): string | undefined {
   if (isExecuted(text)) return undefined;
   if (!UNTESTABLE.some((pattern) => pattern.test(text))) {
@@ -143,7 +143,7 @@ function listFaults(page: string, text = read(page)): string[] {
 
 const exists = (path: string) => FILES.some((file) => file === path || file.startsWith(`${path}/`));
 
-/** Lists the anchors that GitHub makes of the headings in a page's text. */
+/** Lists the anchors that GitHub gives to the headings of a page. */
 const listAnchors = (page: string) =>
   [...removeCodeBlocks(page).matchAll(/^#+ (.+)$/gm)].map(([, heading = '']) =>
     heading

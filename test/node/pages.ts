@@ -34,7 +34,7 @@ export const readSection = (page: string, heading: string) =>
 const PROGRAM =
   /^(?:[A-Z]+=\S+ )*(?:npm|npx|node|curl|wrangler|openssl|apt-get|git|gh|kubectl|aws|rm|logs) \S/;
 
-/** Matches the mark of a command that no test can execute, such as "needs a Cloudflare account". */
+/** Matches a note that no test can execute a command, such as "needs a Cloudflare account". */
 const MARK = /\bneeds? (?:an?|the) (?:\w+ )?(?:account|network)\b/;
 
 export type Command = {
@@ -45,8 +45,8 @@ export type Command = {
 };
 
 /**
- * Lists the commands of a page. Outside `sh` blocks, a command begins with the name of a program,
- * such as `npm`.
+ * Lists the commands of a page: each line of an `sh` block, and other code that begins with a
+ * program such as `npm`.
  */
 export function listCommandsIn(page: string, text: string): Command[] {
   const [intro = '', ...sections] = text.split(/^(?=##+ )/m);

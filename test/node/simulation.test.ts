@@ -1,6 +1,6 @@
 /**
- * Tests the simulation (test/README.md): a seed repeats its run, and the checks find each planted
- * fault.
+ * Tests the simulation (test/README.md). A seed always gives the same run, and the checks find each
+ * planted fault.
  */
 import { afterAll, expect, it } from 'vitest';
 import { FAULTS, type FaultName } from '../simulation/faults.ts';
@@ -11,7 +11,7 @@ afterAll(() => thread.stop());
 
 /**
  * With seed 4, a Durable Object stores one of the two accounts. With seed 5, an account moves into
- * its object during the run.
+ * a Durable Object during the run.
  */
 const SEEDS = [3, 4, 5];
 const ALL_KINDS = [
