@@ -1,6 +1,6 @@
 /**
- * Runs the Worker for `npm run check:objects`. One object contains all accounts, because the SQL of
- * many tests names no account.
+ * Runs the Worker for `npm run check:objects`. One Durable Object stores all accounts, because the
+ * SQL of many tests names no account.
  */
 import { AccountObject, type ObjectCall } from '../../src/db/account-object.ts';
 
@@ -9,8 +9,8 @@ export { AccountObject } from '../../src/db/account-object.ts';
 export { default } from '../../src/index.ts';
 
 /**
- * The object returns an error instead of throwing it, because the platform logs each exception of
- * an object.
+ * The result of each statement, or an error message. The object does not throw, because the
+ * platform would log the exception.
  */
 export type Outcome = { results: Sql[]; error?: never } | { results?: never; error: string };
 type Sql = { rows: Record<string, SqlStorageValue>[]; read: number; written: number };
@@ -31,7 +31,7 @@ export class AllAccounts extends AccountObject {
     return { rows, read: cursor.rowsRead, written: cursor.rowsWritten };
   };
 
-  /** Names an account without rows in D1, so that the object never copies rows from D1. */
+  /** Uses an account without rows in D1, so that the object copies no rows from D1. */
   protected override async findRefusal(_: ObjectCall) {
     return this.arrival.findRefusal(EVERYONE);
   }

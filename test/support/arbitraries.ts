@@ -14,8 +14,8 @@ const mostly = <T>(usual: Arbitrary<T> | T, other: Arbitrary<T>): Arbitrary<T> =
 export const encodeUtf8 = (text: string) => new TextEncoder().encode(text);
 
 /**
- * The unit `binary` of fast-check also generates any character, but first spends a second on its
- * tables.
+ * Generates any Unicode character. The unit `binary` of fast-check does so too, but needs a second
+ * to build its tables.
  */
 const anyCharacter = fc.nat(0x10ffff - 0x800).map(
   (n) => String.fromCodePoint(n < 0xd800 ? n : n + 0x800),
@@ -27,7 +27,7 @@ const anyCharacter = fc.nat(0x10ffff - 0x800).map(
   },
 );
 
-/** Generates any Unicode text, often one that JSON, SQL, HTTP or URLs treat specially. */
+/** Generates any text, often with characters that have a meaning in JSON, SQL, HTTP or URLs. */
 const anyText: Arbitrary<string> = fc.oneof(
   fc.string({ unit: anyCharacter, maxLength: 20 }),
   fc.constantFrom(
@@ -48,7 +48,7 @@ const anyText: Arbitrary<string> = fc.oneof(
   ),
 );
 const filledText = anyText.filter((text) => text.trim() !== '');
-/** Texts with half of a surrogate pair. JSON can escape the half, but UTF-8 cannot encode it. */
+/** Texts with half of a surrogate pair. UTF-8 cannot encode the half, but JSON can escape it. */
 const loneSurrogates = fc.constantFrom('\ud800', 'a\udfff', '\udc00\ud800');
 const anyJson = fc.jsonValue({ maxDepth: 1 });
 
@@ -117,8 +117,8 @@ const SPELLINGS = {
 type Spelling = keyof typeof SPELLINGS;
 
 /**
- * A member of a JSON object. With `as`, `encodeBody` writes the value, because a generator cannot
- * know the ids of the row.
+ * A member of a JSON object. `raw` is its value in JSON. `as` is a way to write the value of the
+ * stored row.
  */
 type Member =
   | { readonly name: string; readonly raw: string }
@@ -238,7 +238,7 @@ const categoriesText = fc.oneof(
   fc.constantFrom('[]', 'null', '7'),
 );
 
-/** Generates the JSON of a new label. Its bounds and categories may fit its `value_type` or not. */
+/** Generates the JSON of a new label. Its bounds and categories need not fit its `value_type`. */
 export const labelBody: Arbitrary<string> = fc
   .record(
     {
@@ -332,7 +332,7 @@ const rule: Arbitrary<Omit<Rule, 'account_id'>> = fc.oneof(
     })),
 );
 
-/** Returns a number and the nearest doubles on both sides. */
+/** Returns a number, the next smaller double and the next larger double. */
 function listNeighbours(value: number): number[] {
   const view = new DataView(new ArrayBuffer(8));
   view.setFloat64(0, value);
@@ -344,10 +344,7 @@ function listNeighbours(value: number): number[] {
   return found.filter(Number.isFinite);
 }
 
-/**
- * Generates a label's account and rule, and a number that is often at or next to a bound of the
- * rule.
- */
+/** Generates the account and bounds of a label, and a value that is often at or next to a bound. */
 export const ruleAndValue: Arbitrary<readonly [Rule, number]> = rule.chain((made) => {
   const count = made.categories === null ? 1 : JSON.parse(made.categories).length;
   const edges = [made.min_value ?? 0, made.max_value ?? count];
@@ -400,7 +397,7 @@ const INSERTED = [
   '\\',
 ];
 
-/** Generates a path segment that is rarely the id: a changed id, another id, or any text. */
+/** Generates a path segment that usually differs from the id, such as a changed id or any text. */
 export const drawStrangeId = (id: string): Arbitrary<string> =>
   fc.oneof(
     fc
@@ -424,8 +421,8 @@ export const drawStrangeId = (id: string): Arbitrary<string> =>
   );
 
 /**
- * Generates only ASCII, because workerd prints a warning if a test sets a header to any other
- * character.
+ * Generates header text in ASCII only. workerd prints a warning if a test sets a header to other
+ * text.
  */
 const headerText = fc.string({
   unit: fc.oneof(
@@ -462,7 +459,7 @@ const drawTagList = (tag: string): Arbitrary<string> => {
   );
 };
 
-/** Generates the headers of an update. Null omits a header. */
+/** Generates the headers of an update. A header that is null is not sent. */
 export const drawHeaders = (
   valid: string,
   tag: string,
@@ -525,7 +522,7 @@ export const mutilateToken = (token: string): Arbitrary<string> => {
           ([at, removed, inserted]) => token.slice(0, at) + inserted + token.slice(at + removed),
         ),
     },
-    // The signature's last character has two unused bits, so a lax decoder accepts four characters.
+    // Changes two unused bits of the last character of the signature. A lax decoder ignores them.
     {
       weight: 1,
       arbitrary: fc.nat(3).map((bits) => token.slice(0, -1) + BASE64URL.charAt(last ^ bits)),
@@ -536,15 +533,12 @@ export const mutilateToken = (token: string): Arbitrary<string> => {
 };
 
 /**
- * `JSON.parse` reads 1e400 as Infinity, so a token with this `exp` would never expire. The test
- * removes the quotes around the text in the JSON.
+ * An `exp` with which a token would never expire: `JSON.parse` reads 1e400 as Infinity. The test
+ * writes it into the JSON without quotes.
  */
 export const FOR_EVER = '1e400';
 
-/**
- * Generates a time in seconds, often just inside or outside the clock tolerance of 5 s around
- * `now`.
- */
+/** Generates a time in seconds, often about 5 s before or after `now` (the clock tolerance). */
 const drawTimeNear = (now: number) =>
   fc.oneof(
     fc.constantFrom(-6, -5, -4.5, -4, 0, 4, 4.5, 5, 5.5, 6).map((apart): unknown => now + apart),
@@ -553,8 +547,8 @@ const drawTimeNear = (now: number) =>
   );
 
 /**
- * Generates the parts of a token, which the test signs. If `run_id` or `evaluation_id` is `own`,
- * the test inserts the id of its row.
+ * Generates the parts of a token, which the test signs. In `run_id` and `evaluation_id`, `own`
+ * means the id of the test's row.
  */
 export const drawSignedAt = (now: number) =>
   filledText.chain((owner) => {
@@ -644,7 +638,7 @@ export const limitText = fc.oneof(
   anyText,
 );
 
-/** Generates a cursor for a list, often from one of the `places`: the positions of rows. */
+/** Generates a cursor for a list, often from the position of a row in `places`. */
 export const drawCursor = (places: readonly string[]): Arbitrary<string> =>
   fc.oneof(
     fc.constantFrom(...places).map((place) => btoa(place).replaceAll('=', '')),

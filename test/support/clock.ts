@@ -1,4 +1,4 @@
-/** Gives the tests a clock that they set themselves, so that no test waits. */
+/** Makes clocks that a test moves, so that no test waits for real time. */
 import { onTestFinished, vi } from 'vitest';
 import type { Clock } from '../../src/clock.ts';
 
@@ -32,7 +32,7 @@ export const waitUntil = (expectation: () => void) =>
   vi.waitFor(expectation, { timeout: 20_000, interval: 5 });
 
 /**
- * Returns a promise that rejects when the test ends, because workerd reports a promise that never
+ * Returns a promise that stays pending until the test ends. workerd reports a promise that never
  * settles.
  */
 export function makePending<T = never>(): Promise<T> {

@@ -1,6 +1,6 @@
 /**
  * Prints a test's console output only if the test fails. Vitest's own `silent: 'passed-only'` would
- * take a tenth of the suite's time.
+ * slow the suite down by a tenth.
  */
 import { beforeEach } from 'vitest';
 
@@ -11,8 +11,8 @@ for (const level of ['log', 'info', 'warn', 'error'] as const)
   console[level] = (...line: unknown[]) => lines.push(line);
 
 /**
- * Every test file calls this function, because many files share an isolate and load this module
- * once.
+ * Prints the output of failed tests. Each test file must call this function: many files share one
+ * copy of this module.
  */
 export function printIfFailed(): void {
   beforeEach(({ onTestFailed }) => {

@@ -25,12 +25,15 @@ export function countRows(db: D1Database) {
 }
 
 /**
- * D1 commits a call that `is lost`. D1 runs a call that `is late` only when the test calls
- * `arrive`.
+ * D1 runs a call that `is lost`, but the caller gets an error. D1 runs a call that `is late` only
+ * when the test calls `arrive`.
  */
 export type Fate = 'succeeds' | 'fails' | 'is lost' | 'is late';
 
-/** Makes calls fail with `message`. The last fate also applies to all further calls. */
+/**
+ * Applies `fates` to the calls in order, and the last fate to all further calls. A failed call
+ * throws `message`.
+ */
 export function makeFlakyD1(
   db: D1Database,
   message: string,
@@ -44,7 +47,7 @@ export function makeFlakyD1(
     if (fate === 'is late') late.push(call);
     const answer = fate === 'succeeds' || fate === 'is lost' ? await call() : undefined;
     if (fate === 'succeeds') return answer;
-    // A real error of D1 also contains the message twice.
+    // A real error of D1 also has the message in its `cause`.
     throw new Error(`D1_ERROR: ${message}`, { cause: new Error(message) });
   });
   const arrive = async () => {

@@ -57,7 +57,7 @@ export const findResponse = (operation: Operation, status: number): Described | 
   return response && '$ref' in response ? resolve<Described>(response) : response;
 };
 
-/** Caches validators, because a new validator takes as long as the Worker needs for a response. */
+/** Caches validators, because making one takes as long as a response of the Worker. */
 const validators = new WeakMap<Schema, Validator>();
 function getValidator(schema: Schema): Validator {
   const validator =
@@ -75,8 +75,8 @@ export function listErrors(schema: Schema, instance: unknown): string[] {
 const UNDECLARED = /^(content-type|content-length|vary|access-control-.*)$/;
 
 /**
- * Throws an error instead of calling `expect`: ten calls of `expect` would take longer than the
- * response.
+ * Throws an error if the document does not describe the response. Ten calls of `expect` would take
+ * longer than the response.
  */
 export async function expectDocumented(request: Request, response: Response): Promise<void> {
   const { pathname } = new URL(request.url);
@@ -128,7 +128,7 @@ async function findContentFaults({ content }: Described, response: Response): Pr
   return listErrors(content['application/json'].schema, await response.clone().json());
 }
 
-/** Accepts a 404, a 405, the 204 for a browser's preflight request, and the page at `/`. */
+/** Accepts only a 404, a 405, the 204 for a preflight request, and the page at `/`. */
 async function expectUndocumented(request: Request, response: Response): Promise<void> {
   if (
     request.method === 'OPTIONS' &&

@@ -13,7 +13,7 @@ import {
   type Send,
 } from './worker.ts';
 
-/** The message of a transient error of D1, after which the Worker sends the call again. */
+/** The message of a D1 error after which the Worker sends the call again. */
 export const LOST = 'Network connection lost.';
 
 export const NOW = createStillClock().now();
@@ -41,6 +41,5 @@ export async function makeUpdate(
   });
 }
 
-/** Reads all values that an evaluation has had, from the oldest to the present value. */
 export const readValues = async (row: Row) =>
   [...(await readHistory(row.id)), await readEvaluation(row.id)].map((entry) => entry?.value);

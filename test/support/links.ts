@@ -41,7 +41,7 @@ export const readKey = (url: string) => requirePresent(new URL(url).searchParams
 
 export const visit = (url: string, init: RequestInit = {}) => {
   const { body, ...rest } = init;
-  // `Request` adds a Content-Type to a string, but not to bytes.
+  // Sends a text as bytes, because `Request` would add a Content-Type to a string.
   return new Request(
     url,
     typeof body === 'string' ? { ...rest, body: new TextEncoder().encode(body) } : init,

@@ -1,5 +1,5 @@
 /**
- * Runs the Worker without a database, and with a clock that a test moves:
+ * Runs the Worker without a database. A test moves the Worker's clock with
  * `POST /test/advance?seconds=600`.
  */
 import { env } from 'cloudflare:workers';

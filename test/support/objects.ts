@@ -1,6 +1,6 @@
 /**
- * Gives `npm run check:objects` a database with the interface of D1. One object stores all accounts
- * (all-accounts.worker.ts).
+ * Makes the database for `npm run check:objects`. It works like D1, but one Durable Object stores
+ * all accounts (all-accounts.worker.ts).
  */
 import type { AccountObject, ObjectCall } from '../../src/db/account-object.ts';
 import type { AllAccounts } from './all-accounts.worker.ts';
@@ -9,7 +9,9 @@ type Statement =
   | { readonly sql: string; readonly params: unknown[] }
   | { readonly call: ObjectCall };
 
-/** Sends SQL about the table `d1_migrations` to the real D1, and everything else to the object. */
+/**
+ * Makes a database. SQL about the table `d1_migrations` goes to D1, all other SQL to the object.
+ */
 export function createObjectDatabase(
   namespace: DurableObjectNamespace<AllAccounts>,
   d1: D1Database,
@@ -64,7 +66,7 @@ function buildResults(call: ObjectCall, { rows, refusal, fault }: Answer) {
   );
 }
 
-/** Makes objects that send each call to `db`, so that a test can make the call fail. */
+/** Makes objects that send each call to `db`, where a test can make the call fail. */
 export const createNamespace = (db: D1Database): DurableObjectNamespace<AccountObject> =>
   ({
     getByName: () => ({

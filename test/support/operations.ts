@@ -1,6 +1,5 @@
 /**
- * Describes every operation that needs a token, and how the operations differ. Many test files run
- * the same test for each operation.
+ * Describes every operation that needs a token. Many test files run one test for all operations.
  */
 import {
   BAD_CURSOR,
@@ -16,18 +15,18 @@ type Headers = Record<string, string | null>;
 
 export type Restriction = { readonly run_id?: string; readonly evaluation_id?: string };
 
-/** A kind of resource. The row of an evaluation has the ids of one resource of each kind. */
+/** A kind of resource, such as an evaluation. `idsOf` takes the ids for the path from a row. */
 type Resource = {
   readonly idsOf: (row: Row) => Record<string, string>;
   readonly isAllowedBy: (restriction: Restriction, asked: Row) => boolean;
   /**
-   * Returns true if a request with a token for `ACCOUNT` and the ids of `asked` finds the resource
-   * of `stored`.
+   * Returns true if a token for `ACCOUNT` finds the resource of the row `stored` with the ids of
+   * the row `asked`.
    */
   readonly exists: (stored: Row, asked: Row) => boolean;
 };
 
-/** Describes how a request differs from one that the operation accepts. */
+/** The changes to a request that the operation would otherwise accept. */
 type Change = {
   readonly query?: string;
   readonly headers?: Headers;
@@ -53,13 +52,13 @@ type Operation = {
    */
   readonly missing: { readonly status: number; readonly error: string } | null;
   readonly body?: (row: Row) => object;
-  /** Stores what the operation needs besides the row, such as its label. */
+  /** Stores what the operation needs besides the row, for example its label. */
   readonly prepare?: (row: Row) => Promise<unknown>;
-  /** Requests that get 400. common-refusals.test.ts makes the requests with malformed ids. */
+  /** Requests that get 400, except for malformed ids (common-refusals.test.ts). */
   readonly malformed: Record<string, Change & { readonly error: string }>;
-  /** Requests that get 422 if the row's label allows 1 to 10. */
+  /** Requests that get 422 if the row's label allows values from 1 to 10. */
   readonly forbidden: Record<string, Change & { readonly error: string }>;
-  /** After a request with `body`, the operation refuses `conflicting` with 409 and `error`. */
+  /** After a request with `body`, a request with `conflicting` gets 409 and `error`. */
   readonly repeatable?: {
     readonly body: (row: Row) => object;
     readonly conflicting: (row: Row) => object;
@@ -92,7 +91,7 @@ const LINKS: Resource = {
     evaluation_id === undefined && same(run_id, asked.run_id),
   exists: EVALUATION.exists,
 };
-/** Nobody has created a link with this id, but revoking the id succeeds. */
+/** The id of a link that nobody has created. Revoking the id still succeeds. */
 const LINK_ID = '01000000-0000-8000-8000-000000000001';
 
 /** A token that is restricted to a run can read labels, but cannot write them. */
@@ -462,8 +461,8 @@ export const fill = (template: string, ids: Record<string, string>) =>
   template.replaceAll(/\{(\w+)\}/g, (_, name: string) => ids[name] ?? '');
 
 /**
- * `requestFor` first stores what the operation needs besides the row. `requestAlone` stores
- * nothing.
+ * `requestFor` first stores the data that the operation needs. `requestAlone` only makes the
+ * request.
  */
 export const OPERATIONS = ENTRIES.map((operation) => {
   const requestAlone = async (row: Row, headers: Headers = {}, change: Change = {}) => {
@@ -484,7 +483,9 @@ export const OPERATIONS = ENTRIES.map((operation) => {
   return { ...operation, requestAlone, requestFor };
 });
 
-/** The keys of the result are the operations' names, so a failed comparison names the operation. */
+/**
+ * Returns the result of each operation under its name, so that a failed comparison shows the name.
+ */
 export async function runByOperation<T>(
   run: (operation: (typeof OPERATIONS)[number]) => T | Promise<T>,
 ): Promise<Record<string, T>> {

@@ -1,6 +1,4 @@
-/**
- * Reads the pages of a list. `LIMITS` and `CURSORS` are query parameters that every list refuses.
- */
+/** Reads the pages of a list. Every list refuses the query parameters in `LIMITS` and `CURSORS`. */
 import { expect } from 'vitest';
 import { get, type Send, worker } from './worker.ts';
 

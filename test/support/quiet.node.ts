@@ -1,6 +1,6 @@
 /**
- * Fails a run in which workerd printed something unexpected. console.ts handles the Worker's
- * console output.
+ * Makes a test run fail if workerd printed something unexpected. console.ts handles the Worker's
+ * log.
  */
 import { stripVTControlCharacters } from 'node:util';
 
@@ -8,7 +8,7 @@ import { stripVTControlCharacters } from 'node:util';
 const EXPECTED = [
   // workerd prints this message if `npm start` has created the file .dev.vars.
   /^\s*Using secrets defined in \.dev\.vars\s*$/,
-  // workerd warns only if a test sets the header, not if the header arrives over a network.
+  // workerd prints these warnings if a test sets a header, but not for a header from the network.
   /^A header value for "(?:idempotency-key|webhook-id|svix-id)" contains non-ASCII characters: "ké"/,
   /^A header value for "cf-ray" contains non-ASCII characters: "é/,
 ];

@@ -1,4 +1,6 @@
-/** Gives the tests a rate limiter of the local runtime, with a limit that a test can reach. */
+/**
+ * Gives the tests a rate limiter of the local runtime, with a limit that a test reaches quickly.
+ */
 import { env } from 'cloudflare:workers';
 import type { Send } from './worker.ts';
 
@@ -9,10 +11,7 @@ export const { SMALL_RATE_LIMITER } = env as typeof env & {
   readonly SMALL_RATE_LIMITER: RateLimit;
 };
 
-/**
- * Sends requests until the Worker responds with 429. On a slow machine, more than three requests
- * succeed.
- */
+/** Sends requests until one gets 429. On a slow machine, more than three requests succeed. */
 export async function sendUntilLimited(
   send: Send,
   make: (n: number) => Request | Promise<Request>,

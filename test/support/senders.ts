@@ -52,9 +52,7 @@ const range = (min_value: number, max_value: number) => ({
   max_value,
 });
 
-/**
- * Describes a value that is a text in the body. The number of each text is its position in `texts`.
- */
+/** Describes a category that is a text in the body. The first of `texts` has the number 0. */
 function category(
   name: string,
   pointer: string,
@@ -349,9 +347,7 @@ const n8nRow = n8n(
   reading('n8n, a row with an id and a value of its own', '/rating', range(-1, 1), -0.25),
 );
 
-/**
- * Each retry of Argilla has a new webhook-id, because the retry repeats the job that makes the id.
- */
+/** Argilla makes a new webhook-id for each retry, because a retry repeats the whole job. */
 const argilla = sender(
   {
     source:
@@ -431,7 +427,7 @@ const SENDERS: readonly Sender[] = [
   ...[n8nApproval, n8nForm, n8nRow, argilla, svix, refactor, curl],
 ].flat();
 
-/** The body is bytes, because `Request` adds a Content-Type to a string. */
+/** The body is bytes: for a string, `Request` would add a Content-Type. */
 type SentRequest = Omit<Sender, 'body'> & { readonly body: Uint8Array };
 
 const encodeBody = ({ body }: SampleRequest, before = '') =>
@@ -477,8 +473,8 @@ type OtherEvent = {
   /** 204 if the event does not meet the link's `where`, and 422 if the body has no value. */
   readonly status: 204 | 422;
   /**
-   * The JSON Pointer (RFC 6901) to the only difference from the event `sent`. If `is` is undefined,
-   * the body has no value there.
+   * The JSON Pointer (RFC 6901) to the only difference from `sent`. There, the event has the value
+   * of `is`, or nothing if `is` is undefined.
    */
   readonly at: string;
   readonly is: unknown;
@@ -498,7 +494,7 @@ export type SenderLink = {
     readonly delivery?: string;
   };
   readonly label: Rule;
-  /** Undefined means JSON. `payload` is a form whose field `payload` contains the body as JSON. */
+  /** JSON, a form, or a form whose field `payload` contains JSON. Undefined means JSON. */
   readonly as?: 'form' | 'payload';
   readonly sent: SampleRequest;
   readonly value: number;

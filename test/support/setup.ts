@@ -11,10 +11,7 @@ declare module 'vitest' {
     migrations: D1Migration[];
     /** Each property test tries `factor` times its usual number of inputs. */
     properties: { readonly seed: number; readonly factor: number };
-    /**
-     * The kind of database: `object`, a Durable Object, in `npm run check:objects`, and otherwise
-     * `d1`.
-     */
+    /** The kind of database. `npm run check:objects` uses `object`, a Durable Object. */
     store: 'd1' | 'object';
     /** The sample data that `npm start` stores, as SQL. */
     sample: string;

@@ -1,4 +1,4 @@
-/** Signs any header and any text, because JWT libraries rightly refuse to sign hostile tokens. */
+/** Signs any header and any text. JWT libraries refuse to sign hostile tokens. */
 
 export type Header = { readonly [name: string]: unknown };
 

@@ -1,4 +1,4 @@
-/** Lets a test store rows, mint tokens, and use the Worker as a black box through `fetch`. */
+/** Lets a test store rows, mint tokens, and send requests to the Worker. */
 import { env, exports } from 'cloudflare:workers';
 import { expect, inject } from 'vitest';
 import { createApp } from '../../src/app.ts';
@@ -40,7 +40,7 @@ export const readRows = async <T>(sql: string, ...params: readonly unknown[]): P
       .all<T>()
   ).results;
 
-/** The settings that a test changes. Undefined removes a binding. */
+/** The settings that a test changes. Undefined removes a setting. */
 type Settings = { [name in keyof Env]?: Env[name] | undefined };
 
 export function createWorker(settings: Settings, clock?: Clock): Send {
@@ -49,7 +49,8 @@ export function createWorker(settings: Settings, clock?: Clock): Send {
 }
 
 /**
- * Returns the settings with which the Worker stores all accounts in objects, or no settings for D1.
+ * Returns settings that make the Worker store all accounts in Durable Objects. For D1, returns
+ * none.
  */
 const buildObjectSettings = ({ DB: db = DB }: Settings) =>
   STORE === 'd1' ? {} : { DB: db, ACCOUNT_OBJECTS: '*', ACCOUNT_OBJECT: createNamespace(db) };
@@ -69,8 +70,7 @@ export const makeAccount = () => `acc_${crypto.randomUUID()}`;
 export const seconds = (date: Date) => Math.floor(date.getTime() / 1000);
 
 /**
- * Makes the claims of a token that is valid for ten minutes. Undefined in `changed` removes a
- * claim.
+ * Makes the claims of a token that is valid for ten minutes. A claim that is undefined is left out.
  */
 export const claims = (changed: Record<string, unknown> = {}, now = new Date()) => ({
   sub: SUBJECT,
@@ -81,7 +81,7 @@ export const claims = (changed: Record<string, unknown> = {}, now = new Date()) 
 
 const { sign } = await createHmac(SECRET);
 
-/** Caches tokens with the usual claims, by their expiry in seconds. */
+/** Caches tokens with the default claims. The key is the expiry in seconds. */
 const plainTokens = new Map<number, string>();
 
 export async function mintToken(
@@ -132,7 +132,7 @@ export async function storeEvaluations(...all: Partial<Row>[]): Promise<Row[]> {
   return rows;
 }
 
-/** `value_type` can be any text, so that a test can try to store a text that the table refuses. */
+/** A label whose `value_type` can be any text, even a text that the table refuses. */
 export type Label = Omit<LabelRow, 'value_type'> & { value_type: string };
 
 /** Stores a label of the account `ACCOUNT`, and an evaluation with this label. */
@@ -197,7 +197,6 @@ const insert = (table: string, row: object) => {
 const HISTORY = `SELECT evaluation_id, value, updated_by, updated_at, replaced_by, replaced_at FROM run_evaluation_history
   WHERE evaluation_id = ? ORDER BY replaced_at`;
 
-/** Reads the replaced values of an evaluation, oldest first. */
 export const readHistory = (id: string) => readRows<ReplacedRow>(HISTORY, id);
 
 /** The twelve columns of an evaluation that the API sends. */
@@ -219,8 +218,8 @@ export async function readEvaluations(ids: readonly string[]): Promise<ReadonlyM
 }
 
 /**
- * Checks that each entry's `replaced_by` and `replaced_at` are the `updated_by` and `updated_at` of
- * the next entry, or of the row.
+ * Checks that a history has no gap. Each entry's `replaced_by` and `replaced_at` must be the
+ * `updated_by` and `updated_at` of the next entry, or of the row.
  */
 export function expectUnbroken(history: ReplacedRow[], row: Row | null): void {
   const setters = [...history.slice(1), row].map((next) => [next?.updated_by, next?.updated_at]);
@@ -232,7 +231,7 @@ export function expectUnbroken(history: ReplacedRow[], row: Row | null): void {
 export const buildPath = ({ run_id, id }: Pick<Row, 'run_id' | 'id'>) =>
   `/v1/run/${run_id}/evaluation/${id}`;
 
-/** Makes a request, by default a PUT with a valid token. Null omits a header. */
+/** Makes a request, by default a PUT with a valid token. A header that is null is not sent. */
 export async function request(
   path: string,
   {
@@ -276,7 +275,7 @@ export type Refusal = {
   readonly headers?: Readonly<Record<string, string>>;
 };
 
-/** Returns a refusal in the form that `readRefusal` returns. */
+/** Converts an expected refusal to the form that `readRefusal` returns. */
 export const formatRefusal = ({ status, error, headers }: Refusal) => ({
   status,
   headers: { ...COMMON_HEADERS, ...headers },
@@ -284,8 +283,8 @@ export const formatRefusal = ({ status, error, headers }: Refusal) => ({
 });
 
 /**
- * Checks the request id and the bookmark, but does not return them, because they are new in each
- * response.
+ * Reads a refusal, and checks its request id and bookmark. The result contains neither, because
+ * they are new in each response.
  */
 export async function readRefusal(response: Response) {
   const {
@@ -298,7 +297,6 @@ export async function readRefusal(response: Response) {
   return { status: response.status, headers, body: await response.json() };
 }
 
-/** Compares a response with a refusal: status, all headers and body. */
 export async function expectRefusal(response: Response, refusal: Refusal): Promise<void> {
   expect(await readRefusal(response)).toEqual(formatRefusal(refusal));
 }
