@@ -1,6 +1,6 @@
 /**
- * Tests accounts whose rows are in a Durable Object, which copies these rows from D1. The copy
- * loses no row, even if calls to D1 fail or the platform kills the object.
+ * Tests accounts whose rows are in a Durable Object. The object copies the rows from D1 and loses
+ * none, even if a call to D1 fails or the platform kills the object.
  */
 import { applyD1Migrations, evictDurableObject, runInDurableObject } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
@@ -78,7 +78,7 @@ const buildHeaders = async (account_id: string, more: object = {}) => ({
   authorization: `Bearer ${await mintToken({ account_id, ...more })}`,
 });
 
-/** Limits how long a test waits while an object copies its account. */
+/** The longest time that a test waits for an object to copy its account. */
 const PATIENCE_MS = 30_000;
 
 /**
@@ -444,8 +444,8 @@ describe('an object that was lost or set back', () => {
 });
 
 /**
- * Copies an account until the call to D1 with the number `faultyCall` fails. `is lost` means that
- * D1 runs the call, but the object gets no answer.
+ * Copies an account until call number `faultyCall` to D1 fails. With `is lost`, D1 runs the call,
+ * but the object gets no response.
  */
 async function runUntilFault(
   account: string,
@@ -462,7 +462,7 @@ async function runUntilFault(
 
 const HERE = { place: '' } as const;
 
-/** Continues the copy as the next object does after a kill. */
+/** Starts or continues the copy of an account, as a restarted object does. */
 const arriveWith = (account: string, db: D1Database) =>
   runInDurableObject(getObject(account), (_, { storage }) =>
     askPatiently(createArrival(storage, db), { account, ...HERE }),
@@ -488,7 +488,7 @@ describe('an object that is killed while it brings an account over', () => {
         Array.from({ length: CALLS }, (_, index) => copyWithFault(index + 1)),
       );
 
-      // A copy makes fewer than `CALLS` calls, so the runs made each call fail once.
+      // A copy makes fewer than `CALLS` calls, so each of its calls failed in one of the copies.
       expect(made.at(-1)).toBeLessThan(CALLS);
     },
   );
@@ -1072,7 +1072,7 @@ describe('a shared label', () => {
 describe('an object that fails', () => {
   type Run = AccountObject['run'];
   /**
-   * Makes a fake of the binding `ACCOUNT_OBJECT` that hands each call to `run`. `found` lists the
+   * Makes a fake binding `ACCOUNT_OBJECT` that passes each call to `run`. `found` lists the
    * jurisdiction, name and options of each lookup.
    */
   const interceptObject = (run: (call: ObjectCall, send: Run) => ReturnType<Run>) => {

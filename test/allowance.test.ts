@@ -80,7 +80,7 @@ describe('the rate limit of a caller', () => {
     ];
 
     for (const make of foreign) {
-      // The limit is 3, so seven 404s show that the Worker does not count these requests.
+      // The limit is 3, so seven 404s show that the Worker does not count the requests.
       for (let n = 0; n < 7; n += 1) expect((await send(await make())).status).toBe(404);
     }
     expect((await send(await putValue(row, 2, restricted))).status).toBe(200);

@@ -134,8 +134,7 @@ describe('archiving while evaluations are created', () => {
       throw new Error('D1_ERROR: Network connection lost.');
     });
 
-    // A 422 would promise that D1 never stores the evaluation, but the first attempt may still
-    // reach D1.
+    // The first attempt may still reach D1, so a final 422 would be wrong.
     await expectRefusal(
       await create(label, run, {}, createWorker({ DB: db })),
       makeDatabaseUnavailable(1),

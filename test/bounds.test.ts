@@ -124,7 +124,7 @@ describe.each(['sub', 'account_id'])('the claim %s', (claim) => {
 });
 
 describe('the largest page', () => {
-  // JSON needs the most bytes for the character U+0001: six, as `\u0001`.
+  // U+0001 is `\u0001` in JSON: six bytes, the most that one character can take.
   const longest = (characters: number) => '\u0001'.repeat(characters);
 
   it('answers with at most 13 MB for a page of evaluations', async () => {

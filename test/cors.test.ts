@@ -7,8 +7,8 @@ import { OPERATIONS } from './support/operations.ts';
 import { buildPath, createWorker, get, storeEvaluation, worker } from './support/worker.ts';
 
 /**
- * Headers that the Worker need not expose: CORS-safelisted headers (Fetch standard), and
- * instructions to the browser.
+ * Headers that a page can always read (CORS-safelisted, Fetch standard), or that only the browser
+ * uses.
  */
 const READABLE =
   /^(cache-control|content-(language|length|type)|vary|x-content-type-options|access-control-.*)$/;

@@ -354,7 +354,7 @@ describe('a repeated create of a label', () => {
     await create(body);
 
     expect((await create(body, { claims: { account_id: makeAccount() } })).status).toBe(201);
-    // The primary key sorts by account, so a search by id alone would find the label of `acc_0`.
+    // `acc_0` comes first in the primary key, so a search by id alone would find its label.
     expect((await create({ ...body, name: 'x' }, { claims: { account_id: 'acc_0' } })).status).toBe(
       201,
     );

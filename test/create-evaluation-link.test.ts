@@ -233,8 +233,7 @@ describe('createEvaluationLink', () => {
   it('makes a URL of 1,999 characters, and refuses one of 2,000, saying how long it would be', async () => {
     const row = await storeEvaluation();
     const { url } = await createLinkTo(row, { values: { '': 1 } });
-    // The URL contains `values` in base64url, so three more bytes make the URL four characters
-    // longer.
+    // The URL contains `values` in base64url, which writes three bytes as four characters.
     const most = Math.floor(((1999 - url.length) * 3) / 4);
 
     const lengths = [];

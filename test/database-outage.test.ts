@@ -27,7 +27,7 @@ const TRANSIENT = [
   'Internal error in D1 DB storage caused object to be reset.',
   'Cannot resolve D1 DB due to transient issue on remote node.',
   "Can't read from request stream because client disconnected.",
-  // Operators have reported this error, which Cloudflare's lists of errors do not contain.
+  // Operators have reported this error, but Cloudflare does not document it.
   'internal error; reference = 0123456789abcdef',
   'Internal error in Durable Object storage caused object to be reset.',
   'database is locked: SQLITE_BUSY',

@@ -39,7 +39,7 @@ const remove = async (row: Pick<Row, 'run_id' | 'id'>, { claims = {}, headers = 
 const KEY = { headers: { 'idempotency-key': 'a' } };
 
 async function createAgain(row: Row, value = 2): Promise<Request> {
-  // The Worker refuses a create in the millisecond of the deletion, so this create begins later.
+  // The Worker refuses a create that begins in the same millisecond as the deletion.
   await scheduler.wait(2);
   return request(`/v1/run/${row.run_id}/evaluations`, {
     method: 'POST',

@@ -49,7 +49,7 @@ const ORDER = DOCUMENTED.flatMap(({ operation }) =>
 
 type Provoke = (operation: string) => Promise<Response>;
 
-/** Sends a request that the Worker accepts, except for `change`. */
+/** Sends a valid request of the operation, with `change` applied. */
 async function send(
   operation: string,
   change: {
@@ -110,7 +110,7 @@ const FORGED_KEY = `e30.${'A'.repeat(43)}`;
 
 const AS_JSON = { accept: 'application/json' };
 
-/** Overrides `PROVOKE` for requests to a link. */
+/** Makes a link answer with a status. `PROVOKE` has the other statuses. */
 const PROVOKE_OF_LINK: Record<number, Provoke> = {
   204: (operation) => sendToLink(operation, { where: { '/value': 8 } }),
   304: (operation) => sendToLink(operation, { headers: { ...AS_JSON, 'if-none-match': '*' } }),

@@ -1,6 +1,6 @@
 /**
- * Tests that the SQL of a write and its explanation in TypeScript have the same conditions. Random
- * requests break some conditions, and each response must name the first broken condition.
+ * Tests that the SQL of a write and the TypeScript that explains a refusal check the same
+ * conditions. Random requests break conditions, and each response must name the first broken one.
  */
 import fc, { type Arbitrary } from 'fast-check';
 import { describe, expect, inject, it } from 'vitest';
@@ -69,10 +69,7 @@ const binary: Arbitrary<Case> = fc
 
 const anyCase = fc.oneof(continuous, indexed, binary);
 
-/**
- * Generates requests without the immutable fields, with the stored values, or with one changed
- * value.
- */
+/** Generates the immutable fields of a request: none, all as stored, or all with one changed. */
 const immutable: Arbitrary<(row: object) => { sent: object; differs: string | undefined }> =
   fc.oneof(
     fc.constant(() => ({ sent: {}, differs: undefined })),
@@ -103,7 +100,7 @@ const send = async (row: Row, body: object, headers: Record<string, string | nul
 async function check<T>(input: Arbitrary<T>, holds: (input: T) => Promise<void>): Promise<void> {
   const result = await fc.check(fc.asyncProperty(input, holds), { seed, numRuns: RUNS });
   if (result.failed) {
-    // Vitest cannot transfer lone surrogates from workerd to its main process.
+    // Vitest cannot transfer a text with lone surrogates out of workerd.
     throw new Error(`${fc.defaultReportMessage(result)}\n${result.errorInstance}`.toWellFormed());
   }
 }

@@ -1,5 +1,5 @@
 /**
- * Tests that each stored change adds the replaced value to the history, even a change from a
+ * Tests that the history gets each replaced value, even if somebody changes the row in a database
  * console.
  */
 import { describe, expect, it } from 'vitest';

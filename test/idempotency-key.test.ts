@@ -1,6 +1,6 @@
 /**
- * Tests writes with an idempotency key. A repetition of a write never undoes what another caller
- * has stored since.
+ * Tests writes with an idempotency key. A repeated write never undoes a later write of another
+ * caller.
  */
 import { describe, expect, it } from 'vitest';
 import { makeUnprocessable } from './support/answers.ts';

@@ -1,6 +1,5 @@
 /**
- * Tests that the Worker stores an update with If-Match only if If-Match matches the row's current
- * version.
+ * Tests If-Match: the Worker stores an update only if the header matches the row's current version.
  */
 import { describe, expect, it } from 'vitest';
 import { makeUnprocessable, NOT_FOUND } from './support/answers.ts';

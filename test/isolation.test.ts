@@ -1,7 +1,7 @@
 /**
  * Tests which callers can see and change which rows, for each operation. For a row of another
- * account, the Worker answers with the same bytes as for a missing row. Almost every case has only
- * one reason for a refusal, because a second reason could hide a missing check.
+ * account, the Worker answers with the same bytes as for a missing row. Almost every case breaks a
+ * single rule, because a second broken rule could hide a missing check.
  */
 import { describe, expect, it } from 'vitest';
 import { OPERATIONS, type Restriction, runByOperation } from './support/operations.ts';
@@ -59,7 +59,7 @@ const fitting: Restricted[] = [
 
 const CASES = [
   ...all.map((token) => ['own', ACCOUNT, 'right', token] as const),
-  // These cases show that the Worker takes the run from the path, and not from the token.
+  // The run in the path is wrong, and the Worker must not take the run from the token instead.
   ...fitting.map((token) => ['own', ACCOUNT, 'wrong', token] as const),
   ...fitting.map((token) => ['foreign', FOREIGN, 'right', token] as const),
   ['shared', 'shared', 'right', 'nothing'] as const,
@@ -147,7 +147,7 @@ describe('each operation', () => {
     const refusal = await readMissingRefusal();
     const elsewhere = { evaluation_id: crypto.randomUUID() };
 
-    // A response can depend on a row that an earlier request stored, so the order matters.
+    // The two rounds run one after the other, because a stored row can change a later response.
     const allowed = await runByOperation(async ({ missing, requestFor }) =>
       missing === null ? refusal : readBytes(await ask(requestFor, nowhere, {})),
     );
@@ -196,7 +196,7 @@ describe('a create', () => {
 describe('a label', () => {
   it('lets only the label\u2019s account use, read and list the label, unless it is shared', async () => {
     const [own, foreign, shared] = [
-      // The early time puts these labels on the first page, before the labels of all other tests.
+      // The early `created_at` puts the three labels on the first page of the list.
       await storeLabel({ created_at: '2020-01-01T00:00:00.000Z' }),
       await storeLabel({ account_id: FOREIGN, created_at: '2020-01-01T00:00:00.000Z' }),
       await storeLabel({ account_id: 'shared', created_at: '2020-01-01T00:00:00.000Z' }),

@@ -1,6 +1,6 @@
 /**
  * Tests the refresh of the issuer's key set. Tokens with unknown key ids cannot make the Worker
- * fetch the key set without limit.
+ * fetch the key set too often.
  */
 import { env } from 'cloudflare:workers';
 import { describe, expect, it, vi } from 'vitest';

@@ -1,6 +1,6 @@
 /**
- * Tests that no sequence of operations changes the meaning of a stored value: the rule of its
- * label.
+ * Tests that a stored value keeps its meaning, such as 0 for `formal`, after any sequence of
+ * operations.
  */
 import fc from 'fast-check';
 import { describe, expect, inject, it } from 'vitest';
@@ -69,7 +69,7 @@ class World {
     return { value, value_type, min_value, max_value, categories };
   }
 
-  /** Only the evaluation that `run` returns may have a new meaning. */
+  /** Calls `run`, and expects a new meaning at most for the evaluation that `run` returns. */
   async step(run: () => Promise<Stored | undefined>): Promise<void> {
     const stored = await run();
     if (stored) this.expectedMeanings.set(stored, await this.readMeaning(stored));

@@ -1,6 +1,6 @@
 /**
- * Tests writes that the Worker retries. A 200 describes the row that D1 has stored, even if an
- * attempt fails, loses its response or arrives late.
+ * Tests writes that the Worker retries. A 200 has the row that D1 stored, even if an attempt fails,
+ * loses its response or arrives late.
  */
 import { describe, expect, it } from 'vitest';
 import { makeDatabaseUnavailable } from './support/answers.ts';
@@ -23,8 +23,7 @@ import {
 describe('an attempt of a write', () => {
   it('stores the retry of an attempt that failed, though an older write had the same value and author', async () => {
     const row = await storeEvaluation({ value: 1 });
-    // The first clock is one second ahead, so the row's version is later than the other clocks'
-    // time.
+    // The first clock is one second ahead, so the row's version is in the future for other clocks.
     await edge(1)(await makeUpdate(row, 2, { sub: 'user-c' }));
     await edge()(await makeUpdate(row, 5));
     await edge()(await makeUpdate(row, 7, { sub: 'user-b' }));

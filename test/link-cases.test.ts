@@ -1,6 +1,6 @@
 /**
- * Tests the Worker with requests like those that failed in other products. `source` lists the
- * public reports of a case. Personal details are invented, and no text is copied.
+ * Tests requests like those that other products handled wrongly. `source` lists the public reports
+ * of a case. Personal details are invented, and no text is copied.
  */
 import { expect, it } from 'vitest';
 import { createLinkTo, visit } from './support/links.ts';

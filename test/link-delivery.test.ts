@@ -32,7 +32,7 @@ const HEADERS = [
 
 type Sent = { readonly body: object; readonly headers?: Record<string, string> };
 
-/** Returns true if the Worker stores the second delivery after another caller's correction. */
+/** Returns true if the Worker stores `second` after `first` and another caller's correction. */
 async function isStoredAfterCorrection(link: object, first: Sent, second: Sent): Promise<boolean> {
   const row = await storeEvaluation({ value: 1 });
   const { url } = await createLinkTo(row, link);

@@ -41,12 +41,12 @@ const HEADER = { alg: 'HS256', typ: 'link' };
 const addAnHour = () => (seconds(new Date()) + 3600) * 1000;
 const encodeUtf8 = (value: object) => new TextEncoder().encode(JSON.stringify(value));
 const encodeHex = (uuid: string) => uuid.replaceAll('-', '');
-/** The first twelve digits are the time of expiry, in milliseconds since 1970. */
+/** Makes a link id, which begins with the time of expiry in milliseconds since 1970. */
 const makeLinkId = (expires: number) =>
   `${expires.toString(16).padStart(12, '0')}8${encodeHex(crypto.randomUUID()).slice(13)}`;
 
 type Content = { id: string; evaluation: string; texts: readonly string[] };
-/** Writes the payload in the format that src/link/README.md describes. */
+/** Builds the content of a key, in the format of src/link/README.md. */
 const buildPayload = (row: Row, changed: Partial<Content> = {}): Uint8Array => {
   const { id, evaluation, texts } = {
     id: makeLinkId(addAnHour()),
@@ -91,7 +91,7 @@ const HOSTILE: Record<string, (row: Row) => Promise<string>> = {
   'a padded signature': async (row) => `${await signKey(row)}=`,
   'another last bit of the signature': async (row) => flipLastBit(await signKey(row)),
   'another last bit of the content': async (row) => {
-    // This author leaves four unused bits in the last base64url character of the content.
+    // With an author of this length, the last base64url character of the content has unused bits.
     const author = 'x'.repeat(4 + 2 * (ACCOUNT.length % 3));
     const [content = '', signature] = (await signWithTexts(row, ACCOUNT, author)).split('.');
     return `${flipLastBit(content)}.${signature}`;
@@ -148,7 +148,7 @@ const HOSTILE: Record<string, (row: Row) => Promise<string>> = {
     signKey(row, { texts: ['x'.repeat(75_000)] }, { secret: SECRET }),
 };
 
-/** The log must contain no text from a key, because anybody can send a key. */
+/** The logged `code` must contain no text from a key, because anybody can send a key. */
 const LOGGED = expect.stringMatching(/^(?:ERR_[A-Z_]+|malformed|expired|payload|gone)$/);
 
 const buildUrl = (key: string) => `https://api.test/v1/link?key=${encodeURIComponent(key)}`;

@@ -1,6 +1,5 @@
 /**
- * Tests the page of a link. If a person only opens the page, or a scanner fetches it, nothing
- * changes.
+ * Tests the page of a link. Nothing changes when a person opens the page or a scanner fetches it.
  */
 import { describe, expect, it, vi } from 'vitest';
 import type { AccountId } from '../src/principal.ts';
@@ -48,7 +47,7 @@ const listButtons = (html: string) =>
 
 const CATEGORIES = { categories: JSON.stringify(['formal', 'casual', 'friendly']) };
 
-/** Returns undefined if anything outside `<main>` differs from the frame that all pages share. */
+/** Returns the HTML inside `<main>`, or undefined if the HTML around `<main>` is unexpected. */
 const findMain = (html: string) =>
   /^<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><link rel="icon" href="data:,"><title>[^<]+<\/title><style>[^<]+<\/style><\/head>\n<body><main>\n(.*)\n<\/main><\/body><\/html>\n$/s.exec(
     html,

@@ -8,8 +8,9 @@ import { createLinkTo, post } from './support/links.ts';
 import { storeEvaluation, worker } from './support/worker.ts';
 
 const RATIO_MAX = 4;
-/** A single pair of requests is too inexact, and a busy machine may disturb a whole attempt. */
+/** An attempt measures this many pairs of requests. A single pair is too inexact. */
 const PAIR_COUNT = 15;
+/** A test repeats an attempt that a busy machine may have spoiled. */
 const ATTEMPT_MAX_COUNT = 5;
 
 const median = (times: number[]) => times.sort((a, b) => a - b)[Math.floor(times.length / 2)] ?? 0;
@@ -47,7 +48,7 @@ const members = (count: number) =>
   JSON.stringify(Object.fromEntries(Array.from({ length: count }, (_, n) => [`k${n}`, 1])));
 const tests = (count: number) => Array.from({ length: count }, () => '@.a==2').join('||');
 
-/** `wrapValue` adds less than 100 bytes. */
+/** The largest `inner` for `wrapValue`, which adds less than 100 bytes. */
 const INNER_MAX_BYTES = LINK_BODY_MAX_BYTES - 100;
 const wrapValue = (inner: string) => `{"value":5,"x":${inner}}`;
 
@@ -90,7 +91,7 @@ it.each([
   expect(ratio).toBeLessThanOrEqual(RATIO_MAX);
 });
 
-/** With 1 MiB, the slowest of these bodies would come too close to `RATIO_MAX`. */
+/** At the full 1 MiB, the ratio of the slowest body would be too close to `RATIO_MAX`. */
 const HALF_BODY_BYTES = LINK_BODY_MAX_BYTES / 2;
 
 it.each([

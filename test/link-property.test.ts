@@ -75,7 +75,7 @@ const input = fc
   })
   .filter(({ pointer }) => [...pointer].length <= 256);
 
-/** Returns undefined if the Worker must refuse the body. */
+/** Returns the value that the Worker must store, or undefined if it must refuse the body. */
 function computeValue(found: unknown, given: Readonly<Record<string, number>>): number | undefined {
   const isScalar = ['string', 'number', 'boolean'].includes(typeof found);
   const mapped = isScalar && new Map(Object.entries(given)).get(`${found}`);
@@ -101,11 +101,11 @@ type Input = {
   readonly pointer: string;
   readonly found: unknown;
   readonly link: object;
-  /** Is true if the body meets the conditions of the link. */
+  /** True if the body meets the conditions of the link. */
   readonly fits: boolean;
 };
 
-/** Each of `statuses` must occur, and no other status. */
+/** Posts random bodies. Expects each of `statuses` at least once, and no other status. */
 async function check(inputs: fc.Arbitrary<Input>, statuses: readonly number[]): Promise<void> {
   const seen = new Set<number>();
   const property = fc.asyncProperty(inputs, async ({ body, given, found, link, fits }) => {

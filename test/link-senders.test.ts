@@ -20,7 +20,7 @@ const prepare = async ({ label, link }: SenderLink) => {
 const send = (url: string, { as, sent }: SenderLink, body: unknown = sent.body) =>
   worker(visit(url, { method: 'POST', headers: sent.headers, body: encodeAs(as, body) }));
 
-/** If `value` is undefined, the copy lacks the element or property. */
+/** Copies `body` with `value` at `pointer`. If `value` is undefined, the copy has nothing there. */
 function copyWith(body: unknown, pointer: string, value: unknown): unknown {
   const copy: unknown = structuredClone(body);
   const steps = [...requirePresent(parsePointer(pointer))];

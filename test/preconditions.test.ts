@@ -1,7 +1,4 @@
-/**
- * Tests that the Worker applies a precondition or refuses the request, but never ignores a
- * precondition (RFC 9110 §13.1).
- */
+/** Tests that the Worker applies or refuses a precondition, and ignores none (RFC 9110 §13.1). */
 import { describe, expect, it, vi } from 'vitest';
 import { makePreconditionFailed } from './support/answers.ts';
 import { countCalls } from './support/d1.ts';

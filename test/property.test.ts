@@ -1,7 +1,4 @@
-/**
- * Tests promises that are true for any input. To compute the expected results, this file uses none
- * of the Worker's code.
- */
+/** Tests the API with random input, and computes the expected results without the Worker's code. */
 import fc, { type Arbitrary } from 'fast-check';
 import { beforeAll, describe, expect, inject, it } from 'vitest';
 import {
@@ -54,7 +51,7 @@ const { seed, factor } = inject('properties');
 /** Makes ids from the seed, so that the same seed repeats a failure. */
 const makeFixedIds = (count: number) => fc.sample(fc.uuid(), { seed, numRuns: count });
 
-/** Each status in `sees` must occur at least once. */
+/** Runs `statusOf` with random input, and expects each status in `sees` at least once. */
 async function assertProperty<T>(
   { runs, sees }: { readonly runs: number; readonly sees: readonly number[] },
   input: Arbitrary<T>,
@@ -89,12 +86,12 @@ type Answered = { readonly [field: string]: unknown } & {
   readonly updated_at?: string;
 };
 
-/** No input here may make the Worker or D1 fail, so 500 and 503 never match. */
+/** Matches `status` for an accepted request, and any status from 400 to 422 for a refused one. */
 const matchStatus = (accepted: boolean, status = 200): unknown =>
   accepted ? status : expect.toSatisfy((refused: number) => refused >= 400 && refused <= 422);
 const refusal = { error: expect.any(String) };
 
-/** Checks the response, the row and the history. Without `write`, nothing may have changed. */
+/** Checks the response, row and history. If `write` is undefined, nothing may have changed. */
 async function expectOutcome(
   row: Row,
   response: Response,
@@ -194,7 +191,7 @@ const IMMUTABLE = [
   'created_at',
 ] as const;
 
-/** If D1 does not have the row's label, any finite number is legal. */
+/** Returns a legal value. If D1 does not have the row's label, any finite number is legal. */
 function readLegalValue(
   { value }: { readonly [name: string]: unknown },
   { evaluation_label_id }: Row,
@@ -214,7 +211,7 @@ function readUpdate(bytes: Uint8Array, row: Row): Write | undefined {
     : undefined;
 }
 
-/** D1 would not store a lone surrogate unchanged. */
+/** The Worker refuses a lone surrogate, because D1 would not store it unchanged. */
 const isText = (sent: unknown): sent is string => typeof sent === 'string' && sent.isWellFormed();
 const isTextOrNothing = (sent: unknown): sent is string | null | undefined => isText(sent ?? '');
 
@@ -471,7 +468,7 @@ describe('any path', () => {
     }
   }
   const ids = makeFixedIds(4);
-  /** The row already has the value and the author of the updates, so the updates change nothing. */
+  /** Stores a row that already has the value and the author of the updates in these tests. */
   const storeRepeated = (id = '', run_id = '') =>
     storeEvaluation({
       id,
@@ -540,7 +537,7 @@ describe('any headers', () => {
   const created_at = '2026-01-02T03:04:05.678Z';
   const TAG = `"${created_at}"`;
 
-  /** Compares the tags by strong comparison (RFC 9110 §8.8.3.2). */
+  /** Returns true if If-Match has `TAG` or is `*`, by strong comparison (RFC 9110 §8.8.3.2). */
   function hasTag(list: string): boolean {
     if (list.trim() === '*') return true;
     const rest = list.replaceAll(/(?:W\/)?"[^"\s]*"/g, (tag) => (tag === TAG ? '+' : '-'));
@@ -713,7 +710,7 @@ describe('any query', () => {
     });
   });
 
-  /** A cursor is the base64 of a time, a space and an id. */
+  /** Returns undefined for a 400. A cursor is a time, a space and an id in base64. */
   function readPageQuery(
     limit: string,
     cursor?: string,

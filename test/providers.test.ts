@@ -24,7 +24,7 @@ type Shape = {
   readonly claims: Record<string, unknown>;
   readonly account: string;
   readonly subject: string;
-  /** Claims of a token for another API, client or tenant. */
+  /** Claims that make the token one for another API, client or tenant. */
   readonly foreign: Record<string, unknown>;
   readonly refusal: string;
 };
@@ -85,7 +85,7 @@ const access = {
   type: 'app',
 };
 
-/** With these changes, the Worker cannot recognise an ID token by `typ`. */
+/** Overrides each `typ`, so that the Worker must recognise an ID token by another claim. */
 const ID_TOKEN = { header: { typ: 'JWT' }, claims: { typ: undefined } };
 
 const PROVIDERS: Record<string, Shape> = {

@@ -39,7 +39,7 @@ const down = () => {
 const buildEdgeKey = (url: string) =>
   `https://key-set.invalid/${env.CF_VERSION_METADATA.id}?url=${encodeURIComponent(url)}`;
 
-/** The edge cache keeps its content after a test, so each test has a URL of its own. */
+/** Fakes an issuer with a new URL, because the edge cache keeps its content after a test. */
 function setUpRemoteJwks(answer: () => Response | Promise<Response>) {
   const url = `https://issuer.example/${crypto.randomUUID()}/keys`;
   const state = { answer };
@@ -58,7 +58,7 @@ function setUpRemoteJwks(answer: () => Response | Promise<Response>) {
       state.answer = next;
     },
     fetches: () => fetched.mock.calls.length,
-    /** The Worker writes the copy in the background, so no response waits for the copy. */
+    /** Waits until the edge cache has the key set, which the Worker writes in the background. */
     waitUntilCached: () =>
       waitUntil(async () => expect(await caches.default.match(buildEdgeKey(url))).toBeDefined()),
   };
@@ -580,8 +580,7 @@ describe('an outage of the remote key set', () => {
   it('does not block other requests when the one that fetches is cut off', async () => {
     const clock = createStillClock();
     const remote = setUpRemoteJwks(() => makePending<Response>());
-    // The platform may end a request that fetches the key set, and then the request's timers never
-    // fire.
+    // The timers of this isolate never fire, as if the platform had ended the request that fetches.
     const send = remote.isolate({ ...clock, after: () => () => {} });
     const row = await storeEvaluation();
     void put(send, clock, first, row, 1);
@@ -671,7 +670,7 @@ describe('an outage of the remote key set', () => {
       asked += 1;
       return answers[asked - 1]?.promise ?? down();
     });
-    // The platform may delay the timers of a request, so the timers of this isolate never fire.
+    // The timers of this isolate never fire, as if the platform had delayed them.
     const send = remote.isolate({ ...clock, after: () => () => {} });
     const row = await storeEvaluation();
     const late = put(send, clock, first, row, 1);

@@ -36,7 +36,7 @@ function isAccepted(read: () => unknown): boolean {
   }
 }
 
-/** More than `ofEach` inputs must be valid, and more than `ofEach` invalid. */
+/** Expects that `judge` returns true for more than `ofEach` inputs, and false for as many. */
 function assertProperty<T>(
   { runs, ofEach }: { readonly runs: number; readonly ofEach: number },
   input: Arbitrary<T>,
@@ -77,7 +77,7 @@ const ANYTHING: readonly unknown[] = [
   ...[JSON.parse('{"__proto__":1}'), { constructor: 1 }, { prototype: 1, yes: 1 }],
 ];
 
-/** Lists each enum member, each constant, and the values around each bound. */
+/** Lists the schema's enum members and constants, and the values around its bounds. */
 function listNamedValues(schema: Vocabulary): unknown[] {
   const numbers = (keyword: string) =>
     typeof schema[keyword] === 'number' ? [schema[keyword]] : [];
@@ -151,8 +151,7 @@ describe('request bodies', () => {
     ({ name, parse, compared }) => {
       const schema = { $ref: `#/components/schemas/${name}` };
       /**
-       * Returns false if the Worker only compares the field with the stored value, or ignores the
-       * field.
+       * Returns false for a field that the Worker ignores or only compares with the stored value.
        */
       const isSetByCaller = (field: string) =>
         !(field in compared) && !/^updated_(at|by)$/.test(field);
@@ -190,7 +189,7 @@ describe('forms', () => {
     const piece = fc.constantFrom('7', '0', '.', '-', '+', 'e', 'E', ' ', '12');
     const text = fc.array(piece, { maxLength: 5 }).map((pieces) => pieces.join(''));
 
-    // The schema's pattern accepts 12e1212, but a double cannot represent this number.
+    // The schema's pattern accepts 12e1212, but a double cannot represent 12e1212.
     assertProperty({ runs: 5000, ofEach: 500 }, text.filter(isNoInfinity), (sent) => {
       const isValid = listErrors(schema, sent).length === 0;
       expect(typeof link.parseAnsweredValue({ version: '', text: sent }) === 'number').toBe(
@@ -204,7 +203,7 @@ describe('forms', () => {
 });
 
 describe('headers', () => {
-  /** Unlike the class `Headers`, the context accepts any character in the header's value. */
+  /** Makes a context whose header may have characters that the class `Headers` refuses. */
   const makeContext = (name: string, text: string) => {
     const header = (asked: string) => (asked.toLowerCase() === name ? text : undefined);
     const headers = { has: (asked: string) => asked.toLowerCase() === name, get: header };

@@ -1,6 +1,6 @@
 /**
- * Tests revokeEvaluationLink. A revocation takes effect immediately, on every edge, and for this
- * link only.
+ * Tests revokeEvaluationLink. A revocation takes effect immediately, at every edge location, and
+ * for one link only.
  */
 import { describe, expect, it, vi } from 'vitest';
 import { createLinkId, type EvaluationLink } from '../src/link/key.ts';

@@ -1,6 +1,6 @@
 /**
- * Tests D1 sessions and bookmarks: which requests may ask a replica, and which ask the primary
- * database.
+ * Tests D1 sessions and bookmarks: which requests may read from a replica, and which use the
+ * primary database.
  */
 import { describe, expect, it } from 'vitest';
 import { makeFlakyD1, watchSessions } from './support/d1.ts';

@@ -193,7 +193,7 @@ describe('revoked_link', () => {
     const { account_id } = fresh;
     await revoke({ ...recent, account_id, ...at(0.9) });
     for (const row of [{ ...old, account_id }, foreign]) await revoke(row);
-    // An insert deletes revocations that expired over an hour ago, so the test inserts valid rows.
+    // An insert deletes rows that expired over an hour ago, so the rows expire only now.
     await DB.prepare('UPDATE revoked_link SET expires_at = ? WHERE id IN (?, ?)')
       .bind(at(1.1).expires_at, old.id, foreign.id)
       .run();
@@ -218,7 +218,7 @@ describe('revoked_link', () => {
     )
       .bind(account_id, fresh, crypto.randomUUID())
       .run();
-    // An insert deletes revocations that expired over an hour ago, so the test inserts valid rows.
+    // An insert deletes rows that expired over an hour ago, so the rows expire only now.
     await DB.prepare('UPDATE revoked_link SET expires_at = ? WHERE account_id = ?')
       .bind(old, account_id)
       .run();

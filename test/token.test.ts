@@ -90,7 +90,7 @@ const DEPLOYMENTS: Readonly<Record<'a secret' | 'a key set', () => Promise<Deplo
 
 type Hostile = readonly [name: string, error: string, token: (by: Deployment) => Promise<string>];
 
-/** Some copies differ only in bits that a lenient base64url decoder ignores. */
+/** Changes the last character, in some copies only in bits that a lenient decoder ignores. */
 const changeLastCharacter = (token: string) =>
   ['A', 'B', 'Q', 'R', 'g', 'w', 'x', '8', '9', '_']
     .filter((end) => !token.endsWith(end))

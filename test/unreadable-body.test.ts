@@ -72,7 +72,7 @@ const BODIES: readonly [body: string, error: string][] = [
   ['eyJ2YWx1ZSI6OX00NA==', found('eyJ2YWx1ZSI6OX00…', 1, 1, QUOTED)],
 ];
 
-/** The senders of these bodies get only a general error message. */
+/** Bodies that get only the general error message. */
 const OTHERS = [
   '',
   ' ',
@@ -159,7 +159,7 @@ describe('400: a body that is not JSON', () => {
     for (const body of [`[${long}`, `"${long}`, long])
       expect((await worker(post(url, body))).status).toBe(400);
 
-    // A regular expression that backtracks would take minutes for these bodies.
+    // With a backtracking regular expression, the bodies would take minutes.
     expect(performance.now() - started).toBeLessThan(2000);
   });
 });

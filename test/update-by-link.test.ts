@@ -1,6 +1,6 @@
 /**
- * Tests updateEvaluationByLink. The Worker stores the value that the link's pointer or path finds,
- * and the link's author.
+ * Tests updateEvaluationByLink. The Worker stores the value at the link's pointer or path, and the
+ * link's author.
  */
 import { describe, expect, it, vi } from 'vitest';
 import { LINK_NOT_FOUND, makeUnprocessable, NOT_FOUND } from './support/answers.ts';

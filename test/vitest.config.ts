@@ -11,18 +11,16 @@ process.env['CLOUDFLARE_LOAD_DEV_VARS_FROM_DOT_ENV'] = 'false';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
-/** These blank values replace a developer's settings from .dev.vars. */
+/** Blank settings, so that the tests ignore a developer's .dev.vars. */
 const NO_SETTINGS = parseEnv(readFileSync(`${root}/.dev.vars.example`, 'utf8'));
 
-/**
- * `npm run check:objects` leaves these files out, because it stores all rows in a Durable Object.
- */
+/** `npm run check:objects` leaves out the tests that need rows in D1. */
 const D1_TESTS = ['session', 'health', 'migration', 'account-object'].map(
   (name) => `test/${name}.test.ts`,
 );
 
-/** A failure prints its seed, and `SEED=<seed> npm run check:random` repeats the failure. */
 const FIXED = { seed: 1, factor: 1 };
+/** A failure prints its seed, and `SEED=<seed> npm run check:random` repeats the failure. */
 const random = () => ({
   seed: Number(process.env['SEED'] ?? Math.floor(Math.random() * 2 ** 31)),
   factor: 20,
@@ -33,10 +31,9 @@ export default defineConfig(async ({ mode }): Promise<ViteUserConfig> => {
   return {
     root,
     test: {
-      // Only the tests in Node need this setting, because support/console.ts does the work in
-      // workerd.
+      // Only the tests in Node need this setting. In workerd, support/console.ts hides the output.
       silent: 'passed-only',
-      // The tests in Node mostly wait for other processes.
+      // Two workers are enough: the tests in Node mostly wait for other processes.
       maxWorkers: 2,
       projects: [
         {
@@ -49,7 +46,7 @@ export default defineConfig(async ({ mode }): Promise<ViteUserConfig> => {
                 ...(inObjects && {
                   durableObjects: { ALL_ACCOUNTS: { className: 'AllAccounts', useSQLite: true } },
                 }),
-                // The tests of migrations apply the migrations to these databases themselves.
+                // The tests of migrations need databases without tables.
                 d1Databases: { OLD_DB: 'old', EMPTY_DB: 'empty' },
                 // All tests together send more requests for one account than the real rate limit
                 // allows.
@@ -87,7 +84,6 @@ export default defineConfig(async ({ mode }): Promise<ViteUserConfig> => {
             name: 'node',
             root,
             include: ['test/node/*.test.ts'],
-            // The long timeout is for a busy machine.
             testTimeout: 60_000,
             hookTimeout: 60_000,
             // The test files can share a process, because no file changes state that another file

@@ -38,8 +38,8 @@ type Write = {
   /** How many seconds the clock of the edge location is ahead; negative if the clock is behind. */
   readonly skew: number;
   /**
-   * If there are more attempts than faults, the further attempts succeed. If `meanwhile` is a
-   * number, another caller stores this value between two attempts.
+   * The fault of each attempt; further attempts succeed. A number in `meanwhile` is a value that
+   * another caller stores before the next attempt.
    */
   readonly faults: readonly {
     fate: 'fails' | 'is lost' | 'is late';
@@ -54,16 +54,16 @@ type Incarnation = {
   last?: { readonly history: ReplacedRow[]; readonly row: Row | null };
 };
 
-/** The test records the state whenever an attempt reaches D1, and when the Worker answers. */
+/** The state when an attempt of a write reaches D1, or when the Worker answers. */
 type Seen = {
   readonly write: Write;
   /** The result of `nameWrite`. */
   readonly name: string | undefined;
-  /** If the evaluation is deleted, this is the last incarnation that existed. */
+  /** The current incarnation, or the last one if the evaluation is deleted. */
   readonly incarnation: Incarnation;
   readonly isAbsent: boolean;
-  /** Is true if the request began no later than a deletion that D1 has already run. */
-  readonly isTooLate: boolean;
+  /** True if a deletion's `deleted_at` is at or after the start of the request. */
+  readonly isOlderThanDeletion: boolean;
   readonly isRevoked: boolean;
 };
 /**
@@ -75,11 +75,11 @@ type Answered = Seen & {
   readonly status: number;
   readonly body: Row | undefined;
 };
-/** D1 returns only the id for a deletion. */
+/** A write that D1 ran, with the row that D1 returned. A deletion returns only the id. */
 type Stored = Seen & { readonly row: Row };
 
 class World {
-  /** The edge clocks start at the real time, because D1 dates no deletion before the real time. */
+  /** The edge clocks start at the real time, because a `deleted_at` is never earlier. */
   readonly start = new Date();
   readonly row: Row;
   readonly links: Readonly<Record<string, string>>;
@@ -113,7 +113,7 @@ class World {
         name,
         incarnation,
         isAbsent: incarnation.last !== undefined,
-        isTooLate: this.deletions.some((deleted_at) => deleted_at >= began),
+        isOlderThanDeletion: this.deletions.some((deleted_at) => deleted_at >= began),
         isRevoked: write.by !== 'token' && this.revoked.has(write.caller),
       };
     };
@@ -144,14 +144,17 @@ class World {
     this.answered.push({ ...see(), version, status: response.status, body });
   }
 
-  /** Index 0 repeats the latest write that has a name. */
+  /** Repeats a write that has a name. Index 0 is the latest, index 1 the one before. */
   async sendAgain(index: number): Promise<void> {
     const named = this.answered.filter(({ name }) => name !== undefined);
     const sent = named.at(-1 - (index % named.length));
     if (sent) await this.send({ ...sent.write, faults: [] }, sent.version);
   }
 
-  /** D1 may date the deletion 5 s ahead, and refuses a create that is older than the deletion. */
+  /**
+   * Deletes the evaluation and creates it again. The create must be later than `deleted_at`, which
+   * may be 5 s ahead.
+   */
   async replace(): Promise<void> {
     await this.send(plain({ method: 'DELETE' }));
     this.seconds += 6;
@@ -233,7 +236,7 @@ async function createWorld(): Promise<World> {
   return new World(row, Object.fromEntries(await Promise.all(urls)));
 }
 
-/** Returns the text by which the Worker recognises a repetition of the write, or undefined. */
+/** Returns the name by which the Worker recognises a repetition, such as an idempotency key. */
 function nameWrite({ by, value, key }: Write, version: string | null): string | undefined {
   if (by === 'page') return `page ${version} ${value}`;
   return key === undefined || by === 'token' ? key : `link ${key}`;
@@ -251,7 +254,7 @@ const plain = (changed: Partial<Write>): Write => ({
   ...changed,
 });
 
-/** fast-check's `model` stays empty, because `World` records what the checks need. */
+/** fast-check's `model` stays empty, because `World` records the state. */
 type Command = fc.AsyncCommand<Record<string, never>, World>;
 
 const command = (name: string, run: (world: World) => Promise<void>): Command => ({
@@ -347,7 +350,7 @@ const STATUSES = {
   POST: [200, 201, 409, 503],
 } as const;
 
-/** A request without a name is a write of its own. */
+/** Requests with the same caller and name are one write. */
 const identifyWrite = ({ write, name }: Seen) =>
   name === undefined ? write : `${write.caller} ${name}`;
 
@@ -362,33 +365,32 @@ async function expectExact(world: World): Promise<void> {
     expectChain(incarnation, answered.filter(isOfIt), stored.filter(isOfIt));
   }
 
-  expect(stored.filter(({ isRevoked, isTooLate }) => isRevoked || isTooLate)).toEqual([]);
-  // D1 dates no deletion before the present time on its own clock.
+  expect(
+    stored.filter(({ isRevoked, isOlderThanDeletion }) => isRevoked || isOlderThanDeletion),
+  ).toEqual([]);
   expect(deletions.filter((deleted_at) => deleted_at < start.toISOString())).toEqual([]);
 
   const deleted = stored.filter(({ write }) => write.method === 'DELETE').map(identifyWrite);
   expect(new Set(deleted).size).toBe(deleted.length);
 
   for (const one of answered) {
-    const { write, status, body, incarnation, isAbsent, isTooLate, isRevoked } = one;
+    const { write, status, body, incarnation, isAbsent, isOlderThanDeletion, isRevoked } = one;
     const isOwn = stored.some(
       (other) => other.write === write && other.incarnation === incarnation,
     );
-    const isGone = isAbsent || isTooLate;
+    const isGone = isAbsent || isOlderThanDeletion;
     expect(STATUSES[write.method]).toContain(status);
     if (status === 404) expect(isGone || isRevoked).toBe(true);
-    // After 412 or 422, D1 never stores the request in `incarnation`, even if an attempt arrives
-    // late.
+    // After 412 or 422, D1 never stores the request in `incarnation`, not even a late attempt.
     if (status === 412 || status === 422) expect(isOwn || isGone).toBe(false);
-    // Another request may repeat a write that has a name, so the test checks only writes without a
-    // name.
+    // The check leaves out writes with a name, because another request may repeat the write.
     if (status === 404 && one.name === undefined)
       expect(stored.filter((other) => other.write === write)).toEqual([]);
     if (status === 204) expect(deleted).toContain(identifyWrite(one));
     if (write.method === 'PUT' && status === 200) expect(isGone).toBe(false);
     if (write.method !== 'POST' || status === 503) continue;
     const isSame = !isAbsent && incarnation.created.value === write.value;
-    if (status === 409) expect(isTooLate || !(isAbsent || isSame)).toBe(true);
+    if (status === 409) expect(isOlderThanDeletion || !(isAbsent || isSame)).toBe(true);
     else {
       expect([isSame, isOwn]).toEqual([true, status === 201]);
       expect(listVersions(incarnation)).toContain(body?.updated_at ?? body?.created_at);
@@ -426,7 +428,7 @@ function expectChain(incarnation: Incarnation, answered: Answered[], stored: Sto
   expect(new Set(stored.map(({ write }) => write)).size).toBe(stored.length);
   expect(new Set(stored.map(identifyWrite)).size).toBe(stored.length);
 
-  // The response to a form has no JSON, so the test takes the version after the form's version.
+  // The response to a form has no JSON, so the test takes the entry after the form's version.
   const accepted = answered
     .filter(({ status }) => status === 200)
     .map(({ body, version, ...one }) => ({
@@ -440,14 +442,14 @@ function expectChain(incarnation: Incarnation, answered: Answered[], stored: Sto
     expect(chain.filter((entry) => entry.updated_at === body?.updated_at)).toEqual([claimed]);
   }
 
-  // A stored request replaced exactly the version that its precondition names.
+  // A stored request with a precondition replaced the version that the precondition names.
   for (const { version, body } of accepted.filter(
     (one) => one.version !== null && stored.some(({ write }) => write === one.write),
   )) {
     expect(version).toBe(versions[versions.indexOf(body?.updated_at ?? '') - 1]);
   }
 
-  // Requests with a name or a precondition get the same version only if they repeat one write.
+  // If requests with a name or a precondition get the same version, they repeat one write.
   for (const together of Map.groupBy(accepted, ({ body }) => body?.updated_at).values()) {
     const writers = together.filter(({ name, version }) => name !== undefined || version !== null);
     expect(new Set(writers.map(({ name }) => name)).size).toBeLessThanOrEqual(1);
