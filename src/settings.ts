@@ -100,8 +100,8 @@ export type AccountObjects = {
 };
 
 /**
- * The claim that a setting names. `/o/id` is a JSON Pointer with the steps `["o", "id"]`. Any other
- * text is the name of a claim.
+ * The claim that a setting names. A text that begins with `/` is a JSON Pointer: `/o/id` has the
+ * steps `["o", "id"]`. A text without the `/` is the name of a claim.
  */
 export type ClaimSetting = { readonly name: string; readonly steps: readonly string[] };
 

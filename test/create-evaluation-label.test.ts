@@ -354,7 +354,8 @@ describe('a repeated create of a label', () => {
     await create(body);
 
     expect((await create(body, { claims: { account_id: makeAccount() } })).status).toBe(201);
-    // `acc_0` comes first in the primary key, so a search by id alone would find its label.
+    // Both accounts have a label with this id. A search by id alone would find the label of `acc_0`,
+    // which comes first in the primary key.
     expect((await create({ ...body, name: 'x' }, { claims: { account_id: 'acc_0' } })).status).toBe(
       201,
     );

@@ -309,7 +309,8 @@ describe('a repeated create with an id of the caller\u2019s own', () => {
   it('stores an evaluation under an id that another account uses', async () => {
     const evaluation_label_id = await label({ account_id: 'shared' });
     const { run, body } = await first({ evaluation_label_id });
-    // `acc_0` comes first in the primary key, so a search by id alone would find its history.
+    // Both accounts have an evaluation with this id. A search by id alone would find the history of
+    // `acc_0`, which comes first in the primary key.
     const token = await mintToken({ account_id: 'acc_0' });
 
     expect((await create({ ...body, value: 2 }, { run, token })).status).toBe(201);

@@ -288,7 +288,8 @@ const writes = fc
   })
   .map((write): Write => {
     if (write.method === 'DELETE') return { ...write, by: 'token' };
-    // A create needs no key, because its id identifies it. A create takes no precondition.
+    // A create needs no Idempotency-Key, because the evaluation's id identifies the create. A create
+    // takes no precondition.
     if (write.method === 'POST')
       return { ...write, by: 'token', key: undefined, precondition: 'none' };
     // The form on a page always sends the version that the page showed.
@@ -428,7 +429,8 @@ function expectChain(incarnation: Incarnation, answered: Answered[], stored: Sto
   expect(new Set(stored.map(({ write }) => write)).size).toBe(stored.length);
   expect(new Set(stored.map(identifyWrite)).size).toBe(stored.length);
 
-  // The response to a form has no JSON, so the test takes the entry after the form's version.
+  // The response to a form has no JSON. The test takes the row that replaced the form's version:
+  // `chain` begins with the row after the first version.
   const accepted = answered
     .filter(({ status }) => status === 200)
     .map(({ body, version, ...one }) => ({

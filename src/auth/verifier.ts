@@ -29,8 +29,8 @@ const CLOCK_TOLERANCE_SECONDS = 5;
 const NOT_A_JWT = 'The bearer token is not a well-formed JWT.';
 
 /**
- * Matches non-empty base64url. Each value has only one form (RFC 4648 §3.5). jose accepts more
- * forms, with which a caller could fill the token cache.
+ * Matches non-empty base64url in its canonical form (RFC 4648 §3.5). jose accepts other forms too.
+ * With them, a caller could fill the token cache with variants of one token.
  */
 const BASE64URL_PART = '(?=[\\w-])(?:[\\w-]{4})*(?:[\\w-][AQgw]|[\\w-]{2}[AEIMQUYcgkosw048])?';
 /** Matches a compact JWS (RFC 7515 §7.1). */

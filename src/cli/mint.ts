@@ -41,7 +41,7 @@ export async function mintToken(settings: Settings, options: TokenOptions): Prom
   if (options.run !== undefined) setClaim(claims, run, requireUuid('run', options.run));
   if (options.evaluation !== undefined)
     claims['evaluation_id'] = requireUuid('evaluation', options.evaluation);
-  // If two settings name the same claim, the account and the subject win.
+  // The account and the subject replace a value that an earlier setting gave to the same claim.
   setClaim(claims, account, options.account);
   setClaim(claims, subject, options.subject);
   const token = new SignJWT(claims).setProtectedHeader({ alg: 'HS256', typ: 'JWT' });

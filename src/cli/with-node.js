@@ -1,7 +1,7 @@
 /**
  * `node src/cli/with-node.js <command>` runs a command with the Node that `npm ci` installs. Keep
- * this file plain JavaScript: the Node that runs npm may be too old for TypeScript. It does not use
- * `node_modules/.bin/node`, which npm 10 deletes.
+ * this file plain JavaScript: it runs with npm's own Node, which may be too old for TypeScript. This
+ * program does not start `node_modules/.bin/node`, because npm 10 deletes that file.
  */
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';

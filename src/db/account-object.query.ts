@@ -1,6 +1,7 @@
 /**
  * The SQL that only account objects need. An account object is a Durable Object that stores one
- * account. Triggers in D1 refuse new and changed rows of an account with a row in `account_object`.
+ * account. If the table `account_object` lists an account, triggers in D1 refuse each insert and
+ * update of the account's rows.
  */
 import { asc, getTableColumns, sql } from 'drizzle-orm';
 import { type AccountId, SHARED_ACCOUNT } from '../principal.ts';

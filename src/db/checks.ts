@@ -13,8 +13,8 @@ export const isUuid = (column: string) =>
   );
 
 /**
- * Accepts a time such as `2025-01-31T12:00:00.000Z`, so the order of texts is the order of times.
- * Refuses the year 9999, because SQLite cannot compute later times.
+ * Accepts only times like `2025-01-31T12:00:00.000Z`, so that sorting the texts sorts the times.
+ * Refuses the year 9999, because SQLite cannot compute a time after it.
  */
 export const isTimestamp = (column: string) =>
   sql.raw(

@@ -67,7 +67,10 @@ export function d1Store(db: D1Database, from: string): Store {
   }
 }
 
-/** Returns the place in the row that accountQuery (query.ts) adds, or undefined. */
+/**
+ * Returns the place of the account's object; undefined if the account lives in D1. The place is in
+ * the row that accountQuery (query.ts) adds.
+ */
 function findPlace({ results }: D1Result<object>): string | undefined {
   const [first] = Object.values(results.at(-1) ?? {});
   return typeof first === 'string' && first.startsWith(LIVES_IN_OBJECT)

@@ -37,7 +37,10 @@ export async function getEvaluation(
   return row;
 }
 
-/** D1 bills at most 1,000 rows for a page: these rows, and the last row of the previous page. */
+/**
+ * The most rows that a search by label reads for one page. D1 also bills the last row of the
+ * previous page, so a page costs at most 1,000 rows.
+ */
 const LABEL_SEARCH_MAX_ROWS = 999;
 
 /**

@@ -43,8 +43,8 @@ const WRITE = {
 };
 
 /**
- * Returns SQL that is true if the label's last update was this write, or had its content and
- * author. A label has no history, so an older write is not recognised.
+ * Returns SQL that is true if the label's last update was this write. Is also true if
+ * `is_repeatable` is 1, and the last update had the same content and author.
  */
 const isStored = (p: In<typeof WRITE>) =>
   sql<Truth>`(${same(l.write_id, p.write_id)} OR ${all(

@@ -210,7 +210,7 @@ export function createLinkId(expires_at: string): string {
 /** The clocks of two edge locations differ by less than this. */
 const CLOCK_SKEW_MAX_SECONDS = 3600;
 
-/** Returns the time of expiry in a link's id; undefined if the time is too late for any link. */
+/** Returns the time of expiry in a link's id; undefined if no link can last so long. */
 export function readExpiry(id: string, now: string): string | undefined {
   const expires = decodeExpiry(id);
   const latest = Date.parse(now) + (LINK_MAX_SECONDS + CLOCK_SKEW_MAX_SECONDS) * 1000;

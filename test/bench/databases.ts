@@ -53,7 +53,7 @@ export function writeSeed(size: number): string {
   return `INSERT INTO evaluation_label (id, account_id, name, value_type, min_value, max_value) VALUES ('${LABEL}', 'acc_bench', 'tone', 'continuous', 0, 1000000);\n${chunks.join('\n')}\n`;
 }
 
-/** The number of the evaluation whose history has CHANGES entries. */
+/** The evaluation with the long history, as an argument of `evaluationId`. */
 export const CHANGED = 1;
 export const CHANGES = 10_000;
 const CHANGE_ONE = `INSERT INTO run_evaluation_history (account_id, evaluation_id, value, updated_by, updated_at, replaced_by, replaced_at, write_id)

@@ -11,8 +11,8 @@ export type Line = {
   readonly call: Call;
   readonly workers: readonly Name[];
   /**
-   * The title of a similar line. If no peer can answer this request, the ratios use the peers'
-   * figures for the similar line.
+   * The title of a similar line, if no peer can answer this request. The ratios then use the
+   * peers' figures for the similar line.
    */
   readonly beside?: string;
 };

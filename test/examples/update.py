@@ -1,4 +1,4 @@
-# Reads an evaluation and stores a new value once. Needs the package requests:
+# Reads an evaluation and stores a new value, only once even after retries. Needs `requests`:
 #   TOKEN=<JWT> python3 update.py https://<host>/v1/run/<run_id>/evaluation/<evaluation_id>
 # If the program fails, it may still have stored the new value.
 import os

@@ -25,7 +25,7 @@ const TABLES = [...read('drizzle/0000_create_tables.sql').matchAll(/CREATE TABLE
   ([, name = '']) => name,
 );
 
-/** The wrangler commands that need a Cloudflare account, with the options that pages show. */
+/** The wrangler commands that need a Cloudflare account, each with the options that the README files show. */
 const WRANGLER_COMMANDS = [
   ['tail'],
   ['rollback'],

@@ -114,7 +114,7 @@ function judgePage(
   );
   for (const row of rows) {
     const ledger = run.ledgers.get(row.id);
-    // The page may show an evaluation that a caller has since deleted and created again.
+    // Skips a row if a caller has deleted the evaluation and created it again after the read began.
     if (ledger && (before.get(row.id) ?? ledger) === ledger) ledger.shown.push(readVersion(row));
     else if (!ledger) problems.push(`${row.id} was never created`);
   }

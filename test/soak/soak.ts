@@ -150,7 +150,7 @@ async function run(options: Options): Promise<never> {
   let server: Server | undefined;
   try {
     runModel(options.seed);
-    // The write model must run before the heap is limited, because vitest needs a larger heap.
+    // vitest, which ran the write model, needs a larger heap. So the heap is limited only now.
     Object.assign(process.env, { MINIFLARE_WORKERD_V8_FLAGS: `--max-heap-size=${HEAP_MAX_MIB}` });
     const crashes = crash(join(folder, 'crash'), options.seed, LABEL, findings);
     console.log(writeCrashReport(await withDeadline(CRASH_MAX_SECONDS, crashes)));

@@ -44,7 +44,7 @@ export async function createWriters(world: World) {
     stop: () => {
       left = 0;
     },
-    /** The writers' own caller may be waiting for workerd, so the audit uses another caller. */
+    /** Sends the requests of the audit, because the writers' `Caller` may be waiting for workerd. */
     audit: async (caller: Caller): Promise<Audited> => {
       const given: World = { ...world, caller };
       const tally = await audit(given, WRITERS);

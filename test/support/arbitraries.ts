@@ -638,7 +638,7 @@ export const limitText = fc.oneof(
   anyText,
 );
 
-/** Generates a cursor for a list, often from the position of a row in `places`. */
+/** Generates a cursor for a list. Most cursors are made from one of the positions in `places`. */
 export const drawCursor = (places: readonly string[]): Arbitrary<string> =>
   fc.oneof(
     fc.constantFrom(...places).map((place) => btoa(place).replaceAll('=', '')),

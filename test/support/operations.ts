@@ -110,7 +110,7 @@ const labelIds = ({ evaluation_label_id }: Row) => ({ id: evaluation_label_id })
 const EVALUATIONS_PATH = '/v1/run/{id}/evaluations';
 const EVALUATION_PATH = '/v1/run/{run_id}/evaluation/{evaluation_id}';
 
-/** A token that is restricted to the evaluation cannot delete it. */
+/** Like links: a token that is restricted to the evaluation cannot delete the evaluation. */
 const DELETED: Resource = { ...LINKS, idsOf: EVALUATION.idsOf };
 
 const LINKS_PATH = `${EVALUATION_PATH}/links`;
