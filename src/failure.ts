@@ -158,9 +158,9 @@ export const escapeForLog = (text: string, maxChars: number) =>
     .slice(0, maxChars);
 
 /** Returns the messages of an error and of its causes, separated by semicolons. */
-export function messageOf(thrown: unknown): string {
+export function collectMessages(thrown: unknown): string {
   if (!(thrown instanceof Error)) return String(thrown);
   return thrown.cause === undefined
     ? thrown.message
-    : `${thrown.message}; ${messageOf(thrown.cause)}`;
+    : `${thrown.message}; ${collectMessages(thrown.cause)}`;
 }

@@ -4,7 +4,7 @@ import { type Clock, waitWhile, withTimeout } from './clock.ts';
 import { connect } from './db/connection.ts';
 import { d1Store } from './db/d1.ts';
 import { countNewestMigration } from './db/sql.generated.ts';
-import { databaseUnavailable, Failure, lacksMigrations, messageOf } from './failure.ts';
+import { collectMessages, databaseUnavailable, Failure, lacksMigrations } from './failure.ts';
 import { type AppEnv, Hono } from './http/context.ts';
 import { methodNotAllowed } from './http/errors.ts';
 import { respond, respondJson } from './http/response.ts';
@@ -94,10 +94,10 @@ async function probeDatabase(db: D1Database, clock: Clock): Promise<'ok' | Failu
     const [row] = await withTimeout(clock, HEALTH_TIMEOUT_MS, probe);
     return row?.applied === 1 ? 'ok' : lacksMigrations('the newest is not applied');
   } catch (thrown) {
-    const hasNone = messageOf(thrown).includes('no such table: d1_migrations');
+    const hasNone = collectMessages(thrown).includes('no such table: d1_migrations');
     return hasNone ? lacksMigrations('none is applied') : toFailure(thrown);
   }
 }
 
 const toFailure = (thrown: unknown): Failure =>
-  thrown instanceof Failure ? thrown : databaseUnavailable(5, messageOf(thrown));
+  thrown instanceof Failure ? thrown : databaseUnavailable(5, collectMessages(thrown));

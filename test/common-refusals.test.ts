@@ -53,7 +53,7 @@ describe('a malformed request', () => {
       const removeId = async (row: Row) => {
         const sent = await requestAlone(row);
         return new Request(
-          new URL(fill(path, { ...resource.idsOf(row), [id]: 'x' }), sent.url),
+          new URL(fill(path, { ...resource.pickIds(row), [id]: 'x' }), sent.url),
           sent,
         );
       };

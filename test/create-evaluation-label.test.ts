@@ -41,7 +41,7 @@ async function create(
 const update = async (id: string, body: object) =>
   worker(await request(buildLabelPath({ id }), { body: JSON.stringify(body) }));
 
-const countOf = async (account_id: string) =>
+const countLabels = async (account_id: string) =>
   DB.prepare('SELECT count(*) AS count FROM evaluation_label WHERE account_id = ?')
     .bind(account_id)
     .first('count');
@@ -199,7 +199,7 @@ describe('createEvaluationLabel', () => {
 
     await expectRefusal(await create(body, { claims: { account_id } }), { status: 400, error });
 
-    expect(await countOf(account_id)).toBe(0);
+    expect(await countLabels(account_id)).toBe(0);
   });
 
   it('answers 400 to a bound that is too large for a double', async () => {
@@ -233,7 +233,7 @@ describe('createEvaluationLabel', () => {
         response,
         makeUnprocessable(`${field} is set by the server: leave it out.`),
       );
-      expect(await countOf(account_id)).toBe(0);
+      expect(await countLabels(account_id)).toBe(0);
     },
   );
 
@@ -276,7 +276,7 @@ describe('createEvaluationLabel', () => {
 
       await expectRefusal(await create(QUALITY, { claims: restricted }), NOT_FOUND);
 
-      expect(await countOf(account_id)).toBe(0);
+      expect(await countLabels(account_id)).toBe(0);
     }
   });
 
@@ -285,7 +285,7 @@ describe('createEvaluationLabel', () => {
     for (const _ of [1, 2])
       expect((await create(QUALITY, { claims: { account_id } })).status).toBe(201);
 
-    expect(await countOf(account_id)).toBe(2);
+    expect(await countLabels(account_id)).toBe(2);
   });
 });
 
@@ -384,7 +384,7 @@ describe('a repeated create of a label', () => {
 
     const statuses = answers.map(({ status }) => status).sort();
     expect(statuses).toEqual([...Array.from({ length: 19 }, () => 200), 201]);
-    expect(await countOf(account_id)).toBe(1);
+    expect(await countLabels(account_id)).toBe(1);
   });
 
   it('repeats the create of a label if a response is lost after the commit, and answers 201', async () => {
@@ -398,7 +398,7 @@ describe('a repeated create of a label', () => {
 
     expect(response.status).toBe(201);
     expect(calls).toEqual(['batch', 'batch']);
-    expect(await countOf(account_id)).toBe(1);
+    expect(await countLabels(account_id)).toBe(1);
   });
 
   it('makes a label\u2019s id from the Idempotency-Key, and answers a repetition with 200', async () => {

@@ -122,11 +122,11 @@ describe('createEvaluation', () => {
   it.each([
     ['does not exist', async () => crypto.randomUUID()],
     ['belongs to another account', () => label({ account_id: 'acc_neighbour' })],
-  ])('answers 404 if the label %s, and stores nothing', async (_, labelOf) => {
+  ])('answers 404 if the label %s, and stores nothing', async (_, makeLabelId) => {
     const run = crypto.randomUUID();
 
     await expectRefusal(
-      await create({ evaluation_label_id: await labelOf(), value: 5 }, { run }),
+      await create({ evaluation_label_id: await makeLabelId(), value: 5 }, { run }),
       LABEL_NOT_FOUND,
     );
 
@@ -386,8 +386,8 @@ describe('a repeated create with an id of the caller\u2019s own', () => {
     ['without an id', () => undefined],
   ])(
     'repeats a create if a response is lost after the commit, and stores one row: %s',
-    async (_, idOf) => {
-      const id = idOf();
+    async (_, makeId) => {
+      const id = makeId();
       const run = crypto.randomUUID();
       const { db } = makeFlakyD1(DB, 'Network connection lost.', 'is lost', 'succeeds');
 

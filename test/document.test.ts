@@ -153,13 +153,13 @@ type Changes = readonly Parameters<Entry['requestFor']>[2][];
 
 async function sendInTurn(
   operation: string,
-  changesOf: (entry: Entry) => Changes,
+  listChanges: (entry: Entry) => Changes,
 ): Promise<Response> {
   const entry = OPERATIONS.find(({ name }) => name === operation);
   if (!entry) throw new Error(`${operation} is not in support/operations.ts`);
   const row = await storeLabelled({ min_value: 1, max_value: 10 });
   let response = Response.error();
-  for (const change of changesOf(entry))
+  for (const change of listChanges(entry))
     response = await worker(await entry.requestFor(row, {}, change));
   return response;
 }

@@ -49,7 +49,7 @@ const cases = (rules: [Partial<Label>, number[], string?][]) =>
       sentence ?? '',
     ]),
   );
-const textOf = (value: number) => (Object.is(value, -0) ? '-0' : String(value));
+const formatValue = (value: number) => (Object.is(value, -0) ? '-0' : String(value));
 
 describe('a legal value', () => {
   it.each(
@@ -70,7 +70,7 @@ describe('a legal value', () => {
     const row = await storeLabelled(label);
 
     const response = await worker(
-      await request(buildPath(row), { body: `{"value":${textOf(value)}}` }),
+      await request(buildPath(row), { body: `{"value":${formatValue(value)}}` }),
     );
 
     expect(response.status).toBe(200);

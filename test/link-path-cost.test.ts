@@ -37,9 +37,10 @@ async function measureRatio(one: Sent, other: Sent): Promise<number> {
   return Math.min(...ratios);
 }
 
-const listOf = (count: number, element: string) => `[${`${element},`.repeat(count - 1)}${element}]`;
+const makeList = (count: number, element: string) =>
+  `[${`${element},`.repeat(count - 1)}${element}]`;
 const fill = (element: string, bytes: number) =>
-  listOf(Math.floor(bytes / (element.length + 1)) - 1, element);
+  makeList(Math.floor(bytes / (element.length + 1)) - 1, element);
 const nested = (open: string, close: string, inner: string, bytes: number) => {
   const depth = Math.floor((bytes - inner.length) / (open.length + close.length));
   return `${open.repeat(depth)}${inner}${close.repeat(depth)}`;
@@ -53,15 +54,15 @@ const INNER_MAX_BYTES = LINK_BODY_MAX_BYTES - 100;
 const wrapValue = (inner: string) => `{"value":5,"x":${inner}}`;
 
 it.each([
-  ['as many elements as a wildcard may look at', '.*', listOf(19_000, '{}')],
-  ['as many elements as a filter may look at', '[?@.a==2]', listOf(3999, '{"a":1}')],
-  ['as many elements as a long filter may look at', `[?${tests(40)}]`, listOf(99, '{"a":1}')],
+  ['as many elements as a wildcard may look at', '.*', makeList(19_000, '{}')],
+  ['as many elements as a filter may look at', '[?@.a==2]', makeList(3999, '{"a":1}')],
+  ['as many elements as a long filter may look at', `[?${tests(40)}]`, makeList(99, '{"a":1}')],
   [
     'as many elements as a deep filter may look at',
     `[?@${'.a'.repeat(240)}==1]`,
-    listOf(80, `${'{"a":'.repeat(240)}1${'}'.repeat(240)}`),
+    makeList(80, `${'{"a":'.repeat(240)}1${'}'.repeat(240)}`),
   ],
-  ['wildcards level by level', '[*]'.repeat(169), listOf(9000, '[1]')],
+  ['wildcards level by level', '[*]'.repeat(169), makeList(9000, '[1]')],
   ['more elements than a wildcard may look at', '.*', fill('1', INNER_MAX_BYTES)],
   ['more elements than a filter may look at', `[?${tests(50)}]`, fill('{"a":1}', INNER_MAX_BYTES)],
   ['more members than a filter may look at', '[?@==2]', members(90_000)],
@@ -78,7 +79,7 @@ it.each([
   ['arrays in arrays', '[*]'.repeat(169), nested('[', ']', '', INNER_MAX_BYTES)],
   ['objects in objects', '.a'.repeat(254), nested('{"a":', '}', '1', INNER_MAX_BYTES)],
   ['one long text', '[?@ < "x"]', `["${'x'.repeat(INNER_MAX_BYTES - 4)}"]`],
-  ['a deep parenthesis', `[?${'('.repeat(250)}@${')'.repeat(250)}]`, listOf(6000, '1')],
+  ['a deep parenthesis', `[?${'('.repeat(250)}@${')'.repeat(250)}]`, makeList(6000, '1')],
 ])('a path costs at most 4 times a pointer into the same body: %s', async (_, path, inner) => {
   const row = await storeEvaluation();
   const [hostile, usual] = [

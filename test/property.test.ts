@@ -3,6 +3,7 @@ import fc, { type Arbitrary } from 'fast-check';
 import { beforeAll, describe, expect, inject, it } from 'vitest';
 import {
   createBody,
+  damageToken,
   drawCursor,
   drawHeaders,
   drawSignedAt,
@@ -11,10 +12,9 @@ import {
   drawStrangeId,
   encodeBody,
   encodeUtf8,
-  FOR_EVER,
+  INFINITE_NUMBER,
   labelBody,
   limitText,
-  mutilateToken,
   type Rule,
   rowFields,
   ruleAndValue,
@@ -51,15 +51,15 @@ const { seed, factor } = inject('properties');
 /** Makes ids from the seed, so that the same seed repeats a failure. */
 const makeFixedIds = (count: number) => fc.sample(fc.uuid(), { seed, numRuns: count });
 
-/** Runs `statusOf` with random input, and expects each status in `sees` at least once. */
+/** Runs `readStatus` with random input, and expects each status in `sees` at least once. */
 async function assertProperty<T>(
   { runs, sees }: { readonly runs: number; readonly sees: readonly number[] },
   input: Arbitrary<T>,
-  statusOf: (input: T) => Promise<number>,
+  readStatus: (input: T) => Promise<number>,
 ): Promise<void> {
   const seen = new Set<number>();
   const property = fc.asyncProperty(input, async (given) => {
-    seen.add(await statusOf(given));
+    seen.add(await readStatus(given));
   });
   const result = await fc.check(property, {
     seed,
@@ -594,7 +594,7 @@ describe('any token', () => {
     const sendAt = createWorker({}, clock);
     const input = fc.oneof(
       { weight: 1, arbitrary: fc.constant(token) },
-      { weight: 4, arbitrary: mutilateToken(token) },
+      { weight: 4, arbitrary: damageToken(token) },
     );
     await assertProperty({ runs: 50, sees: [200, 401] }, input, async (given) => {
       const row = await storeEvaluation();
@@ -645,8 +645,8 @@ describe('any token', () => {
         own(claims.evaluation_id, row.id.toUpperCase()),
       ];
       const text = JSON.stringify({ ...claims, run_id, evaluation_id }).replaceAll(
-        `"${FOR_EVER}"`,
-        FOR_EVER,
+        `"${INFINITE_NUMBER}"`,
+        INFINITE_NUMBER,
       );
       const token = await (isForged ? other : issuer).sign(otherText ?? text, header);
 

@@ -15,7 +15,7 @@ import {
   storeEvaluation,
 } from './support/worker.ts';
 
-const accountOf = async (): Promise<{ row: Row; token: string }> => {
+const storeWithToken = async (): Promise<{ row: Row; token: string }> => {
   const account_id = `acc_${crypto.randomUUID()}`;
   return { row: await storeEvaluation({ account_id }), token: await mintToken({ account_id }) };
 };
@@ -24,7 +24,7 @@ describe('the rate limit', () => {
   it.each(OPERATIONS)(
     'refuses a request beyond the limit, says when to retry, and leaves the row as it was: $name',
     async ({ requestFor }) => {
-      const { row, token } = await accountOf();
+      const { row, token } = await storeWithToken();
       const limit = async ({ key }: RateLimitOptions) => ({
         success: !key.includes(row.account_id),
       });
@@ -35,7 +35,7 @@ describe('the rate limit', () => {
   );
 
   it('accepts as many requests as the limit says', async () => {
-    const { row, token } = await accountOf();
+    const { row, token } = await storeWithToken();
     const send = createWorker({ RATE_LIMITER: SMALL_RATE_LIMITER });
 
     const statuses = await sendUntilLimited(send, (n) => putValue(row, n + 1, token));
@@ -47,7 +47,7 @@ describe('the rate limit', () => {
   });
 
   it('counts the requests of each account alone', async () => {
-    const [mine, theirs] = [await accountOf(), await accountOf()];
+    const [mine, theirs] = [await storeWithToken(), await storeWithToken()];
     const send = createWorker({ RATE_LIMITER: SMALL_RATE_LIMITER });
     await sendUntilLimited(send, (n) => putValue(mine.row, n, mine.token));
 
@@ -55,7 +55,7 @@ describe('the rate limit', () => {
   });
 
   it('counts no request whose token does not verify', async () => {
-    const { row, token } = await accountOf();
+    const { row, token } = await storeWithToken();
     const send = createWorker({ RATE_LIMITER: SMALL_RATE_LIMITER });
     const expired = await mintToken({ account_id: row.account_id, exp: 1 });
     for (const value of [1, 2, 3, 4, 5]) await send(await putValue(row, value, expired));
@@ -64,7 +64,7 @@ describe('the rate limit', () => {
   });
 
   it('limits nothing if no limiter is bound', async () => {
-    const { row, token } = await accountOf();
+    const { row, token } = await storeWithToken();
     const send = createWorker({ RATE_LIMITER: undefined });
 
     for (const value of [1, 2, 3, 4, 5])
@@ -83,7 +83,7 @@ describe('the rate limit', () => {
   ])(
     'accepts every request while the limiter itself %s, and logs a warning',
     async (_, limit, cause) => {
-      const { row, token } = await accountOf();
+      const { row, token } = await storeWithToken();
       const warned = vi.spyOn(console, 'warn');
 
       expect(
@@ -96,7 +96,7 @@ describe('the rate limit', () => {
   );
 
   it('waits at most half a second for a limiter that does not answer', async () => {
-    const { row } = await accountOf();
+    const { row } = await storeWithToken();
     const clock = createStillClock();
     const limit = vi.fn(() => makePending<RateLimitOutcome>());
     const claims = { account_id: row.account_id, exp: seconds(clock.now()) + 60 };
@@ -112,7 +112,7 @@ describe('the rate limit', () => {
   });
 
   it('names the refusal and the account in the log line', async () => {
-    const { row, token } = await accountOf();
+    const { row, token } = await storeWithToken();
     const logged = vi.spyOn(console, 'log');
 
     await createWorker({ RATE_LIMITER: { limit: async () => ({ success: false }) } })(

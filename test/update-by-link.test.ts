@@ -435,11 +435,11 @@ describe('an update by a link', () => {
     ['another run', () => crypto.randomUUID()],
   ])(
     'opens a link again when its evaluation is created again under its id, in %s, and the page shows that run',
-    async (_, runOf) => {
+    async (_, chooseRun) => {
       const row = await storeEvaluation();
       const { url } = await createLinkTo(row);
       await DB.prepare('DELETE FROM run_evaluation WHERE id = ?').bind(row.id).run();
-      const created = await storeEvaluation({ ...row, run_id: runOf(row), value: 4 });
+      const created = await storeEvaluation({ ...row, run_id: chooseRun(row), value: 4 });
 
       const response = await worker(post(url, { value: 9 }));
 

@@ -138,7 +138,7 @@ class World {
       else if (fault.meanwhile !== undefined) await this.send(plain({ value: fault.meanwhile }));
       throw new Error('D1_ERROR: Network connection lost.');
     });
-    const response = await createWorker({ DB: db }, clock)(await this.requestOf(write, version));
+    const response = await createWorker({ DB: db }, clock)(await this.buildRequest(write, version));
     const isJson = response.headers.get('content-type') === 'application/json';
     const body = isJson ? await response.json<Row>() : undefined;
     this.answered.push({ ...see(), version, status: response.status, body });
@@ -185,7 +185,7 @@ class World {
     this.deletions = times.map(({ deleted_at }) => deleted_at);
   }
 
-  private async requestOf(
+  private async buildRequest(
     { method, by, caller, key, value }: Write,
     version: string | null,
   ): Promise<Request> {

@@ -4,7 +4,7 @@
  */
 import { waitUntil } from 'cloudflare:workers';
 import { type Clock, waitWhile, withTimeout } from '../clock.ts';
-import { Failure, messageOf } from '../failure.ts';
+import { collectMessages, Failure } from '../failure.ts';
 import type { RemoteKeySource } from '../settings.ts';
 import { type Found, findKeys, type KeySet, readRemoteJwks } from './jwks.ts';
 
@@ -91,7 +91,7 @@ export function createRemoteJwks(source: RemoteKeySource, clock: Clock): FindKey
       lastFault = undefined;
       return isEnough ? 'idle' : 'refreshed';
     } catch (thrown) {
-      lastFault = messageOf(thrown);
+      lastFault = collectMessages(thrown);
       // While the present key set is usable, only this warning tells the operator of the outage.
       console.warn(
         JSON.stringify({

@@ -5,7 +5,7 @@
  * may run older code than the Worker.
  */
 import { DurableObject } from 'cloudflare:workers';
-import { databaseUnavailable, messageOf } from '../failure.ts';
+import { collectMessages, databaseUnavailable } from '../failure.ts';
 import { JURISDICTIONS, LOCATIONS, type Place } from '../settings.ts';
 import { createArrival } from './arrival.ts';
 import type { Call, Store } from './connection.ts';
@@ -88,7 +88,7 @@ export class AccountObject extends DurableObject<Env> {
     try {
       return { rows: storage.transactionSync(() => runStatements(storage.sql, call)) };
     } catch (thrown) {
-      return { fault: messageOf(thrown) };
+      return { fault: collectMessages(thrown) };
     }
   }
 

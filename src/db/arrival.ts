@@ -3,7 +3,7 @@
  * object both store a random id (`life`) and the time of arrival. If the object was lost or
  * restored, its values differ from D1, and the object refuses to serve.
  */
-import { messageOf } from '../failure.ts';
+import { collectMessages } from '../failure.ts';
 import { LABEL_PAGE_MAX_ROWS } from '../limits.ts';
 import { formatAccountObjectEntry, type Place } from '../settings.ts';
 import type { Refusal } from './account-object.ts';
@@ -97,7 +97,7 @@ export function createArrival(storage: DurableObjectStorage, d1: D1Database) {
     slice ??= runSteps(address)
       .catch((thrown: unknown): Refusal => {
         const { account, place } = address;
-        const cause = `the account cannot be copied from D1: ${messageOf(thrown)}`;
+        const cause = `the account cannot be copied from D1: ${collectMessages(thrown)}`;
         console.error(JSON.stringify({ warning: 'account_not_copied', account, place, cause }));
         return { wait: 5, cause };
       })

@@ -4,7 +4,7 @@
  * runs twice.
  */
 import { type Clock, withTimeout } from '../clock.ts';
-import { databaseUnavailable, Failure, messageOf } from '../failure.ts';
+import { collectMessages, databaseUnavailable, Failure } from '../failure.ts';
 import type { Principal } from '../principal.ts';
 import type { Statement } from './statement.ts';
 
@@ -109,14 +109,14 @@ export type Connection = {
   readonly read: <P extends Params, Row>(statement: Statement<P, Row>, params: P) => Promise<Row[]>;
   /**
    * Runs a write and its explanation in one transaction.
-   * @param paramsOf returns the parameters of an attempt. The first attempt has the number 1.
+   * @param makeParams returns the parameters of an attempt. The first attempt has the number 1.
    * @param read runs after the write, in the same transaction.
    * @throws {Failure} `database_unavailable` if the error may pass.
    */
   readonly write: <P extends Params, Q extends Params, Row, Explanation, Read = never>(
     store: Statement<P, Row>,
     explain: Statement<Q, Explanation>,
-    paramsOf: (attempt: number) => P & Omit<Q, 'alone'>,
+    makeParams: (attempt: number) => P & Omit<Q, 'alone'>,
     read?: Statement<P, Read>,
   ) => Promise<Written<Row, Explanation, Read>>;
   /**
@@ -156,11 +156,11 @@ export function connect(store: Store, clock: Clock): Connection {
   async function write<P extends Params, Q extends Params, Row, Explanation, Read = never>(
     statement: Statement<P, Row>,
     explain: Statement<Q, Explanation>,
-    paramsOf: (attempt: number) => P & Omit<Q, 'alone'>,
+    makeParams: (attempt: number) => P & Omit<Q, 'alone'>,
     readToo?: Statement<P, Read>,
   ): Promise<Written<Row, Explanation, Read>> {
     const rows = await call((attempt) => ({
-      params: { ...paramsOf(attempt), alone: 0 },
+      params: { ...makeParams(attempt), alone: 0 },
       store: statement,
       explain,
       read: readToo,
@@ -170,7 +170,7 @@ export function connect(store: Store, clock: Clock): Connection {
     if (row !== undefined) return { row, read };
     // If the store returned no explanation, another call reads the explanation alone.
     const explanation =
-      typeRows(explain, rows.explain).at(-1) ?? (await explainAlone(explain, paramsOf(1)));
+      typeRows(explain, rows.explain).at(-1) ?? (await explainAlone(explain, makeParams(1)));
     if (explanation === undefined)
       throw new Error('a write stored nothing, and nothing explains it');
     return { row: undefined, explanation, read };
@@ -189,13 +189,13 @@ export function connect(store: Store, clock: Clock): Connection {
     return typeRows(explain, rows.read).at(-1);
   }
 
-  async function call(callOf: (attempt: number) => Call): Promise<Rows> {
+  async function call(makeCall: (attempt: number) => Call): Promise<Rows> {
     cost.db_calls += 1;
     for (let attempt = 1; ; attempt += 1) {
       cost.db_attempts += 1;
-      // An error of `callOf` or `requireStorable` is a bug in the Worker, so a retry would not
+      // An error of `makeCall` or `requireStorable` is a bug in the Worker, so a retry would not
       // help.
-      const sent = store.run(requireStorable(callOf(attempt)));
+      const sent = store.run(requireStorable(makeCall(attempt)));
       try {
         const rows = await withTimeout(clock, ANSWER_MAX_MS, sent);
         cost.rows_read += rows.rows_read;
@@ -203,7 +203,7 @@ export function connect(store: Store, clock: Clock): Connection {
         return rows;
       } catch (thrown) {
         if (thrown instanceof Failure) throw thrown;
-        const message = messageOf(thrown);
+        const message = collectMessages(thrown);
         const later = LATER_ERRORS.find(({ text }) => message.includes(text));
         if (later) throw databaseUnavailable(later.wait, message);
         // After a lost attempt, a final error proves nothing: the lost attempt may have stored the

@@ -3,7 +3,7 @@
  * object, a trigger refuses its writes, and a read returns one more row (query.ts, accountQuery).
  */
 import { systemClock, withTimeout } from '../clock.ts';
-import { databaseUnavailable, messageOf } from '../failure.ts';
+import { collectMessages, databaseUnavailable } from '../failure.ts';
 import { formatAccountObjectEntry } from '../settings.ts';
 import { ANSWER_MAX_MS, type Call, type Params, type Rows, type Store } from './connection.ts';
 import { readAccountObject } from './sql.generated.ts';
@@ -45,7 +45,7 @@ export function d1Store(db: D1Database, from: string): Store {
     const statements = [store, explain, read].filter((statement) => statement !== undefined);
     const batch = statements.map((statement) => prepare(session, statement, params));
     const results = await session.batch<object>(batch).catch(async (thrown: unknown) => {
-      if (!messageOf(thrown).includes(LIVES_IN_OBJECT)) throw thrown;
+      if (!collectMessages(thrown).includes(LIVES_IN_OBJECT)) throw thrown;
       // The error of the trigger does not contain the place, so a second query reads the place.
       const rows = prepare(session, readAccountObject, params).all<{ place: string }>();
       throw refuseMovedAccount(params, (await rows).results[0]?.place ?? '');

@@ -3,7 +3,7 @@
  * rule of a label never changes, so an old copy judges values correctly.
  */
 import { systemClock, withTimeout } from '../clock.ts';
-import { messageOf } from '../failure.ts';
+import { collectMessages } from '../failure.ts';
 import { LABEL_PAGE_MAX_ROWS } from '../limits.ts';
 import { SHARED_ACCOUNT } from '../principal.ts';
 import type { Refusal } from './account-object.ts';
@@ -45,7 +45,10 @@ export function createSharedLabels(storage: DurableObjectStorage, d1: D1Database
       if (label) await withTimeout(systemClock, WAIT_MAX_MS, fetchLabel(label));
       return undefined;
     } catch (thrown) {
-      return { wait: 1, cause: `the shared labels cannot be read from D1: ${messageOf(thrown)}` };
+      return {
+        wait: 1,
+        cause: `the shared labels cannot be read from D1: ${collectMessages(thrown)}`,
+      };
     }
   }
 

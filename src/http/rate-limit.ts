@@ -3,7 +3,7 @@
  * and separate for each location (Workers: Rate Limiting). An account as a whole has no limit.
  */
 import { type Clock, withTimeout } from '../clock.ts';
-import { Failure, messageOf } from '../failure.ts';
+import { collectMessages, Failure } from '../failure.ts';
 import { allows, type Principal } from '../principal.ts';
 
 /** The period over which the binding counts requests, as set in wrangler.toml. */
@@ -31,7 +31,9 @@ export function createRateLimiter(
     // A broken limiter must not take the service down.
     const { success } = await countRequest(limiter, createCounterKey(principal), clock).catch(
       (thrown: unknown) => {
-        console.warn(JSON.stringify({ warning: 'rate_limiter_failed', cause: messageOf(thrown) }));
+        console.warn(
+          JSON.stringify({ warning: 'rate_limiter_failed', cause: collectMessages(thrown) }),
+        );
         return { success: true };
       },
     );

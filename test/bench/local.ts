@@ -6,7 +6,7 @@ import { cpSync, globSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { readWorkerd } from '../soak/memory.ts';
-import { type Server, startServer, storeOf } from '../soak/server.ts';
+import { getStorePath, type Server, startServer } from '../soak/server.ts';
 import { CHANGE_ALL, evaluationId, LABEL, runId, writeSeed } from './databases.ts';
 import { type Call, sendOne } from './load.ts';
 import { progress, Rounds, table } from './measure.ts';
@@ -142,10 +142,10 @@ async function start(
   if (running.length === 0) {
     const shared = { id: '018f4d3b-0002-7000-8000-000000000002', min: 0, max: 1 };
     await (await startServer(made, shared)).stop();
-    fillDatabase(storeOf(folder));
-    cpSync(storeOf(folder), seeded, { recursive: true });
+    fillDatabase(getStorePath(folder));
+    cpSync(getStorePath(folder), seeded, { recursive: true });
   } else {
-    cpSync(seeded, storeOf(folder), { recursive: true });
+    cpSync(seeded, getStorePath(folder), { recursive: true });
   }
   const server = await startServer(made);
   const others = running.map(({ pid }) => pid);

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as pause } from 'node:timers/promises';
 import { readWorkerd } from '../soak/memory.ts';
-import { build, type Server, startServer, storeOf } from '../soak/server.ts';
+import { build, getStorePath, type Server, startServer } from '../soak/server.ts';
 import { CHANGE_ALL, evaluationId, runId, writeSeed } from './databases.ts';
 import { type Call, sendOne } from './load.ts';
 import { computeMedian, progress, Rounds, table } from './measure.ts';
@@ -131,8 +131,8 @@ async function measureLargeAccount(
   const inD1 = build(createFolder('in D1'), 'src/index.ts', settings);
   const folder = createFolder('in an object');
   await (await startServer(inD1, SHARED_LABEL)).stop();
-  fillD1(storeOf(inD1.folder));
-  cpSync(storeOf(inD1.folder), storeOf(folder), { recursive: true });
+  fillD1(getStorePath(inD1.folder));
+  cpSync(getStorePath(inD1.folder), getStorePath(folder), { recursive: true });
 
   const objects = await start(build(folder, 'src/index.ts', { ...settings, ...ALL }));
   const arrival = await moveAccount(objects, token);

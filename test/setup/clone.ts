@@ -37,7 +37,7 @@ export function cloneProject() {
      * Returns the standard output of a shell command.
      * @throws {Error} with all output if the command fails
      */
-    async outputOf(command: string): Promise<string> {
+    async readOutput(command: string): Promise<string> {
       const { status, stdout, stderr } = await shell(command);
       if (status !== 0) throw new Error(`${command} ended with ${status}: ${stdout}${stderr}`);
       return stdout;

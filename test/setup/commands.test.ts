@@ -15,7 +15,7 @@ import { readSettings } from '../../src/settings.ts';
 import { FILES, listCommands, listShellBlocks, PAGES, read, readSection } from '../node/pages.ts';
 import { cloneProject } from './clone.ts';
 
-const { folder, outputOf, remove } = cloneProject();
+const { folder, readOutput, remove } = cloneProject();
 afterAll(remove);
 
 const OPERATING = '.github/OPERATING.md';
@@ -51,7 +51,7 @@ async function readCurlRequest(script: string) {
     writeFileSync(join(bin, name), `#!/bin/sh\n${program}\n`);
     chmodSync(join(bin, name), 0o755);
   }
-  const args = (await outputOf(`PATH=${bin}:$PATH\n${script}`)).split('\n--\n');
+  const args = (await readOutput(`PATH=${bin}:$PATH\n${script}`)).split('\n--\n');
   return {
     url: args.find((arg) => arg.startsWith('https:')),
     data: JSON.parse(args[args.indexOf('-d') + 1] ?? ''),
@@ -64,7 +64,7 @@ describe('a contributor', () => {
     ['npm run openapi', ['src/openapi.generated.json']],
     ['npm run cf-typegen', ['src/env.d.ts']],
   ])('%s changes nothing in a clean clone', async (command, files) => {
-    await outputOf(command);
+    await readOutput(command);
 
     const written = files.filter((file) => FILES.includes(file));
     expect(written.length).toBeGreaterThan(0);
@@ -72,10 +72,10 @@ describe('a contributor', () => {
   });
 
   it('npx wrangler types and npx wrangler deploy --dry-run leave lint and types passing, and src/env.d.ts unchanged', async () => {
-    await outputOf('npx wrangler types');
-    await outputOf('npx wrangler deploy --dry-run');
+    await readOutput('npx wrangler types');
+    await readOutput('npx wrangler deploy --dry-run');
 
-    await outputOf('npm run lint && npm run types');
+    await readOutput('npm run lint && npm run types');
     expect(readFromClone('src/env.d.ts')).toBe(read('src/env.d.ts'));
   });
 
@@ -85,8 +85,8 @@ describe('a contributor', () => {
     const table = "\nexport const example = sqliteTable('example', { id: text().primaryKey() });\n";
     appendFileSync(join(copy.folder, 'src/db/schema.ts'), table);
 
-    await copy.outputOf('npm run migration -- --name verb_noun');
-    await copy.outputOf('npm run migration -- --custom --name verb_noun');
+    await copy.readOutput('npm run migration -- --name verb_noun');
+    await copy.readOutput('npm run migration -- --custom --name verb_noun');
 
     const drizzle = join(copy.folder, 'drizzle');
     const written = readdirSync(drizzle).filter((name) => name.endsWith('_verb_noun.sql'));
@@ -103,11 +103,11 @@ describe('a contributor', () => {
     );
     onTestFinished(() => rmSync(join(folder, '.dev.vars')));
 
-    expect(await outputOf('npm test -- test/label.test.ts')).toMatch(/Test Files .*1 passed/);
+    expect(await readOutput('npm test -- test/label.test.ts')).toMatch(/Test Files .*1 passed/);
   });
 
   it('npm run check:random selects the property tests and the write model', async () => {
-    expect(await outputOf("npm run check:random -- --testNamePattern 'of no name'")).toMatch(
+    expect(await readOutput("npm run check:random -- --testNamePattern 'of no name'")).toMatch(
       /Test Files .*5 skipped/,
     );
   });
@@ -118,12 +118,12 @@ describe('a contributor', () => {
       const { scripts } = JSON.parse(read('package.json'));
       const [program] = /node test\/\S+\.ts$/.exec(scripts[command.slice('npm run '.length)]) ?? [];
 
-      expect(await outputOf(`${program} --help`)).toContain(command);
+      expect(await readOutput(`${program} --help`)).toContain(command);
     },
   );
 
   it('npm run bench has each part that a page names', async () => {
-    const help = await outputOf('node test/bench/run.ts --help');
+    const help = await readOutput('node test/bench/run.ts --help');
     const named = PAGES.flatMap(listCommands).flatMap(
       ({ text }) => /^npm run bench -- (\w+)/.exec(text)?.slice(1) ?? [],
     );
@@ -137,21 +137,21 @@ describe('an operator', () => {
   it('npx wrangler and npm run wrangler run the wrangler that is installed', async () => {
     const { version } = JSON.parse(read('node_modules/wrangler/package.json'));
 
-    expect(await outputOf('npx wrangler --version')).toContain(version);
-    expect(await outputOf('npm run -s wrangler -- --version')).toContain(version);
+    expect(await readOutput('npx wrangler --version')).toContain(version);
+    expect(await readOutput('npm run -s wrangler -- --version')).toContain(version);
   });
 
   it.each(WRANGLER_COMMANDS)(
     'wrangler %s has each option that a page names',
     async (command, options) => {
-      const help = await outputOf(`wrangler ${command} --help`);
+      const help = await readOutput(`wrangler ${command} --help`);
 
       expect(options.filter((option) => !new RegExp(`${option}\\b`).test(help))).toEqual([]);
     },
   );
 
   it('openssl rand -base64 48 makes a secret that is long enough', async () => {
-    const JWT_SECRET = (await outputOf('openssl rand -base64 48')).trim();
+    const JWT_SECRET = (await readOutput('openssl rand -base64 48')).trim();
 
     expect(readSettings({ JWT_SECRET }).keys.kind).toBe('secret');
   });
@@ -212,7 +212,7 @@ describe('an operator', () => {
     const { account } = SAMPLE;
     const execute = async (sql: string) => {
       const results = JSON.parse(
-        await outputOf(`wrangler d1 execute DB --local --json --command "${sql}"`),
+        await readOutput(`wrangler d1 execute DB --local --json --command "${sql}"`),
       );
       return results.flatMap(({ results: rows }: { results: object[] }) => rows);
     };
@@ -221,12 +221,12 @@ describe('an operator', () => {
     const counts = TABLES.map(
       (table) => `SELECT ${selectOwner(table)}, count(*) AS count FROM ${table} GROUP BY 1`,
     ).join('; ');
-    await outputOf('npm run migrate');
-    await outputOf('wrangler d1 execute DB --local --file src/cli/sample.sql');
+    await readOutput('npm run migrate');
+    await readOutput('wrangler d1 execute DB --local --file src/cli/sample.sql');
     const before = await execute(`UPDATE run_evaluation SET value = 1; ${counts}`);
 
     const [erase = ''] = listShellBlocks(readSection(OPERATING, 'Erase an account'));
-    await outputOf(erase.replace('--remote', '--local').replaceAll('<account>', account));
+    await readOutput(erase.replace('--remote', '--local').replaceAll('<account>', account));
 
     const others = before.filter(({ whose }: { whose: string }) => whose === 'of others');
     expect(others.length).toBeGreaterThan(2);

@@ -14,7 +14,7 @@ import { findFreePort } from './free-port.ts';
 
 const project = process.cwd();
 const WITH_NODE = ['src/cli/with-node.js', 'node'];
-const { folder: clone, place, shell, outputOf, remove } = cloneProject();
+const { folder: clone, place, shell, readOutput, remove } = cloneProject();
 afterAll(remove);
 
 type Running = {
@@ -41,7 +41,7 @@ async function start(port: number): Promise<Running> {
 }
 
 async function send(curl: string) {
-  const [head = '', body = ''] = (await outputOf(curl)).split('\r\n\r\n');
+  const [head = '', body = ''] = (await readOutput(curl)).split('\r\n\r\n');
   return { head, body: JSON.parse(body) };
 }
 
@@ -72,7 +72,7 @@ describe('npm start', () => {
   it('npm start prints a link, and a person who opens it sees a question for a value', async () => {
     const link = /^http:\S+\/v1\/link\?key=\S+$/m.exec(running.output)?.[0];
 
-    const page = await outputOf(`curl -s '${link}'`);
+    const page = await readOutput(`curl -s '${link}'`);
 
     expect(page).toContain('<h1 dir="auto">tone</h1>');
     expect(page).toContain(`<b dir="auto">${SAMPLE.subject}/anna</b>`);
@@ -81,12 +81,14 @@ describe('npm start', () => {
   it('npm start serves the API reference to a browser, with its scripts', async () => {
     const origin = `http://127.0.0.1:${running.port}`;
 
-    const page = await outputOf(`curl -s -H 'Accept: text/html' ${origin}`);
+    const page = await readOutput(`curl -s -H 'Accept: text/html' ${origin}`);
 
     const scripts = [...page.matchAll(/<script src="([^"]+)"/g)].map(([, path = '']) => path);
     expect(scripts).toHaveLength(2);
     for (const path of scripts)
-      expect(await outputOf(`curl -s -o /dev/null -w '%{http_code}' ${origin}${path}`)).toBe('200');
+      expect(await readOutput(`curl -s -o /dev/null -w '%{http_code}' ${origin}${path}`)).toBe(
+        '200',
+      );
   });
 
   it('a restart of npm start keeps its data and its secrets', async () => {
@@ -139,7 +141,7 @@ describe('npm start', () => {
     const example = readExample(read('README.md'));
     const promised = [...example.matchAll(/^# (\d{3}) /gm)].map(([, status]) => status);
 
-    const output = await outputOf(
+    const output = await readOutput(
       example.replaceAll('127.0.0.1:8787', `127.0.0.1:${running.port}`),
     );
 
@@ -293,7 +295,7 @@ describe("an identity provider's settings in .dev.vars", () => {
       'JWT_RUN_CLAIM=/o/run',
     );
 
-    const token = await outputOf(`npm run -s token -- --run ${SAMPLE.run}`);
+    const token = await readOutput(`npm run -s token -- --run ${SAMPLE.run}`);
     const { iat: _, exp: __, ...claims } = decodeJwt(token.trim());
 
     expect(claims).toEqual({
@@ -342,7 +344,7 @@ describe('npm run token', () => {
   });
 
   it('npm run token prints only a token, with the account, author and lifetime of its options', async () => {
-    const token = await outputOf(
+    const token = await readOutput(
       'npm run -s token -- --account acc_a --subject someone --expires 2h',
     );
     const { iat = 0, exp = 0, ...claims } = decodeJwt(token.trim());
@@ -353,7 +355,7 @@ describe('npm run token', () => {
   });
 
   it('npm run token mints a token for one evaluation, as a webhook sender gets it', async () => {
-    const token = await outputOf(
+    const token = await readOutput(
       `npm run -s token -- --run ${SAMPLE.run} --evaluation ${SAMPLE.evaluation} --scope 'a b' --expires 30d`,
     );
     const { iat = 0, exp = 0, ...claims } = decodeJwt(token.trim());

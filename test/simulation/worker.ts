@@ -1,6 +1,6 @@
 /** The code of a worker thread. Runs each seed that it receives, and sends back a report. */
 import { parentPort } from 'node:worker_threads';
-import { messageOf } from '../../src/failure.ts';
+import { collectMessages } from '../../src/failure.ts';
 import { plantFault } from './faults.ts';
 import { replaceGlobals, replaceRuntime } from './sandbox.ts';
 import type { Report, RunOrder } from './thread.ts';
@@ -13,7 +13,7 @@ const enterWorld = replaceGlobals();
 
 parentPort?.on('message', async ({ seed, fault }: RunOrder) => {
   const result = runSeed(seed, enterWorld, fault && plantFault(fault)).catch((thrown: unknown) => {
-    throw new Error(`seed ${seed}: ${messageOf(thrown)}`);
+    throw new Error(`seed ${seed}: ${collectMessages(thrown)}`);
   });
   const { operations, digest, findings } = await result;
   const [first] = findings;

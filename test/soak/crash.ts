@@ -13,7 +13,7 @@ import { createLastingCaller } from './lasting-caller.ts';
 import { readWorkerd } from './memory.ts';
 import { auditD1, createObjects } from './objects.ts';
 import { createRandom } from './random.ts';
-import { build, type Label, startServer, storeOf } from './server.ts';
+import { build, getStorePath, type Label, startServer } from './server.ts';
 import { createSecret, createTokens } from './tokens.ts';
 import { createWorld } from './world.ts';
 import { type Audited, createWriters, WRITERS } from './writers.ts';
@@ -127,7 +127,7 @@ function killWorkerd(): void {
 
 /** Checks copies of the database files, because opening a file after a crash changes it. */
 function checkFiles(folder: string) {
-  const [store, copy] = [storeOf(folder), mkdtempSync(join(folder, 'copy-'))];
+  const [store, copy] = [getStorePath(folder), mkdtempSync(join(folder, 'copy-'))];
   const files = readdirSync(store, { recursive: true, encoding: 'utf8' }).filter(
     (file) => /^(d1|do)\b.*\.sqlite(-wal)?$/.test(file) && !file.includes('metadata.sqlite'),
   );

@@ -82,7 +82,7 @@ export function build(
 }
 
 /** Returns the folder with the database files: `d1` for D1, and `do` for account objects. */
-export const storeOf = (folder: string) => join(folder, 'store');
+export const getStorePath = (folder: string) => join(folder, 'store');
 
 /**
  * Starts workerd with the databases in `folder`. Given a label, also creates the tables and stores
@@ -101,7 +101,7 @@ export async function startServer({ folder, config }: Build, label?: Label): Pro
     cf: false,
     logRequests: false,
     resourceTmpPath: folder,
-    resourcePersistencePath: storeOf(folder),
+    resourcePersistencePath: getStorePath(folder),
     handleStructuredLogs: ({ message }: { readonly message: string }) => read(message),
     workers: [{ config }],
   });

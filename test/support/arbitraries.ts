@@ -506,7 +506,7 @@ export const drawHeaders = (
 
 const BASE64URL = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
 
-export const mutilateToken = (token: string): Arbitrary<string> => {
+export const damageToken = (token: string): Arbitrary<string> => {
   const last = BASE64URL.indexOf(token.slice(-1));
   const part = fc.string({ unit: fc.constantFrom(...'AQgwZz09-_=+/ {"'), maxLength: 12 });
   return fc.oneof(
@@ -536,13 +536,13 @@ export const mutilateToken = (token: string): Arbitrary<string> => {
  * An `exp` with which a token would never expire: `JSON.parse` reads 1e400 as Infinity. The test
  * writes it into the JSON without quotes.
  */
-export const FOR_EVER = '1e400';
+export const INFINITE_NUMBER = '1e400';
 
 /** Generates a time in seconds, often about 5 s before or after `now` (the clock tolerance). */
 const drawTimeNear = (now: number) =>
   fc.oneof(
     fc.constantFrom(-6, -5, -4.5, -4, 0, 4, 4.5, 5, 5.5, 6).map((apart): unknown => now + apart),
-    fc.constantFrom<unknown>(null, String(now + 60), -1, 1e300, FOR_EVER),
+    fc.constantFrom<unknown>(null, String(now + 60), -1, 1e300, INFINITE_NUMBER),
     anyJson,
   );
 
@@ -598,7 +598,7 @@ export const drawSignedAt = (now: number) =>
             { weight: 1, arbitrary: claim(owner, [owner], undefined, anyText, loneSurrogates) },
           ),
           sub: claim(filledText, fc.constantFrom('', '\u00a0\t', undefined), loneSurrogates),
-          exp: claim(now + 600, drawTimeNear(now), FOR_EVER, FOR_EVER),
+          exp: claim(now + 600, drawTimeNear(now), INFINITE_NUMBER, INFINITE_NUMBER),
           nbf: claim(undefined, drawTimeNear(now)),
           iat: claim(undefined, drawTimeNear(now)),
           iss: claim('issuer', fc.constantFrom('Issuer', undefined), ['issuer']),

@@ -15,9 +15,9 @@ type Headers = Record<string, string | null>;
 
 export type Restriction = { readonly run_id?: string; readonly evaluation_id?: string };
 
-/** A kind of resource, such as an evaluation. `idsOf` takes the ids for the path from a row. */
+/** A kind of resource, such as an evaluation. `pickIds` takes the ids for the path from a row. */
 type Resource = {
-  readonly idsOf: (row: Row) => Record<string, string>;
+  readonly pickIds: (row: Row) => Record<string, string>;
   readonly isAllowedBy: (restriction: Restriction, asked: Row) => boolean;
   /**
    * Returns true if a token for `ACCOUNT` finds the resource of the row `stored` with the ids of
@@ -70,14 +70,14 @@ const same = (restricted: string | undefined, asked: string) =>
   restricted === undefined || restricted.toLowerCase() === asked;
 
 const RUN: Resource = {
-  idsOf: ({ run_id }) => ({ id: run_id }),
+  pickIds: ({ run_id }) => ({ id: run_id }),
   isAllowedBy: ({ run_id, evaluation_id }, asked) =>
     evaluation_id === undefined && same(run_id, asked.run_id),
   exists: () => true,
 };
 
 const EVALUATION: Resource = {
-  idsOf: ({ run_id, id }) => ({ run_id, evaluation_id: id }),
+  pickIds: ({ run_id, id }) => ({ run_id, evaluation_id: id }),
   isAllowedBy: ({ run_id, evaluation_id }, asked) =>
     same(run_id, asked.run_id) && same(evaluation_id, asked.id),
   exists: (stored, asked) =>
@@ -86,7 +86,7 @@ const EVALUATION: Resource = {
 
 /** A token that is restricted to the evaluation cannot create or revoke its links. */
 const LINKS: Resource = {
-  idsOf: ({ run_id, id }) => ({ run_id, evaluation_id: id, link_id: LINK_ID }),
+  pickIds: ({ run_id, id }) => ({ run_id, evaluation_id: id, link_id: LINK_ID }),
   isAllowedBy: ({ run_id, evaluation_id }, asked) =>
     evaluation_id === undefined && same(run_id, asked.run_id),
   exists: EVALUATION.exists,
@@ -95,8 +95,8 @@ const LINKS: Resource = {
 const LINK_ID = '01000000-0000-8000-8000-000000000001';
 
 /** A token that is restricted to a run can read labels, but cannot write them. */
-const labels = (access: 'read' | 'write', idsOf: Resource['idsOf']): Resource => ({
-  idsOf,
+const labels = (access: 'read' | 'write', pickIds: Resource['pickIds']): Resource => ({
+  pickIds,
   isAllowedBy: ({ run_id, evaluation_id }) =>
     evaluation_id === undefined && (run_id === undefined || access === 'read'),
   exists: (stored, asked) =>
@@ -111,7 +111,7 @@ const EVALUATIONS_PATH = '/v1/run/{id}/evaluations';
 const EVALUATION_PATH = '/v1/run/{run_id}/evaluation/{evaluation_id}';
 
 /** Like links: a token that is restricted to the evaluation cannot delete the evaluation. */
-const DELETED: Resource = { ...LINKS, idsOf: EVALUATION.idsOf };
+const DELETED: Resource = { ...LINKS, pickIds: EVALUATION.pickIds };
 
 const LINKS_PATH = `${EVALUATION_PATH}/links`;
 
@@ -151,7 +151,7 @@ const storeUsableLabel = ({ evaluation_label_id, account_id }: Row) =>
   );
 
 /** Stores the label of a stored evaluation, in the evaluation's account. */
-const storeLabelOf = ({ id, evaluation_label_id }: Row) =>
+const storeRowLabel = ({ id, evaluation_label_id }: Row) =>
   storeLabelFor(
     'SELECT account_id FROM run_evaluation WHERE id = ? AND evaluation_label_id = ? LIMIT 1',
     [id, evaluation_label_id],
@@ -371,7 +371,7 @@ const ENTRIES: readonly Operation[] = [
     evaluates: ['If-Match', 'If-None-Match'],
     success: 200,
     missing: NOT_FOUND,
-    prepare: storeLabelOf,
+    prepare: storeRowLabel,
     malformed: {},
     forbidden: {},
   },
@@ -385,7 +385,7 @@ const ENTRIES: readonly Operation[] = [
     success: 200,
     missing: NOT_FOUND,
     body: () => ({ name: 'tone of voice' }),
-    prepare: storeLabelOf,
+    prepare: storeRowLabel,
     malformed: {
       'a body that is not JSON': NOT_JSON,
       'no change': {
@@ -468,7 +468,7 @@ export const OPERATIONS = ENTRIES.map((operation) => {
   const requestAlone = async (row: Row, headers: Headers = {}, change: Change = {}) => {
     const { method, path, resource, body } = operation;
     const content = (change.body ?? body)?.(row);
-    return request(`${fill(path, resource.idsOf(row))}${change.query ?? ''}`, {
+    return request(`${fill(path, resource.pickIds(row))}${change.query ?? ''}`, {
       method,
       headers: { ...headers, ...change.headers },
       ...(content === undefined
