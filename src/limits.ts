@@ -34,7 +34,7 @@ export const LABEL_NAME_MAX_CHARS = 255;
 export const LABEL_DESCRIPTION_MAX_CHARS = 4096;
 export const CATEGORY_MAX_CHARS = 255;
 export const CATEGORIES_MAX_COUNT = 1000;
-/** Only a CHECK constraint enforces this limit, because BODY_MAX_BYTES limits a body anyway. */
+/** Only a CHECK constraint enforces this limit. A body within BODY_MAX_BYTES cannot exceed it. */
 export const CATEGORIES_MAX_BYTES = 64 * 1024;
 
 export const LINK_MIN_SECONDS = 60;

@@ -132,8 +132,7 @@ const SENT_BACK = textOrNull('Ignored.');
 export const IGNORED = { updated_by: SENT_BACK, updated_at: SENT_BACK };
 
 /**
- * The schema of a field that the Worker refuses with every value. A generated client gets the type
- * `never`.
+ * The schema of a field that the Worker always refuses. A generated client gets the type `never`.
  */
 export const NEVER = false as const;
 

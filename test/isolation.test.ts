@@ -147,7 +147,8 @@ describe('each operation', () => {
     const refusal = await readMissingRefusal();
     const elsewhere = { evaluation_id: crypto.randomUUID() };
 
-    // The two rounds run one after the other, because a stored row can change a later response.
+    // The two rounds do not run at the same time, because a row that one round stores could change
+    // a response in the other.
     const allowed = await runByOperation(async ({ missing, requestFor }) =>
       missing === null ? refusal : readBytes(await ask(requestFor, nowhere, {})),
     );

@@ -63,8 +63,8 @@ export function createRemoteJwks(source: RemoteKeySource, clock: Clock): FindKey
   const stateEndsInMs = () => Math.max(0, state.at + STATE_SECONDS[state.kind] * 1000 - now());
 
   /**
-   * Replaces the key set, unless the present set is usable and not older. A refresh that started
-   * earlier may end later.
+   * Keeps the fetched set if it is newer than the present set, or if the present set is not usable.
+   * A refresh that started earlier may end later.
    */
   function keep(fetched: Fetched): void {
     if (

@@ -108,8 +108,8 @@ export function createArrival(storage: DurableObjectStorage, d1: D1Database) {
   }
 
   /**
-   * Runs one slice. The slice ends when the account has arrived, so that no request waits for the
-   * deletions in D1.
+   * Runs steps of the move until the slice reaches its limits. The slice also ends when the account
+   * arrives, so that no request waits for the deletions in D1.
    */
   async function runSteps(address: Address): Promise<Refusal | undefined> {
     let current = state ?? beginArrival(address);

@@ -206,8 +206,8 @@ export function connect(store: Store, clock: Clock): Connection {
         const message = collectMessages(thrown);
         const later = LATER_ERRORS.find(({ text }) => message.includes(text));
         if (later) throw databaseUnavailable(later.wait, message);
-        // After a lost attempt, a final error proves nothing: the lost attempt may have stored the
-        // write.
+        // A final error shows that this attempt stored nothing. An earlier attempt, whose response
+        // was lost, may have stored the write.
         if (attempt === 1 && FINAL_ERRORS.some((text) => message.includes(text))) throw thrown;
         // The pause is random (full jitter), so that requests that failed together do not retry
         // together.

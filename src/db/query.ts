@@ -108,7 +108,7 @@ export type In<K> = Parameters<ParamsOf<K>>;
 
 type Rows = SQLWrapper & { readonly _: { readonly result: readonly object[] } };
 
-/** The type of a row as D1 returns it: the columns in groups are on one level with all others. */
+/** The type of a row as D1 returns it: the columns of nested groups are on the top level. */
 type Flat<R> = [Groups<R>] extends [never] ? R : Omit<R, Groups<R>> & Merged<Pick<R, Groups<R>>>;
 type Groups<R> = { [n in keyof R]: NonNullable<R[n]> extends object ? n : never }[keyof R];
 type Merged<R> = {

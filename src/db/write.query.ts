@@ -18,7 +18,10 @@ export const UPDATE = {
   /** The time when the request began. All attempts of a request have the same `now`. */
   now: param<string>(),
   write_id: param<string>(),
-  /** If 1, an update changes nothing if the row's last update has the same author and content. */
+  /**
+   * 1 means that an update with the author and the content of the row's last update changes
+   * nothing.
+   */
   is_repeatable: param<0 | 1>(),
   /** The immutable fields in the request body, as a JSON object. */
   immutable: param<string>(),

@@ -19,9 +19,7 @@ export type Write = {
   readonly since: string;
   /** The versions from `If-Match`; undefined allows any version. */
   readonly versions: readonly string[] | undefined;
-  /**
-   * If true, an update changes nothing if the row's last update has the same author and content.
-   */
+  /** True if an update with the author and the content of the row's last update changes nothing. */
   readonly isRepeatable: boolean;
 };
 

@@ -14,7 +14,7 @@ const ELEMENT = /[ \t]*(?:(W\/)?"([\x21\x23-\x7e\x80-\uffff]*)"[ \t]*)?(?:,|$)/y
 type Tag = { readonly weak: boolean; readonly version: string };
 
 /**
- * If-Range is missing, because a server ignores If-Range without the header Range (RFC 9110
+ * Leaves out If-Range, because a server ignores If-Range without the header Range (RFC 9110
  * §13.1.5).
  */
 const PRECONDITIONS = ['If-Match', 'If-None-Match', 'If-Modified-Since', 'If-Unmodified-Since'];

@@ -65,7 +65,8 @@ function isOutside(principal: Principal, { run_id, id, evaluation_id }: Params):
 
 /**
  * Returns the key under which the binding counts a request. Each link has its own key, and so has
- * each restriction of a subject. JSON keeps a comma in a name from merging two callers.
+ * each combination of subject, run and evaluation. The key is JSON, because a name may contain any
+ * separator.
  */
 const createCounterKey = ({ account, subject, run, evaluation, link }: Principal) =>
   JSON.stringify(link === undefined ? [account, subject, run, evaluation] : [account, link]);

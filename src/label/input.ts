@@ -66,7 +66,10 @@ export const IMMUTABLE = {
 >;
 
 const { account_id, archived_at, created_by, created_at } = IMMUTABLE;
-/** The fields that the server sets. The API refuses a body that has another value. */
+/**
+ * The fields that the server sets. A body may repeat the server's value; the API refuses any other
+ * value.
+ */
 export const SERVER_FIELDS = {
   account_id,
   archived: v.nullish(v.boolean()),

@@ -36,7 +36,10 @@ export const VALUES = `values must be an object of at most ${VALUES_MAX_COUNT} n
 export const WHERE = `where must be an object of at most ${WHERE_MAX_COUNT} JSON Pointers, each with a text, a number, true, false, null, or a list of 1 to ${WHERE_MAX_COUNT} of these, such as {"/review/state":["approved","rejected"]}.`;
 const WHERE_NUMBER = `A number in where must be from -${Number.MAX_SAFE_INTEGER} to ${Number.MAX_SAFE_INTEGER}: beyond these, different numbers are read as the same one.`;
 
-/** The fields that the server sets. The API refuses a body that has another value. */
+/**
+ * The fields that the server sets. A body may repeat the server's value; the API refuses any other
+ * value.
+ */
 export const SERVER_FIELDS = {
   id: storedField.text,
   url: storedField.text,

@@ -8,7 +8,7 @@ import type { Bundle, Name } from './workers.ts';
 const ROUND_TRIP_MS = 100;
 const ROUNDS = 7;
 const WORKERS = ['engineer', 'tutorial', 'run-evaluation'] as const;
-/** The line that shows the time of one round trip: `lean` answers it with one call to D1. */
+/** `lean` answers this request with one call to D1, so its row shows the time of one round trip. */
 const NEAREST = 'get';
 
 export async function measureDistance(bundles: ReadonlyMap<Name, Bundle>): Promise<string> {

@@ -22,7 +22,10 @@ export type World = {
   readonly tokens: Tokens;
   readonly label: Label;
   readonly runs: readonly Run[];
-  /** Evaluations for all callers, oldest first. Callers prefer the oldest, so that writes meet. */
+  /**
+   * Evaluations that all callers share, oldest first. Callers prefer the oldest, so that they often
+   * write to the same evaluation.
+   */
   readonly existing: Ledger[];
   /** Returns a new number each time, so that a stored value identifies its request. */
   readonly nextValue: () => number;

@@ -52,7 +52,10 @@ const range = (min_value: number, max_value: number) => ({
   max_value,
 });
 
-/** Describes a category that is a text in the body. The first of `texts` has the number 0. */
+/**
+ * Describes a category that is a string in the body. The strings in `texts` stand for 0, 1, 2 and
+ * so on.
+ */
 function category(
   name: string,
   pointer: string,
