@@ -114,41 +114,79 @@ const LINK_ID = (NOW.getTime() + 60_000)
   .replace(/(.{8})(.{4})/, '$1-$2-7000-8000-000000000000');
 
 describe('a refusal after a lost attempt', () => {
-  it.each<[string, (row: Row) => Promise<Request>]>([
-    ['an update of a missing evaluation', (row) => makeUpdate(row, 5)],
-    ['a deletion of a missing evaluation', (row) => makeRequest(buildPath(row), 'DELETE')],
-    ['a create under a missing label', makeCreate],
+  const ARCHIVED = { archived_at: '2026-02-01T00:00:00.000Z' };
+
+  it.each<[string, number, (row: Row) => Promise<Request>]>([
+    ['an update of a missing evaluation', 404, (row) => makeUpdate(row, 5)],
+    ['a deletion of a missing evaluation', 404, (row) => makeRequest(buildPath(row), 'DELETE')],
+    ['a create under a missing label', 404, makeCreate],
     [
       'a create under an archived label',
+      422,
       async (row) => {
-        const archived_at = '2026-02-01T00:00:00.000Z';
-        await storeLabel({ id: row.evaluation_label_id, archived_at });
+        await storeLabel({ id: row.evaluation_label_id, ...ARCHIVED });
         return makeCreate(row);
       },
     ],
     [
+      'a create with the id of another evaluation',
+      409,
+      async (row) => {
+        await storeLabel({ id: row.evaluation_label_id });
+        return makeCreate(await storeEvaluation({ ...row, value: 1 }));
+      },
+    ],
+    [
       'an update of a missing label',
+      404,
       (row) =>
         makeRequest(buildLabelPath({ id: row.evaluation_label_id }), 'PUT', { name: 'Tone' }),
     ],
     [
+      'an update of a field of a label that others change',
+      422,
+      async (row) => {
+        await storeLabel({ id: row.evaluation_label_id, ...ARCHIVED });
+        const body = { name: 'Tone', archived_at: null };
+        return makeRequest(buildLabelPath({ id: row.evaluation_label_id }), 'PUT', body);
+      },
+    ],
+    [
       'a revocation of a link to a missing evaluation',
+      404,
       (row) => makeRequest(`${buildPath(row)}/links/${LINK_ID}`, 'DELETE'),
     ],
   ])(
-    'answers 503 and not a refusal if another caller can remove its reason before the lost attempt arrives: %s',
-    async (_, make) => {
+    'answers 503 instead of a refusal whose reason another caller can remove: %s',
+    async (_, status, make) => {
       const row = await makeMissing();
       const sent = await make(row);
-      const refused = await edge()(sent.clone());
-      expect([404, 422]).toContain(refused.status);
+      const before = await readEvaluation(row.id);
       const { db } = makeFlakyD1(DB, LOST, 'is late', 'succeeds');
 
-      await expectRefusal(await edge(0, db)(sent), makeDatabaseUnavailable(1));
+      await expectRefusal(await edge(0, db)(sent.clone()), makeDatabaseUnavailable(1));
 
-      expect(await readEvaluation(row.id)).toBe(null);
+      expect(await readEvaluation(row.id)).toEqual(before);
+      expect((await edge()(sent)).status).toBe(status);
     },
   );
+
+  it('does not tell that nothing was stored if another caller deleted what the lost attempt stored', async () => {
+    const row = await makeMissing();
+    await storeLabel({ id: row.evaluation_label_id });
+    let calls = 0;
+    const db = interceptD1(DB, async (_, call) => {
+      calls += 1;
+      const answer = await call();
+      if (calls > 1) return answer;
+      await edge()(await makeRequest(buildPath(row), 'DELETE'));
+      throw new Error(`D1_ERROR: ${LOST}`);
+    });
+
+    await expectRefusal(await edge(0, db)(await makeCreate(row)), makeDatabaseUnavailable(1));
+
+    expect(await readEvaluation(row.id)).toBe(null);
+  });
 
   it('refuses with 412 and 422 what no lost attempt can store later', async () => {
     const row = await storeEvaluation({ value: 1 });
@@ -165,5 +203,12 @@ describe('a refusal after a lost attempt', () => {
 
       expect(await readEvaluation(row.id)).toEqual(row);
     }
+  });
+
+  it('refuses a read as usual, because a read stores nothing', async () => {
+    const { db } = makeFlakyD1(DB, LOST, 'fails', 'succeeds');
+    const sent = await makeRequest(buildPath(await makeMissing()), 'GET');
+
+    expect((await edge(0, db)(sent)).status).toBe(404);
   });
 });

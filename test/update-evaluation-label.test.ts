@@ -142,6 +142,22 @@ describe('updateEvaluationLabel', () => {
     }
   });
 
+  it.each([{}, { 'idempotency-key': 'a' }])(
+    'returns the stored label if a caller repeats the whole object with archived: %j',
+    async (headers) => {
+      const label = await storeLabel();
+      const got = await (await worker(await get(buildLabelPath(label)))).json<object>();
+      const body = { ...got, name: 'Tone', archived: true };
+      const first = await put(label, body, { headers });
+      expect(first.status).toBe(200);
+
+      const again = await put(label, body, { headers });
+
+      expect(again.status).toBe(200);
+      expect(await again.json()).toEqual(await first.json());
+    },
+  );
+
   it('treats an id in upper case, the same time in another spelling and the same categories as unchanged', async () => {
     const text = ['"', '\\', '\0x', '\u0001', '\u2028', '\u{1f600}', '/', '\t'];
     const label = await storeLabel({ ...RULED, categories: JSON.stringify(text) });

@@ -120,8 +120,9 @@ export type Connection = {
     read?: Statement<P, Read>,
   ) => Promise<Written<Row, Explanation, Read>>;
   /**
-   * Returns `refusal` if the database answered every attempt. Returns `database_unavailable` after
-   * a lost attempt, because the lost attempt may still be stored.
+   * Returns the failure for a write that was refused for a reason that another caller can remove,
+   * such as a missing row. After a lost attempt, returns `database_unavailable` instead of
+   * `refusal`, because the lost attempt may still be stored.
    */
   readonly settleRefusal: (refusal: Failure) => Failure;
   readonly bookmark: () => string | null;
@@ -146,6 +147,7 @@ export function connect(store: Store, clock: Clock): Connection {
     rows_written: 0,
   };
   const started = clock.now().getTime();
+  let hasLostWrite = false;
   return { read, write, settleRefusal, bookmark: store.bookmark, cost };
 
   async function read<P extends Params, Row>(statement: Statement<P, Row>, params: P) {
@@ -177,10 +179,10 @@ export function connect(store: Store, clock: Clock): Connection {
   }
 
   function settleRefusal(refusal: Failure): Failure {
-    if (cost.db_attempts === cost.db_calls) return refusal;
+    if (!hasLostWrite) return refusal;
     return databaseUnavailable(
       RETRY_AFTER_TRANSIENT_SECONDS,
-      `a lost attempt may still be stored: ${refusal.code}`,
+      `an attempt was lost, and the next one found: ${refusal.code}`,
     );
   }
 
@@ -195,9 +197,10 @@ export function connect(store: Store, clock: Clock): Connection {
       cost.db_attempts += 1;
       // An error of `makeCall` or `requireStorable` is a bug in the Worker, so a retry would not
       // help.
-      const sent = store.run(requireStorable(makeCall(attempt)));
+      const sent = requireStorable(makeCall(attempt));
+      const answer = store.run(sent);
       try {
-        const rows = await withTimeout(clock, ANSWER_MAX_MS, sent);
+        const rows = await withTimeout(clock, ANSWER_MAX_MS, answer);
         cost.rows_read += rows.rows_read;
         cost.rows_written += rows.rows_written;
         return rows;
@@ -215,6 +218,7 @@ export function connect(store: Store, clock: Clock): Connection {
         const isLate = clock.now().getTime() - started + pause > RETRY_MAX_MS;
         if (attempt === ATTEMPTS_MAX || isLate)
           throw databaseUnavailable(RETRY_AFTER_TRANSIENT_SECONDS, message);
+        hasLostWrite ||= sent.store !== undefined;
         await clock.sleep(pause);
       }
     }

@@ -54,13 +54,16 @@ export async function createEvaluation(
       stored.output_name === output_name &&
       stored.field_path === field_path &&
       created_value === value;
-    if (!isSame) throw id === undefined ? keyIsTaken() : new Failure('conflict', ID_IS_TAKEN);
+    if (!isSame) {
+      const taken = id === undefined ? keyIsTaken() : new Failure('conflict', ID_IS_TAKEN);
+      throw connection.settleRefusal(taken);
+    }
     refuseServerFields(sent, stored);
     if (!is_own_write) return { row: stored, created: false };
     // An earlier attempt created the row. Another request may have updated the row since.
     return { row: { ...stored, value, updated_by: null, updated_at: null }, created: true };
   }
-  if (!is_not_deleted) throw new Failure('conflict', ID_WAS_DELETED);
+  if (!is_not_deleted) throw connection.settleRefusal(new Failure('conflict', ID_WAS_DELETED));
   if (value_type === null) throw connection.settleRefusal(new Failure('not_found', NO_SUCH_LABEL));
   if (archived_at !== null) throw connection.settleRefusal(unprocessable(LABEL_IS_ARCHIVED));
   throw findValueRefusal(explanation, content.value) ?? unexplained('create');

@@ -40,12 +40,16 @@ export async function updateEvaluationLabel(
   const { is_stored, ...stored } = explanation;
   if (stored.id === null) throw connection.settleRefusal(notFound());
   if (!is_stored && write.versions && !write.versions.includes(getVersion(stored))) {
-    throw preconditionFailed('evaluation label', getVersion(stored));
+    throw connection.settleRefusal(preconditionFailed('evaluation label', getVersion(stored)));
   }
-  const changed = findDifferingField(immutable, stored);
-  if (changed !== undefined) throw fieldIsImmutable(changed);
+  // If this write is stored and changed `archived`, it has changed `archived_at` too.
+  const isOwnChange = is_stored === 1 && archived !== undefined;
+  const expected = isOwnChange ? { ...immutable, archived_at: undefined } : immutable;
+  const changed = findDifferingField(expected, stored);
+  if (changed !== undefined) throw connection.settleRefusal(fieldIsImmutable(changed));
   if (!is_stored) throw unexplained('update');
-  if (!hasRequestedFields(stored, update)) throw unprocessable(KEY_IS_OF_ANOTHER_UPDATE);
+  if (!hasRequestedFields(stored, update))
+    throw connection.settleRefusal(unprocessable(KEY_IS_OF_ANOTHER_UPDATE));
   return stored;
 }
 

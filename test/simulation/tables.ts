@@ -145,7 +145,7 @@ function isRefused(states: readonly State[], { generation }: State, request: Req
  */
 const isRefusedForever = ({ outcome, calls, intent }: Request): boolean =>
   !calls.fates.includes('is doubled') &&
-  (outcome === 'not_found' || (outcome === 'unprocessable' && intent.operation === 'create'));
+  (outcome === 'not_found' || (intent.operation === 'create' && REFUSALS.includes(outcome ?? '')));
 
 /** Returns true if the label was archived during the whole create request, including late calls. */
 function isAlwaysArchived({ calls, begin, intent }: Request): boolean {
