@@ -34,6 +34,13 @@ export const FAULTS = {
     kind: 'invented',
     changes: [[/SET value = (\?\d+)/, 'SET value = iif($1 % 20 = 3, $1 + 0.5, $1)']],
   },
+  'an update is stored and gets 404': {
+    kind: 'invented',
+    changes: [
+      [/^(UPDATE run_evaluation AS e .*) RETURNING .*$/, '$1'],
+      [/LEFT JOIN run_evaluation e ON \(/, '$&0 AND '],
+    ],
+  },
   'a write takes its time only from the clock of its edge': {
     kind: 'out of order',
     changes: [
